@@ -1,0 +1,106 @@
+import { FrondError } from './errors.ts';
+
+/**
+ * A dimension of a shape: a size, or an expression over named sizes in the text form
+ * `batch`, `batch*time`, `time+1`, `time-1`, `time/4`. Names are bound when a batch is fed.
+ * Expressions are not normalised (`a*b` is not `b*a`); `times`, `plus`, … build the same text that the types show.
+ */
+export type Dim = number | string;
+export type Shape = readonly Dim[];
+/** Sizes of the named dimensions. */
+export type Sizes = Readonly<Record<string, number>>;
+
+const isSum = (dim: string): boolean => /[+-]/.test(dim.replace(/\([^()]*\)/g, ''));
+const factor = (dim: Dim): string => (typeof dim === 'string' && isSum(dim) ? `(${dim})` : `${dim}`);
+
+/** `x * y`; a factor that divides is taken out again: `(time/4) * 4` is `time`. */
+export function times(x: Dim, y: Dim): Dim {
+  if (x === 1) return y;
+  if (y === 1) return x;
+  if (typeof x === 'number' && typeof y === 'number') return x * y;
+  if (typeof x === 'string' && x.endsWith(`/${y}`)) return x.slice(0, -`/${y}`.length);
+  if (typeof y === 'string' && y.endsWith(`/${x}`)) return y.slice(0, -`/${x}`.length);
+  return `${factor(x)}*${factor(y)}`;
+}
+
+export const product = (dims: readonly Dim[]): Dim => dims.reduce<Dim>(times, 1);
+
+export function plus(x: Dim, y: Dim): Dim {
+  if (x === 0) return y;
+  if (y === 0) return x;
+  if (typeof x === 'number' && typeof y === 'number') return x + y;
+  return `${x}+${y}`;
+}
+
+export function minus(x: Dim, y: Dim): Dim {
+  if (y === 0) return x;
+  if (typeof x === 'number' && typeof y === 'number') return x - y;
+  return `${x}-${typeof y === 'string' && isSum(y) ? `(${y})` : y}`;
+}
+
+/** `x / y` where it is exact, else undefined; a quotient of names stays symbolic and is checked when bound. */
+export function over(x: Dim, y: Dim): Dim | undefined {
+  if (y === 1) return x;
+  if (x === y) return 1;
+  if (typeof x === 'number' && typeof y === 'number') return x % y === 0 ? x / y : undefined;
+  return `${factor(x)}/${factor(y)}`;
+}
+
+export const printShape = (shape: Shape): string => `[${shape.join(', ')}]`;
+
+/** The names that an expression mentions, in order of appearance. */
+export const namesOf = (dim: Dim): string[] =>
+  typeof dim === 'number' ? [] : (dim.match(/[A-Za-z_][\w.]*/g) ?? []);
+
+type Token = string | number;
+const tokenize = (text: string): Token[] =>
+  (text.match(/[A-Za-z_][\w.]*|\d+|[-+*/()]/g) ?? []).map((part) => (/^\d/.test(part) ? Number(part) : part));
+
+/**
+ * The size that `dim` has under `sizes`.
+ * @throws FROND-S001 when a name is not bound, FROND-S002 when a division leaves a remainder or a size is negative.
+ */
+export function evaluate(dim: Dim, sizes: Sizes): number {
+  if (typeof dim === 'number') return dim;
+  const known = sizes[dim];
+  if (known !== undefined) return known;
+  const tokens = tokenize(dim);
+  let next = 0;
+  const primary = (): number => {
+    const token = tokens[next++];
+    if (typeof token === 'number') return token;
+    if (token === '(') {
+      const inner = sum();
+      next++;
+      return inner;
+    }
+    const size = token === undefined ? undefined : sizes[token];
+    if (size === undefined) {
+      throw new FrondError('FROND-S001', `dimension ${token ?? '?'} of ${dim} has no size`, {
+        hint: `bound dimensions are: ${Object.keys(sizes).join(', ') || 'none'}`,
+      });
+    }
+    return size;
+  };
+  const term = (): number => {
+    let value = primary();
+    while (tokens[next] === '*' || tokens[next] === '/') {
+      const operator = tokens[next++];
+      const right = primary();
+      if (operator === '/' && value % right !== 0) {
+        throw new FrondError('FROND-S002', `dimension ${dim}: ${value} is not divisible by ${right}`);
+      }
+      value = operator === '*' ? value * right : value / right;
+    }
+    return value;
+  };
+  const sum = (): number => {
+    let value = term();
+    while (tokens[next] === '+' || tokens[next] === '-')
+      value = tokens[next++] === '+' ? value + term() : value - term();
+    return value;
+  };
+  const size = sum();
+  if (size < 0) throw new FrondError('FROND-S002', `dimension ${dim} would be ${size}`);
+  return size;
+}

@@ -1,0 +1,61 @@
+/**
+ * Counter-based random numbers: Threefry-2x32, 20 rounds (Salmon, Moraes, Dror, Shaw, "Parallel random numbers:
+ * as easy as 1, 2, 3", SC 2011). Every draw is a pure function of (key, counter), so dropout, initialisation and
+ * shuffling need no mutable state and every reading of a kernel draws the same numbers.
+ */
+const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24] as const;
+const PARITY = 0x1bd11bda;
+
+/** Two u32 words under `key` at `counter`. Arguments are taken modulo 2³². */
+export function threefry(key0: number, key1: number, counter0: number, counter1: number): [number, number] {
+  const keys = [key0 | 0, key1 | 0, PARITY ^ key0 ^ key1] as const;
+  let x = (counter0 + keys[0]) | 0;
+  let y = (counter1 + keys[1]) | 0;
+  for (let block = 0; block < 5; block++) {
+    for (let round = 0; round < 4; round++) {
+      const rotation = ROTATIONS[(block % 2) * 4 + round] ?? 0;
+      x = (x + y) | 0;
+      y = ((y << rotation) | (y >>> (32 - rotation))) ^ x;
+    }
+    x = (x + (keys[(block + 1) % 3] ?? 0)) | 0;
+    y = (y + (keys[(block + 2) % 3] ?? 0) + block + 1) | 0;
+  }
+  return [x >>> 0, y >>> 0];
+}
+
+/** FNV-1a of the UTF-16 code units: names a stream of random numbers, such as a parameter's or a dropout's. */
+export function hashName(name: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
+}
+
+/** Uniform in [0, 1) with 24 bits, the same in f32 and f64. */
+export const toUnit = (word: number): number => (word >>> 8) / 0x1000000;
+
+/**
+ * Draws `index` of the stream `name` under `seed`: two uniforms in [0, 1).
+ * Used on the host for initial weights and shuffles; kernels draw with the `random` construct.
+ */
+export function uniforms(seed: number, name: string, index: number): [number, number] {
+  const [a, b] = threefry(seed, hashName(name), index >>> 0, Math.floor(index / 0x100000000));
+  return [toUnit(a), toUnit(b)];
+}
+
+/** A standard normal number (Box and Muller 1958). */
+export function normal(seed: number, name: string, index: number): number {
+  const [u, v] = uniforms(seed, name, index);
+  return Math.sqrt(-2 * Math.log(1 - u)) * Math.cos(2 * Math.PI * v);
+}
+
+/** A permutation of 0 … length−1 (Fisher and Yates 1938), fixed by seed and name. */
+export function permutation(length: number, seed: number, name: string): Uint32Array {
+  const order = Uint32Array.from({ length }, (_, i) => i);
+  for (let i = length - 1; i > 0; i--) {
+    const j = Math.floor(uniforms(seed, name, i)[0] * (i + 1));
+    const [a, b] = [order[i] ?? 0, order[j] ?? 0];
+    order[i] = b;
+    order[j] = a;
+  }
+  return order;
+}

@@ -1,0 +1,68 @@
+import type { Dim } from '../base/dim.ts';
+import type { DType } from '../base/dtype.ts';
+import type { SourcePlace } from '../base/errors.ts';
+
+/** Name of a node, unique in its graph; what the text form prints after `%`. */
+export type NodeId = string;
+
+/**
+ * A tensor in a graph: a node's id, for its first output; `id#k` for output k of an op with several.
+ */
+export type Ref = string;
+
+export interface TensorType {
+  readonly dtype: DType;
+  readonly shape: readonly Dim[];
+}
+
+export type Phase = 'forward' | 'backward' | 'update';
+
+/** Attribute values are plain data so that a graph prints, parses and compares. */
+export type Attribute =
+  | number
+  | string
+  | boolean
+  | null
+  | readonly Attribute[]
+  | { readonly [key: string]: Attribute };
+export type Attributes = Readonly<Record<string, Attribute>>;
+
+export interface Node {
+  readonly id: NodeId;
+  /** name of the op record that gives it meaning */
+  readonly op: string;
+  readonly inputs: readonly Ref[];
+  readonly attributes: Attributes;
+  /** one per output */
+  readonly types: readonly TensorType[];
+  /** where it was declared: `encoder/layer.0/attention`, '' at the top */
+  readonly scope: string;
+  readonly phase: Phase;
+  /** the user's line that made it */
+  readonly source?: SourcePlace | undefined;
+}
+
+/**
+ * A static graph in SSA form: an immutable value. The order of execution is derived, never stored.
+ *
+ * Inputs, parameters and constants are nodes too (ops `input`, `parameter`, `constant`), so every tensor has one kind of name.
+ * A node of op `parameter` has attributes `name` (scope path and given name: the checkpoint's key), `initializer`, `trainable`.
+ */
+export interface Graph {
+  readonly name: string;
+  readonly nodes: Readonly<Record<NodeId, Node>>;
+  /** fed tensors, in order of declaration */
+  readonly inputs: readonly NodeId[];
+  /** named results */
+  readonly outputs: Readonly<Record<string, Ref>>;
+  /** nodes kept for what they do to parameters and optimizer state (the update phase) */
+  readonly effects: readonly NodeId[];
+}
+
+/** Splits `id#k` into its parts. */
+export function splitRef(ref: Ref): { readonly id: NodeId; readonly output: number } {
+  const hash = ref.lastIndexOf('#');
+  return hash < 0 ? { id: ref, output: 0 } : { id: ref.slice(0, hash), output: Number(ref.slice(hash + 1)) };
+}
+
+export const makeRef = (id: NodeId, output: number): Ref => (output === 0 ? id : `${id}#${output}`);

@@ -1,0 +1,130 @@
+import type { Dim } from '../base/dim.ts';
+import type { KernelBuilder } from '../kernel/build.ts';
+import type { Kernel, Value } from '../kernel/ir.ts';
+import type { Attributes, Ref, TensorType } from './graph.ts';
+
+/**
+ * Appends nodes to a graph under construction. Rules of ops (vjp, decompositions) receive one, so that op files never
+ * import each other. A `Ref` made by one builder is only good for the same one.
+ */
+export interface Build {
+  /** Adds a node of any op; its types come from the op's shape rule. Gives one ref per output. */
+  op(name: string, inputs: readonly Ref[], attributes?: Attributes): readonly Ref[];
+  /** The same for ops with a single output. */
+  one(name: string, inputs: readonly Ref[], attributes?: Attributes): Ref;
+  typeOf(ref: Ref): TensorType;
+  /** A scalar (or filled) constant. */
+  constant(value: number, type?: TensorType): Ref;
+
+  add(x: Ref, y: Ref): Ref;
+  sub(x: Ref, y: Ref): Ref;
+  mul(x: Ref, y: Ref): Ref;
+  div(x: Ref, y: Ref): Ref;
+  neg(x: Ref): Ref;
+  exp(x: Ref): Ref;
+  log(x: Ref): Ref;
+  sqrt(x: Ref): Ref;
+  rsqrt(x: Ref): Ref;
+  where(condition: Ref, yes: Ref, no: Ref): Ref;
+  sum(x: Ref, axes: readonly number[], keepDims?: boolean): Ref;
+  reshape(x: Ref, shape: readonly Dim[]): Ref;
+  transpose(x: Ref, permutation: readonly number[]): Ref;
+  broadcast(x: Ref, shape: readonly Dim[]): Ref;
+  /** x · y over the last two dims; `transposeX`/`transposeY` swap an operand's last two dims first. */
+  matmul(x: Ref, y: Ref, options?: { readonly transposeX?: boolean; readonly transposeY?: boolean }): Ref;
+  /** Sums `dy` over the dims along which a tensor of shape `shape` was broadcast, giving that shape back. */
+  unbroadcast(dy: Ref, shape: readonly Dim[]): Ref;
+}
+
+export interface VjpContext {
+  readonly inputs: readonly Ref[];
+  /** the op's own outputs */
+  readonly outputs: readonly Ref[];
+  /** upstream gradient of each output; undefined where nothing depends on it */
+  readonly gradients: readonly (Ref | undefined)[];
+  readonly attributes: Attributes;
+  /** which inputs need a gradient; rules may skip the others */
+  readonly needs: readonly boolean[];
+}
+
+// ---- lowering: a node becomes launches over symbolic sizes -------------------------------------------------
+
+/** A number given to a launch: a size expression, or (for f32 and u32 parameters) a plain number. */
+export type ScalarExpression = Dim | { readonly value: number };
+
+/** Number of programs along one grid dimension: ceil(size / per). */
+export interface GridExpression {
+  readonly size: Dim;
+  readonly per: number;
+}
+
+/** What a kernel's buffer is bound to: an operand or result of the node, or scratch planned for it. */
+export type Slot =
+  | { readonly kind: 'input'; readonly index: number }
+  | { readonly kind: 'output'; readonly index: number }
+  /** temporary memory that lives through this node's launches */
+  | { readonly kind: 'temporary'; readonly name: string; readonly type: TensorType }
+  /**
+   * The whole parameter arena or a companion arena of equal layout (`gradient`, `moment1`, `moment2`, …), as f32.
+   * Only update ops use it. */
+  | { readonly kind: 'arena'; readonly name: string }
+  /** the per-block table (256 elements a block) of numbers that belong to parameter groups: `rate`, `decay`, … */
+  | { readonly kind: 'table'; readonly name: string };
+
+/** One launch over symbolic sizes: plain data. */
+export interface LaunchPlan {
+  readonly kernel: Kernel;
+  readonly grid: readonly GridExpression[];
+  readonly scalars: Readonly<Record<string, ScalarExpression>>;
+  /** by buffer name of the kernel */
+  readonly slots: Readonly<Record<string, Slot>>;
+}
+
+export interface LowerContext {
+  readonly inputs: readonly TensorType[];
+  readonly outputs: readonly TensorType[];
+  readonly attributes: Attributes;
+}
+
+export interface Cost {
+  /** floating-point operations (a multiply-add counts 2) */
+  readonly flops: Dim;
+  /** bytes read and written, each operand once */
+  readonly bytes: Dim;
+}
+
+/** Everything frond knows about an op, in one place. */
+export interface OpRecord {
+  readonly name: string;
+  /** one line, for docs */
+  readonly doc: string;
+  /** 'elementwise': output = f(inputs) per element with broadcasting; the fusion pass joins such nodes. */
+  readonly kind: 'elementwise' | 'view' | 'reduction' | 'kernel' | 'source' | 'update';
+  /** number of inputs; [min, max] where it varies */
+  readonly arity: number | readonly [number, number];
+  /**
+   * Types of the outputs. Throws FROND-S… in the words of the type-level messages, such as
+   * `matmul: inner dimensions differ: 128 and 256 in [batch, time, 128] x [256, 64]`.
+   */
+  shape(inputs: readonly TensorType[], attributes: Attributes): readonly TensorType[];
+  /** Gradient for each input; undefined for inputs that have none (integers, masks). Absent: not differentiable. */
+  vjp?(b: Build, context: VjpContext): readonly (Ref | undefined)[];
+  /**
+   * For kind 'elementwise': the same function on values of the kernel language, so that fused chains become one kernel.
+   * `args` are already broadcast over the tile.
+   */
+  emit?(k: KernelBuilder, args: readonly Value[], attributes: Attributes): Value;
+  /** Kernels that compute it. Absent: another pass must have replaced it (sources, fused views). */
+  lower?(context: LowerContext): readonly LaunchPlan[];
+  /**
+   * Rewrites the op into others before differentiation or lowering (convenience ops such as `linear`, `mean`).
+   */
+  expand?(
+    b: Build,
+    context: { readonly inputs: readonly Ref[]; readonly attributes: Attributes },
+  ): readonly Ref[];
+  cost?(context: LowerContext): Cost;
+}
+
+/** Name → record. Passes and runtime receive it, so that neither imports the ops. */
+export type OpRegistry = ReadonlyMap<string, OpRecord>;

@@ -1,0 +1,387 @@
+import { FrondError } from '../base/errors.ts';
+import { elementwise, resultType } from './elementwise.ts';
+import type {
+  Access,
+  Axis,
+  Buffer,
+  Combine,
+  ElementwiseName,
+  Kernel,
+  Loop,
+  Region,
+  Schedule,
+  Span,
+  Statement,
+  StorageType,
+  Term,
+  Value,
+  ValueType,
+} from './ir.ts';
+
+/** A scalar or tile, or a plain number that takes the type its neighbours have. */
+export type Operand = Value | number;
+/** [index, stride]: one summand of an address. */
+export type TermInput = readonly [index: Span | Operand, stride: Operand];
+
+type Untagged<T> = T extends Value ? Omit<T, 'kind' | 'id' | 'axes' | 'dtype' | 'region' | 'source'> : never;
+type ValueBody = Untagged<Value>;
+
+const isNumber = (x: unknown): x is number => typeof x === 'number';
+const inOrder = (axes: Iterable<Axis>): Axis[] => [...new Set(axes)].sort((a, b) => a.order - b.order);
+const fail = (summary: string, hint?: string): never => {
+  throw new FrondError('FROND-K001', summary, { hint });
+};
+
+/**
+ * Records what an author's function does into a `Kernel`. Methods append to the region at hand; nothing is executed.
+ * All of them throw FROND-K001 when axes or types do not fit.
+ */
+export class KernelBuilder {
+  readonly #axes: Axis[] = [];
+  readonly #buffers: Buffer[] = [];
+  readonly #parameters: (Value & { readonly op: 'parameter' })[] = [];
+  readonly #root: Region = { id: 0, parent: undefined, statements: [] };
+  #region: Region = this.#root;
+  #nextId = 0;
+  #nextRegion = 1;
+  #gridRank = 1;
+
+  // ---- declarations
+
+  /** A tile axis of `size` elements, a multiple of 4. Tiles list their axes in the order of these calls. */
+  axis(name: string, size: number): Axis {
+    if (!Number.isInteger(size) || size <= 0 || size % 4 !== 0) {
+      fail(`axis ${name}: its extent must be a positive multiple of 4, not ${size}`);
+    }
+    const axis: Axis = { kind: 'axis', order: this.#axes.length, name, size };
+    this.#axes.push(axis);
+    return axis;
+  }
+
+  buffer(name: string, dtype: StorageType, access: Access): Buffer {
+    if (this.#buffers.some((other) => other.name === name)) fail(`buffer ${name} is declared twice`);
+    const buffer: Buffer = { kind: 'buffer', name, dtype, access };
+    this.#buffers.push(buffer);
+    return buffer;
+  }
+
+  read(name: string, dtype: StorageType = 'f32'): Buffer {
+    return this.buffer(name, dtype, 'read');
+  }
+
+  write(name: string, dtype: StorageType = 'f32'): Buffer {
+    return this.buffer(name, dtype, 'write');
+  }
+
+  /** A uniform scalar given at launch. */
+  parameter(name: string, dtype: 'i32' | 'u32' | 'f32' = 'i32'): Value {
+    const value = this.#value({ op: 'parameter', name }, [], dtype);
+    if (value.op === 'parameter') this.#parameters.push(value);
+    return value;
+  }
+
+  /** Index of this program along grid dimension `dimension`. */
+  program(dimension: 0 | 1 | 2 | 3): Value {
+    this.#gridRank = Math.max(this.#gridRank, dimension + 1);
+    return this.#value({ op: 'program', dimension }, [], 'i32');
+  }
+
+  // ---- index space
+
+  arange(axis: Axis): Value {
+    return this.#value({ op: 'arange' }, [axis], 'i32');
+  }
+
+  /** `start, start+1, …` along `axis`, cut at `limit`: loads beyond give their default, stores beyond are dropped. */
+  span(axis: Axis, start: Operand, limit: Operand): Span {
+    return { kind: 'span', axis, start: this.#lift(start, 'i32'), limit: this.#lift(limit, 'i32') };
+  }
+
+  inside(span: Span): Value {
+    return this.#value({ op: 'inside', span }, [span.axis], 'bool');
+  }
+
+  // ---- values
+
+  constant(value: number, dtype: ValueType = 'f32'): Value {
+    return this.#value({ op: 'constant', value }, [], dtype);
+  }
+
+  fill(axes: readonly Axis[], value: number, dtype: ValueType = 'f32'): Value {
+    return this.#value({ op: 'fill', value }, inOrder(axes), dtype);
+  }
+
+  cast(arg: Value, dtype: ValueType): Value {
+    return arg.dtype === dtype ? arg : this.#value({ op: 'cast', arg }, arg.axes, dtype);
+  }
+
+  /** Applies a row of the element-wise table, broadcasting scalars and vectors over named axes. */
+  map(fn: ElementwiseName, ...inputs: readonly Operand[]): Value {
+    const row = elementwise[fn];
+    if (inputs.length !== row.arity) fail(`${fn} takes ${row.arity} arguments, got ${inputs.length}`);
+    const typed = (fn === 'select' ? inputs.slice(1) : inputs).find((input) => !isNumber(input));
+    const dtype = typed === undefined || isNumber(typed) ? 'f32' : typed.dtype;
+    const args = inputs.map((input, i) => this.#lift(input, fn === 'select' && i === 0 ? 'bool' : dtype));
+    args.forEach((arg, i) => {
+      const wanted = fn === 'select' && i === 0 ? 'bool' : dtype;
+      if (arg.dtype !== wanted) fail(`${fn}: argument ${i} is ${arg.dtype}, expected ${wanted}`);
+    });
+    const kind = dtype === 'f32' ? 'float' : dtype === 'bool' ? 'bool' : 'integer';
+    const accepted =
+      row.accepts === 'any' || row.accepts === kind || (row.accepts === 'number' && kind !== 'bool');
+    if (!accepted) fail(`${fn} takes ${row.accepts} arguments, got ${dtype}`);
+    const axes = inOrder(args.flatMap((arg) => arg.axes));
+    if (axes.length > 2) {
+      fail(
+        `${fn}: a tile has at most two axes, this one would have ${axes.map((axis) => axis.name).join(', ')}`,
+      );
+    }
+    return this.#value({ op: 'elementwise', fn, args }, axes, resultType(fn, dtype));
+  }
+
+  add = (x: Operand, y: Operand): Value => this.map('add', x, y);
+  sub = (x: Operand, y: Operand): Value => this.map('sub', x, y);
+  mul = (x: Operand, y: Operand): Value => this.map('mul', x, y);
+  div = (x: Operand, y: Operand): Value => this.map('div', x, y);
+  rem = (x: Operand, y: Operand): Value => this.map('rem', x, y);
+  min = (x: Operand, y: Operand): Value => this.map('min', x, y);
+  max = (x: Operand, y: Operand): Value => this.map('max', x, y);
+  neg = (x: Operand): Value => this.map('neg', x);
+  exp = (x: Operand): Value => this.map('exp', x);
+  log = (x: Operand): Value => this.map('log', x);
+  sqrt = (x: Operand): Value => this.map('sqrt', x);
+  rsqrt = (x: Operand): Value => this.map('rsqrt', x);
+  lt = (x: Operand, y: Operand): Value => this.map('lt', x, y);
+  le = (x: Operand, y: Operand): Value => this.map('le', x, y);
+  eq = (x: Operand, y: Operand): Value => this.map('eq', x, y);
+  and = (x: Operand, y: Operand): Value => this.map('and', x, y);
+  or = (x: Operand, y: Operand): Value => this.map('or', x, y);
+  not = (x: Operand): Value => this.map('not', x);
+  select = (condition: Operand, yes: Operand, no: Operand): Value => this.map('select', condition, yes, no);
+  isFinite = (x: Operand): Value => this.map('isFinite', x);
+
+  /** Element at Σ index·stride; what lies outside a span reads as `otherwise`, the consumer's identity. */
+  load(buffer: Buffer, at: readonly TermInput[], otherwise = 0): Value {
+    if (buffer.access === 'write') fail(`load: buffer ${buffer.name} is write-only`);
+    const terms = this.#terms(at);
+    const axes = inOrder(terms.flatMap(({ index }) => (index.kind === 'span' ? [index.axis] : index.axes)));
+    if (axes.length > 2) fail(`load of ${buffer.name}: a tile has at most two axes`);
+    const dtype = buffer.dtype === 'f16' ? 'f32' : buffer.dtype;
+    return this.#value({ op: 'load', buffer, terms, otherwise }, axes, dtype);
+  }
+
+  store(buffer: Buffer, at: readonly TermInput[], value: Operand): void {
+    if (buffer.access === 'read') fail(`store: buffer ${buffer.name} is read-only`);
+    const dtype = buffer.dtype === 'f16' ? 'f32' : buffer.dtype;
+    const lifted = this.#lift(value, dtype);
+    const stored = lifted.dtype === 'bool' && dtype === 'u32' ? this.cast(lifted, 'u32') : lifted;
+    if (stored.dtype !== dtype)
+      fail(`store to ${buffer.name}: value is ${stored.dtype}, buffer is ${buffer.dtype}`);
+    const terms = this.#terms(at);
+    const covered = new Set(
+      terms.flatMap(({ index }) => (index.kind === 'span' ? [index.axis] : index.axes)),
+    );
+    const missing = stored.axes.find((axis) => !covered.has(axis));
+    if (missing)
+      fail(`store to ${buffer.name}: axis ${missing.name} of the value has no index, elements would collide`);
+    if (covered.size !== stored.axes.length) {
+      fail(`store to ${buffer.name}: the indices run over an axis that the value does not have`);
+    }
+    this.#push({ kind: 'store', buffer, terms, value: stored });
+  }
+
+  /** Combines over `over`; over every axis of `arg` the result is a uniform scalar. */
+  reduce(combine: Combine, arg: Value, ...over: readonly Axis[]): Value {
+    const stray = over.find((axis) => !arg.axes.includes(axis));
+    if (stray || over.length === 0)
+      fail(`reduce ${combine}: axis ${stray?.name ?? '(none)'} is not an axis of the tile`);
+    if (combine === 'argmax' && over.length !== 1) fail('reduce argmax runs over exactly one axis');
+    const axes = arg.axes.filter((axis) => !over.includes(axis));
+    return this.#value({ op: 'reduce', combine, arg, over }, axes, combine === 'argmax' ? 'i32' : arg.dtype);
+  }
+
+  sum = (arg: Value, ...over: readonly Axis[]): Value => this.reduce('sum', arg, ...over);
+  maximum = (arg: Value, ...over: readonly Axis[]): Value => this.reduce('max', arg, ...over);
+  argmax = (arg: Value, over: Axis): Value => this.reduce('argmax', arg, over);
+
+  /** accumulator + Σ over `over` of left · right; the axes of the result are the two that remain, row from `left`. */
+  dot(left: Value, right: Value, accumulator: Value | undefined, over: Axis): Value {
+    const row = left.axes.find((axis) => axis !== over);
+    const column = right.axes.find((axis) => axis !== over);
+    if (
+      !row ||
+      !column ||
+      left.axes.length !== 2 ||
+      right.axes.length !== 2 ||
+      !left.axes.includes(over) ||
+      !right.axes.includes(over)
+    ) {
+      return fail('dot: both operands are tiles of two axes that share the contracted one');
+    }
+    if (row === column || row.order > column.order) {
+      fail(
+        `dot: the axes of the result must be declared in order, ${row.name} (left) before ${column.name} (right)`,
+        'swap the operands',
+      );
+    }
+    if (accumulator && (accumulator.axes[0] !== row || accumulator.axes[1] !== column)) {
+      fail('dot: the accumulator must have the axes of the result');
+    }
+    return this.#value({ op: 'dot', left, right, accumulator, over, row, column }, [row, column], 'f32');
+  }
+
+  /** The same tile with axis `from` called `to`. The renamed axes must stand in declaration order too. */
+  rename(arg: Value, from: Axis, to: Axis): Value {
+    if (from.size !== to.size)
+      fail(`rename: axis ${from.name} has ${from.size} elements, ${to.name} has ${to.size}`);
+    const axes = arg.axes.map((axis) => (axis === from ? to : axis));
+    const [first, second] = axes;
+    if (first && second && first.order >= second.order) {
+      fail(
+        `rename: ${second.name} would have to be declared after ${first.name}`,
+        'a rename must not transpose a tile',
+      );
+    }
+    return this.#value({ op: 'rename', arg, from, to }, axes, arg.dtype);
+  }
+
+  /** A word of Threefry-2x32 (Salmon et al. 2011, 20 rounds); counters are logical element indices. */
+  random(key: readonly [Operand, Operand], counter: readonly [Operand, Operand], word: 0 | 1): Value {
+    const [key0, key1] = [this.#lift(key[0], 'u32'), this.#lift(key[1], 'u32')];
+    const [counter0, counter1] = [this.#lift(counter[0], 'u32'), this.#lift(counter[1], 'u32')];
+    const axes = inOrder([...counter0.axes, ...counter1.axes]);
+    return this.#value({ op: 'random', key0, key1, counter0, counter1, word }, axes, 'u32');
+  }
+
+  // ---- control
+
+  /**
+   * for (i = from; i < to; i += step). `body` gets the counter and the carried values and returns what it carries on;
+   * the returned values keep axes and type. Gives the last ones.
+   */
+  loop(
+    from: Operand,
+    to: Operand,
+    step: Operand,
+    initial: readonly Value[],
+    body: (i: Value, ...carried: Value[]) => readonly Value[],
+  ): Value[] {
+    const bounds = [from, to, step].map((bound) => this.#lift(bound, 'i32'));
+    const [start, end, stride] = bounds;
+    if (!start || !end || !stride || bounds.some((bound) => bound.axes.length > 0)) {
+      return fail('loop: bounds must be uniform scalars');
+    }
+    const outer = this.#region;
+    const region: Region = { id: this.#nextRegion++, parent: outer, statements: [] };
+    this.#region = region;
+    const induction = this.#value({ op: 'induction' }, [], 'i32');
+    const carried = initial.map((value, index) =>
+      this.#value({ op: 'carried', index }, value.axes, value.dtype),
+    );
+    const yields = body(induction, ...carried);
+    this.#region = outer;
+    if (yields.length !== initial.length) {
+      fail(`loop: the body returns ${yields.length} values, ${initial.length} are carried`);
+    }
+    yields.forEach((value, i) => {
+      const before = initial[i];
+      const same =
+        before?.dtype === value.dtype &&
+        before.axes.length === value.axes.length &&
+        before.axes.every((axis, j) => axis === value.axes[j]);
+      if (!same) fail(`loop: carried value ${i} changes its axes or type`);
+    });
+    const loop: Loop = {
+      kind: 'loop',
+      from: start,
+      to: end,
+      step: stride,
+      induction,
+      initial,
+      carried,
+      yields,
+      body: region,
+    };
+    this.#push(loop);
+    return initial.map((value, index) => this.#value({ op: 'result', loop, index }, value.axes, value.dtype));
+  }
+
+  /** Runs `body` for its stores where the uniform `condition` holds. */
+  when(condition: Value, body: () => void): void {
+    if (condition.axes.length > 0 || condition.dtype !== 'bool')
+      fail('when: the condition must be a uniform bool');
+    const outer = this.#region;
+    const region: Region = { id: this.#nextRegion++, parent: outer, statements: [] };
+    this.#region = region;
+    body();
+    this.#region = outer;
+    this.#push({ kind: 'when', condition, body: region });
+  }
+
+  finish(name: string, variant: string, doc: string, schedule: Schedule): Kernel {
+    return {
+      name,
+      variant,
+      doc,
+      schedule,
+      axes: this.#axes,
+      buffers: this.#buffers,
+      parameters: this.#parameters,
+      gridRank: this.#gridRank,
+      body: this.#root,
+    };
+  }
+
+  #terms(at: readonly TermInput[]): Term[] {
+    return at.map(([index, stride]) => ({
+      index: isNumber(index) ? this.#lift(index, 'i32') : index,
+      stride: this.#lift(stride, 'i32'),
+    }));
+  }
+
+  #lift(value: Operand, dtype: ValueType): Value {
+    return isNumber(value) ? this.constant(value, dtype) : value;
+  }
+
+  #value(body: ValueBody, axes: readonly Axis[], dtype: ValueType): Value {
+    const value = {
+      ...body,
+      kind: 'value',
+      id: this.#nextId++,
+      axes,
+      dtype,
+      region: this.#region,
+      source: callSite(),
+    } as Value;
+    this.#push({ kind: 'let', value });
+    return value;
+  }
+
+  #push(statement: Statement): void {
+    this.#region.statements.push(statement);
+  }
+}
+
+/** `file:line` of the kernel author's call: the first stack frame outside this file. */
+function callSite(): string | undefined {
+  const lines = new Error().stack?.split('\n') ?? [];
+  const frame = lines.slice(1).find((line) => !/kernel\/build\.[jt]s/.test(line));
+  const match = frame?.match(/([\w.-]+\/[\w.-]+\.[jt]s):(\d+):\d+/);
+  return match ? `${match[1]}:${match[2]}` : undefined;
+}
+
+/** What is fixed when a kernel is traced. */
+export interface KernelOptions {
+  readonly name: string;
+  /** distinguishes this trace from others of the same name: tile extents, dtypes, epilogue */
+  readonly variant?: string;
+  readonly doc: string;
+  readonly schedule: Schedule;
+}
+
+/** Traces `author` once with symbolic arguments into a kernel. */
+export function traceKernel(options: KernelOptions, author: (k: KernelBuilder) => void): Kernel {
+  const builder = new KernelBuilder();
+  author(builder);
+  return builder.finish(options.name, options.variant ?? '', options.doc, options.schedule);
+}

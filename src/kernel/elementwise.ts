@@ -1,0 +1,79 @@
+import type { ElementwiseName, ValueType } from './ir.ts';
+
+/** One row per element-wise function: its arity, its result type, and what it means in f64. */
+export interface ElementwiseRow {
+  readonly arity: 1 | 2 | 3;
+  /** argument types it accepts: floats, integers (i32 and u32), bools */
+  readonly accepts: 'number' | 'float' | 'integer' | 'bool' | 'any';
+  /** result type, given the type of its (last) argument */
+  readonly result: 'same' | 'bool';
+  /** reference meaning on numbers; integers wrap and divisions of integers truncate in the readings; bools are 0 and 1 */
+  readonly reference: (x: number, y: number, z: number) => number;
+  /**
+   * Largest error allowed to a reading's f32 form against `reference` rounded to f32, in ULP of the result,
+   * on finite arguments with a normal result. 0.5 = correctly rounded.
+   */
+  readonly ulp: number;
+}
+
+/**
+ * erf to full f64 accuracy: Maclaurin series for |x| < 3, continued fraction of erfc beyond (Abramowitz & Stegun 7.1.6, 7.1.14).
+ */
+export function erf(x: number): number {
+  const a = Math.abs(x);
+  if (a > 6) return Math.sign(x);
+  if (a < 3) {
+    // erf x = 2/√π · e^(−x²) · Σ 2ⁿ x^(2n+1) / (2n+1)!!
+    let term = a;
+    let total = a;
+    for (let n = 1; term > total * 1e-17; n++) {
+      term *= (2 * a * a) / (2 * n + 1);
+      total += term;
+    }
+    return Math.sign(x) * (2 / Math.sqrt(Math.PI)) * Math.exp(-a * a) * total;
+  }
+  // erfc x = e^(−x²)/√π · 1/(x + ½/(x + 1/(x + 1½/(x + …))))
+  let fraction = 0;
+  for (let n = 60; n >= 1; n--) fraction = n / 2 / (a + fraction);
+  return Math.sign(x) * (1 - Math.exp(-a * a) / Math.sqrt(Math.PI) / (a + fraction));
+}
+
+const number = 'number';
+const float = 'float';
+const integer = 'integer';
+const bool = 'bool';
+
+export const elementwise: Readonly<Record<ElementwiseName, ElementwiseRow>> = {
+  add: { arity: 2, accepts: number, result: 'same', ulp: 0.5, reference: (x, y) => x + y },
+  sub: { arity: 2, accepts: number, result: 'same', ulp: 0.5, reference: (x, y) => x - y },
+  mul: { arity: 2, accepts: number, result: 'same', ulp: 0.5, reference: (x, y) => x * y },
+  div: { arity: 2, accepts: number, result: 'same', ulp: 2.5, reference: (x, y) => x / y },
+  rem: { arity: 2, accepts: integer, result: 'same', ulp: 0, reference: (x, y) => x % y },
+  min: { arity: 2, accepts: number, result: 'same', ulp: 0, reference: Math.min },
+  max: { arity: 2, accepts: number, result: 'same', ulp: 0, reference: Math.max },
+  neg: { arity: 1, accepts: number, result: 'same', ulp: 0, reference: (x) => -x },
+  abs: { arity: 1, accepts: number, result: 'same', ulp: 0, reference: Math.abs },
+  floor: { arity: 1, accepts: float, result: 'same', ulp: 0, reference: Math.floor },
+  exp: { arity: 1, accepts: float, result: 'same', ulp: 4, reference: Math.exp },
+  log: { arity: 1, accepts: float, result: 'same', ulp: 4, reference: Math.log },
+  sqrt: { arity: 1, accepts: float, result: 'same', ulp: 2.5, reference: Math.sqrt },
+  rsqrt: { arity: 1, accepts: float, result: 'same', ulp: 2.5, reference: (x) => 1 / Math.sqrt(x) },
+  tanh: { arity: 1, accepts: float, result: 'same', ulp: 8, reference: Math.tanh },
+  erf: { arity: 1, accepts: float, result: 'same', ulp: 8, reference: erf },
+  lt: { arity: 2, accepts: number, result: 'bool', ulp: 0, reference: (x, y) => +(x < y) },
+  le: { arity: 2, accepts: number, result: 'bool', ulp: 0, reference: (x, y) => +(x <= y) },
+  eq: { arity: 2, accepts: number, result: 'bool', ulp: 0, reference: (x, y) => +(x === y) },
+  ne: { arity: 2, accepts: number, result: 'bool', ulp: 0, reference: (x, y) => +(x !== y) },
+  and: { arity: 2, accepts: bool, result: 'bool', ulp: 0, reference: (x, y) => x & y },
+  or: { arity: 2, accepts: bool, result: 'bool', ulp: 0, reference: (x, y) => x | y },
+  not: { arity: 1, accepts: bool, result: 'bool', ulp: 0, reference: (x) => x ^ 1 },
+  select: { arity: 3, accepts: 'any', result: 'same', ulp: 0, reference: (c, x, y) => (c ? x : y) },
+  isFinite: { arity: 1, accepts: float, result: 'bool', ulp: 0, reference: (x) => +Number.isFinite(x) },
+  bitAnd: { arity: 2, accepts: integer, result: 'same', ulp: 0, reference: (x, y) => x & y },
+  bitXor: { arity: 2, accepts: integer, result: 'same', ulp: 0, reference: (x, y) => x ^ y },
+  shiftRight: { arity: 2, accepts: integer, result: 'same', ulp: 0, reference: (x, y) => x >>> y },
+};
+
+/** Result type of `fn` over arguments of type `dtype` (for `select`: the type of its branches). */
+export const resultType = (fn: ElementwiseName, dtype: ValueType): ValueType =>
+  elementwise[fn].result === 'bool' ? 'bool' : dtype;
