@@ -1,0 +1,280 @@
+import type { Dim } from '../base/dim.ts';
+import { FrondError, type SourcePlace } from '../base/errors.ts';
+import type { Attribute, Attributes, Graph, Node, NodeId, Phase, Ref, TensorType } from './graph.ts';
+import { makeRef, splitRef } from './graph.ts';
+import { checkName, joinScope, nodePath } from './names.ts';
+import type { Build, OpRecord, OpRegistry } from './record.ts';
+
+const SCALAR: TensorType = { dtype: 'f32', shape: [] };
+
+export interface ParameterOptions {
+  /** plain data that names the distribution of the first values */
+  readonly initializer: Attribute;
+  readonly trainable?: boolean | undefined;
+}
+
+/**
+ * Appends nodes to a graph. `scope`, `phase` and `source` are what the next nodes get.
+ *
+ * Ids are readable and depend on nothing but the order of calls: inputs and parameters are called by their names, other
+ * nodes by their op and a counter per op (`matmul`, `matmul.1`, …). Built on a `base`, all of its nodes are kept.
+ */
+export class GraphBuilder implements Build {
+  scope = '';
+  phase: Phase = 'forward';
+  source: SourcePlace | undefined = undefined;
+
+  readonly #name: string;
+  readonly #registry: OpRegistry;
+  readonly #nodes = new Map<NodeId, Node>();
+  readonly #inputs: NodeId[];
+  readonly #outputs: Map<string, Ref>;
+  readonly #effects: Set<NodeId>;
+  readonly #parameters = new Map<string, NodeId>();
+  /** next counter to try, per op or name */
+  readonly #counters = new Map<string, number>();
+
+  constructor(name: string, registry: OpRegistry, base?: Graph) {
+    checkName(name, 'graph');
+    this.#name = name;
+    this.#registry = registry;
+    this.#inputs = [...(base?.inputs ?? [])];
+    this.#outputs = new Map(Object.entries(base?.outputs ?? {}));
+    this.#effects = new Set(base?.effects ?? []);
+    for (const node of Object.values(base?.nodes ?? {})) {
+      this.#nodes.set(node.id, node);
+      if (node.op === 'parameter') this.#parameters.set(String(node.attributes.name), node.id);
+    }
+  }
+
+  /** Makes the next nodes carry the scope, phase and source line of `node`. */
+  at(node: Node, phase: Phase = node.phase): this {
+    this.scope = node.scope;
+    this.phase = phase;
+    this.source = node.source;
+    return this;
+  }
+
+  // ---- sources and results
+
+  /** A fed tensor. @throws FROND-I008 when the name is taken. */
+  input(name: string, type: TensorType): Ref {
+    checkName(name, 'input');
+    if (this.#nodes.has(name)) {
+      throw new FrondError('FROND-I008', `input ${name}: the name is taken`, { place: this.source });
+    }
+    this.#append(name, 'input', [], { name }, [type]);
+    this.#inputs.push(name);
+    return name;
+  }
+
+  /**
+   * A tensor that training changes and checkpoints keep; its name is the scope path and `name`, never a counter.
+   * @throws FROND-I008 when a parameter of that name exists.
+   */
+  parameter(name: string, type: TensorType, options: ParameterOptions): Ref {
+    const full = joinScope(this.scope, name);
+    checkName(full, 'parameter');
+    const taken = this.#parameters.get(full);
+    if (taken !== undefined) {
+      throw new FrondError('FROND-I008', `two parameters are called ${full}`, {
+        node: full,
+        place: this.source,
+        hint: 'declare it once and reuse the tensor, or put one of them under another scope',
+      });
+    }
+    const id = this.#freshId(full);
+    const attributes = {
+      name: full,
+      initializer: options.initializer,
+      trainable: options.trainable ?? true,
+    };
+    this.#append(id, 'parameter', [], attributes, [type]);
+    this.#parameters.set(full, id);
+    return id;
+  }
+
+  /** One number for every element, or the elements in row-major order. */
+  constant(value: number | readonly number[], type: TensorType = SCALAR): Ref {
+    return this.#append(this.#freshId('constant'), 'constant', [], { value }, [type]);
+  }
+
+  /** Names a result. @throws FROND-I010 when the name is taken by another tensor. */
+  output(name: string, ref: Ref): void {
+    checkName(name, 'output');
+    this.typeOf(ref);
+    if ((this.#outputs.get(name) ?? ref) !== ref) {
+      throw new FrondError('FROND-I010', `output ${name} is %${this.#outputs.get(name)} already`);
+    }
+    this.#outputs.set(name, ref);
+  }
+
+  /** Keeps the node of `ref` for what it does to parameters and state. */
+  effect(ref: Ref): void {
+    this.typeOf(ref);
+    this.#effects.add(splitRef(ref).id);
+  }
+
+  finish(): Graph {
+    return {
+      name: this.#name,
+      nodes: Object.fromEntries(this.#nodes),
+      inputs: [...this.#inputs],
+      outputs: Object.fromEntries(this.#outputs),
+      effects: [...this.#effects],
+    };
+  }
+
+  // ---- nodes
+
+  op(name: string, inputs: readonly Ref[], attributes: Attributes = {}): readonly Ref[] {
+    const record = this.#record(name);
+    const id = this.#freshId(name);
+    const node = { id, op: name, inputs, attributes, types: [], ...this.#context() };
+    const types = inferTypes(record, node, (ref) => this.typeOf(ref));
+    this.#nodes.set(id, { ...node, types });
+    return types.map((_, output) => makeRef(id, output));
+  }
+
+  one(name: string, inputs: readonly Ref[], attributes?: Attributes): Ref {
+    const refs = this.op(name, inputs, attributes);
+    const [first] = refs;
+    if (first === undefined || refs.length !== 1) {
+      throw new FrondError('FROND-X001', `${name} has ${refs.length} outputs where one is expected`);
+    }
+    return first;
+  }
+
+  /** @throws FROND-I001 when the ref belongs to no node of this builder. */
+  typeOf(ref: Ref): TensorType {
+    const { id, output } = splitRef(ref);
+    const type = this.#nodes.get(id)?.types[output];
+    if (type === undefined) {
+      throw new FrondError('FROND-I001', `%${ref} is not a tensor of graph ${this.#name}`, {
+        place: this.source,
+        hint: 'a tensor belongs to the graph in whose function it was made',
+      });
+    }
+    return type;
+  }
+
+  /** The node behind a ref, as built so far. */
+  nodeOf(ref: Ref): Node | undefined {
+    return this.#nodes.get(splitRef(ref).id);
+  }
+
+  // ---- the generic ops that rules are written with
+
+  add = (x: Ref, y: Ref): Ref => this.one('add', [x, y]);
+  sub = (x: Ref, y: Ref): Ref => this.one('sub', [x, y]);
+  mul = (x: Ref, y: Ref): Ref => this.one('mul', [x, y]);
+  div = (x: Ref, y: Ref): Ref => this.one('div', [x, y]);
+  neg = (x: Ref): Ref => this.one('neg', [x]);
+  exp = (x: Ref): Ref => this.one('exp', [x]);
+  log = (x: Ref): Ref => this.one('log', [x]);
+  sqrt = (x: Ref): Ref => this.one('sqrt', [x]);
+  rsqrt = (x: Ref): Ref => this.one('rsqrt', [x]);
+  where = (condition: Ref, yes: Ref, no: Ref): Ref => this.one('where', [condition, yes, no]);
+
+  sum(x: Ref, axes: readonly number[], keepDims = false): Ref {
+    const rank = this.typeOf(x).shape.length;
+    const counted = axes.map((axis) => (axis < 0 ? axis + rank : axis));
+    return this.one('sum', [x], { axes: counted, keepDims });
+  }
+
+  reshape(x: Ref, shape: readonly Dim[]): Ref {
+    return sameShape(this.typeOf(x).shape, shape) ? x : this.one('reshape', [x], { shape });
+  }
+
+  transpose(x: Ref, permutation: readonly number[]): Ref {
+    return permutation.every((axis, i) => axis === i) ? x : this.one('transpose', [x], { permutation });
+  }
+
+  broadcast(x: Ref, shape: readonly Dim[]): Ref {
+    return sameShape(this.typeOf(x).shape, shape) ? x : this.one('broadcast', [x], { shape });
+  }
+
+  matmul(x: Ref, y: Ref, options: { transposeX?: boolean; transposeY?: boolean } = {}): Ref {
+    return this.one('matmul', [x, y], {
+      ...(options.transposeX ? { transposeX: true } : {}),
+      ...(options.transposeY ? { transposeY: true } : {}),
+    });
+  }
+
+  unbroadcast(dy: Ref, shape: readonly Dim[]): Ref {
+    const wide = this.typeOf(dy).shape;
+    const leading = wide.length - shape.length;
+    // dims that the smaller tensor lacks, and dims of size 1 that were stretched
+    const axes = wide.flatMap((dim, i) => {
+      const own = shape[i - leading];
+      return i < leading || (own === 1 && dim !== 1) ? [i] : [];
+    });
+    return axes.length === 0 ? dy : this.reshape(this.sum(dy, axes), shape);
+  }
+
+  // ---- inside
+
+  #context(): { scope: string; phase: Phase; source?: SourcePlace } {
+    const { scope, phase, source } = this;
+    return source === undefined ? { scope, phase } : { scope, phase, source };
+  }
+
+  #append(
+    id: NodeId,
+    op: string,
+    inputs: readonly Ref[],
+    attributes: Attributes,
+    types: readonly TensorType[],
+  ): Ref {
+    this.#nodes.set(id, { id, op, inputs, attributes, types, ...this.#context() });
+    return id;
+  }
+
+  #record(name: string): OpRecord {
+    const record = this.#registry.get(name);
+    if (record === undefined) {
+      throw new FrondError('FROND-I004', `there is no op called ${name}`, {
+        place: this.source,
+        hint: 'register its record, or check the spelling',
+      });
+    }
+    return record;
+  }
+
+  #freshId(name: string): NodeId {
+    let counter = this.#counters.get(name) ?? 0;
+    let id = counter === 0 ? name : `${name}.${counter}`;
+    while (this.#nodes.has(id)) id = `${name}.${++counter}`;
+    this.#counters.set(name, counter + 1);
+    return id;
+  }
+}
+
+const sameShape = (x: readonly Dim[], y: readonly Dim[]): boolean =>
+  x.length === y.length && x.every((dim, i) => dim === y[i]);
+
+/**
+ * Types of a node's outputs by the record's shape rule; what the rule throws gets the node's name and source line.
+ * @throws FROND-I005 for a wrong number of operands, FROND-S… from the rule.
+ */
+export function inferTypes(
+  record: OpRecord,
+  node: Node,
+  typeOf: (ref: Ref) => TensorType,
+): readonly TensorType[] {
+  const place = { node: nodePath(node), place: node.source };
+  const [least, most] = typeof record.arity === 'number' ? [record.arity, record.arity] : record.arity;
+  if (node.inputs.length < least || node.inputs.length > most) {
+    const wanted = least === most ? `${least}` : `${least} to ${most}`;
+    throw new FrondError(
+      'FROND-I005',
+      `${node.op} takes ${wanted} operand(s), got ${node.inputs.length}`,
+      place,
+    );
+  }
+  try {
+    return record.shape(node.inputs.map(typeOf), node.attributes);
+  } catch (error) {
+    throw error instanceof FrondError ? error.with(place) : error;
+  }
+}

@@ -1,0 +1,49 @@
+import { FrondError } from '../base/errors.ts';
+import type { Graph, Node, NodeId, Ref, TensorType } from './graph.ts';
+import { splitRef } from './graph.ts';
+
+/** Names that a graph may carry: they print after `%` and parse back, and they are safe keys of a plain object. */
+const NAME = /^[A-Za-z_][\w./-]*$/;
+
+export const isName = (name: string): boolean => NAME.test(name) && name !== '__proto__';
+
+/** @throws FROND-I011 when `name` could not be printed and parsed back. */
+export function checkName(name: string, what: string): void {
+  if (!isName(name)) {
+    throw new FrondError('FROND-I011', `${what}: "${name}" is not a name`, {
+      hint: 'names start with a letter or underscore and go on with letters, digits, "_", ".", "-" and "/"',
+    });
+  }
+}
+
+/** `name` below `scope`; '' is the top. */
+export const joinScope = (scope: string, name: string): string => (scope === '' ? name : `${scope}/${name}`);
+
+/** What messages call a node: its scope path and id. */
+export const nodePath = (node: Node): string =>
+  node.scope === '' || node.id.startsWith(`${node.scope}/`) ? node.id : `${node.scope}/${node.id}`;
+
+/** The node called `id`, or undefined; ids such as `constructor` never reach the prototype. */
+export const findNode = (graph: Graph, id: NodeId): Node | undefined =>
+  Object.hasOwn(graph.nodes, id) ? graph.nodes[id] : undefined;
+
+/** @throws FROND-I001 when no node has that id. */
+export function nodeOf(graph: Graph, id: NodeId): Node {
+  const node = findNode(graph, id);
+  if (node === undefined) throw new FrondError('FROND-I001', `%${id} is not a node of graph ${graph.name}`);
+  return node;
+}
+
+/** @throws FROND-I001 when the node is unknown, FROND-I009 when it has no such output. */
+export function typeOfRef(graph: Graph, ref: Ref): TensorType {
+  const { id, output } = splitRef(ref);
+  const node = nodeOf(graph, id);
+  const type = node.types[output];
+  if (type === undefined) {
+    throw new FrondError('FROND-I009', `%${ref}: ${node.op} has ${node.types.length} output(s)`, {
+      node: nodePath(node),
+      place: node.source,
+    });
+  }
+  return type;
+}
