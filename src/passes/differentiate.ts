@@ -1,0 +1,182 @@
+import { isFloating } from '../base/dtype.ts';
+import { FrondError } from '../base/errors.ts';
+import { GraphBuilder } from '../ir/builder.ts';
+import type { Graph, Node, NodeId, Ref, TensorType } from '../ir/graph.ts';
+import { makeRef, splitRef } from '../ir/graph.ts';
+import { nodePath, typeOfRef } from '../ir/names.ts';
+import { topologicalOrder } from '../ir/order.ts';
+import type { OpRegistry } from '../ir/record.ts';
+import { expandTracked } from './expand.ts';
+import { resolve } from './rewrite.ts';
+
+export interface DifferentiateOptions {
+  /** name of an output, or a ref; a scalar unless `upstream` is given */
+  readonly loss: string;
+  /** names of parameters; by default all trainable ones, or none when `wrt` is given */
+  readonly parameters?: readonly string[] | undefined;
+  /** tensors, such as inputs, to differentiate with respect to */
+  readonly wrt?: readonly Ref[] | undefined;
+  /** gradient that arrives at the loss, of its type; by default 1 */
+  readonly upstream?: Ref | undefined;
+}
+
+export interface Differentiated {
+  /** the graph with its backward part */
+  readonly graph: Graph;
+  /**
+   * By parameter name, and by ref for `wrt`. What the loss does not depend on through differentiable ops is absent:
+   * its gradient is zero.
+   */
+  readonly gradients: Readonly<Record<string, Ref>>;
+}
+
+/**
+ * Reverse-mode differentiation (Linnainmaa 1970): walks from the loss to the leaves, asks each op's record for the gradients of
+ * its operands and adds up those that meet. Backward nodes carry scope and source line of the node they belong to. Frozen
+ * parameters, integers and masks get none, and nothing is built for them.
+ *
+ * @throws FROND-P001 when an op on the way has no gradient rule, FROND-P002 when the loss is not a floating scalar,
+ * FROND-P003 when a parameter does not exist.
+ */
+export function differentiate(
+  original: Graph,
+  registry: OpRegistry,
+  options: DifferentiateOptions,
+): Differentiated {
+  const { graph, replacements } = expandTracked(original, registry);
+  const named = Object.hasOwn(graph.outputs, options.loss) ? graph.outputs[options.loss] : undefined;
+  const loss = named ?? resolve(replacements, options.loss);
+  const targets = new Map<string, Ref>();
+  for (const ref of options.wrt ?? []) targets.set(ref, resolve(replacements, ref));
+  for (const [name, id] of chooseParameters(graph, options)) targets.set(name, id);
+
+  const builder = new GraphBuilder(graph.name, registry, graph);
+  const order = topologicalOrder(graph, [splitRef(loss).id]);
+  const needed = whatNeedsGradient(order, new Set(targets.values()), graph);
+  const arriving = new Map<Ref, Ref[]>();
+  const upstream = options.upstream === undefined ? undefined : resolve(replacements, options.upstream);
+  arriving.set(loss, [startOfBackward(builder, graph, loss, upstream)]);
+
+  const total = new Map<Ref, Ref>();
+  for (const node of order.toReversed()) {
+    builder.at(node, 'backward');
+    const gradients = node.types.map((_, k) => sumUp(builder, arriving.get(makeRef(node.id, k))));
+    gradients.forEach((gradient, k) => {
+      if (gradient !== undefined) total.set(makeRef(node.id, k), gradient);
+    });
+    const needs = node.inputs.map((input) => needed.has(input));
+    if (!needs.includes(true) || gradients.every((gradient) => gradient === undefined)) continue;
+    gradientsOfInputs(builder, registry, node, gradients, needs).forEach((gradient, i) => {
+      const input = node.inputs[i];
+      if (gradient === undefined || input === undefined || !needs[i]) return;
+      checkGradient(node, i, builder.typeOf(input), builder.typeOf(gradient));
+      const known = arriving.get(input);
+      if (known) known.push(gradient);
+      else arriving.set(input, [gradient]);
+    });
+  }
+  const found = [...targets].flatMap(([name, ref]) => {
+    const gradient = total.get(ref);
+    return gradient === undefined ? [] : [[name, gradient] as const];
+  });
+  return { graph: builder.finish(), gradients: Object.fromEntries(found) };
+}
+
+/** Name and id of each parameter to differentiate with respect to. */
+function chooseParameters(graph: Graph, options: DifferentiateOptions): [string, NodeId][] {
+  const all = new Map<string, Node>();
+  for (const node of Object.values(graph.nodes)) {
+    if (node.op === 'parameter') all.set(String(node.attributes.name), node);
+  }
+  if (options.parameters === undefined) {
+    if (options.wrt !== undefined) return [];
+    return [...all].flatMap(([name, node]) => (node.attributes.trainable === false ? [] : [[name, node.id]]));
+  }
+  return options.parameters.map((name) => {
+    const node = all.get(name);
+    if (node === undefined) {
+      throw new FrondError('FROND-P003', `differentiate: graph ${graph.name} has no parameter ${name}`, {
+        hint: `its parameters are: ${[...all.keys()].slice(0, 8).join(', ') || 'none'}`,
+      });
+    }
+    return [name, node.id];
+  });
+}
+
+/** Floating tensors that depend on a target: only they take part in the backward pass. */
+function whatNeedsGradient(order: readonly Node[], targets: ReadonlySet<Ref>, graph: Graph): Set<Ref> {
+  const needed = new Set<Ref>();
+  for (const target of targets) if (isFloating(typeOfRef(graph, target).dtype)) needed.add(target);
+  for (const node of order) {
+    if (!node.inputs.some((input) => needed.has(input))) continue;
+    node.types.forEach((type, k) => {
+      if (isFloating(type.dtype)) needed.add(makeRef(node.id, k));
+    });
+  }
+  return needed;
+}
+
+function startOfBackward(builder: GraphBuilder, graph: Graph, loss: Ref, upstream: Ref | undefined): Ref {
+  const type = typeOfRef(graph, loss);
+  const node = builder.nodeOf(loss);
+  const place = node && { node: nodePath(node), place: node.source };
+  if (node) builder.at(node, 'backward');
+  if (!isFloating(type.dtype) || (upstream === undefined && type.shape.length > 0)) {
+    throw new FrondError(
+      'FROND-P002',
+      `the loss is ${type.dtype}[${type.shape.join(', ')}]; it must be a floating-point scalar`,
+      { ...place, hint: 'take its mean or sum, or give the gradient that arrives at it as `upstream`' },
+    );
+  }
+  if (upstream === undefined) return builder.constant(1, type);
+  const given = builder.typeOf(upstream);
+  if (given.dtype !== type.dtype || !compatible(given, type)) {
+    throw new FrondError(
+      'FROND-P002',
+      `the upstream gradient is ${given.dtype}[${given.shape.join(', ')}], the loss ${type.dtype}[${type.shape.join(', ')}]`,
+      place,
+    );
+  }
+  return upstream;
+}
+
+const sumUp = (builder: GraphBuilder, parts: readonly Ref[] | undefined): Ref | undefined =>
+  parts?.reduce((total, part) => builder.add(total, part));
+
+function gradientsOfInputs(
+  builder: GraphBuilder,
+  registry: OpRegistry,
+  node: Node,
+  gradients: readonly (Ref | undefined)[],
+  needs: readonly boolean[],
+): readonly (Ref | undefined)[] {
+  const record = registry.get(node.op);
+  if (record?.vjp === undefined) {
+    throw new FrondError('FROND-P001', `${node.op} has no gradient, and the loss depends on it`, {
+      node: nodePath(node),
+      place: node.source,
+      hint: `leave what it reads out of the differentiated tensors, or give ${node.op} a vjp`,
+    });
+  }
+  const outputs = node.types.map((_, k) => makeRef(node.id, k));
+  return record.vjp(builder, { inputs: node.inputs, outputs, gradients, attributes: node.attributes, needs });
+}
+
+/** A rule that gives a gradient of another shape is a defect; found here, at the op, not steps later. */
+function checkGradient(node: Node, index: number, operand: TensorType, gradient: TensorType): void {
+  if (gradient.dtype === operand.dtype && compatible(gradient, operand)) return;
+  const print = (type: TensorType): string => `${type.dtype}[${type.shape.join(', ')}]`;
+  throw new FrondError(
+    'FROND-P005',
+    `the gradient rule of ${node.op} gives ${print(gradient)} for operand ${index}, which is ${print(operand)}`,
+    { node: nodePath(node), place: node.source },
+  );
+}
+
+/** Equal as far as can be told before sizes are bound: one size may be written in two ways. */
+const compatible = (x: TensorType, y: TensorType): boolean =>
+  x.shape.length === y.shape.length &&
+  x.shape.every((dim, i) => {
+    const other = y.shape[i];
+    return dim === other || typeof dim === 'string' || typeof other === 'string';
+  });

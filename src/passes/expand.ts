@@ -1,0 +1,61 @@
+import { FrondError } from '../base/errors.ts';
+import { GraphBuilder } from '../ir/builder.ts';
+import type { Graph, Node } from '../ir/graph.ts';
+import { makeRef } from '../ir/graph.ts';
+import { nodePath } from '../ir/names.ts';
+import { topologicalOrder } from '../ir/order.ts';
+import type { OpRegistry } from '../ir/record.ts';
+import { type Replacements, redirect, resolve } from './rewrite.ts';
+
+/** An op may expand into ops that expand again; deeper than this, two of them expand into each other. */
+const DEEPEST = 16;
+
+/** Rewrites convenience ops (`linear`, `mean`, …) into the ops that their records name. */
+export const expand = (graph: Graph, registry: OpRegistry): Graph => expandTracked(graph, registry).graph;
+
+/** The same, with what became of each rewritten tensor. @throws FROND-P006 when an expansion never ends. */
+export function expandTracked(
+  graph: Graph,
+  registry: OpRegistry,
+): { readonly graph: Graph; readonly replacements: Replacements } {
+  const replacements: Replacements = new Map();
+  let current = graph;
+  for (let depth = 0; ; depth++) {
+    const found = topologicalOrder(current).filter((node) => registry.get(node.op)?.expand !== undefined);
+    const [first] = found;
+    if (first === undefined) return { graph: current, replacements };
+    if (depth === DEEPEST) throw endless(first);
+    current = expandOnce(current, found, registry, replacements);
+  }
+}
+
+function expandOnce(
+  graph: Graph,
+  found: readonly Node[],
+  registry: OpRegistry,
+  replacements: Replacements,
+): Graph {
+  const builder = new GraphBuilder(graph.name, registry, graph);
+  for (const node of found) {
+    const inputs = node.inputs.map((input) => resolve(replacements, input));
+    const results = registry
+      .get(node.op)
+      ?.expand?.(builder.at(node), { inputs, attributes: node.attributes });
+    if (results?.length !== node.types.length) {
+      throw new FrondError('FROND-X001', `${node.op}: its expansion gives ${results?.length ?? 0} results`, {
+        node: nodePath(node),
+        place: node.source,
+      });
+    }
+    results.forEach((ref, output) => {
+      replacements.set(makeRef(node.id, output), ref);
+    });
+  }
+  return redirect(builder.finish(), replacements);
+}
+
+const endless = (node: Node): FrondError =>
+  new FrondError('FROND-P006', `${node.op} expands into ops that expand without end`, {
+    node: nodePath(node),
+    place: node.source,
+  });
