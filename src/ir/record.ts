@@ -124,6 +124,11 @@ export interface OpRecord {
     context: { readonly inputs: readonly Ref[]; readonly attributes: Attributes },
   ): readonly Ref[];
   cost?(context: LowerContext): Cost;
+  /**
+   * Inputs that index something: their values must lie in `low ≤ value < below`. Fed tensors are checked against it on
+   * the host, so that kernels may trust them.
+   */
+  indices?(context: LowerContext): readonly { readonly input: number; readonly low: number; readonly below: Dim }[];
 }
 
 /** Name → record. Passes and runtime receive it, so that neither imports the ops. */

@@ -1,0 +1,123 @@
+import { type Dim, evaluate, type Sizes } from '../base/dim.ts';
+import { defined } from '../base/errors.ts';
+import { makeRef, type Ref, type TensorType } from '../ir/graph.ts';
+import type { LaunchPlan, ScalarExpression, Slot } from '../ir/record.ts';
+import type { Command, Location, Memory } from './device.ts';
+import type { LoweredNode, LoweredProgram } from './lower.ts';
+import { type Lifetime, type MemoryPlan, planMemory } from './memoryPlan.ts';
+
+export const elementsOf = (type: TensorType, sizes: Sizes): number =>
+  type.shape.reduce<number>((total, dim) => total * evaluate(dim, sizes), 1);
+
+const temporaryKey = (step: number, name: string): string => `${step}!${name}`;
+
+function temporariesOf(step: LoweredNode): Map<string, TensorType> {
+  const slots = step.launches.flatMap((launch) => Object.values(launch.slots));
+  return new Map(
+    slots.flatMap((slot) => (slot.kind === 'temporary' ? [[slot.name, slot.type] as const] : [])),
+  );
+}
+
+/** Lifetimes of everything that lives in the step's own arena: results of launches and their temporaries. */
+export function lifetimesOf(program: LoweredProgram, sizes: Sizes): Lifetime<string>[] {
+  const last = new Map<Ref, number>();
+  program.steps.forEach((step, at) => {
+    for (const ref of step.node.inputs) last.set(program.root(ref), at);
+  });
+  const end = program.steps.length;
+  for (const ref of Object.values(program.graph.outputs)) last.set(program.root(ref), end);
+  return program.steps.flatMap((step, from) => {
+    const results = step.node.types.flatMap((type, k): Lifetime<string>[] => {
+      const key = makeRef(step.node.id, k);
+      if (program.gradients.has(key)) return [];
+      return [{ key, words: elementsOf(type, sizes), from, to: last.get(key) ?? from }];
+    });
+    const temporaries = [...temporariesOf(step)].map(([name, type]) => ({
+      key: temporaryKey(from, name),
+      words: elementsOf(type, sizes),
+      from,
+      to: from,
+    }));
+    return [...results, ...temporaries];
+  });
+}
+
+export const planProgram = (program: LoweredProgram, sizes: Sizes): MemoryPlan<string> =>
+  planMemory(lifetimesOf(program, sizes));
+
+/** Where tensors live that are not in the step's arena. */
+export interface Homes {
+  /** memory of the step's arena */
+  readonly arena: Memory;
+  /** inputs, parameters, constants and gradients by root ref */
+  readonly fixed: ReadonlyMap<Ref, Location>;
+  readonly stateArena: (name: string) => Location;
+  readonly table: (name: string) => Location;
+}
+
+const scalar = (expression: ScalarExpression, sizes: Sizes): number =>
+  typeof expression === 'object' ? expression.value : evaluate(expression, sizes);
+
+export const gridOf = (launch: LaunchPlan, sizes: Sizes): number[] =>
+  launch.grid.map(({ size, per }: { size: Dim; per: number }) => Math.ceil(evaluate(size, sizes) / per));
+
+/** Finds the place of any ref of the program. */
+export function locator(program: LoweredProgram, plan: MemoryPlan<string>, sizes: Sizes, homes: Homes) {
+  const at = (key: string, type: TensorType): Location => ({
+    memory: homes.arena,
+    offset: defined(plan.offsets.get(key), `memory of ${key}`),
+    length: elementsOf(type, sizes),
+    dtype: type.dtype,
+  });
+  return {
+    tensor(ref: Ref): Location {
+      const type = defined(program.types.get(ref), `type of ${ref}`);
+      const root = program.root(ref);
+      const fixed = homes.fixed.get(root);
+      return fixed ? { ...fixed, length: elementsOf(type, sizes), dtype: type.dtype } : at(root, type);
+    },
+    temporary: (step: number, name: string, type: TensorType): Location => at(temporaryKey(step, name), type),
+  };
+}
+
+/** The step as a command list with all numbers filled in. Launches of an empty grid are left out. */
+export function bindCommands(
+  program: LoweredProgram,
+  plan: MemoryPlan<string>,
+  sizes: Sizes,
+  homes: Homes,
+): Command[] {
+  const locate = locator(program, plan, sizes, homes);
+  const place = (slot: Slot, step: LoweredNode, at: number): Location => {
+    switch (slot.kind) {
+      case 'input':
+        return locate.tensor(defined(step.node.inputs[slot.index], `input ${slot.index} of ${step.node.id}`));
+      case 'output':
+        return locate.tensor(makeRef(step.node.id, slot.index));
+      case 'temporary':
+        return locate.temporary(at, slot.name, slot.type);
+      case 'arena':
+        return homes.stateArena(slot.name);
+      case 'table':
+        return homes.table(slot.name);
+    }
+  };
+  return program.steps.flatMap((step, at) =>
+    step.launches.flatMap((launch): Command[] => {
+      const grid = gridOf(launch, sizes);
+      if (grid.some((count) => count === 0)) return [];
+      return [
+        {
+          kernel: launch.kernel,
+          grid,
+          scalars: Object.fromEntries(
+            Object.entries(launch.scalars).map(([name, value]) => [name, scalar(value, sizes)]),
+          ),
+          buffers: Object.fromEntries(
+            Object.entries(launch.slots).map(([name, slot]) => [name, place(slot, step, at)]),
+          ),
+        },
+      ];
+    }),
+  );
+}

@@ -1,0 +1,79 @@
+import { isFloating, type Precision, type TypedArray } from '../base/dtype.ts';
+import { defined, FrondError } from '../base/errors.ts';
+import type { Kernel } from '../kernel/ir.ts';
+import { type InterpretedKernel, interpretKernel } from '../target/interpreter/index.ts';
+import type { BoundProgram, Command, Device, Location, Memory } from './device.ts';
+
+interface HostMemory extends Memory {
+  readonly bytes: ArrayBuffer;
+}
+
+/** The typed-array interpreter as a device. In f64 precision it is the oracle that other devices are compared with. */
+export function interpreterDevice(options: { readonly precision?: Precision } = {}): Device {
+  const precision = options.precision ?? 'f32';
+  const wordBytes = precision === 'f64' ? 8 : 4;
+  const kernels = new Map<Kernel, InterpretedKernel>();
+
+  const compiled = (kernel: Kernel): InterpretedKernel => {
+    const known = kernels.get(kernel) ?? interpretKernel(kernel, precision);
+    kernels.set(kernel, known);
+    return known;
+  };
+
+  const view = ({ memory, offset, length, dtype }: Location): TypedArray => {
+    const { bytes } = memory as HostMemory;
+    const start = offset * wordBytes;
+    if (isFloating(dtype)) {
+      return precision === 'f64'
+        ? new Float64Array(bytes, start, length)
+        : new Float32Array(bytes, start, length);
+    }
+    return dtype === 'i32' ? new Int32Array(bytes, start, length) : new Uint32Array(bytes, start, length);
+  };
+
+  return {
+    name: 'interpreter',
+    precision,
+    async allocate(words) {
+      try {
+        const memory: HostMemory = { words, bytes: new ArrayBuffer(words * wordBytes) };
+        return memory;
+      } catch (cause) {
+        throw new FrondError('FROND-R001', `the interpreter cannot allocate ${words * wordBytes} bytes`, {
+          hint: 'use a smaller batch or a smaller model',
+          cause,
+        });
+      }
+    },
+    free() {},
+    async write(location, data) {
+      view(location).set(data);
+    },
+    async read(location) {
+      return view(location).slice();
+    },
+    async prepare(list) {
+      for (const kernel of list) compiled(kernel);
+    },
+    bind(commands: readonly Command[]): BoundProgram {
+      const steps = commands.map((command) => ({
+        kernel: compiled(command.kernel),
+        launch: { grid: command.grid, scalars: command.scalars },
+        buffers: Object.fromEntries(
+          command.kernel.buffers.map(({ name }) => [
+            name,
+            view(defined(command.buffers[name], `buffer ${name} of kernel ${command.kernel.name}`)),
+          ]),
+        ),
+      }));
+      return {
+        async run() {
+          for (const { kernel, launch, buffers } of steps) kernel.run(launch, buffers);
+        },
+      };
+    },
+    async close() {
+      kernels.clear();
+    },
+  };
+}

@@ -1,0 +1,133 @@
+import type { Dim } from '../base/dim.ts';
+import { defined, FrondError } from '../base/errors.ts';
+import { type Graph, makeRef, type Node, type Ref, splitRef, type TensorType } from '../ir/graph.ts';
+import type { LaunchPlan, OpRegistry } from '../ir/record.ts';
+
+/** A node with the launches that compute it. */
+export interface LoweredNode {
+  readonly node: Node;
+  readonly launches: readonly LaunchPlan[];
+}
+
+/** A fed tensor whose values index something. */
+export interface IndexRange {
+  /** name of the input */
+  readonly name: string;
+  readonly low: number;
+  readonly below: Dim;
+  /** op that reads it */
+  readonly reader: string;
+}
+
+/** A graph as launches over symbolic sizes, in the order in which they run. */
+export interface LoweredProgram {
+  readonly graph: Graph;
+  readonly steps: readonly LoweredNode[];
+  readonly types: ReadonlyMap<Ref, TensorType>;
+  /** the tensor whose memory a ref shares: itself, or what it is a view of */
+  readonly root: (ref: Ref) => Ref;
+  /** gradients that live in the gradient arena at their parameter's place: root ref → parameter name */
+  readonly gradients: ReadonlyMap<Ref, string>;
+  readonly indices: readonly IndexRange[];
+}
+
+function typesOf(order: readonly Node[]): Map<Ref, TensorType> {
+  return new Map(order.flatMap((node) => node.types.map((type, k) => [makeRef(node.id, k), type] as const)));
+}
+
+/** Names of the parameters an update node works on; its last inputs are their gradients, in the same order. */
+export const updatedParameters = (node: Node): readonly string[] =>
+  Array.isArray(node.attributes.parameters) ? node.attributes.parameters.map(String) : [];
+
+function lowerNode(
+  node: Node,
+  registry: OpRegistry,
+  types: ReadonlyMap<Ref, TensorType>,
+): LoweredNode | undefined {
+  const record = registry.get(node.op);
+  if (record === undefined)
+    throw new FrondError('FROND-R006', `op ${node.op} is not known`, { node: node.id });
+  if (record.kind === 'source' || record.kind === 'view') return undefined;
+  if (record.lower === undefined) {
+    throw new FrondError('FROND-R007', `op ${node.op} has no kernels`, {
+      node: `${node.scope}/${node.id}`,
+      place: node.source,
+      hint: 'leave the pass `expand` switched on',
+    });
+  }
+  const launches = record.lower({
+    inputs: node.inputs.map((ref) => defined(types.get(ref), `type of ${ref}`)),
+    outputs: node.types,
+    attributes: node.attributes,
+  });
+  return { node, launches };
+}
+
+function pinnedGradients(
+  order: readonly Node[],
+  root: (ref: Ref) => Ref,
+  owner: ReadonlyMap<string, Node>,
+  registry: OpRegistry,
+): Map<Ref, string> {
+  const pinned = new Map<Ref, string>();
+  for (const node of order) {
+    const parameters = updatedParameters(node);
+    node.inputs.slice(node.inputs.length - parameters.length).forEach((ref, i) => {
+      const parameter = defined(parameters[i], 'parameter of a gradient');
+      const home = root(ref);
+      const source = registry.get(owner.get(splitRef(home).id)?.op ?? '')?.kind === 'source';
+      const other = pinned.get(home);
+      if (source || (other !== undefined && other !== parameter)) {
+        throw new FrondError('FROND-R008', `the gradient of ${parameter} has no memory of its own`, {
+          node: home,
+          hint: 'the pass `giveGradientsMemory` inserts the copy that is missing here',
+        });
+      }
+      pinned.set(home, parameter);
+    });
+  }
+  return pinned;
+}
+
+function indexRanges(
+  order: readonly Node[],
+  root: (ref: Ref) => Ref,
+  owner: ReadonlyMap<string, Node>,
+  types: ReadonlyMap<Ref, TensorType>,
+  registry: OpRegistry,
+): IndexRange[] {
+  return order.flatMap((node) => {
+    const ranges = registry.get(node.op)?.indices?.({
+      inputs: node.inputs.map((ref) => defined(types.get(ref), `type of ${ref}`)),
+      outputs: node.types,
+      attributes: node.attributes,
+    });
+    return (ranges ?? []).flatMap(({ input, low, below }): IndexRange[] => {
+      const source = owner.get(root(node.inputs[input] ?? ''));
+      return source?.op === 'input'
+        ? [{ name: String(source.attributes.name), low, below, reader: node.op }]
+        : [];
+    });
+  });
+}
+
+/** Lowers every node of `order` (topological, updates last). */
+export function lowerGraph(graph: Graph, order: readonly Node[], registry: OpRegistry): LoweredProgram {
+  const types = typesOf(order);
+  const owner = new Map(order.map((node) => [node.id, node]));
+  const roots = new Map<Ref, Ref>();
+  for (const node of order) {
+    const viewed = registry.get(node.op)?.kind === 'view' ? node.inputs[0] : undefined;
+    if (viewed !== undefined) roots.set(node.id, roots.get(viewed) ?? viewed);
+  }
+  const root = (ref: Ref): Ref => roots.get(ref) ?? ref;
+  const steps = order.flatMap((node) => lowerNode(node, registry, types) ?? []);
+  return {
+    graph,
+    steps,
+    types,
+    root,
+    gradients: pinnedGradients(order, root, owner, registry),
+    indices: indexRanges(order, root, owner, types, registry),
+  };
+}

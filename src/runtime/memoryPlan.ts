@@ -1,0 +1,89 @@
+/** A tensor that needs memory from step `from` to step `to`, both included. */
+export interface Lifetime<Key> {
+  readonly key: Key;
+  readonly words: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface MemoryPlan<Key> {
+  /** first word of each tensor */
+  readonly offsets: ReadonlyMap<Key, number>;
+  /** words of the arena: the peak */
+  readonly words: number;
+  /** words that all tensors would take side by side */
+  readonly unshared: number;
+}
+
+/** 64 words = 256 bytes: the offset at which a GPU can bind a range. */
+const ALIGNMENT = 64;
+export const align = (words: number): number => Math.max(1, Math.ceil(words / ALIGNMENT)) * ALIGNMENT;
+
+interface Gap {
+  start: number;
+  end: number;
+}
+
+/** Takes the smallest gap that fits, or grows the arena. */
+function take(gaps: Gap[], words: number, top: number): number | undefined {
+  let best: Gap | undefined;
+  for (const gap of gaps) {
+    const size = gap.end - gap.start;
+    if (size >= words && (best === undefined || size < best.end - best.start)) best = gap;
+  }
+  if (best !== undefined) {
+    const start = best.start;
+    best.start += words;
+    if (best.start === best.end) gaps.splice(gaps.indexOf(best), 1);
+    return start;
+  }
+  const last = gaps.at(-1);
+  if (last !== undefined && last.end === top) {
+    gaps.pop();
+    return last.start;
+  }
+  return undefined;
+}
+
+function giveBack(gaps: Gap[], start: number, words: number): void {
+  const end = start + words;
+  let at = 0;
+  while (at < gaps.length && (gaps[at]?.start ?? 0) < start) at++;
+  gaps.splice(at, 0, { start, end });
+  const next = gaps[at + 1];
+  if (next !== undefined && next.start === end) {
+    next.start = start;
+    gaps.splice(at, 1);
+  }
+  const merged = gaps[at];
+  const before = gaps[at - 1];
+  if (merged !== undefined && before !== undefined && before.end === merged.start) {
+    before.end = merged.end;
+    gaps.splice(at, 1);
+  }
+}
+
+/**
+ * Places tensors in one arena so that those whose lifetimes overlap never share a word: walks the steps once, giving the
+ * best-fitting gap to what begins and taking back what has ended.
+ */
+export function planMemory<Key>(lifetimes: readonly Lifetime<Key>[]): MemoryPlan<Key> {
+  const starting = [...lifetimes].sort((a, b) => a.from - b.from || b.words - a.words);
+  const ending = [...lifetimes].sort((a, b) => a.to - b.to);
+  const offsets = new Map<Key, number>();
+  const gaps: Gap[] = [];
+  let top = 0;
+  let unshared = 0;
+  let ended = 0;
+  for (const { key, words, from } of starting) {
+    for (let done = ending[ended]; done !== undefined && done.to < from; done = ending[++ended]) {
+      giveBack(gaps, offsets.get(done.key) ?? 0, align(done.words));
+    }
+    const size = align(words);
+    const start = take(gaps, size, top) ?? top;
+    offsets.set(key, start);
+    top = Math.max(top, start + size);
+    unshared += size;
+  }
+  return { offsets, words: top, unshared };
+}

@@ -1,0 +1,126 @@
+import { evaluate } from '../base/dim.ts';
+import { defined, FrondError } from '../base/errors.ts';
+import { normal, uniforms } from '../base/random.ts';
+import type { Attribute, Graph, Node } from '../ir/graph.ts';
+
+/** Elements per block of an arena: every parameter starts on a block, so that per-block tables can tell groups apart. */
+export const BLOCK = 256;
+
+/** How a parameter is filled at first: plain data, part of the graph. */
+export type Initializer =
+  | { readonly kind: 'zeros' }
+  | { readonly kind: 'ones' }
+  | { readonly kind: 'constant'; readonly value: number }
+  | { readonly kind: 'normal'; readonly deviation: number }
+  | { readonly kind: 'truncatedNormal'; readonly deviation: number }
+  | { readonly kind: 'uniform'; readonly limit: number }
+  /** uniform in ±√(6 / (fan-in + fan-out)) (Glorot and Bengio 2010) */
+  | { readonly kind: 'xavier' };
+
+export interface ParameterEntry {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly length: number;
+  /** first element in each arena */
+  readonly offset: number;
+  readonly initializer: Initializer;
+  readonly trainable: boolean;
+}
+
+/** Where each parameter lies in the flat arenas (parameter, gradient, moments), which all share it. */
+export interface ParameterLayout {
+  readonly entries: ReadonlyMap<string, ParameterEntry>;
+  /** padded length of an arena, a multiple of BLOCK */
+  readonly elements: number;
+}
+
+const asInitializer = (attribute: Attribute | undefined): Initializer =>
+  (attribute ?? { kind: 'zeros' }) as unknown as Initializer;
+
+function entryOf(node: Node, offset: number): ParameterEntry {
+  const type = defined(node.types[0], 'type of a parameter');
+  const named = type.shape.find((dim) => typeof dim === 'string');
+  if (named !== undefined) {
+    throw new FrondError(
+      'FROND-R002',
+      `parameter ${node.attributes.name} has a dimension without a size: ${named}`,
+      {
+        place: node.source,
+        hint: 'give parameters literal sizes',
+      },
+    );
+  }
+  const shape = type.shape.map((dim) => evaluate(dim, {}));
+  return {
+    name: String(node.attributes.name),
+    shape,
+    length: shape.reduce((x, y) => x * y, 1),
+    offset,
+    initializer: asInitializer(node.attributes.initializer),
+    trainable: node.attributes.trainable !== false,
+  };
+}
+
+/**
+ * Lays out the parameters of one or several graphs that share them, in order of first appearance.
+ * @throws FROND-R003 when two graphs declare one name with different shapes
+ */
+export function layoutParameters(graphs: readonly Graph[]): ParameterLayout {
+  const entries = new Map<string, ParameterEntry>();
+  let offset = 0;
+  for (const node of graphs.flatMap((graph) => Object.values(graph.nodes))) {
+    if (node.op !== 'parameter') continue;
+    const entry = entryOf(node, offset);
+    const known = entries.get(entry.name);
+    if (known === undefined) {
+      entries.set(entry.name, entry);
+      offset += Math.ceil(entry.length / BLOCK) * BLOCK;
+    } else if (known.shape.join() !== entry.shape.join()) {
+      throw new FrondError(
+        'FROND-R003',
+        `parameter ${entry.name} is [${known.shape.join(', ')}] in one graph and [${entry.shape.join(', ')}] in another`,
+        { place: node.source, hint: 'give one of them another name or scope' },
+      );
+    }
+  }
+  return { entries, elements: offset };
+}
+
+function xavierLimit(shape: readonly number[]): number {
+  const fanIn = shape.at(-2) ?? shape.at(-1) ?? 1;
+  const fanOut = shape.at(-1) ?? 1;
+  return Math.sqrt(6 / (fanIn + fanOut));
+}
+
+/** A normal draw within two deviations: the first of 16 draws that falls inside, else 0 (probability 5e-22). */
+function truncated(seed: number, name: string, index: number): number {
+  for (let attempt = 0; attempt < 16; attempt++) {
+    const draw = normal(seed, name, index * 16 + attempt);
+    if (Math.abs(draw) <= 2) return draw;
+  }
+  return 0;
+}
+
+/** Initial values of a parameter: a pure function of seed, name and initialiser. */
+export function initialValues(entry: ParameterEntry, seed: number): Float32Array {
+  const { name, length, initializer, shape } = entry;
+  const limit = initializer.kind === 'uniform' ? initializer.limit : xavierLimit(shape);
+  const draw = (index: number): number => {
+    switch (initializer.kind) {
+      case 'zeros':
+        return 0;
+      case 'ones':
+        return 1;
+      case 'constant':
+        return initializer.value;
+      case 'normal':
+        return initializer.deviation * normal(seed, name, index);
+      case 'truncatedNormal':
+        return initializer.deviation * truncated(seed, name, index);
+      case 'uniform':
+      case 'xavier':
+        return limit * (2 * uniforms(seed, name, index)[0] - 1);
+    }
+  };
+  return Float32Array.from({ length }, (_, index) => draw(index));
+}
