@@ -1,0 +1,316 @@
+import { type Dim, product, type Shape, times } from '../src/base/dim.ts';
+import type { DType } from '../src/base/dtype.ts';
+import { defined } from '../src/base/errors.ts';
+import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
+import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
+import type { Axis, Kernel, Value } from '../src/kernel/ir.ts';
+import { blocksOf, tileExtent, tracedOnce } from './plan.ts';
+import { type Operand, padded, planPointwise, storage } from './pointwise.ts';
+
+/*
+ * Sums and maxima over any axes, and the index of a row's largest element.
+ *
+ * Dimensions are joined into alternating groups, kept and reduced. Each reduced group is one step on a view
+ * [outer, reduced, inner] of what is there so far, the last group first:
+ *
+ *   inner = 1   rows: a program walks a block of rows in [r, c] tiles and combines across the tile once, at the end
+ *   inner > 1   columns: the same with the roles of r and c exchanged; one tile of inner per program
+ *
+ * Where there is no outer dimension to share out (whole tensors, bias gradients), PARTS programs reduce equal stretches into
+ * a temporary and a second launch combines those in order. The order depends on shape and schedule alone.
+ * Traffic: the operand is read once, partial results (PARTS × inner) are written and read once.
+ */
+
+export type Reduction = 'sum' | 'max';
+
+export interface ReduceRequest {
+  readonly combine: Reduction;
+  readonly x: Operand;
+  readonly axes: readonly number[];
+  readonly out: Slot;
+  /** tells the temporaries of this reduction from others of the same node */
+  readonly prefix?: string;
+}
+
+/** Stretches of a reduction without outer dimension. */
+const PARTS = 32;
+/** Literal lengths up to this are reduced by one program instead of PARTS. */
+const SHORT = 256;
+
+/** What a combination starts from. Maxima start from the lowest f32, which WGSL can spell, unlike −∞. */
+function identity(combine: Reduction, dtype: DType): number {
+  if (combine === 'sum') return 0;
+  return dtype === 'i32' ? -0x80000000 : dtype === 'u32' || dtype === 'bool' ? 0 : -3.4028234663852886e38;
+}
+
+interface Group {
+  readonly size: Dim;
+  readonly reduced: boolean;
+}
+
+function joinGroups(shape: Shape, axes: readonly number[]): Group[] {
+  const groups: Group[] = [];
+  shape.forEach((size, axis) => {
+    const reduced = axes.includes(axis);
+    const last = groups.at(-1);
+    if (size === 1) return;
+    if (last?.reduced === reduced) groups[groups.length - 1] = { size: times(last.size, size), reduced };
+    else groups.push({ size, reduced });
+  });
+  return groups;
+}
+
+/** Launches for out = combine of x over `axes`. */
+export function planReduce({ combine, x, axes, out, prefix = 'step' }: ReduceRequest): readonly LaunchPlan[] {
+  let groups = joinGroups(x.shape, axes);
+  const steps = groups.filter(({ reduced }) => reduced).length;
+  if (steps === 0) return copyThrough(x, out);
+  const launches: LaunchPlan[] = [];
+  let from = x.slot;
+  for (let step = 1; step <= steps; step++) {
+    const at = groups.findLastIndex(({ reduced }) => reduced);
+    const shape = {
+      outer: product(groups.slice(0, at).map(({ size }) => size)),
+      reduced: groups[at]?.size ?? 1,
+      inner: product(groups.slice(at + 1).map(({ size }) => size)),
+    };
+    const name = `${prefix}${step}`;
+    const result: TensorShape = { dtype: x.dtype, shape: [shape.outer, shape.inner] };
+    const to: Slot = step === steps ? out : { kind: 'temporary', name, type: result };
+    launches.push(...reduceStep(combine, x.dtype, shape, from, to, name));
+    groups = joinKept(groups.toSpliced(at, 1));
+    from = to;
+  }
+  return launches;
+}
+
+interface TensorShape {
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+/** After a group between two kept ones is gone, those two are neighbours. */
+function joinKept(groups: readonly Group[]): Group[] {
+  const joined: Group[] = [];
+  for (const group of groups) {
+    const last = joined.at(-1);
+    if (last?.reduced === group.reduced) {
+      joined[joined.length - 1] = { size: times(last.size, group.size), reduced: group.reduced };
+    } else joined.push(group);
+  }
+  return joined;
+}
+
+const copyThrough = (x: Operand, out: Slot): readonly LaunchPlan[] =>
+  planPointwise({
+    name: 'copy',
+    key: 'copy',
+    inputs: [x],
+    output: { ...x, slot: out },
+    apply: (_k, [value]) => defined(value, 'value'),
+  });
+
+interface View {
+  readonly outer: Dim;
+  readonly reduced: Dim;
+  readonly inner: Dim;
+}
+
+function reduceStep(
+  combine: Reduction,
+  dtype: DType,
+  view: View,
+  from: Slot,
+  to: Slot,
+  name: string,
+): LaunchPlan[] {
+  const short = typeof view.reduced === 'number' && view.reduced <= SHORT;
+  if (view.outer !== 1 || short) return [reduceOnce(combine, dtype, view, from, to)];
+  const partial: Slot = {
+    kind: 'temporary',
+    name: `${name}Partial`,
+    type: { dtype, shape: [PARTS, view.inner] },
+  };
+  return [
+    reduceOnce(combine, dtype, view, from, partial, PARTS),
+    reduceOnce(combine, dtype, { ...view, reduced: PARTS }, partial, to),
+  ];
+}
+
+/** One launch; `parts` > 1 cuts the reduced dimension into that many stretches, whose results take the place of `outer`. */
+function reduceOnce(
+  combine: Reduction,
+  dtype: DType,
+  { outer, reduced, inner }: View,
+  x: Slot,
+  out: Slot,
+  parts = 1,
+): LaunchPlan {
+  const slots = { x, out };
+  if (inner === 1 && parts === 1) {
+    const r = tileExtent(outer, 16, 4);
+    const c = typeof reduced === 'number' ? Math.min(padded(reduced), 64) : 64;
+    const kernel = trace('rows', combine, dtype, r, c, parts, rowsProgram);
+    return { kernel, grid: [blocksOf(outer, r)], scalars: { outer, reduced }, slots };
+  }
+  if (inner === 1) {
+    const kernel = trace('whole', combine, dtype, 4, 256, parts, wholeProgram);
+    return { kernel, grid: [blocksOf(parts, 1)], scalars: { reduced }, slots };
+  }
+  const r = typeof reduced === 'number' ? Math.min(padded(reduced), 16) : 16;
+  const c = typeof inner === 'number' ? Math.min(padded(inner), 64) : 64;
+  const scalars: Record<string, ScalarExpression> = { reduced, inner };
+  const kernel = trace('columns', combine, dtype, r, c, parts, columnsProgram);
+  return { kernel, grid: [blocksOf(parts > 1 ? parts : outer, 1), blocksOf(inner, c)], scalars, slots };
+}
+
+interface Program {
+  readonly k: KernelBuilder;
+  readonly combine: Reduction;
+  readonly dtype: DType;
+  readonly r: Axis;
+  readonly c: Axis;
+  readonly parts: number;
+}
+
+function trace(
+  form: string,
+  combine: Reduction,
+  dtype: DType,
+  rows: number,
+  columns: number,
+  parts: number,
+  program: (context: Program) => void,
+): Kernel {
+  const variant = `${form} ${dtype} ${rows}x${columns}${parts > 1 ? ` parts ${parts}` : ''}`;
+  const doc = `${combine} of [outer, reduced, inner] over reduced, by ${form}: x is read once`;
+  const tiles = { r: rows, c: columns };
+  return tracedOnce(`${combine} ${variant}`, () =>
+    traceKernel({ name: combine, variant, doc, schedule: { tiles } }, (k) => {
+      const r = k.axis('r', rows);
+      const c = k.axis('c', columns);
+      program({ k, combine, dtype, r, c, parts });
+    }),
+  );
+}
+
+const join = (k: KernelBuilder, combine: Reduction, x: Value, y: Value): Value =>
+  combine === 'sum' ? k.add(x, y) : k.max(x, y);
+
+/** out[outer] of x [outer, reduced]: a block of rows per program. */
+function rowsProgram({ k, combine, dtype, r, c }: Program): void {
+  const x = k.read('x', storage(dtype));
+  const out = k.write('out', storage(dtype));
+  const outer = k.parameter('outer');
+  const reduced = k.parameter('reduced');
+  const start = identity(combine, dtype);
+  const R = k.span(r, k.mul(k.program(0), r.size), outer);
+  const [total] = k.loop(0, reduced, c.size, [k.fill([r, c], start, valueType(dtype))], (at, acc) => {
+    const terms = [
+      [R, reduced],
+      [k.span(c, at, reduced), 1],
+    ] as const;
+    return [join(k, combine, defined(acc, 'total'), k.load(x, terms, start))];
+  });
+  k.store(out, [[R, 1]], k.reduce(combine, defined(total, 'total'), c));
+}
+
+/** out[part] of x [reduced]: a stretch of a vector per program. */
+function wholeProgram({ k, combine, dtype, c, parts }: Program): void {
+  const x = k.read('x', storage(dtype));
+  const out = k.write('out', storage(dtype));
+  const reduced = k.parameter('reduced');
+  const start = identity(combine, dtype);
+  const { from, to } = stretch(k, reduced, parts, c.size);
+  const [total] = k.loop(from, to, c.size, [k.fill([c], start, valueType(dtype))], (at, acc) => [
+    join(k, combine, defined(acc, 'total'), k.load(x, [[k.span(c, at, to), 1]], start)),
+  ]);
+  k.store(out, [[k.program(0), 1]], k.reduce(combine, defined(total, 'total'), c));
+}
+
+/** out[outer, inner] of x [outer, reduced, inner]: one outer index (or stretch of `reduced`) and one tile of inner per program. */
+function columnsProgram({ k, combine, dtype, r, c, parts }: Program): void {
+  const x = k.read('x', storage(dtype));
+  const out = k.write('out', storage(dtype));
+  const reduced = k.parameter('reduced');
+  const inner = k.parameter('inner');
+  const start = identity(combine, dtype);
+  const row = k.program(0);
+  const C = k.span(c, k.mul(k.program(1), c.size), inner);
+  const { from, to } = parts > 1 ? stretch(k, reduced, parts, r.size) : { from: 0, to: reduced };
+  const base = parts > 1 ? k.constant(0, 'i32') : k.mul(row, k.mul(reduced, inner));
+  const [total] = k.loop(from, to, r.size, [k.fill([r, c], start, valueType(dtype))], (at, acc) => {
+    const terms = [
+      [base, 1],
+      [k.span(r, at, to), inner],
+      [C, 1],
+    ] as const;
+    return [join(k, combine, defined(acc, 'total'), k.load(x, terms, start))];
+  });
+  const terms = [
+    [row, inner],
+    [C, 1],
+  ] as const;
+  k.store(out, terms, k.reduce(combine, defined(total, 'total'), r));
+}
+
+/** The part of 0 … length that program 0-axis index p of `parts` takes: equal stretches, rounded up to whole tiles. */
+function stretch(
+  k: KernelBuilder,
+  length: Value,
+  parts: number,
+  tile: number,
+): { readonly from: Value; readonly to: Value } {
+  const each = k.mul(k.div(k.add(length, parts * tile - 1), parts * tile), tile);
+  const from = k.mul(k.program(0), each);
+  return { from, to: k.min(length, k.add(from, each)) };
+}
+
+const valueType = (dtype: DType): 'f32' | 'i32' | 'u32' =>
+  dtype === 'i32' ? 'i32' : dtype === 'u32' || dtype === 'bool' ? 'u32' : 'f32';
+
+/** Index of the first largest element of each row of x [outer, reduced], i32: one launch, x is read once. */
+export function planArgmax(args: {
+  readonly x: Slot;
+  readonly out: Slot;
+  readonly dtype: DType;
+  readonly outer: Dim;
+  readonly reduced: Dim;
+}): readonly LaunchPlan[] {
+  const { dtype, outer, reduced } = args;
+  const r = tileExtent(outer, 16, 4);
+  const c = typeof reduced === 'number' ? Math.min(padded(reduced), 64) : 64;
+  const variant = `${dtype} ${r}x${c}`;
+  const doc = 'index of the first largest element of each row of [outer, reduced]: x is read once';
+  const kernel = tracedOnce(`argmax ${variant}`, () =>
+    traceKernel({ name: 'argmax', variant, doc, schedule: { tiles: { r, c } } }, (k) =>
+      argmaxProgram(k, dtype, k.axis('r', r), k.axis('c', c)),
+    ),
+  );
+  const slots = { x: args.x, out: args.out };
+  return [{ kernel, grid: [blocksOf(outer, r)], scalars: { outer, reduced }, slots }];
+}
+
+function argmaxProgram(k: KernelBuilder, dtype: DType, r: Axis, c: Axis): void {
+  const x = k.read('x', storage(dtype));
+  const out = k.write('out', 'i32');
+  const outer = k.parameter('outer');
+  const reduced = k.parameter('reduced');
+  const lowest = identity('max', dtype);
+  const R = k.span(r, k.mul(k.program(0), r.size), outer);
+  const initial = [k.fill([r], lowest, valueType(dtype)), k.fill([r], 0, 'i32')];
+  const [, index] = k.loop(0, reduced, c.size, initial, (at, best, where) => {
+    const terms = [
+      [R, reduced],
+      [k.span(c, at, reduced), 1],
+    ] as const;
+    const tile = k.load(x, terms, lowest);
+    const most = k.maximum(tile, c);
+    const better = k.lt(defined(best, 'best'), most);
+    return [
+      k.select(better, most, defined(best, 'best')),
+      k.select(better, k.add(k.argmax(tile, c), at), defined(where, 'index')),
+    ];
+  });
+  k.store(out, [[R, 1]], defined(index, 'index'));
+}

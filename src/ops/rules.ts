@@ -1,0 +1,164 @@
+import { type Dim, minus, printShape, product, type Shape, times } from '../base/dim.ts';
+import { type DType, isFloating } from '../base/dtype.ts';
+import { type ErrorCode, FrondError } from '../base/errors.ts';
+import type { Attribute, Attributes, TensorType } from '../ir/graph.ts';
+import type { Cost, LowerContext } from '../ir/record.ts';
+
+/*
+ * What the shape rules of all ops share. Their errors use the words of the type-level messages:
+ *
+ *   S010 a dtype that does not fit      S011 shapes that do not broadcast    S012 an axis out of range
+ *   S013 rank too small or too large    S014 two dimensions that must agree  S015 inner dimensions of a matmul
+ *   S016 a permutation                  S017 a range of a slice              S018 element counts of a reshape
+ *   S019 an attribute that is missing or not what the op takes
+ */
+
+export function fail(code: ErrorCode, summary: string, hint?: string): never {
+  throw new FrondError(code, summary, { hint });
+}
+
+// ---- attributes
+
+export const numberOf = (op: string, attributes: Attributes, name: string): number => {
+  const value = attributes[name];
+  return typeof value === 'number'
+    ? value
+    : fail('FROND-S019', `${op}: attribute ${name} must be a number, not ${show(value)}`);
+};
+
+export const stringOf = (op: string, attributes: Attributes, name: string): string => {
+  const value = attributes[name];
+  return typeof value === 'string'
+    ? value
+    : fail('FROND-S019', `${op}: attribute ${name} must be a string, not ${show(value)}`);
+};
+
+const isDims = (value: Attribute | undefined): value is readonly Dim[] =>
+  Array.isArray(value) && value.every((dim) => typeof dim === 'number' || typeof dim === 'string');
+
+export const dimsOf = (op: string, attributes: Attributes, name: string): readonly Dim[] => {
+  const value = attributes[name];
+  return isDims(value)
+    ? value
+    : fail('FROND-S019', `${op}: attribute ${name} must be a list of dimensions, not ${show(value)}`);
+};
+
+export const integersOf = (op: string, attributes: Attributes, name: string): readonly number[] => {
+  const value = attributes[name];
+  const isIntegers = (x: typeof value): x is readonly number[] =>
+    Array.isArray(x) && x.every((item) => Number.isInteger(item));
+  return isIntegers(value)
+    ? value
+    : fail('FROND-S019', `${op}: attribute ${name} must be a list of integers, not ${show(value)}`);
+};
+
+const show = (value: Attribute | undefined): string => JSON.stringify(value) ?? 'absent';
+
+// ---- types of operands
+
+/** Operand `index`; its absence is a wrong number of operands, which the builder reports first. */
+export function operand(op: string, inputs: readonly TensorType[], index: number): TensorType {
+  return inputs[index] ?? fail('FROND-S013', `${op}: operand ${index} is missing`);
+}
+
+export function expectFloat(op: string, what: string, type: TensorType): void {
+  if (!isFloating(type.dtype)) {
+    fail('FROND-S010', `${op}: ${what} must be f32, not ${type.dtype}`, 'convert it with cast');
+  }
+}
+
+export function expectType(op: string, what: string, type: TensorType, ...dtypes: readonly DType[]): void {
+  if (!dtypes.includes(type.dtype)) {
+    fail('FROND-S010', `${op}: ${what} must be ${dtypes.join(' or ')}, not ${type.dtype}`);
+  }
+}
+
+export function expectRank(op: string, what: string, type: TensorType, rank: number): void {
+  if (type.shape.length !== rank) {
+    fail('FROND-S013', `${op}: ${what} needs ${rank} dimensions, has ${printShape(type.shape)}`);
+  }
+}
+
+/** Throws unless `shape` is `wanted`. */
+export function expectShape(op: string, what: string, shape: Shape, wanted: Shape): void {
+  const same = shape.length === wanted.length && shape.every((dim, i) => dim === wanted[i]);
+  if (!same) fail('FROND-S014', `${op}: ${what} must be ${printShape(wanted)}, not ${printShape(shape)}`);
+}
+
+// ---- shapes
+
+export const sameShape = (x: Shape, y: Shape): boolean =>
+  x.length === y.length && x.every((dim, i) => dim === y[i]);
+
+/** NumPy broadcasting, right-aligned; named dimensions match only themselves and 1. */
+export function broadcastShapes(op: string, x: Shape, y: Shape): Shape {
+  const rank = Math.max(x.length, y.length);
+  return Array.from({ length: rank }, (_, i) => {
+    const a = x[i - rank + x.length] ?? 1;
+    const b = y[i - rank + y.length] ?? 1;
+    if (a === b || b === 1) return a;
+    if (a === 1) return b;
+    return fail('FROND-S011', `${op}: cannot broadcast ${a} with ${b}`, broadcastHint(x, y));
+  });
+}
+
+const broadcastHint = (x: Shape, y: Shape): string =>
+  `the shapes are ${printShape(x)} and ${printShape(y)}, aligned at the right; dimensions must be equal or 1`;
+
+/** `axis` counted from the left; negative axes count from the right. */
+export function axisOf(op: string, axis: number, shape: Shape): number {
+  const rank = shape.length;
+  if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
+    const range = rank === 0 ? 'a scalar has no axes' : `axes run ${-rank}..${rank - 1}`;
+    fail('FROND-S012', `${op}: axis ${axis} is out of range for shape ${printShape(shape)}`, range);
+  }
+  return axis < 0 ? axis + rank : axis;
+}
+
+/** Axes of a reduction, counted from the left, ascending, without repetition. */
+export function axesOf(op: string, attributes: Attributes, shape: Shape): readonly number[] {
+  const axes = integersOf(op, attributes, 'axes').map((axis) => axisOf(op, axis, shape));
+  return [...new Set(axes)].sort((a, b) => a - b);
+}
+
+export const reducedShape = (shape: Shape, axes: readonly number[], keepDims: boolean): Shape =>
+  shape.flatMap((dim, i) => (axes.includes(i) ? (keepDims ? [1] : []) : [dim]));
+
+/** The last dimension; scalars have none. */
+export function lastDim(op: string, what: string, shape: Shape): Dim {
+  return shape.at(-1) ?? fail('FROND-S013', `${op}: ${what} is a scalar`);
+}
+
+export const difference = (x: Dim, y: Dim): Dim => (x === y ? 0 : minus(x, y));
+
+// ---- cost
+
+const BYTES: Readonly<Record<DType, number>> = { f32: 4, f16: 2, i32: 4, u32: 4, bool: 4 };
+
+/** Bytes of all operands and results, each once. */
+export function bytesOf({ inputs, outputs }: LowerContext): Dim {
+  const sizes = [...inputs, ...outputs].map(({ shape, dtype }) => times(product(shape), BYTES[dtype]));
+  return sizes.reduce<Dim>((total, size) => sumOf(total, size), 0);
+}
+
+/** x + y where a literal 0 adds nothing and two literals are added. */
+export function sumOf(x: Dim, y: Dim): Dim {
+  if (typeof x === 'number' && typeof y === 'number') return x + y;
+  return x === 0 ? y : y === 0 ? x : `${x}+${y}`;
+}
+
+/** Cost of an op that does `flops` operations for each element of its first result. */
+export const perElement =
+  (flops: number) =>
+  (context: LowerContext): Cost => {
+    const elements = product(context.outputs[0]?.shape ?? []);
+    return { flops: flops === 0 ? 0 : times(elements, flops), bytes: bytesOf(context) };
+  };
+
+/** Cost of an op that does `flops` operations for each element of its first operand. */
+export const perInput =
+  (flops: number) =>
+  (context: LowerContext): Cost => ({
+    flops: times(product(context.inputs[0]?.shape ?? []), flops),
+    bytes: bytesOf(context),
+  });
