@@ -128,7 +128,9 @@ export interface OpRecord {
    * Inputs that index something: their values must lie in `low ≤ value < below`. Fed tensors are checked against it on
    * the host, so that kernels may trust them.
    */
-  indices?(context: LowerContext): readonly { readonly input: number; readonly low: number; readonly below: Dim }[];
+  indices?(
+    context: LowerContext,
+  ): readonly { readonly input: number; readonly low: number; readonly below: Dim }[];
 }
 
 /** Name → record. Passes and runtime receive it, so that neither imports the ops. */

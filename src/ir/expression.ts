@@ -1,0 +1,60 @@
+import type { DType } from '../base/dtype.ts';
+import { FrondError } from '../base/errors.ts';
+import type { Attribute, Attributes } from './graph.ts';
+
+/**
+ * One step of a fused element-wise function. Arguments are numbered: operand i for i < operands, else step i − operands.
+ * A step of op `constant` has no arguments and attributes `{ value: number, dtype }`: scalars of the graph live in the kernel's
+ * text instead of taking a buffer.
+ */
+export interface Step {
+  readonly op: string;
+  readonly args: readonly number[];
+  readonly attributes?: Attributes | undefined;
+}
+
+/**
+ * What attribute `expression` of `pointwise` and attribute `epilogue` of `matmul` hold. The last step is the result.
+ * Operands of `pointwise` are its inputs; operands of an epilogue are the product (0), then inputs 2, 3, … of the matmul.
+ */
+export type Expression = readonly Step[];
+
+/** A constant inside an expression. */
+export const constantStep = (value: number, dtype: DType): Step => ({
+  op: 'constant',
+  args: [],
+  attributes: { value, dtype },
+});
+
+/** An expression as an attribute: plain data without absent fields. */
+export const expressionAttribute = (steps: Expression): Attribute =>
+  steps.map(({ op, args, attributes }) =>
+    attributes === undefined || Object.keys(attributes).length === 0
+      ? { op, args }
+      : { op, args, attributes },
+  );
+
+/**
+ * Reads it back. @throws FROND-I007 when the attribute is no expression, or a step reads what is not computed before it.
+ */
+export function readExpression(attribute: Attribute | undefined, operands: number): Expression {
+  if (!Array.isArray(attribute) || attribute.length === 0) throw malformed('it must be a list of steps');
+  return attribute.map((step, index) => {
+    if (!isStep(step)) throw malformed(`step ${index} needs an op and the numbers of its arguments`);
+    const stray = step.args.find((arg) => !Number.isInteger(arg) || arg < 0 || arg >= operands + index);
+    if (stray !== undefined) throw malformed(`step ${index} (${step.op}) reads argument ${stray}`);
+    return step;
+  });
+}
+
+const malformed = (what: string): FrondError =>
+  new FrondError('FROND-I007', `an element-wise expression is malformed: ${what}`);
+
+function isStep(value: Attribute): value is Attribute & Step {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const { op, args, attributes } = value as { readonly [key: string]: Attribute };
+  const plain = attributes === undefined || (typeof attributes === 'object' && !Array.isArray(attributes));
+  return (
+    typeof op === 'string' && Array.isArray(args) && args.every((arg) => typeof arg === 'number') && plain
+  );
+}
