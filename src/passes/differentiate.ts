@@ -79,7 +79,16 @@ export function differentiate(
     const gradient = total.get(ref);
     return gradient === undefined ? [] : [[name, gradient] as const];
   });
-  return { graph: builder.finish(), gradients: Object.fromEntries(found) };
+  const gradients = Object.fromEntries(found);
+  return { graph: withoutLeftovers(graph, builder.finish(), Object.values(gradients)), gradients };
+}
+
+/** Drops what rules built beside the gradients asked for; the nodes of `before` all stay. */
+function withoutLeftovers(before: Graph, after: Graph, gradients: readonly Ref[]): Graph {
+  const roots = gradients.map((ref) => splitRef(ref).id);
+  const used = new Set(topologicalOrder(after, roots).map((node) => node.id));
+  const kept = Object.entries(after.nodes).filter(([id]) => used.has(id) || Object.hasOwn(before.nodes, id));
+  return { ...after, nodes: Object.fromEntries(kept) };
 }
 
 /** Name and id of each parameter to differentiate with respect to. */
