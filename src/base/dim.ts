@@ -46,15 +46,21 @@ export function over(x: Dim, y: Dim): Dim | undefined {
   return `${factor(x)}/${factor(y)}`;
 }
 
+/** ceil(x / per): how many blocks of `per` cover `x`. Text form `ceil(rows, 16)`; for sizes that no user writes. */
+export const ceilDivide = (x: Dim, per: number): Dim =>
+  typeof x === 'number' ? Math.ceil(x / per) : `ceil(${x}, ${per})`;
+
 export const printShape = (shape: Shape): string => `[${shape.join(', ')}]`;
 
 /** The names that an expression mentions, in order of appearance. */
 export const namesOf = (dim: Dim): string[] =>
-  typeof dim === 'number' ? [] : (dim.match(/[A-Za-z_][\w.]*/g) ?? []);
+  typeof dim === 'number' ? [] : (dim.replaceAll('ceil(', '(').match(/[A-Za-z_][\w.]*/g) ?? []);
 
 type Token = string | number;
 const tokenize = (text: string): Token[] =>
-  (text.match(/[A-Za-z_][\w.]*|\d+|[-+*/()]/g) ?? []).map((part) => (/^\d/.test(part) ? Number(part) : part));
+  (text.match(/[A-Za-z_][\w.]*|\d+|[-+*/(),]/g) ?? []).map((part) =>
+    /^\d/.test(part) ? Number(part) : part,
+  );
 
 /**
  * The size that `dim` has under `sizes`.
@@ -73,6 +79,14 @@ export function evaluate(dim: Dim, sizes: Sizes): number {
       const inner = sum();
       next++;
       return inner;
+    }
+    if (token === 'ceil' && tokens[next] === '(') {
+      next++;
+      const size = sum();
+      next++;
+      const per = sum();
+      next++;
+      return Math.ceil(size / per);
     }
     const size = token === undefined ? undefined : sizes[token];
     if (size === undefined) {

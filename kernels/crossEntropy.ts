@@ -1,0 +1,111 @@
+import type { Dim } from '../src/base/dim.ts';
+import type { LaunchPlan, Slot } from '../src/ir/record.ts';
+import type { KernelBuilder } from '../src/kernel/build.ts';
+import { type Kernel, LOWEST, type Span, type Value } from '../src/kernel/ir.ts';
+import { blocksOf } from './plan.ts';
+import { launchRows, overColumns, type RowSchedule, rowBlock, rowSchedule, traceRows } from './rows.ts';
+
+/**
+ * Cross-entropy of logits x [rows, classes] against one label per row (i32; −1 = ignored; other labels must be below
+ * `classes`):
+ *   loss = lse − x[label],  lse = m + log Σ exp(x − m),  m = max x;  ignored rows have loss 0.
+ * The loss is formed as (m − x[label]) + log Σ exp(x − m): both parts are ≥ 0, nothing cancels.
+ *
+ * Gradient: ∂lse/∂x_c = exp(x_c − lse), so  dx_c = dloss · (exp(x_c − lse) − [c = label]), and 0 in ignored rows.
+ *
+ * Memory: forward reads x once (short rows) or twice, writes two numbers per row; gradient reads x and writes dx once.
+ */
+function crossEntropyProgram(k: KernelBuilder, schedule: RowSchedule): void {
+  const logits = k.read('logits');
+  const labels = k.read('labels', 'i32');
+  const loss = k.write('loss');
+  const lse = k.write('lse');
+  const block = rowBlock(k, schedule);
+  const { r, c, columns } = block;
+  const label = block.loadVector(labels, -1);
+  const exps = (tile: Value, C: Span, largest: Value) =>
+    k.select(k.inside(C), k.exp(k.sub(tile, largest)), 0);
+  const picked = (tile: Value, C: Span) => k.select(k.eq(k.add(k.arange(c), C.start), label), tile, 0);
+  const finish = (largest: Value, total: Value, chosen: Value) => {
+    const logTotal = k.log(total);
+    const ignored = k.lt(label, 0);
+    block.storeVector(loss, k.select(ignored, 0, k.add(k.sub(largest, chosen), logTotal)));
+    block.storeVector(lse, k.add(largest, logTotal));
+  };
+  if (schedule.whole) {
+    const C = k.span(c, 0, columns);
+    const tile = block.load(logits, C, LOWEST);
+    const largest = k.maximum(tile, c);
+    finish(largest, k.sum(exps(tile, C, largest), c), k.sum(picked(tile, C), c));
+    return;
+  }
+  const [highest] = overColumns(k, block, schedule, [k.fill([r, c], LOWEST)], (C, [most]) => [
+    k.max(most as Value, block.load(logits, C, LOWEST)),
+  ]);
+  const largest = k.maximum(highest as Value, c);
+  const zero = k.fill([r, c], 0);
+  const [totals, chosen] = overColumns(k, block, schedule, [zero, zero], (C, [total, at]) => {
+    const tile = block.load(logits, C, LOWEST);
+    return [k.add(total as Value, exps(tile, C, largest)), k.add(at as Value, picked(tile, C))];
+  });
+  finish(largest, k.sum(totals as Value, c), k.sum(chosen as Value, c));
+}
+
+/** Every tile of dlogits by itself: no reduction is left to do. */
+function crossEntropyGradientProgram(k: KernelBuilder, schedule: RowSchedule): void {
+  const logits = k.read('logits');
+  const labels = k.read('labels', 'i32');
+  const lse = k.read('lse');
+  const dloss = k.read('dloss');
+  const dlogits = k.write('dlogits');
+  const block = rowBlock(k, schedule);
+  const C = k.span(block.c, k.mul(k.program(1), schedule.columns), block.columns);
+  const label = block.loadVector(labels, -1);
+  const probability = k.exp(k.sub(block.load(logits, C), block.loadVector(lse)));
+  const target = k.select(k.eq(k.add(k.arange(block.c), C.start), label), k.constant(1), 0);
+  const weight = k.select(k.lt(label, 0), 0, block.loadVector(dloss));
+  block.store(dlogits, C, k.mul(k.sub(probability, target), weight));
+}
+
+export const traceCrossEntropy = (schedule: RowSchedule): Kernel =>
+  traceRows('crossEntropy', 'loss = lse − logits[label], lse = log Σ exp', schedule, crossEntropyProgram);
+
+export function traceCrossEntropyGradient(schedule: RowSchedule): Kernel {
+  return traceRows(
+    'crossEntropyGradient',
+    'dlogits = (exp(logits − lse) − [c = label]) · dloss',
+    schedule,
+    crossEntropyGradientProgram,
+  );
+}
+
+interface Logits {
+  readonly rows: Dim;
+  readonly classes: Dim;
+  /** f32 [rows, classes] */
+  readonly logits: Slot;
+  /** i32 [rows], −1 = ignored */
+  readonly labels: Slot;
+  /** f32 [rows], log Σ exp of each row, saved for the gradient */
+  readonly lse: Slot;
+}
+
+/** loss f32 [rows] and lse f32 [rows]. One launch. */
+export function planCrossEntropy(args: Logits & { readonly loss: Slot }): LaunchPlan[] {
+  const { rows, classes, logits, labels, loss, lse } = args;
+  const schedule = rowSchedule(rows, classes);
+  const dims = { rows, columns: classes };
+  return [launchRows(traceCrossEntropy(schedule), schedule, dims, { logits, labels, loss, lse })];
+}
+
+/** dlogits f32 [rows, classes] from dloss f32 [rows]. One launch. */
+export function planCrossEntropyGradient(
+  args: Logits & { readonly dloss: Slot; readonly dlogits: Slot },
+): LaunchPlan[] {
+  const { rows, classes, logits, labels, lse, dloss, dlogits } = args;
+  const schedule = rowSchedule(rows, classes);
+  const dims = { rows, columns: classes };
+  const slots = { logits, labels, lse, dloss, dlogits };
+  const plan = launchRows(traceCrossEntropyGradient(schedule), schedule, dims, slots);
+  return [{ ...plan, grid: [...plan.grid, blocksOf(classes, schedule.columns)] }];
+}

@@ -1,0 +1,243 @@
+import { ceilDivide, type Dim } from '../src/base/dim.ts';
+import type { LaunchPlan, Slot } from '../src/ir/record.ts';
+import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
+import type { Buffer, Kernel, Span, Value } from '../src/kernel/ir.ts';
+import { blocksOf, tracedOnce } from './plan.ts';
+import {
+  launchRows,
+  overColumns,
+  type RowBlock,
+  type RowSchedule,
+  rowBlock,
+  rowSchedule,
+  traceRows,
+} from './rows.ts';
+
+/**
+ * Layer normalisation along the rows of x [rows, columns] with gain γ and bias β [columns]:
+ *   μ = mean x,  σ² = mean (x − μ)²,  rstd = (σ² + ε)^(−1/2),  x̂ = (x − μ) rstd,  y = γ x̂ + β.
+ * The variance takes its own pass over (x − μ)²: mean x² − μ² would cancel for rows far from zero.
+ *
+ * Gradient, with g = γ dy and n columns. x̂ depends on x_j directly, through μ and through rstd:
+ *   ∂x̂_i/∂x_j = rstd (δ_ij − 1/n − x̂_i x̂_j / n), hence
+ *   dx = rstd (g − mean g − x̂ mean(g x̂)),   dγ = Σ_rows dy x̂,   dβ = Σ_rows dy.
+ *
+ * The sums over rows cross programs: each block of rows writes partial sums [block, columns], and a second launch adds
+ * them up in the order of the blocks. Order and rounding depend on shape and schedule alone.
+ *
+ * Memory: forward reads x once (short rows) or three times, writes y; gradient reads x and dy once or twice, writes dx
+ * and 2/16 of its size in partial sums, which the second launch reads once.
+ */
+function layerNormProgram(k: KernelBuilder, schedule: RowSchedule): void {
+  const [x, gamma, beta] = [k.read('x'), k.read('gamma'), k.read('beta')];
+  const [out, mean, rstd] = [k.write('out'), k.write('mean'), k.write('rstd')];
+  const epsilon = k.parameter('epsilon', 'f32');
+  const block = rowBlock(k, schedule);
+  const { r, c, columns } = block;
+  const perColumn = reciprocalOfColumns(k, block);
+  // Elements past the end would be 0 − μ.
+  const square = (C: Span, deviation: Value) => k.select(k.inside(C), k.mul(deviation, deviation), 0);
+  const finish = (C: Span, deviation: Value, scale: Value) => {
+    const normalised = k.mul(deviation, scale);
+    const [gain, bias] = [k.load(gamma, [[C, 1]]), k.load(beta, [[C, 1]])];
+    block.store(out, C, k.add(k.mul(normalised, gain), bias));
+  };
+  const rstdOf = (squares: Value) => k.rsqrt(k.add(k.mul(k.sum(squares, c), perColumn), epsilon));
+  let scale: Value;
+  let centre: Value;
+  if (schedule.whole) {
+    const C = k.span(c, 0, columns);
+    const tile = block.load(x, C);
+    centre = k.mul(k.sum(tile, c), perColumn);
+    const deviation = k.sub(tile, centre);
+    scale = rstdOf(square(C, deviation));
+    finish(C, deviation, scale);
+  } else {
+    const zero = k.fill([r, c], 0);
+    const [total] = overColumns(k, block, schedule, [zero], (C, [sum]) => [
+      k.add(sum as Value, block.load(x, C)),
+    ]);
+    const middle = k.mul(k.sum(total as Value, c), perColumn);
+    const [squares] = overColumns(k, block, schedule, [zero], (C, [sum]) => [
+      k.add(sum as Value, square(C, k.sub(block.load(x, C), middle))),
+    ]);
+    const factor = rstdOf(squares as Value);
+    overColumns(k, block, schedule, [], (C) => {
+      finish(C, k.sub(block.load(x, C), middle), factor);
+      return [];
+    });
+    centre = middle;
+    scale = factor;
+  }
+  block.storeVector(mean, centre);
+  block.storeVector(rstd, scale);
+}
+
+/** 1 / columns; 1 for rows without elements, whose mean is then 0. */
+const reciprocalOfColumns = (k: KernelBuilder, { columns }: RowBlock): Value =>
+  typeof columns === 'number' ? k.constant(1 / columns) : k.div(1, k.cast(k.max(columns, 1), 'f32'));
+
+function layerNormGradientProgram(k: KernelBuilder, schedule: RowSchedule): void {
+  const [x, gamma, mean, rstd, dy] = [
+    k.read('x'),
+    k.read('gamma'),
+    k.read('mean'),
+    k.read('rstd'),
+    k.read('dy'),
+  ];
+  const [dx, gammaPartial, betaPartial] = [k.write('dx'), k.write('gammaPartial'), k.write('betaPartial')];
+  const block = rowBlock(k, schedule);
+  const { r, c, columns } = block;
+  const perColumn = reciprocalOfColumns(k, block);
+  const centre = block.loadVector(mean);
+  const scale = block.loadVector(rstd);
+  const tiles = (C: Span): Tiles => {
+    const upstream = block.load(dy, C);
+    const normalised = k.mul(k.sub(block.load(x, C), centre), scale);
+    return { upstream, normalised, gained: k.mul(upstream, k.load(gamma, [[C, 1]])) };
+  };
+  const storeGradients = (C: Span, { upstream, normalised, gained }: Tiles, g: Value, gx: Value) => {
+    const direct = k.sub(k.sub(gained, g), k.mul(normalised, gx));
+    block.store(dx, C, k.mul(scale, direct));
+    const partial = (buffer: Buffer, tile: Value) =>
+      k.store(
+        buffer,
+        [
+          [k.program(0), columns],
+          [C, 1],
+        ],
+        k.sum(tile, r),
+      );
+    partial(gammaPartial, k.mul(upstream, normalised));
+    partial(betaPartial, upstream);
+  };
+  const meanOf = (tile: Value) => k.mul(k.sum(tile, c), perColumn);
+  if (schedule.whole) {
+    const C = k.span(c, 0, columns);
+    const all = tiles(C);
+    storeGradients(C, all, meanOf(all.gained), meanOf(k.mul(all.gained, all.normalised)));
+    return;
+  }
+  const zero = k.fill([r, c], 0);
+  const [sumG, sumGx] = overColumns(k, block, schedule, [zero, zero], (C, [g, gx]) => {
+    const { gained, normalised } = tiles(C);
+    return [k.add(g as Value, gained), k.add(gx as Value, k.mul(gained, normalised))];
+  });
+  const [meanG, meanGx] = [meanOf(sumG as Value), meanOf(sumGx as Value)];
+  overColumns(k, block, schedule, [], (C) => {
+    storeGradients(C, tiles(C), meanG, meanGx);
+    return [];
+  });
+}
+
+interface Tiles {
+  readonly upstream: Value;
+  /** x̂ */
+  readonly normalised: Value;
+  /** g = γ dy */
+  readonly gained: Value;
+}
+
+export const traceLayerNorm = (schedule: RowSchedule): Kernel =>
+  traceRows('layerNorm', 'y = γ (x − mean) rstd + β along rows', schedule, layerNormProgram);
+
+export const traceLayerNormGradient = (schedule: RowSchedule): Kernel =>
+  traceRows(
+    'layerNormGradient',
+    'dx = rstd (g − mean g − x̂ mean(g x̂)), and partial sums of dγ, dβ per block of rows',
+    schedule,
+    layerNormGradientProgram,
+  );
+
+/** dγ and dβ from the partial sums [blocks, columns]: a program adds up one tile of columns. */
+export function traceLayerNormReduction(): Kernel {
+  const [blockTile, columnTile] = [16, 64];
+  return tracedOnce('layerNormReduction', () =>
+    traceKernel(
+      {
+        name: 'layerNormReduction',
+        doc: 'dγ and dβ as sums over the blocks of rows',
+        schedule: { tiles: { b: blockTile, c: columnTile }, workgroup: [16, 16] },
+      },
+      (k) => {
+        const partials = [k.read('gammaPartial'), k.read('betaPartial')];
+        const results = [k.write('dgamma'), k.write('dbeta')];
+        const [blocks, columns] = [k.parameter('blocks'), k.parameter('columns')];
+        const b = k.axis('b', blockTile);
+        const c = k.axis('c', columnTile);
+        const C = k.span(c, k.mul(k.program(0), columnTile), columns);
+        const zero = k.fill([b, c], 0);
+        const sums = k.loop(0, blocks, blockTile, [zero, zero], (start, ...carried) => {
+          const B = k.span(b, start, blocks);
+          return carried.map((sum, i) =>
+            k.add(
+              sum,
+              k.load(partials[i] as Buffer, [
+                [B, columns],
+                [C, 1],
+              ]),
+            ),
+          );
+        });
+        sums.forEach((sum, i) => {
+          k.store(results[i] as Buffer, [[C, 1]], k.sum(sum, b));
+        });
+      },
+    ),
+  );
+}
+
+interface Normalised {
+  readonly rows: Dim;
+  readonly columns: Dim;
+  /** f32 [rows, columns] */
+  readonly x: Slot;
+  /** f32 [columns] */
+  readonly gamma: Slot;
+  /** f32 [rows]: written by the forward, read by the gradient */
+  readonly mean: Slot;
+  readonly rstd: Slot;
+}
+
+/** out f32 [rows, columns], mean and rstd f32 [rows]. One launch. */
+export function planLayerNorm(
+  args: Normalised & { readonly beta: Slot; readonly out: Slot; readonly epsilon: number },
+): LaunchPlan[] {
+  const { x, gamma, beta, out, mean, rstd } = args;
+  const schedule = rowSchedule(args.rows, args.columns);
+  const slots = { x, gamma, beta, out, mean, rstd };
+  return [launchRows(traceLayerNorm(schedule), schedule, args, slots, { epsilon: { value: args.epsilon } })];
+}
+
+/** dx f32 [rows, columns], dgamma and dbeta f32 [columns]. Two launches: rows, then the sum over blocks of rows. */
+export function planLayerNormGradient(
+  args: Normalised & {
+    readonly dy: Slot;
+    readonly dx: Slot;
+    readonly dgamma: Slot;
+    readonly dbeta: Slot;
+  },
+): LaunchPlan[] {
+  const { rows, columns, x, gamma, mean, rstd, dy, dx, dgamma, dbeta } = args;
+  const schedule = rowSchedule(rows, columns);
+  const blocks = ceilDivide(rows, schedule.rows);
+  const partial = (name: string): Slot => ({
+    kind: 'temporary',
+    name,
+    type: { dtype: 'f32', shape: [blocks, columns] },
+  });
+  const partials = { gammaPartial: partial('gammaPartial'), betaPartial: partial('betaPartial') };
+  const reduction = traceLayerNormReduction();
+  return [
+    launchRows(traceLayerNormGradient(schedule), schedule, args, {
+      ...{ x, gamma, mean, rstd, dy, dx },
+      ...partials,
+    }),
+    {
+      kernel: reduction,
+      grid: [blocksOf(columns, reduction.schedule.tiles.c ?? 1)],
+      scalars: { blocks, columns },
+      slots: { ...partials, dgamma, dbeta },
+    },
+  ];
+}

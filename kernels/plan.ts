@@ -1,0 +1,45 @@
+import type { Dim } from '../src/base/dim.ts';
+import type { GridExpression } from '../src/ir/record.ts';
+import type { Operand, TermInput } from '../src/kernel/build.ts';
+import type { Kernel } from '../src/kernel/ir.ts';
+
+const traced = new Map<string, Kernel>();
+
+/**
+ * The kernel that `trace` makes, made once per key, so that one text is one `Kernel` object and compiles once.
+ * The key names the kernel and everything that shapes its text.
+ */
+export function tracedOnce(key: string, trace: () => Kernel): Kernel {
+  const known = traced.get(key);
+  if (known) return known;
+  const kernel = trace();
+  traced.set(key, kernel);
+  return kernel;
+}
+
+export const roundUp = (size: number, unit: number): number => Math.ceil(size / unit) * unit;
+
+/** One grid dimension of ceil(size / per) programs. */
+export const blocksOf = (size: Dim, per: number): GridExpression => ({ size, per });
+
+/**
+ * Extent of a tile axis for a logical size: `largest` where the size is only known at run time; else the size spread
+ * evenly over the fewest tiles and rounded up to `unit`, so that 130 becomes three tiles of 48 and not two of 64
+ * with a third that is nearly empty.
+ */
+export function tileExtent(size: Dim, largest: number, unit: number): number {
+  if (typeof size !== 'number') return largest;
+  const tiles = Math.max(1, Math.ceil(size / largest));
+  return Math.min(largest, Math.max(unit, roundUp(Math.ceil(size / tiles), unit)));
+}
+
+/** A stride as an address term needs it: 0 drops the term, 1 stays in the text, anything else is a parameter. */
+export type StrideKind = 'none' | 'unit' | 'parameter';
+export const strideKind = (stride: Dim): StrideKind =>
+  stride === 0 ? 'none' : stride === 1 ? 'unit' : 'parameter';
+
+/** The address term index·stride for a stride of the given kind, or nothing; `parameter` declares the stride. */
+export function strided(index: TermInput[0], kind: StrideKind, parameter: () => Operand): TermInput[] {
+  if (kind === 'none') return [];
+  return [[index, kind === 'unit' ? 1 : parameter()]];
+}

@@ -1,0 +1,115 @@
+import type { Dim } from '../src/base/dim.ts';
+import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
+import { type KernelBuilder, type Operand, traceKernel } from '../src/kernel/build.ts';
+import type { Axis, Buffer, Kernel, Span, Value } from '../src/kernel/ir.ts';
+import { blocksOf, roundUp, tileExtent, tracedOnce } from './plan.ts';
+
+/** Shared by the kernels that work along the rows of a matrix [rows, columns], one block of rows per program. */
+
+/** How such a kernel walks the matrix. */
+export interface RowSchedule {
+  readonly rows: number;
+  readonly columns: number;
+  /** the row fits one tile: loaded once, no loop */
+  readonly whole: boolean;
+  /** the row is exactly one tile: no masks */
+  readonly exact: boolean;
+}
+
+/** Rows of at most this many elements are kept in one tile. */
+const WHOLE_ROW = 256;
+
+/** 16 rows of a whole short row, or 16 × 64 tiles in a loop over the columns. */
+export function rowSchedule(rows: Dim, columns: Dim): RowSchedule {
+  const whole = typeof columns === 'number' && columns <= WHOLE_ROW;
+  return {
+    rows: tileExtent(rows, 16, 4),
+    columns: whole ? Math.max(4, roundUp(columns, 4)) : 64,
+    whole,
+    exact: whole && columns % 4 === 0 && columns > 0,
+  };
+}
+
+/** The axes of a row kernel, with accesses to row-major buffers of [rows, columns] and [rows]. */
+export interface RowBlock {
+  readonly r: Axis;
+  readonly c: Axis;
+  readonly R: Span;
+  readonly columns: Operand;
+  load(buffer: Buffer, C: Span, otherwise?: number): Value;
+  store(buffer: Buffer, C: Span, value: Value): void;
+  loadVector(buffer: Buffer, otherwise?: number): Value;
+  storeVector(buffer: Buffer, value: Value): void;
+}
+
+/** Declares axes r and c and the span of rows that belongs to this program. */
+export function rowBlock(k: KernelBuilder, { rows, columns, exact }: RowSchedule): RowBlock {
+  const count = k.parameter('rows');
+  const stride = exact ? columns : k.parameter('columns');
+  const r = k.axis('r', rows);
+  const c = k.axis('c', columns);
+  const R = k.span(r, k.mul(k.program(0), rows), count);
+  const at = (C: Span) =>
+    [
+      [R, stride],
+      [C, 1],
+    ] as const;
+  return {
+    r,
+    c,
+    R,
+    columns: stride,
+    load: (buffer, C, otherwise = 0) => k.load(buffer, at(C), otherwise),
+    store: (buffer, C, value) => k.store(buffer, at(C), value),
+    loadVector: (buffer, otherwise = 0) => k.load(buffer, [[R, 1]], otherwise),
+    storeVector: (buffer, value) => k.store(buffer, [[R, 1]], value),
+  };
+}
+
+/**
+ * Runs `body` over the column tiles of a block. `initial` tiles are carried through; a whole row takes one pass
+ * without a loop. Gives what the last pass returned.
+ */
+export function overColumns(
+  k: KernelBuilder,
+  { c, columns }: RowBlock,
+  { whole }: RowSchedule,
+  initial: readonly Value[],
+  body: (C: Span, carried: readonly Value[]) => readonly Value[],
+): readonly Value[] {
+  if (whole) return body(k.span(c, 0, columns), initial);
+  return k.loop(0, columns, c.size, initial, (start, ...carried) => body(k.span(c, start, columns), carried));
+}
+
+/** Traces a row kernel once per schedule. */
+export function traceRows(
+  name: string,
+  doc: string,
+  schedule: RowSchedule,
+  program: (k: KernelBuilder, schedule: RowSchedule) => void,
+): Kernel {
+  const { rows, columns, whole, exact } = schedule;
+  const variant = `${rows}x${columns}${exact ? ' exact' : whole ? ' whole' : ''}`;
+  const tiles = { r: rows, c: columns };
+  return tracedOnce(`${name} ${variant}`, () =>
+    traceKernel({ name, variant, doc, schedule: { tiles, workgroup: [16, 16] } }, (k) =>
+      program(k, schedule),
+    ),
+  );
+}
+
+/** The launch of a row kernel over [rows, columns]. */
+export function launchRows(
+  kernel: Kernel,
+  schedule: RowSchedule,
+  { rows, columns }: { readonly rows: Dim; readonly columns: Dim },
+  slots: Readonly<Record<string, Slot>>,
+  scalars: Readonly<Record<string, ScalarExpression>> = {},
+): LaunchPlan {
+  return {
+    kernel,
+    grid: [blocksOf(rows, schedule.rows)],
+    scalars: { rows, ...(schedule.exact ? {} : { columns }), ...scalars },
+    slots,
+  };
+}

@@ -1,0 +1,95 @@
+import type { Dim } from '../src/base/dim.ts';
+import type { LaunchPlan, Slot } from '../src/ir/record.ts';
+import type { KernelBuilder } from '../src/kernel/build.ts';
+import { type Kernel, LOWEST, type Span, type Value } from '../src/kernel/ir.ts';
+import { launchRows, overColumns, type RowSchedule, rowBlock, rowSchedule, traceRows } from './rows.ts';
+
+/**
+ * Softmax along the rows of x [rows, columns]:  y = exp(x − max x) / Σ exp(x − max x).
+ *
+ * Gradient: with y_i = e^{x_i} / Σ e^{x_j},  ∂y_i/∂x_j = y_i (δ_ij − y_j), hence
+ *   dx_j = Σ_i dy_i y_i (δ_ij − y_j) = y_j (dy_j − Σ_i y_i dy_i).
+ *
+ * A program takes a block of rows. Rows of up to 256 elements are one tile. Longer rows are walked in three passes
+ * (maximum, sum, result) that carry [r, c] tiles and reduce across the tile only once per pass.
+ *
+ * Memory: forward reads x once (whole) or three times (looped; the later two from cache), writes y once;
+ * gradient reads y and dy once or twice, writes dx once.
+ */
+function softmaxProgram(k: KernelBuilder, schedule: RowSchedule): void {
+  const x = k.read('x');
+  const out = k.write('out');
+  const block = rowBlock(k, schedule);
+  const { r, c, columns } = block;
+  // Elements past the end add nothing even to a row whose own maximum is LOWEST, hence the select.
+  const exps = (tile: Value, C: Span, largest: Value) =>
+    k.select(k.inside(C), k.exp(k.sub(tile, largest)), 0);
+  if (schedule.whole) {
+    const C = k.span(c, 0, columns);
+    const tile = block.load(x, C, LOWEST);
+    const shifted = exps(tile, C, k.maximum(tile, c));
+    block.store(out, C, k.div(shifted, k.sum(shifted, c)));
+    return;
+  }
+  const [highest] = overColumns(k, block, schedule, [k.fill([r, c], LOWEST)], (C, [most]) => [
+    k.max(most as Value, block.load(x, C, LOWEST)),
+  ]);
+  const largest = k.maximum(highest as Value, c);
+  const [totals] = overColumns(k, block, schedule, [k.fill([r, c], 0)], (C, [total]) => [
+    k.add(total as Value, exps(block.load(x, C, LOWEST), C, largest)),
+  ]);
+  const sum = k.sum(totals as Value, c);
+  overColumns(k, block, schedule, [], (C) => {
+    block.store(out, C, k.div(k.exp(k.sub(block.load(x, C), largest)), sum));
+    return [];
+  });
+}
+
+function softmaxGradientProgram(k: KernelBuilder, schedule: RowSchedule): void {
+  const y = k.read('y');
+  const dy = k.read('dy');
+  const dx = k.write('dx');
+  const block = rowBlock(k, schedule);
+  const { r, c, columns } = block;
+  if (schedule.whole) {
+    const C = k.span(c, 0, columns);
+    const [yTile, dyTile] = [block.load(y, C), block.load(dy, C)];
+    const inner = k.sum(k.mul(yTile, dyTile), c);
+    block.store(dx, C, k.mul(yTile, k.sub(dyTile, inner)));
+    return;
+  }
+  const [products] = overColumns(k, block, schedule, [k.fill([r, c], 0)], (C, [total]) => [
+    k.add(total as Value, k.mul(block.load(y, C), block.load(dy, C))),
+  ]);
+  const inner = k.sum(products as Value, c);
+  overColumns(k, block, schedule, [], (C) => {
+    block.store(dx, C, k.mul(block.load(y, C), k.sub(block.load(dy, C), inner)));
+    return [];
+  });
+}
+
+export const traceSoftmax = (schedule: RowSchedule): Kernel =>
+  traceRows('softmax', 'y = exp(x − max x) / Σ exp(x − max x) along rows', schedule, softmaxProgram);
+
+export const traceSoftmaxGradient = (schedule: RowSchedule): Kernel =>
+  traceRows('softmaxGradient', 'dx = y (dy − Σ y dy) along rows', schedule, softmaxGradientProgram);
+
+interface Matrix {
+  readonly rows: Dim;
+  readonly columns: Dim;
+}
+
+/** out = softmax(x) along the rows of [rows, columns]. One launch. */
+export function planSoftmax(args: Matrix & { readonly x: Slot; readonly out: Slot }): LaunchPlan[] {
+  const schedule = rowSchedule(args.rows, args.columns);
+  return [launchRows(traceSoftmax(schedule), schedule, args, { x: args.x, out: args.out })];
+}
+
+/** dx = y (dy − Σ y dy) along the rows of [rows, columns], where y is the forward's result. One launch. */
+export function planSoftmaxGradient(
+  args: Matrix & { readonly y: Slot; readonly dy: Slot; readonly dx: Slot },
+): LaunchPlan[] {
+  const { y, dy, dx } = args;
+  const schedule = rowSchedule(args.rows, args.columns);
+  return [launchRows(traceSoftmaxGradient(schedule), schedule, args, { y, dy, dx })];
+}
