@@ -1,0 +1,97 @@
+import type { LaunchPlan, Slot } from '../src/ir/record.ts';
+import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
+import { type Kernel, LOWEST, type Value } from '../src/kernel/ir.ts';
+import {
+  type AttentionDims,
+  type AttentionOptions,
+  attentionBlock,
+  attentionOptions,
+  attentionScalars,
+  attentionSlots,
+  attentionVariant,
+  maskedExp,
+} from './attentionBlock.ts';
+import { blocksOf, tracedOnce } from './plan.ts';
+
+/**
+ * Multi-head attention by online softmax (Milakov and Gimelshein 2018; Dao et al. 2022):
+ *   s = scale · q kᵀ,  p = exp(s − lse) where the mask allows, lse = log Σ exp s,  out = dropout(p) v.
+ *
+ * q and out are [batch, queryTime, heads·width], k and v [batch, keyTime, heads·width]: a head is a range of columns,
+ * reached by strides. lse is [batch, heads, queryTime]. A program takes one block of queries of one head and walks the
+ * keys in blocks. With m the maximum so far, l = Σ exp(s − m) and o = Σ exp(s − m) v, a block with new maximum m' gives
+ *   l' = l·e^{m−m'} + Σ_j e^{s_j−m'},   o' = o·e^{m−m'} + Σ_j e^{s_j−m'} v_j,
+ * and at the end out = o / l, lse = m + log l. Dropout acts on the terms of o, not of l.
+ * A query none of whose keys is allowed has l = 0 and gets zeros; its lse is LOWEST.
+ *
+ * Memory: q read once, k and v once per block of 32 queries, out and lse written once; nothing of queryTime × keyTime.
+ */
+function attentionProgram(k: KernelBuilder, options: AttentionOptions): void {
+  const [q, keys, values] = [k.read('q'), k.read('k'), k.read('v')];
+  const [out, lse] = [k.write('out'), k.write('lse')];
+  const scale = k.parameter('scale', 'f32');
+  const block = attentionBlock(k, options, 'query first');
+  const { i, j, d, queryTime, keyTime } = block;
+  const first = k.mul(k.program(0), i.size);
+  const I = k.span(i, first, queryTime);
+  const scaled = k.mul(block.head(q, I, queryTime), scale);
+  const end = options.causal ? k.min(keyTime, k.add(first, i.size)) : keyTime;
+  const initial = [k.fill([i], LOWEST), k.fill([i], 0), k.fill([i, d], 0)];
+  const finished = k.loop(0, end, j.size, initial, (start, ...carried) => {
+    const [m, l, o] = carried as [Value, Value, Value];
+    const J = k.span(j, start, keyTime);
+    const scores = k.dot(scaled, block.head(keys, J, keyTime), undefined, d);
+    const allowed = block.allowed(I, J);
+    const most = k.max(m, k.maximum(k.select(allowed, scores, LOWEST), j));
+    const p = maskedExp(k, allowed, scores, most);
+    const shrink = k.exp(k.sub(m, most));
+    return [
+      most,
+      k.add(k.mul(l, shrink), k.sum(p, j)),
+      k.dot(block.drop(p, I, J), block.head(values, J, keyTime), k.mul(o, shrink), j),
+    ];
+  });
+  const [m, l, o] = finished as [Value, Value, Value];
+  const any = k.lt(0, l);
+  const total = k.select(any, l, 1);
+  block.storeHead(out, I, queryTime, k.div(o, total));
+  k.store(lse, block.perQuery(I), k.select(any, k.add(m, k.log(total)), LOWEST));
+}
+
+export function traceAttention(options: AttentionOptions): Kernel {
+  const variant = attentionVariant(options);
+  return tracedOnce(`attention ${variant}`, () =>
+    traceKernel(
+      {
+        name: 'attention',
+        variant,
+        doc: 'out = softmax(scale · q kᵀ) v per head, one block of queries per program',
+        schedule: { tiles: options.tiles, workgroup: [16, 16], stage: 16 },
+      },
+      (k) => attentionProgram(k, options),
+    ),
+  );
+}
+
+export interface AttentionArguments extends AttentionDims {
+  readonly q: Slot;
+  readonly k: Slot;
+  readonly v: Slot;
+  readonly out: Slot;
+  /** f32 [batch, heads, queryTime], saved for the gradient */
+  readonly lse: Slot;
+}
+
+/** out f32 [batch, queryTime, heads·width] and lse. One launch. */
+export function planAttention(args: AttentionArguments): LaunchPlan[] {
+  const options = attentionOptions(args);
+  const { q, k, v, out, lse } = args;
+  return [
+    {
+      kernel: traceAttention(options),
+      grid: [blocksOf(args.queryTime, options.tiles.i), blocksOf(args.heads, 1), blocksOf(args.batch, 1)],
+      scalars: { ...attentionScalars(args, options), scale: { value: args.scale } },
+      slots: { q, k, v, out, lse, ...attentionSlots(args, options) },
+    },
+  ];
+}

@@ -1,0 +1,200 @@
+import type { Dim } from '../src/base/dim.ts';
+import type { ScalarExpression, Slot } from '../src/ir/record.ts';
+import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
+import { type Axis, type Buffer, LOWEST, type Span, type Value } from '../src/kernel/ir.ts';
+import { roundUp } from './plan.ts';
+
+/** Shared by attention's kernels: addresses of heads, masked scores, and the dropout mask. */
+
+/** Dropout of the probabilities. */
+export interface AttentionDropout {
+  /** fraction dropped, 0 ≤ rate < 1 */
+  readonly rate: number;
+  /** u32 [2]: the key of this step */
+  readonly key: Slot;
+  /** tells this dropout from the others of the step */
+  readonly stream: number;
+}
+
+/** Sizes and switches that attention and its gradient share. */
+export interface AttentionDims {
+  readonly batch: Dim;
+  readonly heads: Dim;
+  readonly queryTime: Dim;
+  readonly keyTime: Dim;
+  /** elements of one head, 1 … 128 */
+  readonly width: number;
+  /** factor on q · k, usually 1 / √width */
+  readonly scale: number;
+  /** query i attends to keys j ≤ i only */
+  readonly causal: boolean;
+  /** u32 [batch, keyTime], 1 = may be attended to */
+  readonly mask?: Slot | undefined;
+  readonly dropout?: AttentionDropout | undefined;
+}
+
+/** What shapes the text of attention's kernels. */
+export interface AttentionOptions {
+  /** extents of the tiles of queries, keys, and elements of a head */
+  readonly tiles: { readonly i: number; readonly j: number; readonly d: number };
+  /** the width is exactly the extent of d: no masks along it */
+  readonly exact: boolean;
+  readonly causal: boolean;
+  readonly masked: boolean;
+  readonly dropout: boolean;
+}
+
+/** 32 × 32 blocks of scores: with heads up to 128 wide they fit 16 KiB of workgroup memory in every kernel. */
+export function attentionOptions({ width, causal, mask, dropout }: AttentionDims): AttentionOptions {
+  const d = roundUp(width, 4);
+  return {
+    tiles: { i: 32, j: 32, d },
+    exact: d === width,
+    causal,
+    masked: mask !== undefined,
+    dropout: dropout !== undefined && dropout.rate > 0,
+  };
+}
+
+export function attentionVariant({ tiles, exact, causal, masked, dropout }: AttentionOptions): string {
+  const flags = [exact && 'exact', causal && 'causal', masked && 'masked', dropout && 'dropout'];
+  return [`${tiles.i}x${tiles.j}x${tiles.d}`, ...flags.filter((flag) => flag !== false)].join(' ');
+}
+
+/** What the programs of attention's kernels have in common: one block of one head of one sample. */
+export interface AttentionBlock {
+  readonly i: Axis;
+  readonly j: Axis;
+  readonly d: Axis;
+  readonly queryTime: Value;
+  readonly keyTime: Value;
+  /** tile of [batch, time, heads·width] over rows `T` and the elements of this head */
+  head(buffer: Buffer, T: Span, time: Value): Value;
+  storeHead(buffer: Buffer, T: Span, time: Value, value: Value): void;
+  /** address of a number per query in [batch, heads, queryTime] */
+  perQuery(I: Span): TermInput[];
+  /** where query i may attend to key j, bool over i, j or both */
+  allowed(I: Span, J: Span): Value;
+  /** drops probabilities and scales those kept by 1 / (1 − rate); the same mask on every call */
+  drop(probabilities: Value, I: Span, J: Span): Value;
+}
+
+/**
+ * Declares axes, parameters and the buffers of mask and key. Grid: blocks (dimension 0), heads (1), batch (2).
+ * `order` is the order of the axes: the result of a `dot` has its left operand's axis first.
+ */
+export function attentionBlock(
+  k: KernelBuilder,
+  options: AttentionOptions,
+  order: 'query first' | 'key first',
+): AttentionBlock {
+  const { tiles } = options;
+  const [heads, queryTime, keyTime] = [
+    k.parameter('heads'),
+    k.parameter('queryTime'),
+    k.parameter('keyTime'),
+  ];
+  const width = options.exact ? k.constant(tiles.d, 'i32') : k.parameter('width');
+  const queryFirst = order === 'query first';
+  const early = queryFirst ? k.axis('i', tiles.i) : undefined;
+  const j = k.axis('j', tiles.j);
+  const i = early ?? k.axis('i', tiles.i);
+  const d = k.axis('d', tiles.d);
+  const [head, sample] = [k.program(1), k.program(2)];
+  const tokenStride = k.mul(heads, width);
+  const D = k.span(d, 0, width);
+  const at = (T: Span, time: Value): TermInput[] => [
+    [sample, k.mul(time, tokenStride)],
+    [head, width],
+    [T, tokenStride],
+    [D, 1],
+  ];
+  const mask = options.masked ? k.read('mask', 'u32') : undefined;
+  const headIndex = k.add(k.mul(sample, heads), head);
+  const index = (span: Span) => k.add(k.arange(span.axis), span.start);
+  return {
+    i,
+    j,
+    d,
+    queryTime,
+    keyTime,
+    head: (buffer, T, time) => k.load(buffer, at(T, time)),
+    storeHead: (buffer, T, time, value) => k.store(buffer, at(T, time), value),
+    perQuery: (I) => [
+      [headIndex, queryTime],
+      [I, 1],
+    ],
+    allowed: (I, J) => {
+      let allowed = k.inside(J);
+      if (mask) {
+        const bits = k.load(mask, [
+          [sample, keyTime],
+          [J, 1],
+        ]);
+        allowed = k.and(allowed, k.map('ne', bits, 0));
+      }
+      return options.causal ? k.and(allowed, k.le(index(J), index(I))) : allowed;
+    },
+    drop: options.dropout ? dropoutOf(k, headIndex, queryTime, keyTime) : (probabilities) => probabilities,
+  };
+}
+
+/**
+ * Keeps a probability iff its random word is below (1 − rate)·2³². The counter is the element's index in
+ * [batch, heads, queryTime, keyTime] modulo 2³², so forward and backward draw the same mask, whatever their tiles.
+ */
+function dropoutOf(
+  k: KernelBuilder,
+  headIndex: Value,
+  queryTime: Value,
+  keyTime: Value,
+): AttentionBlock['drop'] {
+  const key = k.read('key', 'u32');
+  const stream = k.parameter('stream', 'u32');
+  const threshold = k.parameter('threshold', 'u32');
+  const inverseKeep = k.parameter('inverseKeep', 'f32');
+  const key0 = k.map('bitXor', k.load(key, [[0, 1]]), stream);
+  const key1 = k.load(key, [[1, 1]]);
+  return (probabilities, I, J) => {
+    const row = k.add(k.add(k.arange(I.axis), I.start), k.mul(headIndex, queryTime));
+    const element = k.add(k.add(k.arange(J.axis), J.start), k.mul(row, keyTime));
+    const word = k.random([key0, key1], [k.cast(element, 'u32'), 0], 0);
+    return k.select(k.lt(word, threshold), k.mul(probabilities, inverseKeep), 0);
+  };
+}
+
+/** exp(scores − offset) where allowed, else exactly 0. */
+export const maskedExp = (k: KernelBuilder, allowed: Value, scores: Value, offset: Value): Value =>
+  k.exp(k.select(allowed, k.sub(scores, offset), LOWEST));
+
+/** Scalars that `attentionBlock` declares. */
+export function attentionScalars(
+  { heads, queryTime, keyTime, width, dropout }: AttentionDims,
+  options: AttentionOptions,
+): Record<string, ScalarExpression> {
+  const keep = 1 - (dropout?.rate ?? 0);
+  return {
+    heads,
+    queryTime,
+    keyTime,
+    ...(options.exact ? {} : { width }),
+    ...(options.dropout && dropout
+      ? {
+          stream: { value: dropout.stream >>> 0 },
+          threshold: { value: Math.min(0xffffffff, Math.floor(keep * 0x100000000)) },
+          inverseKeep: { value: 1 / keep },
+        }
+      : {}),
+  };
+}
+
+/** Slots of the buffers that `attentionBlock` declares. */
+export function attentionSlots(
+  { mask, dropout }: AttentionDims,
+  options: AttentionOptions,
+): Record<string, Slot> {
+  return {
+    ...(mask ? { mask } : {}),
+    ...(options.dropout && dropout ? { key: dropout.key } : {}),
+  };
+}
