@@ -187,7 +187,7 @@ export class KernelBuilder {
     if (covered.size !== stored.axes.length) {
       fail(`store to ${buffer.name}: the indices run over an axis that the value does not have`);
     }
-    this.#push({ kind: 'store', buffer, terms, value: stored });
+    this.#push({ kind: 'store', buffer, terms, value: stored, source: callSite() });
   }
 
   /** Combines over `over`; over every axis of `arg` the result is a uniform scalar. */

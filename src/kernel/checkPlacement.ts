@@ -1,0 +1,111 @@
+import { describe, operandsOf, type Step, type User, usersOf, valuesOf } from './checkWalk.ts';
+import type { Axis, Value } from './ir.ts';
+
+/**
+ * Where the elements of tiles live when a program is spread over a two-dimensional workgroup.
+ *
+ * The first axis of a tile of two axes runs over the threads' y, the second over their x; a tile of one axis follows
+ * where its axis was put, and is repeated along the other dimension. So an axis belongs to one dimension only.
+ * Operands of `dot` that are computed from memory alone are not spread: they are evaluated where they are staged.
+ */
+export type ThreadDimension = 'x' | 'y';
+
+export interface Conflict {
+  readonly axis: Axis;
+  /** a tile that has the axis first, and one that has it second */
+  readonly first: Value;
+  readonly second: Value;
+}
+
+export interface Placement {
+  readonly dimensionOf: ReadonlyMap<Axis, ThreadDimension>;
+  /** values that can be evaluated at any element by any thread: no other thread's registers are needed */
+  readonly streamable: ReadonlySet<Value>;
+  /** values of one or two axes whose elements are spread over threads */
+  readonly spread: ReadonlySet<Value>;
+  readonly conflicts: readonly Conflict[];
+}
+
+/** Loads of buffers that the program itself writes stay where they stand in program order. */
+const isStable = (value: Value): boolean => value.op !== 'load' || value.buffer.access === 'read';
+
+function findStreamable(values: readonly Value[]): Set<Value> {
+  const streamable = new Set<Value>();
+  for (const value of values) {
+    const leaf = value.op === 'constant' || value.op === 'fill' || value.op === 'arange';
+    const computed =
+      value.op === 'inside' ||
+      value.op === 'elementwise' ||
+      value.op === 'cast' ||
+      value.op === 'load' ||
+      value.op === 'rename' ||
+      value.op === 'random';
+    const fromStreamable = computed && operandsOf(value).every((operand) => streamable.has(operand));
+    if (value.axes.length === 0 || leaf || (fromStreamable && isStable(value))) streamable.add(value);
+  }
+  return streamable;
+}
+
+/** Whether `user` needs the elements of `value` in the threads that own them. */
+function spreads(value: Value, user: User, streamable: Set<Value>, spread: Set<Value>): boolean {
+  if (user.kind !== 'value') return user.kind !== 'when';
+  switch (user.op) {
+    case 'reduce':
+      return true;
+    case 'dot':
+      // a renamed operand is staged straight from the elements of its argument
+      return value === user.accumulator || (!streamable.has(value) && value.op !== 'rename');
+    case 'rename':
+      return !streamable.has(user);
+    default:
+      return spread.has(user);
+  }
+}
+
+function findSpread(
+  values: readonly Value[],
+  users: ReadonlyMap<Value, readonly User[]>,
+  streamable: Set<Value>,
+): Set<Value> {
+  const spread = new Set<Value>();
+  for (const value of [...values].reverse()) {
+    if (value.axes.length === 0) continue;
+    const owned =
+      value.op === 'dot' || value.op === 'reduce' || value.op === 'carried' || value.op === 'result';
+    const wanted = (users.get(value) ?? []).some((user) => spreads(value, user, streamable, spread));
+    if (owned || wanted) spread.add(value);
+  }
+  return spread;
+}
+
+/** Puts every axis on a thread dimension; where tiles disagree, says which two. */
+export function placeAxes(steps: readonly Step[]): Placement {
+  const values = valuesOf(steps);
+  const streamable = findStreamable(values);
+  const spread = findSpread(values, usersOf(steps), streamable);
+  const dimensionOf = new Map<Axis, ThreadDimension>();
+  const reason = new Map<Axis, Value>();
+  const conflicts = new Map<Axis, Conflict>();
+  for (const value of values) {
+    if (value.axes.length !== 2 || !spread.has(value)) continue;
+    value.axes.forEach((axis, position) => {
+      const dimension = position === 0 ? 'y' : 'x';
+      const known = dimensionOf.get(axis);
+      const earlier = reason.get(axis);
+      if (known === undefined || !earlier) {
+        dimensionOf.set(axis, dimension);
+        reason.set(axis, value);
+      } else if (known !== dimension && !conflicts.has(axis)) {
+        const [first, second] = known === 'y' ? [earlier, value] : [value, earlier];
+        conflicts.set(axis, { axis, first, second });
+      }
+    });
+  }
+  for (const value of values) {
+    for (const axis of value.axes) if (!dimensionOf.has(axis)) dimensionOf.set(axis, 'x');
+  }
+  return { dimensionOf, streamable, spread, conflicts: [...conflicts.values()] };
+}
+
+export const describeConflict = ({ axis, first, second }: Conflict): string =>
+  `axis ${axis.name} is the first axis of a tile (${describe(first)}) and the second of another (${describe(second)})`;
