@@ -1,0 +1,243 @@
+import { namesOf } from '../base/dim.ts';
+import { type ErrorCode, FrondError } from '../base/errors.ts';
+import { inferTypes } from './builder.ts';
+import type { Graph, Node, Ref, TensorType } from './graph.ts';
+import { makeRef, splitRef } from './graph.ts';
+import { findNode, isName, nodePath, typeOfRef } from './names.ts';
+import { topologicalOrder } from './order.ts';
+import { printNode, printType } from './print.ts';
+import type { OpRegistry } from './record.ts';
+
+const PHASES: readonly string[] = ['forward', 'backward', 'update'];
+const DTYPES: readonly string[] = ['f32', 'f16', 'i32', 'u32', 'bool'];
+/** Attributes nested deeper than this are taken for a cycle. */
+const DEEPEST = 32;
+
+/**
+ * Proves that a graph means something: every operand exists before its use, nothing is bound twice, there is no cycle, ops are
+ * known and get as many operands as they take, types are what the shape rules say, attributes are plain data, parameter names
+ * are unique, inputs, outputs and effects exist. Linear in the size of the graph.
+ *
+ * @throws the first problem found, with the node, its source line and its neighbours in the text form:
+ *   FROND-I001 unknown operand · I002 bound under two names · I003 cycle · I004 unknown op · I005 number of operands ·
+ *   I006 type · I007 attribute · I008 name taken · I009 output index · I010 inputs, outputs, effects · I011 name ·
+ *   I012 malformed node · S… from a shape rule
+ */
+export function checkGraph(graph: Graph, registry: OpRegistry): void {
+  const nodes = Object.entries(graph.nodes);
+  const check = (node: Node, run: () => void): void => {
+    try {
+      run();
+    } catch (error) {
+      throw located(graph, node, error);
+    }
+  };
+  if (!isName(graph.name)) throw problem('FROND-I011', `"${graph.name}" is not a name for a graph`);
+  for (const [key, node] of nodes) check(node, () => checkForm(key, node));
+  for (const [, node] of nodes) check(node, () => checkOperands(graph, node));
+  const order = orderOf(graph);
+  for (const node of order) check(node, () => checkTypes(graph, node, registry));
+  checkInterface(graph, check);
+}
+
+const problem = (code: ErrorCode, summary: string): FrondError => new FrondError(code, summary);
+
+/** The same error with the node's name, its source line, and the lines around it. */
+function located(graph: Graph, node: Node, error: unknown): FrondError {
+  const known =
+    error instanceof FrondError
+      ? error
+      : new FrondError('FROND-I012', `${node.op}: its shape rule cannot read this node`, { cause: error });
+  const around = neighbours(graph, node);
+  const hint = [known.details.hint, around].filter((part) => part !== undefined).join('\n');
+  const { cause, place } = known.details;
+  return new FrondError(known.code, known.summary, {
+    node: known.details.node ?? nodePath(node),
+    place: place ?? node.source,
+    hint,
+    cause,
+  });
+}
+
+/** Up to two lines of the text form before and after a node, in the order of the record. */
+function neighbours(graph: Graph, node: Node): string {
+  const all = Object.values(graph.nodes);
+  const at = all.indexOf(node);
+  const lines = all.slice(Math.max(0, at - 2), at + 3).map((other) => {
+    const mark = other === node ? '>' : ' ';
+    return `  ${mark} ${safely(() => printNode(other, { longestList: 8 })) ?? `%${other.id} = …`}`;
+  });
+  return ['around it:', ...lines].join('\n');
+}
+
+/** A malformed node may not even print. */
+function safely(print: () => string): string | undefined {
+  try {
+    return print();
+  } catch {
+    return undefined;
+  }
+}
+
+// ---- one node by itself
+
+function checkForm(key: string, node: Node): void {
+  if (node.id !== key)
+    throw problem('FROND-I002', `%${key} is bound to a node that calls itself %${node.id}`);
+  if (!isName(node.id)) throw problem('FROND-I011', `"${node.id}" is not a name for a node`);
+  if (node.scope !== '' && !isName(node.scope))
+    throw problem('FROND-I011', `"${node.scope}" is not a scope path`);
+  if (!PHASES.includes(node.phase)) throw problem('FROND-I012', `${String(node.phase)} is not a phase`);
+  if (!Array.isArray(node.inputs) || !node.inputs.every((input) => typeof input === 'string')) {
+    throw problem('FROND-I012', 'its operands are not a list of names');
+  }
+  if (!Array.isArray(node.types)) throw problem('FROND-I012', 'its types are not a list');
+  for (const type of node.types) checkType(type);
+  if (!isPlainObject(node.attributes)) throw problem('FROND-I007', 'its attributes are not an object');
+  for (const [name, value] of Object.entries(node.attributes)) {
+    const stray = findStray(value, name, 0);
+    if (stray !== undefined) throw problem('FROND-I007', `attribute ${stray} is not plain data`);
+  }
+}
+
+function checkType({ dtype, shape }: TensorType): void {
+  if (!DTYPES.includes(dtype)) throw problem('FROND-I006', `${String(dtype)} is not a dtype`);
+  if (!Array.isArray(shape)) throw problem('FROND-I006', `${String(shape)} is not a shape`);
+  for (const dim of shape) {
+    const legal =
+      typeof dim === 'number'
+        ? Number.isInteger(dim) && dim >= 0
+        : typeof dim === 'string' && isExpression(dim);
+    if (!legal) throw problem('FROND-I006', `${String(dim)} is not a dimension`);
+  }
+}
+
+const isExpression = (dim: string): boolean => /^[\w.*+\-/()]+$/.test(dim) && namesOf(dim).length > 0;
+
+const isPlainObject = (value: unknown): boolean => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+};
+
+/** Path of the first part that is not plain data. */
+function findStray(value: unknown, path: string, depth: number): string | undefined {
+  if (value === null || ['number', 'string', 'boolean'].includes(typeof value)) return undefined;
+  const isList = Array.isArray(value);
+  if (depth > DEEPEST || (!isList && !isPlainObject(value))) return path;
+  // Array.from shows holes as undefined
+  const entries = isList ? Array.from(value).entries() : Object.entries(value as object);
+  for (const [key, item] of entries) {
+    const stray = findStray(item, isList ? `${path}[${key}]` : `${path}.${key}`, depth + 1);
+    if (stray !== undefined) return stray;
+  }
+  return undefined;
+}
+
+// ---- nodes among nodes
+
+function checkOperands(graph: Graph, node: Node): void {
+  for (const ref of node.inputs) checkRef(graph, ref, node.op);
+}
+
+function checkRef(graph: Graph, ref: Ref, user: string): void {
+  const { id, output } = splitRef(ref);
+  const node = findNode(graph, id);
+  if (node === undefined) throw problem('FROND-I001', `${user} reads %${ref}, which no node gives`);
+  const count = node.types.length;
+  // one tensor has one spelling: `x#0` and `x#01` would hide equal refs from passes
+  if (!Number.isInteger(output) || output < 0 || output >= count || makeRef(id, output) !== ref) {
+    throw problem('FROND-I009', `${user} reads %${ref}, but ${node.op} has ${count} output(s)`);
+  }
+}
+
+function orderOf(graph: Graph): readonly Node[] {
+  try {
+    return topologicalOrder(graph);
+  } catch (error) {
+    const path = error instanceof FrondError ? error.details.node : undefined;
+    const node = Object.values(graph.nodes).find((candidate) => nodePath(candidate) === path);
+    throw node ? located(graph, node, error) : error;
+  }
+}
+
+function checkTypes(graph: Graph, node: Node, registry: OpRegistry): void {
+  if (node.op === 'input' || node.op === 'parameter' || node.op === 'constant') {
+    checkSource(node);
+    return;
+  }
+  const record = registry.get(node.op);
+  if (record === undefined) throw problem('FROND-I004', `there is no op called ${node.op}`);
+  const wanted = inferTypes(record, node, (ref) => typeOfRef(graph, ref));
+  const print = (types: readonly TensorType[]): string => types.map(printType).join(', ') || '()';
+  if (print(wanted) !== print(node.types)) {
+    throw problem('FROND-I006', `${node.op} gives ${print(wanted)}, but the node says ${print(node.types)}`);
+  }
+}
+
+/** Inputs, parameters and constants say themselves what type they have. */
+function checkSource({ op, id, inputs, types, attributes }: Node): void {
+  const [type] = types;
+  if (inputs.length !== 0) throw problem('FROND-I005', `${op} takes 0 operand(s), got ${inputs.length}`);
+  if (type === undefined || types.length !== 1) throw problem('FROND-I006', `${op} gives one tensor`);
+  if (op === 'constant') checkConstant(attributes.value, type);
+  if (op === 'input' && attributes.name !== id) {
+    throw problem('FROND-I007', `input %${id} has attribute name ${String(attributes.name)}`);
+  }
+  if (op === 'parameter') {
+    if (typeof attributes.name !== 'string' || !isName(attributes.name)) {
+      throw problem('FROND-I007', `a parameter needs a name, not ${String(attributes.name)}`);
+    }
+    if (attributes.initializer === undefined) throw problem('FROND-I007', 'a parameter needs an initializer');
+    if (typeof attributes.trainable !== 'boolean')
+      throw problem('FROND-I007', 'trainable must be true or false');
+  }
+}
+
+function checkConstant(value: unknown, { shape }: TensorType): void {
+  if (typeof value === 'number') return;
+  if (!Array.isArray(value) || !value.every((item) => typeof item === 'number')) {
+    throw problem('FROND-I007', 'the value of a constant is a number or a list of numbers');
+  }
+  const elements = shape.reduce<number>(
+    (total, dim) => (typeof dim === 'number' ? total * dim : Number.NaN),
+    1,
+  );
+  const { length } = value as readonly number[];
+  if (length !== elements) {
+    throw problem('FROND-I006', `a constant of shape [${shape.join(', ')}] cannot have ${length} value(s)`);
+  }
+}
+
+// ---- the graph as a whole
+
+function checkInterface(graph: Graph, check: (node: Node, run: () => void) => void): void {
+  const parameters = new Set<unknown>();
+  const listed = new Set(graph.inputs);
+  for (const node of Object.values(graph.nodes)) {
+    check(node, () => {
+      if (node.op === 'input' && !listed.has(node.id))
+        throw problem('FROND-I010', `input %${node.id} is not in \`inputs\``);
+      if (node.op !== 'parameter') return;
+      const { name } = node.attributes;
+      if (parameters.has(name)) throw problem('FROND-I008', `two parameters are called ${String(name)}`);
+      parameters.add(name);
+    });
+  }
+  if (listed.size !== graph.inputs.length) throw problem('FROND-I010', 'an input is listed twice');
+  for (const id of graph.inputs) {
+    const node = findNode(graph, id);
+    if (node?.op !== 'input')
+      throw problem('FROND-I010', `%${id} is listed in \`inputs\` but is not an input of the graph`);
+  }
+  for (const [name, ref] of Object.entries(graph.outputs)) {
+    if (!isName(name)) throw problem('FROND-I011', `"${name}" is not a name for an output`);
+    const node = findNode(graph, splitRef(ref).id);
+    if (node) check(node, () => checkRef(graph, ref, `output ${name}`));
+    else throw problem('FROND-I010', `output ${name} is %${ref}, which no node gives`);
+  }
+  for (const id of graph.effects) {
+    if (findNode(graph, id) === undefined)
+      throw problem('FROND-I010', `effect %${id} is not a node of the graph`);
+  }
+}

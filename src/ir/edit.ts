@@ -1,0 +1,37 @@
+import { applyPatches, type Draft, enablePatches, type Patch, produceWithPatches } from 'immer';
+import { checkGraph } from './check.ts';
+import type { Graph } from './graph.ts';
+import type { OpRegistry } from './record.ts';
+
+/** What changed, as JSON-patch-like records: plain data. */
+export type GraphPatch = Patch;
+
+export interface Edited {
+  readonly graph: Graph;
+  /** turn the old graph into the new one */
+  readonly patches: readonly GraphPatch[];
+  /** turn the new graph back into the old one */
+  readonly inverse: readonly GraphPatch[];
+}
+
+/**
+ * Lets `recipe` change a draft of the graph as if it were mutable; the graph itself stays as it is, and what is not touched is
+ * shared. The result is checked.
+ * @throws as `checkGraph` does when the edited graph is not legal; nothing has changed then.
+ */
+export function edit(graph: Graph, recipe: (draft: Draft<Graph>) => void, registry: OpRegistry): Edited {
+  enablePatches();
+  const [edited, patches, inverse] = produceWithPatches(graph, (draft) => {
+    recipe(draft);
+  });
+  checkGraph(edited, registry);
+  return { graph: edited, patches, inverse };
+}
+
+/** Applies the patches of an edit, or its inverse ones to undo it. @throws as `checkGraph` does. */
+export function applyEdit(graph: Graph, patches: readonly GraphPatch[], registry: OpRegistry): Graph {
+  enablePatches();
+  const edited = applyPatches(graph, patches as Patch[]);
+  checkGraph(edited, registry);
+  return edited;
+}
