@@ -1,0 +1,91 @@
+import { evaluate, type Sizes } from '../../src/base/dim.ts';
+import { allocate, isFloating, type Precision, type TypedArray } from '../../src/base/dtype.ts';
+import { defined } from '../../src/base/errors.ts';
+import type { LaunchPlan, ScalarExpression, Slot } from '../../src/ir/record.ts';
+import type { Kernel, Launch } from '../../src/kernel/ir.ts';
+import { interpretKernel } from '../../src/target/interpreter/index.ts';
+
+export const input = (index: number): Slot => ({ kind: 'input', index });
+export const output = (index: number): Slot => ({ kind: 'output', index });
+
+/** What the slots of plans stand for. Floats have the precision's type; bool is Uint32Array. */
+export interface LaunchTensors {
+  readonly inputs: readonly TypedArray[];
+  readonly outputs: readonly TypedArray[];
+  readonly arenas?: Readonly<Record<string, TypedArray>> | undefined;
+  readonly tables?: Readonly<Record<string, TypedArray>> | undefined;
+  /** sizes of the named dims */
+  readonly sizes?: Sizes | undefined;
+}
+
+/** Runs one kernel over buffers by name. */
+export type RunLaunch = (launch: Launch, buffers: Readonly<Record<string, TypedArray>>) => void;
+
+/** A kernel is prepared once per precision, as a device would. */
+export function interpreterOf(precision: Precision): RunLaunch {
+  const prepared = new Map<Kernel, ReturnType<typeof interpretKernel>>();
+  return ({ kernel, grid, scalars }, buffers) => {
+    const interpreted = prepared.get(kernel) ?? interpretKernel(kernel, precision);
+    prepared.set(kernel, interpreted);
+    interpreted.run({ grid, scalars }, buffers);
+  };
+}
+
+const scalarOf = (expression: ScalarExpression, sizes: Sizes): number =>
+  typeof expression === 'object' ? expression.value : evaluate(expression, sizes);
+
+/** The launch of a plan with its sizes bound. */
+export function bindPlan({ kernel, grid, scalars }: LaunchPlan, sizes: Sizes): Launch {
+  return {
+    kernel,
+    grid: grid.map(({ size, per }) => Math.ceil(evaluate(size, sizes) / per)),
+    scalars: Object.fromEntries(
+      Object.entries(scalars).map(([name, expression]) => [name, scalarOf(expression, sizes)]),
+    ),
+  };
+}
+
+function makeTemporary(slot: Slot & { readonly kind: 'temporary' }, sizes: Sizes, precision: Precision) {
+  const length = slot.type.shape.reduce<number>((count, dim) => count * evaluate(dim, sizes), 1);
+  const array = allocate(slot.type.dtype, length, precision);
+  // What no launch writes must not pass for a zero.
+  return isFloating(slot.type.dtype) ? array.fill(Number.NaN) : array;
+}
+
+/** Runs plans in order. Temporaries of one name are one array, filled with NaN at first. */
+export function runPlans(
+  plans: readonly LaunchPlan[],
+  tensors: LaunchTensors,
+  precision: Precision = 'f64',
+  run: RunLaunch = interpreterOf(precision),
+): void {
+  const sizes = tensors.sizes ?? {};
+  const temporaries = new Map<string, TypedArray>();
+  const bufferOf = (slot: Slot): TypedArray => {
+    switch (slot.kind) {
+      case 'input':
+        return defined(tensors.inputs[slot.index], `input ${slot.index}`);
+      case 'output':
+        return defined(tensors.outputs[slot.index], `output ${slot.index}`);
+      case 'temporary': {
+        const array = temporaries.get(slot.name) ?? makeTemporary(slot, sizes, precision);
+        temporaries.set(slot.name, array);
+        return array;
+      }
+      case 'arena':
+        return defined(tensors.arenas?.[slot.name], `arena ${slot.name}`);
+      case 'table':
+        return defined(tensors.tables?.[slot.name], `table ${slot.name}`);
+    }
+  };
+  for (const plan of plans) {
+    const buffers = Object.fromEntries(
+      Object.entries(plan.slots).map(([name, slot]) => [name, bufferOf(slot)]),
+    );
+    run(bindPlan(plan, sizes), buffers);
+  }
+}
+
+/** A float array of `length` elements for results, NaN throughout so that an unwritten element shows. */
+export const unwritten = (length: number, precision: Precision = 'f64'): TypedArray =>
+  allocate('f32', length, precision).fill(Number.NaN);
