@@ -1,0 +1,76 @@
+import type { Dim } from '../src/base/dim.ts';
+import type { LaunchPlan, Slot } from '../src/ir/record.ts';
+import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
+import type { Kernel } from '../src/kernel/ir.ts';
+import { blocksOf, tileExtent, tracedOnce } from './plan.ts';
+
+/**
+ * out[i, :] = table[ids[i], :] for table [vocabulary, width], ids [count] in 0 … vocabulary − 1, out [count, width].
+ *
+ * A program copies a block of rows and columns. Ids must be in range (checked on the host where they are fed).
+ * Memory: reads count · width elements of the table, writes as many.
+ */
+export interface GatherArguments {
+  /** f32 [vocabulary, width] */
+  readonly table: Slot;
+  /** i32 [count] */
+  readonly ids: Slot;
+  /** f32 [count, width] */
+  readonly out: Slot;
+  readonly count: Dim;
+  readonly width: Dim;
+}
+
+interface Tiles {
+  readonly r: number;
+  readonly c: number;
+}
+
+function gatherProgram(k: KernelBuilder, tiles: Tiles): void {
+  const table = k.read('table');
+  const ids = k.read('ids', 'i32');
+  const out = k.write('out');
+  const width = k.parameter('width');
+  const r = k.axis('r', tiles.r);
+  const c = k.axis('c', tiles.c);
+  const R = k.span(r, k.mul(k.program(0), tiles.r), k.parameter('count'));
+  const C = k.span(c, k.mul(k.program(1), tiles.c), width);
+  const rows = k.load(table, [
+    [k.load(ids, [[R, 1]]), width],
+    [C, 1],
+  ]);
+  k.store(
+    out,
+    [
+      [R, width],
+      [C, 1],
+    ],
+    rows,
+  );
+}
+
+export const traceGather = (tiles: Tiles): Kernel =>
+  tracedOnce(`gather ${tiles.r}x${tiles.c}`, () =>
+    traceKernel(
+      {
+        name: 'gather',
+        variant: `${tiles.r}x${tiles.c}`,
+        doc: 'out[i, :] = table[ids[i], :]',
+        schedule: { tiles: { ...tiles }, workgroup: [32, 8] },
+      },
+      (k) => gatherProgram(k, tiles),
+    ),
+  );
+
+/** out[i, :] = table[ids[i], :]. One launch. */
+export function planGather({ table, ids, out, count, width }: GatherArguments): LaunchPlan[] {
+  const tiles: Tiles = { r: tileExtent(count, 32, 4), c: tileExtent(width, 256, 4) };
+  return [
+    {
+      kernel: traceGather(tiles),
+      grid: [blocksOf(count, tiles.r), blocksOf(width, tiles.c)],
+      scalars: { count, width },
+      slots: { table, ids, out },
+    },
+  ];
+}
