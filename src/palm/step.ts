@@ -1,0 +1,85 @@
+import { defined } from '../base/errors.ts';
+import { GraphBuilder } from '../ir/builder.ts';
+import type { Graph } from '../ir/graph.ts';
+import { ops } from '../ops/index.ts';
+import { differentiate } from '../passes/index.ts';
+import { HYPER, type Optimizer } from './optimizer.ts';
+
+/** Parameters that share a rate multiplier and a weight decay. The first group whose pattern matches a name counts. */
+export interface ParameterGroup {
+  /** matched against the whole parameter name; `*` stands for any run of characters */
+  readonly match: string;
+  /** multiplies the learning rate, default 1; 0 freezes */
+  readonly rate?: number;
+  /** replaces the weight decay for these parameters */
+  readonly weightDecay?: number;
+  /** no gradient is computed and nothing is updated */
+  readonly freeze?: boolean;
+}
+
+export interface BackwardOptions {
+  readonly optimizer: Optimizer;
+  /** decoupled decay of weights; biases, layer-norm scales and other vectors are exempt. Default 0 */
+  readonly weightDecay?: number;
+  /** largest global norm of the gradient; default: none */
+  readonly clipNorm?: number;
+  readonly groups?: readonly ParameterGroup[];
+}
+
+const matches = (pattern: string, name: string): boolean =>
+  new RegExp(
+    `^${pattern
+      .split('*')
+      .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+      .join('.*')}$`,
+  ).test(name);
+
+const groupOf = (name: string, groups: readonly ParameterGroup[]): ParameterGroup | undefined =>
+  groups.find((group) => matches(group.match, name));
+
+/**
+ * The training step of a forward graph: its backward part and the update, in one graph.
+ *
+ * Weights (rank ≥ 2) decay, vectors and scalars do not, as is usual for biases and normalisation; a group may say otherwise.
+ * @throws FROND-P… when the loss has no gradient
+ */
+export function buildStep(forward: Graph, loss: string, options: BackwardOptions): Graph {
+  const groups = options.groups ?? [];
+  const trainable = Object.values(forward.nodes)
+    .filter((node) => node.op === 'parameter' && node.attributes.trainable !== false)
+    .filter((node) => {
+      const group = groupOf(String(node.attributes.name), groups);
+      return group?.freeze !== true && group?.rate !== 0;
+    });
+  const names = trainable.map((node) => String(node.attributes.name));
+  const ranks = new Map(
+    trainable.map((node) => [String(node.attributes.name), node.types[0]?.shape.length ?? 0]),
+  );
+  const { graph, gradients } = differentiate(forward, ops, { loss, parameters: names });
+  const updated = names.filter((name) => gradients[name] !== undefined);
+
+  const builder = new GraphBuilder(forward.name, ops, graph);
+  builder.phase = 'update';
+  builder.scope = 'update';
+  const arriving = updated.map((name) => defined(gradients[name], `gradient of ${name}`));
+  const rates = updated.map((name) => groupOf(name, groups)?.rate ?? 1);
+  const decays = updated.map((name) => {
+    const own = groupOf(name, groups)?.weightDecay;
+    return own ?? ((ranks.get(name) ?? 0) >= 2 ? (options.weightDecay ?? 0) : 0);
+  });
+  const hyper = builder.input(HYPER, { dtype: 'f32', shape: [4] });
+  const norm = builder.one('squareNorm', arriving, { parameters: updated, rates, decays });
+  const lossRef = defined(graph.outputs[loss], `output ${loss}`);
+  const { op, beta1, beta2, epsilon } = options.optimizer;
+  const [done] = builder.op(op, [lossRef, norm, hyper, ...arriving], {
+    parameters: updated,
+    rates,
+    decays,
+    beta1,
+    beta2,
+    epsilon,
+  });
+  builder.effect(defined(done, `output of ${op}`));
+  builder.output('gradientNorm', norm);
+  return builder.finish();
+}

@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto';
+import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { basename, join } from 'node:path';
+import { FrondError } from '../../base/errors.ts';
+import { decodeUtf8 } from '../text.ts';
+import type { Files, Platform } from '../types.ts';
+
+const codeOf = (cause: unknown): string =>
+  typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : '';
+
+const HINTS: Readonly<Record<string, string>> = {
+  ENOENT: 'check the path',
+  EACCES: 'check the permissions',
+  EPERM: 'check the permissions',
+  ENOSPC: 'the disk is full: free some space and try again, what was there before is untouched',
+  EDQUOT: 'the disk quota is used up: free some space and try again',
+  EIO: 'the disk reports an error: copy what you have and check it',
+  EISDIR: 'this is a folder, a file was expected',
+  ENOTDIR: 'this is a file, a folder was expected',
+};
+
+/** Runs one call to the file system and names path and reason when it fails. */
+async function attempt<T>(what: string, path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const code = codeOf(cause);
+    throw new FrondError(
+      code === 'ENOENT' ? 'FROND-F001' : 'FROND-F002',
+      `cannot ${what} ${path}: ${code || String(cause)}`,
+      {
+        place: { file: path },
+        hint: HINTS[code],
+        cause,
+      },
+    );
+  }
+}
+
+async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(path, 'w');
+  try {
+    // one call may write less than it was given
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await handle.write(bytes, done, bytes.length - done);
+      done += bytesWritten;
+    }
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function createExclusively(path: string, text: string): Promise<boolean> {
+  try {
+    const handle = await open(path, 'wx');
+    await handle.writeFile(text);
+    await handle.close();
+    return true;
+  } catch (cause) {
+    if (codeOf(cause) === 'EEXIST') return false;
+    throw cause;
+  }
+}
+
+export const files: Files = {
+  join: (...parts) => join(...parts),
+  nameOf: (path) => basename(path),
+  readBytes: (path) => attempt('read', path, async () => new Uint8Array(await readFile(path))),
+  readText: async (path) => decodeUtf8(await files.readBytes(path), path),
+  list: (folder) => attempt('list', folder, async () => (await readdir(folder)).sort()),
+  async kindOf(path) {
+    try {
+      return (await stat(path)).isDirectory() ? 'folder' : 'file';
+    } catch {
+      return 'none';
+    }
+  },
+  makeFolder: (path) =>
+    attempt('make folder', path, async () => void (await mkdir(path, { recursive: true }))),
+  writeDurably: (path, bytes) => attempt('write', path, () => writeDurably(path, bytes)),
+  append: (path, text) => attempt('write', path, () => appendFile(path, text)),
+  syncFolder: (path) => attempt('sync', path, () => syncFolder(path)),
+  rename: (from, to) => attempt('rename', from, () => rename(from, to)),
+  remove: (path) => attempt('remove', path, () => rm(path, { recursive: true, force: true })),
+  createExclusively: (path, text) => attempt('create', path, () => createExclusively(path, text)),
+};
+
+export const platform: Platform = {
+  name: 'node',
+  files,
+  now: () => performance.now(),
+  sha256: async (bytes) => createHash('sha256').update(bytes).digest('hex'),
+  processId: process.pid,
+  isAlive(processId) {
+    try {
+      process.kill(processId, 0);
+      return true;
+    } catch (cause) {
+      return codeOf(cause) === 'EPERM';
+    }
+  },
+  cores: availableParallelism(),
+};

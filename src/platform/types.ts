@@ -1,0 +1,39 @@
+/** What frond needs from where it runs. Node and the browser each have a twin; package conditions choose. */
+export interface Files {
+  join(...parts: readonly string[]): string;
+  /** last part of a path */
+  nameOf(path: string): string;
+  readBytes(path: string): Promise<Uint8Array>;
+  /** Strict UTF-8. @throws FROND-F004 at the first byte that is not */
+  readText(path: string): Promise<string>;
+  /** Names in a folder, sorted. */
+  list(folder: string): Promise<readonly string[]>;
+  kindOf(path: string): Promise<'file' | 'folder' | 'none'>;
+  /** With all folders above it. */
+  makeFolder(path: string): Promise<void>;
+  /** Writes every byte and waits until the disk has them. */
+  writeDurably(path: string, bytes: Uint8Array): Promise<void>;
+  /** Adds at the end, making the file if needed. */
+  append(path: string, text: string): Promise<void>;
+  /** Makes the entries of a folder durable; a no-op where the system has no such call. */
+  syncFolder(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  /** A file, or a folder with all that is in it; nothing happens when it is not there. */
+  remove(path: string): Promise<void>;
+  /** Makes the file only if it does not exist; says whether it did. */
+  createExclusively(path: string, text: string): Promise<boolean>;
+}
+
+export interface Platform {
+  readonly name: 'node' | 'browser';
+  readonly files: Files;
+  /** milliseconds of a clock that never goes back */
+  now(): number;
+  /** lower-case hexadecimal */
+  sha256(bytes: Uint8Array): Promise<string>;
+  /** id of this process, and whether another one still runs; a page is always process 0 and alone */
+  readonly processId: number;
+  isAlive(processId: number): boolean;
+  /** usable processor cores */
+  readonly cores: number;
+}
