@@ -1,0 +1,45 @@
+import { dropoutOf } from './dropout.ts';
+import { type DType, emit, handleOf, type Shape, type Tensor, wrap } from './tensor.ts';
+import type { AttentionHeads, AttentionOther, AttentionQuery, AttentionValue } from './types/attention.ts';
+import type { Operand } from './types/result.ts';
+
+export interface AttentionOptions<H> {
+  /** the width is shared out over this many heads */
+  readonly heads: H;
+  /** [batch, keys]: true where a key may be attended to, such as `lengths`' valid positions */
+  readonly mask?: Tensor<'bool'> | undefined;
+  /** query i attends to keys j ≤ i only */
+  readonly causal?: boolean;
+  /** fraction of the probabilities dropped in training graphs */
+  readonly dropout?: number;
+}
+
+/**
+ * softmax(q kᵀ / √w) v for each head (Vaswani et al. 2017): q [batch, time, heads·w], k and v [batch, keys, heads·w],
+ * result as q. A query that may attend to nothing gets zeros. Nothing of size time × keys is kept in memory.
+ */
+export function attention<
+  D extends DType,
+  Q extends Shape,
+  K extends Shape,
+  V extends Shape,
+  const H extends number,
+>(
+  q: Operand<AttentionQuery<Q>, Tensor<D, Q>>,
+  k: Operand<AttentionOther<'key', Q, K>, Tensor<NoInfer<D>, K>>,
+  v: Operand<AttentionValue<Q, K, V>, Tensor<NoInfer<D>, V>>,
+  options: AttentionOptions<Operand<AttentionHeads<Q, H>, H>>,
+): Tensor<D, Q> {
+  const { heads, mask, causal = false, dropout = 0 } = options;
+  const { state } = handleOf('attention', 'the query', q);
+  const drop = dropoutOf('attention', state, dropout);
+  const operands: unknown[] = [q, k, v];
+  if (mask !== undefined) operands.push(mask);
+  if (drop !== undefined) operands.push(wrap(state, drop.key));
+  return emit('attention', operands, {
+    heads: Number(heads),
+    causal,
+    masked: mask !== undefined,
+    ...(drop === undefined ? {} : { rate: drop.rate, stream: drop.stream }),
+  });
+}

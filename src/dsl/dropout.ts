@@ -1,0 +1,40 @@
+import { FrondError } from '../base/errors.ts';
+import type { Ref } from '../ir/graph.ts';
+import { callerPlace } from './source.ts';
+import { type DType, emit, type GraphState, handleOf, type Shape, type Tensor, wrap } from './tensor.ts';
+import type { TakesFloat } from './types/dtype.ts';
+import type { Operand } from './types/result.ts';
+
+/** Name of the u32[2] input that every draw of a training graph depends on; the trainer feeds a fresh one each step. */
+export const RANDOM_KEY = 'random.key';
+
+/** What a dropout of `rate` needs, or undefined where it is the identity: outside training graphs and for rate 0. */
+export function dropoutOf(
+  op: string,
+  state: GraphState,
+  rate: number,
+): { readonly rate: number; readonly key: Ref; readonly stream: number } | undefined {
+  if (!(rate >= 0 && rate < 1)) {
+    throw new FrondError('FROND-S024', `${op}: the dropout rate is ${rate}`, {
+      place: callerPlace(),
+      hint: 'it is a fraction, 0 ≤ rate < 1',
+    });
+  }
+  if (!state.training || rate === 0) return undefined;
+  state.randomKey ??= state.builder.input(RANDOM_KEY, { dtype: 'u32', shape: [2] });
+  return { rate, key: state.randomKey, stream: state.streams++ };
+}
+
+/**
+ * In a graph built with `training: true`: zeroes each element with probability `rate` and scales the others by
+ * 1 / (1 − rate) (Srivastava et al. 2014). In any other graph: x itself.
+ */
+export function dropout<D extends DType, S extends Shape>(
+  x: Operand<TakesFloat<'dropout', D>, Tensor<D, S>>,
+  rate: number,
+): Tensor<D, S> {
+  const handle = handleOf('dropout', 'operand 1', x);
+  const drop = dropoutOf('dropout', handle.state, rate);
+  if (drop === undefined) return handle as unknown as Tensor<D, S>;
+  return emit('dropout', [x, wrap(handle.state, drop.key)], { rate, stream: drop.stream });
+}

@@ -1,0 +1,100 @@
+import { type DType, emit, type Shape, type Tensor } from './tensor.ts';
+import type { Broadcast } from './types/broadcast.ts';
+import type { TakesBool, TakesFloat, TakesNumber } from './types/dtype.ts';
+import type { Elementwise } from './types/elementwise.ts';
+import type { Bad, Good, Operand, ShapeOf } from './types/result.ts';
+
+/** One function per element of a floating tensor. */
+export type FloatMap<Op extends string> = <D extends DType, S extends Shape>(
+  x: Operand<TakesFloat<Op, D>, Tensor<D, S>>,
+) => Tensor<D, S>;
+
+/** One function per element of a tensor of numbers. */
+export type NumberMap<Op extends string> = <D extends DType, S extends Shape>(
+  x: Operand<TakesNumber<Op, D>, Tensor<D, S>>,
+) => Tensor<D, S>;
+
+/** One function of two elements; the second operand may be a plain number; shapes broadcast as in NumPy. */
+export type Combine<Op extends string> = <D extends DType, A extends Shape, Y extends Tensor | number>(
+  x: Tensor<D, A>,
+  y: Operand<Elementwise<Op, D, A, Y>, Y>,
+) => Tensor<D, ShapeOf<Elementwise<Op, D, A, Y>>>;
+
+/** A comparison: bool per element. */
+export type Compare<Op extends string> = <D extends DType, A extends Shape, Y extends Tensor | number>(
+  x: Tensor<D, A>,
+  y: Operand<Elementwise<Op, D, A, Y>, Y>,
+) => Tensor<'bool', ShapeOf<Elementwise<Op, D, A, Y>>>;
+
+/** A function of two bools. */
+export type Logic<Op extends string> = <A extends Shape, B extends Shape>(
+  x: Tensor<'bool', A>,
+  y: Operand<Broadcast<Op, A, B, never>, Tensor<'bool', B>>,
+) => Tensor<'bool', ShapeOf<Broadcast<Op, A, B, never>>>;
+
+export const add: Combine<'add'> = (x, y) => emit('add', [x, y]);
+export const sub: Combine<'sub'> = (x, y) => emit('sub', [x, y]);
+/** Product per element. */
+export const mul: Combine<'mul'> = (x, y) => emit('mul', [x, y]);
+export const div: Combine<'div'> = (x, y) => emit('div', [x, y]);
+export const maximum: Combine<'maximum'> = (x, y) => emit('maximum', [x, y]);
+export const minimum: Combine<'minimum'> = (x, y) => emit('minimum', [x, y]);
+
+export const neg: NumberMap<'neg'> = (x) => emit('neg', [x]);
+export const abs: NumberMap<'abs'> = (x) => emit('abs', [x]);
+export const exp: FloatMap<'exp'> = (x) => emit('exp', [x]);
+/** Natural logarithm. */
+export const log: FloatMap<'log'> = (x) => emit('log', [x]);
+export const sqrt: FloatMap<'sqrt'> = (x) => emit('sqrt', [x]);
+/** 1/√x */
+export const rsqrt: FloatMap<'rsqrt'> = (x) => emit('rsqrt', [x]);
+export const tanh: FloatMap<'tanh'> = (x) => emit('tanh', [x]);
+/** Error function. */
+export const erf: FloatMap<'erf'> = (x) => emit('erf', [x]);
+/** x · Φ(x), with the normal distribution function itself (Hendrycks and Gimpel 2016). */
+export const gelu: FloatMap<'gelu'> = (x) => emit('gelu', [x]);
+/** max(x, 0) */
+export const relu: FloatMap<'relu'> = (x) => emit('relu', [x]);
+/** 1 / (1 + e^(−x)) */
+export const sigmoid: FloatMap<'sigmoid'> = (x) => emit('sigmoid', [x]);
+
+export const equal: Compare<'equal'> = (x, y) => emit('equal', [x, y]);
+export const notEqual: Compare<'notEqual'> = (x, y) => emit('notEqual', [x, y]);
+export const less: Compare<'less'> = (x, y) => emit('less', [x, y]);
+export const lessEqual: Compare<'lessEqual'> = (x, y) => emit('lessEqual', [x, y]);
+export const greater: Compare<'greater'> = (x, y) => emit('greater', [x, y]);
+export const greaterEqual: Compare<'greaterEqual'> = (x, y) => emit('greaterEqual', [x, y]);
+export const and: Logic<'and'> = (x, y) => emit('and', [x, y]);
+export const or: Logic<'or'> = (x, y) => emit('or', [x, y]);
+export function not<S extends Shape>(x: Tensor<'bool', S>): Tensor<'bool', S> {
+  return emit('not', [x]);
+}
+
+/** Converts the elements; floats are cut towards 0, bools are 0 and 1, everything but 0 becomes true. */
+export function cast<S extends Shape, D extends DType>(x: Tensor<DType, S>, dtype: D): Tensor<D, S> {
+  return emit('cast', [x], { dtype });
+}
+
+/** `yes` where the condition holds, else `no`; a branch may be a plain number when the other one is a tensor. */
+export function where<
+  C extends Shape,
+  D extends DType,
+  A extends Shape,
+  Y extends Tensor | number,
+  DC extends DType = 'bool',
+>(
+  condition: Operand<WhereCondition<DC>, Tensor<DC, C>>,
+  yes: Tensor<D, A>,
+  no: Operand<Where<C, D, A, Y>, Y>,
+): Tensor<D, ShapeOf<Where<C, D, A, Y>>> {
+  return emit('where', [condition, yes, no]);
+}
+
+type WhereCondition<D extends DType> =
+  TakesBool<'where', D> extends Bad<unknown> ? Bad<`where: the condition must be bool, not ${D}`> : D;
+type Where<C extends Shape, D extends DType, A extends Shape, Y> =
+  Elementwise<'where', D, A, Y> extends infer R
+    ? R extends Good<infer S extends Shape>
+      ? Broadcast<'where', C, S, never>
+      : R
+    : never;

@@ -1,0 +1,201 @@
+import { FrondError } from '../base/errors.ts';
+import { GraphBuilder } from '../ir/builder.ts';
+import type { Graph, Ref } from '../ir/graph.ts';
+import { ops } from '../ops/index.ts';
+import type { Initializer } from './initializer.ts';
+import { underConstruction, within } from './scope.ts';
+import { callerPlace } from './source.ts';
+import { type Dim, type DType, type GraphState, handleOf, type Shape, type Tensor, wrap } from './tensor.ts';
+
+/** What a graph is fed with under one name. */
+export interface Declaration<D extends DType = DType, S extends Shape = Shape> {
+  readonly dtype: D;
+  readonly shape: S;
+}
+export type Declarations = Readonly<Record<string, Declaration>>;
+export type Outputs = Readonly<Record<string, Tensor>>;
+
+/** Declares an input ahead, for the `inputs` option of `graph`, so that feeding is typed. */
+export const declare = <D extends DType, const S extends Shape>(
+  dtype: D,
+  shape: S,
+): Declaration<D, [...S]> => ({
+  dtype,
+  shape: [...shape],
+});
+
+/** A finished graph with what the compiler knows of its inputs and outputs. */
+export interface TypedGraph<I extends Declarations = Declarations, O extends Outputs = Outputs> {
+  readonly ir: Graph;
+  readonly name: string;
+  /** every fed tensor, by name; `random.key` among them when the graph draws random numbers */
+  readonly inputs: I;
+  /** every result, by name */
+  readonly outputs: { readonly [K in keyof O]: Declaration<O[K]['dtype'], O[K]['shape']> };
+  readonly training: boolean;
+}
+
+export interface GraphOptions<I extends Declarations> {
+  /** dropout acts only in training graphs; false by default */
+  readonly training?: boolean;
+  /** inputs declared ahead; the function receives them as its second argument */
+  readonly inputs?: I;
+}
+
+type InputTensors<I extends Declarations> = {
+  readonly [K in keyof I]: Tensor<I[K]['dtype'], I[K]['shape']>;
+};
+
+/** What the function of `graph` declares tensors with. */
+export interface GraphContext {
+  readonly training: boolean;
+  /** A fed tensor. Its named dimensions are bound when a batch is fed, and checked then. */
+  input<D extends DType, const S extends Shape>(name: string, dtype: D, shape: S): Tensor<D, [...S]>;
+  /** A tensor that training changes and checkpoints keep, called by the scope path and `name`. */
+  parameter<D extends DType, const S extends Shape>(
+    name: string,
+    dtype: D,
+    shape: S,
+    initializer: Initializer,
+    options?: ParameterOptions,
+  ): Tensor<D, [...S]>;
+  /** A scalar. */
+  constant<D extends DType = 'f32'>(value: number, dtype?: D): Tensor<D, []>;
+  /** The elements of a tensor in row-major order, or one number for all of them. */
+  constant<D extends DType, const S extends readonly number[]>(
+    value: number | ArrayLike<number>,
+    dtype: D,
+    shape: S,
+  ): Tensor<D, [...S]>;
+  scope<R>(name: string, build: () => R): R;
+}
+
+export interface ParameterOptions {
+  /** false: no gradient and no update, such as a frozen table */
+  readonly trainable?: boolean;
+}
+
+/**
+ * Declares a static graph: `build` is called once and returns the named results.
+ *
+ *     const tagger = graph('tagger', (g) => {
+ *       const tokens = g.input('tokens', i32, ['batch', 'time']);
+ *       return { scores: linear(embedding(tokens, 5000, 128), 30) };
+ *     });
+ *
+ * @throws FROND-S… at the caller's line for whatever the compiler could not decide and the shapes do not allow
+ */
+export function graph<const I extends Declarations = Declarations, O extends Outputs = Outputs>(
+  name: string,
+  build: (g: GraphContext, inputs: InputTensors<I>) => O,
+  options: GraphOptions<I> = {},
+): TypedGraph<I, O> {
+  const builder = new GraphBuilder(name, ops);
+  const training = options.training ?? false;
+  const state: GraphState = { builder, training, randomKey: undefined, streams: 0 };
+  const g = contextOf(state);
+  const outputs = underConstruction(state, () => {
+    const declared = Object.entries(options.inputs ?? {}).map(
+      ([key, { dtype, shape }]) => [key, g.input(key, dtype, shape)] as const,
+    );
+    return build(g, Object.fromEntries(declared) as unknown as InputTensors<I>);
+  });
+  for (const [key, tensor] of Object.entries(outputs)) {
+    const handle = handleOf('graph', `output ${key}`, tensor);
+    builder.output(key, handle.ref);
+  }
+  const ir = builder.finish();
+  const described = (refs: readonly (readonly [string, Ref])[]) =>
+    Object.fromEntries(refs.map(([key, ref]) => [key, builder.typeOf(ref)]));
+  return {
+    ir,
+    name,
+    inputs: described(ir.inputs.map((id) => [id, id])) as unknown as I,
+    outputs: described(Object.entries(ir.outputs)) as unknown as TypedGraph<I, O>['outputs'],
+    training: state.training,
+  };
+}
+
+function contextOf(state: GraphState): GraphContext {
+  const { builder } = state;
+  return {
+    training: state.training,
+    input: (name, dtype, shape) => {
+      builder.source = callerPlace();
+      checkDims(`input ${name}`, shape);
+      return wrap(state, builder.input(name, { dtype, shape: [...shape] }));
+    },
+    parameter: (name, dtype, shape, initializer, options) =>
+      wrap(state, declareParameter(state, name, { dtype, shape, initializer, ...options })),
+    constant: <R>(
+      value: number | ArrayLike<number>,
+      dtype: DType = 'f32',
+      shape: readonly number[] = [],
+    ): R => {
+      builder.source = callerPlace();
+      const elements = shape.reduce((x, y) => x * y, 1);
+      if (typeof value !== 'number' && value.length !== elements) {
+        throw new FrondError(
+          'FROND-S018',
+          `constant: ${value.length} elements given for [${shape.join(', ')}]`,
+          {
+            place: builder.source,
+          },
+        );
+      }
+      return wrap(
+        state,
+        builder.constant(typeof value === 'number' ? value : Array.from(value), { dtype, shape: [...shape] }),
+      );
+    },
+    scope: (name, run) => within(state, name, run),
+  };
+}
+
+/** Adds a parameter under the scope of the moment. */
+export function declareParameter(
+  { builder }: GraphState,
+  name: string,
+  { dtype, shape, initializer, trainable }: ParameterDeclaration,
+): Ref {
+  builder.source = callerPlace();
+  checkDims(`parameter ${name}`, shape);
+  const type = { dtype, shape: [...shape] };
+  return builder.parameter(name, type, { initializer: { ...initializer }, trainable });
+}
+
+interface ParameterDeclaration extends ParameterOptions {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly initializer: Initializer;
+}
+
+/** A size is a natural number, a name or an expression over names. */
+function checkDims(what: string, shape: readonly Dim[]): void {
+  for (const dim of shape) {
+    const good = typeof dim === 'string' ? isExpression(dim) : Number.isInteger(dim) && dim >= 0;
+    if (!good) {
+      throw new FrondError('FROND-S023', `${what}: ${JSON.stringify(dim)} is not a dimension`, {
+        place: callerPlace(),
+        hint: 'a dimension is a whole number, a name such as batch, or an expression such as time+1',
+      });
+    }
+  }
+}
+
+const NAME = /[A-Za-z_][\w.]*/g;
+function isExpression(dim: string): boolean {
+  if (!/^[\w.+\-*/()]+$/.test(dim)) return false;
+  // every name as 1: what is left must be well formed, whatever its value
+  const skeleton = dim.replace(NAME, '1');
+  return /^(\(*\d+\)*)([-+*/]\(*\d+\)*)*$/.test(skeleton) && balanced(skeleton);
+}
+
+function balanced(text: string): boolean {
+  let depth = 0;
+  for (const letter of text) {
+    if (letter === '(') depth++;
+    if (letter === ')' && --depth < 0) return false;
+  }
+  return depth === 0;
+}

@@ -1,0 +1,72 @@
+export { type AttentionOptions, attention } from './attention.ts';
+export { type ChainScores, crf } from './crf.ts';
+export { dropout, RANDOM_KEY } from './dropout.ts';
+export { bool, f16, f32, i32, u32 } from './dtype.ts';
+export {
+  abs,
+  add,
+  and,
+  cast,
+  div,
+  equal,
+  erf,
+  exp,
+  gelu,
+  greater,
+  greaterEqual,
+  less,
+  lessEqual,
+  log,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  not,
+  notEqual,
+  or,
+  relu,
+  rsqrt,
+  sigmoid,
+  sqrt,
+  sub,
+  tanh,
+  where,
+} from './elementwise.ts';
+export {
+  type Declaration,
+  type Declarations,
+  declare,
+  type GraphContext,
+  type GraphOptions,
+  graph,
+  type Outputs,
+  type ParameterOptions,
+  type TypedGraph,
+} from './graph.ts';
+export {
+  constant,
+  type Initializer,
+  normal,
+  ones,
+  truncatedNormal,
+  uniform,
+  xavier,
+  zeros,
+} from './initializer.ts';
+export {
+  type EmbeddingOptions,
+  embedding,
+  gather,
+  type LayerNormOptions,
+  type LinearOptions,
+  layerNorm,
+  linear,
+  matmul,
+  softmax,
+} from './layer.ts';
+export { crossEntropy } from './loss.ts';
+export { rearrange } from './rearrange.ts';
+export { argmax, max, mean, sum } from './reduce.ts';
+export { scope } from './scope.ts';
+export { type Dim, type DType, isTensor, type Shape, type Tensor } from './tensor.ts';
+export { assertShape, broadcastTo, concat, reshape, slice, transpose } from './view.ts';

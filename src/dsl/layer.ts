@@ -1,0 +1,133 @@
+import { FrondError } from '../base/errors.ts';
+import { declareParameter } from './graph.ts';
+import { type Initializer, ones, truncatedNormal, xavier, zeros } from './initializer.ts';
+import { within } from './scope.ts';
+import { callerPlace } from './source.ts';
+import {
+  type Dim,
+  type DType,
+  emit,
+  type Handle,
+  handleOf,
+  type Shape,
+  type Tensor,
+  wrap,
+} from './tensor.ts';
+import type { OnAxis } from './types/axis.ts';
+import type { TakesFloat } from './types/dtype.ts';
+import type { Gather } from './types/gather.ts';
+import type { ReplaceLast } from './types/last.ts';
+import type { Matmul } from './types/matmul.ts';
+import type { Operand, ShapeOf } from './types/result.ts';
+
+/** x · y over the last two dims; leading dims broadcast. */
+export function matmul<D extends DType, A extends Shape, B extends Shape>(
+  x: Tensor<D, A>,
+  y: Operand<Matmul<A, B>, Tensor<NoInfer<D>, B>>,
+): Tensor<D, ShapeOf<Matmul<A, B>>> {
+  return emit('matmul', [x, y]);
+}
+
+export interface LinearOptions {
+  /** scope of its parameters, 'linear' by default */
+  readonly name?: string;
+  /** of the weight; Glorot's by default */
+  readonly initializer?: Initializer;
+  /** false leaves the bias out */
+  readonly bias?: boolean;
+}
+
+/** x [..., in] · weight [in, out] + bias [out]; declares `NAME/weight` and `NAME/bias`. */
+export function linear<D extends DType, S extends Shape, const Out extends Dim>(
+  x: Operand<ReplaceLast<'linear', S, Out>, Tensor<D, S>>,
+  out: Out,
+  { name = 'linear', initializer = xavier(), bias = true }: LinearOptions = {},
+): Tensor<D, ShapeOf<ReplaceLast<'linear', S, Out>>> {
+  const handle = handleOf('linear', 'operand 1', x);
+  const width = lastSize('linear', handle);
+  return within(handle.state, name, () => {
+    const weight = declare(handle, 'weight', [width, out], initializer);
+    if (!bias) return emit('matmul', [x, weight]);
+    return emit('add', [emit('matmul', [x, weight]), declare(handle, 'bias', [out], zeros())]);
+  });
+}
+
+const declare = (like: Handle, name: string, shape: Shape, initializer: Initializer): Tensor =>
+  wrap(like.state, declareParameter(like.state, name, { dtype: like.dtype, shape, initializer }));
+
+/** The size of the last dim, which a parameter takes on: a literal number when the graph is built. */
+function lastSize(op: string, { shape }: Handle): number {
+  const size = shape.at(-1);
+  if (typeof size === 'number') return size;
+  const summary =
+    size === undefined
+      ? `${op}: the input is a scalar`
+      : `${op}: the last dimension is ${size}, not a number`;
+  throw new FrondError('FROND-S013', summary, {
+    place: callerPlace(),
+    hint: 'parameters have literal sizes; only fed dimensions are named',
+  });
+}
+
+/** Rows of `table` [V, ...row] by ids: [...ids, ...row]. */
+export function gather<D extends DType, T extends Shape, I extends 'i32' | 'u32', S extends Shape>(
+  table: Operand<Gather<T, S>, Tensor<D, T>>,
+  ids: Tensor<I, S>,
+): Tensor<D, ShapeOf<Gather<T, S>>> {
+  return emit('gather', [table, ids]);
+}
+
+export interface EmbeddingOptions {
+  /** scope of its parameter, 'embedding' by default */
+  readonly name?: string;
+  readonly initializer?: Initializer;
+}
+
+/** Looks ids up in a table of its own; declares `NAME/weight` [vocabulary, width]. */
+export function embedding<
+  I extends 'i32' | 'u32',
+  S extends Shape,
+  const V extends number,
+  const W extends number,
+>(
+  ids: Tensor<I, S>,
+  vocabulary: V,
+  width: W,
+  { name = 'embedding', initializer = truncatedNormal(0.02) }: EmbeddingOptions = {},
+): Tensor<'f32', [...S, W]> {
+  const { state } = handleOf('embedding', 'operand 1', ids);
+  return within(state, name, () => {
+    const type = { dtype: 'f32', shape: [vocabulary, width] } as const;
+    const table = wrap(state, declareParameter(state, 'weight', { ...type, initializer }));
+    return emit('gather', [table, ids]);
+  });
+}
+
+/** e^x normalised to sum 1 along `axis`, by default the last one. */
+export function softmax<D extends DType, S extends Shape, const A extends number = -1>(
+  x: Operand<TakesFloat<'softmax', D>, Tensor<D, S>>,
+  axis?: Operand<OnAxis<'softmax', S, A, never>, A>,
+): Tensor<D, S> {
+  return emit('softmax', [x], { axis: typeof axis === 'number' ? axis : -1 });
+}
+
+export interface LayerNormOptions {
+  /** scope of its parameters, 'layerNorm' by default */
+  readonly name?: string;
+  /** added to the variance */
+  readonly epsilon?: number;
+}
+
+/** (x − mean) / √(variance + ε) · γ + β over the last axis (Ba, Kiros, Hinton 2016); declares `NAME/gamma`, `NAME/beta`. */
+export function layerNorm<D extends DType, S extends Shape>(
+  x: Operand<TakesFloat<'layerNorm', D>, Tensor<D, S>>,
+  { name = 'layerNorm', epsilon = 1e-5 }: LayerNormOptions = {},
+): Tensor<D, S> {
+  const handle = handleOf('layerNorm', 'operand 1', x);
+  const width = lastSize('layerNorm', handle);
+  return within(handle.state, name, () => {
+    const gamma = declare(handle, 'gamma', [width], ones());
+    const beta = declare(handle, 'beta', [width], zeros());
+    return emit('layerNorm', [x, gamma, beta], { epsilon });
+  });
+}

@@ -1,0 +1,15 @@
+import { type DType, emit, type Shape, type Tensor } from './tensor.ts';
+import type { CrossEntropy } from './types/crossEntropy.ts';
+import type { TakesFloat } from './types/dtype.ts';
+import type { Operand, ShapeOf } from './types/result.ts';
+
+/**
+ * −log softmax(logits)[label] for each row: logits [..., classes], labels i32 [...], result [...].
+ * Rows labelled −1 are ignored: their loss and gradient are 0.
+ */
+export function crossEntropy<D extends DType, L extends Shape, S extends Shape>(
+  logits: Operand<TakesFloat<'crossEntropy', D>, Tensor<D, L>>,
+  labels: Operand<CrossEntropy<L, S>, Tensor<'i32', S>>,
+): Tensor<'f32', ShapeOf<CrossEntropy<L, S>>> {
+  return emit('crossEntropy', [logits, labels]);
+}

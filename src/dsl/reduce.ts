@@ -1,0 +1,41 @@
+import { type DType, emit, handleOf, type Shape, type Tensor } from './tensor.ts';
+import type { OnAxis } from './types/axis.ts';
+import type { TakesNumber } from './types/dtype.ts';
+import type { Reduce } from './types/reduce.ts';
+import type { Operand, ShapeOf } from './types/result.ts';
+
+type Axes = number | readonly number[] | undefined;
+
+/**
+ * Reduces over `axes` (negative ones count from the right; left out: all of them).
+ * With `keepDims` the reduced dims stay with size 1.
+ */
+export type Reduction<Op extends string> = <
+  D extends DType,
+  S extends Shape,
+  const A extends Axes = undefined,
+  K extends boolean = false,
+>(
+  x: Operand<TakesNumber<Op, D>, Tensor<D, S>>,
+  axes?: Operand<Reduce<Op, S, A, K, never>, A>,
+  options?: { readonly keepDims?: K },
+) => Tensor<D, ShapeOf<Reduce<Op, S, A, K, never>>>;
+
+export const sum: Reduction<'sum'> = (x, axes, options) => reduce('sum', x, axes, options?.keepDims);
+export const mean: Reduction<'mean'> = (x, axes, options) => reduce('mean', x, axes, options?.keepDims);
+/** The largest element. */
+export const max: Reduction<'max'> = (x, axes, options) => reduce('max', x, axes, options?.keepDims);
+
+function reduce<R>(op: string, x: unknown, axes: unknown, keepDims = false): R {
+  const { shape } = handleOf(op, 'operand 1', x);
+  const list = axes === undefined ? shape.map((_, i) => i) : Array.isArray(axes) ? axes : [axes];
+  return emit(op, [x], { axes: list.map(Number), keepDims });
+}
+
+/** Index of the largest element along `axis`, the first one of equals; the axis is dropped. */
+export function argmax<D extends DType, S extends Shape, const A extends number = -1>(
+  x: Tensor<D, S>,
+  axis?: Operand<OnAxis<'argmax', S, A, never>, A>,
+): Tensor<'i32', ShapeOf<Reduce<'argmax', S, A, false, never>>> {
+  return emit('argmax', [x], { axis: typeof axis === 'number' ? axis : -1 });
+}

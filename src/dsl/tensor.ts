@@ -1,0 +1,129 @@
+import { type Dim, printShape, type Shape } from '../base/dim.ts';
+import { type DType, isFloating } from '../base/dtype.ts';
+import { defined, FrondError } from '../base/errors.ts';
+import type { GraphBuilder } from '../ir/builder.ts';
+import type { Attributes, Ref } from '../ir/graph.ts';
+import { callerPlace } from './source.ts';
+
+export type { Dim, DType, Shape };
+
+declare const single: unique symbol;
+
+/**
+ * 1 for a dimension that is one thing. Without this guard a call of `layer<B>(x: [B, 128], mask: [B, 1])` with
+ * 'batch' in one operand and 'other' in the second would silently infer B = 'batch' | 'other'.
+ */
+type One<X, All = X> = number extends X
+  ? unknown
+  : string extends X
+    ? unknown
+    : X extends unknown
+      ? [All] extends [X]
+        ? 1
+        : 'two different dimensions where one is expected'
+      : never;
+
+/**
+ * A tensor of a graph under construction: element type D, shape S, a tuple of sizes and names. It holds no numbers.
+ * Hovering over one in an editor shows both.
+ */
+export interface Tensor<D = DType, S = Shape> {
+  readonly dtype: D;
+  readonly shape: S;
+  /** exists for the compiler alone */
+  readonly [single]?: { readonly [K in keyof S]: One<S[K]> };
+}
+
+/** What the tensors of one graph share while it is built. */
+export interface GraphState {
+  readonly builder: GraphBuilder;
+  readonly training: boolean;
+  /** the ref of the `random.key` input, once something needed it */
+  randomKey: Ref | undefined;
+  /** how many dropouts there are so far: each draws from a stream of its own */
+  streams: number;
+}
+
+/** The one implementation of `Tensor`. */
+class Handle {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly state: GraphState;
+  readonly ref: Ref;
+
+  constructor(state: GraphState, ref: Ref) {
+    const { dtype, shape } = state.builder.typeOf(ref);
+    this.dtype = dtype;
+    this.shape = shape;
+    this.state = state;
+    this.ref = ref;
+  }
+
+  toString(): string {
+    return `%${this.ref}: ${this.dtype}${printShape(this.shape)}`;
+  }
+}
+
+export type { Handle };
+
+export const isTensor = (value: unknown): value is Tensor => value instanceof Handle;
+
+/** @throws FROND-S020 when `value` is no tensor */
+export function handleOf(op: string, what: string, value: unknown): Handle {
+  if (value instanceof Handle) return value;
+  throw new FrondError('FROND-S020', `${op}: ${what} is ${describe(value)}, not a tensor`, {
+    place: callerPlace(),
+    hint: 'tensors come from g.input, g.parameter, g.constant and from operations on them',
+  });
+}
+
+const describe = (value: unknown): string =>
+  value === null || value === undefined
+    ? String(value)
+    : typeof value === 'object'
+      ? 'an object'
+      : `a ${typeof value}`;
+
+/** Tensors are typed by the signatures of the operations; here the compiler is told that the graph agrees. */
+export const wrap = <R>(state: GraphState, ref: Ref): R => new Handle(state, ref) as unknown as R;
+
+/** The graph that all operands belong to. @throws FROND-S021 when they come from two graphs */
+export function stateOf(op: string, operands: readonly Handle[]): GraphState {
+  const [first] = operands;
+  if (first === undefined) throw new FrondError('FROND-S020', `${op}: no operands`, { place: callerPlace() });
+  for (const operand of operands) {
+    if (operand.state !== first.state) {
+      throw new FrondError('FROND-S021', `${op}: operands come from two graphs`, {
+        place: callerPlace(),
+        hint: 'a tensor belongs to the graph in whose function it was made',
+      });
+    }
+  }
+  return first.state;
+}
+
+/**
+ * Adds a node and gives its first output. A plain number among the operands becomes a constant of the element type of the
+ * tensor before it. The caller's signature states the type R of the result.
+ */
+export function emit<R>(op: string, operands: readonly unknown[], attributes: Attributes = {}): R {
+  const tensors = operands.filter((operand) => operand instanceof Handle);
+  const state = stateOf(op, tensors.length > 0 ? tensors : [handleOf(op, 'operand 1', operands[0])]);
+  state.builder.source = callerPlace();
+  const refs = operands.map((operand, i) => {
+    if (typeof operand !== 'number') return handleOf(op, `operand ${i + 1}`, operand).ref;
+    return numberLike(op, state, operand, handleOf(op, `operand ${i}`, operands[i - 1]).dtype);
+  });
+  const [first] = state.builder.op(op, refs, attributes);
+  return wrap(state, defined(first, `output of ${op}`));
+}
+
+function numberLike(op: string, { builder }: GraphState, value: number, dtype: DType): Ref {
+  if (!isFloating(dtype) && !Number.isInteger(value)) {
+    throw new FrondError('FROND-S010', `${op}: operands are ${dtype} and ${value}`, {
+      place: builder.source,
+      hint: 'a number beside a tensor of integers must be whole',
+    });
+  }
+  return builder.constant(value, { dtype, shape: [] });
+}

@@ -1,0 +1,64 @@
+import type { Dim, Shape } from '../../base/dim.ts';
+import type { Indivisible } from './dimension.ts';
+import type { Compatible } from './identity.ts';
+import type { IsAny } from './rank.ts';
+import type { Bad, Good } from './result.ts';
+import type { PrintShape } from './text.ts';
+
+/** query [B, T, W] */
+export type AttentionQuery<Q extends Shape, Late = never> =
+  IsAny<Q, Late> extends true
+    ? Good<Q>
+    : Q extends readonly [Dim, Dim, Dim]
+      ? Good<Q>
+      : number extends Q['length']
+        ? Good<Q>
+        : Bad<`attention: query needs 3 dimensions, has ${PrintShape<Q>}`>;
+
+/** key or value [B, S, W] beside a query [B, T, W] */
+export type AttentionOther<What extends string, Q extends Shape, K extends Shape, Late = never> =
+  IsAny<Q, Late> extends true
+    ? Good<K>
+    : IsAny<K, Late> extends true
+      ? Good<K>
+      : [Q, K] extends [
+            readonly [infer B extends Dim, Dim, infer W extends Dim],
+            readonly [infer B2 extends Dim, Dim, infer W2 extends Dim],
+          ]
+        ? Compatible<B, B2, Late> extends true
+          ? Compatible<W, W2, Late> extends true
+            ? Good<K>
+            : Bad<`attention: query and ${What} widths differ: ${W} and ${W2}`>
+          : Bad<`attention: query and ${What} batches differ: ${B} and ${B2}`>
+        : number extends Q['length'] | K['length']
+          ? Good<K>
+          : Bad<`attention: ${What} needs 3 dimensions, has ${PrintShape<K>}`>;
+
+/** value [B, S, W] beside a key of the same length */
+export type AttentionValue<Q extends Shape, K extends Shape, V extends Shape, Late = never> =
+  AttentionOther<'value', Q, V, Late> extends infer R
+    ? R extends Bad<unknown>
+      ? R
+      : [K, V] extends [readonly [Dim, infer S extends Dim, Dim], readonly [Dim, infer S2 extends Dim, Dim]]
+        ? IsAny<K, Late> extends true
+          ? R
+          : IsAny<V, Late> extends true
+            ? R
+            : Compatible<S, S2, Late> extends true
+              ? R
+              : Bad<`attention: key and value lengths differ: ${S} and ${S2}`>
+        : R
+    : never;
+
+/** the width must be shared out evenly */
+export type AttentionHeads<Q extends Shape, H extends number, Late = never> = Q extends readonly [
+  Dim,
+  Dim,
+  infer W extends Dim,
+]
+  ? IsAny<Q, Late> extends true
+    ? Good<H>
+    : Indivisible<W, H, Late> extends true
+      ? Bad<`attention: ${W} is not divisible by ${H} heads`>
+      : Good<H>
+  : Good<H>;

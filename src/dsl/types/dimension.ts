@@ -1,0 +1,137 @@
+import type { Dim } from '../../base/dim.ts';
+import type { IsNumeric, Same } from './identity.ts';
+import type { Add, Divide, Multiply, Subtract } from './natural.ts';
+
+// Arithmetic of dimensions. Names combine to the same text that `times`, `plus`, `minus`, `over` of base/dim.ts build.
+
+/** true when `text` is a sum or difference outside parentheses */
+type IsSum<Text extends string> = Text extends `${string}+${string}` | `${string}-${string}`
+  ? ScanSum<Text>
+  : false;
+type ScanSum<Text extends string, Depth extends 0[] = []> = Text extends `${infer Head}${infer Rest}`
+  ? Head extends '('
+    ? ScanSum<Rest, [...Depth, 0]>
+    : Head extends ')'
+      ? ScanSum<Rest, Depth extends [0, ...infer Outer extends 0[]] ? Outer : []>
+      : Head extends '+' | '-'
+        ? Depth extends []
+          ? true
+          : ScanSum<Rest, Depth>
+        : ScanSum<Rest, Depth>
+  : false;
+
+type Factor<X> = X extends string ? (IsSum<X> extends true ? `(${X})` : X) : X & Dim;
+type Divisor<Y> = Y extends `${string}${'+' | '-' | '*' | '/'}${string}` ? `(${Y})` : Y & Dim;
+type Subtrahend<Y> = Factor<Y>;
+
+/** `X` without its divisor `Y`, or false when it is no quotient by `Y` */
+type Undivided<X, Y> = X extends `${infer N}/${Y & Dim}` ? (IsSum<X> extends true ? false : N) : false;
+
+type TimesKnown<X, Y> = X extends 1
+  ? Y
+  : Y extends 1
+    ? X
+    : number extends X | Y
+      ? number
+      : string extends X | Y
+        ? string
+        : [X, Y] extends [number, number]
+          ? Multiply<X & number, Y & number>
+          : Undivided<X, Y> extends infer N extends string
+            ? N
+            : Undivided<Y, X> extends infer N extends string
+              ? N
+              : `${Factor<X>}*${Factor<Y>}`;
+
+type PlusKnown<X, Y> = X extends 0
+  ? Y
+  : Y extends 0
+    ? X
+    : number extends X | Y
+      ? number
+      : string extends X | Y
+        ? string
+        : [X, Y] extends [number, number]
+          ? Add<X & number, Y & number>
+          : `${X & Dim}+${Y & Dim}`;
+
+type MinusKnown<X, Y> = Y extends 0
+  ? X
+  : number extends X | Y
+    ? number
+    : string extends X | Y
+      ? string
+      : [X, Y] extends [number, number]
+        ? Subtract<X & number, Y & number>
+        : `${X & Dim}-${Subtrahend<Y>}`;
+
+type OverKnown<X, Y> = Y extends 1
+  ? X
+  : number extends X | Y
+    ? number
+    : string extends X | Y
+      ? string
+      : [X, Y] extends [Y, X]
+        ? 1
+        : [X, Y] extends [number, number]
+          ? Divide<X & number, Y & number>
+          : `${Factor<X>}/${Divisor<Y>}`;
+
+// The public forms: with a type parameter inside they stay unevaluated under their own name (`Over<D, 8>`), and count as
+// a Dim. They are `never` where the operation fails.
+
+/** X · Y */
+export type Times<X, Y> = [X, Y] extends [Dim, Dim]
+  ? TimesKnown<X, Y> extends infer Q extends Dim
+    ? Q
+    : never
+  : never;
+/** X + Y */
+export type Plus<X, Y> = [X, Y] extends [Dim, Dim]
+  ? PlusKnown<X, Y> extends infer Q extends Dim
+    ? Q
+    : never
+  : never;
+/** X − Y; never when that is a negative number */
+export type Minus<X, Y> = [X, Y] extends [Dim, Dim]
+  ? MinusKnown<X, Y> extends infer Q extends Dim
+    ? Q
+    : never
+  : never;
+/** X / Y; never when both are numbers and Y does not divide X */
+export type Over<X, Y> = [X, Y] extends [Dim, Dim]
+  ? OverKnown<X, Y> extends infer Q extends Dim
+    ? Q
+    : never
+  : never;
+
+interface Mark {
+  readonly mark: 1;
+}
+
+/** X · (P / X) = P, also while P is a type parameter: `Over<P, Q>` is recognised by its alias, `Same` decides. */
+type TimesOpaque<X, Y, Late> = { q: Y } | Mark | Late extends
+  | { q: Over<infer P, infer Q> }
+  | Mark
+  | Late
+  | infer _Rest
+  ? Same<Y, Over<P, Q>, Late> extends true
+    ? Same<X, Q, Late> extends true
+      ? P
+      : Times<X, Y>
+    : Times<X, Y>
+  : never;
+
+/** the product of a list of dimensions, opaque ones included */
+export type Product<List, Late> = List extends readonly [infer X, infer Y, ...infer Rest]
+  ? Product<[TimesOpaque<X, Y, Late>, ...Rest], Late>
+  : List extends readonly [infer X]
+    ? X
+    : 1;
+
+/** whether an operation above failed */
+export type Fails<Q> = [Q] extends [never] ? true : false;
+
+/** whether Y certainly does not divide X; names and type parameters get the benefit of the doubt */
+export type Indivisible<X, Y, Late> =
+  IsNumeric<X, Late> extends true ? (IsNumeric<Y, Late> extends true ? Fails<Over<X, Y>> : false) : false;

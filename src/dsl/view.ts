@@ -1,0 +1,90 @@
+import { printShape } from '../base/dim.ts';
+import { FrondError } from '../base/errors.ts';
+import { callerPlace } from './source.ts';
+import { type Dim, type DType, emit, handleOf, type Shape, type Tensor } from './tensor.ts';
+import type { Concat } from './types/concat.ts';
+import type { Reshape } from './types/reshape.ts';
+import type { Operand, ShapeOf } from './types/result.ts';
+import type { Slice } from './types/slice.ts';
+import type { Stretch } from './types/stretch.ts';
+import type { Transpose } from './types/transpose.ts';
+
+/** The same elements in row-major order seen as another shape; one dim may be -1, which stands for what is left. */
+export function reshape<D extends DType, S extends Shape, const T extends Shape>(
+  x: Tensor<D, S>,
+  shape: Operand<Reshape<S, T, never>, readonly [...T]>,
+): Tensor<D, ShapeOf<Reshape<S, T, never>>> {
+  return emit('reshape', [x], { shape: [...dimsOf(shape)] });
+}
+
+/** Axes in another order: result axis i is axis `permutation[i]` of x. */
+export function transpose<D extends DType, S extends Shape, const P extends readonly number[]>(
+  x: Tensor<D, S>,
+  permutation: Operand<Transpose<S, P, never>, readonly [...P]>,
+): Tensor<D, ShapeOf<Transpose<S, P, never>>> {
+  return emit('transpose', [x], { permutation: dimsOf(permutation).map(Number) });
+}
+
+/** x repeated along dims of size 1 and along new leading dims. */
+export function broadcastTo<D extends DType, S extends Shape, const T extends Shape>(
+  x: Tensor<D, S>,
+  shape: Operand<Stretch<S, T>, readonly [...T]>,
+): Tensor<D, ShapeOf<Stretch<S, T>>> {
+  return emit('broadcast', [x], { shape: [...dimsOf(shape)] });
+}
+
+type ShapesOf<Ts extends readonly Tensor[]> = { readonly [K in keyof Ts]: Ts[K]['shape'] };
+
+/** Tensors that agree in all other dims, joined along `axis`. */
+export function concat<const Ts extends readonly Tensor[], A extends number>(
+  tensors: Operand<Concat<ShapesOf<Ts>, A, never>, readonly [...Ts]>,
+  axis: A,
+): Tensor<Ts[number]['dtype'], ShapeOf<Concat<ShapesOf<Ts>, A, never>>> {
+  return emit('concat', tensors as readonly unknown[], { axis });
+}
+
+/** Elements `from` to `to` (without `to`) along `axis`; negative positions count from the end, 'end' is the end. */
+export function slice<
+  D extends DType,
+  S extends Shape,
+  A extends number,
+  From extends number,
+  To extends number | 'end' = 'end',
+>(
+  x: Tensor<D, S>,
+  axis: Operand<Slice<S, A, From, To, never>, A>,
+  from: From,
+  to?: To,
+): Tensor<D, ShapeOf<Slice<S, A, From, To, never>>> {
+  return emit('slice', [x], { axis: Number(axis), from, to: to ?? 'end' });
+}
+
+/**
+ * States a shape that the types cannot prove; checked when the graph is built.
+ * @throws FROND-S014 when x has another shape
+ */
+export function assertShape<D extends DType, const T extends Shape>(
+  x: Tensor<D, Shape>,
+  shape: T,
+): Tensor<D, [...T]> {
+  const handle = handleOf('assertShape', 'operand 1', x);
+  if (printShape(handle.shape) !== printShape(shape)) {
+    throw new FrondError(
+      'FROND-S014',
+      `assertShape: the shape is ${printShape(handle.shape)}, not ${printShape(shape)}`,
+      { place: callerPlace() },
+    );
+  }
+  return handle as unknown as Tensor<D, [...T]>;
+}
+
+const isDims = (value: unknown): value is readonly Dim[] =>
+  Array.isArray(value) && value.every((dim) => typeof dim === 'number' || typeof dim === 'string');
+
+/** Shapes reach the operations typed as themselves or as an error's text; here it is a list, or a wrong call. */
+function dimsOf(value: unknown): readonly Dim[] {
+  if (isDims(value)) return value;
+  throw new FrondError('FROND-S019', `a list of dimensions is expected, not ${JSON.stringify(value)}`, {
+    place: callerPlace(),
+  });
+}
