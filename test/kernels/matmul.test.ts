@@ -1,0 +1,166 @@
+import { describe, expect, it } from 'vitest';
+import { type Epilogue, type MatmulBatch, planMatmul } from '../../kernels/matmul.ts';
+import type { Dim } from '../../src/base/dim.ts';
+import { expectClose, gaussian } from '../support/arrays.ts';
+import { input, output, runPlans, unwritten } from '../support/launch.ts';
+
+interface Product {
+  readonly rows: number;
+  readonly columns: number;
+  readonly inner: number;
+  readonly transposeX?: boolean;
+  readonly transposeY?: boolean;
+}
+
+/** x · y for matrices that start at offsets `atX` and `atY`. */
+function naive(x: Float64Array, y: Float64Array, p: Product, atX = 0, atY = 0): Float64Array {
+  const out = new Float64Array(p.rows * p.columns);
+  for (let m = 0; m < p.rows; m++) {
+    for (let n = 0; n < p.columns; n++) {
+      let sum = 0;
+      for (let k = 0; k < p.inner; k++) {
+        const left = x[atX + (p.transposeX ? k * p.rows + m : m * p.inner + k)] as number;
+        const right = y[atY + (p.transposeY ? n * p.inner + k : k * p.columns + n)] as number;
+        sum += left * right;
+      }
+      out[m * p.columns + n] = sum;
+    }
+  }
+  return out;
+}
+
+const slots = { x: input(0), y: input(1), out: output(0) };
+const symbolic = { rows: 'rows', columns: 'columns', inner: 'inner' } as const;
+
+const sizes: [number, number, number][] = [
+  [1, 1, 1],
+  [37, 51, 29],
+  [64, 64, 64],
+  [65, 20, 130],
+  [3, 100, 5],
+];
+
+describe('matmul', () => {
+  it.each(sizes)(
+    '%i × %i over %i, every transposition, static and symbolic sizes',
+    (rows, columns, inner) => {
+      const x = gaussian(rows * inner, 'x');
+      const y = gaussian(inner * columns, 'y');
+      for (const [transposeX, transposeY] of [
+        [false, false],
+        [true, false],
+        [false, true],
+        [true, true],
+      ] as const) {
+        const product = { rows, columns, inner, transposeX, transposeY };
+        for (const dims of [{ rows, columns, inner }, symbolic]) {
+          const out = unwritten(rows * columns);
+          const plans = planMatmul({ ...slots, ...dims, batch: [], transposeX, transposeY });
+          runPlans(plans, { inputs: [x, y], outputs: [out], sizes: { rows, columns, inner } });
+          expectClose(out, naive(x, y, product));
+        }
+      }
+    },
+  );
+
+  it('takes the tiles it is given, cut to static sizes', () => {
+    const [rows, columns, inner] = [70, 30, 41];
+    const x = gaussian(rows * inner, 'x');
+    const y = gaussian(inner * columns, 'y');
+    const out = unwritten(rows * columns);
+    const plans = planMatmul({
+      ...slots,
+      ...{ rows, columns, inner, batch: [], tiles: { m: 16, n: 24, k: 8 } },
+    });
+    expect(plans[0]?.kernel.schedule.tiles).toEqual({ m: 16, n: 16, k: 8 });
+    runPlans(plans, { inputs: [x, y], outputs: [out] });
+    expectClose(out, naive(x, y, { rows, columns, inner }));
+  });
+
+  it('runs over outer dims, broadcasting where a stride is 0', () => {
+    const product = { rows: 5, columns: 9, inner: 6, transposeY: true };
+    const [outer, heads] = [3, 2];
+    const x = gaussian(outer * heads * 30, 'x');
+    const y = gaussian(heads * 54, 'y');
+    const out = unwritten(outer * heads * 45);
+    const batch: MatmulBatch[] = [
+      { size: 'outer', x: 'heads*30', y: 0, out: 'heads*45' },
+      { size: 'heads', x: 30, y: 54, out: 45 },
+    ];
+    const plans = planMatmul({ ...slots, ...product, batch });
+    runPlans(plans, { inputs: [x, y], outputs: [out], sizes: { outer, heads } });
+    for (let i = 0; i < outer * heads; i++) {
+      const expected = naive(x, y, product, i * 30, (i % heads) * 54);
+      expectClose(out.subarray(i * 45, (i + 1) * 45), expected);
+    }
+  });
+
+  it('applies an epilogue with a bias per column, a scale per batch, and a residual', () => {
+    const [batch, rows, columns, inner] = [2, 7, 10, 12];
+    const product = { rows, columns, inner };
+    const x = gaussian(batch * rows * inner, 'x');
+    const y = gaussian(inner * columns, 'y');
+    const bias = gaussian(columns, 'bias');
+    const scale = gaussian(batch, 'scale');
+    const residual = gaussian(batch * rows * columns, 'residual');
+    const epilogue: Epilogue = {
+      key: 'tanh(acc + bias) * scale + residual',
+      apply: (k, accumulator, [b, s, r]) => {
+        if (!b || !s || !r) throw new Error('three operands');
+        return k.add(k.mul(k.map('tanh', k.add(accumulator, b)), s), r);
+      },
+      operands: [
+        { slot: input(2), dtype: 'f32', rowStride: 0, columnStride: 1, batchStrides: [0] },
+        { slot: input(3), dtype: 'f32', rowStride: 0, columnStride: 0, batchStrides: [1] },
+        {
+          slot: input(4),
+          dtype: 'f32',
+          rowStride: 'columns',
+          columnStride: 1,
+          batchStrides: ['rows*columns'],
+        },
+      ],
+    };
+    const out = unwritten(batch * rows * columns);
+    const plans = planMatmul({
+      ...slots,
+      ...symbolic,
+      batch: [{ size: batch, x: 'rows*inner', y: 0, out: 'rows*columns' }],
+      epilogue,
+    });
+    runPlans(plans, {
+      inputs: [x, y, bias, scale, residual],
+      outputs: [out],
+      sizes: { rows, columns, inner },
+    });
+    const expected = Float64Array.from({ length: batch * rows * columns }, (_, i) => {
+      const b = Math.floor(i / (rows * columns));
+      const sum = naive(x, y, product, b * rows * inner)[i % (rows * columns)] as number;
+      return Math.tanh(sum + (bias[i % columns] as number)) * (scale[b] as number) + (residual[i] as number);
+    });
+    expectClose(out, expected);
+  });
+
+  it('gives one kernel to plans that differ in sizes only', () => {
+    const kernelFor = (rows: Dim, columns: Dim) =>
+      planMatmul({ ...slots, rows, columns, inner: 128, batch: [] })[0]?.kernel;
+    expect(kernelFor('batch*time', 256)).toBe(kernelFor('batch', 512));
+    expect(kernelFor('batch*time', 256)).not.toBe(kernelFor('batch', 20));
+  });
+
+  it('over nothing is zero, and of nothing writes nothing', () => {
+    const out = unwritten(6);
+    const none = new Float64Array(0);
+    const run = (rows: number, columns: number, inner: number) =>
+      runPlans(planMatmul({ ...slots, ...symbolic, batch: [] }), {
+        inputs: [none, none],
+        outputs: [out],
+        sizes: { rows, columns, inner },
+      });
+    run(0, 6, 4);
+    run(6, 0, 4);
+    expect([...out].every(Number.isNaN)).toBe(true);
+    run(2, 3, 0);
+    expect([...out]).toEqual([0, 0, 0, 0, 0, 0]);
+  });
+});
