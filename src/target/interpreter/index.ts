@@ -1,18 +1,84 @@
 /** The interpreter: reads kernels over typed arrays, in f32 (the product's fallback) or f64 (the oracle). */
 import type { Precision, TypedArray } from '../../base/dtype.ts';
+import { FrondError } from '../../base/errors.ts';
 import type { Kernel } from '../../kernel/ir.ts';
-import { walk } from './definition.ts';
+import type { LaunchSizes } from './definition.ts';
+import { beginPreparation, type Preparation, runSteps } from './preparation.ts';
+import { type Plan, preparePlan } from './prepare.ts';
+
+export type { LaunchSizes } from './definition.ts';
 
 /** A kernel prepared for repeated launches. */
 export interface InterpretedKernel {
-  /** Runs every program of the grid over `buffers` by name: floats in the kernel's precision, bool and u32 as Uint32Array. */
-  run(
-    launch: { readonly grid: readonly number[]; readonly scalars: Readonly<Record<string, number>> },
-    buffers: Readonly<Record<string, TypedArray>>,
-  ): void;
+  /**
+   * Runs every program of the grid, the first dimension fastest. Buffers go by name: floats (f16 included) in the
+   * kernel's precision, i32 as Int32Array, u32 and bools as Uint32Array.
+   * @throws FROND-K030 when a scalar or buffer is missing or of another type, FROND-K031 on a loop that never ends.
+   */
+  run(launch: LaunchSizes, buffers: Readonly<Record<string, TypedArray>>): void;
 }
 
+/** Prepares `kernel`: tiles are allocated and loops chosen here, once. */
 export function interpretKernel(kernel: Kernel, precision: Precision): InterpretedKernel {
-  const watcher = { load: () => true, store: () => true };
-  return { run: (launch, buffers) => walk(kernel, launch, buffers, precision, watcher) };
+  const at = beginPreparation(kernel, precision);
+  const plan = preparePlan(at);
+  return {
+    run(launch, buffers) {
+      bind(at, launch, buffers);
+      runGrid(at, plan, launch.grid);
+    },
+  };
+}
+
+function bind(at: Preparation, launch: LaunchSizes, buffers: Readonly<Record<string, TypedArray>>): void {
+  const { kernel, precision } = at;
+  const refuse = (what: string): never => {
+    throw new FrondError('FROND-K030', `kernel ${kernel.name}: ${what}`);
+  };
+  for (const parameter of kernel.parameters) {
+    const scalar = launch.scalars[parameter.name] ?? refuse(`scalar ${parameter.name} has no value`);
+    const tile = at.tiles.get(parameter);
+    if (tile) tile.data[0] = scalar;
+  }
+  for (const [{ name, dtype }, bound] of at.buffers) {
+    const data = buffers[name] ?? refuse(`buffer ${name} is not bound`);
+    const wanted =
+      dtype === 'i32'
+        ? Int32Array
+        : dtype === 'u32'
+          ? Uint32Array
+          : precision === 'f64'
+            ? Float64Array
+            : Float32Array;
+    if (!(data instanceof wanted)) {
+      refuse(
+        `buffer ${name} of ${dtype} in ${precision} is a ${wanted.name}, not a ${data.constructor.name}`,
+      );
+    }
+    bound.data = data;
+  }
+}
+
+function runGrid({ program }: Preparation, plan: Plan, grid: readonly number[]): void {
+  const [g0, g1, g2, g3] = [0, 1, 2, 3].map((dimension) => grid[dimension] ?? 1) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  if (g0 * g1 * g2 * g3 === 0) return;
+  runSteps(plan.perLaunch);
+  for (let d = 0; d < g3; d++) {
+    program[3] = d;
+    for (let c = 0; c < g2; c++) {
+      program[2] = c;
+      for (let b = 0; b < g1; b++) {
+        program[1] = b;
+        for (let a = 0; a < g0; a++) {
+          program[0] = a;
+          runSteps(plan.perProgram);
+        }
+      }
+    }
+  }
 }

@@ -1,0 +1,98 @@
+/** What the preparation of a kernel needs to know about its values before it makes steps for them. */
+import type { Kernel, Region, Statement, Term, Value } from '../../kernel/ir.ts';
+
+const termOperands = (terms: readonly Term[]): Value[] =>
+  terms.flatMap(({ index, stride }) =>
+    index.kind === 'span' ? [index.start, index.limit, stride] : [index, stride],
+  );
+
+/** The values that `value` is computed from, in its own iteration. */
+export function operandsOf(value: Value): readonly Value[] {
+  switch (value.op) {
+    case 'elementwise':
+      return value.args;
+    case 'inside':
+      return [value.span.start, value.span.limit];
+    case 'load':
+      return termOperands(value.terms);
+    case 'cast':
+    case 'reduce':
+    case 'rename':
+      return [value.arg];
+    case 'dot':
+      return value.accumulator ? [value.left, value.right, value.accumulator] : [value.left, value.right];
+    case 'random':
+      return [value.key0, value.key1, value.counter0, value.counter1];
+    default:
+      return [];
+  }
+}
+
+/** The values that a statement other than a `let` needs. */
+function roots(statement: Statement): readonly Value[] {
+  switch (statement.kind) {
+    case 'let':
+      return [];
+    case 'store':
+      return [statement.value, ...termOperands(statement.terms)];
+    case 'loop': {
+      const { from, to, step, initial, yields } = statement;
+      return [from, to, step, ...initial, ...yields];
+    }
+    case 'when':
+      return [statement.condition];
+  }
+}
+
+function eachStatement(region: Region, visit: (statement: Statement) => void): void {
+  for (const statement of region.statements) {
+    visit(statement);
+    if (statement.kind === 'loop' || statement.kind === 'when') eachStatement(statement.body, visit);
+  }
+}
+
+export interface Analysis {
+  /** whether anything stored, or any bound or condition, depends on the value */
+  isLive(value: Value): boolean;
+  /** the same in every program of a launch: computed once, before the first */
+  isUniform(value: Value): boolean;
+  /** used as operands of `dot` alone, which reads them straight from memory */
+  feedsDotsOnly(value: Value): boolean;
+}
+
+/** Whether a value depends on nothing but its operands. */
+const isPure = (value: Value): boolean =>
+  value.op !== 'load' &&
+  value.op !== 'program' &&
+  value.op !== 'induction' &&
+  value.op !== 'carried' &&
+  value.op !== 'result';
+
+export function analyse(kernel: Kernel): Analysis {
+  const live = new Set<Value>();
+  const uniform = new Set<Value>();
+  const usedOtherwise = new Set<Value>();
+  const mark = (value: Value): void => {
+    if (live.has(value)) return;
+    live.add(value);
+    for (const operand of operandsOf(value)) mark(operand);
+  };
+  eachStatement(kernel.body, (statement) => {
+    for (const root of roots(statement)) {
+      usedOtherwise.add(root);
+      mark(root);
+    }
+    if (statement.kind !== 'let') return;
+    const { value } = statement;
+    if (isPure(value) && operandsOf(value).every((operand) => uniform.has(operand))) uniform.add(value);
+    for (const operand of operandsOf(value)) {
+      const isFactor = value.op === 'dot' && operand !== value.accumulator;
+      if (!isFactor) usedOtherwise.add(operand);
+    }
+  });
+  return {
+    isLive: (value) => live.has(value),
+    isUniform: (value) => uniform.has(value),
+    feedsDotsOnly: (value) => !usedOtherwise.has(value),
+  };
+}

@@ -1,0 +1,101 @@
+/**
+ * Reductions of a tile over its columns (each row gives one number), over its rows (each column does), or over all of
+ * it. Sums and maxima are kept in doubles and follow the order of the elements, as the definition does.
+ */
+import type { Data } from '../tile.ts';
+
+export type ReduceLoop = (
+  out: Data,
+  a: Data,
+  aOffset: number,
+  aRow: number,
+  aColumn: number,
+  rows: number,
+  columns: number,
+) => void;
+
+export const sumColumns: ReduceLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
+  for (let i = 0; i < rows; i++) {
+    let p = aOffset + i * aRow;
+    let total = 0;
+    for (let j = 0; j < columns; j++, p += aColumn) total += a[p] as number;
+    out[i] = total;
+  }
+};
+
+export const maxColumns: ReduceLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
+  for (let i = 0; i < rows; i++) {
+    let p = aOffset + i * aRow;
+    let largest = a[p] as number;
+    for (let j = 1; j < columns; j++) {
+      p += aColumn;
+      largest = Math.max(largest, a[p] as number);
+    }
+    out[i] = largest;
+  }
+};
+
+/** The smallest index among equals; NaN never wins. */
+export const argmaxColumns: ReduceLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
+  for (let i = 0; i < rows; i++) {
+    let p = aOffset + i * aRow;
+    let largest = Number.NEGATIVE_INFINITY;
+    let best = 0;
+    for (let j = 0; j < columns; j++, p += aColumn) {
+      const x = a[p] as number;
+      if (x > largest) {
+        largest = x;
+        best = j;
+      }
+    }
+    out[i] = best;
+  }
+};
+
+/** Σ of everything, as one number. */
+export const sumAll: ReduceLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
+  let total = 0;
+  for (let i = 0; i < rows; i++) {
+    let p = aOffset + i * aRow;
+    for (let j = 0; j < columns; j++, p += aColumn) total += a[p] as number;
+  }
+  out[0] = total;
+};
+
+export const maxAll: ReduceLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
+  let largest = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < rows; i++) {
+    let p = aOffset + i * aRow;
+    for (let j = 0; j < columns; j++, p += aColumn) largest = Math.max(largest, a[p] as number);
+  }
+  out[0] = largest;
+};
+
+/** Σ over rows, row by row into `totals` (one double per column): no strided reads, no chain of dependent additions. */
+export function sumRows(totals: Float64Array): ReduceLoop {
+  return (out, a, aOffset, aRow, aColumn, rows, columns) => {
+    totals.fill(0, 0, columns);
+    for (let i = 0; i < rows; i++) addRow(totals, a, aOffset + i * aRow, aColumn, columns);
+    out.set(totals.length === columns ? totals : totals.subarray(0, columns));
+  };
+}
+
+function addRow(totals: Float64Array, a: Data, offset: number, step: number, columns: number): void {
+  for (let j = 0, p = offset; j < columns; j++, p += step) {
+    totals[j] = (totals[j] as number) + (a[p] as number);
+  }
+}
+
+export function maxRows(totals: Float64Array): ReduceLoop {
+  return (out, a, aOffset, aRow, aColumn, rows, columns) => {
+    totals.fill(Number.NEGATIVE_INFINITY, 0, columns);
+    for (let i = 0; i < rows; i++) raiseToRow(totals, a, aOffset + i * aRow, aColumn, columns);
+    out.set(totals.length === columns ? totals : totals.subarray(0, columns));
+  };
+}
+
+function raiseToRow(totals: Float64Array, a: Data, offset: number, step: number, columns: number): void {
+  for (let j = 0, p = offset; j < columns; j++, p += step) {
+    totals[j] = Math.max(totals[j] as number, a[p] as number);
+  }
+}

@@ -1,0 +1,50 @@
+import type { Precision, TypedArray } from '../../base/dtype.ts';
+import { defined } from '../../base/errors.ts';
+import type { Axis, Buffer, Kernel, Value } from '../../kernel/ir.ts';
+import { type Analysis, analyse } from './analysis.ts';
+import { denseTile, type Tile } from './tile.ts';
+
+/** One prepared action: its arrays, strides and loop are chosen beforehand. */
+export type Step = () => void;
+
+/** A buffer's place in the plan; `data` is what the launch at hand has bound to it. */
+export interface BoundBuffer {
+  data: TypedArray;
+}
+
+/** What the steps of one kernel share while they are made. */
+export interface Preparation {
+  readonly kernel: Kernel;
+  readonly precision: Precision;
+  readonly analysis: Analysis;
+  /** coordinates of the program at hand */
+  readonly program: Int32Array;
+  readonly buffers: ReadonlyMap<Buffer, BoundBuffer>;
+  readonly tiles: Map<Value, Tile>;
+}
+
+export function beginPreparation(kernel: Kernel, precision: Precision): Preparation {
+  const empty: TypedArray = new Float32Array(0);
+  return {
+    kernel,
+    precision,
+    analysis: analyse(kernel),
+    program: new Int32Array(4),
+    buffers: new Map(kernel.buffers.map((buffer) => [buffer, { data: empty }])),
+    tiles: new Map(),
+  };
+}
+
+export const tileOf = (at: Preparation, value: Value): Tile =>
+  defined(at.tiles.get(value), `tile of value %${value.id}`);
+
+/** A dense tile of its own for `value`. */
+export function ownTile(at: Preparation, value: Value, axes: readonly Axis[] = value.axes): Tile {
+  const tile = denseTile(axes, value.dtype, at.precision);
+  at.tiles.set(value, tile);
+  return tile;
+}
+
+export const runSteps = (steps: readonly Step[]): void => {
+  for (let i = 0; i < steps.length; i++) (steps[i] as Step)();
+};

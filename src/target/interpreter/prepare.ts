@@ -1,0 +1,166 @@
+/** Turns a kernel into steps over preallocated tiles, in the order of its statements. */
+import { defined, FrondError } from '../../base/errors.ts';
+import type { Loop, Region, Value } from '../../kernel/ir.ts';
+import { castStep, elementwiseStep } from './elementwiseSteps.ts';
+import { copyBlock } from './loops/memory.ts';
+import { loadStep, storeStep } from './memorySteps.ts';
+import { ownTile, type Preparation, runSteps, type Step, tileOf } from './preparation.ts';
+import { broadcast, denseTile, extents, strideIn, swapTiles, type Tile, uniformTile } from './tile.ts';
+import { dotStep, randomStep, reduceStep } from './tileSteps.ts';
+
+export interface Plan {
+  /** what is the same in every program of a launch */
+  readonly perLaunch: readonly Step[];
+  readonly perProgram: readonly Step[];
+}
+
+export function preparePlan(at: Preparation): Plan {
+  const perLaunch: Step[] = [];
+  return { perProgram: regionSteps(at, at.kernel.body, perLaunch), perLaunch };
+}
+
+function regionSteps(at: Preparation, region: Region, perLaunch: Step[]): Step[] {
+  const steps: Step[] = [];
+  for (const statement of region.statements) {
+    if (statement.kind === 'store') steps.push(storeStep(at, statement));
+    else if (statement.kind === 'loop') steps.push(loopStep(at, statement, perLaunch));
+    else if (statement.kind === 'when') {
+      const condition = tileOf(at, statement.condition);
+      const body = regionSteps(at, statement.body, perLaunch);
+      steps.push(() => {
+        if (condition.data[condition.offset] !== 0) runSteps(body);
+      });
+    } else if (at.analysis.isLive(statement.value)) {
+      const step = valueStep(at, statement.value);
+      if (step) (at.analysis.isUniform(statement.value) ? perLaunch : steps).push(step);
+    }
+  }
+  return steps;
+}
+
+/** The step that computes `value` into its tile, or nothing where its tile is another's or filled from outside. */
+function valueStep(at: Preparation, value: Value): Step | undefined {
+  switch (value.op) {
+    case 'constant':
+    case 'fill':
+      at.tiles.set(value, uniformTile(value.axes, value.dtype, at.precision, value.value));
+      return undefined;
+    case 'arange': {
+      const { data } = ownTile(at, value);
+      for (let i = 0; i < data.length; i++) data[i] = i;
+      return undefined;
+    }
+    case 'program': {
+      const tile = ownTile(at, value);
+      return () => {
+        tile.data[0] = at.program[value.dimension] as number;
+      };
+    }
+    case 'inside':
+      return insideStep(at, value);
+    case 'rename':
+      at.tiles.set(value, tileOf(at, value.arg));
+      return undefined;
+    case 'result':
+      at.tiles.set(value, tileOf(at, defined(value.loop.carried[value.index], 'carried value')));
+      return undefined;
+    case 'elementwise':
+      return elementwiseStep(at, value);
+    case 'cast':
+      return castStep(at, value);
+    case 'load':
+      return loadStep(at, value);
+    case 'reduce':
+      return reduceStep(at, value);
+    case 'dot':
+      return dotStep(at, value);
+    case 'random':
+      return randomStep(at, value);
+    case 'parameter': {
+      ownTile(at, value);
+      return undefined;
+    }
+    case 'induction':
+    case 'carried':
+      return undefined;
+  }
+}
+
+function insideStep(at: Preparation, value: Value & { readonly op: 'inside' }): Step {
+  const [start, limit] = [tileOf(at, value.span.start), tileOf(at, value.span.limit)];
+  const tile = ownTile(at, value);
+  return () => {
+    const inside = (limit.data[limit.offset] as number) - (start.data[start.offset] as number);
+    const count = Math.max(0, Math.min(tile.data.length, inside));
+    tile.data.fill(1, 0, count).fill(0, count);
+  };
+}
+
+function loopStep(at: Preparation, loop: Loop, perLaunch: Step[]): Step {
+  const [from, to, step] = [tileOf(at, loop.from), tileOf(at, loop.to), tileOf(at, loop.step)];
+  const counter = ownTile(at, loop.induction);
+  const begin = loop.initial.map((initial, i) => {
+    const value = defined(loop.carried[i], 'carried value');
+    return copyStep(tileOf(at, initial), ownTile(at, value), initial);
+  });
+  const body = regionSteps(at, loop.body, perLaunch);
+  const advance = advanceSteps(at, loop);
+  return () => {
+    const end = to.data[to.offset] as number;
+    const stride = step.data[step.offset] as number;
+    runSteps(begin);
+    for (let i = from.data[from.offset] as number; i < end; i += stride) {
+      counter.data[0] = i;
+      runSteps(body);
+      runSteps(advance);
+      if (stride <= 0) throw endless(at, loop, stride);
+    }
+  };
+}
+
+const endless = (at: Preparation, loop: Loop, step: number): FrondError =>
+  new FrondError('FROND-K031', `kernel ${at.kernel.name}: a loop advances by ${step} and never ends`, {
+    node: loop.step.source ?? loop.induction.source,
+  });
+
+function copyStep(from: Tile, to: Tile, { axes }: Value): Step {
+  const { rows, columns } = extents(axes);
+  const place = broadcast(axes, axes);
+  return () => {
+    const [row, column] = [strideIn(from, place.row), strideIn(from, place.column)];
+    copyBlock(to.data, to.offset, columns, 1, from.data, from.offset, row, column, rows, columns);
+  };
+}
+
+/**
+ * Makes the yielded values the carried ones, all at once. A tile that the body computes anew in each iteration, and
+ * yields once, changes places with the carried one; any other value (one from outside, another carried value, a view
+ * of a buffer) is copied aside first, since it may be read again or overwritten by these very exchanges.
+ */
+function advanceSteps(at: Preparation, loop: Loop): Step[] {
+  const copies: Step[] = [];
+  const exchanges: Step[] = [];
+  const taken = new Set<Tile>();
+  loop.yields.forEach((value, i) => {
+    const carried = tileOf(at, defined(loop.carried[i], 'carried value'));
+    const tile = tileOf(at, value);
+    if (tile === carried) return;
+    if (isComputedIn(at, loop.body, value) && !taken.has(tile)) {
+      taken.add(tile);
+      exchanges.push(() => swapTiles(tile, carried));
+      return;
+    }
+    const aside = denseTile(value.axes, value.dtype, at.precision);
+    copies.push(copyStep(tile, aside, value));
+    exchanges.push(() => swapTiles(aside, carried));
+  });
+  return [...copies, ...exchanges];
+}
+
+/** Whether each run of `region` writes the whole of the value's own, dense tile. */
+function isComputedIn(at: Preparation, region: Region, value: Value): boolean {
+  if (value.op === 'rename') return isComputedIn(at, region, value.arg);
+  if (value.region !== region || at.analysis.isUniform(value)) return false;
+  const { op } = value;
+  return op === 'elementwise' || op === 'cast' || op === 'reduce' || op === 'dot' || op === 'random';
+}

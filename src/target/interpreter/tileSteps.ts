@@ -1,0 +1,107 @@
+/** Steps for reductions, products and random numbers. */
+import type { Value } from '../../kernel/ir.ts';
+import { LEFT_WIDTH, multiplyPanels, packLeft, packRight, panelLength, RIGHT_WIDTH } from './loops/dot.ts';
+import { copyBlock } from './loops/memory.ts';
+import {
+  argmaxColumns,
+  maxAll,
+  maxColumns,
+  maxRows,
+  type ReduceLoop,
+  sumAll,
+  sumColumns,
+  sumRows,
+} from './loops/reduce.ts';
+import { threefryLoop } from './loops/threefry.ts';
+import { ownTile, type Preparation, type Step, tileOf } from './preparation.ts';
+import { broadcast, extents, strideIn, uniformTile } from './tile.ts';
+
+export function reduceStep(at: Preparation, value: Value & { readonly op: 'reduce' }): Step {
+  const { arg, combine, over } = value;
+  const tile = tileOf(at, arg);
+  const out = ownTile(at, value);
+  const place = broadcast(arg.axes, arg.axes);
+  const { rows, columns } = extents(arg.axes);
+  const overRows = arg.axes.length === 2 && over.length === 1 && over[0] === arg.axes[0];
+  const all = value.axes.length === 0;
+  const totals = () => new Float64Array(columns);
+  if (overRows && combine === 'argmax') {
+    // a column's elements, read as a row
+    return () => argmaxColumns(out.data, tile.data, tile.offset, tile.stride1, tile.stride0, columns, rows);
+  }
+  let loop: ReduceLoop = argmaxColumns;
+  if (combine === 'sum') loop = all ? sumAll : overRows ? sumRows(totals()) : sumColumns;
+  if (combine === 'max') loop = all ? maxAll : overRows ? maxRows(totals()) : maxColumns;
+  return () => {
+    const [row, column] = [strideIn(tile, place.row), strideIn(tile, place.column)];
+    loop(out.data, tile.data, tile.offset, row, column, rows, columns);
+  };
+}
+
+export function dotStep(at: Preparation, value: Value & { readonly op: 'dot' }): Step {
+  const { left: leftValue, right: rightValue, over, row, column } = value;
+  const [left, right] = [tileOf(at, leftValue), tileOf(at, rightValue)];
+  const accumulator = value.accumulator
+    ? tileOf(at, value.accumulator)
+    : uniformTile(value.axes, 'f32', at.precision, 0);
+  const out = ownTile(at, value);
+  const leftPanels = new Float64Array(panelLength(row.size, over.size, LEFT_WIDTH));
+  const rightPanels = new Float64Array(panelLength(column.size, over.size, RIGHT_WIDTH));
+  const leftByRow = leftValue.axes[0] === row;
+  const rightByDepth = rightValue.axes[0] === over;
+  return () => {
+    const rows = leftByRow ? left.valid0 : left.valid1;
+    const columns = rightByDepth ? right.valid1 : right.valid0;
+    const depth = Math.min(leftByRow ? left.valid1 : left.valid0, rightByDepth ? right.valid0 : right.valid1);
+    const leftFree = leftByRow ? left.stride0 : left.stride1;
+    const leftDepth = leftByRow ? left.stride1 : left.stride0;
+    const rightFree = rightByDepth ? right.stride1 : right.stride0;
+    const rightDepth = rightByDepth ? right.stride0 : right.stride1;
+    packLeft(leftPanels, left.data, left.offset, leftFree, leftDepth, rows, depth);
+    packRight(rightPanels, right.data, right.offset, rightFree, rightDepth, columns, depth);
+    const { data, offset, stride0, stride1 } = accumulator;
+    if (rows < row.size || columns < column.size) {
+      copyBlock(out.data, 0, column.size, 1, data, offset, stride0, stride1, row.size, column.size);
+    }
+    multiplyPanels(
+      leftPanels,
+      rightPanels,
+      rows,
+      columns,
+      depth,
+      out.data,
+      column.size,
+      data,
+      offset,
+      stride0,
+      stride1,
+    );
+  };
+}
+
+export function randomStep(at: Preparation, value: Value & { readonly op: 'random' }): Step {
+  const { key0, key1, counter0, counter1, word } = value;
+  const [k0, k1] = [tileOf(at, key0), tileOf(at, key1)];
+  const [a, b] = [tileOf(at, counter0), tileOf(at, counter1)];
+  const out = ownTile(at, value);
+  const { rows, columns } = extents(value.axes);
+  const aPlace = broadcast(counter0.axes, value.axes);
+  const bPlace = broadcast(counter1.axes, value.axes);
+  return () =>
+    threefryLoop(
+      out.data,
+      word,
+      k0.data[k0.offset] as number,
+      k1.data[k1.offset] as number,
+      a.data,
+      a.offset,
+      strideIn(a, aPlace.row),
+      strideIn(a, aPlace.column),
+      b.data,
+      b.offset,
+      strideIn(b, bPlace.row),
+      strideIn(b, bPlace.column),
+      rows,
+      columns,
+    );
+}
