@@ -68,6 +68,8 @@ export async function saveCheckpoint(
   const target = files.join(folder, nameOf(step));
   const temporary = `${target}.tmp`;
   await files.makeFolder(folder);
+  // within a run a step has one state: a whole checkpoint of it is never put at risk by writing it again
+  if (await isWhole(target, files)) return target;
   try {
     await files.remove(temporary);
     await files.makeFolder(temporary);
@@ -89,6 +91,14 @@ export async function saveCheckpoint(
   }
   await prune(folder, options.keep ?? 2, files);
   return target;
+}
+
+async function isWhole(folder: string, files: Files): Promise<boolean> {
+  if ((await files.kindOf(folder)) !== 'folder') return false;
+  return readCheckpoint(folder, files).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function prune(folder: string, keep: number, files: Files): Promise<void> {
