@@ -1,0 +1,153 @@
+import { describe, expect, it } from 'vitest';
+import { traceSoftmax } from '../../kernels/softmax.ts';
+import { traceKernel } from '../../src/kernel/build.ts';
+import { LOWEST } from '../../src/kernel/ir.ts';
+import { printKernel } from '../../src/kernel/print.ts';
+
+/** A kernel with every construct of the language. */
+const everything = () =>
+  traceKernel({ name: 'everything', doc: 'each construct once', schedule: { tiles: {} } }, (k) => {
+    const x = k.read('x');
+    const ids = k.read('ids', 'i32');
+    const half = k.buffer('half', 'f16', 'update');
+    const trail = k.buffer('trail', 'i32', 'scratch');
+    const out = k.write('out');
+    const rows = k.parameter('rows');
+    const rate = k.parameter('rate', 'f32');
+    const i = k.axis('i', 8);
+    const j = k.axis('j', 16);
+    const i2 = k.axis('i2', 8);
+    const l = k.axis('l', 16);
+    const I = k.span(i, k.mul(k.program(0), 8), rows);
+    const J = k.span(j, 0, 16);
+    const id = k.load(ids, [[I, 1]]);
+    const tile = k.load(
+      x,
+      [
+        [id, 16],
+        [J, 1],
+      ],
+      LOWEST,
+    );
+    const best = k.argmax(tile, j);
+    k.store(trail, [[I, 1]], best);
+    const word = k.random([k.constant(7, 'u32'), 1], [k.cast(k.arange(j), 'u32'), 0], 1);
+    const kept = k.select(k.lt(word, 0x80000000), tile, 0);
+    const second = k.load(x, [
+      [k.span(l, 0, 16), 1],
+      [J, 16],
+    ]);
+    const product = k.dot(kept, second, undefined, j);
+    const [total] = k.loop(0, rows, 8, [k.fill([i, l], 0)], (start, sum) => {
+      if (!sum) throw new Error('one carried value');
+      return [k.add(k.mul(sum, rate), k.select(k.inside(k.span(i, start, rows)), product, 0.5))];
+    });
+    if (!total) throw new Error('one result');
+    k.store(half, [[k.span(i2, 0, rows), 1]], k.rename(k.maximum(total, l), i, i2));
+    k.when(k.lt(k.sum(total, i, l), 1), () => k.store(out, [[k.program(1), 1]], 3));
+  });
+
+describe('printKernel', () => {
+  it('shows every construct with types and axes, loops and conditions indented', () => {
+    expect(printKernel(everything())).toMatchInlineSnapshot(`
+      "// each construct once
+      kernel everything {
+        grid 2
+        read x: f32[]
+        read ids: i32[]
+        update half: f16[]
+        scratch trail: i32[]
+        write out: f32[]
+        parameter rows: i32
+        parameter rate: f32
+        axis i: 8
+        axis j: 16
+        axis i2: 8
+        axis l: 16
+
+        %4 = mul(program(0), 8) : i32
+        %8 = load ids[i(%4 .. rows)] else 0 : i32[i]
+        %11 = load x[%8 * 16 + j(0 .. 16)] else LOWEST : f32[i, j]
+        %12 = reduce argmax %11 over j : i32[i]
+        store trail[i(%4 .. rows)] = %12
+        %15 = arange j : i32[j]
+        %16 = cast %15 : u32[j]
+        %19 = random word 1 key (7u, 1u) counter (%16, 0u) : u32[j]
+        %21 = lt(%19, 2147483648u) : bool[j]
+        %23 = select(%21, %11, 0.0) : f32[i, j]
+        %28 = load x[l(0 .. 16) + j(0 .. 16) * 16] else 0.0 : f32[j, l]
+        %29 = dot %23 · %28 over j : f32[i, l]
+        %30 = fill 0.0 : f32[i, l]
+        loop %33 = 0 to rows step 8 carrying %34 = %30 : f32[i, l] {
+          %35 = mul(%34, rate) : f32[i, l]
+          %36 = inside i(%33 .. rows) : bool[i]
+          %38 = select(%36, %29, 0.5) : f32[i, l]
+          %39 = add(%35, %38) : f32[i, l]
+          yield %39
+        }
+        %40 = result 0 of loop %33 : f32[i, l]
+        %42 = reduce max %40 over l : f32[i]
+        %43 = rename %42 from i to i2 : f32[i2]
+        store half[i2(0 .. rows)] = %43
+        %45 = reduce sum %40 over i, l : f32
+        %47 = lt(%45, 1.0) : bool
+        when %47 {
+          store out[program(1)] = 3.0
+        }
+      }
+      "
+    `);
+  });
+
+  it('prints the softmax that the documentation shows', () => {
+    const schedule = { rows: 16, columns: 64, whole: false, exact: false };
+    expect(printKernel(traceSoftmax(schedule))).toMatchInlineSnapshot(`
+      "// y = exp(x − max x) / Σ exp(x − max x) along rows
+      kernel softmax "16x64" {
+        grid 1
+        read x: f32[]
+        write out: f32[]
+        parameter rows: i32
+        parameter columns: i32
+        axis r: 16
+        axis c: 64
+
+        %4 = mul(program(0), 16) : i32
+        %5 = fill LOWEST : f32[r, c]
+        loop %8 = 0 to columns step 64 carrying %9 = %5 : f32[r, c] {
+          %11 = load x[r(%4 .. rows) * columns + c(%8 .. columns)] else LOWEST : f32[r, c]
+          %12 = max(%9, %11) : f32[r, c]
+          yield %12
+        }
+        %13 = result 0 of loop %8 : f32[r, c]
+        %14 = reduce max %13 over c : f32[r]
+        %15 = fill 0.0 : f32[r, c]
+        loop %18 = 0 to columns step 64 carrying %19 = %15 : f32[r, c] {
+          %21 = load x[r(%4 .. rows) * columns + c(%18 .. columns)] else LOWEST : f32[r, c]
+          %22 = inside c(%18 .. columns) : bool[c]
+          %23 = sub(%21, %14) : f32[r, c]
+          %24 = exp(%23) : f32[r, c]
+          %26 = select(%22, %24, 0.0) : f32[r, c]
+          %27 = add(%19, %26) : f32[r, c]
+          yield %27
+        }
+        %28 = result 0 of loop %18 : f32[r, c]
+        %29 = reduce sum %28 over c : f32[r]
+        loop %32 = 0 to columns step 64 {
+          %34 = load x[r(%4 .. rows) * columns + c(%32 .. columns)] else 0.0 : f32[r, c]
+          %35 = sub(%34, %14) : f32[r, c]
+          %36 = exp(%35) : f32[r, c]
+          %37 = div(%36, %29) : f32[r, c]
+          store out[r(%4 .. rows) * columns + c(%32 .. columns)] = %37
+        }
+      }
+      "
+    `);
+  });
+
+  it('adds the lines of the author on demand', () => {
+    const text = printKernel(everything(), { sources: true });
+    expect(text).toMatch(/= reduce argmax %\d+ over j : i32\[i\] {2}\/\/ kernels\/print\.test\.ts:\d+\n/);
+    expect(text.replaceAll(/ {2}\/\/ kernels\/print.*$/gm, '')).toBe(printKernel(everything()));
+  });
+});
