@@ -1,4 +1,4 @@
-import { applyPatches, type Draft, enablePatches, type Patch, produceWithPatches } from 'immer';
+import { applyPatches, castDraft, type Draft, enablePatches, type Patch, produceWithPatches } from 'immer';
 import { checkGraph } from './check.ts';
 import type { Graph } from './graph.ts';
 import type { OpRegistry } from './record.ts';
@@ -34,4 +34,21 @@ export function applyEdit(graph: Graph, patches: readonly GraphPatch[], registry
   const edited = applyPatches(graph, patches as Patch[]);
   checkGraph(edited, registry);
   return edited;
+}
+
+/** The patches that turn one graph into another: node by node, nodes that are shared cost nothing. */
+export function diffGraphs(before: Graph, after: Graph): readonly GraphPatch[] {
+  enablePatches();
+  const [, patches] = produceWithPatches(before, (draft) => {
+    const old = before.nodes;
+    for (const id of Object.keys(old)) if (!Object.hasOwn(after.nodes, id)) delete draft.nodes[id];
+    for (const [id, node] of Object.entries(after.nodes)) {
+      if (old[id] !== node) draft.nodes[id] = castDraft(node);
+    }
+    if (before.name !== after.name) draft.name = after.name;
+    if (before.inputs !== after.inputs) draft.inputs = [...after.inputs];
+    if (before.outputs !== after.outputs) draft.outputs = { ...after.outputs };
+    if (before.effects !== after.effects) draft.effects = [...after.effects];
+  });
+  return patches;
 }

@@ -1,0 +1,103 @@
+import { FrondError } from '../base/errors.ts';
+import { checkGraph } from '../ir/check.ts';
+import { diffGraphs, type GraphPatch } from '../ir/edit.ts';
+import type { Graph } from '../ir/graph.ts';
+import type { OpRegistry } from '../ir/record.ts';
+import { expand } from './expand.ts';
+import { foldConstants } from './foldConstants.ts';
+import { fuseElementwise } from './fuseElementwise.ts';
+import { fuseEpilogue } from './fuseEpilogue.ts';
+import { removeDeadNodes } from './removeDeadNodes.ts';
+import { shareCommonSubexpressions } from './shareCommonSubexpressions.ts';
+import { simplify } from './simplify.ts';
+
+export { type Differentiated, type DifferentiateOptions, differentiate } from './differentiate.ts';
+
+export interface Pass {
+  readonly name: string;
+  readonly doc: string;
+  run(graph: Graph, registry: OpRegistry): Graph;
+}
+
+/** What happens to a graph between its declaration and its lowering, in order. Differentiation comes before. */
+export const passes: readonly Pass[] = [
+  { name: 'expand', doc: 'rewrites convenience ops into the ops that they are made of', run: expand },
+  { name: 'removeDeadNodes', doc: 'drops what no output or effect depends on', run: removeDeadNodes },
+  { name: 'foldConstants', doc: 'computes functions of small constants', run: foldConstants },
+  { name: 'simplify', doc: 'drops neutral elements and views of views', run: simplify },
+  { name: 'shareCommonSubexpressions', doc: 'computes equal nodes once', run: shareCommonSubexpressions },
+  { name: 'fuseElementwise', doc: 'joins element-wise nodes into one kernel', run: fuseElementwise },
+  { name: 'fuseEpilogue', doc: 'lets matmul apply the element-wise node that follows it', run: fuseEpilogue },
+];
+
+export interface PassOptions {
+  /** names of passes to leave out */
+  readonly disable?: readonly string[] | undefined;
+  /** check the graph before the first and after every pass */
+  readonly check?: boolean | undefined;
+}
+
+export interface PassLog {
+  readonly pass: string;
+  readonly milliseconds: number;
+  readonly nodesBefore: number;
+  readonly nodesAfter: number;
+  readonly changed: boolean;
+  /** the graph that the pass gave */
+  readonly graph: Graph;
+  /** what it changed, computed when asked for */
+  patches(): readonly GraphPatch[];
+}
+
+/**
+ * Runs the passes over a graph.
+ * @throws FROND-P004 when `disable` names no pass; as `checkGraph` does, with the pass named, when `check` finds one at fault.
+ */
+export function runPasses(
+  graph: Graph,
+  registry: OpRegistry,
+  options: PassOptions = {},
+): { readonly graph: Graph; readonly log: readonly PassLog[] } {
+  const disabled = new Set(options.disable ?? []);
+  for (const name of disabled) {
+    if (passes.some((pass) => pass.name === name)) continue;
+    throw new FrondError('FROND-P004', `there is no pass called ${name}`, {
+      hint: `the passes are: ${passes.map((pass) => pass.name).join(', ')}`,
+    });
+  }
+  if (options.check) checkGraph(graph, registry);
+  const log: PassLog[] = [];
+  let current = graph;
+  for (const pass of passes) {
+    if (disabled.has(pass.name)) continue;
+    const entry = runPass(pass, current, registry);
+    if (options.check && entry.changed) checkAfter(pass, entry.graph, registry);
+    log.push(entry);
+    current = entry.graph;
+  }
+  return { graph: current, log };
+}
+
+function runPass(pass: Pass, before: Graph, registry: OpRegistry): PassLog {
+  const start = performance.now();
+  const graph = pass.run(before, registry);
+  return {
+    pass: pass.name,
+    milliseconds: performance.now() - start,
+    nodesBefore: Object.keys(before.nodes).length,
+    nodesAfter: Object.keys(graph.nodes).length,
+    changed: graph !== before,
+    graph,
+    patches: () => diffGraphs(before, graph),
+  };
+}
+
+function checkAfter(pass: Pass, graph: Graph, registry: OpRegistry): void {
+  try {
+    checkGraph(graph, registry);
+  } catch (error) {
+    throw error instanceof FrondError
+      ? new FrondError(error.code, `after pass ${pass.name}: ${error.summary}`, error.details)
+      : error;
+  }
+}
