@@ -19,6 +19,8 @@ export interface PointwiseContext {
   index(): Value;
   /** word `i` of extra buffer `name`, a uniform scalar */
   word(name: string, i: number): Value;
+  /** extra scalar `name` of the launch */
+  scalar(name: string): Value;
 }
 
 export interface PointwiseRequest {
@@ -29,6 +31,8 @@ export interface PointwiseRequest {
   readonly output: Operand;
   /** small buffers read by position, such as the key of a dropout */
   readonly words?: Readonly<Record<string, { readonly slot: Slot; readonly dtype: DType }>>;
+  /** numbers given at launch, so that they are no part of the text */
+  readonly scalars?: Readonly<Record<string, readonly ['i32' | 'u32' | 'f32', ScalarExpression]>>;
   apply(k: KernelBuilder, values: readonly Value[], context: PointwiseContext): Value;
 }
 
@@ -69,7 +73,9 @@ export function planPointwise(request: PointwiseRequest): readonly LaunchPlan[] 
     slots[`x${i}`] = slot;
   });
   for (const [name, { slot }] of Object.entries(request.words ?? {})) slots[name] = slot;
-  return [{ kernel, grid: gridOf(groups, tiles), scalars: scalarsOf(groups), slots }];
+  const scalars = scalarsOf(groups);
+  for (const [own, [, value]] of Object.entries(request.scalars ?? {})) scalars[own] = value;
+  return [{ kernel, grid: gridOf(groups, tiles), scalars, slots }];
 }
 
 /** Merges dims from the right while every operand treats them alike; dims of size 1 vanish. */
@@ -135,6 +141,9 @@ function author(
   const axes = groups.length > 1 ? [k.axis('r', tiles.r ?? 4)] : [];
   axes.push(k.axis('c', tiles.c ?? FLAT));
   const positions = walk(k, sizes, axes);
+  const extras = new Map(
+    Object.entries(request.scalars ?? {}).map(([name, [type]]) => [name, k.parameter(name, type)]),
+  );
 
   const values = request.inputs.map(({ dtype }, i) => {
     const terms = address(k, positions, sizes, (group) => groups[group]?.has[i] === true);
@@ -145,6 +154,7 @@ function author(
   const context: PointwiseContext = {
     index: () => k.cast(indexOf(k, everywhere), 'u32'),
     word: (name, i) => k.load(defined(words.get(name), `buffer ${name}`), [[i, 1]]),
+    scalar: (name) => defined(extras.get(name), `scalar ${name}`),
   };
   k.store(out, everywhere, widen(k, request.apply(k, values, context), axes));
 }

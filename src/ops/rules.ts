@@ -162,3 +162,12 @@ export const perInput =
     flops: times(product(context.inputs[0]?.shape ?? []), flops),
     bytes: bytesOf(context),
   });
+
+// ---- gradients
+
+/** Throws when something depends on a result that is only meant for the op's own gradient. */
+export function refuse(op: string, what: string, gradients: readonly unknown[]): void {
+  if (gradients.some((gradient) => gradient !== undefined)) {
+    fail('FROND-P001', `${op}: ${what} have no gradient, and the loss depends on them`);
+  }
+}

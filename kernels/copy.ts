@@ -1,0 +1,166 @@
+import { type Dim, product, type Shape, times } from '../src/base/dim.ts';
+import type { DType } from '../src/base/dtype.ts';
+import { defined } from '../src/base/errors.ts';
+import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
+import { type KernelBuilder, type TermInput, traceKernel } from '../src/kernel/build.ts';
+import type { Kernel, Span, Value } from '../src/kernel/ir.ts';
+import { blocksOf, strided, strideKind, tracedOnce } from './plan.ts';
+import { padded, storage, unravel } from './pointwise.ts';
+
+/** One dimension of a copy: how many elements, and how far apart they lie on either side. */
+export interface CopyDim {
+  readonly size: Dim;
+  readonly from: Dim;
+  readonly to: Dim;
+}
+
+export interface CopyRequest {
+  /** what is copied; absent: zeros are written */
+  readonly from?: Slot | undefined;
+  readonly to: Slot;
+  readonly dtype: DType;
+  readonly dims: readonly CopyDim[];
+  readonly fromOffset?: Dim;
+  readonly toOffset?: Dim;
+}
+
+/** Row-major strides of a contiguous tensor, in elements. */
+export function contiguousStrides(shape: Shape): readonly Dim[] {
+  const strides: Dim[] = [];
+  let stride: Dim = 1;
+  for (const size of shape.toReversed()) {
+    strides.unshift(stride);
+    stride = times(size, stride);
+  }
+  return strides;
+}
+
+/** Joins neighbouring dims that are contiguous on both sides; dims of size 1 vanish. */
+function joinDims(dims: readonly CopyDim[]): CopyDim[] {
+  const joined: CopyDim[] = [];
+  for (const dim of dims.toReversed()) {
+    const inner = joined[0];
+    if (dim.size === 1) continue;
+    const follows =
+      inner !== undefined &&
+      dim.from === times(inner.size, inner.from) &&
+      dim.to === times(inner.size, inner.to);
+    if (follows) joined[0] = { ...inner, size: times(dim.size, inner.size) };
+    else joined.unshift(dim);
+  }
+  return joined.length > 0 ? joined : [{ size: 1, from: 1, to: 1 }];
+}
+
+interface Layout {
+  readonly outer: readonly CopyDim[];
+  readonly row: CopyDim | undefined;
+  readonly column: CopyDim;
+}
+
+/** Tile columns run where the target is contiguous, tile rows where the source is, so that neither side is read in jumps only. */
+function layOut(dims: readonly CopyDim[]): Layout {
+  const column = dims.findLast(({ to }) => to === 1) ?? defined(dims.at(-1), 'dimension');
+  const others = dims.filter((dim) => dim !== column);
+  const row = others.find(({ from }) => from === 1) ?? others.at(-1);
+  return { outer: others.filter((dim) => dim !== row), row, column };
+}
+
+const extent = (size: Dim, largest: number): number =>
+  typeof size === 'number' ? Math.min(padded(size), largest) : largest;
+
+/**
+ * One launch that copies (or clears) a strided region: transpose, slice, concat. Each element is read once and written
+ * once. Sizes, strides and offsets are run-time scalars; only strides of 1 are part of the text.
+ */
+export function planCopy(request: CopyRequest): readonly LaunchPlan[] {
+  const layout = layOut(joinDims(request.dims));
+  const { outer, row, column } = layout;
+  const tiles: Record<string, number> =
+    row === undefined
+      ? { c: extent(column.size, 1024) }
+      : { r: extent(row.size, 32), c: extent(column.size, 32) };
+  const offsets = { from: request.fromOffset ?? 0, to: request.toOffset ?? 0 };
+  const kernel = traceCopy(request, layout, tiles, offsets);
+  const scalars: Record<string, ScalarExpression> = {};
+  const put = (name: string, dim: CopyDim): void => {
+    scalars[name] = dim.size;
+    for (const side of ['from', 'to'] as const) {
+      if (strideKind(dim[side]) === 'parameter') scalars[`${name}_${side}`] = dim[side];
+    }
+  };
+  outer.forEach((dim, i) => {
+    put(`outer${i}`, dim);
+  });
+  if (row) put('rows', row);
+  put('columns', column);
+  if (offsets.from !== 0) scalars.fromOffset = offsets.from;
+  if (offsets.to !== 0) scalars.toOffset = offsets.to;
+  if (request.from === undefined) dropSource(scalars);
+  const grid = [
+    ...(outer.length > 0 ? [blocksOf(product(outer.map(({ size }) => size)), 1)] : []),
+    ...(row ? [blocksOf(row.size, tiles.r ?? 4)] : []),
+    blocksOf(column.size, tiles.c ?? 4),
+  ];
+  const slots: Record<string, Slot> = request.from ? { x: request.from, y: request.to } : { y: request.to };
+  return [{ kernel, grid, scalars, slots }];
+}
+
+function dropSource(scalars: Record<string, ScalarExpression>): void {
+  for (const name of Object.keys(scalars)) if (/_from$|^fromOffset$/.test(name)) delete scalars[name];
+}
+
+function traceCopy(
+  { from, dtype }: CopyRequest,
+  layout: Layout,
+  tiles: Readonly<Record<string, number>>,
+  offsets: { readonly from: Dim; readonly to: Dim },
+): Kernel {
+  const dims = [...layout.outer, ...(layout.row ? [layout.row] : []), layout.column];
+  const pattern = dims.map((dim) => `${strideKind(dim.from)[0]}${strideKind(dim.to)[0]}`).join('.');
+  const name = from === undefined ? 'clear' : 'copy';
+  const marks = `${offsets.from === 0 ? '' : ' from+'}${offsets.to === 0 ? '' : ' to+'}`;
+  const variant = `${dtype} ${pattern} ${Object.values(tiles).join('x')}${marks}`;
+  const doc = 'copies a strided region: each element is read once and written once';
+  return tracedOnce(`${name} ${variant}`, () =>
+    traceKernel({ name, variant, doc, schedule: { tiles } }, (k) =>
+      copyProgram(k, { source: from !== undefined, dtype, layout, tiles, offsets }),
+    ),
+  );
+}
+
+interface CopyProgram {
+  readonly source: boolean;
+  readonly dtype: DType;
+  readonly layout: Layout;
+  readonly tiles: Readonly<Record<string, number>>;
+  readonly offsets: { readonly from: Dim; readonly to: Dim };
+}
+
+function copyProgram(k: KernelBuilder, { source, dtype, layout, tiles, offsets }: CopyProgram): void {
+  const x = source ? k.read('x', storage(dtype)) : undefined;
+  const y = k.write('y', storage(dtype));
+  const { outer, row, column } = layout;
+  const outerSizes = outer.map((_, i) => k.parameter(`outer${i}`));
+  const from: TermInput[] = [];
+  const to: TermInput[] = [];
+  const add = (index: Span | Value, name: string, dim: CopyDim): void => {
+    if (source) from.push(...strided(index, strideKind(dim.from), () => k.parameter(`${name}_from`)));
+    to.push(...strided(index, strideKind(dim.to), () => k.parameter(`${name}_to`)));
+  };
+  unravel(k, outerSizes).forEach((index, i) => {
+    add(index, `outer${i}`, defined(outer[i], 'dimension'));
+  });
+  let grid = outer.length > 0 ? 1 : 0;
+  const axisOf = (name: string, size: string, extentName: 'r' | 'c', dim: CopyDim) => {
+    const axis = k.axis(name, tiles[extentName] ?? 4);
+    const start = k.mul(k.program(grid++ as 0 | 1 | 2), axis.size);
+    add(k.span(axis, start, k.parameter(size)), size, dim);
+    return axis;
+  };
+  const axes = row ? [axisOf('r', 'rows', 'r', row)] : [];
+  axes.push(axisOf('c', 'columns', 'c', column));
+  if (source && offsets.from !== 0) from.push([k.parameter('fromOffset'), 1]);
+  if (offsets.to !== 0) to.push([k.parameter('toOffset'), 1]);
+  const valueType = dtype === 'i32' ? 'i32' : dtype === 'u32' || dtype === 'bool' ? 'u32' : 'f32';
+  k.store(y, to, x ? k.load(x, from) : k.fill(axes, 0, valueType));
+}

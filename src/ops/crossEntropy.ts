@@ -1,0 +1,74 @@
+import { planCrossEntropy, planCrossEntropyGradient } from '../../kernels/crossEntropy.ts';
+import { product } from '../base/dim.ts';
+import type { TensorType } from '../ir/graph.ts';
+import type { OpRecord } from '../ir/record.ts';
+import { expectFloat, expectShape, expectType, lastDim, operand, perInput, refuse } from './rules.ts';
+import { input, output } from './slots.ts';
+
+const rowsOf = ({ shape }: TensorType) => ({
+  rows: product(shape.slice(0, -1)),
+  classes: lastDim('crossEntropy', 'the logits', shape),
+});
+
+/**
+ * loss = log Σ_c e^{logits_c} − logits_label. Operands logits [..., classes] and labels i32 [...], −1 = ignored (loss 0).
+ * Results loss [...], and log Σ e^{logits} [...] for the gradient.
+ */
+export const crossEntropy: OpRecord = {
+  name: 'crossEntropy',
+  doc: 'negative log-probability of one label per row of logits',
+  kind: 'kernel',
+  arity: 2,
+  shape(inputs) {
+    const [logits, labels] = [operand('crossEntropy', inputs, 0), operand('crossEntropy', inputs, 1)];
+    expectFloat('crossEntropy', 'the logits', logits);
+    expectType('crossEntropy', 'the labels', labels, 'i32');
+    lastDim('crossEntropy', 'the logits', logits.shape);
+    const shape = logits.shape.slice(0, -1);
+    expectShape('crossEntropy', 'the labels', labels.shape, shape);
+    return [
+      { dtype: 'f32', shape },
+      { dtype: 'f32', shape },
+    ];
+  },
+  vjp(b, { inputs, outputs, gradients: [dloss, ...saved] }) {
+    refuse('crossEntropy', 'the log-sum', saved);
+    const given = [inputs[0], inputs[1], outputs[1], dloss].filter((ref) => ref !== undefined);
+    return given.length < 4 ? [] : [b.one('crossEntropyGradient', given)];
+  },
+  lower: ({ inputs }) =>
+    planCrossEntropy({
+      ...rowsOf(operand('crossEntropy', inputs, 0)),
+      logits: input(0),
+      labels: input(1),
+      loss: output(0),
+      lse: output(1),
+    }),
+  indices: ({ inputs }) => [
+    {
+      input: 1,
+      low: -1,
+      below: lastDim('crossEntropy', 'the logits', operand('crossEntropy', inputs, 0).shape),
+    },
+  ],
+  cost: perInput(11),
+};
+
+/** Operands logits, labels, log-sum, dloss. */
+export const crossEntropyGradient: OpRecord = {
+  name: 'crossEntropyGradient',
+  doc: 'dloss (softmax(logits) − one-hot(label)), 0 in ignored rows',
+  kind: 'kernel',
+  arity: 4,
+  shape: (inputs) => [operand('crossEntropyGradient', inputs, 0)],
+  lower: ({ inputs }) =>
+    planCrossEntropyGradient({
+      ...rowsOf(operand('crossEntropyGradient', inputs, 0)),
+      logits: input(0),
+      labels: input(1),
+      lse: input(2),
+      dloss: input(3),
+      dlogits: output(),
+    }),
+  cost: perInput(11),
+};

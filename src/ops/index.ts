@@ -1,0 +1,56 @@
+import type { OpRecord, OpRegistry } from '../ir/record.ts';
+import { concat } from './concat.ts';
+import { broadcast, copy, transpose } from './copies.ts';
+import { crossEntropy, crossEntropyGradient } from './crossEntropy.ts';
+import { dropout } from './dropout.ts';
+import { elementwiseOps } from './elementwise.ts';
+import { gather, gatherGradient } from './gather.ts';
+import { layerNorm, layerNormGradient } from './layerNorm.ts';
+import { linear, matmul } from './matmul.ts';
+import { pointwise } from './pointwise.ts';
+import { argmax, max, mean, size, sum } from './reductions.ts';
+import { slice, sliceGradient } from './slice.ts';
+import { logSoftmax, softmax, softmaxGradient } from './softmax.ts';
+import { constant, input, parameter } from './sources.ts';
+import { adamW, squareNorm } from './update.ts';
+import { reshape } from './views.ts';
+
+const byName = (records: readonly OpRecord[]): OpRegistry =>
+  new Map(records.map((record) => [record.name, record]));
+
+/** What fused expressions may consist of. */
+const rows = byName([...elementwiseOps(), constant]);
+
+/** Every op of frond, by name. */
+export const ops: OpRegistry = byName([
+  input,
+  parameter,
+  ...rows.values(),
+  pointwise(rows),
+  matmul(rows),
+  linear,
+  sum,
+  mean,
+  max,
+  argmax,
+  size,
+  reshape,
+  transpose,
+  broadcast,
+  copy,
+  concat,
+  slice,
+  sliceGradient,
+  gather,
+  gatherGradient,
+  softmax,
+  softmaxGradient,
+  logSoftmax,
+  layerNorm,
+  layerNormGradient,
+  dropout,
+  crossEntropy,
+  crossEntropyGradient,
+  squareNorm,
+  adamW,
+]);

@@ -1,0 +1,119 @@
+import { moveLast } from '../../kernels/along.ts';
+import { planCopy } from '../../kernels/copy.ts';
+import { planArgmax, planReduce } from '../../kernels/reduce.ts';
+import { planSize } from '../../kernels/size.ts';
+import { product } from '../base/dim.ts';
+import type { Attributes, Ref, TensorType } from '../ir/graph.ts';
+import type { Build, OpRecord, Slot } from '../ir/record.ts';
+import { axesOf, axisOf, expectFloat, fail, operand, perInput, reducedShape } from './rules.ts';
+import { input, output } from './slots.ts';
+
+/** Attributes `axes` (a list; negative ones count from the right) and `keepDims` (false by default). */
+function reducedType(op: string, inputs: readonly TensorType[], attributes: Attributes): TensorType {
+  const { dtype, shape } = operand(op, inputs, 0);
+  if (dtype === 'bool') fail('FROND-S010', `${op}: cannot take bool operands`, 'convert it with cast');
+  const axes = axesOf(op, attributes, shape);
+  return { dtype, shape: reducedShape(shape, axes, attributes.keepDims === true) };
+}
+
+/** A tensor of the reduced shape, stretched to the shape that was reduced. */
+function stretch(b: Build, op: string, reduced: Ref, x: Ref, attributes: Attributes): Ref {
+  const { shape } = b.typeOf(x);
+  const axes = axesOf(op, attributes, shape);
+  return b.broadcast(b.reshape(reduced, reducedShape(shape, axes, true)), shape);
+}
+
+const reduction = (name: 'sum' | 'max', doc: string): OpRecord => ({
+  name,
+  doc,
+  kind: 'reduction',
+  arity: 1,
+  shape: (inputs, attributes) => [reducedType(name, inputs, attributes)],
+  lower({ inputs, attributes }) {
+    const x = operand(name, inputs, 0);
+    const axes = axesOf(name, attributes, x.shape);
+    return planReduce({ combine: name, x: { slot: input(0), ...x }, axes, out: output() });
+  },
+  cost: perInput(1),
+});
+
+export const sum: OpRecord = {
+  ...reduction('sum', 'Σ over attribute axes'),
+  vjp(b, { inputs: [x], gradients: [dy], attributes }) {
+    return [x === undefined || dy === undefined ? undefined : stretch(b, 'sum', dy, x, attributes)];
+  },
+};
+
+/** The gradient of a maximum is shared evenly by the elements that attain it. */
+export const max: OpRecord = {
+  ...reduction('max', 'largest element over attribute axes'),
+  vjp(b, { inputs: [x], outputs: [y], gradients: [dy], attributes }) {
+    if (x === undefined || y === undefined || dy === undefined) return [undefined];
+    const attains = b.one('cast', [b.one('equal', [x, stretch(b, 'max', y, x, attributes)])], {
+      dtype: 'f32',
+    });
+    const { axes, keepDims = false } = attributes;
+    const share = b.div(dy, b.one('sum', [attains], { axes: axes ?? [], keepDims }));
+    return [b.mul(attains, stretch(b, 'max', share, x, attributes))];
+  },
+};
+
+export const mean: OpRecord = {
+  name: 'mean',
+  doc: 'average over attribute axes',
+  kind: 'reduction',
+  arity: 1,
+  shape(inputs, attributes) {
+    expectFloat('mean', 'the operand', operand('mean', inputs, 0));
+    return [reducedType('mean', inputs, attributes)];
+  },
+  expand(b, { inputs: [x], attributes }) {
+    const { shape } = b.typeOf(x as Ref);
+    const axes = axesOf('mean', attributes, shape);
+    const count = product(axes.map((axis) => shape[axis] ?? 1));
+    const divisor = typeof count === 'number' ? b.constant(count) : b.one('size', [], { size: count });
+    return [b.div(b.sum(x as Ref, axes, attributes.keepDims === true), divisor)];
+  },
+};
+
+/** Attribute `size`: a product of dimensions, known when a batch is fed. */
+export const size: OpRecord = {
+  name: 'size',
+  doc: 'attribute size as an f32 scalar, for sizes that are known when a batch is fed',
+  kind: 'kernel',
+  arity: 0,
+  shape: () => [{ dtype: 'f32', shape: [] }],
+  lower({ attributes }) {
+    const dim = attributes.size;
+    if (typeof dim !== 'number' && typeof dim !== 'string') {
+      return fail('FROND-S019', 'size: attribute size must be a dimension');
+    }
+    return planSize(dim, output());
+  },
+};
+
+/** Attribute `axis`, the last one by default; it is dropped. */
+export const argmax: OpRecord = {
+  name: 'argmax',
+  doc: 'index of the first largest element along attribute axis, i32',
+  kind: 'reduction',
+  arity: 1,
+  shape(inputs, { axis = -1 }) {
+    const { dtype, shape } = operand('argmax', inputs, 0);
+    if (dtype === 'bool') fail('FROND-S010', 'argmax: cannot take bool operands', 'convert it with cast');
+    const at = axisOf('argmax', Number(axis), shape);
+    return [{ dtype: 'i32', shape: shape.filter((_, i) => i !== at) }];
+  },
+  lower({ inputs, attributes: { axis = -1 } }) {
+    const { dtype, shape } = operand('argmax', inputs, 0);
+    const at = axisOf('argmax', Number(axis), shape);
+    const others = shape.filter((_, i) => i !== at);
+    const reduced = shape[at] ?? 1;
+    const rows = { dtype, outer: product(others), reduced, out: output() };
+    if (at === shape.length - 1) return planArgmax({ x: input(0), ...rows });
+    const turned: Slot = { kind: 'temporary', name: 'turned', type: { dtype, shape: [...others, reduced] } };
+    const copy = planCopy({ from: input(0), to: turned, dtype, dims: moveLast(shape, at) });
+    return [...copy, ...planArgmax({ x: turned, ...rows })];
+  },
+  cost: perInput(1),
+};

@@ -1,0 +1,92 @@
+import { type Dim, over, printShape, type Shape, times } from '../base/dim.ts';
+import type { Attributes } from '../ir/graph.ts';
+import type { OpRecord } from '../ir/record.ts';
+import { dimsOf, fail, operand } from './rules.ts';
+
+/** A product of sizes, taken apart: the literal factor and the named ones in order. */
+interface Factors {
+  readonly literal: number;
+  readonly names: readonly string[];
+  /** only names and literals occur, so that equality can be decided */
+  readonly plain: boolean;
+}
+
+function factorsOf(shape: Shape): Factors {
+  let literal = 1;
+  const names: string[] = [];
+  let plain = true;
+  for (const dim of shape) {
+    if (typeof dim === 'number') literal *= dim;
+    else if (/^[\w.]+(\*[\w.]+)*$/.test(dim)) {
+      for (const factor of dim.split('*')) {
+        if (/^\d+$/.test(factor)) literal *= Number(factor);
+        else names.push(factor);
+      }
+    } else {
+      plain = false;
+      names.push(dim);
+    }
+  }
+  return { literal, names, plain };
+}
+
+const sorted = (names: readonly string[]): string => [...names].sort().join(' ');
+
+/** Throws where it is certain that the two shapes hold different numbers of elements. */
+function checkElements(from: Shape, to: Shape): void {
+  const [x, y] = [factorsOf(from), factorsOf(to)];
+  if (!x.plain || !y.plain || x.literal === 0) return;
+  if (sorted(x.names) !== sorted(y.names)) {
+    fail('FROND-S018', `reshape: named dimensions differ: ${printShape(x.names)} and ${printShape(y.names)}`);
+  }
+  if (x.literal !== y.literal) {
+    const [a, b] = [printShape(from), printShape(to)];
+    fail('FROND-S018', `reshape: ${a} has ${x.literal} elements, ${b} has ${y.literal}`);
+  }
+}
+
+/** `to` with its one dimension −1 replaced by what is left over. */
+function inferDim(from: Shape, to: Shape): Shape {
+  const at = to.indexOf(-1);
+  if (at < 0) return to;
+  const known = to.filter((dim) => dim !== -1);
+  if (known.length < to.length - 1) fail('FROND-S018', 'reshape: only one dimension may be -1');
+  const [x, y] = [factorsOf(from), factorsOf(known)];
+  const names = [...x.names];
+  for (const name of y.names) {
+    const place = names.indexOf(name);
+    if (place < 0) {
+      fail(
+        'FROND-S018',
+        `reshape: named dimensions differ: ${printShape(x.names)} and ${printShape(y.names)}`,
+      );
+    }
+    names.splice(place, 1);
+  }
+  const literal = over(x.literal, y.literal);
+  if (literal === undefined)
+    return fail('FROND-S018', `reshape: ${x.literal} is not divisible by ${y.literal}`);
+  const rest = [...names, literal].reduce<Dim>(times, 1);
+  return to.map((dim) => (dim === -1 ? rest : dim));
+}
+
+const targetOf = (from: Shape, attributes: Attributes): Shape =>
+  inferDim(from, dimsOf('reshape', attributes, 'shape'));
+
+/** Attribute `shape`; one dimension may be −1. Tensors are contiguous, so the result is the same memory. */
+export const reshape: OpRecord = {
+  name: 'reshape',
+  doc: 'the same elements in row-major order under another shape',
+  kind: 'view',
+  arity: 1,
+  shape(inputs, attributes) {
+    const { dtype, shape } = operand('reshape', inputs, 0);
+    const target = targetOf(shape, attributes);
+    checkElements(shape, target);
+    return [{ dtype, shape: target }];
+  },
+  vjp(b, { inputs: [x], gradients: [dy] }) {
+    return [x === undefined || dy === undefined ? undefined : b.reshape(dy, b.typeOf(x).shape)];
+  },
+  cost: () => ({ flops: 0, bytes: 0 }),
+};
