@@ -3,7 +3,7 @@ import { allocate, isFloating, type Precision, type TypedArray } from '../../src
 import { defined } from '../../src/base/errors.ts';
 import type { LaunchPlan, ScalarExpression, Slot } from '../../src/ir/record.ts';
 import type { Kernel, Launch } from '../../src/kernel/ir.ts';
-import { interpretKernel } from '../../src/target/interpreter/index.ts';
+import { interpretKernel, requireClean, simulate } from '../../src/target/interpreter/index.ts';
 
 export const input = (index: number): Slot => ({ kind: 'input', index });
 export const output = (index: number): Slot => ({ kind: 'output', index });
@@ -30,6 +30,13 @@ export function interpreterOf(precision: Precision): RunLaunch {
     interpreted.run({ grid, scalars }, buffers);
   };
 }
+
+/**
+ * Runs by the definition of the language, and throws when a program touches memory that it must not, or leaves some of
+ * its results unwritten.
+ */
+export const simulator: RunLaunch = ({ kernel, grid, scalars }, buffers) =>
+  requireClean(simulate(kernel, { grid, scalars }, buffers));
 
 const scalarOf = (expression: ScalarExpression, sizes: Sizes): number =>
   typeof expression === 'object' ? expression.value : evaluate(expression, sizes);
