@@ -62,6 +62,14 @@ const tokenize = (text: string): Token[] =>
     /^\d/.test(part) ? Number(part) : part,
   );
 
+/** A dim being read from left to right. */
+interface Reading {
+  readonly dim: string;
+  readonly tokens: readonly Token[];
+  readonly sizes: Sizes;
+  next: number;
+}
+
 /**
  * The size that `dim` has under `sizes`.
  * @throws FROND-S001 when a name is not bound, FROND-S002 when a division leaves a remainder or a size is negative.
@@ -70,51 +78,52 @@ export function evaluate(dim: Dim, sizes: Sizes): number {
   if (typeof dim === 'number') return dim;
   const known = sizes[dim];
   if (known !== undefined) return known;
-  const tokens = tokenize(dim);
-  let next = 0;
-  const primary = (): number => {
-    const token = tokens[next++];
-    if (typeof token === 'number') return token;
-    if (token === '(') {
-      const inner = sum();
-      next++;
-      return inner;
-    }
-    if (token === 'ceil' && tokens[next] === '(') {
-      next++;
-      const size = sum();
-      next++;
-      const per = sum();
-      next++;
-      return Math.ceil(size / per);
-    }
-    const size = token === undefined ? undefined : sizes[token];
-    if (size === undefined) {
-      throw new FrondError('FROND-S001', `dimension ${token ?? '?'} of ${dim} has no size`, {
-        hint: `bound dimensions are: ${Object.keys(sizes).join(', ') || 'none'}`,
-      });
-    }
-    return size;
-  };
-  const term = (): number => {
-    let value = primary();
-    while (tokens[next] === '*' || tokens[next] === '/') {
-      const operator = tokens[next++];
-      const right = primary();
-      if (operator === '/' && value % right !== 0) {
-        throw new FrondError('FROND-S002', `dimension ${dim}: ${value} is not divisible by ${right}`);
-      }
-      value = operator === '*' ? value * right : value / right;
-    }
-    return value;
-  };
-  const sum = (): number => {
-    let value = term();
-    while (tokens[next] === '+' || tokens[next] === '-')
-      value = tokens[next++] === '+' ? value + term() : value - term();
-    return value;
-  };
-  const size = sum();
+  const size = readSum({ dim, tokens: tokenize(dim), sizes, next: 0 });
   if (size < 0) throw new FrondError('FROND-S002', `dimension ${dim} would be ${size}`);
   return size;
+}
+
+function readSum(at: Reading): number {
+  let value = readTerm(at);
+  while (at.tokens[at.next] === '+' || at.tokens[at.next] === '-') {
+    value = at.tokens[at.next++] === '+' ? value + readTerm(at) : value - readTerm(at);
+  }
+  return value;
+}
+
+function readTerm(at: Reading): number {
+  let value = readPrimary(at);
+  while (at.tokens[at.next] === '*' || at.tokens[at.next] === '/') {
+    const operator = at.tokens[at.next++];
+    const right = readPrimary(at);
+    if (operator === '/' && value % right !== 0) {
+      throw new FrondError('FROND-S002', `dimension ${at.dim}: ${value} is not divisible by ${right}`);
+    }
+    value = operator === '*' ? value * right : value / right;
+  }
+  return value;
+}
+
+/** A number, a name, `(sum)` or `ceil(sum, per)`. */
+function readPrimary(at: Reading): number {
+  const token = at.tokens[at.next++];
+  if (typeof token === 'number') return token;
+  if (token === '(') {
+    const inner = readSum(at);
+    at.next++;
+    return inner;
+  }
+  if (token === 'ceil' && at.tokens[at.next] === '(') {
+    at.next++;
+    const size = readSum(at);
+    at.next++;
+    const per = readSum(at);
+    at.next++;
+    return Math.ceil(size / per);
+  }
+  const size = token === undefined ? undefined : at.sizes[token];
+  if (size !== undefined) return size;
+  throw new FrondError('FROND-S001', `dimension ${token ?? '?'} of ${at.dim} has no size`, {
+    hint: `bound dimensions are: ${Object.keys(at.sizes).join(', ') || 'none'}`,
+  });
 }

@@ -1,6 +1,7 @@
 import { evaluate, type Sizes } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import type { Graph, Ref } from '../ir/graph.ts';
+import { ARENA_BLOCKS } from '../ir/record.ts';
 import { bindCommands, elementsOf, type Homes, locator, planProgram } from './bind.ts';
 import type { BoundProgram, Device, Location, Memory } from './device.ts';
 import { bindSizes, type Feeds, type TensorValue } from './feeds.ts';
@@ -69,7 +70,7 @@ export class Executable {
   }
 
   async #run(feeds: Feeds, names: readonly string[]): Promise<Record<string, TensorValue>> {
-    const sizes = bindSizes(this.graph, feeds);
+    const sizes = { ...bindSizes(this.graph, feeds), [ARENA_BLOCKS]: this.state.layout.elements / BLOCK };
     checkIndices(this.program, feeds, sizes);
     const binding = await this.#binding(sizes);
     for (const [name, location] of binding.inputs) {

@@ -1,21 +1,11 @@
 import { evaluate } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import { normal, uniforms } from '../base/random.ts';
+import type { Initializer } from '../dsl/initializer.ts';
 import type { Attribute, Graph, Node } from '../ir/graph.ts';
 
 /** Elements per block of an arena: every parameter starts on a block, so that per-block tables can tell groups apart. */
 export const BLOCK = 256;
-
-/** How a parameter is filled at first: plain data, part of the graph. */
-export type Initializer =
-  | { readonly kind: 'zeros' }
-  | { readonly kind: 'ones' }
-  | { readonly kind: 'constant'; readonly value: number }
-  | { readonly kind: 'normal'; readonly deviation: number }
-  | { readonly kind: 'truncatedNormal'; readonly deviation: number }
-  | { readonly kind: 'uniform'; readonly limit: number }
-  /** uniform in ±√(6 / (fan-in + fan-out)) (Glorot and Bengio 2010) */
-  | { readonly kind: 'xavier' };
 
 export interface ParameterEntry {
   readonly name: string;
