@@ -109,9 +109,7 @@ export function attentionBlock(
     [T, tokenStride],
     [D, 1],
   ];
-  const mask = options.masked ? k.read('mask', 'u32') : undefined;
   const headIndex = k.add(k.mul(sample, heads), head);
-  const index = (span: Span) => k.add(k.arange(span.axis), span.start);
   return {
     i,
     j,
@@ -124,18 +122,31 @@ export function attentionBlock(
       [headIndex, queryTime],
       [I, 1],
     ],
-    allowed: (I, J) => {
-      let allowed = k.inside(J);
-      if (mask) {
-        const bits = k.load(mask, [
-          [sample, keyTime],
-          [J, 1],
-        ]);
-        allowed = k.and(allowed, k.map('ne', bits, 0));
-      }
-      return options.causal ? k.and(allowed, k.le(index(J), index(I))) : allowed;
-    },
+    allowed: allowedBy(k, options, sample, keyTime),
     drop: options.dropout ? dropoutOf(k, headIndex, queryTime, keyTime) : (probabilities) => probabilities,
+  };
+}
+
+/** The logical indices that a span stands for. */
+const indices = (k: KernelBuilder, { axis, start }: Span): Value => k.add(k.arange(axis), start);
+
+function allowedBy(
+  k: KernelBuilder,
+  { masked, causal }: AttentionOptions,
+  sample: Value,
+  keyTime: Value,
+): AttentionBlock['allowed'] {
+  const mask = masked ? k.read('mask', 'u32') : undefined;
+  return (I, J) => {
+    let allowed = k.inside(J);
+    if (mask) {
+      const bits = k.load(mask, [
+        [sample, keyTime],
+        [J, 1],
+      ]);
+      allowed = k.and(allowed, k.map('ne', bits, 0));
+    }
+    return causal ? k.and(allowed, k.le(indices(k, J), indices(k, I))) : allowed;
   };
 }
 
@@ -156,8 +167,8 @@ function dropoutOf(
   const key0 = k.map('bitXor', k.load(key, [[0, 1]]), stream);
   const key1 = k.load(key, [[1, 1]]);
   return (probabilities, I, J) => {
-    const row = k.add(k.add(k.arange(I.axis), I.start), k.mul(headIndex, queryTime));
-    const element = k.add(k.add(k.arange(J.axis), J.start), k.mul(row, keyTime));
+    const row = k.add(indices(k, I), k.mul(headIndex, queryTime));
+    const element = k.add(indices(k, J), k.mul(row, keyTime));
     const word = k.random([key0, key1], [k.cast(element, 'u32'), 0], 0);
     return k.select(k.lt(word, threshold), k.mul(probabilities, inverseKeep), 0);
   };

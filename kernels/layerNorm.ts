@@ -77,15 +77,18 @@ function layerNormProgram(k: KernelBuilder, schedule: RowSchedule): void {
 const reciprocalOfColumns = (k: KernelBuilder, { columns }: RowBlock): Value =>
   typeof columns === 'number' ? k.constant(1 / columns) : k.div(1, k.cast(k.max(columns, 1), 'f32'));
 
+interface Tiles {
+  readonly upstream: Value;
+  /** x̂ */
+  readonly normalised: Value;
+  /** g = γ dy */
+  readonly gained: Value;
+}
+
 function layerNormGradientProgram(k: KernelBuilder, schedule: RowSchedule): void {
-  const [x, gamma, mean, rstd, dy] = [
-    k.read('x'),
-    k.read('gamma'),
-    k.read('mean'),
-    k.read('rstd'),
-    k.read('dy'),
-  ];
-  const [dx, gammaPartial, betaPartial] = [k.write('dx'), k.write('gammaPartial'), k.write('betaPartial')];
+  const [x, gamma, mean] = [k.read('x'), k.read('gamma'), k.read('mean')];
+  const [rstd, dy, dx] = [k.read('rstd'), k.read('dy'), k.write('dx')];
+  const partials = { gamma: k.write('gammaPartial'), beta: k.write('betaPartial') };
   const block = rowBlock(k, schedule);
   const { r, c, columns } = block;
   const perColumn = reciprocalOfColumns(k, block);
@@ -96,20 +99,10 @@ function layerNormGradientProgram(k: KernelBuilder, schedule: RowSchedule): void
     const normalised = k.mul(k.sub(block.load(x, C), centre), scale);
     return { upstream, normalised, gained: k.mul(upstream, k.load(gamma, [[C, 1]])) };
   };
-  const storeGradients = (C: Span, { upstream, normalised, gained }: Tiles, g: Value, gx: Value) => {
-    const direct = k.sub(k.sub(gained, g), k.mul(normalised, gx));
+  const storeGradients = (C: Span, all: Tiles, meanG: Value, meanGx: Value) => {
+    const direct = k.sub(k.sub(all.gained, meanG), k.mul(all.normalised, meanGx));
     block.store(dx, C, k.mul(scale, direct));
-    const partial = (buffer: Buffer, tile: Value) =>
-      k.store(
-        buffer,
-        [
-          [k.program(0), columns],
-          [C, 1],
-        ],
-        k.sum(tile, r),
-      );
-    partial(gammaPartial, k.mul(upstream, normalised));
-    partial(betaPartial, upstream);
+    storePartials(k, block, C, all, partials);
   };
   const meanOf = (tile: Value) => k.mul(k.sum(tile, c), perColumn);
   if (schedule.whole) {
@@ -130,12 +123,20 @@ function layerNormGradientProgram(k: KernelBuilder, schedule: RowSchedule): void
   });
 }
 
-interface Tiles {
-  readonly upstream: Value;
-  /** x̂ */
-  readonly normalised: Value;
-  /** g = γ dy */
-  readonly gained: Value;
+/** This block's sums of dy x̂ and dy over its rows, at [block, columns]. */
+function storePartials(
+  k: KernelBuilder,
+  { r, columns }: RowBlock,
+  C: Span,
+  { upstream, normalised }: Tiles,
+  partials: { readonly gamma: Buffer; readonly beta: Buffer },
+): void {
+  const at = [
+    [k.program(0), columns],
+    [C, 1],
+  ] as const;
+  k.store(partials.gamma, at, k.sum(k.mul(upstream, normalised), r));
+  k.store(partials.beta, at, k.sum(upstream, r));
 }
 
 export const traceLayerNorm = (schedule: RowSchedule): Kernel =>
