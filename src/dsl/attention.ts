@@ -24,11 +24,12 @@ export function attention<
   K extends Shape,
   V extends Shape,
   const H extends number,
+  Late = never,
 >(
-  q: Operand<AttentionQuery<Q>, Tensor<D, Q>>,
-  k: Operand<AttentionOther<'key', Q, K>, Tensor<NoInfer<D>, K>>,
-  v: Operand<AttentionValue<Q, K, V>, Tensor<NoInfer<D>, V>>,
-  options: AttentionOptions<Operand<AttentionHeads<Q, H>, H>>,
+  q: Operand<AttentionQuery<Q, Late>, Tensor<D, Q>>,
+  k: Operand<AttentionOther<'key', Q, K, Late>, Tensor<NoInfer<D>, K>>,
+  v: Operand<AttentionValue<Q, K, V, Late>, Tensor<NoInfer<D>, V>>,
+  options: AttentionOptions<Operand<AttentionHeads<Q, H, Late>, H>>,
 ): Tensor<D, Q> {
   const { heads, mask, causal = false, dropout = 0 } = options;
   const { state } = handleOf('attention', 'the query', q);

@@ -3,13 +3,13 @@ import type { CrfBatch, CrfEmissions, CrfOperand, CrfTags } from './types/crf.ts
 import type { Operand } from './types/result.ts';
 
 /** Scores of a linear chain over C labels. */
-export interface ChainScores<E extends Shape, M extends Shape, A extends Shape, Z extends Shape> {
+export interface ChainScores<E extends Shape, M extends Shape, A extends Shape, Z extends Shape, Late> {
   /** f32 [C, C], from → to */
-  readonly transitions: Operand<CrfOperand<'transitions', E, M>, Tensor<'f32', M>>;
+  readonly transitions: Operand<CrfOperand<'transitions', E, M, Late>, Tensor<'f32', M>>;
   /** f32 [C], of the first label */
-  readonly start: Operand<CrfOperand<'start', E, A>, Tensor<'f32', A>>;
+  readonly start: Operand<CrfOperand<'start', E, A, Late>, Tensor<'f32', A>>;
   /** f32 [C], of the last label */
-  readonly stop: Operand<CrfOperand<'stop', E, Z>, Tensor<'f32', Z>>;
+  readonly stop: Operand<CrfOperand<'stop', E, Z, Late>, Tensor<'f32', Z>>;
 }
 
 /**
@@ -24,22 +24,30 @@ function logLikelihood<
   M extends Shape,
   A extends Shape,
   Z extends Shape,
+  Late = never,
 >(
-  emissions: Operand<CrfEmissions<E>, Tensor<'f32', E>>,
-  tags: Operand<CrfOperand<'tags', E, S>, Tensor<'i32', S>>,
-  lengths: Operand<CrfOperand<'lengths', E, L>, Tensor<'i32', L>>,
-  scores: ChainScores<E, M, A, Z>,
-): Tensor<'f32', CrfBatch<E>> {
+  emissions: Operand<CrfEmissions<E, Late>, Tensor<'f32', E>>,
+  tags: Operand<CrfOperand<'tags', E, S, Late>, Tensor<'i32', S>>,
+  lengths: Operand<CrfOperand<'lengths', E, L, Late>, Tensor<'i32', L>>,
+  scores: ChainScores<E, M, A, Z, Late>,
+): Tensor<'f32', CrfBatch<E, Late>> {
   const { transitions, start, stop } = scores;
   return emit('crfLogLikelihood', [emissions, tags, lengths, transitions, start, stop]);
 }
 
 /** The most likely labelling of each sequence (Viterbi 1967): i32 [batch, time], 0 at and beyond the length. */
-function decode<E extends Shape, L extends Shape, M extends Shape, A extends Shape, Z extends Shape>(
-  emissions: Operand<CrfEmissions<E>, Tensor<'f32', E>>,
-  lengths: Operand<CrfOperand<'lengths', E, L>, Tensor<'i32', L>>,
-  scores: ChainScores<E, M, A, Z>,
-): Tensor<'i32', CrfTags<E>> {
+function decode<
+  E extends Shape,
+  L extends Shape,
+  M extends Shape,
+  A extends Shape,
+  Z extends Shape,
+  Late = never,
+>(
+  emissions: Operand<CrfEmissions<E, Late>, Tensor<'f32', E>>,
+  lengths: Operand<CrfOperand<'lengths', E, L, Late>, Tensor<'i32', L>>,
+  scores: ChainScores<E, M, A, Z, Late>,
+): Tensor<'i32', CrfTags<E, Late>> {
   const { transitions, start, stop } = scores;
   return emit('crfDecode', [emissions, lengths, transitions, start, stop]);
 }

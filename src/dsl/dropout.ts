@@ -29,8 +29,8 @@ export function dropoutOf(
  * In a graph built with `training: true`: zeroes each element with probability `rate` and scales the others by
  * 1 / (1 − rate) (Srivastava et al. 2014). In any other graph: x itself.
  */
-export function dropout<D extends DType, S extends Shape>(
-  x: Operand<TakesFloat<'dropout', D>, Tensor<D, S>>,
+export function dropout<D extends DType, S extends Shape, Late = never>(
+  x: Operand<TakesFloat<'dropout', D, Late>, Tensor<D, S>>,
   rate: number,
 ): Tensor<D, S> {
   const handle = handleOf('dropout', 'operand 1', x);

@@ -1,36 +1,46 @@
 import { type DType, emit, type Shape, type Tensor } from './tensor.ts';
 import type { Broadcast } from './types/broadcast.ts';
 import type { TakesBool, TakesFloat, TakesNumber } from './types/dtype.ts';
-import type { Elementwise } from './types/elementwise.ts';
+import type { Elementwise, SameTypes } from './types/elementwise.ts';
 import type { Bad, Good, Operand, ShapeOf } from './types/result.ts';
 
 /** One function per element of a floating tensor. */
-export type FloatMap<Op extends string> = <D extends DType, S extends Shape>(
-  x: Operand<TakesFloat<Op, D>, Tensor<D, S>>,
+export type FloatMap<Op extends string> = <D extends DType, S extends Shape, Late = never>(
+  x: Operand<TakesFloat<Op, D, Late>, Tensor<D, S>>,
 ) => Tensor<D, S>;
 
 /** One function per element of a tensor of numbers. */
-export type NumberMap<Op extends string> = <D extends DType, S extends Shape>(
-  x: Operand<TakesNumber<Op, D>, Tensor<D, S>>,
+export type NumberMap<Op extends string> = <D extends DType, S extends Shape, Late = never>(
+  x: Operand<TakesNumber<Op, D, Late>, Tensor<D, S>>,
 ) => Tensor<D, S>;
 
 /** One function of two elements; the second operand may be a plain number; shapes broadcast as in NumPy. */
-export type Combine<Op extends string> = <D extends DType, A extends Shape, Y extends Tensor | number>(
+export type Combine<Op extends string> = <
+  D extends DType,
+  A extends Shape,
+  Y extends Tensor | number,
+  Late = never,
+>(
   x: Tensor<D, A>,
-  y: Operand<Elementwise<Op, D, A, Y>, Y>,
-) => Tensor<D, ShapeOf<Elementwise<Op, D, A, Y>>>;
+  y: Operand<Elementwise<Op, D, A, Y, Late>, Y>,
+) => Tensor<D, ShapeOf<Elementwise<Op, D, A, Y, Late>>>;
 
 /** A comparison: bool per element. */
-export type Compare<Op extends string> = <D extends DType, A extends Shape, Y extends Tensor | number>(
+export type Compare<Op extends string> = <
+  D extends DType,
+  A extends Shape,
+  Y extends Tensor | number,
+  Late = never,
+>(
   x: Tensor<D, A>,
-  y: Operand<Elementwise<Op, D, A, Y>, Y>,
-) => Tensor<'bool', ShapeOf<Elementwise<Op, D, A, Y>>>;
+  y: Operand<Elementwise<Op, D, A, Y, Late>, Y>,
+) => Tensor<'bool', ShapeOf<Elementwise<Op, D, A, Y, Late>>>;
 
 /** A function of two bools. */
-export type Logic<Op extends string> = <A extends Shape, B extends Shape>(
+export type Logic<Op extends string> = <A extends Shape, B extends Shape, Late = never>(
   x: Tensor<'bool', A>,
-  y: Operand<Broadcast<Op, A, B, never>, Tensor<'bool', B>>,
-) => Tensor<'bool', ShapeOf<Broadcast<Op, A, B, never>>>;
+  y: Operand<Broadcast<Op, A, B, Late>, Tensor<'bool', B>>,
+) => Tensor<'bool', ShapeOf<Broadcast<Op, A, B, Late>>>;
 
 export const add: Combine<'add'> = (x, y) => emit('add', [x, y]);
 export const sub: Combine<'sub'> = (x, y) => emit('sub', [x, y]);
@@ -75,26 +85,30 @@ export function cast<S extends Shape, D extends DType>(x: Tensor<DType, S>, dtyp
   return emit('cast', [x], { dtype });
 }
 
-/** `yes` where the condition holds, else `no`; a branch may be a plain number when the other one is a tensor. */
+/** `yes` where the condition holds, else `no`, which may be a plain number. */
 export function where<
-  C extends Shape,
+  C extends DType,
+  S extends Shape,
   D extends DType,
   A extends Shape,
   Y extends Tensor | number,
-  DC extends DType = 'bool',
+  Late = never,
 >(
-  condition: Operand<WhereCondition<DC>, Tensor<DC, C>>,
+  condition: Operand<Condition<C, Late>, Tensor<C, S>>,
   yes: Tensor<D, A>,
-  no: Operand<Where<C, D, A, Y>, Y>,
-): Tensor<D, ShapeOf<Where<C, D, A, Y>>> {
+  no: Operand<Where<S, D, A, Y, Late>, Y>,
+): Tensor<D, ShapeOf<Where<S, D, A, Y, Late>>> {
   return emit('where', [condition, yes, no]);
 }
 
-type WhereCondition<D extends DType> =
-  TakesBool<'where', D> extends Bad<unknown> ? Bad<`where: the condition must be bool, not ${D}`> : D;
-type Where<C extends Shape, D extends DType, A extends Shape, Y> =
-  Elementwise<'where', D, A, Y> extends infer R
+type Condition<D extends DType, Late> =
+  TakesBool<'where', D, Late> extends Bad<unknown>
+    ? Bad<`where: the condition must be bool, not ${D}`>
+    : Good<D>;
+
+type Where<C extends Shape, D extends DType, A extends Shape, Y, Late> =
+  SameTypes<'where', D, A, Y, Late> extends infer R
     ? R extends Good<infer S extends Shape>
-      ? Broadcast<'where', C, S, never>
+      ? Broadcast<'where', C, S, Late>
       : R
     : never;

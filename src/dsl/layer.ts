@@ -21,10 +21,10 @@ import type { Matmul } from './types/matmul.ts';
 import type { Operand, ShapeOf } from './types/result.ts';
 
 /** x · y over the last two dims; leading dims broadcast. */
-export function matmul<D extends DType, A extends Shape, B extends Shape>(
+export function matmul<D extends DType, A extends Shape, B extends Shape, Late = never>(
   x: Tensor<D, A>,
-  y: Operand<Matmul<A, B>, Tensor<NoInfer<D>, B>>,
-): Tensor<D, ShapeOf<Matmul<A, B>>> {
+  y: Operand<Matmul<A, B, Late>, Tensor<NoInfer<D>, B>>,
+): Tensor<D, ShapeOf<Matmul<A, B, Late>>> {
   return emit('matmul', [x, y]);
 }
 
@@ -38,17 +38,16 @@ export interface LinearOptions {
 }
 
 /** x [..., in] · weight [in, out] + bias [out]; declares `NAME/weight` and `NAME/bias`. */
-export function linear<D extends DType, S extends Shape, const Out extends Dim>(
-  x: Operand<ReplaceLast<'linear', S, Out>, Tensor<D, S>>,
+export function linear<D extends DType, S extends Shape, const Out extends Dim, Late = never>(
+  x: Operand<ReplaceLast<'linear', S, Out, Late>, Tensor<D, S>>,
   out: Out,
   { name = 'linear', initializer = xavier(), bias = true }: LinearOptions = {},
-): Tensor<D, ShapeOf<ReplaceLast<'linear', S, Out>>> {
+): Tensor<D, ShapeOf<ReplaceLast<'linear', S, Out, Late>>> {
   const handle = handleOf('linear', 'operand 1', x);
   const width = lastSize('linear', handle);
   return within(handle.state, name, () => {
     const weight = declare(handle, 'weight', [width, out], initializer);
-    if (!bias) return emit('matmul', [x, weight]);
-    return emit('add', [emit('matmul', [x, weight]), declare(handle, 'bias', [out], zeros())]);
+    return emit('linear', bias ? [x, weight, declare(handle, 'bias', [out], zeros())] : [x, weight]);
   });
 }
 
@@ -70,10 +69,16 @@ function lastSize(op: string, { shape }: Handle): number {
 }
 
 /** Rows of `table` [V, ...row] by ids: [...ids, ...row]. */
-export function gather<D extends DType, T extends Shape, I extends 'i32' | 'u32', S extends Shape>(
-  table: Operand<Gather<T, S>, Tensor<D, T>>,
+export function gather<
+  D extends DType,
+  T extends Shape,
+  I extends 'i32' | 'u32',
+  S extends Shape,
+  Late = never,
+>(
+  table: Operand<Gather<T, S, Late>, Tensor<D, T>>,
   ids: Tensor<I, S>,
-): Tensor<D, ShapeOf<Gather<T, S>>> {
+): Tensor<D, ShapeOf<Gather<T, S, Late>>> {
   return emit('gather', [table, ids]);
 }
 
@@ -104,9 +109,9 @@ export function embedding<
 }
 
 /** e^x normalised to sum 1 along `axis`, by default the last one. */
-export function softmax<D extends DType, S extends Shape, const A extends number = -1>(
-  x: Operand<TakesFloat<'softmax', D>, Tensor<D, S>>,
-  axis?: Operand<OnAxis<'softmax', S, A, never>, A>,
+export function softmax<D extends DType, S extends Shape, const A extends number = -1, Late = never>(
+  x: Operand<TakesFloat<'softmax', D, Late>, Tensor<D, S>>,
+  axis?: Operand<OnAxis<'softmax', S, A, Late>, A>,
 ): Tensor<D, S> {
   return emit('softmax', [x], { axis: typeof axis === 'number' ? axis : -1 });
 }
@@ -119,8 +124,8 @@ export interface LayerNormOptions {
 }
 
 /** (x − mean) / √(variance + ε) · γ + β over the last axis (Ba, Kiros, Hinton 2016); declares `NAME/gamma`, `NAME/beta`. */
-export function layerNorm<D extends DType, S extends Shape>(
-  x: Operand<TakesFloat<'layerNorm', D>, Tensor<D, S>>,
+export function layerNorm<D extends DType, S extends Shape, Late = never>(
+  x: Operand<TakesFloat<'layerNorm', D, Late>, Tensor<D, S>>,
   { name = 'layerNorm', epsilon = 1e-5 }: LayerNormOptions = {},
 ): Tensor<D, S> {
   const handle = handleOf('layerNorm', 'operand 1', x);

@@ -7,9 +7,9 @@ import type { Operand, ShapeOf } from './types/result.ts';
  * −log softmax(logits)[label] for each row: logits [..., classes], labels i32 [...], result [...].
  * Rows labelled −1 are ignored: their loss and gradient are 0.
  */
-export function crossEntropy<D extends DType, L extends Shape, S extends Shape>(
-  logits: Operand<TakesFloat<'crossEntropy', D>, Tensor<D, L>>,
-  labels: Operand<CrossEntropy<L, S>, Tensor<'i32', S>>,
-): Tensor<'f32', ShapeOf<CrossEntropy<L, S>>> {
+export function crossEntropy<D extends DType, L extends Shape, S extends Shape, Late = never>(
+  logits: Operand<TakesFloat<'crossEntropy', D, Late>, Tensor<D, L>>,
+  labels: Operand<CrossEntropy<L, S, Late>, Tensor<'i32', S>>,
+): Tensor<'f32', ShapeOf<CrossEntropy<L, S, Late>>> {
   return emit('crossEntropy', [logits, labels]);
 }

@@ -19,11 +19,12 @@ export function rearrange<
   S extends Shape,
   const P extends string,
   const Z extends { readonly [label: string]: Dim } = NoSizes,
+  Late = never,
 >(
   x: Tensor<D, S>,
-  pattern: Operand<Rearrange<P, S, Z, never>, P>,
+  pattern: Operand<Rearrange<P, S, Z, Late>, P>,
   sizes?: Z & { readonly [K in Labels<P>]?: Dim },
-): Tensor<D, ShapeOf<Rearrange<P, S, Z, never>>> {
+): Tensor<D, ShapeOf<Rearrange<P, S, Z, Late>>> {
   const { shape } = handleOf('rearrange', 'operand 1', x);
   const { left, right } = readPattern(String(pattern), shape.length);
   const bound = bindLabels(left, shape, { ...sizes });

@@ -15,11 +15,12 @@ export type Reduction<Op extends string> = <
   S extends Shape,
   const A extends Axes = undefined,
   K extends boolean = false,
+  Late = never,
 >(
-  x: Operand<TakesNumber<Op, D>, Tensor<D, S>>,
-  axes?: Operand<Reduce<Op, S, A, K, never>, A>,
+  x: Operand<TakesNumber<Op, D, Late>, Tensor<D, S>>,
+  axes?: Operand<Reduce<Op, S, A, K, Late>, A>,
   options?: { readonly keepDims?: K },
-) => Tensor<D, ShapeOf<Reduce<Op, S, A, K, never>>>;
+) => Tensor<D, ShapeOf<Reduce<Op, S, A, K, Late>>>;
 
 export const sum: Reduction<'sum'> = (x, axes, options) => reduce('sum', x, axes, options?.keepDims);
 export const mean: Reduction<'mean'> = (x, axes, options) => reduce('mean', x, axes, options?.keepDims);
@@ -33,9 +34,16 @@ function reduce<R>(op: string, x: unknown, axes: unknown, keepDims = false): R {
 }
 
 /** Index of the largest element along `axis`, the first one of equals; the axis is dropped. */
-export function argmax<D extends DType, S extends Shape, const A extends number = -1>(
+export function argmax<D extends DType, S extends Shape, const A extends number = -1, Late = never>(
   x: Tensor<D, S>,
-  axis?: Operand<OnAxis<'argmax', S, A, never>, A>,
-): Tensor<'i32', ShapeOf<Reduce<'argmax', S, A, false, never>>> {
-  return emit('argmax', [x], { axis: typeof axis === 'number' ? axis : -1 });
+  axis?: Operand<OnAxis<'argmax', S, A, Late>, A>,
+): Tensor<'i32', ShapeOf<Reduce<'argmax', S, A, false, Late>>> {
+  const { shape } = handleOf('argmax', 'operand 1', x);
+  const given = typeof axis === 'number' ? axis : -1;
+  const place = given < 0 ? given + shape.length : given;
+  if (place === shape.length - 1 || place < 0 || place >= shape.length) {
+    return emit('argmax', [x], { axis: given });
+  }
+  const others = shape.map((_, i) => i).filter((i) => i !== place);
+  return emit('argmax', [emit('transpose', [x], { permutation: [...others, place] })], { axis: -1 });
 }

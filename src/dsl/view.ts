@@ -10,36 +10,36 @@ import type { Stretch } from './types/stretch.ts';
 import type { Transpose } from './types/transpose.ts';
 
 /** The same elements in row-major order seen as another shape; one dim may be -1, which stands for what is left. */
-export function reshape<D extends DType, S extends Shape, const T extends Shape>(
+export function reshape<D extends DType, S extends Shape, const T extends Shape, Late = never>(
   x: Tensor<D, S>,
-  shape: Operand<Reshape<S, T, never>, readonly [...T]>,
-): Tensor<D, ShapeOf<Reshape<S, T, never>>> {
+  shape: Operand<Reshape<S, T, Late>, readonly [...T]>,
+): Tensor<D, ShapeOf<Reshape<S, T, Late>>> {
   return emit('reshape', [x], { shape: [...dimsOf(shape)] });
 }
 
 /** Axes in another order: result axis i is axis `permutation[i]` of x. */
-export function transpose<D extends DType, S extends Shape, const P extends readonly number[]>(
+export function transpose<D extends DType, S extends Shape, const P extends readonly number[], Late = never>(
   x: Tensor<D, S>,
-  permutation: Operand<Transpose<S, P, never>, readonly [...P]>,
-): Tensor<D, ShapeOf<Transpose<S, P, never>>> {
+  permutation: Operand<Transpose<S, P, Late>, readonly [...P]>,
+): Tensor<D, ShapeOf<Transpose<S, P, Late>>> {
   return emit('transpose', [x], { permutation: dimsOf(permutation).map(Number) });
 }
 
 /** x repeated along dims of size 1 and along new leading dims. */
-export function broadcastTo<D extends DType, S extends Shape, const T extends Shape>(
+export function broadcastTo<D extends DType, S extends Shape, const T extends Shape, Late = never>(
   x: Tensor<D, S>,
-  shape: Operand<Stretch<S, T>, readonly [...T]>,
-): Tensor<D, ShapeOf<Stretch<S, T>>> {
+  shape: Operand<Stretch<S, T, Late>, readonly [...T]>,
+): Tensor<D, ShapeOf<Stretch<S, T, Late>>> {
   return emit('broadcast', [x], { shape: [...dimsOf(shape)] });
 }
 
 type ShapesOf<Ts extends readonly Tensor[]> = { readonly [K in keyof Ts]: Ts[K]['shape'] };
 
 /** Tensors that agree in all other dims, joined along `axis`. */
-export function concat<const Ts extends readonly Tensor[], A extends number>(
-  tensors: Operand<Concat<ShapesOf<Ts>, A, never>, readonly [...Ts]>,
+export function concat<const Ts extends readonly Tensor[], A extends number, Late = never>(
+  tensors: Operand<Concat<ShapesOf<Ts>, A, Late>, readonly [...Ts]>,
   axis: A,
-): Tensor<Ts[number]['dtype'], ShapeOf<Concat<ShapesOf<Ts>, A, never>>> {
+): Tensor<Ts[number]['dtype'], ShapeOf<Concat<ShapesOf<Ts>, A, Late>>> {
   return emit('concat', tensors as readonly unknown[], { axis });
 }
 
@@ -50,12 +50,13 @@ export function slice<
   A extends number,
   From extends number,
   To extends number | 'end' = 'end',
+  Late = never,
 >(
   x: Tensor<D, S>,
-  axis: Operand<Slice<S, A, From, To, never>, A>,
+  axis: Operand<Slice<S, A, From, To, Late>, A>,
   from: From,
   to?: To,
-): Tensor<D, ShapeOf<Slice<S, A, From, To, never>>> {
+): Tensor<D, ShapeOf<Slice<S, A, From, To, Late>>> {
   return emit('slice', [x], { axis: Number(axis), from, to: to ?? 'end' });
 }
 

@@ -6,24 +6,24 @@ import type { Bad, Good } from './result.ts';
 import type { PrintShape } from './text.ts';
 
 /** query [B, T, W] */
-export type AttentionQuery<Q extends Shape, Late = never> =
+export type AttentionQuery<Q extends Shape, Late> =
   IsAny<Q, Late> extends true
     ? Good<Q>
-    : Q extends readonly [Dim, Dim, Dim]
+    : Q extends readonly [infer _B extends Dim, infer _T extends Dim, infer _W extends Dim]
       ? Good<Q>
       : number extends Q['length']
         ? Good<Q>
         : Bad<`attention: query needs 3 dimensions, has ${PrintShape<Q>}`>;
 
 /** key or value [B, S, W] beside a query [B, T, W] */
-export type AttentionOther<What extends string, Q extends Shape, K extends Shape, Late = never> =
+export type AttentionOther<What extends string, Q extends Shape, K extends Shape, Late> =
   IsAny<Q, Late> extends true
     ? Good<K>
     : IsAny<K, Late> extends true
       ? Good<K>
       : [Q, K] extends [
-            readonly [infer B extends Dim, Dim, infer W extends Dim],
-            readonly [infer B2 extends Dim, Dim, infer W2 extends Dim],
+            readonly [infer B extends Dim, infer _T extends Dim, infer W extends Dim],
+            readonly [infer B2 extends Dim, infer _S extends Dim, infer W2 extends Dim],
           ]
         ? Compatible<B, B2, Late> extends true
           ? Compatible<W, W2, Late> extends true
@@ -35,11 +35,14 @@ export type AttentionOther<What extends string, Q extends Shape, K extends Shape
           : Bad<`attention: ${What} needs 3 dimensions, has ${PrintShape<K>}`>;
 
 /** value [B, S, W] beside a key of the same length */
-export type AttentionValue<Q extends Shape, K extends Shape, V extends Shape, Late = never> =
+export type AttentionValue<Q extends Shape, K extends Shape, V extends Shape, Late> =
   AttentionOther<'value', Q, V, Late> extends infer R
     ? R extends Bad<unknown>
       ? R
-      : [K, V] extends [readonly [Dim, infer S extends Dim, Dim], readonly [Dim, infer S2 extends Dim, Dim]]
+      : [K, V] extends [
+            readonly [infer _B extends Dim, infer S extends Dim, infer _W extends Dim],
+            readonly [infer _B2 extends Dim, infer S2 extends Dim, infer _W2 extends Dim],
+          ]
         ? IsAny<K, Late> extends true
           ? R
           : IsAny<V, Late> extends true
@@ -51,9 +54,9 @@ export type AttentionValue<Q extends Shape, K extends Shape, V extends Shape, La
     : never;
 
 /** the width must be shared out evenly */
-export type AttentionHeads<Q extends Shape, H extends number, Late = never> = Q extends readonly [
-  Dim,
-  Dim,
+export type AttentionHeads<Q extends Shape, H extends number, Late> = Q extends readonly [
+  infer _B extends Dim,
+  infer _T extends Dim,
   infer W extends Dim,
 ]
   ? IsAny<Q, Late> extends true

@@ -4,7 +4,7 @@ import type { Plus } from './dimension.ts';
 import type { Compatible } from './identity.ts';
 import type { IsAny } from './rank.ts';
 import type { Bad, Good } from './result.ts';
-import type { Both, PrintShape } from './text.ts';
+import type { Both } from './text.ts';
 
 /** The first pair of dims that differ, as text, 'rank' for unequal lengths, or true. */
 type FirstDifference<A extends Shape, B extends Shape, Late> = A extends readonly [
@@ -19,10 +19,6 @@ type FirstDifference<A extends Shape, B extends Shape, Late> = A extends readonl
   : B extends readonly []
     ? true
     : Bad<'rank'>;
-
-type Differ<Message, First, Next> = Message extends 'rank'
-  ? Bad<`concat: ranks differ: ${PrintShape<First>} and ${PrintShape<Next>}`>
-  : Bad<`concat: other dimensions differ: ${Message & string} in ${PrintShape<First>} and ${PrintShape<Next>}`>;
 
 /** Shapes that are equal but for `Axis` → that shape with the dims of `Axis` added up. */
 export type Concat<
@@ -40,8 +36,10 @@ export type Concat<
           infer After extends Shape
         >
       ? Done extends Cut<infer Before0 extends Shape, infer D0 extends Dim, infer After0 extends Shape>
-        ? FirstDifference<[...Before0, ...After0], [...Before, ...After], Late> extends Bad<infer Message>
-          ? Differ<Message, [...Before0, D0, ...After0], S>
+        ? FirstDifference<[...Before0, ...After0], [...Before, ...After], Late> extends Bad<
+            infer Message extends string
+          >
+          ? Bad<`concat: other dimensions differ: ${Message}`>
           : Concat<Rest, Axis, Late, Cut<Before0, Plus<D0, D>, After0>>
         : Concat<Rest, Axis, Late, Cut<Before, D, After>>
       : AxisMissing<'concat', S, Axis, Late>

@@ -5,12 +5,12 @@ import type { Bad, Good } from './result.ts';
 import type { PrintShape } from './text.ts';
 
 /** What a chain over emissions [B, T, C] wants: emissions of rank 3. */
-export type CrfEmissions<E extends Shape, Late = never> =
+export type CrfEmissions<E extends Shape, Late> =
   IsAny<E, Late> extends true
     ? Good<E>
     : number extends E['length']
       ? Good<E>
-      : E extends readonly [Dim, Dim, Dim]
+      : E extends readonly [infer _B extends Dim, infer _T extends Dim, infer _C extends Dim]
         ? Good<E>
         : Bad<`crf: emissions needs 3 dimensions, has ${PrintShape<E>}`>;
 
@@ -37,7 +37,7 @@ type Expect<What extends string, Wanted extends Shape, S extends Shape, Late> =
         : Bad<`crf: ${What} must be ${PrintShape<Wanted>}, not ${PrintShape<S>}`>;
 
 /** One operand beside emissions [B, T, C]: tags [B, T], lengths [B], transitions [C, C], start and stop [C]. */
-export type CrfOperand<What extends string, E extends Shape, S extends Shape, Late = never> =
+export type CrfOperand<What extends string, E extends Shape, S extends Shape, Late> =
   IsAny<E, Late> extends true
     ? Good<S>
     : E extends readonly [infer B extends Dim, infer T extends Dim, infer C extends Dim]
@@ -51,20 +51,20 @@ export type CrfOperand<What extends string, E extends Shape, S extends Shape, La
       : Good<S>;
 
 /** [B] of emissions [B, T, C] */
-export type CrfBatch<E extends Shape, Late = never> =
+export type CrfBatch<E extends Shape, Late> =
   IsAny<E, Late> extends true
     ? E
-    : E extends readonly [infer B extends Dim, Dim, Dim]
+    : E extends readonly [infer B extends Dim, infer _T extends Dim, infer _C extends Dim]
       ? [B]
       : E extends readonly []
         ? never
         : Shape;
 
 /** [B, T] of emissions [B, T, C] */
-export type CrfTags<E extends Shape, Late = never> =
+export type CrfTags<E extends Shape, Late> =
   IsAny<E, Late> extends true
     ? E
-    : E extends readonly [infer B extends Dim, infer T extends Dim, Dim]
+    : E extends readonly [infer B extends Dim, infer T extends Dim, infer _C extends Dim]
       ? [B, T]
       : E extends readonly []
         ? never

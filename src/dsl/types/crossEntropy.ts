@@ -16,19 +16,19 @@ type Alike<A extends Shape, B extends Shape, Late> = { s: A } extends {
       ? false
       : true
   : A extends readonly []
-    ? B extends readonly [Dim, ...Shape]
+    ? B extends readonly [infer _First extends Dim, ...infer _Rest extends Shape]
       ? false
       : true
     : true;
 
 /** logits [..., classes] and labels [...] → one loss per label */
-export type CrossEntropy<L extends Shape, S extends Shape, Late = never> =
+export type CrossEntropy<L extends Shape, S extends Shape, Late> =
   IsAny<L, Late> extends true
     ? Good<S>
     : IsAny<S, Late> extends true
       ? // biome-ignore lint/suspicious/noExplicitAny: stays silent after a mistake
         Good<any>
-      : { s: L } extends { s: readonly [...infer Rows extends Shape, Dim] }
+      : { s: L } extends { s: readonly [...infer Rows extends Shape, infer _C extends Dim] }
         ? Alike<Rows, S, Late> extends true
           ? Good<S>
           : Bad<`crossEntropy: labels must be ${PrintShape<Rows>}, not ${PrintShape<S>}`>

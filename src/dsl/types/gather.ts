@@ -3,14 +3,14 @@ import type { IsAny } from './rank.ts';
 import type { Bad, Good } from './result.ts';
 
 /** Rows of a table [V, ...Row] by ids [...Ids] → [...Ids, ...Row] */
-export type Gather<Table extends Shape, Ids extends Shape, Late = never> =
+export type Gather<Table extends Shape, Ids extends Shape, Late> =
   IsAny<Table, Late> extends true
     ? // biome-ignore lint/suspicious/noExplicitAny: stays silent after a mistake
       Good<any>
     : IsAny<Ids, Late> extends true
       ? // biome-ignore lint/suspicious/noExplicitAny: stays silent after a mistake
         Good<any>
-      : Table extends readonly [Dim, ...infer Row extends Shape]
+      : Table extends readonly [infer _V extends Dim, ...infer Row extends Shape]
         ? Good<[...Ids, ...Row]>
         : Table extends readonly []
           ? Bad<'gather: the table is a scalar'>

@@ -32,3 +32,9 @@ export type IsNumeric<X, Late> = { d: X | Mark } | Late extends { d: number | Ma
     ? false
     : true
   : never;
+/** true for a literal name and `string`, false for numbers and type parameters */
+export type IsName<X, Late> = { d: X | Mark } | Late extends { d: string | Mark | infer Rest } | Late
+  ? Same<Rest, X, Late> extends true
+    ? false
+    : true
+  : never;

@@ -3,7 +3,7 @@ import type { IsAny } from './rank.ts';
 import type { Bad, Good } from './result.ts';
 
 /** S with `New` in place of its last dim, for maps over the last axis */
-export type ReplaceLast<Op extends string, S extends Shape, New, Late = never> = { s: S } extends {
+export type ReplaceLast<Op extends string, S extends Shape, New, Late> = { s: S } extends {
   s: readonly [...infer Head extends Shape, infer _Last extends Dim];
 }
   ? IsAny<S, Late> extends true
@@ -15,7 +15,7 @@ export type ReplaceLast<Op extends string, S extends Shape, New, Late = never> =
     : Good<Shape>;
 
 /** S without its last dim */
-export type DropLast<Op extends string, S extends Shape, Late = never> = { s: S } extends {
+export type DropLast<Op extends string, S extends Shape, Late> = { s: S } extends {
   s: readonly [...infer Head extends Shape, infer _Last extends Dim];
 }
   ? IsAny<S, Late> extends true

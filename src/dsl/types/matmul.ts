@@ -13,7 +13,7 @@ type InnerDiffer<
 > = Bad<`matmul: inner dimensions differ: ${K} and ${K2} in ${PrintShape<A>} x ${PrintShape<B>}`>;
 
 /** [...L, M, K] x [...R, K, N] → [...(L with R broadcast), M, N]; a matrix on the right takes any rank on the left. */
-export type Matmul<A extends Shape, B extends Shape, Late = never> = { s: A } extends {
+export type Matmul<A extends Shape, B extends Shape, Late> = { s: A } extends {
   s: readonly [...infer L extends Shape, infer K extends Dim];
 }
   ? IsAny<A, Late> extends true
@@ -22,31 +22,29 @@ export type Matmul<A extends Shape, B extends Shape, Late = never> = { s: A } ex
     : IsAny<B, Late> extends true
       ? // biome-ignore lint/suspicious/noExplicitAny: stays silent after a mistake
         Good<any>
-      : { s: L } extends { s: readonly [] }
-        ? Bad<`matmul: left operand needs 2 or more dimensions, has ${PrintShape<A>}`>
-        : B extends readonly [infer K2 extends Dim, infer N extends Dim]
-          ? Compatible<K, K2, Late> extends true
-            ? Good<[...L, N]>
-            : InnerDiffer<A, B, K, K2>
-          : MatmulBatched<A, B, L, K, Late>
+      : B extends readonly [infer K2 extends Dim, infer N extends Dim]
+        ? Compatible<K, K2, Late> extends true
+          ? Good<[...L, N]>
+          : InnerDiffer<A, B, K, K2>
+        : Batched<A, B, L, K, Late>
   : A extends readonly []
-    ? Bad<'matmul: left operand needs 2 or more dimensions, has []'>
+    ? Bad<'matmul: left operand is a scalar'>
     : Good<Shape>;
 
-type MatmulBatched<A extends Shape, B extends Shape, L extends Shape, K extends Dim, Late> = {
-  s: B;
-} extends {
-  s: readonly [...infer BatchB extends Shape, infer K2 extends Dim, infer N extends Dim];
+type Batched<A extends Shape, B extends Shape, L extends Shape, K extends Dim, Late> = { s: B } extends {
+  s: readonly [...infer OuterB extends Shape, infer K2 extends Dim, infer N extends Dim];
 }
-  ? Compatible<K, K2, Late> extends true
-    ? { s: L } extends { s: readonly [...infer BatchA extends Shape, infer M extends Dim] }
-      ? Broadcast<'matmul batch', BatchA, BatchB, Late> extends infer R
+  ? { s: L } extends { s: readonly [...infer OuterA extends Shape, infer M extends Dim] }
+    ? Compatible<K, K2, Late> extends true
+      ? Broadcast<'matmul batch', OuterA, OuterB, Late> extends infer R
         ? R extends Good<infer Q extends Shape>
           ? Good<[...Q, M, N]>
           : R
         : never
+      : InnerDiffer<A, B, K, K2>
+    : { s: L } extends { s: readonly [] }
+      ? Bad<`matmul: left operand needs 2 or more dimensions, has ${PrintShape<A>}`>
       : Good<Shape>
-    : InnerDiffer<A, B, K, K2>
   : number extends B['length']
     ? Good<Shape>
     : Bad<`matmul: right operand needs 2 or more dimensions, has ${PrintShape<B>}`>;

@@ -142,11 +142,11 @@ type Twice<List> = List extends readonly [infer Head, ...infer Rest]
       : Twice<Rest>
   : never;
 
-type Check<Left, Right, S extends Shape, Sizes> =
-  Bind<Left, S, object, Sizes, never> extends infer Bound
+type Check<Left, Right, S extends Shape, Sizes, Late> =
+  Bind<Left, S, object, Sizes, Late> extends infer Bound
     ? Bound extends Failure
       ? Bound
-      : Read<Right, Bound, never> extends infer R
+      : Read<Right, Bound, Late> extends infer R
         ? R extends Failure
           ? R
           : [Lost<Left, Right>] extends [never]
@@ -168,7 +168,7 @@ export type Rearrange<Pattern extends string, S extends Shape, Sizes, Late> = st
         ? Good<Shape>
         : Pattern extends `${infer Left}->${infer Right}`
           ? [Exclude<keyof Sizes, Labels<Pattern>>] extends [never]
-            ? Check<Items<Left>, Items<Right>, S, Sizes>
+            ? Check<Items<Left>, Items<Right>, S, Sizes, Late>
             : Bad<`rearrange: size given for unknown label ${Exclude<keyof Sizes, Labels<Pattern>> & string}`>
           : Bad<'rearrange: the pattern has no ->'>
     : never;

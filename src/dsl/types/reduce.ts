@@ -13,6 +13,7 @@ type Walk<
   Axes extends number,
   Keep extends boolean,
   Whole extends Shape,
+  Late,
   Done extends Shape = [],
   Count extends 0[] = [0],
 > = [Axes] extends [never]
@@ -25,6 +26,7 @@ type Walk<
           Exclude<Axes, Negative<Count['length']>>,
           Keep,
           Whole,
+          Late,
           Keep extends true ? [1, ...Done] : Done,
           [...Count, 0]
         >
@@ -35,11 +37,12 @@ type Walk<
             Exclude<Axes, Head['length']>,
             Keep,
             Whole,
+            Late,
             Keep extends true ? [1, ...Done] : Done,
             [...Count, 0]
           >
-        : Walk<Op, Head, Axes, Keep, Whole, [Last, ...Done], [...Count, 0]>
-    : AxisMissing<Op, Whole, Axes, never>;
+        : Walk<Op, Head, Axes, Keep, Whole, Late, [Last, ...Done], [...Count, 0]>
+    : AxisMissing<Op, Whole, Axes, Late>;
 
 type EveryOne<S extends Shape> = { -readonly [K in keyof S]: 1 };
 
@@ -55,4 +58,4 @@ export type Reduce<Op extends string, S extends Shape, Axes, Keep extends boolea
     : IsAny<S, Late> extends true
       ? // biome-ignore lint/suspicious/noExplicitAny: stays silent after a mistake
         Good<any>
-      : Walk<Op, S, AxisSet<Axes>, Keep, S>;
+      : Walk<Op, S, AxisSet<Axes>, Keep, S, Late>;

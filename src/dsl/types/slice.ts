@@ -3,7 +3,6 @@ import type { At, AxisMissing, Cut } from './axis.ts';
 import type { Fails, Minus } from './dimension.ts';
 import type { IsNumeric, IsWide } from './identity.ts';
 import type { Bad, Good } from './result.ts';
-import type { PrintShape } from './text.ts';
 
 type IsNegative<N> = N extends number ? (`${N}` extends `-${string}` ? true : false) : false;
 
@@ -75,5 +74,5 @@ export type Slice<S extends Shape, Axis extends number, From, To, Late> = number
   : At<S, Axis, Late> extends Cut<infer Before extends Shape, infer D extends Dim, infer After extends Shape>
     ? LengthOf<D, From, To, Late> extends Length<infer N>
       ? Good<[...Before, N, ...After]>
-      : Bad<`slice: ${From & Dim}..${To & Dim} does not fit dimension ${D} of ${PrintShape<S>}`>
+      : Bad<`slice: ${From & Dim}..${To & Dim} does not fit dimension ${D}`>
     : AxisMissing<'slice', S, Axis, Late>;

@@ -17,7 +17,7 @@ type Fits<A extends Shape, B extends Shape, Late> = { s: A } extends { s: readon
     : true;
 
 /** A repeated to the shape B */
-export type Stretch<A extends Shape, B extends Shape, Late = never> =
+export type Stretch<A extends Shape, B extends Shape, Late> =
   IsAny<A, Late> extends true
     ? Good<B>
     : Fits<A, B, Late> extends true
