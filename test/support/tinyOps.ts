@@ -1,8 +1,10 @@
 import type { Dim } from '../../src/base/dim.ts';
 import { product } from '../../src/base/dim.ts';
 import { FrondError } from '../../src/base/errors.ts';
+import { readExpression } from '../../src/ir/expression.ts';
 import type { Attribute, Attributes, Ref, TensorType } from '../../src/ir/graph.ts';
 import type { Build, OpRecord, OpRegistry } from '../../src/ir/record.ts';
+import type { ElementwiseName } from '../../src/kernel/ir.ts';
 
 /*
  * A small registry to test graphs and passes with, apart from the real ops. `evaluate.ts` gives it its meaning in f64.
@@ -27,6 +29,9 @@ export function broadcastShapes(op: string, shapes: readonly (readonly Dim[])[])
 
 type Vjp = (b: Build, x: readonly Ref[], y: Ref, dy: Ref) => readonly (Ref | undefined)[];
 
+/** Ops whose function has another name in the kernel language. */
+const EMITTED: Readonly<Record<string, ElementwiseName>> = { less: 'lt', where: 'select', mystery: 'abs' };
+
 function pointwiseOp(name: string, arity: number, vjp?: Vjp, dtype?: 'bool'): OpRecord {
   return {
     name,
@@ -48,7 +53,7 @@ function pointwiseOp(name: string, arity: number, vjp?: Vjp, dtype?: 'bool'): Op
       );
       return [{ dtype: dtype ?? type.dtype, shape }];
     },
-    emit: (_, [x]) => x ?? fail(name),
+    emit: (k, args) => k.map(EMITTED[name] ?? (name as ElementwiseName), ...args),
     ...(vjp && {
       vjp(b: Build, { inputs, outputs, gradients }) {
         const [y, dy] = [outputs[0], gradients[0]];
@@ -170,7 +175,7 @@ const matmul: OpRecord = {
   doc: 'x · y over the last two dims',
   kind: 'kernel',
   arity: [2, 10],
-  shape([x = never(), y = never(), ...extra], { transposeX, transposeY }) {
+  shape([x = never(), y = never(), ...extra], { transposeX, transposeY, epilogue }) {
     const swap = (shape: readonly Dim[], flag: Attribute | undefined): readonly Dim[] => {
       const [rows = 1, columns = 1] = shape.slice(-2);
       return flag ? [...shape.slice(0, -2), columns, rows] : shape;
@@ -182,8 +187,8 @@ const matmul: OpRecord = {
       throw new FrondError('FROND-S015', `matmul: inner dimensions differ: ${inner} and ${other}`);
     }
     const shape = [...broadcastShapes('matmul', [a.slice(0, -2), b.slice(0, -2)]), rows, columns];
-    for (const operand of extra) broadcastShapes('matmul', [shape, operand.shape]);
-    return [{ dtype: 'f32', shape }];
+    const type: TensorType = { dtype: 'f32', shape };
+    return [epilogue === undefined ? type : typeOfSteps(epilogue, [type, ...extra])];
   },
   vjp(
     b,
@@ -251,19 +256,32 @@ const argmax: OpRecord = {
   shape: (inputs) => [{ dtype: 'i32', shape: first(inputs).shape.slice(0, -1) }],
 };
 
+/** Type of the last step, by the shape rules of the steps. */
+function typeOfSteps(steps: Attribute | undefined, operands: readonly TensorType[]): TensorType {
+  const types = [...operands];
+  for (const { op, args, attributes } of readExpression(steps, operands.length)) {
+    if (op === 'constant') types.push({ dtype: attributes?.dtype === 'bool' ? 'bool' : 'f32', shape: [] });
+    else {
+      const row = elementwiseOps.find((record) => record.name === op) ?? fail(op);
+      types.push(
+        first(
+          row.shape(
+            args.map((arg) => types[arg] ?? never()),
+            attributes ?? {},
+          ),
+        ),
+      );
+    }
+  }
+  return types.at(-1) ?? never();
+}
+
 const pointwise: OpRecord = {
   name: 'pointwise',
   doc: 'element-wise steps in one kernel',
-  kind: 'elementwise',
-  arity: [1, 16],
-  shape(inputs, { expression, dtype }) {
-    const shape = broadcastShapes(
-      'pointwise',
-      inputs.map((input) => input.shape),
-    );
-    if (!Array.isArray(expression)) return fail('pointwise');
-    return [{ dtype: dtype === 'bool' ? 'bool' : 'f32', shape }];
-  },
+  kind: 'kernel',
+  arity: [1, 7],
+  shape: (inputs, { expression }) => [typeOfSteps(expression, inputs)],
 };
 
 export const tinyOps: OpRegistry = new Map(
