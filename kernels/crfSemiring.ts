@@ -1,0 +1,111 @@
+import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
+import { type Axis, type Buffer, type Kernel, LOWEST, type Value } from '../src/kernel/ir.ts';
+import { roundUp, tracedOnce } from './plan.ts';
+
+/**
+ * The recursion of a linear-chain CRF over a semiring (⊕, +): ⊕ over all labellings y of a sequence of
+ *
+ *   start[y₁] + Σ_t E[t, y_t] + Σ_t T[y_{t−1}, y_t] + stop[y_n].
+ *
+ * ⊕ = log-sum-exp gives log Z, ⊕ = max the best score (Viterbi 1967). This is the definition: crfForward.ts computes the
+ * first faster and is compared with it; decoding runs the second as it stands.
+ *
+ * emissions [batch, time, labels], lengths [batch] → score [batch], 0 for an empty sequence; `max` also keeps the levels of
+ * every step, [batch, time, labels], from which crfDecode.ts finds the way back.
+ *
+ * A program takes one sequence; its transitions are one [labels, labels] tile that stays where it is over time. At each
+ * step a whole number is taken out of the levels and summed up apart, so that rounding does not grow with the length:
+ * ties and near-ties of labellings are decided by differences of the size of a few scores.
+ *
+ * Memory: emissions read once, transitions once per sequence; levels written once.
+ */
+export type Semiring = 'log' | 'max';
+
+type Plus = (k: KernelBuilder, terms: Value, over: Axis) => Value;
+
+const plus: Readonly<Record<Semiring, Plus>> = {
+  max: (k, terms, over) => k.maximum(terms, over),
+  log: (k, terms, over) => {
+    const top = k.maximum(terms, over);
+    return k.add(k.log(k.sum(k.exp(k.sub(terms, top)), over)), top);
+  },
+};
+
+function semiringProgram(k: KernelBuilder, extent: number, semiring: Semiring): void {
+  const [emissions, transitions, start, stop] = ['emissions', 'transitions', 'start', 'stop'].map((name) =>
+    k.read(name),
+  ) as [Buffer, Buffer, Buffer, Buffer];
+  const levels = semiring === 'max' ? k.write('levels') : undefined;
+  const [time, labels] = [k.parameter('time'), k.parameter('labels')];
+  const sequence = k.program(0);
+  const [y, z] = [k.axis('y', extent), k.axis('z', extent)];
+  const [Y, Z] = [k.span(y, 0, labels), k.span(z, 0, labels)];
+  const length = k.load(k.read('lengths', 'i32'), [[sequence, 1]]);
+  const perSequence = k.mul(time, labels);
+  // labels that do not exist are at LOWEST by their start score and by every transition to them
+  const scores = k.load(
+    transitions,
+    [
+      [Y, labels],
+      [Z, 1],
+    ],
+    LOWEST,
+  );
+  const first = k.add(
+    k.load(start, [[Y, 1]], LOWEST),
+    k.load(emissions, [
+      [sequence, perSequence],
+      [Y, 1],
+    ]),
+  );
+  const [level0, whole0] = split(k, first, y);
+  const keep = (t: Value | number, level: Value) => {
+    if (levels)
+      k.store(
+        levels,
+        [
+          [sequence, perSequence],
+          [t, labels],
+          [Y, 1],
+        ],
+        level,
+      );
+  };
+  keep(0, level0);
+  const [level, whole] = k.loop(1, length, 1, [level0, whole0], (t, before, sum) => {
+    const paths = k.add(before as Value, scores);
+    const arrived = k.rename(plus[semiring](k, paths, y), z, y);
+    const emission = k.load(emissions, [
+      [sequence, perSequence],
+      [t, labels],
+      [Y, 1],
+    ]);
+    const [next, shift] = split(k, k.add(arrived, emission), y);
+    keep(t, next);
+    return [next, k.add(sum as Value, shift)];
+  });
+  const ends = k.add(level as Value, k.load(stop, [[Y, 1]]));
+  const score = k.add(whole as Value, plus[semiring](k, ends, y));
+  k.store(k.write('score'), [[sequence, 1]], k.select(k.lt(0, length), score, 0));
+}
+
+/** Levels whose largest lies in [0, 1), and the whole number that was taken out. */
+function split(k: KernelBuilder, levels: Value, over: Axis): [Value, Value] {
+  const whole = k.map('floor', k.maximum(levels, over));
+  return [k.sub(levels, whole), whole];
+}
+
+export function traceCrfSemiring(labels: number, semiring: Semiring): Kernel {
+  const extent = roundUp(labels, 4);
+  return tracedOnce(`crfSemiring ${extent} ${semiring}`, () =>
+    traceKernel(
+      {
+        name: 'crfSemiring',
+        variant: `${extent} ${semiring}`,
+        doc: 'log Z or the best score of a linear-chain CRF, one sequence per program',
+        schedule: { tiles: { y: extent, z: extent }, workgroup: [32, 8] },
+      },
+      (k) => semiringProgram(k, extent, semiring),
+    ),
+  );
+}
