@@ -1,13 +1,19 @@
 import { dropoutOf } from './dropout.ts';
-import { type DType, emit, handleOf, type Shape, type Tensor, wrap } from './tensor.ts';
-import type { AttentionHeads, AttentionOther, AttentionQuery, AttentionValue } from './types/attention.ts';
+import { emit, handleOf, type Shape, type Tensor, wrap } from './tensor.ts';
+import type {
+  AttentionHeads,
+  AttentionMask,
+  AttentionOther,
+  AttentionQuery,
+  AttentionValue,
+} from './types/attention.ts';
 import type { Operand } from './types/result.ts';
 
-export interface AttentionOptions<H> {
+export interface AttentionOptions<H = number, M = Tensor<'bool'>> {
   /** the width is shared out over this many heads */
   readonly heads: H;
-  /** [batch, keys]: true where a key may be attended to, such as `lengths`' valid positions */
-  readonly mask?: Tensor<'bool'> | undefined;
+  /** [batch, keys]: true where a key may be attended to */
+  readonly mask?: M | undefined;
   /** query i attends to keys j ≤ i only */
   readonly causal?: boolean;
   /** fraction of the probabilities dropped in training graphs */
@@ -19,20 +25,23 @@ export interface AttentionOptions<H> {
  * result as q. A query that may attend to nothing gets zeros. Nothing of size time × keys is kept in memory.
  */
 export function attention<
-  D extends DType,
   Q extends Shape,
   K extends Shape,
   V extends Shape,
   const H extends number,
+  M extends Shape = Shape,
   Late = never,
 >(
-  q: Operand<AttentionQuery<Q, Late>, Tensor<D, Q>>,
-  k: Operand<AttentionOther<'key', Q, K, Late>, Tensor<NoInfer<D>, K>>,
-  v: Operand<AttentionValue<Q, K, V, Late>, Tensor<NoInfer<D>, V>>,
-  options: AttentionOptions<Operand<AttentionHeads<Q, H, Late>, H>>,
-): Tensor<D, Q> {
+  q: Operand<AttentionQuery<Q, Late>, Tensor<'f32', Q>>,
+  k: Operand<AttentionOther<'key', Q, K, Late>, Tensor<'f32', K>>,
+  v: Operand<AttentionValue<Q, K, V, Late>, Tensor<'f32', V>>,
+  options: AttentionOptions<
+    Operand<AttentionHeads<Q, H, Late>, H>,
+    Operand<AttentionMask<K, M, Late>, Tensor<'bool', M>>
+  >,
+): Tensor<'f32', Q> {
   const { heads, mask, causal = false, dropout = 0 } = options;
-  const { state } = handleOf('attention', 'the query', q);
+  const { state } = handleOf('attention', 'operand 1', q);
   const drop = dropoutOf('attention', state, dropout);
   const operands: unknown[] = [q, k, v];
   if (mask !== undefined) operands.push(mask);

@@ -61,6 +61,7 @@ export {
   type LinearOptions,
   layerNorm,
   linear,
+  logSoftmax,
   matmul,
   softmax,
 } from './layer.ts';

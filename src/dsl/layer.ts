@@ -14,17 +14,17 @@ import {
   wrap,
 } from './tensor.ts';
 import type { OnAxis } from './types/axis.ts';
-import type { TakesFloat } from './types/dtype.ts';
+import type { Both, MustBe, TakesFloat } from './types/dtype.ts';
 import type { Gather } from './types/gather.ts';
 import type { ReplaceLast } from './types/last.ts';
 import type { Matmul } from './types/matmul.ts';
 import type { Operand, ShapeOf } from './types/result.ts';
 
 /** x · y over the last two dims; leading dims broadcast. */
-export function matmul<D extends DType, A extends Shape, B extends Shape, Late = never>(
-  x: Tensor<D, A>,
-  y: Operand<Matmul<A, B, Late>, Tensor<NoInfer<D>, B>>,
-): Tensor<D, ShapeOf<Matmul<A, B, Late>>> {
+export function matmul<D extends DType, A extends Shape, E extends DType, B extends Shape, Late = never>(
+  x: Operand<TakesFloat<'matmul', D, Late>, Tensor<D, A>>,
+  y: Operand<Both<TakesFloat<'matmul', E, Late>, Matmul<A, B, Late>>, Tensor<E, B>>,
+): Tensor<'f32', ShapeOf<Matmul<A, B, Late>>> {
   return emit('matmul', [x, y]);
 }
 
@@ -39,10 +39,10 @@ export interface LinearOptions {
 
 /** x [..., in] · weight [in, out] + bias [out]; declares `NAME/weight` and `NAME/bias`. */
 export function linear<D extends DType, S extends Shape, const Out extends Dim, Late = never>(
-  x: Operand<ReplaceLast<'linear', S, Out, Late>, Tensor<D, S>>,
+  x: Operand<Both<TakesFloat<'linear', D, Late>, ReplaceLast<'linear', S, Out, Late>>, Tensor<D, S>>,
   out: Out,
   { name = 'linear', initializer = xavier(), bias = true }: LinearOptions = {},
-): Tensor<D, ShapeOf<ReplaceLast<'linear', S, Out, Late>>> {
+): Tensor<'f32', ShapeOf<ReplaceLast<'linear', S, Out, Late>>> {
   const handle = handleOf('linear', 'operand 1', x);
   const width = lastSize('linear', handle);
   return within(handle.state, name, () => {
@@ -52,7 +52,7 @@ export function linear<D extends DType, S extends Shape, const Out extends Dim, 
 }
 
 const declare = (like: Handle, name: string, shape: Shape, initializer: Initializer): Tensor =>
-  wrap(like.state, declareParameter(like.state, name, { dtype: like.dtype, shape, initializer }));
+  wrap(like.state, declareParameter(like.state, name, { dtype: 'f32', shape, initializer }));
 
 /** The size of the last dim, which a parameter takes on: a literal number when the graph is built. */
 function lastSize(op: string, { shape }: Handle): number {
@@ -69,16 +69,10 @@ function lastSize(op: string, { shape }: Handle): number {
 }
 
 /** Rows of `table` [V, ...row] by ids: [...ids, ...row]. */
-export function gather<
-  D extends DType,
-  T extends Shape,
-  I extends 'i32' | 'u32',
-  S extends Shape,
-  Late = never,
->(
-  table: Operand<Gather<T, S, Late>, Tensor<D, T>>,
-  ids: Tensor<I, S>,
-): Tensor<D, ShapeOf<Gather<T, S, Late>>> {
+export function gather<D extends DType, T extends Shape, I extends DType, S extends Shape, Late = never>(
+  table: Operand<Both<TakesFloat<'gather', D, Late>, Gather<T, S, Late>>, Tensor<D, T>>,
+  ids: Operand<MustBe<'gather', 'the ids', 'i32', I, Late>, Tensor<I, S>>,
+): Tensor<'f32', ShapeOf<Gather<T, S, Late>>> {
   return emit('gather', [table, ids]);
 }
 
@@ -90,30 +84,37 @@ export interface EmbeddingOptions {
 
 /** Looks ids up in a table of its own; declares `NAME/weight` [vocabulary, width]. */
 export function embedding<
-  I extends 'i32' | 'u32',
+  I extends DType,
   S extends Shape,
   const V extends number,
   const W extends number,
+  Late = never,
 >(
-  ids: Tensor<I, S>,
+  ids: Operand<MustBe<'gather', 'the ids', 'i32', I, Late>, Tensor<I, S>>,
   vocabulary: V,
   width: W,
   { name = 'embedding', initializer = truncatedNormal(0.02) }: EmbeddingOptions = {},
 ): Tensor<'f32', [...S, W]> {
-  const { state } = handleOf('embedding', 'operand 1', ids);
-  return within(state, name, () => {
-    const type = { dtype: 'f32', shape: [vocabulary, width] } as const;
-    const table = wrap(state, declareParameter(state, 'weight', { ...type, initializer }));
-    return emit('gather', [table, ids]);
-  });
+  const handle = handleOf('embedding', 'operand 1', ids);
+  return within(handle.state, name, () =>
+    emit('gather', [declare(handle, 'weight', [vocabulary, width], initializer), ids]),
+  );
 }
 
 /** e^x normalised to sum 1 along `axis`, by default the last one. */
 export function softmax<D extends DType, S extends Shape, const A extends number = -1, Late = never>(
   x: Operand<TakesFloat<'softmax', D, Late>, Tensor<D, S>>,
   axis?: Operand<OnAxis<'softmax', S, A, Late>, A>,
-): Tensor<D, S> {
+): Tensor<'f32', S> {
   return emit('softmax', [x], { axis: typeof axis === 'number' ? axis : -1 });
+}
+
+/** Logarithm of softmax along `axis`, by default the last one. */
+export function logSoftmax<D extends DType, S extends Shape, const A extends number = -1, Late = never>(
+  x: Operand<TakesFloat<'logSoftmax', D, Late>, Tensor<D, S>>,
+  axis?: Operand<OnAxis<'logSoftmax', S, A, Late>, A>,
+): Tensor<'f32', S> {
+  return emit('logSoftmax', [x], { axis: typeof axis === 'number' ? axis : -1 });
 }
 
 export interface LayerNormOptions {
@@ -127,7 +128,7 @@ export interface LayerNormOptions {
 export function layerNorm<D extends DType, S extends Shape, Late = never>(
   x: Operand<TakesFloat<'layerNorm', D, Late>, Tensor<D, S>>,
   { name = 'layerNorm', epsilon = 1e-5 }: LayerNormOptions = {},
-): Tensor<D, S> {
+): Tensor<'f32', S> {
   const handle = handleOf('layerNorm', 'operand 1', x);
   const width = lastSize('layerNorm', handle);
   return within(handle.state, name, () => {

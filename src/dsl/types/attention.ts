@@ -65,3 +65,19 @@ export type AttentionHeads<Q extends Shape, H extends number, Late> = Q extends 
       ? Bad<`attention: ${W} is not divisible by ${H} heads`>
       : Good<H>
   : Good<H>;
+
+/** mask [B, S] beside a key [B, S, W] */
+export type AttentionMask<K extends Shape, M extends Shape, Late> =
+  IsAny<K, Late> extends true
+    ? Good<M>
+    : IsAny<M, Late> extends true
+      ? Good<M>
+      : number extends M['length'] | K['length']
+        ? Good<M>
+        : K extends readonly [infer B extends Dim, infer S extends Dim, infer _W extends Dim]
+          ? M extends readonly [infer B2 extends Dim, infer S2 extends Dim]
+            ? [Compatible<B, B2, Late>, Compatible<S, S2, Late>] extends [true, true]
+              ? Good<M>
+              : Bad<`attention: the mask must be ${PrintShape<[B, S]>}, not ${PrintShape<M>}`>
+            : Bad<`attention: the mask must be ${PrintShape<[B, S]>}, not ${PrintShape<M>}`>
+          : Good<M>;

@@ -33,5 +33,5 @@ export type CrossEntropy<L extends Shape, S extends Shape, Late> =
           ? Good<S>
           : Bad<`crossEntropy: labels must be ${PrintShape<Rows>}, not ${PrintShape<S>}`>
         : L extends readonly []
-          ? Bad<'crossEntropy: logits are a scalar'>
+          ? Bad<'crossEntropy: the logits is a scalar'>
           : Good<S>;

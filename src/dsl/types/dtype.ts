@@ -28,6 +28,9 @@ export type TakesBool<Op extends string, D extends DType, Late> =
 export type SameType<X extends DType, Y extends DType, Late> =
   Same<X, Y, Late> extends true ? true : Same<X, DType, Late> extends true ? true : Same<Y, DType, Late>;
 
-/** Good for f32, f16 and what only the build knows; `the operand must be f32, not i32` for the others */
-export type MustBeFloat<Op extends string, What extends string, D extends DType, Late> =
-  TakesFloat<Op, D, Late> extends Bad<unknown> ? Bad<`${Op}: ${What} must be f32, not ${D}`> : Good<D>;
+/** Good when D may be `Wanted`; else `labels must be i32, not f32` */
+export type MustBe<Op extends string, What extends string, Wanted extends DType, D extends DType, Late> =
+  SameType<D, Wanted, Late> extends true ? Good<D> : Bad<`${Op}: ${What} must be ${Wanted}, not ${D}`>;
+
+/** The first failure of two checks, else the result of the second. */
+export type Both<First, Second> = First extends Bad<unknown> ? First : Second;

@@ -13,5 +13,5 @@ export type Gather<Table extends Shape, Ids extends Shape, Late> =
       : Table extends readonly [infer _V extends Dim, ...infer Row extends Shape]
         ? Good<[...Ids, ...Row]>
         : Table extends readonly []
-          ? Bad<'gather: the table is a scalar'>
+          ? Bad<'gather: the table needs 1 or more dimensions, has []'>
           : Good<Shape>;
