@@ -1,0 +1,93 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { checkGraph } from '../../src/ir/check.ts';
+import type { Graph, Ref } from '../../src/ir/graph.ts';
+import type { OpRegistry } from '../../src/ir/record.ts';
+import { ops } from '../../src/ops/index.ts';
+import { differentiate, passes, runPasses } from '../../src/passes/index.ts';
+import { runs } from '../support/counts.ts';
+import { evaluateGraph, get } from '../support/evaluate.ts';
+import { type RandomGraph, randomGraph } from '../support/randomGraph.ts';
+import { tinyOps } from '../support/tinyOps.ts';
+
+const choices = fc.array(fc.integer({ min: 0, max: 1_000_000 }), {
+  minLength: 4,
+  maxLength: 240,
+  size: 'max',
+});
+
+/** Every output of two graphs, element by element, in f64. */
+function expectEqualOutputs(before: Graph, after: Graph, feeds: RandomGraph['feeds']): void {
+  expect(Object.keys(after.outputs)).toEqual(Object.keys(before.outputs));
+  const [x, y] = [evaluateGraph(before, feeds), evaluateGraph(after, feeds)];
+  for (const [name, ref] of Object.entries(before.outputs)) {
+    const [wanted, got] = [get(x, ref), get(y, after.outputs[name] ?? '')];
+    expect(got.shape).toEqual(wanted.shape);
+    wanted.data.forEach((value, i) => {
+      const error = Math.abs(value - (got.data[i] ?? Number.NaN));
+      if (!(error <= 1e-11 * Math.max(1, Math.abs(value)))) {
+        throw new Error(`${name}[${i}] is ${got.data[i]}, expected ${value}`);
+      }
+    });
+  }
+}
+
+/** The graph with every gradient as an output. */
+function withGradients(
+  registry: OpRegistry,
+  { graph, feeds }: RandomGraph,
+  wrt: readonly Ref[] = Object.keys(feeds),
+): Graph {
+  const backward = differentiate(graph, registry, { loss: 'loss', wrt });
+  const named = Object.entries(backward.gradients).map(([name, ref]) => [`d_${name}`, ref]);
+  return { ...backward.graph, outputs: { ...graph.outputs, ...Object.fromEntries(named) } };
+}
+
+describe.each([
+  ['a tiny registry', tinyOps],
+  ['the ops of frond', ops],
+])('passes on random graphs of %s', (_, registry) => {
+  test('all on = all off, forward and gradients; the checker finds nothing after any pass', () => {
+    fc.assert(
+      fc.property(choices, (list) => {
+        const random = randomGraph(list, registry);
+        checkGraph(random.graph, registry);
+        const full = withGradients(registry, random);
+        const { graph } = runPasses(full, registry, { check: true });
+        expectEqualOutputs(full, graph, random.feeds);
+      }),
+      { numRuns: runs(300, 40), seed: 7 },
+    );
+  });
+
+  test.each(passes.map((pass) => pass.name))('without %s the rest still agrees', (name) => {
+    fc.assert(
+      fc.property(choices, (list) => {
+        const random = randomGraph(list, registry);
+        const full = withGradients(registry, random);
+        const { graph, log } = runPasses(full, registry, { check: true, disable: [name] });
+        expect(log.map((entry) => entry.pass)).not.toContain(name);
+        expectEqualOutputs(full, graph, random.feeds);
+      }),
+      { numRuns: runs(300, 10), seed: 11 },
+    );
+  });
+
+  test('the passes do something: most graphs get smaller, and fused kernels appear', () => {
+    let smaller = 0;
+    const seen = { pointwise: 0, epilogue: 0 };
+    const samples = fc.sample(choices, { numRuns: 60, seed: 3 });
+    for (const list of samples) {
+      const full = withGradients(registry, randomGraph(list, registry));
+      const { graph } = runPasses(full, registry);
+      if (Object.keys(graph.nodes).length < Object.keys(full.nodes).length) smaller++;
+      for (const node of Object.values(graph.nodes)) {
+        if (node.op === 'pointwise') seen.pointwise++;
+        if (node.attributes.epilogue !== undefined) seen.epilogue++;
+      }
+    }
+    expect(smaller).toBeGreaterThan(50);
+    expect(seen.pointwise).toBeGreaterThan(60);
+    expect(seen.epilogue).toBeGreaterThan(10);
+  });
+});
