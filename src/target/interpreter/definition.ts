@@ -4,7 +4,7 @@
  * simulator watches its memory accesses.
  */
 import type { Precision, TypedArray } from '../../base/dtype.ts';
-import { defined } from '../../base/errors.ts';
+import { defined, FrondError } from '../../base/errors.ts';
 import { threefry } from '../../base/random.ts';
 import type { Axis, Buffer, Kernel, Loop, Region, Store, Term, Value } from '../../kernel/ir.ts';
 import { applied, converted, roundTo } from './arithmetic.ts';
@@ -103,10 +103,16 @@ function runLoop(loop: Loop, at: Walk): void {
     });
     runRegion(loop.body, at);
     tiles = loop.yields.map((value) => tileOf(value, at));
-    if (step <= 0) break;
+    if (step <= 0) throw endlessLoop(loop, step);
   }
   at.results.set(loop, tiles);
 }
+
+/** The error of a loop whose step is not positive; raised after its first iteration, as `from` may not be below `to`. */
+export const endlessLoop = (loop: Loop, step: number): FrondError =>
+  new FrondError('FROND-K031', `a loop advances by ${step} and never ends`, {
+    node: loop.step.source ?? loop.induction.source,
+  });
 
 function runStore(store: Store, at: Walk): void {
   const { buffer, value } = store;

@@ -7,6 +7,7 @@ import { beginPreparation, type Preparation, runSteps } from './preparation.ts';
 import { type Plan, preparePlan } from './prepare.ts';
 
 export type { LaunchSizes } from './definition.ts';
+export { type Finding, type FindingKind, requireClean, type SimulationReport, simulate } from './simulate.ts';
 
 /** A kernel prepared for repeated launches. */
 export interface InterpretedKernel {

@@ -1,6 +1,7 @@
 /** Turns a kernel into steps over preallocated tiles, in the order of its statements. */
-import { defined, FrondError } from '../../base/errors.ts';
+import { defined } from '../../base/errors.ts';
 import type { Loop, Region, Value } from '../../kernel/ir.ts';
+import { endlessLoop } from './definition.ts';
 import { castStep, elementwiseStep } from './elementwiseSteps.ts';
 import { copyBlock } from './loops/memory.ts';
 import { loadStep, storeStep } from './memorySteps.ts';
@@ -113,15 +114,10 @@ function loopStep(at: Preparation, loop: Loop, perLaunch: Step[]): Step {
       counter.data[0] = i;
       runSteps(body);
       runSteps(advance);
-      if (stride <= 0) throw endless(at, loop, stride);
+      if (stride <= 0) throw endlessLoop(loop, stride);
     }
   };
 }
-
-const endless = (at: Preparation, loop: Loop, step: number): FrondError =>
-  new FrondError('FROND-K031', `kernel ${at.kernel.name}: a loop advances by ${step} and never ends`, {
-    node: loop.step.source ?? loop.induction.source,
-  });
 
 function copyStep(from: Tile, to: Tile, { axes }: Value): Step {
   const { rows, columns } = extents(axes);

@@ -27,7 +27,7 @@ export function copyBlock(
     if (contiguous && columns >= BLOCK) to.set(from.subarray(p, p + columns), q);
     else if (fromColumn === 0) {
       const x = from[p] as number;
-      for (const end = q + columns * toColumn; q !== end; q += toColumn) to[q] = x;
+      for (let j = 0; j < columns; j++, q += toColumn) to[q] = x;
     } else copyRow(to, q, toColumn, from, p, fromColumn, columns);
   }
 }
