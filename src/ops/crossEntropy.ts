@@ -21,11 +21,11 @@ export const crossEntropy: OpRecord = {
   arity: 2,
   shape(inputs) {
     const [logits, labels] = [operand('crossEntropy', inputs, 0), operand('crossEntropy', inputs, 1)];
-    expectFloat('crossEntropy', 'the logits', logits);
-    expectType('crossEntropy', 'the labels', labels, 'i32');
+    expectFloat('crossEntropy', logits);
+    expectType('crossEntropy', 'labels', labels, 'i32');
     lastDim('crossEntropy', 'the logits', logits.shape);
     const shape = logits.shape.slice(0, -1);
-    expectShape('crossEntropy', 'the labels', labels.shape, shape);
+    expectShape('crossEntropy', 'labels', labels.shape, shape);
     return [
       { dtype: 'f32', shape },
       { dtype: 'f32', shape },

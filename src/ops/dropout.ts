@@ -24,7 +24,7 @@ export const dropout: OpRecord = {
   arity: 2,
   shape(inputs, attributes) {
     const [x, key] = [operand('dropout', inputs, 0), operand('dropout', inputs, 1)];
-    expectFloat('dropout', 'the operand', x);
+    expectFloat('dropout', x);
     expectType('dropout', 'the key', key, 'u32');
     expectShape('dropout', 'the key', key.shape, [2]);
     rateOf(attributes);

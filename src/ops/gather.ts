@@ -13,7 +13,7 @@ export const gather: OpRecord = {
   arity: 2,
   shape(inputs) {
     const [table, ids] = [operand('gather', inputs, 0), operand('gather', inputs, 1)];
-    expectFloat('gather', 'the table', table);
+    expectFloat('gather', table);
     expectType('gather', 'the ids', ids, 'i32');
     if (table.shape.length === 0) {
       fail('FROND-S013', `gather: the table needs 1 or more dimensions, has ${printShape(table.shape)}`);

@@ -1,4 +1,5 @@
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
+import { attention, attentionGradient } from './attention.ts';
 import { concat } from './concat.ts';
 import { broadcast, copy, transpose } from './copies.ts';
 import { crossEntropy, crossEntropyGradient } from './crossEntropy.ts';
@@ -49,6 +50,8 @@ export const ops: OpRegistry = byName([
   layerNorm,
   layerNormGradient,
   dropout,
+  attention,
+  attentionGradient,
   crossEntropy,
   crossEntropyGradient,
   squareNorm,

@@ -25,7 +25,7 @@ export const layerNorm: OpRecord = {
       TensorType,
       TensorType,
     ];
-    for (const type of inputs) expectFloat('layerNorm', 'every operand', type);
+    expectFloat('layerNorm', ...inputs);
     const width = lastDim('layerNorm', 'the input', x.shape);
     expectShape('layerNorm', 'gamma', gamma.shape, [width]);
     expectShape('layerNorm', 'beta', beta.shape, [width]);

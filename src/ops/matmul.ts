@@ -1,8 +1,9 @@
 import { type Epilogue, type EpilogueOperand, type MatmulBatch, planMatmul } from '../../kernels/matmul.ts';
 import { type Dim, printShape, product, type Shape, times } from '../base/dim.ts';
+import { readExpression } from '../ir/expression.ts';
 import type { Attributes, Ref, TensorType } from '../ir/graph.ts';
 import type { Build, LowerContext, OpRecord, OpRegistry, VjpContext } from '../ir/record.ts';
-import { emitSteps, keyOfSteps, stepsOf, typeOfSteps } from './expression.ts';
+import { emitSteps, keyOfSteps, typeOfSteps } from './expression.ts';
 import { broadcastShapes, bytesOf, expectFloat, expectShape, fail, operand } from './rules.ts';
 import { input, output } from './slots.ts';
 
@@ -143,7 +144,7 @@ function epilogueOf(
   layout: MatmulLayout,
 ): Epilogue | undefined {
   if (attributes.epilogue === undefined) return undefined;
-  const steps = stepsOf('matmul', attributes, 'epilogue');
+  const steps = readExpression(attributes.epilogue, inputs.length - 1);
   const extras = inputs.slice(2);
   const operands = extras.map(({ shape, dtype }, i): EpilogueOperand => {
     const [hasRows, hasColumns] = [layout.hasRows[i + 2] === true, hasDim(shape, 0)];
@@ -211,13 +212,15 @@ export const matmul = (rows: OpRegistry): OpRecord => ({
   arity: [2, 10],
   shape(inputs, attributes) {
     const [x, y] = [operand('matmul', inputs, 0), operand('matmul', inputs, 1)];
-    expectFloat('matmul', 'left operand', x);
-    expectFloat('matmul', 'right operand', y);
+    if (x.dtype !== y.dtype) {
+      fail('FROND-S010', `matmul: operands are ${x.dtype} and ${y.dtype}`, 'convert one of them with cast');
+    }
+    expectFloat('matmul', x, y);
     const type: TensorType = { dtype: 'f32', shape: productShape(x, y, attributes) };
     if (attributes.epilogue === undefined) return [type];
-    const steps = stepsOf('matmul', attributes, 'epilogue');
+    const steps = readExpression(attributes.epilogue, inputs.length - 1);
     const result = typeOfSteps(rows, steps, [type, ...inputs.slice(2)]);
-    expectShape('matmul', 'the epilogue’s result', result.shape, type.shape);
+    expectShape('matmul', 'the result of the epilogue', result.shape, type.shape);
     layOut(inputs, attributes);
     return [result];
   },
@@ -251,7 +254,7 @@ export const linear: OpRecord = {
   arity: [2, 3],
   shape(inputs) {
     const [x, weight] = [operand('linear', inputs, 0), operand('linear', inputs, 1)];
-    for (const type of inputs) expectFloat('linear', 'every operand', type);
+    expectFloat('linear', ...inputs);
     const inner = x.shape.at(-1) ?? fail('FROND-S013', 'linear: the input is a scalar');
     if (weight.shape.length !== 2) {
       fail('FROND-S013', `linear: the weight needs 2 dimensions, has ${printShape(weight.shape)}`);

@@ -1,7 +1,8 @@
 import { planPointwise } from '../../kernels/pointwise.ts';
 import { product, times } from '../base/dim.ts';
+import { readExpression } from '../ir/expression.ts';
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
-import { emitSteps, keyOfSteps, stepsOf, typeOfSteps } from './expression.ts';
+import { emitSteps, keyOfSteps, typeOfSteps } from './expression.ts';
 import { bytesOf } from './rules.ts';
 import { input, output } from './slots.ts';
 
@@ -14,9 +15,11 @@ export const pointwise = (rows: OpRegistry): OpRecord => ({
   doc: 'a chain of element-wise ops as one kernel',
   kind: 'kernel',
   arity: [0, 64],
-  shape: (inputs, attributes) => [typeOfSteps(rows, stepsOf('pointwise', attributes, 'expression'), inputs)],
+  shape: (inputs, attributes) => [
+    typeOfSteps(rows, readExpression(attributes.expression, inputs.length), inputs),
+  ],
   lower({ inputs, outputs, attributes }) {
-    const steps = stepsOf('pointwise', attributes, 'expression');
+    const steps = readExpression(attributes.expression, inputs.length);
     return outputs.flatMap((type) =>
       planPointwise({
         key: keyOfSteps(steps),
@@ -27,7 +30,7 @@ export const pointwise = (rows: OpRegistry): OpRecord => ({
     );
   },
   cost(context) {
-    const steps = stepsOf('pointwise', context.attributes, 'expression');
+    const steps = readExpression(context.attributes.expression, context.inputs.length);
     const elements = product(context.outputs[0]?.shape ?? []);
     return { flops: times(elements, steps.length), bytes: bytesOf(context) };
   },

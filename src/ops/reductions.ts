@@ -64,7 +64,7 @@ export const mean: OpRecord = {
   kind: 'reduction',
   arity: 1,
   shape(inputs, attributes) {
-    expectFloat('mean', 'the operand', operand('mean', inputs, 0));
+    expectFloat('mean', operand('mean', inputs, 0));
     return [reducedType('mean', inputs, attributes)];
   },
   expand(b, { inputs: [x], attributes }) {

@@ -13,6 +13,7 @@ import type { Cost, LowerContext } from '../ir/record.ts';
  *   S019 an attribute that is missing or not what the op takes
  */
 
+/** Raises what a rule found wrong; the builder adds the node and the user's line. */
 export function fail(code: ErrorCode, summary: string, hint?: string): never {
   throw new FrondError(code, summary, { hint });
 }
@@ -61,9 +62,10 @@ export function operand(op: string, inputs: readonly TensorType[], index: number
   return inputs[index] ?? fail('FROND-S013', `${op}: operand ${index} is missing`);
 }
 
-export function expectFloat(op: string, what: string, type: TensorType): void {
-  if (!isFloating(type.dtype)) {
-    fail('FROND-S010', `${op}: ${what} must be f32, not ${type.dtype}`, 'convert it with cast');
+export function expectFloat(op: string, ...types: readonly TensorType[]): void {
+  const other = types.find(({ dtype }) => !isFloating(dtype));
+  if (other) {
+    fail('FROND-S010', `${op}: cannot take ${other.dtype} operands`, 'convert it to f32 with cast');
   }
 }
 

@@ -27,7 +27,7 @@ export const softmax: OpRecord = {
   arity: 1,
   shape(inputs, attributes) {
     const x = operand('softmax', inputs, 0);
-    expectFloat('softmax', 'the operand', x);
+    expectFloat('softmax', x);
     axisOfSoftmax(x.shape, attributes);
     return [{ dtype: 'f32', shape: x.shape }];
   },
@@ -70,7 +70,7 @@ export const logSoftmax: OpRecord = {
   arity: 1,
   shape(inputs, { axis = -1 }) {
     const x = operand('logSoftmax', inputs, 0);
-    expectFloat('logSoftmax', 'the operand', x);
+    expectFloat('logSoftmax', x);
     axisOf('logSoftmax', Number(axis), x.shape);
     return [x];
   },
