@@ -1,0 +1,238 @@
+import type { Dim } from '../base/dim.ts';
+import type { DType } from '../base/dtype.ts';
+import { FrondError, type SourcePlace } from '../base/errors.ts';
+import type { Attribute, Attributes, Graph, Node, NodeId, Phase, Ref, TensorType } from './graph.ts';
+
+const PHASES: readonly string[] = ['forward', 'backward', 'update'];
+const DTYPES: readonly string[] = ['f32', 'f16', 'i32', 'u32', 'bool'];
+const NUMBERS: Readonly<Record<string, number>> = { NaN, Infinity };
+
+/**
+ * Reads the text form that `printGraph` writes and gives the same value back. What the graph means is `checkGraph`'s matter.
+ * `file` is what messages call the text.
+ * @throws FROND-I020 with line and column where the text is malformed, FROND-I002 where a name is bound twice.
+ */
+export function parseGraph(text: string, file = 'graph'): Graph {
+  const lines = text.split(/\r?\n/);
+  const nodes: Record<NodeId, Node> = {};
+  const outputs: Record<string, Ref> = {};
+  const effects: NodeId[] = [];
+  let header: { name: string; inputs: NodeId[] } | undefined;
+  let closed = false;
+  for (const [index, line] of lines.entries()) {
+    if (line.trim() === '') continue;
+    const cursor = new Cursor(line, file, index + 1);
+    if (closed) cursor.fail('nothing may follow the closing brace');
+    if (header === undefined) header = parseHeader(cursor);
+    else if (cursor.take('}')) closed = true;
+    else if (cursor.takeWord('output')) {
+      const name = cursor.name();
+      cursor.expect('=');
+      if (Object.hasOwn(outputs, name)) throw twice(`output ${name}`, cursor.place());
+      outputs[name] = cursor.ref();
+    } else if (cursor.takeWord('effect')) effects.push(cursor.ref());
+    else {
+      const node = parseNode(cursor);
+      if (Object.hasOwn(nodes, node.id)) throw twice(`%${node.id}`, cursor.place());
+      nodes[node.id] = node;
+    }
+    cursor.expectEnd();
+  }
+  const end = new Cursor(lines.at(-1) ?? '', file, lines.length);
+  if (header === undefined) return end.fail('there is no graph');
+  if (!closed) end.fail('the closing brace is missing');
+  return { name: header.name, nodes, inputs: header.inputs, outputs, effects };
+}
+
+const twice = (what: string, place: SourcePlace): FrondError =>
+  new FrondError('FROND-I002', `${what} is bound twice`, { place });
+
+/** `graph name(x: f32[2], …) {`; the types stand at the inputs' own lines again. */
+function parseHeader(cursor: Cursor): { name: string; inputs: NodeId[] } {
+  if (!cursor.takeWord('graph')) cursor.fail('a graph starts with the word graph');
+  const name = cursor.name();
+  const inputs: NodeId[] = [];
+  cursor.expect('(');
+  cursor.list(')', () => {
+    inputs.push(cursor.name());
+    cursor.expect(':');
+    parseType(cursor);
+  });
+  cursor.expect('{');
+  return { name, inputs };
+}
+
+/** `%id = op(%a, %b#1) {attributes} : f32[2] @backward  // scope · file:line` */
+function parseNode(cursor: Cursor): Node {
+  cursor.expect('%');
+  const id = cursor.name();
+  cursor.expect('=');
+  const op = cursor.name();
+  cursor.expect('(');
+  const inputs: Ref[] = [];
+  cursor.list(')', () => inputs.push(cursor.ref()));
+  const attributes = cursor.take('{') ? parseAttributes(cursor) : {};
+  cursor.expect(':');
+  const types: TensorType[] = [];
+  if (cursor.take('(')) cursor.expect(')');
+  else {
+    do types.push(parseType(cursor));
+    while (cursor.take(','));
+  }
+  const phase = cursor.take('@') ? cursor.name() : 'forward';
+  if (!PHASES.includes(phase)) cursor.fail(`${phase} is not a phase`);
+  return { id, op, inputs, attributes, types, phase: phase as Phase, ...parseComment(cursor) };
+}
+
+function parseType(cursor: Cursor): TensorType {
+  const dtype = cursor.name();
+  if (!DTYPES.includes(dtype)) cursor.fail(`${dtype} is not a dtype`);
+  cursor.expect('[');
+  const shape: Dim[] = [];
+  cursor.list(']', () => {
+    const dim = cursor.match(/[^\s,\]]+/y, 'a dimension');
+    shape.push(/^\d+$/.test(dim) ? Number(dim) : dim);
+  });
+  return { dtype: dtype as DType, shape };
+}
+
+function parseComment(cursor: Cursor): { scope: string; source?: SourcePlace } {
+  if (!cursor.take('//')) return { scope: '' };
+  const scope = cursor.take('·') ? '' : cursor.name();
+  if (scope !== '' && !cursor.take('·')) return { scope };
+  const quoted = cursor.peek('"') ? cursor.string() : undefined;
+  const rest = cursor.rest();
+  // the last one or two numbers are line and column; a file that ends like that is quoted
+  const [, file = '', line, column] = /^(.*?)(?::(\d+))?(?::(\d+))?$/.exec(rest) ?? [];
+  return {
+    scope,
+    source: {
+      file: quoted ?? file,
+      ...(line === undefined ? {} : { line: Number(line) }),
+      ...(column === undefined ? {} : { column: Number(column) }),
+    },
+  };
+}
+
+/** After the opening brace. */
+function parseAttributes(cursor: Cursor): Attributes {
+  const fields: [string, Attribute][] = [];
+  cursor.list('}', () => {
+    const key = cursor.peek('"')
+      ? cursor.string()
+      : cursor.match(/[A-Za-z_]\w*/y, 'the name of an attribute');
+    cursor.expect(':');
+    fields.push([key, parseAttribute(cursor)]);
+  });
+  return Object.fromEntries(fields);
+}
+
+function parseAttribute(cursor: Cursor): Attribute {
+  if (cursor.peek('"')) return cursor.string();
+  if (cursor.take('{')) return parseAttributes(cursor);
+  if (cursor.take('[')) {
+    const items: Attribute[] = [];
+    cursor.list(']', () => items.push(parseAttribute(cursor)));
+    return items;
+  }
+  for (const [word, value] of [
+    ['true', true],
+    ['false', false],
+    ['null', null],
+  ] as const) {
+    if (cursor.takeWord(word)) return value;
+  }
+  const text = cursor.match(/-?(?:NaN|Infinity|\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)/y, 'a value');
+  const magnitude = NUMBERS[text.replace('-', '')];
+  if (magnitude === undefined) return Number(text);
+  return text.startsWith('-') ? -magnitude : magnitude;
+}
+
+/** A place in one line; every method skips white space first. */
+class Cursor {
+  readonly #line: string;
+  readonly #file: string;
+  readonly #number: number;
+  #at = 0;
+
+  constructor(line: string, file: string, number: number) {
+    this.#line = line;
+    this.#file = file;
+    this.#number = number;
+  }
+
+  place(): SourcePlace {
+    return { file: this.#file, line: this.#number, column: this.#at + 1 };
+  }
+
+  fail(what: string): never {
+    const hint = `the line is: ${this.#line.trim().slice(0, 120)}`;
+    throw new FrondError('FROND-I020', `malformed graph text: ${what}`, { place: this.place(), hint });
+  }
+
+  peek(token: string): boolean {
+    while (/\s/.test(this.#line[this.#at] ?? '')) this.#at++;
+    return this.#line.startsWith(token, this.#at);
+  }
+
+  take(token: string): boolean {
+    const here = this.peek(token);
+    if (here) this.#at += token.length;
+    return here;
+  }
+
+  /** A word by itself, not the start of a longer one. */
+  takeWord(word: string): boolean {
+    return this.peek(word) && !/[\w./-]/.test(this.#line[this.#at + word.length] ?? '') && this.take(word);
+  }
+
+  expect(token: string): void {
+    if (!this.take(token)) this.fail(`expected ${token}`);
+  }
+
+  expectEnd(): void {
+    if (!this.peek('') || this.#at < this.#line.length) this.fail('the line goes on where it should end');
+  }
+
+  match(pattern: RegExp, what: string): string {
+    this.peek('');
+    pattern.lastIndex = this.#at;
+    const [text] = pattern.exec(this.#line) ?? [];
+    if (text === undefined) return this.fail(`expected ${what}`);
+    this.#at += text.length;
+    return text;
+  }
+
+  name(): string {
+    return this.match(/[A-Za-z_][\w./-]*/y, 'a name');
+  }
+
+  ref(): Ref {
+    this.expect('%');
+    return this.match(/[A-Za-z_][\w./-]*(?:#\d+)?/y, 'a name');
+  }
+
+  string(): string {
+    const text = this.match(/"(?:[^"\\]|\\.)*"/y, 'a string');
+    try {
+      return JSON.parse(text) as string;
+    } catch {
+      return this.fail(`${text} is not a string`);
+    }
+  }
+
+  rest(): string {
+    this.peek('');
+    const text = this.#line.slice(this.#at);
+    this.#at = this.#line.length;
+    return text;
+  }
+
+  /** Items between commas up to `close`, which is consumed. */
+  list(close: string, item: () => void): void {
+    if (this.take(close)) return;
+    do item();
+    while (this.take(','));
+    this.expect(close);
+  }
+}
