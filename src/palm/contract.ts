@@ -1,0 +1,95 @@
+import type { TypedArray } from '../base/dtype.ts';
+import type { Declarations, GraphContext } from '../dsl/graph.ts';
+import type { Tensor } from '../dsl/tensor.ts';
+import type { TensorValue } from '../runtime/feeds.ts';
+
+// The contract of PALM: every component declares the named tensors that it needs and those that it gives. The compiler compares
+// the declarations where components meet, and `checkContract` does so again when a program runs.
+
+/** Named tensors that a component needs or gives. */
+export type Specs = Declarations;
+
+/** The symbolic tensors of declared names. */
+export type Tensors<S extends Specs> = {
+  readonly [K in keyof S]: Tensor<S[K]['dtype'], S[K]['shape']>;
+};
+
+/** A tensor of numbers on the host, ready to be fed. */
+export interface BatchTensor extends TensorValue {
+  readonly data: TypedArray;
+}
+/** One batch: the numbers of every tensor that a reader gives. */
+export type Batch<G extends Specs = Specs> = { readonly [K in keyof G]: BatchTensor };
+
+/** What a batch is packed to. */
+export interface BatchSize {
+  /** rows, those of weight 0 that fill a partial batch included */
+  readonly batch: number;
+  /** columns of every tensor over time */
+  readonly time: number;
+}
+
+/** Turns examples of type E into batches. */
+export interface Reader<G extends Specs = Specs, E = unknown> {
+  readonly name: string;
+  readonly gives: G;
+  /** the examples: `train`, and where there are any `valid` and `test` */
+  readonly parts: Readonly<Record<string, readonly E[]>>;
+  /** words of an example as the model sees it, at least 1 */
+  length(example: E): number;
+  /** Packs up to `size.batch` examples; rows without an example have weight 0. */
+  pack(examples: readonly E[], size: BatchSize): Batch<G>;
+  /** An unlabelled example, for prediction. */
+  parse?(text: string): E;
+}
+
+/** The shared encoder: from what a reader gives to what heads need. */
+export interface Backbone<N extends Specs = Specs, G extends Specs = Specs> {
+  readonly name: string;
+  readonly needs: N;
+  readonly gives: G;
+  /** Declares the encoder; called once per graph, within the scope of the backbone's name. */
+  build(g: GraphContext, inputs: Tensors<N>): Tensors<G>;
+}
+
+export interface HeadNeeds<B extends Specs = Specs, R extends Specs = Specs, L extends Specs = Specs> {
+  /** of the backbone */
+  readonly backbone: B;
+  /** of the reader, in training and in prediction */
+  readonly reader: R;
+  /** of the reader, in training only */
+  readonly labels: L;
+}
+
+/** Symbolic tensors by name. */
+export type Named = Readonly<Record<string, Tensor>>;
+
+/** Plain numbers, in tables or groups, that say how good predictions are. */
+export type Metrics = Readonly<Record<string, unknown>>;
+
+/** Numbers read back from the device, by name of the output. */
+export type Values = Readonly<Record<string, TensorValue>>;
+
+/**
+ * A task on top of a backbone. `lossOf` and `predictionsOf` build its part of a graph.
+ * P is one prediction, E an example as the reader keeps it, with its gold labels.
+ */
+export interface Head<
+  B extends Specs = Specs,
+  R extends Specs = Specs,
+  L extends Specs = Specs,
+  P = unknown,
+  E = unknown,
+> {
+  readonly name: string;
+  readonly needs: HeadNeeds<B, R, L>;
+  /** Declares the tensors of the task, such as scores. */
+  build(g: GraphContext, inputs: Tensors<B & R>): Named;
+  /** The mean loss over rows by weight. `tensors` are the inputs, the labels and what `build` gave, by name. */
+  loss(g: GraphContext, tensors: Named): Tensor<'f32', []>;
+  /** What a prediction reads back; without it, all that `build` gave. */
+  predict?(g: GraphContext, tensors: Named): Named;
+  /** One prediction per row of the batch, rows without an example included. */
+  decode(values: Values, batch: Batch<R>): readonly P[];
+  metrics(predictions: readonly P[], examples: readonly E[]): Metrics;
+}

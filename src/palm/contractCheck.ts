@@ -1,0 +1,131 @@
+import { type Dim, evaluate, namesOf, printShape, type Shape, type Sizes } from '../base/dim.ts';
+import type { DType } from '../base/dtype.ts';
+import { type ErrorCode, FrondError } from '../base/errors.ts';
+import type { Backbone, Batch, Head, HeadNeeds, Named, Reader, Specs } from './contract.ts';
+
+/**
+ * A size that a component does not mind, such as the width of the backbone under a head. The compiler knows it as any number.
+ */
+export const anySize: number = -1;
+
+interface Spec {
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+const printSpec = ({ dtype, shape }: Spec): string =>
+  `${dtype}${printShape(shape.map((dim) => (dim === anySize ? 'any' : dim)))}`;
+const printSpecs = (specs: Specs): string =>
+  Object.entries(specs)
+    .map(([name, spec]) => `${name}: ${printSpec(spec)}`)
+    .join(', ') || 'nothing';
+
+const sameShape = (needed: Shape, given: Shape): boolean =>
+  needed.length === given.length && needed.every((dim, i) => dim === anySize || dim === given[i]);
+
+function compare(needer: string, needs: Specs, giver: string, gives: Specs): void {
+  const hint = `${giver} gives ${printSpecs(gives)}`;
+  for (const [name, needed] of Object.entries(needs)) {
+    const given = Object.hasOwn(gives, name) ? gives[name] : undefined;
+    const wanted = `${needer} needs ${name}: ${printSpec(needed)}`;
+    if (given === undefined) {
+      throw new FrondError('FROND-C001', `${wanted}, which ${giver} does not give`, { hint });
+    }
+    const fail = (code: ErrorCode): never => {
+      throw new FrondError(code, `${wanted}, but ${giver} gives ${printSpec(given)}`, { hint });
+    };
+    if (given.dtype !== needed.dtype) fail('FROND-C002');
+    if (!sameShape(needed.shape, given.shape)) fail('FROND-C003');
+  }
+}
+
+/** Components that meet; those left out are not checked. */
+export interface Meeting {
+  readonly reader?: Reader;
+  readonly backbone?: Backbone;
+  readonly head?: Head;
+}
+
+/**
+ * Checks reader → backbone, reader → head and backbone → head, where both are there.
+ * @throws FROND-C001 for a missing tensor, C002 for an element type, C003 for a shape; names component, tensor and both sides
+ */
+export function checkContract({ reader, backbone, head }: Meeting): void {
+  if (reader && backbone) {
+    compare(`backbone ${backbone.name}`, backbone.needs, `reader ${reader.name}`, reader.gives);
+  }
+  if (head && backbone) {
+    compare(`head ${head.name}`, head.needs.backbone, `backbone ${backbone.name}`, backbone.gives);
+  }
+  if (head && reader) {
+    const needs = { ...head.needs.reader, ...head.needs.labels };
+    compare(`head ${head.name}`, needs, `reader ${reader.name}`, reader.gives);
+  }
+}
+
+/** @throws FROND-C008 when a head asks for one name twice, so that its functions could not tell them apart */
+export function checkDistinct(head: string, needs: HeadNeeds): void {
+  const names = Object.values(needs).flatMap((specs) => Object.keys(specs));
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice === undefined) return;
+  throw new FrondError('FROND-C008', `head ${head} needs ${twice} from two places`, {
+    hint: 'a name may stand in one of needs.backbone, needs.reader and needs.labels',
+  });
+}
+
+/**
+ * Checks what a component's `build` returned against its declaration.
+ * @throws FROND-C004 for a missing tensor, C005 for another element type or shape
+ */
+export function checkBuilt(component: string, gives: Specs, built: Named): void {
+  for (const [name, declared] of Object.entries(gives)) {
+    const tensor = Object.hasOwn(built, name) ? built[name] : undefined;
+    if (tensor === undefined) {
+      throw new FrondError(
+        'FROND-C004',
+        `${component} declares ${name}: ${printSpec(declared)}, but build did not return it`,
+        {
+          hint: `build returned ${Object.keys(built).join(', ') || 'nothing'}`,
+        },
+      );
+    }
+    if (tensor.dtype === declared.dtype && sameShape(declared.shape, tensor.shape)) continue;
+    throw new FrondError(
+      'FROND-C005',
+      `${component} declares ${name}: ${printSpec(declared)}, but build returned ${printSpec(tensor)}`,
+      {
+        hint: 'make the declaration in gives and the returned tensor agree',
+      },
+    );
+  }
+}
+
+/**
+ * Checks a packed batch against what its reader declares; gives the sizes of the named dimensions.
+ * @throws FROND-C006 for a tensor that is missing, has another element type, or another size than declared or than its neighbours
+ */
+export function checkBatch({ name: reader, gives }: Reader, batch: Batch): Sizes {
+  const sizes: Record<string, number> = {};
+  const fail = (name: string, summary: string): never => {
+    throw new FrondError('FROND-C006', `reader ${reader}, tensor ${name}: ${summary}`, {
+      hint: `it declares ${printSpecs(gives)}`,
+    });
+  };
+  const bind = (name: string, dim: Dim, size: number): void => {
+    if (dim === anySize) return;
+    if (typeof dim === 'string' && namesOf(dim)[0] === dim) sizes[dim] ??= size;
+    const wanted = evaluate(dim, sizes);
+    if (wanted !== size) fail(name, `${dim} is ${wanted}, the batch has ${size}`);
+  };
+  for (const [name, declared] of Object.entries(gives)) {
+    const tensor = batch[name];
+    if (tensor === undefined) return fail(name, 'not in the batch');
+    if (tensor.dtype !== declared.dtype) fail(name, `declared ${declared.dtype}, packed ${tensor.dtype}`);
+    if (tensor.shape.length !== declared.shape.length) fail(name, `packed as ${printShape(tensor.shape)}`);
+    for (const [axis, dim] of declared.shape.entries()) bind(name, dim, tensor.shape[axis] ?? 0);
+    const elements = tensor.shape.reduce((x, y) => x * y, 1);
+    if (elements !== tensor.data.length)
+      fail(name, `${tensor.data.length} numbers for ${printShape(tensor.shape)}`);
+  }
+  return sizes;
+}

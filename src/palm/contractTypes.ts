@@ -1,0 +1,89 @@
+import type { PrintShape } from '../dsl/types/text.ts';
+import type { Backbone, Head, Reader, Specs } from './contract.ts';
+
+// What does not fit between components, as a text that the compiler prints; `never` when all fits. What types cannot decide
+// (components without types, sizes of type number) passes here and is checked at run time.
+
+interface Spec {
+  readonly dtype: string;
+  readonly shape: readonly unknown[];
+}
+
+/** `f32[batch, time, 128]` */
+type Print<S> = S extends Spec ? `${S['dtype']}${PrintShape<S['shape']>}` : '?';
+
+/** true where every needed size is the given one; `number` on either side is any size */
+type SameShape<Needed, Given> = Needed extends readonly [infer N, ...infer Ns]
+  ? Given extends readonly [infer G, ...infer Gs]
+    ? SameSize<N, G> extends true
+      ? SameShape<Ns, Gs>
+      : false
+    : IsWide<Given>
+  : Needed extends readonly []
+    ? Given extends readonly []
+      ? true
+      : IsWide<Given>
+    : true;
+type SameSize<N, G> = number extends N | G
+  ? true
+  : string extends N | G
+    ? true
+    : [N, G] extends [G, N]
+      ? true
+      : false;
+type IsWide<S> = S extends readonly unknown[] ? (number extends S['length'] ? true : false) : false;
+
+type SameType<N, G> = [N] extends [G] ? true : [G] extends [N] ? true : false;
+
+type Problem<Needs extends Specs, Gives extends Specs, Needer extends string, Giver extends string> = {
+  [K in keyof Needs & string]: string extends K
+    ? never
+    : string extends keyof Gives
+      ? never
+      : K extends keyof Gives
+        ? SameType<Needs[K]['dtype'], Gives[K]['dtype']> extends true
+          ? SameShape<Needs[K]['shape'], Gives[K]['shape']> extends true
+            ? never
+            : Differs<K, Needs[K], Gives[K], Needer, Giver>
+          : Differs<K, Needs[K], Gives[K], Needer, Giver>
+        : `${Needer} needs ${K}: ${Print<Needs[K]>}, which ${Giver} does not give`;
+}[keyof Needs & string];
+
+type Differs<
+  K extends string,
+  N,
+  G,
+  Needer extends string,
+  Giver extends string,
+> = `${Needer} needs ${K}: ${Print<N>}, but ${Giver} gives ${Print<G>}`;
+
+/** why a backbone cannot stand on a reader */
+export type BackboneProblem<R extends Reader, B extends Backbone> = Problem<
+  B['needs'],
+  R['gives'],
+  'the backbone',
+  'the reader'
+>;
+
+/** why a head cannot stand on a backbone */
+export type HeadOnBackboneProblem<B extends Backbone, H extends Head> = Problem<
+  H['needs']['backbone'],
+  B['gives'],
+  'the head',
+  'the backbone'
+>;
+
+/** why a head cannot learn from a reader */
+export type HeadOnReaderProblem<R extends Reader, H extends Head> = Problem<
+  H['needs']['reader'] & H['needs']['labels'],
+  R['gives'],
+  'the head',
+  'the reader'
+>;
+
+export type HeadProblem<R extends Reader, B extends Backbone, H extends Head> =
+  | HeadOnBackboneProblem<B, H>
+  | HeadOnReaderProblem<R, H>;
+
+/** T when there is no problem, else the problem's text, which the compiler then names as the expected type. */
+export type Checked<P, T> = [P] extends [never] ? T : P;

@@ -1,0 +1,86 @@
+import type { GraphContext } from '../dsl/graph.ts';
+import type { Tensor } from '../dsl/tensor.ts';
+import type { TensorValue } from '../runtime/feeds.ts';
+import type { Backbone, Batch, Head, Metrics, Named, Reader, Specs, Tensors } from './contract.ts';
+import { checkContract, checkDistinct } from './contractCheck.ts';
+import type { BackboneProblem, Checked, HeadProblem } from './contractTypes.ts';
+
+/** A reader of one's own. */
+export const defineReader = <const G extends Specs, E>(reader: Reader<G, E>): Reader<G, E> => reader;
+
+/**
+ * An encoder of one's own.
+ *
+ *     const bag = defineBackbone({
+ *       name: 'bag',
+ *       needs: { tokens: declare(i32, ['batch', 'time']) },
+ *       gives: { sentence: declare(f32, ['batch', 64]) },
+ *       build: (g, { tokens }) => ({ sentence: mean(gather(g.parameter('table', f32, [5000, 64], normal(0.02)), tokens), 1) }),
+ *     });
+ */
+export const defineBackbone = <const N extends Specs, const G extends Specs>(
+  backbone: Backbone<N, G>,
+): Backbone<N, G> => backbone;
+
+type None = Readonly<Record<never, never>>;
+
+/** What a user writes for a head: `Head`, with what `needs` leaves out being nothing, and every tensor typed. */
+export interface HeadDefinition<
+  B extends Specs,
+  R extends Specs,
+  L extends Specs,
+  O extends Named,
+  V extends Named,
+  P,
+  E,
+> {
+  readonly name: string;
+  readonly needs: { readonly backbone: B; readonly reader?: R; readonly labels?: L };
+  build(g: GraphContext, inputs: Tensors<B & R>): O;
+  loss(g: GraphContext, tensors: O & Tensors<B & R & L>): Tensor<'f32', []>;
+  predict?(g: GraphContext, tensors: O & Tensors<B & R>): V;
+  decode(values: { readonly [K in keyof V]: TensorValue }, batch: Batch<R>): readonly P[];
+  metrics(predictions: readonly P[], examples: readonly E[]): Metrics;
+}
+
+/**
+ * A head of one's own: see `Head`.
+ * @throws FROND-C008 when one name is needed from two places
+ */
+export function defineHead<
+  const B extends Specs,
+  O extends Named,
+  P,
+  E,
+  const R extends Specs = None,
+  const L extends Specs = None,
+  V extends Named = O,
+>(definition: HeadDefinition<B, R, L, O, V, P, E>): Head<B, R, L, P, E> {
+  const { backbone, reader, labels } = definition.needs;
+  // what a definition leaves out is the empty set of names, which the type None says
+  const needs = { backbone, reader: reader ?? ({} as R), labels: labels ?? ({} as L) };
+  checkDistinct(definition.name, needs);
+  // the typed tensors of a definition are those that lossOf and predictionsOf hand over
+  return { ...definition, needs } as unknown as Head<B, R, L, P, E>;
+}
+
+/** A reader, a backbone on it and a head on both, found to fit. */
+export interface Connection<R extends Reader, B extends Backbone, H extends Head> {
+  readonly reader: R;
+  readonly backbone: B;
+  readonly head: H;
+}
+
+/**
+ * Puts three components together. What does not fit is a type error at the argument to blame, and is found again at run time.
+ * @throws FROND-C001 for a missing tensor, C002 for an element type, C003 for a shape
+ */
+export function connect<R extends Reader, B extends Backbone, H extends Head>(
+  reader: R,
+  backbone: Checked<BackboneProblem<R, B>, B>,
+  head: Checked<HeadProblem<R, B, H>, H>,
+): Connection<R, B, H> {
+  const connection = { reader, backbone: backbone as B, head: head as H };
+  checkContract(connection);
+  return connection;
+}

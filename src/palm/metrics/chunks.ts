@@ -1,0 +1,51 @@
+/** Words `start` … `end`−1 of a sentence that form one slot or entity. */
+export interface Chunk {
+  readonly type: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+interface Split {
+  readonly part: string;
+  readonly type: string;
+}
+const OUTSIDE: Split = { part: 'O', type: '' };
+
+function split(tag: string): Split {
+  const dash = tag.indexOf('-');
+  return dash < 0 ? { part: tag, type: '' } : { part: tag.slice(0, dash), type: tag.slice(dash + 1) };
+}
+
+/**
+ * The chunks of a tag sequence by the rules of conlleval (Tjong Kim Sang and Buchholz, CoNLL-2000 shared task), which accept
+ * what the tag scheme forbids: an `I-x` after `O`, at the start, or after another type begins a chunk of its own. BIO, IOB1 and
+ * BIOES (also written with E and S) are read alike.
+ */
+export function chunksOf(tags: readonly string[]): readonly Chunk[] {
+  const chunks: Chunk[] = [];
+  let start = -1;
+  let previous = OUTSIDE;
+  for (let i = 0; i <= tags.length; i++) {
+    const tag = tags[i];
+    const current = tag === undefined ? OUTSIDE : split(tag);
+    if (start >= 0 && endsBefore(current, previous)) {
+      chunks.push({ type: previous.type, start, end: i });
+      start = -1;
+    }
+    if (startsAt(current, previous)) start = i;
+    previous = current;
+  }
+  return chunks;
+}
+
+const opens = ({ part }: Split): boolean => part === 'B' || part === 'S';
+const closes = ({ part }: Split): boolean => part === 'E' || part === 'S';
+
+/** Whether the chunk that `previous` belongs to is over when `current` comes. */
+const endsBefore = (current: Split, previous: Split): boolean =>
+  current.part === 'O' || opens(current) || closes(previous) || current.type !== previous.type;
+
+/** Whether `current` begins a chunk. */
+const startsAt = (current: Split, previous: Split): boolean =>
+  current.part !== 'O' &&
+  (opens(current) || previous.part === 'O' || closes(previous) || current.type !== previous.type);

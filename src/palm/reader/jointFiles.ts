@@ -1,0 +1,131 @@
+import { FrondError } from '../../base/errors.ts';
+import { readTag, TAG_FORM } from '../labels.ts';
+import { type ReadText, readLines, splitWords, type Word } from './text.ts';
+
+/** Paths of the three parallel files of one part: words, BIO tags and intents, one sentence per line. */
+export interface JointFiles {
+  readonly words: string;
+  readonly tags: string;
+  readonly intents: string;
+}
+
+/** One labelled sentence. Words and tags have the same length, at least 1. */
+export interface JointExample {
+  readonly words: readonly string[];
+  readonly tags: readonly string[];
+  readonly intent: string;
+  /** where it was read, if it was */
+  readonly file?: string;
+  readonly line?: number;
+}
+
+/** The three files of a part in the ATIS folder format. */
+export const jointFiles = (folder: string): JointFiles => ({
+  words: `${folder}/seq.in`,
+  tags: `${folder}/seq.out`,
+  intents: `${folder}/label`,
+});
+
+export interface ReadJointOptions {
+  readonly readText: ReadText;
+  /** a sentence of more words is an error; default: no limit */
+  readonly maximumLength?: number;
+}
+
+/**
+ * Reads one part of a joint intent and slot data set (the format of Goo et al. 2018: `seq.in`, `seq.out`, `label`).
+ * @throws FROND-D001 unreadable, D002 empty, D003 files of different length, D004 a sentence with more or fewer tags than words,
+ *   D005 no BIO tag, D007 not UTF-8, D008 too long, D009 blank line, D010 no intent; each with file, line and column
+ */
+export async function readJoint(
+  files: JointFiles,
+  { readText, maximumLength = Number.POSITIVE_INFINITY }: ReadJointOptions,
+): Promise<readonly JointExample[]> {
+  const [words, tags, intents] = await Promise.all(
+    [files.words, files.tags, files.intents].map((file) => readLines(file, readText)),
+  );
+  const lines = { words: words ?? [], tags: tags ?? [], intents: intents ?? [] };
+  checkLineCounts(files, lines);
+  return lines.words.map((line, i) => {
+    checkLength(files.words, i + 1, splitWords(line), maximumLength);
+    return parseExample(files, i + 1, line, lines.tags[i] ?? '', lines.intents[i] ?? '');
+  });
+}
+
+function checkLength(file: string, line: number, words: readonly Word[], maximum: number): void {
+  if (words.length <= maximum) return;
+  throw new FrondError('FROND-D008', `a sentence of ${words.length} words is longer than ${maximum}`, {
+    place: { file, line, column: words[maximum]?.column },
+    hint: 'raise maximumLength, or set truncate: true to let the model see the first words only',
+  });
+}
+
+type Lines = { readonly [K in keyof JointFiles]: readonly string[] };
+
+function checkLineCounts(files: JointFiles, lines: Lines): void {
+  const counts = [lines.words.length, lines.tags.length, lines.intents.length];
+  const shortest = Math.min(...counts);
+  if (counts.every((count) => count === shortest)) return;
+  const file = [files.words, files.tags, files.intents][counts.indexOf(shortest)] ?? files.words;
+  throw new FrondError(
+    'FROND-D003',
+    `the three files differ in length: ${files.words} has ${counts[0]} lines, ${files.tags} ${counts[1]}, ${files.intents} ${counts[2]}`,
+    {
+      place: { file, line: shortest + 1 },
+      hint: 'line n of each file belongs to the same sentence',
+    },
+  );
+}
+
+function parseExample(
+  files: JointFiles,
+  line: number,
+  wordLine: string,
+  tagLine: string,
+  intentLine: string,
+): JointExample {
+  const words = splitWords(wordLine);
+  const tags = splitWords(tagLine);
+  const intent = intentLine.trim();
+  if (words.length === 0) throw blank(files.words, line, 'words');
+  if (tags.length === 0) throw blank(files.tags, line, 'tags');
+  checkIntent(files.intents, line, intentLine, intent);
+  checkRagged(files, line, words, tags);
+  for (const { text, column } of tags) {
+    if (readTag(text) !== undefined) continue;
+    throw new FrondError('FROND-D005', `${JSON.stringify(text)} is not a BIO tag`, {
+      place: { file: files.tags, line, column },
+      hint: TAG_FORM,
+    });
+  }
+  const textOf = ({ text }: Word): string => text;
+  return { words: words.map(textOf), tags: tags.map(textOf), intent, file: files.words, line };
+}
+
+const blank = (file: string, line: number, what: string): FrondError =>
+  new FrondError('FROND-D009', `line ${line} has no ${what}`, {
+    place: { file, line, column: 1 },
+    hint: 'take the line out of all three files, or fill it',
+  });
+
+function checkIntent(file: string, line: number, whole: string, intent: string): void {
+  if (intent === '') throw blank(file, line, 'intent');
+  const space = intent.search(/\s/);
+  if (space < 0) return;
+  throw new FrondError('FROND-D010', `${JSON.stringify(intent)} is not one intent`, {
+    place: { file, line, column: whole.indexOf(intent) + space + 1 },
+    hint: 'an intent is one word; is this the file of the sentences?',
+  });
+}
+
+function checkRagged(files: JointFiles, line: number, words: readonly Word[], tags: readonly Word[]): void {
+  if (words.length === tags.length) return;
+  // points at the first word or tag without a partner
+  const shared = Math.min(words.length, tags.length);
+  const [file, alone] =
+    words.length > tags.length ? [files.words, words[shared]] : [files.tags, tags[shared]];
+  throw new FrondError('FROND-D004', `${words.length} words have ${tags.length} tags`, {
+    place: { file, line, column: alone?.column },
+    hint: `line ${line} of ${files.words} and of ${files.tags} must have the same number of entries`,
+  });
+}
