@@ -101,7 +101,8 @@ function exactStep(k: KernelBuilder, { at, buffers }: Backward, a: Value, g: Val
   const scores = scaledTransitions(k, at, buffers.transitions, buffers.level);
   const [result] = k.loop(0, b.size, 1, [k.fill([b, y], 0)], (row, others) => {
     const paths = k.sub(k.add(rowOf(k, at, a, row, u), scores), rowOf(k, at, alpha, row, z));
-    const flow = k.sum(k.mul(k.exp(paths), rowOf(k, at, g, row, z)), z);
+    // no path outweighs the sum it is part of, but steps beyond a sequence's end do not belong together
+    const flow = k.sum(k.mul(k.exp(k.min(paths, 0)), rowOf(k, at, g, row, z)), z);
     return [k.select(k.eq(k.arange(b), row), k.rename(flow, u, y), others as Value)];
   });
   return result as Value;

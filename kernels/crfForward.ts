@@ -61,7 +61,7 @@ function forwardProgram(k: KernelBuilder, tiles: CrfTiles, withGold: boolean): v
   const [remainder, whole] = k.loop(1, longest, 1, initial, (t, before, shifts) => {
     const a = before as Value;
     const sums = k.dot(k.exp(a), weightTile, absent, y);
-    const lost = k.lt(k.maximum(k.neg(sums), b, z), -UNDERFLOW);
+    const lost = k.lt(-UNDERFLOW, k.maximum(k.neg(sums), b, z));
     const logs = exceptWhere(k, lost, k.log(k.max(sums, UNDERFLOW)), () =>
       logSumExp(k, at, a, scaledTransitions(k, at, transitions, level)),
     );

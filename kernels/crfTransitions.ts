@@ -122,7 +122,8 @@ function exactPairs(k: KernelBuilder, at: Symbols): (from: Value, sum: Value) =>
               [Z, 1],
             ]),
           ) as [Value, Value];
-          return k.add(before as Value, k.mul(to, k.exp(k.sub(k.add(left, scores), depth))));
+          const paths = k.min(k.sub(k.add(left, scores), depth), 0);
+          return k.add(before as Value, k.mul(to, k.exp(paths)));
         }),
       ];
     });
