@@ -48,7 +48,7 @@ function attentionProgram(k: KernelBuilder, options: AttentionOptions): void {
     return [
       most,
       k.add(k.mul(l, shrink), k.sum(p, j)),
-      k.dot(block.drop(p, I, J), block.head(values, J, keyTime), k.mul(o, shrink), j),
+      k.dot(block.dropout(I, J)(p), block.head(values, J, keyTime), k.mul(o, shrink), j),
     ];
   });
   const [m, l, o] = finished as [Value, Value, Value];

@@ -1,4 +1,5 @@
 import type { Dim } from '../src/base/dim.ts';
+import { defined } from '../src/base/errors.ts';
 import type { ScalarExpression, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
 import { type Axis, type Buffer, LOWEST, type Span, type Value } from '../src/kernel/ir.ts';
@@ -42,7 +43,12 @@ export interface AttentionOptions {
   readonly causal: boolean;
   readonly masked: boolean;
   readonly dropout: boolean;
+  /** mask and dropout key come in one buffer `flags`: key words 0 and 1 (xor stream), then the mask */
+  readonly packed?: boolean | undefined;
 }
+
+/** Number of words before the mask in `flags`. */
+export const FLAG_WORDS = 2;
 
 /** 32 × 32 blocks of scores: with heads up to 128 wide they fit 16 KiB of workgroup memory in every kernel. */
 export function attentionOptions({ width, causal, mask, dropout }: AttentionDims): AttentionOptions {
@@ -56,9 +62,16 @@ export function attentionOptions({ width, causal, mask, dropout }: AttentionDims
   };
 }
 
-export function attentionVariant({ tiles, exact, causal, masked, dropout }: AttentionOptions): string {
-  const flags = [exact && 'exact', causal && 'causal', masked && 'masked', dropout && 'dropout'];
-  return [`${tiles.i}x${tiles.j}x${tiles.d}`, ...flags.filter((flag) => flag !== false)].join(' ');
+export function attentionVariant(options: AttentionOptions): string {
+  const { tiles, exact, causal, masked, dropout, packed } = options;
+  const flags = [
+    exact && 'exact',
+    causal && 'causal',
+    masked && 'masked',
+    dropout && 'dropout',
+    packed && 'packed',
+  ];
+  return [`${tiles.i}x${tiles.j}x${tiles.d}`, ...flags.filter((flag) => flag)].join(' ');
 }
 
 /** What the programs of attention's kernels have in common: one block of one head of one sample. */
@@ -73,10 +86,12 @@ export interface AttentionBlock {
   storeHead(buffer: Buffer, T: Span, time: Value, value: Value): void;
   /** address of a number per query in [batch, heads, queryTime] */
   perQuery(I: Span): TermInput[];
+  /** the same in [batch, heads, 2, queryTime]: 0 = lse, 1 = Σ dout · out */
+  statistic(I: Span, which: 0 | 1): TermInput[];
   /** where query i may attend to key j, bool over i, j or both */
   allowed(I: Span, J: Span): Value;
-  /** drops probabilities and scales those kept by 1 / (1 − rate); the same mask on every call */
-  drop(probabilities: Value, I: Span, J: Span): Value;
+  /** what dropout makes of tiles over this block: 0 where it drops, 1 / (1 − rate) times the element elsewhere */
+  dropout(I: Span, J: Span): (tile: Value) => Value;
 }
 
 /**
@@ -110,6 +125,7 @@ export function attentionBlock(
     [D, 1],
   ];
   const headIndex = k.add(k.mul(sample, heads), head);
+  const words = wordsOf(k, options, sample, keyTime);
   return {
     i,
     j,
@@ -122,31 +138,55 @@ export function attentionBlock(
       [headIndex, queryTime],
       [I, 1],
     ],
-    allowed: allowedBy(k, options, sample, keyTime),
-    drop: options.dropout ? dropoutOf(k, headIndex, queryTime, keyTime) : (probabilities) => probabilities,
+    statistic: (I, which) => [
+      [k.add(k.mul(headIndex, 2), which), queryTime],
+      [I, 1],
+    ],
+    allowed: allowedBy(k, options, words.mask),
+    dropout: options.dropout ? dropoutBy(k, words, headIndex, queryTime, keyTime) : () => (tile) => tile,
   };
 }
 
 /** The logical indices that a span stands for. */
 const indices = (k: KernelBuilder, { axis, start }: Span): Value => k.add(k.arange(axis), start);
 
-function allowedBy(
+/** Where the words of mask and key lie: in buffers of their own, or together in `flags`. */
+interface Words {
+  /** mask words of this sample's keys */
+  readonly mask: ((J: Span) => Value) | undefined;
+  /** the two key words of dropout, the first xor the stream */
+  readonly key: () => readonly [Value, Value];
+}
+
+function wordsOf(
   k: KernelBuilder,
-  { masked, causal }: AttentionOptions,
+  { masked, dropout, packed }: AttentionOptions,
   sample: Value,
   keyTime: Value,
+): Words {
+  const flags = packed ? k.read('flags', 'u32') : undefined;
+  const mask = flags ?? (masked ? k.read('mask', 'u32') : undefined);
+  const key = flags ?? (dropout ? k.read('key', 'u32') : undefined);
+  const offset: TermInput[] = flags ? [[FLAG_WORDS, 1]] : [];
+  return {
+    mask: masked && mask ? (J) => k.load(mask, [...offset, [sample, keyTime], [J, 1]]) : undefined,
+    key: () => {
+      const source = defined(key, 'key of dropout');
+      const [first, second] = [k.load(source, [[0, 1]]), k.load(source, [[1, 1]])];
+      return [packed ? first : k.map('bitXor', first, k.parameter('stream', 'u32')), second];
+    },
+  };
+}
+
+function allowedBy(
+  k: KernelBuilder,
+  { causal }: AttentionOptions,
+  maskWords: Words['mask'],
 ): AttentionBlock['allowed'] {
-  const mask = masked ? k.read('mask', 'u32') : undefined;
   return (I, J) => {
-    let allowed = k.inside(J);
-    if (mask) {
-      const bits = k.load(mask, [
-        [sample, keyTime],
-        [J, 1],
-      ]);
-      allowed = k.and(allowed, k.map('ne', bits, 0));
-    }
-    return causal ? k.and(allowed, k.le(indices(k, J), indices(k, I))) : allowed;
+    const inside = k.inside(J);
+    const unmasked = maskWords ? k.and(inside, k.map('ne', maskWords(J), 0)) : inside;
+    return causal ? k.and(unmasked, k.le(indices(k, J), indices(k, I))) : unmasked;
   };
 }
 
@@ -154,23 +194,22 @@ function allowedBy(
  * Keeps a probability iff its random word is below (1 − rate)·2³². The counter is the element's index in
  * [batch, heads, queryTime, keyTime] modulo 2³², so forward and backward draw the same mask, whatever their tiles.
  */
-function dropoutOf(
+function dropoutBy(
   k: KernelBuilder,
+  words: Words,
   headIndex: Value,
   queryTime: Value,
   keyTime: Value,
-): AttentionBlock['drop'] {
-  const key = k.read('key', 'u32');
-  const stream = k.parameter('stream', 'u32');
+): AttentionBlock['dropout'] {
+  const key = words.key();
   const threshold = k.parameter('threshold', 'u32');
   const inverseKeep = k.parameter('inverseKeep', 'f32');
-  const key0 = k.map('bitXor', k.load(key, [[0, 1]]), stream);
-  const key1 = k.load(key, [[1, 1]]);
-  return (probabilities, I, J) => {
+  return (I, J) => {
     const row = k.add(indices(k, I), k.mul(headIndex, queryTime));
     const element = k.add(indices(k, J), k.mul(row, keyTime));
-    const word = k.random([key0, key1], [k.cast(element, 'u32'), 0], 0);
-    return k.select(k.lt(word, threshold), k.mul(probabilities, inverseKeep), 0);
+    const word = k.random(key, [k.cast(element, 'u32'), 0], 0);
+    const factor = k.select(k.lt(word, threshold), inverseKeep, 0);
+    return (tile) => k.mul(tile, factor);
   };
 }
 
@@ -191,7 +230,7 @@ export function attentionScalars(
     ...(options.exact ? {} : { width }),
     ...(options.dropout && dropout
       ? {
-          stream: { value: dropout.stream >>> 0 },
+          ...(options.packed ? {} : { stream: { value: dropout.stream >>> 0 } }),
           threshold: { value: Math.min(0xffffffff, Math.floor(keep * 0x100000000)) },
           inverseKeep: { value: 1 / keep },
         }

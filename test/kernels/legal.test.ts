@@ -124,7 +124,20 @@ const samples: Sample[] = [
 
 describe('kernels', () => {
   it.each(samples)('$name passes the checker', ({ plans }) => {
-    for (const { kernel } of plans) expect(checkKernel(kernel)).toEqual([]);
+    for (const { kernel, slots } of plans) {
+      expect(checkKernel(kernel)).toEqual([]);
+      expect(Object.keys(slots).sort()).toEqual(kernel.buffers.map(({ name }) => name).sort());
+    }
+  });
+
+  it.each(samples)('$name binds at most the eight buffers that WebGPU guarantees', ({ plans }) => {
+    for (const { kernel } of plans) expect(kernel.buffers.length).toBeLessThanOrEqual(8);
+  });
+
+  it.each(samples)('$name gives its kernels exactly their scalars', ({ plans }) => {
+    for (const { kernel, scalars } of plans) {
+      expect(Object.keys(scalars).sort()).toEqual(kernel.parameters.map(({ name }) => name).sort());
+    }
   });
 
   it.each(samples)('$name touches only what it may, and writes every result once', (sample) => {
