@@ -10,7 +10,21 @@ export type Shape = readonly Dim[];
 /** Sizes of the named dimensions. */
 export type Sizes = Readonly<Record<string, number>>;
 
-const isSum = (dim: string): boolean => /[+-]/.test(dim.replace(/\([^()]*\)/g, ''));
+/** true for a sum or difference outside of parentheses */
+function isSum(dim: string): boolean {
+  let depth = 0;
+  for (const letter of dim) {
+    if (letter === '(') depth++;
+    else if (letter === ')') depth--;
+    else if (depth === 0 && (letter === '+' || letter === '-')) return true;
+  }
+  return false;
+}
+
+/** `dim` without its divisor `y`, or undefined when it is no quotient by `y` */
+const undivided = (dim: Dim, y: Dim): string | undefined =>
+  typeof dim === 'string' && dim.endsWith(`/${y}`) && !isSum(dim) ? dim.slice(0, -`/${y}`.length) : undefined;
+
 const factor = (dim: Dim): string => (typeof dim === 'string' && isSum(dim) ? `(${dim})` : `${dim}`);
 
 /** `x * y`; a factor that divides is taken out again: `(time/4) * 4` is `time`. */
@@ -18,24 +32,29 @@ export function times(x: Dim, y: Dim): Dim {
   if (x === 1) return y;
   if (y === 1) return x;
   if (typeof x === 'number' && typeof y === 'number') return x * y;
-  if (typeof x === 'string' && x.endsWith(`/${y}`)) return x.slice(0, -`/${y}`.length);
-  if (typeof y === 'string' && y.endsWith(`/${x}`)) return y.slice(0, -`/${x}`.length);
+  const whole = undivided(x, y) ?? undivided(y, x);
+  if (whole !== undefined) return whole;
   return `${factor(x)}*${factor(y)}`;
 }
 
 export const product = (dims: readonly Dim[]): Dim => dims.reduce<Dim>(times, 1);
 
+/** `x + y`; what was subtracted is taken out again: `(time-1) + 1` is `time`. */
 export function plus(x: Dim, y: Dim): Dim {
   if (x === 0) return y;
   if (y === 0) return x;
   if (typeof x === 'number' && typeof y === 'number') return x + y;
+  if (typeof x === 'string' && x.endsWith(`-${factor(y)}`)) return x.slice(0, -`-${factor(y)}`.length);
   return `${x}+${y}`;
 }
 
+/** `x - y`; what was added is taken out again: `(1+time) - 1` and `(time+1) - 1` are `time`. */
 export function minus(x: Dim, y: Dim): Dim {
   if (y === 0) return x;
   if (typeof x === 'number' && typeof y === 'number') return x - y;
-  return `${x}-${typeof y === 'string' && isSum(y) ? `(${y})` : y}`;
+  if (typeof x === 'string' && x.endsWith(`+${factor(y)}`)) return x.slice(0, -`+${factor(y)}`.length);
+  if (typeof x === 'string' && x.startsWith(`${factor(y)}+`)) return x.slice(`${factor(y)}+`.length);
+  return `${x}-${factor(y)}`;
 }
 
 /** `x / y` where it is exact, else undefined; a quotient of names stays symbolic and is checked when bound. */
@@ -43,7 +62,7 @@ export function over(x: Dim, y: Dim): Dim | undefined {
   if (y === 1) return x;
   if (x === y) return 1;
   if (typeof x === 'number' && typeof y === 'number') return x % y === 0 ? x / y : undefined;
-  return `${factor(x)}/${factor(y)}`;
+  return `${factor(x)}/${typeof y === 'string' && /[-+*/]/.test(y) ? `(${y})` : y}`;
 }
 
 /** ceil(x / per): how many blocks of `per` cover `x`. Text form `ceil(rows, 16)`; for sizes that no user writes. */

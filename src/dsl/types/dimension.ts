@@ -22,7 +22,6 @@ type ScanSum<Text extends string, Depth extends 0[] = []> = Text extends `${infe
 
 type Factor<X> = X extends string ? (IsSum<X> extends true ? `(${X})` : X) : X & Dim;
 type Divisor<Y> = Y extends `${string}${'+' | '-' | '*' | '/'}${string}` ? `(${Y})` : Y & Dim;
-type Subtrahend<Y> = Factor<Y>;
 
 /** `X` without its divisor `Y`, or false when it is no quotient by `Y` */
 type Undivided<X, Y> = X extends `${infer N}/${Y & Dim}` ? (IsSum<X> extends true ? false : N) : false;
@@ -53,7 +52,9 @@ type PlusKnown<X, Y> = X extends 0
         ? string
         : [X, Y] extends [number, number]
           ? Add<X & number, Y & number>
-          : `${X & Dim}+${Y & Dim}`;
+          : X extends `${infer N}-${Factor<Y>}`
+            ? N
+            : `${X & Dim}+${Y & Dim}`;
 
 type MinusKnown<X, Y> = Y extends 0
   ? X
@@ -63,7 +64,11 @@ type MinusKnown<X, Y> = Y extends 0
       ? string
       : [X, Y] extends [number, number]
         ? Subtract<X & number, Y & number>
-        : `${X & Dim}-${Subtrahend<Y>}`;
+        : X extends `${infer N}+${Factor<Y>}`
+          ? N
+          : X extends `${Factor<Y>}+${infer N}`
+            ? N
+            : `${X & Dim}-${Factor<Y>}`;
 
 type OverKnown<X, Y> = Y extends 1
   ? X
