@@ -6,9 +6,10 @@ import { planLayerNorm, planLayerNormGradient } from '../../kernels/layerNorm.ts
 import { planMatmul } from '../../kernels/matmul.ts';
 import { planSoftmax, planSoftmaxGradient } from '../../kernels/softmax.ts';
 import type { Dim } from '../../src/base/dim.ts';
+import type { Precision, TypedArray } from '../../src/base/dtype.ts';
 import type { LaunchPlan, Slot } from '../../src/ir/record.ts';
 import { checkKernel } from '../../src/kernel/check.ts';
-import { gaussian } from '../support/arrays.ts';
+import { expectClose, gaussian } from '../support/arrays.ts';
 import { input, output, runPlans, simulator, unwritten } from '../support/launch.ts';
 
 const ROWS = 19;
@@ -122,7 +123,28 @@ const samples: Sample[] = [
   ...attentionSamples(4, false, true, true),
 ];
 
+/** Outputs of a sample in one precision, from the same inputs. */
+function results(sample: Sample, precision: Precision): TypedArray[] {
+  const inputs = sample.inputs.map((what, i) => {
+    if (typeof what !== 'number') return what;
+    const rounded = Float32Array.from(gaussian(what, `input ${i}`));
+    return precision === 'f32' ? rounded : Float64Array.from(rounded);
+  });
+  const outputs = sample.outputs.map((length) => unwritten(length, precision));
+  runPlans(sample.plans, { inputs, outputs, sizes: SIZES }, precision);
+  return outputs;
+}
+
 describe('kernels', () => {
+  it.each(samples)('$name in f32 stays within 1e-5 of the largest f64 result', (sample) => {
+    const exact = results(sample, 'f64');
+    results(sample, 'f32').forEach((rounded, i) => {
+      const expected = exact[i] as TypedArray;
+      const largest = Math.max(...Array.from(expected, Math.abs));
+      expectClose(rounded, expected, { absolute: 1e-5 * largest, relative: 0 }, `output ${i}`);
+    });
+  });
+
   it.each(samples)('$name passes the checker', ({ plans }) => {
     for (const { kernel, slots } of plans) {
       expect(checkKernel(kernel)).toEqual([]);
