@@ -1,9 +1,7 @@
-import { printShape } from '../base/dim.ts';
-import { FrondError } from '../base/errors.ts';
 import type { GraphContext } from '../dsl/graph.ts';
 import type { Tensor } from '../dsl/tensor.ts';
 import type { Backbone, Head, Named, Specs, Tensors } from './contract.ts';
-import { checkBuilt } from './contractCheck.ts';
+import { checkBuilt, checkLoss } from './contractCheck.ts';
 
 /** Declares the inputs of a graph that a component needs; names that are there already are shared. */
 export function inputsOf(g: GraphContext, needs: Specs, known: Map<string, Tensor>): Named {
@@ -40,16 +38,7 @@ export function lossOf(
 ): Tensor<'f32', []> {
   return g.scope(scope, () => {
     const loss = head.loss(g, { ...inputs, ...labels, ...head.build(g, inputs) });
-    const { dtype, shape } = loss as Tensor;
-    if (dtype !== 'f32' || shape.length > 0) {
-      throw new FrondError(
-        'FROND-C007',
-        `head ${head.name}: the loss is ${dtype}${printShape(shape)}, not an f32 scalar`,
-        {
-          hint: 'take the mean over the rows by weight',
-        },
-      );
-    }
+    checkLoss(head.name, loss);
     return loss;
   });
 }

@@ -100,6 +100,18 @@ export function checkBuilt(component: string, gives: Specs, built: Named): void 
   }
 }
 
+/** @throws FROND-C007 when the loss of a head is no f32 scalar */
+export function checkLoss(head: string, { dtype, shape }: Spec): void {
+  if (dtype === 'f32' && shape.length === 0) return;
+  throw new FrondError(
+    'FROND-C007',
+    `head ${head}: the loss is ${printSpec({ dtype, shape })}, not an f32 scalar`,
+    {
+      hint: 'take the mean over the rows by weight',
+    },
+  );
+}
+
 /**
  * Checks a packed batch against what its reader declares; gives the sizes of the named dimensions.
  * @throws FROND-C006 for a tensor that is missing, has another element type, or another size than declared or than its neighbours
