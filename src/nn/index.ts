@@ -1,0 +1,14 @@
+export { type ChainConstraints, chainConstraints, FORBIDDEN, type LabelScheme } from './chain.ts';
+export { type CrfLayer, type CrfLayerOptions, crfLayer, type LabelChain } from './crf.ts';
+export {
+  type EncoderBlockOptions,
+  type EncoderOptions,
+  encoder,
+  encoderBlock,
+  type FeedForwardOptions,
+  feedForward,
+  type SelfAttentionOptions,
+  selfAttention,
+} from './encoder.ts';
+export { learnedPositions, type PositionOptions } from './position.ts';
+export { prependSentence, prependVisible, type SentenceOptions, sentenceOf, tokensOf } from './sentence.ts';
