@@ -7,7 +7,7 @@ import { input, output } from './slots.ts';
 
 const rowsOf = ({ shape }: TensorType) => ({
   rows: product(shape.slice(0, -1)),
-  classes: lastDim('crossEntropy', 'the logits', shape),
+  classes: lastDim('crossEntropy', 'the input', shape),
 });
 
 /**
@@ -23,7 +23,7 @@ export const crossEntropy: OpRecord = {
     const [logits, labels] = [operand('crossEntropy', inputs, 0), operand('crossEntropy', inputs, 1)];
     expectFloat('crossEntropy', logits);
     expectType('crossEntropy', 'labels', labels, 'i32');
-    lastDim('crossEntropy', 'the logits', logits.shape);
+    lastDim('crossEntropy', 'the input', logits.shape);
     const shape = logits.shape.slice(0, -1);
     expectShape('crossEntropy', 'labels', labels.shape, shape);
     return [
@@ -48,7 +48,7 @@ export const crossEntropy: OpRecord = {
     {
       input: 1,
       low: -1,
-      below: lastDim('crossEntropy', 'the logits', operand('crossEntropy', inputs, 0).shape),
+      below: lastDim('crossEntropy', 'the input', operand('crossEntropy', inputs, 0).shape),
     },
   ],
   cost: perInput(11),

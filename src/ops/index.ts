@@ -2,6 +2,7 @@ import type { OpRecord, OpRegistry } from '../ir/record.ts';
 import { attention, attentionGradient } from './attention.ts';
 import { concat } from './concat.ts';
 import { broadcast, copy, transpose } from './copies.ts';
+import { crfDecode, crfGradient, crfLogLikelihood, crfLoss } from './crf.ts';
 import { crossEntropy, crossEntropyGradient } from './crossEntropy.ts';
 import { dropout } from './dropout.ts';
 import { elementwiseOps } from './elementwise.ts';
@@ -54,6 +55,10 @@ export const ops: OpRegistry = byName([
   attentionGradient,
   crossEntropy,
   crossEntropyGradient,
+  crfLogLikelihood,
+  crfLoss,
+  crfGradient,
+  crfDecode,
   squareNorm,
   adamW,
 ]);

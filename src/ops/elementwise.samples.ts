@@ -1,0 +1,117 @@
+import { bool, f32, f32In, type InvalidSample, i32, type OpSamples, type Sample, type } from './sample.ts';
+
+const positive = [0.5, 2] as const;
+
+const unary = (op: string, range: readonly [number, number] = [-2, 2]): Sample[] =>
+  [[], [1], [7], [3, 1, 5], [2, 3, 4]].map((shape) => ({ op, inputs: [f32In(range, ...shape)] }));
+
+/** Pairs of shapes: equal, broadcast on either side, scalars, dims of size 1. */
+const pairs: readonly (readonly [readonly number[], readonly number[]])[] = [
+  [
+    [3, 5],
+    [3, 5],
+  ],
+  [[2, 3, 4], [4]],
+  [
+    [1, 6],
+    [5, 1],
+  ],
+  [[], [2, 3]],
+  [
+    [2, 1, 3],
+    [4, 1],
+  ],
+  [[1], []],
+];
+
+const binary = (op: string, right: readonly [number, number] = [-2, 2]): Sample[] =>
+  pairs.map(([x, y]) => ({ op, inputs: [f32(...x), f32In(right, ...y)] }));
+
+const compare = (op: string): Sample[] => [
+  { op, inputs: [i32([3, 1, 2, 2], 4), i32([2, 1, 3, -2], 4)] },
+  { op, inputs: [f32(2, 3), f32(3)] },
+];
+
+const logic = (op: string): Sample[] => [
+  { op, inputs: [bool([1, 0, 1, 0], 2, 2), bool([1, 1, 0, 0], 2, 2)] },
+];
+
+const where: readonly Sample[] = [
+  { op: 'where', inputs: [bool([1, 0, 0, 1, 1], 5), f32(5), f32(5)] },
+  { op: 'where', inputs: [bool([1, 0, 1], 3, 1), f32(2, 1, 4), f32()] },
+  { op: 'where', inputs: [bool([0]), f32(2, 2), f32(2)] },
+];
+
+const cast: readonly Sample[] = [
+  { op: 'cast', inputs: [f32(2, 3)], attributes: { dtype: 'f32' } },
+  { op: 'cast', inputs: [f32(5)], attributes: { dtype: 'i32' } },
+  { op: 'cast', inputs: [i32([3, 0, -2], 3)], attributes: { dtype: 'f32' } },
+  { op: 'cast', inputs: [i32([3, 0, -2], 3)], attributes: { dtype: 'bool' } },
+  { op: 'cast', inputs: [bool([1, 0], 2)], attributes: { dtype: 'f32' } },
+];
+
+const invalid: readonly InvalidSample[] = [
+  {
+    op: 'add',
+    inputs: [type('f32', 'batch', 'time', 128), type('f32', 64)],
+    code: 'FROND-S011',
+    summary: 'add: cannot broadcast 128 with 64',
+  },
+  {
+    op: 'mul',
+    inputs: [type('f32', 'batch', 'time'), type('f32', 'time', 'batch')],
+    code: 'FROND-S011',
+    summary: 'mul: cannot broadcast batch with time',
+  },
+  {
+    op: 'add',
+    inputs: [type('f32', 3), type('i32', 3)],
+    code: 'FROND-S010',
+    summary: 'add: operands are f32 and i32',
+  },
+  { op: 'exp', inputs: [type('i32', 3)], code: 'FROND-S010', summary: 'exp: cannot take i32 operands' },
+  { op: 'neg', inputs: [type('bool', 3)], code: 'FROND-S010', summary: 'neg: cannot take bool operands' },
+  { op: 'not', inputs: [type('f32', 3)], code: 'FROND-S010', summary: 'not: cannot take f32 operands' },
+  {
+    op: 'where',
+    inputs: [type('f32', 3), type('f32', 3), type('f32', 3)],
+    code: 'FROND-S010',
+    summary: 'where: the condition must be bool, not f32',
+  },
+  {
+    op: 'where',
+    inputs: [type('bool', 3), type('f32', 3), type('i32', 3)],
+    code: 'FROND-S010',
+    summary: 'where: operands are f32 and i32',
+  },
+  {
+    op: 'where',
+    inputs: [type('bool', 2), type('f32', 3), type('f32', 3)],
+    code: 'FROND-S011',
+    summary: 'where: cannot broadcast 2 with 3',
+  },
+  {
+    op: 'cast',
+    inputs: [type('f32', 3)],
+    attributes: { dtype: 'f8' },
+    code: 'FROND-S019',
+    summary: 'cast: "f8" is not a dtype',
+  },
+];
+
+export const elementwiseSamples: OpSamples = {
+  valid: [
+    ...['neg', 'abs', 'exp', 'tanh', 'erf', 'gelu', 'relu', 'sigmoid', 'floor', 'isFinite'].flatMap((op) =>
+      unary(op),
+    ),
+    ...['log', 'sqrt', 'rsqrt'].flatMap((op) => unary(op, positive)),
+    ...['add', 'sub', 'mul', 'maximum', 'minimum', 'geluGradient'].flatMap((op) => binary(op)),
+    ...binary('div', positive),
+    ...['equal', 'notEqual', 'less', 'lessEqual', 'greater', 'greaterEqual'].flatMap(compare),
+    ...['and', 'or'].flatMap(logic),
+    { op: 'not', inputs: [bool([1, 0, 0], 3)] },
+    ...where,
+    ...cast,
+  ],
+  invalid,
+};

@@ -1,0 +1,32 @@
+import { f32, i32, type OpSamples, type } from './sample.ts';
+
+export const gatherSamples: OpSamples = {
+  valid: [
+    { op: 'gather', inputs: [f32(6, 3), i32([2, 0, 2, 5, 2], 5)] },
+    { op: 'gather', inputs: [f32(4, 2), i32([3, 1, 1, 0, 3, 3], 2, 3)] },
+    { op: 'gather', inputs: [f32(5), i32([4, 4, 0], 3)] },
+    { op: 'gather', inputs: [f32(3, 2, 2), i32([1])] },
+    { op: 'gatherGradient', inputs: [f32(5, 3), i32([2, 0, 2, 3, 2], 5)], attributes: { shape: [4, 3] } },
+    { op: 'gatherGradient', inputs: [f32(2, 2), i32([1, 1], 2)], attributes: { shape: [2, 2] } },
+  ],
+  invalid: [
+    {
+      op: 'gather',
+      inputs: [type('f32', 100, 8), type('f32', 'batch')],
+      code: 'FROND-S010',
+      summary: 'gather: the ids must be i32, not f32',
+    },
+    {
+      op: 'gather',
+      inputs: [type('f32'), type('i32', 'batch')],
+      code: 'FROND-S013',
+      summary: 'gather: the table needs 1 or more dimensions, has []',
+    },
+    {
+      op: 'gather',
+      inputs: [type('i32', 5, 2), type('i32', 'batch')],
+      code: 'FROND-S010',
+      summary: 'gather: cannot take i32 operands',
+    },
+  ],
+};

@@ -1,0 +1,94 @@
+import { f32, type OpSamples, type Sample, type } from './sample.ts';
+
+const product = (x: readonly number[], y: readonly number[], attributes = {}): Sample => ({
+  op: 'matmul',
+  inputs: [f32(...x), f32(...y)],
+  attributes,
+});
+
+export const matmulSamples: OpSamples = {
+  valid: [
+    product([3, 4], [4, 5]),
+    product([2, 3, 5], [5, 4]),
+    product([4], [4, 3]),
+    product([2, 1, 3, 4], [5, 4, 2]),
+    product([1, 7], [7, 1]),
+    product([3, 4], [2, 4, 5]),
+    product([4, 3], [4, 5], { transposeX: true }),
+    product([3, 4], [5, 4], { transposeY: true }),
+    product([2, 4, 3], [2, 5, 4], { transposeX: true, transposeY: true }),
+    product([2, 4, 3], [4, 5], { transposeX: true }),
+    product([2, 3, 1, 4], [5, 4], { transposeY: true }),
+    { op: 'linear', inputs: [f32(2, 3, 4), f32(4, 5), f32(5)] },
+    { op: 'linear', inputs: [f32(3), f32(3, 2)] },
+    { op: 'linear', inputs: [f32(5, 1), f32(1, 3), f32(3)] },
+  ],
+  invalid: [
+    {
+      op: 'matmul',
+      inputs: [type('f32', 'batch', 'time', 128), type('f32', 256, 64)],
+      code: 'FROND-S015',
+      summary: 'matmul: inner dimensions differ: 128 and 256 in [batch, time, 128] x [256, 64]',
+    },
+    {
+      op: 'matmul',
+      inputs: [type('f32', 'batch', 8, 'time', 64), type('f32', 'batch', 4, 64, 'keys')],
+      code: 'FROND-S011',
+      summary: 'matmul batch: cannot broadcast 8 with 4',
+    },
+    {
+      op: 'matmul',
+      inputs: [type('f32', 3, 4), type('f32', 4)],
+      code: 'FROND-S013',
+      summary: 'matmul: right operand needs 2 or more dimensions, has [4]',
+    },
+    {
+      op: 'matmul',
+      inputs: [type('f32', 4), type('f32', 2, 4, 5)],
+      code: 'FROND-S013',
+      summary: 'matmul: left operand needs 2 or more dimensions, has [4]',
+    },
+    {
+      op: 'matmul',
+      inputs: [type('f32'), type('f32', 4, 5)],
+      code: 'FROND-S013',
+      summary: 'matmul: left operand is a scalar',
+    },
+    {
+      op: 'matmul',
+      inputs: [type('i32', 3, 4), type('i32', 4, 5)],
+      code: 'FROND-S010',
+      summary: 'matmul: cannot take i32 operands',
+    },
+    {
+      op: 'matmul',
+      inputs: [type('f32', 3, 4), type('i32', 4, 5)],
+      code: 'FROND-S010',
+      summary: 'matmul: operands are f32 and i32',
+    },
+    {
+      op: 'linear',
+      inputs: [type('f32', 'batch', 3), type('f32', 4, 5)],
+      code: 'FROND-S015',
+      summary: 'linear: inner dimensions differ: 3 and 4 in [batch, 3] x [4, 5]',
+    },
+    {
+      op: 'linear',
+      inputs: [type('f32', 'batch', 4), type('f32', 4, 5), type('f32', 4)],
+      code: 'FROND-S014',
+      summary: 'linear: the bias must be [5], not [4]',
+    },
+    {
+      op: 'linear',
+      inputs: [type('f32'), type('f32', 4, 5)],
+      code: 'FROND-S013',
+      summary: 'linear: the input is a scalar',
+    },
+    {
+      op: 'linear',
+      inputs: [type('f32', 4), type('f32', 4)],
+      code: 'FROND-S013',
+      summary: 'linear: the weight needs 2 dimensions, has [4]',
+    },
+  ],
+};

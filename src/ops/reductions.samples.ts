@@ -1,0 +1,79 @@
+import { f32, i32, type OpSamples, type Sample, type } from './sample.ts';
+
+const over = (op: string, shape: readonly number[], axes: readonly number[], keepDims = false): Sample => ({
+  op,
+  inputs: [f32(...shape)],
+  attributes: { axes, keepDims },
+});
+
+const reductions = (op: string): Sample[] => [
+  over(op, [3, 5], [1]),
+  over(op, [5, 3], [0]),
+  over(op, [2, 3, 4], [0, 1, 2]),
+  over(op, [2, 3, 4], [1], true),
+  over(op, [2, 3, 2, 3], [0, 2]),
+  over(op, [2, 3, 2, 3], [-1, 1], true),
+  over(op, [1, 4, 1], [0, 2]),
+  over(op, [7], []),
+];
+
+export const reductionSamples: OpSamples = {
+  valid: [
+    ...['sum', 'mean', 'max'].flatMap(reductions),
+    { op: 'sum', inputs: [i32([1, -2, 3], 2, 3)], attributes: { axes: [1] } },
+    { op: 'max', inputs: [i32([-7, -2, -3], 2, 3)], attributes: { axes: [0, 1] } },
+    { op: 'argmax', inputs: [f32(3, 5)] },
+    { op: 'argmax', inputs: [i32([1, 3, 3, -1], 2, 4)], attributes: { axis: -1 } },
+    { op: 'argmax', inputs: [f32(3, 5, 2)], attributes: { axis: 1 } },
+  ],
+  invalid: [
+    {
+      op: 'sum',
+      inputs: [type('f32', 'batch', 'time', 128)],
+      attributes: { axes: [0, 5] },
+      code: 'FROND-S012',
+      summary: 'sum: axis 5 is out of range for shape [batch, time, 128]',
+    },
+    {
+      op: 'mean',
+      inputs: [type('f32')],
+      attributes: { axes: [0] },
+      code: 'FROND-S012',
+      summary: 'mean: axis 0 is out of range for shape []',
+    },
+    {
+      op: 'mean',
+      inputs: [type('i32', 3)],
+      attributes: { axes: [0] },
+      code: 'FROND-S010',
+      summary: 'mean: cannot take i32 operands',
+    },
+    {
+      op: 'max',
+      inputs: [type('bool', 3)],
+      attributes: { axes: [0] },
+      code: 'FROND-S010',
+      summary: 'max: cannot take bool operands',
+    },
+    {
+      op: 'max',
+      inputs: [type('f32', 3)],
+      attributes: { axes: ['time'] },
+      code: 'FROND-S019',
+      summary: 'max: attribute axes must be a list of integers, not ["time"]',
+    },
+    {
+      op: 'argmax',
+      inputs: [type('f32', 3, 4)],
+      attributes: { axis: 2 },
+      code: 'FROND-S012',
+      summary: 'argmax: axis 2 is out of range for shape [3, 4]',
+    },
+    {
+      op: 'argmax',
+      inputs: [type('bool', 3)],
+      code: 'FROND-S010',
+      summary: 'argmax: cannot take bool operands',
+    },
+  ],
+};
