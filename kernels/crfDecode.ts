@@ -2,8 +2,8 @@ import type { LaunchPlan } from '../src/ir/record.ts';
 import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
 import { type Kernel, LOWEST, type Value } from '../src/kernel/ir.ts';
 import type { CrfDecodeArguments } from './crfArguments.ts';
-import { type CrfTiles, crfBlock, crfTiles, scoresOf, sizesOf, temporary } from './crfBlock.ts';
-import { traceCrfSemiring } from './crfSemiring.ts';
+import { type CrfTiles, crfBlock, crfTiles, sizesOf, temporary } from './crfBlock.ts';
+import { planCrfSemiring } from './crfSemiring.ts';
 import { blocksOf, tracedOnce } from './plan.ts';
 
 /**
@@ -69,16 +69,11 @@ export const traceCrfPath = (tiles: CrfTiles): Kernel =>
 
 /** The best labelling of each sequence and its score. Two launches. */
 export function planCrfDecode(args: CrfDecodeArguments): LaunchPlan[] {
-  const { batch, time, labels, score, tags, transitions, stop, lengths } = args;
+  const { batch, time, labels, tags, transitions, stop, lengths } = args;
   const levels = temporary('Levels', [batch, time, labels]);
   const tiles = crfTiles(labels);
   return [
-    {
-      kernel: traceCrfSemiring(labels, 'max'),
-      grid: [blocksOf(batch, 1)],
-      scalars: { time, labels },
-      slots: { ...scoresOf(args), levels, score },
-    },
+    planCrfSemiring('max', { ...args, levels }),
     {
       kernel: traceCrfPath(tiles),
       grid: [blocksOf(batch, tiles.block)],

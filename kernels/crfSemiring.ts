@@ -1,6 +1,9 @@
+import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
 import { type Axis, type Buffer, type Kernel, LOWEST, type Value } from '../src/kernel/ir.ts';
-import { roundUp, tracedOnce } from './plan.ts';
+import type { CrfScores, CrfSizes } from './crfArguments.ts';
+import { scoresOf } from './crfBlock.ts';
+import { blocksOf, roundUp, tracedOnce } from './plan.ts';
 
 /**
  * The recursion of a linear-chain CRF over a semiring (⊕, +): ⊕ over all labellings y of a sequence of
@@ -84,6 +87,10 @@ function semiringProgram(k: KernelBuilder, extent: number, semiring: Semiring): 
     keep(t, next);
     return [next, k.add(sum as Value, shift)];
   });
+  k.loop(k.max(length, 1), time, 1, [], (t) => {
+    keep(t, k.fill([y], 0));
+    return [];
+  });
   const ends = k.add(level as Value, k.load(stop, [[Y, 1]]));
   const score = k.add(whole as Value, plus[semiring](k, ends, y));
   k.store(k.write('score'), [[sequence, 1]], k.select(k.lt(0, length), score, 0));
@@ -108,4 +115,18 @@ export function traceCrfSemiring(labels: number, semiring: Semiring): Kernel {
       (k) => semiringProgram(k, extent, semiring),
     ),
   );
+}
+
+/** log Z or the best score of each sequence, by definition. One launch. */
+export function planCrfSemiring(
+  semiring: Semiring,
+  args: CrfSizes & CrfScores & { readonly score: Slot; readonly levels?: Slot },
+): LaunchPlan {
+  const { batch, time, labels, score, levels } = args;
+  return {
+    kernel: traceCrfSemiring(labels, semiring),
+    grid: [blocksOf(batch, 1)],
+    scalars: { time, labels },
+    slots: { ...scoresOf(args), ...(levels ? { levels } : {}), score },
+  };
 }

@@ -117,7 +117,8 @@ function sumProgram(k: KernelBuilder, columns: number): void {
   const order = k.read('order', 'i32');
   const sorted = k.read('sorted', 'i32');
   const ends = k.read('ends', 'i32');
-  const dtable = k.write('dtable');
+  // not every row is stored: the rest keeps the zeros
+  const dtable = k.buffer('dtable', 'f32', 'update');
   const width = k.parameter('width');
   const r = k.axis('r', sumRows);
   const c = k.axis('c', columns);
