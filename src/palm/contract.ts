@@ -1,6 +1,7 @@
 import type { TypedArray } from '../base/dtype.ts';
 import type { Declarations, GraphContext } from '../dsl/graph.ts';
 import type { Tensor } from '../dsl/tensor.ts';
+import type { Attribute } from '../ir/graph.ts';
 import type { TensorValue } from '../runtime/feeds.ts';
 
 // The contract of PALM: every component declares the named tensors that it needs and those that it gives. The compiler compares
@@ -29,6 +30,15 @@ export interface BatchSize {
   readonly time: number;
 }
 
+/**
+ * Plain data from which a component can be made again: a checkpoint keeps it, so that a run can be asked for predictions without
+ * the program that trained it. `kind` names who makes it.
+ */
+export interface ComponentRecord {
+  readonly kind: string;
+  readonly [key: string]: Attribute;
+}
+
 /** Turns examples of type E into batches. */
 export interface Reader<G extends Specs = Specs, E = unknown> {
   readonly name: string;
@@ -41,6 +51,8 @@ export interface Reader<G extends Specs = Specs, E = unknown> {
   pack(examples: readonly E[], size: BatchSize): Batch<G>;
   /** An unlabelled example, for prediction. */
   parse?(text: string): E;
+  /** what a checkpoint keeps of it */
+  readonly record?: ComponentRecord;
 }
 
 /** The shared encoder: from what a reader gives to what heads need. */
@@ -92,4 +104,6 @@ export interface Head<
   /** One prediction per row of the batch, rows without an example included. */
   decode(values: Values, batch: Batch<R>): readonly P[];
   metrics(predictions: readonly P[], examples: readonly E[]): Metrics;
+  /** what a checkpoint keeps of it */
+  readonly record?: ComponentRecord;
 }

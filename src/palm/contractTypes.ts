@@ -1,4 +1,3 @@
-import type { PrintShape } from '../dsl/types/text.ts';
 import type { Backbone, Head, Reader, Specs } from './contract.ts';
 
 // What does not fit between components, as a text that the compiler prints; `never` when all fits. What types cannot decide
@@ -10,7 +9,13 @@ interface Spec {
 }
 
 /** `f32[batch, time, 128]` */
-type Print<S> = S extends Spec ? `${S['dtype']}${PrintShape<S['shape']>}` : '?';
+type Print<S> = S extends Spec ? `${S['dtype']}[${PrintSizes<S['shape']>}]` : '?';
+type PrintSizes<S> = S extends readonly [infer Head, ...infer Rest]
+  ? Rest extends readonly []
+    ? PrintSize<Head>
+    : `${PrintSize<Head>}, ${PrintSizes<Rest>}`
+  : '';
+type PrintSize<X> = number extends X ? 'any' : X extends string | number ? `${X}` : '?';
 
 /** true where every needed size is the given one; `number` on either side is any size */
 type SameShape<Needed, Given> = Needed extends readonly [infer N, ...infer Ns]
