@@ -35,7 +35,11 @@ const add: BinaryLoop = (out, a, aOffset, aRow, aColumn, b, bOffset, bRow, bColu
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       out[to] = (a[p] as number) + (b[q] as number);
     }
   }
@@ -45,7 +49,11 @@ const sub: BinaryLoop = (out, a, aOffset, aRow, aColumn, b, bOffset, bRow, bColu
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       out[to] = (a[p] as number) - (b[q] as number);
     }
   }
@@ -55,7 +63,11 @@ const mul: BinaryLoop = (out, a, aOffset, aRow, aColumn, b, bOffset, bRow, bColu
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       out[to] = (a[p] as number) * (b[q] as number);
     }
   }
@@ -65,7 +77,11 @@ const div: BinaryLoop = (out, a, aOffset, aRow, aColumn, b, bOffset, bRow, bColu
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       out[to] = (a[p] as number) / (b[q] as number);
     }
   }
@@ -75,7 +91,11 @@ const min: BinaryLoop = (out, a, aOffset, aRow, aColumn, b, bOffset, bRow, bColu
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       out[to] = Math.min(a[p] as number, b[q] as number);
     }
   }
@@ -85,7 +105,11 @@ const max: BinaryLoop = (out, a, aOffset, aRow, aColumn, b, bOffset, bRow, bColu
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       out[to] = Math.max(a[p] as number, b[q] as number);
     }
   }
@@ -95,7 +119,11 @@ const lt: BinaryLoop = (out, a, aOffset, aRow, aColumn, b, bOffset, bRow, bColum
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       out[to] = (a[p] as number) < (b[q] as number) ? 1 : 0;
     }
   }
@@ -105,7 +133,11 @@ const le: BinaryLoop = (out, a, aOffset, aRow, aColumn, b, bOffset, bRow, bColum
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       out[to] = (a[p] as number) <= (b[q] as number) ? 1 : 0;
     }
   }
@@ -115,7 +147,11 @@ const eq: BinaryLoop = (out, a, aOffset, aRow, aColumn, b, bOffset, bRow, bColum
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       out[to] = a[p] === b[q] ? 1 : 0;
     }
   }
@@ -125,7 +161,11 @@ const ne: BinaryLoop = (out, a, aOffset, aRow, aColumn, b, bOffset, bRow, bColum
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       out[to] = a[p] !== b[q] ? 1 : 0;
     }
   }
@@ -134,7 +174,7 @@ const ne: BinaryLoop = (out, a, aOffset, aRow, aColumn, b, bOffset, bRow, bColum
 const neg: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
-    for (const end = to + columns; to < end; to++, p += aColumn) {
+    for (const end = to + columns; to < end; to = (to + 1) | 0, p = (p + aColumn) | 0) {
       out[to] = -(a[p] as number);
     }
   }
@@ -143,7 +183,7 @@ const neg: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
 const abs: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
-    for (const end = to + columns; to < end; to++, p += aColumn) {
+    for (const end = to + columns; to < end; to = (to + 1) | 0, p = (p + aColumn) | 0) {
       out[to] = Math.abs(a[p] as number);
     }
   }
@@ -152,7 +192,7 @@ const abs: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
 const floor: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
-    for (const end = to + columns; to < end; to++, p += aColumn) {
+    for (const end = to + columns; to < end; to = (to + 1) | 0, p = (p + aColumn) | 0) {
       out[to] = Math.floor(a[p] as number);
     }
   }
@@ -161,7 +201,7 @@ const floor: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
 const sqrt: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
-    for (const end = to + columns; to < end; to++, p += aColumn) {
+    for (const end = to + columns; to < end; to = (to + 1) | 0, p = (p + aColumn) | 0) {
       out[to] = Math.sqrt(a[p] as number);
     }
   }
@@ -170,7 +210,7 @@ const sqrt: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
 const rsqrt: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
-    for (const end = to + columns; to < end; to++, p += aColumn) {
+    for (const end = to + columns; to < end; to = (to + 1) | 0, p = (p + aColumn) | 0) {
       out[to] = 1 / Math.sqrt(a[p] as number);
     }
   }
@@ -179,7 +219,7 @@ const rsqrt: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
 const log: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
-    for (const end = to + columns; to < end; to++, p += aColumn) {
+    for (const end = to + columns; to < end; to = (to + 1) | 0, p = (p + aColumn) | 0) {
       out[to] = Math.log(a[p] as number);
     }
   }
@@ -188,7 +228,7 @@ const log: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
 const finite: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
-    for (const end = to + columns; to < end; to++, p += aColumn) {
+    for (const end = to + columns; to < end; to = (to + 1) | 0, p = (p + aColumn) | 0) {
       out[to] = Number.isFinite(a[p]) ? 1 : 0;
     }
   }

@@ -9,7 +9,8 @@ export const unaryLoop =
   (out, a, aOffset, aRow, aColumn, rows, columns) => {
     for (let i = 0, to = 0; i < rows; i++) {
       let p = aOffset + i * aRow;
-      for (const end = to + columns; to < end; to++, p += aColumn) out[to] = apply(a[p] as number);
+      for (const end = to + columns; to < end; to = (to + 1) | 0, p = (p + aColumn) | 0)
+        out[to] = apply(a[p] as number);
     }
   };
 
@@ -19,7 +20,11 @@ export const binaryLoop =
     for (let i = 0, to = 0; i < rows; i++) {
       let p = aOffset + i * aRow;
       let q = bOffset + i * bRow;
-      for (const end = to + columns; to < end; to++, p += aColumn, q += bColumn) {
+      for (
+        const end = to + columns;
+        to < end;
+        to = (to + 1) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+      ) {
         out[to] = apply(a[p] as number, b[q] as number);
       }
     }
@@ -65,7 +70,11 @@ export const selectFloat: SelectLoop = (
     let r = cOffset + i * cRow;
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, r += cColumn, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, r = (r + cColumn) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       out[to] = condition[r] !== 0 ? (a[p] as number) : (b[q] as number);
     }
   }
@@ -92,7 +101,11 @@ export const selectInteger: SelectLoop = (
     let r = cOffset + i * cRow;
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, r += cColumn, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, r = (r + cColumn) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       out[to] = condition[r] !== 0 ? (a[p] as number) : (b[q] as number);
     }
   }

@@ -8,7 +8,11 @@ const add: BinaryLoop = (out, a, aOffset, aRow, aColumn, b, bOffset, bRow, bColu
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       out[to] = (a[p] as number) + (b[q] as number);
     }
   }
@@ -18,7 +22,11 @@ const sub: BinaryLoop = (out, a, aOffset, aRow, aColumn, b, bOffset, bRow, bColu
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       out[to] = (a[p] as number) - (b[q] as number);
     }
   }
@@ -28,7 +36,11 @@ const mul: BinaryLoop = (out, a, aOffset, aRow, aColumn, b, bOffset, bRow, bColu
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       out[to] = Math.imul(a[p] as number, b[q] as number);
     }
   }
@@ -38,7 +50,11 @@ const bitAnd: BinaryLoop = (out, a, aOffset, aRow, aColumn, b, bOffset, bRow, bC
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       out[to] = (a[p] as number) & (b[q] as number);
     }
   }
@@ -48,7 +64,11 @@ const lt: BinaryLoop = (out, a, aOffset, aRow, aColumn, b, bOffset, bRow, bColum
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       out[to] = (a[p] as number) < (b[q] as number) ? 1 : 0;
     }
   }
@@ -58,7 +78,11 @@ const le: BinaryLoop = (out, a, aOffset, aRow, aColumn, b, bOffset, bRow, bColum
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       out[to] = (a[p] as number) <= (b[q] as number) ? 1 : 0;
     }
   }
@@ -68,7 +92,11 @@ const eq: BinaryLoop = (out, a, aOffset, aRow, aColumn, b, bOffset, bRow, bColum
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       out[to] = a[p] === b[q] ? 1 : 0;
     }
   }
@@ -78,7 +106,11 @@ const ne: BinaryLoop = (out, a, aOffset, aRow, aColumn, b, bOffset, bRow, bColum
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       out[to] = a[p] !== b[q] ? 1 : 0;
     }
   }
@@ -90,7 +122,11 @@ const and: BinaryLoop = (out, a, aOffset, aRow, aColumn, b, bOffset, bRow, bColu
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       out[to] = (a[p] as number) & (b[q] as number);
     }
   }
@@ -100,7 +136,11 @@ const or: BinaryLoop = (out, a, aOffset, aRow, aColumn, b, bOffset, bRow, bColum
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       out[to] = (a[p] as number) | (b[q] as number);
     }
   }
@@ -109,7 +149,7 @@ const or: BinaryLoop = (out, a, aOffset, aRow, aColumn, b, bOffset, bRow, bColum
 const not: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
-    for (const end = to + columns; to < end; to++, p += aColumn) {
+    for (const end = to + columns; to < end; to = (to + 1) | 0, p = (p + aColumn) | 0) {
       out[to] = (a[p] as number) ^ 1;
     }
   }
@@ -120,7 +160,7 @@ const not: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
 export const copyInteger: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
-    for (const end = to + columns; to < end; to++, p += aColumn) {
+    for (const end = to + columns; to < end; to = (to + 1) | 0, p = (p + aColumn) | 0) {
       out[to] = a[p] as number;
     }
   }
@@ -129,7 +169,7 @@ export const copyInteger: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, col
 export const copyBool: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
-    for (const end = to + columns; to < end; to++, p += aColumn) {
+    for (const end = to + columns; to < end; to = (to + 1) | 0, p = (p + aColumn) | 0) {
       out[to] = a[p] as number;
     }
   }

@@ -26,7 +26,11 @@ export function threefryLoop(
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
     let q = bOffset + i * bRow;
-    for (const end = to + columns; to < end; to++, p += aColumn, q += bColumn) {
+    for (
+      const end = to + columns;
+      to < end;
+      to = (to + 1) | 0, p = (p + aColumn) | 0, q = (q + bColumn) | 0
+    ) {
       let x = ((a[p] as number) + k0) | 0;
       let y = ((b[q] as number) + k1) | 0;
       x = (x + y) | 0;

@@ -48,7 +48,7 @@ export const exp: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns) =>
   const { fraction, power } = tablesOfExp();
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
-    for (const end = to + columns; to < end; to++, p += aColumn) {
+    for (const end = to + columns; to < end; to = (to + 1) | 0, p = (p + aColumn) | 0) {
       const x = a[p] as number;
       if (x > -108 && x < 108) {
         const n = Math.floor(x * STEPS_PER_UNIT + 0.5);
@@ -69,7 +69,7 @@ export const tanh: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns) =
   const { fraction, power } = tablesOfExp();
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
-    for (const end = to + columns; to < end; to++, p += aColumn) {
+    for (const end = to + columns; to < end; to = (to + 1) | 0, p = (p + aColumn) | 0) {
       const x = a[p] as number;
       if (x > -0.25 && x < 0.25) {
         const s = x * x;
@@ -94,7 +94,7 @@ export const erfLoop: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns
   const { value, slope } = tablesOfErf();
   for (let i = 0, to = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
-    for (const end = to + columns; to < end; to++, p += aColumn) {
+    for (const end = to + columns; to < end; to = (to + 1) | 0, p = (p + aColumn) | 0) {
       const x = a[p] as number;
       const size = Math.abs(x);
       if (size < 4) {
