@@ -1,7 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { swiftshaderEnvironment } from './test/support/swiftshader.ts';
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+// Read by the dynamic loader when a process starts: forked test workers inherit it.
+if (!process.env.VK_ICD_FILENAMES) Object.assign(process.env, swiftshaderEnvironment());
 
 export default defineConfig({
   resolve: {
@@ -11,6 +15,7 @@ export default defineConfig({
     },
   },
   test: {
+    pool: 'forks',
     include: ['test/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,

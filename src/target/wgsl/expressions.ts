@@ -1,0 +1,304 @@
+import type { Axis, ElementwiseName, Span, Term, Value, ValueType } from '../../kernel/ir.ts';
+import { type Cell, renamedCell } from './cells.ts';
+import { literal } from './literals.ts';
+import { type Printer, registersOf, unprintable } from './printer.ts';
+
+/** An expression; `atomic` ones need no parentheses inside another. */
+export interface Text {
+  readonly text: string;
+  readonly atomic: boolean;
+}
+
+const atom = (text: string): Text => ({ text, atomic: true });
+const compound = (text: string): Text => ({ text, atomic: false });
+const wrap = ({ text, atomic }: Text): string => (atomic ? text : `(${text})`);
+
+const INFIX: Partial<Record<ElementwiseName, string>> = {
+  add: '+',
+  sub: '-',
+  mul: '*',
+  div: '/',
+  rem: '%',
+  lt: '<',
+  le: '<=',
+  eq: '==',
+  ne: '!=',
+  // not && and ||: those branch, and software Vulkan compiles branches slowly
+  and: '&',
+  or: '|',
+  bitAnd: '&',
+  bitXor: '^',
+};
+
+/** Names for what element-wise functions give, where the text needs one. */
+const NOUNS: Record<ElementwiseName, string> = {
+  add: 'sum',
+  sub: 'difference',
+  mul: 'product',
+  div: 'quotient',
+  rem: 'remainder',
+  min: 'smaller',
+  max: 'larger',
+  neg: 'negated',
+  abs: 'magnitude',
+  floor: 'floored',
+  exp: 'exponential',
+  log: 'logarithm',
+  sqrt: 'root',
+  rsqrt: 'inverse_root',
+  tanh: 'tangent',
+  erf: 'error_function',
+  lt: 'below',
+  le: 'within',
+  eq: 'equal',
+  ne: 'different',
+  and: 'both',
+  or: 'either',
+  not: 'inverse',
+  select: 'chosen',
+  isFinite: 'finite',
+  bitAnd: 'bits',
+  bitXor: 'mixed',
+  shiftRight: 'shifted',
+};
+
+/** What scalars are called that are the ends of a span. */
+export function spanNames(values: readonly Value[]): ReadonlyMap<Value, string> {
+  const names = new Map<Value, string>();
+  for (const value of values) {
+    const spans =
+      value.op === 'inside'
+        ? [value.span]
+        : value.op === 'load'
+          ? value.terms.flatMap(({ index }) => (index.kind === 'span' ? [index] : []))
+          : [];
+    for (const { axis, start, limit } of spans) {
+      if (!names.has(start)) names.set(start, `${axis.name}_start`);
+      if (!names.has(limit)) names.set(limit, `${axis.name}_limit`);
+    }
+  }
+  return names;
+}
+
+/** A name that says what `value` is, as far as the kernel's source tells. */
+export const nameFor = (p: Printer, value: Value): string => p.spanNames.get(value) ?? nounOf(value);
+
+function nounOf(value: Value): string {
+  switch (value.op) {
+    case 'elementwise':
+      return NOUNS[value.fn];
+    case 'load':
+      return `${value.buffer.name}_value`;
+    case 'reduce':
+      return `${value.combine === 'sum' ? 'sum' : value.combine}_over_${value.over.map(({ name }) => name).join('')}`;
+    case 'dot':
+      return `dot_over_${value.over.name}`;
+    case 'rename':
+      return `along_${value.to.name}`;
+    case 'cast':
+      return `as_${value.dtype}`;
+    case 'induction':
+      return 'round';
+    case 'random':
+      return 'word';
+    case 'inside':
+      return 'inside';
+    default:
+      return 'value';
+  }
+}
+
+function call(p: Printer, name: 'exp' | 'log' | 'tanh' | 'erf' | 'isFinite', x: string): Text {
+  if (name !== 'erf' && name !== 'isFinite' && p.options.transcendentals === 'builtin')
+    return atom(`${name}(${x})`);
+  p.helpers.add(name);
+  return atom(name === 'isFinite' ? `is_finite(${x})` : `${name}_f32(${x})`);
+}
+
+/** One row of the element-wise table over arguments already written. */
+function applied(p: Printer, fn: ElementwiseName, args: readonly Text[], dtype: ValueType): Text {
+  const [x, y, z] = args.map((arg) => arg.text) as [string, string, string];
+  const infix = INFIX[fn];
+  if (infix !== undefined) return compound(args.map(wrap).join(` ${infix} `));
+  switch (fn) {
+    case 'neg':
+      return compound(`-${wrap(args[0] ?? atom(x))}`);
+    case 'not':
+      return compound(`!${wrap(args[0] ?? atom(x))}`);
+    case 'select':
+      return atom(`select(${z}, ${y}, ${x})`);
+    case 'min':
+    case 'max':
+      return atom(`${fn}(${x}, ${y})`);
+    case 'sqrt':
+    case 'abs':
+    case 'floor':
+      return atom(`${fn}(${x})`);
+    case 'rsqrt':
+      return atom(`inverseSqrt(${x})`);
+    case 'shiftRight':
+      return dtype === 'u32'
+        ? compound(args.map(wrap).join(' >> '))
+        : atom(`bitcast<i32>(bitcast<u32>(${x}) >> bitcast<u32>(${y}))`);
+    default:
+      return call(p, fn as 'exp' | 'log' | 'tanh' | 'erf' | 'isFinite', x);
+  }
+}
+
+const isConstant = (value: Value, number: number): boolean =>
+  value.op === 'constant' && value.value === number;
+
+/** A uniform scalar, or any other: the name it was given, or its text where it has none. */
+export function scalarText(p: Printer, value: Value): Text {
+  const name = p.variables.get(value);
+  if (name !== undefined) return atom(name);
+  switch (value.op) {
+    case 'constant':
+      return atom(literal(value.value, value.dtype));
+    case 'fill':
+      return atom(literal(value.value, value.dtype));
+    case 'parameter':
+      return atom(`launch.${p.globals.get(value.name) ?? value.name}`);
+    case 'program':
+      return atom(`program_${value.dimension}`);
+    case 'elementwise':
+      return applied(
+        p,
+        value.fn,
+        value.args.map((arg) => scalarText(p, arg)),
+        value.dtype,
+      );
+    case 'cast':
+      return atom(`${value.dtype}(${scalarText(p, value.arg).text})`);
+    case 'random':
+      return randomText(p, value, (arg) => scalarText(p, arg).text);
+    case 'load':
+      return loadedText(p, value.buffer.name, value.dtype, address(p, value.terms, undefined).text);
+    default:
+      throw unprintable(p, value, `the scalar ${value.op}`);
+  }
+}
+
+function randomText(
+  p: Printer,
+  value: Value & { readonly op: 'random' },
+  text: (arg: Value) => string,
+): Text {
+  p.helpers.add('threefry');
+  const { key0, key1, counter0, counter1, word } = value;
+  const key = `vec2<u32>(${text(key0)}, ${text(key1)})`;
+  const counter = `vec2<u32>(${text(counter0)}, ${text(counter1)})`;
+  return atom(`threefry(${key}, ${counter}).${word === 0 ? 'x' : 'y'}`);
+}
+
+const loadedText = (p: Printer, buffer: string, dtype: ValueType, at: string): Text => {
+  const half = p.kernel.buffers.find(({ name }) => name === buffer)?.dtype === 'f16';
+  const element = `${p.globals.get(buffer) ?? buffer}[${at}]`;
+  return atom(half && dtype === 'f32' ? `f32(${element})` : element);
+};
+
+/** Logical index of a span at a cell: start + element. */
+function spanIndex(p: Printer, span: Span, cell: Cell): Text {
+  const element = cell.element(span.axis);
+  if (isConstant(span.start, 0)) return atom(element);
+  const key = `span ${span.axis.order} ${span.start.id} ${element}`;
+  const start = wrap(scalarText(p, span.start));
+  return atom(p.writer.bind(key, `${span.axis.name}_at`, `${start} + ${element}`, cell.blockOf([span.axis])));
+}
+
+/** Σ index · stride, and the conditions under which it is inside its spans. */
+export function address(
+  p: Printer,
+  terms: readonly Term[],
+  cell: Cell | undefined,
+): { readonly text: string; readonly inside: readonly string[] } {
+  const parts: string[] = [];
+  const inside: string[] = [];
+  for (const { index, stride } of terms) {
+    if (isConstant(stride, 0)) continue;
+    let at: Text;
+    if (index.kind === 'span') {
+      if (!cell) continue;
+      at = spanIndex(p, index, cell);
+      const limit = index.limit;
+      const always = isConstant(index.start, 0) && limit.op === 'constant' && limit.value >= index.axis.size;
+      if (!always) inside.push(`${wrap(at)} < ${wrap(scalarText(p, limit))}`);
+    } else {
+      at = index.axes.length > 0 && cell ? tileText(p, index, cell) : scalarText(p, index);
+      if (index.dtype === 'u32') at = atom(`i32(${at.text})`);
+    }
+    if (at.text === '0') continue;
+    parts.push(isConstant(stride, 1) ? wrap(at) : `${wrap(at)} * ${wrap(scalarText(p, stride))}`);
+  }
+  return { text: parts.join(' + ') || '0', inside };
+}
+
+/** Conditions joined without branching. */
+export const allOf = (conditions: readonly string[]): string =>
+  conditions.length === 1
+    ? (conditions[0] ?? 'true')
+    : conditions.map((condition) => `(${condition})`).join(' & ');
+
+/** The variable whose private array holds `value`: results live on in what their loop carried. */
+export const variableOf = (p: Printer, value: Value): string | undefined => {
+  const holder = value.op === 'result' ? (value.loop.carried[value.index] ?? value) : value;
+  return p.variables.get(holder);
+};
+
+/** `name[register]`, or `name` where a thread owns one element. */
+export const elementOf = (p: Printer, name: string, axes: readonly Axis[], cell: Cell): string =>
+  registersOf(p, axes) === 1 ? name : `${name}[${cell.register?.(axes) ?? '0'}]`;
+
+/** Whether the text of `value` should get a name of its own: used again, worth hoisting, or too long to read. */
+function deservesName(p: Printer, value: Value, text: Text): boolean {
+  if (text.atomic && !text.text.includes('(')) return false;
+  const uses = (p.analysis.users.get(value) ?? []).filter(
+    (user) => user.kind !== 'value' || p.analysis.live.has(user),
+  ).length;
+  const costly =
+    value.op === 'load' || value.op === 'random' || (value.op === 'elementwise' && value.fn === 'exp');
+  return uses > 1 || costly || text.text.length > 72;
+}
+
+function compute(p: Printer, value: Value, cell: Cell): Text {
+  const part = (arg: Value): Text => (arg.axes.length > 0 ? tileText(p, arg, cell) : scalarText(p, arg));
+  switch (value.op) {
+    case 'fill':
+      return atom(literal(value.value, value.dtype));
+    case 'arange':
+      return atom(cell.element(value.axes[0] as Axis));
+    case 'inside':
+      return compound(`${wrap(spanIndex(p, value.span, cell))} < ${wrap(scalarText(p, value.span.limit))}`);
+    case 'elementwise':
+      return applied(p, value.fn, value.args.map(part), value.args[0]?.dtype ?? value.dtype);
+    case 'cast':
+      return atom(`${value.dtype}(${part(value.arg).text})`);
+    case 'random':
+      return randomText(p, value, (arg) => part(arg).text);
+    case 'load': {
+      const { text, inside } = address(p, value.terms, cell);
+      const loaded = loadedText(p, value.buffer.name, value.dtype, text);
+      if (inside.length === 0) return loaded;
+      return atom(`select(${literal(value.otherwise, value.dtype)}, ${loaded.text}, ${allOf(inside)})`);
+    }
+    default:
+      throw unprintable(p, value, `an element of ${value.op}`);
+  }
+}
+
+/**
+ * The element of a tile at `cell`: from its private array, or computed here. `result`: it is assigned at once and needs
+ * no name of its own.
+ */
+export function tileText(p: Printer, value: Value, cell: Cell, result = false): Text {
+  if (value.axes.length === 0) return scalarText(p, value);
+  const variable = variableOf(p, value);
+  if (variable !== undefined && cell.register) return atom(elementOf(p, variable, value.axes, cell));
+  if (value.op === 'rename') return tileText(p, value.arg, renamedCell(cell, value.from, value.to), result);
+  const key = `value ${value.id} ${value.axes.map((axis) => cell.key(axis)).join()}`;
+  const known = p.writer.nameOf(key);
+  if (known !== undefined) return atom(known);
+  const text = compute(p, value, cell);
+  if (result || !deservesName(p, value, text)) return text;
+  return atom(p.writer.bind(key, nameFor(p, value), text.text, cell.blockOf(value.axes)));
+}

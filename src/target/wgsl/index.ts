@@ -1,0 +1,10 @@
+export { dispatchSize, uniformData } from './launch.ts';
+export { printWgsl } from './module.ts';
+export {
+  DEFAULT_LIMITS,
+  type WgslBinding,
+  type WgslLimits,
+  type WgslModule,
+  type WgslOptions,
+  type WgslUniform,
+} from './options.ts';

@@ -1,0 +1,117 @@
+import type { ValueType } from '../../kernel/ir.ts';
+import type { Writer } from './writer.ts';
+
+export interface SharedArray {
+  readonly name: string;
+  readonly dtype: ValueType;
+  length: number;
+}
+
+/** One access to a buffer that the program writes: threads meet before the next one that does not match it. */
+export interface StorageAccess {
+  readonly buffer: string;
+  readonly writes: boolean;
+  /** equal keys: every thread touches the elements that it touched before; undefined: never equal */
+  readonly key: string | undefined;
+}
+
+/** Where barriers stand matters only through these: what may still be read, or was written without a barrier since. */
+export interface Hazards {
+  readonly shared: ReadonlySet<string>;
+  readonly storage: readonly StorageAccess[];
+}
+
+/**
+ * Workgroup memory and barriers. Nothing in workgroup memory outlives the statement that uses it, so arrays are shared by
+ * all statements of a kernel; before one is written again, its readers must have passed a barrier.
+ */
+export class SharedMemory {
+  readonly #arrays = new Map<string, SharedArray>();
+  readonly #writer: Writer;
+  readonly #overlay: boolean;
+  #unread = new Set<string>();
+  #storage: StorageAccess[] = [];
+
+  /** `overlay`: reductions use the memory of staged tiles, which saves bytes and costs barriers. */
+  constructor(writer: Writer, overlay: boolean) {
+    this.#writer = writer;
+    this.#overlay = overlay;
+  }
+
+  /** An array of at least `length` elements, ready to be written: a barrier stands where one is needed. */
+  claim(wanted: string, dtype: ValueType, length: number): string {
+    const base = this.#overlay && dtype === 'f32' && wanted !== 'right_tile' ? 'left_tile' : wanted;
+    const name = dtype === 'f32' ? base : `${base}_${dtype}`;
+    const known = this.#arrays.get(name);
+    if (known) known.length = Math.max(known.length, length);
+    else this.#arrays.set(name, { name, dtype, length });
+    this.settle(name);
+    return name;
+  }
+
+  /** A barrier if somebody may still be reading `name`. */
+  settle(name: string): void {
+    if (this.#unread.has(name)) this.barrier();
+  }
+
+  /** A single value that `workgroupUniformLoad` hands to all threads. */
+  claimUniform(name: string, dtype: ValueType): string {
+    this.#arrays.set(name, { name, dtype, length: 0 });
+    return name;
+  }
+
+  barrier(): void {
+    this.#writer.line('workgroupBarrier();');
+    this.#unread.clear();
+  }
+
+  /** `workgroupUniformLoad` waits like a barrier. */
+  passed(): void {
+    this.#unread.clear();
+  }
+
+  reading(...names: readonly string[]): void {
+    for (const name of names) this.#unread.add(name);
+  }
+
+  /** Says that all threads are about to access a buffer that the program writes. */
+  access(next: StorageAccess): void {
+    const conflict = this.#storage.some(
+      (earlier) =>
+        earlier.buffer === next.buffer &&
+        (earlier.writes || next.writes) &&
+        (earlier.key === undefined || earlier.key !== next.key),
+    );
+    if (conflict) {
+      this.#writer.line('storageBarrier();');
+      this.#storage = [];
+    }
+    this.#storage.push(next);
+  }
+
+  get hazards(): Hazards {
+    return { shared: new Set(this.#unread), storage: [...this.#storage] };
+  }
+
+  set hazards(state: Hazards) {
+    this.#unread = new Set(state.shared);
+    this.#storage = [...state.storage];
+  }
+
+  get arrays(): readonly SharedArray[] {
+    return [...this.#arrays.values()];
+  }
+
+  get bytes(): number {
+    return this.arrays.reduce((sum, { length }) => sum + Math.max(1, length) * 4, 0);
+  }
+}
+
+/** Hazards after one of two ways through a program; accesses of an earlier round of a loop match nothing. */
+export const joinHazards = (x: Hazards, y: Hazards, round: 'same' | 'next'): Hazards => ({
+  shared: new Set([...x.shared, ...y.shared]),
+  storage: [
+    ...x.storage,
+    ...(round === 'same' ? y.storage : y.storage.map((access) => ({ ...access, key: undefined }))),
+  ],
+});

@@ -1,0 +1,33 @@
+/** Keywords and reserved words of WGSL (W3C, §15.4 and §15.5) that a kernel's author might use as a name. */
+const RESERVED = new Set(
+  (
+    'alias break case const const_assert continue continuing default diagnostic discard else enable false fn for if let ' +
+    'loop override requires return struct switch true var while ' +
+    'NULL Self abstract active alignas alignof as asm asm_fragment async attribute auto await become cast catch class ' +
+    'co_await co_return co_yield coherent column_major common compile compile_fragment concept const_cast consteval ' +
+    'constexpr constinit crate debugger decltype delete demote demote_to_helper do dynamic_cast enum explicit export ' +
+    'extends extern external fallthrough filter final finally friend from fxgroup get goto groupshared highp impl ' +
+    'implements import inline instanceof interface layout lowp macro macro_rules match mediump meta mod module move mut ' +
+    'mutable namespace new nil noexcept noinline nointerpolation non_coherent noncoherent noperspective null nullptr of ' +
+    'operator package packoffset partition pass patch pixelfragment precise precision premerge priv protected pub public ' +
+    'readonly ref regardless register reinterpret_cast require resource restrict self set shared sizeof smooth snorm ' +
+    'static static_assert static_cast std subroutine super target template this thread_local throw trait try type ' +
+    'typedef typeid typename typeof union unless unorm unsafe unsized use using varying virtual volatile wgsl where with ' +
+    'writeonly yield ' +
+    // predeclared names that the text uses, and the names of the module's own declarations
+    'bool f16 f32 i32 u32 vec2 vec3 vec4 vec2u vec3u array bitcast select min max abs floor sqrt inverseSqrt exp log tanh ' +
+    'fma clamp workgroupBarrier storageBarrier workgroupUniformLoad main Launch launch group groups local lane tx ty ' +
+    'exp_f32 log_f32 tanh_f32 erf_f32 is_finite threefry rotate_left left_tile right_tile'
+  ).split(' '),
+);
+
+/** `wanted`, or it with an underscore or number behind it where WGSL or `taken` has that name already. */
+export function freeName(wanted: string, taken: (name: string) => boolean): string {
+  let base = wanted.replace(/\W/g, '_').replace(/_{2,}/g, '_');
+  if (!/^[A-Za-z]/.test(base)) base = `v${base}`;
+  if (RESERVED.has(base)) base = `${base}_`;
+  for (let i = 1; ; i++) {
+    const name = i === 1 ? base : `${base.replace(/_$/, '')}_${i}`;
+    if (!taken(name)) return name;
+  }
+}

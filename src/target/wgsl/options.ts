@@ -1,0 +1,58 @@
+import type { Access, ValueType } from '../../kernel/ir.ts';
+
+/** What an adapter allows; the defaults are those that WebGPU guarantees everywhere. */
+export interface WgslLimits {
+  /** storage buffers that one launch may bind */
+  readonly storageBuffers: number;
+  readonly workgroupBytes: number;
+  readonly invocations: number;
+}
+
+export const DEFAULT_LIMITS: WgslLimits = { storageBuffers: 8, workgroupBytes: 16_384, invocations: 256 };
+
+/** How a kernel is spelled; none of it is a matter of the kernel. */
+export interface WgslOptions {
+  readonly limits?: WgslLimits | undefined;
+  /** the device has the feature `shader-f16`: buffers may hold f16 */
+  readonly shaderF16?: boolean | undefined;
+  /**
+   * Write each of a thread's elements out instead of looping over private arrays: real GPUs keep such elements in
+   * registers; software Vulkan compiles the longer text slowly. Default false.
+   */
+  readonly unroll?: boolean | undefined;
+  /**
+   * `polynomial` (default): exp, log and tanh within the bounds of the element-wise table on any device;
+   * `builtin`: WGSL's own, whose guaranteed error is larger. erf is always a polynomial.
+   */
+  readonly transcendentals?: 'polynomial' | 'builtin' | undefined;
+}
+
+export interface WgslBinding {
+  /** name of the kernel's buffer */
+  readonly buffer: string;
+  readonly group: number;
+  readonly binding: number;
+  readonly access: 'read' | 'read_write';
+  /** what the kernel does with it */
+  readonly role: Access;
+}
+
+export interface WgslUniform {
+  /** a kernel parameter, or `grid_0` … `grid_3` for the extents of the grid */
+  readonly name: string;
+  readonly dtype: Exclude<ValueType, 'bool'>;
+  /** in bytes */
+  readonly offset: number;
+}
+
+/** A kernel as WGSL text and what a host needs to launch it; the entry point is `main`. */
+export interface WgslModule {
+  readonly kernel: string;
+  readonly code: string;
+  readonly bindings: readonly WgslBinding[];
+  /** fields of the uniform buffer at group 0, binding 0 */
+  readonly uniforms: readonly WgslUniform[];
+  readonly uniformBytes: number;
+  readonly workgroup: readonly [x: number, y: number];
+  readonly workgroupBytes: number;
+}

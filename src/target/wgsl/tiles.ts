@@ -1,0 +1,34 @@
+import type { Axis, Value } from '../../kernel/ir.ts';
+import { type Cell, forCells } from './cells.ts';
+import { elementOf, nameFor, tileText } from './expressions.ts';
+import { type Printer, perThread, registersOf, threadsAlong } from './printer.ts';
+
+/** Conditions under which a cell is an element of the tile: threads do not always divide its extents. */
+export const tails = (p: Printer, axes: readonly Axis[], cell: Cell): string[] =>
+  axes
+    .filter((axis) => axis.size !== perThread(p, axis) * threadsAlong(p, axis))
+    .map((axis) => `${cell.element(axis)} < ${axis.size}`);
+
+/** Declares the private array (or scalar) of a tile, zero at first, and gives its name. */
+export function declareTile(p: Printer, value: Value, wanted = nameFor(p, value)): string {
+  const count = registersOf(p, value.axes);
+  const name = p.writer.declare(wanted);
+  p.writer.line(`var ${name}: ${count === 1 ? value.dtype : `array<${value.dtype}, ${count}>`};`);
+  return name;
+}
+
+/** The variable that the tile is written to: the carried one that it replaces, or a new one. */
+export function targetOf(p: Printer, value: Value): { readonly name: string; readonly fresh: boolean } {
+  const carried = p.analysis.inPlace.get(value);
+  const name = carried && p.variables.get(carried);
+  if (name !== undefined) return { name, fresh: false };
+  return { name: declareTile(p, value), fresh: true };
+}
+
+/** Writes the elements of `value` into the variable `name`. */
+export function fillTile(p: Printer, name: string, value: Value): void {
+  forCells(p, value.axes, (cell) => {
+    const text = tileText(p, value, cell, true).text;
+    p.writer.line(`${elementOf(p, name, value.axes, cell)} = ${text};`);
+  });
+}
