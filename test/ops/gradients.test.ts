@@ -124,7 +124,7 @@ describe('gradients agree with finite differences', () => {
   test.each(differentiable.map(({ name }) => name))('%s', async (op) => {
     const samples = samplesOf(op).filter(hasGradient);
     expect(samples.length, `samples of ${op}`).toBeGreaterThan(0);
-    const count = runs(Math.max(8, samples.length), samples.length);
+    const count = runs(Math.max(24, samples.length), Math.max(8, samples.length));
     let checked = 0;
     for (let i = 0; i < count; i++) {
       const sample = defined(samples[i % samples.length], 'sample');

@@ -1,0 +1,53 @@
+import { describe, expect, test } from 'vitest';
+import { defined } from '../../src/base/errors.ts';
+import { validSamples } from '../../src/ops/all.samples.ts';
+import { ops } from '../../src/ops/index.ts';
+import type { Sample } from '../../src/ops/sample.ts';
+import { runs } from '../support/counts.ts';
+import { asTensor, references } from './reference.ts';
+import { feedsOf, forward, operandName } from './run.ts';
+
+/** Differences of an f64 computation in another order. */
+const ABSOLUTE = 1e-12;
+const RELATIVE = 1e-11;
+
+async function compare(sample: Sample, seed: number): Promise<void> {
+  const feeds = feedsOf(sample, seed);
+  const results = await forward(sample, feeds);
+  const operands = sample.inputs.map((_, i) => asTensor(defined(feeds[operandName(i)], 'operand')));
+  const wanted = defined(references[sample.op], 'reference')(operands, sample.attributes ?? {});
+  wanted.forEach(({ shape, data }, i) => {
+    const result = defined(results[i], `result ${i}`);
+    expect([...result.shape]).toEqual([...shape]);
+    expect(result.data.length).toBe(data.length);
+    Array.from(data).forEach((value, at) => {
+      const found = result.data[at] as number;
+      const allowed = ABSOLUTE + RELATIVE * Math.abs(value);
+      if (!(Math.abs(found - value) <= allowed)) {
+        throw new Error(`${JSON.stringify(sample)}: result ${i}[${at}] is ${found}, not ${value}`);
+      }
+    });
+  });
+}
+
+/** Gradients of fused forwards are judged by finite differences, updates where their kernels are. */
+const judgedElsewhere = [
+  ...['input', 'parameter', 'constant', 'pointwise', 'size', 'squareNorm', 'adamW'],
+  ...['layerNormGradient', 'crossEntropyGradient', 'attentionGradient', 'crfGradient'],
+];
+
+describe('forward agrees with the plain meaning', () => {
+  const sampled = [...new Set(validSamples.map(({ op }) => op))];
+
+  test('every op has samples and a reference', () => {
+    const names = [...ops.keys()].filter((name) => !judgedElsewhere.includes(name));
+    expect(sampled.toSorted()).toEqual(names.toSorted());
+    expect(Object.keys(references).toSorted()).toEqual(names.toSorted());
+  });
+
+  test.each(sampled)('%s', async (op) => {
+    for (const sample of validSamples.filter((each) => each.op === op)) {
+      for (let seed = 1; seed <= runs(8, 1); seed++) await compare(sample, seed);
+    }
+  });
+});
