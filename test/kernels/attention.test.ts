@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type AttentionArguments, planAttention } from '../../kernels/attention.ts';
 import { planAttentionGradient } from '../../kernels/attentionGradient.ts';
@@ -5,6 +6,7 @@ import type { Dim } from '../../src/base/dim.ts';
 import { threefry } from '../../src/base/random.ts';
 import type { Slot } from '../../src/ir/record.ts';
 import { DIFFERENCES, differences, expectClose, gaussian, inner } from '../support/arrays.ts';
+import { runs } from '../support/counts.ts';
 import { input, output, runPlans, unwritten } from '../support/launch.ts';
 
 const RATE = 0.3;
@@ -212,5 +214,36 @@ describe('attention', () => {
     const { dk, dv } = gradients(noQueries, tensors, new Float64Array(0));
     expect([...dk, ...dv].every((value) => value === 0)).toBe(true);
     expect(forward({ ...base, batch: 0 }, tensorsFor({ ...base, batch: 0 })).out).toHaveLength(0);
+  });
+
+  it('agrees with the definition for random sizes, masks and switches', () => {
+    const size = (most: number) => fc.integer({ min: 1, max: most });
+    const anyCase = fc
+      .record({ batch: size(3), heads: size(3), queryTime: size(40), keyTime: size(70), width: size(18) })
+      .chain((dims) =>
+        fc
+          .record({
+            causal: fc.boolean(),
+            dropout: fc.boolean(),
+            lengths: fc.option(
+              fc.array(fc.integer({ min: 0, max: dims.keyTime }), {
+                minLength: dims.batch,
+                maxLength: dims.batch,
+              }),
+              { nil: undefined },
+            ),
+          })
+          .map((switches): Case => {
+            const { lengths, ...rest } = switches;
+            return { ...dims, ...rest, ...(lengths ? { lengths } : {}) };
+          }),
+      );
+    fc.assert(
+      fc.property(anyCase, (c) => {
+        const tensors = tensorsFor(c);
+        expectClose(forward(c, tensors).out, naive(c, tensors).out);
+      }),
+      { seed: 5, numRuns: runs(500, 25) },
+    );
   });
 });

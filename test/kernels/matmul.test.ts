@@ -1,7 +1,9 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Epilogue, type MatmulBatch, planMatmul } from '../../kernels/matmul.ts';
 import type { Dim } from '../../src/base/dim.ts';
 import { expectClose, gaussian } from '../support/arrays.ts';
+import { runs } from '../support/counts.ts';
 import { input, output, runPlans, unwritten } from '../support/launch.ts';
 
 interface Product {
@@ -162,5 +164,27 @@ describe('matmul', () => {
     expect([...out].every(Number.isNaN)).toBe(true);
     run(2, 3, 0);
     expect([...out]).toEqual([0, 0, 0, 0, 0, 0]);
+  });
+
+  it('agrees with the definition for random sizes, transpositions and tiles', () => {
+    const size = fc.integer({ min: 0, max: 80 });
+    const tile = fc.constantFrom(8, 16, 24, 64);
+    const anyCase = fc.record({
+      ...{ rows: size, columns: size, inner: size, m: tile, n: tile, k: tile },
+      ...{ transposeX: fc.boolean(), transposeY: fc.boolean(), symbolic: fc.boolean() },
+    });
+    fc.assert(
+      fc.property(anyCase, ({ rows, columns, inner, m, n, k, transposeX, transposeY, ...rest }) => {
+        const x = gaussian(rows * inner, 'x');
+        const y = gaussian(inner * columns, 'y');
+        const out = unwritten(rows * columns);
+        const dims = rest.symbolic ? symbolic : { rows, columns, inner };
+        const tiles = { m, n, k };
+        const plans = planMatmul({ ...slots, ...dims, batch: [], transposeX, transposeY, tiles });
+        runPlans(plans, { inputs: [x, y], outputs: [out], sizes: { rows, columns, inner } });
+        expectClose(out, naive(x, y, { rows, columns, inner, transposeX, transposeY }));
+      }),
+      { seed: 5, numRuns: runs(500, 40) },
+    );
   });
 });
