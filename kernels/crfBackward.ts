@@ -97,9 +97,9 @@ function stepBack(k: KernelBuilder, context: Backward, t: Value, g: Value): Pair
 
 /** G_{t−1}[y] = Σ_z G_t[z] exp(a[y] + T[y, z] − level[z] − α[z]), one sequence of the block at a time. */
 function exactStep(k: KernelBuilder, { at, buffers }: Backward, a: Value, g: Value, alpha: Value): Value {
-  const { b, y, u, z } = at;
+  const { b, y, u, z, rows } = at;
   const scores = scaledTransitions(k, at, buffers.transitions, buffers.level);
-  const [result] = k.loop(0, b.size, 1, [k.fill([b, y], 0)], (row, others) => {
+  const [result] = k.loop(0, rows, 1, [k.fill([b, y], 0)], (row, others) => {
     const paths = k.sub(k.add(rowOf(k, at, a, row, u), scores), rowOf(k, at, alpha, row, z));
     // no path outweighs the sum it is part of, but steps beyond a sequence's end do not belong together
     const flow = k.sum(k.mul(k.exp(k.min(paths, 0)), rowOf(k, at, g, row, z)), z);

@@ -43,7 +43,9 @@ export interface CrfBlock {
   readonly labels: Value;
   /** [b]; 0 past the batch */
   readonly lengths: Value;
-  /** the largest of them */
+  /** sequences of the block that exist: `block`, or fewer in the last program */
+  readonly rows: Value;
+  /** the largest of the lengths */
   readonly longest: Value;
   /** address of [b, time, labels] at a time step: a scalar, or one per sequence */
   step(t: Operand): TermInput[];
@@ -58,7 +60,8 @@ export function crfBlock(k: KernelBuilder, tiles: CrfTiles): CrfBlock {
   const labels = k.parameter('labels');
   const b = k.axis('b', tiles.block);
   const [y, u, z] = [k.axis('y', tiles.labels), k.axis('u', tiles.labels), k.axis('z', tiles.labels)];
-  const B = k.span(b, k.mul(k.program(0), tiles.block), batch);
+  const start = k.mul(k.program(0), tiles.block);
+  const B = k.span(b, start, batch);
   const Y = k.span(y, 0, labels);
   const lengths = k.load(k.read('lengths', 'i32'), [[B, 1]]);
   const sequence = k.mul(time, labels);
@@ -66,6 +69,7 @@ export function crfBlock(k: KernelBuilder, tiles: CrfTiles): CrfBlock {
     ...{ b, y, u, z, B, Y, time, labels, lengths },
     U: k.span(u, 0, labels),
     Z: k.span(z, 0, labels),
+    rows: k.min(k.sub(batch, start), tiles.block),
     longest: k.maximum(lengths, b),
     step: (t) => [
       [B, sequence],

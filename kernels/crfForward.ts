@@ -101,8 +101,8 @@ const square = ({ Y, Z, labels }: CrfBlock): TermInput[] => [
 
 /** α[b, z] = log Σ_u exp(a[b, u] + scores[u, z]), one sequence of the block at a time. */
 function logSumExp(k: KernelBuilder, at: CrfBlock, a: Value, scores: Value): Value {
-  const { b, u, z } = at;
-  const [result] = k.loop(0, b.size, 1, [k.fill([b, z], 0)], (row, others) => {
+  const { b, u, z, rows } = at;
+  const [result] = k.loop(0, rows, 1, [k.fill([b, z], 0)], (row, others) => {
     const paths = k.add(rowOf(k, at, a, row, u), scores);
     const top = k.maximum(paths, u);
     const sums = k.add(k.log(k.sum(k.exp(k.sub(paths, top)), u)), top);

@@ -1,6 +1,7 @@
 import { planCrf, planCrfGradient, planCrfMarginals } from '../../kernels/crf.ts';
 import type { CrfScores, CrfSizes } from '../../kernels/crfArguments.ts';
 import { planCrfDecode } from '../../kernels/crfDecode.ts';
+import { planCrfSemiring } from '../../kernels/crfSemiring.ts';
 import type { Precision, TypedArray } from '../../src/base/dtype.ts';
 import { normal, uniforms } from '../../src/base/random.ts';
 import { input, interpreterOf, output, type RunLaunch, runPlans, unwritten } from '../support/launch.ts';
@@ -202,4 +203,18 @@ export function enumerate(problem: CrfProblem, b: number): Enumeration {
   });
   const bestPaths = paths.filter((_, i) => (values[i] as number) > best - 1e-9).map(String);
   return { logZ, marginals, entropy, best, bestPaths };
+}
+
+/** log Z by the readable definition over the log semiring. */
+export function runDefinition(problem: CrfProblem, precision: Precision): TypedArray {
+  const { batch, time } = problem;
+  const score = unwritten(batch, precision);
+  const plan = planCrfSemiring('log', { ...scores, ...sizes(problem), score: output(0) });
+  runPlans(
+    [plan],
+    { inputs: inputsOf(problem, precision), outputs: [score], sizes: { batch, time } },
+    precision,
+    interpreters[precision],
+  );
+  return score;
 }
