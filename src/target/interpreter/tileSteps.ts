@@ -1,6 +1,6 @@
 /** Steps for reductions, products and random numbers. */
 import type { Value } from '../../kernel/ir.ts';
-import { LEFT_WIDTH, multiplyPanels, packLeft, packRight, panelLength, RIGHT_WIDTH } from './loops/dot.ts';
+import { multiplyTiles } from './loops/dot.ts';
 import { copyBlock } from './loops/memory.ts';
 import {
   argmaxColumns,
@@ -45,27 +45,31 @@ export function dotStep(at: Preparation, value: Value & { readonly op: 'dot' }):
     ? tileOf(at, value.accumulator)
     : uniformTile(value.axes, 'f32', at.precision, 0);
   const out = ownTile(at, value);
-  const leftPanels = new Float64Array(panelLength(row.size, over.size, LEFT_WIDTH));
-  const rightPanels = new Float64Array(panelLength(column.size, over.size, RIGHT_WIDTH));
   const leftByRow = leftValue.axes[0] === row;
   const rightByDepth = rightValue.axes[0] === over;
   return () => {
     const rows = leftByRow ? left.valid0 : left.valid1;
     const columns = rightByDepth ? right.valid1 : right.valid0;
     const depth = Math.min(leftByRow ? left.valid1 : left.valid0, rightByDepth ? right.valid0 : right.valid1);
-    const leftFree = leftByRow ? left.stride0 : left.stride1;
-    const leftDepth = leftByRow ? left.stride1 : left.stride0;
-    const rightFree = rightByDepth ? right.stride1 : right.stride0;
-    const rightDepth = rightByDepth ? right.stride0 : right.stride1;
-    packLeft(leftPanels, left.data, left.offset, leftFree, leftDepth, rows, depth);
-    packRight(rightPanels, right.data, right.offset, rightFree, rightDepth, columns, depth);
+    const leftFactor = {
+      data: left.data,
+      offset: left.offset,
+      free: leftByRow ? left.stride0 : left.stride1,
+      depth: leftByRow ? left.stride1 : left.stride0,
+    };
+    const rightFactor = {
+      data: right.data,
+      offset: right.offset,
+      free: rightByDepth ? right.stride1 : right.stride0,
+      depth: rightByDepth ? right.stride0 : right.stride1,
+    };
     const { data, offset, stride0, stride1 } = accumulator;
     if (rows < row.size || columns < column.size) {
       copyBlock(out.data, 0, column.size, 1, data, offset, stride0, stride1, row.size, column.size);
     }
-    multiplyPanels(
-      leftPanels,
-      rightPanels,
+    multiplyTiles(
+      leftFactor,
+      rightFactor,
       rows,
       columns,
       depth,

@@ -2,18 +2,28 @@
  * Matrix product of two tiles: both operands are packed into panels of doubles (narrow strips in the order in which the
  * micro-kernel reads them), then a 2 × 4 block of the result at a time is summed up in eight registers.
  * Doubles because a scalar engine converts each f32 it loads anyway: packing converts once instead of 16 times.
+ *
+ * Two things make the micro-kernel half again as fast in V8, without changing what it does. Its panels are constants
+ * of a closure that exists once, so that their addresses are part of the machine code; and positions are kept in
+ * 32-bit integers by `| 0`, so that their additions are not checked for overflow.
  */
 import type { Data } from '../tile.ts';
 
-export const LEFT_WIDTH = 2;
-export const RIGHT_WIDTH = 4;
+const LEFT_WIDTH = 2;
+const RIGHT_WIDTH = 4;
+/** Doubles in each of the two panels, a multiple of both widths: a tile of 128 × 256. */
+const CAPACITY = 32768;
 
-/** Doubles that panels of `free` rows (or columns) by `depth` take. */
-export const panelLength = (free: number, depth: number, width: number): number =>
-  Math.ceil(free / width) * width * depth;
+/** A tile as an operand: element (free, k), k running along the contracted axis. */
+export interface Factor {
+  readonly data: Data;
+  readonly offset: number;
+  readonly free: number;
+  readonly depth: number;
+}
 
 /** panels[f/2][k][f%2] = from[f, k]; a missing last row packs as 0. */
-export function packLeft(
+function packLeft(
   panels: Float64Array,
   from: Data,
   offset: number,
@@ -36,7 +46,7 @@ export function packLeft(
 }
 
 /** panels[f/4][k][f%4] = from[f, k]; missing last columns pack as 0. */
-export function packRight(
+function packRight(
   panels: Float64Array,
   from: Data,
   offset: number,
@@ -85,13 +95,95 @@ function packRest(
   }
 }
 
+/** Multiplies what is packed: out[i, place + j] = accumulator + Σ for `rows` × 4 elements. */
+interface Multiplier {
+  readonly left: Float64Array;
+  readonly right: Float64Array;
+  strip(
+    rightOffset: number,
+    rows: number,
+    depth: number,
+    out: Data,
+    place: number,
+    outRow: number,
+    accumulator: Data,
+    offset: number,
+    accumulatorRow: number,
+    accumulatorColumn: number,
+  ): void;
+}
+
+let multiplier: Multiplier | undefined;
+
+function makeMultiplier(): Multiplier {
+  const left = new Float64Array(CAPACITY);
+  const right = new Float64Array(CAPACITY);
+  const strip: Multiplier['strip'] = (
+    rightOffset,
+    rows,
+    depth,
+    out,
+    place,
+    outRow,
+    accumulator,
+    offset,
+    accumulatorRow,
+    accumulatorColumn,
+  ) => {
+    let p = 0;
+    let to = place;
+    let from = offset;
+    for (let i = 0; i < rows; i += LEFT_WIDTH) {
+      let c00 = 0;
+      let c01 = 0;
+      let c02 = 0;
+      let c03 = 0;
+      let c10 = 0;
+      let c11 = 0;
+      let c12 = 0;
+      let c13 = 0;
+      let q = rightOffset | 0;
+      for (const end = (p + 2 * depth) | 0; p < end; p = (p + 2) | 0, q = (q + 4) | 0) {
+        const a0 = left[p] as number;
+        const a1 = left[(p + 1) | 0] as number;
+        const b0 = right[q] as number;
+        const b1 = right[(q + 1) | 0] as number;
+        const b2 = right[(q + 2) | 0] as number;
+        const b3 = right[(q + 3) | 0] as number;
+        c00 += a0 * b0;
+        c01 += a0 * b1;
+        c02 += a0 * b2;
+        c03 += a0 * b3;
+        c10 += a1 * b0;
+        c11 += a1 * b1;
+        c12 += a1 * b2;
+        c13 += a1 * b3;
+      }
+      out[to] = (accumulator[from] as number) + c00;
+      out[to + 1] = (accumulator[from + accumulatorColumn] as number) + c01;
+      out[to + 2] = (accumulator[from + 2 * accumulatorColumn] as number) + c02;
+      out[to + 3] = (accumulator[from + 3 * accumulatorColumn] as number) + c03;
+      to += outRow;
+      from += accumulatorRow;
+      out[to] = (accumulator[from] as number) + c10;
+      out[to + 1] = (accumulator[from + accumulatorColumn] as number) + c11;
+      out[to + 2] = (accumulator[from + 2 * accumulatorColumn] as number) + c12;
+      out[to + 3] = (accumulator[from + 3 * accumulatorColumn] as number) + c13;
+      to += outRow;
+      from += accumulatorRow;
+    }
+  };
+  return { left, right, strip };
+}
+
 /**
- * out = accumulator + left · right over packed panels, for the first `rows` × `columns` of a dense tile `outRow` wide,
- * rounded up to whole blocks: tile extents are multiples of 4, and what panels lack is 0.
+ * out = accumulator + left · right for the first `rows` × `columns` of a dense tile `outRow` wide, rounded up to whole
+ * blocks: tile extents are multiples of 4, and what panels lack is 0. Operands that outgrow the panels go in parts;
+ * a part of the depth adds to what the part before left in `out`.
  */
-export function multiplyPanels(
-  left: Float64Array,
-  right: Float64Array,
+export function multiplyTiles(
+  left: Factor,
+  right: Factor,
   rows: number,
   columns: number,
   depth: number,
@@ -102,85 +194,27 @@ export function multiplyPanels(
   accumulatorRow: number,
   accumulatorColumn: number,
 ): void {
-  for (let j = 0; j < columns; j += RIGHT_WIDTH) {
-    const from = offset + j * accumulatorColumn;
-    const start = j * depth;
-    strip(
-      left,
-      right,
-      start,
-      rows,
-      depth,
-      out,
-      j,
-      outRow,
-      accumulator,
-      from,
-      accumulatorRow,
-      accumulatorColumn,
-    );
-  }
-}
-
-/**
- * Four columns of the product, two rows at a time: eight sums in registers, six loads for eight multiply-adds.
- * The `| 0` tell the engine that positions are 32-bit integers that never overflow; without them each addition is
- * checked, and the loop runs at 60 % of its speed.
- */
-function strip(
-  left: Float64Array,
-  right: Float64Array,
-  rightOffset: number,
-  rows: number,
-  depth: number,
-  out: Data,
-  place: number,
-  outRow: number,
-  accumulator: Data,
-  offset: number,
-  accumulatorRow: number,
-  accumulatorColumn: number,
-): void {
-  let p = 0;
-  let to = place;
-  let from = offset;
-  for (let i = 0; i < rows; i += LEFT_WIDTH) {
-    let c00 = 0;
-    let c01 = 0;
-    let c02 = 0;
-    let c03 = 0;
-    let c10 = 0;
-    let c11 = 0;
-    let c12 = 0;
-    let c13 = 0;
-    let q = rightOffset | 0;
-    for (const end = (p + 2 * depth) | 0; p < end; p = (p + 2) | 0, q = (q + 4) | 0) {
-      const a0 = left[p] as number;
-      const a1 = left[(p + 1) | 0] as number;
-      const b0 = right[q] as number;
-      const b1 = right[(q + 1) | 0] as number;
-      const b2 = right[(q + 2) | 0] as number;
-      const b3 = right[(q + 3) | 0] as number;
-      c00 += a0 * b0;
-      c01 += a0 * b1;
-      c02 += a0 * b2;
-      c03 += a0 * b3;
-      c10 += a1 * b0;
-      c11 += a1 * b1;
-      c12 += a1 * b2;
-      c13 += a1 * b3;
+  multiplier ??= makeMultiplier();
+  const { left: leftPanel, right: rightPanel, strip } = multiplier;
+  const depthPart = Math.min(Math.max(depth, 1), CAPACITY / RIGHT_WIDTH);
+  const part = Math.floor(CAPACITY / depthPart / RIGHT_WIDTH) * RIGHT_WIDTH;
+  for (let k = 0; k === 0 || k < depth; k += depthPart) {
+    const deep = Math.min(depthPart, depth - k);
+    const [base, row, column] = k === 0 ? [offset, accumulatorRow, accumulatorColumn] : [0, outRow, 1];
+    for (let j = 0; j < columns; j += part) {
+      const wide = Math.min(part, columns - j);
+      const { data, offset: start, free, depth: step } = right;
+      packRight(rightPanel, data, start + j * free + k * step, free, step, wide, deep);
+      for (let i = 0; i < rows; i += part) {
+        const high = Math.min(part, rows - i);
+        const at = left.offset + i * left.free + k * left.depth;
+        packLeft(leftPanel, left.data, at, left.free, left.depth, high, deep);
+        for (let n = 0; n < wide; n += RIGHT_WIDTH) {
+          const place = i * outRow + j + n;
+          const from = base + i * row + (j + n) * column;
+          strip(n * deep, high, deep, out, place, outRow, k === 0 ? accumulator : out, from, row, column);
+        }
+      }
     }
-    out[to] = (accumulator[from] as number) + c00;
-    out[to + 1] = (accumulator[from + accumulatorColumn] as number) + c01;
-    out[to + 2] = (accumulator[from + 2 * accumulatorColumn] as number) + c02;
-    out[to + 3] = (accumulator[from + 3 * accumulatorColumn] as number) + c03;
-    to += outRow;
-    from += accumulatorRow;
-    out[to] = (accumulator[from] as number) + c10;
-    out[to + 1] = (accumulator[from + accumulatorColumn] as number) + c11;
-    out[to + 2] = (accumulator[from + 2 * accumulatorColumn] as number) + c12;
-    out[to + 3] = (accumulator[from + 3 * accumulatorColumn] as number) + c13;
-    to += outRow;
-    from += accumulatorRow;
   }
 }
