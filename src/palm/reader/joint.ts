@@ -1,9 +1,16 @@
 import { FrondError } from '../../base/errors.ts';
 import { declare } from '../../dsl/graph.ts';
-import type { Batch, BatchSize, Reader } from '../contract.ts';
+import type { Batch, BatchSize, ComponentRecord, Reader } from '../contract.ts';
 import { defineReader } from '../define.ts';
-import { collectLabels, collectTags, type LabelSet, labelFingerprint } from '../labels.ts';
-import { buildVocabulary, lookup, PADDING, type Vocabulary, vocabularyFingerprint } from '../vocabulary.ts';
+import { collectLabels, collectTags, type LabelSet, labelFingerprint, labelSet } from '../labels.ts';
+import {
+  buildVocabulary,
+  lookup,
+  PADDING,
+  parseVocabulary,
+  type Vocabulary,
+  vocabularyFingerprint,
+} from '../vocabulary.ts';
 import { type JointExample, type JointFiles, jointFiles, readJoint } from './jointFiles.ts';
 import { type ReadText, splitWords } from './text.ts';
 
@@ -11,6 +18,10 @@ import { type ReadText, splitWords } from './text.ts';
 export const jointSpecs = {
   /** word ids; `PADDING` after the last word */
   tokens: declare('i32', ['batch', 'time']),
+  /** 0, 1, 2, … in every row */
+  positions: declare('i32', ['batch', 'time']),
+  /** where there is a word */
+  mask: declare('bool', ['batch', 'time']),
   /** words of each row, at least 1 */
   lengths: declare('i32', ['batch']),
   /** id of the intent */
@@ -112,7 +123,25 @@ export function jointReaderOf(
       tags: labelFingerprint(maps.tags),
     },
     parse: (text) => parseSentence(text),
+    record: {
+      kind: 'joint',
+      vocabulary: maps.vocabulary.tokens,
+      intents: maps.intents.names,
+      tags: maps.tags.names,
+      maximumLength,
+    },
   };
+}
+
+/** Makes a joint reader for prediction from what a checkpoint kept of one. @throws FROND-D011, D012 when that is damaged */
+export function jointReaderFrom(record: ComponentRecord): JointReader {
+  const list = (name: string): string[] => {
+    const value = record[name];
+    return Array.isArray(value) ? value.map(String) : [];
+  };
+  const vocabulary = parseVocabulary(`${list('vocabulary').join('\n')}\n`);
+  const maps = { vocabulary, intents: labelSet(list('intents')), tags: labelSet(list('tags')) };
+  return jointReaderOf({}, { ...maps, maximumLength: Number(record.maximumLength), truncate: true });
 }
 
 type Maps = Required<JointMaps>;
@@ -168,6 +197,7 @@ function packJoint(
     throw new FrondError('FROND-D013', `${examples.length} examples do not fit a batch of ${batch}`);
   }
   const tokens = new Int32Array(batch * time).fill(PADDING);
+  const positions = Int32Array.from(tokens, (_, i) => i % time);
   const lengths = new Int32Array(batch).fill(1);
   const intents = new Int32Array(batch);
   const tags = new Int32Array(batch * time);
@@ -188,6 +218,12 @@ function packJoint(
   });
   return {
     tokens: { dtype: 'i32', shape: [batch, time], data: tokens },
+    positions: { dtype: 'i32', shape: [batch, time], data: positions },
+    mask: {
+      dtype: 'bool',
+      shape: [batch, time],
+      data: Uint32Array.from(positions, (position, i) => +(position < (lengths[Math.floor(i / time)] ?? 0))),
+    },
     lengths: { dtype: 'i32', shape: [batch], data: lengths },
     intents: { dtype: 'i32', shape: [batch], data: intents },
     tags: { dtype: 'i32', shape: [batch, time], data: tags },

@@ -1,0 +1,72 @@
+import { declare, dropout, f32, gather, scope, truncatedNormal } from '../../dsl/index.ts';
+import {
+  encoder,
+  learnedPositions,
+  prependSentence,
+  prependVisible,
+  sentenceOf,
+  tokensOf,
+} from '../../nn/index.ts';
+import type { Backbone } from '../contract.ts';
+import { defineBackbone } from '../define.ts';
+
+export interface CompactOptions<W extends number> {
+  /** entries of the word table, padding and unknown included */
+  readonly vocabulary: number;
+  /** elements of every vector */
+  readonly width: W;
+  readonly layers: number;
+  readonly heads: number;
+  /** inner width of the feed-forward part; default 4 · width */
+  readonly inner?: number;
+  /** most words of a sentence; default 128 */
+  readonly maximumLength?: number;
+  /** inside the layers; default 0.1 */
+  readonly dropout?: number;
+  /** of the embedded words and of what the heads get; default 0.3 */
+  readonly outerDropout?: number;
+  /** scope of its parameters; default `encoder` */
+  readonly name?: string;
+}
+
+const needs = {
+  tokens: declare('i32', ['batch', 'time']),
+  positions: declare('i32', ['batch', 'time']),
+  mask: declare('bool', ['batch', 'time']),
+} as const;
+
+const givesOf = <W extends number>(width: W) =>
+  ({ encoded: declare(f32, ['batch', 'time', width]), sentence: declare(f32, ['batch', width]) }) as const;
+
+/**
+ * A small pre-norm transformer over words (Vaswani et al. 2017, Xiong et al. 2020): word and position embeddings, a learned
+ * vector in front whose encoding stands for the sentence, encoder blocks, a last layer norm.
+ * Gives `encoded` [batch, time, width] for the words and `sentence` [batch, width].
+ */
+export function compactEncoder<const W extends number>(
+  options: CompactOptions<W>,
+): Backbone<typeof needs, ReturnType<typeof givesOf<W>>> {
+  const { vocabulary, width, layers, heads, inner = 4 * width, maximumLength = 128 } = options;
+  const { dropout: inside = 0.1, outerDropout = 0.3, name = 'encoder' } = options;
+  return defineBackbone({
+    name,
+    needs,
+    gives: givesOf(width),
+    build(g, { tokens, positions, mask }) {
+      const table = scope('words', () =>
+        g.parameter('weight', f32, [vocabulary, width], truncatedNormal(0.02)),
+      );
+      const embedded = learnedPositions(g, gather(table, tokens), positions, { max: maximumLength });
+      const x = dropout(prependSentence(g, embedded), outerDropout);
+      const y = encoder(x, {
+        layers,
+        heads,
+        inner,
+        mask: prependVisible(g, mask),
+        dropout: inside,
+        name: 'layers',
+      });
+      return { encoded: dropout(tokensOf(y), outerDropout), sentence: dropout(sentenceOf(y), outerDropout) };
+    },
+  });
+}

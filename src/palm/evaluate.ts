@@ -1,0 +1,77 @@
+import { defined } from '../base/errors.ts';
+import type { Executable } from '../runtime/executable.ts';
+import type { Feeds, TensorValue } from '../runtime/feeds.ts';
+import { planBatches } from './batchPlan.ts';
+import type { Batch, Metrics, Reader } from './contract.ts';
+import { resultName, type Task } from './graphs.ts';
+
+/** Predictions of every task for the same examples, in their order. */
+export type Predictions = Readonly<Record<string, readonly unknown[]>>;
+
+/** Keeps what the graph takes in; a reader may give more. */
+export function feedsOf(executable: Executable, batch: Batch): Feeds {
+  const names = executable.graph.inputs.map((id) => String(executable.graph.nodes[id]?.attributes.name));
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = batch[name];
+      return value === undefined ? [] : [[name, value] as const];
+    }),
+  );
+}
+
+function resultsOf(task: string, values: Readonly<Record<string, TensorValue>>): Record<string, TensorValue> {
+  const prefix = resultName(task, '');
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([name, value]) =>
+      name.startsWith(prefix) ? [[name.slice(prefix.length), value] as const] : [],
+    ),
+  );
+}
+
+export interface PredictOptions {
+  readonly batchSize?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Runs a prediction graph over examples, once per batch for all tasks. */
+export async function predictAll<E>(
+  executable: Executable,
+  tasks: readonly Task[],
+  reader: Reader,
+  examples: readonly E[],
+  options: PredictOptions = {},
+): Promise<Predictions> {
+  const lengths = examples.map((example) => reader.length(example));
+  const batchSize = Math.max(1, Math.min(options.batchSize ?? 32, examples.length));
+  const results = new Map(tasks.map((task) => [task.name, new Array<unknown>(examples.length)]));
+  for (const { rows, time } of planBatches({ lengths, batchSize })) {
+    options.signal?.throwIfAborted();
+    const packed = rows.map((row) => defined(examples[row], 'example'));
+    const batch = reader.pack(packed, { batch: batchSize, time });
+    const values = await executable.run(feedsOf(executable, batch));
+    for (const { name, head } of tasks) {
+      const decoded = head.decode(resultsOf(name, values), batch);
+      const kept = defined(results.get(name), name);
+      rows.forEach((row, i) => {
+        kept[row] = decoded[i];
+      });
+    }
+  }
+  return Object.fromEntries(results);
+}
+
+/** Metrics over several tasks at once, such as exact match. */
+export type JointMetrics = (predictions: Predictions, examples: readonly never[]) => Metrics;
+
+/** Each head's metrics under its task's name, and beside them those of all tasks together. */
+export function measure(
+  tasks: readonly Task[],
+  predictions: Predictions,
+  examples: readonly unknown[],
+  joint: JointMetrics | undefined,
+): Metrics {
+  const single = tasks.map(
+    ({ name, head }) => [name, head.metrics(predictions[name] ?? [], examples)] as const,
+  );
+  return { ...Object.fromEntries(single), ...(joint?.(predictions, examples as readonly never[]) ?? {}) };
+}

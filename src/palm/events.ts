@@ -1,0 +1,49 @@
+import type { Metrics } from './contract.ts';
+
+/** What long work tells as it goes; the library itself prints nothing. */
+export type TrainingEvent =
+  | {
+      readonly type: 'start';
+      readonly tasks: readonly string[];
+      readonly device: string;
+      readonly parameters: number;
+      readonly examples: number;
+      readonly epochs: number;
+      readonly steps: number;
+      /** first step of this run: 0, or where it resumes */
+      readonly from: number;
+    }
+  | {
+      readonly type: 'step';
+      /** finished steps */
+      readonly step: number;
+      readonly steps: number;
+      readonly epoch: number;
+      /** weighted sum over tasks */
+      readonly loss: number;
+      /** by task */
+      readonly losses: Readonly<Record<string, number>>;
+      readonly rate: number;
+      /** before clipping */
+      readonly gradientNorm: number;
+      readonly stepsPerSecond: number;
+      readonly secondsLeft: number;
+    }
+  | {
+      readonly type: 'evaluation';
+      readonly part: string;
+      readonly epoch: number;
+      readonly step: number;
+      readonly metrics: Metrics;
+      readonly best: boolean;
+    }
+  | { readonly type: 'checkpoint'; readonly folder: string; readonly step: number }
+  | { readonly type: 'warning'; readonly message: string }
+  | {
+      readonly type: 'end';
+      readonly step: number;
+      readonly reason: 'done' | 'aborted';
+      readonly seconds: number;
+    };
+
+export type Listener = (event: TrainingEvent) => void;

@@ -1,0 +1,70 @@
+import {
+  add,
+  crossEntropy,
+  declare,
+  div,
+  linear,
+  maximum,
+  mul,
+  softmax,
+  sum,
+  type Tensor,
+} from '../../dsl/index.ts';
+import type { Head } from '../contract.ts';
+import { anySize } from '../contractCheck.ts';
+import { defineHead } from '../define.ts';
+import { type ClassScores, classScores } from '../metrics/classes.ts';
+
+/** A class with its probability. */
+export interface Classified {
+  readonly label: string;
+  readonly probability: number;
+}
+
+/** Mean of per-row losses by weight; 0 for a batch without weight. */
+export function weightedMean(
+  losses: Tensor<'f32', ['batch']>,
+  weights: Tensor<'f32', ['batch']>,
+): Tensor<'f32', []> {
+  return div(sum(mul(losses, weights), 0), maximum(sum(weights, 0), 1));
+}
+
+export interface ClassifyOptions<E> {
+  /** names of the classes, in the order of their ids */
+  readonly classes: readonly string[];
+  /** the class of an example; default: its field `intent` */
+  readonly gold?: (example: E) => string;
+}
+
+const needs = {
+  backbone: { sentence: declare('f32', ['batch', anySize]) },
+  labels: { intents: declare('i32', ['batch']), weights: declare('f32', ['batch']) },
+} as const;
+
+/** One class per sentence: a linear map of the sentence's encoding, softmax, cross-entropy. */
+export function classify<E extends object>(options: ClassifyOptions<E>) {
+  const { classes } = options;
+  const gold = options.gold ?? ((example: E) => String('intent' in example ? example.intent : ''));
+  const head = defineHead({
+    name: 'classify',
+    needs,
+    build: (_, { sentence }) => ({ logits: linear(sentence, classes.length, { name: 'output' }) }),
+    loss: (_, { logits, intents, weights }) => weightedMean(crossEntropy(logits, intents), weights),
+    predict: (_, { logits }) => ({ probabilities: softmax(logits, -1) }),
+    decode({ probabilities: { data, shape } }): readonly Classified[] {
+      return Array.from({ length: shape[0] ?? 0 }, (_, row) => {
+        let best = 0;
+        const at = (id: number): number => data[row * classes.length + id] ?? 0;
+        for (let id = 1; id < classes.length; id++) if (at(id) > at(best)) best = id;
+        return { label: classes[best] ?? '', probability: at(best) };
+      });
+    },
+    metrics: (predictions, examples: readonly E[]): ClassScores & Record<string, unknown> => ({
+      ...classScores(
+        examples.map(gold),
+        predictions.map(({ label }) => label),
+      ),
+    }),
+  });
+  return { ...head, record: { kind: 'classify', classes } } satisfies Head;
+}

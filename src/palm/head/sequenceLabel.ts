@@ -1,0 +1,83 @@
+import { crf, declare, exp, linear, neg } from '../../dsl/index.ts';
+import { crfLayer, type LabelScheme } from '../../nn/index.ts';
+import type { Head } from '../contract.ts';
+import { anySize } from '../contractCheck.ts';
+import { defineHead } from '../define.ts';
+import { type EntityScores, entityScores } from '../metrics/entities.ts';
+import { weightedMean } from './classify.ts';
+
+/** The tags of a sentence, with the probability that the model gives to all of them together. */
+export interface Tagged {
+  readonly tags: readonly string[];
+  readonly probability: number;
+}
+
+export interface SequenceLabelOptions<E> {
+  /** names of the tags, in the order of their ids */
+  readonly labels: readonly string[];
+  /** labellings that decoding may give; default BIO */
+  readonly scheme?: LabelScheme;
+  /** the tags of an example; default: its field `tags` */
+  readonly gold?: (example: E) => readonly string[];
+}
+
+const needs = {
+  backbone: { encoded: declare('f32', ['batch', 'time', anySize]) },
+  reader: { lengths: declare('i32', ['batch']) },
+  labels: { tags: declare('i32', ['batch', 'time']), weights: declare('f32', ['batch']) },
+} as const;
+
+/**
+ * One tag per word: linear emissions under a linear-chain CRF (Lafferty et al. 2001), decoded by Viterbi's algorithm among the
+ * labellings that the scheme allows.
+ */
+export function sequenceLabel<E extends object>(options: SequenceLabelOptions<E>) {
+  const { labels, scheme = 'BIO' } = options;
+  const gold =
+    options.gold ??
+    ((example: E) => ('tags' in example && Array.isArray(example.tags) ? example.tags.map(String) : []));
+  const head = defineHead({
+    name: 'sequenceLabel',
+    needs,
+    build(g, { encoded }) {
+      const { scores, constrained } = crfLayer(g, labels, { scheme });
+      return {
+        emissions: linear(encoded, labels.length, { name: 'emission' }),
+        ...scores,
+        allowedTransitions: constrained.transitions,
+        allowedStart: constrained.start,
+        allowedStop: constrained.stop,
+      };
+    },
+    loss: (_, { emissions, tags, lengths, weights, ...scores }) =>
+      weightedMean(neg(crf.logLikelihood(emissions, tags, lengths, scores)), weights),
+    predict(
+      _,
+      { emissions, lengths, transitions, start, stop, allowedTransitions, allowedStart, allowedStop },
+    ) {
+      const allowed = { transitions: allowedTransitions, start: allowedStart, stop: allowedStop };
+      const tags = crf.decode(emissions, lengths, allowed);
+      return {
+        tags,
+        probability: exp(crf.logLikelihood(emissions, tags, lengths, { transitions, start, stop })),
+      };
+    },
+    decode({ tags, probability }, { lengths }): readonly Tagged[] {
+      const [rows = 0, time = 0] = tags.shape;
+      return Array.from({ length: rows }, (_, row) => ({
+        tags: Array.from(
+          { length: lengths.data[row] ?? 0 },
+          (_, i) => labels[tags.data[row * time + i] ?? 0] ?? 'O',
+        ),
+        probability: probability.data[row] ?? 0,
+      }));
+    },
+    metrics: (predictions, examples: readonly E[]): EntityScores & Record<string, unknown> => ({
+      ...entityScores(
+        examples.map(gold),
+        predictions.map(({ tags }) => tags),
+      ),
+    }),
+  });
+  return { ...head, record: { kind: 'sequenceLabel', labels, scheme } } satisfies Head;
+}

@@ -1,0 +1,171 @@
+import { defined, FrondError, printPlace } from '../base/errors.ts';
+import type { Graph } from '../ir/graph.ts';
+import { compile } from '../runtime/compile.ts';
+import type { Device } from '../runtime/device.ts';
+import { findNonFinite } from '../runtime/diagnose.ts';
+import type { Executable } from '../runtime/executable.ts';
+import type { Feeds } from '../runtime/feeds.ts';
+import { layoutParameters } from '../runtime/parameters.ts';
+import { ModelState } from '../runtime/state.ts';
+import { planEpoch } from './batches.ts';
+import { batchesPerEpoch, type PlannedBatch } from './batchPlan.ts';
+import type { Metrics, Reader } from './contract.ts';
+import { feedsOf, type JointMetrics, measure, type Predictions, predictAll } from './evaluate.ts';
+import { lossName, type Task } from './graphs.ts';
+import { HYPER, hyperOf, type Optimizer, RANDOM_KEY } from './optimizer.ts';
+import { rateAt } from './schedule.ts';
+
+/** Everything that a run is made of, fixed before its first step. */
+export interface LearnerPlan {
+  readonly name: string;
+  readonly tasks: readonly Task[];
+  readonly reader: Reader;
+  /** forward, backward and update */
+  readonly step: Graph;
+  readonly prediction: Graph;
+  readonly optimizer: Optimizer;
+  readonly clipNorm: number;
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly jointMetrics: JointMetrics | undefined;
+}
+
+/** What one training step tells. */
+export interface StepResult {
+  readonly loss: number;
+  readonly losses: Readonly<Record<string, number>>;
+  readonly rate: number;
+  readonly gradientNorm: number;
+}
+
+/** A model on a device while it learns: weights, optimizer state, and how far it is. Everything else is a function of the plan. */
+export class Learner {
+  readonly plan: LearnerPlan;
+  readonly state: ModelState;
+  readonly perEpoch: number;
+  readonly totalSteps: number;
+  /** finished steps */
+  step = 0;
+  readonly #stepper: Executable;
+  readonly #predictor: Executable;
+  #epochPlan: { readonly epoch: number; readonly batches: readonly PlannedBatch[] } | undefined;
+
+  private constructor(plan: LearnerPlan, state: ModelState, stepper: Executable, predictor: Executable) {
+    this.plan = plan;
+    this.state = state;
+    this.#stepper = stepper;
+    this.#predictor = predictor;
+    this.perEpoch = batchesPerEpoch((plan.reader.parts.train ?? []).length, plan.batchSize);
+    this.totalSteps = this.perEpoch * plan.epochs;
+  }
+
+  /** Compiles both graphs and draws the first weights from the seed. */
+  static async create(plan: LearnerPlan, device: Device): Promise<Learner> {
+    const state = new ModelState(device, layoutParameters([plan.step, plan.prediction]));
+    await state.initialize(plan.seed);
+    const stepper = await compile(plan.step, { state });
+    const predictor = await compile(plan.prediction, { state });
+    return new Learner(plan, state, stepper.executable, predictor.executable);
+  }
+
+  get executable(): Executable {
+    return this.#stepper;
+  }
+
+  get epoch(): number {
+    return this.perEpoch === 0 ? 0 : Math.floor(this.step / this.perEpoch);
+  }
+
+  get done(): boolean {
+    return this.step >= this.totalSteps;
+  }
+
+  #batch(step: number): PlannedBatch {
+    const epoch = Math.floor(step / this.perEpoch);
+    if (this.#epochPlan?.epoch !== epoch) {
+      const { reader, batchSize, seed } = this.plan;
+      this.#epochPlan = { epoch, batches: planEpoch(reader, 'train', epoch, { batchSize, seed }) };
+    }
+    return defined(this.#epochPlan.batches[step % this.perEpoch], `batch of step ${step}`);
+  }
+
+  /** What step `step` is fed: a pure function of the plan, so that a resumed run sees the same. */
+  feeds(step: number): Feeds {
+    const { reader, batchSize, seed, optimizer, clipNorm } = this.plan;
+    const { rows, time } = this.#batch(step);
+    const examples = reader.parts.train ?? [];
+    const batch = reader.pack(
+      rows.map((row) => examples[row]),
+      { batch: batchSize, time },
+    );
+    const hyper = hyperOf(optimizer, rateAt(optimizer.rate, step, this.totalSteps), step, clipNorm);
+    const random = Object.values(this.plan.step.nodes).some((node) => node.id === RANDOM_KEY);
+    return {
+      ...feedsOf(this.#stepper, batch),
+      [HYPER]: { dtype: 'f32', shape: [4], data: hyper },
+      ...(random ? { [RANDOM_KEY]: { dtype: 'u32', shape: [2], data: Uint32Array.of(seed, step) } } : {}),
+    };
+  }
+
+  /**
+   * Forward, backward and update for the next batch.
+   * @throws FROND-T010 when loss or gradient is not finite: the weights keep their values, the first node at fault is named
+   */
+  async trainStep(): Promise<StepResult> {
+    const feeds = this.feeds(this.step);
+    const names = this.plan.tasks.map(({ name }) => lossName(name));
+    const read = await this.#stepper.run(feeds, { read: ['loss', 'gradientNorm', ...names] });
+    const scalar = (name: string): number => Number(read[name]?.data[0]);
+    const result: StepResult = {
+      loss: scalar('loss'),
+      losses: Object.fromEntries(this.plan.tasks.map(({ name }) => [name, scalar(lossName(name))])),
+      rate: rateAt(this.plan.optimizer.rate, this.step, this.totalSteps),
+      gradientNorm: Math.sqrt(scalar('gradientNorm')),
+    };
+    if (!Number.isFinite(result.loss) || !Number.isFinite(result.gradientNorm))
+      throw await this.#diverged(feeds, result);
+    this.step++;
+    return result;
+  }
+
+  async #diverged(feeds: Feeds, { loss, gradientNorm }: StepResult): Promise<FrondError> {
+    const culprit = await findNonFinite(this.plan.step, feeds, this.state);
+    const what = `step ${this.step + 1}: the loss is ${loss}, the gradient norm ${gradientNorm}`;
+    const where =
+      culprit === undefined
+        ? 'no tensor of the step is at fault by itself'
+        : `the first value that is not finite is element ${culprit.element} (${culprit.value}) of ${culprit.op}, in the ${culprit.phase} part`;
+    return new FrondError('FROND-T010', `${what}; ${where}`, {
+      node: culprit?.node,
+      place: culprit?.place,
+      hint: `the weights are those of step ${this.step}; lower the learning rate or clip the gradient${culprit?.place ? `, look at ${printPlace(culprit.place)}` : ''}`,
+    });
+  }
+
+  predict(
+    examples: readonly unknown[],
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Predictions> {
+    const { tasks, reader } = this.plan;
+    return predictAll(this.#predictor, tasks, reader, examples, options);
+  }
+
+  /** Metrics over a part of the reader's data. @throws FROND-D015 for a part that it does not have */
+  async evaluate(part: string, signal?: AbortSignal): Promise<Metrics> {
+    const examples = this.plan.reader.parts[part];
+    if (examples === undefined) {
+      throw new FrondError('FROND-D015', `the reader ${this.plan.reader.name} has no part ${part}`, {
+        hint: `it has: ${Object.keys(this.plan.reader.parts).join(', ')}`,
+      });
+    }
+    const predictions = await this.predict(examples, { signal });
+    return measure(this.plan.tasks, predictions, examples, this.plan.jointMetrics);
+  }
+
+  free(): void {
+    this.#stepper.free();
+    this.#predictor.free();
+    this.state.free();
+  }
+}

@@ -1,0 +1,168 @@
+import { platform } from '#platform';
+import type { Metrics } from './contract.ts';
+import type { Listener } from './events.ts';
+import type { Learner, StepResult } from './learner.ts';
+
+export interface TrainOptions {
+  /** steps between `step` events; default 10 */
+  readonly printEvery?: number;
+  /** part that is evaluated after every epoch; null: none. Default `valid` where the reader has it */
+  readonly evaluate?: string | null;
+  /** the higher the better: the weights with the highest value on the evaluated part are kept, and restored at the end */
+  readonly best?: (metrics: Metrics) => number;
+  /** folder to save to; the same as `setSaver({ folder })` */
+  readonly saveTo?: string;
+  /** stops after the step at hand, saved if there is a saver */
+  readonly signal?: AbortSignal;
+  readonly on?: Listener;
+}
+
+/** What is known after an epoch. */
+export interface EpochRecord {
+  readonly epoch: number;
+  readonly step: number;
+  /** mean over the epoch's steps: in all, and by task */
+  readonly loss: number;
+  readonly losses: Readonly<Record<string, number>>;
+  readonly metrics?: Metrics;
+}
+
+export interface TrainingSummary {
+  readonly steps: number;
+  readonly reason: 'done' | 'aborted';
+  readonly seconds: number;
+  readonly history: readonly EpochRecord[];
+  /** step whose weights the model now has, when `best` was given */
+  readonly bestStep?: number;
+}
+
+/** Weights that did best so far. */
+export interface Best {
+  readonly score: number;
+  readonly step: number;
+  readonly weights: ReadonlyMap<string, Float32Array>;
+}
+
+/** Sums over the steps of the epoch at hand; saved, so that a resumed run reports the same means. */
+export interface Sums {
+  count: number;
+  loss: number;
+  losses: Record<string, number>;
+}
+
+interface Saving {
+  readonly save: () => Promise<string>;
+  readonly everySteps: number | undefined;
+}
+
+const emptySums = (): Sums => ({ count: 0, loss: 0, losses: {} });
+
+/** A learner on its way through the epochs: events, evaluations, checkpoints. */
+export class Run {
+  readonly learner: Learner;
+  history: EpochRecord[] = [];
+  best: Best | undefined;
+  sums: Sums = emptySums();
+
+  constructor(learner: Learner) {
+    this.learner = learner;
+  }
+
+  async train(options: TrainOptions, saving: Saving | undefined): Promise<TrainingSummary> {
+    const { learner } = this;
+    const start = platform.now();
+    const from = learner.step;
+    const emit = options.on ?? (() => undefined);
+    emit(this.#startEvent());
+    while (!learner.done && options.signal?.aborted !== true) {
+      const result = await learner.trainStep();
+      this.#add(result);
+      if (learner.step % (options.printEvery ?? 10) === 0 || learner.done) {
+        this.#report(result, learner.step - from, (platform.now() - start) / 1000, emit);
+      }
+      const endOfEpoch = learner.step % learner.perEpoch === 0;
+      if (endOfEpoch) await this.#finishEpoch(options, emit);
+      const due = saving?.everySteps !== undefined && learner.step % saving.everySteps === 0;
+      if (saving !== undefined && (endOfEpoch || due)) await this.#save(saving, emit);
+    }
+    const reason = learner.done ? 'done' : 'aborted';
+    const midEpoch = learner.step % learner.perEpoch !== 0;
+    if (saving !== undefined && reason === 'aborted' && (midEpoch || learner.step === 0))
+      await this.#save(saving, emit);
+    if (reason === 'done' && this.best !== undefined) await this.#restoreBest(this.best);
+    const seconds = (platform.now() - start) / 1000;
+    emit({ type: 'end', step: learner.step, reason, seconds });
+    const best = this.best === undefined ? {} : { bestStep: this.best.step };
+    return { steps: learner.step, reason, seconds, history: this.history, ...best };
+  }
+
+  #startEvent() {
+    const { plan, state, totalSteps, step } = this.learner;
+    return {
+      type: 'start',
+      tasks: plan.tasks.map(({ name }) => name),
+      device: state.device.name,
+      parameters: [...state.layout.entries.values()].reduce((total, { length }) => total + length, 0),
+      examples: (plan.reader.parts.train ?? []).length,
+      epochs: plan.epochs,
+      steps: totalSteps,
+      from: step,
+    } as const;
+  }
+
+  #add({ loss, losses }: StepResult): void {
+    this.sums.count++;
+    this.sums.loss += loss;
+    for (const [task, value] of Object.entries(losses))
+      this.sums.losses[task] = (this.sums.losses[task] ?? 0) + value;
+  }
+
+  #report(result: StepResult, done: number, seconds: number, emit: Listener): void {
+    const { learner } = this;
+    const stepsPerSecond = done / Math.max(seconds, 1e-9);
+    emit({
+      type: 'step',
+      step: learner.step,
+      steps: learner.totalSteps,
+      epoch: Math.ceil(learner.step / learner.perEpoch),
+      ...result,
+      stepsPerSecond,
+      secondsLeft: (learner.totalSteps - learner.step) / stepsPerSecond,
+    });
+  }
+
+  async #finishEpoch(options: TrainOptions, emit: Listener): Promise<void> {
+    const { learner } = this;
+    const { count, loss, losses } = this.sums;
+    const means = Object.fromEntries(Object.entries(losses).map(([task, sum]) => [task, sum / count]));
+    this.sums = emptySums();
+    const part = options.evaluate === undefined ? 'valid' : options.evaluate;
+    const record = { epoch: learner.epoch, step: learner.step, loss: loss / count, losses: means };
+    if (part === null || (options.evaluate === undefined && learner.plan.reader.parts.valid === undefined)) {
+      this.history.push(record);
+      return;
+    }
+    const metrics = await learner.evaluate(part, options.signal?.aborted ? undefined : options.signal);
+    this.history.push({ ...record, metrics });
+    const score = options.best?.(metrics);
+    const better = score !== undefined && (this.best === undefined || score > this.best.score);
+    if (better) this.best = { score, step: learner.step, weights: await this.#weights() };
+    emit({ type: 'evaluation', part, epoch: learner.epoch, step: learner.step, metrics, best: better });
+  }
+
+  async #weights(): Promise<Map<string, Float32Array>> {
+    const { state } = this.learner;
+    const weights = new Map<string, Float32Array>();
+    for (const name of state.layout.entries.keys())
+      weights.set(name, Float32Array.from(await state.read(name)));
+    return weights;
+  }
+
+  async #restoreBest({ weights }: Best): Promise<void> {
+    for (const [name, values] of weights) await this.learner.state.write(name, values);
+  }
+
+  async #save(saving: Saving, emit: Listener): Promise<void> {
+    emit({ type: 'checkpoint', folder: await saving.save(), step: this.learner.step });
+  }
+}
