@@ -9,7 +9,6 @@ import {
   attentionScalars,
   attentionSlots,
   attentionVariant,
-  maskedExp,
 } from './attentionBlock.ts';
 import { blocksOf, tracedOnce } from './plan.ts';
 
@@ -41,9 +40,10 @@ function attentionProgram(k: KernelBuilder, options: AttentionOptions): void {
     const [m, l, o] = carried as [Value, Value, Value];
     const J = k.span(j, start, keyTime);
     const scores = k.dot(scaled, block.head(keys, J, keyTime), undefined, d);
-    const allowed = block.allowed(I, J);
-    const most = k.max(m, k.maximum(k.select(allowed, scores, LOWEST), j));
-    const p = maskedExp(k, allowed, scores, most);
+    const masked = k.select(block.allowed(I, J), scores, LOWEST);
+    const most = k.max(m, k.maximum(masked, j));
+    // where no key has been allowed yet, 0 in place of the maximum makes every term e^LOWEST = 0
+    const p = k.exp(k.sub(masked, k.select(k.le(most, LOWEST), 0, most)));
     const shrink = k.exp(k.sub(m, most));
     return [
       most,

@@ -23,8 +23,7 @@ function crossEntropyProgram(k: KernelBuilder, schedule: RowSchedule): void {
   const block = rowBlock(k, schedule);
   const { r, c, columns } = block;
   const label = block.loadVector(labels, -1);
-  const exps = (tile: Value, C: Span, largest: Value) =>
-    k.select(k.inside(C), k.exp(k.sub(tile, largest)), 0);
+  const exps = (tile: Value, C: Span, largest: Value) => block.cut(k.exp(k.sub(tile, largest)), C);
   const picked = (tile: Value, C: Span) => k.select(k.eq(k.add(k.arange(c), C.start), label), tile, 0);
   const finish = (largest: Value, total: Value, chosen: Value) => {
     const logTotal = k.log(total);

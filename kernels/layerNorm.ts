@@ -36,7 +36,7 @@ function layerNormProgram(k: KernelBuilder, schedule: RowSchedule): void {
   const { r, c, columns } = block;
   const perColumn = reciprocalOfColumns(k, block);
   // Elements past the end would be 0 − μ.
-  const square = (C: Span, deviation: Value) => k.select(k.inside(C), k.mul(deviation, deviation), 0);
+  const square = (C: Span, deviation: Value) => block.cut(k.mul(deviation, deviation), C);
   const finish = (C: Span, deviation: Value, scale: Value) => {
     const normalised = k.mul(deviation, scale);
     const [gain, bias] = [k.load(gamma, [[C, 1]]), k.load(beta, [[C, 1]])];

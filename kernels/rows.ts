@@ -37,6 +37,8 @@ export interface RowBlock {
   readonly R: Span;
   readonly columns: Operand;
   load(buffer: Buffer, C: Span, otherwise?: number): Value;
+  /** the tile with zeros past the end of the row */
+  cut(tile: Value, C: Span): Value;
   store(buffer: Buffer, C: Span, value: Value): void;
   loadVector(buffer: Buffer, otherwise?: number): Value;
   storeVector(buffer: Buffer, value: Value): void;
@@ -60,6 +62,7 @@ export function rowBlock(k: KernelBuilder, { rows, columns, exact }: RowSchedule
     R,
     columns: stride,
     load: (buffer, C, otherwise = 0) => k.load(buffer, at(C), otherwise),
+    cut: (tile, C) => (exact ? tile : k.select(k.inside(C), tile, 0)),
     store: (buffer, C, value) => k.store(buffer, at(C), value),
     loadVector: (buffer, otherwise = 0) => k.load(buffer, [[R, 1]], otherwise),
     storeVector: (buffer, value) => k.store(buffer, [[R, 1]], value),

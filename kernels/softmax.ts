@@ -21,9 +21,8 @@ function softmaxProgram(k: KernelBuilder, schedule: RowSchedule): void {
   const out = k.write('out');
   const block = rowBlock(k, schedule);
   const { r, c, columns } = block;
-  // Elements past the end add nothing even to a row whose own maximum is LOWEST, hence the select.
-  const exps = (tile: Value, C: Span, largest: Value) =>
-    k.select(k.inside(C), k.exp(k.sub(tile, largest)), 0);
+  // Elements past the end add nothing even to a row whose own maximum is LOWEST, hence the cut.
+  const exps = (tile: Value, C: Span, largest: Value) => block.cut(k.exp(k.sub(tile, largest)), C);
   if (schedule.whole) {
     const C = k.span(c, 0, columns);
     const tile = block.load(x, C, LOWEST);

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { traceSoftmax } from '../../kernels/softmax.ts';
 import { traceKernel } from '../../src/kernel/build.ts';
 import { LOWEST } from '../../src/kernel/ir.ts';
 import { printKernel } from '../../src/kernel/print.ts';
@@ -93,52 +92,6 @@ describe('printKernel', () => {
         %47 = lt(%45, 1.0) : bool
         when %47 {
           store out[program(1)] = 3.0
-        }
-      }
-      "
-    `);
-  });
-
-  it('prints the softmax that the documentation shows', () => {
-    const schedule = { rows: 16, columns: 64, whole: false, exact: false };
-    expect(printKernel(traceSoftmax(schedule))).toMatchInlineSnapshot(`
-      "// y = exp(x − max x) / Σ exp(x − max x) along rows
-      kernel softmax "16x64" {
-        grid 1
-        read x: f32[]
-        write out: f32[]
-        parameter rows: i32
-        parameter columns: i32
-        axis r: 16
-        axis c: 64
-
-        %4 = mul(program(0), 16) : i32
-        %5 = fill LOWEST : f32[r, c]
-        loop %8 = 0 to columns step 64 carrying %9 = %5 : f32[r, c] {
-          %11 = load x[r(%4 .. rows) * columns + c(%8 .. columns)] else LOWEST : f32[r, c]
-          %12 = max(%9, %11) : f32[r, c]
-          yield %12
-        }
-        %13 = result 0 of loop %8 : f32[r, c]
-        %14 = reduce max %13 over c : f32[r]
-        %15 = fill 0.0 : f32[r, c]
-        loop %18 = 0 to columns step 64 carrying %19 = %15 : f32[r, c] {
-          %21 = load x[r(%4 .. rows) * columns + c(%18 .. columns)] else LOWEST : f32[r, c]
-          %22 = inside c(%18 .. columns) : bool[c]
-          %23 = sub(%21, %14) : f32[r, c]
-          %24 = exp(%23) : f32[r, c]
-          %26 = select(%22, %24, 0.0) : f32[r, c]
-          %27 = add(%19, %26) : f32[r, c]
-          yield %27
-        }
-        %28 = result 0 of loop %18 : f32[r, c]
-        %29 = reduce sum %28 over c : f32[r]
-        loop %32 = 0 to columns step 64 {
-          %34 = load x[r(%4 .. rows) * columns + c(%32 .. columns)] else 0.0 : f32[r, c]
-          %35 = sub(%34, %14) : f32[r, c]
-          %36 = exp(%35) : f32[r, c]
-          %37 = div(%36, %29) : f32[r, c]
-          store out[r(%4 .. rows) * columns + c(%32 .. columns)] = %37
         }
       }
       "
