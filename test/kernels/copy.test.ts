@@ -1,0 +1,89 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { contiguousStrides, planCopy } from '../../kernels/copy.ts';
+import { gaussian } from '../support/arrays.ts';
+import { runs } from '../support/counts.ts';
+import { input, interpreterOf, output, runPlans, simulator, unwritten } from '../support/launch.ts';
+import { asDims, assertLegal, count, flags, shapes, unravel } from './indexing.ts';
+
+describe('strided copies', () => {
+  it('transpose any rank by any permutation, with literal and named sizes', () => {
+    fc.assert(
+      fc.property(shapes(300), fc.integer({ min: 0, max: 1000 }), flags, (shape, seed, named) => {
+        const order = shape
+          .map((_, i) => i)
+          .toSorted((a, b) => (((a + 1) * (seed + 7)) % 11) - (((b + 1) * (seed + 7)) % 11));
+        const { dims, sizes } = asDims(shape, named);
+        const from = contiguousStrides(dims);
+        const to = contiguousStrides(order.map((axis) => dims[axis] ?? 1));
+        const plans = planCopy({
+          from: input(0),
+          to: output(0),
+          dtype: 'f32',
+          dims: order.map((axis, i) => ({ size: dims[axis] ?? 1, from: from[axis] ?? 1, to: to[i] ?? 1 })),
+        });
+        assertLegal(plans);
+        const x = gaussian(count(shape), 'x');
+        const out = unwritten(count(shape));
+        runPlans(plans, { inputs: [x], outputs: [out], sizes }, 'f64', simulator);
+        const turned = order.map((axis) => shape[axis] ?? 1);
+        out.forEach((value, flat) => {
+          const index = unravel(flat, turned);
+          const source = shape.reduce((at, size, axis) => at * size + (index[order.indexOf(axis)] ?? 0), 0);
+          expect(value).toBe(x[source]);
+        });
+      }),
+      { seed: 14, numRuns: runs(300, 40) },
+    );
+  });
+
+  it('move a part into a whole and leave the rest alone', () => {
+    fc.assert(
+      fc.property(
+        fc.tuple(
+          fc.integer({ min: 1, max: 6 }),
+          fc.integer({ min: 1, max: 70 }),
+          fc.integer({ min: 1, max: 9 }),
+        ),
+        fc.integer({ min: 0, max: 2 }),
+        fc.integer({ min: 0, max: 5 }),
+        fc.boolean(),
+        (part, axis, start, clear) => {
+          const whole = part.map((size, i) => (i === axis ? size + start + 2 : size));
+          const [wide, narrow] = [contiguousStrides(whole), contiguousStrides(part)];
+          const plans = planCopy({
+            from: clear ? undefined : input(0),
+            to: output(0),
+            dtype: 'f32',
+            dims: part.map((size, i) => ({ size, from: narrow[i] ?? 1, to: wide[i] ?? 1 })),
+            toOffset: start * Number(wide[axis]),
+          });
+          assertLegal(plans);
+          const x = gaussian(count(part), 'x');
+          const out = new Float64Array(count(whole)).fill(-7);
+          runPlans(plans, { inputs: [x], outputs: [out] }, 'f64', interpreterOf('f64'));
+          out.forEach((value, flat) => {
+            const index = unravel(flat, whole);
+            const place = (index[axis] ?? 0) - start;
+            const inside = place >= 0 && place < (part[axis] ?? 0);
+            const at = part.reduce((sum, size, i) => sum * size + (i === axis ? place : (index[i] ?? 0)), 0);
+            expect(value).toBe(inside ? (clear ? 0 : x[at]) : -7);
+          });
+        },
+      ),
+      { seed: 15, numRuns: runs(300, 40) },
+    );
+  });
+
+  it('joins what is contiguous on both sides into one vector', () => {
+    const strides = contiguousStrides(['batch', 'time', 8]);
+    const dims = (['batch', 'time', 8] as const).map((size, i) => ({
+      size,
+      from: strides[i] ?? 1,
+      to: strides[i] ?? 1,
+    }));
+    const [plan] = planCopy({ from: input(0), to: output(0), dtype: 'f32', dims });
+    expect(plan?.grid).toEqual([{ size: 'batch*time*8', per: 1024 }]);
+    expect(plan?.scalars).toEqual({ columns: 'batch*time*8' });
+  });
+});
