@@ -206,7 +206,11 @@ export function enumerate(problem: CrfProblem, b: number): Enumeration {
 }
 
 /** log Z by the readable definition over the log semiring. */
-export function runDefinition(problem: CrfProblem, precision: Precision): TypedArray {
+export function runDefinition(
+  problem: CrfProblem,
+  precision: Precision,
+  run: RunLaunch = interpreters[precision],
+): TypedArray {
   const { batch, time } = problem;
   const score = unwritten(batch, precision);
   const plan = planCrfSemiring('log', { ...scores, ...sizes(problem), score: output(0) });
@@ -214,7 +218,7 @@ export function runDefinition(problem: CrfProblem, precision: Precision): TypedA
     [plan],
     { inputs: inputsOf(problem, precision), outputs: [score], sizes: { batch, time } },
     precision,
-    interpreters[precision],
+    run,
   );
   return score;
 }
