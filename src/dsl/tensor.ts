@@ -31,7 +31,7 @@ export interface Tensor<D = DType, S = Shape> {
   readonly dtype: D;
   readonly shape: S;
   /** exists for the compiler alone */
-  readonly [single]?: { readonly [K in keyof S]: One<S[K]> };
+  readonly [single]: { readonly [K in keyof S]: One<S[K]> };
 }
 
 /** What the tensors of one graph share while it is built. */

@@ -33,13 +33,11 @@ export function broadcastTo<D extends DType, S extends Shape, const T extends Sh
   return emit('broadcast', [x], { shape: [...dimsOf(shape)] });
 }
 
-type ShapesOf<Ts extends readonly Tensor[]> = { readonly [K in keyof Ts]: Ts[K]['shape'] };
-
 /** Tensors that agree in all other dims, joined along `axis`. */
 export function concat<const Ts extends readonly Tensor[], A extends number, Late = never>(
-  tensors: Operand<Concat<ShapesOf<Ts>, A, Late>, readonly [...Ts]>,
+  tensors: Operand<Concat<Ts, A, Late>, readonly [...Ts]>,
   axis: A,
-): Tensor<Ts[number]['dtype'], ShapeOf<Concat<ShapesOf<Ts>, A, Late>>> {
+): Tensor<Ts[number]['dtype'], ShapeOf<Concat<Ts, A, Late>>> {
   return emit('concat', tensors as readonly unknown[], { axis });
 }
 
