@@ -1,0 +1,128 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { fingerprint } from '../../src/palm/fingerprint.ts';
+import {
+  bioRules,
+  collectLabels,
+  collectTags,
+  labelFingerprint,
+  labelSet,
+  parseTag,
+  readTag,
+} from '../../src/palm/labels.ts';
+import {
+  buildVocabulary,
+  lookup,
+  PADDING,
+  parseVocabulary,
+  printVocabulary,
+  UNKNOWN,
+  vocabularyFingerprint,
+} from '../../src/palm/vocabulary.ts';
+import { runs } from '../support/counts.ts';
+
+describe('a vocabulary', () => {
+  const sentences = ['a b a', 'c a b', 'd [PAD] [PAD]'].map((line) => line.split(' '));
+
+  test('holds frequent words after padding and unknown, the most frequent first', () => {
+    expect(buildVocabulary(sentences).tokens).toEqual(['[PAD]', '[UNK]', 'a', 'b']);
+    expect(buildVocabulary(sentences, { minimumCount: 1 }).tokens).toEqual([
+      '[PAD]',
+      '[UNK]',
+      'a',
+      'b',
+      'c',
+      'd',
+    ]);
+  });
+
+  test('does not depend on the order of the sentences', () => {
+    expect(buildVocabulary([...sentences].reverse(), { minimumCount: 1 })).toEqual(
+      buildVocabulary(sentences, { minimumCount: 1 }),
+    );
+  });
+
+  test('gives words their ids, and all others the id of unknown', () => {
+    const vocabulary = buildVocabulary(sentences);
+    expect(['a', 'b', 'c', '[PAD]', '__proto__'].map((word) => lookup(vocabulary, word))).toEqual([
+      2,
+      3,
+      UNKNOWN,
+      PADDING,
+      UNKNOWN,
+    ]);
+  });
+
+  test('is read back as it was written', () => {
+    const words = fc.array(
+      fc.string({ minLength: 1, unit: 'grapheme' }).filter((word) => !/[\s\uFFFD]/.test(word)),
+      { maxLength: 30 },
+    );
+    fc.assert(
+      fc.property(words, (sentence) => {
+        const vocabulary = buildVocabulary([sentence], { minimumCount: 1 });
+        expect(parseVocabulary(printVocabulary(vocabulary))).toEqual(vocabulary);
+        expect(parseVocabulary(printVocabulary(vocabulary).replaceAll('\n', '\r\n'))).toEqual(vocabulary);
+      }),
+      { seed: 2, numRuns: runs(5000, 300) },
+    );
+  });
+
+  test.each([
+    ['', 'v.txt:1:1', 'expected [PAD], found ""'],
+    ['[PAD]\n', 'v.txt:1:1', 'expected [UNK], found the end'],
+    ['[PAD]\nword\n', 'v.txt:2:1', 'expected [UNK], found "word"'],
+    ['[PAD]\n[UNK]\na\n\nb\n', 'v.txt:4:1', 'a token is empty'],
+    ['[PAD]\n[UNK]\na\nb c\n', 'v.txt:4:1', 'token "b c" holds white space or broken UTF-8'],
+    ['[PAD]\n[UNK]\na\nb\na\n', 'v.txt:5:1', 'token "a" stands on line 3 already'],
+  ])('is refused when its text is %j', (text, place, summary) => {
+    expect(() => parseVocabulary(text, 'v.txt')).toThrow(
+      `[FROND-D011] ${summary}\n  at ${place}\n  hint: a vocabulary has one token per line, [PAD] and [UNK] first`,
+    );
+  });
+});
+
+describe('fingerprints', () => {
+  test('are fixed', () => {
+    expect(fingerprint('')).toMatch(/^[0-9a-f]{16}$/);
+    expect(fingerprint('frond')).toBe(fingerprint('frond'));
+    expect(vocabularyFingerprint(buildVocabulary([['a', 'a']]))).toBe(fingerprint('[PAD]\n[UNK]\na\n'));
+  });
+
+  test('differ where texts differ', () => {
+    const texts = ['', '\0', 'a', 'b', 'ab', 'ba', 'a\0', 'abc', 'abcd', 'abdc', 'aab', 'aba'];
+    expect(new Set(texts.map(fingerprint)).size).toBe(texts.length);
+    const many = Array.from({ length: 20_000 }, (_, i) => fingerprint(`word ${i}`));
+    expect(new Set(many).size).toBe(many.length);
+    expect(labelFingerprint(labelSet(['a', 'b']))).not.toBe(labelFingerprint(labelSet(['b', 'a'])));
+  });
+});
+
+describe('labels', () => {
+  test('have ids by name, not by order of appearance', () => {
+    expect(collectLabels(['b', 'a', 'b']).names).toEqual(['a', 'b']);
+    expect(collectTags(['I-x', 'O', 'B-y', 'B-x', 'I-x']).names).toEqual(['O', 'B-x', 'I-x', 'B-y']);
+    expect(collectTags(['B-x']).ids.get('O')).toBe(0);
+  });
+
+  test('must be there, and once', () => {
+    expect(() => labelSet([])).toThrow('[FROND-D012] no labels');
+    expect(() => labelSet(['a', 'b', 'a'])).toThrow('[FROND-D012] label a stands twice');
+  });
+
+  test('are taken apart', () => {
+    expect(parseTag('B-depart_date.day_name')).toEqual({ part: 'B', type: 'depart_date.day_name' });
+    expect(readTag('I-a-b')).toEqual({ part: 'I', type: 'a-b' });
+    expect(readTag('B-')).toBeUndefined();
+    expect(() => parseTag('X')).toThrow('[FROND-D005]');
+  });
+
+  test('follow the rules of BIO', () => {
+    const tags = labelSet(['O', 'B-x', 'I-x', 'B-y', 'I-y']);
+    const { transitions, starts } = bioRules(tags);
+    const rows = tags.names.map((_, i) => [...transitions.slice(i * 5, i * 5 + 5)].join(''));
+    //                        O B I B I
+    expect(rows).toEqual(['11010', '11110', '11110', '11011', '11011']);
+    expect([...starts].join('')).toBe('11010');
+  });
+});
