@@ -9,6 +9,7 @@ import type { Dim } from '../../src/base/dim.ts';
 import type { Precision, TypedArray } from '../../src/base/dtype.ts';
 import type { LaunchPlan, Slot } from '../../src/ir/record.ts';
 import { checkKernel } from '../../src/kernel/check.ts';
+import { printWgsl } from '../../src/target/wgsl/index.ts';
 import { expectClose, gaussian } from '../support/arrays.ts';
 import { input, output, runPlans, simulator, unwritten } from '../support/launch.ts';
 
@@ -171,9 +172,19 @@ describe('kernels', () => {
     for (const result of outputs) expect(result.some(Number.isNaN)).toBe(false);
   });
 
-  it.each([16, 20, 32, 64, 100, 128])('attention of width %i passes the checker', (width) => {
-    for (const sample of attentionSamples(width, true, true, true)) {
-      for (const { kernel } of sample.plans) expect(checkKernel(kernel)).toEqual([]);
-    }
+  it.each(samples)('$name prints as WGSL under the default limits', ({ plans }) => {
+    for (const { kernel } of plans) expect(printWgsl(kernel).workgroupBytes).toBeLessThanOrEqual(16_384);
   });
+
+  it.each([16, 20, 32, 64, 100, 128])(
+    'attention of width %i is legal, also under WebGPU’s default limits',
+    (width) => {
+      for (const sample of attentionSamples(width, true, true, true)) {
+        for (const { kernel } of sample.plans) {
+          expect(checkKernel(kernel)).toEqual([]);
+          expect(printWgsl(kernel).workgroupBytes).toBeLessThanOrEqual(16_384);
+        }
+      }
+    },
+  );
 });
