@@ -46,9 +46,9 @@ export const concat: OpRecord = {
     const types = inputs.map((ref) => b.typeOf(ref));
     const axis = axisOf('concat', Number(attributes.axis), types[0]?.shape ?? []);
     const offsets = offsetsOf(types, axis);
-    return inputs.map((_, i) => {
+    return types.map((type, i) => {
       if (dy === undefined || !needs[i]) return undefined;
-      return b.one('slice', [dy], { axis, from: offsets[i] ?? 0, to: offsets[i + 1] ?? 0 });
+      return b.one('slice', [dy], { axis, from: offsets[i] ?? 0, length: type.shape[axis] ?? 1 });
     });
   },
   lower({ inputs, outputs, attributes }) {

@@ -12,6 +12,9 @@ interface Range {
   readonly length: Dim;
 }
 
+const isDim = (value: Attribute | undefined): value is Dim =>
+  typeof value === 'number' || typeof value === 'string';
+
 /** Position counted from the left; negative numbers count from the right, 'end' is the size. */
 function position(value: Attribute | undefined, size: Dim): Dim {
   if (value === 'end' || value === undefined) return size;
@@ -21,12 +24,15 @@ function position(value: Attribute | undefined, size: Dim): Dim {
     : fail('FROND-S019', `slice: a bound must be a position, not ${JSON.stringify(value)}`);
 }
 
-/** Attributes `axis`, `from` (0 by default) and `to` ('end' by default). */
+/** Attributes `axis`, `from` (0 by default), and `to` ('end' by default) or `length`. */
 function rangeOf(shape: Shape, attributes: Attributes): Range {
   const axis = axisOf('slice', numberOf('slice', attributes, 'axis'), shape);
   const size = shape[axis] ?? 1;
   const { from = 0, to = 'end' } = attributes;
-  const [start, end] = [position(from, size), position(to, size)];
+  const start = position(from, size);
+  // names do not cancel: who knows the length says so
+  if (isDim(attributes.length)) return { axis, start, length: attributes.length };
+  const end = position(to, size);
   const length = lengthOf(from, to, start, end, size);
   const bad =
     (typeof length === 'number' && length < 0) ||
@@ -88,9 +94,6 @@ export const slice: OpRecord = {
   cost: perElement(0),
 };
 
-const isDim = (value: Attribute | undefined): value is Dim =>
-  typeof value === 'number' || typeof value === 'string';
-
 /** Attributes `axis`, `start` and `size`: dy placed at `start` in zeros of that size. */
 export const sliceGradient: OpRecord = {
   name: 'sliceGradient',
@@ -106,11 +109,9 @@ export const sliceGradient: OpRecord = {
   },
   vjp(b, { inputs: [x], gradients: [dy], attributes }) {
     if (x === undefined || dy === undefined) return [undefined];
-    const { axis, start } = attributes;
-    const length = b.typeOf(x).shape[Number(axis)] ?? 1;
-    return [
-      b.one('slice', [dy], { axis: axis ?? 0, from: start ?? 0, to: isDim(start) ? plus(start, length) : 0 }),
-    ];
+    const { axis = 0, start = 0 } = attributes;
+    const length = b.typeOf(x).shape.at(Number(axis)) ?? 1;
+    return [b.one('slice', [dy], { axis, from: start, length })];
   },
   lower({ inputs, outputs, attributes }) {
     const [part, whole] = [operand('sliceGradient', inputs, 0), operand('sliceGradient', outputs, 0)];

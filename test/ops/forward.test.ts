@@ -5,15 +5,15 @@ import { ops } from '../../src/ops/index.ts';
 import type { Sample } from '../../src/ops/sample.ts';
 import { runs } from '../support/counts.ts';
 import { asTensor, references } from './reference.ts';
-import { feedsOf, forward, operandName } from './run.ts';
+import { feedsOf, forward, type Naming, operandName, takesNames } from './run.ts';
 
 /** Differences of an f64 computation in another order. */
 const ABSOLUTE = 1e-12;
 const RELATIVE = 1e-11;
 
-async function compare(sample: Sample, seed: number): Promise<void> {
+async function compare(sample: Sample, seed: number, naming: Naming = 'none'): Promise<void> {
   const feeds = feedsOf(sample, seed);
-  const results = await forward(sample, feeds);
+  const results = await forward(sample, feeds, naming);
   const operands = sample.inputs.map((_, i) => asTensor(defined(feeds[operandName(i)], 'operand')));
   const wanted = defined(references[sample.op], 'reference')(operands, sample.attributes ?? {});
   wanted.forEach(({ shape, data }, i) => {
@@ -48,6 +48,9 @@ describe('forward agrees with the plain meaning', () => {
   test.each(sampled)('%s', async (op) => {
     for (const sample of validSamples.filter((each) => each.op === op)) {
       for (let seed = 1; seed <= runs(8, 1); seed++) await compare(sample, seed);
+      for (const naming of ['all', 'others'] as const) {
+        if (takesNames(sample, naming)) await compare(sample, 1, naming);
+      }
     }
   });
 });

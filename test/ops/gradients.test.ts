@@ -7,7 +7,17 @@ import type { Sample } from '../../src/ops/sample.ts';
 import { differentiate } from '../../src/passes/index.ts';
 import type { Feeds, TensorValue } from '../../src/runtime/feeds.ts';
 import { runs } from '../support/counts.ts';
-import { build, draw, elements, feedsOf, operandName, runner, shapeOf } from './run.ts';
+import {
+  build,
+  draw,
+  elements,
+  feedsOf,
+  type Naming,
+  operandName,
+  runner,
+  shapeOf,
+  takesNames,
+} from './run.ts';
 
 /*
  * The full Jacobian of every differentiable op in f64, against central differences. The op stands in the middle of a graph: each
@@ -30,8 +40,8 @@ interface Subject {
   readonly floating: readonly string[];
 }
 
-async function subjectOf(sample: Sample, seed: number): Promise<Subject> {
-  const { builder, inputs, outputs } = build(sample, (b, ref, i) =>
+async function subjectOf(sample: Sample, seed: number, naming: Naming): Promise<Subject> {
+  const { builder, inputs, outputs } = build(sample, naming, (b, ref, i) =>
     isFloating(b.typeOf(ref).dtype) ? b.mul(ref, b.input(`a${i}`, b.typeOf(ref))) : ref,
   );
   const y = defined(outputs[0], 'result');
@@ -47,7 +57,7 @@ async function subjectOf(sample: Sample, seed: number): Promise<Subject> {
     `d${name}`,
     defined(gradients[wrt[i] ?? ''], `gradient of ${name}`),
   ]);
-  const shape = shapeOf(builder, y);
+  const shape = shapeOf(builder, y, sample);
   const coefficients = sample.inputs.map(({ shape: own }, i) => [
     `a${i}`,
     { dtype: 'f32', shape: own, data: draw(elements(own), `a${i}`, seed, [0.8, 1.2]) },
@@ -83,8 +93,8 @@ async function differences({ forward, feeds }: Subject, name: string): Promise<n
   return rows;
 }
 
-async function checkGradient(sample: Sample, seed: number): Promise<number> {
-  const subject = await subjectOf(sample, seed);
+async function checkGradient(sample: Sample, seed: number, naming: Naming): Promise<number> {
+  const subject = await subjectOf(sample, seed, naming);
   const { feeds, shape, floating, backward } = subject;
   const numerical = new Map<string, number[][]>();
   for (const name of floating) numerical.set(name, await differences(subject, name));
@@ -120,22 +130,43 @@ const hasGradient = (sample: Sample): boolean => {
   return isFloating(builder.typeOf(outputs[0] ?? '').dtype);
 };
 
-describe('gradients agree with finite differences', () => {
-  test.each(differentiable.map(({ name }) => name))('%s', async (op) => {
-    const samples = samplesOf(op).filter(hasGradient);
-    expect(samples.length, `samples of ${op}`).toBeGreaterThan(0);
-    const count = runs(Math.max(24, samples.length), Math.max(8, samples.length));
-    let checked = 0;
-    for (let i = 0; i < count; i++) {
-      const sample = defined(samples[i % samples.length], 'sample');
-      try {
-        checked += await checkGradient(sample, i + 1);
-      } catch (error) {
-        throw new Error(`${JSON.stringify(sample)}: ${error instanceof Error ? error.message : error}`, {
-          cause: error,
-        });
-      }
+/** Checks `count` draws of the samples in turn; an error names the sample. Gives the number of samples. */
+async function checkSamples(samples: readonly Sample[], count: number, naming: Naming): Promise<void> {
+  let checked = 0;
+  for (let i = 0; i < count; i++) {
+    const sample = defined(samples[i % samples.length], 'sample');
+    try {
+      checked += await checkGradient(sample, i + 1, naming);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      throw new Error(`${JSON.stringify(sample)}, names: ${naming}: ${message}`, { cause: error });
     }
-    expect(checked).toBeGreaterThan(0);
+  }
+  expect(checked).toBeGreaterThan(0);
+}
+
+const names = differentiable.map(({ name }) => name);
+
+describe('gradients agree with finite differences', () => {
+  test.each(names)('%s', async (op) => {
+    const samples = samplesOf(op).filter(hasGradient);
+    const count = runs(Math.max(24, samples.length), Math.max(8, samples.length));
+    await checkSamples(samples, count, 'none');
+  });
+});
+
+/** Their shapes are attributes, or too small to name. */
+const withoutNames = ['reshape', 'broadcast', 'sliceGradient', 'gatherGradient'];
+
+describe('gradients agree with finite differences when sizes are names', () => {
+  test.each(names.filter((name) => !withoutNames.includes(name)))('%s', async (op) => {
+    const samples = samplesOf(op).filter(hasGradient);
+    let tried = 0;
+    for (const naming of ['all', 'others'] as const) {
+      const named = samples.filter((sample) => takesNames(sample, naming));
+      if (named.length > 0) await checkSamples(named, runs(2 * named.length, named.length), naming);
+      tried += named.length;
+    }
+    expect(tried).toBeGreaterThan(0);
   });
 });

@@ -1,6 +1,6 @@
-import { evaluate } from '../../src/base/dim.ts';
+import { type Dim, evaluate } from '../../src/base/dim.ts';
 import { isFloating } from '../../src/base/dtype.ts';
-import { defined } from '../../src/base/errors.ts';
+import { defined, FrondError } from '../../src/base/errors.ts';
 import { uniforms } from '../../src/base/random.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import type { Graph, Ref } from '../../src/ir/graph.ts';
@@ -47,10 +47,41 @@ export interface Built {
   readonly outputs: readonly Ref[];
 }
 
+/** How a sample's sizes are declared: as numbers, or as names (one per size): all, or all but the first operand's last one. */
+export type Naming = 'none' | 'all' | 'others';
+
+function declared(sample: Sample, { dtype, shape }: SampleInput, naming: Naming): readonly Dim[] {
+  // the key of random numbers has two words
+  if (dtype === 'u32') return shape;
+  const width = naming === 'others' ? sample.inputs[0]?.shape.at(-1) : undefined;
+  return shape.map((size) => (naming === 'none' || size === 1 || size === width ? size : `n${size}`));
+}
+
+/** Names are allowed by the op's rule for this sample, and there are any. */
+export function takesNames(sample: Sample, naming: Naming): boolean {
+  const names = sample.inputs.some(({ shape }) =>
+    declared(sample, shape, naming).some((dim) => typeof dim === 'string'),
+  );
+  if (!names) return false;
+  try {
+    build(sample, naming);
+    return true;
+  } catch (error) {
+    if (error instanceof FrondError && error.code.startsWith('FROND-S')) return false;
+    throw error;
+  }
+}
+
 /** A graph with the sample's op on fed tensors; `wrap` may put something between an input and the op. */
-export function build(sample: Sample, wrap = (_b: GraphBuilder, ref: Ref, _i: number): Ref => ref): Built {
+export function build(
+  sample: Sample,
+  naming: Naming = 'none',
+  wrap = (_b: GraphBuilder, ref: Ref, _i: number): Ref => ref,
+): Built {
   const builder = new GraphBuilder(sample.op, ops);
-  const inputs = sample.inputs.map(({ dtype, shape }, i) => builder.input(operandName(i), { dtype, shape }));
+  const inputs = sample.inputs.map((input, i) =>
+    builder.input(operandName(i), { dtype: input.dtype, shape: declared(sample, input, naming) }),
+  );
   const operands = inputs.map((ref, i) => wrap(builder, ref, i));
   return { builder, inputs, outputs: builder.op(sample.op, operands, sample.attributes) };
 }
@@ -65,8 +96,12 @@ export async function runner(graph: Graph): Promise<(feeds: Feeds) => Promise<Re
 }
 
 /** Results of a sample's op, in order. */
-export async function forward(sample: Sample, feeds: Feeds): Promise<readonly TensorValue[]> {
-  const { builder, outputs } = build(sample);
+export async function forward(
+  sample: Sample,
+  feeds: Feeds,
+  naming: Naming = 'none',
+): Promise<readonly TensorValue[]> {
+  const { builder, outputs } = build(sample, naming);
   outputs.forEach((ref, i) => {
     builder.output(`y${i}`, ref);
   });
@@ -75,5 +110,10 @@ export async function forward(sample: Sample, feeds: Feeds): Promise<readonly Te
   return outputs.map((_, i) => defined(results[`y${i}`], 'result'));
 }
 
-export const shapeOf = (builder: GraphBuilder, ref: Ref): number[] =>
-  builder.typeOf(ref).shape.map((dim) => evaluate(dim, {}));
+/** Sizes that a shape has under the names of `declared`. */
+export const shapeOf = (builder: GraphBuilder, ref: Ref, sample: Sample): number[] => {
+  const sizes = Object.fromEntries(
+    sample.inputs.flatMap(({ shape }) => shape.map((size) => [`n${size}`, size])),
+  );
+  return builder.typeOf(ref).shape.map((dim) => evaluate(dim, sizes));
+};
