@@ -1,5 +1,6 @@
-import { emit, type Shape, type Tensor } from './tensor.ts';
+import { type DType, emit, type Shape, type Tensor } from './tensor.ts';
 import type { CrfBatch, CrfEmissions, CrfOperand, CrfTags } from './types/crf.ts';
+import type { Both, MustBe } from './types/dtype.ts';
 import type { Operand } from './types/result.ts';
 
 /** Scores of a linear chain over C labels. */
@@ -19,7 +20,9 @@ export interface ChainScores<E extends Shape, M extends Shape, A extends Shape, 
  */
 function logLikelihood<
   E extends Shape,
+  I extends DType,
   S extends Shape,
+  J extends DType,
   L extends Shape,
   M extends Shape,
   A extends Shape,
@@ -27,8 +30,11 @@ function logLikelihood<
   Late = never,
 >(
   emissions: Operand<CrfEmissions<E, Late>, Tensor<'f32', E>>,
-  tags: Operand<CrfOperand<'tags', E, S, Late>, Tensor<'i32', S>>,
-  lengths: Operand<CrfOperand<'lengths', E, L, Late>, Tensor<'i32', L>>,
+  tags: Operand<Both<MustBe<'crf', 'tags', 'i32', I, Late>, CrfOperand<'tags', E, S, Late>>, Tensor<I, S>>,
+  lengths: Operand<
+    Both<MustBe<'crf', 'lengths', 'i32', J, Late>, CrfOperand<'lengths', E, L, Late>>,
+    Tensor<J, L>
+  >,
   scores: ChainScores<E, M, A, Z, Late>,
 ): Tensor<'f32', CrfBatch<E, Late>> {
   const { transitions, start, stop } = scores;
@@ -38,6 +44,7 @@ function logLikelihood<
 /** The most likely labelling of each sequence (Viterbi 1967): i32 [batch, time], 0 at and beyond the length. */
 function decode<
   E extends Shape,
+  J extends DType,
   L extends Shape,
   M extends Shape,
   A extends Shape,
@@ -45,7 +52,10 @@ function decode<
   Late = never,
 >(
   emissions: Operand<CrfEmissions<E, Late>, Tensor<'f32', E>>,
-  lengths: Operand<CrfOperand<'lengths', E, L, Late>, Tensor<'i32', L>>,
+  lengths: Operand<
+    Both<MustBe<'crf', 'lengths', 'i32', J, Late>, CrfOperand<'lengths', E, L, Late>>,
+    Tensor<J, L>
+  >,
   scores: ChainScores<E, M, A, Z, Late>,
 ): Tensor<'i32', CrfTags<E, Late>> {
   const { transitions, start, stop } = scores;

@@ -14,7 +14,7 @@ import {
   wrap,
 } from './tensor.ts';
 import type { OnAxis } from './types/axis.ts';
-import type { Both, MustBe, TakesFloat } from './types/dtype.ts';
+import type { Both, FloatPair, MustBe, TakesFloat } from './types/dtype.ts';
 import type { Gather } from './types/gather.ts';
 import type { ReplaceLast } from './types/last.ts';
 import type { Matmul } from './types/matmul.ts';
@@ -22,8 +22,8 @@ import type { Operand, ShapeOf } from './types/result.ts';
 
 /** x · y over the last two dims; leading dims broadcast. */
 export function matmul<D extends DType, A extends Shape, E extends DType, B extends Shape, Late = never>(
-  x: Operand<TakesFloat<'matmul', D, Late>, Tensor<D, A>>,
-  y: Operand<Both<TakesFloat<'matmul', E, Late>, Matmul<A, B, Late>>, Tensor<E, B>>,
+  x: Tensor<D, A>,
+  y: Operand<Both<FloatPair<'matmul', D, E, Late>, Matmul<A, B, Late>>, Tensor<E, B>>,
 ): Tensor<'f32', ShapeOf<Matmul<A, B, Late>>> {
   return emit('matmul', [x, y]);
 }

@@ -32,5 +32,9 @@ export type SameType<X extends DType, Y extends DType, Late> =
 export type MustBe<Op extends string, What extends string, Wanted extends DType, D extends DType, Late> =
   SameType<D, Wanted, Late> extends true ? Good<D> : Bad<`${Op}: ${What} must be ${Wanted}, not ${D}`>;
 
+/** Good when two operands are of one floating type */
+export type FloatPair<Op extends string, X extends DType, Y extends DType, Late> =
+  SameType<X, Y, Late> extends true ? TakesFloat<Op, X, Late> : Bad<`${Op}: operands are ${X} and ${Y}`>;
+
 /** The first failure of two checks, else the result of the second. */
 export type Both<First, Second> = First extends Bad<unknown> ? First : Second;
