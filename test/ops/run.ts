@@ -59,8 +59,8 @@ function declared(sample: Sample, { dtype, shape }: SampleInput, naming: Naming)
 
 /** Names are allowed by the op's rule for this sample, and there are any. */
 export function takesNames(sample: Sample, naming: Naming): boolean {
-  const names = sample.inputs.some(({ shape }) =>
-    declared(sample, shape, naming).some((dim) => typeof dim === 'string'),
+  const names = sample.inputs.some((input) =>
+    declared(sample, input, naming).some((dim) => typeof dim === 'string'),
   );
   if (!names) return false;
   try {
