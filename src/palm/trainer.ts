@@ -276,7 +276,7 @@ export class MultiHeadTrainer<E = never> extends TrainerBase {
 
   /** @throws FROND-T003 when the tasks do not share one backbone, or two have one name */
   constructor(trainers: readonly Trainer[], options: MultiHeadOptions<E> = {}) {
-    super(trainers.map(({ name }) => name).join('+'), options.device);
+    super(trainers.map(({ name }) => name).join('-'), options.device);
     this.#trainers = trainers;
     this.#metrics = options.metrics;
     const names = trainers.map(({ name }) => name);

@@ -1,5 +1,4 @@
 import {
-  add,
   crossEntropy,
   declare,
   div,

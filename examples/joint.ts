@@ -1,0 +1,69 @@
+// Intent and slots on one encoder, step by step as in PALM: readers, backbone, heads, trainers, forward, backward, fit, train.
+//
+//     npx frond train examples/joint.ts                              the bundled corpus, what `npm start` runs
+//     npx frond train examples/joint.ts --data ../shared/data/atis   any folder with train, valid, test in this format
+
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { palm } from 'frond';
+
+const bundled = fileURLToPath(new URL('data/home', import.meta.url));
+
+export const train: palm.Recipe = async ({
+  data,
+  output,
+  epochs,
+  batchSize,
+  seed,
+  resume,
+  device,
+  signal,
+  on,
+}) => {
+  // 1. the reader declares what it gives: tokens, lengths, intents, tags, …
+  const reader = await palm.reader.jointReader({
+    folder: data ?? bundled,
+    readText: (path) => readFile(path, 'utf8'),
+  });
+
+  // 2. one backbone for both tasks
+  const encoder = palm.backbone.compactEncoder({
+    vocabulary: reader.vocabulary.tokens.length,
+    width: 64,
+    layers: 2,
+    heads: 4,
+  });
+
+  // 3. a head and a trainer per task
+  const intent = palm.trainer('intent', { mixRatio: 1 });
+  intent.buildForward(encoder, palm.head.classify({ classes: reader.intents.names }));
+  const slots = palm.trainer('slots', { mixRatio: 1 });
+  slots.buildForward(encoder, palm.head.sequenceLabel({ labels: reader.tags.names }));
+
+  // 4. both together: every batch carries the labels of both, one encoder pass serves them
+  const both = palm.multiHeadTrainer([intent, slots], {
+    device,
+    metrics: palm.head.exactMatch({ intent: 'intent', slots: 'slots' }),
+  });
+  both.buildForward();
+
+  // 5. the schedule knows the real number of steps; decay and clipping belong to the backward part
+  const rate = palm.triangular({ warmup: 0.1 }, 2e-3);
+  both.buildBackward({ optimizer: palm.adam({ rate }), weightDecay: 0.01, clipNorm: 1 });
+
+  // 6. what to learn from, where to save
+  both.fitReader(reader, { epochs: epochs ?? 12, batchSize: batchSize ?? 32, seed });
+  both.setSaver({ folder: output });
+  if (resume) await both.resume(output, on);
+
+  // 7. train, and keep the weights that did best on the validation part
+  const summary = await both.train({ best: ({ exactMatch }) => Number(exactMatch), signal, on });
+  if (summary.reason === 'aborted') return { trainer: both, summary };
+  const test = await both.evaluate('test');
+  const examples = [
+    'play some jazz in the kitchen',
+    'find a flight from lisbon to oslo on friday morning',
+    'remind me to water the plants at seven',
+  ];
+  return { trainer: both, summary, test, examples };
+};

@@ -1,0 +1,33 @@
+// The public surface of frond.
+
+export { type Dim, evaluate as evaluateDim, type Shape } from './base/dim.ts';
+export type { DType, Precision } from './base/dtype.ts';
+export { type ErrorCode, FrondError } from './base/errors.ts';
+export * from './dsl/index.ts';
+export { toDot } from './inspect/dot.ts';
+export { toMermaid } from './inspect/mermaid.ts';
+export { toSvg } from './inspect/svg.ts';
+export { GraphBuilder } from './ir/builder.ts';
+export { checkGraph } from './ir/check.ts';
+export { edit } from './ir/edit.ts';
+export type { Graph, Node } from './ir/graph.ts';
+export { parseGraph } from './ir/parse.ts';
+export { printGraph } from './ir/print.ts';
+export { type KernelBuilder, traceKernel } from './kernel/build.ts';
+export { assertKernel, checkKernel } from './kernel/check.ts';
+export type { Kernel } from './kernel/ir.ts';
+export { printKernel } from './kernel/print.ts';
+export * as nn from './nn/index.ts';
+export { ops } from './ops/index.ts';
+export * as palm from './palm/index.ts';
+export { differentiate, passes, runPasses } from './passes/index.ts';
+export { compile } from './runtime/compile.ts';
+export type { Device } from './runtime/device.ts';
+export type { Executable } from './runtime/executable.ts';
+export type { Feeds, TensorValue } from './runtime/feeds.ts';
+export { interpreterDevice } from './runtime/interpreterDevice.ts';
+export { layoutParameters } from './runtime/parameters.ts';
+export { type ProgramReport, reportProgram } from './runtime/report.ts';
+export { ModelState } from './runtime/state.ts';
+export { loadLatest, readCheckpoint, saveCheckpoint } from './store/checkpoint.ts';
+export { readSafetensors, writeSafetensors } from './store/safetensors.ts';

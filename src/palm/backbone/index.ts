@@ -1,0 +1,1 @@
+export { type CompactOptions, compactEncoder } from './compact.ts';

@@ -1,0 +1,24 @@
+import type { Predictions } from '../evaluate.ts';
+import { jointScores } from '../metrics/joint.ts';
+import type { JointExample } from '../reader/jointFiles.ts';
+import type { Classified } from './classify.ts';
+import type { Tagged } from './sequenceLabel.ts';
+
+/** Names of the two tasks whose predictions are looked at together. */
+export interface JointTasks {
+  readonly intent: string;
+  readonly slots: string;
+}
+
+/** A metric of two tasks at once: the share of sentences whose intent and every tag are right. */
+export const exactMatch =
+  (tasks: JointTasks) =>
+  (predictions: Predictions, examples: readonly JointExample[]): { readonly exactMatch: number } => {
+    const intents = (predictions[tasks.intent] ?? []) as readonly Classified[];
+    const slots = (predictions[tasks.slots] ?? []) as readonly Tagged[];
+    const predicted = examples.map((_, i) => ({
+      intent: intents[i]?.label ?? '',
+      tags: slots[i]?.tags ?? [],
+    }));
+    return { exactMatch: jointScores(examples, predicted).exactMatch };
+  };

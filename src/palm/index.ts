@@ -1,0 +1,41 @@
+export * as backbone from './backbone/index.ts';
+export type {
+  Backbone,
+  Batch,
+  BatchSize,
+  BatchTensor,
+  ComponentRecord,
+  Head,
+  HeadNeeds,
+  Metrics,
+  Reader,
+  Specs,
+  Values,
+} from './contract.ts';
+export { anySize, checkContract } from './contractCheck.ts';
+export { connect, defineBackbone, defineHead, defineReader, type HeadDefinition } from './define.ts';
+export type { Predictions } from './evaluate.ts';
+export type { Listener, TrainingEvent } from './events.ts';
+export * as head from './head/index.ts';
+export { bioRules, collectLabels, collectTags, type LabelSet, labelSet } from './labels.ts';
+export * as metrics from './metrics/index.ts';
+export { type AdamOptions, adam, adamW, type Optimizer } from './optimizer.ts';
+export { Predictor, type PredictorOptions } from './predictor.ts';
+export * as reader from './reader/index.ts';
+export type { JointExample } from './reader/jointFiles.ts';
+export type { Recipe, RecipeContext, RecipeResult } from './recipe.ts';
+export type { EpochRecord, TrainingSummary, TrainOptions } from './run.ts';
+export { constant as constantRate, defineSchedule, type Schedule, triangular } from './schedule.ts';
+export type { LoadOptions, LoadReport } from './snapshot.ts';
+export type { BackwardOptions, ParameterGroup } from './step.ts';
+export {
+  type FitOptions,
+  type MultiHeadOptions,
+  MultiHeadTrainer,
+  multiHeadTrainer,
+  type SaverOptions,
+  Trainer,
+  type TrainerOptions,
+  trainer,
+} from './trainer.ts';
+export { buildVocabulary, parseVocabulary, printVocabulary, type Vocabulary } from './vocabulary.ts';

@@ -1,0 +1,116 @@
+import { platform } from '#platform';
+import { FrondError } from '../base/errors.ts';
+import { compile } from '../runtime/compile.ts';
+import type { Device } from '../runtime/device.ts';
+import type { Executable } from '../runtime/executable.ts';
+import { interpreterDevice } from '../runtime/interpreterDevice.ts';
+import { layoutParameters } from '../runtime/parameters.ts';
+import { ModelState } from '../runtime/state.ts';
+import { type LoadedCheckpoint, loadLatest } from '../store/checkpoint.ts';
+import type { ComponentRecord, Head, Reader } from './contract.ts';
+import { type Predictions, predictAll } from './evaluate.ts';
+import type { Task } from './graphs.ts';
+import { classify } from './head/classify.ts';
+import { sequenceLabel } from './head/sequenceLabel.ts';
+import type { ModelRecord } from './modelRecord.ts';
+import { jointReaderFrom } from './reader/joint.ts';
+import { BEST, MODEL, WEIGHTS } from './runStore.ts';
+import { decodeJson, loadArena } from './snapshot.ts';
+import { parseWith } from './trainer.ts';
+
+export interface PredictorOptions {
+  readonly device?: Device;
+  /** the reader of the run, where the checkpoint cannot make it again */
+  readonly reader?: Reader;
+  /** heads of the run by task, where the checkpoint cannot make them again */
+  readonly heads?: Readonly<Record<string, Head>>;
+}
+
+const names = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []);
+
+function headFrom(record: ComponentRecord): Head | undefined {
+  if (record.kind === 'classify') return classify({ classes: names(record.classes) }) as Head;
+  if (record.kind !== 'sequenceLabel') return undefined;
+  return sequenceLabel({
+    labels: names(record.labels),
+    scheme: record.scheme === 'BIOES' ? 'BIOES' : 'BIO',
+  }) as Head;
+}
+
+const cannotMake = (what: string, option: string, folder: string): FrondError =>
+  new FrondError(
+    'FROND-F014',
+    `the run in ${folder} has ${what} of its own, which its checkpoint cannot make again`,
+    {
+      place: { file: folder },
+      hint: `load it in a program, with the option \`${option}\``,
+    },
+  );
+
+/** A trained model that answers: weights, prediction graph, reader and heads, without the program that trained it. */
+export class Predictor {
+  readonly name: string;
+  /** the checkpoint that it was made from, with damaged newer ones in `skipped` */
+  readonly checkpoint: LoadedCheckpoint;
+  readonly tasks: readonly Task[];
+  readonly reader: Reader;
+  readonly #state: ModelState;
+  readonly #executable: Executable;
+
+  private constructor(parts: {
+    checkpoint: LoadedCheckpoint;
+    record: ModelRecord;
+    tasks: readonly Task[];
+    reader: Reader;
+    state: ModelState;
+    executable: Executable;
+  }) {
+    this.name = parts.record.name;
+    this.checkpoint = parts.checkpoint;
+    this.tasks = parts.tasks;
+    this.reader = parts.reader;
+    this.#state = parts.state;
+    this.#executable = parts.executable;
+  }
+
+  /**
+   * Loads the newest whole checkpoint of a run, with the weights that did best where the run kept them.
+   * @param folder the run's folder, or the one that its checkpoints are in
+   * @throws FROND-F012 when there is none, FROND-F014 when reader or head are the user's own and not given, FROND-W… for damaged
+   * weights
+   */
+  static async load(folder: string, options: PredictorOptions = {}): Promise<Predictor> {
+    const { files } = platform;
+    const inside = files.join(folder, 'checkpoints');
+    const checkpoint = await loadLatest((await files.kindOf(inside)) === 'folder' ? inside : folder);
+    const model = checkpoint.files.get(MODEL);
+    if (model === undefined) throw cannotMake('a model', 'reader', folder);
+    const record = decodeJson(model) as ModelRecord;
+    const tasks = record.tasks.map(({ name, head: kept }): Task => {
+      const head = options.heads?.[name] ?? (kept === null ? undefined : headFrom(kept));
+      if (head === undefined) throw cannotMake(`a head of task ${name}`, 'heads', folder);
+      return { name, head, weight: 1 };
+    });
+    const reader =
+      options.reader ??
+      (record.reader?.kind === 'joint' ? (jointReaderFrom(record.reader) as Reader) : undefined);
+    if (reader === undefined) throw cannotMake('a reader', 'reader', folder);
+    const device = options.device ?? interpreterDevice();
+    const state = new ModelState(device, layoutParameters([record.prediction]));
+    const weights = checkpoint.files.get(BEST) ?? checkpoint.files.get(WEIGHTS) ?? new Uint8Array();
+    await loadArena(state, weights, files.join(checkpoint.folder, WEIGHTS));
+    const { executable } = await compile(record.prediction, { state });
+    return new Predictor({ checkpoint, record, tasks, reader, state, executable });
+  }
+
+  /** Predictions of every task for each text, from one encoder pass. */
+  predict(texts: readonly string[], options: { readonly signal?: AbortSignal } = {}): Promise<Predictions> {
+    const examples = texts.map((text) => parseWith(this.reader, text));
+    return predictAll(this.#executable, this.tasks, this.reader, examples, options);
+  }
+
+  free(): void {
+    this.#executable.free();
+    this.#state.free();
+  }
+}
