@@ -1,25 +1,26 @@
 import { type Dim, times } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
-import type { Kernel, Value } from '../src/kernel/ir.ts';
+import { type KernelBuilder, type Operand, type TermInput, traceKernel } from '../src/kernel/build.ts';
+import type { Buffer, Kernel, Value } from '../src/kernel/ir.ts';
 import { blocksOf, tileExtent, tracedOnce } from './plan.ts';
 
 /**
  * dtable[v, :] = Σ over the positions i with ids[i] = v, in ascending order, of dout[i, :]; zero where there are none.
  *
- * Each row has one writer and no float is added atomically, so the ids are sorted first. Four launches:
+ * Each row has one writer and no float is added atomically, so the positions are sorted by id first, stably. Launches:
  *
- *   zero   dtable ← 0                                                    vocabulary · width stores
- *   rank   rank(i) = #{j : (ids[j], j) < (ids[i], i)}, a stable sort;    count² integer compares
- *          order[rank(i)] = i, sorted[rank(i)] = ids[i]
- *   ends   the end of the run of equal ids that starts at a position, found by bisection; a position inside a run
- *          gets itself, that is an empty run                             32 · count
- *   sum    one program per run and column block adds the rows            count · width loads
+ *   zero    dtable ← 0                                                        vocabulary · width stores
+ *   chunks  sorts each chunk of 128 positions by counting: the place of i is
+ *           #{j in its chunk : (ids[j], j) < (ids[i], i)}                     128 · count compares
+ *   merge   the place among all: its place in its own chunk, and in each
+ *           other one what bisection finds                                    8 · count² / 128 loads
+ *   ends    where the run of equal ids ends that starts at a place; a place
+ *           inside a run gets itself, that is an empty run                    count · log₂ count loads
+ *   sum     one program per run and column block adds the rows                count · width loads
  *
- * Why rank by counting, on the device: ids may be computed inside the graph, so the host cannot sort them; a counting
- * sort needs float-free atomics or a serial walk, and the number of launches may not depend on sizes. count² compares of
- * integers, a few operations each without memory traffic, stay below the encoder's own work (count · width² and more
- * per layer) up to tens of thousands of positions. Nothing but `zero` grows with the vocabulary.
+ * Why on the device: ids may be computed inside the graph, so the host cannot sort them. Why not a counting sort: it needs
+ * atomics or a serial walk. The number of launches may not depend on sizes, hence one merge of all chunks instead of log₂.
+ * Nothing but `zero` grows with the vocabulary.
  */
 export interface GatherGradientArguments {
   /** i32 [count] */
@@ -34,82 +35,119 @@ export interface GatherGradientArguments {
 }
 
 const zeroTile = 4096;
-const rankTiles = { i: 32, j: 128 };
-const endTile = 128;
+const chunk = 128;
+/** Positions that one program of `chunks` places; it looks at the whole chunk. */
+const placed = 32;
+const endTile = 256;
 const sumRows = 4;
 /** An id that no table has: it ranks after all others. */
 const largestId = 2147483647;
-/** Bisection over fewer than 2³¹ positions. */
-const bisections = 31;
 
 function zeroProgram(k: KernelBuilder): void {
   const E = k.span(k.axis('e', zeroTile), k.mul(k.program(0), zeroTile), k.parameter('elements'));
   k.store(k.write('out'), [[E, 1]], k.fill([E.axis], 0));
 }
 
-function rankProgram(k: KernelBuilder): void {
+function chunksProgram(k: KernelBuilder): void {
   const ids = k.read('ids', 'i32');
-  const order = k.write('order', 'i32');
-  const sorted = k.write('sorted', 'i32');
   const count = k.parameter('count');
-  const i = k.axis('i', rankTiles.i);
-  const j = k.axis('j', rankTiles.j);
-  const start = k.mul(k.program(0), rankTiles.i);
-  const I = k.span(i, start, count);
+  const i = k.axis('i', placed);
+  const j = k.axis('j', chunk);
+  const start = k.mul(k.program(0), chunk);
+  const own = k.add(start, k.mul(k.program(1), placed));
+  const I = k.span(i, own, count);
   const id = k.load(ids, [[I, 1]]);
-  const position = k.add(k.arange(i), start);
-  // (x, j) < (id, i) is x < id + 1 where j < i and x < id elsewhere; only the chunk that holds `start` has both cases
-  const smaller = (from: Value, bound: Value, total: Value) => {
-    const others = k.load(ids, [[k.span(j, from, count), 1]], largestId);
-    return k.add(total, k.cast(k.lt(others, bound), 'i32'));
-  };
-  const own = k.sub(start, k.rem(start, rankTiles.j));
-  const after = k.add(own, rankTiles.j);
-  const earlier = k.add(id, 1);
-  const none = k.fill([i, j], 0, 'i32');
-  const [before] = k.loop(0, own, rankTiles.j, [none], (from, total) => [
-    smaller(from, earlier, total as Value),
-  ]);
-  const precedes = k.lt(k.add(k.arange(j), own), position);
-  const inner = smaller(own, k.add(id, k.cast(precedes, 'i32')), before as Value);
-  const [all] = k.loop(after, count, rankTiles.j, [inner], (from, total) => [
-    smaller(from, id, total as Value),
-  ]);
-  const rank = k.sum(all as Value, j);
+  const position = k.add(k.arange(i), own);
+  // (x, j) < (id, i) is x < id + 1 where j < i, and x < id elsewhere
+  const bound = k.add(id, k.cast(k.lt(k.add(k.arange(j), start), position), 'i32'));
+  const others = k.load(ids, [[k.span(j, start, count), 1]], largestId);
+  const place = k.add(k.sum(k.cast(k.lt(others, bound), 'i32'), j), start);
   // the span with stride 0 keeps positions past the end from being stored
-  const at = [
-    [rank, 1],
+  const at: TermInput[] = [
+    [place, 1],
     [I, 0],
-  ] as const;
-  k.store(order, at, position);
-  k.store(sorted, at, id);
+  ];
+  k.store(k.write('order', 'i32'), at, position);
+  k.store(k.write('sorted', 'i32'), at, id);
+}
+
+/** A stretch of an ascending buffer; `power` is a power of two, and 2 · power > length. */
+interface Stretch {
+  readonly buffer: Buffer;
+  readonly from: Operand;
+  readonly length: Operand;
+  readonly power: Operand;
+  /** log₂ power + 1 */
+  readonly rounds: Operand;
+}
+
+/** How many elements of a stretch are less than `bound`, a tile over one axis: bisection without branches. */
+function countBelow(k: KernelBuilder, { buffer, from, length, power, rounds }: Stretch, bound: Value): Value {
+  const last = k.sub(k.add(k.constant(0, 'i32'), length), 1);
+  const initial = [k.fill(bound.axes, 0, 'i32'), k.add(k.constant(0, 'i32'), power)];
+  const [found] = k.loop(0, rounds, 1, initial, (_, count, step) => {
+    const probe = k.add(count as Value, step as Value);
+    const element = k.load(buffer, [
+      [from, 1],
+      [k.min(k.sub(probe, 1), last), 1],
+    ]);
+    const below = k.and(k.le(probe, length), k.lt(element, bound));
+    return [k.select(below, probe, count as Value), k.div(step as Value, 2)];
+  });
+  return found as Value;
+}
+
+function mergeProgram(k: KernelBuilder): void {
+  const chunkOrder = k.read('chunkOrder', 'i32');
+  const chunkSorted = k.read('chunkSorted', 'i32');
+  const count = k.parameter('count');
+  const i = k.axis('i', chunk);
+  const own = k.mul(k.program(0), chunk);
+  const I = k.span(i, own, count);
+  const id = k.load(chunkSorted, [[I, 1]]);
+  const later = k.add(id, 1);
+  const [place] = k.loop(0, count, chunk, [k.arange(i)], (from, places) => {
+    const length = k.min(k.sub(count, from), chunk);
+    const stretch: Stretch = {
+      buffer: chunkSorted,
+      from,
+      length,
+      power: chunk,
+      rounds: Math.log2(chunk) + 1,
+    };
+    // what stands in an earlier chunk comes before its equals
+    const below = countBelow(k, stretch, k.select(k.lt(from, own), later, id));
+    return [k.add(places as Value, k.select(k.eq(from, own), 0, below))];
+  });
+  const at: TermInput[] = [
+    [place as Value, 1],
+    [I, 0],
+  ];
+  k.store(k.write('order', 'i32'), at, k.load(chunkOrder, [[I, 1]]));
+  k.store(k.write('sorted', 'i32'), at, id);
 }
 
 function endsProgram(k: KernelBuilder): void {
   const sorted = k.read('sorted', 'i32');
-  const ends = k.write('ends', 'i32');
   const count = k.parameter('count');
   const s = k.axis('s', endTile);
   const start = k.mul(k.program(0), endTile);
   const S = k.span(s, start, count);
   const position = k.add(k.arange(s), start);
   const id = k.load(sorted, [[S, 1]]);
-  const last = k.sub(count, 1);
-  const at = (index: Value) => k.load(sorted, [[k.min(k.max(index, 0), last), 1]]);
-  const starts = k.or(k.eq(position, 0), k.map('ne', at(k.sub(position, 1)), id));
-  // invariant: everything below `low` is in the run or before it, everything from `high` on is behind it
-  const initial = [k.add(position, 1), k.add(k.fill([s], 0, 'i32'), count)];
-  const [low] = k.loop(0, bisections, 1, initial, (_, lowest, highest) => {
-    const [low, high] = [lowest as Value, highest as Value];
-    const middle = k.add(low, k.div(k.sub(high, low), 2));
-    const open = k.lt(low, high);
-    const same = k.eq(at(middle), id);
-    return [
-      k.select(k.and(open, same), k.add(middle, 1), low),
-      k.select(k.and(open, k.not(same)), middle, high),
-    ];
-  });
-  k.store(ends, [[S, 1]], k.select(starts, low as Value, position));
+  const one = k.constant(1, 'i32');
+  const [power, rounds] = k.loop(0, 30, 1, [one, one], (_, p, r) => {
+    const doubled = k.mul(p as Value, 2);
+    const fits = k.le(doubled, count);
+    return [k.select(fits, doubled, p as Value), k.add(r as Value, k.select(fits, one, 0))];
+  }) as [Value, Value];
+  const end = countBelow(k, { buffer: sorted, from: 0, length: count, power, rounds }, k.add(id, 1));
+  const before = k.load(sorted, [
+    [k.max(k.sub(position, 1), 0), 1],
+    [S, 0],
+  ]);
+  const starts = k.or(k.eq(position, 0), k.map('ne', before, id));
+  k.store(k.write('ends', 'i32'), [[S, 1]], k.select(starts, end, position));
 }
 
 function sumProgram(k: KernelBuilder, columns: number): void {
@@ -128,11 +166,13 @@ function sumProgram(k: KernelBuilder, columns: number): void {
   k.when(k.lt(start, end), () => {
     const [total] = k.loop(start, end, sumRows, [k.fill([r, c], 0)], (from, sum) => {
       const R = k.span(r, from, end);
+      // the span with stride 0 makes rows past the end of the run zero
       const rows = k.load(dout, [
         [k.load(order, [[R, 1]]), width],
+        [R, 0],
         [C, 1],
       ]);
-      return [k.add(sum as Value, k.select(k.inside(R), rows, 0))];
+      return [k.add(sum as Value, rows)];
     });
     const row = k.load(sorted, [[start, 1]]);
     k.store(
@@ -158,15 +198,27 @@ export const traceGatherZero = (): Kernel =>
     ),
   );
 
-export const traceGatherRank = (): Kernel =>
-  tracedOnce('gatherRank', () =>
+export const traceGatherChunks = (): Kernel =>
+  tracedOnce('gatherChunks', () =>
     traceKernel(
       {
-        name: 'gatherRank',
-        doc: 'sorts positions by id, stably, by counting smaller ones',
-        schedule: { tiles: rankTiles, workgroup: [32, 8] },
+        name: 'gatherChunks',
+        doc: 'sorts each chunk of 128 positions by id, stably',
+        schedule: { tiles: { i: placed, j: chunk }, workgroup: [32, 8] },
       },
-      rankProgram,
+      chunksProgram,
+    ),
+  );
+
+export const traceGatherMerge = (): Kernel =>
+  tracedOnce('gatherMerge', () =>
+    traceKernel(
+      {
+        name: 'gatherMerge',
+        doc: 'merges sorted chunks of positions',
+        schedule: { tiles: { i: chunk }, workgroup: [chunk, 1] },
+      },
+      mergeProgram,
     ),
   );
 
@@ -195,7 +247,7 @@ export const traceGatherSum = (columns: number): Kernel =>
     ),
   );
 
-/** dtable[v, :] = Σ over positions i with ids[i] = v of dout[i, :]. Four launches. */
+/** dtable[v, :] = Σ over positions i with ids[i] = v of dout[i, :]. Five launches. */
 export function planGatherGradient(args: GatherGradientArguments): LaunchPlan[] {
   const { ids, dout, dtable, count, width, vocabulary } = args;
   const integers = (name: string): Slot => ({
@@ -204,6 +256,7 @@ export function planGatherGradient(args: GatherGradientArguments): LaunchPlan[] 
     type: { dtype: 'i32', shape: [count] },
   });
   const [order, sorted, ends] = [integers('Order'), integers('Sorted'), integers('Ends')];
+  const [chunkOrder, chunkSorted] = [integers('ChunkOrder'), integers('ChunkSorted')];
   const elements = times(vocabulary, width);
   const columns = tileExtent(width, 256, 4);
   return [
@@ -214,10 +267,16 @@ export function planGatherGradient(args: GatherGradientArguments): LaunchPlan[] 
       slots: { out: dtable },
     },
     {
-      kernel: traceGatherRank(),
-      grid: [blocksOf(count, rankTiles.i)],
+      kernel: traceGatherChunks(),
+      grid: [blocksOf(count, chunk), blocksOf(chunk, placed)],
       scalars: { count },
-      slots: { ids, order, sorted },
+      slots: { ids, order: chunkOrder, sorted: chunkSorted },
+    },
+    {
+      kernel: traceGatherMerge(),
+      grid: [blocksOf(count, chunk)],
+      scalars: { count },
+      slots: { chunkOrder, chunkSorted, order, sorted },
     },
     {
       kernel: traceGatherEnds(),
