@@ -1,0 +1,158 @@
+import { describe, expect, test } from 'vitest';
+import { FrondError } from '../../src/base/errors.ts';
+import { GraphBuilder } from '../../src/ir/builder.ts';
+import { constantStep, type Expression, expressionAttribute } from '../../src/ir/expression.ts';
+import { ops } from '../../src/ops/index.ts';
+import { bool, f32, i32, type Sample, type SampleInput } from '../../src/ops/sample.ts';
+import { asTensor, references, type Tensor } from './reference.ts';
+import { build, feedsOf, forward } from './run.ts';
+
+/** What an expression means, by the references of its steps. */
+function meaning(steps: Expression, operands: readonly Tensor[]): Tensor {
+  const values = [...operands];
+  for (const { op, args, attributes = {} } of steps) {
+    const inputs = args.map((i) => values[i] as Tensor);
+    const constant: Tensor = { shape: [], data: [Number(attributes.value)] };
+    values.push(op === 'constant' ? constant : (references[op]?.(inputs, attributes)[0] as Tensor));
+  }
+  return values.at(-1) as Tensor;
+}
+
+async function check(sample: Sample, wanted: (operands: readonly Tensor[]) => Tensor): Promise<void> {
+  const feeds = feedsOf(sample, 5);
+  const operands = sample.inputs.map((_, i) => asTensor(feeds[`x${i}`] as never));
+  for (const naming of ['none', 'all'] as const) {
+    const [result] = await forward(sample, feeds, naming);
+    const { shape, data } = wanted(operands);
+    expect([...(result?.shape ?? [])]).toEqual([...shape]);
+    Array.from(data).forEach((value, i) => {
+      expect(Math.abs((result?.data[i] as number) - value)).toBeLessThan(1e-12 * (1 + Math.abs(value)));
+    });
+  }
+}
+
+const product = (inputs: readonly SampleInput[], epilogue: Expression, attributes = {}): Sample => ({
+  op: 'matmul',
+  inputs,
+  attributes: { ...attributes, epilogue: expressionAttribute(epilogue) },
+});
+
+/** gelu(z + bias), then a residual where there is a second operand */
+const biasGelu: Expression = [
+  { op: 'add', args: [0, 1] },
+  { op: 'gelu', args: [2] },
+];
+const biasResidual: Expression = [
+  { op: 'add', args: [0, 1] },
+  constantStep(0.5, 'f32'),
+  { op: 'mul', args: [3, 4] },
+  { op: 'add', args: [5, 2] },
+];
+const masked: Expression = [constantStep(-7, 'f32'), { op: 'where', args: [1, 0, 2] }];
+
+const cases: readonly (readonly [string, Sample])[] = [
+  ['bias and gelu', product([f32(3, 4), f32(4, 5), f32(5)], biasGelu)],
+  ['bias under joined outer dims', product([f32(2, 3, 4), f32(4, 5), f32(5)], biasGelu)],
+  ['bias and residual', product([f32(2, 3, 4), f32(4, 5), f32(5), f32(2, 3, 5)], biasResidual)],
+  ['a column', product([f32(2, 3, 4), f32(4, 5), f32(2, 3, 1)], biasGelu)],
+  ['a scalar', product([f32(6, 4), f32(4, 5), f32()], biasGelu)],
+  [
+    'a mask per batch and column',
+    product([f32(2, 3, 4), f32(2, 4, 6), bool([1, 0, 1, 1, 0], 2, 1, 6)], masked),
+  ],
+  [
+    'an operand that keeps rows apart from outer dims',
+    product([f32(2, 3, 4), f32(4, 5), f32(2, 1, 5)], biasGelu),
+  ],
+  [
+    'two outer dims that x and y share in part',
+    product([f32(2, 3, 2, 4), f32(2, 1, 4, 5), f32(3, 2, 1)], biasGelu),
+  ],
+  ['rows of outer dims alone', product([f32(6, 1, 4), f32(4, 5), f32(6, 1, 5)], biasGelu)],
+  [
+    'transposed operands',
+    product([f32(2, 4, 3), f32(2, 5, 4), f32(5)], biasGelu, { transposeX: true, transposeY: true }),
+  ],
+];
+
+describe('epilogues of matmul', () => {
+  test.each(cases)('%s', async (_, sample) => {
+    const { epilogue, ...attributes } = sample.attributes ?? {};
+    await check(sample, ([x, y, ...extra]) => {
+      const [z] = references.matmul?.([x as Tensor, y as Tensor], attributes) ?? [];
+      return meaning(epilogue as unknown as Expression, [z as Tensor, ...extra]);
+    });
+  });
+
+  test('an operand wider than the product is refused', () => {
+    expect(() => build(product([f32(3, 4), f32(4, 5), f32(2, 3, 5)], biasGelu))).toThrow(
+      '[FROND-S014] matmul: the result of the epilogue must be [3, 5], not [2, 3, 5]',
+    );
+  });
+
+  test('it has no gradient, as fusion comes after differentiation', () => {
+    const builder = new GraphBuilder('g', ops);
+    const matmul = ops.get('matmul');
+    const context = { inputs: ['x', 'y'], outputs: ['z'], gradients: ['dz'], needs: [true, true] };
+    const attributes = { epilogue: expressionAttribute(biasGelu) };
+    expect(() => matmul?.vjp?.(builder, { ...context, attributes })).toThrow(FrondError);
+  });
+});
+
+const group = (inputs: readonly SampleInput[], steps: Expression): Sample => ({
+  op: 'pointwise',
+  inputs,
+  attributes: { expression: expressionAttribute(steps) },
+});
+
+const groups: readonly (readonly [string, Sample])[] = [
+  [
+    'a chain with a literal',
+    group(
+      [f32(3, 5), f32(5)],
+      [
+        { op: 'mul', args: [0, 1] },
+        constantStep(2, 'f32'),
+        { op: 'add', args: [2, 3] },
+        { op: 'tanh', args: [4] },
+      ],
+    ),
+  ],
+  [
+    'comparisons, bools and casts',
+    group(
+      [i32([3, 1, 2], 3, 1), f32(3, 4), bool([1, 0, 0, 1], 4)],
+      [
+        { op: 'cast', args: [0], attributes: { dtype: 'f32' } },
+        { op: 'less', args: [1, 3] },
+        { op: 'and', args: [4, 2] },
+        { op: 'where', args: [5, 1, 3] },
+      ],
+    ),
+  ],
+  [
+    'a bool result',
+    group(
+      [f32(7), f32(7)],
+      [
+        { op: 'lessEqual', args: [0, 1] },
+        { op: 'not', args: [2] },
+      ],
+    ),
+  ],
+];
+
+describe('groups of element-wise ops', () => {
+  test.each(groups)('%s', async (_, sample) => {
+    await check(sample, (operands) =>
+      meaning(sample.attributes?.expression as unknown as Expression, operands),
+    );
+  });
+
+  test.each([
+    ['an op that is not element-wise', [{ op: 'softmax', args: [0] }], 'softmax is not an element-wise op'],
+    ['types that do not fit', [{ op: 'and', args: [0, 0] }], 'and: cannot take f32 operands'],
+  ] as const)('%s is refused', (_, steps, message) => {
+    expect(() => build(group([f32(3)], steps))).toThrow(message);
+  });
+});
