@@ -8,7 +8,7 @@ import { blocksOf, tileExtent, tracedOnce } from './plan.ts';
 import { type Operand, padded, planPointwise, storage } from './pointwise.ts';
 
 /*
- * Sums and maxima over any axes, and the index of a row's largest element.
+ * Sums and maxima over any axes.
  *
  * Dimensions are joined into alternating groups, kept and reduced. Each reduced group is one step on a view
  * [outer, reduced, inner] of what is there so far, the last group first:
@@ -38,7 +38,7 @@ const PARTS = 32;
 const SHORT = 256;
 
 /** What a combination starts from. Maxima start from the lowest f32, which WGSL can spell, unlike −∞. */
-function identity(combine: Reduction, dtype: DType): number {
+export function identity(combine: Reduction, dtype: DType): number {
   if (combine === 'sum') return 0;
   return dtype === 'i32' ? -0x80000000 : dtype === 'u32' || dtype === 'bool' ? 0 : -3.4028234663852886e38;
 }
@@ -266,51 +266,5 @@ function stretch(
   return { from, to: k.min(length, k.add(from, each)) };
 }
 
-const valueType = (dtype: DType): 'f32' | 'i32' | 'u32' =>
+export const valueType = (dtype: DType): 'f32' | 'i32' | 'u32' =>
   dtype === 'i32' ? 'i32' : dtype === 'u32' || dtype === 'bool' ? 'u32' : 'f32';
-
-/** Index of the first largest element of each row of x [outer, reduced], i32: one launch, x is read once. */
-export function planArgmax(args: {
-  readonly x: Slot;
-  readonly out: Slot;
-  readonly dtype: DType;
-  readonly outer: Dim;
-  readonly reduced: Dim;
-}): readonly LaunchPlan[] {
-  const { dtype, outer, reduced } = args;
-  const r = tileExtent(outer, 16, 4);
-  const c = typeof reduced === 'number' ? Math.min(padded(reduced), 64) : 64;
-  const variant = `${dtype} ${r}x${c}`;
-  const doc = 'index of the first largest element of each row of [outer, reduced]: x is read once';
-  const kernel = tracedOnce(`argmax ${variant}`, () =>
-    traceKernel({ name: 'argmax', variant, doc, schedule: { tiles: { r, c } } }, (k) =>
-      argmaxProgram(k, dtype, k.axis('r', r), k.axis('c', c)),
-    ),
-  );
-  const slots = { x: args.x, out: args.out };
-  return [{ kernel, grid: [blocksOf(outer, r)], scalars: { outer, reduced }, slots }];
-}
-
-function argmaxProgram(k: KernelBuilder, dtype: DType, r: Axis, c: Axis): void {
-  const x = k.read('x', storage(dtype));
-  const out = k.write('out', 'i32');
-  const outer = k.parameter('outer');
-  const reduced = k.parameter('reduced');
-  const lowest = identity('max', dtype);
-  const R = k.span(r, k.mul(k.program(0), r.size), outer);
-  const initial = [k.fill([r], lowest, valueType(dtype)), k.fill([r], 0, 'i32')];
-  const [, index] = k.loop(0, reduced, c.size, initial, (at, best, where) => {
-    const terms = [
-      [R, reduced],
-      [k.span(c, at, reduced), 1],
-    ] as const;
-    const tile = k.load(x, terms, lowest);
-    const most = k.maximum(tile, c);
-    const better = k.lt(defined(best, 'best'), most);
-    return [
-      k.select(better, most, defined(best, 'best')),
-      k.select(better, k.add(k.argmax(tile, c), at), defined(where, 'index')),
-    ];
-  });
-  k.store(out, [[R, 1]], defined(index, 'index'));
-}

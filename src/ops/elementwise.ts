@@ -1,26 +1,10 @@
-import { planPointwise } from '../../kernels/pointwise.ts';
-import type { DType } from '../base/dtype.ts';
-import type { Attributes, Ref, TensorType } from '../ir/graph.ts';
-import type { Build, LowerContext, OpRecord, VjpContext } from '../ir/record.ts';
+import type { Ref } from '../ir/graph.ts';
+import type { Build, OpRecord } from '../ir/record.ts';
 import type { KernelBuilder } from '../kernel/build.ts';
 import type { ElementwiseName, Value } from '../kernel/ir.ts';
-import { broadcastShapes, fail, operand, perElement } from './rules.ts';
+import { elementwiseRecord, type Row } from './elementwiseRecord.ts';
 
-/**
- * One element-wise op. Results broadcast as NumPy does; a gradient is summed back over what was broadcast, by `vjp`'s caller.
- */
-interface Row {
-  readonly doc: string;
-  /** types it takes: all operands have the same one (`where` takes a bool and two of any one type) */
-  readonly takes: 'float' | 'number' | 'bool' | 'any';
-  /** 'bool' for comparisons; else the operands' type */
-  readonly gives?: 'bool';
-  /** floating-point operations per element, as a roofline counts them */
-  readonly flops: number;
-  emit(k: KernelBuilder, args: readonly Value[], attributes: Attributes): Value;
-  /** Gradients in the result's shape. */
-  vjp?(b: Build, args: readonly Ref[], y: Ref, dy: Ref): readonly (Ref | undefined)[];
-}
+/* The uniform element-wise ops, one row each. `where` and `cast` have type rules, and files, of their own. */
 
 const SQRT_HALF = Math.SQRT1_2;
 /** 1/√(2π): the standard normal density at 0 */
@@ -60,6 +44,7 @@ const normalPdf = (k: KernelBuilder, x: Value): Value => k.mul(k.exp(k.mul(k.mul
 
 const rows = {
   add: {
+    arity: 2,
     doc: 'x + y',
     takes: 'number',
     flops: 1,
@@ -67,6 +52,7 @@ const rows = {
     vjp: vjp2((_b, _x, _y, dz) => [dz, dz]),
   },
   sub: {
+    arity: 2,
     doc: 'x − y',
     takes: 'number',
     flops: 1,
@@ -74,6 +60,7 @@ const rows = {
     vjp: vjp2((b, _x, _y, dz) => [dz, b.neg(dz)]),
   },
   mul: {
+    arity: 2,
     doc: 'x · y per element',
     takes: 'number',
     flops: 1,
@@ -81,6 +68,7 @@ const rows = {
     vjp: vjp2((b, x, y, dz) => [b.mul(dz, y), b.mul(dz, x)]),
   },
   div: {
+    arity: 2,
     doc: 'x / y',
     takes: 'number',
     flops: 1,
@@ -91,6 +79,7 @@ const rows = {
     }),
   },
   maximum: {
+    arity: 2,
     doc: 'the larger of x and y; the gradient of a tie goes to x',
     takes: 'number',
     flops: 1,
@@ -101,6 +90,7 @@ const rows = {
     }),
   },
   minimum: {
+    arity: 2,
     doc: 'the smaller of x and y; the gradient of a tie goes to x',
     takes: 'number',
     flops: 1,
@@ -111,6 +101,7 @@ const rows = {
     }),
   },
   neg: {
+    arity: 1,
     doc: '−x',
     takes: 'number',
     flops: 1,
@@ -118,6 +109,7 @@ const rows = {
     vjp: vjp1((b, _x, _y, dy) => b.neg(dy)),
   },
   abs: {
+    arity: 1,
     doc: '|x|; its gradient at 0 is 0',
     takes: 'number',
     flops: 1,
@@ -127,6 +119,7 @@ const rows = {
     ),
   },
   exp: {
+    arity: 1,
     doc: 'e^x',
     takes: 'float',
     flops: 8,
@@ -134,6 +127,7 @@ const rows = {
     vjp: vjp1((b, _x, y, dy) => b.mul(dy, y)),
   },
   log: {
+    arity: 1,
     doc: 'natural logarithm',
     takes: 'float',
     flops: 8,
@@ -141,6 +135,7 @@ const rows = {
     vjp: vjp1((b, x, _y, dy) => b.div(dy, x)),
   },
   sqrt: {
+    arity: 1,
     doc: 'square root',
     takes: 'float',
     flops: 1,
@@ -148,6 +143,7 @@ const rows = {
     vjp: vjp1((b, _x, y, dy) => b.div(b.mul(dy, b.constant(0.5)), y)),
   },
   rsqrt: {
+    arity: 1,
     doc: '1/√x',
     takes: 'float',
     flops: 2,
@@ -156,6 +152,7 @@ const rows = {
     vjp: vjp1((b, _x, y, dy) => b.mul(b.mul(dy, b.constant(-0.5)), b.mul(y, b.mul(y, y)))),
   },
   tanh: {
+    arity: 1,
     doc: 'hyperbolic tangent',
     takes: 'float',
     flops: 10,
@@ -163,6 +160,7 @@ const rows = {
     vjp: vjp1((b, _x, y, dy) => b.mul(dy, b.sub(b.constant(1), b.mul(y, y)))),
   },
   erf: {
+    arity: 1,
     doc: 'error function, 2/√π ∫₀ˣ e^(−t²) dt',
     takes: 'float',
     flops: 12,
@@ -172,6 +170,7 @@ const rows = {
     ),
   },
   gelu: {
+    arity: 1,
     doc: 'x · Φ(x) with the normal distribution function (Hendrycks and Gimpel 2016), not its tanh approximation',
     takes: 'float',
     flops: 15,
@@ -179,6 +178,7 @@ const rows = {
     vjp: vjp1((b, x, _y, dy) => b.one('geluGradient', [x, dy])),
   },
   geluGradient: {
+    arity: 2,
     doc: 'dy · (Φ(x) + x φ(x)): gradient of gelu, operands x and dy',
     takes: 'float',
     flops: 25,
@@ -192,6 +192,7 @@ const rows = {
     }),
   },
   relu: {
+    arity: 1,
     doc: 'max(x, 0); its gradient at 0 is 0',
     takes: 'float',
     flops: 1,
@@ -199,25 +200,28 @@ const rows = {
     vjp: vjp1((b, _x, y, dy) => where0(b, b.one('less', [zero(b), y]), dy)),
   },
   sigmoid: {
+    arity: 1,
     doc: '1 / (1 + e^(−x)), as (1 + tanh(x/2)) / 2, which does not overflow',
     takes: 'float',
     flops: 12,
     emit: unary((k, x) => k.mul(k.add(k.map('tanh', k.mul(x, 0.5)), 1), 0.5)),
     vjp: vjp1((b, _x, y, dy) => b.mul(dy, b.mul(y, b.sub(b.constant(1), y)))),
   },
-  floor: { doc: 'largest integer ≤ x', takes: 'float', flops: 1, emit: map('floor') },
+  floor: { arity: 1, doc: 'largest integer ≤ x', takes: 'float', flops: 1, emit: map('floor') },
   isFinite: {
+    arity: 1,
     doc: 'neither infinite nor NaN',
     takes: 'float',
     gives: 'bool',
     flops: 1,
     emit: map('isFinite'),
   },
-  equal: { doc: 'x = y', takes: 'number', gives: 'bool', flops: 1, emit: map('eq') },
-  notEqual: { doc: 'x ≠ y', takes: 'number', gives: 'bool', flops: 1, emit: map('ne') },
-  less: { doc: 'x < y', takes: 'number', gives: 'bool', flops: 1, emit: map('lt') },
-  lessEqual: { doc: 'x ≤ y', takes: 'number', gives: 'bool', flops: 1, emit: map('le') },
+  equal: { arity: 2, doc: 'x = y', takes: 'number', gives: 'bool', flops: 1, emit: map('eq') },
+  notEqual: { arity: 2, doc: 'x ≠ y', takes: 'number', gives: 'bool', flops: 1, emit: map('ne') },
+  less: { arity: 2, doc: 'x < y', takes: 'number', gives: 'bool', flops: 1, emit: map('lt') },
+  lessEqual: { arity: 2, doc: 'x ≤ y', takes: 'number', gives: 'bool', flops: 1, emit: map('le') },
   greater: {
+    arity: 2,
     doc: 'x > y',
     takes: 'number',
     gives: 'bool',
@@ -225,165 +229,18 @@ const rows = {
     emit: binary((k, x, y) => k.lt(y, x)),
   },
   greaterEqual: {
+    arity: 2,
     doc: 'x ≥ y',
     takes: 'number',
     gives: 'bool',
     flops: 1,
     emit: binary((k, x, y) => k.le(y, x)),
   },
-  and: { doc: 'both', takes: 'bool', flops: 1, emit: map('and') },
-  or: { doc: 'either or both', takes: 'bool', flops: 1, emit: map('or') },
-  not: { doc: 'not x', takes: 'bool', flops: 1, emit: map('not') },
+  and: { arity: 2, doc: 'both', takes: 'bool', flops: 1, emit: map('and') },
+  or: { arity: 2, doc: 'either or both', takes: 'bool', flops: 1, emit: map('or') },
+  not: { arity: 1, doc: 'not x', takes: 'bool', flops: 1, emit: map('not') },
 } satisfies Readonly<Record<string, Row>>;
 
-const ARITY: Readonly<Record<Row['takes'], readonly DType[]>> = {
-  float: ['f32', 'f16'],
-  number: ['f32', 'f16', 'i32', 'u32'],
-  bool: ['bool'],
-  any: ['f32', 'f16', 'i32', 'u32', 'bool'],
-};
-
-/** Number of operands of each row that has not one. */
-const BINARY: ReadonlySet<string> = new Set([
-  'add',
-  'sub',
-  'mul',
-  'div',
-  'maximum',
-  'minimum',
-  'geluGradient',
-  'equal',
-  'notEqual',
-  'less',
-  'lessEqual',
-  'greater',
-  'greaterEqual',
-  'and',
-  'or',
-]);
-
-/** One launch of the op's `emit` over all elements. */
-export function lowerElementwise(record: OpRecord, context: LowerContext): ReturnType<typeof planPointwise> {
-  const { emit } = record;
-  const [output] = context.outputs;
-  if (!emit || !output) return fail('FROND-X001', `${record.name} has no element-wise form`);
-  return planPointwise({
-    name: record.name,
-    key: `${record.name} ${JSON.stringify(context.attributes)}`,
-    inputs: context.inputs.map((type, index) => ({ slot: { kind: 'input', index }, ...type })),
-    output: { slot: { kind: 'output', index: 0 }, ...output },
-    apply: (k, values) => emit(k, values, context.attributes),
-  });
-}
-
-function shapeOf(name: string, row: Row, inputs: readonly TensorType[]): readonly TensorType[] {
-  const first = operand(name, inputs, 0);
-  for (const input of inputs) {
-    if (!ARITY[row.takes].includes(input.dtype)) {
-      fail(
-        'FROND-S010',
-        `${name}: cannot take ${input.dtype} operands`,
-        `it takes ${ARITY[row.takes].join(', ')}`,
-      );
-    }
-    if (input.dtype !== first.dtype) differ(name, first.dtype, input.dtype);
-  }
-  const shape = inputs.map((input) => input.shape).reduce((x, y) => broadcastShapes(name, x, y));
-  return [{ dtype: row.gives ?? first.dtype, shape }];
-}
-
-const differ = (name: string, x: DType, y: DType): never =>
-  fail('FROND-S010', `${name}: operands are ${x} and ${y}`, 'convert one of them with cast');
-
-function recordOf(name: string, row: Row): OpRecord {
-  const { emit, vjp } = row;
-  const record: OpRecord = {
-    name,
-    doc: row.doc,
-    kind: 'elementwise',
-    arity: BINARY.has(name) ? 2 : 1,
-    shape: (inputs) => shapeOf(name, row, inputs),
-    emit,
-    lower: (context) => lowerElementwise(record, context),
-    cost: perElement(row.flops),
-  };
-  return vjp === undefined ? record : { ...record, vjp: (b, context) => unbroadcast(b, context, vjp) };
-}
-
-/** Runs a row's gradient rule and sums each result back to its operand's shape. */
-function unbroadcast(
-  b: Build,
-  { inputs, outputs, gradients, needs }: VjpContext,
-  rule: NonNullable<Row['vjp']>,
-): readonly (Ref | undefined)[] {
-  const [y, dy] = [outputs[0], gradients[0]];
-  if (y === undefined || dy === undefined) return inputs.map(() => undefined);
-  return rule(b, inputs, y, dy).map((gradient, i) => {
-    const input = inputs[i];
-    if (gradient === undefined || input === undefined || !needs[i]) return undefined;
-    return b.unbroadcast(b.broadcast(gradient, b.typeOf(y).shape), b.typeOf(input).shape);
-  });
-}
-
-const isDType = (value: unknown): value is DType =>
-  typeof value === 'string' && ['f32', 'f16', 'i32', 'u32', 'bool'].includes(value);
-
-/** `where` and `cast` have their own type rules. */
-const where: OpRecord = {
-  name: 'where',
-  doc: 'yes where the condition holds, else no; operands condition (bool), yes, no',
-  kind: 'elementwise',
-  arity: 3,
-  shape(inputs) {
-    const [condition, yes, no] = [0, 1, 2].map((i) => operand('where', inputs, i)) as [
-      TensorType,
-      TensorType,
-      TensorType,
-    ];
-    if (condition.dtype !== 'bool')
-      fail('FROND-S010', `where: the condition must be bool, not ${condition.dtype}`);
-    if (yes.dtype !== no.dtype) differ('where', yes.dtype, no.dtype);
-    const branches = broadcastShapes('where', yes.shape, no.shape);
-    return [{ dtype: yes.dtype, shape: broadcastShapes('where', condition.shape, branches) }];
-  },
-  vjp: (b, context) =>
-    unbroadcast(b, context, (_b, [condition], _y, dy) => [
-      undefined,
-      where0(b, condition as Ref, dy),
-      b.where(condition as Ref, zero(b), dy),
-    ]),
-  emit: map('select'),
-  lower: (context) => lowerElementwise(where, context),
-  cost: perElement(1),
-};
-
-const cast: OpRecord = {
-  name: 'cast',
-  doc: 'converts to attribute dtype; floats are cut towards 0, bools are 0 and 1, x ≠ 0 becomes true',
-  kind: 'elementwise',
-  arity: 1,
-  shape([x], { dtype }) {
-    if (!isDType(dtype)) return fail('FROND-S019', `cast: ${JSON.stringify(dtype)} is not a dtype`);
-    return [{ dtype, shape: x?.shape ?? [] }];
-  },
-  vjp(b, { inputs: [x], gradients: [dy], attributes: { dtype } }) {
-    if (x === undefined || dy === undefined) return [undefined];
-    const from = b.typeOf(x).dtype;
-    const floating = [from, dtype].every((type) => type === 'f32' || type === 'f16');
-    return [floating ? b.one('cast', [dy], { dtype: from }) : undefined];
-  },
-  emit(k, [x], { dtype }) {
-    const value = x as Value;
-    if (dtype === 'bool') return value.dtype === 'bool' ? value : k.map('ne', value, 0);
-    return k.cast(value, dtype === 'f16' ? 'f32' : (dtype as 'f32' | 'i32' | 'u32'));
-  },
-  lower: (context) => lowerElementwise(cast, context),
-  cost: perElement(0),
-};
-
-/** Records of all element-wise ops: one row each, and `where` and `cast`. */
-export const elementwiseOps = (): readonly OpRecord[] => [
-  ...Object.entries(rows).map(([name, row]) => recordOf(name, row)),
-  where,
-  cast,
-];
+/** Records of the element-wise ops. */
+export const elementwiseOps = (): readonly OpRecord[] =>
+  Object.entries(rows).map(([name, row]) => elementwiseRecord(name, row));

@@ -1,5 +1,6 @@
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
 import { attention, attentionGradient } from './attention.ts';
+import { cast } from './cast.ts';
 import { concat } from './concat.ts';
 import { broadcast, copy, transpose } from './copies.ts';
 import { crfDecode, crfGradient, crfLogLikelihood, crfLoss } from './crf.ts';
@@ -8,7 +9,8 @@ import { dropout } from './dropout.ts';
 import { elementwiseOps } from './elementwise.ts';
 import { gather, gatherGradient } from './gather.ts';
 import { layerNorm, layerNormGradient } from './layerNorm.ts';
-import { linear, matmul } from './matmul.ts';
+import { linear } from './linear.ts';
+import { matmul } from './matmul.ts';
 import { pointwise } from './pointwise.ts';
 import { argmax, max, mean, size, sum } from './reductions.ts';
 import { slice, sliceGradient } from './slice.ts';
@@ -16,12 +18,13 @@ import { logSoftmax, softmax, softmaxGradient } from './softmax.ts';
 import { constant, input, parameter } from './sources.ts';
 import { adamW, squareNorm } from './update.ts';
 import { reshape } from './views.ts';
+import { where } from './where.ts';
 
 const byName = (records: readonly OpRecord[]): OpRegistry =>
   new Map(records.map((record) => [record.name, record]));
 
 /** What fused expressions may consist of. */
-const rows = byName([...elementwiseOps(), constant]);
+const rows = byName([...elementwiseOps(), where, cast, constant]);
 
 /** Every op of frond, by name. */
 export const ops: OpRegistry = byName([

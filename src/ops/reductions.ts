@@ -1,6 +1,7 @@
 import { moveLast } from '../../kernels/along.ts';
+import { planArgmax } from '../../kernels/argmax.ts';
 import { planCopy } from '../../kernels/copy.ts';
-import { planArgmax, planReduce } from '../../kernels/reduce.ts';
+import { planReduce } from '../../kernels/reduce.ts';
 import { planSize } from '../../kernels/size.ts';
 import { product } from '../base/dim.ts';
 import type { Attributes, Ref, TensorType } from '../ir/graph.ts';
