@@ -3,6 +3,7 @@ import type { TypedArray } from '../../src/base/dtype.ts';
 import { defined } from '../../src/base/errors.ts';
 import type { Launch } from '../../src/kernel/ir.ts';
 import {
+  arenasFor,
   dispatchSize,
   printWgsl,
   uniformData,
@@ -58,7 +59,7 @@ export async function openGpu(kind: Gpu['kind']): Promise<Gpu | undefined> {
     name: [vendor, chip, description].filter(Boolean).join(' '),
     compile: async (module) => (await pipelineOf(module)).messages,
     run: async (launch, buffers, options) => {
-      const module = printWgsl(launch.kernel, options);
+      const module = printWgsl(launch.kernel, { arenas: arenasFor(launch.kernel), ...options });
       const pipeline = await pipelineOf(module);
       if (pipeline.messages.length > 0) throw new Error(`${pipeline.messages.join('\n')}\n${module.code}`);
       await execute(device, pipeline, module, launch, buffers);
@@ -111,6 +112,39 @@ function packed(
   return data instanceof Uint32Array ? Uint32Array.from(data) : Float32Array.from(data);
 }
 
+interface Bound {
+  readonly binding: number;
+  readonly access: 'read' | 'read_write';
+  readonly onDevice: GPUBuffer;
+  /** the host's buffers in it and where they begin, in bytes */
+  readonly ranges: readonly { readonly host: TypedArray; readonly offset: number }[];
+}
+
+/** One GPU buffer per binding; the buffers of an arena stand in it one after the other. */
+function bind(
+  device: GPUDevice,
+  module: WgslModule,
+  buffers: Readonly<Record<string, TypedArray>>,
+): { readonly bound: readonly Bound[]; readonly bases: Readonly<Record<string, number>> } {
+  const bases: Record<string, number> = {};
+  const bound = module.bindings.map(({ buffers: names, binding, access }): Bound => {
+    let size = 0;
+    const parts = names.map((name) => {
+      const host = defined(buffers[name], `buffer ${name}`);
+      const data = packed(host);
+      const offset = size;
+      bases[name] = offset / 4;
+      size = Math.ceil((offset + data.byteLength) / 256) * 256;
+      return { host, data, offset };
+    });
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+    const onDevice = device.createBuffer({ size: Math.max(4, size), usage });
+    for (const { data, offset } of parts) device.queue.writeBuffer(onDevice, offset, data);
+    return { binding, access, onDevice, ranges: parts };
+  });
+  return { bound, bases };
+}
+
 async function execute(
   device: GPUDevice,
   { pipeline, layout }: Pipeline,
@@ -118,20 +152,13 @@ async function execute(
   launch: Launch,
   buffers: Readonly<Record<string, TypedArray>>,
 ): Promise<void> {
-  const uniform = uniformData(module, launch);
+  const { bound, bases } = bind(device, module, buffers);
+  const uniform = uniformData(module, launch, bases);
   const uniformBuffer = device.createBuffer({
     size: Math.max(16, uniform.byteLength),
     usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
   });
   device.queue.writeBuffer(uniformBuffer, 0, uniform);
-  const bound = module.bindings.map(({ buffer, binding, access }) => {
-    const host = defined(buffers[buffer], `buffer ${buffer}`);
-    const data = packed(host);
-    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-    const onDevice = device.createBuffer({ size: data.byteLength, usage });
-    device.queue.writeBuffer(onDevice, 0, data);
-    return { binding, access, host, onDevice };
-  });
   const group = device.createBindGroup({
     layout,
     entries: [
@@ -146,22 +173,24 @@ async function execute(
   pass.dispatchWorkgroups(...dispatchSize(launch.grid));
   pass.end();
   const reads = bound
-    .filter(({ access, host }) => access === 'read_write' && host.length > 0)
-    .map(({ host, onDevice }) => {
+    .filter(({ access }) => access === 'read_write')
+    .map(({ ranges, onDevice }) => {
       const staging = device.createBuffer({
         size: onDevice.size,
         usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
       });
       encoder.copyBufferToBuffer(onDevice, 0, staging, 0, onDevice.size);
-      return { host, staging };
+      return { ranges, staging };
     });
   device.queue.submit([encoder.finish()]);
-  for (const { host, staging } of reads) {
+  for (const { ranges, staging } of reads) {
     await staging.mapAsync(GPUMapMode.READ);
     const bytes = staging.getMappedRange();
-    if (host instanceof Int32Array) host.set(new Int32Array(bytes));
-    else if (host instanceof Uint32Array) host.set(new Uint32Array(bytes));
-    else host.set(new Float32Array(bytes));
+    for (const { host, offset } of ranges) {
+      if (host instanceof Int32Array) host.set(new Int32Array(bytes, offset, host.length));
+      else if (host instanceof Uint32Array) host.set(new Uint32Array(bytes, offset, host.length));
+      else host.set(new Float32Array(bytes, offset, host.length));
+    }
     staging.unmap();
     staging.destroy();
   }

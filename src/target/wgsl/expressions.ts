@@ -1,4 +1,13 @@
-import type { Axis, ElementwiseName, Span, Term, Value, ValueType } from '../../kernel/ir.ts';
+import type {
+  Axis,
+  Buffer,
+  ElementwiseName,
+  Span,
+  StorageType,
+  Term,
+  Value,
+  ValueType,
+} from '../../kernel/ir.ts';
 import { type Cell, renamedCell } from './cells.ts';
 import { literal } from './literals.ts';
 import { type Printer, registersOf, unprintable } from './printer.ts';
@@ -173,7 +182,7 @@ export function scalarText(p: Printer, value: Value): Text {
     case 'random':
       return randomText(p, value, (arg) => scalarText(p, arg).text);
     case 'load':
-      return loadedText(p, value.buffer.name, value.dtype, address(p, value.terms, undefined).text);
+      return loadedText(p, value.buffer, value.dtype, address(p, value.terms, undefined).text);
     default:
       throw unprintable(p, value, `the scalar ${value.op}`);
   }
@@ -191,11 +200,24 @@ function randomText(
   return atom(`threefry(${key}, ${counter}).${word === 0 ? 'x' : 'y'}`);
 }
 
-const loadedText = (p: Printer, buffer: string, dtype: ValueType, at: string): Text => {
-  const half = p.kernel.buffers.find(({ name }) => name === buffer)?.dtype === 'f16';
-  const element = `${p.globals.get(buffer) ?? buffer}[${at}]`;
-  return atom(half && dtype === 'f32' ? `f32(${element})` : element);
-};
+/** An element of a buffer as it stands in memory, and the type that memory has there. */
+export function storedElement(
+  p: Printer,
+  buffer: Buffer,
+  at: string,
+): { readonly text: string; readonly dtype: StorageType } {
+  const place = p.storage.get(buffer.name);
+  const name = place?.binding ?? buffer.name;
+  const base = place?.arena ? `launch.${buffer.name}_base` : '';
+  const index = base === '' ? at : at === '0' ? base : `${base} + ${at}`;
+  return { text: `${p.globals.get(name) ?? name}[${index}]`, dtype: place?.dtype ?? buffer.dtype };
+}
+
+function loadedText(p: Printer, buffer: Buffer, value: ValueType, at: string): Text {
+  const { text, dtype } = storedElement(p, buffer, at);
+  if (dtype === value) return atom(text);
+  return atom(dtype === 'f16' ? `f32(${text})` : `bitcast<${value}>(${text})`);
+}
 
 /** Logical index of a span at a cell: start + element. */
 function spanIndex(p: Printer, span: Span, cell: Cell): Text {
@@ -215,7 +237,8 @@ export function address(
   const parts: string[] = [];
   const inside: string[] = [];
   for (const { index, stride } of terms) {
-    if (isConstant(stride, 0)) continue;
+    // a span without stride moves nothing, but still masks
+    const still = isConstant(stride, 0);
     let at: Text;
     if (index.kind === 'span') {
       if (!cell) continue;
@@ -223,11 +246,13 @@ export function address(
       const limit = index.limit;
       const always = isConstant(index.start, 0) && limit.op === 'constant' && limit.value >= index.axis.size;
       if (!always) inside.push(`${wrap(at)} < ${wrap(scalarText(p, limit))}`);
+    } else if (still) {
+      continue;
     } else {
       at = index.axes.length > 0 && cell ? tileText(p, index, cell) : scalarText(p, index);
       if (index.dtype === 'u32') at = atom(`i32(${at.text})`);
     }
-    if (at.text === '0') continue;
+    if (still || at.text === '0') continue;
     parts.push(isConstant(stride, 1) ? wrap(at) : `${wrap(at)} * ${wrap(scalarText(p, stride))}`);
   }
   return { text: parts.join(' + ') || '0', inside };
@@ -277,7 +302,7 @@ function compute(p: Printer, value: Value, cell: Cell): Text {
       return randomText(p, value, (arg) => part(arg).text);
     case 'load': {
       const { text, inside } = address(p, value.terms, cell);
-      const loaded = loadedText(p, value.buffer.name, value.dtype, text);
+      const loaded = loadedText(p, value.buffer, value.dtype, text);
       if (inside.length === 0) return loaded;
       return atom(`select(${literal(value.otherwise, value.dtype)}, ${loaded.text}, ${allOf(inside)})`);
     }

@@ -1,3 +1,4 @@
+export { type Arenas, arenasFor } from './arenas.ts';
 export { dispatchSize, uniformData } from './launch.ts';
 export { printWgsl } from './module.ts';
 export {

@@ -21,13 +21,31 @@ export function dispatchSize(grid: readonly number[]): readonly [x: number, y: n
   return [Math.ceil(programs / rows), rows, 1];
 }
 
-/** The bytes of the uniform buffer for one launch. @throws FROND-K205 when a scalar is missing. */
-export function uniformData(module: WgslModule, launch: Launch): ArrayBuffer {
+/**
+ * The bytes of the uniform buffer for one launch. `bases`: where buffers begin in their arenas, in elements.
+ * @throws FROND-K205 when a scalar or base is missing.
+ */
+export function uniformData(
+  module: WgslModule,
+  launch: Launch,
+  bases: Readonly<Record<string, number>> = {},
+): ArrayBuffer {
   const data = new ArrayBuffer(module.uniformBytes);
   const view = new DataView(data);
+  const arenaBuffers = new Map<string, string>(
+    module.bindings.flatMap(({ buffers }) =>
+      buffers.length > 1 ? buffers.map((buffer) => [`${buffer}_base`, buffer] as const) : [],
+    ),
+  );
   for (const { name, dtype, offset } of module.uniforms) {
     const dimension = /^grid_(\d)$/.exec(name)?.[1];
-    const value = dimension === undefined ? launch.scalars[name] : (launch.grid[Number(dimension)] ?? 1);
+    const buffer = arenaBuffers.get(name);
+    const value =
+      dimension !== undefined
+        ? (launch.grid[Number(dimension)] ?? 1)
+        : buffer !== undefined
+          ? bases[buffer]
+          : launch.scalars[name];
     if (value === undefined) {
       throw new FrondError('FROND-K205', `kernel ${module.kernel}: no value for parameter ${name}`, {
         hint: `the launch gives: ${Object.keys(launch.scalars).join(', ') || 'nothing'}`,

@@ -3,6 +3,7 @@ import { assertKernel } from '../../kernel/check.ts';
 import { valuesOf } from '../../kernel/checkWalk.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import { type Analysis, analyse } from './analysis.ts';
+import { bindBuffers } from './arenas.ts';
 import { spanNames } from './expressions.ts';
 import { functionsText } from './functions.ts';
 import { freeName } from './names.ts';
@@ -14,7 +15,7 @@ import {
   type WgslOptions,
   type WgslUniform,
 } from './options.ts';
-import { makePrinter, type Printer } from './printer.ts';
+import { findControlling, makePrinter, type Printer, storagePlaces } from './printer.ts';
 import { printRegion } from './statements.ts';
 
 const limitError = (
@@ -50,10 +51,10 @@ function threadsOf(kernel: Kernel, { placement }: Analysis, limits: WgslLimits):
   return { x: powerAtMost(limits.invocations / rows, longest('x')), y: rows };
 }
 
-function globalNames(kernel: Kernel): Map<string, string> {
+function globalNames(kernel: Kernel, bindings: readonly WgslBinding[]): Map<string, string> {
   const globals = new Map<string, string>();
   const taken = new Set<string>();
-  for (const { name } of [...kernel.buffers, ...kernel.parameters]) {
+  for (const { name } of [...bindings, ...kernel.parameters]) {
     const free = freeName(name, (candidate) => taken.has(candidate));
     taken.add(free);
     globals.set(name, free);
@@ -61,7 +62,7 @@ function globalNames(kernel: Kernel): Map<string, string> {
   return globals;
 }
 
-function uniformsOf(kernel: Kernel): WgslUniform[] {
+function uniformsOf(kernel: Kernel, bindings: readonly WgslBinding[]): WgslUniform[] {
   const fields: Omit<WgslUniform, 'offset'>[] = [];
   for (let dimension = 0; dimension < kernel.gridRank; dimension++) {
     fields.push({ name: `grid_${dimension}`, dtype: 'i32' });
@@ -69,16 +70,20 @@ function uniformsOf(kernel: Kernel): WgslUniform[] {
   for (const { name, dtype } of kernel.parameters) {
     fields.push({ name, dtype: dtype === 'bool' ? 'u32' : dtype });
   }
+  for (const { buffers } of bindings) {
+    if (buffers.length > 1) for (const name of buffers) fields.push({ name: `${name}_base`, dtype: 'i32' });
+  }
   return fields.map((field, i) => ({ ...field, offset: i * 4 }));
 }
 
 function bindingsOf(kernel: Kernel, options: WgslOptions, limits: WgslLimits): WgslBinding[] {
-  if (kernel.buffers.length > limits.storageBuffers) {
+  const bindings = bindBuffers(kernel, options.arenas ?? {});
+  if (bindings.length > limits.storageBuffers) {
     throw limitError(
       kernel,
       'FROND-K202',
-      `${kernel.buffers.length} buffers are over the limit of ${limits.storageBuffers}`,
-      'split the kernel into two launches, or join buffers that are used alike',
+      `${bindings.length} storage bindings are over the limit of ${limits.storageBuffers}`,
+      'bind buffers that are used alike in one arena (arenasFor), or split the kernel into two launches',
     );
   }
   const half = kernel.buffers.find(({ dtype }) => dtype === 'f16');
@@ -90,13 +95,7 @@ function bindingsOf(kernel: Kernel, options: WgslOptions, limits: WgslLimits): W
       'request the feature shader-f16, or store f32',
     );
   }
-  return kernel.buffers.map(({ name, access }, i) => ({
-    buffer: name,
-    group: 0,
-    binding: i + 1,
-    access: access === 'read' ? 'read' : 'read_write',
-    role: access,
-  }));
+  return bindings;
 }
 
 /** This program's index along each grid dimension in use, from a grid of workgroups folded into one line. */
@@ -163,12 +162,12 @@ function declarationsText(
   uniforms: readonly WgslUniform[],
   bindings: readonly WgslBinding[],
 ): string {
-  const { kernel, globals } = p;
+  const { globals } = p;
   const fields = uniforms.map(({ name, dtype }) => `  ${globals.get(name) ?? name}: ${dtype},`);
-  const storage = bindings.map(({ buffer, group, binding, access }) => {
-    const dtype = kernel.buffers.find(({ name }) => name === buffer)?.dtype ?? 'f32';
-    return `@group(${group}) @binding(${binding}) var<storage, ${access}> ${globals.get(buffer) ?? buffer}: array<${dtype}>;`;
-  });
+  const storage = bindings.map(
+    ({ name, dtype, group, binding, access }) =>
+      `@group(${group}) @binding(${binding}) var<storage, ${access}> ${globals.get(name) ?? name}: array<${dtype}>;`,
+  );
   const shared = p.memory.arrays.map(({ name, dtype, length }) =>
     length === 0
       ? `var<workgroup> ${name}: ${dtype};`
@@ -193,7 +192,7 @@ export function printWgsl(kernel: Kernel, options: WgslOptions = {}): WgslModule
   assertKernel(kernel);
   const limits = options.limits ?? DEFAULT_LIMITS;
   const bindings = bindingsOf(kernel, options, limits);
-  const uniforms = uniformsOf(kernel);
+  const uniforms = uniformsOf(kernel, bindings);
   const analysis = analyse(kernel);
   const threads = threadsOf(kernel, analysis, limits);
   const parts = {
@@ -201,7 +200,9 @@ export function printWgsl(kernel: Kernel, options: WgslOptions = {}): WgslModule
     options,
     analysis,
     threads,
-    globals: globalNames(kernel),
+    storage: storagePlaces(bindings),
+    controlling: findControlling(analysis.steps),
+    globals: globalNames(kernel, bindings),
     spanNames: spanNames(valuesOf(analysis.steps)),
   };
   let p = printBody(parts, false);

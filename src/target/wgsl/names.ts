@@ -17,15 +17,19 @@ const RESERVED = new Set(
     // predeclared names that the text uses, and the names of the module's own declarations
     'bool f16 f32 i32 u32 vec2 vec3 vec4 vec2u vec3u array bitcast select min max abs floor sqrt inverseSqrt exp log tanh ' +
     'fma clamp workgroupBarrier storageBarrier workgroupUniformLoad main Launch launch group groups local lane tx ty ' +
-    'exp_f32 log_f32 tanh_f32 erf_f32 is_finite threefry rotate_left left_tile right_tile'
+    'exp_f32 log_f32 tanh_f32 erf_f32 is_finite threefry rotate_left'
   ).split(' '),
 );
+
+/** Names of workgroup memory, uniform fields and program indices. */
+const GENERATED =
+  /^((left_tile|right_tile|parts|positions|exchange)(_(i32|u32|bool))?|(uniform|grid|program)_\d+)$/;
 
 /** `wanted`, or it with an underscore or number behind it where WGSL or `taken` has that name already. */
 export function freeName(wanted: string, taken: (name: string) => boolean): string {
   let base = wanted.replace(/\W/g, '_').replace(/_{2,}/g, '_');
   if (!/^[A-Za-z]/.test(base)) base = `v${base}`;
-  if (RESERVED.has(base)) base = `${base}_`;
+  if (RESERVED.has(base) || GENERATED.test(base)) base = `${base}_`;
   for (let i = 1; ; i++) {
     const name = i === 1 ? base : `${base.replace(/_$/, '')}_${i}`;
     if (!taken(name)) return name;

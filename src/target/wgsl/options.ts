@@ -1,4 +1,4 @@
-import type { Access, ValueType } from '../../kernel/ir.ts';
+import type { Access, StorageType, ValueType } from '../../kernel/ir.ts';
 
 /** What an adapter allows; the defaults are those that WebGPU guarantees everywhere. */
 export interface WgslLimits {
@@ -25,20 +25,26 @@ export interface WgslOptions {
    * `builtin`: WGSL's own, whose guaranteed error is larger. erf is always a polynomial.
    */
   readonly transcendentals?: 'polynomial' | 'builtin' | undefined;
+  /** buffer → arena, for buffers that share a binding; see `arenasFor` */
+  readonly arenas?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface WgslBinding {
-  /** name of the kernel's buffer */
-  readonly buffer: string;
+  /** of the kernel's buffer, or of the arena that several share */
+  readonly name: string;
+  /** the kernel's buffers in it; in an arena, `<buffer>_base` of the uniforms says where each begins, in elements */
+  readonly buffers: readonly string[];
+  /** of the binding's elements; buffers of other types in an arena of words are reinterpreted */
+  readonly dtype: StorageType;
   readonly group: number;
   readonly binding: number;
   readonly access: 'read' | 'read_write';
-  /** what the kernel does with it */
-  readonly role: Access;
+  /** what the kernel does with each buffer */
+  readonly roles: readonly Access[];
 }
 
 export interface WgslUniform {
-  /** a kernel parameter, or `grid_0` … `grid_3` for the extents of the grid */
+  /** a kernel parameter, `grid_0` … `grid_3` for the extents of the grid, or `<buffer>_base` */
   readonly name: string;
   readonly dtype: Exclude<ValueType, 'bool'>;
   /** in bytes */

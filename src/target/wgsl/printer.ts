@@ -1,11 +1,43 @@
 import { FrondError } from '../../base/errors.ts';
-import type { Axis, Kernel, Value } from '../../kernel/ir.ts';
+import { dependenciesOf, type Step } from '../../kernel/checkWalk.ts';
+import type { Axis, Kernel, StorageType, Value } from '../../kernel/ir.ts';
 import { type Analysis, elementsPerThread } from './analysis.ts';
 import { SharedMemory } from './memory.ts';
-import type { WgslOptions } from './options.ts';
+import type { WgslBinding, WgslOptions } from './options.ts';
 import { Writer } from './writer.ts';
 
 export type Helper = 'exp' | 'log' | 'tanh' | 'erf' | 'isFinite' | 'threefry';
+
+/** Where a buffer's elements are: in a binding of its own, or from a base on in an arena. */
+export interface StoragePlace {
+  readonly binding: string;
+  readonly arena: boolean;
+  readonly dtype: StorageType;
+  readonly access: 'read' | 'read_write';
+}
+
+export const storagePlaces = (bindings: readonly WgslBinding[]): Map<string, StoragePlace> =>
+  new Map(
+    bindings.flatMap(({ name, buffers, dtype, access }) =>
+      buffers.map((buffer) => [buffer, { binding: name, arena: buffers.length > 1, dtype, access }] as const),
+    ),
+  );
+
+/** What decides how often loops run and which conditions hold. */
+export function findControlling(steps: readonly Step[]): Set<Value> {
+  const loops = steps.flatMap(({ statement }) => (statement.kind === 'loop' ? [statement] : []));
+  const found = new Set<Value>();
+  for (const { statement } of steps) {
+    const roots =
+      statement.kind === 'loop'
+        ? [statement.from, statement.to, statement.step]
+        : statement.kind === 'when'
+          ? [statement.condition]
+          : [];
+    for (const root of roots) dependenciesOf(root, loops, found);
+  }
+  return found;
+}
 
 /** Everything that the rooms of the printer share while one kernel is written. */
 export interface Printer {
@@ -20,12 +52,19 @@ export interface Printer {
   /** names of buffers and parameters in the text */
   readonly globals: ReadonlyMap<string, string>;
   readonly helpers: Set<Helper>;
+  /** which binding holds each buffer */
+  readonly storage: ReadonlyMap<string, StoragePlace>;
+  /** values that loop bounds and conditions are computed from */
+  readonly controlling: ReadonlySet<Value>;
   /** names for scalars that are the ends of spans */
   readonly spanNames: ReadonlyMap<Value, string>;
 }
 
 export const makePrinter = (
-  parts: Pick<Printer, 'kernel' | 'options' | 'analysis' | 'threads' | 'globals' | 'spanNames'>,
+  parts: Pick<
+    Printer,
+    'kernel' | 'options' | 'analysis' | 'threads' | 'globals' | 'spanNames' | 'storage' | 'controlling'
+  >,
   overlay: boolean,
 ): Printer => {
   const writer = new Writer();

@@ -2,7 +2,7 @@ import type { Axis, Value } from '../../kernel/ir.ts';
 import { type Cell, forCells } from './cells.ts';
 import { elementOf, nameFor, tileText } from './expressions.ts';
 import { literal, lowestOf } from './literals.ts';
-import { dimensionOf, type Printer, perThread, repeatedOver, threadsAlong } from './printer.ts';
+import { dimensionOf, type Printer, perThread, registersOf, repeatedOver, threadsAlong } from './printer.ts';
 import { declareTile, tails, targetOf } from './tiles.ts';
 
 type Reduce = Value & { readonly op: 'reduce' };
@@ -60,7 +60,9 @@ function partOf(
       const condition = missing.map((test) => `(${test})`).join(' & ');
       const simple = /^[\w.[\] +*]*$/.test(text);
       const next =
-        value.combine === 'sum' || simple ? text : writer.bind(`part ${value.id} ${over.map((axis) => cell.key(axis)).join()}`, 'next', text);
+        value.combine === 'sum' || simple
+          ? text
+          : writer.bind(`part ${value.id} ${over.map((axis) => cell.key(axis)).join()}`, 'next', text);
       const step = fold(value, best, next, position === undefined ? undefined : [position, candidate]);
       writer.line(
         condition === '' ? step : `if ${missing.length === 1 ? condition : `(${condition})`} { ${step} }`,
@@ -118,6 +120,11 @@ export function printReduce(p: Printer, value: Reduce): void {
     p.variables.set(value, target);
     return;
   }
+  const kept = value.axes.reduce((size, axis) => size * threadsAlong(p, axis), 1);
+  if (registersOf(p, value.axes) > 1 && kept * registersOf(p, value.axes) * group.size * 4 > LARGE) {
+    printSlowReduce(p, value, group, kept, target);
+    return;
+  }
   const padded = value.axes.reduce((size, axis) => size * perThread(p, axis) * threadsAlong(p, axis), 1);
   const parts = claimParts(p, value, padded * group.size);
   const baseOf = (cell: Cell): string => {
@@ -135,6 +142,26 @@ export function printReduce(p: Printer, value: Reduce): void {
     writer.line(`${elementOf(p, target, value.axes, cell)} = ${result(total)};`);
   });
   memory.reading(parts.values, ...(parts.positions === undefined ? [] : [parts.positions]));
+  p.variables.set(value, target);
+}
+
+/** Bytes of parts above which results are reduced one after the other, in the same memory. */
+const LARGE = 4096;
+
+/** The same with less memory and more barriers: all threads meet twice for each result that a thread keeps. */
+function printSlowReduce(p: Printer, value: Reduce, group: Group, kept: number, target: string): void {
+  const { writer, memory } = p;
+  const parts = claimParts(p, value, kept * group.size);
+  const thread = dimensionOf(p, value.axes[0] as Axis) === 'y' ? 'ty' : 'tx';
+  const base = kept === 1 ? '0' : `${thread} * ${group.size}`;
+  forCells(p, value.axes, (cell) => {
+    const { best, position } = partOf(p, value, cell);
+    writeParts(p, value, parts, base === '0' ? group.member : `${base} + ${group.member}`, best, position);
+    memory.barrier();
+    const total = foldParts(p, value, group, parts, base);
+    writer.line(`${elementOf(p, target, value.axes, cell)} = ${total.position ?? total.best};`);
+    memory.barrier();
+  });
   p.variables.set(value, target);
 }
 

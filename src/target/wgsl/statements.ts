@@ -2,7 +2,16 @@ import { operandsOf } from '../../kernel/checkWalk.ts';
 import type { Buffer, Loop, Region, Statement, Store, Term, Value, When } from '../../kernel/ir.ts';
 import { forCells } from './cells.ts';
 import { printDot } from './dot.ts';
-import { address, allOf, elementOf, nameFor, scalarText, tileText, variableOf } from './expressions.ts';
+import {
+  address,
+  allOf,
+  elementOf,
+  nameFor,
+  scalarText,
+  storedElement,
+  tileText,
+  variableOf,
+} from './expressions.ts';
 import { joinHazards, type StorageAccess } from './memory.ts';
 import { type Printer, repeatedOver, unprintable } from './printer.ts';
 import { printExchange, printReduce } from './reduce.ts';
@@ -47,8 +56,14 @@ function printStore(p: Printer, store: Store): void {
     const { text: at, inside } = address(p, terms, cell);
     const alone = repeatedOver(p, value.axes).map((dimension) => `t${dimension} == 0`);
     const conditions = [...inside, ...tails(p, value.axes, cell), ...alone];
-    const stored = buffer.dtype === 'f16' ? `f16(${text})` : text;
-    const line = `${p.globals.get(buffer.name) ?? buffer.name}[${at}] = ${stored};`;
+    const element = storedElement(p, buffer, at);
+    const stored =
+      element.dtype === value.dtype
+        ? text
+        : element.dtype === 'f16'
+          ? `f16(${text})`
+          : `bitcast<${element.dtype}>(${text})`;
+    const line = `${element.text} = ${stored};`;
     writer.line(conditions.length === 0 ? line : `if ${ifText(conditions)} { ${line} }`);
   });
 }
@@ -77,9 +92,20 @@ function printScalar(p: Printer, value: Value): void {
   accessLoads(p, value);
   const text = scalarText(p, value).text;
   const name = p.writer.declare(nameFor(p, value));
-  p.writer.line(`let ${name} = ${text};`);
+  if (needsBroadcast(p, value)) {
+    const shared = p.memory.claimUniform(`uniform_${value.id}`, value.dtype);
+    p.writer.line(`if (lane == 0) { ${shared} = ${text}; }`);
+    p.writer.line(`let ${name} = workgroupUniformLoad(&${shared});`);
+    p.memory.passed();
+  } else p.writer.line(`let ${name} = ${text};`);
   p.variables.set(value, name);
 }
+
+/** WGSL takes nothing from a writable binding for uniform, even where this program does not write it. */
+const needsBroadcast = (p: Printer, value: Value): boolean =>
+  value.op === 'load' &&
+  p.controlling.has(value) &&
+  p.storage.get(value.buffer.name)?.access === 'read_write';
 
 function printValue(p: Printer, value: Value): void {
   const { analysis } = p;
