@@ -209,6 +209,32 @@ describe.each(precisions)('in %s', (precision) => {
     }
   });
 
+  it('multiplies what lies outside a span by its default, where that is not 0', () => {
+    const [rows, inner] = [3, 5];
+    const result = run(
+      (k) => {
+        const [r, c, d] = [k.axis('r', 4), k.axis('c', 4), k.axis('d', 8)];
+        const [R, C, D] = [k.span(r, 0, rows), k.span(c, 0, 4), k.span(d, 0, inner)];
+        const left = k.load(k.read('x'), [[R, inner], [D, 1]], 2); // biome-ignore format: one line per load
+        const right = k.load(k.read('y'), [[D, 4], [C, 1]], 10); // biome-ignore format: one line per load
+        const product = k.dot(left, right, undefined, d);
+        k.store(k.write('out'), [[R, 4], [C, 1]], product); // biome-ignore format: one line
+        k.store(k.write('total'), [[k.program(0), 1]], k.sum(product, r, c));
+      },
+      { grid: [1], scalars: {} },
+      {
+        x: floats(Array(rows * inner).fill(1), precision),
+        y: floats(Array(inner * 4).fill(1), precision),
+        out: zeros(rows * 4, precision),
+        total: zeros(1, precision),
+      },
+      precision,
+    );
+    // five products of ones, three of the defaults; the fourth row is all defaults on the left
+    expect([...(result.out ?? [])]).toEqual(Array(12).fill(5 + 3 * 20));
+    expect(result.total?.[0]).toBe(12 * 65 + 4 * (5 * 2 + 3 * 20));
+  });
+
   it('gathers rows, elements and columns through index tiles', () => {
     const [rows, columns, vocabulary] = [5, 70, 9];
     const table = numbers(vocabulary * columns);

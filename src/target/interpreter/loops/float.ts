@@ -1,7 +1,8 @@
 /**
  * Inner loops over tiles of floats. Each is a function of its own, so that the engine sees one array type in each and
  * compiles it for that type; operands are given by offset, row stride and column stride (0 where they broadcast).
- * The result is dense. Stores into a Float32Array round; the maths is in doubles.
+ * The result is dense. Stores into a Float32Array round; the maths is in doubles. The `| 0` keep positions in 32-bit
+ * integers, whose additions the engine then does not check.
  */
 import type { Data } from '../tile.ts';
 
