@@ -19,11 +19,14 @@ export function expandTracked(
   registry: OpRegistry,
 ): { readonly graph: Graph; readonly replacements: Replacements } {
   const replacements: Replacements = new Map();
+  // rewritten nodes stay until the end: an id that is given twice would make two replacements one
   let current = graph;
   for (let depth = 0; ; depth++) {
-    const found = topologicalOrder(current).filter((node) => registry.get(node.op)?.expand !== undefined);
+    const found = topologicalOrder(current).filter(
+      (node) => registry.get(node.op)?.expand !== undefined && !replacements.has(node.id),
+    );
     const [first] = found;
-    if (first === undefined) return { graph: current, replacements };
+    if (first === undefined) return { graph: redirect(current, replacements), replacements };
     if (depth === DEEPEST) throw endless(first);
     current = expandOnce(current, found, registry, replacements);
   }
@@ -51,7 +54,7 @@ function expandOnce(
       replacements.set(makeRef(node.id, output), ref);
     });
   }
-  return redirect(builder.finish(), replacements);
+  return builder.finish();
 }
 
 const endless = (node: Node): FrondError =>

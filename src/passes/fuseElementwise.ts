@@ -92,11 +92,13 @@ function fusedNode(graph: Graph, { root, members, operands }: Group): Node | und
     node.inputs.some((input) => asConstantStep(graph, input) !== undefined),
   );
   if (members.size === 1 && !literals) return undefined;
-  const inputs = [...operands];
+  const sorted = [...members.values()].toReversed();
+  // in the order in which the steps read them
+  const inputs = [...new Set(sorted.flatMap((node) => node.inputs).filter((input) => operands.has(input)))];
   const shape: readonly Dim[] = shapeOf(graph, root.id);
   // a literal has no shape: the operands that remain must still broadcast to the result's
   if (!broadcastsTo(graph, inputs, shape)) return undefined;
-  const steps = stepsOf(graph, [...members.values()].toReversed(), inputs);
+  const steps = stepsOf(graph, sorted, inputs);
   return { ...root, op: 'pointwise', inputs, attributes: { expression: expressionAttribute(steps) } };
 }
 

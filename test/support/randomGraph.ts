@@ -34,8 +34,9 @@ export function randomGraph(choices: readonly number[], registry: OpRegistry): R
     };
     return ref;
   };
+  b.source = { file: 'random.ts', line: 1 };
   pool.push(source(draw.shape()), source(draw.shape()));
-  let line = 1;
+  let line = 2;
   while (!draw.finished) {
     b.source = { file: 'random.ts', line: line++ };
     b.scope = ['', 'a', 'a/b'][draw.below(3)] ?? '';

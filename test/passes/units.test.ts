@@ -1,0 +1,355 @@
+import { describe, expect, test } from 'vitest';
+import { GraphBuilder } from '../../src/ir/builder.ts';
+import type { Graph, Node, Ref, TensorType } from '../../src/ir/graph.ts';
+import type { OpRegistry } from '../../src/ir/record.ts';
+import { expand } from '../../src/passes/expand.ts';
+import { foldConstants } from '../../src/passes/foldConstants.ts';
+import { fuseElementwise } from '../../src/passes/fuseElementwise.ts';
+import { fuseEpilogue } from '../../src/passes/fuseEpilogue.ts';
+import { differentiate, runPasses } from '../../src/passes/index.ts';
+import { removeDeadNodes } from '../../src/passes/removeDeadNodes.ts';
+import { shareCommonSubexpressions } from '../../src/passes/shareCommonSubexpressions.ts';
+import { simplify } from '../../src/passes/simplify.ts';
+import { tinyOps } from '../support/tinyOps.ts';
+
+const f32 = (...shape: (number | string)[]): TensorType => ({ dtype: 'f32', shape });
+const opsOf = (graph: Graph): string[] => Object.values(graph.nodes).map((node) => node.op);
+const node = (graph: Graph, output: string): Node => graph.nodes[graph.outputs[output] ?? ''] as Node;
+
+/** A graph whose output `y` is what `make` builds of x: f32[batch, 4]. */
+function graphOf(make: (b: GraphBuilder, x: Ref) => Ref, type = f32('batch', 4)): Graph {
+  const b = new GraphBuilder('g', tinyOps);
+  b.output('y', make(b, b.input('x', type)));
+  return b.finish();
+}
+
+describe('expand', () => {
+  test('rewrites convenience ops, nested ones too, in the scope and phase of the op', () => {
+    const nested: OpRegistry = new Map([
+      ...tinyOps,
+      [
+        'twice',
+        {
+          name: 'twice',
+          doc: 'linear, twice',
+          kind: 'kernel',
+          arity: 3,
+          shape: ([x = f32()]) => [x],
+          expand: (b, { inputs: [x = '', w = '', bias = ''] }) => [
+            b.one('linear', [b.one('linear', [x, w, bias]), w, bias]),
+          ],
+        },
+      ],
+    ]);
+    const b = new GraphBuilder('g', nested);
+    const [x, w, bias] = [b.input('x', f32(2, 4)), b.input('w', f32(4, 4)), b.input('bias', f32(4))];
+    b.scope = 'head';
+    b.output('y', b.one('twice', [x, w, bias]));
+    const graph = expand(b.finish(), nested);
+    expect(opsOf(graph)).toEqual(['input', 'input', 'input', 'matmul', 'add', 'matmul', 'add']);
+    expect(node(graph, 'y').scope).toBe('head');
+  });
+
+  test('an op that expands into itself is an error, not a hang', () => {
+    const endless: OpRegistry = new Map([
+      [
+        'loop',
+        {
+          name: 'loop',
+          doc: '',
+          kind: 'kernel',
+          arity: 1,
+          shape: ([x = f32()]) => [x],
+          expand: (b, { inputs }) => b.op('loop', inputs),
+        },
+      ],
+    ]);
+    const b = new GraphBuilder('g', endless);
+    b.output('y', b.one('loop', [b.input('x', f32())]));
+    expect(() => expand(b.finish(), endless)).toThrow(
+      /FROND-P006\] loop expands into ops that expand without end/,
+    );
+  });
+});
+
+describe('removeDeadNodes', () => {
+  test('drops what nothing depends on and keeps inputs, parameters and effects', () => {
+    const b = new GraphBuilder('g', tinyOps);
+    const x = b.input('x', f32(2));
+    b.parameter('w', f32(2), { initializer: 'zeros' });
+    b.exp(b.neg(x));
+    b.effect(b.sqrt(x));
+    b.output('y', b.log(x));
+    expect(opsOf(removeDeadNodes(b.finish()))).toEqual(['input', 'parameter', 'sqrt', 'log']);
+  });
+
+  test('gives the same graph back when there is nothing to do', () => {
+    const graph = graphOf((b, x) => b.neg(x));
+    expect(removeDeadNodes(graph)).toBe(graph);
+  });
+});
+
+describe('shareCommonSubexpressions', () => {
+  const share = (graph: Graph): Graph => shareCommonSubexpressions(graph, tinyOps);
+
+  test('joins equal nodes, also those that become equal', () => {
+    const graph = graphOf((b, x) => b.add(b.exp(b.neg(x)), b.exp(b.neg(x))));
+    expect(opsOf(share(graph))).toEqual(['input', 'neg', 'exp', 'add']);
+  });
+
+  test('tells attributes, types and signed zeros apart', () => {
+    const graph = graphOf((b, x) => {
+      const zeros = b.add(b.constant(0), b.constant(-0));
+      const wide = b.add(b.constant(1), b.constant(1, f32(4)));
+      return b.add(b.add(b.sum(x, [1], true), b.sum(x, [0], true)), b.add(zeros, wide));
+    });
+    expect(share(graph)).toBe(graph);
+  });
+
+  test('what a forward node shares with a backward one is forward', () => {
+    const b = new GraphBuilder('g', tinyOps);
+    const x = b.input('x', f32(2));
+    b.phase = 'backward';
+    const late = b.exp(x);
+    b.phase = 'forward';
+    b.output('y', b.exp(x));
+    b.output('z', late);
+    const graph = share(b.finish());
+    expect(node(graph, 'y').phase).toBe('forward');
+    expect(graph.outputs.y).toBe(graph.outputs.z);
+  });
+});
+
+describe('foldConstants', () => {
+  const fold = (graph: Graph): Graph => foldConstants(graph, tinyOps);
+
+  test('computes functions of constants, element by element where they differ', () => {
+    const graph = fold(
+      graphOf((b, x) => {
+        const row = b.constant([1, 2, 3, 4], f32(4));
+        return b.mul(x, b.exp(b.add(row, b.constant(0.5))));
+      }),
+    );
+    const folded = Object.values(graph.nodes).find(({ op }) => op === 'constant');
+    expect(opsOf(graph)).toEqual(['input', 'constant', 'mul']);
+    expect(folded?.attributes.value).toEqual([1.5, 2.5, 3.5, 4.5].map(Math.exp));
+  });
+
+  test('views of equal elements fold, large ones stay', () => {
+    const small = fold(graphOf((b, x) => b.mul(x, b.broadcast(b.constant(3), [4]))));
+    expect(opsOf(small)).toEqual(['input', 'constant', 'mul']);
+    const large = graphOf((b, x) => b.mul(x, b.broadcast(b.constant(3), ['batch', 4])));
+    expect(fold(large)).toBe(large);
+  });
+});
+
+describe('simplify', () => {
+  const simple = (make: (b: GraphBuilder, x: Ref) => Ref, type?: TensorType): string[] =>
+    opsOf(simplify(graphOf(make, type), tinyOps));
+
+  test.each<[string, (b: GraphBuilder, x: Ref) => Ref]>([
+    ['x + 0', (b, x) => b.add(x, b.constant(0))],
+    ['0 + x', (b, x) => b.add(b.constant(0), x)],
+    ['x − 0', (b, x) => b.sub(x, b.constant(0))],
+    ['1 · x', (b, x) => b.mul(b.constant(1), x)],
+    ['x / 1', (b, x) => b.div(x, b.constant(1))],
+    ['−−x', (b, x) => b.neg(b.neg(x))],
+    ['−−−−x', (b, x) => b.neg(b.neg(b.neg(b.neg(x))))],
+    ['reshape and back', (b, x) => b.reshape(b.reshape(x, ['batch*4']), ['batch', 4])],
+    ['transpose and back', (b, x) => b.transpose(b.transpose(x, [1, 0]), [1, 0])],
+    ['equal branches', (b, x) => b.where(b.one('less', [x, x]), x, x)],
+    ['sum over nothing', (b, x) => b.sum(x, [])],
+  ])('%s is x', (_, make) => {
+    expect(simple(make)).toEqual(['input']);
+  });
+
+  test.each<[string, (b: GraphBuilder, x: Ref) => Ref]>([
+    ['0 − x', (b, x) => b.sub(b.constant(0), x)],
+    ['1 / x', (b, x) => b.div(b.constant(1), x)],
+    ['x · 0, which may be NaN', (b, x) => b.mul(x, b.constant(0))],
+    ['x + 0 that makes x wider', (b, x) => b.add(x, b.constant(0, f32(3, 'batch', 4)))],
+  ])('%s stays', (_, make) => {
+    const graph = graphOf(make);
+    expect(simplify(graph, tinyOps)).toBe(graph);
+  });
+
+  test('reads under a broadcast that the op does anyway', () => {
+    const graph = simplify(
+      graphOf((b, x) => b.mul(x, b.broadcast(b.sum(x, [1], true), ['batch', 4]))),
+      tinyOps,
+    );
+    expect(opsOf(graph)).toEqual(['input', 'sum', 'mul']);
+    // alone, the broadcast gives the shape
+    const alone = graphOf((b, x) => b.exp(b.broadcast(b.sum(x, [1], true), ['batch', 4])));
+    expect(simplify(alone, tinyOps)).toBe(alone);
+  });
+
+  test('matmul takes a transposed operand as it is, unless more than its last two dims move', () => {
+    const graph = simplify(
+      graphOf((b, x) => b.matmul(b.transpose(x, [1, 0]), x)),
+      tinyOps,
+    );
+    expect(opsOf(graph)).toEqual(['input', 'matmul']);
+    expect(node(graph, 'y').attributes).toEqual({ transposeX: true });
+    const undone = simplify(
+      graphOf((b, x) => b.matmul(b.transpose(x, [1, 0]), x, { transposeX: true }), f32(4, 4)),
+      tinyOps,
+    );
+    expect(node(undone, 'y').attributes).toEqual({});
+    const batched = graphOf((b, x) => b.matmul(b.transpose(x, [1, 0, 2]), x), f32(3, 3, 3));
+    expect(simplify(batched, tinyOps)).toBe(batched);
+  });
+});
+
+describe('fuseElementwise', () => {
+  const fuse = (graph: Graph): Graph => fuseElementwise(graph, tinyOps);
+
+  test('joins a DAG into one kernel, constants as literals, each operand once', () => {
+    const graph = fuse(
+      graphOf((b, x) => {
+        const half = b.mul(x, b.constant(0.5));
+        return b.add(b.one('tanh', [half]), b.mul(half, b.sum(x, [1], true)));
+      }),
+    );
+    expect(opsOf(graph)).toEqual(['input', 'sum', 'pointwise']);
+    expect(node(graph, 'y').inputs).toEqual(['x', 'sum']);
+    expect(node(graph, 'y').attributes.expression).toEqual([
+      { op: 'constant', args: [], attributes: { value: 0.5, dtype: 'f32' } },
+      { op: 'mul', args: [0, 2] },
+      { op: 'tanh', args: [3] },
+      { op: 'mul', args: [3, 1] },
+      { op: 'add', args: [4, 5] },
+    ]);
+  });
+
+  test('leaves alone what is read elsewhere, is an output, has another shape or another phase', () => {
+    const read = graphOf((b, x) => b.mul(b.exp(x), b.broadcast(b.sum(b.exp(x), [1], true), ['batch', 4])));
+    expect(opsOf(fuse(shareCommonSubexpressions(read, tinyOps)))).toContain('exp');
+    const b = new GraphBuilder('g', tinyOps);
+    const x = b.input('x', f32(2, 4));
+    const kept = b.exp(x);
+    b.output('kept', kept);
+    const row = b.neg(b.input('row', f32(4)));
+    b.phase = 'backward';
+    b.output('y', b.add(b.neg(kept), row));
+    const graph = fuse(b.finish());
+    expect(opsOf(graph)).toEqual(['input', 'exp', 'input', 'neg', 'pointwise']);
+  });
+
+  test('never reads more than seven tensors in one kernel', () => {
+    const b = new GraphBuilder('g', tinyOps);
+    const inputs = Array.from({ length: 20 }, (_, i) => b.input(`x${i}`, f32(8)));
+    b.output(
+      'y',
+      inputs.reduce((sum, x) => b.add(sum, x)),
+    );
+    const graph = fuse(b.finish());
+    const kernels = Object.values(graph.nodes).filter(({ op }) => op === 'pointwise');
+    expect(kernels.map(({ inputs }) => inputs.length)).toEqual([7, 7, 7]);
+    expect(opsOf(graph).filter((op) => op === 'add')).toHaveLength(1);
+  });
+
+  test('a literal must not take the shape away', () => {
+    const graph = graphOf((b, x) => b.mul(b.sum(x, [0, 1]), b.constant(2, f32(3))));
+    expect(opsOf(fuse(graph))).toEqual(['input', 'sum', 'constant', 'mul']);
+  });
+});
+
+describe('fuseEpilogue', () => {
+  /** tanh(x · w + bias) + x */
+  function layer(extra?: (b: GraphBuilder, product: Ref) => void): Graph {
+    const b = new GraphBuilder('g', tinyOps);
+    const x = b.input('x', f32('batch', 4));
+    const product = b.matmul(x, b.input('w', f32(4, 4)));
+    extra?.(b, product);
+    b.output('y', b.add(b.one('tanh', [b.add(product, b.input('bias', f32(4)))]), x));
+    return b.finish();
+  }
+  const fuse = (graph: Graph): Graph => fuseEpilogue(fuseElementwise(graph, tinyOps), tinyOps);
+
+  test('bias, activation and residual become the epilogue', () => {
+    const graph = fuse(layer());
+    expect(opsOf(graph)).toEqual(['input', 'input', 'input', 'matmul']);
+    expect(node(graph, 'y').inputs.slice(0, 2)).toEqual(['x', 'w']);
+    expect([...node(graph, 'y').inputs.slice(2)].sort()).toEqual(['bias', 'x']);
+    const steps = node(graph, 'y').attributes.epilogue as { op: string; args: number[] }[];
+    expect(steps.map(({ op }) => op)).toEqual(['add', 'tanh', 'add']);
+    expect(steps[0]?.args).toContain(0);
+  });
+
+  test('a single element-wise op with a literal too', () => {
+    const graph = fuseEpilogue(
+      graphOf((b, x) => b.mul(b.constant(0.125), b.matmul(x, x, { transposeY: true }))),
+      tinyOps,
+    );
+    expect(node(graph, 'y').attributes).toEqual({
+      transposeY: true,
+      epilogue: [
+        { op: 'constant', args: [], attributes: { value: 0.125, dtype: 'f32' } },
+        { op: 'mul', args: [1, 0] },
+      ],
+    });
+  });
+
+  test('not when the product is needed itself, or the result is wider', () => {
+    const needed = fuse(layer((b, product) => b.output('product', product)));
+    expect(opsOf(needed)).toContain('pointwise');
+    const wider = graphOf((b, x) => {
+      const product = b.matmul(x, b.input('w', f32(4, 4)));
+      return b.add(product, b.input('many', f32(3, 'batch', 4)));
+    });
+    expect(opsOf(fuse(wider))).toContain('add');
+  });
+
+  test('one element-wise node goes into one of the products that it reads', () => {
+    const graph = fuse(
+      graphOf((b, x) => b.add(b.matmul(x, x), b.matmul(x, x, { transposeX: true })), f32(4, 4)),
+    );
+    expect(opsOf(graph)).toEqual(['input', 'matmul', 'matmul']);
+  });
+});
+
+describe('runPasses', () => {
+  test('logs each pass and refuses names that are none', () => {
+    const graph = graphOf((b, x) => b.add(b.exp(x), b.constant(0)));
+    const { log } = runPasses(graph, tinyOps, { disable: ['simplify'] });
+    expect(log.map((entry) => entry.pass)).toEqual([
+      'expand',
+      'removeDeadNodes',
+      'foldConstants',
+      'shareCommonSubexpressions',
+      'fuseElementwise',
+      'fuseEpilogue',
+    ]);
+    expect(log.filter((entry) => entry.changed).map((entry) => entry.pass)).toEqual(['fuseElementwise']);
+    expect(() => runPasses(graph, tinyOps, { disable: ['simplfy'] })).toThrow(
+      /FROND-P004\] there is no pass called simplfy/,
+    );
+  });
+
+  test('takes ten times as long for a graph ten times as large', () => {
+    const seconds = (layers: number): number => {
+      const b = new GraphBuilder('deep', tinyOps);
+      let x = b.input('x', f32('batch', 8));
+      for (let i = 0; i < layers; i++) {
+        b.scope = `layer.${i}`;
+        const w = b.parameter('w', f32(8, 8), { initializer: 'normal' });
+        const bias = b.parameter('bias', f32(8), { initializer: 'zeros' });
+        x = b.add(b.one('tanh', [b.one('linear', [x, w, bias])]), b.mul(x, b.constant(0.5)));
+      }
+      b.output('loss', b.sum(x, [0, 1]));
+      const graph = b.finish();
+      const best = Array.from({ length: 3 }, () => {
+        const start = performance.now();
+        const { graph: backward, gradients } = differentiate(graph, tinyOps, { loss: 'loss' });
+        runPasses({ ...backward, outputs: { ...backward.outputs, ...gradients } }, tinyOps, { check: true });
+        return performance.now() - start;
+      });
+      return Math.min(...best);
+    };
+    seconds(20);
+    const [small, large] = [seconds(40), seconds(400)];
+    // quadratic work would give 100; the allowance is for a busy machine
+    expect(large / small).toBeLessThan(30);
+  });
+});
