@@ -16,7 +16,11 @@ const MOST_ELEMENTS = 240;
  * fast-check can shrink. Ranks 0–4, dims 0–9; values stay finite. Works with every registry that has the ops named here.
  * Its outputs: a few tensors, and `loss`, a scalar that depends on the last one.
  */
-export function randomGraph(choices: readonly number[], registry: OpRegistry): RandomGraph {
+export function randomGraph(
+  choices: readonly number[],
+  registry: OpRegistry,
+  options: { readonly inputsOnly?: boolean } = {},
+): RandomGraph {
   const draw = new Draw(choices);
   const b = new GraphBuilder('random', registry);
   const feeds: Record<string, Tensor> = {};
@@ -25,7 +29,9 @@ export function randomGraph(choices: readonly number[], registry: OpRegistry): R
     const type = { dtype: 'f32' as const, shape };
     const name = `x${Object.keys(feeds).length}`;
     const ref =
-      draw.below(2) === 0 ? b.input(name, type) : b.parameter(name, type, { initializer: 'normal' });
+      draw.below(2) === 0 || options.inputsOnly
+        ? b.input(name, type)
+        : b.parameter(name, type, { initializer: 'normal' });
     const size = shape.reduce((x, y) => x * y, 1);
     const phase = draw.below(100);
     feeds[ref] = {
@@ -43,13 +49,15 @@ export function randomGraph(choices: readonly number[], registry: OpRegistry): R
     const made = step(b, draw, pool, source);
     if (made !== undefined && sizeOf(b, made) <= MOST_ELEMENTS) pool.push(made);
   }
+  const total = (ref: Ref): Ref => b.sum(ref, [...b.typeOf(ref).shape.keys()]);
   const last = pool.at(-1) ?? '';
+  b.output('loss', total(last));
+  // every source is read by something
   b.output(
-    'loss',
-    b.sum(
-      last,
-      b.typeOf(last).shape.map((_, i) => i),
-    ),
+    'sources',
+    Object.keys(feeds)
+      .map(total)
+      .reduce((x, y) => b.add(x, y)),
   );
   b.output('last', last);
   if (pool.length > 3) b.output('middle', pool[Math.floor(pool.length / 2)] ?? last);
