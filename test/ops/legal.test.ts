@@ -9,6 +9,7 @@ import { validSamples } from '../../src/ops/all.samples.ts';
 import { ops } from '../../src/ops/index.ts';
 import { differentiate, runPasses } from '../../src/passes/index.ts';
 import { lowerGraph } from '../../src/runtime/lower.ts';
+import { arenasFor, printWgsl } from '../../src/target/wgsl/index.ts';
 import { build } from './run.ts';
 
 function kernelsOf(graph: Graph): Set<Kernel> {
@@ -35,6 +36,7 @@ describe('every kernel that an op lowers to is legal for all readings', () => {
       }
       for (const kernel of kernelsOf(graph)) {
         assertKernel(kernel);
+        expect(printWgsl(kernel, { arenas: arenasFor(kernel) }).code).toContain('@compute');
         // a name and a variant stand for one text
         const name = `${kernel.name} ${kernel.variant}`;
         expect(texts.get(name) ?? kernel).toBe(kernel);
