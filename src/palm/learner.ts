@@ -20,6 +20,8 @@ export interface LearnerPlan {
   readonly name: string;
   readonly tasks: readonly Task[];
   readonly reader: Reader;
+  /** training losses */
+  readonly forward: Graph;
   /** forward, backward and update */
   readonly step: Graph;
   readonly prediction: Graph;

@@ -47,6 +47,26 @@ const cannotMake = (what: string, option: string, folder: string): FrondError =>
     },
   );
 
+/** The newest whole checkpoint of a run; `folder` is the run's, or the one that its checkpoints are in. */
+async function latestOf(folder: string): Promise<LoadedCheckpoint> {
+  const { files } = platform;
+  const inside = files.join(folder, 'checkpoints');
+  return loadLatest((await files.kindOf(inside)) === 'folder' ? inside : folder);
+}
+
+function recordOf(checkpoint: LoadedCheckpoint): ModelRecord {
+  const model = checkpoint.files.get(MODEL);
+  if (model !== undefined) return decodeJson(model) as ModelRecord;
+  throw new FrondError('FROND-F013', `checkpoint ${checkpoint.folder} has no ${MODEL}`, {
+    place: { file: checkpoint.folder },
+    hint: 'it was not saved by a training run',
+  });
+}
+
+/** The graphs that a run was made of. @throws FROND-F012 when there is no whole checkpoint */
+export const loadModelRecord = async (folder: string): Promise<ModelRecord> =>
+  recordOf(await latestOf(folder));
+
 /** A trained model that answers: weights, prediction graph, reader and heads, without the program that trained it. */
 export class Predictor {
   readonly name: string;
@@ -80,12 +100,8 @@ export class Predictor {
    * weights
    */
   static async load(folder: string, options: PredictorOptions = {}): Promise<Predictor> {
-    const { files } = platform;
-    const inside = files.join(folder, 'checkpoints');
-    const checkpoint = await loadLatest((await files.kindOf(inside)) === 'folder' ? inside : folder);
-    const model = checkpoint.files.get(MODEL);
-    if (model === undefined) throw cannotMake('a model', 'reader', folder);
-    const record = decodeJson(model) as ModelRecord;
+    const checkpoint = await latestOf(folder);
+    const record = recordOf(checkpoint);
     const tasks = record.tasks.map(({ name, head: kept }): Task => {
       const head = options.heads?.[name] ?? (kept === null ? undefined : headFrom(kept));
       if (head === undefined) throw cannotMake(`a head of task ${name}`, 'heads', folder);
@@ -98,7 +114,7 @@ export class Predictor {
     const device = options.device ?? interpreterDevice();
     const state = new ModelState(device, layoutParameters([record.prediction]));
     const weights = checkpoint.files.get(BEST) ?? checkpoint.files.get(WEIGHTS) ?? new Uint8Array();
-    await loadArena(state, weights, files.join(checkpoint.folder, WEIGHTS));
+    await loadArena(state, weights, platform.files.join(checkpoint.folder, WEIGHTS));
     const { executable } = await compile(record.prediction, { state });
     return new Predictor({ checkpoint, record, tasks, reader, state, executable });
   }

@@ -128,6 +128,7 @@ abstract class TrainerBase {
         name: this.name,
         tasks: this.tasksOf().tasks,
         reader: this.#fit.reader,
+        forward: this.#graphs.training,
         step: this.#step.graph,
         prediction: this.#graphs.prediction,
         optimizer: options.optimizer,

@@ -1,0 +1,35 @@
+import { resolve } from 'node:path';
+import { FrondError, palm, printGraph, toDot, toMermaid, toSvg } from '../index.ts';
+
+export interface InspectArguments {
+  readonly run: string;
+  /** forward, step or prediction */
+  readonly graph: string;
+  readonly format: string;
+  /** scopes deeper than this are folded; undefined: none */
+  readonly depth: number | undefined;
+}
+
+const FORMATS = {
+  text: (graph: palm.ModelRecord['forward']) => printGraph(graph),
+  dot: toDot,
+  mermaid: toMermaid,
+  svg: toSvg,
+} as const;
+const GRAPHS = ['forward', 'step', 'prediction'] as const;
+
+const unknown = (what: string, given: string, known: readonly string[]): FrondError =>
+  new FrondError('FROND-U006', `there is no ${what} ${given}`, {
+    hint: `choose one of: ${known.join(', ')}`,
+  });
+
+/** `frond inspect RUN`: the graphs that a run was made of. */
+export async function inspect({ run, graph, format, depth }: InspectArguments): Promise<number> {
+  const which = GRAPHS.find((name) => name === graph);
+  if (which === undefined) throw unknown('graph', graph, GRAPHS);
+  if (!(format in FORMATS)) throw unknown('format', format, Object.keys(FORMATS));
+  const record = await palm.loadModelRecord(resolve(run));
+  const print = FORMATS[format as keyof typeof FORMATS];
+  process.stdout.write(print(record[which], { depth }));
+  return 0;
+}

@@ -1,0 +1,91 @@
+import { createInterface } from 'node:readline';
+import pc from 'picocolors';
+import { palm } from '../index.ts';
+import { bracket } from './outcome.ts';
+
+export interface PredictArguments {
+  readonly run: string;
+  readonly texts: readonly string[];
+  readonly json: boolean;
+}
+
+const isTagged = (value: unknown): value is palm.head.Tagged =>
+  typeof value === 'object' && value !== null && 'tags' in value;
+const isClassified = (value: unknown): value is palm.head.Classified =>
+  typeof value === 'object' && value !== null && 'label' in value;
+
+const wordsOf = (text: string): string[] => text.trim().split(/\s+/);
+const percent = (probability: number): string => `${(100 * probability).toFixed(1)} %`;
+
+/** Chunks of a tagged sentence by type. */
+function slotsOf(
+  words: readonly string[],
+  tags: readonly string[],
+): { type: string; text: string; from: number; to: number }[] {
+  return palm.metrics.chunksOf(tags).map(({ type, start, end }) => ({
+    type,
+    text: words.slice(start, end).join(' '),
+    from: start,
+    to: end,
+  }));
+}
+
+/** Everything that is known of one sentence, as `--json` prints it. */
+export function predictionRecord(
+  text: string,
+  predictions: palm.Predictions,
+  index: number,
+): Record<string, unknown> {
+  const words = wordsOf(text);
+  const tasks = Object.entries(predictions).map(([task, list]) => {
+    const prediction = list[index];
+    if (isTagged(prediction)) {
+      const { tags, probability } = prediction;
+      return [task, { slots: slotsOf(words, tags), tags, probability }] as const;
+    }
+    return [task, prediction] as const;
+  });
+  return { text, words, ...Object.fromEntries(tasks) };
+}
+
+/** The same for people: the sentence with its slots in brackets, then intent and scores. */
+export function describePrediction(text: string, predictions: palm.Predictions, index: number): string {
+  const words = wordsOf(text);
+  const lines: string[] = [];
+  const details: string[] = [];
+  for (const [task, list] of Object.entries(predictions)) {
+    const prediction = list[index];
+    if (isTagged(prediction)) {
+      lines.push(bracket(words, prediction.tags));
+      details.push(`${task} ${percent(prediction.probability)}`);
+    } else if (isClassified(prediction)) {
+      details.unshift(`${task} ${pc.bold(prediction.label)} ${percent(prediction.probability)}`);
+    } else details.push(`${task} ${JSON.stringify(prediction)}`);
+  }
+  return [lines[0] ?? text, `  ${details.join(', ')}`].join('\n');
+}
+
+async function* linesOf(input: NodeJS.ReadableStream): AsyncGenerator<string> {
+  for await (const line of createInterface({ input })) if (line.trim() !== '') yield line;
+}
+
+/** `frond predict RUN [TEXT …]`: without texts, one sentence per line of standard input. */
+export async function predict({ run, texts, json }: PredictArguments): Promise<number> {
+  const predictor = await palm.Predictor.load(run);
+  for (const { name, reason } of predictor.checkpoint.skipped) {
+    process.stderr.write(pc.yellow(`warning: checkpoint ${name} was passed over: ${reason}\n`));
+  }
+  const show = async (batch: readonly string[]): Promise<void> => {
+    const predictions = await predictor.predict(batch);
+    batch.forEach((text, i) => {
+      const line = json
+        ? JSON.stringify(predictionRecord(text, predictions, i))
+        : describePrediction(text, predictions, i);
+      process.stdout.write(`${line}\n`);
+    });
+  };
+  if (texts.length > 0) await show(texts);
+  else for await (const text of linesOf(process.stdin)) await show([text]);
+  predictor.free();
+  return 0;
+}

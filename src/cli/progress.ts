@@ -1,0 +1,95 @@
+import { Presets, SingleBar } from 'cli-progress';
+import pc from 'picocolors';
+import type { palm } from '../index.ts';
+
+const percent = (fraction: unknown): string =>
+  typeof fraction === 'number' ? `${(100 * fraction).toFixed(1)} %` : '–';
+
+/** `95 s` as `1:35`. */
+export function clock(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '–';
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
+}
+
+/** The fractions that a metrics object holds, one level deep, as `intent accuracy 97.0 %`. */
+function headline(metrics: palm.Metrics): string {
+  const { exactMatch, ...tasks } = metrics;
+  const parts = Object.entries(tasks).flatMap(([task, value]) => {
+    if (typeof value !== 'object' || value === null) return [];
+    const { accuracy, f1, expected } = value as { accuracy?: number; f1?: number; expected?: number };
+    return [expected === undefined ? `${task} accuracy ${percent(accuracy)}` : `${task} F1 ${percent(f1)}`];
+  });
+  return [...parts, ...(exactMatch === undefined ? [] : [`exact match ${percent(exactMatch)}`])].join(', ');
+}
+
+const lossesOf = (losses: Readonly<Record<string, number>>): string =>
+  Object.entries(losses)
+    .map(([task, loss]) => `${task} ${loss.toFixed(3)}`)
+    .join(', ');
+
+/** Shows training events: a bar on a terminal, plain lines elsewhere. */
+export function progressListener(
+  out: NodeJS.WriteStream,
+  now: () => number = () => performance.now(),
+): palm.Listener {
+  let bar: SingleBar | undefined;
+  let lastLine = Number.NEGATIVE_INFINITY;
+  const line = (text: string): void => {
+    bar?.stop();
+    bar = undefined;
+    out.write(`${text}\n`);
+  };
+  const startBar = (value: number, total: number): SingleBar => {
+    const format = '{bar} {value}/{total}  {tasks}  loss {loss}  {speed} steps/s  {left} left';
+    const made = new SingleBar(
+      { format, stream: out, hideCursor: true, clearOnComplete: true, barsize: 24 },
+      Presets.rect,
+    );
+    made.start(total, value, { tasks: '', loss: '', speed: '', left: '' });
+    return made;
+  };
+  const onStep = (event: Extract<palm.TrainingEvent, { type: 'step' }>): void => {
+    const { step, steps, epoch, loss, losses, stepsPerSecond, secondsLeft } = event;
+    const speed = stepsPerSecond.toFixed(1);
+    if (out.isTTY) {
+      bar ??= startBar(step, steps);
+      bar.update(step, { tasks: lossesOf(losses), loss: loss.toFixed(3), speed, left: clock(secondsLeft) });
+    } else if (now() - lastLine > 5000 || step === steps) {
+      lastLine = now();
+      line(
+        `epoch ${epoch}  step ${step}/${steps}  loss ${loss.toFixed(3)} (${lossesOf(losses)})  ${speed} steps/s  ${clock(secondsLeft)} left`,
+      );
+    }
+  };
+  return (event) => {
+    switch (event.type) {
+      case 'start': {
+        const { tasks, examples, epochs, parameters, device, from } = event;
+        const resumed = from === 0 ? '' : `, going on after step ${from}`;
+        line(
+          `${pc.bold(tasks.join(' + '))}: ${examples} sentences, ${epochs} epochs, ${parameters} parameters, device ${device}${resumed}`,
+        );
+        break;
+      }
+      case 'step':
+        onStep(event);
+        break;
+      case 'evaluation':
+        line(
+          `${pc.cyan(`epoch ${event.epoch}`)}  ${event.part}: ${headline(event.metrics)}${event.best ? pc.green('  best so far') : ''}`,
+        );
+        break;
+      case 'warning':
+        line(pc.yellow(`warning: ${event.message}`));
+        break;
+      case 'checkpoint':
+        break;
+      case 'end':
+        line(
+          `${event.reason === 'done' ? 'trained' : 'stopped'} after ${event.step} steps, ${clock(event.seconds)}`,
+        );
+        break;
+    }
+  };
+}
