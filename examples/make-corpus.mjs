@@ -18,8 +18,8 @@ import { everyday, values } from './corpus/values.mjs';
 const folder = join(dirname(fileURLToPath(import.meta.url)), 'data', 'home');
 const splits = {
   train: { sentences: 3000, newTemplates: 0, newValues: 0 },
-  valid: { sentences: 500, newTemplates: 0.4, newValues: 0.4 },
-  test: { sentences: 500, newTemplates: 0.5, newValues: 0.5 },
+  valid: { sentences: 500, newTemplates: 0.3, newValues: 0.3 },
+  test: { sentences: 500, newTemplates: 0.4, newValues: 0.35 },
 };
 
 /** FNV-1a with a final mix (Murmur3's), so that similar words land far apart. */

@@ -166,6 +166,9 @@ export const values = {
   ),
 
   // ---- people and what they say
+  question: words(
+    'what time is dinner, where are you, can you pick me up from work, are we still meeting for lunch, did you lock the door, how was the exam, when does the film start, what should i bring, did the parcel arrive, who is coming on friday, are you free tomorrow, is everything all right, have you seen my glasses, do you need anything from the shop',
+  ),
   person: words(
     'anna, ben, carlos, divya, ella, femi, grace, hiro, ingrid, jonas, kate, liam, maya, noor, oscar, priya, quentin, rosa, sam, tariq, uma, victor, wendy, yusuf, zoe, my mother, my sister, my boss, my brother, my husband, my wife, my neighbour, grandma, dad, mum, uncle ray, aunt helen, doctor patel, coach miller, mrs okafor, mr lindgren, the landlord, the babysitter, the plumber, the book club, the team, my flatmate, professor dunn, cousin theo, my daughter',
   ),
@@ -190,6 +193,10 @@ export const values = {
   ),
   event: words(
     "the dentist appointment, the parents' evening, the staff meeting, my yoga class, the football match, the school play, grandma's birthday, the car inspection, the video call with the team, our anniversary, the piano lesson, the blood test, the job interview, the book club, the concert, the haircut, the gas delivery, the eye test, the swimming lesson, the flu jab",
+  ),
+
+  chore: words(
+    'the dishes, the laundry, the shopping, my homework, my exercises, the vacuuming, the ironing, the invoices',
   ),
 
   // ---- music
@@ -301,6 +308,8 @@ export const values = {
     'rain, snow, thunderstorms, fog, strong winds, sunshine, a storm, frost, hail, a heat wave, black ice, showers, sleet, a blizzard, gales, smog',
   ),
 
+  mass: words('rain, snow, sunshine, wind, fog, hail'),
+
   // ---- travel
   airline: words(
     'north wind air, blue heron airlines, skylark, air meridian, polar express air, continental star, jet arrow, sunward airways, albatross air, pacific crown, swiftair, royal fjord airlines, cloudline, eagle pacific, tradewinds, aurora air, red kite airways, global swan',
@@ -353,6 +362,10 @@ export const values = {
     'by|car, by|bike, on|foot, by|bus, by|train, by|tram, by|taxi, by|public transport, by|underground, by|scooter',
   ),
   move: words('walk, drive, cycle, take the bus, ride a bike, take a taxi, jog, take the tram'),
+  crossed: words(
+    'the motorway, the river, the city centre, the bridge, the ring road, busy roads, the railway',
+  ),
+  hindrance: words('roadworks, traffic jams, tolls, road closures, stairs, steep hills'),
   avoid: words(
     'tolls, motorways, the motorway, ferries, the ring road, the city centre, roadworks, steep hills, stairs, busy roads, the tunnel, traffic jams, toll roads, narrow lanes, the bridge',
   ),
