@@ -186,7 +186,7 @@ export const traceCrfBackward = (options: CrfBackwardOptions): Kernel =>
         schedule: {
           tiles: { b: options.block, y: options.labels, u: options.labels, z: options.labels },
           workgroup: [32, 8],
-          stage: 16,
+          stage: options.stage,
         },
       },
       (k) => backwardProgram(k, options),

@@ -25,9 +25,27 @@ export interface CrfTiles {
   readonly block: number;
   /** labels, rounded up to a multiple of 4 */
   readonly labels: number;
+  /** WGSL: depth of a staged chunk of the weights */
+  readonly stage: number;
 }
 
-export const crfTiles = (labels: number): CrfTiles => ({ block: 8, labels: roundUp(labels, 4) });
+/** Bytes of workgroup memory for a product's operands; reductions need some of the 16 KiB that every device has. */
+const stagingBytes = 14_000;
+
+/**
+ * Tiles for a number of labels. On a GPU the levels of the block and a chunk of the weights are staged together,
+ * (block + stage) · labels numbers, which fits up to 436 labels.
+ */
+export function crfTiles(labels: number): CrfTiles {
+  const extent = roundUp(labels, 4);
+  const choices = [
+    { block: 8, stage: 16 },
+    { block: 8, stage: 8 },
+    { block: 4, stage: 8 },
+  ];
+  const fits = choices.find(({ block, stage }) => (block + stage) * extent * 4 <= stagingBytes);
+  return { ...(fits ?? { block: 4, stage: 4 }), labels: extent };
+}
 
 /** Symbols of a program over a block of sequences. `u` and `z` are label axes beside `y`: from and to. */
 export interface CrfBlock {

@@ -122,7 +122,7 @@ export const traceCrfForward = (tiles: CrfTiles, withGold: boolean): Kernel =>
         schedule: {
           tiles: { b: tiles.block, y: tiles.labels, u: tiles.labels, z: tiles.labels },
           workgroup: [32, 8],
-          stage: 16,
+          stage: tiles.stage,
         },
       },
       (k) => forwardProgram(k, tiles, withGold),

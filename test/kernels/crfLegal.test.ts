@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { checkKernel } from '../../src/kernel/check.ts';
 import type { Kernel } from '../../src/kernel/ir.ts';
+import { arenasFor, DEFAULT_LIMITS, printWgsl } from '../../src/target/wgsl/index.ts';
 import { type RunLaunch, simulator } from '../support/launch.ts';
 import { drawProblem, runDecode, runDefinition, runGradient, runLoss, runMarginals } from './crfReference.ts';
 
@@ -8,7 +9,7 @@ const shape = { batch: 11, time: 5, labels: 6 };
 const dloss = new Float64Array(shape.batch).fill(1);
 
 describe('CRF kernels', () => {
-  it.each([6, 130, 132])('pass the checker at %i labels', (labels) => {
+  it.each([6, 130, 300])('pass the checker and fit a GPU of default limits at %i labels', (labels) => {
     const problem = drawProblem('checker', { ...shape, labels, scale: 1 }, 0);
     const kernels = new Set<Kernel>();
     const collect: RunLaunch = ({ kernel }) => void kernels.add(kernel);
@@ -18,7 +19,11 @@ describe('CRF kernels', () => {
     runDecode(problem, 'f64', collect);
     runDefinition(problem, 'f64', collect);
     expect(kernels.size).toBe(11);
-    for (const kernel of kernels) expect(checkKernel(kernel), kernel.name).toEqual([]);
+    for (const kernel of kernels) {
+      expect(checkKernel(kernel), kernel.name).toEqual([]);
+      const { workgroupBytes } = printWgsl(kernel, { arenas: arenasFor(kernel) });
+      expect(workgroupBytes, kernel.name).toBeLessThanOrEqual(DEFAULT_LIMITS.workgroupBytes);
+    }
   });
 
   // at scale 200 every step takes the log domain
