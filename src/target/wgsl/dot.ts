@@ -192,10 +192,10 @@ function multiply(
 /** The tile that the products are added to, holding the accumulator. */
 function prepareTarget(p: Printer, dot: Dot): string {
   const { accumulator } = dot;
-  const { name, fresh } = targetOf(p, dot);
+  const zero = !accumulator || (accumulator.op === 'fill' && accumulator.value === 0);
+  const { name, fresh } = targetOf(p, dot, zero);
   const inherited = accumulator && p.variables.get(accumulator) === name;
-  if (inherited || (fresh && (!accumulator || (accumulator.op === 'fill' && accumulator.value === 0))))
-    return name;
+  if (inherited || (fresh && zero)) return name;
   forCells(p, dot.axes, (cell) => {
     const text = accumulator ? tileText(p, accumulator, cell, true).text : '0.0';
     p.writer.line(`${elementOf(p, name, dot.axes, cell)} = ${text};`);

@@ -217,7 +217,7 @@ export function printExchange(p: Printer, value: Value & { readonly op: 'rename'
     writer.line(conditions.length === 0 ? line : `if (${conditions.join(' & ')}) { ${line} }`);
   });
   memory.barrier();
-  const name = declareTile(p, value);
+  const name = declareTile(p, value, false);
   forCells(p, value.axes, (cell) => {
     writer.line(
       `${elementOf(p, name, value.axes, cell)} = ${shared}[min(${cell.element(value.to)}, ${value.to.size - 1})];`,

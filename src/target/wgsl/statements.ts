@@ -149,8 +149,8 @@ function printInitial(p: Printer, loop: Loop): void {
       return;
     }
     accessLoads(p, value, false);
-    const name = declareTile(p, carried, carriedName(loop, i));
     const zero = value.op === 'fill' && value.value === 0;
+    const name = declareTile(p, carried, zero, carriedName(loop, i));
     if (!zero) fillTile(p, name, value);
     p.variables.set(carried, name);
   });

@@ -9,20 +9,28 @@ export const tails = (p: Printer, axes: readonly Axis[], cell: Cell): string[] =
     .filter((axis) => axis.size !== perThread(p, axis) * threadsAlong(p, axis))
     .map((axis) => `${cell.element(axis)} < ${axis.size}`);
 
-/** Declares the private array (or scalar) of a tile, zero at first, and gives its name. */
-export function declareTile(p: Printer, value: Value, wanted = nameFor(p, value)): string {
+/**
+ * Declares the private array (or scalar) of a tile and gives its name. `zero`: the text relies on zeros. They are spelled
+ * out, because Dawn (webgpu 0.6.2) does not clear a variable without initialiser again in later rounds of a loop.
+ */
+export function declareTile(p: Printer, value: Value, zero: boolean, wanted = nameFor(p, value)): string {
   const count = registersOf(p, value.axes);
   const name = p.writer.declare(wanted);
-  p.writer.line(`var ${name}: ${count === 1 ? value.dtype : `array<${value.dtype}, ${count}>`};`);
+  const type = count === 1 ? value.dtype : `array<${value.dtype}, ${count}>`;
+  p.writer.line(zero ? `var ${name} = ${type}();` : `var ${name}: ${type};`);
   return name;
 }
 
 /** The variable that the tile is written to: the carried one that it replaces, or a new one. */
-export function targetOf(p: Printer, value: Value): { readonly name: string; readonly fresh: boolean } {
+export function targetOf(
+  p: Printer,
+  value: Value,
+  zero = false,
+): { readonly name: string; readonly fresh: boolean } {
   const carried = p.analysis.inPlace.get(value);
   const name = carried && p.variables.get(carried);
   if (name !== undefined) return { name, fresh: false };
-  return { name: declareTile(p, value), fresh: true };
+  return { name: declareTile(p, value, zero), fresh: true };
 }
 
 /** Writes the elements of `value` into the variable `name`. */
