@@ -78,7 +78,7 @@ export function planReduce({ combine, x, axes, out, prefix = 'step' }: ReduceReq
     const result: TensorShape = { dtype: x.dtype, shape: [shape.outer, shape.inner] };
     const to: Slot = step === steps ? out : { kind: 'temporary', name, type: result };
     launches.push(...reduceStep(combine, x.dtype, shape, from, to, name));
-    groups = joinKept(groups.toSpliced(at, 1));
+    groups = groups.toSpliced(at, 1);
     from = to;
   }
   return launches;
@@ -87,18 +87,6 @@ export function planReduce({ combine, x, axes, out, prefix = 'step' }: ReduceReq
 interface TensorShape {
   readonly dtype: DType;
   readonly shape: Shape;
-}
-
-/** After a group between two kept ones is gone, those two are neighbours. */
-function joinKept(groups: readonly Group[]): Group[] {
-  const joined: Group[] = [];
-  for (const group of groups) {
-    const last = joined.at(-1);
-    if (last?.reduced === group.reduced) {
-      joined[joined.length - 1] = { size: times(last.size, group.size), reduced: group.reduced };
-    } else joined.push(group);
-  }
-  return joined;
 }
 
 const copyThrough = (x: Operand, out: Slot): readonly LaunchPlan[] =>

@@ -90,6 +90,6 @@ export function unbroadcast(
   return rule(b, inputs, y, dy).map((gradient, i) => {
     const input = inputs[i];
     if (gradient === undefined || input === undefined || !needs[i]) return undefined;
-    return b.unbroadcast(b.broadcast(gradient, b.typeOf(y).shape), b.typeOf(input).shape);
+    return b.unbroadcast(gradient, b.typeOf(input).shape);
   });
 }

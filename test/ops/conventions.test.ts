@@ -1,0 +1,50 @@
+import { describe, expect, test } from 'vitest';
+import { FrondError } from '../../src/base/errors.ts';
+import { GraphBuilder } from '../../src/ir/builder.ts';
+import { ops } from '../../src/ops/index.ts';
+import type { Sample } from '../../src/ops/sample.ts';
+import { differentiate } from '../../src/passes/index.ts';
+import { build, runner } from './run.ts';
+
+/** Gradients of Σ op(x…) at the given operands. */
+async function gradientsAt(
+  op: string,
+  operands: readonly (readonly number[])[],
+  attributes: Sample['attributes'] = {},
+): Promise<number[][]> {
+  const inputs = operands.map((data) => ({ dtype: 'f32', shape: [data.length] }) as const);
+  const { builder, inputs: refs, outputs } = build({ op, inputs, attributes });
+  const y = outputs[0] ?? '';
+  const loss = builder.sum(y, [...builder.typeOf(y).shape.keys()]);
+  builder.output('loss', loss);
+  const { graph, gradients } = differentiate(builder.finish(), ops, { loss: 'loss', wrt: refs });
+  const run = await runner({ ...graph, outputs: { ...gradients, loss } });
+  const feeds = operands.map((data, i) => [`x${i}`, { dtype: 'f32' as const, shape: [data.length], data }]);
+  const results = await run(Object.fromEntries(feeds));
+  return refs.map((ref) => Array.from(results[ref]?.data ?? []));
+}
+
+describe('gradients at points where there is none', () => {
+  test('a maximum shares its gradient among the elements that attain it', async () => {
+    expect(await gradientsAt('max', [[3, 1, 3, 2]], { axes: [0] })).toEqual([[0.5, 0, 0.5, 0]]);
+  });
+
+  test.each(['maximum', 'minimum'])('a tie of %s goes to the first operand', async (op) => {
+    expect(await gradientsAt(op, [[2], [2]])).toEqual([[1], [0]]);
+  });
+
+  test.each(['abs', 'relu'])('that of %s at 0 is 0', async (op) => {
+    expect(await gradientsAt(op, [[0]])).toEqual([[0]]);
+  });
+});
+
+describe('results that only a gradient rule may read', () => {
+  test('the mean of a layer norm refuses a gradient', () => {
+    const b = new GraphBuilder('g', ops);
+    const x = b.input('x', { dtype: 'f32', shape: [3, 4] });
+    const w = b.input('w', { dtype: 'f32', shape: [4] });
+    const [, mean] = b.op('layerNorm', [x, w, w], { epsilon: 1e-5 });
+    b.output('loss', b.sum(mean ?? '', [0]));
+    expect(() => differentiate(b.finish(), ops, { loss: 'loss', wrt: [x] })).toThrow(FrondError);
+  });
+});
