@@ -130,7 +130,7 @@ export const values = {
       'the tenth, the twelfth, the fourteenth, the eighteenth, the twentieth, the eleventh, the last day of the month',
     ),
   ],
-  morning: [...clock(5, 11, 'am'), ...words('at|first light, at|dawn, at|sunrise')],
+  morning: [...clock(5, 11, 'am'), ...words('at|dawn, at|sunrise')],
   evening: [
     ...clock(5, 9, 'pm'),
     ...words('at|noon, at|lunchtime, at|seven in the evening, at|eight in the evening'),
