@@ -41,6 +41,8 @@ describe('CRF against enumeration of all labellings', () => {
       const [wide, narrow] = [runLoss(problem, 'f64'), runLoss(problem, 'f32')];
       const [marginals, marginals32] = [runMarginals(problem, 'f64'), runMarginals(problem, 'f32')];
       const [best, best32] = [runDecode(problem, 'f64'), runDecode(problem, 'f32')];
+      // one rounding of the largest score in f32, which counts where large scores cancel to a small log Z
+      const rounding = 2 ** -24 * problem.emissions.reduce((x, y) => Math.max(x, Math.abs(y)), 0);
       draws++;
       if (wide.alpha.some((level) => level < Math.log(UNDERFLOW))) exact++;
       for (const b of sequences(problem)) {
@@ -49,18 +51,18 @@ describe('CRF against enumeration of all labellings', () => {
         const gold = scoreOf(problem, b, goldPath(problem, b));
         near(at(wide.logZ, b), expected.logZ, 1e-10 * size);
         near(at(wide.loss, b), expected.logZ - gold, 1e-10 * size);
-        near(at(narrow.logZ, b), expected.logZ, 1e-5 * size);
-        near(at(narrow.loss, b), expected.logZ - gold, 1e-5 * size);
+        near(at(narrow.logZ, b), expected.logZ, 1e-5 * size + rounding);
+        near(at(narrow.loss, b), expected.logZ - gold, 1e-5 * size + rounding);
         expected.marginals.forEach((probability, i) => {
           near(at(marginals, b * time * labels + i), probability, 1e-10 * size);
           near(at(marginals32, b * time * labels + i), probability, 1e-5 * size);
         });
         near(at(best.score, b), expected.best, 1e-10 * size);
-        near(at(best32.score, b), expected.best, 1e-5 * size);
+        near(at(best32.score, b), expected.best, 1e-5 * size + rounding);
         const path = best.tags.subarray(b * time, b * time + at(problem.lengths, b));
         expect(expected.bestPaths).toContain(String(path));
         const path32 = best32.tags.subarray(b * time, b * time + at(problem.lengths, b));
-        near(scoreOf(problem, b, path32), expected.best, 1e-5 * size);
+        near(scoreOf(problem, b, path32), expected.best, 1e-5 * size + rounding);
       }
     });
     fc.assert(property, { seed: 11, numRuns: runs(500, 40) });
