@@ -5,9 +5,10 @@ import { checkKernel } from '../../src/kernel/check.ts';
 import type { Kernel, Launch } from '../../src/kernel/ir.ts';
 import { arenasFor, printWgsl } from '../../src/target/wgsl/index.ts';
 import { expectClose, gaussian } from '../support/arrays.ts';
+import { runs } from '../support/counts.ts';
 import { type Gpu, NO_ADAPTER, openGpu } from '../support/gpu.ts';
 import { interpreterOf, type RunLaunch, runPlans } from '../support/launch.ts';
-import { type Data, type Sample, samples, wideAttention } from './samples.ts';
+import { type Data, type Sample, SIZES, samples, wideAttention } from './samples.ts';
 
 const kernels = [
   ...new Map(
@@ -51,7 +52,7 @@ function tensors(sample: Sample, precision: Precision) {
     ),
     arenas: named(sample.arenas),
     tables: named(sample.tables),
-    sizes: { rows: 19, columns: 70, inner: 37, batch: 3, time: 9 },
+    sizes: SIZES,
   };
 }
 
@@ -72,7 +73,9 @@ describe('executed', () => {
   });
   afterAll(() => gpu?.close());
 
-  it.each(samples)('$name agrees with the f64 interpreter', async (sample) => {
+  // the long suite executes every kernel, the quick one those named by `quick`
+  const chosen = samples.filter(({ quick }) => runs(1, quick ? 1 : 0) === 1);
+  it.each(chosen)('$name agrees with the f64 interpreter', async (sample) => {
     if (!gpu) return;
     const exact = tensors(sample, 'f64');
     runPlans(sample.plans, exact, 'f64', interpreterOf('f64'));

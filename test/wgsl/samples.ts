@@ -30,6 +30,8 @@ export interface Sample {
   readonly tables?: Readonly<Record<string, Data>>;
   /** largest error allowed, relative to the largest result; default 1e-5 */
   readonly tolerance?: number;
+  /** executed in the quick suite too; the others only in the long one */
+  readonly quick?: boolean;
 }
 
 /** Sizes of the dimensions that plans know by name only. */
@@ -38,8 +40,9 @@ const { rows, columns, inner, batch, time } = SIZES;
 const matrix = rows * columns;
 
 /** gelu in its exact form over accumulator + bias, as the fusion pass joins it to a matmul. */
-export const matmulWithEpilogue: Sample = {
+const matmulWithEpilogue: Sample = {
   name: 'matmul with epilogue',
+  quick: true,
   plans: planMatmul({
     ...{ x: input(0), y: input(1), out: output(0), batch: [] },
     ...{ rows: 'rows', columns: 'columns', inner: 'inner', transposeY: true },
@@ -68,8 +71,9 @@ const matmulBatched: Sample = {
 };
 
 const dims = { rows: 'rows', columns: 'columns' };
-export const softmaxLong: Sample = {
+const softmaxLong: Sample = {
   name: 'softmax of long rows',
+  quick: true,
   plans: planSoftmax({ x: input(0), out: output(0), ...dims }),
   inputs: [matrix],
   outputs: [matrix],
@@ -82,6 +86,7 @@ const softmaxShort: Sample = {
 };
 const softmaxGradient: Sample = {
   name: 'softmax gradient',
+  quick: true,
   plans: planSoftmaxGradient({ y: input(0), dy: input(1), dx: output(0), ...dims }),
   inputs: [matrix, matrix],
   outputs: [matrix],
@@ -95,8 +100,9 @@ const layerNorm: Sample = {
   inputs: [matrix, columns, columns],
   outputs: [matrix, rows, rows],
 };
-export const layerNormGradient: Sample = {
+const layerNormGradient: Sample = {
   name: 'layer norm gradient',
+  quick: true,
   plans: planLayerNormGradient({
     ...{ x: input(0), gamma: input(1), mean: input(2), rstd: input(3), dy: input(4), ...dims },
     ...{ dx: output(0), dgamma: output(1), dbeta: output(2) },
@@ -115,6 +121,7 @@ const crossEntropy: Sample = {
 };
 const crossEntropyGradient: Sample = {
   name: 'cross-entropy gradient',
+  quick: true,
   plans: planCrossEntropyGradient({ ...logits, lse: input(2), dloss: input(3), dlogits: output(0) }),
   inputs: [matrix, classes, rows, rows],
   outputs: [matrix],
@@ -163,6 +170,7 @@ function crf(labels: number): Record<'loss' | 'gradient' | 'marginals' | 'decode
   return {
     loss: {
       name: `CRF forward at ${labels} labels`,
+      quick: labels === 130,
       plans: planCrf({
         ...scores,
         tags: input(5),
@@ -199,6 +207,7 @@ function crf(labels: number): Record<'loss' | 'gradient' | 'marginals' | 'decode
 const ids = Int32Array.from({ length: 23 }, (_, i) => (i * i) % 11);
 const gather: Sample = {
   name: 'gather',
+  quick: true,
   plans: planGather({ table: input(0), ids: input(1), out: output(0), count: 23, width: 'columns' }),
   inputs: [11 * columns, ids],
   outputs: [23 * columns],
@@ -224,6 +233,7 @@ const reductions: Sample[] = [[1], [0], [0, 1]].flatMap((axes) =>
 );
 const argmax: Sample = {
   name: 'argmax',
+  quick: true,
   plans: planArgmax({ x: input(0), out: output(0), dtype: 'f32', outer: 'rows', reduced: 'columns' }),
   inputs: [Float64Array.from({ length: matrix }, (_, i) => (i * 37) % 23)],
   outputs: [new Int32Array(rows)],
@@ -231,6 +241,7 @@ const argmax: Sample = {
 const bias = { slot: input(1), shape: ['columns'], dtype: 'f32' } as const;
 const pointwise: Sample = {
   name: 'element-wise with broadcasting',
+  quick: true,
   plans: planPointwise({
     key: 'tanh(x + bias) · log(1 + e^x)',
     inputs: [x, bias],
@@ -245,6 +256,7 @@ const pointwise: Sample = {
 };
 const transpose: Sample = {
   name: 'transpose',
+  quick: true,
   plans: planCopy({
     ...{ from: input(0), to: output(0), dtype: 'f32' },
     dims: [
@@ -260,6 +272,7 @@ const elements = 4 * 256;
 const arenas = { parameter: elements, gradient: elements, moment1: elements };
 const adamW: Sample = {
   name: 'AdamW',
+  quick: true,
   plans: planAdamW({
     ...{ hyper: input(0), squareNorm: input(1), loss: input(2), blocks: 4 },
     ...{ beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
@@ -271,14 +284,13 @@ const adamW: Sample = {
 };
 const squareNorm: Sample = {
   name: 'squared norm',
+  quick: true,
   plans: planSquareNorm({ out: output(0), blocks: 4 }),
   inputs: [],
   outputs: [1],
   arenas: { gradient: elements },
   tables: { rate: Float64Array.of(1, 0, 1, 0.5) },
 };
-
-export const crfForward = crf(130).loss;
 
 /** Every kernel of the house, under several schedules. */
 export const samples: readonly Sample[] = [
@@ -291,7 +303,7 @@ export const samples: readonly Sample[] = [
   layerNormGradient,
   crossEntropy,
   crossEntropyGradient,
-  ...attention(8, 21),
+  ...attention(8, 40),
   ...Object.values(crf(7)),
   ...Object.values(crf(130)),
   gather,

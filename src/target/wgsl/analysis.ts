@@ -1,6 +1,6 @@
 import { type Placement, placeAxes } from '../../kernel/checkPlacement.ts';
 import { operandsOf, type Step, stepsOf, type User, usersOf, valuesOf } from '../../kernel/checkWalk.ts';
-import type { Axis, Buffer, Kernel, Loop, Region, Value } from '../../kernel/ir.ts';
+import type { Axis, Buffer, Kernel, Loop, Region, Statement, Term, Value } from '../../kernel/ir.ts';
 
 /** A place where a tile's elements are asked for: a statement that walks them, at `order` in program order. */
 interface Demand {
@@ -140,7 +140,9 @@ export function analyse(kernel: Kernel): Analysis {
     const between = stores.get(value.buffer) ?? [];
     return found.some(
       ({ order, region }) =>
-        region !== value.region || between.some((store) => store > orderOf(value) && store < order),
+        region !== value.region ||
+        between.some((store) => store > orderOf(value) && store < order) ||
+        writesElsewhere(steps[order]?.statement, value),
     );
   };
   for (const value of [...values].reverse()) {
@@ -157,6 +159,23 @@ export function analyse(kernel: Kernel): Analysis {
   }
   const inPlace = findInPlace(steps, demands, kept, orderOf);
   return { steps, placement, users, live, kept, exchanged, inPlace };
+}
+
+/**
+ * Whether a store that uses a load of its own buffer may hit elements that other threads have yet to load: unless both
+ * address a tile of two axes in the same way, all loads come first.
+ */
+function writesElsewhere(statement: Statement | undefined, load: Value & { readonly op: 'load' }): boolean {
+  if (statement?.kind !== 'store' || statement.buffer !== load.buffer) return false;
+  const key = ({ index, stride }: Term): string => {
+    const amount = stride.op === 'constant' ? `${stride.value}` : `%${stride.id}`;
+    if (index.kind !== 'span') return index.axes.length > 0 ? 'elsewhere' : `%${index.id} ${amount}`;
+    const start = index.start.op === 'constant' ? `${index.start.value}` : `%${index.start.id}`;
+    return `${index.axis.order} ${start} ${amount}`;
+  };
+  const keys = (terms: readonly Term[]): string => terms.map(key).sort().join();
+  const [ours, theirs] = [keys(load.terms), keys(statement.terms)];
+  return load.axes.length < 2 || ours !== theirs || ours.includes('elsewhere');
 }
 
 /** A yielded tile replaces the carried one as it is computed where nothing reads the old one later. */
