@@ -2,6 +2,7 @@ export { type AttentionOptions, attention } from './attention.ts';
 export { type ChainScores, crf } from './crf.ts';
 export { dropout, RANDOM_KEY } from './dropout.ts';
 export { bool, f16, f32, i32, u32 } from './dtype.ts';
+export { einsum } from './einsum.ts';
 export {
   abs,
   add,

@@ -13,6 +13,7 @@ import {
   type Dim,
   div,
   dropout,
+  einsum,
   embedding,
   f16,
   f32,
@@ -200,6 +201,7 @@ function block<B extends Dim, T extends Dim>(x: F<[B, T, 128]>, mask: F<[B, 1, 1
   expectType<F<[B, 4, T, 32]>>()(q, 0);
   const scores = mul(matmul(q, transpose(q, [0, 1, 3, 2])), 0.1);
   expectType<F<[B, 4, T, T]>>()(scores, 0);
+  expectType<F<[B, 4, T, T]>>()(einsum('b h t d, b h s d -> b h t s', q, q), 0);
   const weights = softmax(add(scores, mask), -1);
   expectType<F<[B, 4, T, T]>>()(weights, 0);
   const mixed = rearrange(matmul(weights, q), 'b h t d -> b t (h d)');
@@ -221,6 +223,7 @@ function dense<S extends Shape, In extends Dim, Out extends Dim>(
 ): F<[...S, Out]> {
   const product = matmul(x, weight);
   expectType<F<[...S, Out]>>()(product, 0);
+  expectType<F<[...S, Out]>>()(einsum('... d, d h -> ... h', x, weight), 0);
   const centre = mean(x, -1, { keepDims: true });
   expectType<F<[...S, 1]>>()(centre, 0);
   expectType<F<[...S, In]>>()(add(x, centre), 0);
