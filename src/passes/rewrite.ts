@@ -25,11 +25,19 @@ export function redirect(graph: Graph, replacements: Replacements): Graph {
   if (replacements.size === 0) return graph;
   const nodes: Record<NodeId, Node> = {};
   for (const node of Object.values(graph.nodes)) nodes[node.id] = redirectNode(node, replacements);
-  const outputs = Object.fromEntries(
-    Object.entries(graph.outputs).map(([name, ref]) => [name, resolve(replacements, ref)]),
-  );
-  return dropUnused({ ...graph, nodes, outputs });
+  return dropUnused({ ...graph, nodes, ...redirectResults(graph, replacements) });
 }
+
+/** Outputs and effects after replacement. */
+export const redirectResults = (
+  { outputs, effects }: Graph,
+  replacements: Replacements,
+): Pick<Graph, 'outputs' | 'effects'> => ({
+  outputs: Object.fromEntries(
+    Object.entries(outputs).map(([name, ref]) => [name, resolve(replacements, ref)]),
+  ),
+  effects: effects.map((id) => splitRef(resolve(replacements, id)).id),
+});
 
 export function redirectNode(node: Node, replacements: Replacements): Node {
   if (!node.inputs.some((input) => replacements.has(input))) return node;

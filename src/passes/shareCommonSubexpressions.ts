@@ -3,7 +3,7 @@ import { makeRef } from '../ir/graph.ts';
 import { topologicalOrder } from '../ir/order.ts';
 import { printAttribute, printType } from '../ir/print.ts';
 import type { OpRegistry } from '../ir/record.ts';
-import { dropUnused, type Replacements, redirectNode, resolve } from './rewrite.ts';
+import { dropUnused, type Replacements, redirectNode, redirectResults } from './rewrite.ts';
 
 const RANK: Readonly<Record<Phase, number>> = { forward: 0, backward: 1, update: 2 };
 
@@ -37,10 +37,7 @@ export function shareCommonSubexpressions(graph: Graph, registry: OpRegistry): G
     }
   }
   if (replacements.size === 0) return graph;
-  const outputs = Object.fromEntries(
-    Object.entries(graph.outputs).map(([name, ref]) => [name, resolve(replacements, ref)]),
-  );
-  return dropUnused({ ...graph, nodes, outputs });
+  return dropUnused({ ...graph, nodes, ...redirectResults(graph, replacements) });
 }
 
 function isPure(node: Node, registry: OpRegistry): boolean {

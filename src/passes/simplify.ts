@@ -4,7 +4,7 @@ import { splitRef } from '../ir/graph.ts';
 import { topologicalOrder } from '../ir/order.ts';
 import { printType } from '../ir/print.ts';
 import type { OpRegistry } from '../ir/record.ts';
-import { dropUnused, type Replacements, redirectNode, resolve } from './rewrite.ts';
+import { dropUnused, type Replacements, redirectNode, redirectResults } from './rewrite.ts';
 
 /** What a rule sees of the graph before a node. */
 interface Before {
@@ -36,10 +36,8 @@ export function simplify(graph: Graph, registry: OpRegistry): Graph {
     if (result !== original) changed = true;
   }
   if (!changed) return graph;
-  const outputs = Object.fromEntries(
-    Object.entries(graph.outputs).map(([name, ref]) => [name, resolve(replacements, ref)]),
-  );
-  return dropUnused({ ...graph, nodes: Object.fromEntries(nodes), outputs });
+  const results = redirectResults(graph, replacements);
+  return dropUnused({ ...graph, nodes: Object.fromEntries(nodes), ...results });
 }
 
 function simplest(node: Node, before: Before): Ref | Node {

@@ -327,6 +327,15 @@ describe('runPasses', () => {
     );
   });
 
+  test('effects follow what they were replaced by', () => {
+    const b = new GraphBuilder('g', tinyOps);
+    const x = b.exp(b.input('x', f32(2, 4)));
+    b.effect(b.add(x, b.constant(0)));
+    b.effect(b.one('linear', [x, b.input('w', f32(4, 4)), b.input('bias', f32(4))]));
+    const { graph } = runPasses(b.finish(), tinyOps, { check: true });
+    expect(graph.effects.map((id) => graph.nodes[id]?.op)).toEqual(['exp', 'matmul']);
+  });
+
   test('takes ten times as long for a graph ten times as large', () => {
     const seconds = (layers: number): number => {
       const b = new GraphBuilder('deep', tinyOps);
