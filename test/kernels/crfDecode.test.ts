@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { FORBIDDEN } from '../../kernels/crfDecode.ts';
 import { runs } from '../support/counts.ts';
-import { type CrfProblem, drawProblem, enumerate, runDecode, scoreOf } from './crfReference.ts';
+import {
+  type CrfProblem,
+  drawProblem,
+  enumerate,
+  runDecode,
+  runGradient,
+  runLoss,
+  scoreOf,
+} from './crfReference.ts';
 
 /** A labelling scheme over entity types: which labels may begin, follow one another, and end. */
 interface Scheme {
@@ -85,6 +93,36 @@ describe('constrained decoding', () => {
         expect(bestPaths).toContain(String(pathOf(tags, problem, b)));
         expect(score[b]).toBeCloseTo(best, 10);
       }
+    }
+  });
+});
+
+describe('loss under constraints', () => {
+  it.each(['f32', 'f64'] as const)('leaves probability to legal labellings only, in %s', (precision) => {
+    const bound = precision === 'f64' ? 1e-10 : 1e-5;
+    for (const rules of [scheme('BI', 2), scheme('BIES', 1)]) {
+      const [batch, time, labels] = [9, 5, rules.labels];
+      const drawn = constrain(drawProblem('constrained loss', { batch, time, labels, scale: 2 }), rules);
+      const { tags } = runDecode(drawn, 'f64');
+      const problem = { ...drawn, tags };
+      const { logZ, loss } = runLoss(problem, precision);
+      const slopes = runGradient(problem, new Float64Array(batch).fill(1), precision);
+      for (let b = 0; b < batch; b++) {
+        const expected = enumerate(problem, b);
+        const size = Math.max(1, Math.abs(expected.logZ));
+        expect(Math.abs((logZ[b] as number) - expected.logZ)).toBeLessThan(bound * size);
+        expect(Math.abs((loss[b] as number) - (expected.logZ - expected.best))).toBeLessThan(bound * size);
+        const path = pathOf(tags, problem, b);
+        expected.marginals.forEach((probability, i) => {
+          const wanted = probability - (path[Math.floor(i / labels)] === i % labels ? 1 : 0);
+          const got = slopes.emissions[b * time * labels + i] as number;
+          expect(Math.abs(got - wanted)).toBeLessThan(bound);
+        });
+      }
+      slopes.transitions.forEach((slope, i) => {
+        if (rules.mayFollow(Math.floor(i / labels), i % labels)) expect(slope).not.toBe(0);
+        else expect(slope).toBe(0);
+      });
     }
   });
 });
