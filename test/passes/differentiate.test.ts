@@ -3,6 +3,7 @@ import { FrondError } from '../../src/base/errors.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import type { Graph, Ref, TensorType } from '../../src/ir/graph.ts';
 import { topologicalOrder } from '../../src/ir/order.ts';
+import type { OpRecord } from '../../src/ir/record.ts';
 import { differentiate } from '../../src/passes/differentiate.ts';
 import { evaluateGraph, get, type Tensor } from '../support/evaluate.ts';
 import { tinyOps } from '../support/tinyOps.ts';
@@ -163,6 +164,18 @@ describe('differentiate', () => {
     expect(code(() => differentiate(graph, tinyOps, { loss: 'y', upstream: wide }))).toBe('FROND-P002');
     expect(code(() => differentiate(graph, tinyOps, { loss: 'y', upstream: w, parameters: ['v'] }))).toBe(
       'FROND-P003',
+    );
+  });
+
+  test('a rule that gives a gradient of the wrong shape is found at its op', () => {
+    const neg = tinyOps.get('neg') as OpRecord;
+    const wrong: OpRecord = { ...neg, vjp: (b, { gradients: [dy = ''] }) => [b.sum(dy, [0])] };
+    const b = new GraphBuilder('g', tinyOps);
+    b.source = { file: 'model.ts', line: 3 };
+    const w = b.parameter('w', f32(2), normal);
+    b.output('loss', b.sum(b.neg(w), [0]));
+    expect(() => differentiate(b.finish(), new Map([...tinyOps, ['neg', wrong]]), { loss: 'loss' })).toThrow(
+      /\[FROND-P005\] the gradient rule of neg gives f32\[\] for operand 0, which is f32\[2\]\n {2}at node neg \(model\.ts:3\)/,
     );
   });
 
