@@ -73,6 +73,7 @@ const extent = (size: Dim, largest: number): number =>
  * once. Sizes, strides and offsets are run-time scalars; only strides of 1 are part of the text.
  */
 export function planCopy(request: CopyRequest): readonly LaunchPlan[] {
+  if (request.dims.some(({ size }) => size === 0)) return [];
   const layout = layOut(joinDims(request.dims));
   const { outer, row, column } = layout;
   const tiles: Record<string, number> =

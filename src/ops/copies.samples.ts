@@ -13,6 +13,7 @@ export const copySamples: OpSamples = {
     turned([2, 3, 4, 2], [2, 0, 3, 1]),
     turned([1, 4, 1, 3], [3, 2, 1, 0]),
     turned([], []),
+    turned([0, 3], [1, 0]),
     { op: 'transpose', inputs: [i32([1, 2, 3, 4, 5, 6], 2, 3)], attributes: { permutation: [1, 0] } },
     { op: 'broadcast', inputs: [f32(3, 1)], attributes: { shape: [2, 3, 4] } },
     { op: 'broadcast', inputs: [f32()], attributes: { shape: [5] } },

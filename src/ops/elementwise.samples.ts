@@ -3,7 +3,7 @@ import { bool, f32, f32In, type InvalidSample, i32, type OpSamples, type Sample,
 const positive = [0.5, 2] as const;
 
 const unary = (op: string, range: readonly [number, number] = [-2, 2]): Sample[] =>
-  [[], [1], [7], [3, 1, 5], [2, 3, 4]].map((shape) => ({ op, inputs: [f32In(range, ...shape)] }));
+  [[], [1], [7], [3, 1, 5], [2, 3, 4], [0, 3]].map((shape) => ({ op, inputs: [f32In(range, ...shape)] }));
 
 /** Pairs of shapes: equal, broadcast on either side, scalars, dims of size 1. */
 const pairs: readonly (readonly [readonly number[], readonly number[]])[] = [
@@ -22,6 +22,10 @@ const pairs: readonly (readonly [readonly number[], readonly number[]])[] = [
     [4, 1],
   ],
   [[1], []],
+  [
+    [2, 0],
+    [2, 1],
+  ],
 ];
 
 const binary = (op: string, right: readonly [number, number] = [-2, 2]): Sample[] =>

@@ -20,6 +20,8 @@ const reductions = (op: string): Sample[] => [
 export const reductionSamples: OpSamples = {
   valid: [
     ...['sum', 'mean', 'max'].flatMap(reductions),
+    over('sum', [0, 3], [0]),
+    over('sum', [2, 0], [1], true),
     { op: 'sum', inputs: [i32([1, -2, 3], 2, 3)], attributes: { axes: [1] } },
     { op: 'max', inputs: [i32([-7, -2, -3], 2, 3)], attributes: { axes: [0, 1] } },
     { op: 'argmax', inputs: [f32(3, 5)] },
