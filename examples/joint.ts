@@ -30,8 +30,9 @@ export const train: palm.Recipe = async ({
   const encoder = palm.backbone.compactEncoder({
     vocabulary: reader.vocabulary.tokens.length,
     width: 64,
-    layers: 2,
+    layers: 1,
     heads: 4,
+    attentionDropout: 0,
   });
 
   // 3. a head and a trainer per task

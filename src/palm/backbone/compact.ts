@@ -23,6 +23,8 @@ export interface CompactOptions<W extends number> {
   readonly maximumLength?: number;
   /** inside the layers; default 0.1 */
   readonly dropout?: number;
+  /** of the attention's probabilities; default as `dropout` */
+  readonly attentionDropout?: number;
   /** of the embedded words and of what the heads get; default 0.3 */
   readonly outerDropout?: number;
   /** scope of its parameters; default `encoder` */
@@ -48,6 +50,7 @@ export function compactEncoder<const W extends number>(
 ): Backbone<typeof needs, ReturnType<typeof givesOf<W>>> {
   const { vocabulary, width, layers, heads, inner = 4 * width, maximumLength = 128 } = options;
   const { dropout: inside = 0.1, outerDropout = 0.3, name = 'encoder' } = options;
+  const { attentionDropout = inside } = options;
   return defineBackbone({
     name,
     needs,
@@ -64,6 +67,7 @@ export function compactEncoder<const W extends number>(
         inner,
         mask: prependVisible(g, mask),
         dropout: inside,
+        attentionDropout,
         name: 'layers',
       });
       return { encoded: dropout(tokensOf(y), outerDropout), sentence: dropout(sentenceOf(y), outerDropout) };
