@@ -33,25 +33,33 @@ import { tracedOnce } from './plan.ts';
  *
  * Memory: emissions read once, alpha written once, transitions read per step (from cache or workgroup memory).
  */
-function forwardProgram(k: KernelBuilder, tiles: CrfTiles, withGold: boolean): void {
-  const [emissions, transitions, start, stop] = ['emissions', 'transitions', 'start', 'stop'].map((name) =>
-    k.read(name),
-  ) as [Buffer, Buffer, Buffer, Buffer];
-  const weights = k.read('weights');
-  const level = k.read('level');
-  const alpha = k.write('alpha');
-  const offset = k.write('offset');
-  const at = crfBlock(k, tiles);
-  const { b, y, z, B, Y, Z, lengths, longest } = at;
-  const levels = loadLevels(k, at, level);
+interface Scores {
+  readonly emissions: Buffer;
+  readonly transitions: Buffer;
+  readonly start: Buffer;
+  readonly stop: Buffer;
+}
 
-  // a label that does not exist gets a sum of 1, so that it never looks like an underflow
-  const absent = k.add(k.fill([b, z], 0), k.select(k.inside(Z), 0, 1));
-  const weightTile = k.load(weights, square(at));
+/** Where every sequence ends: its levels are whole + remainder. */
+interface Ending {
+  /** [b, y] */
+  readonly remainder: Value;
+  /** [b] */
+  readonly whole: Value;
+}
+
+function recursion(k: KernelBuilder, at: CrfBlock, { emissions, transitions, start }: Scores): Ending {
+  const { b, y, z, Y, Z, lengths, longest } = at;
+  const [alpha, offset] = [k.write('alpha'), k.write('offset')];
+  const level = k.read('level');
+  const levels = loadLevels(k, at, level);
   const save = (t: Value | number, values: Value, shift: Value) => {
     k.store(alpha, at.step(t), values);
     k.store(offset, at.moment(t), shift);
   };
+  // a label that does not exist gets a sum of 1, so that it never looks like an underflow
+  const absent = k.add(k.fill([b, z], 0), k.select(k.inside(Z), 0, 1));
+  const weights = k.load(k.read('weights'), square(at));
 
   const first = k.add(k.fill([b, y], 0), k.load(start, [[Y, 1]]));
   const total0 = unshifted(k, first, levels.first, k.load(emissions, at.step(0)));
@@ -60,7 +68,7 @@ function forwardProgram(k: KernelBuilder, tiles: CrfTiles, withGold: boolean): v
   const initial = [k.sub(total0, shift0), shift0];
   const [remainder, whole] = k.loop(1, longest, 1, initial, (t, before, shifts) => {
     const a = before as Value;
-    const sums = k.dot(k.exp(a), weightTile, absent, y);
+    const sums = k.dot(k.exp(a), weights, absent, y);
     const lost = k.lt(-UNDERFLOW, k.maximum(k.neg(sums), b, z));
     const logs = exceptWhere(k, lost, k.log(k.max(sums, UNDERFLOW)), () =>
       logSumExp(k, at, a, scaledTransitions(k, at, transitions, level)),
@@ -80,18 +88,30 @@ function forwardProgram(k: KernelBuilder, tiles: CrfTiles, withGold: boolean): v
     save(t, k.fill([b, y], 0), k.fill([b], 0));
     return [];
   });
+  return { remainder: remainder as Value, whole: whole as Value };
+}
 
-  const ends = k.add(remainder as Value, k.load(stop, [[Y, 1]]));
+function forwardProgram(k: KernelBuilder, tiles: CrfTiles, withGold: boolean): void {
+  const scores: Scores = {
+    emissions: k.read('emissions'),
+    transitions: k.read('transitions'),
+    start: k.read('start'),
+    stop: k.read('stop'),
+  };
+  const at = crfBlock(k, tiles);
+  const { y, B, Y, lengths } = at;
+  const { remainder, whole } = recursion(k, at, scores);
+  const ends = k.add(remainder, k.load(scores.stop, [[Y, 1]]));
   const top = k.maximum(ends, y);
   const rest = k.add(k.log(k.sum(k.exp(k.sub(ends, top)), y)), top);
   const result: TermInput[] = [[B, 1]];
   const filled = (value: Value) => k.select(k.lt(0, lengths), value, 0);
   if (withGold) {
-    const score = goldScore(k, at, { emissions, transitions, start, stop });
-    const loss = k.add(k.sub(whole as Value, score.whole), k.sub(rest, score.fraction));
+    const gold = goldScore(k, at, scores);
+    const loss = k.add(k.sub(whole, gold.whole), k.sub(rest, gold.fraction));
     k.store(k.write('loss'), result, filled(loss));
   }
-  k.store(k.write('logZ'), result, filled(k.add(whole as Value, rest)));
+  k.store(k.write('logZ'), result, filled(k.add(whole, rest)));
 }
 
 const square = ({ Y, Z, labels }: CrfBlock): TermInput[] => [

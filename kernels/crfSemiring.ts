@@ -1,5 +1,5 @@
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
+import { type KernelBuilder, type Operand, type TermInput, traceKernel } from '../src/kernel/build.ts';
 import { type Axis, type Buffer, type Kernel, LOWEST, type Value } from '../src/kernel/ir.ts';
 import type { CrfScores, CrfSizes } from './crfArguments.ts';
 import { scoresOf } from './crfBlock.ts';
@@ -34,64 +34,63 @@ const plus: Readonly<Record<Semiring, Plus>> = {
   },
 };
 
-function semiringProgram(k: KernelBuilder, extent: number, semiring: Semiring): void {
-  const [emissions, transitions, start, stop] = ['emissions', 'transitions', 'start', 'stop'].map((name) =>
-    k.read(name),
-  ) as [Buffer, Buffer, Buffer, Buffer];
-  const levels = semiring === 'max' ? k.write('levels') : undefined;
+/** A sequence per program: its scores, and where its levels go. */
+interface Sequence {
+  readonly y: Axis;
+  readonly z: Axis;
+  readonly length: Value;
+  /** [y, z]; labels that do not exist are at LOWEST by every transition to them */
+  readonly transitions: Value;
+  emission(t: Operand): Value;
+  keep(t: Operand, levels: Value): void;
+}
+
+function declare(k: KernelBuilder, extent: number, sequence: Value, levels: Buffer | undefined) {
+  const emissions = k.read('emissions');
   const [time, labels] = [k.parameter('time'), k.parameter('labels')];
-  const sequence = k.program(0);
   const [y, z] = [k.axis('y', extent), k.axis('z', extent)];
   const [Y, Z] = [k.span(y, 0, labels), k.span(z, 0, labels)];
-  const length = k.load(k.read('lengths', 'i32'), [[sequence, 1]]);
-  const perSequence = k.mul(time, labels);
-  // labels that do not exist are at LOWEST by their start score and by every transition to them
-  const scores = k.load(
-    transitions,
-    [
-      [Y, labels],
-      [Z, 1],
-    ],
-    LOWEST,
-  );
-  const first = k.add(
-    k.load(start, [[Y, 1]], LOWEST),
-    k.load(emissions, [
-      [sequence, perSequence],
-      [Y, 1],
-    ]),
-  );
-  const [level0, whole0] = split(k, first, y);
-  const keep = (t: Value | number, level: Value) => {
-    if (levels)
-      k.store(
-        levels,
-        [
-          [sequence, perSequence],
-          [t, labels],
-          [Y, 1],
-        ],
-        level,
-      );
+  const size = k.mul(time, labels);
+  const step = (t: Operand): TermInput[] => [
+    [sequence, size],
+    [t, labels],
+    [Y, 1],
+  ];
+  const square: TermInput[] = [
+    [Y, labels],
+    [Z, 1],
+  ];
+  const at: Sequence = {
+    ...{ y, z, length: k.load(k.read('lengths', 'i32'), [[sequence, 1]]) },
+    transitions: k.load(k.read('transitions'), square, LOWEST),
+    emission: (t) => k.load(emissions, step(t)),
+    keep(t, values) {
+      if (levels) k.store(levels, step(t), values);
+    },
   };
-  keep(0, level0);
-  const [level, whole] = k.loop(1, length, 1, [level0, whole0], (t, before, sum) => {
-    const paths = k.add(before as Value, scores);
+  return { at, time, Y };
+}
+
+function semiringProgram(k: KernelBuilder, extent: number, semiring: Semiring): void {
+  const levels = semiring === 'max' ? k.write('levels') : undefined;
+  const sequence = k.program(0);
+  const { at, time, Y } = declare(k, extent, sequence, levels);
+  const { y, z, length } = at;
+  const first = k.add(k.load(k.read('start'), [[Y, 1]], LOWEST), at.emission(0));
+  const initial = split(k, first, y);
+  at.keep(0, initial[0]);
+  const [level, whole] = k.loop(1, length, 1, initial, (t, before, sum) => {
+    const paths = k.add(before as Value, at.transitions);
     const arrived = k.rename(plus[semiring](k, paths, y), z, y);
-    const emission = k.load(emissions, [
-      [sequence, perSequence],
-      [t, labels],
-      [Y, 1],
-    ]);
-    const [next, shift] = split(k, k.add(arrived, emission), y);
-    keep(t, next);
+    const [next, shift] = split(k, k.add(arrived, at.emission(t)), y);
+    at.keep(t, next);
     return [next, k.add(sum as Value, shift)];
   });
   k.loop(k.max(length, 1), time, 1, [], (t) => {
-    keep(t, k.fill([y], 0));
+    at.keep(t, k.fill([y], 0));
     return [];
   });
-  const ends = k.add(level as Value, k.load(stop, [[Y, 1]]));
+  const ends = k.add(level as Value, k.load(k.read('stop'), [[Y, 1]]));
   const score = k.add(whole as Value, plus[semiring](k, ends, y));
   k.store(k.write('score'), [[sequence, 1]], k.select(k.lt(0, length), score, 0));
 }
