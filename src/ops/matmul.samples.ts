@@ -69,6 +69,13 @@ export const matmulSamples: OpSamples = {
       summary: 'matmul: operands are f32 and i32',
     },
     {
+      op: 'matmul',
+      inputs: [type('f32', 2, 1, 3, 5, 4), type('f32', 1, 4, 3, 4, 6)],
+      code: 'FROND-S013',
+      summary:
+        'matmul: 3 outer dimensions are left after joining in [2, 1, 3, 5, 4] x [1, 4, 3, 4, 6], two are possible',
+    },
+    {
       op: 'linear',
       inputs: [type('f32', 'batch', 3), type('f32', 4, 5)],
       code: 'FROND-S015',

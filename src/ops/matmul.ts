@@ -122,11 +122,11 @@ export const matmul = (rows: OpRegistry): OpRecord => ({
     }
     expectFloat('matmul', x, y);
     const type: TensorType = { dtype: 'f32', shape: productShape(x, y, attributes) };
+    layOut(inputs, attributes);
     if (attributes.epilogue === undefined) return [type];
     const steps = readExpression(attributes.epilogue, inputs.length - 1);
     const result = typeOfSteps(rows, steps, [type, ...inputs.slice(2)]);
     expectShape('matmul', 'the result of the epilogue', result.shape, type.shape);
-    layOut(inputs, attributes);
     return [result];
   },
   vjp,
