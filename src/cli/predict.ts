@@ -18,7 +18,7 @@ const wordsOf = (text: string): string[] => text.trim().split(/\s+/);
 const percent = (probability: number): string => `${(100 * probability).toFixed(1)} %`;
 
 /** Chunks of a tagged sentence by type. */
-function slotsOf(
+function chunksIn(
   words: readonly string[],
   tags: readonly string[],
 ): { type: string; text: string; from: number; to: number }[] {
@@ -41,7 +41,7 @@ export function predictionRecord(
     const prediction = list[index];
     if (isTagged(prediction)) {
       const { tags, probability } = prediction;
-      return [task, { slots: slotsOf(words, tags), tags, probability }] as const;
+      return [task, { chunks: chunksIn(words, tags), tags, probability }] as const;
     }
     return [task, prediction] as const;
   });

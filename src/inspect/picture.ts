@@ -45,7 +45,9 @@ function boxOf(node: Node): Box {
   const kind =
     node.op === 'input' ? 'input' : node.op === 'parameter' || node.op === 'constant' ? 'parameter' : 'op';
   const label = kind === 'op' ? node.op : node.id;
-  return { id: node.id, label, detail: shape, kind, phase: node.phase, scope: node.scope };
+  // an input is declared where it is first needed, but belongs to the whole graph
+  const scope = kind === 'input' ? '' : node.scope;
+  return { id: node.id, label, detail: shape, kind, phase: node.phase, scope };
 }
 
 /** Nodes and scopes of `graph` as boxes and arrows, folded to the depth asked for. */

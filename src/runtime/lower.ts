@@ -31,8 +31,10 @@ export interface LoweredProgram {
   readonly indices: readonly IndexRange[];
 }
 
-function typesOf(order: readonly Node[]): Map<Ref, TensorType> {
-  return new Map(order.flatMap((node) => node.types.map((type, k) => [makeRef(node.id, k), type] as const)));
+function typesOf(order: Iterable<Node>): Map<Ref, TensorType> {
+  return new Map(
+    [...order].flatMap((node) => node.types.map((type, k) => [makeRef(node.id, k), type] as const)),
+  );
 }
 
 /** Names of the parameters an update node works on; its last inputs are their gradients, in the same order. */
@@ -113,7 +115,8 @@ function indexRanges(
 
 /** Lowers every node of `order` (topological, updates last). */
 export function lowerGraph(graph: Graph, order: readonly Node[], registry: OpRegistry): LoweredProgram {
-  const types = typesOf(order);
+  // an input that nothing reads has a type too: it is fed all the same
+  const types = typesOf(Object.values(graph.nodes));
   const owner = new Map(order.map((node) => [node.id, node]));
   const roots = new Map<Ref, Ref>();
   for (const node of order) {
