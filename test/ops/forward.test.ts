@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Precision } from '../../src/base/dtype.ts';
 import { defined } from '../../src/base/errors.ts';
 import { validSamples } from '../../src/ops/all.samples.ts';
 import { ops } from '../../src/ops/index.ts';
@@ -7,13 +8,21 @@ import { runs } from '../support/counts.ts';
 import { asTensor, references } from './reference.ts';
 import { feedsOf, forward, type Naming, operandName, takesNames } from './run.ts';
 
-/** Differences of an f64 computation in another order. */
-const ABSOLUTE = 1e-12;
-const RELATIVE = 1e-11;
+/** Differences of a computation in another order; f32 operands are rounded too. */
+const TOLERANCE = {
+  f64: { absolute: 1e-12, relative: 1e-11 },
+  f32: { absolute: 5e-6, relative: 5e-6 },
+} as const;
 
-async function compare(sample: Sample, seed: number, naming: Naming = 'none'): Promise<void> {
+async function compare(
+  sample: Sample,
+  seed: number,
+  naming: Naming = 'none',
+  precision: Precision = 'f64',
+): Promise<void> {
+  const { absolute, relative } = TOLERANCE[precision];
   const feeds = feedsOf(sample, seed);
-  const results = await forward(sample, feeds, naming);
+  const results = await forward(sample, feeds, naming, precision);
   const operands = sample.inputs.map((_, i) => asTensor(defined(feeds[operandName(i)], 'operand')));
   const wanted = defined(references[sample.op], 'reference')(operands, sample.attributes ?? {});
   wanted.forEach(({ shape, data }, i) => {
@@ -22,7 +31,7 @@ async function compare(sample: Sample, seed: number, naming: Naming = 'none'): P
     expect(result.data.length).toBe(data.length);
     Array.from(data).forEach((value, at) => {
       const found = result.data[at] as number;
-      const allowed = ABSOLUTE + RELATIVE * Math.abs(value);
+      const allowed = absolute + relative * Math.abs(value);
       if (!(Math.abs(found - value) <= allowed)) {
         throw new Error(`${JSON.stringify(sample)}: result ${i}[${at}] is ${found}, not ${value}`);
       }
@@ -51,6 +60,7 @@ describe('forward agrees with the plain meaning', () => {
       for (const naming of ['all', 'others'] as const) {
         if (takesNames(sample, naming)) await compare(sample, 1, naming);
       }
+      await compare(sample, 1, 'none', 'f32');
     }
   });
 });

@@ -1,5 +1,5 @@
 import { type Dim, evaluate } from '../../src/base/dim.ts';
-import { isFloating } from '../../src/base/dtype.ts';
+import { isFloating, type Precision } from '../../src/base/dtype.ts';
 import { defined, FrondError } from '../../src/base/errors.ts';
 import { uniforms } from '../../src/base/random.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
@@ -86,10 +86,13 @@ export function build(
   return { builder, inputs, outputs: builder.op(sample.op, operands, sample.attributes) };
 }
 
-/** Runs a graph on the f64 interpreter, as often as wanted. */
-export async function runner(graph: Graph): Promise<(feeds: Feeds) => Promise<Record<string, TensorValue>>> {
+/** Runs a graph on the interpreter, as often as wanted. */
+export async function runner(
+  graph: Graph,
+  precision: Precision = 'f64',
+): Promise<(feeds: Feeds) => Promise<Record<string, TensorValue>>> {
   const { executable } = await compile(graph, {
-    device: interpreterDevice({ precision: 'f64' }),
+    device: interpreterDevice({ precision }),
     check: true,
   });
   return (feeds) => executable.run(feeds);
@@ -100,12 +103,13 @@ export async function forward(
   sample: Sample,
   feeds: Feeds,
   naming: Naming = 'none',
+  precision: Precision = 'f64',
 ): Promise<readonly TensorValue[]> {
   const { builder, outputs } = build(sample, naming);
   outputs.forEach((ref, i) => {
     builder.output(`y${i}`, ref);
   });
-  const run = await runner(builder.finish());
+  const run = await runner(builder.finish(), precision);
   const results = await run(feeds);
   return outputs.map((_, i) => defined(results[`y${i}`], 'result'));
 }
