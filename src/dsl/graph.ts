@@ -2,10 +2,11 @@ import { FrondError } from '../base/errors.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph, Ref } from '../ir/graph.ts';
 import { ops } from '../ops/index.ts';
+import { checkDims } from './dims.ts';
 import type { Initializer } from './initializer.ts';
 import { underConstruction, within } from './scope.ts';
 import { callerPlace } from './source.ts';
-import { type Dim, type DType, type GraphState, handleOf, type Shape, type Tensor, wrap } from './tensor.ts';
+import { type DType, type GraphState, handleOf, type Shape, type Tensor, wrap } from './tensor.ts';
 
 /** What a graph is fed with under one name. */
 export interface Declaration<D extends DType = DType, S extends Shape = Shape> {
@@ -168,34 +169,4 @@ interface ParameterDeclaration extends ParameterOptions {
   readonly dtype: DType;
   readonly shape: Shape;
   readonly initializer: Initializer;
-}
-
-/** A size is a natural number, a name or an expression over names. */
-function checkDims(what: string, shape: readonly Dim[]): void {
-  for (const dim of shape) {
-    const good = typeof dim === 'string' ? isExpression(dim) : Number.isInteger(dim) && dim >= 0;
-    if (!good) {
-      throw new FrondError('FROND-S023', `${what}: ${JSON.stringify(dim)} is not a dimension`, {
-        place: callerPlace(),
-        hint: 'a dimension is a whole number, a name such as batch, or an expression such as time+1',
-      });
-    }
-  }
-}
-
-const NAME = /[A-Za-z_][\w.]*/g;
-function isExpression(dim: string): boolean {
-  if (!/^[\w.+\-*/()]+$/.test(dim)) return false;
-  // every name as 1: what is left must be well formed, whatever its value
-  const skeleton = dim.replace(NAME, '1');
-  return /^(\(*\d+\)*)([-+*/]\(*\d+\)*)*$/.test(skeleton) && balanced(skeleton);
-}
-
-function balanced(text: string): boolean {
-  let depth = 0;
-  for (const letter of text) {
-    if (letter === '(') depth++;
-    if (letter === ')' && --depth < 0) return false;
-  }
-  return depth === 0;
 }

@@ -2,24 +2,39 @@ import type { SourcePlace } from '../base/errors.ts';
 
 // The user's line is the innermost stack frame outside frond. Where frond lies follows from this module's own place.
 
-const withoutScheme = (path: string): string => path.replace(/^file:\/\//, '');
-const ROOT = withoutScheme(new URL('../', import.meta.url).pathname);
+const SCHEME = /^file:\/\//;
 const FRAMES = 40;
 
-/** A frame of V8 (`at f (file:1:2)`), or of Firefox and Safari (`f@file:1:2`). */
-const FRAME = /(?:\(|@|at (?:async )?)([^()@]*?):(\d+):(\d+)\)?$/;
+/** `at f (file:1:2)` and `at file:1:2` of V8 */
+const V8_FRAME = /^\s*at (?:.*? \()?(.+?):(\d+):(\d+)\)?$/;
+/** `f@file:1:2` of Firefox and Safari */
+const OTHER_FRAME = /^[^@]*@(.+?):(\d+):(\d+)$/;
 
-function readFrame(line: string): SourcePlace | undefined {
-  const [, file, lineNumber, column] = FRAME.exec(line.trim()) ?? [];
-  if (file === undefined) return undefined;
-  return { file: decodeURI(withoutScheme(file)), line: Number(lineNumber), column: Number(column) };
+/** Reads one line of a stack; undefined for lines without a place. */
+export function readFrame(line: string): SourcePlace | undefined {
+  const match = V8_FRAME.exec(line) ?? OTHER_FRAME.exec(line);
+  const [, url, lineNumber, column] = match ?? [];
+  if (url === undefined) return undefined;
+  return { file: SCHEME.test(url) ? fromUrl(url) : url, line: Number(lineNumber), column: Number(column) };
 }
 
-const isInside = ({ file }: SourcePlace): boolean =>
-  file.startsWith(ROOT) || file.includes(ROOT) || file.startsWith('node:');
+const fromUrl = (url: string): string => decodeURIComponent(new URL(url).pathname);
+
+/** The folder of frond's sources as frames name it; undefined where a bundler took the module's address away. */
+function frondFolder(): string | undefined {
+  const { url }: { url?: string } = import.meta;
+  if (url === undefined) return undefined;
+  const folder = new URL('../', url).href;
+  return SCHEME.test(folder) ? fromUrl(folder) : folder;
+}
+
+const isInside = ({ file }: SourcePlace, folder: string): boolean =>
+  file.startsWith(folder) || file.startsWith('node:');
 
 /** Where the user called frond; undefined where the engine keeps no stack or all code is one file. */
 export function callerPlace(): SourcePlace | undefined {
+  const folder = frondFolder();
+  if (folder === undefined) return undefined;
   const settings: { stackTraceLimit?: number } = Error;
   const before = settings.stackTraceLimit;
   settings.stackTraceLimit = FRAMES;
@@ -27,7 +42,7 @@ export function callerPlace(): SourcePlace | undefined {
   if (before !== undefined) settings.stackTraceLimit = before;
   for (const line of (stack ?? '').split('\n')) {
     const place = readFrame(line);
-    if (place !== undefined && !isInside(place)) return place;
+    if (place !== undefined && !isInside(place, folder)) return place;
   }
   return undefined;
 }

@@ -273,3 +273,55 @@ describe('functions generic in dimensions', () => {
       expectType<F<['batch', 128]>>()(assertShape(x, ['batch', 128]), 0);
     }));
 });
+
+describe('shapes that the compiler does not know', () => {
+  /** A tensor whose rank only the build knows. */
+  const open = (x: Tensor<'f32', Shape>): Tensor<'f32', Shape> => x;
+
+  test('compile in every operation, and are computed when the graph is built', () =>
+    building((g) => {
+      const x = open(g.input('x', f32, ['batch', 'time', 8]));
+      const w = open(g.input('w', f32, [8, 4]));
+      const ids: Tensor<'i32', Shape> = g.input('ids', i32, ['batch', 'time']);
+      const twice: F<Shape> = add(x, x);
+      expect(shown(add(twice, g.constant(1)))).toBe('batch time 8');
+      expect(shown(where(less(x, 0), x, 1))).toBe('batch time 8');
+      expectType<F<Shape>>()(matmul(x, w), 0);
+      expect(shown(matmul(x, w))).toBe('batch time 4');
+      expectType<F<Shape>>()(linear(x, 3), 0);
+      expect(shown(linear(x, 3, { name: 'other' }))).toBe('batch time 3');
+      expect(shown(layerNorm(softmax(x, -1)))).toBe('batch time 8');
+      expectType<F<Shape>>()(sum(x, -1), 0);
+      expect(shown(mean(x, [0, -1]))).toBe('time');
+      expect(shown(argmax(x, 1))).toBe('batch 8');
+      expect(shown(gather(w, ids))).toBe('batch time 4');
+      expect(shown(embedding(ids, 10, 2))).toBe('batch time 2');
+      expect(shown(crossEntropy(x, ids))).toBe('batch time');
+      expect(shown(concat([x, x], -1))).toBe('batch time 16');
+      expect(shown(slice(x, 1, 0, 2))).toBe('batch 2 8');
+      expect(shown(transpose(x, [2, 0, 1]))).toBe('8 batch time');
+      expectType<F<['batch', 'time', 2, 4]>>()(reshape(x, ['batch', 'time', 2, 4]), 0);
+      expect(shown(reshape(x, ['batch', 'time', 2, -1]))).toBe('batch time 2 4');
+      expect(shown(broadcastTo(w, [3, 8, 4]))).toBe('3 8 4');
+      expectType<F<Shape>>()(rearrange(x, 'b t (h d) -> b h t d', { h: 2 }), 0);
+      expect(shown(rearrange(x, 'b t (h d) -> b h t d', { h: 2 }))).toBe('batch 2 time 4');
+      expectType<F<Shape>>()(einsum('b t d, d h -> b t h', x, w), 0);
+      expect(shown(attention(x, x, x, { heads: 2 }))).toBe('batch time 8');
+      const pattern: string = 'b t d -> t b d';
+      expect(shown(rearrange(x, pattern))).toBe('time batch 8');
+    }));
+
+  test('wide axes, permutations and shapes compile, too', () =>
+    building((g) => {
+      const x = g.input('x', f32, ['batch', 'time', 8]);
+      expect(shown(sum(x, wide(1)))).toBe('batch 8');
+      expect(shown(max(x, [wide(0)], { keepDims: true }))).toBe('1 time 8');
+      expect(shown(softmax(x, wide(2)))).toBe('batch time 8');
+      expect(shown(transpose(x, [wide(1), 0, 2]))).toBe('time batch 8');
+      expect(shown(slice(x, wide(2), 1))).toBe('batch time 7');
+      expect(shown(slice(x, 2, wide(3)))).toBe('batch time 5');
+      const shape: Dim[] = ['batch', 'time', 2, 4];
+      expect(shown(reshape(x, shape))).toBe('batch time 2 4');
+      expect(shown(concat([x, x], wide(2)))).toBe('batch time 16');
+    }));
+});

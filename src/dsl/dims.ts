@@ -1,0 +1,36 @@
+import type { Dim } from '../base/dim.ts';
+import { FrondError } from '../base/errors.ts';
+import { callerPlace } from './source.ts';
+
+/**
+ * A dimension is a natural number, a name, or an expression over names.
+ * @throws FROND-S023 for anything else
+ */
+export function checkDims(what: string, shape: readonly Dim[]): void {
+  for (const dim of shape) {
+    const good = typeof dim === 'string' ? isExpression(dim) : Number.isInteger(dim) && dim >= 0;
+    if (!good) {
+      throw new FrondError('FROND-S023', `${what}: ${JSON.stringify(dim)} is not a dimension`, {
+        place: callerPlace(),
+        hint: 'a dimension is a whole number, a name such as batch, or an expression such as time+1',
+      });
+    }
+  }
+}
+
+const NAME = /(?<![\w.])[A-Za-z_][\w.]*/g;
+function isExpression(dim: string): boolean {
+  if (!/^[\w.+\-*/()]+$/.test(dim)) return false;
+  // every name as 1: what is left must be well formed, whatever its value
+  const skeleton = dim.replace(NAME, '1');
+  return /^(\(*\d+\)*)([-+*/]\(*\d+\)*)*$/.test(skeleton) && balanced(skeleton);
+}
+
+function balanced(text: string): boolean {
+  let depth = 0;
+  for (const letter of text) {
+    if (letter === '(') depth++;
+    if (letter === ')' && --depth < 0) return false;
+  }
+  return depth === 0;
+}

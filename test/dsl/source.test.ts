@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { readFrame } from '../../src/dsl/source.ts';
+
+test.each([
+  ['    at build (file:///home/me/my%20model.ts:12:5)', '/home/me/my model.ts', 12, 5],
+  ['    at file:///home/me/model.ts:3:1', '/home/me/model.ts', 3, 1],
+  [
+    '    at async main (/home/me/node_modules/@scope/a(b)/100%.ts:7:9)',
+    '/home/me/node_modules/@scope/a(b)/100%.ts',
+    7,
+    9,
+  ],
+  ['    at new Model [as make] (/home/me/model.ts:4:2)', '/home/me/model.ts', 4, 2],
+  ['    at http://localhost:8080/app/model.js:4:2', 'http://localhost:8080/app/model.js', 4, 2],
+  ['build@http://localhost:8080/app/model.js:4:2', 'http://localhost:8080/app/model.js', 4, 2],
+  ['@file:///home/me/model.js:1:2', '/home/me/model.js', 1, 2],
+])('a frame of a stack: %s', (line, file, row, column) => {
+  expect(readFrame(line)).toEqual({ file, line: row, column });
+});
+
+test.each(['Error: no', '    at <anonymous>', '    at Array.map (<anonymous>)', ''])(
+  'no place: %s',
+  (line) => {
+    expect(readFrame(line)).toBeUndefined();
+  },
+);
