@@ -33,6 +33,7 @@ export const train: palm.Recipe = async ({
     layers: 1,
     heads: 4,
     attentionDropout: 0,
+    wordDropout: 0.15,
   });
 
   // 3. a head and a trainer per task

@@ -1,12 +1,6 @@
 import { FrondError } from '../base/errors.ts';
 import { permutation } from '../base/random.ts';
 
-/** Where a run stands in its data: the next batch is number `offset` of epoch `epoch`, both from 0. */
-export interface Position {
-  readonly epoch: number;
-  readonly offset: number;
-}
-
 export interface BatchPlanOptions {
   /** words of each example */
   readonly lengths: ArrayLike<number>;
@@ -30,10 +24,6 @@ export interface PlannedBatch {
 /** ⌈examples / batchSize⌉: the last batch may be partial, and none is lost. */
 export const batchesPerEpoch = (examples: number, batchSize: number): number =>
   Math.ceil(examples / batchSize);
-
-/** The position after one more batch. */
-export const nextPosition = ({ epoch, offset }: Position, perEpoch: number): Position =>
-  offset + 1 < perEpoch ? { epoch, offset: offset + 1 } : { epoch: epoch + 1, offset: 0 };
 
 /**
  * The batches of one epoch, each example in exactly one of them: a pure function of its arguments, so that a run resumes in the

@@ -1,4 +1,17 @@
-import { declare, dropout, f32, gather, scope, truncatedNormal } from '../../dsl/index.ts';
+import {
+  broadcastTo,
+  declare,
+  dropout,
+  f32,
+  type GraphContext,
+  gather,
+  greater,
+  i32,
+  scope,
+  type Tensor,
+  truncatedNormal,
+  where,
+} from '../../dsl/index.ts';
 import {
   encoder,
   learnedPositions,
@@ -9,6 +22,7 @@ import {
 } from '../../nn/index.ts';
 import type { Backbone } from '../contract.ts';
 import { defineBackbone } from '../define.ts';
+import { UNKNOWN } from '../vocabulary.ts';
 
 export interface CompactOptions<W extends number> {
   /** entries of the word table, padding and unknown included */
@@ -27,6 +41,11 @@ export interface CompactOptions<W extends number> {
   readonly attentionDropout?: number;
   /** of the embedded words and of what the heads get; default 0.3 */
   readonly outerDropout?: number;
+  /**
+   * Share of the words that training hides behind the unknown word, so that the model learns to read what it does not know from
+   * its neighbours (Iyyer et al. 2015); default 0
+   */
+  readonly wordDropout?: number;
   /** scope of its parameters; default `encoder` */
   readonly name?: string;
 }
@@ -40,6 +59,14 @@ const needs = {
 const givesOf = <W extends number>(width: W) =>
   ({ encoded: declare(f32, ['batch', 'time', width]), sentence: declare(f32, ['batch', width]) }) as const;
 
+/** Puts the unknown word in place of each word with probability `rate`, in training graphs. */
+function hideWords(g: GraphContext, tokens: Words, rate: number): Words {
+  if (!g.training || rate === 0) return tokens;
+  const kept = dropout(broadcastTo(g.constant(1), tokens.shape), rate);
+  return where(greater(kept, 0), tokens, broadcastTo(g.constant(UNKNOWN, i32), tokens.shape));
+}
+type Words = Tensor<'i32', ['batch', 'time']>;
+
 /**
  * A small pre-norm transformer over words (Vaswani et al. 2017, Xiong et al. 2020): word and position embeddings, a learned
  * vector in front whose encoding stands for the sentence, encoder blocks, a last layer norm.
@@ -50,7 +77,7 @@ export function compactEncoder<const W extends number>(
 ): Backbone<typeof needs, ReturnType<typeof givesOf<W>>> {
   const { vocabulary, width, layers, heads, inner = 4 * width, maximumLength = 128 } = options;
   const { dropout: inside = 0.1, outerDropout = 0.3, name = 'encoder' } = options;
-  const { attentionDropout = inside } = options;
+  const { attentionDropout = inside, wordDropout = 0 } = options;
   return defineBackbone({
     name,
     needs,
@@ -59,7 +86,9 @@ export function compactEncoder<const W extends number>(
       const table = scope('words', () =>
         g.parameter('weight', f32, [vocabulary, width], truncatedNormal(0.02)),
       );
-      const embedded = learnedPositions(g, gather(table, tokens), positions, { max: maximumLength });
+      const embedded = learnedPositions(g, gather(table, hideWords(g, tokens, wordDropout)), positions, {
+        max: maximumLength,
+      });
       const x = dropout(prependSentence(g, embedded), outerDropout);
       const y = encoder(x, {
         layers,
