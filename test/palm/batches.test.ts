@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { batchesOf } from '../../src/palm/batches.ts';
-import { batchesPerEpoch, nextPosition, planBatches } from '../../src/palm/batchPlan.ts';
+import { planEpoch } from '../../src/palm/batches.ts';
+import { batchesPerEpoch, planBatches } from '../../src/palm/batchPlan.ts';
 import { checkBatch } from '../../src/palm/contractCheck.ts';
 import { jointReaderOf } from '../../src/palm/reader/joint.ts';
 import { runs } from '../support/counts.ts';
@@ -67,12 +67,6 @@ describe('the batches of an epoch', () => {
       '[FROND-D013] bucket is 1.5',
     );
   });
-
-  test('follow each other', () => {
-    expect(nextPosition({ epoch: 0, offset: 0 }, 2)).toEqual({ epoch: 0, offset: 1 });
-    expect(nextPosition({ epoch: 0, offset: 1 }, 2)).toEqual({ epoch: 1, offset: 0 });
-    expect(nextPosition({ epoch: 4, offset: 0 }, 1)).toEqual({ epoch: 5, offset: 0 });
-  });
 });
 
 describe('packed batches of a reader', () => {
@@ -82,35 +76,35 @@ describe('packed batches of a reader', () => {
     intent: `intent${i % 3}`,
   }));
   const reader = jointReaderOf({ train });
-  const all = (from?: { epoch: number; offset: number }) => [
-    ...batchesOf(reader, 'train', { batchSize: 4, seed: 7, ...(from === undefined ? {} : { from }) }),
-  ];
+  const plan = (epoch: number, seed?: number) => planEpoch(reader, 'train', epoch, { batchSize: 4, seed });
 
-  test('resume in the middle of an epoch with the very same batches', () => {
-    const whole = all();
-    expect(whole).toHaveLength(6);
-    expect(all({ epoch: 0, offset: 2 })).toEqual(whole.slice(2));
-    expect(all({ epoch: 1, offset: 0 }).map(({ rows }) => rows)).not.toEqual(whole.map(({ rows }) => rows));
-    expect(all({ epoch: 0, offset: 6 })).toEqual([]);
+  test('of a run that resumes in the middle of an epoch are the very same', () => {
+    expect(plan(0, 7)).toHaveLength(6);
+    expect(plan(0, 7)).toEqual(plan(0, 7));
+    expect(plan(1, 7)).not.toEqual(plan(0, 7));
+    expect(plan(1)).toEqual(plan(0));
+    expect(planEpoch(reader, 'valid', 0, { batchSize: 4 })).toEqual([]);
   });
 
   test('have the declared shapes and one weight per example', () => {
-    let weight = 0;
-    for (const { tensors, rows, position } of all()) {
-      expect(checkBatch(reader, tensors)).toEqual({ batch: 4, time: tensors.tokens.shape[1] });
+    for (const { rows, time } of plan(0, 7)) {
+      const examples = rows.flatMap((row) => train[row] ?? []);
+      const tensors = reader.pack(examples, { batch: 4, time });
+      expect(checkBatch(reader, tensors)).toEqual({ batch: 4, time });
       expect([...tensors.weights.data].reduce((x, y) => x + y, 0)).toBe(rows.length);
       expect([...tensors.lengths.data].slice(0, rows.length)).toEqual(
-        rows.map((row) => train[row]?.words.length),
+        examples.map(({ words }) => words.length),
       );
-      expect(position.epoch).toBe(0);
-      weight += rows.length;
     }
-    expect(weight).toBe(21);
+    expect(() => reader.pack(train, { batch: 4, time: 16 })).toThrow(
+      '[FROND-D013] 21 examples do not fit a batch of 4',
+    );
   });
 
   test('come in order of length without a seed', () => {
-    const rows = [...batchesOf(reader, 'train', { batchSize: 4 })].flatMap((batch) => batch.rows);
-    const padded = rows.map((row) => Math.ceil((train[row]?.words.length ?? 0) / 4));
+    const padded = plan(0).flatMap(({ rows }) =>
+      rows.map((row) => Math.ceil((train[row]?.words.length ?? 0) / 4)),
+    );
     expect(padded).toEqual([...padded].sort((a, b) => a - b));
   });
 });
