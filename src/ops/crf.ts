@@ -1,50 +1,8 @@
 import { planCrf, planCrfGradient } from '../../kernels/crf.ts';
-import type { CrfSizes } from '../../kernels/crfArguments.ts';
-import { planCrfDecode } from '../../kernels/crfDecode.ts';
-import { printShape, product, times } from '../base/dim.ts';
-import type { TensorType } from '../ir/graph.ts';
-import type { LowerContext, OpRecord } from '../ir/record.ts';
-import { bytesOf, expectFloat, expectShape, expectType, fail, operand, refuse } from './rules.ts';
+import type { OpRecord } from '../ir/record.ts';
+import { chainIndices, checkChain, costOf, sizesOf } from './crfRules.ts';
+import { operand, refuse } from './rules.ts';
 import { input, output } from './slots.ts';
-
-/*
- * Linear-chain conditional random fields (Lafferty, McCallum and Pereira 2001). The score of labels y of a sequence of length n is
- * start[y₁] + Σ_t emissions[t, y_t] + Σ_t transitions[y_{t−1}, y_t] + stop[y_n].
- * Emissions f32 [batch, time, labels], transitions f32 [labels, labels] (from, to), start and stop f32 [labels],
- * tags i32 [batch, time], lengths i32 [batch].
- */
-
-function sizesOf(inputs: readonly TensorType[]): CrfSizes {
-  const { shape } = operand('crf', inputs, 0);
-  const [batch, time, labels] = shape;
-  if (shape.length !== 3 || batch === undefined || time === undefined || labels === undefined) {
-    return fail('FROND-S013', `crf: emissions needs 3 dimensions, has ${printShape(shape)}`);
-  }
-  if (typeof labels !== 'number') {
-    return fail('FROND-S013', `crf: the number of labels must be known, not ${labels}`);
-  }
-  return { batch, time, labels };
-}
-
-/** Checks the operands that follow the emissions, by name. */
-function checkChain(inputs: readonly TensorType[], names: readonly string[]): CrfSizes {
-  const { batch, time, labels } = sizesOf(inputs);
-  expectFloat('crf', operand('crf', inputs, 0));
-  const shapes: Readonly<Record<string, TensorType>> = {
-    tags: { dtype: 'i32', shape: [batch, time] },
-    lengths: { dtype: 'i32', shape: [batch] },
-    transitions: { dtype: 'f32', shape: [labels, labels] },
-    start: { dtype: 'f32', shape: [labels] },
-    stop: { dtype: 'f32', shape: [labels] },
-  };
-  names.forEach((name, i) => {
-    const [type, wanted] = [operand('crf', inputs, i + 1), shapes[name]];
-    if (wanted === undefined) return;
-    expectType('crf', name, type, wanted.dtype);
-    expectShape('crf', name, type.shape, wanted.shape);
-  });
-  return { batch, time, labels };
-}
 
 const LOSS_OPERANDS = ['tags', 'lengths', 'transitions', 'start', 'stop'] as const;
 
@@ -56,14 +14,6 @@ const chainSlots = {
   start: input(4),
   stop: input(5),
 };
-
-/** One multiply-add per transition and step, and as many again for shifts and exponentials. */
-const costOf =
-  (passes: number) =>
-  (context: LowerContext): { readonly flops: string | number; readonly bytes: string | number } => {
-    const { shape } = operand('crf', context.inputs, 0);
-    return { flops: times(product([...shape, shape[2] ?? 1]), 2 * passes), bytes: bytesOf(context) };
-  };
 
 /** Operands emissions, tags, lengths, transitions, start, stop; result f32 [batch], at most 0. */
 export const crfLogLikelihood: OpRecord = {
@@ -108,13 +58,6 @@ export const crfLoss: OpRecord = {
   cost: costOf(1),
 };
 
-/** Tags beyond a sequence's length are not read, but must be labels or −1 all the same, so that a check is possible. */
-function chainIndices({ labels, time }: CrfSizes, tags: number | undefined, lengths: number) {
-  const below = typeof time === 'number' ? time + 1 : `${time}+1`;
-  const checkLengths = { input: lengths, low: 0, below };
-  return tags === undefined ? [checkLengths] : [{ input: tags, low: -1, below: labels }, checkLengths];
-}
-
 /** Operands of the loss, the forward levels, their offsets, and dloss; results for emissions, transitions, start, stop. */
 export const crfGradient: OpRecord = {
   name: 'crfGradient',
@@ -143,32 +86,4 @@ export const crfGradient: OpRecord = {
       dstop: output(3),
     }),
   cost: costOf(3),
-};
-
-/** Operands emissions, lengths, transitions, start, stop; results tags i32 [batch, time] and their score f32 [batch]. */
-export const crfDecode: OpRecord = {
-  name: 'crfDecode',
-  doc: 'most likely labels of each sequence (Viterbi 1967), 0 at and beyond its length, and their score',
-  kind: 'kernel',
-  arity: 5,
-  shape(inputs) {
-    const { batch, time } = checkChain(inputs, ['lengths', 'transitions', 'start', 'stop']);
-    return [
-      { dtype: 'i32', shape: [batch, time] },
-      { dtype: 'f32', shape: [batch] },
-    ];
-  },
-  lower: ({ inputs }) =>
-    planCrfDecode({
-      ...sizesOf(inputs),
-      emissions: input(0),
-      lengths: input(1),
-      transitions: input(2),
-      start: input(3),
-      stop: input(4),
-      tags: output(0),
-      score: output(1),
-    }),
-  indices: ({ inputs }) => chainIndices(sizesOf(inputs), undefined, 1),
-  cost: costOf(1),
 };
