@@ -71,4 +71,4 @@ export { rearrange } from './rearrange.ts';
 export { argmax, max, mean, sum } from './reduce.ts';
 export { scope } from './scope.ts';
 export { type Dim, type DType, isTensor, type Shape, type Tensor } from './tensor.ts';
-export { assertShape, broadcastTo, concat, reshape, slice, transpose } from './view.ts';
+export { assertShape, broadcastTo, concat, reshape, slice, split, transpose } from './view.ts';

@@ -6,6 +6,7 @@ import type { Concat } from './types/concat.ts';
 import type { Reshape } from './types/reshape.ts';
 import type { Operand, ShapeOf } from './types/result.ts';
 import type { Slice } from './types/slice.ts';
+import type { ReplaceAt, Split } from './types/split.ts';
 import type { Stretch } from './types/stretch.ts';
 import type { Transpose } from './types/transpose.ts';
 
@@ -56,6 +57,37 @@ export function slice<
   to?: To,
 ): Tensor<D, ShapeOf<Slice<S, A, From, To, Late>>> {
   return emit('slice', [x], { axis: Number(axis), from, to: to ?? 'end' });
+}
+
+/** Parts of the given sizes along `axis`, one after the other; literal sizes that add up to the whole. */
+export function split<
+  D extends DType,
+  S extends Shape,
+  A extends number,
+  const N extends readonly number[],
+  Late = never,
+>(
+  x: Tensor<D, S>,
+  axis: A,
+  sizes: Operand<Split<S, A, N, Late>, readonly [...N]>,
+): { -readonly [K in keyof N]: Tensor<D, ReplaceAt<S, A, N[K], Late>> } {
+  const { shape } = handleOf('split', 'operand 1', x);
+  const lengths = dimsOf(sizes).map(Number);
+  const total = lengths.reduce((sum, length) => sum + length, 0);
+  const dim = Number.isInteger(axis) ? shape.at(axis) : undefined;
+  if (dim === undefined) {
+    throw new FrondError('FROND-S012', `split: axis ${axis} is out of range for shape ${printShape(shape)}`, {
+      place: callerPlace(),
+    });
+  }
+  if (dim !== total) {
+    throw new FrondError('FROND-S014', `split: sizes add up to ${total}, dimension is ${dim}`, {
+      place: callerPlace(),
+    });
+  }
+  const ends = lengths.map((_, i) => lengths.slice(0, i + 1).reduce((sum, length) => sum + length, 0));
+  const parts = ends.map((to, i) => emit('slice', [x], { axis, from: to - (lengths[i] ?? 0), to }));
+  return parts as { -readonly [K in keyof N]: Tensor<D, never> };
 }
 
 /**

@@ -33,6 +33,7 @@ import {
   type Shape,
   slice,
   softmax,
+  split,
   sub,
   sum,
   type Tensor,
@@ -132,6 +133,10 @@ describe('literal, named and wide dimensions', () => {
       expectType<F<['batch', 'time', 10]>>()(slice(x, 2, 0, 10), 0);
       expectType<F<['batch', 'time', 127]>>()(slice(x, 2, 0, -1), 0);
       expectType<F<['batch', 'time-1', 128]>>()(slice(x, 1, 1), 0);
+      const [left, right] = split(x, -1, [96, 32]);
+      expectType<F<['batch', 'time', 96]>>()(left, 0);
+      expectType<F<['batch', 'time', 32]>>()(right, 0);
+      expect(shown(right)).toBe('batch time 32');
       const shorter = slice(x, 1, 0, -1);
       expectType<F<['batch', 'time-1', 128]>>()(shorter, 0);
       expect(shown(shorter)).toBe('batch time-1 128');
@@ -209,6 +214,8 @@ function block<B extends Dim, T extends Dim>(x: F<[B, T, 128]>, mask: F<[B, 1, 1
   expectType<F<[B, T, 4, 32]>>()(reshape(y, [y.shape[0], y.shape[1], 4, 32]), 0);
   expectType<F<[B, T, 4, 32]>>()(reshape(y, [y.shape[0], y.shape[1], 4, -1]), 0);
   expectType<F<[B, T, 256]>>()(concat([x, y], -1), 0);
+  const [q1] = split(x, -1, [64, 64]);
+  expectType<F<[B, T, 64]>>()(q1, 0);
   expectType<F<[B, 1, 128]>>()(slice(x, 1, 0, 1), 0);
   expectType<F<[B, 128]>>()(mean(x, 1), 0);
   expectType<F<[1, T, 1]>>()(mean(x, [-1, 0], { keepDims: true }), 0);
