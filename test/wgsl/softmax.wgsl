@@ -42,6 +42,7 @@ fn main(
     let c = tx + c_i * 16;
     x_value[c_i] = select(-1e+30, x[r_at * launch.columns + c], (r_at < launch.rows) & (c < launch.columns));
   }
+  // max over c
   var max_over_c: f32;
   var part = -3.4028234663852886e38;
   for (var c_i = 0; c_i < 2; c_i++) {
@@ -58,6 +59,7 @@ fn main(
     let exponential = exp_f32(x_value[c_i] - max_over_c);
     chosen[c_i] = select(0.0, exponential, c < launch.columns);
   }
+  // sum over c
   var sum_over_c: f32;
   workgroupBarrier();
   var part_2 = 0.0;

@@ -89,76 +89,120 @@ function storesOf(steps: readonly Step[]): ReadonlyMap<Buffer, readonly number[]
   return stores;
 }
 
+/** Where things stand in program order. */
+interface Order {
+  of(item: Statement | Value): number;
+  /** a place behind everything inside a loop */
+  endOf(loop: Loop): number;
+  regionOf(statement: Statement): Region;
+}
+
+function orderOf(kernel: Kernel, steps: readonly Step[]): Order {
+  const orders = new Map<Statement | Value, number>();
+  const ends = new Map<Loop, number>();
+  const regions = new Map<Statement, Region>();
+  steps.forEach(({ statement, region, loops }, order) => {
+    orders.set(statement.kind === 'let' ? statement.value : statement, order);
+    regions.set(statement, region);
+    for (const loop of loops) ends.set(loop, order + 0.5);
+  });
+  const of = (item: Statement | Value): number => orders.get(item) ?? 0;
+  return {
+    of,
+    endOf: (loop) => ends.get(loop) ?? of(loop) + 0.5,
+    regionOf: (statement) => regions.get(statement) ?? kernel.body,
+  };
+}
+
 export function analyse(kernel: Kernel): Analysis {
   const steps = stepsOf(kernel);
   const values = valuesOf(steps);
   const placement = placeAxes(steps);
-  const { streamable } = placement;
   const users = usersOf(steps);
   const live = findLive(values, users);
   const exchanged = findExchanged(values, placement);
-  const weights = weigh(values);
-  const stores = storesOf(steps);
-  const orders = new Map<unknown, number>();
-  steps.forEach(({ statement }, order) => {
-    orders.set(statement.kind === 'let' ? statement.value : statement, order);
-  });
-  /** order of the last statement inside a loop */
-  const endOf = (loop: Loop): number =>
-    steps.reduce((last, { loops }, order) => (loops.includes(loop) ? order : last), orders.get(loop) ?? 0);
-  const orderOf = (item: unknown): number => orders.get(item) ?? 0;
-  const regionOf = new Map<unknown, Region>(steps.map(({ statement, region }) => [statement, region]));
-
-  const kept = new Set<Value>();
-  const demands = new Map<Value, Demand[]>();
-  const demandsOf = (value: Value): Demand[] => {
-    const found: Demand[] = [];
-    for (const user of users.get(value) ?? []) {
-      if (user.kind === 'value' && !live.has(user)) continue;
-      if (user.kind === 'loop') {
-        if (user.initial.includes(value)) {
-          found.push({ order: orderOf(user), region: regionOf.get(user) ?? kernel.body });
-        }
-        if (user.yields.includes(value)) found.push({ order: endOf(user) + 0.5, region: user.body });
-      } else if (user.kind !== 'value') {
-        found.push({ order: orderOf(user), region: regionOf.get(user) ?? kernel.body });
-      } else if (user.op === 'dot' && value !== user.accumulator && streamable.has(value)) {
-        // evaluated where it is staged, from memory alone
-      } else if (user.op === 'dot' || user.op === 'reduce' || kept.has(user) || exchanged.has(user)) {
-        found.push({ order: orderOf(user), region: user.region });
-      } else {
-        found.push(...(demands.get(user) ?? []));
-      }
-    }
-    return found;
-  };
-  const isYield = (value: Value): boolean =>
-    (users.get(value) ?? []).some((user) => user.kind === 'loop' && user.yields.includes(value));
-  /** Whether a load would see another value at its use than where it stands. */
-  const isPinned = (value: Value, found: readonly Demand[]): boolean => {
-    if (value.op !== 'load' || value.buffer.access === 'read') return false;
-    const between = stores.get(value.buffer) ?? [];
-    return found.some(
-      ({ order, region }) =>
-        region !== value.region ||
-        between.some((store) => store > orderOf(value) && store < order) ||
-        writesElsewhere(steps[order]?.statement, value),
-    );
-  };
-  for (const value of [...values].reverse()) {
-    if (value.axes.length === 0 || !live.has(value)) continue;
-    const found = demandsOf(value);
-    demands.set(value, found);
-    if (isOwned(value) || exchanged.has(value)) continue;
-    if (value.op === 'fill' || value.op === 'arange' || value.op === 'inside') continue;
-    const distinct = new Set(found.map(({ order }) => order)).size;
-    const elsewhere = found.some(({ region }) => region !== value.region);
-    const expensive = (weights.get(value) ?? 0) > 2;
-    const again = expensive && (distinct > 1 || elsewhere);
-    if (found.length > 0 && (again || isYield(value) || isPinned(value, found))) kept.add(value);
-  }
-  const inPlace = findInPlace(steps, demands, kept, orderOf);
+  const order = orderOf(kernel, steps);
+  const facts = { steps, placement, users, live, exchanged, order };
+  const { kept, demands } = findKept(values, facts);
+  const inPlace = findInPlace(steps, demands, kept, order);
   return { steps, placement, users, live, kept, exchanged, inPlace };
+}
+
+type Facts = Pick<Analysis, 'steps' | 'placement' | 'users' | 'live' | 'exchanged'> & {
+  readonly order: Order;
+};
+type Demands = ReadonlyMap<Value, readonly Demand[]>;
+
+/** Where the elements of `value` are asked for, given those of its users that come later. */
+function demandsOf(value: Value, facts: Facts, kept: ReadonlySet<Value>, known: Demands): Demand[] {
+  const { users, live, order, placement, exchanged } = facts;
+  return (users.get(value) ?? []).flatMap((user): readonly Demand[] => {
+    if (user.kind === 'loop') {
+      const found: Demand[] = [];
+      if (user.initial.includes(value)) found.push({ order: order.of(user), region: order.regionOf(user) });
+      if (user.yields.includes(value)) found.push({ order: order.endOf(user), region: user.body });
+      return found;
+    }
+    if (user.kind !== 'value') return [{ order: order.of(user), region: order.regionOf(user) }];
+    if (!live.has(user)) return [];
+    const operand = user.op === 'dot' && value !== user.accumulator;
+    // evaluated where it is staged, from memory alone
+    if (operand && placement.streamable.has(value)) return [];
+    if (user.op === 'dot' || user.op === 'reduce' || kept.has(user) || exchanged.has(user)) {
+      return [{ order: order.of(user), region: user.region }];
+    }
+    return known.get(user) ?? [];
+  });
+}
+
+/**
+ * Tiles that are computed where they stand: those that would be computed more than once (unless that costs next to nothing),
+ * that a loop carries on, or that another place would see with other contents.
+ */
+function findKept(
+  values: readonly Value[],
+  facts: Facts,
+): { readonly kept: Set<Value>; readonly demands: Demands } {
+  const kept = new Set<Value>();
+  const demands = new Map<Value, readonly Demand[]>();
+  const weights = weigh(values);
+  const stores = storesOf(facts.steps);
+  for (const value of [...values].reverse()) {
+    if (value.axes.length === 0 || !facts.live.has(value)) continue;
+    const found = demandsOf(value, facts, kept, demands);
+    demands.set(value, found);
+    if (isOwned(value) || facts.exchanged.has(value) || found.length === 0) continue;
+    if (value.op === 'fill' || value.op === 'arange' || value.op === 'inside') continue;
+    const several = new Set(found.map(({ order }) => order)).size > 1;
+    const elsewhere = found.some(({ region }) => region !== value.region);
+    const again = (weights.get(value) ?? 0) > CHEAP && (several || elsewhere);
+    const yielded = (facts.users.get(value) ?? []).some(
+      (user) => user.kind === 'loop' && user.yields.includes(value),
+    );
+    if (again || yielded || isPinned(value, found, facts, stores)) kept.add(value);
+  }
+  return { kept, demands };
+}
+
+/** Operations per element that may be repeated rather than kept. */
+const CHEAP = 2;
+
+/** Whether a load would see something else at its use than where it stands. */
+function isPinned(
+  value: Value,
+  found: readonly Demand[],
+  { steps, order }: Facts,
+  stores: ReadonlyMap<Buffer, readonly number[]>,
+): boolean {
+  if (value.op !== 'load' || value.buffer.access === 'read') return false;
+  const from = order.of(value);
+  const between = stores.get(value.buffer) ?? [];
+  return found.some(
+    (use) =>
+      use.region !== value.region ||
+      between.some((store) => store > from && store < use.order) ||
+      writesElsewhere(steps[use.order]?.statement, value),
+  );
 }
 
 /**
@@ -181,9 +225,9 @@ function writesElsewhere(statement: Statement | undefined, load: Value & { reado
 /** A yielded tile replaces the carried one as it is computed where nothing reads the old one later. */
 function findInPlace(
   steps: readonly Step[],
-  demands: ReadonlyMap<Value, readonly Demand[]>,
+  demands: Demands,
   kept: ReadonlySet<Value>,
-  orderOf: (item: unknown) => number,
+  order: Order,
 ): Map<Value, Value> {
   const inPlace = new Map<Value, Value>();
   for (const { statement: loop } of steps) {
@@ -192,7 +236,7 @@ function findInPlace(
       const carried = loop.carried[i];
       if (!carried || value.axes.length === 0 || value.region !== loop.body || inPlace.has(value)) return;
       const computed = value.op === 'dot' || value.op === 'reduce' || kept.has(value);
-      const later = (demands.get(carried) ?? []).some(({ order }) => order > orderOf(value));
+      const later = (demands.get(carried) ?? []).some((use) => use.order > order.of(value));
       if (computed && !later) inPlace.set(value, carried);
     });
   }

@@ -4,9 +4,9 @@ import { valuesOf } from '../../kernel/checkWalk.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import { type Analysis, analyse } from './analysis.ts';
 import { bindBuffers } from './arenas.ts';
-import { spanNames } from './expressions.ts';
 import { functionsText } from './functions.ts';
 import { freeName } from './names.ts';
+import { spanNames } from './nouns.ts';
 import {
   DEFAULT_LIMITS,
   type WgslBinding,

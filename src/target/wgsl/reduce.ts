@@ -1,7 +1,8 @@
 import type { Axis, Value } from '../../kernel/ir.ts';
 import { type Cell, forCells } from './cells.ts';
-import { elementOf, nameFor, tileText } from './expressions.ts';
+import { elementOf, tileText } from './expressions.ts';
 import { literal, lowestOf } from './literals.ts';
+import { nameFor } from './nouns.ts';
 import { dimensionOf, type Printer, perThread, registersOf, repeatedOver, threadsAlong } from './printer.ts';
 import { declareTile, tails, targetOf } from './tiles.ts';
 

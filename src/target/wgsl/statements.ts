@@ -2,17 +2,9 @@ import { operandsOf } from '../../kernel/checkWalk.ts';
 import type { Buffer, Loop, Region, Statement, Store, Term, Value, When } from '../../kernel/ir.ts';
 import { forCells } from './cells.ts';
 import { printDot } from './dot.ts';
-import {
-  address,
-  allOf,
-  elementOf,
-  nameFor,
-  scalarText,
-  storedElement,
-  tileText,
-  variableOf,
-} from './expressions.ts';
+import { address, allOf, elementOf, scalarText, storedElement, tileText, variableOf } from './expressions.ts';
 import { joinHazards, type StorageAccess } from './memory.ts';
+import { nameFor } from './nouns.ts';
 import { type Printer, repeatedOver, unprintable } from './printer.ts';
 import { printExchange, printReduce } from './reduce.ts';
 import { declareTile, fillTile, tails, targetOf } from './tiles.ts';
@@ -111,13 +103,16 @@ function printValue(p: Printer, value: Value): void {
   const { analysis } = p;
   if (!analysis.live.has(value) || value.op === 'carried' || value.op === 'induction') return;
   if (value.op === 'reduce') {
+    p.writer.line(`// ${value.combine} over ${value.over.map(({ name }) => name).join(' and ')}`);
     accessLoads(p, value);
     printReduce(p, value);
   } else if (value.axes.length === 0) printScalar(p, value);
   else if (value.op === 'dot') {
+    p.writer.line(`// products summed over ${value.over.name}`);
     accessLoads(p, value);
     printDot(p, value);
   } else if (value.op === 'rename' && analysis.exchanged.has(value)) {
+    p.writer.line(`// ${value.from.name} becomes ${value.to.name}: elements change threads`);
     accessLoads(p, value);
     printExchange(p, value);
   } else if (analysis.kept.has(value)) {

@@ -1,6 +1,7 @@
 import type { Axis, Value } from '../../kernel/ir.ts';
 import { type Cell, forCells } from './cells.ts';
-import { elementOf, nameFor, tileText } from './expressions.ts';
+import { elementOf, tileText } from './expressions.ts';
+import { nameFor } from './nouns.ts';
 import { type Printer, perThread, registersOf, threadsAlong } from './printer.ts';
 
 /** Conditions under which a cell is an element of the tile: threads do not always divide its extents. */
