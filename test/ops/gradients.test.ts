@@ -164,7 +164,8 @@ describe('gradients agree with finite differences when sizes are names', () => {
     let tried = 0;
     for (const naming of ['all', 'others'] as const) {
       const named = samples.filter((sample) => takesNames(sample, naming));
-      if (named.length > 0) await checkSamples(named, runs(2 * named.length, named.length), naming);
+      if (named.length > 0)
+        await checkSamples(named, runs(2 * named.length, Math.min(named.length, 3)), naming);
       tried += named.length;
     }
     expect(tried).toBeGreaterThan(0);
