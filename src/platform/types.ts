@@ -8,6 +8,7 @@ export interface Files {
   readText(path: string): Promise<string>;
   /** Names in a folder, sorted. */
   list(folder: string): Promise<readonly string[]>;
+  /** @throws FROND-F002 where the system does not say */
   kindOf(path: string): Promise<'file' | 'folder' | 'none'>;
   /** With all folders above it. */
   makeFolder(path: string): Promise<void>;

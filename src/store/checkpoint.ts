@@ -1,7 +1,9 @@
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
 import type { Files } from '../platform/types.ts';
-import { parseStrictJson } from './json.ts';
+import { isFileName, type ListedFile, parseManifest, printManifest, type Summary } from './manifest.ts';
+
+export { FORMAT } from './manifest.ts';
 
 /**
  * A checkpoint is a folder `step-000123` that is either whole or not there:
@@ -9,16 +11,16 @@ import { parseStrictJson } from './json.ts';
  *   write everything into `step-000123.tmp`, each file flushed → manifest.json last, with sizes and SHA-256 →
  *   flush the folder → rename it → flush its parent.
  *
- * A reader trusts a folder only if its manifest names every file with the right size and hash. The latest checkpoint is
- * the highest one that is whole; there is no pointer file that could tear.
+ * A reader trusts a folder only if its manifest is sealed and names every file with the right size and hash. The latest
+ * checkpoint is the highest one that is whole; there is no pointer file that could tear. Nothing is ever written over: another
+ * state of a step that is there already goes to `step-000123.1`.
  */
-export const FORMAT = 1;
 const MANIFEST = 'manifest.json';
 
 export interface CheckpointFiles {
   readonly files: ReadonlyMap<string, Uint8Array>;
   /** small facts to show without opening the files */
-  readonly summary: Readonly<Record<string, string | number>>;
+  readonly summary: Summary;
 }
 
 export interface LoadedCheckpoint extends CheckpointFiles {
@@ -35,28 +37,34 @@ export interface SaveOptions {
   readonly files?: Files;
 }
 
-const nameOf = (step: number): string => `step-${String(step).padStart(6, '0')}`;
+interface Candidate {
+  readonly name: string;
+  readonly step: number;
+  readonly revision: number;
+}
 
-function stepOf(name: string): number | undefined {
-  const match = /^step-(\d{6,})$/.exec(name);
-  return match === null ? undefined : Number(match[1]);
+const nameOf = (step: number, revision: number): string =>
+  `step-${String(step).padStart(6, '0')}${revision === 0 ? '' : `.${revision}`}`;
+
+function candidateOf(name: string): Candidate | undefined {
+  const match = /^step-(\d{6,15})(?:\.([1-9]\d{0,8}))?$/.exec(name);
+  return match === null ? undefined : { name, step: Number(match[1]), revision: Number(match[2] ?? 0) };
 }
 
 /** Folders of checkpoints in `folder`, newest first; whether they are whole is not known yet. */
-async function candidates(folder: string, files: Files): Promise<{ name: string; step: number }[]> {
+async function candidates(folder: string, files: Files): Promise<Candidate[]> {
   if ((await files.kindOf(folder)) !== 'folder') return [];
   return (await files.list(folder))
-    .flatMap((name) => {
-      const step = stepOf(name);
-      return step === undefined ? [] : [{ name, step }];
-    })
-    .sort((a, b) => b.step - a.step);
+    .map(candidateOf)
+    .filter((found) => found !== undefined)
+    .sort((a, b) => b.step - a.step || b.revision - a.revision);
 }
 
 /**
  * Saves a checkpoint; when this fails or the process dies, what was there before is untouched.
  * @returns the folder of the checkpoint
- * @throws FROND-F002 naming path and reason, such as a full disk
+ * @throws FROND-F002 naming path and reason, such as a full disk; FROND-F021 when the folder has whole checkpoints of later
+ * steps, which are another run's
  */
 export async function saveCheckpoint(
   folder: string,
@@ -64,46 +72,105 @@ export async function saveCheckpoint(
   content: CheckpointFiles,
   options: SaveOptions = {},
 ): Promise<string> {
-  const files = options.files ?? platform.files;
-  const target = files.join(folder, nameOf(step));
-  const temporary = `${target}.tmp`;
+  const { files = platform.files, keep = 2 } = options;
   await files.makeFolder(folder);
-  // within a run a step has one state: a whole checkpoint of it is never put at risk by writing it again
-  if (await isWhole(target, files)) return target;
+  await checkNewest(folder, step, files);
+  const listed = await describe(content);
+  const present = (await candidates(folder, files)).filter((other) => other.step === step);
+  const newest = present[0];
+  if (newest !== undefined && (await holds(files.join(folder, newest.name), listed, files))) {
+    await files.syncFolder(folder);
+    return files.join(folder, newest.name);
+  }
+  const name = nameOf(step, newest === undefined ? 0 : newest.revision + 1);
+  const target = files.join(folder, name);
+  const temporary = `${target}.tmp`;
   try {
     await files.remove(temporary);
     await files.makeFolder(temporary);
-    const listed: Record<string, { size: number; sha256: string }> = {};
-    for (const [name, bytes] of content.files) {
-      await files.writeDurably(files.join(temporary, name), bytes);
-      listed[name] = { size: bytes.length, sha256: await platform.sha256(bytes) };
-    }
-    const manifest = { format: FORMAT, step, summary: content.summary, files: listed };
-    const text = new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`);
-    await files.writeDurably(files.join(temporary, MANIFEST), text);
+    for (const [file, bytes] of content.files) await files.writeDurably(files.join(temporary, file), bytes);
+    const manifest = await printManifest({ step, summary: content.summary, files: listed });
+    await files.writeDurably(files.join(temporary, MANIFEST), manifest);
     await files.syncFolder(temporary);
-    await files.remove(target);
     await files.rename(temporary, target);
     await files.syncFolder(folder);
   } catch (cause) {
     await files.remove(temporary).catch(() => undefined);
     throw cause;
   }
-  await prune(folder, options.keep ?? 2, files);
+  await prune(folder, name, keep, files);
   return target;
 }
 
-async function isWhole(folder: string, files: Files): Promise<boolean> {
-  if ((await files.kindOf(folder)) !== 'folder') return false;
-  return readCheckpoint(folder, files).then(
-    () => true,
-    () => false,
-  );
+async function describe({ files }: CheckpointFiles): Promise<ReadonlyMap<string, ListedFile>> {
+  const listed = new Map<string, ListedFile>();
+  for (const [name, bytes] of files) {
+    if (!isFileName(name)) {
+      throw new FrondError('FROND-F015', `${JSON.stringify(name)} is not a name for a file of a checkpoint`, {
+        hint: 'use letters, digits, dots, dashes and underscores',
+      });
+    }
+    listed.set(name, { size: bytes.length, sha256: await platform.sha256(bytes) });
+  }
+  return listed;
 }
 
-async function prune(folder: string, keep: number, files: Files): Promise<void> {
-  for (const { name } of (await candidates(folder, files)).slice(Math.max(1, keep))) {
-    await files.remove(files.join(folder, name));
+/** True where `folder` is a whole checkpoint of just these files. @throws FROND-F011 for one from the future */
+async function holds(
+  folder: string,
+  listed: ReadonlyMap<string, ListedFile>,
+  files: Files,
+): Promise<boolean> {
+  const found = await wholeOrReason(folder, files);
+  if (typeof found === 'string' || found.files.size !== listed.size) return false;
+  const there = await describe(found);
+  return [...listed].every(([name, { sha256 }]) => there.get(name)?.sha256 === sha256);
+}
+
+/** The checkpoint, or why it is not whole. @throws FROND-F011 for one from the future */
+async function wholeOrReason(
+  folder: string,
+  files: Files,
+): Promise<(CheckpointFiles & { step: number }) | string> {
+  try {
+    return await readCheckpoint(folder, files);
+  } catch (cause) {
+    if (!(cause instanceof FrondError) || cause.code === 'FROND-F011') throw cause;
+    return cause.summary;
+  }
+}
+
+/**
+ * Makes sure that a run at `step` may save to `folder`: a later whole checkpoint would be taken for its newest.
+ * @throws FROND-F021 where there is one
+ */
+export async function checkNewest(
+  folder: string,
+  step: number,
+  files: Files = platform.files,
+): Promise<void> {
+  for (const other of await candidates(folder, files)) {
+    if (other.step <= step) return;
+    const path = files.join(folder, other.name);
+    if (typeof (await wholeOrReason(path, files)) === 'string') continue;
+    throw new FrondError(
+      'FROND-F021',
+      `${folder} has a checkpoint of step ${other.step}, this run is at step ${step}`,
+      { place: { file: path }, hint: 'resume the run that is there, or save to another folder' },
+    );
+  }
+}
+
+/** Removes older checkpoints beyond the `keep` newest whole ones, and damaged ones that are older than `saved`. */
+async function prune(folder: string, saved: string, keep: number, files: Files): Promise<void> {
+  const all = await candidates(folder, files);
+  const older = all.slice(all.findIndex(({ name }) => name === saved) + 1);
+  let whole = 1;
+  for (const { name } of older) {
+    const path = files.join(folder, name);
+    const keeps = whole < keep && typeof (await wholeOrReason(path, files)) !== 'string';
+    if (keeps) whole++;
+    else await files.remove(path);
   }
 }
 
@@ -113,7 +180,9 @@ export async function sweepTemporaries(
   files: Files = platform.files,
 ): Promise<readonly string[]> {
   if ((await files.kindOf(folder)) !== 'folder') return [];
-  const stale = (await files.list(folder)).filter((name) => /^step-\d{6,}\.tmp$/.test(name));
+  const stale = (await files.list(folder)).filter(
+    (name) => name.endsWith('.tmp') && candidateOf(name.slice(0, -4)) !== undefined,
+  );
   for (const name of stale) await files.remove(files.join(folder, name));
   return stale;
 }
@@ -126,54 +195,27 @@ export async function readCheckpoint(
   folder: string,
   files: Files = platform.files,
 ): Promise<CheckpointFiles & { step: number }> {
-  const broken = (reason: string): never => {
-    throw new FrondError('FROND-F010', `checkpoint ${folder} is not whole: ${reason}`, {
+  const broken = (reason: string): FrondError =>
+    new FrondError('FROND-F010', `checkpoint ${folder} is not whole: ${reason}`, {
       place: { file: folder },
+      hint: 'load the run instead, which takes its newest whole checkpoint',
     });
-  };
   const path = files.join(folder, MANIFEST);
-  if ((await files.kindOf(path)) !== 'file') return broken('it has no manifest');
-  const manifest = parseStrictJson(await files.readText(path), path);
-  if (!(manifest instanceof Map)) return broken('its manifest is not an object');
-  const format = manifest.get('format');
-  if (typeof format === 'number' && format > FORMAT) {
-    throw new FrondError(
-      'FROND-F011',
-      `checkpoint ${folder} has format ${format}, this version reads ${FORMAT}`,
-      {
-        hint: 'update frond',
-      },
-    );
-  }
-  const listed = manifest.get('files');
-  const step = manifest.get('step');
-  if (format !== FORMAT || !(listed instanceof Map) || typeof step !== 'number')
-    return broken('its manifest is malformed');
+  if ((await files.kindOf(path)) !== 'file') throw broken('it has no manifest');
+  const manifest = await parseManifest(await files.readBytes(path), path, broken);
+  const named = candidateOf(files.nameOf(folder));
+  if (named !== undefined && named.step !== manifest.step)
+    throw broken(`its manifest is that of step ${manifest.step}`);
   const content = new Map<string, Uint8Array>();
-  for (const [name, entry] of listed) {
-    if (!/^[\w.-]+$/.test(name) || !(entry instanceof Map))
-      return broken(`its manifest lists ${JSON.stringify(name)}`);
+  for (const [name, { size, sha256 }] of manifest.files) {
     const file = files.join(folder, name);
-    if ((await files.kindOf(file)) !== 'file') return broken(`${name} is missing`);
+    if ((await files.kindOf(file)) !== 'file') throw broken(`${name} is missing`);
     const bytes = await files.readBytes(file);
-    if (bytes.length !== entry.get('size'))
-      return broken(`${name} has ${bytes.length} bytes, not ${entry.get('size')}`);
-    if ((await platform.sha256(bytes)) !== entry.get('sha256'))
-      return broken(`the content of ${name} has changed`);
+    if (bytes.length !== size) throw broken(`${name} has ${bytes.length} bytes, not ${size}`);
+    if ((await platform.sha256(bytes)) !== sha256) throw broken(`the content of ${name} has changed`);
     content.set(name, bytes);
   }
-  const summary = manifest.get('summary');
-  const facts = summary instanceof Map ? [...summary] : [];
-  return {
-    step,
-    files: content,
-    summary: Object.fromEntries(
-      facts.filter(
-        (fact): fact is [string, string | number] =>
-          typeof fact[1] === 'string' || typeof fact[1] === 'number',
-      ),
-    ),
-  };
+  return { step: manifest.step, files: content, summary: manifest.summary };
 }
 
 /**
@@ -182,14 +224,11 @@ export async function readCheckpoint(
  */
 export async function loadLatest(folder: string, files: Files = platform.files): Promise<LoadedCheckpoint> {
   const skipped: { name: string; reason: string }[] = [];
-  for (const { name, step } of await candidates(folder, files)) {
+  for (const { name } of await candidates(folder, files)) {
     const path = files.join(folder, name);
-    try {
-      return { ...(await readCheckpoint(path, files)), step, folder: path, skipped };
-    } catch (cause) {
-      if (!(cause instanceof FrondError) || cause.code === 'FROND-F011') throw cause;
-      skipped.push({ name, reason: cause.summary });
-    }
+    const found = await wholeOrReason(path, files);
+    if (typeof found !== 'string') return { ...found, folder: path, skipped };
+    skipped.push({ name, reason: found });
   }
   const damaged = skipped.length === 0 ? '' : ` (damaged: ${skipped.map(({ name }) => name).join(', ')})`;
   throw new FrondError('FROND-F012', `there is no whole checkpoint in ${folder}${damaged}`, {

@@ -2,36 +2,74 @@ import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
 import type { Files } from '../platform/types.ts';
 
+/** Claims of this process, by path: what else bears its number was left by an earlier process of the same number. */
+const held = new Set<string>();
+
+const CLAIM = /^lock\.(\d+)\.[\w-]+$/;
+const ATTEMPTS = 4;
+
 /**
- * Takes the folder for this process, so that two runs never save into one place. A lock whose process is gone is taken over.
+ * Takes the folder for this process, so that two runs never save into one place.
+ *
+ * Whoever wants the folder first leaves a claim, a file of a name that nobody else uses, then looks at all claims, and withdraws
+ * if another one is alive. Of two processes the one that looks last sees the other's claim, so they never both win; that they
+ * both withdraw is answered by trying again. A claim whose process is gone counts for nothing, and may be removed by anyone at
+ * any time because its name is never used again.
+ *
  * @returns the release
- * @throws FROND-F020 while another process holds it
+ * @throws FROND-F020 while another run holds it
  */
 export async function lockFolder(
   folder: string,
   files: Files = platform.files,
 ): Promise<() => Promise<void>> {
   await files.makeFolder(folder);
-  const path = files.join(folder, 'lock');
-  for (let attempt = 0; attempt < 3; attempt++) {
-    if (await files.createExclusively(path, `${platform.processId}\n`)) return () => files.remove(path);
-    const holder = await holderOf(path, files);
-    if (holder !== undefined && holder !== platform.processId && platform.isAlive(holder)) {
-      throw new FrondError('FROND-F020', `${folder} is in use by process ${holder}`, {
-        place: { file: path },
-        hint: 'wait for it to end, or choose another output folder',
-      });
+  let holder: Claim | undefined;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    if (attempt > 0) await pause(10 * attempt * (1 + Math.random()));
+    const path = files.join(folder, `lock.${platform.processId}.${crypto.randomUUID()}`);
+    held.add(path);
+    const release = async (): Promise<void> => {
+      held.delete(path);
+      await files.remove(path);
+    };
+    try {
+      await files.createExclusively(path, '');
+      holder = await otherClaim(folder, path, files);
+    } catch (cause) {
+      await release().catch(() => undefined);
+      throw cause;
     }
-    await files.remove(path);
+    if (holder === undefined) return release;
+    await release();
   }
-  throw new FrondError('FROND-F020', `${folder} could not be locked`, { place: { file: path } });
+  const who =
+    holder?.processId === platform.processId ? 'another run of this process' : `process ${holder?.processId}`;
+  throw new FrondError('FROND-F020', `${folder} is in use by ${who}`, {
+    place: { file: holder?.path ?? folder },
+    hint: 'wait for it to end, or choose another output folder; if that process is no run of frond, delete the file',
+  });
 }
 
-async function holderOf(path: string, files: Files): Promise<number | undefined> {
-  try {
-    const holder = Number.parseInt(await files.readText(path), 10);
-    return Number.isNaN(holder) ? undefined : holder;
-  } catch {
-    return undefined;
-  }
+interface Claim {
+  readonly path: string;
+  readonly processId: number;
 }
+
+/** A living claim other than `own`; dead ones are removed. */
+async function otherClaim(folder: string, own: string, files: Files): Promise<Claim | undefined> {
+  for (const name of await files.list(folder)) {
+    const processId = Number(CLAIM.exec(name)?.[1] ?? Number.NaN);
+    const path = files.join(folder, name);
+    if (Number.isNaN(processId) || path === own) continue;
+    const alive = processId === platform.processId ? held.has(path) : platform.isAlive(processId);
+    if (alive) return { path, processId };
+    await files.remove(path);
+  }
+  return undefined;
+}
+
+const pause = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+  });

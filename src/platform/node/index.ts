@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { FrondError } from '../../base/errors.ts';
 import { decodeUtf8 } from '../text.ts';
 import type { Files, Platform } from '../types.ts';
@@ -44,6 +44,7 @@ async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
     // one call may write less than it was given
     for (let done = 0; done < bytes.length; ) {
       const { bytesWritten } = await handle.write(bytes, done, bytes.length - done);
+      if (bytesWritten === 0) throw new Error('nothing could be written');
       done += bytesWritten;
     }
     await handle.sync();
@@ -62,14 +63,33 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** Makes missing folders from the top down, and their entries durable: else a crash could take all that is inside with them. */
+async function makeFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) return;
+  const top = dirname(resolve(first));
+  for (let parent = dirname(resolve(path)); parent.length >= top.length; parent = dirname(parent)) {
+    await syncFolder(parent);
+    if (parent === top) return;
+  }
+}
+
 async function createExclusively(path: string, text: string): Promise<boolean> {
   try {
     const handle = await open(path, 'wx');
-    await handle.writeFile(text);
-    await handle.close();
+    await handle.writeFile(text).finally(() => handle.close());
     return true;
   } catch (cause) {
     if (codeOf(cause) === 'EEXIST') return false;
+    throw cause;
+  }
+}
+
+async function kindOf(path: string): Promise<'file' | 'folder' | 'none'> {
+  try {
+    return (await stat(path)).isDirectory() ? 'folder' : 'file';
+  } catch (cause) {
+    if (codeOf(cause) === 'ENOENT' || codeOf(cause) === 'ENOTDIR') return 'none';
     throw cause;
   }
 }
@@ -80,15 +100,8 @@ export const files: Files = {
   readBytes: (path) => attempt('read', path, async () => new Uint8Array(await readFile(path))),
   readText: async (path) => decodeUtf8(await files.readBytes(path), path),
   list: (folder) => attempt('list', folder, async () => (await readdir(folder)).sort()),
-  async kindOf(path) {
-    try {
-      return (await stat(path)).isDirectory() ? 'folder' : 'file';
-    } catch {
-      return 'none';
-    }
-  },
-  makeFolder: (path) =>
-    attempt('make folder', path, async () => void (await mkdir(path, { recursive: true }))),
+  kindOf: (path) => attempt('look at', path, () => kindOf(path)),
+  makeFolder: (path) => attempt('make folder', path, () => makeFolder(path)),
   writeDurably: (path, bytes) => attempt('write', path, () => writeDurably(path, bytes)),
   append: (path, text) => attempt('write', path, () => appendFile(path, text)),
   syncFolder: (path) => attempt('sync', path, () => syncFolder(path)),

@@ -1,0 +1,133 @@
+import { FrondError } from '../base/errors.ts';
+import { JsonCursor, quote } from './cursor.ts';
+
+/** Element types of the format, with their bytes. */
+export const BYTES = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E5M2: 1,
+  F8_E4M3: 1,
+  U16: 2,
+  I16: 2,
+  F16: 2,
+  BF16: 2,
+  U32: 4,
+  I32: 4,
+  F32: 4,
+  U64: 8,
+  I64: 8,
+  F64: 8,
+} as const;
+export type StoredType = keyof typeof BYTES;
+
+/** Far above any real model (BERT-large needs 0.1 MiB), low enough that a hostile header cannot eat the memory. */
+export const MAX_HEADER = 8 * 1024 * 1024;
+export const MAX_TENSORS = 100_000;
+const MAX_RANK = 32;
+const MAX_METADATA = 10_000;
+
+/** A tensor as the header describes it; its bytes are begin … end − 1 of the data. */
+export interface HeaderEntry {
+  readonly name: string;
+  readonly dtype: StoredType;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+export interface Header {
+  readonly entries: readonly HeaderEntry[];
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+export const invalid = (file: string, what: string): FrondError =>
+  new FrondError('FROND-W001', `${file} is not a valid safetensors file: ${what}`, {
+    place: { file },
+    hint: 'the file is damaged or was not written by a safetensors library; copy it again',
+  });
+
+const isStoredType = (name: string): name is StoredType => Object.hasOwn(BYTES, name);
+
+/**
+ * Reads a header by its own grammar, so that whatever does not belong there is refused where it stands: nothing is built of a
+ * hostile header but its entries up to the first mistake.
+ */
+export function parseHeader(bytes: Uint8Array, file: string): Header {
+  const fail = (what: string): never => {
+    throw invalid(file, what);
+  };
+  if (bytes[0] !== 0x7b) fail('the header does not start with {');
+  const cursor = new JsonCursor(decode(bytes, fail), file);
+  const entries: HeaderEntry[] = [];
+  const metadata = new Map<string, string>();
+  cursor.members((name) => {
+    if (entries.length >= MAX_TENSORS) fail(`more than ${MAX_TENSORS} tensors`);
+    if (name === '__metadata__') readMetadata(cursor, metadata, fail);
+    else entries.push(readEntry(cursor, name, fail));
+  });
+  cursor.end();
+  return { entries, metadata };
+}
+
+type Fail = (what: string) => never;
+
+function decode(bytes: Uint8Array, fail: Fail): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return fail('the header is not UTF-8');
+  }
+}
+
+function readMetadata(cursor: JsonCursor, into: Map<string, string>, fail: Fail): void {
+  if (cursor.peek() !== '{') fail('__metadata__ is not an object');
+  cursor.members((key) => {
+    if (cursor.peek() !== '"') fail(`__metadata__.${key.slice(0, 60)} is not a string`);
+    into.set(key, cursor.string());
+  }, MAX_METADATA);
+}
+
+function readEntry(cursor: JsonCursor, name: string, fail: Fail): HeaderEntry {
+  const tensor = `tensor ${quote(name)}`;
+  if (cursor.peek() !== '{') fail(`${tensor} is not an object`);
+  let dtype: StoredType | undefined;
+  let shape: readonly number[] | undefined;
+  let offsets: readonly number[] | undefined;
+  cursor.members((field) => {
+    if (field === 'dtype') dtype = readType(cursor, tensor, fail);
+    else if (field === 'shape')
+      shape = readSizes(cursor, MAX_RANK, () => fail(`${tensor} has a malformed shape`));
+    else if (field === 'data_offsets')
+      offsets = readSizes(cursor, 2, () => fail(`${tensor} has malformed data_offsets`));
+    else fail(`${tensor} has an unknown field ${quote(field)}`);
+  });
+  if (dtype === undefined) return fail(`${tensor} has no dtype`);
+  if (shape === undefined) return fail(`${tensor} has no shape`);
+  const [begin, end] = offsets ?? fail(`${tensor} has no data_offsets`);
+  if (begin === undefined || end === undefined || end < begin)
+    return fail(`${tensor} has malformed data_offsets`);
+  // products of safe integers may not be safe: compare exactly
+  const needed = shape.reduce((total, size) => total * BigInt(size), BigInt(BYTES[dtype]));
+  if (needed !== BigInt(end - begin)) {
+    const wanted = needed > BigInt(Number.MAX_SAFE_INTEGER) ? 'too many' : `${needed}`;
+    fail(`${tensor} is ${dtype} [${shape.join(', ')}], ${wanted} bytes, but ${end - begin} are given`);
+  }
+  return { name, dtype, shape, begin, end };
+}
+
+function readType(cursor: JsonCursor, tensor: string, fail: Fail): StoredType {
+  if (cursor.peek() !== '"') return fail(`${tensor} has a dtype that is not a string`);
+  const name = cursor.string();
+  return isStoredType(name) ? name : fail(`${tensor} has an unknown dtype ${quote(name)}`);
+}
+
+function readSizes(cursor: JsonCursor, most: number, fail: () => never): readonly number[] {
+  const sizes: number[] = [];
+  if (cursor.peek() !== '[') fail();
+  cursor.elements(() => {
+    if (sizes.length >= most) fail();
+    sizes.push(cursor.natural() ?? fail());
+  });
+  return sizes;
+}
