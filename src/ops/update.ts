@@ -1,5 +1,6 @@
-import { planAdamW } from '../../kernels/adamW.ts';
+import { adamWRule } from '../../kernels/adamW.ts';
 import { planSquareNorm } from '../../kernels/squareNorm.ts';
+import { planUpdate, type UpdateRule } from '../../kernels/update.ts';
 import { ARENA_BLOCKS, type OpRecord } from '../ir/record.ts';
 import { bytesOf, expectShape, expectType, numberOf, operand } from './rules.ts';
 import { input, output } from './slots.ts';
@@ -20,35 +21,40 @@ export const squareNorm: OpRecord = {
 };
 
 /**
- * One step of AdamW (Loshchilov and Hutter 2019) over the parameter arena, in place. Operands loss, square norm of the
- * gradient, hyper f32 [4] (rate, the two bias corrections, clip norm), gradients; attributes `parameters`, `beta1`, `beta2`,
- * `epsilon`. The result is a token without meaning, for the graph's list of effects.
+ * The op of an optimizer. Operands loss, square norm of the gradient, hyper f32 [4] (rate, two numbers of the rule, clip norm),
+ * gradients; attributes `parameters` and the settings of the rule. The result is a token without meaning, for the graph's list of
+ * effects.
  */
-export const adamW: OpRecord = {
-  name: 'adamW',
-  doc: 'updates parameters and moments by AdamW, unless loss or gradient norm is not finite',
-  kind: 'update',
-  arity: [3, Number.POSITIVE_INFINITY],
-  shape(inputs, attributes) {
-    const [loss, norm, hyper] = [0, 1, 2].map((i) => operand('adamW', inputs, i));
-    if (loss) expectShape('adamW', 'the loss', loss.shape, []);
-    if (norm) expectShape('adamW', 'the norm', norm.shape, []);
-    if (hyper) {
-      expectType('adamW', 'the hyper-parameters', hyper, 'f32');
-      expectShape('adamW', 'the hyper-parameters', hyper.shape, [4]);
-    }
-    for (const name of ['beta1', 'beta2', 'epsilon']) numberOf('adamW', attributes, name);
-    return [{ dtype: 'f32', shape: [] }];
-  },
-  lower: ({ attributes }) =>
-    planAdamW({
-      loss: input(0),
-      squareNorm: input(1),
-      hyper: input(2),
-      blocks: ARENA_BLOCKS,
-      beta1: numberOf('adamW', attributes, 'beta1'),
-      beta2: numberOf('adamW', attributes, 'beta2'),
-      epsilon: numberOf('adamW', attributes, 'epsilon'),
-    }),
-  cost: (context) => ({ flops: 0, bytes: bytesOf(context) }),
-};
+export function updateOp(rule: UpdateRule): OpRecord {
+  const { name } = rule;
+  return {
+    name,
+    doc: `updates parameters and moments by ${name}, unless loss or gradient norm is not finite`,
+    kind: 'update',
+    arity: [3, Number.POSITIVE_INFINITY],
+    shape(inputs, attributes) {
+      const [loss, norm, hyper] = [0, 1, 2].map((i) => operand(name, inputs, i));
+      if (loss) expectShape(name, 'the loss', loss.shape, []);
+      if (norm) expectShape(name, 'the norm', norm.shape, []);
+      if (hyper) {
+        expectType(name, 'the hyper-parameters', hyper, 'f32');
+        expectShape(name, 'the hyper-parameters', hyper.shape, [4]);
+      }
+      for (const setting of rule.settings) numberOf(name, attributes, setting);
+      return [{ dtype: 'f32', shape: [] }];
+    },
+    lower: ({ attributes }) =>
+      planUpdate(rule, {
+        loss: input(0),
+        squareNorm: input(1),
+        hyper: input(2),
+        blocks: ARENA_BLOCKS,
+        settings: Object.fromEntries(
+          rule.settings.map((setting) => [setting, numberOf(name, attributes, setting)]),
+        ),
+      }),
+    cost: (context) => ({ flops: 0, bytes: bytesOf(context) }),
+  };
+}
+
+export const adamW: OpRecord = updateOp(adamWRule);
