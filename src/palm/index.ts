@@ -20,7 +20,14 @@ export * as head from './head/index.ts';
 export { bioRules, collectLabels, collectTags, type LabelSet, labelSet } from './labels.ts';
 export * as metrics from './metrics/index.ts';
 export type { ModelRecord } from './modelRecord.ts';
-export { type AdamOptions, adam, adamW, type Optimizer } from './optimizer.ts';
+export {
+  type AdamOptions,
+  adam,
+  adamW,
+  defineOptimizer,
+  type Optimizer,
+  type OptimizerDefinition,
+} from './optimizer.ts';
 export { loadModelRecord, Predictor, type PredictorOptions } from './predictor.ts';
 export * as reader from './reader/index.ts';
 export type { JointExample } from './reader/jointFiles.ts';

@@ -12,7 +12,7 @@ import { batchesPerEpoch, type PlannedBatch } from './batchPlan.ts';
 import type { Metrics, Reader } from './contract.ts';
 import { feedsOf, type JointMetrics, measure, type Predictions, predictAll } from './evaluate.ts';
 import { lossName, type Task } from './graphs.ts';
-import { HYPER, hyperOf, type Optimizer, RANDOM_KEY } from './optimizer.ts';
+import { HYPER, hyperOf, type Optimizer, RANDOM_KEY, registryWith } from './optimizer.ts';
 import { rateAt } from './schedule.ts';
 
 /** Everything that a run is made of, fixed before its first step. */
@@ -66,7 +66,7 @@ export class Learner {
   static async create(plan: LearnerPlan, device: Device): Promise<Learner> {
     const state = new ModelState(device, layoutParameters([plan.step, plan.prediction]));
     await state.initialize(plan.seed);
-    const stepper = await compile(plan.step, { state });
+    const stepper = await compile(plan.step, { state, registry: registryWith(plan.optimizer) });
     const predictor = await compile(plan.prediction, { state });
     return new Learner(plan, state, stepper.executable, predictor.executable);
   }

@@ -1,13 +1,82 @@
+import { adamWRule } from '../../kernels/adamW.ts';
+import type { UpdateRule } from '../../kernels/update.ts';
+import { FrondError } from '../base/errors.ts';
+import type { OpRegistry } from '../ir/record.ts';
+import { ops } from '../ops/index.ts';
+import { updateOp } from '../ops/update.ts';
 import type { Schedule } from './schedule.ts';
 
-/** An optimizer as plain data: what a checkpoint records and a step graph is built from. */
+/** An optimizer: how it changes a weight, its constants, its learning rate. */
 export interface Optimizer {
-  /** op of the update phase that applies it */
-  readonly op: string;
+  readonly rule: UpdateRule;
   readonly rate: Schedule;
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
+  readonly settings: Readonly<Record<string, number>>;
+  /** the two numbers of a step (from 0) that the rule sees as `correction1` and `correction2` */
+  readonly corrections: (step: number) => readonly [number, number];
+}
+
+/** A rule with what a user may leave out. */
+export interface OptimizerDefinition<S extends string> extends Omit<UpdateRule<S>, 'settings'> {
+  /** its constants with their defaults */
+  readonly settings: Readonly<Record<S, number>>;
+  readonly corrections?: (step: number, settings: Readonly<Record<S, number>>) => readonly [number, number];
+}
+
+/**
+ * An optimizer of one's own, its maths in the kernel language:
+ *
+ *     const momentum = defineOptimizer({
+ *       name: 'momentum',
+ *       moments: 1,
+ *       settings: { beta: 0.9 },
+ *       apply(k, { parameter, gradient, moment1, rate, settings }) {
+ *         const velocity = k.add(k.mul(moment1, settings.beta), gradient);
+ *         return { moment1: velocity, parameter: k.sub(parameter, k.mul(rate, velocity)) };
+ *       },
+ *     });
+ *     trainer.buildBackward({ optimizer: momentum({ rate: constant(0.1) }) });
+ *
+ * @throws FROND-T030 when an op has its name already
+ */
+export function defineOptimizer<S extends string>(
+  definition: OptimizerDefinition<S>,
+): (options: { readonly rate: Schedule } & Partial<Record<S, number>>) => Optimizer {
+  const { name, moments, settings: defaults, corrections } = definition;
+  if (ops.has(name) && name !== adamWRule.name) {
+    throw new FrondError('FROND-T030', `an optimizer cannot be called ${name}: an op of frond is`, {
+      hint: 'give it another name',
+    });
+  }
+  const names = Object.keys(defaults) as S[];
+  const rule: UpdateRule<S> = {
+    name,
+    moments,
+    settings: names,
+    apply: (k, operands) => definition.apply(k, operands),
+  };
+  return ({ rate, ...given }) => {
+    const settings = { ...defaults, ...given } as Readonly<Record<S, number>>;
+    return {
+      rule: rule as unknown as UpdateRule,
+      rate,
+      settings,
+      corrections: (step) => corrections?.(step, settings) ?? [1, 1],
+    };
+  };
+}
+
+/**
+ * Adam (Kingma and Ba 2015) with decoupled weight decay (Loshchilov and Hutter 2019): the decay that `buildBackward` is
+ * given shrinks the weights directly and never enters the moments. Settings `beta1` (0.9), `beta2` (0.999), `epsilon` (1e-8).
+ */
+export function adamW(options: AdamOptions): Optimizer {
+  const { rate, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
+  return {
+    rule: adamWRule as unknown as UpdateRule,
+    rate,
+    settings: { beta1, beta2, epsilon },
+    corrections: (step) => [1 / (1 - beta1 ** (step + 1)), 1 / (1 - beta2 ** (step + 1))],
+  };
 }
 
 export interface AdamOptions {
@@ -21,27 +90,18 @@ export interface AdamOptions {
   readonly epsilon?: number;
 }
 
-/**
- * Adam (Kingma and Ba 2015) with decoupled weight decay (Loshchilov and Hutter 2019): the decay that `buildBackward` is
- * given shrinks the weights directly and never enters the moments.
- */
-export const adamW = ({ rate, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 }: AdamOptions): Optimizer => ({
-  op: 'adamW',
-  rate,
-  beta1,
-  beta2,
-  epsilon,
-});
-
 /** PALM's name for the same optimizer: without weight decay the two are one. */
 export const adam = adamW;
+
+/** The ops of frond with that of the optimizer among them. */
+export const registryWith = ({ rule }: Optimizer): OpRegistry =>
+  ops.has(rule.name) ? ops : new Map([...ops, [rule.name, updateOp(rule)]]);
 
 /** Names of the fed tensors that change from step to step. */
 export const HYPER = 'optimizer.hyper';
 export const RANDOM_KEY = 'random.key';
 
-/** Scalars of step `step` (from 0): rate, the two bias corrections, and the largest gradient norm (0: no clipping). */
+/** Scalars of step `step` (from 0): rate, the two corrections, and the largest gradient norm (0: no clipping). */
 export function hyperOf(optimizer: Optimizer, rate: number, step: number, clipNorm: number): Float32Array {
-  const t = step + 1;
-  return Float32Array.of(rate, 1 / (1 - optimizer.beta1 ** t), 1 / (1 - optimizer.beta2 ** t), clipNorm);
+  return Float32Array.of(rate, ...optimizer.corrections(step), clipNorm);
 }

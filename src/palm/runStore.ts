@@ -34,12 +34,12 @@ interface Progress {
 
 /** Settings and data that a resumed run must share with the one it continues. */
 function configurationOf({ learner: { plan } }: Run): Configuration {
-  const { rate, ...optimizer } = plan.optimizer;
+  const { rate, rule, settings } = plan.optimizer;
   const examples = fingerprint(JSON.stringify(plan.reader.parts.train ?? []));
   return {
     tasks: plan.tasks.map(({ name, weight }) => ({ name, weight })),
     graph: graphFingerprint(plan.step),
-    optimizer,
+    optimizer: { name: rule.name, ...settings },
     schedule: { ...scheduleRecord(rate) },
     clipNorm: plan.clipNorm,
     epochs: plan.epochs,

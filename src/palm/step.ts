@@ -1,9 +1,8 @@
 import { defined } from '../base/errors.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph } from '../ir/graph.ts';
-import { ops } from '../ops/index.ts';
 import { differentiate } from '../passes/index.ts';
-import { HYPER, type Optimizer } from './optimizer.ts';
+import { HYPER, type Optimizer, registryWith } from './optimizer.ts';
 
 /** Parameters that share a rate multiplier and a weight decay. The first group whose pattern matches a name counts. */
 export interface ParameterGroup {
@@ -45,6 +44,7 @@ const groupOf = (name: string, groups: readonly ParameterGroup[]): ParameterGrou
  */
 export function buildStep(forward: Graph, loss: string, options: BackwardOptions): Graph {
   const groups = options.groups ?? [];
+  const registry = registryWith(options.optimizer);
   const trainable = Object.values(forward.nodes)
     .filter((node) => node.op === 'parameter' && node.attributes.trainable !== false)
     .filter((node) => {
@@ -55,10 +55,10 @@ export function buildStep(forward: Graph, loss: string, options: BackwardOptions
   const ranks = new Map(
     trainable.map((node) => [String(node.attributes.name), node.types[0]?.shape.length ?? 0]),
   );
-  const { graph, gradients } = differentiate(forward, ops, { loss, parameters: names });
+  const { graph, gradients } = differentiate(forward, registry, { loss, parameters: names });
   const updated = names.filter((name) => gradients[name] !== undefined);
 
-  const builder = new GraphBuilder(forward.name, ops, graph);
+  const builder = new GraphBuilder(forward.name, registry, graph);
   builder.phase = 'update';
   builder.scope = 'update';
   const arriving = updated.map((name) => defined(gradients[name], `gradient of ${name}`));
@@ -70,16 +70,14 @@ export function buildStep(forward: Graph, loss: string, options: BackwardOptions
   const hyper = builder.input(HYPER, { dtype: 'f32', shape: [4] });
   const norm = builder.one('squareNorm', arriving, { parameters: updated, rates, decays });
   const lossRef = defined(graph.outputs[loss], `output ${loss}`);
-  const { op, beta1, beta2, epsilon } = options.optimizer;
-  const [done] = builder.op(op, [lossRef, norm, hyper, ...arriving], {
+  const { rule, settings } = options.optimizer;
+  const [done] = builder.op(rule.name, [lossRef, norm, hyper, ...arriving], {
     parameters: updated,
     rates,
     decays,
-    beta1,
-    beta2,
-    epsilon,
+    ...settings,
   });
-  builder.effect(defined(done, `output of ${op}`));
+  builder.effect(defined(done, `output of ${rule.name}`));
   builder.output('gradientNorm', norm);
   return builder.finish();
 }

@@ -16,6 +16,8 @@ export interface CompileOptions {
   readonly device?: Device | undefined;
   /** names of passes to leave out */
   readonly disable?: readonly string[] | undefined;
+  /** ops to compile with; default: those of frond */
+  readonly registry?: OpRegistry | undefined;
   /** check the graph after every pass */
   readonly check?: boolean | undefined;
 }
@@ -94,12 +96,13 @@ export interface Compiled {
  * @throws FROND-I…, FROND-P… when the graph is not well formed, FROND-R… when the device refuses
  */
 export async function compile(graph: Graph, options: CompileOptions): Promise<Compiled> {
-  const { graph: optimised, log } = runPasses(graph, ops, {
+  const registry = options.registry ?? ops;
+  const { graph: optimised, log } = runPasses(graph, registry, {
     disable: options.disable ?? [],
     check: options.check ?? false,
   });
-  const ready = giveGradientsMemory(optimised, executionOrder(optimised), ops);
-  const program = lowerGraph(ready, executionOrder(ready), ops);
+  const ready = giveGradientsMemory(optimised, executionOrder(optimised), registry);
+  const program = lowerGraph(ready, executionOrder(ready), registry);
   const state = options.state ?? ownState(graph, options.device);
   const executable = new Executable(program, state);
   await executable.prepare();

@@ -152,9 +152,8 @@ describe('values of PyTorch', () => {
     const norm = builder.one('squareNorm', gradients, attributes);
     const hyper = builder.input(HYPER, { dtype: 'f32', shape: [4] });
     const optimizer = adamW({ rate: constant(1e-2) });
-    const { beta1, beta2, epsilon } = optimizer;
     const inputs = [builder.constant(0), norm, hyper, ...gradients];
-    builder.effect(builder.one('adamW', inputs, { ...attributes, beta1, beta2, epsilon }));
+    builder.effect(builder.one('adamW', inputs, { ...attributes, ...optimizer.settings }));
     builder.output('norm', norm);
     const graph = builder.finish();
     const state = new ModelState(interpreterDevice(), layoutParameters([graph]));
