@@ -1,0 +1,33 @@
+// A head of one's own, two layers deep, and its training:   npx frond train examples/own-head.ts
+import { readFile } from 'node:fs/promises';
+import { argmax, crossEntropy, declare, div, gelu, linear, mul, palm, sum } from 'frond';
+
+const deep = (classes: readonly string[]) =>
+  palm.defineHead({
+    name: 'deep',
+    needs: {
+      backbone: { sentence: declare('f32', ['batch', palm.anySize]) },
+      labels: { intents: declare('i32', ['batch']), weights: declare('f32', ['batch']) },
+    },
+    build: (_, { sentence }) => ({
+      x: linear(gelu(linear(sentence, 64, { name: 'inner' })), classes.length),
+    }),
+    loss: (_, { x, intents, weights }) => div(sum(mul(crossEntropy(x, intents), weights)), sum(weights)),
+    predict: (_, { x }) => ({ best: argmax(x, -1) }),
+    decode: ({ best }) => Array.from(best.data, (id) => classes[id] ?? ''),
+    metrics: (labels, examples: readonly palm.JointExample[]) => ({
+      accuracy: examples.filter(({ intent }, i) => intent === labels[i]).length / examples.length,
+    }),
+  });
+
+export const train: palm.Recipe = async ({ data = 'examples/data/home', epochs = 3, device, seed }) => {
+  const readText = (path: string) => readFile(path, 'utf8');
+  const reader = await palm.reader.jointReader({ folder: data, readText });
+  const words = reader.vocabulary.tokens.length;
+  const trainer = palm.trainer('intent', { device });
+  const encoder = palm.backbone.compactEncoder({ vocabulary: words, width: 32, layers: 1, heads: 2 });
+  trainer.buildForward(encoder, deep(reader.intents.names));
+  trainer.buildBackward({ optimizer: palm.adam({ rate: palm.triangular({ warmup: 0.1 }, 2e-3) }) });
+  trainer.fitReader(reader, { epochs, seed });
+  return { trainer, summary: await trainer.train(), test: await trainer.evaluate('test') };
+};
