@@ -64,7 +64,7 @@ export async function saveRun(run: Run, folder: string, keep: number): Promise<s
     [WEIGHTS, await weightsFile(learner.state)],
     [MOMENTS, await momentsFile(learner.state)],
     [PROGRESS, encodeJson(progress)],
-    [MODEL, encodeJson(modelRecord(learner.plan))],
+    [MODEL, encodeJson(modelRecord(learner))],
   ]);
   if (best !== undefined) {
     const tensors = [...best.weights].map(
