@@ -177,9 +177,19 @@ function loadFaults(value: Value & { readonly op: 'load' }): Fault[] {
   return faults;
 }
 
+/** WGSL has no infinity and no NaN: numbers that are part of the text are finite. */
+function numberFaults(value: number, what: string): Fault[] {
+  return Number.isFinite(value)
+    ? []
+    : [fault('FROND-K106', `${what} is ${value}`, 'use LOWEST, or the lowest finite number of f32')];
+}
+
 /** Rules on the operands' types and axes, by construct. */
 export function valueFaults(value: Value): Fault[] {
   switch (value.op) {
+    case 'constant':
+    case 'fill':
+      return numberFaults(value.value, `a ${value.op}`);
     case 'elementwise':
       return elementwiseFaults(value);
     case 'reduce':
@@ -189,7 +199,10 @@ export function valueFaults(value: Value): Fault[] {
     case 'rename':
       return renameFaults(value);
     case 'load':
-      return loadFaults(value);
+      return [
+        ...loadFaults(value),
+        ...numberFaults(value.otherwise, `the default of a load of ${value.buffer.name}`),
+      ];
     case 'cast':
       return sameAxes(value.axes, value.arg.axes)
         ? []

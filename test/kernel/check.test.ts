@@ -157,6 +157,14 @@ const faults: readonly Fault[] = [
         .map((value) => () => change(value, { dtype: value.dtype === 'u32' ? 'f32' : 'u32' })),
   },
   {
+    ...{ code: 'FROND-K106', name: 'number that WGSL cannot spell' },
+    places: (_, values) => [
+      ...ofOp(values, 'constant').map((value) => () => change(value, { value: Number.NaN })),
+      ...ofOp(values, 'fill').map((value) => () => change(value, { value: Number.NEGATIVE_INFINITY })),
+      ...ofOp(values, 'load').map((value) => () => change(value, { otherwise: Number.POSITIVE_INFINITY })),
+    ],
+  },
+  {
     ...{ code: 'FROND-K107', name: 'access that the buffer does not allow' },
     places: (kernel, values) => [
       ...ofOp(values, 'load').map(

@@ -152,6 +152,7 @@ async function execute(
   launch: Launch,
   buffers: Readonly<Record<string, TypedArray>>,
 ): Promise<void> {
+  if (launch.grid.includes(0)) return;
   const { bound, bases } = bind(device, module, buffers);
   const uniform = uniformData(module, launch, bases);
   const uniformBuffer = device.createBuffer({
