@@ -176,8 +176,8 @@ describe('constructs executed as WGSL', () => {
   });
   afterAll(() => gpu?.close());
 
-  it.each(cases)('$name', async (test) => {
-    if (!gpu) return;
+  it.for(cases)('$name', async (test, { skip }) => {
+    if (!gpu) return skip(NO_ADAPTER);
     const kernel = kernelOf(test);
     const launch = { kernel, grid: test.grid, scalars: test.scalars ?? {} };
     const exact = buffersOf(test, 'f64');

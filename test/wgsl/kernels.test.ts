@@ -75,8 +75,8 @@ describe('executed', () => {
 
   // the long suite executes every kernel, the quick one those named by `quick`
   const chosen = samples.filter(({ quick }) => runs(1, quick ? 1 : 0) === 1);
-  it.each(chosen)('$name agrees with the f64 interpreter', async (sample) => {
-    if (!gpu) return;
+  it.for(chosen)('$name agrees with the f64 interpreter', async (sample, { skip }) => {
+    if (!gpu) return skip(NO_ADAPTER);
     const exact = tensors(sample, 'f64');
     runPlans(sample.plans, exact, 'f64', interpreterOf('f64'));
     const got = await runOnGpu(gpu, sample);

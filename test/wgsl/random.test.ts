@@ -42,8 +42,8 @@ describe('random kernels that the checker passes', () => {
     }
   });
 
-  it('agree with the interpreter when executed', async () => {
-    if (!gpu) return;
+  it('agree with the interpreter when executed', async ({ skip }) => {
+    if (!gpu) return skip(NO_ADAPTER);
     for (const { recipe, kernel } of drawn(runs(150, 12), 12)) {
       const expected = launchOf(recipe, kernel, 'f32');
       interpreterOf('f32')(expected.launch, expected.buffers);
