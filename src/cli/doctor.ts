@@ -1,7 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import pc from 'picocolors';
 import { webAssembly } from '../base/webAssembly.ts';
+import type { Probed } from './probe.ts';
 
 /** One thing that this machine may or may not have. */
 export interface Finding {
@@ -21,9 +23,6 @@ const RELAXED = [
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 20, 1, 18, 0, 65, 0, 253, 15, 65, 0,
   253, 15, 65, 0, 253, 15, 253, 133, 2, 11,
 ];
-
-const reason = (cause: unknown): string =>
-  cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
 
 function node(): Finding {
   const major = Number(process.versions.node.split('.')[0]);
@@ -55,41 +54,26 @@ function simd(): Finding {
   };
 }
 
-async function webgpu(): Promise<Finding> {
-  const what = 'WebGPU adapter';
-  try {
-    const { create } = await import('webgpu');
-    const gpu = create([]);
-    const adapter = await gpu.requestAdapter();
-    if (adapter === null) {
-      return {
-        what,
-        state: 'partly',
-        detail: 'the package `webgpu` works, no adapter was found (kernels can be checked, not run)',
-        hint: 'install a Vulkan driver for your GPU, or a software one such as Mesa lavapipe 24 or newer',
-      };
-    }
-    const { vendor, architecture, device, description } = adapter.info;
-    const features = [...adapter.features].filter((name) => /f16|subgroups|timestamp/.test(name)).join(', ');
-    const limit = adapter.limits.maxStorageBufferBindingSize / 2 ** 20;
-    const name = [vendor, architecture, device, description].filter((part) => part !== '').join(' ');
-    return {
-      what,
-      state: 'yes',
-      detail: `${name}; ${features || 'no optional features'}; bindings up to ${limit} MiB`,
-    };
-  } catch (cause) {
-    return { what, state: 'no', detail: reason(cause), hint: 'npm install webgpu' };
-  }
-}
-
-async function gpuJs(): Promise<Finding> {
-  try {
-    await import('gpu.js');
-    return { what: 'gpu.js kernels', state: 'yes', detail: 'the package is installed' };
-  } catch (cause) {
-    return { what: 'gpu.js kernels', state: 'no', detail: reason(cause), hint: 'npm install gpu.js' };
-  }
+/** What the optional GPU packages say, asked in a process of their own: they may print, hang on, or end it. */
+function gpuPackages(): Finding[] {
+  const script = fileURLToPath(new URL('./probe.js', import.meta.url));
+  const { stdout, signal } = spawnSync(process.execPath, [script], { encoding: 'utf8', timeout: 20_000 });
+  const failed = {
+    state: 'no',
+    detail: `asking for it ended the process${signal ? ` (${signal})` : ''}`,
+  } as const;
+  const { webgpu, gpuJs }: Probed = stdout.startsWith('{')
+    ? (JSON.parse(stdout) as Probed)
+    : { webgpu: failed, gpuJs: failed };
+  const hints = {
+    yes: {},
+    partly: { hint: 'install a Vulkan driver for your GPU, or a software one such as Mesa lavapipe' },
+    no: { hint: 'npm install webgpu' },
+  } as const;
+  return [
+    { what: 'WebGPU adapter', ...webgpu, ...hints[webgpu.state] },
+    { what: 'gpu.js', ...gpuJs, ...(gpuJs.state === 'yes' ? {} : { hint: 'npm install gpu.js' }) },
+  ];
 }
 
 /** Devices on which frond can train and predict here, the preferred one first, and why not the others. */
@@ -110,19 +94,16 @@ function devices(): Finding[] {
 }
 
 /** Looks at the machine: what frond can run here, and why not more. */
-export async function diagnose(): Promise<readonly Finding[]> {
-  return [node(), machine(), simd(), await webgpu(), await gpuJs(), ...devices()];
+export function diagnose(): readonly Finding[] {
+  return [node(), machine(), simd(), ...gpuPackages(), ...devices()];
 }
 
 const MARK = { yes: pc.green('✓'), partly: pc.yellow('~'), no: pc.red('✗') } as const;
 
 /** `frond doctor` */
-export async function doctor(): Promise<void> {
-  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
+export function doctor(version: string): void {
   process.stdout.write(`frond ${version}\n`);
-  for (const { what, state, detail, hint } of await diagnose()) {
+  for (const { what, state, detail, hint } of diagnose()) {
     process.stdout.write(`${MARK[state]} ${what.padEnd(20)} ${detail}\n`);
     if (hint !== undefined) process.stdout.write(`  ${pc.dim(`→ ${hint}`)}\n`);
   }

@@ -1,5 +1,5 @@
-import { resolve } from 'node:path';
 import { FrondError, palm, printGraph, toDot, toMermaid, toSvg } from '../index.ts';
+import { checkRun } from './runFolder.ts';
 
 export interface InspectArguments {
   readonly run: string;
@@ -10,13 +10,13 @@ export interface InspectArguments {
   readonly depth: number | undefined;
 }
 
-const FORMATS = {
+export const FORMATS = {
   text: (graph: palm.ModelRecord['forward']) => printGraph(graph),
   dot: toDot,
   mermaid: toMermaid,
   svg: toSvg,
 } as const;
-const GRAPHS = ['forward', 'step', 'prediction'] as const;
+export const GRAPHS = ['forward', 'step', 'prediction'] as const;
 
 const unknown = (what: string, given: string, known: readonly string[]): FrondError =>
   new FrondError('FROND-U006', `there is no ${what} ${given}`, {
@@ -27,8 +27,9 @@ const unknown = (what: string, given: string, known: readonly string[]): FrondEr
 export async function inspect({ run, graph, format, depth }: InspectArguments): Promise<number> {
   const which = GRAPHS.find((name) => name === graph);
   if (which === undefined) throw unknown('graph', graph, GRAPHS);
-  if (!(format in FORMATS)) throw unknown('format', format, Object.keys(FORMATS));
-  const record = await palm.loadModelRecord(resolve(run));
+  if (!Object.hasOwn(FORMATS, format)) throw unknown('format', format, Object.keys(FORMATS));
+  checkRun(run);
+  const record = await palm.loadModelRecord(run);
   const print = FORMATS[format as keyof typeof FORMATS];
   process.stdout.write(print(record[which], { depth }));
   return 0;

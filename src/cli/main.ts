@@ -1,50 +1,49 @@
 #!/usr/bin/env node
-import { defineCommand, runMain } from 'citty';
+import { readFileSync } from 'node:fs';
+import { stripVTControlCharacters } from 'node:util';
+import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand } from 'citty';
 import pc from 'picocolors';
 import { FrondError } from '../index.ts';
+import { type CommandShape, checkArguments } from './arguments.ts';
 import { doctor } from './doctor.ts';
-import { inspect } from './inspect.ts';
+import { shownError } from './failure.ts';
+import { FORMATS, GRAPHS, inspect } from './inspect.ts';
 import { predict } from './predict.ts';
 import { train } from './train.ts';
 
-/** Runs a command, prints errors that frond raises as they are, and sets the exit code. */
-async function run(work: () => Promise<number>): Promise<void> {
-  try {
-    process.exitCode = await work();
-  } catch (error) {
-    if (!(error instanceof FrondError)) throw error;
-    process.stderr.write(`${pc.red(error.message)}\n`);
-    process.exitCode = error.code.startsWith('FROND-U') ? 2 : 1;
-  }
-}
-
-/** @throws FROND-U001 when an option is no whole number */
-function whole(option: string, text: string | undefined): number | undefined {
+/** @throws FROND-U001 when an option is no whole number from `least` on */
+function whole(option: string, text: string | undefined, least = 0): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new FrondError('FROND-U001', `--${option} ${text} is not a whole number`);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
+  throw new FrondError('FROND-U001', `--${option} ${text} is not a whole number`, {
+    hint: `give a whole number, ${least} or more`,
+  });
 }
 
+const exit = (code: number): void => {
+  process.exitCode = code;
+};
+
 const trainCommand = defineCommand({
-  meta: { name: 'train', description: 'Train the recipe in a file' },
+  meta: { name: 'frond train', description: 'Train the recipe in a file' },
   args: {
     file: { type: 'positional', description: 'recipe, such as examples/joint.ts', required: true },
-    data: { type: 'string', description: 'folder with the data' },
-    output: { type: 'string', description: 'folder of the run; default outputs/NAME' },
+    data: { type: 'string', description: 'folder with the data; default: what the recipe says' },
+    output: { type: 'string', description: 'folder of the run; default: outputs/NAME' },
     epochs: { type: 'string', description: 'passes over the training part' },
     'batch-size': { type: 'string', description: 'sentences per step' },
     seed: { type: 'string', description: 'fixes first weights, shuffles and dropout', default: '1' },
     resume: { type: 'boolean', description: 'go on with the run in --output' },
   },
-  run: ({ args }) =>
-    run(async () =>
-      train({
+  run: async ({ args }) =>
+    exit(
+      await train({
         file: args.file,
         data: args.data,
         output: args.output,
-        epochs: whole('epochs', args.epochs),
-        batchSize: whole('batch-size', args['batch-size']),
+        epochs: whole('epochs', args.epochs, 1),
+        batchSize: whole('batch-size', args['batch-size'], 1),
         seed: whole('seed', args.seed) ?? 1,
         resume: args.resume ?? false,
       }),
@@ -53,39 +52,41 @@ const trainCommand = defineCommand({
 
 const predictCommand = defineCommand({
   meta: {
-    name: 'predict',
-    description: 'Label sentences with a trained run; without text, one sentence per input line',
+    name: 'frond predict',
+    description: 'Label sentences with a trained run; without any, one per line of standard input',
   },
   args: {
     run: { type: 'positional', description: 'folder of the run', required: true },
-    text: { type: 'positional', description: 'sentences', required: false },
+    text: { type: 'positional', description: 'sentences, each in quotes', required: false },
     json: { type: 'boolean', description: 'one JSON object per line' },
   },
-  run: ({ args }) => run(() => predict({ run: args.run, texts: args._.slice(1), json: args.json ?? false })),
+  run: async ({ args }) =>
+    exit(await predict({ run: args.run, texts: args._.slice(1), json: args.json ?? false })),
 });
 
 const inspectCommand = defineCommand({
-  meta: { name: 'inspect', description: 'Print the graphs that a run was made of' },
+  meta: { name: 'frond inspect', description: 'Print the graphs that a run was made of' },
   args: {
     run: { type: 'positional', description: 'folder of the run', required: true },
-    graph: { type: 'string', description: 'forward, step or prediction', default: 'forward' },
-    format: { type: 'string', description: 'text, dot, mermaid or svg', default: 'text' },
+    graph: { type: 'string', description: GRAPHS.join(', '), default: 'forward' },
+    format: { type: 'string', description: Object.keys(FORMATS).join(', '), default: 'text' },
     depth: { type: 'string', description: 'fold scopes deeper than this (drawings)' },
   },
-  run: ({ args }) =>
-    run(async () =>
-      inspect({ run: args.run, graph: args.graph, format: args.format, depth: whole('depth', args.depth) }),
+  run: async ({ args }) =>
+    exit(
+      await inspect({
+        run: args.run,
+        graph: args.graph,
+        format: args.format,
+        depth: whole('depth', args.depth),
+      }),
     ),
 });
 
 const doctorCommand = defineCommand({
-  meta: { name: 'doctor', description: 'Say what this machine can run, and why not more' },
-  run: () =>
-    run(async () => {
-      await doctor();
-      // the GPU binding keeps the process alive
-      process.exit(0);
-    }),
+  meta: { name: 'frond doctor', description: 'Say what this machine can run, and why not more' },
+  args: {},
+  run: () => doctor(version()),
 });
 
 const main = defineCommand({
@@ -98,4 +99,73 @@ const main = defineCommand({
   },
 });
 
-await runMain(main);
+interface KnownCommand {
+  readonly shape: CommandShape;
+  usage(): Promise<string>;
+  run(rawArgs: string[]): Promise<unknown>;
+}
+
+const known = <T extends ArgsDef>(name: string, command: CommandDef<T>, more = false): KnownCommand => ({
+  shape: { name, args: command.args as ArgsDef, more },
+  usage: () => renderUsage(command),
+  run: (rawArgs) => runCommand(command, { rawArgs }),
+});
+
+const COMMANDS: readonly KnownCommand[] = [
+  known('train', trainCommand),
+  known('predict', predictCommand, true),
+  known('inspect', inspectCommand),
+  known('doctor', doctorCommand),
+];
+
+function version(): string {
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  return String((JSON.parse(text) as { readonly version: unknown }).version);
+}
+
+/** The renderer colours whatever it writes to. */
+const showUsage = (text: string): void => {
+  process.stdout.write(`${pc.isColorSupported ? text : stripVTControlCharacters(text)}\n`);
+};
+
+const isHelp = (text: string | undefined): boolean => text === '--help' || text === '-h';
+
+/** One command line. @throws FROND-U… for what cannot be meant, and whatever the command throws */
+async function run(typed: readonly string[]): Promise<void> {
+  const [name, ...rest] = typed;
+  if (name === undefined || name === 'help' || isHelp(name)) {
+    showUsage(await renderUsage(main));
+    return;
+  }
+  if (name === '--version' || name === '-v') {
+    process.stdout.write(`${version()}\n`);
+    return;
+  }
+  const command = COMMANDS.find(({ shape }) => shape.name === name);
+  if (command === undefined) {
+    throw new FrondError('FROND-U009', `frond has no command ${name}`, {
+      hint: `choose one of: ${COMMANDS.map(({ shape }) => shape.name).join(', ')}; see frond --help`,
+    });
+  }
+  if (rest.some(isHelp)) {
+    showUsage(await command.usage());
+    return;
+  }
+  checkArguments(command.shape, rest);
+  await command.run(rest);
+}
+
+// a reader that has seen enough, such as `head`, is no error
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+try {
+  await run(process.argv.slice(2));
+} catch (error) {
+  const shown = shownError(error);
+  process.stderr.write(`${pc.red(shown.message)}\n`);
+  if (process.env.FROND_STACK) process.stderr.write(`${String((error as Error).stack ?? error)}\n`);
+  process.exitCode = shown.code.startsWith('FROND-U') ? 2 : 1;
+}

@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline';
 import pc from 'picocolors';
 import { palm } from '../index.ts';
 import { bracket } from './outcome.ts';
+import { checkRun } from './runFolder.ts';
 
 export interface PredictArguments {
   readonly run: string;
@@ -65,19 +66,28 @@ export function describePrediction(text: string, predictions: palm.Predictions, 
   return [lines[0] ?? text, `  ${details.join(', ')}`].join('\n');
 }
 
-async function* linesOf(input: NodeJS.ReadableStream): AsyncGenerator<string> {
+async function* linesOf(input: NodeJS.ReadStream): AsyncGenerator<string> {
+  if (input.isTTY) process.stderr.write('one sentence per line; Ctrl-D ends\n');
   for await (const line of createInterface({ input })) if (line.trim() !== '') yield line;
 }
 
 /** `frond predict RUN [TEXT …]`: without texts, one sentence per line of standard input. */
 export async function predict({ run, texts, json }: PredictArguments): Promise<number> {
+  checkRun(run);
   const predictor = await palm.Predictor.load(run);
   for (const { name, reason } of predictor.checkpoint.skipped) {
     process.stderr.write(pc.yellow(`warning: checkpoint ${name} was passed over: ${reason}\n`));
   }
+  const warn = (text: string): void => {
+    const seen = predictor.reader.length({ words: wordsOf(text) });
+    const given = wordsOf(text).length;
+    if (seen >= given) return;
+    process.stderr.write(pc.yellow(`warning: the model sees the first ${seen} of ${given} words\n`));
+  };
   const show = async (batch: readonly string[]): Promise<void> => {
     const predictions = await predictor.predict(batch);
     batch.forEach((text, i) => {
+      warn(text);
       const line = json
         ? JSON.stringify(predictionRecord(text, predictions, i))
         : describePrediction(text, predictions, i);

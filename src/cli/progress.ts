@@ -28,11 +28,17 @@ const lossesOf = (losses: Readonly<Record<string, number>>): string =>
     .map(([task, loss]) => `${task} ${loss.toFixed(3)}`)
     .join(', ');
 
+export interface Progress {
+  readonly listener: palm.Listener;
+  /** takes the bar away and gives the cursor back, whatever happened */
+  stop(): void;
+}
+
 /** Shows training events: a bar on a terminal, plain lines elsewhere. */
 export function progressListener(
   out: NodeJS.WriteStream,
   now: () => number = () => performance.now(),
-): palm.Listener {
+): Progress {
   let bar: SingleBar | undefined;
   let lastLine = Number.NEGATIVE_INFINITY;
   const line = (text: string): void => {
@@ -62,7 +68,7 @@ export function progressListener(
       );
     }
   };
-  return (event) => {
+  const listener: palm.Listener = (event) => {
     switch (event.type) {
       case 'start': {
         const { tasks, examples, epochs, parameters, device, from } = event;
@@ -92,4 +98,5 @@ export function progressListener(
         break;
     }
   };
+  return { listener, stop: () => bar?.stop() };
 }

@@ -1,31 +1,82 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { basename, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createJiti } from 'jiti';
 import * as frond from '../index.ts';
+import { describe, placeIn } from './failure.ts';
 
 /** The name of a recipe: its file without folder and ending. */
 export const recipeName = (file: string): string => basename(file, extname(file));
 
+const SHAPE = 'export const train: palm.Recipe = async ({ data, output, … }) => { … }';
+
+async function load(file: string, path: string): Promise<{ readonly train?: unknown }> {
+  const jiti = createJiti(pathToFileURL(path).href, { virtualModules: { frond }, fsCache: false });
+  try {
+    return (await jiti.import(path)) as { readonly train?: unknown };
+  } catch (cause) {
+    if (cause instanceof frond.FrondError) throw cause;
+    throw new frond.FrondError('FROND-U013', `cannot load ${file}: ${describe(cause)}`, {
+      place: { file, ...(parsePlace(cause) ?? placeIn(path, cause)) },
+      hint: 'a recipe is a module of TypeScript or JavaScript; what it imports must be installed beside it',
+      cause,
+    });
+  }
+}
+
+/** The transformer says where it could not go on in fields of its own. */
+function parsePlace(cause: unknown): { line: number; column: number } | undefined {
+  const { loc } = (cause ?? {}) as { readonly loc?: { readonly line?: unknown; readonly column?: unknown } };
+  return typeof loc?.line === 'number' && typeof loc.column === 'number'
+    ? { line: loc.line, column: loc.column + 1 }
+    : undefined;
+}
+
 /**
  * Loads a recipe, TypeScript or JavaScript, and gives the function `train` that it exports. Its `import … from 'frond'` is this
  * very package, so that there is one of each class.
- * @throws FROND-U002 when there is no such file, FROND-U003 when it exports no `train`
+ * @throws FROND-U002 when there is no such file, FROND-U003 when it exports no `train`, FROND-U013 when it cannot be loaded
  */
 export async function loadRecipe(file: string): Promise<frond.palm.Recipe> {
   const path = resolve(file);
-  if (!existsSync(path)) {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) {
     throw new frond.FrondError('FROND-U002', `there is no file ${file}`, {
       hint: 'give the path of a recipe, such as examples/joint.ts',
     });
   }
-  const jiti = createJiti(pathToFileURL(path).href, { virtualModules: { frond } });
-  const loaded = (await jiti.import(path)) as { readonly train?: unknown };
-  if (typeof loaded.train !== 'function') {
+  const { train } = await load(file, path);
+  if (typeof train !== 'function') {
     throw new frond.FrondError('FROND-U003', `${file} exports no function train`, {
       place: { file },
-      hint: 'export const train: palm.Recipe = async ({ data, output, … }) => { … }',
+      hint: SHAPE,
     });
   }
-  return loaded.train as frond.palm.Recipe;
+  return train as frond.palm.Recipe;
+}
+
+/**
+ * Runs a recipe. Errors of frond pass; what the recipe itself throws is said with its line.
+ * @throws FROND-U008 when it throws, FROND-U012 when it gives back something else than a result
+ */
+export async function runRecipe(
+  recipe: frond.palm.Recipe,
+  file: string,
+  context: frond.palm.RecipeContext,
+): Promise<frond.palm.RecipeResult> {
+  let result: frond.palm.RecipeResult | undefined;
+  try {
+    result = await recipe(context);
+  } catch (cause) {
+    if (cause instanceof frond.FrondError) throw cause;
+    throw new frond.FrondError('FROND-U008', `${file} failed: ${describe(cause)}`, {
+      place: { file, ...placeIn(resolve(file), cause) },
+      hint: 'the error comes from the recipe; FROND_STACK=1 in the environment shows the calls that led there',
+      cause,
+    });
+  }
+  if (result?.trainer !== undefined && result.summary !== undefined) return result;
+  throw new frond.FrondError('FROND-U012', `train of ${file} gave back no trainer and summary`, {
+    place: { file },
+    hint: 'end it with: return { trainer, summary: await trainer.train({ signal, on }) }',
+  });
 }

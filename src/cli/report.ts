@@ -1,6 +1,6 @@
-import { writeFileSync } from 'node:fs';
 import { type palm, toSvg } from '../index.ts';
 import { escapeHtml, lineChart, type Series } from './chart.ts';
+import type { StepEvent } from './curve.ts';
 import { headlines } from './outcome.ts';
 
 export interface ReportInput {
@@ -9,7 +9,7 @@ export interface ReportInput {
   readonly test: palm.Metrics;
   readonly facts: { readonly seconds: number; readonly seed: number; readonly device: string };
   /** `step` events of the run */
-  readonly steps: readonly Extract<palm.TrainingEvent, { type: 'step' }>[];
+  readonly steps: readonly StepEvent[];
 }
 
 const STYLE = `
@@ -134,13 +134,13 @@ function taskTables(test: palm.Metrics): string {
     .join('\n');
 }
 
-/** Writes the report of a run as one file that needs nothing else. */
-export function writeReport(path: string, input: ReportInput): void {
+/** The report of a run: one page that needs nothing else. */
+export function reportPage(input: ReportInput): string {
   const { name, result, test, facts } = input;
   const big = flat(test)
     .filter(([label]) => /accuracy|f1|exact/.test(label))
     .map(([label, value]) => `<div>${percent(value)} %<span>${escapeHtml(label)}</span></div>`);
-  const html = [
+  return [
     `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escapeHtml(name)}</title><style>${STYLE}</style>`,
     `<h1>${escapeHtml(name)}</h1>`,
     `<p class="facts">${result.summary.steps} steps in ${facts.seconds.toFixed(0)} s on ${escapeHtml(facts.device)}, seed ${facts.seed}; figures are on the test part, percent</p>`,
@@ -150,6 +150,5 @@ export function writeReport(path: string, input: ReportInput): void {
     taskTables(test),
     `<h2>the forward graph</h2><div class="scroll">${toSvg(result.trainer.prediction, { depth: 3, parameters: false })}</div>`,
     '</html>\n',
-  ];
-  writeFileSync(path, html.join('\n'));
+  ].join('\n');
 }

@@ -1,13 +1,16 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import pc from 'picocolors';
 import { FrondError, interpreterDevice, type palm } from '../index.ts';
+import { Curve } from './curve.ts';
 import { headlines, printScores } from './outcome.ts';
 import { describePrediction } from './predict.ts';
 import { progressListener } from './progress.ts';
-import { loadRecipe, recipeName } from './recipe.ts';
-import { writeReport } from './report.ts';
+import { loadRecipe, recipeName, runRecipe } from './recipe.ts';
+import { reportPage } from './report.ts';
+import { shellWord } from './runFolder.ts';
+import { writeWhole } from './write.ts';
 
 export interface TrainArguments {
   readonly file: string;
@@ -19,8 +22,6 @@ export interface TrainArguments {
   readonly resume: boolean;
 }
 
-type StepEvent = Extract<palm.TrainingEvent, { type: 'step' }>;
-
 /** outputs/NAME, or outputs/NAME-2, … where there is a run already. */
 function freshFolder(name: string): string {
   for (let i = 1; ; i++) {
@@ -29,13 +30,15 @@ function freshFolder(name: string): string {
   }
 }
 
+const hasRun = (folder: string): boolean => existsSync(join(folder, 'checkpoints'));
+
 function outputFolder({ file, output, resume }: TrainArguments): string {
   if (resume && output === undefined) {
     throw new FrondError('FROND-U004', '--resume without --output', {
-      hint: 'name the folder of the run: --output outputs/joint',
+      hint: `name the folder of the run: --output outputs/${recipeName(file)}`,
     });
   }
-  if (output !== undefined && !resume && existsSync(join(output, 'checkpoints'))) {
+  if (output !== undefined && !resume && hasRun(output)) {
     throw new FrondError('FROND-U005', `there is a run in ${output} already`, {
       place: { file: output },
       hint: 'go on with it: --resume, or choose another folder',
@@ -59,12 +62,19 @@ function onInterrupt(stop: AbortController): () => void {
   };
 }
 
+interface Facts {
+  readonly seconds: number;
+  readonly seed: number;
+  readonly device: string;
+}
+
+/** Writes metrics.json and report.html, prints the scores and labels the example sentences. */
 async function finish(
   folder: string,
   result: palm.RecipeResult,
   test: palm.Metrics,
-  facts: { readonly seconds: number; readonly seed: number; readonly device: string },
-  steps: readonly StepEvent[],
+  facts: Facts,
+  curve: Curve,
 ): Promise<void> {
   const scores = headlines(test);
   process.stdout.write(`${printScores(scores)}\n`);
@@ -75,10 +85,12 @@ async function finish(
     steps: result.summary.steps,
     epochs: history.length,
     bestStep: bestStep ?? null,
+    ...(curve.from === 0 ? {} : { resumedFrom: curve.from }),
     machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version },
   };
-  writeFileSync(join(folder, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
-  writeReport(join(folder, 'report.html'), { name: result.trainer.name, result, test, facts, steps });
+  await writeWhole(join(folder, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
+  const page = reportPage({ name: result.trainer.name, result, test, facts, steps: curve.steps });
+  await writeWhole(join(folder, 'report.html'), page);
   const examples = result.examples ?? [];
   if (examples.length === 0) return;
   const predictions = await result.trainer.predict(examples);
@@ -97,49 +109,51 @@ export async function train(args: TrainArguments): Promise<number> {
   const device = interpreterDevice();
   const start = performance.now();
   const { data, epochs, batchSize, seed, resume } = args;
-  const shownProgress = progressListener(process.stdout);
-  const steps: StepEvent[] = [];
-  const listener: palm.Listener = (event) => {
-    if (event.type === 'step') steps.push(event);
-    shownProgress(event);
+  const progress = progressListener(process.stdout);
+  const curve = new Curve(output);
+  const on: palm.Listener = (event) => {
+    curve.add(event);
+    progress.listener(event);
   };
   try {
-    const context = {
-      data,
-      output,
-      epochs,
-      batchSize,
-      seed,
-      resume,
-      device,
-      signal: stop.signal,
-      on: listener,
-    };
-    const result = await recipe(context);
+    const context = { data, output, epochs, batchSize, seed, resume, device, signal: stop.signal, on };
+    const result = await runRecipe(recipe, args.file, context);
     const seconds = (performance.now() - start) / 1000;
-    const shown = relative('.', output) || output;
+    await curve.save();
     if (result.summary.reason === 'aborted') {
-      process.stdout.write(
-        `saved; go on with: npx frond train ${args.file} --resume --output ${shown}${again(args)}\n`,
-      );
+      process.stdout.write(`${interrupted(args, output)}\n`);
       return 130;
     }
-    if (result.test !== undefined) {
-      await finish(output, result, result.test, { seconds, seed, device: device.name }, steps);
-    }
-    process.stdout.write(`\n${pc.bold(shown)}: checkpoints, metrics.json, report.html\n`);
-    process.stdout.write(`ask it: npx frond predict ${shown} "${result.examples?.[0] ?? 'your sentence'}"\n`);
+    const facts = { seconds, seed, device: device.name };
+    if (result.test !== undefined) await finish(output, result, result.test, facts, curve);
+    process.stdout.write(`\n${farewell(output, result)}\n`);
     await result.trainer.close();
     return 0;
   } finally {
+    progress.stop();
     release();
   }
 }
 
-/** The settings that a resumed run must repeat. */
-function again({ data, epochs, batchSize, seed }: TrainArguments): string {
+function farewell(output: string, { examples, test }: palm.RecipeResult): string {
+  const written = ['checkpoints', 'metrics.json', 'report.html'].filter((name) =>
+    existsSync(join(output, name)),
+  );
+  const files = written.length === 0 ? 'nothing was saved: the recipe sets no saver' : written.join(', ');
+  const lines = [`${pc.bold(output)}: ${files}`];
+  if (test !== undefined && hasRun(output)) {
+    lines.push(`ask it: npx frond predict ${shellWord(output)} "${examples?.[0] ?? 'your sentence'}"`);
+  }
+  return lines.join('\n');
+}
+
+/** What to type to go on: the settings that a resumed run must repeat among it. */
+function interrupted({ file, data, epochs, batchSize, seed }: TrainArguments, output: string): string {
+  if (!hasRun(output)) return 'stopped; nothing was saved: the recipe sets no saver';
   const options = { data, epochs, 'batch-size': batchSize, seed: seed === 1 ? undefined : seed };
-  return Object.entries(options)
-    .map(([name, value]) => (value === undefined ? '' : ` --${name} ${value}`))
-    .join('');
+  const repeated = Object.entries(options).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name}`, shellWord(String(value))],
+  );
+  const words = ['npx frond train', shellWord(file), '--resume --output', shellWord(output), ...repeated];
+  return `saved; go on with: ${words.join(' ')}`;
 }

@@ -2,6 +2,7 @@ import { defined } from '../base/errors.ts';
 import type { Executable } from '../runtime/executable.ts';
 import type { Feeds, TensorValue } from '../runtime/feeds.ts';
 import { planBatches } from './batchPlan.ts';
+import { breather } from './breather.ts';
 import type { Batch, Metrics, Reader } from './contract.ts';
 import { resultName, type Task } from './graphs.ts';
 
@@ -44,7 +45,9 @@ export async function predictAll<E>(
   const lengths = examples.map((example) => reader.length(example));
   const batchSize = Math.max(1, Math.min(options.batchSize ?? 32, examples.length));
   const results = new Map(tasks.map((task) => [task.name, new Array<unknown>(examples.length)]));
+  const letEventsIn = breather();
   for (const { rows, time } of planBatches({ lengths, batchSize })) {
+    await letEventsIn();
     options.signal?.throwIfAborted();
     const packed = rows.map((row) => defined(examples[row], 'example'));
     const batch = reader.pack(packed, { batch: batchSize, time });

@@ -1,4 +1,5 @@
 import { platform } from '#platform';
+import { breather } from './breather.ts';
 import type { Metrics } from './contract.ts';
 import type { Listener } from './events.ts';
 import type { Learner, StepResult } from './learner.ts';
@@ -74,6 +75,7 @@ export class Run {
     const from = learner.step;
     const emit = options.on ?? (() => undefined);
     emit(this.#startEvent());
+    const letEventsIn = breather();
     while (!learner.done && options.signal?.aborted !== true) {
       const result = await learner.trainStep();
       this.#add(result);
@@ -84,6 +86,7 @@ export class Run {
       if (endOfEpoch) await this.#finishEpoch(options, emit);
       const due = saving?.everySteps !== undefined && learner.step % saving.everySteps === 0;
       if (saving !== undefined && (endOfEpoch || due)) await this.#save(saving, emit);
+      await letEventsIn();
     }
     const reason = learner.done ? 'done' : 'aborted';
     const midEpoch = learner.step % learner.perEpoch !== 0;
@@ -142,7 +145,8 @@ export class Run {
       this.history.push(record);
       return;
     }
-    const metrics = await learner.evaluate(part, options.signal?.aborted ? undefined : options.signal);
+    // not given up half-way: what this epoch reached is measured, then saved
+    const metrics = await learner.evaluate(part);
     this.history.push({ ...record, metrics });
     const score = options.best?.(metrics);
     const better = score !== undefined && (this.best === undefined || score > this.best.score);

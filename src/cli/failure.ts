@@ -1,0 +1,44 @@
+import { isAbsolute, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { FrondError } from '../index.ts';
+
+/** A frame of a stack trace: `at f (file:///x/y.ts:3:7)`, `at /x/y.ts:3:7`. */
+const FRAME = /(?:\(|at (?:async )?)((?:file:\/\/|\/|[A-Za-z]:[\\/])[^():]*(?::\\[^():]*)?):(\d+):(\d+)\)?$/;
+
+/** Where in `file` an error of any kind was thrown, if its stack says so. */
+export function placeIn(file: string, error: unknown): { line: number; column: number } | undefined {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  for (const frame of stack.split('\n')) {
+    const match = FRAME.exec(frame.trim());
+    if (match === null) continue;
+    const [, where = '', line, column] = match;
+    const path = where.startsWith('file://') ? fileURLToPath(where) : where;
+    if (path === file) return { line: Number(line), column: Number(column) };
+  }
+  return undefined;
+}
+
+/** `TypeError: x is not a function`, in one line. */
+export function describe(error: unknown): string {
+  if (!(error instanceof Error)) return `threw ${JSON.stringify(error) ?? String(error)}`;
+  const [first = ''] = error.message.split('\n');
+  return `${error.name}: ${first}`;
+}
+
+/** A path as a person would type it from here. */
+export function shortPath(path: string): string {
+  const short = relative('.', path);
+  return short === '' || (isAbsolute(path) && short.startsWith('..')) ? path : short;
+}
+
+/**
+ * Any error as one that can be shown: those of frond as they are, all others as a defect, with the way to see more.
+ * FROND_STACK=1 in the environment shows stack traces.
+ */
+export function shownError(error: unknown): FrondError {
+  if (error instanceof FrondError) return error;
+  return new FrondError('FROND-X002', `unexpected ${describe(error)}`, {
+    hint: 'this looks like a defect of frond: please report it, with what FROND_STACK=1 in the environment shows',
+    cause: error,
+  });
+}

@@ -1,0 +1,19 @@
+import { existsSync, statSync } from 'node:fs';
+import { FrondError } from '../index.ts';
+
+/** @throws FROND-U007 when `run` is no folder, before anything looks for checkpoints in it */
+export function checkRun(run: string): void {
+  const what = !existsSync(run)
+    ? 'there is no folder'
+    : statSync(run).isDirectory()
+      ? undefined
+      : 'not a folder:';
+  if (what === undefined) return;
+  throw new FrondError('FROND-U007', `${what} ${run}`, {
+    hint: 'give the folder that frond train printed at its end, such as outputs/joint',
+  });
+}
+
+/** A word of a command line, quoted where a shell would part it. */
+export const shellWord = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replace(/'/g, `'\\''`)}'`;
