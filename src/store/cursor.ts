@@ -105,15 +105,14 @@ export class JsonCursor {
    * @param most members that are read before giving up
    */
   members(member: (name: string) => void, most = Number.POSITIVE_INFINITY): void {
-    const names = new Set<string>();
+    const names = new Names();
     this.expect('{');
     if (this.take('}')) return;
     do {
       this.space();
       const name = this.string();
-      if (names.has(name)) this.fail(`duplicate name ${quote(name)}`);
-      if (names.size >= most) this.fail(`more than ${most} members`);
-      names.add(name);
+      if (!names.add(name)) this.fail(`duplicate name ${quote(name)}`);
+      if (names.size > most) this.fail(`more than ${most} members`);
       this.expect(':');
       member(name);
     } while (this.take(','));
@@ -131,5 +130,22 @@ export class JsonCursor {
 
   end(): void {
     if (this.peek() !== undefined) this.fail('text after the value');
+  }
+}
+
+/** Distinct names; the few of most objects are kept in a list, which is quicker made than a set. */
+class Names {
+  readonly #few: string[] = [];
+  #many: Set<string> | undefined;
+  size = 0;
+
+  /** @returns false where the name is there already */
+  add(name: string): boolean {
+    if (this.#many?.has(name) ?? this.#few.includes(name)) return false;
+    this.size++;
+    if (this.#many === undefined && this.#few.length === 8) this.#many = new Set(this.#few);
+    if (this.#many === undefined) this.#few.push(name);
+    else this.#many.add(name);
+    return true;
   }
 }
