@@ -1,7 +1,7 @@
 /** What the preparation of a kernel needs to know about its values before it makes steps for them. */
 import type { Kernel, Region, Statement, Term, Value } from '../../kernel/ir.ts';
 
-const termOperands = (terms: readonly Term[]): Value[] =>
+export const termOperands = (terms: readonly Term[]): Value[] =>
   terms.flatMap(({ index, stride }) =>
     index.kind === 'span' ? [index.start, index.limit, stride] : [index, stride],
   );
@@ -58,6 +58,8 @@ export interface Analysis {
   isUniform(value: Value): boolean;
   /** used as operands of `dot` alone, which reads them straight from memory */
   feedsDotsOnly(value: Value): boolean;
+  /** the live values computed from this one, unless a statement (store, loop, when) reads it too */
+  consumersOf(value: Value): readonly Value[] | 'statements';
 }
 
 /** Whether a value depends on nothing but its operands. */
@@ -72,14 +74,22 @@ export function analyse(kernel: Kernel): Analysis {
   const live = new Set<Value>();
   const uniform = new Set<Value>();
   const usedOtherwise = new Set<Value>();
+  const inStatements = new Set<Value>();
+  const consumers = new Map<Value, Value[]>();
   const mark = (value: Value): void => {
     if (live.has(value)) return;
     live.add(value);
-    for (const operand of operandsOf(value)) mark(operand);
+    for (const operand of operandsOf(value)) {
+      const known = consumers.get(operand);
+      if (known) known.push(value);
+      else consumers.set(operand, [value]);
+      mark(operand);
+    }
   };
   eachStatement(kernel.body, (statement) => {
     for (const root of roots(statement)) {
       usedOtherwise.add(root);
+      inStatements.add(root);
       mark(root);
     }
     if (statement.kind !== 'let') return;
@@ -94,5 +104,6 @@ export function analyse(kernel: Kernel): Analysis {
     isLive: (value) => live.has(value),
     isUniform: (value) => uniform.has(value),
     feedsDotsOnly: (value) => !usedOtherwise.has(value),
+    consumersOf: (value) => (inStatements.has(value) ? 'statements' : (consumers.get(value) ?? [])),
   };
 }

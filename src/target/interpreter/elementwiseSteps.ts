@@ -5,7 +5,7 @@ import { applied, converted } from './arithmetic.ts';
 import { type BinaryLoop, floatBinary, floatUnary, type UnaryLoop } from './loops/float.ts';
 import { binaryLoop, selectFloat, selectInteger, unaryLoop } from './loops/general.ts';
 import { boolBinary, boolUnary, copyBool, copyInteger, integerBinary } from './loops/integer.ts';
-import { erfLoop, exp, tanh } from './loops/transcendental.ts';
+import { erfOf, expOf, tanhOf } from './loops/transcendental.ts';
 import { ownTile, type Preparation, type Step, tileOf } from './preparation.ts';
 import { broadcast, extents, strideIn, type Tile } from './tile.ts';
 
@@ -13,7 +13,9 @@ type Names<Loop> = Partial<Record<ElementwiseName, Loop>>;
 
 function unaryOf(fn: ElementwiseName, dtype: ValueType, { precision }: Preparation): UnaryLoop {
   const float: Names<UnaryLoop> =
-    precision === 'f32' ? { ...floatUnary, exp, tanh, erf: erfLoop } : floatUnary;
+    precision === 'f32'
+      ? { ...floatUnary, exp: unaryLoop(expOf()), tanh: unaryLoop(tanhOf()), erf: unaryLoop(erfOf()) }
+      : floatUnary;
   const table: Names<UnaryLoop> = dtype === 'f32' ? float : dtype === 'bool' ? boolUnary : {};
   return table[fn] ?? unaryLoop(applied(fn, dtype, precision) as (x: number) => number);
 }

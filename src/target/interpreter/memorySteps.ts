@@ -147,8 +147,7 @@ function affineLoad(
   return () => {
     address.resolve();
     const { base, row, column, validRows, validColumns, isInterior } = address;
-    const asView =
-      isReadOnly && (isInterior ? forDot || column === 1 || column === 0 : forDot && otherwise === 0);
+    const asView = isReadOnly && (isInterior ? forDot || column === 1 : forDot && otherwise === 0);
     if (asView) {
       tile.data = buffer.data;
       tile.offset = base;

@@ -12,6 +12,11 @@ export interface BoundBuffer {
   data: TypedArray;
 }
 
+/** How many elements along an axis the steps compute at the moment: its size, or fewer where the rest is not needed. */
+export interface Extent {
+  value: number;
+}
+
 /** What the steps of one kernel share while they are made. */
 export interface Preparation {
   readonly kernel: Kernel;
@@ -21,6 +26,7 @@ export interface Preparation {
   readonly program: Int32Array;
   readonly buffers: ReadonlyMap<Buffer, BoundBuffer>;
   readonly tiles: Map<Value, Tile>;
+  readonly extents: ReadonlyMap<Axis, Extent>;
 }
 
 export function beginPreparation(kernel: Kernel, precision: Precision): Preparation {
@@ -32,11 +38,15 @@ export function beginPreparation(kernel: Kernel, precision: Precision): Preparat
     program: new Int32Array(4),
     buffers: new Map(kernel.buffers.map((buffer) => [buffer, { data: empty }])),
     tiles: new Map(),
+    extents: new Map(kernel.axes.map((axis) => [axis, { value: axis.size }])),
   };
 }
 
 export const tileOf = (at: Preparation, value: Value): Tile =>
   defined(at.tiles.get(value), `tile of value %${value.id}`);
+
+export const extentOf = (at: Preparation, axis: Axis): Extent =>
+  defined(at.extents.get(axis), `extent of axis ${axis.name}`);
 
 /** A dense tile of its own for `value`. */
 export function ownTile(at: Preparation, value: Value, axes: readonly Axis[] = value.axes): Tile {

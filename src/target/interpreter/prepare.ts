@@ -1,11 +1,13 @@
 /** Turns a kernel into steps over preallocated tiles, in the order of its statements. */
 import { defined } from '../../base/errors.ts';
-import type { Loop, Region, Value } from '../../kernel/ir.ts';
+import type { Loop, Region, Value, When } from '../../kernel/ir.ts';
+import { operandsOf, termOperands } from './analysis.ts';
 import { endlessLoop } from './definition.ts';
 import { castStep, elementwiseStep } from './elementwiseSteps.ts';
 import { copyBlock } from './loops/memory.ts';
 import { loadStep, storeStep } from './memorySteps.ts';
 import { ownTile, type Preparation, runSteps, type Step, tileOf } from './preparation.ts';
+import { Sequence } from './sequence.ts';
 import { broadcast, denseTile, extents, strideIn, swapTiles, type Tile, uniformTile } from './tile.ts';
 import { dotStep, randomStep, reduceStep } from './tileSteps.ts';
 
@@ -16,27 +18,58 @@ export interface Plan {
 }
 
 export function preparePlan(at: Preparation): Plan {
-  const perLaunch: Step[] = [];
-  return { perProgram: regionSteps(at, at.kernel.body, perLaunch), perLaunch };
+  const perLaunch = new Sequence(at);
+  const perProgram = regionSteps(at, at.kernel.body, perLaunch);
+  perLaunch.flush();
+  return { perProgram, perLaunch: perLaunch.steps };
 }
 
-function regionSteps(at: Preparation, region: Region, perLaunch: Step[]): Step[] {
-  const steps: Step[] = [];
+function regionSteps(at: Preparation, region: Region, perLaunch: Sequence): Step[] {
+  const sequence = new Sequence(at);
   for (const statement of region.statements) {
-    if (statement.kind === 'store') steps.push(storeStep(at, statement));
-    else if (statement.kind === 'loop') steps.push(loopStep(at, statement, perLaunch));
-    else if (statement.kind === 'when') {
-      const condition = tileOf(at, statement.condition);
-      const body = regionSteps(at, statement.body, perLaunch);
-      steps.push(() => {
-        if (condition.data[condition.offset] !== 0) runSteps(body);
-      });
-    } else if (at.analysis.isLive(statement.value)) {
-      const step = valueStep(at, statement.value);
-      if (step) (at.analysis.isUniform(statement.value) ? perLaunch : steps).push(step);
+    if (statement.kind === 'let') {
+      const { value } = statement;
+      if (!at.analysis.isLive(value)) continue;
+      if (at.analysis.isUniform(value)) place(at, value, perLaunch);
+      else {
+        perLaunch.need(operandsOf(value));
+        place(at, value, sequence);
+      }
+      continue;
     }
+    if (statement.kind === 'store') {
+      sequence.need([statement.value, ...termOperands(statement.terms)]);
+      perLaunch.need([statement.value, ...termOperands(statement.terms)]);
+      sequence.steps.push(storeStep(at, statement));
+      continue;
+    }
+    sequence.flush();
+    perLaunch.flush();
+    if (statement.kind === 'loop') sequence.steps.push(loopStep(at, statement, perLaunch));
+    else sequence.steps.push(whenStep(at, statement, perLaunch));
   }
-  return steps;
+  sequence.flush();
+  perLaunch.flush();
+  return sequence.steps;
+}
+
+/** Puts the computation of `value` at the end of a sequence, or into one of its groups. */
+function place(at: Preparation, value: Value, sequence: Sequence): void {
+  if (sequence.accepts(value)) {
+    sequence.add(value);
+    return;
+  }
+  sequence.need(operandsOf(value));
+  const step = valueStep(at, value);
+  if (step) sequence.steps.push(step);
+}
+
+function whenStep(at: Preparation, when: When, perLaunch: Sequence): Step {
+  const condition = tileOf(at, when.condition);
+  const body = regionSteps(at, when.body, perLaunch);
+  return () => {
+    if (condition.data[condition.offset] !== 0) runSteps(body);
+  };
 }
 
 /** The step that computes `value` into its tile, or nothing where its tile is another's or filled from outside. */
@@ -97,7 +130,7 @@ function insideStep(at: Preparation, value: Value & { readonly op: 'inside' }): 
   };
 }
 
-function loopStep(at: Preparation, loop: Loop, perLaunch: Step[]): Step {
+function loopStep(at: Preparation, loop: Loop, perLaunch: Sequence): Step {
   const [from, to, step] = [tileOf(at, loop.from), tileOf(at, loop.to), tileOf(at, loop.step)];
   const counter = ownTile(at, loop.induction);
   const begin = loop.initial.map((initial, i) => {

@@ -3,7 +3,6 @@
  * full-precision functions. Only the f32 interpreter uses them; the f64 one calls the table's reference.
  */
 import { erf } from '../../../kernel/elementwise.ts';
-import type { UnaryLoop } from './float.ts';
 
 /** 2^(j/64) for j = 0 … 63 and 2^k for k = −160 … 160: beyond that an f32 result is 0 or infinite. */
 interface ExpTables {
@@ -44,69 +43,77 @@ const STEPS_PER_UNIT = 64 / Math.LN2;
 const STEP = Math.LN2 / 64;
 
 /** e^x = 2^k · 2^(j/64) · e^r with |r| ≤ ln 2 / 128; a cubic for e^r leaves a relative error of r⁴/24 < 4e-11. */
-export const exp: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
+function makeExp(): (x: number) => number {
   const { fraction, power } = tablesOfExp();
-  for (let i = 0, to = 0; i < rows; i++) {
-    let p = aOffset + i * aRow;
-    for (const end = to + columns; to < end; to = (to + 1) | 0, p = (p + aColumn) | 0) {
-      const x = a[p] as number;
-      if (x > -108 && x < 108) {
-        const n = Math.floor(x * STEPS_PER_UNIT + 0.5);
-        const r = x - n * STEP;
-        const index = n | 0;
-        const scale = (fraction[index & 63] as number) * (power[(index >> 6) - LOWEST_POWER] as number);
-        out[to] = scale * (1 + r * (1 + r * (0.5 + r * (1 / 6))));
-      } else out[to] = x >= 108 ? Number.POSITIVE_INFINITY : x <= -108 ? 0 : x;
+  return (x) => {
+    if (x > -108 && x < 108) {
+      const n = Math.floor(x * STEPS_PER_UNIT + 0.5);
+      const r = x - n * STEP;
+      const index = n | 0;
+      const scale = (fraction[index & 63] as number) * (power[(index >> 6) - LOWEST_POWER] as number);
+      return scale * (1 + r * (1 + r * (0.5 + r * (1 / 6))));
     }
-  }
-};
+    return x >= 108 ? Number.POSITIVE_INFINITY : x <= -108 ? 0 : x;
+  };
+}
 
 /**
  * tanh x = 1 − 2 / (e^(2x) + 1); near 0, where that cancels, the series x − x³/3 + 2x⁵/15 − … , whose next term at
  * |x| = ¼ is 2e-10 of the result.
  */
-export const tanh: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
+function makeTanh(): (x: number) => number {
   const { fraction, power } = tablesOfExp();
-  for (let i = 0, to = 0; i < rows; i++) {
-    let p = aOffset + i * aRow;
-    for (const end = to + columns; to < end; to = (to + 1) | 0, p = (p + aColumn) | 0) {
-      const x = a[p] as number;
-      if (x > -0.25 && x < 0.25) {
-        const s = x * x;
-        const tail = s * (62 / 2835 + s * (-1382 / 155925));
-        out[to] = x * (1 + s * (-1 / 3 + s * (2 / 15 + s * (-17 / 315 + tail))));
-      } else if (x > -10 && x < 10) {
-        const n = Math.floor(2 * x * STEPS_PER_UNIT + 0.5);
-        const r = 2 * x - n * STEP;
-        const index = n | 0;
-        const scale = (fraction[index & 63] as number) * (power[(index >> 6) - LOWEST_POWER] as number);
-        out[to] = 1 - 2 / (scale * (1 + r * (1 + r * (0.5 + r * (1 / 6)))) + 1);
-      } else out[to] = x >= 10 ? 1 : x <= -10 ? -1 : x;
+  return (x) => {
+    if (x > -0.25 && x < 0.25) {
+      const s = x * x;
+      const tail = s * (62 / 2835 + s * (-1382 / 155925));
+      return x * (1 + s * (-1 / 3 + s * (2 / 15 + s * (-17 / 315 + tail))));
     }
-  }
-};
+    if (x > -10 && x < 10) {
+      const n = Math.floor(2 * x * STEPS_PER_UNIT + 0.5);
+      const r = 2 * x - n * STEP;
+      const index = n | 0;
+      const scale = (fraction[index & 63] as number) * (power[(index >> 6) - LOWEST_POWER] as number);
+      return 1 - 2 / (scale * (1 + r * (1 + r * (0.5 + r * (1 / 6)))) + 1);
+    }
+    return x >= 10 ? 1 : x <= -10 ? -1 : x;
+  };
+}
 
 /**
  * Taylor's series about the nearest x₀ = i/64: with g = erf′(x₀) and d = x − x₀,
  *   erf x = erf x₀ + g d (1 − x₀ d + (2x₀² − 1) d²/3 − x₀ (2x₀² − 3) d³/6) + O(g d⁵/10), |d| ≤ 1/128.
  */
-export const erfLoop: UnaryLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
+function makeErf(): (x: number) => number {
   const { value, slope } = tablesOfErf();
-  for (let i = 0, to = 0; i < rows; i++) {
-    let p = aOffset + i * aRow;
-    for (const end = to + columns; to < end; to = (to + 1) | 0, p = (p + aColumn) | 0) {
-      const x = a[p] as number;
-      const size = Math.abs(x);
-      if (size < 4) {
-        const nearest = Math.floor(size * 64 + 0.5);
-        const at = nearest / 64;
-        const d = size - at;
-        const index = nearest | 0;
-        const square = 2 * at * at;
-        const series = 1 + d * (-at + d * ((square - 1) / 3 - (d * at * (square - 3)) / 6));
-        const y = (value[index] as number) + (slope[index] as number) * d * series;
-        out[to] = x < 0 ? -y : y;
-      } else out[to] = x >= 4 ? 1 : x <= -4 ? -1 : x;
+  return (x) => {
+    const size = Math.abs(x);
+    if (size < 4) {
+      const nearest = Math.floor(size * 64 + 0.5);
+      const at = nearest / 64;
+      const d = size - at;
+      const index = nearest | 0;
+      const square = 2 * at * at;
+      const series = 1 + d * (-at + d * ((square - 1) / 3 - (d * at * (square - 3)) / 6));
+      const y = (value[index] as number) + (slope[index] as number) * d * series;
+      return x < 0 ? -y : y;
     }
-  }
+    return x >= 4 ? 1 : x <= -4 ? -1 : x;
+  };
+}
+
+const functions: Partial<Record<'exp' | 'tanh' | 'erf', (x: number) => number>> = {};
+
+/** The functions, made once: their tables are constants of a closure. Their results are to be rounded to f32. */
+export const expOf = (): ((x: number) => number) => {
+  functions.exp ??= makeExp();
+  return functions.exp;
+};
+export const tanhOf = (): ((x: number) => number) => {
+  functions.tanh ??= makeTanh();
+  return functions.tanh;
+};
+export const erfOf = (): ((x: number) => number) => {
+  functions.erf ??= makeErf();
+  return functions.erf;
 };
