@@ -99,6 +99,18 @@ export interface Cost {
   readonly bytes: Dim;
 }
 
+/** An input whose values must lie in `low ≤ value < below`. */
+export interface IndexedInput {
+  readonly input: number;
+  readonly low: number;
+  readonly below: Dim;
+  /**
+   * Input with the lengths of its rows, i32 [rows]: elements of `input` [rows, …] at or beyond them are not read, so they
+   * may hold anything. Without lengths that can be seen on the host, every element must lie in the range.
+   */
+  readonly lengths?: number | undefined;
+}
+
 /** Everything frond knows about an op, in one place. */
 export interface OpRecord {
   readonly name: string;
@@ -130,13 +142,8 @@ export interface OpRecord {
     context: { readonly inputs: readonly Ref[]; readonly attributes: Attributes },
   ): readonly Ref[];
   cost?(context: LowerContext): Cost;
-  /**
-   * Inputs that index something: their values must lie in `low ≤ value < below`. Fed tensors are checked against it on
-   * the host, so that kernels may trust them.
-   */
-  indices?(
-    context: LowerContext,
-  ): readonly { readonly input: number; readonly low: number; readonly below: Dim }[];
+  /** Inputs that index something. Fed tensors are checked against it on the host, so that kernels may trust them. */
+  indices?(context: LowerContext): readonly IndexedInput[];
 }
 
 /** Name → record. Passes and runtime receive it, so that neither imports the ops. */

@@ -1,11 +1,9 @@
+import { FORBIDDEN } from '../../kernels/crfDecode.ts';
+
+export { FORBIDDEN };
+
 /** How entity labels are written: `O`, then `B-x`, `I-x`, and in BIOES also `E-x` (end) and `S-x` (single). */
 export type LabelScheme = 'BIO' | 'BIOES';
-
-/**
- * Score of a forbidden step. Finite, because WGSL may assume that there are no infinities; far below any sum of learned scores,
- * so that no forbidden labelling ever wins, and in f32 exp of it is 0.
- */
-export const FORBIDDEN = -10_000;
 
 /** What may follow what: 0 where allowed, FORBIDDEN elsewhere. */
 export interface ChainConstraints {

@@ -1,7 +1,7 @@
 import type { CrfSizes } from '../../kernels/crfArguments.ts';
-import { printShape, product, times } from '../base/dim.ts';
+import { plus, printShape, product, times } from '../base/dim.ts';
 import type { TensorType } from '../ir/graph.ts';
-import type { Cost, LowerContext } from '../ir/record.ts';
+import type { Cost, IndexedInput, LowerContext } from '../ir/record.ts';
 import { bytesOf, expectFloat, expectShape, expectType, fail, operand } from './rules.ts';
 
 /*
@@ -51,9 +51,11 @@ export const costOf =
     return { flops: times(product([...shape, shape[2] ?? 1]), 2 * passes), bytes: bytesOf(context) };
   };
 
-/** Tags beyond a sequence's length are not read, but must be labels or −1 all the same, so that a check is possible. */
+/** Tags are labels; what stands at and beyond a sequence's length is not read. Lengths are 0 … time. */
 export function chainIndices({ labels, time }: CrfSizes, tags: number | undefined, lengths: number) {
-  const below = typeof time === 'number' ? time + 1 : `${time}+1`;
-  const checkLengths = { input: lengths, low: 0, below };
-  return tags === undefined ? [checkLengths] : [{ input: tags, low: -1, below: labels }, checkLengths];
+  const checkLengths: IndexedInput = { input: lengths, low: 0, below: plus(time, 1) };
+  // lengths first: the check of the tags relies on them
+  return tags === undefined
+    ? [checkLengths]
+    : [checkLengths, { input: tags, low: 0, below: labels, lengths }];
 }

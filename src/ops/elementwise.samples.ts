@@ -65,7 +65,7 @@ const invalid: readonly InvalidSample[] = [
     op: 'mul',
     inputs: [type('f32', 'batch', 'time'), type('f32', 'time', 'batch')],
     code: 'FROND-S011',
-    summary: 'mul: cannot broadcast batch with time',
+    summary: 'mul: cannot broadcast time with batch',
   },
   {
     op: 'add',

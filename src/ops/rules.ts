@@ -92,16 +92,20 @@ export function expectShape(op: string, what: string, shape: Shape, wanted: Shap
 export const sameShape = (x: Shape, y: Shape): boolean =>
   x.length === y.length && x.every((dim, i) => dim === y[i]);
 
-/** NumPy broadcasting, right-aligned; named dimensions match only themselves and 1. */
+/**
+ * NumPy broadcasting, right-aligned; named dimensions match only themselves and 1. Of several misfits the rightmost is
+ * reported, as the types do.
+ */
 export function broadcastShapes(op: string, x: Shape, y: Shape): Shape {
   const rank = Math.max(x.length, y.length);
-  return Array.from({ length: rank }, (_, i) => {
-    const a = x[i - rank + x.length] ?? 1;
-    const b = y[i - rank + y.length] ?? 1;
+  const fromRight = Array.from({ length: rank }, (_, i): Dim => {
+    const a = x[x.length - 1 - i] ?? 1;
+    const b = y[y.length - 1 - i] ?? 1;
     if (a === b || b === 1) return a;
     if (a === 1) return b;
     return fail('FROND-S011', `${op}: cannot broadcast ${a} with ${b}`, broadcastHint(x, y));
   });
+  return fromRight.reverse();
 }
 
 const broadcastHint = (x: Shape, y: Shape): string =>

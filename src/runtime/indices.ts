@@ -1,27 +1,41 @@
 import { evaluate, type Sizes } from '../base/dim.ts';
-import { FrondError } from '../base/errors.ts';
+import { defined, FrondError } from '../base/errors.ts';
 import type { Feeds } from './feeds.ts';
-import type { LoweredProgram } from './lower.ts';
+import type { IndexRange, LoweredProgram } from './lower.ts';
 
 /**
  * Refuses fed ids that would index past a table: kernels do not check again.
  * @throws FROND-R012 naming the input, the element and the range
  */
 export function checkIndices(program: LoweredProgram, feeds: Feeds, sizes: Sizes): void {
-  for (const { name, low, below, reader } of program.indices) {
-    const feed = feeds[name];
-    if (feed === undefined) continue;
-    const limit = evaluate(below, sizes);
-    for (let i = 0; i < feed.data.length; i++) {
-      const id = feed.data[i] as number;
-      if (id >= low && id < limit) continue;
-      throw new FrondError(
-        'FROND-R012',
-        `input ${name}: element ${i} is ${id}, ${reader} takes ${low} to ${limit - 1}`,
-        {
-          hint: 'check the vocabulary or label map that made it',
-        },
-      );
-    }
+  for (const range of program.indices) checkRange(range, feeds, sizes);
+}
+
+function checkRange({ name, low, below, lengths, reader }: IndexRange, feeds: Feeds, sizes: Sizes): void {
+  const { shape, data } = defined(feeds[name], `feed ${name}`);
+  const limit = evaluate(below, sizes);
+  const counts = lengths === undefined ? undefined : defined(feeds[lengths], `feed ${lengths}`).data;
+  const width = data.length / Math.max(1, counts?.length ?? 1);
+  for (let i = 0; i < data.length; i++) {
+    const id = data[i] as number;
+    if (id >= low && id < limit) continue;
+    const row = Math.floor(i / width);
+    if (counts !== undefined && i - row * width >= (counts[row] as number)) continue;
+    throw new FrondError(
+      'FROND-R012',
+      `input ${name}: element ${placeOf(i, shape)} is ${id}, ${reader} takes ${low} to ${limit - 1}`,
+      { hint: 'check what made it: vocabulary, label map or padding' },
+    );
   }
+}
+
+/** `[2, 5]`: where flat index `index` lies. */
+function placeOf(index: number, shape: readonly number[]): string {
+  const place: number[] = [];
+  for (let axis = shape.length - 1, rest = index; axis >= 0; axis--) {
+    const size = shape[axis] as number;
+    place.unshift(rest % size);
+    rest = Math.floor(rest / size);
+  }
+  return `[${place.join(', ')}]`;
 }

@@ -15,6 +15,8 @@ export interface IndexRange {
   readonly name: string;
   readonly low: number;
   readonly below: Dim;
+  /** name of the input with the lengths of its rows: elements at and beyond them are not looked at */
+  readonly lengths?: string | undefined;
   /** op that reads it */
   readonly reader: string;
 }
@@ -104,11 +106,13 @@ function indexRanges(
       outputs: node.types,
       attributes: node.attributes,
     });
-    return (ranges ?? []).flatMap(({ input, low, below }): IndexRange[] => {
-      const source = owner.get(root(node.inputs[input] ?? ''));
-      return source?.op === 'input'
-        ? [{ name: String(source.attributes.name), low, below, reader: node.op }]
-        : [];
+    const fed = (input: number | undefined): string | undefined => {
+      const source = owner.get(root(node.inputs[input ?? -1] ?? ''));
+      return source?.op === 'input' ? String(source.attributes.name) : undefined;
+    };
+    return (ranges ?? []).flatMap(({ input, low, below, lengths }): IndexRange[] => {
+      const name = fed(input);
+      return name === undefined ? [] : [{ name, low, below, lengths: fed(lengths), reader: node.op }];
     });
   });
 }
