@@ -171,7 +171,7 @@ class GroupText {
 /** Values over the same axes that wait to be computed together, in order. */
 export class Group {
   readonly axes: readonly Axis[];
-  readonly members = new Set<ElementValue>();
+  readonly members: Set<ElementValue> = new Set();
 
   constructor(axes: readonly Axis[]) {
     this.axes = axes;
