@@ -1,4 +1,5 @@
 import { FrondError } from '../base/errors.ts';
+import { hashName } from '../base/random.ts';
 import type { Ref } from '../ir/graph.ts';
 import { callerPlace } from './source.ts';
 import { type DType, emit, type GraphState, handleOf, type Shape, type Tensor, wrap } from './tensor.ts';
@@ -22,7 +23,17 @@ export function dropoutOf(
   }
   if (!state.training || rate === 0) return undefined;
   state.randomKey ??= state.builder.input(RANDOM_KEY, { dtype: 'u32', shape: [2] });
-  return { rate, key: state.randomKey, stream: state.streams++ };
+  return { rate, key: state.randomKey, stream: freshStream(op, state) };
+}
+
+/** A stream that belongs to the scope: layers that come and go elsewhere change no mask here. */
+function freshStream(op: string, { builder, streams }: GraphState): number {
+  for (let count = 0; ; count++) {
+    const stream = hashName(`${builder.scope}/${op}.${count}`);
+    if (streams.has(stream)) continue;
+    streams.add(stream);
+    return stream;
+  }
 }
 
 /**

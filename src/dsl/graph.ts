@@ -93,7 +93,7 @@ export function graph<const I extends Declarations = Declarations, O extends Out
 ): TypedGraph<I, O> {
   const builder = new GraphBuilder(name, ops);
   const training = options.training ?? false;
-  const state: GraphState = { builder, training, randomKey: undefined, streams: 0 };
+  const state: GraphState = { builder, training, randomKey: undefined, streams: new Set() };
   const g = contextOf(state);
   const outputs = underConstruction(state, () => {
     const declared = Object.entries(options.inputs ?? {}).map(

@@ -40,8 +40,8 @@ export interface GraphState {
   readonly training: boolean;
   /** the ref of the `random.key` input, once something needed it */
   randomKey: Ref | undefined;
-  /** how many dropouts there are so far: each draws from a stream of its own */
-  streams: number;
+  /** streams of random numbers that are taken: each dropout draws from one of its own */
+  readonly streams: Set<number>;
 }
 
 /** The one implementation of `Tensor`. */

@@ -190,6 +190,24 @@ describe('dropout', () => {
     expect(new Set(drawing.map(({ attributes }) => attributes.stream)).size).toBe(3);
   });
 
+  test('a layer that is added elsewhere changes no stream', () => {
+    const streams = (extra: boolean): unknown[] => {
+      const model = graph(
+        'model',
+        (g) => {
+          const x = g.input('x', f32, [4, 8]);
+          const first = extra ? scope('extra', () => dropout(x, 0.5)) : x;
+          return { y: scope('a', () => dropout(dropout(first, 0.5), 0.5)), z: dropout(x, 0.5) };
+        },
+        { training: true },
+      );
+      const drawing = Object.values(model.ir.nodes).filter(({ op }) => op === 'dropout');
+      return drawing.map(({ attributes }) => attributes.stream);
+    };
+    expect(streams(true).slice(1)).toEqual(streams(false));
+    expect(new Set(streams(true)).size).toBe(4);
+  });
+
   test('refuses rates that are no fractions', () => {
     expect(failure((g) => dropout(g.input('x', f32, [1]), 1)).message).toMatch(
       /^\[FROND-S024\] dropout: the dropout rate is 1\n {2}at .*graph\.test\.ts:\d+:\d+\n {2}hint: it is a fraction/,
