@@ -21,9 +21,14 @@ function isSum(dim: string): boolean {
   return false;
 }
 
+/** What stands behind a `/`. */
+const divisor = (dim: Dim): string => (typeof dim === 'string' && /[-+*/]/.test(dim) ? `(${dim})` : `${dim}`);
+
 /** `dim` without its divisor `y`, or undefined when it is no quotient by `y` */
 const undivided = (dim: Dim, y: Dim): string | undefined =>
-  typeof dim === 'string' && dim.endsWith(`/${y}`) && !isSum(dim) ? dim.slice(0, -`/${y}`.length) : undefined;
+  typeof dim === 'string' && dim.endsWith(`/${divisor(y)}`) && !isSum(dim)
+    ? dim.slice(0, -`/${divisor(y)}`.length)
+    : undefined;
 
 const factor = (dim: Dim): string => (typeof dim === 'string' && isSum(dim) ? `(${dim})` : `${dim}`);
 
@@ -62,7 +67,7 @@ export function over(x: Dim, y: Dim): Dim | undefined {
   if (y === 1) return x;
   if (x === y) return 1;
   if (typeof x === 'number' && typeof y === 'number') return x % y === 0 ? x / y : undefined;
-  return `${factor(x)}/${typeof y === 'string' && /[-+*/]/.test(y) ? `(${y})` : y}`;
+  return `${factor(x)}/${divisor(y)}`;
 }
 
 /** ceil(x / per): how many blocks of `per` cover `x`. Text form `ceil(rows, 16)`; for sizes that no user writes. */
@@ -95,8 +100,7 @@ interface Reading {
  */
 export function evaluate(dim: Dim, sizes: Sizes): number {
   if (typeof dim === 'number') return dim;
-  const known = sizes[dim];
-  if (known !== undefined) return known;
+  if (Object.hasOwn(sizes, dim)) return sizes[dim] as number;
   const size = readSum({ dim, tokens: tokenize(dim), sizes, next: 0 });
   if (size < 0) throw new FrondError('FROND-S002', `dimension ${dim} would be ${size}`);
   return size;
@@ -140,8 +144,7 @@ function readPrimary(at: Reading): number {
     at.next++;
     return Math.ceil(size / per);
   }
-  const size = token === undefined ? undefined : at.sizes[token];
-  if (size !== undefined) return size;
+  if (token !== undefined && Object.hasOwn(at.sizes, token)) return at.sizes[token] as number;
   throw new FrondError('FROND-S001', `dimension ${token ?? '?'} of ${at.dim} has no size`, {
     hint: `bound dimensions are: ${Object.keys(at.sizes).join(', ') || 'none'}`,
   });

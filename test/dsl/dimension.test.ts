@@ -29,6 +29,8 @@ describe('dimensions combine to the same text in types and at run time', () => {
     agree<Over<'time', 'time'>>()(over('time', 'time'), 1);
     agree<Over<'time+1', 4>>()(over('time+1', 4), '(time+1)/4');
     agree<Over<'time', 'a*b'>>()(over('time', 'a*b'), 'time/(a*b)');
+    agree<Times<'time/(a*b)', 'a*b'>>()(times('time/(a*b)', 'a*b'), 'time');
+    agree<Times<'a/b*c', 'b*c'>>()(times('a/b*c', 'b*c'), 'a/b*c*b*c');
     agree<Over<12, 'b'>>()(over(12, 'b'), '12/b');
     agree<Over<12, 4>>()(over(12, 4), 3);
     agree<Product<['batch', 4, 2], never>>()([2].reduce<Dim>(times, times('batch', 4)), 'batch*4*2');

@@ -24,7 +24,7 @@ type Factor<X> = X extends string ? (IsSum<X> extends true ? `(${X})` : X) : X &
 type Divisor<Y> = Y extends `${string}${'+' | '-' | '*' | '/'}${string}` ? `(${Y})` : Y & Dim;
 
 /** `X` without its divisor `Y`, or false when it is no quotient by `Y` */
-type Undivided<X, Y> = X extends `${infer N}/${Y & Dim}` ? (IsSum<X> extends true ? false : N) : false;
+type Undivided<X, Y> = X extends `${infer N}/${Divisor<Y>}` ? (IsSum<X> extends true ? false : N) : false;
 
 type TimesKnown<X, Y> = X extends 1
   ? Y
