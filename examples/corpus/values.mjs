@@ -6,6 +6,8 @@
  * People, songs, playlists, hotels, restaurants and airlines are invented.
  */
 
+import { tails } from './tails.mjs';
+
 const words = (text) => text.split(',').map((value) => value.trim());
 const prefixed = (prefix, text) => words(text).map((value) => `${prefix}|${value}`);
 
@@ -169,12 +171,16 @@ export const values = {
   question: words(
     'what time is dinner, where are you, can you pick me up from work, are we still meeting for lunch, did you lock the door, how was the exam, when does the film start, what should i bring, did the parcel arrive, who is coming on friday, are you free tomorrow, is everything all right, have you seen my glasses, do you need anything from the shop',
   ),
-  person: words(
-    'anna, ben, carlos, divya, ella, femi, grace, hiro, ingrid, jonas, kate, liam, maya, noor, oscar, priya, quentin, rosa, sam, tariq, uma, victor, wendy, yusuf, zoe, my mother, my sister, my boss, my brother, my husband, my wife, my neighbour, grandma, dad, mum, uncle ray, aunt helen, doctor patel, coach miller, mrs okafor, mr lindgren, the landlord, the babysitter, the plumber, the book club, the team, my flatmate, professor dunn, cousin theo, my daughter',
-  ),
-  message: statements,
+  person: [
+    ...words(
+      'anna, ben, carlos, divya, ella, femi, grace, hiro, ingrid, jonas, kate, liam, maya, noor, oscar, priya, quentin, rosa, sam, tariq, uma, victor, wendy, yusuf, zoe, my mother, my sister, my boss, my brother, my husband, my wife, my neighbour, grandma, dad, mum, uncle ray, aunt helen, doctor patel, coach miller, mrs okafor, mr lindgren, the landlord, the babysitter, the plumber, the book club, the team, my flatmate, professor dunn, cousin theo, my daughter',
+    ),
+    ...tails.person,
+  ],
+  message: [...statements, ...tails.message],
   note: [
     ...statements,
+    ...tails.message,
     ...words(
       'happy birthday, good luck with the exam, thanks for the flowers, please call me back, see you at the station',
     ),
@@ -188,9 +194,12 @@ export const values = {
       'sorry for the noise last night, please water the garden, are we still meeting for lunch, sleep well',
     ),
   ],
-  task: words(
-    'water the plants, call the dentist, take out the recycling, pay the electricity bill, feed the cat, book a table, buy stamps, renew my passport, pick up the dry cleaning, return the library books, take my medicine, charge the camera, walk the dog, send the invoice, change the bed sheets, check the oven, defrost the fridge, order a birthday cake, phone the bank, clean the windows, empty the dishwasher, print the boarding passes, write the thank you cards, put the bins out, back up my laptop, iron the white shirt, stretch my legs, drink some water, move the car, submit the tax return, bring in the washing, lock the back door, reply to the landlord, collect the parcel, mow the lawn, sign the school form, fix the bicycle, pack for the trip, take the bread out of the oven, turn off the sprinkler, buy a present for the twins, play the lottery, set the table, find a plumber, book a train to leeds, check the weather, turn the heating down, text the babysitter, cancel the gym membership, get petrol, visit the museum, practise the piano, wash the car, hang up the laundry, descale the kettle, refill the bird feeder',
-  ),
+  task: [
+    ...words(
+      'water the plants, call the dentist, take out the recycling, pay the electricity bill, feed the cat, book a table, buy stamps, renew my passport, pick up the dry cleaning, return the library books, take my medicine, charge the camera, walk the dog, send the invoice, change the bed sheets, check the oven, defrost the fridge, order a birthday cake, phone the bank, clean the windows, empty the dishwasher, print the boarding passes, write the thank you cards, put the bins out, back up my laptop, iron the white shirt, stretch my legs, drink some water, move the car, submit the tax return, bring in the washing, lock the back door, reply to the landlord, collect the parcel, mow the lawn, sign the school form, fix the bicycle, pack for the trip, take the bread out of the oven, turn off the sprinkler, buy a present for the twins, play the lottery, set the table, find a plumber, book a train to leeds, check the weather, turn the heating down, text the babysitter, cancel the gym membership, get petrol, visit the museum, practise the piano, wash the car, hang up the laundry, descale the kettle, refill the bird feeder',
+    ),
+    ...tails.task,
+  ],
   event: words(
     "the dentist appointment, the parents' evening, the staff meeting, my yoga class, the football match, the school play, grandma's birthday, the car inspection, the video call with the team, our anniversary, the piano lesson, the blood test, the job interview, the book club, the concert, the haircut, the gas delivery, the eye test, the swimming lesson, the flu jab",
   ),
@@ -200,18 +209,27 @@ export const values = {
   ),
 
   // ---- music
-  artist: words(
-    'the paper lanterns, mara ellison, north of autumn, dj marigold, the quiet engines, oskar vale, velvet harbour, juno park, the amber foxes, silas reed, the midnight bakers, nadia bloom, copper coast, ezra lund, the tin whistles, lola mistral, glass orchard, the early trains, benny okoro, wild geese club, ivy and the anchors, samira noor, the sunday drivers, tobias grey, electric meadow, los faros, the salt flats, hana kimura, radio kestrel, the lemon thieves',
-  ),
-  song: words(
-    'slow river, midnight on maple street, paper boats, the long way home, golden hour, seven bridges, when the snow melts, dancing in the kitchen, letters to june, blue bicycle, hold the line, carry me over, little lighthouse, satellite heart, no more mondays, ocean floor, wildflower, the last tram, summer in your eyes, cold coffee, one more mile, under the willow, firefly, northern lights, empty suitcase, a thousand windows, run with me, sleepless city, honey and smoke, tomorrow again, thunder road trip, silver lining, easy rain, stay a while, heavy boots, waiting for the ferry',
-  ),
+  artist: [
+    ...words(
+      'the paper lanterns, mara ellison, north of autumn, dj marigold, the quiet engines, oskar vale, velvet harbour, juno park, the amber foxes, silas reed, the midnight bakers, nadia bloom, copper coast, ezra lund, the tin whistles, lola mistral, glass orchard, the early trains, benny okoro, wild geese club, ivy and the anchors, samira noor, the sunday drivers, tobias grey, electric meadow, los faros, the salt flats, hana kimura, radio kestrel, the lemon thieves',
+    ),
+    ...tails.artist,
+  ],
+  song: [
+    ...words(
+      'slow river, midnight on maple street, paper boats, the long way home, golden hour, seven bridges, when the snow melts, dancing in the kitchen, letters to june, blue bicycle, hold the line, carry me over, little lighthouse, satellite heart, no more mondays, ocean floor, wildflower, the last tram, summer in your eyes, cold coffee, one more mile, under the willow, firefly, northern lights, empty suitcase, a thousand windows, run with me, sleepless city, honey and smoke, tomorrow again, thunder road trip, silver lining, easy rain, stay a while, heavy boots, waiting for the ferry',
+    ),
+    ...tails.song,
+  ],
   genre: words(
     'jazz, blues, folk, reggae, techno, classical, ambient, country, soul, funk, disco, indie rock, hip hop, bossa nova, heavy metal, baroque, house, swing, punk rock, drum and bass, flamenco, gospel, synth pop, bluegrass, piano, lo fi, salsa, opera, grunge, afrobeat',
   ),
-  playlist: words(
-    'sunday morning, rainy day coffee, road trip, deep focus, dinner party, gym warm up, kitchen disco, lullabies, monday motivation, slow evenings, beach day, study time, spring cleaning, campfire songs, late night drive, wake up happy, yoga flow, guilty pleasures, our wedding, running mix, winter warmers, party starters, quiet hours, family favourites',
-  ),
+  playlist: [
+    ...words(
+      'sunday morning, rainy day coffee, road trip, deep focus, dinner party, gym warm up, kitchen disco, lullabies, monday motivation, slow evenings, beach day, study time, spring cleaning, campfire songs, late night drive, wake up happy, yoga flow, guilty pleasures, our wedding, running mix, winter warmers, party starters, quiet hours, family favourites',
+    ),
+    ...tails.playlist,
+  ],
   device: words(
     'the|soundbar, my|headphones, the|portable speaker, the|car stereo, my|phone, the|television, the|record player, the|old radio, the|bluetooth speaker, the|tablet, the|subwoofer, my|earbuds, the|smart display, my|laptop',
   ),
@@ -251,24 +269,36 @@ export const values = {
   // ---- lists: what is listed decides how it is counted and where it is noted
   item: {
     by: 'goods',
-    count: words(
-      'lemons, onions, bananas, avocados, eggs, bread rolls, red peppers, limes, light bulbs, sweet potatoes, candles, bin bags, green apples, batteries, paper napkins, carrots, peaches, bagels, mangoes, courgettes, oranges, leeks, pears, garlic bulbs, spring onions, plum tomatoes',
-    ),
+    count: [
+      ...words(
+        'lemons, onions, bananas, avocados, eggs, bread rolls, red peppers, limes, light bulbs, sweet potatoes, candles, bin bags, green apples, batteries, paper napkins, carrots, peaches, bagels, mangoes, courgettes, oranges, leeks, pears, garlic bulbs, spring onions, plum tomatoes',
+      ),
+      ...tails.count,
+    ],
     carton: words(
       'milk, oat milk, orange juice, almond milk, apple juice, soy milk, cream, buttermilk, tomato juice, chicken stock, vegetable broth, coconut water, grapefruit juice',
     ),
-    bag: words(
-      'rice, pasta, flour, brown sugar, coffee, lentils, couscous, porridge oats, cat food, dog biscuits, sea salt, black beans, frozen peas, grated cheese, rye flour, raisins, walnuts, chickpeas, washing powder, bird seed, cocoa',
-    ),
+    bag: [
+      ...words(
+        'rice, pasta, flour, brown sugar, coffee, lentils, couscous, porridge oats, cat food, dog biscuits, sea salt, black beans, frozen peas, grated cheese, rye flour, raisins, walnuts, chickpeas, washing powder, bird seed, cocoa',
+      ),
+      ...tails.bag,
+    ],
     bottle: words(
       'olive oil, soy sauce, dish soap, shampoo, cider, maple syrup, mineral water, white vinegar, sparkling water, fabric softener, red wine, lemonade, fish sauce, mouthwash, hand soap, ginger beer',
     ),
-    trip: words(
-      'sunscreen, a raincoat, hiking boots, the passports, a phone charger, swimming trunks, a first aid kit, sunglasses, a travel pillow, ear plugs, wool socks, a torch, the tent pegs, a sleeping bag, insect repellent, a power adapter, a beach towel, walking poles, the road map, a water bottle',
-    ),
-    diy: words(
-      'wood screws, sandpaper, white paint, a paint brush, masking tape, a tape measure, wall plugs, a spirit level, superglue, a dust sheet, picture hooks, a drill bit, potting soil, a garden hose, varnish, a hammer, wood filler, pliers, door hinges, a step ladder',
-    ),
+    trip: [
+      ...words(
+        'sunscreen, a raincoat, hiking boots, the passports, a phone charger, swimming trunks, a first aid kit, sunglasses, a travel pillow, ear plugs, wool socks, a torch, the tent pegs, a sleeping bag, insect repellent, a power adapter, a beach towel, walking poles, the road map, a water bottle',
+      ),
+      ...tails.trip,
+    ],
+    diy: [
+      ...words(
+        'wood screws, sandpaper, white paint, a paint brush, masking tape, a tape measure, wall plugs, a spirit level, superglue, a dust sheet, picture hooks, a drill bit, potting soil, a garden hose, varnish, a hammer, wood filler, pliers, door hinges, a step ladder',
+      ),
+      ...tails.diy,
+    ],
   },
   quantity: {
     by: 'goods',
@@ -296,9 +326,12 @@ export const values = {
   },
 
   // ---- weather
-  city: words(
-    'paris, london, berlin, madrid, lisbon, rome, oslo, dublin, vienna, prague, new york, san francisco, chicago, toronto, mexico city, tokyo, singapore, sydney, cape town, nairobi, buenos aires, mumbai, cairo, athens, helsinki, edinburgh, seattle, boston, hong kong, rio de janeiro, auckland, reykjavik, zurich, warsaw, istanbul, montreal, kuala lumpur, los angeles, st petersburg, new orleans, copenhagen, marrakesh, brussels, seoul, melbourne, salt lake city',
-  ),
+  city: [
+    ...words(
+      'paris, london, berlin, madrid, lisbon, rome, oslo, dublin, vienna, prague, new york, san francisco, chicago, toronto, mexico city, tokyo, singapore, sydney, cape town, nairobi, buenos aires, mumbai, cairo, athens, helsinki, edinburgh, seattle, boston, hong kong, rio de janeiro, auckland, reykjavik, zurich, warsaw, istanbul, montreal, kuala lumpur, los angeles, st petersburg, new orleans, copenhagen, marrakesh, brussels, seoul, melbourne, salt lake city',
+    ),
+    ...tails.city,
+  ],
   rainy: words(
     'rain, snow, hail, freeze, drizzle, rain heavily, thunder, get foggy, get windy, clear up, pour, sleet, cool down, get icy',
   ),
@@ -311,9 +344,12 @@ export const values = {
   mass: words('rain, snow, sunshine, wind, fog, hail'),
 
   // ---- travel
-  airline: words(
-    'north wind air, blue heron airlines, skylark, air meridian, polar express air, continental star, jet arrow, sunward airways, albatross air, pacific crown, swiftair, royal fjord airlines, cloudline, eagle pacific, tradewinds, aurora air, red kite airways, global swan',
-  ),
+  airline: [
+    ...words(
+      'north wind air, blue heron airlines, skylark, air meridian, polar express air, continental star, jet arrow, sunward airways, albatross air, pacific crown, swiftair, royal fjord airlines, cloudline, eagle pacific, tradewinds, aurora air, red kite airways, global swan',
+    ),
+    ...tails.airline,
+  ],
   cabin: words('economy, business class, first class, premium economy, business, economy plus'),
   railClass: words('first class, second class, standard class'),
   station: {
@@ -334,9 +370,12 @@ export const values = {
       'tokyo, kyoto, osaka, nagoya, hiroshima, kobe, sendai, fukuoka, himeji, kanazawa, nagano, okayama',
     ),
   },
-  hotel: words(
-    'the harbour inn, hotel aurora, the grand linden, the old mill, casa verde, the lighthouse hotel, park view suites, hotel bellevue, the royal oak, the blue door, maison claire, the station hotel, villa rosa, the copper kettle, hotel meridian, pine lodge, the white swan, hotel miramar, the terrace rooms, the clock tower hotel, the weavers rest, palazzo luna',
-  ),
+  hotel: [
+    ...words(
+      'the harbour inn, hotel aurora, the grand linden, the old mill, casa verde, the lighthouse hotel, park view suites, hotel bellevue, the royal oak, the blue door, maison claire, the station hotel, villa rosa, the copper kettle, hotel meridian, pine lodge, the white swan, hotel miramar, the terrace rooms, the clock tower hotel, the weavers rest, palazzo luna',
+    ),
+    ...tails.hotel,
+  ],
   amenity: words(
     'a pool, free parking, breakfast, a sea view, a gym, free wifi, a balcony, a sauna, air conditioning, room service, a kitchenette, a garden, a hot tub, late checkout, an airport shuttle, a crib, a rooftop bar, a spa, twin beds, a bathtub',
   ),
@@ -350,14 +389,20 @@ export const values = {
   ),
   cuisine: [...cooking, ...words('sushi, seafood, tapas, pizza, noodle, ramen, steak')],
   food: cooking,
-  restaurant: words(
-    'the green fork, casa lola, the spice route, luigi and sons, the hungry heron, little saigon, the brass spoon, mama teresa, the olive press, golden dragon, the tide table, cafe orchard, bombay nights, the corner bistro, le petit jardin, the smoke house, taverna nikos, the rice bowl, la cantina, the salt cellar, osteria bianca, the fig tree, blue plate, the crooked oven',
-  ),
+  restaurant: [
+    ...words(
+      'the green fork, casa lola, the spice route, luigi and sons, the hungry heron, little saigon, the brass spoon, mama teresa, the olive press, golden dragon, the tide table, cafe orchard, bombay nights, the corner bistro, le petit jardin, the smoke house, taverna nikos, the rice bowl, la cantina, the salt cellar, osteria bianca, the fig tree, blue plate, the crooked oven',
+    ),
+    ...tails.restaurant,
+  ],
 
   // ---- the way
-  place: words(
-    'the airport, the central station, the city library, maple street, the nearest pharmacy, the town hall, the science museum, the closest petrol station, the botanical garden, the opera house, the football stadium, the university hospital, the nearest supermarket, victoria square, the old harbour, the swimming pool, the post office, the shopping centre, the bus terminal, riverside park, the nearest bakery, the art gallery, elm avenue, the conference centre, the national theatre, the ferry terminal, castle hill, the nearest cash machine, the zoo, the dental clinic, the cathedral, the fish market, number ten station road, the primary school, the animal shelter, the closest charging point',
-  ),
+  place: [
+    ...words(
+      'the airport, the central station, the city library, maple street, the nearest pharmacy, the town hall, the science museum, the closest petrol station, the botanical garden, the opera house, the football stadium, the university hospital, the nearest supermarket, victoria square, the old harbour, the swimming pool, the post office, the shopping centre, the bus terminal, riverside park, the nearest bakery, the art gallery, elm avenue, the conference centre, the national theatre, the ferry terminal, castle hill, the nearest cash machine, the zoo, the dental clinic, the cathedral, the fish market, number ten station road, the primary school, the animal shelter, the closest charging point',
+    ),
+    ...tails.place,
+  ],
   travelMode: words(
     'by|car, by|bike, on|foot, by|bus, by|train, by|tram, by|taxi, by|public transport, by|underground, by|scooter',
   ),
