@@ -168,10 +168,17 @@ async function prune(folder: string, saved: string, keep: number, files: Files):
   let whole = 1;
   for (const { name } of older) {
     const path = files.join(folder, name);
-    const keeps = whole < keep && typeof (await wholeOrReason(path, files)) !== 'string';
-    if (keeps) whole++;
+    if (whole < keep && (await isWorthKeeping(path, files))) whole++;
     else await files.remove(path);
   }
+}
+
+/** Whole, or not to be judged: unreadable for now, or of a later format. */
+async function isWorthKeeping(folder: string, files: Files): Promise<boolean> {
+  return readCheckpoint(folder, files).then(
+    () => true,
+    (cause: unknown) => !(cause instanceof FrondError && cause.code === 'FROND-F010'),
+  );
 }
 
 /** Removes what interrupted saves have left. Call it while holding the folder's lock. */
