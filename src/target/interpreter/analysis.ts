@@ -6,6 +6,9 @@ export const termOperands = (terms: readonly Term[]): Value[] =>
     index.kind === 'span' ? [index.start, index.limit, stride] : [index, stride],
   );
 
+/** The address of a load; no other value has one. */
+export const termsOf = (value: Value): readonly Term[] => (value.op === 'load' ? value.terms : []);
+
 /** The values that `value` is computed from, in its own iteration. */
 export function operandsOf(value: Value): readonly Value[] {
   switch (value.op) {

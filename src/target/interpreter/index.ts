@@ -2,7 +2,9 @@
 import type { Precision, TypedArray } from '../../base/dtype.ts';
 import { FrondError } from '../../base/errors.ts';
 import type { Kernel } from '../../kernel/ir.ts';
+import { analyse } from './analysis.ts';
 import type { LaunchSizes } from './definition.ts';
+import { extentRules } from './extents.ts';
 import { beginPreparation, type Preparation, runSteps } from './preparation.ts';
 import { type Plan, preparePlan } from './prepare.ts';
 
@@ -21,7 +23,8 @@ export interface InterpretedKernel {
 
 /** Prepares `kernel`: tiles are allocated and loops chosen here, once. */
 export function interpretKernel(kernel: Kernel, precision: Precision): InterpretedKernel {
-  const at = beginPreparation(kernel, precision);
+  const analysis = analyse(kernel);
+  const at = beginPreparation(kernel, precision, analysis, extentRules(kernel, analysis));
   const plan = preparePlan(at);
   return {
     run(launch, buffers) {

@@ -10,7 +10,15 @@ import {
   scatterElements,
   scatterRows,
 } from './loops/memory.ts';
-import { type BoundBuffer, ownTile, type Preparation, type Step, tileOf } from './preparation.ts';
+import {
+  type BoundBuffer,
+  type Extent,
+  extentsOf,
+  ownTile,
+  type Preparation,
+  type Step,
+  tileOf,
+} from './preparation.ts';
 import { type Broadcast, broadcast, extents, strideIn, type Tile } from './tile.ts';
 
 interface SpanPart {
@@ -38,6 +46,8 @@ class Address {
   validColumns = 0;
   readonly rows: number;
   readonly columns: number;
+  /** how much of the tile counts */
+  readonly extent: { readonly rows: Extent; readonly columns: Extent };
   /** index tiles that vary along the rows alone, or along columns too */
   readonly indexed: 'no' | 'byRow' | 'byElement';
   readonly #scalars: readonly { readonly index: Tile; readonly stride: Tile }[];
@@ -49,6 +59,7 @@ class Address {
     const { rows, columns } = extents(axes);
     this.rows = rows;
     this.columns = columns;
+    this.extent = extentsOf(at, axes);
     const scalars: { index: Tile; stride: Tile }[] = [];
     const spans: SpanPart[] = [];
     const indices: IndexPart[] = [];
@@ -73,8 +84,8 @@ class Address {
     for (const { index, stride } of this.#scalars) base += numberIn(index) * numberIn(stride);
     this.row = 0;
     this.column = 0;
-    this.validRows = this.rows;
-    this.validColumns = this.columns;
+    this.validRows = this.extent.rows.value;
+    this.validColumns = this.extent.columns.value;
     for (const { start, limit, stride, isRow } of this.#spans) {
       const [from, step] = [numberIn(start), numberIn(stride)];
       const inside = Math.max(0, numberIn(limit) - from);
@@ -90,19 +101,20 @@ class Address {
     this.base = base;
   }
 
-  /** Whether spans mask nothing in this program. */
+  /** Whether spans mask nothing that counts. */
   get isInterior(): boolean {
-    return this.validRows === this.rows && this.validColumns === this.columns;
+    return this.validRows === this.extent.rows.value && this.validColumns === this.extent.columns.value;
   }
 
   /** After `resolve`: the address of each row's first element, or of each element, index tiles included. */
   offsets(): Int32Array {
     const columns = this.indexed === 'byRow' ? 1 : this.columns;
     const offsets = this.#offsets;
-    affineOffsets(offsets, this.base, this.row, this.column, this.rows, columns);
+    const rows = this.extent.rows.value;
+    affineOffsets(offsets, this.base, this.row, this.column, rows, columns);
     for (const { index, stride, place } of this.#indices) {
       const [row, column] = [strideIn(index, place.row), strideIn(index, place.column)];
-      addOffsets(offsets, index.data, index.offset, row, column, numberIn(stride), this.rows, columns);
+      addOffsets(offsets, index.data, index.offset, row, column, numberIn(stride), rows, columns);
     }
     return offsets;
   }
@@ -138,7 +150,7 @@ function affineLoad(
   buffer: BoundBuffer,
   tile: Tile,
 ): Step {
-  const { rows, columns } = address;
+  const { columns } = address;
   const { otherwise } = value;
   const own = tile.data;
   const isVector = value.axes.length === 1;
@@ -159,7 +171,10 @@ function affineLoad(
       tile.stride0 = isVector ? 1 : columns;
       tile.stride1 = isVector ? 0 : 1;
       copyBlock(own, 0, columns, 1, buffer.data, base, row, column, validRows, validColumns);
-      if (!isInterior) fillOutside(own, rows, columns, validRows, validColumns, otherwise);
+      if (!isInterior) {
+        const { rows: high, columns: wide } = address.extent;
+        fillOutside(own, columns, high.value, wide.value, validRows, validColumns, otherwise);
+      }
     }
     if (otherwise === 0) {
       tile.valid0 = isVector ? validColumns : validRows;
@@ -169,7 +184,7 @@ function affineLoad(
 }
 
 function indexedLoad(address: Address, buffer: BoundBuffer, tile: Tile, otherwise: number): Step {
-  const { rows, columns, indexed } = address;
+  const { columns, indexed } = address;
   return () => {
     address.resolve();
     const { validRows, validColumns, column, isInterior } = address;
@@ -177,7 +192,10 @@ function indexedLoad(address: Address, buffer: BoundBuffer, tile: Tile, otherwis
     if (indexed === 'byRow') {
       gatherRows(tile.data, columns, buffer.data, offsets, column, validRows, validColumns);
     } else gatherElements(tile.data, buffer.data, offsets, columns, validRows, validColumns);
-    if (!isInterior) fillOutside(tile.data, rows, columns, validRows, validColumns, otherwise);
+    if (!isInterior) {
+      const { rows: high, columns: wide } = address.extent;
+      fillOutside(tile.data, columns, high.value, wide.value, validRows, validColumns, otherwise);
+    }
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Precision, TypedArray } from '../../base/dtype.ts';
 import { defined } from '../../base/errors.ts';
-import type { Axis, Buffer, Kernel, Value } from '../../kernel/ir.ts';
-import { type Analysis, analyse } from './analysis.ts';
+import type { Axis, Buffer, Kernel, Region, Span, Value } from '../../kernel/ir.ts';
+import type { Analysis } from './analysis.ts';
 import { denseTile, type Tile } from './tile.ts';
 
 /** One prepared action: its arrays, strides and loop are chosen beforehand. */
@@ -17,6 +17,14 @@ export interface Extent {
   value: number;
 }
 
+/** The extent of an axis follows from `spans` (the longest counts, and `extra` elements more), known in `region`. */
+export interface ExtentRule {
+  readonly axis: Axis;
+  readonly region: Region;
+  readonly spans: readonly Span[];
+  readonly extra: 0 | 1;
+}
+
 /** What the steps of one kernel share while they are made. */
 export interface Preparation {
   readonly kernel: Kernel;
@@ -27,14 +35,21 @@ export interface Preparation {
   readonly buffers: ReadonlyMap<Buffer, BoundBuffer>;
   readonly tiles: Map<Value, Tile>;
   readonly extents: ReadonlyMap<Axis, Extent>;
+  readonly rules: readonly ExtentRule[];
 }
 
-export function beginPreparation(kernel: Kernel, precision: Precision): Preparation {
+export function beginPreparation(
+  kernel: Kernel,
+  precision: Precision,
+  analysis: Analysis,
+  rules: readonly ExtentRule[],
+): Preparation {
   const empty: TypedArray = new Float32Array(0);
   return {
     kernel,
     precision,
-    analysis: analyse(kernel),
+    analysis,
+    rules,
     program: new Int32Array(4),
     buffers: new Map(kernel.buffers.map((buffer) => [buffer, { data: empty }])),
     tiles: new Map(),
@@ -47,6 +62,14 @@ export const tileOf = (at: Preparation, value: Value): Tile =>
 
 export const extentOf = (at: Preparation, axis: Axis): Extent =>
   defined(at.extents.get(axis), `extent of axis ${axis.name}`);
+
+/** Extents of a tile's rows and columns at the moment; a vector is one row. */
+export function extentsOf(at: Preparation, axes: readonly Axis[]): { rows: Extent; columns: Extent } {
+  const [first, second] = axes;
+  const one: Extent = { value: 1 };
+  if (second) return { rows: first ? extentOf(at, first) : one, columns: extentOf(at, second) };
+  return { rows: one, columns: first ? extentOf(at, first) : one };
+}
 
 /** A dense tile of its own for `value`. */
 export function ownTile(at: Preparation, value: Value, axes: readonly Axis[] = value.axes): Tile {

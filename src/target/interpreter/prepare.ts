@@ -4,9 +4,10 @@ import type { Loop, Region, Value, When } from '../../kernel/ir.ts';
 import { operandsOf, termOperands } from './analysis.ts';
 import { endlessLoop } from './definition.ts';
 import { castStep, elementwiseStep } from './elementwiseSteps.ts';
+import { awaited, extentStep, resetStep } from './extents.ts';
 import { copyBlock } from './loops/memory.ts';
 import { loadStep, storeStep } from './memorySteps.ts';
-import { ownTile, type Preparation, runSteps, type Step, tileOf } from './preparation.ts';
+import { extentsOf, ownTile, type Preparation, runSteps, type Step, tileOf } from './preparation.ts';
 import { Sequence } from './sequence.ts';
 import { broadcast, denseTile, extents, strideIn, swapTiles, type Tile, uniformTile } from './tile.ts';
 import { dotStep, randomStep, reduceStep } from './tileSteps.ts';
@@ -19,6 +20,7 @@ export interface Plan {
 
 export function preparePlan(at: Preparation): Plan {
   const perLaunch = new Sequence(at);
+  perLaunch.steps.push(...at.rules.map(({ axis }) => resetStep(at, axis)));
   const perProgram = regionSteps(at, at.kernel.body, perLaunch);
   perLaunch.flush();
   return { perProgram, perLaunch: perLaunch.steps };
@@ -26,6 +28,22 @@ export function preparePlan(at: Preparation): Plan {
 
 function regionSteps(at: Preparation, region: Region, perLaunch: Sequence): Step[] {
   const sequence = new Sequence(at);
+  const waiting = at.rules
+    .filter((rule) => rule.region === region)
+    .map((rule) => ({ rule, scalars: new Set(awaited(rule)) }));
+  sequence.steps.push(...waiting.map(({ rule }) => resetStep(at, rule.axis)));
+  /** sets the extents whose last scalar is `value` */
+  const settle = (value: Value | undefined): void => {
+    for (const { rule, scalars } of waiting) {
+      const isNext = value === undefined ? scalars.size === 0 : scalars.delete(value) && scalars.size === 0;
+      if (!isNext) continue;
+      const needed = rule.spans.flatMap(({ start, limit }) => [start, limit]);
+      perLaunch.need(needed);
+      sequence.need(needed);
+      sequence.steps.push(extentStep(at, rule));
+    }
+  };
+  settle(undefined);
   for (const statement of region.statements) {
     if (statement.kind === 'let') {
       const { value } = statement;
@@ -35,6 +53,7 @@ function regionSteps(at: Preparation, region: Region, perLaunch: Sequence): Step
         perLaunch.need(operandsOf(value));
         place(at, value, sequence);
       }
+      settle(value);
       continue;
     }
     if (statement.kind === 'store') {
@@ -135,7 +154,7 @@ function loopStep(at: Preparation, loop: Loop, perLaunch: Sequence): Step {
   const counter = ownTile(at, loop.induction);
   const begin = loop.initial.map((initial, i) => {
     const value = defined(loop.carried[i], 'carried value');
-    return copyStep(tileOf(at, initial), ownTile(at, value), initial);
+    return copyStep(at, tileOf(at, initial), ownTile(at, value), initial);
   });
   const body = regionSteps(at, loop.body, perLaunch);
   const advance = advanceSteps(at, loop);
@@ -152,12 +171,14 @@ function loopStep(at: Preparation, loop: Loop, perLaunch: Sequence): Step {
   };
 }
 
-function copyStep(from: Tile, to: Tile, { axes }: Value): Step {
-  const { rows, columns } = extents(axes);
+function copyStep(at: Preparation, from: Tile, to: Tile, { axes }: Value): Step {
+  const { columns } = extents(axes);
+  const extent = extentsOf(at, axes);
   const place = broadcast(axes, axes);
   return () => {
     const [row, column] = [strideIn(from, place.row), strideIn(from, place.column)];
-    copyBlock(to.data, to.offset, columns, 1, from.data, from.offset, row, column, rows, columns);
+    const [high, wide] = [extent.rows.value, extent.columns.value];
+    copyBlock(to.data, to.offset, columns, 1, from.data, from.offset, row, column, high, wide);
   };
 }
 
@@ -180,7 +201,7 @@ function advanceSteps(at: Preparation, loop: Loop): Step[] {
       return;
     }
     const aside = denseTile(value.axes, value.dtype, at.precision);
-    copies.push(copyStep(tile, aside, value));
+    copies.push(copyStep(at, tile, aside, value));
     exchanges.push(() => swapTiles(aside, carried));
   });
   return [...copies, ...exchanges];

@@ -13,7 +13,7 @@ import {
   sumRows,
 } from './loops/reduce.ts';
 import { threefryLoop } from './loops/threefry.ts';
-import { ownTile, type Preparation, type Step, tileOf } from './preparation.ts';
+import { extentOf, extentsOf, ownTile, type Preparation, type Step, tileOf } from './preparation.ts';
 import { broadcast, extents, strideIn, uniformTile } from './tile.ts';
 
 export function reduceStep(at: Preparation, value: Value & { readonly op: 'reduce' }): Step {
@@ -22,19 +22,24 @@ export function reduceStep(at: Preparation, value: Value & { readonly op: 'reduc
   const out = ownTile(at, value);
   const place = broadcast(arg.axes, arg.axes);
   const { rows, columns } = extents(arg.axes);
+  const extent = extentsOf(at, arg.axes);
   const overRows = arg.axes.length === 2 && over.length === 1 && over[0] === arg.axes[0];
   const all = value.axes.length === 0;
   const totals = () => new Float64Array(columns);
   if (overRows && combine === 'argmax') {
     // a column's elements, read as a row
-    return () => argmaxColumns(out.data, tile.data, tile.offset, tile.stride1, tile.stride0, columns, rows);
+    return () => {
+      const [high, wide] = [extent.rows.value, extent.columns.value];
+      argmaxColumns(out.data, tile.data, tile.offset, tile.stride1, tile.stride0, wide, high, 0, 0);
+    };
   }
   let loop: ReduceLoop = argmaxColumns;
   if (combine === 'sum') loop = all ? sumAll : overRows ? sumRows(totals()) : sumColumns;
   if (combine === 'max') loop = all ? maxAll : overRows ? maxRows(totals()) : maxColumns;
   return () => {
     const [row, column] = [strideIn(tile, place.row), strideIn(tile, place.column)];
-    loop(out.data, tile.data, tile.offset, row, column, rows, columns);
+    const [high, wide] = [extent.rows.value, extent.columns.value];
+    loop(out.data, tile.data, tile.offset, row, column, high, wide, rows - high, columns - wide);
   };
 }
 
@@ -47,9 +52,11 @@ export function dotStep(at: Preparation, value: Value & { readonly op: 'dot' }):
   const out = ownTile(at, value);
   const leftByRow = leftValue.axes[0] === row;
   const rightByDepth = rightValue.axes[0] === over;
+  const [rowExtent, columnExtent] = [extentOf(at, row), extentOf(at, column)];
   return () => {
-    const rows = leftByRow ? left.valid0 : left.valid1;
-    const columns = rightByDepth ? right.valid1 : right.valid0;
+    const [high, wide] = [rowExtent.value, columnExtent.value];
+    const rows = Math.min(high, leftByRow ? left.valid0 : left.valid1);
+    const columns = Math.min(wide, rightByDepth ? right.valid1 : right.valid0);
     const depth = Math.min(leftByRow ? left.valid1 : left.valid0, rightByDepth ? right.valid0 : right.valid1);
     const leftFactor = {
       data: left.data,
@@ -64,8 +71,8 @@ export function dotStep(at: Preparation, value: Value & { readonly op: 'dot' }):
       depth: rightByDepth ? right.stride0 : right.stride1,
     };
     const { data, offset, stride0, stride1 } = accumulator;
-    if (rows < row.size || columns < column.size) {
-      copyBlock(out.data, 0, column.size, 1, data, offset, stride0, stride1, row.size, column.size);
+    if (rows < high || columns < wide) {
+      copyBlock(out.data, 0, column.size, 1, data, offset, stride0, stride1, high, wide);
     }
     multiplyTiles(
       leftFactor,

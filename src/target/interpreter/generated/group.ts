@@ -7,7 +7,7 @@ import { defined } from '../../../base/errors.ts';
 import { elementwise, erf } from '../../../kernel/elementwise.ts';
 import type { Axis, Value } from '../../../kernel/ir.ts';
 import { erfOf, expOf, tanhOf } from '../loops/transcendental.ts';
-import { type Extent, extentOf, ownTile, type Preparation, type Step, tileOf } from '../preparation.ts';
+import { extentsOf, ownTile, type Preparation, type Step, tileOf } from '../preparation.ts';
 import type { Tile } from '../tile.ts';
 import { castText, type ElementValue, elementwiseText, literal, threefryText } from './expressions.ts';
 
@@ -76,15 +76,15 @@ class GroupText {
     } else lines.push(...this.#body);
     lines.push('};');
     const isSingle = this.#at.precision === 'f32';
-    const whole: Extent = { value: 1 };
+    const { rows, columns: width } = extentsOf(this.#at, this.#axes);
     const parameters: Record<string, unknown> = {
       tiles: this.#tiles,
       fround: Math.fround,
       exp: isSingle ? expOf() : Math.exp,
       tanh: isSingle ? tanhOf() : Math.tanh,
       erf: isSingle ? erfOf() : erf,
-      rowExtent: second && first ? extentOf(this.#at, first) : whole,
-      columnExtent: columns ? extentOf(this.#at, columns) : whole,
+      rowExtent: rows,
+      columnExtent: width,
     };
     const make = new Function(...Object.keys(parameters), lines.join('\n'));
     return make(...Object.values(parameters)) as Step;

@@ -46,21 +46,20 @@ function copyRow(
   for (let j = 0; j < columns; j++, q += toColumn, p += fromColumn) to[q] = from[p] as number;
 }
 
-/** Fills the part of a dense rows × columns tile that lies outside its first `validRows` × `validColumns`. */
+/** Fills what lies outside the first `validRows` × `validColumns` of a tile's `rows` × `columns`; rows are `width` apart. */
 export function fillOutside(
   out: Data,
+  width: number,
   rows: number,
   columns: number,
   validRows: number,
   validColumns: number,
   otherwise: number,
 ): void {
-  if (validColumns < columns) {
-    for (let i = 0; i < validRows; i++) {
-      out.fill(otherwise, i * columns + validColumns, (i + 1) * columns);
-    }
+  for (let i = 0; i < rows; i++) {
+    const start = i < validRows ? validColumns : 0;
+    if (start < columns) out.fill(otherwise, i * width + start, i * width + columns);
   }
-  out.fill(otherwise, validRows * columns, rows * columns);
 }
 
 /** out[i, j] = from[offsets[i] + j·column] for rows found through an index tile. */
