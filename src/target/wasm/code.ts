@@ -1,0 +1,105 @@
+import { unsigned } from './bytes.ts';
+
+/** What an instruction leaves on the stack; `none` for statements. */
+export type Kind = 'i32' | 'f32' | 'v128';
+export type Result = Kind | 'none';
+
+/**
+ * An instruction with its operands: a tree that is encoded in post-order and printed as an expression. `T` keeps an
+ * i32 from being passed where a vector belongs.
+ */
+export interface Code<T extends Result = Result> {
+  readonly result: T;
+  /** mnemonic and immediates, as the text form shows them */
+  readonly text: string;
+  readonly operands: readonly Code[];
+  /** opcode and immediates */
+  readonly bytes: readonly number[];
+  /** of `block`, `loop` and `if` */
+  readonly body?: readonly Statement[];
+  readonly otherwise?: readonly Statement[];
+}
+
+export type Statement = Code<'none'>;
+
+export interface Local<T extends Kind = Kind> {
+  readonly index: number;
+  readonly kind: T;
+  readonly name: string;
+}
+
+export function code<T extends Result>(
+  result: T,
+  text: string,
+  bytes: readonly number[],
+  operands: readonly Code[] = [],
+): Code<T> {
+  return { result, text, operands, bytes };
+}
+
+export const get = <T extends Kind>({ index, kind, name }: Local<T>): Code<T> =>
+  code(kind, `$${name}`, [0x20, ...unsigned(index)]);
+
+export const set = <T extends Kind>({ index, name }: Local<T>, value: Code<T>): Statement =>
+  code('none', `$${name} =`, [0x21, ...unsigned(index)], [value]);
+
+/** Assigns and leaves the value. */
+export const tee = <T extends Kind>({ index, kind, name }: Local<T>, value: Code<T>): Code<T> =>
+  code(kind, `$${name} :=`, [0x22, ...unsigned(index)], [value]);
+
+const VOID = 0x40;
+const END = 0x0b;
+
+/** A branch to a block leaves it; a branch to a loop starts it anew. */
+export const block = (body: readonly Statement[]): Statement => ({
+  ...code('none', 'block', [0x02, VOID]),
+  body,
+});
+export const loop = (body: readonly Statement[]): Statement => ({
+  ...code('none', 'loop', [0x03, VOID]),
+  body,
+});
+export const when = (
+  condition: Code<'i32'>,
+  body: readonly Statement[],
+  otherwise?: readonly Statement[],
+): Statement => ({
+  ...code('none', 'if', [0x04, VOID], [condition]),
+  body,
+  ...(otherwise && otherwise.length > 0 ? { otherwise } : {}),
+});
+export const branch = (depth: number): Statement => code('none', `br ${depth}`, [0x0c, ...unsigned(depth)]);
+export const branchIf = (depth: number, condition: Code<'i32'>): Statement =>
+  code('none', `br_if ${depth}`, [0x0d, ...unsigned(depth)], [condition]);
+
+export const select = <T extends Kind>(condition: Code<'i32'>, yes: Code<T>, no: Code<T>): Code<T> =>
+  code(yes.result, 'select', [0x1b], [yes, no, condition]);
+
+/** The parameters and result of a function of the module. */
+export interface FunctionReference<T extends Result = Result> {
+  readonly index: number;
+  readonly name: string;
+  readonly parameters: readonly Kind[];
+  readonly result: T;
+}
+
+export const call = <T extends Result>(
+  { index, name, result }: FunctionReference<T>,
+  args: readonly Code[],
+): Code<T> => code(result, `call $${name}`, [0x10, ...unsigned(index)], args);
+
+/** The bytes of instructions in order, operands first. */
+export function encodeCode(statements: readonly Code[], into: number[] = []): number[] {
+  for (const { operands, bytes, body, otherwise } of statements) {
+    encodeCode(operands, into);
+    for (const byte of bytes) into.push(byte);
+    if (!body) continue;
+    encodeCode(body, into);
+    if (otherwise) {
+      into.push(0x05);
+      encodeCode(otherwise, into);
+    }
+    into.push(END);
+  }
+  return into;
+}

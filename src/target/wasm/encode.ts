@@ -1,0 +1,204 @@
+import { nameBytes, unsigned } from './bytes.ts';
+import {
+  branchIf,
+  type Code,
+  encodeCode,
+  type FunctionReference,
+  get,
+  type Kind,
+  type Local,
+  loop,
+  type Result,
+  type Statement,
+  set,
+  tee,
+} from './code.ts';
+import { f32x4, i32, plus } from './instructions.ts';
+
+const KIND: Readonly<Record<Kind, number>> = { i32: 0x7f, f32: 0x7d, v128: 0x7b };
+
+/** A function under construction: its locals. Parameters are its first ones. */
+export class FunctionBuilder {
+  readonly parameters: readonly Local[];
+  readonly #kinds: Kind[] = [];
+  readonly #free: Record<Kind, number[]> = { i32: [], f32: [], v128: [] };
+  #scope: Local[] | undefined;
+  readonly #vectors = new Map<string, { readonly local: Local<'v128'>; readonly value: Code<'v128'> }>();
+
+  constructor(parameters: readonly (readonly [name: string, kind: Kind])[]) {
+    this.parameters = parameters.map(([name, kind]) => this.local(kind, name));
+  }
+
+  /** A local variable; inside `scoped`, until its end only. */
+  local<T extends Kind>(kind: T, name: string): Local<T> {
+    const index = this.#free[kind].pop() ?? this.#kinds.push(kind) - 1;
+    const local = { index, kind, name };
+    this.#scope?.push(local);
+    return local;
+  }
+
+  /** Runs `body`; the locals that it makes may be used again for others afterwards. */
+  scoped<T>(body: () => T): T {
+    const outer = this.#scope;
+    const mine: Local[] = [];
+    this.#scope = mine;
+    const result = body();
+    this.#scope = outer;
+    for (const { kind, index } of mine.reverse()) this.#free[kind].push(index);
+    return result;
+  }
+
+  /** A vector constant, set once where the function begins: engines load literals anew at every use. */
+  constant(value: Code<'v128'>): Code<'v128'> {
+    const known = this.#vectors.get(value.text);
+    if (known) return get(known.local);
+    const index = this.#kinds.push('v128') - 1;
+    const local = { index, kind: 'v128', name: value.text } as const;
+    this.#vectors.set(value.text, { local, value });
+    return get(local);
+  }
+
+  float(value: number): Code<'v128'> {
+    return this.constant(f32x4.const(value));
+  }
+
+  /** What has to run first. */
+  get prologue(): Statement[] {
+    return [...this.#vectors.values()].map(({ local, value }) => set(local, value));
+  }
+
+  /** Kinds of the locals after the parameters, in runs. */
+  get locals(): readonly (readonly [count: number, kind: Kind])[] {
+    const runs: [number, Kind][] = [];
+    for (const kind of this.#kinds.slice(this.parameters.length)) {
+      const last = runs.at(-1);
+      if (last?.[1] === kind) last[0]++;
+      else runs.push([1, kind]);
+    }
+    return runs;
+  }
+}
+
+/** do { body } while ((counter += step) < to): for ranges that are known not to be empty. */
+export function countUp(
+  counter: Local<'i32'>,
+  step: number,
+  to: Code<'i32'>,
+  body: readonly Statement[],
+): Statement[] {
+  const next = tee(counter, plus(get(counter), i32.const(step)));
+  return [set(counter, i32.const(0)), loop([...body, branchIf(0, i32.ltS(next, to))])];
+}
+
+export interface WasmFunction extends FunctionReference {
+  readonly builder: FunctionBuilder;
+  body: readonly Statement[];
+}
+
+/** Limits of the imported memory, in pages of 64 KiB. */
+export interface MemoryLimits {
+  readonly initial: number;
+  readonly maximum?: number | undefined;
+  readonly shared?: boolean | undefined;
+}
+
+/** A module under construction. It imports a memory and the base address of scratch memory (global 0). */
+export class ModuleBuilder {
+  readonly functions: WasmFunction[] = [];
+  readonly #helpers = new Map<string, FunctionReference>();
+
+  /** Declares a function; its body is set by `define`, so that functions may call later ones. */
+  declare<T extends Result>(name: string, builder: FunctionBuilder, result: T): FunctionReference<T> {
+    const reference = { index: this.functions.length, name, result };
+    const parameters = builder.parameters.map(({ kind }) => kind);
+    this.functions.push({ ...reference, parameters, builder, body: [] });
+    return { ...reference, parameters };
+  }
+
+  define({ index }: FunctionReference, body: readonly Statement[]): void {
+    const target = this.functions[index];
+    if (target) target.body = body;
+  }
+
+  /** The function of this name, made once. The last code of its body is its result. */
+  helper<T extends Result>(
+    name: string,
+    parameters: readonly (readonly [name: string, kind: Kind])[],
+    result: T,
+    author: (builder: FunctionBuilder) => readonly Code[],
+  ): FunctionReference<T> {
+    const known = this.#helpers.get(name);
+    if (known) return known as FunctionReference<T>;
+    const builder = new FunctionBuilder(parameters);
+    const reference = this.declare(name, builder, result);
+    this.#helpers.set(name, reference);
+    this.define(reference, author(builder) as readonly Statement[]);
+    return reference;
+  }
+
+  encode(memory: MemoryLimits, exported: readonly string[]): Uint8Array {
+    const bytes: number[] = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+    const section = (id: number, content: readonly number[]): void => {
+      bytes.push(id, ...unsigned(content.length));
+      for (const byte of content) bytes.push(byte);
+    };
+    const { types, indices } = this.#types();
+    section(1, [...unsigned(types.length), ...types.flat()]);
+    section(2, [
+      ...unsigned(2),
+      ...[...nameBytes('frond'), ...nameBytes('memory'), 0x02, ...limitBytes(memory)],
+      ...[...nameBytes('frond'), ...nameBytes('scratch'), 0x03, KIND.i32, 0x00],
+    ]);
+    section(3, [...unsigned(indices.length), ...indices.flatMap(unsigned)]);
+    const exports = this.functions.filter(({ name }) => exported.includes(name));
+    section(7, [
+      ...unsigned(exports.length),
+      ...exports.flatMap(({ name, index }) => [...nameBytes(name), 0x00, ...unsigned(index)]),
+    ]);
+    section(10, concatenate([unsigned(this.functions.length), ...this.functions.map(functionBytes)]));
+    return Uint8Array.from(bytes);
+  }
+
+  #types(): { readonly types: readonly number[][]; readonly indices: readonly number[] } {
+    const types: number[][] = [];
+    const places = new Map<string, number>();
+    const indices = this.functions.map(({ parameters, result }) => {
+      const results = result === 'none' ? [] : [KIND[result]];
+      const type = [
+        0x60,
+        ...unsigned(parameters.length),
+        ...parameters.map((kind) => KIND[kind]),
+        ...unsigned(results.length),
+        ...results,
+      ];
+      const key = type.join(' ');
+      const place = places.get(key) ?? types.push(type) - 1;
+      places.set(key, place);
+      return place;
+    });
+    return { types, indices };
+  }
+}
+
+function limitBytes({ initial, maximum, shared }: MemoryLimits): number[] {
+  const flags = (maximum === undefined ? 0 : 1) | (shared ? 2 : 0);
+  return [flags, ...unsigned(initial), ...(maximum === undefined ? [] : unsigned(maximum))];
+}
+
+function concatenate(parts: readonly (readonly number[])[]): number[] {
+  const all: number[] = [];
+  for (const part of parts) for (const byte of part) all.push(byte);
+  return all;
+}
+
+function functionBytes({ builder, body }: WasmFunction): number[] {
+  const { locals } = builder;
+  const declared = locals.flatMap(([count, kind]) => [...unsigned(count), KIND[kind]]);
+  const content = concatenate([
+    unsigned(locals.length),
+    declared,
+    encodeCode([...builder.prologue, ...body]),
+    [0x0b],
+  ]);
+  return concatenate([unsigned(content.length), content]);
+}

@@ -1,0 +1,57 @@
+import { FrondError } from '../../base/errors.ts';
+import { type WebAssemblyMemory, webAssembly } from '../../base/webAssembly.ts';
+import type { WasmKernel } from './module.ts';
+
+/** Where a launch runs: sizes of the grid, addresses of the buffers in bytes by name, parameters by name. */
+export interface WasmLaunch {
+  readonly grid: readonly number[];
+  readonly buffers: Readonly<Record<string, number>>;
+  readonly scalars: Readonly<Record<string, number>>;
+}
+
+/** An assembled kernel with a memory. */
+export interface WasmInstance {
+  /**
+   * Runs programs `first` … `last` − 1 of the grid (default: all), the first dimension running fastest.
+   * @throws FROND-K211 when an address or a scalar is missing, FROND-K212 when a program traps: it left the memory, or a
+   * loop does not advance.
+   */
+  run(launch: WasmLaunch, first?: number, last?: number): void;
+}
+
+/** Makes `kernel` runnable over `memory`; `scratch` is the address of `kernel.scratchBytes` bytes of its own. */
+export function instantiateKernel(
+  assembled: WasmKernel,
+  memory: WebAssemblyMemory,
+  scratch: number,
+): WasmInstance {
+  const { kernel, bytes } = assembled;
+  const engine = webAssembly();
+  const refuse = (what: string): never => {
+    throw new FrondError('FROND-K211', `kernel ${kernel.name}: ${what}`);
+  };
+  if (!engine) return refuse('this engine has no WebAssembly');
+  const module = new engine.Module(bytes);
+  const { exports } = new engine.Instance(module, { frond: { memory, scratch } });
+  const run = exports.run as (...numbers: number[]) => void;
+  return {
+    run({ grid, buffers, scalars }, first = 0, last) {
+      const programs = grid.reduce((product, size) => product * size, 1);
+      const [g0 = 1, g1 = 1, g2 = 1] = grid;
+      const addresses = kernel.buffers.map(
+        ({ name }) => buffers[name] ?? refuse(`buffer ${name} has no address`),
+      );
+      const numbers = kernel.parameters.map(
+        ({ name }) => scalars[name] ?? refuse(`scalar ${name} has no value`),
+      );
+      try {
+        run(first, last ?? programs, g0, g1, g2, ...addresses, ...numbers);
+      } catch (cause) {
+        throw new FrondError('FROND-K212', `kernel ${kernel.name}: a program trapped`, {
+          hint: 'check addresses and sizes, and that the steps of its loops are positive',
+          cause,
+        });
+      }
+    },
+  };
+}

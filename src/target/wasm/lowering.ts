@@ -1,0 +1,129 @@
+import { defined, FrondError } from '../../base/errors.ts';
+import type { Axis, Buffer, Kernel, Span, Value } from '../../kernel/ir.ts';
+import type { Analysis } from './analysis.ts';
+import { type Code, get, type Local, type Statement, when } from './code.ts';
+import { scalarLiteral } from './elementwise.ts';
+import type { FunctionBuilder, ModuleBuilder } from './encode.ts';
+import { i32, plus, times } from './instructions.ts';
+
+/** A tile in scratch memory: row-major, rows padded to whole blocks of eight elements. */
+export interface Place {
+  /** bytes from the base of scratch memory */
+  readonly offset: number;
+  readonly axes: readonly Axis[];
+  /** bytes from row to row; 0 for vectors */
+  readonly rowStride: number;
+}
+
+/** A factor of `dot` as the micro-kernel walks it; all in bytes. */
+export interface Pack {
+  readonly offset: number;
+  /** left: from row to row of a block of four. Not used on the right */
+  readonly rowStep: number;
+  /** from one element of the contracted axis to the next */
+  readonly depthStep: number;
+  /** from one block (4 rows on the left, 8 columns on the right) to the next */
+  readonly blockStep: number;
+}
+
+/** What is known while the program of one kernel is written. */
+export interface Lowering {
+  readonly kernel: Kernel;
+  readonly analysis: Analysis;
+  readonly inPlace: ReadonlyMap<Value, Value>;
+  readonly module: ModuleBuilder;
+  readonly fn: FunctionBuilder;
+  /** base address of scratch memory */
+  readonly scratch: Code<'i32'>;
+  readonly addresses: ReadonlyMap<Buffer, Local<'i32'>>;
+  readonly scalars: Map<Value, Code<'i32'> | Code<'f32'>>;
+  readonly carriedLocals: Map<Value, Local>;
+  readonly places: Map<Value, Place>;
+  /** factors of each `dot` that were packed where they were made */
+  readonly packs: Map<Value, { left?: Pack; right?: Pack }>;
+  /** bytes of scratch memory in use */
+  used: number;
+}
+
+/** Reserves scratch memory, on a cache line. */
+export function reserve(at: Lowering, bytes: number): number {
+  const offset = at.used;
+  at.used += Math.ceil(bytes / 64) * 64;
+  return offset;
+}
+
+const PAD = 64;
+
+/** Rows that are multiples of this would fall on few cache sets where a column is walked. */
+const ALIASING = 512;
+
+export function rowStrideOf(axes: readonly Axis[]): number {
+  const last = axes.length === 2 ? axes[1] : undefined;
+  if (!last) return 0;
+  const bytes = Math.ceil(last.size / 8) * 32;
+  return bytes % ALIASING === 0 ? bytes + PAD : bytes;
+}
+
+/** A place for a tile over `axes`. */
+export function allocateTile(at: Lowering, axes: readonly Axis[]): Place {
+  const rowStride = rowStrideOf(axes);
+  const bytes = rowStride > 0 ? (axes[0]?.size ?? 1) * rowStride : (axes[0]?.size ?? 1) * 4 + 32;
+  return { offset: reserve(at, bytes), axes, rowStride };
+}
+
+/** Code of a uniform scalar. */
+export function scalar(at: Lowering, value: Value): Code<'i32'> | Code<'f32'> {
+  if (value.op === 'constant') return scalarLiteral(value.dtype, value.value);
+  return defined(at.scalars.get(value), `scalar %${value.id} of kernel ${at.kernel.name}`);
+}
+
+/** Code of a uniform scalar that is known to be an integer: an index, a stride, a bound. */
+export function integer(at: Lowering, value: Value): Code<'i32'> {
+  const code = scalar(at, value);
+  if (code.result !== 'i32') throw new FrondError('FROND-X002', `scalar %${value.id} is not an integer`);
+  return code;
+}
+
+export const placeOf = (at: Lowering, value: Value): Place =>
+  defined(at.places.get(value), `place of %${value.id} of kernel ${at.kernel.name}`);
+
+/** Bytes between elements `stride` apart. */
+export const strideBytes = (at: Lowering, stride: Value): Code<'i32'> =>
+  times(integer(at, stride), i32.const(4));
+
+export const bufferAddress = (at: Lowering, buffer: Buffer): Code<'i32'> =>
+  get(defined(at.addresses.get(buffer), `address of ${buffer.name}`));
+
+/** limit − start: how many elements a span has. */
+export const lengthOf = (at: Lowering, span: Span): Code<'i32'> => {
+  const { start, limit } = span;
+  if (start.op === 'constant' && limit.op === 'constant') return i32.const(limit.value - start.value);
+  if (start.op === 'constant' && start.value === 0) return integer(at, limit);
+  return i32.sub(integer(at, limit), integer(at, start));
+};
+
+/** Whether a span never cuts its axis. */
+const isWhole = ({ axis, start, limit }: Span): boolean =>
+  start.op === 'constant' && limit.op === 'constant' && start.value + axis.size <= limit.value;
+
+/**
+ * A nest in two forms: without masks where no span cuts its axis, with them elsewhere. Locals of a form may be used
+ * again after it.
+ */
+export function inBothForms(
+  at: Lowering,
+  spans: Iterable<Span>,
+  emit: (masked: boolean) => readonly Statement[],
+): Statement[] {
+  const distinct = new Map<string, Span>();
+  for (const span of spans) {
+    if (!isWhole(span)) distinct.set(`${span.axis.order} ${span.start.id} ${span.limit.id}`, span);
+  }
+  const form = (masked: boolean) => at.fn.scoped(() => emit(masked));
+  const tests = [...distinct.values()].map(({ axis, start, limit }) =>
+    i32.leS(plus(integer(at, start), i32.const(axis.size)), integer(at, limit)),
+  );
+  const [first, ...rest] = tests;
+  if (!first) return [...form(false)];
+  return [when(rest.reduce(i32.and, first), form(false), form(true))];
+}

@@ -1,0 +1,130 @@
+import {
+  branchIf,
+  type Code,
+  type FunctionReference,
+  get,
+  type Local,
+  loop,
+  type Statement,
+  set,
+  tee,
+  when,
+} from './code.ts';
+import type { FunctionBuilder, ModuleBuilder } from './encode.ts';
+import { f32x4, i32, plus, times, v128 } from './instructions.ts';
+
+/**
+ * out[4 · blocks, 8 · panels] (+)= left · right over `depth` elements, in blocks of 4 × 8.
+ *
+ * A block has eight accumulators; with two vectors of the right side and one of the left that is what sixteen vector
+ * registers hold. Larger blocks spill and run at half the speed. A panel of the right side, [depth][8], stays in the
+ * first-level cache while the blocks of the left side pass by. It is a function of its own because engines replace
+ * quickly compiled code by optimised code between calls only.
+ */
+export interface MicroKernelShape {
+  /** bytes: left[row + 1], left[depth + 1], left[block + 1] */
+  readonly leftRow: number;
+  readonly leftDepth: number;
+  readonly leftBlock: number;
+  readonly rightDepth: number;
+  readonly rightPanel: number;
+  readonly outRow: number;
+  /** adds to what `out` holds */
+  readonly accumulate: boolean;
+}
+
+export const ROWS = 4;
+export const COLUMNS = 8;
+
+const PARAMETERS = ['left', 'right', 'out', 'blocks', 'panels', 'depth'].map(
+  (name) => [name, 'i32'] as const,
+);
+
+export function microKernel(module: ModuleBuilder, shape: MicroKernelShape): FunctionReference<'none'> {
+  const { leftRow, leftDepth, leftBlock, rightDepth, rightPanel, outRow, accumulate } = shape;
+  const key = [leftRow, leftDepth, leftBlock, rightDepth, rightPanel, outRow, Number(accumulate)].join('_');
+  return module.helper(`multiply_${key}`, PARAMETERS, 'none', (fn) => author(fn, shape));
+}
+
+function author(fn: FunctionBuilder, shape: MicroKernelShape): Statement[] {
+  const parameters = fn.parameters.map((local): Local<'i32'> => ({ ...local, kind: 'i32' }));
+  const [left, right, out, blocks, panels, depth] = parameters as [
+    Local<'i32'>,
+    Local<'i32'>,
+    Local<'i32'>,
+    Local<'i32'>,
+    Local<'i32'>,
+    Local<'i32'>,
+  ];
+  const [panel, row] = [fn.local('i32', 'panel'), fn.local('i32', 'block')];
+  const [a, b, c, end] = ['a', 'b', 'c', 'end'].map((name) => fn.local('i32', name)) as [
+    Local<'i32'>,
+    Local<'i32'>,
+    Local<'i32'>,
+    Local<'i32'>,
+  ];
+  const sums = Array.from({ length: ROWS }, (_, i) => [
+    fn.local('v128', `sum${i}0`),
+    fn.local('v128', `sum${i}1`),
+  ]).flat();
+  const depthLoop = multiplyBlock(fn, shape, { a, b, end, sums });
+  const eachSum = (visit: (sum: Local<'v128'>, offset: number) => Statement): Statement[] =>
+    sums.map((sum, i) => visit(sum, Math.floor(i / 2) * shape.outRow + (i % 2) * 16));
+  const oneBlock = [
+    set(b, get(right)),
+    set(a, plus(get(left), times(get(row), i32.const(shape.leftBlock)))),
+    ...eachSum((sum, offset) => set(sum, shape.accumulate ? v128.load(get(c), offset) : f32x4.const(0))),
+    when(i32.gtS(get(depth), i32.const(0)), depthLoop),
+    ...eachSum((sum, offset) => v128.store(get(c), get(sum), offset)),
+    set(c, plus(get(c), i32.const(ROWS * shape.outRow))),
+  ];
+  return upTo(panel, panels, [
+    set(c, get(out)),
+    set(end, plus(get(right), times(get(depth), i32.const(shape.rightDepth)))),
+    ...upTo(row, blocks, oneBlock),
+    set(right, plus(get(right), i32.const(shape.rightPanel))),
+    set(out, plus(get(out), i32.const(COLUMNS * 4))),
+  ]);
+}
+
+/** for (counter = 0; counter < count; counter++) body */
+function upTo(counter: Local<'i32'>, count: Local<'i32'>, body: readonly Statement[]): Statement[] {
+  const next = tee(counter, plus(get(counter), i32.const(1)));
+  return [
+    set(counter, i32.const(0)),
+    when(i32.gtS(get(count), i32.const(0)), [loop([...body, branchIf(0, i32.ltS(next, get(count)))])]),
+  ];
+}
+
+function multiplyBlock(
+  fn: FunctionBuilder,
+  { leftRow, leftDepth, rightDepth }: MicroKernelShape,
+  at: {
+    readonly a: Local<'i32'>;
+    readonly b: Local<'i32'>;
+    readonly end: Local<'i32'>;
+    readonly sums: readonly Local<'v128'>[];
+  },
+): Statement[] {
+  const { a, b, end, sums } = at;
+  const [x, y0, y1] = ['x', 'y0', 'y1'].map((name) => fn.local('v128', name)) as [
+    Local<'v128'>,
+    Local<'v128'>,
+    Local<'v128'>,
+  ];
+  const addTo = (sum: Local<'v128'>, y: Code<'v128'>): Statement =>
+    set(sum, f32x4.add(get(sum), f32x4.mul(get(x), y)));
+  const rows = Array.from({ length: ROWS }, (_, i) => {
+    const [left, right] = [sums[2 * i], sums[2 * i + 1]] as [Local<'v128'>, Local<'v128'>];
+    return [set(x, v128.loadSplat(get(a), i * leftRow)), addTo(left, get(y0)), addTo(right, get(y1))];
+  }).flat();
+  return [
+    loop([
+      set(y0, v128.load(get(b))),
+      set(y1, v128.load(get(b), 16)),
+      ...rows,
+      set(a, plus(get(a), i32.const(leftDepth))),
+      branchIf(0, i32.ltU(tee(b, plus(get(b), i32.const(rightDepth))), get(end))),
+    ]),
+  ];
+}

@@ -1,0 +1,258 @@
+import { defined } from '../../base/errors.ts';
+import type { Axis, Span, Value } from '../../kernel/ir.ts';
+import { loadElements } from './access.ts';
+import { block, branchIf, type Code, get, type Kind, type Local, loop, type Statement, set } from './code.ts';
+import { literal, splat, vectorCast, vectorElementwise } from './elementwise.ts';
+import { countUp } from './encode.ts';
+import { i32, i32x4, plus, times, v128 } from './instructions.ts';
+import { type Lowering, lengthOf, placeOf, scalar } from './lowering.ts';
+import { callThreefry } from './vectorMath.ts';
+
+/** What an axis is to a nest: its outer loop, or the inner one, whose elements are the lanes of vectors. */
+export type Role = 'row' | 'lane';
+export type Roles = ReadonlyMap<Axis, Role>;
+
+/** One of the vectors that an iteration computes: `row` rows and 4 · `vector` lanes further. */
+export interface Cell {
+  readonly row: number;
+  readonly vector: number;
+}
+
+const ORIGIN: Cell = { row: 0, vector: 0 };
+
+/** Where a statement stands: before the loops, once per row, once per vector. */
+export type Level = 0 | 1 | 2;
+
+/** How the loops run. Codes of `inner` come after what evaluations need. */
+export interface NestBody {
+  readonly inner: readonly Statement[];
+  readonly before?: readonly Statement[];
+  readonly after?: readonly Statement[];
+  readonly beforeRow?: readonly Statement[];
+  readonly afterRow?: readonly Statement[];
+  /** rows and vectors per iteration; default 1 */
+  readonly rows?: number;
+  readonly vectors?: number;
+  /** how many rows there are, where not all of the axis */
+  readonly rowLimit?: Code<'i32'> | undefined;
+}
+
+/**
+ * A loop nest over the rows and lanes of a tile, into which values are evaluated. What depends on rows only, or on
+ * neither, is computed at its own level, once.
+ */
+export class Nest {
+  readonly at: Lowering;
+  readonly row: Axis | undefined;
+  readonly lane: Axis;
+  /** spans may cut their axes */
+  readonly masked: boolean;
+  readonly roles: Roles;
+  readonly rowIndex: Local<'i32'>;
+  /** four times the index of the first lane */
+  readonly laneBytes: Local<'i32'>;
+  readonly #levels: readonly [Statement[], Statement[], Statement[]] = [[], [], []];
+  readonly #known = new Map<string, Local>();
+
+  constructor(at: Lowering, row: Axis | undefined, lane: Axis, masked: boolean) {
+    this.at = at;
+    this.row = row;
+    this.lane = lane;
+    this.masked = masked;
+    this.roles = new Map<Axis, Role>([...(row ? [[row, 'row'] as const] : []), [lane, 'lane']]);
+    this.rowIndex = at.fn.local('i32', row?.name ?? 'row');
+    this.laneBytes = at.fn.local('i32', `${lane.name}_bytes`);
+  }
+
+  /** A statement of a level, after those so far. */
+  push(level: Level, statement: Statement): void {
+    this.#levels[level].push(statement);
+  }
+
+  /** `make` evaluated once at its level. */
+  once<T extends Kind>(level: Level, key: string, kind: T, name: string, make: () => Code<T>): Code<T> {
+    const known = this.#known.get(key);
+    if (known) return get(known as Local<T>);
+    const value = make();
+    const local = this.at.fn.local(kind, name);
+    this.push(level, set(local, value));
+    this.#known.set(key, local);
+    return get(local);
+  }
+
+  /** Index of the row of a cell. */
+  rowAt({ row }: Cell): Code<'i32'> {
+    return plus(get(this.rowIndex), i32.const(row));
+  }
+
+  /** Indices of the lanes of a cell. */
+  laneIndices({ vector }: Cell): Code<'v128'> {
+    return this.once(2, `lanes ${vector}`, 'v128', `${this.lane.name}_lanes`, () => {
+      const first = i32.shrU(get(this.laneBytes), i32.const(2));
+      const ramp = [0, 1, 2, 3].map((i) => 4 * vector + i) as [number, number, number, number];
+      return i32x4.add(i32x4.splat(first), this.at.fn.constant(i32x4.const(...ramp)));
+    });
+  }
+
+  roleOf(axis: Axis, roles: Roles): Role {
+    return defined(roles.get(axis), `role of axis ${axis.name} in a nest of ${this.at.kernel.name}`);
+  }
+
+  levelOf(axes: readonly Axis[], roles: Roles): Level {
+    const own = axes.map((axis) => this.roleOf(axis, roles));
+    return own.includes('lane') ? 2 : own.includes('row') ? 1 : 0;
+  }
+
+  /** Names what `axes` of a cell distinguish. */
+  keyOf(axes: readonly Axis[], cell: Cell, roles: Roles): string {
+    return axes
+      .map((axis) => (this.roleOf(axis, roles) === 'row' ? `r${cell.row}` : `v${cell.vector}`))
+      .join('');
+  }
+
+  /** The value at a cell: read where it is placed, else computed. */
+  evaluate(value: Value, cell: Cell = ORIGIN, roles: Roles = this.roles): Code<'v128'> {
+    if (value.op === 'constant' || value.op === 'fill') {
+      return this.at.fn.constant(literal(value.dtype, value.value));
+    }
+    const level = this.levelOf(value.axes, roles);
+    const key = `${value.id} ${this.keyOf(value.axes, cell, roles)}`;
+    return this.once(level, key, 'v128', `v${value.id}`, () => {
+      if (value.axes.length === 0) return splat(value.dtype, scalar(this.at, value));
+      if (this.at.analysis.isPlaced(value)) return this.#read(value, cell, roles);
+      return this.compute(value, cell, roles);
+    });
+  }
+
+  /** The value at a cell from its operands, even where it has a place. */
+  compute(value: Value, cell: Cell, roles: Roles = this.roles): Code<'v128'> {
+    const level = this.levelOf(value.axes, roles);
+    const scope = {
+      module: this.at.module,
+      fn: this.at.fn,
+      keep: (code: Code<'v128'>, name: string): Code<'v128'> => {
+        const local = this.at.fn.local('v128', name);
+        this.push(level, set(local, code));
+        return get(local);
+      },
+    };
+    switch (value.op) {
+      case 'constant':
+      case 'fill':
+        return this.at.fn.constant(literal(value.dtype, value.value));
+      case 'arange':
+        return this.levelOf(value.axes, roles) === 2 ? this.laneIndices(cell) : i32x4.splat(this.rowAt(cell));
+      case 'inside':
+        return this.masked ? this.spanMask(value.span, cell, roles) : this.at.fn.constant(literal('bool', 1));
+      case 'elementwise': {
+        const args = value.args.map((arg) => this.evaluate(arg, cell, roles));
+        const dtype = value.args[value.args.length - 1]?.dtype ?? value.dtype;
+        return vectorElementwise(scope, value.fn, dtype, args);
+      }
+      case 'cast':
+        return vectorCast(scope, value.arg.dtype, value.dtype, this.evaluate(value.arg, cell, roles));
+      case 'rename': {
+        const inner = new Map(roles);
+        inner.delete(value.to);
+        inner.set(value.from, this.roleOf(value.to, roles));
+        return this.evaluate(value.arg, cell, inner);
+      }
+      case 'random': {
+        const { key0, key1, counter0, counter1 } = value;
+        const args = [key0, key1, counter0, counter1].map((arg) => this.evaluate(arg, cell, roles));
+        return callThreefry(this.at.module, value.word, args);
+      }
+      case 'load':
+        return loadElements(this, value, cell, roles);
+      default:
+        return this.#read(value, cell, roles);
+    }
+  }
+
+  /** A tile in scratch memory. */
+  #read(value: Value, cell: Cell, roles: Roles): Code<'v128'> {
+    const { offset, rowStride, axes } = placeOf(this.at, value);
+    const [first, second] = value.axes.map((axis) => this.roleOf(axis, roles));
+    const { scratch } = this.at;
+    if (axes.length === 1) {
+      if (first === 'lane') return v128.load(plus(scratch, get(this.laneBytes)), offset + cell.vector * 16);
+      return v128.loadSplat(plus(scratch, times(get(this.rowIndex), i32.const(4))), offset + cell.row * 4);
+    }
+    if (second === 'lane') {
+      const row = this.rowAddress(rowStride);
+      return v128.load(plus(row, get(this.laneBytes)), offset + cell.row * rowStride + cell.vector * 16);
+    }
+    // The tile lies across: its rows are the lanes.
+    const start = this.once(2, `across ${rowStride}`, 'i32', 'across', () => {
+      const lane = times(i32.shrU(get(this.laneBytes), i32.const(2)), i32.const(rowStride));
+      return plus(plus(scratch, lane), times(get(this.rowIndex), i32.const(4)));
+    });
+    const from = offset + cell.vector * 4 * rowStride + cell.row * 4;
+    let result = v128.loadSplat(start, from);
+    for (let i = 1; i < 4; i++) result = v128.loadLane(start, result, i, from + i * rowStride);
+    return result;
+  }
+
+  /** Base of scratch memory plus the row's distance in tiles of this stride. */
+  rowAddress(rowStride: number): Code<'i32'> {
+    return this.once(1, `row ${rowStride}`, 'i32', `${this.row?.name ?? 'row'}_row`, () =>
+      plus(this.at.scratch, times(get(this.rowIndex), i32.const(rowStride))),
+    );
+  }
+
+  /** start + index < limit, in every lane. */
+  spanMask(span: Span, cell: Cell, roles: Roles): Code<'v128'> {
+    const id = `${span.start.id} ${span.limit.id}`;
+    if (this.roleOf(span.axis, roles) === 'row') {
+      return this.once(1, `row mask ${id} ${cell.row}`, 'v128', 'row_mask', () =>
+        i32x4.splat(i32.sub(i32.const(0), this.isRowInside(span, cell))),
+      );
+    }
+    const limit = this.once(0, `limits ${id}`, 'v128', 'limits', () => i32x4.splat(this.lengthOf(span)));
+    return this.once(2, `mask ${id} ${cell.vector}`, 'v128', 'mask', () =>
+      i32x4.ltS(this.laneIndices(cell), limit),
+    );
+  }
+
+  isRowInside(span: Span, cell: Cell): Code<'i32'> {
+    return this.once(1, `row ok ${span.start.id} ${span.limit.id} ${cell.row}`, 'i32', 'row_ok', () =>
+      i32.ltS(this.rowAt(cell), this.lengthOf(span)),
+    );
+  }
+
+  /** limit − start of a span, computed once. */
+  lengthOf(span: Span): Code<'i32'> {
+    return this.once(0, `length ${span.start.id} ${span.limit.id}`, 'i32', `${span.axis.name}_length`, () =>
+      lengthOf(this.at, span),
+    );
+  }
+
+  /** The loops around what was pushed and `body`. */
+  close({ inner, before = [], after = [], ...body }: NestBody): Statement[] {
+    const [once, perRow, perVector] = this.#levels;
+    const vectors = body.vectors ?? 1;
+    const step = vectors * 16;
+    const lanes =
+      this.lane.size * 4 <= step
+        ? [set(this.laneBytes, i32.const(0)), ...perVector, ...inner]
+        : countUp(this.laneBytes, step, i32.const(this.lane.size * 4), [...perVector, ...inner]);
+    const row = [...perRow, ...(body.beforeRow ?? []), ...lanes, ...(body.afterRow ?? [])];
+    return [...once, ...before, ...this.#rows(row, body.rows ?? 1, body.rowLimit), ...after];
+  }
+
+  #rows(row: readonly Statement[], step: number, limit: Code<'i32'> | undefined): Statement[] {
+    const first = set(this.rowIndex, i32.const(0));
+    if (!this.row || this.row.size <= step) {
+      return limit ? [first, block([branchIf(0, i32.leS(limit, i32.const(0))), ...row])] : [first, ...row];
+    }
+    if (!limit) return countUp(this.rowIndex, step, i32.const(this.row.size), row);
+    const size = this.row.size;
+    const next = [
+      branchIf(1, i32.geS(get(this.rowIndex), limit)),
+      ...row,
+      set(this.rowIndex, plus(get(this.rowIndex), i32.const(step))),
+      branchIf(0, i32.ltS(get(this.rowIndex), i32.const(size))),
+    ];
+    return [first, block([loop(next)])];
+  }
+}

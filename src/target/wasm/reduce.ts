@@ -1,0 +1,204 @@
+import { defined } from '../../base/errors.ts';
+import type { Axis, Value, ValueType } from '../../kernel/ir.ts';
+import { type Code, get, type Local, type Statement, set } from './code.ts';
+import { kindOf } from './elementwise.ts';
+import { f32, f32x4, i32, i32x4, plus, times, v128 } from './instructions.ts';
+import { inBothForms, type Lowering, type Place, reserve } from './lowering.ts';
+import { type Cell, Nest } from './nest.ts';
+import { unsupported } from './unsupported.ts';
+import { spansOf, vectorsAtOnce } from './write.ts';
+
+type Reduce = Value & { readonly op: 'reduce' };
+type Vector = Code<'v128'>;
+
+/** How elements are combined: what an accumulator starts from, and how it takes in a vector. */
+interface Combination {
+  readonly identity: Vector;
+  join(x: Vector, y: Vector): Vector;
+}
+
+const LOWEST_INTEGER = -0x80000000;
+
+function combination(at: Lowering, { combine, arg, id }: Reduce): Combination {
+  const { dtype } = arg;
+  if (dtype === 'bool') throw unsupported(at.kernel, `reduce ${combine} of bools`, `%${id}`);
+  const { fn } = at;
+  if (combine === 'sum') {
+    return dtype === 'f32'
+      ? { identity: fn.float(0), join: f32x4.add }
+      : { identity: fn.constant(i32x4.const(0)), join: i32x4.add };
+  }
+  return { identity: lowestOf(at, dtype), join: joinMaximum(dtype) };
+}
+
+const lowestOf = ({ fn }: Lowering, dtype: ValueType): Vector =>
+  dtype === 'f32'
+    ? fn.float(Number.NEGATIVE_INFINITY)
+    : fn.constant(i32x4.const(dtype === 'u32' ? 0 : LOWEST_INTEGER));
+
+const joinMaximum = (dtype: ValueType) =>
+  dtype === 'f32' ? f32x4.max : dtype === 'u32' ? i32x4.maxU : i32x4.maxS;
+
+const isLess = (dtype: ValueType) => (dtype === 'f32' ? f32x4.lt : dtype === 'u32' ? i32x4.ltU : i32x4.ltS);
+
+/** A reduction to a tile of one axis, into `place`; or to a scalar, into `scalar`. */
+export function writeReduce(
+  at: Lowering,
+  value: Reduce,
+  to: { readonly place: Place } | { readonly scalar: Local<'i32'> | Local<'f32'> },
+): Statement[] {
+  const { arg, over } = value;
+  const [first, second] = arg.axes;
+  if ('place' in to && second && over[0] === first) return downRows(at, value, to.place, second);
+  const lane = defined(second ?? first, 'axis of a reduction');
+  return inBothForms(at, at.analysis.isPlaced(arg) ? [] : spansOf(at, arg), (masked) =>
+    acrossLanes(at, value, masked, second ? first : undefined, lane, to),
+  );
+}
+
+/** Accumulators in vectors, joined across lanes at the end of each row, or of all. */
+function acrossLanes(
+  at: Lowering,
+  value: Reduce,
+  masked: boolean,
+  row: Axis | undefined,
+  lane: Axis,
+  to: { readonly place: Place } | { readonly scalar: Local<'i32'> | Local<'f32'> },
+): Statement[] {
+  const nest = new Nest(at, row, lane, masked);
+  const vectors = vectorsAtOnce(at, value.arg, lane, masked);
+  const running =
+    value.combine === 'argmax'
+      ? runningArgmax(at, nest, value, row !== undefined && value.over[0] === row)
+      : runningTotal(at, nest, value, vectors);
+  const store = (result: Vector): Statement => {
+    if ('scalar' in to) {
+      const { scalar } = to;
+      return scalar.kind === 'f32' ? set(scalar, f32x4.lane(result, 0)) : set(scalar, i32x4.lane(result, 0));
+    }
+    const address = plus(at.scratch, times(get(nest.rowIndex), i32.const(4)));
+    return kindOf(value.dtype) === 'f32'
+      ? f32.store(address, f32x4.lane(result, 0), to.place.offset)
+      : i32.store(address, i32x4.lane(result, 0), to.place.offset);
+  };
+  const finish = [...running.finish, store(running.result)];
+  const perRow = 'place' in to;
+  return nest.close({
+    inner: [],
+    vectors: value.combine === 'argmax' ? 1 : vectors,
+    ...(perRow ? { beforeRow: running.start, afterRow: finish } : { before: running.start, after: finish }),
+  });
+}
+
+interface Running {
+  readonly start: readonly Statement[];
+  readonly finish: readonly Statement[];
+  readonly result: Vector;
+}
+
+function runningTotal(at: Lowering, nest: Nest, value: Reduce, vectors: number): Running {
+  const { identity, join } = combination(at, value);
+  const name = value.combine === 'sum' ? 'total' : 'most';
+  const totals = Array.from({ length: vectors }, () => at.fn.local('v128', name));
+  totals.forEach((total, vector) => {
+    const element = nest.evaluate(value.arg, { row: 0, vector });
+    nest.push(2, set(total, join(get(total), element)));
+  });
+  const [first, ...rest] = totals as [Local<'v128'>, ...Local<'v128'>[]];
+  const all = rest.reduce<Vector>((sum, total) => join(sum, get(total)), get(first));
+  return {
+    start: totals.map((total) => set(total, identity)),
+    finish: [set(first, all), ...acrossVector(first, join)],
+    result: get(first),
+  };
+}
+
+/** Joins the four lanes of a vector; all of them hold the result. */
+function acrossVector(vector: Local<'v128'>, join: (x: Vector, y: Vector) => Vector): Statement[] {
+  const x = get(vector);
+  return [
+    set(vector, join(x, v128.shuffle(x, x, [2, 3, 0, 1]))),
+    set(vector, join(x, v128.shuffle(x, x, [1, 0, 3, 2]))),
+  ];
+}
+
+/** Largest elements and where they were first met, lane by lane. Among equals the smallest index wins in the end. */
+function runningArgmax(at: Lowering, nest: Nest, value: Reduce, overRows: boolean): Running {
+  const { arg } = value;
+  const { dtype } = arg;
+  if (dtype === 'bool') throw unsupported(at.kernel, 'reduce argmax of bools', `%${value.id}`);
+  if (overRows) throw unsupported(at.kernel, 'argmax over rows to a scalar', `%${value.id}`);
+  const [most, where] = [at.fn.local('v128', 'most'), at.fn.local('v128', 'where')];
+  const cell: Cell = { row: 0, vector: 0 };
+  const element = nest.evaluate(arg, cell);
+  const better = at.fn.local('v128', 'better');
+  nest.push(2, set(better, isLess(dtype)(get(most), element)));
+  nest.push(2, set(most, v128.select(get(better), element, get(most))));
+  nest.push(2, set(where, v128.select(get(better), nest.laneIndices(cell), get(where))));
+  const top = at.fn.local('v128', 'top');
+  const isTop = dtype === 'f32' ? f32x4.eq(get(most), get(top)) : i32x4.eq(get(most), get(top));
+  const far = at.fn.constant(i32x4.const(0x7fffffff));
+  return {
+    start: [set(most, lowestOf(at, dtype)), set(where, at.fn.constant(i32x4.const(0)))],
+    finish: [
+      set(top, get(most)),
+      ...acrossVector(top, joinMaximum(dtype)),
+      set(where, v128.select(isTop, get(where), far)),
+      ...acrossVector(where, i32x4.minS),
+    ],
+    result: get(where),
+  };
+}
+
+/** Over the rows of a tile: one accumulator per column, in memory. */
+function downRows(at: Lowering, value: Reduce, place: Place, lane: Axis): Statement[] {
+  const { arg, combine } = value;
+  const row = defined(arg.axes[0], 'rows of a reduction');
+  const spans = at.analysis.isPlaced(arg) ? [] : spansOf(at, arg);
+  if (combine === 'argmax') return argmaxDownRows(at, value, place, row, lane);
+  const { identity, join } = combination(at, value);
+  return [
+    ...fillVector(at, place.offset, lane, identity),
+    ...inBothForms(at, spans, (masked) => {
+      const nest = new Nest(at, row, lane, masked);
+      const vectors = vectorsAtOnce(at, arg, lane, masked);
+      const address = plus(at.scratch, get(nest.laneBytes));
+      for (let vector = 0; vector < vectors; vector++) {
+        const element = nest.evaluate(arg, { row: 0, vector });
+        const offset = place.offset + vector * 16;
+        nest.push(2, v128.store(address, join(v128.load(address, offset), element), offset));
+      }
+      return nest.close({ inner: [], vectors });
+    }),
+  ];
+}
+
+function argmaxDownRows(at: Lowering, value: Reduce, place: Place, row: Axis, lane: Axis): Statement[] {
+  const { arg } = value;
+  if (arg.dtype === 'bool') throw unsupported(at.kernel, 'reduce argmax of bools', `%${value.id}`);
+  const most = reserve(at, lane.size * 4);
+  return [
+    ...fillVector(at, most, lane, lowestOf(at, arg.dtype)),
+    ...fillVector(at, place.offset, lane, at.fn.constant(i32x4.const(0))),
+    ...inBothForms(at, at.analysis.isPlaced(arg) ? [] : spansOf(at, arg), (masked) => {
+      const nest = new Nest(at, row, lane, masked);
+      const address = plus(at.scratch, get(nest.laneBytes));
+      const element = nest.evaluate(arg, { row: 0, vector: 0 });
+      const better = at.fn.local('v128', 'better');
+      const update = (offset: number, next: Vector): Statement =>
+        v128.store(address, v128.select(get(better), next, v128.load(address, offset)), offset);
+      nest.push(2, set(better, isLess(arg.dtype)(v128.load(address, most), element)));
+      nest.push(2, update(most, element));
+      nest.push(2, update(place.offset, i32x4.splat(nest.rowAt({ row: 0, vector: 0 }))));
+      return nest.close({ inner: [] });
+    }),
+  ];
+}
+
+function fillVector(at: Lowering, offset: number, lane: Axis, value: Vector): Statement[] {
+  return at.fn.scoped(() => {
+    const nest = new Nest(at, undefined, lane, false);
+    nest.push(2, v128.store(plus(at.scratch, get(nest.laneBytes)), value, offset));
+    return nest.close({ inner: [] });
+  });
+}

@@ -1,0 +1,62 @@
+import type { Value } from '../../kernel/ir.ts';
+import { type Code, get, type Statement, set } from './code.ts';
+import { kindOf, scalarCast, scalarElementwise, splat } from './elementwise.ts';
+import { f32, i32, i32x4, plus, times } from './instructions.ts';
+import { bufferAddress, integer, type Lowering, scalar, strideBytes } from './lowering.ts';
+import { writeReduce } from './reduce.ts';
+import { unsupported } from './unsupported.ts';
+import { callThreefry } from './vectorMath.ts';
+
+/** Computes a uniform scalar into a local variable. */
+export function writeScalar(at: Lowering, value: Value): Statement[] {
+  if (value.op === 'constant' || at.scalars.has(value)) return [];
+  const kind = kindOf(value.dtype);
+  const local = at.fn.local(kind, `v${value.id}`);
+  at.scalars.set(value, get(local) as Code<'i32'> | Code<'f32'>);
+  if (value.op === 'reduce') {
+    return writeReduce(at, value, {
+      scalar: local.kind === 'f32' ? { ...local, kind: 'f32' } : { ...local, kind: 'i32' },
+    });
+  }
+  const statements: Statement[] = [];
+  const code = compute(at, value, statements);
+  return [...statements, set(local, code as Code<typeof kind>)];
+}
+
+function compute(at: Lowering, value: Value, statements: Statement[]): Code<'i32'> | Code<'f32'> {
+  const scope = {
+    module: at.module,
+    fn: at.fn,
+    keep: (code: Code<'v128'>, name: string): Code<'v128'> => {
+      const local = at.fn.local('v128', name);
+      statements.push(set(local, code));
+      return get(local);
+    },
+  };
+  switch (value.op) {
+    case 'elementwise': {
+      const dtype = value.args[value.args.length - 1]?.dtype ?? value.dtype;
+      const args = value.args.map((arg) => scalar(at, arg));
+      return scalarElementwise(scope, value.fn, dtype, args);
+    }
+    case 'cast':
+      return scalarCast(value.arg.dtype, value.dtype, scalar(at, value.arg));
+    case 'load': {
+      const address = value.terms.reduce<Code<'i32'>>(
+        (sum, { index, stride }) => {
+          const position = integer(at, index.kind === 'span' ? index.start : index);
+          return plus(sum, times(position, strideBytes(at, stride)));
+        },
+        bufferAddress(at, value.buffer),
+      );
+      return value.dtype === 'f32' ? f32.load(address) : i32.load(address);
+    }
+    case 'random': {
+      const parts = [value.key0, value.key1, value.counter0, value.counter1];
+      const args = parts.map((part) => splat(part.dtype, scalar(at, part)));
+      return i32x4.lane(callThreefry(at.module, value.word, args), 0);
+    }
+    default:
+      throw unsupported(at.kernel, `scalar ${value.op}`, `%${value.id}`);
+  }
+}

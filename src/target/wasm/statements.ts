@@ -1,0 +1,141 @@
+import { defined } from '../../base/errors.ts';
+import type { Statement as KernelStatement, Loop, Region, Value } from '../../kernel/ir.ts';
+import {
+  block,
+  branch,
+  branchIf,
+  type Code,
+  code,
+  get,
+  type Local,
+  loop,
+  type Statement,
+  set,
+  when,
+} from './code.ts';
+import { packFactors, writeDot } from './dot.ts';
+import { kindOf } from './elementwise.ts';
+import { i32, memory, plus } from './instructions.ts';
+import { allocateTile, integer, type Lowering, type Place, placeOf, reserve, scalar } from './lowering.ts';
+import { writeReduce } from './reduce.ts';
+import { writeScalar } from './scalars.ts';
+import { writeStore } from './store.ts';
+import { rowsOf, writeTile } from './write.ts';
+
+export function writeRegion(at: Lowering, region: Region): Statement[] {
+  return region.statements.flatMap((statement) => writeStatement(at, statement));
+}
+
+function writeStatement(at: Lowering, statement: KernelStatement): Statement[] {
+  switch (statement.kind) {
+    case 'let':
+      return at.analysis.isLive(statement.value) ? writeValue(at, statement.value) : [];
+    case 'store':
+      return writeStore(at, statement);
+    case 'when':
+      return [when(integer(at, statement.condition), writeRegion(at, statement.body))];
+    case 'loop':
+      return writeLoop(at, statement);
+  }
+}
+
+function writeValue(at: Lowering, value: Value): Statement[] {
+  if (value.op === 'induction' || value.op === 'carried') return [];
+  if (value.op === 'result') {
+    const carried = defined(value.loop.carried[value.index], 'carried value');
+    if (value.axes.length === 0) at.scalars.set(value, scalar(at, carried));
+    else at.places.set(value, placeOf(at, carried));
+    return value.axes.length === 0 ? [] : packFactors(at, value);
+  }
+  if (value.axes.length === 0) return writeScalar(at, value);
+  if (!at.analysis.isPlaced(value)) return packFactors(at, value);
+  const replaced = at.inPlace.get(value);
+  const place = replaced ? placeOf(at, replaced) : allocateTile(at, value.axes);
+  const statements = writePlaced(at, value, place);
+  at.places.set(value, place);
+  return [...statements, ...packFactors(at, value)];
+}
+
+function writePlaced(at: Lowering, value: Value, place: Place): Statement[] {
+  if (value.op === 'dot') return writeDot(at, value, place);
+  if (value.op === 'reduce') return writeReduce(at, value, { place });
+  return writeTile(at, value, rowsOf(place), true);
+}
+
+const bytesOf = ({ axes, rowStride }: Place): number =>
+  (axes[0]?.size ?? 1) * (rowStride === 0 ? 4 : rowStride);
+
+function copyPlace(at: Lowering, from: Place, to: Place): Statement[] {
+  if (from.offset === to.offset) return [];
+  const address = ({ offset }: Place): Code<'i32'> => plus(at.scratch, i32.const(offset));
+  return [memory.copy(address(to), address(from), i32.const(bytesOf(to)))];
+}
+
+function writeLoop(at: Lowering, statement: Loop): Statement[] {
+  const { from, to, step, induction, carried, initial, body } = statement;
+  const counter = at.fn.local('i32', `v${induction.id}`);
+  const end = at.fn.local('i32', 'end');
+  at.scalars.set(induction, get(counter));
+  const begin = carried.flatMap((value, i) => begins(at, value, defined(initial[i], 'initial value')));
+  const inside = writeRegion(at, body);
+  const next = set(counter, plus(get(counter), integer(at, step)));
+  return [
+    ...begin,
+    ...(step.op === 'constant' ? [] : [trapUnlessPositive(integer(at, step))]),
+    set(end, integer(at, to)),
+    set(counter, integer(at, from)),
+    block([
+      loop([
+        branchIf(1, i32.geS(get(counter), get(end))),
+        ...inside,
+        ...carryOn(at, statement),
+        next,
+        branch(0),
+      ]),
+    ]),
+  ];
+}
+
+/** A loop that never advances would never end. */
+const trapUnlessPositive = (step: Code<'i32'>): Statement =>
+  when(i32.leS(step, i32.const(0)), [code('none', 'unreachable', [0x00])]);
+
+function begins(at: Lowering, carried: Value, initial: Value): Statement[] {
+  if (carried.axes.length === 0) {
+    const local = at.fn.local(kindOf(carried.dtype), `v${carried.id}`);
+    at.carriedLocals.set(carried, local);
+    at.scalars.set(carried, get(local) as Code<'i32'> | Code<'f32'>);
+    return [set(local, scalar(at, initial) as Code<typeof local.kind>)];
+  }
+  const place = allocateTile(at, carried.axes);
+  at.places.set(carried, place);
+  if (at.analysis.isPlaced(initial)) return copyPlace(at, placeOf(at, initial), place);
+  return writeTile(at, initial, rowsOf(place), false);
+}
+
+/** Hands the yielded values to the next iteration, all at once. */
+function carryOn(at: Lowering, { carried, yields }: Loop): Statement[] {
+  const first: Statement[] = [];
+  const second: Statement[] = [];
+  const targets = new Set(
+    carried.flatMap((value) => (value.axes.length > 0 ? [placeOf(at, value).offset] : [])),
+  );
+  carried.forEach((value, i) => {
+    const next = defined(yields[i], 'yielded value');
+    if (next === value) return;
+    if (value.axes.length === 0) {
+      const code = scalar(at, next);
+      const local = at.fn.local(code.result, 'next') as Local;
+      first.push(set(local, code));
+      second.push(set(defined(at.carriedLocals.get(value), 'local of a carried scalar'), get(local)));
+      return;
+    }
+    const [from, to] = [placeOf(at, next), placeOf(at, value)];
+    if (from.offset === to.offset) return;
+    // another carried tile is about to be overwritten: it is kept aside first
+    const aside = targets.has(from.offset) ? { ...from, offset: reserve(at, bytesOf(from)) } : from;
+    first.push(...copyPlace(at, from, aside));
+    second.push(...copyPlace(at, aside, to));
+  });
+  return [...first, ...second];
+}

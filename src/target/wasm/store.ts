@@ -1,0 +1,102 @@
+import { defined } from '../../base/errors.ts';
+import type { Store } from '../../kernel/ir.ts';
+import {
+  type Access,
+  describeAccess,
+  laneAddresses,
+  laneCondition,
+  rowAddress,
+  rowCondition,
+  spansOfTerms,
+} from './access.ts';
+import { type Code, get, type Statement, set, when } from './code.ts';
+import { vectorCast } from './elementwise.ts';
+import { f32, i32, i32x4, plus, times, v128 } from './instructions.ts';
+import { bufferAddress, inBothForms, integer, type Lowering, scalar, strideBytes } from './lowering.ts';
+import { type Cell, Nest } from './nest.ts';
+import { spansOf, vectorsAtOnce } from './write.ts';
+
+/** Writes a tile or a scalar to a buffer; what lies beyond a span's limit is not written. */
+export function writeStore(at: Lowering, store: Store): Statement[] {
+  const { value, terms } = store;
+  if (value.axes.length === 0) return [storeScalar(at, store)];
+  const spans = at.analysis.isPlaced(value) ? new Set<never>() : spansOf(at, value);
+  const indices = terms.flatMap(({ index }) =>
+    index.kind === 'value' && index.axes.length > 0 && !at.analysis.isPlaced(index)
+      ? [...spansOf(at, index)]
+      : [],
+  );
+  return inBothForms(at, [...spans, ...indices, ...spansOfTerms(terms)], (masked) =>
+    storeNest(at, store, masked),
+  );
+}
+
+function storeScalar(at: Lowering, { buffer, terms, value }: Store): Statement {
+  const address = terms.reduce<Code<'i32'>>(
+    (sum, { index, stride }) => {
+      const position = integer(at, index.kind === 'span' ? index.start : index);
+      return plus(sum, times(position, strideBytes(at, stride)));
+    },
+    bufferAddress(at, buffer),
+  );
+  const code = scalar(at, value);
+  return code.result === 'f32' ? f32.store(address, code) : i32.store(address, code);
+}
+
+function storeNest(at: Lowering, { buffer, terms, value }: Store, masked: boolean): Statement[] {
+  const [first, second] = value.axes;
+  const lane = defined(second ?? first, 'axis of a store');
+  const nest = new Nest(at, second && first, lane, masked);
+  const access = describeAccess(nest, buffer, terms, `store ${buffer.name}`, nest.roles);
+  const vectors = vectorsAtOnce(at, value, lane, masked);
+  for (let vector = 0; vector < vectors; vector++) {
+    const cell: Cell = { row: 0, vector };
+    const element = nest.evaluate(value, cell);
+    const stored = value.dtype === 'bool' ? vectorCast(scopeOf(at), 'bool', 'u32', element) : element;
+    storeVector(nest, access, cell, stored);
+  }
+  return nest.close({ inner: [], vectors, rowLimit: rowLimit(nest, access) });
+}
+
+const scopeOf = ({ module, fn }: Lowering) => ({ module, fn, keep: (code: Code<'v128'>) => code });
+
+/** Number of rows that exist, where one span says so. */
+function rowLimit(nest: Nest, { spans }: Access): Code<'i32'> | undefined {
+  const rows = spans.filter(({ axis }) => axis === nest.row);
+  const [only] = rows;
+  return only && rows.length === 1 ? nest.lengthOf(only) : undefined;
+}
+
+function storeVector(nest: Nest, access: Access, cell: Cell, element: Code<'v128'>): void {
+  const { at, roles } = nest;
+  const rowSpans = access.spans.filter(({ axis }) => axis === nest.row).length;
+  const row = rowAddress(nest, access, cell, roles);
+  const value = at.fn.local('v128', 'value');
+  nest.push(2, set(value, element));
+  const guarded = (statements: readonly Statement[]): void => {
+    // one span over rows is the limit of the loop; more are tested here
+    const condition = rowSpans > 1 ? rowCondition(nest, access, cell, roles) : undefined;
+    for (const statement of condition ? [when(condition, statements)] : statements) nest.push(2, statement);
+  };
+  const lanes = (store: (lane: number) => Statement): Statement[] =>
+    [0, 1, 2, 3].map((lane) => {
+      const condition = laneCondition(nest, access, cell, lane, roles);
+      return condition ? when(condition, [store(lane)]) : store(lane);
+    });
+  if (access.lanes === 'scattered') {
+    const addresses = at.fn.local('v128', 'addresses');
+    nest.push(2, set(addresses, laneAddresses(nest, access, cell, roles)));
+    guarded(lanes((lane) => v128.storeLane(i32x4.lane(get(addresses), lane), get(value), lane)));
+    return;
+  }
+  const address = at.fn.local('i32', 'to');
+  nest.push(2, set(address, plus(row, get(nest.laneBytes))));
+  const offset = cell.vector * 16;
+  const whole = v128.store(get(address), get(value), offset);
+  const last = laneCondition(nest, access, cell, 3, roles);
+  if (!last) guarded([whole]);
+  else {
+    const single = lanes((lane) => v128.storeLane(get(address), get(value), lane, offset + lane * 4));
+    guarded([when(last, [whole], single)]);
+  }
+}

@@ -1,0 +1,181 @@
+import { operandsOf } from '../../kernel/checkWalk.ts';
+import type { Axis, Span, Value } from '../../kernel/ir.ts';
+import { spansOfTerms } from './access.ts';
+import { unitAxis } from './analysis.ts';
+import { type Code, get, type Statement, set } from './code.ts';
+import { i32, memory, plus, times, v128 } from './instructions.ts';
+import { inBothForms, type Lowering, type Place } from './lowering.ts';
+import { type Cell, Nest } from './nest.ts';
+
+/**
+ * Where the elements of a tile go. Rows: element (depth, along) at depth · depthStride + 4 · along. Panels: `along` is
+ * cut into blocks of `width` elements, `blockStride` bytes apart, each [depth][width].
+ */
+export interface Destination {
+  readonly offset: number;
+  readonly depth: Axis | undefined;
+  readonly along: Axis;
+  readonly depthStride: number;
+  readonly panels?: { readonly width: 4 | 8; readonly blockStride: number } | undefined;
+}
+
+export function rowsOf({ offset, axes, rowStride }: Place): Destination {
+  const [first, second] = axes as readonly [Axis, Axis | undefined];
+  return { offset, depth: second && first, along: second ?? first, depthStride: rowStride };
+}
+
+/** Spans that a nest over `value` meets: its own and those of what is computed with it. */
+export function spansOf({ analysis }: Lowering, value: Value): Set<Span> {
+  const spans = new Set<Span>();
+  const visit = (inner: Value): void => {
+    if (inner.op === 'inside') spans.add(inner.span);
+    if (inner.op === 'load') for (const span of spansOfTerms(inner.terms)) spans.add(span);
+    for (const operand of operandsOf(inner)) {
+      if (operand.axes.length > 0 && !analysis.isPlaced(operand)) visit(operand);
+    }
+  };
+  visit(value);
+  return spans;
+}
+
+/**
+ * The axis along which what `value` is read from lies in memory, if it has two. `fresh`: it is computed, although it has
+ * a place.
+ */
+export function naturalAxis({ analysis }: Lowering, value: Value, fresh: boolean): Axis | undefined {
+  const visit = (inner: Value, isComputed: boolean): Axis | undefined => {
+    if (inner.axes.length !== 2) return undefined;
+    const isTile = !isComputed && analysis.isPlaced(inner);
+    if (isTile || inner.op === 'carried' || inner.op === 'result') return inner.axes[1];
+    if (inner.op === 'load') return unitAxis(inner);
+    if (inner.op === 'rename') {
+      const axis = visit(inner.arg, false);
+      return axis === inner.from ? inner.to : axis;
+    }
+    for (const operand of operandsOf(inner)) {
+      const axis = visit(operand, false);
+      if (axis) return axis;
+    }
+    return undefined;
+  };
+  return visit(value, fresh);
+}
+
+/** Heavier elements are computed one vector at a time: their own instructions keep the machine busy. */
+const LIGHT = 8;
+
+export function vectorsAtOnce(at: Lowering, value: Value, lane: Axis, masked: boolean): 1 | 2 | 4 {
+  if (masked || at.analysis.costOf(value) > LIGHT) return 1;
+  if (lane.size % 16 === 0) return 4;
+  return lane.size % 8 === 0 ? 2 : 1;
+}
+
+/** Evaluates `value` into scratch memory. */
+export function writeTile(at: Lowering, value: Value, to: Destination, fresh: boolean): Statement[] {
+  const zeros = zeroFill(at, value, to);
+  if (zeros) return zeros;
+  const lies = naturalAxis(at, value, fresh);
+  const across = to.depth !== undefined && lies === to.depth;
+  const element = (nest: Nest, cell: Cell): Code<'v128'> =>
+    fresh ? nest.compute(value, cell) : nest.evaluate(value, cell);
+  return [
+    ...clearTail(at, to),
+    ...inBothForms(at, fresh || !at.analysis.isPlaced(value) ? spansOf(at, value) : [], (masked) =>
+      across ? transposed(at, to, masked, element) : direct(at, value, to, masked, element),
+    ),
+  ];
+}
+
+function zeroFill(at: Lowering, value: Value, to: Destination): Statement[] | undefined {
+  if (value.op !== 'fill' || value.value !== 0 || to.panels) return undefined;
+  const bytes = to.depth ? to.depth.size * to.depthStride : to.along.size * 4;
+  const start = plus(at.scratch, i32.const(to.offset));
+  return [memory.fill(start, i32.const(0), i32.const(bytes))];
+}
+
+/** Columns that a last panel has and the tile lacks are zero, so that they do no harm in a product. */
+function clearTail(at: Lowering, { along, panels, offset }: Destination): Statement[] {
+  if (!panels || along.size % panels.width === 0) return [];
+  const last = offset + Math.floor(along.size / panels.width) * panels.blockStride;
+  return [memory.fill(plus(at.scratch, i32.const(last)), i32.const(0), i32.const(panels.blockStride))];
+}
+
+type Element = (nest: Nest, cell: Cell) => Code<'v128'>;
+
+function direct(at: Lowering, value: Value, to: Destination, masked: boolean, element: Element): Statement[] {
+  const { depth, along, depthStride, panels, offset } = to;
+  const nest = new Nest(at, depth, along, masked);
+  const most = vectorsAtOnce(at, value, along, masked);
+  // the vectors of an iteration stay within a panel
+  const vectors = panels ? (panels.width === 8 && along.size % 8 === 0 ? 2 : 1) : most;
+  const row = depth ? nest.rowAddress(depthStride) : at.scratch;
+  const start = panels ? plus(row, panelOffset(nest, panels, vectors)) : plus(row, get(nest.laneBytes));
+  const address = at.fn.local('i32', 'to');
+  nest.push(2, set(address, start));
+  for (let vector = 0; vector < vectors; vector++) {
+    const code = element(nest, { row: 0, vector });
+    nest.push(2, v128.store(get(address), code, offset + vector * 16));
+  }
+  return nest.close({ inner: [], vectors });
+}
+
+/** Distance of the panel and the place in it that belong to the lanes of an iteration. */
+function panelOffset(
+  nest: Nest,
+  { width, blockStride }: NonNullable<Destination['panels']>,
+  vectors: number,
+): Code<'i32'> {
+  const lanes = get(nest.laneBytes);
+  const block = i32.shrU(lanes, i32.const(width === 8 ? 5 : 4));
+  const start = times(block, i32.const(blockStride));
+  return width === 8 && vectors === 1 ? plus(start, i32.and(lanes, i32.const(16))) : start;
+}
+
+/** Blocks of 4 × 4: read along `depth`, where memory runs, turned, and stored along `along`. */
+function transposed(at: Lowering, to: Destination, masked: boolean, element: Element): Statement[] {
+  const { along, depth = along, depthStride, panels, offset } = to;
+  const nest = new Nest(at, along, depth, masked);
+  const rows = [0, 1, 2, 3].map((row) => {
+    const code = element(nest, { row, vector: 0 });
+    const local = at.fn.local('v128', `line${row}`);
+    nest.push(2, set(local, code));
+    return get(local);
+  }) as [Code<'v128'>, Code<'v128'>, Code<'v128'>, Code<'v128'>];
+  const index = get(nest.rowIndex);
+  const place = panels
+    ? plus(
+        times(i32.shrU(index, i32.const(panels.width === 8 ? 3 : 2)), i32.const(panels.blockStride)),
+        panels.width === 8 ? times(i32.and(index, i32.const(4)), i32.const(4)) : i32.const(0),
+      )
+    : times(index, i32.const(4));
+  const column = nest.once(1, 'column', 'i32', 'column', () => plus(at.scratch, place));
+  const down = times(i32.shrU(get(nest.laneBytes), i32.const(2)), i32.const(depthStride));
+  const address = at.fn.local('i32', 'to');
+  nest.push(2, set(address, plus(column, down)));
+  const keep = (code: Code<'v128'>, name: string): Code<'v128'> => {
+    const local = at.fn.local('v128', name);
+    nest.push(2, set(local, code));
+    return get(local);
+  };
+  turn(rows, keep).forEach((line, i) => {
+    nest.push(2, v128.store(get(address), line, offset + i * depthStride));
+  });
+  return nest.close({ inner: [], rows: 4 });
+}
+
+/** Transposes four vectors of four. */
+function turn(
+  [a, b, c, d]: readonly [Code<'v128'>, Code<'v128'>, Code<'v128'>, Code<'v128'>],
+  keep: (code: Code<'v128'>, name: string) => Code<'v128'>,
+): Code<'v128'>[] {
+  const low = [v128.shuffle(a, b, [0, 4, 1, 5]), v128.shuffle(c, d, [0, 4, 1, 5])] as const;
+  const high = [v128.shuffle(a, b, [2, 6, 3, 7]), v128.shuffle(c, d, [2, 6, 3, 7])] as const;
+  const [l0, l1] = [keep(low[0], 'low0'), keep(low[1], 'low1')];
+  const [h0, h1] = [keep(high[0], 'high0'), keep(high[1], 'high1')];
+  return [
+    v128.shuffle(l0, l1, [0, 1, 4, 5]),
+    v128.shuffle(l0, l1, [2, 3, 6, 7]),
+    v128.shuffle(h0, h1, [0, 1, 4, 5]),
+    v128.shuffle(h0, h1, [2, 3, 6, 7]),
+  ];
+}

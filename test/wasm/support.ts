@@ -1,0 +1,53 @@
+import type { TypedArray } from '../../src/base/dtype.ts';
+import { defined } from '../../src/base/errors.ts';
+import { type WebAssemblyMemory, webAssembly } from '../../src/base/webAssembly.ts';
+import type { Kernel, Launch } from '../../src/kernel/ir.ts';
+import {
+  assembleKernel,
+  instantiateKernel,
+  READ_AHEAD,
+  type WasmInstance,
+} from '../../src/target/wasm/index.ts';
+import type { RunLaunch } from '../support/launch.ts';
+
+const PAGE = 65_536;
+const aligned = (bytes: number): number => Math.ceil(bytes / 64) * 64;
+
+/**
+ * Runs launches on generated WebAssembly: buffers are copied into a memory and back. A kernel is assembled once. Scratch
+ * memory is dirtied before each launch, and the memory ends where the last buffer's read-ahead does, so that what a
+ * kernel must not rely on is not there.
+ */
+export function wasmRunner(): RunLaunch {
+  const engine = defined(webAssembly(), 'WebAssembly');
+  const memory = new engine.Memory({ initial: 1 });
+  const prepared = new Map<Kernel, { readonly instance: WasmInstance; readonly scratchBytes: number }>();
+  return (launch: Launch, buffers: Readonly<Record<string, TypedArray>>) => {
+    const { kernel, grid, scalars } = launch;
+    const ready = prepared.get(kernel) ?? prepare(kernel, memory);
+    prepared.set(kernel, ready);
+    const names = kernel.buffers.map(({ name }) => name);
+    const addresses: Record<string, number> = {};
+    let end = aligned(ready.scratchBytes);
+    for (const name of names) {
+      addresses[name] = end;
+      end = aligned(end + defined(buffers[name], `buffer ${name}`).byteLength + READ_AHEAD);
+    }
+    const missing = Math.ceil(end / PAGE) - memory.buffer.byteLength / PAGE;
+    if (missing > 0) memory.grow(missing);
+    new Uint8Array(memory.buffer, 0, ready.scratchBytes).fill(0xff);
+    const view = (name: string): TypedArray => {
+      const { length, constructor } = defined(buffers[name], name);
+      const View = constructor as new (buffer: ArrayBuffer, offset: number, length: number) => TypedArray;
+      return new View(memory.buffer, addresses[name] ?? 0, length);
+    };
+    for (const name of names) view(name).set(defined(buffers[name], name));
+    ready.instance.run({ grid, buffers: addresses, scalars });
+    for (const name of names) buffers[name]?.set(view(name));
+  };
+}
+
+function prepare(kernel: Kernel, memory: WebAssemblyMemory) {
+  const assembled = assembleKernel(kernel, { memory: { initial: 1 } });
+  return { instance: instantiateKernel(assembled, memory, 0), scratchBytes: assembled.scratchBytes };
+}
