@@ -37,9 +37,13 @@ export function wasmRunner(): RunLaunch {
     if (missing > 0) memory.grow(missing);
     new Uint8Array(memory.buffer, 0, ready.scratchBytes).fill(0xff);
     const view = (name: string): TypedArray => {
-      const { length, constructor } = defined(buffers[name], name);
-      const View = constructor as new (buffer: ArrayBuffer, offset: number, length: number) => TypedArray;
-      return new View(memory.buffer, addresses[name] ?? 0, length);
+      const data = defined(buffers[name], name);
+      const View = data.constructor as new (
+        buffer: ArrayBuffer,
+        offset: number,
+        length: number,
+      ) => TypedArray;
+      return new View(memory.buffer, addresses[name] ?? 0, data.length);
     };
     for (const name of names) view(name).set(defined(buffers[name], name));
     ready.instance.run({ grid, buffers: addresses, scalars });
