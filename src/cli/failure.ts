@@ -1,4 +1,3 @@
-import { isAbsolute, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FrondError } from '../index.ts';
 
@@ -22,13 +21,8 @@ export function placeIn(file: string, error: unknown): { line: number; column: n
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return `threw ${JSON.stringify(error) ?? String(error)}`;
   const [first = ''] = error.message.split('\n');
-  return `${error.name}: ${first}`;
-}
-
-/** A path as a person would type it from here. */
-export function shortPath(path: string): string {
-  const short = relative('.', path);
-  return short === '' || (isAbsolute(path) && short.startsWith('..')) ? path : short;
+  const text = first.trim();
+  return /^\w*Error: /.test(text) ? text : `${error.name}: ${text}`;
 }
 
 /**

@@ -24,12 +24,10 @@ async function load(file: string, path: string): Promise<{ readonly train?: unkn
   }
 }
 
-/** The transformer says where it could not go on in fields of its own. */
+/** The second line of what the transformer says is the place where it could not go on. */
 function parsePlace(cause: unknown): { line: number; column: number } | undefined {
-  const { loc } = (cause ?? {}) as { readonly loc?: { readonly line?: unknown; readonly column?: unknown } };
-  return typeof loc?.line === 'number' && typeof loc.column === 'number'
-    ? { line: loc.line, column: loc.column + 1 }
-    : undefined;
+  const place = cause instanceof Error ? /\n.*:(\d+):(\d+)\s*$/.exec(cause.message) : null;
+  return place === null ? undefined : { line: Number(place[1]), column: Number(place[2]) };
 }
 
 /**

@@ -1,0 +1,294 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildPackage, removeFolder, temporaryFolder } from '../support/build.ts';
+import { type CallOptions, call, type Outcome } from '../support/call.ts';
+import { newest, RECIPE, writeData } from './support.ts';
+
+let built = '';
+let home = '';
+let trained: Outcome = { code: null, out: '', err: '' };
+
+const frond = (args: readonly string[], options: Omit<CallOptions, 'cwd'> = {}): Promise<Outcome> =>
+  call(process.execPath, [join(built, 'dist/src/cli/main.js'), ...args], { cwd: home, ...options });
+
+beforeAll(async () => {
+  built = buildPackage();
+  home = temporaryFolder('cli');
+  writeData(join(home, 'data'), { train: 12, valid: 4, test: 6 });
+  writeFileSync(join(home, 'tiny.ts'), RECIPE);
+  trained = await frond(['train', 'tiny.ts', '--epochs', '20']);
+});
+
+afterAll(() => {
+  removeFolder(built);
+  removeFolder(home);
+});
+
+const read = (path: string): string => readFileSync(join(home, path), 'utf8');
+
+describe('frond train', () => {
+  it('trains a recipe, in plain lines where there is no terminal', () => {
+    expect(trained).toMatchObject({ code: 0, err: '' });
+    const lines = trained.out.split('\n');
+    expect(lines[0]).toMatch(
+      /^intent \+ slots: 12 sentences, 20 epochs, \d+ parameters, device interpreter$/,
+    );
+    expect(lines[1]).toMatch(
+      /^epoch 1 {2}valid: intent accuracy [\d.]+ %, slots F1 [\d.]+ %, exact match [\d.]+ %/,
+    );
+    expect(trained.out).toMatch(
+      /\nepoch \d+ {2}step 60\/60 {2}loss [\d.]+ \(intent [\d.]+, slots [\d.]+\) {2}[\d.]+ steps\/s {2}0:00 left\n/,
+    );
+    expect(stripVTControlCharacters(trained.out)).toBe(trained.out);
+    expect(trained.out).not.toMatch(/undefined|NaN|\[object/);
+  });
+
+  it('prints the scores, and ends with what was written and what to type next', () => {
+    for (const label of ['intent', 'slots', 'precision by entity', 'F1 by entity', 'exact match']) {
+      expect(trained.out).toContain(label);
+    }
+    const end = trained.out.trimEnd().split('\n').slice(-5);
+    expect(end[0]).toBe('play some [genre jazz] now');
+    expect(end[1]).toMatch(/^ {2}intent music [\d.]+ %, slots [\d.]+ %$/);
+    expect(end.slice(2)).toEqual([
+      '',
+      'outputs/tiny: checkpoints, metrics.json, report.html',
+      'ask it: npx frond predict outputs/tiny "play some jazz now"',
+    ]);
+  });
+
+  it('writes metrics.json in the documented form, in fractions of 1', () => {
+    const metrics = JSON.parse(read('outputs/tiny/metrics.json'));
+    const fraction: unknown = expect.any(Number);
+    expect(metrics).toEqual({
+      test: {
+        intent: { accuracy: fraction },
+        slots: { precision: fraction, recall: fraction, f1: fraction },
+        exactMatch: fraction,
+      },
+      seconds: expect.any(Number),
+      seed: 1,
+      device: 'interpreter',
+      steps: 60,
+      epochs: 20,
+      bestStep: expect.any(Number),
+      machine: { cpu: expect.any(String), cores: expect.any(Number), node: process.version },
+    });
+    const { test } = metrics;
+    for (const value of [test.intent.accuracy, ...Object.values(test.slots), test.exactMatch]) {
+      expect(value).toBeGreaterThanOrEqual(0);
+      expect(value).toBeLessThanOrEqual(1);
+    }
+    // a dozen sentences of two patterns are learnt: fractions, not percent, and not zeros
+    expect(test.intent.accuracy).toBeGreaterThan(0.9);
+    expect(metrics.seconds).toBeGreaterThan(0);
+  });
+
+  it('writes a report that needs nothing else: charts, tables, confusion, graph', () => {
+    const html = read('outputs/tiny/report.html');
+    expect(html.replaceAll('http://www.w3.org/2000/svg', '')).not.toMatch(
+      /https?:|<script|<link|@import|url\((?!#)/,
+    );
+    for (const title of [
+      'training loss by task',
+      'validation',
+      'learning rate',
+      'gradient norm before clipping',
+    ]) {
+      expect(html).toContain(`aria-label="${title}"`);
+    }
+    expect(html.match(/<table/g)?.length).toBeGreaterThanOrEqual(3);
+    expect(html).toContain('confusion');
+    expect(html).toMatch(/<td>room<\/td>/);
+    expect(html).toContain('layer.0');
+    expect(html).not.toMatch(/NaN|undefined|\[object/);
+  });
+
+  it('leaves no temporary files', () => {
+    expect(readdirSync(join(home, 'outputs/tiny')).sort()).toEqual([
+      'checkpoints',
+      'curve.json',
+      'metrics.json',
+      'report.html',
+    ]);
+  });
+
+  it('refuses to run into a run that exists', async () => {
+    const before = read('outputs/tiny/metrics.json');
+    expect(await frond(['train', 'tiny.ts', '--output', 'outputs/tiny'])).toEqual({
+      code: 2,
+      out: '',
+      err: '[FROND-U005] there is a run in outputs/tiny already\n  at outputs/tiny\n  hint: go on with it: --resume, or choose another folder\n',
+    });
+    expect(read('outputs/tiny/metrics.json')).toBe(before);
+  });
+});
+
+describe('frond predict', () => {
+  it('prints the sentence with its slots, intent and scores', async () => {
+    const { code, out, err } = await frond([
+      'predict',
+      'outputs/tiny',
+      'play some jazz now',
+      'turn on the light in the hall',
+    ]);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toMatch(
+      /^play some \[genre jazz\] now\n {2}intent music [\d.]+ %, slots [\d.]+ %\nturn on the light in the \[room hall\]\n {2}intent light [\d.]+ %, slots [\d.]+ %\n$/,
+    );
+  });
+
+  it('takes one sentence per line of standard input and prints one JSON object per line', async () => {
+    const input = 'play some jazz now\n\nturn on the light in the hall\n';
+    const { code, out, err } = await frond(['predict', 'outputs/tiny', '--json'], { input });
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    const records = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(records).toHaveLength(2);
+    expect(records[0]).toEqual({
+      text: 'play some jazz now',
+      words: ['play', 'some', 'jazz', 'now'],
+      intent: { label: 'music', probability: expect.any(Number) },
+      slots: {
+        chunks: [{ type: 'genre', text: 'jazz', from: 2, to: 3 }],
+        tags: ['O', 'O', 'B-genre', 'O'],
+        probability: expect.any(Number),
+      },
+    });
+    expect(records[1].intent.label).toBe('light');
+  });
+
+  it('says when it did not look at the whole sentence', async () => {
+    const text = Array.from({ length: 130 }, (_, i) => `w${i}`).join(' ');
+    const { code, err } = await frond(['predict', 'outputs/tiny', text]);
+    expect({ code, err }).toEqual({ code: 0, err: 'warning: the model sees the first 128 of 130 words\n' });
+  });
+
+  it('refuses a blank sentence and a folder that holds no run', async () => {
+    expect(await frond(['predict', 'outputs/tiny', '  '])).toEqual({
+      code: 1,
+      out: '',
+      err: '[FROND-D009] the sentence has no words\n  hint: give at least one word\n',
+    });
+    expect(await frond(['predict', 'data', 'hello'])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^\[FROND-F012\] there is no whole checkpoint in data\n/),
+    });
+  });
+});
+
+describe('frond inspect', () => {
+  const heads: Readonly<Record<string, RegExp>> = {
+    text: /^graph intent-slots\(/,
+    dot: /^digraph "intent-slots" \{/,
+    mermaid: /^flowchart TD\n/,
+    svg: /^<svg /,
+  };
+
+  it('prints each graph in each format', async () => {
+    const cases = ['forward', 'step', 'prediction'].flatMap((graph) =>
+      Object.keys(heads).map((format) => ({ graph, format })),
+    );
+    const seen = new Map<string, string>();
+    // two at a time: more would only wait for each other
+    for (let i = 0; i < cases.length; i += 2) {
+      await Promise.all(
+        cases.slice(i, i + 2).map(async ({ graph, format }) => {
+          const result = await frond([
+            'inspect',
+            'outputs/tiny',
+            '--graph',
+            graph,
+            '--format',
+            format,
+            '--depth',
+            '2',
+          ]);
+          expect(result, `${graph} ${format}`).toMatchObject({ code: 0, err: '' });
+          expect(result.out, `${graph} ${format}`).toMatch(heads[format] ?? /never/);
+          seen.set(`${graph} ${format}`, result.out);
+        }),
+      );
+    }
+    expect(seen.get('forward text')).not.toContain('@backward');
+    expect(seen.get('step text')).toContain('@backward');
+    expect(seen.get('step text')).toContain('@update');
+    expect(seen.get('prediction text')).toMatch(/output .*tags/);
+    expect(seen.get('step dot')?.length).toBeGreaterThan(seen.get('forward dot')?.length ?? 0);
+  });
+
+  it('names the formats and graphs there are', async () => {
+    expect(await frond(['inspect', 'outputs/tiny', '--format', 'png'])).toEqual({
+      code: 2,
+      out: '',
+      err: '[FROND-U006] there is no format png\n  hint: choose one of: text, dot, mermaid, svg\n',
+    });
+    expect(await frond(['inspect', 'outputs/tiny', '--graph', 'backward'])).toMatchObject({
+      code: 2,
+      err: '[FROND-U006] there is no graph backward\n  hint: choose one of: forward, step, prediction\n',
+    });
+  });
+});
+
+describe('frond doctor', () => {
+  it('says what runs here and why not more', async () => {
+    const { code, out, err } = await frond(['doctor']);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toMatch(/^frond \d+\.\d+\.\d+\n/);
+    for (const what of ['Node 20 or newer', 'processor', 'WebAssembly SIMD', 'WebGPU adapter', 'gpu.js']) {
+      expect(out).toMatch(new RegExp(`^[✓~✗] ${what} .*\\S$`, 'm'));
+    }
+    expect(out).toMatch(/^✓ device interpreter /m);
+  });
+});
+
+describe('an interrupted run', () => {
+  it('saves, says how to go on, and ends byte for byte as if nothing had happened', async () => {
+    writeData(join(home, 'more data'), { train: 160, valid: 4, test: 4 });
+    const settings = ['--data', 'more data', '--epochs', '2', '--batch-size', '2', '--seed', '7'];
+    const whole = frond(['train', 'tiny.ts', '--output', 'whole', ...settings]);
+    let interrupted = false;
+    const stopped = await frond(['train', 'tiny.ts', '--output', 'in parts', ...settings], {
+      watch: (out, interrupt) => {
+        if (interrupted || !out.includes('step 10/160')) return;
+        interrupted = true;
+        interrupt();
+      },
+    });
+    expect(stopped).toMatchObject({
+      code: 130,
+      err: '\nstopping after this step; press Ctrl-C again to stop at once\n',
+    });
+    const steps = Number(/stopped after (\d+) steps/.exec(stopped.out)?.[1]);
+    expect(steps).toBeGreaterThanOrEqual(10);
+    expect(steps).toBeLessThan(80);
+    expect(existsSync(join(home, 'in parts/metrics.json'))).toBe(false);
+
+    const last = stopped.out.trimEnd().split('\n').at(-1) ?? '';
+    expect(last).toBe(
+      "saved; go on with: npx frond train tiny.ts --resume --output 'in parts' --data 'more data' --epochs 2 --batch-size 2 --seed 7",
+    );
+    const command = last
+      .replace('saved; go on with: npx frond', `"$NODE" "$MAIN"`)
+      .replace('"$NODE"', `'${process.execPath}'`)
+      .replace('"$MAIN"', `'${join(built, 'dist/src/cli/main.js')}'`);
+    const resumed = await call('sh', ['-c', command], { cwd: home });
+    expect(resumed).toMatchObject({ code: 0, err: '' });
+    expect(resumed.out).toContain(`going on after step ${steps}`);
+
+    expect((await whole).code).toBe(0);
+    const [expected, actual] = [newest(join(home, 'whole')), newest(join(home, 'in parts'))];
+    expect([...actual.keys()]).toEqual([...expected.keys()]);
+    for (const [name, bytes] of expected) expect(actual.get(name)?.equals(bytes), name).toBe(true);
+    const [once, twice] = ['whole', 'in parts'].map((run) => JSON.parse(read(`${run}/metrics.json`)));
+    expect(twice.test).toEqual(once.test);
+    expect(twice.resumedFrom).toBe(steps);
+    const losses = (run: string): unknown[] =>
+      JSON.parse(read(`${run}/curve.json`)).map(({ step, loss }: Record<string, unknown>) => [step, loss]);
+    expect(losses('in parts')).toEqual(losses('whole'));
+  });
+});

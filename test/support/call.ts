@@ -1,0 +1,38 @@
+import { spawn } from 'node:child_process';
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface CallOptions {
+  readonly cwd: string;
+  readonly input?: string;
+  /** called with all of standard output so far; may interrupt the process as Ctrl-C does */
+  readonly watch?: (out: string, interrupt: () => void) => void;
+}
+
+/** Runs a program to its end, without colours. */
+export function call(
+  program: string,
+  args: readonly string[],
+  { cwd, input, watch }: CallOptions,
+): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const env: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: '1' };
+    delete env.FORCE_COLOR;
+    const child = spawn(program, args, { cwd, env });
+    let [out, err] = ['', ''];
+    child.stdout.on('data', (chunk) => {
+      out += String(chunk);
+      watch?.(out, () => child.kill('SIGINT'));
+    });
+    child.stderr.on('data', (chunk) => {
+      err += String(chunk);
+    });
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, out, err }));
+    child.stdin.end(input ?? '');
+  });
+}
