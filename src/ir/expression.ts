@@ -13,9 +13,12 @@ export interface Step {
   readonly attributes?: Attributes | undefined;
 }
 
+/** The op that fusion makes of a group of element-wise nodes. */
+export const FUSED = 'pointwise';
+
 /**
  * What attribute `expression` of `pointwise` and attribute `epilogue` of `matmul` hold. The last step is the result.
- * Operands of `pointwise` are its inputs; operands of an epilogue are the product (0), then inputs 2, 3, … of the matmul.
+ * Operands of `pointwise` are its inputs; operands of an epilogue are the product (0), then the inputs that follow x and y.
  */
 export type Expression = readonly Step[];
 

@@ -111,6 +111,19 @@ export interface IndexedInput {
   readonly lengths?: number | undefined;
 }
 
+/** What an element-wise function may ask for besides one element of each operand. */
+export interface ElementContext {
+  /** logical index of the element in the result, u32: the counter of random numbers */
+  index(): Value;
+  /** element `at` of an operand that the record lists in `whole` */
+  element(operand: number, at: number): Value;
+  /** one of the record's `scalars` */
+  scalar(name: string): Value;
+}
+
+/** Numbers given at each launch, by name. */
+export type LaunchScalars = Readonly<Record<string, readonly ['i32' | 'u32' | 'f32', ScalarExpression]>>;
+
 /** Everything frond knows about an op, in one place. */
 export interface OpRecord {
   readonly name: string;
@@ -131,7 +144,16 @@ export interface OpRecord {
    * For kind 'elementwise': the same function on values of the kernel language, so that fused chains become one kernel.
    * `args` are already broadcast over the tile.
    */
-  emit?(k: KernelBuilder, args: readonly Value[], attributes: Attributes): Value;
+  emit?(
+    k: KernelBuilder,
+    args: readonly Value[],
+    attributes: Attributes,
+    context?: ElementContext | undefined,
+  ): Value;
+  /** For kind 'elementwise': operands that do not broadcast but are read whole, such as a random key. `args` has their element 0. */
+  readonly whole?: readonly number[];
+  /** For kind 'elementwise': what `emit` knows of the attributes, so that they are no part of a kernel's text. */
+  scalars?(attributes: Attributes): LaunchScalars;
   /** Kernels that compute it. Absent: another pass must have replaced it (sources, fused views). */
   lower?(context: LowerContext): readonly LaunchPlan[];
   /**
@@ -142,6 +164,26 @@ export interface OpRecord {
     context: { readonly inputs: readonly Ref[]; readonly attributes: Attributes },
   ): readonly Ref[];
   cost?(context: LowerContext): Cost;
+
+  // ---- what rewriting passes may rely on, for every number, infinities and NaN included (a zero may change its sign)
+
+  /** f(x, value) = x; where `commutes`, f(value, x) too */
+  readonly neutral?: { readonly value: number; readonly commutes: boolean };
+  /** f(f(x)) = x */
+  readonly involution?: true;
+  /** Wherever the result has the type of the first operand, it is the first operand. */
+  readonly idle?: true;
+  /** Attributes with which the op does at once what it does behind itself with attributes `inner`. */
+  compose?(outer: Attributes, inner: Attributes): Attributes;
+  /** Nothing but the order of axes changes: axis i of the result is axis permutation[i] of the operand. */
+  permutation?(attributes: Attributes): readonly number[];
+  /** Repeats its operand as broadcasting does, so that element-wise readers can do without it. */
+  readonly stretches?: true;
+  /** Attributes with which operand `index` is read with its last two axes swapped; undefined where it cannot be. */
+  swapLast?(attributes: Attributes, index: number): Attributes | undefined;
+  /** Takes an attribute `epilogue`: element-wise steps on its result, with up to this many operands behind its own. */
+  readonly epilogueOperands?: number;
+
   /** Inputs that index something. Fed tensors are checked against it on the host, so that kernels may trust them. */
   indices?(context: LowerContext): readonly IndexedInput[];
 }

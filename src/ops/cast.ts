@@ -11,6 +11,7 @@ export const cast: OpRecord = {
   name: 'cast',
   doc: 'converts to attribute dtype; floats are cut towards 0, bools are 0 and 1, x ≠ 0 becomes true',
   kind: 'elementwise',
+  idle: true,
   arity: 1,
   shape([x], { dtype }) {
     if (!isDType(dtype)) return fail('FROND-S019', `cast: ${JSON.stringify(dtype)} is not a dtype`);

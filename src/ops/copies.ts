@@ -2,6 +2,7 @@ import { contiguousStrides, planCopy } from '../../kernels/copy.ts';
 import { planPointwise } from '../../kernels/pointwise.ts';
 import { printShape, type Shape } from '../base/dim.ts';
 import { defined } from '../base/errors.ts';
+import type { Attributes } from '../ir/graph.ts';
 import type { OpRecord } from '../ir/record.ts';
 import { dimsOf, fail, integersOf, operand, perElement } from './rules.ts';
 import { input, output } from './slots.ts';
@@ -15,6 +16,9 @@ function checkPermutation(permutation: readonly number[], shape: Shape): void {
   if (missing >= 0) fail('FROND-S016', `transpose: permutation lacks axis ${missing}`);
 }
 
+const permutationOf = (attributes: Attributes): readonly number[] =>
+  integersOf('transpose', attributes, 'permutation');
+
 /** Attribute `permutation`: axis i of the result is axis permutation[i] of the operand. */
 export const transpose: OpRecord = {
   name: 'transpose',
@@ -23,13 +27,13 @@ export const transpose: OpRecord = {
   arity: 1,
   shape(inputs, attributes) {
     const { dtype, shape } = operand('transpose', inputs, 0);
-    const permutation = integersOf('transpose', attributes, 'permutation');
+    const permutation = permutationOf(attributes);
     checkPermutation(permutation, shape);
     return [{ dtype, shape: permutation.map((axis) => shape[axis] ?? 1) }];
   },
   vjp(b, { gradients: [dy], attributes }) {
     if (dy === undefined) return [undefined];
-    const permutation = integersOf('transpose', attributes, 'permutation');
+    const permutation = permutationOf(attributes);
     return [
       b.transpose(
         dy,
@@ -39,7 +43,7 @@ export const transpose: OpRecord = {
   },
   lower({ inputs, outputs, attributes }) {
     const { dtype, shape } = operand('transpose', inputs, 0);
-    const permutation = integersOf('transpose', attributes, 'permutation');
+    const permutation = permutationOf(attributes);
     const from = contiguousStrides(shape);
     const to = contiguousStrides(outputs[0]?.shape ?? []);
     const dims = permutation.map((axis, i) => ({
@@ -48,6 +52,11 @@ export const transpose: OpRecord = {
       to: to[i] ?? 1,
     }));
     return planCopy({ from: input(0), to: output(), dtype, dims });
+  },
+  permutation: permutationOf,
+  compose(outer, inner) {
+    const first = permutationOf(inner);
+    return { permutation: permutationOf(outer).map((axis) => first[axis] ?? axis) };
   },
   cost: perElement(0),
 };
@@ -84,6 +93,9 @@ export const broadcast: OpRecord = {
       output: { slot: output(), ...operand('broadcast', outputs, 0) },
       apply: (_k, [x]) => defined(x, 'operand'),
     }),
+  idle: true,
+  stretches: true,
+  compose: (outer) => outer,
   cost: perElement(0),
 };
 

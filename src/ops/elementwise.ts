@@ -49,6 +49,7 @@ const rows = {
     takes: 'number',
     flops: 1,
     emit: map('add'),
+    neutral: { value: 0, commutes: true },
     vjp: vjp2((_b, _x, _y, dz) => [dz, dz]),
   },
   sub: {
@@ -57,6 +58,7 @@ const rows = {
     takes: 'number',
     flops: 1,
     emit: map('sub'),
+    neutral: { value: 0, commutes: false },
     vjp: vjp2((b, _x, _y, dz) => [dz, b.neg(dz)]),
   },
   mul: {
@@ -65,6 +67,7 @@ const rows = {
     takes: 'number',
     flops: 1,
     emit: map('mul'),
+    neutral: { value: 1, commutes: true },
     vjp: vjp2((b, x, y, dz) => [b.mul(dz, y), b.mul(dz, x)]),
   },
   div: {
@@ -73,6 +76,7 @@ const rows = {
     takes: 'number',
     flops: 1,
     emit: map('div'),
+    neutral: { value: 1, commutes: false },
     vjp: vjp2((b, _x, y, dz, z) => {
       const dx = b.div(dz, y);
       return [dx, b.neg(b.mul(dx, z))];
@@ -106,6 +110,7 @@ const rows = {
     takes: 'number',
     flops: 1,
     emit: map('neg'),
+    involution: true,
     vjp: vjp1((b, _x, _y, dy) => b.neg(dy)),
   },
   abs: {
@@ -238,7 +243,7 @@ const rows = {
   },
   and: { arity: 2, doc: 'both', takes: 'bool', flops: 1, emit: map('and') },
   or: { arity: 2, doc: 'either or both', takes: 'bool', flops: 1, emit: map('or') },
-  not: { arity: 1, doc: 'not x', takes: 'bool', flops: 1, emit: map('not') },
+  not: { arity: 1, doc: 'not x', takes: 'bool', flops: 1, emit: map('not'), involution: true },
 } satisfies Readonly<Record<string, Row>>;
 
 /** Records of the element-wise ops. */

@@ -9,7 +9,7 @@ import { broadcastShapes, fail, operand, perElement } from './rules.ts';
 /**
  * One element-wise op. Results broadcast as NumPy does; a gradient is summed back over what was broadcast, by `vjp`'s caller.
  */
-export interface Row {
+export interface Row extends Pick<OpRecord, 'neutral' | 'involution'> {
   readonly arity: 1 | 2;
   readonly doc: string;
   /** types it takes: all operands have the same one */
@@ -65,7 +65,7 @@ export const differ = (name: string, x: DType, y: DType): never =>
 
 /** The record that a row stands for. */
 export function elementwiseRecord(name: string, row: Row): OpRecord {
-  const { emit, vjp } = row;
+  const { emit, vjp, neutral, involution } = row;
   const record: OpRecord = {
     name,
     doc: row.doc,
@@ -75,6 +75,8 @@ export function elementwiseRecord(name: string, row: Row): OpRecord {
     emit,
     lower: (context) => lowerElementwise(record, context),
     cost: perElement(row.flops),
+    ...(neutral && { neutral }),
+    ...(involution && { involution }),
   };
   return vjp === undefined ? record : { ...record, vjp: (b, context) => unbroadcast(b, context, vjp) };
 }

@@ -145,6 +145,14 @@ export const matmul = (rows: OpRegistry): OpRecord => ({
       epilogue: epilogueOf(rows, context, layout),
     });
   },
+  swapLast(attributes, index) {
+    const flag = ['transposeX', 'transposeY'][index];
+    if (flag === undefined) return undefined;
+    const { [flag]: was, ...others } = attributes;
+    return was === true ? others : { ...others, [flag]: true };
+  },
+  // x, y and the result take three of WebGPU's eight storage buffers
+  epilogueOperands: 5,
   cost(context) {
     const { outer, rows: m, columns, inner } = sidesOf(context.inputs, context.attributes);
     return { flops: times(product([...outer, m, columns, inner]), 2), bytes: bytesOf(context) };

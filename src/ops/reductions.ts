@@ -40,6 +40,7 @@ const reduction = (name: 'sum' | 'max', doc: string): OpRecord => ({
 
 export const sum: OpRecord = {
   ...reduction('sum', 'Σ over attribute axes'),
+  idle: true,
   vjp(b, { inputs: [x], gradients: [dy], attributes }) {
     return [x === undefined || dy === undefined ? undefined : stretch(b, 'sum', dy, x, attributes)];
   },

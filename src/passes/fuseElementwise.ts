@@ -1,10 +1,9 @@
-import type { Dim } from '../base/dim.ts';
-import { type Expression, expressionAttribute, type Step } from '../ir/expression.ts';
+import { type Expression, expressionAttribute, FUSED, type Step } from '../ir/expression.ts';
 import type { Graph, Node, NodeId, Ref } from '../ir/graph.ts';
 import { splitRef } from '../ir/graph.ts';
 import { topologicalOrder, usersOf } from '../ir/order.ts';
 import type { OpRegistry } from '../ir/record.ts';
-import { asConstantStep, broadcastsTo, sameShape, shapeOf } from './fusion.ts';
+import { asConstantStep, coversShape, isWhole, sameShape, shapeOf } from './fusion.ts';
 import { dropUnused } from './rewrite.ts';
 
 /** WebGPU's default limit is 8 storage buffers per kernel; one is the result. */
@@ -21,18 +20,19 @@ interface Group {
 }
 
 /**
- * Joins element-wise nodes into one node of op `pointwise`, whose attribute `expression` lists their steps. A node joins the
+ * Joins element-wise nodes into one node, whose attribute `expression` lists their steps. A node joins the
  * group of its users when every user is in that group, its result has the group's shape and phase, and the kernel's operands
  * stay few enough to bind; so no value that something else reads is lost, and nothing is computed twice. Scalar constants become
  * literals.
  */
 export function fuseElementwise(graph: Graph, registry: OpRegistry): Graph {
-  if (!registry.has('pointwise')) return graph;
-  const groups = findGroups(graph, registry);
+  if (!registry.has(FUSED)) return graph;
+  const whole = readWhole(graph, registry);
+  const groups = findGroups(graph, registry, whole);
   const nodes: Record<NodeId, Node> = { ...graph.nodes };
   let changed = false;
   for (const group of new Set(groups.values())) {
-    const fused = fusedNode(graph, group);
+    const fused = fusedNode(graph, group, whole);
     if (fused === undefined) continue;
     nodes[fused.id] = fused;
     changed = true;
@@ -40,15 +40,28 @@ export function fuseElementwise(graph: Graph, registry: OpRegistry): Graph {
   return changed ? dropUnused({ ...graph, nodes }) : graph;
 }
 
+/** Tensors that some element-wise op reads whole: they stay operands, and no kernel reads them per element as well. */
+const readWhole = (graph: Graph, registry: OpRegistry): ReadonlySet<Ref> =>
+  new Set(
+    Object.values(graph.nodes).flatMap((node) =>
+      node.inputs.filter((_, i) => isWhole(registry.get(node.op), i)),
+    ),
+  );
+
 /** Walks from results to operands, so that a node's users have found their groups before it. */
-function findGroups(graph: Graph, registry: OpRegistry): Map<NodeId, Group> {
+function findGroups(graph: Graph, registry: OpRegistry, whole: ReadonlySet<Ref>): Map<NodeId, Group> {
   const users = usersOf(graph);
   const kept = new Set([...Object.values(graph.outputs), ...graph.effects]);
   const groups = new Map<NodeId, Group>();
   for (const node of topologicalOrder(graph).toReversed()) {
     const record = registry.get(node.op);
     if (record?.kind !== 'elementwise' || record.emit === undefined || node.types.length !== 1) continue;
-    const home = kept.has(node.id) ? undefined : groupOfUsers(users.get(node.id) ?? [], groups);
+    const readable = node.inputs.every((input, i) =>
+      isWhole(record, i) ? asConstantStep(graph, input) === undefined : !whole.has(input),
+    );
+    if (!readable) continue;
+    const home =
+      kept.has(node.id) || whole.has(node.id) ? undefined : groupOfUsers(users.get(node.id) ?? [], groups);
     const joined = home && join(graph, home, node);
     groups.set(node.id, joined ?? startGroup(graph, node));
   }
@@ -87,7 +100,11 @@ function join(graph: Graph, group: Group, node: Node): Group | undefined {
 }
 
 /** The kernel node of a group; undefined where the node alone says the same. */
-function fusedNode(graph: Graph, { root, members, operands }: Group): Node | undefined {
+function fusedNode(
+  graph: Graph,
+  { root, members, operands }: Group,
+  whole: ReadonlySet<Ref>,
+): Node | undefined {
   const literals = [...members.values()].some((node) =>
     node.inputs.some((input) => asConstantStep(graph, input) !== undefined),
   );
@@ -95,11 +112,11 @@ function fusedNode(graph: Graph, { root, members, operands }: Group): Node | und
   const sorted = [...members.values()].toReversed();
   // in the order in which the steps read them
   const inputs = [...new Set(sorted.flatMap((node) => node.inputs).filter((input) => operands.has(input)))];
-  const shape: readonly Dim[] = shapeOf(graph, root.id);
   // a literal has no shape: the operands that remain must still broadcast to the result's
-  if (!broadcastsTo(graph, inputs, shape)) return undefined;
+  const shapes = inputs.flatMap((input) => (whole.has(input) ? [] : [shapeOf(graph, input)]));
+  if (shapes.length === 0 || !coversShape(shapes, shapeOf(graph, root.id))) return undefined;
   const steps = stepsOf(graph, sorted, inputs);
-  return { ...root, op: 'pointwise', inputs, attributes: { expression: expressionAttribute(steps) } };
+  return { ...root, op: FUSED, inputs, attributes: { expression: expressionAttribute(steps) } };
 }
 
 /** Steps of the members, which stand in topological order; the root is the last. */

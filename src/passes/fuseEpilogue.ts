@@ -1,21 +1,15 @@
-import { FrondError } from '../base/errors.ts';
-import { inferTypes } from '../ir/builder.ts';
-import { type Expression, expressionAttribute, readExpression, type Step } from '../ir/expression.ts';
+import { type Expression, expressionAttribute, FUSED, readExpression, type Step } from '../ir/expression.ts';
 import type { Graph, Node, NodeId, Ref } from '../ir/graph.ts';
 import { typeOfRef } from '../ir/names.ts';
 import { topologicalOrder, usersOf } from '../ir/order.ts';
-import { printType } from '../ir/print.ts';
 import type { OpRegistry } from '../ir/record.ts';
-import { asConstantStep, sameShape, shapeOf } from './fusion.ts';
+import { asConstantStep, isLegal, isWhole, sameShape, shapeOf } from './fusion.ts';
 import { dropUnused } from './rewrite.ts';
 
-/** Both operands and the result take three of WebGPU's eight storage buffers. */
-const MOST_OPERANDS = 5;
-
 /**
- * Lets a `matmul` apply the element-wise functions that follow it (bias, gelu, residual) to each finished tile before storing it: the
- * one element-wise node that reads the product becomes its attribute `epilogue`. It needs to be the product's only reader and to have its
- * shape; what else it reads becomes operands 2, 3, … of the matmul.
+ * Lets a matrix product apply the element-wise functions that follow it (bias, gelu, dropout, residual) to each finished tile before
+ * storing it: the one element-wise node that reads the product becomes its attribute `epilogue`. It needs to be the product's only
+ * reader and to have its shape; what else it reads becomes further operands of the product.
  */
 export function fuseEpilogue(graph: Graph, registry: OpRegistry): Graph {
   const users = usersOf(graph);
@@ -24,12 +18,12 @@ export function fuseEpilogue(graph: Graph, registry: OpRegistry): Graph {
   const absorbed = new Set<NodeId>();
   let changed = false;
   for (const product of topologicalOrder(graph)) {
-    if (product.op !== 'matmul' || product.attributes.epilogue !== undefined || kept.has(product.id))
-      continue;
+    const most = registry.get(product.op)?.epilogueOperands;
+    if (most === undefined || product.attributes.epilogue !== undefined || kept.has(product.id)) continue;
     const [reader, ...others] = new Set(users.get(product.id) ?? []);
     if (reader === undefined || others.length > 0 || absorbed.has(reader)) continue;
-    const fused = withEpilogue(graph, product, graph.nodes[reader], registry);
-    if (fused === undefined) continue;
+    const fused = withEpilogue(graph, product, graph.nodes[reader], registry, most);
+    if (fused === undefined || !isLegal(fused, (ref) => typeOfRef(graph, ref), registry)) continue;
     nodes[fused.id] = fused;
     absorbed.add(fused.id);
     changed = true;
@@ -42,31 +36,35 @@ function withEpilogue(
   product: Node,
   reader: Node | undefined,
   registry: OpRegistry,
+  most: number,
 ): Node | undefined {
   if (reader === undefined || reader.phase !== product.phase) return undefined;
   const [type] = reader.types;
   const sameResult = type?.dtype === 'f32' && sameShape(type.shape, shapeOf(graph, product.id));
   const steps = sameResult ? stepsOfReader(reader, registry) : undefined;
   if (steps === undefined) return undefined;
-  const extras = reader.inputs.filter((input) => input !== product.id && !isLiteral(graph, reader, input));
+  const extras = reader.inputs.filter(
+    (input, i) => input !== product.id && !isLiteral(graph, reader, i, registry),
+  );
   const unique = [...new Set(extras)];
-  if (unique.length > MOST_OPERANDS) return undefined;
+  if (unique.length > most) return undefined;
   const epilogue = renumber(graph, reader, product.id, unique, steps);
-  const fused: Node = {
+  return {
     ...reader,
     op: product.op,
     inputs: [...product.inputs, ...unique],
     attributes: { ...product.attributes, epilogue: expressionAttribute(epilogue) },
   };
-  return isLegal(graph, fused, registry) ? fused : undefined;
 }
 
-/** Constants become literals, except in `pointwise`, where fusion has decided that already. */
-const isLiteral = (graph: Graph, reader: Node, input: Ref): boolean =>
-  reader.op !== 'pointwise' && asConstantStep(graph, input) !== undefined;
+/** Constants become literals, except where fusion has decided that already, and where they are read whole. */
+const isLiteral = (graph: Graph, reader: Node, index: number, registry: OpRegistry): boolean =>
+  reader.op !== FUSED &&
+  !isWhole(registry.get(reader.op), index) &&
+  asConstantStep(graph, reader.inputs[index] ?? '') !== undefined;
 
 function stepsOfReader(reader: Node, registry: OpRegistry): Expression | undefined {
-  if (reader.op === 'pointwise') return readExpression(reader.attributes.expression, reader.inputs.length);
+  if (reader.op === FUSED) return readExpression(reader.attributes.expression, reader.inputs.length);
   const record = registry.get(reader.op);
   if (record?.kind !== 'elementwise' || record.emit === undefined) return undefined;
   return [{ op: reader.op, args: reader.inputs.map((_, i) => i), attributes: reader.attributes }];
@@ -92,18 +90,4 @@ function renumber(
   });
   for (const step of steps) numbers.push(add({ ...step, args: step.args.map((arg) => numbers[arg] ?? -1) }));
   return renumbered;
-}
-
-/** The op's own shape rule has the last word: it refuses layouts that its kernel cannot address. */
-function isLegal(graph: Graph, node: Node, registry: OpRegistry): boolean {
-  const record = registry.get(node.op);
-  if (record === undefined) return false;
-  try {
-    const [type] = inferTypes(record, node, (ref) => typeOfRef(graph, ref));
-    const [wanted] = node.types;
-    return type !== undefined && wanted !== undefined && printType(type) === printType(wanted);
-  } catch (error) {
-    if (error instanceof FrondError) return false;
-    throw error;
-  }
 }

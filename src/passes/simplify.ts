@@ -1,36 +1,37 @@
-import type { Dim } from '../base/dim.ts';
+import { defined } from '../base/errors.ts';
 import type { Graph, Node, Ref, TensorType } from '../ir/graph.ts';
 import { splitRef } from '../ir/graph.ts';
 import { topologicalOrder } from '../ir/order.ts';
 import { printType } from '../ir/print.ts';
-import type { OpRegistry } from '../ir/record.ts';
+import type { OpRecord, OpRegistry } from '../ir/record.ts';
+import { coversShape, isLegal, isWhole } from './fusion.ts';
 import { dropUnused, type Replacements, redirectNode, redirectResults } from './rewrite.ts';
 
 /** What a rule sees of the graph before a node. */
 interface Before {
-  node(ref: Ref): Node | undefined;
-  type(ref: Ref): TensorType | undefined;
-  isElementwise(op: string): boolean;
+  node(ref: Ref | undefined): Node | undefined;
+  type(ref: Ref): TensorType;
+  record(node: Node | undefined): OpRecord | undefined;
 }
 
 /** Gives an equal tensor, or the same node said more simply, or undefined. */
-type Rule = (node: Node, before: Before) => Ref | Node | undefined;
+type Rule = (node: Node, record: OpRecord, before: Before) => Ref | Node | undefined;
 
 /**
- * Identities that hold for every number, infinities and NaN included (a zero may change its sign): neutral elements, views of
- * views, double negation, transposed operands of `matmul`, and element-wise ops that read a `broadcast` which broadcasting does anyway.
+ * Applies what the ops' records promise: neutral elements, views of views, functions that undo themselves, products that read a
+ * transposed operand as it is, and element-wise ops that read a stretched operand, which broadcasting does anyway.
  */
 export function simplify(graph: Graph, registry: OpRegistry): Graph {
   const replacements: Replacements = new Map();
   const nodes = new Map<string, Node>();
   const before: Before = {
-    node: (ref) => nodes.get(splitRef(ref).id),
-    type: (ref) => nodes.get(splitRef(ref).id)?.types[splitRef(ref).output],
-    isElementwise: (op) => registry.get(op)?.kind === 'elementwise',
+    node: (ref) => (ref === undefined ? undefined : nodes.get(splitRef(ref).id)),
+    type: (ref) => defined(nodes.get(splitRef(ref).id)?.types[splitRef(ref).output], `type of ${ref}`),
+    record: (node) => (node === undefined ? undefined : registry.get(node.op)),
   };
   let changed = false;
   for (const original of topologicalOrder(graph)) {
-    const result = simplest(redirectNode(original, replacements), before);
+    const result = simplest(redirectNode(original, replacements), before, registry);
     if (typeof result === 'string') replacements.set(original.id, result);
     else nodes.set(original.id, result);
     if (result !== original) changed = true;
@@ -40,123 +41,93 @@ export function simplify(graph: Graph, registry: OpRegistry): Graph {
   return dropUnused({ ...graph, nodes: Object.fromEntries(nodes), ...results });
 }
 
-function simplest(node: Node, before: Before): Ref | Node {
-  let current = node;
-  for (;;) {
-    const next = applyRules(current, before);
-    if (next === undefined) return current;
+/** None of the rules fires on what it gives, so rewriting ends. */
+function simplest(node: Node, before: Before, registry: OpRegistry): Ref | Node {
+  const record = before.record(node);
+  if (record === undefined) return node;
+  for (const rule of RULES) {
+    const next = rule(node, record, before);
     if (typeof next === 'string') return next;
-    current = next;
+    if (next !== undefined && isLegal(next, before.type, registry)) return simplest(next, before, registry);
   }
+  return node;
 }
 
-function applyRules(node: Node, before: Before): Ref | Node | undefined {
-  const own = Object.hasOwn(RULES, node.op) ? RULES[node.op] : undefined;
-  for (const rule of [...(own ?? []), ...(before.isElementwise(node.op) ? [readUnderBroadcast] : [])]) {
-    const next = rule(node, before);
-    if (next !== undefined) return next;
+const hasTypeOf = (before: Before, ref: Ref, { types: [type] }: Node): boolean =>
+  type !== undefined && printType(before.type(ref)) === printType(type);
+
+/** f(x, neutral) = x, and f(neutral, x) = x where f commutes. */
+const dropNeutral: Rule = (node, { neutral }, before) => {
+  const [x, y] = node.inputs;
+  if (neutral === undefined || x === undefined || y === undefined) return undefined;
+  const isNeutral = (ref: Ref): boolean => {
+    const other = before.node(ref);
+    return other?.op === 'constant' && other.attributes.value === neutral.value;
+  };
+  if (isNeutral(y) && hasTypeOf(before, x, node)) return x;
+  return neutral.commutes && isNeutral(x) && hasTypeOf(before, y, node) ? y : undefined;
+};
+
+/** What changes nothing: a view to the same shape, a sum over no axes, a cast to the same type. */
+const dropIdle: Rule = (node, { idle }, before) => {
+  const [x] = node.inputs;
+  return idle && x !== undefined && hasTypeOf(before, x, node) ? x : undefined;
+};
+
+const dropIdlePermutation: Rule = (node, { permutation }) =>
+  permutation?.(node.attributes).every((axis, i) => axis === i) ? node.inputs[0] : undefined;
+
+const undoInvolution: Rule = (node, { involution }, before) => {
+  const inner = before.node(node.inputs[0]);
+  return involution && inner?.op === node.op ? inner.inputs[0] : undefined;
+};
+
+/** f(f(x)) as one f. */
+const composeViews: Rule = (node, { compose }, before) => {
+  const inner = before.node(node.inputs[0]);
+  if (compose === undefined || inner?.op !== node.op) return undefined;
+  return { ...node, inputs: inner.inputs, attributes: compose(node.attributes, inner.attributes) };
+};
+
+/** Reads an operand whose last two axes are swapped as it was before. */
+const takeSwapped: Rule = (node, { swapLast }, before) => {
+  for (const [index, input] of node.inputs.entries()) {
+    const inner = before.node(input);
+    const permutation = inner && before.record(inner)?.permutation?.(inner.attributes);
+    const [source] = inner?.inputs ?? [];
+    if (permutation === undefined || source === undefined || !swapsLastTwo(permutation)) continue;
+    const attributes = swapLast?.(node.attributes, index);
+    if (attributes) return { ...node, inputs: node.inputs.with(index, source), attributes };
   }
   return undefined;
-}
-
-const sameType = (x: TensorType | undefined, y: TensorType | undefined): boolean =>
-  x !== undefined && y !== undefined && printType(x) === printType(y);
-
-const isConstant = (before: Before, ref: Ref | undefined, value: number): boolean => {
-  const node = ref === undefined ? undefined : before.node(ref);
-  return node?.op === 'constant' && node.attributes.value === value;
 };
 
-/** op(x, value) = x on the right, and on the left too where the op commutes. */
-const neutral =
-  (value: number, commutes: boolean): Rule =>
-  ({ inputs: [x, y], types: [type] }, before) => {
-    if (x !== undefined && isConstant(before, y, value) && sameType(before.type(x), type)) return x;
-    if (commutes && y !== undefined && isConstant(before, x, value) && sameType(before.type(y), type))
-      return y;
-    return undefined;
-  };
-
-/** A view that changes nothing. */
-const idle: Rule = ({ inputs: [x], types: [type] }, before) =>
-  x !== undefined && sameType(before.type(x), type) ? x : undefined;
-
-/** f(f(x)) = f(x) with the outer attributes: only the last shape counts. */
-const absorb: Rule = (node, before) => {
-  const inner = before.node(node.inputs[0] ?? '');
-  return inner?.op === node.op ? { ...node, inputs: inner.inputs } : undefined;
+const swapsLastTwo = (permutation: readonly number[]): boolean => {
+  const rank = permutation.length;
+  const wanted = (i: number): number => (i < rank - 2 ? i : 2 * rank - 3 - i);
+  return rank >= 2 && permutation.every((axis, i) => axis === wanted(i));
 };
 
-const permutationOf = (node: Node): readonly number[] => node.attributes.permutation as readonly number[];
-
-const composeTransposes: Rule = (node, before) => {
-  const inner = before.node(node.inputs[0] ?? '');
-  if (inner?.op !== node.op) return undefined;
-  const first = permutationOf(inner);
-  const permutation = permutationOf(node).map((axis) => first[axis] ?? axis);
-  return { ...node, inputs: inner.inputs, attributes: { ...node.attributes, permutation } };
-};
-
-const idleTranspose: Rule = (node) =>
-  permutationOf(node).every((axis, i) => axis === i) ? node.inputs[0] : undefined;
-
-const involution: Rule = (node, before) => {
-  const inner = before.node(node.inputs[0] ?? '');
-  return inner?.op === node.op ? inner.inputs[0] : undefined;
-};
-
-const sameBranches: Rule = ({ inputs: [, yes, no], types: [type] }, before) =>
-  yes !== undefined && yes === no && sameType(before.type(yes), type) ? yes : undefined;
-
-/** matmul reads an operand whose last two dims are swapped as well as the operand itself. */
-const takeTranspose =
-  (index: 0 | 1, flag: 'transposeX' | 'transposeY'): Rule =>
-  (node, before) => {
-    const inner = before.node(node.inputs[index] ?? '');
-    if (inner?.op !== 'transpose') return undefined;
-    const permutation = permutationOf(inner);
-    const rank = permutation.length;
-    const swapped = permutation.every(
-      (axis, i) => axis === (i === rank - 1 ? i - 1 : i === rank - 2 ? i + 1 : i),
-    );
-    const [source] = inner.inputs;
-    if (!swapped || source === undefined) return undefined;
-    const { [flag]: was, ...others } = node.attributes;
-    const inputs = node.inputs.map((input, i) => (i === index ? source : input));
-    return { ...node, inputs, attributes: was === true ? others : { ...others, [flag]: true } };
-  };
-
-/** Element-wise ops broadcast by themselves: op(broadcast(x), y) = op(x, y) where y alone has the result's shape. */
-const readUnderBroadcast: Rule = (node, before) => {
-  const shape = node.types[0]?.shape ?? [];
+/** f(stretched x, y) = f(x, y) where y alone has the result's shape. */
+const readUnderBroadcast: Rule = (node, record, before) => {
+  if (record.kind !== 'elementwise') return undefined;
   for (const [index, input] of node.inputs.entries()) {
     const inner = before.node(input);
     const [source] = inner?.inputs ?? [];
-    if (inner?.op !== 'broadcast' || source === undefined) continue;
-    const inputs = node.inputs.map((other, i) => (i === index ? source : other));
-    if (covers(shape, inputs, before)) return { ...node, inputs };
+    if (source === undefined || !before.record(inner)?.stretches || isWhole(record, index)) continue;
+    const inputs = node.inputs.with(index, source);
+    const shapes = inputs.filter((_, i) => !isWhole(record, i)).map((ref) => before.type(ref).shape);
+    if (coversShape(shapes, node.types[0]?.shape ?? [])) return { ...node, inputs };
   }
   return undefined;
 };
 
-/** Whether each dim of `shape` is a dim of some operand, so that broadcasting them gives `shape`. */
-const covers = (shape: readonly Dim[], inputs: readonly Ref[], before: Before): boolean => {
-  const shapes = inputs.map((input) => before.type(input)?.shape ?? []);
-  return shape.every((dim, i) => shapes.some((own) => own[i - shape.length + own.length] === dim));
-};
-
-/** By op; none of them fires on what it gives, so rewriting ends. */
-const RULES: Readonly<Record<string, readonly Rule[]>> = {
-  add: [neutral(0, true)],
-  sub: [neutral(0, false)],
-  mul: [neutral(1, true)],
-  div: [neutral(1, false)],
-  neg: [involution],
-  where: [sameBranches],
-  cast: [idle],
-  reshape: [idle, absorb],
-  broadcast: [idle, absorb],
-  transpose: [composeTransposes, idleTranspose],
-  sum: [idle],
-  matmul: [takeTranspose(0, 'transposeX'), takeTranspose(1, 'transposeY')],
-};
+const RULES: readonly Rule[] = [
+  dropNeutral,
+  dropIdle,
+  dropIdlePermutation,
+  undoInvolution,
+  composeViews,
+  takeSwapped,
+  readUnderBroadcast,
+];

@@ -32,8 +32,14 @@ type Vjp = (b: Build, x: readonly Ref[], y: Ref, dy: Ref) => readonly (Ref | und
 /** Ops whose function has another name in the kernel language. */
 const EMITTED: Readonly<Record<string, ElementwiseName>> = { less: 'lt', where: 'select', mystery: 'abs' };
 
-function pointwiseOp(name: string, arity: number, vjp?: Vjp, dtype?: 'bool'): OpRecord {
+function pointwiseOp(
+  name: string,
+  arity: number,
+  vjp?: Vjp,
+  { dtype, ...more }: Partial<OpRecord> & { dtype?: 'bool' } = {},
+): OpRecord {
   return {
+    ...more,
     name,
     doc: name,
     kind: 'elementwise',
@@ -71,17 +77,21 @@ function fail(name: string): never {
 }
 
 const elementwiseOps: OpRecord[] = [
-  pointwiseOp('add', 2, (_, __, ___, dy) => [dy, dy]),
-  pointwiseOp('sub', 2, (b, _, __, dy) => [dy, b.neg(dy)]),
-  pointwiseOp('mul', 2, (b, [x = '', y = ''], _, dy) => [b.mul(dy, y), b.mul(dy, x)]),
-  pointwiseOp('div', 2, (b, [, y = ''], z, dy) => [b.div(dy, y), b.neg(b.div(b.mul(dy, z), y))]),
-  pointwiseOp('neg', 1, (b, _, __, dy) => [b.neg(dy)]),
+  pointwiseOp('add', 2, (_, __, ___, dy) => [dy, dy], { neutral: { value: 0, commutes: true } }),
+  pointwiseOp('sub', 2, (b, _, __, dy) => [dy, b.neg(dy)], { neutral: { value: 0, commutes: false } }),
+  pointwiseOp('mul', 2, (b, [x = '', y = ''], _, dy) => [b.mul(dy, y), b.mul(dy, x)], {
+    neutral: { value: 1, commutes: true },
+  }),
+  pointwiseOp('div', 2, (b, [, y = ''], z, dy) => [b.div(dy, y), b.neg(b.div(b.mul(dy, z), y))], {
+    neutral: { value: 1, commutes: false },
+  }),
+  pointwiseOp('neg', 1, (b, _, __, dy) => [b.neg(dy)], { involution: true }),
   pointwiseOp('exp', 1, (b, _, y, dy) => [b.mul(dy, y)]),
   pointwiseOp('log', 1, (b, [x = ''], _, dy) => [b.div(dy, x)]),
   pointwiseOp('sqrt', 1, (b, _, y, dy) => [b.div(dy, b.add(y, y))]),
   pointwiseOp('rsqrt', 1, (b, [x = ''], y, dy) => [b.mul(dy, b.mul(b.constant(-0.5), b.div(y, x)))]),
   pointwiseOp('tanh', 1, (b, _, y, dy) => [b.mul(dy, b.sub(b.constant(1), b.mul(y, y)))]),
-  pointwiseOp('less', 2, undefined, 'bool'),
+  pointwiseOp('less', 2, undefined, { dtype: 'bool' }),
   pointwiseOp('where', 3, (b, [condition = ''], _, dy) => [
     undefined,
     b.where(condition, dy, b.constant(0)),
@@ -94,6 +104,7 @@ const elementwiseOps: OpRecord[] = [
 const sum: OpRecord = {
   name: 'sum',
   doc: 'Σ over axes',
+  idle: true,
   kind: 'reduction',
   arity: 1,
   shape(inputs, attributes) {
@@ -119,6 +130,8 @@ const sum: OpRecord = {
 const reshape: OpRecord = {
   name: 'reshape',
   doc: 'the same elements in another shape',
+  idle: true,
+  compose: (outer) => outer,
   kind: 'view',
   arity: 1,
   shape(inputs, attributes) {
@@ -136,6 +149,11 @@ const reshape: OpRecord = {
 const transpose: OpRecord = {
   name: 'transpose',
   doc: 'axes in another order',
+  permutation: (attributes) => axesOf(attributes, 'permutation'),
+  compose(outer, inner) {
+    const before = axesOf(inner, 'permutation');
+    return { permutation: axesOf(outer, 'permutation').map((axis) => before[axis] ?? axis) };
+  },
   kind: 'view',
   arity: 1,
   shape(inputs, attributes) {
@@ -160,6 +178,9 @@ const transpose: OpRecord = {
 const broadcast: OpRecord = {
   name: 'broadcast',
   doc: 'stretched to a shape',
+  idle: true,
+  stretches: true,
+  compose: (outer) => outer,
   kind: 'view',
   arity: 1,
   shape(inputs, attributes) {
@@ -173,6 +194,11 @@ const broadcast: OpRecord = {
 const matmul: OpRecord = {
   name: 'matmul',
   doc: 'x · y over the last two dims',
+  epilogueOperands: 5,
+  swapLast({ transposeX = false, transposeY = false }, index) {
+    const flags = { transposeX: transposeX !== (index === 0), transposeY: transposeY !== (index === 1) };
+    return Object.fromEntries(Object.entries(flags).filter(([, flag]) => flag));
+  },
   kind: 'kernel',
   arity: [2, 10],
   shape([x = never(), y = never(), ...extra], { transposeX, transposeY, epilogue }) {
