@@ -34,7 +34,7 @@ export interface BoundProgram {
 export interface Device {
   readonly name: DeviceName;
   readonly precision: Precision;
-  /** @throws FROND-R… when the device has not that much, naming the bytes */
+  /** Zeroed memory. @throws FROND-R001 when the device has not that much, naming the bytes */
   allocate(words: number): Promise<Memory>;
   free(memory: Memory): void;
   write(location: Location, data: ArrayLike<number>): Promise<void>;

@@ -1,11 +1,13 @@
 import { isFloating } from '../base/dtype.ts';
 import type { SourcePlace } from '../base/errors.ts';
 import { GraphBuilder } from '../ir/builder.ts';
-import { type Graph, makeRef } from '../ir/graph.ts';
-import { topologicalOrder } from '../ir/order.ts';
+import { type Graph, makeRef, type Node } from '../ir/graph.ts';
+import { nodePath } from '../ir/names.ts';
+import { rootsOf, topologicalOrder } from '../ir/order.ts';
+import type { OpRegistry } from '../ir/record.ts';
 import { ops } from '../ops/index.ts';
 import { compile } from './compile.ts';
-import type { Feeds } from './feeds.ts';
+import type { Feeds, TensorValue } from './feeds.ts';
 import type { ModelState } from './state.ts';
 
 export interface NonFinite {
@@ -19,9 +21,24 @@ export interface NonFinite {
   readonly place?: SourcePlace | undefined;
 }
 
+/** A tensor to look at, under the name of the output that it was made. */
+interface Watched {
+  readonly name: string;
+  readonly node: Node;
+}
+
+/** Passes that would join nodes or drop one of two equal ones. */
+const JOINING = ['shareCommonSubexpressions', 'fuseElementwise', 'fuseEpilogue'];
+
+interface Watched {
+  readonly node: Node;
+  readonly ref: Ref;
+}
+
 /**
  * Finds where a step went wrong: runs it again, unfused and without its updates, with every tensor as an output, and names
- * the first one that holds a NaN or an infinity. Weights are read, never written.
+ * the first one that holds a NaN or an infinity and has a part in the loss or, where that is finite, in what the updates read:
+ * an infinity that the graph itself masks away is nobody's fault. Weights are read, never written.
  */
 export async function findNonFinite(
   graph: Graph,
@@ -29,6 +46,29 @@ export async function findNonFinite(
   state: ModelState,
 ): Promise<NonFinite | undefined> {
   const order = topologicalOrder(graph).filter((node) => node.phase !== 'update');
+  const watched = order.flatMap((node) =>
+    node.types.flatMap((type, k) => (isFloating(type.dtype) ? [{ node, ref: makeRef(node.id, k) }] : [])),
+  );
+  const values = await observe(graph, order, watched, feeds, state);
+  const broken = new Map<Ref, NonFinite>();
+  for (const [i, { node, ref }] of watched.entries()) {
+    const data = values[`watched.${i}`]?.data ?? [];
+    const element = Array.prototype.findIndex.call(data, (value: number) => !Number.isFinite(value));
+    if (element >= 0) broken.set(ref, describe(node, element, data[element] ?? Number.NaN));
+  }
+  const reached = reachedFrom(graph, broken);
+  const culprit = watched.find(({ ref }) => reached.has(ref)) ?? watched.find(({ ref }) => broken.has(ref));
+  return culprit === undefined ? undefined : broken.get(culprit.ref);
+}
+
+/** Runs the nodes of `order` with every watched tensor as output `watched.I`. */
+async function observe(
+  graph: Graph,
+  order: readonly Node[],
+  watched: readonly Watched[],
+  feeds: Feeds,
+  state: ModelState,
+): Promise<Record<string, TensorValue>> {
   const builder = new GraphBuilder(graph.name, ops, {
     ...graph,
     nodes: Object.fromEntries(order.map((node) => [node.id, node])),
@@ -36,9 +76,6 @@ export async function findNonFinite(
     outputs: {},
     effects: [],
   });
-  const watched = order.flatMap((node) =>
-    node.types.flatMap((type, k) => (isFloating(type.dtype) ? [{ node, ref: makeRef(node.id, k) }] : [])),
-  );
   watched.forEach(({ ref }, i) => {
     builder.output(`watched.${i}`, ref);
   });
@@ -46,24 +83,29 @@ export async function findNonFinite(
   const disable = ['fuseElementwise', 'fuseEpilogue', 'shareCommonSubexpressions'];
   const { executable } = await compile(observed, { state, disable });
   const names = new Set(observed.inputs.map((id) => String(observed.nodes[id]?.attributes.name)));
-  const values = await executable.run(
-    Object.fromEntries(Object.entries(feeds).filter(([name]) => names.has(name))),
-  );
-  executable.free();
-  for (const [i, { node }] of watched.entries()) {
-    const data = values[`watched.${i}`]?.data ?? [];
-    const element = Array.prototype.findIndex.call(data, (value: number) => !Number.isFinite(value));
-    if (element >= 0) {
-      const path = node.scope === '' ? node.id : `${node.scope}/${node.id}`;
-      return {
-        node: path,
-        op: node.op,
-        phase: node.phase,
-        value: data[element] ?? Number.NaN,
-        element,
-        place: node.source,
-      };
-    }
+  try {
+    return await executable.run(Object.fromEntries(Object.entries(feeds).filter(([name]) => names.has(name))));
+  } finally {
+    executable.free();
   }
-  return undefined;
+}
+
+function describe(node: Node, element: number, value: number): NonFinite {
+  const path = node.scope === '' ? node.id : `${node.scope}/${node.id}`;
+  return { node: path, op: node.op, phase: node.phase, value, element, place: node.source };
+}
+
+/** Broken tensors on a chain of broken tensors that ends in the loss, or else in an operand of an update. */
+function reachedFrom(graph: Graph, broken: ReadonlyMap<Ref, unknown>): ReadonlySet<Ref> {
+  const { loss } = graph.outputs;
+  const updates = Object.values(graph.nodes).filter((node) => node.phase === 'update');
+  const ends = loss !== undefined && broken.has(loss) ? [loss] : updates.flatMap((node) => node.inputs);
+  const reached = new Set<Ref>();
+  for (let open = ends; open.length > 0; ) {
+    const ref = open.pop();
+    if (ref === undefined || !broken.has(ref) || reached.has(ref)) continue;
+    reached.add(ref);
+    open = [...open, ...(graph.nodes[splitRef(ref).id]?.inputs ?? [])];
+  }
+  return reached;
 }

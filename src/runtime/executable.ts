@@ -5,16 +5,18 @@ import { ARENA_BLOCKS } from '../ir/record.ts';
 import { bindCommands, elementsOf, type Homes, locator, planProgram } from './bind.ts';
 import type { BoundProgram, Device, Location, Memory } from './device.ts';
 import { bindSizes, type Feeds, type TensorValue } from './feeds.ts';
+import { groupTables } from './groupTables.ts';
 import { checkIndices } from './indices.ts';
-import { type LoweredProgram, updatedParameters } from './lower.ts';
-import { align, type MemoryPlan } from './memoryPlan.ts';
+import type { LoweredProgram } from './lower.ts';
+import { align } from './memoryPlan.ts';
 import { BLOCK } from './parameters.ts';
 import type { ArenaName, ModelState } from './state.ts';
 
+/** The program with memory and numbers of one set of sizes. */
 interface Binding {
   readonly sizes: Sizes;
-  readonly plan: MemoryPlan<string>;
   readonly program: BoundProgram;
+  /** by name of the input */
   readonly inputs: ReadonlyMap<string, Location>;
   readonly tensor: (ref: Ref) => Location;
 }
@@ -24,7 +26,7 @@ const KEPT_BINDINGS = 64;
 
 /**
  * A compiled graph on a device. One call of `run` is one submission: new sizes make a memory plan and a command list,
- * never a new kernel.
+ * never a new kernel. Runs of one executable wait for each other, as they share memory.
  */
 export class Executable {
   /** the graph as it runs, after the passes */
@@ -33,12 +35,11 @@ export class Executable {
   readonly state: ModelState;
   readonly #device: Device;
   readonly #bindings = new Map<string, Binding>();
-  #arena: Memory | undefined;
-  #inputs: Memory | undefined;
-  #constants: Map<Ref, Location> | undefined;
+  /** memory that only grows: results of the step, and what is fed */
+  readonly #blocks = new Map<'arena' | 'inputs', Memory>();
+  readonly #constants = new Map<Ref, Location>();
   readonly #tables = new Map<string, Location>();
-  /** runs wait for each other: they share memory */
-  #running: Promise<unknown> = Promise.resolve();
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(program: LoweredProgram, state: ModelState) {
     this.graph = program.graph;
@@ -55,21 +56,38 @@ export class Executable {
   }
 
   /**
-   * Feeds, runs, and reads back the named outputs (default: all of them).
-   * @throws FROND-R009…R012 when the feeds do not fit the declaration
+   * Feeds, runs, and reads back the named outputs (default: all of them). What is fed must stay as it is until the
+   * promise settles.
+   * @throws FROND-R009…R012 when the feeds do not fit the declaration, FROND-R013 for an output that the graph does not
+   *   have; nothing has run then
    */
   run(
     feeds: Feeds,
     options: { readonly read?: readonly string[] } = {},
   ): Promise<Record<string, TensorValue>> {
-    const result = this.#running.then(() =>
-      this.#run(feeds, options.read ?? Object.keys(this.graph.outputs)),
-    );
-    this.#running = result.catch(() => undefined);
+    return this.#inTurn(() => this.#run(feeds, options.read ?? Object.keys(this.graph.outputs)));
+  }
+
+  /** Gives the memory back after the runs asked for so far. A later run takes new memory. */
+  free(): Promise<void> {
+    return this.#inTurn(async () => {
+      const places = [...this.#constants.values(), ...this.#tables.values()];
+      for (const memory of [...this.#blocks.values(), ...places.map((place) => place.memory)]) {
+        this.#device.free(memory);
+      }
+      for (const known of [this.#bindings, this.#blocks, this.#constants, this.#tables]) known.clear();
+    });
+  }
+
+  /** What `work` gives, begun when everything asked for before has ended. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => undefined);
     return result;
   }
 
   async #run(feeds: Feeds, names: readonly string[]): Promise<Record<string, TensorValue>> {
+    const outputs = names.map((name) => [name, this.#outputRef(name)] as const);
     const sizes = { ...bindSizes(this.graph, feeds), [ARENA_BLOCKS]: this.state.layout.elements / BLOCK };
     checkIndices(this.program, feeds, sizes);
     const binding = await this.#binding(sizes);
@@ -77,33 +95,31 @@ export class Executable {
       await this.#device.write(location, defined(feeds[name], `feed ${name}`).data);
     }
     await binding.program.run();
-    const values: Record<string, TensorValue> = {};
-    for (const name of names) values[name] = await this.#readOutput(name, binding);
-    return values;
+    const values = outputs.map(async ([name, ref]) => [name, await this.#read(ref, binding)] as const);
+    return Object.fromEntries(await Promise.all(values));
   }
 
-  async #readOutput(name: string, binding: Binding): Promise<TensorValue> {
-    const ref = this.graph.outputs[name];
-    if (ref === undefined) {
-      throw new FrondError('FROND-R013', `graph ${this.graph.name} has no output ${name}`, {
-        hint: `its outputs are: ${Object.keys(this.graph.outputs).join(', ')}`,
-      });
-    }
-    const type = defined(this.program.types.get(ref), `type of ${ref}`);
-    const shape = type.shape.map((dim) => evaluate(dim, binding.sizes));
-    return { dtype: type.dtype, shape, data: await this.#device.read(binding.tensor(ref)) };
+  #outputRef(name: string): Ref {
+    if (Object.hasOwn(this.graph.outputs, name)) return defined(this.graph.outputs[name], `output ${name}`);
+    throw new FrondError('FROND-R013', `graph ${this.graph.name} has no output ${name}`, {
+      hint: `its outputs are: ${Object.keys(this.graph.outputs).join(', ') || 'none'}`,
+    });
+  }
+
+  async #read(ref: Ref, { sizes, tensor }: Binding): Promise<TensorValue> {
+    const { dtype, shape } = defined(this.program.types.get(ref), `type of ${ref}`);
+    return {
+      dtype,
+      shape: shape.map((dim) => evaluate(dim, sizes)),
+      data: await this.#device.read(tensor(ref)),
+    };
   }
 
   async #binding(sizes: Sizes): Promise<Binding> {
     const key = JSON.stringify(Object.entries(sizes).sort());
-    const known = this.#bindings.get(key);
-    if (known !== undefined) {
-      // the least recently used binding stands first
-      this.#bindings.delete(key);
-      this.#bindings.set(key, known);
-      return known;
-    }
-    const binding = await this.#bind(sizes);
+    const binding = this.#bindings.get(key) ?? (await this.#bind(sizes));
+    // the least recently used binding stands first
+    this.#bindings.delete(key);
     this.#bindings.set(key, binding);
     const oldest = this.#bindings.keys().next().value;
     if (this.#bindings.size > KEPT_BINDINGS && oldest !== undefined) this.#bindings.delete(oldest);
@@ -114,40 +130,43 @@ export class Executable {
     const plan = planProgram(this.program, sizes);
     const arena = await this.#grow('arena', plan.words);
     const inputs = await this.#placeInputs(sizes);
-    const fixed = new Map<Ref, Location>([
-      ...(await this.#placeConstants(sizes)),
-      ...inputs,
-      ...(await this.#placeState()),
-    ]);
+    const constants = await this.#placeConstants(sizes);
+    const fixed = new Map<Ref, Location>([...constants, ...inputs, ...(await this.#placeState())]);
+    await this.#fillTables();
     const arenas = new Map<string, Location>();
-    for (const name of this.#arenaNames()) arenas.set(name, await this.state.arena(name as ArenaName));
+    for (const name of this.#slotNames('arena')) arenas.set(name, await this.state.arena(name as ArenaName));
     const homes: Homes = {
       arena,
       fixed,
       stateArena: (name) => defined(arenas.get(name), `arena ${name}`),
       table: (name) => defined(this.#tables.get(name), `table ${name}`),
     };
-    await this.#fillTables();
-    const commands = bindCommands(this.program, plan, sizes, homes);
-    const byName = new Map(
-      [...inputs].map(
-        ([ref, location]) => [String(this.graph.nodes[ref]?.attributes.name), location] as const,
-      ),
-    );
+    const program = this.#device.bind(bindCommands(this.program, plan, sizes, homes));
+    const byName = [...inputs].map(([ref, location]) => [this.#nameOf(ref), location] as const);
     const { tensor } = locator(this.program, plan, sizes, homes);
-    return { sizes, plan, program: this.#device.bind(commands), inputs: byName, tensor };
+    return { sizes, program, inputs: new Map(byName), tensor };
+  }
+
+  /** The name under which an input or parameter is known outside. */
+  #nameOf(ref: Ref): string {
+    return String(defined(this.graph.nodes[ref], `node ${ref}`).attributes.name);
   }
 
   /** Memory that only grows; bindings into the outgrown block are forgotten. */
   async #grow(which: 'arena' | 'inputs', words: number): Promise<Memory> {
-    const known = which === 'arena' ? this.#arena : this.#inputs;
+    const known = this.#blocks.get(which);
     if (known !== undefined && known.words >= words) return known;
-    if (known !== undefined) this.#device.free(known);
-    this.#bindings.clear();
+    if (known !== undefined) this.#discard(this.#blocks, which, known);
     const memory = await this.#device.allocate(Math.max(1, words));
-    if (which === 'arena') this.#arena = memory;
-    else this.#inputs = memory;
+    this.#blocks.set(which, memory);
     return memory;
+  }
+
+  /** Frees memory that is too small; no binding may use it any more, also if there is none to replace it. */
+  #discard<K>(from: Map<K, unknown>, key: K, memory: Memory): void {
+    from.delete(key);
+    this.#bindings.clear();
+    this.#device.free(memory);
   }
 
   async #placeInputs(sizes: Sizes): Promise<Map<Ref, Location>> {
@@ -167,10 +186,10 @@ export class Executable {
 
   async #placeState(): Promise<Map<Ref, Location>> {
     const places = new Map<Ref, Location>();
-    for (const node of Object.values(this.graph.nodes)) {
-      if (node.op !== 'parameter') continue;
-      const { offset, length } = this.state.entry(String(node.attributes.name));
-      places.set(node.id, { ...(await this.state.arena('parameter')), offset, length });
+    for (const { op, id } of Object.values(this.graph.nodes)) {
+      if (op !== 'parameter') continue;
+      const { offset, length } = this.state.entry(this.#nameOf(id));
+      places.set(id, { ...(await this.state.arena('parameter')), offset, length });
     }
     for (const [ref, parameter] of this.program.gradients) {
       const { offset, length } = this.state.entry(parameter);
@@ -179,66 +198,42 @@ export class Executable {
     return places;
   }
 
-  /** Constants of literal size are written once; those of a named size whenever it is bound. */
-  async #placeConstants(sizes: Sizes): Promise<Map<Ref, Location>> {
-    const places = this.#constants ?? new Map<Ref, Location>();
-    this.#constants = places;
-    for (const node of Object.values(this.graph.nodes)) {
-      if (node.op !== 'constant') continue;
-      const type = defined(node.types[0], 'type of a constant');
+  /** Constants are written once; one of a named size again when it has to be longer than ever before. */
+  async #placeConstants(sizes: Sizes): Promise<ReadonlyMap<Ref, Location>> {
+    for (const { op, id, types, attributes } of Object.values(this.graph.nodes)) {
+      if (op !== 'constant') continue;
+      const type = defined(types[0], 'type of a constant');
       const length = elementsOf(type, sizes);
-      const known = places.get(node.id);
+      const known = this.#constants.get(id);
       if (known !== undefined && known.length >= length) continue;
+      if (known !== undefined) this.#discard(this.#constants, id, known.memory);
+      const { value } = attributes;
+      const values = Array.isArray(value) ? value.map(Number) : new Array<number>(length).fill(Number(value));
       const memory = await this.#device.allocate(align(length));
       const location = { memory, offset: 0, length, dtype: type.dtype };
-      const { value } = node.attributes;
-      const values = Array.isArray(value) ? value.map(Number) : new Array<number>(length).fill(Number(value));
       await this.#device.write(location, values);
-      places.set(node.id, location);
+      this.#constants.set(id, location);
     }
-    return places;
+    return this.#constants;
   }
 
-  #arenaNames(): Set<string> {
-    const slots = this.program.steps.flatMap((step) =>
-      step.launches.flatMap((launch) => Object.values(launch.slots)),
-    );
-    return new Set(slots.flatMap((slot) => (slot.kind === 'arena' ? [slot.name] : [])));
+  /** Names of the state's arenas, or of the group tables, that launches use. */
+  #slotNames(kind: 'arena' | 'table'): Set<string> {
+    const launches = this.program.steps.flatMap((step) => step.launches);
+    const slots = launches.flatMap((launch) => Object.values(launch.slots));
+    return new Set(slots.flatMap((slot) => (slot.kind === kind ? [slot.name] : [])));
   }
 
-  /**
-   * One number per block of the arenas, from the update nodes' attributes `parameters`, `rates` (default 1) and `decays`
-   * (default 0). Blocks of parameters that no update names have rate 0: the optimizer leaves them alone.
-   */
   async #fillTables(): Promise<void> {
-    if (this.#tables.size > 0) return;
-    const updates = this.program.steps.filter((step) => updatedParameters(step.node).length > 0);
-    if (updates.length === 0) return;
-    const blocks = this.state.layout.elements / BLOCK;
-    for (const [name, attribute, otherwise] of [
-      ['rate', 'rates', 1],
-      ['decay', 'decays', 0],
-    ] as const) {
-      const values = new Float32Array(Math.max(1, blocks));
-      for (const { node } of updates) {
-        const given = node.attributes[attribute];
-        updatedParameters(node).forEach((parameter, i) => {
-          const { offset, length } = this.state.entry(parameter);
-          const value = Array.isArray(given) ? Number(given[i] ?? otherwise) : otherwise;
-          values.fill(value, offset / BLOCK, Math.ceil((offset + length) / BLOCK));
-        });
-      }
+    const names = [...this.#slotNames('table')].filter((name) => !this.#tables.has(name));
+    if (names.length === 0) return;
+    const tables = groupTables(this.program, (name) => this.state.entry(name), this.state.layout.elements);
+    for (const name of names) {
+      const values = defined(tables.get(name), `table ${name}`);
       const memory = await this.#device.allocate(align(values.length));
       const location: Location = { memory, offset: 0, length: values.length, dtype: 'f32' };
       await this.#device.write(location, values);
       this.#tables.set(name, location);
     }
-  }
-
-  free(): void {
-    for (const memory of [this.#arena, this.#inputs]) if (memory) this.#device.free(memory);
-    for (const { memory } of [...(this.#constants?.values() ?? []), ...this.#tables.values()])
-      this.#device.free(memory);
-    this.#bindings.clear();
   }
 }

@@ -1,4 +1,4 @@
-import { evaluate, printShape, type Sizes } from '../base/dim.ts';
+import { type Dim, evaluate, printShape, type Sizes } from '../base/dim.ts';
 import type { DType } from '../base/dtype.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import type { Graph, Node } from '../ir/graph.ts';
@@ -14,35 +14,40 @@ export type Feeds = Readonly<Record<string, TensorValue>>;
 const mismatch = (node: Node, summary: string, hint?: string): FrondError =>
   new FrondError('FROND-R010', `input ${node.attributes.name}: ${summary}`, { place: node.source, hint });
 
-/** Binds a plain name of the declared shape to the size that was fed. */
-function bindInput(node: Node, value: TensorValue, sizes: Record<string, number>): void {
+/** A name by itself, which a feed binds; derived sizes are checked against it. */
+const isPlainName = (dim: Dim): dim is string => typeof dim === 'string' && /^[A-Za-z_][\w.]*$/.test(dim);
+
+function checkData(node: Node, { dtype, shape, data }: TensorValue): void {
   const type = defined(node.types[0], 'type of an input');
-  const declared = printShape(type.shape);
-  if (value.dtype !== type.dtype) throw mismatch(node, `declared ${type.dtype}, fed ${value.dtype}`);
-  if (value.shape.length !== type.shape.length) {
-    throw mismatch(node, `declared ${declared}, fed ${printShape(value.shape)}`);
+  if (dtype !== type.dtype) throw mismatch(node, `declared ${type.dtype}, fed ${dtype}`);
+  if (shape.length !== type.shape.length) {
+    throw mismatch(node, `declared ${printShape(type.shape)}, fed ${printShape(shape)}`);
   }
-  const elements = value.shape.reduce((x, y) => x * y, 1);
-  if (elements !== value.data.length) {
-    throw mismatch(
-      node,
-      `shape ${printShape(value.shape)} has ${elements} elements, the data ${value.data.length}`,
-    );
+  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
+    throw mismatch(node, `${printShape(shape)} is not a list of sizes`);
   }
-  type.shape.forEach((dim, i) => {
-    const size = value.shape[i] ?? 0;
-    if (typeof dim === 'string' && /^[A-Za-z_][\w.]*$/.test(dim)) {
-      const known = sizes[dim] ?? size;
-      if (known !== size) throw mismatch(node, `${dim} is ${size} here and ${known} in another input`);
-      sizes[dim] = known;
-    }
+  const elements = shape.reduce((x, y) => x * y, 1);
+  if (elements !== data.length) {
+    throw mismatch(node, `shape ${printShape(shape)} has ${elements} elements, the data ${data.length}`);
+  }
+}
+
+/** Binds the plain names of the declared shape to the sizes that were fed. */
+function bindInput(node: Node, value: TensorValue, sizes: Map<string, number>): void {
+  const { shape } = defined(node.types[0], 'type of an input');
+  shape.forEach((dim, i) => {
+    if (!isPlainName(dim)) return;
+    const size = value.shape[i] as number;
+    const known = sizes.get(dim) ?? size;
+    if (known !== size) throw mismatch(node, `${dim} is ${size} here and ${known} in another dimension`);
+    sizes.set(dim, known);
   });
 }
 
 function checkDerived(node: Node, value: TensorValue, sizes: Sizes): void {
   const { shape } = defined(node.types[0], 'type of an input');
   shape.forEach((dim, i) => {
-    const wanted = evaluate(dim, sizes);
+    const wanted = sizeOf(dim, node, sizes);
     if (wanted !== value.shape[i]) {
       const meaning = typeof dim === 'string' ? `${dim} = ${wanted}` : `${wanted}`;
       throw mismatch(
@@ -53,12 +58,23 @@ function checkDerived(node: Node, value: TensorValue, sizes: Sizes): void {
   });
 }
 
+/** `evaluate`, with the input named where it fails. */
+function sizeOf(dim: Dim, node: Node, sizes: Sizes): number {
+  try {
+    return evaluate(dim, sizes);
+  } catch (error) {
+    throw error instanceof FrondError
+      ? error.with({ node: `input ${node.attributes.name}`, place: node.source })
+      : error;
+  }
+}
+
 /**
  * Sizes of the named dimensions as the feeds give them, checked against every declared shape.
  * @throws FROND-R009 for a missing feed, FROND-R010 for one that does not fit, FROND-R011 for one that nobody declared
  */
 export function bindSizes(graph: Graph, feeds: Feeds): Sizes {
-  const sizes: Record<string, number> = {};
+  const bound = new Map<string, number>();
   const inputs = graph.inputs.map((id) => defined(graph.nodes[id], `input ${id}`));
   const names = inputs.map((node) => String(node.attributes.name));
   const surplus = Object.keys(feeds).find((name) => !names.includes(name));
@@ -68,16 +84,19 @@ export function bindSizes(graph: Graph, feeds: Feeds): Sizes {
     });
   }
   const fed = inputs.map((node) => {
-    const value = feeds[String(node.attributes.name)];
+    const name = String(node.attributes.name);
+    const value = Object.hasOwn(feeds, name) ? feeds[name] : undefined;
     if (value === undefined) {
-      throw new FrondError('FROND-R009', `graph ${graph.name}: input ${node.attributes.name} was not fed`, {
+      throw new FrondError('FROND-R009', `graph ${graph.name}: input ${name} was not fed`, {
         place: node.source,
         hint: `feed all of: ${names.join(', ')}`,
       });
     }
-    bindInput(node, value, sizes);
+    checkData(node, value);
+    bindInput(node, value, bound);
     return { node, value };
   });
+  const sizes = Object.fromEntries(bound);
   for (const { node, value } of fed) checkDerived(node, value, sizes);
   return sizes;
 }

@@ -1,6 +1,7 @@
 import type { Dim } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import { type Graph, makeRef, type Node, type Ref, splitRef, type TensorType } from '../ir/graph.ts';
+import { nodePath } from '../ir/names.ts';
 import type { LaunchPlan, OpRegistry } from '../ir/record.ts';
 
 /** A node with the launches that compute it. */
@@ -49,13 +50,17 @@ function lowerNode(
   types: ReadonlyMap<Ref, TensorType>,
 ): LoweredNode | undefined {
   const record = registry.get(node.op);
-  if (record === undefined)
-    throw new FrondError('FROND-R006', `op ${node.op} is not known`, { node: node.id });
+  const at = { node: nodePath(node), place: node.source };
+  if (record === undefined) {
+    throw new FrondError('FROND-R006', `op ${node.op} is not known`, {
+      ...at,
+      hint: 'compile with the registry that has it',
+    });
+  }
   if (record.kind === 'source' || record.kind === 'view') return undefined;
   if (record.lower === undefined) {
     throw new FrondError('FROND-R007', `op ${node.op} has no kernels`, {
-      node: `${node.scope}/${node.id}`,
-      place: node.source,
+      ...at,
       hint: 'leave the pass `expand` switched on',
     });
   }
@@ -84,7 +89,7 @@ function pinnedGradients(
       if (source || (other !== undefined && other !== parameter)) {
         throw new FrondError('FROND-R008', `the gradient of ${parameter} has no memory of its own`, {
           node: home,
-          hint: 'the pass `giveGradientsMemory` inserts the copy that is missing here',
+          hint: '`giveGradientsMemory` inserts the copy that is missing here',
         });
       }
       pinned.set(home, parameter);
@@ -117,17 +122,22 @@ function indexRanges(
   });
 }
 
-/** Lowers every node of `order` (topological, updates last). */
-export function lowerGraph(graph: Graph, order: readonly Node[], registry: OpRegistry): LoweredProgram {
-  // an input that nothing reads has a type too: it is fed all the same
-  const types = typesOf(Object.values(graph.nodes));
-  const owner = new Map(order.map((node) => [node.id, node]));
+/** The tensor whose memory a ref shares: itself, or what it is a view of. */
+export function memoryRoots(order: readonly Node[], registry: OpRegistry): (ref: Ref) => Ref {
   const roots = new Map<Ref, Ref>();
   for (const node of order) {
     const viewed = registry.get(node.op)?.kind === 'view' ? node.inputs[0] : undefined;
     if (viewed !== undefined) roots.set(node.id, roots.get(viewed) ?? viewed);
   }
-  const root = (ref: Ref): Ref => roots.get(ref) ?? ref;
+  return (ref) => roots.get(ref) ?? ref;
+}
+
+/** Lowers every node of `order` (topological, updates last). */
+export function lowerGraph(graph: Graph, order: readonly Node[], registry: OpRegistry): LoweredProgram {
+  // an input that nothing reads has a type too: it is fed all the same
+  const types = typesOf(Object.values(graph.nodes));
+  const owner = new Map(order.map((node) => [node.id, node]));
+  const root = memoryRoots(order, registry);
   const steps = order.flatMap((node) => lowerNode(node, registry, types) ?? []);
   return {
     graph,

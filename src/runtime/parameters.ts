@@ -1,4 +1,4 @@
-import { evaluate } from '../base/dim.ts';
+import { evaluate, printShape } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import { normal, uniforms } from '../base/random.ts';
 import type { Initializer } from '../dsl/initializer.ts';
@@ -51,6 +51,17 @@ function entryOf(node: Node, offset: number): ParameterEntry {
   };
 }
 
+/** @throws FROND-R003 when the parameter that `node` declares has another shape than `known`, which has its name */
+export function requireSameShape(known: ParameterEntry, node: Node): void {
+  const shape = printShape(node.types[0]?.shape ?? []);
+  if (printShape(known.shape) === shape) return;
+  throw new FrondError(
+    'FROND-R003',
+    `parameter ${known.name} is ${printShape(known.shape)} in one graph and ${shape} in another`,
+    { place: node.source, hint: 'give one of them another name or scope' },
+  );
+}
+
 /**
  * Lays out the parameters of one or several graphs that share them, in order of first appearance.
  * @throws FROND-R003 when two graphs declare one name with different shapes
@@ -65,13 +76,7 @@ export function layoutParameters(graphs: readonly Graph[]): ParameterLayout {
     if (known === undefined) {
       entries.set(entry.name, entry);
       offset += Math.ceil(entry.length / BLOCK) * BLOCK;
-    } else if (known.shape.join() !== entry.shape.join()) {
-      throw new FrondError(
-        'FROND-R003',
-        `parameter ${entry.name} is [${known.shape.join(', ')}] in one graph and [${entry.shape.join(', ')}] in another`,
-        { place: node.source, hint: 'give one of them another name or scope' },
-      );
-    }
+    } else requireSameShape(known, node);
   }
   return { entries, elements: offset };
 }

@@ -1,10 +1,14 @@
 import type { TypedArray } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
+import type { Graph } from '../ir/graph.ts';
 import type { Device, Location, Memory } from './device.ts';
-import { initialValues, type ParameterEntry, type ParameterLayout } from './parameters.ts';
+import { initialValues, type ParameterEntry, type ParameterLayout, requireSameShape } from './parameters.ts';
 
 /** Flat arenas of equal layout: the weights, and what the optimizer keeps beside each of them. */
 export type ArenaName = 'parameter' | 'gradient' | 'moment1' | 'moment2';
+
+/** Names that a hint lists before it breaks off. */
+const LISTED = 8;
 
 /**
  * A model's weights and optimizer state on a device. Executables compiled against one state share it, so a predictor
@@ -13,18 +17,23 @@ export type ArenaName = 'parameter' | 'gradient' | 'moment1' | 'moment2';
 export class ModelState {
   readonly device: Device;
   readonly layout: ParameterLayout;
-  readonly #arenas = new Map<ArenaName, Memory>();
+  /** promises, so that executables that ask at the same time get the same memory */
+  readonly #arenas = new Map<ArenaName, Promise<Memory>>();
 
   constructor(device: Device, layout: ParameterLayout) {
     this.device = device;
     this.layout = layout;
   }
 
-  /** The whole arena, made (zeroed) when first asked for. */
+  /** The whole arena, made (zeroed) when first asked for. @throws FROND-R001 when the device has not that much memory */
   async arena(name: ArenaName): Promise<Location> {
-    const memory = this.#arenas.get(name) ?? (await this.device.allocate(Math.max(1, this.layout.elements)));
-    this.#arenas.set(name, memory);
-    return { memory, offset: 0, length: this.layout.elements, dtype: 'f32' };
+    const known = this.#arenas.get(name);
+    const memory = known ?? this.device.allocate(Math.max(1, this.layout.elements));
+    if (known === undefined) {
+      this.#arenas.set(name, memory);
+      memory.catch(() => this.#arenas.delete(name));
+    }
+    return { memory: await memory, offset: 0, length: this.layout.elements, dtype: 'f32' };
   }
 
   has(name: ArenaName): boolean {
@@ -35,11 +44,23 @@ export class ModelState {
   entry(parameter: string): ParameterEntry {
     const entry = this.layout.entries.get(parameter);
     if (entry === undefined) {
+      const names = [...this.layout.entries.keys()];
+      const shown = [...names.slice(0, LISTED), ...(names.length > LISTED ? ['…'] : [])];
       throw new FrondError('FROND-R004', `the model has no parameter ${parameter}`, {
-        hint: `it has: ${[...this.layout.entries.keys()].slice(0, 8).join(', ')}…`,
+        hint: `it has: ${shown.join(', ') || 'none'}`,
       });
     }
     return entry;
+  }
+
+  /**
+   * Makes sure that every parameter of `graph` is one of this model.
+   * @throws FROND-R004 for one that the model does not have, FROND-R003 for one of another shape
+   */
+  require(graph: Graph): void {
+    for (const node of Object.values(graph.nodes)) {
+      if (node.op === 'parameter') requireSameShape(this.entry(String(node.attributes.name)), node);
+    }
   }
 
   async #location(parameter: string, arena: ArenaName): Promise<Location> {
@@ -51,6 +72,7 @@ export class ModelState {
     return this.device.read(await this.#location(parameter, arena));
   }
 
+  /** @throws FROND-R005 when the number of values is not that of the parameter's elements */
   async write(parameter: string, values: ArrayLike<number>, arena: ArenaName = 'parameter'): Promise<void> {
     const location = await this.#location(parameter, arena);
     if (values.length !== location.length) {
@@ -68,8 +90,10 @@ export class ModelState {
       await this.write(entry.name, initialValues(entry, seed));
   }
 
+  /** Gives all memory back; asked for again, it is zeroed. */
   free(): void {
-    for (const memory of this.#arenas.values()) this.device.free(memory);
+    const free = (memory: Memory): void => this.device.free(memory);
+    for (const memory of this.#arenas.values()) memory.then(free, () => undefined);
     this.#arenas.clear();
   }
 }
