@@ -23,7 +23,8 @@ const fromUrl = (url: string): string => decodeURIComponent(new URL(url).pathnam
 /** The folder of frond's sources as frames name it; undefined where a bundler took the module's address away. */
 function frondFolder(): string | undefined {
   const { url }: { url?: string } = import.meta;
-  if (url === undefined) return undefined;
+  // some loaders evaluate modules from data: addresses, which have no folder
+  if (url === undefined || url.startsWith('data:')) return undefined;
   const folder = new URL('../', url).href;
   return SCHEME.test(folder) ? fromUrl(folder) : folder;
 }
