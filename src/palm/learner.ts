@@ -1,5 +1,5 @@
 import { defined, FrondError, printPlace } from '../base/errors.ts';
-import type { Graph } from '../ir/graph.ts';
+import type { Attribute, Graph } from '../ir/graph.ts';
 import { compile } from '../runtime/compile.ts';
 import type { Device } from '../runtime/device.ts';
 import { findNonFinite } from '../runtime/diagnose.ts';
@@ -31,6 +31,8 @@ export interface LearnerPlan {
   readonly batchSize: number;
   readonly seed: number;
   readonly jointMetrics: JointMetrics | undefined;
+  /** what else went into the step graph, by the names that its author knows: a resumed run is compared with it */
+  readonly settings?: Readonly<Record<string, Attribute>>;
 }
 
 /** What one training step tells. */
@@ -132,7 +134,8 @@ export class Learner {
   }
 
   async #diverged(feeds: Feeds, { loss, gradientNorm }: StepResult): Promise<FrondError> {
-    const culprit = await findNonFinite(this.plan.step, feeds, this.state);
+    // the search needs far more memory than the step: where it fails, the error is still this one
+    const culprit = await findNonFinite(this.plan.step, feeds, this.state).catch(() => undefined);
     const what = `step ${this.step + 1}: the loss is ${loss}, the gradient norm ${gradientNorm}`;
     const where =
       culprit === undefined

@@ -14,9 +14,9 @@ import { classify } from './head/classify.ts';
 import { sequenceLabel } from './head/sequenceLabel.ts';
 import type { ModelRecord } from './modelRecord.ts';
 import { jointReaderFrom } from './reader/joint.ts';
-import { BEST, MODEL, WEIGHTS } from './runStore.ts';
-import { decodeJson, loadArena } from './snapshot.ts';
-import { parseWith } from './trainer.ts';
+import { BEST, fileOf, MODEL, WEIGHTS } from './runStore.ts';
+import { decodeJson, loadArena, malformed } from './snapshot.ts';
+import { parseWith } from './trainerBase.ts';
 
 export interface PredictorOptions {
   readonly device?: Device;
@@ -54,12 +54,29 @@ async function latestOf(folder: string): Promise<LoadedCheckpoint> {
   return loadLatest((await files.kindOf(inside)) === 'folder' ? inside : folder);
 }
 
+/** @throws FROND-F013 when the checkpoint was not saved by a training run */
 function recordOf(checkpoint: LoadedCheckpoint): ModelRecord {
-  const model = checkpoint.files.get(MODEL);
-  if (model !== undefined) return decodeJson(model) as ModelRecord;
-  throw new FrondError('FROND-F013', `checkpoint ${checkpoint.folder} has no ${MODEL}`, {
-    place: { file: checkpoint.folder },
-    hint: 'it was not saved by a training run',
+  const file = platform.files.join(checkpoint.folder, MODEL);
+  const record = decodeJson(fileOf(checkpoint, MODEL), file) as Partial<ModelRecord> | null;
+  const good =
+    record?.prediction && record.step && Array.isArray(record.tasks) && typeof record.name === 'string';
+  if (!good) throw malformed(file);
+  return record as ModelRecord;
+}
+
+function tasksOf(record: ModelRecord, heads: PredictorOptions['heads'], folder: string): Task[] {
+  const names = record.tasks.map(({ name }) => name);
+  const unknown = Object.keys(heads ?? {}).find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new FrondError('FROND-F016', `the run in ${folder} has no task ${unknown}`, {
+      place: { file: folder },
+      hint: `its tasks are: ${names.join(', ')}`,
+    });
+  }
+  return record.tasks.map(({ name, head: kept }): Task => {
+    const head = heads?.[name] ?? (kept === null ? undefined : headFrom(kept));
+    if (head === undefined) throw cannotMake(`a head of task ${name}`, 'heads', folder);
+    return { name, head, weight: 1 };
   });
 }
 
@@ -96,27 +113,29 @@ export class Predictor {
   /**
    * Loads the newest whole checkpoint of a run, with the weights that did best where the run kept them.
    * @param folder the run's folder, or the one that its checkpoints are in
-   * @throws FROND-F012 when there is none, FROND-F014 when reader or head are the user's own and not given, FROND-W… for damaged
-   * weights
+   * @throws FROND-F012 when there is none, FROND-F013 when no training run saved it, FROND-F014 when reader or head are the
+   * user's own and not given, FROND-F016 for heads of tasks that it does not have, FROND-W… for damaged weights
    */
   static async load(folder: string, options: PredictorOptions = {}): Promise<Predictor> {
     const checkpoint = await latestOf(folder);
     const record = recordOf(checkpoint);
-    const tasks = record.tasks.map(({ name, head: kept }): Task => {
-      const head = options.heads?.[name] ?? (kept === null ? undefined : headFrom(kept));
-      if (head === undefined) throw cannotMake(`a head of task ${name}`, 'heads', folder);
-      return { name, head, weight: 1 };
-    });
+    const tasks = tasksOf(record, options.heads, folder);
     const reader =
       options.reader ??
       (record.reader?.kind === 'joint' ? (jointReaderFrom(record.reader) as Reader) : undefined);
     if (reader === undefined) throw cannotMake('a reader', 'reader', folder);
+    const weights = checkpoint.files.has(BEST) ? BEST : WEIGHTS;
+    const bytes = fileOf(checkpoint, weights);
     const device = options.device ?? interpreterDevice();
-    const state = new ModelState(device, layoutParameters([record.prediction]));
-    const weights = checkpoint.files.get(BEST) ?? checkpoint.files.get(WEIGHTS) ?? new Uint8Array();
-    await loadArena(state, weights, platform.files.join(checkpoint.folder, WEIGHTS));
-    const { executable } = await compile(record.prediction, { state });
-    return new Predictor({ checkpoint, record, tasks, reader, state, executable });
+    const state = new ModelState(device, layoutParameters([record.step, record.prediction]));
+    try {
+      await loadArena(state, bytes, platform.files.join(checkpoint.folder, weights));
+      const { executable } = await compile(record.prediction, { state });
+      return new Predictor({ checkpoint, record, tasks, reader, state, executable });
+    } catch (cause) {
+      state.free();
+      throw cause;
+    }
   }
 
   /** Predictions of every task for each text, from one encoder pass. */

@@ -1,5 +1,6 @@
 import { platform } from '#platform';
 import { breather } from './breather.ts';
+import { type Configuration, configurationOf } from './configuration.ts';
 import type { Metrics } from './contract.ts';
 import type { Listener } from './events.ts';
 import type { Learner, StepResult } from './learner.ts';
@@ -64,9 +65,16 @@ export class Run {
   history: EpochRecord[] = [];
   best: Best | undefined;
   sums: Sums = emptySums();
+  #configuration: Promise<Configuration> | undefined;
 
   constructor(learner: Learner) {
     this.learner = learner;
+  }
+
+  /** Settings and data of the run, looked at once: they never change. */
+  configuration(): Promise<Configuration> {
+    this.#configuration ??= configurationOf(this.learner.plan);
+    return this.#configuration;
   }
 
   async train(options: TrainOptions, saving: Saving | undefined): Promise<TrainingSummary> {
@@ -149,7 +157,9 @@ export class Run {
     const metrics = await learner.evaluate(part);
     this.history.push({ ...record, metrics });
     const score = options.best?.(metrics);
-    const better = score !== undefined && (this.best === undefined || score > this.best.score);
+    // a score that is no number, such as a mean over nothing, is never the best
+    const finite = score !== undefined && Number.isFinite(score);
+    const better = finite && (this.best === undefined || score > this.best.score);
     if (better) this.best = { score, step: learner.step, weights: await this.#weights() };
     emit({ type: 'evaluation', part, epoch: learner.epoch, step: learner.step, metrics, best: better });
   }

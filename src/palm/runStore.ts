@@ -1,20 +1,20 @@
-import { defined, FrondError } from '../base/errors.ts';
-import { loadLatest, saveCheckpoint } from '../store/checkpoint.ts';
-import { floatsOf, readSafetensors, storeFloats, writeSafetensors } from '../store/safetensors.ts';
+import { FrondError } from '../base/errors.ts';
+import type { ArenaName } from '../runtime/state.ts';
+import { type LoadedCheckpoint, loadLatest, saveCheckpoint } from '../store/checkpoint.ts';
+import { storeFloats, writeSafetensors } from '../store/safetensors.ts';
+import { type Configuration, checkConfiguration } from './configuration.ts';
 import type { Listener } from './events.ts';
-import { fingerprint } from './fingerprint.ts';
 import { modelRecord } from './modelRecord.ts';
 import type { EpochRecord, Run, Sums } from './run.ts';
-import { scheduleRecord } from './schedule.ts';
 import {
-  type Configuration,
-  checkConfiguration,
   decodeJson,
   encodeJson,
-  graphFingerprint,
-  loadArena,
+  type Match,
+  malformed,
+  matchArena,
   momentsFile,
   weightsFile,
+  writeArena,
 } from './snapshot.ts';
 
 export const WEIGHTS = 'weights.safetensors';
@@ -32,29 +32,11 @@ interface Progress {
   readonly best: { readonly score: number; readonly step: number } | null;
 }
 
-/** Settings and data that a resumed run must share with the one it continues. */
-function configurationOf({ learner: { plan } }: Run): Configuration {
-  const { rate, rule, settings } = plan.optimizer;
-  const examples = fingerprint(JSON.stringify(plan.reader.parts.train ?? []));
-  return {
-    tasks: plan.tasks.map(({ name, weight }) => ({ name, weight })),
-    graph: graphFingerprint(plan.step),
-    optimizer: { name: rule.name, ...settings },
-    schedule: { ...scheduleRecord(rate) },
-    clipNorm: plan.clipNorm,
-    epochs: plan.epochs,
-    batchSize: plan.batchSize,
-    seed: plan.seed,
-    trainingData: examples,
-    reader: fingerprint(JSON.stringify(plan.reader.record ?? null)),
-  };
-}
-
 /** @returns the folder of the checkpoint */
 export async function saveRun(run: Run, folder: string, keep: number): Promise<string> {
   const { learner, best } = run;
   const progress: Progress = {
-    configuration: configurationOf(run),
+    configuration: await run.configuration(),
     step: learner.step,
     sums: run.sums,
     history: run.history,
@@ -81,35 +63,49 @@ export async function saveRun(run: Run, folder: string, keep: number): Promise<s
 
 /** Puts a run where its newest whole checkpoint stands; damaged newer ones are passed over with a warning. */
 export async function resumeRun(run: Run, folder: string, on: Listener | undefined): Promise<void> {
-  const { files, skipped, folder: found, step } = await loadLatest(folder);
+  const checkpoint = await loadLatest(folder);
+  const { skipped, folder: found, step } = checkpoint;
   for (const { name, reason } of skipped) {
     on?.({
       type: 'warning',
       message: `checkpoint ${name} was passed over: ${reason}; going on from ${found}`,
     });
   }
-  const file = (name: string): Uint8Array => {
-    const bytes = files.get(name);
-    if (bytes !== undefined) return bytes;
-    throw new FrondError('FROND-F013', `checkpoint ${found} has no ${name}`, {
-      place: { file: found },
-      hint: 'it was not saved by a training run; load its weights with loadCheckpoint instead',
-    });
-  };
-  const progress = decodeJson(file(PROGRESS)) as Progress;
-  checkConfiguration(progress.configuration, configurationOf(run), found);
+  const progress = progressOf(fileOf(checkpoint, PROGRESS), `${found}/${PROGRESS}`, step);
+  checkConfiguration(progress.configuration, await run.configuration(), found);
   const { state } = run.learner;
-  await loadArena(state, file(WEIGHTS), `${found}/${WEIGHTS}`);
-  await loadArena(state, file(MOMENTS), `${found}/${MOMENTS}`, 'moment1');
-  await loadArena(state, file(MOMENTS), `${found}/${MOMENTS}`, 'moment2');
+  const match = (name: string, arena?: ArenaName): Match =>
+    matchArena(state, fileOf(checkpoint, name), `${found}/${name}`, arena);
+  // all is read and checked before the first weight changes
+  const matches = [match(WEIGHTS), match(MOMENTS, 'moment1'), match(MOMENTS, 'moment2')];
+  const best = progress.best === null ? undefined : { ...progress.best, weights: match(BEST).values };
+  for (const each of matches) await writeArena(state, each);
   run.learner.step = step;
   run.sums = { ...progress.sums, losses: { ...progress.sums.losses } };
   run.history = [...progress.history];
-  if (progress.best !== null) {
-    const { tensors } = readSafetensors(file(BEST), `${found}/${BEST}`);
-    const weights = [...state.layout.entries.keys()].map(
-      (name) => [name, floatsOf(defined(tensors.get(name), `best weights of ${name}`), name)] as const,
-    );
-    run.best = { ...progress.best, weights: new Map(weights) };
-  }
+  run.best = best;
+}
+
+/** @throws FROND-F013 when the checkpoint was not saved by a training run */
+export function fileOf(checkpoint: LoadedCheckpoint, name: string): Uint8Array {
+  const bytes = checkpoint.files.get(name);
+  if (bytes !== undefined) return bytes;
+  throw new FrondError('FROND-F013', `checkpoint ${checkpoint.folder} has no ${name}`, {
+    place: { file: checkpoint.folder },
+    hint: 'it was not saved by a training run; load its weights with loadCheckpoint instead',
+  });
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function progressOf(bytes: Uint8Array, file: string, step: number): Progress {
+  const progress = decodeJson(bytes, file);
+  if (!isRecord(progress)) throw malformed(file);
+  const { configuration, sums, history, best } = progress;
+  const summed = isRecord(sums) && typeof sums.count === 'number' && typeof sums.loss === 'number';
+  const scored = best === null || (isRecord(best) && typeof best.score === 'number');
+  const good = isRecord(configuration) && summed && isRecord(sums.losses) && Array.isArray(history) && scored;
+  if (!good || progress.step !== step) throw malformed(file);
+  return progress as unknown as Progress;
 }

@@ -1,5 +1,6 @@
-import { FrondError } from '../base/errors.ts';
-import type { Attribute, Graph, Node } from '../ir/graph.ts';
+import { defined, FrondError } from '../base/errors.ts';
+import type { Graph, Node } from '../ir/graph.ts';
+import { decodeUtf8 } from '../platform/text.ts';
 import type { ArenaName, ModelState } from '../runtime/state.ts';
 import {
   floatsOf,
@@ -13,7 +14,23 @@ import { fingerprint } from './fingerprint.ts';
 const encoder = new TextEncoder();
 export const encodeJson = (value: unknown): Uint8Array =>
   encoder.encode(`${JSON.stringify(value, null, 1)}\n`);
-export const decodeJson = (bytes: Uint8Array): unknown => JSON.parse(new TextDecoder().decode(bytes));
+
+/** @throws FROND-F013 for what is no JSON */
+export function decodeJson(bytes: Uint8Array, file: string): unknown {
+  try {
+    return JSON.parse(decodeUtf8(bytes, file));
+  } catch (cause) {
+    throw malformed(file, cause);
+  }
+}
+
+/** A file of a whole checkpoint that does not say what it should: another program wrote it. */
+export const malformed = (file: string, cause?: unknown): FrondError =>
+  new FrondError('FROND-F013', `${file} is not what a training run saves`, {
+    place: { file },
+    hint: 'it was not saved by a training run of this version',
+    cause,
+  });
 
 /** Where the weights of all parameters go in a file: their names, in order. */
 async function gather(
@@ -59,11 +76,55 @@ export interface LoadOptions {
 const some = (names: readonly string[]): string =>
   names.length <= 4 ? names.join(', ') : `${names.slice(0, 4).join(', ')} and ${names.length - 4} more`;
 
+/** Where the values of a file belong in a model: nothing is written yet. */
+export interface Match {
+  readonly arena: ArenaName;
+  readonly report: LoadReport;
+  readonly values: ReadonlyMap<string, Float32Array>;
+}
+
+/** Names in the files of moments begin with that of their arena. */
+const PREFIX = /^(moment[12])\//;
+
 /**
- * Fills an arena from a safetensors file. All is checked before the first weight changes.
+ * Reads the values of an arena from a safetensors file and checks that they fit.
  * @throws FROND-W010 for missing parameters, FROND-W011 for surplus tensors, FROND-W012 for another shape, FROND-W013 when nothing
- * matches at all
+ * matches at all, FROND-W004 for elements that are not f32
  */
+export function matchArena(
+  state: ModelState,
+  bytes: Uint8Array,
+  file: string,
+  arena: ArenaName = 'parameter',
+  { partial = false }: LoadOptions = {},
+): Match {
+  const stored = new Map<string, StoredTensor>();
+  for (const [name, tensor] of readSafetensors(bytes, file).tensors) {
+    const [prefix, of] = arena === 'parameter' ? [] : (PREFIX.exec(name) ?? []);
+    if (of === undefined) stored.set(name, tensor);
+    else if (of === arena) stored.set(name.slice(prefix?.length), tensor);
+  }
+  const names = [...state.layout.entries.keys()];
+  const report: LoadReport = {
+    loaded: names.filter((name) => stored.has(name)),
+    missing: names.filter((name) => !stored.has(name)),
+    surplus: [...stored.keys()].filter((name) => !state.layout.entries.has(name)),
+  };
+  checkReport(report, file, partial);
+  const values = report.loaded.map((name) => {
+    const tensor = defined(stored.get(name), `tensor ${name}`);
+    checkShape(name, tensor.shape, state.entry(name).shape, file);
+    return [name, floatsOf(tensor, name, file)] as const;
+  });
+  return { arena, report, values: new Map(values) };
+}
+
+/** Writes what `matchArena` found. */
+export async function writeArena(state: ModelState, { arena, values }: Match): Promise<void> {
+  for (const [name, floats] of values) await state.write(name, floats, arena);
+}
+
+/** Fills an arena from a safetensors file. All is checked before the first value changes: see `matchArena`. */
 export async function loadArena(
   state: ModelState,
   bytes: Uint8Array,
@@ -71,37 +132,18 @@ export async function loadArena(
   arena: ArenaName = 'parameter',
   options: LoadOptions = {},
 ): Promise<LoadReport> {
-  const prefix = arena === 'parameter' ? '' : `${arena}/`;
-  const stored = new Map(
-    [...readSafetensors(bytes, file).tensors].flatMap(([name, tensor]) =>
-      prefix === '' || name.startsWith(prefix) ? [[name.slice(prefix.length), tensor] as const] : [],
-    ),
+  const match = matchArena(state, bytes, file, arena, options);
+  await writeArena(state, match);
+  return match.report;
+}
+
+function checkShape(name: string, stored: readonly number[], wanted: readonly number[], file: string): void {
+  if (stored.join() === wanted.join()) return;
+  throw new FrondError(
+    'FROND-W012',
+    `${name} is [${stored.join(', ')}] in ${file}, the model has [${wanted.join(', ')}]`,
+    { place: { file }, node: name, hint: 'the file belongs to a model of other sizes' },
   );
-  const names = [...state.layout.entries.keys()];
-  const report: LoadReport = {
-    loaded: names.filter((name) => stored.has(name)),
-    missing: names.filter((name) => !stored.has(name)),
-    surplus: [...stored.keys()].filter((name) => !state.layout.entries.has(name)),
-  };
-  checkReport(report, file, options.partial ?? false);
-  const values = report.loaded.map((name) => {
-    const tensor = stored.get(name) as StoredTensor;
-    const { shape } = state.entry(name);
-    if (tensor.shape.join() !== shape.join()) {
-      throw new FrondError(
-        'FROND-W012',
-        `${name} is [${tensor.shape.join(', ')}] in ${file}, the model has [${shape.join(', ')}]`,
-        {
-          place: { file },
-          node: name,
-          hint: 'the file belongs to a model of other sizes',
-        },
-      );
-    }
-    return [name, floatsOf(tensor, name)] as const;
-  });
-  for (const [name, floats] of values) await state.write(name, floats, arena);
-  return report;
 }
 
 function checkReport({ loaded, missing, surplus }: LoadReport, file: string, partial: boolean): void {
@@ -109,7 +151,7 @@ function checkReport({ loaded, missing, surplus }: LoadReport, file: string, par
   if (loaded.length === 0) {
     throw new FrondError('FROND-W013', `${file} holds none of the model's parameters`, {
       place,
-      hint: `it holds ${some(surplus)}; the model wants ${some(missing)}`,
+      hint: `it holds ${some(surplus) || 'no tensors'}; the model wants ${some(missing)}`,
     });
   }
   if (partial) return;
@@ -142,20 +184,3 @@ export function graphRecord(graph: Graph): Graph {
 }
 
 export const graphFingerprint = (graph: Graph): string => fingerprint(JSON.stringify(graphRecord(graph)));
-
-/** What must be equal for a run to go on where another one stopped. */
-export type Configuration = Readonly<Record<string, Attribute>>;
-
-/** @throws FROND-F030 naming every setting that differs */
-export function checkConfiguration(saved: Configuration, current: Configuration, folder: string): void {
-  const names = [...new Set([...Object.keys(saved), ...Object.keys(current)])];
-  const differing = names.filter((name) => JSON.stringify(saved[name]) !== JSON.stringify(current[name]));
-  if (differing.length === 0) return;
-  const shown = differing.map(
-    (name) => `${name} was ${JSON.stringify(saved[name])}, is ${JSON.stringify(current[name])}`,
-  );
-  throw new FrondError('FROND-F030', `the run in ${folder} cannot be resumed: ${shown.join('; ')}`, {
-    place: { file: folder },
-    hint: 'resume with the settings and the data that it began with, or start a new run in another folder',
-  });
-}

@@ -1,10 +1,9 @@
 import { isFloating } from '../base/dtype.ts';
 import type { SourcePlace } from '../base/errors.ts';
 import { GraphBuilder } from '../ir/builder.ts';
-import { type Graph, makeRef, type Node } from '../ir/graph.ts';
+import { type Graph, makeRef, type Node, type Ref, splitRef } from '../ir/graph.ts';
 import { nodePath } from '../ir/names.ts';
-import { rootsOf, topologicalOrder } from '../ir/order.ts';
-import type { OpRegistry } from '../ir/record.ts';
+import { topologicalOrder } from '../ir/order.ts';
 import { ops } from '../ops/index.ts';
 import { compile } from './compile.ts';
 import type { Feeds, TensorValue } from './feeds.ts';
@@ -21,15 +20,10 @@ export interface NonFinite {
   readonly place?: SourcePlace | undefined;
 }
 
-/** A tensor to look at, under the name of the output that it was made. */
-interface Watched {
-  readonly name: string;
-  readonly node: Node;
-}
-
 /** Passes that would join nodes or drop one of two equal ones. */
 const JOINING = ['shareCommonSubexpressions', 'fuseElementwise', 'fuseEpilogue'];
 
+/** A floating tensor to look at. */
 interface Watched {
   readonly node: Node;
   readonly ref: Ref;
@@ -80,19 +74,19 @@ async function observe(
     builder.output(`watched.${i}`, ref);
   });
   const observed = builder.finish();
-  const disable = ['fuseElementwise', 'fuseEpilogue', 'shareCommonSubexpressions'];
-  const { executable } = await compile(observed, { state, disable });
+  const { executable } = await compile(observed, { state, disable: JOINING });
   const names = new Set(observed.inputs.map((id) => String(observed.nodes[id]?.attributes.name)));
   try {
-    return await executable.run(Object.fromEntries(Object.entries(feeds).filter(([name]) => names.has(name))));
+    return await executable.run(
+      Object.fromEntries(Object.entries(feeds).filter(([name]) => names.has(name))),
+    );
   } finally {
     executable.free();
   }
 }
 
 function describe(node: Node, element: number, value: number): NonFinite {
-  const path = node.scope === '' ? node.id : `${node.scope}/${node.id}`;
-  return { node: path, op: node.op, phase: node.phase, value, element, place: node.source };
+  return { node: nodePath(node), op: node.op, phase: node.phase, value, element, place: node.source };
 }
 
 /** Broken tensors on a chain of broken tensors that ends in the loss, or else in an operand of an update. */

@@ -1,0 +1,279 @@
+import { platform } from '#platform';
+import { FrondError } from '../base/errors.ts';
+import type { Graph } from '../ir/graph.ts';
+import type { Device } from '../runtime/device.ts';
+import { interpreterDevice } from '../runtime/interpreterDevice.ts';
+import { checkNewest, sweepTemporaries } from '../store/checkpoint.ts';
+import { lockFolder } from '../store/lock.ts';
+import type { Backbone, Metrics, Reader } from './contract.ts';
+import { checkContract } from './contractCheck.ts';
+import type { JointMetrics, Predictions } from './evaluate.ts';
+import type { Listener } from './events.ts';
+import { predictionGraph, type Task, trainingGraph } from './graphs.ts';
+import { Learner } from './learner.ts';
+import { type EpochRecord, Run, type TrainingSummary, type TrainOptions } from './run.ts';
+import { resumeRun, saveRun } from './runStore.ts';
+import { type LoadOptions, type LoadReport, loadArena } from './snapshot.ts';
+import { type BackwardOptions, buildStep } from './step.ts';
+
+export interface FitOptions {
+  /** passes over the training part */
+  readonly epochs: number;
+  /** default 32 */
+  readonly batchSize?: number;
+  /** fixes first weights, shuffles and dropout; default 1 */
+  readonly seed?: number;
+}
+
+export interface SaverOptions {
+  /** folder of the run; checkpoints go to `checkpoints` in it */
+  readonly folder: string;
+  /** a checkpoint every so many steps, besides those at the end of each epoch; default: none */
+  readonly everySteps?: number;
+  /** whole checkpoints to keep; default 2 */
+  readonly keep?: number;
+}
+
+/** @throws FROND-T002 for a setting that is no whole number from `least` on */
+function checkWhole(settings: Readonly<Record<string, number | undefined>>, least: number): void {
+  for (const [setting, value] of Object.entries(settings)) {
+    if (value === undefined || (Number.isInteger(value) && value >= least && value < 2 ** 32)) continue;
+    const range = least === 0 ? 'a whole number from 0 on' : 'a positive whole number';
+    throw new FrondError('FROND-T002', `${setting} is ${value}`, { hint: `give ${range}` });
+  }
+}
+
+export const missing = (what: string, before: string): FrondError =>
+  new FrondError('FROND-T001', `${before} was called before ${what}`, { hint: `call ${what} first` });
+
+/** What `Trainer` and `MultiHeadTrainer` share: from tasks on one backbone to a trained model. */
+export abstract class TrainerBase {
+  readonly name: string;
+  readonly #device: Device | undefined;
+  #graphs: { readonly training: Graph; readonly prediction: Graph } | undefined;
+  #step: { readonly graph: Graph; readonly options: BackwardOptions } | undefined;
+  #fit: { readonly reader: Reader; readonly options: Required<FitOptions> } | undefined;
+  #saver: SaverOptions | undefined;
+  #run: Run | undefined;
+  #ownDevice: Device | undefined;
+  #training = false;
+  /** the folder that `train` has locked */
+  #locked: string | undefined;
+
+  constructor(name: string, device: Device | undefined) {
+    this.name = name;
+    this.#device = device;
+  }
+
+  protected abstract tasksOf(): { readonly backbone: Backbone; readonly tasks: readonly Task[] };
+  protected abstract jointMetrics(): JointMetrics | undefined;
+
+  /** The parts of a run are fixed once it exists. @throws FROND-T004 */
+  #checkOpen(caller: string): void {
+    if (this.#run === undefined) return;
+    throw new FrondError('FROND-T004', `${caller} was called after the model was made`, {
+      hint: 'a model is made when it is first trained, evaluated, asked or loaded: call this before, or make another trainer',
+    });
+  }
+
+  protected forward(): Graph {
+    this.#checkOpen('buildForward');
+    const { backbone, tasks } = this.tasksOf();
+    this.#graphs = {
+      training: trainingGraph(this.name, backbone, tasks),
+      prediction: predictionGraph(this.name, backbone, tasks),
+    };
+    return this.#graphs.training;
+  }
+
+  /** The graph that predicts: no labels, no dropout. */
+  get prediction(): Graph {
+    if (this.#graphs === undefined) throw missing('buildForward', 'prediction');
+    return this.#graphs.prediction;
+  }
+
+  /**
+   * Adds the backward part and the update.
+   * @returns the graph of a whole training step
+   */
+  buildBackward(options: BackwardOptions): Graph {
+    if (this.#graphs === undefined) throw missing('buildForward', 'buildBackward');
+    this.#checkOpen('buildBackward');
+    const graph = buildStep(this.#graphs.training, 'loss', options);
+    this.#step = { graph, options };
+    return graph;
+  }
+
+  /**
+   * Says what to learn from, and for how long.
+   * @throws FROND-C001…C003 when the reader does not give what backbone or heads need, FROND-T002 for settings that make no run
+   */
+  fitReader(reader: Reader, { epochs, batchSize = 32, seed = 1 }: FitOptions): void {
+    this.#checkOpen('fitReader');
+    const { backbone, tasks } = this.tasksOf();
+    checkContract({ reader, backbone });
+    for (const { head } of tasks) checkContract({ reader, backbone, head });
+    checkWhole({ epochs, batchSize }, 1);
+    checkWhole({ seed }, 0);
+    if ((reader.parts.train ?? []).length === 0) {
+      throw new FrondError('FROND-D014', `the reader ${reader.name} has no training examples`, {
+        hint: 'give it a part called train',
+      });
+    }
+    this.#fit = { reader, options: { epochs, batchSize, seed } };
+  }
+
+  /** Where checkpoints go, and how often. @throws FROND-T002 for numbers that are no counts */
+  setSaver(options: SaverOptions): void {
+    checkWhole({ everySteps: options.everySteps, keep: options.keep }, 1);
+    this.#saver = options;
+  }
+
+  async #ready(caller: string): Promise<Run> {
+    if (this.#run !== undefined) return this.#run;
+    if (this.#graphs === undefined) throw missing('buildForward', caller);
+    if (this.#step === undefined) throw missing('buildBackward', caller);
+    if (this.#fit === undefined) throw missing('fitReader', caller);
+    const device = this.#device ?? interpreterDevice();
+    if (this.#device === undefined) this.#ownDevice = device;
+    const { options } = this.#step;
+    const learner = await Learner.create(
+      {
+        name: this.name,
+        tasks: this.tasksOf().tasks,
+        reader: this.#fit.reader,
+        forward: this.#graphs.training,
+        step: this.#step.graph,
+        prediction: this.#graphs.prediction,
+        optimizer: options.optimizer,
+        clipNorm: options.clipNorm ?? 0,
+        ...this.#fit.options,
+        jointMetrics: this.jointMetrics(),
+        settings: {
+          weightDecay: options.weightDecay ?? 0,
+          groups: (options.groups ?? []).map((group) => ({ ...group })),
+        },
+      },
+      device,
+    );
+    this.#run = new Run(learner);
+    return this.#run;
+  }
+
+  /**
+   * Trains from where the model stands to the end of its epochs.
+   * @throws FROND-T010 when the loss stops being finite (weights intact, the node at fault named), FROND-F020 when another run
+   * saves to the same folder, FROND-F021 when there are later checkpoints of another run in it, FROND-T005 when it is training already
+   */
+  async train(options: TrainOptions = {}): Promise<TrainingSummary> {
+    checkWhole({ printEvery: options.printEvery }, 1);
+    if (this.#training) {
+      throw new FrondError('FROND-T005', `${this.name} is training already`, {
+        hint: 'await the first call of train',
+      });
+    }
+    this.#training = true;
+    try {
+      const run = await this.#ready('train');
+      const saver = options.saveTo === undefined ? this.#saver : { ...this.#saver, folder: options.saveTo };
+      return await (saver === undefined
+        ? run.train(options, undefined)
+        : this.#trainSaving(run, saver, options));
+    } finally {
+      this.#training = false;
+    }
+  }
+
+  async #trainSaving(run: Run, saver: SaverOptions, options: TrainOptions): Promise<TrainingSummary> {
+    const folder = platform.files.join(saver.folder, 'checkpoints');
+    const release = await lockFolder(saver.folder);
+    this.#locked = saver.folder;
+    try {
+      await sweepTemporaries(folder);
+      await checkNewest(folder, run.learner.step);
+      const save = (): Promise<string> => saveRun(run, folder, saver.keep ?? 2);
+      return await run.train(options, { save, everySteps: saver.everySteps });
+    } finally {
+      this.#locked = undefined;
+      await release();
+    }
+  }
+
+  /** Metrics of each task, under its name, and those of all tasks together, over a part of the reader's data. */
+  async evaluate(part = 'test', signal?: AbortSignal): Promise<Metrics> {
+    return (await this.#ready('evaluate')).learner.evaluate(part, signal);
+  }
+
+  /**
+   * Predictions of every task, from one encoder pass. Texts are parsed by the reader.
+   * @throws FROND-C011 for texts where the reader cannot parse any
+   */
+  async predict(inputs: readonly (string | object)[]): Promise<Predictions> {
+    const { learner } = await this.#ready('predict');
+    const { reader } = learner.plan;
+    return learner.predict(
+      inputs.map((input) => (typeof input === 'string' ? parseWith(reader, input) : input)),
+    );
+  }
+
+  /**
+   * Saves weights, optimizer state, progress and what predicting takes.
+   * @returns the checkpoint's folder
+   * @throws FROND-F020 when another run saves there, FROND-F021 when a later step of another run is there, FROND-F002 when the
+   * system refuses
+   */
+  async save(folder: string): Promise<string> {
+    const run = await this.#ready('save');
+    const inside = platform.files.join(folder, 'checkpoints');
+    const keep = this.#saver?.keep ?? 2;
+    if (this.#locked === folder) return saveRun(run, inside, keep);
+    const release = await lockFolder(folder);
+    try {
+      return await saveRun(run, inside, keep);
+    } finally {
+      await release();
+    }
+  }
+
+  /**
+   * Goes on where the newest whole checkpoint in `folder` stopped; what follows is byte for byte what would have followed then.
+   * @throws FROND-F012 when there is none, FROND-F030 when settings or data differ, naming each
+   */
+  async resume(folder: string, on?: Listener): Promise<number> {
+    const run = await this.#ready('resume');
+    if (this.#training) throw new FrondError('FROND-T005', `${this.name} is training: it cannot resume now`);
+    await resumeRun(run, platform.files.join(folder, 'checkpoints'), on);
+    return run.learner.step;
+  }
+
+  /**
+   * Takes the weights of a safetensors file, strictly unless told otherwise.
+   * @throws FROND-W010…W013 for missing, surplus or wrong-shaped tensors
+   */
+  async loadCheckpoint(file: string, options: LoadOptions = {}): Promise<LoadReport> {
+    const { learner } = await this.#ready('loadCheckpoint');
+    return loadArena(learner.state, await platform.files.readBytes(file), file, 'parameter', options);
+  }
+
+  /** Metrics after each epoch so far. */
+  get history(): readonly EpochRecord[] {
+    return this.#run?.history ?? [];
+  }
+
+  /** Gives the memory back; the device too, unless it was passed in. */
+  async close(): Promise<void> {
+    this.#run?.learner.free();
+    this.#run = undefined;
+    await this.#ownDevice?.close();
+    this.#ownDevice = undefined;
+  }
+}
+
+/** @throws FROND-C011 when the reader reads files only */
+export function parseWith(reader: Reader, text: string): object {
+  const example = reader.parse?.(text);
+  if (typeof example === 'object' && example !== null) return example;
+  throw new FrondError('FROND-C011', `the reader ${reader.name} cannot parse a text`, {
+    hint: 'give it a function `parse`, or predict examples instead of texts',
+  });
+}
