@@ -33,7 +33,8 @@ export const train: palm.Recipe = async ({
     layers: 1,
     heads: 4,
     attentionDropout: 0,
-    wordDropout: 0.15,
+    outerDropout: 0.2,
+    wordDropout: 0.1,
   });
 
   // 3. a head and a trainer per task
@@ -50,7 +51,7 @@ export const train: palm.Recipe = async ({
   both.buildForward();
 
   // 5. the schedule knows the real number of steps; decay and clipping belong to the backward part
-  const rate = palm.triangular({ warmup: 0.1 }, 2e-3);
+  const rate = palm.triangular({ warmup: 0.1 }, 4e-3);
   both.buildBackward({ optimizer: palm.adam({ rate }), weightDecay: 0.01, clipNorm: 1 });
 
   // 6. what to learn from, where to save
