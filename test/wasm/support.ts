@@ -7,6 +7,7 @@ import {
   instantiateKernel,
   READ_AHEAD,
   type WasmInstance,
+  type WasmOptions,
 } from '../../src/target/wasm/index.ts';
 import type { RunLaunch } from '../support/launch.ts';
 
@@ -18,13 +19,13 @@ const aligned = (bytes: number): number => Math.ceil(bytes / 64) * 64;
  * memory is dirtied before each launch, and the memory ends where the last buffer's read-ahead does, so that what a
  * kernel must not rely on is not there.
  */
-export function wasmRunner(): RunLaunch {
+export function wasmRunner(options: WasmOptions = {}): RunLaunch {
   const engine = defined(webAssembly(), 'WebAssembly');
   const memory = new engine.Memory({ initial: 1 });
   const prepared = new Map<Kernel, { readonly instance: WasmInstance; readonly scratchBytes: number }>();
   return (launch: Launch, buffers: Readonly<Record<string, TypedArray>>) => {
     const { kernel, grid, scalars } = launch;
-    const ready = prepared.get(kernel) ?? prepare(kernel, memory);
+    const ready = prepared.get(kernel) ?? prepare(kernel, memory, options);
     prepared.set(kernel, ready);
     const names = kernel.buffers.map(({ name }) => name);
     const addresses: Record<string, number> = {};
@@ -51,7 +52,7 @@ export function wasmRunner(): RunLaunch {
   };
 }
 
-function prepare(kernel: Kernel, memory: WebAssemblyMemory) {
-  const assembled = assembleKernel(kernel, { memory: { initial: 1 } });
+function prepare(kernel: Kernel, memory: WebAssemblyMemory, options: WasmOptions) {
+  const assembled = assembleKernel(kernel, { memory: { initial: 1 }, ...options });
   return { instance: instantiateKernel(assembled, memory, 0), scratchBytes: assembled.scratchBytes };
 }

@@ -129,6 +129,7 @@ export function writeDot(at: Lowering, dot: Dot, place: Place): Statement[] {
       rightPanel: right.blockStep,
       outRow: place.rowStride,
       accumulate,
+      fused: at.relaxed,
     });
     // Rows and columns past the end may be left out only where they then keep what was accumulated.
     const rowSpan = accumulate ? zeroBeyond(dot.left, row) : undefined;

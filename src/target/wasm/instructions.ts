@@ -197,6 +197,9 @@ export const f32x4 = {
   div: vectorBinary('f32x4.div', 231),
   min: vectorBinary('f32x4.min', 232),
   max: vectorBinary('f32x4.max', 233),
+  /** x · y + z, rounded once or twice as the machine likes: relaxed SIMD */
+  relaxedMadd: (x: Code<'v128'>, y: Code<'v128'>, z: Code<'v128'>): Code<'v128'> =>
+    code('v128', 'f32x4.relaxed_madd', simd(0x105), [x, y, z]),
   /** y < x ? y : x, which is one machine instruction, unlike `min` */
   pmin: vectorBinary('f32x4.pmin', 234),
   convertS: vectorUnary('f32x4.convert_i32x4_s', 250),

@@ -33,6 +33,8 @@ export interface Lowering {
   readonly inPlace: ReadonlyMap<Value, Value>;
   readonly module: ModuleBuilder;
   readonly fn: FunctionBuilder;
+  /** relaxed SIMD may be used */
+  readonly relaxed: boolean;
   /** base address of scratch memory */
   readonly scratch: Code<'i32'>;
   readonly addresses: ReadonlyMap<Buffer, Local<'i32'>>;

@@ -31,6 +31,8 @@ export interface MicroKernelShape {
   readonly outRow: number;
   /** adds to what `out` holds */
   readonly accumulate: boolean;
+  /** multiplies and adds in one instruction of relaxed SIMD */
+  readonly fused: boolean;
 }
 
 export const ROWS = 4;
@@ -41,9 +43,10 @@ const PARAMETERS = ['left', 'right', 'out', 'blocks', 'panels', 'depth'].map(
 );
 
 export function microKernel(module: ModuleBuilder, shape: MicroKernelShape): FunctionReference<'none'> {
-  const { leftRow, leftDepth, leftBlock, rightDepth, rightPanel, outRow, accumulate } = shape;
-  const key = [leftRow, leftDepth, leftBlock, rightDepth, rightPanel, outRow, Number(accumulate)].join('_');
-  return module.helper(`multiply_${key}`, PARAMETERS, 'none', (fn) => author(fn, shape));
+  const { leftRow, leftDepth, leftBlock, rightDepth, rightPanel, outRow } = shape;
+  const key = [leftRow, leftDepth, leftBlock, rightDepth, rightPanel, outRow].join('_');
+  const name = `multiply${shape.accumulate ? '_add' : ''}${shape.fused ? '_fused' : ''}_${key}`;
+  return module.helper(name, PARAMETERS, 'none', (fn) => author(fn, shape));
 }
 
 function author(fn: FunctionBuilder, shape: MicroKernelShape): Statement[] {
@@ -98,7 +101,7 @@ function upTo(counter: Local<'i32'>, count: Local<'i32'>, body: readonly Stateme
 
 function multiplyBlock(
   fn: FunctionBuilder,
-  { leftRow, leftDepth, rightDepth }: MicroKernelShape,
+  { leftRow, leftDepth, rightDepth, fused }: MicroKernelShape,
   at: {
     readonly a: Local<'i32'>;
     readonly b: Local<'i32'>;
@@ -113,7 +116,10 @@ function multiplyBlock(
     Local<'v128'>,
   ];
   const addTo = (sum: Local<'v128'>, y: Code<'v128'>): Statement =>
-    set(sum, f32x4.add(get(sum), f32x4.mul(get(x), y)));
+    set(
+      sum,
+      fused ? f32x4.relaxedMadd(get(x), y, get(sum)) : f32x4.add(get(sum), f32x4.mul(get(x), y)),
+    );
   const rows = Array.from({ length: ROWS }, (_, i) => {
     const [left, right] = [sums[2 * i], sums[2 * i + 1]] as [Local<'v128'>, Local<'v128'>];
     return [set(x, v128.loadSplat(get(a), i * leftRow)), addTo(left, get(y0)), addTo(right, get(y1))];

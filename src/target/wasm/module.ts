@@ -14,6 +14,13 @@ import { unsupported } from './unsupported.ts';
 export interface WasmOptions {
   /** limits of the memory that the module imports; a shared one needs a maximum */
   readonly memory?: MemoryLimits | undefined;
+  /**
+   * Multiply and add in one instruction, which rounds once where the machine has it: faster, and no longer the same bytes
+   * on every machine. Default false; `hasRelaxedSimd` says whether the engine knows it.
+   */
+  readonly relaxed?: boolean | undefined;
+  /** the caller has judged the kernel already; it is not judged again */
+  readonly judged?: boolean | undefined;
 }
 
 /** A kernel as a WebAssembly module. */
@@ -55,7 +62,12 @@ function declareProgram(kernel: Kernel, module: ModuleBuilder) {
   return { fn, reference: module.declare('program', fn, 'none') };
 }
 
-function beginLowering(kernel: Kernel, module: ModuleBuilder, fn: FunctionBuilder): Lowering {
+function beginLowering(
+  kernel: Kernel,
+  { relaxed = false }: WasmOptions,
+  module: ModuleBuilder,
+  fn: FunctionBuilder,
+): Lowering {
   const analysis = analyse(kernel);
   const { gridRank, buffers, parameters } = kernel;
   const addresses = new Map<Buffer, IntegerLocal>();
@@ -75,7 +87,7 @@ function beginLowering(kernel: Kernel, module: ModuleBuilder, fn: FunctionBuilde
     if (local) scalars.set(statement.value, get(local));
   }
   return {
-    ...{ kernel, analysis, module, fn, addresses, scalars },
+    ...{ kernel, analysis, relaxed, module, fn, addresses, scalars },
     inPlace: findInPlace(analysis),
     scratch: get(fn.local('i32', 'scratch')),
     carriedLocals: new Map(),
@@ -124,12 +136,12 @@ function defineRun(kernel: Kernel, module: ModuleBuilder, program: ReturnType<ty
  * @throws FROND-K1… when the kernel is illegal; FROND-K210 when it uses what this reading cannot spell.
  */
 export function assembleKernel(kernel: Kernel, options: WasmOptions = {}): WasmKernel {
-  assertKernel(kernel);
+  if (!options.judged) assertKernel(kernel);
   const half = kernel.buffers.find(({ dtype }) => dtype === 'f16');
   if (half) throw unsupported(kernel, 'f16 in memory', half.name);
   const module = new ModuleBuilder();
   const program = declareProgram(kernel, module);
-  const at = beginLowering(kernel, module, program.fn);
+  const at = beginLowering(kernel, options, module, program.fn);
   const body = writeRegion(at, kernel.body);
   const scratch = integers([{ index: program.fn.parameters.length, kind: 'i32', name: 'scratch' }])[0];
   const begin = scratch ? [set(scratch, globalGet(0, 'scratch'))] : [];
