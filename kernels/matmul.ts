@@ -1,8 +1,10 @@
 import type { Dim } from '../src/base/dim.ts';
-import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
+import { defined } from '../src/base/errors.ts';
+import type { ElementContext, LaunchPlan, LaunchScalars, ScalarExpression, Slot } from '../src/ir/record.ts';
 import { type KernelBuilder, type TermInput, traceKernel } from '../src/kernel/build.ts';
 import type { Kernel, Span, Value } from '../src/kernel/ir.ts';
 import { blocksOf, type StrideKind, strided, strideKind, tileExtent, tracedOnce } from './plan.ts';
+import { elementContext } from './pointwise.ts';
 
 /**
  * out[…, m, n] = f(Σ_k x[…, m, k] · y[…, k, n])
@@ -28,9 +30,17 @@ export interface EpilogueOperand {
 
 /** Element-wise functions applied to the accumulator before it is stored. `key` must determine what `apply` does. */
 export interface Epilogue {
-  apply(k: KernelBuilder, accumulator: Value, operands: readonly Value[]): Value;
+  apply(
+    k: KernelBuilder,
+    accumulator: Value,
+    operands: readonly Value[],
+    /** elements are those of `operands`, by their number */
+    context: ElementContext,
+  ): Value;
   readonly key: string;
   readonly operands: readonly EpilogueOperand[];
+  /** numbers given at launch, so that they are no part of the text */
+  readonly scalars?: LaunchScalars;
 }
 
 export interface MatmulTiles {
@@ -79,6 +89,7 @@ export interface MatmulOptions {
     | {
         readonly key: string;
         readonly apply: Epilogue['apply'];
+        readonly scalars?: LaunchScalars | undefined;
         readonly operands: readonly (StrideKinds & { readonly dtype: 'f32' | 'i32' | 'u32' })[];
       }
     | undefined;
@@ -139,12 +150,14 @@ function matmulProgram(k: KernelBuilder, options: MatmulOptions): void {
     const right = k.load(y, [...baseY, [K, transposeY ? 1 : columns], [N, transposeY ? inner : 1]]);
     return [k.dot(left, right, sum as Value, depth)];
   });
-  const operands = (epilogue?.operands ?? []).map((operand, i) => {
-    const buffer = k.read(`operand${i}`, operand.dtype);
-    return k.load(buffer, operandTerms(k, operand, i, M, N, outer));
-  });
-  const result = epilogue ? epilogue.apply(k, product as Value, operands) : (product as Value);
-  k.store(out, [...base('out'), [M, columns], [N, 1]], result);
+  const buffers = (epilogue?.operands ?? []).map(({ dtype }, i) => k.read(`operand${i}`, dtype));
+  const operands = (epilogue?.operands ?? []).map((operand, i) =>
+    k.load(defined(buffers[i], 'buffer'), operandTerms(k, operand, i, M, N, outer)),
+  );
+  const place: TermInput[] = [...base('out'), [M, columns], [N, 1]];
+  const context = elementContext(k, place, buffers, epilogue?.scalars);
+  const result = epilogue ? epilogue.apply(k, product as Value, operands, context) : (product as Value);
+  k.store(out, place, result);
 }
 
 function operandTerms(
@@ -182,6 +195,7 @@ export function planMatmul(args: MatmulArguments): LaunchPlan[] {
     epilogue: epilogue && {
       key: epilogue.key,
       apply: epilogue.apply,
+      scalars: epilogue.scalars,
       operands: epilogue.operands.map(({ dtype, rowStride, columnStride, batchStrides }) => ({
         dtype,
         row: strideKind(rowStride),
@@ -196,6 +210,7 @@ export function planMatmul(args: MatmulArguments): LaunchPlan[] {
       if (strideKind(strides[name]) === 'parameter') scalars[`${name}Batch${dim}`] = strides[name];
     }
   });
+  for (const [name, [, value]] of Object.entries(epilogue?.scalars ?? {})) scalars[name] = value;
   const slots: Record<string, Slot> = { x: args.x, y: args.y, out: args.out };
   epilogue?.operands.forEach(({ slot, rowStride, columnStride, batchStrides }, i) => {
     slots[`operand${i}`] = slot;

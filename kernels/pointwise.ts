@@ -1,7 +1,14 @@
 import { type Dim, product, type Shape } from '../src/base/dim.ts';
 import type { DType } from '../src/base/dtype.ts';
 import { defined } from '../src/base/errors.ts';
-import type { GridExpression, LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
+import type {
+  ElementContext,
+  GridExpression,
+  LaunchPlan,
+  LaunchScalars,
+  ScalarExpression,
+  Slot,
+} from '../src/ir/record.ts';
 import { type KernelBuilder, type TermInput, traceKernel } from '../src/kernel/build.ts';
 import type { Axis, Buffer, Span, StorageType, Value } from '../src/kernel/ir.ts';
 import { tracedOnce } from './plan.ts';
@@ -13,27 +20,16 @@ export interface Operand {
   readonly dtype: DType;
 }
 
-/** What an element-wise function may ask for besides its operands. */
-export interface PointwiseContext {
-  /** logical index of the element in the result, u32: the counter of random numbers */
-  index(): Value;
-  /** word `i` of extra buffer `name`, a uniform scalar */
-  word(name: string, i: number): Value;
-  /** extra scalar `name` of the launch */
-  scalar(name: string): Value;
-}
-
 export interface PointwiseRequest {
   readonly name?: string;
   /** tells this function from others of the same operands */
   readonly key: string;
+  /** an operand that is read whole is given the shape [] */
   readonly inputs: readonly Operand[];
   readonly output: Operand;
-  /** small buffers read by position, such as the key of a dropout */
-  readonly words?: Readonly<Record<string, { readonly slot: Slot; readonly dtype: DType }>>;
   /** numbers given at launch, so that they are no part of the text */
-  readonly scalars?: Readonly<Record<string, readonly ['i32' | 'u32' | 'f32', ScalarExpression]>>;
-  apply(k: KernelBuilder, values: readonly Value[], context: PointwiseContext): Value;
+  readonly scalars?: LaunchScalars;
+  apply(k: KernelBuilder, values: readonly Value[], context: ElementContext): Value;
 }
 
 /** Bool tensors are u32 in memory. */
@@ -72,7 +68,6 @@ export function planPointwise(request: PointwiseRequest): readonly LaunchPlan[] 
   request.inputs.forEach(({ slot }, i) => {
     slots[`x${i}`] = slot;
   });
-  for (const [name, { slot }] of Object.entries(request.words ?? {})) slots[name] = slot;
   const scalars = scalarsOf(groups);
   for (const [own, [, value]] of Object.entries(request.scalars ?? {})) scalars[own] = value;
   return [{ kernel, grid: gridOf(groups, tiles), scalars, slots }];
@@ -132,30 +127,18 @@ function author(
   tiles: Readonly<Record<string, number>>,
 ): void {
   const buffers = request.inputs.map(({ dtype }, i) => k.read(`x${i}`, storage(dtype)));
-  const words = new Map<string, Buffer>();
-  for (const [name, { dtype }] of Object.entries(request.words ?? {})) {
-    words.set(name, k.read(name, storage(dtype)));
-  }
   const out = k.write('y', storage(request.output.dtype));
   const sizes = groups.map((_, i) => k.parameter(sizeName(i, groups.length)));
   const axes = groups.length > 1 ? [k.axis('r', tiles.r ?? 4)] : [];
   axes.push(k.axis('c', tiles.c ?? FLAT));
   const positions = walk(k, sizes, axes);
-  const extras = new Map(
-    Object.entries(request.scalars ?? {}).map(([name, [type]]) => [name, k.parameter(name, type)]),
-  );
-
   const values = request.inputs.map(({ dtype }, i) => {
     const terms = address(k, positions, sizes, (group) => groups[group]?.has[i] === true);
     const value = k.load(defined(buffers[i], 'buffer'), terms);
     return dtype === 'bool' ? k.map('ne', value, 0) : value;
   });
   const everywhere = address(k, positions, sizes, () => true);
-  const context: PointwiseContext = {
-    index: () => k.cast(indexOf(k, everywhere), 'u32'),
-    word: (name, i) => k.load(defined(words.get(name), `buffer ${name}`), [[i, 1]]),
-    scalar: (name) => defined(extras.get(name), `scalar ${name}`),
-  };
+  const context = elementContext(k, everywhere, buffers, request.scalars);
   k.store(out, everywhere, widen(k, request.apply(k, values, context), axes));
 }
 
@@ -198,6 +181,23 @@ function address(
     if (group > 0) stride = stride === undefined ? size : k.mul(stride, size);
   }
   return terms.length > 0 ? terms : [[0, 1]];
+}
+
+/** `terms` address the element in the result; `buffers` are the operands by number. */
+export function elementContext(
+  k: KernelBuilder,
+  terms: readonly TermInput[],
+  buffers: readonly (Buffer | undefined)[],
+  scalars: LaunchScalars = {},
+): ElementContext {
+  const declared = new Map(
+    Object.entries(scalars).map(([name, [type]]) => [name, k.parameter(name, type)] as const),
+  );
+  return {
+    index: () => k.cast(indexOf(k, terms), 'u32'),
+    element: (operand, at) => k.load(defined(buffers[operand], `buffer ${operand}`), [[at, 1]]),
+    scalar: (name) => defined(declared.get(name), `scalar ${name}`),
+  };
 }
 
 function indexOf(k: KernelBuilder, terms: readonly TermInput[]): Value {

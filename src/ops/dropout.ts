@@ -1,9 +1,9 @@
-import { planPointwise } from '../../kernels/pointwise.ts';
 import { defined } from '../base/errors.ts';
 import type { Attributes } from '../ir/graph.ts';
 import type { OpRecord } from '../ir/record.ts';
+import type { Value } from '../kernel/ir.ts';
+import { lowerElementwise } from './elementwiseRecord.ts';
 import { expectFloat, expectShape, expectType, fail, numberOf, operand, perElement } from './rules.ts';
-import { input, output } from './slots.ts';
 
 function rateOf(attributes: Attributes): number {
   const rate = numberOf('dropout', attributes, 'rate');
@@ -20,8 +20,9 @@ function rateOf(attributes: Attributes): number {
 export const dropout: OpRecord = {
   name: 'dropout',
   doc: 'zeroes elements with probability rate and scales the others by 1 / (1 − rate)',
-  kind: 'kernel',
+  kind: 'elementwise',
   arity: 2,
+  whole: [1],
   shape(inputs, attributes) {
     const [x, key] = [operand('dropout', inputs, 0), operand('dropout', inputs, 1)];
     expectFloat('dropout', x);
@@ -34,27 +35,20 @@ export const dropout: OpRecord = {
   vjp(b, { inputs: [, key], gradients: [dy], attributes }) {
     return key === undefined || dy === undefined ? [] : [b.one('dropout', [dy, key], attributes)];
   },
-  lower({ inputs, outputs, attributes }) {
+  scalars(attributes) {
     const keep = 1 - rateOf(attributes);
-    const threshold = Math.min(0xffffffff, Math.floor(keep * 0x100000000));
-    return planPointwise({
-      name: 'dropout',
-      key: 'dropout',
-      inputs: [{ slot: input(0), ...operand('dropout', inputs, 0) }],
-      output: { slot: output(), ...operand('dropout', outputs, 0) },
-      words: { key: { slot: input(1), dtype: 'u32' } },
-      scalars: {
-        threshold: ['u32', { value: threshold }],
-        inverseKeep: ['f32', { value: 1 / keep }],
-        stream: ['u32', { value: numberOf('dropout', attributes, 'stream') >>> 0 }],
-      },
-      apply(k, [x], { index, word, scalar }) {
-        const key0 = k.map('bitXor', word('key', 0), scalar('stream'));
-        const draw = k.random([key0, word('key', 1)], [index(), 0], 0);
-        const value = defined(x, 'operand');
-        return k.select(k.lt(draw, scalar('threshold')), k.mul(value, scalar('inverseKeep')), 0);
-      },
-    });
+    return {
+      threshold: ['u32', { value: Math.min(0xffffffff, Math.floor(keep * 0x100000000)) }],
+      inverseKeep: ['f32', { value: 1 / keep }],
+      stream: ['u32', { value: numberOf('dropout', attributes, 'stream') >>> 0 }],
+    };
   },
+  emit(k, [x, key], _attributes, context) {
+    const { index, element, scalar } = defined(context, 'context of dropout');
+    const key0 = k.map('bitXor', key as Value, scalar('stream'));
+    const draw = k.random([key0, element(1, 1)], [index(), 0], 0);
+    return k.select(k.lt(draw, scalar('threshold')), k.mul(x as Value, scalar('inverseKeep')), 0);
+  },
+  lower: (context) => lowerElementwise(dropout, context),
   cost: perElement(60),
 };

@@ -1,9 +1,9 @@
-import { planPointwise } from '../../kernels/pointwise.ts';
 import type { DType } from '../base/dtype.ts';
 import type { Attributes, Ref, TensorType } from '../ir/graph.ts';
-import type { Build, LowerContext, OpRecord, VjpContext } from '../ir/record.ts';
+import type { Build, LaunchPlan, LowerContext, OpRecord, VjpContext } from '../ir/record.ts';
 import type { KernelBuilder } from '../kernel/build.ts';
 import type { Value } from '../kernel/ir.ts';
+import { planSteps } from './expression.ts';
 import { broadcastShapes, fail, operand, perElement } from './rules.ts';
 
 /**
@@ -31,17 +31,11 @@ const TAKEN: Readonly<Record<Row['takes'], readonly DType[]>> = {
 };
 
 /** One launch of the op's `emit` over all elements. */
-export function lowerElementwise(record: OpRecord, context: LowerContext): ReturnType<typeof planPointwise> {
-  const { emit } = record;
-  const [output] = context.outputs;
-  if (!emit || !output) return fail('FROND-X001', `${record.name} has no element-wise form`);
-  return planPointwise({
-    name: record.name,
-    key: `${record.name} ${JSON.stringify(context.attributes)}`,
-    inputs: context.inputs.map((type, index) => ({ slot: { kind: 'input', index }, ...type })),
-    output: { slot: { kind: 'output', index: 0 }, ...output },
-    apply: (k, values) => emit(k, values, context.attributes),
-  });
+export function lowerElementwise(record: OpRecord, context: LowerContext): readonly LaunchPlan[] {
+  const { name } = record;
+  const args = context.inputs.map((_, i) => i);
+  const steps = [{ op: name, args, attributes: context.attributes }];
+  return planSteps(new Map([[name, record]]), steps, context, name);
 }
 
 function shapeOf(name: string, row: Row, inputs: readonly TensorType[]): readonly TensorType[] {

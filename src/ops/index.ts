@@ -25,7 +25,7 @@ const byName = (records: readonly OpRecord[]): OpRegistry =>
   new Map(records.map((record) => [record.name, record]));
 
 /** What fused expressions may consist of. */
-const rows = byName([...elementwiseOps(), where, cast, constant]);
+const rows = byName([...elementwiseOps(), where, cast, dropout, constant]);
 
 /** Every op of frond, by name. */
 export const ops: OpRegistry = byName([
@@ -54,7 +54,6 @@ export const ops: OpRegistry = byName([
   logSoftmax,
   layerNorm,
   layerNormGradient,
-  dropout,
   attention,
   attentionGradient,
   crossEntropy,

@@ -3,7 +3,7 @@ import { printShape, product, type Shape, times } from '../base/dim.ts';
 import { readExpression } from '../ir/expression.ts';
 import type { Attributes, Ref, TensorType } from '../ir/graph.ts';
 import type { Build, LowerContext, OpRecord, OpRegistry, VjpContext } from '../ir/record.ts';
-import { emitSteps, keyOfSteps, typeOfSteps } from './expression.ts';
+import { addressedTypes, emitSteps, keyOfSteps, scalarsOfSteps, typeOfSteps } from './expression.ts';
 import {
   batchOf,
   groupStrides,
@@ -50,7 +50,7 @@ function epilogueOf(
 ): Epilogue | undefined {
   if (attributes.epilogue === undefined) return undefined;
   const steps = readExpression(attributes.epilogue, inputs.length - 1);
-  const extras = inputs.slice(2);
+  const extras = addressedTypes(rows, steps, inputs.slice(1)).slice(1);
   const operands = extras.map(({ shape, dtype }, i): EpilogueOperand => {
     const [hasRows, hasColumns] = [layout.hasRows[i + 2] === true, hasDim(shape, 0)];
     const width = hasColumns ? layout.columns : 1;
@@ -64,11 +64,16 @@ function epilogueOf(
     };
   });
   return {
-    key: `${keyOfSteps(steps)} of ${extras.map(({ dtype }) => dtype).join(',')}`,
+    key: `${keyOfSteps(rows, steps)} of ${extras.map(({ dtype }) => dtype).join(',')}`,
     operands,
-    apply: (k, accumulator, values) => {
+    scalars: scalarsOfSteps(rows, steps),
+    apply: (k, accumulator, values, context) => {
       const typed = values.map((value, i) => (extras[i]?.dtype === 'bool' ? k.map('ne', value, 0) : value));
-      return emitSteps(k, rows, steps, [accumulator, ...typed]);
+      return emitSteps(k, rows, steps, [accumulator, ...typed], {
+        ...context,
+        // operand 0 of the steps is the product
+        element: (number, at) => context.element(number - 1, at),
+      });
     },
   };
 }

@@ -66,7 +66,7 @@ function evaluate(
   type: TensorType,
 ): number | readonly number[] | undefined {
   const { emit } = record;
-  if (record.kind !== 'elementwise' || emit === undefined) return undefined;
+  if (record.kind !== 'elementwise' || emit === undefined || record.whole) return undefined;
   const dtypes = constants.map((constant) => constant.types[0]?.dtype ?? 'f32');
   // f16 constants would have to be rounded as storage does
   if ([...dtypes, type.dtype].includes('f16')) return undefined;
@@ -116,9 +116,11 @@ function meaning(value: Value | undefined): number | undefined {
   return convert(elementwise[value.fn].reference(x, y ?? 0, z ?? 0), value.dtype);
 }
 
-/** Integers wrap and are cut towards 0; floats stay in f64. */
-function convert(x: number, dtype: ValueType): number {
+/** Integers are cut towards 0, undefined where they would overflow; floats stay in f64. */
+function convert(x: number, dtype: ValueType): number | undefined {
   if (dtype === 'f32') return x;
   if (dtype === 'bool') return x === 0 ? 0 : 1;
-  return dtype === 'i32' ? Math.trunc(x) | 0 : Math.trunc(x) >>> 0;
+  const whole = Math.trunc(x);
+  const stored = dtype === 'i32' ? whole | 0 : whole >>> 0;
+  return stored === whole ? stored : undefined;
 }

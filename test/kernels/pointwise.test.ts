@@ -65,12 +65,14 @@ describe('element-wise kernels', () => {
     ] as const) {
       const plans = planPointwise({
         key: 'index',
-        inputs: [{ slot: input(0), shape: other, dtype: 'f32' }],
+        inputs: [
+          { slot: input(0), shape: other, dtype: 'f32' },
+          { slot: input(1), shape: [], dtype: 'u32' },
+        ],
         output: { slot: output(0), shape, dtype: 'f32' },
-        words: { key: { slot: input(1), dtype: 'u32' } },
         scalars: { step: ['f32', { value: 0.5 }] },
-        apply: (k, [x], { index, word, scalar }) => {
-          const draw = k.random([word('key', 0), word('key', 1)], [index(), 0], 0);
+        apply: (k, [x], { index, element, scalar }) => {
+          const draw = k.random([element(1, 0), element(1, 1)], [index(), 0], 0);
           const unit = k.cast(k.map('shiftRight', draw, 8), 'f32');
           return k.add(k.mul(unit, scalar('step')), k.mul(defined(x, 'x'), 0));
         },

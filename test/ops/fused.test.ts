@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { FrondError } from '../../src/base/errors.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
-import { constantStep, type Expression, expressionAttribute } from '../../src/ir/expression.ts';
+import { constantStep, type Expression, expressionAttribute, type Step } from '../../src/ir/expression.ts';
 import { ops } from '../../src/ops/index.ts';
-import { bool, f32, i32, type Sample, type SampleInput } from '../../src/ops/sample.ts';
+import { bool, f32, i32, type Sample, type SampleInput, u32 } from '../../src/ops/sample.ts';
 import { asTensor, references, type Tensor } from './reference.ts';
 import { build, feedsOf, forward } from './run.ts';
 
@@ -50,7 +50,7 @@ const biasResidual: Expression = [
 ];
 const masked: Expression = [constantStep(-7, 'f32'), { op: 'where', args: [1, 0, 2] }];
 
-const cases: readonly (readonly [string, Sample])[] = [
+const cases: [string, Sample][] = [
   ['bias and gelu', product([f32(3, 4), f32(4, 5), f32(5)], biasGelu)],
   ['bias under joined outer dims', product([f32(2, 3, 4), f32(4, 5), f32(5)], biasGelu)],
   ['bias and residual', product([f32(2, 3, 4), f32(4, 5), f32(5), f32(2, 3, 5)], biasResidual)],
@@ -74,6 +74,26 @@ const cases: readonly (readonly [string, Sample])[] = [
     product([f32(2, 4, 3), f32(2, 5, 4), f32(5)], biasGelu, { transposeX: true, transposeY: true }),
   ],
 ];
+
+const drop = (x: number, key: number, stream = 7): Step => ({
+  op: 'dropout',
+  args: [x, key],
+  attributes: { rate: 0.4, stream },
+});
+const key = u32([12345, 678], 2);
+cases.push(
+  [
+    'dropout between bias and residual',
+    product(
+      [f32(2, 3, 4), f32(4, 5), f32(5), key, f32(2, 3, 5)],
+      [{ op: 'add', args: [0, 1] }, drop(4, 2), { op: 'add', args: [5, 3] }],
+    ),
+  ],
+  [
+    'two dropouts under batches, ragged tiles',
+    product([f32(2, 70, 4), f32(2, 4, 67), key], [drop(0, 1), drop(2, 1, 8)]),
+  ],
+);
 
 describe('epilogues of matmul', () => {
   test.each(cases)('%s', async (_, sample) => {
@@ -106,6 +126,13 @@ const group = (inputs: readonly SampleInput[], steps: Expression): Sample => ({
 });
 
 const groups: readonly (readonly [string, Sample])[] = [
+  [
+    'dropout before and behind a sum that broadcasts',
+    group(
+      [f32(3, 2, 5), key, f32(2, 1)],
+      [drop(0, 1), { op: 'add', args: [3, 2] }, { op: 'tanh', args: [4] }, drop(5, 1, 8)],
+    ),
+  ],
   [
     'a chain with a literal',
     group(
@@ -151,8 +178,16 @@ describe('groups of element-wise ops', () => {
 
   test.each([
     ['an op that is not element-wise', [{ op: 'softmax', args: [0] }], 'softmax is not an element-wise op'],
+    [
+      'dropout of a part',
+      [
+        { op: 'dropout', args: [1, 2], attributes: { rate: 0.4, stream: 7 } },
+        { op: 'add', args: [0, 3] },
+      ],
+      'pointwise: what random numbers are drawn for must be [3], not []',
+    ],
     ['types that do not fit', [{ op: 'and', args: [0, 0] }], 'and: cannot take f32 operands'],
   ] as const)('%s is refused', (_, steps, message) => {
-    expect(() => build(group([f32(3)], steps))).toThrow(message);
+    expect(() => build(group([f32(3), f32(), key], steps))).toThrow(message);
   });
 });

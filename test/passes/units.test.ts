@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import type { Graph, Node, Ref, TensorType } from '../../src/ir/graph.ts';
 import type { OpRegistry } from '../../src/ir/record.ts';
+import { ops } from '../../src/ops/index.ts';
 import { expand } from '../../src/passes/expand.ts';
 import { foldConstants } from '../../src/passes/foldConstants.ts';
 import { fuseElementwise } from '../../src/passes/fuseElementwise.ts';
@@ -135,6 +136,16 @@ describe('foldConstants', () => {
     expect(folded?.attributes.value).toEqual([1.5, 2.5, 3.5, 4.5].map(Math.exp));
   });
 
+  test('leaves what integers of 32 bits cannot hold to the kernel', () => {
+    const b = new GraphBuilder('g', ops);
+    const whole = (value: number): Ref => b.constant(value, { dtype: 'i32', shape: [] });
+    b.output('product', b.mul(whole(2 ** 30), whole(5)));
+    b.output('quotient', b.div(whole(7), whole(0)));
+    b.output('cut', b.one('cast', [b.constant(3e9)], { dtype: 'i32' }));
+    const graph = b.finish();
+    expect(foldConstants(graph, ops)).toBe(graph);
+  });
+
   test('views of equal elements fold, large ones stay', () => {
     const small = fold(graphOf((b, x) => b.mul(x, b.broadcast(b.constant(3), [4]))));
     expect(opsOf(small)).toEqual(['input', 'constant', 'mul']);
@@ -197,6 +208,15 @@ describe('simplify', () => {
     expect(node(undone, 'y').attributes).toEqual({});
     const batched = graphOf((b, x) => b.matmul(b.transpose(x, [1, 0, 2]), x), f32(3, 3, 3));
     expect(simplify(batched, tinyOps)).toBe(batched);
+  });
+
+  test('leaves a transpose that the product could not do without', () => {
+    // joined to the rows, x's last outer dim needs no grid dimension of its own; transposed, it would be a third one
+    const b = new GraphBuilder('g', ops);
+    const x = b.transpose(b.input('x', f32(2, 1, 4, 5, 3)), [0, 1, 2, 4, 3]);
+    b.output('y', b.matmul(x, b.input('w', f32(3, 1, 5, 6))));
+    const graph = b.finish();
+    expect(simplify(graph, ops)).toBe(graph);
   });
 });
 
