@@ -37,29 +37,38 @@ export const train: palm.Recipe = async ({
     wordDropout: 0.1,
   });
 
-  // 3. a head and a trainer per task
-  const intent = palm.trainer('intent', { mixRatio: 1 });
-  intent.buildForward(encoder, palm.head.classify({ classes: reader.intents.names }));
-  const slots = palm.trainer('slots', { mixRatio: 1 });
-  slots.buildForward(encoder, palm.head.sequenceLabel({ labels: reader.tags.names }));
+  // 3. a head per task; registering checks that reader, backbone and head fit: a misfit is a red line in the editor
+  const classify = palm.head.classify({ classes: reader.intents.names });
+  const label = palm.head.sequenceLabel({ labels: reader.tags.names });
+  palm.register(reader, encoder, classify);
+  palm.register(reader, encoder, label);
 
-  // 4. both together: every batch carries the labels of both, one encoder pass serves them
+  // 4. a trainer per task
+  const intent = palm.trainer('intent', { mixRatio: 1 });
+  intent.buildForward(encoder, classify);
+  const slots = palm.trainer('slots', { mixRatio: 1 });
+  slots.buildForward(encoder, label);
+
+  // 5. both together: every batch carries the labels of both, one encoder pass serves them
   const both = palm.multiHeadTrainer([intent, slots], {
     device,
     metrics: palm.head.exactMatch({ intent: 'intent', slots: 'slots' }),
   });
   both.buildForward();
 
-  // 5. the schedule knows the real number of steps; decay and clipping belong to the backward part
+  // 6. the schedule knows the real number of steps; decay and clipping belong to the backward part
   const rate = palm.triangular({ warmup: 0.1 }, 4e-3);
   both.buildBackward({ optimizer: palm.adam({ rate }), weightDecay: 0.01, clipNorm: 1 });
 
-  // 6. what to learn from, where to save
-  both.fitReader(reader, { epochs: epochs ?? 12, batchSize: batchSize ?? 32, seed });
+  // 7. what to learn from, where to save
+  both.fitReaders(
+    { intent: reader, slots: reader },
+    { epochs: epochs ?? 12, batchSize: batchSize ?? 32, seed },
+  );
   both.setSaver({ folder: output });
   if (resume) await both.resume(output, on);
 
-  // 7. train, and keep the weights that did best on the validation part
+  // 8. train, and keep the weights that did best on the validation part
   const summary = await both.train({ best: ({ exactMatch }) => Number(exactMatch), signal, on });
   if (summary.reason === 'aborted') return { trainer: both, summary };
   const test = await both.evaluate('test');

@@ -75,7 +75,7 @@ export interface Connection<R extends Reader, B extends Backbone, H extends Head
  * Puts three components together. What does not fit is a type error at the argument to blame, and is found again at run time.
  * @throws FROND-C001 for a missing tensor, C002 for an element type, C003 for a shape
  */
-export function connect<R extends Reader, B extends Backbone, H extends Head>(
+export function register<R extends Reader, B extends Backbone, H extends Head>(
   reader: R,
   backbone: Checked<BackboneProblem<R, B>, B>,
   head: Checked<HeadProblem<R, B, H>, H>,

@@ -13,7 +13,7 @@ export type {
   Values,
 } from './contract.ts';
 export { anySize, checkContract } from './contractCheck.ts';
-export { connect, defineBackbone, defineHead, defineReader, type HeadDefinition } from './define.ts';
+export { defineBackbone, defineHead, defineReader, type HeadDefinition, register } from './define.ts';
 export type { Predictions } from './evaluate.ts';
 export type { Listener, TrainingEvent } from './events.ts';
 export * as head from './head/index.ts';

@@ -1,12 +1,12 @@
 import { FrondError } from '../base/errors.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { Device } from '../runtime/device.ts';
-import type { Backbone, Head, Metrics } from './contract.ts';
+import type { Backbone, Head, Metrics, Reader } from './contract.ts';
 import { checkContract } from './contractCheck.ts';
 import type { Checked, HeadOnBackboneProblem } from './contractTypes.ts';
 import type { JointMetrics, Predictions } from './evaluate.ts';
 import type { Task } from './graphs.ts';
-import { missing, TrainerBase } from './trainerBase.ts';
+import { type FitOptions, missing, TrainerBase } from './trainerBase.ts';
 
 export { type FitOptions, parseWith, type SaverOptions } from './trainerBase.ts';
 
@@ -101,6 +101,24 @@ export class MultiHeadTrainer<E = never> extends TrainerBase {
       );
     }
     return { backbone: first.backbone, tasks: connections.map(({ task }) => task) };
+  }
+
+  /**
+   * Says what each task learns from. Under the policy `joint` that is one reader whose batches carry the labels of all tasks.
+   * @throws FROND-T004 for a task without a reader, or two readers; otherwise as `fitReader`
+   */
+  fitReaders(readers: Readonly<Record<string, Reader>>, options: FitOptions): void {
+    const given = this.tasksOf().tasks.map(({ name }) => ({ name, reader: readers[name] }));
+    const [first] = given;
+    const odd = given.find(({ reader }) => reader === undefined || reader !== first?.reader);
+    if (first?.reader === undefined || odd !== undefined) {
+      const { name, reader } = odd ?? { name: this.name, reader: undefined };
+      const what = reader === undefined ? 'has no reader' : `has another reader than ${first?.name}`;
+      throw new FrondError('FROND-T004', `task ${name} ${what}`, {
+        hint: 'tasks that learn jointly share one reader: its batches carry the labels of all of them',
+      });
+    }
+    this.fitReader(first.reader, options);
   }
 
   protected override jointMetrics(): JointMetrics | undefined {

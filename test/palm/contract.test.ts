@@ -16,7 +16,7 @@ import type { Specs } from '../../src/palm/contract.ts';
 import { encode, inputsOf, lossOf, predictionsOf } from '../../src/palm/contractBuild.ts';
 import { anySize, checkBatch, checkContract } from '../../src/palm/contractCheck.ts';
 import type { HeadOnBackboneProblem } from '../../src/palm/contractTypes.ts';
-import { connect, defineBackbone, defineHead, defineReader } from '../../src/palm/define.ts';
+import { defineBackbone, defineHead, defineReader, register } from '../../src/palm/define.ts';
 import { jointReaderOf } from '../../src/palm/reader/joint.ts';
 
 // `npm run types` judges this file too: each line under @ts-expect-error must be refused and all others accepted. What the
@@ -77,10 +77,10 @@ const message = (run: () => unknown): string => {
 };
 
 describe('components that fit', () => {
-  const { head, backbone } = connect(reader, bag, classify);
+  const { head, backbone } = register(reader, bag, classify);
 
   test('are connected, whatever the width that a head leaves open', () => {
-    expect(connect(reader, bag, headOf({ sentence: declare(f32, ['batch', 64]) })).backbone).toBe(bag);
+    expect(register(reader, bag, headOf({ sentence: declare(f32, ['batch', 64]) })).backbone).toBe(bag);
     expect(head).toMatchObject({ name: 'classify', needs: { reader: {} } });
     expectTypeOf(head.needs.labels.intents.shape).toEqualTypeOf<['batch']>();
   });
@@ -120,11 +120,11 @@ describe('components that do not fit are refused by the compiler and at run time
     const floats = backboneOf({ tokens: declare(f32, ['batch', 'time']) });
     const transposed = backboneOf({ tokens: declare(i32, ['time', 'batch']) });
     // @ts-expect-error the backbone needs letters: i32[batch, time, letter], which the reader does not give
-    fails('C001', () => connect(reader, letters, classify));
+    fails('C001', () => register(reader, letters, classify));
     // @ts-expect-error the backbone needs tokens: f32[batch, time], but the reader gives i32[batch, time]
-    fails('C002', () => connect(reader, floats, classify));
+    fails('C002', () => register(reader, floats, classify));
     // @ts-expect-error the backbone needs tokens: i32[time, batch], but the reader gives i32[batch, time]
-    fails('C003', () => connect(reader, transposed, classify));
+    fails('C003', () => register(reader, transposed, classify));
   });
 
   test('a head that needs what the backbone does not give', () => {
@@ -134,15 +134,15 @@ describe('components that do not fit are refused by the compiler and at run time
     const deep = headOf({ sentence: declare(f32, ['batch', 'time', 64]) });
     const whole = headOf({ sentence: declare(i32, ['batch', 64]) });
     // @ts-expect-error the head needs encoded: f32[batch, time, any], which the backbone does not give
-    fails('C001', () => connect(reader, bag, words));
+    fails('C001', () => register(reader, bag, words));
     // @ts-expect-error the head needs sentence: f32[batch, 128], but the backbone gives f32[batch, 64]
-    fails('C003', () => connect(reader, bag, wide));
+    fails('C003', () => register(reader, bag, wide));
     // @ts-expect-error the head needs sentence: f32[rows, 64], but the backbone gives f32[batch, 64]
-    fails('C003', () => connect(reader, bag, rows));
+    fails('C003', () => register(reader, bag, rows));
     // @ts-expect-error the head needs sentence: f32[batch, time, 64], but the backbone gives f32[batch, 64]
-    fails('C003', () => connect(reader, bag, deep));
+    fails('C003', () => register(reader, bag, deep));
     // @ts-expect-error the head needs sentence: i32[batch, 64], but the backbone gives f32[batch, 64]
-    fails('C002', () => connect(reader, bag, whole));
+    fails('C002', () => register(reader, bag, whole));
     expectTypeOf<
       HeadOnBackboneProblem<typeof bag, typeof words>
     >().toEqualTypeOf<'the head needs encoded: f32[batch, time, any], which the backbone does not give'>();
@@ -162,7 +162,7 @@ describe('components that do not fit are refused by the compiler and at run time
       metrics: () => ({}),
     });
     // @ts-expect-error the head needs stars: i32[batch], which the reader does not give
-    const run = () => connect(reader, bag, rating);
+    const run = () => register(reader, bag, rating);
     const [first, hint] = message(run).split('\n');
     expect(first).toBe('[FROND-C001] head rating needs stars: i32[batch], which reader joint does not give');
     expect(hint).toMatch(
