@@ -33,7 +33,7 @@ export function bothWays(
 ): { defined: Buffers; prepared: Buffers } {
   const defined = copyOf(buffers);
   walk(kernel, launch, defined, precision, anything);
-  const interpreted = interpretKernel(kernel, precision);
+  const interpreted = interpretKernel(kernel, precision, { rounding: precision });
   interpreted.run(launch, copyOf(buffers));
   const prepared = copyOf(buffers);
   interpreted.run(launch, prepared);

@@ -6,7 +6,7 @@ import { endlessLoop } from './definition.ts';
 import { castStep, elementwiseStep } from './elementwiseSteps.ts';
 import { awaited, extentStep, resetStep } from './extents.ts';
 import { copyBlock } from './loops/memory.ts';
-import { loadStep, storeStep } from './memorySteps.ts';
+import { loadStep } from './memorySteps.ts';
 import { extentsOf, ownTile, type Preparation, runSteps, type Step, tileOf } from './preparation.ts';
 import { Sequence } from './sequence.ts';
 import { broadcast, denseTile, extents, strideIn, swapTiles, type Tile, uniformTile } from './tile.ts';
@@ -57,9 +57,8 @@ function regionSteps(at: Preparation, region: Region, perLaunch: Sequence): Step
       continue;
     }
     if (statement.kind === 'store') {
-      sequence.need([statement.value, ...termOperands(statement.terms)]);
       perLaunch.need([statement.value, ...termOperands(statement.terms)]);
-      sequence.steps.push(storeStep(at, statement));
+      sequence.store(statement);
       continue;
     }
     sequence.flush();
@@ -78,6 +77,7 @@ function place(at: Preparation, value: Value, sequence: Sequence): void {
     sequence.add(value);
     return;
   }
+  if (value.op === 'load' && value.buffer.access !== 'read') sequence.flushStores();
   sequence.need(operandsOf(value));
   const step = valueStep(at, value);
   if (step) sequence.steps.push(step);

@@ -1,7 +1,8 @@
-import type { Axis, Value } from '../../kernel/ir.ts';
-import { operandsOf } from './analysis.ts';
+import type { Axis, Store, Value } from '../../kernel/ir.ts';
+import { operandsOf, termOperands } from './analysis.ts';
 import { type ElementValue, isElementValue } from './generated/expressions.ts';
 import { canGenerate, Group } from './generated/group.ts';
+import { storeStep } from './memorySteps.ts';
 import type { Preparation, Step } from './preparation.ts';
 
 const sameAxes = (a: readonly Axis[], b: readonly Axis[]): boolean =>
@@ -9,12 +10,14 @@ const sameAxes = (a: readonly Axis[], b: readonly Axis[]): boolean =>
 
 /**
  * Steps in the making. Element-wise values wait in groups, one per list of axes, until a step needs one of them: they
- * read nothing that other steps of the same pass overwrite, so they may be computed later than they stand.
+ * read nothing that other steps of the same pass overwrite, so they may be computed later than they stand. Stores wait
+ * too, in their order, until something may read what they write: then a group has not to end for each of them.
  */
 export class Sequence {
   readonly steps: Step[] = [];
   readonly #at: Preparation;
   #groups: Group[] = [];
+  #stores: Store[] = [];
 
   constructor(at: Preparation) {
     this.#at = at;
@@ -40,8 +43,21 @@ export class Sequence {
     }
   }
 
-  /** Computes all that waits. */
+  store(store: Store): void {
+    this.#stores.push(store);
+  }
+
+  /** Carries out the stores that wait. */
+  flushStores(): void {
+    const stores = this.#stores;
+    this.#stores = [];
+    this.need(stores.flatMap(({ value, terms }) => [value, ...termOperands(terms)]));
+    this.steps.push(...stores.map((store) => storeStep(this.#at, store)));
+  }
+
+  /** Does all that waits. */
   flush(): void {
+    this.flushStores();
     for (const group of [...this.#groups]) this.#emit(group);
   }
 

@@ -69,19 +69,24 @@ export function literal(value: number, dtype: ValueType, precision: Precision): 
   return Object.is(wrapped, -0) ? '(-0)' : wrapped < 0 ? `(${wrapped})` : String(wrapped);
 }
 
-/** Row `fn` of the element-wise table over arguments of type `dtype` (the last argument's). */
+/**
+ * Row `fn` of the element-wise table over arguments of type `dtype` (the last argument's). Floats are rounded to
+ * `rounding`: f64 leaves them as they are. `areRounded` says that the arguments have been.
+ */
 export function elementwiseText(
   fn: ElementwiseName,
   dtype: ValueType,
   result: ValueType,
   args: readonly string[],
-  precision: Precision,
+  rounding: Precision,
+  areRounded: boolean,
 ): string {
   const table = dtype === 'f32' ? float : dtype === 'bool' ? bool : integer;
   const emit = anyType[fn] ?? table[fn];
   if (!emit) throw new FrondError('FROND-K030', `the interpreter has no ${fn} of ${dtype}`);
   const [x = '', y = '', z = ''] = args;
-  return rounded(emit(x, y, z), result, precision);
+  const text = emit(x, y, z);
+  return result === 'f32' && areRounded && exact.has(fn) ? text : rounded(text, result, rounding);
 }
 
 /** Casts: floats to integers truncate and saturate (NaN gives 0), integers wrap, anything but 0 is true. */
@@ -93,6 +98,9 @@ export function castText(x: string, from: ValueType, to: ValueType, precision: P
   const [low, high] = to === 'i32' ? ['-2147483648', '2147483647'] : ['0', '4294967295'];
   return rounded(`${x} !== ${x} ? 0 : Math.trunc(Math.min(Math.max(${x}, ${low}), ${high}))`, to, precision);
 }
+
+/** Functions whose result is exact where their arguments are. */
+const exact: ReadonlySet<ElementwiseName> = new Set(['select', 'neg', 'abs', 'floor', 'min', 'max']);
 
 const rotations = [
   [13, 15, 26, 6],

@@ -1,8 +1,9 @@
 /**
  * Chains of element-wise values as one loop of generated JavaScript: what only the chain itself uses stays in local
- * variables and never touches memory. The functions are made with `new Function`; where a page's policy forbids that,
+ * variables and never touches memory, nor is it rounded to f32 on the way unless the preparation asks for that. The functions are made with `new Function`; where a page's policy forbids that,
  * `canGenerate` says so and each value gets a loop of its own (`elementwiseSteps.ts`).
  */
+import type { Precision } from '../../../base/dtype.ts';
 import { defined } from '../../../base/errors.ts';
 import { elementwise, erf } from '../../../kernel/elementwise.ts';
 import type { Axis, Value } from '../../../kernel/ir.ts';
@@ -48,7 +49,9 @@ class GroupText {
   /** Adds a value; `isKept` where anything but the group reads it. */
   add(value: ElementValue, isKept: boolean): void {
     const name = `v${value.id}`;
-    this.#body.push(`const ${name} = ${this.#expression(value)};`);
+    // what is stored in a tile is rounded for the chain, too: all who read a value read the same number
+    const text = this.#expression(value, isKept ? this.#at.precision : this.#at.rounding);
+    this.#body.push(`const ${name} = ${text};`);
     this.#names.set(value, name);
     if (!isKept) return;
     const tile = this.#bind(ownTile(this.#at, value));
@@ -90,14 +93,14 @@ class GroupText {
     return make(...Object.values(parameters)) as Step;
   }
 
-  #expression(value: ElementValue): string {
+  #expression(value: ElementValue, rounding: Precision): string {
     const { precision } = this.#at;
     switch (value.op) {
       case 'elementwise': {
         const { arity } = elementwise[value.fn];
         const { dtype } = defined(value.args[arity - 1], 'argument');
         const args = value.args.map((arg) => this.#read(arg));
-        return elementwiseText(value.fn, dtype, value.dtype, args, precision);
+        return elementwiseText(value.fn, dtype, value.dtype, args, rounding, this.#at.rounding === 'f32');
       }
       case 'cast':
         return castText(this.#read(value.arg), value.arg.dtype, value.dtype, precision);

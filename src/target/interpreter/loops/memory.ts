@@ -21,6 +21,10 @@ export function copyBlock(
     to.set(from.subarray(fromOffset, fromOffset + rows * columns), toOffset);
     return;
   }
+  if (toColumn === 1 && fromColumn === 0 && fromRow === 0 && rows * columns >= BLOCK) {
+    fillBlock(to, toOffset, toRow, from[fromOffset] as number, rows, columns);
+    return;
+  }
   for (let i = 0; i < rows; i++) {
     let q = toOffset + i * toRow;
     const p = fromOffset + i * fromRow;
@@ -30,6 +34,11 @@ export function copyBlock(
       for (let j = 0; j < columns; j++, q += toColumn) to[q] = x;
     } else copyRow(to, q, toColumn, from, p, fromColumn, columns);
   }
+}
+
+function fillBlock(to: Data, offset: number, toRow: number, x: number, rows: number, columns: number): void {
+  if (toRow === columns) to.fill(x, offset, offset + rows * columns);
+  else for (let i = 0, q = offset; i < rows; i++, q += toRow) to.fill(x, q, q + columns);
 }
 
 function copyRow(
