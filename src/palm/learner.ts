@@ -10,6 +10,7 @@ import { ModelState } from '../runtime/state.ts';
 import { planEpoch } from './batches.ts';
 import { batchesPerEpoch, type PlannedBatch } from './batchPlan.ts';
 import type { Metrics, Reader } from './contract.ts';
+import { checkBatch } from './contractCheck.ts';
 import { feedsOf, type JointMetrics, measure, type Predictions, predictAll } from './evaluate.ts';
 import { lossName, type Task } from './graphs.ts';
 import { HYPER, hyperOf, type Optimizer, RANDOM_KEY, registryWith } from './optimizer.ts';
@@ -103,8 +104,9 @@ export class Learner {
       rows.map((row) => examples[row]),
       { batch: batchSize, time },
     );
+    checkBatch(reader, batch);
     const hyper = hyperOf(optimizer, rateAt(optimizer.rate, step, this.totalSteps), step, clipNorm);
-    const random = Object.values(this.plan.step.nodes).some((node) => node.id === RANDOM_KEY);
+    const random = Object.hasOwn(this.plan.step.nodes, RANDOM_KEY);
     return {
       ...feedsOf(this.#stepper, batch),
       [HYPER]: { dtype: 'f32', shape: [4], data: hyper },
