@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { crossEntropy, f32, gather, graph, i32, linear, mean, normal } from '../../src/dsl/index.ts';
+import { defineOptimizer, HYPER, hyperOf, type Optimizer, registryWith } from '../../src/palm/optimizer.ts';
+import { constant } from '../../src/palm/schedule.ts';
+import { buildStep } from '../../src/palm/step.ts';
+import { compile } from '../../src/runtime/compile.ts';
+import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
+import { layoutParameters } from '../../src/runtime/parameters.ts';
+import { ModelState } from '../../src/runtime/state.ts';
+
+const momentum = defineOptimizer({
+  name: 'momentum',
+  moments: 1,
+  settings: { beta: 0.9 },
+  apply(k, { parameter, gradient, moment1, rate, decay, settings }) {
+    const velocity = k.add(k.mul(moment1, settings.beta), gradient);
+    return {
+      moment1: velocity,
+      parameter: k.sub(parameter, k.mul(rate, k.add(velocity, k.mul(decay, parameter)))),
+    };
+  },
+});
+
+const forward = graph('classes', (g) => {
+  const table = g.parameter('table', f32, [6, 8], normal(0.3));
+  const logits = linear(gather(table, g.input('ids', i32, ['batch'])), 3, { name: 'out' });
+  return { loss: mean(crossEntropy(logits, g.input('labels', i32, ['batch'])), 0) };
+});
+
+const feeds = (optimizer: Optimizer, step: number, rate: number) => ({
+  ids: { dtype: 'i32' as const, shape: [6], data: [0, 1, 2, 3, 4, 5] },
+  labels: { dtype: 'i32' as const, shape: [6], data: [0, 1, 2, 0, 1, 2] },
+  [HYPER]: { dtype: 'f32' as const, shape: [4], data: hyperOf(optimizer, rate, step, 0) },
+});
+
+async function trained(optimizer: Optimizer, steps: number, rate: number) {
+  const step = buildStep(forward.ir, 'loss', { optimizer, weightDecay: 0.01 });
+  const state = new ModelState(interpreterDevice({ precision: 'f64' }), layoutParameters([step]));
+  await state.initialize(3);
+  const { executable } = await compile(step, { state, registry: registryWith(optimizer), check: true });
+  const losses: number[] = [];
+  for (let i = 0; i < steps; i++)
+    losses.push(Number((await executable.run(feeds(optimizer, i, rate))).loss?.data[0]));
+  return { state, losses };
+}
+
+describe('an optimizer of a user', () => {
+  it('does what its rule says', async () => {
+    // the velocity after one step is the gradient, so two rates tell the gradient, and so the second step
+    const { state: before } = await trained(momentum({ rate: constant(0) }), 1, 0);
+    const { state: after } = await trained(momentum({ rate: constant(0.1) }), 1, 0.1);
+    const [p0, p1, velocity] = [
+      await before.read('out/weight'),
+      await after.read('out/weight'),
+      await after.read('out/weight', 'moment1'),
+    ];
+    for (let i = 0; i < p0.length; i++) {
+      const p = p0[i] as number;
+      expect(p1[i]).toBeCloseTo(p - 0.1 * ((velocity[i] as number) + 0.01 * p), 7);
+    }
+    expect(after.has('moment2')).toBe(false);
+  });
+
+  it('learns', async () => {
+    const { losses } = await trained(momentum({ rate: constant(0.3), beta: 0.8 }), 80, 0.3);
+    expect(losses[0]).toBeGreaterThan(0.5);
+    expect(losses.at(-1)).toBeLessThan(0.1);
+  });
+
+  it('may not take the name of an op', () => {
+    const settings = { name: 'matmul', moments: 0, settings: {}, apply: () => ({}) as never } as const;
+    expect(() => defineOptimizer(settings)).toThrowError(
+      '[FROND-T030] an optimizer cannot be called matmul: an op of frond is\n  hint: give it another name',
+    );
+  });
+
+  it('must give what it keeps', async () => {
+    const forgetful = defineOptimizer({
+      name: 'forgetful',
+      moments: 1,
+      settings: {},
+      apply: (_, { parameter }) => ({ parameter }),
+    });
+    await expect(trained(forgetful({ rate: constant(1) }), 1, 1)).rejects.toThrowError(
+      '[FROND-K040] optimizer forgetful keeps 1 moments, but gives no new moment1\n  hint: return parameter and every moment that `moments` counts',
+    );
+  });
+});
