@@ -1,4 +1,5 @@
 import { FrondError } from '../base/errors.ts';
+import type { Declarations, Outputs, TypedGraph } from '../dsl/index.ts';
 import { type Graph, type Node, type NodeId, splitRef } from '../ir/graph.ts';
 import { rootsOf, topologicalOrder } from '../ir/order.ts';
 import type { OpRegistry } from '../ir/record.ts';
@@ -10,6 +11,7 @@ import { giveGradientsMemory } from './gradients.ts';
 import { lowerGraph } from './lower.ts';
 import { layoutParameters } from './parameters.ts';
 import { ModelState } from './state.ts';
+import type { TypedExecutable } from './typed.ts';
 
 export interface CompileOptions {
   /** weights to share; without it the graph gets a zeroed state of its own on `device` */
@@ -42,12 +44,27 @@ export interface Compiled {
   readonly passes: readonly PassLog[];
 }
 
+export interface TypedCompiled<I extends Declarations, O extends Outputs> {
+  readonly executable: TypedExecutable<I, O>;
+  /** what each pass did, with its time */
+  readonly passes: readonly PassLog[];
+}
+
 /**
- * Optimises, lowers and compiles `graph` for a device.
+ * Optimises, lowers and compiles `graph` for a device. What a typed graph is fed with and gives is checked by the compiler.
  * @throws FROND-I…, FROND-P… when the graph is not well formed, FROND-R003, R004 when `state` is not that of its parameters,
  *   other FROND-R… when the device refuses
  */
-export async function compile(graph: Graph, options: CompileOptions): Promise<Compiled> {
+export async function compile<I extends Declarations, O extends Outputs>(
+  graph: TypedGraph<I, O>,
+  options: CompileOptions,
+): Promise<TypedCompiled<I, O>>;
+export async function compile(graph: Graph, options: CompileOptions): Promise<Compiled>;
+export async function compile(
+  given: Graph | TypedGraph,
+  options: CompileOptions,
+): Promise<{ readonly executable: object; readonly passes: readonly PassLog[] }> {
+  const graph = 'ir' in given ? given.ir : given;
   const registry = options.registry ?? ops;
   const { graph: optimised, log } = runPasses(graph, registry, {
     disable: options.disable ?? [],
