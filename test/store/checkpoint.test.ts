@@ -134,7 +134,11 @@ describe('a damaged checkpoint', () => {
       /the content of weights.bin has changed/,
       (path) => writeFileSync(join(path, 'weights.bin'), Buffer.alloc(300)),
     ],
-    ['another name', /its manifest is that of step 2/, (path) => renameSync(path, path.replace('000002', '000003'))],
+    [
+      'another name',
+      /its manifest is that of step 2/,
+      (path) => renameSync(path, path.replace('000002', '000003')),
+    ],
   ];
 
   it.each(damages)('with %s is passed over, with the reason', async (_, reason, damage) => {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -14,11 +14,12 @@ export function temporaryFolder(): { readonly path: string; readonly remove: () 
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** Bundles a script of this folder into one file that Node 20 runs. */
-export async function bundleScript(name: string, folder: string): Promise<string> {
-  const outfile = join(folder, `${name}.mjs`);
+/** Bundles a script into one file that Node 20 runs; a name alone is a script of this folder. */
+export async function bundleScript(name: string | URL, folder: string): Promise<string> {
+  const entry = typeof name === 'string' ? at(`./${name}.ts`) : fileURLToPath(name);
+  const outfile = join(folder, `${basename(entry, '.ts')}.mjs`);
   await build({
-    entryPoints: [at(`./${name}.ts`)],
+    entryPoints: [entry],
     bundle: true,
     platform: 'node',
     format: 'esm',
