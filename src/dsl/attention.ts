@@ -1,5 +1,5 @@
 import { dropoutOf } from './dropout.ts';
-import { emit, handleOf, type Shape, type Tensor, wrap } from './tensor.ts';
+import { type DType, emit, handleOf, type Shape, type Tensor, wrap } from './tensor.ts';
 import type {
   AttentionHeads,
   AttentionMask,
@@ -7,6 +7,7 @@ import type {
   AttentionQuery,
   AttentionValue,
 } from './types/attention.ts';
+import type { Both, MustBe, TakesFloat } from './types/dtype.ts';
 import type { Operand } from './types/result.ts';
 
 export interface AttentionOptions<H = number, M = Tensor<'bool'>> {
@@ -25,19 +26,23 @@ export interface AttentionOptions<H = number, M = Tensor<'bool'>> {
  * result as q. A query that may attend to nothing gets zeros. Nothing of size time × keys is kept in memory.
  */
 export function attention<
+  D extends DType,
   Q extends Shape,
+  E extends DType,
   K extends Shape,
+  F extends DType,
   V extends Shape,
   const H extends number,
+  B extends DType = 'bool',
   M extends Shape = Shape,
   Late = never,
 >(
-  q: Operand<AttentionQuery<Q, Late>, Tensor<'f32', Q>>,
-  k: Operand<AttentionOther<'key', Q, K, Late>, Tensor<'f32', K>>,
-  v: Operand<AttentionValue<Q, K, V, Late>, Tensor<'f32', V>>,
+  q: Operand<Both<TakesFloat<'attention', D, Late>, AttentionQuery<Q, Late>>, Tensor<D, Q>>,
+  k: Operand<Both<TakesFloat<'attention', E, Late>, AttentionOther<'key', Q, K, Late>>, Tensor<E, K>>,
+  v: Operand<Both<TakesFloat<'attention', F, Late>, AttentionValue<Q, K, V, Late>>, Tensor<F, V>>,
   options: AttentionOptions<
     Operand<AttentionHeads<Q, H, Late>, H>,
-    Operand<AttentionMask<K, M, Late>, Tensor<'bool', M>>
+    Operand<Both<MustBe<'attention', 'the mask', 'bool', B, Late>, AttentionMask<K, M, Late>>, Tensor<B, M>>
   >,
 ): Tensor<'f32', Q> {
   const { heads, mask, causal = false, dropout = 0 } = options;

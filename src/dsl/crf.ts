@@ -1,17 +1,31 @@
 import { type DType, emit, type Shape, type Tensor } from './tensor.ts';
 import type { CrfBatch, CrfEmissions, CrfOperand, CrfTags } from './types/crf.ts';
-import type { Both, MustBe } from './types/dtype.ts';
+import type { Both, MustBe, TakesFloat } from './types/dtype.ts';
 import type { Operand } from './types/result.ts';
 
 /** Scores of a linear chain over C labels. */
-export interface ChainScores<E extends Shape, M extends Shape, A extends Shape, Z extends Shape, Late> {
+export interface ChainScores<
+  E extends Shape,
+  DM extends DType,
+  M extends Shape,
+  DA extends DType,
+  A extends Shape,
+  DZ extends DType,
+  Z extends Shape,
+  Late,
+> {
   /** f32 [C, C], from → to */
-  readonly transitions: Operand<CrfOperand<'transitions', E, M, Late>, Tensor<'f32', M>>;
+  readonly transitions: Score<'transitions', E, DM, M, Late>;
   /** f32 [C], of the first label */
-  readonly start: Operand<CrfOperand<'start', E, A, Late>, Tensor<'f32', A>>;
+  readonly start: Score<'start', E, DA, A, Late>;
   /** f32 [C], of the last label */
-  readonly stop: Operand<CrfOperand<'stop', E, Z, Late>, Tensor<'f32', Z>>;
+  readonly stop: Score<'stop', E, DZ, Z, Late>;
 }
+
+type Score<What extends string, E extends Shape, D extends DType, S extends Shape, Late> = Operand<
+  Both<MustBe<'crf', What, 'f32', D, Late>, CrfOperand<What, E, S, Late>>,
+  Tensor<D, S>
+>;
 
 /**
  * log P(tags | emissions) of each sequence under a linear-chain CRF (Lafferty, McCallum, Pereira 2001): emissions
@@ -19,23 +33,27 @@ export interface ChainScores<E extends Shape, M extends Shape, A extends Shape, 
  * beyond a length are not read; an empty sequence has likelihood 1.
  */
 function logLikelihood<
+  D extends DType,
   E extends Shape,
   I extends DType,
   S extends Shape,
   J extends DType,
   L extends Shape,
+  DM extends DType,
   M extends Shape,
+  DA extends DType,
   A extends Shape,
+  DZ extends DType,
   Z extends Shape,
   Late = never,
 >(
-  emissions: Operand<CrfEmissions<E, Late>, Tensor<'f32', E>>,
+  emissions: Operand<Both<TakesFloat<'crf', D, Late>, CrfEmissions<E, Late>>, Tensor<D, E>>,
   tags: Operand<Both<MustBe<'crf', 'tags', 'i32', I, Late>, CrfOperand<'tags', E, S, Late>>, Tensor<I, S>>,
   lengths: Operand<
     Both<MustBe<'crf', 'lengths', 'i32', J, Late>, CrfOperand<'lengths', E, L, Late>>,
     Tensor<J, L>
   >,
-  scores: ChainScores<E, M, A, Z, Late>,
+  scores: ChainScores<E, DM, M, DA, A, DZ, Z, Late>,
 ): Tensor<'f32', CrfBatch<E, Late>> {
   const { transitions, start, stop } = scores;
   return emit('crfLogLikelihood', [emissions, tags, lengths, transitions, start, stop]);
@@ -43,20 +61,24 @@ function logLikelihood<
 
 /** The most likely labelling of each sequence (Viterbi 1967): i32 [batch, time], 0 at and beyond the length. */
 function decode<
+  D extends DType,
   E extends Shape,
   J extends DType,
   L extends Shape,
+  DM extends DType,
   M extends Shape,
+  DA extends DType,
   A extends Shape,
+  DZ extends DType,
   Z extends Shape,
   Late = never,
 >(
-  emissions: Operand<CrfEmissions<E, Late>, Tensor<'f32', E>>,
+  emissions: Operand<Both<TakesFloat<'crf', D, Late>, CrfEmissions<E, Late>>, Tensor<D, E>>,
   lengths: Operand<
     Both<MustBe<'crf', 'lengths', 'i32', J, Late>, CrfOperand<'lengths', E, L, Late>>,
     Tensor<J, L>
   >,
-  scores: ChainScores<E, M, A, Z, Late>,
+  scores: ChainScores<E, DM, M, DA, A, DZ, Z, Late>,
 ): Tensor<'i32', CrfTags<E, Late>> {
   const { transitions, start, stop } = scores;
   return emit('crfDecode', [emissions, lengths, transitions, start, stop]);
