@@ -9,7 +9,7 @@ export { toMermaid } from './inspect/mermaid.ts';
 export { toSvg } from './inspect/svg.ts';
 export { GraphBuilder } from './ir/builder.ts';
 export { checkGraph } from './ir/check.ts';
-export { edit } from './ir/edit.ts';
+export { applyEdit, type Edited, edit, type GraphPatch } from './ir/edit.ts';
 export type { Graph, Node } from './ir/graph.ts';
 export { parseGraph } from './ir/parse.ts';
 export { printGraph } from './ir/print.ts';
@@ -20,7 +20,15 @@ export { printKernel } from './kernel/print.ts';
 export * as nn from './nn/index.ts';
 export { ops } from './ops/index.ts';
 export * as palm from './palm/index.ts';
-export { differentiate, passes, runPasses } from './passes/index.ts';
+export {
+  type Differentiated,
+  differentiate,
+  type Pass,
+  type PassLog,
+  passes,
+  runPasses,
+} from './passes/index.ts';
+export { type ChosenDevice, chooseDevice, deviceNames } from './runtime/chooseDevice.ts';
 export { compile } from './runtime/compile.ts';
 export type { Device } from './runtime/device.ts';
 export type { Executable } from './runtime/executable.ts';
@@ -29,5 +37,14 @@ export { interpreterDevice } from './runtime/interpreterDevice.ts';
 export { layoutParameters } from './runtime/parameters.ts';
 export { type ProgramReport, reportProgram } from './runtime/report.ts';
 export { ModelState } from './runtime/state.ts';
+export { wasmDevice } from './runtime/wasmDevice.ts';
 export { loadLatest, readCheckpoint, saveCheckpoint } from './store/checkpoint.ts';
-export { readSafetensors, writeSafetensors } from './store/safetensors.ts';
+export {
+  floatsOf,
+  readSafetensors,
+  type StoredTensor,
+  storeFloats,
+  writeSafetensors,
+} from './store/safetensors.ts';
+export { interpretKernel, type SimulationReport, simulate } from './target/interpreter/index.ts';
+export { printWgsl, type WgslModule } from './target/wgsl/index.ts';

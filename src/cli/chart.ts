@@ -8,50 +8,99 @@ export interface ChartOptions {
   readonly title: string;
   readonly x: string;
   readonly y: string;
+  /** where the x axis begins; default 0 */
+  readonly from?: number;
   /** fixed upper end of the y axis, such as 1 for fractions */
   readonly top?: number;
 }
 
 const COLORS = ['#2563a8', '#c2611f', '#3d8b40', '#8a4fb0', '#b23a48'];
-const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT] = [520, 260, 46, 34, 30, 12];
+const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT] = [520, 260, 46, 34, 40, 12];
 
 export const escapeHtml = (text: string): string =>
   text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c] ?? c);
 
-const label = (value: number): string =>
-  Math.abs(value) >= 10 ? value.toFixed(0) : Number(value.toPrecision(2)).toString();
+const label = (value: number): string => {
+  const size = Math.abs(value);
+  if (size !== 0 && size < 1e-3) return value.toExponential(0);
+  return Number(value.toPrecision(3)).toString();
+};
+
+/** About `count` round numbers (1, 2 or 5 times a power of ten apart) from `low` to at least `high`. */
+export function ticks(low: number, high: number, count: number, whole = false): number[] {
+  const rough = Math.max((high - low) / count, Number.EPSILON);
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const unit = [1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10;
+  const step = whole ? Math.max(1, unit * power) : unit * power;
+  const first = Math.floor(low / step);
+  const last = Math.ceil(high / step - 1e-9);
+  return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
+}
 
 /** A line chart as SVG text, without any library, so that a report is one file. */
 export function lineChart(series: readonly Series[], options: ChartOptions): string {
   const points = series.flatMap(({ points: list }) => list).filter(([, y]) => Number.isFinite(y));
   const xs = points.map(([x]) => x);
-  const [low, high] = [Math.min(0, ...xs), Math.max(1, ...xs)];
-  const top = options.top ?? Math.max(1e-6, ...points.map(([, y]) => y)) * 1.05;
-  const at = (x: number, y: number): string => {
-    const px = LEFT + ((x - low) / (high - low)) * (WIDTH - LEFT - RIGHT);
-    const py = HEIGHT - BOTTOM - (Math.min(y, top) / top) * (HEIGHT - BOTTOM - TOP);
-    return `${px.toFixed(1)} ${py.toFixed(1)}`;
-  };
-  const grid = [0, 0.25, 0.5, 0.75, 1].map((part) => {
-    const y = HEIGHT - BOTTOM - part * (HEIGHT - BOTTOM - TOP);
-    return `<path d="M${LEFT} ${y}H${WIDTH - RIGHT}" stroke="#dde3e9"/><text x="${LEFT - 6}" y="${y + 3}" text-anchor="end">${label(part * top)}</text>`;
-  });
-  const lines = series.map(({ points: list }, i) => {
-    const path = list.map(([x, y], k) => `${k === 0 ? 'M' : 'L'}${at(x, y)}`).join('');
-    return `<path d="${path}" fill="none" stroke="${COLORS[i % COLORS.length]}" stroke-width="1.6"/>`;
-  });
-  const legend = series.map(
-    ({ name }, i) =>
-      `<g transform="translate(${LEFT + 8 + i * 110} ${TOP - 6})"><path d="M0 -3H16" stroke="${COLORS[i % COLORS.length]}" stroke-width="2"/><text x="20">${escapeHtml(name)}</text></g>`,
-  );
+  const [low, high] = [Math.min(...xs, options.from ?? 0), Math.max(1, ...xs)];
+  const rows = ticks(0, options.top ?? Math.max(1e-6, ...points.map(([, y]) => y)), 4);
+  const columns = ticks(low, high, 6, true).filter((x) => x >= low && x <= high);
+  const top = rows.at(-1) ?? 1;
+  const atX = (x: number): number => LEFT + ((x - low) / Math.max(high - low, 1e-9)) * (WIDTH - LEFT - RIGHT);
+  const atY = (y: number): number => HEIGHT - BOTTOM - (Math.min(y, top) / top) * (HEIGHT - BOTTOM - TOP);
+  const grid = [
+    ...rows.map(
+      (y) =>
+        `<path d="M${LEFT} ${atY(y).toFixed(1)}H${WIDTH - RIGHT}" stroke="#e4e9ee"/><text x="${LEFT - 6}" y="${(atY(y) + 3).toFixed(1)}" text-anchor="end">${label(y)}</text>`,
+    ),
+    ...columns.map(
+      (x) =>
+        `<text x="${atX(x).toFixed(1)}" y="${HEIGHT - BOTTOM + 14}" text-anchor="middle">${label(x)}</text>`,
+    ),
+  ];
   return [
     `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" class="chart" role="img" aria-label="${escapeHtml(options.title)}">`,
     `<text x="${LEFT}" y="12" class="title">${escapeHtml(options.title)}</text>`,
     ...grid,
-    ...lines,
-    ...legend,
-    `<text x="${WIDTH - RIGHT}" y="${HEIGHT - 8}" text-anchor="end">${escapeHtml(options.x)} ${label(high)}</text>`,
-    `<text x="${LEFT}" y="${HEIGHT - 8}">${escapeHtml(options.y)}</text>`,
+    ...series.map(({ points: list }, i) => line(list, colorOf(i), atX, atY)),
+    ...legendOf(series),
+    `<text x="${WIDTH - RIGHT}" y="${HEIGHT - 4}" text-anchor="end">${escapeHtml(options.x)}</text>`,
+    `<text x="${LEFT}" y="${HEIGHT - 4}">${escapeHtml(options.y)}</text>`,
     '</svg>',
   ].join('\n');
+}
+
+const colorOf = (i: number): string => COLORS[i % COLORS.length] ?? 'black';
+
+/** Few points are also shown as dots: a line of one point would be invisible. */
+function line(
+  list: Series['points'],
+  color: string,
+  atX: (x: number) => number,
+  atY: (y: number) => number,
+): string {
+  const finite = list.filter(([, y]) => Number.isFinite(y));
+  const path = finite
+    .map(([x, y], k) => `${k === 0 ? 'M' : 'L'}${atX(x).toFixed(1)} ${atY(y).toFixed(1)}`)
+    .join('');
+  const dots =
+    finite.length > 24
+      ? ''
+      : finite
+          .map(
+            ([x, y]) =>
+              `<circle cx="${atX(x).toFixed(1)}" cy="${atY(y).toFixed(1)}" r="2.4" fill="${color}"/>`,
+          )
+          .join('');
+  return `<path d="${path}" fill="none" stroke="${color}" stroke-width="1.6"/>${dots}`;
+}
+
+/** Names of the lines, in a row; a single line is named by the title. */
+function legendOf(series: readonly Series[]): string[] {
+  if (series.length < 2) return [];
+  let x = LEFT;
+  return series.map(({ name }, i) => {
+    const entry = `<g transform="translate(${x} 26)"><path d="M0 -3H14" stroke="${colorOf(i)}" stroke-width="2"/><text x="18">${escapeHtml(name)}</text></g>`;
+    x += 34 + 5.6 * name.length;
+    return entry;
+  });
 }

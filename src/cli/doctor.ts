@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import pc from 'picocolors';
-import { webAssembly } from '../base/webAssembly.ts';
+import { hasRelaxedSimd, hasSimd } from '../target/wasm/index.ts';
 import type { Probed } from './probe.ts';
 
 /** One thing that this machine may or may not have. */
@@ -13,16 +13,6 @@ export interface Finding {
   /** what to do to get it */
   readonly hint?: string;
 }
-
-// (module (func (result v128) i32.const 0 i8x16.splat)): valid where 128-bit SIMD is
-const SIMD = [
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11,
-];
-// the same with f32x4.relaxed_madd
-const RELAXED = [
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 20, 1, 18, 0, 65, 0, 253, 15, 65, 0,
-  253, 15, 65, 0, 253, 15, 253, 133, 2, 11,
-];
 
 function node(): Finding {
   const major = Number(process.versions.node.split('.')[0]);
@@ -43,8 +33,8 @@ function machine(): Finding {
 }
 
 function simd(): Finding {
-  const works = webAssembly()?.validate(Uint8Array.from(SIMD)) ?? false;
-  const relaxed = webAssembly()?.validate(Uint8Array.from(RELAXED)) ?? false;
+  const works = hasSimd();
+  const relaxed = hasRelaxedSimd();
   const detail = works ? `128-bit${relaxed ? ', relaxed' : ''}` : 'this engine has none';
   return {
     what: 'WebAssembly SIMD',
@@ -79,12 +69,10 @@ function gpuPackages(): Finding[] {
 /** Devices on which frond can train and predict here, the preferred one first, and why not the others. */
 function devices(): Finding[] {
   return [
-    { what: 'device interpreter', state: 'yes', detail: 'typed arrays, one core; used by default' },
-    {
-      what: 'device wasm',
-      state: 'no',
-      detail: 'kernels compile to SIMD, the device that runs whole steps is not in this version',
-    },
+    hasSimd()
+      ? { what: 'device wasm', state: 'yes', detail: 'generated SIMD code, one thread; used by default' }
+      : { what: 'device wasm', state: 'no', detail: 'needs WebAssembly SIMD', hint: 'update Node' },
+    { what: 'device interpreter', state: 'yes', detail: 'typed arrays, one thread; works everywhere' },
     {
       what: 'device webgpu',
       state: 'no',

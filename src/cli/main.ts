@@ -34,6 +34,7 @@ const trainCommand = defineCommand({
     epochs: { type: 'string', description: 'passes over the training part' },
     'batch-size': { type: 'string', description: 'sentences per step' },
     seed: { type: 'string', description: 'fixes first weights, shuffles and dropout', default: '1' },
+    device: { type: 'string', description: 'auto, wasm or interpreter', default: 'auto' },
     resume: { type: 'boolean', description: 'go on with the run in --output' },
   },
   run: async ({ args }) =>
@@ -45,6 +46,7 @@ const trainCommand = defineCommand({
         epochs: whole('epochs', args.epochs, 1),
         batchSize: whole('batch-size', args['batch-size'], 1),
         seed: whole('seed', args.seed) ?? 1,
+        device: args.device,
         resume: args.resume ?? false,
       }),
     ),

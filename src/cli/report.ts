@@ -20,7 +20,8 @@ h1 { font-size: 1.6rem; margin-bottom: .2rem } h2 { font-size: 1.15rem; margin-t
 table { border-collapse: collapse; font-variant-numeric: tabular-nums } th, td { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #e4e9ee }
 th:first-child, td:first-child { text-align: left } th { color: #5a6672; font-weight: 600 }
 .big { display: flex; gap: 2.4rem; margin: 1.4rem 0 } .big div { font-size: 1.9rem; font-weight: 650 } .big span { display: block; font-size: .8rem; color: #5a6672; font-weight: 400 }
-.scroll { overflow: auto; border: 1px solid #e4e9ee; border-radius: 8px; padding: .8rem } .scroll svg { max-width: none }
+.scroll { overflow: auto; border: 1px solid #e4e9ee; border-radius: 8px; padding: .8rem } .scroll svg { max-width: 100%; height: auto }
+.bar { min-width: 9rem }
 .confusion td { text-align: center; padding: .15rem .4rem; border: 0 } .confusion th { font-weight: 400; font-size: .75rem }
 .confusion th.column { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; padding: .4rem .15rem }`;
 
@@ -37,7 +38,10 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[], cl
 function flat(metrics: palm.Metrics | undefined): [string, number][] {
   return Object.entries(headlines(metrics ?? {})).flatMap(([task, value]): [string, number][] => {
     if (typeof value === 'number') return [[task === 'exactMatch' ? 'exact match' : task, value]];
-    return Object.entries(value as object).map(([name, number]) => [`${task} ${name}`, Number(number)]);
+    return Object.entries(value as object).map(([name, number]) => [
+      `${task} ${name === 'f1' ? 'F1' : name}`,
+      Number(number),
+    ]);
   });
 }
 
@@ -50,7 +54,7 @@ function charts({ result, steps }: ReportInput): string {
   }));
   const names = flat(history[0]?.metrics)
     .map(([name]) => name)
-    .filter((name) => /accuracy|f1|exact/.test(name));
+    .filter((name) => /accuracy|F1|exact/.test(name));
   const scores: Series[] = names.map((name) => ({
     name,
     points: history.map(({ epoch, metrics }) => [epoch, new Map(flat(metrics)).get(name) ?? Number.NaN]),
@@ -61,7 +65,7 @@ function charts({ result, steps }: ReportInput): string {
   ];
   return [
     lineChart(losses, { title: 'training loss by task', x: 'step', y: 'loss' }),
-    lineChart(scores, { title: 'validation', x: 'epoch', y: 'fraction', top: 1 }),
+    lineChart(scores, { title: 'validation', x: 'epoch', y: 'fraction', from: 1, top: 1 }),
     lineChart(rate, { title: 'learning rate', x: 'step', y: 'rate' }),
     lineChart(norm, { title: 'gradient norm before clipping', x: 'step', y: 'norm' }),
   ].join('\n');
@@ -109,7 +113,22 @@ function confusionTable(task: string, { labels, counts }: Confusion): string {
     return `<tr><th>${escapeHtml(labels[i] ?? '')}</th>${cells.join('')}</tr>`;
   });
   const head = labels.map((name) => `<th class="column">${escapeHtml(name)}</th>`).join('');
-  return `<h2>${escapeHtml(task)}: confusion (rows gold, columns predicted)</h2><div class="scroll"><table class="confusion"><tr><th></th>${head}</tr>${rows.join('\n')}</table></div>`;
+  return `<h2>${escapeHtml(task)}: confusion (rows: right label, columns: predicted)</h2><div class="scroll"><table class="confusion"><tr><th></th>${head}</tr>${rows.join('\n')}</table></div>`;
+}
+
+/** Scores of each slot type; the bar behind F1 shows it at a glance. */
+function typeTable(types: readonly TypeRow[]): string {
+  const rows = [...types]
+    .sort((a, b) => b.expected - a.expected || a.type.localeCompare(b.type))
+    .map(({ type, precision, recall, f1, expected }) => {
+      const bar = `background:linear-gradient(90deg,#d6e6f5 ${percent(f1)}%,transparent 0)`;
+      const cells = [percent(precision), percent(recall), percent(f1), String(expected)];
+      return `<tr><td>${escapeHtml(type)}</td>${cells.map((cell, i) => `<td${i === 2 ? ` class="bar" style="${bar}"` : ''}>${cell}</td>`).join('')}</tr>`;
+    });
+  const head = ['type', 'precision', 'recall', 'F1', 'in the test part']
+    .map((cell) => `<th>${cell}</th>`)
+    .join('');
+  return `<table class="types"><thead><tr>${head}</tr></thead><tbody>${rows.join('\n')}</tbody></table>`;
 }
 
 function taskTables(test: palm.Metrics): string {
@@ -117,18 +136,11 @@ function taskTables(test: palm.Metrics): string {
     .map(([task, value]) => {
       if (typeof value !== 'object' || value === null) return '';
       const { confusion, types } = value as { confusion?: Confusion; types?: readonly TypeRow[] };
-      const byType = (types ?? []).map(({ type, precision, recall, f1, expected }) => [
-        type,
-        percent(precision),
-        percent(recall),
-        percent(f1),
-        String(expected),
-      ]);
       return [
         confusion === undefined ? '' : confusionTable(task, confusion),
         types === undefined
           ? ''
-          : `<h2>${escapeHtml(task)}: by type</h2>${table(['type', 'precision', 'recall', 'F1', 'chunks'], byType)}`,
+          : `<h2>${escapeHtml(task)}: by type, the most frequent first</h2>${typeTable(types)}`,
       ].join('\n');
     })
     .join('\n');
@@ -137,18 +149,19 @@ function taskTables(test: palm.Metrics): string {
 /** The report of a run: one page that needs nothing else. */
 export function reportPage(input: ReportInput): string {
   const { name, result, test, facts } = input;
+  const { steps, history } = result.summary;
   const big = flat(test)
-    .filter(([label]) => /accuracy|f1|exact/.test(label))
+    .filter(([label]) => /accuracy|F1|exact/.test(label))
     .map(([label, value]) => `<div>${percent(value)} %<span>${escapeHtml(label)}</span></div>`);
   return [
     `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escapeHtml(name)}</title><style>${STYLE}</style>`,
     `<h1>${escapeHtml(name)}</h1>`,
-    `<p class="facts">${result.summary.steps} steps in ${facts.seconds.toFixed(0)} s on ${escapeHtml(facts.device)}, seed ${facts.seed}; figures are on the test part, percent</p>`,
+    `<p class="facts">${steps} steps, ${history.length} epochs, ${facts.seconds.toFixed(0)} s on the ${escapeHtml(facts.device)}, seed ${facts.seed}. Scores on the test part:</p>`,
     `<div class="big">${big.join('')}</div>`,
     `<div class="charts">${charts(input)}</div>`,
     `<h2>validation after each epoch</h2>${epochTable(input)}`,
     taskTables(test),
-    `<h2>the forward graph</h2><div class="scroll">${toSvg(result.trainer.prediction, { depth: 3, parameters: false })}</div>`,
+    `<h2>the graph that predicts</h2><div class="scroll">${toSvg(result.trainer.prediction, { depth: 2, parameters: false })}</div>`,
     '</html>\n',
   ].join('\n');
 }

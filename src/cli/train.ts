@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import pc from 'picocolors';
-import { FrondError, interpreterDevice, type palm } from '../index.ts';
+import { chooseDevice, FrondError, type palm } from '../index.ts';
 import { Curve } from './curve.ts';
 import { headlines, printScores } from './outcome.ts';
 import { describePrediction } from './predict.ts';
@@ -19,6 +19,8 @@ export interface TrainArguments {
   readonly epochs: number | undefined;
   readonly batchSize: number | undefined;
   readonly seed: number;
+  /** auto, or the name of a device */
+  readonly device: string;
   readonly resume: boolean;
 }
 
@@ -106,7 +108,7 @@ export async function train(args: TrainArguments): Promise<number> {
   const output = outputFolder(args);
   const stop = new AbortController();
   const release = onInterrupt(stop);
-  const device = interpreterDevice();
+  const { device, reason } = chooseDevice(args.device);
   const start = performance.now();
   const { data, epochs, batchSize, seed, resume } = args;
   const progress = progressListener(process.stdout);
@@ -115,6 +117,7 @@ export async function train(args: TrainArguments): Promise<number> {
     curve.add(event);
     progress.listener(event);
   };
+  if (args.device === 'auto') process.stdout.write(`device ${device.name}: ${reason}\n`);
   try {
     const context = { data, output, epochs, batchSize, seed, resume, device, signal: stop.signal, on };
     const result = await runRecipe(recipe, args.file, context);
@@ -148,9 +151,18 @@ function farewell(output: string, { examples, test }: palm.RecipeResult): string
 }
 
 /** What to type to go on: the settings that a resumed run must repeat among it. */
-function interrupted({ file, data, epochs, batchSize, seed }: TrainArguments, output: string): string {
+function interrupted(
+  { file, data, epochs, batchSize, seed, device }: TrainArguments,
+  output: string,
+): string {
   if (!hasRun(output)) return 'stopped; nothing was saved: the recipe sets no saver';
-  const options = { data, epochs, 'batch-size': batchSize, seed: seed === 1 ? undefined : seed };
+  const options = {
+    data,
+    epochs,
+    'batch-size': batchSize,
+    seed: seed === 1 ? undefined : seed,
+    device: device === 'auto' ? undefined : device,
+  };
   const repeated = Object.entries(options).flatMap(([name, value]) =>
     value === undefined ? [] : [`--${name}`, shellWord(String(value))],
   );

@@ -1,9 +1,9 @@
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
+import { chooseDevice } from '../runtime/chooseDevice.ts';
 import { compile } from '../runtime/compile.ts';
 import type { Device } from '../runtime/device.ts';
 import type { Executable } from '../runtime/executable.ts';
-import { interpreterDevice } from '../runtime/interpreterDevice.ts';
 import { layoutParameters } from '../runtime/parameters.ts';
 import { ModelState } from '../runtime/state.ts';
 import { type LoadedCheckpoint, loadLatest } from '../store/checkpoint.ts';
@@ -126,7 +126,7 @@ export class Predictor {
     if (reader === undefined) throw cannotMake('a reader', 'reader', folder);
     const weights = checkpoint.files.has(BEST) ? BEST : WEIGHTS;
     const bytes = fileOf(checkpoint, weights);
-    const device = options.device ?? interpreterDevice();
+    const device = options.device ?? chooseDevice('auto').device;
     const state = new ModelState(device, layoutParameters([record.step, record.prediction]));
     try {
       await loadArena(state, bytes, platform.files.join(checkpoint.folder, weights));

@@ -13,7 +13,7 @@ export { type FitOptions, parseWith, type SaverOptions } from './trainerBase.ts'
 export interface TrainerOptions {
   /** factor of this task's loss where several tasks learn together; default 1 */
   readonly mixRatio?: number;
-  /** where it runs; default: the interpreter */
+  /** where it runs; default: the fastest device that works here */
   readonly device?: Device;
 }
 

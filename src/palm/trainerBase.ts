@@ -1,8 +1,8 @@
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
 import type { Graph } from '../ir/graph.ts';
+import { chooseDevice } from '../runtime/chooseDevice.ts';
 import type { Device } from '../runtime/device.ts';
-import { interpreterDevice } from '../runtime/interpreterDevice.ts';
 import { checkNewest, sweepTemporaries } from '../store/checkpoint.ts';
 import { lockFolder } from '../store/lock.ts';
 import type { Backbone, Metrics, Reader } from './contract.ts';
@@ -134,7 +134,7 @@ export abstract class TrainerBase {
     if (this.#graphs === undefined) throw missing('buildForward', caller);
     if (this.#step === undefined) throw missing('buildBackward', caller);
     if (this.#fit === undefined) throw missing('fitReader', caller);
-    const device = this.#device ?? interpreterDevice();
+    const device = this.#device ?? chooseDevice('auto').device;
     if (this.#device === undefined) this.#ownDevice = device;
     const { options } = this.#step;
     const learner = await Learner.create(

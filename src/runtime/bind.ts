@@ -1,6 +1,7 @@
 import { type Dim, evaluate, type Sizes } from '../base/dim.ts';
-import { defined } from '../base/errors.ts';
+import { defined, FrondError } from '../base/errors.ts';
 import { makeRef, type Ref, type TensorType } from '../ir/graph.ts';
+import { nodePath } from '../ir/names.ts';
 import type { LaunchPlan, ScalarExpression, Slot } from '../ir/record.ts';
 import type { Command, Location, Memory } from './device.ts';
 import type { LoweredNode, LoweredProgram } from './lower.ts';
@@ -42,8 +43,22 @@ export function lifetimesOf(program: LoweredProgram, sizes: Sizes): Lifetime<str
   });
 }
 
-export const planProgram = (program: LoweredProgram, sizes: Sizes): MemoryPlan<string> =>
-  planMemory(lifetimesOf(program, sizes));
+/** @throws FROND-S002 naming the node, where a size that must not be negative is */
+function checkDemands(steps: readonly LoweredNode[], sizes: Sizes): void {
+  for (const { node, demands } of steps) {
+    try {
+      for (const size of demands) evaluate(size, sizes);
+    } catch (error) {
+      throw error instanceof FrondError ? error.with({ node: nodePath(node), place: node.source }) : error;
+    }
+  }
+}
+
+/** Where everything in the step's arena lies. @throws FROND-S002 where the sizes do not fit a node */
+export function planProgram(program: LoweredProgram, sizes: Sizes): MemoryPlan<string> {
+  checkDemands(program.steps, sizes);
+  return planMemory(lifetimesOf(program, sizes));
+}
 
 /** Where tensors live that are not in the step's arena. */
 export interface Homes {

@@ -8,6 +8,8 @@ import type { LaunchPlan, OpRegistry } from '../ir/record.ts';
 export interface LoweredNode {
   readonly node: Node;
   readonly launches: readonly LaunchPlan[];
+  /** sizes that must not be negative */
+  readonly demands: readonly Dim[];
 }
 
 /** A fed tensor whose values index something. */
@@ -64,12 +66,12 @@ function lowerNode(
       hint: 'leave the pass `expand` switched on',
     });
   }
-  const launches = record.lower({
+  const context = {
     inputs: node.inputs.map((ref) => defined(types.get(ref), `type of ${ref}`)),
     outputs: node.types,
     attributes: node.attributes,
-  });
-  return { node, launches };
+  };
+  return { node, launches: record.lower(context), demands: record.demands?.(context) ?? [] };
 }
 
 function pinnedGradients(
