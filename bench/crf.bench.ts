@@ -3,6 +3,7 @@ import type { CrfScores } from '../kernels/crfArguments.ts';
 import { planCrfDecode } from '../kernels/crfDecode.ts';
 import { normal } from '../src/base/random.ts';
 import { input, interpreterOf, output, runPlans } from '../test/support/launch.ts';
+import { torchFigures } from './peers/torch.ts';
 import { best, type Row } from './row.ts';
 
 export const about = 'linear-chain CRF, 32 sequences of 32 steps, 130 labels';
@@ -48,45 +49,27 @@ function passes(): Readonly<Record<'loss' | 'gradient' | 'decode', () => void>> 
   return { loss: call('loss'), gradient: call('gradient'), decode: call('decode') };
 }
 
-/** log Z of every sequence by a loop over time and labels as one would write it: log-sum-exp per label. */
-function plainLoop(): () => number {
-  const emissions = draw(batch * time * labels, 'emissions');
-  const transitions = draw(labels * labels, 'transitions');
-  const sequence = (b: number): Float64Array => {
-    let levels = Float64Array.from(emissions.subarray(b * time * labels, (b * time + 1) * labels));
-    for (let t = 1; t < time; t++) {
-      const next = new Float64Array(labels);
-      for (let z = 0; z < labels; z++) {
-        let top = Number.NEGATIVE_INFINITY;
-        for (let y = 0; y < labels; y++) {
-          top = Math.max(top, (levels[y] as number) + (transitions[y * labels + z] as number));
-        }
-        let sum = 0;
-        for (let y = 0; y < labels; y++) {
-          sum += Math.exp((levels[y] as number) + (transitions[y * labels + z] as number) - top);
-        }
-        next[z] = Math.log(sum) + top + (emissions[(b * time + t) * labels + z] as number);
-      }
-      levels = next;
-    }
-    return levels;
-  };
-  return () => {
-    let total = 0;
-    for (let b = 0; b < batch; b++) total += sequence(b).reduce((x, y) => x + y);
-    return total;
-  };
-}
-
 export async function run(): Promise<Row[]> {
   const { loss, gradient, decode } = passes();
+  const torch = torchFigures('crf.py', batch, time, labels);
   const row = { case: `${batch}x${time}x${labels}`, unit: 'ms', device: 'interpreter', threads: 1 };
-  const forward = await best(5, loss);
-  const plain = await best(3, plainLoop(), 1);
+  const against = (value: number, theirs: number | undefined) =>
+    theirs === undefined
+      ? { ...row, value }
+      : { ...row, value, peer: 'PyTorch, loop over time', ratio: value / theirs };
+  const both = await best(5, () => {
+    loss();
+    gradient();
+  });
   return [
-    { ...row, what: 'loss', value: forward, peer: 'plain JavaScript loop', ratio: forward / plain },
-    { ...row, what: 'gradient', value: await best(5, gradient) },
-    { ...row, what: 'decode', value: await best(5, decode) },
-    { ...row, what: 'log Z, plain JavaScript loop', device: 'javascript', value: plain },
+    { ...against(both, torch.gradient), what: 'log-likelihood and gradient' },
+    { ...row, what: 'log-likelihood alone', value: await best(5, loss) },
+    { ...against(await best(5, decode), torch.decode), what: 'decode' },
+    ...Object.entries(torch).map(([name, value]) => ({
+      ...row,
+      device: 'PyTorch',
+      what: name === 'gradient' ? 'log-likelihood and gradient' : name,
+      value,
+    })),
   ];
 }
