@@ -1,3 +1,4 @@
 /** The WASM reading: kernels assembled as WebAssembly modules with 128-bit vectors. */
-export { instantiateKernel, type WasmInstance } from './instance.ts';
+export { hasRelaxedSimd, hasSimd } from './features.ts';
+export { instantiateKernel, type WasmInstance, type WasmLaunch } from './instance.ts';
 export { assembleKernel, READ_AHEAD, type WasmKernel, type WasmOptions } from './module.ts';

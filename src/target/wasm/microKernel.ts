@@ -116,10 +116,7 @@ function multiplyBlock(
     Local<'v128'>,
   ];
   const addTo = (sum: Local<'v128'>, y: Code<'v128'>): Statement =>
-    set(
-      sum,
-      fused ? f32x4.relaxedMadd(get(x), y, get(sum)) : f32x4.add(get(sum), f32x4.mul(get(x), y)),
-    );
+    set(sum, fused ? f32x4.relaxedMadd(get(x), y, get(sum)) : f32x4.add(get(sum), f32x4.mul(get(x), y)));
   const rows = Array.from({ length: ROWS }, (_, i) => {
     const [left, right] = [sums[2 * i], sums[2 * i + 1]] as [Local<'v128'>, Local<'v128'>];
     return [set(x, v128.loadSplat(get(a), i * leftRow)), addTo(left, get(y0)), addTo(right, get(y1))];
