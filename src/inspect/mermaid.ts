@@ -1,7 +1,9 @@
 import type { Graph } from '../ir/graph.ts';
-import { type Box, drawGraph, type PictureOptions, scopesOf } from './picture.ts';
+import { type Box, drawGraph, type PictureOptions, type Scope, scopeTree } from './picture.ts';
 
-const escapeText = (text: string): string => text.replace(/["#<>]/g, (c) => `#${c.charCodeAt(0)};`);
+/** Quotes, markup and line ends as entity codes. */
+const escapeText = (text: string): string =>
+  text.replace(/["#&<>`\r\n]/g, (character) => `#${character.charCodeAt(0)};`);
 
 const BRACKETS = {
   input: ['[/', '/]'],
@@ -22,16 +24,16 @@ export function toMermaid(graph: Graph, options: PictureOptions = {}): string {
       box.detail === '' ? escapeText(box.label) : `${escapeText(box.label)}<br/>${escapeText(box.detail)}`;
     return `${names.get(box.id)}${open}"${text}"${close}:::${box.phase}`;
   };
-  const inside = (scope: string, indent: string): void => {
-    for (const box of picture.boxes) if (box.scope === scope) lines.push(`${indent}${printBox(box)}`);
-    for (const child of scopesOf(picture)) {
-      if (child.split('/').slice(0, -1).join('/') !== scope) continue;
-      lines.push(`${indent}subgraph ${JSON.stringify(escapeText(child))}`);
-      inside(child, `${indent}  `);
+  let scopes = 0;
+  const inside = ({ boxes, inner }: Scope, indent: string): void => {
+    for (const box of boxes) lines.push(`${indent}${printBox(box)}`);
+    for (const scope of inner) {
+      lines.push(`${indent}subgraph s${scopes++}["${escapeText(scope.label)}"]`);
+      inside(scope, `${indent}  `);
       lines.push(`${indent}end`);
     }
   };
-  inside('', '  ');
+  inside(scopeTree(picture), '  ');
   for (const { from, to, label } of picture.arrows) {
     const text = label === '' ? '' : `|"${escapeText(label)}"|`;
     lines.push(`  ${names.get(from)} -->${text} ${names.get(to)}`);
@@ -39,7 +41,7 @@ export function toMermaid(graph: Graph, options: PictureOptions = {}): string {
   lines.push(
     '  classDef forward fill:#e8f1fb,stroke:#5b7fa6',
     '  classDef backward fill:#fdeee0,stroke:#b3793f',
+    '  classDef update fill:#e9f6e6,stroke:#5f9653',
   );
-  lines.push('  classDef update fill:#e9f6e6,stroke:#5f9653');
   return `${lines.join('\n')}\n`;
 }

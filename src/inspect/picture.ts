@@ -7,7 +7,7 @@ import { topologicalOrder } from '../ir/order.ts';
 export interface Box {
   readonly id: string;
   readonly label: string;
-  /** second line: op and shape, or the number of nodes */
+  /** second line: dtype and shape, or the number of nodes */
   readonly detail: string;
   readonly kind: 'input' | 'parameter' | 'op' | 'scope' | 'output';
   readonly phase: Phase;
@@ -50,6 +50,28 @@ function boxOf(node: Node): Box {
   return { id: node.id, label, detail: shape, kind, phase: node.phase, scope };
 }
 
+/** The box of a scope that hides `count` nodes of one phase; a scope of no depth is named after the phase. */
+function foldedBox(id: string, scope: string, phase: Phase, count: number): Box {
+  const nodes = count === 1 ? '1 node' : `${count} nodes`;
+  return {
+    id,
+    label: scope === '' ? phase : scope.slice(scope.lastIndexOf('/') + 1),
+    detail: phase === 'forward' || scope === '' ? nodes : `${nodes}, ${phase}`,
+    kind: 'scope',
+    phase,
+    scope: cut(scope, Math.max(0, depthOf(scope) - 1)),
+  };
+}
+
+const outputBox = (name: string): Box => ({
+  id: `output:${name}`,
+  label: name,
+  detail: 'output',
+  kind: 'output',
+  phase: 'forward',
+  scope: '',
+});
+
 /** Nodes and scopes of `graph` as boxes and arrows, folded to the depth asked for. */
 export function drawGraph(graph: Graph, options: PictureOptions = {}): Picture {
   const depth = options.depth ?? Number.POSITIVE_INFINITY;
@@ -60,35 +82,25 @@ export function drawGraph(graph: Graph, options: PictureOptions = {}): Picture {
   const boxOfNode = new Map<string, string>();
   const folded = new Map<string, number>();
   for (const node of order) {
-    const hidden = node.op !== 'input' && depthOf(node.scope) > depth;
-    const id = hidden ? `${node.phase}:${cut(node.scope, depth)}` : node.id;
-    boxOfNode.set(node.id, id);
-    if (!hidden) boxes.set(id, boxOf(node));
-    else {
-      const count = (folded.get(id) ?? 0) + 1;
-      const scope = cut(node.scope, depth);
-      folded.set(id, count);
-      boxes.set(id, {
-        id,
-        label: scope.split('/').at(-1) ?? scope,
-        detail: `${count} nodes`,
-        kind: 'scope',
-        phase: node.phase,
-        scope: cut(node.scope, depth - 1),
-      });
+    if (node.op === 'input' || depthOf(node.scope) <= depth) {
+      boxOfNode.set(node.id, node.id);
+      boxes.set(node.id, boxOf(node));
+      continue;
     }
+    const scope = cut(node.scope, depth);
+    // ids of nodes have no colon
+    const id = `${node.phase}:${scope}`;
+    const count = (folded.get(id) ?? 0) + 1;
+    folded.set(id, count);
+    boxOfNode.set(node.id, id);
+    boxes.set(id, foldedBox(id, scope, node.phase, count));
   }
-  for (const name of Object.keys(graph.outputs)) {
-    boxes.set(`output:${name}`, {
-      id: `output:${name}`,
-      label: name,
-      detail: 'output',
-      kind: 'output',
-      phase: 'forward',
-      scope: '',
-    });
-  }
-  return { title: graph.name, boxes: [...boxes.values()], arrows: arrowsOf(graph, order, boxOfNode) };
+  const outputs = Object.keys(graph.outputs).map(outputBox);
+  return {
+    title: graph.name,
+    boxes: [...boxes.values(), ...outputs],
+    arrows: arrowsOf(graph, order, boxOfNode),
+  };
 }
 
 function arrowsOf(graph: Graph, order: readonly Node[], boxOfNode: ReadonlyMap<string, string>): Arrow[] {
@@ -110,11 +122,33 @@ function arrowsOf(graph: Graph, order: readonly Node[], boxOfNode: ReadonlyMap<s
   return [...arrows.values()];
 }
 
-/** Scope paths around the boxes, outer ones first. */
-export function scopesOf(picture: Picture): string[] {
-  const paths = new Set<string>();
-  for (const { scope } of picture.boxes) {
-    for (let depth = 1; depth <= depthOf(scope); depth++) paths.add(cut(scope, depth));
-  }
-  return [...paths].sort();
+/** A scope of a drawing with what stands in it; the outermost one has the empty path. */
+export interface Scope {
+  readonly path: string;
+  /** the last part of the path */
+  readonly label: string;
+  readonly boxes: readonly Box[];
+  readonly inner: readonly Scope[];
+}
+
+interface GrowingScope extends Scope {
+  readonly boxes: Box[];
+  readonly inner: GrowingScope[];
+}
+
+/** The boxes in their scopes, both in order of first appearance. */
+export function scopeTree(picture: Picture): Scope {
+  const root: GrowingScope = { path: '', label: '', boxes: [], inner: [] };
+  const known = new Map<string, GrowingScope>([['', root]]);
+  const scopeAt = (path: string): GrowingScope => {
+    const old = known.get(path);
+    if (old !== undefined) return old;
+    const slash = path.lastIndexOf('/');
+    const scope: GrowingScope = { path, label: path.slice(slash + 1), boxes: [], inner: [] };
+    known.set(path, scope);
+    scopeAt(path.slice(0, Math.max(0, slash))).inner.push(scope);
+    return scope;
+  };
+  for (const box of picture.boxes) scopeAt(box.scope).boxes.push(box);
+  return root;
 }
