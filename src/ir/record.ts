@@ -164,6 +164,8 @@ export interface OpRecord {
     context: { readonly inputs: readonly Ref[]; readonly attributes: Attributes },
   ): readonly Ref[];
   cost?(context: LowerContext): Cost;
+  /** Sizes that must not be negative, which only a feed can tell: what is left behind a slice of a named dimension. */
+  demands?(context: LowerContext): readonly Dim[];
 
   // ---- what rewriting passes may rely on, for every number, infinities and NaN included (a zero may change its sign)
 

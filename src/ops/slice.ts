@@ -10,6 +10,8 @@ interface Range {
   readonly axis: number;
   readonly start: Dim;
   readonly length: Dim;
+  /** what is left of the axis behind it */
+  readonly rest: Dim;
 }
 
 const isDim = (value: Attribute | undefined): value is Dim =>
@@ -31,7 +33,7 @@ function rangeOf(shape: Shape, attributes: Attributes): Range {
   const { from = 0, to = 'end' } = attributes;
   const start = position(from, size);
   // names do not cancel: who knows the length says so
-  if (isDim(attributes.length)) return { axis, start, length: attributes.length };
+  if (isDim(attributes.length)) return { axis, start, length: attributes.length, rest: 0 };
   const end = position(to, size);
   const length = lengthOf(from, to, start, end, size);
   const bad =
@@ -39,7 +41,7 @@ function rangeOf(shape: Shape, attributes: Attributes): Range {
     (typeof start === 'number' && start < 0) ||
     (typeof end === 'number' && typeof size === 'number' && end > size);
   if (bad) fail('FROND-S017', `slice: ${String(from)}..${String(to)} does not fit dimension ${size}`);
-  return { axis, start, length };
+  return { axis, start, length, rest: difference(size, end) };
 }
 
 function lengthOf(from: Attribute, to: Attribute, start: Dim, end: Dim, size: Dim): Dim {
@@ -91,6 +93,7 @@ export const slice: OpRecord = {
       fromOffset: times(range.start, innerSize(shape, range.axis)),
     });
   },
+  demands: ({ inputs, attributes }) => [rangeOf(operand('slice', inputs, 0).shape, attributes).rest],
   cost: perElement(0),
 };
 

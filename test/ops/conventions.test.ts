@@ -48,3 +48,33 @@ describe('results that only a gradient rule may read', () => {
     expect(() => differentiate(b.finish(), ops, { loss: 'loss', wrt: [x] })).toThrow(FrondError);
   });
 });
+
+describe('sizes that only a feed tells', () => {
+  const sample = (attributes: Sample['attributes']): Sample => ({
+    op: 'slice',
+    inputs: [{ dtype: 'f32', shape: [3, 2] }],
+    ...(attributes && { attributes }),
+  });
+  const run = async (attributes: Sample['attributes'], rows: number): Promise<number[]> => {
+    const { builder, outputs } = build(sample(attributes), 'all');
+    builder.output('y', outputs[0] ?? '');
+    const feed = {
+      dtype: 'f32' as const,
+      shape: [rows, 2],
+      data: Array.from({ length: 2 * rows }, (_, i) => i),
+    };
+    const { y } = await (await runner(builder.finish()))({ x0: feed });
+    return Array.from(y?.data ?? []);
+  };
+
+  test.each([
+    [{ axis: 0, from: 0, to: 4 }],
+    [{ axis: 0, from: 2, to: 4 }],
+    [{ axis: 0, from: 4 }],
+    [{ axis: 0, from: -4 }],
+    [{ axis: 0, from: -4, to: -1 }],
+  ])('a slice %o of what turns out to be too short is refused', async (attributes) => {
+    expect(await run(attributes, 4)).not.toContain(Number.NaN);
+    await expect(run(attributes, 3)).rejects.toThrow(/FROND-S002\] dimension .* would be -\d/);
+  });
+});
