@@ -1,6 +1,5 @@
 import type { LaunchPlan } from '../src/ir/record.ts';
-import type { Kernel } from '../src/kernel/ir.ts';
-import { planUpdate, traceUpdate, type UpdateArguments, type UpdateRule } from './update.ts';
+import { planUpdate, type UpdateArguments, type UpdateRule } from './update.ts';
 
 export { blockElements, hyperLayout } from './update.ts';
 
@@ -31,8 +30,6 @@ export const adamWRule: UpdateRule<AdamWSetting> = {
 
 export type AdamWArguments = Omit<UpdateArguments<AdamWSetting>, 'settings'> &
   Readonly<Record<AdamWSetting, number>>;
-
-export const traceAdamW = (): Kernel => traceUpdate(adamWRule);
 
 /** One AdamW step over the arenas `parameter`, `gradient`, `moment1`, `moment2`. One launch. */
 export function planAdamW({ beta1, beta2, epsilon, ...args }: AdamWArguments): LaunchPlan[] {

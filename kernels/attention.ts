@@ -58,7 +58,7 @@ function attentionProgram(k: KernelBuilder, options: AttentionOptions): void {
   k.store(lse, block.perQuery(I), k.select(any, k.add(m, k.log(total)), LOWEST));
 }
 
-export function traceAttention(options: AttentionOptions): Kernel {
+function traceAttention(options: AttentionOptions): Kernel {
   const variant = attentionVariant(options);
   return tracedOnce(`attention ${variant}`, () =>
     traceKernel(

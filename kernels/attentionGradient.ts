@@ -152,7 +152,7 @@ function keyGradientProgram(k: KernelBuilder, options: AttentionOptions): void {
   block.storeHead(dv, J, keyTime, valueSum);
 }
 
-export type AttentionGradientPart = 'prepare' | 'query' | 'key';
+type AttentionGradientPart = 'prepare' | 'query' | 'key';
 
 const parts = {
   prepare: {
@@ -173,7 +173,7 @@ const parts = {
 } as const;
 
 /** One of the three kernels of attention's gradient. */
-export function traceAttentionGradient(part: AttentionGradientPart, options: AttentionOptions): Kernel {
+function traceAttentionGradient(part: AttentionGradientPart, options: AttentionOptions): Kernel {
   const { name, doc, program } = parts[part];
   const variant = attentionVariant(options);
   const schedule = { tiles: options.tiles, workgroup: [16, 16], stage: 16 } as const;

@@ -54,7 +54,7 @@ function pathProgram(k: KernelBuilder, tiles: CrfTiles): void {
   });
 }
 
-export const traceCrfPath = (tiles: CrfTiles): Kernel =>
+const traceCrfPath = (tiles: CrfTiles): Kernel =>
   tracedOnce(`crfPath ${tiles.block}x${tiles.labels}`, () =>
     traceKernel(
       {

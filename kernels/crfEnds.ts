@@ -38,7 +38,7 @@ function endsProgram(k: KernelBuilder, tile: number): void {
   k.store(k.write('dstop'), [[Y, 1]], k.sum(stops as Value, b));
 }
 
-export const traceCrfEnds = (tile: number): Kernel =>
+const traceCrfEnds = (tile: number): Kernel =>
   tracedOnce(`crfEnds ${tile}`, () =>
     traceKernel(
       {

@@ -101,7 +101,7 @@ function split(k: KernelBuilder, levels: Value, over: Axis): [Value, Value] {
   return [k.sub(levels, whole), whole];
 }
 
-export function traceCrfSemiring(labels: number, semiring: Semiring): Kernel {
+function traceCrfSemiring(labels: number, semiring: Semiring): Kernel {
   const extent = roundUp(labels, 4);
   return tracedOnce(`crfSemiring ${extent} ${semiring}`, () =>
     traceKernel(

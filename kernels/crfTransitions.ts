@@ -143,7 +143,7 @@ function totalProgram(k: KernelBuilder): void {
   k.store(k.write('out'), [[E, 1]], k.sum(parts, s));
 }
 
-export const traceCrfPairs = (tile: number): Kernel =>
+const traceCrfPairs = (tile: number): Kernel =>
   tracedOnce(`crfPairs ${tile}`, () =>
     traceKernel(
       {
@@ -156,7 +156,7 @@ export const traceCrfPairs = (tile: number): Kernel =>
     ),
   );
 
-export const traceCrfPairsTotal = (): Kernel =>
+const traceCrfPairsTotal = (): Kernel =>
   tracedOnce('crfPairsTotal', () =>
     traceKernel(
       {

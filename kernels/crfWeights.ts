@@ -27,7 +27,7 @@ function weightsProgram(k: KernelBuilder, rows: number, columns: number): void {
   k.store(k.write('weights'), at, k.exp(k.sub(scores, level)));
 }
 
-export const traceCrfWeights = (rows: number, columns: number): Kernel =>
+const traceCrfWeights = (rows: number, columns: number): Kernel =>
   tracedOnce(`crfWeights ${rows}x${columns}`, () =>
     traceKernel(
       {

@@ -66,10 +66,10 @@ function crossEntropyGradientProgram(k: KernelBuilder, schedule: RowSchedule): v
   block.store(dlogits, C, k.mul(k.sub(probability, target), weight));
 }
 
-export const traceCrossEntropy = (schedule: RowSchedule): Kernel =>
+const traceCrossEntropy = (schedule: RowSchedule): Kernel =>
   traceRows('crossEntropy', 'loss = lse − logits[label], lse = log Σ exp', schedule, crossEntropyProgram);
 
-export function traceCrossEntropyGradient(schedule: RowSchedule): Kernel {
+function traceCrossEntropyGradient(schedule: RowSchedule): Kernel {
   return traceRows(
     'crossEntropyGradient',
     'dlogits = (exp(logits − lse) − [c = label]) · dloss',

@@ -49,7 +49,7 @@ function gatherProgram(k: KernelBuilder, tiles: Tiles): void {
   );
 }
 
-export const traceGather = (tiles: Tiles): Kernel =>
+const traceGather = (tiles: Tiles): Kernel =>
   tracedOnce(`gather ${tiles.r}x${tiles.c}`, () =>
     traceKernel(
       {

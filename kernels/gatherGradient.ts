@@ -186,7 +186,7 @@ function sumProgram(k: KernelBuilder, columns: number): void {
   });
 }
 
-export const traceGatherZero = (): Kernel =>
+const traceGatherZero = (): Kernel =>
   tracedOnce('gatherZero', () =>
     traceKernel(
       {
@@ -198,7 +198,7 @@ export const traceGatherZero = (): Kernel =>
     ),
   );
 
-export const traceGatherChunks = (): Kernel =>
+const traceGatherChunks = (): Kernel =>
   tracedOnce('gatherChunks', () =>
     traceKernel(
       {
@@ -210,7 +210,7 @@ export const traceGatherChunks = (): Kernel =>
     ),
   );
 
-export const traceGatherMerge = (): Kernel =>
+const traceGatherMerge = (): Kernel =>
   tracedOnce('gatherMerge', () =>
     traceKernel(
       {
@@ -222,7 +222,7 @@ export const traceGatherMerge = (): Kernel =>
     ),
   );
 
-export const traceGatherEnds = (): Kernel =>
+const traceGatherEnds = (): Kernel =>
   tracedOnce('gatherEnds', () =>
     traceKernel(
       {
@@ -234,7 +234,7 @@ export const traceGatherEnds = (): Kernel =>
     ),
   );
 
-export const traceGatherSum = (columns: number): Kernel =>
+const traceGatherSum = (columns: number): Kernel =>
   tracedOnce(`gatherSum ${columns}`, () =>
     traceKernel(
       {

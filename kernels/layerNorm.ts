@@ -139,10 +139,10 @@ function storePartials(
   k.store(partials.beta, at, k.sum(upstream, r));
 }
 
-export const traceLayerNorm = (schedule: RowSchedule): Kernel =>
+const traceLayerNorm = (schedule: RowSchedule): Kernel =>
   traceRows('layerNorm', 'y = γ (x − mean) rstd + β along rows', schedule, layerNormProgram);
 
-export const traceLayerNormGradient = (schedule: RowSchedule): Kernel =>
+const traceLayerNormGradient = (schedule: RowSchedule): Kernel =>
   traceRows(
     'layerNormGradient',
     'dx = rstd (g − mean g − x̂ mean(g x̂)), and partial sums of dγ, dβ per block of rows',
@@ -151,7 +151,7 @@ export const traceLayerNormGradient = (schedule: RowSchedule): Kernel =>
   );
 
 /** dγ and dβ from the partial sums [blocks, columns]: a program adds up one tile of columns. */
-export function traceLayerNormReduction(): Kernel {
+function traceLayerNormReduction(): Kernel {
   const [blockTile, columnTile] = [16, 64];
   return tracedOnce('layerNormReduction', () =>
     traceKernel(

@@ -108,7 +108,7 @@ function variantOf({ tiles, transposeX, transposeY, batch, epilogue }: MatmulOpt
 }
 
 /** The kernel for one schedule, transposition, batch pattern and epilogue. */
-export function traceMatmul(options: MatmulOptions): Kernel {
+function traceMatmul(options: MatmulOptions): Kernel {
   const variant = variantOf(options);
   const { m, n, k: depth } = options.tiles;
   return tracedOnce(`matmul ${variant}`, () =>

@@ -70,7 +70,7 @@ function softmaxGradientProgram(k: KernelBuilder, schedule: RowSchedule): void {
 export const traceSoftmax = (schedule: RowSchedule): Kernel =>
   traceRows('softmax', 'y = exp(x − max x) / Σ exp(x − max x) along rows', schedule, softmaxProgram);
 
-export const traceSoftmaxGradient = (schedule: RowSchedule): Kernel =>
+const traceSoftmaxGradient = (schedule: RowSchedule): Kernel =>
   traceRows('softmaxGradient', 'dx = y (dy − Σ y dy) along rows', schedule, softmaxGradientProgram);
 
 interface Matrix {

@@ -52,7 +52,7 @@ function totalProgram(k: KernelBuilder): void {
   k.store(out, [[0, 1]], k.sum(k.load(parts, [[k.span(e, 0, partials), 1]]), e));
 }
 
-export const traceSquareNormPartial = (): Kernel =>
+const traceSquareNormPartial = (): Kernel =>
   tracedOnce('squareNormPartial', () =>
     traceKernel(
       {
@@ -64,7 +64,7 @@ export const traceSquareNormPartial = (): Kernel =>
     ),
   );
 
-export const traceSquareNormTotal = (): Kernel =>
+const traceSquareNormTotal = (): Kernel =>
   tracedOnce('squareNormTotal', () =>
     traceKernel(
       {

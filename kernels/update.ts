@@ -149,7 +149,7 @@ function updateProgram<S extends string>(k: KernelBuilder, rule: UpdateRule<S>):
 const traced = new WeakMap<object, Kernel>();
 
 /** The kernel of a rule, traced once per rule. */
-export function traceUpdate<S extends string>(rule: UpdateRule<S>): Kernel {
+function traceUpdate<S extends string>(rule: UpdateRule<S>): Kernel {
   const known = traced.get(rule);
   if (known !== undefined) return known;
   const kernel = traceKernel(

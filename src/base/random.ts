@@ -31,7 +31,7 @@ export function hashName(name: string): number {
 }
 
 /** Uniform in [0, 1) with 24 bits, the same in f32 and f64. */
-export const toUnit = (word: number): number => (word >>> 8) / 0x1000000;
+const toUnit = (word: number): number => (word >>> 8) / 0x1000000;
 
 /**
  * Draws `index` of the stream `name` under `seed`: two uniforms in [0, 1).

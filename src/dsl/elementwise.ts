@@ -5,12 +5,12 @@ import type { Elementwise, SameTypes } from './types/elementwise.ts';
 import type { Bad, Good, Operand, ShapeOf } from './types/result.ts';
 
 /** One function per element of a floating tensor. */
-export type FloatMap<Op extends string> = <D extends DType, S extends Shape, Late = never>(
+type FloatMap<Op extends string> = <D extends DType, S extends Shape, Late = never>(
   x: Operand<TakesFloat<Op, D, Late>, Tensor<D, S>>,
 ) => Tensor<D, S>;
 
 /** One function per element of a tensor of numbers. */
-export type NumberMap<Op extends string> = <D extends DType, S extends Shape, Late = never>(
+type NumberMap<Op extends string> = <D extends DType, S extends Shape, Late = never>(
   x: Operand<TakesNumber<Op, D, Late>, Tensor<D, S>>,
 ) => Tensor<D, S>;
 
@@ -26,18 +26,13 @@ export type Combine<Op extends string> = <
 ) => Tensor<D, ShapeOf<Elementwise<Op, D, A, Y, Late>>>;
 
 /** A comparison: bool per element. */
-export type Compare<Op extends string> = <
-  D extends DType,
-  A extends Shape,
-  Y extends Tensor | number,
-  Late = never,
->(
+type Compare<Op extends string> = <D extends DType, A extends Shape, Y extends Tensor | number, Late = never>(
   x: Tensor<D, A>,
   y: Operand<Elementwise<Op, D, A, Y, Late>, Y>,
 ) => Tensor<'bool', ShapeOf<Elementwise<Op, D, A, Y, Late>>>;
 
 /** A function of two bools. */
-export type Logic<Op extends string> = <A extends Shape, B extends Shape, Late = never>(
+type Logic<Op extends string> = <A extends Shape, B extends Shape, Late = never>(
   x: Tensor<'bool', A>,
   y: Operand<Broadcast<Op, A, B, Late>, Tensor<'bool', B>>,
 ) => Tensor<'bool', ShapeOf<Broadcast<Op, A, B, Late>>>;

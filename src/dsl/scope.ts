@@ -17,7 +17,7 @@ export function underConstruction<R>(state: GraphState, build: () => R): R {
 }
 
 /** The graph under construction. @throws FROND-S022 outside of a graph's function */
-export function currentState(what: string): GraphState {
+function currentState(what: string): GraphState {
   const state = building.at(-1);
   if (state !== undefined) return state;
   throw new FrondError('FROND-S022', `${what}: no graph is being built`, {

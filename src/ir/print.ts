@@ -71,7 +71,7 @@ function printSource(source: SourcePlace): string {
 
 const isIdentifier = (text: string): boolean => /^[A-Za-z_]\w*$/.test(text);
 
-export function printAttributes(attributes: Attributes, options: PrintOptions = {}): string {
+function printAttributes(attributes: Attributes, options: PrintOptions = {}): string {
   const fields = Object.entries(attributes).map(
     ([key, value]) => `${isIdentifier(key) ? key : JSON.stringify(key)}: ${printAttribute(value, options)}`,
   );

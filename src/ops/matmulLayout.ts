@@ -5,7 +5,7 @@ import { broadcastShapes, fail } from './rules.ts';
 
 /* How a batched product with broadcasting becomes one matrix product under at most two outer grid dims. */
 
-export interface Sides {
+interface Sides {
   readonly outer: Shape;
   readonly rows: Dim;
   readonly columns: Dim;

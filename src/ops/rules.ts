@@ -1,4 +1,4 @@
-import { type Dim, minus, printShape, product, type Shape, times } from '../base/dim.ts';
+import { type Dim, minus, plus, printShape, product, type Shape, times } from '../base/dim.ts';
 import { type DType, isFloating } from '../base/dtype.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
 import type { Attribute, Attributes, TensorType } from '../ir/graph.ts';
@@ -25,13 +25,6 @@ export const numberOf = (op: string, attributes: Attributes, name: string): numb
   return typeof value === 'number'
     ? value
     : fail('FROND-S019', `${op}: attribute ${name} must be a number, not ${show(value)}`);
-};
-
-export const stringOf = (op: string, attributes: Attributes, name: string): string => {
-  const value = attributes[name];
-  return typeof value === 'string'
-    ? value
-    : fail('FROND-S019', `${op}: attribute ${name} must be a string, not ${show(value)}`);
 };
 
 const isDims = (value: Attribute | undefined): value is readonly Dim[] =>
@@ -72,12 +65,6 @@ export function expectFloat(op: string, ...types: readonly TensorType[]): void {
 export function expectType(op: string, what: string, type: TensorType, ...dtypes: readonly DType[]): void {
   if (!dtypes.includes(type.dtype)) {
     fail('FROND-S010', `${op}: ${what} must be ${dtypes.join(' or ')}, not ${type.dtype}`);
-  }
-}
-
-export function expectRank(op: string, what: string, type: TensorType, rank: number): void {
-  if (type.shape.length !== rank) {
-    fail('FROND-S013', `${op}: ${what} needs ${rank} dimensions, has ${printShape(type.shape)}`);
   }
 }
 
@@ -144,13 +131,7 @@ const BYTES: Readonly<Record<DType, number>> = { f32: 4, f16: 2, i32: 4, u32: 4,
 /** Bytes of all operands and results, each once. */
 export function bytesOf({ inputs, outputs }: LowerContext): Dim {
   const sizes = [...inputs, ...outputs].map(({ shape, dtype }) => times(product(shape), BYTES[dtype]));
-  return sizes.reduce<Dim>((total, size) => sumOf(total, size), 0);
-}
-
-/** x + y where a literal 0 adds nothing and two literals are added. */
-export function sumOf(x: Dim, y: Dim): Dim {
-  if (typeof x === 'number' && typeof y === 'number') return x + y;
-  return x === 0 ? y : y === 0 ? x : `${x}+${y}`;
+  return sizes.reduce<Dim>(plus, 0);
 }
 
 /** Cost of an op that does `flops` operations for each element of its first result. */

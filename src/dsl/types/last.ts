@@ -13,15 +13,3 @@ export type ReplaceLast<Op extends string, S extends Shape, New, Late> = { s: S 
   : S extends readonly []
     ? Bad<`${Op}: the input is a scalar`>
     : Good<Shape>;
-
-/** S without its last dim */
-export type DropLast<Op extends string, S extends Shape, Late> = { s: S } extends {
-  s: readonly [...infer Head extends Shape, infer _Last extends Dim];
-}
-  ? IsAny<S, Late> extends true
-    ? // biome-ignore lint/suspicious/noExplicitAny: stays silent after a mistake
-      Good<any>
-    : Good<Head>
-  : S extends readonly []
-    ? Bad<`${Op}: the input is a scalar`>
-    : Good<Shape>;
