@@ -66,6 +66,8 @@ export class Run {
   best: Best | undefined;
   sums: Sums = emptySums();
   #configuration: Promise<Configuration> | undefined;
+  #training = false;
+  readonly #waiting: (() => Promise<void>)[] = [];
 
   constructor(learner: Learner) {
     this.learner = learner;
@@ -77,7 +79,29 @@ export class Run {
     return this.#configuration;
   }
 
+  /** Does `work` while no step is under way, so that what it reads belongs to one step: at once, or after the step at hand. */
+  betweenSteps<T>(work: () => Promise<T>): Promise<T> {
+    if (!this.#training) return work();
+    return new Promise((resolve, reject) => {
+      this.#waiting.push(() => work().then(resolve, reject));
+    });
+  }
+
+  async #answerWaiting(): Promise<void> {
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) await next();
+  }
+
   async train(options: TrainOptions, saving: Saving | undefined): Promise<TrainingSummary> {
+    this.#training = true;
+    try {
+      return await this.#train(options, saving);
+    } finally {
+      await this.#answerWaiting();
+      this.#training = false;
+    }
+  }
+
+  async #train(options: TrainOptions, saving: Saving | undefined): Promise<TrainingSummary> {
     const { learner } = this;
     const start = platform.now();
     const from = learner.step;
@@ -94,6 +118,7 @@ export class Run {
       if (endOfEpoch) await this.#finishEpoch(options, emit);
       const due = saving?.everySteps !== undefined && learner.step % saving.everySteps === 0;
       if (saving !== undefined && (endOfEpoch || due)) await this.#save(saving, emit);
+      await this.#answerWaiting();
       await letEventsIn();
     }
     const reason = learner.done ? 'done' : 'aborted';

@@ -55,6 +55,7 @@ export abstract class TrainerBase {
   #fit: { readonly reader: Reader; readonly options: Required<FitOptions> } | undefined;
   #saver: SaverOptions | undefined;
   #run: Run | undefined;
+  #making: Promise<Run> | undefined;
   #ownDevice: Device | undefined;
   #training = false;
   /** the folder that `train` has locked */
@@ -73,6 +74,14 @@ export abstract class TrainerBase {
     if (this.#run === undefined) return;
     throw new FrondError('FROND-T004', `${caller} was called after the model was made`, {
       hint: 'a model is made when it is first trained, evaluated, asked or loaded: call this before, or make another trainer',
+    });
+  }
+
+  /** Only saving and asking go together with training. @throws FROND-T005 */
+  #checkIdle(): void {
+    if (!this.#training) return;
+    throw new FrondError('FROND-T005', `${this.name} is training already`, {
+      hint: 'await the first call of train',
     });
   }
 
@@ -129,8 +138,16 @@ export abstract class TrainerBase {
     this.#saver = options;
   }
 
-  async #ready(caller: string): Promise<Run> {
-    if (this.#run !== undefined) return this.#run;
+  /** The run, made when it is first asked for, once. */
+  #ready(caller: string): Promise<Run> {
+    this.#making ??= this.#make(caller).catch((cause: unknown) => {
+      this.#making = undefined;
+      throw cause;
+    });
+    return this.#making;
+  }
+
+  async #make(caller: string): Promise<Run> {
     if (this.#graphs === undefined) throw missing('buildForward', caller);
     if (this.#step === undefined) throw missing('buildBackward', caller);
     if (this.#fit === undefined) throw missing('fitReader', caller);
@@ -167,11 +184,7 @@ export abstract class TrainerBase {
    */
   async train(options: TrainOptions = {}): Promise<TrainingSummary> {
     checkWhole({ printEvery: options.printEvery }, 1);
-    if (this.#training) {
-      throw new FrondError('FROND-T005', `${this.name} is training already`, {
-        hint: 'await the first call of train',
-      });
-    }
+    this.#checkIdle();
     this.#training = true;
     try {
       const run = await this.#ready('train');
@@ -226,13 +239,14 @@ export abstract class TrainerBase {
     const run = await this.#ready('save');
     const inside = platform.files.join(folder, 'checkpoints');
     const keep = this.#saver?.keep ?? 2;
-    if (this.#locked === folder) return saveRun(run, inside, keep);
-    const release = await lockFolder(folder);
-    try {
-      return await saveRun(run, inside, keep);
-    } finally {
-      await release();
-    }
+    return run.betweenSteps(async () => {
+      const release = this.#locked === folder ? undefined : await lockFolder(folder);
+      try {
+        return await saveRun(run, inside, keep);
+      } finally {
+        await release?.();
+      }
+    });
   }
 
   /**
@@ -241,7 +255,7 @@ export abstract class TrainerBase {
    */
   async resume(folder: string, on?: Listener): Promise<number> {
     const run = await this.#ready('resume');
-    if (this.#training) throw new FrondError('FROND-T005', `${this.name} is training: it cannot resume now`);
+    this.#checkIdle();
     await resumeRun(run, platform.files.join(folder, 'checkpoints'), on);
     return run.learner.step;
   }
@@ -252,6 +266,7 @@ export abstract class TrainerBase {
    */
   async loadCheckpoint(file: string, options: LoadOptions = {}): Promise<LoadReport> {
     const { learner } = await this.#ready('loadCheckpoint');
+    this.#checkIdle();
     return loadArena(learner.state, await platform.files.readBytes(file), file, 'parameter', options);
   }
 
@@ -264,6 +279,7 @@ export abstract class TrainerBase {
   async close(): Promise<void> {
     this.#run?.learner.free();
     this.#run = undefined;
+    this.#making = undefined;
     await this.#ownDevice?.close();
     this.#ownDevice = undefined;
   }

@@ -1,4 +1,4 @@
-import { palm } from '../../../src/index.ts';
+import { interpreterDevice, palm } from '../../../src/index.ts';
 
 /** What a tiny run may change; everything else is fixed. */
 export interface TinyOptions {
@@ -66,6 +66,7 @@ export function tinyTrainer(options: TinyOptions = {}, reader: TinyReader = tiny
   slots.buildForward(backbone, palm.head.sequenceLabel({ labels: reader.tags.names }));
   const both = palm.multiHeadTrainer([intent, slots], {
     metrics: palm.head.exactMatch({ intent: 'intent', slots: 'slots' }),
+    device: interpreterDevice(),
   });
   both.buildForward();
   both.buildBackward({

@@ -1,0 +1,188 @@
+import { cpSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  declare,
+  FrondError,
+  f32,
+  i32,
+  linear,
+  loadLatest,
+  mean,
+  mul,
+  normal,
+  palm,
+  saveCheckpoint,
+  sum,
+  tanh,
+} from '../../src/index.ts';
+import { temporaryFolder } from '../store/support/bundle.ts';
+import {
+  type Change,
+  empty,
+  flat,
+  integers,
+  lacking,
+  surplus,
+  tensorsIn,
+  text,
+  without,
+} from './support/damage.ts';
+import { tinyBackbone, tinyReader, tinyTrainer } from './support/tiny.ts';
+
+const folder = temporaryFolder();
+afterAll(folder.remove);
+let count = 0;
+const fresh = (): string => join(folder.path, `run-${count++}`);
+const checkpoints = (run: string): string => join(run, 'checkpoints');
+
+const TEXTS = ['fly to rome', 'light in the attic', 'from lima please fly to oslo', 'unheard words'];
+
+let run = '';
+let predicted: palm.Predictions = {};
+beforeAll(async () => {
+  run = fresh();
+  const trainer = tinyTrainer();
+  // the weights of the first epoch are kept as the best: other ones than the last
+  await trainer.train({ saveTo: run, best: (metrics) => -Number((metrics.slots as { f1: number }).f1) });
+  predicted = await trainer.predict(TEXTS);
+  await trainer.close();
+});
+
+/** The run's checkpoint with changed files, as a whole one. */
+async function forged(change: Change): Promise<string> {
+  const { files, step, summary } = await loadLatest(checkpoints(run));
+  const changed = new Map(files);
+  change(changed);
+  const target = fresh();
+  await saveCheckpoint(checkpoints(target), step, { files: changed, summary });
+  return target;
+}
+
+const errorOf = async (target: string, options: palm.PredictorOptions = {}): Promise<FrondError> => {
+  const error = await palm.Predictor.load(target, options).catch((cause) => cause);
+  expect(error).toBeInstanceOf(FrondError);
+  return error;
+};
+
+describe('a predictor', () => {
+  it('says what the trainer said, from the folder of the run and from that of its checkpoints', async () => {
+    expect(predicted.intent).toHaveLength(TEXTS.length);
+    for (const target of [run, checkpoints(run)]) {
+      const predictor = await palm.Predictor.load(target);
+      expect(await predictor.predict(TEXTS)).toEqual(predicted);
+      expect(predictor.tasks.map(({ name }) => name)).toEqual(['intent', 'slots']);
+      expect(predictor.name).toBe('intent-slots');
+      predictor.free();
+    }
+  });
+
+  it('takes the last weights where no best ones were kept', async () => {
+    const target = fresh();
+    const trainer = tinyTrainer({ epochs: 1 });
+    await trainer.train({ saveTo: target });
+    const predictor = await palm.Predictor.load(target);
+    expect(await predictor.predict(TEXTS)).toEqual(await trainer.predict(TEXTS));
+    predictor.free();
+    await trainer.close();
+  });
+
+  it('goes back to the previous checkpoint when the newest is damaged, and says so', async () => {
+    const target = fresh();
+    cpSync(run, target, { recursive: true });
+    writeFileSync(join(checkpoints(target), 'step-000012', 'best.safetensors'), 'no');
+    const predictor = await palm.Predictor.load(target);
+    expect(predictor.checkpoint.step).toBe(6);
+    expect(predictor.checkpoint.skipped).toEqual([
+      { name: 'step-000012', reason: expect.stringContaining('best.safetensors has 2 bytes, not ') },
+    ]);
+    expect(await predictor.predict(TEXTS)).toEqual(predicted);
+    predictor.free();
+  });
+
+  it('is not made from a folder without a run', async () => {
+    const error = await errorOf(fresh());
+    expect(error.code).toBe('FROND-F012');
+  });
+
+  it.each([
+    ['best weights that lack a parameter', 'FROND-W010', tensorsIn('best.safetensors', lacking)],
+    ['best weights with one more', 'FROND-W011', tensorsIn('best.safetensors', surplus)],
+    ['best weights of another shape', 'FROND-W012', tensorsIn('best.safetensors', flat)],
+    ['best weights of no use', 'FROND-W013', tensorsIn('best.safetensors', empty)],
+    ['best weights of integers', 'FROND-W004', tensorsIn('best.safetensors', integers)],
+    ['best weights of text', 'FROND-W001', text('best.safetensors', 'weights, honestly')],
+    ['no model', 'FROND-F013', without('model.json')],
+    ['a model that is no JSON', 'FROND-F013', text('model.json', '{"name":')],
+    ['a model that is null', 'FROND-F013', text('model.json', 'null')],
+    ['a model without graphs', 'FROND-F013', text('model.json', '{"name":"x","tasks":[]}')],
+    [
+      'no weights at all',
+      'FROND-F013',
+      (files: Map<string, Uint8Array>) => {
+        files.delete('best.safetensors');
+        files.delete('weights.safetensors');
+      },
+    ],
+  ] as const)('is not made of %s: %s', async (_, code, change) => {
+    const target = await forged(change);
+    const error = await errorOf(target);
+    expect(error.code).toBe(code);
+    expect(error.message).toContain(target);
+    if (code.startsWith('FROND-W')) expect(error.message).toContain('best.safetensors');
+  });
+});
+
+describe("a run with a head of the user's own", () => {
+  const loudness = palm.defineHead({
+    name: 'loudness',
+    needs: {
+      backbone: { sentence: declare(f32, ['batch', 8]) },
+      labels: { intents: declare(i32, ['batch']), weights: declare(f32, ['batch']) },
+    },
+    build: (_, { sentence }) => ({ score: sum(tanh(linear(sentence, 1, { name: 'output' })), 1) }),
+    // a parameter that only training uses
+    loss: (g, { score }) => mean(mul(score, g.parameter('calibration', f32, [], normal(1))), 0),
+    decode: ({ score: { data } }): readonly number[] => Array.from(data),
+    metrics: (predictions) => ({ count: predictions.length }),
+  });
+
+  it('is loaded with that head given, and refused without', async () => {
+    const target = fresh();
+    const reader = tinyReader();
+    const trainer = palm.trainer('loudness');
+    trainer.buildForward(tinyBackbone(reader), loudness);
+    trainer.buildBackward({ optimizer: palm.adamW({ rate: palm.constantRate(0.01) }) });
+    trainer.fitReader(reader, { epochs: 1, batchSize: 8 });
+    await trainer.train({ saveTo: target });
+    const heads = { loudness: loudness as unknown as palm.Head };
+    const predictor = await palm.Predictor.load(target, { heads });
+    expect(await predictor.predict(TEXTS)).toEqual(await trainer.predict(TEXTS));
+    predictor.free();
+    await trainer.close();
+    expect((await errorOf(target)).message).toBe(
+      `[FROND-F014] the run in ${target} has a head of task loudness of its own, which its checkpoint cannot make again
+  at ${target}
+  hint: load it in a program, with the option \`heads\``,
+    );
+    expect((await errorOf(target, { heads: { ...heads, volume: heads.loudness } })).message).toBe(
+      `[FROND-F016] the run in ${target} has no task volume
+  at ${target}
+  hint: its tasks are: loudness`,
+    );
+  });
+
+  it("is loaded with the user's own reader given, and refused without", async () => {
+    const target = fresh();
+    const { record: _, ...reader } = tinyReader();
+    const trainer = tinyTrainer({ epochs: 1 }, reader as ReturnType<typeof tinyReader>);
+    await trainer.train({ saveTo: target });
+    expect((await errorOf(target)).summary).toBe(
+      `the run in ${target} has a reader of its own, which its checkpoint cannot make again`,
+    );
+    const predictor = await palm.Predictor.load(target, { reader: reader as unknown as palm.Reader });
+    expect(await predictor.predict(TEXTS)).toEqual(await trainer.predict(TEXTS));
+    predictor.free();
+    await trainer.close();
+  });
+});
