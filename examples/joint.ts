@@ -63,7 +63,7 @@ export const train: palm.Recipe = async ({
   // 7. what to learn from, where to save
   both.fitReaders(
     { intent: reader, slots: reader },
-    { epochs: epochs ?? 12, batchSize: batchSize ?? 32, seed },
+    { epochs: epochs ?? 20, batchSize: batchSize ?? 32, seed },
   );
   both.setSaver({ folder: output });
   if (resume) await both.resume(output, on);
