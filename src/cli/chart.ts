@@ -26,11 +26,12 @@ const label = (value: number): string => {
   return Number(value.toPrecision(3)).toString();
 };
 
-/** About `count` round numbers (1, 2 or 5 times a power of ten apart) from `low` to at least `high`. */
+/** About `count` round numbers (1, 2, 2.5 or 5 times a power of ten apart) from `low` to at least `high`. */
 export function ticks(low: number, high: number, count: number, whole = false): number[] {
   const rough = Math.max((high - low) / count, Number.EPSILON);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const unit = [1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10;
+  const units = whole ? [1, 2, 5, 10] : [1, 2, 2.5, 5, 10];
+  const unit = units.find((factor) => factor * power >= rough) ?? 10;
   const step = whole ? Math.max(1, unit * power) : unit * power;
   const first = Math.floor(low / step);
   const last = Math.ceil(high / step - 1e-9);

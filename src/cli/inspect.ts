@@ -8,6 +8,8 @@ export interface InspectArguments {
   readonly format: string;
   /** scopes deeper than this are folded; undefined: none */
   readonly depth: number | undefined;
+  /** whether drawings show weights and constants too */
+  readonly parameters: boolean;
 }
 
 export const FORMATS = {
@@ -24,13 +26,13 @@ const unknown = (what: string, given: string, known: readonly string[]): FrondEr
   });
 
 /** `frond inspect RUN`: the graphs that a run was made of. */
-export async function inspect({ run, graph, format, depth }: InspectArguments): Promise<number> {
+export async function inspect({ run, graph, format, depth, parameters }: InspectArguments): Promise<number> {
   const which = GRAPHS.find((name) => name === graph);
   if (which === undefined) throw unknown('graph', graph, GRAPHS);
   if (!Object.hasOwn(FORMATS, format)) throw unknown('format', format, Object.keys(FORMATS));
   checkRun(run);
   const record = await palm.loadModelRecord(run);
   const print = FORMATS[format as keyof typeof FORMATS];
-  process.stdout.write(print(record[which], { depth }));
+  process.stdout.write(print(record[which], { depth, parameters }));
   return 0;
 }

@@ -73,6 +73,7 @@ const inspectCommand = defineCommand({
     graph: { type: 'string', description: GRAPHS.join(', '), default: 'forward' },
     format: { type: 'string', description: Object.keys(FORMATS).join(', '), default: 'text' },
     depth: { type: 'string', description: 'fold scopes deeper than this (drawings)' },
+    parameters: { type: 'boolean', description: 'show weights and constants too (drawings)' },
   },
   run: async ({ args }) =>
     exit(
@@ -81,6 +82,7 @@ const inspectCommand = defineCommand({
         graph: args.graph,
         format: args.format,
         depth: whole('depth', args.depth),
+        parameters: args.parameters ?? false,
       }),
     ),
 });

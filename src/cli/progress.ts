@@ -34,9 +34,10 @@ export interface Progress {
   stop(): void;
 }
 
-/** Shows training events: a bar on a terminal, plain lines elsewhere. */
+/** Shows training events: a bar on a terminal, plain lines elsewhere; `whyDevice` says why the device was chosen. */
 export function progressListener(
   out: NodeJS.WriteStream,
+  whyDevice: string | undefined,
   now: () => number = () => performance.now(),
 ): Progress {
   let bar: SingleBar | undefined;
@@ -72,9 +73,10 @@ export function progressListener(
     switch (event.type) {
       case 'start': {
         const { tasks, examples, epochs, parameters, device, from } = event;
+        const why = whyDevice === undefined ? '' : ` (${whyDevice})`;
         const resumed = from === 0 ? '' : `, going on after step ${from}`;
         line(
-          `${pc.bold(tasks.join(' + '))}: ${examples} sentences, ${epochs} epochs, ${parameters} parameters, device ${device}${resumed}`,
+          `${pc.bold(tasks.join(' + '))}: ${examples} sentences, ${epochs} epochs, ${parameters} parameters, device ${device}${why}${resumed}`,
         );
         break;
       }

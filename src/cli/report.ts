@@ -156,7 +156,7 @@ export function reportPage(input: ReportInput): string {
   return [
     `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escapeHtml(name)}</title><style>${STYLE}</style>`,
     `<h1>${escapeHtml(name)}</h1>`,
-    `<p class="facts">${steps} steps, ${history.length} epochs, ${facts.seconds.toFixed(0)} s on the ${escapeHtml(facts.device)}, seed ${facts.seed}. Scores on the test part:</p>`,
+    `<p class="facts">${steps} steps, ${history.length} epochs, ${facts.seconds.toFixed(0)} s on device ${escapeHtml(facts.device)}, seed ${facts.seed}. Scores on the test part:</p>`,
     `<div class="big">${big.join('')}</div>`,
     `<div class="charts">${charts(input)}</div>`,
     `<h2>validation after each epoch</h2>${epochTable(input)}`,

@@ -111,13 +111,12 @@ export async function train(args: TrainArguments): Promise<number> {
   const { device, reason } = chooseDevice(args.device);
   const start = performance.now();
   const { data, epochs, batchSize, seed, resume } = args;
-  const progress = progressListener(process.stdout);
+  const progress = progressListener(process.stdout, args.device === 'auto' ? reason : undefined);
   const curve = new Curve(output);
   const on: palm.Listener = (event) => {
     curve.add(event);
     progress.listener(event);
   };
-  if (args.device === 'auto') process.stdout.write(`device ${device.name}: ${reason}\n`);
   try {
     const context = { data, output, epochs, batchSize, seed, resume, device, signal: stop.signal, on };
     const result = await runRecipe(recipe, args.file, context);

@@ -29,7 +29,7 @@ async function refuses(args: readonly string[], code: number, err: string): Prom
 }
 
 describe('a command line that cannot be meant', () => {
-  const train = '--data, --output, --epochs, --batch-size, --seed, --resume';
+  const train = '--data, --output, --epochs, --batch-size, --seed, --device, --resume';
 
   it.each([
     [
@@ -78,6 +78,14 @@ describe('a command line that cannot be meant', () => {
     ],
     [['doctor', '--all'], '[FROND-U010] frond doctor has no option --all\n  hint: it takes none\n'],
   ])('%j', (args, err) => refuses(args, 2, err));
+});
+
+it('a device that does not exist', async () => {
+  await refuses(
+    ['train', 'tiny.ts', '--device', 'gpu'],
+    1,
+    '[FROND-R021] there is no device gpu\n  hint: choose one of: auto, wasm, interpreter\n',
+  );
 });
 
 describe('a recipe that is none', () => {
