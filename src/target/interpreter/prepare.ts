@@ -73,10 +73,7 @@ function regionSteps(at: Preparation, region: Region, perLaunch: Sequence): Step
 
 /** Puts the computation of `value` at the end of a sequence, or into one of its groups. */
 function place(at: Preparation, value: Value, sequence: Sequence): void {
-  if (sequence.accepts(value)) {
-    sequence.add(value);
-    return;
-  }
+  if (sequence.take(value)) return;
   if (value.op === 'load' && value.buffer.access !== 'read') sequence.flushStores();
   sequence.need(operandsOf(value));
   const step = valueStep(at, value);

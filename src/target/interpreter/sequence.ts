@@ -1,6 +1,6 @@
 import type { Axis, Store, Value } from '../../kernel/ir.ts';
 import { operandsOf, termOperands } from './analysis.ts';
-import { type ElementValue, isElementValue } from './generated/expressions.ts';
+import { type ElementValue, isElementValue, type ReduceValue } from './generated/expressions.ts';
 import { canGenerate, Group } from './generated/group.ts';
 import { storeStep } from './memorySteps.ts';
 import type { Preparation, Step } from './preparation.ts';
@@ -23,17 +23,38 @@ export class Sequence {
     this.#at = at;
   }
 
-  /** Whether `value` can wait in a group. */
-  accepts(value: Value): value is ElementValue {
-    return isElementValue(value) && canGenerate();
+  /** Takes `value` into a group if it can wait in one. */
+  take(value: Value): boolean {
+    if (!canGenerate()) return false;
+    if (isElementValue(value)) {
+      this.#groupFor(value).add(value);
+      return true;
+    }
+    const group = value.op === 'reduce' ? this.#groups.find((other) => other.has(value.arg)) : undefined;
+    if (value.op !== 'reduce' || !group || !this.#fits(value)) return false;
+    group.add(value);
+    return true;
   }
 
-  add(value: ElementValue): void {
-    const own = this.#groups.find(({ axes }) => sameAxes(axes, value.axes));
-    this.need(operandsOf(value), own);
-    const group = own ?? new Group(value.axes);
-    if (!own) this.#groups.push(group);
-    group.members.add(value);
+  /** The group that waits for `value`; other groups that it needs are computed, and its own where it reduces an operand. */
+  #groupFor(value: ElementValue): Group {
+    const operands = operandsOf(value);
+    const known = this.#groups.find(({ axes }) => sameAxes(axes, value.axes));
+    const closes = known && operands.some((operand) => operand.op === 'reduce' && known.has(operand));
+    this.need(operands, closes ? undefined : known);
+    if (known && !closes) return known;
+    const group = new Group(value.axes);
+    this.#groups.push(group);
+    return group;
+  }
+
+  /** Whether a reduction can be taken along: the group's loops end early along its columns at most. */
+  #fits({ arg, over, combine, dtype }: ReduceValue): boolean {
+    const rows = arg.axes.length === 2 ? arg.axes[0] : undefined;
+    const isCut = rows && over.includes(rows) && this.#at.rules.some(({ axis }) => axis === rows);
+    const columns = arg.axes[arg.axes.length - 1];
+    const areAll = over.length === 2 && this.#at.rules.some(({ axis }) => axis === columns);
+    return combine !== 'argmax' && dtype !== 'bool' && !isCut && !areAll;
   }
 
   /** Computes what `values` wait for, except in the group `own`. */

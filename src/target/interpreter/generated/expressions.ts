@@ -138,3 +138,6 @@ export type ElementValue = Value & { readonly op: 'elementwise' | 'cast' | 'insi
 
 export const isElementValue = (value: Value): value is ElementValue =>
   value.op === 'elementwise' || value.op === 'cast' || value.op === 'inside' || value.op === 'random';
+
+/** Sums and maxima of such values, taken in the loop that computes them. */
+export type ReduceValue = Value & { readonly op: 'reduce' };

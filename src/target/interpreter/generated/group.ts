@@ -10,7 +10,14 @@ import type { Axis, Value } from '../../../kernel/ir.ts';
 import { erfOf, expOf, tanhOf } from '../loops/transcendental.ts';
 import { extentsOf, ownTile, type Preparation, type Step, tileOf } from '../preparation.ts';
 import type { Tile } from '../tile.ts';
-import { castText, type ElementValue, elementwiseText, literal, threefryText } from './expressions.ts';
+import {
+  castText,
+  type ElementValue,
+  elementwiseText,
+  literal,
+  type ReduceValue,
+  threefryText,
+} from './expressions.ts';
 
 let allowed: boolean | undefined;
 
@@ -40,6 +47,9 @@ class GroupText {
   readonly #head: string[] = [];
   readonly #row: string[] = [];
   readonly #body: string[] = [];
+  readonly #rowEnd: string[] = [];
+  readonly #end: string[] = [];
+  readonly #totals: Float64Array[] = [];
 
   constructor(at: Preparation, axes: readonly Axis[]) {
     this.#at = at;
@@ -61,6 +71,34 @@ class GroupText {
     this.#body.push(`w${value.id}[${place}] = ${value.dtype === 'bool' ? `${name} ? 1 : 0` : name};`);
   }
 
+  /** Adds the sum or maximum of a value of the group. The order is that of `loops/reduce.ts`. */
+  reduce(value: ReduceValue): void {
+    const { id, over, combine } = value;
+    const [first, second] = this.#axes;
+    const x = this.#read(value.arg);
+    const [s, last, w] = [`s${id}`, `l${id}`, `w${id}`];
+    const joined = (total: string) => (combine === 'sum' ? `${total} + ${x}` : `Math.max(${total}, ${x})`);
+    const start = combine === 'sum' ? '0' : '-Infinity';
+    this.#head.push(`const ${w} = ${this.#bind(ownTile(this.#at, value))}.data;`);
+    if (second && over.length === 1 && over[0] === first) {
+      const at = `totals[${this.#totals.push(new Float64Array(second.size)) - 1}]`;
+      this.#head.push(`const ${s} = ${at};`, `${s}.fill(${start});`);
+      this.#body.push(`${s}[j] = ${joined(`${s}[j]`)};`);
+      this.#end.push(`${w}.set(${s});`);
+      return;
+    }
+    const byRow = second !== undefined && over.length === 1;
+    (byRow ? this.#row : this.#head).push(`let ${s} = ${start}, ${last} = 0;`);
+    this.#body.push(`${s} = ${joined(s)};`, `${last} = ${x};`);
+    const end = byRow ? this.#rowEnd : this.#end;
+    const size = defined(second ?? first, 'axis').size;
+    if (combine === 'sum') {
+      // what lies past the extent equals the last element before it
+      end.push(`if (${last} !== 0) for (let r = columns; r < ${size}; r++) ${s} += ${last};`);
+    }
+    end.push(`${w}[${byRow ? 'i' : '0'}] = ${s};`);
+  }
+
   finish(): Step {
     const [first, second] = this.#axes;
     const lines = [
@@ -75,13 +113,15 @@ class GroupText {
         lines.push(`for (let i = 0; i < rows; i++) {`, `const q = i * ${second.size};`, ...this.#row);
       } else lines.push('const columns = columnExtent.value;', ...this.#row);
       lines.push('for (let j = 0; j < columns; j = (j + 1) | 0) {', ...this.#body, '}');
-      if (second) lines.push('}');
+      if (second) lines.push(...this.#rowEnd, '}');
+      lines.push(...this.#end);
     } else lines.push(...this.#body);
     lines.push('};');
     const isSingle = this.#at.precision === 'f32';
     const { rows, columns: width } = extentsOf(this.#at, this.#axes);
     const parameters: Record<string, unknown> = {
       tiles: this.#tiles,
+      totals: this.#totals,
       fround: Math.fround,
       exp: isSingle ? expOf() : Math.exp,
       tanh: isSingle ? tanhOf() : Math.tanh,
@@ -171,26 +211,31 @@ class GroupText {
   }
 }
 
-/** Values over the same axes that wait to be computed together, in order. */
+/** Values over the same axes that wait to be computed together, in order, and reductions of them. */
 export class Group {
   readonly axes: readonly Axis[];
-  readonly members: Set<ElementValue> = new Set();
+  readonly #members = new Set<ElementValue | ReduceValue>();
 
   constructor(axes: readonly Axis[]) {
     this.axes = axes;
   }
 
-  /** The step that computes all members; tiles are made for those that others read. */
-  step(at: Preparation): Step {
-    const text = new GroupText(at, this.axes);
-    for (const value of this.members) {
-      const consumers = at.analysis.consumersOf(value);
-      text.add(value, consumers === 'statements' || consumers.some((other) => !this.has(other)));
-    }
-    return text.finish();
+  add(value: ElementValue | ReduceValue): void {
+    this.#members.add(value);
   }
 
   has(value: Value): boolean {
-    return (this.members as ReadonlySet<Value>).has(value);
+    return (this.#members as ReadonlySet<Value>).has(value);
+  }
+
+  /** The step that computes all members; tiles are made for those that others read. */
+  step(at: Preparation): Step {
+    const text = new GroupText(at, this.axes);
+    for (const value of this.#members) {
+      const consumers = at.analysis.consumersOf(value);
+      if (value.op === 'reduce') text.reduce(value);
+      else text.add(value, consumers === 'statements' || consumers.some((other) => !this.has(other)));
+    }
+    return text.finish();
   }
 }
