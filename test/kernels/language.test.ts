@@ -4,6 +4,7 @@ import { traceSoftmax } from '../../kernels/softmax.ts';
 import { checkKernel } from '../../src/kernel/check.ts';
 import { printKernel } from '../../src/kernel/print.ts';
 import { interpretKernel } from '../../src/target/interpreter/index.ts';
+import { assembleKernel } from '../../src/target/wasm/index.ts';
 import { printWgsl } from '../../src/target/wgsl/index.ts';
 import { expectClose, gaussian } from '../support/arrays.ts';
 import { expectGenerated, fenced } from '../support/generated.ts';
@@ -19,6 +20,7 @@ describe('docs/kernel-language.md', () => {
       'example printed': fenced('', printKernel(squares)),
       'softmax printed': fenced('', printKernel(softmax)),
       'softmax wgsl': fenced('wgsl', printWgsl(softmax).code),
+      'softmax wasm': fenced('', assembleKernel(softmax).text()),
     });
   });
 

@@ -54,7 +54,7 @@ export function describeAccess(
     base,
     rowTerms,
     laneTerms,
-    spans: nest.masked ? spansOfTerms(terms) : [],
+    spans: spansOfTerms(terms).filter((span) => !nest.isWithin(span, roles)),
     lanes: laneTerms.length === 0 ? 'none' : isUnit ? 'unit' : 'scattered',
   };
 }

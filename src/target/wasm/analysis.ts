@@ -15,7 +15,7 @@ export interface Analysis {
   isPlaced(value: Value): boolean;
   /** placed tiles whose memory an evaluation of `value` reads */
   readsOf(value: Value): ReadonlySet<Value>;
-  /** what it costs to compute an element of `value` from memory, in additions */
+  /** what it costs to compute an element of `value`, in additions, from what is placed */
   costOf(value: Value): number;
 }
 
@@ -127,10 +127,6 @@ class Placement {
     }
   }
 
-  costOf(value: Value): number {
-    return this.placed.has(value) ? 1 : (this.#costs.get(value) ?? 0);
-  }
-
   /** Cost if nothing below were placed but what always is. */
   #fullCost(value: Value): number {
     if (!isFusible(value) || value.axes.length === 0) return 1;
@@ -204,12 +200,23 @@ export function analyse(kernel: Kernel): Analysis {
     reads.set(value, found);
     return found;
   };
+  const costs = new Map<Value, number>();
+  const costOf = (value: Value): number => {
+    const known = costs.get(value);
+    if (known !== undefined) return known;
+    const cost = operandsOf(value).reduce((sum, operand) => {
+      if (operand.axes.length === 0) return sum;
+      return sum + (placement.placed.has(operand) ? 1 : costOf(operand));
+    }, ownCost(value));
+    costs.set(value, cost);
+    return cost;
+  };
   return {
     steps,
     users,
     isLive: (value) => live.has(value),
     isPlaced: (value) => placement.placed.has(value),
     readsOf,
-    costOf: (value) => placement.costOf(value),
+    costOf,
   };
 }

@@ -47,6 +47,9 @@ export const set = <T extends Kind>({ index, name }: Local<T>, value: Code<T>): 
 export const tee = <T extends Kind>({ index, kind, name }: Local<T>, value: Code<T>): Code<T> =>
   code(kind, `$${name} :=`, [0x22, ...unsigned(index)], [value]);
 
+/** Whether code only reads a local variable, so that it may be repeated. */
+export const isGet = ({ bytes, operands }: Code): boolean => operands.length === 0 && bytes[0] === 0x20;
+
 const VOID = 0x40;
 const END = 0x0b;
 

@@ -29,7 +29,11 @@ export function vectorElementwise(
   args: readonly Vector[],
 ): Vector {
   const [x, y, z] = args as [Vector, Vector, Vector];
-  if (fn === 'select') return v128.select(x, y, z);
+  // inside the limits of a span, masks hold everywhere
+  const everywhere = scope.fn.constant(literal('bool', 1)).text;
+  if (fn === 'select') return x.text === everywhere ? y : v128.select(x, y, z);
+  if (fn === 'and' && x.text === everywhere) return y;
+  if (fn === 'and' && y.text === everywhere) return x;
   if (fn === 'and' || fn === 'bitAnd') return v128.and(x, y);
   if (fn === 'or') return v128.or(x, y);
   if (fn === 'bitXor') return v128.xor(x, y);

@@ -22,6 +22,7 @@ export class FunctionBuilder {
   readonly parameters: readonly Local[];
   readonly #kinds: Kind[] = [];
   readonly #free: Record<Kind, number[]> = { i32: [], f32: [], v128: [] };
+  readonly #names = new Set<string>();
   #scope: Local[] | undefined;
   readonly #vectors = new Map<string, { readonly local: Local<'v128'>; readonly value: Code<'v128'> }>();
 
@@ -32,7 +33,8 @@ export class FunctionBuilder {
   /** A local variable; inside `scoped`, until its end only. */
   local<T extends Kind>(kind: T, name: string): Local<T> {
     const index = this.#free[kind].pop() ?? this.#kinds.push(kind) - 1;
-    const local = { index, kind, name };
+    const local = { index, kind, name: this.#unused(name) };
+    this.#names.add(local.name);
     this.#scope?.push(local);
     return local;
   }
@@ -44,8 +46,17 @@ export class FunctionBuilder {
     this.#scope = mine;
     const result = body();
     this.#scope = outer;
-    for (const { kind, index } of mine.reverse()) this.#free[kind].push(index);
+    for (const { kind, index, name } of mine.reverse()) {
+      this.#free[kind].push(index);
+      this.#names.delete(name);
+    }
     return result;
+  }
+
+  #unused(name: string): string {
+    let candidate = name;
+    for (let i = 2; this.#names.has(candidate); i++) candidate = `${name}_${i}`;
+    return candidate;
   }
 
   /** A vector constant, set once where the function begins: engines load literals anew at every use. */

@@ -1,7 +1,18 @@
 import { defined } from '../../base/errors.ts';
 import type { Axis, Span, Value } from '../../kernel/ir.ts';
 import { loadElements } from './access.ts';
-import { block, branchIf, type Code, get, type Kind, type Local, loop, type Statement, set } from './code.ts';
+import {
+  block,
+  branchIf,
+  type Code,
+  get,
+  isGet,
+  type Kind,
+  type Local,
+  loop,
+  type Statement,
+  set,
+} from './code.ts';
 import { literal, splat, vectorCast, vectorElementwise } from './elementwise.ts';
 import { countUp } from './encode.ts';
 import { i32, i32x4, plus, times, v128 } from './instructions.ts';
@@ -33,8 +44,6 @@ export interface NestBody {
   /** rows and vectors per iteration; default 1 */
   readonly rows?: number;
   readonly vectors?: number;
-  /** how many rows there are, where not all of the axis */
-  readonly rowLimit?: Code<'i32'> | undefined;
 }
 
 /**
@@ -47,15 +56,18 @@ export class Nest {
   readonly lane: Axis;
   /** spans may cut their axes */
   readonly masked: boolean;
+  /** the span that ends the loop over rows */
+  readonly rows: Span | undefined;
   readonly roles: Roles;
   readonly rowIndex: Local<'i32'>;
   /** four times the index of the first lane */
   readonly laneBytes: Local<'i32'>;
   readonly #levels: readonly [Statement[], Statement[], Statement[]] = [[], [], []];
-  readonly #known = new Map<string, Local>();
+  readonly #known = new Map<string, Code>();
 
-  constructor(at: Lowering, row: Axis | undefined, lane: Axis, masked: boolean) {
+  constructor(at: Lowering, row: Axis | undefined, lane: Axis, masked: boolean, rows?: Span) {
     this.at = at;
+    this.rows = rows;
     this.row = row;
     this.lane = lane;
     this.masked = masked;
@@ -72,11 +84,17 @@ export class Nest {
   /** `make` evaluated once at its level. */
   once<T extends Kind>(level: Level, key: string, kind: T, name: string, make: () => Code<T>): Code<T> {
     const known = this.#known.get(key);
-    if (known) return get(known as Local<T>);
+    if (known) return known as Code<T>;
     const value = make();
+    // what only reads a local needs no other
+    const result = isGet(value) ? value : this.#keep(level, kind, name, value);
+    this.#known.set(key, result);
+    return result;
+  }
+
+  #keep<T extends Kind>(level: Level, kind: T, name: string, value: Code<T>): Code<T> {
     const local = this.at.fn.local(kind, name);
     this.push(level, set(local, value));
-    this.#known.set(key, local);
     return get(local);
   }
 
@@ -130,11 +148,7 @@ export class Nest {
     const scope = {
       module: this.at.module,
       fn: this.at.fn,
-      keep: (code: Code<'v128'>, name: string): Code<'v128'> => {
-        const local = this.at.fn.local('v128', name);
-        this.push(level, set(local, code));
-        return get(local);
-      },
+      keep: (code: Code<'v128'>, name: string) => this.#keep(level, 'v128', name, code),
     };
     switch (value.op) {
       case 'constant':
@@ -200,6 +214,14 @@ export class Nest {
     );
   }
 
+  /** Whether nothing of this nest is beyond the span. */
+  isWithin(span: Span, roles: Roles): boolean {
+    if (!this.masked) return true;
+    const { rows } = this;
+    const sameEnds = rows?.start === span.start && rows.limit === span.limit;
+    return sameEnds && this.roleOf(span.axis, roles) === 'row';
+  }
+
   /** start + index < limit, in every lane. */
   spanMask(span: Span, cell: Cell, roles: Roles): Code<'v128'> {
     const id = `${span.start.id} ${span.limit.id}`;
@@ -230,6 +252,8 @@ export class Nest {
   /** The loops around what was pushed and `body`. */
   close({ inner, before = [], after = [], ...body }: NestBody): Statement[] {
     const [once, perRow, perVector] = this.#levels;
+    // asked for here, so that it stands before the loops
+    if (this.rows) this.lengthOf(this.rows);
     const vectors = body.vectors ?? 1;
     const step = vectors * 16;
     const lanes =
@@ -237,12 +261,14 @@ export class Nest {
         ? [set(this.laneBytes, i32.const(0)), ...perVector, ...inner]
         : countUp(this.laneBytes, step, i32.const(this.lane.size * 4), [...perVector, ...inner]);
     const row = [...perRow, ...(body.beforeRow ?? []), ...lanes, ...(body.afterRow ?? [])];
-    return [...once, ...before, ...this.#rows(row, body.rows ?? 1, body.rowLimit), ...after];
+    return [...once, ...before, ...this.#rows(row, body.rows ?? 1), ...after];
   }
 
-  #rows(row: readonly Statement[], step: number, limit: Code<'i32'> | undefined): Statement[] {
+  #rows(row: readonly Statement[], step: number): Statement[] {
+    if (!this.row) return [...row];
+    const limit = this.rows && this.lengthOf(this.rows);
     const first = set(this.rowIndex, i32.const(0));
-    if (!this.row || this.row.size <= step) {
+    if (this.row.size <= step) {
       return limit ? [first, block([branchIf(0, i32.leS(limit, i32.const(0))), ...row])] : [first, ...row];
     }
     if (!limit) return countUp(this.rowIndex, step, i32.const(this.row.size), row);

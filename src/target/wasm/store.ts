@@ -1,5 +1,5 @@
 import { defined } from '../../base/errors.ts';
-import type { Store } from '../../kernel/ir.ts';
+import type { Axis, Span, Store } from '../../kernel/ir.ts';
 import {
   type Access,
   describeAccess,
@@ -46,7 +46,8 @@ function storeScalar(at: Lowering, { buffer, terms, value }: Store): Statement {
 function storeNest(at: Lowering, { buffer, terms, value }: Store, masked: boolean): Statement[] {
   const [first, second] = value.axes;
   const lane = defined(second ?? first, 'axis of a store');
-  const nest = new Nest(at, second && first, lane, masked);
+  const row = second && first;
+  const nest = new Nest(at, row, lane, masked, masked ? rowsOf(terms, row) : undefined);
   const access = describeAccess(nest, buffer, terms, `store ${buffer.name}`, nest.roles);
   const vectors = vectorsAtOnce(at, value, lane, masked);
   for (let vector = 0; vector < vectors; vector++) {
@@ -55,27 +56,21 @@ function storeNest(at: Lowering, { buffer, terms, value }: Store, masked: boolea
     const stored = value.dtype === 'bool' ? vectorCast(scopeOf(at), 'bool', 'u32', element) : element;
     storeVector(nest, access, cell, stored);
   }
-  return nest.close({ inner: [], vectors, rowLimit: rowLimit(nest, access) });
+  return nest.close({ inner: [], vectors });
 }
 
 const scopeOf = ({ module, fn }: Lowering) => ({ module, fn, keep: (code: Code<'v128'>) => code });
 
-/** Number of rows that exist, where one span says so. */
-function rowLimit(nest: Nest, { spans }: Access): Code<'i32'> | undefined {
-  const rows = spans.filter(({ axis }) => axis === nest.row);
-  const [only] = rows;
-  return only && rows.length === 1 ? nest.lengthOf(only) : undefined;
-}
+/** The span over rows, where there is one: rows past its end need not be computed. */
+const rowsOf = (terms: Store['terms'], row: Axis | undefined): Span | undefined =>
+  spansOfTerms(terms).find(({ axis }) => axis === row);
 
 function storeVector(nest: Nest, access: Access, cell: Cell, element: Code<'v128'>): void {
   const { at, roles } = nest;
-  const rowSpans = access.spans.filter(({ axis }) => axis === nest.row).length;
   const row = rowAddress(nest, access, cell, roles);
-  const value = at.fn.local('v128', 'value');
-  nest.push(2, set(value, element));
+  const value = nest.once(2, `value ${cell.vector}`, 'v128', 'value', () => element);
   const guarded = (statements: readonly Statement[]): void => {
-    // one span over rows is the limit of the loop; more are tested here
-    const condition = rowSpans > 1 ? rowCondition(nest, access, cell, roles) : undefined;
+    const condition = rowCondition(nest, access, cell, roles);
     for (const statement of condition ? [when(condition, statements)] : statements) nest.push(2, statement);
   };
   const lanes = (store: (lane: number) => Statement): Statement[] =>
@@ -86,17 +81,17 @@ function storeVector(nest: Nest, access: Access, cell: Cell, element: Code<'v128
   if (access.lanes === 'scattered') {
     const addresses = at.fn.local('v128', 'addresses');
     nest.push(2, set(addresses, laneAddresses(nest, access, cell, roles)));
-    guarded(lanes((lane) => v128.storeLane(i32x4.lane(get(addresses), lane), get(value), lane)));
+    guarded(lanes((lane) => v128.storeLane(i32x4.lane(get(addresses), lane), value, lane)));
     return;
   }
   const address = at.fn.local('i32', 'to');
   nest.push(2, set(address, plus(row, get(nest.laneBytes))));
   const offset = cell.vector * 16;
-  const whole = v128.store(get(address), get(value), offset);
+  const whole = v128.store(get(address), value, offset);
   const last = laneCondition(nest, access, cell, 3, roles);
   if (!last) guarded([whole]);
   else {
-    const single = lanes((lane) => v128.storeLane(get(address), get(value), lane, offset + lane * 4));
+    const single = lanes((lane) => v128.storeLane(get(address), value, lane, offset + lane * 4));
     guarded([when(last, [whole], single)]);
   }
 }

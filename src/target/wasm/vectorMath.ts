@@ -35,13 +35,13 @@ export function exp(scope: VectorScope, argument: Vector): Vector {
   const n = keep(f32x4.nearest(f32x4.mul(x, fn.float(EXP.inverseLn2))), 'n');
   const high = f32x4.sub(x, f32x4.mul(n, fn.float(EXP.ln2High)));
   const r = keep(f32x4.sub(high, f32x4.mul(n, fn.float(EXP.ln2Low))), 'r');
-  const tail = f32x4.mul(f32x4.mul(r, r), horner(scope, EXP.q, r));
+  const tail = keep(f32x4.mul(f32x4.mul(r, r), horner(scope, EXP.q, r)), 'tail');
   const e = f32x4.add(fn.float(1), f32x4.add(r, tail));
   const whole = keep(i32x4.truncateS(n), 'whole');
   // two factors, because n = 128 has no f32 power of its own
   const half = keep(i32x4.shrS(whole, i32.const(1)), 'half');
   const first = f32x4.mul(e, powerOfTwo(scope, half));
-  const scaled = f32x4.mul(first, powerOfTwo(scope, i32x4.sub(whole, half)));
+  const scaled = keep(f32x4.mul(first, powerOfTwo(scope, i32x4.sub(whole, half))), 'scaled');
   return v128.andNot(scaled, f32x4.lt(x, fn.float(EXP.lowest)));
 }
 

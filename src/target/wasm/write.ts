@@ -64,8 +64,15 @@ export function naturalAxis({ analysis }: Lowering, value: Value, fresh: boolean
 /** Heavier elements are computed one vector at a time: their own instructions keep the machine busy. */
 const LIGHT = 8;
 
-export function vectorsAtOnce(at: Lowering, value: Value, lane: Axis, masked: boolean): 1 | 2 | 4 {
-  if (masked || at.analysis.costOf(value) > LIGHT) return 1;
+export function vectorsAtOnce(
+  at: Lowering,
+  value: Value,
+  lane: Axis,
+  masked: boolean,
+  fresh = false,
+): 1 | 2 | 4 {
+  const cost = !fresh && at.analysis.isPlaced(value) ? 1 : at.analysis.costOf(value);
+  if (masked || cost > LIGHT) return 1;
   if (lane.size % 16 === 0) return 4;
   return lane.size % 8 === 0 ? 2 : 1;
 }
@@ -81,7 +88,9 @@ export function writeTile(at: Lowering, value: Value, to: Destination, fresh: bo
   return [
     ...clearTail(at, to),
     ...inBothForms(at, fresh || !at.analysis.isPlaced(value) ? spansOf(at, value) : [], (masked) =>
-      across ? transposed(at, to, masked, element) : direct(at, value, to, masked, element),
+      across
+        ? transposed(at, to, masked, element)
+        : direct(at, to, masked, vectorsAtOnce(at, value, to.along, masked, fresh), element),
     ),
   ];
 }
@@ -102,10 +111,9 @@ function clearTail(at: Lowering, { along, panels, offset }: Destination): Statem
 
 type Element = (nest: Nest, cell: Cell) => Code<'v128'>;
 
-function direct(at: Lowering, value: Value, to: Destination, masked: boolean, element: Element): Statement[] {
+function direct(at: Lowering, to: Destination, masked: boolean, most: number, element: Element): Statement[] {
   const { depth, along, depthStride, panels, offset } = to;
   const nest = new Nest(at, depth, along, masked);
-  const most = vectorsAtOnce(at, value, along, masked);
   // the vectors of an iteration stay within a panel
   const vectors = panels ? (panels.width === 8 && along.size % 8 === 0 ? 2 : 1) : most;
   const row = depth ? nest.rowAddress(depthStride) : at.scratch;
