@@ -1,0 +1,83 @@
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { Learner } from '../../src/palm/learner.ts';
+import { chooseDevice } from '../../src/runtime/chooseDevice.ts';
+import type { Device } from '../../src/runtime/device.ts';
+import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
+import { wasmDevice } from '../../src/runtime/wasmDevice.ts';
+import { twinPlan } from '../twin/model.ts';
+
+const home = fileURLToPath(new URL('../../examples/data/home', import.meta.url));
+const STEPS = 20;
+
+async function train(device: Device): Promise<{ losses: number[]; weights: Float32Array[] }> {
+  const learner = await Learner.create(await twinPlan(home), device);
+  const losses: number[] = [];
+  for (let i = 0; i < STEPS; i++) losses.push((await learner.trainStep()).loss);
+  const weights: Float32Array[] = [];
+  for (const name of learner.state.layout.entries.keys())
+    weights.push(Float32Array.from(await learner.state.read(name)));
+  return { losses, weights };
+}
+
+describe('devices', () => {
+  it('agree over twenty steps of the joint model', async () => {
+    const plain = await train(interpreterDevice());
+    const simd = await train(wasmDevice());
+    for (let i = 0; i < STEPS; i++) {
+      const [x, y] = [plain.losses[i] ?? Number.NaN, simd.losses[i] ?? Number.NaN];
+      expect(Math.abs(x - y) / x).toBeLessThan(1e-3);
+    }
+  });
+
+  it('give the same bytes twice on wasm', async () => {
+    const [first, second] = [await train(wasmDevice()), await train(wasmDevice())];
+    expect(second).toEqual(first);
+  });
+
+  it('are chosen by name, or said to be unknown', () => {
+    expect(chooseDevice('auto')).toMatchObject({
+      device: { name: 'wasm' },
+      reason: 'the fastest device that works here',
+    });
+    expect(chooseDevice('interpreter')).toMatchObject({
+      device: { name: 'interpreter' },
+      reason: 'asked for',
+    });
+    expect(() => chooseDevice('tpu')).toThrowError(
+      '[FROND-R021] there is no device tpu\n  hint: choose one of: auto, wasm, interpreter',
+    );
+  });
+});
+
+describe('memory of the wasm device', () => {
+  const words = (location: { memory: { words: number } }) => location.memory.words;
+
+  it('comes zeroed, also when it was used before, and blocks never overlap', async () => {
+    const device = wasmDevice();
+    const place = async (length: number) => ({
+      memory: await device.allocate(length),
+      offset: 0,
+      length,
+      dtype: 'f32' as const,
+    });
+    const [a, b] = [await place(1000), await place(70_000)];
+    await device.write(a, new Float32Array(1000).fill(1));
+    await device.write(b, new Float32Array(70_000).fill(2));
+    expect((await device.read(a)).every((x) => x === 1)).toBe(true);
+    device.free(a.memory);
+    const c = await place(200);
+    const d = await place(500);
+    for (const fresh of [c, d]) expect((await device.read(fresh)).every((x) => x === 0)).toBe(true);
+    await device.write(c, new Float32Array(words(c)).fill(3));
+    await device.write(d, new Float32Array(words(d)).fill(4));
+    expect((await device.read(b)).every((x) => x === 2)).toBe(true);
+    expect((await device.read(c)).every((x) => x === 3)).toBe(true);
+  });
+
+  it('ends at 4 GiB with a typed error', async () => {
+    await expect(wasmDevice().allocate(2 ** 30)).rejects.toThrowError(
+      /^\[FROND-R001\] the wasm device cannot have \d+ bytes of memory\n {2}hint: use a smaller batch/,
+    );
+  });
+});
