@@ -62,7 +62,7 @@ function lastSize(op: string, { shape }: Handle): number {
     size === undefined
       ? `${op}: the input is a scalar`
       : `${op}: the last dimension is ${size}, not a number`;
-  throw new FrondError('FROND-S013', summary, {
+  throw new FrondError(size === undefined ? 'FROND-S013' : 'FROND-S026', summary, {
     place: callerPlace(),
     hint: 'parameters have literal sizes; only fed dimensions are named',
   });

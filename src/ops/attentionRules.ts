@@ -45,7 +45,7 @@ function extras(attributes: Attributes, first: number): { readonly mask?: number
 function headWidth(width: Dim, attributes: Attributes): number {
   const heads = numberOf('attention', attributes, 'heads');
   if (typeof width !== 'number') {
-    return fail('FROND-S013', `attention: the width must be a number, not ${width}`);
+    return fail('FROND-S026', `attention: the width must be a number, not ${width}`);
   }
   return Number.isInteger(width / heads) && width > 0
     ? width / heads

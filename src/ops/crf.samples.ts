@@ -72,7 +72,7 @@ export const crfSamples: OpSamples = {
     {
       op: 'crfDecode',
       inputs: [type('f32', 'batch', 'time', 'labels'), lengths, square, ends, ends],
-      code: 'FROND-S013',
+      code: 'FROND-S026',
       summary: 'crf: the number of labels must be known, not labels',
     },
   ],

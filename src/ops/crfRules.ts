@@ -18,7 +18,7 @@ export function sizesOf(inputs: readonly TensorType[]): CrfSizes {
     return fail('FROND-S013', `crf: emissions needs 3 dimensions, has ${printShape(shape)}`);
   }
   if (typeof labels !== 'number') {
-    return fail('FROND-S013', `crf: the number of labels must be known, not ${labels}`);
+    return fail('FROND-S026', `crf: the number of labels must be known, not ${labels}`);
   }
   return { batch, time, labels };
 }

@@ -36,14 +36,14 @@ export interface OptimizerDefinition<S extends string> extends Omit<UpdateRule<S
  *     });
  *     trainer.buildBackward({ optimizer: momentum({ rate: constant(0.1) }) });
  *
- * @throws FROND-T030 when an op has its name already
+ * @throws FROND-T031 when an op has its name already
  */
 export function defineOptimizer<S extends string>(
   definition: OptimizerDefinition<S>,
 ): (options: { readonly rate: Schedule } & Partial<Record<S, number>>) => Optimizer {
   const { name, moments, settings: defaults, corrections } = definition;
   if (ops.has(name) && name !== adamWRule.name) {
-    throw new FrondError('FROND-T030', `an optimizer cannot be called ${name}: an op of frond is`, {
+    throw new FrondError('FROND-T031', `an optimizer cannot be called ${name}: an op of frond is`, {
       hint: 'give it another name',
     });
   }

@@ -105,7 +105,7 @@ export class MultiHeadTrainer<E = never> extends TrainerBase {
 
   /**
    * Says what each task learns from. Under the policy `joint` that is one reader whose batches carry the labels of all tasks.
-   * @throws FROND-T004 for a task without a reader, or two readers; otherwise as `fitReader`
+   * @throws FROND-T003 for a task without a reader, or two readers; otherwise as `fitReader`
    */
   fitReaders(readers: Readonly<Record<string, Reader>>, options: FitOptions): void {
     const given = this.tasksOf().tasks.map(({ name }) => ({ name, reader: readers[name] }));
@@ -114,7 +114,7 @@ export class MultiHeadTrainer<E = never> extends TrainerBase {
     if (first?.reader === undefined || odd !== undefined) {
       const { name, reader } = odd ?? { name: this.name, reader: undefined };
       const what = reader === undefined ? 'has no reader' : `has another reader than ${first?.name}`;
-      throw new FrondError('FROND-T004', `task ${name} ${what}`, {
+      throw new FrondError('FROND-T003', `task ${name} ${what}`, {
         hint: 'tasks that learn jointly share one reader: its batches carry the labels of all of them',
       });
     }

@@ -298,7 +298,7 @@ describe('wrong use', () => {
     ['FROND-S018', 'constant: 3 elements given for [2, 2]', (g) => g.constant([1, 2, 3], f32, [2, 2])],
     ['FROND-S010', 'add: operands are i32 and 0.5', (g) => add(g.input('x', i32, [1]), 0.5)],
     [
-      'FROND-S013',
+      'FROND-S026',
       'linear: the last dimension is width, not a number',
       (g) => linear(g.input('x', f32, ['batch', 'width']), 3),
     ],

@@ -70,7 +70,7 @@ describe('an optimizer of a user', () => {
   it('may not take the name of an op', () => {
     const settings = { name: 'matmul', moments: 0, settings: {}, apply: () => ({}) as never } as const;
     expect(() => defineOptimizer(settings)).toThrowError(
-      '[FROND-T030] an optimizer cannot be called matmul: an op of frond is\n  hint: give it another name',
+      '[FROND-T031] an optimizer cannot be called matmul: an op of frond is\n  hint: give it another name',
     );
   });
 

@@ -82,7 +82,7 @@ export function scalar(at: Lowering, value: Value): Code<'i32'> | Code<'f32'> {
 /** Code of a uniform scalar that is known to be an integer: an index, a stride, a bound. */
 export function integer(at: Lowering, value: Value): Code<'i32'> {
   const code = scalar(at, value);
-  if (code.result !== 'i32') throw new FrondError('FROND-X002', `scalar %${value.id} is not an integer`);
+  if (code.result !== 'i32') throw new FrondError('FROND-X003', `scalar %${value.id} is not an integer`);
   return code;
 }
 

@@ -93,7 +93,7 @@ export function repeatedOver(p: Printer, axes: readonly Axis[]): ('x' | 'y')[] {
 }
 
 export const unprintable = (p: Printer, value: Value, what: string): FrondError =>
-  new FrondError('FROND-X002', `kernel ${p.kernel.name}: ${what} cannot be printed as WGSL`, {
+  new FrondError('FROND-X003', `kernel ${p.kernel.name}: ${what} cannot be printed as WGSL`, {
     node: `${p.kernel.name}/%${value.id}`,
     hint: 'run checkKernel on it; if that finds nothing, this is a defect of frond',
   });

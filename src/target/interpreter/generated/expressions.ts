@@ -83,7 +83,7 @@ export function elementwiseText(
 ): string {
   const table = dtype === 'f32' ? float : dtype === 'bool' ? bool : integer;
   const emit = anyType[fn] ?? table[fn];
-  if (!emit) throw new FrondError('FROND-K030', `the interpreter has no ${fn} of ${dtype}`);
+  if (!emit) throw new FrondError('FROND-X003', `the interpreter has no ${fn} of ${dtype}`);
   const [x = '', y = '', z = ''] = args;
   const text = emit(x, y, z);
   return result === 'f32' && areRounded && exact.has(fn) ? text : rounded(text, result, rounding);
