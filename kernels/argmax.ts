@@ -5,8 +5,8 @@ import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
 import type { Axis } from '../src/kernel/ir.ts';
 import { blocksOf, tileExtent, tracedOnce } from './plan.ts';
-import { padded, storage } from './pointwise.ts';
-import { identity, valueType } from './reduce.ts';
+import { loadedType, padded, storage } from './pointwise.ts';
+import { identity } from './reduce.ts';
 
 /** Index of the first largest element of each row of x [outer, reduced], i32: one launch, x is read once. */
 export function planArgmax(args: {
@@ -37,7 +37,7 @@ function argmaxProgram(k: KernelBuilder, dtype: DType, r: Axis, c: Axis): void {
   const reduced = k.parameter('reduced');
   const lowest = identity('max', dtype);
   const R = k.span(r, k.mul(k.program(0), r.size), outer);
-  const initial = [k.fill([r], lowest, valueType(dtype)), k.fill([r], 0, 'i32')];
+  const initial = [k.fill([r], lowest, loadedType(dtype)), k.fill([r], 0, 'i32')];
   const [, index] = k.loop(0, reduced, c.size, initial, (at, best, where) => {
     const terms = [
       [R, reduced],

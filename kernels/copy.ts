@@ -5,7 +5,7 @@ import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
 import { type KernelBuilder, type TermInput, traceKernel } from '../src/kernel/build.ts';
 import type { Kernel, Span, Value } from '../src/kernel/ir.ts';
 import { blocksOf, strided, strideKind, tracedOnce } from './plan.ts';
-import { padded, storage, unravel } from './pointwise.ts';
+import { loadedType, padded, storage, unravel } from './pointwise.ts';
 
 /** One dimension of a copy: how many elements, and how far apart they lie on either side. */
 export interface CopyDim {
@@ -162,6 +162,5 @@ function copyProgram(k: KernelBuilder, { source, dtype, layout, tiles, offsets }
   axes.push(axisOf('c', 'columns', 'c', column));
   if (source && offsets.from !== 0) from.push([k.parameter('fromOffset'), 1]);
   if (offsets.to !== 0) to.push([k.parameter('toOffset'), 1]);
-  const valueType = dtype === 'i32' ? 'i32' : dtype === 'u32' || dtype === 'bool' ? 'u32' : 'f32';
-  k.store(y, to, x ? k.load(x, from) : k.fill(axes, 0, valueType));
+  k.store(y, to, x ? k.load(x, from) : k.fill(axes, 0, loadedType(dtype)));
 }

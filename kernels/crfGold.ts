@@ -1,5 +1,5 @@
 import type { KernelBuilder } from '../src/kernel/build.ts';
-import type { Buffer, Value } from '../src/kernel/ir.ts';
+import type { Buffer, Span, Value } from '../src/kernel/ir.ts';
 import type { CrfBlock } from './crfBlock.ts';
 
 /** Time steps scored at once. */
@@ -24,32 +24,17 @@ export function goldScore(
 ): SplitScore {
   const { b, B, time, labels, lengths, longest } = at;
   const { emissions, transitions, start, stop } = scores;
-  const tags = k.read('tags', 'i32');
   const t = k.axis('t', steps);
   const sequence = k.mul(time, labels);
+  const tagsAt = tagReader(k, at);
   const zeros = k.fill([b, t], 0);
   const [wholes, rests] = k.loop(0, longest, steps, [zeros, zeros], (from, whole, rest) => {
     const T = k.span(t, from, time);
     const position = k.add(k.arange(t), from);
     const active = k.lt(position, lengths);
     const inner = k.and(active, k.lt(0, position));
-    const tag = k.select(
-      active,
-      k.load(tags, [
-        [B, time],
-        [T, 1],
-      ]),
-      0,
-    );
-    const before = k.min(k.max(k.sub(position, 1), 0), k.sub(time, 1));
-    const previous = k.select(
-      inner,
-      k.load(tags, [
-        [B, time],
-        [before, 1],
-      ]),
-      0,
-    );
+    const tag = tagsAt(T, active);
+    const previous = tagsAt(k.min(k.max(k.sub(position, 1), 0), k.sub(time, 1)), inner);
     const emission = k.load(emissions, [
       [B, sequence],
       [T, labels],
@@ -63,21 +48,27 @@ export function goldScore(
     return addSplit(k, [whole as Value, rest as Value], parts);
   });
   const nonEmpty = k.lt(0, lengths);
-  const tagAt = (index: Value | number) =>
-    k.select(
-      nonEmpty,
-      k.load(tags, [
-        [B, time],
-        [index, 1],
-      ]),
-      0,
-    );
   const last = k.max(k.sub(lengths, 1), 0);
-  const ends = [k.load(start, [[tagAt(0), 1]]), k.load(stop, [[tagAt(last), 1]])];
+  const ends = [k.load(start, [[tagsAt(0, nonEmpty), 1]]), k.load(stop, [[tagsAt(last, nonEmpty), 1]])];
   const sums = [k.sum(wholes as Value, t), k.sum(rests as Value, t)];
   const [whole, rest] = addSplit(k, sums as [Value, Value], ends);
   const carry = k.map('floor', rest);
   return { whole: k.add(whole, carry), fraction: k.sub(rest, carry) };
+}
+
+/** Tags at positions of the block's sequences; 0 where they do not count, so that they may be used as indices. */
+function tagReader(
+  k: KernelBuilder,
+  { B, time }: CrfBlock,
+): (position: Span | Value | number, counts: Value) => Value {
+  const tags = k.read('tags', 'i32');
+  return (position, counts) => {
+    const read = k.load(tags, [
+      [B, time],
+      [position, 1],
+    ]);
+    return k.select(counts, read, 0);
+  };
 }
 
 function addSplit(k: KernelBuilder, [whole, rest]: readonly [Value, Value], parts: readonly Value[]) {

@@ -35,6 +35,10 @@ export interface PointwiseRequest {
 /** Bool tensors are u32 in memory. */
 export const storage = (dtype: DType): StorageType => (dtype === 'bool' ? 'u32' : dtype);
 
+/** What a load gives: f16 is widened, bools stay words until they are compared with 0. */
+export const loadedType = (dtype: DType): 'f32' | 'i32' | 'u32' =>
+  dtype === 'i32' ? 'i32' : dtype === 'u32' || dtype === 'bool' ? 'u32' : 'f32';
+
 /** Dimensions of the result that every operand runs through together or not at all. */
 interface Group {
   readonly size: Dim;

@@ -5,7 +5,7 @@ import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
 import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
 import type { Axis, Kernel, Value } from '../src/kernel/ir.ts';
 import { blocksOf, tileExtent, tracedOnce } from './plan.ts';
-import { type Operand, padded, planPointwise, storage } from './pointwise.ts';
+import { loadedType, type Operand, padded, planPointwise, storage } from './pointwise.ts';
 
 /*
  * Sums and maxima over any axes.
@@ -193,7 +193,7 @@ function rowsProgram({ k, combine, dtype, r, c }: Program): void {
   const reduced = k.parameter('reduced');
   const start = identity(combine, dtype);
   const R = k.span(r, k.mul(k.program(0), r.size), outer);
-  const [total] = k.loop(0, reduced, c.size, [k.fill([r, c], start, valueType(dtype))], (at, acc) => {
+  const [total] = k.loop(0, reduced, c.size, [k.fill([r, c], start, loadedType(dtype))], (at, acc) => {
     const terms = [
       [R, reduced],
       [k.span(c, at, reduced), 1],
@@ -210,7 +210,7 @@ function wholeProgram({ k, combine, dtype, c, parts }: Program): void {
   const reduced = k.parameter('reduced');
   const start = identity(combine, dtype);
   const { from, to } = stretch(k, reduced, parts, c.size);
-  const [total] = k.loop(from, to, c.size, [k.fill([c], start, valueType(dtype))], (at, acc) => [
+  const [total] = k.loop(from, to, c.size, [k.fill([c], start, loadedType(dtype))], (at, acc) => [
     join(k, combine, defined(acc, 'total'), k.load(x, [[k.span(c, at, to), 1]], start)),
   ]);
   k.store(out, [[k.program(0), 1]], k.reduce(combine, defined(total, 'total'), c));
@@ -227,7 +227,7 @@ function columnsProgram({ k, combine, dtype, r, c, parts }: Program): void {
   const C = k.span(c, k.mul(k.program(1), c.size), inner);
   const { from, to } = parts > 1 ? stretch(k, reduced, parts, r.size) : { from: 0, to: reduced };
   const base = parts > 1 ? k.constant(0, 'i32') : k.mul(row, k.mul(reduced, inner));
-  const [total] = k.loop(from, to, r.size, [k.fill([r, c], start, valueType(dtype))], (at, acc) => {
+  const [total] = k.loop(from, to, r.size, [k.fill([r, c], start, loadedType(dtype))], (at, acc) => {
     const terms = [
       [base, 1],
       [k.span(r, at, to), inner],
@@ -253,6 +253,3 @@ function stretch(
   const from = k.mul(k.program(0), each);
   return { from, to: k.min(length, k.add(from, each)) };
 }
-
-export const valueType = (dtype: DType): 'f32' | 'i32' | 'u32' =>
-  dtype === 'i32' ? 'i32' : dtype === 'u32' || dtype === 'bool' ? 'u32' : 'f32';

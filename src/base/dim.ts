@@ -74,6 +74,9 @@ export function over(x: Dim, y: Dim): Dim | undefined {
 export const ceilDivide = (x: Dim, per: number): Dim =>
   typeof x === 'number' ? Math.ceil(x / per) : `ceil(${x}, ${per})`;
 
+export const sameShape = (x: Shape, y: Shape): boolean =>
+  x.length === y.length && x.every((dim, i) => dim === y[i]);
+
 export const printShape = (shape: Shape): string => `[${shape.join(', ')}]`;
 
 /** The names that an expression mentions, in order of appearance. */

@@ -1,5 +1,8 @@
 /** Element types of graph tensors. `bool` is stored as u32 (0 or 1); `f16` is a storage type only. */
-export type DType = 'f32' | 'f16' | 'i32' | 'u32' | 'bool';
+export const dtypes = ['f32', 'f16', 'i32', 'u32', 'bool'] as const;
+export type DType = (typeof dtypes)[number];
+
+export const isDType = (value: unknown): value is DType => dtypes.some((dtype) => dtype === value);
 
 /** How the reference device computes and stores the floating types: f64 is the oracle, f32 the product. */
 export type Precision = 'f32' | 'f64';

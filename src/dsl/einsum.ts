@@ -1,6 +1,7 @@
 import { type Dim, printShape, product } from '../base/dim.ts';
 import { isFloating } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
+import { reshapeTo } from './rearrange.ts';
 import { callerPlace } from './source.ts';
 import { emit, type Handle, handleOf, type Shape, type Tensor } from './tensor.ts';
 import type { Einsum } from './types/einsum.ts';
@@ -111,7 +112,7 @@ function squeezed({ tensor, labels }: Labelled, bound: ReadonlyMap<string, Dim>)
   const stays = labels.map((label, axis) => tensor.shape[axis] === bound.get(label));
   if (stays.every(Boolean)) return { tensor, labels };
   const shape = tensor.shape.filter((_, axis) => stays[axis]);
-  return { tensor: reshaped(tensor, shape), labels: labels.filter((_, axis) => stays[axis]) };
+  return { tensor: reshapeTo(tensor, shape), labels: labels.filter((_, axis) => stays[axis]) };
 }
 
 function checkResult(result: readonly string[], bound: ReadonlyMap<string, Dim>): void {
@@ -140,18 +141,18 @@ function contract(x: Labelled, y: Labelled, later: ReadonlySet<string>): Labelle
   const dims = new Map([...dimsOf(x), ...dimsOf(y)]);
   const sizeOf = (labels: readonly string[]): Dim => product(labels.map((label) => dims.get(label) ?? 1));
   const sizes = (labels: readonly string[]): Dim[] => labels.map((label) => dims.get(label) ?? 1);
-  const left = reshaped(inOrder(x, [...batch, ...rows, ...inner]), [
+  const left = reshapeTo(inOrder(x, [...batch, ...rows, ...inner]), [
     ...sizes(batch),
     sizeOf(rows),
     sizeOf(inner),
   ]);
-  const right = reshaped(inOrder(y, [...batch, ...inner, ...columns]), [
+  const right = reshapeTo(inOrder(y, [...batch, ...inner, ...columns]), [
     ...sizes(batch),
     sizeOf(inner),
     sizeOf(columns),
   ]);
   const labels = [...batch, ...rows, ...columns];
-  return { tensor: reshaped(emit('matmul', [left, right]), sizes(labels)), labels };
+  return { tensor: reshapeTo(emit('matmul', [left, right]), sizes(labels)), labels };
 }
 
 const dimsOf = ({ tensor, labels }: Labelled): [string, Dim][] =>
@@ -161,9 +162,4 @@ const dimsOf = ({ tensor, labels }: Labelled): [string, Dim][] =>
 function inOrder({ tensor, labels }: Labelled, wanted: readonly string[]): Tensor {
   const permutation = wanted.map((label) => labels.indexOf(label));
   return permutation.every((axis, i) => axis === i) ? tensor : emit('transpose', [tensor], { permutation });
-}
-
-function reshaped(x: Tensor, shape: Shape): Tensor {
-  const same = x.shape.length === shape.length && x.shape.every((dim, i) => dim === shape[i]);
-  return same ? x : emit('reshape', [x], { shape: [...shape] });
 }

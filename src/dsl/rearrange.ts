@@ -1,4 +1,4 @@
-import type { Shape as AnyShape } from '../base/dim.ts';
+import { sameShape } from '../base/dim.ts';
 import { bindLabels, dimOf, dimOfItem, labelsOf, readPattern } from './pattern.ts';
 import { type Dim, type DType, emit, handleOf, type Shape, type Tensor } from './tensor.ts';
 import type { Labels } from './types/pattern.ts';
@@ -42,7 +42,6 @@ export function rearrange<
   ) as Tensor<D, never>;
 }
 
-function reshapeTo(x: Tensor, shape: AnyShape): Tensor {
-  const same = x.shape.length === shape.length && x.shape.every((dim, i) => dim === shape[i]);
-  return same ? x : emit('reshape', [x], { shape: [...shape] });
-}
+/** x under another shape, or x itself where it has that shape. */
+export const reshapeTo = (x: Tensor, shape: Shape): Tensor =>
+  sameShape(x.shape, shape) ? x : emit('reshape', [x], { shape: [...shape] });

@@ -1,4 +1,4 @@
-import type { Dim } from '../base/dim.ts';
+import { type Dim, sameShape } from '../base/dim.ts';
 import { FrondError, type SourcePlace } from '../base/errors.ts';
 import type { Attribute, Attributes, Graph, Node, NodeId, Phase, Ref, TensorType } from './graph.ts';
 import { makeRef, splitRef } from './graph.ts';
@@ -249,9 +249,6 @@ export class GraphBuilder implements Build {
     return id;
   }
 }
-
-const sameShape = (x: readonly Dim[], y: readonly Dim[]): boolean =>
-  x.length === y.length && x.every((dim, i) => dim === y[i]);
 
 /**
  * Types of a node's outputs by the record's shape rule; what the rule throws gets the node's name and source line.

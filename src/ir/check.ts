@@ -1,4 +1,5 @@
 import { namesOf } from '../base/dim.ts';
+import { isDType } from '../base/dtype.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
 import { inferTypes } from './builder.ts';
 import type { Graph, Node, Ref, TensorType } from './graph.ts';
@@ -9,7 +10,6 @@ import { printNode, printType } from './print.ts';
 import type { OpRegistry } from './record.ts';
 
 const PHASES: readonly string[] = ['forward', 'backward', 'update'];
-const DTYPES: readonly string[] = ['f32', 'f16', 'i32', 'u32', 'bool'];
 /** Attributes nested deeper than this are taken for a cycle. */
 const DEEPEST = 32;
 
@@ -101,7 +101,7 @@ function checkForm(key: string, node: Node): void {
 }
 
 function checkType({ dtype, shape }: TensorType): void {
-  if (!DTYPES.includes(dtype)) throw problem('FROND-I006', `${String(dtype)} is not a dtype`);
+  if (!isDType(dtype)) throw problem('FROND-I006', `${String(dtype)} is not a dtype`);
   if (!Array.isArray(shape)) throw problem('FROND-I006', `${String(shape)} is not a shape`);
   for (const dim of shape) {
     const legal =

@@ -1,10 +1,9 @@
 import type { Dim } from '../base/dim.ts';
-import type { DType } from '../base/dtype.ts';
+import { isDType } from '../base/dtype.ts';
 import { FrondError, type SourcePlace } from '../base/errors.ts';
 import type { Attribute, Attributes, Graph, Node, NodeId, Phase, Ref, TensorType } from './graph.ts';
 
 const PHASES: readonly string[] = ['forward', 'backward', 'update'];
-const DTYPES: readonly string[] = ['f32', 'f16', 'i32', 'u32', 'bool'];
 const NUMBERS: Readonly<Record<string, number>> = { NaN, Infinity };
 
 /**
@@ -86,14 +85,14 @@ function parseNode(cursor: Cursor): Node {
 
 function parseType(cursor: Cursor): TensorType {
   const dtype = cursor.name();
-  if (!DTYPES.includes(dtype)) cursor.fail(`${dtype} is not a dtype`);
+  if (!isDType(dtype)) return cursor.fail(`${dtype} is not a dtype`);
   cursor.expect('[');
   const shape: Dim[] = [];
   cursor.list(']', () => {
     const dim = cursor.match(/[^\s,\]]+/y, 'a dimension');
     shape.push(/^\d+$/.test(dim) ? Number(dim) : dim);
   });
-  return { dtype: dtype as DType, shape };
+  return { dtype, shape };
 }
 
 function parseComment(cursor: Cursor): { scope: string; source?: SourcePlace } {

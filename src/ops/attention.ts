@@ -1,8 +1,9 @@
 import { planAttention } from '../../kernels/attention.ts';
 import { planAttentionGradient } from '../../kernels/attentionGradient.ts';
+import { sameShape } from '../base/dim.ts';
 import type { OpRecord } from '../ir/record.ts';
 import { checkAttention, costOf, dimsOf } from './attentionRules.ts';
-import { fail, numberOf, operand, refuse, sameShape } from './rules.ts';
+import { fail, numberOf, operand, refuse } from './rules.ts';
 import { input, output } from './slots.ts';
 
 /** Results out as q, and the logarithm of each row's sum f32 [batch, heads, time] for the gradient. */

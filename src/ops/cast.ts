@@ -1,11 +1,8 @@
-import type { DType } from '../base/dtype.ts';
+import { isDType } from '../base/dtype.ts';
 import type { OpRecord } from '../ir/record.ts';
 import type { Value } from '../kernel/ir.ts';
 import { lowerElementwise } from './elementwiseRecord.ts';
 import { fail, perElement } from './rules.ts';
-
-const isDType = (value: unknown): value is DType =>
-  typeof value === 'string' && ['f32', 'f16', 'i32', 'u32', 'bool'].includes(value);
 
 export const cast: OpRecord = {
   name: 'cast',

@@ -1,4 +1,5 @@
 import { type Epilogue, type EpilogueOperand, planMatmul } from '../../kernels/matmul.ts';
+import { loadedType } from '../../kernels/pointwise.ts';
 import { printShape, product, type Shape, times } from '../base/dim.ts';
 import { readExpression } from '../ir/expression.ts';
 import type { Attributes, Ref, TensorType } from '../ir/graph.ts';
@@ -57,7 +58,7 @@ function epilogueOf(
     const height = hasRows ? layout.allRows : 1;
     return {
       slot: input(i + 2),
-      dtype: dtype === 'i32' ? 'i32' : dtype === 'u32' || dtype === 'bool' ? 'u32' : 'f32',
+      dtype: loadedType(dtype),
       rowStride: hasRows ? width : 0,
       columnStride: hasColumns ? 1 : 0,
       batchStrides: groupStrides(layout.groups, i + 2, times(height, width)),

@@ -1,4 +1,4 @@
-import { type Dim, minus, plus, printShape, product, type Shape, times } from '../base/dim.ts';
+import { type Dim, minus, plus, printShape, product, type Shape, sameShape, times } from '../base/dim.ts';
 import { type DType, isFloating } from '../base/dtype.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
 import type { Attribute, Attributes, TensorType } from '../ir/graph.ts';
@@ -10,7 +10,7 @@ import type { Cost, LowerContext } from '../ir/record.ts';
  *   S010 a dtype that does not fit      S011 shapes that do not broadcast    S012 an axis out of range
  *   S013 rank too small or too large    S014 two dimensions that must agree  S015 inner dimensions of a matmul
  *   S016 a permutation                  S017 a range of a slice              S018 element counts of a reshape
- *   S019 an attribute that is missing or not what the op takes
+ *   S019 an attribute that is missing or not what the op takes               S026 a size that must be a number
  */
 
 /** Raises what a rule found wrong; the builder adds the node and the user's line. */
@@ -70,14 +70,11 @@ export function expectType(op: string, what: string, type: TensorType, ...dtypes
 
 /** Throws unless `shape` is `wanted`. */
 export function expectShape(op: string, what: string, shape: Shape, wanted: Shape): void {
-  const same = shape.length === wanted.length && shape.every((dim, i) => dim === wanted[i]);
-  if (!same) fail('FROND-S014', `${op}: ${what} must be ${printShape(wanted)}, not ${printShape(shape)}`);
+  if (!sameShape(shape, wanted))
+    fail('FROND-S014', `${op}: ${what} must be ${printShape(wanted)}, not ${printShape(shape)}`);
 }
 
 // ---- shapes
-
-export const sameShape = (x: Shape, y: Shape): boolean =>
-  x.length === y.length && x.every((dim, i) => dim === y[i]);
 
 /**
  * NumPy broadcasting, right-aligned; named dimensions match only themselves and 1. Of several misfits the rightmost is

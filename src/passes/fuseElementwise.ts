@@ -1,9 +1,10 @@
+import { sameShape } from '../base/dim.ts';
 import { type Expression, expressionAttribute, FUSED, type Step } from '../ir/expression.ts';
 import type { Graph, Node, NodeId, Ref } from '../ir/graph.ts';
 import { splitRef } from '../ir/graph.ts';
 import { topologicalOrder, usersOf } from '../ir/order.ts';
 import type { OpRegistry } from '../ir/record.ts';
-import { asConstantStep, coversShape, isWhole, sameShape, shapeOf } from './fusion.ts';
+import { asConstantStep, coversShape, isWhole, shapeOf } from './fusion.ts';
 import { dropUnused } from './rewrite.ts';
 
 /** WebGPU's default limit is 8 storage buffers per kernel; one is the result. */

@@ -1,9 +1,10 @@
+import { sameShape } from '../base/dim.ts';
 import { type Expression, expressionAttribute, FUSED, readExpression, type Step } from '../ir/expression.ts';
 import type { Graph, Node, NodeId, Ref } from '../ir/graph.ts';
 import { typeOfRef } from '../ir/names.ts';
 import { topologicalOrder, usersOf } from '../ir/order.ts';
 import type { OpRegistry } from '../ir/record.ts';
-import { asConstantStep, isLegal, isWhole, sameShape, shapeOf } from './fusion.ts';
+import { asConstantStep, isLegal, isWhole, shapeOf } from './fusion.ts';
 import { dropUnused } from './rewrite.ts';
 
 /**

@@ -22,9 +22,6 @@ export function isLegal(node: Node, typeOf: (ref: Ref) => TensorType, registry: 
   }
 }
 
-export const sameShape = (x: readonly Dim[], y: readonly Dim[]): boolean =>
-  x.length === y.length && x.every((dim, i) => dim === y[i]);
-
 export const shapeOf = (graph: Graph, ref: Ref): readonly Dim[] => typeOfRef(graph, ref).shape;
 
 /** A constant of one number as a literal of a kernel; undefined for other tensors. */
