@@ -1,35 +1,8 @@
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
-import type { Precision, TypedArray } from '../../src/base/dtype.ts';
+import { it } from 'vitest';
 import { runs } from '../support/counts.ts';
-import { kernelOf, type Recipe, recipes } from './randomKernel.ts';
-import { bothWays, distance, floats, numbers, zeros } from './support.ts';
-
-function check(recipe: Recipe, precision: Precision): void {
-  const [rows, columns, inner] = recipe.sizes;
-  const kernel = kernelOf(recipe, precision === 'f64');
-  const buffers: Record<string, TypedArray> = {
-    x: floats(numbers(rows * columns + 1), precision),
-    y: floats(numbers(rows * inner + 1, 2), precision),
-    z: floats(numbers(columns * inner + 1, 3), precision),
-    ids: Int32Array.from({ length: rows }, (_, i) => (i * 5 + 2) % rows),
-    scalar: zeros(64, precision),
-  };
-  for (let i = 0; i < 3; i++) {
-    buffers[`tile${i}`] = zeros(rows * columns, precision);
-    buffers[`vector${i}`] = zeros(rows, precision);
-  }
-  const grid = [Math.ceil(rows / recipe.tiles[0]), Math.ceil(columns / recipe.tiles[1])];
-  const { defined: expected, prepared } = bothWays(
-    kernel,
-    { grid, scalars: { rows, columns, inner } },
-    buffers,
-    precision,
-  );
-  for (const [name, data] of Object.entries(prepared)) {
-    expect(distance(data, expected[name] ?? []), name).toBe(0);
-  }
-}
+import { check } from './randomCheck.ts';
+import { recipes } from './randomKernel.ts';
 
 it.each(['f32', 'f64'] as const)('prepared kernels compute what the definition says, in %s', (precision) => {
   fc.assert(

@@ -24,16 +24,19 @@ export const copyOf = (buffers: Buffers): Record<string, TypedArray> =>
 
 const anything = { load: () => true, store: () => true };
 
+export type Interpret = typeof interpretKernel;
+
 /** Buffers after a launch, by the definition and by the prepared steps (which run twice: the second must not differ). */
 export function bothWays(
   kernel: Kernel,
   launch: LaunchSizes,
   buffers: Buffers,
   precision: Precision,
+  interpret: Interpret = interpretKernel,
 ): { defined: Buffers; prepared: Buffers } {
   const defined = copyOf(buffers);
   walk(kernel, launch, defined, precision, anything);
-  const interpreted = interpretKernel(kernel, precision, { rounding: precision });
+  const interpreted = interpret(kernel, precision, { rounding: precision });
   interpreted.run(launch, copyOf(buffers));
   const prepared = copyOf(buffers);
   interpreted.run(launch, prepared);
