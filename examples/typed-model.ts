@@ -17,4 +17,4 @@ const { executable } = await compile(tagger.ir, { device: interpreterDevice() })
 await executable.state.initialize(1);
 const tokens = { dtype: i32, shape: [1, 3], data: [17, 4, 2024] };
 const { scores } = await executable.run({ tokens }, { read: ['scores'] });
-console.log(tagger.outputs.scores.shape, '→', scores?.shape); // [ 'batch', 'time', 30 ] → [ 1, 3, 30 ]
+console.log(tagger.outputs.scores.shape, '→', scores?.shape); // → [ 'batch', 'time', 30 ] → [ 1, 3, 30 ]

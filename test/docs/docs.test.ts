@@ -1,0 +1,97 @@
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildPackage, removeFolder, repository, temporaryFolder } from '../support/build.ts';
+import { call } from '../support/call.ts';
+import { agrees, blocksOf, expectedOf, outputsOf, programOf, readDocument, updated } from './document.ts';
+
+// FROND_UPDATE_DOCS=1 npx vitest run test/docs   writes what blocks print into the documents
+const DOCUMENTS = ['README.md', 'docs/tour.md'];
+const codeOf = (path: string) => blocksOf(readDocument(path)).filter(({ language }) => language === 'ts');
+const moduleName = (path: string): string => `${path.replaceAll(/\W/g, '-')}.ts`;
+
+let home = '';
+let built = '';
+
+beforeAll(() => {
+  built = buildPackage();
+  home = temporaryFolder('docs');
+  mkdirSync(join(home, 'node_modules'));
+  symlinkSync(built, join(home, 'node_modules', 'frond'), 'junction');
+  symlinkSync(join(repository, 'examples'), join(home, 'examples'), 'junction');
+  writeFileSync(join(home, 'package.json'), JSON.stringify({ name: 'reader', type: 'module' }));
+  for (const path of DOCUMENTS) writeFileSync(join(home, moduleName(path)), programOf(codeOf(path)));
+});
+
+afterAll(() => {
+  removeFolder(home);
+  removeFolder(built);
+});
+
+describe.each(DOCUMENTS)('%s', (path) => {
+  it('prints what its comments say, block by block', async () => {
+    const blocks = codeOf(path);
+    expect(blocks.length).toBeGreaterThan(0);
+    const jiti = join(repository, 'node_modules', 'jiti', 'lib', 'jiti-cli.mjs');
+    const { code, out, err } = await call(process.execPath, [jiti, moduleName(path)], { cwd: home });
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    const outputs = outputsOf(out, blocks.length);
+    if (process.env.FROND_UPDATE_DOCS) {
+      writeFileSync(join(repository, path), updated(readDocument(path), blocks, outputs));
+      return;
+    }
+    blocks.forEach(({ code: text, line }, i) => {
+      const [printed, expected] = [outputs[i] ?? [], expectedOf(text)];
+      // shown as a difference of texts where they disagree
+      if (!agrees(printed, expected)) expect(printed, `${path}:${line}`).toEqual(expected);
+    });
+  });
+
+  it('links to what is there', () => {
+    const links = [...readDocument(path).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)|src="([^":]+)"/g)];
+    const targets = links.map((match) => join(repository, path, '..', match[1] ?? match[2] ?? ''));
+    expect(targets.filter((target) => !existsSync(target))).toEqual([]);
+  });
+});
+
+describe('the code of all documents', () => {
+  it('is well typed', async () => {
+    const compilerOptions = {
+      strict: true,
+      module: 'nodenext',
+      target: 'es2022',
+      lib: ['es2023'],
+      noEmit: true,
+      skipLibCheck: true,
+      types: ['node'],
+      typeRoots: [join(repository, 'node_modules', '@types')],
+    };
+    writeFileSync(join(home, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
+    const compiler = join(repository, 'node_modules', 'typescript', 'bin', 'tsc');
+    expect(await call(process.execPath, [compiler, '-p', '.'], { cwd: home })).toEqual({
+      code: 0,
+      out: '',
+      err: '',
+    });
+  });
+
+  it('has the example that the README shows in a file of its own', () => {
+    const [first] = codeOf('README.md');
+    expect(readDocument('examples/typed-model.ts')).toContain(first?.code ?? 'none');
+  });
+});
+
+describe('reading what blocks expect', () => {
+  it('finds the texts behind the arrows', () => {
+    expect(expectedOf('f(1); // → one\nf(2);\n// → two\n//   → no\n// →\n')).toEqual(['one', 'two', '']);
+  });
+
+  it('lets an ellipsis stand for anything, and nothing else', () => {
+    expect(agrees(['a', 'b', 'c'], ['a', '…', 'c'])).toBe(true);
+    expect(agrees(['a', 'c'], ['a', '…', 'c'])).toBe(true);
+    expect(agrees(['took 3 ms'], ['took … ms'])).toBe(true);
+    expect(agrees(['a', 'b'], ['a'])).toBe(false);
+    expect(agrees(['a'], ['a', 'b'])).toBe(false);
+    expect(agrees(['a.c'], ['abc'])).toBe(false);
+  });
+});
