@@ -1,5 +1,5 @@
 import { platform } from '#platform';
-import { FrondError } from '../base/errors.ts';
+import { defined, FrondError } from '../base/errors.ts';
 import { chooseDevice } from '../runtime/chooseDevice.ts';
 import { compile } from '../runtime/compile.ts';
 import type { Device } from '../runtime/device.ts';
@@ -93,6 +93,8 @@ export class Predictor {
   readonly reader: Reader;
   readonly #state: ModelState;
   readonly #executable: Executable;
+  /** a device that was chosen here, and is closed here */
+  readonly #own: Device | undefined;
 
   private constructor(parts: {
     checkpoint: LoadedCheckpoint;
@@ -101,6 +103,7 @@ export class Predictor {
     reader: Reader;
     state: ModelState;
     executable: Executable;
+    own: Device | undefined;
   }) {
     this.name = parts.record.name;
     this.checkpoint = parts.checkpoint;
@@ -108,6 +111,7 @@ export class Predictor {
     this.reader = parts.reader;
     this.#state = parts.state;
     this.#executable = parts.executable;
+    this.#own = parts.own;
   }
 
   /**
@@ -126,14 +130,16 @@ export class Predictor {
     if (reader === undefined) throw cannotMake('a reader', 'reader', folder);
     const weights = checkpoint.files.has(BEST) ? BEST : WEIGHTS;
     const bytes = fileOf(checkpoint, weights);
-    const device = options.device ?? chooseDevice('auto').device;
+    const own = options.device === undefined ? chooseDevice('auto').device : undefined;
+    const device = defined(options.device ?? own, 'device');
     const state = new ModelState(device, layoutParameters([record.step, record.prediction]));
     try {
       await loadArena(state, bytes, platform.files.join(checkpoint.folder, weights));
       const { executable } = await compile(record.prediction, { state });
-      return new Predictor({ checkpoint, record, tasks, reader, state, executable });
+      return new Predictor({ checkpoint, record, tasks, reader, state, executable, own });
     } catch (cause) {
       state.free();
+      await own?.close();
       throw cause;
     }
   }
@@ -144,8 +150,10 @@ export class Predictor {
     return predictAll(this.#executable, this.tasks, this.reader, examples, options);
   }
 
+  /** Gives the memory back; the device too, unless it was passed in. */
   free(): void {
     this.#executable.free();
     this.#state.free();
+    this.#own?.close().catch(() => undefined);
   }
 }

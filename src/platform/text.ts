@@ -13,11 +13,18 @@ function placeOf(bytes: Uint8Array, offset: number): { line: number; column: num
   return { line, column: offset - start + 1 };
 }
 
-/** First offset at which `bytes` stops being UTF-8: the longest prefix that still decodes, found by bisection. */
+/**
+ * Where `bytes` stops being UTF-8: the beginning of the first character that is not whole. The longest prefix that may still
+ * become UTF-8 is found by bisection; what it decodes to says how much of it is whole characters.
+ */
 function firstBadByte(bytes: Uint8Array): number {
+  const decode = (end: number): string =>
+    new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.subarray(0, end), {
+      stream: true,
+    });
   const good = (end: number): boolean => {
     try {
-      new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, end), { stream: true });
+      decode(end);
       return true;
     } catch {
       return false;
@@ -30,7 +37,7 @@ function firstBadByte(bytes: Uint8Array): number {
     if (good(middle)) low = middle;
     else high = middle - 1;
   }
-  return low;
+  return new TextEncoder().encode(decode(low)).length;
 }
 
 /** Strict UTF-8 without a byte-order mark. @throws FROND-F004 naming file, line and column of the first bad byte */

@@ -6,6 +6,7 @@ import {
   FrondError,
   f32,
   i32,
+  interpreterDevice,
   linear,
   loadLatest,
   mean,
@@ -16,6 +17,7 @@ import {
   sum,
   tanh,
 } from '../../src/index.ts';
+import { wasmDevice } from '../../src/runtime/wasmDevice.ts';
 import { temporaryFolder } from '../store/support/bundle.ts';
 import {
   type Change,
@@ -37,6 +39,9 @@ const fresh = (): string => join(folder.path, `run-${count++}`);
 const checkpoints = (run: string): string => join(run, 'checkpoints');
 
 const TEXTS = ['fly to rome', 'light in the attic', 'from lima please fly to oslo', 'unheard words'];
+
+const load = (target: string, options: palm.PredictorOptions = {}): Promise<palm.Predictor> =>
+  palm.Predictor.load(target, { device: interpreterDevice(), ...options });
 
 let run = '';
 let predicted: palm.Predictions = {};
@@ -60,7 +65,7 @@ async function forged(change: Change): Promise<string> {
 }
 
 const errorOf = async (target: string, options: palm.PredictorOptions = {}): Promise<FrondError> => {
-  const error = await palm.Predictor.load(target, options).catch((cause) => cause);
+  const error = await load(target, options).catch((cause) => cause);
   expect(error).toBeInstanceOf(FrondError);
   return error;
 };
@@ -69,7 +74,7 @@ describe('a predictor', () => {
   it('says what the trainer said, from the folder of the run and from that of its checkpoints', async () => {
     expect(predicted.intent).toHaveLength(TEXTS.length);
     for (const target of [run, checkpoints(run)]) {
-      const predictor = await palm.Predictor.load(target);
+      const predictor = await load(target);
       expect(await predictor.predict(TEXTS)).toEqual(predicted);
       expect(predictor.tasks.map(({ name }) => name)).toEqual(['intent', 'slots']);
       expect(predictor.name).toBe('intent-slots');
@@ -77,11 +82,24 @@ describe('a predictor', () => {
     }
   });
 
+  it('agrees with itself on another device', async () => {
+    const predictor = await palm.Predictor.load(run, { device: wasmDevice() });
+    const { intent = [], slots = [] } = await predictor.predict(TEXTS);
+    for (const [task, found] of Object.entries({ intent, slots }))
+      found.forEach((prediction, i) => {
+        const { probability, ...rest } = prediction as { probability: number };
+        const { probability: expected, ...wanted } = (predicted[task] ?? [])[i] as { probability: number };
+        expect(rest).toEqual(wanted);
+        expect(probability).toBeCloseTo(expected, 5);
+      });
+    predictor.free();
+  });
+
   it('takes the last weights where no best ones were kept', async () => {
     const target = fresh();
     const trainer = tinyTrainer({ epochs: 1 });
     await trainer.train({ saveTo: target });
-    const predictor = await palm.Predictor.load(target);
+    const predictor = await load(target);
     expect(await predictor.predict(TEXTS)).toEqual(await trainer.predict(TEXTS));
     predictor.free();
     await trainer.close();
@@ -91,7 +109,7 @@ describe('a predictor', () => {
     const target = fresh();
     cpSync(run, target, { recursive: true });
     writeFileSync(join(checkpoints(target), 'step-000012', 'best.safetensors'), 'no');
-    const predictor = await palm.Predictor.load(target);
+    const predictor = await load(target);
     expect(predictor.checkpoint.step).toBe(6);
     expect(predictor.checkpoint.skipped).toEqual([
       { name: 'step-000012', reason: expect.stringContaining('best.safetensors has 2 bytes, not ') },
@@ -150,13 +168,13 @@ describe("a run with a head of the user's own", () => {
   it('is loaded with that head given, and refused without', async () => {
     const target = fresh();
     const reader = tinyReader();
-    const trainer = palm.trainer('loudness');
+    const trainer = palm.trainer('loudness', { device: interpreterDevice() });
     trainer.buildForward(tinyBackbone(reader), loudness);
     trainer.buildBackward({ optimizer: palm.adamW({ rate: palm.constantRate(0.01) }) });
     trainer.fitReader(reader, { epochs: 1, batchSize: 8 });
     await trainer.train({ saveTo: target });
     const heads = { loudness: loudness as unknown as palm.Head };
-    const predictor = await palm.Predictor.load(target, { heads });
+    const predictor = await load(target, { heads });
     expect(await predictor.predict(TEXTS)).toEqual(await trainer.predict(TEXTS));
     predictor.free();
     await trainer.close();
@@ -180,7 +198,7 @@ describe("a run with a head of the user's own", () => {
     expect((await errorOf(target)).summary).toBe(
       `the run in ${target} has a reader of its own, which its checkpoint cannot make again`,
     );
-    const predictor = await palm.Predictor.load(target, { reader: reader as unknown as palm.Reader });
+    const predictor = await load(target, { reader: reader as unknown as palm.Reader });
     expect(await predictor.predict(TEXTS)).toEqual(await trainer.predict(TEXTS));
     predictor.free();
     await trainer.close();

@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FrondError, loadLatest, type palm, readSafetensors, saveCheckpoint } from '../../src/index.ts';
+import { wasmDevice } from '../../src/runtime/wasmDevice.ts';
 import { bundleScript, startScript, temporaryFolder } from '../store/support/bundle.ts';
 import { runs } from '../support/counts.ts';
 import {
@@ -95,6 +96,22 @@ describe('a run that is cut and resumed in another process', () => {
     expect(bytesOf(run)).toEqual(bytesOf(wholeRun));
     expect(bytesOf(join(run, 'end'))).toEqual(bytesOf(join(wholeRun, 'end')));
   });
+});
+
+it('a run on WebAssembly that is cut ends with the same bytes as well', async () => {
+  const train = async (run: string, stop?: number): Promise<void> => {
+    const device = wasmDevice();
+    const trainer = tinyTrainer({ device });
+    if (stop === undefined && existsSync(run)) await trainer.resume(run);
+    await trainer.train({ saveTo: run, printEvery: 1, ...(stop === undefined ? {} : stopAfter(stop)) });
+    await trainer.close();
+    await device.close();
+  };
+  const [whole, cut] = [fresh(), fresh()];
+  await train(whole);
+  await train(cut, 4);
+  await train(cut);
+  expect(bytesOf(cut)).toEqual(bytesOf(whole));
 });
 
 describe('runs of one seed', () => {

@@ -1,4 +1,4 @@
-import { interpreterDevice, palm } from '../../../src/index.ts';
+import { type Device, interpreterDevice, palm } from '../../../src/index.ts';
 
 /** What a tiny run may change; everything else is fixed. */
 export interface TinyOptions {
@@ -14,6 +14,8 @@ export interface TinyOptions {
   /** training sentences */
   readonly sentences?: number;
   readonly warmup?: number;
+  /** default: the interpreter */
+  readonly device?: Device;
 }
 
 const CITIES = ['rome', 'oslo', 'lima'];
@@ -66,7 +68,7 @@ export function tinyTrainer(options: TinyOptions = {}, reader: TinyReader = tiny
   slots.buildForward(backbone, palm.head.sequenceLabel({ labels: reader.tags.names }));
   const both = palm.multiHeadTrainer([intent, slots], {
     metrics: palm.head.exactMatch({ intent: 'intent', slots: 'slots' }),
-    device: interpreterDevice(),
+    device: options.device ?? interpreterDevice(),
   });
   both.buildForward();
   both.buildBackward({

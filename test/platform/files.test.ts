@@ -1,0 +1,131 @@
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { FrondError } from '../../src/base/errors.ts';
+import { files, platform } from '../../src/platform/node/index.ts';
+import { temporaryFolder } from '../store/support/bundle.ts';
+
+const folder = temporaryFolder();
+afterAll(folder.remove);
+const at = (...parts: string[]): string => join(folder.path, ...parts);
+const failure = (work: Promise<unknown>): Promise<FrondError> =>
+  work.then(
+    () => expect.fail('an error was expected'),
+    (cause) => cause,
+  );
+
+describe('files of Node', () => {
+  it('are written and read, as bytes and as text', async () => {
+    const bytes = Uint8Array.from({ length: 1000 }, (_, i) => i);
+    await files.writeDurably(at('bytes'), bytes);
+    expect(await files.readBytes(at('bytes'))).toEqual(bytes);
+    await files.writeDurably(at('bytes'), bytes.subarray(0, 3));
+    expect(await files.readBytes(at('bytes'))).toEqual(bytes.subarray(0, 3));
+    await files.writeDurably(at('nothing'), new Uint8Array(0));
+    expect(await files.readBytes(at('nothing'))).toHaveLength(0);
+    await files.append(at('text'), 'ä');
+    await files.append(at('text'), 'b\n');
+    expect(await files.readText(at('text'))).toBe('äb\n');
+  });
+
+  it('write every byte of a typed array of larger elements', async () => {
+    const floats = Float32Array.from({ length: 1000 }, (_, i) => i / 7);
+    await files.writeDurably(at('floats'), new Uint8Array(floats.buffer));
+    expect(readFileSync(at('floats'))).toHaveLength(4000);
+  });
+
+  it('know files, folders and nothing from each other', async () => {
+    mkdirSync(at('folder'));
+    symlinkSync(at('nowhere'), at('broken'));
+    const found = await Promise.all(
+      ['bytes', 'folder', 'broken', 'bytes/inside'].map((name) => files.kindOf(at(name))),
+    );
+    expect(found).toEqual(['file', 'folder', 'none', 'none']);
+    expect((await failure(files.kindOf(at('x'.repeat(5000))))).code).toBe('FROND-F002');
+  });
+
+  it('live in folders, made with all above them, listed in order, removed with what is in them', async () => {
+    await files.makeFolder(at('a', 'b', 'c'));
+    await files.makeFolder(at('a', 'b', 'c'));
+    for (const name of ['z', 'y', '10', '9']) writeFileSync(at('a', 'b', 'c', name), '');
+    expect(await files.list(at('a', 'b', 'c'))).toEqual(['10', '9', 'y', 'z']);
+    await files.syncFolder(at('a'));
+    await files.rename(at('a', 'b'), at('a', 'd'));
+    expect(await files.list(at('a'))).toEqual(['d']);
+    await files.remove(at('a'));
+    await files.remove(at('a'));
+    expect(existsSync(at('a'))).toBe(false);
+    expect(files.nameOf(files.join('x', 'y', 'z.bin'))).toBe('z.bin');
+  });
+
+  it('are made exclusively by one', async () => {
+    const made = await Promise.all(
+      Array.from({ length: 8 }, (_, i) => files.createExclusively(at('only'), `${i}`)),
+    );
+    expect(made.filter(Boolean)).toHaveLength(1);
+    expect(readFileSync(at('only'), 'utf8')).toBe(String(made.indexOf(true)));
+  });
+
+  it('tell path and reason when they fail', async () => {
+    const calls: readonly (readonly [string, string, () => Promise<unknown>])[] = [
+      ['FROND-F001', `cannot read ${at('none')}: ENOENT`, () => files.readBytes(at('none'))],
+      ['FROND-F002', `cannot read ${folder.path}: EISDIR`, () => files.readBytes(folder.path)],
+      ['FROND-F001', `cannot list ${at('none')}: ENOENT`, () => files.list(at('none'))],
+      ['FROND-F002', `cannot list ${at('bytes')}: ENOTDIR`, () => files.list(at('bytes'))],
+      [
+        'FROND-F002',
+        `cannot make folder ${at('bytes', 'x')}: ENOTDIR`,
+        () => files.makeFolder(at('bytes', 'x')),
+      ],
+      [
+        'FROND-F001',
+        `cannot write ${at('none', 'x')}: ENOENT`,
+        () => files.writeDurably(at('none', 'x'), new Uint8Array(1)),
+      ],
+      ['FROND-F001', `cannot write ${at('none', 'x')}: ENOENT`, () => files.append(at('none', 'x'), 'x')],
+      ['FROND-F001', `cannot sync ${at('none')}: ENOENT`, () => files.syncFolder(at('none'))],
+      ['FROND-F001', `cannot rename ${at('none')}: ENOENT`, () => files.rename(at('none'), at('some'))],
+      [
+        'FROND-F001',
+        `cannot create ${at('none', 'x')}: ENOENT`,
+        () => files.createExclusively(at('none', 'x'), ''),
+      ],
+    ];
+    for (const [code, summary, call] of calls) {
+      const error = await failure(call());
+      expect([error.code, error.summary]).toEqual([code, summary]);
+      expect(error.details.place?.file).toBeDefined();
+      expect(error.details.hint).toBeDefined();
+    }
+  });
+
+  it('of broken text are refused with the place of the first bad byte', async () => {
+    const cases: readonly (readonly [readonly number[], number, number])[] = [
+      [[0x61, 0x0a, 0x62, 0xff], 2, 2],
+      [[0xc3], 1, 1],
+      [[0xc3, 0xa4, 0xed, 0xa0, 0x80], 1, 3],
+      [[0x0a, 0x0a, 0x0a, 0xf8], 4, 1],
+    ];
+    for (const [bytes, line, column] of cases) {
+      writeFileSync(at('broken.txt'), Uint8Array.from(bytes));
+      const error = await failure(files.readText(at('broken.txt')));
+      expect(error.code).toBe('FROND-F004');
+      expect(error.details.place).toEqual({ file: at('broken.txt'), line, column });
+    }
+  });
+});
+
+describe('the platform of Node', () => {
+  it('hashes, counts time forward and knows living processes', async () => {
+    expect(await platform.sha256(new TextEncoder().encode('abc'))).toBe(
+      'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
+    );
+    const before = platform.now();
+    expect(platform.now()).toBeGreaterThanOrEqual(before);
+    expect(platform.processId).toBe(process.pid);
+    expect(platform.isAlive(process.pid)).toBe(true);
+    expect(platform.isAlive(process.ppid)).toBe(true);
+    expect(platform.isAlive(2 ** 30)).toBe(false);
+    expect(platform.cores).toBeGreaterThanOrEqual(1);
+  });
+});
