@@ -47,21 +47,22 @@ export function progressListener(
     bar = undefined;
     out.write(`${text}\n`);
   };
-  const startBar = (value: number, total: number): SingleBar => {
+  const startBar = (value: number, total: number, shown: object): SingleBar => {
     const format = '{bar} {value}/{total}  {tasks}  loss {loss}  {speed} steps/s  {left} left';
     const made = new SingleBar(
       { format, stream: out, hideCursor: true, clearOnComplete: true, barsize: 24 },
       Presets.rect,
     );
-    made.start(total, value, { tasks: '', loss: '', speed: '', left: '' });
+    made.start(total, value, shown);
     return made;
   };
   const onStep = (event: Extract<palm.TrainingEvent, { type: 'step' }>): void => {
     const { step, steps, epoch, loss, losses, stepsPerSecond, secondsLeft } = event;
     const speed = stepsPerSecond.toFixed(1);
     if (out.isTTY) {
-      bar ??= startBar(step, steps);
-      bar.update(step, { tasks: lossesOf(losses), loss: loss.toFixed(3), speed, left: clock(secondsLeft) });
+      const shown = { tasks: lossesOf(losses), loss: loss.toFixed(3), speed, left: clock(secondsLeft) };
+      if (bar === undefined) bar = startBar(step, steps, shown);
+      else bar.update(step, shown);
     } else if (now() - lastLine > 5000 || step === steps) {
       lastLine = now();
       line(
