@@ -1,8 +1,9 @@
 import type { Dim } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
-import { type Kernel, LOWEST, type Span, type Value } from '../src/kernel/ir.ts';
+import type { Kernel, Span, Value } from '../src/kernel/ir.ts';
 import { blocksOf } from './plan.ts';
+import { lowestFloat } from './reduce.ts';
 import { launchRows, overColumns, type RowSchedule, rowBlock, rowSchedule, traceRows } from './rows.ts';
 
 /**
@@ -33,18 +34,18 @@ function crossEntropyProgram(k: KernelBuilder, schedule: RowSchedule): void {
   };
   if (schedule.whole) {
     const C = k.span(c, 0, columns);
-    const tile = block.load(logits, C, LOWEST);
+    const tile = block.load(logits, C, lowestFloat);
     const largest = k.maximum(tile, c);
     finish(largest, k.sum(exps(tile, C, largest), c), k.sum(picked(tile, C), c));
     return;
   }
-  const [highest] = overColumns(k, block, schedule, [k.fill([r, c], LOWEST)], (C, [most]) => [
-    k.max(most as Value, block.load(logits, C, LOWEST)),
+  const [highest] = overColumns(k, block, schedule, [k.fill([r, c], lowestFloat)], (C, [most]) => [
+    k.max(most as Value, block.load(logits, C, lowestFloat)),
   ]);
   const largest = k.maximum(highest as Value, c);
   const zero = k.fill([r, c], 0);
   const [totals, chosen] = overColumns(k, block, schedule, [zero, zero], (C, [total, at]) => {
-    const tile = block.load(logits, C, LOWEST);
+    const tile = block.load(logits, C, lowestFloat);
     return [k.add(total as Value, exps(tile, C, largest)), k.add(at as Value, picked(tile, C))];
   });
   finish(largest, k.sum(totals as Value, c), k.sum(chosen as Value, c));

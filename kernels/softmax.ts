@@ -1,7 +1,8 @@
 import type { Dim } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
-import { type Kernel, LOWEST, type Span, type Value } from '../src/kernel/ir.ts';
+import type { Kernel, Span, Value } from '../src/kernel/ir.ts';
+import { lowestFloat } from './reduce.ts';
 import { launchRows, overColumns, type RowSchedule, rowBlock, rowSchedule, traceRows } from './rows.ts';
 
 /**
@@ -21,21 +22,21 @@ function softmaxProgram(k: KernelBuilder, schedule: RowSchedule): void {
   const out = k.write('out');
   const block = rowBlock(k, schedule);
   const { r, c, columns } = block;
-  // Elements past the end add nothing even to a row whose own maximum is LOWEST, hence the cut.
+  // Elements past the end add nothing even to a row whose own maximum is the lowest number, hence the cut.
   const exps = (tile: Value, C: Span, largest: Value) => block.cut(k.exp(k.sub(tile, largest)), C);
   if (schedule.whole) {
     const C = k.span(c, 0, columns);
-    const tile = block.load(x, C, LOWEST);
+    const tile = block.load(x, C, lowestFloat);
     const shifted = exps(tile, C, k.maximum(tile, c));
     block.store(out, C, k.div(shifted, k.sum(shifted, c)));
     return;
   }
-  const [highest] = overColumns(k, block, schedule, [k.fill([r, c], LOWEST)], (C, [most]) => [
-    k.max(most as Value, block.load(x, C, LOWEST)),
+  const [highest] = overColumns(k, block, schedule, [k.fill([r, c], lowestFloat)], (C, [most]) => [
+    k.max(most as Value, block.load(x, C, lowestFloat)),
   ]);
   const largest = k.maximum(highest as Value, c);
   const [totals] = overColumns(k, block, schedule, [k.fill([r, c], 0)], (C, [total]) => [
-    k.add(total as Value, exps(block.load(x, C, LOWEST), C, largest)),
+    k.add(total as Value, exps(block.load(x, C, lowestFloat), C, largest)),
   ]);
   const sum = k.sum(totals as Value, c);
   overColumns(k, block, schedule, [], (C) => {

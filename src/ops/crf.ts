@@ -1,6 +1,6 @@
 import { planCrf, planCrfGradient } from '../../kernels/crf.ts';
 import type { OpRecord } from '../ir/record.ts';
-import { chainIndices, checkChain, costOf, sizesOf } from './crfRules.ts';
+import { chainIndices, checkChain, costOf, oneStep, sizesOf } from './crfRules.ts';
 import { operand, refuse } from './rules.ts';
 import { input, output } from './slots.ts';
 
@@ -55,6 +55,7 @@ export const crfLoss: OpRecord = {
       offset: output(3),
     }),
   indices: ({ inputs }) => chainIndices(sizesOf(inputs), 1, 2),
+  demands: oneStep,
   cost: costOf(1),
 };
 
@@ -85,5 +86,6 @@ export const crfGradient: OpRecord = {
       dstart: output(2),
       dstop: output(3),
     }),
+  demands: oneStep,
   cost: costOf(3),
 };

@@ -47,7 +47,9 @@ export function lifetimesOf(program: LoweredProgram, sizes: Sizes): Lifetime<str
 function checkDemands(steps: readonly LoweredNode[], sizes: Sizes): void {
   for (const { node, demands } of steps) {
     try {
-      for (const size of demands) evaluate(size, sizes);
+      for (const size of demands) {
+        if (evaluate(size, sizes) < 0) throw new FrondError('FROND-S002', `a dimension would be ${size}`);
+      }
     } catch (error) {
       throw error instanceof FrondError ? error.with({ node: nodePath(node), place: node.source }) : error;
     }

@@ -44,6 +44,13 @@ describe('softmax', () => {
     expectClose(softmax(x, rows, columns, dims), naive(x, rows, columns));
   });
 
+  it.each([3, 4, 300])('of %i scores below all that stands for −∞ agrees with the definition', (columns) => {
+    const x = Float64Array.from({ length: columns }, (_, c) => (c % 2 ? -3e38 : -2e30));
+    expectClose(softmax(x, 1, columns, [1, columns]), naive(x, 1, columns));
+    x.fill(-3e38);
+    expectClose(softmax(x, 1, columns, [1, columns]), naive(x, 1, columns));
+  });
+
   it('gives probabilities for scores of ±1e4, equal scores, and rows that are masked whole', () => {
     const x = gaussian(4 * 70, 'x', 1e4);
     x.fill(LOWEST, 70, 140);

@@ -77,4 +77,22 @@ describe('sizes that only a feed tells', () => {
     expect(await run(attributes, 4)).not.toContain(Number.NaN);
     await expect(run(attributes, 3)).rejects.toThrow(/FROND-S002\] dimension .* would be -\d/);
   });
+
+  test.each([0, 'time'])('a chain without a step (%s) is refused', async (time) => {
+    const b = new GraphBuilder('g', ops);
+    const [emissions, lengths] = [
+      b.input('emissions', { dtype: 'f32', shape: ['batch', time, 3] }),
+      b.input('lengths', { dtype: 'i32', shape: ['batch'] }),
+    ];
+    const row = b.constant(0, { dtype: 'f32', shape: [3] });
+    const square = b.constant(0, { dtype: 'f32', shape: [3, 3] });
+    const [, score = ''] = b.op('crfDecode', [emissions, lengths, square, row, row]);
+    b.output('score', score);
+    const run = await runner(b.finish());
+    const feeds = {
+      emissions: { dtype: 'f32' as const, shape: [2, 0, 3], data: [] },
+      lengths: { dtype: 'i32' as const, shape: [2], data: [0, 0] },
+    };
+    await expect(run(feeds)).rejects.toThrow(/FROND-S002\] .* would be -1\n {2}at node crfDecode/);
+  });
 });
