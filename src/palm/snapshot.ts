@@ -73,6 +73,9 @@ export interface LoadOptions {
   readonly partial?: boolean;
 }
 
+const counted = (names: readonly string[], noun: string): string =>
+  `${names.length} ${noun}${names.length === 1 ? '' : 's'}`;
+
 const some = (names: readonly string[]): string =>
   names.length <= 4 ? names.join(', ') : `${names.slice(0, 4).join(', ')} and ${names.length - 4} more`;
 
@@ -157,7 +160,7 @@ function checkReport({ loaded, missing, surplus }: LoadReport, file: string, par
   if (partial) return;
   const hint = 'load it with { partial: true } if that is meant';
   if (missing.length > 0) {
-    throw new FrondError('FROND-W010', `${file} lacks ${missing.length} parameters: ${some(missing)}`, {
+    throw new FrondError('FROND-W010', `${file} lacks ${counted(missing, 'parameter')}: ${some(missing)}`, {
       place,
       hint,
     });
@@ -165,7 +168,7 @@ function checkReport({ loaded, missing, surplus }: LoadReport, file: string, par
   if (surplus.length > 0) {
     throw new FrondError(
       'FROND-W011',
-      `${file} holds ${surplus.length} tensors that the model has no place for: ${some(surplus)}`,
+      `${file} holds ${counted(surplus, 'tensor')} that the model has no place for: ${some(surplus)}`,
       {
         place,
         hint,

@@ -78,6 +78,7 @@ export class MultiHeadTrainer<E = never> extends TrainerBase {
       throw new FrondError(
         'FROND-T003',
         twice === undefined ? 'no tasks were given' : `two tasks are called ${twice}`,
+        { hint: 'give the trainers of at least one task, each with a name of its own' },
       );
     }
   }
