@@ -38,12 +38,5 @@ export function argmax<D extends DType, S extends Shape, const A extends number 
   x: Tensor<D, S>,
   axis?: Operand<OnAxis<'argmax', S, A, Late>, A>,
 ): Tensor<'i32', ShapeOf<Reduce<'argmax', S, A, false, Late>>> {
-  const { shape } = handleOf('argmax', 'operand 1', x);
-  const given = typeof axis === 'number' ? axis : -1;
-  const place = given < 0 ? given + shape.length : given;
-  if (place === shape.length - 1 || place < 0 || place >= shape.length) {
-    return emit('argmax', [x], { axis: given });
-  }
-  const others = shape.map((_, i) => i).filter((i) => i !== place);
-  return emit('argmax', [emit('transpose', [x], { permutation: [...others, place] })], { axis: -1 });
+  return emit('argmax', [x], { axis: typeof axis === 'number' ? axis : -1 });
 }
