@@ -5,6 +5,7 @@ import type { Kernel } from '../../kernel/ir.ts';
 import { analyse } from './analysis.ts';
 import type { LaunchSizes } from './definition.ts';
 import { extentRules } from './extents.ts';
+import { forgetPanels } from './loops/dot.ts';
 import { beginPreparation, type Preparation, runSteps } from './preparation.ts';
 import { type Plan, preparePlan } from './prepare.ts';
 
@@ -37,7 +38,9 @@ export function interpretKernel(
   return {
     run(launch, buffers) {
       bind(at, launch, buffers);
+      forgetPanels();
       runGrid(at, plan, launch.grid);
+      forgetPanels();
     },
   };
 }

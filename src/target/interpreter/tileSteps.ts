@@ -52,6 +52,10 @@ export function dotStep(at: Preparation, value: Value & { readonly op: 'dot' }):
   const out = ownTile(at, value);
   const leftByRow = leftValue.axes[0] === row;
   const rightByDepth = rightValue.axes[0] === over;
+  const stable =
+    rightValue.op === 'load' && rightValue.buffer.access === 'read'
+      ? at.buffers.get(rightValue.buffer)
+      : undefined;
   const [rowExtent, columnExtent] = [extentOf(at, row), extentOf(at, column)];
   return () => {
     const [high, wide] = [rowExtent.value, columnExtent.value];
@@ -63,12 +67,14 @@ export function dotStep(at: Preparation, value: Value & { readonly op: 'dot' }):
       offset: left.offset,
       free: leftByRow ? left.stride0 : left.stride1,
       depth: leftByRow ? left.stride1 : left.stride0,
+      isStable: false,
     };
     const rightFactor = {
       data: right.data,
       offset: right.offset,
       free: rightByDepth ? right.stride1 : right.stride0,
       depth: rightByDepth ? right.stride0 : right.stride1,
+      isStable: right.data === stable?.data,
     };
     const { data, offset, stride0, stride1 } = accumulator;
     if (rows < high || columns < wide) {

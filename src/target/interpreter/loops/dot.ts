@@ -13,6 +13,9 @@ const LEFT_WIDTH = 2;
 const RIGHT_WIDTH = 4;
 /** Doubles in each of the two panels, a multiple of both widths: a tile of 128 × 256. */
 const CAPACITY = 32768;
+/** Right panels of up to 64 × 64 that are kept for the programs to come, which often multiply by the same tiles. */
+const KEPT = 16;
+const KEPT_SIZE = 4096;
 
 /** A tile as an operand: element (free, k), k running along the contracted axis. */
 export interface Factor {
@@ -20,6 +23,8 @@ export interface Factor {
   readonly offset: number;
   readonly free: number;
   readonly depth: number;
+  /** nothing writes the data during this launch */
+  readonly isStable: boolean;
 }
 
 /** panels[f/2][k][f%2] = from[f, k]; a missing last row packs as 0. */
@@ -45,9 +50,10 @@ function packLeft(
     packRest(panels, to, LEFT_WIDTH, from, offset + f * freeStride, freeStride, depthStride, 1, depth);
 }
 
-/** panels[f/4][k][f%4] = from[f, k]; missing last columns pack as 0. */
+/** panels[start + [f/4][k][f%4]] = from[f, k]; missing last columns pack as 0. */
 function packRight(
   panels: Float64Array,
+  start: number,
   from: Data,
   offset: number,
   freeStride: number,
@@ -55,7 +61,7 @@ function packRight(
   free: number,
   depth: number,
 ): void {
-  let to = 0;
+  let to = start;
   let f = 0;
   for (; f + 3 < free; f += 4) {
     let p = offset + f * freeStride;
@@ -117,7 +123,7 @@ let multiplier: Multiplier | undefined;
 
 function makeMultiplier(): Multiplier {
   const left = new Float64Array(CAPACITY);
-  const right = new Float64Array(CAPACITY);
+  const right = new Float64Array(CAPACITY + KEPT * KEPT_SIZE);
   const strip: Multiplier['strip'] = (
     rightOffset,
     rows,
@@ -176,6 +182,51 @@ function makeMultiplier(): Multiplier {
   return { left, right, strip };
 }
 
+interface KeptPanel {
+  readonly data: Data;
+  readonly offset: number;
+  readonly free: number;
+  readonly depth: number;
+  readonly wide: number;
+  readonly deep: number;
+}
+
+const kept: KeptPanel[] = [];
+let oldest = 0;
+
+/** To be called between launches: what is kept holds for one. */
+export function forgetPanels(): void {
+  kept.length = 0;
+  oldest = 0;
+}
+
+/** Packs `wide` × `deep` of the right operand, unless that has been done in this launch; gives the panel's place. */
+function rightPanel(panels: Float64Array, right: Factor, offset: number, wide: number, deep: number): number {
+  const { data, free, depth } = right;
+  const size = Math.ceil(wide / RIGHT_WIDTH) * RIGHT_WIDTH * deep;
+  const isKept = right.isStable && size <= KEPT_SIZE;
+  if (!isKept) {
+    packRight(panels, 0, data, offset, free, depth, wide, deep);
+    return 0;
+  }
+  for (let i = 0; i < kept.length; i++) {
+    const panel = kept[i] as KeptPanel;
+    const isSame =
+      panel.offset === offset &&
+      panel.data === data &&
+      panel.free === free &&
+      panel.depth === depth &&
+      panel.wide === wide &&
+      panel.deep === deep;
+    if (isSame) return CAPACITY + i * KEPT_SIZE;
+  }
+  const place = oldest;
+  oldest = (oldest + 1) % KEPT;
+  kept[place] = { data, offset, free, depth, wide, deep };
+  packRight(panels, CAPACITY + place * KEPT_SIZE, data, offset, free, depth, wide, deep);
+  return CAPACITY + place * KEPT_SIZE;
+}
+
 /**
  * out = accumulator + left · right for the first `rows` × `columns` of a dense tile `outRow` wide, rounded up to whole
  * blocks: tile extents are multiples of 4, and what panels lack is 0. Operands that outgrow the panels go in parts;
@@ -195,7 +246,7 @@ export function multiplyTiles(
   accumulatorColumn: number,
 ): void {
   multiplier ??= makeMultiplier();
-  const { left: leftPanel, right: rightPanel, strip } = multiplier;
+  const { left: leftPanel, right: panels, strip } = multiplier;
   const depthPart = Math.min(Math.max(depth, 1), CAPACITY / RIGHT_WIDTH);
   const part = Math.floor(CAPACITY / depthPart / RIGHT_WIDTH) * RIGHT_WIDTH;
   for (let k = 0; k === 0 || k < depth; k += depthPart) {
@@ -203,8 +254,7 @@ export function multiplyTiles(
     const [base, row, column] = k === 0 ? [offset, accumulatorRow, accumulatorColumn] : [0, outRow, 1];
     for (let j = 0; j < columns; j += part) {
       const wide = Math.min(part, columns - j);
-      const { data, offset: start, free, depth: step } = right;
-      packRight(rightPanel, data, start + j * free + k * step, free, step, wide, deep);
+      const panel = rightPanel(panels, right, right.offset + j * right.free + k * right.depth, wide, deep);
       for (let i = 0; i < rows; i += part) {
         const high = Math.min(part, rows - i);
         const at = left.offset + i * left.free + k * left.depth;
@@ -212,7 +262,18 @@ export function multiplyTiles(
         for (let n = 0; n < wide; n += RIGHT_WIDTH) {
           const place = i * outRow + j + n;
           const from = base + i * row + (j + n) * column;
-          strip(n * deep, high, deep, out, place, outRow, k === 0 ? accumulator : out, from, row, column);
+          strip(
+            panel + n * deep,
+            high,
+            deep,
+            out,
+            place,
+            outRow,
+            k === 0 ? accumulator : out,
+            from,
+            row,
+            column,
+          );
         }
       }
     }
