@@ -159,6 +159,9 @@ async function run(typed: readonly string[]): Promise<void> {
   await command.run(rest);
 }
 
+/** What went wrong within a recipe is no misuse of the command line: exit code 1, not 2. */
+const FAILED: readonly string[] = ['FROND-U008', 'FROND-U012', 'FROND-U013'];
+
 // a reader that has seen enough, such as `head`, is no error
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
@@ -171,5 +174,5 @@ try {
   const shown = shownError(error);
   process.stderr.write(`${pc.red(shown.message)}\n`);
   if (process.env.FROND_STACK) process.stderr.write(`${String((error as Error).stack ?? error)}\n`);
-  process.exitCode = shown.code.startsWith('FROND-U') ? 2 : 1;
+  process.exitCode = shown.code.startsWith('FROND-U') && !FAILED.includes(shown.code) ? 2 : 1;
 }

@@ -114,7 +114,7 @@ describe('a recipe that is none', () => {
     );
     await refuses(
       ['train', 'throws.ts'],
-      2,
+      1,
       '[FROND-U008] throws.ts failed: RangeError: the moon is full\n  at throws.ts:4:9\n  hint: the error comes from the recipe; FROND_STACK=1 in the environment shows the calls that led there\n',
     );
   });
@@ -122,7 +122,7 @@ describe('a recipe that is none', () => {
   it('it is not TypeScript', async () => {
     write('broken.ts', 'export const train = (;\n');
     const { code, out, err } = await frond('train', 'broken.ts');
-    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect({ code, out }).toEqual({ code: 1, out: '' });
     expect(err).toMatch(
       /^\[FROND-U013\] cannot load broken\.ts: \w+: .*\n {2}at broken\.ts:1:\d+\n {2}hint: a recipe is a module .*\n$/,
     );
@@ -131,7 +131,7 @@ describe('a recipe that is none', () => {
   it('it imports what is not there', async () => {
     write('lonely.ts', "import { x } from './missing.ts';\nexport const train = () => x;\n");
     const { code, out, err } = await frond('train', 'lonely.ts');
-    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect({ code, out }).toEqual({ code: 1, out: '' });
     expect(err).toMatch(
       /^\[FROND-U013\] cannot load lonely\.ts: Error: Cannot find module '.*missing\.ts'.*\n {2}at lonely\.ts.*\n {2}hint: .*\n$/,
     );
@@ -141,7 +141,7 @@ describe('a recipe that is none', () => {
     write('mute.ts', 'export const train = async () => undefined;\n');
     await refuses(
       ['train', 'mute.ts'],
-      2,
+      1,
       '[FROND-U012] train of mute.ts gave back no trainer and summary\n  at mute.ts\n  hint: end it with: return { trainer, summary: await trainer.train({ signal, on }) }\n',
     );
   });
