@@ -6,7 +6,8 @@ import { compile } from '../../src/runtime/compile.ts';
 import type { Executable } from '../../src/runtime/executable.ts';
 import type { Feeds } from '../../src/runtime/feeds.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
-import { f32Value, i32Value, messageOf, numbers, wave } from './support.ts';
+import { messageOf } from '../support/message.ts';
+import { f32Value, i32Value, numbers, wave } from './support.ts';
 
 const executableOf = async (build: Parameters<typeof graph>[1]): Promise<Executable> =>
   (await compile(graph('model', build).ir, { device: interpreterDevice() })).executable;

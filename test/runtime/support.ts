@@ -1,5 +1,4 @@
 import type { Precision } from '../../src/base/dtype.ts';
-import { FrondError } from '../../src/base/errors.ts';
 import type { Command, Device, Location, Memory } from '../../src/runtime/device.ts';
 import type { TensorValue } from '../../src/runtime/feeds.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
@@ -100,14 +99,3 @@ export const numbers = (value: TensorValue | undefined): number[] => Array.from(
 /** The bytes of an array, to compare them whole. */
 export const bytes = (values: ArrayLike<number> | undefined): string =>
   Buffer.from(Float32Array.from(values ?? []).buffer).toString('hex');
-
-/** The whole message of what `work` throws, with places in this repository's tests cut to their file. */
-export async function messageOf(work: () => unknown): Promise<string> {
-  try {
-    await work();
-  } catch (error) {
-    if (error instanceof FrondError) return error.message.replace(/[^\s(]*\/(test\/[^\s:)]+)(:\d+)*/g, '$1');
-    throw error;
-  }
-  throw new Error('nothing was thrown');
-}

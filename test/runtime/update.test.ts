@@ -12,7 +12,8 @@ import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { lowerGraph } from '../../src/runtime/lower.ts';
 import { layoutParameters } from '../../src/runtime/parameters.ts';
 import { ModelState } from '../../src/runtime/state.ts';
-import { bytes, f32Value, messageOf, numbers, strictDevice } from './support.ts';
+import { messageOf } from '../support/message.ts';
+import { bytes, f32Value, numbers, strictDevice } from './support.ts';
 import { classifier, feedsFor, tagger, trainedWeights } from './training.ts';
 
 /** w ← w − rate · gradient, so that one step shows the gradient. */
