@@ -32,6 +32,8 @@ export class JsonCursor {
   }
 
   space(): void {
+    // anything above a space is none: the usual case
+    if (this.text.charCodeAt(this.at) > 32) return;
     SPACE.lastIndex = this.at;
     SPACE.test(this.text);
     this.at = SPACE.lastIndex;
@@ -59,12 +61,16 @@ export class JsonCursor {
   string(): string {
     this.expect('"');
     const start = this.at - 1;
+    // most strings hold no escape and nothing beyond the first code units: they are taken as they stand
+    let simple = true;
     for (let code = this.text.charCodeAt(this.at); code !== 34; code = this.text.charCodeAt(this.at)) {
       if (Number.isNaN(code)) this.fail('unterminated string');
       if (code < 32) this.fail('control character in a string');
+      if (code === 92 || code >= 0xd800) simple = false;
       this.at += code === 92 ? 2 : 1;
     }
     this.at++;
+    if (simple) return this.text.slice(start + 1, this.at - 1);
     const value = this.#unescape(start);
     return isWellFormed(value) ? value : this.fail('half of a surrogate pair in a string');
   }

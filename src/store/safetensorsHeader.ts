@@ -89,37 +89,35 @@ function readMetadata(cursor: JsonCursor, into: Map<string, string>, fail: Fail)
 }
 
 function readEntry(cursor: JsonCursor, name: string, fail: Fail): HeaderEntry {
-  const tensor = `tensor ${quote(name)}`;
-  if (cursor.peek() !== '{') fail(`${tensor} is not an object`);
+  const problem = (what: string): never => fail(`tensor ${quote(name)} ${what}`);
+  if (cursor.peek() !== '{') problem('is not an object');
   let dtype: StoredType | undefined;
   let shape: readonly number[] | undefined;
   let offsets: readonly number[] | undefined;
   cursor.members((field) => {
-    if (field === 'dtype') dtype = readType(cursor, tensor, fail);
-    else if (field === 'shape')
-      shape = readSizes(cursor, MAX_RANK, () => fail(`${tensor} has a malformed shape`));
+    if (field === 'dtype') dtype = readType(cursor, problem);
+    else if (field === 'shape') shape = readSizes(cursor, MAX_RANK, () => problem('has a malformed shape'));
     else if (field === 'data_offsets')
-      offsets = readSizes(cursor, 2, () => fail(`${tensor} has malformed data_offsets`));
-    else fail(`${tensor} has an unknown field ${quote(field)}`);
+      offsets = readSizes(cursor, 2, () => problem('has malformed data_offsets'));
+    else problem(`has an unknown field ${quote(field)}`);
   });
-  if (dtype === undefined) return fail(`${tensor} has no dtype`);
-  if (shape === undefined) return fail(`${tensor} has no shape`);
-  const [begin, end] = offsets ?? fail(`${tensor} has no data_offsets`);
-  if (begin === undefined || end === undefined || end < begin)
-    return fail(`${tensor} has malformed data_offsets`);
+  if (dtype === undefined) return problem('has no dtype');
+  if (shape === undefined) return problem('has no shape');
+  const [begin, end] = offsets ?? problem('has no data_offsets');
+  if (begin === undefined || end === undefined || end < begin) return problem('has malformed data_offsets');
   // products of safe integers may not be safe: compare exactly
   const needed = shape.reduce((total, size) => total * BigInt(size), BigInt(BYTES[dtype]));
   if (needed !== BigInt(end - begin)) {
     const wanted = needed > BigInt(Number.MAX_SAFE_INTEGER) ? 'too many' : `${needed}`;
-    fail(`${tensor} is ${dtype} [${shape.join(', ')}], ${wanted} bytes, but ${end - begin} are given`);
+    problem(`is ${dtype} [${shape.join(', ')}], ${wanted} bytes, but ${end - begin} are given`);
   }
   return { name, dtype, shape, begin, end };
 }
 
-function readType(cursor: JsonCursor, tensor: string, fail: Fail): StoredType {
-  if (cursor.peek() !== '"') return fail(`${tensor} has a dtype that is not a string`);
+function readType(cursor: JsonCursor, problem: Fail): StoredType {
+  if (cursor.peek() !== '"') return problem('has a dtype that is not a string');
   const name = cursor.string();
-  return isStoredType(name) ? name : fail(`${tensor} has an unknown dtype ${quote(name)}`);
+  return isStoredType(name) ? name : problem(`has an unknown dtype ${quote(name)}`);
 }
 
 function readSizes(cursor: JsonCursor, most: number, fail: () => never): readonly number[] {

@@ -72,9 +72,9 @@ describe('hostile safetensors files', () => {
   });
 
   it.each(named)('$name: $code', ({ name, bytes, code }) => {
-    const start = performance.now();
+    const start = process.cpuUsage();
     expect(verdict(bytes)).toBe(code);
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(process.cpuUsage(start).user / 1000).toBeLessThan(1000);
     // the reader refuses ranks above 32, which the format does not
     if (bytes.length < 10_000 && !name.includes('rank 33'))
       expect(isValidSafetensors(bytes)).toBe(code === 'accepted');
