@@ -1,5 +1,6 @@
 import { FrondError } from '../base/errors.ts';
-import { elementwise, resultType } from './elementwise.ts';
+import { callSite } from './callSite.ts';
+import { accepts, elementwise, resultType } from './elementwise.ts';
 import type {
   Access,
   Axis,
@@ -28,6 +29,10 @@ type ValueBody = Untagged<Value>;
 
 const isNumber = (x: unknown): x is number => typeof x === 'number';
 const inOrder = (axes: Iterable<Axis>): Axis[] => [...new Set(axes)].sort((a, b) => a.order - b.order);
+/** Memory of f16 is read and written as f32 values. */
+const loadedType = ({ dtype }: Buffer): ValueType => (dtype === 'f16' ? 'f32' : dtype);
+const axesOfTerms = (terms: readonly Term[]): readonly Axis[] =>
+  terms.flatMap(({ index }) => (index.kind === 'span' ? [index.axis] : index.axes));
 const fail = (summary: string, hint?: string): never => {
   throw new FrondError('FROND-K001', summary, { hint });
 };
@@ -65,13 +70,8 @@ export class KernelBuilder {
     return buffer;
   }
 
-  read(name: string, dtype: StorageType = 'f32'): Buffer {
-    return this.buffer(name, dtype, 'read');
-  }
-
-  write(name: string, dtype: StorageType = 'f32'): Buffer {
-    return this.buffer(name, dtype, 'write');
-  }
+  read = (name: string, dtype: StorageType = 'f32'): Buffer => this.buffer(name, dtype, 'read');
+  write = (name: string, dtype: StorageType = 'f32'): Buffer => this.buffer(name, dtype, 'write');
 
   /** A uniform scalar given at launch. */
   parameter(name: string, dtype: 'i32' | 'u32' | 'f32' = 'i32'): Value {
@@ -88,18 +88,15 @@ export class KernelBuilder {
 
   // ---- index space
 
-  arange(axis: Axis): Value {
-    return this.#value({ op: 'arange' }, [axis], 'i32');
-  }
+  /** 0, 1, … along `axis` */
+  arange = (axis: Axis): Value => this.#value({ op: 'arange' }, [axis], 'i32');
 
   /** `start, start+1, …` along `axis`, cut at `limit`: loads beyond give their default, stores beyond are dropped. */
   span(axis: Axis, start: Operand, limit: Operand): Span {
     return { kind: 'span', axis, start: this.#lift(start, 'i32'), limit: this.#lift(limit, 'i32') };
   }
 
-  inside(span: Span): Value {
-    return this.#value({ op: 'inside', span }, [span.axis], 'bool');
-  }
+  inside = (span: Span): Value => this.#value({ op: 'inside', span }, [span.axis], 'bool');
 
   // ---- values
 
@@ -121,20 +118,17 @@ export class KernelBuilder {
     if (inputs.length !== row.arity) fail(`${fn} takes ${row.arity} arguments, got ${inputs.length}`);
     const typed = (fn === 'select' ? inputs.slice(1) : inputs).find((input) => !isNumber(input));
     const dtype = typed === undefined || isNumber(typed) ? 'f32' : typed.dtype;
-    const args = inputs.map((input, i) => this.#lift(input, fn === 'select' && i === 0 ? 'bool' : dtype));
-    args.forEach((arg, i) => {
+    const args = inputs.map((input, i) => {
       const wanted = fn === 'select' && i === 0 ? 'bool' : dtype;
+      const arg = this.#lift(input, wanted);
       if (arg.dtype !== wanted) fail(`${fn}: argument ${i} is ${arg.dtype}, expected ${wanted}`);
+      return arg;
     });
-    const kind = dtype === 'f32' ? 'float' : dtype === 'bool' ? 'bool' : 'integer';
-    const accepted =
-      row.accepts === 'any' || row.accepts === kind || (row.accepts === 'number' && kind !== 'bool');
-    if (!accepted) fail(`${fn} takes ${row.accepts} arguments, got ${dtype}`);
+    if (!accepts(fn, dtype)) fail(`${fn} takes ${row.accepts} arguments, got ${dtype}`);
     const axes = inOrder(args.flatMap((arg) => arg.axes));
     if (axes.length > 2) {
-      fail(
-        `${fn}: a tile has at most two axes, this one would have ${axes.map((axis) => axis.name).join(', ')}`,
-      );
+      const names = axes.map((axis) => axis.name).join(', ');
+      fail(`${fn}: a tile has at most two axes, this one would have ${names}`);
     }
     return this.#value({ op: 'elementwise', fn, args }, axes, resultType(fn, dtype));
   }
@@ -164,23 +158,20 @@ export class KernelBuilder {
   load(buffer: Buffer, at: readonly TermInput[], otherwise = 0): Value {
     if (buffer.access === 'write') fail(`load: buffer ${buffer.name} is write-only`);
     const terms = this.#terms(at);
-    const axes = inOrder(terms.flatMap(({ index }) => (index.kind === 'span' ? [index.axis] : index.axes)));
+    const axes = inOrder(axesOfTerms(terms));
     if (axes.length > 2) fail(`load of ${buffer.name}: a tile has at most two axes`);
-    const dtype = buffer.dtype === 'f16' ? 'f32' : buffer.dtype;
-    return this.#value({ op: 'load', buffer, terms, otherwise }, axes, dtype);
+    return this.#value({ op: 'load', buffer, terms, otherwise }, axes, loadedType(buffer));
   }
 
   store(buffer: Buffer, at: readonly TermInput[], value: Operand): void {
     if (buffer.access === 'read') fail(`store: buffer ${buffer.name} is read-only`);
-    const dtype = buffer.dtype === 'f16' ? 'f32' : buffer.dtype;
+    const dtype = loadedType(buffer);
     const lifted = this.#lift(value, dtype);
     const stored = lifted.dtype === 'bool' && dtype === 'u32' ? this.cast(lifted, 'u32') : lifted;
     if (stored.dtype !== dtype)
       fail(`store to ${buffer.name}: value is ${stored.dtype}, buffer is ${buffer.dtype}`);
     const terms = this.#terms(at);
-    const covered = new Set(
-      terms.flatMap(({ index }) => (index.kind === 'span' ? [index.axis] : index.axes)),
-    );
+    const covered = new Set(axesOfTerms(terms));
     const missing = stored.axes.find((axis) => !covered.has(axis));
     if (missing)
       fail(`store to ${buffer.name}: axis ${missing.name} of the value has no index, elements would collide`);
@@ -208,14 +199,8 @@ export class KernelBuilder {
   dot(left: Value, right: Value, accumulator: Value | undefined, over: Axis): Value {
     const row = left.axes.find((axis) => axis !== over);
     const column = right.axes.find((axis) => axis !== over);
-    if (
-      !row ||
-      !column ||
-      left.axes.length !== 2 ||
-      right.axes.length !== 2 ||
-      !left.axes.includes(over) ||
-      !right.axes.includes(over)
-    ) {
+    const isMatrix = ({ axes }: Value): boolean => axes.length === 2 && axes.includes(over);
+    if (!row || !column || !isMatrix(left) || !isMatrix(right)) {
       return fail('dot: both operands are tiles of two axes that share the contracted one');
     }
     if (row === column || row.order > column.order) {
@@ -271,15 +256,14 @@ export class KernelBuilder {
     if (!start || !end || !stride || bounds.some((bound) => bound.axes.length > 0)) {
       return fail('loop: bounds must be uniform scalars');
     }
-    const outer = this.#region;
-    const region: Region = { id: this.#nextRegion++, parent: outer, statements: [] };
-    this.#region = region;
-    const induction = this.#value({ op: 'induction' }, [], 'i32');
-    const carried = initial.map((value, index) =>
-      this.#value({ op: 'carried', index }, value.axes, value.dtype),
-    );
-    const yields = body(induction, ...carried);
-    this.#region = outer;
+    const { region, result: inside } = this.#inRegion(() => {
+      const induction = this.#value({ op: 'induction' }, [], 'i32');
+      const carried = initial.map((value, index) =>
+        this.#value({ op: 'carried', index }, value.axes, value.dtype),
+      );
+      return { induction, carried, yields: body(induction, ...carried) };
+    });
+    const { induction, carried, yields } = inside;
     if (yields.length !== initial.length) {
       fail(`loop: the body returns ${yields.length} values, ${initial.length} are carried`);
     }
@@ -310,12 +294,7 @@ export class KernelBuilder {
   when(condition: Value, body: () => void): void {
     if (condition.axes.length > 0 || condition.dtype !== 'bool')
       fail('when: the condition must be a uniform bool');
-    const outer = this.#region;
-    const region: Region = { id: this.#nextRegion++, parent: outer, statements: [] };
-    this.#region = region;
-    body();
-    this.#region = outer;
-    this.#push({ kind: 'when', condition, body: region });
+    this.#push({ kind: 'when', condition, body: this.#inRegion(body).region });
   }
 
   finish(name: string, variant: string, doc: string, schedule: Schedule): Kernel {
@@ -330,6 +309,16 @@ export class KernelBuilder {
       gridRank: this.#gridRank,
       body: this.#root,
     };
+  }
+
+  /** Lets `body` append to a region of its own. */
+  #inRegion<R>(body: () => R): { readonly region: Region; readonly result: R } {
+    const outer = this.#region;
+    const region: Region = { id: this.#nextRegion++, parent: outer, statements: [] };
+    this.#region = region;
+    const result = body();
+    this.#region = outer;
+    return { region, result };
   }
 
   #terms(at: readonly TermInput[]): Term[] {
@@ -360,14 +349,6 @@ export class KernelBuilder {
   #push(statement: Statement): void {
     this.#region.statements.push(statement);
   }
-}
-
-/** `file:line` of the kernel author's call: the first stack frame outside this file. */
-function callSite(): string | undefined {
-  const lines = new Error().stack?.split('\n') ?? [];
-  const frame = lines.slice(1).find((line) => !/kernel\/build\.[jt]s/.test(line));
-  const match = frame?.match(/([\w.-]+\/[\w.-]+\.[jt]s):(\d+):\d+/);
-  return match ? `${match[1]}:${match[2]}` : undefined;
 }
 
 /** What is fixed when a kernel is traced. */

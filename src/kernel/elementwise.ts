@@ -77,3 +77,10 @@ export const elementwise: Readonly<Record<ElementwiseName, ElementwiseRow>> = {
 /** Result type of `fn` over arguments of type `dtype` (for `select`: the type of its branches). */
 export const resultType = (fn: ElementwiseName, dtype: ValueType): ValueType =>
   elementwise[fn].result === 'bool' ? 'bool' : dtype;
+
+/** Whether `fn` takes arguments of type `dtype`. */
+export function accepts(fn: ElementwiseName, dtype: ValueType): boolean {
+  const kind = dtype === 'f32' ? 'float' : dtype === 'bool' ? 'bool' : 'integer';
+  const taken = elementwise[fn].accepts;
+  return taken === 'any' || taken === kind || (taken === 'number' && kind !== 'bool');
+}

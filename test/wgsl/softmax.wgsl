@@ -40,7 +40,7 @@ fn main(
   let r_at = r_start + ty;
   for (var c_i = 0; c_i < 2; c_i++) {
     let c = tx + c_i * 16;
-    x_value[c_i] = select(-1e+30, x[r_at * launch.columns + c], (r_at < launch.rows) & (c < launch.columns));
+    x_value[c_i] = select(-3.4028234663852886e+38, x[r_at * launch.columns + c], (r_at < launch.rows) & (c < launch.columns));
   }
   // max over c
   var max_over_c: f32;
