@@ -79,7 +79,8 @@ describe('the lock of a folder', () => {
     expect(lines).toHaveLength(4 * rounds);
     // nothing but having it and being refused: making the marker never failed
     expect(lines.filter((line) => line !== 'won' && !line.startsWith('[FROND-F020]'))).toEqual([]);
-    expect(lines.filter((line) => line === 'won').length).toBeGreaterThan(rounds / 2);
+    // and they do get on: how often depends on how busy the machine is
+    expect(lines.filter((line) => line === 'won').length).toBeGreaterThan(rounds / 5);
     expect(claims(target)).toEqual([]);
   }, 120_000);
 });
