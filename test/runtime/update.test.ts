@@ -254,6 +254,25 @@ describe('executables on one state', () => {
     expect(usage.live).toBe(4 * state.layout.elements);
   });
 
+  it('get the same arena when they ask for it at the same time, and a new one after a failure', async () => {
+    const { device, usage } = strictDevice();
+    let full = true;
+    const allocate = async (words: number) => {
+      if (full) throw new Error('no memory');
+      return device.allocate(words);
+    };
+    const layout = layoutParameters([tagger(true)]);
+    const state = new ModelState({ ...device, allocate }, layout);
+    await expect(Promise.all([state.arena('gradient'), state.arena('gradient')])).rejects.toThrow(
+      'no memory',
+    );
+    full = false;
+    const [one, other] = await Promise.all([state.arena('gradient'), state.arena('gradient')]);
+    expect(one.memory).toBe(other.memory);
+    expect((await state.arena('gradient')).memory).toBe(one.memory);
+    expect(usage.live).toBe(layout.elements);
+  });
+
   it('must agree with it on the parameters', async () => {
     const { state } = await classifier();
     const declaring = (name: string, size: number) =>
