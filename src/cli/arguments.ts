@@ -1,5 +1,5 @@
 import type { ArgsDef } from 'citty';
-import { FrondError } from '../index.ts';
+import { FrondError } from '../base/errors.ts';
 
 /** A command as the check of its arguments sees it. */
 export interface CommandShape {

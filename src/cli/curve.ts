@@ -1,14 +1,26 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { palm } from '../index.ts';
-import { writeWhole } from './write.ts';
 
 export type StepEvent = Extract<palm.TrainingEvent, { type: 'step' }>;
 
-/** The step events of a run, those before it was resumed among them: they are kept in `curve.json` beside the checkpoints. */
+interface Kept {
+  /** of all sessions so far */
+  readonly seconds: number;
+  readonly steps: readonly StepEvent[];
+}
+
+const NOTHING: Kept = { seconds: 0, steps: [] };
+
+/**
+ * The step events of a run and the time it took, those of the sessions before it was resumed among them. They are kept in
+ * `curve.json` beside the checkpoints, as often as those: losing the file costs a part of a chart, never a run.
+ */
 export class Curve {
   readonly #folder: string;
+  #earlier: Kept = NOTHING;
   #steps: StepEvent[] = [];
+  #start = performance.now();
   /** step that this session began at */
   from = 0;
 
@@ -17,31 +29,45 @@ export class Curve {
   }
 
   get steps(): readonly StepEvent[] {
-    return this.#steps;
+    return [...this.#earlier.steps, ...this.#steps];
+  }
+
+  /** Wall time of all sessions, from loading the data to now. */
+  get seconds(): number {
+    return this.#earlier.seconds + (performance.now() - this.#start) / 1000;
   }
 
   add(event: palm.TrainingEvent): void {
-    if (event.type === 'start') {
+    if (event.type === 'start' && event.from > 0) {
       this.from = event.from;
-      this.#steps = event.from === 0 ? [] : this.#earlier().filter(({ step }) => step <= event.from);
+      const { seconds, steps } = this.#read();
+      this.#earlier = { seconds, steps: steps.filter(({ step }) => step <= event.from) };
     }
     if (event.type === 'step') this.#steps.push(event);
+    if (event.type === 'checkpoint' || event.type === 'end') this.#save();
   }
 
-  /** A damaged file costs a part of a chart, never a run. */
-  #earlier(): readonly StepEvent[] {
-    const path = join(this.#folder, 'curve.json');
-    if (!existsSync(path)) return [];
+  #read(): Kept {
     try {
-      const kept: unknown = JSON.parse(readFileSync(path, 'utf8'));
-      return Array.isArray(kept) ? (kept as StepEvent[]) : [];
+      const kept = JSON.parse(readFileSync(this.#path, 'utf8')) as Partial<Kept>;
+      return Array.isArray(kept.steps) ? { seconds: Number(kept.seconds) || 0, steps: kept.steps } : NOTHING;
     } catch {
-      return [];
+      return NOTHING;
     }
   }
 
-  async save(): Promise<void> {
-    if (!existsSync(this.#folder)) return;
-    await writeWhole(join(this.#folder, 'curve.json'), `${JSON.stringify(this.#steps)}\n`);
+  get #path(): string {
+    return join(this.#folder, 'curve.json');
+  }
+
+  #save(): void {
+    const temporary = `${this.#path}.tmp`;
+    try {
+      const kept: Kept = { seconds: this.seconds, steps: this.steps };
+      writeFileSync(temporary, `${JSON.stringify(kept)}\n`);
+      renameSync(temporary, this.#path);
+    } catch {
+      rmSync(temporary, { force: true });
+    }
   }
 }

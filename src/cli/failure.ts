@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { FrondError } from '../index.ts';
+import { FrondError } from '../base/errors.ts';
 
 /** A frame of a stack trace: `at f (file:///x/y.ts:3:7)`, `at /x/y.ts:3:7`. */
 const FRAME = /(?:\(|at (?:async )?)((?:file:\/\/|\/|[A-Za-z]:[\\/])[^():]*(?::\\[^():]*)?):(\d+):(\d+)\)?$/;

@@ -12,13 +12,13 @@ export interface InspectArguments {
   readonly parameters: boolean;
 }
 
-export const FORMATS = {
+const FORMATS = {
   text: (graph: palm.ModelRecord['forward']) => printGraph(graph),
   dot: toDot,
   mermaid: toMermaid,
   svg: toSvg,
 } as const;
-export const GRAPHS = ['forward', 'step', 'prediction'] as const;
+const GRAPHS = ['forward', 'step', 'prediction'] as const;
 
 const unknown = (what: string, given: string, known: readonly string[]): FrondError =>
   new FrondError('FROND-U006', `there is no ${what} ${given}`, {

@@ -3,13 +3,9 @@ import { readFileSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
 import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand } from 'citty';
 import pc from 'picocolors';
-import { FrondError } from '../index.ts';
+import { FrondError } from '../base/errors.ts';
 import { type CommandShape, checkArguments } from './arguments.ts';
-import { doctor } from './doctor.ts';
 import { shownError } from './failure.ts';
-import { FORMATS, GRAPHS, inspect } from './inspect.ts';
-import { predict } from './predict.ts';
-import { train } from './train.ts';
 
 /** @throws FROND-U001 when an option is no whole number from `least` on */
 function whole(option: string, text: string | undefined, least = 0): number | undefined {
@@ -21,6 +17,7 @@ function whole(option: string, text: string | undefined, least = 0): number | un
   });
 }
 
+// commands load what they need when they run: help and mistakes answer at once
 const exit = (code: number): void => {
   process.exitCode = code;
 };
@@ -37,7 +34,8 @@ const trainCommand = defineCommand({
     device: { type: 'string', description: 'auto, wasm or interpreter', default: 'auto' },
     resume: { type: 'boolean', description: 'go on with the run in --output' },
   },
-  run: async ({ args }) =>
+  run: async ({ args }) => {
+    const { train } = await import('./train.ts');
     exit(
       await train({
         file: args.file,
@@ -49,7 +47,8 @@ const trainCommand = defineCommand({
         device: args.device,
         resume: args.resume ?? false,
       }),
-    ),
+    );
+  },
 });
 
 const predictCommand = defineCommand({
@@ -62,20 +61,23 @@ const predictCommand = defineCommand({
     text: { type: 'positional', description: 'sentences, each in quotes', required: false },
     json: { type: 'boolean', description: 'one JSON object per line' },
   },
-  run: async ({ args }) =>
-    exit(await predict({ run: args.run, texts: args._.slice(1), json: args.json ?? false })),
+  run: async ({ args }) => {
+    const { predict } = await import('./predict.ts');
+    exit(await predict({ run: args.run, texts: args._.slice(1), json: args.json ?? false }));
+  },
 });
 
 const inspectCommand = defineCommand({
   meta: { name: 'frond inspect', description: 'Print the graphs that a run was made of' },
   args: {
     run: { type: 'positional', description: 'folder of the run', required: true },
-    graph: { type: 'string', description: GRAPHS.join(', '), default: 'forward' },
-    format: { type: 'string', description: Object.keys(FORMATS).join(', '), default: 'text' },
+    graph: { type: 'string', description: 'forward, step or prediction', default: 'forward' },
+    format: { type: 'string', description: 'text, dot, mermaid or svg', default: 'text' },
     depth: { type: 'string', description: 'fold scopes deeper than this (drawings)' },
     parameters: { type: 'boolean', description: 'show weights and constants too (drawings)' },
   },
-  run: async ({ args }) =>
+  run: async ({ args }) => {
+    const { inspect } = await import('./inspect.ts');
     exit(
       await inspect({
         run: args.run,
@@ -84,13 +86,14 @@ const inspectCommand = defineCommand({
         depth: whole('depth', args.depth),
         parameters: args.parameters ?? false,
       }),
-    ),
+    );
+  },
 });
 
 const doctorCommand = defineCommand({
   meta: { name: 'frond doctor', description: 'Say what this machine can run, and why not more' },
   args: {},
-  run: () => doctor(version()),
+  run: async () => (await import('./doctor.ts')).doctor(version()),
 });
 
 const main = defineCommand({

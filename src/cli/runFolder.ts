@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { FrondError } from '../index.ts';
+import { FrondError } from '../base/errors.ts';
 
 /** @throws FROND-U007 when `run` is no folder, before anything looks for checkpoints in it */
 export function checkRun(run: string): void {

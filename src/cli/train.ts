@@ -50,9 +50,12 @@ function outputFolder({ file, output, resume }: TrainArguments): string {
 }
 
 /** Ctrl-C lets the step at hand finish and saves; a second one ends at once. */
-function onInterrupt(stop: AbortController): () => void {
+function onInterrupt(stop: AbortController, tidy: () => void): () => void {
   const listener = (): void => {
-    if (stop.signal.aborted) process.exit(130);
+    if (stop.signal.aborted) {
+      tidy();
+      process.exit(130);
+    }
     process.stderr.write(pc.yellow('\nstopping after this step; press Ctrl-C again to stop at once\n'));
     stop.abort();
   };
@@ -107,11 +110,10 @@ export async function train(args: TrainArguments): Promise<number> {
   const recipe = await loadRecipe(args.file);
   const output = outputFolder(args);
   const stop = new AbortController();
-  const release = onInterrupt(stop);
   const { device, reason } = chooseDevice(args.device);
-  const start = performance.now();
   const { data, epochs, batchSize, seed, resume } = args;
   const progress = progressListener(process.stdout, args.device === 'auto' ? reason : undefined);
+  const release = onInterrupt(stop, progress.stop);
   const curve = new Curve(output);
   const on: palm.Listener = (event) => {
     curve.add(event);
@@ -120,13 +122,11 @@ export async function train(args: TrainArguments): Promise<number> {
   try {
     const context = { data, output, epochs, batchSize, seed, resume, device, signal: stop.signal, on };
     const result = await runRecipe(recipe, args.file, context);
-    const seconds = (performance.now() - start) / 1000;
-    await curve.save();
     if (result.summary.reason === 'aborted') {
       process.stdout.write(`${interrupted(args, output)}\n`);
       return 130;
     }
-    const facts = { seconds, seed, device: device.name };
+    const facts = { seconds: curve.seconds, seed, device: device.name };
     if (result.test !== undefined) await finish(output, result, result.test, facts, curve);
     process.stdout.write(`\n${farewell(output, result)}\n`);
     await result.trainer.close();

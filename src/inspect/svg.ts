@@ -141,7 +141,7 @@ export function toSvg(graph: Graph, options: PictureOptions = {}): string {
     `<title>${escapeText(picture.title)}</title>`,
     '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="6" markerHeight="6" orient="auto">',
     '<path d="M0 0L8 4L0 8z" fill="#8a97a5"/></marker></defs>',
-    `<rect width="${width.toFixed(0)}" height="${total.toFixed(0)}" fill="#fff"/>`,
+    `<rect x="0" y="0" width="${width.toFixed(0)}" height="${total.toFixed(0)}" fill="#fff"/>`,
     ...frames,
     ...arrows,
     ...picture.boxes.map((box) => drawBox(box, layout.node(box.id))),

@@ -275,6 +275,7 @@ describe('an interrupted run', () => {
     expect(last).toBe(
       "saved; go on with: npx frond train tiny.ts --resume --output 'in parts' --data 'more data' --epochs 2 --batch-size 2 --seed 7 --device interpreter",
     );
+    const first = JSON.parse(read('in parts/curve.json'));
     const command = last
       .replace('saved; go on with: npx frond', `"$NODE" "$MAIN"`)
       .replace('"$NODE"', `'${process.execPath}'`)
@@ -290,8 +291,13 @@ describe('an interrupted run', () => {
     const [once, twice] = ['whole', 'in parts'].map((run) => JSON.parse(read(`${run}/metrics.json`)));
     expect(twice.test).toEqual(once.test);
     expect(twice.resumedFrom).toBe(steps);
+    // the time of both sessions, not of the last one
+    expect(twice.seconds).toBeGreaterThan(first.seconds);
     const losses = (run: string): unknown[] =>
-      JSON.parse(read(`${run}/curve.json`)).map(({ step, loss }: Record<string, unknown>) => [step, loss]);
+      JSON.parse(read(`${run}/curve.json`)).steps.map(({ step, loss }: Record<string, unknown>) => [
+        step,
+        loss,
+      ]);
     expect(losses('in parts')).toEqual(losses('whole'));
   });
 });

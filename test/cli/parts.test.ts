@@ -1,0 +1,141 @@
+import { describe, expect, it } from 'vitest';
+import { FrondError } from '../../src/base/errors.ts';
+import { checkArguments } from '../../src/cli/arguments.ts';
+import { lineChart, ticks } from '../../src/cli/chart.ts';
+import { describe as inOneLine, placeIn, shownError } from '../../src/cli/failure.ts';
+import { bracket, headlines } from '../../src/cli/outcome.ts';
+import { clock } from '../../src/cli/progress.ts';
+import { shellWord } from '../../src/cli/runFolder.ts';
+
+describe('arguments', () => {
+  const args = {
+    file: { type: 'positional', required: true },
+    epochs: { type: 'string' },
+    resume: { type: 'boolean' },
+  } as const;
+  const check = (more: boolean, ...typed: string[]) => checkArguments({ name: 'train', args, more }, typed);
+
+  it('accepts options before and after, with = or a space, and texts that look like options behind --', () => {
+    for (const typed of [
+      ['a.ts'],
+      ['--epochs', '3', 'a.ts', '--resume'],
+      ['a.ts', '--epochs=3'],
+      ['--', '--odd.ts'],
+      ['a.ts', '--epochs', '-1'],
+    ]) {
+      expect(() => check(false, ...typed)).not.toThrow();
+    }
+    expect(() => check(true, 'run', 'one text', 'another')).not.toThrow();
+  });
+
+  it.each([
+    [['a.ts', '--resume=yes'], 'FROND-U001', '--resume takes no value, got yes'],
+    [['a.ts', '--epochs='], 'FROND-U001', '--epochs needs a value'],
+    [['a.ts', '-e', '3'], 'FROND-U010', 'frond train has no option -e'],
+    [['a.ts', '--file', 'b.ts'], 'FROND-U010', 'frond train has no option --file'],
+    [['--resume'], 'FROND-U011', 'frond train: FILE is missing'],
+  ])('refuses %j', (typed, code, summary) => {
+    expect(() => check(false, ...typed)).toThrow(expect.objectContaining({ code, summary }));
+  });
+});
+
+describe('errors that are none of ours', () => {
+  it('are told in one line', () => {
+    expect(inOneLine(new TypeError('x is not a function\n  at y'))).toBe('TypeError: x is not a function');
+    expect(inOneLine(new Error('SyntaxError: no brace'))).toBe('SyntaxError: no brace');
+    expect(inOneLine('a string')).toBe('threw "a string"');
+    expect(inOneLine(undefined)).toBe('threw undefined');
+  });
+
+  it('are placed at the innermost frame of the file', () => {
+    const error = new Error('no');
+    error.stack = [
+      'Error: no',
+      '    at deep (/lib/other.js:1:2)',
+      '    at train (file:///home/me/my%20recipe.ts:12:5)',
+      '    at async /home/me/my recipe.ts:40:1',
+    ].join('\n');
+    expect(placeIn('/home/me/my recipe.ts', error)).toEqual({ line: 12, column: 5 });
+    expect(placeIn('/home/me/none.ts', error)).toBeUndefined();
+    expect(placeIn('/home/me/none.ts', 'no error')).toBeUndefined();
+  });
+
+  it('are shown as defects, with the way to see more; errors of frond stay as they are', () => {
+    const own = new FrondError('FROND-U002', 'there is no file x');
+    expect(shownError(own)).toBe(own);
+    expect(shownError(new RangeError('too deep')).message).toBe(
+      '[FROND-X002] unexpected RangeError: too deep\n  hint: this looks like a defect of frond: please report it, with what FROND_STACK=1 in the environment shows',
+    );
+  });
+});
+
+describe('what is printed', () => {
+  it('quotes words where a shell would part them', () => {
+    expect(['outputs/joint-2', 'my run', "it's", '$HOME', ''].map(shellWord)).toEqual([
+      'outputs/joint-2',
+      "'my run'",
+      "'it'\\''s'",
+      "'$HOME'",
+      "''",
+    ]);
+  });
+
+  it('puts chunks in brackets, also neighbours of one type and a chunk at the end', () => {
+    const words = ['to', 'new', 'york', 'oslo', 'on', 'friday'];
+    expect(bracket(words, ['O', 'B-city', 'I-city', 'B-city', 'O', 'B-date'])).toBe(
+      'to [city new york] [city oslo] on [date friday]',
+    );
+    expect(bracket(words, [])).toBe(words.join(' '));
+  });
+
+  it('keeps accuracy of classes and precision, recall, F1 of entities', () => {
+    const metrics = {
+      intent: { accuracy: 0.5, confusion: {} },
+      slots: { accuracy: 0.9, precision: 1, recall: 0.5, f1: 2 / 3, expected: 4 },
+      exactMatch: 0.25,
+    };
+    expect(headlines(metrics)).toEqual({
+      intent: { accuracy: 0.5 },
+      slots: { precision: 1, recall: 0.5, f1: 2 / 3 },
+      exactMatch: 0.25,
+    });
+  });
+
+  it('tells times as a clock does', () => {
+    expect([0, 59.6, 95, 3600, Number.NaN, Number.POSITIVE_INFINITY].map(clock)).toEqual([
+      '0:00',
+      '1:00',
+      '1:35',
+      '60:00',
+      '–',
+      '–',
+    ]);
+  });
+});
+
+describe('charts', () => {
+  it('have round ticks that cover all values', () => {
+    expect(ticks(0, 1, 4)).toEqual([0, 0.25, 0.5, 0.75, 1]);
+    expect(ticks(0, 42, 4)).toEqual([0, 20, 40, 60]);
+    expect(ticks(1, 3, 6, true)).toEqual([1, 2, 3]);
+    expect(ticks(0, 0, 4).every(Number.isFinite)).toBe(true);
+  });
+
+  it('are whole also for no points, one point, and values that are not finite', () => {
+    const options = { title: 'a < b', x: 'step', y: 'loss' };
+    for (const points of [
+      [],
+      [[3, 2]],
+      [
+        [0, Number.NaN],
+        [1, 2],
+        [2, Number.POSITIVE_INFINITY],
+      ],
+    ] as const) {
+      const svg = lineChart([{ name: 'loss & co', points }], options);
+      expect(svg).not.toMatch(/NaN|Infinity|undefined/);
+      expect(svg).toContain('a &lt; b');
+      expect(svg.startsWith('<svg ') && svg.endsWith('</svg>')).toBe(true);
+    }
+  });
+});
