@@ -75,5 +75,13 @@ describe('crfLayer', () => {
     expect(Array.from(results.free?.data ?? [])).toEqual([2, 2, 2]);
     expect(Array.from(results.legal?.data ?? [])).toEqual([1, 2, 2]);
     expect(results.loss?.data[0]).toBeGreaterThan(0);
+    // and whatever the scores, in f32
+    const huge = await executable.run({
+      emissions: { dtype: f32, shape: [1, 3, 5], data: emissions.map((score) => 1e6 * score) },
+      lengths: { dtype: i32, shape: [1], data: [3] },
+      tags: { dtype: i32, shape: [1, 3], data: [1, 2, 2] },
+    });
+    expect(Array.from(huge.free?.data ?? [])).toEqual([2, 2, 2]);
+    expect(Array.from(huge.legal?.data ?? [])).toEqual([1, 2, 2]);
   });
 });
