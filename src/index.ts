@@ -37,6 +37,7 @@ export { interpreterDevice } from './runtime/interpreterDevice.ts';
 export { layoutParameters } from './runtime/parameters.ts';
 export { type ProgramReport, reportProgram } from './runtime/report.ts';
 export { ModelState } from './runtime/state.ts';
+export type { FeedsOf, TypedExecutable } from './runtime/typed.ts';
 export { wasmDevice } from './runtime/wasmDevice.ts';
 export { loadLatest, readCheckpoint, saveCheckpoint } from './store/checkpoint.ts';
 export {
