@@ -17,9 +17,10 @@ import { f32x4, i32, plus, times, v128 } from './instructions.ts';
  * out[4 · blocks, 8 · panels] (+)= left · right over `depth` elements, in blocks of 4 × 8.
  *
  * A block has eight accumulators; with two vectors of the right side and one of the left that is what sixteen vector
- * registers hold. Larger blocks spill and run at half the speed. A panel of the right side, [depth][8], stays in the
- * first-level cache while the blocks of the left side pass by. It is a function of its own because engines replace
- * quickly compiled code by optimised code between calls only.
+ * registers hold. Larger blocks spill and run at half to four fifths of the speed, with fused multiply-add too, and so do
+ * several steps of the depth loop written out. A panel of the right side, [depth][8], stays in the first-level cache while
+ * the blocks of the left side pass by. It is a function of its own because engines replace quickly compiled code by
+ * optimised code between calls only.
  */
 export interface MicroKernelShape {
   /** bytes: left[row + 1], left[depth + 1], left[block + 1] */

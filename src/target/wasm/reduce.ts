@@ -68,9 +68,7 @@ function acrossLanes(
   const nest = new Nest(at, row, lane, masked);
   const vectors = vectorsAtOnce(at, value.arg, lane, masked);
   const running =
-    value.combine === 'argmax'
-      ? runningArgmax(at, nest, value, row !== undefined && value.over[0] === row)
-      : runningTotal(at, nest, value, vectors);
+    value.combine === 'argmax' ? runningArgmax(at, nest, value) : runningTotal(at, nest, value, vectors);
   const store = (result: Vector): Statement => {
     if ('scalar' in to) {
       const { scalar } = to;
@@ -123,11 +121,10 @@ function acrossVector(vector: Local<'v128'>, join: (x: Vector, y: Vector) => Vec
 }
 
 /** Largest elements and where they were first met, lane by lane. Among equals the smallest index wins in the end. */
-function runningArgmax(at: Lowering, nest: Nest, value: Reduce, overRows: boolean): Running {
+function runningArgmax(at: Lowering, nest: Nest, value: Reduce): Running {
   const { arg } = value;
   const { dtype } = arg;
   if (dtype === 'bool') throw unsupported(at.kernel, 'reduce argmax of bools', `%${value.id}`);
-  if (overRows) throw unsupported(at.kernel, 'argmax over rows to a scalar', `%${value.id}`);
   const [most, where] = [at.fn.local('v128', 'most'), at.fn.local('v128', 'where')];
   const cell: Cell = { row: 0, vector: 0 };
   const element = nest.evaluate(arg, cell);
