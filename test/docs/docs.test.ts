@@ -46,11 +46,24 @@ describe.each(DOCUMENTS)('%s', (path) => {
       if (!agrees(printed, expected)) expect(printed, `${path}:${line}`).toEqual(expected);
     });
   });
+});
 
+const PAGES = ['README.md', 'CONTRIBUTING.md', 'docs/tour.md', 'docs/design.md', 'docs/kernel-language.md'];
+
+describe.each(PAGES)('%s', (path) => {
   it('links to what is there', () => {
     const links = [...readDocument(path).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)|src="([^":]+)"/g)];
     const targets = links.map((match) => join(repository, path, '..', match[1] ?? match[2] ?? ''));
     expect(targets.filter((target) => !existsSync(target))).toEqual([]);
+  });
+
+  it('names files that are there', () => {
+    const named = [...readDocument(path).matchAll(/`((?:src|kernels|test|docs|examples|bench)\/[\w./-]+)`/g)];
+    // x stands for any name
+    const missing = named
+      .map(([, name = '']) => name)
+      .filter((name) => !name.endsWith('/x.ts') && !existsSync(join(repository, name)));
+    expect(missing).toEqual([]);
   });
 });
 
