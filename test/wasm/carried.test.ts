@@ -9,7 +9,7 @@ import { interpreterOf } from '../support/launch.ts';
 import { wasmRunner } from './support.ts';
 
 /**
- * Loops that carry two tiles and a vector through random bodies: products, reductions and renames of what is carried,
+ * Loops that carry two tiles and two vectors through random bodies: products, reductions and renames of what is carried,
  * read before and after it is replaced. Which carried tiles may be updated in place is decided by who reads them when.
  */
 interface Recipe {
@@ -66,7 +66,7 @@ class Body {
     const { r, c, d } = this.axes;
     const tame = (value: Value): Value => k.max(k.min(value, 4), -4);
     const tile = this.pick([r, c]);
-    switch (this.choose(8)) {
+    switch (this.choose(10)) {
       case 0:
         return tame(k.add(tile, this.pick([r, c])));
       case 1:
@@ -83,9 +83,13 @@ class Body {
           d,
         );
       case 5:
-        return tame(k.sum(tile, c));
+        return k.sum(k.mul(tile, k.mul(this.pick([r]), 0.02)), c);
       case 6:
         return k.sub(k.maximum(tile, c), k.mul(this.pick([r]), 0.5));
+      case 7:
+        return k.sum(k.mul(tile, k.mul(this.pick([c]), 0.05)), r);
+      case 8:
+        return tame(k.add(tile, this.pick([c])));
       default:
         return k.exp(k.sub(k.mul(tile, 0.25), k.max(this.pick([r]), 2)));
     }
@@ -102,17 +106,18 @@ function kernelOf({ choices }: Recipe): Kernel {
     const x = k.load(k.read('x'), at);
     const v = k.load(k.read('v'), [[R, 1]]);
     const weights = k.load(k.read('w'), [[D, columns], [C, 1]]); // biome-ignore format: one line
+    const u = k.load(k.read('u'), [[C, 1]]);
     const trips = (choices[0] ?? 0) % 4;
-    const carriedOut = k.loop(0, trips, 1, [x, k.mul(x, 0.5), v], (i, ...carried) => {
+    const carriedOut = k.loop(0, trips, 1, [x, k.mul(x, 0.5), v, u], (_, ...carried) => {
       const body = new Body(k, { r, c, d }, weights, [...carried, x], choices);
       while (body.next < choices.length) body.pool.push(body.step());
-      void i;
-      return [body.pick([r, c]), body.pick([r, c]), body.pick([r])];
+      return [body.pick([r, c]), body.pick([r, c]), body.pick([r]), body.pick([c])];
     });
-    const [first, second, vector] = carriedOut as [Value, Value, Value];
+    const [first, second, vector, row] = carriedOut as [Value, Value, Value, Value];
     k.store(k.write('first'), at, first);
     k.store(k.write('second'), at, second);
     k.store(k.write('vector'), [[R, 1]], vector);
+    k.store(k.write('row'), [[k.program(0), columns], [C, 1]], row); // biome-ignore format: one line
   });
 }
 
@@ -131,11 +136,13 @@ function check(recipe: Recipe): void {
     first: zeros(rows * columns, 'f32'),
     second: zeros(rows * columns, 'f32'),
     vector: zeros(rows, 'f32'),
+    u: floats(numbers(columns, 4), 'f32'),
+    row: zeros(2 * columns, 'f32'),
   });
   const [expected, got] = [buffers(), buffers()];
   interpreterOf('f32')(launch, expected);
   wasmRunner()(launch, got);
-  for (const name of ['first', 'second', 'vector'] as const) {
+  for (const name of ['first', 'second', 'vector', 'row'] as const) {
     expect(distance(got[name], expected[name]), name).toBeLessThan(1e-4);
   }
 }
