@@ -2,9 +2,9 @@ import type { Dim } from '../src/base/dim.ts';
 import type { DType } from '../src/base/dtype.ts';
 import { defined } from '../src/base/errors.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
+import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Axis } from '../src/kernel/ir.ts';
-import { blocksOf, tileExtent, tracedOnce } from './plan.ts';
+import { blocksOf, kernelOnce, tileExtent } from './plan.ts';
 import { loadedType, padded, storage } from './pointwise.ts';
 import { identity } from './reduce.ts';
 
@@ -21,10 +21,8 @@ export function planArgmax(args: {
   const c = typeof reduced === 'number' ? Math.min(padded(reduced), 64) : 64;
   const variant = `${dtype} ${r}x${c}`;
   const doc = 'index of the first largest element of each row of [outer, reduced]: x is read once';
-  const kernel = tracedOnce(`argmax ${variant}`, () =>
-    traceKernel({ name: 'argmax', variant, doc, schedule: { tiles: { r, c } } }, (k) =>
-      argmaxProgram(k, dtype, k.axis('r', r), k.axis('c', c)),
-    ),
+  const kernel = kernelOnce({ name: 'argmax', variant, doc, schedule: { tiles: { r, c } } }, (k) =>
+    argmaxProgram(k, dtype, k.axis('r', r), k.axis('c', c)),
   );
   const slots = { x: args.x, out: args.out };
   return [{ kernel, grid: [blocksOf(outer, r)], scalars: { outer, reduced }, slots }];

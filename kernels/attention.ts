@@ -1,5 +1,5 @@
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
+import type { KernelBuilder } from '../src/kernel/build.ts';
 import { type Kernel, LOWEST, type Value } from '../src/kernel/ir.ts';
 import {
   type AttentionDims,
@@ -10,7 +10,7 @@ import {
   attentionSlots,
   attentionVariant,
 } from './attentionBlock.ts';
-import { blocksOf, tracedOnce } from './plan.ts';
+import { blocksOf, kernelOnce } from './plan.ts';
 
 /**
  * Multi-head attention by online softmax (Milakov and Gimelshein 2018; Dao et al. 2022):
@@ -60,16 +60,14 @@ function attentionProgram(k: KernelBuilder, options: AttentionOptions): void {
 
 function traceAttention(options: AttentionOptions): Kernel {
   const variant = attentionVariant(options);
-  return tracedOnce(`attention ${variant}`, () =>
-    traceKernel(
-      {
-        name: 'attention',
-        variant,
-        doc: 'out = softmax(scale · q kᵀ) v per head, one block of queries per program',
-        schedule: { tiles: options.tiles, workgroup: [16, 16], stage: 16 },
-      },
-      (k) => attentionProgram(k, options),
-    ),
+  return kernelOnce(
+    {
+      name: 'attention',
+      variant,
+      doc: 'out = softmax(scale · q kᵀ) v per head, one block of queries per program',
+      schedule: { tiles: options.tiles, workgroup: [16, 16], stage: 16 },
+    },
+    (k) => attentionProgram(k, options),
   );
 }
 

@@ -1,6 +1,6 @@
 import { plus, times } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
+import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Buffer, Kernel, Value } from '../src/kernel/ir.ts';
 import {
   type AttentionBlock,
@@ -14,7 +14,7 @@ import {
   FLAG_WORDS,
   maskedExp,
 } from './attentionBlock.ts';
-import { blocksOf, tracedOnce } from './plan.ts';
+import { blocksOf, kernelOnce } from './plan.ts';
 
 /**
  * Gradient of attention from the saved lse (Dao et al. 2022, appendix B). Shapes as in attention.ts. Per head, with
@@ -177,9 +177,7 @@ function traceAttentionGradient(part: AttentionGradientPart, options: AttentionO
   const { name, doc, program } = parts[part];
   const variant = attentionVariant(options);
   const schedule = { tiles: options.tiles, workgroup: [16, 16], stage: 16 } as const;
-  return tracedOnce(`${name} ${variant}`, () =>
-    traceKernel({ name, variant, doc, schedule }, (k) => program(k, options)),
-  );
+  return kernelOnce({ name, variant, doc, schedule }, (k) => program(k, options));
 }
 
 export interface AttentionGradientArguments extends AttentionDims {

@@ -2,9 +2,9 @@ import { type Dim, product, type Shape, times } from '../src/base/dim.ts';
 import type { DType } from '../src/base/dtype.ts';
 import { defined } from '../src/base/errors.ts';
 import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
-import { type KernelBuilder, type TermInput, traceKernel } from '../src/kernel/build.ts';
+import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
 import type { Kernel, Span, Value } from '../src/kernel/ir.ts';
-import { blocksOf, strided, strideKind, tracedOnce } from './plan.ts';
+import { blocksOf, kernelOnce, strided, strideKind } from './plan.ts';
 import { loadedType, padded, storage, unravel } from './pointwise.ts';
 
 /** One dimension of a copy: how many elements, and how far apart they lie on either side. */
@@ -122,10 +122,8 @@ function traceCopy(
   const marks = `${offsets.from === 0 ? '' : ' from+'}${offsets.to === 0 ? '' : ' to+'}`;
   const variant = `${dtype} ${pattern} ${Object.values(tiles).join('x')}${marks}`;
   const doc = 'copies a strided region: each element is read once and written once';
-  return tracedOnce(`${name} ${variant}`, () =>
-    traceKernel({ name, variant, doc, schedule: { tiles } }, (k) =>
-      copyProgram(k, { source: from !== undefined, dtype, layout, tiles, offsets }),
-    ),
+  return kernelOnce({ name, variant, doc, schedule: { tiles } }, (k) =>
+    copyProgram(k, { source: from !== undefined, dtype, layout, tiles, offsets }),
   );
 }
 

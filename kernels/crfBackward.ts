@@ -1,4 +1,4 @@
-import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
+import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Buffer, Kernel, Value } from '../src/kernel/ir.ts';
 import {
   type CrfBlock,
@@ -12,7 +12,7 @@ import {
   UNDERFLOW,
   unshifted,
 } from './crfBlock.ts';
-import { tracedOnce } from './plan.ts';
+import { kernelOnce } from './plan.ts';
 
 /**
  * Marginals of a linear-chain CRF by recursion from the last step, and with them the gradient of log Z − score of the tags.
@@ -177,18 +177,16 @@ function gradientStores(k: KernelBuilder, at: CrfBlock, dloss: Value): Stores {
 }
 
 export const traceCrfBackward = (options: CrfBackwardOptions): Kernel =>
-  tracedOnce(`crfBackward ${options.block}x${options.labels} ${options.result}`, () =>
-    traceKernel(
-      {
-        name: 'crfBackward',
-        variant: `${options.block}x${options.labels} ${options.result}`,
-        doc: 'marginals of a linear-chain CRF by backward recursion, and the gradient of its loss',
-        schedule: {
-          tiles: { b: options.block, y: options.labels, u: options.labels, z: options.labels },
-          workgroup: [32, 8],
-          stage: options.stage,
-        },
+  kernelOnce(
+    {
+      name: 'crfBackward',
+      variant: `${options.block}x${options.labels} ${options.result}`,
+      doc: 'marginals of a linear-chain CRF by backward recursion, and the gradient of its loss',
+      schedule: {
+        tiles: { b: options.block, y: options.labels, u: options.labels, z: options.labels },
+        workgroup: [32, 8],
+        stage: options.stage,
       },
-      (k) => backwardProgram(k, options),
-    ),
+    },
+    (k) => backwardProgram(k, options),
   );

@@ -1,10 +1,10 @@
 import type { LaunchPlan } from '../src/ir/record.ts';
-import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
+import type { KernelBuilder } from '../src/kernel/build.ts';
 import { type Kernel, LOWEST, type Value } from '../src/kernel/ir.ts';
 import type { CrfDecodeArguments } from './crfArguments.ts';
 import { type CrfTiles, crfBlock, crfTiles, sizesOf, temporary } from './crfBlock.ts';
 import { planCrfSemiring } from './crfSemiring.ts';
-import { blocksOf, tracedOnce } from './plan.ts';
+import { blocksOf, kernelOnce } from './plan.ts';
 
 /**
  * Viterbi decoding: the labelling of highest score, lengths [batch] → tags [batch, time], score [batch].
@@ -55,16 +55,14 @@ function pathProgram(k: KernelBuilder, tiles: CrfTiles): void {
 }
 
 const traceCrfPath = (tiles: CrfTiles): Kernel =>
-  tracedOnce(`crfPath ${tiles.block}x${tiles.labels}`, () =>
-    traceKernel(
-      {
-        name: 'crfPath',
-        variant: `${tiles.block}x${tiles.labels}`,
-        doc: 'the best labelling, from the levels of the Viterbi recursion',
-        schedule: { tiles: { b: tiles.block, y: tiles.labels }, workgroup: [32, 8] },
-      },
-      (k) => pathProgram(k, tiles),
-    ),
+  kernelOnce(
+    {
+      name: 'crfPath',
+      variant: `${tiles.block}x${tiles.labels}`,
+      doc: 'the best labelling, from the levels of the Viterbi recursion',
+      schedule: { tiles: { b: tiles.block, y: tiles.labels }, workgroup: [32, 8] },
+    },
+    (k) => pathProgram(k, tiles),
   );
 
 /** The best labelling of each sequence and its score. Two launches. */

@@ -1,8 +1,8 @@
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
+import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Kernel, Value } from '../src/kernel/ir.ts';
 import type { CrfSizes } from './crfArguments.ts';
-import { blocksOf, tileExtent, tracedOnce } from './plan.ts';
+import { blocksOf, kernelOnce, tileExtent } from './plan.ts';
 
 /**
  * Gradients of the start and stop scores of a CRF:
@@ -39,16 +39,14 @@ function endsProgram(k: KernelBuilder, tile: number): void {
 }
 
 const traceCrfEnds = (tile: number): Kernel =>
-  tracedOnce(`crfEnds ${tile}`, () =>
-    traceKernel(
-      {
-        name: 'crfEnds',
-        variant: `${tile}`,
-        doc: 'gradients of the start and stop scores of a CRF',
-        schedule: { tiles: { b: sequences, y: tile }, workgroup: [16, 16] },
-      },
-      (k) => endsProgram(k, tile),
-    ),
+  kernelOnce(
+    {
+      name: 'crfEnds',
+      variant: `${tile}`,
+      doc: 'gradients of the start and stop scores of a CRF',
+      schedule: { tiles: { b: sequences, y: tile }, workgroup: [16, 16] },
+    },
+    (k) => endsProgram(k, tile),
   );
 
 export function planCrfEnds(

@@ -1,4 +1,4 @@
-import { type KernelBuilder, type TermInput, traceKernel } from '../src/kernel/build.ts';
+import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
 import type { Buffer, Kernel, Value } from '../src/kernel/ir.ts';
 import {
   type CrfBlock,
@@ -12,7 +12,7 @@ import {
   unshifted,
 } from './crfBlock.ts';
 import { goldScore } from './crfGold.ts';
-import { tracedOnce } from './plan.ts';
+import { kernelOnce } from './plan.ts';
 
 /**
  * Forward recursion of a linear-chain CRF: log Z of each sequence, and log Z − score of its tags.
@@ -133,18 +133,16 @@ function logSumExp(k: KernelBuilder, at: CrfBlock, a: Value, scores: Value): Val
 
 /** `withGold`: also reads tags and gives the loss; without, only log Z and what is saved. */
 export const traceCrfForward = (tiles: CrfTiles, withGold: boolean): Kernel =>
-  tracedOnce(`crfForward ${tiles.block}x${tiles.labels} ${withGold}`, () =>
-    traceKernel(
-      {
-        name: 'crfForward',
-        variant: `${tiles.block}x${tiles.labels}${withGold ? ' loss' : ''}`,
-        doc: 'log-partition of a linear-chain CRF, and its distance to the score of the tags',
-        schedule: {
-          tiles: { b: tiles.block, y: tiles.labels, u: tiles.labels, z: tiles.labels },
-          workgroup: [32, 8],
-          stage: tiles.stage,
-        },
+  kernelOnce(
+    {
+      name: 'crfForward',
+      variant: `${tiles.block}x${tiles.labels}${withGold ? ' loss' : ''}`,
+      doc: 'log-partition of a linear-chain CRF, and its distance to the score of the tags',
+      schedule: {
+        tiles: { b: tiles.block, y: tiles.labels, u: tiles.labels, z: tiles.labels },
+        workgroup: [32, 8],
+        stage: tiles.stage,
       },
-      (k) => forwardProgram(k, tiles, withGold),
-    ),
+    },
+    (k) => forwardProgram(k, tiles, withGold),
   );

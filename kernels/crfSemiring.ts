@@ -1,9 +1,9 @@
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import { type KernelBuilder, type Operand, type TermInput, traceKernel } from '../src/kernel/build.ts';
+import type { KernelBuilder, Operand, TermInput } from '../src/kernel/build.ts';
 import { type Axis, type Buffer, type Kernel, LOWEST, type Value } from '../src/kernel/ir.ts';
 import type { CrfScores, CrfSizes } from './crfArguments.ts';
 import { scoresOf } from './crfBlock.ts';
-import { blocksOf, roundUp, tracedOnce } from './plan.ts';
+import { blocksOf, kernelOnce, roundUp } from './plan.ts';
 
 /**
  * The recursion of a linear-chain CRF over a semiring (⊕, +): ⊕ over all labellings y of a sequence of
@@ -103,16 +103,14 @@ function split(k: KernelBuilder, levels: Value, over: Axis): [Value, Value] {
 
 function traceCrfSemiring(labels: number, semiring: Semiring): Kernel {
   const extent = roundUp(labels, 4);
-  return tracedOnce(`crfSemiring ${extent} ${semiring}`, () =>
-    traceKernel(
-      {
-        name: 'crfSemiring',
-        variant: `${extent} ${semiring}`,
-        doc: 'log Z or the best score of a linear-chain CRF, one sequence per program',
-        schedule: { tiles: { y: extent, z: extent }, workgroup: [32, 8] },
-      },
-      (k) => semiringProgram(k, extent, semiring),
-    ),
+  return kernelOnce(
+    {
+      name: 'crfSemiring',
+      variant: `${extent} ${semiring}`,
+      doc: 'log Z or the best score of a linear-chain CRF, one sequence per program',
+      schedule: { tiles: { y: extent, z: extent }, workgroup: [32, 8] },
+    },
+    (k) => semiringProgram(k, extent, semiring),
   );
 }
 

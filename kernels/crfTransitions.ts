@@ -1,10 +1,10 @@
 import { times } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import { type KernelBuilder, type TermInput, traceKernel } from '../src/kernel/build.ts';
+import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
 import { type Axis, type Buffer, type Kernel, LOWEST, type Span, type Value } from '../src/kernel/ir.ts';
 import type { CrfSizes } from './crfArguments.ts';
 import { exceptWhere, temporary } from './crfBlock.ts';
-import { blocksOf, tileExtent, tracedOnce } from './plan.ts';
+import { blocksOf, kernelOnce, tileExtent } from './plan.ts';
 
 /**
  * Gradient of the transitions, from what crfBackward.ts stored per row k = (sequence, time):
@@ -144,28 +144,24 @@ function totalProgram(k: KernelBuilder): void {
 }
 
 const traceCrfPairs = (tile: number): Kernel =>
-  tracedOnce(`crfPairs ${tile}`, () =>
-    traceKernel(
-      {
-        name: 'crfPairs',
-        variant: `${tile}`,
-        doc: 'partial sums of the gradient of the transitions of a CRF',
-        schedule: { tiles: { r: chunk, y: tile, z: tile }, workgroup: [16, 16], stage: 16 },
-      },
-      (k) => pairsProgram(k, tile),
-    ),
+  kernelOnce(
+    {
+      name: 'crfPairs',
+      variant: `${tile}`,
+      doc: 'partial sums of the gradient of the transitions of a CRF',
+      schedule: { tiles: { r: chunk, y: tile, z: tile }, workgroup: [16, 16], stage: 16 },
+    },
+    (k) => pairsProgram(k, tile),
   );
 
 const traceCrfPairsTotal = (): Kernel =>
-  tracedOnce('crfPairsTotal', () =>
-    traceKernel(
-      {
-        name: 'crfPairsTotal',
-        doc: 'sum of the partial sums of the gradient of the transitions',
-        schedule: { tiles: { s: splits, e: 256 }, workgroup: [256, 1] },
-      },
-      totalProgram,
-    ),
+  kernelOnce(
+    {
+      name: 'crfPairsTotal',
+      doc: 'sum of the partial sums of the gradient of the transitions',
+      schedule: { tiles: { s: splits, e: 256 }, workgroup: [256, 1] },
+    },
+    totalProgram,
   );
 
 /** Names of what `planCrfTransitions` reads, by kernel buffer. */

@@ -1,8 +1,8 @@
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
+import type { KernelBuilder } from '../src/kernel/build.ts';
 import { type Kernel, LOWEST } from '../src/kernel/ir.ts';
 import { temporary } from './crfBlock.ts';
-import { blocksOf, roundUp, tileExtent, tracedOnce } from './plan.ts';
+import { blocksOf, kernelOnce, roundUp, tileExtent } from './plan.ts';
 
 /**
  * Transitions in the exponential domain:  level[z] = max_y T[y, z],  weights[y, z] = exp(T[y, z] − level[z]).
@@ -28,16 +28,14 @@ function weightsProgram(k: KernelBuilder, rows: number, columns: number): void {
 }
 
 const traceCrfWeights = (rows: number, columns: number): Kernel =>
-  tracedOnce(`crfWeights ${rows}x${columns}`, () =>
-    traceKernel(
-      {
-        name: 'crfWeights',
-        variant: `${rows}x${columns}`,
-        doc: 'column maxima of the transitions and exp(transition − maximum)',
-        schedule: { tiles: { y: rows, z: columns }, workgroup: [16, 16] },
-      },
-      (k) => weightsProgram(k, rows, columns),
-    ),
+  kernelOnce(
+    {
+      name: 'crfWeights',
+      variant: `${rows}x${columns}`,
+      doc: 'column maxima of the transitions and exp(transition − maximum)',
+      schedule: { tiles: { y: rows, z: columns }, workgroup: [16, 16] },
+    },
+    (k) => weightsProgram(k, rows, columns),
   );
 
 /** Temporaries that `planCrfWeights` fills. */

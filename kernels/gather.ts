@@ -1,8 +1,8 @@
 import type { Dim } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
+import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Kernel } from '../src/kernel/ir.ts';
-import { blocksOf, tileExtent, tracedOnce } from './plan.ts';
+import { blocksOf, kernelOnce, tileExtent } from './plan.ts';
 
 /**
  * out[i, :] = table[ids[i], :] for table [vocabulary, width], ids [count] in 0 … vocabulary − 1, out [count, width].
@@ -50,16 +50,14 @@ function gatherProgram(k: KernelBuilder, tiles: Tiles): void {
 }
 
 const traceGather = (tiles: Tiles): Kernel =>
-  tracedOnce(`gather ${tiles.r}x${tiles.c}`, () =>
-    traceKernel(
-      {
-        name: 'gather',
-        variant: `${tiles.r}x${tiles.c}`,
-        doc: 'out[i, :] = table[ids[i], :]',
-        schedule: { tiles: { ...tiles }, workgroup: [32, 8] },
-      },
-      (k) => gatherProgram(k, tiles),
-    ),
+  kernelOnce(
+    {
+      name: 'gather',
+      variant: `${tiles.r}x${tiles.c}`,
+      doc: 'out[i, :] = table[ids[i], :]',
+      schedule: { tiles: { ...tiles }, workgroup: [32, 8] },
+    },
+    (k) => gatherProgram(k, tiles),
   );
 
 /** out[i, :] = table[ids[i], :]. One launch. */

@@ -1,8 +1,8 @@
 import { type Dim, times } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import { type KernelBuilder, type Operand, type TermInput, traceKernel } from '../src/kernel/build.ts';
+import type { KernelBuilder, Operand, TermInput } from '../src/kernel/build.ts';
 import type { Buffer, Kernel, Value } from '../src/kernel/ir.ts';
-import { blocksOf, tileExtent, tracedOnce } from './plan.ts';
+import { blocksOf, kernelOnce, tileExtent } from './plan.ts';
 
 /**
  * dtable[v, :] = Σ over the positions i with ids[i] = v, in ascending order, of dout[i, :]; zero where there are none.
@@ -187,64 +187,54 @@ function sumProgram(k: KernelBuilder, columns: number): void {
 }
 
 const traceGatherZero = (): Kernel =>
-  tracedOnce('gatherZero', () =>
-    traceKernel(
-      {
-        name: 'gatherZero',
-        doc: 'zeros the gradient of a table',
-        schedule: { tiles: { e: zeroTile }, workgroup: [256, 1] },
-      },
-      zeroProgram,
-    ),
+  kernelOnce(
+    {
+      name: 'gatherZero',
+      doc: 'zeros the gradient of a table',
+      schedule: { tiles: { e: zeroTile }, workgroup: [256, 1] },
+    },
+    zeroProgram,
   );
 
 const traceGatherChunks = (): Kernel =>
-  tracedOnce('gatherChunks', () =>
-    traceKernel(
-      {
-        name: 'gatherChunks',
-        doc: 'sorts each chunk of 128 positions by id, stably',
-        schedule: { tiles: { i: placed, j: chunk }, workgroup: [32, 8] },
-      },
-      chunksProgram,
-    ),
+  kernelOnce(
+    {
+      name: 'gatherChunks',
+      doc: 'sorts each chunk of 128 positions by id, stably',
+      schedule: { tiles: { i: placed, j: chunk }, workgroup: [32, 8] },
+    },
+    chunksProgram,
   );
 
 const traceGatherMerge = (): Kernel =>
-  tracedOnce('gatherMerge', () =>
-    traceKernel(
-      {
-        name: 'gatherMerge',
-        doc: 'merges sorted chunks of positions',
-        schedule: { tiles: { i: chunk }, workgroup: [chunk, 1] },
-      },
-      mergeProgram,
-    ),
+  kernelOnce(
+    {
+      name: 'gatherMerge',
+      doc: 'merges sorted chunks of positions',
+      schedule: { tiles: { i: chunk }, workgroup: [chunk, 1] },
+    },
+    mergeProgram,
   );
 
 const traceGatherEnds = (): Kernel =>
-  tracedOnce('gatherEnds', () =>
-    traceKernel(
-      {
-        name: 'gatherEnds',
-        doc: 'end of the run of equal ids that starts at each sorted position',
-        schedule: { tiles: { s: endTile }, workgroup: [endTile, 1] },
-      },
-      endsProgram,
-    ),
+  kernelOnce(
+    {
+      name: 'gatherEnds',
+      doc: 'end of the run of equal ids that starts at each sorted position',
+      schedule: { tiles: { s: endTile }, workgroup: [endTile, 1] },
+    },
+    endsProgram,
   );
 
 const traceGatherSum = (columns: number): Kernel =>
-  tracedOnce(`gatherSum ${columns}`, () =>
-    traceKernel(
-      {
-        name: 'gatherSum',
-        variant: `${columns}`,
-        doc: 'sums the rows of each run of equal ids',
-        schedule: { tiles: { r: sumRows, c: columns }, workgroup: [64, 4] },
-      },
-      (k) => sumProgram(k, columns),
-    ),
+  kernelOnce(
+    {
+      name: 'gatherSum',
+      variant: `${columns}`,
+      doc: 'sums the rows of each run of equal ids',
+      schedule: { tiles: { r: sumRows, c: columns }, workgroup: [64, 4] },
+    },
+    (k) => sumProgram(k, columns),
   );
 
 /** dtable[v, :] = Σ over positions i with ids[i] = v of dout[i, :]. Five launches. */

@@ -1,8 +1,8 @@
 import { ceilDivide, type Dim } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
+import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Buffer, Kernel, Span, Value } from '../src/kernel/ir.ts';
-import { blocksOf, tracedOnce } from './plan.ts';
+import { blocksOf, kernelOnce } from './plan.ts';
 import {
   launchRows,
   overColumns,
@@ -153,38 +153,36 @@ const traceLayerNormGradient = (schedule: RowSchedule): Kernel =>
 /** dγ and dβ from the partial sums [blocks, columns]: a program adds up one tile of columns. */
 function traceLayerNormReduction(): Kernel {
   const [blockTile, columnTile] = [16, 64];
-  return tracedOnce('layerNormReduction', () =>
-    traceKernel(
-      {
-        name: 'layerNormReduction',
-        doc: 'dγ and dβ as sums over the blocks of rows',
-        schedule: { tiles: { b: blockTile, c: columnTile }, workgroup: [16, 16] },
-      },
-      (k) => {
-        const partials = [k.read('gammaPartial'), k.read('betaPartial')];
-        const results = [k.write('dgamma'), k.write('dbeta')];
-        const [blocks, columns] = [k.parameter('blocks'), k.parameter('columns')];
-        const b = k.axis('b', blockTile);
-        const c = k.axis('c', columnTile);
-        const C = k.span(c, k.mul(k.program(0), columnTile), columns);
-        const zero = k.fill([b, c], 0);
-        const sums = k.loop(0, blocks, blockTile, [zero, zero], (start, ...carried) => {
-          const B = k.span(b, start, blocks);
-          return carried.map((sum, i) =>
-            k.add(
-              sum,
-              k.load(partials[i] as Buffer, [
-                [B, columns],
-                [C, 1],
-              ]),
-            ),
-          );
-        });
-        sums.forEach((sum, i) => {
-          k.store(results[i] as Buffer, [[C, 1]], k.sum(sum, b));
-        });
-      },
-    ),
+  return kernelOnce(
+    {
+      name: 'layerNormReduction',
+      doc: 'dγ and dβ as sums over the blocks of rows',
+      schedule: { tiles: { b: blockTile, c: columnTile }, workgroup: [16, 16] },
+    },
+    (k) => {
+      const partials = [k.read('gammaPartial'), k.read('betaPartial')];
+      const results = [k.write('dgamma'), k.write('dbeta')];
+      const [blocks, columns] = [k.parameter('blocks'), k.parameter('columns')];
+      const b = k.axis('b', blockTile);
+      const c = k.axis('c', columnTile);
+      const C = k.span(c, k.mul(k.program(0), columnTile), columns);
+      const zero = k.fill([b, c], 0);
+      const sums = k.loop(0, blocks, blockTile, [zero, zero], (start, ...carried) => {
+        const B = k.span(b, start, blocks);
+        return carried.map((sum, i) =>
+          k.add(
+            sum,
+            k.load(partials[i] as Buffer, [
+              [B, columns],
+              [C, 1],
+            ]),
+          ),
+        );
+      });
+      sums.forEach((sum, i) => {
+        k.store(results[i] as Buffer, [[C, 1]], k.sum(sum, b));
+      });
+    },
   );
 }
 

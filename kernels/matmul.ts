@@ -1,9 +1,9 @@
 import type { Dim } from '../src/base/dim.ts';
 import { defined } from '../src/base/errors.ts';
 import type { ElementContext, LaunchPlan, LaunchScalars, ScalarExpression, Slot } from '../src/ir/record.ts';
-import { type KernelBuilder, type TermInput, traceKernel } from '../src/kernel/build.ts';
+import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
 import type { Kernel, Span, Value } from '../src/kernel/ir.ts';
-import { blocksOf, type StrideKind, strided, strideKind, tileExtent, tracedOnce } from './plan.ts';
+import { blocksOf, kernelOnce, type StrideKind, strided, strideKind, tileExtent } from './plan.ts';
 import { elementContext } from './pointwise.ts';
 
 /**
@@ -111,16 +111,14 @@ function variantOf({ tiles, transposeX, transposeY, batch, epilogue }: MatmulOpt
 function traceMatmul(options: MatmulOptions): Kernel {
   const variant = variantOf(options);
   const { m, n, k: depth } = options.tiles;
-  return tracedOnce(`matmul ${variant}`, () =>
-    traceKernel(
-      {
-        name: 'matmul',
-        variant,
-        doc: 'out = f(x · y), one tile of out per program',
-        schedule: { tiles: { m, n, k: depth }, workgroup: [16, 16], stage: 16 },
-      },
-      (k) => matmulProgram(k, options),
-    ),
+  return kernelOnce(
+    {
+      name: 'matmul',
+      variant,
+      doc: 'out = f(x · y), one tile of out per program',
+      schedule: { tiles: { m, n, k: depth }, workgroup: [16, 16], stage: 16 },
+    },
+    (k) => matmulProgram(k, options),
   );
 }
 

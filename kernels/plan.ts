@@ -1,18 +1,25 @@
 import type { Dim } from '../src/base/dim.ts';
 import type { GridExpression } from '../src/ir/record.ts';
-import type { Operand, TermInput } from '../src/kernel/build.ts';
+import {
+  type KernelBuilder,
+  type KernelOptions,
+  type Operand,
+  type TermInput,
+  traceKernel,
+} from '../src/kernel/build.ts';
 import type { Kernel } from '../src/kernel/ir.ts';
 
 const traced = new Map<string, Kernel>();
 
 /**
- * The kernel that `trace` makes, made once per key, so that one text is one `Kernel` object and compiles once.
- * The key names the kernel and everything that shapes its text.
+ * The kernel of that name and variant, traced once, so that one text is one `Kernel` object and compiles once.
+ * Name and variant together name everything that shapes the text.
  */
-export function tracedOnce(key: string, trace: () => Kernel): Kernel {
+export function kernelOnce(options: KernelOptions, author: (k: KernelBuilder) => void): Kernel {
+  const key = `${options.name} ${options.variant ?? ''}`;
   const known = traced.get(key);
   if (known) return known;
-  const kernel = trace();
+  const kernel = traceKernel(options, author);
   traced.set(key, kernel);
   return kernel;
 }

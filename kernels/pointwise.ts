@@ -9,9 +9,9 @@ import type {
   ScalarExpression,
   Slot,
 } from '../src/ir/record.ts';
-import { type KernelBuilder, type TermInput, traceKernel } from '../src/kernel/build.ts';
+import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
 import type { Axis, Buffer, Span, StorageType, Value } from '../src/kernel/ir.ts';
-import { tracedOnce } from './plan.ts';
+import { kernelOnce } from './plan.ts';
 
 /** A tensor that a generated kernel reads or writes. */
 export interface Operand {
@@ -65,8 +65,8 @@ export function planPointwise(request: PointwiseRequest): readonly LaunchPlan[] 
   const name = request.name ?? 'pointwise';
   const variant = `${request.key} ${dtypes} ${pattern} ${Object.values(tiles).join('x')}`;
   const doc = `${request.key} per element of ${groups.length} joined dimension(s): each operand is read, the result written once`;
-  const kernel = tracedOnce(`${name} ${variant}`, () =>
-    traceKernel({ name, variant, doc, schedule: { tiles } }, (k) => author(k, request, groups, tiles)),
+  const kernel = kernelOnce({ name, variant, doc, schedule: { tiles } }, (k) =>
+    author(k, request, groups, tiles),
   );
   const slots: Record<string, Slot> = { y: request.output.slot };
   request.inputs.forEach(({ slot }, i) => {

@@ -2,9 +2,9 @@ import { type Dim, product, type Shape, times } from '../src/base/dim.ts';
 import type { DType } from '../src/base/dtype.ts';
 import { defined } from '../src/base/errors.ts';
 import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
-import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
+import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Axis, Kernel, Value } from '../src/kernel/ir.ts';
-import { blocksOf, tileExtent, tracedOnce } from './plan.ts';
+import { blocksOf, kernelOnce, tileExtent } from './plan.ts';
 import { loadedType, type Operand, padded, planPointwise, storage } from './pointwise.ts';
 
 /*
@@ -176,13 +176,11 @@ function trace(
   const variant = `${form} ${dtype} ${rows}x${columns}${parts > 1 ? ` parts ${parts}` : ''}`;
   const doc = `${combine} of [outer, reduced, inner] over reduced, by ${form}: x is read once`;
   const tiles = { r: rows, c: columns };
-  return tracedOnce(`${combine} ${variant}`, () =>
-    traceKernel({ name: combine, variant, doc, schedule: { tiles } }, (k) => {
-      const r = k.axis('r', rows);
-      const c = k.axis('c', columns);
-      program({ k, combine, dtype, r, c, parts });
-    }),
-  );
+  return kernelOnce({ name: combine, variant, doc, schedule: { tiles } }, (k) => {
+    const r = k.axis('r', rows);
+    const c = k.axis('c', columns);
+    program({ k, combine, dtype, r, c, parts });
+  });
 }
 
 const join = (k: KernelBuilder, combine: Reduction, x: Value, y: Value): Value =>

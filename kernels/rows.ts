@@ -1,8 +1,8 @@
 import type { Dim } from '../src/base/dim.ts';
 import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
-import { type KernelBuilder, type Operand, traceKernel } from '../src/kernel/build.ts';
+import type { KernelBuilder, Operand } from '../src/kernel/build.ts';
 import type { Axis, Buffer, Kernel, Span, Value } from '../src/kernel/ir.ts';
-import { blocksOf, roundUp, tileExtent, tracedOnce } from './plan.ts';
+import { blocksOf, kernelOnce, roundUp, tileExtent } from './plan.ts';
 
 /** Shared by the kernels that work along the rows of a matrix [rows, columns], one block of rows per program. */
 
@@ -94,10 +94,8 @@ export function traceRows(
   const { rows, columns, whole, exact } = schedule;
   const variant = `${rows}x${columns}${exact ? ' exact' : whole ? ' whole' : ''}`;
   const tiles = { r: rows, c: columns };
-  return tracedOnce(`${name} ${variant}`, () =>
-    traceKernel({ name, variant, doc, schedule: { tiles, workgroup: [16, 16] } }, (k) =>
-      program(k, schedule),
-    ),
+  return kernelOnce({ name, variant, doc, schedule: { tiles, workgroup: [16, 16] } }, (k) =>
+    program(k, schedule),
   );
 }
 

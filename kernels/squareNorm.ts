@@ -1,8 +1,8 @@
 import type { Dim } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
+import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Kernel, Value } from '../src/kernel/ir.ts';
-import { tracedOnce } from './plan.ts';
+import { kernelOnce } from './plan.ts';
 
 /**
  * Squared norm of the gradient arena: out[0] = Σ gradient² over the blocks of 256 elements whose rate is not 0.
@@ -53,27 +53,23 @@ function totalProgram(k: KernelBuilder): void {
 }
 
 const traceSquareNormPartial = (): Kernel =>
-  tracedOnce('squareNormPartial', () =>
-    traceKernel(
-      {
-        name: 'squareNormPartial',
-        doc: 'sums of squares of every 64th group of gradient blocks that are not frozen',
-        schedule: { tiles: { g: group, e: blockElements }, workgroup: [64, 4] },
-      },
-      partialProgram,
-    ),
+  kernelOnce(
+    {
+      name: 'squareNormPartial',
+      doc: 'sums of squares of every 64th group of gradient blocks that are not frozen',
+      schedule: { tiles: { g: group, e: blockElements }, workgroup: [64, 4] },
+    },
+    partialProgram,
   );
 
 const traceSquareNormTotal = (): Kernel =>
-  tracedOnce('squareNormTotal', () =>
-    traceKernel(
-      {
-        name: 'squareNormTotal',
-        doc: 'sum of the partial sums of squares',
-        schedule: { tiles: { e: partials }, workgroup: [64, 1] },
-      },
-      totalProgram,
-    ),
+  kernelOnce(
+    {
+      name: 'squareNormTotal',
+      doc: 'sum of the partial sums of squares',
+      schedule: { tiles: { e: partials }, workgroup: [64, 1] },
+    },
+    totalProgram,
   );
 
 /** Squared global norm of the gradient arena without its frozen blocks. Two launches. */
