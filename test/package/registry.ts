@@ -28,9 +28,9 @@ export async function pack(folders: readonly string[], into: string): Promise<re
   return JSON.parse(out) as Packed[];
 }
 
-/** Folders of everything that the package needs at run time, as the lockfile has it. */
+/** Folders of everything that the package needs at run time, as npm installed it here. */
 export function runtimeDependencies(): string[] {
-  const lock = JSON.parse(readFileSync(join(repository, 'package-lock.json'), 'utf8')) as {
+  const lock = JSON.parse(readFileSync(join(repository, 'node_modules', '.package-lock.json'), 'utf8')) as {
     readonly packages: Readonly<Record<string, { readonly dev?: boolean; readonly devOptional?: boolean }>>;
   };
   return Object.entries(lock.packages)
