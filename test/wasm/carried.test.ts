@@ -148,5 +148,5 @@ function check(recipe: Recipe): void {
 }
 
 it('random loops carry on what the interpreter carries on', () => {
-  fc.assert(fc.property(recipes, check), { seed: 20260802, numRuns: runs(2000, 120) });
+  fc.assert(fc.property(recipes, check), { seed: 20260802, numRuns: runs(2000, 80) });
 });

@@ -2,8 +2,8 @@ import type { Axis, Buffer, Span, Term, Value } from '../../kernel/ir.ts';
 import { type Code, get, select } from './code.ts';
 import { literal } from './elementwise.ts';
 import { i32, i32x4, plus, times, v128 } from './instructions.ts';
+import type { Cell, Loops, Roles } from './loops.ts';
 import { bufferAddress, integer, strideBytes } from './lowering.ts';
-import type { Cell, Nest, Roles } from './nest.ts';
 
 /** An access to a buffer from inside a nest: how its address depends on rows and lanes. */
 export interface Access {
@@ -29,7 +29,7 @@ export const spansOfTerms = (terms: readonly Term[]): Span[] =>
   terms.flatMap(({ index }) => (index.kind === 'span' ? [index] : []));
 
 export function describeAccess(
-  nest: Nest,
+  nest: Loops,
   buffer: Buffer,
   terms: readonly Term[],
   key: string,
@@ -59,7 +59,7 @@ export function describeAccess(
   };
 }
 
-function baseAddress({ at }: Nest, buffer: Buffer, terms: readonly Term[]): Code<'i32'> {
+function baseAddress({ at }: Loops, buffer: Buffer, terms: readonly Term[]): Code<'i32'> {
   return terms.reduce<Code<'i32'>>(
     (address, { index, stride }) => {
       if (index.kind === 'value' && index.axes.length > 0) return address;
@@ -71,7 +71,7 @@ function baseAddress({ at }: Nest, buffer: Buffer, terms: readonly Term[]): Code
 }
 
 /** Address of the element at lane 0 of a row. */
-export function rowAddress(nest: Nest, access: Access, cell: Cell, roles: Roles): Code<'i32'> {
+export function rowAddress(nest: Loops, access: Access, cell: Cell, roles: Roles): Code<'i32'> {
   const { base, rowTerms, buffer, key } = access;
   if (rowTerms.length === 0) return base;
   return nest.once(1, `row of ${key} ${cell.row}`, 'i32', `${buffer.name}_row`, () =>
@@ -84,7 +84,7 @@ export function rowAddress(nest: Nest, access: Access, cell: Cell, roles: Roles)
 }
 
 /** Addresses of the elements in all lanes. */
-export function laneAddresses(nest: Nest, access: Access, cell: Cell, roles: Roles): Code<'v128'> {
+export function laneAddresses(nest: Loops, access: Access, cell: Cell, roles: Roles): Code<'v128'> {
   return access.laneTerms.reduce<Code<'v128'>>(
     (addresses, { index, stride }) => {
       const positions = index.kind === 'span' ? nest.laneIndices(cell) : nest.evaluate(index, cell, roles);
@@ -99,7 +99,7 @@ export function laneAddresses(nest: Nest, access: Access, cell: Cell, roles: Rol
 
 /** Where all spans of the access hold, in every lane; undefined where nothing is cut. */
 export function accessMask(
-  nest: Nest,
+  nest: Loops,
   { spans }: Access,
   cell: Cell,
   roles: Roles,
@@ -110,7 +110,7 @@ export function accessMask(
 
 /** Whether the row of a cell is inside all spans over rows; undefined where none cuts them. */
 export function rowCondition(
-  nest: Nest,
+  nest: Loops,
   { spans }: Access,
   cell: Cell,
   roles: Roles,
@@ -123,7 +123,7 @@ export function rowCondition(
 
 /** Whether lane `lane` of a cell is inside all spans over lanes. */
 export function laneCondition(
-  nest: Nest,
+  nest: Loops,
   { spans }: Access,
   { vector }: Cell,
   lane: number,
@@ -144,7 +144,7 @@ const both = (x: Code<'i32'> | undefined, y: Code<'i32'> | undefined): Code<'i32
  * give the load's default; a vector whose first lane is inside may read up to 12 bytes past the last element.
  */
 export function loadElements(
-  nest: Nest,
+  nest: Loops,
   value: Value & { readonly op: 'load' },
   cell: Cell,
   roles: Roles,

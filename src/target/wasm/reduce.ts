@@ -3,8 +3,9 @@ import type { Axis, Value, ValueType } from '../../kernel/ir.ts';
 import { type Code, get, type Local, type Statement, set } from './code.ts';
 import { kindOf } from './elementwise.ts';
 import { f32, f32x4, i32, i32x4, plus, times, v128 } from './instructions.ts';
+import type { Cell } from './loops.ts';
 import { inBothForms, type Lowering, type Place, reserve } from './lowering.ts';
-import { type Cell, Nest } from './nest.ts';
+import { Nest } from './nest.ts';
 import { unsupported } from './unsupported.ts';
 import { spansOf, vectorsAtOnce } from './write.ts';
 

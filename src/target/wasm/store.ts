@@ -12,8 +12,9 @@ import {
 import { type Code, get, type Statement, set, when } from './code.ts';
 import { vectorCast } from './elementwise.ts';
 import { f32, i32, i32x4, plus, times, v128 } from './instructions.ts';
+import type { Cell } from './loops.ts';
 import { bufferAddress, inBothForms, integer, type Lowering, scalar, strideBytes } from './lowering.ts';
-import { type Cell, Nest } from './nest.ts';
+import { Nest } from './nest.ts';
 import { spansOf, vectorsAtOnce } from './write.ts';
 
 /** Writes a tile or a scalar to a buffer; what lies beyond a span's limit is not written. */

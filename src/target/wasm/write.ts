@@ -4,8 +4,9 @@ import { spansOfTerms } from './access.ts';
 import { unitAxis } from './analysis.ts';
 import { type Code, get, type Statement, set } from './code.ts';
 import { i32, memory, plus, times, v128 } from './instructions.ts';
+import type { Cell } from './loops.ts';
 import { inBothForms, type Lowering, type Place } from './lowering.ts';
-import { type Cell, Nest } from './nest.ts';
+import { Nest } from './nest.ts';
 
 /**
  * Where the elements of a tile go. Rows: element (depth, along) at depth · depthStride + 4 · along. Panels: `along` is
