@@ -4,25 +4,13 @@ import { toMermaid } from '../../src/inspect/mermaid.ts';
 import { drawGraph, scopeTree } from '../../src/inspect/picture.ts';
 import { toSvg } from '../../src/inspect/svg.ts';
 import type { Graph } from '../../src/ir/graph.ts';
-import { copies, empty, joint, nested, odd, small } from './graphs.ts';
+import { empty, joint, nested, odd, small } from './graphs.ts';
 import { elementsOf, readDot, readMermaid, readXml } from './read.ts';
 
 const boxesOf = (graph: Graph): string[] => [
   ...Object.keys(graph.nodes),
   ...Object.keys(graph.outputs).map((name) => `output:${name}`),
 ];
-
-/** Processor time, so that other processes do not count. */
-const milliseconds = (work: () => unknown, repeats = 3): number => {
-  let best = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < repeats; i++) {
-    const before = process.cpuUsage();
-    work();
-    const { user, system } = process.cpuUsage(before);
-    best = Math.min(best, (user + system) / 1000);
-  }
-  return best;
-};
 
 describe.each([
   ['small', small()],
@@ -58,13 +46,8 @@ describe.each([
     expect(edges).toHaveLength(picture.arrows.length);
   });
 
-  it('are good SVG, laid out in less than two seconds', () => {
-    let text = '';
-    const time = milliseconds(() => {
-      text = toSvg(graph);
-    }, 1);
-    expect(time).toBeLessThan(2000);
-    const svg = readXml(text);
+  it('are good SVG', () => {
+    const svg = readXml(toSvg(graph));
     expect(svg.attributes.get('viewBox')).toMatch(/^0 0 \d+ \d+$/);
     const groups = elementsOf(svg, 'g');
     expect(groups).toHaveLength(picture.boxes.length);
@@ -284,17 +267,5 @@ describe('folding', () => {
       ['a', ['b', 'd']],
       ['e', []],
     ]);
-  });
-});
-
-describe('large graphs', () => {
-  it.each([
-    ['DOT', toDot],
-    ['Mermaid', toMermaid],
-  ] as const)('take %s ten times as long when they are ten times as large', (_, draw) => {
-    const one = copies(joint(2), 2);
-    const ten = copies(joint(2), 20);
-    expect(milliseconds(() => draw(ten))).toBeLessThan(25 * milliseconds(() => draw(one)) + 20);
-    expect(milliseconds(() => draw(joint(1)), 1)).toBeLessThan(2000);
   });
 });

@@ -100,9 +100,9 @@ describe('hostile safetensors files', () => {
     let slowest = 0;
     for (let i = 0; i < runs(20_000, 3_000); i++) {
       const bytes = mutate(bases[i % bases.length] ?? new Uint8Array(), next);
-      const start = performance.now();
+      const start = process.cpuUsage();
       const found = verdict(bytes);
-      slowest = Math.max(slowest, performance.now() - start);
+      slowest = Math.max(slowest, process.cpuUsage(start).user / 1000);
       verdicts.set(found, (verdicts.get(found) ?? 0) + 1);
       if ((found === 'accepted') !== isValidSafetensors(bytes))
         expect.fail(`mutation ${i}: ${found}: ${Buffer.from(bytes).toString('latin1')}`);
