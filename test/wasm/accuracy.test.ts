@@ -78,3 +78,26 @@ it.each(floatRows)('%s on vectors and on scalars is within its bound of the refe
   run({ kernel: single, grid: [few], scalars: {} }, { x: x.slice(0, few), y: y.slice(0, few), out: scalars });
   expect(worstOf(scalars, exact)).toBeLessThanOrEqual(row.ulp);
 });
+
+/** Arguments over the whole range where each function does something. */
+const RANGES: Readonly<Record<string, (t: number) => number>> = {
+  exp: (t) => -87.4 + 176.2 * t,
+  log: (t) => 1.2e-38 * 10 ** (76 * t),
+  tanh: (t) => -9.5 + 19 * t,
+  erf: (t) => -4.2 + 8.4 * t,
+};
+
+it.each(['exp', 'log', 'tanh', 'erf'] as const)('%s keeps its bound over its whole range', (fn) => {
+  const count = runs(400_000, 20_000);
+  const size = 400;
+  const kernel = trace((k) => {
+    const c = k.axis('c', size);
+    const at = [[k.span(c, k.mul(k.program(0), size), k.parameter('count')), 1]] as const;
+    k.store(k.write('out'), at, k.map(fn, k.load(k.read('x'), at)));
+  });
+  const x = Float32Array.from({ length: count }, (_, i) => RANGES[fn]?.(i / count) ?? 0);
+  const out = new Float32Array(count);
+  run({ kernel, grid: [Math.ceil(count / size)], scalars: { count } }, { x, out });
+  const row = elementwise[fn];
+  expect(worstOf(out, (i) => row.reference(x[i] ?? 0, 0, 0))).toBeLessThanOrEqual(row.ulp);
+});

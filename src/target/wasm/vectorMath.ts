@@ -22,27 +22,26 @@ function horner({ fn }: VectorScope, coefficients: Coefficients, z: Vector): Vec
   );
 }
 
-/** 2ⁿ for integers n, from their bits. */
-const powerOfTwo = ({ fn }: VectorScope, n: Vector): Vector =>
-  i32x4.shl(i32x4.add(n, fn.constant(i32x4.const(127))), i32.const(23));
+/** Added to a number below 2²² it leaves the nearest integer in the lowest bits. */
+const ROUNDER = 1.5 * 2 ** 23;
 
-/** An argument from which on 2^n overflows in two factors, but their exponents do not. */
-const BEYOND = 130;
-
+/**
+ * 2ⁿ eʳ with n added to the exponent of eʳ as an integer. At the ends of the range eʳ lies on the side of 1 that keeps the
+ * exponent in bounds. Beyond them the result is 0, ∞, or NaN as the argument is.
+ */
 export function exp(scope: VectorScope, argument: Vector): Vector {
   const { fn, keep } = scope;
-  const x = keep(f32x4.pmin(argument, fn.float(BEYOND)), 'x');
-  const n = keep(f32x4.nearest(f32x4.mul(x, fn.float(EXP.inverseLn2))), 'n');
+  const x = keep(argument, 'x');
+  const shifted = keep(f32x4.add(f32x4.mul(x, fn.float(EXP.inverseLn2)), fn.float(ROUNDER)), 'shifted');
+  const n = keep(f32x4.sub(shifted, fn.float(ROUNDER)), 'n');
   const high = f32x4.sub(x, f32x4.mul(n, fn.float(EXP.ln2High)));
   const r = keep(f32x4.sub(high, f32x4.mul(n, fn.float(EXP.ln2Low))), 'r');
   const tail = keep(f32x4.mul(f32x4.mul(r, r), horner(scope, EXP.q, r)), 'tail');
   const e = f32x4.add(fn.float(1), f32x4.add(r, tail));
-  const whole = keep(i32x4.truncateS(n), 'whole');
-  // two factors, because n = 128 has no f32 power of its own
-  const half = keep(i32x4.shrS(whole, i32.const(1)), 'half');
-  const first = f32x4.mul(e, powerOfTwo(scope, half));
-  const scaled = keep(f32x4.mul(first, powerOfTwo(scope, i32x4.sub(whole, half))), 'scaled');
-  return v128.andNot(scaled, f32x4.lt(x, fn.float(EXP.lowest)));
+  const scaled = keep(i32x4.add(e, i32x4.shl(shifted, i32.const(23))), 'scaled');
+  const beyond = f32x4.mul(x, fn.float(Number.POSITIVE_INFINITY));
+  const bounded = keep(v128.select(f32x4.le(x, fn.float(EXP.highest)), scaled, beyond), 'bounded');
+  return v128.andNot(bounded, f32x4.lt(x, fn.float(EXP.lowest)));
 }
 
 /** Subnormal numbers are scaled first; zero gives −∞, negative numbers NaN, and +∞ and NaN themselves. */
