@@ -125,7 +125,7 @@ export function checkBatch({ name: reader, gives }: Reader, batch: Batch): Sizes
   };
   const bind = (name: string, dim: Dim, size: number): void => {
     if (dim === anySize) return;
-    if (typeof dim === 'string' && namesOf(dim)[0] === dim) sizes[dim] ??= size;
+    if (typeof dim === 'string' && namesOf(dim)[0] === dim && !Object.hasOwn(sizes, dim)) sizes[dim] = size;
     const wanted = evaluate(dim, sizes);
     if (wanted !== size) fail(name, `${dim} is ${wanted}, the batch has ${size}`);
   };
