@@ -1,3 +1,4 @@
+import { FrondError } from '../../base/errors.ts';
 import type { ElementwiseName, ValueType } from '../../kernel/ir.ts';
 import { type Code, call, get, type Kind, select, set } from './code.ts';
 import type { ModuleBuilder } from './encode.ts';
@@ -20,6 +21,9 @@ export interface ElementwiseScope extends VectorScope {
 export const kindOf = (dtype: ValueType): Exclude<Kind, 'v128'> => (dtype === 'f32' ? 'f32' : 'i32');
 
 const EXPONENT = 0x7f800000;
+
+const withoutForm = (fn: ElementwiseName, types: string): FrondError =>
+  new FrondError('FROND-K210', `${fn} of ${types} is not supported in WebAssembly`);
 
 /** `fn` on vectors; `dtype` is the type of its last argument. Arguments are cheap to repeat. */
 export function vectorElementwise(
@@ -72,7 +76,7 @@ function floatVector(scope: ElementwiseScope, fn: ElementwiseName, x: Vector, y:
     case 'ne':
       return f32x4[fn](x, y);
     default:
-      throw new TypeError(`no vector form of ${fn} on f32`);
+      throw withoutForm(fn, 'f32');
   }
 }
 
@@ -108,7 +112,7 @@ function integerVector(
     case 'shiftRight':
       return byLane(x, (i) => scalarInteger(module, fn, dtype, i32x4.lane(x, i), i32x4.lane(y, i)));
     default:
-      throw new TypeError(`no vector form of ${fn} on integers`);
+      throw withoutForm(fn, 'integers');
   }
 }
 
@@ -170,7 +174,7 @@ function scalarFloat(scope: ElementwiseScope, fn: ElementwiseName, x: Float, y: 
     case 'ne':
       return f32[fn](x, y);
     default:
-      throw new TypeError(`no scalar form of ${fn} on f32`);
+      throw withoutForm(fn, 'f32');
   }
 }
 
@@ -207,7 +211,7 @@ function scalarInteger(
     case 'rem':
       return divide(module, fn, isSigned, x, y);
     default:
-      throw new TypeError(`no scalar form of ${fn} on integers`);
+      throw withoutForm(fn, 'integers');
   }
 }
 
