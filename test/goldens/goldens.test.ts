@@ -13,6 +13,7 @@ import {
 } from '../../src/dsl/index.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import type { Graph, Ref } from '../../src/ir/graph.ts';
+import * as nn from '../../src/nn/index.ts';
 import { ops } from '../../src/ops/index.ts';
 import { adamW, HYPER, hyperOf } from '../../src/palm/optimizer.ts';
 import { constant } from '../../src/palm/schedule.ts';
@@ -137,6 +138,35 @@ describe('values of PyTorch', () => {
     await check('attention', forward.ir, (feeds) => ({
       ...feeds,
       mask: { dtype: 'bool', shape: [3, 10], data: Uint32Array.from(Array.from(feeds.mask?.data ?? [])) },
+    }));
+  });
+
+  it('a pre-norm encoder layer, forward and backward', async () => {
+    const layer = graph('encoder_layer', (g) => {
+      const mask = g.input('mask', bool, [2, 9]);
+      return { out: nn.encoderBlock(g.input('x', f32, [2, 9, 16]), { heads: 4, inner: 40, mask }) };
+    });
+    const names: Record<string, string> = {
+      'attentionNorm/gamma': 'gamma1',
+      'attentionNorm/beta': 'beta1',
+      'feedForwardNorm/gamma': 'gamma2',
+      'feedForwardNorm/beta': 'beta2',
+    };
+    for (const [part, letter] of Object.entries({ query: 'q', key: 'k', value: 'v', output: 'o' })) {
+      names[`attention/${part}/weight`] = `w${letter}`;
+      names[`attention/${part}/bias`] = `b${letter}`;
+    }
+    for (const [part, digit] of Object.entries({ inner: '1', outer: '2' })) {
+      names[`feedForward/${part}/weight`] = `w${digit}`;
+      names[`feedForward/${part}/bias`] = `b${digit}`;
+    }
+    let text = JSON.stringify(fed(layer.ir));
+    for (const [ours, theirs] of Object.entries(names)) text = text.replaceAll(`"${ours}"`, `"${theirs}"`);
+    const renamed = JSON.parse(text) as Graph;
+    expect(renamed.inputs).toHaveLength(18);
+    await check('encoder_layer', renamed, (feeds) => ({
+      ...feeds,
+      mask: { dtype: 'bool', shape: [2, 9], data: Uint32Array.from(Array.from(feeds.mask?.data ?? [])) },
     }));
   });
 
