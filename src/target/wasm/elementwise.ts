@@ -2,7 +2,7 @@ import { FrondError } from '../../base/errors.ts';
 import type { ElementwiseName, ValueType } from '../../kernel/ir.ts';
 import { type Code, call, get, type Kind, select, set } from './code.ts';
 import type { ModuleBuilder } from './encode.ts';
-import { f32, f32x4, i32, i32x4, v128 } from './instructions.ts';
+import { ALL_ONES, f32, f32x4, i32, i32x4, v128 } from './instructions.ts';
 import { callMath, exp, type VectorScope } from './vectorMath.ts';
 
 /**
@@ -25,6 +25,9 @@ const EXPONENT = 0x7f800000;
 const withoutForm = (fn: ElementwiseName, types: string): FrondError =>
   new FrondError('FROND-K210', `${fn} of ${types} is not supported in WebAssembly`);
 
+/** Whether a mask is the constant that holds in every lane, as inside the limits of a span. */
+const isEverywhere = ({ text }: Vector): boolean => text === `$${ALL_ONES}`;
+
 /** `fn` on vectors; `dtype` is the type of its last argument. Arguments are cheap to repeat. */
 export function vectorElementwise(
   scope: ElementwiseScope,
@@ -33,11 +36,9 @@ export function vectorElementwise(
   args: readonly Vector[],
 ): Vector {
   const [x, y, z] = args as [Vector, Vector, Vector];
-  // inside the limits of a span, masks hold everywhere
-  const everywhere = scope.fn.constant(literal('bool', 1)).text;
-  if (fn === 'select') return x.text === everywhere ? y : v128.select(x, y, z);
-  if (fn === 'and' && x.text === everywhere) return y;
-  if (fn === 'and' && y.text === everywhere) return x;
+  if (fn === 'select') return isEverywhere(x) ? y : v128.select(x, y, z);
+  if (fn === 'and' && isEverywhere(x)) return y;
+  if (fn === 'and' && isEverywhere(y)) return x;
   if (fn === 'and' || fn === 'bitAnd') return v128.and(x, y);
   if (fn === 'or') return v128.or(x, y);
   if (fn === 'bitXor') return v128.xor(x, y);

@@ -23,6 +23,7 @@ export class FunctionBuilder {
   readonly #kinds: Kind[] = [];
   readonly #free: Record<Kind, number[]> = { i32: [], f32: [], v128: [] };
   readonly #names = new Set<string>();
+  readonly #floats = new Map<number, Code<'v128'>>();
   #scope: Local[] | undefined;
   readonly #vectors = new Map<string, { readonly local: Local<'v128'>; readonly value: Code<'v128'> }>();
 
@@ -70,7 +71,11 @@ export class FunctionBuilder {
   }
 
   float(value: number): Code<'v128'> {
-    return this.constant(f32x4.const(value));
+    const known = this.#floats.get(value);
+    if (known) return known;
+    const constant = this.constant(f32x4.const(value));
+    this.#floats.set(value, constant);
+    return constant;
   }
 
   /** What has to run first. */

@@ -46,15 +46,18 @@ function readsElementwise(value: Value, carried: Value, analysis: Analysis): boo
 }
 
 /** Whether `value` reads the carried tile through a rename, so perhaps at other positions. */
-function readsRenamed(value: Value, carried: Value, analysis: Analysis): boolean {
-  if (!analysis.readsOf(value).has(carried)) return false;
+function readsRenamed(value: Value, carried: Value, analysis: Analysis, seen = new Set<Value>()): boolean {
+  if (seen.has(value) || !analysis.readsOf(value).has(carried)) return false;
+  seen.add(value);
   if (value.op === 'rename') return true;
   const operands: readonly Value[] =
     value.op === 'elementwise' ? value.args : value.op === 'cast' ? [value.arg] : [];
   if (operands.length === 0) return true;
   return operands.some(
     (operand) =>
-      !analysis.isPlaced(operand) && operand.axes.length > 0 && readsRenamed(operand, carried, analysis),
+      !analysis.isPlaced(operand) &&
+      operand.axes.length > 0 &&
+      readsRenamed(operand, carried, analysis, seen),
   );
 }
 

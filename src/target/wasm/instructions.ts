@@ -136,6 +136,9 @@ export const v128 = {
     code('v128', 'v128.bitselect', simd(82), [yes, no, mask]),
 } as const;
 
+/** Text of the vector whose bits are all set. */
+export const ALL_ONES = 'i32x4(-1)';
+
 export const i32x4 = {
   const: (a: number, b = a, c = a, d = a): Code<'v128'> => {
     const lanes = [a, b, c, d];

@@ -28,7 +28,10 @@ export function rowsOf({ offset, axes, rowStride }: Place): Destination {
 /** Spans that a nest over `value` meets: its own and those of what is computed with it. */
 export function spansOf({ analysis }: Lowering, value: Value): Set<Span> {
   const spans = new Set<Span>();
+  const seen = new Set<Value>();
   const visit = (inner: Value): void => {
+    if (seen.has(inner)) return;
+    seen.add(inner);
     if (inner.op === 'inside') spans.add(inner.span);
     if (inner.op === 'load') for (const span of spansOfTerms(inner.terms)) spans.add(span);
     for (const operand of operandsOf(inner)) {
@@ -44,8 +47,11 @@ export function spansOf({ analysis }: Lowering, value: Value): Set<Span> {
  * a place.
  */
 export function naturalAxis({ analysis }: Lowering, value: Value, fresh: boolean): Axis | undefined {
+  const seen = new Set<Value>();
   const visit = (inner: Value, isComputed: boolean): Axis | undefined => {
-    if (inner.axes.length !== 2) return undefined;
+    // what was seen before gave nothing, or there would be an answer already
+    if (inner.axes.length !== 2 || seen.has(inner)) return undefined;
+    seen.add(inner);
     const isTile = !isComputed && analysis.isPlaced(inner);
     if (isTile || inner.op === 'carried' || inner.op === 'result') return inner.axes[1];
     if (inner.op === 'load') return unitAxis(inner);
