@@ -72,10 +72,12 @@ export const train: palm.Recipe = async ({
   const summary = await both.train({ best: ({ exactMatch }) => Number(exactMatch), signal, on });
   if (summary.reason === 'aborted') return { trainer: both, summary };
   const test = await both.evaluate('test');
-  const examples = [
+  const ours = [
     'play some jazz in the kitchen',
     'find a flight from lisbon to oslo on friday morning',
     'remind me to water the plants at seven',
   ];
+  const theirs = (reader.parts.test ?? []).slice(0, 3).map(({ words }) => words.join(' '));
+  const examples = data === undefined ? ours : theirs;
   return { trainer: both, summary, test, examples };
 };

@@ -168,7 +168,8 @@ const FAILED: readonly string[] = ['FROND-U008', 'FROND-U012', 'FROND-U013'];
 // a reader that has seen enough, such as `head`, is no error
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  process.stderr.write(`[FROND-F002] cannot write to standard output: ${error.code ?? error.message}\n`);
+  process.exit(1);
 });
 
 try {

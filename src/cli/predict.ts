@@ -1,6 +1,5 @@
-import { createInterface } from 'node:readline';
 import pc from 'picocolors';
-import { palm } from '../index.ts';
+import { FrondError, palm } from '../index.ts';
 import { bracket } from './outcome.ts';
 import { checkRun } from './runFolder.ts';
 
@@ -68,7 +67,31 @@ export function describePrediction(text: string, predictions: palm.Predictions, 
 
 async function* linesOf(input: NodeJS.ReadStream): AsyncGenerator<string> {
   if (input.isTTY) process.stderr.write('one sentence per line; Ctrl-D ends\n');
-  for await (const line of createInterface({ input })) if (line.trim() !== '') yield line;
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  let number = 0;
+  const decode = (bytes: Uint8Array): string => {
+    number++;
+    try {
+      return decoder.decode(bytes).replace(/\r$/, '');
+    } catch (cause) {
+      throw new FrondError('FROND-U014', 'standard input is not valid UTF-8', {
+        place: { file: 'standard input', line: number },
+        hint: 'convert the text to UTF-8',
+        cause,
+      });
+    }
+  };
+  let rest = Buffer.alloc(0);
+  for await (const chunk of input) {
+    rest = Buffer.concat([rest, chunk as Buffer]);
+    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
+      const line = decode(rest.subarray(0, end));
+      rest = rest.subarray(end + 1);
+      if (line.trim() !== '') yield line;
+    }
+  }
+  const last = decode(rest);
+  if (last.trim() !== '') yield last;
 }
 
 /** `frond predict RUN [TEXT …]`: without texts, one sentence per line of standard input. */

@@ -34,6 +34,8 @@ export interface Progress {
   stop(): void;
 }
 
+const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;
+
 /** Shows training events: a bar on a terminal, plain lines elsewhere; `whyDevice` says why the device was chosen. */
 export function progressListener(
   out: NodeJS.WriteStream,
@@ -77,7 +79,7 @@ export function progressListener(
         const why = whyDevice === undefined ? '' : ` (${whyDevice})`;
         const resumed = from === 0 ? '' : `, going on after step ${from}`;
         line(
-          `${pc.bold(tasks.join(' + '))}: ${examples} sentences, ${epochs} epochs, ${parameters} parameters, device ${device}${why}${resumed}`,
+          `${pc.bold(tasks.join(' + '))}: ${count(examples, 'sentence')}, ${count(epochs, 'epoch')}, ${parameters} parameters, device ${device}${why}${resumed}`,
         );
         break;
       }

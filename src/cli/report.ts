@@ -20,7 +20,7 @@ h1 { font-size: 1.6rem; margin-bottom: .2rem } h2 { font-size: 1.15rem; margin-t
 table { border-collapse: collapse; font-variant-numeric: tabular-nums } th, td { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #e4e9ee }
 th:first-child, td:first-child { text-align: left } th { color: #5a6672; font-weight: 600 }
 .big { display: flex; gap: 2.4rem; margin: 1.4rem 0 } .big div { font-size: 1.9rem; font-weight: 650 } .big span { display: block; font-size: .8rem; color: #5a6672; font-weight: 400 }
-.scroll { overflow: auto; border: 1px solid #e4e9ee; border-radius: 8px; padding: .8rem } .scroll svg { max-width: 100%; height: auto }
+.scroll { overflow: auto; border: 1px solid #e4e9ee; border-radius: 8px; padding: .8rem } .scroll svg { max-width: 100%; height: auto } .plain { border: 0; padding: 0 }
 .bar { min-width: 9rem }
 .confusion td { text-align: center; padding: .15rem .4rem; border: 0 } .confusion th { font-weight: 400; font-size: .75rem }
 .confusion th.column { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; padding: .4rem .15rem }`;
@@ -82,7 +82,7 @@ function epochTable({ result }: ReportInput): string {
       ...names.map((name) => percent(values.get(name))),
     ];
   });
-  return table(['epoch', 'training loss', ...names], rows);
+  return `<div class="scroll plain">${table(['epoch', 'training loss', ...names], rows)}</div>`;
 }
 
 interface Confusion {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import pc from 'picocolors';
@@ -28,7 +28,22 @@ export interface TrainArguments {
 function freshFolder(name: string): string {
   for (let i = 1; ; i++) {
     const folder = join('outputs', i === 1 ? name : `${name}-${i}`);
-    if (!existsSync(folder)) return folder;
+    if (existsSync(folder)) continue;
+    mkdirSync('outputs', { recursive: true });
+    try {
+      // making it claims it: of two runs that start at once, one goes on to the next name
+      mkdirSync(folder);
+      return folder;
+    } catch (cause) {
+      if (!existsSync(folder)) throw cause;
+    }
+  }
+}
+
+/** Takes a claimed folder back where the run came to nothing. */
+function dropIfEmpty(...folders: readonly string[]): void {
+  for (const folder of folders) {
+    if (existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
   }
 }
 
@@ -50,9 +65,10 @@ function outputFolder({ file, output, resume }: TrainArguments): string {
 }
 
 /** Ctrl-C lets the step at hand finish and saves; a second one ends at once. */
-function onInterrupt(stop: AbortController, tidy: () => void): () => void {
+function onInterrupt(stop: AbortController, started: () => boolean, tidy: () => void): () => void {
   const listener = (): void => {
-    if (stop.signal.aborted) {
+    // before the first step there is nothing to finish or to save
+    if (stop.signal.aborted || !started()) {
       tidy();
       process.exit(130);
     }
@@ -108,14 +124,23 @@ async function finish(
 /** `frond train FILE` */
 export async function train(args: TrainArguments): Promise<number> {
   const recipe = await loadRecipe(args.file);
+  const { device, reason } = chooseDevice(args.device);
   const output = outputFolder(args);
   const stop = new AbortController();
-  const { device, reason } = chooseDevice(args.device);
   const { data, epochs, batchSize, seed, resume } = args;
   const progress = progressListener(process.stdout, args.device === 'auto' ? reason : undefined);
-  const release = onInterrupt(stop, progress.stop);
+  let started = false;
+  const release = onInterrupt(
+    stop,
+    () => started,
+    () => {
+      progress.stop();
+      dropIfEmpty(output, 'outputs');
+    },
+  );
   const curve = new Curve(output);
   const on: palm.Listener = (event) => {
+    if (event.type === 'start') started = true;
     curve.add(event);
     progress.listener(event);
   };
@@ -134,6 +159,7 @@ export async function train(args: TrainArguments): Promise<number> {
   } finally {
     progress.stop();
     release();
+    dropIfEmpty(output, 'outputs');
   }
 }
 

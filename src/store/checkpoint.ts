@@ -240,6 +240,9 @@ export async function loadLatest(folder: string, files: Files = platform.files):
   const damaged = skipped.length === 0 ? '' : ` (damaged: ${skipped.map(({ name }) => name).join(', ')})`;
   throw new FrondError('FROND-F012', `there is no whole checkpoint in ${folder}${damaged}`, {
     place: { file: folder },
-    hint: 'a run saves its first checkpoint at the end of an epoch, or when it is interrupted',
+    hint:
+      skipped.length === 0
+        ? 'a run saves its first checkpoint at the end of an epoch, or when it is interrupted; before that, start again'
+        : 'none can be used: start a new run in another folder',
   });
 }

@@ -162,6 +162,19 @@ describe('frond predict', () => {
     expect(records[1].intent.label).toBe('light');
   });
 
+  it('takes no byte-order mark for a word, and refuses what is not UTF-8 with its line', async () => {
+    const marked = await frond(['predict', 'outputs/tiny', '--json'], {
+      input: '\uFEFFplay some jazz now\r\n',
+    });
+    expect(JSON.parse(marked.out).words).toEqual(['play', 'some', 'jazz', 'now']);
+    const input = Buffer.concat([Buffer.from('play some jazz now\n'), Buffer.of(0xff, 0xfe, 0x0a)]);
+    const { code, err } = await frond(['predict', 'outputs/tiny'], { input });
+    expect({ code, err }).toEqual({
+      code: 2,
+      err: '[FROND-U014] standard input is not valid UTF-8\n  at standard input:2\n  hint: convert the text to UTF-8\n',
+    });
+  });
+
   it('says when it did not look at the whole sentence', async () => {
     const text = Array.from({ length: 130 }, (_, i) => `w${i}`).join(' ');
     const { code, err } = await frond(['predict', 'outputs/tiny', text]);

@@ -159,13 +159,13 @@ describe('errors of checkpoints say', () => {
     expect(await message(() => loadLatest(at('nowhere')))).toMatchInlineSnapshot(`
       "[FROND-F012] there is no whole checkpoint in FOLDER/nowhere
         at FOLDER/nowhere
-        hint: a run saves its first checkpoint at the end of an epoch, or when it is interrupted"
+        hint: a run saves its first checkpoint at the end of an epoch, or when it is interrupted; before that, start again"
     `);
     mkdirSync(at('f012', 'step-000003'), { recursive: true });
     expect(await message(() => loadLatest(at('f012')))).toMatchInlineSnapshot(`
       "[FROND-F012] there is no whole checkpoint in FOLDER/f012 (damaged: step-000003)
         at FOLDER/f012
-        hint: a run saves its first checkpoint at the end of an epoch, or when it is interrupted"
+        hint: none can be used: start a new run in another folder"
     `);
   });
 

@@ -8,7 +8,7 @@ export interface Outcome {
 
 export interface CallOptions {
   readonly cwd: string;
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
   /** called with all of standard output so far; may interrupt the process as Ctrl-C does */
   readonly watch?: (out: string, interrupt: () => void) => void;
 }

@@ -16,6 +16,8 @@ const HINTS: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full: free some space and try again, what was there before is untouched',
   EDQUOT: 'the disk quota is used up: free some space and try again',
   EIO: 'the disk reports an error: copy what you have and check it',
+  EROFS: 'the file system is read-only: choose another folder',
+  EFBIG: 'the file would be larger than the system allows (ulimit -f)',
   EISDIR: 'this is a folder, a file was expected',
   ENOTDIR: 'this is a file, a folder was expected',
 };
@@ -65,12 +67,20 @@ async function syncFolder(path: string): Promise<void> {
 
 /** Makes missing folders from the top down, and their entries durable: else a crash could take all that is inside with them. */
 async function makeFolder(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true });
-  if (first === undefined) return;
-  const top = dirname(resolve(first));
-  for (let parent = dirname(resolve(path)); parent.length >= top.length; parent = dirname(parent)) {
-    await syncFolder(parent);
-    if (parent === top) return;
+  // the recursive form of mkdir never returns where a parent takes no entries, such as /proc
+  const missing: string[] = [];
+  let top = resolve(path);
+  while ((await kindOf(top)) === 'none') {
+    missing.unshift(top);
+    top = dirname(top);
+  }
+  if ((await kindOf(top)) === 'file') throw Object.assign(new Error(`${top} is a file`), { code: 'ENOTDIR' });
+  for (const folder of missing) {
+    await mkdir(folder).catch((cause: unknown) => {
+      // another process may have made it meanwhile
+      if (codeOf(cause) !== 'EEXIST') throw cause;
+    });
+    await syncFolder(dirname(folder));
   }
 }
 
