@@ -4,7 +4,11 @@ import { FrondError } from '../base/errors.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { ops } from '../ops/index.ts';
 import { updateOp } from '../ops/update.ts';
-import type { Schedule } from './schedule.ts';
+import { type Schedule, scheduleOf } from './schedule.ts';
+import { checkFinite, checkFraction, checkOptions, checkPositive } from './settings.ts';
+
+/** The rule that the ops of frond hold already. */
+const ADAM_W = adamWRule as unknown as UpdateRule;
 
 /** An optimizer: how it changes a weight, its constants, its learning rate. */
 export interface Optimizer {
@@ -34,54 +38,77 @@ export interface OptimizerDefinition<S extends string> extends Omit<UpdateRule<S
  *         return { moment1: velocity, parameter: k.sub(parameter, k.mul(rate, velocity)) };
  *       },
  *     });
- *     trainer.buildBackward({ optimizer: momentum({ rate: constant(0.1) }) });
+ *     trainer.buildBackward({ optimizer: momentum({ rate: 0.1 }) });
  *
- * @throws FROND-T031 when an op has its name already
+ * @throws FROND-T031 when an op has its name already, or an attribute of every update the name of a setting
  */
 export function defineOptimizer<S extends string>(
   definition: OptimizerDefinition<S>,
-): (options: { readonly rate: Schedule } & Partial<Record<S, number>>) => Optimizer {
+): (options: { readonly rate: Schedule | number } & Partial<Record<S, number>>) => Optimizer {
   const { name, moments, settings: defaults, corrections } = definition;
-  if (ops.has(name) && name !== adamWRule.name) {
-    throw new FrondError('FROND-T031', `an optimizer cannot be called ${name}: an op of frond is`, {
-      hint: 'give it another name',
-    });
-  }
   const names = Object.keys(defaults) as S[];
+  checkNames(name, names);
+  checkFinite(defaults);
   const rule: UpdateRule<S> = {
     name,
     moments,
     settings: names,
     apply: (k, operands) => definition.apply(k, operands),
   };
-  return ({ rate, ...given }) => {
-    const settings = { ...defaults, ...given } as Readonly<Record<S, number>>;
+  return (options) => {
+    checkOptions(name, options, ['rate', ...names]);
+    const settings = Object.fromEntries(
+      names.map((setting) => [setting, options[setting] ?? defaults[setting]]),
+    ) as Readonly<Record<S, number>>;
+    checkFinite(settings);
     return {
       rule: rule as unknown as UpdateRule,
-      rate,
+      rate: scheduleOf(options.rate),
       settings,
       corrections: (step) => corrections?.(step, settings) ?? [1, 1],
     };
   };
 }
 
+/** What the update of every rule has already: its attributes, and the size of its grid. */
+const TAKEN = ['rates', 'decays', 'parameters', 'rate', 'decay', 'blocks'];
+
+/** @throws FROND-T031 */
+function checkNames(name: string, settings: readonly string[]): void {
+  if (ops.has(name)) {
+    throw new FrondError('FROND-T031', `an optimizer cannot be called ${name}: an op of frond is`, {
+      hint: 'give it another name',
+    });
+  }
+  const taken = settings.find((setting) => TAKEN.includes(setting));
+  if (taken === undefined) return;
+  throw new FrondError('FROND-T031', `a setting of ${name} cannot be called ${taken}`, {
+    hint: `give it another name; taken are ${TAKEN.join(', ')}`,
+  });
+}
+
 /**
  * Adam (Kingma and Ba 2015) with decoupled weight decay (Loshchilov and Hutter 2019): the decay that `buildBackward` is
  * given shrinks the weights directly and never enters the moments. Settings `beta1` (0.9), `beta2` (0.999), `epsilon` (1e-8).
+ * @throws FROND-T002 for a beta outside [0, 1), an epsilon that is not above 0, an option that it does not have
+ * @throws FROND-T020 for a rate that is neither a number nor a schedule
  */
 export function adamW(options: AdamOptions): Optimizer {
+  checkOptions('adamW', options, ['rate', 'beta1', 'beta2', 'epsilon']);
   const { rate, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
+  checkFraction({ beta1, beta2 });
+  checkPositive({ epsilon });
   return {
-    rule: adamWRule as unknown as UpdateRule,
-    rate,
+    rule: ADAM_W,
+    rate: scheduleOf(rate),
     settings: { beta1, beta2, epsilon },
     corrections: (step) => [1 / (1 - beta1 ** (step + 1)), 1 / (1 - beta2 ** (step + 1))],
   };
 }
 
 export interface AdamOptions {
-  /** learning rate over the real number of steps */
-  readonly rate: Schedule;
+  /** learning rate over the real number of steps; a number: the same at every step */
+  readonly rate: Schedule | number;
   /** decay of the mean gradient, default 0.9 */
   readonly beta1?: number;
   /** decay of the mean squared gradient, default 0.999 */
@@ -95,7 +122,7 @@ export const adam = adamW;
 
 /** The ops of frond with that of the optimizer among them. */
 export const registryWith = ({ rule }: Optimizer): OpRegistry =>
-  ops.has(rule.name) ? ops : new Map([...ops, [rule.name, updateOp(rule)]]);
+  rule === ADAM_W ? ops : new Map([...ops, [rule.name, updateOp(rule)]]);
 
 /** Names of the fed tensors that change from step to step. */
 export const HYPER = 'optimizer.hyper';

@@ -15,8 +15,9 @@ import { sequenceLabel } from './head/sequenceLabel.ts';
 import type { ModelRecord } from './modelRecord.ts';
 import { jointReaderFrom } from './reader/joint.ts';
 import { BEST, fileOf, MODEL, WEIGHTS } from './runStore.ts';
+import { checkDevice, checkFolder, checkInputs, checkOptions } from './settings.ts';
 import { decodeJson, loadArena, malformed } from './snapshot.ts';
-import { parseWith } from './trainerBase.ts';
+import { closed, parseWith } from './trainerBase.ts';
 
 export interface PredictorOptions {
   readonly device?: Device;
@@ -95,6 +96,9 @@ export class Predictor {
   readonly #executable: Executable;
   /** a device that was chosen here, and is closed here */
   readonly #own: Device | undefined;
+  #freed = false;
+  /** predictions under way */
+  #running = 0;
 
   private constructor(parts: {
     checkpoint: LoadedCheckpoint;
@@ -121,6 +125,9 @@ export class Predictor {
    * user's own and not given, FROND-F016 for heads of tasks that it does not have, FROND-W… for damaged weights
    */
   static async load(folder: string, options: PredictorOptions = {}): Promise<Predictor> {
+    checkFolder('Predictor.load', folder);
+    checkOptions('Predictor.load', options, ['device', 'reader', 'heads']);
+    checkDevice(options.device);
     const checkpoint = await latestOf(folder);
     const record = recordOf(checkpoint);
     const tasks = tasksOf(record, options.heads, folder);
@@ -144,14 +151,32 @@ export class Predictor {
     }
   }
 
-  /** Predictions of every task for each text, from one encoder pass. */
-  predict(texts: readonly string[], options: { readonly signal?: AbortSignal } = {}): Promise<Predictions> {
+  /** Predictions of every task for each text, from one encoder pass. @throws FROND-T006 after `free` */
+  async predict(
+    texts: readonly string[],
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Predictions> {
+    if (this.#freed) throw closed('predict', this.name);
+    checkInputs(texts);
     const examples = texts.map((text) => parseWith(this.reader, text));
-    return predictAll(this.#executable, this.tasks, this.reader, examples, options);
+    this.#running++;
+    try {
+      return await predictAll(this.#executable, this.tasks, this.reader, examples, options);
+    } finally {
+      this.#running--;
+      this.#release();
+    }
   }
 
-  /** Gives the memory back; the device too, unless it was passed in. */
+  /** Gives the memory back, once predictions under way have ended; the device too, unless it was passed in. */
   free(): void {
+    if (this.#freed) return;
+    this.#freed = true;
+    this.#release();
+  }
+
+  #release(): void {
+    if (!this.#freed || this.#running > 0) return;
     this.#executable.free();
     this.#state.free();
     this.#own?.close().catch(() => undefined);

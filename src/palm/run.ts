@@ -1,4 +1,5 @@
 import { platform } from '#platform';
+import { FrondError } from '../base/errors.ts';
 import { breather } from './breather.ts';
 import { type Configuration, configurationOf } from './configuration.ts';
 import type { Metrics } from './contract.ts';
@@ -91,7 +92,14 @@ export class Run {
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) await next();
   }
 
+  /** @throws FROND-T002 for `best` without a part to evaluate */
   async train(options: TrainOptions, saving: Saving | undefined): Promise<TrainingSummary> {
+    const part = this.#evaluated(options);
+    if (options.best !== undefined && part === null) {
+      throw new FrondError('FROND-T002', 'best is given, but nothing is evaluated', {
+        hint: `give evaluate, one of ${Object.keys(this.learner.plan.reader.parts).join(', ')}, or leave best out`,
+      });
+    }
     this.#training = true;
     try {
       return await this.#train(options, saving);
@@ -167,14 +175,20 @@ export class Run {
     });
   }
 
+  /** The part that is evaluated after every epoch. */
+  #evaluated({ evaluate }: TrainOptions): string | null {
+    if (evaluate !== undefined) return evaluate;
+    return this.learner.plan.reader.parts.valid === undefined ? null : 'valid';
+  }
+
   async #finishEpoch(options: TrainOptions, emit: Listener): Promise<void> {
     const { learner } = this;
     const { count, loss, losses } = this.sums;
     const means = Object.fromEntries(Object.entries(losses).map(([task, sum]) => [task, sum / count]));
     this.sums = emptySums();
-    const part = options.evaluate === undefined ? 'valid' : options.evaluate;
+    const part = this.#evaluated(options);
     const record = { epoch: learner.epoch, step: learner.step, loss: loss / count, losses: means };
-    if (part === null || (options.evaluate === undefined && learner.plan.reader.parts.valid === undefined)) {
+    if (part === null) {
       this.history.push(record);
       return;
     }

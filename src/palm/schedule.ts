@@ -78,6 +78,16 @@ export function triangular({ warmup }: { readonly warmup: number }, rate: number
   return triangularRate({ rate, warmup });
 }
 
+/** @throws FROND-T020 for what is neither a rate nor a schedule */
+export function scheduleOf(rate: Schedule | number): Schedule {
+  if (typeof rate === 'number') return constant(rate);
+  if (typeof rate === 'object' && rate !== null && typeof rate.at === 'function') return rate;
+  const what = rate === undefined ? 'there is no rate' : `the rate is no schedule but of type ${typeof rate}`;
+  throw new FrondError('FROND-T020', what, {
+    hint: 'give a number, palm.constantRate(0.001), palm.triangular({ warmup: 0.1 }, 0.001) or one of defineSchedule',
+  });
+}
+
 function checkRate(name: string, rate: number): void {
   if (!Number.isFinite(rate) || rate < 0)
     throw wrong(name, `rate is ${rate}`, 'the rate is finite and not negative');

@@ -1,8 +1,9 @@
-import { defined } from '../base/errors.ts';
+import { defined, FrondError } from '../base/errors.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph } from '../ir/graph.ts';
 import { differentiate } from '../passes/index.ts';
 import { HYPER, type Optimizer, registryWith } from './optimizer.ts';
+import { checkNotNegative, checkOptions } from './settings.ts';
 
 /** Parameters that share a rate multiplier and a weight decay. The first group whose pattern matches a name counts. */
 export interface ParameterGroup {
@@ -36,13 +37,32 @@ const matches = (pattern: string, name: string): boolean =>
 const groupOf = (name: string, groups: readonly ParameterGroup[]): ParameterGroup | undefined =>
   groups.find((group) => matches(group.match, name));
 
+/** @throws FROND-T002 for a setting out of range, and for a group without any parameter */
+function checkSettings({ weightDecay, clipNorm, groups = [] }: BackwardOptions, forward: Graph): void {
+  checkNotNegative({ weightDecay: weightDecay ?? 0, clipNorm: clipNorm ?? 0 });
+  const names = Object.values(forward.nodes)
+    .filter(({ op }) => op === 'parameter')
+    .map(({ attributes }) => String(attributes.name));
+  for (const group of groups) {
+    checkOptions('a parameter group', group, ['match', 'rate', 'weightDecay', 'freeze']);
+    const { match, rate = 1, weightDecay: decay = 0 } = group;
+    checkNotNegative({ [`rate of group ${match}`]: rate, [`weightDecay of group ${match}`]: decay });
+    if (names.some((name) => matches(String(match), name))) continue;
+    const some = names.length > 6 ? `${names.slice(0, 6).join(', ')}, … (${names.length})` : names.join(', ');
+    throw new FrondError('FROND-T002', `no parameter matches the group ${match}`, {
+      hint: `a pattern is held against the whole name, * stands for any part of it; there are ${some}`,
+    });
+  }
+}
+
 /**
  * The training step of a forward graph: its backward part and the update, in one graph.
  *
  * Weights (rank ≥ 2) decay, vectors and scalars do not, as is usual for biases and normalisation; a group may say otherwise.
- * @throws FROND-P… when the loss has no gradient
+ * @throws FROND-P… when the loss has no gradient, FROND-T002 for settings out of range or without effect
  */
 export function buildStep(forward: Graph, loss: string, options: BackwardOptions): Graph {
+  checkSettings(options, forward);
   const groups = options.groups ?? [];
   const registry = registryWith(options.optimizer);
   const trainable = Object.values(forward.nodes)

@@ -6,6 +6,7 @@ import { checkContract } from './contractCheck.ts';
 import type { Checked, HeadOnBackboneProblem } from './contractTypes.ts';
 import type { JointMetrics, Predictions } from './evaluate.ts';
 import type { Task } from './graphs.ts';
+import { checkNotNegative, checkOptions } from './settings.ts';
 import { type FitOptions, missing, TrainerBase } from './trainerBase.ts';
 
 export { type FitOptions, parseWith, type SaverOptions } from './trainerBase.ts';
@@ -17,14 +18,26 @@ export interface TrainerOptions {
   readonly device?: Device;
 }
 
+/** Outputs are called TASK.RESULT: a point in a task's name would mix up two tasks. @throws FROND-T003 */
+function checkTaskName(name: unknown): void {
+  if (typeof name === 'string' && /^[^.\s]+$/.test(name)) return;
+  throw new FrondError('FROND-T003', `${JSON.stringify(name)} is no name for a task`, {
+    hint: 'give the trainer a name without points and blanks, such as intent',
+  });
+}
+
 /** One task on a backbone. */
 export class Trainer extends TrainerBase {
   readonly mixRatio: number;
   #task: { readonly backbone: Backbone; readonly task: Task } | undefined;
 
+  /** @throws FROND-T002 for options out of range, FROND-T003 for a name that cannot stand in names of outputs */
   constructor(name: string, options: TrainerOptions = {}) {
+    checkTaskName(name);
+    checkOptions('trainer', options, ['mixRatio', 'device']);
     super(name, options.device);
     this.mixRatio = options.mixRatio ?? 1;
+    checkNotNegative({ mixRatio: this.mixRatio });
   }
 
   /** Connects the task's head to the backbone. @returns the training graph, with output `loss` */

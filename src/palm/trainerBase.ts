@@ -13,6 +13,7 @@ import { predictionGraph, type Task, trainingGraph } from './graphs.ts';
 import { Learner } from './learner.ts';
 import { type EpochRecord, Run, type TrainingSummary, type TrainOptions } from './run.ts';
 import { resumeRun, saveRun } from './runStore.ts';
+import { checkDevice, checkFolder, checkInputs, checkOptions, checkWhole } from './settings.ts';
 import { type LoadOptions, type LoadReport, loadArena } from './snapshot.ts';
 import { type BackwardOptions, buildStep } from './step.ts';
 
@@ -34,17 +35,16 @@ export interface SaverOptions {
   readonly keep?: number;
 }
 
-/** @throws FROND-T002 for a setting that is no whole number from `least` on */
-function checkWhole(settings: Readonly<Record<string, number | undefined>>, least: number): void {
-  for (const [setting, value] of Object.entries(settings)) {
-    if (value === undefined || (Number.isInteger(value) && value >= least && value < 2 ** 32)) continue;
-    const range = least === 0 ? 'a whole number from 0 on' : 'a positive whole number';
-    throw new FrondError('FROND-T002', `${setting} is ${value}`, { hint: `give ${range}` });
-  }
-}
+/** What was closed or freed holds no weights any more. */
+export const closed = (caller: string, name: string): FrondError =>
+  new FrondError('FROND-T006', `${caller} was called after ${name} was given back`, {
+    hint: 'call it before close or free, or load the run again',
+  });
 
 export const missing = (what: string, before: string): FrondError =>
   new FrondError('FROND-T001', `${before} was called before ${what}`, { hint: `call ${what} first` });
+
+const TRAIN_OPTIONS = ['printEvery', 'evaluate', 'best', 'saveTo', 'signal', 'on'] as const;
 
 /** What `Trainer` and `MultiHeadTrainer` share: from tasks on one backbone to a trained model. */
 export abstract class TrainerBase {
@@ -58,10 +58,14 @@ export abstract class TrainerBase {
   #making: Promise<Run> | undefined;
   #ownDevice: Device | undefined;
   #training = false;
+  #closed = false;
+  /** what `close` waits for */
+  readonly #working = new Set<Promise<unknown>>();
   /** the folder that `train` has locked */
   #locked: string | undefined;
 
   constructor(name: string, device: Device | undefined) {
+    checkDevice(device);
     this.name = name;
     this.#device = device;
   }
@@ -69,8 +73,13 @@ export abstract class TrainerBase {
   protected abstract tasksOf(): { readonly backbone: Backbone; readonly tasks: readonly Task[] };
   protected abstract jointMetrics(): JointMetrics | undefined;
 
-  /** The parts of a run are fixed once it exists. @throws FROND-T004 */
   #checkOpen(caller: string): void {
+    if (this.#closed) throw closed(caller, this.name);
+  }
+
+  /** The parts of a run are fixed once it exists. @throws FROND-T004, FROND-T006 */
+  #checkChangeable(caller: string): void {
+    this.#checkOpen(caller);
     if (this.#run === undefined) return;
     throw new FrondError('FROND-T004', `${caller} was called after the model was made`, {
       hint: 'a model is made when it is first trained, evaluated, asked or loaded: call this before, or make another trainer',
@@ -86,7 +95,7 @@ export abstract class TrainerBase {
   }
 
   protected forward(): Graph {
-    this.#checkOpen('buildForward');
+    this.#checkChangeable('buildForward');
     const { backbone, tasks } = this.tasksOf();
     this.#graphs = {
       training: trainingGraph(this.name, backbone, tasks),
@@ -106,8 +115,9 @@ export abstract class TrainerBase {
    * @returns the graph of a whole training step
    */
   buildBackward(options: BackwardOptions): Graph {
+    this.#checkChangeable('buildBackward');
     if (this.#graphs === undefined) throw missing('buildForward', 'buildBackward');
-    this.#checkOpen('buildBackward');
+    checkOptions('buildBackward', options, ['optimizer', 'weightDecay', 'clipNorm', 'groups']);
     const graph = buildStep(this.#graphs.training, 'loss', options);
     this.#step = { graph, options };
     return graph;
@@ -117,8 +127,10 @@ export abstract class TrainerBase {
    * Says what to learn from, and for how long.
    * @throws FROND-C001…C003 when the reader does not give what backbone or heads need, FROND-T002 for settings that make no run
    */
-  fitReader(reader: Reader, { epochs, batchSize = 32, seed = 1 }: FitOptions): void {
-    this.#checkOpen('fitReader');
+  fitReader(reader: Reader, options: FitOptions): void {
+    this.#checkChangeable('fitReader');
+    checkOptions('fitReader', options, ['epochs', 'batchSize', 'seed']);
+    const { epochs, batchSize = 32, seed = 1 } = options;
     const { backbone, tasks } = this.tasksOf();
     checkContract({ reader, backbone });
     for (const { head } of tasks) checkContract({ reader, backbone, head });
@@ -134,8 +146,23 @@ export abstract class TrainerBase {
 
   /** Where checkpoints go, and how often. @throws FROND-T002 for numbers that are no counts */
   setSaver(options: SaverOptions): void {
-    checkWhole({ everySteps: options.everySteps, keep: options.keep }, 1);
+    this.#checkOpen('setSaver');
+    checkOptions('setSaver', options, ['folder', 'everySteps', 'keep']);
+    checkFolder('setSaver', options.folder);
+    checkWhole({ everySteps: options.everySteps ?? 1, keep: options.keep ?? 1 }, 1);
     this.#saver = options;
+  }
+
+  /** Does `work` with the run; `close` waits for it. @throws FROND-T006 */
+  async #use<T>(caller: string, work: (run: Run) => T | Promise<T>): Promise<T> {
+    this.#checkOpen(caller);
+    const doing = this.#ready(caller).then(work);
+    this.#working.add(doing);
+    try {
+      return await doing;
+    } finally {
+      this.#working.delete(doing);
+    }
   }
 
   /** The run, made when it is first asked for, once. */
@@ -183,7 +210,9 @@ export abstract class TrainerBase {
    * saves to the same folder, FROND-F021 when there are later checkpoints of another run in it, FROND-T005 when it is training already
    */
   async train(options: TrainOptions = {}): Promise<TrainingSummary> {
-    checkWhole({ printEvery: options.printEvery }, 1);
+    this.#checkOpen('train');
+    checkOptions('train', options, TRAIN_OPTIONS);
+    checkWhole({ printEvery: options.printEvery ?? 1 }, 1);
     this.#checkIdle();
     this.#training = true;
     try {
@@ -214,7 +243,7 @@ export abstract class TrainerBase {
 
   /** Metrics of each task, under its name, and those of all tasks together, over a part of the reader's data. */
   async evaluate(part = 'test', signal?: AbortSignal): Promise<Metrics> {
-    return (await this.#ready('evaluate')).learner.evaluate(part, signal);
+    return this.#use('evaluate', ({ learner }) => learner.evaluate(part, signal));
   }
 
   /**
@@ -222,11 +251,13 @@ export abstract class TrainerBase {
    * @throws FROND-C011 for texts where the reader cannot parse any
    */
   async predict(inputs: readonly (string | object)[]): Promise<Predictions> {
-    const { learner } = await this.#ready('predict');
-    const { reader } = learner.plan;
-    return learner.predict(
-      inputs.map((input) => (typeof input === 'string' ? parseWith(reader, input) : input)),
-    );
+    checkInputs(inputs);
+    return this.#use('predict', ({ learner }) => {
+      const { reader } = learner.plan;
+      return learner.predict(
+        inputs.map((input) => (typeof input === 'string' ? parseWith(reader, input) : input)),
+      );
+    });
   }
 
   /**
@@ -236,17 +267,18 @@ export abstract class TrainerBase {
    * system refuses
    */
   async save(folder: string): Promise<string> {
-    const run = await this.#ready('save');
+    checkFolder('save', folder);
     const inside = platform.files.join(folder, 'checkpoints');
     const keep = this.#saver?.keep ?? 2;
-    return run.betweenSteps(async () => {
+    const save = async (run: Run): Promise<string> => {
       const release = this.#locked === folder ? undefined : await lockFolder(folder);
       try {
         return await saveRun(run, inside, keep);
       } finally {
         await release?.();
       }
-    });
+    };
+    return this.#use('save', (run) => run.betweenSteps(() => save(run)));
   }
 
   /**
@@ -254,10 +286,12 @@ export abstract class TrainerBase {
    * @throws FROND-F012 when there is none, FROND-F030 when settings or data differ, naming each
    */
   async resume(folder: string, on?: Listener): Promise<number> {
-    const run = await this.#ready('resume');
-    this.#checkIdle();
-    await resumeRun(run, platform.files.join(folder, 'checkpoints'), on);
-    return run.learner.step;
+    checkFolder('resume', folder);
+    return this.#use('resume', async (run) => {
+      this.#checkIdle();
+      await resumeRun(run, platform.files.join(folder, 'checkpoints'), on);
+      return run.learner.step;
+    });
   }
 
   /**
@@ -265,9 +299,10 @@ export abstract class TrainerBase {
    * @throws FROND-W010…W013 for missing, surplus or wrong-shaped tensors
    */
   async loadCheckpoint(file: string, options: LoadOptions = {}): Promise<LoadReport> {
-    const { learner } = await this.#ready('loadCheckpoint');
-    this.#checkIdle();
-    return loadArena(learner.state, await platform.files.readBytes(file), file, 'parameter', options);
+    return this.#use('loadCheckpoint', async ({ learner }) => {
+      this.#checkIdle();
+      return loadArena(learner.state, await platform.files.readBytes(file), file, 'parameter', options);
+    });
   }
 
   /** Metrics after each epoch so far. */
@@ -275,11 +310,17 @@ export abstract class TrainerBase {
     return this.#run?.history ?? [];
   }
 
-  /** Gives the memory back; the device too, unless it was passed in. */
+  /**
+   * Gives the memory back, once what is under way has ended; the device too, unless it was passed in. Only `history` can be asked
+   * for afterwards.
+   * @throws FROND-T005 while it is training
+   */
   async close(): Promise<void> {
+    this.#checkIdle();
+    if (this.#closed) return;
+    this.#closed = true;
+    await Promise.allSettled(this.#working);
     this.#run?.learner.free();
-    this.#run = undefined;
-    this.#making = undefined;
     await this.#ownDevice?.close();
     this.#ownDevice = undefined;
   }

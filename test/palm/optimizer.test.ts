@@ -74,6 +74,25 @@ describe('an optimizer of a user', () => {
     );
   });
 
+  it('may not take that of the optimizer of frond either, nor a setting that of an attribute', () => {
+    const apply = () => ({}) as never;
+    expect(() => defineOptimizer({ name: 'adamW', moments: 0, settings: {}, apply })).toThrowError(
+      '[FROND-T031] an optimizer cannot be called adamW: an op of frond is\n  hint: give it another name',
+    );
+    expect(() => defineOptimizer({ name: 'own', moments: 0, settings: { decay: 1 }, apply })).toThrowError(
+      '[FROND-T031] a setting of own cannot be called decay\n  hint: give it another name; taken are rates, decays, parameters, rate, decay, blocks',
+    );
+  });
+
+  it('refuses settings that it does not have, or that are no numbers', () => {
+    const misspelt = { rate: 0.1, betta: 0.8 };
+    expect(() => momentum(misspelt)).toThrowError(
+      '[FROND-T002] momentum has no option betta\n  hint: did you mean beta? It has: rate, beta',
+    );
+    expect(() => momentum({ rate: 0.1, beta: Number.NaN })).toThrowError('[FROND-T002] beta is NaN');
+    expect(momentum({ rate: 0.1 }).settings).toEqual({ beta: 0.9 });
+  });
+
   it('must give what it keeps', async () => {
     const forgetful = defineOptimizer({
       name: 'forgetful',

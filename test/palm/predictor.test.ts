@@ -82,6 +82,17 @@ describe('a predictor', () => {
     }
   });
 
+  it('answers what was asked before it was freed, and nothing afterwards', async () => {
+    const predictor = await load(run);
+    const asked = predictor.predict(TEXTS);
+    predictor.free();
+    predictor.free();
+    expect(await asked).toEqual(predicted);
+    await expect(predictor.predict(TEXTS)).rejects.toThrow(
+      '[FROND-T006] predict was called after intent-slots was given back\n  hint: call it before close or free, or load the run again',
+    );
+  });
+
   it('agrees with itself on another device', async () => {
     const predictor = await palm.Predictor.load(run, { device: wasmDevice() });
     const { intent = [], slots = [] } = await predictor.predict(TEXTS);

@@ -1,0 +1,186 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { normal, palm } from '../../src/index.ts';
+import { messageOf } from '../support/message.ts';
+import { tinyReader, tinyTrainer } from './support/tiny.ts';
+
+// What JavaScript, or an untyped recipe, may pass.
+const untyped = <T>(value: unknown): T => value as T;
+const reader = tinyReader();
+const optimizer = palm.adam({ rate: 0.01 });
+const fitting = (options: unknown) => messageOf(() => tinyTrainer().fitReader(reader, untyped(options)));
+const backward = (options: object) => messageOf(() => tinyTrainer().buildBackward({ optimizer, ...options }));
+
+describe('unknown and missing options are refused', () => {
+  it('of fitReader', async () => {
+    expect(await fitting({ epoch: 2 })).toBe(
+      '[FROND-T002] fitReader has no option epoch\n  hint: did you mean epochs? It has: epochs, batchSize, seed',
+    );
+    expect(await fitting({})).toBe('[FROND-T002] epochs is undefined\n  hint: give a positive whole number');
+    expect(await fitting(undefined)).toBe(
+      '[FROND-T002] the options object of fitReader is undefined\n  hint: give an object with epochs, batchSize, seed',
+    );
+  });
+
+  it('of buildBackward, setSaver, train and trainer', async () => {
+    expect(await backward({ weightdecay: 1 })).toBe(
+      '[FROND-T002] buildBackward has no option weightdecay\n  hint: did you mean weightDecay? It has: optimizer, weightDecay, clipNorm, groups',
+    );
+    expect(await messageOf(() => tinyTrainer().setSaver(untyped({ folder: 'x', everyStep: 1 })))).toContain(
+      'setSaver has no option everyStep\n  hint: did you mean everySteps?',
+    );
+    expect(await messageOf(() => tinyTrainer().setSaver(untyped({})))).toBe(
+      '[FROND-T002] the folder of setSaver is undefined\n  hint: give the path of the run',
+    );
+    expect(await messageOf(() => tinyTrainer().train(untyped({ save: 'x' })))).toContain(
+      'train has no option save\n  hint: did you mean saveTo?',
+    );
+    expect(await messageOf(() => palm.trainer('a', untyped({ mixratio: 2 })))).toContain(
+      'trainer has no option mixratio\n  hint: did you mean mixRatio?',
+    );
+  });
+
+  it('of save, resume and predict', async () => {
+    expect(await messageOf(() => tinyTrainer().save(untyped(undefined)))).toContain(
+      '[FROND-T002] the folder of save is undefined',
+    );
+    expect(await messageOf(() => tinyTrainer().resume(untyped(undefined)))).toContain(
+      '[FROND-T002] the folder of resume is undefined',
+    );
+    expect(await messageOf(() => tinyTrainer().predict(untyped('fly to rome')))).toBe(
+      '[FROND-T002] what predict is given is "fly to rome"\n  hint: give a list, such as predict([\'a text\'])',
+    );
+  });
+
+  it('and what is no device', async () => {
+    const hint = "hint: give a device: chooseDevice('auto').device or wasmDevice()";
+    expect(await messageOf(() => palm.trainer('a', untyped({ device: 'wasm' })))).toBe(
+      `[FROND-T002] device is "wasm"\n  ${hint}`,
+    );
+    function wasmDevice() {}
+    expect(await messageOf(() => palm.trainer('a', untyped({ device: wasmDevice })))).toBe(
+      `[FROND-T002] device is the function wasmDevice\n  ${hint}`,
+    );
+    expect(await messageOf(() => palm.Predictor.load('nowhere', untyped({ device: 'wasm' })))).toBe(
+      `[FROND-T002] device is "wasm"\n  ${hint}`,
+    );
+  });
+});
+
+describe('settings without effect or out of range are refused', () => {
+  it.each([
+    ['clipNorm', -1],
+    ['clipNorm', Number.NaN],
+    ['weightDecay', -0.1],
+    ['weightDecay', Number.NaN],
+  ])('%s: %s', async (setting, value) => {
+    expect(await backward({ [setting]: value })).toBe(
+      `[FROND-T002] ${setting} is ${value}\n  hint: give a finite number from 0 on`,
+    );
+  });
+
+  it('of groups', async () => {
+    expect(await backward({ groups: [{ match: 'decoder/*', rate: 0 }] })).toBe(
+      '[FROND-T002] no parameter matches the group decoder/*\n  hint: a pattern is held against the whole name, * stands for any part of it; there are encoder/words/weight, encoder/positions/weight, encoder/sentence/weight, encoder/layers/layer.0/attentionNorm/gamma, encoder/layers/layer.0/attentionNorm/beta, encoder/layers/layer.0/attention/query/weight, … (28)',
+    );
+    expect(await backward({ groups: [{ match: '*', rate: -1 }] })).toBe(
+      '[FROND-T002] rate of group * is -1\n  hint: give a finite number from 0 on',
+    );
+    expect(await backward({ groups: [{ match: '*', weightDecay: Number.NaN }] })).toBe(
+      '[FROND-T002] weightDecay of group * is NaN\n  hint: give a finite number from 0 on',
+    );
+  });
+
+  it('of a task: its factor and its name', async () => {
+    expect(await messageOf(() => palm.trainer('a', { mixRatio: -1 }))).toBe(
+      '[FROND-T002] mixRatio is -1\n  hint: give a finite number from 0 on',
+    );
+    for (const name of ['a.b', 'a b', '']) {
+      expect(await messageOf(() => palm.trainer(name))).toBe(
+        `[FROND-T003] "${name}" is no name for a task\n  hint: give the trainer a name without points and blanks, such as intent`,
+      );
+    }
+  });
+
+  it('of adam', async () => {
+    expect(await messageOf(() => palm.adam({ rate: 0.1, beta1: 1 }))).toBe(
+      '[FROND-T002] beta1 is 1\n  hint: give a number from 0 on, below 1',
+    );
+    expect(await messageOf(() => palm.adam({ rate: 0.1, beta2: -0.1 }))).toContain('beta2 is -0.1');
+    expect(await messageOf(() => palm.adam({ rate: 0.1, epsilon: 0 }))).toBe(
+      '[FROND-T002] epsilon is 0\n  hint: give a finite number above 0',
+    );
+    expect(await messageOf(() => palm.adam(untyped({ rate: 0.1, betta1: 0.5 })))).toBe(
+      '[FROND-T002] adamW has no option betta1\n  hint: did you mean beta1? It has: rate, beta1, beta2, epsilon',
+    );
+  });
+
+  it('best, when nothing is evaluated', async () => {
+    const trainer = tinyTrainer({ epochs: 1 });
+    expect(await messageOf(() => trainer.train({ best: () => 1, evaluate: null }))).toBe(
+      '[FROND-T002] best is given, but nothing is evaluated\n  hint: give evaluate, one of train, valid, test, or leave best out',
+    );
+    await trainer.close();
+  });
+});
+
+describe('a rate', () => {
+  it('may be a number', () => {
+    expect(palm.adam({ rate: 0.25 }).rate.at(3, 10)).toBe(0.25);
+  });
+
+  it('is nothing else than a number or a schedule', async () => {
+    const hint =
+      'hint: give a number, palm.constantRate(0.001), palm.triangular({ warmup: 0.1 }, 0.001) or one of defineSchedule';
+    expect(await messageOf(() => palm.adam(untyped({ rate: normal(1) })))).toMatch(
+      /^\[FROND-T020] the rate is no schedule/,
+    );
+    expect(await messageOf(() => palm.adam(untyped({ rate: '0.1' })))).toBe(
+      `[FROND-T020] the rate is no schedule but of type string\n  ${hint}`,
+    );
+    expect(await messageOf(() => palm.adam(untyped({})))).toBe(`[FROND-T020] there is no rate\n  ${hint}`);
+    expect(await messageOf(() => palm.adam({ rate: -1 }))).toContain(
+      '[FROND-T020] schedule constant: rate is -1',
+    );
+  });
+});
+
+describe('a closed trainer', () => {
+  const trainer = tinyTrainer({ epochs: 1 });
+  let history: readonly palm.EpochRecord[] = [];
+  beforeAll(async () => {
+    const training = trainer.train();
+    expect(await messageOf(() => trainer.close())).toBe(
+      '[FROND-T005] intent-slots is training already\n  hint: await the first call of train',
+    );
+    await training;
+    history = trainer.history;
+    // what is under way ends as if nothing had happened
+    const expected = await trainer.predict(['fly to rome']);
+    const [asked] = await Promise.all([trainer.predict(['fly to rome']), trainer.close()]);
+    expect(asked).toEqual(expected);
+  });
+  afterAll(() => trainer.close());
+
+  const calls: Readonly<Record<string, () => unknown>> = {
+    buildForward: () => trainer.buildForward(),
+    buildBackward: () => trainer.buildBackward({ optimizer }),
+    fitReader: () => trainer.fitReader(reader, { epochs: 1 }),
+    setSaver: () => trainer.setSaver({ folder: 'x' }),
+    train: () => trainer.train(),
+    evaluate: () => trainer.evaluate(),
+    predict: () => trainer.predict(['fly to rome']),
+    save: () => trainer.save('x'),
+    resume: () => trainer.resume('x'),
+    loadCheckpoint: () => trainer.loadCheckpoint('x'),
+  };
+  it.each(Object.entries(calls))('refuses %s', async (name, call) => {
+    expect(await messageOf(call)).toBe(
+      `[FROND-T006] ${name} was called after intent-slots was given back\n  hint: call it before close or free, or load the run again`,
+    );
+  });
+
+  it('keeps its history', () => {
+    expect(history).toHaveLength(1);
+    expect(trainer.history).toEqual(history);
+  });
+});
