@@ -10,6 +10,9 @@ export type Shape = readonly Dim[];
 /** Sizes of the named dimensions. */
 export type Sizes = Readonly<Record<string, number>>;
 
+/** Size of frond's own that is bound beside the users': the number of blocks in a state's arenas. */
+export const ARENA_BLOCKS = 'arena.blocks';
+
 /** true for a sum or difference outside of parentheses */
 function isSum(dim: string): boolean {
   let depth = 0;
@@ -130,6 +133,9 @@ function readTerm(at: Reading): number {
   return value;
 }
 
+/** The names that users gave. */
+const boundNames = (sizes: Sizes): string[] => Object.keys(sizes).filter((name) => name !== ARENA_BLOCKS);
+
 /** A number, a name, `(sum)` or `ceil(sum, per)`. */
 function readPrimary(at: Reading): number {
   const token = at.tokens[at.next++];
@@ -149,6 +155,6 @@ function readPrimary(at: Reading): number {
   }
   if (token !== undefined && Object.hasOwn(at.sizes, token)) return at.sizes[token] as number;
   throw new FrondError('FROND-S001', `dimension ${token ?? '?'} of ${at.dim} has no size`, {
-    hint: `bound dimensions are: ${Object.keys(at.sizes).join(', ') || 'none'}`,
+    hint: `bound dimensions are: ${boundNames(at.sizes).join(', ') || 'none'}`,
   });
 }

@@ -13,7 +13,7 @@ export interface InspectArguments {
 }
 
 const FORMATS = {
-  text: (graph: palm.ModelRecord['forward']) => printGraph(graph),
+  text: (graph: palm.ModelRecord['forward'], _options?: object) => printGraph(graph),
   dot: toDot,
   mermaid: toMermaid,
   svg: toSvg,

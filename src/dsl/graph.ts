@@ -4,6 +4,7 @@ import type { Graph, Ref } from '../ir/graph.ts';
 import { ops } from '../ops/index.ts';
 import { checkDims } from './dims.ts';
 import type { Initializer } from './initializer.ts';
+import { declareParameter, type ParameterOptions } from './parameter.ts';
 import { underConstruction, within } from './scope.ts';
 import { callerPlace } from './source.ts';
 import { type DType, type GraphState, handleOf, type Shape, type Tensor, wrap } from './tensor.ts';
@@ -52,14 +53,17 @@ export interface GraphContext {
   readonly training: boolean;
   /** A fed tensor. Its named dimensions are bound when a batch is fed, and checked then. */
   input<D extends DType, const S extends Shape>(name: string, dtype: D, shape: S): Tensor<D, [...S]>;
-  /** A tensor that training changes and checkpoints keep, called by the scope path and `name`. */
-  parameter<D extends DType, const S extends Shape>(
+  /**
+   * A tensor that training changes and checkpoints keep, called by the scope path and `name`. It is f32, as gradients and
+   * moments are.
+   */
+  parameter<const S extends Shape>(
     name: string,
-    dtype: D,
+    dtype: 'f32',
     shape: S,
     initializer: Initializer,
     options?: ParameterOptions,
-  ): Tensor<D, [...S]>;
+  ): Tensor<'f32', [...S]>;
   /** A scalar. */
   constant<D extends DType = 'f32'>(value: number, dtype?: D): Tensor<D, []>;
   /** The elements of a tensor in row-major order, or one number for all of them. */
@@ -71,11 +75,6 @@ export interface GraphContext {
   scope<R>(name: string, build: () => R): R;
 }
 
-export interface ParameterOptions {
-  /** false: no gradient and no update, such as a frozen table */
-  readonly trainable?: boolean;
-}
-
 /**
  * Declares a static graph: `build` is called once and returns the named results.
  *
@@ -84,7 +83,7 @@ export interface ParameterOptions {
  *       return { scores: linear(embedding(tokens, 5000, 128), 30) };
  *     });
  *
- * @throws FROND-S… at the caller's line for whatever the compiler could not decide and the shapes do not allow
+ * @throws FROND-S027 when `build` is asynchronous or returns nothing, other FROND-S… at the caller's line for whatever the compiler could not decide and the shapes do not allow
  */
 export function graph<const I extends Declarations = Declarations, O extends Outputs = Outputs>(
   name: string,
@@ -101,6 +100,7 @@ export function graph<const I extends Declarations = Declarations, O extends Out
     );
     return build(g, Object.fromEntries(declared) as unknown as InputTensors<I>);
   });
+  requireResults(name, outputs);
   for (const [key, tensor] of Object.entries(outputs)) {
     const handle = handleOf('graph', `output ${key}`, tensor);
     builder.output(key, handle.ref);
@@ -115,6 +115,24 @@ export function graph<const I extends Declarations = Declarations, O extends Out
     outputs: described(Object.entries(ir.outputs)) as unknown as TypedGraph<I, O>['outputs'],
     training: state.training,
   };
+}
+
+/** @throws FROND-S027 for a function that gives nothing, or a promise: what it adds after its first await would be lost */
+function requireResults(name: string, outputs: unknown): void {
+  const isPromise = outputs instanceof Promise;
+  // what goes wrong in it later is not the caller's concern any more
+  if (isPromise) outputs.catch(() => undefined);
+  if (typeof outputs === 'object' && outputs !== null && !isPromise) return;
+  throw new FrondError(
+    'FROND-S027',
+    isPromise
+      ? `graph ${name}: its function is asynchronous`
+      : `graph ${name}: its function returns ${outputs === null ? 'null' : typeof outputs}, not the named results`,
+    {
+      place: callerPlace(),
+      hint: isPromise ? 'load what it needs before, and build at once' : 'return an object, such as { loss }',
+    },
+  );
 }
 
 function contextOf(state: GraphState): GraphContext {
@@ -151,22 +169,4 @@ function contextOf(state: GraphState): GraphContext {
     },
     scope: (name, run) => within(state, name, run),
   };
-}
-
-/** Adds a parameter under the scope of the moment. */
-export function declareParameter(
-  { builder }: GraphState,
-  name: string,
-  { dtype, shape, initializer, trainable }: ParameterDeclaration,
-): Ref {
-  builder.source = callerPlace();
-  checkDims(`parameter ${name}`, shape);
-  const type = { dtype, shape: [...shape] };
-  return builder.parameter(name, type, { initializer: { ...initializer }, trainable });
-}
-
-interface ParameterDeclaration extends ParameterOptions {
-  readonly dtype: DType;
-  readonly shape: Shape;
-  readonly initializer: Initializer;
 }

@@ -41,7 +41,6 @@ export {
   type GraphOptions,
   graph,
   type Outputs,
-  type ParameterOptions,
   type TypedGraph,
 } from './graph.ts';
 export {
@@ -67,6 +66,7 @@ export {
   softmax,
 } from './layer.ts';
 export { crossEntropy } from './loss.ts';
+export type { ParameterOptions } from './parameter.ts';
 export { rearrange } from './rearrange.ts';
 export { argmax, max, mean, sum } from './reduce.ts';
 export { scope } from './scope.ts';

@@ -1,6 +1,6 @@
 import { FrondError } from '../base/errors.ts';
-import { declareParameter } from './graph.ts';
 import { type Initializer, ones, truncatedNormal, xavier, zeros } from './initializer.ts';
+import { declareParameter } from './parameter.ts';
 import { within } from './scope.ts';
 import { callerPlace } from './source.ts';
 import {

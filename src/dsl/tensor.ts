@@ -112,11 +112,22 @@ export function emit<R>(op: string, operands: readonly unknown[], attributes: At
   state.builder.source = callerPlace();
   const refs = operands.map((operand, i) => {
     if (typeof operand !== 'number') return handleOf(op, `operand ${i + 1}`, operand).ref;
+    if (i === 0) throw numberFirst(op, operand);
     return numberLike(op, state, operand, handleOf(op, `operand ${i}`, operands[i - 1]).dtype);
   });
   const [first] = state.builder.op(op, refs, attributes);
   return wrap(state, defined(first, `output of ${op}`));
 }
+
+/** A number takes its element type from the tensor before it. */
+const numberFirst = (op: string, value: number): FrondError =>
+  new FrondError('FROND-S020', `${op}: operand 1 is a number, not a tensor`, {
+    place: callerPlace(),
+    hint:
+      op === 'sub'
+        ? `a number stands second: add(neg(x), ${value})`
+        : `a number stands second; in the first place write g.constant(${value})`,
+  });
 
 function numberLike(op: string, { builder }: GraphState, value: number, dtype: DType): Ref {
   if (!isFloating(dtype) && !Number.isInteger(value)) {

@@ -42,7 +42,10 @@ export function concat<const Ts extends readonly Tensor[], A extends number, Lat
   return emit('concat', tensors as readonly unknown[], { axis });
 }
 
-/** Elements `from` to `to` (without `to`) along `axis`; negative positions count from the end, 'end' is the end. */
+/**
+ * Elements `from` to `to` (without `to`) along `axis`; negative positions count from the end, 'end' is the end.
+ * @throws FROND-S019 for a position that is absent or not whole, FROND-S017 for one outside of the dimension
+ */
 export function slice<
   D extends DType,
   S extends Shape,
@@ -56,6 +59,12 @@ export function slice<
   from: From,
   to?: To,
 ): Tensor<D, ShapeOf<Slice<S, A, From, To, Late>>> {
+  if (typeof from !== 'number') {
+    throw new FrondError('FROND-S019', `slice: a bound must be a position, not ${String(from)}`, {
+      place: callerPlace(),
+      hint: 'say where it begins: slice(x, axis, from, to)',
+    });
+  }
   return emit('slice', [x], { axis: Number(axis), from, to: to ?? 'end' });
 }
 

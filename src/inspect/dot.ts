@@ -1,4 +1,4 @@
-import type { Graph } from '../ir/graph.ts';
+import type { GraphLike } from '../ir/graph.ts';
 import { type Box, drawGraph, type PictureOptions, type Scope, scopeTree } from './picture.ts';
 
 const quote = (text: string): string => `"${text.replace(/["\\]/g, '\\$&').replace(/\r?\n/g, '\\n')}"`;
@@ -18,7 +18,7 @@ function printBox(box: Box): string {
 }
 
 /** The graph in Graphviz's language: scopes are clusters, phases are colours, edges carry shapes. */
-export function toDot(graph: Graph, options: PictureOptions = {}): string {
+export function toDot(graph: GraphLike, options: PictureOptions = {}): string {
   const picture = drawGraph(graph, options);
   const lines = [
     `digraph ${quote(picture.title)} {`,

@@ -1,4 +1,4 @@
-import type { Graph } from '../ir/graph.ts';
+import type { GraphLike } from '../ir/graph.ts';
 import { type Box, drawGraph, type PictureOptions, type Scope, scopeTree } from './picture.ts';
 
 /** Quotes, markup and line ends as entity codes. */
@@ -14,7 +14,7 @@ const BRACKETS = {
 } as const;
 
 /** The graph in Mermaid's flowchart language: scopes are subgraphs, phases are classes. */
-export function toMermaid(graph: Graph, options: PictureOptions = {}): string {
+export function toMermaid(graph: GraphLike, options: PictureOptions = {}): string {
   const picture = drawGraph(graph, options);
   const names = new Map(picture.boxes.map((box, i) => [box.id, `n${i}`]));
   const lines = ['flowchart TD'];

@@ -1,6 +1,6 @@
 import { printShape } from '../base/dim.ts';
-import type { Graph, Node, Phase } from '../ir/graph.ts';
-import { splitRef } from '../ir/graph.ts';
+import type { Graph, GraphLike, Node, Phase } from '../ir/graph.ts';
+import { irOf, splitRef } from '../ir/graph.ts';
 import { topologicalOrder } from '../ir/order.ts';
 
 /** A box of a drawing: one node, or a scope that stands for all nodes in it. */
@@ -73,7 +73,8 @@ const outputBox = (name: string): Box => ({
 });
 
 /** Nodes and scopes of `graph` as boxes and arrows, folded to the depth asked for. */
-export function drawGraph(graph: Graph, options: PictureOptions = {}): Picture {
+export function drawGraph(given: GraphLike, options: PictureOptions = {}): Picture {
+  const graph = irOf(given);
   const depth = options.depth ?? Number.POSITIVE_INFINITY;
   const order = topologicalOrder(graph).filter(
     (node) => options.parameters !== false || (node.op !== 'parameter' && node.op !== 'constant'),

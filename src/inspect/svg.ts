@@ -1,5 +1,5 @@
 import dagre from '@dagrejs/dagre';
-import type { Graph, Phase } from '../ir/graph.ts';
+import type { GraphLike, Phase } from '../ir/graph.ts';
 import {
   type Arrow,
   type Box,
@@ -111,7 +111,7 @@ function legend(phases: readonly Phase[], height: number): string {
 }
 
 /** The graph as a stand-alone SVG drawing, laid out in layers from inputs to outputs, a frame around each scope. */
-export function toSvg(graph: Graph, options: PictureOptions = {}): string {
+export function toSvg(graph: GraphLike, options: PictureOptions = {}): string {
   const picture = drawGraph(graph, options);
   const layout = layOut(picture);
   // without boxes the layout has no size

@@ -1,4 +1,5 @@
 import { applyPatches, castDraft, type Draft, enablePatches, type Patch, produceWithPatches } from 'immer';
+import { FrondError } from '../base/errors.ts';
 import { checkGraph } from './check.ts';
 import type { Graph } from './graph.ts';
 import type { OpRegistry } from './record.ts';
@@ -17,15 +18,24 @@ export interface Edited {
 /**
  * Lets `recipe` change a draft of the graph as if it were mutable; the graph itself stays as it is, and what is not touched is
  * shared. The result is checked.
- * @throws as `checkGraph` does when the edited graph is not legal; nothing has changed then.
+ * @throws FROND-I013 for an asynchronous recipe, as `checkGraph` does when the edited graph is not legal; nothing has changed then.
  */
 export function edit(graph: Graph, recipe: (draft: Draft<Graph>) => void, registry: OpRegistry): Edited {
   enablePatches();
   const [edited, patches, inverse] = produceWithPatches(graph, (draft) => {
-    recipe(draft);
+    refusePromise(recipe(draft), graph.name);
   });
   checkGraph(edited, registry);
   return { graph: edited, patches, inverse };
+}
+
+/** The draft is gone when an asynchronous recipe comes to its second step. @throws FROND-I013 */
+function refusePromise(result: unknown, name: string): void {
+  if (!(result instanceof Promise)) return;
+  result.catch(() => undefined);
+  throw new FrondError('FROND-I013', `edit of graph ${name}: its recipe is asynchronous`, {
+    hint: 'load what it needs before, and change the draft at once',
+  });
 }
 
 /** Applies the patches of an edit, or its inverse ones to undo it. @throws as `checkGraph` does. */

@@ -59,6 +59,11 @@ export interface Graph {
   readonly effects: readonly NodeId[];
 }
 
+/** A graph by itself, or the typed one around it, as `graph()` gives it. */
+export type GraphLike = Graph | { readonly ir: Graph };
+
+export const irOf = (graph: GraphLike): Graph => ('ir' in graph ? graph.ir : graph);
+
 /** Splits `id#k` into its parts. */
 export function splitRef(ref: Ref): { readonly id: NodeId; readonly output: number } {
   const hash = ref.lastIndexOf('#');

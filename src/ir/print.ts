@@ -1,7 +1,8 @@
 import { printShape } from '../base/dim.ts';
 import type { SourcePlace } from '../base/errors.ts';
 import { printPlace } from '../base/errors.ts';
-import type { Attribute, Attributes, Graph, Node, TensorType } from './graph.ts';
+import type { Attribute, Attributes, GraphLike, Node, TensorType } from './graph.ts';
+import { irOf } from './graph.ts';
 import { nodeOf } from './names.ts';
 import { topologicalOrder } from './order.ts';
 
@@ -27,7 +28,8 @@ export const printType = ({ dtype, shape }: TensorType): string => `${dtype}${pr
  *
  * @throws FROND-I003 when the graph has a cycle, FROND-I001 when an operand does not exist.
  */
-export function printGraph(graph: Graph, options: PrintOptions = {}): string {
+export function printGraph(given: GraphLike, options: PrintOptions = {}): string {
+  const graph = irOf(given);
   const inputs = graph.inputs.map((id) => {
     const types = nodeOf(graph, id).types.map(printType);
     return `${id}: ${types.join(', ')}`;

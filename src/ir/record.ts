@@ -62,7 +62,7 @@ export interface GridExpression {
  * The one size that no feed binds: the number of 256-element blocks of an arena. Launches of update ops use it; the runtime
  * binds it beside the sizes of the batch.
  */
-export const ARENA_BLOCKS = 'arena.blocks';
+export { ARENA_BLOCKS } from '../base/dim.ts';
 
 /** What a kernel's buffer is bound to: an operand or result of the node, or scratch planned for it. */
 export type Slot =

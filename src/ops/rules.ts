@@ -105,10 +105,12 @@ export function axisOf(op: string, axis: number, shape: Shape): number {
   return axis < 0 ? axis + rank : axis;
 }
 
-/** Axes of a reduction, counted from the left, ascending, without repetition. */
+/** Axes of a reduction, counted from the left, ascending. @throws FROND-S019 for one that is named twice */
 export function axesOf(op: string, attributes: Attributes, shape: Shape): readonly number[] {
   const axes = integersOf(op, attributes, 'axes').map((axis) => axisOf(op, axis, shape));
-  return [...new Set(axes)].sort((a, b) => a - b);
+  const twice = axes.find((axis, i) => axes.indexOf(axis) !== i);
+  if (twice !== undefined) fail('FROND-S019', `${op}: axis ${twice} is named twice`);
+  return axes.sort((a, b) => a - b);
 }
 
 export const reducedShape = (shape: Shape, axes: readonly number[], keepDims: boolean): Shape =>

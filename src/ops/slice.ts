@@ -20,10 +20,15 @@ const isDim = (value: Attribute | undefined): value is Dim =>
 /** Position counted from the left; negative numbers count from the right, 'end' is the size. */
 function position(value: Attribute | undefined, size: Dim): Dim {
   if (value === 'end' || value === undefined) return size;
-  if (typeof value === 'number') return value < 0 ? minus(size, -value) : value;
-  return typeof value === 'string'
-    ? value
-    : fail('FROND-S019', `slice: a bound must be a position, not ${JSON.stringify(value)}`);
+  if (typeof value === 'string') return value;
+  if (typeof value !== 'number' || !Number.isInteger(value)) {
+    return fail(
+      'FROND-S019',
+      `slice: a bound must be a position, not ${String(value)}`,
+      'positions are whole numbers',
+    );
+  }
+  return value < 0 ? minus(size, -value) : value;
 }
 
 /** Attributes `axis`, `from` (0 by default), and `to` ('end' by default) or `length`. */

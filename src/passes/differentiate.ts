@@ -1,8 +1,8 @@
 import { isFloating } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
 import { GraphBuilder } from '../ir/builder.ts';
-import type { Graph, Node, NodeId, Ref, TensorType } from '../ir/graph.ts';
-import { makeRef, splitRef } from '../ir/graph.ts';
+import type { Graph, GraphLike, Node, NodeId, Ref, TensorType } from '../ir/graph.ts';
+import { irOf, makeRef, splitRef } from '../ir/graph.ts';
 import { nodePath, typeOfRef } from '../ir/names.ts';
 import { topologicalOrder } from '../ir/order.ts';
 import type { OpRegistry } from '../ir/record.ts';
@@ -39,10 +39,11 @@ export interface Differentiated {
  * FROND-P003 when a parameter does not exist.
  */
 export function differentiate(
-  original: Graph,
+  given: GraphLike,
   registry: OpRegistry,
   options: DifferentiateOptions,
 ): Differentiated {
+  const original = irOf(given);
   const { graph, replacements } = expandTracked(original, registry);
   const named = Object.hasOwn(graph.outputs, options.loss) ? graph.outputs[options.loss] : undefined;
   const loss = named ?? resolve(replacements, options.loss);

@@ -1,6 +1,6 @@
 import { type Dim, evaluate, type Sizes } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
-import { makeRef, type Ref, type TensorType } from '../ir/graph.ts';
+import { makeRef, type Node, type Ref, type TensorType } from '../ir/graph.ts';
 import { nodePath } from '../ir/names.ts';
 import type { LaunchPlan, ScalarExpression, Slot } from '../ir/record.ts';
 import type { Command, Location, Memory } from './device.ts';
@@ -19,6 +19,15 @@ function temporariesOf(step: LoweredNode): Map<string, TensorType> {
   );
 }
 
+/** What `work` gives; an error of it names the node whose sizes were asked for. */
+export function atNode<T>(node: Node, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof FrondError ? error.with({ node: nodePath(node), place: node.source }) : error;
+  }
+}
+
 /** Lifetimes of everything that lives in the step's own arena: results of launches and their temporaries. */
 export function lifetimesOf(program: LoweredProgram, sizes: Sizes): Lifetime<string>[] {
   const last = new Map<Ref, number>();
@@ -31,11 +40,13 @@ export function lifetimesOf(program: LoweredProgram, sizes: Sizes): Lifetime<str
     const results = step.node.types.flatMap((type, k): Lifetime<string>[] => {
       const key = makeRef(step.node.id, k);
       if (program.gradients.has(key)) return [];
-      return [{ key, words: elementsOf(type, sizes), from, to: last.get(key) ?? from }];
+      return [
+        { key, words: atNode(step.node, () => elementsOf(type, sizes)), from, to: last.get(key) ?? from },
+      ];
     });
     const temporaries = [...temporariesOf(step)].map(([name, type]) => ({
       key: temporaryKey(from, name),
-      words: elementsOf(type, sizes),
+      words: atNode(step.node, () => elementsOf(type, sizes)),
       from,
       to: from,
     }));
@@ -46,13 +57,11 @@ export function lifetimesOf(program: LoweredProgram, sizes: Sizes): Lifetime<str
 /** @throws FROND-S002 naming the node, where a size that must not be negative is */
 function checkDemands(steps: readonly LoweredNode[], sizes: Sizes): void {
   for (const { node, demands } of steps) {
-    try {
+    atNode(node, () => {
       for (const size of demands) {
         if (evaluate(size, sizes) < 0) throw new FrondError('FROND-S002', `a dimension would be ${size}`);
       }
-    } catch (error) {
-      throw error instanceof FrondError ? error.with({ node: nodePath(node), place: node.source }) : error;
-    }
+    });
   }
 }
 
@@ -74,6 +83,9 @@ export interface Homes {
 
 const scalar = (expression: ScalarExpression, sizes: Sizes): number =>
   typeof expression === 'object' ? expression.value : evaluate(expression, sizes);
+
+const scalarsOf = (launch: LaunchPlan, sizes: Sizes): Record<string, number> =>
+  Object.fromEntries(Object.entries(launch.scalars).map(([name, value]) => [name, scalar(value, sizes)]));
 
 export const gridOf = (launch: LaunchPlan, sizes: Sizes): number[] =>
   launch.grid.map(({ size, per }: { size: Dim; per: number }) => Math.ceil(evaluate(size, sizes) / per));
@@ -121,15 +133,13 @@ export function bindCommands(
   };
   return program.steps.flatMap((step, at) =>
     step.launches.flatMap((launch): Command[] => {
-      const grid = gridOf(launch, sizes);
+      const grid = atNode(step.node, () => gridOf(launch, sizes));
       if (grid.some((count) => count === 0)) return [];
       return [
         {
           kernel: launch.kernel,
           grid,
-          scalars: Object.fromEntries(
-            Object.entries(launch.scalars).map(([name, value]) => [name, scalar(value, sizes)]),
-          ),
+          scalars: atNode(step.node, () => scalarsOf(launch, sizes)),
           buffers: Object.fromEntries(
             Object.entries(launch.slots).map(([name, slot]) => [name, place(slot, step, at)]),
           ),

@@ -1,6 +1,6 @@
 import { FrondError } from '../base/errors.ts';
 import type { Declarations, Outputs, TypedGraph } from '../dsl/index.ts';
-import { type Graph, type Node, type NodeId, splitRef } from '../ir/graph.ts';
+import { type Graph, irOf, type Node, type NodeId, splitRef } from '../ir/graph.ts';
 import { rootsOf, topologicalOrder } from '../ir/order.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { ops } from '../ops/index.ts';
@@ -50,21 +50,20 @@ export interface TypedCompiled<I extends Declarations, O extends Outputs> {
   readonly passes: readonly PassLog[];
 }
 
+/** No overloads: so the compiler's message about a wrong option speaks of the option, whatever graph is given. */
+export type CompiledOf<G> = G extends TypedGraph<infer I, infer O> ? TypedCompiled<I, O> : Compiled;
+
 /**
  * Optimises, lowers and compiles `graph` for a device. What a typed graph is fed with and gives is checked by the compiler.
  * @throws FROND-I…, FROND-P… when the graph is not well formed, FROND-R003, R004 when `state` is not that of its parameters,
- *   other FROND-R… when the device refuses
+ *   FROND-R022 for an option that is none, other FROND-R… when the device refuses
  */
-export async function compile<I extends Declarations, O extends Outputs>(
-  graph: TypedGraph<I, O>,
+export async function compile<G extends Graph | TypedGraph>(
+  given: G,
   options: CompileOptions,
-): Promise<TypedCompiled<I, O>>;
-export async function compile(graph: Graph, options: CompileOptions): Promise<Compiled>;
-export async function compile(
-  given: Graph | TypedGraph,
-  options: CompileOptions,
-): Promise<{ readonly executable: object; readonly passes: readonly PassLog[] }> {
-  const graph = 'ir' in given ? given.ir : given;
+): Promise<CompiledOf<G>> {
+  checkOptions(options);
+  const graph = irOf(given);
   const registry = options.registry ?? ops;
   const { graph: optimised, log } = runPasses(graph, registry, {
     disable: options.disable ?? [],
@@ -76,7 +75,37 @@ export async function compile(
   state.require(ready);
   const executable = new Executable(program, state);
   await executable.prepare();
-  return { executable, passes: log };
+  // the compiler is told that the executable's inputs and outputs are those of the graph
+  return { executable, passes: log } as unknown as CompiledOf<G>;
+}
+
+const OPTIONS: readonly (keyof CompileOptions)[] = ['state', 'device', 'disable', 'registry', 'check'];
+
+/** @throws FROND-R022 for an option that is unknown or of another kind; people without types get no other word of it */
+function checkOptions(options: CompileOptions): void {
+  const refuse = (what: string, hint: string): never => {
+    throw new FrondError('FROND-R022', `compile: ${what}`, { hint });
+  };
+  const unknown = Object.keys(options).find((key) => !OPTIONS.some((option) => option === key));
+  if (unknown !== undefined)
+    refuse(`there is no option ${unknown}`, `its options are: ${OPTIONS.join(', ')}`);
+  const { device, disable }: { readonly device?: unknown; readonly disable?: unknown } = options;
+  if (typeof device === 'string') {
+    refuse(`the device is the name ${device}`, `open it: wasmDevice(), or chooseDevice('${device}').device`);
+  }
+  if (typeof device === 'function') {
+    refuse(`the device is the function ${device.name}`, `call it: ${device.name}()`);
+  }
+  if (device !== undefined && !(typeof device === 'object' && device !== null && 'allocate' in device)) {
+    const chosen = typeof device === 'object' && device !== null && 'device' in device;
+    refuse(
+      'the device is none',
+      chosen ? 'pass the field device of what chooseDevice gives' : 'pass wasmDevice()',
+    );
+  }
+  if (disable !== undefined && !Array.isArray(disable)) {
+    refuse('disable is not a list', "pass the names of passes, such as ['fuseElementwise']");
+  }
 }
 
 function ownState(graph: Graph, device: Device | undefined): ModelState {

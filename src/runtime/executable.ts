@@ -1,8 +1,9 @@
 import { evaluate, type Sizes } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
-import type { Graph, Ref } from '../ir/graph.ts';
+import { type Graph, type Ref, splitRef } from '../ir/graph.ts';
+import { nodeOf } from '../ir/names.ts';
 import { ARENA_BLOCKS } from '../ir/record.ts';
-import { bindCommands, elementsOf, type Homes, locator, planProgram } from './bind.ts';
+import { atNode, bindCommands, elementsOf, type Homes, locator, planProgram } from './bind.ts';
 import type { BoundProgram, Device, Location, Memory } from './device.ts';
 import { bindSizes, type Feeds, type TensorValue } from './feeds.ts';
 import { groupTables } from './groupTables.ts';
@@ -23,6 +24,14 @@ interface Binding {
 
 /** Bindings kept: one per set of sizes, the latest ones. */
 const KEPT_BINDINGS = 64;
+
+/** A string would be taken for the list of its letters. @throws FROND-R023 */
+function requireNames(read: unknown): void {
+  if (Array.isArray(read)) return;
+  throw new FrondError('FROND-R023', `run: read is ${JSON.stringify(read)}, not a list of names`, {
+    hint: typeof read === 'string' ? `write read: ['${read}']` : 'name the outputs, or leave read out',
+  });
+}
 
 /**
  * A compiled graph on a device. One call of `run` is one submission: new sizes make a memory plan and a command list,
@@ -59,7 +68,7 @@ export class Executable {
    * Feeds, runs, and reads back the named outputs (default: all of them). What is fed must stay as it is until the
    * promise settles.
    * @throws FROND-R009…R012 when the feeds do not fit the declaration, FROND-R013 for an output that the graph does not
-   *   have; nothing has run then
+   *   have, FROND-R023 for feeds or a list of outputs that are none; nothing has run then
    */
   run(
     feeds: Feeds,
@@ -87,6 +96,7 @@ export class Executable {
   }
 
   async #run(feeds: Feeds, names: readonly string[]): Promise<Record<string, TensorValue>> {
+    requireNames(names);
     const outputs = names.map((name) => [name, this.#outputRef(name)] as const);
     const sizes = { ...bindSizes(this.graph, feeds), [ARENA_BLOCKS]: this.state.layout.elements / BLOCK };
     checkIndices(this.program, feeds, sizes);
@@ -110,7 +120,7 @@ export class Executable {
     const { dtype, shape } = defined(this.program.types.get(ref), `type of ${ref}`);
     return {
       dtype,
-      shape: shape.map((dim) => evaluate(dim, sizes)),
+      shape: atNode(nodeOf(this.graph, splitRef(ref).id), () => shape.map((dim) => evaluate(dim, sizes))),
       data: await this.#device.read(tensor(ref)),
     };
   }
@@ -200,10 +210,11 @@ export class Executable {
 
   /** Constants are written once; one of a named size again when it has to be longer than ever before. */
   async #placeConstants(sizes: Sizes): Promise<ReadonlyMap<Ref, Location>> {
-    for (const { op, id, types, attributes } of Object.values(this.graph.nodes)) {
+    for (const node of Object.values(this.graph.nodes)) {
+      const { op, id, types, attributes } = node;
       if (op !== 'constant') continue;
       const type = defined(types[0], 'type of a constant');
-      const length = elementsOf(type, sizes);
+      const length = atNode(node, () => elementsOf(type, sizes));
       const known = this.#constants.get(id);
       if (known !== undefined && known.length >= length) continue;
       if (known !== undefined) this.#discard(this.#constants, id, known.memory);

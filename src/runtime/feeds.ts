@@ -1,6 +1,7 @@
 import { type Dim, evaluate, printShape, type Sizes } from '../base/dim.ts';
 import type { DType } from '../base/dtype.ts';
 import { defined, FrondError } from '../base/errors.ts';
+import { RANDOM_KEY } from '../dsl/dropout.ts';
 import type { Graph, Node } from '../ir/graph.ts';
 
 /** A tensor on the host, as fed or as read back. */
@@ -69,11 +70,46 @@ function sizeOf(dim: Dim, node: Node, sizes: Sizes): number {
   }
 }
 
+/** @throws FROND-R023 for what is no tensor at all */
+function requireTensor(node: Node, value: unknown): void {
+  const { shape, data }: { readonly shape?: unknown; readonly data?: unknown } = Object(value);
+  const hasLength = typeof data === 'object' && data !== null && 'length' in data;
+  if (Array.isArray(shape) && hasLength) return;
+  const lacks =
+    typeof value !== 'object' || value === null
+      ? 'no tensor'
+      : `a tensor without ${Array.isArray(shape) ? 'data' : 'a shape'}`;
+  throw new FrondError('FROND-R023', `input ${node.attributes.name}: fed ${lacks}`, {
+    place: node.source,
+    hint: 'a feed is { dtype, shape, data }',
+  });
+}
+
+/** @throws FROND-R023 when `feeds` is no object */
+function requireFeeds(graph: Graph, feeds: unknown): void {
+  if (typeof feeds === 'object' && feeds !== null) return;
+  throw new FrondError(
+    'FROND-R023',
+    `graph ${graph.name}: the feeds are ${feeds === null ? 'null' : typeof feeds}`,
+    {
+      hint: 'pass an object with one { dtype, shape, data } for each input; {} where there is none',
+    },
+  );
+}
+
+/** What to do about an input that was not fed. */
+const feedHint = (name: string, names: readonly string[]): string =>
+  name === RANDOM_KEY
+    ? `dropout in a training graph draws from it: feed { dtype: 'u32', shape: [2], data: [seed, step] }`
+    : `feed all of: ${names.join(', ')}`;
+
 /**
  * Sizes of the named dimensions as the feeds give them, checked against every declared shape.
- * @throws FROND-R009 for a missing feed, FROND-R010 for one that does not fit, FROND-R011 for one that nobody declared
+ * @throws FROND-R009 for a missing feed, FROND-R010 for one that does not fit, FROND-R011 for one that nobody declared,
+ *   FROND-R023 for what is no feed at all
  */
 export function bindSizes(graph: Graph, feeds: Feeds): Sizes {
+  requireFeeds(graph, feeds);
   const bound = new Map<string, number>();
   const inputs = graph.inputs.map((id) => defined(graph.nodes[id], `input ${id}`));
   const names = inputs.map((node) => String(node.attributes.name));
@@ -89,9 +125,10 @@ export function bindSizes(graph: Graph, feeds: Feeds): Sizes {
     if (value === undefined) {
       throw new FrondError('FROND-R009', `graph ${graph.name}: input ${name} was not fed`, {
         place: node.source,
-        hint: `feed all of: ${names.join(', ')}`,
+        hint: feedHint(name, names),
       });
     }
+    requireTensor(node, value);
     checkData(node, value);
     bindInput(node, value, bound);
     return { node, value };

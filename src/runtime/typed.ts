@@ -7,7 +7,15 @@ import type { TensorValue } from './feeds.ts';
 
 type Value<D extends DType> = TensorValue & { readonly dtype: D };
 
-/** One tensor per declared input; the key of a training graph's random numbers beside them. */
+/**
+ * One tensor per declared input; the key of random numbers beside them. Whether a graph draws some (dropout in a training
+ * graph) is known when it is built, not to the compiler: such a graph needs the key, u32 [seed, step], with another step
+ * for each run:
+ *
+ *     'random.key': { dtype: 'u32', shape: [2], data: [seed, step] }
+ *
+ * Without it the run is refused with FROND-R009.
+ */
 export type FeedsOf<I extends Declarations> = {
   readonly [K in keyof I]: Value<I[K]['dtype']>;
 } & { readonly [RANDOM_KEY]?: Value<'u32'> };

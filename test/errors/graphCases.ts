@@ -1,5 +1,6 @@
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import { checkGraph } from '../../src/ir/check.ts';
+import { edit } from '../../src/ir/edit.ts';
 import type { Graph, Node } from '../../src/ir/graph.ts';
 import { nodeOf, typeOfRef } from '../../src/ir/names.ts';
 import { topologicalOrder } from '../../src/ir/order.ts';
@@ -64,6 +65,7 @@ const odd = (rules: Partial<OpRecord>, work: (graph: Graph, registry: OpRegistry
 };
 
 export const graphCases: readonly Case[] = [
+  ['I013', () => edit(chain().finish(), async () => undefined, ops)],
   ['I001', () => chain().exp('ghost')],
   ['I001', check('exp', { inputs: ['ghost'] })],
   ['I001', () => nodeOf(chain().finish(), 'ghost')],

@@ -89,6 +89,12 @@ export const kernelCases: readonly Case[] = [
   ['K001', () => trace((k) => k.store(k.read('x'), [[k.span(k.axis('i', 4), 0, 4), 1]], 1))],
   ['K030', () => interpretKernel(trace(copy), 'f32').run({ grid: [1], scalars: {} }, {})],
   ['K030', () => interpretKernel(trace(copy), 'f32').run(launch, { x: new Float64Array(8) })],
+  ['K030', () => simulate(trace(copy), launch, { x: new Float32Array(8) })],
+  ['K030', () => simulate(trace(copy), { grid: [0.5], scalars: { size: 8 } }, {})],
+  ['K030', () => simulate(trace(copy), { grid: [-1], scalars: { size: 8 } }, {})],
+  ['K030', () => simulate(trace(copy), { grid: [1], scalars: { size: Number.NaN } }, {})],
+  ['K030', () => simulate(trace(copy), {} as never, {})],
+  ['K030', () => interpretKernel(trace(copy), 'f32').run({ grid: [1] } as never, {})],
   [
     'K031',
     () => {

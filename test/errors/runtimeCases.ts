@@ -1,4 +1,4 @@
-import { f32, gather, graph, i32, linear, mul, normal, zeros } from '../../src/dsl/index.ts';
+import { dropout, f32, gather, graph, i32, linear, mul, normal, zeros } from '../../src/dsl/index.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import type { OpRecord } from '../../src/ir/record.ts';
 import { ops } from '../../src/ops/index.ts';
@@ -106,6 +106,25 @@ export const runtimeCases: readonly Case[] = [
     },
   ],
   ['R013', () => run({ x }, ['z'])],
+  ['R022', () => compile(doubled, { device: 'wasm' as never })],
+  ['R022', () => compile(doubled, { device: interpreterDevice as never })],
+  ['R022', () => compile(doubled, { device: { device, reason: '' } as never })],
+  ['R022', () => compile(doubled, { device, dissable: ['expand'] } as never)],
+  ['R022', () => compile(doubled, { device, disable: 'expand' as never })],
+  ['R023', () => run(undefined as never)],
+  ['R023', () => run({ x: null })],
+  ['R023', () => run({ x: new Float32Array(2) })],
+  ['R023', () => run({ x: { dtype: 'f32', shape: [1, 2] } })],
+  ['R023', () => run({ x }, 'y' as never)],
+  [
+    'R009',
+    async () => {
+      const model = graph('model', (g) => ({ y: dropout(g.input('x', f32, [1, 2]), 0.5) }), {
+        training: true,
+      });
+      await (await compile(model.ir, { device })).executable.run({ x });
+    },
+  ],
   ['R014', () => compile(doubled, {})],
   [
     'R015',

@@ -5,6 +5,7 @@ import {
   add,
   attention,
   concat,
+  div,
   dropout,
   einsum,
   f32,
@@ -15,12 +16,16 @@ import {
   layerNorm,
   linear,
   matmul,
+  normal,
   rearrange,
   reshape,
   scope,
   slice,
   softmax,
+  sub,
+  sum,
   transpose,
+  zeros,
 } from '../../src/dsl/index.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import { ops } from '../../src/ops/index.ts';
@@ -37,9 +42,13 @@ const built = (build: (g: GraphContext, loose: Loose) => unknown) => () =>
 type Loose = Readonly<Record<keyof typeof calls, (...operands: readonly unknown[]) => never>>;
 const calls = {
   ...{ add, attention, concat, dropout, einsum, gather, layerNorm, linear, matmul, rearrange },
-  ...{ reshape, slice, softmax, transpose },
+  ...{ reshape, slice, softmax, transpose, sub, div, sum },
 };
 const loose = calls as unknown as Loose;
+
+/** Parameters declared without types. */
+const loosely = (g: GraphContext) =>
+  g as unknown as { parameter(...operands: readonly unknown[]): ReturnType<typeof g.parameter> };
 
 const x = (g: GraphContext, ...shape: readonly (number | string)[]) => g.input('x', f32, shape as ['batch']);
 const y = (g: GraphContext, ...shape: readonly (number | string)[]) => g.input('y', f32, shape as ['batch']);
@@ -92,6 +101,20 @@ export const shapeCases: readonly Case[] = [
       return attention(query, query, query, 2);
     }),
   ],
+  ['S010', () => graph('model', (g) => ({ w: loosely(g).parameter('w', 'i32', [2], zeros()) }))],
+  ['S019', () => graph('model', (g) => ({ w: loosely(g).parameter('w', 'f32', [2], f32) }))],
+  ['S019', () => graph('model', (g) => ({ w: loosely(g).parameter('w', 'f32', [2]) }))],
+  ['S019', () => graph('model', (g) => ({ w: loosely(g).parameter('w', 'f32', [2], zeros) }))],
+  ['S019', () => graph('model', (g) => ({ w: loosely(g).parameter('w', 'f32', [2], 'zeros') }))],
+  ['S019', () => graph('model', (g) => ({ w: g.parameter('w', f32, [2], normal(Number.NaN)) }))],
+  ['S019', built((g, { linear }) => linear(x(g, 2, 3), 4, { initializer: normal(-1) }))],
+  ['S019', built((g, { slice }) => slice(x(g, 'batch', 3), 1, 0.5, 3))],
+  ['S019', built((g, { slice }) => slice(x(g, 'batch', 3), 1))],
+  ['S019', built((g, { sum }) => sum(x(g, 'batch', 3), [0, -2]))],
+  ['S020', built((g, { sub }) => sub(1, x(g, 2)))],
+  ['S020', built((g, { div }) => div(1, x(g, 2)))],
+  ['S027', () => graph('model', (async () => ({})) as never)],
+  ['S027', () => graph('model', (() => undefined) as never)],
   ['X001', () => defined(undefined, 'type of %x')],
   [
     'X002',

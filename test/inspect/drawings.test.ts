@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { f32, graph, ones, sum } from '../../src/dsl/index.ts';
 import { toDot } from '../../src/inspect/dot.ts';
 import { toMermaid } from '../../src/inspect/mermaid.ts';
 import { drawGraph, scopeTree } from '../../src/inspect/picture.ts';
 import { toSvg } from '../../src/inspect/svg.ts';
 import type { Graph } from '../../src/ir/graph.ts';
+import { printGraph } from '../../src/ir/print.ts';
+import { ops } from '../../src/ops/index.ts';
+import { differentiate } from '../../src/passes/index.ts';
 import { empty, joint, nested, odd, small } from './graphs.ts';
 import { elementsOf, readDot, readMermaid, readXml } from './read.ts';
 
@@ -268,4 +272,10 @@ describe('folding', () => {
       ['e', []],
     ]);
   });
+});
+
+it('a typed graph is taken as the graph in it', () => {
+  const model = graph('model', (g) => ({ y: sum(g.parameter('w', f32, [2], ones())) }));
+  for (const print of [toDot, toMermaid, toSvg, printGraph]) expect(print(model)).toBe(print(model.ir));
+  expect(differentiate(model, ops, { loss: 'y' })).toEqual(differentiate(model.ir, ops, { loss: 'y' }));
 });

@@ -1,5 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { add, crf, f32, gather, graph, i32, mul, neg, ones, sum } from '../../src/dsl/index.ts';
+import {
+  add,
+  broadcastTo,
+  crf,
+  f32,
+  gather,
+  graph,
+  i32,
+  mul,
+  neg,
+  ones,
+  slice,
+  sum,
+} from '../../src/dsl/index.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import { ops } from '../../src/ops/index.ts';
 import { compile } from '../../src/runtime/compile.ts';
@@ -194,5 +207,20 @@ describe('fed ids', () => {
         );
       }
     });
+  });
+});
+
+describe('sizes that do not fit name the node and the line', () => {
+  const x = f32Value([1, 2], wave(2));
+  it('where a slice leaves its dimension', async () => {
+    const model = await executableOf((g) => ({ y: neg(slice(g.input('x', f32, ['batch', 2]), 0, -2)) }));
+    const message = await messageOf(() => model.run({ x }));
+    expect(message).toMatch(/^\[FROND-S002\] .*\n {2}at node \S+ \(test\/runtime\/feeds\.test\.ts/);
+  });
+  it('where a name has no size, without names of frond’s own', async () => {
+    const model = await executableOf((g) => ({ y: broadcastTo(g.input('x', f32, [1, 2]), ['time', 2]) }));
+    const message = await messageOf(() => model.run({ x }));
+    expect(message).toMatch(/^\[FROND-S001\] .*\n {2}at node \S+ \(test\/runtime\/feeds\.test\.ts/);
+    expect(message).not.toContain('arena');
   });
 });

@@ -1,5 +1,5 @@
 import { expect, expectTypeOf, test } from 'vitest';
-import { add, argmax, declare, dropout, f32, graph, i32, mul } from '../../src/dsl/index.ts';
+import { add, argmax, declare, dropout, f32, graph, i32, mul, zeros } from '../../src/dsl/index.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import type { TensorValue } from '../../src/runtime/feeds.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
@@ -49,4 +49,21 @@ test('inputs declared inside the function, random keys and plain graphs are fed 
   const { executable } = await compile(training, { device: interpreterDevice() });
   const key = { dtype: 'u32', shape: [2], data: [1, 2] } as const;
   expect((await executable.run({ x, 'random.key': key })).y.data).toHaveLength(2);
+});
+
+test('a wrong option is named as such, by the compiler and at run time', async () => {
+  const device = interpreterDevice();
+  // @ts-expect-error there is no such option
+  await expect(compile(model, { device, dissable: [] })).rejects.toThrow('there is no option dissable');
+  // @ts-expect-error the same for a plain graph
+  await expect(compile(model.ir, { device, dissable: [] })).rejects.toThrow('there is no option dissable');
+  // @ts-expect-error a name is no device
+  await expect(compile(model, { device: 'wasm' })).rejects.toThrow("chooseDevice('wasm').device");
+});
+
+test('parameters are f32', () => {
+  // @ts-expect-error another element type
+  expect(() => graph('ids', (g) => ({ p: g.parameter('p', i32, [2], zeros()) }))).toThrow('FROND-S010');
+  // @ts-expect-error the initializer is forgotten
+  expect(() => graph('bare', (g) => ({ p: g.parameter('p', f32, [2]) }))).toThrow('FROND-S019');
 });

@@ -64,7 +64,8 @@ describe('literal, named and wide dimensions', () => {
       expectType<F<['batch', 'time', 128]>>()(x, 0);
       const n = wide(7);
       expectType<F<[number, 'time', 128]>>()(g.input('n', f32, [n, 'time', 128]), 0);
-      expectType<Tensor<'f16', [2]>>()(g.parameter('p', f16, [2], zeros()), 0);
+      expectType<F<[2]>>()(g.parameter('p', f32, [2], zeros()), 0);
+      expectType<Tensor<'f16', [2]>>()(g.input('h', f16, [2]), 0);
       expectType<F<[]>>()(g.constant(1), 0);
       expectType<Tensor<'i32', [2, 2]>>()(g.constant([1, 2, 3, 4], i32, [2, 2]), 0);
     }));

@@ -1,7 +1,14 @@
 import type { Dim, Shape } from '../../base/dim.ts';
 import type { AxisMissing } from './axis.ts';
 import type { IsAny } from './rank.ts';
-import type { Good } from './result.ts';
+import type { Bad, Good } from './result.ts';
+
+/** An axis that is written twice. */
+type Twice<Axes> = Axes extends readonly [infer Head extends number, ...infer Rest]
+  ? Head extends Rest[number]
+    ? Head
+    : Twice<Rest>
+  : never;
 
 type AxisSet<Axes> = Axes extends readonly number[] ? Axes[number] : Axes & number;
 type Negative<N extends number> = `-${N}` extends `${infer M extends number}` ? M : never;
@@ -58,4 +65,6 @@ export type Reduce<Op extends string, S extends Shape, Axes, Keep extends boolea
     : IsAny<S, Late> extends true
       ? // biome-ignore lint/suspicious/noExplicitAny: stays silent after a mistake
         Good<any>
-      : Walk<Op, S, AxisSet<Axes>, Keep, S, Late>;
+      : [Twice<Axes>] extends [never]
+        ? Walk<Op, S, AxisSet<Axes>, Keep, S, Late>
+        : Bad<`${Op}: axis ${Twice<Axes>} is named twice`>;

@@ -68,10 +68,24 @@ type RelativeLength<D, From, To, Late> =
             : Length<Minus<D, From>>
           : Length<Dim>;
 
+/** What of N is a literal number that is not whole. */
+type Fraction<N> = N extends number
+  ? number extends N
+    ? never
+    : `${N}` extends `${bigint}`
+      ? never
+      : N
+  : never;
+
 /** S with axis `Axis` cut to `From..To`; negative positions count from the end, as does 'end'. */
 export type Slice<S extends Shape, Axis extends number, From, To, Late> = number extends Axis
   ? Good<{ -readonly [K in keyof S]: Dim }>
-  : At<S, Axis, Late> extends Cut<infer Before extends Shape, infer D extends Dim, infer After extends Shape>
+  : [Fraction<From | To>] extends [never]
+    ? Range<S, Axis, From, To, Late>
+    : Bad<`slice: a bound must be a position, not ${Fraction<From | To>}`>;
+
+type Range<S extends Shape, Axis extends number, From, To, Late> =
+  At<S, Axis, Late> extends Cut<infer Before extends Shape, infer D extends Dim, infer After extends Shape>
     ? LengthOf<D, From, To, Late> extends Length<infer N>
       ? Good<[...Before, N, ...After]>
       : Bad<`slice: ${From & Dim}..${To & Dim} does not fit dimension ${D}`>

@@ -1,8 +1,8 @@
 /** The interpreter: reads kernels over typed arrays, in f32 (the product's fallback) or f64 (the oracle). */
 import type { Precision, TypedArray } from '../../base/dtype.ts';
-import { FrondError } from '../../base/errors.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import { analyse } from './analysis.ts';
+import { checkLaunch } from './checkLaunch.ts';
 import type { LaunchSizes } from './definition.ts';
 import { extentRules } from './extents.ts';
 import { forgetPanels } from './loops/dot.ts';
@@ -17,7 +17,7 @@ export interface InterpretedKernel {
   /**
    * Runs every program of the grid, the first dimension fastest. Buffers go by name: floats (f16 included) in the
    * kernel's precision, i32 as Int32Array, u32 and bools as Uint32Array.
-   * @throws FROND-K030 when a scalar or buffer is missing or of another type, FROND-K031 on a loop that never ends.
+   * @throws FROND-K030 when the grid, a scalar or a buffer is missing or of another type, FROND-K031 on a loop that never ends.
    */
   run(launch: LaunchSizes, buffers: Readonly<Record<string, TypedArray>>): void;
 }
@@ -47,31 +47,12 @@ export function interpretKernel(
 
 function bind(at: Preparation, launch: LaunchSizes, buffers: Readonly<Record<string, TypedArray>>): void {
   const { kernel, precision } = at;
-  const refuse = (what: string): never => {
-    throw new FrondError('FROND-K030', `kernel ${kernel.name}: ${what}`);
-  };
+  checkLaunch(kernel, launch, buffers, precision);
   for (const parameter of kernel.parameters) {
-    const scalar = launch.scalars[parameter.name] ?? refuse(`scalar ${parameter.name} has no value`);
     const tile = at.tiles.get(parameter);
-    if (tile) tile.data[0] = scalar;
+    if (tile) tile.data[0] = launch.scalars[parameter.name] as number;
   }
-  for (const [{ name, dtype }, bound] of at.buffers) {
-    const data = buffers[name] ?? refuse(`buffer ${name} is not bound`);
-    const wanted =
-      dtype === 'i32'
-        ? Int32Array
-        : dtype === 'u32'
-          ? Uint32Array
-          : precision === 'f64'
-            ? Float64Array
-            : Float32Array;
-    if (!(data instanceof wanted)) {
-      refuse(
-        `buffer ${name} of ${dtype} in ${precision} is a ${wanted.name}, not a ${data.constructor.name}`,
-      );
-    }
-    bound.data = data;
-  }
+  for (const [{ name }, bound] of at.buffers) bound.data = buffers[name] as TypedArray;
 }
 
 function runGrid({ program }: Preparation, plan: Plan, grid: readonly number[]): void {

@@ -1,6 +1,7 @@
 import type { Precision, TypedArray } from '../../base/dtype.ts';
 import { FrondError } from '../../base/errors.ts';
 import type { Buffer, Kernel } from '../../kernel/ir.ts';
+import { checkLaunch } from './checkLaunch.ts';
 import { type LaunchSizes, type MemoryAccess, programsOf, type Watcher, walk } from './definition.ts';
 
 /** What can be wrong with a kernel's use of memory. */
@@ -104,12 +105,17 @@ function describe({ kind, buffer, element, program, other, source }: Draft, coun
 /**
  * Runs a launch by the definition of the language and reports every access that a parallel device could get wrong.
  * The buffers hold the launch's results afterwards. Precision follows the buffers: f64 where any is a Float64Array.
+ * @throws FROND-K030 when the grid, a scalar or a buffer is missing or of another type
  */
 export function simulate(
   kernel: Kernel,
   launch: LaunchSizes,
   buffers: Readonly<Record<string, TypedArray>>,
 ): SimulationReport {
+  const precision: Precision = Object.values(buffers ?? {}).some((data) => data instanceof Float64Array)
+    ? 'f64'
+    : 'f32';
+  checkLaunch(kernel, launch, buffers, precision);
   const findings = new Findings();
   const programs = programsOf(launch.grid);
   const histories = new Map<Buffer, History>();
@@ -118,9 +124,6 @@ export function simulate(
     const blank = () => new Int32Array(length).fill(NOBODY);
     histories.set(buffer, { writer: blank(), reader: blank(), readerBefore: blank() });
   }
-  const precision: Precision = Object.values(buffers).some((data) => data instanceof Float64Array)
-    ? 'f64'
-    : 'f32';
   reportSharedMemory(kernel, buffers, findings);
   walk(kernel, launch, buffers, precision, watch(histories, programs, launch.grid, findings));
   reportUnwritten(histories, findings);

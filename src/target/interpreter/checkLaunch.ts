@@ -1,0 +1,44 @@
+import type { Precision, TypedArray } from '../../base/dtype.ts';
+import { FrondError } from '../../base/errors.ts';
+import type { Buffer, Kernel } from '../../kernel/ir.ts';
+import type { LaunchSizes } from './definition.ts';
+
+/**
+ * Whether a launch gives `kernel` all that it needs.
+ * @throws FROND-K030 when the grid, a scalar or a buffer is missing or of another type
+ */
+export function checkLaunch(
+  kernel: Kernel,
+  launch: LaunchSizes,
+  buffers: Readonly<Record<string, TypedArray>>,
+  precision: Precision,
+): void {
+  const refuse = (what: string, hint?: string): never => {
+    throw new FrondError('FROND-K030', `kernel ${kernel.name}: ${what}`, { hint });
+  };
+  // people without types may leave out anything
+  const { grid, scalars }: Partial<LaunchSizes> = launch ?? {};
+  if (!Array.isArray(grid) || !grid.every((count) => Number.isSafeInteger(count) && count >= 0)) {
+    refuse(`the grid is ${show(grid)}`, 'it is a list of whole numbers, such as [4, 1]');
+  }
+  for (const { name, dtype } of kernel.parameters) {
+    const scalar = scalars?.[name] ?? refuse(`scalar ${name} has no value`);
+    const fits = typeof scalar === 'number' && (dtype === 'f32' || Number.isInteger(scalar));
+    if (!fits) refuse(`scalar ${name} of ${dtype} is ${show(scalar)}`);
+  }
+  for (const { name, dtype } of kernel.buffers) {
+    const data = buffers?.[name] ?? refuse(`buffer ${name} is not bound`);
+    const wanted = arrayOf(dtype, precision);
+    if (data instanceof wanted) continue;
+    const found = Object(data).constructor?.name ?? typeof data;
+    refuse(`buffer ${name} of ${dtype} in ${precision} is a ${wanted.name}, not a ${found}`);
+  }
+}
+
+const show = (value: unknown): string => (Array.isArray(value) ? `[${value.join(', ')}]` : String(value));
+
+function arrayOf(dtype: Buffer['dtype'], precision: Precision) {
+  if (dtype === 'i32') return Int32Array;
+  if (dtype === 'u32') return Uint32Array;
+  return precision === 'f64' ? Float64Array : Float32Array;
+}
