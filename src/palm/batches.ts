@@ -1,5 +1,7 @@
+import { FrondError } from '../base/errors.ts';
 import { type PlannedBatch, planBatches } from './batchPlan.ts';
-import type { Reader, Specs } from './contract.ts';
+import type { Batch, BatchSize, Reader, Specs } from './contract.ts';
+import { checkBatch } from './contractCheck.ts';
 
 export interface EpochOptions {
   readonly batchSize: number;
@@ -7,6 +9,40 @@ export interface EpochOptions {
   readonly seed?: number | undefined;
   /** padded lengths are multiples of this; default 4 */
   readonly bucket?: number;
+}
+
+/** Words of each example. @throws FROND-C006 for a length that is no positive whole number */
+export const lengthsOf = <E>(
+  reader: Pick<Reader<Specs, E>, 'name' | 'length'>,
+  examples: readonly E[],
+): number[] =>
+  examples.map((example, i) => {
+    const length = reader.length(example);
+    if (Number.isInteger(length) && length >= 1) return length;
+    throw new FrondError('FROND-C006', `reader ${reader.name}: the length of example ${i} is ${length}`, {
+      hint: 'length gives the words of an example as the model sees it, a whole number from 1 on',
+    });
+  });
+
+/**
+ * Packs examples and checks the batch.
+ * @throws FROND-C006 when it is not what the reader declares, or not of the size that was asked for
+ */
+export function packBatch(reader: Reader, examples: readonly unknown[], size: BatchSize): Batch {
+  const batch = reader.pack(examples, size);
+  const sizes = checkBatch(reader, batch);
+  for (const name of ['batch', 'time'] as const) {
+    const packed = sizes[name];
+    if (packed === undefined || packed === size[name]) continue;
+    throw new FrondError(
+      'FROND-C006',
+      `reader ${reader.name}: ${name} is ${packed}, ${size[name]} was asked for`,
+      {
+        hint: 'pack fills rows and columns up to the size that it is given',
+      },
+    );
+  }
+  return batch;
 }
 
 /**
@@ -19,7 +55,7 @@ export function planEpoch<G extends Specs, E>(
   epoch: number,
   { batchSize, seed, bucket }: EpochOptions,
 ): readonly PlannedBatch[] {
-  const lengths = (reader.parts[part] ?? []).map((example) => reader.length(example));
+  const lengths = lengthsOf(reader, reader.parts[part] ?? []);
   const shuffle = seed === undefined ? undefined : { seed, name: `${reader.name}/${part}`, epoch };
   return planBatches({ lengths, batchSize, shuffle, ...(bucket === undefined ? {} : { bucket }) });
 }

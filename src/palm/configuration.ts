@@ -1,6 +1,7 @@
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
 import type { Attribute } from '../ir/graph.ts';
+import { lengthsOf, packBatch } from './batches.ts';
 import type { Reader } from './contract.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { LearnerPlan } from './learner.ts';
@@ -41,8 +42,8 @@ async function dataFingerprint(reader: Reader): Promise<string> {
   let digest = '';
   for (let start = 0; start < examples.length; start += CHUNK) {
     const chunk = examples.slice(start, start + CHUNK);
-    const time = chunk.reduce<number>((longest, example) => Math.max(longest, reader.length(example)), 1);
-    const batch = reader.pack(chunk, { batch: chunk.length, time });
+    const time = Math.max(...lengthsOf(reader, chunk));
+    const batch = packBatch(reader, chunk, { batch: chunk.length, time });
     for (const [name, { dtype, shape, data }] of Object.entries(batch)) {
       const label = encoder.encode(`${digest} ${name}: ${dtype}[${shape.join()}] `);
       const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

@@ -101,11 +101,11 @@ export function checkBuilt(component: string, gives: Specs, built: Named): void 
 }
 
 /** @throws FROND-C007 when the loss of a head is no f32 scalar */
-export function checkLoss(head: string, { dtype, shape }: Spec): void {
-  if (dtype === 'f32' && shape.length === 0) return;
+export function checkLoss(head: string, loss: Spec | undefined): void {
+  if (loss?.dtype === 'f32' && loss.shape.length === 0) return;
   throw new FrondError(
     'FROND-C007',
-    `head ${head}: the loss is ${printSpec({ dtype, shape })}, not an f32 scalar`,
+    `head ${head}: the loss is ${loss === undefined ? 'missing' : printSpec(loss)}, not an f32 scalar`,
     {
       hint: 'take the mean over the rows by weight',
     },
@@ -129,8 +129,10 @@ export function checkBatch({ name: reader, gives }: Reader, batch: Batch): Sizes
     const wanted = evaluate(dim, sizes);
     if (wanted !== size) fail(name, `${dim} is ${wanted}, the batch has ${size}`);
   };
+  // pack may give nothing at all
+  const packed: Partial<Batch> = batch ?? {};
   for (const [name, declared] of Object.entries(gives)) {
-    const tensor = batch[name];
+    const tensor = packed[name];
     if (tensor === undefined) return fail(name, 'not in the batch');
     if (tensor.dtype !== declared.dtype) fail(name, `declared ${declared.dtype}, packed ${tensor.dtype}`);
     if (tensor.shape.length !== declared.shape.length) fail(name, `packed as ${printShape(tensor.shape)}`);

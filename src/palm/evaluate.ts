@@ -1,6 +1,7 @@
-import { defined } from '../base/errors.ts';
+import { defined, FrondError } from '../base/errors.ts';
 import type { Executable } from '../runtime/executable.ts';
 import type { Feeds, TensorValue } from '../runtime/feeds.ts';
+import { lengthsOf, packBatch } from './batches.ts';
 import { planBatches } from './batchPlan.ts';
 import { breather } from './breather.ts';
 import type { Batch, Metrics, Reader } from './contract.ts';
@@ -29,12 +30,24 @@ function resultsOf(task: string, values: Readonly<Record<string, TensorValue>>):
   );
 }
 
+/** @throws FROND-C009 */
+function checkDecoded(head: string, decoded: unknown, rows: number): void {
+  if (Array.isArray(decoded) && decoded.length >= rows) return;
+  const given = Array.isArray(decoded) ? `${decoded.length} predictions` : 'no list';
+  throw new FrondError('FROND-C009', `head ${head}: decode gave ${given}, wanted are at least ${rows}`, {
+    hint: 'give one prediction per row of the batch, in its order',
+  });
+}
+
 export interface PredictOptions {
   readonly batchSize?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Runs a prediction graph over examples, once per batch for all tasks. */
+/**
+ * Runs a prediction graph over examples, once per batch for all tasks.
+ * @throws FROND-C006 for a batch that does not fit, FROND-C009 for a head that decodes too few rows
+ */
 export async function predictAll<E>(
   executable: Executable,
   tasks: readonly Task[],
@@ -42,7 +55,7 @@ export async function predictAll<E>(
   examples: readonly E[],
   options: PredictOptions = {},
 ): Promise<Predictions> {
-  const lengths = examples.map((example) => reader.length(example));
+  const lengths = lengthsOf(reader, examples);
   const batchSize = Math.max(1, Math.min(options.batchSize ?? 32, examples.length));
   const results = new Map(tasks.map((task) => [task.name, new Array<unknown>(examples.length)]));
   const letEventsIn = breather();
@@ -50,10 +63,11 @@ export async function predictAll<E>(
     await letEventsIn();
     options.signal?.throwIfAborted();
     const packed = rows.map((row) => defined(examples[row], 'example'));
-    const batch = reader.pack(packed, { batch: batchSize, time });
+    const batch = packBatch(reader, packed, { batch: batchSize, time });
     const values = await executable.run(feedsOf(executable, batch));
     for (const { name, head } of tasks) {
       const decoded = head.decode(resultsOf(name, values), batch);
+      checkDecoded(head.name, decoded, rows.length);
       const kept = defined(results.get(name), name);
       rows.forEach((row, i) => {
         kept[row] = decoded[i];

@@ -7,10 +7,9 @@ import type { Executable } from '../runtime/executable.ts';
 import type { Feeds } from '../runtime/feeds.ts';
 import { layoutParameters } from '../runtime/parameters.ts';
 import { ModelState } from '../runtime/state.ts';
-import { planEpoch } from './batches.ts';
+import { packBatch, planEpoch } from './batches.ts';
 import { batchesPerEpoch, type PlannedBatch } from './batchPlan.ts';
 import type { Metrics, Reader } from './contract.ts';
-import { checkBatch } from './contractCheck.ts';
 import { feedsOf, type JointMetrics, measure, type Predictions, predictAll } from './evaluate.ts';
 import { lossName, type Task } from './graphs.ts';
 import { HYPER, hyperOf, type Optimizer, RANDOM_KEY, registryWith } from './optimizer.ts';
@@ -100,11 +99,8 @@ export class Learner {
     const { reader, batchSize, seed, optimizer, clipNorm } = this.plan;
     const { rows, time } = this.#batch(step);
     const examples = reader.parts.train ?? [];
-    const batch = reader.pack(
-      rows.map((row) => examples[row]),
-      { batch: batchSize, time },
-    );
-    checkBatch(reader, batch);
+    const packed = rows.map((row) => examples[row]);
+    const batch = packBatch(reader, packed, { batch: batchSize, time });
     const hyper = hyperOf(optimizer, rateAt(optimizer.rate, step, this.totalSteps), step, clipNorm);
     const random = Object.hasOwn(this.plan.step.nodes, RANDOM_KEY);
     return {

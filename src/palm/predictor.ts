@@ -12,6 +12,7 @@ import { type Predictions, predictAll } from './evaluate.ts';
 import type { Task } from './graphs.ts';
 import { classify } from './head/classify.ts';
 import { sequenceLabel } from './head/sequenceLabel.ts';
+import { resultsOfHead, resultsOfTask } from './headResults.ts';
 import type { ModelRecord } from './modelRecord.ts';
 import { jointReaderFrom } from './reader/joint.ts';
 import { BEST, fileOf, MODEL, WEIGHTS } from './runStore.ts';
@@ -65,6 +66,18 @@ function recordOf(checkpoint: LoadedCheckpoint): ModelRecord {
   return record as ModelRecord;
 }
 
+/** A head that reads other results than the run computes, such as that of another task. @throws FROND-F016 */
+function checkHead(record: ModelRecord, task: string, head: Head, folder: string): void {
+  const computed = resultsOfTask(record.prediction, task);
+  const wanted = resultsOfHead(head);
+  if (wanted === undefined || wanted.join() === computed.join()) return;
+  throw new FrondError(
+    'FROND-F016',
+    `head ${head.name} reads ${wanted.join(', ')}, task ${task} of the run in ${folder} gives ${computed.join(', ')}`,
+    { place: { file: folder }, hint: 'give each task the head that it was trained with' },
+  );
+}
+
 function tasksOf(record: ModelRecord, heads: PredictorOptions['heads'], folder: string): Task[] {
   const names = record.tasks.map(({ name }) => name);
   const unknown = Object.keys(heads ?? {}).find((name) => !names.includes(name));
@@ -77,6 +90,7 @@ function tasksOf(record: ModelRecord, heads: PredictorOptions['heads'], folder: 
   return record.tasks.map(({ name, head: kept }): Task => {
     const head = heads?.[name] ?? (kept === null ? undefined : headFrom(kept));
     if (head === undefined) throw cannotMake(`a head of task ${name}`, 'heads', folder);
+    if (heads?.[name] !== undefined) checkHead(record, name, head, folder);
     return { name, head, weight: 1 };
   });
 }
@@ -122,7 +136,7 @@ export class Predictor {
    * Loads the newest whole checkpoint of a run, with the weights that did best where the run kept them.
    * @param folder the run's folder, or the one that its checkpoints are in
    * @throws FROND-F012 when there is none, FROND-F013 when no training run saved it, FROND-F014 when reader or head are the
-   * user's own and not given, FROND-F016 for heads of tasks that it does not have, FROND-W… for damaged weights
+   * user's own and not given, FROND-F016 for heads of tasks that it does not have or that read other results, FROND-W… for damaged weights
    */
   static async load(folder: string, options: PredictorOptions = {}): Promise<Predictor> {
     checkFolder('Predictor.load', folder);

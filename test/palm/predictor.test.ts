@@ -201,6 +201,23 @@ describe("a run with a head of the user's own", () => {
     );
   });
 
+  it('refuses the head of another task', async () => {
+    const { intents, tags } = tinyReader();
+    const heads = {
+      intent: palm.head.sequenceLabel({ labels: tags.names }) as palm.Head,
+      slots: palm.head.classify({ classes: intents.names }) as palm.Head,
+    };
+    expect((await errorOf(run, { heads })).message).toBe(
+      `[FROND-F016] head sequenceLabel reads probability, tags, task intent of the run in ${run} gives probabilities
+  at ${run}
+  hint: give each task the head that it was trained with`,
+    );
+    const right = { intent: heads.slots, slots: heads.intent };
+    const predictor = await load(run, { heads: right });
+    expect(await predictor.predict(TEXTS)).toEqual(predicted);
+    predictor.free();
+  });
+
   it("is loaded with the user's own reader given, and refused without", async () => {
     const target = fresh();
     const { record: _, ...reader } = tinyReader();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { normal, palm } from '../../src/index.ts';
+import { interpreterDevice, normal, palm } from '../../src/index.ts';
 import { messageOf } from '../support/message.ts';
-import { tinyReader, tinyTrainer } from './support/tiny.ts';
+import { tinyBackbone, tinyReader, tinyTrainer } from './support/tiny.ts';
 
 // What JavaScript, or an untyped recipe, may pass.
 const untyped = <T>(value: unknown): T => value as T;
@@ -182,5 +182,72 @@ describe('a closed trainer', () => {
   it('keeps its history', () => {
     expect(history).toHaveLength(1);
     expect(trainer.history).toEqual(history);
+  });
+});
+
+describe('parts of a model are refused', () => {
+  it('without sizes or classes', async () => {
+    expect(await messageOf(() => palm.backbone.compactEncoder(untyped<never>(undefined)))).toContain(
+      '[FROND-T002] the options object of compactEncoder is undefined\n  hint: give an object with vocabulary, width,',
+    );
+    const sizes = { vocabulary: 9, width: 8, layers: 1 };
+    expect(await messageOf(() => palm.backbone.compactEncoder(untyped<never>(sizes)))).toBe(
+      '[FROND-T002] heads is undefined\n  hint: give a positive whole number',
+    );
+    expect(await messageOf(() => palm.head.classify(untyped<never>(undefined)))).toBe(
+      '[FROND-T002] the options object of classify is undefined\n  hint: give an object with classes, gold',
+    );
+    expect(await messageOf(() => palm.head.classify(untyped<never>({})))).toBe('[FROND-D012] no labels');
+    expect(await messageOf(() => palm.head.classify({ classes: ['a', 'a'] }))).toBe(
+      '[FROND-D012] label a stands twice',
+    );
+    expect(await messageOf(() => palm.head.sequenceLabel({ labels: [] }))).toBe('[FROND-D012] no labels');
+  });
+
+  /** What a prediction says with one part changed. */
+  async function predicting(change: Partial<palm.Reader>, head: object = {}): Promise<string> {
+    const own = { ...reader, ...change };
+    const trainer = palm.trainer('intent', { device: interpreterDevice() });
+    const classes = palm.head.classify({ classes: reader.intents.names });
+    try {
+      return await messageOf(async () => {
+        trainer.buildForward(tinyBackbone(reader), { ...classes, ...head });
+        trainer.buildBackward({ optimizer });
+        trainer.fitReader(untyped(own), { epochs: 1 });
+        await trainer.evaluate('test');
+      });
+    } finally {
+      await trainer.close();
+    }
+  }
+
+  it('when a head decodes too few rows, or has no loss', async () => {
+    const hint = 'hint: give one prediction per row of the batch, in its order';
+    expect(await predicting({}, { decode: () => ['travel'] })).toBe(
+      `[FROND-C009] head classify: decode gave 1 predictions, wanted are at least 6\n  ${hint}`,
+    );
+    expect(await predicting({}, { decode: () => undefined })).toBe(
+      `[FROND-C009] head classify: decode gave no list, wanted are at least 6\n  ${hint}`,
+    );
+    expect(await predicting({}, { loss: () => undefined })).toBe(
+      '[FROND-C007] head classify: the loss is missing, not an f32 scalar\n  hint: take the mean over the rows by weight',
+    );
+  });
+
+  it('when a reader keeps to no size', async () => {
+    const pack = untyped<palm.Reader['pack']>(reader.pack);
+    const hint = 'hint: pack fills rows and columns up to the size that it is given';
+    expect(
+      await predicting({ pack: (examples, { batch, time }) => pack(examples, { batch: batch + 1, time }) }),
+    ).toBe(`[FROND-C006] reader joint: batch is 7, 6 was asked for\n  ${hint}`);
+    expect(await predicting({ pack: (examples, { batch }) => pack(examples, { batch, time: 6 }) })).toBe(
+      `[FROND-C006] reader joint: time is 6, 8 was asked for\n  ${hint}`,
+    );
+    expect(await predicting({ pack: () => untyped(undefined) })).toContain(
+      '[FROND-C006] reader joint, tensor tokens: not in the batch',
+    );
+    expect(await predicting({ length: () => 0 })).toBe(
+      '[FROND-C006] reader joint: the length of example 0 is 0\n  hint: length gives the words of an example as the model sees it, a whole number from 1 on',
+    );
   });
 });

@@ -22,6 +22,7 @@ import {
 } from '../../nn/index.ts';
 import type { Backbone } from '../contract.ts';
 import { defineBackbone } from '../define.ts';
+import { checkOptions, checkWhole } from '../settings.ts';
 import { UNKNOWN } from '../vocabulary.ts';
 
 export interface CompactOptions<W extends number> {
@@ -50,6 +51,11 @@ export interface CompactOptions<W extends number> {
   readonly name?: string;
 }
 
+const OPTIONS = [
+  ...['vocabulary', 'width', 'layers', 'heads', 'inner', 'maximumLength', 'name'],
+  ...['dropout', 'attentionDropout', 'outerDropout', 'wordDropout'],
+];
+
 const needs = {
   tokens: declare('i32', ['batch', 'time']),
   positions: declare('i32', ['batch', 'time']),
@@ -71,12 +77,15 @@ type Words = Tensor<'i32', ['batch', 'time']>;
  * A small pre-norm transformer over words (Vaswani et al. 2017, Xiong et al. 2020): word and position embeddings, a learned
  * vector in front whose encoding stands for the sentence, encoder blocks, a last layer norm.
  * Gives `encoded` [batch, time, width] for the words and `sentence` [batch, width].
+ * @throws FROND-T002 for a size that is no positive whole number, and for an option that it does not have
  */
 export function compactEncoder<const W extends number>(
   options: CompactOptions<W>,
 ): Backbone<typeof needs, ReturnType<typeof givesOf<W>>> {
+  checkOptions('compactEncoder', options, OPTIONS);
   const { vocabulary, width, layers, heads, inner = 4 * width, maximumLength = 128 } = options;
   const { dropout: inside = 0.1, outerDropout = 0.3, name = 'encoder' } = options;
+  checkWhole({ vocabulary, width, layers, heads, inner, maximumLength }, 1);
   const { attentionDropout = inside, wordDropout = 0 } = options;
   return defineBackbone({
     name,

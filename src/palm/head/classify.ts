@@ -12,7 +12,9 @@ import {
 import type { Head } from '../contract.ts';
 import { anySize } from '../contractCheck.ts';
 import { defineHead } from '../define.ts';
+import { labelSet } from '../labels.ts';
 import { type ClassScores, classScores } from '../metrics/classes.ts';
+import { checkOptions } from '../settings.ts';
 
 /** A class with its probability. */
 export interface Classified {
@@ -40,9 +42,10 @@ const needs = {
   labels: { intents: declare('i32', ['batch']), weights: declare('f32', ['batch']) },
 } as const;
 
-/** One class per sentence: a linear map of the sentence's encoding, softmax, cross-entropy. */
+/** One class per sentence: a linear map of the sentence's encoding, softmax, cross-entropy. @throws FROND-D012 for no classes or one twice */
 export function classify<E extends object>(options: ClassifyOptions<E>) {
-  const { classes } = options;
+  checkOptions('classify', options, ['classes', 'gold']);
+  const classes = labelSet(options.classes ?? []).names;
   const gold = options.gold ?? ((example: E) => String('intent' in example ? example.intent : ''));
   const head = defineHead({
     name: 'classify',

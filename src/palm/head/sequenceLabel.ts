@@ -3,7 +3,9 @@ import { crfLayer, type LabelScheme } from '../../nn/index.ts';
 import type { Head } from '../contract.ts';
 import { anySize } from '../contractCheck.ts';
 import { defineHead } from '../define.ts';
+import { labelSet } from '../labels.ts';
 import { type EntityScores, entityScores } from '../metrics/entities.ts';
+import { checkOptions } from '../settings.ts';
 import { weightedMean } from './classify.ts';
 
 /** The tags of a sentence, with the probability that the model gives to all of them together. */
@@ -30,9 +32,12 @@ const needs = {
 /**
  * One tag per word: linear emissions under a linear-chain CRF (Lafferty et al. 2001), decoded by Viterbi's algorithm among the
  * labellings that the scheme allows.
+ * @throws FROND-D012 for no labels or one twice
  */
 export function sequenceLabel<E extends object>(options: SequenceLabelOptions<E>) {
-  const { labels, scheme = 'BIO' } = options;
+  checkOptions('sequenceLabel', options, ['labels', 'scheme', 'gold']);
+  const { scheme = 'BIO' } = options;
+  const labels = labelSet(options.labels ?? []).names;
   const gold =
     options.gold ??
     ((example: E) => ('tags' in example && Array.isArray(example.tags) ? example.tags.map(String) : []));
