@@ -7,7 +7,7 @@ import type { Initializer } from './initializer.ts';
 import { declareParameter, type ParameterOptions } from './parameter.ts';
 import { underConstruction, within } from './scope.ts';
 import { callerPlace } from './source.ts';
-import { type DType, type GraphState, handleOf, type Shape, type Tensor, wrap } from './tensor.ts';
+import { type DType, type GraphState, handleOf, isTensor, type Shape, type Tensor, wrap } from './tensor.ts';
 
 /** What a graph is fed with under one name. */
 export interface Declaration<D extends DType = DType, S extends Shape = Shape> {
@@ -119,20 +119,17 @@ export function graph<const I extends Declarations = Declarations, O extends Out
 
 /** @throws FROND-S027 for a function that gives nothing, or a promise: what it adds after its first await would be lost */
 function requireResults(name: string, outputs: unknown): void {
-  const isPromise = outputs instanceof Promise;
-  // what goes wrong in it later is not the caller's concern any more
-  if (isPromise) outputs.catch(() => undefined);
-  if (typeof outputs === 'object' && outputs !== null && !isPromise) return;
-  throw new FrondError(
-    'FROND-S027',
-    isPromise
-      ? `graph ${name}: its function is asynchronous`
-      : `graph ${name}: its function returns ${outputs === null ? 'null' : typeof outputs}, not the named results`,
-    {
-      place: callerPlace(),
-      hint: isPromise ? 'load what it needs before, and build at once' : 'return an object, such as { loss }',
-    },
-  );
+  const refuse = (what: string, hint: string): never => {
+    throw new FrondError('FROND-S027', `graph ${name}: its function ${what}`, { place: callerPlace(), hint });
+  };
+  if (outputs instanceof Promise) {
+    // what goes wrong in it later is not the caller's concern any more
+    outputs.catch(() => undefined);
+    refuse('is asynchronous', 'load what it needs before, and build at once');
+  }
+  if (typeof outputs === 'object' && outputs !== null && !isTensor(outputs)) return;
+  const given = isTensor(outputs) ? 'a tensor' : outputs === null ? 'null' : typeof outputs;
+  refuse(`returns ${given}, not the named results`, 'return an object, such as { loss }');
 }
 
 function contextOf(state: GraphState): GraphContext {

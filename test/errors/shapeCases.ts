@@ -115,6 +115,7 @@ export const shapeCases: readonly Case[] = [
   ['S020', built((g, { div }) => div(1, x(g, 2)))],
   ['S027', () => graph('model', (async () => ({})) as never)],
   ['S027', () => graph('model', (() => undefined) as never)],
+  ['S027', () => graph('model', ((g: GraphContext) => x(g, 2)) as never)],
   ['X001', () => defined(undefined, 'type of %x')],
   [
     'X002',
