@@ -72,6 +72,12 @@ export function checkDevice(device: unknown): void {
   throw outOfRange('device', device, "a device: chooseDevice('auto').device or wasmDevice()");
 }
 
+/** @throws FROND-T002 for what is no optimizer, such as the function that makes one */
+export function checkOptimizer(optimizer: unknown): void {
+  if (typeof optimizer === 'object' && optimizer !== null && 'rule' in optimizer) return;
+  throw outOfRange('optimizer', optimizer, 'an optimizer, such as palm.adam({ rate: 0.001 })');
+}
+
 /** Letters to insert, delete or change to make one text of the other (Levenshtein 1966), without regard to case. */
 function editDistance(from: string, to: string): number {
   const [a, b] = [from.toLowerCase(), to.toLowerCase()];

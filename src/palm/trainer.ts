@@ -80,8 +80,9 @@ export class MultiHeadTrainer<E = never> extends TrainerBase {
   readonly #trainers: readonly Trainer[];
   readonly #metrics: ((predictions: Predictions, examples: readonly E[]) => Metrics) | undefined;
 
-  /** @throws FROND-T003 when the tasks do not share one backbone, or two have one name */
+  /** @throws FROND-T003 for no tasks, or two of one name; FROND-T002 for an option that it does not have */
   constructor(trainers: readonly Trainer[], options: MultiHeadOptions<E> = {}) {
+    checkOptions('multiHeadTrainer', options, ['policy', 'metrics', 'device']);
     super(trainers.map(({ name }) => name).join('-'), options.device);
     this.#trainers = trainers;
     this.#metrics = options.metrics;

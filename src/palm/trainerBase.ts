@@ -13,7 +13,14 @@ import { predictionGraph, type Task, trainingGraph } from './graphs.ts';
 import { Learner } from './learner.ts';
 import { type EpochRecord, Run, type TrainingSummary, type TrainOptions } from './run.ts';
 import { resumeRun, saveRun } from './runStore.ts';
-import { checkDevice, checkFolder, checkInputs, checkOptions, checkWhole } from './settings.ts';
+import {
+  checkDevice,
+  checkFolder,
+  checkInputs,
+  checkOptimizer,
+  checkOptions,
+  checkWhole,
+} from './settings.ts';
 import { type LoadOptions, type LoadReport, loadArena } from './snapshot.ts';
 import { type BackwardOptions, buildStep } from './step.ts';
 
@@ -113,11 +120,13 @@ export abstract class TrainerBase {
   /**
    * Adds the backward part and the update.
    * @returns the graph of a whole training step
+   * @throws FROND-T002 for settings that are unknown, out of range or without effect
    */
   buildBackward(options: BackwardOptions): Graph {
     this.#checkChangeable('buildBackward');
     if (this.#graphs === undefined) throw missing('buildForward', 'buildBackward');
     checkOptions('buildBackward', options, ['optimizer', 'weightDecay', 'clipNorm', 'groups']);
+    checkOptimizer(options.optimizer);
     const graph = buildStep(this.#graphs.training, 'loss', options);
     this.#step = { graph, options };
     return graph;

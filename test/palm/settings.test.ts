@@ -34,6 +34,12 @@ describe('unknown and missing options are refused', () => {
     expect(await messageOf(() => tinyTrainer().train(untyped({ save: 'x' })))).toContain(
       'train has no option save\n  hint: did you mean saveTo?',
     );
+    expect(await backward({ optimizer: palm.adam })).toBe(
+      '[FROND-T002] optimizer is the function adamW\n  hint: give an optimizer, such as palm.adam({ rate: 0.001 })',
+    );
+    expect(await messageOf(() => palm.multiHeadTrainer([], untyped<never>({ metric: 1 })))).toContain(
+      'multiHeadTrainer has no option metric\n  hint: did you mean metrics?',
+    );
     expect(await messageOf(() => palm.trainer('a', untyped({ mixratio: 2 })))).toContain(
       'trainer has no option mixratio\n  hint: did you mean mixRatio?',
     );
