@@ -7,8 +7,8 @@ import { extentRules } from '../../src/target/interpreter/extents.ts';
 import { interpretKernel } from '../../src/target/interpreter/index.ts';
 import { runs } from '../support/counts.ts';
 import { input, output } from '../support/launch.ts';
+import { recipes } from '../support/randomKernel.ts';
 import { check } from './randomCheck.ts';
-import { recipes } from './randomKernel.ts';
 import { bothWays, distance, numbers, trace, zeros } from './support.ts';
 
 const length = 50;

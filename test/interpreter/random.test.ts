@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { it } from 'vitest';
 import { runs } from '../support/counts.ts';
+import { recipes } from '../support/randomKernel.ts';
 import { check } from './randomCheck.ts';
-import { recipes } from './randomKernel.ts';
 
 it.each(['f32', 'f64'] as const)('prepared kernels compute what the definition says, in %s', (precision) => {
   fc.assert(

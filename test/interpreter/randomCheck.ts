@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { Precision, TypedArray } from '../../src/base/dtype.ts';
-import { kernelOf, type Recipe } from './randomKernel.ts';
+import { kernelOf, type Recipe } from '../support/randomKernel.ts';
 import { bothWays, distance, floats, type Interpret, numbers, zeros } from './support.ts';
 
 /** Grows a kernel and compares what `interpret` makes of it with the definition, bit for bit. */

@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Precision, TypedArray } from '../../src/base/dtype.ts';
 import { checkKernel } from '../../src/kernel/check.ts';
-import { kernelOf, type Recipe, recipes } from '../interpreter/randomKernel.ts';
 import { distance, floats, numbers, zeros } from '../interpreter/support.ts';
 import { runs } from '../support/counts.ts';
 import { interpreterOf } from '../support/launch.ts';
+import { kernelOf, type Recipe, recipes } from '../support/randomKernel.ts';
 import { wasmRunner } from './support.ts';
 
 function buffersOf(recipe: Recipe, precision: Precision): Record<string, TypedArray> {
