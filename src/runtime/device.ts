@@ -1,4 +1,5 @@
 import type { DType, Precision, TypedArray } from '../base/dtype.ts';
+import { FrondError } from '../base/errors.ts';
 import type { Kernel, Launch } from '../kernel/ir.ts';
 
 export type DeviceName = 'interpreter' | 'wasm' | 'webgpu';
@@ -24,12 +25,15 @@ export interface Command extends Launch {
 
 /** A command list made ready; running it is one submission. */
 export interface BoundProgram {
+  /** Settles when the submission is made, which may be long before its end: a read waits for that. */
   run(): Promise<void>;
 }
 
 /**
  * Something that runs kernels. Every call that reaches the device is asynchronous, the interpreter's too, so that code
- * written against it holds for a GPU.
+ * written against it holds for a GPU. Calls take effect in the order in which they are made, also where the one before has
+ * not settled: what `read` gives is what the calls before it have made, whatever is asked for while it is under way.
+ * On a lost device every call under way and every later one rejects with FROND-R030 (`deviceLost`); none gives numbers.
  */
 export interface Device {
   readonly name: DeviceName;
@@ -45,4 +49,15 @@ export interface Device {
   bind(commands: readonly Command[]): BoundProgram;
   /** Gives everything back; the device is not usable afterwards. */
   close(): Promise<void>;
+  /** Opens another device of the same kind. Only devices that can be lost have it. @throws when there is none any more */
+  reopen?(): Promise<Device>;
 }
+
+/** What a lost device answers with. */
+export const deviceLost = (device: DeviceName, reason: string): FrondError =>
+  new FrondError('FROND-R030', `the ${device} device was lost: ${reason}`, {
+    hint: 'what was on it is gone; open a new device, training does so by itself',
+  });
+
+export const isDeviceLost = (error: unknown): boolean =>
+  error instanceof FrondError && error.code === 'FROND-R030';
