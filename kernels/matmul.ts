@@ -1,10 +1,11 @@
 import type { Dim } from '../src/base/dim.ts';
-import { defined } from '../src/base/errors.ts';
-import type { ElementContext, LaunchPlan, LaunchScalars, ScalarExpression, Slot } from '../src/ir/record.ts';
+import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
-import type { Kernel, Span, Value } from '../src/kernel/ir.ts';
-import { blocksOf, kernelOnce, type StrideKind, strided, strideKind, tileExtent } from './plan.ts';
-import { elementContext } from './pointwise.ts';
+import type { Kernel, Schedule, Value } from '../src/kernel/ir.ts';
+import { chooseSchedule, type Schedules, scheduleWords, shapeClassOf } from '../src/kernel/schedule.ts';
+import { applyEpilogue, type Epilogue, epilogueBindings, epilogueVariant } from './epilogue.ts';
+import { planMatmulSum } from './matmulSum.ts';
+import { blocksOf, kernelOnce, type StrideKind, stretchOf, strided, strideKind, tileExtent } from './plan.ts';
 
 /**
  * out[…, m, n] = f(Σ_k x[…, m, k] · y[…, k, n])
@@ -15,39 +16,18 @@ import { elementContext } from './pointwise.ts';
  *
  * Gradients are matmuls again: dx = dout · yᵀ, dy = xᵀ · dout; the transposes are strides, nothing is copied.
  *
- * Memory: x is read ceil(columns / n) times, y ceil(rows / m) times, out written once.
+ * Where out has few tiles and the sum is long, as in gradients of weights, the schedule splits it: `split` programs per tile
+ * sum stretches of k into partial products, which a second launch adds in their order, epilogue included.
+ *
+ * Memory: x is read ceil(columns / n) times, y ceil(rows / m) times, out written once; with `split` > 1, partial products of
+ * split times the size of out are written and read once.
  */
 
-/** An operand of an epilogue, addressed at row · rowStride + column · columnStride + Σ batch · batchStride. */
-export interface EpilogueOperand {
-  readonly slot: Slot;
-  readonly dtype: 'f32' | 'i32' | 'u32';
-  readonly rowStride: Dim;
-  readonly columnStride: Dim;
-  /** one per outer dim of the matmul */
-  readonly batchStrides: readonly Dim[];
-}
-
-/** Element-wise functions applied to the accumulator before it is stored. `key` must determine what `apply` does. */
-export interface Epilogue {
-  apply(
-    k: KernelBuilder,
-    accumulator: Value,
-    operands: readonly Value[],
-    /** elements are those of `operands`, by their number */
-    context: ElementContext,
-  ): Value;
-  readonly key: string;
-  readonly operands: readonly EpilogueOperand[];
-  /** numbers given at launch, so that they are no part of the text */
-  readonly scalars?: LaunchScalars;
-}
-
-export interface MatmulTiles {
+export type MatmulTiles = {
   readonly m: number;
   readonly n: number;
   readonly k: number;
-}
+};
 
 /** An outer dim: its size and the stride, in elements, that it has in each operand; 0 broadcasts. */
 export interface MatmulBatch {
@@ -69,64 +49,51 @@ export interface MatmulArguments {
   readonly transposeX?: boolean | undefined;
   readonly transposeY?: boolean | undefined;
   readonly epilogue?: Epilogue | undefined;
-  /** largest tile extents; default 64 × 64 × 64 */
+  /** largest tile extents, whatever the device's schedules say; default 64 × 64 × 64 */
   readonly tiles?: MatmulTiles | undefined;
+  readonly schedules?: Schedules | undefined;
 }
 
-/** How an operand is addressed, as far as it shapes the text. */
-interface StrideKinds {
-  readonly row: StrideKind;
-  readonly column: StrideKind;
-  readonly batch: readonly StrideKind[];
-}
+const OWN: Schedule = { tiles: { m: 64, n: 64, k: 64 }, workgroup: [16, 16], stage: 16 };
 
-export interface MatmulOptions {
-  readonly tiles: MatmulTiles;
+/** What shapes the text. */
+interface MatmulOptions {
+  /** with all of its tiles */
+  readonly schedule: Schedule & { readonly tiles: MatmulTiles };
   readonly transposeX: boolean;
   readonly transposeY: boolean;
   readonly batch: readonly Readonly<Record<'x' | 'y' | 'out', StrideKind>>[];
-  readonly epilogue?:
-    | {
-        readonly key: string;
-        readonly apply: Epilogue['apply'];
-        readonly scalars?: LaunchScalars | undefined;
-        readonly operands: readonly (StrideKinds & { readonly dtype: 'f32' | 'i32' | 'u32' })[];
-      }
-    | undefined;
+  readonly epilogue: Epilogue | undefined;
 }
 
-function variantOf({ tiles, transposeX, transposeY, batch, epilogue }: MatmulOptions): string {
-  const operands = epilogue?.operands.map(
-    ({ dtype, row, column, batch: outer }) => `${dtype} ${[row, column, ...outer].join(',')}`,
-  );
+const letters = (transposeX: boolean, transposeY: boolean): string =>
+  `${transposeX ? 't' : 'n'}${transposeY ? 't' : 'n'}`;
+
+function variantOf({ schedule, transposeX, transposeY, batch, epilogue }: MatmulOptions): string {
+  const { tiles, split = 1 } = schedule;
   return [
     `${tiles.m}x${tiles.n}x${tiles.k}`,
-    `${transposeX ? 't' : 'n'}${transposeY ? 't' : 'n'}`,
+    letters(transposeX, transposeY),
+    ...(split > 1 ? [`split ${split}`] : []),
+    ...scheduleWords(schedule, OWN),
     ...batch.map(({ x, y, out }) => `batch(${x},${y},${out})`),
-    ...(epilogue ? [`${epilogue.key}(${operands?.join('; ')})`] : []),
+    ...(epilogue ? [epilogueVariant(epilogue)] : []),
   ].join(' ');
 }
 
 /** The kernel for one schedule, transposition, batch pattern and epilogue. */
 function traceMatmul(options: MatmulOptions): Kernel {
-  const variant = variantOf(options);
-  const { m, n, k: depth } = options.tiles;
-  return kernelOnce(
-    {
-      name: 'matmul',
-      variant,
-      doc: 'out = f(x · y), one tile of out per program',
-      schedule: { tiles: { m, n, k: depth }, workgroup: [16, 16], stage: 16 },
-    },
-    (k) => matmulProgram(k, options),
+  const { schedule } = options;
+  const doc = 'out = f(x · y), one tile of out per program';
+  return kernelOnce({ name: 'matmul', variant: variantOf(options), doc, schedule }, (k) =>
+    matmulProgram(k, options),
   );
 }
 
 function matmulProgram(k: KernelBuilder, options: MatmulOptions): void {
-  const { tiles, transposeX, transposeY, batch, epilogue } = options;
-  const x = k.read('x');
-  const y = k.read('y');
-  const out = k.write('out');
+  const { schedule, transposeX, transposeY, batch, epilogue } = options;
+  const { tiles, split = 1 } = schedule;
+  const [x, y, out] = [k.read('x'), k.read('y'), k.write('out')];
   const rows = k.parameter('rows');
   const columns = k.parameter('columns');
   const inner = k.parameter('inner');
@@ -140,67 +107,58 @@ function matmulProgram(k: KernelBuilder, options: MatmulOptions): void {
     outer.flatMap((index, i) =>
       strided(index, batch[i]?.[name] ?? 'none', () => k.parameter(`${name}Batch${i}`)),
     );
-  const baseX = base('x');
-  const baseY = base('y');
-  const [product] = k.loop(0, inner, tiles.k, [k.fill([m, n], 0)], (start, sum) => {
-    const K = k.span(depth, start, inner);
+  const [baseX, baseY] = [base('x'), base('y')];
+  const part = split > 1 ? stretchOf(k, k.program(2), split, inner, tiles.k) : { from: 0, to: inner };
+  const [product] = k.loop(part.from, part.to, tiles.k, [k.fill([m, n], 0)], (start, sum) => {
+    const K = k.span(depth, start, part.to);
     const left = k.load(x, [...baseX, [M, transposeX ? 1 : inner], [K, transposeX ? rows : 1]]);
     const right = k.load(y, [...baseY, [K, transposeY ? 1 : columns], [N, transposeY ? inner : 1]]);
     return [k.dot(left, right, sum as Value, depth)];
   });
-  const buffers = (epilogue?.operands ?? []).map(({ dtype }, i) => k.read(`operand${i}`, dtype));
-  const operands = (epilogue?.operands ?? []).map((operand, i) =>
-    k.load(defined(buffers[i], 'buffer'), operandTerms(k, operand, i, M, N, outer)),
-  );
-  const place: TermInput[] = [...base('out'), [M, columns], [N, 1]];
-  const context = elementContext(k, place, buffers, epilogue?.scalars);
-  const result = epilogue ? epilogue.apply(k, product as Value, operands, context) : (product as Value);
-  k.store(out, place, result);
+  const partial: TermInput[] = split > 1 ? [[k.program(2), k.mul(rows, columns)]] : base('out');
+  const place: TermInput[] = [...partial, [M, columns], [N, 1]];
+  k.store(out, place, applyEpilogue(k, epilogue, product as Value, [M, N, outer], place));
 }
 
-function operandTerms(
-  k: KernelBuilder,
-  { row, column, batch }: StrideKinds,
-  i: number,
-  M: Span,
-  N: Span,
-  outer: readonly Value[],
-): TermInput[] {
-  const terms = [
-    ...outer.flatMap((index, dim) =>
-      strided(index, batch[dim] ?? 'none', () => k.parameter(`operand${i}Batch${dim}`)),
-    ),
-    ...strided(M, row, () => k.parameter(`operand${i}Row`)),
-    ...strided(N, column, () => k.parameter(`operand${i}Column`)),
-  ];
-  return terms.length > 0 ? terms : [[0, 1]];
-}
+const ceil = (size: Dim, per: number): number | undefined =>
+  typeof size === 'number' ? Math.ceil(size / per) : undefined;
 
-/** Matrix product with fused epilogue: one launch. */
-export function planMatmul(args: MatmulArguments): LaunchPlan[] {
-  const { rows, columns, inner, batch, epilogue } = args;
-  const largest = args.tiles ?? { m: 64, n: 64, k: 64 };
+/**
+ * Tiles for the sizes at hand. Where out has fewer tiles than the device wants programs, the sum is split, so far as a
+ * stretch keeps two tiles of its own; a sum of a named size counts as long.
+ */
+function scheduleOf({ rows, columns, inner, batch, ...args }: MatmulArguments, shapeClass: string) {
+  const { tiles: wanted, split: told, ...found } = chooseSchedule(args.schedules, 'matmul', shapeClass, OWN);
+  const largest = { ...wanted, ...args.tiles };
   const tiles: MatmulTiles = {
-    m: tileExtent(rows, largest.m, 4),
-    n: tileExtent(columns, largest.n, 8),
-    k: tileExtent(inner, largest.k, 8),
+    m: tileExtent(rows, largest.m ?? 64, 4),
+    n: tileExtent(columns, largest.n ?? 64, 8),
+    k: tileExtent(inner, largest.k ?? 64, 8),
   };
+  const programs = [ceil(rows, tiles.m), ceil(columns, tiles.n)].reduce<number>(
+    (total, count) => total * (count ?? Number.POSITIVE_INFINITY),
+    1,
+  );
+  const wish = told ?? Math.ceil((args.schedules?.programs ?? 1) / Math.max(1, programs));
+  const most = Math.floor((ceil(inner, tiles.k) ?? Number.POSITIVE_INFINITY) / 2);
+  const split = batch.length > 0 ? 1 : Math.max(1, Math.min(wish, most, MOST_STRETCHES));
+  return { ...found, tiles, ...(split > 1 ? { split } : {}) };
+}
+
+/** Partial products cost memory and a launch that adds them up in one text. */
+const MOST_STRETCHES = 16;
+
+/** Matrix product with fused epilogue: one launch, or two where the schedule splits the sum. */
+export function planMatmul(args: MatmulArguments): LaunchPlan[] {
+  const { rows, columns, inner, batch, epilogue, transposeX = false, transposeY = false } = args;
+  const words = `${letters(transposeX, transposeY)}${batch.length > 0 ? ' batched' : ''}`;
+  const shapeClass = shapeClassOf(words, { m: rows, n: columns, k: inner });
+  const schedule = scheduleOf(args, shapeClass);
+  const { tiles, split = 1 } = schedule;
   const kernel = traceMatmul({
-    tiles,
-    transposeX: args.transposeX ?? false,
-    transposeY: args.transposeY ?? false,
+    ...{ schedule, transposeX, transposeY },
     batch: batch.map(({ x, y, out }) => ({ x: strideKind(x), y: strideKind(y), out: strideKind(out) })),
-    epilogue: epilogue && {
-      key: epilogue.key,
-      apply: epilogue.apply,
-      scalars: epilogue.scalars,
-      operands: epilogue.operands.map(({ dtype, rowStride, columnStride, batchStrides }) => ({
-        dtype,
-        row: strideKind(rowStride),
-        column: strideKind(columnStride),
-        batch: batchStrides.map(strideKind),
-      })),
-    },
+    epilogue: split > 1 ? undefined : epilogue,
   });
   const scalars: Record<string, ScalarExpression> = { rows, columns, inner };
   batch.forEach((strides, dim) => {
@@ -208,22 +166,25 @@ export function planMatmul(args: MatmulArguments): LaunchPlan[] {
       if (strideKind(strides[name]) === 'parameter') scalars[`${name}Batch${dim}`] = strides[name];
     }
   });
-  for (const [name, [, value]] of Object.entries(epilogue?.scalars ?? {})) scalars[name] = value;
-  const slots: Record<string, Slot> = { x: args.x, y: args.y, out: args.out };
-  epilogue?.operands.forEach(({ slot, rowStride, columnStride, batchStrides }, i) => {
-    slots[`operand${i}`] = slot;
-    const strides = { Row: rowStride, Column: columnStride } as Record<string, Dim>;
-    batchStrides.forEach((stride, dim) => {
-      strides[`Batch${dim}`] = stride;
-    });
-    for (const [name, stride] of Object.entries(strides)) {
-      if (strideKind(stride) === 'parameter') scalars[`operand${i}${name}`] = stride;
-    }
-  });
-  const grid = [
-    blocksOf(rows, tiles.m),
-    blocksOf(columns, tiles.n),
-    ...batch.map(({ size }) => blocksOf(size, 1)),
+  const grid = [blocksOf(rows, tiles.m), blocksOf(columns, tiles.n)];
+  const { x, y, out } = args;
+  if (split > 1) {
+    const type = { dtype: 'f32', shape: [split, rows, columns] } as const;
+    const partial: Slot = { kind: 'temporary', name: 'partial', type };
+    const slots = { x, y, out: partial };
+    return [
+      { kernel, grid: [...grid, blocksOf(split, 1)], scalars, slots, shapeClass },
+      planMatmulSum({ partial, out, parts: split, rows, columns, epilogue }),
+    ];
+  }
+  const bound = epilogueBindings(epilogue);
+  return [
+    {
+      kernel,
+      grid: [...grid, ...batch.map(({ size }) => blocksOf(size, 1))],
+      scalars: { ...scalars, ...bound.scalars },
+      slots: { x, y, out, ...bound.slots },
+      shapeClass,
+    },
   ];
-  return [{ kernel, grid, scalars, slots }];
 }

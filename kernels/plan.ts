@@ -7,16 +7,16 @@ import {
   type TermInput,
   traceKernel,
 } from '../src/kernel/build.ts';
-import type { Kernel } from '../src/kernel/ir.ts';
+import type { Kernel, Value } from '../src/kernel/ir.ts';
 
 const traced = new Map<string, Kernel>();
 
 /**
- * The kernel of that name and variant, traced once, so that one text is one `Kernel` object and compiles once.
- * Name and variant together name everything that shapes the text.
+ * The kernel of that name, variant and schedule, traced once, so that one text is one `Kernel` object and compiles once.
+ * These three together name everything that shapes the text.
  */
 export function kernelOnce(options: KernelOptions, author: (k: KernelBuilder) => void): Kernel {
-  const key = `${options.name} ${options.variant ?? ''}`;
+  const key = `${options.name} ${options.variant ?? ''} ${JSON.stringify(options.schedule)}`;
   const known = traced.get(key);
   if (known) return known;
   const kernel = traceKernel(options, author);
@@ -49,4 +49,17 @@ export const strideKind = (stride: Dim): StrideKind =>
 export function strided(index: TermInput[0], kind: StrideKind, parameter: () => Operand): TermInput[] {
   if (kind === 'none') return [];
   return [[index, kind === 'unit' ? 1 : parameter()]];
+}
+
+/** The part of 0 … length that stretch `index` of `count` takes: equal stretches, rounded up to whole tiles. */
+export function stretchOf(
+  k: KernelBuilder,
+  index: Value,
+  count: number,
+  length: Value,
+  tile: number,
+): { readonly from: Value; readonly to: Value } {
+  const each = k.mul(k.div(k.add(length, count * tile - 1), count * tile), tile);
+  const from = k.mul(index, each);
+  return { from, to: k.min(length, k.add(from, each)) };
 }

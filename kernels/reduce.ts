@@ -4,7 +4,7 @@ import { defined } from '../src/base/errors.ts';
 import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Axis, Kernel, Value } from '../src/kernel/ir.ts';
-import { blocksOf, kernelOnce, tileExtent } from './plan.ts';
+import { blocksOf, kernelOnce, stretchOf, tileExtent } from './plan.ts';
 import { loadedType, type Operand, padded, planPointwise, storage } from './pointwise.ts';
 
 /*
@@ -210,7 +210,7 @@ function wholeProgram({ k, combine, dtype, c, parts }: Program): void {
   const out = k.write('out', storage(dtype));
   const reduced = k.parameter('reduced');
   const start = identity(combine, dtype);
-  const { from, to } = stretch(k, reduced, parts, c.size);
+  const { from, to } = stretchOf(k, k.program(0), parts, reduced, c.size);
   const [total] = k.loop(from, to, c.size, [k.fill([c], start, loadedType(dtype))], (at, acc) => [
     join(k, combine, defined(acc, 'total'), k.load(x, [[k.span(c, at, to), 1]], start)),
   ]);
@@ -226,7 +226,7 @@ function columnsProgram({ k, combine, dtype, r, c, parts }: Program): void {
   const start = identity(combine, dtype);
   const row = k.program(0);
   const C = k.span(c, k.mul(k.program(1), c.size), inner);
-  const { from, to } = parts > 1 ? stretch(k, reduced, parts, r.size) : { from: 0, to: reduced };
+  const { from, to } = parts > 1 ? stretchOf(k, row, parts, reduced, r.size) : { from: 0, to: reduced };
   const base = parts > 1 ? k.constant(0, 'i32') : k.mul(row, k.mul(reduced, inner));
   const [total] = k.loop(from, to, r.size, [k.fill([r, c], start, loadedType(dtype))], (at, acc) => {
     const terms = [
@@ -241,16 +241,4 @@ function columnsProgram({ k, combine, dtype, r, c, parts }: Program): void {
     [C, 1],
   ] as const;
   k.store(out, terms, k.reduce(combine, defined(total, 'total'), r));
-}
-
-/** The part of 0 … length that program 0-axis index p of `parts` takes: equal stretches, rounded up to whole tiles. */
-function stretch(
-  k: KernelBuilder,
-  length: Value,
-  parts: number,
-  tile: number,
-): { readonly from: Value; readonly to: Value } {
-  const each = k.mul(k.div(k.add(length, parts * tile - 1), parts * tile), tile);
-  const from = k.mul(k.program(0), each);
-  return { from, to: k.min(length, k.add(from, each)) };
 }

@@ -17,6 +17,7 @@ export { type KernelBuilder, traceKernel } from './kernel/build.ts';
 export { assertKernel, checkKernel } from './kernel/check.ts';
 export type { Kernel } from './kernel/ir.ts';
 export { printKernel } from './kernel/print.ts';
+export type { PartialSchedule, ScheduleTable } from './kernel/schedule.ts';
 export * as nn from './nn/index.ts';
 export { ops } from './ops/index.ts';
 export * as palm from './palm/index.ts';

@@ -1,6 +1,7 @@
 import type { Dim } from '../base/dim.ts';
 import type { KernelBuilder } from '../kernel/build.ts';
 import type { Kernel, Value } from '../kernel/ir.ts';
+import type { Schedules } from '../kernel/schedule.ts';
 import type { Attributes, Ref, TensorType } from './graph.ts';
 
 /**
@@ -84,12 +85,16 @@ export interface LaunchPlan {
   readonly scalars: Readonly<Record<string, ScalarExpression>>;
   /** by buffer name of the kernel */
   readonly slots: Readonly<Record<string, Slot>>;
+  /** the class under which its schedule was looked up (`kernel/schedule.ts`); absent where the kernel takes none */
+  readonly shapeClass?: string | undefined;
 }
 
 export interface LowerContext {
   readonly inputs: readonly TensorType[];
   readonly outputs: readonly TensorType[];
   readonly attributes: Attributes;
+  /** schedules for the device that is lowered for; absent: the plan functions' own */
+  readonly schedules?: Schedules | undefined;
 }
 
 export interface Cost {

@@ -198,6 +198,8 @@ export interface Schedule {
   readonly stage?: number | undefined;
   /** WASM: whether operands of `dot` are packed into panels; default: the reading decides */
   readonly pack?: boolean | undefined;
+  /** stretches of a contracted dimension that programs of their own sum up before one more launch adds those; default 1 */
+  readonly split?: number | undefined;
 }
 
 export interface Kernel {

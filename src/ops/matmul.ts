@@ -1,4 +1,5 @@
-import { type Epilogue, type EpilogueOperand, planMatmul } from '../../kernels/matmul.ts';
+import type { Epilogue, EpilogueOperand } from '../../kernels/epilogue.ts';
+import { planMatmul } from '../../kernels/matmul.ts';
 import { loadedType } from '../../kernels/pointwise.ts';
 import { printShape, product, type Shape, times } from '../base/dim.ts';
 import { readExpression } from '../ir/expression.ts';
@@ -149,6 +150,7 @@ export const matmul = (rows: OpRegistry): OpRecord => ({
       transposeX: context.attributes.transposeX === true,
       transposeY: context.attributes.transposeY === true,
       epilogue: epilogueOf(rows, context, layout),
+      schedules: context.schedules,
     });
   },
   swapLast(attributes, index) {

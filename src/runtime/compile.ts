@@ -3,6 +3,7 @@ import type { Declarations, Outputs, TypedGraph } from '../dsl/index.ts';
 import { type Graph, irOf, type Node, type NodeId, splitRef } from '../ir/graph.ts';
 import { rootsOf, topologicalOrder } from '../ir/order.ts';
 import type { OpRegistry } from '../ir/record.ts';
+import type { ScheduleTable } from '../kernel/schedule.ts';
 import { ops } from '../ops/index.ts';
 import { type PassLog, runPasses } from '../passes/index.ts';
 import type { Device } from './device.ts';
@@ -10,6 +11,7 @@ import { Executable } from './executable.ts';
 import { giveGradientsMemory } from './gradients.ts';
 import { lowerGraph } from './lower.ts';
 import { layoutParameters } from './parameters.ts';
+import { schedulesOf } from './schedules/index.ts';
 import { ModelState } from './state.ts';
 import type { TypedExecutable } from './typed.ts';
 
@@ -23,6 +25,8 @@ export interface CompileOptions {
   readonly registry?: OpRegistry | undefined;
   /** check the graph after every pass */
   readonly check?: boolean | undefined;
+  /** schedules laid over the device's own, such as those that tuning found; `program.schedules` lists what was used */
+  readonly schedules?: ScheduleTable | undefined;
 }
 
 /**
@@ -70,8 +74,9 @@ export async function compile<G extends Graph | TypedGraph>(
     check: options.check ?? false,
   });
   const ready = giveGradientsMemory(optimised, executionOrder(optimised), registry);
-  const program = lowerGraph(ready, executionOrder(ready), registry);
   const state = options.state ?? ownState(graph, options.device);
+  const schedules = schedulesOf(state.device.name, options.schedules);
+  const program = lowerGraph(ready, executionOrder(ready), registry, schedules);
   state.require(ready);
   const executable = new Executable(program, state);
   await executable.prepare();
@@ -79,7 +84,14 @@ export async function compile<G extends Graph | TypedGraph>(
   return { executable, passes: log } as unknown as CompiledOf<G>;
 }
 
-const OPTIONS: readonly (keyof CompileOptions)[] = ['state', 'device', 'disable', 'registry', 'check'];
+const OPTIONS: readonly (keyof CompileOptions)[] = [
+  'state',
+  'device',
+  'disable',
+  'registry',
+  'check',
+  'schedules',
+];
 
 /** @throws FROND-R022 for an option that is unknown or of another kind; people without types get no other word of it */
 function checkOptions(options: CompileOptions): void {

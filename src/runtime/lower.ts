@@ -3,6 +3,8 @@ import { defined, FrondError } from '../base/errors.ts';
 import { type Graph, makeRef, type Node, type Ref, splitRef, type TensorType } from '../ir/graph.ts';
 import { nodePath } from '../ir/names.ts';
 import type { LaunchPlan, OpRegistry } from '../ir/record.ts';
+import type { Schedule } from '../kernel/ir.ts';
+import { noSchedules, type Schedules } from '../kernel/schedule.ts';
 
 /** A node with the launches that compute it. */
 export interface LoweredNode {
@@ -24,6 +26,16 @@ export interface IndexRange {
   readonly reader: string;
 }
 
+/** A kernel of the program under one shape class, and the schedule that it got: what rounding depends on. */
+export interface UsedSchedule {
+  readonly kernel: string;
+  /** the key under which `ScheduleTable` finds it; '' for kernels that take their schedule from no table */
+  readonly shapeClass: string;
+  /** of the text: a kernel may have several under one class, for epilogues and dtypes */
+  readonly variant: string;
+  readonly schedule: Schedule;
+}
+
 /** A graph as launches over symbolic sizes, in the order in which they run. */
 export interface LoweredProgram {
   readonly graph: Graph;
@@ -34,6 +46,18 @@ export interface LoweredProgram {
   /** gradients that live in the gradient arena at their parameter's place: root ref → parameter name */
   readonly gradients: ReadonlyMap<Ref, string>;
   readonly indices: readonly IndexRange[];
+  /** each once, in the order of first use */
+  readonly schedules: readonly UsedSchedule[];
+}
+
+function usedSchedules(steps: readonly LoweredNode[]): UsedSchedule[] {
+  const used = new Map<string, UsedSchedule>();
+  for (const { kernel, shapeClass = '' } of steps.flatMap(({ launches }) => launches)) {
+    const { name, variant, schedule } = kernel;
+    const key = [name, shapeClass, variant, JSON.stringify(schedule)].join('|');
+    used.set(key, { kernel: name, shapeClass, variant, schedule });
+  }
+  return [...used.values()];
 }
 
 function typesOf(order: Iterable<Node>): Map<Ref, TensorType> {
@@ -50,6 +74,7 @@ function lowerNode(
   node: Node,
   registry: OpRegistry,
   types: ReadonlyMap<Ref, TensorType>,
+  schedules: Schedules,
 ): LoweredNode | undefined {
   const record = registry.get(node.op);
   const at = { node: nodePath(node), place: node.source };
@@ -70,6 +95,7 @@ function lowerNode(
     inputs: node.inputs.map((ref) => defined(types.get(ref), `type of ${ref}`)),
     outputs: node.types,
     attributes: node.attributes,
+    schedules,
   };
   return { node, launches: record.lower(context), demands: record.demands?.(context) ?? [] };
 }
@@ -134,13 +160,18 @@ export function memoryRoots(order: readonly Node[], registry: OpRegistry): (ref:
   return (ref) => roots.get(ref) ?? ref;
 }
 
-/** Lowers every node of `order` (topological, updates last). */
-export function lowerGraph(graph: Graph, order: readonly Node[], registry: OpRegistry): LoweredProgram {
+/** Lowers every node of `order` (topological, updates last), with the schedules of the device that is to run it. */
+export function lowerGraph(
+  graph: Graph,
+  order: readonly Node[],
+  registry: OpRegistry,
+  schedules: Schedules = noSchedules,
+): LoweredProgram {
   // an input that nothing reads has a type too: it is fed all the same
   const types = typesOf(Object.values(graph.nodes));
   const owner = new Map(order.map((node) => [node.id, node]));
   const root = memoryRoots(order, registry);
-  const steps = order.flatMap((node) => lowerNode(node, registry, types) ?? []);
+  const steps = order.flatMap((node) => lowerNode(node, registry, types, schedules) ?? []);
   return {
     graph,
     steps,
@@ -148,5 +179,6 @@ export function lowerGraph(graph: Graph, order: readonly Node[], registry: OpReg
     root,
     gradients: pinnedGradients(order, root, owner, registry),
     indices: indexRanges(order, root, owner, types, registry),
+    schedules: usedSchedules(steps),
   };
 }

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Epilogue, type MatmulBatch, planMatmul } from '../../kernels/matmul.ts';
+import type { Epilogue } from '../../kernels/epilogue.ts';
+import { type MatmulBatch, planMatmul } from '../../kernels/matmul.ts';
 import type { Dim } from '../../src/base/dim.ts';
+import { schedulesFrom } from '../../src/kernel/schedule.ts';
 import { expectClose, gaussian } from '../support/arrays.ts';
 import { runs } from '../support/counts.ts';
 import { input, output, runPlans, unwritten } from '../support/launch.ts';
@@ -143,6 +145,34 @@ describe('matmul', () => {
     expectClose(out, expected);
   });
 
+  it('splits a long sum where the result has fewer tiles than the device wants programs', () => {
+    const [rows, columns, inner] = [40, 24, 333];
+    const x = gaussian(rows * inner, 'x');
+    const y = gaussian(inner * columns, 'y');
+    const bias = gaussian(columns, 'bias');
+    const epilogue: Epilogue = {
+      key: 'acc * 2 + bias',
+      apply: (k, sum, [b]) => k.add(k.mul(sum, 2), b ?? 0),
+      operands: [{ slot: input(2), dtype: 'f32', rowStride: 0, columnStride: 1, batchStrides: [] }],
+    };
+    const sizes = { rows, columns, inner };
+    const plan = (programs: number, k: Dim) =>
+      planMatmul({
+        ...{ ...slots, rows, columns, inner: k, batch: [], epilogue },
+        schedules: schedulesFrom([], programs),
+      });
+    expect(plan(1, 'inner')).toHaveLength(1);
+    // a stretch has two tiles of 64 at least
+    expect(plan(8, inner)[0]?.kernel.schedule.split).toBe(3);
+    const plans = plan(8, 'inner');
+    expect(plans.map(({ kernel }) => kernel.name)).toEqual(['matmul', 'matmulSum']);
+    expect(plans[0]?.kernel.schedule.split).toBe(8);
+    const out = unwritten(rows * columns);
+    runPlans(plans, { inputs: [x, y, bias], outputs: [out], sizes });
+    const expected = naive(x, y, sizes).map((sum, i) => 2 * sum + (bias[i % columns] as number));
+    expectClose(out, expected);
+  });
+
   it('gives one kernel to plans that differ in sizes only', () => {
     const kernelFor = (rows: Dim, columns: Dim) =>
       planMatmul({ ...slots, rows, columns, inner: 128, batch: [] })[0]?.kernel;
@@ -172,15 +202,16 @@ describe('matmul', () => {
     const anyCase = fc.record({
       ...{ rows: size, columns: size, inner: size, m: tile, n: tile, k: tile },
       ...{ transposeX: fc.boolean(), transposeY: fc.boolean(), symbolic: fc.boolean() },
+      split: fc.constantFrom(1, 2, 5),
     });
     fc.assert(
-      fc.property(anyCase, ({ rows, columns, inner, m, n, k, transposeX, transposeY, ...rest }) => {
+      fc.property(anyCase, ({ rows, columns, inner, m, n, k, transposeX, transposeY, split, ...rest }) => {
         const x = gaussian(rows * inner, 'x');
         const y = gaussian(inner * columns, 'y');
         const out = unwritten(rows * columns);
         const dims = rest.symbolic ? symbolic : { rows, columns, inner };
-        const tiles = { m, n, k };
-        const plans = planMatmul({ ...slots, ...dims, batch: [], transposeX, transposeY, tiles });
+        const schedules = schedulesFrom([{ matmul: { '': { tiles: { m, n, k }, split } } }]);
+        const plans = planMatmul({ ...slots, ...dims, batch: [], transposeX, transposeY, schedules });
         runPlans(plans, { inputs: [x, y], outputs: [out], sizes: { rows, columns, inner } });
         expectClose(out, naive(x, y, { rows, columns, inner, transposeX, transposeY }));
       }),

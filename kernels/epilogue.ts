@@ -1,0 +1,87 @@
+import type { Dim } from '../src/base/dim.ts';
+import { defined } from '../src/base/errors.ts';
+import type { ElementContext, LaunchScalars, ScalarExpression, Slot } from '../src/ir/record.ts';
+import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
+import type { Span, Value } from '../src/kernel/ir.ts';
+import { type StrideKind, strided, strideKind } from './plan.ts';
+import { elementContext } from './pointwise.ts';
+
+/** Element-wise functions that a kernel applies to the tiles of its result before it stores them. */
+
+/** An operand of an epilogue, addressed at row · rowStride + column · columnStride + Σ batch · batchStride. */
+export interface EpilogueOperand {
+  readonly slot: Slot;
+  readonly dtype: 'f32' | 'i32' | 'u32';
+  readonly rowStride: Dim;
+  readonly columnStride: Dim;
+  /** one per outer dim of the result */
+  readonly batchStrides: readonly Dim[];
+}
+
+/** `key` must determine what `apply` does. */
+export interface Epilogue {
+  apply(
+    k: KernelBuilder,
+    accumulator: Value,
+    operands: readonly Value[],
+    /** elements are those of `operands`, by their number */
+    context: ElementContext,
+  ): Value;
+  readonly key: string;
+  readonly operands: readonly EpilogueOperand[];
+  /** numbers given at launch, so that they are no part of the text */
+  readonly scalars?: LaunchScalars;
+}
+
+const kindsOf = ({ rowStride, columnStride, batchStrides }: EpilogueOperand): StrideKind[] =>
+  [rowStride, columnStride, ...batchStrides].map(strideKind);
+
+/** What an epilogue adds to the variant of a kernel. */
+export const epilogueVariant = ({ key, operands }: Epilogue): string =>
+  `${key}(${operands.map((operand) => `${operand.dtype} ${kindsOf(operand).join(',')}`).join('; ')})`;
+
+/** f(result) for the tile over `M` and `N` of outer index `outer`, which is stored at `place`. */
+export function applyEpilogue(
+  k: KernelBuilder,
+  epilogue: Epilogue | undefined,
+  result: Value,
+  [M, N, outer]: readonly [M: Span, N: Span, outer: readonly Value[]],
+  place: readonly TermInput[],
+): Value {
+  if (epilogue === undefined) return result;
+  const buffers = epilogue.operands.map(({ dtype }, i) => k.read(`operand${i}`, dtype));
+  const loaded = epilogue.operands.map((operand, i) => {
+    const [row = 'none', column = 'none', ...batch] = kindsOf(operand);
+    const terms = [
+      ...outer.flatMap((index, dim) =>
+        strided(index, batch[dim] ?? 'none', () => k.parameter(`operand${i}Batch${dim}`)),
+      ),
+      ...strided(M, row, () => k.parameter(`operand${i}Row`)),
+      ...strided(N, column, () => k.parameter(`operand${i}Column`)),
+    ];
+    return k.load(defined(buffers[i], 'buffer'), terms.length > 0 ? terms : [[0, 1]]);
+  });
+  return epilogue.apply(k, result, loaded, elementContext(k, place, buffers, epilogue.scalars));
+}
+
+/** Slots and scalars of the operands at launch. */
+export function epilogueBindings(epilogue: Epilogue | undefined): {
+  readonly slots: Readonly<Record<string, Slot>>;
+  readonly scalars: Readonly<Record<string, ScalarExpression>>;
+} {
+  const slots: Record<string, Slot> = {};
+  const scalars: Record<string, ScalarExpression> = {};
+  for (const [name, [, value]] of Object.entries(epilogue?.scalars ?? {})) scalars[name] = value;
+  epilogue?.operands.forEach(({ slot, rowStride, columnStride, batchStrides }, i) => {
+    slots[`operand${i}`] = slot;
+    const strides = [
+      ['Row', rowStride],
+      ['Column', columnStride],
+      ...batchStrides.map((stride, dim) => [`Batch${dim}`, stride] as const),
+    ] as const;
+    for (const [name, stride] of strides) {
+      if (strideKind(stride) === 'parameter') scalars[`operand${i}${name}`] = stride;
+    }
+  });
+  return { slots, scalars };
+}

@@ -1,0 +1,118 @@
+import type { Dim } from '../base/dim.ts';
+import type { Schedule } from './ir.ts';
+
+/*
+ * Where the numbers of a schedule come from. A plan function (`planMatmul`, …) describes what it is about to launch as a
+ * kernel name and a *shape class*, and asks for a schedule; what it is not told it chooses itself. Kernels thereby know
+ * nothing of devices, and tables nothing of kernels' insides.
+ *
+ * A shape class is a line of words, made only from what is known when a graph is lowered: how operands lie (`nn`, `nt`,
+ * `tn`, `tt` of a matmul; `batched`), and each size as a range (`m≤64`, `k>4096`). A size that only a feed will tell is its
+ * name alone (`k`). So equal texts have equal classes, and a new batch length is no new class.
+ */
+
+/** The part of a schedule that a table gives. Tiles left out, and extents left out of `tiles`, are the plan function's. */
+export type PartialSchedule = Partial<Schedule>;
+
+/**
+ * Kernel name → class → partial schedule. A key need not be a whole class: it applies to each class that has all of its
+ * words, `''` to every class. Where several apply, those with more words win; of equally many, the later one.
+ *
+ *   { matmul: { '': { tiles: { m: 64, n: 64, k: 64 } }, 'nn m≤4': { tiles: { m: 4, n: 128 } } } }
+ */
+export type ScheduleTable = Readonly<Record<string, Readonly<Record<string, PartialSchedule>>>>;
+
+/** What lowering is told about the device. */
+export interface Schedules {
+  /** What the tables say for a launch of `kernel` in `shapeClass`; {} where they say nothing. */
+  find(kernel: string, shapeClass: string): PartialSchedule;
+  /**
+   * Programs that a launch should have, so that all threads of the device have work: plan functions take smaller tiles, or
+   * split a contracted dimension, where literal sizes would give fewer. A number of the kind of device, never of the
+   * threads at hand: results must not depend on those.
+   */
+  readonly programs: number;
+}
+
+/** A device's own numbers: plain data, in effect where no tuning has been done. */
+export interface DeviceSchedules {
+  readonly table: ScheduleTable;
+  /** `Schedules.programs` */
+  readonly programs: number;
+}
+
+/** What holds where no device is known: plan functions choose. */
+export const noSchedules: Schedules = { find: () => ({}), programs: 1 };
+
+const wordsOf = (text: string): string[] => text.split(' ').filter((word) => word !== '');
+
+function merge(under: PartialSchedule, over: PartialSchedule): PartialSchedule {
+  return { ...under, ...over, ...(over.tiles && { tiles: { ...under.tiles, ...over.tiles } }) };
+}
+
+/** One source from several tables: a later table is laid over the earlier ones. */
+export function schedulesFrom(tables: readonly ScheduleTable[], programs = 1): Schedules {
+  const known = new Map<string, PartialSchedule>();
+  const look = (kernel: string, shapeClass: string): PartialSchedule => {
+    const words = new Set(wordsOf(shapeClass));
+    return tables.reduce<PartialSchedule>(
+      (under, table) => merge(under, lookIn(table[kernel] ?? {}, words)),
+      {},
+    );
+  };
+  return {
+    programs,
+    find(kernel, shapeClass) {
+      const key = `${kernel} ${shapeClass}`;
+      const found = known.get(key) ?? look(kernel, shapeClass);
+      known.set(key, found);
+      return found;
+    },
+  };
+}
+
+/** The entries that apply, those with fewer words underneath. */
+function lookIn(
+  entries: Readonly<Record<string, PartialSchedule>>,
+  words: ReadonlySet<string>,
+): PartialSchedule {
+  return Object.entries(entries)
+    .map(([key, schedule]) => ({ own: wordsOf(key), schedule }))
+    .filter(({ own }) => own.every((word) => words.has(word)))
+    .sort((x, y) => x.own.length - y.own.length)
+    .reduce<PartialSchedule>((under, { schedule }) => merge(under, schedule), {});
+}
+
+/** Ranges end at powers of two from 4 to this. */
+const LARGEST_RANGE = 4096;
+
+/** `m≤64` for a literal size, `m>4096` for a large one, `m` for one that only a feed will tell. */
+export function sizeWord(name: string, size: Dim): string {
+  if (typeof size !== 'number') return name;
+  if (size > LARGEST_RANGE) return `${name}>${LARGEST_RANGE}`;
+  return `${name}≤${Math.max(4, 2 ** Math.ceil(Math.log2(Math.max(1, size))))}`;
+}
+
+/** The class of a launch: words on how operands lie, then its sizes. */
+export const shapeClassOf = (words: string, sizes: Readonly<Record<string, Dim>>): string =>
+  [...wordsOf(words), ...Object.entries(sizes).map(([name, size]) => sizeWord(name, size))].join(' ');
+
+/** The plan function's own schedule with what the device's tables say laid over it. */
+export function chooseSchedule(
+  schedules: Schedules | undefined,
+  kernel: string,
+  shapeClass: string,
+  own: Schedule,
+): Schedule {
+  const found = schedules?.find(kernel, shapeClass) ?? {};
+  return { ...own, ...found, tiles: { ...own.tiles, ...found.tiles } };
+}
+
+/** What tells a text from the one of the plan function's own schedule, tiles and split apart: a part of its variant. */
+export function scheduleWords({ workgroup, stage, pack }: Schedule, own: Schedule): string[] {
+  return [
+    ...(workgroup && workgroup.join() !== own.workgroup?.join() ? [`workgroup ${workgroup.join('x')}`] : []),
+    ...(stage !== undefined && stage !== own.stage ? [`stage ${stage}`] : []),
+    ...(pack !== undefined && pack !== own.pack ? [pack ? 'packed' : 'unpacked'] : []),
+  ];
+}
