@@ -2,6 +2,7 @@ import type { Dim } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Kernel, Value } from '../src/kernel/ir.ts';
+import { journalColumns, journalLayout, norms } from './journal.ts';
 import { kernelOnce } from './plan.ts';
 
 /**
@@ -9,6 +10,10 @@ import { kernelOnce } from './plan.ts';
  *
  * Two launches in a fixed order: 64 programs each sum every 64th group of 16 blocks, then one program sums their 64
  * results. What a frozen block (rate 0) holds, NaN included, is not looked at.
+ *
+ * Where the losses of the step are given, that one program also judges the step and writes it into the journal
+ * (`journal.ts`): where its loss or norm is not finite, by an integer test of their bits, this is noted, and the norm of all later
+ * steps is given as `norms.stopped`, under which no update changes anything.
  *
  * Memory: reads 4 bytes per element once.
  */
@@ -21,6 +26,8 @@ export interface SquareNormArguments {
   readonly out: Slot;
   /** number of 256-element blocks of the arena */
   readonly blocks: Dim;
+  /** f32 scalars: the loss that is judged, then those of the tasks. None: nothing is judged */
+  readonly losses?: readonly Slot[];
 }
 
 function partialProgram(k: KernelBuilder): void {
@@ -45,11 +52,36 @@ function partialProgram(k: KernelBuilder): void {
   k.store(out, [[program, 1]], k.sum(total as Value, g, e));
 }
 
-function totalProgram(k: KernelBuilder): void {
+const lossName = (i: number): string => (i === 0 ? 'loss' : `task${i}`);
+
+function totalProgram(k: KernelBuilder, losses: number): void {
   const parts = k.read('parts');
   const out = k.write('out');
   const e = k.axis('e', partials);
-  k.store(out, [[0, 1]], k.sum(k.load(parts, [[k.span(e, 0, partials), 1]]), e));
+  const square = k.sum(k.load(parts, [[k.span(e, 0, partials), 1]]), e);
+  k.store(out, [[0, 1]], losses === 0 ? square : judge(k, square, losses));
+}
+
+/** Writes the step into the journal. @returns the norm under which the update is to act */
+function judge(k: KernelBuilder, square: Value, count: number): Value {
+  const journal = k.buffer('journal', 'f32', 'update');
+  const { stopped, next, first, rows, loss, square: squareAt, broken, tasks } = journalLayout;
+  const losses = Array.from({ length: count }, (_, i) => k.load(k.read(lossName(i)), [[0, 1]]));
+  const before = k.load(journal, [[stopped, 1]]);
+  const row = k.cast(k.load(journal, [[next, 1]]), 'i32');
+  const [judged = square, ...others] = losses;
+  const good = k.and(k.isFinite(square), k.isFinite(judged));
+  k.store(journal, [[stopped, 1]], k.select(good, before, 1));
+  k.store(journal, [[next, 1]], k.cast(k.rem(k.add(row, 1), rows), 'f32'));
+  const start = k.add(k.mul(row, journalColumns(others.length)), first);
+  const note = (column: number, value: Value): void => k.store(journal, [[k.add(start, column), 1]], value);
+  note(loss, judged);
+  note(squareAt, square);
+  note(broken, k.select(good, k.constant(0), 1));
+  others.forEach((value, i) => {
+    note(tasks + i, value);
+  });
+  return k.select(k.lt(before, 0.5), square, norms.stopped);
 }
 
 const traceSquareNormPartial = (): Kernel =>
@@ -62,18 +94,19 @@ const traceSquareNormPartial = (): Kernel =>
     partialProgram,
   );
 
-const traceSquareNormTotal = (): Kernel =>
+const traceSquareNormTotal = (losses: number): Kernel =>
   kernelOnce(
     {
       name: 'squareNormTotal',
-      doc: 'sum of the partial sums of squares',
+      doc: `sum of the partial sums of squares${losses === 0 ? '' : '; judges the step and notes it in the journal'}`,
+      ...(losses === 0 ? {} : { variant: `losses${losses}` }),
       schedule: { tiles: { e: partials }, workgroup: [64, 1] },
     },
-    totalProgram,
+    (k) => totalProgram(k, losses),
   );
 
 /** Squared global norm of the gradient arena without its frozen blocks. Two launches. */
-export function planSquareNorm({ out, blocks }: SquareNormArguments): LaunchPlan[] {
+export function planSquareNorm({ out, blocks, losses = [] }: SquareNormArguments): LaunchPlan[] {
   const parts: Slot = {
     kind: 'temporary',
     name: 'squareNormParts',
@@ -91,10 +124,14 @@ export function planSquareNorm({ out, blocks }: SquareNormArguments): LaunchPlan
       },
     },
     {
-      kernel: traceSquareNormTotal(),
+      kernel: traceSquareNormTotal(losses.length),
       grid: [{ size: 1, per: 1 }],
       scalars: {},
-      slots: { parts, out },
+      slots: {
+        ...{ parts, out },
+        ...Object.fromEntries(losses.map((slot, i) => [lossName(i), slot])),
+        ...(losses.length === 0 ? {} : { journal: { kind: 'arena', name: 'journal' } as const }),
+      },
     },
   ];
 }

@@ -3,6 +3,7 @@ import { FrondError } from '../src/base/errors.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
 import type { Buffer, Kernel, Value } from '../src/kernel/ir.ts';
+import { norms } from './journal.ts';
 import { blocksOf } from './plan.ts';
 
 /**
@@ -14,8 +15,8 @@ import { blocksOf } from './plan.ts';
  * r = rate · (rate multiplier of the block).
  *
  * A block with rate multiplier 0 is frozen: parameter and moments keep their bytes, whatever the gradient holds. Where
- * loss or squared norm is not finite nothing changes at all, so weights survive until the host has seen it; a squared
- * norm that overflows f32 counts as not finite.
+ * loss or squared norm is not finite nothing changes at all, so weights survive until the host has seen it; a squared norm from
+ * `norms.stopped` on, where f32 overflows, counts as not finite.
  *
  * Memory per element: reads the parameter, the gradient and each moment of the rule, writes all of them but the gradient.
  */
@@ -141,7 +142,8 @@ function updateProgram<S extends string>(k: KernelBuilder, rule: UpdateRule<S>):
   const ratio = k.div(clip, k.add(k.sqrt(square), 1e-6));
   const scale = k.select(k.lt(0, clip), k.min(1, ratio), 1);
   const [rate, correction1, correction2] = [setting('rate'), setting('correction1'), setting('correction2')];
-  k.when(k.and(k.isFinite(square), k.isFinite(loss)), () =>
+  const good = k.and(k.isFinite(square), k.isFinite(loss));
+  k.when(k.and(good, k.lt(square, norms.stopped)), () =>
     updateBlocks(k, rule, { rate, scale, correction1, correction2 }),
   );
 }

@@ -1,6 +1,7 @@
 import { adamWRule } from '../../kernels/adamW.ts';
 import { planSquareNorm } from '../../kernels/squareNorm.ts';
 import { planUpdate, type UpdateRule } from '../../kernels/update.ts';
+import type { Attributes, TensorType } from '../ir/graph.ts';
 import { ARENA_BLOCKS, type OpRecord } from '../ir/record.ts';
 import { bytesOf, expectShape, expectType, numberOf, operand } from './rules.ts';
 import { input, output } from './slots.ts';
@@ -10,13 +11,29 @@ import { input, output } from './slots.ts';
  * order: they are not read one by one, they say what must be finished first and what lies in the gradient arena.
  */
 
+/** Operands before the gradients: the loss and the losses of the tasks, or none. */
+const lossesOf = (inputs: readonly TensorType[], { parameters }: Attributes): number =>
+  inputs.length - (Array.isArray(parameters) ? parameters.length : inputs.length);
+
+/**
+ * Operands: the loss and the losses of the tasks, then the gradients. With losses the step is judged and written into the journal.
+ */
 export const squareNorm: OpRecord = {
   name: 'squareNorm',
-  doc: 'Σ g² over all gradients',
+  doc: 'Σ g² over all gradients; judges the step by it and by its loss, where losses are given',
   kind: 'update',
   arity: [0, Number.POSITIVE_INFINITY],
-  shape: () => [{ dtype: 'f32', shape: [] }],
-  lower: () => planSquareNorm({ out: output(), blocks: ARENA_BLOCKS }),
+  shape(inputs, attributes) {
+    for (const { shape } of inputs.slice(0, lossesOf(inputs, attributes)))
+      expectShape('squareNorm', 'a loss', shape, []);
+    return [{ dtype: 'f32', shape: [] }];
+  },
+  lower: ({ inputs, attributes }) =>
+    planSquareNorm({
+      out: output(),
+      blocks: ARENA_BLOCKS,
+      losses: Array.from({ length: lossesOf(inputs, attributes) }, (_, i) => input(i)),
+    }),
   cost: (context) => ({ flops: 0, bytes: bytesOf(context) }),
 };
 

@@ -56,12 +56,18 @@ function checkSettings({ weightDecay, clipNorm, groups = [] }: BackwardOptions, 
 }
 
 /**
- * The training step of a forward graph: its backward part and the update, in one graph.
+ * The training step of a forward graph: its backward part and the update, in one graph. The journal on the device notes of
+ * each step its loss, its gradient norm and the outputs `tasks`.
  *
  * Weights (rank ≥ 2) decay, vectors and scalars do not, as is usual for biases and normalisation; a group may say otherwise.
  * @throws FROND-P… when the loss has no gradient, FROND-T002 for settings out of range or without effect
  */
-export function buildStep(forward: Graph, loss: string, options: BackwardOptions): Graph {
+export function buildStep(
+  forward: Graph,
+  loss: string,
+  options: BackwardOptions,
+  tasks: readonly string[] = [],
+): Graph {
   checkSettings(options, forward);
   const groups = options.groups ?? [];
   const registry = registryWith(options.optimizer);
@@ -88,8 +94,13 @@ export function buildStep(forward: Graph, loss: string, options: BackwardOptions
     return own ?? ((ranks.get(name) ?? 0) >= 2 ? (options.weightDecay ?? 0) : 0);
   });
   const hyper = builder.input(HYPER, { dtype: 'f32', shape: [4] });
-  const norm = builder.one('squareNorm', arriving, { parameters: updated, rates, decays });
   const lossRef = defined(graph.outputs[loss], `output ${loss}`);
+  const noted = tasks.map((task) => defined(graph.outputs[task], `output ${task}`));
+  const norm = builder.one('squareNorm', [lossRef, ...noted, ...arriving], {
+    parameters: updated,
+    rates,
+    decays,
+  });
   const { rule, settings } = options.optimizer;
   const [done] = builder.op(rule.name, [lossRef, norm, hyper, ...arriving], {
     parameters: updated,

@@ -9,7 +9,7 @@ import type { Backbone, Metrics, Reader } from './contract.ts';
 import { checkContract } from './contractCheck.ts';
 import type { JointMetrics, Predictions } from './evaluate.ts';
 import type { Listener } from './events.ts';
-import { predictionGraph, type Task, trainingGraph } from './graphs.ts';
+import { lossName, predictionGraph, type Task, trainingGraph } from './graphs.ts';
 import { Learner } from './learner.ts';
 import { type EpochRecord, Run, type TrainingSummary, type TrainOptions } from './run.ts';
 import { resumeRun, saveRun } from './runStore.ts';
@@ -127,7 +127,8 @@ export abstract class TrainerBase {
     if (this.#graphs === undefined) throw missing('buildForward', 'buildBackward');
     checkOptions('buildBackward', options, ['optimizer', 'weightDecay', 'clipNorm', 'groups']);
     checkOptimizer(options.optimizer);
-    const graph = buildStep(this.#graphs.training, 'loss', options);
+    const losses = this.tasksOf().tasks.map(({ name }) => lossName(name));
+    const graph = buildStep(this.#graphs.training, 'loss', options, losses);
     this.#step = { graph, options };
     return graph;
   }

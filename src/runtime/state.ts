@@ -1,11 +1,15 @@
+import { journalElements } from '../../kernels/journal.ts';
 import type { TypedArray } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { Device, Location, Memory } from './device.ts';
 import { initialValues, type ParameterEntry, type ParameterLayout, requireSameShape } from './parameters.ts';
 
-/** Flat arenas of equal layout: the weights, and what the optimizer keeps beside each of them. */
-export type ArenaName = 'parameter' | 'gradient' | 'moment1' | 'moment2';
+/**
+ * Flat arenas of equal layout: the weights, and what the optimizer keeps beside each of them. Beside them the journal of the
+ * latest steps, of a layout of its own (`kernels/journal.ts`).
+ */
+export type ArenaName = 'parameter' | 'gradient' | 'moment1' | 'moment2' | 'journal';
 
 /** Names that a hint lists before it breaks off. */
 const LISTED = 8;
@@ -28,12 +32,13 @@ export class ModelState {
   /** The whole arena, made (zeroed) when first asked for. @throws FROND-R001 when the device has not that much memory */
   async arena(name: ArenaName): Promise<Location> {
     const known = this.#arenas.get(name);
-    const memory = known ?? this.device.allocate(Math.max(1, this.layout.elements));
+    const length = name === 'journal' ? journalElements : this.layout.elements;
+    const memory = known ?? this.device.allocate(Math.max(1, length));
     if (known === undefined) {
       this.#arenas.set(name, memory);
       memory.catch(() => this.#arenas.delete(name));
     }
-    return { memory: await memory, offset: 0, length: this.layout.elements, dtype: 'f32' };
+    return { memory: await memory, offset: 0, length, dtype: 'f32' };
   }
 
   has(name: ArenaName): boolean {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { blockElements, hyperLayout, planAdamW } from '../../kernels/adamW.ts';
+import { norms } from '../../kernels/journal.ts';
 import type { Precision, TypedArray } from '../../src/base/dtype.ts';
 import { checkKernel } from '../../src/kernel/check.ts';
 import { expectClose, gaussian, type Tolerance } from '../support/arrays.ts';
@@ -118,6 +119,7 @@ describe('AdamW', () => {
     { loss: Number.POSITIVE_INFINITY },
     { squareNorm: Number.NaN },
     { squareNorm: Number.POSITIVE_INFINITY },
+    { squareNorm: norms.stopped },
   ])('changes nothing under %o', (broken) => {
     const got = run(begin(), { ...plain, clipNorm: 1, ...broken }, 'f64');
     const before = begin();

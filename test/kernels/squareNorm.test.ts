@@ -1,9 +1,18 @@
 import { describe, expect, it } from 'vitest';
+import { journalColumns, journalElements, journalLayout, norms } from '../../kernels/journal.ts';
 import { planSquareNorm } from '../../kernels/squareNorm.ts';
 import type { Precision, TypedArray } from '../../src/base/dtype.ts';
 import { checkKernel } from '../../src/kernel/check.ts';
 import { gaussian } from '../support/arrays.ts';
-import { interpreterOf, output, type RunLaunch, runPlans, simulator, unwritten } from '../support/launch.ts';
+import {
+  input,
+  interpreterOf,
+  output,
+  type RunLaunch,
+  runPlans,
+  simulator,
+  unwritten,
+} from '../support/launch.ts';
 
 function run(gradient: TypedArray, rate: TypedArray, precision: Precision, launch?: RunLaunch): number {
   const out = unwritten(1, precision);
@@ -48,5 +57,51 @@ describe('squared norm', () => {
       expect(checkKernel(launch.kernel)).toEqual([]);
       simulator(launch, buffers);
     });
+  });
+});
+
+describe('the journal', () => {
+  const { first, rows } = journalLayout;
+  /** Judges steps of these losses and gradients in turn, with one task's loss beside; gives norms and journal. */
+  function judge(steps: readonly (readonly [loss: number, gradient: number])[], launch: RunLaunch) {
+    const journal = new Float64Array(journalElements);
+    const plans = planSquareNorm({ out: output(0), blocks: 'blocks', losses: [input(0), input(1)] });
+    const given = steps.map(([loss, value]) => {
+      const out = unwritten(1);
+      const gradient = new Float64Array(256).fill(0);
+      gradient[3] = value;
+      const inputs = [Float64Array.of(loss), Float64Array.of(loss / 2)];
+      const arenas = { gradient, journal };
+      const tensors = { inputs, outputs: [out], arenas, tables: { rate: Float64Array.of(1) } };
+      runPlans(plans, { ...tensors, sizes: { blocks: 1 } }, 'f64', launch);
+      return out[0];
+    });
+    const columns = journalColumns(1);
+    const row = (i: number) => [...journal.subarray(first + i * columns, first + (i + 1) * columns)];
+    return { given, row, head: [...journal.subarray(0, 2)] };
+  }
+
+  it('notes each step in its row, and uses the rows in turn', () => {
+    const steps = Array.from({ length: rows + 3 }, (_, i) => [i, 2] as const);
+    const { given, row, head } = judge(steps, interpreterOf('f64'));
+    expect(new Set(given)).toEqual(new Set([4]));
+    expect(head).toEqual([0, 3]);
+    expect(row(2)).toEqual([rows + 2, 4, 0, (rows + 2) / 2]);
+    expect(row(3)).toEqual([3, 4, 0, 1.5]);
+    expect(row(rows - 1)).toEqual([rows - 1, 4, 0, (rows - 1) / 2]);
+  });
+
+  it.each([
+    ['loss', [Number.NaN, 1]],
+    ['loss', [Number.NEGATIVE_INFINITY, 1]],
+    ['gradient', [1, Number.NaN]],
+    ['gradient', [1, Number.POSITIVE_INFINITY]],
+  ] as const)('stops all updates from a %s on that is not finite: %j', (_, broken) => {
+    const { given, row, head } = judge([[1, 2], broken, [3, 2], [4, 2]], simulator);
+    expect(head).toEqual([1, 4]);
+    expect(given[0]).toBe(4);
+    expect(given.slice(2)).toEqual([norms.stopped, norms.stopped]);
+    expect([0, 1, 2, 3].map((i) => row(i)[2])).toEqual([0, 1, 0, 0]);
+    expect([0, 2, 3].map((i) => row(i)[0])).toEqual([1, 3, 4]);
   });
 });

@@ -61,6 +61,7 @@ export async function runUnshared(
     'gradient',
     'moment1',
     'moment2',
+    'journal',
   ] as const satisfies readonly ArenaName[]) {
     arenas.set(name, await state.arena(name));
   }
@@ -74,7 +75,7 @@ export async function runUnshared(
     stateArena: (name: string) => defined(arenas.get(name), name),
     table: (name: string) => defined(tables.get(name), name),
   };
-  await device.bind(bindCommands(program, plan, sizes, homes)).run();
+  await (await device.bind(bindCommands(program, plan, sizes, homes))).run();
   const { tensor } = locator(program, plan, sizes, homes);
   const outputs: Record<string, number[]> = {};
   for (const [name, ref] of Object.entries(graph.outputs))

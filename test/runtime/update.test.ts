@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { journalElements } from '../../kernels/journal.ts';
 import { defined } from '../../src/base/errors.ts';
 import { add, f32, type GraphContext, graph, mul, ones, reshape, sum } from '../../src/dsl/index.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
@@ -250,8 +251,8 @@ describe('executables on one state', () => {
     }
     expect(numbers((await alone.executable.run({ tokens })).emissions)).toEqual(after);
     await Promise.all([training.free(), prediction.free()]);
-    // parameter, gradient and two moments, each once
-    expect(usage.live).toBe(4 * state.layout.elements);
+    // parameter, gradient, two moments and the journal, each once
+    expect(usage.live).toBe(4 * state.layout.elements + journalElements);
   });
 
   it('get the same arena when they ask for it at the same time, and a new one after a failure', async () => {

@@ -8,6 +8,7 @@ import { planCrfDecode } from '../../kernels/crfDecode.ts';
 import { planCrossEntropy, planCrossEntropyGradient } from '../../kernels/crossEntropy.ts';
 import { planGather } from '../../kernels/gather.ts';
 import { planGatherGradient } from '../../kernels/gatherGradient.ts';
+import { journalElements } from '../../kernels/journal.ts';
 import { planLayerNorm, planLayerNormGradient } from '../../kernels/layerNorm.ts';
 import { planMatmul } from '../../kernels/matmul.ts';
 import { planPointwise } from '../../kernels/pointwise.ts';
@@ -291,6 +292,17 @@ const squareNorm: Sample = {
   arenas: { gradient: elements },
   tables: { rate: Float64Array.of(1, 0, 1, 0.5) },
 };
+/** A step after one that went wrong. */
+const judgedNorm: Sample = {
+  ...squareNorm,
+  name: 'squared norm of a judged step',
+  plans: planSquareNorm({ out: output(0), blocks: 4, losses: [input(0), input(1), input(2)] }),
+  inputs: [Float64Array.of(0.5), Float64Array.of(0.25), Float64Array.of(0.125)],
+  arenas: {
+    gradient: elements,
+    journal: Float64Array.from({ length: journalElements }, (_, i) => [1, 7][i] ?? 0),
+  },
+};
 
 /** Every kernel of the house, under several schedules. */
 export const samples: readonly Sample[] = [
@@ -314,6 +326,7 @@ export const samples: readonly Sample[] = [
   transpose,
   adamW,
   squareNorm,
+  judgedNorm,
 ];
 
 /** Attention at the head sizes that have to fit default limits. */
