@@ -1,5 +1,5 @@
 import { FrondError } from '../../base/errors.ts';
-import { type WebAssemblyMemory, webAssembly } from '../../base/webAssembly.ts';
+import { type WebAssemblyApi, type WebAssemblyMemory, webAssembly } from '../../base/webAssembly.ts';
 import type { WasmKernel } from './module.ts';
 
 /** Where a launch runs: sizes of the grid, addresses of the buffers in bytes by name, parameters by name. */
@@ -19,6 +19,27 @@ export interface WasmInstance {
   run(launch: WasmLaunch, first?: number, last?: number): void;
 }
 
+/** The function that a module exports: programs first … last − 1, then grid sizes, addresses and scalars. */
+export type RunCells = (first: number, last: number, ...numbers: readonly number[]) => void;
+
+/** Gives a compiled module its memory and scratch memory of its own. */
+export function instantiateModule(
+  engine: WebAssemblyApi,
+  module: object,
+  memory: WebAssemblyMemory,
+  scratch: number,
+): RunCells {
+  const { exports } = new engine.Instance(module, { frond: { memory, scratch } });
+  return exports.run as RunCells;
+}
+
+/** What a program that trapped gives. */
+export const trapped = (kernel: string, cause: unknown): FrondError =>
+  new FrondError('FROND-K212', `kernel ${kernel}: a program trapped`, {
+    hint: 'check addresses and sizes, and that the steps of its loops are positive',
+    cause,
+  });
+
 /** Makes `kernel` runnable over `memory`; `scratch` is the address of `kernel.scratchBytes` bytes of its own. */
 export function instantiateKernel(
   assembled: WasmKernel,
@@ -31,9 +52,7 @@ export function instantiateKernel(
     throw new FrondError('FROND-K211', `kernel ${kernel.name}: ${what}`);
   };
   if (!engine) return refuse('this engine has no WebAssembly');
-  const module = new engine.Module(bytes);
-  const { exports } = new engine.Instance(module, { frond: { memory, scratch } });
-  const run = exports.run as (...numbers: number[]) => void;
+  const run = instantiateModule(engine, new engine.Module(bytes), memory, scratch);
   return {
     run({ grid, buffers, scalars }, first = 0, last) {
       const programs = grid.reduce((product, size) => product * size, 1);
@@ -47,10 +66,7 @@ export function instantiateKernel(
       try {
         run(first, last ?? programs, g0, g1, g2, ...addresses, ...numbers);
       } catch (cause) {
-        throw new FrondError('FROND-K212', `kernel ${kernel.name}: a program trapped`, {
-          hint: 'check addresses and sizes, and that the steps of its loops are positive',
-          cause,
-        });
+        throw trapped(kernel.name, cause);
       }
     },
   };

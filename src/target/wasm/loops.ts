@@ -10,7 +10,10 @@ import {
   type Local,
   loop,
   type Statement,
+  select,
   set,
+  tee,
+  when,
 } from './code.ts';
 import { countUp } from './encode.ts';
 import { i32, i32x4, plus, times } from './instructions.ts';
@@ -29,61 +32,104 @@ export interface Cell {
 /** Where a statement stands: before the loops, once per row, once per vector. */
 export type Level = 0 | 1 | 2;
 
-/** How the loops run. Codes of `inner` come after what evaluations need. */
-export interface NestBody {
-  readonly inner: readonly Statement[];
+/** What stands around the loops over lanes. */
+export interface NestFrame {
   readonly before?: readonly Statement[];
   readonly after?: readonly Statement[];
   readonly beforeRow?: readonly Statement[];
   readonly afterRow?: readonly Statement[];
-  /** rows and vectors per iteration; default 1 */
-  readonly rows?: number;
-  readonly vectors?: number;
+}
+
+/** A span that may cut an axis of a nest, and what that axis is to the nest. */
+export interface Cut {
+  readonly span: Span;
+  readonly role: Role;
+}
+
+export interface NestOptions {
+  /** spans that may cut the tile; those that never do are left out */
+  readonly cuts?: readonly Cut[];
+  /** the span that ends the loop over rows; without it, rows up to the end of the axis are visited */
+  readonly rows?: Span | undefined;
+  /** the same for lanes, rounded up to whole vectors */
+  readonly lanes?: Span | undefined;
+  /** rows per iteration; default 1 */
+  readonly step?: number;
 }
 
 /**
  * The loops of a nest over the rows and lanes of a tile, and where in them a span holds. What depends on rows only, or on
  * neither, is computed at its own level, once. `nest.ts` adds the evaluation of values.
+ *
+ * Lanes are visited in two stretches: whole vectors inside all spans, without masks, then the rest of the row, one vector at
+ * a time under masks. A row that a span leaves out is all rest. What is computed once per row is the same for both.
  */
 export abstract class Loops {
   readonly at: Lowering;
   readonly row: Axis | undefined;
   readonly lane: Axis;
-  /** spans may cut their axes */
-  readonly masked: boolean;
-  /** the span that ends the loop over rows */
-  readonly rows: Span | undefined;
   readonly roles: Roles;
   readonly rowIndex: Local<'i32'>;
   /** four times the index of the first lane */
   readonly laneBytes: Local<'i32'>;
-  readonly #levels: readonly [Statement[], Statement[], Statement[]] = [[], [], []];
+  readonly #options: NestOptions;
+  readonly #cuts: readonly Cut[];
+  readonly #outer: readonly [Statement[], Statement[]] = [[], []];
+  readonly #inside: Statement[] = [];
+  readonly #rest: Statement[] = [];
   readonly #known = new Map<string, Code>();
+  /** lanes are inside all spans, as far as what is being computed depends on them */
+  #isInside = true;
+  #vectors = 1;
 
-  constructor(at: Lowering, row: Axis | undefined, lane: Axis, masked: boolean, rows?: Span) {
+  constructor(at: Lowering, row: Axis | undefined, lane: Axis, options: NestOptions = {}) {
     this.at = at;
-    this.rows = rows;
+    this.#options = options;
     this.row = row;
     this.lane = lane;
-    this.masked = masked;
-    this.roles = new Map<Axis, Role>([...(row ? [[row, 'row'] as const] : []), [lane, 'lane']]);
+    this.#cuts = distinct(options.cuts ?? []).filter(({ span, role }) => !this.#isRowEnd(span, role));
+    this.roles = rolesOf(row, lane);
     this.rowIndex = at.fn.local('i32', row?.name ?? 'row');
     this.laneBytes = at.fn.local('i32', `${lane.name}_bytes`);
   }
 
   /** A statement of a level, after those so far. */
   push(level: Level, statement: Statement): void {
-    this.#levels[level].push(statement);
+    if (level !== 2) this.#outer[level].push(statement);
+    else (this.#isInside ? this.#inside : this.#rest).push(statement);
+  }
+
+  /**
+   * The body of the loop over lanes. `author` writes it for cells with up to `vectors` vectors of a row, and once more for
+   * one vector at a time where spans cut the tile.
+   */
+  each(vectors: number, author: (vectors: number) => void): void {
+    this.#vectors = vectors;
+    author(vectors);
+    if (this.#cuts.length === 0) return;
+    this.#isInside = false;
+    author(1);
+    this.#isInside = true;
+  }
+
+  /** What depends on no lane is computed once per row, for rows that spans leave out too. */
+  protected atLevel<T>(level: Level, make: () => T): T {
+    const outer = this.#isInside;
+    if (level < 2) this.#isInside = this.#cuts.length === 0;
+    const made = make();
+    this.#isInside = outer;
+    return made;
   }
 
   /** `make` evaluated once at its level. */
   once<T extends Kind>(level: Level, key: string, kind: T, name: string, make: () => Code<T>): Code<T> {
-    const known = this.#known.get(key);
+    const own = level === 2 && !this.#isInside ? `rest ${key}` : key;
+    const known = this.#known.get(own);
     if (known) return known as Code<T>;
-    const value = make();
+    const value = this.atLevel(level, make);
     // what only reads a local needs no other
     const result = isGet(value) ? value : this.keep(level, kind, name, value);
-    this.#known.set(key, result);
+    this.#known.set(own, result);
     return result;
   }
 
@@ -136,10 +182,12 @@ export abstract class Loops {
 
   /** Whether nothing of this nest is beyond the span. */
   isWithin(span: Span, roles: Roles): boolean {
-    if (!this.masked) return true;
-    const { rows } = this;
-    const sameEnds = rows?.start === span.start && rows.limit === span.limit;
-    return sameEnds && this.roleOf(span.axis, roles) === 'row';
+    return this.#isInside || isWhole(span) || this.#isRowEnd(span, this.roleOf(span.axis, roles));
+  }
+
+  #isRowEnd(span: Span, role: Role): boolean {
+    const { rows } = this.#options;
+    return role === 'row' && rows?.start === span.start && rows.limit === span.limit;
   }
 
   /** start + index < limit, in every lane. */
@@ -169,24 +217,76 @@ export abstract class Loops {
     );
   }
 
-  /** The loops around what was pushed and `body`. */
-  close({ inner, before = [], after = [], ...body }: NestBody): Statement[] {
-    const [once, perRow, perVector] = this.#levels;
-    // asked for here, so that it stands before the loops
-    if (this.rows) this.lengthOf(this.rows);
-    const vectors = body.vectors ?? 1;
-    const step = vectors * 16;
-    const lanes =
-      this.lane.size * 4 <= step
-        ? [set(this.laneBytes, i32.const(0)), ...perVector, ...inner]
-        : countUp(this.laneBytes, step, i32.const(this.lane.size * 4), [...perVector, ...inner]);
-    const row = [...perRow, ...(body.beforeRow ?? []), ...lanes, ...(body.afterRow ?? [])];
-    return [...once, ...before, ...this.#rows(row, body.rows ?? 1), ...after];
+  /** The loops around what was pushed. */
+  close({ before = [], after = [], beforeRow = [], afterRow = [] }: NestFrame = {}): Statement[] {
+    const end = this.#lanesEnd();
+    const inner = this.#innerEnd(end);
+    const limit = this.#options.rows && this.lengthOf(this.#options.rows);
+    const lanes = this.#cuts.length === 0 ? this.#loop(end) : this.#loops(inner, end);
+    const [once, perRow] = this.#outer;
+    const row = this.#rows([...perRow, ...beforeRow, ...lanes, ...afterRow], limit);
+    return [...once, ...before, ...row, ...after];
   }
 
-  #rows(row: readonly Statement[], step: number): Statement[] {
+  /** Bytes of the row that are visited, in whole vectors. */
+  #lanesEnd(): Code<'i32'> {
+    const whole = i32.const(this.lane.size * 4);
+    const { lanes } = this.#options;
+    if (!lanes || isWhole(lanes)) return whole;
+    return this.once(0, 'lanes end', 'i32', 'lanes_end', () => {
+      const length = this.lengthOf(lanes);
+      const bytes = i32.and(times(plus(length, i32.const(3)), i32.const(4)), i32.const(-16));
+      return select(i32.ltS(length, i32.const(this.lane.size)), bytes, whole);
+    });
+  }
+
+  /** Bytes of a row inside all spans over lanes, in whole iterations. */
+  #innerEnd(end: Code<'i32'>): Code<'i32'> {
+    const spans = this.#cuts.flatMap(({ span, role }) => (role === 'lane' ? [span] : []));
+    if (spans.length === 0) return end;
+    return this.once(0, 'inner end', 'i32', 'inner_end', () => {
+      const shortest = spans.reduce<Code<'i32'>>((least, span) => {
+        const length = this.lengthOf(span);
+        return select(i32.ltS(length, least), length, least);
+      }, i32.const(this.lane.size));
+      const kept = this.once(0, 'shortest', 'i32', 'shortest', () => shortest);
+      const bytes = i32.and(times(kept, i32.const(4)), i32.const(-16 * this.#vectors));
+      return select(i32.gtS(kept, i32.const(0)), bytes, i32.const(0));
+    });
+  }
+
+  /** One loop over all lanes. */
+  #loop(end: Code<'i32'>): Statement[] {
+    const step = this.#vectors * 16;
+    if (this.lane.size * 4 <= step) return [set(this.laneBytes, i32.const(0)), ...this.#inside];
+    if (end.operands.length === 0 && !isGet(end)) return countUp(this.laneBytes, step, end, this.#inside);
+    return [set(this.laneBytes, i32.const(0)), ...this.#until(step, end, this.#inside)];
+  }
+
+  /** Lanes inside all spans, then the rest of the row. */
+  #loops(inner: Code<'i32'>, end: Code<'i32'>): Statement[] {
+    const rows = this.#cuts.flatMap(({ span, role }) => (role === 'row' ? [span] : []));
+    const last: Cell = { row: (this.#options.step ?? 1) - 1, vector: 0 };
+    const [first, ...rest] = rows.map((span) => i32.ltS(this.rowAt(last), this.lengthOf(span)));
+    const cut = first
+      ? this.once(1, 'cut', 'i32', 'cut', () => select(rest.reduce(i32.and, first), inner, i32.const(0)))
+      : inner;
+    return [
+      set(this.laneBytes, i32.const(0)),
+      ...this.#until(this.#vectors * 16, cut, this.#inside),
+      ...this.#until(16, end, this.#rest),
+    ];
+  }
+
+  #until(step: number, end: Code<'i32'>, body: readonly Statement[]): Statement[] {
+    const next = tee(this.laneBytes, plus(get(this.laneBytes), i32.const(step)));
+    const again = branchIf(0, i32.ltS(next, end));
+    return [when(i32.ltS(get(this.laneBytes), end), [loop([...body, again])])];
+  }
+
+  #rows(row: readonly Statement[], limit: Code<'i32'> | undefined): Statement[] {
     if (!this.row) return [...row];
-    const limit = this.rows && this.lengthOf(this.rows);
+    const step = this.#options.step ?? 1;
     const first = set(this.rowIndex, i32.const(0));
     if (this.row.size <= step) {
       return limit ? [first, block([branchIf(0, i32.leS(limit, i32.const(0))), ...row])] : [first, ...row];
@@ -202,3 +302,28 @@ export abstract class Loops {
     return [first, block([loop(next)])];
   }
 }
+
+/** What the axes of a tile are to a nest over `row` and `lane`. */
+export const rolesOf = (row: Axis | undefined, lane: Axis): Roles =>
+  new Map<Axis, Role>([...(row ? [[row, 'row'] as const] : []), [lane, 'lane']]);
+
+/** The roles inside a rename: what is `from` outside is `to` there. */
+export function renamed(roles: Roles, from: Axis, to: Axis): Roles {
+  const inner = new Map(roles);
+  const role = inner.get(from);
+  inner.delete(from);
+  if (role) inner.set(to, role);
+  return inner;
+}
+
+const distinct = (cuts: readonly Cut[]): Cut[] => [
+  ...new Map(
+    cuts
+      .filter(({ span }) => !isWhole(span))
+      .map((cut) => [`${cut.role} ${cut.span.axis.size} ${cut.span.start.id} ${cut.span.limit.id}`, cut]),
+  ).values(),
+];
+
+/** Whether a span never cuts its axis. */
+const isWhole = ({ axis, start, limit }: Span): boolean =>
+  start.op === 'constant' && limit.op === 'constant' && start.value + axis.size <= limit.value;

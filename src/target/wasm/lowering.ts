@@ -1,10 +1,10 @@
 import { defined, FrondError } from '../../base/errors.ts';
 import type { Axis, Buffer, Kernel, Span, Value } from '../../kernel/ir.ts';
 import type { Analysis } from './analysis.ts';
-import { type Code, get, type Local, type Statement, when } from './code.ts';
+import { type Code, get, type Local } from './code.ts';
 import { scalarLiteral } from './elementwise.ts';
 import type { FunctionBuilder, ModuleBuilder } from './encode.ts';
-import { i32, plus, times } from './instructions.ts';
+import { i32, times } from './instructions.ts';
 
 /** A tile in scratch memory: row-major, rows padded to whole blocks of eight elements. */
 export interface Place {
@@ -103,29 +103,3 @@ export const lengthOf = (at: Lowering, span: Span): Code<'i32'> => {
   if (start.op === 'constant' && start.value === 0) return integer(at, limit);
   return i32.sub(integer(at, limit), integer(at, start));
 };
-
-/** Whether a span never cuts its axis. */
-const isWhole = ({ axis, start, limit }: Span): boolean =>
-  start.op === 'constant' && limit.op === 'constant' && start.value + axis.size <= limit.value;
-
-/**
- * A nest in two forms: without masks where no span cuts its axis, with them elsewhere. Locals of a form may be used
- * again after it.
- */
-export function inBothForms(
-  at: Lowering,
-  spans: Iterable<Span>,
-  emit: (masked: boolean) => readonly Statement[],
-): Statement[] {
-  const distinct = new Map<string, Span>();
-  for (const span of spans) {
-    if (!isWhole(span)) distinct.set(`${span.axis.order} ${span.start.id} ${span.limit.id}`, span);
-  }
-  const form = (masked: boolean) => at.fn.scoped(() => emit(masked));
-  const tests = [...distinct.values()].map(({ axis, start, limit }) =>
-    i32.leS(plus(integer(at, start), i32.const(axis.size)), integer(at, limit)),
-  );
-  const [first, ...rest] = tests;
-  if (!first) return [...form(false)];
-  return [when(rest.reduce(i32.and, first), form(false), form(true))];
-}

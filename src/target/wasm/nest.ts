@@ -3,7 +3,7 @@ import { loadElements } from './access.ts';
 import { type Code, get } from './code.ts';
 import { literal, splat, vectorCast, vectorElementwise } from './elementwise.ts';
 import { i32, i32x4, plus, times, v128 } from './instructions.ts';
-import { type Cell, Loops, type Roles } from './loops.ts';
+import { type Cell, Loops, type Roles, renamed } from './loops.ts';
 import { placeOf, scalar } from './lowering.ts';
 import { callThreefry } from './vectorMath.ts';
 
@@ -17,6 +17,9 @@ export class Nest extends Loops {
       return this.at.fn.constant(literal(value.dtype, value.value));
     }
     const level = this.levelOf(value.axes, roles);
+    if (value.op === 'inside' && this.isWithin(value.span, roles)) {
+      return this.at.fn.constant(literal('bool', 1));
+    }
     const key = `${value.id} ${this.keyOf(value.axes, cell, roles)}`;
     return this.once(level, key, 'v128', `v${value.id}`, () => {
       if (value.axes.length === 0) return splat(value.dtype, scalar(this.at, value));
@@ -50,12 +53,8 @@ export class Nest extends Loops {
       }
       case 'cast':
         return vectorCast(scope, value.arg.dtype, value.dtype, this.evaluate(value.arg, cell, roles));
-      case 'rename': {
-        const inner = new Map(roles);
-        inner.delete(value.to);
-        inner.set(value.from, this.roleOf(value.to, roles));
-        return this.evaluate(value.arg, cell, inner);
-      }
+      case 'rename':
+        return this.evaluate(value.arg, cell, renamed(roles, value.to, value.from));
       case 'random': {
         const { key0, key1, counter0, counter1 } = value;
         const args = [key0, key1, counter0, counter1].map((arg) => this.evaluate(arg, cell, roles));

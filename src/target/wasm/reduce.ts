@@ -3,11 +3,11 @@ import type { Axis, Value, ValueType } from '../../kernel/ir.ts';
 import { type Code, get, type Local, type Statement, set } from './code.ts';
 import { kindOf } from './elementwise.ts';
 import { f32, f32x4, i32, i32x4, plus, times, v128 } from './instructions.ts';
-import type { Cell } from './loops.ts';
-import { inBothForms, type Lowering, type Place, reserve } from './lowering.ts';
+import { type Cell, type NestOptions, rolesOf } from './loops.ts';
+import { type Lowering, type Place, reserve } from './lowering.ts';
 import { Nest } from './nest.ts';
 import { unsupported } from './unsupported.ts';
-import { spansOf, vectorsAtOnce } from './write.ts';
+import { cutsOf, vectorsAtOnce } from './write.ts';
 
 type Reduce = Value & { readonly op: 'reduce' };
 type Vector = Code<'v128'>;
@@ -52,24 +52,23 @@ export function writeReduce(
   const [first, second] = arg.axes;
   if ('place' in to && second && over[0] === first) return downRows(at, value, to.place, second);
   const lane = defined(second ?? first, 'axis of a reduction');
-  return inBothForms(at, at.analysis.isPlaced(arg) ? [] : spansOf(at, arg), (masked) =>
-    acrossLanes(at, value, masked, second ? first : undefined, lane, to),
-  );
+  return at.fn.scoped(() => acrossLanes(at, value, second ? first : undefined, lane, to));
 }
+
+const optionsOf = (at: Lowering, arg: Value, row: Axis | undefined, lane: Axis): NestOptions => ({
+  cuts: cutsOf(at, arg, rolesOf(row, lane)),
+});
 
 /** Accumulators in vectors, joined across lanes at the end of each row, or of all. */
 function acrossLanes(
   at: Lowering,
   value: Reduce,
-  masked: boolean,
   row: Axis | undefined,
   lane: Axis,
   to: { readonly place: Place } | { readonly scalar: Local<'i32'> | Local<'f32'> },
 ): Statement[] {
-  const nest = new Nest(at, row, lane, masked);
-  const vectors = vectorsAtOnce(at, value.arg, lane, masked);
-  const running =
-    value.combine === 'argmax' ? runningArgmax(at, nest, value) : runningTotal(at, nest, value, vectors);
+  const nest = new Nest(at, row, lane, optionsOf(at, value.arg, row, lane));
+  const running = value.combine === 'argmax' ? runningArgmax(at, nest, value) : runningTotal(at, nest, value);
   const store = (result: Vector): Statement => {
     if ('scalar' in to) {
       const { scalar } = to;
@@ -83,8 +82,6 @@ function acrossLanes(
   const finish = [...running.finish, store(running.result)];
   const perRow = 'place' in to;
   return nest.close({
-    inner: [],
-    vectors: value.combine === 'argmax' ? 1 : vectors,
     ...(perRow ? { beforeRow: running.start, afterRow: finish } : { before: running.start, after: finish }),
   });
 }
@@ -95,13 +92,16 @@ interface Running {
   readonly result: Vector;
 }
 
-function runningTotal(at: Lowering, nest: Nest, value: Reduce, vectors: number): Running {
+function runningTotal(at: Lowering, nest: Nest, value: Reduce): Running {
   const { identity, join } = combination(at, value);
   const name = value.combine === 'sum' ? 'total' : 'most';
-  const totals = Array.from({ length: vectors }, () => at.fn.local('v128', name));
-  totals.forEach((total, vector) => {
-    const element = nest.evaluate(value.arg, { row: 0, vector });
-    nest.push(2, set(total, join(get(total), element)));
+  const most = vectorsAtOnce(at, value.arg, nest.lane);
+  const totals = Array.from({ length: most }, () => at.fn.local('v128', name));
+  nest.each(most, (vectors) => {
+    totals.slice(0, vectors).forEach((total, vector) => {
+      const element = nest.evaluate(value.arg, { row: 0, vector });
+      nest.push(2, set(total, join(get(total), element)));
+    });
   });
   const [first, ...rest] = totals as [Local<'v128'>, ...Local<'v128'>[]];
   const all = rest.reduce<Vector>((sum, total) => join(sum, get(total)), get(first));
@@ -128,11 +128,13 @@ function runningArgmax(at: Lowering, nest: Nest, value: Reduce): Running {
   if (dtype === 'bool') throw unsupported(at.kernel, 'reduce argmax of bools', `%${value.id}`);
   const [most, where] = [at.fn.local('v128', 'most'), at.fn.local('v128', 'where')];
   const cell: Cell = { row: 0, vector: 0 };
-  const element = nest.evaluate(arg, cell);
   const better = at.fn.local('v128', 'better');
-  nest.push(2, set(better, isLess(dtype)(get(most), element)));
-  nest.push(2, set(most, v128.select(get(better), element, get(most))));
-  nest.push(2, set(where, v128.select(get(better), nest.laneIndices(cell), get(where))));
+  nest.each(1, () => {
+    const element = nest.evaluate(arg, cell);
+    nest.push(2, set(better, isLess(dtype)(get(most), element)));
+    nest.push(2, set(most, v128.select(get(better), element, get(most))));
+    nest.push(2, set(where, v128.select(get(better), nest.laneIndices(cell), get(where))));
+  });
   const top = at.fn.local('v128', 'top');
   const isTop = dtype === 'f32' ? f32x4.eq(get(most), get(top)) : i32x4.eq(get(most), get(top));
   const far = at.fn.constant(i32x4.const(0x7fffffff));
@@ -152,21 +154,21 @@ function runningArgmax(at: Lowering, nest: Nest, value: Reduce): Running {
 function downRows(at: Lowering, value: Reduce, place: Place, lane: Axis): Statement[] {
   const { arg, combine } = value;
   const row = defined(arg.axes[0], 'rows of a reduction');
-  const spans = at.analysis.isPlaced(arg) ? [] : spansOf(at, arg);
   if (combine === 'argmax') return argmaxDownRows(at, value, place, row, lane);
   const { identity, join } = combination(at, value);
   return [
     ...fillVector(at, place.offset, lane, identity),
-    ...inBothForms(at, spans, (masked) => {
-      const nest = new Nest(at, row, lane, masked);
-      const vectors = vectorsAtOnce(at, arg, lane, masked);
+    ...at.fn.scoped(() => {
+      const nest = new Nest(at, row, lane, optionsOf(at, arg, row, lane));
       const address = plus(at.scratch, get(nest.laneBytes));
-      for (let vector = 0; vector < vectors; vector++) {
-        const element = nest.evaluate(arg, { row: 0, vector });
-        const offset = place.offset + vector * 16;
-        nest.push(2, v128.store(address, join(v128.load(address, offset), element), offset));
-      }
-      return nest.close({ inner: [], vectors });
+      nest.each(vectorsAtOnce(at, arg, lane), (vectors) => {
+        for (let vector = 0; vector < vectors; vector++) {
+          const element = nest.evaluate(arg, { row: 0, vector });
+          const offset = place.offset + vector * 16;
+          nest.push(2, v128.store(address, join(v128.load(address, offset), element), offset));
+        }
+      });
+      return nest.close();
     }),
   ];
 }
@@ -178,25 +180,27 @@ function argmaxDownRows(at: Lowering, value: Reduce, place: Place, row: Axis, la
   return [
     ...fillVector(at, most, lane, lowestOf(at, arg.dtype)),
     ...fillVector(at, place.offset, lane, at.fn.constant(i32x4.const(0))),
-    ...inBothForms(at, at.analysis.isPlaced(arg) ? [] : spansOf(at, arg), (masked) => {
-      const nest = new Nest(at, row, lane, masked);
+    ...at.fn.scoped(() => {
+      const nest = new Nest(at, row, lane, optionsOf(at, arg, row, lane));
       const address = plus(at.scratch, get(nest.laneBytes));
-      const element = nest.evaluate(arg, { row: 0, vector: 0 });
       const better = at.fn.local('v128', 'better');
       const update = (offset: number, next: Vector): Statement =>
         v128.store(address, v128.select(get(better), next, v128.load(address, offset)), offset);
-      nest.push(2, set(better, isLess(arg.dtype)(v128.load(address, most), element)));
-      nest.push(2, update(most, element));
-      nest.push(2, update(place.offset, i32x4.splat(nest.rowAt({ row: 0, vector: 0 }))));
-      return nest.close({ inner: [] });
+      nest.each(1, () => {
+        const element = nest.evaluate(arg, { row: 0, vector: 0 });
+        nest.push(2, set(better, isLess(arg.dtype)(v128.load(address, most), element)));
+        nest.push(2, update(most, element));
+        nest.push(2, update(place.offset, i32x4.splat(nest.rowAt({ row: 0, vector: 0 }))));
+      });
+      return nest.close();
     }),
   ];
 }
 
 function fillVector(at: Lowering, offset: number, lane: Axis, value: Vector): Statement[] {
   return at.fn.scoped(() => {
-    const nest = new Nest(at, undefined, lane, false);
+    const nest = new Nest(at, undefined, lane);
     nest.push(2, v128.store(plus(at.scratch, get(nest.laneBytes)), value, offset));
-    return nest.close({ inner: [] });
+    return nest.close();
   });
 }

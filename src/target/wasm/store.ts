@@ -12,24 +12,16 @@ import {
 import { type Code, get, type Statement, set, when } from './code.ts';
 import { vectorCast } from './elementwise.ts';
 import { f32, i32, i32x4, plus, times, v128 } from './instructions.ts';
-import type { Cell } from './loops.ts';
-import { bufferAddress, inBothForms, integer, type Lowering, scalar, strideBytes } from './lowering.ts';
+import { type Cell, type Cut, rolesOf } from './loops.ts';
+import { bufferAddress, integer, type Lowering, scalar, strideBytes } from './lowering.ts';
 import { Nest } from './nest.ts';
-import { spansOf, vectorsAtOnce } from './write.ts';
+import { cutsOf, vectorsAtOnce } from './write.ts';
 
 /** Writes a tile or a scalar to a buffer; what lies beyond a span's limit is not written. */
 export function writeStore(at: Lowering, store: Store): Statement[] {
-  const { value, terms } = store;
+  const { value } = store;
   if (value.axes.length === 0) return [storeScalar(at, store)];
-  const spans = at.analysis.isPlaced(value) ? new Set<never>() : spansOf(at, value);
-  const indices = terms.flatMap(({ index }) =>
-    index.kind === 'value' && index.axes.length > 0 && !at.analysis.isPlaced(index)
-      ? [...spansOf(at, index)]
-      : [],
-  );
-  return inBothForms(at, [...spans, ...indices, ...spansOfTerms(terms)], (masked) =>
-    storeNest(at, store, masked),
-  );
+  return at.fn.scoped(() => storeNest(at, store));
 }
 
 function storeScalar(at: Lowering, { buffer, terms, value }: Store): Statement {
@@ -44,27 +36,40 @@ function storeScalar(at: Lowering, { buffer, terms, value }: Store): Statement {
   return code.result === 'f32' ? f32.store(address, code) : i32.store(address, code);
 }
 
-function storeNest(at: Lowering, { buffer, terms, value }: Store, masked: boolean): Statement[] {
+function storeNest(at: Lowering, { buffer, terms, value }: Store): Statement[] {
   const [first, second] = value.axes;
   const lane = defined(second ?? first, 'axis of a store');
   const row = second && first;
-  const nest = new Nest(at, row, lane, masked, masked ? rowsOf(terms, row) : undefined);
-  const access = describeAccess(nest, buffer, terms, `store ${buffer.name}`, nest.roles);
-  const vectors = vectorsAtOnce(at, value, lane, masked);
-  for (let vector = 0; vector < vectors; vector++) {
-    const cell: Cell = { row: 0, vector };
-    const element = nest.evaluate(value, cell);
-    const stored = value.dtype === 'bool' ? vectorCast(scopeOf(at), 'bool', 'u32', element) : element;
-    storeVector(nest, access, cell, stored);
-  }
-  return nest.close({ inner: [], vectors });
+  const roles = rolesOf(row, lane);
+  const cuts = [
+    ...cutsOf(at, value, roles),
+    ...terms.flatMap(({ index }): Cut[] => {
+      if (index.kind === 'span') return [{ span: index, role: index.axis === lane ? 'lane' : 'row' }];
+      return index.axes.length > 0 ? cutsOf(at, index, roles) : [];
+    }),
+  ];
+  const nest = new Nest(at, row, lane, {
+    cuts,
+    rows: spanOver(terms, row),
+    lanes: spanOver(terms, lane),
+  });
+  nest.each(vectorsAtOnce(at, value, lane), (vectors) => {
+    const access = describeAccess(nest, buffer, terms, `store ${buffer.name}`, nest.roles);
+    for (let vector = 0; vector < vectors; vector++) {
+      const cell: Cell = { row: 0, vector };
+      const element = nest.evaluate(value, cell);
+      const stored = value.dtype === 'bool' ? vectorCast(scopeOf(at), 'bool', 'u32', element) : element;
+      storeVector(nest, access, cell, stored);
+    }
+  });
+  return nest.close();
 }
 
 const scopeOf = ({ module, fn }: Lowering) => ({ module, fn, keep: (code: Code<'v128'>) => code });
 
-/** The span over rows, where there is one: rows past its end need not be computed. */
-const rowsOf = (terms: Store['terms'], row: Axis | undefined): Span | undefined =>
-  spansOfTerms(terms).find(({ axis }) => axis === row);
+/** The span over an axis, where there is one: what lies past its end need not be computed. */
+const spanOver = (terms: Store['terms'], axis: Axis | undefined): Span | undefined =>
+  spansOfTerms(terms).find((span) => span.axis === axis);
 
 function storeVector(nest: Nest, access: Access, cell: Cell, element: Code<'v128'>): void {
   const { at, roles } = nest;

@@ -1,11 +1,12 @@
+import { defined } from '../../base/errors.ts';
 import { operandsOf } from '../../kernel/checkWalk.ts';
-import type { Axis, Span, Value } from '../../kernel/ir.ts';
+import type { Axis, Value } from '../../kernel/ir.ts';
 import { spansOfTerms } from './access.ts';
 import { unitAxis } from './analysis.ts';
 import { type Code, get, type Statement, set } from './code.ts';
 import { i32, memory, plus, times, v128 } from './instructions.ts';
-import type { Cell } from './loops.ts';
-import { inBothForms, type Lowering, type Place } from './lowering.ts';
+import { type Cell, type Cut, type Roles, renamed, rolesOf } from './loops.ts';
+import type { Lowering, Place } from './lowering.ts';
 import { Nest } from './nest.ts';
 
 /**
@@ -25,21 +26,26 @@ export function rowsOf({ offset, axes, rowStride }: Place): Destination {
   return { offset, depth: second && first, along: second ?? first, depthStride: rowStride };
 }
 
-/** Spans that a nest over `value` meets: its own and those of what is computed with it. */
-export function spansOf({ analysis }: Lowering, value: Value): Set<Span> {
-  const spans = new Set<Span>();
-  const seen = new Set<Value>();
-  const visit = (inner: Value): void => {
-    if (seen.has(inner)) return;
-    seen.add(inner);
-    if (inner.op === 'inside') spans.add(inner.span);
-    if (inner.op === 'load') for (const span of spansOfTerms(inner.terms)) spans.add(span);
+/**
+ * Spans that a nest over `value` meets: its own and those of what is computed with it. `fresh`: it is computed, although
+ * it has a place.
+ */
+export function cutsOf({ analysis }: Lowering, value: Value, roles: Roles, fresh = false): Cut[] {
+  const cuts: Cut[] = [];
+  const seen = new Set<string>();
+  const visit = (inner: Value, known: Roles): void => {
+    const key = `${inner.id} ${inner.axes.map((axis) => known.get(axis)).join(' ')}`;
+    if (seen.has(key)) return;
+    seen.add(key);
+    const spans = inner.op === 'inside' ? [inner.span] : inner.op === 'load' ? spansOfTerms(inner.terms) : [];
+    for (const span of spans) cuts.push({ span, role: defined(known.get(span.axis), 'role of a span') });
+    const own = inner.op === 'rename' ? renamed(known, inner.to, inner.from) : known;
     for (const operand of operandsOf(inner)) {
-      if (operand.axes.length > 0 && !analysis.isPlaced(operand)) visit(operand);
+      if (operand.axes.length > 0 && !analysis.isPlaced(operand)) visit(operand, own);
     }
   };
-  visit(value);
-  return spans;
+  if (fresh || !analysis.isPlaced(value)) visit(value, roles);
+  return cuts;
 }
 
 /**
@@ -71,15 +77,9 @@ export function naturalAxis({ analysis }: Lowering, value: Value, fresh: boolean
 /** Heavier elements are computed one vector at a time: their own instructions keep the machine busy. */
 const LIGHT = 8;
 
-export function vectorsAtOnce(
-  at: Lowering,
-  value: Value,
-  lane: Axis,
-  masked: boolean,
-  fresh = false,
-): 1 | 2 | 4 {
+export function vectorsAtOnce(at: Lowering, value: Value, lane: Axis, fresh = false): 1 | 2 | 4 {
   const cost = !fresh && at.analysis.isPlaced(value) ? 1 : at.analysis.costOf(value);
-  if (masked || cost > LIGHT) return 1;
+  if (cost > LIGHT) return 1;
   if (lane.size % 16 === 0) return 4;
   return lane.size % 8 === 0 ? 2 : 1;
 }
@@ -92,14 +92,13 @@ export function writeTile(at: Lowering, value: Value, to: Destination, fresh: bo
   const across = to.depth !== undefined && lies === to.depth;
   const element = (nest: Nest, cell: Cell): Code<'v128'> =>
     fresh ? nest.compute(value, cell) : nest.evaluate(value, cell);
-  return [
-    ...clearTail(at, to),
-    ...inBothForms(at, fresh || !at.analysis.isPlaced(value) ? spansOf(at, value) : [], (masked) =>
-      across
-        ? transposed(at, to, masked, element)
-        : direct(at, to, masked, vectorsAtOnce(at, value, to.along, masked, fresh), element),
-    ),
-  ];
+  const [row, lane] = across ? [to.along, to.depth ?? to.along] : [to.depth, to.along];
+  const cuts = cutsOf(at, value, rolesOf(row, lane), fresh);
+  const nest = () =>
+    across
+      ? transposed(at, to, cuts, element)
+      : direct(at, to, cuts, vectorsAtOnce(at, value, to.along, fresh), element);
+  return [...clearTail(at, to), ...at.fn.scoped(nest)];
 }
 
 function zeroFill(at: Lowering, value: Value, to: Destination): Statement[] | undefined {
@@ -118,20 +117,28 @@ function clearTail(at: Lowering, { along, panels, offset }: Destination): Statem
 
 type Element = (nest: Nest, cell: Cell) => Code<'v128'>;
 
-function direct(at: Lowering, to: Destination, masked: boolean, most: number, element: Element): Statement[] {
+function direct(
+  at: Lowering,
+  to: Destination,
+  cuts: readonly Cut[],
+  most: number,
+  element: Element,
+): Statement[] {
   const { depth, along, depthStride, panels, offset } = to;
-  const nest = new Nest(at, depth, along, masked);
+  const nest = new Nest(at, depth, along, { cuts });
   // the vectors of an iteration stay within a panel
-  const vectors = panels ? (panels.width === 8 && along.size % 8 === 0 ? 2 : 1) : most;
+  const wide = panels ? (panels.width === 8 && along.size % 8 === 0 ? 2 : 1) : most;
   const row = depth ? nest.rowAddress(depthStride) : at.scratch;
-  const start = panels ? plus(row, panelOffset(nest, panels, vectors)) : plus(row, get(nest.laneBytes));
   const address = at.fn.local('i32', 'to');
-  nest.push(2, set(address, start));
-  for (let vector = 0; vector < vectors; vector++) {
-    const code = element(nest, { row: 0, vector });
-    nest.push(2, v128.store(get(address), code, offset + vector * 16));
-  }
-  return nest.close({ inner: [], vectors });
+  nest.each(wide, (vectors) => {
+    const start = panels ? plus(row, panelOffset(nest, panels, vectors)) : plus(row, get(nest.laneBytes));
+    nest.push(2, set(address, start));
+    for (let vector = 0; vector < vectors; vector++) {
+      const code = element(nest, { row: 0, vector });
+      nest.push(2, v128.store(get(address), code, offset + vector * 16));
+    }
+  });
+  return nest.close();
 }
 
 /** Distance of the panel and the place in it that belong to the lanes of an iteration. */
@@ -147,15 +154,9 @@ function panelOffset(
 }
 
 /** Blocks of 4 × 4: read along `depth`, where memory runs, turned, and stored along `along`. */
-function transposed(at: Lowering, to: Destination, masked: boolean, element: Element): Statement[] {
+function transposed(at: Lowering, to: Destination, cuts: readonly Cut[], element: Element): Statement[] {
   const { along, depth = along, depthStride, panels, offset } = to;
-  const nest = new Nest(at, along, depth, masked);
-  const rows = [0, 1, 2, 3].map((row) => {
-    const code = element(nest, { row, vector: 0 });
-    const local = at.fn.local('v128', `line${row}`);
-    nest.push(2, set(local, code));
-    return get(local);
-  }) as [Code<'v128'>, Code<'v128'>, Code<'v128'>, Code<'v128'>];
+  const nest = new Nest(at, along, depth, { cuts, step: 4 });
   const index = get(nest.rowIndex);
   const place = panels
     ? plus(
@@ -164,18 +165,22 @@ function transposed(at: Lowering, to: Destination, masked: boolean, element: Ele
       )
     : times(index, i32.const(4));
   const column = nest.once(1, 'column', 'i32', 'column', () => plus(at.scratch, place));
-  const down = times(i32.shrU(get(nest.laneBytes), i32.const(2)), i32.const(depthStride));
   const address = at.fn.local('i32', 'to');
-  nest.push(2, set(address, plus(column, down)));
-  const keep = (code: Code<'v128'>, name: string): Code<'v128'> => {
-    const local = at.fn.local('v128', name);
-    nest.push(2, set(local, code));
-    return get(local);
-  };
-  turn(rows, keep).forEach((line, i) => {
-    nest.push(2, v128.store(get(address), line, offset + i * depthStride));
+  const keep = (code: Code<'v128'>, name: string): Code<'v128'> => nest.keep(2, 'v128', name, code);
+  nest.each(1, () => {
+    const rows = [0, 1, 2, 3].map((row) => keep(element(nest, { row, vector: 0 }), `line${row}`)) as [
+      Code<'v128'>,
+      Code<'v128'>,
+      Code<'v128'>,
+      Code<'v128'>,
+    ];
+    const down = times(i32.shrU(get(nest.laneBytes), i32.const(2)), i32.const(depthStride));
+    nest.push(2, set(address, plus(column, down)));
+    turn(rows, keep).forEach((line, i) => {
+      nest.push(2, v128.store(get(address), line, offset + i * depthStride));
+    });
   });
-  return nest.close({ inner: [], rows: 4 });
+  return nest.close();
 }
 
 /** Transposes four vectors of four. */
