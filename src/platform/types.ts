@@ -25,6 +25,13 @@ export interface Files {
   createExclusively(path: string, text: string): Promise<boolean>;
 }
 
+/** The entry point of WebGPU (`GPU`), or why there is none; `hint`: what to do where it finds no adapter either. */
+export interface GpuEntry {
+  readonly gpu: unknown;
+  readonly reason: string;
+  readonly hint: string;
+}
+
 export interface Platform {
   readonly name: 'node' | 'browser';
   readonly files: Files;
@@ -37,4 +44,5 @@ export interface Platform {
   isAlive(processId: number): boolean;
   /** usable processor cores */
   readonly cores: number;
+  openGpu(): Promise<GpuEntry>;
 }

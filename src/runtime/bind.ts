@@ -3,7 +3,7 @@ import { defined, FrondError } from '../base/errors.ts';
 import { makeRef, type Node, type Ref, type TensorType } from '../ir/graph.ts';
 import { nodePath } from '../ir/names.ts';
 import type { LaunchPlan, ScalarExpression, Slot } from '../ir/record.ts';
-import type { Command, Location, Memory } from './device.ts';
+import type { Command, LaunchShape, Location, Memory, Place } from './device.ts';
 import type { LoweredNode, LoweredProgram } from './lower.ts';
 import { type Lifetime, type MemoryPlan, planMemory } from './memoryPlan.ts';
 
@@ -79,6 +79,39 @@ export interface Homes {
   readonly fixed: ReadonlyMap<Ref, Location>;
   readonly stateArena: (name: string) => Location;
   readonly table: (name: string) => Location;
+}
+
+/** The program's launches as they can be known before sizes are. */
+export function launchShapes(program: LoweredProgram): LaunchShape[] {
+  const { nodes } = program.graph;
+  const tensor = (ref: Ref): Place => {
+    const root = program.root(ref);
+    const { op } = nodes[root] ?? {};
+    if (op === 'constant') return { memory: root, tensor: root };
+    const fixed = op === 'input' || op === 'parameter' ? op : undefined;
+    const memory = fixed ?? (program.gradients.has(root) ? 'gradient' : 'results');
+    return { memory, tensor: root };
+  };
+  const place = (slot: Slot, step: LoweredNode): Place => {
+    switch (slot.kind) {
+      case 'input':
+        return tensor(defined(step.node.inputs[slot.index], `input ${slot.index} of ${step.node.id}`));
+      case 'output':
+        return tensor(makeRef(step.node.id, slot.index));
+      case 'temporary':
+        return { memory: 'results', tensor: `temporary ${slot.name}` };
+      case 'arena':
+        return { memory: slot.name, tensor: 'all' };
+      case 'table':
+        return { memory: `table ${slot.name}`, tensor: 'all' };
+    }
+  };
+  return program.steps.flatMap((step) =>
+    step.launches.map(({ kernel, slots }) => ({
+      kernel,
+      places: Object.fromEntries(Object.entries(slots).map(([name, slot]) => [name, place(slot, step)])),
+    })),
+  );
 }
 
 const scalar = (expression: ScalarExpression, sizes: Sizes): number =>

@@ -23,10 +23,32 @@ export interface Command extends Launch {
   readonly buffers: Readonly<Record<string, Location>>;
 }
 
+/** Where a launch's buffer will lie: in which memory, and which tensor of it. Equal keys mean the same. */
+export interface Place {
+  readonly memory: unknown;
+  readonly tensor: unknown;
+}
+
+/** A launch before sizes are known. */
+export interface LaunchShape {
+  readonly kernel: Kernel;
+  /** by buffer name of the kernel */
+  readonly places: Readonly<Record<string, Place>>;
+}
+
+/** Milliseconds of one launch, in the order of the command list. */
+export interface LaunchTime {
+  readonly kernel: string;
+  readonly variant: string;
+  readonly milliseconds: number;
+}
+
 /** A command list made ready; running it is one submission. */
 export interface BoundProgram {
   /** Settles when the submission is made, which may be long before its end: a read waits for that. */
   run(): Promise<void>;
+  /** Runs once, with a clock at each launch; undefined where the device has no such clock. */
+  profile?(): Promise<readonly LaunchTime[] | undefined>;
 }
 
 /**
@@ -44,9 +66,13 @@ export interface Device {
   write(location: Location, data: ArrayLike<number>): Promise<void>;
   /** A copy of the elements. */
   read(location: Location): Promise<TypedArray>;
-  /** Compiles the kernels, so that `bind` only has to look them up. */
-  prepare(kernels: Iterable<Kernel>): Promise<void>;
-  bind(commands: readonly Command[]): BoundProgram;
+  /**
+   * A tensor must not cross a multiple of so many words of its memory: beyond it the device begins another buffer. Absent: none does.
+   */
+  readonly chunkWords?: number;
+  /** Compiles the kernels, so that `bind` only has to look them up. `onProgress`: kernels compiled so far, and to compile. */
+  prepare(launches: Iterable<LaunchShape>, onProgress?: (done: number, total: number) => void): Promise<void>;
+  bind(commands: readonly Command[]): BoundProgram | Promise<BoundProgram>;
   /** Gives everything back; the device is not usable afterwards. */
   close(): Promise<void>;
   /** Opens another device of the same kind. Only devices that can be lost have it. @throws when there is none any more */

@@ -3,7 +3,7 @@ import { defined, FrondError } from '../base/errors.ts';
 import { type Graph, type Ref, splitRef } from '../ir/graph.ts';
 import { nodeOf } from '../ir/names.ts';
 import { ARENA_BLOCKS } from '../ir/record.ts';
-import { atNode, bindCommands, elementsOf, type Homes, locator, planProgram } from './bind.ts';
+import { atNode, bindCommands, elementsOf, type Homes, launchShapes, locator, planProgram } from './bind.ts';
 import type { BoundProgram, Device, Location, Memory } from './device.ts';
 import { bindSizes, type Feeds, type TensorValue } from './feeds.ts';
 import { groupTables } from './groupTables.ts';
@@ -59,9 +59,7 @@ export class Executable {
 
   /** Compiles every kernel of the program. */
   async prepare(): Promise<void> {
-    await this.#device.prepare(
-      new Set(this.program.steps.flatMap((step) => step.launches.map((launch) => launch.kernel))),
-    );
+    await this.#device.prepare(launchShapes(this.program));
   }
 
   /**
@@ -151,7 +149,7 @@ export class Executable {
       stateArena: (name) => defined(arenas.get(name), `arena ${name}`),
       table: (name) => defined(this.#tables.get(name), `table ${name}`),
     };
-    const program = this.#device.bind(bindCommands(this.program, plan, sizes, homes));
+    const program = await this.#device.bind(bindCommands(this.program, plan, sizes, homes));
     const byName = [...inputs].map(([ref, location]) => [this.#nameOf(ref), location] as const);
     const { tensor } = locator(this.program, plan, sizes, homes);
     return { sizes, program, inputs: new Map(byName), tensor };

@@ -53,7 +53,7 @@ export function interpreterDevice(options: { readonly precision?: Precision } = 
       return view(location).slice();
     },
     async prepare(list) {
-      for (const kernel of list) compiled(kernel);
+      for (const { kernel } of list) compiled(kernel);
     },
     bind(commands: readonly Command[]): BoundProgram {
       const steps = commands.map((command) => ({

@@ -118,7 +118,7 @@ export function wasmDevice(): Device {
       return view(location).slice();
     },
     async prepare(list) {
-      for (const kernel of list) compiled(kernel);
+      for (const { kernel } of list) compiled(kernel);
     },
     bind(commands: readonly Command[]): BoundProgram {
       const steps = commands.map(({ kernel, grid, scalars, buffers }) => {

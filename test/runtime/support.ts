@@ -55,11 +55,11 @@ export function strictDevice(precision: Precision = 'f32'): {
       check(location.memory);
       return inner.read(location);
     },
-    bind(commands: readonly Command[]) {
+    async bind(commands: readonly Command[]) {
       usage.binds++;
       const memories = commands.flatMap(({ buffers }) => Object.values(buffers).map(({ memory }) => memory));
       memories.forEach(check);
-      const program = inner.bind(commands);
+      const program = await inner.bind(commands);
       return {
         async run() {
           running++;

@@ -19,6 +19,7 @@ interface FolderHandle {
 interface Storage {
   readonly storage?: { getDirectory?(): Promise<FolderHandle> };
   readonly hardwareConcurrency?: number;
+  readonly gpu?: unknown;
 }
 
 const navigatorOf = (): Storage =>
@@ -153,4 +154,9 @@ export const platform: Platform = {
   processId: 0,
   isAlive: () => false,
   cores: navigatorOf().hardwareConcurrency ?? 1,
+  openGpu: async () => ({
+    gpu: navigatorOf().gpu,
+    reason: 'this page has no WebGPU',
+    hint: 'use a current browser with WebGPU switched on, and serve the page from https or localhost',
+  }),
 };

@@ -5,6 +5,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { FrondError } from '../../base/errors.ts';
 import { decodeUtf8 } from '../text.ts';
 import type { Files, Platform } from '../types.ts';
+import { openGpu } from './gpu.ts';
 
 const codeOf = (cause: unknown): string =>
   typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : '';
@@ -135,4 +136,5 @@ export const platform: Platform = {
     }
   },
   cores: availableParallelism(),
+  openGpu,
 };

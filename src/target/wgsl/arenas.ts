@@ -21,7 +21,11 @@ export function arenasFor(kernel: Kernel, limit = DEFAULT_LIMITS.storageBuffers)
 }
 
 /** Bindings in order of the kernel's buffers; an arena stands where its first buffer does. */
-export function bindBuffers(kernel: Kernel, arenas: Arenas): WgslBinding[] {
+export function bindBuffers(
+  kernel: Kernel,
+  arenas: Arenas,
+  readWrite: readonly string[] = [],
+): WgslBinding[] {
   const groups = new Map<string, Buffer[]>();
   for (const buffer of kernel.buffers) {
     const name = arenas[buffer.name] ?? buffer.name;
@@ -33,7 +37,9 @@ export function bindBuffers(kernel: Kernel, arenas: Arenas): WgslBinding[] {
     dtype: commonType(buffers),
     group: 0,
     binding: i + 1,
-    access: buffers.every(({ access }) => access === 'read') ? 'read' : 'read_write',
+    access: buffers.every(({ name, access }) => access === 'read' && !readWrite.includes(name))
+      ? 'read'
+      : 'read_write',
     roles: buffers.map(({ access }): Access => access),
   }));
 }

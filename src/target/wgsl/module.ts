@@ -77,7 +77,7 @@ function uniformsOf(kernel: Kernel, bindings: readonly WgslBinding[]): WgslUnifo
 }
 
 function bindingsOf(kernel: Kernel, options: WgslOptions, limits: WgslLimits): WgslBinding[] {
-  const bindings = bindBuffers(kernel, options.arenas ?? {});
+  const bindings = bindBuffers(kernel, options.arenas ?? {}, options.readWrite);
   if (bindings.length > limits.storageBuffers) {
     throw limitError(
       kernel,

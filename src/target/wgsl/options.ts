@@ -27,6 +27,8 @@ export interface WgslOptions {
   readonly transcendentals?: 'polynomial' | 'builtin' | undefined;
   /** buffer → arena, for buffers that share a binding; see `arenasFor` */
   readonly arenas?: Readonly<Record<string, string>> | undefined;
+  /** buffers to bind `read_write` although the kernel only reads them: they lie in a GPU buffer that the launch writes */
+  readonly readWrite?: readonly string[] | undefined;
 }
 
 export interface WgslBinding {

@@ -1,0 +1,54 @@
+import type { Kernel } from '../../kernel/ir.ts';
+import type { Arenas } from '../../target/wgsl/index.ts';
+import type { Place } from '../device.ts';
+
+/** How a launch's buffers are bound: part of a kernel's text. */
+export interface BindingPattern {
+  /** buffer → binding that it shares */
+  readonly arenas: Arenas;
+  /** buffers that are bound for writing although the kernel only reads them */
+  readonly readWrite: readonly string[];
+}
+
+/** Items by key, in order of first appearance. */
+function groupsOf<T>(items: readonly T[], keyOf: (item: T) => unknown): T[][] {
+  const groups = new Map<unknown, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return [...groups.values()];
+}
+
+/**
+ * The rules of WebGPU: within one dispatch a GPU buffer is either only read, through any ranges, or bound for writing everywhere,
+ * at disjoint ranges. So whatever lies in a memory that the launch writes is bound `read_write`, and operands that are one
+ * tensor share a binding. Beyond `limit` bindings, all buffers in one memory share one, the fullest memory first.
+ */
+export function planBindings(
+  kernel: Kernel,
+  placeOf: (buffer: string) => Place,
+  limit: number,
+): BindingPattern {
+  const buffers = kernel.buffers.map(({ name, access }) => ({ name, access, ...placeOf(name) }));
+  const written = new Set(buffers.filter(({ access }) => access !== 'read').map(({ memory }) => memory));
+  const memories = groupsOf(buffers, ({ memory }) => memory);
+  const arenas: Record<string, string> = {};
+  let count = buffers.length;
+  const join = (members: readonly { readonly name: string }[]): void => {
+    const bindings = new Set(members.map(({ name }) => arenas[name] ?? name));
+    count -= bindings.size - 1;
+    if (bindings.size > 1) for (const { name } of members) arenas[name] = `${members[0]?.name}_memory`;
+  };
+  for (const members of memories) {
+    if (!written.has(members[0]?.memory)) continue;
+    for (const same of groupsOf(members, ({ tensor }) => tensor)) join(same);
+  }
+  for (const members of [...memories].sort((a, b) => b.length - a.length)) {
+    if (count > limit) join(members);
+  }
+  const readWrite = buffers.filter(({ access, memory }) => access === 'read' && written.has(memory));
+  return { arenas, readWrite: readWrite.map(({ name }) => name) };
+}
