@@ -1,106 +1,136 @@
-import { setFlagsFromString } from 'node:v8';
-import { planMatmul } from '../kernels/matmul.ts';
-import { webAssembly } from '../src/base/webAssembly.ts';
-import type { Launch } from '../src/kernel/ir.ts';
-import { interpretKernel } from '../src/target/interpreter/index.ts';
-import { assembleKernel, hasRelaxedSimd, instantiateKernel, READ_AHEAD } from '../src/target/wasm/index.ts';
-import { bindPlan, input, output } from '../test/support/launch.ts';
-import { gpuJs, registerCeiling, tripleLoop } from './matmulPeers.ts';
-import { best, type Row } from './row.ts';
+import { type Entrant, type Figure, measured, Races } from './race.ts';
+import { type Context, comparedRow, type Limit, type Row, rate, rowOf, time } from './row.ts';
 
-export const about = 'f32 matrix product n × n × n, GFLOP/s, launch included';
+export const about = 'f32 matrix product rows × inner × inner, launch included';
 
-/** Blocks of out and depth that suit the caches of one core. */
-const WASM_TILES = { m: 128, n: 256, k: 256 };
-
-const numbers = (length: number) => Float32Array.from({ length }, (_, i) => Math.sin(i));
-
-function launchOf(n: number, tiles?: { m: number; n: number; k: number }): Launch {
-  const [plan] = planMatmul({
-    ...{ x: input(0), y: input(1), out: output(0), rows: n, columns: n, inner: n, batch: [] },
-    tiles,
-  });
-  if (!plan) throw new Error('matmul has a plan');
-  return bindPlan(plan, {});
+interface Size {
+  readonly rows: number;
+  readonly inner: number;
+  readonly asked: number | undefined;
+  readonly aim: number;
+  readonly large?: boolean;
 }
 
-const onInterpreter = (n: number, x: Float32Array, y: Float32Array): (() => void) => {
-  const launch = launchOf(n);
-  const kernel = interpretKernel(launch.kernel, 'f32');
-  const out = new Float32Array(n * n);
-  return () => kernel.run(launch, { x, y, out });
+/** GFLOP/s asked and aimed at on the reference machine, an AMD EPYC whose ceiling in registers is about 85. */
+const sizes: readonly Size[] = [
+  { rows: 512, inner: 512, asked: undefined, aim: 57, large: true },
+  { rows: 1024, inner: 1024, asked: undefined, aim: 57, large: true },
+  { rows: 64, inner: 64, asked: 40, aim: 54 },
+  { rows: 65, inner: 65, asked: 35, aim: 45 },
+  { rows: 100, inner: 100, asked: 45, aim: 50 },
+  { rows: 127, inner: 127, asked: 45, aim: 52 },
+  { rows: 257, inner: 257, asked: 47, aim: 52 },
+  { rows: 1, inner: 512, asked: 12, aim: 18 },
+];
+
+const frond = (name: string, what: string, options: object): Entrant => ({
+  ...{ name, file: 'frond.ts', what, options },
+});
+const peer = (name: string, file: string, options: object, what = 'matmul'): Entrant => ({
+  ...{ name, file: `peers/${file}`, what, options },
+});
+
+function entrants({ rows, inner, large }: Size): readonly Entrant[] {
+  const at = { rows, inner };
+  // as many products in one submission as make it worth a measurement
+  const count = Math.max(1, Math.min(64, Math.round(2e7 / (2 * rows * inner * inner))));
+  const plain = inner <= 512 && (large || inner === 64);
+  return [
+    frond('frond 1', 'matmul', { ...at, count, device: 'wasm', threads: 1 }),
+    frond('frond 2', 'matmul', { ...at, count, device: 'wasm', threads: 2 }),
+    ...(count > 1 ? [frond('frond alone', 'matmul', { ...at, count: 1, device: 'wasm', threads: 1 })] : []),
+    peer('prototype', 'prototype.mjs', at),
+    peer('tfjs-wasm', 'tfjs.mjs', at),
+    peer('jax-js', 'jax.mjs', at),
+    peer('jax-js A·Bᵀ', 'jax.mjs', { ...at, transposed: true }),
+    peer('PyTorch', 'pytorch.py', { ...at, threads: 1 }),
+    ...(plain
+      ? [
+          frond('interpreter', 'matmul', { ...at, count: 1, device: 'interpreter', threads: 1 }),
+          peer('plain loop', 'gpujs.mjs', at, 'loop'),
+          peer('gpu.js', 'gpujs.mjs', at, 'gpujs'),
+        ]
+      : []),
+  ];
+}
+
+const least = (of: Limit['of'], value: number): Limit => ({ of, least: value });
+
+/** What each peer is to be beaten by at the large sizes, one thread against one. */
+const wanted: Readonly<Record<string, Limit>> = {
+  prototype: least('ratio', 0.95),
+  'tfjs-wasm': least('ratio', 1.3),
+  'jax-js': least('ratio', 1.4),
 };
 
-/** One thread of generated WebAssembly, with operands and result in its memory. */
-function onWasm(n: number, x: Float32Array, y: Float32Array, relaxed: boolean): () => void {
-  const engine = webAssembly();
-  if (!engine) throw new Error('this engine has no WebAssembly');
-  const { kernel, grid, scalars } = launchOf(n, WASM_TILES);
-  const assembled = assembleKernel(kernel, { memory: { initial: 1 }, relaxed });
-  const bytes = n * n * 4 + 64;
-  const start = Math.ceil(assembled.scratchBytes / 64) * 64;
-  const memory = new engine.Memory({ initial: Math.ceil((start + 3 * bytes + READ_AHEAD) / 65_536) });
-  const buffers = { x: start, y: start + bytes, out: start + 2 * bytes };
-  new Float32Array(memory.buffer, buffers.x, n * n).set(x);
-  new Float32Array(memory.buffer, buffers.y, n * n).set(y);
-  const instance = instantiateKernel(assembled, memory, 0);
-  return () => instance.run({ grid, buffers, scalars });
-}
-
-/** GFLOP/s of the quickest of several rounds; a round repeats small products until it takes a while. */
-async function rate(n: number, work: () => unknown, budget = 400): Promise<number> {
-  const operations = 2 * n ** 3;
-  const start = performance.now();
-  work();
-  const once = Math.max(performance.now() - start, 1e-3);
-  const repeats = Math.max(1, Math.round(4 / once));
-  const rounds = Math.max(3, Math.min(40, Math.round(budget / (once * repeats))));
-  const round = () => {
-    for (let i = 0; i < repeats; i++) work();
-  };
-  return (operations * repeats) / (await best(rounds, round)) / 1e6;
-}
-
-async function compare(n: number): Promise<Row[]> {
-  const [x, y] = [numbers(n * n), numbers(n * n)];
-  const row = { case: `${n}x${n}x${n}`, what: 'matmul f32', unit: 'GFLOP/s', threads: 1 };
-  // quick engines first: gpu.js keeps the machine busy with collected garbage
-  const wasm = await rate(n, onWasm(n, x, y, false), 1200);
-  const rows: Row[] = [];
-  const interpreted = await rate(n, onInterpreter(n, x, y));
-  rows.push({ ...row, device: 'wasm', value: wasm, peer: 'interpreter', ratio: wasm / interpreted });
-  if (hasRelaxedSimd()) {
-    const fused = await rate(n, onWasm(n, x, y, true), 1200);
-    rows.push({ ...row, device: 'wasm relaxed', value: fused, peer: 'wasm', ratio: fused / wasm });
-  }
-  const out = new Float32Array(n * n);
-  if (n > 512) return rows;
-  const plain = await rate(n, () => tripleLoop(n, x, y, out), 200);
-  rows.push({
-    ...row,
-    device: 'interpreter',
-    value: interpreted,
-    peer: 'plain loop',
-    ratio: interpreted / plain,
+function rowsOf(size: Size, figures: ReadonlyMap<string, Figure>, ceiling: number | undefined): Row[] {
+  const { rows, inner, large } = size;
+  const row = { case: `${rows}x${inner}x${inner}`, what: 'matmul f32', threads: 1 };
+  const scale = rate(2 * rows * inner * inner);
+  const ours = figures.get('frond 1');
+  const single = rowOf(
+    {
+      ...{ ...row, by: 'frond wasm', aim: least('value', size.aim) },
+      asked: size.asked === undefined ? undefined : least('value', size.asked),
+    },
+    scale,
+    ours,
+  );
+  const share = ceiling !== undefined && single.value !== undefined ? single.value / ceiling : undefined;
+  return [...figures].map(([name, figure]): Row => {
+    switch (name) {
+      case 'frond 1':
+        return share === undefined
+          ? single
+          : { ...single, note: `${(100 * share).toFixed(0)} % of the ceiling` };
+      case 'frond 2': {
+        const twice = {
+          ...row,
+          by: 'frond wasm',
+          threads: 2,
+          compared: '2 threads ÷ 1',
+          aim: least('ratio', 1.95),
+        };
+        const both = rowOf({ ...twice, asked: large ? least('ratio', 1.8) : undefined }, scale, figure);
+        return comparedRow(both, figure, ours);
+      }
+      case 'frond alone':
+        return rowOf({ ...row, what: 'one product per submission', by: 'frond wasm' }, scale, figure);
+      default: {
+        const asked = large ? wanted[name] : undefined;
+        return comparedRow(
+          rowOf({ ...row, by: name, compared: `frond ÷ ${name}`, asked }, scale, figure),
+          ours,
+          figure,
+        );
+      }
+    }
   });
-  rows.push({ ...row, device: 'plain loop', value: plain, peer: 'wasm', ratio: plain / wasm });
-  for (const mode of [undefined, 'cpu'] as const) {
-    const { kind, run } = gpuJs(n, x, y, mode);
-    const value = await rate(n, run, 200);
-    rows.push({ ...row, device: `gpu.js ${kind}`, value, peer: 'wasm', ratio: value / wasm });
+}
+
+export async function run({ quick }: Context): Promise<readonly Row[]> {
+  const races = new Races(quick ? { rounds: 2, milliseconds: 80 } : { rounds: 6, milliseconds: 150 });
+  const rows: Row[] = [];
+  const [ceilingRow, ceiling] = await ceilingOf(races);
+  rows.push(ceilingRow);
+  for (const size of quick ? sizes.filter(({ inner }) => inner === 512 || inner === 64) : sizes) {
+    rows.push(...rowsOf(size, await races.race(entrants(size)), ceiling));
   }
+  races.end();
   return rows;
 }
 
-export async function run(): Promise<Row[]> {
-  // Node 20 has relaxed SIMD behind a flag, later versions without
-  setFlagsFromString('--experimental-wasm-relaxed-simd');
-  const { run: work, operations } = registerCeiling();
-  const ceiling: Row = {
-    ...{ case: 'in registers', what: 'multiply, add', unit: 'GFLOP/s', device: 'wasm', threads: 1 },
-    value: operations / (await best(20, work)) / 1e6,
+/** What multiplications and additions in registers reach: no product without fused multiply-add exceeds it. */
+export async function ceilingOf(races: Races): Promise<readonly [Row, number | undefined]> {
+  const figure = (await races.race([frond('ceiling', 'ceiling', {})])).get('ceiling');
+  const operations = measured(figure) ? Number(figure.note) : 0;
+  const named = {
+    case: 'in registers',
+    what: 'multiply, add',
+    by: 'this machine',
+    threads: 1,
+    note: 'the ceiling',
   };
-  const rows: Row[] = [ceiling];
-  for (const n of [64, 128, 512, 1024]) rows.push(...(await compare(n)));
-  return rows;
+  const row = rowOf(named, operations > 0 ? rate(operations) : time, figure);
+  return [row, row.value];
 }

@@ -1,4 +1,22 @@
-import { crossEntropy, f32, type Graph, graph, i32, linear, mean, nn, palm } from 'frond';
+import {
+  crf,
+  crossEntropy,
+  differentiate,
+  edit,
+  f32,
+  type Graph,
+  gather,
+  graph,
+  i32,
+  linear,
+  matmul,
+  mean,
+  neg,
+  nn,
+  normal,
+  ops,
+  palm,
+} from 'frond';
 import { buildStep } from '../src/palm/step.ts';
 
 /** The encoder of a training step: sizes as in the case's name. */
@@ -16,6 +34,17 @@ export const classes = 16;
 export const nameOf = ({ layers, width, heads, inner, batch, time }: StepCase): string =>
   `${layers}x${width}x${heads}x${inner} b${batch} t${time}`;
 
+/**
+ * Floating-point operations of the matrix products in the encoder's forward and backward part, attention among them: a
+ * product of m · k · n takes 2 m k n forward and twice that backward. Per layer and position there are the four maps of
+ * attention, 4 · width², the two of the feed-forward part, 2 · width · inner, and scores and their weighted sum,
+ * 2 · time · width. Norms, activations, the head and the update are left out.
+ */
+export const matmulFlops = ({ layers, width, inner, batch, time }: StepCase): number =>
+  6 * layers * batch * time * (4 * width * width + 2 * width * inner + 2 * time * width);
+
+const update = { optimizer: palm.adam({ rate: palm.constantRate(1e-3) }), weightDecay: 0.01 };
+
 /** Forward, backward and AdamW of a pre-norm encoder with a linear head and cross-entropy per position; no dropout. */
 export function trainingStep({ layers, width, heads, inner }: Omit<StepCase, 'batch' | 'time'>): Graph {
   const forward = graph(
@@ -28,6 +57,58 @@ export function trainingStep({ layers, width, heads, inner }: Omit<StepCase, 'ba
     },
     { training: true },
   );
-  const optimizer = palm.adam({ rate: palm.constantRate(1e-3) });
-  return buildStep(forward.ir, 'loss', { optimizer, weightDecay: 0.01 });
+  return buildStep(forward.ir, 'loss', update);
+}
+
+/** A training step of BERT's sizes (Devlin et al. 2019; base: 12 layers, width 768) with word and position tables, pre-norm. */
+export function bertStep({
+  layers,
+  width = 768,
+}: {
+  readonly layers: number;
+  readonly width?: number;
+}): Graph {
+  const forward = graph(
+    'bert',
+    (g) => {
+      const tokens = g.input('tokens', i32, ['batch', 'time']);
+      const labels = g.input('labels', i32, ['batch', 'time']);
+      const positions = g.input('positions', i32, ['batch', 'time']);
+      const table = g.parameter('words', f32, [30_522, width], normal(0.02));
+      const x = nn.learnedPositions(g, gather(table, tokens), positions, { max: 512 });
+      const encoded = nn.encoder(x, { layers, heads: width / 64, inner: 4 * width, dropout: 0.1 });
+      return { loss: mean(crossEntropy(linear(encoded, classes), labels)) };
+    },
+    { training: true },
+  );
+  return buildStep(forward.ir, 'loss', update);
+}
+
+/** out = x · w · w · …: as many products of one shape in one submission, none of which can be left out or shared. */
+export const chain = (rows: number, inner: number, count: number): Graph =>
+  graph('chain', (g) => {
+    const w = g.input('w', f32, [inner, inner]);
+    let out = matmul(g.input('x', f32, [rows, inner]), w);
+    for (let i = 1; i < count; i++) out = matmul(out, w);
+    return { out };
+  }).ir;
+
+/** Mean negative log-likelihood of a linear-chain CRF with its gradients by emissions, transitions, start and stop. */
+export function crfGradient(labels: number): Graph {
+  const { ir } = graph('crf', (g) => {
+    const emissions = g.input('emissions', f32, ['batch', 'time', labels]);
+    const tags = g.input('tags', i32, ['batch', 'time']);
+    const lengths = g.input('lengths', i32, ['batch']);
+    const transitions = g.input('transitions', f32, [labels, labels]);
+    const [start, stop] = [g.input('start', f32, [labels]), g.input('stop', f32, [labels])];
+    const likelihood = crf.logLikelihood(emissions, tags, lengths, { transitions, start, stop });
+    return { loss: neg(mean(likelihood)) };
+  });
+  const floats = ir.inputs.filter((ref) => ir.nodes[ref]?.types[0]?.dtype === 'f32');
+  const { graph: both, gradients } = differentiate(ir, ops, { loss: 'loss', wrt: floats });
+  const named = floats.flatMap((ref): [string, string][] => {
+    const gradient = gradients[ref];
+    return gradient === undefined ? [] : [[`d.${String(ir.nodes[ref]?.attributes.name)}`, gradient]];
+  });
+  return edit(both, (draft) => void Object.assign(draft.outputs, Object.fromEntries(named)), ops).graph;
 }

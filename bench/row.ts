@@ -1,27 +1,82 @@
-/** One measured figure. */
+import type { Figure } from './race.ts';
+import { measured } from './race.ts';
+
+/** A limit on a figure or on its ratio to a peer. */
+export interface Limit {
+  readonly of: 'value' | 'ratio';
+  readonly least?: number;
+  readonly most?: number;
+}
+
+/** One measured figure, or why there is none. */
 export interface Row {
   /** what was run, such as `512x512x512` or `2x128x4x512 b32 t32` */
   readonly case: string;
   /** what was measured, such as `matmul f32` */
   readonly what: string;
-  readonly value: number;
+  /** who ran it */
+  readonly by: string;
+  readonly threads?: number | undefined;
+  readonly value?: number | undefined;
   readonly unit: string;
-  readonly device: string;
-  readonly threads: number;
-  /** the peer of the ratio */
-  readonly peer?: string;
-  /** ours over the peer's, so that more is better for rates and less for times */
-  readonly ratio?: number;
+  /** the same by processor time, in the same unit: what else ran on the machine counts less */
+  readonly processor?: number | undefined;
+  /** what the ratio compares, such as `frond ÷ jax-js`: how many times as fast the first is as the second */
+  readonly compared?: string | undefined;
+  readonly ratio?: number | undefined;
+  readonly asked?: Limit | undefined;
+  readonly aim?: Limit | undefined;
+  /** the figure is within what is asked */
+  readonly holds?: boolean | undefined;
+  readonly note?: string | undefined;
 }
 
-/** Milliseconds of the quickest of `rounds` calls after a warm-up: on a shared machine the minimum disturbs least. */
-export async function best(rounds: number, work: () => unknown, warmup = 2): Promise<number> {
-  for (let i = 0; i < warmup; i++) await work();
-  let shortest = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < rounds; i++) {
-    const start = performance.now();
-    await work();
-    shortest = Math.min(shortest, performance.now() - start);
-  }
-  return shortest;
+/** What a suite may use. */
+export interface Context {
+  /** a short look: few turns, the cases that matter most */
+  readonly quick: boolean;
+}
+
+export interface Suite {
+  readonly about: string;
+  readonly run: (context: Context) => Promise<readonly Row[]>;
+}
+
+const within = (limit: Limit, { value, ratio }: Pick<Row, 'value' | 'ratio'>): boolean | undefined => {
+  const figure = limit.of === 'value' ? value : ratio;
+  if (figure === undefined) return undefined;
+  return (
+    figure >= (limit.least ?? Number.NEGATIVE_INFINITY) && figure <= (limit.most ?? Number.POSITIVE_INFINITY)
+  );
+};
+
+/** A row with its verdict. */
+export const judged = (row: Row): Row =>
+  row.asked === undefined ? row : { ...row, holds: within(row.asked, row) };
+
+/** How the time of a figure becomes a value. */
+export interface Scale {
+  readonly unit: string;
+  readonly of: (milliseconds: number) => number;
+}
+
+export const time: Scale = { unit: 'ms', of: (milliseconds) => milliseconds };
+export const rate = (operations: number): Scale => ({
+  unit: 'GFLOP/s',
+  of: (milliseconds) => operations / milliseconds / 1e6,
+});
+
+type Named = Omit<Row, 'value' | 'unit' | 'processor' | 'ratio'>;
+
+/** The row of a figure. */
+export function rowOf(named: Named, scale: Scale, figure: Figure | undefined): Row {
+  const { unit, of } = scale;
+  if (!measured(figure)) return { ...named, unit, note: `not measured: ${figure?.failed ?? 'left out'}` };
+  const value = of(figure.wall);
+  return judged({ ...named, value, unit, processor: of(figure.processor), note: named.note ?? figure.note });
+}
+
+/** The same with the speed of `first` over that of `second`. */
+export function comparedRow(row: Row, first: Figure | undefined, second: Figure | undefined): Row {
+  return measured(first) && measured(second) ? judged({ ...row, ratio: second.wall / first.wall }) : row;
 }

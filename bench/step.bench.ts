@@ -1,88 +1,155 @@
-import { compile, type Device, type Feeds, interpreterDevice, ops, reportProgram, wasmDevice } from 'frond';
-import { normal } from '../src/base/random.ts';
+import { compile, type Graph, interpreterDevice, ops, passes, reportProgram } from 'frond';
 import { ARENA_BLOCKS } from '../src/ir/record.ts';
-import { HYPER } from '../src/palm/optimizer.ts';
 import { BLOCK } from '../src/runtime/parameters.ts';
-import { classes, nameOf, type StepCase, trainingStep } from './models.ts';
-import { torchFigures } from './peers/torch.ts';
-import { best, type Row } from './row.ts';
+import { ceilingOf } from './matmul.bench.ts';
+import { classes, matmulFlops, nameOf, type StepCase, trainingStep } from './models.ts';
+import { type Entrant, type Figure, measured, Races } from './race.ts';
+import { type Context, comparedRow, judged, type Limit, type Row, rowOf, time } from './row.ts';
 
-export const about = 'training step (forward, backward, AdamW) of a pre-norm encoder, f32, one thread';
+export const about = 'training step of a pre-norm encoder: forward, backward, AdamW, f32';
 
-const cases: readonly StepCase[] = [
-  { layers: 2, width: 128, heads: 4, inner: 512, batch: 32, time: 32 },
-  { layers: 1, width: 64, heads: 4, inner: 256, batch: 32, time: 12 },
+interface Case extends StepCase {
+  readonly asked?: Limit;
+  readonly aim: Limit;
+  /** times as fast as each peer, our two threads against its one */
+  readonly against: Readonly<Record<string, number>>;
+}
+
+const cases: readonly Case[] = [
+  {
+    ...{ layers: 2, width: 128, heads: 4, inner: 512, batch: 32, time: 32 },
+    asked: { of: 'value', most: 36 },
+    aim: { of: 'value', most: 26 },
+    against: { 'jax-js': 2.6, 'tfjs-wasm': 20 },
+  },
+  {
+    ...{ layers: 4, width: 256, heads: 4, inner: 1024, batch: 16, time: 64 },
+    aim: { of: 'value', most: 215 },
+    against: { 'jax-js': 2.5 },
+  },
 ];
 
-function feedsOf({ batch, time, width }: StepCase): Feeds {
-  const x = Float32Array.from({ length: batch * time * width }, (_, i) => normal(1, 'x', i));
-  const labels = Int32Array.from({ length: batch * time }, (_, i) => (i * 7) % classes);
-  return {
-    x: { dtype: 'f32', shape: [batch, time, width], data: x },
-    labels: { dtype: 'i32', shape: [batch, time], data: labels },
-    [HYPER]: { dtype: 'f32', shape: [4], data: [1e-3, 1, 1, 0] },
-  };
-}
-
-/** Milliseconds of the processor that the quickest call takes: what others do on the machine counts less. */
-async function leastProcessorTime(rounds: number, work: () => unknown): Promise<number> {
-  let least = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < rounds; i++) {
-    const before = process.cpuUsage();
-    await work();
-    const { user, system } = process.cpuUsage(before);
-    least = Math.min(least, (user + system) / 1000);
-  }
-  return least;
-}
-
-/** Milliseconds of a step in PyTorch, where it is. */
-type Figures = Readonly<Partial<Record<'step' | 'processor', number>>>;
-
-async function onDevice(at: StepCase, device: Device, torch: Figures): Promise<Row[]> {
-  const { executable } = await compile(trainingStep(at), { device });
-  await executable.state.initialize(1);
-  const feeds = feedsOf(at);
-  const row = { case: nameOf(at), device: device.name, threads: 1 };
-  const { batch, time } = at;
-  const blocks = executable.state.layout.elements / BLOCK;
-  const report = reportProgram(executable.program, ops, { batch, time, [ARENA_BLOCKS]: blocks });
-  // small steps need more of them until the engine has compiled everything
-  const rounds = Math.max(8, Math.ceil(4e9 / report.flops));
-  const milliseconds = await best(rounds, () => executable.run(feeds), rounds / 2);
-  const processor = await leastProcessorTime(rounds, () => executable.run(feeds));
-  const against = (value: number, theirs: number | undefined) =>
-    theirs === undefined ? { value } : { value, peer: 'PyTorch', ratio: value / theirs };
-  await device.close();
+function entrants(at: StepCase): readonly Entrant[] {
+  const frond = (name: string, what: string, options: object): Entrant => ({
+    name,
+    file: 'frond.ts',
+    what,
+    options,
+  });
+  const peer = (name: string, file: string, options: object): Entrant => ({
+    ...{ name, file: `peers/${file}`, what: 'step', options: { at, classes, ...options } },
+  });
   return [
-    { ...row, what: 'step', unit: 'ms', ...against(milliseconds, torch.step) },
-    { ...row, what: 'step, processor time', unit: 'ms', ...against(processor, torch.processor) },
-    { ...row, what: 'speed by processor time', value: report.flops / processor / 1e6, unit: 'GFLOP/s' },
-    { ...row, what: 'work', value: report.flops / 1e9, unit: 'GFLOP' },
-    { ...row, what: 'launches', value: report.launches, unit: 'launches' },
-    { ...row, what: 'planned peak of intermediates', value: report.peakBytes / 2 ** 20, unit: 'MiB' },
+    frond('frond 2', 'step', { at, device: 'wasm', threads: 2 }),
+    frond('frond 1', 'step', { at, device: 'wasm', threads: 1 }),
+    frond('frond 512³', 'matmul', { rows: 512, inner: 512, count: 1, device: 'wasm', threads: 1 }),
+    peer('jax-js', 'jax.mjs', { update: true }),
+    peer('jax-js, no update', 'jax.mjs', { update: false }),
+    peer('PyTorch', 'pytorch.py', { threads: 1 }),
+    peer('tfjs-wasm', 'tfjs.mjs', {}),
   ];
 }
 
-const torchStep = ({ layers, width, heads, inner, batch, time }: StepCase): Figures =>
-  torchFigures('step.py', layers, width, heads, inner, batch, time, classes);
+function timesOf(at: Case, figures: ReadonlyMap<string, Figure>): Row[] {
+  const row = { case: nameOf(at), what: 'step' };
+  const [one, two] = [figures.get('frond 1'), figures.get('frond 2')];
+  const { asked, aim } = at;
+  const double = { ...row, by: 'frond wasm', threads: 2, compared: '2 threads ÷ 1', asked, aim };
+  const rows = [
+    rowOf({ ...row, by: 'frond wasm', threads: 1 }, time, one),
+    comparedRow(rowOf(double, time, two), two, one),
+  ];
+  for (const [name, figure] of figures) {
+    if (name.startsWith('frond')) continue;
+    const factor = at.against[name];
+    const limit: Limit | undefined = factor === undefined ? undefined : { of: 'ratio', least: factor };
+    const compared = `frond, 2 threads ÷ ${name}`;
+    rows.push(
+      comparedRow(rowOf({ ...row, by: name, threads: 1, compared, asked: limit }, time, figure), two, figure),
+    );
+  }
+  return rows;
+}
 
-/**
- * The interpreter goes first: its loops rely on typed arrays that never lose their memory, and V8 gives that up for all
- * code of a process once a WebAssembly memory has grown.
- */
-export async function run(): Promise<Row[]> {
-  const measured = cases.map((at) => ({ at, torch: torchStep(at) }));
-  const rows: Row[] = [];
-  for (const make of [interpreterDevice, wasmDevice]) {
-    for (const { at, torch } of measured) rows.push(...(await onDevice(at, await make(), torch)));
+/** The share of a step that its matrix products would take at the speed of 512³, times 1.8 for two threads. */
+function shareOf(at: StepCase, figures: ReadonlyMap<string, Figure>): Row {
+  const [two, product] = [figures.get('frond 2'), figures.get('frond 512³')];
+  const row: Row = {
+    ...{ case: nameOf(at), what: 'matmul share of the step', by: 'frond wasm', threads: 2, unit: '%' },
+    asked: { of: 'value', least: 70 },
+    aim: { of: 'value', least: 85 },
+  };
+  if (!measured(two) || !measured(product)) return { ...row, note: 'not measured' };
+  const alone = (matmulFlops(at) * product.wall) / (2 * 512 ** 3 * 1.8);
+  return judged({ ...row, value: (100 * alone) / two.wall });
+}
+
+const count = (at: StepCase, what: string, value: number, unit: string, more: Partial<Row> = {}): Row =>
+  judged({ case: nameOf(at), what, by: 'frond', value, unit, ...more });
+
+/** What is known before a step runs, planned and fused, against the graph without passes. */
+async function planOf(at: StepCase, ceiling: number | undefined): Promise<Row[]> {
+  const report = async (graph: Graph, disable: readonly string[]) => {
+    const device = interpreterDevice();
+    const { executable } = await compile(graph, { device, disable });
+    const { batch, time: steps } = at;
+    const blocks = executable.state.layout.elements / BLOCK;
+    const result = reportProgram(executable.program, ops, { batch, time: steps, [ARENA_BLOCKS]: blocks });
+    await device.close();
+    return result;
+  };
+  const planned = await report(trainingStep(at), []);
+  const plain = await report(
+    trainingStep(at),
+    passes.map(({ name }) => name),
+  );
+  const [mebi, mega] = [2 ** 20, 1e6];
+  const { layers } = at;
+  const deep = layers >= 4;
+  return [
+    count(at, 'matmul work', matmulFlops(at) / 1e9, 'GFLOP'),
+    ...(ceiling === undefined
+      ? []
+      : [
+          count(
+            at,
+            'floor: matmul work at the ceiling, two threads',
+            matmulFlops(at) / ceiling / 2 / mega,
+            'ms',
+          ),
+        ]),
+    count(at, 'work, all told', planned.flops / 1e9, 'GFLOP'),
+    count(at, 'launches', planned.launches, 'launches', {
+      asked: { of: 'value', most: 34 * layers + 40 },
+      aim: { of: 'value', most: 24 * layers + 25 },
+      note: `unfused ${plain.launches}`,
+    }),
+    count(at, 'kernels', planned.kernels, 'texts'),
+    count(at, 'bytes moved', planned.bytesMoved / mebi, 'MiB', {
+      note: `unfused ${(plain.bytesMoved / mebi).toFixed(0)}`,
+    }),
+    count(at, 'peak memory of intermediates', planned.peakBytes / mebi, 'MiB'),
+    count(
+      at,
+      'the same against all of the unfused graph',
+      (100 * planned.peakBytes) / plain.unsharedBytes,
+      '%',
+      {
+        ...(deep ? { asked: { of: 'value', most: 60 }, aim: { of: 'value', most: 40 } } : {}),
+        note: `unfused ${(plain.unsharedBytes / mebi).toFixed(1)} MiB`,
+      },
+    ),
+  ];
+}
+
+export async function run({ quick }: Context): Promise<readonly Row[]> {
+  const races = new Races(quick ? { rounds: 2, milliseconds: 150 } : { rounds: 8, milliseconds: 600 });
+  const [ceilingRow, ceiling] = await ceilingOf(races);
+  const rows: Row[] = [ceilingRow];
+  for (const at of quick ? cases.slice(0, 1) : cases) {
+    const figures = await races.race(entrants(at));
+    rows.push(...timesOf(at, figures), shareOf(at, figures), ...(await planOf(at, ceiling)));
   }
-  for (const { at, torch } of measured) {
-    const row = { case: nameOf(at), device: 'PyTorch', threads: 1, unit: 'ms' };
-    if (torch.step !== undefined) rows.push({ ...row, what: 'step', value: torch.step });
-    if (torch.processor !== undefined) {
-      rows.push({ ...row, what: 'step, processor time', value: torch.processor });
-    }
-  }
+  races.end();
   return rows;
 }

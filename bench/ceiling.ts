@@ -1,53 +1,7 @@
-import { GPU, type KernelFunction } from 'gpu.js';
 import { webAssembly } from '../src/base/webAssembly.ts';
 import { branchIf, get, type Local, loop, type Statement, set, tee } from '../src/target/wasm/code.ts';
 import { FunctionBuilder, ModuleBuilder } from '../src/target/wasm/encode.ts';
 import { f32x4, i32, plus, v128 } from '../src/target/wasm/instructions.ts';
-
-/** What the matmul of the house is compared with. */
-
-/** The loop that one writes first, over typed arrays. */
-export function tripleLoop(n: number, x: Float32Array, y: Float32Array, out: Float32Array): void {
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j < n; j++) {
-      let sum = 0;
-      for (let k = 0; k < n; k++) sum += (x[i * n + k] as number) * (y[k * n + j] as number);
-      out[i * n + j] = sum;
-    }
-  }
-}
-
-/** What gpu.js gives a function as `this`. */
-interface ThreadAt {
-  readonly thread: { readonly x: number; readonly y: number };
-  readonly constants: { readonly n: number };
-}
-
-export interface GpuJs {
-  /** what gpu.js runs it on, such as `CPUKernel` */
-  readonly kind: string;
-  readonly run: () => unknown;
-}
-
-/** The same in gpu.js's dialect; `mode` undefined takes the best that it finds here. */
-export function gpuJs(n: number, x: Float32Array, y: Float32Array, mode?: 'cpu'): GpuJs {
-  const gpu = new GPU(mode ? { mode } : {});
-  // gpu.js reads the text of this function, without its types
-  const product = function (this: ThreadAt, a: number[][], b: number[][]): number {
-    let sum = 0;
-    for (let i = 0; i < this.constants.n; i++) {
-      sum += ((a[this.thread.y] as number[])[i] as number) * ((b[i] as number[])[this.thread.x] as number);
-    }
-    return sum;
-  };
-  const kernel = gpu.createKernel(product as unknown as KernelFunction, { output: [n, n], constants: { n } });
-  const rows = (m: Float32Array) => Array.from({ length: n }, (_, i) => m.slice(i * n, (i + 1) * n));
-  const [left, right] = [rows(x), rows(y)];
-  const run = () => kernel(left, right);
-  run();
-  const { kernel: engine } = kernel as unknown as { readonly kernel: object };
-  return { kind: engine.constructor.name, run };
-}
 
 const CHAINS = 7;
 const UNROLL = 4;
