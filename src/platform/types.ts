@@ -32,6 +32,23 @@ export interface GpuEntry {
   readonly hint: string;
 }
 
+/** A thread of its own, with a memory that others may share. */
+export interface PlatformWorker {
+  post(message: unknown): void;
+  /** The process stays alive for its answer. */
+  hold(): void;
+  /** The process may end without it, which ends the thread too. */
+  release(): void;
+  terminate(): void;
+}
+
+/** What a thread tells its owner. */
+export interface WorkerEvents {
+  message(data: unknown): void;
+  /** it ended, or could not be started; nothing comes after that */
+  ended(reason: string): void;
+}
+
 export interface Platform {
   readonly name: 'node' | 'browser';
   readonly files: Files;
@@ -44,5 +61,12 @@ export interface Platform {
   isAlive(processId: number): boolean;
   /** usable processor cores */
   readonly cores: number;
+  /** Why threads cannot share memory here; undefined where they can. */
+  threadsRefused(): string | undefined;
+  /**
+   * Starts a thread that runs `source`: the text of a function of a port, an object with `post(message)` and
+   * `listen(handler)`. The process may end without it until it is held.
+   */
+  spawnWorker(source: string, name: string, events: WorkerEvents): PlatformWorker;
   openGpu(): Promise<GpuEntry>;
 }

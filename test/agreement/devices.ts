@@ -1,6 +1,6 @@
 import type { Device } from '../../src/runtime/device.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
-import { wasmDevice } from '../../src/runtime/wasmDevice.ts';
+import { wasmDevice } from '../../src/index.ts';
 import { launchingDevice } from './launchingDevice.ts';
 
 /** A device that must agree with the oracle. */

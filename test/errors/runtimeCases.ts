@@ -8,6 +8,7 @@ import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { lowerGraph } from '../../src/runtime/lower.ts';
 import { layoutParameters } from '../../src/runtime/parameters.ts';
 import { ModelState } from '../../src/runtime/state.ts';
+import { wasmDevice } from '../../src/runtime/wasm/device.ts';
 import type { Case } from './case.ts';
 
 const device = interpreterDevice();
@@ -116,6 +117,7 @@ export const runtimeCases: readonly Case[] = [
   ['R023', () => run({ x: new Float32Array(2) })],
   ['R023', () => run({ x: { dtype: 'f32', shape: [1, 2] } })],
   ['R023', () => run({ x }, 'y' as never)],
+  ['R028', () => wasmDevice({ threads: 0 })],
   [
     'R009',
     async () => {

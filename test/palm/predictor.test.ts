@@ -17,7 +17,7 @@ import {
   sum,
   tanh,
 } from '../../src/index.ts';
-import { wasmDevice } from '../../src/runtime/wasmDevice.ts';
+import { wasmDevice } from '../../src/runtime/wasm/device.ts';
 import { temporaryFolder } from '../store/support/bundle.ts';
 import {
   type Change,

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FrondError, loadLatest, type palm, readSafetensors, saveCheckpoint } from '../../src/index.ts';
-import { wasmDevice } from '../../src/runtime/wasmDevice.ts';
+import { wasmDevice } from '../../src/runtime/wasm/device.ts';
 import { bundleScript, startScript, temporaryFolder } from '../store/support/bundle.ts';
 import { runs } from '../support/counts.ts';
 import {

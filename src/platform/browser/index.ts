@@ -1,6 +1,7 @@
 import { FrondError } from '../../base/errors.ts';
 import { decodeUtf8 } from '../text.ts';
 import type { Files, Platform } from '../types.ts';
+import { spawnWorker, threadsRefused } from './worker.ts';
 
 /** The part of the File System API that is used here; written out so that the library needs no DOM types. */
 interface FileHandle {
@@ -154,6 +155,8 @@ export const platform: Platform = {
   processId: 0,
   isAlive: () => false,
   cores: navigatorOf().hardwareConcurrency ?? 1,
+  threadsRefused,
+  spawnWorker,
   openGpu: async () => ({
     gpu: navigatorOf().gpu,
     reason: 'this page has no WebGPU',

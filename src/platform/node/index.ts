@@ -6,6 +6,7 @@ import { FrondError } from '../../base/errors.ts';
 import { decodeUtf8 } from '../text.ts';
 import type { Files, Platform } from '../types.ts';
 import { openGpu } from './gpu.ts';
+import { spawnWorker, threadsRefused } from './worker.ts';
 
 const codeOf = (cause: unknown): string =>
   typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : '';
@@ -136,5 +137,7 @@ export const platform: Platform = {
     }
   },
   cores: availableParallelism(),
+  threadsRefused,
+  spawnWorker,
   openGpu,
 };

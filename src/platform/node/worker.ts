@@ -1,0 +1,34 @@
+import { Worker } from 'node:worker_threads';
+import type { PlatformWorker, WorkerEvents } from '../types.ts';
+
+export const threadsRefused = (): string | undefined => undefined;
+
+const PORT = `{
+  post: (message) => require('node:worker_threads').parentPort.postMessage(message),
+  listen: (handler) => require('node:worker_threads').parentPort.on('message', handler),
+}`;
+
+/** A thread of Node from text, so that sources, the built package and a bundle of both start the same one. */
+export function spawnWorker(source: string, name: string, events: WorkerEvents): PlatformWorker {
+  // the loaders and hooks of the process would only slow its start down
+  const worker = new Worker(`(${source})(${PORT});`, { eval: true, name, execArgv: [], env: {} });
+  let over = false;
+  const ended = (reason: string): void => {
+    if (!over) events.ended(reason);
+    over = true;
+  };
+  worker.unref();
+  worker.on('message', (data: unknown) => events.message(data));
+  worker.on('messageerror', (error) => ended(`a message was lost: ${error.message}`));
+  worker.on('error', (error) => ended(error instanceof Error ? error.message : String(error)));
+  worker.on('exit', (code) => ended(`it exited with code ${code}`));
+  return {
+    post: (message) => worker.postMessage(message),
+    hold: () => worker.ref(),
+    release: () => worker.unref(),
+    terminate: () => {
+      over = true;
+      void worker.terminate();
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import type { WebAssemblyApi } from '../../base/webAssembly.ts';
+import type { Kernel } from '../../kernel/ir.ts';
+import { printKernel } from '../../kernel/print.ts';
+import { assembleKernel } from '../../target/wasm/index.ts';
+
+/** A kernel that an engine has compiled, without a memory yet. */
+export interface CompiledKernel {
+  readonly module: object;
+  /** scratch memory that each thread needs */
+  readonly scratchBytes: number;
+}
+
+/** Modules kept in a process: some large models' worth. */
+const KEPT = 1024;
+
+/** By text, the latest used last: executables and devices of one process share modules, and assembling them costs most. */
+const modules = new Map<string, Promise<CompiledKernel>>();
+
+/** Compiles a kernel for a memory that is shared by threads or not; one of the same text is compiled once in a process. */
+export function compileKernel(
+  engine: WebAssemblyApi,
+  kernel: Kernel,
+  shared: boolean,
+): Promise<CompiledKernel> {
+  const key = `${shared} ${JSON.stringify(kernel.schedule)} ${printKernel(kernel)}`;
+  const compiled = modules.get(key) ?? assemble(engine, kernel, shared);
+  modules.delete(key);
+  modules.set(key, compiled);
+  compiled.catch(() => modules.delete(key));
+  const oldest = modules.keys().next().value;
+  if (modules.size > KEPT && oldest !== undefined) modules.delete(oldest);
+  return compiled;
+}
+
+async function assemble(engine: WebAssemblyApi, kernel: Kernel, shared: boolean): Promise<CompiledKernel> {
+  // a memory with a lower maximum may be imported too
+  const memory = shared ? { initial: 1, maximum: 65_536, shared } : { initial: 1 };
+  const { bytes, scratchBytes } = assembleKernel(kernel, { memory });
+  return { module: await engine.compile(bytes), scratchBytes };
+}

@@ -1,0 +1,63 @@
+import { defined } from '../../base/errors.ts';
+import type { WebAssemblyApi } from '../../base/webAssembly.ts';
+import type { Kernel } from '../../kernel/ir.ts';
+import { instantiateModule, type RunCells, trapped } from '../../target/wasm/index.ts';
+import type { BoundProgram } from '../device.ts';
+import type { BoundLaunch } from './commandList.ts';
+import type { Heap } from './heap.ts';
+import { compileKernel } from './modules.ts';
+import type { Runner } from './runner.ts';
+import { Scratch } from './scratch.ts';
+
+/** Runs launches in the calling thread, one after the other, before `run` returns. */
+export class SingleRunner implements Runner {
+  readonly #engine: WebAssemblyApi;
+  readonly #heap: Heap;
+  readonly #scratch: Scratch;
+  readonly #kernels = new Map<Kernel, RunCells>();
+
+  constructor(engine: WebAssemblyApi, heap: Heap) {
+    this.#engine = engine;
+    this.#heap = heap;
+    this.#scratch = new Scratch(heap);
+  }
+
+  async prepare(kernels: readonly Kernel[]): Promise<void> {
+    const compiled = kernels.map((kernel) => compileKernel(this.#engine, kernel, false));
+    for (const [at, { module, scratchBytes }] of (await Promise.all(compiled)).entries()) {
+      const scratch = this.#scratch.address(scratchBytes);
+      const run = instantiateModule(this.#engine, module, this.#heap.memory, scratch);
+      this.#kernels.set(defined(kernels[at], 'kernel'), run);
+    }
+  }
+
+  bind(launches: readonly BoundLaunch[]): BoundProgram {
+    const steps = launches.map(({ kernel, cells, numbers }) => ({
+      kernel,
+      run: defined(this.#kernels.get(kernel), `prepared kernel ${kernel.name}`),
+      numbers: [0, cells, ...numbers] as const,
+    }));
+    let at = 0;
+    return {
+      async run() {
+        try {
+          for (at = 0; at < steps.length; at++) {
+            const step = steps[at] as (typeof steps)[number];
+            step.run(...step.numbers);
+          }
+        } catch (cause) {
+          throw trapped(steps[at]?.kernel.name ?? 'unknown', cause);
+        }
+      },
+    };
+  }
+
+  /** Nothing is under way between calls. */
+  inTurn<T>(work: () => T): Promise<T> {
+    return Promise.resolve().then(work);
+  }
+
+  async close(): Promise<void> {
+    this.#kernels.clear();
+  }
+}

@@ -1,0 +1,137 @@
+import { defined } from '../../base/errors.ts';
+import type { WebAssemblyApi } from '../../base/webAssembly.ts';
+import type { Kernel } from '../../kernel/ir.ts';
+import { trapped } from '../../target/wasm/index.ts';
+import type { BoundProgram } from '../device.ts';
+import type { BoundLaunch } from './commandList.ts';
+import { HEAD } from './follow.ts';
+import type { Block, Heap } from './heap.ts';
+import { compileKernel } from './modules.ts';
+import { Pool } from './pool.ts';
+import type { Runner } from './runner.ts';
+import { Scratch } from './scratch.ts';
+
+/** A command list with its counters, as words. */
+interface Encoded {
+  readonly words: Int32Array;
+  /** where the counters begin: on a cache line that the list is not on */
+  readonly counters: number;
+}
+
+/** Positions among a launch's numbers of what is passed as f32. */
+const floatsOf = ({ buffers, parameters }: Kernel): number[] =>
+  parameters.flatMap(({ dtype }, i) => (dtype === 'f32' ? [3 + buffers.length + i] : []));
+
+/** For each launch: cells that have not ended, and for each thread cells of its stretch that have not begun. */
+function countersOf(cells: number, threads: number): number[] {
+  const ends = Array.from({ length: threads + 1 }, (_, thread) => Math.floor((thread * cells) / threads));
+  return [cells, ...ends.slice(1).map((end, thread) => end - (ends[thread] ?? 0))];
+}
+
+function encode(
+  launches: readonly BoundLaunch[],
+  numberOf: (kernel: Kernel) => number,
+  threads: number,
+): Encoded {
+  const listWords = 1 + launches.reduce((sum, { numbers }) => sum + HEAD + numbers.length, 0);
+  const counters = Math.ceil(listWords / 16) * 16;
+  const words = new Int32Array(counters + launches.length * (threads + 1));
+  const floats = new Float32Array(words.buffer);
+  words[0] = launches.length;
+  let at = 1;
+  for (const [i, { kernel, cells, numbers, after }] of launches.entries()) {
+    words.set([numberOf(kernel), cells, after, ...numbers], at);
+    for (const position of floatsOf(kernel)) floats[at + HEAD + position] = numbers[position] ?? 0;
+    at += HEAD + numbers.length;
+    words.set(countersOf(cells, threads), counters + i * (threads + 1));
+  }
+  return { words, counters };
+}
+
+/** Runs launches on threads of their own; results are the same bytes whatever their number. */
+export class ThreadedRunner implements Runner {
+  readonly #engine: WebAssemblyApi;
+  readonly #heap: Heap;
+  readonly #threads: number;
+  readonly #scratch: readonly Scratch[];
+  readonly #numbers = new Map<Kernel, number>();
+  #pool: Promise<Pool> | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+  /** where the list lies that runs, and which one it is */
+  #area: Block | undefined;
+  #resident: Encoded | undefined;
+
+  constructor(engine: WebAssemblyApi, heap: Heap, threads: number) {
+    this.#engine = engine;
+    this.#heap = heap;
+    this.#threads = threads;
+    this.#scratch = Array.from({ length: threads }, () => new Scratch(heap));
+  }
+
+  prepare(kernels: readonly Kernel[]): Promise<void> {
+    return this.inTurn(async () => {
+      const fresh = kernels.filter((kernel) => !this.#numbers.has(kernel));
+      if (fresh.length === 0) return;
+      // threads start while kernels are compiled
+      this.#pool ??= Pool.start(this.#heap, this.#threads);
+      this.#pool.catch(() => undefined);
+      const compiled = await Promise.all(fresh.map((kernel) => compileKernel(this.#engine, kernel, true)));
+      const pool = await this.#pool;
+      const base = this.#numbers.size;
+      await pool.install((thread) =>
+        fresh.map((kernel, i) => {
+          const { module, scratchBytes } = defined(compiled[i], `module of kernel ${kernel.name}`);
+          const scratch = defined(this.#scratch[thread], 'scratch of a thread').address(scratchBytes);
+          const numbers = 3 + kernel.buffers.length + kernel.parameters.length;
+          return { number: base + i, module, scratch, numbers, floats: floatsOf(kernel) };
+        }),
+      );
+      fresh.forEach((kernel, i) => {
+        this.#numbers.set(kernel, base + i);
+      });
+    });
+  }
+
+  bind(launches: readonly BoundLaunch[]): BoundProgram {
+    const numberOf = (kernel: Kernel): number =>
+      defined(this.#numbers.get(kernel), `prepared kernel ${kernel.name}`);
+    const encoded = encode(launches, numberOf, this.#threads);
+    return {
+      run: () =>
+        this.inTurn(async () => {
+          const failed = await this.#run(encoded);
+          if (failed === undefined) return;
+          throw trapped(launches[failed.launch]?.kernel.name ?? 'unknown', failed.reason);
+        }),
+    };
+  }
+
+  async #run(encoded: Encoded) {
+    const pool = await defined(this.#pool, 'threads');
+    const { words, counters } = encoded;
+    if (this.#area === undefined || this.#area.words < words.length) {
+      if (this.#area !== undefined) this.#heap.free(this.#area);
+      this.#area = this.#heap.allocate(2 * words.length);
+      this.#resident = undefined;
+    }
+    const shared = new Int32Array(this.#heap.memory.buffer, this.#area.address, words.length);
+    if (this.#resident === encoded) shared.set(words.subarray(counters), counters);
+    else shared.set(words);
+    this.#resident = encoded;
+    return pool.run(this.#area.address / 4, this.#area.address / 4 + counters);
+  }
+
+  /** What `work` gives, begun when everything asked for before has ended. */
+  inTurn<T>(work: () => T | Promise<T>): Promise<T> {
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  async close(): Promise<void> {
+    await this.#pool?.then(
+      (pool) => pool.close(),
+      () => undefined,
+    );
+  }
+}

@@ -1,0 +1,27 @@
+import { platform } from '#platform';
+import { FrondError } from '../../base/errors.ts';
+
+/** More cores than this wait for memory, or for each other. */
+const MOST = 16;
+
+export interface ThreadChoice {
+  readonly threads: number;
+  /** how many, and why not more: nothing is chosen silently */
+  readonly note: string;
+}
+
+const count = (threads: number): string => (threads === 1 ? 'one thread' : `${threads} threads`);
+
+/** @throws FROND-R028 for a number of threads that is none */
+export function chooseThreads(asked: number | undefined): ThreadChoice {
+  if (asked !== undefined && !(Number.isInteger(asked) && asked >= 1)) {
+    throw new FrondError('FROND-R028', `wasmDevice: threads is ${String(asked)}`, {
+      hint: 'give a whole number from 1 on, or leave it out: one for each core',
+    });
+  }
+  const wanted = Math.min(asked ?? platform.cores, MOST);
+  if (wanted === 1) return { threads: 1, note: count(1) };
+  const refused = platform.threadsRefused();
+  if (refused !== undefined) return { threads: 1, note: `${count(1)}: ${refused}` };
+  return { threads: wanted, note: count(wanted) };
+}
