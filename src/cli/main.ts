@@ -31,7 +31,7 @@ const trainCommand = defineCommand({
     epochs: { type: 'string', description: 'passes over the training part' },
     'batch-size': { type: 'string', description: 'sentences per step' },
     seed: { type: 'string', description: 'fixes first weights, shuffles and dropout', default: '1' },
-    device: { type: 'string', description: 'auto, wasm or interpreter', default: 'auto' },
+    device: { type: 'string', description: 'auto, webgpu, wasm or interpreter', default: 'auto' },
     resume: { type: 'boolean', description: 'go on with the run in --output' },
   },
   run: async ({ args }) => {

@@ -36,6 +36,14 @@ export interface Progress {
 
 const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;
 
+/** Shows on a terminal how many kernels are compiled: a GPU's driver takes its time. */
+export function compileProgress(out: NodeJS.WriteStream): (done: number, total: number) => void {
+  return (done, total) => {
+    if (!out.isTTY) return;
+    out.write(done < total ? `\rcompiling kernels ${done}/${total}` : '\r\x1b[K');
+  };
+}
+
 /** Shows training events: a bar on a terminal, plain lines elsewhere; `whyDevice` says why the device was chosen. */
 export function progressListener(
   out: NodeJS.WriteStream,

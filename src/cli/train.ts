@@ -6,7 +6,7 @@ import { chooseDevice, FrondError, type palm } from '../index.ts';
 import { Curve } from './curve.ts';
 import { headlines, printScores } from './outcome.ts';
 import { describePrediction } from './predict.ts';
-import { progressListener } from './progress.ts';
+import { compileProgress, progressListener } from './progress.ts';
 import { loadRecipe, recipeName, runRecipe } from './recipe.ts';
 import { reportPage } from './report.ts';
 import { shellWord } from './runFolder.ts';
@@ -124,11 +124,12 @@ async function finish(
 /** `frond train FILE` */
 export async function train(args: TrainArguments): Promise<number> {
   const recipe = await loadRecipe(args.file);
-  const { device, reason } = chooseDevice(args.device);
+  const compiling = compileProgress(process.stdout);
+  const { device, reason } = await chooseDevice(args.device, { webgpu: { onProgress: compiling } });
   const output = outputFolder(args);
   const stop = new AbortController();
   const { data, epochs, batchSize, seed, resume } = args;
-  const progress = progressListener(process.stdout, args.device === 'auto' ? reason : undefined);
+  const progress = progressListener(process.stdout, reason === 'asked for' ? undefined : reason);
   let started = false;
   const release = onInterrupt(
     stop,
@@ -160,6 +161,7 @@ export async function train(args: TrainArguments): Promise<number> {
     progress.stop();
     release();
     dropIfEmpty(output, 'outputs');
+    await device.close();
   }
 }
 

@@ -151,7 +151,7 @@ export class Predictor {
     if (reader === undefined) throw cannotMake('a reader', 'reader', folder);
     const weights = checkpoint.files.has(BEST) ? BEST : WEIGHTS;
     const bytes = fileOf(checkpoint, weights);
-    const own = options.device === undefined ? chooseDevice('auto').device : undefined;
+    const own = options.device === undefined ? (await chooseDevice('auto')).device : undefined;
     const device = defined(options.device ?? own, 'device');
     const state = new ModelState(device, layoutParameters([record.step, record.prediction]));
     try {

@@ -69,7 +69,7 @@ export function checkDevice(device: unknown): void {
   if (device === undefined) return;
   const made = typeof device === 'object' && device !== null && 'allocate' in device;
   if (made) return;
-  throw outOfRange('device', device, "a device: chooseDevice('auto').device or wasmDevice()");
+  throw outOfRange('device', device, "a device: (await chooseDevice('auto')).device or wasmDevice()");
 }
 
 /** @throws FROND-T002 for what is no optimizer, such as the function that makes one */

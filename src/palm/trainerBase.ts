@@ -188,7 +188,7 @@ export abstract class TrainerBase {
     if (this.#graphs === undefined) throw missing('buildForward', caller);
     if (this.#step === undefined) throw missing('buildBackward', caller);
     if (this.#fit === undefined) throw missing('fitReader', caller);
-    const device = this.#device ?? chooseDevice('auto').device;
+    const device = this.#device ?? (await chooseDevice('auto')).device;
     if (this.#device === undefined) this.#ownDevice = device;
     const { options } = this.#step;
     const learner = await Learner.create(

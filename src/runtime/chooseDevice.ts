@@ -3,6 +3,8 @@ import { hasSimd } from '../target/wasm/index.ts';
 import type { Device, DeviceName } from './device.ts';
 import { interpreterDevice } from './interpreterDevice.ts';
 import { wasmDevice } from './wasmDevice.ts';
+import { describeAdapter, findAdapter } from './webgpu/adapter.ts';
+import { type WebgpuDevice, type WebgpuOptions, webgpuDevice } from './webgpu/webgpuDevice.ts';
 
 export interface ChosenDevice {
   readonly device: Device;
@@ -10,23 +12,58 @@ export interface ChosenDevice {
   readonly reason: string;
 }
 
+export interface ChooseOptions {
+  /** for the device webgpu */
+  readonly webgpu?: WebgpuOptions | undefined;
+}
+
 /** Devices that run whole steps, the preferred one first. */
-export const deviceNames: readonly DeviceName[] = ['wasm', 'interpreter'];
+export const deviceNames: readonly DeviceName[] = ['webgpu', 'wasm', 'interpreter'];
+
+const gpuName = ({ adapter: { name, software } }: WebgpuDevice): string =>
+  software ? `${name}: no GPU but a program, far slower than wasm` : name;
+
+/** Why no GPU is used; undefined where there is one. */
+async function whyNoGpu({ webgpu }: ChooseOptions): Promise<string | undefined> {
+  const search = await findAdapter(webgpu?.gpu as GPU | undefined);
+  if (search.adapter === undefined) return search.reason;
+  const { name, software } = describeAdapter(search.adapter);
+  return software ? `the only GPU is a program, ${name}` : undefined;
+}
+
+async function best(options: ChooseOptions): Promise<ChosenDevice> {
+  let refused = await whyNoGpu(options);
+  if (refused === undefined) {
+    try {
+      const device = await webgpuDevice(options.webgpu);
+      return { device, reason: `the fastest device that works here: ${gpuName(device)}` };
+    } catch (cause) {
+      if (!(cause instanceof FrondError)) throw cause;
+      refused = cause.summary;
+    }
+  }
+  return hasSimd()
+    ? { device: wasmDevice(), reason: `the fastest device that works here; ${refused}` }
+    : { device: interpreterDevice(), reason: `this engine has no WebAssembly SIMD; ${refused}` };
+}
 
 /**
- * Opens a device by name; `auto` takes the fastest one that works here and says why.
- * @throws FROND-R020 when the engine cannot run the device asked for, FROND-R021 for a name that is none
+ * Opens a device by name; `auto` takes the fastest one that works here and says why: a GPU, unless it is a program that plays one,
+ * else WebAssembly, else the interpreter.
+ * @throws FROND-R020 where the device asked for cannot be run, FROND-R021 for a name that is none
  */
-export function chooseDevice(name: string): ChosenDevice {
+export async function chooseDevice(name: string, options: ChooseOptions = {}): Promise<ChosenDevice> {
   switch (name) {
     case 'interpreter':
       return { device: interpreterDevice(), reason: 'asked for' };
     case 'wasm':
       return { device: wasmDevice(), reason: 'asked for' };
+    case 'webgpu': {
+      const device = await webgpuDevice(options.webgpu);
+      return { device, reason: gpuName(device) };
+    }
     case 'auto':
-      return hasSimd()
-        ? { device: wasmDevice(), reason: 'the fastest device that works here' }
-        : { device: interpreterDevice(), reason: 'this engine has no WebAssembly SIMD' };
+      return best(options);
     default:
       throw new FrondError('FROND-R021', `there is no device ${name}`, {
         hint: `choose one of: auto, ${deviceNames.join(', ')}`,

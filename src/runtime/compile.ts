@@ -103,7 +103,10 @@ function checkOptions(options: CompileOptions): void {
     refuse(`there is no option ${unknown}`, `its options are: ${OPTIONS.join(', ')}`);
   const { device, disable }: { readonly device?: unknown; readonly disable?: unknown } = options;
   if (typeof device === 'string') {
-    refuse(`the device is the name ${device}`, `open it: wasmDevice(), or chooseDevice('${device}').device`);
+    refuse(
+      `the device is the name ${device}`,
+      `open it: wasmDevice(), or (await chooseDevice('${device}')).device`,
+    );
   }
   if (typeof device === 'function') {
     refuse(`the device is the function ${device.name}`, `call it: ${device.name}()`);

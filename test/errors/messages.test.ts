@@ -11,7 +11,12 @@ const rooms = [
   { letters: 'SX', file: 'shapes', cases: shapeCases, elsewhere: ['X003'] },
   { letters: 'IP', file: 'graph', cases: graphCases, elsewhere: [] },
   { letters: 'K', file: 'kernel', cases: kernelCases, elsewhere: ['K210', 'K211', 'K212'] },
-  { letters: 'R', file: 'runtime', cases: runtimeCases, elsewhere: ['R020', 'R021', 'R024', 'R025', 'R026'] },
+  {
+    letters: 'R',
+    file: 'runtime',
+    cases: runtimeCases,
+    elsewhere: ['R020', 'R021', 'R024', 'R025', 'R026', 'R030'],
+  },
 ] as const;
 
 const codes = [...new Set(raisedCodes().map(({ code }) => code))].sort();

@@ -58,7 +58,7 @@ describe('unknown and missing options are refused', () => {
   });
 
   it('and what is no device', async () => {
-    const hint = "hint: give a device: chooseDevice('auto').device or wasmDevice()";
+    const hint = "hint: give a device: (await chooseDevice('auto')).device or wasmDevice()";
     expect(await messageOf(() => palm.trainer('a', untyped({ device: 'wasm' })))).toBe(
       `[FROND-T002] device is "wasm"\n  ${hint}`,
     );

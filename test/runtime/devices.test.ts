@@ -35,17 +35,36 @@ describe('devices', () => {
     expect(second).toEqual(first);
   });
 
-  it('are chosen by name, or said to be unknown', () => {
-    expect(chooseDevice('auto')).toMatchObject({
-      device: { name: 'wasm' },
-      reason: 'the fastest device that works here',
-    });
-    expect(chooseDevice('interpreter')).toMatchObject({
+  it('are chosen by name, or said to be unknown', async () => {
+    expect(await chooseDevice('interpreter')).toMatchObject({
       device: { name: 'interpreter' },
       reason: 'asked for',
     });
-    expect(() => chooseDevice('tpu')).toThrowError(
-      '[FROND-R021] there is no device tpu\n  hint: choose one of: auto, wasm, interpreter',
+    await expect(chooseDevice('tpu')).rejects.toThrowError(
+      '[FROND-R021] there is no device tpu\n  hint: choose one of: auto, webgpu, wasm, interpreter',
+    );
+  });
+
+  it('are chosen by what works: no program that plays a GPU, unless asked for', async () => {
+    const found = (adapter: object | null) => ({ gpu: { requestAdapter: async () => adapter } });
+    expect(await chooseDevice('auto', { webgpu: found(null) })).toMatchObject({
+      device: { name: 'wasm' },
+      reason: 'the fastest device that works here; WebGPU finds no adapter',
+    });
+    const limits = {};
+    const software = { info: { vendor: 'google', description: 'SwiftShader' }, limits, features: new Set() };
+    expect(await chooseDevice('auto', { webgpu: found(software) })).toMatchObject({
+      device: { name: 'wasm' },
+      reason: 'the fastest device that works here; the only GPU is a program, google SwiftShader',
+    });
+    const requestDevice = (): Promise<never> => Promise.reject(new Error('busy'));
+    const real = { ...software, info: { vendor: 'nvidia', device: 'H200' }, requestDevice };
+    expect(await chooseDevice('auto', { webgpu: found(real) })).toMatchObject({
+      device: { name: 'wasm' },
+      reason: 'the fastest device that works here; the adapter nvidia H200 gives no device',
+    });
+    await expect(chooseDevice('webgpu', { webgpu: found(real) })).rejects.toThrowError(
+      '[FROND-R020] the adapter nvidia H200 gives no device',
     );
   });
 });

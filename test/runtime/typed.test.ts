@@ -58,7 +58,7 @@ test('a wrong option is named as such, by the compiler and at run time', async (
   // @ts-expect-error the same for a plain graph
   await expect(compile(model.ir, { device, dissable: [] })).rejects.toThrow('there is no option dissable');
   // @ts-expect-error a name is no device
-  await expect(compile(model, { device: 'wasm' })).rejects.toThrow("chooseDevice('wasm').device");
+  await expect(compile(model, { device: 'wasm' })).rejects.toThrow("(await chooseDevice('wasm')).device");
 });
 
 test('parameters are f32', () => {

@@ -41,7 +41,7 @@ const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|warp/i;
 export function describeAdapter(adapter: GPUAdapter): AdapterDescription {
   const { info } = adapter;
   const parts = [info.vendor, info.architecture, info.device, info.description];
-  const name = [...new Set(parts.filter((part) => part !== ''))].join(' ') || 'unnamed adapter';
+  const name = [...new Set(parts.filter(Boolean))].join(' ') || 'unnamed adapter';
   const limits = Object.fromEntries(NAMES.map((name) => [name, adapter.limits[LIMITS[name]]]));
   return {
     name,

@@ -107,6 +107,7 @@ export async function webgpuDevice(options: WebgpuOptions = {}): Promise<WebgpuD
       const { launches } = await bindLaunches(commands, owner, pipelines, limits.storageBuffers);
       return { run: () => run(launches) };
     },
+    reopen: () => webgpuDevice(options),
     async close() {
       owner.close();
     },
