@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { planAttention } from '../../kernels/attention.ts';
 import { planCrf } from '../../kernels/crf.ts';
@@ -7,6 +8,7 @@ import { planSoftmax } from '../../kernels/softmax.ts';
 import type { TypedArray } from '../../src/base/dtype.ts';
 import type { LaunchPlan } from '../../src/ir/record.ts';
 import { expectClose, gaussian } from '../support/arrays.ts';
+import { runs } from '../support/counts.ts';
 import { input, interpreterOf, output, runPlans } from '../support/launch.ts';
 import { wasmRunner } from './support.ts';
 
@@ -71,6 +73,62 @@ it('matmul whose tiles are cut to the sizes, some of them no multiple of a panel
     compare(literal, [rows * inner, columns * inner], [rows * columns]);
   }
 });
+
+/** One below, at and above where blocks of rows, panels, tiles and the tiles of a device's schedule end. */
+const BOUNDARIES = [4, 8, 64, 128, 256].flatMap((size) => [size - 1, size, size + 1]);
+
+it('matmul around the ends of blocks and tiles, with tiles as large as a device takes', () => {
+  const side = fc.oneof(fc.constantFrom(...BOUNDARIES), fc.integer({ min: 1, max: 300 }));
+  const shape = fc.tuple(side, side, side).filter(([m, n, k]) => m * n * k < 4e6);
+  const property = fc.property(
+    shape,
+    fc.boolean(),
+    fc.boolean(),
+    fc.boolean(),
+    ([rows, columns, inner], transposeX, transposeY, named) => {
+      const dims = named ? { rows: 'rows', columns: 'columns', inner: 'inner' } : { rows, columns, inner };
+      const plans = planMatmul({
+        ...{ x: input(0), y: input(1), out: output(0), batch: [], transposeX, transposeY },
+        ...{ ...dims, tiles: { m: 128, n: 256, k: 256 } },
+      });
+      compare(plans, [rows * inner, columns * inner], [rows * columns], { rows, columns, inner });
+    },
+  );
+  fc.assert(property, { seed: 20260815, numRuns: runs(400, 16) });
+});
+
+it('matmul of few rows, which reads y where it lies', () => {
+  const side = fc.oneof(fc.constantFrom(...BOUNDARIES), fc.integer({ min: 1, max: 40 }));
+  const rows = fc.integer({ min: 1, max: 6 });
+  const tile = fc.constantFrom(8, 24, 256);
+  const property = fc.property(rows, side, side, tile, fc.boolean(), fc.boolean(), (...chosen) => {
+    const [m, columns, inner, extent, transposeX, transposeY] = chosen;
+    const plans = planMatmul({
+      ...{ x: input(0), y: input(1), out: output(0), batch: [], transposeX, transposeY },
+      ...{ rows: 'm', columns: 'columns', inner: 'inner', tiles: { m: 4, n: extent, k: extent } },
+    });
+    compare(plans, [m * inner, columns * inner], [m * columns], { m, columns, inner });
+  });
+  fc.assert(property, { seed: 20260816, numRuns: runs(2000, 60) });
+});
+
+it.each([false, true])(
+  'matmul of few rows takes in nothing from beside a column, transposed %s',
+  (transposeY) => {
+    const [rows, columns, inner] = [1, 7, 9];
+    const plans = planMatmul({
+      ...{ x: input(0), y: input(1), out: output(0), batch: [], transposeY, rows, columns, inner },
+    });
+    for (let poisoned = 0; poisoned < columns; poisoned++) {
+      const y = new Float32Array(columns * inner).fill(1);
+      for (let k = 0; k < inner; k++)
+        y[transposeY ? poisoned * inner + k : k * columns + poisoned] = Number.NaN;
+      const out = new Float32Array(columns);
+      runPlans(plans, { inputs: [new Float32Array(inner).fill(1), y], outputs: [out] }, 'f32', run);
+      expect(Array.from(out)).toEqual(Array.from(out, (_, i) => (i === poisoned ? Number.NaN : inner)));
+    }
+  },
+);
 
 it('softmax and the gradient of layer norm', () => {
   for (const [rows, columns] of [

@@ -1,8 +1,10 @@
 import type { Axis, Span, Value } from '../../kernel/ir.ts';
 import { type Code, call, get, type Statement, select, set } from './code.ts';
-import { i32, plus } from './instructions.ts';
+import { i32, memory, plus } from './instructions.ts';
+import { isWhole } from './loops.ts';
 import { type Lowering, lengthOf, type Pack, type Place, placeOf, reserve } from './lowering.ts';
 import { COLUMNS, microKernel, ROWS } from './microKernel.ts';
+import { type StreamedSide, streamedSide, streamProduct, wantsRows } from './stream.ts';
 import { type Destination, naturalAxis, rowsOf, writeTile } from './write.ts';
 
 type Dot = Value & { readonly op: 'dot' };
@@ -21,12 +23,17 @@ function packedLayout(at: Lowering, dot: Dot, side: Side): { readonly pack: Pack
   const value = dot[side];
   const free = freeAxis(dot, side);
   const width = side === 'left' ? ROWS : COLUMNS;
-  if (side === 'left' && naturalAxis(at, value, false) !== free) {
+  const [overEnd, freeEnd] = [zeroBeyond(value, over), zeroBeyond(value, free)];
+  const blockEnd = freeEnd && { span: freeEnd, unit: width };
+  if (side === 'left' && inRows(at, dot)) {
     const depthStride = over.size * 4 + (over.size % 128 === 0 ? PAD : 0);
     const offset = reserve(at, free.size * depthStride);
     return {
       pack: { offset, rowStep: depthStride, depthStep: 4, blockStep: ROWS * depthStride },
-      to: { offset, depth: free, along: over, depthStride },
+      to: {
+        ...{ offset, depth: free, along: over, depthStride },
+        ends: { depth: blockEnd, along: overEnd && { span: overEnd, unit: 4 } },
+      },
     };
   }
   const depthStep = width * 4;
@@ -40,8 +47,22 @@ function packedLayout(at: Lowering, dot: Dot, side: Side): { readonly pack: Pack
       along: free,
       depthStride: depthStep,
       panels: { width: side === 'left' ? ROWS : COLUMNS, blockStride: blockStep },
+      ends: { depth: overEnd && { span: overEnd, unit: 1 }, along: blockEnd },
     },
   };
+}
+
+/** Whether the left side is packed in rows along the contracted axis, and not in blocks of four rows. */
+function inRows(at: Lowering, dot: Dot): boolean {
+  const streamed = streamedSide(at, dot);
+  return (streamed && wantsRows(streamed)) || naturalAxis(at, dot.left, false) !== dot.row;
+}
+
+/** The right side where it is read from the buffer that it lies in. */
+function streamOf(at: Lowering, dot: Dot): StreamedSide | undefined {
+  const streamed = streamedSide(at, dot);
+  const left = streamed && wantsRows(streamed) ? directPack(at, dot, 'left') : undefined;
+  return left && left.depthStep !== 4 ? undefined : streamed;
 }
 
 /** A placed tile read where it lies; undefined where that would be slow or impossible. */
@@ -70,7 +91,8 @@ export function packFactors(at: Lowering, value: Value): Statement[] {
     if (user.kind !== 'value' || user.op !== 'dot' || !at.analysis.isLive(user)) continue;
     for (const side of ['left', 'right'] as const) {
       if (user[side] !== value || directPack(at, user, side)) continue;
-      const key = `${side} ${user.over.order}`;
+      if (side === 'right' && streamOf(at, user)) continue;
+      const key = `${side} ${user.over.order} ${side === 'left' && inRows(at, user)}`;
       const pack = made.get(key) ?? packNow(at, user, side, statements);
       made.set(key, pack);
       at.packs.set(user, { ...at.packs.get(user), [side]: pack });
@@ -98,17 +120,22 @@ function zeroBeyond(value: Value, axis: Axis): Span | undefined {
   return undefined;
 }
 
-/** min(size, length of the span), in a local. */
-function cut(at: Lowering, axis: Axis, span: Span | undefined, statements: Statement[]): Code<'i32'> {
-  if (!span) return i32.const(axis.size);
-  const { start, limit } = span;
-  if (start.op === 'constant' && limit.op === 'constant' && start.value + axis.size <= limit.value) {
-    return i32.const(axis.size);
+/** min(size, lengths of the spans), at least 0, in a local. */
+function cut(
+  at: Lowering,
+  axis: Axis,
+  spans: readonly (Span | undefined)[],
+  statements: Statement[],
+): Code<'i32'> {
+  const cutting = spans.filter((span, i) => span && !isWhole(span) && spans.indexOf(span) === i) as Span[];
+  if (cutting.length === 0) return i32.const(axis.size);
+  const least = at.fn.local('i32', `${axis.name}_length`);
+  statements.push(set(least, i32.const(axis.size)));
+  for (const span of cutting) {
+    const length = lengthOf(at, span);
+    statements.push(set(least, select(i32.ltS(length, get(least)), length, get(least))));
   }
-  const length = at.fn.local('i32', `${axis.name}_length`);
-  statements.push(set(length, lengthOf(at, span)));
-  const size = i32.const(axis.size);
-  return select(i32.ltS(get(length), size), get(length), size);
+  return get(least);
 }
 
 /** The product into `place`, which may be that of the carried tile it adds to. */
@@ -117,39 +144,50 @@ export function writeDot(at: Lowering, dot: Dot, place: Place): Statement[] {
     const statements: Statement[] = [];
     const factor = (side: Side): Pack =>
       directPack(at, dot, side) ?? at.packs.get(dot)?.[side] ?? packNow(at, dot, side, statements);
-    const [left, right] = [factor('left'), factor('right')];
     const { accumulator, over, row, column } = dot;
     const accumulate = accumulator !== undefined && !isZero(accumulator);
+    const streamed = streamOf(at, dot);
+    const left = factor('left');
+    const right = streamed ? undefined : factor('right');
+    const rows = cut(at, row, [zeroBeyond(dot.left, row)], statements);
+    const columns = cut(at, column, [zeroBeyond(dot.right, column)], statements);
+    const spans = [zeroBeyond(dot.left, over), zeroBeyond(dot.right, over)];
+    const depth = cut(at, over, spans, statements);
     if (accumulate) statements.push(...writeAccumulator(at, accumulator, place));
-    const kernel = microKernel(at.module, {
-      leftRow: left.rowStep,
-      leftDepth: left.depthStep,
-      leftBlock: left.blockStep,
-      rightDepth: right.depthStep,
-      rightPanel: right.blockStep,
-      outRow: place.rowStride,
-      accumulate,
-      fused: at.relaxed,
-    });
-    // Rows and columns past the end may be left out only where they then keep what was accumulated.
-    const rowSpan = accumulate ? zeroBeyond(dot.left, row) : undefined;
-    const columnSpan = accumulate ? zeroBeyond(dot.right, column) : undefined;
-    const depthSpan = zeroBeyond(dot.left, over) ?? zeroBeyond(dot.right, over);
-    const blocks = (axis: Axis, span: Span | undefined, width: number): Code<'i32'> => {
-      const rounded = plus(cut(at, axis, span, statements), i32.const(width - 1));
-      return rounded.operands.length === 0
-        ? i32.const(Math.floor((axis.size + width - 1) / width))
-        : i32.shrS(rounded, i32.const(Math.log2(width)));
-    };
-    const address = (offset: number): Code<'i32'> => plus(at.scratch, i32.const(offset));
-    const rows = blocks(row, rowSpan, ROWS);
-    const panels = blocks(column, columnSpan, COLUMNS);
-    const depth = cut(at, over, depthSpan, statements);
-    statements.push(
-      call(kernel, [address(left.offset), address(right.offset), address(place.offset), rows, panels, depth]),
-    );
+    // what is left out keeps what was accumulated, or 0
+    else if (streamed || !isConstant(rows) || !isConstant(columns)) statements.push(clear(at, place));
+    if (streamed) {
+      statements.push(streamProduct(at, streamed, left, place, { rows, columns, depth }));
+    } else if (right) {
+      const shape = { ...shapeOf(left, right), outRow: place.rowStride, accumulate, fused: at.relaxed };
+      const address = ({ offset }: { offset: number }) => plus(at.scratch, i32.const(offset));
+      const sizes = [blocksOf(rows, ROWS), blocksOf(columns, COLUMNS), depth];
+      const reference = microKernel(at.module, shape);
+      statements.push(call(reference, [address(left), address(right), address(place), ...sizes]));
+    }
     return statements;
   });
+}
+
+const shapeOf = (left: Pack, right: Pack) => ({
+  leftRow: left.rowStep,
+  leftDepth: left.depthStep,
+  leftBlock: left.blockStep,
+  rightDepth: right.depthStep,
+  rightPanel: right.blockStep,
+});
+
+const isConstant = ({ operands, bytes }: Code): boolean => operands.length === 0 && bytes[0] === 0x41;
+
+/** ceil(count / width) for a power of two. */
+function blocksOf(count: Code<'i32'>, width: number): Code<'i32'> {
+  if (isConstant(count)) return i32.const(Math.ceil(Number(count.text) / width));
+  return i32.shrS(plus(count, i32.const(width - 1)), i32.const(Math.log2(width)));
+}
+
+function clear(at: Lowering, { offset, axes, rowStride }: Place): Statement {
+  const start = plus(at.scratch, i32.const(offset));
+  return memory.fill(start, i32.const(0), i32.const((axes[0]?.size ?? 1) * rowStride));
 }
 
 const isZero = (value: Value): boolean => value.op === 'fill' && value.value === 0;

@@ -12,6 +12,7 @@ import {
   type Statement,
   set,
   tee,
+  when,
 } from './code.ts';
 import { f32x4, i32, plus } from './instructions.ts';
 
@@ -104,6 +105,17 @@ export function countUp(
 ): Statement[] {
   const next = tee(counter, plus(get(counter), i32.const(step)));
   return [set(counter, i32.const(0)), loop([...body, branchIf(0, i32.ltS(next, to))])];
+}
+
+/** while (counter < end) { body; counter += step }: for ranges that may be empty. The counter is set before. */
+export function whileBelow(
+  counter: Local<'i32'>,
+  step: number,
+  end: Code<'i32'>,
+  body: readonly Statement[],
+): Statement {
+  const next = tee(counter, plus(get(counter), i32.const(step)));
+  return when(i32.ltS(get(counter), end), [loop([...body, branchIf(0, i32.ltS(next, end))])]);
 }
 
 export interface WasmFunction extends FunctionReference {

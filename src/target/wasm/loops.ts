@@ -12,10 +12,8 @@ import {
   type Statement,
   select,
   set,
-  tee,
-  when,
 } from './code.ts';
-import { countUp } from './encode.ts';
+import { countUp, whileBelow } from './encode.ts';
 import { i32, i32x4, plus, times } from './instructions.ts';
 import { type Lowering, lengthOf } from './lowering.ts';
 
@@ -46,13 +44,20 @@ export interface Cut {
   readonly role: Role;
 }
 
+/** Where a loop ends: at the end of a span, rounded up to a multiple of `unit`. */
+export interface End {
+  readonly span: Span;
+  /** a power of two */
+  readonly unit: number;
+}
+
 export interface NestOptions {
   /** spans that may cut the tile; those that never do are left out */
   readonly cuts?: readonly Cut[];
   /** the span that ends the loop over rows; without it, rows up to the end of the axis are visited */
-  readonly rows?: Span | undefined;
-  /** the same for lanes, rounded up to whole vectors */
-  readonly lanes?: Span | undefined;
+  readonly rows?: End | undefined;
+  /** the same for lanes, in whole vectors */
+  readonly lanes?: End | undefined;
   /** rows per iteration; default 1 */
   readonly step?: number;
 }
@@ -186,8 +191,9 @@ export abstract class Loops {
   }
 
   #isRowEnd(span: Span, role: Role): boolean {
-    const { rows } = this.#options;
-    return role === 'row' && rows?.start === span.start && rows.limit === span.limit;
+    const { rows, step = 1 } = this.#options;
+    if (role !== 'row' || !rows || rows.unit > 1 || step > 1) return false;
+    return rows.span.start === span.start && rows.span.limit === span.limit;
   }
 
   /** start + index < limit, in every lane. */
@@ -221,7 +227,7 @@ export abstract class Loops {
   close({ before = [], after = [], beforeRow = [], afterRow = [] }: NestFrame = {}): Statement[] {
     const end = this.#lanesEnd();
     const inner = this.#innerEnd(end);
-    const limit = this.#options.rows && this.lengthOf(this.#options.rows);
+    const limit = this.#rowsEnd();
     const lanes = this.#cuts.length === 0 ? this.#loop(end) : this.#loops(inner, end);
     const [once, perRow] = this.#outer;
     const row = this.#rows([...perRow, ...beforeRow, ...lanes, ...afterRow], limit);
@@ -232,12 +238,20 @@ export abstract class Loops {
   #lanesEnd(): Code<'i32'> {
     const whole = i32.const(this.lane.size * 4);
     const { lanes } = this.#options;
-    if (!lanes || isWhole(lanes)) return whole;
+    if (!lanes || isWhole(lanes.span)) return whole;
     return this.once(0, 'lanes end', 'i32', 'lanes_end', () => {
-      const length = this.lengthOf(lanes);
-      const bytes = i32.and(times(plus(length, i32.const(3)), i32.const(4)), i32.const(-16));
+      const length = this.lengthOf(lanes.span);
+      const bytes = times(roundUp(length, Math.max(4, lanes.unit)), i32.const(4));
       return select(i32.ltS(length, i32.const(this.lane.size)), bytes, whole);
     });
+  }
+
+  #rowsEnd(): Code<'i32'> | undefined {
+    const { rows } = this.#options;
+    if (!rows || isWhole(rows.span)) return undefined;
+    const { span, unit } = rows;
+    if (unit === 1) return this.lengthOf(span);
+    return this.once(0, 'rows end', 'i32', 'rows_end', () => roundUp(this.lengthOf(span), unit));
   }
 
   /** Bytes of a row inside all spans over lanes, in whole iterations. */
@@ -260,7 +274,7 @@ export abstract class Loops {
     const step = this.#vectors * 16;
     if (this.lane.size * 4 <= step) return [set(this.laneBytes, i32.const(0)), ...this.#inside];
     if (end.operands.length === 0 && !isGet(end)) return countUp(this.laneBytes, step, end, this.#inside);
-    return [set(this.laneBytes, i32.const(0)), ...this.#until(step, end, this.#inside)];
+    return [set(this.laneBytes, i32.const(0)), whileBelow(this.laneBytes, step, end, this.#inside)];
   }
 
   /** Lanes inside all spans, then the rest of the row. */
@@ -273,15 +287,9 @@ export abstract class Loops {
       : inner;
     return [
       set(this.laneBytes, i32.const(0)),
-      ...this.#until(this.#vectors * 16, cut, this.#inside),
-      ...this.#until(16, end, this.#rest),
+      whileBelow(this.laneBytes, this.#vectors * 16, cut, this.#inside),
+      whileBelow(this.laneBytes, 16, end, this.#rest),
     ];
-  }
-
-  #until(step: number, end: Code<'i32'>, body: readonly Statement[]): Statement[] {
-    const next = tee(this.laneBytes, plus(get(this.laneBytes), i32.const(step)));
-    const again = branchIf(0, i32.ltS(next, end));
-    return [when(i32.ltS(get(this.laneBytes), end), [loop([...body, again])])];
   }
 
   #rows(row: readonly Statement[], limit: Code<'i32'> | undefined): Statement[] {
@@ -316,6 +324,9 @@ export function renamed(roles: Roles, from: Axis, to: Axis): Roles {
   return inner;
 }
 
+const roundUp = (x: Code<'i32'>, unit: number): Code<'i32'> =>
+  i32.and(plus(x, i32.const(unit - 1)), i32.const(-unit));
+
 const distinct = (cuts: readonly Cut[]): Cut[] => [
   ...new Map(
     cuts
@@ -325,5 +336,5 @@ const distinct = (cuts: readonly Cut[]): Cut[] => [
 ];
 
 /** Whether a span never cuts its axis. */
-const isWhole = ({ axis, start, limit }: Span): boolean =>
+export const isWhole = ({ axis, start, limit }: Span): boolean =>
   start.op === 'constant' && limit.op === 'constant' && start.value + axis.size <= limit.value;

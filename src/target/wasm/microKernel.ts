@@ -10,7 +10,7 @@ import {
   tee,
   when,
 } from './code.ts';
-import type { FunctionBuilder, ModuleBuilder } from './encode.ts';
+import { type FunctionBuilder, type ModuleBuilder, whileBelow } from './encode.ts';
 import { f32x4, i32, plus, times, v128 } from './instructions.ts';
 
 /**
@@ -92,13 +92,10 @@ function author(fn: FunctionBuilder, shape: MicroKernelShape): Statement[] {
 }
 
 /** for (counter = 0; counter < count; counter++) body */
-function upTo(counter: Local<'i32'>, count: Local<'i32'>, body: readonly Statement[]): Statement[] {
-  const next = tee(counter, plus(get(counter), i32.const(1)));
-  return [
-    set(counter, i32.const(0)),
-    when(i32.gtS(get(count), i32.const(0)), [loop([...body, branchIf(0, i32.ltS(next, get(count)))])]),
-  ];
-}
+const upTo = (counter: Local<'i32'>, count: Local<'i32'>, body: readonly Statement[]): Statement[] => [
+  set(counter, i32.const(0)),
+  whileBelow(counter, 1, get(count), body),
+];
 
 function multiplyBlock(
   fn: FunctionBuilder,

@@ -1,5 +1,5 @@
 import { defined } from '../../base/errors.ts';
-import type { Axis, Span, Store } from '../../kernel/ir.ts';
+import type { Axis, Store } from '../../kernel/ir.ts';
 import {
   type Access,
   describeAccess,
@@ -12,7 +12,7 @@ import {
 import { type Code, get, type Statement, set, when } from './code.ts';
 import { vectorCast } from './elementwise.ts';
 import { f32, i32, i32x4, plus, times, v128 } from './instructions.ts';
-import { type Cell, type Cut, rolesOf } from './loops.ts';
+import { type Cell, type Cut, type End, rolesOf } from './loops.ts';
 import { bufferAddress, integer, type Lowering, scalar, strideBytes } from './lowering.ts';
 import { Nest } from './nest.ts';
 import { cutsOf, vectorsAtOnce } from './write.ts';
@@ -50,8 +50,8 @@ function storeNest(at: Lowering, { buffer, terms, value }: Store): Statement[] {
   ];
   const nest = new Nest(at, row, lane, {
     cuts,
-    rows: spanOver(terms, row),
-    lanes: spanOver(terms, lane),
+    rows: endOver(terms, row),
+    lanes: endOver(terms, lane),
   });
   nest.each(vectorsAtOnce(at, value, lane), (vectors) => {
     const access = describeAccess(nest, buffer, terms, `store ${buffer.name}`, nest.roles);
@@ -68,8 +68,10 @@ function storeNest(at: Lowering, { buffer, terms, value }: Store): Statement[] {
 const scopeOf = ({ module, fn }: Lowering) => ({ module, fn, keep: (code: Code<'v128'>) => code });
 
 /** The span over an axis, where there is one: what lies past its end need not be computed. */
-const spanOver = (terms: Store['terms'], axis: Axis | undefined): Span | undefined =>
-  spansOfTerms(terms).find((span) => span.axis === axis);
+const endOver = (terms: Store['terms'], axis: Axis | undefined): End | undefined => {
+  const span = spansOfTerms(terms).find((own) => own.axis === axis);
+  return span && { span, unit: 1 };
+};
 
 function storeVector(nest: Nest, access: Access, cell: Cell, element: Code<'v128'>): void {
   const { at, roles } = nest;

@@ -5,9 +5,10 @@ import { spansOfTerms } from './access.ts';
 import { unitAxis } from './analysis.ts';
 import { type Code, get, type Statement, set } from './code.ts';
 import { i32, memory, plus, times, v128 } from './instructions.ts';
-import { type Cell, type Cut, type Roles, renamed, rolesOf } from './loops.ts';
+import { type Cell, type Cut, type End, type Roles, renamed, rolesOf } from './loops.ts';
 import type { Lowering, Place } from './lowering.ts';
 import { Nest } from './nest.ts';
+import { turn } from './turn.ts';
 
 /**
  * Where the elements of a tile go. Rows: element (depth, along) at depth · depthStride + 4 · along. Panels: `along` is
@@ -19,6 +20,8 @@ export interface Destination {
   readonly along: Axis;
   readonly depthStride: number;
   readonly panels?: { readonly width: 4 | 8; readonly blockStride: number } | undefined;
+  /** beyond these, nothing has to be written */
+  readonly ends?: { readonly depth: End | undefined; readonly along: End | undefined } | undefined;
 }
 
 export function rowsOf({ offset, axes, rowStride }: Place): Destination {
@@ -124,8 +127,8 @@ function direct(
   most: number,
   element: Element,
 ): Statement[] {
-  const { depth, along, depthStride, panels, offset } = to;
-  const nest = new Nest(at, depth, along, { cuts });
+  const { depth, along, depthStride, panels, offset, ends } = to;
+  const nest = new Nest(at, depth, along, { cuts, rows: ends?.depth, lanes: ends?.along });
   // the vectors of an iteration stay within a panel
   const wide = panels ? (panels.width === 8 && along.size % 8 === 0 ? 2 : 1) : most;
   const row = depth ? nest.rowAddress(depthStride) : at.scratch;
@@ -155,8 +158,8 @@ function panelOffset(
 
 /** Blocks of 4 × 4: read along `depth`, where memory runs, turned, and stored along `along`. */
 function transposed(at: Lowering, to: Destination, cuts: readonly Cut[], element: Element): Statement[] {
-  const { along, depth = along, depthStride, panels, offset } = to;
-  const nest = new Nest(at, along, depth, { cuts, step: 4 });
+  const { along, depth = along, depthStride, panels, offset, ends } = to;
+  const nest = new Nest(at, along, depth, { cuts, rows: ends?.along, lanes: ends?.depth, step: 4 });
   const index = get(nest.rowIndex);
   const place = panels
     ? plus(
@@ -181,21 +184,4 @@ function transposed(at: Lowering, to: Destination, cuts: readonly Cut[], element
     });
   });
   return nest.close();
-}
-
-/** Transposes four vectors of four. */
-function turn(
-  [a, b, c, d]: readonly [Code<'v128'>, Code<'v128'>, Code<'v128'>, Code<'v128'>],
-  keep: (code: Code<'v128'>, name: string) => Code<'v128'>,
-): Code<'v128'>[] {
-  const low = [v128.shuffle(a, b, [0, 4, 1, 5]), v128.shuffle(c, d, [0, 4, 1, 5])] as const;
-  const high = [v128.shuffle(a, b, [2, 6, 3, 7]), v128.shuffle(c, d, [2, 6, 3, 7])] as const;
-  const [l0, l1] = [keep(low[0], 'low0'), keep(low[1], 'low1')];
-  const [h0, h1] = [keep(high[0], 'high0'), keep(high[1], 'high1')];
-  return [
-    v128.shuffle(l0, l1, [0, 1, 4, 5]),
-    v128.shuffle(l0, l1, [2, 3, 6, 7]),
-    v128.shuffle(h0, h1, [0, 1, 4, 5]),
-    v128.shuffle(h0, h1, [2, 3, 6, 7]),
-  ];
 }
