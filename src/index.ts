@@ -39,7 +39,7 @@ export { layoutParameters } from './runtime/parameters.ts';
 export { type ProgramReport, reportProgram } from './runtime/report.ts';
 export { ModelState } from './runtime/state.ts';
 export type { FeedsOf, TypedExecutable } from './runtime/typed.ts';
-export { wasmDevice } from './runtime/wasmDevice.ts';
+export { type WasmDevice, type WasmOptions, wasmDevice } from './runtime/wasm/device.ts';
 export {
   type WebgpuDevice,
   type WebgpuOptions,

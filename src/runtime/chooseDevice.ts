@@ -2,7 +2,7 @@ import { FrondError } from '../base/errors.ts';
 import { hasSimd } from '../target/wasm/index.ts';
 import type { Device, DeviceName } from './device.ts';
 import { interpreterDevice } from './interpreterDevice.ts';
-import { wasmDevice } from './wasmDevice.ts';
+import { wasmDevice } from './wasm/device.ts';
 import { describeAdapter, findAdapter } from './webgpu/adapter.ts';
 import { type WebgpuDevice, type WebgpuOptions, webgpuDevice } from './webgpu/webgpuDevice.ts';
 

@@ -4,7 +4,7 @@ import { Learner } from '../../src/palm/learner.ts';
 import { chooseDevice } from '../../src/runtime/chooseDevice.ts';
 import type { Device } from '../../src/runtime/device.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
-import { wasmDevice } from '../../src/runtime/wasmDevice.ts';
+import { wasmDevice } from '../../src/runtime/wasm/device.ts';
 import { twinPlan } from '../twin/model.ts';
 
 const home = fileURLToPath(new URL('../../examples/data/home', import.meta.url));
@@ -96,7 +96,7 @@ describe('memory of the wasm device', () => {
 
   it('ends at 4 GiB with a typed error', async () => {
     await expect(wasmDevice().allocate(2 ** 30)).rejects.toThrowError(
-      /^\[FROND-R001\] the wasm device cannot have \d+ bytes of memory\n {2}hint: use a smaller batch/,
+      /^\[FROND-R001\] the wasm device cannot have \d+ bytes of memory beside \d+\n {2}hint: use a smaller batch/,
     );
   });
 });
