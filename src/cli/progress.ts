@@ -102,6 +102,12 @@ export function progressListener(
       case 'warning':
         line(pc.yellow(`warning: ${event.message}`));
         break;
+      case 'recovery': {
+        const { reason, step, from } = event;
+        const again = step === from ? '' : `, the steps from ${from} on are run again`;
+        line(pc.yellow(`${reason}; opening it again, going on after step ${step}${again}`));
+        break;
+      }
       case 'checkpoint':
         break;
       case 'end':

@@ -40,6 +40,17 @@ export type TrainingEvent =
   | { readonly type: 'checkpoint'; readonly folder: string; readonly step: number }
   | { readonly type: 'warning'; readonly message: string }
   | {
+      /** the device was lost; another one is opened, and goes on from the host's copy */
+      readonly type: 'recovery';
+      /** where the run stood */
+      readonly step: number;
+      /** step of the copy: the steps from there on are run again, without telling of them again */
+      readonly from: number;
+      /** losses without a step of progress between them, this one among them */
+      readonly losses: number;
+      readonly reason: string;
+    }
+  | {
       readonly type: 'end';
       readonly step: number;
       readonly reason: 'done' | 'aborted';

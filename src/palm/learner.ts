@@ -1,7 +1,8 @@
+import { journalLayout } from '../../kernels/journal.ts';
 import { defined, FrondError, printPlace } from '../base/errors.ts';
 import type { Attribute, Graph } from '../ir/graph.ts';
 import { compile } from '../runtime/compile.ts';
-import type { Device } from '../runtime/device.ts';
+import { type Device, isDeviceLost } from '../runtime/device.ts';
 import { findNonFinite } from '../runtime/diagnose.ts';
 import type { Executable } from '../runtime/executable.ts';
 import type { Feeds } from '../runtime/feeds.ts';
@@ -11,7 +12,9 @@ import { packBatch, planEpoch } from './batches.ts';
 import { batchesPerEpoch, type PlannedBatch } from './batchPlan.ts';
 import type { Metrics, Reader } from './contract.ts';
 import { feedsOf, type JointMetrics, measure, type Predictions, predictAll } from './evaluate.ts';
-import { lossName, type Task } from './graphs.ts';
+import type { Task } from './graphs.ts';
+import { type HostCopy, restoreCopy } from './hostCopy.ts';
+import { clearStop, type JournalRow, readJournal } from './journal.ts';
 import { HYPER, hyperOf, type Optimizer, RANDOM_KEY, registryWith } from './optimizer.ts';
 import { rateAt } from './schedule.ts';
 
@@ -43,14 +46,24 @@ export interface StepResult {
   readonly gradientNorm: number;
 }
 
+/** How the submitted steps went. */
+export interface Collected {
+  /** of the steps that went well, in order */
+  readonly results: readonly StepResult[];
+  /** FROND-T010 where one did not; the steps behind it have changed nothing */
+  readonly failure: FrondError | undefined;
+}
+
 /** A model on a device while it learns: weights, optimizer state, and how far it is. Everything else is a function of the plan. */
 export class Learner {
   readonly plan: LearnerPlan;
   readonly state: ModelState;
   readonly perEpoch: number;
   readonly totalSteps: number;
-  /** finished steps */
+  /** steps known to have gone well */
   step = 0;
+  /** steps beyond `step` that the device was given */
+  #open = 0;
   readonly #stepper: Executable;
   readonly #predictor: Executable;
   #epochPlan: { readonly epoch: number; readonly batches: readonly PlannedBatch[] } | undefined;
@@ -64,13 +77,16 @@ export class Learner {
     this.totalSteps = this.perEpoch * plan.epochs;
   }
 
-  /** Compiles both graphs and draws the first weights from the seed. */
-  static async create(plan: LearnerPlan, device: Device): Promise<Learner> {
+  /** Compiles both graphs, and takes the weights from `copy`, or draws the first ones from the seed. */
+  static async create(plan: LearnerPlan, device: Device, copy?: HostCopy): Promise<Learner> {
     const state = new ModelState(device, layoutParameters([plan.step, plan.prediction]));
-    await state.initialize(plan.seed);
+    if (copy === undefined) await state.initialize(plan.seed);
+    else await restoreCopy(state, copy);
     const stepper = await compile(plan.step, { state, registry: registryWith(plan.optimizer) });
     const predictor = await compile(plan.prediction, { state });
-    return new Learner(plan, state, stepper.executable, predictor.executable);
+    const learner = new Learner(plan, state, stepper.executable, predictor.executable);
+    learner.step = copy?.step ?? 0;
+    return learner;
   }
 
   get executable(): Executable {
@@ -110,31 +126,66 @@ export class Learner {
     };
   }
 
+  /** Steps handed to the device, finished or not. */
+  get submitted(): number {
+    return this.step + this.#open;
+  }
+
+  /** Whether `collect` has to come before the next `submit`. */
+  get full(): boolean {
+    return this.#open >= journalLayout.rows;
+  }
+
+  /** Hands forward, backward and update for the next batch to the device, without waiting for their end. */
+  async submit(): Promise<void> {
+    await this.#stepper.run(this.feeds(this.submitted), { read: [] });
+    this.#open++;
+  }
+
+  /** Waits for the steps that were submitted, and counts those that went well. */
+  async collect(): Promise<Collected> {
+    const rows = await readJournal(this.state, this.plan.tasks.length, this.#open);
+    const broken = rows.findIndex((row) => row.broken);
+    const good = broken < 0 ? rows : rows.slice(0, broken);
+    const results = good.map((row, i) => this.#result(row, this.step + i));
+    const failed = rows[broken];
+    const at = this.step + good.length;
+    const failure = failed === undefined ? undefined : await this.#diverged(at, this.#result(failed, at));
+    if (failed !== undefined) await clearStop(this.state);
+    this.step = at;
+    this.#open = 0;
+    return { results, failure };
+  }
+
   /**
-   * Forward, backward and update for the next batch.
+   * One step, to its end.
    * @throws FROND-T010 when loss or gradient is not finite: the weights keep their values, the first node at fault is named
    */
   async trainStep(): Promise<StepResult> {
-    const feeds = this.feeds(this.step);
-    const names = this.plan.tasks.map(({ name }) => lossName(name));
-    const read = await this.#stepper.run(feeds, { read: ['loss', 'gradientNorm', ...names] });
-    const scalar = (name: string): number => Number(read[name]?.data[0]);
-    const result: StepResult = {
-      loss: scalar('loss'),
-      losses: Object.fromEntries(this.plan.tasks.map(({ name }) => [name, scalar(lossName(name))])),
-      rate: rateAt(this.plan.optimizer.rate, this.step, this.totalSteps),
-      gradientNorm: Math.sqrt(scalar('gradientNorm')),
-    };
-    if (!Number.isFinite(result.loss) || !Number.isFinite(result.gradientNorm))
-      throw await this.#diverged(feeds, result);
-    this.step++;
-    return result;
+    await this.submit();
+    const { results, failure } = await this.collect();
+    if (failure !== undefined) throw failure;
+    return defined(results[0], 'result of a step');
   }
 
-  async #diverged(feeds: Feeds, { loss, gradientNorm }: StepResult): Promise<FrondError> {
+  #result({ loss, losses, squareNorm }: JournalRow, step: number): StepResult {
+    const { tasks, optimizer } = this.plan;
+    return {
+      loss,
+      losses: Object.fromEntries(tasks.map(({ name }, i) => [name, defined(losses[i], name)])),
+      rate: rateAt(optimizer.rate, step, this.totalSteps),
+      gradientNorm: Math.sqrt(squareNorm),
+    };
+  }
+
+  async #diverged(step: number, { loss, gradientNorm }: StepResult): Promise<FrondError> {
     // the search needs far more memory than the step: where it fails, the error is still this one
-    const culprit = await findNonFinite(this.plan.step, feeds, this.state).catch(() => undefined);
-    const what = `step ${this.step + 1}: the loss is ${loss}, the gradient norm ${gradientNorm}`;
+    const search = findNonFinite(this.plan.step, this.feeds(step), this.state);
+    const culprit = await search.catch((cause) => {
+      if (isDeviceLost(cause)) throw cause;
+      return undefined;
+    });
+    const what = `step ${step + 1}: the loss is ${loss}, the gradient norm ${gradientNorm}`;
     const where =
       culprit === undefined
         ? 'no tensor of the step is at fault by itself'
@@ -142,7 +193,7 @@ export class Learner {
     return new FrondError('FROND-T010', `${what}; ${where}`, {
       node: culprit?.node,
       place: culprit?.place,
-      hint: `the weights are those of step ${this.step}; lower the learning rate or clip the gradient${culprit?.place ? `, look at ${printPlace(culprit.place)}` : ''}`,
+      hint: `the weights are those of step ${step}; lower the learning rate or clip the gradient${culprit?.place ? `, look at ${printPlace(culprit.place)}` : ''}`,
     });
   }
 

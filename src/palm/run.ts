@@ -1,10 +1,13 @@
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
+import { isDeviceLost } from '../runtime/device.ts';
 import { breather } from './breather.ts';
 import { type Configuration, configurationOf } from './configuration.ts';
 import type { Metrics } from './contract.ts';
 import type { Listener } from './events.ts';
+import { valuesIn } from './hostCopy.ts';
 import type { Learner, StepResult } from './learner.ts';
+import type { Recovery } from './recovery.ts';
 
 export interface TrainOptions {
   /** steps between `step` events; default 10 */
@@ -17,6 +20,11 @@ export interface TrainOptions {
   readonly saveTo?: string;
   /** stops after the step at hand, saved if there is a saver */
   readonly signal?: AbortSignal;
+  /**
+   * seconds between copies of the weights in host memory, from which training goes on when the device is lost; default 30. Checkpoints
+   * are such copies too. Devices that cannot be lost are not copied
+   */
+  readonly snapshotEvery?: number;
   readonly on?: Listener;
 }
 
@@ -53,6 +61,17 @@ export interface Sums {
   losses: Record<string, number>;
 }
 
+/** Milliseconds of work that the device may be ahead of what the host knows, so that a stop or a fault is soon noticed. */
+const MOST_UNSEEN = 250;
+
+const printEvery = (options: TrainOptions): number => options.printEvery ?? 10;
+
+/** Steps that went well, and what ended them early. */
+interface Stretch {
+  readonly results: readonly StepResult[];
+  readonly failure: unknown;
+}
+
 interface Saving {
   readonly save: () => Promise<string>;
   readonly everySteps: number | undefined;
@@ -62,16 +81,22 @@ const emptySums = (): Sums => ({ count: 0, loss: 0, losses: {} });
 
 /** A learner on its way through the epochs: events, evaluations, checkpoints. */
 export class Run {
-  readonly learner: Learner;
+  readonly recovery: Recovery;
   history: EpochRecord[] = [];
   best: Best | undefined;
   sums: Sums = emptySums();
   #configuration: Promise<Configuration> | undefined;
   #training = false;
   readonly #waiting: (() => Promise<void>)[] = [];
+  readonly #letEventsIn = breather();
 
-  constructor(learner: Learner) {
-    this.learner = learner;
+  constructor(recovery: Recovery) {
+    this.recovery = recovery;
+  }
+
+  /** The learner of the device at hand: another one after a loss. */
+  get learner(): Learner {
+    return this.recovery.learner;
   }
 
   /** Settings and data of the run, looked at once: they never change. */
@@ -101,36 +126,42 @@ export class Run {
       });
     }
     this.#training = true;
+    this.recovery.listen(options.on ?? (() => undefined));
     try {
       return await this.#train(options, saving);
     } finally {
       await this.#answerWaiting();
       this.#training = false;
+      this.recovery.listen(undefined);
     }
   }
 
   async #train(options: TrainOptions, saving: Saving | undefined): Promise<TrainingSummary> {
-    const { learner } = this;
     const start = platform.now();
-    const from = learner.step;
-    const emit = options.on ?? (() => undefined);
+    const from = this.learner.step;
+    const { totalSteps, perEpoch } = this.learner;
+    const emit: Listener = (event) => this.recovery.tell(event);
+    const goOn = (): boolean => !this.learner.done && options.signal?.aborted !== true;
     emit(this.#startEvent());
-    const letEventsIn = breather();
-    while (!learner.done && options.signal?.aborted !== true) {
-      const result = await learner.trainStep();
-      this.#add(result);
-      if (learner.step % (options.printEvery ?? 10) === 0 || learner.done) {
-        this.#report(result, learner.step - from, (platform.now() - start) / 1000, emit);
-      }
-      const endOfEpoch = learner.step % learner.perEpoch === 0;
+    while (goOn()) {
+      const { results, failure } = await this.#stretch(options, saving);
+      for (const result of results) this.#add(result);
+      this.recovery.note(results);
+      const last = results.at(-1);
+      const { step } = this.learner;
+      if (last !== undefined && (step % printEvery(options) === 0 || step === totalSteps))
+        this.#report(last, step - from, (platform.now() - start) / 1000, emit);
+      if (failure !== undefined) throw failure;
+      const endOfEpoch = step % perEpoch === 0;
       if (endOfEpoch) await this.#finishEpoch(options, emit);
-      const due = saving?.everySteps !== undefined && learner.step % saving.everySteps === 0;
+      const due = saving?.everySteps !== undefined && step % saving.everySteps === 0;
       if (saving !== undefined && (endOfEpoch || due)) await this.#save(saving, emit);
+      await this.recovery.copyWhenDue(options.snapshotEvery ?? 30);
       await this.#answerWaiting();
-      await letEventsIn();
     }
+    const { learner } = this;
     const reason = learner.done ? 'done' : 'aborted';
-    const midEpoch = learner.step % learner.perEpoch !== 0;
+    const midEpoch = learner.step % perEpoch !== 0;
     if (saving !== undefined && reason === 'aborted' && (midEpoch || learner.step === 0))
       await this.#save(saving, emit);
     if (reason === 'done' && this.best !== undefined) await this.#restoreBest(this.best);
@@ -138,6 +169,41 @@ export class Run {
     emit({ type: 'end', step: learner.step, reason, seconds });
     const best = this.best === undefined ? {} : { bestStep: this.best.step };
     return { steps: learner.step, reason, seconds, history: this.history, ...best };
+  }
+
+  /**
+   * Submits steps up to the next one after which the host has to know something, then waits for all of them. Where the device
+   * is lost, all of them are submitted again.
+   */
+  #stretch(options: TrainOptions, saving: Saving | undefined): Promise<Stretch> {
+    const periods = [
+      printEvery(options),
+      this.learner.perEpoch,
+      saving?.everySteps ?? this.learner.totalSteps,
+    ];
+    return this.recovery.surviving(async (learner) => {
+      const start = platform.now();
+      const goOn = (): boolean =>
+        !learner.full &&
+        learner.submitted < learner.totalSteps &&
+        options.signal?.aborted !== true &&
+        this.#waiting.length === 0 &&
+        platform.now() - start < MOST_UNSEEN &&
+        periods.every((period) => learner.submitted % period !== 0);
+      let failure: unknown;
+      do {
+        try {
+          await learner.submit();
+        } catch (cause) {
+          if (isDeviceLost(cause)) throw cause;
+          // such as a batch that does not fit: the steps before it count
+          failure = cause;
+        }
+        await this.#letEventsIn();
+      } while (failure === undefined && goOn());
+      const collected = await learner.collect();
+      return { results: collected.results, failure: collected.failure ?? failure };
+    });
   }
 
   #startEvent() {
@@ -193,7 +259,7 @@ export class Run {
       return;
     }
     // not given up half-way: what this epoch reached is measured, then saved
-    const metrics = await learner.evaluate(part);
+    const metrics = await this.recovery.surviving((current) => current.evaluate(part));
     this.history.push({ ...record, metrics });
     const score = options.best?.(metrics);
     // a score that is no number, such as a mean over nothing, is never the best
@@ -204,18 +270,19 @@ export class Run {
   }
 
   async #weights(): Promise<Map<string, Float32Array>> {
-    const { state } = this.learner;
-    const weights = new Map<string, Float32Array>();
-    for (const name of state.layout.entries.keys())
-      weights.set(name, Float32Array.from(await state.read(name)));
-    return weights;
+    const copy = await this.recovery.copy();
+    const { entries } = this.learner.state.layout;
+    return new Map([...entries].map(([name, entry]) => [name, valuesIn(copy, 'parameter', entry)]));
   }
 
   async #restoreBest({ weights }: Best): Promise<void> {
-    for (const [name, values] of weights) await this.learner.state.write(name, values);
+    await this.recovery.change(async ({ state }) => {
+      for (const [name, values] of weights) await state.write(name, values);
+    });
   }
 
   async #save(saving: Saving, emit: Listener): Promise<void> {
-    emit({ type: 'checkpoint', folder: await saving.save(), step: this.learner.step });
+    const folder = await saving.save();
+    emit({ type: 'checkpoint', folder, step: this.learner.step });
   }
 }

@@ -34,17 +34,19 @@ interface Progress {
 
 /** @returns the folder of the checkpoint */
 export async function saveRun(run: Run, folder: string, keep: number): Promise<string> {
+  const copy = await run.recovery.copy();
   const { learner, best } = run;
+  const { layout } = learner.state;
   const progress: Progress = {
     configuration: await run.configuration(),
-    step: learner.step,
+    step: copy.step,
     sums: run.sums,
     history: run.history,
     best: best === undefined ? null : { score: best.score, step: best.step },
   };
   const files = new Map([
-    [WEIGHTS, await weightsFile(learner.state)],
-    [MOMENTS, await momentsFile(learner.state)],
+    [WEIGHTS, weightsFile(layout, copy)],
+    [MOMENTS, momentsFile(layout, copy)],
     [PROGRESS, encodeJson(progress)],
     [MODEL, encodeJson(modelRecord(learner))],
   ]);
@@ -58,7 +60,9 @@ export async function saveRun(run: Run, folder: string, keep: number): Promise<s
     );
   }
   const summary = { name: learner.plan.name, epoch: learner.epoch, steps: learner.totalSteps };
-  return saveCheckpoint(folder, learner.step, { files, summary }, { keep });
+  const saved = await saveCheckpoint(folder, copy.step, { files, summary }, { keep });
+  run.recovery.checkpoint = { folder: saved, step: copy.step };
+  return saved;
 }
 
 /** Puts a run where its newest whole checkpoint stands; damaged newer ones are passed over with a warning. */
@@ -79,8 +83,10 @@ export async function resumeRun(run: Run, folder: string, on: Listener | undefin
   // all is read and checked before the first weight changes
   const matches = [match(WEIGHTS), match(MOMENTS, 'moment1'), match(MOMENTS, 'moment2')];
   const best = progress.best === null ? undefined : { ...progress.best, weights: match(BEST).values };
-  for (const each of matches) await writeArena(state, each);
-  run.learner.step = step;
+  await run.recovery.change(async ({ state }) => {
+    for (const each of matches) await writeArena(state, each);
+  }, step);
+  run.recovery.checkpoint = { folder: found, step };
   run.sums = { ...progress.sums, losses: { ...progress.sums.losses } };
   run.history = [...progress.history];
   run.best = best;

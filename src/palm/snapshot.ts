@@ -1,6 +1,7 @@
 import { defined, FrondError } from '../base/errors.ts';
 import type { Graph, Node } from '../ir/graph.ts';
 import { decodeUtf8 } from '../platform/text.ts';
+import type { ParameterLayout } from '../runtime/parameters.ts';
 import type { ArenaName, ModelState } from '../runtime/state.ts';
 import {
   floatsOf,
@@ -10,6 +11,7 @@ import {
   writeSafetensors,
 } from '../store/safetensors.ts';
 import { fingerprint } from './fingerprint.ts';
+import { type HostCopy, valuesIn } from './hostCopy.ts';
 
 const encoder = new TextEncoder();
 export const encodeJson = (value: unknown): Uint8Array =>
@@ -32,29 +34,29 @@ export const malformed = (file: string, cause?: unknown): FrondError =>
     cause,
   });
 
-/** Where the weights of all parameters go in a file: their names, in order. */
-async function gather(
-  state: ModelState,
+/** The values of all parameters in an arena, by name, in order. */
+function tensorsOf(
+  { entries }: ParameterLayout,
+  copy: HostCopy,
   arena: ArenaName,
   prefix: string,
-): Promise<Map<string, StoredTensor>> {
-  const tensors = new Map<string, StoredTensor>();
-  for (const { name, shape } of state.layout.entries.values()) {
-    tensors.set(`${prefix}${name}`, storeFloats(await state.read(name, arena), shape));
-  }
-  return tensors;
+): [string, StoredTensor][] {
+  return [...entries.values()].map((entry) => [
+    `${prefix}${entry.name}`,
+    storeFloats(valuesIn(copy, arena, entry), entry.shape),
+  ]);
 }
 
 const FORMAT = new Map([['format', 'frond']]);
 
-export async function weightsFile(state: ModelState): Promise<Uint8Array> {
-  return writeSafetensors({ tensors: await gather(state, 'parameter', ''), metadata: FORMAT });
+export function weightsFile(layout: ParameterLayout, copy: HostCopy): Uint8Array {
+  return writeSafetensors({ tensors: new Map(tensorsOf(layout, copy, 'parameter', '')), metadata: FORMAT });
 }
 
-export async function momentsFile(state: ModelState): Promise<Uint8Array> {
+export function momentsFile(layout: ParameterLayout, copy: HostCopy): Uint8Array {
   const tensors = new Map([
-    ...(await gather(state, 'moment1', 'moment1/')),
-    ...(await gather(state, 'moment2', 'moment2/')),
+    ...tensorsOf(layout, copy, 'moment1', 'moment1/'),
+    ...tensorsOf(layout, copy, 'moment2', 'moment2/'),
   ]);
   return writeSafetensors({ tensors, metadata: FORMAT });
 }

@@ -10,18 +10,19 @@ import { checkContract } from './contractCheck.ts';
 import type { JointMetrics, Predictions } from './evaluate.ts';
 import type { Listener } from './events.ts';
 import { lossName, predictionGraph, type Task, trainingGraph } from './graphs.ts';
-import { Learner } from './learner.ts';
+import { Recovery } from './recovery.ts';
 import { type EpochRecord, Run, type TrainingSummary, type TrainOptions } from './run.ts';
 import { resumeRun, saveRun } from './runStore.ts';
 import {
   checkDevice,
   checkFolder,
   checkInputs,
+  checkNotNegative,
   checkOptimizer,
   checkOptions,
   checkWhole,
 } from './settings.ts';
-import { type LoadOptions, type LoadReport, loadArena } from './snapshot.ts';
+import { type LoadOptions, type LoadReport, matchArena, writeArena } from './snapshot.ts';
 import { type BackwardOptions, buildStep } from './step.ts';
 
 export interface FitOptions {
@@ -51,7 +52,7 @@ export const closed = (caller: string, name: string): FrondError =>
 export const missing = (what: string, before: string): FrondError =>
   new FrondError('FROND-T001', `${before} was called before ${what}`, { hint: `call ${what} first` });
 
-const TRAIN_OPTIONS = ['printEvery', 'evaluate', 'best', 'saveTo', 'signal', 'on'] as const;
+const TRAIN_OPTIONS = ['printEvery', 'evaluate', 'best', 'saveTo', 'signal', 'snapshotEvery', 'on'] as const;
 
 /** What `Trainer` and `MultiHeadTrainer` share: from tasks on one backbone to a trained model. */
 export abstract class TrainerBase {
@@ -63,7 +64,6 @@ export abstract class TrainerBase {
   #saver: SaverOptions | undefined;
   #run: Run | undefined;
   #making: Promise<Run> | undefined;
-  #ownDevice: Device | undefined;
   #training = false;
   #closed = false;
   /** what `close` waits for */
@@ -189,9 +189,8 @@ export abstract class TrainerBase {
     if (this.#step === undefined) throw missing('buildBackward', caller);
     if (this.#fit === undefined) throw missing('fitReader', caller);
     const device = this.#device ?? (await chooseDevice('auto')).device;
-    if (this.#device === undefined) this.#ownDevice = device;
     const { options } = this.#step;
-    const learner = await Learner.create(
+    const recovery = await Recovery.create(
       {
         name: this.name,
         tasks: this.tasksOf().tasks,
@@ -209,20 +208,23 @@ export abstract class TrainerBase {
         },
       },
       device,
+      this.#device === undefined,
     );
-    this.#run = new Run(learner);
+    this.#run = new Run(recovery);
     return this.#run;
   }
 
   /**
    * Trains from where the model stands to the end of its epochs.
-   * @throws FROND-T010 when the loss stops being finite (weights intact, the node at fault named), FROND-F020 when another run
+   * @throws FROND-T010 when the loss stops being finite (weights intact, the node at fault named), FROND-T011 when the device is
+   * lost again and again, FROND-F020 when another run
    * saves to the same folder, FROND-F021 when there are later checkpoints of another run in it, FROND-T005 when it is training already
    */
   async train(options: TrainOptions = {}): Promise<TrainingSummary> {
     this.#checkOpen('train');
     checkOptions('train', options, TRAIN_OPTIONS);
     checkWhole({ printEvery: options.printEvery ?? 1 }, 1);
+    checkNotNegative({ snapshotEvery: options.snapshotEvery ?? 30 });
     this.#checkIdle();
     this.#training = true;
     try {
@@ -253,7 +255,9 @@ export abstract class TrainerBase {
 
   /** Metrics of each task, under its name, and those of all tasks together, over a part of the reader's data. */
   async evaluate(part = 'test', signal?: AbortSignal): Promise<Metrics> {
-    return this.#use('evaluate', ({ learner }) => learner.evaluate(part, signal));
+    return this.#use('evaluate', ({ recovery }) =>
+      recovery.surviving((learner) => learner.evaluate(part, signal)),
+    );
   }
 
   /**
@@ -262,11 +266,10 @@ export abstract class TrainerBase {
    */
   async predict(inputs: readonly (string | object)[]): Promise<Predictions> {
     checkInputs(inputs);
-    return this.#use('predict', ({ learner }) => {
+    return this.#use('predict', ({ learner, recovery }) => {
       const { reader } = learner.plan;
-      return learner.predict(
-        inputs.map((input) => (typeof input === 'string' ? parseWith(reader, input) : input)),
-      );
+      const examples = inputs.map((input) => (typeof input === 'string' ? parseWith(reader, input) : input));
+      return recovery.surviving((current) => current.predict(examples));
     });
   }
 
@@ -309,9 +312,17 @@ export abstract class TrainerBase {
    * @throws FROND-W010…W013 for missing, surplus or wrong-shaped tensors
    */
   async loadCheckpoint(file: string, options: LoadOptions = {}): Promise<LoadReport> {
-    return this.#use('loadCheckpoint', async ({ learner }) => {
+    return this.#use('loadCheckpoint', async ({ learner, recovery }) => {
       this.#checkIdle();
-      return loadArena(learner.state, await platform.files.readBytes(file), file, 'parameter', options);
+      const match = matchArena(
+        learner.state,
+        await platform.files.readBytes(file),
+        file,
+        'parameter',
+        options,
+      );
+      await recovery.change(({ state }) => writeArena(state, match));
+      return match.report;
     });
   }
 
@@ -330,9 +341,7 @@ export abstract class TrainerBase {
     if (this.#closed) return;
     this.#closed = true;
     await Promise.allSettled(this.#working);
-    this.#run?.learner.free();
-    await this.#ownDevice?.close();
-    this.#ownDevice = undefined;
+    await this.#run?.recovery.close();
   }
 }
 

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { interpreterDevice, writeSafetensors } from '../../src/index.ts';
+import { beginCopy } from '../../src/palm/hostCopy.ts';
 import { Learner } from '../../src/palm/learner.ts';
 import { rateAt } from '../../src/palm/schedule.ts';
 import { weightsFile } from '../../src/palm/snapshot.ts';
@@ -28,7 +29,8 @@ export async function exportTwin(data: string, folder: string): Promise<void> {
     rateAt(plan.optimizer.rate, step, learner.totalSteps),
   );
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'weights.safetensors'), await weightsFile(learner.state));
+  const { copy } = await beginCopy(learner.state, 0);
+  writeFileSync(join(folder, 'weights.safetensors'), weightsFile(learner.state.layout, await copy));
   writeFileSync(join(folder, 'batches.safetensors'), writeSafetensors({ tensors, metadata: new Map() }));
   writeFileSync(join(folder, 'config.json'), JSON.stringify({ layers, heads, weightDecay, clipNorm, rates }));
 }

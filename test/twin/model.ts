@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { palm } from '../../src/index.ts';
-import { predictionGraph, type Task, trainingGraph } from '../../src/palm/graphs.ts';
+import { lossName, predictionGraph, type Task, trainingGraph } from '../../src/palm/graphs.ts';
 import type { LearnerPlan } from '../../src/palm/learner.ts';
 import { buildStep } from '../../src/palm/step.ts';
 
@@ -41,12 +41,13 @@ export async function twinPlan(folder: string): Promise<LearnerPlan> {
   ] as unknown as readonly Task[];
   const optimizer = palm.adamW({ rate: palm.triangular({ warmup: 0.1 }, rate) });
   const forward = trainingGraph('twin', backbone as unknown as palm.Backbone, tasks);
+  const losses = tasks.map(({ name }) => lossName(name));
   return {
     name: 'twin',
     tasks,
     reader: reader as unknown as palm.Reader,
     forward,
-    step: buildStep(forward, 'loss', { optimizer, weightDecay, clipNorm }),
+    step: buildStep(forward, 'loss', { optimizer, weightDecay, clipNorm }, losses),
     prediction: predictionGraph('twin', backbone as unknown as palm.Backbone, tasks),
     optimizer,
     clipNorm,
