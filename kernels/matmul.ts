@@ -1,7 +1,7 @@
-import type { Dim } from '../src/base/dim.ts';
+import type { Dim, Shape } from '../src/base/dim.ts';
 import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
-import type { Kernel, Schedule, Value } from '../src/kernel/ir.ts';
+import type { Axis, Buffer, Kernel, Schedule, Span, Value } from '../src/kernel/ir.ts';
 import { chooseSchedule, type Schedules, scheduleWords, shapeClassOf } from '../src/kernel/schedule.ts';
 import { applyEpilogue, type Epilogue, epilogueBindings, epilogueVariant } from './epilogue.ts';
 import { planMatmulSum } from './matmulSum.ts';
@@ -18,6 +18,9 @@ import { blocksOf, kernelOnce, type StrideKind, stretchOf, strided, strideKind, 
  *
  * Where out has few tiles and the sum is long, as in gradients of weights, the schedule splits it: `split` programs per tile
  * sum stretches of k into partial products, which a second launch adds in their order, epilogue included.
+ *
+ * On demand the first row of programs also adds up the columns of y, sums[n] = Σ_k y[k, n]: in xᵀ · dout, the gradient of a
+ * weight, they are the gradient of the bias that came with it.
  *
  * Memory: x is read ceil(columns / n) times, y ceil(rows / m) times, out written once; with `split` > 1, partial products of
  * split times the size of out are written and read once.
@@ -41,6 +44,8 @@ export interface MatmulArguments {
   readonly x: Slot;
   readonly y: Slot;
   readonly out: Slot;
+  /** where the sums over the columns of y go, f32 [columns]; only without `batch` and `transposeY` */
+  readonly sums?: Slot | undefined;
   readonly rows: Dim;
   readonly columns: Dim;
   readonly inner: Dim;
@@ -64,17 +69,19 @@ interface MatmulOptions {
   readonly transposeY: boolean;
   readonly batch: readonly Readonly<Record<'x' | 'y' | 'out', StrideKind>>[];
   readonly epilogue: Epilogue | undefined;
+  readonly sums: boolean;
 }
 
 const letters = (transposeX: boolean, transposeY: boolean): string =>
   `${transposeX ? 't' : 'n'}${transposeY ? 't' : 'n'}`;
 
-function variantOf({ schedule, transposeX, transposeY, batch, epilogue }: MatmulOptions): string {
+function variantOf({ schedule, transposeX, transposeY, batch, epilogue, sums }: MatmulOptions): string {
   const { tiles, split = 1 } = schedule;
   return [
     `${tiles.m}x${tiles.n}x${tiles.k}`,
     letters(transposeX, transposeY),
     ...(split > 1 ? [`split ${split}`] : []),
+    ...(sums ? ['sums'] : []),
     ...scheduleWords(schedule, OWN),
     ...batch.map(({ x, y, out }) => `batch(${x},${y},${out})`),
     ...(epilogue ? [epilogueVariant(epilogue)] : []),
@@ -93,6 +100,7 @@ function traceMatmul(options: MatmulOptions): Kernel {
 function matmulProgram(k: KernelBuilder, options: MatmulOptions): void {
   const { schedule, transposeX, transposeY, batch, epilogue } = options;
   const { tiles, split = 1 } = schedule;
+  const r = options.sums ? k.axis('r', SUMMED_ROWS) : undefined;
   const [x, y, out] = [k.read('x'), k.read('y'), k.write('out')];
   const rows = k.parameter('rows');
   const columns = k.parameter('columns');
@@ -118,6 +126,40 @@ function matmulProgram(k: KernelBuilder, options: MatmulOptions): void {
   const partial: TermInput[] = split > 1 ? [[k.program(2), k.mul(rows, columns)]] : base('out');
   const place: TermInput[] = [...partial, [M, columns], [N, 1]];
   k.store(out, place, applyEpilogue(k, epilogue, product as Value, [M, N, outer], place));
+  if (r) sumColumns(k, r, [y, columns, N], part, split > 1 ? k.program(2) : k.constant(0, 'i32'));
+}
+
+/** Rows of y that are added at a time. */
+const SUMMED_ROWS = 16;
+
+/** sums[stretch, n] = Σ y[k, n] over the rows k of this stretch, by the programs of the first row of tiles. */
+function sumColumns(
+  k: KernelBuilder,
+  r: Axis,
+  [y, columns, N]: readonly [Buffer, Value, Span],
+  { from, to }: { readonly from: Value | number; readonly to: Value },
+  stretch: Value,
+): void {
+  const sums = k.write('sums');
+  k.when(k.eq(k.program(0), 0), () => {
+    const [total] = k.loop(from, to, r.size, [k.fill([r, N.axis], 0)], (start, sum) => [
+      k.add(
+        sum as Value,
+        k.load(y, [
+          [k.span(r, start, to), columns],
+          [N, 1],
+        ]),
+      ),
+    ]);
+    k.store(
+      sums,
+      [
+        [stretch, columns],
+        [N, 1],
+      ],
+      k.sum(total as Value, r),
+    );
+  });
 }
 
 const ceil = (size: Dim, per: number): number | undefined =>
@@ -159,6 +201,7 @@ export function planMatmul(args: MatmulArguments): LaunchPlan[] {
     ...{ schedule, transposeX, transposeY },
     batch: batch.map(({ x, y, out }) => ({ x: strideKind(x), y: strideKind(y), out: strideKind(out) })),
     epilogue: split > 1 ? undefined : epilogue,
+    sums: args.sums !== undefined,
   });
   const scalars: Record<string, ScalarExpression> = { rows, columns, inner };
   batch.forEach((strides, dim) => {
@@ -167,14 +210,19 @@ export function planMatmul(args: MatmulArguments): LaunchPlan[] {
     }
   });
   const grid = [blocksOf(rows, tiles.m), blocksOf(columns, tiles.n)];
-  const { x, y, out } = args;
+  const { x, y, out, sums } = args;
   if (split > 1) {
-    const type = { dtype: 'f32', shape: [split, rows, columns] } as const;
-    const partial: Slot = { kind: 'temporary', name: 'partial', type };
-    const slots = { x, y, out: partial };
+    const temporary = (name: string, shape: Shape): Slot => ({
+      kind: 'temporary',
+      name,
+      type: { dtype: 'f32', shape },
+    });
+    const partial = temporary('partial', [split, rows, columns]);
+    const partialSums = sums && temporary('partialSums', [split, columns]);
+    const slots = { x, y, out: partial, ...(partialSums && { sums: partialSums }) };
     return [
       { kernel, grid: [...grid, blocksOf(split, 1)], scalars, slots, shapeClass },
-      planMatmulSum({ partial, out, parts: split, rows, columns, epilogue }),
+      planMatmulSum({ partial, partialSums, out, sums, parts: split, rows, columns, epilogue }),
     ];
   }
   const bound = epilogueBindings(epilogue);
@@ -183,7 +231,7 @@ export function planMatmul(args: MatmulArguments): LaunchPlan[] {
       kernel,
       grid: [...grid, ...batch.map(({ size }) => blocksOf(size, 1))],
       scalars: { ...scalars, ...bound.scalars },
-      slots: { x, y, out, ...bound.slots },
+      slots: { x, y, out, ...(sums && { sums }), ...bound.slots },
       shapeClass,
     },
   ];

@@ -1,6 +1,7 @@
 import type { Dim } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import type { Kernel } from '../src/kernel/ir.ts';
+import type { KernelBuilder } from '../src/kernel/build.ts';
+import type { Kernel, Value } from '../src/kernel/ir.ts';
 import { applyEpilogue, type Epilogue, epilogueBindings, epilogueVariant } from './epilogue.ts';
 import { blocksOf, kernelOnce, tileExtent } from './plan.ts';
 
@@ -13,51 +14,71 @@ import { blocksOf, kernelOnce, tileExtent } from './plan.ts';
 export interface MatmulSumArguments {
   readonly partial: Slot;
   readonly out: Slot;
+  /** sums over the columns of y, [parts, columns] and [columns] */
+  readonly partialSums?: Slot | undefined;
+  readonly sums?: Slot | undefined;
   readonly parts: number;
   readonly rows: Dim;
   readonly columns: Dim;
   readonly epilogue?: Epilogue | undefined;
 }
 
-function traceSum(parts: number, m: number, n: number, epilogue: Epilogue | undefined): Kernel {
-  const variant = `${parts} of ${m}x${n}${epilogue ? ` ${epilogueVariant(epilogue)}` : ''}`;
+interface SumOptions {
+  readonly parts: number;
+  readonly m: number;
+  readonly n: number;
+  readonly epilogue: Epilogue | undefined;
+  readonly sums: boolean;
+}
+
+function traceSum(options: SumOptions): Kernel {
+  const { parts, m, n, epilogue, sums } = options;
+  const variant = [
+    `${parts} of ${m}x${n}`,
+    ...(sums ? ['sums'] : []),
+    ...(epilogue ? [epilogueVariant(epilogue)] : []),
+  ].join(' ');
   const doc = 'out = f(Σ partial products), in the order of the stretches';
-  return kernelOnce({ name: 'matmulSum', variant, doc, schedule: { tiles: { m, n } } }, (k) => {
-    const [partial, out] = [k.read('partial'), k.write('out')];
-    const [rows, columns] = [k.parameter('rows'), k.parameter('columns')];
-    const M = k.span(k.axis('m', m), k.mul(k.program(0), m), rows);
-    const N = k.span(k.axis('n', n), k.mul(k.program(1), n), columns);
-    const size = k.mul(rows, columns);
-    const parted = Array.from({ length: parts }, (_, part) =>
-      k.load(partial, [
-        [part, size],
-        [M, columns],
+  return kernelOnce({ name: 'matmulSum', variant, doc, schedule: { tiles: { m, n } } }, (k) =>
+    sumProgram(k, options),
+  );
+}
+
+function sumProgram(k: KernelBuilder, { parts, m, n, epilogue, sums }: SumOptions): void {
+  const [partial, out] = [k.read('partial'), k.write('out')];
+  const [rows, columns] = [k.parameter('rows'), k.parameter('columns')];
+  const M = k.span(k.axis('m', m), k.mul(k.program(0), m), rows);
+  const N = k.span(k.axis('n', n), k.mul(k.program(1), n), columns);
+  const add = (read: (part: number) => Value): Value =>
+    Array.from({ length: parts }, (_, part) => read(part)).reduce((total, next) => k.add(total, next));
+  const size = k.mul(rows, columns);
+  const place = [
+    [M, columns],
+    [N, 1],
+  ] as const;
+  const sum = add((part) => k.load(partial, [[part, size], ...place]));
+  k.store(out, place, applyEpilogue(k, epilogue, sum, [M, N, []], place));
+  if (!sums) return;
+  const [from, to] = [k.read('partialSums'), k.write('sums')];
+  k.when(k.eq(k.program(0), 0), () => {
+    const total = add((part) =>
+      k.load(from, [
+        [part, columns],
         [N, 1],
       ]),
     );
-    const sum = parted.reduce((total, next) => k.add(total, next));
-    const place = [
-      [M, columns],
-      [N, 1],
-    ] as const;
-    k.store(out, place, applyEpilogue(k, epilogue, sum, [M, N, []], place));
+    k.store(to, [[N, 1]], total);
   });
 }
 
-export function planMatmulSum({
-  partial,
-  out,
-  parts,
-  rows,
-  columns,
-  epilogue,
-}: MatmulSumArguments): LaunchPlan {
+export function planMatmulSum(args: MatmulSumArguments): LaunchPlan {
+  const { partial, partialSums, out, sums, parts, rows, columns, epilogue } = args;
   const [m, n] = [tileExtent(rows, 16, 4), tileExtent(columns, 128, 4)];
   const { slots, scalars } = epilogueBindings(epilogue);
   return {
-    kernel: traceSum(parts, m, n, epilogue),
+    kernel: traceSum({ parts, m, n, epilogue, sums: sums !== undefined }),
     grid: [blocksOf(rows, m), blocksOf(columns, n)],
     scalars: { rows, columns, ...scalars },
-    slots: { partial, out, ...slots },
+    slots: { partial, out, ...(partialSums && sums && { partialSums, sums }), ...slots },
   };
 }

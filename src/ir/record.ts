@@ -190,6 +190,8 @@ export interface OpRecord {
   swapLast?(attributes: Attributes, index: number): Attributes | undefined;
   /** Takes an attribute `epilogue`: element-wise steps on its result, with up to this many operands behind its own. */
   readonly epilogueOperands?: number;
+  /** Takes an attribute `columnSums`: a second result, the sums over the rows of its right operand, a matrix. */
+  readonly sumsColumns?: true;
 
   /** Inputs that index something. Fed tensors are checked against it on the host, so that kernels may trust them. */
   indices?(context: LowerContext): readonly IndexedInput[];

@@ -20,6 +20,8 @@ import { input, output } from './slots.ts';
 
 /*
  * z[…, m, n] = Σ_k x[…, m, k] · y[…, k, n], outer dims broadcast. `transposeX` and `transposeY` swap an operand's last two dims.
+ * Attribute `columnSums` asks for a second result, Σ_k y[k, n], of matrices without outer dims: where the product is the gradient
+ * of a weight, that is the gradient of its bias.
  * An epilogue (attribute `epilogue`, steps over 0 = z, 1 … = further operands) is applied before the result is stored.
  */
 
@@ -43,6 +45,15 @@ function productShape(xType: TensorType, yType: TensorType, attributes: Attribut
   if (x.length === 1) return [columns];
   const outer = broadcastShapes('matmul batch', x.slice(0, -2), y.slice(0, -2));
   return [...outer, x.at(-2) ?? 1, columns];
+}
+
+/** Type of the second result. */
+function sumsOf(inputs: readonly TensorType[], { transposeY, epilogue }: Attributes): TensorType {
+  const [x, y] = [operand('matmul', inputs, 0), operand('matmul', inputs, 1)];
+  if (x.shape.length !== 2 || y.shape.length !== 2 || transposeY === true || epilogue !== undefined) {
+    fail('FROND-S019', 'matmul: columnSums is for two matrices, the right one as it is, without epilogue');
+  }
+  return { dtype: 'f32', shape: y.shape.slice(1) };
 }
 
 function epilogueOf(
@@ -86,7 +97,8 @@ function epilogueOf(
 function vjp(b: Build, { inputs, gradients, attributes, needs }: VjpContext): readonly (Ref | undefined)[] {
   const [x, y] = inputs;
   const [dz] = gradients;
-  if (attributes.epilogue !== undefined) fail('FROND-P001', 'matmul: a fused epilogue has no gradient');
+  if (attributes.epilogue !== undefined || attributes.columnSums !== undefined)
+    fail('FROND-P001', 'matmul: what fusion made of it has no gradient');
   if (x === undefined || y === undefined || dz === undefined) return [];
   const transposeX = attributes.transposeX === true;
   const transposeY = attributes.transposeY === true;
@@ -130,6 +142,7 @@ export const matmul = (rows: OpRegistry): OpRecord => ({
     expectFloat('matmul', x, y);
     const type: TensorType = { dtype: 'f32', shape: productShape(x, y, attributes) };
     layOut(inputs, attributes);
+    if (attributes.columnSums === true) return [type, sumsOf(inputs, attributes)];
     if (attributes.epilogue === undefined) return [type];
     const steps = readExpression(attributes.epilogue, inputs.length - 1);
     const result = typeOfSteps(rows, steps, [type, ...inputs.slice(2)]);
@@ -143,6 +156,7 @@ export const matmul = (rows: OpRegistry): OpRecord => ({
       x: input(0),
       y: input(1),
       out: output(),
+      sums: context.attributes.columnSums === true ? output(1) : undefined,
       rows: layout.allRows,
       columns: layout.columns,
       inner: layout.inner,
@@ -161,6 +175,7 @@ export const matmul = (rows: OpRegistry): OpRecord => ({
   },
   // x, y and the result take three of WebGPU's eight storage buffers
   epilogueOperands: 5,
+  sumsColumns: true,
   cost(context) {
     const { outer, rows: m, columns, inner } = sidesOf(context.inputs, context.attributes);
     return { flops: times(product([...outer, m, columns, inner]), 2), bytes: bytesOf(context) };

@@ -21,6 +21,7 @@ export function fuseEpilogue(graph: Graph, registry: OpRegistry): Graph {
   for (const product of topologicalOrder(graph)) {
     const most = registry.get(product.op)?.epilogueOperands;
     if (most === undefined || product.attributes.epilogue !== undefined || kept.has(product.id)) continue;
+    if (product.types.length > 1) continue;
     const [reader, ...others] = new Set(users.get(product.id) ?? []);
     if (reader === undefined || others.length > 0 || absorbed.has(reader)) continue;
     const fused = withEpilogue(graph, product, graph.nodes[reader], registry, most);

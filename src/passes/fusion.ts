@@ -2,9 +2,10 @@ import type { Dim } from '../base/dim.ts';
 import { FrondError } from '../base/errors.ts';
 import { inferTypes } from '../ir/builder.ts';
 import { constantStep, type Step } from '../ir/expression.ts';
-import type { Graph, Node, Ref, TensorType } from '../ir/graph.ts';
+import type { Graph, Node, NodeId, Ref, TensorType } from '../ir/graph.ts';
 import { splitRef } from '../ir/graph.ts';
 import { findNode, typeOfRef } from '../ir/names.ts';
+import { topologicalOrder } from '../ir/order.ts';
 import { printType } from '../ir/print.ts';
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
 
@@ -41,3 +42,27 @@ export const isWhole = (record: OpRecord | undefined, index: number): boolean =>
 /** Whether shapes that broadcast to `shape` need nothing else for it: each dim is a dim of some of them. */
 export const coversShape = (shapes: readonly (readonly Dim[])[], shape: readonly Dim[]): boolean =>
   shape.every((dim, i) => shapes.some((own) => own[i - shape.length + own.length] === dim));
+
+/** Places in a topological order: what a node depends on has a smaller one. */
+export const positionsOf = (graph: Graph): ReadonlyMap<NodeId, number> =>
+  new Map(topologicalOrder(graph).map((node, i) => [node.id, i]));
+
+/** Whether `node` depends on one of `targets`. Looks only at what stands behind the first of them, so that it stays local. */
+export function dependsOn(
+  graph: Graph,
+  node: Node,
+  targets: ReadonlySet<NodeId>,
+  position: ReadonlyMap<NodeId, number>,
+): boolean {
+  const at = (id: NodeId): number => position.get(id) ?? 0;
+  const first = Math.min(...[...targets].map(at));
+  const seen = new Set<NodeId>();
+  for (let open = [...node.inputs]; open.length > 0; ) {
+    const { id } = splitRef(open.pop() ?? '');
+    if (targets.has(id)) return true;
+    if (seen.has(id) || at(id) < first) continue;
+    seen.add(id);
+    open = [...open, ...(findNode(graph, id)?.inputs ?? [])];
+  }
+  return false;
+}

@@ -5,6 +5,7 @@ import type { Graph } from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { expand } from './expand.ts';
 import { foldConstants } from './foldConstants.ts';
+import { fuseColumnSums } from './fuseColumnSums.ts';
 import { fuseElementwise } from './fuseElementwise.ts';
 import { fuseEpilogue } from './fuseEpilogue.ts';
 import { removeDeadNodes } from './removeDeadNodes.ts';
@@ -26,6 +27,11 @@ export const passes: readonly Pass[] = [
   { name: 'foldConstants', doc: 'computes functions of small constants', run: foldConstants },
   { name: 'simplify', doc: 'drops neutral elements and views of views', run: simplify },
   { name: 'shareCommonSubexpressions', doc: 'computes equal nodes once', run: shareCommonSubexpressions },
+  {
+    name: 'fuseColumnSums',
+    doc: 'lets the gradient of a weight add up that of its bias',
+    run: fuseColumnSums,
+  },
   { name: 'fuseElementwise', doc: 'joins element-wise nodes into one kernel', run: fuseElementwise },
   { name: 'fuseEpilogue', doc: 'lets matmul apply the element-wise node that follows it', run: fuseEpilogue },
 ];

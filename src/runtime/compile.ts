@@ -10,6 +10,7 @@ import type { Device } from './device.ts';
 import { Executable } from './executable.ts';
 import { giveGradientsMemory } from './gradients.ts';
 import { lowerGraph } from './lower.ts';
+import { orderForMemory } from './memoryOrder.ts';
 import { layoutParameters } from './parameters.ts';
 import { schedulesOf } from './schedules/index.ts';
 import { ModelState } from './state.ts';
@@ -29,17 +30,28 @@ export interface CompileOptions {
   readonly schedules?: ScheduleTable | undefined;
 }
 
-/**
- * Operands before users. Updates, and whatever depends on them, come after everything that may still read the old weights.
- */
-export function executionOrder(graph: Graph): Node[] {
+/** Nodes that run, operands before users: updates, and whatever depends on them, are `late`. */
+function splitOrder(graph: Graph): { readonly early: Node[]; readonly late: Node[] } {
   const order = topologicalOrder(graph, rootsOf(graph));
   const late = new Set<NodeId>();
   for (const node of order) {
     const waits = node.phase === 'update' || node.inputs.some((ref) => late.has(splitRef(ref).id));
     if (waits) late.add(node.id);
   }
-  return [...order.filter(({ id }) => !late.has(id)), ...order.filter(({ id }) => late.has(id))];
+  return {
+    early: order.filter(({ id }) => !late.has(id)),
+    late: order.filter(({ id }) => late.has(id)),
+  };
+}
+
+/**
+ * Operands before users. Updates, and whatever depends on them, come after everything that may still read the old weights.
+ * With a registry, what comes before them stands in an order that needs little memory.
+ */
+export function executionOrder(graph: Graph, registry?: OpRegistry): Node[] {
+  const { early, late } = splitOrder(graph);
+  const order = [...early, ...late];
+  return registry === undefined ? order : orderForMemory(graph, order, early.length, registry);
 }
 
 export interface Compiled {
@@ -76,7 +88,7 @@ export async function compile<G extends Graph | TypedGraph>(
   const ready = giveGradientsMemory(optimised, executionOrder(optimised), registry);
   const state = options.state ?? ownState(graph, options.device);
   const schedules = schedulesOf(state.device.name, options.schedules);
-  const program = lowerGraph(ready, executionOrder(ready), registry, schedules);
+  const program = lowerGraph(ready, executionOrder(ready, registry), registry, schedules);
   state.require(ready);
   const executable = new Executable(program, state);
   await executable.prepare();

@@ -173,6 +173,23 @@ describe('matmul', () => {
     expectClose(out, expected);
   });
 
+  it.each([1, 3])('adds up the columns of the right side on the way, split in %i', (split) => {
+    const [rows, columns, inner] = [70, 90, 131];
+    const x = gaussian(rows * inner, 'x');
+    const y = gaussian(inner * columns, 'y');
+    const [out, sums] = [unwritten(rows * columns), unwritten(columns)];
+    const plans = planMatmul({
+      ...{ ...slots, ...symbolic, batch: [], transposeX: true, sums: output(1) },
+      schedules: schedulesFrom([{ matmul: { '': { split, tiles: { k: 16 } } } }]),
+    });
+    expect(plans).toHaveLength(split > 1 ? 2 : 1);
+    const sizes = { rows, columns, inner };
+    runPlans(plans, { inputs: [x, y], outputs: [out, sums], sizes });
+    expectClose(out, naive(x, y, { ...sizes, transposeX: true }));
+    const ones = new Float64Array(inner).fill(1);
+    expectClose(sums, naive(ones, y, { rows: 1, columns, inner }));
+  });
+
   it('gives one kernel to plans that differ in sizes only', () => {
     const kernelFor = (rows: Dim, columns: Dim) =>
       planMatmul({ ...slots, rows, columns, inner: 128, batch: [] })[0]?.kernel;

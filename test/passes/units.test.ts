@@ -5,6 +5,7 @@ import type { OpRegistry } from '../../src/ir/record.ts';
 import { ops } from '../../src/ops/index.ts';
 import { expand } from '../../src/passes/expand.ts';
 import { foldConstants } from '../../src/passes/foldConstants.ts';
+import { fuseColumnSums } from '../../src/passes/fuseColumnSums.ts';
 import { fuseElementwise } from '../../src/passes/fuseElementwise.ts';
 import { fuseEpilogue } from '../../src/passes/fuseEpilogue.ts';
 import { runPasses } from '../../src/passes/index.ts';
@@ -274,6 +275,40 @@ describe('fuseElementwise', () => {
   });
 });
 
+describe('fuseColumnSums', () => {
+  /** xᵀ · dy over all rows, and the sums of dy over all but its last axis */
+  function gradients(extra?: (b: GraphBuilder, sums: Ref) => void): Graph {
+    const b = new GraphBuilder('g', ops);
+    const x = b.input('x', f32('batch', 3, 8));
+    const dy = b.input('dy', f32('batch', 3, 4));
+    const rows = (ref: Ref, width: number): Ref => b.reshape(ref, ['batch*3', width]);
+    const sums = b.sum(dy, [0, 1]);
+    extra?.(b, sums);
+    b.output('dw', b.matmul(rows(x, 8), rows(dy, 4), { transposeX: true }));
+    b.output('db', sums);
+    return b.finish();
+  }
+
+  test('the product adds the sums up', () => {
+    const graph = fuseColumnSums(gradients(), ops);
+    expect(opsOf(graph)).toEqual(['input', 'input', 'reshape', 'reshape', 'matmul']);
+    const { dw, db } = graph.outputs;
+    expect(db).toBe(`${dw}#1`);
+    expect(graph.nodes[dw ?? '']?.types).toEqual([f32(8, 4), f32(4)]);
+  });
+
+  test('not where it would have to wait for them, and not other sums', () => {
+    const b = new GraphBuilder('g', ops);
+    const dy = b.input('dy', f32(6, 4));
+    const x = b.add(b.input('x', f32(6, 4)), b.sum(dy, [0]));
+    b.output('dw', b.matmul(x, dy, { transposeX: true }));
+    b.output('columns', b.sum(dy, [1]));
+    b.output('kept', b.sum(dy, [0], true));
+    const graph = b.finish();
+    expect(fuseColumnSums(graph, ops)).toBe(graph);
+  });
+});
+
 describe('fuseEpilogue', () => {
   /** tanh(x · w + bias) + x */
   function layer(extra?: (b: GraphBuilder, product: Ref) => void): Graph {
@@ -337,6 +372,7 @@ describe('runPasses', () => {
       'removeDeadNodes',
       'foldConstants',
       'shareCommonSubexpressions',
+      'fuseColumnSums',
       'fuseElementwise',
       'fuseEpilogue',
     ]);

@@ -141,7 +141,7 @@ function evaluateNode(node: Node, inputs: readonly Tensor[], shapes: readonly nu
     case 'sum':
       return [sumOver(x, numbers(attributes, 'axes'), shape)];
     case 'matmul':
-      return [matmul(node, inputs, shape)];
+      return [matmul(node, inputs, shape), ...(attributes.columnSums ? [sumOver(y, [0], other)] : [])];
     case 'linear': {
       const plain = matmul({ ...node, attributes: {} }, [x, y], shape);
       return [build(shape, (index) => pick(plain, index) + pick(inputs[2] ?? x, index))];
