@@ -35,20 +35,37 @@ export async function runCase(device: Device, { graph, feeds }: Case): Promise<O
   return outcomes;
 }
 
-/**
- * f32 against f64: the pair of PyTorch's own comparison (`torch/testing/_comparison.py`). What is not floating must be equal.
- */
-export const ABSOLUTE = 1e-5;
-export const RELATIVE = 1.3e-6;
+/** How far f32 may be from f64. What is not floating must be equal. */
+export interface Tolerance {
+  readonly absolute: number;
+  /** of the element */
+  readonly relative: number;
+  /** of the largest element of the tensor: for long sums, whose terms cancel in some elements and not in others */
+  readonly normwise?: number;
+}
 
-/** Says what is wrong with an element, if anything. */
-export type Judge = (got: number, exact: number) => boolean;
+/** The pair of PyTorch's own comparison for f32 (`torch/testing/_comparison.py`). */
+export const CLOSE: Tolerance = { absolute: 1e-5, relative: 1.3e-6 };
+/** Sums over a thousand terms and more: 1e-5 · max(1, largest). */
+export const LONG_SUMS: Tolerance = { absolute: 1e-5, relative: 0, normwise: 1e-5 };
 
-export const close: Judge = (got, exact) =>
-  Object.is(got, exact) || Math.abs(got - exact) <= ABSOLUTE + RELATIVE * Math.abs(exact);
+const LARGEST = 3.4028234663852886e38;
+
+/** Whether an f32 result stands for `exact`. What is beyond all f32 numbers is infinite, or anything on a GPU. */
+export function agrees(got: number, exact: number, allowed: number, gpu: boolean): boolean {
+  if (Object.is(got, exact)) return true;
+  const overflows = Math.abs(exact) > LARGEST && !Number.isFinite(Math.fround(exact));
+  if (overflows) return gpu || got === Math.fround(exact);
+  return Math.abs(got - exact) <= allowed;
+}
 
 /** The first element that a device got wrong, in words; undefined where there is none. */
-export function firstFault(got: Outcome, exact: Outcome, judge: Judge = close): string | undefined {
+export function firstFault(
+  got: Outcome,
+  exact: Outcome,
+  { absolute, relative, normwise = 0 }: Tolerance,
+  gpu: boolean,
+): string | undefined {
   if (typeof got === 'string' || typeof exact === 'string') {
     return got === exact ? undefined : `${outcomeText(got)}, the oracle ${outcomeText(exact)}`;
   }
@@ -56,9 +73,14 @@ export function firstFault(got: Outcome, exact: Outcome, judge: Judge = close): 
     const found = defined(got[name], name);
     if (found.shape.join() !== wanted.shape.join())
       return `${name} is [${found.shape}], not [${wanted.shape}]`;
-    const exactly: Judge = (a, b) => a === b;
-    const right = isFloating(wanted.dtype) ? judge : exactly;
-    const at = Array.from(wanted.data).findIndex((value, i) => !right(found.data[i] as number, value));
+    const floating = isFloating(wanted.dtype);
+    const values = Array.from(wanted.data);
+    const largest = values.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+    const least = floating ? absolute + normwise * largest : 0;
+    const at = values.findIndex((x, i) => {
+      const allowed = least + (floating ? relative * Math.abs(x) : 0);
+      return !agrees(found.data[i] as number, x, allowed, gpu);
+    });
     if (at >= 0) return `${name}[${at}] is ${found.data[at]}, exactly ${wanted.data[at]}`;
   }
   return undefined;
@@ -92,7 +114,7 @@ export function exactOf(subject: Case): Promise<Outcome[]> {
 /** One test per case and device: all runs agree with the oracle. */
 export function expectAgreement(
   cases: readonly Case[] | ((subject: Subject) => readonly Case[]),
-  judge: Judge = close,
+  tolerance: Tolerance = CLOSE,
 ): void {
   onEveryDevice((device, subject) => {
     const chosen = typeof cases === 'function' ? cases(subject) : cases;
@@ -103,7 +125,7 @@ export function expectAgreement(
       const got = await runCase(opened, one);
       expect(got.length).toBe(exact.length);
       exact.forEach((wanted, run) => {
-        const fault = firstFault(defined(got[run], 'outcome'), wanted, judge);
+        const fault = firstFault(defined(got[run], 'outcome'), wanted, tolerance, subject.gpu);
         const shapes = Object.entries(one.feeds[run] ?? {}).map(([name, { shape }]) => `${name} [${shape}]`);
         if (fault !== undefined) expect.fail(`${fault}\n  fed ${shapes.join(', ')}`);
       });
