@@ -30,9 +30,14 @@ describe('devices', () => {
     }
   });
 
-  it('give the same bytes twice on wasm', async () => {
-    const [first, second] = [await train(wasmDevice()), await train(wasmDevice())];
-    expect(second).toEqual(first);
+  it('give the same bytes on wasm, whatever the number of threads', async () => {
+    const alone = await train(wasmDevice({ threads: 1 }));
+    for (const threads of [1, 2, 3, 4]) {
+      const device = wasmDevice({ threads });
+      expect(device.threads).toBe(threads);
+      expect(await train(device)).toEqual(alone);
+      await device.close();
+    }
   });
 
   it('are chosen by name, or said to be unknown', async () => {

@@ -50,6 +50,6 @@ export function wasmDevice(options: WasmOptions = {}): WasmDevice {
     read: (location) => runner.inTurn(() => view(location).slice()),
     prepare: (launches) => runner.prepare([...new Set([...launches].map(({ kernel }) => kernel))]),
     bind: (commands) => runner.bind(bindLaunches(commands)),
-    close: () => runner.close(),
+    close: async () => runner.close(),
   };
 }

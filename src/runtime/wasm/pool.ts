@@ -1,8 +1,10 @@
 import { platform } from '#platform';
+import type { WebAssemblyMemory } from '../../base/webAssembly.ts';
 import type { PlatformWorker } from '../../platform/types.ts';
 import { deviceLost } from '../device.ts';
 import { CONTROL, type FromFollower, follow, type ToFollower } from './follow.ts';
 import type { Heap } from './heap.ts';
+import { deviceClosed } from './runner.ts';
 
 /** Milliseconds after which a thread that does not answer when it is started or given kernels counts as lost. */
 const PATIENCE = 60_000;
@@ -26,34 +28,47 @@ export interface FailedLaunch {
  */
 export class Pool {
   readonly threads: number;
+  readonly #memory: WebAssemblyMemory;
+  readonly #address: number;
   readonly #control: Int32Array;
   readonly #workers: PlatformWorker[] = [];
+  #started: Promise<void> | undefined;
   #awaited: Awaited | undefined;
   #failure: string | undefined;
-  #lost: Error | undefined;
+  #ended: Error | undefined;
 
-  private constructor(heap: Heap, address: number, threads: number) {
+  constructor(heap: Heap, threads: number) {
     this.threads = threads;
-    this.#control = new Int32Array(heap.memory.buffer, address, CONTROL.words);
+    this.#memory = heap.memory;
+    this.#address = heap.allocate(CONTROL.words).address;
+    this.#control = new Int32Array(heap.memory.buffer, this.#address, CONTROL.words);
   }
 
-  /** @throws FROND-R030 when a thread does not start */
-  static async start(heap: Heap, threads: number): Promise<Pool> {
-    const { address } = heap.allocate(CONTROL.words);
-    const pool = new Pool(heap, address, threads);
-    const { memory } = heap;
-    await pool.#answers(() => {
-      for (let index = 0; index < threads; index++) {
-        const worker = platform.spawnWorker(follow.toString(), `frond wasm ${index}`, {
-          message: (data) => pool.#receive(data as FromFollower),
-          ended: (reason) => pool.#lose(`thread ${index} ended: ${reason}`),
-        });
-        worker.hold();
-        pool.#workers.push(worker);
-        pool.#post(worker, { kind: 'start', memory, control: address / 4, index, threads, layout: CONTROL });
-      }
+  /** @throws FROND-R030 when a thread was lost, FROND-R026 after `close` */
+  check(): void {
+    if (this.#ended !== undefined) throw this.#ended;
+  }
+
+  /** Once. @throws FROND-R030 when a thread does not start */
+  start(): Promise<void> {
+    this.#started ??= this.#answers(() => {
+      for (let index = 0; index < this.threads; index++) this.#spawn(index);
     });
-    return pool;
+    // whoever waits for it hears of it; until then it is no rejection that nobody handles
+    this.#started.catch(() => undefined);
+    return this.#started;
+  }
+
+  #spawn(index: number): void {
+    const worker = platform.spawnWorker(follow.toString(), `frond wasm ${index}`, {
+      message: (data) => this.#receive(data as FromFollower),
+      ended: (reason) => this.#end(deviceLost('wasm', `thread ${index} ended: ${reason}`)),
+    });
+    worker.hold();
+    this.#workers.push(worker);
+    const { threads } = this;
+    const [memory, control] = [this.#memory, this.#address / 4];
+    this.#post(worker, { kind: 'start', memory, control, index, threads, layout: CONTROL });
   }
 
   /** Gives every thread kernels, with scratch memory of its own. */
@@ -83,7 +98,7 @@ export class Pool {
 
   /** Ends the threads, whatever they do; what is under way rejects. */
   close(): void {
-    this.#lose('it was closed');
+    this.#end(deviceClosed());
   }
 
   #post(worker: PlatformWorker, message: ToFollower): void {
@@ -98,7 +113,8 @@ export class Pool {
 
   /** Waits until every thread is ready again, but not for ever. */
   async #answers(begin: () => void): Promise<void> {
-    const late = (): void => this.#lose(`a thread did not answer for ${PATIENCE / 1000} s`);
+    const late = (): void =>
+      this.#end(deviceLost('wasm', `a thread did not answer for ${PATIENCE / 1000} s`));
     const timer = setTimeout(late, PATIENCE);
     try {
       await this.#await(this.threads, begin);
@@ -109,7 +125,7 @@ export class Pool {
 
   /** Keeps the process alive until so many answers have come. */
   async #await(answers: number, begin: () => void): Promise<void> {
-    if (this.#lost !== undefined) throw this.#lost;
+    this.check();
     for (const worker of this.#workers) worker.hold();
     try {
       await new Promise<void>((resolve, reject) => {
@@ -133,10 +149,10 @@ export class Pool {
     resolve();
   }
 
-  #lose(reason: string): void {
-    if (this.#lost !== undefined) return;
-    this.#lost = deviceLost('wasm', reason);
-    this.#awaited?.reject(this.#lost);
+  #end(error: Error): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = error;
+    this.#awaited?.reject(error);
     this.#awaited = undefined;
     for (const worker of this.#workers) worker.terminate();
   }

@@ -6,7 +6,7 @@ import type { BoundProgram } from '../device.ts';
 import type { BoundLaunch } from './commandList.ts';
 import type { Heap } from './heap.ts';
 import { compileKernel } from './modules.ts';
-import type { Runner } from './runner.ts';
+import { deviceClosed, type Runner } from './runner.ts';
 import { Scratch } from './scratch.ts';
 
 /** Runs launches in the calling thread, one after the other, before `run` returns. */
@@ -15,6 +15,7 @@ export class SingleRunner implements Runner {
   readonly #heap: Heap;
   readonly #scratch: Scratch;
   readonly #kernels = new Map<Kernel, RunCells>();
+  #closed = false;
 
   constructor(engine: WebAssemblyApi, heap: Heap) {
     this.#engine = engine;
@@ -23,6 +24,7 @@ export class SingleRunner implements Runner {
   }
 
   async prepare(kernels: readonly Kernel[]): Promise<void> {
+    this.#check();
     const compiled = kernels.map((kernel) => compileKernel(this.#engine, kernel, false));
     for (const [at, { module, scratchBytes }] of (await Promise.all(compiled)).entries()) {
       const scratch = this.#scratch.address(scratchBytes);
@@ -37,11 +39,12 @@ export class SingleRunner implements Runner {
       run: defined(this.#kernels.get(kernel), `prepared kernel ${kernel.name}`),
       numbers: [0, cells, ...numbers] as const,
     }));
-    let at = 0;
     return {
-      async run() {
+      run: async () => {
+        this.#check();
+        let at = 0;
         try {
-          for (at = 0; at < steps.length; at++) {
+          for (; at < steps.length; at++) {
             const step = steps[at] as (typeof steps)[number];
             step.run(...step.numbers);
           }
@@ -53,11 +56,17 @@ export class SingleRunner implements Runner {
   }
 
   /** Nothing is under way between calls. */
-  inTurn<T>(work: () => T): Promise<T> {
-    return Promise.resolve().then(work);
+  async inTurn<T>(work: () => T): Promise<T> {
+    this.#check();
+    return work();
   }
 
-  async close(): Promise<void> {
+  close(): void {
+    this.#closed = true;
     this.#kernels.clear();
+  }
+
+  #check(): void {
+    if (this.#closed) throw deviceClosed();
   }
 }

@@ -52,10 +52,9 @@ function encode(
 export class ThreadedRunner implements Runner {
   readonly #engine: WebAssemblyApi;
   readonly #heap: Heap;
-  readonly #threads: number;
+  readonly #pool: Pool;
   readonly #scratch: readonly Scratch[];
   readonly #numbers = new Map<Kernel, number>();
-  #pool: Promise<Pool> | undefined;
   #last: Promise<unknown> = Promise.resolve();
   /** where the list lies that runs, and which one it is */
   #area: Block | undefined;
@@ -64,7 +63,7 @@ export class ThreadedRunner implements Runner {
   constructor(engine: WebAssemblyApi, heap: Heap, threads: number) {
     this.#engine = engine;
     this.#heap = heap;
-    this.#threads = threads;
+    this.#pool = new Pool(heap, threads);
     this.#scratch = Array.from({ length: threads }, () => new Scratch(heap));
   }
 
@@ -73,12 +72,11 @@ export class ThreadedRunner implements Runner {
       const fresh = kernels.filter((kernel) => !this.#numbers.has(kernel));
       if (fresh.length === 0) return;
       // threads start while kernels are compiled
-      this.#pool ??= Pool.start(this.#heap, this.#threads);
-      this.#pool.catch(() => undefined);
+      const started = this.#pool.start();
       const compiled = await Promise.all(fresh.map((kernel) => compileKernel(this.#engine, kernel, true)));
-      const pool = await this.#pool;
+      await started;
       const base = this.#numbers.size;
-      await pool.install((thread) =>
+      await this.#pool.install((thread) =>
         fresh.map((kernel, i) => {
           const { module, scratchBytes } = defined(compiled[i], `module of kernel ${kernel.name}`);
           const scratch = defined(this.#scratch[thread], 'scratch of a thread').address(scratchBytes);
@@ -95,7 +93,7 @@ export class ThreadedRunner implements Runner {
   bind(launches: readonly BoundLaunch[]): BoundProgram {
     const numberOf = (kernel: Kernel): number =>
       defined(this.#numbers.get(kernel), `prepared kernel ${kernel.name}`);
-    const encoded = encode(launches, numberOf, this.#threads);
+    const encoded = encode(launches, numberOf, this.#pool.threads);
     return {
       run: () =>
         this.inTurn(async () => {
@@ -107,7 +105,6 @@ export class ThreadedRunner implements Runner {
   }
 
   async #run(encoded: Encoded) {
-    const pool = await defined(this.#pool, 'threads');
     const { words, counters } = encoded;
     if (this.#area === undefined || this.#area.words < words.length) {
       if (this.#area !== undefined) this.#heap.free(this.#area);
@@ -118,20 +115,20 @@ export class ThreadedRunner implements Runner {
     if (this.#resident === encoded) shared.set(words.subarray(counters), counters);
     else shared.set(words);
     this.#resident = encoded;
-    return pool.run(this.#area.address / 4, this.#area.address / 4 + counters);
+    return this.#pool.run(this.#area.address / 4, this.#area.address / 4 + counters);
   }
 
   /** What `work` gives, begun when everything asked for before has ended. */
   inTurn<T>(work: () => T | Promise<T>): Promise<T> {
-    const result = this.#last.then(work);
+    const result = this.#last.then(() => {
+      this.#pool.check();
+      return work();
+    });
     this.#last = result.catch(() => undefined);
     return result;
   }
 
-  async close(): Promise<void> {
-    await this.#pool?.then(
-      (pool) => pool.close(),
-      () => undefined,
-    );
+  close(): void {
+    this.#pool.close();
   }
 }
