@@ -113,9 +113,19 @@ describe('control', () => {
 describe('instructions', () => {
   /** Stores what an instruction gives for operands of its kinds. */
   const results: readonly (readonly [string, (...operands: never[]) => Code, Kind])[] = [
-    ...group('i32', i32, ['const', 'load', 'store', 'reinterpret', 'truncateS', 'truncateU'], 'i32'),
+    ...group(
+      'i32',
+      i32,
+      ['const', 'load', 'store', 'load16', 'store16', 'reinterpret', 'truncateS', 'truncateU'],
+      'i32',
+    ),
     ...group('f32', f32, ['const', 'load', 'store', 'convertS', 'convertU'], 'f32'),
-    ...group('v128', v128, ['load', 'loadSplat', 'loadLane', 'store', 'storeLane', 'shuffle'], 'v128'),
+    ...group(
+      'v128',
+      v128,
+      ['load', 'loadSplat', 'load16x4', 'loadLane', 'store', 'storeLow', 'storeLane', 'shuffle'],
+      'v128',
+    ),
     ...group('i32x4', i32x4, ['const', 'splat', 'lane', 'replace', 'shl', 'shrS', 'shrU'], 'v128'),
     ...group('f32x4', f32x4, ['const', 'splat', 'lane', 'relaxedMadd'], 'v128'),
   ];

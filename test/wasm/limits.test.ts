@@ -21,15 +21,6 @@ const engine = defined(webAssembly(), 'WebAssembly');
 
 const unsupported: readonly (readonly [string, string, (k: KernelBuilder) => void])[] = [
   [
-    'f16 in memory',
-    'FROND-K210',
-    (k) => {
-      const c = k.axis('c', 4);
-      const at = [[k.span(c, 0, 4), 1]] as const;
-      k.store(k.write('out'), at, k.load(k.read('x', 'f16'), at));
-    },
-  ],
-  [
     'a maximum of bools',
     'FROND-K106',
     (k) => {

@@ -9,7 +9,9 @@ import {
   type WasmInstance,
   type WasmOptions,
 } from '../../src/target/wasm/index.ts';
-import type { RunLaunch } from '../support/launch.ts';
+
+/** What a buffer holds; f16 as words of 16 bits. */
+type Data = TypedArray | Uint16Array<ArrayBuffer>;
 
 const PAGE = 65_536;
 const aligned = (bytes: number): number => Math.ceil(bytes / 64) * 64;
@@ -19,11 +21,13 @@ const aligned = (bytes: number): number => Math.ceil(bytes / 64) * 64;
  * memory is dirtied before each launch, and the memory ends where the last buffer's read-ahead does, so that what a
  * kernel must not rely on is not there.
  */
-export function wasmRunner(options: WasmOptions = {}): RunLaunch {
+export function wasmRunner(
+  options: WasmOptions = {},
+): (launch: Launch, buffers: Readonly<Record<string, Data>>) => void {
   const engine = defined(webAssembly(), 'WebAssembly');
   const memory = new engine.Memory({ initial: 1 });
   const prepared = new Map<Kernel, { readonly instance: WasmInstance; readonly scratchBytes: number }>();
-  return (launch: Launch, buffers: Readonly<Record<string, TypedArray>>) => {
+  return (launch, buffers) => {
     const { kernel, grid, scalars } = launch;
     const ready = prepared.get(kernel) ?? prepare(kernel, memory, options);
     prepared.set(kernel, ready);
@@ -37,13 +41,9 @@ export function wasmRunner(options: WasmOptions = {}): RunLaunch {
     const missing = Math.ceil(end / PAGE) - memory.buffer.byteLength / PAGE;
     if (missing > 0) memory.grow(missing);
     new Uint8Array(memory.buffer, 0, ready.scratchBytes).fill(0xff);
-    const view = (name: string): TypedArray => {
+    const view = (name: string): Data => {
       const data = defined(buffers[name], name);
-      const View = data.constructor as new (
-        buffer: ArrayBuffer,
-        offset: number,
-        length: number,
-      ) => TypedArray;
+      const View = data.constructor as new (buffer: ArrayBuffer, offset: number, length: number) => Data;
       return new View(memory.buffer, addresses[name] ?? 0, data.length);
     };
     for (const name of names) view(name).set(defined(buffers[name], name));

@@ -1,9 +1,11 @@
 import type { Axis, Buffer, Span, Term, Value } from '../../kernel/ir.ts';
 import { type Code, get, select } from './code.ts';
 import { literal } from './elementwise.ts';
+import { fromHalf } from './half.ts';
 import { i32, i32x4, plus, times, v128 } from './instructions.ts';
 import type { Cell, Loops, Roles } from './loops.ts';
-import { bufferAddress, integer, strideBytes } from './lowering.ts';
+import { bufferAddress, elementAddress, elementBytes, strideBytes } from './lowering.ts';
+import type { VectorScope } from './vectorMath.ts';
 
 /** An access to a buffer from inside a nest: how its address depends on rows and lanes. */
 export interface Access {
@@ -46,7 +48,7 @@ export function describeAccess(
     only.stride.op === 'constant' &&
     only.stride.value === 1;
   const base = nest.once(0, `base ${key}`, 'i32', `${buffer.name}_base`, () =>
-    baseAddress(nest, buffer, terms),
+    elementAddress(nest.at, buffer, terms),
   );
   return {
     buffer,
@@ -59,17 +61,6 @@ export function describeAccess(
   };
 }
 
-function baseAddress({ at }: Loops, buffer: Buffer, terms: readonly Term[]): Code<'i32'> {
-  return terms.reduce<Code<'i32'>>(
-    (address, { index, stride }) => {
-      if (index.kind === 'value' && index.axes.length > 0) return address;
-      const position = integer(at, index.kind === 'span' ? index.start : index);
-      return plus(address, times(position, strideBytes(at, stride)));
-    },
-    bufferAddress(at, buffer),
-  );
-}
-
 /** Address of the element at lane 0 of a row. */
 export function rowAddress(nest: Loops, access: Access, cell: Cell, roles: Roles): Code<'i32'> {
   const { base, rowTerms, buffer, key } = access;
@@ -78,7 +69,7 @@ export function rowAddress(nest: Loops, access: Access, cell: Cell, roles: Roles
     rowTerms.reduce<Code<'i32'>>((address, { index, stride }) => {
       const position =
         index.kind === 'span' ? nest.rowAt(cell) : i32x4.lane(nest.evaluate(index, cell, roles), 0);
-      return plus(address, times(position, strideBytes(nest.at, stride)));
+      return plus(address, times(position, strideBytes(nest.at, buffer, stride)));
     }, base),
   );
 }
@@ -88,8 +79,9 @@ export function laneAddresses(nest: Loops, access: Access, cell: Cell, roles: Ro
   return access.laneTerms.reduce<Code<'v128'>>(
     (addresses, { index, stride }) => {
       const positions = index.kind === 'span' ? nest.laneIndices(cell) : nest.evaluate(index, cell, roles);
-      const step = nest.once(0, `step ${stride.id}`, 'v128', 'step', () =>
-        i32x4.splat(strideBytes(nest.at, stride)),
+      const bytes = elementBytes(access.buffer);
+      const step = nest.once(0, `step ${stride.id} ${bytes}`, 'v128', 'step', () =>
+        i32x4.splat(strideBytes(nest.at, access.buffer, stride)),
       );
       return i32x4.add(addresses, i32x4.mul(positions, step));
     },
@@ -156,8 +148,13 @@ export function loadElements(
   const safe = bufferAddress(nest.at, buffer);
   const mask = accessMask(nest, access, cell, roles);
   const guard = (elements: Code<'v128'>) => (mask ? v128.select(mask, elements, otherwise) : elements);
+  const level = nest.levelOf(value.axes, roles);
+  const isHalf = buffer.dtype === 'f16';
+  const scope: VectorScope = {
+    fn: nest.at.fn,
+    keep: (code, name) => nest.keep(level, 'v128', name, code),
+  };
   if (access.lanes === 'scattered') {
-    const level = nest.levelOf(value.axes, roles);
     const all = laneAddresses(nest, access, cell, roles);
     const addresses = nest.once(
       level,
@@ -166,18 +163,48 @@ export function loadElements(
       'addresses',
       () => (mask ? v128.select(mask, all, i32x4.splat(safe)) : all),
     );
-    let elements = v128.loadSplat(i32x4.lane(addresses, 0));
-    for (let i = 1; i < 4; i++) elements = v128.loadLane(i32x4.lane(addresses, i), elements, i);
-    return guard(elements);
+    return guard(gathered(value, scope, (lane) => i32x4.lane(addresses, lane)));
   }
   const row = rowAddress(nest, access, cell, roles);
   const rowInside = rowCondition(nest, access, cell, roles);
   if (access.lanes === 'none') {
-    return guard(v128.loadSplat(rowInside ? select(rowInside, row, safe) : row));
+    const one = rowInside ? select(rowInside, row, safe) : row;
+    if (!isHalf) return guard(v128.loadSplat(one));
+    return guard(fromHalf(scope, i32x4.splat(i32.load16(one))));
   }
-  const address = plus(row, get(nest.laneBytes));
-  if (!mask) return v128.load(address, cell.vector * 16);
+  const [address, offset] = laneAddress(nest, access, row, cell);
+  const load = (from: Code<'i32'>, more = 0) =>
+    isHalf ? fromHalf(scope, v128.load16x4(from, more)) : v128.load(from, more);
+  if (!mask) return load(address, offset);
   const inside = both(rowInside, laneCondition(nest, access, cell, 0, roles));
-  const moved = plus(address, i32.const(cell.vector * 16));
-  return guard(v128.load(inside ? select(inside, moved, safe) : moved));
+  const moved = plus(address, i32.const(offset));
+  return guard(load(inside ? select(inside, moved, safe) : moved));
+}
+
+/** Address and constant offset of a vector of neighbouring elements. */
+export function laneAddress(
+  nest: Loops,
+  { buffer }: Access,
+  row: Code<'i32'>,
+  { vector }: Cell,
+): readonly [address: Code<'i32'>, offset: number] {
+  const bytes = elementBytes(buffer);
+  const lanes = get(nest.laneBytes);
+  return [plus(row, bytes === 4 ? lanes : i32.shrU(lanes, i32.const(1))), vector * 4 * bytes];
+}
+
+/** An element from each of four addresses. */
+function gathered(
+  { buffer }: { readonly buffer: Buffer },
+  scope: VectorScope,
+  address: (lane: number) => Code<'i32'>,
+): Code<'v128'> {
+  if (buffer.dtype === 'f16') {
+    const first = i32x4.splat(i32.load16(address(0)));
+    const insert = (words: Code<'v128'>, lane: number) =>
+      i32x4.replace(words, i32.load16(address(lane)), lane);
+    return fromHalf(scope, [1, 2, 3].reduce(insert, first));
+  }
+  const insert = (elements: Code<'v128'>, lane: number) => v128.loadLane(address(lane), elements, lane);
+  return [1, 2, 3].reduce(insert, v128.loadSplat(address(0)));
 }

@@ -17,8 +17,8 @@ const floatBinary = (text: string, opcode: number) => binary('f32', 'f32', `f32.
 const floatUnary = (text: string, opcode: number) => unary('f32', 'f32', `f32.${text}`, opcode);
 const floatCompare = (text: string, opcode: number) => binary('f32', 'i32', `f32.${text}`, opcode);
 
-/** Immediates of an access: alignment of four bytes and a constant offset. */
-const access = (offset: number): number[] => [2, ...unsigned(offset)];
+/** Immediates of an access: the power of two that the address is a multiple of, and a constant offset. */
+const access = (offset: number, alignment = 2): number[] => [alignment, ...unsigned(offset)];
 const at = (text: string, offset: number): string => (offset === 0 ? text : `${text} offset=${offset}`);
 
 export const i32 = {
@@ -27,6 +27,10 @@ export const i32 = {
     code('i32', at('i32.load', offset), [0x28, ...access(offset)], [address]),
   store: (address: Code<'i32'>, value: Code<'i32'>, offset = 0): Statement =>
     code('none', at('i32.store', offset), [0x36, ...access(offset)], [address, value]),
+  load16: (address: Code<'i32'>, offset = 0): Code<'i32'> =>
+    code('i32', at('i32.load16_u', offset), [0x2f, ...access(offset, 1)], [address]),
+  store16: (address: Code<'i32'>, value: Code<'i32'>, offset = 0): Statement =>
+    code('none', at('i32.store16', offset), [0x3b, ...access(offset, 1)], [address, value]),
   eqz: unary('i32', 'i32', 'i32.eqz', 0x45),
   eq: integerBinary('eq', 0x46),
   ne: integerBinary('ne', 0x47),
@@ -102,6 +106,17 @@ export const v128 = {
     code('v128', at('v128.load32_splat', offset), [...simd(9), ...access(offset)], [address]),
   store: (address: Code<'i32'>, value: Code<'v128'>, offset = 0): Statement =>
     code('none', at('v128.store', offset), [...simd(11), ...access(offset)], [address, value]),
+  /** four words of 16 bits, zero-extended */
+  load16x4: (address: Code<'i32'>, offset = 0): Code<'v128'> =>
+    code('v128', at('v128.load16x4_u', offset), [...simd(4), ...access(offset, 1)], [address]),
+  /** the lower 64 bits */
+  storeLow: (address: Code<'i32'>, value: Code<'v128'>, offset = 0): Statement =>
+    code(
+      'none',
+      `${at('v128.store64_lane', offset)} 0`,
+      [...simd(91), ...access(offset, 1), 0],
+      [address, value],
+    ),
   /** `vector` with one lane loaded */
   loadLane: (address: Code<'i32'>, vector: Code<'v128'>, lane: number, offset = 0): Code<'v128'> =>
     code(
@@ -159,6 +174,7 @@ export const i32x4 = {
   gtU: vectorBinary('i32x4.gt_u', 60),
   leS: vectorBinary('i32x4.le_s', 61),
   leU: vectorBinary('i32x4.le_u', 62),
+  geS: vectorBinary('i32x4.ge_s', 63),
   abs: vectorUnary('i32x4.abs', 160),
   neg: vectorUnary('i32x4.neg', 161),
   shl: shift('i32x4.shl', 171),
@@ -171,6 +187,8 @@ export const i32x4 = {
   minU: vectorBinary('i32x4.min_u', 183),
   maxS: vectorBinary('i32x4.max_s', 184),
   maxU: vectorBinary('i32x4.max_u', 185),
+  /** the lower 16 bits of lanes that need no more: x in the lower half, y in the upper */
+  narrow: vectorBinary('i16x8.narrow_i32x4_u', 134),
   truncateS: vectorUnary('i32x4.trunc_sat_f32x4_s', 248),
   truncateU: vectorUnary('i32x4.trunc_sat_f32x4_u', 249),
 } as const;

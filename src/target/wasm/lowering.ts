@@ -1,10 +1,10 @@
 import { defined, FrondError } from '../../base/errors.ts';
-import type { Axis, Buffer, Kernel, Span, Value } from '../../kernel/ir.ts';
+import type { Axis, Buffer, Kernel, Span, Term, Value } from '../../kernel/ir.ts';
 import type { Analysis } from './analysis.ts';
 import { type Code, get, type Local } from './code.ts';
 import { scalarLiteral } from './elementwise.ts';
 import type { FunctionBuilder, ModuleBuilder } from './encode.ts';
-import { i32, times } from './instructions.ts';
+import { i32, plus, times } from './instructions.ts';
 
 /** A tile in scratch memory: row-major, rows padded to whole blocks of eight elements. */
 export interface Place {
@@ -89,9 +89,22 @@ export function integer(at: Lowering, value: Value): Code<'i32'> {
 export const placeOf = (at: Lowering, value: Value): Place =>
   defined(at.places.get(value), `place of %${value.id} of kernel ${at.kernel.name}`);
 
-/** Bytes between elements `stride` apart. */
-export const strideBytes = (at: Lowering, stride: Value): Code<'i32'> =>
-  times(integer(at, stride), i32.const(4));
+export const elementBytes = ({ dtype }: Buffer): 2 | 4 => (dtype === 'f16' ? 2 : 4);
+
+/** Bytes between elements of a buffer `stride` apart. */
+export const strideBytes = (at: Lowering, buffer: Buffer, stride: Value): Code<'i32'> =>
+  times(integer(at, stride), i32.const(elementBytes(buffer)));
+
+/** Address of the element whose indices are all scalars, or the starts of spans; index tiles count as 0. */
+export const elementAddress = (at: Lowering, buffer: Buffer, terms: readonly Term[]): Code<'i32'> =>
+  terms.reduce<Code<'i32'>>(
+    (address, { index, stride }) => {
+      if (index.kind === 'value' && index.axes.length > 0) return address;
+      const position = integer(at, index.kind === 'span' ? index.start : index);
+      return plus(address, times(position, strideBytes(at, buffer, stride)));
+    },
+    bufferAddress(at, buffer),
+  );
 
 export const bufferAddress = (at: Lowering, buffer: Buffer): Code<'i32'> =>
   get(defined(at.addresses.get(buffer), `address of ${buffer.name}`));

@@ -9,7 +9,6 @@ import { globalGet, i32, plus } from './instructions.ts';
 import type { Lowering } from './lowering.ts';
 import { printModule } from './print.ts';
 import { writeRegion } from './statements.ts';
-import { unsupported } from './unsupported.ts';
 
 export interface WasmOptions {
   /** limits of the memory that the module imports; a shared one needs a maximum */
@@ -137,8 +136,6 @@ function defineRun(kernel: Kernel, module: ModuleBuilder, program: ReturnType<ty
  */
 export function assembleKernel(kernel: Kernel, options: WasmOptions = {}): WasmKernel {
   if (!options.judged) assertKernel(kernel);
-  const half = kernel.buffers.find(({ dtype }) => dtype === 'f16');
-  if (half) throw unsupported(kernel, 'f16 in memory', half.name);
   const module = new ModuleBuilder();
   const program = declareProgram(kernel, module);
   const at = beginLowering(kernel, options, module, program.fn);

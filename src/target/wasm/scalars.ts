@@ -1,8 +1,9 @@
 import type { Value } from '../../kernel/ir.ts';
 import { type Code, get, type Statement, set } from './code.ts';
 import { kindOf, scalarCast, scalarElementwise, splat } from './elementwise.ts';
-import { f32, i32, i32x4, plus, times } from './instructions.ts';
-import { bufferAddress, integer, type Lowering, scalar, strideBytes } from './lowering.ts';
+import { fromHalf } from './half.ts';
+import { f32, f32x4, i32, i32x4 } from './instructions.ts';
+import { elementAddress, type Lowering, scalar } from './lowering.ts';
 import { writeReduce } from './reduce.ts';
 import { unsupported } from './unsupported.ts';
 import { callThreefry } from './vectorMath.ts';
@@ -42,13 +43,10 @@ function compute(at: Lowering, value: Value, statements: Statement[]): Code<'i32
     case 'cast':
       return scalarCast(value.arg.dtype, value.dtype, scalar(at, value.arg));
     case 'load': {
-      const address = value.terms.reduce<Code<'i32'>>(
-        (sum, { index, stride }) => {
-          const position = integer(at, index.kind === 'span' ? index.start : index);
-          return plus(sum, times(position, strideBytes(at, stride)));
-        },
-        bufferAddress(at, value.buffer),
-      );
+      const address = elementAddress(at, value.buffer, value.terms);
+      if (value.buffer.dtype === 'f16') {
+        return f32x4.lane(fromHalf(scope, i32x4.splat(i32.load16(address))), 0);
+      }
       return value.dtype === 'f32' ? f32.load(address) : i32.load(address);
     }
     case 'random': {

@@ -3,6 +3,7 @@ import type { Axis, Store } from '../../kernel/ir.ts';
 import {
   type Access,
   describeAccess,
+  laneAddress,
   laneAddresses,
   laneCondition,
   rowAddress,
@@ -11,29 +12,33 @@ import {
 } from './access.ts';
 import { type Code, get, type Statement, set, when } from './code.ts';
 import { vectorCast } from './elementwise.ts';
-import { f32, i32, i32x4, plus, times, v128 } from './instructions.ts';
+import { toHalf } from './half.ts';
+import { f32, f32x4, i32, i32x4, v128 } from './instructions.ts';
 import { type Cell, type Cut, type End, rolesOf } from './loops.ts';
-import { bufferAddress, integer, type Lowering, scalar, strideBytes } from './lowering.ts';
+import { elementAddress, elementBytes, type Lowering, scalar } from './lowering.ts';
 import { Nest } from './nest.ts';
 import { cutsOf, vectorsAtOnce } from './write.ts';
 
 /** Writes a tile or a scalar to a buffer; what lies beyond a span's limit is not written. */
 export function writeStore(at: Lowering, store: Store): Statement[] {
   const { value } = store;
-  if (value.axes.length === 0) return [storeScalar(at, store)];
+  if (value.axes.length === 0) return at.fn.scoped(() => storeScalar(at, store));
   return at.fn.scoped(() => storeNest(at, store));
 }
 
-function storeScalar(at: Lowering, { buffer, terms, value }: Store): Statement {
-  const address = terms.reduce<Code<'i32'>>(
-    (sum, { index, stride }) => {
-      const position = integer(at, index.kind === 'span' ? index.start : index);
-      return plus(sum, times(position, strideBytes(at, stride)));
-    },
-    bufferAddress(at, buffer),
-  );
+function storeScalar(at: Lowering, { buffer, terms, value }: Store): Statement[] {
+  const address = elementAddress(at, buffer, terms);
   const code = scalar(at, value);
-  return code.result === 'f32' ? f32.store(address, code) : i32.store(address, code);
+  if (code.result === 'i32') return [i32.store(address, code)];
+  if (buffer.dtype !== 'f16') return [f32.store(address, code)];
+  const statements: Statement[] = [];
+  const keep = (vector: Code<'v128'>, name: string): Code<'v128'> => {
+    const local = at.fn.local('v128', name);
+    statements.push(set(local, vector));
+    return get(local);
+  };
+  const bits = toHalf({ fn: at.fn, keep }, f32x4.splat(code));
+  return [...statements, i32.store16(address, i32x4.lane(bits, 0))];
 }
 
 function storeNest(at: Lowering, { buffer, terms, value }: Store): Statement[] {
@@ -75,31 +80,42 @@ const endOver = (terms: Store['terms'], axis: Axis | undefined): End | undefined
 
 function storeVector(nest: Nest, access: Access, cell: Cell, element: Code<'v128'>): void {
   const { at, roles } = nest;
+  const isHalf = access.buffer.dtype === 'f16';
   const row = rowAddress(nest, access, cell, roles);
-  const value = nest.once(2, `value ${cell.vector}`, 'v128', 'value', () => element);
+  const keep = (code: Code<'v128'>, name: string): Code<'v128'> => nest.keep(2, 'v128', name, code);
+  const value = nest.once(2, `value ${cell.vector}`, 'v128', 'value', () =>
+    isHalf ? toHalf({ fn: at.fn, keep }, element) : element,
+  );
   const guarded = (statements: readonly Statement[]): void => {
     const condition = rowCondition(nest, access, cell, roles);
     for (const statement of condition ? [when(condition, statements)] : statements) nest.push(2, statement);
   };
-  const lanes = (store: (lane: number) => Statement): Statement[] =>
+  const lanes = (address: (lane: number) => Code<'i32'>, offset = (_lane: number) => 0): Statement[] =>
     [0, 1, 2, 3].map((lane) => {
       const condition = laneCondition(nest, access, cell, lane, roles);
-      return condition ? when(condition, [store(lane)]) : store(lane);
+      const store = isHalf
+        ? i32.store16(address(lane), i32x4.lane(value, lane), offset(lane))
+        : v128.storeLane(address(lane), value, lane, offset(lane));
+      return condition ? when(condition, [store]) : store;
     });
   if (access.lanes === 'scattered') {
     const addresses = at.fn.local('v128', 'addresses');
     nest.push(2, set(addresses, laneAddresses(nest, access, cell, roles)));
-    guarded(lanes((lane) => v128.storeLane(i32x4.lane(get(addresses), lane), value, lane)));
+    guarded(lanes((lane) => i32x4.lane(get(addresses), lane)));
     return;
   }
+  const [start, offset] = laneAddress(nest, access, row, cell);
   const address = at.fn.local('i32', 'to');
-  nest.push(2, set(address, plus(row, get(nest.laneBytes))));
-  const offset = cell.vector * 16;
-  const whole = v128.store(get(address), value, offset);
+  nest.push(2, set(address, start));
+  const whole = isHalf
+    ? v128.storeLow(get(address), i32x4.narrow(value, value), offset)
+    : v128.store(get(address), value, offset);
   const last = laneCondition(nest, access, cell, 3, roles);
-  if (!last) guarded([whole]);
-  else {
-    const single = lanes((lane) => v128.storeLane(get(address), value, lane, offset + lane * 4));
-    guarded([when(last, [whole], single)]);
-  }
+  const bytes = elementBytes(access.buffer);
+  const single = () =>
+    lanes(
+      () => get(address),
+      (lane) => offset + lane * bytes,
+    );
+  guarded([last ? when(last, [whole], single()) : whole]);
 }

@@ -14,7 +14,7 @@ import {
 } from './code.ts';
 import { type FunctionBuilder, type ModuleBuilder, whileBelow } from './encode.ts';
 import { f32x4, i32, i32x4, plus, times, v128 } from './instructions.ts';
-import { bufferAddress, integer, type Lowering, strideBytes } from './lowering.ts';
+import { elementAddress, type Lowering, strideBytes } from './lowering.ts';
 import { turn } from './turn.ts';
 
 /**
@@ -81,15 +81,9 @@ export function streamProduct(
   out: { readonly offset: number; readonly rowStride: number },
   { rows, columns, depth }: StreamedSizes,
 ): Statement {
-  const right = load.terms.reduce<Code<'i32'>>(
-    (address, { index, stride }) => {
-      const position = integer(at, index.kind === 'span' ? index.start : index);
-      return plus(address, times(position, strideBytes(at, stride)));
-    },
-    bufferAddress(at, load.buffer),
-  );
+  const right = elementAddress(at, load.buffer, load.terms);
   const along = isUnit(column);
-  const step = strideBytes(at, (along ? over : column).stride);
+  const step = strideBytes(at, load.buffer, (along ? over : column).stride);
   const shape: Shape = { ...left, outRow: out.rowStride };
   const reference = along ? downColumns(at.module, shape) : alongRows(at.module, shape);
   const address = (offset: number): Code<'i32'> => plus(at.scratch, i32.const(offset));
