@@ -1,5 +1,6 @@
 import type { TypedArray } from '../base/dtype.ts';
 import { defined } from '../base/errors.ts';
+import type { Location } from '../runtime/device.ts';
 import type { ArenaName, ModelState } from '../runtime/state.ts';
 
 /** What a run has on its device, in host memory: the weights and what the optimizer keeps beside them, after step `step`. */
@@ -11,6 +12,31 @@ export interface HostCopy {
 
 const COPIED: readonly ArenaName[] = ['parameter', 'moment1', 'moment2'];
 
+/** An arena in stretches that do not cross a border of the device's buffers. */
+async function stretches(state: ModelState, name: ArenaName): Promise<Location[]> {
+  const arena = await state.arena(name);
+  const most = state.device.chunkWords ?? Math.max(1, arena.length);
+  return Array.from({ length: Math.ceil(arena.length / most) }, (_, i) => ({
+    ...arena,
+    offset: arena.offset + i * most,
+    length: Math.min(most, arena.length - i * most),
+  }));
+}
+
+/** Puts stretches together, in their own type: a device of precision f64 gives f64. */
+function joined(parts: readonly TypedArray[]): TypedArray {
+  const [first] = parts;
+  if (first !== undefined && parts.length === 1) return first;
+  const length = parts.reduce((total, part) => total + part.length, 0);
+  const all = first instanceof Float64Array ? new Float64Array(length) : new Float32Array(length);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
 /**
  * Asks the device for a copy as of now. It is under way when the promise settles: whatever is asked of the device
  * afterwards does not change it, so training goes on meanwhile.
@@ -20,9 +46,10 @@ export async function beginCopy(
   step: number,
 ): Promise<{ readonly copy: Promise<HostCopy> }> {
   const names = COPIED.filter((name) => state.has(name));
-  const places = await Promise.all(names.map((name) => state.arena(name)));
+  const places = await Promise.all(names.map((name) => stretches(state, name)));
   // asked for in one turn, so that nothing comes in between
-  const values = Promise.all(places.map((place) => state.device.read(place)));
+  const read = (place: Location) => state.device.read(place);
+  const values = Promise.all(places.map(async (list) => joined(await Promise.all(list.map(read)))));
   const copy = values.then((all) => ({
     step,
     arenas: new Map(names.map((name, i) => [name, defined(all[i], name)])),
@@ -32,7 +59,13 @@ export async function beginCopy(
 
 /** Writes a copy to a device that has nothing yet. */
 export async function restoreCopy(state: ModelState, { arenas }: HostCopy): Promise<void> {
-  for (const [name, values] of arenas) await state.device.write(await state.arena(name), values);
+  for (const [name, values] of arenas) {
+    let at = 0;
+    for (const place of await stretches(state, name)) {
+      await state.device.write(place, values.subarray(at, at + place.length));
+      at += place.length;
+    }
+  }
 }
 
 /** The values of a parameter, or of what is kept beside it. */

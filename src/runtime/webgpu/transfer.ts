@@ -31,6 +31,9 @@ function unpacked({ dtype, length }: Location, bytes: ArrayBuffer, offset: numbe
   return values;
 }
 
+/** A staging buffer takes more than this only for a tensor that is larger by itself. */
+const STAGING_BYTES = 128 * 2 ** 20;
+
 interface ReadRequest {
   readonly location: Location;
   readonly range: GpuRange;
@@ -40,7 +43,7 @@ interface ReadRequest {
 
 /**
  * Copies between host and GPU. Writes are staged by the queue, so that none waits for the step before; reads asked for at one time
- * travel in one submission through one staging buffer.
+ * travel in one submission through one staging buffer, or a few where they are large.
  */
 export class Transfer {
   readonly #owner: GpuOwner;
@@ -72,9 +75,26 @@ export class Transfer {
     const requests = this.#reads;
     if (requests.length === 0) return;
     this.#reads = [];
-    this.#send(requests).catch((cause: unknown) => {
-      for (const { reject } of requests) reject(cause);
-    });
+    for (const group of this.#groups(requests)) {
+      this.#send(group).catch((cause: unknown) => {
+        for (const { reject } of group) reject(cause);
+      });
+    }
+  }
+
+  /** Requests that travel together: as many as a staging buffer of moderate size holds. */
+  #groups(requests: readonly ReadRequest[]): ReadRequest[][] {
+    const groups: ReadRequest[][] = [];
+    let left = 0;
+    for (const request of requests) {
+      if (request.range.bytes > left || groups.length === 0) {
+        groups.push([]);
+        left = STAGING_BYTES;
+      }
+      groups.at(-1)?.push(request);
+      left -= alignBytes(request.range.bytes, 4);
+    }
+    return groups;
   }
 
   async #send(requests: readonly ReadRequest[]): Promise<void> {
