@@ -1,6 +1,9 @@
 import { expect, it } from 'vitest';
 import { halfBits, halfValue } from '../../src/base/half.ts';
+import { cast, f16, f32, graph, mul } from '../../src/dsl/index.ts';
 import type { KernelBuilder, TermInput } from '../../src/kernel/build.ts';
+import { compile } from '../../src/runtime/compile.ts';
+import { wasmDevice } from '../../src/runtime/wasm/device.ts';
 import { numbers, trace } from '../interpreter/support.ts';
 import { wasmRunner } from './support.ts';
 
@@ -114,4 +117,24 @@ it('reads and writes f16 in columns, by index, as scalars and across', () => {
     }
   }
   expect(Array.from(single)).toEqual([0, halfBits(Math.fround(at(5) * Math.fround(0.1)))]);
+});
+
+it('holds f16 tensors of a graph on a device, on any number of threads', async () => {
+  const model = graph('halves', (g) => {
+    const tripled = cast(mul(cast(g.input('x', f16, [5]), f32), 3), f16);
+    return { tripled, wide: cast(tripled, f32) };
+  });
+  const data = [1, 0.1, -2, 1e-7, 60_000];
+  const expected = data.map((x) => {
+    const read = halfValue(halfBits(x));
+    return halfValue(halfBits(Math.fround(read * 3)));
+  });
+  for (const threads of [1, 2]) {
+    const device = wasmDevice({ threads });
+    const { executable } = await compile(model, { device });
+    const { tripled, wide } = await executable.run({ x: { dtype: 'f16', shape: [5], data } });
+    expect(Array.from(tripled.data)).toEqual(expected);
+    expect(Array.from(wide.data)).toEqual(expected);
+    await device.close();
+  }
 });

@@ -1,4 +1,5 @@
 import { isFloating, type TypedArray } from '../../base/dtype.ts';
+import { halfBits, halfValue } from '../../base/half.ts';
 import { hasSimd } from '../../target/wasm/index.ts';
 import type { Device, Location } from '../device.ts';
 import { addressOf, bindLaunches } from './commandList.ts';
@@ -19,6 +20,12 @@ export interface WasmDevice extends Device {
   readonly note: string;
 }
 
+const stored = ({ dtype }: Location, data: ArrayLike<number>): ArrayLike<number> =>
+  dtype === 'f16' ? Uint16Array.from(data, halfBits) : data;
+
+const loaded = (view: TypedArray | Uint16Array<ArrayBuffer>): TypedArray =>
+  view instanceof Uint16Array ? Float32Array.from(view, halfValue) : view.slice();
+
 /**
  * Generated WebAssembly with 128-bit vectors as a device. Results do not depend on the number of threads.
  * @throws FROND-R020 where the engine has no WebAssembly SIMD, FROND-R028 for a number of threads that is none
@@ -30,9 +37,10 @@ export function wasmDevice(options: WasmOptions = {}): WasmDevice {
   const runner: Runner =
     threads > 1 ? new ThreadedRunner(engine, heap, threads) : new SingleRunner(engine, heap);
   // growing detaches the buffer, so views are made when they are needed
-  const view = (location: Location): TypedArray => {
+  const view = (location: Location): TypedArray | Uint16Array<ArrayBuffer> => {
     const { dtype, length } = location;
     const address = addressOf(location);
+    if (dtype === 'f16') return new Uint16Array(heap.memory.buffer, address, length);
     if (isFloating(dtype)) return new Float32Array(heap.memory.buffer, address, length);
     if (dtype === 'i32') return new Int32Array(heap.memory.buffer, address, length);
     return new Uint32Array(heap.memory.buffer, address, length);
@@ -46,8 +54,8 @@ export function wasmDevice(options: WasmOptions = {}): WasmDevice {
     free(memory) {
       heap.free(memory as Block);
     },
-    write: (location, data) => runner.inTurn(() => view(location).set(data)),
-    read: (location) => runner.inTurn(() => view(location).slice()),
+    write: (location, data) => runner.inTurn(() => view(location).set(stored(location, data))),
+    read: (location) => runner.inTurn(() => loaded(view(location))),
     prepare: (launches) => runner.prepare([...new Set([...launches].map(({ kernel }) => kernel))]),
     bind: (commands) => runner.bind(bindLaunches(commands)),
     close: async () => runner.close(),
