@@ -2,7 +2,7 @@ import { FrondError } from '../base/errors.ts';
 import { hasSimd } from '../target/wasm/index.ts';
 import type { Device, DeviceName } from './device.ts';
 import { interpreterDevice } from './interpreterDevice.ts';
-import { wasmDevice } from './wasm/device.ts';
+import { type WasmOptions, wasmDevice } from './wasm/device.ts';
 import { describeAdapter, findAdapter } from './webgpu/adapter.ts';
 import { type WebgpuDevice, type WebgpuOptions, webgpuDevice } from './webgpu/webgpuDevice.ts';
 
@@ -15,6 +15,8 @@ export interface ChosenDevice {
 export interface ChooseOptions {
   /** for the device webgpu */
   readonly webgpu?: WebgpuOptions | undefined;
+  /** for the device wasm */
+  readonly wasm?: WasmOptions | undefined;
 }
 
 /** Devices that run whole steps, the preferred one first. */
@@ -43,8 +45,14 @@ async function best(options: ChooseOptions): Promise<ChosenDevice> {
     }
   }
   return hasSimd()
-    ? { device: wasmDevice(), reason: `the fastest device that works here; ${refused}` }
+    ? onWasm('the fastest device that works here', options, `; ${refused}`)
     : { device: interpreterDevice(), reason: `this engine has no WebAssembly SIMD; ${refused}` };
+}
+
+/** Says how many threads there are, and why not more. */
+function onWasm(why: string, { wasm }: ChooseOptions, end = ''): ChosenDevice {
+  const device = wasmDevice(wasm);
+  return { device, reason: `${why}, ${device.note}${end}` };
 }
 
 /**
@@ -57,7 +65,7 @@ export async function chooseDevice(name: string, options: ChooseOptions = {}): P
     case 'interpreter':
       return { device: interpreterDevice(), reason: 'asked for' };
     case 'wasm':
-      return { device: wasmDevice(), reason: 'asked for' };
+      return onWasm('asked for', options);
     case 'webgpu': {
       const device = await webgpuDevice(options.webgpu);
       return { device, reason: gpuName(device) };

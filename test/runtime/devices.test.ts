@@ -51,22 +51,23 @@ describe('devices', () => {
   });
 
   it('are chosen by what works: no program that plays a GPU, unless asked for', async () => {
+    const wasm = { threads: 2 };
     const found = (adapter: object | null) => ({ gpu: { requestAdapter: async () => adapter } });
-    expect(await chooseDevice('auto', { webgpu: found(null) })).toMatchObject({
+    expect(await chooseDevice('auto', { wasm, webgpu: found(null) })).toMatchObject({
       device: { name: 'wasm' },
-      reason: 'the fastest device that works here; WebGPU finds no adapter',
+      reason: 'the fastest device that works here, 2 threads; WebGPU finds no adapter',
     });
     const limits = {};
     const software = { info: { vendor: 'google', description: 'SwiftShader' }, limits, features: new Set() };
-    expect(await chooseDevice('auto', { webgpu: found(software) })).toMatchObject({
+    expect(await chooseDevice('auto', { wasm, webgpu: found(software) })).toMatchObject({
       device: { name: 'wasm' },
-      reason: 'the fastest device that works here; the only GPU is a program, google SwiftShader',
+      reason: 'the fastest device that works here, 2 threads; the only GPU is a program, google SwiftShader',
     });
     const requestDevice = (): Promise<never> => Promise.reject(new Error('busy'));
     const real = { ...software, info: { vendor: 'nvidia', device: 'H200' }, requestDevice };
-    expect(await chooseDevice('auto', { webgpu: found(real) })).toMatchObject({
+    expect(await chooseDevice('auto', { wasm, webgpu: found(real) })).toMatchObject({
       device: { name: 'wasm' },
-      reason: 'the fastest device that works here; the adapter nvidia H200 gives no device',
+      reason: 'the fastest device that works here, 2 threads; the adapter nvidia H200 gives no device',
     });
     await expect(chooseDevice('webgpu', { webgpu: found(real) })).rejects.toThrowError(
       '[FROND-R020] the adapter nvidia H200 gives no device',

@@ -1,7 +1,7 @@
 import { platform } from '#platform';
 import { FrondError } from '../../base/errors.ts';
 
-/** More cores than this wait for memory, or for each other. */
+/** Threads where nobody asks for a number: more of them mostly wait for memory, or for each other. */
 const MOST = 16;
 
 export interface ThreadChoice {
@@ -19,7 +19,7 @@ export function chooseThreads(asked: number | undefined): ThreadChoice {
       hint: 'give a whole number from 1 on, or leave it out: one for each core',
     });
   }
-  const wanted = Math.min(asked ?? platform.cores, MOST);
+  const wanted = asked ?? Math.min(platform.cores, MOST);
   if (wanted === 1) return { threads: 1, note: count(1) };
   const refused = platform.threadsRefused();
   if (refused !== undefined) return { threads: 1, note: `${count(1)}: ${refused}` };
