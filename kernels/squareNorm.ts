@@ -1,5 +1,5 @@
 import type { Dim } from '../src/base/dim.ts';
-import type { LaunchPlan, Slot } from '../src/ir/record.ts';
+import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Kernel, Value } from '../src/kernel/ir.ts';
 import { journalColumns, journalLayout, norms } from './journal.ts';
@@ -26,6 +26,8 @@ export interface SquareNormArguments {
   readonly out: Slot;
   /** number of 256-element blocks of the arena */
   readonly blocks: Dim;
+  /** which stretch of the arena this is, from 0; a later one adds to what those before it gave */
+  readonly chunk?: ScalarExpression;
   /** f32 scalars: the loss that is judged, then those of the tasks. None: nothing is judged */
   readonly losses?: readonly Slot[];
 }
@@ -33,8 +35,9 @@ export interface SquareNormArguments {
 function partialProgram(k: KernelBuilder): void {
   const gradient = k.read('gradient');
   const rates = k.read('rate');
-  const out = k.write('out');
+  const out = k.buffer('out', 'f32', 'update');
   const blocks = k.parameter('blocks');
+  const chunk = k.parameter('chunk');
   const g = k.axis('g', group);
   const e = k.axis('e', blockElements);
   const program = k.program(0);
@@ -49,7 +52,8 @@ function partialProgram(k: KernelBuilder): void {
     const live = k.lt(0, k.load(rates, [[G, 1]]));
     return [k.add(sum as Value, k.select(live, k.mul(tile, tile), 0))];
   });
-  k.store(out, [[program, 1]], k.sum(total as Value, g, e));
+  const before = k.select(k.eq(chunk, 0), 0, k.load(out, [[program, 1]]));
+  k.store(out, [[program, 1]], k.add(before, k.sum(total as Value, g, e)));
 }
 
 const lossName = (i: number): string => (i === 0 ? 'loss' : `task${i}`);
@@ -106,7 +110,12 @@ const traceSquareNormTotal = (losses: number): Kernel =>
   );
 
 /** Squared global norm of the gradient arena without its frozen blocks. Two launches. */
-export function planSquareNorm({ out, blocks, losses = [] }: SquareNormArguments): LaunchPlan[] {
+export function planSquareNorm({
+  out,
+  blocks,
+  chunk = { value: 0 },
+  losses = [],
+}: SquareNormArguments): LaunchPlan[] {
   const parts: Slot = {
     kind: 'temporary',
     name: 'squareNormParts',
@@ -116,7 +125,7 @@ export function planSquareNorm({ out, blocks, losses = [] }: SquareNormArguments
     {
       kernel: traceSquareNormPartial(),
       grid: [{ size: partials, per: 1 }],
-      scalars: { blocks },
+      scalars: { blocks, chunk },
       slots: {
         gradient: { kind: 'arena', name: 'gradient' },
         rate: { kind: 'table', name: 'rate' },

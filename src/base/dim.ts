@@ -12,6 +12,8 @@ export type Sizes = Readonly<Record<string, number>>;
 
 /** Size of frond's own that is bound beside the users': the number of blocks in a state's arenas. */
 export const ARENA_BLOCKS = 'arena.blocks';
+/** Which stretch of the arenas a launch works on, from 0: a GPU holds large ones in several buffers. */
+export const ARENA_CHUNK = 'arena.chunk';
 
 /** true for a sum or difference outside of parentheses */
 function isSum(dim: string): boolean {
@@ -134,7 +136,8 @@ function readTerm(at: Reading): number {
 }
 
 /** The names that users gave. */
-const boundNames = (sizes: Sizes): string[] => Object.keys(sizes).filter((name) => name !== ARENA_BLOCKS);
+const boundNames = (sizes: Sizes): string[] =>
+  Object.keys(sizes).filter((name) => name !== ARENA_BLOCKS && name !== ARENA_CHUNK);
 
 /** A number, a name, `(sum)` or `ceil(sum, per)`. */
 function readPrimary(at: Reading): number {

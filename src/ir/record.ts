@@ -60,10 +60,10 @@ export interface GridExpression {
 }
 
 /**
- * The one size that no feed binds: the number of 256-element blocks of an arena. Launches of update ops use it; the runtime
- * binds it beside the sizes of the batch.
+ * The sizes that no feed binds: the number of 256-element blocks of an arena, and the index of the arena's stretch that a launch
+ * works on. Launches of update ops use them; the runtime binds them beside the sizes of the batch.
  */
-export { ARENA_BLOCKS } from '../base/dim.ts';
+export { ARENA_BLOCKS, ARENA_CHUNK } from '../base/dim.ts';
 
 /** What a kernel's buffer is bound to: an operand or result of the node, or scratch planned for it. */
 export type Slot =

@@ -2,7 +2,7 @@ import { adamWRule } from '../../kernels/adamW.ts';
 import { planSquareNorm } from '../../kernels/squareNorm.ts';
 import { planUpdate, type UpdateRule } from '../../kernels/update.ts';
 import type { Attributes, TensorType } from '../ir/graph.ts';
-import { ARENA_BLOCKS, type OpRecord } from '../ir/record.ts';
+import { ARENA_BLOCKS, ARENA_CHUNK, type OpRecord } from '../ir/record.ts';
 import { bytesOf, expectShape, expectType, numberOf, operand } from './rules.ts';
 import { input, output } from './slots.ts';
 
@@ -32,6 +32,7 @@ export const squareNorm: OpRecord = {
     planSquareNorm({
       out: output(),
       blocks: ARENA_BLOCKS,
+      chunk: ARENA_CHUNK,
       losses: Array.from({ length: lossesOf(inputs, attributes) }, (_, i) => input(i)),
     }),
   cost: (context) => ({ flops: 0, bytes: bytesOf(context) }),

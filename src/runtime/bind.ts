@@ -1,11 +1,13 @@
-import { type Dim, evaluate, type Sizes } from '../base/dim.ts';
+import { ARENA_BLOCKS, ARENA_CHUNK, type Dim, evaluate, type Sizes } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import { makeRef, type Node, type Ref, type TensorType } from '../ir/graph.ts';
 import { nodePath } from '../ir/names.ts';
 import type { LaunchPlan, ScalarExpression, Slot } from '../ir/record.ts';
+import { chunksOf, requireFits } from './chunks.ts';
 import type { Command, LaunchShape, Location, Memory, Place } from './device.ts';
 import type { LoweredNode, LoweredProgram } from './lower.ts';
 import { type Lifetime, type MemoryPlan, planMemory } from './memoryPlan.ts';
+import { BLOCK } from './parameters.ts';
 
 export const elementsOf = (type: TensorType, sizes: Sizes): number =>
   type.shape.reduce<number>((total, dim) => total * evaluate(dim, sizes), 1);
@@ -65,10 +67,18 @@ function checkDemands(steps: readonly LoweredNode[], sizes: Sizes): void {
   }
 }
 
-/** Where everything in the step's arena lies. @throws FROND-S002 where the sizes do not fit a node */
-export function planProgram(program: LoweredProgram, sizes: Sizes): MemoryPlan<string> {
+/**
+ * Where everything in the step's arena lies; `chunk`: as a device with memory in chunks wants it.
+ * @throws FROND-S002 where the sizes do not fit a node, FROND-R025 for a tensor that no chunk holds
+ */
+export function planProgram(program: LoweredProgram, sizes: Sizes, chunk?: number): MemoryPlan<string> {
   checkDemands(program.steps, sizes);
-  return planMemory(lifetimesOf(program, sizes));
+  const lifetimes = lifetimesOf(program, sizes);
+  for (const { key, words, from } of lifetimes) {
+    const { node } = defined(program.steps[from], `step of ${key}`);
+    atNode(node, () => requireFits(`the tensor ${key}`, words, chunk));
+  }
+  return planMemory(lifetimes, chunk);
 }
 
 /** Where tensors live that are not in the step's arena. */
@@ -142,12 +152,16 @@ export function locator(program: LoweredProgram, plan: MemoryPlan<string>, sizes
   };
 }
 
-/** The step as a command list with all numbers filled in. Launches of an empty grid are left out. */
+/**
+ * The step as a command list with all numbers filled in. Launches of an empty grid are left out; `chunk`: words of a chunk, where the
+ * device holds the arenas in several.
+ */
 export function bindCommands(
   program: LoweredProgram,
   plan: MemoryPlan<string>,
   sizes: Sizes,
   homes: Homes,
+  chunk?: number,
 ): Command[] {
   const locate = locator(program, plan, sizes, homes);
   const place = (slot: Slot, step: LoweredNode, at: number): Location => {
@@ -164,20 +178,45 @@ export function bindCommands(
         return homes.table(slot.name);
     }
   };
+  const commandOf = (launch: LaunchPlan, step: LoweredNode, at: number, stretch: Stretch): Command[] => {
+    const bound = { ...sizes, [ARENA_BLOCKS]: stretch.blocks, [ARENA_CHUNK]: stretch.chunk };
+    const grid = atNode(step.node, () => gridOf(launch, bound));
+    if (grid.some((count) => count === 0)) return [];
+    const scalars = atNode(step.node, () => scalarsOf(launch, bound));
+    const buffers = Object.entries(launch.slots).map(
+      ([name, slot]) => [name, within(place(slot, step, at), slot, stretch)] as const,
+    );
+    return [{ kernel: launch.kernel, grid, scalars, buffers: Object.fromEntries(buffers) }];
+  };
+  const whole: Stretch = { chunk: 0, first: 0, blocks: sizes[ARENA_BLOCKS] ?? 0 };
   return program.steps.flatMap((step, at) =>
-    step.launches.flatMap((launch): Command[] => {
-      const grid = atNode(step.node, () => gridOf(launch, sizes));
-      if (grid.some((count) => count === 0)) return [];
-      return [
-        {
-          kernel: launch.kernel,
-          grid,
-          scalars: atNode(step.node, () => scalarsOf(launch, sizes)),
-          buffers: Object.fromEntries(
-            Object.entries(launch.slots).map(([name, slot]) => [name, place(slot, step, at)]),
-          ),
-        },
-      ];
+    step.launches.flatMap((launch) => {
+      const stretches = coversArena(launch) ? stretchesOf(whole.blocks, chunk) : [whole];
+      return stretches.flatMap((stretch) => commandOf(launch, step, at, stretch));
     }),
   );
+}
+
+/** Blocks of the arenas that one launch works on. */
+interface Stretch {
+  readonly chunk: number;
+  readonly first: number;
+  readonly blocks: number;
+}
+
+const coversArena = ({ slots }: LaunchPlan): boolean =>
+  Object.values(slots).some((slot) => slot.kind === 'arena' && slot.name !== 'journal');
+
+/** An arena in chunks takes one launch for each. */
+const stretchesOf = (blocks: number, chunk: number | undefined): Stretch[] =>
+  chunksOf(blocks * BLOCK, chunk).map(({ start, words }, i) => ({
+    ...{ chunk: i, first: start / BLOCK, blocks: words / BLOCK },
+  }));
+
+/** The part of an arena, or of a table of its blocks, that belongs to a stretch; any other place as it is. */
+function within(location: Location, slot: Slot, { first, blocks }: Stretch): Location {
+  const per = slot.kind === 'table' ? 1 : slot.kind === 'arena' && slot.name !== 'journal' ? BLOCK : 0;
+  if (per === 0) return location;
+  const length = Math.min(per * blocks, location.length);
+  return { ...location, offset: location.offset + per * first, length };
 }

@@ -4,6 +4,7 @@ import { type Graph, type Ref, splitRef } from '../ir/graph.ts';
 import { nodeOf } from '../ir/names.ts';
 import { ARENA_BLOCKS } from '../ir/record.ts';
 import { atNode, bindCommands, elementsOf, type Homes, launchShapes, locator, planProgram } from './bind.ts';
+import { fitInChunk, requireFits } from './chunks.ts';
 import type { BoundProgram, Device, Location, Memory } from './device.ts';
 import { bindSizes, type Feeds, type TensorValue } from './feeds.ts';
 import { groupTables } from './groupTables.ts';
@@ -135,7 +136,7 @@ export class Executable {
   }
 
   async #bind(sizes: Sizes): Promise<Binding> {
-    const plan = planProgram(this.program, sizes);
+    const plan = planProgram(this.program, sizes, this.#device.chunkWords);
     const arena = await this.#grow('arena', plan.words);
     const inputs = await this.#placeInputs(sizes);
     const constants = await this.#placeConstants(sizes);
@@ -149,7 +150,9 @@ export class Executable {
       stateArena: (name) => defined(arenas.get(name), `arena ${name}`),
       table: (name) => defined(this.#tables.get(name), `table ${name}`),
     };
-    const program = await this.#device.bind(bindCommands(this.program, plan, sizes, homes));
+    const program = await this.#device.bind(
+      bindCommands(this.program, plan, sizes, homes, this.#device.chunkWords),
+    );
     const byName = [...inputs].map(([ref, location]) => [this.#nameOf(ref), location] as const);
     const { tensor } = locator(this.program, plan, sizes, homes);
     return { sizes, program, inputs: new Map(byName), tensor };
@@ -178,18 +181,18 @@ export class Executable {
   }
 
   async #placeInputs(sizes: Sizes): Promise<Map<Ref, Location>> {
-    const types = this.graph.inputs.map((ref) => [ref, defined(this.program.types.get(ref), ref)] as const);
-    const words = types.reduce((total, [, type]) => total + align(elementsOf(type, sizes)), 0);
-    const memory = await this.#grow('inputs', words);
-    let offset = 0;
-    return new Map(
-      types.map(([ref, type]) => {
-        const length = elementsOf(type, sizes);
-        const location = { memory, offset, length, dtype: type.dtype };
-        offset += align(length);
-        return [ref, location];
-      }),
-    );
+    const { chunkWords } = this.#device;
+    let end = 0;
+    const places = this.graph.inputs.map((ref) => {
+      const type = defined(this.program.types.get(ref), ref);
+      const length = elementsOf(type, sizes);
+      requireFits(`input ${this.#nameOf(ref)}`, length, chunkWords);
+      const offset = fitInChunk(end, align(length), chunkWords);
+      end = offset + align(length);
+      return [ref, { offset, length, dtype: type.dtype }] as const;
+    });
+    const memory = await this.#grow('inputs', end);
+    return new Map(places.map(([ref, place]) => [ref, { memory, ...place }]));
   }
 
   async #placeState(): Promise<Map<Ref, Location>> {
@@ -213,6 +216,7 @@ export class Executable {
       if (op !== 'constant') continue;
       const type = defined(types[0], 'type of a constant');
       const length = atNode(node, () => elementsOf(type, sizes));
+      requireFits(`constant ${id}`, length, this.#device.chunkWords);
       const known = this.#constants.get(id);
       if (known !== undefined && known.length >= length) continue;
       if (known !== undefined) this.#discard(this.#constants, id, known.memory);

@@ -1,3 +1,5 @@
+import { fitInChunk } from './chunks.ts';
+
 /** A tensor that needs memory from step `from` to step `to`, both included. */
 export interface Lifetime<Key> {
   readonly key: Key;
@@ -25,24 +27,24 @@ interface Gap {
 }
 
 /** Takes the smallest gap that fits, or grows the arena. */
-function take(gaps: Gap[], words: number, top: number): number | undefined {
+function take(gaps: Gap[], words: number, top: number, chunk: number | undefined): number {
   let best: Gap | undefined;
   for (const gap of gaps) {
-    const size = gap.end - gap.start;
-    if (size >= words && (best === undefined || size < best.end - best.start)) best = gap;
-  }
-  if (best !== undefined) {
-    const start = best.start;
-    best.start += words;
-    if (best.start === best.end) gaps.splice(gaps.indexOf(best), 1);
-    return start;
+    const fits = fitInChunk(gap.start, words, chunk) + words <= gap.end;
+    if (fits && (best === undefined || gap.end - gap.start < best.end - best.start)) best = gap;
   }
   const last = gaps.at(-1);
-  if (last !== undefined && last.end === top) {
-    gaps.pop();
-    return last.start;
-  }
-  return undefined;
+  if (best === undefined && last?.end === top) best = last;
+  const gap = best ?? { start: top, end: top };
+  const start = fitInChunk(gap.start, words, chunk);
+  // what is left before and behind stays free
+  const left = [
+    { start: gap.start, end: start },
+    { start: start + words, end: gap.end },
+  ].filter((rest) => rest.end > rest.start);
+  const at = best === undefined ? gaps.length : gaps.indexOf(best);
+  gaps.splice(at, best === undefined ? 0 : 1, ...left);
+  return start;
 }
 
 function giveBack(gaps: Gap[], start: number, words: number): void {
@@ -65,9 +67,9 @@ function giveBack(gaps: Gap[], start: number, words: number): void {
 
 /**
  * Places tensors in one arena so that those whose lifetimes overlap never share a word: walks the steps once, giving the
- * best-fitting gap to what begins and taking back what has ended.
+ * best-fitting gap to what begins and taking back what has ended. `chunk`: no tensor crosses a multiple of so many words.
  */
-export function planMemory<Key>(lifetimes: readonly Lifetime<Key>[]): MemoryPlan<Key> {
+export function planMemory<Key>(lifetimes: readonly Lifetime<Key>[], chunk?: number): MemoryPlan<Key> {
   const starting = [...lifetimes].sort((a, b) => a.from - b.from || b.words - a.words);
   const ending = [...lifetimes].sort((a, b) => a.to - b.to);
   const offsets = new Map<Key, number>();
@@ -80,7 +82,7 @@ export function planMemory<Key>(lifetimes: readonly Lifetime<Key>[]): MemoryPlan
       giveBack(gaps, offsets.get(done.key) ?? 0, align(done.words));
     }
     const size = align(words);
-    const start = take(gaps, size, top) ?? top;
+    const start = take(gaps, size, top, chunk);
     offsets.set(key, start);
     top = Math.max(top, start + size);
     unshared += size;

@@ -3,6 +3,7 @@ import { defined, FrondError } from '../base/errors.ts';
 import { normal, uniforms } from '../base/random.ts';
 import type { Initializer } from '../dsl/initializer.ts';
 import type { Attribute, Graph, Node } from '../ir/graph.ts';
+import { fitInChunk, requireFits } from './chunks.ts';
 
 /** Elements per block of an arena: every parameter starts on a block, so that per-block tables can tell groups apart. */
 export const BLOCK = 256;
@@ -79,6 +80,23 @@ export function layoutParameters(graphs: readonly Graph[]): ParameterLayout {
     } else requireSameShape(known, node);
   }
   return { entries, elements: offset };
+}
+
+/**
+ * The same layout for a device that holds arenas in chunks of so many words: no parameter crosses into the next one.
+ * @throws FROND-R025 for a parameter that no chunk holds
+ */
+export function chunkLayout(layout: ParameterLayout, chunk: number | undefined): ParameterLayout {
+  if (chunk === undefined || layout.elements <= chunk) return layout;
+  let end = 0;
+  const entries = [...layout.entries.values()].map((entry) => {
+    requireFits(`parameter ${entry.name}`, entry.length, chunk);
+    const words = Math.ceil(entry.length / BLOCK) * BLOCK;
+    const offset = fitInChunk(end, words, chunk);
+    end = offset + words;
+    return { ...entry, offset };
+  });
+  return { entries: new Map(entries.map((entry) => [entry.name, entry])), elements: end };
 }
 
 function xavierLimit(shape: readonly number[]): number {

@@ -3,7 +3,13 @@ import type { TypedArray } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { Device, Location, Memory } from './device.ts';
-import { initialValues, type ParameterEntry, type ParameterLayout, requireSameShape } from './parameters.ts';
+import {
+  chunkLayout,
+  initialValues,
+  type ParameterEntry,
+  type ParameterLayout,
+  requireSameShape,
+} from './parameters.ts';
 
 /**
  * Flat arenas of equal layout: the weights, and what the optimizer keeps beside each of them. Beside them the journal of the
@@ -26,7 +32,7 @@ export class ModelState {
 
   constructor(device: Device, layout: ParameterLayout) {
     this.device = device;
-    this.layout = layout;
+    this.layout = chunkLayout(layout, device.chunkWords);
   }
 
   /** The whole arena, made (zeroed) when first asked for. @throws FROND-R001 when the device has not that much memory */

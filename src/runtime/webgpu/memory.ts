@@ -1,4 +1,4 @@
-import { FrondError } from '../../base/errors.ts';
+import { tooLarge } from '../chunks.ts';
 import type { Location, Memory } from '../device.ts';
 import { alignBytes, RANGE_ALIGNMENT, USAGE } from './flags.ts';
 import type { GpuOwner } from './owner.ts';
@@ -55,11 +55,7 @@ export function rangeOf(location: Location, what: string): GpuRange {
   const offset = start - chunk * chunkBytes;
   const buffer = buffers[chunk];
   if (buffer === undefined || offset + bytes > alignBytes(buffer.size, RANGE_ALIGNMENT)) {
-    throw new FrondError(
-      'FROND-R025',
-      `${what} takes ${bytes} bytes, over the limit of ${chunkBytes} bytes for one buffer of this GPU`,
-      { hint: 'make the tensor smaller, or use the device wasm' },
-    );
+    throw tooLarge(what, bytes, chunkBytes);
   }
   return { buffer, offset, bytes };
 }

@@ -22,21 +22,32 @@ interface Planned {
   readonly ranges: ReadonlyMap<string, GpuRange>;
 }
 
-export function planCommand(command: Command, pipelines: Pipelines, limit: number): Planned {
+function planCommand(command: Command, pipelines: Pipelines, limit: number): Planned {
   const { kernel, buffers } = command;
   const located = (name: string) => defined(buffers[name], `buffer ${name} of kernel ${kernel.name}`);
-  const pattern = planBindings(
+  const ranges = new Map(
+    kernel.buffers.map(
+      ({ name }) => [name, rangeOf(located(name), `${name} of kernel ${kernel.name}`)] as const,
+    ),
+  );
+  const byMemory = planBindings(
     kernel,
-    (name) => {
-      const { memory, offset } = located(name);
-      return { memory, tensor: offset };
-    },
+    (name) => ({ memory: located(name).memory, tensor: located(name).offset }),
     limit,
   );
-  const ranges = kernel.buffers.map(
-    ({ name }) => [name, rangeOf(located(name), `${name} of kernel ${kernel.name}`)] as const,
+  const module = pipelines.moduleOf(kernel, byMemory);
+  const whole = module.bindings.every(
+    ({ buffers: names }) => new Set(names.map((name) => ranges.get(name)?.buffer)).size === 1,
   );
-  return { command, module: pipelines.moduleOf(kernel, pattern), ranges: new Map(ranges) };
+  if (whole) return { command, module, ranges };
+  // a memory in several chunks: what lies in different ones cannot share a binding
+  const range = (name: string): GpuRange => defined(ranges.get(name), name);
+  const byBuffer = planBindings(
+    kernel,
+    (name) => ({ memory: range(name).buffer, tensor: range(name).offset }),
+    limit,
+  );
+  return { command, module: pipelines.moduleOf(kernel, byBuffer), ranges };
 }
 
 /** The stretch that a binding covers: from the first to the last byte of its buffers, rounded to what a range must be. */
