@@ -88,7 +88,8 @@ const copies = [
 ];
 
 const elementwise = [
-  sized('bias and gelu', 'geluGradient', [f32('m', 'n'), f32('n')], matrix),
+  sized('bias', 'sub', [f32('m', 'n'), f32('n')], matrix),
+  sized('slope of gelu', 'geluSlope', [f32('m', 'n')], matrix),
   sized('a column', 'mul', [f32('m', 'n'), f32('m', 1)], matrix),
   sized('where', 'where', [mask('m', 1), f32('m', 'n'), f32()], matrix),
   sized('dropout', 'dropout', [f32('m', 'n'), key], matrix, { rate: 0.3, stream: 3 }),
