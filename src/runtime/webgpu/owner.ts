@@ -63,6 +63,18 @@ export class GpuOwner {
 
   /** What `promise` gives, unless the GPU is lost before. `what` is named where it fails by itself. */
   async guard<T>(what: string, promise: Promise<T>): Promise<T> {
+    try {
+      return await this.#unlessEnded(promise);
+    } catch (cause) {
+      if (cause instanceof FrondError) throw cause;
+      throw await this.#verdict(what, cause);
+    }
+  }
+
+  /** @throws FROND-R030, FROND-R026 as soon as the device ends */
+  async #unlessEnded<T>(promise: Promise<T>): Promise<T> {
+    // also where nobody waits for it any more
+    promise.catch(() => undefined);
     this.check();
     let stop: (error: FrondError) => void = () => undefined;
     const ended = new Promise<never>((_, reject) => {
@@ -71,24 +83,25 @@ export class GpuOwner {
     });
     try {
       return await Promise.race([promise, ended]);
-    } catch (cause) {
-      if (cause instanceof FrondError) throw cause;
-      // a loss makes calls fail before it is announced
-      await this.#settle(ended);
-      this.check();
-      throw gpuError(what, cause);
     } finally {
       this.#waiting.delete(stop);
     }
   }
 
-  /** Waits until the loss is announced, for a while. @throws FROND-R030 */
-  async #settle(ended: Promise<never>): Promise<void> {
+  /** A loss makes calls fail, and memory seem short, before it is announced: that is waited for, for a while. */
+  async #verdict(what: string, cause: unknown, outOfMemory = false): Promise<FrondError> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const patience = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, PATIENCE);
     });
-    await Promise.race([patience, ended]).finally(() => clearTimeout(timer));
+    try {
+      await this.#unlessEnded(patience);
+    } catch (ended) {
+      if (ended instanceof FrondError) return ended;
+    } finally {
+      clearTimeout(timer);
+    }
+    return gpuError(what, cause, outOfMemory);
   }
 
   /**
@@ -99,19 +112,20 @@ export class GpuOwner {
     this.check();
     const filters = ['internal', 'out-of-memory', 'validation'] as const;
     for (const filter of filters) this.device.pushErrorScope(filter);
-    let result: T;
-    let pops: Promise<(GPUError | null)[]>;
+    let outcome: { readonly result: T } | { readonly thrown: unknown };
     try {
-      result = work();
-    } finally {
-      pops = Promise.all([...filters].reverse().map(() => this.device.popErrorScope()));
+      outcome = { result: work() };
+    } catch (thrown) {
+      outcome = { thrown };
     }
-    const [validation, memory, internal] = await this.guard(what, pops);
+    const pops = [...filters].reverse().map(() => this.device.popErrorScope());
+    const [validation, memory, internal] = await this.guard(what, Promise.all(pops));
     this.check();
     // a buffer that could not be had makes whatever uses it invalid
     const error = memory ?? validation ?? internal;
-    if (error) throw gpuError(what, error, error === memory);
-    return result;
+    if (error) throw await this.#verdict(what, error, error === memory);
+    if ('result' in outcome) return outcome.result;
+    throw outcome.thrown instanceof FrondError ? outcome.thrown : await this.#verdict(what, outcome.thrown);
   }
 
   /** Ends the device: every pending and later call fails with FROND-R026. */
