@@ -1,0 +1,42 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { defined } from '../../src/base/errors.ts';
+import { ops } from '../../src/ops/index.ts';
+import { differentiate } from '../../src/passes/index.ts';
+import { runs } from '../support/counts.ts';
+import { NO_ADAPTER } from '../support/gpu.ts';
+import { randomGraph } from '../support/randomGraph.ts';
+import { type Case, CLOSE, exactOf, firstFault, onEveryDevice, runCase } from './agree.ts';
+
+const choices = fc.array(fc.nat(1_000_000), { minLength: 4, maxLength: 160, size: 'max' });
+
+/** A random graph with all of its gradients as outputs. */
+function caseOf(list: readonly number[], i: number): Case {
+  const { graph, feeds } = randomGraph(list, ops, { inputsOnly: true });
+  const backward = differentiate(graph, ops, { loss: 'loss', wrt: Object.keys(feeds) });
+  const named = Object.entries(backward.gradients).map(([name, ref]) => [`d_${name}`, ref]);
+  const fed = Object.entries(feeds).map(([name, { shape, data }]) => [
+    name,
+    { dtype: 'f32' as const, shape, data: Float32Array.from(data) },
+  ]);
+  return {
+    name: `random graph ${i}`,
+    graph: { ...backward.graph, outputs: { ...graph.outputs, ...Object.fromEntries(named) } },
+    feeds: [Object.fromEntries(fed)],
+  };
+}
+
+const cases = fc.sample(choices, { seed: 23, numRuns: 300 }).map(caseOf);
+
+onEveryDevice((device, { gpu }) => {
+  it('agrees in random graphs and their gradients', async ({ skip }) => {
+    const opened = device();
+    if (opened === undefined) return skip(NO_ADAPTER);
+    for (const one of cases.slice(0, gpu ? runs(300, 30) : 300)) {
+      const [exact] = await exactOf(one);
+      const [got] = await runCase(opened, one);
+      const fault = firstFault(defined(got, 'outcome'), defined(exact, 'outcome'), CLOSE, gpu);
+      if (fault !== undefined) expect.fail(`${one.name}: ${fault}`);
+    }
+  });
+});
