@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import Table from 'cli-table3';
-import type { Limit, Row, Suite } from './row.ts';
+import { machineOf } from './machine.ts';
+import type { Suite } from './row.ts';
+import { tableOf } from './table.ts';
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -17,59 +17,6 @@ const suites: Readonly<Record<string, () => Promise<Suite>>> = {
 
 const usage = `usage: npm run bench -- SUITE … [--quick] [--json FILE]   suites: ${Object.keys(suites).join(', ')}, all
        npm run bench -- atis [--seeds 1,2,3] [--epochs 30] [--device wasm] [--threads 2] [--data FOLDER] [--json FILE]`;
-
-/** What a figure depends on besides the code. */
-export function machineOf(): Readonly<Record<string, string | number>> {
-  const [first] = cpus();
-  const { version } = JSON.parse(readFileSync(at('../package.json'), 'utf8'));
-  return {
-    cpu: first?.model ?? 'unknown',
-    cores: cpus().length,
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-    platform: `${process.platform} ${process.arch}`,
-    node: process.version,
-    frond: version,
-    ...peerVersions(),
-    date: new Date().toISOString().slice(0, 10),
-  };
-}
-
-function peerVersions(): Record<string, string> {
-  const names = { 'tfjs-wasm': '@tensorflow/tfjs-backend-wasm', 'jax-js': '@jax-js/jax' };
-  return Object.fromEntries(
-    Object.entries(names).flatMap(([peer, name]) => {
-      const path = at(`peers/node_modules/${name}/package.json`);
-      return existsSync(path) ? [[peer, String(JSON.parse(readFileSync(path, 'utf8')).version)]] : [];
-    }),
-  );
-}
-
-const shown = (value: number | undefined): string => {
-  if (value === undefined) return '–';
-  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toPrecision(3);
-};
-
-const limited = (limit: Limit | undefined): string => {
-  if (limit === undefined) return '';
-  const [sign, bound] = limit.least === undefined ? ['≤', limit.most] : ['≥', limit.least];
-  return `${sign} ${bound}${limit.of === 'ratio' ? ' ×' : ''}`;
-};
-
-function tableOf(rows: readonly Row[]): string {
-  const head = ['case', 'what', 'by', 'threads', 'measured', 'cpu', '', 'ratio', '', 'asked', 'aim', '', ''];
-  const table = new Table({ head, style: { head: [], border: [], compact: true } });
-  for (const row of rows) {
-    const { value, processor, ratio, holds } = row;
-    table.push([
-      ...[row.case, row.what, row.by, row.threads ?? ''],
-      ...[shown(value), processor === undefined ? '' : shown(processor), row.unit],
-      ...[ratio === undefined ? '' : `${shown(ratio)} ×`, row.compared ?? ''],
-      ...[limited(row.asked), limited(row.aim), holds === undefined ? '' : holds ? 'holds' : 'MISSED'],
-      row.note ?? '',
-    ]);
-  }
-  return table.toString();
-}
 
 async function runSuites(
   names: readonly string[],

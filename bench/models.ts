@@ -85,13 +85,16 @@ export function bertStep({
 }
 
 /** out = x · w · w · …: as many products of one shape in one submission, none of which can be left out or shared. */
-export const chain = (rows: number, inner: number, count: number): Graph =>
-  graph('chain', (g) => {
-    const w = g.input('w', f32, [inner, inner]);
-    let out = matmul(g.input('x', f32, [rows, inner]), w);
+export function chain(rows: number, inner: number, count: number, dtype: 'f32' | 'f16' = 'f32'): Graph {
+  // one graph for either type: what the compiler checks for one holds for the other
+  const type = dtype as 'f32';
+  return graph('chain', (g) => {
+    const w = g.input('w', type, [inner, inner]);
+    let out = matmul(g.input('x', type, [rows, inner]), w);
     for (let i = 1; i < count; i++) out = matmul(out, w);
     return { out };
   }).ir;
+}
 
 /** Mean negative log-likelihood of a linear-chain CRF with its gradients by emissions, transitions, start and stop. */
 export function crfGradient(labels: number): Graph {
