@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import pc from 'picocolors';
+import { chooseThreads } from '../runtime/wasm/threads.ts';
 import { hasRelaxedSimd, hasSimd } from '../target/wasm/index.ts';
 import type { Probed } from './probe.ts';
 
@@ -70,7 +71,7 @@ function gpuPackages(): Finding[] {
 function devices(): Finding[] {
   return [
     hasSimd()
-      ? { what: 'device wasm', state: 'yes', detail: 'generated SIMD code, one thread; used by default' }
+      ? { what: 'device wasm', state: 'yes', detail: `generated SIMD code, ${chooseThreads(undefined).note}` }
       : { what: 'device wasm', state: 'no', detail: 'needs WebAssembly SIMD', hint: 'update Node' },
     { what: 'device interpreter', state: 'yes', detail: 'typed arrays, one thread; works everywhere' },
     {

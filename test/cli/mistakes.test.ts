@@ -29,7 +29,8 @@ async function refuses(args: readonly string[], code: number, err: string): Prom
 }
 
 describe('a command line that cannot be meant', () => {
-  const train = '--data, --output, --epochs, --batch-size, --seed, --device, --resume';
+  const train =
+    '--data, --output, --epochs, --batch-size, --seed, --device, --threads, --schedules, --resume';
 
   it.each([
     [
@@ -55,6 +56,10 @@ describe('a command line that cannot be meant', () => {
     [
       ['train', 'tiny.ts', '--output', '--resume'],
       '[FROND-U001] --output needs a value\n  hint: --output OUTPUT: folder of the run; default: outputs/NAME\n',
+    ],
+    [
+      ['train', 'tiny.ts', '--threads', '0'],
+      '[FROND-U001] --threads 0 is not a whole number\n  hint: give a whole number, 1 or more\n',
     ],
     [
       ['train', 'tiny.ts', '--epochs', '1e3'],
@@ -84,7 +89,7 @@ it('a device that does not exist', async () => {
   await refuses(
     ['train', 'tiny.ts', '--device', 'gpu'],
     1,
-    '[FROND-R021] there is no device gpu\n  hint: choose one of: auto, wasm, interpreter\n',
+    '[FROND-R021] there is no device gpu\n  hint: choose one of: auto, webgpu, wasm, interpreter\n',
   );
 });
 

@@ -33,7 +33,7 @@ describe('frond train', () => {
     expect(trained).toMatchObject({ code: 0, err: '' });
     const lines = trained.out.split('\n');
     expect(lines[0]).toMatch(
-      /^intent \+ slots: 12 sentences, 20 epochs, \d+ parameters, device (wasm \(the fastest device that works here\)|interpreter \(.+\))$/,
+      /^intent \+ slots: 12 sentences, 20 epochs, \d+ parameters, device (webgpu|wasm|interpreter) \(.+\)$/,
     );
     expect(lines[1]).toMatch(
       /^epoch 1 {2}valid: intent accuracy [\d.]+ %, slots F1 [\d.]+ %, exact match [\d.]+ %/,
@@ -312,5 +312,49 @@ describe('an interrupted run', () => {
         loss,
       ]);
     expect(losses('in parts')).toEqual(losses('whole'));
+  });
+});
+
+describe('frond kernel tune', () => {
+  const tune = (...more: string[]): Promise<Outcome> =>
+    frond(['kernel', 'tune', 'outputs/tiny', '--device', 'wasm', '--seconds', '1', ...more]);
+
+  it('says what it found for each class and writes it where training can use it', async () => {
+    const tuned = await tune('--sizes', 'batch=4,time=5');
+    expect(tuned).toMatchObject({ code: 0, err: '' });
+    expect(tuned.out).toMatch(/^tuning for wasm, .+, frond [\d.]+ \(.+\) at .*batch 4.*, at most 1 s\n/);
+    expect(tuned.out).toMatch(/\nmatmul nn m .+: (built-in|\{.+\}) \([\d.]+ → [\d.]+ ms, .+ left\)\n/);
+    expect(tuned.out).toMatch(/written to frond-schedules\.json; use it: frond train FILE --schedules/);
+    const [[key, { table, measured }]] = Object.entries(
+      JSON.parse(read('frond-schedules.json')).devices,
+    ) as unknown as [[string, Record<string, Record<string, object>>]];
+    expect(key).toMatch(/^wasm, .+, frond /);
+    expect(Object.keys(measured?.matmul ?? {}).length).toBeGreaterThan(0);
+    // a schedule that does win somewhere, so that the run shows which it used
+    const forced = { ...table, matmul: { '': { tiles: { m: 8, n: 8, k: 8 } } } };
+    const cache = { format: 1, devices: { [key]: { table: forced, measured } } };
+    writeFileSync(join(home, 'forced.json'), JSON.stringify(cache));
+    const args = ['train', 'tiny.ts', '--epochs', '1', '--device', 'wasm', '--schedules', 'forced.json'];
+    expect(await frond([...args, '--output', 'tuned'])).toMatchObject({ code: 0, err: '' });
+    const folder = newest(join(home, 'tuned'));
+    const kernels = JSON.parse(readFileSync(join(folder, 'model.json'), 'utf8')).kernels as {
+      readonly name: string;
+      readonly schedule: { readonly tiles: object };
+    }[];
+    const products = kernels.filter(({ name }) => name === 'matmul');
+    expect(products.length).toBeGreaterThan(0);
+    for (const { schedule } of products) expect(schedule.tiles).toEqual({ m: 8, n: 8, k: 8 });
+  });
+
+  it('refuses sizes of no dimension, and schedules of another device', async () => {
+    const sizes = await tune('--sizes', 'batch=4,width=5');
+    expect(sizes).toMatchObject({ code: 2, out: '' });
+    expect(sizes.err).toMatch(
+      /^\[FROND-U015\] --sizes: width=5 is no size of a dimension\n {2}hint: the dimensions are /,
+    );
+    writeFileSync(join(home, 'none.json'), '{"format": 1, "devices": {}}');
+    const other = await frond(['train', 'tiny.ts', '--device', 'wasm', '--schedules', 'none.json']);
+    expect(other.err).toMatch(/^\[FROND-U016\] none\.json has no schedules for wasm, /);
+    expect(other.code).toBe(2);
   });
 });
