@@ -36,6 +36,19 @@ const command = (path: string): readonly [string, readonly string[]] =>
     ? [python, [path]]
     : [process.execPath, ['--import', new URL('load.mjs', import.meta.url).href, path]];
 
+/** Contenders that were started: stopped ones would outlive a race that is broken off. */
+const started = new Set<ChildProcess>();
+function remember(child: ChildProcess): void {
+  if (started.size === 0 && process.listenerCount('exit', endAll) === 0) {
+    process.once('exit', endAll);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+  }
+  started.add(child);
+}
+function endAll(): void {
+  for (const child of started) child.kill('SIGKILL');
+}
+
 /** A running contender. It is stopped while others are measured, so that nothing of it takes their processor. */
 class Running {
   readonly #process: ChildProcess;
@@ -46,6 +59,7 @@ class Running {
   constructor(file: string) {
     const [program, args] = command(fileURLToPath(new URL(file, import.meta.url)));
     this.#process = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    remember(this.#process);
     const { stdout, stderr } = this.#process;
     if (stdout === null || stderr === null) throw new Error(`${file}: no pipes`);
     this.#lines = createInterface({ input: stdout });
@@ -86,6 +100,7 @@ class Running {
 
   end(): void {
     this.#process.kill('SIGKILL');
+    started.delete(this.#process);
     this.#lines.close();
   }
 }
