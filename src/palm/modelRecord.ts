@@ -15,22 +15,33 @@ export interface ModelRecord {
   /** null: made by a program of the user's own, which must be given again to predict */
   readonly reader: ComponentRecord | null;
   readonly tasks: readonly { readonly name: string; readonly head: ComponentRecord | null }[];
+  /** what it was trained on last */
+  readonly device: DeviceRecord;
   /** kernels of the training step with the schedules that they ran with: what rounding depends on */
   readonly kernels: readonly KernelRecord[];
+}
+
+export interface DeviceRecord {
+  readonly name: string;
+  /** the hardware, where results depend on it */
+  readonly adapter: string | null;
 }
 
 export interface KernelRecord {
   readonly name: string;
   readonly variant: string;
+  /** under which its schedule was looked up */
+  readonly shapeClass: string;
   readonly schedule: Schedule;
 }
 
-function kernelsOf(learner: Learner): KernelRecord[] {
-  const launches = learner.executable.program.steps.flatMap((step) => step.launches);
-  return [...new Set(launches.map(({ kernel }) => kernel))].map(({ name, variant, schedule }) => ({
-    ...{ name, variant, schedule },
-  }));
-}
+const kernelsOf = ({ executable }: Learner): KernelRecord[] =>
+  executable.program.schedules.map(({ kernel, ...rest }) => ({ name: kernel, ...rest }));
+
+const deviceOf = ({ state: { device } }: Learner): DeviceRecord => ({
+  name: device.name,
+  adapter: device.adapter?.name ?? null,
+});
 
 export const modelRecord = (learner: Learner): ModelRecord => ({
   name: learner.plan.name,
@@ -39,5 +50,26 @@ export const modelRecord = (learner: Learner): ModelRecord => ({
   prediction: graphRecord(learner.plan.prediction),
   reader: learner.plan.reader.record ?? null,
   tasks: learner.plan.tasks.map(({ name, head }) => ({ name, head: head.record ?? null })),
+  device: deviceOf(learner),
   kernels: kernelsOf(learner),
 });
+
+const shown = ({ name, adapter }: DeviceRecord): string => (adapter === null ? name : `${name} (${adapter})`);
+
+/**
+ * What a run that goes on has otherwise than the one that was saved, and its bytes depend on: the device, or else the schedules of
+ * kernels. Undefined where there is nothing, or the saved record does not tell.
+ */
+export function otherDevice(saved: Partial<ModelRecord>, learner: Learner): string | undefined {
+  const { device = deviceOf(learner), kernels = [] } = saved;
+  const now = shown(deviceOf(learner));
+  if (shown(device) !== now) return `it was trained on ${shown(device)} and goes on on ${now}`;
+  const key = ({ name, variant, shapeClass }: KernelRecord): string => [name, variant, shapeClass].join('|');
+  const known = new Map(kernels.map((kernel) => [key(kernel), JSON.stringify(kernel.schedule)]));
+  const changed = kernelsOf(learner).filter((kernel) => {
+    const schedule = known.get(key(kernel));
+    return schedule !== undefined && schedule !== JSON.stringify(kernel.schedule);
+  });
+  if (changed.length === 0) return undefined;
+  return `it was trained with other schedules of ${[...new Set(changed.map(({ name }) => name))].join(', ')}`;
+}

@@ -4,7 +4,7 @@ import { type LoadedCheckpoint, loadLatest, saveCheckpoint } from '../store/chec
 import { storeFloats, writeSafetensors } from '../store/safetensors.ts';
 import { type Configuration, checkConfiguration } from './configuration.ts';
 import type { Listener } from './events.ts';
-import { modelRecord } from './modelRecord.ts';
+import { type ModelRecord, modelRecord, otherDevice } from './modelRecord.ts';
 import type { EpochRecord, Run, Sums } from './run.ts';
 import {
   decodeJson,
@@ -69,12 +69,11 @@ export async function saveRun(run: Run, folder: string, keep: number): Promise<s
 export async function resumeRun(run: Run, folder: string, on: Listener | undefined): Promise<void> {
   const checkpoint = await loadLatest(folder);
   const { skipped, folder: found, step } = checkpoint;
-  for (const { name, reason } of skipped) {
-    on?.({
-      type: 'warning',
-      message: `checkpoint ${name} was passed over: ${reason}; going on from ${found}`,
-    });
-  }
+  // where nobody listens yet, training tells it
+  const warn = (message: string): void =>
+    on === undefined ? run.recovery.tell({ type: 'warning', message }) : on({ type: 'warning', message });
+  for (const { name, reason } of skipped)
+    warn(`checkpoint ${name} was passed over: ${reason}; going on from ${found}`);
   const progress = progressOf(fileOf(checkpoint, PROGRESS), `${found}/${PROGRESS}`, step);
   checkConfiguration(progress.configuration, await run.configuration(), found);
   const { state } = run.learner;
@@ -90,6 +89,16 @@ export async function resumeRun(run: Run, folder: string, on: Listener | undefin
   run.sums = { ...progress.sums, losses: { ...progress.sums.losses } };
   run.history = [...progress.history];
   run.best = best;
+  const other = otherDevice(recordIn(checkpoint), run.learner);
+  if (other !== undefined)
+    warn(`${found}: ${other}; the bytes may differ from those of a run without a break`);
+}
+
+/** What a checkpoint says of its model; nothing where it says nothing. */
+function recordIn(checkpoint: LoadedCheckpoint): Partial<ModelRecord> {
+  const bytes = checkpoint.files.get(MODEL);
+  const record = bytes === undefined ? undefined : decodeJson(bytes, `${checkpoint.folder}/${MODEL}`);
+  return isRecord(record) ? record : {};
 }
 
 /** @throws FROND-F013 when the checkpoint was not saved by a training run */
