@@ -49,6 +49,8 @@ export interface BoundProgram {
   run(): Promise<void>;
   /** Runs once, with a clock at each launch; undefined where the device has no such clock. */
   profile?(): Promise<readonly LaunchTime[] | undefined>;
+  /** Gives back what the list itself takes; it does not run any more. */
+  free?(): void;
 }
 
 /**

@@ -5,7 +5,7 @@ import { nodeOf } from '../ir/names.ts';
 import { ARENA_BLOCKS } from '../ir/record.ts';
 import { atNode, bindCommands, elementsOf, type Homes, launchShapes, locator, planProgram } from './bind.ts';
 import { fitInChunk, requireFits } from './chunks.ts';
-import type { BoundProgram, Device, Location, Memory } from './device.ts';
+import type { BoundProgram, Device, LaunchTime, Location, Memory } from './device.ts';
 import { bindSizes, type Feeds, type TensorValue } from './feeds.ts';
 import { groupTables } from './groupTables.ts';
 import { checkIndices } from './indices.ts';
@@ -76,6 +76,15 @@ export class Executable {
     return this.#inTurn(() => this.#run(feeds, options.read ?? Object.keys(this.graph.outputs)));
   }
 
+  /**
+   * Feeds and runs once, with a clock at each launch: what each took, in order. Undefined where the device has no clock for
+   * launches (on a GPU: the feature `timestamp-query`), and nothing has run then.
+   * @throws as `run`
+   */
+  profile(feeds: Feeds): Promise<readonly LaunchTime[] | undefined> {
+    return this.#inTurn(async () => (await this.#fed(feeds)).program.profile?.());
+  }
+
   /** Gives the memory back after the runs asked for so far. A later run takes new memory. */
   free(): Promise<void> {
     return this.#inTurn(async () => {
@@ -83,7 +92,8 @@ export class Executable {
       for (const memory of [...this.#blocks.values(), ...places.map((place) => place.memory)]) {
         this.#device.free(memory);
       }
-      for (const known of [this.#bindings, this.#blocks, this.#constants, this.#tables]) known.clear();
+      this.#forgetAll();
+      for (const known of [this.#blocks, this.#constants, this.#tables]) known.clear();
     });
   }
 
@@ -97,15 +107,21 @@ export class Executable {
   async #run(feeds: Feeds, names: readonly string[]): Promise<Record<string, TensorValue>> {
     requireNames(names);
     const outputs = names.map((name) => [name, this.#outputRef(name)] as const);
+    const binding = await this.#fed(feeds);
+    await binding.program.run();
+    const values = outputs.map(async ([name, ref]) => [name, await this.#read(ref, binding)] as const);
+    return Object.fromEntries(await Promise.all(values));
+  }
+
+  /** The binding for the sizes of `feeds`, with these written to its inputs. */
+  async #fed(feeds: Feeds): Promise<Binding> {
     const sizes = { ...bindSizes(this.graph, feeds), [ARENA_BLOCKS]: this.state.layout.elements / BLOCK };
     checkIndices(this.program, feeds, sizes);
     const binding = await this.#binding(sizes);
     for (const [name, location] of binding.inputs) {
       await this.#device.write(location, defined(feeds[name], `feed ${name}`).data);
     }
-    await binding.program.run();
-    const values = outputs.map(async ([name, ref]) => [name, await this.#read(ref, binding)] as const);
-    return Object.fromEntries(await Promise.all(values));
+    return binding;
   }
 
   #outputRef(name: string): Ref {
@@ -131,8 +147,17 @@ export class Executable {
     this.#bindings.delete(key);
     this.#bindings.set(key, binding);
     const oldest = this.#bindings.keys().next().value;
-    if (this.#bindings.size > KEPT_BINDINGS && oldest !== undefined) this.#bindings.delete(oldest);
+    if (this.#bindings.size > KEPT_BINDINGS && oldest !== undefined) this.#forget(oldest);
     return binding;
+  }
+
+  #forget(key: string): void {
+    this.#bindings.get(key)?.program.free?.();
+    this.#bindings.delete(key);
+  }
+
+  #forgetAll(): void {
+    for (const key of [...this.#bindings.keys()]) this.#forget(key);
   }
 
   async #bind(sizes: Sizes): Promise<Binding> {
@@ -176,7 +201,7 @@ export class Executable {
   /** Frees memory that is too small; no binding may use it any more, also if there is none to replace it. */
   #discard<K>(from: Map<K, unknown>, key: K, memory: Memory): void {
     from.delete(key);
-    this.#bindings.clear();
+    this.#forgetAll();
     this.#device.free(memory);
   }
 

@@ -1,8 +1,9 @@
+import { platform } from '#platform';
 import { isFloating, type Precision, type TypedArray } from '../base/dtype.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import type { Kernel } from '../kernel/ir.ts';
 import { type InterpretedKernel, interpretKernel } from '../target/interpreter/index.ts';
-import type { BoundProgram, Command, Device, Location, Memory } from './device.ts';
+import type { BoundProgram, Command, Device, LaunchTime, Location, Memory } from './device.ts';
 
 interface HostMemory extends Memory {
   readonly bytes: ArrayBuffer;
@@ -57,6 +58,7 @@ export function interpreterDevice(options: { readonly precision?: Precision } = 
     },
     bind(commands: readonly Command[]): BoundProgram {
       const steps = commands.map((command) => ({
+        of: command.kernel,
         kernel: compiled(command.kernel),
         launch: { grid: command.grid, scalars: command.scalars },
         buffers: Object.fromEntries(
@@ -69,6 +71,13 @@ export function interpreterDevice(options: { readonly precision?: Precision } = 
       return {
         async run() {
           for (const { kernel, launch, buffers } of steps) kernel.run(launch, buffers);
+        },
+        async profile() {
+          return steps.map(({ kernel, launch, buffers, of: { name, variant } }): LaunchTime => {
+            const begin = platform.now();
+            kernel.run(launch, buffers);
+            return { kernel: name, variant, milliseconds: platform.now() - begin };
+          });
         },
       };
     },

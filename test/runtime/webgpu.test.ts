@@ -52,6 +52,18 @@ describe('a training step on the GPU', () => {
     expect(second.losses.slice(0, 3)).toEqual(first.losses);
     expect((await train({ device }, [4, 4, 7])).weights).toBe(first.weights);
   });
+
+  it('is the same step when every launch is timed', async (context) => {
+    const device = gpu(context);
+    const [timed, plain] = [await classifier({ device }), await classifier({ device })];
+    await plain.executable.run(feedsFor(0, 4));
+    const times = await timed.executable.profile(feedsFor(0, 4));
+    if (!device.adapter.features.includes('timestamp-query')) return expect(times).toBeUndefined();
+    const launches = timed.executable.program.steps.flatMap((step) => step.launches);
+    expect(times?.map(({ kernel }) => kernel)).toEqual(launches.map(({ kernel }) => kernel.name));
+    expect(times?.every(({ milliseconds }) => Number.isFinite(milliseconds) && milliseconds >= 0)).toBe(true);
+    expect(await trainedWeights(timed.state)).toBe(await trainedWeights(plain.state));
+  });
 });
 
 describe('memory of the GPU', () => {

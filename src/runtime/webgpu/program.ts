@@ -1,6 +1,7 @@
 import { defined } from '../../base/errors.ts';
 import { dispatchSize, uniformData, type WgslBinding, type WgslModule } from '../../target/wgsl/index.ts';
 import type { Command } from '../device.ts';
+import type { GpuLimits } from './adapter.ts';
 import { planBindings } from './bindings.ts';
 import { alignBytes, RANGE_ALIGNMENT, USAGE } from './flags.ts';
 import { type GpuRange, rangeOf } from './memory.ts';
@@ -10,6 +11,7 @@ import type { Pipeline, Pipelines } from './pipelines.ts';
 /** A launch ready to be encoded. */
 export interface GpuLaunch {
   readonly kernel: string;
+  readonly variant: string;
   readonly pipeline: GPUComputePipeline;
   readonly group: GPUBindGroup;
   readonly size: readonly [x: number, y: number, z: number];
@@ -95,11 +97,11 @@ export async function bindLaunches(
   commands: readonly Command[],
   owner: GpuOwner,
   pipelines: Pipelines,
-  limit: number,
+  limits: GpuLimits,
 ): Promise<{ readonly launches: readonly GpuLaunch[]; readonly uniforms: GPUBuffer }> {
   const plans = commands
     .filter(({ grid }) => !grid.includes(0))
-    .map((command) => planCommand(command, pipelines, limit));
+    .map((command) => planCommand(command, pipelines, limits.storageBuffers));
   const compiled = await Promise.all(plans.map(({ module }) => pipelines.pipelineOf(module)));
   const { data, offsets } = uniformsOf(plans);
   const { device } = owner;
@@ -123,7 +125,10 @@ export async function bindLaunches(
         ],
       });
       const { kernel, grid } = plan.command;
-      return { kernel: kernel.name, pipeline, group, size: dispatchSize(grid) };
+      return {
+        ...{ kernel: kernel.name, variant: kernel.variant, pipeline, group },
+        size: dispatchSize(grid, limits.groups),
+      };
     });
     return { launches, uniforms };
   });

@@ -6,6 +6,7 @@ import { allocateBuffers, type GpuMemory } from './memory.ts';
 import { GpuOwner } from './owner.ts';
 import { Pipelines } from './pipelines.ts';
 import { bindLaunches } from './program.ts';
+import { Submissions } from './submission.ts';
 import { Transfer } from './transfer.ts';
 
 export interface WebgpuOptions {
@@ -26,24 +27,6 @@ export interface WebgpuDevice extends Device {
   readonly texts: () => number;
 }
 
-/** Submissions that may be under way: the host prepares the next while the GPU works on these. */
-const IN_FLIGHT = 2;
-
-/** Encodes a whole command list into one command buffer. */
-function encode(device: GPUDevice, launches: Awaited<ReturnType<typeof bindLaunches>>['launches']): void {
-  const encoder = device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  let last: GPUComputePipeline | undefined;
-  for (const { pipeline, group, size } of launches) {
-    if (pipeline !== last) pass.setPipeline(pipeline);
-    last = pipeline;
-    pass.setBindGroup(0, group);
-    pass.dispatchWorkgroups(...size);
-  }
-  pass.end();
-  device.queue.submit([encoder.finish()]);
-}
-
 /**
  * Opens a GPU through WebGPU, in Node (package `webgpu`) or in a browser.
  * @throws FROND-R020 where there is no WebGPU or no adapter, with what to install
@@ -60,15 +43,7 @@ export async function webgpuDevice(options: WebgpuOptions = {}): Promise<WebgpuD
     unroll: !software,
   });
   const chunkBytes = Math.floor(Math.min(limits.bufferBytes, limits.bindingBytes) / 65_536) * 65_536;
-  const inFlight: Promise<unknown>[] = [];
-
-  const run = async (launches: Awaited<ReturnType<typeof bindLaunches>>['launches']): Promise<void> => {
-    transfer.flush();
-    await owner.scoped('a step', () => encode(device, launches));
-    inFlight.push(device.queue.onSubmittedWorkDone().catch(() => undefined));
-    const oldest = inFlight.length > IN_FLIGHT ? inFlight.shift() : undefined;
-    if (oldest !== undefined) await owner.guard('a step', oldest);
-  };
+  const submissions = new Submissions(owner);
 
   return {
     name: 'webgpu',
@@ -104,8 +79,19 @@ export async function webgpuDevice(options: WebgpuOptions = {}): Promise<WebgpuD
       );
     },
     async bind(commands: readonly Command[]): Promise<BoundProgram> {
-      const { launches } = await bindLaunches(commands, owner, pipelines, limits.storageBuffers);
-      return { run: () => run(launches) };
+      const { launches, uniforms } = await bindLaunches(commands, owner, pipelines, limits);
+      const clock = features.includes('timestamp-query');
+      return {
+        async run() {
+          transfer.flush();
+          await submissions.run(launches);
+        },
+        async profile() {
+          transfer.flush();
+          return clock ? submissions.profile(launches) : undefined;
+        },
+        free: () => uniforms.destroy(),
+      };
     },
     reopen: () => webgpuDevice(options),
     async close() {

@@ -2,18 +2,21 @@ import { FrondError } from '../../base/errors.ts';
 import type { Launch } from '../../kernel/ir.ts';
 import type { WgslModule } from './options.ts';
 
-/** Workgroups that WebGPU allows along one dimension of a dispatch. */
+/** Workgroups that WebGPU allows along one dimension of a dispatch, wherever it runs. */
 const GROUPS_PER_DIMENSION = 65_535;
 
 /**
  * How many workgroups to dispatch for a grid: its programs in one line, folded where the line is too long. Programs past the
  * end return at once.
  */
-export function dispatchSize(grid: readonly number[]): readonly [x: number, y: number, z: number] {
+export function dispatchSize(
+  grid: readonly number[],
+  most = GROUPS_PER_DIMENSION,
+): readonly [x: number, y: number, z: number] {
   const programs = grid.reduce((count, extent) => count * extent, 1);
-  if (programs <= GROUPS_PER_DIMENSION) return [programs, 1, 1];
-  const rows = Math.ceil(programs / GROUPS_PER_DIMENSION);
-  if (rows > GROUPS_PER_DIMENSION || programs > 0x7fffffff) {
+  if (programs <= most) return [programs, 1, 1];
+  const rows = Math.ceil(programs / most);
+  if (rows > most || programs > 0x7fffffff) {
     throw new FrondError('FROND-K204', `a grid of ${grid.join(' × ')} programs is too large for one launch`, {
       hint: 'use larger tiles or split the launch',
     });
