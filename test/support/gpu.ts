@@ -20,6 +20,8 @@ export interface Gpu {
   readonly device: GPUDevice;
   /** of the adapter: vendor and device */
   readonly name: string;
+  /** sizes of its subgroups, where it has them and numbers them */
+  readonly subgroups: { readonly min: number; readonly max: number } | undefined;
   /** Compiles module and pipeline under the device's limits; messages of errors and warnings. */
   compile(module: WgslModule): Promise<readonly string[]>;
   /** Runs one launch over buffers by name and reads back what it may write. f64 data travels as f32. */
@@ -42,7 +44,8 @@ export async function openGpu(kind: Gpu['kind']): Promise<Gpu | undefined> {
   const gpu = create(kind === 'null' ? ['backend=null'] : []);
   const adapter = await gpu.requestAdapter();
   if (!adapter) return undefined;
-  const device = await adapter.requestDevice();
+  const features = (['shader-f16', 'subgroups'] as const).filter((name) => adapter.features.has(name));
+  const device = await adapter.requestDevice({ requiredFeatures: features });
   held.push(gpu, adapter, device);
   const pipelines = new Map<string, Promise<Pipeline>>();
   const pipelineOf = (module: WgslModule): Promise<Pipeline> => {
@@ -57,6 +60,7 @@ export async function openGpu(kind: Gpu['kind']): Promise<Gpu | undefined> {
     kind,
     device,
     name: [vendor, chip, description].filter(Boolean).join(' '),
+    subgroups: subgroupsOf(gpu, adapter),
     compile: async (module) => (await pipelineOf(module)).messages,
     run: async (launch, buffers, options) => {
       const module = printWgsl(launch.kernel, { arenas: arenasFor(launch.kernel), ...options });
@@ -73,6 +77,12 @@ export async function openGpu(kind: Gpu['kind']): Promise<Gpu | undefined> {
       );
     },
   };
+}
+
+function subgroupsOf(gpu: GPU, { features, info }: GPUAdapter): Gpu['subgroups'] {
+  const { subgroupMinSize: min, subgroupMaxSize: max } = info;
+  const numbered = features.has('subgroups') && gpu.wgslLanguageFeatures.has('subgroup_id');
+  return numbered && min !== undefined && max !== undefined ? { min, max } : undefined;
 }
 
 async function makePipeline(device: GPUDevice, module: WgslModule): Promise<Pipeline> {
@@ -138,7 +148,8 @@ function bind(
       return { host, data, offset };
     });
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-    const onDevice = device.createBuffer({ size: Math.max(4, size), usage });
+    // a vec4 at least, and whole ones
+    const onDevice = device.createBuffer({ size: Math.max(16, Math.ceil(size / 16) * 16), usage });
     for (const { data, offset } of parts) device.queue.writeBuffer(onDevice, offset, data);
     return { binding, access, onDevice, ranges: parts };
   });

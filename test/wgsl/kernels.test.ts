@@ -3,22 +3,47 @@ import type { Precision, TypedArray } from '../../src/base/dtype.ts';
 import { defined } from '../../src/base/errors.ts';
 import { checkKernel } from '../../src/kernel/check.ts';
 import type { Kernel, Launch } from '../../src/kernel/ir.ts';
-import { arenasFor, printWgsl } from '../../src/target/wgsl/index.ts';
+import { arenasFor, printWgsl, type WgslOptions } from '../../src/target/wgsl/index.ts';
 import { expectClose, gaussian } from '../support/arrays.ts';
 import { runs } from '../support/counts.ts';
 import { type Gpu, NO_ADAPTER, openGpu } from '../support/gpu.ts';
 import { interpreterOf, type RunLaunch, runPlans } from '../support/launch.ts';
-import { type Data, type Sample, SIZES, samples, wideAttention } from './samples.ts';
+import { type Data, FOURS, ODD, type Sample, type SampleSizes, samplesAt, wideAttention } from './samples.ts';
 
+/** Ways to spell a kernel that are no matter of its schedule. */
+const spellings: readonly {
+  readonly name: string;
+  readonly options: WgslOptions;
+  readonly fours: boolean;
+}[] = [false, true].flatMap((unroll) =>
+  [false, true].flatMap((fours) =>
+    [undefined, { min: 32, max: 32 }].map((subgroups) => ({
+      name: [
+        unroll ? 'written out' : 'rolled',
+        ...(fours ? ['vec4'] : []),
+        ...(subgroups ? ['subgroups'] : []),
+      ].join(),
+      options: { unroll, subgroups },
+      fours,
+    })),
+  ),
+);
+
+const all = [...samplesAt(ODD), ...samplesAt(FOURS), ...wideAttention];
 const kernels = [
   ...new Map(
-    [...samples, ...wideAttention].flatMap(({ plans }) =>
+    all.flatMap(({ plans }) =>
       plans.map(({ kernel }) => [`${kernel.name} ${kernel.variant}`, kernel] as const),
     ),
   ),
 ].map(([name, kernel]) => ({ name, kernel }));
 
-const print = (kernel: Kernel) => printWgsl(kernel, { arenas: arenasFor(kernel) });
+const print = (kernel: Kernel, { options, fours }: (typeof spellings)[number]) =>
+  printWgsl(kernel, {
+    arenas: arenasFor(kernel),
+    ...options,
+    ...(fours ? { multiplesOf4: kernel.parameters.map(({ name }) => name) } : {}),
+  });
 
 describe('every kernel', () => {
   let compiler: Gpu;
@@ -31,13 +56,18 @@ describe('every kernel', () => {
     expect(checkKernel(kernel)).toEqual([]);
   });
 
+  // the quick suite has the two that differ in everything
+  const chosen = spellings.slice(0, runs(spellings.length, 1)).concat(runs(0, 1) ? spellings.slice(-1) : []);
   it.each(kernels)('$name compiles under default limits', async ({ kernel }) => {
-    expect(await compiler.compile(print(kernel))).toEqual([]);
+    for (const spelling of chosen) {
+      const module = print(kernel, spelling);
+      expect(await compiler.compile(module), `${spelling.name}\n${module.code}`).toEqual([]);
+    }
   });
 });
 
 /** The same numbers for every reading: drawn, rounded to f32. */
-function tensors(sample: Sample, precision: Precision) {
+function tensors(sample: Sample, sizes: SampleSizes, precision: Precision) {
   const make = (data: Data, name: string): TypedArray => {
     if (data instanceof Int32Array || data instanceof Uint32Array) return data.slice();
     const numbers = Float32Array.from(typeof data === 'number' ? gaussian(data, name) : data);
@@ -52,17 +82,32 @@ function tensors(sample: Sample, precision: Precision) {
     ),
     arenas: named(sample.arenas),
     tables: named(sample.tables),
-    sizes: SIZES,
+    sizes: { ...sizes },
   };
 }
 
 /** Plans run launch by launch on the device; every launch reads back what it wrote. */
-async function runOnGpu(gpu: Gpu, sample: Sample) {
-  const held = tensors(sample, 'f32');
+async function runOnGpu(gpu: Gpu, sample: Sample, sizes: SampleSizes, options: WgslOptions) {
+  const held = tensors(sample, sizes, 'f32');
   const launches: [Launch, Parameters<RunLaunch>[1]][] = [];
   runPlans(sample.plans, held, 'f32', (launch, buffers) => launches.push([launch, buffers]));
-  for (const [launch, buffers] of launches) await gpu.run(launch, buffers);
+  for (const [launch, buffers] of launches) {
+    const multiplesOf4 = Object.keys(launch.scalars).filter((name) => (launch.scalars[name] ?? 1) % 4 === 0);
+    await gpu.run(launch, buffers, { ...options, multiplesOf4 });
+  }
   return held;
+}
+
+async function compare(gpu: Gpu, sample: Sample, sizes: SampleSizes, options: WgslOptions): Promise<void> {
+  const exact = tensors(sample, sizes, 'f64');
+  runPlans(sample.plans, exact, 'f64', interpreterOf('f64'));
+  const got = await runOnGpu(gpu, sample, sizes, options);
+  const results = (held: typeof exact) => [...held.outputs, ...Object.values(held.arenas)];
+  results(exact).forEach((expected, i) => {
+    const largest = Math.max(...Array.from(expected, Math.abs));
+    const absolute = (sample.tolerance ?? 1e-5) * largest;
+    expectClose(defined(results(got)[i], 'result'), expected, { absolute, relative: 0 }, `result ${i}`);
+  });
 }
 
 describe('executed', () => {
@@ -74,17 +119,20 @@ describe('executed', () => {
   afterAll(() => gpu?.close());
 
   // the long suite executes every kernel, the quick one those named by `quick`
-  const chosen = samples.filter(({ quick }) => runs(1, quick ? 1 : 0) === 1);
-  it.for(chosen)('$name agrees with the f64 interpreter', async (sample, { skip }) => {
+  const chosen = (sizes: SampleSizes) => samplesAt(sizes).filter(({ quick }) => runs(1, quick ? 1 : 0) === 1);
+  it.for(chosen(ODD))('$name agrees with the f64 interpreter', async (sample, { skip }) => {
     if (!gpu) return skip(NO_ADAPTER);
-    const exact = tensors(sample, 'f64');
-    runPlans(sample.plans, exact, 'f64', interpreterOf('f64'));
-    const got = await runOnGpu(gpu, sample);
-    const results = (held: typeof exact) => [...held.outputs, ...Object.values(held.arenas)];
-    results(exact).forEach((expected, i) => {
-      const largest = Math.max(...Array.from(expected, Math.abs));
-      const absolute = (sample.tolerance ?? 1e-5) * largest;
-      expectClose(defined(results(got)[i], 'result'), expected, { absolute, relative: 0 }, `result ${i}`);
-    });
+    await compare(gpu, sample, ODD, {});
+  });
+
+  it.for(chosen(FOURS))('$name in vec4, with subgroups, agrees', async (sample, { skip }) => {
+    if (!gpu) return skip(NO_ADAPTER);
+    await compare(gpu, sample, FOURS, { subgroups: gpu.subgroups });
+  });
+
+  it.for(chosen(FOURS))('$name written out agrees', async (sample, { skip }) => {
+    if (!gpu) return skip(NO_ADAPTER);
+
+    await compare(gpu, sample, FOURS, { unroll: true, subgroups: gpu.subgroups });
   });
 });

@@ -57,8 +57,8 @@ describe('limits', () => {
   it('names the bytes of workgroup memory that are too many', () => {
     const kernel = trace(
       (k) => {
-        const [i, j, d] = [k.axis('i', 64), k.axis('j', 256), k.axis('d', 64)];
-        const [I, J, D] = [k.span(i, 0, 64), k.span(j, 0, 256), k.span(d, 0, 64)];
+        const [i, j, d] = [k.axis('i', 64), k.axis('j', 1024), k.axis('d', 64)];
+        const [I, J, D] = [k.span(i, 0, 64), k.span(j, 0, 1024), k.span(d, 0, 64)];
         const x = k.read('x');
         const left = k.load(x, [
           [I, 64],
@@ -71,7 +71,7 @@ describe('limits', () => {
         k.store(
           k.write('y'),
           [
-            [I, 256],
+            [I, 1024],
             [J, 1],
           ],
           k.dot(left, right, undefined, d),
@@ -80,8 +80,8 @@ describe('limits', () => {
       { stage: 32 },
     );
     expect(() => printWgsl(kernel)).toThrowErrorMatchingInlineSnapshot(`
-      [FrondError: [FROND-K201] kernel sample (only variant): 41088 bytes of workgroup memory are over the limit of 16384 (left_tile 8320, right_tile 32768)
-        hint: give the schedule smaller tiles or a smaller stage]
+      [FrondError: [FROND-K201] kernel sample (only variant): 17472 bytes of workgroup memory are over the limit of 16384 (left_tile_vec4 1088, right_tile_vec4 16384)
+        hint: give the schedule smaller tiles]
     `);
     expect(
       printWgsl(kernel, { limits: { storageBuffers: 8, workgroupBytes: 65_536, invocations: 256 } })

@@ -33,100 +33,124 @@ export interface Sample {
   readonly tolerance?: number;
   /** executed in the quick suite too; the others only in the long one */
   readonly quick?: boolean;
+  /** and with elements written out, which software Vulkan compiles slowly */
+  readonly brief?: boolean;
 }
 
 /** Sizes of the dimensions that plans know by name only. */
-export const SIZES = { rows: 19, columns: 70, inner: 37, batch: 3, time: 9 };
-const { rows, columns, inner, batch, time } = SIZES;
-const matrix = rows * columns;
+export interface SampleSizes {
+  readonly rows: number;
+  readonly columns: number;
+  readonly inner: number;
+  readonly batch: number;
+  readonly time: number;
+}
+/** no multiples of tiles, nor of four */
+export const ODD: SampleSizes = { rows: 19, columns: 70, inner: 37, batch: 3, time: 9 };
+/** multiples of four but not of tiles: vec4 may be loaded and stored */
+export const FOURS: SampleSizes = { rows: 20, columns: 72, inner: 36, batch: 3, time: 12 };
 
-/** gelu in its exact form over accumulator + bias, as the fusion pass joins it to a matmul. */
-const matmulWithEpilogue: Sample = {
-  name: 'matmul with epilogue',
-  quick: true,
-  plans: planMatmul({
-    ...{ x: input(0), y: input(1), out: output(0), batch: [] },
-    ...{ rows: 'rows', columns: 'columns', inner: 'inner', transposeY: true },
-    epilogue: {
-      key: 'gelu(accumulator + bias)',
-      apply: (k, accumulator, [bias]) => {
-        const x = bias ? k.add(accumulator, bias) : accumulator;
-        return k.mul(k.mul(x, 0.5), k.add(1, k.map('erf', k.mul(x, Math.SQRT1_2))));
+function products({ rows, columns, inner, batch }: SampleSizes): Sample[] {
+  const matrix = rows * columns;
+  /** gelu in its exact form over accumulator + bias, as the fusion pass joins it to a matmul. */
+  const matmulWithEpilogue: Sample = {
+    name: 'matmul with epilogue',
+    quick: true,
+    plans: planMatmul({
+      ...{ x: input(0), y: input(1), out: output(0), batch: [] },
+      ...{ rows: 'rows', columns: 'columns', inner: 'inner', transposeY: true },
+      epilogue: {
+        key: 'gelu(accumulator + bias)',
+        apply: (k, accumulator, [bias]) => {
+          const x = bias ? k.add(accumulator, bias) : accumulator;
+          return [k.mul(k.mul(x, 0.5), k.add(1, k.map('erf', k.mul(x, Math.SQRT1_2))))];
+        },
+        operands: [{ slot: input(2), dtype: 'f32', rowStride: 0, columnStride: 1, batchStrides: [] }],
       },
-      operands: [{ slot: input(2), dtype: 'f32', rowStride: 0, columnStride: 1, batchStrides: [] }],
-    },
-  }),
-  inputs: [rows * inner, columns * inner, columns],
-  outputs: [matrix],
-};
+    }),
+    inputs: [rows * inner, columns * inner, columns],
+    outputs: [matrix],
+  };
 
-const matmulBatched: Sample = {
-  name: 'batched matmul of transposed operands',
-  plans: planMatmul({
-    ...{ x: input(0), y: input(1), out: output(0), transposeX: true },
-    ...{ rows: 'rows', columns: 'columns', inner: 'inner' },
-    batch: [{ size: 'batch', x: 'rows*inner', y: 0, out: 'rows*columns' }],
-  }),
-  inputs: [batch * rows * inner, inner * columns],
-  outputs: [batch * matrix],
-};
+  const matmulBatched: Sample = {
+    name: 'batched matmul of transposed operands',
+    plans: planMatmul({
+      ...{ x: input(0), y: input(1), out: output(0), transposeX: true },
+      ...{ rows: 'rows', columns: 'columns', inner: 'inner' },
+      batch: [{ size: 'batch', x: 'rows*inner', y: 0, out: 'rows*columns' }],
+    }),
+    inputs: [batch * rows * inner, inner * columns],
+    outputs: [batch * matrix],
+  };
 
-const dims = { rows: 'rows', columns: 'columns' };
-const softmaxLong: Sample = {
-  name: 'softmax of long rows',
-  quick: true,
-  plans: planSoftmax({ x: input(0), out: output(0), ...dims }),
-  inputs: [matrix],
-  outputs: [matrix],
-};
-const softmaxShort: Sample = {
-  name: 'softmax of short rows',
-  plans: planSoftmax({ x: input(0), out: output(0), rows: 'rows', columns }),
-  inputs: [matrix],
-  outputs: [matrix],
-};
-const softmaxGradient: Sample = {
-  name: 'softmax gradient',
-  quick: true,
-  plans: planSoftmaxGradient({ y: input(0), dy: input(1), dx: output(0), ...dims }),
-  inputs: [matrix, matrix],
-  outputs: [matrix],
-};
-const layerNorm: Sample = {
-  name: 'layer norm',
-  plans: planLayerNorm({
-    ...{ x: input(0), gamma: input(1), beta: input(2), epsilon: 1e-5, ...dims },
-    ...{ out: output(0), mean: output(1), rstd: output(2) },
-  }),
-  inputs: [matrix, columns, columns],
-  outputs: [matrix, rows, rows],
-};
-const layerNormGradient: Sample = {
-  name: 'layer norm gradient',
-  quick: true,
-  plans: planLayerNormGradient({
-    ...{ x: input(0), gamma: input(1), mean: input(2), rstd: input(3), dy: input(4), ...dims },
-    ...{ dx: output(0), dgamma: output(1), dbeta: output(2) },
-  }),
-  inputs: [matrix, columns, rows, rows, matrix],
-  outputs: [matrix, columns, columns],
-};
+  return [matmulWithEpilogue, matmulBatched];
+}
 
-const classes = Int32Array.from({ length: rows }, (_, r) => (r % 5) - 1);
-const logits = { logits: input(0), labels: input(1), rows: 'rows', classes: 'columns' };
-const crossEntropy: Sample = {
-  name: 'cross-entropy',
-  plans: planCrossEntropy({ ...logits, loss: output(0), lse: output(1) }),
-  inputs: [matrix, classes],
-  outputs: [rows, rows],
-};
-const crossEntropyGradient: Sample = {
-  name: 'cross-entropy gradient',
-  quick: true,
-  plans: planCrossEntropyGradient({ ...logits, lse: input(2), dloss: input(3), dlogits: output(0) }),
-  inputs: [matrix, classes, rows, rows],
-  outputs: [matrix],
-};
+/** Kernels along rows. */
+function rowKernels({ rows, columns }: SampleSizes): Sample[] {
+  const matrix = rows * columns;
+  const dims = { rows: 'rows', columns: 'columns' };
+  const softmaxLong: Sample = {
+    name: 'softmax of long rows',
+    quick: true,
+    plans: planSoftmax({ x: input(0), out: output(0), ...dims }),
+    inputs: [matrix],
+    outputs: [matrix],
+  };
+  const softmaxShort: Sample = {
+    name: 'softmax of short rows',
+    plans: planSoftmax({ x: input(0), out: output(0), rows: 'rows', columns }),
+    inputs: [matrix],
+    outputs: [matrix],
+  };
+  const softmaxGradient: Sample = {
+    name: 'softmax gradient',
+    quick: true,
+    plans: planSoftmaxGradient({ y: input(0), dy: input(1), dx: output(0), ...dims }),
+    inputs: [matrix, matrix],
+    outputs: [matrix],
+  };
+  const layerNorm: Sample = {
+    name: 'layer norm',
+    plans: planLayerNorm({
+      ...{ x: input(0), gamma: input(1), beta: input(2), epsilon: 1e-5, ...dims },
+      ...{ out: output(0), mean: output(1), rstd: output(2) },
+    }),
+    inputs: [matrix, columns, columns],
+    outputs: [matrix, rows, rows],
+  };
+  const layerNormGradient: Sample = {
+    name: 'layer norm gradient',
+    quick: true,
+    plans: planLayerNormGradient({
+      ...{ x: input(0), gamma: input(1), mean: input(2), rstd: input(3), dy: input(4), ...dims },
+      ...{ dx: output(0), dgamma: output(1), dbeta: output(2) },
+    }),
+    inputs: [matrix, columns, rows, rows, matrix],
+    outputs: [matrix, columns, columns],
+  };
+
+  const classes = Int32Array.from({ length: rows }, (_, r) => (r % 5) - 1);
+  const logits = { logits: input(0), labels: input(1), rows: 'rows', classes: 'columns' };
+  const crossEntropy: Sample = {
+    name: 'cross-entropy',
+    plans: planCrossEntropy({ ...logits, loss: output(0), lse: output(1) }),
+    inputs: [matrix, classes],
+    outputs: [rows, rows],
+  };
+  const crossEntropyGradient: Sample = {
+    name: 'cross-entropy gradient',
+    quick: true,
+    plans: planCrossEntropyGradient({ ...logits, lse: input(2), dloss: input(3), dlogits: output(0) }),
+    inputs: [matrix, classes, rows, rows],
+    outputs: [matrix],
+  };
+
+  return [
+    ...[softmaxLong, softmaxShort, softmaxGradient, layerNorm, layerNormGradient],
+    ...[crossEntropy, crossEntropyGradient],
+  ];
+}
 
 function attention(width: number, time: number): Sample[] {
   const [samples, heads] = [2, 2];
@@ -158,7 +182,10 @@ function attention(width: number, time: number): Sample[] {
   ];
 }
 
-function crf(labels: number): Record<'loss' | 'gradient' | 'marginals' | 'decode', Sample> {
+function crf(
+  labels: number,
+  { batch, time }: SampleSizes,
+): Record<'loss' | 'gradient' | 'marginals' | 'decode', Sample> {
   const tokens = batch * time;
   const sizes = { batch: 'batch', time: 'time', labels };
   const scores = {
@@ -205,69 +232,75 @@ function crf(labels: number): Record<'loss' | 'gradient' | 'marginals' | 'decode
   };
 }
 
-const ids = Int32Array.from({ length: 23 }, (_, i) => (i * i) % 11);
-const gather: Sample = {
-  name: 'gather',
-  quick: true,
-  plans: planGather({ table: input(0), ids: input(1), out: output(0), count: 23, width: 'columns' }),
-  inputs: [11 * columns, ids],
-  outputs: [23 * columns],
-};
-const gatherGradient: Sample = {
-  name: 'gather gradient',
-  plans: planGatherGradient({
-    ...{ ids: input(0), dout: input(1), dtable: output(0) },
-    ...{ count: 23, width: 'columns', vocabulary: 11 },
-  }),
-  inputs: [ids, 23 * columns],
-  outputs: [11 * columns],
-};
+/** Element-wise functions, reductions, gathers, copies. */
+function memoryKernels({ rows, columns }: SampleSizes): Sample[] {
+  const matrix = rows * columns;
+  const ids = Int32Array.from({ length: 23 }, (_, i) => (i * i) % 11);
+  const gather: Sample = {
+    name: 'gather',
+    quick: true,
+    plans: planGather({ table: input(0), ids: input(1), out: output(0), count: 23, width: 'columns' }),
+    inputs: [11 * columns, ids],
+    outputs: [23 * columns],
+  };
+  const gatherGradient: Sample = {
+    name: 'gather gradient',
+    plans: planGatherGradient({
+      ...{ ids: input(0), dout: input(1), dtable: output(0) },
+      ...{ count: 23, width: 'columns', vocabulary: 11 },
+    }),
+    inputs: [ids, 23 * columns],
+    outputs: [11 * columns],
+  };
 
-const x = { slot: input(0), shape: ['rows', 'columns'], dtype: 'f32' } as const;
-const reductions: Sample[] = [[1], [0], [0, 1]].flatMap((axes) =>
-  (['sum', 'max'] as const).map((combine) => ({
-    name: `${combine} over axes ${axes.join(' and ')}`,
-    plans: planReduce({ combine, x, axes, out: output(0) }),
+  const x = { slot: input(0), shape: ['rows', 'columns'], dtype: 'f32' } as const;
+  const reductions: Sample[] = [[1], [0], [0, 1]].flatMap((axes) =>
+    (['sum', 'max'] as const).map((combine) => ({
+      name: `${combine} over axes ${axes.join(' and ')}`,
+      plans: planReduce({ combine, x, axes, out: output(0) }),
+      inputs: [matrix],
+      outputs: [axes.length === 2 ? 1 : axes[0] === 1 ? rows : columns],
+    })),
+  );
+  const argmax: Sample = {
+    name: 'argmax',
+    quick: true,
+    plans: planArgmax({ x: input(0), out: output(0), dtype: 'f32', outer: 'rows', reduced: 'columns' }),
+    inputs: [Float64Array.from({ length: matrix }, (_, i) => (i * 37) % 23)],
+    outputs: [new Int32Array(rows)],
+  };
+  const bias = { slot: input(1), shape: ['columns'], dtype: 'f32' } as const;
+  const pointwise: Sample = {
+    name: 'element-wise with broadcasting',
+    quick: true,
+    plans: planPointwise({
+      key: 'tanh(x + bias) · log(1 + e^x)',
+      inputs: [x, bias],
+      output: { ...x, slot: output(0) },
+      apply: (k, [value, vector]) => {
+        const sum = value && vector ? k.add(value, vector) : k.constant(0);
+        return k.mul(k.map('tanh', sum), k.log(k.add(k.exp(value ?? 0), 1)));
+      },
+    }),
+    inputs: [matrix, columns],
+    outputs: [matrix],
+  };
+  const transpose: Sample = {
+    name: 'transpose',
+    quick: true,
+    plans: planCopy({
+      ...{ from: input(0), to: output(0), dtype: 'f32' },
+      dims: [
+        { size: 'columns', from: 1, to: 'rows' },
+        { size: 'rows', from: 'columns', to: 1 },
+      ],
+    }),
     inputs: [matrix],
-    outputs: [axes.length === 2 ? 1 : axes[0] === 1 ? rows : columns],
-  })),
-);
-const argmax: Sample = {
-  name: 'argmax',
-  quick: true,
-  plans: planArgmax({ x: input(0), out: output(0), dtype: 'f32', outer: 'rows', reduced: 'columns' }),
-  inputs: [Float64Array.from({ length: matrix }, (_, i) => (i * 37) % 23)],
-  outputs: [new Int32Array(rows)],
-};
-const bias = { slot: input(1), shape: ['columns'], dtype: 'f32' } as const;
-const pointwise: Sample = {
-  name: 'element-wise with broadcasting',
-  quick: true,
-  plans: planPointwise({
-    key: 'tanh(x + bias) · log(1 + e^x)',
-    inputs: [x, bias],
-    output: { ...x, slot: output(0) },
-    apply: (k, [value, vector]) => {
-      const sum = value && vector ? k.add(value, vector) : k.constant(0);
-      return k.mul(k.map('tanh', sum), k.log(k.add(k.exp(value ?? 0), 1)));
-    },
-  }),
-  inputs: [matrix, columns],
-  outputs: [matrix],
-};
-const transpose: Sample = {
-  name: 'transpose',
-  quick: true,
-  plans: planCopy({
-    ...{ from: input(0), to: output(0), dtype: 'f32' },
-    dims: [
-      { size: 'columns', from: 1, to: 'rows' },
-      { size: 'rows', from: 'columns', to: 1 },
-    ],
-  }),
-  inputs: [matrix],
-  outputs: [matrix],
-};
+    outputs: [matrix],
+  };
+
+  return [gather, gatherGradient, ...reductions, argmax, pointwise, transpose];
+}
 
 const elements = 4 * 256;
 const arenas = { parameter: elements, gradient: elements, moment1: elements };
@@ -305,25 +338,13 @@ const judgedNorm: Sample = {
 };
 
 /** Every kernel of the house, under several schedules. */
-export const samples: readonly Sample[] = [
-  matmulWithEpilogue,
-  matmulBatched,
-  softmaxLong,
-  softmaxShort,
-  softmaxGradient,
-  layerNorm,
-  layerNormGradient,
-  crossEntropy,
-  crossEntropyGradient,
+export const samplesAt = (sizes: SampleSizes): readonly Sample[] => [
+  ...products(sizes),
+  ...rowKernels(sizes),
   ...attention(8, 40),
-  ...Object.values(crf(7)),
-  ...Object.values(crf(130)),
-  gather,
-  gatherGradient,
-  ...reductions,
-  argmax,
-  pointwise,
-  transpose,
+  ...Object.values(crf(7, sizes)),
+  ...Object.values(crf(130, sizes)),
+  ...memoryKernels(sizes),
   adamW,
   squareNorm,
   judgedNorm,

@@ -51,7 +51,7 @@ fn main(
   parts[ty * 16 + tx] = part;
   workgroupBarrier();
   var total = -3.4028234663852886e38;
-  for (var member = 0; member < 16; member++) { total = max(total, parts[ty * 16 + member]); }
+  for (var i = 0; i < 16; i++) { total = max(total, parts[ty * 16 + i]); }
   max_over_c = total;
   var chosen: array<f32, 2>;
   for (var c_i = 0; c_i < 2; c_i++) {
@@ -69,7 +69,7 @@ fn main(
   parts[ty * 16 + tx] = part_2;
   workgroupBarrier();
   var total_2 = 0.0;
-  for (var member_2 = 0; member_2 < 16; member_2++) { total_2 += parts[ty * 16 + member_2]; }
+  for (var i_2 = 0; i_2 < 16; i_2++) { total_2 += parts[ty * 16 + i_2]; }
   sum_over_c = total_2;
   for (var c_i = 0; c_i < 2; c_i++) {
     let c = tx + c_i * 16;

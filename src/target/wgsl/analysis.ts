@@ -1,6 +1,6 @@
 import { type Placement, placeAxes } from '../../kernel/checkPlacement.ts';
 import { operandsOf, type Step, stepsOf, type User, usersOf, valuesOf } from '../../kernel/checkWalk.ts';
-import type { Axis, Buffer, Kernel, Loop, Region, Statement, Term, Value } from '../../kernel/ir.ts';
+import type { Buffer, Kernel, Loop, Region, Statement, Term, Value } from '../../kernel/ir.ts';
 
 /** A place where a tile's elements are asked for: a statement that walks them, at `order` in program order. */
 interface Demand {
@@ -242,6 +242,3 @@ function findInPlace(
   }
   return inPlace;
 }
-
-/** Elements of `axis` that one thread owns, when the workgroup has `threads` along its dimension. */
-export const elementsPerThread = (axis: Axis, threads: number): number => Math.ceil(axis.size / threads);

@@ -35,6 +35,7 @@ export function bindBuffers(
     name,
     buffers: buffers.map((buffer) => buffer.name),
     dtype: commonType(buffers),
+    lanes: 1,
     group: 0,
     binding: i + 1,
     access: buffers.every(({ name, access }) => access === 'read' && !readWrite.includes(name))

@@ -1,76 +1,234 @@
 import { defined } from '../../base/errors.ts';
 import type { Axis } from '../../kernel/ir.ts';
-import { dimensionOf, type Printer, perThread, threadsAlong } from './printer.ts';
+import { dimensionOf, groupsOf, lanesOf, type Printer, perThread, threadsAlong } from './printer.ts';
 import type { Block } from './writer.ts';
 
-/** One element of a tile, as the text being written addresses it. */
-export interface Cell {
-  /** index of the element along `axis` within its tile */
-  element(axis: Axis): string;
-  /** tells this element from others along the axis, without writing anything */
-  key(axis: Axis): string;
-  /** the outermost open block in which the indices along `axes` are known */
-  blockOf(axes: readonly Axis[]): Block;
-  /** index into a thread's private array of a tile over `axes`; undefined while staging, where no element is private */
-  readonly register: ((axes: readonly Axis[]) => string) | undefined;
-  /** the walks that this cell stands in, for walks inside it */
-  readonly walks: ReadonlyMap<Axis, Walk>;
-}
-
-/** How a thread goes along its elements of one axis. */
+/** Where a cell stands along one axis: an element, or while a group is looked at whole, its first. */
 export interface Walk {
-  /** which of the thread's elements along the axis: a counter or a number */
-  readonly counter: string;
+  /** index within the tile of the group's first element; may write a `let` */
+  readonly first: () => string;
+  /** which of the thread's groups, and which element of the group: a counter or a number */
+  readonly group: string;
+  readonly lane: string;
+  /** elements of a group: 4, or 1 where elements are alone */
+  readonly lanes: 1 | 4;
+  /** tells this group from others along the axis */
+  readonly key: string;
+  /** the outermost open block in which the group is known, and the one in which the element is */
+  readonly groupBlock: Block;
   readonly block: Block;
+  readonly groupDepth: number;
   readonly depth: number;
 }
 
-/** The same cell for a tile whose axis `to` is called `from`. */
-export function renamedCell(cell: Cell, from: Axis, to: Axis): Cell {
-  const back = (axis: Axis): Axis => (axis === from ? to : axis);
-  const { register } = cell;
-  return {
-    element: (axis) => cell.element(back(axis)),
-    key: (axis) => cell.key(back(axis)),
-    blockOf: (axes) => cell.blockOf(axes.map(back)),
-    register: register && ((axes) => register(axes.map(back))),
-    walks: cell.walks,
-  };
+/** One element of a tile, as the text being written addresses it. */
+export interface Cell {
+  readonly walks: ReadonlyMap<Axis, Walk>;
+  readonly outside: Block;
+  /** threads have elements here in private registers; not so while staging */
+  readonly owned: boolean;
+  /** elements that a thread visits by the walks that this cell stands in */
+  readonly count: number;
 }
 
-function cellOf(p: Printer, walks: ReadonlyMap<Axis, Walk>, outside: Block): Cell {
-  const walkOf = (axis: Axis): Walk => defined(walks.get(axis), `element along axis ${axis.name}`);
-  return {
-    key: (axis) => `${dimensionOf(p, axis)} ${walkOf(axis).counter}`,
-    element: (axis) => {
-      const { counter, block } = walkOf(axis);
-      const thread = dimensionOf(p, axis) === 'y' ? 'ty' : 'tx';
-      const threads = threadsAlong(p, axis);
-      if (counter === '0') return threads === 1 ? '0' : thread;
-      if (threads === 1) return counter;
-      return p.writer.bind(
-        `element ${axis.order} ${counter}`,
-        axis.name,
-        `${thread} + ${counter} * ${threads}`,
+/**
+ * More elements than a thread can keep in registers are walked in loops even where elements are written out: an 8 × 8 block
+ * of sums is the most that pays.
+ */
+const MOST_WRITTEN_OUT = 64;
+
+const walkOf = (cell: Cell, axis: Axis): Walk =>
+  defined(cell.walks.get(axis), `element along axis ${axis.name}`);
+
+/** `text + number`, where either may be a number. */
+const plus = (text: string, number: string): string =>
+  number === '0' ? text : text === '0' ? number : `${text} + ${number}`;
+
+/** Index of the element along `axis` within its tile. */
+export function elementIn(p: Printer, cell: Cell, axis: Axis): string {
+  const { first, lane, key, block } = walkOf(cell, axis);
+  const start = first();
+  if (lane === '0' || start === '0') return plus(start, lane);
+  return p.writer.bind(`element ${key} ${lane}`, axis.name, `${start} + ${lane}`, block);
+}
+
+export const keyIn = (cell: Cell, axis: Axis): string => {
+  const { key, lane } = walkOf(cell, axis);
+  return `${key} ${lane}`;
+};
+
+/** The outermost open block in which the indices along `axes` are known. */
+export const blockIn = (cell: Cell, axes: readonly Axis[]): Block =>
+  innermost(cell, axes)?.block ?? cell.outside;
+
+const innermost = (cell: Cell, axes: readonly Axis[]): Walk | undefined =>
+  axes
+    .map((axis) => walkOf(cell, axis))
+    .reduce<Walk | undefined>((inner, walk) => (inner && inner.depth > walk.depth ? inner : walk), undefined);
+
+/** Whether `axis` is walked inside all other `axes`, four elements at a time. */
+export const inLanes = (cell: Cell, axis: Axis, axes: readonly Axis[]): boolean => {
+  const walk = walkOf(cell, axis);
+  return walk.lanes === 4 && innermost(cell, axes) === walk;
+};
+
+/** The cell at the first element of the group that it stands in. */
+export function groupCell(cell: Cell, axis: Axis): Cell {
+  const walk = walkOf(cell, axis);
+  const walks = new Map(cell.walks).set(axis, {
+    ...walk,
+    lane: '0',
+    block: walk.groupBlock,
+    depth: walk.groupDepth,
+  });
+  return { ...cell, walks };
+}
+
+/** `.x` or `[counter]`: the component of a vec4 that stands for the cell's element along `axis`. */
+export const componentIn = (cell: Cell, axis: Axis): string => componentOf(walkOf(cell, axis).lane);
+export const componentOf = (lane: string): string =>
+  /^\d$/.test(lane) ? `.${'xyzw'[Number(lane)]}` : `[${lane}]`;
+
+/** The same cell for a tile whose axis `to` is called `from`. */
+export function renamedCell(cell: Cell, from: Axis, to: Axis): Cell {
+  const walk = cell.walks.get(to);
+  return walk ? { ...cell, walks: new Map(cell.walks).set(from, walk) } : cell;
+}
+
+/** Which of a thread's vectors of a tile over `axes` holds the cell; the last axis runs through their components. */
+export function registerIn(p: Printer, cell: Cell, axes: readonly Axis[]): string {
+  const parts: string[] = [];
+  axes.forEach((axis, i) => {
+    const { group, lane } = walkOf(cell, axis);
+    const behind = axes.slice(i + 1);
+    const last = behind.at(-1);
+    const stride =
+      behind.reduce((size, other) => size * perThread(p, other), 1) / (last ? lanesOf(p, last) : 1);
+    const add = (counter: string, step: number): void => {
+      if (counter !== '0')
+        parts.push(
+          step === 1 ? counter : /^\d+$/.test(counter) ? `${Number(counter) * step}` : `${counter} * ${step}`,
+        );
+    };
+    if (behind.length === 0) add(group, 1);
+    else {
+      add(group, lanesOf(p, axis) * stride);
+      add(lane, stride);
+    }
+  });
+  if (parts.every((part) => /^\d+$/.test(part)))
+    return `${parts.reduce((sum, part) => sum + Number(part), 0)}`;
+  return parts.join(' + ');
+}
+
+/** Runs `body` with a counter from 0 to `count`: in a loop, or once per number where elements are written out. */
+export function countTo(
+  p: Printer,
+  name: string,
+  count: number,
+  body: (counter: string, block: Block) => void,
+  { braces = true, unroll = p.options.unroll === true } = {},
+): void {
+  const { writer } = p;
+  if (count === 1) body('0', writer.innermost);
+  else if (unroll) {
+    for (let i = 0; i < count; i++) {
+      if (braces) writer.block('', (block) => body(`${i}`, block));
+      else body(`${i}`, writer.innermost);
+    }
+  } else {
+    const counter = writer.declare(name);
+    writer.block(`for (var ${counter} = 0; ${counter} < ${count}; ${counter}++)`, (block) =>
+      body(counter, block),
+    );
+    writer.innermost.names.delete(counter);
+  }
+}
+
+const withWalk = (cell: Cell, axis: Axis, walk: Walk): Cell => ({
+  ...cell,
+  walks: new Map(cell.walks).set(axis, walk),
+});
+
+const nextDepth = ({ walks }: Cell): number =>
+  1 + [...walks.values()].reduce((deepest, { depth }) => Math.max(deepest, depth), -1);
+
+/** Opens the groups of `axis` that a thread owns; `body` stands at the first element of each. */
+function openGroups(p: Printer, axis: Axis, around: Cell, body: (cell: Cell) => void): void {
+  const { writer } = p;
+  const [threads, lanes] = [threadsAlong(p, axis), lanesOf(p, axis)];
+  const thread = dimensionOf(p, axis) === 'y' ? 'ty' : 'tx';
+  const unroll = p.options.unroll === true && around.count <= MOST_WRITTEN_OUT;
+  const counter = lanes === 4 ? `${axis.name}_group` : `${axis.name}_i`;
+  const enter = (group: string, block: Block): void => {
+    const first = (): string => {
+      const index = threads === 1 ? group : group === '0' ? thread : `${thread} + ${group} * ${threads}`;
+      if (index === thread && lanes === 1) return thread;
+      if (!index.includes(' ') && (lanes === 1 || index === '0')) return index;
+      const text = lanes === 1 ? index : index.includes(' ') ? `(${index}) * 4` : `${index} * 4`;
+      return writer.bind(`first ${axis.order} ${group}`, axis.name, text, block);
+    };
+    const depth = nextDepth(around);
+    const key = `${dimensionOf(p, axis)} ${axis.size} ${group}`;
+    body(
+      withWalk(around, axis, {
+        first,
+        group,
+        lane: '0',
+        lanes,
+        key,
+        groupBlock: block,
         block,
-      );
-    },
-    blockOf: (axes) =>
-      axes.map(walkOf).reduce<Walk>((inner, walk) => (walk.depth > inner.depth ? walk : inner), {
-        counter: '0',
-        block: outside,
-        depth: -1,
-      }).block,
-    register: (axes) => {
-      const parts = axes.map((axis, i) => {
-        const { counter } = walkOf(axis);
-        const stride = axes.slice(i + 1).reduce((size, other) => size * perThread(p, other), 1);
-        return counter === '0' ? '' : stride === 1 ? counter : `${counter} * ${stride}`;
-      });
-      return parts.filter((part) => part !== '').join(' + ') || '0';
-    },
-    walks,
+        groupDepth: depth,
+        depth,
+      }),
+    );
   };
+  countTo(p, counter, groupsOf(p, axis), enter, { unroll });
+}
+
+/** Opens the elements of the group that `cell` stands in along `axis`. */
+export function forLanes(p: Printer, axis: Axis, cell: Cell, body: (cell: Cell) => void): void {
+  const walk = walkOf(cell, axis);
+  if (walk.lanes === 1) {
+    body(cell);
+    return;
+  }
+  countTo(
+    p,
+    `${axis.name}_lane`,
+    4,
+    (lane, block) => body(withWalk(cell, axis, { ...walk, lane, block, depth: nextDepth(cell) })),
+    { braces: false },
+  );
+}
+
+/** The cell in which no axis has been opened yet. */
+export const everything = (p: Printer): Cell => ({
+  ...{ walks: new Map(), outside: p.writer.innermost, owned: true, count: 1 },
+});
+
+/** Writes `body` for every group along the last of `axes` that a thread owns, and every element along the others. */
+export function forGroups(
+  p: Printer,
+  axes: readonly Axis[],
+  body: (cell: Cell) => void,
+  around?: Cell,
+): void {
+  const start: Cell = around ?? everything(p);
+  const count = axes.reduce((product, axis) => product * perThread(p, axis), start.count);
+  const open = (i: number, cell: Cell): void => {
+    const axis = axes[i];
+    if (!axis) {
+      body(cell);
+      return;
+    }
+    openGroups(p, axis, cell, (group) => {
+      if (i === axes.length - 1) body(group);
+      else forLanes(p, axis, group, (element) => open(i + 1, element));
+    });
+  };
+  open(0, { ...start, count });
 }
 
 /**
@@ -78,31 +236,6 @@ function cellOf(p: Printer, walks: ReadonlyMap<Axis, Walk>, outside: Block): Cel
  * is its cell.
  */
 export function forCells(p: Printer, axes: readonly Axis[], body: (cell: Cell) => void, around?: Cell): void {
-  const { writer } = p;
-  const outside = writer.innermost;
-  const walks = new Map<Axis, Walk>(around?.walks);
-  const base = walks.size;
-  const open = (depth: number): void => {
-    const axis = axes[depth];
-    if (!axis) {
-      body(cellOf(p, new Map(walks), outside));
-      return;
-    }
-    const count = perThread(p, axis);
-    const enter = (counter: string, block: Block): void => {
-      walks.set(axis, { counter, block, depth: base + depth });
-      open(depth + 1);
-    };
-    if (count === 1) enter('0', writer.innermost);
-    else if (p.options.unroll) {
-      for (let i = 0; i < count; i++) writer.block('', (block) => enter(`${i}`, block));
-    } else {
-      const counter = writer.declare(`${axis.name}_i`);
-      writer.block(`for (var ${counter} = 0; ${counter} < ${count}; ${counter}++)`, (block) =>
-        enter(counter, block),
-      );
-      writer.innermost.names.delete(counter);
-    }
-  };
-  open(0);
+  const last = axes.at(-1);
+  forGroups(p, axes, (cell) => (last ? forLanes(p, last, cell, body) : body(cell)), around);
 }

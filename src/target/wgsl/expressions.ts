@@ -1,10 +1,22 @@
 import type { Axis, Buffer, Span, StorageType, Term, Value, ValueType } from '../../kernel/ir.ts';
-import { type Cell, renamedCell } from './cells.ts';
+import {
+  blockIn,
+  type Cell,
+  componentIn,
+  elementIn,
+  groupCell,
+  inLanes,
+  keyIn,
+  registerIn,
+  renamedCell,
+} from './cells.ts';
 import { applied } from './functionCalls.ts';
 import { literal } from './literals.ts';
 import { nameFor } from './nouns.ts';
-import { type Printer, registersOf, unprintable } from './printer.ts';
+import { lanesOf, type Printer, registersOf, typeOf, unprintable } from './printer.ts';
 import { atom, compound, type Text, wrap } from './text.ts';
+
+type Load = Value & { readonly op: 'load' };
 
 const isConstant = (value: Value, number: number): boolean =>
   value.op === 'constant' && value.value === number;
@@ -58,26 +70,67 @@ export function storedElement(
   buffer: Buffer,
   at: string,
 ): { readonly text: string; readonly dtype: StorageType } {
+  const { name, index, dtype } = placeOf(p, buffer, at);
+  if (!p.vectors.has(buffer)) return { text: `${name}[${index}]`, dtype };
+  const place = /^\w+$/.test(index) ? index : p.writer.bind(`place ${index}`, `${buffer.name}_at`, index);
+  return { text: `${name}[${place} >> 2u][${place} & 3]`, dtype };
+}
+
+/** Four elements from a multiple of 4 on, of a buffer that is an array of vec4. */
+export function storedVector(
+  p: Printer,
+  buffer: Buffer,
+  at: string,
+): { readonly text: string; readonly dtype: StorageType } {
+  const { name, index, dtype } = placeOf(p, buffer, at);
+  const simple = /^\w+$/.test(index) ? index : `(${index})`;
+  return { text: index === '0' ? `${name}[0]` : `${name}[${simple} >> 2u]`, dtype };
+}
+
+function placeOf(p: Printer, buffer: Buffer, at: string) {
   const place = p.storage.get(buffer.name);
   const name = place?.binding ?? buffer.name;
   const base = place?.arena ? `launch.${buffer.name}_base` : '';
   const index = base === '' ? at : at === '0' ? base : `${base} + ${at}`;
-  return { text: `${p.globals.get(name) ?? name}[${index}]`, dtype: place?.dtype ?? buffer.dtype };
+  return { name: p.globals.get(name) ?? name, index, dtype: place?.dtype ?? buffer.dtype };
+}
+
+function converted(text: string, from: StorageType, to: ValueType, lanes: 1 | 4): Text {
+  if (from === to) return atom(text);
+  return atom(from === 'f16' ? `${typeOf('f32', lanes)}(${text})` : `bitcast<${typeOf(to, lanes)}>(${text})`);
 }
 
 function loadedText(p: Printer, buffer: Buffer, value: ValueType, at: string): Text {
   const { text, dtype } = storedElement(p, buffer, at);
-  if (dtype === value) return atom(text);
-  return atom(dtype === 'f16' ? `f32(${text})` : `bitcast<${value}>(${text})`);
+  return converted(text, dtype, value, 1);
+}
+
+/** Whether a load takes four neighbours along `axis` where `cell` stands. */
+export function loadsVector(p: Printer, value: Load, cell: Cell): boolean {
+  const axis = p.accesses.get(value);
+  return axis !== undefined && p.vectors.has(value.buffer) && inLanes(cell, axis, value.axes);
+}
+
+/** The four neighbours that the group of `cell` along the load's vector axis stands for. */
+export function vectorText(p: Printer, value: Load, cell: Cell): string {
+  const group = groupCell(cell, p.accesses.get(value) as Axis);
+  const { text: at, inside } = address(p, value.terms, group);
+  const { text, dtype } = storedVector(p, value.buffer, at);
+  const loaded = converted(text, dtype, value.dtype, 4).text;
+  if (inside.length === 0) return loaded;
+  const otherwise = `${typeOf(value.dtype, 4)}(${value.otherwise === 0 ? '' : literal(value.otherwise, value.dtype)})`;
+  return `select(${otherwise}, ${loaded}, ${allOf(inside)})`;
 }
 
 /** Logical index of a span at a cell: start + element. */
 function spanIndex(p: Printer, span: Span, cell: Cell): Text {
-  const element = cell.element(span.axis);
+  const element = elementIn(p, cell, span.axis);
   if (isConstant(span.start, 0)) return atom(element);
   const key = `span ${span.axis.order} ${span.start.id} ${element}`;
   const start = wrap(scalarText(p, span.start));
-  return atom(p.writer.bind(key, `${span.axis.name}_at`, `${start} + ${element}`, cell.blockOf([span.axis])));
+  return atom(
+    p.writer.bind(key, `${span.axis.name}_at`, `${start} + ${element}`, blockIn(cell, [span.axis])),
+  );
 }
 
 /** Σ index · stride, and the conditions under which it is inside its spans. */
@@ -122,9 +175,16 @@ export const variableOf = (p: Printer, value: Value): string | undefined => {
   return p.variables.get(holder);
 };
 
-/** `name[register]`, or `name` where a thread owns one element. */
-export const elementOf = (p: Printer, name: string, axes: readonly Axis[], cell: Cell): string =>
-  registersOf(p, axes) === 1 ? name : `${name}[${cell.register?.(axes) ?? '0'}]`;
+/** The private register of a tile at `cell`: a number, or four along the last axis. */
+export const registerOf = (p: Printer, name: string, axes: readonly Axis[], cell: Cell): string =>
+  registersOf(p, axes) === 1 ? name : `${name}[${registerIn(p, cell, axes)}]`;
+
+/** The private element of a tile at `cell`. */
+export function elementOf(p: Printer, name: string, axes: readonly Axis[], cell: Cell): string {
+  const register = registerOf(p, name, axes, cell);
+  const last = axes.at(-1);
+  return last && lanesOf(p, last) === 4 ? `${register}${componentIn(cell, last)}` : register;
+}
 
 /** Whether the text of `value` should get a name of its own: used again, worth hoisting, or too long to read. */
 function deservesName(p: Printer, value: Value, text: Text): boolean {
@@ -137,13 +197,24 @@ function deservesName(p: Printer, value: Value, text: Text): boolean {
   return uses > 1 || costly || text.text.length > 72;
 }
 
+/** An element out of the vec4 that is loaded once for its group. */
+function componentOfLoad(p: Printer, value: Load, cell: Cell): Text {
+  const axis = p.accesses.get(value) as Axis;
+  const group = groupCell(cell, axis);
+  const key = `vector ${value.id} ${value.axes.map((other) => keyIn(group, other)).join()}`;
+  const name =
+    p.writer.nameOf(key) ??
+    p.writer.bind(key, nameFor(p, value), vectorText(p, value, cell), blockIn(group, value.axes));
+  return atom(`${name}${componentIn(cell, axis)}`);
+}
+
 function compute(p: Printer, value: Value, cell: Cell): Text {
   const part = (arg: Value): Text => (arg.axes.length > 0 ? tileText(p, arg, cell) : scalarText(p, arg));
   switch (value.op) {
     case 'fill':
       return atom(literal(value.value, value.dtype));
     case 'arange':
-      return atom(cell.element(value.axes[0] as Axis));
+      return atom(elementIn(p, cell, value.axes[0] as Axis));
     case 'inside':
       return compound(`${wrap(spanIndex(p, value.span, cell))} < ${wrap(scalarText(p, value.span.limit))}`);
     case 'elementwise':
@@ -153,6 +224,7 @@ function compute(p: Printer, value: Value, cell: Cell): Text {
     case 'random':
       return randomText(p, value, (arg) => part(arg).text);
     case 'load': {
+      if (loadsVector(p, value, cell)) return componentOfLoad(p, value, cell);
       const { text, inside } = address(p, value.terms, cell);
       const loaded = loadedText(p, value.buffer, value.dtype, text);
       if (inside.length === 0) return loaded;
@@ -170,12 +242,12 @@ function compute(p: Printer, value: Value, cell: Cell): Text {
 export function tileText(p: Printer, value: Value, cell: Cell, result = false): Text {
   if (value.axes.length === 0) return scalarText(p, value);
   const variable = variableOf(p, value);
-  if (variable !== undefined && cell.register) return atom(elementOf(p, variable, value.axes, cell));
+  if (variable !== undefined && cell.owned) return atom(elementOf(p, variable, value.axes, cell));
   if (value.op === 'rename') return tileText(p, value.arg, renamedCell(cell, value.from, value.to), result);
-  const key = `value ${value.id} ${value.axes.map((axis) => cell.key(axis)).join()}`;
+  const key = `value ${value.id} ${value.axes.map((axis) => keyIn(cell, axis)).join()}`;
   const known = p.writer.nameOf(key);
   if (known !== undefined) return atom(known);
   const text = compute(p, value, cell);
   if (result || !deservesName(p, value, text)) return text;
-  return atom(p.writer.bind(key, nameFor(p, value), text.text, cell.blockOf(value.axes)));
+  return atom(p.writer.bind(key, nameFor(p, value), text.text, blockIn(cell, value.axes)));
 }

@@ -4,8 +4,13 @@ import type { Writer } from './writer.ts';
 export interface SharedArray {
   readonly name: string;
   readonly dtype: ValueType;
+  readonly lanes: 1 | 4;
+  /** in elements of `lanes`; 0 for a single value */
   length: number;
 }
+
+export const bytesOf = ({ lanes, length }: Pick<SharedArray, 'lanes' | 'length'>): number =>
+  Math.max(1, length) * lanes * 4;
 
 /** One access to a buffer that the program writes: threads meet before the next one that does not match it. */
 export interface StorageAccess {
@@ -28,23 +33,19 @@ export interface Hazards {
 export class SharedMemory {
   readonly #arrays = new Map<string, SharedArray>();
   readonly #writer: Writer;
-  readonly #overlay: boolean;
   #unread = new Set<string>();
   #storage: StorageAccess[] = [];
 
-  /** `overlay`: reductions use the memory of staged tiles, which saves bytes and costs barriers. */
-  constructor(writer: Writer, overlay: boolean) {
+  constructor(writer: Writer) {
     this.#writer = writer;
-    this.#overlay = overlay;
   }
 
-  /** An array of at least `length` elements, ready to be written: a barrier stands where one is needed. */
-  claim(wanted: string, dtype: ValueType, length: number): string {
-    const base = this.#overlay && dtype === 'f32' && wanted !== 'right_tile' ? 'left_tile' : wanted;
-    const name = dtype === 'f32' ? base : `${base}_${dtype}`;
+  /** An array of at least `length` vectors of `lanes`, ready to be written: a barrier stands where one is needed. */
+  claim(wanted: string, dtype: ValueType, lanes: 1 | 4, length: number): string {
+    const name = [wanted, ...(dtype === 'f32' ? [] : [dtype]), ...(lanes === 4 ? ['vec4'] : [])].join('_');
     const known = this.#arrays.get(name);
     if (known) known.length = Math.max(known.length, length);
-    else this.#arrays.set(name, { name, dtype, length });
+    else this.#arrays.set(name, { name, dtype, lanes, length });
     this.settle(name);
     return name;
   }
@@ -56,7 +57,7 @@ export class SharedMemory {
 
   /** A single value that `workgroupUniformLoad` hands to all threads. */
   claimUniform(name: string, dtype: ValueType): string {
-    this.#arrays.set(name, { name, dtype, length: 0 });
+    this.#arrays.set(name, { name, dtype, lanes: 1, length: 0 });
     return name;
   }
 
@@ -103,7 +104,7 @@ export class SharedMemory {
   }
 
   get bytes(): number {
-    return this.arrays.reduce((sum, { length }) => sum + Math.max(1, length) * 4, 0);
+    return this.arrays.reduce((sum, array) => sum + bytesOf(array), 0);
   }
 }
 

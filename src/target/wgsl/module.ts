@@ -5,6 +5,8 @@ import type { Kernel } from '../../kernel/ir.ts';
 import { type Analysis, analyse } from './analysis.ts';
 import { bindBuffers } from './arenas.ts';
 import { functionsText } from './functions.ts';
+import { layOut } from './layout.ts';
+import { bytesOf } from './memory.ts';
 import { freeName } from './names.ts';
 import { spanNames } from './nouns.ts';
 import {
@@ -15,8 +17,9 @@ import {
   type WgslOptions,
   type WgslUniform,
 } from './options.ts';
-import { findControlling, makePrinter, type Printer, storagePlaces } from './printer.ts';
+import { findControlling, makePrinter, type Printer, storagePlaces, typeOf } from './printer.ts';
 import { printRegion } from './statements.ts';
+import { findVectorAccesses, spreadAxes, vectorBuffers } from './vectors.ts';
 
 const limitError = (
   kernel: Kernel,
@@ -29,7 +32,10 @@ const limitError = (
 const powerAtMost = (limit: number, size: number): number =>
   2 ** Math.floor(Math.log2(Math.max(1, Math.min(limit, size))));
 
-/** Threads per dimension: what the schedule says, else as many as the tiles can use. */
+/**
+ * Threads per dimension: what the schedule says, else as many as the tiles can use with four elements each, or one where
+ * tiles are small.
+ */
 function threadsOf(kernel: Kernel, { placement }: Analysis, limits: WgslLimits): { x: number; y: number } {
   const [x, y] = kernel.schedule.workgroup ?? [];
   if (x !== undefined && y !== undefined) {
@@ -48,7 +54,8 @@ function threadsOf(kernel: Kernel, { placement }: Analysis, limits: WgslLimits):
       .filter((axis) => placement.dimensionOf.get(axis) === dimension)
       .reduce((size, axis) => Math.max(size, axis.size), 1);
   const rows = powerAtMost(16, longest('y'));
-  return { x: powerAtMost(limits.invocations / rows, longest('x')), y: rows };
+  const columns = Math.max(longest('x') / 4, Math.min(longest('x'), 64 / rows));
+  return { x: powerAtMost(limits.invocations / rows, columns), y: rows };
 }
 
 function globalNames(kernel: Kernel, bindings: readonly WgslBinding[]): Map<string, string> {
@@ -122,28 +129,36 @@ function programLines(kernel: Kernel, used: ReadonlySet<number>): string[] {
   return lines;
 }
 
+type Parts = Parameters<typeof makePrinter>[0];
+
 /** The body of `main`, and the printer with what it asked for on the way. */
-function printBody(parts: Parameters<typeof makePrinter>[0], overlay: boolean): Printer {
-  const p = makePrinter(parts, overlay);
-  const used = new Set<number>();
-  for (const { statement } of parts.analysis.steps) {
-    if (
-      statement.kind === 'let' &&
-      statement.value.op === 'program' &&
-      parts.analysis.live.has(statement.value)
-    ) {
-      used.add(statement.value.dimension);
-    }
-  }
+function printBody(parts: Parts): Printer {
+  const p = makePrinter(parts);
   for (const name of ['program', 'program_0', 'program_1', 'program_2', 'program_3'])
     p.writer.innermost.names.add(name);
-  for (const line of programLines(parts.kernel, used)) p.writer.line(line);
-  p.writer.line('let tx = i32(local.x);');
-  p.writer.line('let ty = i32(local.y);');
-  p.writer.line(`let lane = ty * ${parts.threads.x} + tx;`);
-  p.writer.line('');
   printRegion(p, parts.kernel.body);
   return p;
+}
+
+/** Which grid dimensions the kernel asks for. */
+const dimensionsUsed = ({ analysis }: Parts): Set<number> =>
+  new Set(
+    analysis.steps.flatMap(({ statement }) =>
+      statement.kind === 'let' && statement.value.op === 'program' && analysis.live.has(statement.value)
+        ? [statement.value.dimension]
+        : [],
+    ),
+  );
+
+/** How threads are numbered: as the workgroup lays them out, or by subgroup where parts are exchanged inside one. */
+function threadLines({ threads: { x }, subgroupsUsed }: Printer): string[] {
+  if (subgroupsUsed.size === 0)
+    return ['let tx = i32(local.x);', 'let ty = i32(local.y);', `let lane = ty * ${x} + tx;`];
+  return [
+    'let lane = i32(subgroup * subgroup_size + subgroup_lane);',
+    `let tx = lane % ${x};`,
+    `let ty = lane / ${x};`,
+  ];
 }
 
 function headerText(kernel: Kernel, threads: { x: number; y: number }): string {
@@ -165,13 +180,13 @@ function declarationsText(
   const { globals } = p;
   const fields = uniforms.map(({ name, dtype }) => `  ${globals.get(name) ?? name}: ${dtype},`);
   const storage = bindings.map(
-    ({ name, dtype, group, binding, access }) =>
-      `@group(${group}) @binding(${binding}) var<storage, ${access}> ${globals.get(name) ?? name}: array<${dtype}>;`,
+    ({ name, dtype, lanes, group, binding, access }) =>
+      `@group(${group}) @binding(${binding}) var<storage, ${access}> ${globals.get(name) ?? name}: array<${typeOf(dtype, lanes)}>;`,
   );
-  const shared = p.memory.arrays.map(({ name, dtype, length }) =>
+  const shared = p.memory.arrays.map(({ name, dtype, lanes, length }) =>
     length === 0
       ? `var<workgroup> ${name}: ${dtype};`
-      : `var<workgroup> ${name}: array<${dtype}, ${length}>;`,
+      : `var<workgroup> ${name}: array<${typeOf(dtype, lanes)}, ${length}>;`,
   );
   return [
     'struct Launch {',
@@ -183,6 +198,74 @@ function declarationsText(
   ].join('\n');
 }
 
+/** Everything that is decided before the first line is written. */
+function decide(
+  kernel: Kernel,
+  options: WgslOptions,
+  limits: WgslLimits,
+  bindings: readonly WgslBinding[],
+): Parts {
+  const analysis = analyse(kernel);
+  const threads = threadsOf(kernel, analysis, limits);
+  const accesses = findVectorAccesses(analysis, options.multiplesOf4 ?? []);
+  const layouts = layOut(analysis, kernel.axes, threads, spreadAxes(analysis, accesses));
+  const storage = storagePlaces(bindings);
+  return {
+    ...{ kernel, options, analysis, threads, accesses, layouts, storage },
+    vectors: vectorBuffers(analysis, accesses, layouts, storage),
+    stage: kernel.schedule.stage ?? 16,
+    controlling: findControlling(analysis.steps),
+    globals: globalNames(kernel, bindings),
+    spanNames: spanNames(valuesOf(analysis.steps)),
+  };
+}
+
+/** Prints with the schedule's stage, or where that takes too much workgroup memory, with the largest half that fits. */
+function printWithin(parts: Parts, limits: WgslLimits): Printer {
+  const whole = printBody(parts);
+  let p = whole;
+  for (let stage = parts.stage; p.memory.bytes > limits.workgroupBytes && stage > 4; ) {
+    stage = Math.max(4, stage / 2 - ((stage / 2) % 4));
+    p = printBody({ ...parts, stage });
+  }
+  if (p.memory.bytes > limits.workgroupBytes) {
+    const arrays = p.memory.arrays.map((array) => `${array.name} ${bytesOf(array)}`);
+    throw limitError(
+      parts.kernel,
+      'FROND-K201',
+      `${p.memory.bytes} bytes of workgroup memory are over the limit of ${limits.workgroupBytes} (${arrays.join(', ')})`,
+      'give the schedule smaller tiles',
+    );
+  }
+  return p;
+}
+
+const indented = (lines: readonly string[]): string =>
+  lines.map((line) => (line === '' ? '' : `  ${line}`)).join('\n');
+
+/** The entry point. */
+function mainText(p: Printer, parts: Parts): string {
+  const { x, y } = p.threads;
+  const inputs = [
+    '@builtin(workgroup_id) group: vec3<u32>',
+    '@builtin(num_workgroups) groups: vec3<u32>',
+    ...(p.subgroupsUsed.size === 0
+      ? ['@builtin(local_invocation_id) local: vec3<u32>']
+      : [
+          '@builtin(subgroup_id) subgroup: u32',
+          '@builtin(subgroup_invocation_id) subgroup_lane: u32',
+          '@builtin(subgroup_size) subgroup_size: u32',
+        ]),
+  ];
+  const lines = [
+    ...programLines(p.kernel, dimensionsUsed(parts)),
+    ...threadLines(p),
+    '',
+    ...p.writer.text.split('\n'),
+  ];
+  return `@compute @workgroup_size(${x}, ${y})\nfn main(\n${indented(inputs.map((input) => `${input},`))}\n) {\n${indented(lines)}\n}\n`;
+}
+
 /**
  * Spells a kernel as a WGSL module.
  * @throws FROND-K1… when the kernel is illegal; FROND-K201 when it needs more workgroup memory than `limits` allow,
@@ -191,56 +274,30 @@ function declarationsText(
 export function printWgsl(kernel: Kernel, options: WgslOptions = {}): WgslModule {
   assertKernel(kernel);
   const limits = options.limits ?? DEFAULT_LIMITS;
-  const bindings = bindingsOf(kernel, options, limits);
-  const uniforms = uniformsOf(kernel, bindings);
-  const analysis = analyse(kernel);
-  const threads = threadsOf(kernel, analysis, limits);
-  const parts = {
-    kernel,
-    options,
-    analysis,
-    threads,
-    storage: storagePlaces(bindings),
-    controlling: findControlling(analysis.steps),
-    globals: globalNames(kernel, bindings),
-    spanNames: spanNames(valuesOf(analysis.steps)),
-  };
-  let p = printBody(parts, false);
-  if (p.memory.bytes > limits.workgroupBytes) p = printBody(parts, true);
-  if (p.memory.bytes > limits.workgroupBytes) {
-    const arrays = p.memory.arrays.map(({ name, length }) => `${name} ${Math.max(1, length) * 4}`);
-    throw limitError(
-      kernel,
-      'FROND-K201',
-      `${p.memory.bytes} bytes of workgroup memory are over the limit of ${limits.workgroupBytes} (${arrays.join(', ')})`,
-      'give the schedule smaller tiles or a smaller stage',
-    );
-  }
-  const half = kernel.buffers.some(({ dtype }) => dtype === 'f16');
+  const separate = bindingsOf(kernel, options, limits);
+  const uniforms = uniformsOf(kernel, separate);
+  const parts = decide(kernel, options, limits, separate);
+  const p = printWithin(parts, limits);
+  const wide = new Set([...parts.vectors].map(({ name }) => name));
+  const bindings = separate.map((binding) =>
+    wide.has(binding.buffers[0] ?? '') ? { ...binding, lanes: 4 as const } : binding,
+  );
+  const enabled = [
+    ...(kernel.buffers.some(({ dtype }) => dtype === 'f16') ? ['enable f16;'] : []),
+    ...(p.subgroupsUsed.size > 0 ? ['enable subgroups;'] : []),
+  ];
   const code = `\
-${half ? 'enable f16;\n' : ''}${headerText(kernel, threads)}
+${enabled.map((line) => `${line}\n`).join('')}${headerText(kernel, parts.threads)}
 ${declarationsText(p, uniforms, bindings)}
 
-${functionsText(p.helpers, options.transcendentals === 'builtin')}\
-@compute @workgroup_size(${threads.x}, ${threads.y})
-fn main(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_id) local: vec3<u32>,
-) {
-${p.writer.text
-  .split('\n')
-  .map((line) => (line === '' ? '' : `  ${line}`))
-  .join('\n')}
-}
-`;
+${functionsText(p.helpers, options.transcendentals === 'builtin')}${mainText(p, parts)}`;
   return {
     kernel: kernel.name,
     code,
     bindings,
     uniforms,
     uniformBytes: Math.ceil((uniforms.length * 4) / 16) * 16,
-    workgroup: [threads.x, threads.y],
+    workgroup: [parts.threads.x, parts.threads.y],
     workgroupBytes: p.memory.bytes,
   };
 }

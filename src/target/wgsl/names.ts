@@ -17,13 +17,13 @@ const RESERVED = new Set(
     // predeclared names that the text uses, and the names of the module's own declarations
     'bool f16 f32 i32 u32 vec2 vec3 vec4 vec2u vec3u array bitcast select min max abs floor sqrt inverseSqrt exp log tanh ' +
     'fma clamp workgroupBarrier storageBarrier workgroupUniformLoad main Launch launch group groups local lane tx ty ' +
-    'exp_f32 log_f32 tanh_f32 erf_f32 is_finite threefry rotate_left'
+    'subgroupShuffleXor subgroup subgroup_lane subgroup_size exp_f32 log_f32 tanh_f32 erf_f32 is_finite threefry rotate_left'
   ).split(' '),
 );
 
 /** Names of workgroup memory, uniform fields and program indices. */
 const GENERATED =
-  /^((left_tile|right_tile|parts|positions|exchange)(_(i32|u32|bool))?|(uniform|grid|program)_\d+)$/;
+  /^((left_tile|right_tile|parts|positions|exchange)(_(i32|u32|bool))?(_vec4)?|(uniform|grid|program)_\d+)$/;
 
 /** `wanted`, or it with an underscore or number behind it where WGSL or `taken` has that name already. */
 export function freeName(wanted: string, taken: (name: string) => boolean): string {

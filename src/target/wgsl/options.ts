@@ -25,6 +25,16 @@ export interface WgslOptions {
    * `builtin`: WGSL's own, whose guaranteed error is larger. erf is always a polynomial.
    */
   readonly transcendentals?: 'polynomial' | 'builtin' | undefined;
+  /**
+   * Parameters that are multiples of 4 in every launch of the text (`multiplesOf4` tells which). Where the innermost size of a
+   * tensor is among them, its elements are loaded and stored as vec4.
+   */
+  readonly multiplesOf4?: readonly string[] | undefined;
+  /**
+   * The device has the feature `subgroups`, with `subgroup_id` among its WGSL features; sizes from the adapter's info.
+   * Reductions then exchange numbers inside subgroups, in an order that depends on `min` alone.
+   */
+  readonly subgroups?: { readonly min: number; readonly max: number } | undefined;
   /** buffer → arena, for buffers that share a binding; see `arenasFor` */
   readonly arenas?: Readonly<Record<string, string>> | undefined;
   /** buffers to bind `read_write` although the kernel only reads them: they lie in a GPU buffer that the launch writes */
@@ -38,6 +48,8 @@ export interface WgslBinding {
   readonly buffers: readonly string[];
   /** of the binding's elements; buffers of other types in an arena of words are reinterpreted */
   readonly dtype: StorageType;
+  /** elements of the declared array are vec4: a range bound to it is a multiple of four elements, and at least one vec4 */
+  readonly lanes: 1 | 4;
   readonly group: number;
   readonly binding: number;
   readonly access: 'read' | 'read_write';

@@ -1,9 +1,11 @@
 import { FrondError } from '../../base/errors.ts';
 import { dependenciesOf, type Step } from '../../kernel/checkWalk.ts';
-import type { Axis, Kernel, StorageType, Value } from '../../kernel/ir.ts';
-import { type Analysis, elementsPerThread } from './analysis.ts';
+import type { Axis, Buffer, Kernel, StorageType, Value, ValueType } from '../../kernel/ir.ts';
+import type { Analysis } from './analysis.ts';
+import type { AxisLayout } from './layout.ts';
 import { SharedMemory } from './memory.ts';
 import type { WgslBinding, WgslOptions } from './options.ts';
+import type { VectorAccesses } from './vectors.ts';
 import { Writer } from './writer.ts';
 
 export type Helper = 'exp' | 'log' | 'tanh' | 'erf' | 'isFinite' | 'threefry';
@@ -52,8 +54,16 @@ export interface Printer {
   /** names of buffers and parameters in the text */
   readonly globals: ReadonlyMap<string, string>;
   readonly helpers: Set<Helper>;
+  /** 'shuffle' once threads exchange numbers inside subgroups */
+  readonly subgroupsUsed: Set<'shuffle'>;
   /** which binding holds each buffer */
   readonly storage: ReadonlyMap<string, StoragePlace>;
+  readonly layouts: ReadonlyMap<Axis, AxisLayout>;
+  /** accesses that may take four neighbours at a time, and the buffers that are arrays of vec4 */
+  readonly accesses: VectorAccesses;
+  readonly vectors: ReadonlySet<Buffer>;
+  /** deepest chunk of a contraction in workgroup memory */
+  readonly stage: number;
   /** values that loop bounds and conditions are computed from */
   readonly controlling: ReadonlySet<Value>;
   /** names for scalars that are the ends of spans */
@@ -63,28 +73,51 @@ export interface Printer {
 export const makePrinter = (
   parts: Pick<
     Printer,
-    'kernel' | 'options' | 'analysis' | 'threads' | 'globals' | 'spanNames' | 'storage' | 'controlling'
+    | 'kernel'
+    | 'options'
+    | 'analysis'
+    | 'threads'
+    | 'globals'
+    | 'spanNames'
+    | 'storage'
+    | 'controlling'
+    | 'layouts'
+    | 'accesses'
+    | 'vectors'
+    | 'stage'
   >,
-  overlay: boolean,
 ): Printer => {
   const writer = new Writer();
   for (const name of parts.globals.values()) writer.innermost.names.add(name);
   return {
     ...parts,
     writer,
-    memory: new SharedMemory(writer, overlay),
+    memory: new SharedMemory(writer),
     variables: new Map(),
     helpers: new Set(),
+    subgroupsUsed: new Set(),
   };
 };
 
 export const dimensionOf = (p: Printer, axis: Axis): 'x' | 'y' =>
   p.analysis.placement.dimensionOf.get(axis) ?? 'x';
 export const threadsAlong = (p: Printer, axis: Axis): number => p.threads[dimensionOf(p, axis)];
-export const perThread = (p: Printer, axis: Axis): number => elementsPerThread(axis, threadsAlong(p, axis));
-/** Elements of a tile that one thread keeps. */
-export const registersOf = (p: Printer, axes: readonly Axis[]): number =>
-  axes.reduce((count, axis) => count * perThread(p, axis), 1);
+export const lanesOf = (p: Printer, axis: Axis): 1 | 4 => p.layouts.get(axis)?.lanes ?? 1;
+export const groupsOf = (p: Printer, axis: Axis): number => p.layouts.get(axis)?.groups ?? 1;
+/** Elements of `axis` that one thread owns. */
+export const perThread = (p: Printer, axis: Axis): number => lanesOf(p, axis) * groupsOf(p, axis);
+/** Registers that a thread keeps of a tile: scalars, or vec4 along the last axis. */
+export const registersOf = (p: Printer, axes: readonly Axis[]): number => {
+  const last = axes.at(-1);
+  return axes.reduce((count, axis) => count * perThread(p, axis), 1) / (last ? lanesOf(p, last) : 1);
+};
+/** The type of such a register. */
+export const registerType = (p: Printer, axes: readonly Axis[], dtype: ValueType): string => {
+  const last = axes.at(-1);
+  return typeOf(dtype, last ? lanesOf(p, last) : 1);
+};
+export const typeOf = (dtype: ValueType | StorageType, lanes: 1 | 4): string =>
+  lanes === 4 ? `vec4<${dtype}>` : dtype;
 
 /** Thread dimensions, with more than one thread, over which a tile with these axes is repeated. */
 export function repeatedOver(p: Printer, axes: readonly Axis[]): ('x' | 'y')[] {

@@ -1,13 +1,22 @@
 import { operandsOf } from '../../kernel/checkWalk.ts';
-import type { Buffer, Loop, Region, Statement, Store, Term, Value, When } from '../../kernel/ir.ts';
-import { forCells } from './cells.ts';
+import type { Axis, Buffer, Loop, Region, Statement, Store, Term, Value, When } from '../../kernel/ir.ts';
+import { type Cell, forCells, forGroups } from './cells.ts';
 import { printDot } from './dot.ts';
-import { address, allOf, elementOf, scalarText, storedElement, tileText, variableOf } from './expressions.ts';
+import {
+  address,
+  allOf,
+  elementOf,
+  scalarText,
+  storedElement,
+  storedVector,
+  tileText,
+  variableOf,
+} from './expressions.ts';
 import { joinHazards, type StorageAccess } from './memory.ts';
 import { nameFor } from './nouns.ts';
-import { type Printer, repeatedOver, unprintable } from './printer.ts';
+import { type Printer, repeatedOver, typeOf, unprintable } from './printer.ts';
 import { printExchange, printReduce } from './reduce.ts';
-import { declareTile, fillTile, tails, targetOf } from './tiles.ts';
+import { declareTile, fillTile, fourOf, tails, targetOf } from './tiles.ts';
 
 /** Accesses are alike when every thread touches the elements that it touched before. */
 function accessOf(
@@ -38,25 +47,48 @@ function accessLoads(p: Printer, value: Value, top = true): void {
 }
 
 function printStore(p: Printer, store: Store): void {
-  const { writer, memory } = p;
+  const { memory } = p;
   const { buffer, terms, value } = store;
   accessLoads(p, value, false);
   for (const { index } of terms) if (index.kind !== 'span') accessLoads(p, index, false);
   if (buffer.access !== 'write') memory.access(accessOf(p, buffer, terms, value, true));
-  forCells(p, value.axes, (cell) => {
-    const text = tileText(p, value, cell, true).text;
-    const { text: at, inside } = address(p, terms, cell);
-    const alone = repeatedOver(p, value.axes).map((dimension) => `t${dimension} == 0`);
-    const conditions = [...inside, ...tails(p, value.axes, cell), ...alone];
-    const element = storedElement(p, buffer, at);
-    const stored =
-      element.dtype === value.dtype
-        ? text
-        : element.dtype === 'f16'
-          ? `f16(${text})`
-          : `bitcast<${element.dtype}>(${text})`;
-    const line = `${element.text} = ${stored};`;
-    writer.line(conditions.length === 0 ? line : `if ${ifText(conditions)} { ${line} }`);
+  if (p.vectors.has(buffer)) printVectorStore(p, store);
+  else {
+    forCells(p, value.axes, (cell) =>
+      printElementStore(p, store, cell, tileText(p, value, cell, true).text, storedElement, 1),
+    );
+  }
+}
+
+/** One assignment of an element, or of the four that begin at `cell`. */
+function printElementStore(
+  p: Printer,
+  { buffer, terms, value }: Store,
+  cell: Cell,
+  text: string,
+  placeOf: typeof storedElement,
+  lanes: 1 | 4,
+): void {
+  const { text: at, inside } = address(p, terms, cell);
+  const alone = repeatedOver(p, value.axes).map((dimension) => `t${dimension} == 0`);
+  const conditions = [...inside, ...tails(p, value.axes, cell), ...alone];
+  const place = placeOf(p, buffer, at);
+  const stored =
+    place.dtype === value.dtype
+      ? text
+      : place.dtype === 'f16'
+        ? `${typeOf('f16', lanes)}(${text})`
+        : `bitcast<${typeOf(place.dtype, lanes)}>(${text})`;
+  const line = `${place.text} = ${stored};`;
+  p.writer.line(conditions.length === 0 ? line : `if ${ifText(conditions)} { ${line} }`);
+}
+
+/** Four neighbours at a time, each computed by itself. */
+function printVectorStore(p: Printer, store: Store): void {
+  const { value } = store;
+  forGroups(p, value.axes, (group) => {
+    const text = fourOf(p, value, group, value.axes.at(-1) as Axis);
+    printElementStore(p, store, group, text, storedVector, 4);
   });
 }
 

@@ -1,14 +1,14 @@
 import type { Axis, Value } from '../../kernel/ir.ts';
-import { type Cell, forCells } from './cells.ts';
-import { elementOf, tileText } from './expressions.ts';
+import { type Cell, componentIn, elementIn, forCells, forLanes } from './cells.ts';
+import { elementOf, loadsVector, registerOf, tileText, variableOf, vectorText } from './expressions.ts';
 import { nameFor } from './nouns.ts';
-import { type Printer, perThread, registersOf, threadsAlong } from './printer.ts';
+import { type Printer, perThread, registersOf, registerType, threadsAlong, typeOf } from './printer.ts';
 
 /** Conditions under which a cell is an element of the tile: threads do not always divide its extents. */
 export const tails = (p: Printer, axes: readonly Axis[], cell: Cell): string[] =>
   axes
     .filter((axis) => axis.size !== perThread(p, axis) * threadsAlong(p, axis))
-    .map((axis) => `${cell.element(axis)} < ${axis.size}`);
+    .map((axis) => `${elementIn(p, cell, axis)} < ${axis.size}`);
 
 /**
  * Declares the private array (or scalar) of a tile and gives its name. `zero`: the text relies on zeros. They are spelled
@@ -17,7 +17,8 @@ export const tails = (p: Printer, axes: readonly Axis[], cell: Cell): string[] =
 export function declareTile(p: Printer, value: Value, zero: boolean, wanted = nameFor(p, value)): string {
   const count = registersOf(p, value.axes);
   const name = p.writer.declare(wanted);
-  const type = count === 1 ? value.dtype : `array<${value.dtype}, ${count}>`;
+  const register = registerType(p, value.axes, value.dtype);
+  const type = count === 1 ? register : `array<${register}, ${count}>`;
   p.writer.line(zero ? `var ${name} = ${type}();` : `var ${name}: ${type};`);
   return name;
 }
@@ -40,4 +41,28 @@ export function fillTile(p: Printer, name: string, value: Value): void {
     const text = tileText(p, value, cell, true).text;
     p.writer.line(`${elementOf(p, name, value.axes, cell)} = ${text};`);
   });
+}
+
+/**
+ * The four elements of `value` along `axis` that begin at `group`, as the text of one vec4: a register, one access to
+ * memory, or what is computed element by element.
+ */
+export function fourOf(p: Printer, value: Value, group: Cell, axis: Axis): string {
+  const held = variableOf(p, value);
+  if (held !== undefined && group.owned && value.axes.at(-1) === axis) {
+    return registerOf(p, held, value.axes, group);
+  }
+  if (value.op === 'load' && loadsVector(p, value, group)) return vectorText(p, value, group);
+  const type = typeOf(value.dtype, 4);
+  if (p.options.unroll) {
+    const texts: string[] = [];
+    forLanes(p, axis, group, (cell) => texts.push(tileText(p, value, cell, true).text));
+    return `${type}(${texts.join(', ')})`;
+  }
+  const name = p.writer.declare('four');
+  p.writer.line(`var ${name}: ${type};`);
+  forLanes(p, axis, group, (cell) => {
+    p.writer.line(`${name}${componentIn(cell, axis)} = ${tileText(p, value, cell, true).text};`);
+  });
+  return name;
 }

@@ -33,9 +33,13 @@ export class Writer {
     return name;
   }
 
-  /** `head { … }` with what `body` writes inside. */
+  /** `head { … }` with what `body` writes inside; without head, braces only around names. */
   block(head: string, body: (block: Block) => void): void {
     const block = this.capture(body);
+    if (head === '' && block.names.size === 0) {
+      for (const line of block.lines) this.line(line);
+      return;
+    }
     this.line(head === '' ? '{' : `${head} {`);
     for (const line of block.lines) this.line(line === '' ? '' : `  ${line}`);
     this.line('}');
