@@ -31,7 +31,7 @@ export {
 } from './passes/index.ts';
 export { type ChosenDevice, chooseDevice, deviceNames } from './runtime/chooseDevice.ts';
 export { compile } from './runtime/compile.ts';
-export type { Device } from './runtime/device.ts';
+export { type Device, withSchedules } from './runtime/device.ts';
 export type { Executable } from './runtime/executable.ts';
 export type { Feeds, TensorValue } from './runtime/feeds.ts';
 export { interpreterDevice } from './runtime/interpreterDevice.ts';
@@ -55,3 +55,11 @@ export {
 } from './store/safetensors.ts';
 export { interpretKernel, type SimulationReport, simulate } from './target/interpreter/index.ts';
 export { printWgsl, type WgslModule } from './target/wgsl/index.ts';
+export {
+  parseTuning,
+  printTuning,
+  rememberTuning,
+  type TuningCache,
+  tuningKey,
+} from './tune/cache.ts';
+export { type Tuned, type TuneOptions, tableOf, tuneSchedules } from './tune/tune.ts';

@@ -14,7 +14,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['dsl', 'passes'],
   ['nn', 'target'],
   ['runtime'],
-  ['inspect'],
+  ['inspect', 'tune'],
   ['palm'],
   ['index'],
   ['cli'],

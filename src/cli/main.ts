@@ -32,6 +32,8 @@ const trainCommand = defineCommand({
     'batch-size': { type: 'string', description: 'sentences per step' },
     seed: { type: 'string', description: 'fixes first weights, shuffles and dropout', default: '1' },
     device: { type: 'string', description: 'auto, webgpu, wasm or interpreter', default: 'auto' },
+    threads: { type: 'string', description: 'of the device wasm; default: one for each core' },
+    schedules: { type: 'string', description: 'file that frond kernel tune wrote' },
     resume: { type: 'boolean', description: 'go on with the run in --output' },
   },
   run: async ({ args }) => {
@@ -45,6 +47,9 @@ const trainCommand = defineCommand({
         batchSize: whole('batch-size', args['batch-size'], 1),
         seed: whole('seed', args.seed) ?? 1,
         device: args.device,
+        threads: whole('threads', args.threads, 1),
+        schedules: args.schedules,
+        version: version(),
         resume: args.resume ?? false,
       }),
     );
@@ -90,6 +95,35 @@ const inspectCommand = defineCommand({
   },
 });
 
+const kernelCommand = defineCommand({
+  meta: {
+    name: 'frond kernel',
+    description: 'Search schedules for the kernels of a trained run: frond kernel tune RUN',
+  },
+  args: {
+    action: { type: 'positional', description: 'tune', required: true },
+    run: {
+      type: 'positional',
+      description: 'folder of the run whose training step is measured',
+      required: true,
+    },
+    device: { type: 'string', description: 'auto, webgpu, wasm or interpreter', default: 'auto' },
+    sizes: { type: 'string', description: 'sizes to measure at, such as batch=32,time=24' },
+    seconds: { type: 'string', description: 'to spend on the search', default: '60' },
+    cache: { type: 'string', description: 'file with the winners', default: 'frond-schedules.json' },
+  },
+  run: async ({ args: { action, ...args } }) => {
+    if (action !== 'tune') {
+      throw new FrondError('FROND-U011', `frond kernel ${action}: there is no such action`, {
+        hint: 'write frond kernel tune RUN',
+      });
+    }
+    const { tune } = await import('./tune.ts');
+    const seconds = whole('seconds', args.seconds, 1) ?? 60;
+    exit(await tune({ ...args, sizes: args.sizes, seconds, version: version() }));
+  },
+});
+
 const doctorCommand = defineCommand({
   meta: { name: 'frond doctor', description: 'Say what this machine can run, and why not more' },
   args: {},
@@ -102,6 +136,7 @@ const main = defineCommand({
     train: trainCommand,
     predict: predictCommand,
     inspect: inspectCommand,
+    kernel: kernelCommand,
     doctor: doctorCommand,
   },
 });
@@ -122,6 +157,7 @@ const COMMANDS: readonly KnownCommand[] = [
   known('train', trainCommand),
   known('predict', predictCommand, true),
   known('inspect', inspectCommand),
+  known('kernel', kernelCommand),
   known('doctor', doctorCommand),
 ];
 

@@ -10,6 +10,7 @@ import { compileProgress, progressListener } from './progress.ts';
 import { loadRecipe, recipeName, runRecipe } from './recipe.ts';
 import { reportPage } from './report.ts';
 import { shellWord } from './runFolder.ts';
+import { tunedSchedules } from './tune.ts';
 import { writeWhole } from './write.ts';
 
 export interface TrainArguments {
@@ -21,6 +22,12 @@ export interface TrainArguments {
   readonly seed: number;
   /** auto, or the name of a device */
   readonly device: string;
+  /** of the device wasm */
+  readonly threads: number | undefined;
+  /** file that `frond kernel tune` wrote */
+  readonly schedules: string | undefined;
+  /** of frond */
+  readonly version: string;
   readonly resume: boolean;
 }
 
@@ -125,7 +132,15 @@ async function finish(
 export async function train(args: TrainArguments): Promise<number> {
   const recipe = await loadRecipe(args.file);
   const compiling = compileProgress(process.stdout);
-  const { device, reason } = await chooseDevice(args.device, { webgpu: { onProgress: compiling } });
+  const chosen = await chooseDevice(args.device, {
+    webgpu: { onProgress: compiling },
+    wasm: { threads: args.threads },
+  });
+  const { reason } = chosen;
+  const device =
+    args.schedules === undefined
+      ? chosen.device
+      : await tunedSchedules(args.schedules, chosen.device, args.version);
   const output = outputFolder(args);
   const stop = new AbortController();
   const { data, epochs, batchSize, seed, resume } = args;
@@ -179,7 +194,7 @@ function farewell(output: string, { examples, test }: palm.RecipeResult): string
 
 /** What to type to go on: the settings that a resumed run must repeat among it. */
 function interrupted(
-  { file, data, epochs, batchSize, seed, device }: TrainArguments,
+  { file, data, epochs, batchSize, seed, device, threads, schedules }: TrainArguments,
   output: string,
 ): string {
   if (!hasRun(output)) return 'stopped; nothing was saved: the recipe sets no saver';
@@ -189,6 +204,8 @@ function interrupted(
     'batch-size': batchSize,
     seed: seed === 1 ? undefined : seed,
     device: device === 'auto' ? undefined : device,
+    threads,
+    schedules,
   };
   const repeated = Object.entries(options).flatMap(([name, value]) =>
     value === undefined ? [] : [`--${name}`, shellWord(String(value))],

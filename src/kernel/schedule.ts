@@ -46,7 +46,8 @@ export const noSchedules: Schedules = { find: () => ({}), programs: 1 };
 
 const wordsOf = (text: string): string[] => text.split(' ').filter((word) => word !== '');
 
-function merge(under: PartialSchedule, over: PartialSchedule): PartialSchedule {
+/** `over` laid over `under`, tile by tile. */
+export function mergeSchedules(under: PartialSchedule, over: PartialSchedule): PartialSchedule {
   return { ...under, ...over, ...(over.tiles && { tiles: { ...under.tiles, ...over.tiles } }) };
 }
 
@@ -56,7 +57,7 @@ export function schedulesFrom(tables: readonly ScheduleTable[], programs = 1): S
   const look = (kernel: string, shapeClass: string): PartialSchedule => {
     const words = new Set(wordsOf(shapeClass));
     return tables.reduce<PartialSchedule>(
-      (under, table) => merge(under, lookIn(table[kernel] ?? {}, words)),
+      (under, table) => mergeSchedules(under, lookIn(table[kernel] ?? {}, words)),
       {},
     );
   };
@@ -80,7 +81,7 @@ function lookIn(
     .map(([key, schedule]) => ({ own: wordsOf(key), schedule }))
     .filter(({ own }) => own.every((word) => words.has(word)))
     .sort((x, y) => x.own.length - y.own.length)
-    .reduce<PartialSchedule>((under, { schedule }) => merge(under, schedule), {});
+    .reduce<PartialSchedule>((under, { schedule }) => mergeSchedules(under, schedule), {});
 }
 
 /** Ranges end at powers of two from 4 to this. */

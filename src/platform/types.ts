@@ -59,6 +59,8 @@ export interface Platform {
   /** id of this process, and whether another one still runs; a page is always process 0 and alone */
   readonly processId: number;
   isAlive(processId: number): boolean;
+  /** the processor, or the browser, as it calls itself: what timings hold for */
+  readonly processor: string;
   /** usable processor cores */
   readonly cores: number;
   /** Why threads cannot share memory here; undefined where they can. */

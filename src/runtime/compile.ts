@@ -87,7 +87,7 @@ export async function compile<G extends Graph | TypedGraph>(
   });
   const ready = giveGradientsMemory(optimised, executionOrder(optimised), registry);
   const state = options.state ?? ownState(graph, options.device);
-  const schedules = schedulesOf(state.device.name, options.schedules);
+  const schedules = schedulesOf(state.device.name, [state.device.schedules ?? {}, options.schedules ?? {}]);
   const program = lowerGraph(ready, executionOrder(ready, registry), registry, schedules);
   state.require(ready);
   const executable = new Executable(program, state);

@@ -1,6 +1,7 @@
 import type { DType, Precision, TypedArray } from '../base/dtype.ts';
-import { FrondError } from '../base/errors.ts';
+import { defined, FrondError } from '../base/errors.ts';
 import type { Kernel, Launch } from '../kernel/ir.ts';
+import type { ScheduleTable } from '../kernel/schedule.ts';
 
 export type DeviceName = 'interpreter' | 'wasm' | 'webgpu';
 
@@ -62,6 +63,10 @@ export interface BoundProgram {
 export interface Device {
   readonly name: DeviceName;
   readonly precision: Precision;
+  /** what does the work, as its maker calls it; absent: the processor */
+  readonly adapter?: { readonly name: string };
+  /** laid over the built-in schedules of this kind of device, for every graph compiled for it; see `withSchedules` */
+  readonly schedules?: ScheduleTable;
   /** Zeroed memory. @throws FROND-R001 when the device has not that much, naming the bytes */
   allocate(words: number): Promise<Memory>;
   free(memory: Memory): void;
@@ -80,6 +85,15 @@ export interface Device {
   /** Opens another device of the same kind. Only devices that can be lost have it. @throws when there is none any more */
   reopen?(): Promise<Device>;
 }
+
+/** The same device, for which graphs are compiled with `schedules`, such as tuning found, laid over the built-in ones. */
+export const withSchedules = (device: Device, schedules: ScheduleTable): Device => ({
+  ...device,
+  schedules,
+  ...(device.reopen && {
+    reopen: async () => withSchedules(await defined(device.reopen, 'reopen')(), schedules),
+  }),
+});
 
 /** What a lost device answers with. */
 export const deviceLost = (device: DeviceName, reason: string): FrondError =>

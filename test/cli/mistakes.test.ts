@@ -35,7 +35,7 @@ describe('a command line that cannot be meant', () => {
   it.each([
     [
       ['sing'],
-      '[FROND-U009] frond has no command sing\n  hint: choose one of: train, predict, inspect, doctor; see frond --help\n',
+      '[FROND-U009] frond has no command sing\n  hint: choose one of: train, predict, inspect, kernel, doctor; see frond --help\n',
     ],
     [
       ['train'],
@@ -80,6 +80,10 @@ describe('a command line that cannot be meant', () => {
     [
       ['inspect', 'tiny.ts'],
       '[FROND-U007] not a folder: tiny.ts\n  hint: give the folder that frond train printed at its end, such as outputs/joint\n',
+    ],
+    [
+      ['kernel', 'tone', 'outputs/tiny'],
+      '[FROND-U011] frond kernel tone: there is no such action\n  hint: write frond kernel tune RUN\n',
     ],
     [['doctor', '--all'], '[FROND-U010] frond doctor has no option --all\n  hint: it takes none\n'],
   ])('%j', (args, err) => refuses(args, 2, err));

@@ -256,6 +256,7 @@ describe('frond doctor', () => {
       expect(out).toMatch(new RegExp(`^[✓~✗] ${what} .*\\S$`, 'm'));
     }
     expect(out).toMatch(/^✓ device interpreter +typed arrays/m);
+    expect(out).toMatch(/^[✓~✗] device webgpu +\S/m);
   });
 });
 
@@ -336,8 +337,8 @@ describe('frond kernel tune', () => {
     writeFileSync(join(home, 'forced.json'), JSON.stringify(cache));
     const args = ['train', 'tiny.ts', '--epochs', '1', '--device', 'wasm', '--schedules', 'forced.json'];
     expect(await frond([...args, '--output', 'tuned'])).toMatchObject({ code: 0, err: '' });
-    const folder = newest(join(home, 'tuned'));
-    const kernels = JSON.parse(readFileSync(join(folder, 'model.json'), 'utf8')).kernels as {
+    const model = newest(join(home, 'tuned')).get('model.json') ?? '';
+    const kernels = JSON.parse(String(model)).kernels as {
       readonly name: string;
       readonly schedule: { readonly tiles: object };
     }[];

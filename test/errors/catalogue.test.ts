@@ -12,7 +12,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   D: ['palm'],
   C: ['palm'],
   W: ['store', 'palm'],
-  F: ['platform', 'store', 'palm'],
+  F: ['platform', 'store', 'palm', 'tune'],
   T: ['palm'],
   U: ['cli'],
 };

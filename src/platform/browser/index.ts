@@ -20,6 +20,7 @@ interface FolderHandle {
 interface Storage {
   readonly storage?: { getDirectory?(): Promise<FolderHandle> };
   readonly hardwareConcurrency?: number;
+  readonly userAgent?: string;
   readonly gpu?: unknown;
 }
 
@@ -154,6 +155,7 @@ export const platform: Platform = {
   sha256: async (bytes) => hexadecimal(await crypto.subtle.digest('SHA-256', bytes.slice().buffer)),
   processId: 0,
   isAlive: () => false,
+  processor: navigatorOf().userAgent ?? 'browser',
   cores: navigatorOf().hardwareConcurrency ?? 1,
   threadsRefused,
   spawnWorker,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, cpus } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { FrondError } from '../../base/errors.ts';
 import { decodeUtf8 } from '../text.ts';
@@ -136,6 +136,7 @@ export const platform: Platform = {
       return codeOf(cause) === 'EPERM';
     }
   },
+  processor: cpus()[0]?.model.trim() ?? process.arch,
   cores: availableParallelism(),
   threadsRefused,
   spawnWorker,

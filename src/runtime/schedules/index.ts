@@ -15,8 +15,8 @@ const devices: Readonly<Record<DeviceName, DeviceSchedules>> = {
   webgpu: webgpuSchedules,
 };
 
-/** The schedules of a device, `overlay` (those of a tuning cache) laid over its own. */
-export function schedulesOf(device: DeviceName, overlay: ScheduleTable = {}): Schedules {
+/** The schedules of a device, `overlays` (such as those of a tuning cache) laid over its own, the later over the earlier. */
+export function schedulesOf(device: DeviceName, overlays: readonly ScheduleTable[] = []): Schedules {
   const { table, programs } = devices[device];
-  return schedulesFrom([table, overlay], programs);
+  return schedulesFrom([table, ...overlays], programs);
 }

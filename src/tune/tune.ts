@@ -1,0 +1,148 @@
+import { evaluate, type Sizes } from '../base/dim.ts';
+import { defined, FrondError } from '../base/errors.ts';
+import type { Graph, Node } from '../ir/graph.ts';
+import type { OpRegistry } from '../ir/record.ts';
+import type { PartialSchedule, ScheduleTable } from '../kernel/schedule.ts';
+import { ops } from '../ops/index.ts';
+import { compile } from '../runtime/compile.ts';
+import type { Device } from '../runtime/device.ts';
+import type { Executable } from '../runtime/executable.ts';
+import type { Feeds } from '../runtime/feeds.ts';
+import type { LoweredProgram } from '../runtime/lower.ts';
+import { isolate, someFeeds } from './isolate.ts';
+import { knobsOf } from './knobs.ts';
+import { type Found, searchSchedule } from './search.ts';
+
+export interface TuneOptions {
+  readonly device: Device;
+  /** sizes of the graph's named dimensions to measure at, such as { batch: 32, time: 32 } */
+  readonly sizes: Sizes;
+  /** to spend on all kernels together; default 60. The search of a kernel under way ends with its best so far */
+  readonly seconds?: number | undefined;
+  readonly registry?: OpRegistry | undefined;
+  /** after each kernel and class */
+  readonly onTuned?: ((tuned: Tuned, left: number) => void) | undefined;
+}
+
+/** What tuning found for a kernel in one shape class. */
+export interface Tuned extends Found {
+  readonly kernel: string;
+  readonly shapeClass: string;
+}
+
+interface Candidate {
+  readonly kernel: string;
+  readonly shapeClass: string;
+  readonly node: Node;
+  /** of all nodes in this class */
+  readonly flops: number;
+}
+
+/** One node per kernel and class, the one with most work, those first whose classes have most. */
+function candidates(program: LoweredProgram, { device, sizes, registry = ops }: TuneOptions): Candidate[] {
+  const found = new Map<string, Candidate & { readonly own: number }>();
+  for (const { node, launches } of program.steps) {
+    for (const { kernel, shapeClass } of launches) {
+      if (shapeClass === undefined || knobsOf(device.name, kernel.name).length === 0) continue;
+      const inputs = node.inputs.map((ref) => defined(program.types.get(ref), `type of ${ref}`));
+      const cost = registry
+        .get(node.op)
+        ?.cost?.({ inputs, outputs: node.types, attributes: node.attributes });
+      const own = cost === undefined ? 0 : evaluate(cost.flops, sizes);
+      const key = `${kernel.name} ${shapeClass}`;
+      const known = found.get(key);
+      const largest = known !== undefined && known.own >= own ? known : { node, own };
+      const { node: heaviest, own: most } = largest;
+      found.set(key, {
+        ...{ kernel: kernel.name, shapeClass, node: heaviest, own: most },
+        flops: (known?.flops ?? 0) + own,
+      });
+    }
+  }
+  return [...found.values()].sort((x, y) => y.flops - x.flops);
+}
+
+/** Runs are repeated until they took this long, and the best of so many such stretches counts. */
+const STRETCH_MILLISECONDS = 5;
+const STRETCHES = 3;
+
+/** Best milliseconds of one run: stretches of runs, each ended by a read, which waits for the device. */
+async function timeOf(executable: Executable, feeds: Feeds): Promise<number> {
+  const [first] = Object.keys(executable.graph.outputs);
+  const stretch = async (runs: number): Promise<number> => {
+    const begin = performance.now();
+    for (let i = 1; i < runs; i++) await executable.run(feeds, { read: [] });
+    await executable.run(feeds, { read: first === undefined ? [] : [first] });
+    return performance.now() - begin;
+  };
+  await stretch(1);
+  let runs = 1;
+  while ((await stretch(runs)) < STRETCH_MILLISECONDS) runs *= 2;
+  let best = Infinity;
+  for (let i = 0; i < STRETCHES; i++) best = Math.min(best, (await stretch(runs)) / runs);
+  return best;
+}
+
+/** Milliseconds of a graph under `schedules`; undefined where they are not legal on the device, or `known` has what they make. */
+async function measure(
+  graph: Graph,
+  schedules: ScheduleTable,
+  { device, sizes, registry = ops }: TuneOptions,
+  known?: Set<string>,
+): Promise<number | undefined> {
+  try {
+    const { executable } = await compile(graph, { device, registry, schedules });
+    const made = JSON.stringify(executable.program.schedules);
+    if (known?.has(made)) return undefined;
+    known?.add(made);
+    const milliseconds = await timeOf(executable, someFeeds(graph, sizes));
+    await executable.free();
+    return milliseconds;
+  } catch (error) {
+    // a kernel that does not fit the device's limits is no candidate; anything else is a mistake of ours
+    if (error instanceof FrondError && error.code.startsWith('FROND-K')) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Searches schedules for the kernels of `graph` on a device: each kernel and shape class of the compiled graph is run alone,
+ * at `sizes`, under the schedules of its knobs. Nothing changes until `compile` is given the table of what was found.
+ */
+export async function tuneSchedules(graph: Graph, options: TuneOptions): Promise<readonly Tuned[]> {
+  const { device, registry = ops, seconds = 60 } = options;
+  const end = performance.now() + 1000 * seconds;
+  const { executable } = await compile(graph, { device, registry });
+  const list = candidates(executable.program, options);
+  await executable.free();
+  const tuned: Tuned[] = [];
+  for (const [i, { kernel, shapeClass, node }] of list.entries()) {
+    if (i > 0 && performance.now() >= end) break;
+    const alone = isolate(node, executable.program.types, registry);
+    // an equal share of what is left, so that the last class gets its turn
+    const until = performance.now() + (end - performance.now()) / (list.length - i);
+    const known = new Set<string>();
+    const under = (schedule: PartialSchedule): ScheduleTable => ({ [kernel]: { [shapeClass]: schedule } });
+    const found = await searchSchedule(
+      knobsOf(device.name, kernel),
+      (schedule) => measure(alone, under(schedule), options, known),
+      (schedule) => measure(alone, under(schedule), options),
+      () => performance.now() < until,
+    );
+    if (found === undefined) continue;
+    const result = { kernel, shapeClass, ...found };
+    tuned.push(result);
+    options.onTuned?.(result, list.length - i - 1);
+  }
+  return tuned;
+}
+
+/** The table of what beat the built-in schedules, for `compile({ schedules })`. */
+export function tableOf(tuned: readonly Tuned[]): ScheduleTable {
+  const table: Record<string, Record<string, PartialSchedule>> = {};
+  for (const { kernel, shapeClass, schedule } of tuned) {
+    if (Object.keys(schedule).length === 0) continue;
+    table[kernel] = { ...table[kernel], [shapeClass]: schedule };
+  }
+  return table;
+}
