@@ -1,8 +1,8 @@
 import { platform } from '#platform';
-import { defined, FrondError } from '../base/errors.ts';
+import { FrondError } from '../base/errors.ts';
 import { chooseDevice } from '../runtime/chooseDevice.ts';
 import { compile } from '../runtime/compile.ts';
-import type { Device } from '../runtime/device.ts';
+import { type Device, isDeviceLost } from '../runtime/device.ts';
 import type { Executable } from '../runtime/executable.ts';
 import { layoutParameters } from '../runtime/parameters.ts';
 import { ModelState } from '../runtime/state.ts';
@@ -15,6 +15,7 @@ import { sequenceLabel } from './head/sequenceLabel.ts';
 import { resultsOfHead, resultsOfTask } from './headResults.ts';
 import type { ModelRecord } from './modelRecord.ts';
 import { jointReaderFrom } from './reader/joint.ts';
+import { MAX_LOSSES } from './recovery.ts';
 import { BEST, fileOf, MODEL, WEIGHTS } from './runStore.ts';
 import { checkDevice, checkFolder, checkInputs, checkOptions } from './settings.ts';
 import { decodeJson, loadArena, malformed } from './snapshot.ts';
@@ -99,6 +100,35 @@ function tasksOf(record: ModelRecord, heads: PredictorOptions['heads'], folder: 
 export const loadModelRecord = async (folder: string): Promise<ModelRecord> =>
   recordOf(await latestOf(folder));
 
+/** The model on a device. */
+interface Loaded {
+  readonly device: Device;
+  /** whether it was opened here, and is closed here */
+  readonly own: boolean;
+  readonly state: ModelState;
+  readonly executable: Executable;
+}
+
+async function loadOn(
+  device: Device,
+  own: boolean,
+  record: ModelRecord,
+  checkpoint: LoadedCheckpoint,
+): Promise<Loaded> {
+  const weights = checkpoint.files.has(BEST) ? BEST : WEIGHTS;
+  const state = new ModelState(device, layoutParameters([record.step, record.prediction]));
+  try {
+    const file = platform.files.join(checkpoint.folder, weights);
+    await loadArena(state, fileOf(checkpoint, weights), file);
+    const { executable } = await compile(record.prediction, { state });
+    return { device, own, state, executable };
+  } catch (cause) {
+    state.free();
+    if (own) await device.close();
+    throw cause;
+  }
+}
+
 /** A trained model that answers: weights, prediction graph, reader and heads, without the program that trained it. */
 export class Predictor {
   readonly name: string;
@@ -106,10 +136,9 @@ export class Predictor {
   readonly checkpoint: LoadedCheckpoint;
   readonly tasks: readonly Task[];
   readonly reader: Reader;
-  readonly #state: ModelState;
-  readonly #executable: Executable;
-  /** a device that was chosen here, and is closed here */
-  readonly #own: Device | undefined;
+  readonly #record: ModelRecord;
+  #loaded: Loaded;
+  #reloading: Promise<void> | undefined;
   #freed = false;
   /** predictions under way */
   #running = 0;
@@ -119,17 +148,14 @@ export class Predictor {
     record: ModelRecord;
     tasks: readonly Task[];
     reader: Reader;
-    state: ModelState;
-    executable: Executable;
-    own: Device | undefined;
+    loaded: Loaded;
   }) {
     this.name = parts.record.name;
     this.checkpoint = parts.checkpoint;
     this.tasks = parts.tasks;
     this.reader = parts.reader;
-    this.#state = parts.state;
-    this.#executable = parts.executable;
-    this.#own = parts.own;
+    this.#record = parts.record;
+    this.#loaded = parts.loaded;
   }
 
   /**
@@ -149,23 +175,15 @@ export class Predictor {
       options.reader ??
       (record.reader?.kind === 'joint' ? (jointReaderFrom(record.reader) as Reader) : undefined);
     if (reader === undefined) throw cannotMake('a reader', 'reader', folder);
-    const weights = checkpoint.files.has(BEST) ? BEST : WEIGHTS;
-    const bytes = fileOf(checkpoint, weights);
-    const own = options.device === undefined ? (await chooseDevice('auto')).device : undefined;
-    const device = defined(options.device ?? own, 'device');
-    const state = new ModelState(device, layoutParameters([record.step, record.prediction]));
-    try {
-      await loadArena(state, bytes, platform.files.join(checkpoint.folder, weights));
-      const { executable } = await compile(record.prediction, { state });
-      return new Predictor({ checkpoint, record, tasks, reader, state, executable, own });
-    } catch (cause) {
-      state.free();
-      await own?.close();
-      throw cause;
-    }
+    const device = options.device ?? (await chooseDevice('auto')).device;
+    const loaded = await loadOn(device, options.device === undefined, record, checkpoint);
+    return new Predictor({ checkpoint, record, tasks, reader, loaded });
   }
 
-  /** Predictions of every task for each text, from one encoder pass. @throws FROND-T006 after `free` */
+  /**
+   * Predictions of every task for each text, from one encoder pass. Where the device is lost, another one is opened.
+   * @throws FROND-T006 after `free`, FROND-R030 when the device is lost again and again
+   */
   async predict(
     texts: readonly string[],
     options: { readonly signal?: AbortSignal } = {},
@@ -175,11 +193,40 @@ export class Predictor {
     const examples = texts.map((text) => parseWith(this.reader, text));
     this.#running++;
     try {
-      return await predictAll(this.#executable, this.tasks, this.reader, examples, options);
+      return await this.#predict(examples, options, 1);
     } finally {
       this.#running--;
       this.#release();
     }
+  }
+
+  async #predict(
+    examples: readonly object[],
+    options: { readonly signal?: AbortSignal },
+    attempt: number,
+  ): Promise<Predictions> {
+    const loaded = this.#loaded;
+    try {
+      return await predictAll(loaded.executable, this.tasks, this.reader, examples, options);
+    } catch (cause) {
+      if (!isDeviceLost(cause) || attempt >= MAX_LOSSES) throw cause;
+      await this.#reload(loaded, cause);
+      return this.#predict(examples, options, attempt + 1);
+    }
+  }
+
+  /** Puts the model on another device, once for all predictions that met the loss. */
+  async #reload(lost: Loaded, cause: unknown): Promise<void> {
+    if (lost !== this.#loaded) return;
+    this.#reloading ??= (async () => {
+      if (lost.device.reopen === undefined) throw cause;
+      const device = await lost.device.reopen();
+      this.#loaded = await loadOn(device, true, this.#record, this.checkpoint);
+      if (lost.own) await lost.device.close().catch(() => undefined);
+    })().finally(() => {
+      this.#reloading = undefined;
+    });
+    await this.#reloading;
   }
 
   /** Gives the memory back, once predictions under way have ended; the device too, unless it was passed in. */
@@ -191,8 +238,9 @@ export class Predictor {
 
   #release(): void {
     if (!this.#freed || this.#running > 0) return;
-    this.#executable.free();
-    this.#state.free();
-    this.#own?.close().catch(() => undefined);
+    const { executable, state, device, own } = this.#loaded;
+    executable.free();
+    state.free();
+    if (own) device.close().catch(() => undefined);
   }
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { permutation } from '../../src/base/random.ts';
-import { type Device, FrondError, interpreterDevice, type palm } from '../../src/index.ts';
+import { type Device, FrondError, interpreterDevice, palm } from '../../src/index.ts';
 import { platform } from '../../src/platform/node/index.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
 import { PER_EPOCH, STEPS, stopAfter, tinyTrainer } from '../palm/support/tiny.ts';
@@ -207,6 +207,26 @@ it('predictions asked for during a loss are answered all the same', async () => 
   ]);
   expect(device.opened).toBe(2);
   await trainer.close();
+});
+
+describe('a loaded model', () => {
+  it('answers on another device after a loss, and gives up after three', async () => {
+    const run = fresh();
+    const trainer = tinyTrainer({ device: wasm() });
+    await trainer.train({ saveTo: run, printEvery: 1, ...stopAfter(2) });
+    const texts = ['fly to rome', 'light in the hall'];
+    const wanted = await trainer.predict(texts);
+    await trainer.close();
+    let losses = 1;
+    const device = lossyDevice(wasm, (_, kind) => kind === 'run' && losses-- > 0);
+    const predictor = await palm.Predictor.load(run, { device });
+    expect(await Promise.all([predictor.predict(texts), predictor.predict(texts)])).toEqual([wanted, wanted]);
+    expect(device.opened).toBe(2);
+    losses = 3;
+    expect((await failureOf(predictor.predict(texts))).code).toBe('FROND-R030');
+    expect(device.opened).toBe(4);
+    predictor.free();
+  });
 });
 
 describe('between print steps', () => {
