@@ -1,4 +1,4 @@
-import { compile, type Graph, interpreterDevice, ops, passes, reportProgram } from 'frond';
+import { compile, type Graph, ops, passes, reportProgram, wasmDevice } from 'frond';
 import { ARENA_BLOCKS } from '../src/ir/record.ts';
 import { BLOCK } from '../src/runtime/parameters.ts';
 import { ceilingOf } from './matmul.bench.ts';
@@ -90,7 +90,7 @@ const count = (at: StepCase, what: string, value: number, unit: string, more: Pa
 /** What is known before a step runs, planned and fused, against the graph without passes. */
 async function planOf(at: StepCase, ceiling: number | undefined): Promise<Row[]> {
   const report = async (graph: Graph, disable: readonly string[]) => {
-    const device = interpreterDevice();
+    const device = wasmDevice({ threads: 1 });
     const { executable } = await compile(graph, { device, disable });
     const { batch, time: steps } = at;
     const blocks = executable.state.layout.elements / BLOCK;

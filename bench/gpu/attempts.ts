@@ -143,9 +143,36 @@ const step = (on: On, { batch, time, milliseconds }: Plan, name: string, make: (
         `${alone.toFixed(1)} ms where each is waited for`,
         `compiled in ${(compileMilliseconds / 1000).toFixed(1)} s`,
       ];
-      return [{ value: each, note: facts.join(', ') }];
+      return [{ value: each, note: facts.join(', ') }, ...(await longestKernels(prepared))];
     }),
 });
+
+/** The kernels that a step spends most of its time in, by the card's own clock where it has one. */
+async function longestKernels({ executable, feeds }: Prepared): Promise<Made[]> {
+  await executable.profile(feeds);
+  const launches = await executable.profile(feeds);
+  if (launches === undefined)
+    return [{ what: 'time of kernels', note: 'not measured: no clock for launches' }];
+  const times = new Map<string, { count: number; milliseconds: number }>();
+  let total = 0;
+  for (const { kernel, variant, milliseconds } of launches) {
+    const known = times.get(`${kernel} ${variant}`) ?? { count: 0, milliseconds: 0 };
+    times.set(`${kernel} ${variant}`, {
+      count: known.count + 1,
+      milliseconds: known.milliseconds + milliseconds,
+    });
+    total += milliseconds;
+  }
+  const longest = [...times].sort(([, a], [, b]) => b.milliseconds - a.milliseconds).slice(0, 12);
+  return [
+    { what: 'time of kernels', value: total, note: `${launches.length} launches` },
+    ...longest.map(([name, { count, milliseconds }]) => ({
+      what: `  ${name}`,
+      value: milliseconds,
+      note: `${count} launches, ${((100 * milliseconds) / total).toFixed(1)} %`,
+    })),
+  ];
+}
 
 const launches = (on: On, { small, milliseconds }: Plan): Attempt => ({
   row: { case: '4x4x4', what: 'launch overhead', unit: 'µs' },

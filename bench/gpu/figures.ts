@@ -110,6 +110,7 @@ export interface Prepared {
   readonly submit: () => Promise<void>;
   readonly settle: () => Promise<unknown>;
   readonly executable: Awaited<ReturnType<typeof compile<Graph>>>['executable'];
+  readonly feeds: Feeds;
   readonly compileMilliseconds: number;
   readonly free: () => Promise<void>;
 }
@@ -143,6 +144,7 @@ export async function prepare(
   if (ready === undefined || at === undefined) throw new Error('nothing was bound');
   return {
     executable,
+    feeds,
     compileMilliseconds,
     submit: () => ready.run(),
     settle: () => device.read(at),
