@@ -1,10 +1,11 @@
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { FrondError } from '../../src/base/errors.ts';
 import { checkArguments } from '../../src/cli/arguments.ts';
 import { lineChart, ticks } from '../../src/cli/chart.ts';
 import { describe as inOneLine, placeIn, shownError } from '../../src/cli/failure.ts';
 import { bracket, headlines } from '../../src/cli/outcome.ts';
-import { clock } from '../../src/cli/progress.ts';
+import { clock, progressListener } from '../../src/cli/progress.ts';
 import { shellWord } from '../../src/cli/runFolder.ts';
 
 describe('arguments', () => {
@@ -99,6 +100,19 @@ describe('what is printed', () => {
       slots: { precision: 1, recall: 0.5, f1: 2 / 3 },
       exactMatch: 0.25,
     });
+  });
+
+  it('tells that a device was lost, and what is done about it', () => {
+    const lines: string[] = [];
+    const out = { isTTY: false, write: (text: string) => lines.push(text) } as unknown as NodeJS.WriteStream;
+    const { listener } = progressListener(out, undefined);
+    const reason = 'the webgpu device was lost: destroyed';
+    listener({ type: 'recovery', step: 40, from: 25, losses: 1, reason });
+    listener({ type: 'recovery', step: 40, from: 40, losses: 2, reason });
+    expect(lines.map(stripVTControlCharacters)).toEqual([
+      `${reason}; opening it again, going on after step 40, the steps from 25 on are run again\n`,
+      `${reason}; opening it again, going on after step 40\n`,
+    ]);
   });
 
   it('tells times as a clock does', () => {
