@@ -1,6 +1,7 @@
 import { ARENA_BLOCKS, ARENA_CHUNK, type Dim, evaluate, type Sizes } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import { makeRef, type Node, type Ref, type TensorType } from '../ir/graph.ts';
+import { multiplesOf4 } from '../ir/multiples.ts';
 import { nodePath } from '../ir/names.ts';
 import type { LaunchPlan, ScalarExpression, Slot } from '../ir/record.ts';
 import { chunksOf, requireFits } from './chunks.ts';
@@ -117,9 +118,12 @@ export function launchShapes(program: LoweredProgram): LaunchShape[] {
     }
   };
   return program.steps.flatMap((step) =>
-    step.launches.map(({ kernel, slots }) => ({
-      kernel,
-      places: Object.fromEntries(Object.entries(slots).map(([name, slot]) => [name, place(slot, step)])),
+    step.launches.map((launch) => ({
+      kernel: launch.kernel,
+      multiplesOf4: multiplesOf4(launch),
+      places: Object.fromEntries(
+        Object.entries(launch.slots).map(([name, slot]) => [name, place(slot, step)]),
+      ),
     })),
   );
 }
@@ -186,7 +190,8 @@ export function bindCommands(
     const buffers = Object.entries(launch.slots).map(
       ([name, slot]) => [name, within(place(slot, step, at), slot, stretch)] as const,
     );
-    return [{ kernel: launch.kernel, grid, scalars, buffers: Object.fromEntries(buffers) }];
+    const command = { kernel: launch.kernel, grid, scalars, multiplesOf4: multiplesOf4(launch) };
+    return [{ ...command, buffers: Object.fromEntries(buffers) }];
   };
   const whole: Stretch = { chunk: 0, first: 0, blocks: sizes[ARENA_BLOCKS] ?? 0 };
   return program.steps.flatMap((step, at) =>

@@ -22,6 +22,8 @@ export interface Location {
 export interface Command extends Launch {
   /** by buffer name of the kernel */
   readonly buffers: Readonly<Record<string, Location>>;
+  /** parameters that are multiples of 4 whatever the sizes are (`ir/multiples.ts`): a device may print another text for them */
+  readonly multiplesOf4?: readonly string[];
 }
 
 /** Where a launch's buffer will lie: in which memory, and which tensor of it. Equal keys mean the same. */
@@ -35,6 +37,8 @@ export interface LaunchShape {
   readonly kernel: Kernel;
   /** by buffer name of the kernel */
   readonly places: Readonly<Record<string, Place>>;
+  /** as in `Command` */
+  readonly multiplesOf4?: readonly string[];
 }
 
 /** Milliseconds of one launch, in the order of the command list. */

@@ -67,11 +67,43 @@ export async function findAdapter(given?: GPU): Promise<AdapterSearch> {
   return { adapter: undefined, reason: 'WebGPU finds no adapter', hint };
 }
 
+/** Every adapter that WebGPU gives away, by name: what it prefers for speed stands first. */
+export async function listAdapters(): Promise<{
+  readonly adapters: readonly AdapterDescription[];
+  /** why there is none, and what to do about it */
+  readonly reason: string;
+  readonly hint: string;
+}> {
+  const { gpu, reason, hint } = await platform.openGpu();
+  if (gpu === undefined) return { adapters: [], reason, hint };
+  const wishes = [
+    { powerPreference: 'high-performance' },
+    { powerPreference: 'low-power' },
+    { forceFallbackAdapter: true },
+  ] as const;
+  const found = new Map<string, AdapterDescription>();
+  for (const wish of wishes) {
+    const adapter = await (gpu as GPU).requestAdapter(wish).catch(() => null);
+    if (adapter === null) continue;
+    const description = describeAdapter(adapter);
+    if (!found.has(description.name)) found.set(description.name, description);
+  }
+  return { adapters: [...found.values()], reason: 'WebGPU finds no adapter', hint };
+}
+
 /** A device with the best that its adapter has; everything that must stay referenced while it is used. */
 export interface OpenedGpu {
   readonly device: GPUDevice;
   readonly description: AdapterDescription;
+  /** sizes of its subgroups, where kernels may use them: WGSL has to number them too */
+  readonly subgroups: { readonly min: number; readonly max: number } | undefined;
   readonly kept: readonly unknown[];
+}
+
+function subgroupsOf(gpu: GPU, { features, info }: GPUAdapter): OpenedGpu['subgroups'] {
+  const { subgroupMinSize: min, subgroupMaxSize: max } = info;
+  const numbered = features.has('subgroups') && gpu.wgslLanguageFeatures.has('subgroup_id');
+  return numbered && min !== undefined && max !== undefined ? { min, max } : undefined;
 }
 
 /** The adapter's limits, none beyond `wanted`. */
@@ -105,5 +137,8 @@ export async function openAdapter(wanted: Partial<GpuLimits> = {}, given?: GPU):
         cause,
       });
     });
-  return { device, description: { ...description, limits, features }, kept: [gpu, adapter, device] };
+  return {
+    ...{ device, description: { ...description, limits, features } },
+    ...{ subgroups: subgroupsOf(gpu, adapter), kept: [gpu, adapter, device] },
+  };
 }

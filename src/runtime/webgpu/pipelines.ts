@@ -28,11 +28,11 @@ export class Pipelines {
   }
 
   /** The text of a kernel under a pattern. @throws FROND-K201…K203 where it does not fit the limits */
-  moduleOf(kernel: Kernel, pattern: BindingPattern): WgslModule {
-    const key = JSON.stringify([pattern.arenas, pattern.readWrite]);
+  moduleOf(kernel: Kernel, pattern: BindingPattern, multiplesOf4: readonly string[] = []): WgslModule {
+    const key = JSON.stringify([pattern.arenas, pattern.readWrite, multiplesOf4]);
     const known = this.#modules.get(kernel) ?? new Map<string, WgslModule>();
     this.#modules.set(kernel, known);
-    const module = known.get(key) ?? printWgsl(kernel, { ...this.#options, ...pattern });
+    const module = known.get(key) ?? printWgsl(kernel, { ...this.#options, ...pattern, multiplesOf4 });
     known.set(key, module);
     return module;
   }

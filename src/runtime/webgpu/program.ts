@@ -25,7 +25,7 @@ interface Planned {
 }
 
 function planCommand(command: Command, pipelines: Pipelines, limit: number): Planned {
-  const { kernel, buffers } = command;
+  const { kernel, buffers, multiplesOf4 } = command;
   const located = (name: string) => defined(buffers[name], `buffer ${name} of kernel ${kernel.name}`);
   const ranges = new Map(
     kernel.buffers.map(
@@ -37,7 +37,7 @@ function planCommand(command: Command, pipelines: Pipelines, limit: number): Pla
     (name) => ({ memory: located(name).memory, tensor: located(name).offset }),
     limit,
   );
-  const module = pipelines.moduleOf(kernel, byMemory);
+  const module = pipelines.moduleOf(kernel, byMemory, multiplesOf4);
   const whole = module.bindings.every(
     ({ buffers: names }) => new Set(names.map((name) => ranges.get(name)?.buffer)).size === 1,
   );
@@ -49,7 +49,7 @@ function planCommand(command: Command, pipelines: Pipelines, limit: number): Pla
     (name) => ({ memory: range(name).buffer, tensor: range(name).offset }),
     limit,
   );
-  return { command, module: pipelines.moduleOf(kernel, byBuffer), ranges };
+  return { command, module: pipelines.moduleOf(kernel, byBuffer, multiplesOf4), ranges };
 }
 
 /** The stretch that a binding covers: from the first to the last byte of its buffers, rounded to what a range must be. */

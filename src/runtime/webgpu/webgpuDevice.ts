@@ -32,7 +32,10 @@ export interface WebgpuDevice extends Device {
  * @throws FROND-R020 where there is no WebGPU or no adapter, with what to install
  */
 export async function webgpuDevice(options: WebgpuOptions = {}): Promise<WebgpuDevice> {
-  const { device, description, kept } = await openAdapter(options.limits, options.gpu as GPU | undefined);
+  const { device, description, subgroups, kept } = await openAdapter(
+    options.limits,
+    options.gpu as GPU | undefined,
+  );
   options.onDevice?.(device);
   const { limits, features, software } = description;
   const owner = new GpuOwner(device, kept);
@@ -41,6 +44,7 @@ export async function webgpuDevice(options: WebgpuOptions = {}): Promise<WebgpuD
     limits,
     shaderF16: features.includes('shader-f16'),
     unroll: !software,
+    subgroups,
   });
   const chunkBytes = Math.floor(Math.min(limits.bufferBytes, limits.bindingBytes) / 65_536) * 65_536;
   const submissions = new Submissions(owner);
@@ -61,10 +65,11 @@ export async function webgpuDevice(options: WebgpuOptions = {}): Promise<WebgpuD
     },
     read: (location) => transfer.read(location),
     async prepare(launches: Iterable<LaunchShape>, onProgress = options.onProgress) {
-      const modules = [...launches].map(({ kernel, places }) =>
+      const modules = [...launches].map(({ kernel, places, multiplesOf4 }) =>
         pipelines.moduleOf(
           kernel,
           planBindings(kernel, (name) => defined(places[name], `place of ${name}`), limits.storageBuffers),
+          multiplesOf4,
         ),
       );
       const fresh = new Map(

@@ -1,7 +1,6 @@
 export { type Arenas, arenasFor } from './arenas.ts';
 export { dispatchSize, uniformData } from './launch.ts';
 export { printWgsl } from './module.ts';
-export { multiplesOf4 } from './multiples.ts';
 export {
   DEFAULT_LIMITS,
   type WgslBinding,

@@ -1,5 +1,5 @@
-import type { Dim } from '../../base/dim.ts';
-import type { LaunchPlan } from '../../ir/record.ts';
+import type { Dim } from '../base/dim.ts';
+import type { LaunchPlan } from './record.ts';
 
 /** The parts of a text that stand between `separators` outside of parentheses. */
 function splitOutside(text: string, separators: string): string[] {
