@@ -18,13 +18,15 @@ export const settings = {
   rate: 2e-3,
 } as const;
 
+const readUtf8 = (path: string): Promise<string> => readFile(path, 'utf8');
+
 /** The joint model over the data in `folder`, dropout off. */
-export async function twinPlan(folder: string): Promise<LearnerPlan> {
+export async function twinPlan(folder: string, readText = readUtf8): Promise<LearnerPlan> {
   const { width, layers, heads, inner, batchSize, seed, weightDecay, clipNorm, rate } = settings;
   const reader = await palm.reader.jointReader({
     folder,
     parts: ['train'],
-    readText: (path) => readFile(path, 'utf8'),
+    readText,
   });
   const backbone = palm.backbone.compactEncoder({
     vocabulary: reader.vocabulary.tokens.length,

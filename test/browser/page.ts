@@ -1,0 +1,152 @@
+import { chooseDevice, type Device, wasmDevice, webgpuDevice } from 'frond';
+import { defined } from '../../src/base/errors.ts';
+import { validSamples } from '../../src/ops/all.samples.ts';
+import { Learner } from '../../src/palm/learner.ts';
+import { type Case, CLOSE, exactOf, firstFault, runCase } from '../agreement/agree.ts';
+import { type Subject, subjects } from '../agreement/devices.ts';
+import { midGraph, subgraphOf } from '../agreement/midGraph.ts';
+import { twinPlan } from '../twin/model.ts';
+
+/** What a page does: tests with names, one after the other; a test fails by throwing. */
+type Test = readonly [name: string, run: () => Promise<void>];
+
+function equal(found: unknown, wanted: unknown): void {
+  const [left, right] = [JSON.stringify(found), JSON.stringify(wanted)];
+  if (left !== right) throw new Error(`${left}, not ${right}`);
+}
+
+/** One of the larger samples of each op, in the middle of a graph, with its gradients. */
+const cases = new Map(
+  [...new Set(validSamples.map(({ op }) => op))].map((op): [string, Case] => {
+    const sample = defined(
+      validSamples
+        .filter((one) => one.op === op)
+        .slice(0, 4)
+        .at(-1),
+      op,
+    );
+    const { graph, feeds } = midGraph(subgraphOf(sample));
+    return [op, { name: op, graph, feeds: [feeds()] }];
+  }),
+);
+
+/** Ops that stand for the rest on a GPU that is a program: it takes most of a second to compile one kernel. */
+const ON_GPU = ['matmul', 'softmax', 'layerNorm', 'crossEntropy', 'gather', 'add', 'sum', 'where'];
+
+async function agree(device: Device, one: Case, gpu: boolean): Promise<void> {
+  const [exact, got] = [await exactOf(one), await runCase(device, one)];
+  exact.forEach((wanted, run) => {
+    const fault = firstFault(defined(got[run], 'outcome'), wanted, CLOSE, gpu);
+    if (fault !== undefined) throw new Error(fault);
+  });
+}
+
+function agreement({ name, gpu, open }: Subject): Test[] {
+  const chosen = [...cases].filter(([op]) => !gpu || ON_GPU.includes(op));
+  let device: Device | undefined;
+  return [
+    [
+      `${name}: opens`,
+      async () => {
+        device = await open();
+        if (device === undefined) throw new Error('there is none');
+      },
+    ],
+    ...chosen.map(
+      ([op, one]): Test => [`${name}: ${op}`, () => agree(defined(device, `device ${name}`), one, gpu)],
+    ),
+    [`${name}: closes`, async () => device?.close()],
+  ];
+}
+
+const STEPS = 12;
+
+/** Losses of some steps of the joint model over the sentences of `examples/data/home`. */
+async function train(device: Device): Promise<number[]> {
+  const plan = await twinPlan('data', async (path) => (await fetch(path)).text());
+  const learner = await Learner.create(plan, device);
+  const losses: number[] = [];
+  for (let i = 0; i < STEPS; i++) losses.push((await learner.trainStep()).loss);
+  await device.close();
+  return losses;
+}
+
+function training(): Test[] {
+  let alone: readonly number[] = [];
+  return [
+    [
+      'training on wasm, one thread: the loss falls',
+      async () => {
+        alone = await train(wasmDevice({ threads: 1 }));
+        const [first = 0, last = 0] = [alone[0], alone.at(-1)];
+        if (!(last < 0.8 * first)) throw new Error(`from ${first} to ${last}`);
+      },
+    ],
+    [
+      'training on wasm, two threads: the same bytes',
+      async () => equal(await train(wasmDevice({ threads: 2 })), alone),
+    ],
+    [
+      'training on webgpu: losses within 1e-3',
+      async () => {
+        const losses = await train(await webgpuDevice());
+        losses.forEach((loss, step) => {
+          const wanted = alone[step] ?? Number.NaN;
+          if (!(Math.abs(loss - wanted) <= 1e-3 * wanted))
+            throw new Error(`step ${step + 1}: ${loss}, not ${wanted}`);
+        });
+      },
+    ],
+  ];
+}
+
+/** A page that is cross-origin isolated has all devices. */
+const isolated = (): Test[] => [
+  ['the page is cross-origin isolated', async () => equal(globalThis.crossOriginIsolated, true)],
+  [
+    'wasm takes a thread for each core, and says so',
+    async () => {
+      const { device, reason } = await chooseDevice('wasm');
+      await device.close();
+      equal(reason, `asked for, ${navigator.hardwareConcurrency} threads`);
+    },
+  ],
+  ...subjects.flatMap(agreement),
+  ...training(),
+];
+
+/** A page that is not has one thread, and hears why. */
+const plain = (): Test[] => [
+  ['the page is not cross-origin isolated', async () => equal(globalThis.crossOriginIsolated, false)],
+  [
+    'wasm has one thread where memory cannot be shared, and says so',
+    async () => {
+      const { device, reason } = await chooseDevice('wasm', { wasm: { threads: 2 } });
+      if (!reason.startsWith('asked for, one thread: the page is not cross-origin isolated'))
+        throw new Error(reason);
+      equal('threads' in device && device.threads, 1);
+      await agree(device, defined(cases.get('matmul'), 'matmul'), false);
+      await device.close();
+    },
+  ],
+];
+
+declare global {
+  /** given by the runner: `fault` is undefined where the test passed */
+  var finish: () => Promise<void>;
+  var report: (name: string, fault: string | undefined, milliseconds: number) => Promise<void>;
+  var crossOriginIsolated: boolean;
+  var navigator: { readonly hardwareConcurrency: number };
+}
+
+for (const [name, run] of globalThis.crossOriginIsolated ? isolated() : plain()) {
+  const start = performance.now();
+  let fault: string | undefined;
+  try {
+    await run();
+  } catch (error) {
+    fault = error instanceof Error ? `${error.message}` : String(error);
+  }
+  await globalThis.report(name, fault, performance.now() - start);
+}
+await globalThis.finish();
