@@ -1,6 +1,7 @@
 import { isFloating, type TypedArray } from '../../base/dtype.ts';
+import { FrondError } from '../../base/errors.ts';
 import { halfBits, halfValue } from '../../base/half.ts';
-import { hasSimd } from '../../target/wasm/index.ts';
+import { hasRelaxedSimd, hasSimd } from '../../target/wasm/index.ts';
 import type { Device, Location } from '../device.ts';
 import { addressOf, bindLaunches } from './commandList.ts';
 import { type Block, engineOf, Heap } from './heap.ts';
@@ -12,12 +13,24 @@ import { chooseThreads } from './threads.ts';
 export interface WasmOptions {
   /** threads to use; default: one for each core, where threads can share memory. With 1, steps run in the calling thread */
   readonly threads?: number | undefined;
+  /**
+   * Multiply and add in one instruction of relaxed SIMD, which some machines round once and others twice: some 5 to 10 % faster
+   * products, and results that may differ between machines. Node 20 needs `--experimental-wasm-relaxed-simd`. Default false.
+   */
+  readonly relaxed?: boolean | undefined;
 }
 
 export interface WasmDevice extends Device {
   readonly threads: number;
   /** how many threads, and why not more, in a few words */
   readonly note: string;
+}
+
+function relaxedOf({ relaxed = false }: WasmOptions): boolean {
+  if (!relaxed || hasRelaxedSimd()) return relaxed;
+  throw new FrondError('FROND-R020', 'this engine has no relaxed SIMD', {
+    hint: 'leave out relaxed, or update Node (20 needs --experimental-wasm-relaxed-simd)',
+  });
 }
 
 const stored = ({ dtype }: Location, data: ArrayLike<number>): ArrayLike<number> =>
@@ -28,14 +41,18 @@ const loaded = (view: TypedArray | Uint16Array<ArrayBuffer>): TypedArray =>
 
 /**
  * Generated WebAssembly with 128-bit vectors as a device. Results do not depend on the number of threads.
- * @throws FROND-R020 where the engine has no WebAssembly SIMD, FROND-R028 for a number of threads that is none
+ * @throws FROND-R020 where the engine has no WebAssembly SIMD, or no relaxed SIMD and that is asked for,
+ *   FROND-R028 for a number of threads that is none
  */
 export function wasmDevice(options: WasmOptions = {}): WasmDevice {
   const engine = engineOf(hasSimd());
+  const relaxed = relaxedOf(options);
   const { threads, note } = chooseThreads(options.threads);
   const heap = new Heap(engine, threads > 1);
   const runner: Runner =
-    threads > 1 ? new ThreadedRunner(engine, heap, threads) : new SingleRunner(engine, heap);
+    threads > 1
+      ? new ThreadedRunner(engine, heap, threads, relaxed)
+      : new SingleRunner(engine, heap, relaxed);
   // growing detaches the buffer, so views are made when they are needed
   const view = (location: Location): TypedArray | Uint16Array<ArrayBuffer> => {
     const { dtype, length } = location;

@@ -16,14 +16,22 @@ const KEPT = 1024;
 /** By text, the latest used last: executables and devices of one process share modules, and assembling them costs most. */
 const modules = new Map<string, Promise<CompiledKernel>>();
 
-/** Compiles a kernel for a memory that is shared by threads or not; one of the same text is compiled once in a process. */
+/** What one text makes different modules of. */
+export interface CompileSettings {
+  /** threads share the memory */
+  readonly shared: boolean;
+  /** multiply and add in one instruction of relaxed SIMD */
+  readonly relaxed: boolean;
+}
+
+/** Compiles a kernel; one of the same text and settings is compiled once in a process. */
 export function compileKernel(
   engine: WebAssemblyApi,
   kernel: Kernel,
-  shared: boolean,
+  settings: CompileSettings,
 ): Promise<CompiledKernel> {
-  const key = `${shared} ${JSON.stringify(kernel.schedule)} ${printKernel(kernel)}`;
-  const compiled = modules.get(key) ?? assemble(engine, kernel, shared);
+  const key = `${settings.shared} ${settings.relaxed} ${JSON.stringify(kernel.schedule)} ${printKernel(kernel)}`;
+  const compiled = modules.get(key) ?? assemble(engine, kernel, settings);
   modules.delete(key);
   modules.set(key, compiled);
   compiled.catch(() => modules.delete(key));
@@ -32,9 +40,13 @@ export function compileKernel(
   return compiled;
 }
 
-async function assemble(engine: WebAssemblyApi, kernel: Kernel, shared: boolean): Promise<CompiledKernel> {
+async function assemble(
+  engine: WebAssemblyApi,
+  kernel: Kernel,
+  { shared, relaxed }: CompileSettings,
+): Promise<CompiledKernel> {
   // a memory with a lower maximum may be imported too
   const memory = shared ? { initial: 1, maximum: 65_536, shared } : { initial: 1 };
-  const { bytes, scratchBytes } = assembleKernel(kernel, { memory });
+  const { bytes, scratchBytes } = assembleKernel(kernel, { memory, relaxed });
   return { module: await engine.compile(bytes), scratchBytes };
 }

@@ -5,7 +5,7 @@ import { instantiateModule, type RunCells, trapped } from '../../target/wasm/ind
 import type { BoundProgram } from '../device.ts';
 import type { BoundLaunch } from './commandList.ts';
 import type { Heap } from './heap.ts';
-import { compileKernel } from './modules.ts';
+import { type CompileSettings, compileKernel } from './modules.ts';
 import { deviceClosed, type Runner } from './runner.ts';
 import { Scratch } from './scratch.ts';
 
@@ -13,19 +13,21 @@ import { Scratch } from './scratch.ts';
 export class SingleRunner implements Runner {
   readonly #engine: WebAssemblyApi;
   readonly #heap: Heap;
+  readonly #settings: CompileSettings;
   readonly #scratch: Scratch;
   readonly #kernels = new Map<Kernel, RunCells>();
   #closed = false;
 
-  constructor(engine: WebAssemblyApi, heap: Heap) {
+  constructor(engine: WebAssemblyApi, heap: Heap, relaxed: boolean) {
     this.#engine = engine;
+    this.#settings = { shared: false, relaxed };
     this.#heap = heap;
     this.#scratch = new Scratch(heap);
   }
 
   async prepare(kernels: readonly Kernel[]): Promise<void> {
     this.#check();
-    const compiled = kernels.map((kernel) => compileKernel(this.#engine, kernel, false));
+    const compiled = kernels.map((kernel) => compileKernel(this.#engine, kernel, this.#settings));
     for (const [at, { module, scratchBytes }] of (await Promise.all(compiled)).entries()) {
       const scratch = this.#scratch.address(scratchBytes);
       const run = instantiateModule(this.#engine, module, this.#heap.memory, scratch);

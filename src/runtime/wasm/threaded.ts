@@ -6,7 +6,7 @@ import type { BoundProgram } from '../device.ts';
 import type { BoundLaunch } from './commandList.ts';
 import { HEAD } from './follow.ts';
 import type { Block, Heap } from './heap.ts';
-import { compileKernel } from './modules.ts';
+import { type CompileSettings, compileKernel } from './modules.ts';
 import { Pool } from './pool.ts';
 import type { Runner } from './runner.ts';
 import { Scratch } from './scratch.ts';
@@ -52,6 +52,7 @@ function encode(
 export class ThreadedRunner implements Runner {
   readonly #engine: WebAssemblyApi;
   readonly #heap: Heap;
+  readonly #settings: CompileSettings;
   readonly #pool: Pool;
   readonly #scratch: readonly Scratch[];
   readonly #numbers = new Map<Kernel, number>();
@@ -60,8 +61,9 @@ export class ThreadedRunner implements Runner {
   #area: Block | undefined;
   #resident: Encoded | undefined;
 
-  constructor(engine: WebAssemblyApi, heap: Heap, threads: number) {
+  constructor(engine: WebAssemblyApi, heap: Heap, threads: number, relaxed: boolean) {
     this.#engine = engine;
+    this.#settings = { shared: true, relaxed };
     this.#heap = heap;
     this.#pool = new Pool(heap, threads);
     this.#scratch = Array.from({ length: threads }, () => new Scratch(heap));
@@ -73,7 +75,9 @@ export class ThreadedRunner implements Runner {
       if (fresh.length === 0) return;
       // threads start while kernels are compiled
       const started = this.#pool.start();
-      const compiled = await Promise.all(fresh.map((kernel) => compileKernel(this.#engine, kernel, true)));
+      const compiled = await Promise.all(
+        fresh.map((kernel) => compileKernel(this.#engine, kernel, this.#settings)),
+      );
       await started;
       const base = this.#numbers.size;
       await this.#pool.install((thread) =>

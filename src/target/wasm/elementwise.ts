@@ -3,7 +3,7 @@ import type { ElementwiseName, ValueType } from '../../kernel/ir.ts';
 import { type Code, call, get, type Kind, select, set } from './code.ts';
 import type { ModuleBuilder } from './encode.ts';
 import { ALL_ONES, f32, f32x4, i32, i32x4, v128 } from './instructions.ts';
-import { callMath, exp, type VectorScope } from './vectorMath.ts';
+import { callMath, exp, MATH, type VectorScope } from './vectorMath.ts';
 
 /**
  * The element-wise table and casts, on vectors of four and on scalars. A bool is −1 or 0 in each lane of a vector, 1 or
@@ -16,6 +16,11 @@ type Float = Code<'f32'>;
 
 export interface ElementwiseScope extends VectorScope {
   readonly module: ModuleBuilder;
+  /**
+   * The code runs often enough for long functions to be written out in it: a call costs their constants anew each time, and
+   * what the caller has in registers.
+   */
+  readonly isHot?: boolean | undefined;
 }
 
 export const kindOf = (dtype: ValueType): Exclude<Kind, 'v128'> => (dtype === 'f32' ? 'f32' : 'i32');
@@ -51,7 +56,7 @@ function floatVector(scope: ElementwiseScope, fn: ElementwiseName, x: Vector, y:
     case 'log':
     case 'tanh':
     case 'erf':
-      return callMath(scope.module, fn, x);
+      return scope.isHot ? MATH[fn](scope, x) : callMath(scope.module, fn, x);
     case 'exp':
       return exp(scope, x);
     case 'rsqrt':

@@ -84,7 +84,7 @@ export abstract class Loops {
   readonly #rest: Statement[] = [];
   readonly #known = new Map<string, Code>();
   /** lanes are inside all spans, as far as what is being computed depends on them */
-  #isInside = true;
+  protected isInside = true;
   #vectors = 1;
 
   constructor(at: Lowering, row: Axis | undefined, lane: Axis, options: NestOptions = {}) {
@@ -101,7 +101,7 @@ export abstract class Loops {
   /** A statement of a level, after those so far. */
   push(level: Level, statement: Statement): void {
     if (level !== 2) this.#outer[level].push(statement);
-    else (this.#isInside ? this.#inside : this.#rest).push(statement);
+    else (this.isInside ? this.#inside : this.#rest).push(statement);
   }
 
   /**
@@ -112,23 +112,23 @@ export abstract class Loops {
     this.#vectors = vectors;
     author(vectors);
     if (this.#cuts.length === 0) return;
-    this.#isInside = false;
+    this.isInside = false;
     author(1);
-    this.#isInside = true;
+    this.isInside = true;
   }
 
   /** What depends on no lane is computed once per row, for rows that spans leave out too. */
   protected atLevel<T>(level: Level, make: () => T): T {
-    const outer = this.#isInside;
-    if (level < 2) this.#isInside = this.#cuts.length === 0;
+    const outer = this.isInside;
+    if (level < 2) this.isInside = this.#cuts.length === 0;
     const made = make();
-    this.#isInside = outer;
+    this.isInside = outer;
     return made;
   }
 
   /** `make` evaluated once at its level. */
   once<T extends Kind>(level: Level, key: string, kind: T, name: string, make: () => Code<T>): Code<T> {
-    const own = level === 2 && !this.#isInside ? `rest ${key}` : key;
+    const own = level === 2 && !this.isInside ? `rest ${key}` : key;
     const known = this.#known.get(own);
     if (known) return known as Code<T>;
     const value = this.atLevel(level, make);
@@ -187,7 +187,7 @@ export abstract class Loops {
 
   /** Whether nothing of this nest is beyond the span. */
   isWithin(span: Span, roles: Roles): boolean {
-    return this.#isInside || isWhole(span) || this.#isRowEnd(span, this.roleOf(span.axis, roles));
+    return this.isInside || isWhole(span) || this.#isRowEnd(span, this.roleOf(span.axis, roles));
   }
 
   #isRowEnd(span: Span, role: Role): boolean {

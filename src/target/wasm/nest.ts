@@ -35,6 +35,7 @@ export class Nest extends Loops {
       module: this.at.module,
       fn: this.at.fn,
       keep: (code: Code<'v128'>, name: string) => this.keep(level, 'v128', name, code),
+      isHot: level === 2 && this.isInside,
     };
     switch (value.op) {
       case 'constant':

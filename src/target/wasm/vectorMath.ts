@@ -99,12 +99,12 @@ export function erf(scope: VectorScope, argument: Vector): Vector {
 const withSignOf = ({ fn }: VectorScope, magnitude: Vector, x: Vector): Vector =>
   v128.or(magnitude, v128.and(x, fn.constant(i32x4.const(SIGN))));
 
-const FUNCTIONS = { log, tanh, erf } as const;
+export const MATH = { log, tanh, erf } as const;
 
-/** exp is written out where it is used; the longer ones are functions of the module. */
-export function callMath(module: ModuleBuilder, name: keyof typeof FUNCTIONS, argument: Vector): Vector {
+/** The longer functions as functions of the module, for where they run seldom. exp is always written out. */
+export function callMath(module: ModuleBuilder, name: keyof typeof MATH, argument: Vector): Vector {
   const reference = module.helper(name, [['x', 'v128']], 'v128', (fn) =>
-    authored(fn, (scope) => FUNCTIONS[name](scope, parameter(fn, 0))),
+    authored(fn, (scope) => MATH[name](scope, parameter(fn, 0))),
   );
   return call(reference, [argument]);
 }
