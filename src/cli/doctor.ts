@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import pc from 'picocolors';
 import { chooseThreads } from '../runtime/wasm/threads.ts';
 import { hasRelaxedSimd, hasSimd } from '../target/wasm/index.ts';
-import type { Probed } from './probe.ts';
+import type { AdapterDescription, Probed } from './probe.ts';
 
 /** One thing that this machine may or may not have. */
 export interface Finding {
@@ -46,45 +46,69 @@ function simd(): Finding {
 }
 
 /** What the optional GPU packages say, asked in a process of their own: they may print, hang on, or end it. */
-function gpuPackages(): Finding[] {
+function probe(): Probed {
   const script = fileURLToPath(new URL('./probe.js', import.meta.url));
   const { stdout, signal } = spawnSync(process.execPath, [script], { encoding: 'utf8', timeout: 20_000 });
-  const failed = {
-    state: 'no',
-    detail: `asking for it ended the process${signal ? ` (${signal})` : ''}`,
-  } as const;
-  const { webgpu, gpuJs }: Probed = stdout.startsWith('{')
-    ? (JSON.parse(stdout) as Probed)
-    : { webgpu: failed, gpuJs: failed };
-  const hints = {
-    yes: {},
-    partly: { hint: 'install a Vulkan driver for your GPU, or a software one such as Mesa lavapipe' },
-    no: { hint: 'npm install webgpu' },
-  } as const;
+  const at = stdout.lastIndexOf('\n{') + 1;
+  if (stdout.startsWith('{', at)) return JSON.parse(stdout.slice(at)) as Probed;
+  const detail = `asking for it ended the process${signal ? ` (${signal})` : ''}`;
+  return {
+    webgpu: { adapters: [], reason: detail, hint: 'npm install webgpu' },
+    gpuJs: { state: 'no', detail },
+  };
+}
+
+const MIB = 2 ** 20;
+
+function describeAdapter({ name, software, features, limits }: AdapterDescription): Finding {
+  const optional = features.filter((feature) => /^(shader-f16|subgroups|timestamp-query)$/.test(feature));
+  const { storageBuffers, bufferBytes, bindingBytes, workgroupBytes, invocations } = limits;
+  const detail = [
+    `${name}${software ? ', a program that plays a GPU' : ''}`,
+    optional.join(', ') || 'no optional features',
+    `${Math.floor(Math.min(bufferBytes, bindingBytes) / MIB)} MiB a buffer, ${storageBuffers} buffers a kernel`,
+    `${workgroupBytes / 1024} KiB and ${invocations} threads a workgroup`,
+  ].join('; ');
+  const hint = 'if there is a GPU in this machine, install its Vulkan driver';
+  return { what: 'WebGPU adapter', detail, ...(software ? { state: 'partly', hint } : { state: 'yes' }) };
+}
+
+function gpuPackages({ webgpu: { adapters, reason, hint }, gpuJs }: Probed): Finding[] {
+  const none: Finding = { what: 'WebGPU adapter', state: 'no', detail: reason, hint };
   return [
-    { what: 'WebGPU adapter', ...webgpu, ...hints[webgpu.state] },
+    ...(adapters.length === 0 ? [none] : adapters.map(describeAdapter)),
     { what: 'gpu.js', ...gpuJs, ...(gpuJs.state === 'yes' ? {} : { hint: 'npm install gpu.js' }) },
   ];
 }
 
+function webgpu({ adapters, reason, hint }: Probed['webgpu']): Finding {
+  const what = 'device webgpu';
+  if (adapters.length === 0) return { what, state: 'no', detail: reason, hint };
+  return adapters[0]?.software === false
+    ? { what, state: 'yes', detail: 'whole steps on the GPU; used by default' }
+    : { what, state: 'partly', detail: 'runs, far slower than wasm: only where it is asked for' };
+}
+
+function wasm(byDefault: boolean): Finding {
+  const what = 'device wasm';
+  if (!hasSimd()) return { what, state: 'no', detail: 'needs WebAssembly SIMD', hint: 'update Node' };
+  const detail = `generated SIMD code, ${chooseThreads(undefined).note}${byDefault ? '; used by default' : ''}`;
+  return { what, state: 'yes', detail };
+}
+
 /** Devices on which frond can train and predict here, the preferred one first, and why not the others. */
-function devices(): Finding[] {
+function devices({ webgpu: found }: Probed): Finding[] {
   return [
-    hasSimd()
-      ? { what: 'device wasm', state: 'yes', detail: `generated SIMD code, ${chooseThreads(undefined).note}` }
-      : { what: 'device wasm', state: 'no', detail: 'needs WebAssembly SIMD', hint: 'update Node' },
+    webgpu(found),
+    wasm(found.adapters[0]?.software !== false),
     { what: 'device interpreter', state: 'yes', detail: 'typed arrays, one thread; works everywhere' },
-    {
-      what: 'device webgpu',
-      state: 'no',
-      detail: 'kernels compile to WGSL, the device that runs whole steps is not in this version',
-    },
   ];
 }
 
 /** Looks at the machine: what frond can run here, and why not more. */
 export function diagnose(): readonly Finding[] {
-  return [node(), machine(), simd(), ...gpuPackages(), ...devices()];
+  const probed = probe();
+  return [node(), machine(), simd(), ...gpuPackages(probed), ...devices(probed)];
 }
 
 const MARK = { yes: pc.green('✓'), partly: pc.yellow('~'), no: pc.red('✗') } as const;

@@ -1,4 +1,6 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
 import type { GpuEntry } from '../types.ts';
 
 const reasonOf = (cause: unknown): string =>
@@ -15,14 +17,31 @@ function quietly<T>(work: () => T): T {
   }
 }
 
+const LOADER = 'libvulkan.so.1';
+const CACHE = '/etc/ld.so.cache';
+
+/** Whether a Linux system knows no Vulkan loader. Dawn would say so itself, on standard error. */
+function lacksVulkan(): boolean {
+  if (process.platform !== 'linux' || !existsSync(CACHE)) return false;
+  const folders = (process.env.LD_LIBRARY_PATH ?? '').split(delimiter).filter(Boolean);
+  return !readFileSync(CACHE).includes(LOADER) && !folders.some((folder) => existsSync(join(folder, LOADER)));
+}
+
 /** WebGPU by the optional package `webgpu`, which brings Dawn. */
 export async function openGpu(): Promise<GpuEntry> {
   try {
     const { create } = await import('webgpu');
+    if (lacksVulkan()) {
+      return {
+        gpu: undefined,
+        reason: `the system has no Vulkan (${LOADER})`,
+        hint: 'if there is a GPU, install its driver and the Vulkan loader, such as the package libvulkan1',
+      };
+    }
     return {
       gpu: quietly(() => create([])),
       reason: '',
-      hint: 'install a Vulkan driver for your GPU, or a software one such as Mesa lavapipe; see frond doctor',
+      hint: 'if there is a GPU, install its Vulkan driver',
     };
   } catch (cause) {
     const absent = /cannot find (package|module)/i.test(String(cause));
