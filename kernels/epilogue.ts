@@ -2,9 +2,9 @@ import type { Dim } from '../src/base/dim.ts';
 import { defined } from '../src/base/errors.ts';
 import type { ElementContext, LaunchScalars, ScalarExpression, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
-import type { Span, Value } from '../src/kernel/ir.ts';
+import type { Buffer, Span, Value } from '../src/kernel/ir.ts';
 import { type StrideKind, strided, strideKind } from './plan.ts';
-import { elementContext } from './pointwise.ts';
+import { elementContext, widen } from './pointwise.ts';
 
 /** Element-wise functions that a kernel applies to the tiles of its result before it stores them. */
 
@@ -26,9 +26,11 @@ export interface Epilogue {
     operands: readonly Value[],
     /** elements are those of `operands`, by their number */
     context: ElementContext,
-  ): Value;
+  ): readonly Value[];
   readonly key: string;
   readonly operands: readonly EpilogueOperand[];
+  /** where results behind the first go, which lies where the kernel's own result would: all have its shape */
+  readonly others?: readonly Slot[];
   /** numbers given at launch, so that they are no part of the text */
   readonly scalars?: LaunchScalars;
 }
@@ -40,15 +42,20 @@ const kindsOf = ({ rowStride, columnStride, batchStrides }: EpilogueOperand): St
 export const epilogueVariant = ({ key, operands }: Epilogue): string =>
   `${key}(${operands.map((operand) => `${operand.dtype} ${kindsOf(operand).join(',')}`).join('; ')})`;
 
-/** f(result) for the tile over `M` and `N` of outer index `outer`, which is stored at `place`. */
-export function applyEpilogue(
+const otherName = (i: number): string => `other${i}`;
+
+/** Stores f(result), for the tile over `M` and `N` of outer index `outer`, at `place` of `out` and of further results. */
+export function storeThrough(
   k: KernelBuilder,
   epilogue: Epilogue | undefined,
+  [out, place]: readonly [Buffer, readonly TermInput[]],
   result: Value,
   [M, N, outer]: readonly [M: Span, N: Span, outer: readonly Value[]],
-  place: readonly TermInput[],
-): Value {
-  if (epilogue === undefined) return result;
+): void {
+  if (epilogue === undefined) {
+    k.store(out, place, result);
+    return;
+  }
   const buffers = epilogue.operands.map(({ dtype }, i) => k.read(`operand${i}`, dtype));
   const loaded = epilogue.operands.map((operand, i) => {
     const [row = 'none', column = 'none', ...batch] = kindsOf(operand);
@@ -61,7 +68,11 @@ export function applyEpilogue(
     ];
     return k.load(defined(buffers[i], 'buffer'), terms.length > 0 ? terms : [[0, 1]]);
   });
-  return epilogue.apply(k, result, loaded, elementContext(k, place, buffers, epilogue.scalars));
+  const outs = [out, ...(epilogue.others ?? []).map((_, i) => k.write(otherName(i)))];
+  const context = elementContext(k, place, buffers, epilogue.scalars);
+  epilogue.apply(k, result, loaded, context).forEach((value, i) => {
+    k.store(defined(outs[i], 'buffer of a result'), place, widen(k, value, [M.axis, N.axis]));
+  });
 }
 
 /** Slots and scalars of the operands at launch. */
@@ -72,6 +83,9 @@ export function epilogueBindings(epilogue: Epilogue | undefined): {
   const slots: Record<string, Slot> = {};
   const scalars: Record<string, ScalarExpression> = {};
   for (const [name, [, value]] of Object.entries(epilogue?.scalars ?? {})) scalars[name] = value;
+  epilogue?.others?.forEach((slot, i) => {
+    slots[otherName(i)] = slot;
+  });
   epilogue?.operands.forEach(({ slot, rowStride, columnStride, batchStrides }, i) => {
     slots[`operand${i}`] = slot;
     const strides = [

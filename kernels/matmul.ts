@@ -3,7 +3,7 @@ import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
 import type { Axis, Buffer, Kernel, Schedule, Span, Value } from '../src/kernel/ir.ts';
 import { chooseSchedule, type Schedules, scheduleWords, shapeClassOf } from '../src/kernel/schedule.ts';
-import { applyEpilogue, type Epilogue, epilogueBindings, epilogueVariant } from './epilogue.ts';
+import { type Epilogue, epilogueBindings, epilogueVariant, storeThrough } from './epilogue.ts';
 import { planMatmulSum } from './matmulSum.ts';
 import { blocksOf, kernelOnce, type StrideKind, stretchOf, strided, strideKind, tileExtent } from './plan.ts';
 
@@ -125,7 +125,7 @@ function matmulProgram(k: KernelBuilder, options: MatmulOptions): void {
   });
   const partial: TermInput[] = split > 1 ? [[k.program(2), k.mul(rows, columns)]] : base('out');
   const place: TermInput[] = [...partial, [M, columns], [N, 1]];
-  k.store(out, place, applyEpilogue(k, epilogue, product as Value, [M, N, outer], place));
+  storeThrough(k, epilogue, [out, place], product as Value, [M, N, outer]);
   if (r) sumColumns(k, r, [y, columns, N], part, split > 1 ? k.program(2) : k.constant(0, 'i32'));
 }
 

@@ -2,7 +2,7 @@ import type { Dim } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Kernel, Value } from '../src/kernel/ir.ts';
-import { applyEpilogue, type Epilogue, epilogueBindings, epilogueVariant } from './epilogue.ts';
+import { type Epilogue, epilogueBindings, epilogueVariant, storeThrough } from './epilogue.ts';
 import { blocksOf, kernelOnce, tileExtent } from './plan.ts';
 
 /**
@@ -57,7 +57,7 @@ function sumProgram(k: KernelBuilder, { parts, m, n, epilogue, sums }: SumOption
     [N, 1],
   ] as const;
   const sum = add((part) => k.load(partial, [[part, size], ...place]));
-  k.store(out, place, applyEpilogue(k, epilogue, sum, [M, N, []], place));
+  storeThrough(k, epilogue, [out, place], sum, [M, N, []]);
   if (!sums) return;
   const [from, to] = [k.read('partialSums'), k.write('sums')];
   k.when(k.eq(k.program(0), 0), () => {

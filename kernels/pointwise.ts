@@ -27,9 +27,12 @@ export interface PointwiseRequest {
   /** an operand that is read whole is given the shape [] */
   readonly inputs: readonly Operand[];
   readonly output: Operand;
+  /** further results, of the shape of `output` */
+  readonly others?: readonly Operand[];
   /** numbers given at launch, so that they are no part of the text */
   readonly scalars?: LaunchScalars;
-  apply(k: KernelBuilder, values: readonly Value[], context: ElementContext): Value;
+  /** one value for each result, or the only one */
+  apply(k: KernelBuilder, values: readonly Value[], context: ElementContext): Value | readonly Value[];
 }
 
 /** Bool tensors are u32 in memory. */
@@ -60,15 +63,18 @@ const FLAT = 1024;
 export function planPointwise(request: PointwiseRequest): readonly LaunchPlan[] {
   const groups = joinDims(request.output.shape, request.inputs);
   const tiles = tileSizes(groups);
-  const dtypes = [...request.inputs, request.output].map(({ dtype }) => dtype).join(',');
+  const dtypes = [...request.inputs, ...resultsOf(request)].map(({ dtype }) => dtype).join(',');
   const pattern = groups.map(({ has }) => has.map(Number).join('')).join('.');
   const name = request.name ?? 'pointwise';
   const variant = `${request.key} ${dtypes} ${pattern} ${Object.values(tiles).join('x')}`;
-  const doc = `${request.key} per element of ${groups.length} joined dimension(s): each operand is read, the result written once`;
+  const doc = `${request.key} per element of ${groups.length} joined dimension(s): each operand is read, each result written once`;
   const kernel = kernelOnce({ name, variant, doc, schedule: { tiles } }, (k) =>
     author(k, request, groups, tiles),
   );
-  const slots: Record<string, Slot> = { y: request.output.slot };
+  const slots: Record<string, Slot> = {};
+  resultsOf(request).forEach(({ slot }, i) => {
+    slots[resultName(i)] = slot;
+  });
   request.inputs.forEach(({ slot }, i) => {
     slots[`x${i}`] = slot;
   });
@@ -76,6 +82,9 @@ export function planPointwise(request: PointwiseRequest): readonly LaunchPlan[] 
   for (const [own, [, value]] of Object.entries(request.scalars ?? {})) scalars[own] = value;
   return [{ kernel, grid: gridOf(groups, tiles), scalars, slots }];
 }
+
+const resultsOf = ({ output, others = [] }: PointwiseRequest): readonly Operand[] => [output, ...others];
+const resultName = (i: number): string => (i === 0 ? 'y' : `y${i}`);
 
 /** Merges dims from the right while every operand treats them alike; dims of size 1 vanish. */
 export function joinDims(shape: Shape, inputs: readonly { readonly shape: Shape }[]): readonly Group[] {
@@ -131,7 +140,7 @@ function author(
   tiles: Readonly<Record<string, number>>,
 ): void {
   const buffers = request.inputs.map(({ dtype }, i) => k.read(`x${i}`, storage(dtype)));
-  const out = k.write('y', storage(request.output.dtype));
+  const outs = resultsOf(request).map(({ dtype }, i) => k.write(resultName(i), storage(dtype)));
   const sizes = groups.map((_, i) => k.parameter(sizeName(i, groups.length)));
   const axes = groups.length > 1 ? [k.axis('r', tiles.r ?? 4)] : [];
   axes.push(k.axis('c', tiles.c ?? FLAT));
@@ -143,7 +152,9 @@ function author(
   });
   const everywhere = address(k, positions, sizes, () => true);
   const context = elementContext(k, everywhere, buffers, request.scalars);
-  k.store(out, everywhere, widen(k, request.apply(k, values, context), axes));
+  [request.apply(k, values, context)].flat().forEach((value, i) => {
+    k.store(defined(outs[i], 'buffer of a result'), everywhere, widen(k, value, axes));
+  });
 }
 
 /** Where a program stands: tile axes take the last grid dimensions, outer groups share the first one. */

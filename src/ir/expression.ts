@@ -17,8 +17,9 @@ export interface Step {
 export const FUSED = 'pointwise';
 
 /**
- * What attribute `expression` of `pointwise` and attribute `epilogue` of `matmul` hold. The last step is the result.
- * Operands of `pointwise` are its inputs; operands of an epilogue are the product (0), then the inputs that follow x and y.
+ * What attribute `expression` of `pointwise` and attribute `epilogue` of other ops hold. The last step is the result, unless
+ * attribute `results` names several. Operands of `pointwise` are its inputs; operands of an epilogue are the op's own first
+ * result (0), then the inputs that follow the op's own.
  */
 export type Expression = readonly Step[];
 
@@ -49,6 +50,21 @@ export function readExpression(attribute: Attribute | undefined, operands: numbe
     return step;
   });
 }
+
+/**
+ * Attribute `results`: the steps, counted from 0, whose values are the results; by default the last one alone.
+ * @throws FROND-I007 when it names no step
+ */
+export function readResults(attribute: Attribute | undefined, steps: Expression): readonly number[] {
+  if (attribute === undefined) return [steps.length - 1];
+  const isStepNumber = (value: Attribute): value is number => typeof value === 'number' && value in steps;
+  if (Array.isArray(attribute) && attribute.length > 0 && attribute.every(isStepNumber)) return attribute;
+  throw malformed('its results must be numbers of steps');
+}
+
+/** Attribute `results`, absent where the last step alone is the result. */
+export const resultsAttribute = (steps: Expression, results: readonly number[]): Attributes =>
+  results.length === 1 && results[0] === steps.length - 1 ? {} : { results };
 
 const malformed = (what: string): FrondError =>
   new FrondError('FROND-I007', `an element-wise expression is malformed: ${what}`);

@@ -38,7 +38,8 @@ const fail = (summary: string, hint?: string): never => {
 };
 
 /**
- * Records what an author's function does into a `Kernel`. Methods append to the region at hand; nothing is executed.
+ * Records what an author's function does into a `Kernel`. Methods append to the region at hand; nothing is executed. Equal
+ * functions of the same values are one value, so that authors need not share them by hand.
  * All of them throw FROND-K001 when axes or types do not fit.
  */
 export class KernelBuilder {
@@ -50,6 +51,8 @@ export class KernelBuilder {
   #nextId = 0;
   #nextRegion = 1;
   #gridRank = 1;
+  /** functions of values computed in each region, by their meaning */
+  readonly #known = new Map<Region, Map<string, Value>>();
 
   // ---- declarations
 
@@ -333,6 +336,9 @@ export class KernelBuilder {
   }
 
   #value(body: ValueBody, axes: readonly Axis[], dtype: ValueType): Value {
+    const key = keyOf(body, dtype);
+    const twin = key === undefined ? undefined : this.#visible(key);
+    if (twin !== undefined) return twin;
     const value = {
       ...body,
       kind: 'value',
@@ -343,11 +349,38 @@ export class KernelBuilder {
       source: callSite(),
     } as Value;
     this.#push({ kind: 'let', value });
+    if (key !== undefined) {
+      const known = this.#known.get(this.#region) ?? new Map<string, Value>();
+      this.#known.set(this.#region, known.set(key, value));
+    }
     return value;
+  }
+
+  /** A value of the same meaning that has been computed already, here or around here. */
+  #visible(key: string): Value | undefined {
+    for (let region: Region | undefined = this.#region; region !== undefined; region = region.parent) {
+      const value = this.#known.get(region)?.get(key);
+      if (value !== undefined) return value;
+    }
+    return undefined;
   }
 
   #push(statement: Statement): void {
     this.#region.statements.push(statement);
+  }
+}
+
+/** Names what a function of other values means, so that it is computed once; undefined for everything else. */
+function keyOf(body: ValueBody, dtype: ValueType): string | undefined {
+  switch (body.op) {
+    case 'constant':
+      return `${dtype} ${Object.is(body.value, -0) ? '-0' : body.value}`;
+    case 'elementwise':
+      return `${body.fn} ${body.args.map(({ id }) => id).join(' ')}`;
+    case 'cast':
+      return `cast ${dtype} ${body.arg.id}`;
+    default:
+      return undefined;
   }
 }
 

@@ -105,11 +105,21 @@ const invalid: readonly InvalidSample[] = [
 
 export const elementwiseSamples: OpSamples = {
   valid: [
-    ...['neg', 'abs', 'exp', 'tanh', 'erf', 'gelu', 'relu', 'sigmoid', 'floor', 'isFinite'].flatMap((op) =>
-      unary(op),
-    ),
+    ...[
+      'neg',
+      'abs',
+      'exp',
+      'tanh',
+      'erf',
+      'gelu',
+      'geluSlope',
+      'relu',
+      'sigmoid',
+      'floor',
+      'isFinite',
+    ].flatMap((op) => unary(op)),
     ...['log', 'sqrt', 'rsqrt'].flatMap((op) => unary(op, positive)),
-    ...['add', 'sub', 'mul', 'maximum', 'minimum', 'geluGradient'].flatMap((op) => binary(op)),
+    ...['add', 'sub', 'mul', 'maximum', 'minimum'].flatMap((op) => binary(op)),
     ...binary('div', positive),
     ...['equal', 'notEqual', 'less', 'lessEqual', 'greater', 'greaterEqual'].flatMap(compare),
     ...['and', 'or'].flatMap(logic),

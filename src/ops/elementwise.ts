@@ -180,20 +180,19 @@ const rows = {
     takes: 'float',
     flops: 15,
     emit: unary((k, x) => k.mul(x, normalCdf(k, x))),
-    vjp: vjp1((b, x, _y, dy) => b.one('geluGradient', [x, dy])),
+    vjp: vjp1((b, x, _y, dy) => b.mul(dy, b.one('geluSlope', [x]))),
   },
-  geluGradient: {
-    arity: 2,
-    doc: 'dy · (Φ(x) + x φ(x)): gradient of gelu, operands x and dy',
+  geluSlope: {
+    arity: 1,
+    doc: 'Φ(x) + x φ(x): the derivative of gelu',
     takes: 'float',
     flops: 25,
-    emit: binary((k, x, dy) => k.mul(dy, k.add(normalCdf(k, x), k.mul(x, normalPdf(k, x))))),
+    emit: unary((k, x) => k.add(normalCdf(k, x), k.mul(x, normalPdf(k, x)))),
     // d/dx (Φ + xφ) = φ (2 − x²)
-    vjp: vjp2((b, x, dy, dz) => {
+    vjp: vjp1((b, x, _y, dy) => {
       const square = b.mul(x, x);
       const density = b.mul(b.exp(b.mul(square, b.constant(-0.5))), b.constant(DENSITY));
-      const slope = b.mul(density, b.sub(b.constant(2), square));
-      return [b.mul(b.mul(dz, dy), slope), b.one('geluGradient', [x, dz])];
+      return b.mul(dy, b.mul(density, b.sub(b.constant(2), square)));
     }),
   },
   relu: {

@@ -35,7 +35,7 @@ export function lowerElementwise(record: OpRecord, context: LowerContext): reado
   const { name } = record;
   const args = context.inputs.map((_, i) => i);
   const steps = [{ op: name, args, attributes: context.attributes }];
-  return planSteps(new Map([[name, record]]), steps, context, name);
+  return planSteps(new Map([[name, record]]), { steps, results: [0] }, context, name);
 }
 
 function shapeOf(name: string, row: Row, inputs: readonly TensorType[]): readonly TensorType[] {

@@ -1,51 +1,64 @@
 import { planPointwise } from '../../kernels/pointwise.ts';
-import { type Expression, FUSED, type Step } from '../ir/expression.ts';
-import type { TensorType } from '../ir/graph.ts';
+import { type Expression, FUSED, readExpression, readResults, type Step } from '../ir/expression.ts';
+import type { Attributes, TensorType } from '../ir/graph.ts';
 import type { ElementContext, LaunchPlan, LaunchScalars, LowerContext, OpRegistry } from '../ir/record.ts';
 import type { KernelBuilder } from '../kernel/build.ts';
 import type { Value } from '../kernel/ir.ts';
 import { expectShape, fail, operand } from './rules.ts';
 import { input, output } from './slots.ts';
 
-/** Runs `apply` over the steps; operands and results share one numbering. */
+/** Steps, and which of them are results. */
+export interface Fused {
+  readonly steps: Expression;
+  readonly results: readonly number[];
+}
+
+/** What an op's attribute `name`, and `results`, say. */
+export const readFused = (attributes: Attributes, name: string, operands: number): Fused => {
+  const steps = readExpression(attributes[name], operands);
+  return { steps, results: readResults(attributes.results, steps) };
+};
+
+/** Runs `apply` over the steps; operands and values of steps share one numbering. Gives the results. */
 function run<T>(
-  steps: Expression,
+  { steps, results }: Fused,
   operands: readonly T[],
   apply: (step: Step, args: T[], index: number) => T,
-): T {
+): readonly T[] {
   const values = [...operands];
-  let last: T | undefined;
   for (const [index, step] of steps.entries()) {
     const args = step.args.map(
       (i) =>
         values[i] ?? fail('FROND-S019', `${step.op}: argument ${i} of a fused expression does not exist`),
     );
-    last = apply(step, args, index);
-    values.push(last);
+    values.push(apply(step, args, index));
   }
-  return last ?? fail('FROND-S019', 'a fused expression has no steps');
+  return results.map(
+    (step) => values[operands.length + step] ?? fail('FROND-S019', 'a fused expression has no steps'),
+  );
 }
 
 const record = (rows: OpRegistry, name: string) =>
   rows.get(name) ?? fail('FROND-S019', `${name} is not an element-wise op`);
 
-/** The type of the result, by the shape rules of the steps. */
-export function typeOfSteps(
+/** The types of the results, which have one shape, by the shape rules of the steps. */
+export function typesOfSteps(
   rows: OpRegistry,
-  steps: Expression,
+  fused: Fused,
   operands: readonly TensorType[],
-): TensorType {
+): readonly TensorType[] {
   const counted: TensorType[] = [];
-  const result = run(steps, operands, ({ op, attributes = {} }, args) => {
+  const results = run(fused, operands, ({ op, attributes = {} }, args) => {
     const { shape, whole } = record(rows, op);
     const type = shape(args, attributes)[0] ?? fail('FROND-S019', `${op} has no result`);
     if (whole) counted.push(type);
     return type;
   });
+  const shape = results[0]?.shape ?? [];
+  for (const other of results) expectShape(FUSED, 'a further result', other.shape, shape);
   // the index of an element is the same in all steps that ask for it
-  for (const { shape } of counted)
-    expectShape(FUSED, 'what random numbers are drawn for', shape, result.shape);
-  return result;
+  for (const other of counted) expectShape(FUSED, 'what random numbers are drawn for', other.shape, shape);
+  return results;
 }
 
 /** A scalar of step `index`: expressions may have several steps of one op. */
@@ -58,11 +71,11 @@ const scalarName = (name: string, index: number): string => `${name}_${index}`;
 export const emitSteps = (
   k: KernelBuilder,
   rows: OpRegistry,
-  steps: Expression,
+  fused: Fused,
   operands: readonly Value[],
   context: ElementContext,
-): Value =>
-  run(steps, operands, (step, args, index) => {
+): readonly Value[] =>
+  run(fused, operands, (step, args, index) => {
     const { emit } = record(rows, step.op);
     if (emit === undefined) return fail('FROND-S019', `${step.op} has no element-wise form`);
     return emit(k, args, step.attributes ?? {}, {
@@ -94,29 +107,31 @@ export function addressedTypes(
   return operands.map((type, i) => (whole.has(i) ? { ...type, shape: [] } : type));
 }
 
-/** A text that tells expressions apart, readable in the name of a kernel: `mul(0,1) tanh(2)`. */
-export const keyOfSteps = (rows: OpRegistry, steps: Expression): string =>
+/** A text that tells expressions apart, readable in the name of a kernel: `mul(0,1) tanh(2)`, and `→ 0,1` for two results. */
+export const keyOfSteps = (rows: OpRegistry, { steps, results }: Fused): string =>
   steps
     .map(({ op, args, attributes = {} }) => {
       const isText = Object.keys(attributes).length > 0 && record(rows, op).scalars === undefined;
       return `${op}${isText ? JSON.stringify(attributes) : ''}(${args.join(',')})`;
     })
+    .concat(results.length > 1 ? [`→ ${results.join(',')}`] : [])
     .join(' ');
 
 /** One launch of the steps for every element of the result; the expression's operands are the inputs. */
 export function planSteps(
   rows: OpRegistry,
-  steps: Expression,
+  fused: Fused,
   { inputs, outputs }: LowerContext,
   name?: string,
 ): readonly LaunchPlan[] {
-  const types = addressedTypes(rows, steps, inputs);
+  const types = addressedTypes(rows, fused.steps, inputs);
   return planPointwise({
     ...(name === undefined ? {} : { name }),
-    key: keyOfSteps(rows, steps),
+    key: keyOfSteps(rows, fused),
     inputs: types.map((type, index) => ({ slot: input(index), ...type })),
     output: { slot: output(), ...operand(name ?? FUSED, outputs, 0) },
-    scalars: scalarsOfSteps(rows, steps),
-    apply: (k, values, context) => emitSteps(k, rows, steps, values, context),
+    others: outputs.slice(1).map((type, i) => ({ slot: output(i + 1), ...type })),
+    scalars: scalarsOfSteps(rows, fused.steps),
+    apply: (k, values, context) => emitSteps(k, rows, fused, values, context),
   });
 }

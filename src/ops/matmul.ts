@@ -2,10 +2,16 @@ import type { Epilogue, EpilogueOperand } from '../../kernels/epilogue.ts';
 import { planMatmul } from '../../kernels/matmul.ts';
 import { loadedType } from '../../kernels/pointwise.ts';
 import { printShape, product, type Shape, times } from '../base/dim.ts';
-import { readExpression } from '../ir/expression.ts';
 import type { Attributes, Ref, TensorType } from '../ir/graph.ts';
 import type { Build, LowerContext, OpRecord, OpRegistry, VjpContext } from '../ir/record.ts';
-import { addressedTypes, emitSteps, keyOfSteps, scalarsOfSteps, typeOfSteps } from './expression.ts';
+import {
+  addressedTypes,
+  emitSteps,
+  keyOfSteps,
+  readFused,
+  scalarsOfSteps,
+  typesOfSteps,
+} from './expression.ts';
 import {
   batchOf,
   groupStrides,
@@ -15,7 +21,7 @@ import {
   sidesOf,
   swapped,
 } from './matmulLayout.ts';
-import { broadcastShapes, bytesOf, expectFloat, expectShape, fail, operand } from './rules.ts';
+import { broadcastShapes, bytesOf, expectFloat, expectShape, expectType, fail, operand } from './rules.ts';
 import { input, output } from './slots.ts';
 
 /*
@@ -62,7 +68,8 @@ function epilogueOf(
   layout: MatmulLayout,
 ): Epilogue | undefined {
   if (attributes.epilogue === undefined) return undefined;
-  const steps = readExpression(attributes.epilogue, inputs.length - 1);
+  const fused = readFused(attributes, 'epilogue', inputs.length - 1);
+  const { steps, results } = fused;
   const extras = addressedTypes(rows, steps, inputs.slice(1)).slice(1);
   const operands = extras.map(({ shape, dtype }, i): EpilogueOperand => {
     const [hasRows, hasColumns] = [layout.hasRows[i + 2] === true, hasDim(shape, 0)];
@@ -77,12 +84,13 @@ function epilogueOf(
     };
   });
   return {
-    key: `${keyOfSteps(rows, steps)} of ${extras.map(({ dtype }) => dtype).join(',')}`,
+    key: `${keyOfSteps(rows, fused)} of ${extras.map(({ dtype }) => dtype).join(',')}`,
     operands,
+    others: results.slice(1).map((_, i) => output(i + 1)),
     scalars: scalarsOfSteps(rows, steps),
     apply: (k, accumulator, values, context) => {
       const typed = values.map((value, i) => (extras[i]?.dtype === 'bool' ? k.map('ne', value, 0) : value));
-      return emitSteps(k, rows, steps, [accumulator, ...typed], {
+      return emitSteps(k, rows, fused, [accumulator, ...typed], {
         ...context,
         // operand 0 of the steps is the product
         element: (number, at) => context.element(number - 1, at),
@@ -144,10 +152,13 @@ export const matmul = (rows: OpRegistry): OpRecord => ({
     layOut(inputs, attributes);
     if (attributes.columnSums === true) return [type, sumsOf(inputs, attributes)];
     if (attributes.epilogue === undefined) return [type];
-    const steps = readExpression(attributes.epilogue, inputs.length - 1);
-    const result = typeOfSteps(rows, steps, [type, ...inputs.slice(2)]);
-    expectShape('matmul', 'the result of the epilogue', result.shape, type.shape);
-    return [result];
+    const fused = readFused(attributes, 'epilogue', inputs.length - 1);
+    const results = typesOfSteps(rows, fused, [type, ...inputs.slice(2)]);
+    for (const result of results) {
+      expectShape('matmul', 'the result of the epilogue', result.shape, type.shape);
+      expectType('matmul', 'the result of the epilogue', result, 'f32');
+    }
+    return results;
   },
   vjp,
   lower(context) {

@@ -1,7 +1,7 @@
 import { product, times } from '../base/dim.ts';
-import { FUSED, readExpression } from '../ir/expression.ts';
+import { FUSED } from '../ir/expression.ts';
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
-import { planSteps, typeOfSteps } from './expression.ts';
+import { planSteps, readFused, typesOfSteps } from './expression.ts';
 import { bytesOf } from './rules.ts';
 
 /**
@@ -13,13 +13,12 @@ export const pointwise = (rows: OpRegistry): OpRecord => ({
   doc: 'a chain of element-wise ops as one kernel',
   kind: 'kernel',
   arity: [0, 64],
-  shape: (inputs, attributes) => [
-    typeOfSteps(rows, readExpression(attributes.expression, inputs.length), inputs),
-  ],
+  shape: (inputs, attributes) =>
+    typesOfSteps(rows, readFused(attributes, 'expression', inputs.length), inputs),
   lower: (context) =>
-    planSteps(rows, readExpression(context.attributes.expression, context.inputs.length), context),
+    planSteps(rows, readFused(context.attributes, 'expression', context.inputs.length), context),
   cost(context) {
-    const steps = readExpression(context.attributes.expression, context.inputs.length);
+    const { steps } = readFused(context.attributes, 'expression', context.inputs.length);
     const elements = product(context.outputs[0]?.shape ?? []);
     return { flops: times(elements, steps.length), bytes: bytesOf(context) };
   },

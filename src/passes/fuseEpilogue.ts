@@ -1,5 +1,13 @@
 import { sameShape } from '../base/dim.ts';
-import { type Expression, expressionAttribute, FUSED, readExpression, type Step } from '../ir/expression.ts';
+import {
+  type Expression,
+  expressionAttribute,
+  FUSED,
+  readExpression,
+  readResults,
+  resultsAttribute,
+  type Step,
+} from '../ir/expression.ts';
 import type { Graph, Node, NodeId, Ref } from '../ir/graph.ts';
 import { typeOfRef } from '../ir/names.ts';
 import { topologicalOrder, usersOf } from '../ir/order.ts';
@@ -41,21 +49,27 @@ function withEpilogue(
   most: number,
 ): Node | undefined {
   if (reader === undefined || reader.phase !== product.phase) return undefined;
-  const [type] = reader.types;
-  const sameResult = type?.dtype === 'f32' && sameShape(type.shape, shapeOf(graph, product.id));
-  const steps = sameResult ? stepsOfReader(reader, registry) : undefined;
+  const sameResults = reader.types.every(
+    ({ dtype, shape }) => dtype === 'f32' && sameShape(shape, shapeOf(graph, product.id)),
+  );
+  const steps = sameResults ? stepsOfReader(reader, registry) : undefined;
   if (steps === undefined) return undefined;
   const extras = reader.inputs.filter(
     (input, i) => input !== product.id && !isLiteral(graph, reader, i, registry),
   );
   const unique = [...new Set(extras)];
-  if (unique.length > most) return undefined;
-  const epilogue = renumber(graph, reader, product.id, unique, steps);
+  if (unique.length + reader.types.length - 1 > most) return undefined;
+  const { steps: epilogue, moved } = renumber(graph, reader, product.id, unique, steps);
+  const results = readResults(reader.attributes.results, steps).map((step) => step + moved);
   return {
     ...reader,
     op: product.op,
     inputs: [...product.inputs, ...unique],
-    attributes: { ...product.attributes, epilogue: expressionAttribute(epilogue) },
+    attributes: {
+      ...product.attributes,
+      epilogue: expressionAttribute(epilogue),
+      ...resultsAttribute(epilogue, results),
+    },
   };
 }
 
@@ -72,14 +86,14 @@ function stepsOfReader(reader: Node, registry: OpRegistry): Expression | undefin
   return [{ op: reader.op, args: reader.inputs.map((_, i) => i), attributes: reader.attributes }];
 }
 
-/** Numbers the arguments anew: 0 = the product, 1 … = further operands, then literals and the steps. */
+/** Numbers the arguments anew: 0 = the product, 1 … = further operands, then literals, which move the steps, and these. */
 function renumber(
   graph: Graph,
   reader: Node,
   product: NodeId,
   extras: readonly Ref[],
   steps: Expression,
-): Expression {
+): { readonly steps: Expression; readonly moved: number } {
   const operands = 1 + extras.length;
   const renumbered: Step[] = [];
   const add = (step: Step): number => operands + renumbered.push(step) - 1;
@@ -90,6 +104,7 @@ function renumber(
     const literal = asConstantStep(graph, input);
     return literal === undefined ? -1 : add(literal);
   });
+  const moved = renumbered.length;
   for (const step of steps) numbers.push(add({ ...step, args: step.args.map((arg) => numbers[arg] ?? -1) }));
-  return renumbered;
+  return { steps: renumbered, moved };
 }

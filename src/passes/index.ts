@@ -8,6 +8,7 @@ import { foldConstants } from './foldConstants.ts';
 import { fuseColumnSums } from './fuseColumnSums.ts';
 import { fuseElementwise } from './fuseElementwise.ts';
 import { fuseEpilogue } from './fuseEpilogue.ts';
+import { hoistDerivatives } from './hoistDerivatives.ts';
 import { removeDeadNodes } from './removeDeadNodes.ts';
 import { shareCommonSubexpressions } from './shareCommonSubexpressions.ts';
 import { simplify } from './simplify.ts';
@@ -27,6 +28,11 @@ export const passes: readonly Pass[] = [
   { name: 'foldConstants', doc: 'computes functions of small constants', run: foldConstants },
   { name: 'simplify', doc: 'drops neutral elements and views of views', run: simplify },
   { name: 'shareCommonSubexpressions', doc: 'computes equal nodes once', run: shareCommonSubexpressions },
+  {
+    name: 'hoistDerivatives',
+    doc: 'computes derivatives where their argument is, when only they would keep it',
+    run: hoistDerivatives,
+  },
   {
     name: 'fuseColumnSums',
     doc: 'lets the gradient of a weight add up that of its bias',

@@ -111,7 +111,7 @@ describe('matmul', () => {
       key: 'tanh(acc + bias) * scale + residual',
       apply: (k, accumulator, [b, s, r]) => {
         if (!b || !s || !r) throw new Error('three operands');
-        return k.add(k.mul(k.map('tanh', k.add(accumulator, b)), s), r);
+        return [k.add(k.mul(k.map('tanh', k.add(accumulator, b)), s), r)];
       },
       operands: [
         { slot: input(2), dtype: 'f32', rowStride: 0, columnStride: 1, batchStrides: [0] },
@@ -152,7 +152,7 @@ describe('matmul', () => {
     const bias = gaussian(columns, 'bias');
     const epilogue: Epilogue = {
       key: 'acc * 2 + bias',
-      apply: (k, sum, [b]) => k.add(k.mul(sum, 2), b ?? 0),
+      apply: (k, sum, [b]) => [k.add(k.mul(sum, 2), b ?? 0)],
       operands: [{ slot: input(2), dtype: 'f32', rowStride: 0, columnStride: 1, batchStrides: [] }],
     };
     const sizes = { rows, columns, inner };

@@ -66,31 +66,31 @@ describe('printKernel', () => {
 
         %4 = mul(program(0), 8) : i32
         %8 = load ids[i(%4 .. rows)] else 0 : i32[i]
-        %11 = load x[%8 * 16 + j(0 .. 16)] else LOWEST : f32[i, j]
-        %12 = reduce argmax %11 over j : i32[i]
-        store trail[i(%4 .. rows)] = %12
-        %15 = arange j : i32[j]
-        %16 = cast %15 : u32[j]
-        %19 = random word 1 key (7u, 1u) counter (%16, 0u) : u32[j]
-        %21 = lt(%19, 2147483648u) : bool[j]
-        %23 = select(%21, %11, 0.0) : f32[i, j]
-        %28 = load x[l(0 .. 16) + j(0 .. 16) * 16] else 0.0 : f32[j, l]
-        %29 = dot %23 · %28 over j : f32[i, l]
-        %30 = fill 0.0 : f32[i, l]
-        loop %33 = 0 to rows step 8 carrying %34 = %30 : f32[i, l] {
-          %35 = mul(%34, rate) : f32[i, l]
-          %36 = inside i(%33 .. rows) : bool[i]
-          %38 = select(%36, %29, 0.5) : f32[i, l]
-          %39 = add(%35, %38) : f32[i, l]
-          yield %39
+        %9 = load x[%8 * 16 + j(0 .. 16)] else LOWEST : f32[i, j]
+        %10 = reduce argmax %9 over j : i32[i]
+        store trail[i(%4 .. rows)] = %10
+        %12 = arange j : i32[j]
+        %13 = cast %12 : u32[j]
+        %16 = random word 1 key (7u, 1u) counter (%13, 0u) : u32[j]
+        %18 = lt(%16, 2147483648u) : bool[j]
+        %20 = select(%18, %9, 0.0) : f32[i, j]
+        %21 = load x[l(0 .. 16) + j(0 .. 16) * 16] else 0.0 : f32[j, l]
+        %22 = dot %20 · %21 over j : f32[i, l]
+        %23 = fill 0.0 : f32[i, l]
+        loop %24 = 0 to rows step 8 carrying %25 = %23 : f32[i, l] {
+          %26 = mul(%25, rate) : f32[i, l]
+          %27 = inside i(%24 .. rows) : bool[i]
+          %29 = select(%27, %22, 0.5) : f32[i, l]
+          %30 = add(%26, %29) : f32[i, l]
+          yield %30
         }
-        %40 = result 0 of loop %33 : f32[i, l]
-        %42 = reduce max %40 over l : f32[i]
-        %43 = rename %42 from i to i2 : f32[i2]
-        store half[i2(0 .. rows)] = %43
-        %45 = reduce sum %40 over i, l : f32
-        %47 = lt(%45, 1.0) : bool
-        when %47 {
+        %31 = result 0 of loop %24 : f32[i, l]
+        %32 = reduce max %31 over l : f32[i]
+        %33 = rename %32 from i to i2 : f32[i2]
+        store half[i2(0 .. rows)] = %33
+        %34 = reduce sum %31 over i, l : f32
+        %36 = lt(%34, 1.0) : bool
+        when %36 {
           store out[program(1)] = 3.0
         }
       }

@@ -301,7 +301,7 @@ export const references: Readonly<Record<string, Reference>> = {
   tanh: each(Math.tanh),
   erf: each(erf),
   gelu: each((x = 0) => x * cdf(x)),
-  geluGradient: each((x = 0, dy = 0) => dy * (cdf(x) + x * pdf(x))),
+  geluSlope: each((x = 0) => cdf(x) + x * pdf(x)),
   relu: each((x = 0) => Math.max(x, 0)),
   sigmoid: each((x = 0) => 1 / (1 + Math.exp(-x))),
   floor: each(Math.floor),

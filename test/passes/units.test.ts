@@ -8,7 +8,8 @@ import { foldConstants } from '../../src/passes/foldConstants.ts';
 import { fuseColumnSums } from '../../src/passes/fuseColumnSums.ts';
 import { fuseElementwise } from '../../src/passes/fuseElementwise.ts';
 import { fuseEpilogue } from '../../src/passes/fuseEpilogue.ts';
-import { runPasses } from '../../src/passes/index.ts';
+import { hoistDerivatives } from '../../src/passes/hoistDerivatives.ts';
+import { differentiate, runPasses } from '../../src/passes/index.ts';
 import { removeDeadNodes } from '../../src/passes/removeDeadNodes.ts';
 import { shareCommonSubexpressions } from '../../src/passes/shareCommonSubexpressions.ts';
 import { simplify } from '../../src/passes/simplify.ts';
@@ -275,6 +276,69 @@ describe('fuseElementwise', () => {
   });
 });
 
+describe('fuseElementwise with several results', () => {
+  const fuse = (graph: Graph): Graph => fuseElementwise(graph, ops);
+
+  test('functions of one value become one kernel, and the value is no tensor', () => {
+    const b = new GraphBuilder('g', ops);
+    const sum = b.add(b.input('x', f32('batch', 4)), b.input('bias', f32(4)));
+    b.output('y', b.one('gelu', [sum]));
+    b.output('slope', b.one('geluSlope', [sum]));
+    const graph = fuse(b.finish());
+    expect(opsOf(graph)).toEqual(['input', 'input', 'pointwise']);
+    const [fused] = Object.values(graph.nodes).filter(({ op }) => op === 'pointwise');
+    expect(fused?.types).toEqual([f32('batch', 4), f32('batch', 4)]);
+    expect(fused?.attributes.results).toEqual([2, 1]);
+    expect(graph.outputs).toEqual({ y: `${fused?.id}#1`, slope: fused?.id });
+  });
+
+  test('a value that others read too is a result', () => {
+    const b = new GraphBuilder('g', ops);
+    const x = b.one('exp', [b.input('x', f32(4, 4))]);
+    b.output('y', b.one('tanh', [x]));
+    b.output('z', b.matmul(x, x));
+    expect(opsOf(fuse(b.finish()))).toEqual(['input', 'pointwise', 'matmul']);
+  });
+
+  test('not where a result would have to wait for what depends on it', () => {
+    const b = new GraphBuilder('g', ops);
+    const x = b.one('exp', [b.input('x', f32(4, 4))]);
+    b.output('y', b.add(x, b.matmul(x, x)));
+    const graph = b.finish();
+    expect(fuse(graph)).toBe(graph);
+  });
+
+  test('not where two kernels would wait for each other', () => {
+    const b = new GraphBuilder('g', ops);
+    const [p, q] = ['p', 'q'].map((name) => b.one('exp', [b.input(name, f32(4, 4))])) as [Ref, Ref];
+    // p → product → beside q, and q → product → beside p
+    b.output('y', b.add(q, b.matmul(p, p)));
+    b.output('z', b.add(p, b.matmul(q, q)));
+    expect(opsOf(fuse(b.finish())).filter((op) => op === 'pointwise').length).toBeLessThan(2);
+  });
+});
+
+describe('hoistDerivatives', () => {
+  const gelu = (extra?: (b: GraphBuilder, x: Ref) => void): Graph => {
+    const b = new GraphBuilder('g', ops);
+    const x = b.matmul(b.input('a', f32(4, 4)), b.input('w', f32(4, 4)));
+    const y = b.one('gelu', [x]);
+    extra?.(b, x);
+    b.output('loss', b.sum(b.mul(y, y), [0, 1]));
+    return differentiate(b.finish(), ops, { loss: 'loss', wrt: ['w'] }).graph;
+  };
+  const phaseOfSlope = (graph: Graph): string | undefined =>
+    Object.values(hoistDerivatives(graph, ops).nodes).find(({ op }) => op === 'geluSlope')?.phase;
+
+  test('what the backward part alone would keep an argument for is computed with it', () => {
+    expect(phaseOfSlope(gelu())).toBe('forward');
+  });
+
+  test('not when the argument is kept anyway', () => {
+    expect(phaseOfSlope(gelu((b, x) => b.output('x', x)))).toBe('backward');
+  });
+});
+
 describe('fuseColumnSums', () => {
   /** xᵀ · dy over all rows, and the sums of dy over all but its last axis */
   function gradients(extra?: (b: GraphBuilder, sums: Ref) => void): Graph {
@@ -372,6 +436,7 @@ describe('runPasses', () => {
       'removeDeadNodes',
       'foldConstants',
       'shareCommonSubexpressions',
+      'hoistDerivatives',
       'fuseColumnSums',
       'fuseElementwise',
       'fuseEpilogue',

@@ -1,5 +1,5 @@
 import { evaluate as sizeOf } from '../../src/base/dim.ts';
-import { type Expression, readExpression } from '../../src/ir/expression.ts';
+import { type Expression, readExpression, readResults } from '../../src/ir/expression.ts';
 import type { Attributes, Graph, Node, Ref } from '../../src/ir/graph.ts';
 import { makeRef } from '../../src/ir/graph.ts';
 import { topologicalOrder } from '../../src/ir/order.ts';
@@ -96,13 +96,24 @@ function pick({ shape, data }: Tensor, index: readonly number[]): number {
   return data[at] ?? Number.NaN;
 }
 
-function runSteps(steps: Expression, operands: readonly number[]): number {
+/** Values of the steps that `results` names, of the last one by default. */
+function runSteps({ steps, results }: Fused, operands: readonly number[]): number[] {
   const known = [...operands];
   for (const { op, args, attributes } of steps) {
     if (op === 'constant') known.push(Number(attributes?.value));
     else known.push(scalar(op)(...args.map((arg) => known[arg] ?? Number.NaN)));
   }
-  return known.at(-1) ?? Number.NaN;
+  return results.map((step) => known[operands.length + step] ?? Number.NaN);
+}
+
+interface Fused {
+  readonly steps: Expression;
+  readonly results: readonly number[];
+}
+
+function readFused(attributes: Attributes, name: string, operands: number): Fused {
+  const steps = readExpression(attributes[name], operands);
+  return { steps, results: readResults(attributes.results, steps) };
 }
 
 function scalar(op: string): Scalar {
@@ -127,8 +138,8 @@ function evaluateNode(node: Node, inputs: readonly Tensor[], shapes: readonly nu
       return [{ shape, data }];
     }
     case 'pointwise': {
-      const steps = readExpression(attributes.expression, inputs.length);
-      return broadcasted((operands) => runSteps(steps, operands));
+      const fused = readFused(attributes, 'expression', inputs.length);
+      return fused.results.flatMap((_, k) => broadcasted((operands) => runSteps(fused, operands)[k] ?? 0));
     }
     case 'reshape':
       return [{ shape, data: x.data }];
@@ -141,9 +152,9 @@ function evaluateNode(node: Node, inputs: readonly Tensor[], shapes: readonly nu
     case 'sum':
       return [sumOver(x, numbers(attributes, 'axes'), shape)];
     case 'matmul':
-      return [matmul(node, inputs, shape), ...(attributes.columnSums ? [sumOver(y, [0], other)] : [])];
+      return [...matmul(node, inputs, shape), ...(attributes.columnSums ? [sumOver(y, [0], other)] : [])];
     case 'linear': {
-      const plain = matmul({ ...node, attributes: {} }, [x, y], shape);
+      const [plain = x] = matmul({ ...node, attributes: {} }, [x, y], shape);
       return [build(shape, (index) => pick(plain, index) + pick(inputs[2] ?? x, index))];
     }
     case 'halves':
@@ -193,12 +204,13 @@ function sumOver(x: Tensor, axes: readonly number[], shape: readonly number[]): 
   return { shape, data };
 }
 
-function matmul({ attributes }: Node, inputs: readonly Tensor[], shape: readonly number[]): Tensor {
+function matmul({ attributes }: Node, inputs: readonly Tensor[], shape: readonly number[]): Tensor[] {
   const [x, y, ...extra] = inputs as [Tensor, Tensor, ...Tensor[]];
   const inner = x.shape.at(attributes.transposeX ? -2 : -1) ?? 0;
-  const { epilogue } = attributes;
-  const steps = epilogue === undefined ? undefined : readExpression(epilogue, 1 + extra.length);
-  return build(shape, (index) => {
+  const identity: Fused = { steps: [], results: [-1] };
+  const fused =
+    attributes.epilogue === undefined ? identity : readFused(attributes, 'epilogue', 1 + extra.length);
+  const at = (index: readonly number[]): number[] => {
     const batch = index.slice(0, -2);
     const [row = 0, column = 0] = index.slice(-2);
     let total = 0;
@@ -206,6 +218,7 @@ function matmul({ attributes }: Node, inputs: readonly Tensor[], shape: readonly
       const left = pick(x, [...batch, ...(attributes.transposeX ? [k, row] : [row, k])]);
       total += left * pick(y, [...batch, ...(attributes.transposeY ? [column, k] : [k, column])]);
     }
-    return steps ? runSteps(steps, [total, ...extra.map((operand) => pick(operand, index))]) : total;
-  });
+    return runSteps(fused, [total, ...extra.map((operand) => pick(operand, index))]);
+  };
+  return fused.results.map((_, k) => build(shape, (index) => at(index)[k] ?? 0));
 }

@@ -1,7 +1,7 @@
 import type { Dim } from '../../src/base/dim.ts';
 import { product } from '../../src/base/dim.ts';
 import { FrondError } from '../../src/base/errors.ts';
-import { readExpression } from '../../src/ir/expression.ts';
+import { readExpression, readResults } from '../../src/ir/expression.ts';
 import type { Attribute, Attributes, Ref, TensorType } from '../../src/ir/graph.ts';
 import type { Build, OpRecord, OpRegistry } from '../../src/ir/record.ts';
 import type { ElementwiseName } from '../../src/kernel/ir.ts';
@@ -201,7 +201,7 @@ const matmul: OpRecord = {
   },
   kind: 'kernel',
   arity: [2, 10],
-  shape([x = never(), y = never(), ...extra], { transposeX, transposeY, epilogue }) {
+  shape([x = never(), y = never(), ...extra], { transposeX, transposeY, epilogue, results }) {
     const swap = (shape: readonly Dim[], flag: Attribute | undefined): readonly Dim[] => {
       const [rows = 1, columns = 1] = shape.slice(-2);
       return flag ? [...shape.slice(0, -2), columns, rows] : shape;
@@ -214,7 +214,7 @@ const matmul: OpRecord = {
     }
     const shape = [...broadcastShapes('matmul', [a.slice(0, -2), b.slice(0, -2)]), rows, columns];
     const type: TensorType = { dtype: 'f32', shape };
-    return [epilogue === undefined ? type : typeOfSteps(epilogue, [type, ...extra])];
+    return epilogue === undefined ? [type] : typesOfSteps(epilogue, results, [type, ...extra]);
   },
   vjp(
     b,
@@ -282,10 +282,15 @@ const argmax: OpRecord = {
   shape: (inputs) => [{ dtype: 'i32', shape: first(inputs).shape.slice(0, -1) }],
 };
 
-/** Type of the last step, by the shape rules of the steps. */
-function typeOfSteps(steps: Attribute | undefined, operands: readonly TensorType[]): TensorType {
+/** Types of the results, by the shape rules of the steps. */
+function typesOfSteps(
+  attribute: Attribute | undefined,
+  results: Attribute | undefined,
+  operands: readonly TensorType[],
+): TensorType[] {
   const types = [...operands];
-  for (const { op, args, attributes } of readExpression(steps, operands.length)) {
+  const steps = readExpression(attribute, operands.length);
+  for (const { op, args, attributes } of steps) {
     if (op === 'constant') types.push({ dtype: attributes?.dtype === 'bool' ? 'bool' : 'f32', shape: [] });
     else {
       const row = elementwiseOps.find((record) => record.name === op) ?? fail(op);
@@ -299,7 +304,7 @@ function typeOfSteps(steps: Attribute | undefined, operands: readonly TensorType
       );
     }
   }
-  return types.at(-1) ?? never();
+  return readResults(results, steps).map((step) => types[operands.length + step] ?? never());
 }
 
 const pointwise: OpRecord = {
@@ -307,7 +312,7 @@ const pointwise: OpRecord = {
   doc: 'element-wise steps in one kernel',
   kind: 'kernel',
   arity: [1, 7],
-  shape: (inputs, { expression }) => [typeOfSteps(expression, inputs)],
+  shape: (inputs, { expression, results }) => typesOfSteps(expression, results, inputs),
 };
 
 export const tinyOps: OpRegistry = new Map(
