@@ -1,5 +1,5 @@
 import { platform } from '#platform';
-import { FrondError } from '../base/errors.ts';
+import { defined, FrondError } from '../base/errors.ts';
 import { type Device, isDeviceLost } from '../runtime/device.ts';
 import type { Listener, TrainingEvent } from './events.ts';
 import { beginCopy, type HostCopy } from './hostCopy.ts';
@@ -59,8 +59,7 @@ export class Recovery {
   }
 
   get learner(): Learner {
-    if (this.#learner === undefined) throw new FrondError('FROND-X001', 'missing learner');
-    return this.#learner;
+    return defined(this.#learner, 'learner');
   }
 
   get #losable(): boolean {
