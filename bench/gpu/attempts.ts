@@ -1,4 +1,4 @@
-import { ops, reportProgram, type WebgpuDevice } from 'frond';
+import { ops, reportProgram, tableOf, tuneSchedules, type WebgpuDevice } from 'frond';
 import { ARENA_BLOCKS } from '../../src/ir/record.ts';
 import { BLOCK } from '../../src/runtime/parameters.ts';
 import type { Limit, Row } from '../row.ts';
@@ -25,6 +25,8 @@ export interface Plan {
   readonly time: number;
   /** that a measurement takes about */
   readonly milliseconds: number;
+  /** that the search of schedules for one case may take */
+  readonly tuneSeconds: number;
 }
 
 export interface On {
@@ -174,6 +176,31 @@ async function longestKernels({ executable, feeds }: Prepared): Promise<Made[]> 
   ];
 }
 
+/** The same under schedules that a search has found, over what it is under the built-in ones. */
+function tuned(
+  on: On,
+  { batch, time, milliseconds, tuneSeconds }: Plan,
+  of: Attempt['row'],
+  make: () => Subject,
+): Attempt {
+  return {
+    row: { ...of, what: `${of.what}, tuned`, unit: 'ms' },
+    async work() {
+      const subject = make();
+      const found = await tuneSchedules(subject.graph, {
+        ...{ device: on.device, sizes: { batch, time }, seconds: tuneSeconds },
+      });
+      const table = tableOf(found);
+      const builtIn = await withSubject(on, subject, (prepared) => timeOf(prepared, milliseconds));
+      const best = await prepare(on.device, subject, table);
+      const { each } = await timeOf(best, milliseconds);
+      await best.free();
+      const note = `${found.length} classes searched, ${JSON.stringify(table).replaceAll('"', '')}`;
+      return [{ value: each, compared: 'tuned ÷ built-in', ratio: builtIn.each / each, note }];
+    },
+  };
+}
+
 const launches = (on: On, { small, milliseconds }: Plan): Attempt => ({
   row: { case: '4x4x4', what: 'launch overhead', unit: 'µs' },
   async work() {
@@ -199,12 +226,17 @@ export function attemptsOf(plan: Plan, on: On): readonly Attempt[] {
     ...(small ? [] : [{ batch: 8, time: 512, ...heads }]),
   ];
   const [layers, width, name] = small ? [1, 64, 'BERT 1x64'] : [12, 768, 'BERT-base'];
+  const bert = step(on, plan, name, () => bertSubject(layers, width, batch, time));
   return [
     ...types.map((type) => ceiling(on, type, reached)),
     ...sizes.flatMap((size) => types.map((type) => matmul(on, plan, size, type, reached))),
     ...texts.flatMap((at) => [attention(on, plan, at, false), attention(on, plan, at, true)]),
     launches(on, plan),
-    step(on, plan, name, () => bertSubject(layers, width, batch, time)),
+    bert,
     step(on, plan, 'joint 2x128', () => jointSubject(on.device, batch, time)),
+    ...[sizes[0] ?? 64, ...(sizes.includes(4096) ? [4096] : [])].map((size) =>
+      tuned(on, plan, matmul(on, plan, size, 'f32', reached).row, () => matmulSubject(size, 1)),
+    ),
+    tuned(on, plan, bert.row, () => bertSubject(layers, width, batch, time)),
   ];
 }

@@ -10,6 +10,7 @@ import {
   graph,
   ops,
   palm,
+  type ScheduleTable,
 } from 'frond';
 import { normal } from '../../src/base/random.ts';
 import { HYPER } from '../../src/palm/optimizer.ts';
@@ -118,6 +119,7 @@ export interface Prepared {
 export async function prepare(
   device: Device,
   { graph: given, feeds, weights = false }: Subject,
+  schedules?: ScheduleTable,
 ): Promise<Prepared> {
   let program: BoundProgram | undefined;
   let place: Location | undefined;
@@ -136,7 +138,7 @@ export async function prepare(
     },
   });
   const start = performance.now();
-  const { executable } = await compile(given, { device: heard });
+  const { executable } = await compile(given, { device: heard, schedules });
   const compileMilliseconds = performance.now() - start;
   if (weights) await executable.state.initialize(1);
   await executable.run(feeds, { read: [] });

@@ -11,7 +11,7 @@ import { type Attempt, attemptsOf, by, type Plan } from './attempts.ts';
 
 /**
  * main.ts [--sizes 512,1024,…] [--small] [--milliseconds 300] [--peak-f32 TFLOP/s] [--peak-f16 TFLOP/s] [--only TEXT]
- *         [--python PROGRAM] [--out FILE]
+ *         [--tune-seconds 30] [--python PROGRAM] [--out FILE]
  *
  * Each figure is tried by itself: one that fails says why, and the others go on.
  */
@@ -20,6 +20,7 @@ const { values: options } = parseArgs({
     sizes: { type: 'string' },
     small: { type: 'boolean', default: false },
     milliseconds: { type: 'string', default: '300' },
+    'tune-seconds': { type: 'string', default: '30' },
     'peak-f32': { type: 'string' },
     'peak-f16': { type: 'string' },
     only: { type: 'string' },
@@ -84,11 +85,12 @@ function compare(): void {
 }
 
 const sizes = options.sizes?.split(',').map(Number);
-const milliseconds = Number(options.milliseconds);
+const spending = { milliseconds: Number(options.milliseconds), tuneSeconds: Number(options['tune-seconds']) };
 const card: Plan = {
-  ...{ small: false, sizes: sizes ?? [512, 1024, 2048, 4096, 8192], batch: 32, time: 128, milliseconds },
+  ...{ small: false, sizes: sizes ?? [512, 1024, 2048, 4096, 8192], batch: 32, time: 128 },
+  ...spending,
 };
-const small: Plan = { small: true, sizes: sizes ?? [64, 128], batch: 2, time: 16, milliseconds };
+const small: Plan = { small: true, sizes: sizes ?? [64, 128], batch: 2, time: 16, ...spending };
 
 async function measure(): Promise<object> {
   let raw: unknown;
