@@ -84,15 +84,9 @@ function rowsOf(size: Size, figures: ReadonlyMap<string, Figure>, ceiling: numbe
           ? single
           : { ...single, note: `${(100 * share).toFixed(0)} % of the ceiling` };
       case 'frond 2': {
-        const twice = {
-          ...row,
-          by: 'frond wasm',
-          threads: 2,
-          compared: '2 threads ÷ 1',
-          aim: least('ratio', 1.95),
-        };
-        const both = rowOf({ ...twice, asked: large ? least('ratio', 1.8) : undefined }, scale, figure);
-        return comparedRow(both, figure, ours);
+        const limits = large ? { asked: least('ratio', 1.8), aim: least('ratio', 1.95) } : {};
+        const twice = { ...row, by: 'frond wasm', threads: 2, compared: '2 threads ÷ 1', ...limits };
+        return comparedRow(rowOf(twice, scale, figure), figure, ours);
       }
       case 'frond alone':
         return rowOf({ ...row, what: 'one product per submission', by: 'frond wasm' }, scale, figure);

@@ -24,6 +24,8 @@ export interface Row {
   /** what the ratio compares, such as `frond ÷ jax-js`: how many times as fast the first is as the second */
   readonly compared?: string | undefined;
   readonly ratio?: number | undefined;
+  /** the same by processor time: what counts where other programs run and both have as many threads */
+  readonly processorRatio?: number | undefined;
   readonly asked?: Limit | undefined;
   readonly aim?: Limit | undefined;
   /** the figure is within what is asked */
@@ -78,5 +80,7 @@ export function rowOf(named: Named, scale: Scale, figure: Figure | undefined): R
 
 /** The same with the speed of `first` over that of `second`. */
 export function comparedRow(row: Row, first: Figure | undefined, second: Figure | undefined): Row {
-  return measured(first) && measured(second) ? judged({ ...row, ratio: second.wall / first.wall }) : row;
+  if (!measured(first) || !measured(second)) return row;
+  const processorRatio = second.processor / first.processor;
+  return judged({ ...row, ratio: second.wall / first.wall, processorRatio });
 }

@@ -13,14 +13,30 @@ const limited = (limit: Limit | undefined): string => {
 };
 
 export function tableOf(rows: readonly Row[]): string {
-  const head = ['case', 'what', 'by', 'threads', 'measured', 'cpu', '', 'ratio', '', 'asked', 'aim', '', ''];
+  const head = [
+    'case',
+    'what',
+    'by',
+    'threads',
+    'measured',
+    'cpu',
+    '',
+    'ratio',
+    'cpu ratio',
+    '',
+    'asked',
+    'aim',
+    '',
+    '',
+  ];
   const table = new Table({ head, style: { head: [], border: [], compact: true } });
   for (const row of rows) {
-    const { value, processor, ratio, holds } = row;
+    const { value, processor, ratio, processorRatio, holds } = row;
     table.push([
       ...[row.case, row.what, row.by, row.threads ?? ''],
       ...[shown(value), processor === undefined ? '' : shown(processor), row.unit],
-      ...[ratio === undefined ? '' : `${shown(ratio)} ×`, row.compared ?? ''],
+      ...[ratio === undefined ? '' : `${shown(ratio)} ×`],
+      ...[processorRatio === undefined ? '' : `${shown(processorRatio)} ×`, row.compared ?? ''],
       ...[limited(row.asked), limited(row.aim), holds === undefined ? '' : holds ? 'holds' : 'MISSED'],
       row.note ?? '',
     ]);
