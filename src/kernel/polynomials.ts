@@ -47,18 +47,21 @@ export const TANH = {
   ],
 } as const;
 
-/** erf x = x E(x²) for |x| < 1, else sign x · (1 − exp(−C(|x|))) with C = −log erfc. 3 ULP. */
+/**
+ * erf x = x E(x²) for |x| < 1, else sign x · (1 − P(|x|)⁻⁸) with P = erfc^(−1/8): a power of a polynomial costs half of what an
+ * exponential does. 3 ULP.
+ */
 export const ERF = {
   limit: 1,
   /** from here on the result is ±1 */
-  saturation: 3.92,
+  saturation: 4,
   E: [
     1.1283791065216064, -0.37612324953079224, 0.11280179768800735, -0.02671131119132042, 0.004917551297694445,
     -0.0005631422391161323,
   ],
-  C: [
-    0.0025832983665168285, 1.1177363395690918, 0.6540957093238831, 0.08888820558786392, -0.014858346432447433,
-    0.0011603235034272075,
+  P: [
+    0.9943985939025879, 0.16973243653774261, 0.02712320163846016, 0.0994478389620781, -0.050434429198503494,
+    0.02465217560529709, -0.005483991466462612, 0.0006762754637748003,
   ],
 } as const;
 
@@ -118,6 +121,8 @@ export function tanhF32(x: number): number {
 export function erfF32(x: number): number {
   const a = Math.abs(x);
   if (a < ERF.limit) return f(x * horner(ERF.E, f(x * x)));
-  const limited = Math.min(a, ERF.saturation);
-  return Math.sign(x) * f(1 - expF32(f(-horner(ERF.C, limited))));
+  const root = horner(ERF.P, Math.min(a, ERF.saturation));
+  const square = f(root * root);
+  const fourth = f(square * square);
+  return Math.sign(x) * f(1 - f(1 / f(fourth * fourth)));
 }

@@ -91,8 +91,11 @@ export function erf(scope: VectorScope, argument: Vector): Vector {
   const z = keep(f32x4.mul(x, x), 'z');
   const small = f32x4.mul(x, horner(scope, ERF.E, z));
   const limited = keep(f32x4.pmin(a, fn.float(ERF.saturation)), 'limited');
-  const power = exp(scope, f32x4.neg(horner(scope, ERF.C, limited)));
-  const large = withSignOf(scope, f32x4.sub(fn.float(1), power), x);
+  const root = keep(horner(scope, ERF.P, limited), 'root');
+  const square = keep(f32x4.mul(root, root), 'square');
+  const fourth = keep(f32x4.mul(square, square), 'fourth');
+  const rest = f32x4.div(fn.float(1), f32x4.mul(fourth, fourth));
+  const large = withSignOf(scope, f32x4.sub(fn.float(1), rest), x);
   return v128.select(f32x4.lt(a, fn.float(ERF.limit)), small, large);
 }
 

@@ -38,12 +38,14 @@ fn tanh_f32(x: f32) -> f32 {
   return select(select(large, -large, x < 0.0), small, abs(x) < ${TANH.limit});
 }`;
 
-const erf = (builtin: boolean): string => `\
+const erf = (): string => `\
 fn erf_f32(x: f32) -> f32 {
   let z = x * x;
-  let a = min(abs(x), ${ERF.saturation});
+  let a = min(abs(x), ${ERF.saturation}.0);
   let small = x * ${horner(ERF.E, 'z')};
-  let large = 1.0 - ${builtin ? 'exp' : 'exp_f32'}(-${horner(ERF.C, 'a')});
+  let root = ${horner(ERF.P, 'a')};
+  let square = root * root;
+  let large = 1.0 - 1.0 / (square * square * square * square);
   return select(select(large, -large, x < 0.0), small, a < ${ERF.limit}.0);
 }`;
 
@@ -77,11 +79,11 @@ fn threefry(key: vec2<u32>, counter: vec2<u32>) -> vec2<u32> {
 /** The functions that a module needs, each before its users. */
 export function functionsText(helpers: ReadonlySet<Helper>, builtin: boolean): string {
   const texts: string[] = [];
-  const needsExp = !builtin && (helpers.has('exp') || helpers.has('tanh') || helpers.has('erf'));
+  const needsExp = !builtin && (helpers.has('exp') || helpers.has('tanh'));
   if (needsExp) texts.push(exp());
   if (helpers.has('log')) texts.push(log());
   if (helpers.has('tanh')) texts.push(tanh(builtin));
-  if (helpers.has('erf')) texts.push(erf(builtin));
+  if (helpers.has('erf')) texts.push(erf());
   if (helpers.has('isFinite')) texts.push(finite());
   if (helpers.has('threefry')) texts.push(threefry());
   return texts.map((text) => `${text}\n\n`).join('');
