@@ -166,26 +166,34 @@ const ceil = (size: Dim, per: number): number | undefined =>
   typeof size === 'number' ? Math.ceil(size / per) : undefined;
 
 /**
- * Tiles for the sizes at hand. Where out has fewer tiles than the device wants programs, the sum is split, so far as a
- * stretch keeps two tiles of its own; a sum of a named size counts as long.
+ * Tiles for the sizes at hand. Where out has fewer tiles than the device wants programs, they get narrower, and then the sum
+ * is split, so far as a stretch keeps two tiles of its own; a sum of a named size counts as long.
  */
 function scheduleOf({ rows, columns, inner, batch, ...args }: MatmulArguments, shapeClass: string) {
-  const { tiles: wanted, split: told, ...found } = chooseSchedule(args.schedules, 'matmul', shapeClass, OWN);
-  const largest = { ...wanted, ...args.tiles };
-  const tiles: MatmulTiles = {
+  const { tiles: given, split: told, ...found } = chooseSchedule(args.schedules, 'matmul', shapeClass, OWN);
+  const largest = { ...given, ...args.tiles };
+  const tilesUpTo = (n: number): MatmulTiles => ({
     m: tileExtent(rows, largest.m ?? 64, 4),
-    n: tileExtent(columns, largest.n ?? 64, 8),
+    n: tileExtent(columns, n, 8),
     k: tileExtent(inner, largest.k ?? 64, 8),
-  };
-  const programs = [ceil(rows, tiles.m), ceil(columns, tiles.n)].reduce<number>(
-    (total, count) => total * (count ?? Number.POSITIVE_INFINITY),
-    1,
-  );
-  const wish = told ?? Math.ceil((args.schedules?.programs ?? 1) / Math.max(1, programs));
+  });
+  const programsOf = ({ m, n }: MatmulTiles): number =>
+    [ceil(rows, m), ceil(columns, n), ...batch.map(({ size }) => ceil(size, 1))].reduce<number>(
+      (total, count) => total * (count ?? Number.POSITIVE_INFINITY),
+      1,
+    );
+  const wanted = args.schedules?.programs ?? 1;
+  let widest = largest.n ?? 64;
+  while (widest >= 2 * NARROWEST && programsOf(tilesUpTo(widest)) < wanted) widest /= 2;
+  const tiles = tilesUpTo(widest);
+  const wish = told ?? Math.ceil(wanted / Math.max(1, programsOf(tiles)));
   const most = Math.floor((ceil(inner, tiles.k) ?? Number.POSITIVE_INFINITY) / 2);
   const split = batch.length > 0 ? 1 : Math.max(1, Math.min(wish, most, MOST_STRETCHES));
   return { ...found, tiles, ...(split > 1 ? { split } : {}) };
 }
+
+/** Columns below which narrower tiles would be packed more than they compute. */
+const NARROWEST = 128;
 
 /** Partial products cost memory and a launch that adds them up in one text. */
 const MOST_STRETCHES = 16;

@@ -36,7 +36,13 @@ export type { Executable } from './runtime/executable.ts';
 export type { Feeds, TensorValue } from './runtime/feeds.ts';
 export { interpreterDevice } from './runtime/interpreterDevice.ts';
 export { layoutParameters } from './runtime/parameters.ts';
-export { type ProgramReport, reportProgram } from './runtime/report.ts';
+export {
+  type FusionReport,
+  type ProgramReport,
+  printFusion,
+  reportFusion,
+  reportProgram,
+} from './runtime/report.ts';
 export { ModelState } from './runtime/state.ts';
 export type { FeedsOf, TypedExecutable } from './runtime/typed.ts';
 export { type WasmDevice, type WasmOptions, wasmDevice } from './runtime/wasm/device.ts';

@@ -42,6 +42,14 @@ export const passes: readonly Pass[] = [
   { name: 'fuseEpilogue', doc: 'lets matmul apply the element-wise node that follows it', run: fuseEpilogue },
 ];
 
+/** Names of the passes that join nodes into fewer kernels. */
+export const fusingPasses: readonly string[] = [
+  'hoistDerivatives',
+  'fuseColumnSums',
+  'fuseElementwise',
+  'fuseEpilogue',
+];
+
 export interface PassOptions {
   /** names of passes to leave out */
   readonly disable?: readonly string[] | undefined;

@@ -3,13 +3,13 @@ import type { Declarations, Outputs, TypedGraph } from '../dsl/index.ts';
 import { type Graph, irOf, type Node, type NodeId, splitRef } from '../ir/graph.ts';
 import { rootsOf, topologicalOrder } from '../ir/order.ts';
 import type { OpRegistry } from '../ir/record.ts';
-import type { ScheduleTable } from '../kernel/schedule.ts';
+import type { Schedules, ScheduleTable } from '../kernel/schedule.ts';
 import { ops } from '../ops/index.ts';
-import { type PassLog, runPasses } from '../passes/index.ts';
+import { type PassLog, type PassOptions, runPasses } from '../passes/index.ts';
 import type { Device } from './device.ts';
 import { Executable } from './executable.ts';
 import { giveGradientsMemory } from './gradients.ts';
-import { lowerGraph } from './lower.ts';
+import { type LoweredProgram, lowerGraph } from './lower.ts';
 import { orderForMemory } from './memoryOrder.ts';
 import { layoutParameters } from './parameters.ts';
 import { schedulesOf } from './schedules/index.ts';
@@ -69,6 +69,19 @@ export interface TypedCompiled<I extends Declarations, O extends Outputs> {
 /** No overloads: so the compiler's message about a wrong option speaks of the option, whatever graph is given. */
 export type CompiledOf<G> = G extends TypedGraph<infer I, infer O> ? TypedCompiled<I, O> : Compiled;
 
+/** All that compiling does before it asks the device for something. */
+export function optimiseAndLower(
+  graph: Graph,
+  registry: OpRegistry,
+  schedules: Schedules,
+  options: PassOptions = {},
+): { readonly program: LoweredProgram; readonly log: readonly PassLog[] } {
+  const { disable, check } = options;
+  const { graph: optimised, log } = runPasses(graph, registry, { disable, check });
+  const ready = giveGradientsMemory(optimised, executionOrder(optimised), registry);
+  return { program: lowerGraph(ready, executionOrder(ready, registry), registry, schedules), log };
+}
+
 /**
  * Optimises, lowers and compiles `graph` for a device. What a typed graph is fed with and gives is checked by the compiler.
  * @throws FROND-I…, FROND-P… when the graph is not well formed, FROND-R003, R004 when `state` is not that of its parameters,
@@ -81,15 +94,10 @@ export async function compile<G extends Graph | TypedGraph>(
   checkOptions(options);
   const graph = irOf(given);
   const registry = options.registry ?? ops;
-  const { graph: optimised, log } = runPasses(graph, registry, {
-    disable: options.disable ?? [],
-    check: options.check ?? false,
-  });
-  const ready = giveGradientsMemory(optimised, executionOrder(optimised), registry);
   const state = options.state ?? ownState(graph, options.device);
   const schedules = schedulesOf(state.device.name, [state.device.schedules ?? {}, options.schedules ?? {}]);
-  const program = lowerGraph(ready, executionOrder(ready, registry), registry, schedules);
-  state.require(ready);
+  const { program, log } = optimiseAndLower(graph, registry, schedules, options);
+  state.require(program.graph);
   const executable = new Executable(program, state);
   await executable.prepare();
   // the compiler is told that the executable's inputs and outputs are those of the graph

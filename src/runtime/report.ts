@@ -1,7 +1,11 @@
 import { evaluate, type Sizes } from '../base/dim.ts';
 import { defined } from '../base/errors.ts';
+import { type GraphLike, irOf } from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
+import { noSchedules, type Schedules } from '../kernel/schedule.ts';
+import { fusingPasses } from '../passes/index.ts';
 import { elementsOf, gridOf, planProgram } from './bind.ts';
+import { optimiseAndLower } from './compile.ts';
 import type { LoweredProgram } from './lower.ts';
 
 /** What a program will do at given sizes, known before it runs. */
@@ -16,6 +20,44 @@ export interface ProgramReport {
   readonly peakBytes: number;
   /** bytes that all intermediates would take side by side */
   readonly unsharedBytes: number;
+}
+
+/** What a graph's program will do, and what it would without the passes that join nodes into fewer kernels. */
+export interface FusionReport {
+  readonly fused: ProgramReport;
+  readonly unfused: ProgramReport;
+  /** planned peak ÷ bytes of all intermediates of the unfused graph side by side */
+  readonly peakShare: number;
+}
+
+/** Optimises and lowers a graph with fusion and without; nothing runs, and no device is needed. */
+export function reportFusion(
+  given: GraphLike,
+  registry: OpRegistry,
+  sizes: Sizes,
+  schedules: Schedules = noSchedules,
+): FusionReport {
+  const graph = irOf(given);
+  const [fused, unfused] = [[], fusingPasses].map((disable) =>
+    reportProgram(optimiseAndLower(graph, registry, schedules, { disable }).program, registry, sizes),
+  ) as [ProgramReport, ProgramReport];
+  return { fused, unfused, peakShare: fused.peakBytes / Math.max(1, unfused.unsharedBytes) };
+}
+
+/** A report as a few lines of text, each figure beside that of the unfused graph. */
+export function printFusion({ fused, unfused, peakShare }: FusionReport): string {
+  const bytes = (count: number): string => `${(count / 2 ** 20).toFixed(1)} MiB`;
+  const line = (what: string, show: (report: ProgramReport) => string): string =>
+    `${what.padEnd(18)} ${show(fused).padStart(12)}   unfused ${show(unfused).padStart(12)}`;
+  return [
+    line('launches', ({ launches }) => String(launches)),
+    line('kernels', ({ kernels }) => String(kernels)),
+    line('work', ({ flops }) => `${(flops / 1e9).toFixed(2)} GFLOP`),
+    line('bytes moved', ({ bytesMoved }) => bytes(bytesMoved)),
+    line('peak memory', ({ peakBytes }) => bytes(peakBytes)),
+    line('side by side', ({ unsharedBytes }) => bytes(unsharedBytes)),
+    `planned peak is ${(100 * peakShare).toFixed(0)} % of all intermediates of the unfused graph`,
+  ].join('\n');
 }
 
 const WORD = 4;

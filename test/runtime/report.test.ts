@@ -1,11 +1,30 @@
 import { describe, expect, it } from 'vitest';
-import { add, exp, f32, graph, matmul, mul, ones, softmax, sub, sum } from '../../src/dsl/index.ts';
+import {
+  add,
+  crossEntropy,
+  exp,
+  f32,
+  graph,
+  i32,
+  linear,
+  matmul,
+  mean,
+  mul,
+  ones,
+  softmax,
+  sub,
+  sum,
+} from '../../src/dsl/index.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { ARENA_BLOCKS } from '../../src/ir/record.ts';
+import * as nn from '../../src/nn/index.ts';
 import { ops } from '../../src/ops/index.ts';
+import { adam, constantRate } from '../../src/palm/index.ts';
+import { buildStep } from '../../src/palm/step.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
-import { reportProgram } from '../../src/runtime/report.ts';
+import { printFusion, reportFusion, reportProgram } from '../../src/runtime/report.ts';
+import { schedulesOf } from '../../src/runtime/schedules/index.ts';
 import { classifier } from './training.ts';
 
 const FUSION = ['fuseElementwise', 'fuseEpilogue'];
@@ -80,5 +99,28 @@ describe('reportProgram', () => {
     expect(fused?.peakBytes).toBeLessThanOrEqual(plain?.peakBytes ?? 0);
     expect(fused?.unsharedBytes).toBeLessThan(plain?.unsharedBytes ?? 0);
     expect(fused?.peakBytes).toBeLessThan(0.7 * (fused?.unsharedBytes ?? 0));
+  });
+
+  it('plans an encoder step of four layers within 60 % of what all intermediates take unfused', () => {
+    const forward = graph(
+      'step',
+      (g) => {
+        const x = g.input('x', f32, ['batch', 'time', 64]);
+        const encoded = nn.encoder(x, { layers: 4, heads: 4, inner: 256 });
+        return { loss: mean(crossEntropy(linear(encoded, 16), g.input('labels', i32, ['batch', 'time']))) };
+      },
+      { training: true },
+    );
+    const optimizer = adam({ rate: constantRate(1e-3) });
+    const step = buildStep(forward.ir, 'loss', { optimizer, weightDecay: 0.01 });
+    const sizes = { batch: 16, time: 32, [ARENA_BLOCKS]: 1000 };
+    const report = reportFusion(step, ops, sizes, schedulesOf('wasm'));
+    expect(report.unfused.launches).toBeGreaterThan(50 * 4);
+    expect(report.peakShare).toBeLessThan(0.6);
+    expect(report.fused.launches).toBeLessThanOrEqual(34 * 4 + 40);
+    expect(report.fused.bytesMoved).toBeLessThan(report.unfused.bytesMoved);
+    const text = printFusion(report);
+    expect(text).toContain(`launches ${String(report.fused.launches).padStart(22)}   unfused`);
+    expect(text).toMatch(/peak is \d+ % of all/);
   });
 });
