@@ -53,6 +53,8 @@ export interface Reader<G extends Specs = Specs, E = unknown> {
   parse?(text: string): E;
   /** what a checkpoint keeps of it */
   readonly record?: ComponentRecord;
+  /** what is odd about the data: training warns of it when it begins */
+  readonly notes?: readonly string[];
 }
 
 /** The shared encoder: from what a reader gives to what heads need. */

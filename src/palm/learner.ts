@@ -1,5 +1,6 @@
 import { journalLayout } from '../../kernels/journal.ts';
 import { defined, FrondError, printPlace } from '../base/errors.ts';
+import { RANDOM_KEY } from '../dsl/index.ts';
 import type { Attribute, Graph } from '../ir/graph.ts';
 import { compile } from '../runtime/compile.ts';
 import { type Device, isDeviceLost } from '../runtime/device.ts';
@@ -15,7 +16,7 @@ import { feedsOf, type JointMetrics, measure, type Predictions, predictAll } fro
 import type { Task } from './graphs.ts';
 import { type HostCopy, restoreCopy } from './hostCopy.ts';
 import { clearStop, type JournalRow, readJournal } from './journal.ts';
-import { HYPER, hyperOf, type Optimizer, RANDOM_KEY, registryWith } from './optimizer.ts';
+import { HYPER, hyperOf, type Optimizer, registryWith } from './optimizer.ts';
 import { rateAt } from './schedule.ts';
 
 /** Everything that a run is made of, fixed before its first step. */

@@ -124,9 +124,8 @@ export const adam = adamW;
 export const registryWith = ({ rule }: Optimizer): OpRegistry =>
   rule === ADAM_W ? ops : new Map([...ops, [rule.name, updateOp(rule)]]);
 
-/** Names of the fed tensors that change from step to step. */
+/** Name of the fed tensor with the numbers that change from step to step. */
 export const HYPER = 'optimizer.hyper';
-export const RANDOM_KEY = 'random.key';
 
 /** Scalars of step `step` (from 0): rate, the two corrections, and the largest gradient norm (0: no clipping). */
 export function hyperOf(optimizer: Optimizer, rate: number, step: number, clipNorm: number): Float32Array {

@@ -143,6 +143,7 @@ export class Run {
     const emit: Listener = (event) => this.recovery.tell(event);
     const goOn = (): boolean => !this.learner.done && options.signal?.aborted !== true;
     emit(this.#startEvent());
+    for (const message of this.learner.plan.reader.notes ?? []) emit({ type: 'warning', message });
     while (goOn()) {
       const { results, failure } = await this.#stretch(options, saving);
       for (const result of results) this.#add(result);

@@ -59,6 +59,11 @@ export interface Platform {
   /** id of this process, and whether another one still runs; a page is always process 0 and alone */
   readonly processId: number;
   isAlive(processId: number): boolean;
+  /**
+   * Takes a name for this page among all tabs of its origin; a no-op where processes are told apart by their ids.
+   * @returns the release; undefined while another one has it
+   */
+  claim(name: string): Promise<(() => void) | undefined>;
   /** the processor, or the browser, as it calls itself: what timings hold for */
   readonly processor: string;
   /** usable processor cores */

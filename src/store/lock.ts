@@ -14,7 +14,7 @@ const ATTEMPTS = 4;
  * Whoever wants the folder first leaves a claim, a file of a name that nobody else uses, then looks at all claims, and withdraws
  * if another one is alive. Of two processes the one that looks last sees the other's claim, so they never both win; that they
  * both withdraw is answered by trying again. A claim whose process is gone counts for nothing, and may be removed by anyone at
- * any time because its name is never used again.
+ * any time because its name is never used again. Tabs of a browser have no process ids: there the name of the folder is claimed.
  *
  * @returns the release
  * @throws FROND-F020 while another run holds it
@@ -23,6 +23,24 @@ export async function lockFolder(
   folder: string,
   files: Files = platform.files,
 ): Promise<() => Promise<void>> {
+  const giveUp = await platform.claim(`frond ${folder}`);
+  if (giveUp === undefined) throw inUse(folder, 'another run in this browser', folder);
+  try {
+    const release = await claimByFile(folder, files);
+    return () => release().finally(giveUp);
+  } catch (cause) {
+    giveUp();
+    throw cause;
+  }
+}
+
+const inUse = (folder: string, who: string, file: string): FrondError =>
+  new FrondError('FROND-F020', `${folder} is in use by ${who}`, {
+    place: { file },
+    hint: 'wait for it to end, or choose another output folder; if that process is no run of frond, delete the file',
+  });
+
+async function claimByFile(folder: string, files: Files): Promise<() => Promise<void>> {
   await files.makeFolder(folder);
   let holder: Claim | undefined;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -45,10 +63,7 @@ export async function lockFolder(
   }
   const who =
     holder?.processId === platform.processId ? 'another run of this process' : `process ${holder?.processId}`;
-  throw new FrondError('FROND-F020', `${folder} is in use by ${who}`, {
-    place: { file: holder?.path ?? folder },
-    hint: 'wait for it to end, or choose another output folder; if that process is no run of frond, delete the file',
-  });
+  throw inUse(folder, who, holder?.path ?? folder);
 }
 
 interface Claim {

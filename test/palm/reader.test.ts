@@ -227,6 +227,17 @@ describe('a joint reader', () => {
     );
   });
 
+  test('notes unknown labels of other parts, and nothing else', () => {
+    const odd = [
+      example('fly on', 'O O', 'magic'),
+      example('fly', 'O', 'flight'),
+      example('a dragon', 'O B-beast', 'magic'),
+    ];
+    expect(jointReaderOf({ train, valid: odd.slice(1, 2), test: odd }).notes).toEqual([
+      '2 of 3 sentences of test have labels that training never shows, which count as errors: B-beast, magic',
+    ]);
+  });
+
   test('works without training sentences on the maps of an earlier run, and not without both', () => {
     const { intents, tags, vocabulary } = reader;
     const later = jointReaderOf({}, { intents, tags, vocabulary });

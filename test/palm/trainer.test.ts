@@ -59,6 +59,17 @@ describe('training', () => {
     await trainer.close();
   });
 
+  it('warns at its beginning of what the reader notes', async () => {
+    const trainer = tinyTrainer({}, { ...tinyReader(), notes: ['something is odd'] });
+    const events: palm.TrainingEvent[] = [];
+    await trainer.train({ ...stopAfter(0), on: (event) => events.push(event) });
+    expect(events.slice(0, 2)).toMatchObject([
+      { type: 'start' },
+      { type: 'warning', message: 'something is odd' },
+    ]);
+    await trainer.close();
+  });
+
   it('never takes a score that is no number for the best', async () => {
     const trainer = tinyTrainer();
     const scores = [Number.NaN, 0.5];

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build, type Metafile } from 'esbuild';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import * as browser from '../../src/platform/browser/index.ts';
 import * as node from '../../src/platform/node/index.ts';
 import type { Files, Platform } from '../../src/platform/types.ts';
@@ -30,6 +30,37 @@ describe('the platforms', () => {
     const { browser: inPage, default: otherwise } = manifest.imports['#platform'];
     expect(inPage.default).toBe('./dist/src/platform/browser/index.js');
     expect(otherwise.default).toBe('./dist/src/platform/node/index.js');
+  });
+});
+
+describe('a name that one tab takes', () => {
+  /** Web Locks as far as they matter here: a name is held while the promise of its holder is open. */
+  const held = new Set<string>();
+  const locks = {
+    async request(name: string, _: object, work: (lock: object | null) => Promise<void>) {
+      if (held.has(name)) return work(null);
+      held.add(name);
+      await work({ name }).finally(() => held.delete(name));
+    },
+  };
+  afterEach(() => vi.unstubAllGlobals());
+
+  it('is refused to others until it is given back', async () => {
+    vi.stubGlobal('navigator', { locks });
+    const release = await browser.platform.claim('frond run');
+    expect(await browser.platform.claim('frond run')).toBeUndefined();
+    expect(await browser.platform.claim('frond other')).toBeTypeOf('function');
+    release?.();
+    await Promise.resolve();
+    expect(await browser.platform.claim('frond run')).toBeTypeOf('function');
+  });
+
+  it("is everybody's where the page may not lock, and an error of the browser is not swallowed", async () => {
+    vi.stubGlobal('navigator', {});
+    expect(await browser.platform.claim('frond run')).toBeTypeOf('function');
+    expect(await browser.platform.claim('frond run')).toBeTypeOf('function');
+    vi.stubGlobal('navigator', { locks: { request: () => Promise.reject(new Error('SecurityError')) } });
+    await expect(browser.platform.claim('frond run')).rejects.toThrow('SecurityError');
   });
 });
 

@@ -10,10 +10,11 @@ import {
   mean,
   neg,
   normal,
+  RANDOM_KEY,
   tanh,
 } from '../../src/dsl/index.ts';
 import type { Graph } from '../../src/ir/graph.ts';
-import { adamW, HYPER, hyperOf, RANDOM_KEY } from '../../src/palm/optimizer.ts';
+import { adamW, HYPER, hyperOf } from '../../src/palm/optimizer.ts';
 import { constant } from '../../src/palm/schedule.ts';
 import { type BackwardOptions, buildStep } from '../../src/palm/step.ts';
 import { compile } from '../../src/runtime/compile.ts';

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { platform } from '../../src/platform/node/index.ts';
 import { lockFolder } from '../../src/store/lock.ts';
 import { runs } from '../support/counts.ts';
 import { bundleScript, type Child, startScript, temporaryFolder } from './support/bundle.ts';
@@ -30,6 +31,25 @@ describe('the lock of a folder', () => {
     await release();
     expect(claims(target)).toEqual([]);
     await (await lockFolder(target))();
+  });
+
+  it('is refused where another tab of the browser has it, and given back with the folder', async () => {
+    const target = join(folder.path, 'tab');
+    const claimed = vi.spyOn(platform, 'claim').mockResolvedValueOnce(undefined);
+    await expect(lockFolder(target)).rejects.toThrow(
+      `[FROND-F020] ${target} is in use by another run in this browser`,
+    );
+    let open = 0;
+    claimed.mockImplementation(async () => {
+      open++;
+      return () => void open--;
+    });
+    const release = await lockFolder(target);
+    await expect(lockFolder(target)).rejects.toThrow('[FROND-F020]');
+    expect(open).toBe(1);
+    await release();
+    expect(open).toBe(0);
+    claimed.mockRestore();
   });
 
   it('stays with a living process and is taken over from a dead one', async () => {

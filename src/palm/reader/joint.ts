@@ -123,6 +123,7 @@ export function jointReaderOf(
       tags: labelFingerprint(maps.tags),
     },
     parse: (text) => parseSentence(text),
+    notes: Object.entries(parts).flatMap(([part, examples]) => unknownLabels(maps, part, examples)),
     record: {
       kind: 'joint',
       vocabulary: maps.vocabulary.tokens,
@@ -168,6 +169,20 @@ function completeMaps(
     intents: intents ?? collectLabels(train.map(({ intent }) => intent)),
     tags: tags ?? collectTags(train.flatMap((example) => example.tags)),
   };
+}
+
+/** What a part has of labels that training never shows. */
+function unknownLabels(maps: Maps, part: string, examples: readonly JointExample[]): string[] {
+  const strangers = ({ intent, tags }: JointExample): string[] => [
+    ...(intent === '' || maps.intents.ids.has(intent) ? [] : [intent]),
+    ...tags.filter((tag) => !maps.tags.ids.has(tag)),
+  ];
+  const found = examples.map(strangers).filter((labels) => labels.length > 0);
+  if (found.length === 0) return [];
+  const names = [...new Set(found.flat())].sort();
+  return [
+    `${found.length} of ${examples.length} sentences of ${part} have labels that training never shows, which count as errors: ${shorten(names)}`,
+  ];
 }
 
 function checkLabels(maps: Maps, example: JointExample, part: string, index: number): void {

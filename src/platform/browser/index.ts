@@ -1,6 +1,7 @@
 import { FrondError } from '../../base/errors.ts';
 import { decodeUtf8 } from '../text.ts';
 import type { Files, Platform } from '../types.ts';
+import { claim } from './locks.ts';
 import { spawnWorker, threadsRefused } from './worker.ts';
 
 /** The part of the File System API that is used here; written out so that the library needs no DOM types. */
@@ -155,6 +156,7 @@ export const platform: Platform = {
   sha256: async (bytes) => hexadecimal(await crypto.subtle.digest('SHA-256', bytes.slice().buffer)),
   processId: 0,
   isAlive: () => false,
+  claim,
   processor: navigatorOf().userAgent ?? 'browser',
   cores: navigatorOf().hardwareConcurrency ?? 1,
   threadsRefused,

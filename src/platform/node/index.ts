@@ -136,6 +136,7 @@ export const platform: Platform = {
       return codeOf(cause) === 'EPERM';
     }
   },
+  claim: async () => () => undefined,
   processor: cpus()[0]?.model.trim() ?? process.arch,
   cores: availableParallelism(),
   threadsRefused,
