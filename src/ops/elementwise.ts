@@ -188,11 +188,10 @@ const rows = {
     takes: 'float',
     flops: 25,
     emit: unary((k, x) => k.add(normalCdf(k, x), k.mul(x, normalPdf(k, x)))),
-    // d/dx (Φ + xφ) = φ (2 − x²)
+    // d/dx (Φ + xφ) = 2φ − x (xφ), in this order: x² may overflow where φ is 0
     vjp: vjp1((b, x, _y, dy) => {
-      const square = b.mul(x, x);
-      const density = b.mul(b.exp(b.mul(square, b.constant(-0.5))), b.constant(DENSITY));
-      return b.mul(dy, b.mul(density, b.sub(b.constant(2), square)));
+      const density = b.mul(b.exp(b.mul(b.mul(x, x), b.constant(-0.5))), b.constant(DENSITY));
+      return b.mul(dy, b.sub(b.mul(b.constant(2), density), b.mul(x, b.mul(x, density))));
     }),
   },
   relu: {
