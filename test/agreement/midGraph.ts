@@ -23,8 +23,8 @@ export interface Subgraph {
   readonly op: string;
   readonly operands: readonly Operand[];
   readonly attributes?: Attributes | undefined;
-  /** what the random coefficients of operands are drawn from */
-  readonly coefficients?: readonly [number, number];
+  /** all coefficients and the arriving gradient are 1, so that extreme operands stay what they are */
+  readonly plain?: boolean;
 }
 
 export const subgraphOf = ({ op, inputs, attributes }: Sample): Subgraph => ({
@@ -36,28 +36,39 @@ export const subgraphOf = ({ op, inputs, attributes }: Sample): Subgraph => ({
   })),
 });
 
+/** What to feed. */
+export interface Feeding {
+  readonly sizes?: Sizes;
+  /** all coefficients and the arriving gradient are 1, so that extreme operands stay what they are */
+  readonly plain?: boolean;
+  /** element i of floating operand `operand`, where it is not what the operand says */
+  readonly replace?: (operand: number, i: number) => number | undefined;
+}
+
 export interface MidGraph {
   readonly graph: Graph;
-  feeds(sizes?: Sizes, seed?: number): Feeds;
+  feeds(feeding?: Feeding): Feeds;
 }
 
 /**
  * An op in the middle of a graph: each floating operand is a product with a random coefficient, so is each floating result, and the
  * gradient that arrives is random too. Outputs: all results, the gradients of all floating operands.
  */
-export function midGraph({ op, operands, attributes, coefficients = [0.8, 1.2] }: Subgraph): MidGraph {
+export function midGraph({ op, operands, attributes }: Subgraph): MidGraph {
   const builder = new GraphBuilder(op, ops);
   const fed = new Map<string, Operand>();
   const input = (name: string, operand: Operand): Ref => {
     fed.set(name, operand);
     return builder.input(name, { dtype: operand.dtype, shape: operand.shape });
   };
+  const coefficient = (name: string, { dtype, shape }: TensorType, range: readonly [number, number]): Ref =>
+    input(name, { dtype, shape, range });
   const scaled = (ref: Ref, name: string, range: readonly [number, number]): Ref => {
     const type: TensorType = builder.typeOf(ref);
-    return isFloating(type.dtype) ? builder.mul(ref, input(name, { ...type, range })) : ref;
+    return isFloating(type.dtype) ? builder.mul(ref, coefficient(name, type, range)) : ref;
   };
   const inputs = operands.map((operand, i) => input(`x${i}`, operand));
-  const scaledInputs = inputs.map((ref, i) => scaled(ref, `a${i}`, coefficients));
+  const scaledInputs = inputs.map((ref, i) => scaled(ref, `a${i}`, [0.8, 1.2]));
   const results = builder.op(op, scaledInputs, attributes).map((ref, k) => scaled(ref, `c${k}`, [-2, 2]));
   results.forEach((ref, k) => {
     builder.output(`y${k}`, ref);
@@ -65,30 +76,28 @@ export function midGraph({ op, operands, attributes, coefficients = [0.8, 1.2] }
   const y = defined(results[0], 'result');
   const wrt = inputs.filter((ref) => isFloating(builder.typeOf(ref).dtype));
   const record = defined(ops.get(op), op);
-  const feeds = (sizes: Sizes = {}, seed = 1): Feeds =>
-    Object.fromEntries(
-      [...fed].map(([name, operand]) => [name, tensorOf(operand, name, sizes, seed)] as const),
-    );
+  const feeds = (feeding: Feeding = {}): Feeds =>
+    Object.fromEntries([...fed].map(([name, operand]) => [name, tensorOf(operand, name, feeding)] as const));
   const hasGradient = record.vjp !== undefined || record.expand !== undefined;
   if (!hasGradient || wrt.length === 0 || !isFloating(builder.typeOf(y).dtype)) {
     return { graph: builder.finish(), feeds };
   }
-  const upstream = input('dy', { ...builder.typeOf(y), range: [-2, 2] });
+  const upstream = coefficient('dy', builder.typeOf(y), [-2, 2]);
   const { graph, gradients } = differentiate(builder.finish(), ops, { loss: y, wrt, upstream });
   const named = Object.entries(gradients).map(([ref, gradient]) => [`d${ref}`, gradient]);
   return { graph: { ...graph, outputs: { ...graph.outputs, ...Object.fromEntries(named) } }, feeds };
 }
 
-function tensorOf(
-  { dtype, shape, range, element }: Operand,
-  name: string,
-  sizes: Sizes,
-  seed: number,
-): TensorValue {
-  const bound = shape.map((dim) => evaluate(dim, sizes));
-  const count = elements(bound);
+function tensorOf(operand: Operand, name: string, { sizes = {}, plain, replace }: Feeding): TensorValue {
+  const { dtype, element } = operand;
+  const shape = operand.shape.map((dim) => evaluate(dim, sizes));
+  const count = elements(shape);
+  const isOperand = name.startsWith('x');
+  const range = plain && !isOperand ? ([1, 1] as const) : (operand.range ?? ([-2, 2] as const));
   const data = element
     ? Array.from({ length: count }, (_, i) => element(i, sizes))
-    : draw(count, name, seed, range ?? [-2, 2]);
-  return { dtype, shape: bound, data: isFloating(dtype) ? Float32Array.from(data) : data };
+    : draw(count, name, 1, range);
+  if (!isFloating(dtype)) return { dtype, shape, data };
+  const replaced = isOperand && replace ? data.map((x, i) => replace(Number(name.slice(1)), i) ?? x) : data;
+  return { dtype, shape, data: Float32Array.from(replaced) };
 }

@@ -1,24 +1,34 @@
 import { validSamples } from '../../src/ops/all.samples.ts';
 import type { Sample } from '../../src/ops/sample.ts';
-import { type Case, expectAgreement } from './agree.ts';
+import type { Case } from './agree.ts';
+import { expectAgreement } from './everyDevice.ts';
+import { extremeRuns } from './extremes.ts';
 import { midGraph, subgraphOf } from './midGraph.ts';
 
-const ofOp = (op: string): Sample[] => validSamples.filter((sample) => sample.op === op);
-/** One of the larger samples of each op: what the quick suite runs on a GPU. */
-const quick = new Set(
-  [...new Set(validSamples.map(({ op }) => op))].map((op) => ofOp(op).slice(0, 4).at(-1)),
-);
-
-/** Every sample of every op in the middle of a graph, with its gradients. */
-const cases = validSamples.map((sample): Case => {
-  const { graph, feeds } = midGraph(subgraphOf(sample));
+/** Every sample of every op in the middle of a graph, with its gradients: ordinary numbers, and the edges of f32. */
+function caseOf(sample: Sample, long: boolean): Case {
+  const middle = midGraph(subgraphOf(sample));
   const shapes = sample.inputs.map(({ shape }) => `[${shape}]`).join(' ');
   return {
-    name: `${sample.op} ${shapes} ${JSON.stringify(sample.attributes ?? {})}`,
-    long: !quick.has(sample),
-    graph,
-    feeds: [feeds()],
+    name: `${shapes} ${JSON.stringify(sample.attributes ?? {})}`,
+    long,
+    graph: middle.graph,
+    runs: [{ name: 'ordinary numbers', feeds: middle.feeds() }, ...extremeRuns(sample, middle)],
   };
-});
+}
 
-expectAgreement(cases);
+/** The quick suite runs one of the larger samples of each op on a GPU. */
+const QUICK = 3;
+
+const groups = new Map<string, Case[]>();
+for (const { op } of validSamples) {
+  if (groups.has(op)) continue;
+  const samples = validSamples.filter((sample) => sample.op === op);
+  const quick = Math.min(QUICK, samples.length - 1);
+  groups.set(
+    op,
+    samples.map((sample, i) => caseOf(sample, i !== quick)),
+  );
+}
+
+expectAgreement(groups);
