@@ -32,7 +32,8 @@ export class Recovery {
   /** steps behind the copy, as they went the first time */
   #results: StepResult[] = [];
   #copying: Promise<void> | undefined;
-  #copied = Number.NEGATIVE_INFINITY;
+  /** when the latest copy was begun; the first weights of the seed need none */
+  #copied = platform.now();
   /** counts changes of the weights that are no steps: a copy begun before one is of no use */
   #generation = 0;
   #losses = 0;
@@ -142,7 +143,7 @@ export class Recovery {
     const { state, step } = this.learner;
     const generation = this.#generation;
     const { copy } = await beginCopy(state, step);
-    this.#copying = copy
+    const copying: Promise<void> = copy
       .then((made) => this.#keep(made, generation))
       .catch((cause: unknown) => {
         // of a lost device the next step tells
@@ -151,8 +152,9 @@ export class Recovery {
         this.tell({ type: 'warning', message: `the weights could not be copied at step ${step}: ${why}` });
       })
       .finally(() => {
-        this.#copying = undefined;
+        if (this.#copying === copying) this.#copying = undefined;
       });
+    this.#copying = copying;
   }
 
   #keep(copy: HostCopy, generation: number): void {
@@ -175,6 +177,8 @@ export class Recovery {
         await this.#replay(learner, step);
         lost?.free();
         this.#learner = learner;
+        // a copy of the lost device may never come
+        this.#copying = undefined;
         this.#copied = Number.NEGATIVE_INFINITY;
         return;
       } catch (again) {
@@ -203,6 +207,8 @@ export class Recovery {
   }
 
   #gaveUp(what: string, cause: unknown): FrondError {
+    // whoever asks again may try as often
+    this.#losses = 0;
     const saved =
       this.checkpoint === undefined
         ? 'nothing was saved'

@@ -1,3 +1,4 @@
+import { JOURNAL_TASKS } from '../../kernels/journal.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph } from '../ir/graph.ts';
@@ -60,7 +61,7 @@ function checkSettings({ weightDecay, clipNorm, groups = [] }: BackwardOptions, 
  * each step its loss, its gradient norm and the outputs `tasks`.
  *
  * Weights (rank ≥ 2) decay, vectors and scalars do not, as is usual for biases and normalisation; a group may say otherwise.
- * @throws FROND-P… when the loss has no gradient, FROND-T002 for settings out of range or without effect
+ * @throws FROND-P… when the loss has no gradient, FROND-T003 for more tasks than a row of the journal holds, FROND-T002 for settings out of range or without effect
  */
 export function buildStep(
   forward: Graph,
@@ -69,6 +70,11 @@ export function buildStep(
   tasks: readonly string[] = [],
 ): Graph {
   checkSettings(options, forward);
+  if (tasks.length > JOURNAL_TASKS) {
+    throw new FrondError('FROND-T003', `${tasks.length} tasks are too many to learn jointly`, {
+      hint: `give at most ${JOURNAL_TASKS}`,
+    });
+  }
   const groups = options.groups ?? [];
   const registry = registryWith(options.optimizer);
   const trainable = Object.values(forward.nodes)

@@ -44,6 +44,14 @@ async function trained(optimizer: Optimizer, steps: number, rate: number) {
   return { state, losses };
 }
 
+it('a step of more tasks than the journal has room for is refused', () => {
+  const optimizer = momentum({ rate: constant(0.1) });
+  const step = (tasks: number) => () =>
+    buildStep(forward.ir, 'loss', { optimizer }, new Array<string>(tasks).fill('loss'));
+  expect(step(29)).not.toThrow();
+  expect(step(30)).toThrow('[FROND-T003] 30 tasks are too many to learn jointly\n  hint: give at most 29');
+});
+
 describe('an optimizer of a user', () => {
   it('does what its rule says', async () => {
     // the velocity after one step is the gradient, so two rates tell the gradient, and so the second step
