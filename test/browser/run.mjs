@@ -107,6 +107,7 @@ const end = (code) => {
   process.exit(code);
 };
 
+const script = await bundle();
 const browser = await launch().catch((error) => {
   console.log(`not run: no Chromium can be started here: ${String(error.message).split('\n')[0]}`);
   process.exit(1);
@@ -116,7 +117,7 @@ setTimeout(async () => {
   await browser.close();
   end(1);
 }, LIMIT_SECONDS * 1000).unref();
-const server = await serve(await bundle());
+const server = await serve(script);
 try {
   const { port } = server.address();
   for (const mode of ['plain', 'isolated']) await visit(browser, `http://localhost:${port}/${mode}/`, count);
