@@ -43,12 +43,7 @@ export interface AttentionOptions {
   readonly causal: boolean;
   readonly masked: boolean;
   readonly dropout: boolean;
-  /** mask and dropout key come in one buffer `flags`: key words 0 and 1 (xor stream), then the mask */
-  readonly packed?: boolean | undefined;
 }
-
-/** Number of words before the mask in `flags`. */
-export const FLAG_WORDS = 2;
 
 /** 32 × 32 blocks of scores: with heads up to 128 wide they fit 16 KiB of workgroup memory in every kernel. */
 export function attentionOptions({ width, causal, mask, dropout }: AttentionDims): AttentionOptions {
@@ -63,14 +58,8 @@ export function attentionOptions({ width, causal, mask, dropout }: AttentionDims
 }
 
 export function attentionVariant(options: AttentionOptions): string {
-  const { tiles, exact, causal, masked, dropout, packed } = options;
-  const flags = [
-    exact && 'exact',
-    causal && 'causal',
-    masked && 'masked',
-    dropout && 'dropout',
-    packed && 'packed',
-  ];
+  const { tiles, exact, causal, masked, dropout } = options;
+  const flags = [exact && 'exact', causal && 'causal', masked && 'masked', dropout && 'dropout'];
   return [`${tiles.i}x${tiles.j}x${tiles.d}`, ...flags.filter((flag) => flag)].join(' ');
 }
 
@@ -86,8 +75,6 @@ export interface AttentionBlock {
   storeHead(buffer: Buffer, T: Span, time: Value, value: Value): void;
   /** address of a number per query in [batch, heads, queryTime] */
   perQuery(I: Span): TermInput[];
-  /** the same in [batch, heads, 2, queryTime]: 0 = lse, 1 = Σ dout · out */
-  statistic(I: Span, which: 0 | 1): TermInput[];
   /** where query i may attend to key j, bool over i, j or both */
   allowed(I: Span, J: Span): Value;
   /** what dropout makes of tiles over this block: 0 where it drops, 1 / (1 − rate) times the element elsewhere */
@@ -138,10 +125,6 @@ export function attentionBlock(
       [headIndex, queryTime],
       [I, 1],
     ],
-    statistic: (I, which) => [
-      [k.add(k.mul(headIndex, 2), which), queryTime],
-      [I, 1],
-    ],
     allowed: allowedBy(k, options, words.mask),
     dropout: options.dropout ? dropoutBy(k, words, headIndex, queryTime, keyTime) : () => (tile) => tile,
   };
@@ -150,7 +133,7 @@ export function attentionBlock(
 /** The logical indices that a span stands for. */
 const indices = (k: KernelBuilder, { axis, start }: Span): Value => k.add(k.arange(axis), start);
 
-/** Where the words of mask and key lie: in buffers of their own, or together in `flags`. */
+/** Mask and key as programs read them. */
 interface Words {
   /** mask words of this sample's keys */
   readonly mask: ((J: Span) => Value) | undefined;
@@ -160,20 +143,24 @@ interface Words {
 
 function wordsOf(
   k: KernelBuilder,
-  { masked, dropout, packed }: AttentionOptions,
+  { masked, dropout }: AttentionOptions,
   sample: Value,
   keyTime: Value,
 ): Words {
-  const flags = packed ? k.read('flags', 'u32') : undefined;
-  const mask = flags ?? (masked ? k.read('mask', 'u32') : undefined);
-  const key = flags ?? (dropout ? k.read('key', 'u32') : undefined);
-  const offset: TermInput[] = flags ? [[FLAG_WORDS, 1]] : [];
+  const mask = masked ? k.read('mask', 'u32') : undefined;
+  const key = dropout ? k.read('key', 'u32') : undefined;
   return {
-    mask: masked && mask ? (J) => k.load(mask, [...offset, [sample, keyTime], [J, 1]]) : undefined,
+    mask:
+      mask &&
+      ((J) =>
+        k.load(mask, [
+          [sample, keyTime],
+          [J, 1],
+        ])),
     key: () => {
       const source = defined(key, 'key of dropout');
       const [first, second] = [k.load(source, [[0, 1]]), k.load(source, [[1, 1]])];
-      return [packed ? first : k.map('bitXor', first, k.parameter('stream', 'u32')), second];
+      return [k.map('bitXor', first, k.parameter('stream', 'u32')), second];
     },
   };
 }
@@ -230,7 +217,7 @@ export function attentionScalars(
     ...(options.exact ? {} : { width }),
     ...(options.dropout && dropout
       ? {
-          ...(options.packed ? {} : { stream: { value: dropout.stream >>> 0 } }),
+          stream: { value: dropout.stream >>> 0 },
           threshold: { value: Math.min(0xffffffff, Math.floor(keep * 0x100000000)) },
           inverseKeep: { value: 1 / keep },
         }

@@ -1,9 +1,7 @@
-import { plus, times } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Buffer, Kernel, Value } from '../src/kernel/ir.ts';
 import {
-  type AttentionBlock,
   type AttentionDims,
   type AttentionOptions,
   attentionBlock,
@@ -11,7 +9,6 @@ import {
   attentionScalars,
   attentionSlots,
   attentionVariant,
-  FLAG_WORDS,
   maskedExp,
 } from './attentionBlock.ts';
 import { blocksOf, kernelOnce } from './plan.ts';
@@ -23,69 +20,19 @@ import { blocksOf, kernelOnce } from './plan.ts';
  *   dz = dout vᵀ,  dp = r ∘ dz
  *   ds = p ∘ (dp − D),  D_i = Σ_j p_ij dp_ij = Σ_j z_ij (dout_i · v_j) = dout_i · out_i
  *   dq = scale · ds k,   dk = scale · dsᵀ q
- * p and r are computed again per block, so nothing of queryTime × keyTime is kept. Three launches:
- *   1. D, put beside lse in one temporary `statistics` [batch, heads, 2, queryTime]; with mask and dropout together also
- *      `flags`, which holds both. (WebGPU guarantees eight storage buffers per launch; apart, the third would need ten.)
- *   2. dq per block of queries, over the keys.
- *   3. dk and dv per block of keys, over the queries. It works on sᵀ, whose rows are keys, so every axis keeps one role.
+ * p and r are computed again per block, so nothing of queryTime × keyTime is kept. Two launches:
+ *   1. dq per block of queries, over the keys; on the way D, kept in a temporary `products` [batch, heads, queryTime].
+ *   2. dk and dv per block of keys, over the queries. It works on sᵀ, whose rows are keys, so every axis keeps one role.
  *
- * Memory: 1 reads out and dout once. 2 reads k and v once per block of queries; 3 reads q and dout once per block of
- * keys; each result is written once.
+ * Memory: 1 reads q, out and dout once, k and v once per block of queries; 2 reads q and dout once per block of keys; each
+ * result is written once.
  */
-function prepareProgram(k: KernelBuilder, options: AttentionOptions): void {
-  const [out, dout, lse] = [k.read('out'), k.read('dout'), k.read('lse')];
-  const statistics = k.write('statistics');
-  const block = attentionBlock(
-    k,
-    { ...options, masked: false, dropout: false, packed: false },
-    'query first',
-  );
-  const { i, d, queryTime } = block;
-  const I = k.span(i, k.mul(k.program(0), i.size), queryTime);
-  const products = k.mul(block.head(out, I, queryTime), block.head(dout, I, queryTime));
-  k.store(statistics, block.statistic(I, 0), k.load(lse, block.perQuery(I)));
-  k.store(statistics, block.statistic(I, 1), k.sum(products, d));
-  if (options.packed) packFlags(k, block);
-}
-
-/** One program per sample copies its mask, the first of all the key. */
-function packFlags(k: KernelBuilder, { j, keyTime }: AttentionBlock): void {
-  const [mask, key] = [k.read('mask', 'u32'), k.read('key', 'u32')];
-  const flags = k.write('flags', 'u32');
-  const stream = k.parameter('stream', 'u32');
-  const sample = k.program(2);
-  const first = k.and(k.eq(k.program(0), 0), k.eq(k.program(1), 0));
-  k.when(first, () => {
-    k.loop(0, keyTime, j.size, [], (start) => {
-      const J = k.span(j, start, keyTime);
-      const words = k.load(mask, [
-        [sample, keyTime],
-        [J, 1],
-      ]);
-      k.store(
-        flags,
-        [
-          [FLAG_WORDS, 1],
-          [sample, keyTime],
-          [J, 1],
-        ],
-        words,
-      );
-      return [];
-    });
-  });
-  k.when(k.and(first, k.eq(sample, 0)), () => {
-    k.store(flags, [[0, 1]], k.map('bitXor', k.load(key, [[0, 1]]), stream));
-    k.store(flags, [[1, 1]], k.load(key, [[1, 1]]));
-  });
-}
-
 interface Operands {
   readonly q: Buffer;
   readonly k: Buffer;
   readonly v: Buffer;
   readonly dout: Buffer;
-  readonly statistics: Buffer;
+  readonly lse: Buffer;
 }
 
 const readOperands = (k: KernelBuilder): Operands => ({
@@ -93,12 +40,13 @@ const readOperands = (k: KernelBuilder): Operands => ({
   k: k.read('k'),
   v: k.read('v'),
   dout: k.read('dout'),
-  statistics: k.read('statistics'),
+  lse: k.read('lse'),
 });
 
 function queryGradientProgram(k: KernelBuilder, options: AttentionOptions): void {
   const from = readOperands(k);
-  const dq = k.write('dq');
+  const out = k.read('out');
+  const [dq, products] = [k.write('dq'), k.write('products')];
   const scale = k.parameter('scale', 'f32');
   const block = attentionBlock(k, options, 'query first');
   const { i, j, d, queryTime, keyTime } = block;
@@ -106,8 +54,9 @@ function queryGradientProgram(k: KernelBuilder, options: AttentionOptions): void
   const I = k.span(i, first, queryTime);
   const scaled = k.mul(block.head(from.q, I, queryTime), scale);
   const upstream = block.head(from.dout, I, queryTime);
-  const offset = k.load(from.statistics, block.statistic(I, 0));
-  const D = k.load(from.statistics, block.statistic(I, 1));
+  const offset = k.load(from.lse, block.perQuery(I));
+  const D = k.sum(k.mul(block.head(out, I, queryTime), upstream), d);
+  k.store(products, block.perQuery(I), D);
   const end = options.causal ? k.min(keyTime, k.add(first, i.size)) : keyTime;
   const [total] = k.loop(0, end, j.size, [k.fill([i, d], 0)], (start, sum) => {
     const J = k.span(j, start, keyTime);
@@ -123,6 +72,7 @@ function queryGradientProgram(k: KernelBuilder, options: AttentionOptions): void
 
 function keyGradientProgram(k: KernelBuilder, options: AttentionOptions): void {
   const from = readOperands(k);
+  const products = k.read('products');
   const [dk, dv] = [k.write('dk'), k.write('dv')];
   const scale = k.parameter('scale', 'f32');
   const block = attentionBlock(k, options, 'key first');
@@ -138,8 +88,8 @@ function keyGradientProgram(k: KernelBuilder, options: AttentionOptions): void {
     const I = k.span(i, start, queryTime);
     const queryTile = block.head(from.q, I, queryTime);
     const upstream = block.head(from.dout, I, queryTime);
-    const offset = k.load(from.statistics, block.statistic(I, 0));
-    const D = k.load(from.statistics, block.statistic(I, 1));
+    const offset = k.load(from.lse, block.perQuery(I));
+    const D = k.load(products, block.perQuery(I));
     const scores = k.dot(scaled, queryTile, undefined, d);
     const p = maskedExp(k, block.allowed(I, J), scores, offset);
     const dropout = block.dropout(I, J);
@@ -152,17 +102,10 @@ function keyGradientProgram(k: KernelBuilder, options: AttentionOptions): void {
   block.storeHead(dv, J, keyTime, valueSum);
 }
 
-type AttentionGradientPart = 'prepare' | 'query' | 'key';
-
 const parts = {
-  prepare: {
-    name: 'attentionPrepare',
-    doc: 'D = Σ dout · out per query and head, beside lse',
-    program: prepareProgram,
-  },
   query: {
     name: 'attentionQueryGradient',
-    doc: 'dq, one block of queries per program',
+    doc: 'dq and D = Σ dout · out, one block of queries per program',
     program: queryGradientProgram,
   },
   key: {
@@ -172,8 +115,8 @@ const parts = {
   },
 } as const;
 
-/** One of the three kernels of attention's gradient. */
-function traceAttentionGradient(part: AttentionGradientPart, options: AttentionOptions): Kernel {
+/** One of the two kernels of attention's gradient. */
+function traceAttentionGradient(part: keyof typeof parts, options: AttentionOptions): Kernel {
   const { name, doc, program } = parts[part];
   const variant = attentionVariant(options);
   const schedule = { tiles: options.tiles, workgroup: [16, 16], stage: 16 } as const;
@@ -193,63 +136,30 @@ export interface AttentionGradientArguments extends AttentionDims {
   readonly dv: Slot;
 }
 
-/** dq, dk, dv in the layouts of q, k, v. Three launches. */
+/** dq, dk, dv in the layouts of q, k, v. Two launches. */
 export function planAttentionGradient(args: AttentionGradientArguments): LaunchPlan[] {
-  const plain = attentionOptions(args);
-  const options = { ...plain, packed: plain.masked && plain.dropout };
-  const { q, k, v, out, lse, dout, dq, dk, dv } = args;
-  const { statistics, flags } = temporaries(args);
-  const outer = [blocksOf(args.heads, 1), blocksOf(args.batch, 1)];
-  const scalars = { ...attentionScalars(args, options), scale: { value: args.scale } };
-  const shared = {
-    ...{ q, k, v, dout, statistics },
-    ...(options.packed ? { flags } : attentionSlots(args, options)),
+  const options = attentionOptions(args);
+  const { q, k, v, out, lse, dout, dq, dk, dv, batch, heads, queryTime } = args;
+  const products: Slot = {
+    kind: 'temporary',
+    name: 'products',
+    type: { dtype: 'f32', shape: [batch, heads, queryTime] },
   };
-  const prepare = { ...options, causal: false, masked: false, dropout: false };
+  const outer = [blocksOf(heads, 1), blocksOf(batch, 1)];
+  const scalars = { ...attentionScalars(args, options), scale: { value: args.scale } };
+  const shared = { q, k, v, dout, lse, ...attentionSlots(args, options) };
   return [
     {
-      kernel: traceAttentionGradient('prepare', prepare),
-      grid: [blocksOf(args.queryTime, options.tiles.i), ...outer],
-      scalars: {
-        ...attentionScalars(args, prepare),
-        ...(options.packed ? { stream: { value: (args.dropout?.stream ?? 0) >>> 0 } } : {}),
-      },
-      slots: {
-        ...{ out, dout, lse, statistics },
-        ...(options.packed ? { ...attentionSlots(args, plain), flags } : {}),
-      },
-    },
-    {
       kernel: traceAttentionGradient('query', options),
-      grid: [blocksOf(args.queryTime, options.tiles.i), ...outer],
+      grid: [blocksOf(queryTime, options.tiles.i), ...outer],
       scalars,
-      slots: { ...shared, dq },
+      slots: { ...shared, out, dq, products },
     },
     {
       kernel: traceAttentionGradient('key', options),
       grid: [blocksOf(args.keyTime, options.tiles.j), ...outer],
       scalars,
-      slots: { ...shared, dk, dv },
+      slots: { ...shared, products, dk, dv },
     },
   ];
-}
-
-function temporaries({
-  batch,
-  heads,
-  queryTime,
-  keyTime,
-}: AttentionDims): Record<'statistics' | 'flags', Slot> {
-  return {
-    statistics: {
-      kind: 'temporary',
-      name: 'statistics',
-      type: { dtype: 'f32', shape: [batch, heads, 2, queryTime] },
-    },
-    flags: {
-      kind: 'temporary',
-      name: 'flags',
-      type: { dtype: 'u32', shape: [plus(FLAG_WORDS, times(batch, keyTime))] },
-    },
-  };
 }
