@@ -80,7 +80,7 @@ export function planCopy(request: CopyRequest): readonly LaunchPlan[] {
     row === undefined
       ? { c: extent(column.size, 1024) }
       : { r: extent(row.size, 32), c: extent(column.size, 32) };
-  const offsets = { from: request.fromOffset ?? 0, to: request.toOffset ?? 0 };
+  const offsets = { from: offsetIn(row, request.fromOffset), to: offsetIn(row, request.toOffset) };
   const kernel = traceCopy(request, layout, tiles, offsets);
   const scalars: Record<string, ScalarExpression> = {};
   const put = (name: string, dim: CopyDim): void => {
@@ -94,8 +94,8 @@ export function planCopy(request: CopyRequest): readonly LaunchPlan[] {
   });
   if (row) put('rows', row);
   put('columns', column);
-  if (offsets.from !== 0) scalars.fromOffset = offsets.from;
-  if (offsets.to !== 0) scalars.toOffset = offsets.to;
+  if (offsets.from !== undefined) scalars.fromOffset = offsets.from;
+  if (offsets.to !== undefined) scalars.toOffset = offsets.to;
   if (request.from === undefined) dropSource(scalars);
   const grid = [
     ...(outer.length > 0 ? [blocksOf(product(outer.map(({ size }) => size)), 1)] : []),
@@ -106,6 +106,15 @@ export function planCopy(request: CopyRequest): readonly LaunchPlan[] {
   return [{ kernel, grid, scalars, slots }];
 }
 
+interface Offsets {
+  readonly from: Dim | undefined;
+  readonly to: Dim | undefined;
+}
+
+/** A region of rows takes its offsets at launch, 0 among them, so that slice, concat and transpose have one text. */
+const offsetIn = (row: CopyDim | undefined, offset: Dim = 0): Dim | undefined =>
+  row === undefined && offset === 0 ? undefined : offset;
+
 function dropSource(scalars: Record<string, ScalarExpression>): void {
   for (const name of Object.keys(scalars)) if (/_from$|^fromOffset$/.test(name)) delete scalars[name];
 }
@@ -114,12 +123,12 @@ function traceCopy(
   { from, dtype }: CopyRequest,
   layout: Layout,
   tiles: Readonly<Record<string, number>>,
-  offsets: { readonly from: Dim; readonly to: Dim },
+  offsets: Offsets,
 ): Kernel {
   const dims = [...layout.outer, ...(layout.row ? [layout.row] : []), layout.column];
   const pattern = dims.map((dim) => `${strideKind(dim.from)[0]}${strideKind(dim.to)[0]}`).join('.');
   const name = from === undefined ? 'clear' : 'copy';
-  const marks = `${offsets.from === 0 ? '' : ' from+'}${offsets.to === 0 ? '' : ' to+'}`;
+  const marks = `${offsets.from === undefined ? '' : ' from+'}${offsets.to === undefined ? '' : ' to+'}`;
   const variant = `${dtype} ${pattern} ${Object.values(tiles).join('x')}${marks}`;
   const doc = 'copies a strided region: each element is read once and written once';
   return kernelOnce({ name, variant, doc, schedule: { tiles } }, (k) =>
@@ -132,7 +141,7 @@ interface CopyProgram {
   readonly dtype: DType;
   readonly layout: Layout;
   readonly tiles: Readonly<Record<string, number>>;
-  readonly offsets: { readonly from: Dim; readonly to: Dim };
+  readonly offsets: Offsets;
 }
 
 function copyProgram(k: KernelBuilder, { source, dtype, layout, tiles, offsets }: CopyProgram): void {
@@ -158,7 +167,7 @@ function copyProgram(k: KernelBuilder, { source, dtype, layout, tiles, offsets }
   };
   const axes = row ? [axisOf('r', 'rows', 'r', row)] : [];
   axes.push(axisOf('c', 'columns', 'c', column));
-  if (source && offsets.from !== 0) from.push([k.parameter('fromOffset'), 1]);
-  if (offsets.to !== 0) to.push([k.parameter('toOffset'), 1]);
+  if (source && offsets.from !== undefined) from.push([k.parameter('fromOffset'), 1]);
+  if (offsets.to !== undefined) to.push([k.parameter('toOffset'), 1]);
   k.store(y, to, x ? k.load(x, from) : k.fill(axes, 0, loadedType(dtype)));
 }

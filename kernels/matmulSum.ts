@@ -73,7 +73,8 @@ function sumProgram(k: KernelBuilder, { parts, m, n, epilogue, sums }: SumOption
 
 export function planMatmulSum(args: MatmulSumArguments): LaunchPlan {
   const { partial, partialSums, out, sums, parts, rows, columns, epilogue } = args;
-  const [m, n] = [tileExtent(rows, 16, 4), tileExtent(columns, 128, 4)];
+  // one width for all: few texts, and what a narrow matrix wastes is small
+  const [m, n] = [tileExtent(rows, 16, 4), 64];
   const { slots, scalars } = epilogueBindings(epilogue);
   return {
     kernel: traceSum({ parts, m, n, epilogue, sums: sums !== undefined }),

@@ -52,3 +52,49 @@ export function planBindings(
   const readWrite = buffers.filter(({ access, memory }) => access === 'read' && written.has(memory));
   return { arenas, readWrite: readWrite.map(({ name }) => name) };
 }
+
+/**
+ * Whether a launch may be bound by `pattern`: its shared bindings lie in one memory each, and in no memory is a binding for writing
+ * beside one for reading, or beside another of the same tensor.
+ */
+export function allowsBindings(
+  kernel: Kernel,
+  placeOf: (buffer: string) => Place,
+  { arenas, readWrite }: BindingPattern,
+): boolean {
+  const bindings = kernel.buffers.map(({ name, access }) => ({
+    ...{ name: arenas[name] ?? name, ...placeOf(name) },
+    writes: access !== 'read' || readWrite.includes(name),
+  }));
+  const whole = groupsOf(bindings, ({ name }) => name).every(
+    (members) => new Set(members.map(({ memory }) => memory)).size === 1,
+  );
+  return (
+    whole &&
+    groupsOf(bindings, ({ memory }) => memory).every((members) => {
+      const writing = new Set(members.filter(({ writes }) => writes).map(({ name }) => name));
+      if (writing.size === 0) return true;
+      const apart = groupsOf(members, ({ tensor }) => tensor).every(
+        (same) => new Set(same.map(({ name }) => name)).size === 1,
+      );
+      return apart && members.every(({ name }) => writing.has(name));
+    })
+  );
+}
+
+/**
+ * A pattern that another launch of the kernel has already, if this one may use it too: then both have one text. It shares bindings
+ * just as `own` does, and only binds more for writing.
+ */
+export const knownPattern = (
+  kernel: Kernel,
+  placeOf: (buffer: string) => Place,
+  own: BindingPattern,
+  known: readonly BindingPattern[],
+): BindingPattern =>
+  known.find(
+    (other) =>
+      JSON.stringify(other.arenas) === JSON.stringify(own.arenas) &&
+      own.readWrite.every((name) => other.readWrite.includes(name)) &&
+      allowsBindings(kernel, placeOf, other),
+  ) ?? own;

@@ -1,6 +1,7 @@
 import type { Kernel } from '../../kernel/ir.ts';
-import { printWgsl, type WgslModule, type WgslOptions } from '../../target/wgsl/index.ts';
-import type { BindingPattern } from './bindings.ts';
+import { printWgsl, type WgslLimits, type WgslModule, type WgslOptions } from '../../target/wgsl/index.ts';
+import type { Place } from '../device.ts';
+import { type BindingPattern, knownPattern, planBindings } from './bindings.ts';
 import { COMPUTE_STAGE } from './flags.ts';
 import type { GpuOwner } from './owner.ts';
 
@@ -9,15 +10,24 @@ export interface Pipeline {
   readonly layout: GPUBindGroupLayout;
 }
 
+/** How texts are spelled for a device. */
+export type TextOptions = WgslOptions & { readonly limits: WgslLimits };
+
+interface KnownModule {
+  readonly pattern: BindingPattern;
+  readonly multiples: string;
+  readonly module: WgslModule;
+}
+
 /** Texts, and what the GPU made of each: nothing is printed or compiled twice. */
 export class Pipelines {
   readonly #owner: GpuOwner;
-  readonly #options: WgslOptions;
-  readonly #modules = new Map<Kernel, Map<string, WgslModule>>();
+  readonly #options: TextOptions;
+  readonly #modules = new Map<Kernel, KnownModule[]>();
   readonly #pipelines = new Map<string, Promise<Pipeline>>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
 
-  constructor(owner: GpuOwner, options: WgslOptions) {
+  constructor(owner: GpuOwner, options: TextOptions) {
     this.#owner = owner;
     this.#options = options;
   }
@@ -27,13 +37,25 @@ export class Pipelines {
     return this.#pipelines.size;
   }
 
-  /** The text of a kernel under a pattern. @throws FROND-K201…K203 where it does not fit the limits */
-  moduleOf(kernel: Kernel, pattern: BindingPattern, multiplesOf4: readonly string[] = []): WgslModule {
-    const key = JSON.stringify([pattern.arenas, pattern.readWrite, multiplesOf4]);
-    const known = this.#modules.get(kernel) ?? new Map<string, WgslModule>();
+  /**
+   * The text of a kernel for a launch with its buffers in these places.
+   * @throws FROND-K201…K203 where it does not fit the limits
+   */
+  moduleOf(
+    kernel: Kernel,
+    placeOf: (buffer: string) => Place,
+    multiplesOf4: readonly string[] = [],
+  ): WgslModule {
+    const known = this.#modules.get(kernel) ?? [];
     this.#modules.set(kernel, known);
-    const module = known.get(key) ?? printWgsl(kernel, { ...this.#options, ...pattern, multiplesOf4 });
-    known.set(key, module);
+    const own = planBindings(kernel, placeOf, this.#options.limits.storageBuffers);
+    const alike = known.filter(({ multiples }) => multiples === multiplesOf4.join());
+    const patterns = alike.map(({ pattern }) => pattern);
+    const pattern = knownPattern(kernel, placeOf, own, patterns);
+    const found = alike.find((one) => one.pattern === pattern);
+    if (found !== undefined) return found.module;
+    const module = printWgsl(kernel, { ...this.#options, ...pattern, multiplesOf4 });
+    known.push({ pattern, multiples: multiplesOf4.join(), module });
     return module;
   }
 

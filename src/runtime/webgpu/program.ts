@@ -1,8 +1,6 @@
 import { defined } from '../../base/errors.ts';
 import { dispatchSize, uniformData, type WgslBinding, type WgslModule } from '../../target/wgsl/index.ts';
-import type { Command } from '../device.ts';
-import type { GpuLimits } from './adapter.ts';
-import { planBindings } from './bindings.ts';
+import type { Command, Place } from '../device.ts';
 import { alignBytes, RANGE_ALIGNMENT, USAGE } from './flags.ts';
 import { type GpuRange, rangeOf } from './memory.ts';
 import type { GpuOwner } from './owner.ts';
@@ -24,7 +22,7 @@ interface Planned {
   readonly ranges: ReadonlyMap<string, GpuRange>;
 }
 
-function planCommand(command: Command, pipelines: Pipelines, limit: number): Planned {
+function planCommand(command: Command, pipelines: Pipelines): Planned {
   const { kernel, buffers, multiplesOf4 } = command;
   const located = (name: string) => defined(buffers[name], `buffer ${name} of kernel ${kernel.name}`);
   const ranges = new Map(
@@ -32,23 +30,20 @@ function planCommand(command: Command, pipelines: Pipelines, limit: number): Pla
       ({ name }) => [name, rangeOf(located(name), `${name} of kernel ${kernel.name}`)] as const,
     ),
   );
-  const byMemory = planBindings(
-    kernel,
-    (name) => ({ memory: located(name).memory, tensor: located(name).offset }),
-    limit,
-  );
+  const byMemory = (name: string): Place => {
+    const { memory, offset } = located(name);
+    return { memory, tensor: offset };
+  };
   const module = pipelines.moduleOf(kernel, byMemory, multiplesOf4);
   const whole = module.bindings.every(
     ({ buffers: names }) => new Set(names.map((name) => ranges.get(name)?.buffer)).size === 1,
   );
   if (whole) return { command, module, ranges };
   // a memory in several chunks: what lies in different ones cannot share a binding
-  const range = (name: string): GpuRange => defined(ranges.get(name), name);
-  const byBuffer = planBindings(
-    kernel,
-    (name) => ({ memory: range(name).buffer, tensor: range(name).offset }),
-    limit,
-  );
+  const byBuffer = (name: string): Place => {
+    const { buffer, offset } = defined(ranges.get(name), name);
+    return { memory: buffer, tensor: offset };
+  };
   return { command, module: pipelines.moduleOf(kernel, byBuffer, multiplesOf4), ranges };
 }
 
@@ -97,11 +92,11 @@ export async function bindLaunches(
   commands: readonly Command[],
   owner: GpuOwner,
   pipelines: Pipelines,
-  limits: GpuLimits,
+  groups: number,
 ): Promise<{ readonly launches: readonly GpuLaunch[]; readonly uniforms: GPUBuffer }> {
   const plans = commands
     .filter(({ grid }) => !grid.includes(0))
-    .map((command) => planCommand(command, pipelines, limits.storageBuffers));
+    .map((command) => planCommand(command, pipelines));
   const compiled = await Promise.all(plans.map(({ module }) => pipelines.pipelineOf(module)));
   const { data, offsets } = uniformsOf(plans);
   const { device } = owner;
@@ -127,7 +122,7 @@ export async function bindLaunches(
       const { kernel, grid } = plan.command;
       return {
         ...{ kernel: kernel.name, variant: kernel.variant, pipeline, group },
-        size: dispatchSize(grid, limits.groups),
+        size: dispatchSize(grid, groups),
       };
     });
     return { launches, uniforms };

@@ -1,5 +1,5 @@
 import { defined } from '../../base/errors.ts';
-import type { BoundProgram, Command, Device, LaunchShape } from '../device.ts';
+import type { BoundProgram, Command, Device, LaunchShape, Place } from '../device.ts';
 import { type AdapterDescription, type GpuLimits, openAdapter } from './adapter.ts';
 import { planBindings } from './bindings.ts';
 import { allocateBuffers, type GpuMemory } from './memory.ts';
@@ -65,13 +65,15 @@ export async function webgpuDevice(options: WebgpuOptions = {}): Promise<WebgpuD
     },
     read: (location) => transfer.read(location),
     async prepare(launches: Iterable<LaunchShape>, onProgress = options.onProgress) {
-      const modules = [...launches].map(({ kernel, places, multiplesOf4 }) =>
-        pipelines.moduleOf(
-          kernel,
-          planBindings(kernel, (name) => defined(places[name], `place of ${name}`), limits.storageBuffers),
-          multiplesOf4,
-        ),
-      );
+      const shapes = [...launches].map(({ kernel, places, multiplesOf4 }) => {
+        const placeOf = (name: string): Place => defined(places[name], `place of ${name}`);
+        const { readWrite } = planBindings(kernel, placeOf, limits.storageBuffers);
+        return { kernel, placeOf, multiplesOf4, writes: readWrite.length };
+      });
+      // those that bind most for writing come first: others of the kernel may then do with their text
+      const modules = shapes
+        .sort((a, b) => b.writes - a.writes)
+        .map(({ kernel, placeOf, multiplesOf4 }) => pipelines.moduleOf(kernel, placeOf, multiplesOf4));
       const fresh = new Map(
         modules.filter((module) => !pipelines.has(module)).map((module) => [module.code, module]),
       );
@@ -84,7 +86,7 @@ export async function webgpuDevice(options: WebgpuOptions = {}): Promise<WebgpuD
       );
     },
     async bind(commands: readonly Command[]): Promise<BoundProgram> {
-      const { launches, uniforms } = await bindLaunches(commands, owner, pipelines, limits);
+      const { launches, uniforms } = await bindLaunches(commands, owner, pipelines, limits.groups);
       const clock = features.includes('timestamp-query');
       return {
         async run() {

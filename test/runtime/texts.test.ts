@@ -1,0 +1,48 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { create } from 'webgpu';
+import { palm } from '../../src/index.ts';
+import { registryWith } from '../../src/palm/optimizer.ts';
+import { compile } from '../../src/runtime/compile.ts';
+import { webgpuDevice } from '../../src/runtime/webgpu/webgpuDevice.ts';
+
+const data = fileURLToPath(new URL('../../examples/data/home', import.meta.url));
+
+/** The training step of examples/joint.ts. */
+async function jointStep() {
+  const readText = (path: string) => readFile(path, 'utf8');
+  const reader = await palm.reader.jointReader({ folder: data, readText });
+  const dropouts = { attentionDropout: 0, outerDropout: 0.2, wordDropout: 0.1 };
+  const vocabulary = reader.vocabulary.tokens.length;
+  const encoder = palm.backbone.compactEncoder({ vocabulary, width: 64, layers: 1, heads: 4, ...dropouts });
+  const intent = palm.trainer('intent');
+  intent.buildForward(encoder, palm.head.classify({ classes: reader.intents.names }));
+  const slots = palm.trainer('slots');
+  slots.buildForward(encoder, palm.head.sequenceLabel({ labels: reader.tags.names }));
+  const both = palm.multiHeadTrainer([intent, slots]);
+  both.buildForward();
+  const optimizer = palm.adam({ rate: palm.triangular({ warmup: 0.1 }, 4e-3) });
+  const step = both.buildBackward({ optimizer, weightDecay: 0.01, clipNorm: 1 });
+  return { step, registry: registryWith(optimizer) };
+}
+
+it('the joint training step needs few texts, and Dawn takes them all', async () => {
+  const { step, registry } = await jointStep();
+  const progress: [number, number][] = [];
+  // the null backend checks every text as a driver would, and compiles nothing
+  const device = await webgpuDevice({
+    gpu: create(['backend=null']),
+    onProgress: (done, total) => progress.push([done, total]),
+  });
+  const { executable } = await compile(step, { device, registry });
+  console.log(
+    `WGSL texts: ${device.texts()}, launches: ${executable.program.steps.flatMap((s) => s.launches).length}`,
+  );
+  expect(device.texts()).toBeLessThanOrEqual(60);
+  expect(progress.map(([done]) => done)).toEqual(Array.from(progress, (_, i) => i + 1));
+  expect(progress.at(-1)).toEqual([device.texts(), device.texts()]);
+  await compile(step, { device, registry });
+  expect(progress.length).toBe(device.texts());
+  await device.close();
+});
