@@ -200,3 +200,12 @@ describe('instructions', () => {
     expect(times(i32.const(8), x).text).toBe('i32.shl');
   });
 });
+
+it('keeps constants apart that differ in their last bit or in the sign of zero', () => {
+  const numbers = [0, -0, 0.1, Math.fround(0.1) + 2 ** -27, -1, Number.NaN];
+  const { words } = execute((fn) =>
+    numbers.map((value, i) => v128.store(i32.const(16 * i), fn.float(value))),
+  );
+  const expected = new Int32Array(Float32Array.from(numbers).buffer);
+  expect(Array.from(numbers, (_, i) => words[4 * i])).toEqual(Array.from(expected));
+});

@@ -144,7 +144,7 @@ export function loadElements(
   const { buffer, terms } = value;
   const key = `${value.id} ${value.axes.map((axis) => nest.roleOf(axis, roles)).join('')}`;
   const access = describeAccess(nest, buffer, terms, key, roles);
-  const otherwise = nest.at.fn.constant(literal(value.dtype, value.otherwise));
+  const otherwise = literal(nest.at.fn, value.dtype, value.otherwise);
   const safe = bufferAddress(nest.at, buffer);
   const mask = accessMask(nest, access, cell, roles);
   const guard = (elements: Code<'v128'>) => (mask ? v128.select(mask, elements, otherwise) : elements);

@@ -1,7 +1,40 @@
 /** Numbers as WebAssembly's binary format spells them (LEB128, little-endian floats). */
 
+/** Bytes that are appended to. */
+export class ByteList {
+  #bytes = new Uint8Array(1024);
+  length = 0;
+
+  push(byte: number): void {
+    if (this.length === this.#bytes.length) this.#grow(1);
+    this.#bytes[this.length++] = byte;
+  }
+
+  append(bytes: readonly number[]): void {
+    for (let i = 0; i < bytes.length; i++) this.push(bytes[i] as number);
+  }
+
+  appendList(list: ByteList): void {
+    if (this.length + list.length > this.#bytes.length) this.#grow(list.length);
+    this.#bytes.set(list.#bytes.subarray(0, list.length), this.length);
+    this.length += list.length;
+  }
+
+  /** A copy of what is there. */
+  toBytes(): Uint8Array {
+    return this.#bytes.slice(0, this.length);
+  }
+
+  #grow(more: number): void {
+    const larger = new Uint8Array(Math.max(2 * this.#bytes.length, this.length + more));
+    larger.set(this.#bytes);
+    this.#bytes = larger;
+  }
+}
+
 /** Unsigned LEB128 of a number below 2³². */
 export function unsigned(value: number): number[] {
+  if (value >= 0 && value < 0x80) return [value];
   const bytes: number[] = [];
   let rest = value >>> 0;
   do {
@@ -14,6 +47,7 @@ export function unsigned(value: number): number[] {
 
 /** Signed LEB128 of a 32-bit number. */
 export function signed(value: number): number[] {
+  if (value >= -64 && value < 64) return [value & 0x7f];
   const bytes: number[] = [];
   let rest = value | 0;
   for (;;) {
@@ -29,14 +63,16 @@ export function signed(value: number): number[] {
 const scratch = new DataView(new ArrayBuffer(4));
 
 export function floatBytes(value: number): number[] {
-  scratch.setFloat32(0, value, true);
-  return [0, 1, 2, 3].map((i) => scratch.getUint8(i));
+  scratch.setFloat32(0, value);
+  return integerBytes(scratch.getInt32(0));
 }
 
-export function integerBytes(value: number): number[] {
-  scratch.setInt32(0, value, true);
-  return [0, 1, 2, 3].map((i) => scratch.getUint8(i));
-}
+export const integerBytes = (value: number): number[] => [
+  value & 0xff,
+  (value >> 8) & 0xff,
+  (value >> 16) & 0xff,
+  value >>> 24,
+];
 
 /** A UTF-8 name of ASCII characters with its length. */
 export const nameBytes = (name: string): number[] => [

@@ -1,4 +1,4 @@
-import { unsigned } from './bytes.ts';
+import { type ByteList, unsigned } from './bytes.ts';
 
 /** What an instruction leaves on the stack; `none` for statements. */
 export type Kind = 'i32' | 'f32' | 'v128';
@@ -91,11 +91,12 @@ export const call = <T extends Result>(
   args: readonly Code[],
 ): Code<T> => code(result, `call $${name}`, [0x10, ...unsigned(index)], args);
 
-/** The bytes of instructions in order, operands first. */
-export function encodeCode(statements: readonly Code[], into: number[] = []): number[] {
-  for (const { operands, bytes, body, otherwise } of statements) {
-    encodeCode(operands, into);
-    for (const byte of bytes) into.push(byte);
+/** Appends the bytes of instructions in order, operands first. */
+export function encodeCode(statements: readonly Code[], into: ByteList): void {
+  for (let i = 0; i < statements.length; i++) {
+    const { operands, bytes, body, otherwise } = statements[i] as Code;
+    if (operands.length > 0) encodeCode(operands, into);
+    into.append(bytes);
     if (!body) continue;
     encodeCode(body, into);
     if (otherwise) {
@@ -104,5 +105,4 @@ export function encodeCode(statements: readonly Code[], into: number[] = []): nu
     }
     into.push(END);
   }
-  return into;
 }

@@ -1,7 +1,7 @@
 import { FrondError } from '../../base/errors.ts';
 import type { ElementwiseName, ValueType } from '../../kernel/ir.ts';
 import { type Code, call, get, type Kind, select, set } from './code.ts';
-import type { ModuleBuilder } from './encode.ts';
+import type { FunctionBuilder, ModuleBuilder } from './encode.ts';
 import { ALL_ONES, f32, f32x4, i32, i32x4, v128 } from './instructions.ts';
 import { callMath, exp, MATH, type VectorScope } from './vectorMath.ts';
 
@@ -62,7 +62,7 @@ function floatVector(scope: ElementwiseScope, fn: ElementwiseName, x: Vector, y:
     case 'rsqrt':
       return f32x4.div(scope.fn.float(1), f32x4.sqrt(x));
     case 'isFinite': {
-      const exponent = scope.fn.constant(i32x4.const(EXPONENT));
+      const exponent = scope.fn.word(EXPONENT);
       return i32x4.ne(v128.and(x, exponent), exponent);
     }
     case 'neg':
@@ -270,9 +270,8 @@ const guarded = (module: ModuleBuilder, name: string, author: (x: Integer, y: In
 
 export function vectorCast({ fn }: ElementwiseScope, from: ValueType, to: ValueType, x: Vector): Vector {
   if (from === to) return x;
-  if (to === 'bool')
-    return from === 'f32' ? f32x4.ne(x, fn.float(0)) : i32x4.ne(x, fn.constant(i32x4.const(0)));
-  if (from === 'bool') return v128.and(x, to === 'f32' ? fn.float(1) : fn.constant(i32x4.const(1)));
+  if (to === 'bool') return from === 'f32' ? f32x4.ne(x, fn.float(0)) : i32x4.ne(x, fn.word(0));
+  if (from === 'bool') return v128.and(x, to === 'f32' ? fn.float(1) : fn.word(1));
   if (to === 'f32') return from === 'i32' ? f32x4.convertS(x) : f32x4.convertU(x);
   if (from === 'f32') return to === 'i32' ? i32x4.truncateS(x) : i32x4.truncateU(x);
   return x;
@@ -299,8 +298,10 @@ export function splat(dtype: ValueType, x: Code): Vector {
 }
 
 /** The literal `value` of a type in every lane. */
-export const literal = (dtype: ValueType, value: number): Vector =>
-  dtype === 'f32' ? f32x4.const(value) : i32x4.const(dtype === 'bool' ? -Number(value !== 0) : value);
+export function literal(fn: FunctionBuilder, dtype: ValueType, value: number): Vector {
+  if (dtype === 'f32') return fn.float(value);
+  return fn.word(dtype === 'bool' ? -Number(value !== 0) : value);
+}
 
 export const scalarLiteral = (dtype: ValueType, value: number): Integer | Float =>
   dtype === 'f32' ? f32.const(value) : i32.const(dtype === 'bool' ? Number(value !== 0) : value);

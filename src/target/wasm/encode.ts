@@ -1,4 +1,4 @@
-import { nameBytes, unsigned } from './bytes.ts';
+import { ByteList, nameBytes, unsigned } from './bytes.ts';
 import {
   branchIf,
   type Code,
@@ -14,9 +14,15 @@ import {
   tee,
   when,
 } from './code.ts';
-import { f32x4, i32, plus } from './instructions.ts';
+import { f32x4, i32, i32x4, plus } from './instructions.ts';
 
 const KIND: Readonly<Record<Kind, number>> = { i32: 0x7f, f32: 0x7d, v128: 0x7b };
+
+interface Constant {
+  readonly local: Local<'v128'>;
+  readonly value: Code<'v128'>;
+  readonly read: Code<'v128'>;
+}
 
 /** A function under construction: its locals. Parameters are its first ones. */
 export class FunctionBuilder {
@@ -24,9 +30,10 @@ export class FunctionBuilder {
   readonly #kinds: Kind[] = [];
   readonly #free: Record<Kind, number[]> = { i32: [], f32: [], v128: [] };
   readonly #names = new Set<string>();
-  readonly #floats = new Map<number, Code<'v128'>>();
+  /** suffixes below this are taken, for names of which there are several; until a scope ends */
+  readonly #taken = new Map<string, number>();
   #scope: Local[] | undefined;
-  readonly #vectors = new Map<string, { readonly local: Local<'v128'>; readonly value: Code<'v128'> }>();
+  readonly #constants = new Map<string | number, Constant>();
 
   constructor(parameters: readonly (readonly [name: string, kind: Kind])[]) {
     this.parameters = parameters.map(([name, kind]) => this.local(kind, name));
@@ -48,6 +55,7 @@ export class FunctionBuilder {
     this.#scope = mine;
     const result = body();
     this.#scope = outer;
+    this.#taken.clear();
     for (const { kind, index, name } of mine.reverse()) {
       this.#free[kind].push(index);
       this.#names.delete(name);
@@ -55,33 +63,44 @@ export class FunctionBuilder {
     return result;
   }
 
+  /** `name`, or the first of name_2, name_3, … that no live local has. */
   #unused(name: string): string {
-    let candidate = name;
-    for (let i = 2; this.#names.has(candidate); i++) candidate = `${name}_${i}`;
-    return candidate;
+    if (!this.#names.has(name)) return name;
+    let i = this.#taken.get(name) ?? 2;
+    while (this.#names.has(`${name}_${i}`)) i++;
+    this.#taken.set(name, i + 1);
+    return `${name}_${i}`;
   }
 
   /** A vector constant, set once where the function begins: engines load literals anew at every use. */
   constant(value: Code<'v128'>): Code<'v128'> {
-    const known = this.#vectors.get(value.text);
-    if (known) return get(known.local);
-    const index = this.#kinds.push('v128') - 1;
-    const local = { index, kind: 'v128', name: value.text } as const;
-    this.#vectors.set(value.text, { local, value });
-    return get(local);
+    return this.#constant(value.bytes.join(' '), () => value);
   }
 
+  /** The integer `value` in every lane. */
+  word(value: number): Code<'v128'> {
+    return this.#constant(value | 0, () => i32x4.const(value));
+  }
+
+  /** The number `value` in every lane. */
   float(value: number): Code<'v128'> {
-    const known = this.#floats.get(value);
-    if (known) return known;
-    const constant = this.constant(f32x4.const(value));
-    this.#floats.set(value, constant);
-    return constant;
+    const rounded = Math.fround(value);
+    return this.#constant(`f${Object.is(rounded, -0) ? '-0' : rounded}`, () => f32x4.const(rounded));
+  }
+
+  #constant(key: string | number, make: () => Code<'v128'>): Code<'v128'> {
+    const known = this.#constants.get(key);
+    if (known) return known.read;
+    const value = make();
+    const local = { index: this.#kinds.push('v128') - 1, kind: 'v128', name: value.text } as const;
+    const read = get(local);
+    this.#constants.set(key, { local, value, read });
+    return read;
   }
 
   /** What has to run first. */
   get prologue(): Statement[] {
-    return [...this.#vectors.values()].map(({ local, value }) => set(local, value));
+    return [...this.#constants.values()].map(({ local, value }) => set(local, value));
   }
 
   /** Kinds of the locals after the parameters, in runs. */
@@ -165,10 +184,10 @@ export class ModuleBuilder {
   }
 
   encode(memory: MemoryLimits, exported: readonly string[]): Uint8Array {
-    const bytes: number[] = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+    const bytes = new ByteList();
+    bytes.append([0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
     const section = (id: number, content: readonly number[]): void => {
-      bytes.push(id, ...unsigned(content.length));
-      for (const byte of content) bytes.push(byte);
+      bytes.append([id, ...unsigned(content.length), ...content]);
     };
     const { types, indices } = this.#types();
     section(1, [...unsigned(types.length), ...types.flat()]);
@@ -183,8 +202,16 @@ export class ModuleBuilder {
       ...unsigned(exports.length),
       ...exports.flatMap(({ name, index }) => [...nameBytes(name), 0x00, ...unsigned(index)]),
     ]);
-    section(10, concatenate([unsigned(this.functions.length), ...this.functions.map(functionBytes)]));
-    return Uint8Array.from(bytes);
+    const bodies = this.functions.map(functionBytes);
+    const count = unsigned(bodies.length);
+    const sizes = bodies.map(({ length }) => unsigned(length));
+    const total = bodies.reduce((sum, body, i) => sum + body.length + (sizes[i]?.length ?? 0), count.length);
+    bytes.append([10, ...unsigned(total), ...count]);
+    bodies.forEach((body, i) => {
+      bytes.append(sizes[i] ?? []);
+      bytes.appendList(body);
+    });
+    return bytes.toBytes();
   }
 
   #types(): { readonly types: readonly number[][]; readonly indices: readonly number[] } {
@@ -213,20 +240,13 @@ function limitBytes({ initial, maximum, shared }: MemoryLimits): number[] {
   return [flags, ...unsigned(initial), ...(maximum === undefined ? [] : unsigned(maximum))];
 }
 
-function concatenate(parts: readonly (readonly number[])[]): number[] {
-  const all: number[] = [];
-  for (const part of parts) for (const byte of part) all.push(byte);
-  return all;
-}
-
-function functionBytes({ builder, body }: WasmFunction): number[] {
+function functionBytes({ builder, body }: WasmFunction): ByteList {
   const { locals } = builder;
-  const declared = locals.flatMap(([count, kind]) => [...unsigned(count), KIND[kind]]);
-  const content = concatenate([
-    unsigned(locals.length),
-    declared,
-    encodeCode([...builder.prologue, ...body]),
-    [0x0b],
-  ]);
-  return concatenate([unsigned(content.length), content]);
+  const bytes = new ByteList();
+  bytes.append(unsigned(locals.length));
+  for (const [count, kind] of locals) bytes.append([...unsigned(count), KIND[kind]]);
+  encodeCode(builder.prologue, bytes);
+  encodeCode(body, bytes);
+  bytes.push(0x0b);
+  return bytes;
 }

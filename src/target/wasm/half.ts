@@ -22,7 +22,7 @@ const SMALLEST_NORMAL = 0x38800000;
  * NaN come out as 2¹⁶ and more, and get the highest exponent.
  */
 export function fromHalf({ fn, keep }: VectorScope, bits: Vector): Vector {
-  const word = (value: number) => fn.constant(i32x4.const(value));
+  const word = (value: number) => fn.word(value);
   const half = keep(bits, 'half');
   const magnitude = keep(v128.and(half, word(MAGNITUDE)), 'magnitude');
   const scaled = f32x4.mul(i32x4.shl(magnitude, i32.const(13)), fn.float(REBIAS));
@@ -36,7 +36,7 @@ export function fromHalf({ fn, keep }: VectorScope, bits: Vector): Vector {
  * to even; a carry goes into the exponent, up to ∞. Subnormal numbers are added to ½, whose last bit is worth 2⁻²⁴.
  */
 export function toHalf({ fn, keep }: VectorScope, value: Vector): Vector {
-  const word = (bits: number) => fn.constant(i32x4.const(bits));
+  const word = (bits: number) => fn.word(bits);
   const x = keep(value, 'x');
   const sign = keep(v128.and(x, word(SIGN)), 'sign');
   const magnitude = keep(v128.xor(x, sign), 'magnitude');

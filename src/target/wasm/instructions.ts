@@ -60,6 +60,7 @@ export const i32 = {
 } as const;
 
 const floatText = (value: number): string => {
+  if (Object.is(value, -0)) return '-0.0';
   const short = String(Number(value.toPrecision(8)));
   return /[.e]|Infinity|NaN/.test(short) ? short.replace('Infinity', 'inf') : `${short}.0`;
 };
@@ -151,6 +152,9 @@ export const v128 = {
     code('v128', 'v128.bitselect', simd(82), [yes, no, mask]),
 } as const;
 
+/** A vector literal of four equal lanes. */
+const repeated = (lane: readonly number[]): number[] => [...simd(12), ...lane, ...lane, ...lane, ...lane];
+
 /** Text of the vector whose bits are all set. */
 export const ALL_ONES = 'i32x4(-1)';
 
@@ -195,10 +199,7 @@ export const i32x4 = {
 
 export const f32x4 = {
   const: (value: number): Code<'v128'> =>
-    code('v128', `f32x4(${floatText(value)})`, [
-      ...simd(12),
-      ...[0, 1, 2, 3].flatMap(() => floatBytes(value)),
-    ]),
+    code('v128', `f32x4(${floatText(value)})`, repeated(floatBytes(value))),
   splat: unary('f32', 'v128', 'f32x4.splat', ...simd(19)),
   lane: (x: Code<'v128'>, lane: number): Code<'f32'> =>
     code('f32', `f32x4.extract_lane ${lane}`, [...simd(31), lane], [x]),

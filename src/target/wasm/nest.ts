@@ -14,11 +14,11 @@ export class Nest extends Loops {
   /** The value at a cell: read where it is placed, else computed. */
   override evaluate(value: Value, cell: Cell = ORIGIN, roles: Roles = this.roles): Code<'v128'> {
     if (value.op === 'constant' || value.op === 'fill') {
-      return this.at.fn.constant(literal(value.dtype, value.value));
+      return literal(this.at.fn, value.dtype, value.value);
     }
     const level = this.levelOf(value.axes, roles);
     if (value.op === 'inside' && this.isWithin(value.span, roles)) {
-      return this.at.fn.constant(literal('bool', 1));
+      return literal(this.at.fn, 'bool', 1);
     }
     const key = `${value.id} ${this.keyOf(value.axes, cell, roles)}`;
     return this.once(level, key, 'v128', `v${value.id}`, () => {
@@ -40,12 +40,12 @@ export class Nest extends Loops {
     switch (value.op) {
       case 'constant':
       case 'fill':
-        return this.at.fn.constant(literal(value.dtype, value.value));
+        return literal(this.at.fn, value.dtype, value.value);
       case 'arange':
         return this.levelOf(value.axes, roles) === 2 ? this.laneIndices(cell) : i32x4.splat(this.rowAt(cell));
       case 'inside':
         return this.isWithin(value.span, roles)
-          ? this.at.fn.constant(literal('bool', 1))
+          ? literal(this.at.fn, 'bool', 1)
           : this.spanMask(value.span, cell, roles);
       case 'elementwise': {
         const args = value.args.map((arg) => this.evaluate(arg, cell, roles));

@@ -27,15 +27,13 @@ function combination(at: Lowering, { combine, arg, id }: Reduce): Combination {
   if (combine === 'sum') {
     return dtype === 'f32'
       ? { identity: fn.float(0), join: f32x4.add }
-      : { identity: fn.constant(i32x4.const(0)), join: i32x4.add };
+      : { identity: fn.word(0), join: i32x4.add };
   }
   return { identity: lowestOf(at, dtype), join: joinMaximum(dtype) };
 }
 
 const lowestOf = ({ fn }: Lowering, dtype: ValueType): Vector =>
-  dtype === 'f32'
-    ? fn.float(Number.NEGATIVE_INFINITY)
-    : fn.constant(i32x4.const(dtype === 'u32' ? 0 : LOWEST_INTEGER));
+  dtype === 'f32' ? fn.float(Number.NEGATIVE_INFINITY) : fn.word(dtype === 'u32' ? 0 : LOWEST_INTEGER);
 
 const joinMaximum = (dtype: ValueType) =>
   dtype === 'f32' ? f32x4.max : dtype === 'u32' ? i32x4.maxU : i32x4.maxS;
@@ -137,9 +135,9 @@ function runningArgmax(at: Lowering, nest: Nest, value: Reduce): Running {
   });
   const top = at.fn.local('v128', 'top');
   const isTop = dtype === 'f32' ? f32x4.eq(get(most), get(top)) : i32x4.eq(get(most), get(top));
-  const far = at.fn.constant(i32x4.const(0x7fffffff));
+  const far = at.fn.word(0x7fffffff);
   return {
-    start: [set(most, lowestOf(at, dtype)), set(where, at.fn.constant(i32x4.const(0)))],
+    start: [set(most, lowestOf(at, dtype)), set(where, at.fn.word(0))],
     finish: [
       set(top, get(most)),
       ...acrossVector(top, joinMaximum(dtype)),
@@ -179,7 +177,7 @@ function argmaxDownRows(at: Lowering, value: Reduce, place: Place, row: Axis, la
   const most = reserve(at, lane.size * 4);
   return [
     ...fillVector(at, most, lane, lowestOf(at, arg.dtype)),
-    ...fillVector(at, place.offset, lane, at.fn.constant(i32x4.const(0))),
+    ...fillVector(at, place.offset, lane, at.fn.word(0)),
     ...at.fn.scoped(() => {
       const nest = new Nest(at, row, lane, optionsOf(at, arg, row, lane));
       const address = plus(at.scratch, get(nest.laneBytes));

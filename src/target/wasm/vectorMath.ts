@@ -50,11 +50,11 @@ export function log(scope: VectorScope, argument: Vector): Vector {
   const x = keep(argument, 'x');
   const tiny = keep(f32x4.lt(x, fn.float(LOG.smallest)), 'tiny');
   const normal = v128.select(tiny, f32x4.mul(x, fn.float(2 ** 23)), x);
-  const shifted = keep(i32x4.sub(normal, fn.constant(i32x4.const(LOG.sqrtHalfBits))), 'shifted');
-  const power = i32x4.sub(i32x4.shrS(shifted, i32.const(23)), v128.and(tiny, fn.constant(i32x4.const(23))));
+  const shifted = keep(i32x4.sub(normal, fn.word(LOG.sqrtHalfBits)), 'shifted');
+  const power = i32x4.sub(i32x4.shrS(shifted, i32.const(23)), v128.and(tiny, fn.word(23)));
   const exponent = keep(f32x4.convertS(power), 'exponent');
-  const mantissa = v128.and(shifted, fn.constant(i32x4.const(0x7fffff)));
-  const scaled = i32x4.add(mantissa, fn.constant(i32x4.const(LOG.sqrtHalfBits)));
+  const mantissa = v128.and(shifted, fn.word(0x7fffff));
+  const scaled = i32x4.add(mantissa, fn.word(LOG.sqrtHalfBits));
   const f = keep(f32x4.sub(scaled, fn.float(1)), 'f');
   const s = keep(f32x4.div(f, f32x4.add(fn.float(2), f)), 's');
   const z = keep(f32x4.mul(s, s), 'z');
@@ -100,7 +100,7 @@ export function erf(scope: VectorScope, argument: Vector): Vector {
 }
 
 const withSignOf = ({ fn }: VectorScope, magnitude: Vector, x: Vector): Vector =>
-  v128.or(magnitude, v128.and(x, fn.constant(i32x4.const(SIGN))));
+  v128.or(magnitude, v128.and(x, fn.word(SIGN)));
 
 export const MATH = { log, tanh, erf } as const;
 
@@ -148,7 +148,7 @@ function threefry({ fn, keep }: VectorScope, word: 0 | 1): Vector {
     Vector,
     Vector,
   ];
-  const parity = keep(v128.xor(fn.constant(i32x4.const(PARITY)), v128.xor(key0, key1)), 'key2');
+  const parity = keep(v128.xor(fn.word(PARITY), v128.xor(key0, key1)), 'key2');
   const keys = [key0, key1, parity] as const;
   let x = keep(i32x4.add(counter0, key0), 'x');
   let y = keep(i32x4.add(counter1, key1), 'y');
@@ -162,7 +162,7 @@ function threefry({ fn, keep }: VectorScope, word: 0 | 1): Vector {
     }
     x = keep(i32x4.add(x, keys[(group + 1) % 3] ?? key0), 'x');
     const next = i32x4.add(y, keys[(group + 2) % 3] ?? key0);
-    y = keep(i32x4.add(next, fn.constant(i32x4.const(group + 1))), 'y');
+    y = keep(i32x4.add(next, fn.word(group + 1)), 'y');
   }
   return word === 0 ? x : y;
 }
