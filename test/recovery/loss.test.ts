@@ -6,7 +6,7 @@ import { platform } from '../../src/platform/node/index.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
 import { PER_EPOCH, STEPS, stopAfter, tinyTrainer } from '../palm/support/tiny.ts';
 import { temporaryFolder } from '../store/support/bundle.ts';
-import { type CallKind, lossyDevice } from '../support/lossyDevice.ts';
+import { type CallKind, type LossyDevice, lossyDevice } from '../support/lossyDevice.ts';
 import { curve, filesOf, type Outcome, trained } from './support/trained.ts';
 
 const folder = temporaryFolder();
@@ -83,6 +83,22 @@ describe('a device that is lost once', () => {
       }
     },
   );
+
+  it('is lost again while the next one is made ready or runs the steps again', async () => {
+    const calls = called[1] ?? [];
+    const late = calls.indexOf('run', calls.indexOf('run') + 70);
+    for (const behind of [0, 9, 25, 45, 60]) {
+      let second = 0;
+      const device: LossyDevice = lossyDevice(
+        wasm,
+        (call) => call === late || (call > late && device.opened === 2 && second++ === behind),
+      );
+      const after = await trained(device, fresh(), { snapshotEvery: 1e9 });
+      expect(device.opened, `${behind}`).toBe(3);
+      expect(curve(after.events)).toEqual(curve(whole[1]?.events ?? []));
+      expect(after.files).toEqual(whole[1]?.files);
+    }
+  });
 
   it('again and again, with some progress between, gets there all the same', async () => {
     let runs = 0;
