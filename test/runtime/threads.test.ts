@@ -74,6 +74,18 @@ describe('threads of the wasm device', () => {
     await device.close();
   });
 
+  it.each([1, 2])('give the time of each launch, with %i of them', async (threads) => {
+    const { device, program, x } = await growing(threads);
+    await program.run();
+    const before = await device.read(x);
+    const times = (await program.profile?.()) ?? [];
+    expect(times.map(({ kernel }) => kernel)).toEqual(Array.from({ length: 6 }, () => 'grow'));
+    for (const { milliseconds } of times) expect(milliseconds).toBeGreaterThanOrEqual(0);
+    expect(times.reduce((sum, { milliseconds }) => sum + milliseconds, 0)).toBeGreaterThan(0);
+    expect(await device.read(x)).not.toEqual(before);
+    await device.close();
+  });
+
   it('wait for those launches, and only those, whose memory they touch', () => {
     const memory = { words: 64, address: 0, bytes: 256 };
     const access = fc.record({

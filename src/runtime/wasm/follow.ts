@@ -10,6 +10,8 @@ export const CONTROL = {
   /** word index of the command list, and of its counters */
   list: 2,
   counters: 3,
+  /** word index of the times at which launches begin, as f64, and of the last one's end; 0: nobody asks */
+  clock: 4,
   /** threads that have not finished the list yet */
   left: 16,
   /** changes when a launch has ended that somebody sleeps for */
@@ -103,12 +105,15 @@ export function follow(port: FollowerPort): void {
       }
       const { words, kernels, threads } = state;
       const launches = words[list] as number;
+      const clock = state.index === 0 ? Atomics.load(state.control, state.word.clock) : 0;
+      const times = new Float64Array(buffer, 4 * clock, clock === 0 ? 0 : launches + 1);
       let known = 0;
       for (let launch = 0, at = list + 1; launch < launches; launch++) {
         const kernel = kernels[words[at] as number] as (typeof kernels)[number];
         for (const after = words[at + 2] as number; known < after; known++) {
           if (!thread.ended(counters + known * (threads + 1))) return;
         }
+        if (clock !== 0) times[launch] = performance.now();
         try {
           thread.launch(kernel, at, counters + launch * (threads + 1));
         } catch (error) {
@@ -117,6 +122,8 @@ export function follow(port: FollowerPort): void {
         }
         at += 3 + kernel.numbers;
       }
+      if (clock === 0) return;
+      if (thread.ended(counters + (launches - 1) * (threads + 1))) times[launches] = performance.now();
     },
     launch(kernel: (typeof state.kernels)[number], at: number, counter: number): void {
       const { words, floats, index, threads } = state;

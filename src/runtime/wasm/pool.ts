@@ -81,12 +81,13 @@ export class Pool {
     });
   }
 
-  /** Runs a list; addresses are word indices. @returns the launch that failed, where one did */
-  async run(list: number, counters: number): Promise<FailedLaunch | undefined> {
+  /** Runs a list; addresses are word indices, `clock` that of the times if any. @returns the launch that failed, where one did */
+  async run(list: number, counters: number, clock = 0): Promise<FailedLaunch | undefined> {
     const control = this.#control;
     await this.#await(1, () => {
       Atomics.store(control, CONTROL.list, list);
       Atomics.store(control, CONTROL.counters, counters);
+      Atomics.store(control, CONTROL.clock, clock);
       Atomics.store(control, CONTROL.left, this.threads);
       Atomics.store(control, CONTROL.failed, 0);
       this.#failure = undefined;

@@ -1,8 +1,9 @@
+import { platform } from '#platform';
 import { defined } from '../../base/errors.ts';
 import type { WebAssemblyApi } from '../../base/webAssembly.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import { instantiateModule, type RunCells, trapped } from '../../target/wasm/index.ts';
-import type { BoundProgram } from '../device.ts';
+import type { BoundProgram, LaunchTime } from '../device.ts';
 import type { BoundLaunch } from './commandList.ts';
 import type { Heap } from './heap.ts';
 import { type CompileSettings, compileKernel } from './modules.ts';
@@ -27,11 +28,12 @@ export class SingleRunner implements Runner {
 
   async prepare(kernels: readonly Kernel[]): Promise<void> {
     this.#check();
-    const compiled = kernels.map((kernel) => compileKernel(this.#engine, kernel, this.#settings));
+    const fresh = kernels.filter((kernel) => !this.#kernels.has(kernel));
+    const compiled = fresh.map((kernel) => compileKernel(this.#engine, kernel, this.#settings));
     for (const [at, { module, scratchBytes }] of (await Promise.all(compiled)).entries()) {
       const scratch = this.#scratch.address(scratchBytes);
       const run = instantiateModule(this.#engine, module, this.#heap.memory, scratch);
-      this.#kernels.set(defined(kernels[at], 'kernel'), run);
+      this.#kernels.set(defined(fresh[at], 'kernel'), run);
     }
   }
 
@@ -41,18 +43,31 @@ export class SingleRunner implements Runner {
       run: defined(this.#kernels.get(kernel), `prepared kernel ${kernel.name}`),
       numbers: [0, cells, ...numbers] as const,
     }));
-    return {
-      run: async () => {
-        this.#check();
-        let at = 0;
-        try {
-          for (; at < steps.length; at++) {
-            const step = steps[at] as (typeof steps)[number];
-            step.run(...step.numbers);
-          }
-        } catch (cause) {
-          throw trapped(steps[at]?.kernel.name ?? 'unknown', cause);
+    const each = (after: (kernel: Kernel) => void): void => {
+      this.#check();
+      let at = 0;
+      try {
+        for (; at < steps.length; at++) {
+          const step = steps[at] as (typeof steps)[number];
+          step.run(...step.numbers);
+          after(step.kernel);
         }
+      } catch (cause) {
+        throw trapped(steps[at]?.kernel.name ?? 'unknown', cause);
+      }
+    };
+    const nothing = (): void => undefined;
+    return {
+      run: async () => each(nothing),
+      profile: async () => {
+        const times: LaunchTime[] = [];
+        let begin = platform.now();
+        each(({ name, variant }) => {
+          const end = platform.now();
+          times.push({ kernel: name, variant, milliseconds: end - begin });
+          begin = end;
+        });
+        return times;
       },
     };
   }

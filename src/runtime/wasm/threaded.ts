@@ -2,7 +2,7 @@ import { defined } from '../../base/errors.ts';
 import type { WebAssemblyApi } from '../../base/webAssembly.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import { trapped } from '../../target/wasm/index.ts';
-import type { BoundProgram } from '../device.ts';
+import type { BoundProgram, LaunchTime } from '../device.ts';
 import type { BoundLaunch } from './commandList.ts';
 import { HEAD } from './follow.ts';
 import type { Block, Heap } from './heap.ts';
@@ -46,6 +46,15 @@ function encode(
     words.set(countersOf(cells, threads), counters + i * (threads + 1));
   }
   return { words, counters };
+}
+
+/** Milliseconds of each launch, from when it and those after it began. */
+function timesOf(launches: readonly BoundLaunch[], { memory }: Heap, { address }: Block): LaunchTime[] {
+  const begins = new Float64Array(memory.buffer, address, launches.length + 1);
+  return launches.map(({ kernel: { name, variant } }, i): LaunchTime => {
+    const milliseconds = (begins[i + 1] ?? 0) - (begins[i] ?? 0);
+    return { kernel: name, variant, milliseconds };
+  });
 }
 
 /** Runs launches on threads of their own; results are the same bytes whatever their number. */
@@ -98,17 +107,29 @@ export class ThreadedRunner implements Runner {
     const numberOf = (kernel: Kernel): number =>
       defined(this.#numbers.get(kernel), `prepared kernel ${kernel.name}`);
     const encoded = encode(launches, numberOf, this.#pool.threads);
+    const run = async (list: Encoded, clock?: Block): Promise<void> => {
+      const failed = await this.#run(list, clock);
+      if (failed === undefined) return;
+      throw trapped(launches[failed.launch]?.kernel.name ?? 'unknown', failed.reason);
+    };
     return {
-      run: () =>
+      run: () => this.inTurn(() => run(encoded)),
+      profile: () =>
         this.inTurn(async () => {
-          const failed = await this.#run(encoded);
-          if (failed === undefined) return;
-          throw trapped(launches[failed.launch]?.kernel.name ?? 'unknown', failed.reason);
+          // one after the other: each waits for all before it
+          const serial = launches.map((launch, after) => ({ ...launch, after }));
+          const clock = this.#heap.allocate(2 * (launches.length + 1));
+          try {
+            await run(encode(serial, numberOf, this.#pool.threads), clock);
+            return timesOf(launches, this.#heap, clock);
+          } finally {
+            this.#heap.free(clock);
+          }
         }),
     };
   }
 
-  async #run(encoded: Encoded) {
+  async #run(encoded: Encoded, clock: Block | undefined) {
     const { words, counters } = encoded;
     if (this.#area === undefined || this.#area.words < words.length) {
       if (this.#area !== undefined) this.#heap.free(this.#area);
@@ -119,7 +140,8 @@ export class ThreadedRunner implements Runner {
     if (this.#resident === encoded) shared.set(words.subarray(counters), counters);
     else shared.set(words);
     this.#resident = encoded;
-    return this.#pool.run(this.#area.address / 4, this.#area.address / 4 + counters);
+    const list = this.#area.address / 4;
+    return this.#pool.run(list, list + counters, clock === undefined ? 0 : clock.address / 4);
   }
 
   /** What `work` gives, begun when everything asked for before has ended. */
