@@ -80,7 +80,7 @@ const contender = {
     const { loss } = await executable.run(feeds);
     return {
       run: () => executable.run(feeds, { read: [] }),
-      note: `first loss ${loss?.data[0]}`,
+      note: `first loss ${loss?.data[0]?.toFixed(3)}`,
       close: () => device.close(),
     };
   },

@@ -191,12 +191,20 @@ function tuned(
         ...{ device: on.device, sizes: { batch, time }, seconds: tuneSeconds },
       });
       const table = tableOf(found);
-      const builtIn = await withSubject(on, subject, (prepared) => timeOf(prepared, milliseconds));
+      const searched = `${found.length} classes searched`;
+      if (Object.keys(table).length === 0) {
+        return [{ note: `${searched}, nothing beat the built-in schedules` }];
+      }
+      const builtIn = await prepare(on.device, subject);
       const best = await prepare(on.device, subject, table);
-      const { each } = await timeOf(best, milliseconds);
-      await best.free();
-      const note = `${found.length} classes searched, ${JSON.stringify(table).replaceAll('"', '')}`;
-      return [{ value: each, compared: 'tuned ÷ built-in', ratio: builtIn.each / each, note }];
+      let [before, after] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+      for (let turn = 0; turn < 3; turn++) {
+        before = Math.min(before, (await timeOf(builtIn, milliseconds)).each);
+        after = Math.min(after, (await timeOf(best, milliseconds)).each);
+      }
+      await Promise.all([builtIn.free(), best.free()]);
+      const note = `${searched}, ${JSON.stringify(table).replaceAll('"', '')}`;
+      return [{ value: after, compared: 'tuned ÷ built-in', ratio: before / after, note }];
     },
   };
 }

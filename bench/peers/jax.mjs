@@ -143,7 +143,7 @@ function step({ at, classes, update }) {
   const zeros = () => tree.map((p) => np.zerosLike(p.ref), parameters);
   let [m, v] = update ? [zeros(), zeros()] : [];
   return {
-    note: `first loss ${first}`,
+    note: `first loss ${first.toFixed(3)}`,
     async run() {
       if (!update) {
         const results = half(tree.ref(parameters), x.ref, gold.ref);

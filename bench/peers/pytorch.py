@@ -43,7 +43,7 @@ def step(options):
         optimizer.step()
         return loss
 
-    return work, f"first loss {work().item()}, {used} threads"
+    return work, f"first loss {work().item():.3f}, {used} threads"
 
 
 def crf(options):

@@ -92,7 +92,7 @@ function step({ at, classes }) {
   const optimizer = tf.train.adam(1e-3);
   const first = tf.tidy(() => loss().dataSync()[0]);
   return {
-    note: `first loss ${first}`,
+    note: `first loss ${first.toFixed(3)}`,
     run() {
       optimizer.minimize(loss);
     },
