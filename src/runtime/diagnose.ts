@@ -5,6 +5,7 @@ import { type Graph, makeRef, type Node, type Ref, splitRef } from '../ir/graph.
 import { nodePath } from '../ir/names.ts';
 import { topologicalOrder } from '../ir/order.ts';
 import { ops } from '../ops/index.ts';
+import { passes } from '../passes/index.ts';
 import { compile } from './compile.ts';
 import type { Feeds, TensorValue } from './feeds.ts';
 import type { ModelState } from './state.ts';
@@ -20,8 +21,9 @@ export interface NonFinite {
   readonly place?: SourcePlace | undefined;
 }
 
-/** Passes that would join nodes or drop one of two equal ones. */
-const JOINING = ['shareCommonSubexpressions', 'fuseElementwise', 'fuseEpilogue'];
+/** All passes but those that every graph needs: others join nodes, or drop one of two equal ones. */
+const disable = (): string[] =>
+  passes.map(({ name }) => name).filter((name) => name !== 'expand' && name !== 'removeDeadNodes');
 
 /** A floating tensor to look at. */
 interface Watched {
@@ -74,7 +76,7 @@ async function observe(
     builder.output(`watched.${i}`, ref);
   });
   const observed = builder.finish();
-  const { executable } = await compile(observed, { state, disable: JOINING });
+  const { executable } = await compile(observed, { state, disable: disable() });
   const names = new Set(observed.inputs.map((id) => String(observed.nodes[id]?.attributes.name)));
   try {
     return await executable.run(
