@@ -36,10 +36,13 @@ export interface Progress {
 
 const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;
 
-/** Shows on a terminal how many kernels are compiled: a GPU's driver takes its time. */
+/** Shows how many kernels are compiled, on a terminal as they are: a GPU's driver takes its time. */
 export function compileProgress(out: NodeJS.WriteStream): (done: number, total: number) => void {
   return (done, total) => {
-    if (!out.isTTY) return;
+    if (!out.isTTY) {
+      if (done === 1) out.write(`compiling ${total} kernels\n`);
+      return;
+    }
     out.write(done < total ? `\rcompiling kernels ${done}/${total}` : '\r\x1b[K');
   };
 }

@@ -35,6 +35,9 @@ const LIMITS = {
 
 const NAMES = Object.keys(LIMITS) as (keyof GpuLimits)[];
 
+/** A workgroup may have all its threads along one dimension: their limits go with that of the invocations. */
+const SIDES = ['maxComputeWorkgroupSizeX', 'maxComputeWorkgroupSizeY'] as const;
+
 /** Renderers that are programs. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|warp/i;
 
@@ -42,11 +45,14 @@ export function describeAdapter(adapter: GPUAdapter): AdapterDescription {
   const { info } = adapter;
   const parts = [info.vendor, info.architecture, info.device, info.description];
   const name = [...new Set(parts.filter(Boolean))].join(' ') || 'unnamed adapter';
-  const limits = Object.fromEntries(NAMES.map((name) => [name, adapter.limits[LIMITS[name]]]));
+  const limits = Object.fromEntries(
+    NAMES.map((name) => [name, adapter.limits[LIMITS[name]]]),
+  ) as unknown as GpuLimits;
+  const sides = SIDES.map((side) => adapter.limits[side]);
   return {
     name,
     software: info.isFallbackAdapter === true || SOFTWARE.test(name),
-    limits: limits as unknown as GpuLimits,
+    limits: { ...limits, invocations: Math.min(limits.invocations, ...sides) },
     features: [...adapter.features].sort(),
   };
 }
@@ -128,7 +134,9 @@ export async function openAdapter(wanted: Partial<GpuLimits> = {}, given?: GPU):
   const features = WANTED.filter((name) => adapter.features.has(name));
   const limits = limitsWithin(description.limits, wanted);
   // what WebGPU guarantees everywhere need not, and less cannot, be asked for
-  const required = Object.fromEntries(NAMES.map((name) => [LIMITS[name], description.limits[name]]));
+  const required = Object.fromEntries(
+    [...NAMES.map((name) => LIMITS[name]), ...SIDES].map((name) => [name, adapter.limits[name]]),
+  );
   const device = await adapter
     .requestDevice({ requiredFeatures: features, requiredLimits: required })
     .catch((cause: unknown) => {

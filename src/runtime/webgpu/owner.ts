@@ -4,8 +4,11 @@ import { deviceLost } from '../device.ts';
 /** How long a failed call waits to learn whether the GPU was lost, in milliseconds: the loss is announced by itself. */
 const PATIENCE = 500;
 
-const messageOf = (cause: unknown): string =>
-  (cause instanceof Error ? cause.message : String(cause)).split('\n')[0] ?? '';
+/** Errors of a GPU have a message, but are no `Error`. */
+function messageOf(cause: unknown): string {
+  const { message = String(cause) }: { readonly message?: unknown } = Object(cause);
+  return String(message).split('\n')[0] ?? '';
+}
 
 /** What a failure of the GPU is called: a loss, memory that it has not, or anything else that it refuses. */
 export function gpuError(what: string, cause: unknown, outOfMemory = false): FrondError {

@@ -14,8 +14,9 @@ function packed({ dtype }: Location, data: ArrayLike<number>): Plain | Uint16Arr
     for (let i = 0; i < data.length; i++) halves[i] = halfBits(data[i] as number);
     return halves;
   }
-  if (isFloating(dtype)) return Float32Array.from(data);
-  return dtype === 'i32' ? Int32Array.from(data) : Uint32Array.from(data);
+  // the queue copies before it returns: arrays of the right type need no copy of ours
+  const Wanted = isFloating(dtype) ? Float32Array : dtype === 'i32' ? Int32Array : Uint32Array;
+  return data instanceof Wanted ? (data as Plain) : Wanted.from(data);
 }
 
 function unpacked({ dtype, length }: Location, bytes: ArrayBuffer, offset: number): TypedArray {

@@ -20,6 +20,12 @@ export interface WebgpuOptions {
   readonly onDevice?: (device: { destroy(): void }) => void;
 }
 
+/** Kernels count elements in 31 bits. */
+const MOST_BYTES = 2 ** 32;
+
+/** Arenas end their chunks where their tables, with one word per block of 256, have an offset that can be bound. */
+const CHUNK_UNIT = 4 * 256 * 64;
+
 /** A device on a GPU, with what is known of its adapter. */
 export interface WebgpuDevice extends Device {
   readonly adapter: AdapterDescription;
@@ -46,7 +52,8 @@ export async function webgpuDevice(options: WebgpuOptions = {}): Promise<WebgpuD
     unroll: !software,
     subgroups,
   });
-  const chunkBytes = Math.floor(Math.min(limits.bufferBytes, limits.bindingBytes) / 65_536) * 65_536;
+  const largest = Math.min(limits.bufferBytes, limits.bindingBytes, MOST_BYTES);
+  const chunkBytes = Math.floor(largest / CHUNK_UNIT) * CHUNK_UNIT;
   const submissions = new Submissions(owner);
 
   return {
