@@ -2,6 +2,7 @@ import { ceilDivide, type Dim } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Buffer, Kernel, Span, Value } from '../src/kernel/ir.ts';
+import { type Epilogue, epilogueBindings, epilogueVariant, storeThrough } from './epilogue.ts';
 import { blocksOf, kernelOnce } from './plan.ts';
 import {
   launchRows,
@@ -21,6 +22,7 @@ import {
  * Gradient, with g = γ dy and n columns. x̂ depends on x_j directly, through μ and through rstd:
  *   ∂x̂_i/∂x_j = rstd (δ_ij − 1/n − x̂_i x̂_j / n), hence
  *   dx = rstd (g − mean g − x̂ mean(g x̂)),   dγ = Σ_rows dy x̂,   dβ = Σ_rows dy.
+ * An epilogue of element-wise functions, such as the sum with the gradient that bypasses the layer, may be applied to dx.
  *
  * The sums over rows cross programs: each block of rows writes partial sums [block, columns], and a second launch adds
  * them up in the order of the blocks. Order and rounding depend on shape and schedule alone.
@@ -85,7 +87,11 @@ interface Tiles {
   readonly gained: Value;
 }
 
-function layerNormGradientProgram(k: KernelBuilder, schedule: RowSchedule): void {
+function layerNormGradientProgram(
+  k: KernelBuilder,
+  schedule: RowSchedule,
+  epilogue: Epilogue | undefined,
+): void {
   const [x, gamma, mean] = [k.read('x'), k.read('gamma'), k.read('mean')];
   const [rstd, dy, dx] = [k.read('rstd'), k.read('dy'), k.write('dx')];
   const partials = { gamma: k.write('gammaPartial'), beta: k.write('betaPartial') };
@@ -101,7 +107,7 @@ function layerNormGradientProgram(k: KernelBuilder, schedule: RowSchedule): void
   };
   const storeGradients = (C: Span, all: Tiles, meanG: Value, meanGx: Value) => {
     const direct = k.sub(k.sub(all.gained, meanG), k.mul(all.normalised, meanGx));
-    block.store(dx, C, k.mul(scale, direct));
+    storeThrough(k, epilogue, [dx, block.at(C)], k.mul(scale, direct), [block.R, C, []]);
     storePartials(k, block, C, all, partials);
   };
   const meanOf = (tile: Value) => k.mul(k.sum(tile, c), perColumn);
@@ -142,12 +148,13 @@ function storePartials(
 const traceLayerNorm = (schedule: RowSchedule): Kernel =>
   traceRows('layerNorm', 'y = γ (x − mean) rstd + β along rows', schedule, layerNormProgram);
 
-const traceLayerNormGradient = (schedule: RowSchedule): Kernel =>
+const traceLayerNormGradient = (schedule: RowSchedule, epilogue: Epilogue | undefined): Kernel =>
   traceRows(
     'layerNormGradient',
-    'dx = rstd (g − mean g − x̂ mean(g x̂)), and partial sums of dγ, dβ per block of rows',
+    'dx = f(rstd (g − mean g − x̂ mean(g x̂))), and partial sums of dγ, dβ per block of rows',
     schedule,
-    layerNormGradientProgram,
+    (k) => layerNormGradientProgram(k, schedule, epilogue),
+    epilogue && epilogueVariant(epilogue),
   );
 
 /** dγ and dβ from the partial sums [blocks, columns]: a program adds up one tile of columns. */
@@ -215,9 +222,12 @@ export function planLayerNormGradient(
     readonly dx: Slot;
     readonly dgamma: Slot;
     readonly dbeta: Slot;
+    /** applied to dx */
+    readonly epilogue?: Epilogue | undefined;
   },
 ): LaunchPlan[] {
-  const { rows, columns, x, gamma, mean, rstd, dy, dx, dgamma, dbeta } = args;
+  const { rows, columns, x, gamma, mean, rstd, dy, dx, dgamma, dbeta, epilogue } = args;
+  const bound = epilogueBindings(epilogue);
   const schedule = rowSchedule(rows, columns);
   const blocks = ceilDivide(rows, schedule.rows);
   const partial = (name: string): Slot => ({
@@ -228,10 +238,13 @@ export function planLayerNormGradient(
   const partials = { gammaPartial: partial('gammaPartial'), betaPartial: partial('betaPartial') };
   const reduction = traceLayerNormReduction();
   return [
-    launchRows(traceLayerNormGradient(schedule), schedule, args, {
-      ...{ x, gamma, mean, rstd, dy, dx },
-      ...partials,
-    }),
+    launchRows(
+      traceLayerNormGradient(schedule, epilogue),
+      schedule,
+      args,
+      { ...{ x, gamma, mean, rstd, dy, dx }, ...partials, ...bound.slots },
+      bound.scalars,
+    ),
     {
       kernel: reduction,
       grid: [blocksOf(columns, reduction.schedule.tiles.c ?? 1)],

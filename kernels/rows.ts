@@ -1,6 +1,6 @@
 import type { Dim } from '../src/base/dim.ts';
 import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
-import type { KernelBuilder, Operand } from '../src/kernel/build.ts';
+import type { KernelBuilder, Operand, TermInput } from '../src/kernel/build.ts';
 import type { Axis, Buffer, Kernel, Span, Value } from '../src/kernel/ir.ts';
 import { blocksOf, kernelOnce, roundUp, tileExtent } from './plan.ts';
 
@@ -36,6 +36,8 @@ export interface RowBlock {
   readonly c: Axis;
   readonly R: Span;
   readonly columns: Operand;
+  /** the address of a tile over `C` */
+  at(C: Span): readonly TermInput[];
   load(buffer: Buffer, C: Span, otherwise?: number): Value;
   /** the tile with zeros past the end of the row */
   cut(tile: Value, C: Span): Value;
@@ -61,6 +63,7 @@ export function rowBlock(k: KernelBuilder, { rows, columns, exact }: RowSchedule
     c,
     R,
     columns: stride,
+    at,
     load: (buffer, C, otherwise = 0) => k.load(buffer, at(C), otherwise),
     cut: (tile, C) => (exact ? tile : k.select(k.inside(C), tile, 0)),
     store: (buffer, C, value) => k.store(buffer, at(C), value),
@@ -90,9 +93,11 @@ export function traceRows(
   doc: string,
   schedule: RowSchedule,
   program: (k: KernelBuilder, schedule: RowSchedule) => void,
+  /** what else shapes the text */
+  more?: string,
 ): Kernel {
   const { rows, columns, whole, exact } = schedule;
-  const variant = `${rows}x${columns}${exact ? ' exact' : whole ? ' whole' : ''}`;
+  const variant = `${rows}x${columns}${exact ? ' exact' : whole ? ' whole' : ''}${more ? ` ${more}` : ''}`;
   const tiles = { r: rows, c: columns };
   return kernelOnce({ name, variant, doc, schedule: { tiles, workgroup: [16, 16] } }, (k) =>
     program(k, schedule),

@@ -53,7 +53,7 @@ export const ops: OpRegistry = byName([
   softmaxGradient,
   logSoftmax,
   layerNorm,
-  layerNormGradient,
+  layerNormGradient(rows),
   attention,
   attentionGradient,
   crossEntropy,

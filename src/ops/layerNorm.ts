@@ -1,7 +1,9 @@
+import type { EpilogueOperand } from '../../kernels/epilogue.ts';
 import { planLayerNorm, planLayerNormGradient } from '../../kernels/layerNorm.ts';
 import { product } from '../base/dim.ts';
 import type { TensorType } from '../ir/graph.ts';
-import type { OpRecord } from '../ir/record.ts';
+import type { OpRecord, OpRegistry } from '../ir/record.ts';
+import { epilogueOf, epilogueTypes } from './epilogue.ts';
 import { expectFloat, expectShape, lastDim, numberOf, operand, perElement, refuse } from './rules.ts';
 import { input, output } from './slots.ts';
 
@@ -56,19 +58,42 @@ export const layerNorm: OpRecord = {
   cost: perElement(8),
 };
 
-/** Operands x, γ, mean, rstd, dy; results dx, dγ, dβ. */
-export const layerNormGradient: OpRecord = {
+/** x, γ, mean, rstd and dy: what follows belongs to the epilogue. */
+const OWN = 5;
+
+/** Where an operand of the epilogue has rows, it has all of them: outer dims are joined. */
+function stridesUnder(
+  x: TensorType,
+  { shape }: TensorType,
+): Pick<EpilogueOperand, 'rowStride' | 'columnStride' | 'batchStrides'> {
+  const { columns } = rowsOf(x);
+  const outer = shape.slice(0, -1);
+  const hasRows = outer.some((dim) => dim !== 1);
+  if (hasRows) expectShape('layerNormGradient', 'an operand of the epilogue', outer, x.shape.slice(0, -1));
+  const hasColumns = (shape.at(-1) ?? 1) !== 1;
+  return {
+    rowStride: hasRows ? (hasColumns ? columns : 1) : 0,
+    columnStride: hasColumns ? 1 : 0,
+    batchStrides: [],
+  };
+}
+
+/** Operands x, γ, mean, rstd, dy; results dx, dγ, dβ. An epilogue is applied to dx. */
+export const layerNormGradient = (rows: OpRegistry): OpRecord => ({
   name: 'layerNormGradient',
   doc: 'gradients of layerNorm with respect to its three operands',
   kind: 'kernel',
-  arity: 5,
-  shape(inputs) {
+  arity: [OWN, 10],
+  shape(inputs, attributes) {
     const [x, gamma] = [operand('layerNormGradient', inputs, 0), operand('layerNormGradient', inputs, 1)];
-    return [x, gamma, gamma];
+    for (const extra of inputs.slice(OWN)) stridesUnder(x, extra);
+    const [dx, ...others] = epilogueTypes('layerNormGradient', rows, { inputs, attributes }, OWN, x);
+    return [dx ?? x, gamma, gamma, ...others];
   },
-  lower({ inputs }) {
+  lower(context) {
+    const x = operand('layerNormGradient', context.inputs, 0);
     return planLayerNormGradient({
-      ...rowsOf(operand('layerNormGradient', inputs, 0)),
+      ...rowsOf(x),
       x: input(0),
       gamma: input(1),
       mean: input(2),
@@ -77,7 +102,9 @@ export const layerNormGradient: OpRecord = {
       dx: output(0),
       dgamma: output(1),
       dbeta: output(2),
+      epilogue: epilogueOf(rows, context, OWN, (type) => stridesUnder(x, type)),
     });
   },
+  epilogueOperands: 5,
   cost: perElement(14),
-};
+});

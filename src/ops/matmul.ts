@@ -1,17 +1,8 @@
-import type { Epilogue, EpilogueOperand } from '../../kernels/epilogue.ts';
 import { planMatmul } from '../../kernels/matmul.ts';
-import { loadedType } from '../../kernels/pointwise.ts';
 import { printShape, product, type Shape, times } from '../base/dim.ts';
 import type { Attributes, Ref, TensorType } from '../ir/graph.ts';
-import type { Build, LowerContext, OpRecord, OpRegistry, VjpContext } from '../ir/record.ts';
-import {
-  addressedTypes,
-  emitSteps,
-  keyOfSteps,
-  readFused,
-  scalarsOfSteps,
-  typesOfSteps,
-} from './expression.ts';
+import type { Build, OpRecord, OpRegistry, VjpContext } from '../ir/record.ts';
+import { epilogueOf, epilogueTypes } from './epilogue.ts';
 import {
   batchOf,
   groupStrides,
@@ -21,7 +12,7 @@ import {
   sidesOf,
   swapped,
 } from './matmulLayout.ts';
-import { broadcastShapes, bytesOf, expectFloat, expectShape, expectType, fail, operand } from './rules.ts';
+import { broadcastShapes, bytesOf, expectFloat, fail, operand } from './rules.ts';
 import { input, output } from './slots.ts';
 
 /*
@@ -62,42 +53,21 @@ function sumsOf(inputs: readonly TensorType[], { transposeY, epilogue }: Attribu
   return { dtype: 'f32', shape: y.shape.slice(1) };
 }
 
-function epilogueOf(
-  rows: OpRegistry,
-  { inputs, attributes }: LowerContext,
-  layout: MatmulLayout,
-): Epilogue | undefined {
-  if (attributes.epilogue === undefined) return undefined;
-  const fused = readFused(attributes, 'epilogue', inputs.length - 1);
-  const { steps, results } = fused;
-  const extras = addressedTypes(rows, steps, inputs.slice(1)).slice(1);
-  const operands = extras.map(({ shape, dtype }, i): EpilogueOperand => {
-    const [hasRows, hasColumns] = [layout.hasRows[i + 2] === true, hasDim(shape, 0)];
+/** x and y: what follows belongs to the epilogue. */
+const OWN = 2;
+
+const stridesIn =
+  (layout: MatmulLayout) =>
+  ({ shape }: TensorType, index: number) => {
+    const [hasRows, hasColumns] = [layout.hasRows[index] === true, hasDim(shape, 0)];
     const width = hasColumns ? layout.columns : 1;
     const height = hasRows ? layout.allRows : 1;
     return {
-      slot: input(i + 2),
-      dtype: loadedType(dtype),
       rowStride: hasRows ? width : 0,
       columnStride: hasColumns ? 1 : 0,
-      batchStrides: groupStrides(layout.groups, i + 2, times(height, width)),
+      batchStrides: groupStrides(layout.groups, index, times(height, width)),
     };
-  });
-  return {
-    key: `${keyOfSteps(rows, fused)} of ${extras.map(({ dtype }) => dtype).join(',')}`,
-    operands,
-    others: results.slice(1).map((_, i) => output(i + 1)),
-    scalars: scalarsOfSteps(rows, steps),
-    apply: (k, accumulator, values, context) => {
-      const typed = values.map((value, i) => (extras[i]?.dtype === 'bool' ? k.map('ne', value, 0) : value));
-      return emitSteps(k, rows, fused, [accumulator, ...typed], {
-        ...context,
-        // operand 0 of the steps is the product
-        element: (number, at) => context.element(number - 1, at),
-      });
-    },
   };
-}
 
 // ---- gradient
 
@@ -151,14 +121,7 @@ export const matmul = (rows: OpRegistry): OpRecord => ({
     const type: TensorType = { dtype: 'f32', shape: productShape(x, y, attributes) };
     layOut(inputs, attributes);
     if (attributes.columnSums === true) return [type, sumsOf(inputs, attributes)];
-    if (attributes.epilogue === undefined) return [type];
-    const fused = readFused(attributes, 'epilogue', inputs.length - 1);
-    const results = typesOfSteps(rows, fused, [type, ...inputs.slice(2)]);
-    for (const result of results) {
-      expectShape('matmul', 'the result of the epilogue', result.shape, type.shape);
-      expectType('matmul', 'the result of the epilogue', result, 'f32');
-    }
-    return results;
+    return epilogueTypes('matmul', rows, { inputs, attributes }, OWN, type);
   },
   vjp,
   lower(context) {
@@ -174,7 +137,7 @@ export const matmul = (rows: OpRegistry): OpRecord => ({
       batch: batchOf(layout),
       transposeX: context.attributes.transposeX === true,
       transposeY: context.attributes.transposeY === true,
-      epilogue: epilogueOf(rows, context, layout),
+      epilogue: epilogueOf(rows, context, OWN, stridesIn(layout)),
       schedules: context.schedules,
     });
   },

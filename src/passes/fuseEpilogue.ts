@@ -8,37 +8,65 @@ import {
   resultsAttribute,
   type Step,
 } from '../ir/expression.ts';
-import type { Graph, Node, NodeId, Ref } from '../ir/graph.ts';
+import { type Graph, makeRef, type Node, type NodeId, type Ref, splitRef } from '../ir/graph.ts';
 import { typeOfRef } from '../ir/names.ts';
 import { topologicalOrder, usersOf } from '../ir/order.ts';
 import type { OpRegistry } from '../ir/record.ts';
-import { asConstantStep, isLegal, isWhole, shapeOf } from './fusion.ts';
-import { dropUnused } from './rewrite.ts';
+import { asConstantStep, isLegal, isWhole, positionsOf, shapeOf } from './fusion.ts';
+import { dropUnused, type Replacements, redirectNode, redirectResults } from './rewrite.ts';
 
 /**
- * Lets a matrix product apply the element-wise functions that follow it (bias, gelu, dropout, residual) to each finished tile before
- * storing it: the one element-wise node that reads the product becomes its attribute `epilogue`. It needs to be the product's only
- * reader and to have its shape; what else it reads becomes further operands of the product.
+ * Lets a matrix product, or another op that can, apply the element-wise functions that follow it (bias, gelu, dropout, residual)
+ * to each finished tile before storing it: the one element-wise node that reads the op's first result becomes its attribute
+ * `epilogue`. It needs to be the only reader and to have the result's shape; what else it reads becomes further operands.
  */
 export function fuseEpilogue(graph: Graph, registry: OpRegistry): Graph {
   const users = usersOf(graph);
   const kept = new Set([...Object.values(graph.outputs), ...graph.effects]);
   const nodes: Record<NodeId, Node> = { ...graph.nodes };
   const absorbed = new Set<NodeId>();
+  const replacements: Replacements = new Map();
+  const places = new Map(positionsOf(graph));
   let changed = false;
   for (const product of topologicalOrder(graph)) {
     const most = registry.get(product.op)?.epilogueOperands;
     if (most === undefined || product.attributes.epilogue !== undefined || kept.has(product.id)) continue;
-    if (product.types.length > 1) continue;
     const [reader, ...others] = new Set(users.get(product.id) ?? []);
     if (reader === undefined || others.length > 0 || absorbed.has(reader)) continue;
     const fused = withEpilogue(graph, product, graph.nodes[reader], registry, most);
     if (fused === undefined || !isLegal(fused, (ref) => typeOfRef(graph, ref), registry)) continue;
+    if (product.types.length > 1 && !moveBehind(product, fused, users, places)) continue;
     nodes[fused.id] = fused;
     absorbed.add(fused.id);
+    product.types.slice(1).forEach((_, i) => {
+      replacements.set(makeRef(product.id, i + 1), makeRef(fused.id, i + 1));
+    });
     changed = true;
   }
-  return changed ? dropUnused({ ...graph, nodes }) : graph;
+  if (!changed) return graph;
+  for (const node of Object.values(nodes)) nodes[node.id] = redirectNode(node, replacements);
+  return dropUnused({ ...graph, nodes, ...redirectResults(graph, replacements) });
+}
+
+/**
+ * Whether what the epilogue reads can be there before a further result of the product is needed, which then waits for it;
+ * `places` say in which order all nodes can run, and learn where the fused one stands.
+ */
+function moveBehind(
+  product: Node,
+  fused: Node,
+  users: ReadonlyMap<Ref, readonly NodeId[]>,
+  places: Map<NodeId, number>,
+): boolean {
+  const placeOf = (id: NodeId): number => places.get(id) ?? 0;
+  const readers = product.types.flatMap((_, k) => (k === 0 ? [] : (users.get(makeRef(product.id, k)) ?? [])));
+  const needed = Math.min(placeOf(fused.id), ...readers.map(placeOf));
+  const ready = Math.max(placeOf(product.id), ...fused.inputs.map((ref) => placeOf(splitRef(ref).id)));
+  const place = placeOf(fused.id) === needed ? needed : (ready + needed) / 2;
+  if (!(ready < place && (place < needed || place === placeOf(fused.id)))) return false;
+  places.set(product.id, place);
+  places.set(fused.id, place);
+  return true;
 }
 
 function withEpilogue(
@@ -49,6 +77,7 @@ function withEpilogue(
   most: number,
 ): Node | undefined {
   if (reader === undefined || reader.phase !== product.phase) return undefined;
+  if (product.types.length > 1 && reader.types.length > 1) return undefined;
   const sameResults = reader.types.every(
     ({ dtype, shape }) => dtype === 'f32' && sameShape(shape, shapeOf(graph, product.id)),
   );
@@ -58,6 +87,7 @@ function withEpilogue(
     (input, i) => input !== product.id && !isLiteral(graph, reader, i, registry),
   );
   const unique = [...new Set(extras)];
+  if (unique.some((ref) => splitRef(ref).id === product.id)) return undefined;
   if (unique.length + reader.types.length - 1 > most) return undefined;
   const { steps: epilogue, moved } = renumber(graph, reader, product.id, unique, steps);
   const results = readResults(reader.attributes.results, steps).map((step) => step + moved);
@@ -70,6 +100,7 @@ function withEpilogue(
       epilogue: expressionAttribute(epilogue),
       ...resultsAttribute(epilogue, results),
     },
+    types: [...reader.types.slice(0, 1), ...product.types.slice(1), ...reader.types.slice(1)],
   };
 }
 

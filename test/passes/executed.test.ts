@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { GraphBuilder } from '../../src/ir/builder.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { ops } from '../../src/ops/index.ts';
-import { differentiate, passes } from '../../src/passes/index.ts';
+import { differentiate, fusingPasses, passes, runPasses } from '../../src/passes/index.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { runs } from '../support/counts.ts';
@@ -92,3 +93,34 @@ test('optimised f32 results are no farther from f64 than twice the unoptimised o
     { numRuns: runs(300, 20), seed: 19 },
   );
 }, 600_000);
+
+test('the sum with what bypasses a layer norm becomes part of its gradient, for short rows and long ones', async () => {
+  for (const width of [24, 300]) {
+    const b = new GraphBuilder('g', ops);
+    const type = (...shape: (number | string)[]) => ({ dtype: 'f32' as const, shape });
+    const x = b.input('x', type('batch', 5, width));
+    const [gamma, beta] = [b.input('gamma', type(width)), b.input('beta', type(width))];
+    const [normal = x] = b.op('layerNorm', [x, gamma, beta], { epsilon: 1e-5 });
+    const y = b.mul(b.add(x, b.one('tanh', [normal])), b.input('scale', type(width)));
+    b.output('loss', b.sum(b.mul(y, y), [0, 1, 2]));
+    const wrt = ['x', 'gamma', 'beta', 'scale'];
+    const { graph, gradients } = differentiate(b.finish(), ops, { loss: 'loss', wrt });
+    const step = { ...graph, outputs: { ...graph.outputs, ...gradients } };
+    const feeds = Object.fromEntries(
+      wrt.map((name, i) => {
+        const shape = name === 'x' ? [7, 5, width] : [width];
+        const length = name === 'x' ? 35 * width : width;
+        return [name, { shape, data: Array.from({ length }, (_, at) => Math.sin(at * (i + 1.3)) + 0.1) }];
+      }),
+    );
+    const { graph: fused } = runPasses(step, ops);
+    const gradient = Object.values(fused.nodes).find(({ op }) => op === 'layerNormGradient');
+    expect(gradient?.attributes.epilogue).toBeDefined();
+    const wanted = await run(step, feeds, 'f64', fusingPasses);
+    expectClose(
+      await run(step, feeds, 'f64', []),
+      (name) => wanted[name] ?? [],
+      (value) => 1e-10 * Math.max(1, Math.abs(value)),
+    );
+  }
+});
