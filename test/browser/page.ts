@@ -127,15 +127,44 @@ const plain = (): Test[] => [
   ],
 ];
 
+/** A page whose policy forbids workers from text cannot have threads. */
+const strict = (): Test[] => [
+  [
+    'a policy without worker-src blob: gives a typed error, not silence',
+    async () => {
+      const device = wasmDevice({ threads: 2 });
+      const error: unknown = await agree(device, defined(cases.get('add'), 'add'), false).catch(
+        (cause: unknown) => cause,
+      );
+      const text = String(error);
+      if (!/FROND-R020.*cannot start its threads.*worker-src blob:.*hint: use one thread/s.test(text)) {
+        throw new Error(text);
+      }
+    },
+  ],
+  [
+    'and one thread works there',
+    async () => {
+      const device = wasmDevice({ threads: 1 });
+      await agree(device, defined(cases.get('add'), 'add'), false);
+      await device.close();
+    },
+  ],
+];
+
+const pages: Readonly<Record<string, () => Test[]>> = { isolated, plain, strict };
+
 declare global {
   /** given by the runner: `fault` is undefined where the test passed */
   var finish: () => Promise<void>;
   var report: (name: string, fault: string | undefined, milliseconds: number) => Promise<void>;
   var crossOriginIsolated: boolean;
+  var location: { readonly pathname: string };
   var navigator: { readonly hardwareConcurrency: number };
 }
 
-for (const [name, run] of globalThis.crossOriginIsolated ? isolated() : plain()) {
+const [, mode = ''] = globalThis.location.pathname.split('/');
+for (const [name, run] of defined(pages[mode], `page ${mode}`)()) {
   const start = performance.now();
   let fault: string | undefined;
   try {

@@ -47,13 +47,23 @@ const ISOLATION = {
   'Cross-Origin-Embedder-Policy': 'require-corp',
 };
 
-/** One page under two addresses, /isolated/ and /plain/, with the data of an example beside it. */
+/** The page's addresses, with the headers that each is served with. */
+const MODES = {
+  plain: {},
+  strict: {
+    ...ISOLATION,
+    'Content-Security-Policy': "script-src 'self' 'wasm-unsafe-eval' 'unsafe-eval'; worker-src 'self'",
+  },
+  isolated: ISOLATION,
+};
+
+/** One page under several addresses, with the data of an example beside it. */
 async function serve(script) {
   const server = createServer(async ({ url }, response) => {
     const [, mode, ...rest] = new URL(url, 'http://localhost').pathname.split('/');
     const name = rest.join('/');
     const send = (type, body) => {
-      const headers = { 'Content-Type': type, ...(mode === 'isolated' ? ISOLATION : {}) };
+      const headers = { 'Content-Type': type, ...MODES[mode] };
       response.writeHead(200, headers).end(body);
     };
     if (name === '') return send('text/html', '<!doctype html><script type="module" src="page.js"></script>');
@@ -120,7 +130,7 @@ setTimeout(async () => {
 const server = await serve(script);
 try {
   const { port } = server.address();
-  for (const mode of ['plain', 'isolated']) await visit(browser, `http://localhost:${port}/${mode}/`, count);
+  for (const mode of Object.keys(MODES)) await visit(browser, `http://localhost:${port}/${mode}/`, count);
 } catch (error) {
   count.failed++;
   console.log(`× the page: ${error.message}`);

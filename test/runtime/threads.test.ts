@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import fc from 'fast-check';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { webAssembly } from '../../src/base/webAssembly.ts';
 import { traceKernel } from '../../src/kernel/build.ts';
 import { threadsRefused } from '../../src/platform/browser/worker.ts';
 import { platform } from '../../src/platform/node/index.ts';
@@ -155,7 +156,9 @@ describe('threads of the wasm device', () => {
 
   it('give a typed error when one cannot be started', async () => {
     startWith(() => 'nothing that runs');
-    await expect(growing(2)).rejects.toThrow(/FROND-R030.*thread 1 ended: Unexpected identifier/s);
+    await expect(growing(2)).rejects.toThrow(
+      /FROND-R020. the wasm device cannot start its threads: thread 1 ended: Unexpected identifier.*hint: use one thread/s,
+    );
   });
 
   it('give a typed error when one ends in the middle of a step, and at every call afterwards', async () => {
@@ -172,12 +175,28 @@ describe('threads of the wasm device', () => {
   it('give a typed error when one does not answer', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     startWith(() => '() => setInterval(() => undefined, 1000)');
-    const never = expect(growing(2)).rejects.toThrow(/FROND-R030.*a thread did not answer for 60 s/s);
+    const never = expect(growing(2)).rejects.toThrow(/FROND-R020.*a thread did not answer for 60 s/s);
     await vi.advanceTimersByTimeAsync(0);
     await new Promise((resolve) => setImmediate(resolve));
     await vi.advanceTimersByTimeAsync(60_000);
     await never;
     vi.useRealTimers();
+  });
+
+  it('are told to close devices where no addresses are left', () => {
+    vi.stubGlobal('WebAssembly', {
+      ...webAssembly(),
+      validate: () => true,
+      Memory: class {
+        constructor() {
+          throw new RangeError('could not allocate memory');
+        }
+      },
+    });
+    for (const threads of [1, 2]) {
+      expect(() => wasmDevice({ threads })).toThrow(/FROND-R001.*cannot have a memory.*hint: close devices/s);
+    }
+    vi.unstubAllGlobals();
   });
 
   it('end when the device is closed, in the middle of a step too', async () => {

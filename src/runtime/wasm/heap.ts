@@ -16,14 +16,26 @@ export interface Block extends Memory {
 
 const alignUp = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
-/** An engine that cannot reserve 4 GiB of addresses, such as one of 32 bits, may have less. */
-function sharedMemory(engine: WebAssemblyApi): WebAssemblyMemory {
-  for (let maximum = MAX_PAGES; ; maximum /= 2) {
+/** @throws FROND-R001 where not even the addresses can be had */
+function reserve(engine: WebAssemblyApi, shared: boolean): WebAssemblyMemory {
+  if (!shared) return attempt(() => new engine.Memory({ initial: 16 }));
+  // an engine that cannot reserve 4 GiB of addresses, such as one of 32 bits, may have less
+  for (let maximum = MAX_PAGES; maximum > 1024; maximum /= 2) {
     try {
-      return new engine.Memory({ initial: 16, maximum, shared: true });
-    } catch (cause) {
-      if (maximum < 1024) throw cause;
-    }
+      return new engine.Memory({ initial: 16, maximum, shared });
+    } catch {}
+  }
+  return attempt(() => new engine.Memory({ initial: 16, maximum: 1024, shared }));
+}
+
+function attempt(make: () => WebAssemblyMemory): WebAssemblyMemory {
+  try {
+    return make();
+  } catch (cause) {
+    throw new FrondError('FROND-R001', 'the wasm device cannot have a memory', {
+      hint: 'close devices that are not used any more: each reserves addresses',
+      cause,
+    });
   }
 }
 
@@ -39,7 +51,7 @@ export class Heap {
 
   /** @param shared several threads use it */
   constructor(engine: WebAssemblyApi, shared: boolean) {
-    this.memory = shared ? sharedMemory(engine) : new engine.Memory({ initial: 16 });
+    this.memory = reserve(engine, shared);
   }
 
   /** Zeroed. @throws FROND-R001 beyond 4 GiB or what the machine has */

@@ -1,4 +1,5 @@
 import { platform } from '#platform';
+import { FrondError } from '../../base/errors.ts';
 import type { WebAssemblyMemory } from '../../base/webAssembly.ts';
 import type { PlatformWorker } from '../../platform/types.ts';
 import { deviceLost } from '../device.ts';
@@ -35,6 +36,7 @@ export class Pool {
   #started: Promise<void> | undefined;
   #awaited: Awaited | undefined;
   #failure: string | undefined;
+  #running = false;
   #ended: Error | undefined;
 
   constructor(heap: Heap, threads: number) {
@@ -49,10 +51,16 @@ export class Pool {
     if (this.#ended !== undefined) throw this.#ended;
   }
 
-  /** Once. @throws FROND-R030 when a thread does not start */
+  /** Once. @throws FROND-R020 when a thread does not start */
   start(): Promise<void> {
     this.#started ??= this.#answers(() => {
-      for (let index = 0; index < this.threads; index++) this.#spawn(index);
+      try {
+        for (let index = 0; index < this.threads; index++) this.#spawn(index);
+      } catch (cause) {
+        this.#lose(String(cause));
+      }
+    }).then(() => {
+      this.#running = true;
     });
     // whoever waits for it hears of it; until then it is no rejection that nobody handles
     this.#started.catch(() => undefined);
@@ -62,7 +70,7 @@ export class Pool {
   #spawn(index: number): void {
     const worker = platform.spawnWorker(follow.toString(), `frond wasm ${index}`, {
       message: (data) => this.#receive(data as FromFollower),
-      ended: (reason) => this.#end(deviceLost('wasm', `thread ${index} ended: ${reason}`)),
+      ended: (reason) => this.#lose(`thread ${index} ended: ${reason}`),
     });
     worker.hold();
     this.#workers.push(worker);
@@ -114,8 +122,7 @@ export class Pool {
 
   /** Waits until every thread is ready again, but not for ever. */
   async #answers(begin: () => void): Promise<void> {
-    const late = (): void =>
-      this.#end(deviceLost('wasm', `a thread did not answer for ${PATIENCE / 1000} s`));
+    const late = (): void => this.#lose(`a thread did not answer for ${PATIENCE / 1000} s`);
     const timer = setTimeout(late, PATIENCE);
     try {
       await this.#await(this.threads, begin);
@@ -139,15 +146,23 @@ export class Pool {
   }
 
   #receive(message: FromFollower): void {
+    const awaited = this.#awaited;
     if (message.kind === 'failed') this.#failure = message.reason;
-    // the end of a list that failed is known when its reason has come too, in whichever order
+    else if (awaited !== undefined) awaited.answers--;
+    // threads have doors of their own: the reason of a failure may come after the end of its list
     const failed = Atomics.load(this.#control, CONTROL.failed) !== 0;
-    const over = Atomics.load(this.#control, CONTROL.left) === 0;
-    if (failed && !(over && this.#failure !== undefined)) return;
-    if (this.#awaited === undefined || --this.#awaited.answers > 0) return;
-    const { resolve } = this.#awaited;
+    if (awaited === undefined || awaited.answers > 0 || (failed && this.#failure === undefined)) return;
     this.#awaited = undefined;
-    resolve();
+    awaited.resolve();
+  }
+
+  #lose(reason: string): void {
+    const hint = 'use one thread, which needs no worker: wasmDevice({ threads: 1 })';
+    this.#end(
+      this.#running
+        ? deviceLost('wasm', reason)
+        : new FrondError('FROND-R020', `the wasm device cannot start its threads: ${reason}`, { hint }),
+    );
   }
 
   #end(error: Error): void {
