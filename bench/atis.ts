@@ -92,6 +92,12 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (lower + upper) / 2;
 }
 
+const medianOf = (seeds: readonly SeedResult[]): Scores => ({
+  slots: { f1: median(seeds.map(({ slots }) => slots.f1)) },
+  intent: { accuracy: median(seeds.map(({ intent }) => intent.accuracy)) },
+  exactMatch: median(seeds.map(({ exactMatch }) => exactMatch)),
+});
+
 const percent = (value: number): string => `${(100 * value).toFixed(2)} %`;
 
 function tableOf(seeds: readonly SeedResult[], test: Scores): string {
@@ -130,21 +136,23 @@ export async function atis(options: Options, machine: object): Promise<number> {
     return 1;
   }
   const reader = await palm.reader.jointReader({ folder, readText: (path) => readFile(path, 'utf8') });
-  const results: SeedResult[] = [];
-  for (const seed of seeds) results.push(await trainOnce(reader, options, seed));
-  const test: Scores = {
-    slots: { f1: median(results.map(({ slots }) => slots.f1)) },
-    intent: { accuracy: median(results.map(({ intent }) => intent.accuracy)) },
-    exactMatch: median(results.map(({ exactMatch }) => exactMatch)),
-  };
-  console.log(tableOf(results, test));
-  const { device, threads, epochs } = options;
+  const { device, threads, epochs, json } = options;
   const settings = { device, threads: Number(threads), epochs: Number(epochs) };
-  const full = settings.epochs === 30 && results.length >= 3;
+  const write = (file: string, done: readonly SeedResult[]): void => {
+    mkdirSync(dirname(file), { recursive: true });
+    const result = { test: medianOf(done), machine, settings, seeds: done };
+    writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
+    console.log(`written: ${file}`);
+  };
+  const results: SeedResult[] = [];
+  for (const seed of seeds) {
+    results.push(await trainOnce(reader, options, seed));
+    // what is known is kept, should a later seed be broken off
+    write(at('../outputs/atis.json'), results);
+  }
+  console.log(tableOf(results, medianOf(results)));
   // a try of few epochs or seeds does not replace the figures of the whole recipe
-  const file = options.json ?? (full ? at('results/atis.json') : at('../outputs/atis.json'));
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${JSON.stringify({ test, machine, settings, seeds: results }, null, 2)}\n`);
-  console.log(`written: ${file}`);
+  if (settings.epochs === 30 && results.length >= 3) write(at('results/atis.json'), results);
+  if (json !== undefined) write(json, results);
   return 0;
 }

@@ -1,3 +1,4 @@
+import { ceilingsOf } from './ceilings.ts';
 import { Races } from './race.ts';
 import { type Context, comparedRow, type Row, rowOf, time } from './row.ts';
 
@@ -8,9 +9,21 @@ const sizes = { batch: 32, time: 32, labels: 130 };
 
 export async function run({ quick }: Context): Promise<readonly Row[]> {
   const races = new Races(quick ? { rounds: 2, milliseconds: 200 } : { rounds: 10, milliseconds: 300 });
-  const rows: Row[] = [];
+  const ceilings = await ceilingsOf(races);
+  const rows: Row[] = [...ceilings.rows];
   const { batch, time: steps, labels } = sizes;
   const row = { case: `${batch}x${steps}x${labels}`, what: 'log-likelihood and gradient' };
+  // sums over all pairs of labels at each step: once forward, once backward, once for the gradient by transitions
+  const flops = 3 * 2 * batch * (steps - 1) * labels * labels;
+  const floor = ceilings.arithmetic === undefined ? undefined : flops / ceilings.arithmetic / 1e6;
+  rows.push({
+    ...row,
+    what: 'floor: work at the ceiling',
+    by: 'this machine',
+    threads: 1,
+    value: floor,
+    unit: 'ms',
+  });
   for (const threads of [1, 2]) {
     const figures = await races.race([
       { name: 'frond', file: 'frond.ts', what: 'crf', options: { ...sizes, device: 'wasm', threads } },

@@ -13,6 +13,9 @@ interface On {
   readonly threads: number;
 }
 
+/** Bytes that no cache of a core holds. */
+const COPIED = 64 * 2 ** 20;
+
 /** @throws where the device asked for has another number of threads than asked for: no figure goes by a false name */
 async function open({ device, threads }: On): Promise<Device> {
   if (device === 'interpreter') return interpreterDevice();
@@ -95,6 +98,13 @@ const contender = {
       lengths: { dtype: 'i32', shape: [batch], data: new Int32Array(batch).fill(time) },
     };
     return submission(crfGradient(labels), on, feeds);
+  },
+
+  /** large arrays copied: what memory gives and takes */
+  copy: (): Work => {
+    const from = new Float32Array(COPIED / 4).fill(1);
+    const to = new Float32Array(COPIED / 4);
+    return { run: () => to.set(from), note: String(2 * COPIED) };
   },
 
   ceiling: (): Work => {

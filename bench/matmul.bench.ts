@@ -1,5 +1,6 @@
-import { type Entrant, type Figure, measured, Races } from './race.ts';
-import { type Context, comparedRow, type Limit, type Row, rate, rowOf, time } from './row.ts';
+import { ceilingsOf } from './ceilings.ts';
+import { type Entrant, type Figure, Races } from './race.ts';
+import { type Context, comparedRow, type Limit, type Row, rate, rowOf } from './row.ts';
 
 export const about = 'f32 matrix product rows × inner × inner, launch included';
 
@@ -76,13 +77,19 @@ function rowsOf(size: Size, figures: ReadonlyMap<string, Figure>, ceiling: numbe
     scale,
     ours,
   );
-  const share = ceiling !== undefined && single.value !== undefined ? single.value / ceiling : undefined;
+  const share =
+    ceiling === undefined || single.value === undefined
+      ? []
+      : [`${((100 * single.value) / ceiling).toFixed(0)} % of the ceiling`];
+  const bytes = 4 * (2 * rows * inner + inner * inner);
+  const work = `${((2 * rows * inner * inner) / 1e6).toPrecision(3)} MFLOP, ${(bytes / 2 ** 20).toPrecision(3)} MiB`;
   return [...figures].map(([name, figure]): Row => {
     switch (name) {
       case 'frond 1':
-        return share === undefined
-          ? single
-          : { ...single, note: `${(100 * share).toFixed(0)} % of the ceiling` };
+        return {
+          ...single,
+          note: [...(single.note === undefined ? [] : [single.note]), work, ...share].join(', '),
+        };
       case 'frond 2': {
         const limits = large ? { asked: least('ratio', 1.8), aim: least('ratio', 1.95) } : {};
         const twice = { ...row, by: 'frond wasm', threads: 2, compared: '2 threads ÷ 1', ...limits };
@@ -105,26 +112,11 @@ function rowsOf(size: Size, figures: ReadonlyMap<string, Figure>, ceiling: numbe
 export async function run({ quick }: Context): Promise<readonly Row[]> {
   const races = new Races(quick ? { rounds: 2, milliseconds: 80 } : { rounds: 6, milliseconds: 150 });
   const rows: Row[] = [];
-  const [ceilingRow, ceiling] = await ceilingOf(races);
-  rows.push(ceilingRow);
+  const ceilings = await ceilingsOf(races);
+  rows.push(...ceilings.rows);
   for (const size of quick ? sizes.filter(({ inner }) => inner === 512 || inner === 64) : sizes) {
-    rows.push(...rowsOf(size, await races.race(entrants(size)), ceiling));
+    rows.push(...rowsOf(size, await races.race(entrants(size)), ceilings.arithmetic));
   }
   races.end();
   return rows;
-}
-
-/** What multiplications and additions in registers reach: no product without fused multiply-add exceeds it. */
-export async function ceilingOf(races: Races): Promise<readonly [Row, number | undefined]> {
-  const figure = (await races.race([frond('ceiling', 'ceiling', {})])).get('ceiling');
-  const operations = measured(figure) ? Number(figure.note) : 0;
-  const named = {
-    case: 'in registers',
-    what: 'multiply, add',
-    by: 'this machine',
-    threads: 1,
-    note: 'the ceiling',
-  };
-  const row = rowOf(named, operations > 0 ? rate(operations) : time, figure);
-  return [row, row.value];
 }

@@ -1,7 +1,7 @@
 import { compile, type Graph, ops, passes, reportProgram, wasmDevice } from 'frond';
 import { ARENA_BLOCKS } from '../src/ir/record.ts';
 import { BLOCK } from '../src/runtime/parameters.ts';
-import { ceilingOf } from './matmul.bench.ts';
+import { type Ceilings, ceilingsOf } from './ceilings.ts';
 import { classes, matmulFlops, nameOf, type StepCase, trainingStep } from './models.ts';
 import { type Entrant, type Figure, measured, Races } from './race.ts';
 import { type Context, comparedRow, judged, type Limit, type Row, rowOf, time } from './row.ts';
@@ -88,7 +88,7 @@ const count = (at: StepCase, what: string, value: number, unit: string, more: Pa
   judged({ case: nameOf(at), what, by: 'frond', value, unit, ...more });
 
 /** What is known before a step runs, planned and fused, against the graph without passes. */
-async function planOf(at: StepCase, ceiling: number | undefined): Promise<Row[]> {
+async function planOf(at: StepCase, { arithmetic, memory }: Ceilings): Promise<Row[]> {
   const report = async (graph: Graph, disable: readonly string[]) => {
     const device = wasmDevice({ threads: 1 });
     const { executable } = await compile(graph, { device, disable });
@@ -105,19 +105,16 @@ async function planOf(at: StepCase, ceiling: number | undefined): Promise<Row[]>
   );
   const [mebi, mega] = [2 ** 20, 1e6];
   const { layers } = at;
+  const two = { threads: 2 };
   const deep = layers >= 4;
   return [
     count(at, 'matmul work', matmulFlops(at) / 1e9, 'GFLOP'),
-    ...(ceiling === undefined
+    ...(arithmetic === undefined
       ? []
-      : [
-          count(
-            at,
-            'floor: matmul work at the ceiling, two threads',
-            matmulFlops(at) / ceiling / 2 / mega,
-            'ms',
-          ),
-        ]),
+      : [count(at, 'floor: matmul work at the ceiling', matmulFlops(at) / arithmetic / 2 / mega, 'ms', two)]),
+    ...(memory === undefined
+      ? []
+      : [count(at, 'floor: bytes moved at the speed of a copy', planned.bytesMoved / memory / mega, 'ms')]),
     count(at, 'work, all told', planned.flops / 1e9, 'GFLOP'),
     count(at, 'launches', planned.launches, 'launches', {
       asked: { of: 'value', most: 34 * layers + 40 },
@@ -144,11 +141,11 @@ async function planOf(at: StepCase, ceiling: number | undefined): Promise<Row[]>
 
 export async function run({ quick }: Context): Promise<readonly Row[]> {
   const races = new Races(quick ? { rounds: 2, milliseconds: 150 } : { rounds: 8, milliseconds: 600 });
-  const [ceilingRow, ceiling] = await ceilingOf(races);
-  const rows: Row[] = [ceilingRow];
+  const ceilings = await ceilingsOf(races);
+  const rows: Row[] = [...ceilings.rows];
   for (const at of quick ? cases.slice(0, 1) : cases) {
     const figures = await races.race(entrants(at));
-    rows.push(...timesOf(at, figures), shareOf(at, figures), ...(await planOf(at, ceiling)));
+    rows.push(...timesOf(at, figures), shareOf(at, figures), ...(await planOf(at, ceilings)));
   }
   races.end();
   return rows;
