@@ -75,6 +75,32 @@ describe('threads of the wasm device', () => {
     await device.close();
   });
 
+  it('keep the order of launches that touch the same elements, whatever the program', async () => {
+    const launch = fc.record({
+      offset: fc.nat(60),
+      length: fc.integer({ min: 1, max: 200 }),
+      step: fc.integer({ min: -9, max: 9 }),
+    });
+    const [alone, three] = [wasmDevice({ threads: 1 }), wasmDevice({ threads: 3 })];
+    for (const device of [alone, three]) await device.prepare(shapes);
+    const outcome = async (device: WasmDevice, list: { offset: number; length: number; step: number }[]) => {
+      const all = await vector(device, 300);
+      const bind = () => device.bind(list.map(({ step, ...part }) => grow({ ...all, ...part }, step)));
+      const [first, second] = [await bind(), await bind()];
+      await Promise.all([first.run(), second.run(), first.run()]);
+      const result = await device.read(all);
+      device.free(all.memory);
+      return result;
+    };
+    await fc.assert(
+      fc.asyncProperty(fc.array(launch, { minLength: 1, maxLength: 25 }), async (list) => {
+        expect(await outcome(three, list)).toEqual(await outcome(alone, list));
+      }),
+      { numRuns: runs(5000, 200), seed: 11 },
+    );
+    for (const device of [alone, three]) await device.close();
+  });
+
   it.each([1, 2])('give the time of each launch, with %i of them', async (threads) => {
     const { device, program, x } = await growing(threads);
     await program.run();
