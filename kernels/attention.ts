@@ -65,7 +65,7 @@ function traceAttention(options: AttentionOptions): Kernel {
       name: 'attention',
       variant,
       doc: 'out = softmax(scale · q kᵀ) v per head, one block of queries per program',
-      schedule: { tiles: options.tiles, workgroup: [16, 16], stage: 16 },
+      schedule: { tiles: options.tiles, stage: 16 },
     },
     (k) => attentionProgram(k, options),
   );

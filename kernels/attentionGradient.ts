@@ -119,7 +119,7 @@ const parts = {
 function traceAttentionGradient(part: keyof typeof parts, options: AttentionOptions): Kernel {
   const { name, doc, program } = parts[part];
   const variant = attentionVariant(options);
-  const schedule = { tiles: options.tiles, workgroup: [16, 16], stage: 16 } as const;
+  const schedule = { tiles: options.tiles, stage: 16 } as const;
   return kernelOnce({ name, variant, doc, schedule }, (k) => program(k, options));
 }
 

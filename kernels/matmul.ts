@@ -59,7 +59,7 @@ export interface MatmulArguments {
   readonly schedules?: Schedules | undefined;
 }
 
-const OWN: Schedule = { tiles: { m: 64, n: 64, k: 64 }, workgroup: [16, 16], stage: 16 };
+const OWN: Schedule = { tiles: { m: 64, n: 64, k: 64 }, stage: 16 };
 
 /** What shapes the text. */
 interface MatmulOptions {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defined } from '../../src/base/errors.ts';
 import { checkKernel } from '../../src/kernel/check.ts';
+import type { Kernel } from '../../src/kernel/ir.ts';
 import { arenasFor, printWgsl } from '../../src/target/wgsl/index.ts';
 import { distance } from '../interpreter/support.ts';
 import { runs } from '../support/counts.ts';
@@ -16,6 +17,13 @@ function drawn(count: number, seed: number) {
     .map((recipe) => ({ recipe, kernel: kernelOf(recipe, false) }))
     .filter(({ kernel }) => checkKernel(kernel).length === 0);
 }
+
+/** Few threads own four neighbours of every axis, many threads one element. */
+const workgroups = [undefined, [3, 2], [1, 2], [1, 1]] as const;
+const inWorkgroup = (kernel: Kernel, i: number): Kernel => ({
+  ...kernel,
+  schedule: { ...kernel.schedule, workgroup: workgroups[i % workgroups.length] },
+});
 
 describe('random kernels that the checker passes', () => {
   let compiler: Gpu;
@@ -34,9 +42,14 @@ describe('random kernels that the checker passes', () => {
     const count = runs(500, 40);
     const legal = drawn(count, 11);
     expect(legal.length).toBeGreaterThan(count / 2);
-    for (const { kernel } of legal) {
-      for (const unroll of [false, true]) {
-        const module = printWgsl(kernel, { arenas: arenasFor(kernel), unroll });
+    for (const [i, { kernel }] of legal.entries()) {
+      const multiplesOf4 = kernel.parameters.map(({ name }) => name);
+      const ways = [
+        { unroll: i % 2 === 0 },
+        { unroll: i % 2 === 1, multiplesOf4, subgroups: { min: 4, max: 4 } },
+      ];
+      for (const way of ways) {
+        const module = printWgsl(inWorkgroup(kernel, i), { arenas: arenasFor(kernel), ...way });
         expect(await compiler.compile(module), module.code).toEqual([]);
       }
     }
@@ -44,11 +57,15 @@ describe('random kernels that the checker passes', () => {
 
   it('agree with the interpreter when executed', async ({ skip }) => {
     if (!gpu) return skip(NO_ADAPTER);
-    for (const { recipe, kernel } of drawn(runs(150, 12), 12)) {
+    for (const [i, { recipe, kernel }] of drawn(runs(300, 16), 12).entries()) {
       const expected = launchOf(recipe, kernel, 'f32');
       interpreterOf('f32')(expected.launch, expected.buffers);
       const got = launchOf(recipe, kernel, 'f32');
-      await gpu.run(got.launch, got.buffers);
+      const multiplesOf4 = Object.entries(got.launch.scalars).flatMap(([name, size]) =>
+        size % 4 === 0 ? [name] : [],
+      );
+      const launch = { ...got.launch, kernel: inWorkgroup(kernel, i) };
+      await gpu.run(launch, got.buffers, { unroll: i % 8 === 5, multiplesOf4, subgroups: gpu.subgroups });
       for (const [name, data] of Object.entries(got.buffers)) {
         const wanted = defined(expected.buffers[name], name);
         expect(distance(data, wanted), `${name} of ${JSON.stringify(recipe)}`).toBeLessThan(1e-4);

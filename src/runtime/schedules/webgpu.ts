@@ -1,7 +1,20 @@
-import type { DeviceSchedules } from '../../kernel/schedule.ts';
+import type { DeviceSchedules, PartialSchedule } from '../../kernel/schedule.ts';
 
-/** GPUs of any size: 64 × 64 tiles fit the default limits, and 64 programs occupy a small one. */
+/**
+ * 8 × 8 elements per thread in both: 64 or 256 threads. A larger tile reads its operands less often (128: 1/64 number from
+ * memory per multiply-add, 64: 1/32), which matters once the product occupies every multiprocessor several times over; smaller
+ * ones share out more evenly what is left (`target/wgsl/dot.ts` derives the rest).
+ */
+const small: PartialSchedule = { tiles: { m: 64, n: 64, k: 64 }, stage: 16 };
+const large: PartialSchedule = { tiles: { m: 128, n: 128, k: 64 }, stage: 16 };
+
+/** Rows and columns of at least 1,025; rows that only a feed will tell are all tokens of a batch. */
+const largeClasses = ['m', 'm≤2048', 'm≤4096', 'm>4096'].flatMap((rows) =>
+  ['n≤2048', 'n≤4096', 'n>4096'].map((columns) => `${rows} ${columns}`),
+);
+
+/** GPUs of any size: the tiles fit the default limits, and 64 programs occupy a small one. */
 export const webgpuSchedules: DeviceSchedules = {
-  table: { matmul: { '': { tiles: { m: 64, n: 64, k: 64 }, workgroup: [16, 16], stage: 16 } } },
+  table: { matmul: { '': small, ...Object.fromEntries(largeClasses.map((key) => [key, large])) } },
   programs: 64,
 };

@@ -36,6 +36,8 @@ export interface Cell {
  * of sums is the most that pays.
  */
 const MOST_WRITTEN_OUT = 64;
+export const writtenOut = ({ options }: Printer, count: number): boolean =>
+  options.unroll === true && count <= MOST_WRITTEN_OUT;
 
 const walkOf = (cell: Cell, axis: Axis): Walk =>
   defined(cell.walks.get(axis), `element along axis ${axis.name}`);
@@ -158,7 +160,7 @@ function openGroups(p: Printer, axis: Axis, around: Cell, body: (cell: Cell) => 
   const { writer } = p;
   const [threads, lanes] = [threadsAlong(p, axis), lanesOf(p, axis)];
   const thread = dimensionOf(p, axis) === 'y' ? 'ty' : 'tx';
-  const unroll = p.options.unroll === true && around.count <= MOST_WRITTEN_OUT;
+  const unroll = writtenOut(p, around.count);
   const counter = lanes === 4 ? `${axis.name}_group` : `${axis.name}_i`;
   const enter = (group: string, block: Block): void => {
     const first = (): string => {

@@ -9,9 +9,10 @@ import {
   forGroups,
   forLanes,
   type Walk,
+  writtenOut,
 } from './cells.ts';
 import { elementOf, registerOf, scalarText, tileText } from './expressions.ts';
-import { dimensionOf, groupsOf, lanesOf, type Printer, threadsAlong, typeOf } from './printer.ts';
+import { dimensionOf, groupsOf, lanesOf, type Printer, perThread, threadsAlong, typeOf } from './printer.ts';
 import { fourOf, tails, targetOf } from './tiles.ts';
 import type { Block } from './writer.ts';
 
@@ -178,7 +179,7 @@ function forItems(p: Printer, count: number, body: (item: string) => void): void
   const item = writer.declare('item');
   if (count === threads) body('lane');
   else if (count < threads) writer.block(`if (lane < ${count})`, () => body('lane'));
-  else if (p.options.unroll && count % threads === 0) {
+  else if (count % threads === 0 && writtenOut(p, (8 * count) / threads)) {
     for (let i = 0; i < count / threads; i++) {
       writer.block('', () => {
         const text = i === 0 ? 'lane' : `(lane + ${i * threads})`;
@@ -256,7 +257,7 @@ function stageTurned(p: Printer, staged: Staged, over: Axis, first: string, step
   const { value, kept } = staged;
   const { writer } = p;
   const block = writer.innermost;
-  const rows = names(p, 'along', 4, true, (row, inner) => {
+  const rows = names(p, 'along', { count: 4, lanes: 4, unroll: p.options.unroll === true }, (row, inner) => {
     const element = writer.bind(
       `row ${at} ${row}`,
       kept.name,
@@ -265,8 +266,9 @@ function stageTurned(p: Printer, staged: Staged, over: Axis, first: string, step
     );
     const cell: Cell = {
       walks: new Map([
-        [kept, walkAt(element, 1, inner, 0)],
-        [over, walkAt(step, 4, block, 1, overAt(p, over, first, step, block))],
+        [kept, walkAt(element, 1, inner, 1)],
+        // its first element is known outside of the row, its neighbours are met inside
+        [over, { ...walkAt(step, 4, block, 2, overAt(p, over, first, step, block)), groupDepth: 0 }],
       ]),
       outside: block,
       owned: false,
@@ -294,12 +296,11 @@ function stageTurned(p: Printer, staged: Staged, over: Axis, first: string, step
 function names(
   p: Printer,
   wanted: string,
-  count: number,
-  four: boolean,
+  { count, lanes, unroll }: { readonly count: number; readonly lanes: 1 | 4; readonly unroll: boolean },
   text: (counter: string, block: Block) => string,
 ): (counter: string) => string {
   const { writer } = p;
-  if (count === 1 || p.options.unroll) {
+  if (count === 1 || unroll) {
     const known = Array.from({ length: count }, (_, i) => {
       const value = text(`${i}`, writer.innermost);
       const name = writer.declare(wanted);
@@ -309,7 +310,7 @@ function names(
     return (counter) => known[Number(counter)] ?? '';
   }
   const name = writer.declare(wanted);
-  writer.line(`var ${name}: array<${typeOf('f32', four ? 4 : 1)}, ${count}>;`);
+  writer.line(`var ${name}: array<${typeOf('f32', lanes)}, ${count}>;`);
   countTo(p, `${wanted}_i`, count, (counter, block) => {
     const value = text(counter, block);
     writer.line(`${name}[${counter}] = ${value};`);
@@ -344,8 +345,9 @@ function multiply(
   const step = (staged: Staged): string =>
     staged.streamed || first === '0' ? counter : `${first} + ${counter}`;
   const [rowLanes, columnLanes] = [lanesOf(p, row), lanesOf(p, column)];
+  const unroll = writtenOut(p, perThread(p, row) * perThread(p, column));
   writer.block(`for (var ${counter} = 0; ${counter} < ${count}; ${counter}++)`, () => {
-    const across = names(p, 'right', groupsOf(p, column), columnLanes === 4, (group) =>
+    const across = names(p, 'right', { count: groupsOf(p, column), lanes: columnLanes, unroll }, (group) =>
       readStaged(p, right, step(right), group),
     );
     forGroups(p, [row], (rowGroup) => {

@@ -19,6 +19,7 @@ import {
 } from './options.ts';
 import { findControlling, makePrinter, type Printer, storagePlaces, typeOf } from './printer.ts';
 import { printRegion } from './statements.ts';
+import { type Threads, threadsFor } from './threads.ts';
 import { findVectorAccesses, spreadAxes, vectorBuffers } from './vectors.ts';
 
 const limitError = (
@@ -29,33 +30,19 @@ const limitError = (
 ): FrondError =>
   new FrondError(code, `kernel ${kernel.name} (${kernel.variant || 'only variant'}): ${what}`, { hint });
 
-const powerAtMost = (limit: number, size: number): number =>
-  2 ** Math.floor(Math.log2(Math.max(1, Math.min(limit, size))));
-
-/**
- * Threads per dimension: what the schedule says, else as many as the tiles can use with four elements each, or one where
- * tiles are small.
- */
-function threadsOf(kernel: Kernel, { placement }: Analysis, limits: WgslLimits): { x: number; y: number } {
+/** Threads per dimension: what the schedule says, else what suits the tiles. */
+function threadsOf(kernel: Kernel, analysis: Analysis, limits: WgslLimits): Threads {
   const [x, y] = kernel.schedule.workgroup ?? [];
-  if (x !== undefined && y !== undefined) {
-    if (x * y > limits.invocations) {
-      throw limitError(
-        kernel,
-        'FROND-K203',
-        `a workgroup of ${x} × ${y} threads is over the limit of ${limits.invocations}`,
-        'give the schedule a smaller workgroup',
-      );
-    }
-    return { x, y };
+  if (x === undefined || y === undefined) return threadsFor(kernel, analysis, limits);
+  if (x * y > limits.invocations) {
+    throw limitError(
+      kernel,
+      'FROND-K203',
+      `a workgroup of ${x} × ${y} threads is over the limit of ${limits.invocations}`,
+      'give the schedule a smaller workgroup',
+    );
   }
-  const longest = (dimension: 'x' | 'y'): number =>
-    kernel.axes
-      .filter((axis) => placement.dimensionOf.get(axis) === dimension)
-      .reduce((size, axis) => Math.max(size, axis.size), 1);
-  const rows = powerAtMost(16, longest('y'));
-  const columns = Math.max(longest('x') / 4, Math.min(longest('x'), 64 / rows));
-  return { x: powerAtMost(limits.invocations / rows, columns), y: rows };
+  return { x, y };
 }
 
 function globalNames(kernel: Kernel, bindings: readonly WgslBinding[]): Map<string, string> {
@@ -161,7 +148,7 @@ function threadLines({ threads: { x }, subgroupsUsed }: Printer): string[] {
   ];
 }
 
-function headerText(kernel: Kernel, threads: { x: number; y: number }): string {
+function headerText(kernel: Kernel, threads: Threads): string {
   const tiles = Object.entries(kernel.schedule.tiles).map(([axis, size]) => `${axis} ${size}`);
   const buffers = kernel.buffers.map(({ name, dtype, access }) => `${name} (${access} ${dtype})`);
   const variant = kernel.variant === '' ? '' : ` [${kernel.variant}]`;
@@ -207,12 +194,12 @@ function decide(
 ): Parts {
   const analysis = analyse(kernel);
   const threads = threadsOf(kernel, analysis, limits);
-  const accesses = findVectorAccesses(analysis, options.multiplesOf4 ?? []);
-  const layouts = layOut(analysis, kernel.axes, threads, spreadAxes(analysis, accesses));
   const storage = storagePlaces(bindings);
+  const accesses = findVectorAccesses(analysis, options.multiplesOf4 ?? [], storage);
+  const layouts = layOut(analysis, kernel.axes, threads, spreadAxes(analysis, accesses));
   return {
     ...{ kernel, options, analysis, threads, accesses, layouts, storage },
-    vectors: vectorBuffers(analysis, accesses, layouts, storage),
+    vectors: vectorBuffers(analysis, accesses, layouts),
     stage: kernel.schedule.stage ?? 16,
     controlling: findControlling(analysis.steps),
     globals: globalNames(kernel, bindings),

@@ -56,8 +56,11 @@ function vectorAxis(terms: readonly Term[], divides: (value: Value) => boolean):
 }
 
 /** Every access that could be of four neighbours, as far as addresses tell. */
-export function findVectorAccesses(analysis: Analysis, parameters: readonly string[]): VectorAccesses {
-  const { steps, live } = analysis;
+export function findVectorAccesses(
+  { steps, live }: Analysis,
+  parameters: readonly string[],
+  storage: ReadonlyMap<string, StoragePlace>,
+): VectorAccesses {
   const loops = steps.flatMap(({ statement }) => (statement.kind === 'loop' ? [statement] : []));
   const divides = divisibility(loops, new Set(parameters));
   const found = new Map<Value | Store, Axis>();
@@ -68,8 +71,10 @@ export function findVectorAccesses(analysis: Analysis, parameters: readonly stri
         : statement.kind === 'let' && statement.value.op === 'load' && live.has(statement.value)
           ? statement.value
           : undefined;
-    const axis = access && vectorAxis(access.terms, divides);
-    if (access && axis) found.set(access, axis);
+    // a binding that several buffers share has elements of its own
+    if (!access || storage.get(access.buffer.name)?.arena !== false) continue;
+    const axis = vectorAxis(access.terms, divides);
+    if (axis) found.set(access, axis);
   }
   return found;
 }
@@ -81,15 +86,13 @@ export const spreadAxes = ({ placement }: Analysis, accesses: VectorAccesses): A
   );
 
 /**
- * Buffers to declare as arrays of vec4: those with a binding of their own of which some access takes four elements; of
- * those that are written, the ones of which every store does, since one component may not be written beside another by
+ * Buffers to declare as arrays of vec4: those of which some access takes four elements; of those that are written, the ones of which every store does, since one component may not be written beside another by
  * another thread (WGSL, "vector component reference").
  */
 export function vectorBuffers(
   { steps, placement }: Analysis,
   accesses: VectorAccesses,
   layouts: ReadonlyMap<Axis, AxisLayout>,
-  storage: ReadonlyMap<string, StoragePlace>,
 ): ReadonlySet<Buffer> {
   const overs = new Set<Axis>();
   const stores: Store[] = [];
@@ -110,6 +113,5 @@ export function vectorBuffers(
     const last = store.value.axes.at(-1);
     if (axis === undefined || axis !== last || !inLanes(axis)) chosen.delete(store.buffer);
   }
-  for (const buffer of [...chosen]) if (storage.get(buffer.name)?.arena !== false) chosen.delete(buffer);
   return chosen;
 }
