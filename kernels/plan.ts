@@ -10,6 +10,11 @@ import {
 import type { Kernel, Value } from '../src/kernel/ir.ts';
 
 const traced = new Map<string, Kernel>();
+/** how to trace each of them again */
+const authors = new WeakMap<
+  Kernel,
+  { readonly options: KernelOptions; readonly author: (k: KernelBuilder) => void }
+>();
 
 /**
  * The kernel of that name, variant and schedule, traced once, so that one text is one `Kernel` object and compiles once.
@@ -21,7 +26,21 @@ export function kernelOnce(options: KernelOptions, author: (k: KernelBuilder) =>
   if (known) return known;
   const kernel = traceKernel(options, author);
   traced.set(key, kernel);
+  authors.set(kernel, { options, author });
   return kernel;
+}
+
+/**
+ * The same kernel with buffers of f16 where it declares f32, by name; what it computes stays f32. So every kernel takes
+ * tensors of f16, and plan functions need not know.
+ */
+export function withStorage(kernel: Kernel, storage: Readonly<Record<string, 'f16'>>): Kernel {
+  const known = authors.get(kernel);
+  const names = Object.keys(storage).sort();
+  if (known === undefined || names.length === 0) return kernel;
+  const { options, author } = known;
+  const variant = [options.variant ?? '', ...names.map((name) => `${name}:f16`)].filter(Boolean).join(' ');
+  return kernelOnce({ ...options, variant, storage }, author);
 }
 
 export const roundUp = (size: number, unit: number): number => Math.ceil(size / unit) * unit;

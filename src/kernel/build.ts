@@ -43,6 +43,7 @@ const fail = (summary: string, hint?: string): never => {
  * All of them throw FROND-K001 when axes or types do not fit.
  */
 export class KernelBuilder {
+  readonly #storage: Readonly<Record<string, StorageType>>;
   readonly #axes: Axis[] = [];
   readonly #buffers: Buffer[] = [];
   readonly #parameters: (Value & { readonly op: 'parameter' })[] = [];
@@ -53,6 +54,11 @@ export class KernelBuilder {
   #gridRank = 1;
   /** functions of values computed in each region, by their meaning */
   readonly #known = new Map<Region, Map<string, Value>>();
+
+  /** `storage`: what buffers of f32 hold instead, by name */
+  constructor(storage: Readonly<Record<string, StorageType>> = {}) {
+    this.#storage = storage;
+  }
 
   // ---- declarations
 
@@ -68,7 +74,8 @@ export class KernelBuilder {
 
   buffer(name: string, dtype: StorageType, access: Access): Buffer {
     if (this.#buffers.some((other) => other.name === name)) fail(`buffer ${name} is declared twice`);
-    const buffer: Buffer = { kind: 'buffer', name, dtype, access };
+    const stored = dtype === 'f32' ? (this.#storage[name] ?? dtype) : dtype;
+    const buffer: Buffer = { kind: 'buffer', name, dtype: stored, access };
     this.#buffers.push(buffer);
     return buffer;
   }
@@ -391,11 +398,14 @@ export interface KernelOptions {
   readonly variant?: string;
   readonly doc: string;
   readonly schedule: Schedule;
+  /** what buffers hold that the author declares as f32, by name: f16 is converted on load and store */
+  readonly storage?: Readonly<Record<string, StorageType>> | undefined;
 }
 
 /** Traces `author` once with symbolic arguments into a kernel. */
 export function traceKernel(options: KernelOptions, author: (k: KernelBuilder) => void): Kernel {
-  const builder = new KernelBuilder();
+  const { name, variant = '', doc, schedule, storage } = options;
+  const builder = new KernelBuilder(storage);
   author(builder);
-  return builder.finish(options.name, options.variant ?? '', options.doc, options.schedule);
+  return builder.finish(name, variant, doc, schedule);
 }

@@ -100,7 +100,8 @@ function withEpilogue(
       epilogue: expressionAttribute(epilogue),
       ...resultsAttribute(epilogue, results),
     },
-    types: [...reader.types.slice(0, 1), ...product.types.slice(1), ...reader.types.slice(1)],
+    // one of the two has a single result
+    types: product.types.length === 1 ? reader.types : [...reader.types, ...product.types.slice(1)],
   };
 }
 

@@ -32,12 +32,15 @@ export function redirect(graph: Graph, replacements: Replacements): Graph {
 export const redirectResults = (
   { outputs, effects }: Graph,
   replacements: Replacements,
-): Pick<Graph, 'outputs' | 'effects'> => ({
-  outputs: Object.fromEntries(
-    Object.entries(outputs).map(([name, ref]) => [name, resolve(replacements, ref)]),
-  ),
-  effects: effects.map((id) => splitRef(resolve(replacements, id)).id),
-});
+): Pick<Graph, 'outputs' | 'effects'> =>
+  replacements.size === 0
+    ? { outputs, effects }
+    : {
+        outputs: Object.fromEntries(
+          Object.entries(outputs).map(([name, ref]) => [name, resolve(replacements, ref)]),
+        ),
+        effects: effects.map((id) => splitRef(resolve(replacements, id)).id),
+      };
 
 export function redirectNode(node: Node, replacements: Replacements): Node {
   if (!node.inputs.some((input) => replacements.has(input))) return node;

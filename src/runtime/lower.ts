@@ -1,8 +1,9 @@
+import { withStorage } from '../../kernels/plan.ts';
 import type { Dim } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import { type Graph, makeRef, type Node, type Ref, splitRef, type TensorType } from '../ir/graph.ts';
 import { nodePath } from '../ir/names.ts';
-import type { LaunchPlan, OpRegistry } from '../ir/record.ts';
+import type { LaunchPlan, LowerContext, OpRegistry, Slot } from '../ir/record.ts';
 import type { Schedule } from '../kernel/ir.ts';
 import { noSchedules, type Schedules } from '../kernel/schedule.ts';
 
@@ -97,7 +98,24 @@ function lowerNode(
     attributes: node.attributes,
     schedules,
   };
-  return { node, launches: record.lower(context), demands: record.demands?.(context) ?? [] };
+  const launches = record.lower(context).map((launch) => storedAs(launch, context));
+  return { node, launches, demands: record.demands?.(context) ?? [] };
+}
+
+/** The launch with buffers of f16 where it is bound to tensors of f16. */
+function storedAs(launch: LaunchPlan, { inputs, outputs }: LowerContext): LaunchPlan {
+  const dtypeOf = (slot: Slot | undefined) =>
+    slot?.kind === 'input'
+      ? inputs[slot.index]?.dtype
+      : slot?.kind === 'output'
+        ? outputs[slot.index]?.dtype
+        : undefined;
+  const halves = launch.kernel.buffers.filter(
+    ({ name, dtype }) => dtype === 'f32' && dtypeOf(launch.slots[name]) === 'f16',
+  );
+  if (halves.length === 0) return launch;
+  const storage = Object.fromEntries(halves.map(({ name }) => [name, 'f16' as const]));
+  return { ...launch, kernel: withStorage(launch.kernel, storage) };
 }
 
 function pinnedGradients(
