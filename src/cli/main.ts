@@ -98,10 +98,11 @@ const inspectCommand = defineCommand({
 const kernelCommand = defineCommand({
   meta: {
     name: 'frond kernel',
-    description: 'Search schedules for the kernels of a trained run: frond kernel tune RUN',
+    description:
+      'Search schedules for the kernels of a trained run, or time them: frond kernel tune|profile RUN',
   },
   args: {
-    action: { type: 'positional', description: 'tune', required: true },
+    action: { type: 'positional', description: 'tune or profile', required: true },
     run: {
       type: 'positional',
       description: 'folder of the run whose training step is measured',
@@ -113,9 +114,14 @@ const kernelCommand = defineCommand({
     cache: { type: 'string', description: 'file with the winners', default: 'frond-schedules.json' },
   },
   run: async ({ args: { action, ...args } }) => {
+    if (action === 'profile') {
+      const { profile } = await import('./profile.ts');
+      exit(await profile(args));
+      return;
+    }
     if (action !== 'tune') {
       throw new FrondError('FROND-U011', `frond kernel ${action}: there is no such action`, {
-        hint: 'write frond kernel tune RUN',
+        hint: 'write frond kernel tune RUN, or frond kernel profile RUN',
       });
     }
     const { tune } = await import('./tune.ts');

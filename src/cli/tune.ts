@@ -33,7 +33,7 @@ export interface TuneArguments {
 const USUAL_SIZE = 32;
 
 /** @throws FROND-U015 for what is no list of the graph's dimensions */
-function sizesOf(graph: Graph, text: string | undefined): Record<string, number> {
+export function sizesOf(graph: Graph, text: string | undefined): Record<string, number> {
   const shapes = graph.inputs.flatMap((name) => graph.nodes[name]?.types[0]?.shape ?? []);
   const names = [...new Set(shapes.flatMap(namesOf))];
   const sizes = Object.fromEntries(names.map((name) => [name, USUAL_SIZE]));

@@ -83,7 +83,7 @@ describe('a command line that cannot be meant', () => {
     ],
     [
       ['kernel', 'tone', 'outputs/tiny'],
-      '[FROND-U011] frond kernel tone: there is no such action\n  hint: write frond kernel tune RUN\n',
+      '[FROND-U011] frond kernel tone: there is no such action\n  hint: write frond kernel tune RUN, or frond kernel profile RUN\n',
     ],
     [['doctor', '--all'], '[FROND-U010] frond doctor has no option --all\n  hint: it takes none\n'],
   ])('%j', (args, err) => refuses(args, 2, err));

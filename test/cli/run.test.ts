@@ -316,6 +316,18 @@ describe('an interrupted run', () => {
   });
 });
 
+describe('frond kernel profile', () => {
+  it('gives the time of each kernel of a training step', async () => {
+    const args = ['outputs/tiny', '--device', 'interpreter', '--sizes', 'batch=4,time=5'];
+    const { code, out, err } = await frond(['kernel', 'profile', ...args]);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toMatch(/^one training step on interpreter \(asked for\) at .*batch 4.*\n/);
+    for (const kernel of ['adamW', 'matmul', 'crfForward'])
+      expect(out).toMatch(new RegExp(`^│ ${kernel}.* │ +\\d+ │ +\\d+\\.\\d{3} │ +\\d+\\.\\d % │$`, 'm'));
+    expect(out).toMatch(/│ all +│ +\d+ │ +\d+\.\d{3} │ 100\.0 % │/);
+  });
+});
+
 describe('frond kernel tune', () => {
   const tune = (...more: string[]): Promise<Outcome> =>
     frond(['kernel', 'tune', 'outputs/tiny', '--device', 'wasm', '--seconds', '1', ...more]);

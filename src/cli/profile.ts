@@ -1,0 +1,93 @@
+import Table from 'cli-table3';
+import { chooseDevice, compile, type Device, type Feeds, type Graph, palm } from '../index.ts';
+import type { LaunchTime } from '../runtime/device.ts';
+import type { IndexRange } from '../runtime/lower.ts';
+import { someFeeds } from '../tune/isolate.ts';
+import { checkRun } from './runFolder.ts';
+import { sizesOf } from './tune.ts';
+
+export interface ProfileArguments {
+  readonly run: string;
+  readonly device: string;
+  /** such as batch=32,time=24 */
+  readonly sizes: string | undefined;
+}
+
+/** Steps that are measured; the shortest time of each launch counts. */
+const STEPS = 5;
+
+/** Rows of full length: kernels stop where a row ends. */
+function fullRows(feeds: Feeds, indices: readonly IndexRange[]): Feeds {
+  const full = indices.flatMap(({ name, lengths }) => {
+    const [ids, rows] = [feeds[name], lengths === undefined ? undefined : feeds[lengths]];
+    if (ids === undefined || rows === undefined) return [];
+    const width = ids.data.length / Math.max(1, rows.data.length);
+    return [[String(lengths), { ...rows, data: new Int32Array(rows.data.length).fill(width) }] as const];
+  });
+  return { ...feeds, ...Object.fromEntries(full) };
+}
+
+/** The shortest time of each launch over several steps; undefined where the device has no clock for launches. */
+async function measure(graph: Graph, device: Device, sizes: Readonly<Record<string, number>>) {
+  const { executable } = await compile(graph, { device });
+  await executable.state.initialize(1);
+  const feeds = fullRows(someFeeds(graph, sizes), executable.program.indices);
+  await executable.run(feeds);
+  let shortest: readonly LaunchTime[] | undefined;
+  for (let step = 0; step < STEPS; step++) {
+    const times = await executable.profile(feeds);
+    const before = shortest;
+    shortest = times?.map((time, i) => ({
+      ...time,
+      milliseconds: Math.min(time.milliseconds, before?.[i]?.milliseconds ?? Number.POSITIVE_INFINITY),
+    }));
+  }
+  return shortest;
+}
+
+/** Kernels by the time that they take, as a table. */
+export function profileTable(times: readonly LaunchTime[]): string {
+  const kernels = new Map<string, { launches: number; milliseconds: number }>();
+  for (const { kernel, variant, milliseconds } of times) {
+    const name = variant === '' ? kernel : `${kernel} ${variant}`;
+    const sum = kernels.get(name) ?? { launches: 0, milliseconds: 0 };
+    kernels.set(name, { launches: sum.launches + 1, milliseconds: sum.milliseconds + milliseconds });
+  }
+  const total = times.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+  const table = new Table({
+    head: ['kernel', 'launches', 'ms', 'share'],
+    style: { head: [], border: [] },
+    // no lines between kernels: there are many
+    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+    colAligns: ['left', 'right', 'right', 'right'],
+    colWidths: [64],
+    wordWrap: true,
+  });
+  const row = (name: string, launches: number, milliseconds: number): void => {
+    const share = total === 0 ? 0 : (100 * milliseconds) / total;
+    table.push([name, launches, milliseconds.toFixed(3), `${share.toFixed(1)} %`]);
+  };
+  const byTime = [...kernels].sort(([, a], [, b]) => b.milliseconds - a.milliseconds);
+  for (const [name, { launches, milliseconds }] of byTime) row(name, launches, milliseconds);
+  row('all', times.length, total);
+  return table.toString();
+}
+
+/** `frond kernel profile RUN`: how long each kernel of a training step takes. */
+export async function profile({ run, device: name, sizes: given }: ProfileArguments): Promise<number> {
+  checkRun(run);
+  const { step } = await palm.loadModelRecord(run);
+  const sizes = sizesOf(step, given);
+  const { device, reason } = await chooseDevice(name);
+  try {
+    const at = Object.entries(sizes).map((pair) => pair.join(' '));
+    process.stdout.write(`one training step on ${device.name} (${reason}) at ${at.join(', ')}\n`);
+    const times = await measure(step, device, sizes);
+    const text =
+      times === undefined ? 'not measured: this device has no clock for launches' : profileTable(times);
+    process.stdout.write(`${text}\n`);
+    return 0;
+  } finally {
+    await device.close();
+  }
+}
