@@ -74,7 +74,7 @@ function judge(k: KernelBuilder, square: Value, count: number): Value {
   const before = k.load(journal, [[stopped, 1]]);
   const row = k.cast(k.load(journal, [[next, 1]]), 'i32');
   const [judged = square, ...others] = losses;
-  const good = k.and(k.isFinite(square), k.isFinite(judged));
+  const good = k.and(k.and(k.isFinite(square), k.lt(square, norms.stopped)), k.isFinite(judged));
   k.store(journal, [[stopped, 1]], k.select(good, before, 1));
   k.store(journal, [[next, 1]], k.cast(k.rem(k.add(row, 1), rows), 'f32'));
   const start = k.add(k.mul(row, journalColumns(others.length)), first);

@@ -1,5 +1,6 @@
 import type { TypedArray } from '../base/dtype.ts';
 import { defined } from '../base/errors.ts';
+import { chunksOf } from '../runtime/chunks.ts';
 import type { Location } from '../runtime/device.ts';
 import type { ArenaName, ModelState } from '../runtime/state.ts';
 
@@ -12,14 +13,13 @@ export interface HostCopy {
 
 const COPIED: readonly ArenaName[] = ['parameter', 'moment1', 'moment2'];
 
-/** An arena in stretches that do not cross a border of the device's buffers. */
+/** An arena in stretches that do not cross a border of the device's chunks. */
 async function stretches(state: ModelState, name: ArenaName): Promise<Location[]> {
   const arena = await state.arena(name);
-  const most = state.device.chunkWords ?? Math.max(1, arena.length);
-  return Array.from({ length: Math.ceil(arena.length / most) }, (_, i) => ({
+  return chunksOf(arena.length, state.device.chunkWords).map(({ start, words }) => ({
     ...arena,
-    offset: arena.offset + i * most,
-    length: Math.min(most, arena.length - i * most),
+    offset: arena.offset + start,
+    length: words,
   }));
 }
 

@@ -96,6 +96,7 @@ describe('the journal', () => {
     ['loss', [Number.NEGATIVE_INFINITY, 1]],
     ['gradient', [1, Number.NaN]],
     ['gradient', [1, Number.POSITIVE_INFINITY]],
+    ['gradient', [1, Math.sqrt(3.1e38)]],
   ] as const)('stops all updates from a %s on that is not finite: %j', (_, broken) => {
     const { given, row, head } = judge([[1, 2], broken, [3, 2], [4, 2]], simulator);
     expect(head).toEqual([1, 4]);

@@ -134,6 +134,32 @@ describe('a device that is lost once', () => {
   });
 });
 
+it('a device whose memory is in chunks is copied chunk by chunk', async () => {
+  const chunkWords = 2304;
+  const widest: number[] = [];
+  const open = (): Device => {
+    const inner = wasm();
+    const within = <T>(at: { offset: number; length: number }, result: T): T => {
+      expect(Math.floor(at.offset / chunkWords)).toBe(Math.floor((at.offset + at.length - 1) / chunkWords));
+      widest.push(at.length);
+      return result;
+    };
+    return {
+      ...inner,
+      chunkWords,
+      read: async (location) => within(location, await inner.read(location)),
+      write: async (location, data) => within(location, await inner.write(location, data)),
+    };
+  };
+  const whole = await trained(lossyDevice(open), fresh());
+  expect(Math.max(...widest)).toBe(chunkWords);
+  let runs = 0;
+  const device = lossyDevice(open, (_, kind) => kind === 'run' && ++runs === 9);
+  const after = await trained(device, fresh());
+  expect(device.opened).toBe(2);
+  expect(after.files).toEqual(whole.files);
+});
+
 describe('a device that stays lost', () => {
   it('ends the run after three losses without progress, and says where the last checkpoint is', async () => {
     const run = fresh();

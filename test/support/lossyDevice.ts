@@ -72,6 +72,7 @@ function wrap(shared: Shared): LossyDevice {
   return {
     name: inner.name,
     precision: inner.precision,
+    ...(inner.chunkWords === undefined ? {} : { chunkWords: inner.chunkWords }),
     get calls() {
       return shared.calls;
     },
