@@ -1,6 +1,7 @@
 // Run in a process of its own by `frond doctor`: native libraries print what they like, and keep a process alive.
 
-import { type AdapterDescription, listAdapters } from '../runtime/webgpu/adapter.ts';
+import { listAdapters } from '../runtime/webgpu/adapter.ts';
+import type { AdapterDescription } from '../runtime/webgpu/description.ts';
 
 interface Probed {
   readonly webgpu: Awaited<ReturnType<typeof listAdapters>>;

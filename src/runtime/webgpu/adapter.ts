@@ -1,24 +1,6 @@
 import { platform } from '#platform';
 import { FrondError } from '../../base/errors.ts';
-import type { WgslLimits } from '../../target/wgsl/index.ts';
-
-/** What an adapter allows, of that which kernels and memory depend on. */
-export interface GpuLimits extends WgslLimits {
-  readonly bufferBytes: number;
-  /** bytes of one buffer that a kernel can see */
-  readonly bindingBytes: number;
-  /** workgroups along one dimension of a dispatch */
-  readonly groups: number;
-}
-
-export interface AdapterDescription {
-  /** vendor, architecture and device, as the driver calls them */
-  readonly name: string;
-  /** no hardware: the processor does the work, far slower than `wasm` */
-  readonly software: boolean;
-  readonly limits: GpuLimits;
-  readonly features: readonly string[];
-}
+import type { AdapterDescription, GpuLimits } from './description.ts';
 
 /** Features that are asked for where the adapter has them. */
 const WANTED = ['shader-f16', 'subgroups', 'timestamp-query'] as const;

@@ -1,7 +1,8 @@
 import { defined } from '../../base/errors.ts';
 import type { BoundProgram, Command, Device, LaunchShape, Place } from '../device.ts';
-import { type AdapterDescription, type GpuLimits, openAdapter } from './adapter.ts';
+import { openAdapter } from './adapter.ts';
 import { planBindings } from './bindings.ts';
+import type { AdapterDescription, GpuLimits } from './description.ts';
 import { allocateBuffers, type GpuMemory } from './memory.ts';
 import { GpuOwner } from './owner.ts';
 import { Pipelines } from './pipelines.ts';
