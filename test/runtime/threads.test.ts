@@ -167,7 +167,9 @@ describe('threads of the wasm device', () => {
       await expect(broken.run()).rejects.toThrow(/FROND-K212.*kernel endless: a program trapped/s);
       await program.run();
     }
-    expect(await device.read(x)).toHaveLength(1003);
+    const kept = await device.read(x);
+    expect(kept).toHaveLength(1003);
+    expect(kept.buffer).toBeInstanceOf(ArrayBuffer);
     await device.close();
   });
 

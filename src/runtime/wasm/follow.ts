@@ -64,7 +64,7 @@ interface FollowerPort {
  * are methods: bundlers that keep names wrap other functions in a helper that is not there.
  *
  * All threads walk through one command list. Each launch has a stretch of cells for each thread, which first takes from its
- * own, half of what is left at a time, and then helps the others; so most cells stay where their data is in a cache, and
+ * own, a quarter of what is left at a time, and then helps the others; so most cells stay where their data is in a cache, and
  * nobody idles while there is work. Which thread computes a cell never shows in the result.
  */
 export function follow(port: FollowerPort): void {
@@ -135,7 +135,7 @@ export function follow(port: FollowerPort): void {
         for (;;) {
           const left = Atomics.load(words, counter + 1 + owner);
           if (left === 0) break;
-          const count = Math.max(1, left >> 1);
+          const count = Math.max(1, left >> 2);
           if (Atomics.compareExchange(words, counter + 1 + owner, left, left - count) !== left) continue;
           if (numbers === undefined) {
             numbers = [0, 0];

@@ -18,6 +18,9 @@ interface Encoded {
   readonly counters: number;
 }
 
+/** Room for a list of some hundred launches; longer ones get more. */
+const LIST_WORDS = 16_384;
+
 /** Positions among a launch's numbers of what is passed as f32. */
 const floatsOf = ({ buffers, parameters }: Kernel): number[] =>
   parameters.flatMap(({ dtype }, i) => (dtype === 'f32' ? [3 + buffers.length + i] : []));
@@ -66,8 +69,8 @@ export class ThreadedRunner implements Runner {
   readonly #scratch: readonly Scratch[];
   readonly #numbers = new Map<Kernel, number>();
   #last: Promise<unknown> = Promise.resolve();
-  /** where the list lies that runs, and which one it is */
-  #area: Block | undefined;
+  /** where the list lies that runs, and which one it is: at first below all that the memory may grow by */
+  #area: Block;
   #resident: Encoded | undefined;
 
   constructor(engine: WebAssemblyApi, heap: Heap, threads: number, relaxed: boolean) {
@@ -75,6 +78,7 @@ export class ThreadedRunner implements Runner {
     this.#settings = { shared: true, relaxed };
     this.#heap = heap;
     this.#pool = new Pool(heap, threads);
+    this.#area = heap.allocate(LIST_WORDS);
     this.#scratch = Array.from({ length: threads }, () => new Scratch(heap));
   }
 
@@ -131,9 +135,10 @@ export class ThreadedRunner implements Runner {
 
   async #run(encoded: Encoded, clock: Block | undefined) {
     const { words, counters } = encoded;
-    if (this.#area === undefined || this.#area.words < words.length) {
-      if (this.#area !== undefined) this.#heap.free(this.#area);
-      this.#area = this.#heap.allocate(2 * words.length);
+    if (this.#area.words < words.length) {
+      const larger = this.#heap.allocate(2 * words.length);
+      this.#heap.free(this.#area);
+      this.#area = larger;
       this.#resident = undefined;
     }
     const shared = new Int32Array(this.#heap.memory.buffer, this.#area.address, words.length);
