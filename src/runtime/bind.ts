@@ -114,7 +114,7 @@ export function launchShapes(program: LoweredProgram): LaunchShape[] {
       case 'arena':
         return { memory: slot.name, tensor: 'all' };
       case 'table':
-        return { memory: `table ${slot.name}`, tensor: 'all' };
+        return { memory: 'tables', tensor: slot.name };
     }
   };
   return program.steps.flatMap((step) =>

@@ -89,7 +89,7 @@ export class Executable {
   free(): Promise<void> {
     return this.#inTurn(async () => {
       const places = [...this.#constants.values(), ...this.#tables.values()];
-      for (const memory of [...this.#blocks.values(), ...places.map((place) => place.memory)]) {
+      for (const memory of new Set([...this.#blocks.values(), ...places.map((place) => place.memory)])) {
         this.#device.free(memory);
       }
       this.#forgetAll();
@@ -266,10 +266,19 @@ export class Executable {
     const names = [...this.#slotNames('table')].filter((name) => !this.#tables.has(name));
     if (names.length === 0) return;
     const tables = groupTables(this.program, (name) => this.state.entry(name), this.state.layout.elements);
-    for (const name of names) {
+    // of equal length, in one memory: a GPU that binds few buffers then binds them as one
+    const length = Math.max(...[...tables.values()].map((values) => values.length));
+    let end = 0;
+    const offsets = names.map(() => {
+      const offset = fitInChunk(end, align(length), this.#device.chunkWords);
+      end = offset + align(length);
+      return offset;
+    });
+    const memory = await this.#device.allocate(end);
+    for (const [i, name] of names.entries()) {
       const values = defined(tables.get(name), `table ${name}`);
-      const memory = await this.#device.allocate(align(values.length));
-      const location: Location = { memory, offset: 0, length: values.length, dtype: 'f32' };
+      const offset = defined(offsets[i], `offset of table ${name}`);
+      const location: Location = { memory, offset, length: values.length, dtype: 'f32' };
       await this.#device.write(location, values);
       this.#tables.set(name, location);
     }
