@@ -52,6 +52,7 @@ function layerNormProgram(k: KernelBuilder, schedule: RowSchedule): void {
     const tile = block.load(x, C);
     centre = k.mul(k.sum(tile, c), perColumn);
     const deviation = k.sub(tile, centre);
+    k.name({ deviation });
     scale = rstdOf(square(C, deviation));
     finish(C, deviation, scale);
   } else {
@@ -71,6 +72,7 @@ function layerNormProgram(k: KernelBuilder, schedule: RowSchedule): void {
     centre = middle;
     scale = factor;
   }
+  k.name({ centre, scale });
   block.storeVector(mean, centre);
   block.storeVector(rstd, scale);
 }

@@ -27,8 +27,11 @@ function softmaxProgram(k: KernelBuilder, schedule: RowSchedule): void {
   if (schedule.whole) {
     const C = k.span(c, 0, columns);
     const tile = block.load(x, C, lowestFloat);
-    const shifted = exps(tile, C, k.maximum(tile, c));
-    block.store(out, C, k.div(shifted, k.sum(shifted, c)));
+    const largest = k.maximum(tile, c);
+    const shifted = exps(tile, C, largest);
+    const total = k.sum(shifted, c);
+    k.name({ largest, shifted, total });
+    block.store(out, C, k.div(shifted, total));
     return;
   }
   const [highest] = overColumns(k, block, schedule, [k.fill([r, c], lowestFloat)], (C, [most]) => [
@@ -39,6 +42,7 @@ function softmaxProgram(k: KernelBuilder, schedule: RowSchedule): void {
     k.add(total as Value, exps(block.load(x, C, lowestFloat), C, largest)),
   ]);
   const sum = k.sum(totals as Value, c);
+  k.name({ highest, largest, totals, sum });
   overColumns(k, block, schedule, [], (C) => {
     block.store(out, C, k.div(k.exp(k.sub(block.load(x, C), largest)), sum));
     return [];

@@ -24,7 +24,9 @@ export type Operand = Value | number;
 /** [index, stride]: one summand of an address. */
 export type TermInput = readonly [index: Span | Operand, stride: Operand];
 
-type Untagged<T> = T extends Value ? Omit<T, 'kind' | 'id' | 'axes' | 'dtype' | 'region' | 'source'> : never;
+type Untagged<T> = T extends Value
+  ? Omit<T, 'kind' | 'id' | 'axes' | 'dtype' | 'region' | 'source' | 'label'>
+  : never;
 type ValueBody = Untagged<Value>;
 
 const isNumber = (x: unknown): x is number => typeof x === 'number';
@@ -246,6 +248,14 @@ export class KernelBuilder {
     const [counter0, counter1] = [this.#lift(counter[0], 'u32'), this.#lift(counter[1], 'u32')];
     const axes = inOrder([...counter0.axes, ...counter1.axes]);
     return this.#value({ op: 'random', key0, key1, counter0, counter1, word }, axes, 'u32');
+  }
+
+  /** What values are called in generated text: `k.name({ scores, weights })` gives them the names of the author's variables. */
+  name(values: Readonly<Record<string, Value | undefined>>): void {
+    for (const [label, value] of Object.entries(values)) {
+      const holders = value?.op === 'result' ? [value, value.loop.carried[value.index]] : [value];
+      for (const holder of holders) if (holder && !holder.label) Object.assign(holder, { label });
+    }
   }
 
   // ---- control

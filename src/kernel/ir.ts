@@ -92,6 +92,8 @@ interface Typed {
   readonly region: Region;
   /** `file:line` of the author's call, where known */
   readonly source?: string | undefined;
+  /** what its author calls it: for generated text that people read, without meaning */
+  readonly label?: string | undefined;
 }
 
 export type Value = Typed &

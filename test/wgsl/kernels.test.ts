@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { withStorage } from '../../kernels/plan.ts';
 import type { Precision, TypedArray } from '../../src/base/dtype.ts';
 import { defined } from '../../src/base/errors.ts';
 import { checkKernel } from '../../src/kernel/check.ts';
@@ -11,21 +12,20 @@ import { interpreterOf, type RunLaunch, runPlans } from '../support/launch.ts';
 import { type Data, FOURS, ODD, type Sample, type SampleSizes, samplesAt, wideAttention } from './samples.ts';
 
 /** Ways to spell a kernel that are no matter of its schedule. */
-const spellings: readonly {
-  readonly name: string;
-  readonly options: WgslOptions;
+interface Spelling {
+  readonly unroll: boolean;
+  /** every size is a multiple of 4 */
   readonly fours: boolean;
-}[] = [false, true].flatMap((unroll) =>
-  [false, true].flatMap((fours) =>
-    [undefined, { min: 32, max: 32 }].map((subgroups) => ({
-      name: [
-        unroll ? 'written out' : 'rolled',
-        ...(fours ? ['vec4'] : []),
-        ...(subgroups ? ['subgroups'] : []),
-      ].join(),
-      options: { unroll, subgroups },
-      fours,
-    })),
+  readonly subgroups: WgslOptions['subgroups'];
+  /** floats are stored as f16 */
+  readonly halves: boolean;
+}
+const choices = [false, true];
+const spellings = choices.flatMap((unroll) =>
+  choices.flatMap((fours) =>
+    [undefined, { min: 32, max: 32 }].flatMap((subgroups) =>
+      choices.map((halves): Spelling => ({ unroll, fours, subgroups, halves })),
+    ),
   ),
 );
 
@@ -38,12 +38,14 @@ const kernels = [
   ),
 ].map(([name, kernel]) => ({ name, kernel }));
 
-const print = (kernel: Kernel, { options, fours }: (typeof spellings)[number]) =>
-  printWgsl(kernel, {
-    arenas: arenasFor(kernel),
-    ...options,
-    ...(fours ? { multiplesOf4: kernel.parameters.map(({ name }) => name) } : {}),
-  });
+function print(kernel: Kernel, { unroll, fours, subgroups, halves }: Spelling) {
+  const floats = kernel.buffers.filter(({ dtype }) => dtype === 'f32');
+  const stored = halves
+    ? withStorage(kernel, Object.fromEntries(floats.map(({ name }) => [name, 'f16'])))
+    : kernel;
+  const multiplesOf4 = fours ? kernel.parameters.map(({ name }) => name) : [];
+  return printWgsl(stored, { arenas: arenasFor(stored), unroll, subgroups, multiplesOf4, shaderF16: halves });
+}
 
 describe('every kernel', () => {
   let compiler: Gpu;
@@ -61,7 +63,7 @@ describe('every kernel', () => {
   it.each(kernels)('$name compiles under default limits', async ({ kernel }) => {
     for (const spelling of chosen) {
       const module = print(kernel, spelling);
-      expect(await compiler.compile(module), `${spelling.name}\n${module.code}`).toEqual([]);
+      expect(await compiler.compile(module), `${JSON.stringify(spelling)}\n${module.code}`).toEqual([]);
     }
   });
 });

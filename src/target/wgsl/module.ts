@@ -5,6 +5,7 @@ import type { Kernel } from '../../kernel/ir.ts';
 import { type Analysis, analyse } from './analysis.ts';
 import { bindBuffers } from './arenas.ts';
 import { functionsText } from './functions.ts';
+import { headerText } from './header.ts';
 import { layOut } from './layout.ts';
 import { bytesOf } from './memory.ts';
 import { freeName } from './names.ts';
@@ -80,6 +81,7 @@ function bindingsOf(kernel: Kernel, options: WgslOptions, limits: WgslLimits): W
       'bind buffers that are used alike in one arena (arenasFor), or split the kernel into two launches',
     );
   }
+  const halves = new Set(kernel.buffers.filter(({ dtype }) => dtype === 'f16').map(({ name }) => name));
   const half = kernel.buffers.find(({ dtype }) => dtype === 'f16');
   if (half && !options.shaderF16) {
     throw limitError(
@@ -87,6 +89,17 @@ function bindingsOf(kernel: Kernel, options: WgslOptions, limits: WgslLimits): W
       'FROND-K202',
       `buffer ${half.name} holds f16, which this device cannot bind`,
       'request the feature shader-f16, or store f32',
+    );
+  }
+  const mixed = bindings.find(
+    ({ dtype, buffers }) => dtype !== 'f16' && buffers.some((name) => halves.has(name)),
+  );
+  if (mixed) {
+    throw limitError(
+      kernel,
+      'FROND-K202',
+      `binding ${mixed.name} joins buffers of f16 with others`,
+      'give f16 a binding of its own, or store f32',
     );
   }
   return bindings;
@@ -146,17 +159,6 @@ function threadLines({ threads: { x }, subgroupsUsed }: Printer): string[] {
     `let tx = lane % ${x};`,
     `let ty = lane / ${x};`,
   ];
-}
-
-function headerText(kernel: Kernel, threads: Threads): string {
-  const tiles = Object.entries(kernel.schedule.tiles).map(([axis, size]) => `${axis} ${size}`);
-  const buffers = kernel.buffers.map(({ name, dtype, access }) => `${name} (${access} ${dtype})`);
-  const variant = kernel.variant === '' ? '' : ` [${kernel.variant}]`;
-  return [
-    `// ${kernel.name}${variant}: ${kernel.doc}`,
-    `// tiles: ${tiles.join(', ') || 'none'}; workgroup: ${threads.x} × ${threads.y} threads`,
-    `// buffers: ${buffers.join(', ')}`,
-  ].join('\n');
 }
 
 function declarationsText(
@@ -274,7 +276,7 @@ export function printWgsl(kernel: Kernel, options: WgslOptions = {}): WgslModule
     ...(p.subgroupsUsed.size > 0 ? ['enable subgroups;'] : []),
   ];
   const code = `\
-${enabled.map((line) => `${line}\n`).join('')}${headerText(kernel, parts.threads)}
+${enabled.map((line) => `${line}\n`).join('')}${headerText(p)}
 ${declarationsText(p, uniforms, bindings)}
 
 ${functionsText(p.helpers, options.transcendentals === 'builtin')}${mainText(p, parts)}`;

@@ -52,7 +52,8 @@ export function spanNames(values: readonly Value[]): ReadonlyMap<Value, string> 
 }
 
 /** A name that says what `value` is, as far as the kernel's source tells. */
-export const nameFor = (p: Printer, value: Value): string => p.spanNames.get(value) ?? nounOf(value);
+export const nameFor = (p: Printer, value: Value): string =>
+  value.label ?? p.spanNames.get(value) ?? nounOf(value);
 
 function nounOf(value: Value): string {
   switch (value.op) {

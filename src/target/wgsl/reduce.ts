@@ -212,7 +212,7 @@ function foldParts(
   { from = '0', to, by = 1 }: { readonly from?: string; readonly to: number; readonly by?: number },
 ): Part {
   const { writer } = p;
-  const total = declarePart(p, value, lanes, 'total');
+  const total = declarePart(p, value, lanes, 'folded');
   const i = writer.declare('i');
   const at = placeOf(parts, result, i);
   const step = fold(value, total, `${parts.values}[${at}]`, `${parts.positions ?? ''}[${at}]`);

@@ -158,6 +158,8 @@ function printValue(p: Printer, value: Value): void {
 /** What a carried value is called: by what the loop does to it. */
 function carriedName(loop: Loop, i: number): string {
   const next = loop.yields[i];
+  const label = loop.carried[i]?.label;
+  if (label !== undefined) return label;
   if (next?.op === 'dot') return 'accumulator';
   if (next?.op === 'elementwise' && next.fn === 'add') return 'running_sum';
   if (next?.op === 'elementwise' && next.fn === 'max') return 'running_max';

@@ -1,0 +1,84 @@
+import type { Buffer, Span, Store, Term, Value } from '../../kernel/ir.ts';
+import { type Printer, perThread, typeOf } from './printer.ts';
+
+/** Comments at the top of a text: what the kernel computes, how buffers are addressed in its own terms, and the schedule. */
+
+const SIGNS: Readonly<Record<string, string>> = { add: '+', sub: '-', mul: '*', div: '/', rem: '%' };
+
+/** An index or stride in the kernel's terms; `…` where it is more than a short expression. */
+function termText(value: Value, depth = 0): string {
+  if (value.label !== undefined) return value.label;
+  switch (value.op) {
+    case 'constant':
+    case 'fill':
+      return `${value.value}`;
+    case 'parameter':
+      return value.name;
+    case 'program':
+      return `program_${value.dimension}`;
+    case 'arange':
+      return value.axes[0]?.name ?? '…';
+    case 'cast':
+      return termText(value.arg, depth);
+    case 'load':
+      return depth > 2 ? '…' : `${value.buffer.name}[${addressText(value.terms, depth + 1)}]`;
+    case 'elementwise': {
+      const sign = SIGNS[value.fn];
+      if (depth > 2 || value.args.length !== 2) return '…';
+      const [x, y] = value.args.map((arg) => termText(arg, depth + 1));
+      const text = sign === undefined ? `${value.fn}(${x}, ${y})` : `${x} ${sign} ${y}`;
+      return sign !== undefined && depth > 0 ? `(${text})` : text;
+    }
+    default:
+      return '…';
+  }
+}
+
+const indexText = (index: Span | Value, depth: number): string =>
+  index.kind === 'span' ? index.axis.name : termText(index, depth);
+
+function addressText(terms: readonly Term[], depth = 0): string {
+  const parts = terms.flatMap(({ index, stride }) => {
+    const [at, by] = [indexText(index, depth + 1), termText(stride, depth + 1)];
+    return at === '0' || by === '0' ? [] : [by === '1' ? at : `${at} * ${by}`];
+  });
+  return parts.join(' + ') || '0';
+}
+
+/** Up to where the axes of an address go. */
+const limitsText = (terms: readonly Term[]): string =>
+  terms
+    .flatMap(({ index }) => (index.kind === 'span' ? [index] : []))
+    .map(({ axis, limit }) => `, ${axis.name} < ${termText(limit)}`)
+    .join('');
+
+function bufferLine({ analysis: { steps, live }, vectors }: Printer, buffer: Buffer): string {
+  const accesses = steps.flatMap(({ statement }): (Store | (Value & { readonly op: 'load' }))[] => {
+    if (statement.kind === 'store') return [statement];
+    const value = statement.kind === 'let' ? statement.value : undefined;
+    return value?.op === 'load' && live.has(value) ? [value] : [];
+  });
+  const first = accesses.find((access) => access.buffer === buffer);
+  const type = typeOf(buffer.dtype, vectors.has(buffer) ? 4 : 1);
+  const where = first ? `[${addressText(first.terms)}]${limitsText(first.terms)}` : ': unused';
+  return `//   ${buffer.access} ${buffer.name}${where} (${type})`;
+}
+
+export function headerText(p: Printer): string {
+  const { kernel, threads } = p;
+  const variant = kernel.variant === '' ? '' : ` [${kernel.variant}]`;
+  const tiles = kernel.axes.map((axis) => `${axis.name} ${axis.size}`).join(', ') || 'none';
+  const spread = new Set([...p.analysis.placement.spread].flatMap(({ axes }) => axes));
+  const owned = kernel.axes
+    .filter((axis) => spread.has(axis) && perThread(p, axis) > 1)
+    .map((axis) => `${axis.name} ${perThread(p, axis)}`);
+  const each = owned.length === 0 ? '' : `, each with up to ${owned.join(', ')} elements of a tile`;
+  const staged = p.memory.arrays.some(({ name }) => name.startsWith('left_tile'))
+    ? `; stage: ${p.stage}`
+    : '';
+  return [
+    `// ${kernel.name}${variant}: ${kernel.doc}`,
+    `// tiles: ${tiles}${staged}; workgroup: ${threads.x} × ${threads.y} threads${each}`,
+    ...kernel.buffers.map((buffer) => bufferLine(p, buffer)),
+  ].join('\n');
+}

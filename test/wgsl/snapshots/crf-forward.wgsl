@@ -1,0 +1,443 @@
+// crfForward [8x132 loss]: log-partition of a linear-chain CRF, and its distance to the score of the tags
+// tiles: b 8, y 132, u 132, z 132, t 32; stage: 16; workgroup: 32 × 8 threads, each with up to y 5, u 17, z 5 elements of a tile
+//   read emissions[b * (time * labels) + y], b < batch, y < labels (f32)
+//   read transitions[u * labels + z], u < labels, z < labels (f32)
+//   read start[y], y < labels (f32)
+//   read stop[y], y < labels (f32)
+//   read lengths[b], b < batch (i32)
+//   write alpha[b * (time * labels) + y], b < batch, y < labels (f32)
+//   write offset[b * time], b < batch (f32)
+//   read level[y], y < labels (f32)
+//   read weights[y * labels + z], y < labels, z < labels (f32)
+//   read tags[b * time + t], b < batch, t < time (i32)
+//   write loss[b], b < batch (f32)
+//   write logZ[b], b < batch (f32)
+struct Launch {
+  grid_0: i32,
+  batch: i32,
+  time: i32,
+  labels: i32,
+  emissions_base: i32,
+  transitions_base: i32,
+  start_base: i32,
+  stop_base: i32,
+  level_base: i32,
+  weights_base: i32,
+  lengths_base: i32,
+  tags_base: i32,
+  alpha_base: i32,
+  offset_base: i32,
+  loss_base: i32,
+  logZ_base: i32,
+}
+@group(0) @binding(0) var<uniform> launch: Launch;
+@group(0) @binding(1) var<storage, read> operands_f32: array<f32>;
+@group(0) @binding(2) var<storage, read> operands_i32: array<i32>;
+@group(0) @binding(3) var<storage, read_write> results_f32: array<f32>;
+var<workgroup> uniform_12: i32;
+var<workgroup> parts_i32: array<i32, 8>;
+var<workgroup> parts: array<f32, 256>;
+var<workgroup> left_tile: array<f32, 1188>;
+var<workgroup> right_tile: array<f32, 1584>;
+var<workgroup> uniform_39: f32;
+var<workgroup> exchange: array<f32, 160>;
+
+// e^x = 2^n e^r; what is below the smallest normal number is 0, what overflows is left to the device
+fn exp_f32(x: f32) -> f32 {
+  let n = round(x * 1.4426950216293335);
+  let r = fma(n, -0.000001428606765330187, fma(n, -0.693145751953125, x));
+  let e = 1.0 + fma(r * r, fma(fma(fma(0.008312520571053028, r, 0.04189015552401543), r, 0.16667114198207855), r, 0.499992311000824), r);
+  let whole = i32(clamp(n, -127.0, 128.0));
+  let half = whole >> 1u;
+  let scaled = e * bitcast<f32>((half + 127) << 23u) * bitcast<f32>((whole - half + 127) << 23u);
+  return select(select(scaled, exp(x), x > 88.72283), 0.0, x < -87.33654);
+}
+
+// log x = e log 2 + log(1 + f); what is not a positive normal number is left to the device
+fn log_f32(x: f32) -> f32 {
+  let shifted = bitcast<i32>(x) - 1060439283;
+  let e = f32(shifted >> 23u);
+  let f = bitcast<f32>((shifted & 8388607) + 1060439283) - 1.0;
+  let s = f / (2.0 + f);
+  let z = s * s;
+  let half = 0.5 * f * f;
+  let tail = fma(s, fma(z, fma(fma(0.298730731010437, z, 0.399774968624115), z, 0.6666677594184875), half), e * 0.000001428606765330187);
+  return select(fma(e, 0.693145751953125, f - (half - tail)), log(x), x < 1.1754943508222875e-38);
+}
+
+@compute @workgroup_size(32, 8)
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_id) local: vec3<u32>,
+) {
+  let program = i32(group.x + group.y * groups.x);
+  if (program >= launch.grid_0) { return; }
+  let program_0 = program;
+  let tx = i32(local.x);
+  let ty = i32(local.y);
+  let lane = ty * 32 + tx;
+
+  let b_start = program_0 * 8;
+  var lengths_value: i32;
+  let b_at = b_start + ty;
+  lengths_value = select(0, operands_i32[launch.lengths_base + b_at], b_at < launch.batch);
+  let product = launch.time * launch.labels;
+  let smaller = min(launch.batch - b_start, 8);
+  // max over b
+  var part = i32(-2147483648);
+  part = max(part, lengths_value);
+  if ((tx == 0)) { parts_i32[ty] = part; }
+  workgroupBarrier();
+  if (lane == 0) {
+    var folded = i32(-2147483648);
+    for (var i = 0; i < 8; i++) { folded = max(folded, parts_i32[i]); }
+    uniform_12 = folded;
+  }
+  let max_over_b = workgroupUniformLoad(&uniform_12);
+  var level_value: array<f32, 5>;
+  for (var y_i = 0; y_i < 5; y_i++) {
+    let y = tx + y_i * 32;
+    level_value[y_i] = select(-1e+30, operands_f32[launch.level_base + y], y < launch.labels);
+  }
+  var sum: array<f32, 5>;
+  for (var y_i = 0; y_i < 5; y_i++) {
+    let y = tx + y_i * 32;
+    let start_value = select(0.0, operands_f32[launch.start_base + y], y < launch.labels);
+    sum[y_i] = 0.0 + start_value;
+  }
+  var sum_2: array<f32, 5>;
+  for (var y_i = 0; y_i < 5; y_i++) {
+    let y = tx + y_i * 32;
+    let emissions_value = select(0.0, operands_f32[launch.emissions_base + b_at * product + y], (b_at < launch.batch) & (y < launch.labels));
+    sum_2[y_i] = sum[y_i] + (select(-1e+30, 0.0, y < launch.labels) + emissions_value);
+  }
+  // max over y
+  var max_over_y: f32;
+  var part_2 = -3.4028234663852886e38;
+  for (var y_i = 0; y_i < 5; y_i++) {
+    let y = tx + y_i * 32;
+    if (y < 132) { part_2 = max(part_2, sum_2[y_i]); }
+  }
+  parts[ty * 32 + tx] = part_2;
+  workgroupBarrier();
+  if (tx < 2) {
+    var folded = -3.4028234663852886e38;
+    for (var i = tx; i < 32; i += 2) { folded = max(folded, parts[ty * 32 + i]); }
+    parts[ty * 32 + tx] = folded;
+  }
+  workgroupBarrier();
+  var folded = -3.4028234663852886e38;
+  for (var i = 0; i < 2; i++) { folded = max(folded, parts[ty * 32 + i]); }
+  max_over_y = folded;
+  for (var y_i = 0; y_i < 5; y_i++) {
+    let y = tx + y_i * 32;
+    if ((b_at < launch.batch) & (y < launch.labels) & (y < 132)) { results_f32[launch.alpha_base + b_at * product + y] = sum[y_i]; }
+  }
+  if ((b_at < launch.batch) & (tx == 0)) { results_f32[launch.offset_base + b_at * launch.time] = floor(max_over_y); }
+  var state: array<f32, 5>;
+  let floored = floor(max_over_y);
+  for (var y_i = 0; y_i < 5; y_i++) {
+    state[y_i] = sum_2[y_i] - floored;
+  }
+  var state_2: f32;
+  state_2 = floored;
+  for (var round: i32 = 1; round < max_over_b; round += 1) {
+    // products summed over y
+    for (var y_i = 0; y_i < 5; y_i++) {
+      let y = tx + y_i * 32;
+      if ((y < 132)) { left_tile[y * 9 + ty] = exp_f32(state[y_i]); }
+    }
+    var dot_over_y: array<f32, 5>;
+    for (var z_i = 0; z_i < 5; z_i++) {
+      let z = tx + z_i * 32;
+      dot_over_y[z_i] = 0.0 + select(1.0, 0.0, z < launch.labels);
+    }
+    let y_end = min(132, launch.labels);
+    for (var y_first = 0; y_first < y_end; y_first += 12) {
+      for (var item = lane; item < 1584; item += 256) {
+        let y_step = item / 132;
+        let z = item % 132;
+        let y = y_first + y_step;
+        right_tile[y_step * 132 + z] = select(0.0, operands_f32[launch.weights_base + y * launch.labels + z], (y < launch.labels) & (z < launch.labels));
+      }
+      workgroupBarrier();
+      for (var step = 0; step < 12; step++) {
+        var right: array<f32, 5>;
+        for (var right_i = 0; right_i < 5; right_i++) {
+          right[right_i] = right_tile[step * 132 + tx + right_i * 32];
+        }
+        let left = left_tile[(y_first + step) * 9 + ty];
+        for (var z_i = 0; z_i < 5; z_i++) {
+          dot_over_y[z_i] = fma(left, right[z_i], dot_over_y[z_i]);
+        }
+      }
+      workgroupBarrier();
+    }
+    // max over b and z
+    var part_3 = -3.4028234663852886e38;
+    for (var z_i = 0; z_i < 5; z_i++) {
+      let z = tx + z_i * 32;
+      if (z < 132) { part_3 = max(part_3, -dot_over_y[z_i]); }
+    }
+    parts[lane] = part_3;
+    workgroupBarrier();
+    if (lane < 16) {
+      var folded_2 = -3.4028234663852886e38;
+      for (var i_2 = lane; i_2 < 256; i_2 += 16) { folded_2 = max(folded_2, parts[i_2]); }
+      parts[lane] = folded_2;
+    }
+    workgroupBarrier();
+    if (lane == 0) {
+      var folded_2 = -3.4028234663852886e38;
+      for (var i_2 = 0; i_2 < 16; i_2++) { folded_2 = max(folded_2, parts[i_2]); }
+      uniform_39 = folded_2;
+    }
+    let max_over_bz = workgroupUniformLoad(&uniform_39);
+    let chosen = select(0, 1, -1e-30 < max_over_bz);
+    var state_3: array<f32, 5>;
+    for (var z_i = 0; z_i < 5; z_i++) {
+      state_3[z_i] = log_f32(max(dot_over_y[z_i], 1e-30));
+    }
+    for (var round_2: i32 = 0; round_2 < chosen; round_2 += 1) {
+      var difference: array<f32, 85>;
+      for (var u_i = 0; u_i < 17; u_i++) {
+        let u = ty + u_i * 8;
+        for (var z_i = 0; z_i < 5; z_i++) {
+          let z = tx + z_i * 32;
+          let transitions_value = select(-1e+30, operands_f32[launch.transitions_base + u * launch.labels + z], (u < launch.labels) & (z < launch.labels));
+          let level_value_2 = select(0.0, operands_f32[launch.level_base + z], z < launch.labels);
+          difference[u_i * 5 + z_i] = transitions_value - level_value_2;
+        }
+      }
+      var state_4 = array<f32, 5>();
+      for (var round_3: i32 = 0; round_3 < smaller; round_3 += 1) {
+        // sum over b
+        var sum_over_b: array<f32, 5>;
+        for (var y_i = 0; y_i < 5; y_i++) {
+          var part_4 = 0.0;
+          part_4 += select(0.0, state[y_i], ty == round_3);
+          parts[ty * 32 + tx] = part_4;
+          workgroupBarrier();
+          var folded_2 = 0.0;
+          for (var i_2 = 0; i_2 < 8; i_2++) { folded_2 += parts[i_2 * 32 + tx]; }
+          sum_over_b[y_i] = folded_2;
+          workgroupBarrier();
+        }
+        // y becomes u: elements change threads
+        for (var y_i = 0; y_i < 5; y_i++) {
+          let y = tx + y_i * 32;
+          if (ty == 0) { exchange[y] = sum_over_b[y_i]; }
+        }
+        workgroupBarrier();
+        var along_u: array<f32, 17>;
+        for (var u_i = 0; u_i < 17; u_i++) {
+          let u = ty + u_i * 8;
+          along_u[u_i] = exchange[min(u, 131)];
+        }
+        var sum_3: array<f32, 85>;
+        for (var u_i = 0; u_i < 17; u_i++) {
+          for (var z_i = 0; z_i < 5; z_i++) {
+            sum_3[u_i * 5 + z_i] = along_u[u_i] + difference[u_i * 5 + z_i];
+          }
+        }
+        // max over u
+        var max_over_u: array<f32, 5>;
+        for (var z_i = 0; z_i < 5; z_i++) {
+          var part_4 = -3.4028234663852886e38;
+          for (var u_i = 0; u_i < 17; u_i++) {
+            let u = ty + u_i * 8;
+            if (u < 132) { part_4 = max(part_4, sum_3[u_i * 5 + z_i]); }
+          }
+          parts[ty * 32 + tx] = part_4;
+          workgroupBarrier();
+          var folded_2 = -3.4028234663852886e38;
+          for (var i_2 = 0; i_2 < 8; i_2++) { folded_2 = max(folded_2, parts[i_2 * 32 + tx]); }
+          max_over_u[z_i] = folded_2;
+          workgroupBarrier();
+        }
+        // sum over u
+        var sum_over_u: array<f32, 5>;
+        for (var z_i = 0; z_i < 5; z_i++) {
+          var part_4 = 0.0;
+          for (var u_i = 0; u_i < 17; u_i++) {
+            let exponential = exp_f32(sum_3[u_i * 5 + z_i] - max_over_u[z_i]);
+            let u = ty + u_i * 8;
+            if (u < 132) { part_4 += exponential; }
+          }
+          parts[ty * 32 + tx] = part_4;
+          workgroupBarrier();
+          var folded_2 = 0.0;
+          for (var i_2 = 0; i_2 < 8; i_2++) { folded_2 += parts[i_2 * 32 + tx]; }
+          sum_over_u[z_i] = folded_2;
+          workgroupBarrier();
+        }
+        for (var z_i = 0; z_i < 5; z_i++) {
+          state_4[z_i] = select(state_4[z_i], log_f32(sum_over_u[z_i]) + max_over_u[z_i], ty == round_3);
+        }
+      }
+      state_3 = state_4;
+    }
+    var sum_3: array<f32, 5>;
+    for (var y_i = 0; y_i < 5; y_i++) {
+      let y = tx + y_i * 32;
+      let emissions_value = select(0.0, operands_f32[launch.emissions_base + b_at * product + round * launch.labels + y], (b_at < launch.batch) & (y < launch.labels));
+      sum_3[y_i] = state_3[y_i] + (level_value[y_i] + emissions_value);
+    }
+    // max over y
+    var max_over_y_2: f32;
+    var part_4 = -3.4028234663852886e38;
+    for (var y_i = 0; y_i < 5; y_i++) {
+      let y = tx + y_i * 32;
+      if (y < 132) { part_4 = max(part_4, sum_3[y_i]); }
+    }
+    parts[ty * 32 + tx] = part_4;
+    workgroupBarrier();
+    if (tx < 2) {
+      var folded_2 = -3.4028234663852886e38;
+      for (var i_2 = tx; i_2 < 32; i_2 += 2) { folded_2 = max(folded_2, parts[ty * 32 + i_2]); }
+      parts[ty * 32 + tx] = folded_2;
+    }
+    workgroupBarrier();
+    var folded_2 = -3.4028234663852886e38;
+    for (var i_2 = 0; i_2 < 2; i_2++) { folded_2 = max(folded_2, parts[ty * 32 + i_2]); }
+    max_over_y_2 = folded_2;
+    for (var y_i = 0; y_i < 5; y_i++) {
+      let y = tx + y_i * 32;
+      if ((b_at < launch.batch) & (y < launch.labels) & (y < 132)) { results_f32[launch.alpha_base + b_at * product + round * launch.labels + y] = state_3[y_i]; }
+    }
+    if ((b_at < launch.batch) & (tx == 0)) { results_f32[launch.offset_base + b_at * launch.time + round] = floor(max_over_y_2); }
+    var below: bool;
+    below = round < lengths_value;
+    let floored_2 = floor(max_over_y_2);
+    for (var y_i = 0; y_i < 5; y_i++) {
+      state[y_i] = select(state[y_i], sum_3[y_i] - floored_2, below);
+    }
+    state_2 = select(state_2, state_2 + floored_2, below);
+  }
+  let larger = max(max_over_b, 1);
+  for (var round: i32 = larger; round < launch.time; round += 1) {
+    for (var y_i = 0; y_i < 5; y_i++) {
+      let y = tx + y_i * 32;
+      if ((b_at < launch.batch) & (y < launch.labels) & (y < 132)) { results_f32[launch.alpha_base + b_at * product + round * launch.labels + y] = 0.0; }
+    }
+    if ((b_at < launch.batch) & (tx == 0)) { results_f32[launch.offset_base + b_at * launch.time + round] = 0.0; }
+  }
+  var sum_3: array<f32, 5>;
+  for (var y_i = 0; y_i < 5; y_i++) {
+    let y = tx + y_i * 32;
+    let stop_value = select(0.0, operands_f32[launch.stop_base + y], y < launch.labels);
+    sum_3[y_i] = state[y_i] + stop_value;
+  }
+  // max over y
+  var max_over_y_2: f32;
+  workgroupBarrier();
+  var part_3 = -3.4028234663852886e38;
+  for (var y_i = 0; y_i < 5; y_i++) {
+    let y = tx + y_i * 32;
+    if (y < 132) { part_3 = max(part_3, sum_3[y_i]); }
+  }
+  parts[ty * 32 + tx] = part_3;
+  workgroupBarrier();
+  if (tx < 2) {
+    var folded_2 = -3.4028234663852886e38;
+    for (var i_2 = tx; i_2 < 32; i_2 += 2) { folded_2 = max(folded_2, parts[ty * 32 + i_2]); }
+    parts[ty * 32 + tx] = folded_2;
+  }
+  workgroupBarrier();
+  var folded_2 = -3.4028234663852886e38;
+  for (var i_2 = 0; i_2 < 2; i_2++) { folded_2 = max(folded_2, parts[ty * 32 + i_2]); }
+  max_over_y_2 = folded_2;
+  // sum over y
+  var sum_over_y: f32;
+  workgroupBarrier();
+  var part_4 = 0.0;
+  for (var y_i = 0; y_i < 5; y_i++) {
+    let exponential = exp_f32(sum_3[y_i] - max_over_y_2);
+    let y = tx + y_i * 32;
+    if (y < 132) { part_4 += exponential; }
+  }
+  parts[ty * 32 + tx] = part_4;
+  workgroupBarrier();
+  if (tx < 2) {
+    var folded_3 = 0.0;
+    for (var i_3 = tx; i_3 < 32; i_3 += 2) { folded_3 += parts[ty * 32 + i_3]; }
+    parts[ty * 32 + tx] = folded_3;
+  }
+  workgroupBarrier();
+  var folded_3 = 0.0;
+  for (var i_3 = 0; i_3 < 2; i_3++) { folded_3 += parts[ty * 32 + i_3]; }
+  sum_over_y = folded_3;
+  var sum_4: f32;
+  sum_4 = log_f32(sum_over_y) + max_over_y_2;
+  var running_sum = f32();
+  var running_sum_2 = f32();
+  for (var t_start: i32 = 0; t_start < max_over_b; t_start += 32) {
+    var below: bool;
+    let sum_5 = tx + t_start;
+    below = sum_5 < lengths_value;
+    var chosen: i32;
+    let t_at = t_start + tx;
+    let tags_value = select(0, operands_i32[launch.tags_base + b_at * launch.time + t_at], (b_at < launch.batch) & (t_at < launch.time));
+    chosen = select(0, tags_value, below);
+    var chosen_2: f32;
+    let emissions_value = select(0.0, operands_f32[launch.emissions_base + b_at * product + t_at * launch.labels + chosen], (b_at < launch.batch) & (t_at < launch.time));
+    chosen_2 = select(0.0, emissions_value, below);
+    var chosen_3: f32;
+    let both = below & (0 < sum_5);
+    let tags_value_2 = select(0, operands_i32[launch.tags_base + b_at * launch.time + min(max(sum_5 - 1, 0), launch.time - 1)], b_at < launch.batch);
+    let transitions_value = operands_f32[launch.transitions_base + select(0, tags_value_2, both) * launch.labels + chosen];
+    chosen_3 = select(0.0, transitions_value, both);
+    var floored_2: f32;
+    floored_2 = floor(chosen_2);
+    var floored_3: f32;
+    floored_3 = floor(chosen_3);
+    running_sum = (running_sum + floored_2) + floored_3;
+    running_sum_2 = (running_sum_2 + (chosen_2 - floored_2)) + (chosen_3 - floored_3);
+  }
+  var below: bool;
+  below = 0 < lengths_value;
+  // sum over t
+  var sum_over_t: f32;
+  workgroupBarrier();
+  var part_5 = 0.0;
+  part_5 += running_sum;
+  parts[ty * 32 + tx] = part_5;
+  workgroupBarrier();
+  if (tx < 2) {
+    var folded_4 = 0.0;
+    for (var i_4 = tx; i_4 < 32; i_4 += 2) { folded_4 += parts[ty * 32 + i_4]; }
+    parts[ty * 32 + tx] = folded_4;
+  }
+  workgroupBarrier();
+  var folded_4 = 0.0;
+  for (var i_4 = 0; i_4 < 2; i_4++) { folded_4 += parts[ty * 32 + i_4]; }
+  sum_over_t = folded_4;
+  // sum over t
+  var sum_over_t_2: f32;
+  workgroupBarrier();
+  var part_6 = 0.0;
+  part_6 += running_sum_2;
+  parts[ty * 32 + tx] = part_6;
+  workgroupBarrier();
+  if (tx < 2) {
+    var folded_5 = 0.0;
+    for (var i_5 = tx; i_5 < 32; i_5 += 2) { folded_5 += parts[ty * 32 + i_5]; }
+    parts[ty * 32 + tx] = folded_5;
+  }
+  workgroupBarrier();
+  var folded_5 = 0.0;
+  for (var i_5 = 0; i_5 < 2; i_5++) { folded_5 += parts[ty * 32 + i_5]; }
+  sum_over_t_2 = folded_5;
+  let tags_value = select(0, operands_i32[launch.tags_base + b_at * launch.time], b_at < launch.batch);
+  let start_value = operands_f32[launch.start_base + select(0, tags_value, below)];
+  let floored_2 = floor(start_value);
+  let tags_value_2 = select(0, operands_i32[launch.tags_base + b_at * launch.time + max(lengths_value - 1, 0)], b_at < launch.batch);
+  let stop_value = operands_f32[launch.stop_base + select(0, tags_value_2, below)];
+  let floored_3 = floor(stop_value);
+  let sum_5 = (sum_over_t_2 + (start_value - floored_2)) + (stop_value - floored_3);
+  let floored_4 = floor(sum_5);
+  let sum_6 = (state_2 - (((sum_over_t + floored_2) + floored_3) + floored_4)) + (sum_4 - (sum_5 - floored_4));
+  if ((b_at < launch.batch) & (tx == 0)) { results_f32[launch.loss_base + b_at] = select(0.0, sum_6, below); }
+  if ((b_at < launch.batch) & (tx == 0)) { results_f32[launch.logZ_base + b_at] = select(0.0, state_2 + sum_4, below); }
+}

@@ -1,0 +1,113 @@
+enable subgroups;
+// softmax [16x64]: y = exp(x − max x) / Σ exp(x − max x) along rows
+// tiles: r 16, c 64; workgroup: 16 × 16 threads, each with up to c 4 elements of a tile
+//   read x[r * columns + c], r < rows, c < columns (vec4<f32>)
+//   write out[r * columns + c], r < rows, c < columns (vec4<f32>)
+struct Launch {
+  grid_0: i32,
+  rows: i32,
+  columns: i32,
+}
+@group(0) @binding(0) var<uniform> launch: Launch;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>;
+
+// e^x = 2^n e^r; what is below the smallest normal number is 0, what overflows is left to the device
+fn exp_f32(x: f32) -> f32 {
+  let n = round(x * 1.4426950216293335);
+  let r = fma(n, -0.000001428606765330187, fma(n, -0.693145751953125, x));
+  let e = 1.0 + fma(r * r, fma(fma(fma(0.008312520571053028, r, 0.04189015552401543), r, 0.16667114198207855), r, 0.499992311000824), r);
+  let whole = i32(clamp(n, -127.0, 128.0));
+  let half = whole >> 1u;
+  let scaled = e * bitcast<f32>((half + 127) << 23u) * bitcast<f32>((whole - half + 127) << 23u);
+  return select(select(scaled, exp(x), x > 88.72283), 0.0, x < -87.33654);
+}
+
+@compute @workgroup_size(16, 16)
+fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(subgroup_id) subgroup: u32,
+  @builtin(subgroup_invocation_id) subgroup_lane: u32,
+  @builtin(subgroup_size) subgroup_size: u32,
+) {
+  let program = i32(group.x + group.y * groups.x);
+  if (program >= launch.grid_0) { return; }
+  let program_0 = program;
+  let lane = i32(subgroup * subgroup_size + subgroup_lane);
+  let tx = lane % 16;
+  let ty = lane / 16;
+
+  let r_start = program_0 * 16;
+  var highest: vec4<f32>;
+  highest.x = -3.4028234663852886e+38;
+  highest.y = -3.4028234663852886e+38;
+  highest.z = -3.4028234663852886e+38;
+  highest.w = -3.4028234663852886e+38;
+  for (var c_start: i32 = 0; c_start < launch.columns; c_start += 64) {
+    let r_at = r_start + ty;
+    let c = tx * 4;
+    let c_at = c_start + c;
+    let x_value = select(vec4<f32>(-3.4028234663852886e+38), x[(r_at * launch.columns + c_at) >> 2u], (r_at < launch.rows) & (c_at < launch.columns));
+    highest.x = max(highest.x, x_value.x);
+    highest.y = max(highest.y, x_value.y);
+    highest.z = max(highest.z, x_value.z);
+    highest.w = max(highest.w, x_value.w);
+  }
+  // max over c
+  var largest: f32;
+  var part = -3.4028234663852886e38;
+  part = max(part, highest.x);
+  part = max(part, highest.y);
+  part = max(part, highest.z);
+  part = max(part, highest.w);
+  part = max(part, subgroupShuffleXor(part, 1u));
+  part = max(part, subgroupShuffleXor(part, 2u));
+  part = max(part, subgroupShuffleXor(part, 4u));
+  part = max(part, subgroupShuffleXor(part, 8u));
+  largest = part;
+  var totals = vec4<f32>();
+  for (var c_start: i32 = 0; c_start < launch.columns; c_start += 64) {
+    let c = tx * 4;
+    let c_at = c_start + c;
+    let r_at = r_start + ty;
+    let x_value = select(vec4<f32>(-3.4028234663852886e+38), x[(r_at * launch.columns + c_at) >> 2u], (r_at < launch.rows) & (c_at < launch.columns));
+    let exponential = exp_f32(x_value.x - largest);
+    totals.x = totals.x + select(0.0, exponential, c_at < launch.columns);
+    let c_2 = c + 1;
+    let c_at_2 = c_start + c_2;
+    let exponential_2 = exp_f32(x_value.y - largest);
+    totals.y = totals.y + select(0.0, exponential_2, c_at_2 < launch.columns);
+    let c_3 = c + 2;
+    let c_at_3 = c_start + c_3;
+    let exponential_3 = exp_f32(x_value.z - largest);
+    totals.z = totals.z + select(0.0, exponential_3, c_at_3 < launch.columns);
+    let c_4 = c + 3;
+    let c_at_4 = c_start + c_4;
+    let exponential_4 = exp_f32(x_value.w - largest);
+    totals.w = totals.w + select(0.0, exponential_4, c_at_4 < launch.columns);
+  }
+  // sum over c
+  var sum: f32;
+  var part_2 = 0.0;
+  part_2 += totals.x;
+  part_2 += totals.y;
+  part_2 += totals.z;
+  part_2 += totals.w;
+  part_2 += subgroupShuffleXor(part_2, 1u);
+  part_2 += subgroupShuffleXor(part_2, 2u);
+  part_2 += subgroupShuffleXor(part_2, 4u);
+  part_2 += subgroupShuffleXor(part_2, 8u);
+  sum = part_2;
+  for (var c_start: i32 = 0; c_start < launch.columns; c_start += 64) {
+    let r_at = r_start + ty;
+    let c = tx * 4;
+    let c_at = c_start + c;
+    let x_value = select(vec4<f32>(), x[(r_at * launch.columns + c_at) >> 2u], (r_at < launch.rows) & (c_at < launch.columns));
+    let exponential = exp_f32(x_value.x - largest);
+    let exponential_2 = exp_f32(x_value.y - largest);
+    let exponential_3 = exp_f32(x_value.z - largest);
+    let exponential_4 = exp_f32(x_value.w - largest);
+    if ((r_at < launch.rows) & (c_at < launch.columns)) { out[(r_at * launch.columns + c_at) >> 2u] = vec4<f32>(exponential / sum, exponential_2 / sum, exponential_3 / sum, exponential_4 / sum); }
+  }
+}
