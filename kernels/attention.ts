@@ -38,6 +38,7 @@ function attentionProgram(k: KernelBuilder, options: AttentionOptions): void {
   const initial = [k.fill([i], LOWEST), k.fill([i], 0), k.fill([i, d], 0)];
   const finished = k.loop(0, end, j.size, initial, (start, ...carried) => {
     const [m, l, o] = carried as [Value, Value, Value];
+    k.name({ largest: m, total: l, output: o });
     const J = k.span(j, start, keyTime);
     const scores = k.dot(scaled, block.head(keys, J, keyTime), undefined, d);
     const masked = k.select(block.allowed(I, J), scores, LOWEST);
@@ -45,6 +46,7 @@ function attentionProgram(k: KernelBuilder, options: AttentionOptions): void {
     // where no key has been allowed yet, 0 in place of the maximum makes every term e^LOWEST = 0
     const p = k.exp(k.sub(masked, k.select(k.le(most, LOWEST), 0, most)));
     const shrink = k.exp(k.sub(m, most));
+    k.name({ scores, masked, most, weights: p, shrink });
     return [
       most,
       k.add(k.mul(l, shrink), k.sum(p, j)),
@@ -65,7 +67,7 @@ function traceAttention(options: AttentionOptions): Kernel {
       name: 'attention',
       variant,
       doc: 'out = softmax(scale · q kᵀ) v per head, one block of queries per program',
-      schedule: { tiles: options.tiles, stage: 16 },
+      schedule: options.schedule,
     },
     (k) => attentionProgram(k, options),
   );
@@ -82,14 +84,19 @@ export interface AttentionArguments extends AttentionDims {
 
 /** out f32 [batch, queryTime, heads·width] and lse. One launch. */
 export function planAttention(args: AttentionArguments): LaunchPlan[] {
-  const options = attentionOptions(args);
+  const options = attentionOptions('attention', args);
   const { q, k, v, out, lse } = args;
   return [
     {
       kernel: traceAttention(options),
-      grid: [blocksOf(args.queryTime, options.tiles.i), blocksOf(args.heads, 1), blocksOf(args.batch, 1)],
+      grid: [
+        blocksOf(args.queryTime, options.schedule.tiles.i),
+        blocksOf(args.heads, 1),
+        blocksOf(args.batch, 1),
+      ],
       scalars: { ...attentionScalars(args, options), scale: { value: args.scale } },
       slots: { q, k, v, out, lse, ...attentionSlots(args, options) },
+      shapeClass: options.shapeClass,
     },
   ];
 }

@@ -2,8 +2,10 @@ import type { Dim } from '../src/base/dim.ts';
 import { defined } from '../src/base/errors.ts';
 import type { ScalarExpression, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
-import { type Axis, type Buffer, LOWEST, type Span, type Value } from '../src/kernel/ir.ts';
+import { type Axis, type Buffer, LOWEST, type Schedule, type Span, type Value } from '../src/kernel/ir.ts';
+import { chooseSchedule, type Schedules, scheduleWords, shapeClassOf } from '../src/kernel/schedule.ts';
 import { roundUp } from './plan.ts';
+import { padded } from './pointwise.ts';
 
 /** Shared by attention's kernels: addresses of heads, masked scores, and the dropout mask. */
 
@@ -32,12 +34,16 @@ export interface AttentionDims {
   /** u32 [batch, keyTime], 1 = may be attended to */
   readonly mask?: Slot | undefined;
   readonly dropout?: AttentionDropout | undefined;
+  readonly schedules?: Schedules | undefined;
 }
+
+type AttentionTiles = { readonly i: number; readonly j: number; readonly d: number };
 
 /** What shapes the text of attention's kernels. */
 export interface AttentionOptions {
-  /** extents of the tiles of queries, keys, and elements of a head */
-  readonly tiles: { readonly i: number; readonly j: number; readonly d: number };
+  /** with the extents of the tiles of queries, keys, and elements of a head */
+  readonly schedule: Schedule & { readonly tiles: AttentionTiles };
+  readonly shapeClass: string;
   /** the width is exactly the extent of d: no masks along it */
   readonly exact: boolean;
   readonly causal: boolean;
@@ -46,21 +52,37 @@ export interface AttentionOptions {
 }
 
 /** 32 × 32 blocks of scores: with heads up to 128 wide they fit 16 KiB of workgroup memory in every kernel. */
-export function attentionOptions({ width, causal, mask, dropout }: AttentionDims): AttentionOptions {
+const OWN: Schedule = { tiles: { i: 32, j: 32 }, stage: 16 };
+
+/** What shapes the text of the kernel of that name. */
+export function attentionOptions(kernel: string, args: AttentionDims): AttentionOptions {
+  const { width, queryTime, keyTime, causal, mask, dropout, schedules } = args;
   const d = roundUp(width, 4);
+  const masked = mask !== undefined;
+  const drops = dropout !== undefined && dropout.rate > 0;
+  const words = [causal && 'causal', masked && 'masked', drops && 'dropout'].filter((word) => word);
+  const shapeClass = shapeClassOf(words.join(' '), { i: queryTime, j: keyTime, d: width });
+  const { tiles, ...schedule } = chooseSchedule(schedules, kernel, shapeClass, OWN);
+  const extents = {
+    i: extentFor(queryTime, tiles.i ?? 32),
+    j: extentFor(keyTime, tiles.j ?? 32),
+    d,
+  };
   return {
-    tiles: { i: 32, j: 32, d },
-    exact: d === width,
-    causal,
-    masked: mask !== undefined,
-    dropout: dropout !== undefined && dropout.rate > 0,
+    schedule: { ...schedule, tiles: extents },
+    ...{ shapeClass, causal, masked, exact: d === width, dropout: drops },
   };
 }
 
+/** Powers of two, so that few texts serve all lengths. */
+const extentFor = (time: Dim, largest: number): number =>
+  typeof time === 'number' ? Math.min(largest, Math.max(8, padded(time))) : largest;
+
 export function attentionVariant(options: AttentionOptions): string {
-  const { tiles, exact, causal, masked, dropout } = options;
+  const { schedule, exact, causal, masked, dropout } = options;
+  const { i, j, d } = schedule.tiles;
   const flags = [exact && 'exact', causal && 'causal', masked && 'masked', dropout && 'dropout'];
-  return [`${tiles.i}x${tiles.j}x${tiles.d}`, ...flags.filter((flag) => flag)].join(' ');
+  return [`${i}x${j}x${d}`, ...flags.filter((flag) => flag), ...scheduleWords(schedule, OWN)].join(' ');
 }
 
 /** What the programs of attention's kernels have in common: one block of one head of one sample. */
@@ -90,7 +112,7 @@ export function attentionBlock(
   options: AttentionOptions,
   order: 'query first' | 'key first',
 ): AttentionBlock {
-  const { tiles } = options;
+  const { tiles } = options.schedule;
   const [heads, queryTime, keyTime] = [
     k.parameter('heads'),
     k.parameter('queryTime'),

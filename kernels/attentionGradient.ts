@@ -1,4 +1,4 @@
-import type { LaunchPlan, Slot } from '../src/ir/record.ts';
+import type { GridExpression, LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Buffer, Kernel, Value } from '../src/kernel/ir.ts';
 import {
@@ -65,6 +65,7 @@ function queryGradientProgram(k: KernelBuilder, options: AttentionOptions): void
     const p = maskedExp(k, block.allowed(I, J), scores, offset);
     const dz = k.dot(upstream, block.head(from.v, J, keyTime), undefined, d);
     const ds = k.mul(p, k.sub(block.dropout(I, J)(dz), D));
+    k.name({ scores, weights: p, dz, ds });
     return [k.dot(ds, keyTile, sum as Value, j)];
   });
   block.storeHead(dq, I, queryTime, k.mul(total as Value, scale));
@@ -95,6 +96,7 @@ function keyGradientProgram(k: KernelBuilder, options: AttentionOptions): void {
     const dropout = block.dropout(I, J);
     const dz = k.dot(valueTile, upstream, undefined, d);
     const ds = k.mul(p, k.sub(dropout(dz), D));
+    k.name({ scores, weights: p, dz, ds, keySum, valueSum });
     return [k.dot(ds, queryTile, keySum, i), k.dot(dropout(p), upstream, valueSum, i)];
   });
   const [keySum, valueSum] = sums as [Value, Value];
@@ -119,8 +121,7 @@ const parts = {
 function traceAttentionGradient(part: keyof typeof parts, options: AttentionOptions): Kernel {
   const { name, doc, program } = parts[part];
   const variant = attentionVariant(options);
-  const schedule = { tiles: options.tiles, stage: 16 } as const;
-  return kernelOnce({ name, variant, doc, schedule }, (k) => program(k, options));
+  return kernelOnce({ name, variant, doc, schedule: options.schedule }, (k) => program(k, options));
 }
 
 export interface AttentionGradientArguments extends AttentionDims {
@@ -138,28 +139,28 @@ export interface AttentionGradientArguments extends AttentionDims {
 
 /** dq, dk, dv in the layouts of q, k, v. Two launches. */
 export function planAttentionGradient(args: AttentionGradientArguments): LaunchPlan[] {
-  const options = attentionOptions(args);
-  const { q, k, v, out, lse, dout, dq, dk, dv, batch, heads, queryTime } = args;
+  const { q, k, v, out, lse, dout, dq, dk, dv, batch, heads, queryTime, keyTime } = args;
   const products: Slot = {
     kind: 'temporary',
     name: 'products',
     type: { dtype: 'f32', shape: [batch, heads, queryTime] },
   };
-  const outer = [blocksOf(heads, 1), blocksOf(batch, 1)];
-  const scalars = { ...attentionScalars(args, options), scale: { value: args.scale } };
-  const shared = { q, k, v, dout, lse, ...attentionSlots(args, options) };
+  const launch = (
+    part: keyof typeof parts,
+    walked: (tiles: AttentionOptions['schedule']['tiles']) => GridExpression,
+    slots: Readonly<Record<string, Slot>>,
+  ): LaunchPlan => {
+    const options = attentionOptions(parts[part].name, args);
+    return {
+      kernel: traceAttentionGradient(part, options),
+      grid: [walked(options.schedule.tiles), blocksOf(heads, 1), blocksOf(batch, 1)],
+      scalars: { ...attentionScalars(args, options), scale: { value: args.scale } },
+      slots: { q, k, v, dout, lse, ...attentionSlots(args, options), ...slots },
+      shapeClass: options.shapeClass,
+    };
+  };
   return [
-    {
-      kernel: traceAttentionGradient('query', options),
-      grid: [blocksOf(queryTime, options.tiles.i), ...outer],
-      scalars,
-      slots: { ...shared, out, dq, products },
-    },
-    {
-      kernel: traceAttentionGradient('key', options),
-      grid: [blocksOf(args.keyTime, options.tiles.j), ...outer],
-      scalars,
-      slots: { ...shared, products, dk, dv },
-    },
+    launch('query', ({ i }) => blocksOf(queryTime, i), { out, dq, products }),
+    launch('key', ({ j }) => blocksOf(keyTime, j), { products, dk, dv }),
   ];
 }

@@ -79,7 +79,7 @@ export function checkAttention(inputs: readonly TensorType[], attributes: Attrib
   }
 }
 
-export function dimsOf({ inputs, attributes }: LowerContext, firstExtra: number): AttentionDims {
+export function dimsOf({ inputs, attributes, schedules }: LowerContext, firstExtra: number): AttentionDims {
   const [batch, queryTime, all] = matrixOf('query', operand('attention', inputs, 0));
   const [, keyTime] = matrixOf('key', operand('attention', inputs, 1));
   const width = headWidth(all, attributes);
@@ -92,6 +92,7 @@ export function dimsOf({ inputs, attributes }: LowerContext, firstExtra: number)
     width,
     scale: 1 / Math.sqrt(width),
     causal: attributes.causal === true,
+    schedules,
     mask: mask === undefined ? undefined : input(mask),
     dropout:
       key === undefined
