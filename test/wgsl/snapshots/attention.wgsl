@@ -1,11 +1,11 @@
-// attention [20x20x32 exact causal masked dropout]: out = softmax(scale · q kᵀ) v per head, one block of queries per program
-// tiles: i 20, j 20, d 32; stage: 16; workgroup: 8 × 16 threads, each with up to i 2, j 3, d 4 elements of a tile
+// attention [32x32x32 exact causal masked dropout]: out = softmax(scale · q kᵀ) v per head, one block of queries per program
+// tiles: i 32, j 32, d 32; stage: 16; workgroup: 8 × 8 threads, each with up to i 4, j 4, d 4 elements of a tile
 //   read q[program_2 * (queryTime * (heads * 32)) + program_1 * 32 + i * (heads * 32) + d], i < queryTime, d < 32 (vec4<f32>)
 //   read k[program_2 * (keyTime * (heads * 32)) + program_1 * 32 + j * (heads * 32) + d], j < keyTime, d < 32 (vec4<f32>)
 //   read v[program_2 * (keyTime * (heads * 32)) + program_1 * 32 + j * (heads * 32) + d], j < keyTime, d < 32 (vec4<f32>)
 //   write out[program_2 * (queryTime * (heads * 32)) + program_1 * 32 + i * (heads * 32) + d], i < queryTime, d < 32 (vec4<f32>)
-//   write lse[((program_2 * heads) + program_1) * queryTime + i], i < queryTime (f32)
-//   read mask[program_2 * keyTime + j], j < keyTime (u32)
+//   write lse[((program_2 * heads) + program_1) * queryTime + i], i < queryTime (vec4<f32>)
+//   read mask[program_2 * keyTime + j], j < keyTime (vec4<u32>)
 //   read key[0] (u32)
 struct Launch {
   grid_0: i32,
@@ -24,13 +24,12 @@ struct Launch {
 @group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> out: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> lse: array<f32>;
-@group(0) @binding(6) var<storage, read> mask: array<u32>;
+@group(0) @binding(5) var<storage, read_write> lse: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read> mask: array<vec4<u32>>;
 @group(0) @binding(7) var<storage, read> key: array<u32>;
-var<workgroup> left_tile: array<f32, 420>;
-var<workgroup> right_tile: array<f32, 336>;
-var<workgroup> parts: array<f32, 256>;
-var<workgroup> right_tile_vec4: array<vec4<f32>, 32>;
+var<workgroup> left_tile_vec4: array<vec4<f32>, 288>;
+var<workgroup> right_tile_vec4: array<vec4<f32>, 144>;
+var<workgroup> parts_vec4: array<vec4<f32>, 64>;
 
 // e^x = 2^n e^r; what is below the smallest normal number is 0, what overflows is left to the device
 fn exp_f32(x: f32) -> f32 {
@@ -75,7 +74,7 @@ fn threefry(key: vec2<u32>, counter: vec2<u32>) -> vec2<u32> {
   return vec2<u32>(x, y);
 }
 
-@compute @workgroup_size(8, 16)
+@compute @workgroup_size(8, 8)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
@@ -94,167 +93,179 @@ fn main(
   let sum = (program_2 * launch.heads) + program_1;
   let key_value = key[0];
   let key_value_2 = key[1];
-  let i_start = program_0 * 20;
+  let i_start = program_0 * 32;
   let product_2 = launch.queryTime * product;
-  let smaller = min(launch.keyTime, i_start + 20);
-  var largest: array<f32, 2>;
-  for (var i_i = 0; i_i < 2; i_i++) {
-    largest[i_i] = -1e+30;
+  let smaller = min(launch.keyTime, i_start + 32);
+  var largest: vec4<f32>;
+  for (var i_lane = 0; i_lane < 4; i_lane++) {
+    largest[i_lane] = -1e+30;
   }
-  var total = array<f32, 2>();
-  var output = array<vec4<f32>, 2>();
-  for (var j_start: i32 = 0; j_start < smaller; j_start += 20) {
+  var total = vec4<f32>();
+  var output = array<vec4<f32>, 4>();
+  for (var j_start: i32 = 0; j_start < smaller; j_start += 32) {
     let product_3 = launch.keyTime * product;
     // products summed over d
-    var scores = array<f32, 6>();
+    var scores = array<vec4<f32>, 4>();
     for (var d_first = 0; d_first < 32; d_first += 16) {
-      for (var item = lane; item < 320; item += 128) {
-        let d_step = item % 16;
-        let i = item / 16;
-        let i_at = i_start + i;
+      if (lane < 32) {
+        let d_step = (lane % 4) * 4;
+        let i_vector = lane / 4;
+        var along: array<vec4<f32>, 4>;
         let d = d_first + d_step;
-        let q_at = program_2 * product_2 + program_1 * 32 + i_at * product + d;
-        let q_value = select(0.0, q[q_at >> 2u][q_at & 3], i_at < launch.queryTime);
-        left_tile[d_step * 21 + i] = q_value * launch.scale;
+        for (var along_i = 0; along_i < 4; along_i++) {
+          let i = i_vector * 4 + along_i;
+          var four: vec4<f32>;
+          let i_at = i_start + i;
+          let q_value = select(vec4<f32>(), q[(program_2 * product_2 + program_1 * 32 + i_at * product + d) >> 2u], i_at < launch.queryTime);
+          for (var d_lane = 0; d_lane < 4; d_lane++) {
+            four[d_lane] = q_value[d_lane] * launch.scale;
+          }
+          along[along_i] = four;
+        }
+        for (var turn = 0; turn < 4; turn++) {
+          left_tile_vec4[(d_step + turn) * 9 + i_vector] = vec4<f32>(along[0][turn], along[1][turn], along[2][turn], along[3][turn]);
+        }
       }
-      for (var item_2 = lane; item_2 < 320; item_2 += 128) {
-        let d_step = item_2 % 16;
-        let j = item_2 / 16;
-        let j_at = j_start + j;
+      if (lane < 32) {
+        let d_step = (lane % 4) * 4;
+        let j_vector = lane / 4;
+        var along: array<vec4<f32>, 4>;
         let d = d_first + d_step;
-        let k_at = program_2 * product_3 + program_1 * 32 + j_at * product + d;
-        right_tile[d_step * 21 + j] = select(0.0, k[k_at >> 2u][k_at & 3], j_at < launch.keyTime);
+        for (var along_i = 0; along_i < 4; along_i++) {
+          let j = j_vector * 4 + along_i;
+          let j_at = j_start + j;
+          along[along_i] = select(vec4<f32>(), k[(program_2 * product_3 + program_1 * 32 + j_at * product + d) >> 2u], j_at < launch.keyTime);
+        }
+        for (var turn = 0; turn < 4; turn++) {
+          right_tile_vec4[(d_step + turn) * 9 + j_vector] = vec4<f32>(along[0][turn], along[1][turn], along[2][turn], along[3][turn]);
+        }
       }
       workgroupBarrier();
       for (var step = 0; step < 16; step++) {
-        var right: array<f32, 3>;
-        for (var right_i = 0; right_i < 3; right_i++) {
-          right[right_i] = right_tile[step * 21 + tx + right_i * 8];
-        }
-        for (var i_i = 0; i_i < 2; i_i++) {
-          let left = left_tile[step * 21 + ty + i_i * 16];
-          for (var j_i = 0; j_i < 3; j_i++) {
-            scores[i_i * 3 + j_i] = fma(left, right[j_i], scores[i_i * 3 + j_i]);
-          }
+        let right = right_tile_vec4[step * 9 + tx];
+        let left = left_tile_vec4[step * 9 + ty];
+        for (var i_lane = 0; i_lane < 4; i_lane++) {
+          scores[i_lane] = fma(vec4<f32>(left[i_lane]), right, scores[i_lane]);
         }
       }
       workgroupBarrier();
     }
-    var masked: array<f32, 6>;
-    for (var i_i = 0; i_i < 2; i_i++) {
-      let i = ty + i_i * 16;
-      for (var j_i = 0; j_i < 3; j_i++) {
-        let j = tx + j_i * 8;
-        let j_at = j_start + j;
-        let mask_value = select(0u, mask[program_2 * launch.keyTime + j_at], j_at < launch.keyTime);
-        let both = ((j_at < launch.keyTime) & (mask_value != 0u)) & ((j + j_start) <= (i + i_start));
-        masked[i_i * 3 + j_i] = select(-1e+30, scores[i_i * 3 + j_i], both);
+    var masked: array<vec4<f32>, 4>;
+    let i = ty * 4;
+    for (var i_lane = 0; i_lane < 4; i_lane++) {
+      let j = tx * 4;
+      let j_at_2 = j_start + j;
+      let mask_value = select(vec4<u32>(), mask[(program_2 * launch.keyTime + j_at_2) >> 2u], j_at_2 < launch.keyTime);
+      let i_2 = i + i_lane;
+      for (var j_lane = 0; j_lane < 4; j_lane++) {
+        let j_2 = j + j_lane;
+        let j_at = j_start + j_2;
+        let both = ((j_at < launch.keyTime) & (mask_value[j_lane] != 0u)) & ((j_2 + j_start) <= (i_2 + i_start));
+        masked[i_lane][j_lane] = select(-1e+30, scores[i_lane][j_lane], both);
       }
     }
     // max over j
-    var max_over_j: array<f32, 2>;
-    for (var i_i = 0; i_i < 2; i_i++) {
-      var part = -3.4028234663852886e38;
-      for (var j_i = 0; j_i < 3; j_i++) {
-        let j = tx + j_i * 8;
-        if (j < 20) { part = max(part, masked[i_i * 3 + j_i]); }
+    var max_over_j: vec4<f32>;
+    var part = vec4<f32>(-3.4028234663852886e38);
+    for (var i_lane = 0; i_lane < 4; i_lane++) {
+      for (var j_lane = 0; j_lane < 4; j_lane++) {
+        part[i_lane] = max(part[i_lane], masked[i_lane][j_lane]);
       }
-      parts[(ty + i_i * 16) * 8 + tx] = part;
     }
+    parts_vec4[ty * 8 + tx] = part;
     workgroupBarrier();
-    for (var i_i = 0; i_i < 2; i_i++) {
-      var folded = -3.4028234663852886e38;
-      for (var i = 0; i < 8; i++) { folded = max(folded, parts[(ty + i_i * 16) * 8 + i]); }
-      max_over_j[i_i] = folded;
+    var folded = vec4<f32>(-3.4028234663852886e38);
+    for (var i_2 = 0; i_2 < 8; i_2++) { folded = max(folded, parts_vec4[ty * 8 + i_2]); }
+    max_over_j = folded;
+    var most: vec4<f32>;
+    for (var i_lane = 0; i_lane < 4; i_lane++) {
+      most[i_lane] = max(largest[i_lane], max_over_j[i_lane]);
     }
-    var most: array<f32, 2>;
-    for (var i_i = 0; i_i < 2; i_i++) {
-      most[i_i] = max(largest[i_i], max_over_j[i_i]);
-    }
-    var weights: array<f32, 6>;
-    for (var i_i = 0; i_i < 2; i_i++) {
-      for (var j_i = 0; j_i < 3; j_i++) {
-        weights[i_i * 3 + j_i] = exp_f32(masked[i_i * 3 + j_i] - select(most[i_i], 0.0, most[i_i] <= -1e+30));
+    var weights: array<vec4<f32>, 4>;
+    for (var i_lane = 0; i_lane < 4; i_lane++) {
+      for (var j_lane = 0; j_lane < 4; j_lane++) {
+        let difference = masked[i_lane][j_lane] - select(most[i_lane], 0.0, most[i_lane] <= -1e+30);
+        weights[i_lane][j_lane] = exp_f32(difference);
       }
     }
-    var shrink: array<f32, 2>;
-    for (var i_i = 0; i_i < 2; i_i++) {
-      shrink[i_i] = exp_f32(largest[i_i] - most[i_i]);
+    var shrink: vec4<f32>;
+    for (var i_lane = 0; i_lane < 4; i_lane++) {
+      shrink[i_lane] = exp_f32(largest[i_lane] - most[i_lane]);
     }
     // sum over j
-    var sum_over_j: array<f32, 2>;
+    var sum_over_j: vec4<f32>;
     workgroupBarrier();
-    for (var i_i = 0; i_i < 2; i_i++) {
-      var part = 0.0;
-      for (var j_i = 0; j_i < 3; j_i++) {
-        let j = tx + j_i * 8;
-        if (j < 20) { part += weights[i_i * 3 + j_i]; }
+    var part_2 = vec4<f32>(0.0);
+    for (var i_lane = 0; i_lane < 4; i_lane++) {
+      for (var j_lane = 0; j_lane < 4; j_lane++) {
+        part_2[i_lane] += weights[i_lane][j_lane];
       }
-      parts[(ty + i_i * 16) * 8 + tx] = part;
     }
+    parts_vec4[ty * 8 + tx] = part_2;
     workgroupBarrier();
-    for (var i_i = 0; i_i < 2; i_i++) {
-      var folded = 0.0;
-      for (var i = 0; i < 8; i++) { folded += parts[(ty + i_i * 16) * 8 + i]; }
-      sum_over_j[i_i] = folded;
-    }
-    for (var i_i = 0; i_i < 2; i_i++) {
-      total[i_i] = (total[i_i] * shrink[i_i]) + sum_over_j[i_i];
+    var folded_2 = vec4<f32>(0.0);
+    for (var i_3 = 0; i_3 < 8; i_3++) { folded_2 += parts_vec4[ty * 8 + i_3]; }
+    sum_over_j = folded_2;
+    for (var i_lane = 0; i_lane < 4; i_lane++) {
+      total[i_lane] = (total[i_lane] * shrink[i_lane]) + sum_over_j[i_lane];
     }
     // products summed over j
-    for (var i_i = 0; i_i < 2; i_i++) {
-      let i = ty + i_i * 16;
-      for (var j_i = 0; j_i < 3; j_i++) {
-        let j = tx + j_i * 8;
-        let sum_2 = (j + j_start) + (((i + i_start) + (sum * launch.queryTime)) * launch.keyTime);
+    for (var i_lane = 0; i_lane < 4; i_lane++) {
+      let j = tx * 4;
+      let i_4 = i + i_lane;
+      for (var j_lane = 0; j_lane < 4; j_lane++) {
+        let j_2 = j + j_lane;
+        let sum_2 = (j_2 + j_start) + (((i_4 + i_start) + (sum * launch.queryTime)) * launch.keyTime);
         let word = threefry(vec2<u32>(key_value ^ launch.stream, key_value_2), vec2<u32>(u32(sum_2), 0u)).x;
-        if ((i < 20) & (j < 20)) { left_tile[j * 21 + i] = weights[i_i * 3 + j_i] * select(0.0, launch.inverseKeep, word < launch.threshold); }
+        left_tile_vec4[j_2 * 9 + ty][i_lane] = weights[i_lane][j_lane] * select(0.0, launch.inverseKeep, word < launch.threshold);
       }
     }
-    for (var i_i = 0; i_i < 2; i_i++) {
+    for (var i_lane = 0; i_lane < 4; i_lane++) {
       for (var d_lane = 0; d_lane < 4; d_lane++) {
-        output[i_i][d_lane] = output[i_i][d_lane] * shrink[i_i];
+        output[i_lane][d_lane] = output[i_lane][d_lane] * shrink[i_lane];
       }
     }
-    let j_end = min(20, launch.keyTime - j_start);
-    for (var j_first = 0; j_first < j_end; j_first += 4) {
-      if (lane < 32) {
-        let j_step = lane / 8;
-        let d_vector = lane % 8;
+    let j_end = min(32, launch.keyTime - j_start);
+    for (var j_first = 0; j_first < j_end; j_first += 16) {
+      for (var item = lane; item < 128; item += 64) {
+        let j_step = item / 8;
+        let d_vector = item % 8;
         let j = j_first + j_step;
         let j_at = j_start + j;
         let d = d_vector * 4;
         right_tile_vec4[j_step * 8 + d_vector] = select(vec4<f32>(), v[(program_2 * product_3 + program_1 * 32 + j_at * product + d) >> 2u], j_at < launch.keyTime);
       }
       workgroupBarrier();
-      for (var step = 0; step < 4; step++) {
+      for (var step = 0; step < 16; step++) {
         let right = right_tile_vec4[step * 8 + tx];
-        for (var i_i = 0; i_i < 2; i_i++) {
-          let left = left_tile[(j_first + step) * 21 + ty + i_i * 16];
-          output[i_i] = fma(vec4<f32>(left), right, output[i_i]);
+        let left = left_tile_vec4[(j_first + step) * 9 + ty];
+        for (var i_lane = 0; i_lane < 4; i_lane++) {
+          output[i_lane] = fma(vec4<f32>(left[i_lane]), right, output[i_lane]);
         }
       }
       workgroupBarrier();
     }
     largest = most;
   }
-  for (var i_i = 0; i_i < 2; i_i++) {
+  let i = ty * 4;
+  for (var i_lane = 0; i_lane < 4; i_lane++) {
     var four: vec4<f32>;
-    let below = 0.0 < total[i_i];
-    let chosen = select(1.0, total[i_i], below);
+    let below = 0.0 < total[i_lane];
+    let chosen = select(1.0, total[i_lane], below);
     for (var d_lane = 0; d_lane < 4; d_lane++) {
-      four[d_lane] = output[i_i][d_lane] / chosen;
+      four[d_lane] = output[i_lane][d_lane] / chosen;
     }
-    let i = ty + i_i * 16;
-    let i_at = i_start + i;
+    let i_2 = i + i_lane;
+    let i_at = i_start + i_2;
     let d = tx * 4;
-    if ((i_at < launch.queryTime) & (i < 20)) { out[(program_2 * product_2 + program_1 * 32 + i_at * product + d) >> 2u] = four; }
+    if (i_at < launch.queryTime) { out[(program_2 * product_2 + program_1 * 32 + i_at * product + d) >> 2u] = four; }
   }
-  for (var i_i = 0; i_i < 2; i_i++) {
-    let below = 0.0 < total[i_i];
-    let chosen = select(1.0, total[i_i], below);
-    let i = ty + i_i * 16;
-    let i_at = i_start + i;
-    if ((i_at < launch.queryTime) & (i < 20) & (tx == 0)) { lse[sum * launch.queryTime + i_at] = select(-1e+30, largest[i_i] + log_f32(chosen), below); }
+  var four: vec4<f32>;
+  for (var i_lane = 0; i_lane < 4; i_lane++) {
+    let below = 0.0 < total[i_lane];
+    let chosen = select(1.0, total[i_lane], below);
+    four[i_lane] = select(-1e+30, largest[i_lane] + log_f32(chosen), below);
   }
+  let i_at = i_start + i;
+  if ((i_at < launch.queryTime) & (tx == 0)) { lse[(sum * launch.queryTime + i_at) >> 2u] = four; }
 }
