@@ -1,15 +1,16 @@
 import { create, globals } from 'webgpu';
-import type { TypedArray } from '../../src/base/dtype.ts';
+import type { DType, TypedArray } from '../../src/base/dtype.ts';
 import { defined } from '../../src/base/errors.ts';
 import type { Launch } from '../../src/kernel/ir.ts';
-import {
-  arenasFor,
-  dispatchSize,
-  printWgsl,
-  uniformData,
-  type WgslModule,
-  type WgslOptions,
-} from '../../src/target/wgsl/index.ts';
+import { align } from '../../src/runtime/memoryPlan.ts';
+import { describeAdapter, subgroupsOf } from '../../src/runtime/webgpu/adapter.ts';
+import { allocateBuffers, type GpuMemory } from '../../src/runtime/webgpu/memory.ts';
+import { GpuOwner } from '../../src/runtime/webgpu/owner.ts';
+import { Pipelines } from '../../src/runtime/webgpu/pipelines.ts';
+import { bindLaunches } from '../../src/runtime/webgpu/program.ts';
+import { Submissions } from '../../src/runtime/webgpu/submission.ts';
+import { Transfer } from '../../src/runtime/webgpu/transfer.ts';
+import { arenasFor, DEFAULT_LIMITS, type WgslModule, type WgslOptions } from '../../src/target/wgsl/index.ts';
 
 /** Why no WGSL can be executed here: tests print it instead of passing silently. */
 export const NO_ADAPTER = 'not run: no adapter';
@@ -24,19 +25,13 @@ export interface Gpu {
   readonly subgroups: { readonly min: number; readonly max: number } | undefined;
   /** Compiles module and pipeline under the device's limits; messages of errors and warnings. */
   compile(module: WgslModule): Promise<readonly string[]>;
-  /** Runs one launch over buffers by name and reads back what it may write. f64 data travels as f32. */
+  /**
+   * Runs one launch over buffers by name, as the device webgpu does, and reads back what it may write. f64 data travels as f32.
+   * Options beside those spell the text.
+   */
   run(launch: Launch, buffers: Readonly<Record<string, TypedArray>>, options?: WgslOptions): Promise<void>;
   close(): void;
 }
-
-interface Pipeline {
-  readonly pipeline: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
-  readonly messages: readonly string[];
-}
-
-// Collected GPU and adapter objects take their devices with them: they stay referenced here.
-const held: unknown[] = [];
 
 /** A device with default limits, or undefined where there is no adapter. */
 export async function openGpu(kind: Gpu['kind']): Promise<Gpu | undefined> {
@@ -46,46 +41,33 @@ export async function openGpu(kind: Gpu['kind']): Promise<Gpu | undefined> {
   if (!adapter) return undefined;
   const features = (['shader-f16', 'subgroups'] as const).filter((name) => adapter.features.has(name));
   const device = await adapter.requestDevice({ requiredFeatures: features });
-  held.push(gpu, adapter, device);
-  const pipelines = new Map<string, Promise<Pipeline>>();
-  const pipelineOf = (module: WgslModule): Promise<Pipeline> => {
-    const known = pipelines.get(module.code);
-    if (known) return known;
-    const made = makePipeline(device, module);
-    pipelines.set(module.code, made);
-    return made;
+  const owner = new GpuOwner(device, [gpu, adapter, device]);
+  const compiled = new Map<string, Promise<readonly string[]>>();
+  const spelled = new Map<string, Pipelines>();
+  const pipelinesFor = (options: WgslOptions): Pipelines => {
+    const key = JSON.stringify(options);
+    const shaderF16 = features.includes('shader-f16');
+    const known = spelled.get(key) ?? new Pipelines(owner, { shaderF16, ...options, limits: DEFAULT_LIMITS });
+    spelled.set(key, known);
+    return known;
   };
-  const { vendor, device: chip, description } = adapter.info;
   return {
     kind,
     device,
-    name: [vendor, chip, description].filter(Boolean).join(' '),
+    name: describeAdapter(adapter).name,
     subgroups: subgroupsOf(gpu, adapter),
-    compile: async (module) => (await pipelineOf(module)).messages,
-    run: async (launch, buffers, options) => {
-      const module = printWgsl(launch.kernel, { arenas: arenasFor(launch.kernel), ...options });
-      const pipeline = await pipelineOf(module);
-      if (pipeline.messages.length > 0) throw new Error(`${pipeline.messages.join('\n')}\n${module.code}`);
-      await execute(device, pipeline, module, launch, buffers);
+    compile: (module) => {
+      const known = compiled.get(module.code) ?? messagesOf(device, module);
+      compiled.set(module.code, known);
+      return known;
     },
-    close: () => {
-      device.destroy();
-      held.splice(
-        0,
-        held.length,
-        ...held.filter((item) => item !== gpu && item !== adapter && item !== device),
-      );
-    },
+    run: (launch, buffers, { multiplesOf4, ...options } = {}) =>
+      execute(owner, pipelinesFor(options), { ...launch, multiplesOf4: multiplesOf4 ?? [] }, buffers),
+    close: () => owner.close(),
   };
 }
 
-function subgroupsOf(gpu: GPU, { features, info }: GPUAdapter): Gpu['subgroups'] {
-  const { subgroupMinSize: min, subgroupMaxSize: max } = info;
-  const numbered = features.has('subgroups') && gpu.wgslLanguageFeatures.has('subgroup_id');
-  return numbered && min !== undefined && max !== undefined ? { min, max } : undefined;
-}
-
-async function makePipeline(device: GPUDevice, module: WgslModule): Promise<Pipeline> {
+async function messagesOf(device: GPUDevice, module: WgslModule): Promise<readonly string[]> {
   device.pushErrorScope('validation');
   const shader = device.createShaderModule({ code: module.code });
   const info = await shader.getCompilationInfo();
@@ -100,7 +82,7 @@ async function makePipeline(device: GPUDevice, module: WgslModule): Promise<Pipe
     ),
   ];
   const layout = device.createBindGroupLayout({ entries });
-  const pipeline = device.createComputePipeline({
+  device.createComputePipeline({
     layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
     compute: { module: shader, entryPoint: 'main' },
   });
@@ -110,102 +92,47 @@ async function makePipeline(device: GPUDevice, module: WgslModule): Promise<Pipe
     ({ type, lineNum, message }) => `${type} in line ${lineNum}: ${message}\n  ${lines[lineNum - 1] ?? ''}`,
   );
   if (error && messages.length === 0) messages.push(error.message);
-  return { pipeline, layout, messages };
+  return messages;
 }
 
-/** The bytes that a buffer travels as: f64 becomes f32; at least four, since an empty buffer cannot be bound. */
-function packed(
-  data: TypedArray,
-): Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> {
-  if (data.length === 0) return new Uint32Array(1);
-  if (data instanceof Int32Array) return Int32Array.from(data);
-  return data instanceof Uint32Array ? Uint32Array.from(data) : Float32Array.from(data);
-}
+const dtypeOf = (data: TypedArray): DType =>
+  data instanceof Int32Array ? 'i32' : data instanceof Uint32Array ? 'u32' : 'f32';
 
-interface Bound {
-  readonly binding: number;
-  readonly access: 'read' | 'read_write';
-  readonly onDevice: GPUBuffer;
-  /** the host's buffers in it and where they begin, in bytes */
-  readonly ranges: readonly { readonly host: TypedArray; readonly offset: number }[];
-}
-
-/** One GPU buffer per binding; the buffers of an arena stand in it one after the other. */
-function bind(
-  device: GPUDevice,
-  module: WgslModule,
-  buffers: Readonly<Record<string, TypedArray>>,
-): { readonly bound: readonly Bound[]; readonly bases: Readonly<Record<string, number>> } {
-  const bases: Record<string, number> = {};
-  const bound = module.bindings.map(({ buffers: names, binding, access }): Bound => {
-    let size = 0;
-    const parts = names.map((name) => {
-      const host = defined(buffers[name], `buffer ${name}`);
-      const data = packed(host);
-      const offset = size;
-      bases[name] = offset / 4;
-      size = Math.ceil((offset + data.byteLength) / 256) * 256;
-      return { host, data, offset };
-    });
-    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-    // a vec4 at least, and whole ones
-    const onDevice = device.createBuffer({ size: Math.max(16, Math.ceil(size / 16) * 16), usage });
-    for (const { data, offset } of parts) device.queue.writeBuffer(onDevice, offset, data);
-    return { binding, access, onDevice, ranges: parts };
+/** Buffers in memories of their own; those of a kernel with more than a device binds, where `arenasFor` says. */
+async function place(owner: GpuOwner, { kernel }: Launch, buffers: Readonly<Record<string, TypedArray>>) {
+  const arenas = arenasFor(kernel);
+  const words = new Map<string, number>();
+  const places = kernel.buffers.map(({ name }) => {
+    const host = defined(buffers[name], `buffer ${name}`);
+    const memory = arenas[name] ?? name;
+    const offset = words.get(memory) ?? 0;
+    words.set(memory, offset + align(host.length));
+    return { name, host, memory, offset, length: host.length, dtype: dtypeOf(host) };
   });
-  return { bound, bases };
+  const memories = new Map<string, GpuMemory>();
+  for (const [name, size] of words) memories.set(name, await allocateBuffers(owner, size, 2 ** 28));
+  const located = places.map((each) => ({ ...each, memory: defined(memories.get(each.memory), 'memory') }));
+  return { located, memories: [...memories.values()] };
 }
 
 async function execute(
-  device: GPUDevice,
-  { pipeline, layout }: Pipeline,
-  module: WgslModule,
-  launch: Launch,
+  owner: GpuOwner,
+  pipelines: Pipelines,
+  launch: Launch & { readonly multiplesOf4: readonly string[] },
   buffers: Readonly<Record<string, TypedArray>>,
 ): Promise<void> {
-  if (launch.grid.includes(0)) return;
-  const { bound, bases } = bind(device, module, buffers);
-  const uniform = uniformData(module, launch, bases);
-  const uniformBuffer = device.createBuffer({
-    size: Math.max(16, uniform.byteLength),
-    usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-  });
-  device.queue.writeBuffer(uniformBuffer, 0, uniform);
-  const group = device.createBindGroup({
-    layout,
-    entries: [
-      { binding: 0, resource: { buffer: uniformBuffer } },
-      ...bound.map(({ binding, onDevice }) => ({ binding, resource: { buffer: onDevice } })),
-    ],
-  });
-  const encoder = device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  pass.setPipeline(pipeline);
-  pass.setBindGroup(0, group);
-  pass.dispatchWorkgroups(...dispatchSize(launch.grid));
-  pass.end();
-  const reads = bound
-    .filter(({ access }) => access === 'read_write')
-    .map(({ ranges, onDevice }) => {
-      const staging = device.createBuffer({
-        size: onDevice.size,
-        usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-      });
-      encoder.copyBufferToBuffer(onDevice, 0, staging, 0, onDevice.size);
-      return { ranges, staging };
-    });
-  device.queue.submit([encoder.finish()]);
-  for (const { ranges, staging } of reads) {
-    await staging.mapAsync(GPUMapMode.READ);
-    const bytes = staging.getMappedRange();
-    for (const { host, offset } of ranges) {
-      if (host instanceof Int32Array) host.set(new Int32Array(bytes, offset, host.length));
-      else if (host instanceof Uint32Array) host.set(new Uint32Array(bytes, offset, host.length));
-      else host.set(new Float32Array(bytes, offset, host.length));
-    }
-    staging.unmap();
-    staging.destroy();
-  }
-  uniformBuffer.destroy();
-  for (const { onDevice } of bound) onDevice.destroy();
+  const transfer = new Transfer(owner);
+  const { located, memories } = await place(owner, launch, buffers);
+  for (const { host, ...location } of located) transfer.write(location, host);
+  const places = Object.fromEntries(located.map((location) => [location.name, location]));
+  const program = await bindLaunches([{ ...launch, buffers: places }], owner, pipelines, 65_535);
+  await new Submissions(owner).run(program.launches);
+  const access = new Map(launch.kernel.buffers.map((buffer) => [buffer.name, buffer.access]));
+  await Promise.all(
+    located.map(async ({ host, ...location }) => {
+      if (access.get(location.name) !== 'read') host.set(await transfer.read(location));
+    }),
+  );
+  program.uniforms.destroy();
+  for (const { buffers: held } of memories) for (const buffer of held) buffer.destroy();
 }

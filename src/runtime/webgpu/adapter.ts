@@ -88,7 +88,7 @@ export interface OpenedGpu {
   readonly kept: readonly unknown[];
 }
 
-function subgroupsOf(gpu: GPU, { features, info }: GPUAdapter): OpenedGpu['subgroups'] {
+export function subgroupsOf(gpu: GPU, { features, info }: GPUAdapter): OpenedGpu['subgroups'] {
   const { subgroupMinSize: min, subgroupMaxSize: max } = info;
   const numbered = features.has('subgroups') && gpu.wgslLanguageFeatures.has('subgroup_id');
   return numbered && min !== undefined && max !== undefined ? { min, max } : undefined;
