@@ -1,8 +1,7 @@
-import { FrondError } from '../../src/base/errors.ts';
 import type { Device } from '../../src/runtime/device.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
-import { webgpuDevice } from '../../src/runtime/webgpu/webgpuDevice.ts';
+import { openWebgpu } from '../support/webgpu.ts';
 
 /** A device that must agree with the oracle. */
 export interface Subject {
@@ -16,19 +15,10 @@ export interface Subject {
 /** What all others are compared with. */
 export const openOracle = (): Device => interpreterDevice({ precision: 'f64' });
 
-/** Whatever adapter there is; in the tests' environment software Vulkan, where there is no other. */
-async function openGpu(): Promise<Device | undefined> {
-  try {
-    return await webgpuDevice();
-  } catch (error) {
-    if (error instanceof FrondError && error.code === 'FROND-R020') return undefined;
-    throw error;
-  }
-}
-
+/** The GPU is whatever adapter there is; in the tests' environment software Vulkan, where there is no other. */
 export const subjects: readonly Subject[] = [
   { name: 'interpreter', gpu: false, open: async () => interpreterDevice() },
   { name: 'wasm, one thread', gpu: false, open: async () => wasmDevice({ threads: 1 }) },
   { name: 'wasm, two threads', gpu: false, open: async () => wasmDevice({ threads: 2 }) },
-  { name: 'webgpu', gpu: true, open: openGpu },
+  { name: 'webgpu', gpu: true, open: () => openWebgpu() },
 ];

@@ -32,7 +32,7 @@ onEveryDevice((device, { gpu }) => {
   it('agrees in random graphs and their gradients', async ({ skip }) => {
     const opened = device();
     if (opened === undefined) return skip(NO_ADAPTER);
-    for (const one of cases.slice(0, gpu ? runs(300, 30) : 300)) {
+    for (const one of cases.slice(0, gpu ? runs(300, 10) : 300)) {
       const fault = await faultOf(opened, one, gpu);
       if (fault !== undefined) expect.fail(fault);
     }
