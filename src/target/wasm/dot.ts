@@ -1,5 +1,5 @@
 import type { Axis, Span, Value } from '../../kernel/ir.ts';
-import { type Code, call, get, type Statement, select, set } from './code.ts';
+import { type Code, call, get, type Statement, select, set, when } from './code.ts';
 import { i32, memory, plus } from './instructions.ts';
 import { isWhole } from './loops.ts';
 import { type Lowering, lengthOf, type Pack, type Place, placeOf, reserve } from './lowering.ts';
@@ -155,7 +155,8 @@ export function writeDot(at: Lowering, dot: Dot, place: Place): Statement[] {
     const depth = cut(at, over, spans, statements);
     if (accumulate) statements.push(...writeAccumulator(at, accumulator, place));
     // what is left out keeps what was accumulated, or 0
-    else if (streamed || !isConstant(rows) || !isConstant(columns)) statements.push(clear(at, place));
+    else if (streamed) statements.push(clear(at, place));
+    else statements.push(...clearUnless(at, place, [rows, row], [columns, column]));
     if (streamed) {
       statements.push(streamProduct(at, streamed, left, place, { rows, columns, depth }));
     } else if (right) {
@@ -183,6 +184,19 @@ const isConstant = ({ operands, bytes }: Code): boolean => operands.length === 0
 function blocksOf(count: Code<'i32'>, width: number): Code<'i32'> {
   if (isConstant(count)) return i32.const(Math.ceil(Number(count.text) / width));
   return i32.shrS(plus(count, i32.const(width - 1)), i32.const(Math.log2(width)));
+}
+
+/** Clears a place that a product does not fill. */
+function clearUnless(
+  at: Lowering,
+  place: Place,
+  ...filled: readonly (readonly [count: Code<'i32'>, axis: Axis])[]
+): Statement[] {
+  const tests = filled.flatMap(([count, { size }]) =>
+    isConstant(count) ? [] : [i32.ltS(count, i32.const(size))],
+  );
+  const [first, ...rest] = tests;
+  return first ? [when(rest.reduce(i32.or, first), [clear(at, place)])] : [];
 }
 
 function clear(at: Lowering, { offset, axes, rowStride }: Place): Statement {
