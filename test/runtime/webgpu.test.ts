@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { defined } from '../../src/base/errors.ts';
+import { add, f32, graph, mean, mul, tanh } from '../../src/dsl/index.ts';
+import { compile } from '../../src/runtime/compile.ts';
 import type { Location } from '../../src/runtime/device.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { type WebgpuDevice, webgpuDevice } from '../../src/runtime/webgpu/webgpuDevice.ts';
 import { NO_ADAPTER } from '../support/gpu.ts';
 import { openWebgpu } from '../support/webgpu.ts';
+import { f32Value, wave } from './support.ts';
 import { classifier, feedsFor, trainedWeights } from './training.ts';
 
 let shared: WebgpuDevice | undefined;
@@ -64,6 +67,40 @@ describe('a training step on the GPU', () => {
     expect(times?.every(({ milliseconds }) => Number.isFinite(milliseconds) && milliseconds >= 0)).toBe(true);
     expect(await trainedWeights(timed.state)).toBe(await trainedWeights(plain.state));
   });
+});
+
+it('a step is one submission, and so is all that is read at once', async ({ skip }) => {
+  if (shared === undefined) return skip(NO_ADAPTER);
+  let submissions = 0;
+  const device = await webgpuDevice({
+    onDevice: (inner) => {
+      const { queue } = inner as GPUDevice;
+      const submit = queue.submit.bind(queue);
+      queue.submit = (buffers) => {
+        submissions++;
+        return submit(buffers);
+      };
+    },
+  });
+  const model = graph('model', (g) => {
+    const x = g.input('x', f32, ['batch', 8]);
+    const y = tanh(mul(x, x));
+    return { y, sum: mean(y), x2: add(x, y) };
+  });
+  const { executable } = await compile(model.ir, { device });
+  const feed = (batch: number) => ({ x: f32Value([batch, 8], wave(8 * batch, batch)) });
+  const counts: number[] = [];
+  for (const [batch, read] of [
+    [3, []],
+    [5, []],
+    [3, ['y', 'sum', 'x2']],
+  ] as const) {
+    submissions = 0;
+    await executable.run(feed(batch), { read });
+    counts.push(submissions);
+  }
+  expect(counts).toEqual([1, 1, 2]);
+  await device.close();
 });
 
 describe('memory of the GPU', () => {

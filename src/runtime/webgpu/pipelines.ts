@@ -1,6 +1,7 @@
+import { defined } from '../../base/errors.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import { printWgsl, type WgslLimits, type WgslModule, type WgslOptions } from '../../target/wgsl/index.ts';
-import type { Place } from '../device.ts';
+import type { LaunchShape, Place } from '../device.ts';
 import { type BindingPattern, knownPattern, planBindings } from './bindings.ts';
 import { COMPUTE_STAGE } from './flags.ts';
 import type { GpuOwner } from './owner.ts';
@@ -59,8 +60,30 @@ export class Pipelines {
     return module;
   }
 
-  has(module: WgslModule): boolean {
-    return this.#pipelines.has(module.code);
+  /** Compiles, all at once, what launches need and is not there yet. */
+  async prepare(
+    launches: Iterable<LaunchShape>,
+    onProgress?: (done: number, total: number) => void,
+  ): Promise<void> {
+    const shapes = [...launches].map(({ kernel, places, multiplesOf4 }) => {
+      const placeOf = (name: string): Place => defined(places[name], `place of ${name}`);
+      const { readWrite } = planBindings(kernel, placeOf, this.#options.limits.storageBuffers);
+      return { kernel, placeOf, multiplesOf4, writes: readWrite.length };
+    });
+    // those that bind most for writing come first: others of the kernel may then do with their text
+    const modules = shapes
+      .sort((a, b) => b.writes - a.writes)
+      .map(({ kernel, placeOf, multiplesOf4 }) => this.moduleOf(kernel, placeOf, multiplesOf4));
+    const fresh = new Map(
+      modules.filter(({ code }) => !this.#pipelines.has(code)).map((module) => [module.code, module]),
+    );
+    let done = 0;
+    await Promise.all(
+      [...fresh.values()].map(async (module) => {
+        await this.pipelineOf(module);
+        onProgress?.(++done, fresh.size);
+      }),
+    );
   }
 
   /** @throws FROND-R024 where the driver refuses the text */
@@ -77,18 +100,17 @@ export class Pipelines {
     const { device } = this.#owner;
     const what = `kernel ${module.kernel}`;
     const label = module.kernel;
-    const { layout, shader } = await this.#owner.scoped(what, () => ({
-      layout: this.#layoutOf(module),
-      shader: device.createShaderModule({ code: module.code, label }),
-    }));
-    const pipeline = await this.#owner.guard(
-      what,
-      device.createComputePipelineAsync({
+    const { layout, descriptor } = await this.#owner.scoped(what, () => {
+      const layout = this.#layoutOf(module);
+      const shader = device.createShaderModule({ code: module.code, label });
+      const descriptor: GPUComputePipelineDescriptor = {
         layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
         compute: { module: shader, entryPoint: 'main' },
         label,
-      }),
-    );
+      };
+      return { layout, descriptor };
+    });
+    const pipeline = await this.#owner.guard(what, device.createComputePipelineAsync(descriptor));
     return { pipeline, layout };
   }
 

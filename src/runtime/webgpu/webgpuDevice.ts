@@ -1,7 +1,5 @@
-import { defined } from '../../base/errors.ts';
-import type { BoundProgram, Command, Device, LaunchShape, Place } from '../device.ts';
+import type { BoundProgram, Command, Device } from '../device.ts';
 import { openAdapter } from './adapter.ts';
-import { planBindings } from './bindings.ts';
 import type { AdapterDescription, GpuLimits } from './description.ts';
 import { allocateBuffers, type GpuMemory } from './memory.ts';
 import { GpuOwner } from './owner.ts';
@@ -72,27 +70,7 @@ export async function webgpuDevice(options: WebgpuOptions = {}): Promise<WebgpuD
       transfer.write(location, data);
     },
     read: (location) => transfer.read(location),
-    async prepare(launches: Iterable<LaunchShape>, onProgress = options.onProgress) {
-      const shapes = [...launches].map(({ kernel, places, multiplesOf4 }) => {
-        const placeOf = (name: string): Place => defined(places[name], `place of ${name}`);
-        const { readWrite } = planBindings(kernel, placeOf, limits.storageBuffers);
-        return { kernel, placeOf, multiplesOf4, writes: readWrite.length };
-      });
-      // those that bind most for writing come first: others of the kernel may then do with their text
-      const modules = shapes
-        .sort((a, b) => b.writes - a.writes)
-        .map(({ kernel, placeOf, multiplesOf4 }) => pipelines.moduleOf(kernel, placeOf, multiplesOf4));
-      const fresh = new Map(
-        modules.filter((module) => !pipelines.has(module)).map((module) => [module.code, module]),
-      );
-      let done = 0;
-      await Promise.all(
-        [...fresh.values()].map(async (module) => {
-          await pipelines.pipelineOf(module);
-          onProgress?.(++done, fresh.size);
-        }),
-      );
-    },
+    prepare: (launches, onProgress = options.onProgress) => pipelines.prepare(launches, onProgress),
     async bind(commands: readonly Command[]): Promise<BoundProgram> {
       const { launches, uniforms } = await bindLaunches(commands, owner, pipelines, limits.groups);
       const clock = features.includes('timestamp-query');
