@@ -10,6 +10,9 @@ const narrowHeads: Readonly<Record<string, PartialSchedule>> = {
   'd≤16': { tiles: { i: 16, j: 16 } },
 };
 
+/** Half as many programs pack the same tile of y. */
+const manyRows: PartialSchedule = { tiles: { m: 128 } };
+
 /**
  * Generated WebAssembly on a few cores. Eight programs let two threads end within an eighth of each other, and four have
  * two each; more would make tiles so small that packing them costs more than it spreads.
@@ -19,7 +22,11 @@ const narrowHeads: Readonly<Record<string, PartialSchedule>> = {
  */
 export const wasmSchedules: DeviceSchedules = {
   table: {
-    matmul: { '': { tiles: { m: 64, n: 256, k: 256 } }, 'm≤4': { tiles: { n: 256, k: 512 } } },
+    matmul: {
+      '': { tiles: { m: 64, n: 256, k: 256 } },
+      'm≤4': { tiles: { n: 256, k: 512 } },
+      ...Object.fromEntries(['m≤1024', 'm≤2048', 'm≤4096', 'm>4096'].map((rows) => [rows, manyRows])),
+    },
     attention: narrowHeads,
     attentionQueryGradient: narrowHeads,
     attentionKeyGradient: narrowHeads,
