@@ -2,6 +2,7 @@ import type { Dim } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Kernel, Span, Value } from '../src/kernel/ir.ts';
+import type { Schedules } from '../src/kernel/schedule.ts';
 import { blocksOf } from './plan.ts';
 import { lowestFloat } from './reduce.ts';
 import { launchRows, overColumns, type RowSchedule, rowBlock, rowSchedule, traceRows } from './rows.ts';
@@ -88,12 +89,13 @@ interface Logits {
   readonly labels: Slot;
   /** f32 [rows], log Σ exp of each row, saved for the gradient */
   readonly lse: Slot;
+  readonly schedules?: Schedules | undefined;
 }
 
 /** loss f32 [rows] and lse f32 [rows]. One launch. */
 export function planCrossEntropy(args: Logits & { readonly loss: Slot }): LaunchPlan[] {
-  const { rows, classes, logits, labels, loss, lse } = args;
-  const schedule = rowSchedule(rows, classes);
+  const { rows, classes, logits, labels, loss, lse, schedules } = args;
+  const schedule = rowSchedule(rows, classes, { name: 'crossEntropy', schedules });
   const dims = { rows, columns: classes };
   return [launchRows(traceCrossEntropy(schedule), schedule, dims, { logits, labels, loss, lse })];
 }
@@ -102,8 +104,8 @@ export function planCrossEntropy(args: Logits & { readonly loss: Slot }): Launch
 export function planCrossEntropyGradient(
   args: Logits & { readonly dloss: Slot; readonly dlogits: Slot },
 ): LaunchPlan[] {
-  const { rows, classes, logits, labels, lse, dloss, dlogits } = args;
-  const schedule = rowSchedule(rows, classes);
+  const { rows, classes, logits, labels, lse, dloss, dlogits, schedules } = args;
+  const schedule = rowSchedule(rows, classes, { name: 'crossEntropyGradient', schedules });
   const dims = { rows, columns: classes };
   const slots = { logits, labels, lse, dloss, dlogits };
   const plan = launchRows(traceCrossEntropyGradient(schedule), schedule, dims, slots);

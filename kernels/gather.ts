@@ -1,7 +1,8 @@
 import type { Dim } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
-import type { Kernel } from '../src/kernel/ir.ts';
+import type { Kernel, Schedule } from '../src/kernel/ir.ts';
+import { chooseSchedule, type Schedules, scheduleWords, shapeClassOf } from '../src/kernel/schedule.ts';
 import { blocksOf, kernelOnce, tileExtent } from './plan.ts';
 
 /**
@@ -19,7 +20,10 @@ export interface GatherArguments {
   readonly out: Slot;
   readonly count: Dim;
   readonly width: Dim;
+  readonly schedules?: Schedules | undefined;
 }
+
+const OWN: Schedule = { tiles: { r: 32, c: 256 }, workgroup: [32, 8] };
 
 interface Tiles {
   readonly r: number;
@@ -49,26 +53,30 @@ function gatherProgram(k: KernelBuilder, tiles: Tiles): void {
   );
 }
 
-const traceGather = (tiles: Tiles): Kernel =>
+const traceGather = (tiles: Tiles, schedule: Schedule): Kernel =>
   kernelOnce(
     {
       name: 'gather',
-      variant: `${tiles.r}x${tiles.c}`,
+      variant: [`${tiles.r}x${tiles.c}`, ...scheduleWords(schedule, OWN)].join(' '),
       doc: 'out[i, :] = table[ids[i], :]',
-      schedule: { tiles: { ...tiles }, workgroup: [32, 8] },
+      schedule: { ...schedule, tiles: { ...tiles } },
     },
     (k) => gatherProgram(k, tiles),
   );
 
 /** out[i, :] = table[ids[i], :]. One launch. */
-export function planGather({ table, ids, out, count, width }: GatherArguments): LaunchPlan[] {
-  const tiles: Tiles = { r: tileExtent(count, 32, 4), c: tileExtent(width, 256, 4) };
+export function planGather({ table, ids, out, count, width, schedules }: GatherArguments): LaunchPlan[] {
+  const shapeClass = shapeClassOf('', { r: count, c: width });
+  const schedule = chooseSchedule(schedules, 'gather', shapeClass, OWN);
+  const { r = 32, c = 256 } = schedule.tiles;
+  const tiles: Tiles = { r: tileExtent(count, r, 4), c: tileExtent(width, c, 4) };
   return [
     {
-      kernel: traceGather(tiles),
+      kernel: traceGather(tiles, schedule),
       grid: [blocksOf(count, tiles.r), blocksOf(width, tiles.c)],
       scalars: { count, width },
       slots: { table, ids, out },
+      shapeClass,
     },
   ];
 }

@@ -1,7 +1,8 @@
 import { ceilDivide, type Dim } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
-import type { Buffer, Kernel, Span, Value } from '../src/kernel/ir.ts';
+import type { Buffer, Kernel, Schedule, Span, Value } from '../src/kernel/ir.ts';
+import { chooseSchedule, type Schedules, scheduleWords, shapeClassOf } from '../src/kernel/schedule.ts';
 import { type Epilogue, epilogueBindings, epilogueVariant, storeThrough } from './epilogue.ts';
 import { blocksOf, kernelOnce } from './plan.ts';
 import {
@@ -159,14 +160,17 @@ const traceLayerNormGradient = (schedule: RowSchedule, epilogue: Epilogue | unde
     epilogue && epilogueVariant(epilogue),
   );
 
+const OWN_REDUCTION: Schedule = { tiles: { b: 16, c: 64 }, workgroup: [16, 16] };
+
 /** dγ and dβ from the partial sums [blocks, columns]: a program adds up one tile of columns. */
-function traceLayerNormReduction(): Kernel {
-  const [blockTile, columnTile] = [16, 64];
+function traceLayerNormReduction(schedule: Schedule): Kernel {
+  const { b: blockTile = 16, c: columnTile = 64 } = schedule.tiles;
   return kernelOnce(
     {
       name: 'layerNormReduction',
+      variant: [`${blockTile}x${columnTile}`, ...scheduleWords(schedule, OWN_REDUCTION)].join(' '),
       doc: 'dγ and dβ as sums over the blocks of rows',
-      schedule: { tiles: { b: blockTile, c: columnTile }, workgroup: [16, 16] },
+      schedule,
     },
     (k) => {
       const partials = [k.read('gammaPartial'), k.read('betaPartial')];
@@ -205,14 +209,15 @@ interface Normalised {
   /** f32 [rows]: written by the forward, read by the gradient */
   readonly mean: Slot;
   readonly rstd: Slot;
+  readonly schedules?: Schedules | undefined;
 }
 
 /** out f32 [rows, columns], mean and rstd f32 [rows]. One launch. */
 export function planLayerNorm(
   args: Normalised & { readonly beta: Slot; readonly out: Slot; readonly epsilon: number },
 ): LaunchPlan[] {
-  const { x, gamma, beta, out, mean, rstd } = args;
-  const schedule = rowSchedule(args.rows, args.columns);
+  const { rows, columns, x, gamma, beta, out, mean, rstd, schedules } = args;
+  const schedule = rowSchedule(rows, columns, { name: 'layerNorm', schedules });
   const slots = { x, gamma, beta, out, mean, rstd };
   return [launchRows(traceLayerNorm(schedule), schedule, args, slots, { epsilon: { value: args.epsilon } })];
 }
@@ -228,9 +233,9 @@ export function planLayerNormGradient(
     readonly epilogue?: Epilogue | undefined;
   },
 ): LaunchPlan[] {
-  const { rows, columns, x, gamma, mean, rstd, dy, dx, dgamma, dbeta, epilogue } = args;
+  const { rows, columns, x, gamma, mean, rstd, dy, dx, dgamma, dbeta, epilogue, schedules } = args;
   const bound = epilogueBindings(epilogue);
-  const schedule = rowSchedule(rows, columns);
+  const schedule = rowSchedule(rows, columns, { name: 'layerNormGradient', schedules });
   const blocks = ceilDivide(rows, schedule.rows);
   const partial = (name: string): Slot => ({
     kind: 'temporary',
@@ -238,7 +243,10 @@ export function planLayerNormGradient(
     type: { dtype: 'f32', shape: [blocks, columns] },
   });
   const partials = { gammaPartial: partial('gammaPartial'), betaPartial: partial('betaPartial') };
-  const reduction = traceLayerNormReduction();
+  const shapeClass = shapeClassOf('', { b: blocks, c: columns });
+  const reduction = traceLayerNormReduction(
+    chooseSchedule(schedules, 'layerNormReduction', shapeClass, OWN_REDUCTION),
+  );
   return [
     launchRows(
       traceLayerNormGradient(schedule, epilogue),
@@ -252,6 +260,7 @@ export function planLayerNormGradient(
       grid: [blocksOf(columns, reduction.schedule.tiles.c ?? 1)],
       scalars: { blocks, columns },
       slots: { ...partials, dgamma, dbeta },
+      shapeClass,
     },
   ];
 }

@@ -1,7 +1,8 @@
 import type { Dim } from '../src/base/dim.ts';
 import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder, Operand, TermInput } from '../src/kernel/build.ts';
-import type { Axis, Buffer, Kernel, Span, Value } from '../src/kernel/ir.ts';
+import type { Axis, Buffer, Kernel, Schedule, Span, Value } from '../src/kernel/ir.ts';
+import { chooseSchedule, type Schedules, scheduleWords, shapeClassOf } from '../src/kernel/schedule.ts';
 import { blocksOf, kernelOnce, roundUp, tileExtent } from './plan.ts';
 
 /** Shared by the kernels that work along the rows of a matrix [rows, columns], one block of rows per program. */
@@ -14,19 +15,38 @@ export interface RowSchedule {
   readonly whole: boolean;
   /** the row is exactly one tile: no masks */
   readonly exact: boolean;
+  /** 16 × 16 threads where it is left out */
+  readonly workgroup?: Schedule['workgroup'];
+  /** under which it was looked up */
+  readonly shapeClass?: string;
 }
 
-/** Rows of at most this many elements are kept in one tile. */
+/** Rows of at most this many elements are kept in one tile, where the device's tables say nothing else. */
 const WHOLE_ROW = 256;
 
-/** 16 rows of a whole short row, or 16 × 64 tiles in a loop over the columns. */
-export function rowSchedule(rows: Dim, columns: Dim): RowSchedule {
-  const whole = typeof columns === 'number' && columns <= WHOLE_ROW;
+const OWN: Schedule = { tiles: { r: 16, c: 64 }, workgroup: [16, 16] };
+
+/**
+ * 16 rows of a whole short row, or 16 × 64 tiles in a loop over the columns. What the tables say of `kernel` goes first: `c` is
+ * the widest tile there, and a row that fits into it is kept whole.
+ */
+export function rowSchedule(
+  rows: Dim,
+  columns: Dim,
+  kernel?: { readonly name: string; readonly schedules: Schedules | undefined },
+): RowSchedule {
+  const shapeClass = shapeClassOf('', { r: rows, c: columns });
+  const short = typeof columns === 'number' && columns <= WHOLE_ROW;
+  const own = short ? { ...OWN, tiles: { ...OWN.tiles, c: WHOLE_ROW } } : OWN;
+  const { tiles, workgroup } = kernel ? chooseSchedule(kernel.schedules, kernel.name, shapeClass, own) : own;
+  const { r = 16, c = 64 } = tiles;
+  const whole = typeof columns === 'number' && columns <= c;
   return {
-    rows: tileExtent(rows, 16, 4),
-    columns: whole ? Math.max(4, roundUp(columns, 4)) : 64,
+    rows: tileExtent(rows, r, 4),
+    columns: whole ? Math.max(4, roundUp(columns, 4)) : c,
     whole,
     exact: whole && columns % 4 === 0 && columns > 0,
+    ...{ workgroup, shapeClass },
   };
 }
 
@@ -96,12 +116,11 @@ export function traceRows(
   /** what else shapes the text */
   more?: string,
 ): Kernel {
-  const { rows, columns, whole, exact } = schedule;
-  const variant = `${rows}x${columns}${exact ? ' exact' : whole ? ' whole' : ''}${more ? ` ${more}` : ''}`;
-  const tiles = { r: rows, c: columns };
-  return kernelOnce({ name, variant, doc, schedule: { tiles, workgroup: [16, 16] } }, (k) =>
-    program(k, schedule),
-  );
+  const { rows, columns, whole, exact, workgroup = OWN.workgroup } = schedule;
+  const chosen: Schedule = { tiles: { r: rows, c: columns }, workgroup };
+  const kind = exact ? ['exact'] : whole ? ['whole'] : [];
+  const words = [`${rows}x${columns}`, ...kind, ...scheduleWords(chosen, OWN), ...(more ? [more] : [])];
+  return kernelOnce({ name, variant: words.join(' '), doc, schedule: chosen }, (k) => program(k, schedule));
 }
 
 /** The launch of a row kernel over [rows, columns]. */
@@ -117,5 +136,6 @@ export function launchRows(
     grid: [blocksOf(rows, schedule.rows)],
     scalars: { rows, ...(schedule.exact ? {} : { columns }), ...scalars },
     slots,
+    shapeClass: schedule.shapeClass,
   };
 }

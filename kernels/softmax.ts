@@ -2,6 +2,7 @@ import type { Dim } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Kernel, Span, Value } from '../src/kernel/ir.ts';
+import type { Schedules } from '../src/kernel/schedule.ts';
 import { lowestFloat } from './reduce.ts';
 import { launchRows, overColumns, type RowSchedule, rowBlock, rowSchedule, traceRows } from './rows.ts';
 
@@ -81,11 +82,13 @@ const traceSoftmaxGradient = (schedule: RowSchedule): Kernel =>
 interface Matrix {
   readonly rows: Dim;
   readonly columns: Dim;
+  readonly schedules?: Schedules | undefined;
 }
 
 /** out = softmax(x) along the rows of [rows, columns]. One launch. */
 export function planSoftmax(args: Matrix & { readonly x: Slot; readonly out: Slot }): LaunchPlan[] {
-  const schedule = rowSchedule(args.rows, args.columns);
+  const { rows, columns, schedules } = args;
+  const schedule = rowSchedule(rows, columns, { name: 'softmax', schedules });
   return [launchRows(traceSoftmax(schedule), schedule, args, { x: args.x, out: args.out })];
 }
 
@@ -93,7 +96,7 @@ export function planSoftmax(args: Matrix & { readonly x: Slot; readonly out: Slo
 export function planSoftmaxGradient(
   args: Matrix & { readonly y: Slot; readonly dy: Slot; readonly dx: Slot },
 ): LaunchPlan[] {
-  const { y, dy, dx } = args;
-  const schedule = rowSchedule(args.rows, args.columns);
+  const { rows, columns, y, dy, dx, schedules } = args;
+  const schedule = rowSchedule(rows, columns, { name: 'softmaxGradient', schedules });
   return [launchRows(traceSoftmaxGradient(schedule), schedule, args, { y, dy, dx })];
 }

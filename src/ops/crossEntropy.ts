@@ -36,12 +36,13 @@ export const crossEntropy: OpRecord = {
     const given = [inputs[0], inputs[1], outputs[1], dloss].filter((ref) => ref !== undefined);
     return given.length < 4 ? [] : [b.one('crossEntropyGradient', given)];
   },
-  lower: ({ inputs }) =>
+  lower: ({ inputs, schedules }) =>
     planCrossEntropy({
       ...rowsOf(operand('crossEntropy', inputs, 0)),
       logits: input(0),
       labels: input(1),
       loss: output(0),
+      schedules,
       lse: output(1),
     }),
   indices: ({ inputs }) => [
@@ -61,7 +62,7 @@ export const crossEntropyGradient: OpRecord = {
   kind: 'kernel',
   arity: 4,
   shape: (inputs) => [operand('crossEntropyGradient', inputs, 0)],
-  lower: ({ inputs }) =>
+  lower: ({ inputs, schedules }) =>
     planCrossEntropyGradient({
       ...rowsOf(operand('crossEntropyGradient', inputs, 0)),
       logits: input(0),
@@ -69,6 +70,7 @@ export const crossEntropyGradient: OpRecord = {
       lse: input(2),
       dloss: input(3),
       dlogits: output(),
+      schedules,
     }),
   cost: perInput(11),
 };

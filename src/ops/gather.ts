@@ -24,7 +24,7 @@ export const gather: OpRecord = {
     if (table === undefined || ids === undefined || dy === undefined) return [];
     return [b.one('gatherGradient', [dy, ids], { shape: b.typeOf(table).shape })];
   },
-  lower({ inputs }) {
+  lower({ inputs, schedules }) {
     const [table, ids] = [operand('gather', inputs, 0), operand('gather', inputs, 1)];
     return planGather({
       table: input(0),
@@ -32,6 +32,7 @@ export const gather: OpRecord = {
       out: output(),
       count: product(ids.shape),
       width: product(table.shape.slice(1)),
+      schedules,
     });
   },
   indices: ({ inputs }) => [{ input: 1, low: 0, below: operand('gather', inputs, 0).shape[0] ?? 0 }],

@@ -43,7 +43,7 @@ export const layerNorm: OpRecord = {
     const given = [x, gamma, mean, rstd, dy].filter((ref) => ref !== undefined);
     return given.length < 5 ? [] : b.op('layerNormGradient', given);
   },
-  lower({ inputs, attributes }) {
+  lower({ inputs, attributes, schedules }) {
     return planLayerNorm({
       ...rowsOf(operand('layerNorm', inputs, 0)),
       x: input(0),
@@ -53,6 +53,7 @@ export const layerNorm: OpRecord = {
       mean: output(1),
       rstd: output(2),
       epsilon: numberOf('layerNorm', attributes, 'epsilon'),
+      schedules,
     });
   },
   cost: perElement(8),
@@ -102,6 +103,7 @@ export const layerNormGradient = (rows: OpRegistry): OpRecord => ({
       dx: output(0),
       dgamma: output(1),
       dbeta: output(2),
+      schedules: context.schedules,
       epilogue: epilogueOf(rows, context, OWN, (type) => stridesUnder(x, type)),
     });
   },

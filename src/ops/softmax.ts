@@ -35,7 +35,9 @@ export const softmax: OpRecord = {
     return [y === undefined || dy === undefined ? undefined : b.one('softmaxGradient', [y, dy], attributes)];
   },
   lower: (context) =>
-    alongAxis(context, (rows, [x], out) => (x === undefined ? [] : planSoftmax({ ...rows, x, out }))),
+    alongAxis(context, (rows, [x], out) =>
+      x === undefined ? [] : planSoftmax({ ...rows, x, out, schedules: context.schedules }),
+    ),
   cost: perElement(12),
 };
 
@@ -57,7 +59,9 @@ export const softmaxGradient: OpRecord = {
   },
   lower: (context) =>
     alongAxis(context, (rows, [y, dy], dx) =>
-      y === undefined || dy === undefined ? [] : planSoftmaxGradient({ ...rows, y, dy, dx }),
+      y === undefined || dy === undefined
+        ? []
+        : planSoftmaxGradient({ ...rows, y, dy, dx, schedules: context.schedules }),
     ),
   cost: perElement(4),
 };
