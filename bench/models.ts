@@ -1,4 +1,5 @@
 import {
+  cast,
   crf,
   crossEntropy,
   differentiate,
@@ -16,6 +17,7 @@ import {
   normal,
   ops,
   palm,
+  type Tensor,
 } from 'frond';
 import { buildStep } from '../src/palm/step.ts';
 
@@ -90,8 +92,9 @@ export function chain(rows: number, inner: number, count: number, dtype: 'f32' |
   const type = dtype as 'f32';
   return graph('chain', (g) => {
     const w = g.input('w', type, [inner, inner]);
-    let out = matmul(g.input('x', type, [rows, inner]), w);
-    for (let i = 1; i < count; i++) out = matmul(out, w);
+    let out: Tensor<'f32', [number, number]> = g.input('x', type, [rows, inner]);
+    // products of f16 are summed in f32 and stored as f16 again
+    for (let i = 0; i < count; i++) out = cast(matmul(out, w), type);
     return { out };
   }).ir;
 }
