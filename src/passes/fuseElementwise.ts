@@ -8,9 +8,10 @@ import {
 } from '../ir/expression.ts';
 import type { Graph, Node, NodeId, Ref } from '../ir/graph.ts';
 import { makeRef, splitRef } from '../ir/graph.ts';
+import { typeOfRef } from '../ir/names.ts';
 import { topologicalOrder, usersOf } from '../ir/order.ts';
 import type { OpRegistry } from '../ir/record.ts';
-import { asConstantStep, coversShape, isWhole, positionsOf, shapeOf } from './fusion.ts';
+import { asConstantStep, isLegal, isWhole, positionsOf, shapeOf } from './fusion.ts';
 import { dropUnused, type Replacements, redirectNode, redirectResults } from './rewrite.ts';
 
 /** WebGPU's default limit is 8 storage buffers per kernel, results included. */
@@ -42,7 +43,7 @@ export function fuseElementwise(graph: Graph, registry: OpRegistry): Graph {
   const replacements: Replacements = new Map();
   let changed = false;
   for (const group of findGroups(graph, registry, whole)) {
-    const fused = fusedNode(graph, group, whole);
+    const fused = fusedNode(graph, group, registry);
     if (fused === undefined) continue;
     nodes[fused.id] = fused;
     changed = true;
@@ -87,7 +88,10 @@ function findGroups(graph: Graph, registry: OpRegistry, whole: ReadonlySet<Ref>)
     const homes = whole.has(node.id) ? [] : [...new Set(readers.flatMap((user) => groups.get(user) ?? []))];
     const isRead = kept.has(node.id) || readers.some((user) => !groups.has(user));
     const around = (id: NodeId): Around => ({ place: placeOf(id), users: users.get(id) ?? [] });
-    const group = join(graph, [own, ...homes], isRead, around) ?? own;
+    const group =
+      join(graph, [own, ...homes], isRead, around) ??
+      (homes.length > 1 ? joinOne(graph, own, homes, around) : undefined) ??
+      own;
     for (const member of group.members) groups.set(member.id, group);
   }
   return new Set(
@@ -106,6 +110,20 @@ const inOrder = (nodes: readonly Node[], positions: ReadonlyMap<NodeId, number>)
 interface Around {
   readonly place: number;
   readonly users: readonly NodeId[];
+}
+
+/** The node with the first of its users' groups that it can join; for the others it is a result. */
+function joinOne(
+  graph: Graph,
+  own: Group,
+  homes: readonly Group[],
+  around: (id: NodeId) => Around,
+): Group | undefined {
+  for (const home of homes.toSorted((x, y) => x.place - y.place)) {
+    const group = join(graph, [own, home], true, around);
+    if (group !== undefined) return group;
+  }
+  return undefined;
 }
 
 /** The group of all members together, the first of whose groups is that of a node which the others read. */
@@ -144,7 +162,7 @@ function isAlike(graph: Graph, { members: [first] }: Group, { members: [node] }:
 }
 
 /** The kernel node of a group; undefined where the node alone says the same. */
-function fusedNode(graph: Graph, group: Group, whole: ReadonlySet<Ref>): Node | undefined {
+function fusedNode(graph: Graph, group: Group, registry: OpRegistry): Node | undefined {
   const { members, results, operands } = group;
   const root = results.at(-1);
   const literals = members.some((node) =>
@@ -153,19 +171,18 @@ function fusedNode(graph: Graph, group: Group, whole: ReadonlySet<Ref>): Node | 
   if (root === undefined || (members.length === 1 && !literals)) return undefined;
   // in the order in which the steps read them
   const inputs = [...new Set(members.flatMap((node) => node.inputs).filter((input) => operands.has(input)))];
-  // a literal has no shape: the operands that remain must still broadcast to the result's
-  const shapes = inputs.flatMap((input) => (whole.has(input) ? [] : [shapeOf(graph, input)]));
-  if (shapes.length === 0 || !coversShape(shapes, shapeOf(graph, root.id))) return undefined;
   const { steps, numbers } = stepsOf(graph, members, inputs);
   const own = results.toReversed();
   const chosen = own.map(({ id }) => (numbers.get(id) ?? 0) - inputs.length);
-  return {
+  const fused: Node = {
     ...root,
     op: FUSED,
     inputs,
     attributes: { expression: expressionAttribute(steps), ...resultsAttribute(steps, chosen) },
     types: own.flatMap(({ types }) => types),
   };
+  // a literal has no shape: what remains must still broadcast to the shape of each result
+  return isLegal(fused, (ref) => typeOfRef(graph, ref), registry) ? fused : undefined;
 }
 
 /** Steps of the members, which stand in topological order, and the number of each value. */

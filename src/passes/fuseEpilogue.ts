@@ -35,17 +35,26 @@ export function fuseEpilogue(graph: Graph, registry: OpRegistry): Graph {
     if (reader === undefined || others.length > 0 || absorbed.has(reader)) continue;
     const fused = withEpilogue(graph, product, graph.nodes[reader], registry, most);
     if (fused === undefined || !isLegal(fused, (ref) => typeOfRef(graph, ref), registry)) continue;
-    if (product.types.length > 1 && !moveBehind(product, fused, users, places)) continue;
+    if (product.types.length > 1) {
+      if (!moveBehind(product, fused.inputs, reader, users, places)) continue;
+      delete nodes[reader];
+      replaceResults(graph.nodes[reader], product, replacements);
+    }
     nodes[fused.id] = fused;
-    absorbed.add(fused.id);
-    product.types.slice(1).forEach((_, i) => {
-      replacements.set(makeRef(product.id, i + 1), makeRef(fused.id, i + 1));
-    });
+    absorbed.add(reader);
     changed = true;
   }
   if (!changed) return graph;
   for (const node of Object.values(nodes)) nodes[node.id] = redirectNode(node, replacements);
   return dropUnused({ ...graph, nodes, ...redirectResults(graph, replacements) });
+}
+
+/** Results of the epilogue stand for the product's first one, and behind its others. */
+function replaceResults(reader: Node | undefined, product: Node, replacements: Replacements): void {
+  reader?.types.forEach((_, k) => {
+    const place = k === 0 ? 0 : product.types.length - 1 + k;
+    replacements.set(makeRef(reader.id, k), makeRef(product.id, place));
+  });
 }
 
 /**
@@ -54,18 +63,19 @@ export function fuseEpilogue(graph: Graph, registry: OpRegistry): Graph {
  */
 function moveBehind(
   product: Node,
-  fused: Node,
+  inputs: readonly Ref[],
+  reader: NodeId,
   users: ReadonlyMap<Ref, readonly NodeId[]>,
   places: Map<NodeId, number>,
 ): boolean {
   const placeOf = (id: NodeId): number => places.get(id) ?? 0;
-  const readers = product.types.flatMap((_, k) => (k === 0 ? [] : (users.get(makeRef(product.id, k)) ?? [])));
-  const needed = Math.min(placeOf(fused.id), ...readers.map(placeOf));
-  const ready = Math.max(placeOf(product.id), ...fused.inputs.map((ref) => placeOf(splitRef(ref).id)));
-  const place = placeOf(fused.id) === needed ? needed : (ready + needed) / 2;
-  if (!(ready < place && (place < needed || place === placeOf(fused.id)))) return false;
+  const waiting = product.types.flatMap((_, k) => (k === 0 ? [] : (users.get(makeRef(product.id, k)) ?? [])));
+  const needed = Math.min(...waiting.map(placeOf));
+  const ready = Math.max(...inputs.map((ref) => placeOf(splitRef(ref).id)));
+  const place = placeOf(reader) < needed ? placeOf(reader) : (ready + needed) / 2;
+  if (!(ready < place && place < needed)) return false;
   places.set(product.id, place);
-  places.set(fused.id, place);
+  places.set(reader, place);
   return true;
 }
 
@@ -77,7 +87,6 @@ function withEpilogue(
   most: number,
 ): Node | undefined {
   if (reader === undefined || reader.phase !== product.phase) return undefined;
-  if (product.types.length > 1 && reader.types.length > 1) return undefined;
   const sameResults = reader.types.every(
     ({ dtype, shape }) => dtype === 'f32' && sameShape(shape, shapeOf(graph, product.id)),
   );
@@ -93,6 +102,8 @@ function withEpilogue(
   const results = readResults(reader.attributes.results, steps).map((step) => step + moved);
   return {
     ...reader,
+    // further results of the product keep their names
+    id: product.types.length === 1 ? reader.id : product.id,
     op: product.op,
     inputs: [...product.inputs, ...unique],
     attributes: {
@@ -100,8 +111,10 @@ function withEpilogue(
       epilogue: expressionAttribute(epilogue),
       ...resultsAttribute(epilogue, results),
     },
-    // one of the two has a single result
-    types: product.types.length === 1 ? reader.types : [...reader.types, ...product.types.slice(1)],
+    types:
+      product.types.length === 1
+        ? reader.types
+        : [...reader.types.slice(0, 1), ...product.types.slice(1), ...reader.types.slice(1)],
   };
 }
 

@@ -75,7 +75,7 @@ describe.each([
 
   test('the passes do something: most graphs get smaller, and fused kernels appear', () => {
     let smaller = 0;
-    const seen = { pointwise: 0, epilogue: 0 };
+    const seen = { pointwise: 0, epilogue: 0, several: 0 };
     const samples = fc.sample(choices, { numRuns: 60, seed: 3 });
     for (const list of samples) {
       const full = withGradients(registry, randomGraph(list, registry));
@@ -84,10 +84,12 @@ describe.each([
       for (const node of Object.values(graph.nodes)) {
         if (node.op === 'pointwise') seen.pointwise++;
         if (node.attributes.epilogue !== undefined) seen.epilogue++;
+        if (node.attributes.results !== undefined) seen.several++;
       }
     }
     expect(smaller).toBeGreaterThan(50);
     expect(seen.pointwise).toBeGreaterThan(60);
     expect(seen.epilogue).toBeGreaterThan(10);
+    expect(seen.several).toBeGreaterThan(20);
   });
 });
