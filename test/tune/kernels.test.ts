@@ -1,0 +1,188 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { defined, FrondError } from '../../src/base/errors.ts';
+import type { PartialSchedule, ScheduleTable } from '../../src/kernel/schedule.ts';
+import { ops } from '../../src/ops/index.ts';
+import { optimiseAndLower } from '../../src/runtime/compile.ts';
+import { type Device, type DeviceName, withSchedules } from '../../src/runtime/device.ts';
+import { schedulesOf } from '../../src/runtime/schedules/index.ts';
+import { wasmDevice } from '../../src/runtime/wasm/device.ts';
+import { arenasFor, printWgsl, type WgslModule } from '../../src/target/wgsl/index.ts';
+import { knobsOf, tunedKernels } from '../../src/tune/knobs.ts';
+import { tuneSchedules } from '../../src/tune/tune.ts';
+import { type Case, faultOf, LONG_SUMS } from '../agreement/agree.ts';
+import { type MidGraph, midGraph } from '../agreement/midGraph.ts';
+import { type Sized, sizedOps } from '../agreement/sized.ts';
+import { runs } from '../support/counts.ts';
+import { type Gpu, NO_ADAPTER, openGpu } from '../support/gpu.ts';
+import { openWebgpu } from '../support/webgpu.ts';
+
+/** Graphs that between them launch every kernel with knobs, with sizes that are no multiples of any tile. */
+const chosen: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  'x y': { m: 37, n: 70, k: 45 },
+  softmax: { m: 21, n: 70 },
+  layerNorm: { m: 37, n: 70 },
+  crossEntropy: { m: 21, n: 70 },
+  gather: { n: 70, t: 37 },
+  'causal attention': { b: 2, q: 37, k: 37 },
+  'masked attention with dropout': { b: 2, q: 19, k: 37 },
+};
+
+/** Each kernel with knobs, by a graph that launches it. */
+const graphs = sizedOps.flatMap((sized: Sized): { readonly graph: MidGraph; readonly one: Case }[] => {
+  const sizes = chosen[sized.name];
+  if (sizes === undefined) return [];
+  const graph = midGraph(sized);
+  const feeds = graph.feeds({ sizes });
+  return [
+    {
+      graph,
+      one: {
+        name: sized.name,
+        graph: graph.graph,
+        runs: [{ name: 'odd sizes', feeds, tolerance: LONG_SUMS }],
+      },
+    },
+  ];
+});
+
+function launchesOf(device: DeviceName, { graph }: Case, kernel?: string, schedule: PartialSchedule = {}) {
+  const overlay = kernel === undefined ? {} : { [kernel]: { '': schedule } };
+  const { program } = optimiseAndLower(graph, ops, schedulesOf(device, [overlay]));
+  return program.steps.flatMap(({ launches }) => launches);
+}
+
+const kernelsOf = (device: DeviceName, one: Case): string[] => {
+  const names = new Set(launchesOf(device, one).map(({ kernel }) => kernel.name));
+  return tunedKernels(device).filter((name) => names.has(name));
+};
+
+const settingsOf = (device: DeviceName, kernel: string): PartialSchedule[] =>
+  knobsOf(device, kernel).flatMap(({ settings }) => [...settings]);
+
+const named = graphs.map(({ one }) => [one.name, one] as const);
+
+describe.each(['wasm', 'webgpu'] as const)('knobs of %s', (device) => {
+  it('turn kernels that exist, in a class that a table can name', () => {
+    const launched = new Map(
+      graphs.flatMap(({ one }) =>
+        launchesOf(device, one).map(({ kernel, shapeClass }) => [kernel.name, shapeClass]),
+      ),
+    );
+    for (const kernel of tunedKernels(device)) expect(launched.get(kernel), kernel).toBeTypeOf('string');
+  });
+
+  it.each(named)('make texts of different names of what %s launches', (_, one) => {
+    for (const kernel of kernelsOf(device, one)) {
+      const texts = new Map<string, string>();
+      for (const setting of settingsOf(device, kernel)) {
+        for (const launch of launchesOf(device, one, kernel, setting)) {
+          const { name, variant, schedule } = launch.kernel;
+          const key = `${name} ${variant}`;
+          expect(texts.get(key) ?? JSON.stringify(schedule), key).toBe(JSON.stringify(schedule));
+          texts.set(key, JSON.stringify(schedule));
+        }
+      }
+      const own = [...texts.keys()].filter((key) => key.startsWith(`${kernel} `));
+      expect(own.length, kernel).toBeGreaterThan(4);
+    }
+  });
+});
+
+describe('every setting on the device wasm', () => {
+  let device: Device;
+  beforeAll(() => {
+    device = wasmDevice({ threads: 1 });
+  });
+  afterAll(() => device.close());
+
+  it.each(named)('computes %s as the oracle does', async (_, one) => {
+    for (const kernel of kernelsOf('wasm', one)) {
+      for (const setting of settingsOf('wasm', kernel)) {
+        const fault = await faultOf(withSchedules(device, { [kernel]: { '': setting } }), one, false);
+        expect(fault, `${kernel} ${JSON.stringify(setting)}`).toBeUndefined();
+      }
+    }
+  });
+
+  it('is within the reach of tuning, whatever the kernel', async () => {
+    const found = new Set<string>();
+    for (const { graph, one } of graphs) {
+      const sizes = defined(chosen[one.name], one.name);
+      const tuned = await tuneSchedules(graph.graph, { device, sizes, seconds: 600 });
+      for (const { kernel, tried } of tuned) if (tried > 2) found.add(kernel);
+    }
+    expect([...found].sort()).toEqual([...tunedKernels('wasm')].sort());
+  });
+});
+
+describe('every setting in WGSL', () => {
+  let compiler: Gpu;
+  beforeAll(async () => {
+    compiler = defined(await openGpu('null'), 'null backend');
+  });
+  afterAll(() => compiler.close());
+
+  it.each(named)('compiles for %s, or is refused for a limit', async (_, one) => {
+    for (const kernel of kernelsOf('webgpu', one)) {
+      const modules = settingsOf('webgpu', kernel).map((setting) => modulesOf(one, kernel, setting));
+      const legal = modules.filter((each) => each !== undefined);
+      expect(legal.length, kernel).toBeGreaterThan(modules.length / 2);
+      for (const module of legal.flat()) expect(await compiler.compile(module), module.code).toEqual([]);
+    }
+  });
+});
+
+/** The texts of one kernel of a graph under a setting; undefined where it does not fit the default limits. */
+function modulesOf(one: Case, name: string, setting: PartialSchedule): WgslModule[] | undefined {
+  const kernels = launchesOf('webgpu', one, name, setting).map(({ kernel }) => kernel);
+  try {
+    return kernels
+      .filter((kernel) => kernel.name === name)
+      .map((kernel) => printWgsl(kernel, { arenas: arenasFor(kernel) }));
+  } catch (error) {
+    if (error instanceof FrondError && error.code.startsWith('FROND-K20')) return undefined;
+    throw error;
+  }
+}
+
+/** What a GPU runs: settings at once that differ from the built-in ones of every kernel. */
+const turned = {
+  ...Object.fromEntries(
+    [
+      'softmax',
+      'softmaxGradient',
+      'layerNorm',
+      'layerNormGradient',
+      'crossEntropy',
+      'crossEntropyGradient',
+    ].map((kernel) => [kernel, { '': { tiles: { r: 8, c: 128 }, workgroup: [64, 2] } }]),
+  ),
+  layerNormReduction: { '': { tiles: { b: 8, c: 32 }, workgroup: [32, 4] } },
+  gather: { '': { tiles: { r: 8, c: 64 }, workgroup: [64, 4] } },
+  matmul: { '': { tiles: { m: 32, n: 64, k: 32 }, workgroup: [16, 8], stage: 8 } },
+  ...Object.fromEntries(
+    ['attention', 'attentionQueryGradient', 'attentionKeyGradient'].map((kernel) => [
+      kernel,
+      { '': { tiles: { i: 16, j: 64 }, workgroup: [16, 8], stage: 8 } },
+    ]),
+  ),
+} as const satisfies ScheduleTable;
+
+/** What the quick suite runs there: software Vulkan needs most of a second for each text with barriers. */
+const QUICK = ['softmax', 'crossEntropy'];
+
+describe('other schedules on the device webgpu', () => {
+  let device: Device | undefined;
+  beforeAll(async () => {
+    device = await openWebgpu();
+  });
+  afterAll(async () => device?.close());
+
+  it.for(named.filter(([name]) => QUICK.includes(name) || runs(1, 0) === 1))(
+    'compute %s as the oracle does',
+    async ([, one], { skip }) => {
+      if (device === undefined) return skip(NO_ADAPTER);
+      expect(await faultOf(withSchedules(device, turned), one, true)).toBeUndefined();
+    },
+  );
+});
