@@ -114,7 +114,7 @@ async function planOf(at: StepCase, { arithmetic, memory }: Ceilings): Promise<R
       : [count(at, 'floor: matmul work at the ceiling', matmulFlops(at) / arithmetic / 2 / mega, 'ms', two)]),
     ...(memory === undefined
       ? []
-      : [count(at, 'floor: bytes moved at the speed of a copy', planned.bytesMoved / memory / mega, 'ms')]),
+      : [count(at, 'bytes moved, at the speed of a copy', planned.bytesMoved / memory / mega, 'ms')]),
     count(at, 'work, all told', planned.flops / 1e9, 'GFLOP'),
     count(at, 'launches', planned.launches, 'launches', {
       asked: { of: 'value', most: 34 * layers + 40 },
