@@ -172,22 +172,26 @@ function vectorIndex(p: Printer, axis: Axis, group: string): string {
     : `${thread} + ${/^\d+$/.test(group) ? Number(group) * threads : `${group} * ${threads}`}`;
 }
 
-/** Runs `body` for the `count` pieces of a chunk that fall to this thread. */
-function forItems(p: Printer, count: number, body: (item: string) => void): void {
+/** Runs `body` for the `count` pieces of a chunk that fall to this thread; the first `busy` threads have other work. */
+function forItems(p: Printer, count: number, busy: number, body: (item: string) => void): void {
   const { writer } = p;
   const threads = p.threads.x * p.threads.y;
-  const item = writer.declare('item');
-  if (count === threads) body('lane');
+  if (busy > 0) {
+    writer.block(
+      count + busy === threads ? `if (lane >= ${busy})` : `if ((lane >= ${busy}) & (lane < ${busy + count}))`,
+      () => body(`(lane - ${busy})`),
+    );
+  } else if (count === threads) body('lane');
   else if (count < threads) writer.block(`if (lane < ${count})`, () => body('lane'));
   else if (count % threads === 0 && writtenOut(p, (8 * count) / threads)) {
     for (let i = 0; i < count / threads; i++) {
-      writer.block('', () => {
-        const text = i === 0 ? 'lane' : `(lane + ${i * threads})`;
-        body(text);
-      });
+      writer.block('', () => body(i === 0 ? 'lane' : `(lane + ${i * threads})`));
     }
-  } else
+  } else {
+    const item = writer.declare('item');
     writer.block(`for (var ${item} = lane; ${item} < ${count}; ${item} += ${threads})`, () => body(item));
+    writer.innermost.names.delete(item);
+  }
 }
 
 /** A walk that stands at a given element, or at the first of four. */
@@ -196,14 +200,25 @@ const walkAt = (name: string, lanes: 1 | 4, block: Block, depth: number, first =
   ...{ groupBlock: block, block, groupDepth: depth, depth },
 });
 
+/** In how many pieces a chunk is staged: numbers, vec4, or where it is turned, blocks of 4 × 4. */
+const itemsOf = ({ kept, unit, lanes }: Staged, over: Axis, depth: number): number =>
+  (kept.size / lanes) * (lanes === 4 && unit === over ? depth / 4 : depth);
+
 /** All threads share out the elements of one chunk of an operand, along memory where that is known. */
-function stageChunk(p: Printer, staged: Staged, over: Axis, first: string, depth: number): void {
+function stageChunk(
+  p: Printer,
+  staged: Staged,
+  over: Axis,
+  first: string,
+  depth: number,
+  busy: number,
+): void {
   const { kept, unit, lanes } = staged;
   const { writer } = p;
   const width = kept.size / lanes;
   const turned = unit === over;
-  const steps = lanes === 4 && turned ? depth / 4 : depth;
-  forItems(p, width * steps, (item) => {
+  const steps = itemsOf(staged, over, depth) / width;
+  forItems(p, width * steps, busy, (item) => {
     const [inner, outer] = turned ? [steps, width] : [width, steps];
     const [remainder, quotient] = [`${item} % ${inner}`, outer === 1 ? '0' : `${item} / ${inner}`];
     const step = writer.declare(`${over.name}_step`);
@@ -394,6 +409,7 @@ export function printDot(p: Printer, dot: Dot): void {
   const { writer, memory } = p;
   const { over } = dot;
   const depth = chunkDepth(over, p.stage);
+  const threads = p.threads.x * p.threads.y;
   const left = planOperand(p, dot.left, 'left_tile', dot, depth);
   const right = planOperand(p, dot.right, 'right_tile', dot, depth);
   const operands = [left, right];
@@ -401,7 +417,13 @@ export function printDot(p: Printer, dot: Dot): void {
   for (const operand of operands) if (!operand.streamed) stageWhole(p, operand, over);
   const target = prepareTarget(p, dot);
   const chunk = (first: string, count: string): void => {
-    for (const operand of streamed) stageChunk(p, operand, over, first, depth);
+    let busy = 0;
+    for (const operand of streamed) {
+      const items = itemsOf(operand, over, depth);
+      if (busy + items > threads) busy = 0;
+      stageChunk(p, operand, over, first, depth, busy);
+      busy = items < threads ? busy + items : 0;
+    }
     memory.barrier();
     multiply(p, dot, target, left, right, first, count);
   };

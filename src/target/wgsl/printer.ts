@@ -64,6 +64,8 @@ export interface Printer {
   readonly vectors: ReadonlySet<Buffer>;
   /** deepest chunk of a contraction in workgroup memory */
   readonly stage: number;
+  /** bytes of a reduction's parts above which results are reduced one after the other, in the same memory */
+  readonly partBytes: number;
   /** values that loop bounds and conditions are computed from */
   readonly controlling: ReadonlySet<Value>;
   /** names for scalars that are the ends of spans */
@@ -85,6 +87,7 @@ export const makePrinter = (
     | 'accesses'
     | 'vectors'
     | 'stage'
+    | 'partBytes'
   >,
 ): Printer => {
   const writer = new Writer();

@@ -36,9 +36,6 @@ type Reduce = Value & { readonly op: 'reduce' };
 /** Parts that one thread folds in a row. */
 const FAN = 16;
 
-/** Bytes of parts above which results are reduced one after the other, in the same memory. */
-const LARGE = 4096;
-
 /** The threads that hold parts of one result. */
 interface Group {
   readonly size: number;
@@ -276,7 +273,7 @@ export function printReduce(p: Printer, value: Reduce): void {
   } else {
     const together = groupsOf(p, axis) * threadsAlong(p, axis);
     const bytes = (together * lanes * 4 * group.size) / group.width;
-    const alone = bytes > LARGE && groupsOf(p, axis) > 1;
+    const alone = bytes > p.partBytes && groupsOf(p, axis) > 1;
     const parts = claimParts(p, value, lanes, group, alone ? threadsAlong(p, axis) : together);
     if (alone) foldAlone(p, value, group, parts, assign);
     else foldTogether(p, value, group, parts, resultOf, assign);

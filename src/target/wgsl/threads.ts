@@ -21,24 +21,23 @@ function productThreads(sizes: readonly number[]): number | undefined {
   return best !== undefined && best >= 4 ? best : undefined;
 }
 
+export const hasProduct = ({ steps, live }: Analysis): boolean =>
+  steps.some(
+    ({ statement }) => statement.kind === 'let' && statement.value.op === 'dot' && live.has(statement.value),
+  );
+
 /**
  * Threads of a workgroup where the schedule leaves them open: for products blocks of up to 8 × 8 elements each; else as many
  * as the tiles can use with four elements each, or one where tiles are small.
  */
-export function threadsFor(
-  { axes }: Kernel,
-  { placement, steps, live }: Analysis,
-  { invocations }: WgslLimits,
-): Threads {
+export function threadsFor({ axes }: Kernel, analysis: Analysis, { invocations }: WgslLimits): Threads {
+  const { placement } = analysis;
   const spread = new Set([...placement.spread].flatMap((value) => value.axes));
   const along = (dimension: 'x' | 'y'): number[] =>
     axes
       .filter((axis) => spread.has(axis) && placement.dimensionOf.get(axis) === dimension)
       .map(({ size }) => size);
-  const hasProduct = steps.some(
-    ({ statement }) => statement.kind === 'let' && statement.value.op === 'dot' && live.has(statement.value),
-  );
-  if (hasProduct) {
+  if (hasProduct(analysis)) {
     const [x, y] = [productThreads(along('x')), productThreads(along('y'))];
     if (x !== undefined && y !== undefined && x * y <= invocations) return { x, y };
   }

@@ -1,5 +1,5 @@
 // attention [32x32x32 exact causal masked dropout]: out = softmax(scale · q kᵀ) v per head, one block of queries per program
-// tiles: i 32, j 32, d 32; stage: 16; workgroup: 8 × 8 threads, each with up to i 4, j 4, d 4 elements of a tile
+// tiles: i 32, j 32, d 32; stage: 8; workgroup: 8 × 8 threads, each with up to i 4, j 4, d 4 elements of a tile
 //   read q[program_2 * (queryTime * (heads * 32)) + program_1 * 32 + i * (heads * 32) + d], i < queryTime, d < 32 (vec4<f32>)
 //   read k[program_2 * (keyTime * (heads * 32)) + program_1 * 32 + j * (heads * 32) + d], j < keyTime, d < 32 (vec4<f32>)
 //   read v[program_2 * (keyTime * (heads * 32)) + program_1 * 32 + j * (heads * 32) + d], j < keyTime, d < 32 (vec4<f32>)
@@ -28,7 +28,7 @@ struct Launch {
 @group(0) @binding(6) var<storage, read> mask: array<vec4<u32>>;
 @group(0) @binding(7) var<storage, read> key: array<u32>;
 var<workgroup> left_tile_vec4: array<vec4<f32>, 288>;
-var<workgroup> right_tile_vec4: array<vec4<f32>, 144>;
+var<workgroup> right_tile_vec4: array<vec4<f32>, 72>;
 var<workgroup> parts_vec4: array<vec4<f32>, 64>;
 
 // e^x = 2^n e^r; what is below the smallest normal number is 0, what overflows is left to the device
@@ -106,10 +106,10 @@ fn main(
     let product_3 = launch.keyTime * product;
     // products summed over d
     var scores = array<vec4<f32>, 4>();
-    for (var d_first = 0; d_first < 32; d_first += 16) {
-      if (lane < 32) {
-        let d_step = (lane % 4) * 4;
-        let i_vector = lane / 4;
+    for (var d_first = 0; d_first < 32; d_first += 8) {
+      if (lane < 16) {
+        let d_step = (lane % 2) * 4;
+        let i_vector = lane / 2;
         var along: array<vec4<f32>, 4>;
         let d = d_first + d_step;
         for (var along_i = 0; along_i < 4; along_i++) {
@@ -126,9 +126,9 @@ fn main(
           left_tile_vec4[(d_step + turn) * 9 + i_vector] = vec4<f32>(along[0][turn], along[1][turn], along[2][turn], along[3][turn]);
         }
       }
-      if (lane < 32) {
-        let d_step = (lane % 4) * 4;
-        let j_vector = lane / 4;
+      if ((lane >= 16) & (lane < 32)) {
+        let d_step = ((lane - 16) % 2) * 4;
+        let j_vector = (lane - 16) / 2;
         var along: array<vec4<f32>, 4>;
         let d = d_first + d_step;
         for (var along_i = 0; along_i < 4; along_i++) {
@@ -141,7 +141,7 @@ fn main(
         }
       }
       workgroupBarrier();
-      for (var step = 0; step < 16; step++) {
+      for (var step = 0; step < 8; step++) {
         let right = right_tile_vec4[step * 9 + tx];
         let left = left_tile_vec4[step * 9 + ty];
         for (var i_lane = 0; i_lane < 4; i_lane++) {
@@ -226,17 +226,15 @@ fn main(
       }
     }
     let j_end = min(32, launch.keyTime - j_start);
-    for (var j_first = 0; j_first < j_end; j_first += 16) {
-      for (var item = lane; item < 128; item += 64) {
-        let j_step = item / 8;
-        let d_vector = item % 8;
-        let j = j_first + j_step;
-        let j_at = j_start + j;
-        let d = d_vector * 4;
-        right_tile_vec4[j_step * 8 + d_vector] = select(vec4<f32>(), v[(program_2 * product_3 + program_1 * 32 + j_at * product + d) >> 2u], j_at < launch.keyTime);
-      }
+    for (var j_first = 0; j_first < j_end; j_first += 8) {
+      let j_step = lane / 8;
+      let d_vector = lane % 8;
+      let j = j_first + j_step;
+      let j_at = j_start + j;
+      let d = d_vector * 4;
+      right_tile_vec4[j_step * 8 + d_vector] = select(vec4<f32>(), v[(program_2 * product_3 + program_1 * 32 + j_at * product + d) >> 2u], j_at < launch.keyTime);
       workgroupBarrier();
-      for (var step = 0; step < 16; step++) {
+      for (var step = 0; step < 8; step++) {
         let right = right_tile_vec4[step * 8 + tx];
         let left = left_tile_vec4[(j_first + step) * 9 + ty];
         for (var i_lane = 0; i_lane < 4; i_lane++) {

@@ -1,5 +1,5 @@
 // crfForward [8x132 loss]: log-partition of a linear-chain CRF, and its distance to the score of the tags
-// tiles: b 8, y 132, u 132, z 132, t 32; stage: 16; workgroup: 32 × 8 threads, each with up to y 5, u 17, z 5 elements of a tile
+// tiles: b 8, y 132, u 132, z 132, t 32; stage: 8; workgroup: 32 × 8 threads, each with up to y 5, u 17, z 5 elements of a tile
 //   read emissions[b * (time * labels) + y], b < batch, y < labels (f32)
 //   read transitions[u * labels + z], u < labels, z < labels (f32)
 //   read start[y], y < labels (f32)
@@ -38,7 +38,7 @@ var<workgroup> uniform_12: i32;
 var<workgroup> parts_i32: array<i32, 8>;
 var<workgroup> parts: array<f32, 256>;
 var<workgroup> left_tile: array<f32, 1188>;
-var<workgroup> right_tile: array<f32, 1584>;
+var<workgroup> right_tile: array<f32, 528>;
 var<workgroup> uniform_39: f32;
 var<workgroup> exchange: array<f32, 160>;
 
@@ -154,15 +154,15 @@ fn main(
       dot_over_y[z_i] = 0.0 + select(1.0, 0.0, z < launch.labels);
     }
     let y_end = min(132, launch.labels);
-    for (var y_first = 0; y_first < y_end; y_first += 12) {
-      for (var item = lane; item < 1584; item += 256) {
+    for (var y_first = 0; y_first < y_end; y_first += 4) {
+      for (var item = lane; item < 528; item += 256) {
         let y_step = item / 132;
         let z = item % 132;
         let y = y_first + y_step;
         right_tile[y_step * 132 + z] = select(0.0, operands_f32[launch.weights_base + y * launch.labels + z], (y < launch.labels) & (z < launch.labels));
       }
       workgroupBarrier();
-      for (var step = 0; step < 12; step++) {
+      for (var step = 0; step < 4; step++) {
         var right: array<f32, 5>;
         for (var right_i = 0; right_i < 5; right_i++) {
           right[right_i] = right_tile[step * 132 + tx + right_i * 32];

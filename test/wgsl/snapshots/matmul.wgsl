@@ -1,5 +1,5 @@
 // matmul [64x64x64 nt gelu(accumulator + bias)(f32 none,unit)]: out = f(x · y), one tile of out per program
-// tiles: m 64, n 64, k 64; stage: 16; workgroup: 8 × 8 threads, each with up to m 8, n 8 elements of a tile
+// tiles: m 64, n 64, k 64; stage: 8; workgroup: 8 × 8 threads, each with up to m 8, n 8 elements of a tile
 //   read x[m * inner + k], m < rows, k < inner (vec4<f32>)
 //   read y[k + n * inner], k < inner, n < columns (vec4<f32>)
 //   write out[m * columns + n], m < rows, n < columns (vec4<f32>)
@@ -16,8 +16,8 @@ struct Launch {
 @group(0) @binding(2) var<storage, read> y: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> operand0: array<vec4<f32>>;
-var<workgroup> left_tile_vec4: array<vec4<f32>, 272>;
-var<workgroup> right_tile_vec4: array<vec4<f32>, 272>;
+var<workgroup> left_tile_vec4: array<vec4<f32>, 136>;
+var<workgroup> right_tile_vec4: array<vec4<f32>, 136>;
 
 fn erf_f32(x: f32) -> f32 {
   let z = x * x;
@@ -49,35 +49,39 @@ fn main(
   for (var k_start: i32 = 0; k_start < launch.inner; k_start += 64) {
     // products summed over k
     let k_end = min(64, launch.inner - k_start);
-    for (var k_first = 0; k_first < k_end; k_first += 16) {
-      let k_step = (lane % 4) * 4;
-      let m_vector = lane / 4;
-      var along: array<vec4<f32>, 4>;
-      let k = k_first + k_step;
-      let k_at = k_start + k;
-      for (var along_i = 0; along_i < 4; along_i++) {
-        let m = m_vector * 4 + along_i;
-        let m_at = m_start + m;
-        along[along_i] = select(vec4<f32>(), x[(m_at * launch.inner + k_at) >> 2u], (m_at < launch.rows) & (k_at < launch.inner));
+    for (var k_first = 0; k_first < k_end; k_first += 8) {
+      if (lane < 32) {
+        let k_step = (lane % 2) * 4;
+        let m_vector = lane / 2;
+        var along: array<vec4<f32>, 4>;
+        let k = k_first + k_step;
+        let k_at = k_start + k;
+        for (var along_i = 0; along_i < 4; along_i++) {
+          let m = m_vector * 4 + along_i;
+          let m_at = m_start + m;
+          along[along_i] = select(vec4<f32>(), x[(m_at * launch.inner + k_at) >> 2u], (m_at < launch.rows) & (k_at < launch.inner));
+        }
+        for (var turn = 0; turn < 4; turn++) {
+          left_tile_vec4[(k_step + turn) * 17 + m_vector] = vec4<f32>(along[0][turn], along[1][turn], along[2][turn], along[3][turn]);
+        }
       }
-      for (var turn = 0; turn < 4; turn++) {
-        left_tile_vec4[(k_step + turn) * 17 + m_vector] = vec4<f32>(along[0][turn], along[1][turn], along[2][turn], along[3][turn]);
-      }
-      let k_step_2 = (lane % 4) * 4;
-      let n_vector = lane / 4;
-      var along_2: array<vec4<f32>, 4>;
-      let k_2 = k_first + k_step_2;
-      let k_at_2 = k_start + k_2;
-      for (var along_i = 0; along_i < 4; along_i++) {
-        let n = n_vector * 4 + along_i;
-        let n_at = n_start + n;
-        along_2[along_i] = select(vec4<f32>(), y[(k_at_2 + n_at * launch.inner) >> 2u], (k_at_2 < launch.inner) & (n_at < launch.columns));
-      }
-      for (var turn = 0; turn < 4; turn++) {
-        right_tile_vec4[(k_step_2 + turn) * 17 + n_vector] = vec4<f32>(along_2[0][turn], along_2[1][turn], along_2[2][turn], along_2[3][turn]);
+      if (lane >= 32) {
+        let k_step = ((lane - 32) % 2) * 4;
+        let n_vector = (lane - 32) / 2;
+        var along: array<vec4<f32>, 4>;
+        let k = k_first + k_step;
+        let k_at = k_start + k;
+        for (var along_i = 0; along_i < 4; along_i++) {
+          let n = n_vector * 4 + along_i;
+          let n_at = n_start + n;
+          along[along_i] = select(vec4<f32>(), y[(k_at + n_at * launch.inner) >> 2u], (k_at < launch.inner) & (n_at < launch.columns));
+        }
+        for (var turn = 0; turn < 4; turn++) {
+          right_tile_vec4[(k_step + turn) * 17 + n_vector] = vec4<f32>(along[0][turn], along[1][turn], along[2][turn], along[3][turn]);
+        }
       }
       workgroupBarrier();
-      for (var step = 0; step < 16; step++) {
+      for (var step = 0; step < 8; step++) {
         var right: array<vec4<f32>, 2>;
         for (var right_i = 0; right_i < 2; right_i++) {
           right[right_i] = right_tile_vec4[step * 17 + tx + right_i * 8];
