@@ -155,6 +155,14 @@ describe('threads of the wasm device', () => {
     );
   });
 
+  it('are not waited for where there is nothing to run', async () => {
+    const device = wasmDevice({ threads: 2 });
+    const program = await device.bind([]);
+    await program.run();
+    expect(await program.profile?.()).toEqual([]);
+    await device.close();
+  });
+
   it('turn a trap into a typed error, and go on', async () => {
     const { device, program, x } = await growing(2);
     const out = await vector(device, 16);

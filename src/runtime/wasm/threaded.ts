@@ -135,6 +135,8 @@ export class ThreadedRunner implements Runner {
 
   async #run(encoded: Encoded, clock: Block | undefined) {
     const { words, counters } = encoded;
+    // threads are started with the first kernel: there may be none to answer
+    if (words[0] === 0) return undefined;
     if (this.#area.words < words.length) {
       const larger = this.#heap.allocate(2 * words.length);
       this.#heap.free(this.#area);
