@@ -4,6 +4,12 @@ export { type Dim, evaluate as evaluateDim, type Shape } from './base/dim.ts';
 export type { DType, Precision } from './base/dtype.ts';
 export { type ErrorCode, FrondError } from './base/errors.ts';
 export * from './dsl/index.ts';
+export {
+  type CompareOptions,
+  type Comparison,
+  compareDevices,
+  type Difference,
+} from './inspect/compare.ts';
 export { toDot } from './inspect/dot.ts';
 export { toMermaid } from './inspect/mermaid.ts';
 export { toSvg } from './inspect/svg.ts';

@@ -20,7 +20,7 @@ const FORMATS = {
 } as const;
 const GRAPHS = ['forward', 'step', 'prediction'] as const;
 
-const unknown = (what: string, given: string, known: readonly string[]): FrondError =>
+export const unknownChoice = (what: string, given: string, known: readonly string[]): FrondError =>
   new FrondError('FROND-U006', `there is no ${what} ${given}`, {
     hint: `choose one of: ${known.join(', ')}`,
   });
@@ -28,8 +28,8 @@ const unknown = (what: string, given: string, known: readonly string[]): FrondEr
 /** `frond inspect RUN`: the graphs that a run was made of. */
 export async function inspect({ run, graph, format, depth, parameters }: InspectArguments): Promise<number> {
   const which = GRAPHS.find((name) => name === graph);
-  if (which === undefined) throw unknown('graph', graph, GRAPHS);
-  if (!Object.hasOwn(FORMATS, format)) throw unknown('format', format, Object.keys(FORMATS));
+  if (which === undefined) throw unknownChoice('graph', graph, GRAPHS);
+  if (!Object.hasOwn(FORMATS, format)) throw unknownChoice('format', format, Object.keys(FORMATS));
   checkRun(run);
   const record = await palm.loadModelRecord(run);
   const print = FORMATS[format as keyof typeof FORMATS];

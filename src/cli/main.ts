@@ -95,6 +95,38 @@ const inspectCommand = defineCommand({
   },
 });
 
+const compareCommand = defineCommand({
+  meta: {
+    name: 'frond compare',
+    description: 'Run a graph on two devices and name the first node where they differ',
+  },
+  args: {
+    first: { type: 'positional', description: 'device, such as interpreter:f64', required: true },
+    second: { type: 'positional', description: 'device, such as webgpu, wasm or wasm:1', required: true },
+    what: {
+      type: 'positional',
+      description: 'run, module that exports a graph, or printed graph',
+      required: true,
+    },
+    graph: { type: 'string', description: 'forward, step or prediction of a run; export of a module' },
+    sizes: { type: 'string', description: 'sizes to run at, such as batch=4,time=8; default: 32 each' },
+    seed: { type: 'string', description: 'fixes inputs, and weights that no run gives', default: '1' },
+    tolerance: { type: 'string', description: 'of the largest element of a tensor', default: '1e-5' },
+    optimised: { type: 'boolean', description: 'compare the nodes that the passes leave' },
+  },
+  run: async ({ args }) => {
+    const { compare } = await import('./compare.ts');
+    exit(
+      await compare({
+        ...{ first: args.first, second: args.second, what: args.what, graph: args.graph, sizes: args.sizes },
+        seed: whole('seed', args.seed) ?? 1,
+        tolerance: args.tolerance,
+        optimised: args.optimised ?? false,
+      }),
+    );
+  },
+});
+
 const kernelCommand = defineCommand({
   meta: {
     name: 'frond kernel',
@@ -142,6 +174,7 @@ const main = defineCommand({
     train: trainCommand,
     predict: predictCommand,
     inspect: inspectCommand,
+    compare: compareCommand,
     kernel: kernelCommand,
     doctor: doctorCommand,
   },
@@ -163,6 +196,7 @@ const COMMANDS: readonly KnownCommand[] = [
   known('train', trainCommand),
   known('predict', predictCommand, true),
   known('inspect', inspectCommand),
+  known('compare', compareCommand),
   known('kernel', kernelCommand),
   known('doctor', doctorCommand),
 ];

@@ -10,10 +10,16 @@ export const recipeName = (file: string): string => basename(file, extname(file)
 
 const SHAPE = 'export const train: palm.Recipe = async ({ data, output, … }) => { … }';
 
-async function load(file: string, path: string): Promise<{ readonly train?: unknown }> {
+/**
+ * What a module of TypeScript or JavaScript exports. Its `import … from 'frond'` is this very package, so that there is one of
+ * each class.
+ * @throws FROND-U013 when it cannot be loaded
+ */
+export async function loadModule(file: string): Promise<Readonly<Record<string, unknown>>> {
+  const path = resolve(file);
   const jiti = createJiti(pathToFileURL(path).href, { virtualModules: { frond }, fsCache: false });
   try {
-    return (await jiti.import(path)) as { readonly train?: unknown };
+    return (await jiti.import(path)) as Readonly<Record<string, unknown>>;
   } catch (cause) {
     if (cause instanceof frond.FrondError) throw cause;
     throw new frond.FrondError('FROND-U013', `cannot load ${file}: ${describe(cause)}`, {
@@ -31,18 +37,16 @@ function parsePlace(cause: unknown): { line: number; column: number } | undefine
 }
 
 /**
- * Loads a recipe, TypeScript or JavaScript, and gives the function `train` that it exports. Its `import … from 'frond'` is this
- * very package, so that there is one of each class.
+ * Loads a recipe and gives the function `train` that it exports.
  * @throws FROND-U002 when there is no such file, FROND-U003 when it exports no `train`, FROND-U013 when it cannot be loaded
  */
 export async function loadRecipe(file: string): Promise<frond.palm.Recipe> {
-  const path = resolve(file);
-  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) {
+  if (statSync(resolve(file), { throwIfNoEntry: false })?.isFile() !== true) {
     throw new frond.FrondError('FROND-U002', `there is no file ${file}`, {
       hint: 'give the path of a recipe, such as examples/joint.ts',
     });
   }
-  const { train } = await load(file, path);
+  const { train } = await loadModule(file);
   if (typeof train !== 'function') {
     throw new frond.FrondError('FROND-U003', `${file} exports no function train`, {
       place: { file },

@@ -35,7 +35,7 @@ describe('a command line that cannot be meant', () => {
   it.each([
     [
       ['sing'],
-      '[FROND-U009] frond has no command sing\n  hint: choose one of: train, predict, inspect, kernel, doctor; see frond --help\n',
+      '[FROND-U009] frond has no command sing\n  hint: choose one of: train, predict, inspect, compare, kernel, doctor; see frond --help\n',
     ],
     [
       ['train'],

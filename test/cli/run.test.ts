@@ -247,6 +247,19 @@ describe('frond inspect', () => {
   });
 });
 
+describe('frond compare', () => {
+  it('runs the graphs of a run with its weights on two devices', async () => {
+    for (const graph of ['step', 'prediction']) {
+      const sizes = ['--sizes', 'batch=3,time=8'];
+      const { code, out, err } = await frond([
+        ...['compare', 'interpreter:f64', 'wasm', 'outputs/tiny', '--graph', graph, ...sizes],
+      ]);
+      expect({ code, err }, out).toEqual({ code: 0, err: '' });
+      expect(out).toMatch(/^interpreter:f64 and wasm at batch 3, time 8\n\d+ nodes agree within 0\.00001; /);
+    }
+  });
+});
+
 describe('frond doctor', () => {
   it('says what runs here and why not more', async () => {
     const { code, out, err } = await frond(['doctor']);

@@ -1,0 +1,167 @@
+import { existsSync, statSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import pc from 'picocolors';
+import { platform } from '#platform';
+import { defined, printPlace } from '../base/errors.ts';
+import {
+  type Comparison,
+  chooseDevice,
+  compareDevices,
+  type Device,
+  type Difference,
+  FrondError,
+  floatsOf,
+  type Graph,
+  interpreterDevice,
+  loadLatest,
+  palm,
+  parseGraph,
+  readSafetensors,
+} from '../index.ts';
+import { unknownChoice } from './inspect.ts';
+import { loadModule } from './recipe.ts';
+import { sizesOf } from './tune.ts';
+
+export interface CompareArguments {
+  readonly first: string;
+  readonly second: string;
+  /** folder of a run, module that exports a graph, or file with a printed graph */
+  readonly what: string;
+  /** forward, step or prediction of a run; the export of a module */
+  readonly graph: string | undefined;
+  /** such as batch=4,time=8 */
+  readonly sizes: string | undefined;
+  readonly seed: number;
+  readonly tolerance: string | undefined;
+  readonly optimised: boolean;
+}
+
+/** @throws FROND-R020, R021 as `chooseDevice` does, R028 for a number of threads that is none */
+async function openDevice(text: string): Promise<Device> {
+  if (text === 'interpreter:f64') return interpreterDevice({ precision: 'f64' });
+  const threads = /^wasm:(\d+)$/.exec(text)?.[1];
+  if (threads === undefined) return (await chooseDevice(text)).device;
+  return (await chooseDevice('wasm', { wasm: { threads: Number(threads) } })).device;
+}
+
+interface Subject {
+  readonly graph: Graph;
+  readonly weights?: ReadonlyMap<string, ArrayLike<number>>;
+}
+
+const GRAPHS = ['forward', 'step', 'prediction'] as const;
+
+async function graphOfRun(folder: string, name = 'forward'): Promise<Subject> {
+  const which = GRAPHS.find((known) => known === name);
+  if (which === undefined) throw unknownChoice('graph', name, GRAPHS);
+  const graph = (await palm.loadModelRecord(folder))[which];
+  const inside = join(folder, 'checkpoints');
+  const { files } = await loadLatest(existsSync(inside) ? inside : folder);
+  const file = 'weights.safetensors';
+  const { tensors } = readSafetensors(defined(files.get(file), file), file);
+  const values = [...tensors].map(([name, tensor]) => [name, floatsOf(tensor, name, file)] as const);
+  return { graph, weights: new Map(values) };
+}
+
+const graphIn = (value: unknown): Graph | undefined => {
+  const { ir, nodes, inputs, outputs }: Partial<Graph> & { readonly ir?: unknown } = Object(value);
+  if (ir !== undefined) return graphIn(ir);
+  return nodes !== undefined && Array.isArray(inputs) && outputs !== undefined ? (value as Graph) : undefined;
+};
+
+async function graphOfModule(file: string, name: string | undefined): Promise<Subject> {
+  const found = Object.entries(await loadModule(file)).flatMap(([key, value]) => {
+    const graph = graphIn(value);
+    return graph === undefined ? [] : [[key, graph] as const];
+  });
+  const graphs = new Map(found);
+  const chosen = name ?? [...graphs.keys()][0] ?? 'graph';
+  const graph = graphs.get(chosen);
+  if (graph !== undefined && (name !== undefined || graphs.size === 1)) return { graph };
+  const names = [...graphs.keys()];
+  if (names.length > 0 && graph !== undefined) {
+    throw new FrondError('FROND-U019', `${file} exports ${names.length} graphs`, {
+      place: { file },
+      hint: `choose one: ${names.map((each) => `--graph ${each}`).join(', ')}`,
+    });
+  }
+  if (names.length > 0) throw unknownChoice('graph', chosen, names);
+  throw new FrondError('FROND-U017', `${file} exports no graph`, {
+    place: { file },
+    hint: "export const model = graph('model', (g) => …)",
+  });
+}
+
+const MODULES: readonly string[] = ['.ts', '.mts', '.js', '.mjs'];
+
+/** @throws FROND-U018 where there is nothing, and whatever reading it throws */
+async function subjectOf({ what, graph }: CompareArguments): Promise<Subject> {
+  if (!existsSync(what)) {
+    throw new FrondError('FROND-U018', `there is no ${what}`, {
+      hint: 'give the folder of a run, a module that exports a graph, or a file that frond inspect printed',
+    });
+  }
+  if (statSync(what).isDirectory()) return graphOfRun(what, graph);
+  if (MODULES.includes(extname(what))) return graphOfModule(what, graph);
+  return { graph: parseGraph(await platform.files.readText(what)) };
+}
+
+function toleranceOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0 && Number.isFinite(value)) return value;
+  throw new FrondError('FROND-U001', `--tolerance ${text} is not a number from 0 on`, {
+    hint: 'give a fraction of the largest element of a tensor, such as 1e-5',
+  });
+}
+
+const short = (value: number): string => (Number.isFinite(value) ? value.toPrecision(9) : String(value));
+
+function describe(
+  { node, op, place, shape, index, values, size }: Difference,
+  names: readonly string[],
+): string {
+  const where = place === undefined ? '' : ` (${printPlace(place)})`;
+  return [
+    `${pc.bold(node)}${where}`,
+    `  ${op}, shape [${shape.join(', ')}]`,
+    `  at [${index.join(', ')}]: ${short(values[0])} on ${names[0]}, ${short(values[1])} on ${names[1]}`,
+    `  ${size.toExponential(1)} of the largest element`,
+  ].join('\n');
+}
+
+/** What `frond compare` prints. */
+export function comparisonText(comparison: Comparison, names: readonly string[]): string {
+  const { nodes, tolerance, first, largest } = comparison;
+  if (first !== undefined) {
+    return `${nodes} nodes; the first to differ by more than ${tolerance}:\n${describe(first, names)}`;
+  }
+  const most =
+    largest === undefined ? 'all are equal' : `the largest difference:\n${describe(largest, names)}`;
+  return `${nodes} nodes agree within ${tolerance}; ${most}`;
+}
+
+/** `frond compare A B WHAT`: 0 where all nodes agree, 1 where one does not. */
+export async function compare(args: CompareArguments): Promise<number> {
+  const tolerance = toleranceOf(args.tolerance);
+  const { graph, weights } = await subjectOf(args);
+  const sizes = sizesOf(graph, args.sizes);
+  const names = [args.first, args.second];
+  const devices: Device[] = [];
+  try {
+    for (const name of names) devices.push(await openDevice(name));
+    const [first, second] = devices as [Device, Device];
+    const { seed, optimised } = args;
+    const comparison = await compareDevices(graph, [first, second], {
+      ...{ sizes, seed, optimised },
+      ...(tolerance !== undefined && { tolerance }),
+      ...(weights !== undefined && { weights }),
+    });
+    const at = Object.entries(sizes).map((pair) => pair.join(' '));
+    process.stdout.write(`${names.join(' and ')} at ${at.join(', ') || 'fixed sizes'}\n`);
+    process.stdout.write(`${comparisonText(comparison, names)}\n`);
+    return comparison.first === undefined ? 0 : 1;
+  } finally {
+    for (const device of devices) await device.close();
+  }
+}

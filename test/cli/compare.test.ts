@@ -1,0 +1,102 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { graph, i32 } from '../../src/dsl/index.ts';
+import { printGraph } from '../../src/ir/print.ts';
+import { buildPackage, removeFolder, temporaryFolder } from '../support/build.ts';
+import { call, type Outcome } from '../support/call.ts';
+
+let built = '';
+let home = '';
+
+const frond = (...args: string[]): Promise<Outcome> =>
+  call(process.execPath, [join(built, 'dist/src/cli/main.js'), 'compare', ...args], { cwd: home });
+
+const MODEL = `
+import { f32, gather, graph, i32, linear, normal, softmax } from 'frond';
+
+export const tagger = graph('tagger', (g) => {
+  const tokens = g.input('tokens', i32, ['batch', 'time']);
+  const x = gather(g.parameter('embedding', f32, [9, 8], normal(0.5)), tokens);
+  return { shares: softmax(linear(x, 5)) };
+});
+`;
+
+beforeAll(() => {
+  built = buildPackage();
+  home = temporaryFolder('compare');
+  writeFileSync(join(home, 'model.ts'), MODEL);
+  writeFileSync(join(home, 'two.ts'), `${MODEL}export const other = tagger.ir;\n`);
+  writeFileSync(join(home, 'none.js'), 'export const seven = 7;\n');
+  const counter = graph('counter', (g) => ({ y: g.input('x', i32, ['batch']) })).ir;
+  writeFileSync(join(home, 'counter.txt'), printGraph(counter));
+  mkdirSync(join(home, 'empty'));
+});
+
+afterAll(() => {
+  removeFolder(built);
+  removeFolder(home);
+});
+
+describe('frond compare', () => {
+  it('finds two devices equal within the tolerance', async () => {
+    const { code, out, err } = await frond(
+      'interpreter:f64',
+      'wasm',
+      'model.ts',
+      '--sizes',
+      'batch=3,time=4',
+    );
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toMatch(
+      /^interpreter:f64 and wasm at batch 3, time 4\n7 nodes agree within 0\.00001; the largest difference:\nlinear\/linear \(.*model\.ts:7:\d+\)\n {2}linear, shape \[3, 4, 5\]\n {2}at \[.+\]: \S+ on interpreter:f64, \S+ on wasm\n {2}\S+e-\d of the largest element\n$/,
+    );
+  });
+
+  it('names the first node that differs by more, and says so by its exit code', async () => {
+    const { code, out, err } = await frond('interpreter:f64', 'interpreter', 'model.ts', '--tolerance', '0');
+    expect({ code, err }).toEqual({ code: 1, err: '' });
+    expect(out).toMatch(
+      /^interpreter:f64 and interpreter at batch 32, time 32\n7 nodes; the first to differ by more than 0:\nlinear\/linear \(.*model\.ts:7:\d+\)\n {2}linear, shape \[32, 32, 5\]\n/,
+    );
+  });
+
+  it('takes printed graphs, threads, and the nodes that the passes leave', async () => {
+    expect(await frond('wasm:1', 'wasm:2', 'counter.txt', '--seed', '3')).toEqual({
+      ...{ code: 0, err: '' },
+      out: 'wasm:1 and wasm:2 at batch 32\n1 nodes agree within 0.00001; all are equal\n',
+    });
+    const fused = await frond('wasm:1', 'wasm:2', 'model.ts', '--optimised');
+    expect(fused).toMatchObject({ code: 0, err: '' });
+    expect(fused.out).toMatch(/agree within 0\.00001; all are equal\n$/);
+  });
+
+  it.each([
+    [['interpreter', 'wasm'], '[FROND-U011] frond compare: WHAT is missing\n'],
+    [['interpreter', 'wasm', 'nowhere'], '[FROND-U018] there is no nowhere\n'],
+    [['interpreter', 'wasm', 'none.js'], '[FROND-U017] none.js exports no graph\n  at none.js\n'],
+    [
+      ['interpreter', 'wasm', 'two.ts'],
+      '[FROND-U019] two.ts exports 2 graphs\n  at two.ts\n  hint: choose one: --graph other, --graph tagger\n',
+    ],
+    [
+      ['interpreter', 'wasm', 'two.ts', '--graph', 'third'],
+      '[FROND-U006] there is no graph third\n  hint: choose one of: other, tagger\n',
+    ],
+    [['interpreter', 'abacus', 'model.ts'], '[FROND-R021] there is no device abacus\n'],
+    [['interpreter', 'wasm:0', 'model.ts'], '[FROND-R028] wasmDevice: threads is 0\n'],
+    [
+      ['interpreter', 'wasm', 'model.ts', '--tolerance', 'little'],
+      '[FROND-U001] --tolerance little is not a number from 0 on\n',
+    ],
+    [
+      ['interpreter', 'wasm', 'model.ts', '--sizes', 'rows=3'],
+      '[FROND-U015] --sizes: rows=3 is no size of a dimension\n',
+    ],
+    [['interpreter', 'wasm', 'empty'], '[FROND-F012] there is no whole checkpoint in empty\n'],
+  ])('refuses %j', async (args, message) => {
+    const { code, out, err } = await frond(...args);
+    expect({ out, code: code === 1 || code === 2 }).toEqual({ out: '', code: true });
+    expect(err.slice(0, message.length)).toBe(message);
+  });
+});
