@@ -194,9 +194,12 @@ export type Statement = { readonly kind: 'let'; readonly value: Value } | Store 
 export interface Schedule {
   /** extents of the tile axes by axis name */
   readonly tiles: Readonly<Record<string, number>>;
-  /** WGSL: threads along axis 1 (x) and axis 0 (y) of a tile */
+  /**
+   * WGSL: threads along axis 1 (x) and axis 0 (y) of a tile. Where four times as many divide an axis, threads own groups of
+   * four neighbours (vec4). Absent: the reading chooses, for products so that a thread has up to 8 × 8 elements of a tile.
+   */
   readonly workgroup?: readonly [x: number, y: number] | undefined;
-  /** WGSL: depth of one staged step of a `dot` */
+  /** WGSL: depth of one staged step of a `dot`, 16 where absent; halved until it fits the device's workgroup memory */
   readonly stage?: number | undefined;
   /** WASM: whether operands of `dot` are packed into panels; default: the reading decides */
   readonly pack?: boolean | undefined;
