@@ -5,6 +5,7 @@ import { compile } from '../../src/runtime/compile.ts';
 import type { Location } from '../../src/runtime/device.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { type WebgpuDevice, webgpuDevice } from '../../src/runtime/webgpu/webgpuDevice.ts';
+import { DEFAULT_LIMITS } from '../../src/target/wgsl/index.ts';
 import { NO_ADAPTER } from '../support/gpu.ts';
 import { openWebgpu } from '../support/webgpu.ts';
 import { f32Value, wave } from './support.ts';
@@ -12,7 +13,8 @@ import { classifier, feedsFor, trainedWeights } from './training.ts';
 
 let shared: WebgpuDevice | undefined;
 beforeAll(async () => {
-  shared = await openWebgpu();
+  // what every adapter has: kernels with more buffers share bindings
+  shared = await openWebgpu({ limits: DEFAULT_LIMITS });
   if (shared === undefined) console.log(NO_ADAPTER);
 });
 afterAll(() => shared?.close());
