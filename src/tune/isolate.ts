@@ -25,7 +25,7 @@ export function isolate(node: Node, types: ReadonlyMap<Ref, TensorType>, registr
   return b.finish();
 }
 
-/** Numbers in [−1, 1) for floats, zeros for what may index something. */
+/** Numbers in [−1, 1) for floats, ones for masks, zeros for what may index something. */
 export function someFeeds(graph: Graph, sizes: Sizes): Feeds {
   const feeds = graph.inputs.map((name, i) => {
     const type = defined(graph.nodes[name]?.types[0], `type of ${name}`);
@@ -33,7 +33,7 @@ export function someFeeds(graph: Graph, sizes: Sizes): Feeds {
     const data = new Float32Array(shape.reduce((count, size) => count * size, 1));
     const values = isFloating(type.dtype)
       ? data.map((_, at) => threefry(i, 0, at, 0)[0] / 2 ** 31 - 1)
-      : data;
+      : data.fill(type.dtype === 'bool' ? 1 : 0);
     return [name, { dtype: type.dtype, shape, data: values }] as const;
   });
   return Object.fromEntries(feeds);

@@ -12,6 +12,8 @@ export const CONTROL = {
   counters: 3,
   /** word index of the times at which launches begin, as f64, and of the last one's end; 0: nobody asks */
   clock: 4,
+  /** launches that may begin, where they are timed */
+  begun: 5,
   /** threads that have not finished the list yet */
   left: 16,
   /** changes when a launch has ended that somebody sleeps for */
@@ -105,15 +107,17 @@ export function follow(port: FollowerPort): void {
       }
       const { words, kernels, threads } = state;
       const launches = words[list] as number;
-      const clock = state.index === 0 ? Atomics.load(state.control, state.word.clock) : 0;
-      const times = new Float64Array(buffer, 4 * clock, clock === 0 ? 0 : launches + 1);
+      const clock = Atomics.load(state.control, state.word.clock);
+      const keeps = clock !== 0 && state.index === 0;
+      const times = new Float64Array(buffer, 4 * clock, keeps ? launches + 1 : 0);
       let known = 0;
       for (let launch = 0, at = list + 1; launch < launches; launch++) {
         const kernel = kernels[words[at] as number] as (typeof kernels)[number];
         for (const after = words[at + 2] as number; known < after; known++) {
           if (!thread.ended(counters + known * (threads + 1))) return;
         }
-        if (clock !== 0) times[launch] = performance.now();
+        if (keeps) times[launch] = performance.now();
+        if (clock !== 0 && !thread.turn(launch)) return;
         try {
           thread.launch(kernel, at, counters + launch * (threads + 1));
         } catch (error) {
@@ -122,8 +126,24 @@ export function follow(port: FollowerPort): void {
         }
         at += 3 + kernel.numbers;
       }
-      if (clock === 0) return;
+      if (!keeps) return;
       if (thread.ended(counters + (launches - 1) * (threads + 1))) times[launches] = performance.now();
+    },
+    /** Nobody works on a timed launch before the first thread has read the clock. @returns false when a launch has failed */
+    turn(launch: number): boolean {
+      const { control, word, index } = state;
+      if (index === 0) {
+        Atomics.store(control, word.begun, launch + 1);
+        Atomics.notify(control, word.begun);
+        return true;
+      }
+      for (let spins = 0; ; spins++) {
+        const begun = Atomics.load(control, word.begun);
+        if (begun > launch) return true;
+        if (Atomics.load(control, word.failed) !== 0) return false;
+        // no longer than that, since who fails does not know of it
+        if (spins >= SPINS) Atomics.wait(control, word.begun, begun, 10);
+      }
     },
     launch(kernel: (typeof state.kernels)[number], at: number, counter: number): void {
       const { words, floats, index, threads } = state;

@@ -96,6 +96,7 @@ export class Pool {
       Atomics.store(control, CONTROL.list, list);
       Atomics.store(control, CONTROL.counters, counters);
       Atomics.store(control, CONTROL.clock, clock);
+      Atomics.store(control, CONTROL.begun, 0);
       Atomics.store(control, CONTROL.left, this.threads);
       Atomics.store(control, CONTROL.failed, 0);
       this.#failure = undefined;
