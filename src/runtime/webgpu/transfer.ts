@@ -1,7 +1,8 @@
 import { allocate, isFloating, type TypedArray } from '../../base/dtype.ts';
+import { halfBits, halfValue } from '../../base/half.ts';
 import type { Location } from '../device.ts';
 import { alignBytes, MAP_READ, USAGE } from './flags.ts';
-import { halfBits, halfValue } from './halves.ts';
+
 import { type GpuRange, rangeOf } from './memory.ts';
 import type { GpuOwner } from './owner.ts';
 

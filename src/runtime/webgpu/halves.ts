@@ -1,1 +1,0 @@
-export { halfBits, halfValue } from '../../base/half.ts';
