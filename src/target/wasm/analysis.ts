@@ -1,5 +1,6 @@
 import { operandsOf, type Step, stepsOf, type User, usersOf, valuesOf } from '../../kernel/checkWalk.ts';
-import type { Axis, ElementwiseName, Kernel, Value } from '../../kernel/ir.ts';
+import type { Axis, ElementwiseName, Kernel, Store, Value } from '../../kernel/ir.ts';
+import { storeGroups } from './storeGroups.ts';
 
 /**
  * Which tiles are kept in memory and which are computed where they are used.
@@ -11,6 +12,8 @@ import type { Axis, ElementwiseName, Kernel, Value } from '../../kernel/ir.ts';
 export interface Analysis {
   readonly steps: readonly Step[];
   readonly users: ReadonlyMap<Value, readonly User[]>;
+  /** the stores that are written together with a store of a tile, itself included, in order */
+  together(store: Store): readonly Store[];
   isLive(value: Value): boolean;
   isPlaced(value: Value): boolean;
   /** placed tiles whose memory an evaluation of `value` reads */
@@ -109,13 +112,16 @@ class Placement {
   readonly #users: ReadonlyMap<Value, readonly User[]>;
   readonly #depths: ReadonlyMap<User, number>;
   readonly #yielded: ReadonlySet<Value>;
+  readonly #groups: ReadonlyMap<User, readonly Store[]>;
 
   constructor(
     steps: readonly Step[],
     live: ReadonlySet<Value>,
     users: ReadonlyMap<Value, readonly User[]>,
     depthOf: ReadonlyMap<User, number>,
+    groups: ReadonlyMap<User, readonly Store[]>,
   ) {
+    this.#groups = groups;
     this.#users = users;
     this.#depths = depthOf;
     this.#yielded = new Set(
@@ -146,7 +152,8 @@ class Placement {
   #consumersOf(value: Value, live: ReadonlySet<Value>): Set<User> {
     const consumers = new Set<User>();
     for (const user of this.#users.get(value) ?? []) {
-      if (user.kind !== 'value') consumers.add(user);
+      // stores in one nest are one consumer
+      if (user.kind !== 'value') consumers.add(this.#groups.get(user)?.[0] ?? user);
       else if (!live.has(user)) continue;
       else if (user.axes.length === 0 || this.placed.has(user)) consumers.add(user);
       else for (const consumer of this.#consumers.get(user) ?? []) consumers.add(consumer);
@@ -185,8 +192,9 @@ class Placement {
 export function analyse(kernel: Kernel): Analysis {
   const steps = stepsOf(kernel);
   const live = findLive(steps);
+  const groups = storeGroups(steps);
   const users = usersOf(steps);
-  const placement = new Placement(steps, live, users, depths(steps));
+  const placement = new Placement(steps, live, users, depths(steps), groups);
   const reads = new Map<Value, ReadonlySet<Value>>();
   const readsOf = (value: Value): ReadonlySet<Value> => {
     const known = reads.get(value);
@@ -214,6 +222,7 @@ export function analyse(kernel: Kernel): Analysis {
   return {
     steps,
     users,
+    together: (store) => groups.get(store) ?? [store],
     isLive: (value) => live.has(value),
     isPlaced: (value) => placement.placed.has(value),
     readsOf,

@@ -61,8 +61,8 @@ function inRows(at: Lowering, dot: Dot): boolean {
 /** The right side where it is read from the buffer that it lies in. */
 function streamOf(at: Lowering, dot: Dot): StreamedSide | undefined {
   const streamed = streamedSide(at, dot);
-  const left = streamed && wantsRows(streamed) ? directPack(at, dot, 'left') : undefined;
-  return left && left.depthStep !== 4 ? undefined : streamed;
+  const lies = at.analysis.isPlaced(dot.left) && dot.left.axes[0] === dot.over;
+  return streamed && wantsRows(streamed) && lies ? undefined : streamed;
 }
 
 /** A placed tile read where it lies; undefined where that would be slow or impossible. */

@@ -72,10 +72,13 @@ function findLastReads(analysis: Analysis): ReadonlyMap<Value, number> {
     if (value.axes.length === 0) return;
     read(analysis.isPlaced(value) ? [value] : analysis.readsOf(value), at);
   };
+  const places = new Map<unknown, number>(steps.map(({ statement }, at) => [statement, at]));
   steps.forEach(({ statement }, at) => {
     if (statement.kind === 'store') {
-      evaluate(statement.value, at);
-      for (const tile of indexTiles(statement.terms)) evaluate(tile, at);
+      // written where the last store of its group stands
+      const written = Math.max(...analysis.together(statement).map((store) => places.get(store) ?? at));
+      evaluate(statement.value, written);
+      for (const tile of indexTiles(statement.terms)) evaluate(tile, written);
     } else if (statement.kind === 'loop') {
       for (const value of statement.initial) evaluate(value, at);
       const end = steps.findLastIndex(({ loops }) => loops.includes(statement)) + 0.5;

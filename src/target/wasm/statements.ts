@@ -19,7 +19,7 @@ import { i32, memory, plus } from './instructions.ts';
 import { allocateTile, integer, type Lowering, type Place, placeOf, reserve, scalar } from './lowering.ts';
 import { writeReduce } from './reduce.ts';
 import { writeScalar } from './scalars.ts';
-import { writeStore } from './store.ts';
+import { writeStores } from './store.ts';
 import { rowsOf, writeTile } from './write.ts';
 
 export function writeRegion(at: Lowering, region: Region): Statement[] {
@@ -31,7 +31,7 @@ function writeStatement(at: Lowering, statement: KernelStatement): Statement[] {
     case 'let':
       return at.analysis.isLive(statement.value) ? writeValue(at, statement.value) : [];
     case 'store':
-      return writeStore(at, statement);
+      return writeStores(at, statement);
     case 'when':
       return [when(integer(at, statement.condition), writeRegion(at, statement.body))];
     case 'loop':

@@ -14,16 +14,19 @@ import { type Code, get, type Statement, set, when } from './code.ts';
 import { vectorCast } from './elementwise.ts';
 import { toHalf } from './half.ts';
 import { f32, f32x4, i32, i32x4, v128 } from './instructions.ts';
-import { type Cell, type Cut, type End, rolesOf } from './loops.ts';
+import { type Cell, type Cut, type End, type Roles, rolesOf } from './loops.ts';
 import { elementAddress, elementBytes, type Lowering, scalar } from './lowering.ts';
 import { Nest } from './nest.ts';
 import { cutsOf, vectorsAtOnce } from './write.ts';
 
-/** Writes a tile or a scalar to a buffer; what lies beyond a span's limit is not written. */
-export function writeStore(at: Lowering, store: Store): Statement[] {
-  const { value } = store;
-  if (value.axes.length === 0) return at.fn.scoped(() => storeScalar(at, store));
-  return at.fn.scoped(() => storeNest(at, store));
+/**
+ * Writes a tile or a scalar to a buffer; what lies beyond a span's limit is not written. Stores of a group are written when
+ * its last one is reached.
+ */
+export function writeStores(at: Lowering, store: Store): Statement[] {
+  if (store.value.axes.length === 0) return at.fn.scoped(() => storeScalar(at, store));
+  const group = at.analysis.together(store);
+  return group.at(-1) === store ? at.fn.scoped(() => storeNest(at, group)) : [];
 }
 
 function storeScalar(at: Lowering, { buffer, terms, value }: Store): Statement[] {
@@ -41,34 +44,40 @@ function storeScalar(at: Lowering, { buffer, terms, value }: Store): Statement[]
   return [...statements, i32.store16(address, i32x4.lane(bits, 0))];
 }
 
-function storeNest(at: Lowering, { buffer, terms, value }: Store): Statement[] {
+function storeNest(at: Lowering, group: readonly Store[]): Statement[] {
+  const { value, terms } = defined(group[0], 'store');
   const [first, second] = value.axes;
   const lane = defined(second ?? first, 'axis of a store');
   const row = second && first;
   const roles = rolesOf(row, lane);
-  const cuts = [
-    ...cutsOf(at, value, roles),
-    ...terms.flatMap(({ index }): Cut[] => {
-      if (index.kind === 'span') return [{ span: index, role: index.axis === lane ? 'lane' : 'row' }];
-      return index.axes.length > 0 ? cutsOf(at, index, roles) : [];
-    }),
-  ];
   const nest = new Nest(at, row, lane, {
-    cuts,
+    cuts: group.flatMap((store) => cutsOfStore(at, store, roles)),
     rows: endOver(terms, row),
     lanes: endOver(terms, lane),
   });
-  nest.each(vectorsAtOnce(at, value, lane), (vectors) => {
-    const access = describeAccess(nest, buffer, terms, `store ${buffer.name}`, nest.roles);
+  const atOnce = Math.min(...group.map((store) => vectorsAtOnce(at, store.value, lane)));
+  nest.each(atOnce, (vectors) => {
     for (let vector = 0; vector < vectors; vector++) {
       const cell: Cell = { row: 0, vector };
-      const element = nest.evaluate(value, cell);
-      const stored = value.dtype === 'bool' ? vectorCast(scopeOf(at), 'bool', 'u32', element) : element;
-      storeVector(nest, access, cell, stored);
+      const elements = group.map((store) => nest.evaluate(store.value, cell));
+      group.forEach(({ buffer, terms: own, value: { dtype } }, i) => {
+        const access = describeAccess(nest, buffer, own, `store ${buffer.name}`, nest.roles);
+        const element = defined(elements[i], 'element');
+        const stored = dtype === 'bool' ? vectorCast(scopeOf(at), 'bool', 'u32', element) : element;
+        storeVector(nest, access, cell, stored);
+      });
     }
   });
   return nest.close();
 }
+
+const cutsOfStore = (at: Lowering, { value, terms }: Store, roles: Roles): Cut[] => [
+  ...cutsOf(at, value, roles),
+  ...terms.flatMap(({ index }): Cut[] => {
+    if (index.kind === 'span') return [{ span: index, role: defined(roles.get(index.axis), 'role') }];
+    return index.axes.length > 0 ? cutsOf(at, index, roles) : [];
+  }),
+];
 
 const scopeOf = ({ module, fn }: Lowering) => ({ module, fn, keep: (code: Code<'v128'>) => code });
 
@@ -83,7 +92,7 @@ function storeVector(nest: Nest, access: Access, cell: Cell, element: Code<'v128
   const isHalf = access.buffer.dtype === 'f16';
   const row = rowAddress(nest, access, cell, roles);
   const keep = (code: Code<'v128'>, name: string): Code<'v128'> => nest.keep(2, 'v128', name, code);
-  const value = nest.once(2, `value ${cell.vector}`, 'v128', 'value', () =>
+  const value = nest.once(2, `value ${access.key} ${cell.vector}`, 'v128', 'value', () =>
     isHalf ? toHalf({ fn: at.fn, keep }, element) : element,
   );
   const guarded = (statements: readonly Statement[]): void => {
