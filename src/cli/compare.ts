@@ -1,8 +1,8 @@
 import { existsSync, statSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { extname, join, relative } from 'node:path';
 import pc from 'picocolors';
 import { platform } from '#platform';
-import { defined, printPlace } from '../base/errors.ts';
+import { defined, printPlace, type SourcePlace } from '../base/errors.ts';
 import {
   type Comparison,
   chooseDevice,
@@ -115,13 +115,19 @@ function toleranceOf(text: string | undefined): number | undefined {
   });
 }
 
+/** A line of the user's code, as seen from the working folder where it lies below that. */
+function shownPlace(place: SourcePlace): string {
+  const below = relative(process.cwd(), place.file);
+  return printPlace(below.startsWith('..') ? place : { ...place, file: below });
+}
+
 const short = (value: number): string => (Number.isFinite(value) ? value.toPrecision(9) : String(value));
 
 function describe(
   { node, op, place, shape, index, values, size }: Difference,
   names: readonly string[],
 ): string {
-  const where = place === undefined ? '' : ` (${printPlace(place)})`;
+  const where = place === undefined ? '' : ` (${shownPlace(place)})`;
   return [
     `${pc.bold(node)}${where}`,
     `  ${op}, shape [${shape.join(', ')}]`,

@@ -5,6 +5,7 @@ import { graph, i32 } from '../../src/dsl/index.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import { buildPackage, removeFolder, temporaryFolder } from '../support/build.ts';
 import { call, type Outcome } from '../support/call.ts';
+import { expectGenerated, fenced } from '../support/generated.ts';
 
 let built = '';
 let home = '';
@@ -12,8 +13,7 @@ let home = '';
 const frond = (...args: string[]): Promise<Outcome> =>
   call(process.execPath, [join(built, 'dist/src/cli/main.js'), 'compare', ...args], { cwd: home });
 
-const MODEL = `
-import { f32, gather, graph, i32, linear, normal, softmax } from 'frond';
+const MODEL = `import { f32, gather, graph, i32, linear, normal, softmax } from 'frond';
 
 export const tagger = graph('tagger', (g) => {
   const tokens = g.input('tokens', i32, ['batch', 'time']);
@@ -49,7 +49,7 @@ describe('frond compare', () => {
     );
     expect({ code, err }).toEqual({ code: 0, err: '' });
     expect(out).toMatch(
-      /^interpreter:f64 and wasm at batch 3, time 4\n7 nodes agree within 0\.00001; the largest difference:\nlinear\/linear \(.*model\.ts:7:\d+\)\n {2}linear, shape \[3, 4, 5\]\n {2}at \[.+\]: \S+ on interpreter:f64, \S+ on wasm\n {2}\S+e-\d of the largest element\n$/,
+      /^interpreter:f64 and wasm at batch 3, time 4\n7 nodes agree within 0\.00001; the largest difference:\nlinear\/linear \(model\.ts:6:\d+\)\n {2}linear, shape \[3, 4, 5\]\n {2}at \[.+\]: \S+ on interpreter:f64, \S+ on wasm\n {2}\S+e-\d of the largest element\n$/,
     );
   });
 
@@ -57,7 +57,7 @@ describe('frond compare', () => {
     const { code, out, err } = await frond('interpreter:f64', 'interpreter', 'model.ts', '--tolerance', '0');
     expect({ code, err }).toEqual({ code: 1, err: '' });
     expect(out).toMatch(
-      /^interpreter:f64 and interpreter at batch 32, time 32\n7 nodes; the first to differ by more than 0:\nlinear\/linear \(.*model\.ts:7:\d+\)\n {2}linear, shape \[32, 32, 5\]\n/,
+      /^interpreter:f64 and interpreter at batch 32, time 32\n7 nodes; the first to differ by more than 0:\nlinear\/linear \(model\.ts:6:\d+\)\n {2}linear, shape \[32, 32, 5\]\n/,
     );
   });
 
@@ -69,6 +69,19 @@ describe('frond compare', () => {
     const fused = await frond('wasm:1', 'wasm:2', 'model.ts', '--optimised');
     expect(fused).toMatchObject({ code: 0, err: '' });
     expect(fused.out).toMatch(/agree within 0\.00001; all are equal\n$/);
+  });
+
+  it('prints what docs/compare.md shows', async () => {
+    const command = ['interpreter:f64', 'interpreter', 'model.ts', '--sizes', 'batch=4,time=8'];
+    const shown = async (...more: string[]) => {
+      const { out, code } = await frond(...command, ...more);
+      return fenced('', `$ npx frond compare ${[...command, ...more].join(' ')}\n${out}$ echo $?\n${code}`);
+    };
+    expectGenerated(new URL('../../docs/compare.md', import.meta.url), {
+      model: fenced('ts', MODEL),
+      equal: await shown(),
+      different: await shown('--tolerance', '1e-9'),
+    });
   });
 
   it.each([
