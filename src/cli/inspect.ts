@@ -1,5 +1,21 @@
-import { FrondError, palm, printGraph, toDot, toMermaid, toSvg } from '../index.ts';
+import { ARENA_BLOCKS } from '../base/dim.ts';
+import {
+  FrondError,
+  type Graph,
+  layoutParameters,
+  ops,
+  palm,
+  printFusion,
+  printGraph,
+  reportFusion,
+  toDot,
+  toMermaid,
+  toSvg,
+} from '../index.ts';
+import { BLOCK } from '../runtime/parameters.ts';
+import { schedulesOf } from '../runtime/schedules/index.ts';
 import { checkRun } from './runFolder.ts';
+import { sizesOf } from './tune.ts';
 
 export interface InspectArguments {
   readonly run: string;
@@ -10,13 +26,27 @@ export interface InspectArguments {
   readonly depth: number | undefined;
   /** whether drawings show weights and constants too */
   readonly parameters: boolean;
+  /** of the report, such as batch=32,time=24 */
+  readonly sizes: string | undefined;
+}
+
+type Options = Pick<InspectArguments, 'depth' | 'parameters' | 'sizes'>;
+
+/** What the graph will cost on the device `wasm`, beside what it would without fusion. */
+function report(graph: Graph, { sizes: given }: Options): string {
+  const sizes = sizesOf(graph, given);
+  const at = Object.entries(sizes).map((pair) => pair.join(' '));
+  const blocks = layoutParameters([graph]).elements / BLOCK;
+  const found = reportFusion(graph, ops, { ...sizes, [ARENA_BLOCKS]: blocks }, schedulesOf('wasm'));
+  return `${graph.name} at ${at.join(', ')}\n${printFusion(found)}\n`;
 }
 
 const FORMATS = {
-  text: (graph: palm.ModelRecord['forward'], _options?: object) => printGraph(graph),
+  text: (graph: Graph, _options: Options) => printGraph(graph),
   dot: toDot,
   mermaid: toMermaid,
   svg: toSvg,
+  report,
 } as const;
 const GRAPHS = ['forward', 'step', 'prediction'] as const;
 
@@ -26,13 +56,13 @@ export const unknownChoice = (what: string, given: string, known: readonly strin
   });
 
 /** `frond inspect RUN`: the graphs that a run was made of. */
-export async function inspect({ run, graph, format, depth, parameters }: InspectArguments): Promise<number> {
+export async function inspect({ run, graph, format, ...options }: InspectArguments): Promise<number> {
   const which = GRAPHS.find((name) => name === graph);
   if (which === undefined) throw unknownChoice('graph', graph, GRAPHS);
   if (!Object.hasOwn(FORMATS, format)) throw unknownChoice('format', format, Object.keys(FORMATS));
   checkRun(run);
   const record = await palm.loadModelRecord(run);
   const print = FORMATS[format as keyof typeof FORMATS];
-  process.stdout.write(print(record[which], { depth, parameters }));
+  process.stdout.write(print(record[which], options));
   return 0;
 }

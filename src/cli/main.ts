@@ -77,9 +77,10 @@ const inspectCommand = defineCommand({
   args: {
     run: { type: 'positional', description: 'folder of the run', required: true },
     graph: { type: 'string', description: 'forward, step or prediction', default: 'forward' },
-    format: { type: 'string', description: 'text, dot, mermaid or svg', default: 'text' },
+    format: { type: 'string', description: 'text, dot, mermaid, svg or report', default: 'text' },
     depth: { type: 'string', description: 'fold scopes deeper than this (drawings)' },
     parameters: { type: 'boolean', description: 'show weights and constants too (drawings)' },
+    sizes: { type: 'string', description: 'sizes of a report, such as batch=32,time=24; default: 32 each' },
   },
   run: async ({ args }) => {
     const { inspect } = await import('./inspect.ts');
@@ -90,6 +91,7 @@ const inspectCommand = defineCommand({
         format: args.format,
         depth: whole('depth', args.depth),
         parameters: args.parameters ?? false,
+        sizes: args.sizes,
       }),
     );
   },

@@ -234,11 +234,20 @@ describe('frond inspect', () => {
     expect(seen.get('step dot')?.length).toBeGreaterThan(seen.get('forward dot')?.length ?? 0);
   });
 
+  it('reports what the step costs, beside what it would without fusion', async () => {
+    const { code, out, err } = await frond([
+      ...['inspect', 'outputs/tiny', '--graph', 'step', '--format', 'report', '--sizes', 'batch=4,time=8'],
+    ]);
+    expect({ code, err }, out).toEqual({ code: 0, err: '' });
+    expect(out).toMatch(/^intent-slots at batch 4, time 8\nlaunches +\d+ +unfused +\d+\n/);
+    expect(out).toMatch(/planned peak is \d+ % of all intermediates of the unfused graph\n$/);
+  });
+
   it('names the formats and graphs there are', async () => {
     expect(await frond(['inspect', 'outputs/tiny', '--format', 'png'])).toEqual({
       code: 2,
       out: '',
-      err: '[FROND-U006] there is no format png\n  hint: choose one of: text, dot, mermaid, svg\n',
+      err: '[FROND-U006] there is no format png\n  hint: choose one of: text, dot, mermaid, svg, report\n',
     });
     expect(await frond(['inspect', 'outputs/tiny', '--graph', 'backward'])).toMatchObject({
       code: 2,
