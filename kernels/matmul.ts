@@ -184,7 +184,8 @@ function scheduleOf({ rows, columns, inner, batch, ...args }: MatmulArguments, s
     );
   const wanted = args.schedules?.programs ?? 1;
   let widest = largest.n ?? 64;
-  while (widest >= 2 * NARROWEST && programsOf(tilesUpTo(widest)) < wanted) widest /= 2;
+  // a schedule that says how to split was found with the tiles that it gives
+  while (told === undefined && widest >= 2 * NARROWEST && programsOf(tilesUpTo(widest)) < wanted) widest /= 2;
   const tiles = tilesUpTo(widest);
   const wish = told ?? Math.ceil(wanted / Math.max(1, programsOf(tiles)));
   const most = Math.floor((ceil(inner, tiles.k) ?? Number.POSITIVE_INFINITY) / 2);
