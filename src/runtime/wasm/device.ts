@@ -76,5 +76,7 @@ export function wasmDevice(options: WasmOptions = {}): WasmDevice {
     prepare: (launches) => runner.prepare([...new Set([...launches].map(({ kernel }) => kernel))]),
     bind: (commands) => runner.bind(bindLaunches(commands)),
     close: async () => runner.close(),
+    // threads can be lost, the calling one cannot
+    ...(threads > 1 && { reopen: async () => wasmDevice(options) }),
   };
 }
