@@ -16,6 +16,7 @@ import { planReduce } from '../../kernels/reduce.ts';
 import { planSoftmax, planSoftmaxGradient } from '../../kernels/softmax.ts';
 import { planSquareNorm } from '../../kernels/squareNorm.ts';
 import type { LaunchPlan, Slot } from '../../src/ir/record.ts';
+import { schedulesFrom } from '../../src/kernel/schedule.ts';
 import { input, output } from '../support/launch.ts';
 
 /** A tensor of a sample: normal numbers of this many, or the data itself. */
@@ -33,8 +34,6 @@ export interface Sample {
   readonly tolerance?: number;
   /** executed in the quick suite too; the others only in the long one */
   readonly quick?: boolean;
-  /** and with elements written out, which software Vulkan compiles slowly */
-  readonly brief?: boolean;
 }
 
 /** Sizes of the dimensions that plans know by name only. */
@@ -83,7 +82,18 @@ function products({ rows, columns, inner, batch }: SampleSizes): Sample[] {
     outputs: [batch * matrix],
   };
 
-  return [matmulWithEpilogue, matmulBatched];
+  const large = { tiles: { m: 128, n: 128, k: 64 }, stage: 16 };
+  const matmulLarge: Sample = {
+    name: 'matmul in large tiles',
+    plans: planMatmul({
+      ...{ x: input(0), y: input(1), out: output(0), batch: [] },
+      ...{ rows: 'rows', columns: 'columns', inner: 'inner' },
+      schedules: schedulesFrom([{ matmul: { '': large } }]),
+    }),
+    inputs: [rows * inner, inner * columns],
+    outputs: [matrix],
+  };
+  return [matmulWithEpilogue, matmulBatched, matmulLarge];
 }
 
 /** Kernels along rows. */
@@ -170,6 +180,7 @@ function attention(width: number, time: number): Sample[] {
   return [
     {
       name: `attention of width ${width}`,
+      quick: width === 32,
       plans: planAttention(shared),
       ...{ inputs: [model, model, model, mask, key], outputs: [model, statistics] },
     },
@@ -342,6 +353,7 @@ export const samplesAt = (sizes: SampleSizes): readonly Sample[] => [
   ...products(sizes),
   ...rowKernels(sizes),
   ...attention(8, 40),
+  ...attention(32, 40),
   ...Object.values(crf(7, sizes)),
   ...Object.values(crf(130, sizes)),
   ...memoryKernels(sizes),
