@@ -42,7 +42,7 @@ export function scalarText(p: Printer, value: Value): Text {
         value.dtype,
       );
     case 'cast':
-      return atom(`${value.dtype}(${scalarText(p, value.arg).text})`);
+      return castText(p, value, scalarText(p, value.arg));
     case 'random':
       return randomText(p, value, (arg) => scalarText(p, arg).text);
     case 'load':
@@ -50,6 +50,13 @@ export function scalarText(p: Printer, value: Value): Text {
     default:
       throw unprintable(p, value, `the scalar ${value.op}`);
   }
+}
+
+/** WGSL's own conversion of a large f32 ends at the largest f32 below the integers' limit. */
+function castText(p: Printer, { dtype, arg }: Value & { readonly op: 'cast' }, { text }: Text): Text {
+  if (arg.dtype !== 'f32' || (dtype !== 'i32' && dtype !== 'u32')) return atom(`${dtype}(${text})`);
+  p.helpers.add(dtype === 'i32' ? 'toI32' : 'toU32');
+  return atom(`to_${dtype}(${text})`);
 }
 
 function randomText(
@@ -220,7 +227,7 @@ function compute(p: Printer, value: Value, cell: Cell): Text {
     case 'elementwise':
       return applied(p, value.fn, value.args.map(part), value.args[0]?.dtype ?? value.dtype);
     case 'cast':
-      return atom(`${value.dtype}(${part(value.arg).text})`);
+      return castText(p, value, part(value.arg));
     case 'random':
       return randomText(p, value, (arg) => part(arg).text);
     case 'load': {

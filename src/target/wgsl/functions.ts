@@ -55,6 +55,12 @@ fn is_finite(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }`;
 
+const toInteger = (dtype: 'i32' | 'u32', largest: string, limit: string): string => `\
+// saturates: by itself the conversion ends at the largest f32 below the limit
+fn to_${dtype}(x: f32) -> ${dtype} {
+  return select(${dtype}(x), ${largest}, x >= ${limit});
+}`;
+
 const threefry = (): string => `\
 fn rotate_left(x: u32, bits: u32) -> u32 {
   return (x << bits) | (x >> (32u - bits));
@@ -85,6 +91,8 @@ export function functionsText(helpers: ReadonlySet<Helper>, builtin: boolean): s
   if (helpers.has('tanh')) texts.push(tanh(builtin));
   if (helpers.has('erf')) texts.push(erf());
   if (helpers.has('isFinite')) texts.push(finite());
+  if (helpers.has('toI32')) texts.push(toInteger('i32', '2147483647i', '2147483648.0'));
+  if (helpers.has('toU32')) texts.push(toInteger('u32', '4294967295u', '4294967296.0'));
   if (helpers.has('threefry')) texts.push(threefry());
   return texts.map((text) => `${text}\n\n`).join('');
 }

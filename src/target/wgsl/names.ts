@@ -17,7 +17,8 @@ const RESERVED = new Set(
     // predeclared names that the text uses, and the names of the module's own declarations
     'bool f16 f32 i32 u32 vec2 vec3 vec4 vec2u vec3u array bitcast select min max abs floor sqrt inverseSqrt exp log tanh ' +
     'fma clamp workgroupBarrier storageBarrier workgroupUniformLoad main Launch launch group groups local lane tx ty ' +
-    'subgroupShuffleXor subgroup subgroup_lane subgroup_size exp_f32 log_f32 tanh_f32 erf_f32 is_finite threefry rotate_left'
+    'subgroupShuffleXor subgroup subgroup_lane subgroup_size exp_f32 log_f32 tanh_f32 erf_f32 is_finite to_i32 ' +
+    'to_u32 threefry rotate_left'
   ).split(' '),
 );
 

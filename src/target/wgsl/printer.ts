@@ -8,7 +8,7 @@ import type { WgslBinding, WgslOptions } from './options.ts';
 import type { VectorAccesses } from './vectors.ts';
 import { Writer } from './writer.ts';
 
-export type Helper = 'exp' | 'log' | 'tanh' | 'erf' | 'isFinite' | 'threefry';
+export type Helper = 'exp' | 'log' | 'tanh' | 'erf' | 'isFinite' | 'toI32' | 'toU32' | 'threefry';
 
 /** Where a buffer's elements are: in a binding of its own, or from a base on in an arena. */
 export interface StoragePlace {
