@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Dim } from '../../src/base/dim.ts';
 import { defined, FrondError } from '../../src/base/errors.ts';
 import type { PartialSchedule, ScheduleTable } from '../../src/kernel/schedule.ts';
 import { ops } from '../../src/ops/index.ts';
@@ -10,11 +11,31 @@ import { arenasFor, printWgsl, type WgslModule } from '../../src/target/wgsl/ind
 import { knobsOf, tunedKernels } from '../../src/tune/knobs.ts';
 import { tuneSchedules } from '../../src/tune/tune.ts';
 import { type Case, faultOf, LONG_SUMS } from '../agreement/agree.ts';
-import { type MidGraph, midGraph } from '../agreement/midGraph.ts';
+import { type MidGraph, midGraph, type Operand } from '../agreement/midGraph.ts';
 import { type Sized, sizedOps } from '../agreement/sized.ts';
 import { runs } from '../support/counts.ts';
 import { type Gpu, NO_ADAPTER, openGpu } from '../support/gpu.ts';
 import { openWebgpu } from '../support/webgpu.ts';
+
+const f32 = (...shape: readonly Dim[]): Operand => ({ dtype: 'f32', shape });
+
+/** Rows of a literal length, which some settings keep whole. */
+const LONG = 300;
+const labels: Operand = { dtype: 'i32', shape: ['m'], element: (i) => ((i * 37) % (LONG + 1)) - 1 };
+const sizes = { m: 21 };
+const longRows: readonly Sized[] = [
+  {
+    ...{ name: 'softmax of long rows', sizes },
+    op: 'softmax',
+    operands: [f32('m', LONG)],
+    attributes: { axis: -1 },
+  },
+  {
+    ...{ name: 'layerNorm of long rows', sizes, op: 'layerNorm', attributes: { epsilon: 1e-3 } },
+    operands: [f32('m', LONG), f32(LONG), f32(LONG)],
+  },
+  { ...{ name: 'crossEntropy of long rows', sizes }, op: 'crossEntropy', operands: [f32('m', LONG), labels] },
+];
 
 /** Graphs that between them launch every kernel with knobs, with sizes that are no multiples of any tile. */
 const chosen: Readonly<Record<string, Readonly<Record<string, number>>>> = {
@@ -25,25 +46,28 @@ const chosen: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   gather: { n: 70, t: 37 },
   'causal attention': { b: 2, q: 37, k: 37 },
   'masked attention with dropout': { b: 2, q: 19, k: 37 },
+  ...Object.fromEntries(longRows.map(({ name }) => [name, sizes])),
 };
 
 /** Each kernel with knobs, by a graph that launches it. */
-const graphs = sizedOps.flatMap((sized: Sized): { readonly graph: MidGraph; readonly one: Case }[] => {
-  const sizes = chosen[sized.name];
-  if (sizes === undefined) return [];
-  const graph = midGraph(sized);
-  const feeds = graph.feeds({ sizes });
-  return [
-    {
-      graph,
-      one: {
-        name: sized.name,
-        graph: graph.graph,
-        runs: [{ name: 'odd sizes', feeds, tolerance: LONG_SUMS }],
+const graphs = [...sizedOps, ...longRows].flatMap(
+  (sized): { readonly graph: MidGraph; readonly one: Case }[] => {
+    const sizes = chosen[sized.name];
+    if (sizes === undefined) return [];
+    const graph = midGraph(sized);
+    const feeds = graph.feeds({ sizes });
+    return [
+      {
+        graph,
+        one: {
+          name: sized.name,
+          graph: graph.graph,
+          runs: [{ name: 'odd sizes', feeds, tolerance: LONG_SUMS }],
+        },
       },
-    },
-  ];
-});
+    ];
+  },
+);
 
 function launchesOf(device: DeviceName, { graph }: Case, kernel?: string, schedule: PartialSchedule = {}) {
   const overlay = kernel === undefined ? {} : { [kernel]: { '': schedule } };
