@@ -45,6 +45,14 @@ it.each(unsupported)('%s gives a typed error', (_, code, author) => {
 
 const softmax = traceSoftmax({ rows: 4, columns: 8, whole: true, exact: false });
 
+it('names what it cannot spell in a kernel that nobody has judged', () => {
+  const kernel = trace((k) => {
+    const c = k.axis('c', 4);
+    k.store(k.write('out'), [[k.program(0), 1]], k.cast(k.maximum(k.lt(k.arange(c), 2), c), 'f32'));
+  });
+  expect(() => assembleKernel(kernel, { judged: true })).toThrow(/^\[FROND-K210\].*reduce max of bools/);
+});
+
 it('says which address or scalar is missing', () => {
   const memory = new engine.Memory({ initial: 1 });
   const instance = instantiateKernel(assembleKernel(softmax), memory, 0);
