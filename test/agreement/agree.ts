@@ -25,6 +25,8 @@ export interface Case {
   readonly runs: readonly Run[];
   /** on a GPU only in the long suite: software Vulkan needs most of a second for a kernel with barriers */
   readonly long?: boolean;
+  /** never on a GPU: one of many texts that differ in a number */
+  readonly processorOnly?: boolean;
 }
 
 export type Outputs = Readonly<Record<string, TensorValue>>;

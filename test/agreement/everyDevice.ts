@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { defined } from '../../src/base/errors.ts';
 import type { Device } from '../../src/runtime/device.ts';
 import { runs } from '../support/counts.ts';
 import { NO_ADAPTER } from '../support/gpu.ts';
@@ -25,13 +24,15 @@ export type Groups = ReadonlyMap<string, readonly Case[]>;
 /** One test per group and device: all runs of all cases agree with the oracle. */
 export function expectAgreement(groups: Groups): void {
   onEveryDevice((device, { gpu }) => {
-    it.for([...groups.keys()])('%s', async (name, { skip }) => {
+    const onGpu = ({ long = false, processorOnly = false }: Case) =>
+      !processorOnly && (!long || runs(1, 0) === 1);
+    const all = [...groups].map(([name, cases]) => ({ name, cases: gpu ? cases.filter(onGpu) : cases }));
+    const chosen = all.filter(({ cases }) => cases.length > 0);
+    if (chosen.length === 0) it.skip('in the long suite');
+    it.for(chosen)('$name', async ({ cases }, { skip }) => {
       const opened = device();
       if (opened === undefined) return skip(NO_ADAPTER);
-      const chosen = defined(groups.get(name), name).filter(
-        ({ long = false }) => !(gpu && long) || runs(1, 0) === 1,
-      );
-      for (const one of chosen) {
+      for (const one of cases) {
         const fault = await faultOf(opened, one, gpu);
         if (fault !== undefined) expect.fail(fault);
       }

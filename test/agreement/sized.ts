@@ -95,7 +95,12 @@ const elementwise = [
   sized('dropout', 'dropout', [f32('m', 'n'), key], matrix, { rate: 0.3, stream: 3 }),
 ];
 
-const heads = (name: string, width: number, attributes: Attributes, ...extra: readonly Operand[]): Sized =>
+export const heads = (
+  name: string,
+  width: number,
+  attributes: Attributes,
+  ...extra: readonly Operand[]
+): Sized =>
   sized(
     name,
     'attention',
@@ -116,7 +121,7 @@ const attention = [
   ),
 ];
 
-const chain = (op: string, labels: number): Sized =>
+export const chain = (op: string, labels: number): Sized =>
   sized(
     `${op} of ${labels} labels`,
     op,
