@@ -10,7 +10,7 @@ import {
   keyIn,
   type Walk,
 } from './cells.ts';
-import { elementOf, registerOf, tileText } from './expressions.ts';
+import { registerOf, tileText } from './expressions.ts';
 import { literal, lowestOf } from './literals.ts';
 import { nameFor } from './nouns.ts';
 import {
@@ -18,12 +18,11 @@ import {
   groupsOf,
   lanesOf,
   type Printer,
-  perThread,
   repeatedOver,
   threadsAlong,
   typeOf,
 } from './printer.ts';
-import { declareTile, tails, targetOf } from './tiles.ts';
+import { tails, targetOf } from './tiles.ts';
 
 /*
  * Folds along axes: each thread its own elements; then the threads of a group exchange parts, by subgroups as far as those reach,
@@ -350,27 +349,5 @@ function printUniformReduce(p: Printer, value: Reduce, group: Group): void {
   const name = writer.declare(nameFor(p, value));
   writer.line(`let ${name} = workgroupUniformLoad(&${shared});`);
   memory.passed();
-  p.variables.set(value, name);
-}
-
-/** Moves the elements of a tile of one axis to the threads that own them under the axis' other name. */
-export function printExchange(p: Printer, value: Value & { readonly op: 'rename' }): void {
-  const { writer, memory } = p;
-  const { arg, from } = value;
-  const shared = memory.claim('exchange', value.dtype, 1, perThread(p, from) * threadsAlong(p, from));
-  forCells(p, arg.axes, (cell) => {
-    const text = tileText(p, arg, cell, true).text;
-    const conditions = repeatedOver(p, arg.axes).map((dimension) => `t${dimension} == 0`);
-    const line = `${shared}[${elementIn(p, cell, from)}] = ${text};`;
-    writer.line(conditions.length === 0 ? line : `if (${conditions.join(' & ')}) { ${line} }`);
-  });
-  memory.barrier();
-  const name = declareTile(p, value, false);
-  forCells(p, value.axes, (cell) => {
-    writer.line(
-      `${elementOf(p, name, value.axes, cell)} = ${shared}[min(${elementIn(p, cell, value.to)}, ${value.to.size - 1})];`,
-    );
-  });
-  memory.reading(shared);
   p.variables.set(value, name);
 }

@@ -2,6 +2,7 @@ import { operandsOf } from '../../kernel/checkWalk.ts';
 import type { Axis, Buffer, Loop, Region, Statement, Store, Term, Value, When } from '../../kernel/ir.ts';
 import { type Cell, forCells, forGroups } from './cells.ts';
 import { printDot } from './dot.ts';
+import { printExchange } from './exchange.ts';
 import {
   address,
   allOf,
@@ -15,7 +16,7 @@ import {
 import { joinHazards, type StorageAccess } from './memory.ts';
 import { nameFor } from './nouns.ts';
 import { type Printer, repeatedOver, typeOf, unprintable } from './printer.ts';
-import { printExchange, printReduce } from './reduce.ts';
+import { printReduce } from './reduce.ts';
 import { declareTile, fillTile, fourOf, tails, targetOf } from './tiles.ts';
 
 /** Accesses are alike when every thread touches the elements that it touched before. */
