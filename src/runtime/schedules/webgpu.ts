@@ -13,8 +13,20 @@ const largeClasses = ['m', 'm≤2048', 'm≤4096', 'm>4096'].flatMap((rows) =>
   ['n≤2048', 'n≤4096', 'n>4096'].map((columns) => `${rows} ${columns}`),
 );
 
+/**
+ * Rows of 257 to 1024 elements are kept whole: each element is read from memory once, and not once for each of three passes. Four rows
+ * then are at most 16 elements, four vec4, in the registers of each of 256 threads; 64 threads side by side read 1 KiB in a row. The
+ * gradient of layer norm keeps 16 rows a program, since its partial sums are one row for each block of rows. Derived, not measured.
+ */
+const wholeRow: PartialSchedule = { tiles: { r: 4, c: 1024 }, workgroup: [64, 4] };
+const wholeRows = { 'c≤512': wholeRow, 'c≤1024': wholeRow };
+
 /** GPUs of any size: the tiles fit the default limits, and 64 programs occupy a small one. */
 export const webgpuSchedules: DeviceSchedules = {
-  table: { matmul: { '': small, ...Object.fromEntries(largeClasses.map((key) => [key, large])) } },
+  table: {
+    matmul: { '': small, ...Object.fromEntries(largeClasses.map((key) => [key, large])) },
+    softmax: wholeRows,
+    layerNorm: wholeRows,
+  },
   programs: 64,
 };
