@@ -117,6 +117,7 @@ describe('the small step', () => {
         "mul.3" -> "backward:model" [label="[batch, 3]"];
         "forward:model" -> "backward:model" [label="[batch, 3]"];
         "x" -> "backward:model" [label="[batch, 4]"];
+        "div" -> "squareNorm" [label="[]"];
         "backward:model" -> "squareNorm" [label="[4, 3]"];
         "div" -> "adamW" [label="[]"];
         "squareNorm" -> "adamW" [label="[]"];
@@ -183,6 +184,7 @@ describe('the small step', () => {
         n14 -->|"[batch, 3]"| n15
         n0 -->|"[batch, 4]"| n16
         n15 -->|"[batch, 3]"| n16
+        n6 -->|"[]"| n18
         n16 -->|"[4, 3]"| n18
         n6 -->|"[]"| n19
         n18 -->|"[]"| n19
