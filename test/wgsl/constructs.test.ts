@@ -105,6 +105,21 @@ function controls(k: KernelBuilder): void {
   k.store(words, [[A, 1]], k.select(k.isFinite(k.cast(here, 'f32')), random, 0));
 }
 
+/** More parts than one thread folds: of a scalar 256, of rows 64, of the place of a largest element 64 with ties. */
+function trees(k: KernelBuilder): void {
+  const [x, ties] = [k.read('x'), k.read('ties', 'i32')];
+  const [y, z, best] = [k.write('y'), k.write('z'), k.write('best', 'i32')];
+  const [r, c] = [k.axis('r', 8), k.axis('c', 64)];
+  const [R, C] = [k.span(r, 0, 8), k.span(c, 0, 64)];
+  const tile = k.load(x, [
+    [R, 64],
+    [C, 1],
+  ]);
+  k.store(y, [[0, 1]], k.add(k.sum(tile, r, c), k.maximum(tile, r, c)));
+  k.store(z, [[R, 1]], k.add(k.sum(tile, c), k.maximum(tile, c)));
+  k.store(best, [[0, 1]], k.argmax(k.load(ties, [[C, 1]]), c));
+}
+
 /** Three grid dimensions and more programs than one dimension of a dispatch takes. */
 function manyPrograms(k: KernelBuilder): void {
   const out = k.write('out', 'i32');
@@ -148,6 +163,19 @@ const cases: readonly Case[] = [
       words: new Uint32Array(21),
     },
   },
+  ...[{}, { unroll: true }].map((options) => ({
+    ...{
+      name: `trees of parts ${JSON.stringify(options)}`,
+      workgroup: [64, 4] as const,
+      author: trees,
+      grid: [1],
+    },
+    buffers: {
+      ...{ x: 512, ties: Int32Array.from({ length: 64 }, (_, i) => (i * 7) % 5), y: 1, z: 8 },
+      best: new Int32Array(1),
+    },
+    options,
+  })),
   {
     ...{ name: 'a large grid', workgroup: [1, 1], author: manyPrograms, grid: [300, 250, 2] },
     buffers: { out: new Int32Array(300 * 250 * 2) },

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rowSchedule } from '../../kernels/rows.ts';
 import { traceSoftmax } from '../../kernels/softmax.ts';
 import { defined } from '../../src/base/errors.ts';
+import { multiplesOf4 } from '../../src/ir/multiples.ts';
 import { type KernelBuilder, traceKernel } from '../../src/kernel/build.ts';
 import { elementwise } from '../../src/kernel/elementwise.ts';
 import type { ElementwiseName, Schedule } from '../../src/kernel/ir.ts';
@@ -108,6 +109,62 @@ describe('limits', () => {
   it('takes f16 buffers only from a device that has them', () => {
     expect(() => printWgsl(trace(copy))).toThrow(/^\[FROND-K202\].*f16/);
     expect(printWgsl(trace(copy), { shaderF16: true }).code).toMatch(/^enable f16;/);
+  });
+});
+
+describe('four neighbours at a time', () => {
+  /** y = x, 256 elements a program */
+  const copyOf = (dtype: 'f32' | 'f16') =>
+    trace((k) => {
+      const a = k.axis('a', 256);
+      const A = k.span(a, k.mul(k.program(0), 256), k.parameter('size'));
+      k.store(k.write('y', dtype), [[A, 1]], k.load(k.read('x', dtype), [[A, 1]]));
+    });
+
+  it('are told by sizes alone, whatever their names stand for', () => {
+    const scalars = {
+      ...{
+        literal: 8,
+        odd: 6,
+        value: { value: 12 },
+        name: 'rows',
+        width: 'rows*128',
+        twos: 'rows*2*columns*2',
+      },
+      ...{ sum: 'rows*4+8', odds: '(rows+4)*2', quotient: 'rows*4/2', blocks: 'ceil(rows*4, 3)' },
+    };
+    expect(multiplesOf4({ scalars })).toEqual(['literal', 'value', 'width', 'twos', 'sum']);
+  });
+
+  it.each(['f32', 'f16'] as const)('are one access of %s where sizes allow it', (dtype) => {
+    const lanesOf = (multiples: readonly string[]) =>
+      printWgsl(copyOf(dtype), { shaderF16: true, multiplesOf4: multiples }).bindings.map(
+        ({ lanes }) => lanes,
+      );
+    expect(lanesOf([])).toEqual([1, 1]);
+    expect(lanesOf(['size'])).toEqual([4, 4]);
+  });
+
+  it('are no part of the text where no access runs along them', () => {
+    const kernel = trace((k) =>
+      k.store(k.write('y'), [[k.parameter('at'), 1]], k.load(k.read('x'), [[0, 1]])),
+    );
+    expect(printWgsl(kernel, { multiplesOf4: ['at'] }).code).toBe(printWgsl(kernel).code);
+  });
+
+  it('of f16 do not share a binding with others', () => {
+    const kernel = trace((k) => {
+      const A = k.span(k.axis('a', 8), 0, 8);
+      k.store(
+        k.write('z'),
+        [[A, 1]],
+        k.add(k.load(k.read('x', 'f16'), [[A, 1]]), k.load(k.read('y'), [[A, 1]])),
+      );
+    });
+    const arenas = { x: 'both', y: 'both' };
+    expect(() => printWgsl(kernel, { shaderF16: true, arenas })).toThrow(
+      /^\[FROND-K202\] .* binding both joins/,
+    );
   });
 });
 
