@@ -1,6 +1,6 @@
 import { evaluate, printShape } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
-import { normal, uniforms } from '../base/random.ts';
+import { fillNormals, fillUniforms } from '../base/random.ts';
 import type { Initializer } from '../dsl/initializer.ts';
 import type { Attribute, Graph, Node } from '../ir/graph.ts';
 import { fitInChunk, requireFits } from './chunks.ts';
@@ -105,35 +105,74 @@ function xavierLimit(shape: readonly number[]): number {
   return Math.sqrt(6 / (fanIn + fanOut));
 }
 
-/** A normal draw within two deviations: the first of 16 draws that falls inside, else 0 (probability 5e-22). */
-function truncated(seed: number, name: string, index: number): number {
-  for (let attempt = 0; attempt < 16; attempt++) {
-    const draw = normal(seed, name, index * 16 + attempt);
-    if (Math.abs(draw) <= 2) return draw;
-  }
-  return 0;
+/** Draws made at once: few enough that they stay in the nearest cache. */
+const AT_ONCE = 512;
+
+const block = (): Float64Array => new Float64Array(AT_ONCE);
+
+/** Leaves a draw for each of the indices; all three have room for `AT_ONCE`. */
+type Fill = (indices: Float64Array, draws: Float64Array, scratch: Float64Array) => void;
+
+/** The first of 16 normal draws for each index that lies within two deviations, else 0 (probability 5e-22). */
+function fillTruncated(fillNormal: Fill): Fill {
+  const [places, attempts, redrawn] = [block(), block(), block()];
+  return (indices, draws, scratch) => {
+    let open = indices.length;
+    for (let i = 0; i < open; i++) {
+      places[i] = i;
+      attempts[i] = 16 * (indices[i] as number);
+    }
+    for (let attempt = 0; attempt < 16 && open > 0; attempt++) {
+      fillNormal(attempts.subarray(0, open), redrawn, scratch);
+      let left = 0;
+      for (let i = 0; i < open; i++) {
+        const place = places[i] as number;
+        const draw = redrawn[i] as number;
+        const inside = Math.abs(draw) <= 2;
+        draws[place] = inside ? draw : 0;
+        if (inside) continue;
+        places[left] = place;
+        attempts[left++] = (attempts[i] as number) + 1;
+      }
+      open = left;
+    }
+  };
 }
 
 /** Initial values of a parameter: a pure function of seed, name and initialiser. */
 export function initialValues(entry: ParameterEntry, seed: number): Float32Array {
   const { name, length, initializer, shape } = entry;
-  const limit = initializer.kind === 'uniform' ? initializer.limit : xavierLimit(shape);
-  const draw = (index: number): number => {
-    switch (initializer.kind) {
-      case 'zeros':
-        return 0;
-      case 'ones':
-        return 1;
-      case 'constant':
-        return initializer.value;
-      case 'normal':
-        return initializer.deviation * normal(seed, name, index);
-      case 'truncatedNormal':
-        return initializer.deviation * truncated(seed, name, index);
-      case 'uniform':
-      case 'xavier':
-        return limit * (2 * uniforms(seed, name, index)[0] - 1);
+  const values = new Float32Array(length);
+  /** of numbers drawn for each element */
+  const multiplesOf = (fill: Fill, factor: number): Float32Array => {
+    const [indices, draws, scratch] = [block(), block(), block()];
+    for (let first = 0; first < length; first += AT_ONCE) {
+      const count = Math.min(AT_ONCE, length - first);
+      for (let i = 0; i < count; i++) indices[i] = first + i;
+      fill(indices.subarray(0, count), draws, scratch);
+      for (let i = 0; i < count; i++) values[first + i] = factor * (draws[i] as number);
     }
+    return values;
   };
-  return Float32Array.from({ length }, (_, index) => draw(index));
+  const normal: Fill = (...given) => fillNormals(seed, name, ...given);
+  const uniform: Fill = (indices, draws, scratch) => {
+    fillUniforms(seed, name, indices, draws, scratch);
+    for (let i = 0; i < indices.length; i++) draws[i] = 2 * (draws[i] as number) - 1;
+  };
+  switch (initializer.kind) {
+    case 'zeros':
+      return values;
+    case 'ones':
+      return values.fill(1);
+    case 'constant':
+      return values.fill(initializer.value);
+    case 'normal':
+      return multiplesOf(normal, initializer.deviation);
+    case 'truncatedNormal':
+      return multiplesOf(fillTruncated(normal), initializer.deviation);
+    case 'uniform':
+      return multiplesOf(uniform, initializer.limit);
+    case 'xavier':
+      return multiplesOf(uniform, xavierLimit(shape));
+  }
 }
