@@ -1,4 +1,7 @@
-import { type Case, LONG_SUMS } from './agree.ts';
+import { expect, it } from 'vitest';
+import { defined } from '../../src/base/errors.ts';
+import { wasmDevice } from '../../src/runtime/wasm/device.ts';
+import { type Case, LONG_SUMS, type Outcome, outcomesOn } from './agree.ts';
 import { expectAgreement } from './everyDevice.ts';
 import { midGraph } from './midGraph.ts';
 import { sizedOps } from './sized.ts';
@@ -20,3 +23,26 @@ const cases = sizedOps.map((sized): Case => {
 });
 
 expectAgreement(new Map(cases.map((one) => [one.name, [one]])));
+
+/** Where two outcomes are not the same bytes. */
+function otherBytes(one: Outcome, other: Outcome): string | undefined {
+  if (typeof one === 'string' || typeof other === 'string') return one === other ? undefined : 'its outcome';
+  return Object.entries(one).find(([name, { data }]) => {
+    const values = other[name]?.data ?? [];
+    return !Array.from(data).every((value, i) => Object.is(value, values[i]));
+  })?.[0];
+}
+
+it('wasm gives the same bytes on one thread and on two, at all of these sizes', async () => {
+  const [single, double] = [wasmDevice({ threads: 1 }), wasmDevice({ threads: 2 })];
+  for (const { name, graph, runs } of cases) {
+    const feeds = runs.map((run) => run.feeds);
+    const alone = await outcomesOn(single, graph, feeds);
+    const shared = await outcomesOn(double, graph, feeds);
+    alone.forEach((outcome, i) => {
+      const other = otherBytes(outcome, defined(shared[i], 'outcome'));
+      if (other !== undefined) expect.fail(`${name}, ${runs[i]?.name}: ${other}`);
+    });
+  }
+  await Promise.all([single.close(), double.close()]);
+});
