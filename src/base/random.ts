@@ -121,21 +121,6 @@ export function fillUniforms(
   }
 }
 
-/** As `normal`, for many indices at once; `normals` and `scratch` are no shorter than `indices`. */
-export function fillNormals(
-  seed: number,
-  name: string,
-  indices: Float64Array,
-  normals: Float64Array,
-  scratch: Float64Array,
-): void {
-  fillUniforms(seed, name, indices, normals, scratch);
-  // one function at a time: a branch in it that is mispredicted then throws less work away
-  for (let i = 0; i < indices.length; i++) normals[i] = Math.sqrt(-2 * Math.log(1 - (normals[i] as number)));
-  for (let i = 0; i < indices.length; i++)
-    normals[i] = (normals[i] as number) * Math.cos(2 * Math.PI * (scratch[i] as number));
-}
-
 /** A permutation of 0 … length−1 (Fisher and Yates 1938), fixed by seed and name. */
 export function permutation(length: number, seed: number, name: string): Uint32Array {
   const order = Uint32Array.from({ length }, (_, i) => i);

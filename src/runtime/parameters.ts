@@ -1,9 +1,9 @@
 import { evaluate, printShape } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
-import { fillNormals, fillUniforms } from '../base/random.ts';
 import type { Initializer } from '../dsl/initializer.ts';
 import type { Attribute, Graph, Node } from '../ir/graph.ts';
 import { fitInChunk, requireFits } from './chunks.ts';
+import { drawNormals, drawUniforms } from './draws.ts';
 
 /** Elements per block of an arena: every parameter starts on a block, so that per-block tables can tell groups apart. */
 export const BLOCK = 256;
@@ -105,60 +105,12 @@ function xavierLimit(shape: readonly number[]): number {
   return Math.sqrt(6 / (fanIn + fanOut));
 }
 
-/** Draws made at once: few enough that they stay in the nearest cache. */
-const AT_ONCE = 512;
-
-const block = (): Float64Array => new Float64Array(AT_ONCE);
-
-/** Leaves a draw for each of the indices; all three have room for `AT_ONCE`. */
-type Fill = (indices: Float64Array, draws: Float64Array, scratch: Float64Array) => void;
-
-/** The first of 16 normal draws for each index that lies within two deviations, else 0 (probability 5e-22). */
-function fillTruncated(fillNormal: Fill): Fill {
-  const [places, attempts, redrawn] = [block(), block(), block()];
-  return (indices, draws, scratch) => {
-    let open = indices.length;
-    for (let i = 0; i < open; i++) {
-      places[i] = i;
-      attempts[i] = 16 * (indices[i] as number);
-    }
-    for (let attempt = 0; attempt < 16 && open > 0; attempt++) {
-      fillNormal(attempts.subarray(0, open), redrawn, scratch);
-      let left = 0;
-      for (let i = 0; i < open; i++) {
-        const place = places[i] as number;
-        const draw = redrawn[i] as number;
-        const inside = Math.abs(draw) <= 2;
-        draws[place] = inside ? draw : 0;
-        if (inside) continue;
-        places[left] = place;
-        attempts[left++] = (attempts[i] as number) + 1;
-      }
-      open = left;
-    }
-  };
-}
-
 /** Initial values of a parameter: a pure function of seed, name and initialiser. */
-export function initialValues(entry: ParameterEntry, seed: number): Float32Array {
-  const { name, length, initializer, shape } = entry;
+export function initialValues(
+  { name, length, initializer, shape }: ParameterEntry,
+  seed: number,
+): Float32Array {
   const values = new Float32Array(length);
-  /** of numbers drawn for each element */
-  const multiplesOf = (fill: Fill, factor: number): Float32Array => {
-    const [indices, draws, scratch] = [block(), block(), block()];
-    for (let first = 0; first < length; first += AT_ONCE) {
-      const count = Math.min(AT_ONCE, length - first);
-      for (let i = 0; i < count; i++) indices[i] = first + i;
-      fill(indices.subarray(0, count), draws, scratch);
-      for (let i = 0; i < count; i++) values[first + i] = factor * (draws[i] as number);
-    }
-    return values;
-  };
-  const normal: Fill = (...given) => fillNormals(seed, name, ...given);
-  const uniform: Fill = (indices, draws, scratch) => {
-    fillUniforms(seed, name, indices, draws, scratch);
-    for (let i = 0; i < indices.length; i++) draws[i] = 2 * (draws[i] as number) - 1;
-  };
   switch (initializer.kind) {
     case 'zeros':
       return values;
@@ -167,12 +119,12 @@ export function initialValues(entry: ParameterEntry, seed: number): Float32Array
     case 'constant':
       return values.fill(initializer.value);
     case 'normal':
-      return multiplesOf(normal, initializer.deviation);
+      return drawNormals(values, { seed, name }, initializer.deviation, 1);
     case 'truncatedNormal':
-      return multiplesOf(fillTruncated(normal), initializer.deviation);
+      return drawNormals(values, { seed, name }, initializer.deviation, 16);
     case 'uniform':
-      return multiplesOf(uniform, initializer.limit);
+      return drawUniforms(values, { seed, name }, initializer.limit);
     case 'xavier':
-      return multiplesOf(uniform, xavierLimit(shape));
+      return drawUniforms(values, { seed, name }, xavierLimit(shape));
   }
 }
