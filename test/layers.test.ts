@@ -115,9 +115,9 @@ describe('budgets', () => {
     expect(sources.filter((path) => codeLines(path) > 500)).toEqual([]);
   });
 
-  // The first plan hoped for 15,000 lines. Three readings of the kernel language, the types of the tensors and typed errors
+  // The first plan hoped for 15,000 lines. Three readings of the kernel language, three devices, types of tensors and typed errors
   // everywhere took more (docs/design.md). The ceiling stands just above what there is, to be lowered as the house shrinks.
-  const CEILING = 28_000;
+  const CEILING = 34_500;
 
   it('grows no further unawares', () => {
     const total = sources.reduce((sum, path) => sum + codeLines(path), 0);

@@ -18,8 +18,9 @@ import {
   type WgslOptions,
   type WgslUniform,
 } from './options.ts';
-import { findControlling, makePrinter, type Printer, storagePlaces, typeOf } from './printer.ts';
+import { findControlling, makePrinter, type Printer, typeOf } from './printer.ts';
 import { printRegion } from './statements.ts';
+import { storagePlaces } from './storage.ts';
 import { hasProduct, type Threads, threadsFor } from './threads.ts';
 import { findVectorAccesses, spreadAxes, vectorBuffers } from './vectors.ts';
 

@@ -4,26 +4,12 @@ import type { Axis, Buffer, Kernel, StorageType, Value, ValueType } from '../../
 import type { Analysis } from './analysis.ts';
 import type { AxisLayout } from './layout.ts';
 import { SharedMemory } from './memory.ts';
-import type { WgslBinding, WgslOptions } from './options.ts';
+import type { WgslOptions } from './options.ts';
+import type { StoragePlace } from './storage.ts';
 import type { VectorAccesses } from './vectors.ts';
 import { Writer } from './writer.ts';
 
 export type Helper = 'exp' | 'log' | 'tanh' | 'erf' | 'isFinite' | 'toI32' | 'toU32' | 'threefry';
-
-/** Where a buffer's elements are: in a binding of its own, or from a base on in an arena. */
-export interface StoragePlace {
-  readonly binding: string;
-  readonly arena: boolean;
-  readonly dtype: StorageType;
-  readonly access: 'read' | 'read_write';
-}
-
-export const storagePlaces = (bindings: readonly WgslBinding[]): Map<string, StoragePlace> =>
-  new Map(
-    bindings.flatMap(({ name, buffers, dtype, access }) =>
-      buffers.map((buffer) => [buffer, { binding: name, arena: buffers.length > 1, dtype, access }] as const),
-    ),
-  );
 
 /** What decides how often loops run and which conditions hold. */
 export function findControlling(steps: readonly Step[]): Set<Value> {

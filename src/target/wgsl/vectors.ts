@@ -1,7 +1,7 @@
 import type { Axis, Buffer, Loop, Store, Term, Value } from '../../kernel/ir.ts';
 import type { Analysis } from './analysis.ts';
 import type { AxisLayout } from './layout.ts';
-import type { StoragePlace } from './printer.ts';
+import type { StoragePlace } from './storage.ts';
 
 type Load = Value & { readonly op: 'load' };
 /** A load or store, and the axis whose neighbours it takes four at a time. */
