@@ -16,6 +16,8 @@ export default defineConfig({
   },
   test: {
     pool: 'forks',
+    // as many as cores: the runner's own choice leaves one idle, half of a small machine
+    maxWorkers: '100%',
     include: ['test/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
