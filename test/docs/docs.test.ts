@@ -48,7 +48,10 @@ describe.each(DOCUMENTS)('%s', (path) => {
   });
 });
 
-const PAGES = ['README.md', 'CONTRIBUTING.md', 'docs/tour.md', 'docs/design.md', 'docs/kernel-language.md'];
+const PAGES = [
+  ...['README.md', 'CONTRIBUTING.md'],
+  ...['docs/tour.md', 'docs/devices.md', 'docs/design.md', 'docs/kernel-language.md'],
+];
 
 describe.each(PAGES)('%s', (path) => {
   it('links to what is there', () => {
