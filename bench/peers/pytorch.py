@@ -2,8 +2,13 @@
 
 import json
 import math
+import os
 import sys
 import time
+
+# Debian's PyTorch multiplies by OpenBLAS, which `torch.set_num_threads` does not reach and which reads this when it is loaded. No
+# suite asks for products on several threads.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 try:
     import torch
