@@ -161,3 +161,13 @@ function readPrimary(at: Reading): number {
     hint: `bound dimensions are: ${boundNames(at.sizes).join(', ') || 'none'}`,
   });
 }
+
+/** Where element `index` of a row-major tensor of `shape` lies: one number per axis. */
+export function placeIn(index: number, shape: readonly number[]): number[] {
+  let rest = index;
+  return shape.reduceRight<number[]>((place, size) => {
+    place.unshift(rest % size);
+    rest = Math.floor(rest / size);
+    return place;
+  }, []);
+}

@@ -18,9 +18,9 @@ import {
   parseGraph,
   readSafetensors,
 } from '../index.ts';
-import { unknownChoice } from './inspect.ts';
+import { graphName, unknownChoice } from './inspect.ts';
 import { loadModule } from './recipe.ts';
-import { sizesOf } from './tune.ts';
+import { shownSizes, sizesOf } from './sizes.ts';
 
 export interface CompareArguments {
   readonly first: string;
@@ -49,11 +49,8 @@ interface Subject {
   readonly weights?: ReadonlyMap<string, ArrayLike<number>>;
 }
 
-const GRAPHS = ['forward', 'step', 'prediction'] as const;
-
 async function graphOfRun(folder: string, name = 'forward'): Promise<Subject> {
-  const which = GRAPHS.find((known) => known === name);
-  if (which === undefined) throw unknownChoice('graph', name, GRAPHS);
+  const which = graphName(name);
   const graph = (await palm.loadModelRecord(folder))[which];
   const inside = join(folder, 'checkpoints');
   const { files } = await loadLatest(existsSync(inside) ? inside : folder);
@@ -163,8 +160,7 @@ export async function compare(args: CompareArguments): Promise<number> {
       ...(tolerance !== undefined && { tolerance }),
       ...(weights !== undefined && { weights }),
     });
-    const at = Object.entries(sizes).map((pair) => pair.join(' '));
-    process.stdout.write(`${names.join(' and ')} at ${at.join(', ') || 'fixed sizes'}\n`);
+    process.stdout.write(`${names.join(' and ')} at ${shownSizes(sizes) || 'fixed sizes'}\n`);
     process.stdout.write(`${comparisonText(comparison, names)}\n`);
     return comparison.first === undefined ? 0 : 1;
   } finally {

@@ -15,7 +15,7 @@ import {
 import { BLOCK } from '../runtime/parameters.ts';
 import { schedulesOf } from '../runtime/schedules/index.ts';
 import { checkRun } from './runFolder.ts';
-import { sizesOf } from './tune.ts';
+import { shownSizes, sizesOf } from './sizes.ts';
 
 export interface InspectArguments {
   readonly run: string;
@@ -35,10 +35,9 @@ type Options = Pick<InspectArguments, 'depth' | 'parameters' | 'sizes'>;
 /** What the graph will cost on the device `wasm`, beside what it would without fusion. */
 function report(graph: Graph, { sizes: given }: Options): string {
   const sizes = sizesOf(graph, given);
-  const at = Object.entries(sizes).map((pair) => pair.join(' '));
   const blocks = layoutParameters([graph]).elements / BLOCK;
   const found = reportFusion(graph, ops, { ...sizes, [ARENA_BLOCKS]: blocks }, schedulesOf('wasm'));
-  return `${graph.name} at ${at.join(', ')}\n${printFusion(found)}\n`;
+  return `${graph.name} at ${shownSizes(sizes)}\n${printFusion(found)}\n`;
 }
 
 const FORMATS = {
@@ -55,10 +54,16 @@ export const unknownChoice = (what: string, given: string, known: readonly strin
     hint: `choose one of: ${known.join(', ')}`,
   });
 
+/** @throws FROND-U006 for what is no graph of a run */
+export function graphName(name: string): (typeof GRAPHS)[number] {
+  const found = GRAPHS.find((known) => known === name);
+  if (found === undefined) throw unknownChoice('graph', name, GRAPHS);
+  return found;
+}
+
 /** `frond inspect RUN`: the graphs that a run was made of. */
 export async function inspect({ run, graph, format, ...options }: InspectArguments): Promise<number> {
-  const which = GRAPHS.find((name) => name === graph);
-  if (which === undefined) throw unknownChoice('graph', graph, GRAPHS);
+  const which = graphName(graph);
   if (!Object.hasOwn(FORMATS, format)) throw unknownChoice('format', format, Object.keys(FORMATS));
   checkRun(run);
   const record = await palm.loadModelRecord(run);

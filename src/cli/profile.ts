@@ -1,10 +1,9 @@
 import Table from 'cli-table3';
-import { chooseDevice, compile, type Device, type Feeds, type Graph, palm } from '../index.ts';
+import { chooseDevice, compile, type Device, type Graph, palm } from '../index.ts';
 import type { LaunchTime } from '../runtime/device.ts';
-import type { IndexRange } from '../runtime/lower.ts';
-import { someFeeds } from '../tune/isolate.ts';
+import { exampleFeeds } from '../runtime/exampleFeeds.ts';
 import { checkRun } from './runFolder.ts';
-import { sizesOf } from './tune.ts';
+import { shownSizes, sizesOf } from './sizes.ts';
 
 export interface ProfileArguments {
   readonly run: string;
@@ -16,22 +15,11 @@ export interface ProfileArguments {
 /** Steps that are measured; the shortest time of each launch counts. */
 const STEPS = 5;
 
-/** Rows of full length: kernels stop where a row ends. */
-function fullRows(feeds: Feeds, indices: readonly IndexRange[]): Feeds {
-  const full = indices.flatMap(({ name, lengths }) => {
-    const [ids, rows] = [feeds[name], lengths === undefined ? undefined : feeds[lengths]];
-    if (ids === undefined || rows === undefined) return [];
-    const width = ids.data.length / Math.max(1, rows.data.length);
-    return [[String(lengths), { ...rows, data: new Int32Array(rows.data.length).fill(width) }] as const];
-  });
-  return { ...feeds, ...Object.fromEntries(full) };
-}
-
 /** The shortest time of each launch over several steps; undefined where the device has no clock for launches. */
 async function measure(graph: Graph, device: Device, sizes: Readonly<Record<string, number>>) {
   const { executable } = await compile(graph, { device });
   await executable.state.initialize(1);
-  const feeds = fullRows(someFeeds(graph, sizes), executable.program.indices);
+  const feeds = exampleFeeds(executable.program, sizes, { full: true });
   await executable.run(feeds);
   let shortest: readonly LaunchTime[] | undefined;
   for (let step = 0; step < STEPS; step++) {
@@ -80,8 +68,7 @@ export async function profile({ run, device: name, sizes: given }: ProfileArgume
   const sizes = sizesOf(step, given);
   const { device, reason } = await chooseDevice(name);
   try {
-    const at = Object.entries(sizes).map((pair) => pair.join(' '));
-    process.stdout.write(`one training step on ${device.name} (${reason}) at ${at.join(', ')}\n`);
+    process.stdout.write(`one training step on ${device.name} (${reason}) at ${shownSizes(sizes)}\n`);
     const times = await measure(step, device, sizes);
     const text =
       times === undefined ? 'not measured: this device has no clock for launches' : profileTable(times);

@@ -1,10 +1,8 @@
 import pc from 'picocolors';
 import { platform } from '#platform';
-import { namesOf } from '../base/dim.ts';
 import {
   chooseDevice,
   FrondError,
-  type Graph,
   palm,
   parseTuning,
   printTuning,
@@ -15,6 +13,7 @@ import {
   withSchedules,
 } from '../index.ts';
 import { checkRun } from './runFolder.ts';
+import { shownSizes, sizesOf } from './sizes.ts';
 import { writeWhole } from './write.ts';
 
 export interface TuneArguments {
@@ -27,26 +26,6 @@ export interface TuneArguments {
   readonly cache: string;
   /** of frond */
   readonly version: string;
-}
-
-/** Size of a named dimension that nobody gave. */
-const USUAL_SIZE = 32;
-
-/** @throws FROND-U015 for what is no list of the graph's dimensions */
-export function sizesOf(graph: Graph, text: string | undefined): Record<string, number> {
-  const shapes = graph.inputs.flatMap((name) => graph.nodes[name]?.types[0]?.shape ?? []);
-  const names = [...new Set(shapes.flatMap(namesOf))];
-  const sizes = Object.fromEntries(names.map((name) => [name, USUAL_SIZE]));
-  for (const part of text === undefined ? [] : text.split(',')) {
-    const [, name = '', value = ''] = /^([^=]+)=(\d+)$/.exec(part.trim()) ?? [];
-    if (!names.includes(name) || Number(value) < 1) {
-      throw new FrondError('FROND-U015', `--sizes: ${part} is no size of a dimension`, {
-        hint: `the dimensions are ${names.join(', ')}: --sizes ${names.map((each) => `${each}=32`).join(',')}`,
-      });
-    }
-    sizes[name] = Number(value);
-  }
-  return sizes;
 }
 
 async function readCache(path: string): Promise<TuningCache> {
@@ -90,8 +69,7 @@ export async function tune({
   const sizes = sizesOf(step, given.sizes);
   const { device, reason } = await chooseDevice(name);
   const key = tuningKey(device.name, device.adapter?.name ?? platform.processor, version);
-  const at = Object.entries(sizes).map((pair) => pair.join(' '));
-  process.stdout.write(`tuning for ${key} (${reason}) at ${at.join(', ')}, at most ${seconds} s\n`);
+  process.stdout.write(`tuning for ${key} (${reason}) at ${shownSizes(sizes)}, at most ${seconds} s\n`);
   try {
     const tuned = await tuneSchedules(step, {
       ...{ device, sizes, seconds },

@@ -1,7 +1,5 @@
-import { evaluate, type Sizes } from '../base/dim.ts';
-import { isFloating } from '../base/dtype.ts';
+import { placeIn, type Sizes } from '../base/dim.ts';
 import { defined, type SourcePlace } from '../base/errors.ts';
-import { threefry, uniforms } from '../base/random.ts';
 import type { Graph, GraphLike, Node, Ref } from '../ir/graph.ts';
 import { irOf, makeRef } from '../ir/graph.ts';
 import { nodePath } from '../ir/names.ts';
@@ -9,8 +7,8 @@ import { ops } from '../ops/index.ts';
 import { runPasses } from '../passes/index.ts';
 import { compile, executionOrder } from '../runtime/compile.ts';
 import type { Device } from '../runtime/device.ts';
-import type { Feeds, TensorValue } from '../runtime/feeds.ts';
-import type { IndexRange } from '../runtime/lower.ts';
+import { exampleFeeds } from '../runtime/exampleFeeds.ts';
+import type { TensorValue } from '../runtime/feeds.ts';
 import { optionalPasses, watch, watched, withoutUpdates } from '../runtime/observe.ts';
 import { layoutParameters } from '../runtime/parameters.ts';
 import { ModelState } from '../runtime/state.ts';
@@ -60,8 +58,8 @@ export interface Comparison {
 export const COMPARE_TOLERANCE = 1e-5;
 
 /**
- * Runs the forward and backward part of a graph on two devices, with equal weights and inputs drawn from a seed (ids within
- * what reads them, floats in [−1, 1)), and finds the first node whose results differ. Updates are left out.
+ * Runs the forward and backward part of a graph on two devices, with equal weights and inputs drawn from a seed
+ * (`exampleFeeds`), and finds the first node whose results differ. Updates are left out.
  */
 export async function compareDevices(
   given: GraphLike,
@@ -107,34 +105,11 @@ async function observe(
     else
       for (const name of state.layout.entries.keys())
         await state.write(name, defined(weights.get(name), name));
-    return await executable.run(drawFeeds(observed, executable.program.indices, sizes, seed));
+    return await executable.run(exampleFeeds(executable.program, sizes, { seed }));
   } finally {
     await executable.free();
     state.free();
   }
-}
-
-/** Inputs from a seed: the same on every device. */
-function drawFeeds(graph: Graph, indices: readonly IndexRange[], sizes: Sizes, seed: number): Feeds {
-  return Object.fromEntries(
-    graph.inputs.map((id) => {
-      const node = defined(graph.nodes[id], id);
-      const { dtype, shape: dims } = defined(node.types[0], `type of ${id}`);
-      const name = String(node.attributes.name);
-      const shape = dims.map((dim) => evaluate(dim, sizes));
-      const ranges = indices.filter((range) => range.name === name);
-      const low = Math.max(0, ...ranges.map((range) => range.low));
-      const below = Math.min(...ranges.map((range) => evaluate(range.below, sizes)));
-      const element = (i: number): number => {
-        if (isFloating(dtype)) return 2 * uniforms(seed, name, i)[0] - 1;
-        const [word] = threefry(seed, id.length, i, 0);
-        if (dtype === 'u32') return word;
-        return low + (word % Math.max(1, Number.isFinite(below) ? below - low : 2));
-      };
-      const count = shape.reduce((product, size) => product * size, 1);
-      return [name, { dtype, shape, data: Array.from({ length: count }, (_, i) => element(i)) }];
-    }),
-  );
 }
 
 /** The element in which two results differ most; undefined where they are equal. */
@@ -158,21 +133,8 @@ function differenceOf(
   const { op, phase, source } = node;
   return {
     ...{ node: nodePath(node), op, phase, place: source, result, shape },
-    index: placeOf(at, shape),
+    index: placeIn(at, shape),
     values: [data[at] as number, other.data[at] as number],
     size: size / scale,
   };
-}
-
-/** One number per axis for a flat index. */
-function placeOf(index: number, shape: readonly number[]): number[] {
-  let rest = index;
-  return shape
-    .toReversed()
-    .map((size) => {
-      const place = rest % size;
-      rest = Math.floor(rest / size);
-      return place;
-    })
-    .reverse();
 }

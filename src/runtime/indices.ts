@@ -1,4 +1,4 @@
-import { evaluate, type Sizes } from '../base/dim.ts';
+import { evaluate, placeIn, type Sizes } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import type { Feeds } from './feeds.ts';
 import type { IndexRange, LoweredProgram } from './lower.ts';
@@ -23,19 +23,8 @@ function checkRange({ name, low, below, lengths, reader }: IndexRange, feeds: Fe
     if (counts !== undefined && i - row * width >= (counts[row] as number)) continue;
     throw new FrondError(
       'FROND-R012',
-      `input ${name}: element ${placeOf(i, shape)} is ${id}, ${reader} takes ${low} to ${limit - 1}`,
+      `input ${name}: element [${placeIn(i, shape).join(', ')}] is ${id}, ${reader} takes ${low} to ${limit - 1}`,
       { hint: 'check what made it: vocabulary, label map or padding' },
     );
   }
-}
-
-/** `[2, 5]`: where flat index `index` lies. */
-function placeOf(index: number, shape: readonly number[]): string {
-  const place: number[] = [];
-  for (let axis = shape.length - 1, rest = index; axis >= 0; axis--) {
-    const size = shape[axis] as number;
-    place.unshift(rest % size);
-    rest = Math.floor(rest / size);
-  }
-  return `[${place.join(', ')}]`;
 }

@@ -6,10 +6,11 @@ import type { PartialSchedule, ScheduleTable } from '../kernel/schedule.ts';
 import { ops } from '../ops/index.ts';
 import { compile } from '../runtime/compile.ts';
 import type { Device } from '../runtime/device.ts';
+import { exampleFeeds } from '../runtime/exampleFeeds.ts';
 import type { Executable } from '../runtime/executable.ts';
 import type { Feeds } from '../runtime/feeds.ts';
 import type { LoweredProgram } from '../runtime/lower.ts';
-import { isolate, someFeeds } from './isolate.ts';
+import { isolate } from './isolate.ts';
 import { knobsOf } from './knobs.ts';
 import { type Found, searchSchedule } from './search.ts';
 
@@ -107,7 +108,7 @@ async function measure(
     const made = JSON.stringify(executable.program.schedules);
     if (known?.has(made)) return undefined;
     known?.add(made);
-    const milliseconds = await timeOf(executable, someFeeds(graph, sizes));
+    const milliseconds = await timeOf(executable, exampleFeeds(executable.program, sizes, { full: true }));
     await executable.free();
     return milliseconds;
   } catch (error) {

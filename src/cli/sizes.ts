@@ -1,0 +1,28 @@
+import { namesOf, type Sizes } from '../base/dim.ts';
+import { FrondError, type Graph } from '../index.ts';
+
+/** Size of a named dimension that nobody gave. */
+const USUAL_SIZE = 32;
+
+/** @throws FROND-U015 for what is no list of the graph's dimensions */
+export function sizesOf(graph: Graph, text: string | undefined): Record<string, number> {
+  const shapes = graph.inputs.flatMap((name) => graph.nodes[name]?.types[0]?.shape ?? []);
+  const names = [...new Set(shapes.flatMap(namesOf))];
+  const sizes = Object.fromEntries(names.map((name) => [name, USUAL_SIZE]));
+  for (const part of text === undefined ? [] : text.split(',')) {
+    const [, name = '', value = ''] = /^([^=]+)=(\d+)$/.exec(part.trim()) ?? [];
+    if (!names.includes(name) || Number(value) < 1) {
+      throw new FrondError('FROND-U015', `--sizes: ${part} is no size of a dimension`, {
+        hint: `the dimensions are ${names.join(', ')}: --sizes ${names.map((each) => `${each}=32`).join(',')}`,
+      });
+    }
+    sizes[name] = Number(value);
+  }
+  return sizes;
+}
+
+/** `batch 32, time 24` */
+export const shownSizes = (sizes: Sizes): string =>
+  Object.entries(sizes)
+    .map((pair) => pair.join(' '))
+    .join(', ');

@@ -1,0 +1,77 @@
+import { evaluate, type Sizes } from '../base/dim.ts';
+import { type DType, isFloating } from '../base/dtype.ts';
+import { defined } from '../base/errors.ts';
+import { fillUniforms } from '../base/random.ts';
+import type { Feeds } from './feeds.ts';
+import type { LoweredProgram } from './lower.ts';
+
+export interface ExampleOptions {
+  /** default 1 */
+  readonly seed?: number;
+  /** nothing masked, and rows as long as they can be: what a step costs at most; default: as drawn */
+  readonly full?: boolean;
+}
+
+/** Integers `low` … `below` − 1 that an input may hold, and whether more of them is more work. */
+interface Range {
+  readonly low: number;
+  readonly below: number;
+  readonly isWork?: boolean;
+}
+
+/**
+ * Feeds for a program from a seed, the same on every device: floats in [−1, 1), ids within what reads them, masks of zeros
+ * and ones, lengths from 1 to the width of their rows.
+ */
+export function exampleFeeds(
+  program: LoweredProgram,
+  sizes: Sizes,
+  { seed = 1, full = false }: ExampleOptions = {},
+): Feeds {
+  const { graph } = program;
+  const inputs = graph.inputs.map((id) => {
+    const { types, attributes } = defined(graph.nodes[id], `input ${id}`);
+    const { dtype, shape: dims } = defined(types[0], `type of ${id}`);
+    const shape = dims.map((dim) => evaluate(dim, sizes));
+    return { name: String(attributes.name), dtype, shape, count: shape.reduce((all, size) => all * size, 1) };
+  });
+  const countOf = new Map(inputs.map(({ name, count }) => [name, count]));
+  return Object.fromEntries(
+    inputs.map(({ name, dtype, shape, count }) => {
+      const range = rangeOf(name, dtype, program, sizes, countOf);
+      const data = new Float64Array(count);
+      fillUniforms(
+        seed,
+        name,
+        Float64Array.from(data, (_, i) => i),
+        data,
+        new Float64Array(count),
+      );
+      const element = (u: number): number => {
+        if (isFloating(dtype)) return 2 * u - 1;
+        if (full && range.isWork) return range.below - 1;
+        return Math.floor(range.low + u * (range.below - range.low));
+      };
+      return [name, { dtype, shape, data: data.map(element) }];
+    }),
+  );
+}
+
+function rangeOf(
+  name: string,
+  dtype: DType,
+  { indices }: LoweredProgram,
+  sizes: Sizes,
+  countOf: ReadonlyMap<string, number>,
+): Range {
+  const rows = indices.find(({ lengths }) => lengths === name);
+  if (rows !== undefined) {
+    const width = (countOf.get(rows.name) ?? 0) / Math.max(1, countOf.get(name) ?? 1);
+    return { low: Math.min(1, width), below: width + 1, isWork: true };
+  }
+  const ids = indices.filter((range) => range.name === name);
+  const low = Math.max(0, ...ids.map((range) => range.low));
+  const below = Math.min(...ids.map((range) => evaluate(range.below, sizes)));
+  if (Number.isFinite(below)) return { low, below: Math.max(low, below) };
+  return dtype === 'u32' ? { low: 0, below: 2 ** 24 } : { low: 0, below: 2, isWork: dtype === 'bool' };
+}
