@@ -16,5 +16,5 @@ it.each(kernels)('the WebAssembly of %s is as it was', async (name, file) => {
   const sample = samplesAt(ODD).find((candidate) => candidate.name === name);
   const [plan] = defined(sample, `sample ${name}`).plans;
   const { text } = assembleKernel(defined(plan, 'launch').kernel);
-  await expect(text()).toMatchFileSnapshot(`../snapshots/${file}.wasm.txt`);
+  await expect(text()).toMatchFileSnapshot(`./snapshots/${file}.wasm.txt`);
 });
