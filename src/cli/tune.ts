@@ -2,6 +2,7 @@ import pc from 'picocolors';
 import { platform } from '#platform';
 import {
   chooseDevice,
+  type Device,
   FrondError,
   palm,
   parseTuning,
@@ -28,6 +29,9 @@ export interface TuneArguments {
   readonly version: string;
 }
 
+const keyOf = ({ name, adapter }: Device, version: string): string =>
+  tuningKey(name, adapter?.name ?? platform.processor, version);
+
 async function readCache(path: string): Promise<TuningCache> {
   const { files } = platform;
   return (await files.kindOf(path)) === 'none' ? {} : parseTuning(await files.readText(path), path);
@@ -37,13 +41,9 @@ async function readCache(path: string): Promise<TuningCache> {
  * The winners of a tuning cache for this device.
  * @throws FROND-U016 when the cache has none for it, FROND-F040 when it is none
  */
-export async function tunedSchedules(
-  path: string,
-  device: Parameters<typeof withSchedules>[0],
-  version: string,
-) {
+export async function tunedSchedules(path: string, device: Device, version: string) {
   const cache = await readCache(path);
-  const key = tuningKey(device.name, device.adapter?.name ?? platform.processor, version);
+  const key = keyOf(device, version);
   const known = cache[key];
   if (known !== undefined) return withSchedules(device, known.table);
   throw new FrondError('FROND-U016', `${path} has no schedules for ${key}`, {
@@ -68,7 +68,7 @@ export async function tune({
   const { step } = await palm.loadModelRecord(run);
   const sizes = sizesOf(step, given.sizes);
   const { device, reason } = await chooseDevice(name);
-  const key = tuningKey(device.name, device.adapter?.name ?? platform.processor, version);
+  const key = keyOf(device, version);
   process.stdout.write(`tuning for ${key} (${reason}) at ${shownSizes(sizes)}, at most ${seconds} s\n`);
   try {
     const tuned = await tuneSchedules(step, {
