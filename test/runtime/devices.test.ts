@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { Learner } from '../../src/palm/learner.ts';
 import { chooseDevice } from '../../src/runtime/chooseDevice.ts';
 import type { Device } from '../../src/runtime/device.ts';
-import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
 import { twinPlan } from '../twin/model.ts';
 
