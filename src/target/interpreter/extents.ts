@@ -12,7 +12,6 @@
 import { defined } from '../../base/errors.ts';
 import type { Axis, Kernel, Region, Span, Statement, Store, Term, Value } from '../../kernel/ir.ts';
 import { type Analysis, termsOf } from './analysis.ts';
-import { canGenerate } from './generated/group.ts';
 import { type ExtentRule, extentOf, type Preparation, type Step, tileOf } from './preparation.ts';
 
 interface Uses {
@@ -90,9 +89,8 @@ function constantRule(axis: Axis, { values, stores }: Uses): ExtentRule | undefi
   return spans.length > 0 && areKnownIn(spans, region) ? { axis, region, spans, extra: 1 } : undefined;
 }
 
-/** Rules for the axes that have one; none where values are computed one by one, as those loops take tiles whole. */
+/** Rules for the axes that have one. */
 export function extentRules(kernel: Kernel, analysis: Analysis): ExtentRule[] {
-  if (!canGenerate()) return [];
   const uses = usesOf(kernel, analysis);
   return kernel.axes.flatMap((axis) => {
     if (isRenamed(axis, uses)) return [];

@@ -3,8 +3,9 @@ import type { Precision, TypedArray } from '../../base/dtype.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import { analyse } from './analysis.ts';
 import { checkLaunch } from './checkLaunch.ts';
-import type { LaunchSizes } from './definition.ts';
+import { type LaunchSizes, walk } from './definition.ts';
 import { extentRules } from './extents.ts';
+import { canGenerate } from './generated/group.ts';
 import { forgetPanels } from './loops/dot.ts';
 import { beginPreparation, type Preparation, runSteps } from './preparation.ts';
 import { type Plan, preparePlan } from './prepare.ts';
@@ -32,6 +33,7 @@ export function interpretKernel(
   precision: Precision,
   { rounding = 'f64' }: { readonly rounding?: Precision } = {},
 ): InterpretedKernel {
+  if (!canGenerate()) return walkKernel(kernel, precision);
   const analysis = analyse(kernel);
   const at = beginPreparation(kernel, precision, rounding, analysis, extentRules(kernel, analysis));
   const plan = preparePlan(at);
@@ -41,6 +43,17 @@ export function interpretKernel(
       forgetPanels();
       runGrid(at, plan, launch.grid);
       forgetPanels();
+    },
+  };
+}
+
+/** A kernel that runs by the definition of the language, slowly: where a page's policy forbids making functions. */
+function walkKernel(kernel: Kernel, precision: Precision): InterpretedKernel {
+  const unwatched = { load: () => true, store: () => true };
+  return {
+    run(launch, buffers) {
+      checkLaunch(kernel, launch, buffers, precision);
+      walk(kernel, launch, buffers, precision, unwatched);
     },
   };
 }

@@ -3,14 +3,13 @@ import { defined } from '../../base/errors.ts';
 import type { Loop, Region, Value, When } from '../../kernel/ir.ts';
 import { operandsOf, termOperands } from './analysis.ts';
 import { endlessLoop } from './definition.ts';
-import { castStep, elementwiseStep } from './elementwiseSteps.ts';
 import { awaited, extentStep, resetStep } from './extents.ts';
 import { copyBlock } from './loops/memory.ts';
 import { loadStep } from './memorySteps.ts';
 import { extentsOf, ownTile, type Preparation, runSteps, type Step, tileOf } from './preparation.ts';
 import { Sequence } from './sequence.ts';
 import { broadcast, denseTile, extents, strideIn, swapTiles, type Tile, uniformTile } from './tile.ts';
-import { dotStep, randomStep, reduceStep } from './tileSteps.ts';
+import { dotStep, reduceStep } from './tileSteps.ts';
 
 export interface Plan {
   /** what is the same in every program of a launch */
@@ -106,44 +105,26 @@ function valueStep(at: Preparation, value: Value): Step | undefined {
         tile.data[0] = at.program[value.dimension] as number;
       };
     }
-    case 'inside':
-      return insideStep(at, value);
     case 'rename':
       at.tiles.set(value, tileOf(at, value.arg));
       return undefined;
     case 'result':
       at.tiles.set(value, tileOf(at, defined(value.loop.carried[value.index], 'carried value')));
       return undefined;
-    case 'elementwise':
-      return elementwiseStep(at, value);
-    case 'cast':
-      return castStep(at, value);
     case 'load':
       return loadStep(at, value);
     case 'reduce':
       return reduceStep(at, value);
     case 'dot':
       return dotStep(at, value);
-    case 'random':
-      return randomStep(at, value);
     case 'parameter': {
       ownTile(at, value);
       return undefined;
     }
-    case 'induction':
-    case 'carried':
+    // loops fill their own values, and groups take what is computed element by element
+    default:
       return undefined;
   }
-}
-
-function insideStep(at: Preparation, value: Value & { readonly op: 'inside' }): Step {
-  const [start, limit] = [tileOf(at, value.span.start), tileOf(at, value.span.limit)];
-  const tile = ownTile(at, value);
-  return () => {
-    const inside = (limit.data[limit.offset] as number) - (start.data[start.offset] as number);
-    const count = Math.max(0, Math.min(tile.data.length, inside));
-    tile.data.fill(1, 0, count).fill(0, count);
-  };
 }
 
 function loopStep(at: Preparation, loop: Loop, perLaunch: Sequence): Step {

@@ -1,7 +1,7 @@
 import type { Axis, Store, Value } from '../../kernel/ir.ts';
 import { operandsOf, termOperands } from './analysis.ts';
 import { type ElementValue, isElementValue, type ReduceValue } from './generated/expressions.ts';
-import { canGenerate, Group } from './generated/group.ts';
+import { Group } from './generated/group.ts';
 import { storeStep } from './memorySteps.ts';
 import type { Preparation, Step } from './preparation.ts';
 
@@ -25,7 +25,6 @@ export class Sequence {
 
   /** Takes `value` into a group if it can wait in one. */
   take(value: Value): boolean {
-    if (!canGenerate()) return false;
     if (isElementValue(value)) {
       this.#groupFor(value).add(value);
       return true;

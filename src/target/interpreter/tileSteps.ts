@@ -1,4 +1,4 @@
-/** Steps for reductions, products and random numbers. */
+/** Steps for reductions and products. */
 import type { Value } from '../../kernel/ir.ts';
 import { multiplyTiles } from './loops/dot.ts';
 import { copyBlock } from './loops/memory.ts';
@@ -12,7 +12,6 @@ import {
   sumColumns,
   sumRows,
 } from './loops/reduce.ts';
-import { threefryLoop } from './loops/threefry.ts';
 import { extentOf, extentsOf, ownTile, type Preparation, type Step, tileOf } from './preparation.ts';
 import { broadcast, extents, strideIn, uniformTile } from './tile.ts';
 
@@ -94,31 +93,4 @@ export function dotStep(at: Preparation, value: Value & { readonly op: 'dot' }):
       stride1,
     );
   };
-}
-
-export function randomStep(at: Preparation, value: Value & { readonly op: 'random' }): Step {
-  const { key0, key1, counter0, counter1, word } = value;
-  const [k0, k1] = [tileOf(at, key0), tileOf(at, key1)];
-  const [a, b] = [tileOf(at, counter0), tileOf(at, counter1)];
-  const out = ownTile(at, value);
-  const { rows, columns } = extents(value.axes);
-  const aPlace = broadcast(counter0.axes, value.axes);
-  const bPlace = broadcast(counter1.axes, value.axes);
-  return () =>
-    threefryLoop(
-      out.data,
-      word,
-      k0.data[k0.offset] as number,
-      k1.data[k1.offset] as number,
-      a.data,
-      a.offset,
-      strideIn(a, aPlace.row),
-      strideIn(a, aPlace.column),
-      b.data,
-      b.offset,
-      strideIn(b, bPlace.row),
-      strideIn(b, bPlace.column),
-      rows,
-      columns,
-    );
 }

@@ -1,7 +1,7 @@
 /**
  * Chains of element-wise values as one loop of generated JavaScript: what only the chain itself uses stays in local
- * variables and never touches memory, nor is it rounded to f32 on the way unless the preparation asks for that. The functions are made with `new Function`; where a page's policy forbids that,
- * `canGenerate` says so and each value gets a loop of its own (`elementwiseSteps.ts`).
+ * variables and never touches memory, nor is it rounded to f32 on the way unless the preparation asks for that. The functions are made with
+ * `new Function`; where a page's policy forbids that, `canGenerate` says so and kernels run by their definition.
  */
 import type { Precision } from '../../../base/dtype.ts';
 import { defined } from '../../../base/errors.ts';
