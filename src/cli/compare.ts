@@ -20,6 +20,7 @@ import {
 } from '../index.ts';
 import { graphName, unknownChoice } from './inspect.ts';
 import { loadModule } from './recipe.ts';
+import { shown } from './shown.ts';
 import { shownSizes, sizesOf } from './sizes.ts';
 
 export interface CompareArguments {
@@ -126,7 +127,7 @@ function describe(
 ): string {
   const where = place === undefined ? '' : ` (${shownPlace(place)})`;
   return [
-    `${pc.bold(node)}${where}`,
+    `${pc.bold(shown(node))}${shown(where)}`,
     `  ${op}, shape [${shape.join(', ')}]`,
     `  at [${index.join(', ')}]: ${short(values[0])} on ${names[0]}, ${short(values[1])} on ${names[1]}`,
     `  ${size.toExponential(1)} of the largest element`,

@@ -6,6 +6,7 @@ import pc from 'picocolors';
 import { FrondError } from '../base/errors.ts';
 import { type CommandShape, checkArguments } from './arguments.ts';
 import { shownError } from './failure.ts';
+import { shownLines } from './shown.ts';
 
 /** @throws FROND-U001 when an option is no whole number from `least` on */
 function whole(option: string, text: string | undefined, least = 0): number | undefined {
@@ -254,7 +255,8 @@ try {
   await run(process.argv.slice(2));
 } catch (error) {
   const shown = shownError(error);
-  process.stderr.write(`${pc.red(shown.message)}\n`);
-  if (process.env.FROND_STACK) process.stderr.write(`${String((error as Error).stack ?? error)}\n`);
+  process.stderr.write(`${pc.red(shownLines(shown.message))}\n`);
+  if (process.env.FROND_STACK)
+    process.stderr.write(`${shownLines(String((error as Error).stack ?? error))}\n`);
   process.exitCode = shown.code.startsWith('FROND-U') && !FAILED.includes(shown.code) ? 2 : 1;
 }

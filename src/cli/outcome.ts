@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import type { palm } from '../index.ts';
+import { shown } from './shown.ts';
 
 /** The scores of a joint model as `metrics.json` has them: fractions of 1. */
 export interface TestScores {
@@ -33,11 +34,15 @@ export function printScores(scores: TestScores): string {
   });
   for (const [task, value] of Object.entries(scores)) {
     if (typeof value === 'number')
-      table.push([task === 'exactMatch' ? 'exact match' : task, 'sentences', percent(value)]);
+      table.push([task === 'exactMatch' ? 'exact match' : shown(task), 'sentences', percent(value)]);
     else {
       const entity = typeof value === 'object' && value !== null && 'f1' in value;
       for (const [name, number] of Object.entries(value as object)) {
-        table.push([task, entity ? `${name === 'f1' ? 'F1' : name} by entity` : name, percent(number)]);
+        table.push([
+          shown(task),
+          entity ? `${name === 'f1' ? 'F1' : name} by entity` : name,
+          percent(number),
+        ]);
       }
     }
   }

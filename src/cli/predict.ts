@@ -2,6 +2,7 @@ import pc from 'picocolors';
 import { FrondError, palm } from '../index.ts';
 import { bracket } from './outcome.ts';
 import { checkRun } from './runFolder.ts';
+import { shown, shownJson } from './shown.ts';
 
 export interface PredictArguments {
   readonly run: string;
@@ -56,13 +57,15 @@ export function describePrediction(text: string, predictions: palm.Predictions, 
   for (const [task, list] of Object.entries(predictions)) {
     const prediction = list[index];
     if (isTagged(prediction)) {
-      lines.push(bracket(words, prediction.tags));
-      details.push(`${task} ${percent(prediction.probability)}`);
+      lines.push(shown(bracket(words, prediction.tags)));
+      details.push(`${shown(task)} ${percent(prediction.probability)}`);
     } else if (isClassified(prediction)) {
-      details.unshift(`${task} ${pc.bold(prediction.label)} ${percent(prediction.probability)}`);
-    } else details.push(`${task} ${JSON.stringify(prediction)}`);
+      details.unshift(
+        `${shown(task)} ${pc.bold(shown(prediction.label))} ${percent(prediction.probability)}`,
+      );
+    } else details.push(`${shown(task)} ${shownJson(prediction)}`);
   }
-  return [lines[0] ?? text, `  ${details.join(', ')}`].join('\n');
+  return [lines[0] ?? shown(text), `  ${details.join(', ')}`].join('\n');
 }
 
 async function* linesOf(input: NodeJS.ReadStream): AsyncGenerator<string> {
@@ -99,7 +102,7 @@ export async function predict({ run, texts, json }: PredictArguments): Promise<n
   checkRun(run);
   const predictor = await palm.Predictor.load(run);
   for (const { name, reason } of predictor.checkpoint.skipped) {
-    process.stderr.write(pc.yellow(`warning: checkpoint ${name} was passed over: ${reason}\n`));
+    process.stderr.write(pc.yellow(`warning: checkpoint ${shown(name)} was passed over: ${shown(reason)}\n`));
   }
   const warn = (text: string): void => {
     const seen = predictor.reader.length({ words: wordsOf(text) });
@@ -112,7 +115,7 @@ export async function predict({ run, texts, json }: PredictArguments): Promise<n
     batch.forEach((text, i) => {
       warn(text);
       const line = json
-        ? JSON.stringify(predictionRecord(text, predictions, i))
+        ? shownJson(predictionRecord(text, predictions, i))
         : describePrediction(text, predictions, i);
       process.stdout.write(`${line}\n`);
     });

@@ -1,6 +1,7 @@
 import { Presets, SingleBar } from 'cli-progress';
 import pc from 'picocolors';
 import type { palm } from '../index.ts';
+import { shown } from './shown.ts';
 
 const percent = (fraction: unknown): string =>
   typeof fraction === 'number' ? `${(100 * fraction).toFixed(1)} %` : '–';
@@ -18,14 +19,15 @@ function headline(metrics: palm.Metrics): string {
   const parts = Object.entries(tasks).flatMap(([task, value]) => {
     if (typeof value !== 'object' || value === null) return [];
     const { accuracy, f1, expected } = value as { accuracy?: number; f1?: number; expected?: number };
-    return [expected === undefined ? `${task} accuracy ${percent(accuracy)}` : `${task} F1 ${percent(f1)}`];
+    const score = expected === undefined ? `accuracy ${percent(accuracy)}` : `F1 ${percent(f1)}`;
+    return [`${shown(task)} ${score}`];
   });
   return [...parts, ...(exactMatch === undefined ? [] : [`exact match ${percent(exactMatch)}`])].join(', ');
 }
 
 const lossesOf = (losses: Readonly<Record<string, number>>): string =>
   Object.entries(losses)
-    .map(([task, loss]) => `${task} ${loss.toFixed(3)}`)
+    .map(([task, loss]) => `${shown(task)} ${loss.toFixed(3)}`)
     .join(', ');
 
 export interface Progress {
@@ -90,7 +92,7 @@ export function progressListener(
         const why = whyDevice === undefined ? '' : ` (${whyDevice})`;
         const resumed = from === 0 ? '' : `, going on after step ${from}`;
         line(
-          `${pc.bold(tasks.join(' + '))}: ${count(examples, 'sentence')}, ${count(epochs, 'epoch')}, ${parameters} parameters, device ${device}${why}${resumed}`,
+          `${pc.bold(shown(tasks.join(' + ')))}: ${count(examples, 'sentence')}, ${count(epochs, 'epoch')}, ${parameters} parameters, device ${device}${why}${resumed}`,
         );
         break;
       }
@@ -103,12 +105,12 @@ export function progressListener(
         );
         break;
       case 'warning':
-        line(pc.yellow(`warning: ${event.message}`));
+        line(pc.yellow(`warning: ${shown(event.message)}`));
         break;
       case 'recovery': {
         const { reason, step, from } = event;
         const again = step === from ? '' : `, the steps from ${from} on are run again`;
-        line(pc.yellow(`${reason}; opening it again, going on after step ${step}${again}`));
+        line(pc.yellow(`${shown(reason)}; opening it again, going on after step ${step}${again}`));
         break;
       }
       case 'checkpoint':

@@ -13,7 +13,3 @@ export function checkRun(run: string): void {
     hint: 'give the folder that frond train printed at its end, such as outputs/joint',
   });
 }
-
-/** A word of a command line, quoted where a shell would part it. */
-export const shellWord = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replace(/'/g, `'\\''`)}'`;

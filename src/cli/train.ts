@@ -9,7 +9,7 @@ import { describePrediction } from './predict.ts';
 import { compileProgress, progressListener } from './progress.ts';
 import { loadRecipe, recipeName, runRecipe } from './recipe.ts';
 import { reportPage } from './report.ts';
-import { shellWord } from './runFolder.ts';
+import { shellWord, shown } from './shown.ts';
 import { tunedSchedules } from './tune.ts';
 import { writeWhole } from './write.ts';
 
@@ -185,9 +185,11 @@ function farewell(output: string, { examples, test }: palm.RecipeResult): string
     existsSync(join(output, name)),
   );
   const files = written.length === 0 ? 'nothing was saved: the recipe sets no saver' : written.join(', ');
-  const lines = [`${pc.bold(output)}: ${files}`];
+  const lines = [`${pc.bold(shown(output))}: ${files}`];
   if (test !== undefined && hasRun(output)) {
-    lines.push(`ask it: npx frond predict ${shellWord(output)} "${examples?.[0] ?? 'your sentence'}"`);
+    lines.push(
+      `ask it: npx frond predict ${shellWord(output)} ${shellWord(examples?.[0] ?? 'your sentence')}`,
+    );
   }
   return lines.join('\n');
 }

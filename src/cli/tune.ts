@@ -14,6 +14,7 @@ import {
   withSchedules,
 } from '../index.ts';
 import { checkRun } from './runFolder.ts';
+import { shellWord, shown } from './shown.ts';
 import { shownSizes, sizesOf } from './sizes.ts';
 import { writeWhole } from './write.ts';
 
@@ -47,7 +48,7 @@ export async function tunedSchedules(path: string, device: Device, version: stri
   const known = cache[key];
   if (known !== undefined) return withSchedules(device, known.table);
   throw new FrondError('FROND-U016', `${path} has no schedules for ${key}`, {
-    hint: `find some: frond kernel tune RUN --device ${device.name} --cache ${path}; it has: ${Object.keys(cache).join('; ') || 'none'}`,
+    hint: `find some: frond kernel tune RUN --device ${device.name} --cache ${shellWord(path)}; it has: ${Object.keys(cache).join('; ') || 'none'}`,
   });
 }
 
@@ -69,7 +70,9 @@ export async function tune({
   const sizes = sizesOf(step, given.sizes);
   const { device, reason } = await chooseDevice(name);
   const key = keyOf(device, version);
-  process.stdout.write(`tuning for ${key} (${reason}) at ${shownSizes(sizes)}, at most ${seconds} s\n`);
+  process.stdout.write(
+    `tuning for ${shown(key)} (${reason}) at ${shownSizes(sizes)}, at most ${seconds} s\n`,
+  );
   try {
     const tuned = await tuneSchedules(step, {
       ...{ device, sizes, seconds },
@@ -82,7 +85,9 @@ export async function tune({
       },
     });
     await writeWhole(cache, printTuning(rememberTuning(known, key, tuned)));
-    process.stdout.write(`written to ${cache}; use it: frond train FILE --schedules ${cache}\n`);
+    process.stdout.write(
+      `written to ${shown(cache)}; use it: frond train FILE --schedules ${shellWord(cache)}\n`,
+    );
     return 0;
   } finally {
     await device.close();

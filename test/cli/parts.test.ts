@@ -1,12 +1,16 @@
+import { spawnSync } from 'node:child_process';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { FrondError } from '../../src/base/errors.ts';
 import { checkArguments } from '../../src/cli/arguments.ts';
 import { lineChart, ticks } from '../../src/cli/chart.ts';
+import { comparisonText } from '../../src/cli/compare.ts';
 import { describe as inOneLine, placeIn, shownError } from '../../src/cli/failure.ts';
-import { bracket, headlines } from '../../src/cli/outcome.ts';
+import { bracket, headlines, printScores } from '../../src/cli/outcome.ts';
+import { describePrediction } from '../../src/cli/predict.ts';
 import { clock, progressListener } from '../../src/cli/progress.ts';
-import { shellWord } from '../../src/cli/runFolder.ts';
+import { shellWord, shown, shownJson } from '../../src/cli/shown.ts';
+import type { palm } from '../../src/index.ts';
 
 describe('arguments', () => {
   const args = {
@@ -79,6 +83,64 @@ describe('what is printed', () => {
       "'$HOME'",
       "''",
     ]);
+  });
+
+  it('gives a shell no word of the data to run: each comes out of it as it went in', (context) => {
+    const words = [
+      'x "; touch hurt; "',
+      '$(touch hurt) `touch hurt` $HOME !!',
+      "it's $'\\x1b' \\",
+      "red \x1b[31m\x07 \u202e \n\t\r \x7f\x85 it's \\",
+      '-rf',
+      '~',
+      '=ls',
+      '%1',
+      '',
+    ];
+    const script = `printf '%s\\0' ${words.map(shellWord).join(' ')}`;
+    expect(script).not.toMatch(/\p{Cc}|\u202e/u);
+    const options = { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C.UTF-8' } } as const;
+    const { stdout, error } = spawnSync('bash', ['-c', script], options);
+    if (error !== undefined) return context.skip('there is no bash to ask');
+    expect(stdout.split('\0').slice(0, -1)).toEqual(words);
+  });
+
+  it('shows control characters of the data as such', () => {
+    const text = 'a\x1b[2J\x9b\u202eb\n\t\x7f\ud800 é 漢 👍🏽 \u200d';
+    expect(shown(text)).toBe('a\\x1b[2J\\u009b\\u202eb\\n\\t\\x7f\\ud800 é 漢 👍🏽 \u200d');
+    expect(shownJson({ text })).not.toMatch(/[\p{Cc}\p{Cs}\u202e]/u);
+    expect(JSON.parse(shownJson({ text }))).toEqual({ text });
+
+    const hostile = 'play\x1b]0;owned\x07';
+    const predictions = {
+      [hostile]: [{ tags: ['B-\x1b[8m'], probability: 1 }],
+      intent: [{ label: hostile, probability: 1 }],
+      other: [hostile],
+    };
+    const lines: string[] = [];
+    const out = { isTTY: false, write: (text: string) => lines.push(text) } as unknown as NodeJS.WriteStream;
+    const { listener } = progressListener(out, undefined);
+    listener({ type: 'warning', message: hostile });
+    const printed = [
+      describePrediction(hostile, predictions as unknown as palm.Predictions, 0),
+      printScores({ [hostile]: { accuracy: 1 } }),
+      comparisonText(
+        {
+          ...{ nodes: 1, tolerance: 1 },
+          first: {
+            ...{ node: hostile, op: 'add', phase: 'forward', place: { file: hostile }, result: 0 },
+            ...{ shape: [1], index: [0], values: [0, 1], size: 1 },
+          },
+          largest: undefined,
+        },
+        ['wasm', 'interpreter'],
+      ),
+      ...lines,
+    ];
+    for (const each of printed) {
+      expect(stripVTControlCharacters(each)).toBe(each);
+      expect(each).toContain('\\x1b');
+    }
   });
 
   it('puts chunks in brackets, also neighbours of one type and a chunk at the end', () => {

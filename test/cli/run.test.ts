@@ -55,7 +55,7 @@ describe('frond train', () => {
     expect(end.slice(2)).toEqual([
       '',
       'outputs/tiny: checkpoints, metrics.json, report.html',
-      'ask it: npx frond predict outputs/tiny "play some jazz now"',
+      "ask it: npx frond predict outputs/tiny 'play some jazz now'",
     ]);
   });
 

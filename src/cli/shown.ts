@@ -1,0 +1,34 @@
+/** Control characters, separators of lines, those that turn the direction of writing, and halves of characters. */
+const UNSEEN = /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+
+const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+function escaped(character: string): string {
+  const code = character.charCodeAt(0);
+  const digits = (count: number): string => code.toString(16).padStart(count, '0');
+  // two digits would be a byte to a shell
+  return NAMED[character] ?? (code < 128 ? `\\x${digits(2)}` : `\\u${digits(4)}`);
+}
+
+/**
+ * A word, a label, a name of a file as a terminal may see it: what would move its cursor, colour it, break the line or turn
+ * the direction of writing stands there as `\x1b`, `\n`, `\u202e`. Everything from data that the command prints goes through this.
+ */
+export const shown = (text: string): string => text.replace(UNSEEN, escaped);
+
+/** The same for text of several lines, such as an error's. */
+export const shownLines = (text: string): string => text.split('\n').map(shown).join('\n');
+
+/** One line of JSON that a terminal may see: `JSON.stringify` leaves some of those characters as they are. */
+export const shownJson = (value: unknown): string =>
+  (JSON.stringify(value) ?? 'null').replace(
+    UNSEEN,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+
+/** A word of a command line, quoted where a shell would read something else; control characters as `$'\x1b'`. */
+export function shellWord(word: string): string {
+  if (/^[\w./][\w@%+=:,./-]*$/.test(word)) return word;
+  const safe = word.replace(/[\\']/g, '\\$&');
+  return shown(word) === word ? `'${word.replace(/'/g, `'\\''`)}'` : `$'${shown(safe)}'`;
+}
