@@ -4,7 +4,7 @@
  *
  *   [0]        1 once the loss or the gradient norm of a step was not finite: from that step on updates do nothing
  *   [1]        row of the next step
- *   [4 …]      `rows` rows of `columns` numbers, used in turn: loss, squared norm of the gradient, 1 where either of them is not
+ *   [4 …]      `rows` rows of `columns` numbers, used in turn: loss, norm of the gradient, 1 where either of them is not
  *              finite, the losses of the tasks
  */
 export const journalLayout = {
@@ -13,13 +13,13 @@ export const journalLayout = {
   first: 4,
   rows: 64,
   loss: 0,
-  square: 1,
+  norm: 1,
   broken: 2,
   tasks: 3,
 } as const;
 
-/** Squared norms from here on count as not finite: close below where f32 overflows. */
-export const norms = { stopped: 3e38 } as const;
+/** Norms from here on count as not finite: their square is close below where f32 overflows. */
+export const norms = { stopped: Math.sqrt(3e38) } as const;
 
 /** Losses of tasks that a row has room for. */
 export const JOURNAL_TASKS = 29;

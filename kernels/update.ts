@@ -15,8 +15,8 @@ import { blocksOf } from './plan.ts';
  * r = rate · (rate multiplier of the block).
  *
  * A block with rate multiplier 0 is frozen: parameter and moments keep their bytes, whatever the gradient holds. Where
- * loss or squared norm is not finite nothing changes at all, so weights survive until the host has seen it; a squared norm from
- * `norms.stopped` on, where f32 overflows, counts as not finite.
+ * loss or norm is not finite nothing changes at all, so weights survive until the host has seen it; a norm from
+ * `norms.stopped` on, where its square overflows f32, counts as not finite.
  *
  * Memory per element: reads the parameter, the gradient and each moment of the rule, writes all of them but the gradient.
  */
@@ -69,8 +69,8 @@ export interface UpdateRule<S extends string = string> {
 export interface UpdateArguments<S extends string> {
   /** f32 [4], see `hyperLayout` */
   readonly hyper: Slot;
-  /** f32 [1]: squared norm of the gradient, from `planSquareNorm` */
-  readonly squareNorm: Slot;
+  /** f32 [1]: norm of the gradient, from `planGradientNorm` */
+  readonly gradientNorm: Slot;
   /** f32 scalar or [1]: an update happens only where it is finite */
   readonly loss: Slot;
   /** number of 256-element blocks of the arenas */
@@ -136,14 +136,14 @@ function updateBlocks<S extends string>(k: KernelBuilder, rule: UpdateRule<S>, s
 function updateProgram<S extends string>(k: KernelBuilder, rule: UpdateRule<S>): void {
   const hyper = k.read('hyper');
   const setting = (name: keyof typeof hyperLayout) => k.load(hyper, [[hyperLayout[name], 1]]);
-  const square = k.load(k.read('squareNorm'), [[0, 1]]);
+  const norm = k.load(k.read('gradientNorm'), [[0, 1]]);
   const loss = k.load(k.read('loss'), [[0, 1]]);
   const clip = setting('clipNorm');
-  const ratio = k.div(clip, k.add(k.sqrt(square), 1e-6));
+  const ratio = k.div(clip, k.add(norm, 1e-6));
   const scale = k.select(k.lt(0, clip), k.min(1, ratio), 1);
   const [rate, correction1, correction2] = [setting('rate'), setting('correction1'), setting('correction2')];
-  const good = k.and(k.isFinite(square), k.isFinite(loss));
-  k.when(k.and(good, k.lt(square, norms.stopped)), () =>
+  const good = k.and(k.isFinite(norm), k.isFinite(loss));
+  k.when(k.and(good, k.lt(norm, norms.stopped)), () =>
     updateBlocks(k, rule, { rate, scale, correction1, correction2 }),
   );
 }
@@ -168,7 +168,7 @@ function traceUpdate<S extends string>(rule: UpdateRule<S>): Kernel {
 
 /** One step of a rule over its arenas, under the tables `rate` and `decay`. One launch. */
 export function planUpdate<S extends string>(rule: UpdateRule<S>, args: UpdateArguments<S>): LaunchPlan[] {
-  const { hyper, squareNorm, loss, blocks, settings } = args;
+  const { hyper, gradientNorm, loss, blocks, settings } = args;
   const arenas = ['parameter', 'gradient', ...MOMENTS.slice(0, rule.moments)];
   return [
     {
@@ -179,7 +179,7 @@ export function planUpdate<S extends string>(rule: UpdateRule<S>, args: UpdateAr
         ...Object.fromEntries(rule.settings.map((name) => [name, { value: settings[name] }])),
       },
       slots: {
-        ...{ hyper, squareNorm, loss },
+        ...{ hyper, gradientNorm, loss },
         ...Object.fromEntries(arenas.map((name) => [name, { kind: 'arena', name } as const])),
         rate: { kind: 'table', name: 'rate' },
         decay: { kind: 'table', name: 'decay' },

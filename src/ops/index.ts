@@ -17,7 +17,7 @@ import { argmax, max, mean, size, sum } from './reductions.ts';
 import { slice, sliceGradient } from './slice.ts';
 import { logSoftmax, softmax, softmaxGradient } from './softmax.ts';
 import { constant, input, parameter } from './sources.ts';
-import { adamW, squareNorm } from './update.ts';
+import { adamW, gradientNorm } from './update.ts';
 import { reshape } from './views.ts';
 import { where } from './where.ts';
 
@@ -62,6 +62,6 @@ export const ops: OpRegistry = byName([
   crfLoss,
   crfGradient,
   crfDecode,
-  squareNorm,
+  gradientNorm,
   adamW,
 ]);

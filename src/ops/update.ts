@@ -1,5 +1,5 @@
 import { adamWRule } from '../../kernels/adamW.ts';
-import { planSquareNorm } from '../../kernels/squareNorm.ts';
+import { planGradientNorm } from '../../kernels/gradientNorm.ts';
 import { planUpdate, type UpdateRule } from '../../kernels/update.ts';
 import type { Attributes, TensorType } from '../ir/graph.ts';
 import { ARENA_BLOCKS, ARENA_CHUNK, type OpRecord } from '../ir/record.ts';
@@ -18,18 +18,18 @@ const lossesOf = (inputs: readonly TensorType[], { parameters }: Attributes): nu
 /**
  * Operands: the loss and the losses of the tasks, then the gradients. With losses the step is judged and written into the journal.
  */
-export const squareNorm: OpRecord = {
-  name: 'squareNorm',
-  doc: 'Σ g² over all gradients; judges the step by it and by its loss, where losses are given',
+export const gradientNorm: OpRecord = {
+  name: 'gradientNorm',
+  doc: '√(Σ g²) over all gradients; judges the step by it and by its loss, where losses are given',
   kind: 'update',
   arity: [0, Number.POSITIVE_INFINITY],
   shape(inputs, attributes) {
     for (const { shape } of inputs.slice(0, lossesOf(inputs, attributes)))
-      expectShape('squareNorm', 'a loss', shape, []);
+      expectShape('gradientNorm', 'a loss', shape, []);
     return [{ dtype: 'f32', shape: [] }];
   },
   lower: ({ inputs, attributes }) =>
-    planSquareNorm({
+    planGradientNorm({
       out: output(),
       blocks: ARENA_BLOCKS,
       chunk: ARENA_CHUNK,
@@ -39,7 +39,7 @@ export const squareNorm: OpRecord = {
 };
 
 /**
- * The op of an optimizer. Operands loss, square norm of the gradient, hyper f32 [4] (rate, two numbers of the rule, clip norm),
+ * The op of an optimizer. Operands loss, norm of the gradient, hyper f32 [4] (rate, two numbers of the rule, clip norm),
  * gradients; attributes `parameters` and the settings of the rule. The result is a token without meaning, for the graph's list of
  * effects.
  */
@@ -64,7 +64,7 @@ export function updateOp(rule: UpdateRule): OpRecord {
     lower: ({ attributes }) =>
       planUpdate(rule, {
         loss: input(0),
-        squareNorm: input(1),
+        gradientNorm: input(1),
         hyper: input(2),
         blocks: ARENA_BLOCKS,
         settings: Object.fromEntries(

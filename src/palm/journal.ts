@@ -5,15 +5,15 @@ import type { ModelState } from '../runtime/state.ts';
 export interface JournalRow {
   readonly loss: number;
   readonly losses: readonly number[];
-  /** squared norm of the gradient before clipping */
-  readonly squareNorm: number;
+  /** norm of the gradient before clipping */
+  readonly gradientNorm: number;
   /** loss or norm is not finite, by the device's own test */
   readonly broken: boolean;
 }
 
 /** The latest `count` steps, the oldest first. Waits for the device. */
 export async function readJournal(state: ModelState, tasks: number, count: number): Promise<JournalRow[]> {
-  const { next, first, rows, loss, square, broken, tasks: taskAt } = journalLayout;
+  const { next, first, rows, loss, norm, broken, tasks: taskAt } = journalLayout;
   const journal = await state.device.read(await state.arena('journal'));
   const columns = journalColumns(tasks);
   return Array.from({ length: count }, (_, i) => {
@@ -23,7 +23,7 @@ export async function readJournal(state: ModelState, tasks: number, count: numbe
     return {
       loss: number(loss),
       losses: Array.from({ length: tasks }, (_, task) => number(taskAt + task)),
-      squareNorm: number(square),
+      gradientNorm: number(norm),
       broken: number(broken) !== 0,
     };
   });

@@ -169,13 +169,13 @@ export class Learner {
     return defined(results[0], 'result of a step');
   }
 
-  #result({ loss, losses, squareNorm }: JournalRow, step: number): StepResult {
+  #result({ loss, losses, gradientNorm }: JournalRow, step: number): StepResult {
     const { tasks, optimizer } = this.plan;
     return {
       loss,
       losses: Object.fromEntries(tasks.map(({ name }, i) => [name, defined(losses[i], name)])),
       rate: rateAt(optimizer.rate, step, this.totalSteps),
-      gradientNorm: Math.sqrt(squareNorm),
+      gradientNorm,
     };
   }
 
@@ -191,10 +191,15 @@ export class Learner {
       culprit === undefined
         ? 'no tensor of the step is at fault by itself'
         : `the first value that is not finite is element ${culprit.element} (${culprit.value}) of ${culprit.op}, in the ${culprit.phase} part`;
+    const { clipNorm } = this.plan;
+    const advice =
+      clipNorm > 0
+        ? `lower the learning rate or clipNorm, which is ${clipNorm}`
+        : 'lower the learning rate or clip the gradient with clipNorm';
     return new FrondError('FROND-T010', `${what}; ${where}`, {
       node: culprit?.node,
       place: culprit?.place,
-      hint: `the weights are those of step ${step}; lower the learning rate or clip the gradient${culprit?.place ? `, look at ${printPlace(culprit.place)}` : ''}`,
+      hint: `the weights are those of step ${step}; ${advice}${culprit?.place ? `, look at ${printPlace(culprit.place)}` : ''}`,
     });
   }
 

@@ -44,11 +44,11 @@ export function checkFraction(settings: Settings): void {
   }
 }
 
-/** @throws FROND-T002 for a setting that is not above 0, or not finite */
-export function checkPositive(settings: Settings): void {
+/** @throws FROND-T002 for a setting that is not above 0, or not finite; `instead` ends the hint */
+export function checkPositive(settings: Settings, instead = ''): void {
   for (const [setting, value] of Object.entries(settings)) {
     if (Number.isFinite(value) && Number(value) > 0) continue;
-    throw outOfRange(setting, value, 'a finite number above 0');
+    throw outOfRange(setting, value, `a finite number above 0${instead}`);
   }
 }
 

@@ -4,7 +4,7 @@ import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph } from '../ir/graph.ts';
 import { differentiate } from '../passes/index.ts';
 import { HYPER, type Optimizer, registryWith } from './optimizer.ts';
-import { checkNotNegative, checkOptions } from './settings.ts';
+import { checkNotNegative, checkOptions, checkPositive } from './settings.ts';
 
 /** Parameters that share a rate multiplier and a weight decay. The first group whose pattern matches a name counts. */
 export interface ParameterGroup {
@@ -22,7 +22,7 @@ export interface BackwardOptions {
   readonly optimizer: Optimizer;
   /** decoupled decay of weights; biases, layer-norm scales and other vectors are exempt. Default 0 */
   readonly weightDecay?: number;
-  /** largest global norm of the gradient; default: none */
+  /** largest global norm of the gradient, above 0; left out: no clipping */
   readonly clipNorm?: number;
   readonly groups?: readonly ParameterGroup[];
 }
@@ -40,7 +40,8 @@ const groupOf = (name: string, groups: readonly ParameterGroup[]): ParameterGrou
 
 /** @throws FROND-T002 for a setting out of range, and for a group without any parameter */
 function checkSettings({ weightDecay, clipNorm, groups = [] }: BackwardOptions, forward: Graph): void {
-  checkNotNegative({ weightDecay: weightDecay ?? 0, clipNorm: clipNorm ?? 0 });
+  checkNotNegative({ weightDecay: weightDecay ?? 0 });
+  if (clipNorm !== undefined) checkPositive({ clipNorm }, ', or leave clipNorm out');
   const names = Object.values(forward.nodes)
     .filter(({ op }) => op === 'parameter')
     .map(({ attributes }) => String(attributes.name));
@@ -102,7 +103,7 @@ export function buildStep(
   const hyper = builder.input(HYPER, { dtype: 'f32', shape: [4] });
   const lossRef = defined(graph.outputs[loss], `output ${loss}`);
   const noted = tasks.map((task) => defined(graph.outputs[task], `output ${task}`));
-  const norm = builder.one('squareNorm', [lossRef, ...noted, ...arriving], {
+  const norm = builder.one('gradientNorm', [lossRef, ...noted, ...arriving], {
     parameters: updated,
     rates,
     decays,

@@ -35,7 +35,7 @@ function updating(parameters: readonly string[], gradients: (b: GraphBuilder) =>
   const arriving = gradients(b);
   b.phase = 'update';
   const fed = b.input(HYPER, { dtype: 'f32', shape: [4] });
-  const norm = b.one('squareNorm', arriving.slice(0, 1), { parameters: parameters.slice(0, 1) });
+  const norm = b.one('gradientNorm', arriving.slice(0, 1), { parameters: parameters.slice(0, 1) });
   const settings = { parameters, beta1: 0.9, beta2: 0.9, epsilon: 1e-8 };
   b.effect(b.one('adamW', [norm, norm, fed, ...arriving], settings));
   return b.finish();

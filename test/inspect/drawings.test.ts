@@ -97,7 +97,7 @@ describe('the small step', () => {
         "output:gradientNorm" [label="gradientNorm\\noutput", shape=house, fillcolor="#e8f1fb"];
         subgraph "cluster update" {
           label="update"; style=rounded; color="#9aa7b4";
-          "squareNorm" [label="squareNorm\\nf32[]", shape=box, fillcolor="#e9f6e6"];
+          "gradientNorm" [label="gradientNorm\\nf32[]", shape=box, fillcolor="#e9f6e6"];
           "adamW" [label="adamW\\nf32[]", shape=box, fillcolor="#e9f6e6"];
         }
         "x" -> "forward:model" [label="[batch, 4]"];
@@ -117,14 +117,14 @@ describe('the small step', () => {
         "mul.3" -> "backward:model" [label="[batch, 3]"];
         "forward:model" -> "backward:model" [label="[batch, 3]"];
         "x" -> "backward:model" [label="[batch, 4]"];
-        "div" -> "squareNorm" [label="[]"];
-        "backward:model" -> "squareNorm" [label="[4, 3]"];
+        "div" -> "gradientNorm" [label="[]"];
+        "backward:model" -> "gradientNorm" [label="[4, 3]"];
         "div" -> "adamW" [label="[]"];
-        "squareNorm" -> "adamW" [label="[]"];
+        "gradientNorm" -> "adamW" [label="[]"];
         "optimizer.hyper" -> "adamW" [label="[4]"];
         "backward:model" -> "adamW" [label="[4, 3]"];
         "div" -> "output:loss" [label="[]"];
-        "squareNorm" -> "output:gradientNorm" [label="[]"];
+        "gradientNorm" -> "output:gradientNorm" [label="[]"];
       }
       "
     `);
@@ -160,7 +160,7 @@ describe('the small step', () => {
           end
         end
         subgraph s3["update"]
-          n18["squareNorm<br/>f32[]"]:::update
+          n18["gradientNorm<br/>f32[]"]:::update
           n19["adamW<br/>f32[]"]:::update
         end
         n0 -->|"[batch, 4]"| n1

@@ -17,7 +17,7 @@ interface Step {
   /** from 1 */
   readonly number: number;
   readonly clipNorm: number;
-  readonly squareNorm: number;
+  readonly gradientNorm: number;
   readonly loss: number;
 }
 
@@ -32,7 +32,7 @@ const begin = (): State => ({
   moment2: gaussian(ELEMENTS, 'moment2', 0.1).map(Math.abs),
 });
 
-const plain: Step = { rate: 1e-2, number: 3, clipNorm: 0, squareNorm: 4, loss: 1 };
+const plain: Step = { rate: 1e-2, number: 3, clipNorm: 0, gradientNorm: 2, loss: 1 };
 
 function run(state: State, step: Step, precision: Precision, launch: RunLaunch = interpreterOf(precision)) {
   const typed = (values: ArrayLike<number>): TypedArray =>
@@ -44,10 +44,10 @@ function run(state: State, step: Step, precision: Precision, launch: RunLaunch =
   hyper[hyperLayout.clipNorm] = step.clipNorm;
   const arenas = Object.fromEntries(ARENAS.map((name) => [name, typed(state[name])]));
   const plans = planAdamW({
-    ...{ hyper: input(0), squareNorm: input(1), loss: input(2), blocks: 'blocks' },
+    ...{ hyper: input(0), gradientNorm: input(1), loss: input(2), blocks: 'blocks' },
     ...settings,
   });
-  const inputs = [typed(hyper), typed([step.squareNorm]), typed([step.loss])];
+  const inputs = [typed(hyper), typed([step.gradientNorm]), typed([step.loss])];
   const tables = { rate: typed(rates), decay: typed(decays) };
   runPlans(plans, { inputs, outputs: [], arenas, tables, sizes: { blocks: BLOCKS } }, precision, launch);
   return arenas as Record<(typeof ARENAS)[number], TypedArray>;
@@ -56,7 +56,7 @@ function run(state: State, step: Step, precision: Precision, launch: RunLaunch =
 /** The update, element by element, as torch.optim.AdamW documents it. */
 function expected(state: State, step: Step): State {
   const { beta1, beta2, epsilon } = settings;
-  const clip = step.clipNorm > 0 ? Math.min(1, step.clipNorm / (Math.sqrt(step.squareNorm) + 1e-6)) : 1;
+  const clip = step.clipNorm > 0 ? Math.min(1, step.clipNorm / (step.gradientNorm + 1e-6)) : 1;
   const next = { ...begin(), gradient: state.gradient };
   for (let i = 0; i < ELEMENTS; i++) {
     const block = Math.floor(i / blockElements);
@@ -117,9 +117,9 @@ describe('AdamW', () => {
   it.each([
     { loss: Number.NaN },
     { loss: Number.POSITIVE_INFINITY },
-    { squareNorm: Number.NaN },
-    { squareNorm: Number.POSITIVE_INFINITY },
-    { squareNorm: norms.stopped },
+    { gradientNorm: Number.NaN },
+    { gradientNorm: Number.POSITIVE_INFINITY },
+    { gradientNorm: norms.stopped },
   ])('changes nothing under %o', (broken) => {
     const got = run(begin(), { ...plain, clipNorm: 1, ...broken }, 'f64');
     const before = begin();

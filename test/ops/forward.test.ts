@@ -41,7 +41,7 @@ async function compare(
 
 /** Gradients of fused forwards are judged by finite differences, updates where their kernels are. */
 const judgedElsewhere = [
-  ...['input', 'parameter', 'constant', 'pointwise', 'size', 'squareNorm', 'adamW'],
+  ...['input', 'parameter', 'constant', 'pointwise', 'size', 'gradientNorm', 'adamW'],
   ...['layerNormGradient', 'crossEntropyGradient', 'attentionGradient', 'crfGradient'],
 ];
 

@@ -32,7 +32,7 @@ function stepGraph(rates: readonly number[]): Graph {
   const hyper = b.input('hyper', { dtype: 'f32', shape: [4] });
   b.phase = 'update';
   const attributes = { parameters: [...names], rates, decays: [DECAY, 0] };
-  const norm = b.one('squareNorm', gradients, attributes);
+  const norm = b.one('gradientNorm', gradients, attributes);
   const options = { ...attributes, beta1: BETA1, beta2: BETA2, epsilon: EPSILON };
   b.effect(b.one('adamW', [loss, norm, hyper, ...gradients], options));
   b.output('loss', loss);

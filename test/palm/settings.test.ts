@@ -74,13 +74,17 @@ describe('unknown and missing options are refused', () => {
 
 describe('settings without effect or out of range are refused', () => {
   it.each([
-    ['clipNorm', -1],
-    ['clipNorm', Number.NaN],
     ['weightDecay', -0.1],
     ['weightDecay', Number.NaN],
   ])('%s: %s', async (setting, value) => {
     expect(await backward({ [setting]: value })).toBe(
       `[FROND-T002] ${setting} is ${value}\n  hint: give a finite number from 0 on`,
+    );
+  });
+
+  it.each([0, -1, Number.NaN])('clipNorm: %s, which would not clip', async (clipNorm) => {
+    expect(await backward({ clipNorm })).toBe(
+      `[FROND-T002] clipNorm is ${clipNorm}\n  hint: give a finite number above 0, or leave clipNorm out`,
     );
   });
 

@@ -95,18 +95,18 @@ describe('gradients have memory of their own', () => {
     const { b, gradient, fed } = sharing();
     b.input('gradient/q', { dtype: 'f32', shape: [] });
     const parameters = { parameters: ['p', 'q'] };
-    const norm = b.one('squareNorm', [gradient, gradient], parameters);
+    const norm = b.one('gradientNorm', [gradient, gradient], parameters);
     b.effect(b.one('descent', [norm, norm, fed, gradient, gradient], parameters));
     const before = b.finish();
     const after = giveGradientsMemory(before, executionOrder(before), registryWith(descent));
     const lines = printGraph(after)
       .split('\n')
       .map((line) => line.replace(/ +\/\/.*/, '').trim());
-    expect(lines.filter((line) => /copy|squareNorm\(|descent\(/.test(line))).toMatchInlineSnapshot(`
+    expect(lines.filter((line) => /copy|gradientNorm\(|descent\(/.test(line))).toMatchInlineSnapshot(`
       [
         "%gradient/gradient/q = copy(%neg) : f32[4] @backward",
-        "%squareNorm = squareNorm(%neg, %gradient/gradient/q) {parameters: ["p", "q"]} : f32[] @update",
-        "%descent = descent(%squareNorm, %squareNorm, %optimizer.hyper, %neg, %gradient/gradient/q) {parameters: ["p", "q"]} : f32[] @update",
+        "%gradientNorm = gradientNorm(%neg, %gradient/gradient/q) {parameters: ["p", "q"]} : f32[] @update",
+        "%descent = descent(%gradientNorm, %gradientNorm, %optimizer.hyper, %neg, %gradient/gradient/q) {parameters: ["p", "q"]} : f32[] @update",
       ]
     `);
     lowerGraph(after, executionOrder(after), registryWith(descent));
@@ -123,7 +123,7 @@ describe('gradients have memory of their own', () => {
     const { b, gradient, fed } = sharing();
     const parameters = { parameters: ['p'] };
     b.source = { file: 'model.ts', line: 7 };
-    const norm = b.one('squareNorm', [gradient], parameters);
+    const norm = b.one('gradientNorm', [gradient], parameters);
     b.effect(b.one('descent', [norm, norm, fed, b.exp(gradient)], parameters));
     const compiled = () =>
       compile(b.finish(), { device: interpreterDevice(), registry: registryWith(descent) });
@@ -139,7 +139,7 @@ describe('gradients have memory of their own', () => {
   it('and the updates of a graph agree on groups', async () => {
     const { b, gradient, fed } = sharing();
     b.source = { file: 'model.ts', line: 8 };
-    const norm = b.one('squareNorm', [gradient], { parameters: ['p'], rates: [1] });
+    const norm = b.one('gradientNorm', [gradient], { parameters: ['p'], rates: [1] });
     b.effect(b.one('descent', [norm, norm, fed, gradient], { parameters: ['p'], rates: [2] }));
     const { executable } = await compile(b.finish(), {
       device: interpreterDevice(),
@@ -148,7 +148,7 @@ describe('gradients have memory of their own', () => {
     const run = () => executable.run({ x: f32Value([4], x), [HYPER]: hyper });
     expect(await messageOf(run)).toBe(
       [
-        '[FROND-R015] graph model: squareNorm and descent differ in the parameters, rates or decays that they name',
+        '[FROND-R015] graph model: gradientNorm and descent differ in the parameters, rates or decays that they name',
         '  at node descent (model.ts:8)',
         '  hint: give all updates of a graph the same lists',
       ].join('\n'),
@@ -164,7 +164,7 @@ describe('an update', () => {
     const x = b.input('x', type);
     b.phase = 'update';
     const fed = b.input(HYPER, type);
-    const norm = b.one('squareNorm', [b.neg(x)], { parameters: ['p'] });
+    const norm = b.one('gradientNorm', [b.neg(x)], { parameters: ['p'] });
     const done = b.one('descent', [norm, norm, fed, 'neg'], { parameters: ['p'] });
     b.phase = 'forward';
     b.output('after', b.add(b.mul(done, b.constant(0)), b.mul(norm, b.constant(2))));
@@ -200,6 +200,17 @@ describe('an update', () => {
     expect(numbers({ dtype: 'f32', shape: [], data: await state.read('hidden/weight', 'moment1') })).toEqual(
       new Array(64).fill(0),
     );
+  });
+
+  it("gives the gradient's norm, whose square is the sum of all squares", async () => {
+    const { executable, state } = await classifier();
+    const { gradientNorm } = await executable.run(feedsFor(0, 4));
+    let squares = 0;
+    for (const name of state.layout.entries.keys()) {
+      for (const g of await state.read(name, 'gradient')) squares += g * g;
+    }
+    expect(squares).not.toBeCloseTo(1, 1);
+    expect(Number(gradientNorm?.data[0])).toBeCloseTo(Math.sqrt(squares), 5);
   });
 
   it('scales the rate of a group', async () => {

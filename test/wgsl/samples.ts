@@ -8,13 +8,13 @@ import { planCrfDecode } from '../../kernels/crfDecode.ts';
 import { planCrossEntropy, planCrossEntropyGradient } from '../../kernels/crossEntropy.ts';
 import { planGather } from '../../kernels/gather.ts';
 import { planGatherGradient } from '../../kernels/gatherGradient.ts';
+import { planGradientNorm } from '../../kernels/gradientNorm.ts';
 import { journalElements } from '../../kernels/journal.ts';
 import { planLayerNorm, planLayerNormGradient } from '../../kernels/layerNorm.ts';
 import { planMatmul } from '../../kernels/matmul.ts';
 import { planPointwise } from '../../kernels/pointwise.ts';
 import { planReduce } from '../../kernels/reduce.ts';
 import { planSoftmax, planSoftmaxGradient } from '../../kernels/softmax.ts';
-import { planSquareNorm } from '../../kernels/squareNorm.ts';
 import type { LaunchPlan, Slot } from '../../src/ir/record.ts';
 import { schedulesFrom } from '../../src/kernel/schedule.ts';
 import { input, output } from '../support/launch.ts';
@@ -319,7 +319,7 @@ const adamW: Sample = {
   name: 'AdamW',
   quick: true,
   plans: planAdamW({
-    ...{ hyper: input(0), squareNorm: input(1), loss: input(2), blocks: 4 },
+    ...{ hyper: input(0), gradientNorm: input(1), loss: input(2), blocks: 4 },
     ...{ beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
   }),
   inputs: [Float64Array.of(1e-3, 1.2, 1.1, 1), Float64Array.of(4), Float64Array.of(0.5)],
@@ -327,10 +327,10 @@ const adamW: Sample = {
   arenas: { ...arenas, moment2: Float64Array.from({ length: elements }, (_, i) => (i % 13) / 13) },
   tables: { rate: Float64Array.of(1, 0, 1, 0.5), decay: Float64Array.of(0.01, 0, 0.01, 0) },
 };
-const squareNorm: Sample = {
-  name: 'squared norm',
+const gradientNorm: Sample = {
+  name: 'gradient norm',
   quick: true,
-  plans: planSquareNorm({ out: output(0), blocks: 4 }),
+  plans: planGradientNorm({ out: output(0), blocks: 4 }),
   inputs: [],
   outputs: [1],
   arenas: { gradient: elements },
@@ -338,9 +338,9 @@ const squareNorm: Sample = {
 };
 /** A step after one that went wrong. */
 const judgedNorm: Sample = {
-  ...squareNorm,
-  name: 'squared norm of a judged step',
-  plans: planSquareNorm({ out: output(0), blocks: 4, losses: [input(0), input(1), input(2)] }),
+  ...gradientNorm,
+  name: 'gradient norm of a judged step',
+  plans: planGradientNorm({ out: output(0), blocks: 4, losses: [input(0), input(1), input(2)] }),
   inputs: [Float64Array.of(0.5), Float64Array.of(0.25), Float64Array.of(0.125)],
   arenas: {
     gradient: elements,
@@ -358,7 +358,7 @@ export const samplesAt = (sizes: SampleSizes): readonly Sample[] => [
   ...Object.values(crf(130, sizes)),
   ...memoryKernels(sizes),
   adamW,
-  squareNorm,
+  gradientNorm,
   judgedNorm,
 ];
 

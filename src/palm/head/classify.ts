@@ -3,11 +3,12 @@ import {
   declare,
   div,
   linear,
-  maximum,
   mul,
+  notEqual,
   softmax,
   sum,
   type Tensor,
+  where,
 } from '../../dsl/index.ts';
 import type { Head } from '../contract.ts';
 import { anySize } from '../contractCheck.ts';
@@ -22,12 +23,15 @@ export interface Classified {
   readonly probability: number;
 }
 
-/** Mean of per-row losses by weight; 0 for a batch without weight. */
+/** Mean of per-row losses by weight, Σ w·loss / Σ w; 0 for a batch without weight. */
 export function weightedMean(
   losses: Tensor<'f32', ['batch']>,
   weights: Tensor<'f32', ['batch']>,
 ): Tensor<'f32', []> {
-  return div(sum(mul(losses, weights), 0), maximum(sum(weights, 0), 1));
+  const total = sum(weights, 0);
+  // a row without weight counts as 0 also where its loss is infinite; a batch without weight divides that 0 by 1
+  const weighted = where(notEqual(weights, 0), mul(losses, weights), 0);
+  return div(sum(weighted, 0), where(notEqual(total, 0), total, 1));
 }
 
 export interface ClassifyOptions<E> {

@@ -6,10 +6,10 @@ import { journalColumns, journalLayout, norms } from './journal.ts';
 import { kernelOnce } from './plan.ts';
 
 /**
- * Squared norm of the gradient arena: out[0] = Σ gradient² over the blocks of 256 elements whose rate is not 0.
+ * Norm of the gradient arena: out[0] = √(Σ gradient²) over the blocks of 256 elements whose rate is not 0.
  *
  * Two launches in a fixed order: 64 programs each sum every 64th group of 16 blocks, then one program sums their 64
- * results. What a frozen block (rate 0) holds, NaN included, is not looked at.
+ * results and takes the root. What a frozen block (rate 0) holds, NaN included, is not looked at.
  *
  * Where the losses of the step are given, that one program also judges the step and writes it into the journal
  * (`journal.ts`): where its loss or norm is not finite, by an integer test of their bits, this is noted, and the norm of all later
@@ -21,7 +21,7 @@ const blockElements = 256;
 const group = 16;
 const partials = 64;
 
-export interface SquareNormArguments {
+export interface GradientNormArguments {
   /** f32 [1] */
   readonly out: Slot;
   /** number of 256-element blocks of the arena */
@@ -62,68 +62,68 @@ function totalProgram(k: KernelBuilder, losses: number): void {
   const parts = k.read('parts');
   const out = k.write('out');
   const e = k.axis('e', partials);
-  const square = k.sum(k.load(parts, [[k.span(e, 0, partials), 1]]), e);
-  k.store(out, [[0, 1]], losses === 0 ? square : judge(k, square, losses));
+  const norm = k.sqrt(k.sum(k.load(parts, [[k.span(e, 0, partials), 1]]), e));
+  k.store(out, [[0, 1]], losses === 0 ? norm : judge(k, norm, losses));
 }
 
 /** Writes the step into the journal. @returns the norm under which the update is to act */
-function judge(k: KernelBuilder, square: Value, count: number): Value {
+function judge(k: KernelBuilder, norm: Value, count: number): Value {
   const journal = k.buffer('journal', 'f32', 'update');
-  const { stopped, next, first, rows, loss, square: squareAt, broken, tasks } = journalLayout;
+  const { stopped, next, first, rows, loss, norm: normAt, broken, tasks } = journalLayout;
   const losses = Array.from({ length: count }, (_, i) => k.load(k.read(lossName(i)), [[0, 1]]));
   const before = k.load(journal, [[stopped, 1]]);
   const row = k.cast(k.load(journal, [[next, 1]]), 'i32');
-  const [judged = square, ...others] = losses;
-  const good = k.and(k.and(k.isFinite(square), k.lt(square, norms.stopped)), k.isFinite(judged));
+  const [judged = norm, ...others] = losses;
+  const good = k.and(k.and(k.isFinite(norm), k.lt(norm, norms.stopped)), k.isFinite(judged));
   k.store(journal, [[stopped, 1]], k.select(good, before, 1));
   k.store(journal, [[next, 1]], k.cast(k.rem(k.add(row, 1), rows), 'f32'));
   const start = k.add(k.mul(row, journalColumns(others.length)), first);
   const note = (column: number, value: Value): void => k.store(journal, [[k.add(start, column), 1]], value);
   note(loss, judged);
-  note(squareAt, square);
+  note(normAt, norm);
   note(broken, k.select(good, k.constant(0), 1));
   others.forEach((value, i) => {
     note(tasks + i, value);
   });
-  return k.select(k.lt(before, 0.5), square, norms.stopped);
+  return k.select(k.lt(before, 0.5), norm, norms.stopped);
 }
 
-const traceSquareNormPartial = (): Kernel =>
+const traceGradientNormPartial = (): Kernel =>
   kernelOnce(
     {
-      name: 'squareNormPartial',
+      name: 'gradientNormPartial',
       doc: 'sums of squares of every 64th group of gradient blocks that are not frozen',
       schedule: { tiles: { g: group, e: blockElements }, workgroup: [64, 4] },
     },
     partialProgram,
   );
 
-const traceSquareNormTotal = (losses: number): Kernel =>
+const traceGradientNormTotal = (losses: number): Kernel =>
   kernelOnce(
     {
-      name: 'squareNormTotal',
-      doc: `sum of the partial sums of squares${losses === 0 ? '' : '; judges the step and notes it in the journal'}`,
+      name: 'gradientNormTotal',
+      doc: `root of the sum of the partial sums of squares${losses === 0 ? '' : '; judges the step and notes it in the journal'}`,
       ...(losses === 0 ? {} : { variant: `losses${losses}` }),
       schedule: { tiles: { e: partials }, workgroup: [64, 1] },
     },
     (k) => totalProgram(k, losses),
   );
 
-/** Squared global norm of the gradient arena without its frozen blocks. Two launches. */
-export function planSquareNorm({
+/** Global norm of the gradient arena without its frozen blocks. Two launches. */
+export function planGradientNorm({
   out,
   blocks,
   chunk = { value: 0 },
   losses = [],
-}: SquareNormArguments): LaunchPlan[] {
+}: GradientNormArguments): LaunchPlan[] {
   const parts: Slot = {
     kind: 'temporary',
-    name: 'squareNormParts',
+    name: 'gradientNormParts',
     type: { dtype: 'f32', shape: [partials] },
   };
   return [
     {
-      kernel: traceSquareNormPartial(),
+      kernel: traceGradientNormPartial(),
       grid: [{ size: partials, per: 1 }],
       scalars: { blocks, chunk },
       slots: {
@@ -133,7 +133,7 @@ export function planSquareNorm({
       },
     },
     {
-      kernel: traceSquareNormTotal(losses.length),
+      kernel: traceGradientNormTotal(losses.length),
       grid: [{ size: 1, per: 1 }],
       scalars: {},
       slots: {
