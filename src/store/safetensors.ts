@@ -1,11 +1,10 @@
 import { FrondError } from '../base/errors.ts';
 import { isWellFormed, quote } from './cursor.ts';
 import {
-  BYTES,
+  bytesOf,
   type HeaderEntry,
   invalid,
   MAX_HEADER,
-  MAX_TENSORS,
   parseHeader,
   type StoredType,
 } from './safetensorsHeader.ts';
@@ -71,8 +70,7 @@ function checkStorable(name: string, { dtype, shape, bytes }: StoredTensor): voi
   if (name === '__metadata__') throw cannotStore(name, 'the format keeps this name for itself');
   if (!isWellFormed(name)) throw cannotStore(name, 'its name holds half of a surrogate pair');
   const sized = shape.every((size) => Number.isSafeInteger(size) && size >= 0);
-  const needed = shape.reduce((total, size) => total * size, BYTES[dtype]);
-  if (!sized || needed !== bytes.length)
+  if (!sized || bytesOf(dtype, shape) !== BigInt(bytes.length))
     throw cannotStore(name, `${bytes.length} bytes for ${dtype} [${shape.join(', ')}]`);
 }
 
@@ -108,9 +106,9 @@ export function writeSafetensors(content: StoredTensors): Uint8Array {
   const text = new TextEncoder().encode(headerText(content));
   // the data starts on a multiple of 8 bytes; the format allows spaces at the header's end
   const padded = Math.ceil(text.length / 8) * 8;
-  if (padded > MAX_HEADER || content.tensors.size > MAX_TENSORS) {
+  if (padded > MAX_HEADER) {
     throw new FrondError('FROND-W003', `${content.tensors.size} tensors cannot be stored in one file`, {
-      hint: `a file holds at most ${MAX_TENSORS} tensors and a header of ${MAX_HEADER} bytes`,
+      hint: `their names and shapes take ${padded} bytes, a header holds at most ${MAX_HEADER}`,
     });
   }
   const tensors = [...content.tensors.values()];
@@ -133,13 +131,16 @@ export const storeFloats = (values: ArrayLike<number>, shape: readonly number[])
   bytes: new Uint8Array(Float32Array.from(values).buffer),
 });
 
-/** The elements of an F32 tensor, copied. @throws FROND-W004 for another element type */
+/** The elements of an F32 tensor, copied. @throws FROND-W004 for another element type, FROND-W003 for bytes that do not fit the shape */
 export function floatsOf(tensor: StoredTensor, name: string, file?: string): Float32Array {
   if (tensor.dtype !== 'F32') {
-    throw new FrondError('FROND-W004', `tensor ${quote(name)} is ${tensor.dtype}, F32 was expected`, {
-      place: file === undefined ? undefined : { file },
-      hint: 'convert it to F32 before saving it',
-    });
+    throw new FrondError(
+      'FROND-W004',
+      `tensor ${quote(name)} is ${tensor.dtype}, which is not supported as numbers here: F32 was expected`,
+      { place: file === undefined ? undefined : { file }, hint: 'convert it to F32 before saving it' },
+    );
   }
-  return new Float32Array(tensor.bytes.slice().buffer);
+  checkStorable(name, tensor);
+  // not slice(), which shares the memory where the caller gave a Buffer of Node
+  return new Float32Array(new Uint8Array(tensor.bytes).buffer);
 }

@@ -1,29 +1,35 @@
 import { FrondError } from '../base/errors.ts';
 import { JsonCursor, quote } from './cursor.ts';
 
-/** Element types of the format, with their bytes. */
-export const BYTES = {
-  BOOL: 1,
-  U8: 1,
-  I8: 1,
-  F8_E5M2: 1,
-  F8_E4M3: 1,
-  U16: 2,
-  I16: 2,
-  F16: 2,
-  BF16: 2,
-  U32: 4,
-  I32: 4,
-  F32: 4,
-  U64: 8,
-  I64: 8,
-  F64: 8,
+/** Element types of the format, with their bits. */
+export const BITS = {
+  F4: 4,
+  F6_E2M3: 6,
+  F6_E3M2: 6,
+  BOOL: 8,
+  U8: 8,
+  I8: 8,
+  F8_E5M2: 8,
+  F8_E4M3: 8,
+  F8_E8M0: 8,
+  F8_E4M3FNUZ: 8,
+  F8_E5M2FNUZ: 8,
+  U16: 16,
+  I16: 16,
+  F16: 16,
+  BF16: 16,
+  U32: 32,
+  I32: 32,
+  F32: 32,
+  U64: 64,
+  I64: 64,
+  F64: 64,
+  C64: 64,
 } as const;
-export type StoredType = keyof typeof BYTES;
+export type StoredType = keyof typeof BITS;
 
-/** Far above any real model (BERT-large needs 0.1 MiB), low enough that a hostile header cannot eat the memory. */
-export const MAX_HEADER = 8 * 1024 * 1024;
-export const MAX_TENSORS = 100_000;
+/** The format's own limit; it bounds tensors too, as each takes 50 bytes of it at least. */
+export const MAX_HEADER = 100_000_000;
 const MAX_RANK = 32;
 const MAX_METADATA = 10_000;
 
@@ -47,7 +53,7 @@ export const invalid = (file: string, what: string): FrondError =>
     hint: 'the file is damaged or was not written by a safetensors library; copy it again',
   });
 
-const isStoredType = (name: string): name is StoredType => Object.hasOwn(BYTES, name);
+const isStoredType = (name: string): name is StoredType => Object.hasOwn(BITS, name);
 
 /**
  * Reads a header by its own grammar, so that whatever does not belong there is refused where it stands: nothing is built of a
@@ -62,7 +68,6 @@ export function parseHeader(bytes: Uint8Array, file: string): Header {
   const entries: HeaderEntry[] = [];
   const metadata = new Map<string, string>();
   cursor.members((name) => {
-    if (entries.length >= MAX_TENSORS) fail(`more than ${MAX_TENSORS} tensors`);
     if (name === '__metadata__') readMetadata(cursor, metadata, fail);
     else entries.push(readEntry(cursor, name, fail));
   });
@@ -105,13 +110,20 @@ function readEntry(cursor: JsonCursor, name: string, fail: Fail): HeaderEntry {
   if (shape === undefined) return problem('has no shape');
   const [begin, end] = offsets ?? problem('has no data_offsets');
   if (begin === undefined || end === undefined || end < begin) return problem('has malformed data_offsets');
-  // products of safe integers may not be safe: compare exactly
-  const needed = shape.reduce((total, size) => total * BigInt(size), BigInt(BYTES[dtype]));
+  const needed = bytesOf(dtype, shape);
+  if (needed === undefined)
+    return problem(`is ${dtype} [${shape.join(', ')}], which is no whole number of bytes`);
   if (needed !== BigInt(end - begin)) {
     const wanted = needed > BigInt(Number.MAX_SAFE_INTEGER) ? 'too many' : `${needed}`;
     problem(`is ${dtype} [${shape.join(', ')}], ${wanted} bytes, but ${end - begin} are given`);
   }
   return { name, dtype, shape, begin, end };
+}
+
+/** Products of safe integers may not be safe: exact. Undefined where elements of a few bits do not fill their last byte. */
+export function bytesOf(dtype: StoredType, shape: readonly number[]): bigint | undefined {
+  const bits = shape.reduce((total, size) => total * BigInt(size), BigInt(BITS[dtype]));
+  return bits % 8n === 0n ? bits / 8n : undefined;
 }
 
 function readType(cursor: JsonCursor, problem: Fail): StoredType {
@@ -127,5 +139,6 @@ function readSizes(cursor: JsonCursor, most: number, fail: () => never): readonl
     if (sizes.length >= most) fail();
     sizes.push(cursor.natural() ?? fail());
   });
-  return sizes;
+  // a list that grew keeps room for more
+  return sizes.slice();
 }

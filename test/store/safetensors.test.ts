@@ -53,6 +53,52 @@ describe('a safetensors file', () => {
     expect(back.buffer).not.toBe(bytes.buffer);
   });
 
+  it('gives a tensor its own numbers, whatever kind of Uint8Array the bytes are', () => {
+    const bytes = writeSafetensors({
+      tensors: new Map([['a', storeFloats([1, 2, 3], [3])]]),
+      metadata: new Map(),
+    });
+    const padded = new Uint8Array(bytes.length + 13);
+    padded.set(bytes, 5);
+    const kinds = {
+      array: bytes,
+      'array with an offset': padded.subarray(5, 5 + bytes.length),
+      buffer: Buffer.from(bytes.buffer),
+      'buffer of the pool': Buffer.from(bytes),
+      'buffer with an odd offset': Buffer.from(padded.buffer, 5, bytes.length),
+      'shared memory': new Uint8Array(new SharedArrayBuffer(bytes.length)),
+    };
+    kinds['shared memory'].set(bytes);
+    for (const [kind, given] of Object.entries(kinds)) {
+      const tensor = readSafetensors(given).tensors.get('a');
+      expect(tensor && floatsOf(tensor, 'a'), kind).toEqual(Float32Array.of(1, 2, 3));
+    }
+  });
+
+  it('lists every element type of the format, and gives numbers of F32 alone', () => {
+    const types = `F4 F6_E2M3 F6_E3M2 BOOL U8 I8 F8_E5M2 F8_E4M3 F8_E8M0 F8_E4M3FNUZ F8_E5M2FNUZ
+      U16 I16 F16 BF16 U32 I32 U64 I64 F64 C64`.split(/\s+/);
+    const bytes = [4, 6, 6, 8, 8, 8, 8, 8, 8, 8, 8, 16, 16, 16, 16, 32, 32, 64, 64, 64, 64];
+    types.forEach((dtype, i) => {
+      const length = bytes[i] ?? 0;
+      const header = `{"x":{"dtype":"${dtype}","shape":[2,4],"data_offsets":[0,${length}]}}`;
+      const file = fileOf(header, length);
+      const tensor = readSafetensors(file, 'x.safetensors').tensors.get('x');
+      expect([tensor?.dtype, tensor?.bytes.length]).toEqual([dtype, length]);
+      expect(() => tensor && floatsOf(tensor, 'x')).toThrowError(/W004.*not supported as numbers here/);
+    });
+  });
+
+  it('may have a header of many megabytes', () => {
+    const name = (i: number): string => `model.layers.${i}.${'experts.'.repeat(120)}weight`;
+    const stored = Array.from({ length: 11_000 }, (_, i) => [name(i), storeFloats([i], [1])] as const);
+    const bytes = writeSafetensors({ tensors: new Map(stored), metadata: new Map() });
+    expect(new DataView(bytes.buffer).getBigUint64(0, true)).toBeGreaterThan(10_800_000n);
+    expect(floatsOf(readSafetensors(bytes).tensors.get(name(10_999)) ?? storeFloats([], [0]), 'x')[0]).toBe(
+      10_999,
+    );
+  });
+
   it('is read where it lies in a larger buffer, without copies', () => {
     const bytes = writeSafetensors(randomSet(3));
     const shifted = new Uint8Array(bytes.length + 13);

@@ -153,7 +153,7 @@ export const platform: Platform = {
   name: 'browser',
   files,
   now: () => performance.now(),
-  sha256: async (bytes) => hexadecimal(await crypto.subtle.digest('SHA-256', bytes.slice().buffer)),
+  sha256: async (bytes) => hexadecimal(await crypto.subtle.digest('SHA-256', new Uint8Array(bytes))),
   processId: 0,
   isAlive: () => false,
   claim,

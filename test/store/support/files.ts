@@ -34,6 +34,8 @@ const TYPES: readonly (readonly [StoredType, number])[] = [
   ['I64', 8],
   ['F64', 8],
   ['F8_E4M3', 1],
+  ['F8_E8M0', 1],
+  ['C64', 8],
 ];
 const NAMES = [
   'weight',

@@ -16,12 +16,15 @@ const HEADER = new RegExp(
 );
 const MEMBER = new RegExp(`(${STRING})${WS}:${WS}(${FIELDS}|${STRING}|${list(NATURAL)})`, 'g');
 
+/** In bits, as version 0.8 of the reference library has them. */
 const WIDTHS = new Map<string, bigint>(
   [
-    ['BOOL U8 I8 F8_E5M2 F8_E4M3', 1n],
-    ['U16 I16 F16 BF16', 2n],
-    ['U32 I32 F32', 4n],
-    ['U64 I64 F64', 8n],
+    ['F4', 4n],
+    ['F6_E2M3 F6_E3M2', 6n],
+    ['BOOL U8 I8 F8_E5M2 F8_E4M3 F8_E8M0 F8_E4M3FNUZ F8_E5M2FNUZ', 8n],
+    ['U16 I16 F16 BF16', 16n],
+    ['U32 I32 F32', 32n],
+    ['U64 I64 F64 C64', 64n],
   ].flatMap(([names, width]) =>
     String(names)
       .split(' ')
@@ -64,7 +67,7 @@ function claims(fields: Map<string, string>): readonly [bigint, bigint] | undefi
   if (shape === undefined || offsets?.length !== 2 || width === undefined) return undefined;
   if ([...shape, ...offsets].some((value) => value > SAFE)) return undefined;
   const [begin = 0n, end = 0n] = offsets;
-  return end - begin === shape.reduce((x, y) => x * y, width) ? [begin, end] : undefined;
+  return 8n * (end - begin) === shape.reduce((x, y) => x * y, width) ? [begin, end] : undefined;
 }
 
 export function isValidSafetensors(file: Uint8Array): boolean {
