@@ -206,20 +206,26 @@ export function planMatmul(args: MatmulArguments): LaunchPlan[] {
   const shapeClass = shapeClassOf(words, { m: rows, n: columns, k: inner });
   const schedule = scheduleOf(args, shapeClass);
   const { tiles, split = 1 } = schedule;
+  const kinds = batch.map(({ x, y, out }) => ({
+    ...{ x: strideKind(x), y: strideKind(y) },
+    // 0 where out is empty: not a broadcast, which no result is
+    out: out === 0 ? ('unit' as const) : strideKind(out),
+  }));
   const kernel = traceMatmul({
     ...{ schedule, transposeX, transposeY },
-    batch: batch.map(({ x, y, out }) => ({ x: strideKind(x), y: strideKind(y), out: strideKind(out) })),
+    batch: kinds,
     epilogue: split > 1 ? undefined : epilogue,
     sums: args.sums !== undefined,
   });
   const scalars: Record<string, ScalarExpression> = { rows, columns, inner };
   batch.forEach((strides, dim) => {
     for (const name of ['x', 'y', 'out'] as const) {
-      if (strideKind(strides[name]) === 'parameter') scalars[`${name}Batch${dim}`] = strides[name];
+      if (kinds[dim]?.[name] === 'parameter') scalars[`${name}Batch${dim}`] = strides[name];
     }
   });
-  const grid = [blocksOf(rows, tiles.m), blocksOf(columns, tiles.n)];
   const { x, y, out, sums } = args;
+  // the first row of programs makes the sums, whether or not out has rows
+  const grid = [{ ...blocksOf(rows, tiles.m), least: sums ? 1 : 0 }, blocksOf(columns, tiles.n)];
   if (split > 1) {
     const temporary = (name: string, shape: Shape): Slot => ({
       kind: 'temporary',

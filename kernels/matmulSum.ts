@@ -78,7 +78,7 @@ export function planMatmulSum(args: MatmulSumArguments): LaunchPlan {
   const { slots, scalars } = epilogueBindings(epilogue);
   return {
     kernel: traceSum({ parts, m, n, epilogue, sums: sums !== undefined }),
-    grid: [blocksOf(rows, m), blocksOf(columns, n)],
+    grid: [{ ...blocksOf(rows, m), least: sums ? 1 : 0 }, blocksOf(columns, n)],
     scalars: { rows, columns, ...scalars },
     slots: { partial, out, ...(partialSums && sums && { partialSums, sums }), ...slots },
   };

@@ -53,10 +53,14 @@ export interface VjpContext {
 /** A number given to a launch: a size expression, or (for f32 and u32 parameters) a plain number. */
 export type ScalarExpression = Dim | { readonly value: number };
 
-/** Number of programs along one grid dimension: ceil(size / per). */
+/**
+ * Number of programs along one grid dimension: ceil(size / per), and no fewer than `least`, which is 0 where it is left out: what a
+ * program writes beside elements of its own has to be written where there are none, too.
+ */
 export interface GridExpression {
   readonly size: Dim;
   readonly per: number;
+  readonly least?: number;
 }
 
 /**

@@ -21,6 +21,7 @@ export const matmulSamples: OpSamples = {
     product([2, 3, 1, 4], [5, 4], { transposeY: true }),
     product([2, 0], [0, 3]),
     product([0, 2, 4], [4, 3]),
+    product([2, 0, 3], [2, 3, 5]),
     { op: 'linear', inputs: [f32(2, 3, 4), f32(4, 5), f32(5)] },
     { op: 'linear', inputs: [f32(3), f32(3, 2)] },
     { op: 'linear', inputs: [f32(5, 1), f32(1, 3), f32(3)] },

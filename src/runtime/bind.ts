@@ -1,4 +1,4 @@
-import { ARENA_BLOCKS, ARENA_CHUNK, type Dim, evaluate, type Sizes } from '../base/dim.ts';
+import { ARENA_BLOCKS, ARENA_CHUNK, evaluate, type Sizes } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import { makeRef, type Node, type Ref, type TensorType } from '../ir/graph.ts';
 import { multiplesOf4 } from '../ir/multiples.ts';
@@ -135,7 +135,7 @@ const scalarsOf = (launch: LaunchPlan, sizes: Sizes): Record<string, number> =>
   Object.fromEntries(Object.entries(launch.scalars).map(([name, value]) => [name, scalar(value, sizes)]));
 
 export const gridOf = (launch: LaunchPlan, sizes: Sizes): number[] =>
-  launch.grid.map(({ size, per }: { size: Dim; per: number }) => Math.ceil(evaluate(size, sizes) / per));
+  launch.grid.map(({ size, per, least = 0 }) => Math.max(least, Math.ceil(evaluate(size, sizes) / per)));
 
 /** Finds the place of any ref of the program. */
 export function locator(program: LoweredProgram, plan: MemoryPlan<string>, sizes: Sizes, homes: Homes) {

@@ -3,6 +3,7 @@ import { allocate, isFloating, type Precision, type TypedArray } from '../../src
 import { defined } from '../../src/base/errors.ts';
 import type { LaunchPlan, ScalarExpression, Slot } from '../../src/ir/record.ts';
 import type { Kernel, Launch } from '../../src/kernel/ir.ts';
+import { gridOf } from '../../src/runtime/bind.ts';
 import { interpretKernel, requireClean, simulate } from '../../src/target/interpreter/index.ts';
 
 export const input = (index: number): Slot => ({ kind: 'input', index });
@@ -42,10 +43,11 @@ const scalarOf = (expression: ScalarExpression, sizes: Sizes): number =>
   typeof expression === 'object' ? expression.value : evaluate(expression, sizes);
 
 /** The launch of a plan with its sizes bound. */
-export function bindPlan({ kernel, grid, scalars }: LaunchPlan, sizes: Sizes): Launch {
+export function bindPlan(plan: LaunchPlan, sizes: Sizes): Launch {
+  const { kernel, scalars } = plan;
   return {
     kernel,
-    grid: grid.map(({ size, per }) => Math.ceil(evaluate(size, sizes) / per)),
+    grid: gridOf(plan, sizes),
     scalars: Object.fromEntries(
       Object.entries(scalars).map(([name, expression]) => [name, scalarOf(expression, sizes)]),
     ),
