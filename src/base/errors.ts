@@ -2,7 +2,7 @@
  * Every error that frond raises on purpose.
  *
  * A code is a letter (who is addressed and where) and three digits:
- *   S shapes and types of a graph · I graph IR · K kernel language · P passes and differentiation
+ *   S shapes and types of a graph, arguments of calls · I graph IR · K kernel language · P passes and differentiation
  *   R running and devices · D data files and readers · C contract of reader, backbone, head
  *   W weights and safetensors · F files and checkpoints · T training · U use of the command line
  *   X a defect of frond itself

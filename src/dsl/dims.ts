@@ -1,6 +1,6 @@
 import type { Dim } from '../base/dim.ts';
 import { FrondError } from '../base/errors.ts';
-import { callerPlace } from './source.ts';
+import { callerPlace } from '../base/source.ts';
 
 /**
  * A dimension is a natural number, a name, or an expression over names.

@@ -1,7 +1,7 @@
 import { FrondError } from '../base/errors.ts';
 import { hashName } from '../base/random.ts';
+import { callerPlace } from '../base/source.ts';
 import type { Ref } from '../ir/graph.ts';
-import { callerPlace } from './source.ts';
 import { type DType, emit, type GraphState, handleOf, type Shape, type Tensor, wrap } from './tensor.ts';
 import type { TakesFloat } from './types/dtype.ts';
 import type { Operand } from './types/result.ts';

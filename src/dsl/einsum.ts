@@ -1,8 +1,8 @@
 import { type Dim, printShape, product } from '../base/dim.ts';
 import { isFloating } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
+import { callerPlace } from '../base/source.ts';
 import { reshapeTo } from './rearrange.ts';
-import { callerPlace } from './source.ts';
 import { emit, type Handle, handleOf, type Shape, type Tensor } from './tensor.ts';
 import type { Einsum } from './types/einsum.ts';
 import type { Operand, ShapeOf } from './types/result.ts';

@@ -1,4 +1,7 @@
+import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
+import { callable, flag, having, objectOf, optional, text } from '../base/kinds.ts';
+import { callerPlace } from '../base/source.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph, Ref } from '../ir/graph.ts';
 import { ops } from '../ops/index.ts';
@@ -6,7 +9,6 @@ import { checkDims } from './dims.ts';
 import type { Initializer } from './initializer.ts';
 import { declareParameter, type ParameterOptions } from './parameter.ts';
 import { underConstruction, within } from './scope.ts';
-import { callerPlace } from './source.ts';
 import { type DType, type GraphState, handleOf, isTensor, type Shape, type Tensor, wrap } from './tensor.ts';
 
 /** What a graph is fed with under one name. */
@@ -16,6 +18,8 @@ export interface Declaration<D extends DType = DType, S extends Shape = Shape> {
 }
 export type Declarations = Readonly<Record<string, Declaration>>;
 export type Outputs = Readonly<Record<string, Tensor>>;
+
+const declarationKind = having('a declaration', 'dtype', 'shape');
 
 /** Declares an input ahead, for the `inputs` option of `graph`, so that feeding is typed. */
 export const declare = <D extends DType, const S extends Shape>(
@@ -90,6 +94,13 @@ export function graph<const I extends Declarations = Declarations, O extends Out
   build: (g: GraphContext, inputs: InputTensors<I>) => O,
   options: GraphOptions<I> = {},
 ): TypedGraph<I, O> {
+  checkArguments('graph', { name: text, build: callable }, [name, build]);
+  checkOptions('graph', options, {
+    training: optional(flag),
+    inputs: optional(
+      objectOf(declarationKind, "an object of declarations, such as declare(f32, ['batch', 128])"),
+    ),
+  });
   const builder = new GraphBuilder(name, ops);
   const training = options.training ?? false;
   const state: GraphState = { builder, training, randomKey: undefined, streams: new Set() };

@@ -1,8 +1,8 @@
 import { FrondError } from '../base/errors.ts';
+import { callerPlace } from '../base/source.ts';
 import { type Initializer, ones, truncatedNormal, xavier, zeros } from './initializer.ts';
 import { declareParameter } from './parameter.ts';
 import { within } from './scope.ts';
-import { callerPlace } from './source.ts';
 import {
   type Dim,
   type DType,

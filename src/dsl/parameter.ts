@@ -1,9 +1,9 @@
 import { FrondError, type SourcePlace } from '../base/errors.ts';
+import { callerPlace } from '../base/source.ts';
 import type { Ref } from '../ir/graph.ts';
 import { joinScope } from '../ir/names.ts';
 import { checkDims } from './dims.ts';
 import type { Initializer } from './initializer.ts';
-import { callerPlace } from './source.ts';
 import type { DType, GraphState, Shape } from './tensor.ts';
 
 export interface ParameterOptions {

@@ -1,6 +1,6 @@
 import { type Dim, over, printShape, product, type Shape } from '../base/dim.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
-import { callerPlace } from './source.ts';
+import { callerPlace } from '../base/source.ts';
 
 /** A label, '1', or a group of labels. */
 export type Item = string | readonly string[];

@@ -1,6 +1,6 @@
 import { FrondError } from '../base/errors.ts';
+import { callerPlace } from '../base/source.ts';
 import { checkName, joinScope } from '../ir/names.ts';
-import { callerPlace } from './source.ts';
 import type { GraphState } from './tensor.ts';
 
 // The graphs whose functions are running, innermost last. Building is synchronous, so this is no more than a call stack.

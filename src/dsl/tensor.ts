@@ -1,9 +1,9 @@
 import { type Dim, printShape, type Shape } from '../base/dim.ts';
 import { type DType, isFloating } from '../base/dtype.ts';
 import { defined, FrondError } from '../base/errors.ts';
+import { callerPlace } from '../base/source.ts';
 import type { GraphBuilder } from '../ir/builder.ts';
 import type { Attributes, Ref } from '../ir/graph.ts';
-import { callerPlace } from './source.ts';
 
 export type { Dim, DType, Shape };
 

@@ -1,6 +1,6 @@
 import { printShape } from '../base/dim.ts';
 import { FrondError } from '../base/errors.ts';
-import { callerPlace } from './source.ts';
+import { callerPlace } from '../base/source.ts';
 import { type Dim, type DType, emit, handleOf, type Shape, type Tensor } from './tensor.ts';
 import type { Concat } from './types/concat.ts';
 import type { Reshape } from './types/reshape.ts';

@@ -1,6 +1,7 @@
 import type { Dim } from '../base/dim.ts';
 import type { DType } from '../base/dtype.ts';
 import type { SourcePlace } from '../base/errors.ts';
+import { having, kind } from '../base/kinds.ts';
 
 /** Name of a node, unique in its graph; what the text form prints after `%`. */
 export type NodeId = string;
@@ -61,6 +62,12 @@ export interface Graph {
 
 /** A graph by itself, or the typed one around it, as `graph()` gives it. */
 export type GraphLike = Graph | { readonly ir: Graph };
+
+const hasNodes = having('a graph', 'name', 'nodes', 'inputs', 'outputs', 'effects').holds;
+/** What is given as a graph: the function that `graph` was given is none. */
+export const graphKind = kind('a graph, as graph() gives it', (value) =>
+  hasNodes(typeof value === 'object' && value !== null && 'ir' in value ? value.ir : value),
+);
 
 export const irOf = (graph: GraphLike): Graph => ('ir' in graph ? graph.ir : graph);
 

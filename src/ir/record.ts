@@ -1,4 +1,5 @@
 import type { Dim } from '../base/dim.ts';
+import { kind } from '../base/kinds.ts';
 import type { KernelBuilder } from '../kernel/build.ts';
 import type { Kernel, Value } from '../kernel/ir.ts';
 import type { Schedules } from '../kernel/schedule.ts';
@@ -203,3 +204,8 @@ export interface OpRecord {
 
 /** Name → record. Passes and runtime receive it, so that neither imports the ops. */
 export type OpRegistry = ReadonlyMap<string, OpRecord>;
+
+export const registryKind = kind(
+  'the ops by name, such as frond exports as ops',
+  (value) => value instanceof Map,
+);

@@ -1,9 +1,11 @@
 import { FORBIDDEN } from '../../kernels/crfDecode.ts';
+import { oneOf } from '../base/kinds.ts';
 
 export { FORBIDDEN };
 
 /** How entity labels are written: `O`, then `B-x`, `I-x`, and in BIOES also `E-x` (end) and `S-x` (single). */
 export type LabelScheme = 'BIO' | 'BIOES';
+export const schemeKind = oneOf('BIO', 'BIOES');
 
 /** What may follow what: 0 where allowed, FORBIDDEN elsewhere. */
 export interface ChainConstraints {

@@ -1,4 +1,6 @@
+import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
+import { listOf, text } from '../base/kinds.ts';
 import { fingerprint } from './fingerprint.ts';
 
 /** Names of classes; the position is the id. */
@@ -7,8 +9,11 @@ export interface LabelSet {
   readonly ids: ReadonlyMap<string, number>;
 }
 
+export const namesKind = listOf(text, 'names');
+
 /** @throws FROND-D012 when there are none or one stands twice */
 export function labelSet(names: readonly string[]): LabelSet {
+  checkArguments('labelSet', { names: namesKind }, [names]);
   const ids = new Map(names.map((name, id) => [name, id]));
   if (names.length === 0 || ids.size < names.length) {
     const twice = names.find((name, i) => names.indexOf(name) !== i);

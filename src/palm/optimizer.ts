@@ -1,11 +1,12 @@
 import { adamWRule } from '../../kernels/adamW.ts';
 import type { UpdateRule } from '../../kernels/update.ts';
 import { FrondError } from '../base/errors.ts';
+import { callable, finite, fraction, kind, name, objectOf, optional, positive } from '../base/kinds.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { ops } from '../ops/index.ts';
 import { updateOp } from '../ops/update.ts';
-import { type Schedule, scheduleOf } from './schedule.ts';
-import { checkFinite, checkFraction, checkOptions, checkPositive } from './settings.ts';
+import { type Schedule, scheduleKind, scheduleOf } from './schedule.ts';
+import { checkSettings } from './settings.ts';
 
 /** The rule that the ops of frond hold already. */
 const ADAM_W = adamWRule as unknown as UpdateRule;
@@ -45,22 +46,28 @@ export interface OptimizerDefinition<S extends string> extends Omit<UpdateRule<S
 export function defineOptimizer<S extends string>(
   definition: OptimizerDefinition<S>,
 ): (options: { readonly rate: Schedule | number } & Partial<Record<S, number>>) => Optimizer {
-  const { name, moments, settings: defaults, corrections } = definition;
-  const names = Object.keys(defaults) as S[];
-  checkNames(name, names);
-  checkFinite(defaults);
-  const rule: UpdateRule<S> = {
+  checkSettings<OptimizerDefinition<S>>('defineOptimizer', definition, {
     name,
+    moments: kind('a whole number from 0 to 2', (value) => value === 0 || value === 1 || value === 2),
+    settings: objectOf(finite, 'an object of finite numbers'),
+    apply: callable,
+    corrections: optional(callable),
+  });
+  const { moments, settings: defaults, corrections } = definition;
+  const names = Object.keys(defaults) as S[];
+  checkNames(definition.name, names);
+  const rule: UpdateRule<S> = {
+    name: definition.name,
     moments,
     settings: names,
     apply: (k, operands) => definition.apply(k, operands),
   };
   return (options) => {
-    checkOptions(name, options, ['rate', ...names]);
+    const kinds = Object.fromEntries(names.map((setting) => [setting, optional(finite)]));
+    checkSettings<object>(definition.name, options, { rate: scheduleKind, ...kinds });
     const settings = Object.fromEntries(
       names.map((setting) => [setting, options[setting] ?? defaults[setting]]),
     ) as Readonly<Record<S, number>>;
-    checkFinite(settings);
     return {
       rule: rule as unknown as UpdateRule,
       rate: scheduleOf(options.rate),
@@ -94,10 +101,13 @@ function checkNames(name: string, settings: readonly string[]): void {
  * @throws FROND-T020 for a rate that is neither a number nor a schedule
  */
 export function adamW(options: AdamOptions): Optimizer {
-  checkOptions('adamW', options, ['rate', 'beta1', 'beta2', 'epsilon']);
+  checkSettings<AdamOptions>('adamW', options, {
+    rate: scheduleKind,
+    beta1: optional(fraction),
+    beta2: optional(fraction),
+    epsilon: optional(positive),
+  });
   const { rate, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
-  checkFraction({ beta1, beta2 });
-  checkPositive({ epsilon });
   return {
     rule: ADAM_W,
     rate: scheduleOf(rate),

@@ -1,8 +1,9 @@
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
+import { objectOf, optional, signal } from '../base/kinds.ts';
 import { chooseDevice } from '../runtime/chooseDevice.ts';
 import { compile } from '../runtime/compile.ts';
-import { type Device, isDeviceLost } from '../runtime/device.ts';
+import { type Device, deviceKind, isDeviceLost } from '../runtime/device.ts';
 import type { Executable } from '../runtime/executable.ts';
 import { layoutParameters } from '../runtime/parameters.ts';
 import { ModelState } from '../runtime/state.ts';
@@ -17,7 +18,7 @@ import type { ModelRecord } from './modelRecord.ts';
 import { jointReaderFrom } from './reader/joint.ts';
 import { MAX_LOSSES } from './recovery.ts';
 import { BEST, fileOf, MODEL, WEIGHTS } from './runStore.ts';
-import { checkDevice, checkFolder, checkInputs, checkOptions } from './settings.ts';
+import { checkFolder, checkInputs, checkSettings, headKind, readerKind } from './settings.ts';
 import { decodeJson, loadArena, malformed } from './snapshot.ts';
 import { closed, parseWith } from './trainerBase.ts';
 
@@ -166,8 +167,11 @@ export class Predictor {
    */
   static async load(folder: string, options: PredictorOptions = {}): Promise<Predictor> {
     checkFolder('Predictor.load', folder);
-    checkOptions('Predictor.load', options, ['device', 'reader', 'heads']);
-    checkDevice(options.device);
+    checkSettings('Predictor.load', options, {
+      device: optional(deviceKind),
+      reader: optional(readerKind),
+      heads: optional(objectOf(headKind, 'an object of heads by task')),
+    });
     const checkpoint = await latestOf(folder);
     const record = recordOf(checkpoint);
     const tasks = tasksOf(record, options.heads, folder);
@@ -190,6 +194,7 @@ export class Predictor {
   ): Promise<Predictions> {
     if (this.#freed) throw closed('predict', this.name);
     checkInputs(texts);
+    checkSettings('predict', options, { signal: optional(signal) });
     const examples = texts.map((text) => parseWith(this.reader, text));
     this.#running++;
     try {

@@ -1,4 +1,6 @@
+import { checkArguments, checkOptions, show } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
+import { callable, kind, name as nameKind, object } from '../base/kinds.ts';
 
 /** A learning-rate schedule as checkpoints and reports keep it. */
 export interface ScheduleRecord {
@@ -21,9 +23,12 @@ export function defineSchedule<P extends Readonly<Record<string, number>>>(
   name: string,
   rate: (parameters: P, step: number, total: number) => number,
 ): (parameters: P) => Schedule {
+  checkArguments('defineSchedule', { name: nameKind, rate: callable }, [name, rate], 'FROND-T020');
   return (parameters) => {
+    checkArguments(name, { parameters: object }, [parameters], 'FROND-T020');
     for (const [key, value] of Object.entries(parameters)) {
-      if (!Number.isFinite(value)) throw wrong(name, `${key} is ${value}`, 'parameters are finite numbers');
+      if (!Number.isFinite(value))
+        throw wrong(name, `${key} is ${show(value)}`, 'parameters are finite numbers');
     }
     return { name, parameters, at: (step, total) => rate(parameters, step, total) };
   };
@@ -41,7 +46,7 @@ export function rateAt(schedule: Schedule, step: number, total: number): number 
   if (!Number.isFinite(rate) || rate < 0) {
     throw wrong(
       schedule.name,
-      `the rate at step ${step} of ${total} is ${rate}`,
+      `the rate at step ${step} of ${total} is ${show(rate)}`,
       'rates are finite and not negative',
     );
   }
@@ -66,29 +71,34 @@ export function constant(rate: number): Schedule {
   return constantRate({ rate });
 }
 
+const warmupKind = kind(
+  'the fraction of all steps, from 0 to 1',
+  (value) => typeof value === 'number' && value >= 0 && value <= 1,
+);
+
 /**
  * Linear from 0 to `rate` over the fraction `warmup` of the whole run, then linear to 0, without a jump. The run's progress is
  * (step + 1) / (total + 1), so that neither the first nor the last update is wasted on a rate of 0.
  */
-export function triangular({ warmup }: { readonly warmup: number }, rate: number): Schedule {
+export function triangular(options: { readonly warmup: number }, rate: number): Schedule {
+  checkOptions('triangular', options, { warmup: warmupKind }, 'FROND-T020');
   checkRate('triangular', rate);
-  if (!(warmup >= 0 && warmup <= 1)) {
-    throw wrong('triangular', `warmup is ${warmup}`, 'warmup is the fraction of all steps, from 0 to 1');
-  }
-  return triangularRate({ rate, warmup });
+  return triangularRate({ rate, warmup: options.warmup });
 }
 
-/** @throws FROND-T020 for what is neither a rate nor a schedule */
-export function scheduleOf(rate: Schedule | number): Schedule {
-  if (typeof rate === 'number') return constant(rate);
-  if (typeof rate === 'object' && rate !== null && typeof rate.at === 'function') return rate;
-  const what = rate === undefined ? 'there is no rate' : `the rate is no schedule but of type ${typeof rate}`;
-  throw new FrondError('FROND-T020', what, {
-    hint: 'give a number, palm.constantRate(0.001), palm.triangular({ warmup: 0.1 }, 0.001) or one of defineSchedule',
-  });
-}
+/** A rate, or a schedule of rates. */
+export const scheduleKind = kind(
+  'a number, palm.constantRate(0.001), palm.triangular({ warmup: 0.1 }, 0.001) or one of defineSchedule',
+  (rate) =>
+    typeof rate === 'object' && rate !== null && 'at' in rate
+      ? typeof rate.at === 'function'
+      : typeof rate === 'number',
+);
+
+export const scheduleOf = (rate: Schedule | number): Schedule =>
+  typeof rate === 'number' ? constant(rate) : rate;
 
 function checkRate(name: string, rate: number): void {
   if (!Number.isFinite(rate) || rate < 0)
-    throw wrong(name, `rate is ${rate}`, 'the rate is finite and not negative');
+    throw wrong(name, `rate is ${show(rate)}`, 'the rate is finite and not negative');
 }

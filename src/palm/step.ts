@@ -1,10 +1,11 @@
 import { JOURNAL_TASKS } from '../../kernels/journal.ts';
 import { defined, FrondError } from '../base/errors.ts';
+import { flag, listOf, notNegative, object, optional, positive, text } from '../base/kinds.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph } from '../ir/graph.ts';
 import { differentiate } from '../passes/index.ts';
 import { HYPER, type Optimizer, registryWith } from './optimizer.ts';
-import { checkNotNegative, checkOptions, checkPositive } from './settings.ts';
+import { checkSettings, optimizerKind } from './settings.ts';
 
 /** Parameters that share a rate multiplier and a weight decay. The first group whose pattern matches a name counts. */
 export interface ParameterGroup {
@@ -39,17 +40,25 @@ const groupOf = (name: string, groups: readonly ParameterGroup[]): ParameterGrou
   groups.find((group) => matches(group.match, name));
 
 /** @throws FROND-T002 for a setting out of range, and for a group without any parameter */
-function checkSettings({ weightDecay, clipNorm, groups = [] }: BackwardOptions, forward: Graph): void {
-  checkNotNegative({ weightDecay: weightDecay ?? 0 });
-  if (clipNorm !== undefined) checkPositive({ clipNorm }, ', or leave clipNorm out');
+function checkBackward(options: BackwardOptions, forward: Graph): void {
+  checkSettings('buildBackward', options, {
+    optimizer: optimizerKind,
+    weightDecay: optional(notNegative),
+    clipNorm: optional({ ...positive, what: `${positive.what}, or leave clipNorm out` }),
+    groups: optional(listOf(object, "groups, such as [{ match: '*/bias', rate: 2 }]")),
+  });
   const names = Object.values(forward.nodes)
     .filter(({ op }) => op === 'parameter')
     .map(({ attributes }) => String(attributes.name));
-  for (const group of groups) {
-    checkOptions('a parameter group', group, ['match', 'rate', 'weightDecay', 'freeze']);
-    const { match, rate = 1, weightDecay: decay = 0 } = group;
-    checkNotNegative({ [`rate of group ${match}`]: rate, [`weightDecay of group ${match}`]: decay });
-    if (names.some((name) => matches(String(match), name))) continue;
+  for (const group of options.groups ?? []) {
+    checkSettings('a parameter group', group, {
+      match: text,
+      rate: optional(notNegative),
+      weightDecay: optional(notNegative),
+      freeze: optional(flag),
+    });
+    const { match } = group;
+    if (names.some((name) => matches(match, name))) continue;
     const some = names.length > 6 ? `${names.slice(0, 6).join(', ')}, … (${names.length})` : names.join(', ');
     throw new FrondError('FROND-T002', `no parameter matches the group ${match}`, {
       hint: `a pattern is held against the whole name, * stands for any part of it; there are ${some}`,
@@ -70,7 +79,7 @@ export function buildStep(
   options: BackwardOptions,
   tasks: readonly string[] = [],
 ): Graph {
-  checkSettings(options, forward);
+  checkBackward(options, forward);
   if (tasks.length > JOURNAL_TASKS) {
     throw new FrondError('FROND-T003', `${tasks.length} tasks are too many to learn jointly`, {
       hint: `give at most ${JOURNAL_TASKS}`,

@@ -1,12 +1,23 @@
+import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
+import {
+  callable,
+  instanceOf,
+  type Kind,
+  listOf,
+  notNegative,
+  objectOf,
+  oneOf,
+  optional,
+} from '../base/kinds.ts';
 import type { Graph } from '../ir/graph.ts';
-import type { Device } from '../runtime/device.ts';
+import { type Device, deviceKind } from '../runtime/device.ts';
 import type { Backbone, Head, Metrics, Reader } from './contract.ts';
 import { checkContract } from './contractCheck.ts';
 import type { Checked, HeadOnBackboneProblem } from './contractTypes.ts';
 import type { JointMetrics, Predictions } from './evaluate.ts';
 import type { Task } from './graphs.ts';
-import { checkNotNegative, checkOptions } from './settings.ts';
+import { backboneKind, checkSettings, headKind, readerKind } from './settings.ts';
 import { type FitOptions, missing, TrainerBase } from './trainerBase.ts';
 
 export { type FitOptions, parseWith, type SaverOptions } from './trainerBase.ts';
@@ -34,10 +45,9 @@ export class Trainer extends TrainerBase {
   /** @throws FROND-T002 for options out of range, FROND-T003 for a name that cannot stand in names of outputs */
   constructor(name: string, options: TrainerOptions = {}) {
     checkTaskName(name);
-    checkOptions('trainer', options, ['mixRatio', 'device']);
+    checkSettings('trainer', options, { mixRatio: optional(notNegative), device: optional(deviceKind) });
     super(name, options.device);
     this.mixRatio = options.mixRatio ?? 1;
-    checkNotNegative({ mixRatio: this.mixRatio });
   }
 
   /** Connects the task's head to the backbone. @returns the training graph, with output `loss` */
@@ -45,6 +55,7 @@ export class Trainer extends TrainerBase {
     backbone: B,
     head: Checked<HeadOnBackboneProblem<B, H>, H>,
   ): Graph {
+    checkArguments('buildForward', { backbone: backboneKind, head: headKind }, [backbone, head]);
     const task = { name: this.name, head: head as Head, weight: this.mixRatio };
     checkContract({ backbone, head: task.head });
     this.#task = { backbone, task };
@@ -75,6 +86,11 @@ export interface MultiHeadOptions<E = never> {
   readonly device?: Device;
 }
 
+const policyKind: Kind = {
+  ...oneOf('joint'),
+  advise: (policy) => (policy === 'alternate' ? 'alternate is not there yet: give joint' : undefined),
+};
+
 /** Several tasks on one backbone. */
 export class MultiHeadTrainer<E = never> extends TrainerBase {
   readonly #trainers: readonly Trainer[];
@@ -82,7 +98,13 @@ export class MultiHeadTrainer<E = never> extends TrainerBase {
 
   /** @throws FROND-T003 for no tasks, or two of one name; FROND-T002 for an option that it does not have */
   constructor(trainers: readonly Trainer[], options: MultiHeadOptions<E> = {}) {
-    checkOptions('multiHeadTrainer', options, ['policy', 'metrics', 'device']);
+    const tasks = listOf(instanceOf('a trainer', Trainer), "trainers, such as palm.trainer('intent')");
+    checkArguments('multiHeadTrainer', { trainers: tasks }, [trainers], 'FROND-T003');
+    checkSettings('multiHeadTrainer', options, {
+      policy: optional(policyKind),
+      metrics: optional(callable),
+      device: optional(deviceKind),
+    });
     super(trainers.map(({ name }) => name).join('-'), options.device);
     this.#trainers = trainers;
     this.#metrics = options.metrics;
@@ -123,6 +145,7 @@ export class MultiHeadTrainer<E = never> extends TrainerBase {
    * @throws FROND-T003 for a task without a reader, or two readers; otherwise as `fitReader`
    */
   fitReaders(readers: Readonly<Record<string, Reader>>, options: FitOptions): void {
+    checkArguments('fitReaders', { readers: objectOf(readerKind, 'a reader for each task') }, [readers]);
     const given = this.tasksOf().tasks.map(({ name }) => ({ name, reader: readers[name] }));
     const [first] = given;
     const odd = given.find(({ reader }) => reader === undefined || reader !== first?.reader);

@@ -1,5 +1,7 @@
 import { platform } from '#platform';
+import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
+import { callable, count, kind, natural, notNegative, optional, signal } from '../base/kinds.ts';
 import type { Graph } from '../ir/graph.ts';
 import { chooseDevice } from '../runtime/chooseDevice.ts';
 import type { Device } from '../runtime/device.ts';
@@ -13,15 +15,7 @@ import { lossName, predictionGraph, type Task, trainingGraph } from './graphs.ts
 import { Recovery } from './recovery.ts';
 import { type EpochRecord, Run, type TrainingSummary, type TrainOptions } from './run.ts';
 import { resumeRun, saveRun } from './runStore.ts';
-import {
-  checkDevice,
-  checkFolder,
-  checkInputs,
-  checkNotNegative,
-  checkOptimizer,
-  checkOptions,
-  checkWhole,
-} from './settings.ts';
+import { checkFolder, checkInputs, checkSettings, folderKind, readerKind } from './settings.ts';
 import { type LoadOptions, type LoadReport, matchArena, writeArena } from './snapshot.ts';
 import { type BackwardOptions, buildStep } from './step.ts';
 
@@ -52,7 +46,17 @@ export const closed = (caller: string, name: string): FrondError =>
 export const missing = (what: string, before: string): FrondError =>
   new FrondError('FROND-T001', `${before} was called before ${what}`, { hint: `call ${what} first` });
 
-const TRAIN_OPTIONS = ['printEvery', 'evaluate', 'best', 'saveTo', 'signal', 'snapshotEvery', 'on'] as const;
+const TRAIN_OPTIONS = {
+  printEvery: optional(count),
+  evaluate: optional(
+    kind('the name of a part, or null', (value) => value === null || typeof value === 'string'),
+  ),
+  best: optional({ ...callable, what: 'a function of the metrics, such as (metrics) => metrics.slots.f1' }),
+  saveTo: optional(folderKind),
+  signal: optional(signal),
+  snapshotEvery: optional(notNegative),
+  on: optional(callable),
+};
 
 /** What `Trainer` and `MultiHeadTrainer` share: from tasks on one backbone to a trained model. */
 export abstract class TrainerBase {
@@ -72,7 +76,6 @@ export abstract class TrainerBase {
   #locked: string | undefined;
 
   constructor(name: string, device: Device | undefined) {
-    checkDevice(device);
     this.name = name;
     this.#device = device;
   }
@@ -125,8 +128,6 @@ export abstract class TrainerBase {
   buildBackward(options: BackwardOptions): Graph {
     this.#checkChangeable('buildBackward');
     if (this.#graphs === undefined) throw missing('buildForward', 'buildBackward');
-    checkOptions('buildBackward', options, ['optimizer', 'weightDecay', 'clipNorm', 'groups']);
-    checkOptimizer(options.optimizer);
     const losses = this.tasksOf().tasks.map(({ name }) => lossName(name));
     const graph = buildStep(this.#graphs.training, 'loss', options, losses);
     this.#step = { graph, options };
@@ -139,13 +140,16 @@ export abstract class TrainerBase {
    */
   fitReader(reader: Reader, options: FitOptions): void {
     this.#checkChangeable('fitReader');
-    checkOptions('fitReader', options, ['epochs', 'batchSize', 'seed']);
+    checkArguments('fitReader', { reader: readerKind }, [reader], 'FROND-T002');
+    checkSettings('fitReader', options, {
+      epochs: count,
+      batchSize: optional(count),
+      seed: optional(natural),
+    });
     const { epochs, batchSize = 32, seed = 1 } = options;
     const { backbone, tasks } = this.tasksOf();
     checkContract({ reader, backbone });
     for (const { head } of tasks) checkContract({ reader, backbone, head });
-    checkWhole({ epochs, batchSize }, 1);
-    checkWhole({ seed }, 0);
     if ((reader.parts.train ?? []).length === 0) {
       throw new FrondError('FROND-D014', `the reader ${reader.name} has no training examples`, {
         hint: 'give it a part called train',
@@ -157,9 +161,11 @@ export abstract class TrainerBase {
   /** Where checkpoints go, and how often. @throws FROND-T002 for numbers that are no counts */
   setSaver(options: SaverOptions): void {
     this.#checkOpen('setSaver');
-    checkOptions('setSaver', options, ['folder', 'everySteps', 'keep']);
-    checkFolder('setSaver', options.folder);
-    checkWhole({ everySteps: options.everySteps ?? 1, keep: options.keep ?? 1 }, 1);
+    checkSettings('setSaver', options, {
+      folder: folderKind,
+      everySteps: optional(count),
+      keep: optional(count),
+    });
     this.#saver = options;
   }
 
@@ -222,9 +228,7 @@ export abstract class TrainerBase {
    */
   async train(options: TrainOptions = {}): Promise<TrainingSummary> {
     this.#checkOpen('train');
-    checkOptions('train', options, TRAIN_OPTIONS);
-    checkWhole({ printEvery: options.printEvery ?? 1 }, 1);
-    checkNotNegative({ snapshotEvery: options.snapshotEvery ?? 30 });
+    checkSettings('train', options, TRAIN_OPTIONS);
     this.#checkIdle();
     this.#training = true;
     try {

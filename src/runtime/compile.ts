@@ -1,12 +1,14 @@
+import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
+import { flag, instanceOf, listOf, object, optional, text } from '../base/kinds.ts';
 import type { Declarations, Outputs, TypedGraph } from '../dsl/index.ts';
-import { type Graph, irOf, type Node, type NodeId, splitRef } from '../ir/graph.ts';
+import { type Graph, graphKind, irOf, type Node, type NodeId, splitRef } from '../ir/graph.ts';
 import { rootsOf, topologicalOrder } from '../ir/order.ts';
-import type { OpRegistry } from '../ir/record.ts';
+import { type OpRegistry, registryKind } from '../ir/record.ts';
 import type { Schedules, ScheduleTable } from '../kernel/schedule.ts';
 import { ops } from '../ops/index.ts';
 import { type PassLog, type PassOptions, runPasses } from '../passes/index.ts';
-import type { Device } from './device.ts';
+import { type Device, deviceKind } from './device.ts';
 import { Executable } from './executable.ts';
 import { giveGradientsMemory } from './gradients.ts';
 import { type LoweredProgram, lowerGraph } from './lower.ts';
@@ -29,6 +31,15 @@ export interface CompileOptions {
   /** schedules laid over the device's own, such as those that tuning found; `program.schedules` lists what was used */
   readonly schedules?: ScheduleTable | undefined;
 }
+
+const OPTIONS = {
+  state: optional(instanceOf('the state of a model', ModelState)),
+  device: optional(deviceKind),
+  disable: optional(listOf(text, "names of passes, such as ['fuseElementwise']")),
+  registry: optional(registryKind),
+  check: optional(flag),
+  schedules: optional(object),
+};
 
 /** Nodes that run, operands before users: updates, and whatever depends on them, are `late`. */
 function splitOrder(graph: Graph): { readonly early: Node[]; readonly late: Node[] } {
@@ -85,13 +96,14 @@ export function optimiseAndLower(
 /**
  * Optimises, lowers and compiles `graph` for a device. What a typed graph is fed with and gives is checked by the compiler.
  * @throws FROND-I…, FROND-P… when the graph is not well formed, FROND-R003, R004 when `state` is not that of its parameters,
- *   FROND-R022 for an option that is none, other FROND-R… when the device refuses
+ *   FROND-R022 for an argument or option that is missing, unknown or of another kind, other FROND-R… when the device refuses
  */
 export async function compile<G extends Graph | TypedGraph>(
   given: G,
   options: CompileOptions,
 ): Promise<CompiledOf<G>> {
-  checkOptions(options);
+  checkArguments('compile', { graph: graphKind }, [given], 'FROND-R022');
+  checkOptions('compile', options, OPTIONS, 'FROND-R022');
   const graph = irOf(given);
   const registry = options.registry ?? ops;
   const state = options.state ?? ownState(graph, options.device);
@@ -102,45 +114,6 @@ export async function compile<G extends Graph | TypedGraph>(
   await executable.prepare();
   // the compiler is told that the executable's inputs and outputs are those of the graph
   return { executable, passes: log } as unknown as CompiledOf<G>;
-}
-
-const OPTIONS: readonly (keyof CompileOptions)[] = [
-  'state',
-  'device',
-  'disable',
-  'registry',
-  'check',
-  'schedules',
-];
-
-/** @throws FROND-R022 for an option that is unknown or of another kind; people without types get no other word of it */
-function checkOptions(options: CompileOptions): void {
-  const refuse = (what: string, hint: string): never => {
-    throw new FrondError('FROND-R022', `compile: ${what}`, { hint });
-  };
-  const unknown = Object.keys(options).find((key) => !OPTIONS.some((option) => option === key));
-  if (unknown !== undefined)
-    refuse(`there is no option ${unknown}`, `its options are: ${OPTIONS.join(', ')}`);
-  const { device, disable }: { readonly device?: unknown; readonly disable?: unknown } = options;
-  if (typeof device === 'string') {
-    refuse(
-      `the device is the name ${device}`,
-      `open it: wasmDevice(), or (await chooseDevice('${device}')).device`,
-    );
-  }
-  if (typeof device === 'function') {
-    refuse(`the device is the function ${device.name}`, `call it: ${device.name}()`);
-  }
-  if (device !== undefined && !(typeof device === 'object' && device !== null && 'allocate' in device)) {
-    const chosen = typeof device === 'object' && device !== null && 'device' in device;
-    refuse(
-      'the device is none',
-      chosen ? 'pass the field device of what chooseDevice gives' : 'pass wasmDevice()',
-    );
-  }
-  if (disable !== undefined && !Array.isArray(disable)) {
-    refuse('disable is not a list', "pass the names of passes, such as ['fuseElementwise']");
-  }
 }
 
 function ownState(graph: Graph, device: Device | undefined): ModelState {

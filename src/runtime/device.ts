@@ -1,5 +1,6 @@
 import type { DType, Precision, TypedArray } from '../base/dtype.ts';
 import { defined, FrondError } from '../base/errors.ts';
+import { having, type Kind } from '../base/kinds.ts';
 import type { Kernel, Launch } from '../kernel/ir.ts';
 import type { ScheduleTable } from '../kernel/schedule.ts';
 
@@ -89,6 +90,17 @@ export interface Device {
   /** Opens another device of the same kind. Only devices that can be lost have it. @throws when there is none any more */
   reopen?(): Promise<Device>;
 }
+
+/** What is given as a device; people give its name, or the function that makes one. */
+export const deviceKind: Kind = {
+  ...having('a device, such as wasmDevice()', 'allocate', 'bind', 'close'),
+  advise: (value) => {
+    if (typeof value === 'string') return `open it: wasmDevice(), or (await chooseDevice('${value}')).device`;
+    if (typeof value === 'function') return `call it: ${value.name}()`;
+    const chosen = typeof value === 'object' && value !== null && 'device' in value;
+    return chosen ? 'give the field device of what chooseDevice gives' : undefined;
+  },
+};
 
 /** The same device, for which graphs are compiled with `schedules`, such as tuning found, laid over the built-in ones. */
 export const withSchedules = (device: Device, schedules: ScheduleTable): Device => ({

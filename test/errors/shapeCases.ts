@@ -116,6 +116,10 @@ export const shapeCases: readonly Case[] = [
   ['S027', () => graph('model', (async () => ({})) as never)],
   ['S027', () => graph('model', (() => undefined) as never)],
   ['S027', () => graph('model', ((g: GraphContext) => x(g, 2)) as never)],
+  ['S045', () => graph('model', () => ({}), { train: true } as never)],
+  ['S045', () => graph('model', () => ({}), { training: 1 } as never)],
+  ['S045', () => graph('model', () => ({}), null as never)],
+  ['S045', () => graph('model', undefined as never)],
   ['X001', () => defined(undefined, 'type of %x')],
   [
     'X002',

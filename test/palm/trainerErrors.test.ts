@@ -27,7 +27,11 @@ async function message(work: () => unknown): Promise<string> {
   try {
     await work();
   } catch (error) {
-    if (error instanceof FrondError) return error.message.replaceAll(folder.path, 'FOLDER');
+    if (error instanceof FrondError) {
+      return error.message
+        .replaceAll(folder.path, 'FOLDER')
+        .replace(/at \S*(trainerErrors\S+?):\S+/g, 'at $1');
+    }
     throw error;
   }
   return 'no error';
@@ -95,7 +99,7 @@ describe('errors of weights say', () => {
 
   it('FROND-W004: what is not f32', async () => {
     expect(await loading(tensorsIn('weights.safetensors', integers))).toMatchInlineSnapshot(`
-      "[FROND-W004] tensor "encoder/words/weight" is I32, F32 was expected
+      "[FROND-W004] tensor "encoder/words/weight" is I32, which is not supported as numbers here: F32 was expected
         at FOLDER/weights.safetensors
         hint: convert it to F32 before saving it"
     `);
@@ -145,13 +149,15 @@ describe('errors of a trainer say', () => {
 
   it('FROND-T002: which number is no count', async () => {
     expect(await message(() => tinyTrainer().fitReader(reader, { epochs: 0 }))).toMatchInlineSnapshot(`
-      "[FROND-T002] epochs is 0
+      "[FROND-T002] fitReader: epochs is 0
+        at trainerErrors.test.ts
         hint: give a positive whole number"
     `);
     expect(
       await message(() => tinyTrainer().fitReader(reader, { epochs: 1, seed: -1 })),
     ).toMatchInlineSnapshot(`
-      "[FROND-T002] seed is -1
+      "[FROND-T002] fitReader: seed is -1
+        at trainerErrors.test.ts
         hint: give a whole number from 0 on"
     `);
   });

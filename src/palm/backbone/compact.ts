@@ -1,3 +1,4 @@
+import { count, fraction, optional, text } from '../../base/kinds.ts';
 import {
   broadcastTo,
   declare,
@@ -22,7 +23,7 @@ import {
 } from '../../nn/index.ts';
 import type { Backbone } from '../contract.ts';
 import { defineBackbone } from '../define.ts';
-import { checkOptions, checkWhole } from '../settings.ts';
+import { checkSettings } from '../settings.ts';
 import { UNKNOWN } from '../vocabulary.ts';
 
 export interface CompactOptions<W extends number> {
@@ -51,10 +52,12 @@ export interface CompactOptions<W extends number> {
   readonly name?: string;
 }
 
-const OPTIONS = [
-  ...['vocabulary', 'width', 'layers', 'heads', 'inner', 'maximumLength', 'name'],
-  ...['dropout', 'attentionDropout', 'outerDropout', 'wordDropout'],
-];
+const OPTIONS = {
+  ...{ vocabulary: count, width: count, layers: count, heads: count },
+  ...{ inner: optional(count), maximumLength: optional(count), name: optional(text) },
+  ...{ dropout: optional(fraction), attentionDropout: optional(fraction) },
+  ...{ outerDropout: optional(fraction), wordDropout: optional(fraction) },
+};
 
 const needs = {
   tokens: declare('i32', ['batch', 'time']),
@@ -82,10 +85,9 @@ type Words = Tensor<'i32', ['batch', 'time']>;
 export function compactEncoder<const W extends number>(
   options: CompactOptions<W>,
 ): Backbone<typeof needs, ReturnType<typeof givesOf<W>>> {
-  checkOptions('compactEncoder', options, OPTIONS);
+  checkSettings('compactEncoder', options, OPTIONS);
   const { vocabulary, width, layers, heads, inner = 4 * width, maximumLength = 128 } = options;
   const { dropout: inside = 0.1, outerDropout = 0.3, name = 'encoder' } = options;
-  checkWhole({ vocabulary, width, layers, heads, inner, maximumLength }, 1);
   const { attentionDropout = inside, wordDropout = 0 } = options;
   return defineBackbone({
     name,

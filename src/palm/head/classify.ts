@@ -1,3 +1,4 @@
+import { callable, optional } from '../../base/kinds.ts';
 import {
   crossEntropy,
   declare,
@@ -13,9 +14,9 @@ import {
 import type { Head } from '../contract.ts';
 import { anySize } from '../contractCheck.ts';
 import { defineHead } from '../define.ts';
-import { labelSet } from '../labels.ts';
+import { labelSet, namesKind } from '../labels.ts';
 import { type ClassScores, classScores } from '../metrics/classes.ts';
-import { checkOptions } from '../settings.ts';
+import { checkSettings } from '../settings.ts';
 
 /** A class with its probability. */
 export interface Classified {
@@ -48,8 +49,8 @@ const needs = {
 
 /** One class per sentence: a linear map of the sentence's encoding, softmax, cross-entropy. @throws FROND-D012 for no classes or one twice */
 export function classify<E extends object>(options: ClassifyOptions<E>) {
-  checkOptions('classify', options, ['classes', 'gold']);
-  const classes = labelSet(options.classes ?? []).names;
+  checkSettings('classify', options, { classes: namesKind, gold: optional(callable) });
+  const classes = labelSet(options.classes).names;
   const gold = options.gold ?? ((example: E) => String('intent' in example ? example.intent : ''));
   const head = defineHead({
     name: 'classify',

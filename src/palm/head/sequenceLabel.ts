@@ -1,11 +1,13 @@
+import { callable, optional } from '../../base/kinds.ts';
 import { crf, declare, exp, linear, neg } from '../../dsl/index.ts';
+import { schemeKind } from '../../nn/chain.ts';
 import { crfLayer, type LabelScheme } from '../../nn/index.ts';
 import type { Head } from '../contract.ts';
 import { anySize } from '../contractCheck.ts';
 import { defineHead } from '../define.ts';
-import { labelSet } from '../labels.ts';
+import { labelSet, namesKind } from '../labels.ts';
 import { type EntityScores, entityScores } from '../metrics/entities.ts';
-import { checkOptions } from '../settings.ts';
+import { checkSettings } from '../settings.ts';
 import { weightedMean } from './classify.ts';
 
 /** The tags of a sentence, with the probability that the model gives to all of them together. */
@@ -35,9 +37,13 @@ const needs = {
  * @throws FROND-D012 for no labels or one twice
  */
 export function sequenceLabel<E extends object>(options: SequenceLabelOptions<E>) {
-  checkOptions('sequenceLabel', options, ['labels', 'scheme', 'gold']);
+  checkSettings('sequenceLabel', options, {
+    labels: namesKind,
+    scheme: optional(schemeKind),
+    gold: optional(callable),
+  });
   const { scheme = 'BIO' } = options;
-  const labels = labelSet(options.labels ?? []).names;
+  const labels = labelSet(options.labels).names;
   const gold =
     options.gold ??
     ((example: E) => ('tags' in example && Array.isArray(example.tags) ? example.tags.map(String) : []));

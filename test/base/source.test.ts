@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readFrame } from '../../src/dsl/source.ts';
+import { readFrame } from '../../src/base/source.ts';
 
 test.each([
   ['    at build (file:///home/me/my%20model.ts:12:5)', '/home/me/my model.ts', 12, 5],

@@ -1,0 +1,59 @@
+/** What an argument or an option must be. */
+export interface Kind {
+  /** in words, after "give": `a positive whole number` */
+  readonly what: string;
+  readonly holds: (value: unknown) => boolean;
+  /** it may be left out */
+  readonly optional?: boolean;
+  /** what to do about a value that is nearly right, instead of "give …" */
+  readonly advise?: (value: unknown) => string | undefined;
+}
+
+export const kind = (what: string, holds: (value: unknown) => boolean): Kind => ({ what, holds });
+export const optional = (inner: Kind): Kind => ({ ...inner, optional: true });
+
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+export const text = kind('a text', (value) => typeof value === 'string');
+/** What a name must be beyond that, such as free of blanks, is for those who use it to say. */
+export const name = kind('a name', (value) => typeof value === 'string' && value !== '');
+export const flag = kind('true or false', (value) => typeof value === 'boolean');
+export const callable = kind('a function', (value) => typeof value === 'function');
+export const object = kind('an object', isObject);
+export const signal = kind(
+  'the signal of an AbortController',
+  (value) => isObject(value) && 'aborted' in value && 'addEventListener' in value,
+);
+export const anything = kind('a value', () => true);
+
+const numberThat = (what: string, holds: (value: number) => boolean): Kind =>
+  kind(what, (value) => typeof value === 'number' && Number.isFinite(value) && holds(value));
+
+export const finite = numberThat('a finite number', () => true);
+export const positive = numberThat('a finite number above 0', (value) => value > 0);
+export const notNegative = numberThat('a finite number from 0 on', (value) => value >= 0);
+export const fraction = numberThat('a number from 0 on, below 1', (value) => value >= 0 && value < 1);
+export const integer = numberThat('a whole number', (value) => Number.isSafeInteger(value));
+export const natural = numberThat('a whole number from 0 on', isCount);
+export const count = numberThat('a positive whole number', (value) => isCount(value) && value > 0);
+
+function isCount(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value < 2 ** 32;
+}
+
+export const oneOf = (...values: readonly string[]): Kind =>
+  kind(`one of ${values.join(', ')}`, (value) => values.some((one) => one === value));
+export const either = (a: Kind, b: Kind): Kind =>
+  kind(`${a.what} or ${b.what}`, (value) => a.holds(value) || b.holds(value));
+/** `plural`: what the elements are called */
+export const listOf = (element: Kind, plural: string): Kind =>
+  kind(`a list of ${plural}`, (value) => Array.isArray(value) && [...value].every(element.holds));
+/** An object, each field of which is of one kind. */
+export const objectOf = (element: Kind, what: string): Kind =>
+  kind(what, (value) => isObject(value) && Object.values(value).every(element.holds));
+/** An object that has all of `fields`, as devices, graphs, readers and heads have: they need not be of a class. */
+export const having = (what: string, ...fields: readonly string[]): Kind =>
+  kind(what, (value) => isObject(value) && fields.every((field) => field in value));
+export const instanceOf = (what: string, maker: abstract new (...operands: never[]) => unknown): Kind =>
+  kind(what, (value) => value instanceof maker);
