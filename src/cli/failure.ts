@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { FrondError } from '../base/errors.ts';
+import { systemFailure } from '../platform/node/failure.ts';
 
 /** A frame of a stack trace: `at f (file:///x/y.ts:3:7)`, `at /x/y.ts:3:7`. */
 const FRAME = /(?:\(|at (?:async )?)((?:file:\/\/|\/|[A-Za-z]:[\\/])[^():]*(?::\\[^():]*)?):(\d+):(\d+)\)?$/;
@@ -31,6 +32,9 @@ export function describe(error: unknown): string {
  */
 export function shownError(error: unknown): FrondError {
   if (error instanceof FrondError) return error;
+  // what the system refused, such as a folder that may not be written to
+  const refused = systemFailure(error);
+  if (refused !== undefined) return refused;
   return new FrondError('FROND-X002', `unexpected ${describe(error)}`, {
     hint: 'this looks like a defect of frond: please report it, with what FROND_STACK=1 in the environment shows',
     cause: error,

@@ -1,3 +1,6 @@
+/** What a path leads to; `other`: a pipe, a device, a socket. */
+export type Kind = 'file' | 'folder' | 'other' | 'none';
+
 /** What frond needs from where it runs. Node and the browser each have a twin; package conditions choose. */
 export interface Files {
   join(...parts: readonly string[]): string;
@@ -9,7 +12,9 @@ export interface Files {
   /** Names in a folder, sorted. */
   list(folder: string): Promise<readonly string[]>;
   /** @throws FROND-F002 where the system does not say */
-  kindOf(path: string): Promise<'file' | 'folder' | 'none'>;
+  kindOf(path: string): Promise<Kind>;
+  /** The path without symbolic links; it must exist. */
+  realPath(path: string): Promise<string>;
   /** With all folders above it. */
   makeFolder(path: string): Promise<void>;
   /** Writes every byte and waits until the disk has them. */

@@ -63,8 +63,8 @@ async function candidates(folder: string, files: Files): Promise<Candidate[]> {
 /**
  * Saves a checkpoint; when this fails or the process dies, what was there before is untouched.
  * @returns the folder of the checkpoint
- * @throws FROND-F002 naming path and reason, such as a full disk; FROND-F021 when the folder has whole checkpoints of later
- * steps, which are another run's
+ * @throws FROND-F001 when the disk is full, FROND-F002 naming path and reason of another failure, FROND-F021 when the folder has
+ * whole checkpoints of later steps, which are another run's
  */
 export async function saveCheckpoint(
   folder: string,
@@ -207,22 +207,35 @@ export async function readCheckpoint(
       place: { file: folder },
       hint: 'load the run instead, which takes its newest whole checkpoint',
     });
-  const path = files.join(folder, MANIFEST);
-  if ((await files.kindOf(path)) !== 'file') throw broken('it has no manifest');
-  const manifest = await parseManifest(await files.readBytes(path), path, broken);
+  const read = (name: string): Promise<Uint8Array> => readListed(folder, name, files, broken);
+  const manifest = await parseManifest(await read(MANIFEST), files.join(folder, MANIFEST), broken);
   const named = candidateOf(files.nameOf(folder));
   if (named !== undefined && named.step !== manifest.step)
     throw broken(`its manifest is that of step ${manifest.step}`);
   const content = new Map<string, Uint8Array>();
   for (const [name, { size, sha256 }] of manifest.files) {
-    const file = files.join(folder, name);
-    if ((await files.kindOf(file)) !== 'file') throw broken(`${name} is missing`);
-    const bytes = await files.readBytes(file);
+    const bytes = await read(name);
     if (bytes.length !== size) throw broken(`${name} has ${bytes.length} bytes, not ${size}`);
     if ((await platform.sha256(bytes)) !== sha256) throw broken(`the content of ${name} has changed`);
     content.set(name, bytes);
   }
   return { step: manifest.step, files: content, summary: manifest.summary };
+}
+
+/** A file in the folder itself: reading a pipe would wait for ever, and a link may lead to what is none of the checkpoint's. */
+async function readListed(
+  folder: string,
+  name: string,
+  files: Files,
+  broken: (reason: string) => FrondError,
+): Promise<Uint8Array> {
+  const path = files.join(folder, name);
+  const kind = await files.kindOf(path);
+  if (kind === 'none') throw broken(`${name} is missing`);
+  if (kind !== 'file') throw broken(`${name} is no regular file`);
+  if ((await files.realPath(path)) !== files.join(await files.realPath(folder), name))
+    throw broken(`${name} is a link that leads elsewhere`);
+  return files.readBytes(path);
 }
 
 /**

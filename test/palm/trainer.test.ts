@@ -134,7 +134,7 @@ describe('a full disk', () => {
       if (path.includes('step-000012') && path.endsWith('moments.safetensors')) {
         const cause = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
         const hint = 'the disk is full: free some space and try again, what was there before is untouched';
-        throw new FrondError('FROND-F002', `cannot write ${path}: ENOSPC`, {
+        throw new FrondError('FROND-F001', `cannot write ${path}: ENOSPC`, {
           place: { file: path },
           hint,
           cause,
@@ -143,7 +143,7 @@ describe('a full disk', () => {
       return write(path, bytes);
     });
     const error = await errorOf(trainer.train({ saveTo: run }));
-    expect(error.code).toBe('FROND-F002');
+    expect(error.code).toBe('FROND-F001');
     expect(error.message).toContain(join(checkpoints(run), 'step-000012.tmp', 'moments.safetensors'));
     expect(error.message).toContain('the disk is full');
     vi.restoreAllMocks();

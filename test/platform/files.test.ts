@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { FrondError } from '../../src/base/errors.ts';
+import { fileFailure, systemFailure } from '../../src/platform/node/failure.ts';
 import { files, platform } from '../../src/platform/node/index.ts';
 import { temporaryFolder } from '../store/support/bundle.ts';
 
@@ -58,6 +60,91 @@ describe('files of Node', () => {
     expect(files.nameOf(files.join('x', 'y', 'z.bin'))).toBe('z.bin');
   });
 
+  it('are never read from a pipe or a device, which may not end', async () => {
+    expect(spawnSync('mkfifo', [at('pipe')]).status).toBe(0);
+    symlinkSync('/dev/zero', at('device'));
+    for (const name of ['pipe', 'device']) {
+      expect(await files.kindOf(at(name))).toBe('other');
+      const { code, message } = await failure(files.readBytes(at(name)));
+      expect([code, message.split('\n')[0]]).toEqual([
+        'FROND-F042',
+        `[FROND-F042] cannot read ${at(name)}: not a regular file`,
+      ]);
+      expect((await failure(files.readText(at(name)))).code).toBe('FROND-F042');
+      expect((await failure(files.makeFolder(at(name, 'x')))).message).toContain('ENOTDIR');
+    }
+  });
+
+  it('read into memory of their own, however small: views of it are the file and nothing else', async () => {
+    await files.writeDurably(at('small'), Uint8Array.of(1, 2, 3));
+    const bytes = await files.readBytes(at('small'));
+    expect([bytes.byteOffset, bytes.buffer.byteLength, Buffer.isBuffer(bytes)]).toEqual([0, 3, false]);
+  });
+
+  it('say what the system means and what to do, for each of its codes', () => {
+    const said = (code: string): string =>
+      fileFailure('open', 'x', Object.assign(new Error(), { code })).message.replace(/\n {2}at x\n/, ' · ');
+    expect(
+      [
+        'ENOSPC',
+        'EDQUOT',
+        'ENOENT',
+        'EACCES',
+        'EPERM',
+        'EROFS',
+        'EISDIR',
+        'ENOTDIR',
+        'EMFILE',
+        'ENFILE',
+        'ELOOP',
+        'ENAMETOOLONG',
+        'EFBIG',
+        'EIO',
+        'ENOMEM',
+        'EOTHER',
+      ].map(said),
+    ).toMatchInlineSnapshot(`
+      [
+        "[FROND-F001] cannot open x: ENOSPC ·   hint: the disk is full: free some space and try again, what was there before is untouched",
+        "[FROND-F001] cannot open x: EDQUOT ·   hint: the disk quota is used up: free some space and try again",
+        "[FROND-F041] cannot open x: ENOENT ·   hint: check the path",
+        "[FROND-F002] cannot open x: EACCES ·   hint: check the permissions",
+        "[FROND-F002] cannot open x: EPERM ·   hint: check the permissions",
+        "[FROND-F002] cannot open x: EROFS ·   hint: the file system is read-only: choose another folder",
+        "[FROND-F002] cannot open x: EISDIR ·   hint: this is a folder, a file was expected",
+        "[FROND-F002] cannot open x: ENOTDIR ·   hint: this is a file, a folder was expected",
+        "[FROND-F002] cannot open x: EMFILE ·   hint: this process may not open more files: raise its limit (ulimit -n 1024)",
+        "[FROND-F002] cannot open x: ENFILE ·   hint: the system may not open more files: close other programs",
+        "[FROND-F002] cannot open x: ELOOP ·   hint: a symbolic link leads back to itself",
+        "[FROND-F002] cannot open x: ENAMETOOLONG ·   hint: the path is too long: choose a shorter one",
+        "[FROND-F002] cannot open x: EFBIG ·   hint: the file would be larger than the system allows (ulimit -f)",
+        "[FROND-F002] cannot open x: EIO ·   hint: the disk reports an error: copy what you have and check it",
+        "[FROND-F002] cannot open x: ENOMEM ·   hint: there is not enough memory",
+        "[FROND-F002] cannot open x: EOTHER
+        at x",
+      ]
+    `);
+    // names of every object's own are no codes
+    expect(said('constructor')).toBe('[FROND-F002] cannot open x: constructor\n  at x');
+  });
+
+  it('are named by errors that Node itself throws', () => {
+    const thrown = (work: () => void): unknown => {
+      try {
+        return work();
+      } catch (cause) {
+        return systemFailure(cause)?.message;
+      }
+    };
+    expect(thrown(() => mkdirSync(at('bytes', 'x')))).toContain(
+      `[FROND-F002] cannot mkdir ${at('bytes', 'x')}: ENOTDIR`,
+    );
+    expect(thrown(() => readFileSync(at('never')))).toContain(
+      `[FROND-F041] cannot open ${at('never')}: ENOENT`,
+    );
+    expect(systemFailure(new TypeError('x'))).toBe(undefined);
+  });
+
   it('are made exclusively by one', async () => {
     const made = await Promise.all(
       Array.from({ length: 8 }, (_, i) => files.createExclusively(at('only'), `${i}`)),
@@ -68,9 +155,9 @@ describe('files of Node', () => {
 
   it('tell path and reason when they fail', async () => {
     const calls: readonly (readonly [string, string, () => Promise<unknown>])[] = [
-      ['FROND-F001', `cannot read ${at('none')}: ENOENT`, () => files.readBytes(at('none'))],
+      ['FROND-F041', `cannot read ${at('none')}: ENOENT`, () => files.readBytes(at('none'))],
       ['FROND-F002', `cannot read ${folder.path}: EISDIR`, () => files.readBytes(folder.path)],
-      ['FROND-F001', `cannot list ${at('none')}: ENOENT`, () => files.list(at('none'))],
+      ['FROND-F041', `cannot list ${at('none')}: ENOENT`, () => files.list(at('none'))],
       ['FROND-F002', `cannot list ${at('bytes')}: ENOTDIR`, () => files.list(at('bytes'))],
       [
         'FROND-F002',
@@ -78,15 +165,15 @@ describe('files of Node', () => {
         () => files.makeFolder(at('bytes', 'x')),
       ],
       [
-        'FROND-F001',
+        'FROND-F041',
         `cannot write ${at('none', 'x')}: ENOENT`,
         () => files.writeDurably(at('none', 'x'), new Uint8Array(1)),
       ],
-      ['FROND-F001', `cannot write ${at('none', 'x')}: ENOENT`, () => files.append(at('none', 'x'), 'x')],
-      ['FROND-F001', `cannot sync ${at('none')}: ENOENT`, () => files.syncFolder(at('none'))],
-      ['FROND-F001', `cannot rename ${at('none')}: ENOENT`, () => files.rename(at('none'), at('some'))],
+      ['FROND-F041', `cannot write ${at('none', 'x')}: ENOENT`, () => files.append(at('none', 'x'), 'x')],
+      ['FROND-F041', `cannot sync ${at('none')}: ENOENT`, () => files.syncFolder(at('none'))],
+      ['FROND-F041', `cannot rename ${at('none')}: ENOENT`, () => files.rename(at('none'), at('some'))],
       [
-        'FROND-F001',
+        'FROND-F041',
         `cannot create ${at('none', 'x')}: ENOENT`,
         () => files.createExclusively(at('none', 'x'), ''),
       ],

@@ -1,4 +1,14 @@
-import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { FrondError } from '../../src/base/errors.ts';
@@ -17,6 +27,17 @@ async function saved(steps: readonly number[], keep = 2): Promise<string> {
   const target = fresh();
   for (const step of steps) await saveCheckpoint(target, step, contentOf(step), { keep });
   return target;
+}
+
+/** Reading a pipe that nobody writes to would never end. */
+function makePipe(path: string): void {
+  rmSync(path);
+  expect(spawnSync('mkfifo', [path]).status).toBe(0);
+}
+
+function relink(path: string, target: string): void {
+  rmSync(path);
+  symlinkSync(target, path);
 }
 
 const names = (target: string): string[] => readdirSync(target).sort();
@@ -102,7 +123,7 @@ describe('a checkpoint', () => {
 
 describe('a damaged checkpoint', () => {
   const damages: readonly (readonly [string, RegExp, (path: string) => void])[] = [
-    ['no manifest', /it has no manifest/, (path) => rmSync(join(path, 'manifest.json'))],
+    ['no manifest', /manifest.json is missing/, (path) => rmSync(join(path, 'manifest.json'))],
     [
       'an empty manifest',
       /malformed JSON at offset 0/,
@@ -134,6 +155,35 @@ describe('a damaged checkpoint', () => {
       /the content of weights.bin has changed/,
       (path) => writeFileSync(join(path, 'weights.bin'), Buffer.alloc(300)),
     ],
+    [
+      'a folder in place of its manifest',
+      /manifest.json is no regular file/,
+      (path) => {
+        rmSync(join(path, 'manifest.json'));
+        mkdirSync(join(path, 'manifest.json'));
+      },
+    ],
+    [
+      'a pipe in place of its manifest',
+      /manifest.json is no regular file/,
+      (path) => makePipe(join(path, 'manifest.json')),
+    ],
+    [
+      'a pipe in place of a file',
+      /weights.bin is no regular file/,
+      (path) => makePipe(join(path, 'weights.bin')),
+    ],
+    [
+      'a device in place of a file',
+      /weights.bin is no regular file/,
+      (path) => relink(join(path, 'weights.bin'), '/dev/zero'),
+    ],
+    [
+      'a link that leads out of it',
+      /weights.bin is a link that leads elsewhere/,
+      (path) => relink(join(path, 'weights.bin'), '../step-000001/weights.bin'),
+    ],
+    ['a link that leads back to itself', /ELOOP/, (path) => relink(join(path, 'weights.bin'), 'weights.bin')],
     [
       'another name',
       /its manifest is that of step 2/,

@@ -91,9 +91,9 @@ describe('errors of safetensors say', () => {
 });
 
 describe('errors of files say', () => {
-  it('FROND-F001: which file is not there', async () => {
+  it('FROND-F041: which file is not there', async () => {
     expect(await message(() => files.readBytes(at('none')))).toMatchInlineSnapshot(`
-      "[FROND-F001] cannot read FOLDER/none: ENOENT
+      "[FROND-F041] cannot read FOLDER/none: ENOENT
         at FOLDER/none
         hint: check the path"
     `);

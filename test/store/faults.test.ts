@@ -61,6 +61,7 @@ vi.mock('node:fs/promises', async (importOriginal) => {
     rename: failing('rename', real.rename),
     rm: failing('rm', real.rm),
     stat: failing('stat', real.stat as (...args: unknown[]) => Promise<unknown>),
+    realpath: failing('realpath', real.realpath as (...args: unknown[]) => Promise<string>),
   };
 });
 
@@ -118,13 +119,14 @@ describe('a save', () => {
         const call = plan.calls[failAt];
         if (error === undefined) {
           // only what tidies up, or looks whether an older checkpoint is worth keeping, may fail unseen
-          expect(['rm', 'stat', 'open', 'readFile', 'close', 'readdir'], `${call} at ${failAt}`).toContain(
-            call,
-          );
+          expect(
+            ['rm', 'stat', 'realpath', 'open', 'readFile', 'close', 'readdir'],
+            `${call} at ${failAt}`,
+          ).toContain(call);
           expect(step).toBe(3);
         } else {
           expect(error).toBeInstanceOf(FrondError);
-          expect((error as FrondError).code).toBe('FROND-F002');
+          expect((error as FrondError).code).toBe(failure === 'ENOSPC' ? 'FROND-F001' : 'FROND-F002');
           expect((error as FrondError).message).toContain(target);
           expect((error as FrondError).message).toContain(failure);
         }
@@ -184,7 +186,7 @@ describe('a file system that lies', () => {
     async (call) => {
       await save(target(call), 1);
       const failing = async (path: string): Promise<never> => {
-        throw new FrondError('FROND-F002', `cannot ${call} ${path}: ENOSPC`);
+        throw new FrondError('FROND-F001', `cannot ${call} ${path}: ENOSPC`);
       };
       const files: Files = { ...nodeFiles, [call]: failing };
       const error = await saveCheckpoint(target(call), 2, contentOf(2), { files }).catch((cause) => cause);

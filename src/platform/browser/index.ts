@@ -53,16 +53,15 @@ async function attempt<T>(what: string, path: string, work: () => Promise<T>): P
   } catch (cause) {
     if (cause instanceof FrondError) throw cause;
     const name = cause instanceof Error ? cause.name : String(cause);
-    const full = name === 'QuotaExceededError';
-    throw new FrondError(
-      name === 'NotFoundError' ? 'FROND-F001' : 'FROND-F002',
-      `cannot ${what} ${path}: ${name}`,
-      {
+    if (name === 'QuotaExceededError') {
+      throw new FrondError('FROND-F001', `cannot ${what} ${path}: ${name}`, {
         place: { file: path },
-        hint: full ? 'the storage that the browser grants this page is full' : undefined,
+        hint: 'the storage that the browser grants this page is full',
         cause,
-      },
-    );
+      });
+    }
+    const code = name === 'NotFoundError' ? 'FROND-F041' : 'FROND-F002';
+    throw new FrondError(code, `cannot ${what} ${path}: ${name}`, { place: { file: path }, cause });
   }
 }
 
@@ -128,6 +127,7 @@ export const files: Files = {
   readText: async (path) => decodeUtf8(await files.readBytes(path), path),
   list: (folder) => attempt('list', folder, async () => namesIn(await folderAt(partsOf(folder)))),
   kindOf,
+  realPath: async (path) => partsOf(path).join('/'),
   makeFolder: (path) => attempt('make folder', path, async () => void (await folderAt(partsOf(path), true))),
   writeDurably: (path, bytes) => attempt('write', path, () => write(path, bytes)),
   append: (path, text) =>

@@ -1,44 +1,19 @@
 import { createHash } from 'node:crypto';
-import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { FrondError } from '../../base/errors.ts';
 import { decodeUtf8 } from '../text.ts';
-import type { Files, Platform } from '../types.ts';
+import type { Files, Kind, Platform } from '../types.ts';
+import { codeOf, fileFailure, NO_FILE } from './failure.ts';
 import { openGpu } from './gpu.ts';
 import { spawnWorker, threadsRefused } from './worker.ts';
-
-const codeOf = (cause: unknown): string =>
-  typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : '';
-
-const HINTS: Readonly<Record<string, string>> = {
-  ENOENT: 'check the path',
-  EACCES: 'check the permissions',
-  EPERM: 'check the permissions',
-  ENOSPC: 'the disk is full: free some space and try again, what was there before is untouched',
-  EDQUOT: 'the disk quota is used up: free some space and try again',
-  EIO: 'the disk reports an error: copy what you have and check it',
-  EROFS: 'the file system is read-only: choose another folder',
-  EFBIG: 'the file would be larger than the system allows (ulimit -f)',
-  EISDIR: 'this is a folder, a file was expected',
-  ENOTDIR: 'this is a file, a folder was expected',
-};
 
 /** Runs one call to the file system and names path and reason when it fails. */
 async function attempt<T>(what: string, path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    const code = codeOf(cause);
-    throw new FrondError(
-      code === 'ENOENT' ? 'FROND-F001' : 'FROND-F002',
-      `cannot ${what} ${path}: ${code || String(cause)}`,
-      {
-        place: { file: path },
-        hint: HINTS[code],
-        cause,
-      },
-    );
+    throw fileFailure(what, path, cause);
   }
 }
 
@@ -76,7 +51,8 @@ async function makeFolder(path: string): Promise<void> {
     missing.unshift(top);
     top = dirname(top);
   }
-  if ((await kindOf(top)) === 'file') throw Object.assign(new Error(`${top} is a file`), { code: 'ENOTDIR' });
+  if ((await kindOf(top)) !== 'folder')
+    throw Object.assign(new Error(`${top} is a file`), { code: 'ENOTDIR' });
   for (const folder of missing) {
     await mkdir(folder).catch((cause: unknown) => {
       // another process may have made it meanwhile
@@ -97,9 +73,21 @@ async function createExclusively(path: string, text: string): Promise<boolean> {
   }
 }
 
-async function kindOf(path: string): Promise<'file' | 'folder' | 'none'> {
+async function readBytes(path: string): Promise<Uint8Array> {
+  // a pipe that nobody writes to, or a device, would never end
+  if ((await kindOf(path)) === 'other')
+    throw Object.assign(new Error(`${path} is no file`), { code: NO_FILE });
+  const bytes = await readFile(path);
+  // a small file may lie in memory that Node shares among many; a large one is not copied
+  const own = bytes.length === bytes.buffer.byteLength;
+  return own ? new Uint8Array(bytes.buffer) : new Uint8Array(bytes);
+}
+
+async function kindOf(path: string): Promise<Kind> {
   try {
-    return (await stat(path)).isDirectory() ? 'folder' : 'file';
+    const found = await stat(path);
+    if (found.isDirectory()) return 'folder';
+    return found.isFile() ? 'file' : 'other';
   } catch (cause) {
     if (codeOf(cause) === 'ENOENT' || codeOf(cause) === 'ENOTDIR') return 'none';
     throw cause;
@@ -109,10 +97,11 @@ async function kindOf(path: string): Promise<'file' | 'folder' | 'none'> {
 export const files: Files = {
   join: (...parts) => join(...parts),
   nameOf: (path) => basename(path),
-  readBytes: (path) => attempt('read', path, async () => new Uint8Array(await readFile(path))),
+  readBytes: (path) => attempt('read', path, () => readBytes(path)),
   readText: async (path) => decodeUtf8(await files.readBytes(path), path),
   list: (folder) => attempt('list', folder, async () => (await readdir(folder)).sort()),
   kindOf: (path) => attempt('look at', path, () => kindOf(path)),
+  realPath: (path) => attempt('look at', path, () => realpath(path)),
   makeFolder: (path) => attempt('make folder', path, () => makeFolder(path)),
   writeDurably: (path, bytes) => attempt('write', path, () => writeDurably(path, bytes)),
   append: (path, text) => attempt('write', path, () => appendFile(path, text)),

@@ -42,7 +42,7 @@ class Disk {
 }
 
 const parts = (path: string): string[] => path.split('/').filter((part) => part !== '');
-const gone = (path: string): FrondError => new FrondError('FROND-F001', `there is no ${path}`);
+const gone = (path: string): FrondError => new FrondError('FROND-F041', `there is no ${path}`);
 
 /**
  * A file system in memory that remembers every change in order, and when it was flushed, so that a loss of power can be played at
@@ -156,6 +156,7 @@ export class MemoryFiles {
       return [...entry.names.keys()].sort();
     },
     kindOf: async (path) => this.#find(path)?.kind ?? 'none',
+    realPath: async (path) => parts(path).join('/'),
     makeFolder: async (path) => this.#makeFolder(path),
     writeDurably: async (path, bytes) => this.#write(path, bytes),
     append: async () => {
