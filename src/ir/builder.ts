@@ -3,7 +3,7 @@ import { FrondError, type SourcePlace } from '../base/errors.ts';
 import type { Attribute, Attributes, Graph, Node, NodeId, Phase, Ref, TensorType } from './graph.ts';
 import { makeRef, splitRef } from './graph.ts';
 import { checkName, joinScope, nodePath } from './names.ts';
-import type { Build, OpRecord, OpRegistry } from './record.ts';
+import type { Build, Operand, OpRecord, OpRegistry } from './record.ts';
 
 const SCALAR: TensorType = { dtype: 'f32', shape: [] };
 
@@ -127,8 +127,9 @@ export class GraphBuilder implements Build {
 
   // ---- nodes
 
-  op(name: string, inputs: readonly Ref[], attributes: Attributes = {}): readonly Ref[] {
+  op(name: string, operands: readonly Operand[], attributes: Attributes = {}): readonly Ref[] {
     const record = this.#record(name);
+    const inputs = this.#refs(name, operands);
     const id = this.#freshId(name);
     const node = { id, op: name, inputs, attributes, types: [], ...this.#context() };
     const types = inferTypes(record, node, (ref) => this.typeOf(ref));
@@ -136,7 +137,7 @@ export class GraphBuilder implements Build {
     return types.map((_, output) => makeRef(id, output));
   }
 
-  one(name: string, inputs: readonly Ref[], attributes?: Attributes): Ref {
+  one(name: string, inputs: readonly Operand[], attributes?: Attributes): Ref {
     const refs = this.op(name, inputs, attributes);
     const [first] = refs;
     if (first === undefined || refs.length !== 1) {
@@ -165,16 +166,16 @@ export class GraphBuilder implements Build {
 
   // ---- the generic ops that rules are written with
 
-  add = (x: Ref, y: Ref): Ref => this.one('add', [x, y]);
-  sub = (x: Ref, y: Ref): Ref => this.one('sub', [x, y]);
-  mul = (x: Ref, y: Ref): Ref => this.one('mul', [x, y]);
-  div = (x: Ref, y: Ref): Ref => this.one('div', [x, y]);
+  add = (x: Operand, y: Operand): Ref => this.one('add', [x, y]);
+  sub = (x: Operand, y: Operand): Ref => this.one('sub', [x, y]);
+  mul = (x: Operand, y: Operand): Ref => this.one('mul', [x, y]);
+  div = (x: Operand, y: Operand): Ref => this.one('div', [x, y]);
   neg = (x: Ref): Ref => this.one('neg', [x]);
   exp = (x: Ref): Ref => this.one('exp', [x]);
   log = (x: Ref): Ref => this.one('log', [x]);
   sqrt = (x: Ref): Ref => this.one('sqrt', [x]);
   rsqrt = (x: Ref): Ref => this.one('rsqrt', [x]);
-  where = (condition: Ref, yes: Ref, no: Ref): Ref => this.one('where', [condition, yes, no]);
+  where = (condition: Ref, yes: Operand, no: Operand): Ref => this.one('where', [condition, yes, no]);
 
   sum(x: Ref, axes: readonly number[], keepDims = false): Ref {
     const rank = this.typeOf(x).shape.length;
@@ -228,6 +229,16 @@ export class GraphBuilder implements Build {
   ): Ref {
     this.#nodes.set(id, { id, op, inputs, attributes, types, ...this.#context() });
     return id;
+  }
+
+  #refs(op: string, operands: readonly Operand[]): readonly Ref[] {
+    if (!operands.some((operand) => typeof operand === 'number')) return operands as readonly Ref[];
+    const last = operands.findLast((operand) => typeof operand !== 'number');
+    if (last === undefined) throw new FrondError('FROND-X001', `${op}: all operands are numbers`);
+    const { dtype } = this.typeOf(last);
+    return operands.map((operand) =>
+      typeof operand === 'number' ? this.constant(operand, { dtype, shape: [] }) : operand,
+    );
   }
 
   #record(name: string): OpRecord {

@@ -5,29 +5,35 @@ import type { Kernel, Value } from '../kernel/ir.ts';
 import type { Schedules } from '../kernel/schedule.ts';
 import type { Attributes, Ref, TensorType } from './graph.ts';
 
+/** An operand as rules write it: a tensor, or a number. */
+export type Operand = Ref | number;
+
 /**
  * Appends nodes to a graph under construction. Rules of ops (vjp, decompositions) receive one, so that op files never
  * import each other. A `Ref` made by one builder is only good for the same one.
  */
 export interface Build {
-  /** Adds a node of any op; its types come from the op's shape rule. Gives one ref per output. */
-  op(name: string, inputs: readonly Ref[], attributes?: Attributes): readonly Ref[];
+  /**
+   * Adds a node of any op; its types come from the op's shape rule. Gives one ref per output. A number among the operands
+   * becomes a scalar constant of the element type of the last tensor among them.
+   */
+  op(name: string, inputs: readonly Operand[], attributes?: Attributes): readonly Ref[];
   /** The same for ops with a single output. */
-  one(name: string, inputs: readonly Ref[], attributes?: Attributes): Ref;
+  one(name: string, inputs: readonly Operand[], attributes?: Attributes): Ref;
   typeOf(ref: Ref): TensorType;
   /** A scalar (or filled) constant. */
   constant(value: number, type?: TensorType): Ref;
 
-  add(x: Ref, y: Ref): Ref;
-  sub(x: Ref, y: Ref): Ref;
-  mul(x: Ref, y: Ref): Ref;
-  div(x: Ref, y: Ref): Ref;
+  add(x: Operand, y: Operand): Ref;
+  sub(x: Operand, y: Operand): Ref;
+  mul(x: Operand, y: Operand): Ref;
+  div(x: Operand, y: Operand): Ref;
   neg(x: Ref): Ref;
   exp(x: Ref): Ref;
   log(x: Ref): Ref;
   sqrt(x: Ref): Ref;
   rsqrt(x: Ref): Ref;
-  where(condition: Ref, yes: Ref, no: Ref): Ref;
+  where(condition: Ref, yes: Operand, no: Operand): Ref;
   sum(x: Ref, axes: readonly number[], keepDims?: boolean): Ref;
   reshape(x: Ref, shape: readonly Dim[]): Ref;
   transpose(x: Ref, permutation: readonly number[]): Ref;
@@ -148,7 +154,10 @@ export interface OpRecord {
    * `matmul: inner dimensions differ: 128 and 256 in [batch, time, 128] x [256, 64]`.
    */
   shape(inputs: readonly TensorType[], attributes: Attributes): readonly TensorType[];
-  /** Gradient for each input; undefined for inputs that have none (integers, masks). Absent: not differentiable. */
+  /**
+   * Gradient for each input; undefined for inputs that have none (integers, masks). Of an f16 input it may be f32: it is rounded.
+   * Absent: not differentiable.
+   */
   vjp?(b: Build, context: VjpContext): readonly (Ref | undefined)[];
   /**
    * For kind 'elementwise': the same function on values of the kernel language, so that fused chains become one kernel.

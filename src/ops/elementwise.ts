@@ -32,9 +32,8 @@ const vjp2 = (rule: Vjp2): NonNullable<Row['vjp']> => {
   return (b, [x, y], z, dz) => rule(b, x as Ref, y as Ref, dz, z);
 };
 
-const zero = (b: Build): Ref => b.constant(0);
 /** dy where the condition holds, else 0 */
-const where0 = (b: Build, condition: Ref, dy: Ref): Ref => b.where(condition, dy, zero(b));
+const where0 = (b: Build, condition: Ref, dy: Ref): Ref => b.where(condition, dy, 0);
 
 /** Φ(x) = (1 + erf(x/√2)) / 2 */
 const normalCdf = (k: KernelBuilder, x: Value): Value =>
@@ -90,7 +89,7 @@ const rows = {
     emit: map('max'),
     vjp: vjp2((b, x, y, dz) => {
       const first = b.one('greaterEqual', [x, y]);
-      return [where0(b, first, dz), b.where(first, zero(b), dz)];
+      return [where0(b, first, dz), b.where(first, 0, dz)];
     }),
   },
   minimum: {
@@ -101,7 +100,7 @@ const rows = {
     emit: map('min'),
     vjp: vjp2((b, x, y, dz) => {
       const first = b.one('lessEqual', [x, y]);
-      return [where0(b, first, dz), b.where(first, zero(b), dz)];
+      return [where0(b, first, dz), b.where(first, 0, dz)];
     }),
   },
   neg: {
@@ -120,7 +119,7 @@ const rows = {
     flops: 1,
     emit: map('abs'),
     vjp: vjp1((b, x, _y, dy) =>
-      b.sub(where0(b, b.one('less', [zero(b), x]), dy), where0(b, b.one('less', [x, zero(b)]), dy)),
+      b.sub(where0(b, b.one('less', [0, x]), dy), where0(b, b.one('less', [x, 0]), dy)),
     ),
   },
   exp: {
@@ -145,7 +144,7 @@ const rows = {
     takes: 'float',
     flops: 1,
     emit: map('sqrt'),
-    vjp: vjp1((b, _x, y, dy) => b.div(b.mul(dy, b.constant(0.5)), y)),
+    vjp: vjp1((b, _x, y, dy) => b.div(b.mul(dy, 0.5), y)),
   },
   rsqrt: {
     arity: 1,
@@ -154,7 +153,7 @@ const rows = {
     flops: 2,
     emit: map('rsqrt'),
     // d x^(−1/2) = −½ x^(−3/2)
-    vjp: vjp1((b, _x, y, dy) => b.mul(b.mul(dy, b.constant(-0.5)), b.mul(y, b.mul(y, y)))),
+    vjp: vjp1((b, _x, y, dy) => b.mul(b.mul(dy, -0.5), b.mul(y, b.mul(y, y)))),
   },
   tanh: {
     arity: 1,
@@ -162,7 +161,7 @@ const rows = {
     takes: 'float',
     flops: 10,
     emit: map('tanh'),
-    vjp: vjp1((b, _x, y, dy) => b.mul(dy, b.sub(b.constant(1), b.mul(y, y)))),
+    vjp: vjp1((b, _x, y, dy) => b.mul(dy, b.sub(1, b.mul(y, y)))),
   },
   erf: {
     arity: 1,
@@ -170,9 +169,7 @@ const rows = {
     takes: 'float',
     flops: 12,
     emit: map('erf'),
-    vjp: vjp1((b, x, _y, dy) =>
-      b.mul(dy, b.mul(b.constant(2 / Math.sqrt(Math.PI)), b.exp(b.neg(b.mul(x, x))))),
-    ),
+    vjp: vjp1((b, x, _y, dy) => b.mul(dy, b.mul(2 / Math.sqrt(Math.PI), b.exp(b.neg(b.mul(x, x)))))),
   },
   gelu: {
     arity: 1,
@@ -190,8 +187,8 @@ const rows = {
     emit: unary((k, x) => k.add(normalCdf(k, x), k.mul(x, normalPdf(k, x)))),
     // d/dx (Φ + xφ) = 2φ − x (xφ), in this order: x² may overflow where φ is 0
     vjp: vjp1((b, x, _y, dy) => {
-      const density = b.mul(b.exp(b.mul(b.mul(x, x), b.constant(-0.5))), b.constant(DENSITY));
-      return b.mul(dy, b.sub(b.mul(b.constant(2), density), b.mul(x, b.mul(x, density))));
+      const density = b.mul(b.exp(b.mul(b.mul(x, x), -0.5)), DENSITY);
+      return b.mul(dy, b.sub(b.mul(2, density), b.mul(x, b.mul(x, density))));
     }),
   },
   relu: {
@@ -200,7 +197,7 @@ const rows = {
     takes: 'float',
     flops: 1,
     emit: unary((k, x) => k.max(x, 0)),
-    vjp: vjp1((b, _x, y, dy) => where0(b, b.one('less', [zero(b), y]), dy)),
+    vjp: vjp1((b, _x, y, dy) => where0(b, b.one('less', [0, y]), dy)),
   },
   sigmoid: {
     arity: 1,
@@ -208,7 +205,7 @@ const rows = {
     takes: 'float',
     flops: 12,
     emit: unary((k, x) => k.mul(k.add(k.map('tanh', k.mul(x, 0.5)), 1), 0.5)),
-    vjp: vjp1((b, _x, y, dy) => b.mul(dy, b.mul(y, b.sub(b.constant(1), y)))),
+    vjp: vjp1((b, _x, y, dy) => b.mul(dy, b.mul(y, b.sub(1, y)))),
   },
   floor: { arity: 1, doc: 'largest integer ≤ x', takes: 'float', flops: 1, emit: map('floor') },
   isFinite: {

@@ -1,7 +1,7 @@
 import { printShape } from '../base/dim.ts';
 import type { Ref } from '../ir/graph.ts';
 import type { OpRecord } from '../ir/record.ts';
-import { expectFloat, expectShape, fail, operand } from './rules.ts';
+import { expectFloat, expectShape, fail, operand, samePrecision, widen } from './rules.ts';
 
 /** x · weight + bias: operands x [..., in], weight [in, out] and, if there is one, bias [out]. */
 export const linear: OpRecord = {
@@ -25,7 +25,8 @@ export const linear: OpRecord = {
     return [{ dtype: 'f32', shape: [...x.shape.slice(0, -1), columns] }];
   },
   expand(b, { inputs: [x, weight, bias] }) {
-    const y = b.matmul(x as Ref, weight as Ref);
-    return [bias === undefined ? y : b.add(y, bias)];
+    const [left, right] = samePrecision(b, x as Ref, weight as Ref);
+    const y = b.matmul(left, right);
+    return [bias === undefined ? y : b.add(y, widen(b, bias))];
   },
 };

@@ -12,7 +12,7 @@ import {
   sidesOf,
   swapped,
 } from './matmulLayout.ts';
-import { broadcastShapes, bytesOf, expectFloat, fail, operand } from './rules.ts';
+import { broadcastShapes, bytesOf, expectFloat, fail, operand, widen } from './rules.ts';
 import { input, output } from './slots.ts';
 
 /*
@@ -71,9 +71,9 @@ const stridesIn =
 
 // ---- gradient
 
-/** dx' = dz · y'ᵀ and dy' = x'ᵀ · dz, where ' is the operand as it enters the product. */
+/** dx' = dz · y'ᵀ and dy' = x'ᵀ · dz, where ' is the operand as it enters the product; in f32, as dz is. */
 function vjp(b: Build, { inputs, gradients, attributes, needs }: VjpContext): readonly (Ref | undefined)[] {
-  const [x, y] = inputs;
+  const [x, y] = inputs.map((ref) => widen(b, ref));
   const [dz] = gradients;
   if (attributes.epilogue !== undefined || attributes.columnSums !== undefined)
     fail('FROND-P001', 'matmul: what fusion made of it has no gradient');

@@ -6,7 +6,7 @@ import { planSize } from '../../kernels/size.ts';
 import { product } from '../base/dim.ts';
 import type { Attributes, Ref, TensorType } from '../ir/graph.ts';
 import type { Build, OpRecord, Slot } from '../ir/record.ts';
-import { axesOf, axisOf, expectFloat, fail, operand, perInput, reducedShape } from './rules.ts';
+import { axesOf, axisOf, expectFloat, fail, operand, perInput, reducedShape, widen } from './rules.ts';
 import { input, output } from './slots.ts';
 
 /** Attributes `axes` (a list; negative ones count from the right) and `keepDims` (false by default). */
@@ -51,11 +51,12 @@ export const max: OpRecord = {
   ...reduction('max', 'largest element over attribute axes'),
   vjp(b, { inputs: [x], outputs: [y], gradients: [dy], attributes }) {
     if (x === undefined || y === undefined || dy === undefined) return [undefined];
+    // in f32 also for f16, which cannot count far
     const attains = b.one('cast', [b.one('equal', [x, stretch(b, 'max', y, x, attributes)])], {
       dtype: 'f32',
     });
     const { axes, keepDims = false } = attributes;
-    const share = b.div(dy, b.one('sum', [attains], { axes: axes ?? [], keepDims }));
+    const share = b.div(widen(b, dy), b.one('sum', [attains], { axes: axes ?? [], keepDims }));
     return [b.mul(attains, stretch(b, 'max', share, x, attributes))];
   },
 };
@@ -70,11 +71,12 @@ export const mean: OpRecord = {
     return [reducedType('mean', inputs, attributes)];
   },
   expand(b, { inputs: [x], attributes }) {
-    const { shape } = b.typeOf(x as Ref);
+    const { dtype, shape } = b.typeOf(x as Ref);
     const axes = axesOf('mean', attributes, shape);
     const count = product(axes.map((axis) => shape[axis] ?? 1));
-    const divisor = typeof count === 'number' ? b.constant(count) : b.one('size', [], { size: count });
-    return [b.div(b.sum(x as Ref, axes, attributes.keepDims === true), divisor)];
+    const divisor = typeof count === 'number' ? count : b.one('size', [], { size: count });
+    const average = b.div(b.sum(widen(b, x as Ref), axes, attributes.keepDims === true), divisor);
+    return [dtype === 'f16' ? b.one('cast', [average], { dtype }) : average];
   },
 };
 

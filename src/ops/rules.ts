@@ -1,8 +1,8 @@
 import { type Dim, minus, plus, printShape, product, type Shape, sameShape, times } from '../base/dim.ts';
 import { type DType, isFloating } from '../base/dtype.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
-import type { Attribute, Attributes, TensorType } from '../ir/graph.ts';
-import type { Cost, LowerContext } from '../ir/record.ts';
+import type { Attribute, Attributes, Ref, TensorType } from '../ir/graph.ts';
+import type { Build, Cost, LowerContext } from '../ir/record.ts';
 
 /*
  * What the shape rules of all ops share. Their errors use the words of the type-level messages:
@@ -148,6 +148,16 @@ export const perInput =
     flops: times(product(context.inputs[0]?.shape ?? []), flops),
     bytes: bytesOf(context),
   });
+
+// ---- f16, which is storage: what sums or multiplies many elements does so in f32
+
+/** The tensor in f32 where it is f16. */
+export const widen = (b: Build, x: Ref): Ref =>
+  b.typeOf(x).dtype === 'f16' ? b.one('cast', [x], { dtype: 'f32' }) : x;
+
+/** Both tensors in f32, unless both are f16. */
+export const samePrecision = (b: Build, x: Ref, y: Ref): readonly [Ref, Ref] =>
+  b.typeOf(x).dtype === b.typeOf(y).dtype ? [x, y] : [widen(b, x), widen(b, y)];
 
 // ---- gradients
 

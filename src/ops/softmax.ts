@@ -2,7 +2,7 @@ import { planAlong, type Rows } from '../../kernels/along.ts';
 import { planSoftmax, planSoftmaxGradient } from '../../kernels/softmax.ts';
 import type { Attributes, TensorType } from '../ir/graph.ts';
 import type { LaunchPlan, LowerContext, OpRecord, Slot } from '../ir/record.ts';
-import { axisOf, expectFloat, operand, perElement } from './rules.ts';
+import { axisOf, expectFloat, expectType, operand, perElement, widen } from './rules.ts';
 import { input, output } from './slots.ts';
 
 /** Attribute `axis`, the last one by default. */
@@ -47,7 +47,11 @@ export const softmaxGradient: OpRecord = {
   doc: 'gradient of softmax from its result and the upstream gradient',
   kind: 'kernel',
   arity: 2,
-  shape: (inputs) => [operand('softmaxGradient', inputs, 0)],
+  shape(inputs) {
+    expectType('softmaxGradient', 'the softmax', operand('softmaxGradient', inputs, 0), 'f32');
+    expectType('softmaxGradient', 'the gradient', operand('softmaxGradient', inputs, 1), 'f32');
+    return [operand('softmaxGradient', inputs, 0)];
+  },
   // with s = Σ y dy and upstream u:  ∂/∂dy is the same map of u;  ∂/∂y = u (dy − s) − dy Σ u y
   vjp(b, { inputs: [y, dy], gradients: [u], attributes }) {
     if (y === undefined || dy === undefined || u === undefined) return [];
@@ -76,10 +80,11 @@ export const logSoftmax: OpRecord = {
     const x = operand('logSoftmax', inputs, 0);
     expectFloat('logSoftmax', x);
     axisOf('logSoftmax', Number(axis), x.shape);
-    return [x];
+    return [{ dtype: 'f32', shape: x.shape }];
   },
-  expand(b, { inputs: [x], attributes: { axis = -1 } }) {
-    if (x === undefined) return [];
+  expand(b, { inputs: [given], attributes: { axis = -1 } }) {
+    if (given === undefined) return [];
+    const x = widen(b, given);
     const at = axisOf('logSoftmax', Number(axis), b.typeOf(x).shape);
     const shifted = b.sub(x, b.one('max', [x], { axes: [at], keepDims: true }));
     return [b.sub(shifted, b.log(b.sum(b.exp(shifted), [at], true)))];

@@ -23,8 +23,8 @@ export const where: OpRecord = {
   vjp: (b, context) =>
     unbroadcast(b, context, (_b, [condition], _y, dy) => [
       undefined,
-      b.where(condition as Ref, dy, b.constant(0)),
-      b.where(condition as Ref, b.constant(0), dy),
+      b.where(condition as Ref, dy, 0),
+      b.where(condition as Ref, 0, dy),
     ]),
   emit: (k, args) => k.map('select', ...args),
   lower: (context) => lowerElementwise(where, context),

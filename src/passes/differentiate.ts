@@ -67,9 +67,10 @@ export function differentiate(
     });
     const needs = node.inputs.map((input) => needed.has(input));
     if (!needs.includes(true) || gradients.every((gradient) => gradient === undefined)) continue;
-    gradientsOfInputs(builder, registry, node, gradients, needs).forEach((gradient, i) => {
+    gradientsOfInputs(builder, registry, node, gradients, needs).forEach((given, i) => {
       const input = node.inputs[i];
-      if (gradient === undefined || input === undefined || !needs[i]) return;
+      if (given === undefined || input === undefined || !needs[i]) return;
+      const gradient = narrow(builder, given, builder.typeOf(input));
       checkGradient(node, i, builder.typeOf(input), builder.typeOf(gradient));
       const known = arriving.get(input);
       if (known) known.push(gradient);
@@ -171,6 +172,12 @@ function gradientsOfInputs(
   const outputs = node.types.map((_, k) => makeRef(node.id, k));
   return record.vjp(builder, { inputs: node.inputs, outputs, gradients, attributes: node.attributes, needs });
 }
+
+/** Rules may work in f32 for an operand of f16. */
+const narrow = (builder: GraphBuilder, gradient: Ref, { dtype }: TensorType): Ref =>
+  dtype === 'f16' && builder.typeOf(gradient).dtype === 'f32'
+    ? builder.one('cast', [gradient], { dtype })
+    : gradient;
 
 /** A rule that gives a gradient of another shape is a defect; found here, at the op, not steps later. */
 function checkGradient(node: Node, index: number, operand: TensorType, gradient: TensorType): void {
