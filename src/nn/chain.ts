@@ -1,11 +1,15 @@
 import { FORBIDDEN } from '../../kernels/crfDecode.ts';
-import { oneOf } from '../base/kinds.ts';
+import { equal, type GraphContext, i32, or, type Tensor, where } from '../dsl/index.ts';
+import { type LabelScheme, splitTag } from './tags.ts';
 
 export { FORBIDDEN };
 
-/** How entity labels are written: `O`, then `B-x`, `I-x`, and in BIOES also `E-x` (end) and `S-x` (single). */
-export type LabelScheme = 'BIO' | 'BIOES';
-export const schemeKind = oneOf('BIO', 'BIOES');
+/** Scores over C labels. */
+export interface LabelChain<C extends number> {
+  readonly transitions: Tensor<'f32', [C, C]>;
+  readonly start: Tensor<'f32', [C]>;
+  readonly stop: Tensor<'f32', [C]>;
+}
 
 /** What may follow what: 0 where allowed, FORBIDDEN elsewhere. */
 export interface ChainConstraints {
@@ -15,42 +19,65 @@ export interface ChainConstraints {
   readonly stop: readonly number[];
 }
 
-interface Tag {
-  readonly prefix: string;
-  readonly entity: string;
+/**
+ * All that steps depend on, as numbers of types (0: no chunk) for each label. The step from → to is allowed where enters[to] is
+ * leaves[from] or ends[from]; a sentence begins where enters is 0, and ends where ends is 0.
+ */
+interface ChainCodes {
+  /** the type of the chunk that the label goes on with */
+  readonly enters: readonly number[];
+  /** the type of the chunk that may go on behind the label */
+  readonly leaves: readonly number[];
+  /** 0 where a chunk may end with the label, else the type that has to go on */
+  readonly ends: readonly number[];
 }
 
-const readTag = (label: string): Tag => {
-  const dash = label.indexOf('-');
-  return dash < 0
-    ? { prefix: label, entity: '' }
-    : { prefix: label.slice(0, dash), entity: label.slice(dash + 1) };
-};
-
-/** The entity goes on behind this tag. */
-const isOpen = ({ prefix }: Tag, scheme: LabelScheme): boolean =>
-  scheme === 'BIOES' && (prefix === 'B' || prefix === 'I');
-/** The tag goes on with an entity that has begun. */
-const continues = ({ prefix }: Tag): boolean => prefix === 'I' || prefix === 'E';
-
-/** Both ends of a step; undefined stands for the border of the sentence. */
-function isAllowed(from: Tag | undefined, to: Tag | undefined, scheme: LabelScheme): boolean {
-  if (to !== undefined && continues(to)) {
-    const inside = from !== undefined && (from.prefix === 'B' || from.prefix === 'I');
-    return inside && from.entity === to.entity;
-  }
-  // in BIO an entity may end anywhere, in BIOES only at its E
-  return from === undefined || !isOpen(from, scheme);
-}
-
-/** The steps that a scheme allows between `labels`, in the order of their ids. */
-export function chainConstraints(labels: readonly string[], scheme: LabelScheme): ChainConstraints {
-  const tags = labels.map(readTag);
-  const score = (from: Tag | undefined, to: Tag | undefined): number =>
-    isAllowed(from, to, scheme) ? 0 : FORBIDDEN;
+function chainCodes(labels: readonly string[], scheme: LabelScheme): ChainCodes {
+  const tags = labels.map(splitTag);
+  const types = new Map([...new Set(tags.map(({ type }) => type))].map((type, i) => [type, i + 1]));
+  const begun = new Set(tags.flatMap(({ part, type }) => (part === 'B' ? [type] : [])));
+  const number = (type: string, holds: boolean): number => (holds ? (types.get(type) ?? 0) : 0);
   return {
-    transitions: tags.flatMap((from) => tags.map((to) => score(from, to))),
-    start: tags.map((to) => score(undefined, to)),
-    stop: tags.map((from) => score(from, undefined)),
+    // a type that no label begins is begun by those inside of it, as conlleval reads them
+    enters: tags.map(({ part, type }) => number(type, (part === 'I' || part === 'E') && begun.has(type))),
+    leaves: tags.map(({ part, type }) => number(type, part === 'B' || part === 'I')),
+    // in BIO a chunk may end anywhere, else only at its last word
+    ends: tags.map(({ part, type }) => number(type, scheme !== 'BIO' && (part === 'B' || part === 'I'))),
+  };
+}
+
+/** The steps that a scheme allows between `labels`, in the order of their ids: labels² numbers. */
+export function chainConstraints(labels: readonly string[], scheme: LabelScheme): ChainConstraints {
+  const { enters, leaves, ends } = chainCodes(labels, scheme);
+  const score = (allowed: boolean): number => (allowed ? 0 : FORBIDDEN);
+  return {
+    transitions: leaves.flatMap((open, from) =>
+      enters.map((entered) => score(entered === open || entered === ends[from])),
+    ),
+    start: enters.map((entered) => score(entered === 0)),
+    stop: ends.map((end) => score(end === 0)),
+  };
+}
+
+/**
+ * `scores` with what the scheme forbids ruled out, computed on the device from a few numbers per label: a graph with all labels²
+ * constraints as constants would make checkpoints that no program can read.
+ */
+export function constrain<C extends number>(
+  g: GraphContext,
+  { transitions, start, stop }: LabelChain<C>,
+  labels: readonly string[],
+  scheme: LabelScheme,
+): LabelChain<C> {
+  const count = labels.length;
+  const { enters, leaves, ends } = chainCodes(labels, scheme);
+  const row = (codes: readonly number[]) => g.constant(codes, i32, [count]);
+  const column = (codes: readonly number[]) => g.constant(codes, i32, [count, 1]);
+  const entered = row(enters);
+  const allowed = or(equal(column(leaves), entered), equal(column(ends), entered));
+  return {
+    transitions: where(allowed, transitions, FORBIDDEN),
+    start: where(equal(entered, 0), start, FORBIDDEN),
+    stop: where(equal(row(ends), 0), stop, FORBIDDEN),
   };
 }

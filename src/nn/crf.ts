@@ -1,18 +1,14 @@
-import { add, f32, type GraphContext, scope, type Tensor, uniform } from '../dsl/index.ts';
-import { chainConstraints, type LabelScheme } from './chain.ts';
+import { checkOptions } from '../base/arguments.ts';
+import { optional, text } from '../base/kinds.ts';
+import { f32, type GraphContext, scope, uniform } from '../dsl/index.ts';
+import { constrain, type LabelChain } from './chain.ts';
+import { type LabelScheme, schemeKind } from './tags.ts';
 
 export interface CrfLayerOptions {
   /** decoding never emits a labelling that the scheme forbids; training is free */
   readonly scheme?: LabelScheme | undefined;
   /** scope of its parameters, 'crf' by default */
   readonly name?: string;
-}
-
-/** Scores over C labels. */
-export interface LabelChain<C extends number> {
-  readonly transitions: Tensor<'f32', [C, C]>;
-  readonly start: Tensor<'f32', [C]>;
-  readonly stop: Tensor<'f32', [C]>;
 }
 
 export interface CrfLayer<C extends number> {
@@ -26,8 +22,10 @@ export interface CrfLayer<C extends number> {
 export function crfLayer<C extends number = number>(
   g: GraphContext,
   labels: readonly string[] & { readonly length: C },
-  { scheme, name = 'crf' }: CrfLayerOptions = {},
+  options: CrfLayerOptions = {},
 ): CrfLayer<C> {
+  checkOptions('crfLayer', options, { scheme: optional(schemeKind), name: optional(text) });
+  const { scheme, name = 'crf' } = options;
   const count = labels.length;
   return scope(name, () => {
     const scores = {
@@ -35,13 +33,6 @@ export function crfLayer<C extends number = number>(
       start: g.parameter('start', f32, [count], uniform(0.1)),
       stop: g.parameter('stop', f32, [count], uniform(0.1)),
     };
-    if (scheme === undefined) return { scores, constrained: scores };
-    const forbidden = chainConstraints(labels, scheme);
-    const constrained = {
-      transitions: add(scores.transitions, g.constant(forbidden.transitions, f32, [count, count])),
-      start: add(scores.start, g.constant(forbidden.start, f32, [count])),
-      stop: add(scores.stop, g.constant(forbidden.stop, f32, [count])),
-    };
-    return { scores, constrained };
+    return { scores, constrained: scheme === undefined ? scores : constrain(g, scores, labels, scheme) };
   });
 }

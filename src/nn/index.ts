@@ -1,5 +1,5 @@
-export { type ChainConstraints, chainConstraints, FORBIDDEN, type LabelScheme } from './chain.ts';
-export { type CrfLayer, type CrfLayerOptions, crfLayer, type LabelChain } from './crf.ts';
+export { type ChainConstraints, chainConstraints, constrain, FORBIDDEN, type LabelChain } from './chain.ts';
+export { type CrfLayer, type CrfLayerOptions, crfLayer } from './crf.ts';
 export {
   type EncoderBlockOptions,
   type EncoderOptions,
@@ -12,3 +12,4 @@ export {
 } from './encoder.ts';
 export { learnedPositions, type PositionOptions } from './position.ts';
 export { prependSentence, prependVisible, type SentenceOptions, sentenceOf, tokensOf } from './sentence.ts';
+export { type LabelScheme, readTag, schemeOf, type Tag } from './tags.ts';

@@ -17,7 +17,7 @@ export { defineBackbone, defineHead, defineReader, type HeadDefinition, register
 export type { Predictions } from './evaluate.ts';
 export type { Listener, TrainingEvent } from './events.ts';
 export * as head from './head/index.ts';
-export { bioRules, collectLabels, collectTags, type LabelSet, labelSet } from './labels.ts';
+export { bioRules, collectLabels, collectTags, convertTags, type LabelSet, labelSet } from './labels.ts';
 export * as metrics from './metrics/index.ts';
 export type { ModelRecord } from './modelRecord.ts';
 export {

@@ -1,7 +1,10 @@
 import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
 import { listOf, text } from '../base/kinds.ts';
+import { chainConstraints, type LabelScheme } from '../nn/index.ts';
+import { printTag, readTag, schemeOf, type Tag } from '../nn/tags.ts';
 import { fingerprint } from './fingerprint.ts';
+import { type Chunk, chunksOf } from './metrics/chunks.ts';
 
 /** Names of classes; the position is the id. */
 export interface LabelSet {
@@ -25,37 +28,58 @@ export function labelSet(names: readonly string[]): LabelSet {
 /** The labels that occur, in code-unit order, so that ids do not depend on the order of the data. */
 export const collectLabels = (labels: Iterable<string>): LabelSet => labelSet([...new Set(labels)].sort());
 
-/** BIO tags: `O` has id 0; then for each type `B-type`, `I-type`. */
+/** The tags that occur: `O` has id 0; then for each type those of its parts, in the order of letters. @throws FROND-D005 */
 export const collectTags = (tags: Iterable<string>): LabelSet => {
   const inside = [...new Set(tags)].filter((tag) => tag !== 'O');
-  const order = ({ type, part }: Tag): string => `${type} ${part}`;
-  const key = (tag: string): string => order(parseTag(tag));
+  const key = (tag: string): string => `${parseTag(tag).type} ${tag[0]}`;
   return labelSet(['O', ...inside.sort((a, b) => (key(a) < key(b) ? -1 : 1))]);
 };
 
 /** What a checkpoint keeps to refuse other labels. */
 export const labelFingerprint = (labels: LabelSet): string => fingerprint(labels.names.join('\n'));
 
-/** A tag taken apart: `B-city` begins a chunk of type `city`, `I-city` continues it, `O` is outside and has type ''. */
-export interface Tag {
-  readonly part: 'B' | 'I' | 'O';
-  readonly type: string;
-}
-
-/** The part and type of a BIO tag; undefined for any other text. */
-export function readTag(text: string): Tag | undefined {
-  if (text === 'O') return { part: 'O', type: '' };
-  const [, part, type] = text.match(/^([BI])-(\S+)$/) ?? [];
-  return (part === 'B' || part === 'I') && type !== undefined ? { part, type } : undefined;
-}
-
-/** @throws FROND-D005 for a text that is no BIO tag */
+/** @throws FROND-D005 for a text that is no tag */
 export function parseTag(text: string): Tag {
   const tag = readTag(text);
   if (tag !== undefined) return tag;
-  throw new FrondError('FROND-D005', `${JSON.stringify(text)} is not a BIO tag`, { hint: TAG_FORM });
+  throw new FrondError('FROND-D005', `${JSON.stringify(text)} is not a tag`, { hint: TAG_FORM });
 }
-export const TAG_FORM = 'a tag is O, B-type for the first word of a chunk, or I-type for a following one';
+export const TAG_FORM =
+  'a tag is O, or the part of a chunk and its type: B-type, I-type, and where the scheme has them E-, L-, M-, S-, U-';
+
+/** The same chunks in the tags of another scheme; what holds a text that is no tag stays as it is. */
+export function convertTags(tags: readonly string[], scheme: LabelScheme): readonly string[] {
+  if (tags.some((tag) => readTag(tag) === undefined)) return tags;
+  const converted = tags.map(() => 'O');
+  for (const { type, start, end } of chunksOf(tags)) {
+    for (let i = start; i < end; i++) {
+      const part = end - start === 1 ? 'S' : i === start ? 'B' : i === end - 1 ? 'E' : 'I';
+      converted[i] = printTag({ part, type }, scheme);
+    }
+  }
+  return converted.every((tag, i) => tag === tags[i]) ? tags : converted;
+}
+
+/**
+ * What the tags of one part of the data are written in, judged by all of its sentences: letters that mark ends are those of one
+ * scheme; of those in B, I and O it is IOB1 where some chunk begins with I and B stands only where IOB1 needs it: between
+ * chunks of one type that touch.
+ */
+export function writtenIn(sentences: readonly (readonly string[])[]): LabelScheme | 'IOB1' {
+  const scheme = schemeOf(sentences.flat());
+  if (scheme !== 'BIO') return scheme;
+  let inside = 0;
+  for (const tags of sentences) {
+    let before: Chunk | undefined;
+    for (const chunk of chunksOf(tags)) {
+      const touches = before?.end === chunk.start && before.type === chunk.type;
+      if (!tags[chunk.start]?.startsWith('B')) inside++;
+      else if (!touches) return 'BIO';
+      before = chunk;
+    }
+  }
+  return inside === 0 ? 'BIO' : 'IOB1';
+}
 
 /** Which tag may follow which, as a CRF takes it. */
 export interface TagRules {
@@ -67,12 +91,10 @@ export interface TagRules {
 
 /** In BIO, `I-type` follows `B-type` or `I-type` of the same type only; everything else is free. */
 export function bioRules({ names }: LabelSet): TagRules {
-  const tags = names.map(parseTag);
-  const transitions = tags.flatMap((from) =>
-    tags.map((to) => (to.part !== 'I' || (from.part !== 'O' && from.type === to.type) ? 1 : 0)),
-  );
+  const { transitions, start } = chainConstraints(names, 'BIO');
+  const allowed = (score: number): number => (score === 0 ? 1 : 0);
   return {
-    transitions: Uint8Array.from(transitions),
-    starts: Uint8Array.from(tags, ({ part }) => (part === 'I' ? 0 : 1)),
+    transitions: Uint8Array.from(transitions, allowed),
+    starts: Uint8Array.from(start, allowed),
   };
 }

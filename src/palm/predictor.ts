@@ -1,6 +1,7 @@
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
 import { objectOf, optional, signal } from '../base/kinds.ts';
+import type { LabelScheme } from '../nn/index.ts';
 import { chooseDevice } from '../runtime/chooseDevice.ts';
 import { compile } from '../runtime/compile.ts';
 import { type Device, deviceKind, isDeviceLost } from '../runtime/device.ts';
@@ -35,10 +36,9 @@ const names = (value: unknown): string[] => (Array.isArray(value) ? value.map(St
 function headFrom(record: ComponentRecord): Head | undefined {
   if (record.kind === 'classify') return classify({ classes: names(record.classes) }) as Head;
   if (record.kind !== 'sequenceLabel') return undefined;
-  return sequenceLabel({
-    labels: names(record.labels),
-    scheme: record.scheme === 'BIOES' ? 'BIOES' : 'BIO',
-  }) as Head;
+  const { scheme = 'BIO' } = record;
+  // the head checks what it is given
+  return sequenceLabel({ labels: names(record.labels), scheme: scheme as LabelScheme }) as Head;
 }
 
 const cannotMake = (what: string, option: string, folder: string): FrondError =>

@@ -1,16 +1,20 @@
 import { describe, expect, test } from 'vitest';
 import { crf, f32, graph, i32, mean, neg } from '../../src/dsl/index.ts';
-import { chainConstraints, crfLayer, FORBIDDEN, type LabelScheme } from '../../src/nn/index.ts';
+import { chainConstraints, constrain, crfLayer, FORBIDDEN, type LabelScheme } from '../../src/nn/index.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 
 const BIO = ['O', 'B-city', 'I-city', 'B-date', 'I-date'];
 const BIOES = ['O', 'B-city', 'I-city', 'E-city', 'S-city', 'B-date', 'E-date'];
+const BILOU = BIOES.map((tag) => tag.replace('E-', 'L-').replace('S-', 'U-'));
+const BMES = BIOES.map((tag) => tag.replace('I-', 'M-'));
 
 /** The same law as a grammar of whole sentences, written without looking at single steps. */
 const GRAMMAR: Record<LabelScheme, RegExp> = {
   BIO: /^(O |B-city (I-city )*|B-date (I-date )*)*$/,
   BIOES: /^(O |S-city |B-city (I-city )*E-city |B-date E-date )*$/,
+  BILOU: /^(O |U-city |B-city (I-city )*L-city |B-date L-date )*$/,
+  BMES: /^(O |S-city |B-city (M-city )*E-city |B-date E-date )*$/,
 };
 
 const sentences = (labels: readonly string[], length: number): string[][] =>
@@ -22,6 +26,8 @@ describe('constraints of a label scheme', () => {
   test.each([
     ['BIO', BIO],
     ['BIOES', BIOES],
+    ['BILOU', BILOU],
+    ['BMES', BMES],
   ] as const)('%s allows exactly the sentences of its grammar', (scheme, labels) => {
     const { transitions, start, stop } = chainConstraints(labels, scheme);
     const id = (label: string | undefined) => labels.indexOf(label ?? '');
@@ -37,6 +43,32 @@ describe('constraints of a label scheme', () => {
         );
         expect(score.every((part) => part === 0 || part === FORBIDDEN)).toBe(true);
       }
+    }
+  });
+});
+
+describe('constrain', () => {
+  test.each([
+    ['BIO', BIO],
+    ['BIOES', BIOES],
+    ['BILOU', BILOU],
+    ['BMES', BMES],
+    ['BIO', ['O', 'I-room', 'B-city', 'I-city']],
+  ] as const)('rules out in %s what the constraints forbid, and nothing else', async (scheme, labels) => {
+    const count: number = labels.length;
+    const model = graph('rules', (g) => {
+      const scores = {
+        transitions: g.constant(0.5, f32, [count, count]),
+        start: g.constant(0.5, f32, [count]),
+        stop: g.constant(0.5, f32, [count]),
+      };
+      return { ...constrain(g, scores, labels, scheme) };
+    });
+    const { executable } = await compile(model.ir, { device: interpreterDevice() });
+    const results = await executable.run({});
+    for (const [name, scores] of Object.entries(chainConstraints(labels, scheme))) {
+      const wanted = Float32Array.from(scores, (score: number) => (score === 0 ? 0.5 : FORBIDDEN));
+      expect(results[name]?.data, name).toEqual(wanted);
     }
   });
 });

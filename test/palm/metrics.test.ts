@@ -29,6 +29,11 @@ describe('chunks as conlleval reads them', () => {
     ['B-x O I-x', 'x:0-1 x:2-3'],
     ['B-a-b I-a-b', 'a-b:0-2'],
     ['S-x B-x I-x E-x', 'x:0-1 x:1-4'],
+    // the same chunks in IOB1, BILOU and BMES
+    ['I-x B-x I-x I-x', 'x:0-1 x:1-4'],
+    ['U-x B-x I-x L-x', 'x:0-1 x:1-4'],
+    ['S-x B-x M-x E-x', 'x:0-1 x:1-4'],
+    ['U-x U-x B-x L-x U-x', 'x:0-1 x:1-2 x:2-4 x:4-5'],
   ])('%j holds %j', (tags, chunks) => {
     expect(show(tags)).toBe(chunks);
   });
@@ -103,6 +108,16 @@ describe('entity scores', () => {
         'O B-x B-x O',
       ].map(scores),
     ).toEqual([1, 1, 0, 0, 0, 0, 0]);
+  });
+
+  test('are the same in every scheme', () => {
+    const bio = split('B-x B-x I-x I-x O');
+    const written = ['I-x B-x I-x I-x O', 'S-x B-x I-x E-x O', 'U-x B-x I-x L-x O', 'S-x B-x M-x E-x O'];
+    for (const tags of written.map(split)) {
+      expect(entityScores([tags], [bio])).toMatchObject({ f1: 1, tokenAccuracy: 1 });
+      const sentence = { intent: 'a', tags };
+      expect(jointScores([sentence], [{ intent: 'a', tags: bio }]).exactMatch).toBe(1);
+    }
   });
 
   test('count a gold type that training never showed as missed', () => {

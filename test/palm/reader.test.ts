@@ -108,7 +108,7 @@ describe('files of a joint data set', () => {
       WORDS,
       'O O O O\nO O X-city I-city\n',
       INTENTS,
-      '[FROND-D005] "X-city" is not a BIO tag\n  at d/train/seq.out:2:5\n  hint: a tag is O, B-type for the first word of a chunk, or I-type for a following one',
+      '[FROND-D005] "X-city" is not a tag\n  at d/train/seq.out:2:5\n  hint: a tag is O, or the part of a chunk and its type: B-type, I-type, and where the scheme has them E-, L-, M-, S-, U-',
     ],
     [
       'broken UTF-8',

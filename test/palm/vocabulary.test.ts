@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { readTag } from '../../src/nn/index.ts';
 import { fingerprint } from '../../src/palm/fingerprint.ts';
 import {
   bioRules,
@@ -8,7 +9,6 @@ import {
   labelFingerprint,
   labelSet,
   parseTag,
-  readTag,
 } from '../../src/palm/labels.ts';
 import {
   buildVocabulary,

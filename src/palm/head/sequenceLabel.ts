@@ -1,7 +1,7 @@
 import { callable, optional } from '../../base/kinds.ts';
 import { crf, declare, exp, linear, neg } from '../../dsl/index.ts';
-import { schemeKind } from '../../nn/chain.ts';
-import { crfLayer, type LabelScheme } from '../../nn/index.ts';
+import { constrain, crfLayer, type LabelScheme, schemeOf } from '../../nn/index.ts';
+import { schemeKind } from '../../nn/tags.ts';
 import type { Head } from '../contract.ts';
 import { anySize } from '../contractCheck.ts';
 import { defineHead } from '../define.ts';
@@ -19,7 +19,7 @@ export interface Tagged {
 export interface SequenceLabelOptions<E> {
   /** names of the tags, in the order of their ids */
   readonly labels: readonly string[];
-  /** labellings that decoding may give; default BIO */
+  /** labellings that decoding may give; default: by the letters of the labels */
   readonly scheme?: LabelScheme;
   /** the tags of an example; default: its field `tags` */
   readonly gold?: (example: E) => readonly string[];
@@ -42,8 +42,8 @@ export function sequenceLabel<E extends object>(options: SequenceLabelOptions<E>
     scheme: optional(schemeKind),
     gold: optional(callable),
   });
-  const { scheme = 'BIO' } = options;
   const labels = labelSet(options.labels).names;
+  const { scheme = schemeOf(labels) } = options;
   const gold =
     options.gold ??
     ((example: E) => ('tags' in example && Array.isArray(example.tags) ? example.tags.map(String) : []));
@@ -51,27 +51,14 @@ export function sequenceLabel<E extends object>(options: SequenceLabelOptions<E>
     name: 'sequenceLabel',
     needs,
     build(g, { encoded }) {
-      const { scores, constrained } = crfLayer(g, labels, { scheme });
-      return {
-        emissions: linear(encoded, labels.length, { name: 'emission' }),
-        ...scores,
-        allowedTransitions: constrained.transitions,
-        allowedStart: constrained.start,
-        allowedStop: constrained.stop,
-      };
+      const { scores } = crfLayer(g, labels);
+      return { emissions: linear(encoded, labels.length, { name: 'emission' }), ...scores };
     },
     loss: (_, { emissions, tags, lengths, weights, ...scores }) =>
       weightedMean(neg(crf.logLikelihood(emissions, tags, lengths, scores)), weights),
-    predict(
-      _,
-      { emissions, lengths, transitions, start, stop, allowedTransitions, allowedStart, allowedStop },
-    ) {
-      const allowed = { transitions: allowedTransitions, start: allowedStart, stop: allowedStop };
-      const tags = crf.decode(emissions, lengths, allowed);
-      return {
-        tags,
-        probability: exp(crf.logLikelihood(emissions, tags, lengths, { transitions, start, stop })),
-      };
+    predict(g, { emissions, lengths, ...scores }) {
+      const tags = crf.decode(emissions, lengths, constrain(g, scores, labels, scheme));
+      return { tags, probability: exp(crf.logLikelihood(emissions, tags, lengths, scores)) };
     },
     decode({ tags, probability }, { lengths }): readonly Tagged[] {
       const [rows = 0, time = 0] = tags.shape;

@@ -1,3 +1,5 @@
+import { splitTag, type Tag } from '../../nn/tags.ts';
+
 /** Words `start` … `end`−1 of a sentence that form one slot or entity. */
 export interface Chunk {
   readonly type: string;
@@ -5,21 +7,12 @@ export interface Chunk {
   readonly end: number;
 }
 
-interface Split {
-  readonly part: string;
-  readonly type: string;
-}
-const OUTSIDE: Split = { part: 'O', type: '' };
-
-function split(tag: string): Split {
-  const dash = tag.indexOf('-');
-  return dash < 0 ? { part: tag, type: '' } : { part: tag.slice(0, dash), type: tag.slice(dash + 1) };
-}
+const OUTSIDE: Tag = { part: 'O', type: '' };
 
 /**
  * The chunks of a tag sequence by the rules of conlleval (Tjong Kim Sang and Buchholz, CoNLL-2000 shared task), which accept
- * what the tag scheme forbids: an `I-x` after `O`, at the start, or after another type begins a chunk of its own. BIO, IOB1 and
- * BIOES (also written with E and S) are read alike.
+ * what the tag scheme forbids: an `I-x` after `O`, at the start, or after another type begins a chunk of its own. So tags of
+ * all schemes (BIO, IOB1, BIOES, BILOU, BMES) are read alike, and none has to be named.
  */
 export function chunksOf(tags: readonly string[]): readonly Chunk[] {
   const chunks: Chunk[] = [];
@@ -27,7 +20,7 @@ export function chunksOf(tags: readonly string[]): readonly Chunk[] {
   let previous = OUTSIDE;
   for (let i = 0; i <= tags.length; i++) {
     const tag = tags[i];
-    const current = tag === undefined ? OUTSIDE : split(tag);
+    const current = tag === undefined ? OUTSIDE : splitTag(tag);
     if (start >= 0 && endsBefore(current, previous)) {
       chunks.push({ type: previous.type, start, end: i });
       start = -1;
@@ -38,14 +31,14 @@ export function chunksOf(tags: readonly string[]): readonly Chunk[] {
   return chunks;
 }
 
-const opens = ({ part }: Split): boolean => part === 'B' || part === 'S';
-const closes = ({ part }: Split): boolean => part === 'E' || part === 'S';
+const opens = ({ part }: Tag): boolean => part === 'B' || part === 'S';
+const closes = ({ part }: Tag): boolean => part === 'E' || part === 'S';
 
 /** Whether the chunk that `previous` belongs to is over when `current` comes. */
-const endsBefore = (current: Split, previous: Split): boolean =>
+const endsBefore = (current: Tag, previous: Tag): boolean =>
   current.part === 'O' || opens(current) || closes(previous) || current.type !== previous.type;
 
 /** Whether `current` begins a chunk. */
-const startsAt = (current: Split, previous: Split): boolean =>
+const startsAt = (current: Tag, previous: Tag): boolean =>
   current.part !== 'O' &&
   (opens(current) || previous.part === 'O' || closes(previous) || current.type !== previous.type);

@@ -1,4 +1,5 @@
 import { FrondError } from '../../base/errors.ts';
+import { convertTags } from '../labels.ts';
 import { type Chunk, chunksOf } from './chunks.ts';
 
 /** Fractions of 1; 0 where nothing was found or expected. */
@@ -21,7 +22,7 @@ export interface TypeScore extends Score {
 export interface EntityScores extends Score {
   /** one row per type of chunk, by name */
   readonly types: readonly TypeScore[];
-  /** share of words with the right tag, `O` included: what PALM called F1; never the measure of a tagger */
+  /** share of words with the right tag, whatever the scheme, `O` included: what PALM called F1; never the measure of a tagger */
   readonly tokenAccuracy: number;
 }
 
@@ -72,7 +73,8 @@ export function entityScores(
       if (found.has(key(chunk))) count(chunk.type, 'correct');
     }
     words += tags.length;
-    right += tags.filter((tag, j) => tag === guess[j]).length;
+    const said = convertTags(guess, 'BIO');
+    right += convertTags(tags, 'BIO').filter((tag, j) => tag === said[j]).length;
   });
   const types = [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
   return {

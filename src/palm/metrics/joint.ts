@@ -1,3 +1,4 @@
+import { convertTags } from '../labels.ts';
 import { type ClassScores, classScores } from './classes.ts';
 import { type EntityScores, entityScores, sameLength } from './entities.ts';
 
@@ -34,6 +35,8 @@ export function jointScores(gold: readonly JointLabels[], predicted: readonly Jo
   };
 }
 
-/** Tags that a cut sentence lacks count as `O`. */
-const sameTags = (gold: readonly string[], predicted: readonly string[]): boolean =>
-  gold.every((tag, i) => tag === (predicted[i] ?? 'O'));
+/** In whatever scheme; tags that a cut sentence lacks count as `O`. */
+function sameTags(gold: readonly string[], predicted: readonly string[]): boolean {
+  const said = convertTags(predicted, 'BIO');
+  return convertTags(gold, 'BIO').every((tag, i) => tag === (said[i] ?? 'O'));
+}

@@ -1,5 +1,8 @@
+import { checkArguments } from '../../base/arguments.ts';
 import { FrondError } from '../../base/errors.ts';
 import { declare } from '../../dsl/graph.ts';
+import { type LabelScheme, schemeOf } from '../../nn/index.ts';
+import { schemeKind } from '../../nn/tags.ts';
 import type { Batch, BatchSize, ComponentRecord, Reader } from '../contract.ts';
 import { defineReader } from '../define.ts';
 import { collectLabels, collectTags, type LabelSet, labelFingerprint, labelSet } from '../labels.ts';
@@ -12,6 +15,7 @@ import {
   vocabularyFingerprint,
 } from '../vocabulary.ts';
 import { type JointExample, type JointFiles, jointFiles, readJoint } from './jointFiles.ts';
+import { inScheme } from './tagScheme.ts';
 import { type ReadText, splitWords } from './text.ts';
 
 /** What a joint reader gives. */
@@ -62,6 +66,11 @@ export interface JointOptions extends JointMaps {
   readonly truncate?: boolean;
   /** refuse labels in validation and test that training never shows, instead of counting them as errors */
   readonly strict?: boolean;
+  /**
+   * how the tags that the model learns are written, whatever the data are written in (BIO, IOB1, BIOES, BILOU, BMES: found out and
+   * converted, with a note); default: that of `tags` where they are given, else BIO
+   */
+  readonly scheme?: LabelScheme;
 }
 
 export interface JointFolderOptions extends JointOptions {
@@ -94,13 +103,16 @@ const DEFAULT_LENGTH = 128;
 /**
  * A reader of examples in memory. Vocabulary, intents and tags come from the part `train`, or from an earlier run.
  * @throws FROND-D006 for a label of `train` that given maps lack, and with `strict` for one of any part
- * @throws FROND-D014 without a `train` part and without maps
+ * @throws FROND-D014 without a `train` part and without maps, FROND-T002 for a scheme that does not exist
  */
 export function jointReaderOf(
-  parts: Readonly<Record<string, readonly JointExample[]>>,
+  given: Readonly<Record<string, readonly JointExample[]>>,
   options: JointOptions = {},
 ): JointReader {
   const { name = 'joint', minimumCount, maximumLength = DEFAULT_LENGTH, strict = false } = options;
+  const { scheme = schemeOf(options.tags?.names ?? []) } = options;
+  checkArguments('jointReaderOf', { scheme: schemeKind }, [scheme], 'FROND-T002');
+  const { parts, notes } = inScheme(given, scheme);
   const maps = completeMaps(parts.train, options, minimumCount);
   for (const [part, examples] of Object.entries(parts)) {
     if (!strict && part !== 'train') continue;
@@ -123,18 +135,22 @@ export function jointReaderOf(
       tags: labelFingerprint(maps.tags),
     },
     parse: (text) => parseSentence(text),
-    notes: Object.entries(parts).flatMap(([part, examples]) => unknownLabels(maps, part, examples)),
+    notes: [
+      ...notes,
+      ...Object.entries(parts).flatMap(([part, examples]) => unknownLabels(maps, part, examples)),
+    ],
     record: {
       kind: 'joint',
       vocabulary: maps.vocabulary.tokens,
       intents: maps.intents.names,
       tags: maps.tags.names,
+      scheme,
       maximumLength,
     },
   };
 }
 
-/** Makes a joint reader for prediction from what a checkpoint kept of one. @throws FROND-D011, D012 when that is damaged */
+/** Makes a joint reader for prediction from what a checkpoint kept of one. @throws FROND-D011, D012, T002 when that is damaged */
 export function jointReaderFrom(record: ComponentRecord): JointReader {
   const list = (name: string): string[] => {
     const value = record[name];
@@ -142,7 +158,12 @@ export function jointReaderFrom(record: ComponentRecord): JointReader {
   };
   const vocabulary = parseVocabulary(`${list('vocabulary').join('\n')}\n`);
   const maps = { vocabulary, intents: labelSet(list('intents')), tags: labelSet(list('tags')) };
-  return jointReaderOf({}, { ...maps, maximumLength: Number(record.maximumLength), truncate: true });
+  // those of older runs do not say it: it follows from the tags
+  const { scheme = schemeOf(maps.tags.names) } = record;
+  return jointReaderOf(
+    {},
+    { ...maps, scheme: scheme as LabelScheme, maximumLength: Number(record.maximumLength), truncate: true },
+  );
 }
 
 type Maps = Required<JointMaps>;

@@ -1,8 +1,9 @@
 import { FrondError } from '../../base/errors.ts';
-import { readTag, TAG_FORM } from '../labels.ts';
+import { readTag } from '../../nn/tags.ts';
+import { TAG_FORM } from '../labels.ts';
 import { type ReadText, readLines, splitWords, type Word } from './text.ts';
 
-/** Paths of the three parallel files of one part: words, BIO tags and intents, one sentence per line. */
+/** Paths of the three parallel files of one part: words, tags and intents, one sentence per line. */
 export interface JointFiles {
   readonly words: string;
   readonly tags: string;
@@ -35,7 +36,7 @@ export interface ReadJointOptions {
 /**
  * Reads one part of a joint intent and slot data set (the format of Goo et al. 2018: `seq.in`, `seq.out`, `label`).
  * @throws FROND-D001 unreadable, D002 empty, D003 files of different length, D004 a sentence with more or fewer tags than words,
- *   D005 no BIO tag, D007 not UTF-8, D008 too long, D009 blank line, D010 no intent; each with file, line and column
+ *   D005 no tag, D007 not UTF-8, D008 too long, D009 blank line, D010 no intent; each with file, line and column
  */
 export async function readJoint(
   files: JointFiles,
@@ -93,7 +94,7 @@ function parseExample(
   checkRagged(files, line, words, tags);
   for (const { text, column } of tags) {
     if (readTag(text) !== undefined) continue;
-    throw new FrondError('FROND-D005', `${JSON.stringify(text)} is not a BIO tag`, {
+    throw new FrondError('FROND-D005', `${JSON.stringify(text)} is not a tag`, {
       place: { file: files.tags, line, column },
       hint: TAG_FORM,
     });
