@@ -39,7 +39,7 @@ export { type ChosenDevice, chooseDevice, deviceNames } from './runtime/chooseDe
 export { compile } from './runtime/compile.ts';
 export { type Device, withSchedules } from './runtime/device.ts';
 export type { Executable } from './runtime/executable.ts';
-export type { Feeds, TensorValue } from './runtime/feeds.ts';
+export type { FedTensor, Feeds, TensorValue } from './runtime/feeds.ts';
 export { interpreterDevice } from './runtime/interpreterDevice.ts';
 export { layoutParameters } from './runtime/parameters.ts';
 export {

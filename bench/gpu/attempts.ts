@@ -68,7 +68,10 @@ async function withSubject<T>(
 /** The largest error of some elements of x · w, against sums in double precision. */
 async function errorOf({ executable }: Prepared, { feeds }: Subject, size: number): Promise<number> {
   const { out } = await executable.run(feeds);
-  const [x, w] = [feeds.x?.data ?? [], feeds.w?.data ?? []];
+  const [x, w] = [feeds.x, feeds.w].map((fed) => Float64Array.from(fed?.data ?? [], Number)) as [
+    Float64Array,
+    Float64Array,
+  ];
   let worst = 0;
   for (let probe = 0; probe < 64; probe++) {
     const [row, column] = [(probe * 7919) % size, (probe * 104_729) % size];

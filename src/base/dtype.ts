@@ -4,6 +4,9 @@ export type DType = (typeof dtypes)[number];
 
 export const isDType = (value: unknown): value is DType => dtypes.some((dtype) => dtype === value);
 
+/** What to say to an element type that there is not. */
+export const dtypeHint = `the dtypes are ${dtypes.join(', ')}`;
+
 /** How the reference device computes and stores the floating types: f64 is the oracle, f32 the product. */
 export type Precision = 'f32' | 'f64';
 

@@ -1,5 +1,7 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
-import { FrondError } from '../base/errors.ts';
+import { placeIn } from '../base/dim.ts';
+import { elementRule, type HostData, numbersOf } from '../base/elements.ts';
+import { FrondError, type SourcePlace } from '../base/errors.ts';
 import { callable, flag, having, objectOf, optional, text } from '../base/kinds.ts';
 import { callerPlace } from '../base/source.ts';
 import { GraphBuilder } from '../ir/builder.ts';
@@ -69,10 +71,13 @@ export interface GraphContext {
     options?: ParameterOptions,
   ): Tensor<'f32', [...S]>;
   /** A scalar. */
-  constant<D extends DType = 'f32'>(value: number, dtype?: D): Tensor<D, []>;
-  /** The elements of a tensor in row-major order, or one number for all of them. */
+  constant<D extends DType = 'f32'>(value: number | boolean, dtype?: D): Tensor<D, []>;
+  /**
+   * The elements of a tensor in row-major order, or one number for all of them.
+   * @throws FROND-S010 for an element that the dtype does not hold, such as 1.7 or 3e9 for i32; FROND-S018 for a wrong number of them
+   */
   constant<D extends DType, const S extends readonly number[]>(
-    value: number | ArrayLike<number>,
+    value: number | boolean | HostData,
     dtype: D,
     shape: S,
   ): Tensor<D, [...S]>;
@@ -154,27 +159,37 @@ function contextOf(state: GraphState): GraphContext {
     },
     parameter: (name, dtype, shape, initializer, options) =>
       wrap(state, declareParameter(state, name, { dtype, shape, initializer, ...options })),
-    constant: <R>(
-      value: number | ArrayLike<number>,
-      dtype: DType = 'f32',
-      shape: readonly number[] = [],
-    ): R => {
+    constant: <R>(value: unknown, dtype: DType = 'f32', shape: readonly number[] = []): R => {
       builder.source = callerPlace();
-      const elements = shape.reduce((x, y) => x * y, 1);
-      if (typeof value !== 'number' && value.length !== elements) {
-        throw new FrondError(
-          'FROND-S018',
-          `constant: ${value.length} elements given for [${shape.join(', ')}]`,
-          {
-            place: builder.source,
-          },
-        );
-      }
-      return wrap(
-        state,
-        builder.constant(typeof value === 'number' ? value : Array.from(value), { dtype, shape: [...shape] }),
-      );
+      builder.requireDType('constant', dtype);
+      checkDims('constant', shape);
+      const given = constantValue(value, dtype, shape, builder.source);
+      return wrap(state, builder.constant(given, { dtype, shape: [...shape] }));
     },
     scope: (name, run) => within(state, name, run),
   };
+}
+
+/** One number for all elements, or each of them, as numbers that `dtype` holds. */
+function constantValue(
+  value: unknown,
+  dtype: DType,
+  shape: readonly number[],
+  place: SourcePlace | undefined,
+): number | number[] {
+  const isList = typeof value === 'object' && value !== null && 'length' in value;
+  const list = isList ? (value as HostData) : [value as number];
+  const elements = shape.reduce((x, y) => x * y, 1);
+  if (isList && list.length !== elements) {
+    throw new FrondError('FROND-S018', `constant: ${list.length} elements given for [${shape.join(', ')}]`, {
+      place,
+    });
+  }
+  const numbers = numbersOf(dtype, list, (index, element) => {
+    const at = isList ? `element [${placeIn(index, shape).join(', ')}] is ` : '';
+    return new FrondError('FROND-S010', `constant: ${at}${element}, ${dtype} takes ${elementRule(dtype)}`, {
+      place,
+    });
+  });
+  return isList ? Array.from(numbers) : Number(numbers[0]);
 }

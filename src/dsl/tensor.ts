@@ -1,5 +1,6 @@
 import { type Dim, printShape, type Shape } from '../base/dim.ts';
-import { type DType, isFloating } from '../base/dtype.ts';
+import type { DType } from '../base/dtype.ts';
+import { elementRule, numbersOf } from '../base/elements.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import { callerPlace } from '../base/source.ts';
 import type { GraphBuilder } from '../ir/builder.ts';
@@ -130,11 +131,12 @@ const numberFirst = (op: string, value: number): FrondError =>
   });
 
 function numberLike(op: string, { builder }: GraphState, value: number, dtype: DType): Ref {
-  if (!isFloating(dtype) && !Number.isInteger(value)) {
-    throw new FrondError('FROND-S010', `${op}: operands are ${dtype} and ${value}`, {
+  numbersOf(dtype, [value], (_, element) => {
+    const hint = `a number beside a tensor of ${dtype} is one of ${elementRule(dtype)}`;
+    return new FrondError('FROND-S010', `${op}: operands are ${dtype} and ${element}`, {
       place: builder.source,
-      hint: 'a number beside a tensor of integers must be whole',
+      hint,
     });
-  }
+  });
   return builder.constant(value, { dtype, shape: [] });
 }

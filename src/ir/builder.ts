@@ -1,4 +1,5 @@
 import { type Dim, sameShape } from '../base/dim.ts';
+import { dtypeHint, isDType } from '../base/dtype.ts';
 import { FrondError, type SourcePlace } from '../base/errors.ts';
 import type { Attribute, Attributes, Graph, Node, NodeId, Phase, Ref, TensorType } from './graph.ts';
 import { makeRef, splitRef } from './graph.ts';
@@ -63,6 +64,7 @@ export class GraphBuilder implements Build {
     if (this.#nodes.has(name)) {
       throw new FrondError('FROND-I008', `input ${name}: the name is taken`, { place: this.source });
     }
+    this.requireDType(`input ${name}`, type.dtype);
     this.#append(name, 'input', [], { name }, [type]);
     this.#inputs.push(name);
     return name;
@@ -83,6 +85,7 @@ export class GraphBuilder implements Build {
         hint: 'declare it once and reuse the tensor, or put one of them under another scope',
       });
     }
+    this.requireDType(`parameter ${full}`, type.dtype);
     const id = this.#freshId(full);
     const attributes = {
       name: full,
@@ -96,7 +99,18 @@ export class GraphBuilder implements Build {
 
   /** One number for every element, or the elements in row-major order. */
   constant(value: number | readonly number[], type: TensorType = SCALAR): Ref {
+    this.requireDType('constant', type.dtype);
     return this.#append(this.#freshId('constant'), 'constant', [], { value }, [type]);
+  }
+
+  /** @throws FROND-I006 for an element type that there is not */
+  requireDType(what: string, dtype: unknown): void {
+    if (isDType(dtype)) return;
+    const given = typeof dtype === 'string' ? dtype : typeof dtype;
+    throw new FrondError('FROND-I006', `${what}: ${given} is not a dtype`, {
+      place: this.source,
+      hint: dtypeHint,
+    });
   }
 
   /** Names a result. @throws FROND-I010 when the name is taken by another tensor. */

@@ -1,5 +1,5 @@
 import { namesOf } from '../base/dim.ts';
-import { isDType } from '../base/dtype.ts';
+import { dtypeHint, isDType } from '../base/dtype.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
 import { inferTypes } from './builder.ts';
 import type { Graph, Node, Ref, TensorType } from './graph.ts';
@@ -101,7 +101,9 @@ function checkForm(key: string, node: Node): void {
 }
 
 function checkType({ dtype, shape }: TensorType): void {
-  if (!isDType(dtype)) throw problem('FROND-I006', `${String(dtype)} is not a dtype`);
+  if (!isDType(dtype)) {
+    throw new FrondError('FROND-I006', `${String(dtype)} is not a dtype`, { hint: dtypeHint });
+  }
   if (!Array.isArray(shape)) throw problem('FROND-I006', `${String(shape)} is not a shape`);
   for (const dim of shape) {
     const legal =

@@ -1,5 +1,5 @@
 import type { Dim } from '../base/dim.ts';
-import { isDType } from '../base/dtype.ts';
+import { dtypeHint, isDType } from '../base/dtype.ts';
 import { FrondError, type SourcePlace } from '../base/errors.ts';
 import type { Attribute, Attributes, Graph, Node, NodeId, Phase, Ref, TensorType } from './graph.ts';
 
@@ -85,7 +85,7 @@ function parseNode(cursor: Cursor): Node {
 
 function parseType(cursor: Cursor): TensorType {
   const dtype = cursor.name();
-  if (!isDType(dtype)) return cursor.fail(`${dtype} is not a dtype`);
+  if (!isDType(dtype)) return cursor.fail(`${dtype} is not a dtype: ${dtypeHint}`);
   cursor.expect('[');
   const shape: Dim[] = [];
   cursor.list(']', () => {

@@ -1,4 +1,4 @@
-import { isDType } from '../base/dtype.ts';
+import { dtypeHint, isDType } from '../base/dtype.ts';
 import type { OpRecord } from '../ir/record.ts';
 import type { Value } from '../kernel/ir.ts';
 import { lowerElementwise } from './elementwiseRecord.ts';
@@ -11,7 +11,9 @@ export const cast: OpRecord = {
   idle: true,
   arity: 1,
   shape([x], { dtype }) {
-    if (!isDType(dtype)) return fail('FROND-S019', `cast: ${JSON.stringify(dtype)} is not a dtype`);
+    if (!isDType(dtype)) {
+      return fail('FROND-S019', `cast: ${JSON.stringify(dtype)} is not a dtype`, dtypeHint);
+    }
     return [{ dtype, shape: x?.shape ?? [] }];
   },
   vjp(b, { inputs: [x], gradients: [dy], attributes: { dtype } }) {

@@ -17,7 +17,7 @@ export type Tensors<S extends Specs> = {
 
 /** A tensor of numbers on the host, ready to be fed. */
 export interface BatchTensor extends TensorValue {
-  readonly data: TypedArray;
+  readonly data: TypedArray | Uint8Array;
 }
 /** One batch: the numbers of every tensor that a reader gives. */
 export type Batch<G extends Specs = Specs> = { readonly [K in keyof G]: BatchTensor };

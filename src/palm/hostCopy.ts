@@ -59,12 +59,9 @@ export async function beginCopy(
 
 /** Writes a copy to a device that has nothing yet. */
 export async function restoreCopy(state: ModelState, { arenas }: HostCopy): Promise<void> {
-  for (const [name, values] of arenas) {
-    let at = 0;
-    for (const place of await stretches(state, name)) {
-      await state.device.write(place, values.subarray(at, at + place.length));
-      at += place.length;
-    }
+  for (const [arena, values] of arenas) {
+    for (const { name, offset, length } of state.layout.entries.values())
+      await state.write(name, values.subarray(offset, offset + length), arena);
   }
 }
 

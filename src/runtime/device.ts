@@ -74,6 +74,7 @@ export interface Device {
   readonly schedules?: ScheduleTable;
   /** Zeroed memory. @throws FROND-R001 when the device has not that much, naming the bytes */
   allocate(words: number): Promise<Memory>;
+  /** What uses it later rejects with FROND-R033. */
   free(memory: Memory): void;
   write(location: Location, data: ArrayLike<number>): Promise<void>;
   /** A copy of the elements. */
@@ -85,7 +86,7 @@ export interface Device {
   /** Compiles the kernels, so that `bind` only has to look them up. `onProgress`: kernels compiled so far, and to compile. */
   prepare(launches: Iterable<LaunchShape>, onProgress?: (done: number, total: number) => void): Promise<void>;
   bind(commands: readonly Command[]): BoundProgram | Promise<BoundProgram>;
-  /** Gives everything back; the device is not usable afterwards. */
+  /** Gives everything back; every later call rejects with FROND-R026. */
   close(): Promise<void>;
   /** Opens another device of the same kind. Only devices that can be lost have it. @throws when there is none any more */
   reopen?(): Promise<Device>;
@@ -110,6 +111,12 @@ export const withSchedules = (device: Device, schedules: ScheduleTable): Device 
     reopen: async () => withSchedules(await defined(device.reopen, 'reopen')(), schedules),
   }),
 });
+
+/** What a closed device answers with. */
+export const deviceClosed = (device: DeviceName): FrondError =>
+  new FrondError('FROND-R026', `the device ${device} was closed`, {
+    hint: `open another one: ${device}Device()`,
+  });
 
 /** What a lost device answers with. */
 export const deviceLost = (device: DeviceName, reason: string): FrondError =>

@@ -2,7 +2,7 @@ import { evaluate, type Sizes } from '../base/dim.ts';
 import { type DType, isFloating } from '../base/dtype.ts';
 import { defined } from '../base/errors.ts';
 import { fillUniforms } from '../base/random.ts';
-import type { Feeds } from './feeds.ts';
+import type { TensorValue } from './feeds.ts';
 import type { LoweredProgram } from './lower.ts';
 
 export interface ExampleOptions {
@@ -27,7 +27,7 @@ export function exampleFeeds(
   program: LoweredProgram,
   sizes: Sizes,
   { seed = 1, full = false }: ExampleOptions = {},
-): Feeds {
+): Record<string, TensorValue> {
   const { graph } = program;
   const inputs = graph.inputs.map((id) => {
     const { types, attributes } = defined(graph.nodes[id], `input ${id}`);

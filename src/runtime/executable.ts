@@ -6,7 +6,7 @@ import { ARENA_BLOCKS } from '../ir/record.ts';
 import { atNode, bindCommands, elementsOf, type Homes, launchShapes, locator, planProgram } from './bind.ts';
 import { fitInChunk, requireFits } from './chunks.ts';
 import type { BoundProgram, Device, LaunchTime, Location, Memory } from './device.ts';
-import { bindSizes, type Feeds, type TensorValue } from './feeds.ts';
+import { type Feeds, readFeeds, type TensorValue } from './feeds.ts';
 import { groupTables } from './groupTables.ts';
 import { checkIndices } from './indices.ts';
 import type { LoweredProgram } from './lower.ts';
@@ -67,7 +67,8 @@ export class Executable {
    * Feeds, runs, and reads back the named outputs (default: all of them). What is fed must stay as it is until the
    * promise settles.
    * @throws FROND-R009…R012 when the feeds do not fit the declaration, FROND-R013 for an output that the graph does not
-   *   have, FROND-R023 for feeds or a list of outputs that are none; nothing has run then
+   *   have, FROND-R023 for feeds or a list of outputs that are none, FROND-R031 for an element that its dtype does not hold,
+   *   FROND-R032 for parameters that have no values, FROND-R033 for a state that was freed; nothing has run then
    */
   run(
     feeds: Feeds,
@@ -115,11 +116,13 @@ export class Executable {
 
   /** The binding for the sizes of `feeds`, with these written to its inputs. */
   async #fed(feeds: Feeds): Promise<Binding> {
-    const sizes = { ...bindSizes(this.graph, feeds), [ARENA_BLOCKS]: this.state.layout.elements / BLOCK };
-    checkIndices(this.program, feeds, sizes);
+    const { tensors, sizes: fed } = readFeeds(this.graph, feeds);
+    const sizes = { ...fed, [ARENA_BLOCKS]: this.state.layout.elements / BLOCK };
+    checkIndices(this.program, tensors, sizes);
+    this.state.requireWritten(this.graph);
     const binding = await this.#binding(sizes);
     for (const [name, location] of binding.inputs) {
-      await this.#device.write(location, defined(feeds[name], `feed ${name}`).data);
+      await this.#device.write(location, defined(tensors.get(name), `feed ${name}`).data);
     }
     return binding;
   }

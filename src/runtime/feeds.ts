@@ -1,16 +1,22 @@
-import { type Dim, evaluate, printShape, type Sizes } from '../base/dim.ts';
+import { type Dim, evaluate, placeIn, printShape, type Sizes } from '../base/dim.ts';
 import type { DType } from '../base/dtype.ts';
+import { elementRule, type HostData, numbersOf } from '../base/elements.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import { RANDOM_KEY } from '../dsl/dropout.ts';
 import type { Graph, Node } from '../ir/graph.ts';
 
-/** A tensor on the host, as fed or as read back. */
-export interface TensorValue {
+/** A tensor on the host, to be fed: each element must fit the dtype. A mask may be a `Uint8Array`, or a list of true and false. */
+export interface FedTensor {
   readonly dtype: DType;
   readonly shape: readonly number[];
+  readonly data: HostData;
+}
+export type Feeds = Readonly<Record<string, FedTensor>>;
+
+/** A tensor on the host, as read back. */
+export interface TensorValue extends FedTensor {
   readonly data: ArrayLike<number>;
 }
-export type Feeds = Readonly<Record<string, TensorValue>>;
 
 const mismatch = (node: Node, summary: string, hint?: string): FrondError =>
   new FrondError('FROND-R010', `input ${node.attributes.name}: ${summary}`, { place: node.source, hint });
@@ -18,7 +24,8 @@ const mismatch = (node: Node, summary: string, hint?: string): FrondError =>
 /** A name by itself, which a feed binds; derived sizes are checked against it. */
 const isPlainName = (dim: Dim): dim is string => typeof dim === 'string' && /^[A-Za-z_][\w.]*$/.test(dim);
 
-function checkData(node: Node, { dtype, shape, data }: TensorValue): void {
+/** The elements of a feed as numbers. */
+function readData(node: Node, { dtype, shape, data }: FedTensor): ArrayLike<number> {
   const type = defined(node.types[0], 'type of an input');
   if (dtype !== type.dtype) throw mismatch(node, `declared ${type.dtype}, fed ${dtype}`);
   if (shape.length !== type.shape.length) {
@@ -31,10 +38,16 @@ function checkData(node: Node, { dtype, shape, data }: TensorValue): void {
   if (elements !== data.length) {
     throw mismatch(node, `shape ${printShape(shape)} has ${elements} elements, the data ${data.length}`);
   }
+  return numbersOf(dtype, data, (index, element) => {
+    const at = `input ${node.attributes.name}: element [${placeIn(index, shape).join(', ')}]`;
+    return new FrondError('FROND-R031', `${at} is ${element}, ${dtype} takes ${elementRule(dtype)}`, {
+      place: node.source,
+    });
+  });
 }
 
 /** Binds the plain names of the declared shape to the sizes that were fed. */
-function bindInput(node: Node, value: TensorValue, sizes: Map<string, number>): void {
+function bindInput(node: Node, value: FedTensor, sizes: Map<string, number>): void {
   const { shape } = defined(node.types[0], 'type of an input');
   shape.forEach((dim, i) => {
     if (!isPlainName(dim)) return;
@@ -45,7 +58,7 @@ function bindInput(node: Node, value: TensorValue, sizes: Map<string, number>): 
   });
 }
 
-function checkDerived(node: Node, value: TensorValue, sizes: Sizes): void {
+function checkDerived(node: Node, value: FedTensor, sizes: Sizes): void {
   const { shape } = defined(node.types[0], 'type of an input');
   shape.forEach((dim, i) => {
     const wanted = sizeOf(dim, node, sizes);
@@ -103,12 +116,18 @@ const feedHint = (name: string, names: readonly string[]): string =>
     ? `dropout in a training graph draws from it: feed { dtype: 'u32', shape: [2], data: [seed, step] }`
     : `feed all of: ${names.join(', ')}`;
 
+/** Feeds with numbers as elements, by name of the input, and the sizes of the named dimensions. */
+export interface ReadFeeds {
+  readonly tensors: ReadonlyMap<string, TensorValue>;
+  readonly sizes: Sizes;
+}
+
 /**
- * Sizes of the named dimensions as the feeds give them, checked against every declared shape.
+ * Elements and sizes of the named dimensions as the feeds give them, checked against every declared dtype and shape.
  * @throws FROND-R009 for a missing feed, FROND-R010 for one that does not fit, FROND-R011 for one that nobody declared,
- *   FROND-R023 for what is no feed at all
+ *   FROND-R023 for what is no feed at all, FROND-R031 for an element that the dtype does not hold
  */
-export function bindSizes(graph: Graph, feeds: Feeds): Sizes {
+export function readFeeds(graph: Graph, feeds: Feeds): ReadFeeds {
   requireFeeds(graph, feeds);
   const bound = new Map<string, number>();
   const inputs = graph.inputs.map((id) => defined(graph.nodes[id], `input ${id}`));
@@ -129,11 +148,11 @@ export function bindSizes(graph: Graph, feeds: Feeds): Sizes {
       });
     }
     requireTensor(node, value);
-    checkData(node, value);
+    const data = readData(node, value);
     bindInput(node, value, bound);
-    return { node, value };
+    return { name, node, value: { ...value, data } };
   });
   const sizes = Object.fromEntries(bound);
   for (const { node, value } of fed) checkDerived(node, value, sizes);
-  return sizes;
+  return { tensors: new Map(fed.map(({ name, value }) => [name, value])), sizes };
 }

@@ -1,20 +1,22 @@
 import { evaluate, placeIn, type Sizes } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
-import type { Feeds } from './feeds.ts';
+import type { TensorValue } from './feeds.ts';
 import type { IndexRange, LoweredProgram } from './lower.ts';
 
 /**
  * Refuses fed ids that would index past a table: kernels do not check again.
  * @throws FROND-R012 naming the input, the element and the range
  */
-export function checkIndices(program: LoweredProgram, feeds: Feeds, sizes: Sizes): void {
+type Fed = ReadonlyMap<string, TensorValue>;
+
+export function checkIndices(program: LoweredProgram, feeds: Fed, sizes: Sizes): void {
   for (const range of program.indices) checkRange(range, feeds, sizes);
 }
 
-function checkRange({ name, low, below, lengths, reader }: IndexRange, feeds: Feeds, sizes: Sizes): void {
-  const { shape, data } = defined(feeds[name], `feed ${name}`);
+function checkRange({ name, low, below, lengths, reader }: IndexRange, feeds: Fed, sizes: Sizes): void {
+  const { shape, data } = defined(feeds.get(name), `feed ${name}`);
   const limit = evaluate(below, sizes);
-  const counts = lengths === undefined ? undefined : defined(feeds[lengths], `feed ${lengths}`).data;
+  const counts = lengths === undefined ? undefined : defined(feeds.get(lengths), `feed ${lengths}`).data;
   const width = data.length / Math.max(1, counts?.length ?? 1);
   for (let i = 0; i < data.length; i++) {
     const id = data[i] as number;

@@ -4,6 +4,7 @@ import { defined, FrondError } from '../base/errors.ts';
 import type { Kernel } from '../kernel/ir.ts';
 import { type InterpretedKernel, interpretKernel } from '../target/interpreter/index.ts';
 import type { BoundProgram, Command, Device, LaunchTime, Location, Memory } from './device.ts';
+import { withLifetime } from './lifetime.ts';
 
 interface HostMemory extends Memory {
   readonly bytes: ArrayBuffer;
@@ -32,7 +33,7 @@ export function interpreterDevice(options: { readonly precision?: Precision } = 
     return dtype === 'i32' ? new Int32Array(bytes, start, length) : new Uint32Array(bytes, start, length);
   };
 
-  return {
+  return withLifetime({
     name: 'interpreter',
     precision,
     async allocate(words) {
@@ -84,5 +85,5 @@ export function interpreterDevice(options: { readonly precision?: Precision } = 
     async close() {
       kernels.clear();
     },
-  };
+  });
 }

@@ -1,6 +1,9 @@
 import { journalElements } from '../../kernels/journal.ts';
+import { checkArguments } from '../base/arguments.ts';
 import type { TypedArray } from '../base/dtype.ts';
+import { elementRule, type HostData, numbersOf } from '../base/elements.ts';
 import { FrondError } from '../base/errors.ts';
+import { integer } from '../base/kinds.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { Device, Location, Memory } from './device.ts';
 import {
@@ -20,6 +23,9 @@ export type ArenaName = 'parameter' | 'gradient' | 'moment1' | 'moment2' | 'jour
 /** Names that a hint lists before it breaks off. */
 const LISTED = 8;
 
+const someOf = (names: readonly string[]): string =>
+  [...names.slice(0, LISTED), ...(names.length > LISTED ? [`… (${names.length} in all)`] : [])].join(', ');
+
 /**
  * A model's weights and optimizer state on a device. Executables compiled against one state share it, so a predictor
  * sees what the trainer learnt, and nothing is kept anywhere else.
@@ -29,14 +35,21 @@ export class ModelState {
   readonly layout: ParameterLayout;
   /** promises, so that executables that ask at the same time get the same memory */
   readonly #arenas = new Map<ArenaName, Promise<Memory>>();
+  /** parameters that have got values */
+  readonly #written = new Set<string>();
+  #freed = false;
 
   constructor(device: Device, layout: ParameterLayout) {
     this.device = device;
     this.layout = chunkLayout(layout, device.chunkWords);
   }
 
-  /** The whole arena, made (zeroed) when first asked for. @throws FROND-R001 when the device has not that much memory */
+  /**
+   * The whole arena, made (zeroed) when first asked for.
+   * @throws FROND-R001 when the device has not that much memory, FROND-R033 after `free`
+   */
   async arena(name: ArenaName): Promise<Location> {
+    this.#check();
     const known = this.#arenas.get(name);
     const length = name === 'journal' ? journalElements : this.layout.elements;
     const memory = known ?? this.device.allocate(Math.max(1, length));
@@ -55,10 +68,8 @@ export class ModelState {
   entry(parameter: string): ParameterEntry {
     const entry = this.layout.entries.get(parameter);
     if (entry === undefined) {
-      const names = [...this.layout.entries.keys()];
-      const shown = [...names.slice(0, LISTED), ...(names.length > LISTED ? ['…'] : [])];
       throw new FrondError('FROND-R004', `the model has no parameter ${parameter}`, {
-        hint: `it has: ${shown.join(', ') || 'none'}`,
+        hint: `it has: ${someOf([...this.layout.entries.keys()]) || 'none'}`,
       });
     }
     return entry;
@@ -66,12 +77,36 @@ export class ModelState {
 
   /**
    * Makes sure that every parameter of `graph` is one of this model.
-   * @throws FROND-R004 for one that the model does not have, FROND-R003 for one of another shape
+   * @throws FROND-R004 for one that the model does not have, FROND-R003 for one of another shape, FROND-R033 after `free`
    */
   require(graph: Graph): void {
+    this.#check();
     for (const node of Object.values(graph.nodes)) {
       if (node.op === 'parameter') requireSameShape(this.entry(String(node.attributes.name)), node);
     }
+  }
+
+  #check(): void {
+    if (!this.#freed) return;
+    throw new FrondError('FROND-R033', 'the state is used, but its memory was given back', {
+      hint: 'free a state after its last use, or make another one',
+    });
+  }
+
+  /**
+   * Makes sure that every parameter of `graph` has values: memory is zero before it gets some, and zeros would pass for weights.
+   * @throws FROND-R032 naming those that have none, FROND-R033 after `free`
+   */
+  requireWritten(graph: Graph): void {
+    this.#check();
+    if (this.#written.size === this.layout.entries.size) return;
+    const names = Object.values(graph.nodes).flatMap(({ op, attributes: { name } }) =>
+      op === 'parameter' && !this.#written.has(String(name)) ? [String(name)] : [],
+    );
+    if (names.length === 0) return;
+    throw new FrondError('FROND-R032', `graph ${graph.name}: parameters without values: ${someOf(names)}`, {
+      hint: 'draw first weights with state.initialize(seed), or load some with state.write(name, values)',
+    });
   }
 
   async #location(parameter: string, arena: ArenaName): Promise<Location> {
@@ -83,8 +118,10 @@ export class ModelState {
     return this.device.read(await this.#location(parameter, arena));
   }
 
-  /** @throws FROND-R005 when the number of values is not that of the parameter's elements */
-  async write(parameter: string, values: ArrayLike<number>, arena: ArenaName = 'parameter'): Promise<void> {
+  /**
+   * @throws FROND-R005 when the number of values is not that of the parameter's elements, FROND-R031 for one that is no number
+   */
+  async write(parameter: string, values: HostData, arena: ArenaName = 'parameter'): Promise<void> {
     const location = await this.#location(parameter, arena);
     if (values.length !== location.length) {
       throw new FrondError(
@@ -92,17 +129,24 @@ export class ModelState {
         `parameter ${parameter} has ${location.length} elements, got ${values.length}`,
       );
     }
-    await this.device.write(location, values);
+    const numbers = numbersOf('f32', values, (index, element) => {
+      const at = `parameter ${parameter}: element ${index}`;
+      return new FrondError('FROND-R031', `${at} is ${element}, f32 takes ${elementRule('f32')}`);
+    });
+    await this.device.write(location, numbers);
+    if (arena === 'parameter') this.#written.add(parameter);
   }
 
-  /** Fills every parameter from its initialiser; the same seed gives the same bytes. */
+  /** Fills every parameter from its initialiser; the same seed gives the same bytes. @throws FROND-S045 for a seed that is no whole number */
   async initialize(seed: number): Promise<void> {
+    checkArguments('initialize', { seed: integer }, [seed]);
     for (const entry of this.layout.entries.values())
       await this.write(entry.name, initialValues(entry, seed));
   }
 
-  /** Gives all memory back; asked for again, it is zeroed. */
+  /** Gives all memory back: what uses the state later is refused with FROND-R033. */
   free(): void {
+    this.#freed = true;
     const free = (memory: Memory): void => this.device.free(memory);
     for (const memory of this.#arenas.values()) memory.then(free, () => undefined);
     this.#arenas.clear();

@@ -1,11 +1,11 @@
 import type { DType } from '../base/dtype.ts';
 import type { Declarations, Outputs, RANDOM_KEY } from '../dsl/index.ts';
 import type { Executable } from './executable.ts';
-import type { TensorValue } from './feeds.ts';
+import type { FedTensor, TensorValue } from './feeds.ts';
 
 // What the compiler knows of a typed graph's feeds and results: names and element types. Sizes are checked when they are fed.
 
-type Value<D extends DType> = TensorValue & { readonly dtype: D };
+type Typed<T, D extends DType> = T & { readonly dtype: D };
 
 /**
  * One tensor per declared input; the key of random numbers beside them. Whether a graph draws some (dropout in a training
@@ -17,17 +17,17 @@ type Value<D extends DType> = TensorValue & { readonly dtype: D };
  * Without it the run is refused with FROND-R009.
  */
 export type FeedsOf<I extends Declarations> = {
-  readonly [K in keyof I]: Value<I[K]['dtype']>;
-} & { readonly [RANDOM_KEY]?: Value<'u32'> };
+  readonly [K in keyof I]: Typed<FedTensor, I[K]['dtype']>;
+} & { readonly [RANDOM_KEY]?: Typed<FedTensor, 'u32'> };
 
 /** An executable whose feeds and results are those of a typed graph. */
 export interface TypedExecutable<I extends Declarations, O extends Outputs> extends Omit<Executable, 'run'> {
   /**
    * Feeds, runs, and reads back the named outputs (default: all of them).
-   * @throws FROND-R009…R012 when the sizes fed do not fit the declaration
+   * @throws FROND-R009…R012, R031 when what is fed does not fit the declaration
    */
   run<K extends keyof O & string = keyof O & string>(
     feeds: FeedsOf<I>,
     options?: { readonly read?: readonly K[] },
-  ): Promise<{ readonly [P in K]: Value<O[P]['dtype']> }>;
+  ): Promise<{ readonly [P in K]: Typed<TensorValue, O[P]['dtype']> }>;
 }

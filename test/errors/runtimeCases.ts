@@ -43,6 +43,12 @@ function updating(parameters: readonly string[], gradients: (b: GraphBuilder) =>
 
 const tensor = (b: GraphBuilder, name: string): string => b.neg(b.input(name, { dtype: 'f32', shape: [4] }));
 
+function freedState(): ModelState {
+  const state = new ModelState(device, layoutParameters([declaring(2)]));
+  state.free();
+  return state;
+}
+
 const unlowered: OpRecord = {
   ...{ name: 'mystery', doc: 'has no kernels', kind: 'kernel', arity: 1 },
   shape: (inputs) => inputs,
@@ -135,8 +141,21 @@ export const runtimeCases: readonly Case[] = [
         updating(['p', 'q'], (b) => [tensor(b, 'x'), tensor(b, 'z')]),
         { device },
       );
+      await executable.state.initialize(1);
       const four = { dtype: 'f32', shape: [4], data: [1, 2, 3, 4] } as const;
       await executable.run({ x: four, z: four, [HYPER]: four });
+    },
+  ],
+  ['R031', () => run({ x: { ...x, data: [1, 'x'] } })],
+  ['R031', () => new ModelState(device, layoutParameters([declaring(2)])).write('w', [1, 2, 3, {}] as never)],
+  ['R032', async () => (await compile(declaring(2), { device })).executable.run({})],
+  ['R033', () => freedState().read('w')],
+  [
+    'R033',
+    async () => {
+      const memory = await device.allocate(1);
+      device.free(memory);
+      await device.read({ memory, offset: 0, length: 1, dtype: 'f32' });
     },
   ],
   [

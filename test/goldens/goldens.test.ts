@@ -137,7 +137,11 @@ describe('values of PyTorch', () => {
     });
     await check('attention', forward.ir, (feeds) => ({
       ...feeds,
-      mask: { dtype: 'bool', shape: [3, 10], data: Uint32Array.from(Array.from(feeds.mask?.data ?? [])) },
+      mask: {
+        dtype: 'bool',
+        shape: [3, 10],
+        data: Uint32Array.from(Array.from(feeds.mask?.data ?? [], Number)),
+      },
     }));
   });
 
@@ -166,7 +170,11 @@ describe('values of PyTorch', () => {
     expect(renamed.inputs).toHaveLength(18);
     await check('encoder_layer', renamed, (feeds) => ({
       ...feeds,
-      mask: { dtype: 'bool', shape: [2, 9], data: Uint32Array.from(Array.from(feeds.mask?.data ?? [])) },
+      mask: {
+        dtype: 'bool',
+        shape: [2, 9],
+        data: Uint32Array.from(Array.from(feeds.mask?.data ?? [], Number)),
+      },
     }));
   });
 

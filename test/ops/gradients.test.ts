@@ -82,7 +82,7 @@ async function differences({ forward, feeds }: Subject, name: string): Promise<n
   const rows: number[][] = [];
   for (let i = 0; i < value.data.length; i++) {
     const at = async (step: number) => {
-      const data = Array.from(value.data);
+      const data = Array.from(value.data, Number);
       data[i] = (data[i] ?? 0) + step;
       const { y } = await forward({ ...feeds, [name]: { ...value, data } });
       return Array.from(defined(y, 'result').data);

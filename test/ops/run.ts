@@ -36,7 +36,7 @@ export function drawOperand(
 
 export const operandName = (i: number): string => `x${i}`;
 
-export const feedsOf = (sample: Sample, seed: number): Feeds =>
+export const feedsOf = (sample: Sample, seed: number): Record<string, TensorValue> =>
   Object.fromEntries(
     sample.inputs.map((input, i) => [operandName(i), drawOperand(input, operandName(i), seed)]),
   );

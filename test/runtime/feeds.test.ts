@@ -135,6 +135,7 @@ describe('fed ids', () => {
       const ids = g.input('ids', i32, ['batch', 'time']);
       return { y: sum(gather(g.parameter('table', f32, [5, 2], ones()), ids), [2]) };
     });
+    await executable.state.initialize(1);
     const run = (...ids: readonly number[]) => executable.run({ ids: i32Value([2, 2], ids) });
     expect(numbers((await run(0, 1, 4, 2)).y)).toHaveLength(4);
     const message = (id: number, place: string) =>

@@ -5,7 +5,7 @@ import { ARENA_BLOCKS } from '../../src/ir/record.ts';
 import { bindCommands, elementsOf, lifetimesOf, locator } from '../../src/runtime/bind.ts';
 import type { Location } from '../../src/runtime/device.ts';
 import type { Executable } from '../../src/runtime/executable.ts';
-import { bindSizes, type Feeds } from '../../src/runtime/feeds.ts';
+import { type Feeds, readFeeds } from '../../src/runtime/feeds.ts';
 import { groupTables } from '../../src/runtime/groupTables.ts';
 import { planMemory } from '../../src/runtime/memoryPlan.ts';
 import { BLOCK } from '../../src/runtime/parameters.ts';
@@ -20,7 +20,8 @@ export async function runUnshared(
   feeds: Feeds,
 ): Promise<Record<string, number[]>> {
   const { device, layout } = state;
-  const sizes: Sizes = { ...bindSizes(graph, feeds), [ARENA_BLOCKS]: layout.elements / BLOCK };
+  const fed = readFeeds(graph, feeds);
+  const sizes: Sizes = { ...fed.sizes, [ARENA_BLOCKS]: layout.elements / BLOCK };
   const end = program.steps.length;
   const plan = planMemory(lifetimesOf(program, sizes).map((life) => ({ ...life, from: 0, to: end })));
   const place = async (length: number, values: ArrayLike<number>): Promise<Location> => {
@@ -44,7 +45,7 @@ export async function runUnshared(
       fixed.set(id, { ...blank, dtype: type.dtype });
       await device.write({ ...blank, dtype: type.dtype }, values);
     };
-    if (op === 'input') await own(defined(feeds[parameter], parameter).data);
+    if (op === 'input') await own(defined(fed.tensors.get(parameter), parameter).data);
     if (op === 'constant') {
       const { value } = attributes;
       await own(Array.isArray(value) ? value.map(Number) : new Array(length).fill(Number(value)));

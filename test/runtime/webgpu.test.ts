@@ -170,11 +170,15 @@ describe('a GPU that fails', () => {
 
   it('does not trust numbers after a call was refused', async (context) => {
     if (shared === undefined) return context.skip(NO_ADAPTER);
-    const device = await webgpuDevice();
-    const [x, y] = [await place(device, 64), await place(device, 64)];
-    device.free(x.memory);
-    await device.write(x, new Array(64).fill(1));
-    await expect(device.read(x)).rejects.toThrow(/^\[FROND-R024\] the GPU refuses/);
+    let refuse = (): void => undefined;
+    const device = await webgpuDevice({
+      onDevice: (inner) => {
+        refuse = () => (inner as GPUDevice).createBuffer({ size: 4, usage: 0 });
+      },
+    });
+    const y = await place(device, 64);
+    refuse();
+    await expect(device.read(y)).rejects.toThrow(/^\[FROND-R024\] the GPU refuses/);
     await expect(device.read(y)).rejects.toThrow(/^\[FROND-R024\] the GPU refuses a call/);
     await device.close();
   });

@@ -16,7 +16,7 @@ export async function exportTwin(data: string, folder: string): Promise<void> {
   for (let step = 0; step < settings.steps; step++) {
     for (const [name, { dtype, shape, data: values }] of Object.entries(learner.feeds(step))) {
       const floats = dtype === 'f32';
-      const array = floats ? Float32Array.from(values) : Int32Array.from(values);
+      const array = floats ? Float32Array.from(values, Number) : Int32Array.from(values, Number);
       tensors.set(`${step}/${name}`, {
         dtype: floats ? 'F32' : 'I32',
         shape,

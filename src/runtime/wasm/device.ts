@@ -3,6 +3,7 @@ import { FrondError } from '../../base/errors.ts';
 import { halfBits, halfValue } from '../../base/half.ts';
 import { hasRelaxedSimd, hasSimd } from '../../target/wasm/index.ts';
 import type { Device, Location } from '../device.ts';
+import { withLifetime } from '../lifetime.ts';
 import { addressOf, bindLaunches } from './commandList.ts';
 import { type Block, engineOf, Heap } from './heap.ts';
 import type { Runner } from './runner.ts';
@@ -62,7 +63,7 @@ export function wasmDevice(options: WasmOptions = {}): WasmDevice {
     if (dtype === 'i32') return new Int32Array(heap.memory.buffer, address, length);
     return new Uint32Array(heap.memory.buffer, address, length);
   };
-  return {
+  return withLifetime({
     name: 'wasm',
     precision: 'f32',
     threads,
@@ -78,5 +79,5 @@ export function wasmDevice(options: WasmOptions = {}): WasmDevice {
     close: async () => runner.close(),
     // threads can be lost, the calling one cannot
     ...(threads > 1 && { reopen: async () => wasmDevice(options) }),
-  };
+  });
 }

@@ -2,10 +2,9 @@ import { platform } from '#platform';
 import { FrondError } from '../../base/errors.ts';
 import type { WebAssemblyMemory } from '../../base/webAssembly.ts';
 import type { PlatformWorker } from '../../platform/types.ts';
-import { deviceLost } from '../device.ts';
+import { deviceClosed, deviceLost } from '../device.ts';
 import { CONTROL, type FromFollower, follow, type ToFollower } from './follow.ts';
 import type { Heap } from './heap.ts';
-import { deviceClosed } from './runner.ts';
 
 /** Milliseconds after which a thread that does not answer when it is started or given kernels counts as lost. */
 const PATIENCE = 60_000;
@@ -108,7 +107,7 @@ export class Pool {
 
   /** Ends the threads, whatever they do; what is under way rejects. */
   close(): void {
-    this.#end(deviceClosed());
+    this.#end(deviceClosed('wasm'));
   }
 
   #post(worker: PlatformWorker, message: ToFollower): void {

@@ -1,4 +1,3 @@
-import { FrondError } from '../../base/errors.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import type { BoundProgram } from '../device.ts';
 import type { BoundLaunch } from './commandList.ts';
@@ -9,9 +8,6 @@ export interface Runner {
   bind(launches: readonly BoundLaunch[]): BoundProgram;
   /** What `work` gives, begun when everything asked for before has ended; rejects where the device has ended. */
   inTurn<T>(work: () => T): Promise<T>;
-  /** Whatever is under way or asked for later rejects with FROND-R026. */
+  /** Whatever is under way rejects with FROND-R026. */
   close(): void;
 }
-
-export const deviceClosed = (): FrondError =>
-  new FrondError('FROND-R026', 'the device wasm was closed', { hint: 'open another one: wasmDevice()' });

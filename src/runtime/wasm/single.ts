@@ -7,7 +7,7 @@ import type { BoundProgram, LaunchTime } from '../device.ts';
 import type { BoundLaunch } from './commandList.ts';
 import type { Heap } from './heap.ts';
 import { type CompileSettings, compileKernel } from './modules.ts';
-import { deviceClosed, type Runner } from './runner.ts';
+import type { Runner } from './runner.ts';
 import { Scratch } from './scratch.ts';
 
 /** Runs launches in the calling thread, one after the other, before `run` returns. */
@@ -17,7 +17,6 @@ export class SingleRunner implements Runner {
   readonly #settings: CompileSettings;
   readonly #scratch: Scratch;
   readonly #kernels = new Map<Kernel, RunCells>();
-  #closed = false;
 
   constructor(engine: WebAssemblyApi, heap: Heap, relaxed: boolean) {
     this.#engine = engine;
@@ -27,7 +26,6 @@ export class SingleRunner implements Runner {
   }
 
   async prepare(kernels: readonly Kernel[]): Promise<void> {
-    this.#check();
     const fresh = kernels.filter((kernel) => !this.#kernels.has(kernel));
     const compiled = fresh.map((kernel) => compileKernel(this.#engine, kernel, this.#settings));
     for (const [at, { module, scratchBytes }] of (await Promise.all(compiled)).entries()) {
@@ -44,7 +42,6 @@ export class SingleRunner implements Runner {
       numbers: [0, cells, ...numbers] as const,
     }));
     const each = (after: (kernel: Kernel) => void): void => {
-      this.#check();
       let at = 0;
       try {
         for (; at < steps.length; at++) {
@@ -74,16 +71,10 @@ export class SingleRunner implements Runner {
 
   /** Nothing is under way between calls. */
   async inTurn<T>(work: () => T): Promise<T> {
-    this.#check();
     return work();
   }
 
   close(): void {
-    this.#closed = true;
     this.#kernels.clear();
-  }
-
-  #check(): void {
-    if (this.#closed) throw deviceClosed();
   }
 }

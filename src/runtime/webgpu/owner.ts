@@ -1,5 +1,5 @@
 import { FrondError } from '../../base/errors.ts';
-import { deviceLost } from '../device.ts';
+import { deviceClosed, deviceLost } from '../device.ts';
 
 /** How long a failed call waits to learn whether the GPU was lost, in milliseconds: the loss is announced by itself. */
 const PATIENCE = 500;
@@ -133,11 +133,7 @@ export class GpuOwner {
 
   /** Ends the device: every pending and later call fails with FROND-R026. */
   close(): void {
-    this.#end(
-      new FrondError('FROND-R026', 'the device webgpu was closed', {
-        hint: 'open another one: webgpuDevice()',
-      }),
-    );
+    this.#end(deviceClosed('webgpu'));
     this.device.destroy();
   }
 }

@@ -65,6 +65,7 @@ export class Pipelines {
     launches: Iterable<LaunchShape>,
     onProgress?: (done: number, total: number) => void,
   ): Promise<void> {
+    this.#owner.check();
     const shapes = [...launches].map(({ kernel, places, multiplesOf4 }) => {
       const placeOf = (name: string): Place => defined(places[name], `place of ${name}`);
       const { readWrite } = planBindings(kernel, placeOf, this.#options.limits.storageBuffers);

@@ -1,4 +1,5 @@
 import type { BoundProgram, Command, Device } from '../device.ts';
+import { withLifetime } from '../lifetime.ts';
 import { openAdapter } from './adapter.ts';
 import type { AdapterDescription, GpuLimits } from './description.ts';
 import { allocateBuffers, type GpuMemory } from './memory.ts';
@@ -55,7 +56,7 @@ export async function webgpuDevice(options: WebgpuOptions = {}): Promise<WebgpuD
   const chunkBytes = Math.floor(largest / CHUNK_UNIT) * CHUNK_UNIT;
   const submissions = new Submissions(owner);
 
-  return {
+  return withLifetime({
     name: 'webgpu',
     precision: 'f32',
     adapter: description,
@@ -90,5 +91,5 @@ export async function webgpuDevice(options: WebgpuOptions = {}): Promise<WebgpuD
     async close() {
       owner.close();
     },
-  };
+  });
 }
