@@ -15,6 +15,9 @@ export type Tensors<S extends Specs> = {
   readonly [K in keyof S]: Tensor<S[K]['dtype'], S[K]['shape']>;
 };
 
+/** What ids stand for: names in the order of their ids, by the tensor that holds the ids. */
+export type Names = Readonly<Record<string, readonly string[]>>;
+
 /** A tensor of numbers on the host, ready to be fed. */
 export interface BatchTensor extends TensorValue {
   readonly data: TypedArray | Uint8Array;
@@ -43,6 +46,8 @@ export interface ComponentRecord {
 export interface Reader<G extends Specs = Specs, E = unknown> {
   readonly name: string;
   readonly gives: G;
+  /** of those of its tensors that hold ids: heads and earlier runs must mean the same by them */
+  readonly names?: Names;
   /** the examples: `train`, and where there are any `valid` and `test` */
   readonly parts: Readonly<Record<string, readonly E[]>>;
   /** words of an example as the model sees it, at least 1 */
@@ -62,6 +67,8 @@ export interface Backbone<N extends Specs = Specs, G extends Specs = Specs> {
   readonly name: string;
   readonly needs: N;
   readonly gives: G;
+  /** how many ids it has a place for, by the tensor that holds them */
+  readonly counts?: Readonly<Record<string, number>>;
   /** Declares the encoder; called once per graph, within the scope of the backbone's name. */
   build(g: GraphContext, inputs: Tensors<N>): Tensors<G>;
 }
@@ -97,6 +104,8 @@ export interface Head<
 > {
   readonly name: string;
   readonly needs: HeadNeeds<B, R, L>;
+  /** of those of its labels that are ids: the reader must mean the same by them */
+  readonly names?: Names;
   /** Declares the tensors of the task, such as scores. */
   build(g: GraphContext, inputs: Tensors<B & R>): Named;
   /** The mean loss over rows by weight. `tensors` are the inputs, the labels and what `build` gave, by name. */

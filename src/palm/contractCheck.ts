@@ -39,6 +39,40 @@ function compare(needer: string, needs: Specs, giver: string, gives: Specs): voi
   }
 }
 
+/**
+ * Two that mean different things by one id would learn and report the wrong labels without a sign of it.
+ * @throws FROND-C012 naming the first id that they differ in
+ */
+export function checkNames(head: Head, reader: Reader): void {
+  const given = new Map(Object.entries(reader.names ?? {}));
+  for (const [tensor, wanted] of Object.entries(head.names ?? {})) {
+    const names = given.get(tensor) ?? wanted;
+    const longer = names.length > wanted.length ? names : wanted;
+    const id = longer.findIndex((_, i) => names[i] !== wanted[i]);
+    if (id < 0) continue;
+    const [ours, theirs] = [wanted[id], names[id]].map((name) => JSON.stringify(name) ?? 'nothing');
+    throw new FrondError(
+      'FROND-C012',
+      `head ${head.name} calls id ${id} of ${tensor} ${ours}, reader ${reader.name} calls it ${theirs}`,
+      { hint: `give the head the names of the reader, in their order: reader.names.${tensor}` },
+    );
+  }
+}
+
+/** @throws FROND-C013 where the reader has more names for ids than the backbone has places */
+function compareCounts(backbone: Backbone, reader: Reader): void {
+  const given = new Map(Object.entries(reader.names ?? {}));
+  for (const [tensor, count] of Object.entries(backbone.counts ?? {})) {
+    const length = given.get(tensor)?.length ?? 0;
+    if (length <= count) continue;
+    throw new FrondError(
+      'FROND-C013',
+      `backbone ${backbone.name} has a place for ${count} ids of ${tensor}, reader ${reader.name} gives ${length}`,
+      { hint: `make room for reader.names.${tensor}.length` },
+    );
+  }
+}
+
 /** Components that meet; those left out are not checked. */
 export interface Meeting {
   readonly reader?: Reader;
@@ -48,11 +82,13 @@ export interface Meeting {
 
 /**
  * Checks reader → backbone, reader → head and backbone → head, where both are there.
- * @throws FROND-C001 for a missing tensor, C002 for an element type, C003 for a shape; names component, tensor and both sides
+ * @throws FROND-C001 for a missing tensor, C002 for an element type, C003 for a shape; names component, tensor and both sides;
+ *   C012 for labels in another order, C013 for more ids than the backbone has places for
  */
 export function checkContract({ reader, backbone, head }: Meeting): void {
   if (reader && backbone) {
     compare(`backbone ${backbone.name}`, backbone.needs, `reader ${reader.name}`, reader.gives);
+    compareCounts(backbone, reader);
   }
   if (head && backbone) {
     compare(`head ${head.name}`, head.needs.backbone, `backbone ${backbone.name}`, backbone.gives);
@@ -60,6 +96,7 @@ export function checkContract({ reader, backbone, head }: Meeting): void {
   if (head && reader) {
     const needs = { ...head.needs.reader, ...head.needs.labels };
     compare(`head ${head.name}`, needs, `reader ${reader.name}`, reader.gives);
+    checkNames(head, reader);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { GraphContext } from '../dsl/graph.ts';
 import type { Tensor } from '../dsl/tensor.ts';
 import type { TensorValue } from '../runtime/feeds.ts';
-import type { Backbone, Batch, Head, Metrics, Named, Reader, Specs, Tensors } from './contract.ts';
+import type { Backbone, Batch, Head, Metrics, Named, Names, Reader, Specs, Tensors } from './contract.ts';
 import { checkContract, checkDistinct } from './contractCheck.ts';
 import type { BackboneProblem, Checked, HeadProblem } from './contractTypes.ts';
 
@@ -36,6 +36,7 @@ export interface HeadDefinition<
 > {
   readonly name: string;
   readonly needs: { readonly backbone: B; readonly reader?: R; readonly labels?: L };
+  readonly names?: Names;
   build(g: GraphContext, inputs: Tensors<B & R>): O;
   loss(g: GraphContext, tensors: O & Tensors<B & R & L>): Tensor<'f32', []>;
   predict?(g: GraphContext, tensors: O & Tensors<B & R>): V;
@@ -73,7 +74,8 @@ export interface Connection<R extends Reader, B extends Backbone, H extends Head
 
 /**
  * Puts three components together. What does not fit is a type error at the argument to blame, and is found again at run time.
- * @throws FROND-C001 for a missing tensor, C002 for an element type, C003 for a shape
+ * @throws FROND-C001 for a missing tensor, C002 for an element type, C003 for a shape, C012 for labels in another order,
+ * C013 for more words than the backbone has places for
  */
 export function register<R extends Reader, B extends Backbone, H extends Head>(
   reader: R,

@@ -1,6 +1,8 @@
+import { FrondError } from '../base/errors.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { Schedule } from '../kernel/ir.ts';
-import type { ComponentRecord } from './contract.ts';
+import type { ComponentRecord, Head, Reader } from './contract.ts';
+import { fingerprint } from './fingerprint.ts';
 import type { Learner } from './learner.ts';
 import { graphRecord } from './snapshot.ts';
 
@@ -15,6 +17,8 @@ export interface ModelRecord {
   /** null: made by a program of the user's own, which must be given again to predict */
   readonly reader: ComponentRecord | null;
   readonly tasks: readonly { readonly name: string; readonly head: ComponentRecord | null }[];
+  /** fingerprints of what the ids of each tensor stood for: see `namesRecord` */
+  readonly names: Readonly<Record<string, string>>;
   /** what it was trained on last */
   readonly device: DeviceRecord;
   /** kernels of the training step with the schedules that they ran with: what rounding depends on */
@@ -35,6 +39,31 @@ export interface KernelRecord {
   readonly schedule: Schedule;
 }
 
+/** What tells apart the names that a reader or a head has for ids, by tensor. */
+export const namesRecord = ({ names = {} }: Reader | Head): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(names).map(([tensor, list]) => [tensor, fingerprint(JSON.stringify(list))]),
+  );
+
+/** Whose ids mean something else than those of the run. @throws FROND-C012 */
+export function checkMeaning(
+  what: string,
+  { names }: Partial<ModelRecord>,
+  part: Reader | Head,
+  folder: string,
+) {
+  const saved = new Map(Object.entries(names ?? {}));
+  const other = Object.entries(namesRecord(part)).find(
+    ([tensor, print]) => (saved.get(tensor) ?? print) !== print,
+  );
+  if (other === undefined) return;
+  throw new FrondError(
+    'FROND-C012',
+    `${what} ${part.name} has other names for the ids of ${other[0]} than the run in ${folder}, or has them in another order`,
+    { place: { file: folder }, hint: 'give it those that the run was trained with' },
+  );
+}
+
 const kernelsOf = ({ executable }: Learner): KernelRecord[] =>
   executable.program.schedules.map(({ kernel, ...rest }) => ({ name: kernel, ...rest }));
 
@@ -50,6 +79,10 @@ export const modelRecord = (learner: Learner): ModelRecord => ({
   prediction: graphRecord(learner.plan.prediction),
   reader: learner.plan.reader.record ?? null,
   tasks: learner.plan.tasks.map(({ name, head }) => ({ name, head: head.record ?? null })),
+  names: Object.assign(
+    {},
+    ...[learner.plan.reader, ...learner.plan.tasks.map(({ head }) => head)].map(namesRecord),
+  ),
   device: deviceOf(learner),
   kernels: kernelsOf(learner),
 });

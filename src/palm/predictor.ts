@@ -10,12 +10,13 @@ import { layoutParameters } from '../runtime/parameters.ts';
 import { ModelState } from '../runtime/state.ts';
 import { type LoadedCheckpoint, loadLatest } from '../store/checkpoint.ts';
 import type { ComponentRecord, Head, Reader } from './contract.ts';
+import { checkNames } from './contractCheck.ts';
 import { type Predictions, predictAll } from './evaluate.ts';
 import type { Task } from './graphs.ts';
 import { classify } from './head/classify.ts';
 import { sequenceLabel } from './head/sequenceLabel.ts';
 import { resultsOfHead, resultsOfTask } from './headResults.ts';
-import type { ModelRecord } from './modelRecord.ts';
+import { checkMeaning, type ModelRecord } from './modelRecord.ts';
 import { jointReaderFrom } from './reader/joint.ts';
 import { MAX_LOSSES } from './recovery.ts';
 import { BEST, fileOf, MODEL, WEIGHTS } from './runStore.ts';
@@ -163,7 +164,7 @@ export class Predictor {
    * Loads the newest whole checkpoint of a run, with the weights that did best where the run kept them.
    * @param folder the run's folder, or the one that its checkpoints are in
    * @throws FROND-F012 when there is none, FROND-F013 when no training run saved it, FROND-F014 when reader or head are the
-   * user's own and not given, FROND-F016 for heads of tasks that it does not have or that read other results, FROND-W… for damaged weights
+   * user's own and not given, FROND-C012 for labels or words in another order than the run's, FROND-F016 for heads of tasks that it does not have or that read other results, FROND-W… for damaged weights
    */
   static async load(folder: string, options: PredictorOptions = {}): Promise<Predictor> {
     checkFolder('Predictor.load', folder);
@@ -179,6 +180,11 @@ export class Predictor {
       options.reader ??
       (record.reader?.kind === 'joint' ? (jointReaderFrom(record.reader) as Reader) : undefined);
     if (reader === undefined) throw cannotMake('a reader', 'reader', folder);
+    checkMeaning('reader', record, reader, folder);
+    for (const { head } of tasks) {
+      checkMeaning('head', record, head, folder);
+      checkNames(head, reader);
+    }
     const device = options.device ?? (await chooseDevice('auto')).device;
     const loaded = await loadOn(device, options.device === undefined, record, checkpoint);
     return new Predictor({ checkpoint, record, tasks, reader, loaded });

@@ -12,11 +12,14 @@ import {
   normal,
   type Tensor,
 } from '../../src/dsl/index.ts';
+import { compactEncoder } from '../../src/palm/backbone/index.ts';
 import type { Specs } from '../../src/palm/contract.ts';
 import { encode, inputsOf, lossOf, predictionsOf } from '../../src/palm/contractBuild.ts';
 import { anySize, checkBatch, checkContract } from '../../src/palm/contractCheck.ts';
 import type { HeadOnBackboneProblem } from '../../src/palm/contractTypes.ts';
 import { defineBackbone, defineHead, defineReader, register } from '../../src/palm/define.ts';
+import { classify as classes, sequenceLabel } from '../../src/palm/head/index.ts';
+import { trainer } from '../../src/palm/index.ts';
 import { jointReaderOf } from '../../src/palm/reader/joint.ts';
 
 // `npm run types` judges this file too: each line under @ts-expect-error must be refused and all others accepted. What the
@@ -196,6 +199,56 @@ const scores = (_: unknown, { sentence }: { sentence: Tensor<'f32', ['batch', 64
   scores: linear(sentence, 2),
 });
 declare function narrow(): Tensor<'f32', ['batch', 32]>;
+
+describe('labels and words that mean other things to two components', () => {
+  const words = ['fly', 'to', 'rome'];
+  const rooms = jointReaderOf(
+    {
+      train: [
+        { words, tags: ['O', 'O', 'B-city'], intent: 'travel' },
+        { words, tags: ['O', 'O', 'O'], intent: 'light' },
+      ],
+    },
+    { minimumCount: 1 },
+  );
+  const encoder = (vocabulary = rooms.vocabulary.tokens.length) =>
+    compactEncoder({ vocabulary, width: 4, layers: 1, heads: 1 });
+
+  test('are no fault in the same order, nor where a component does not name them', () => {
+    expect(register(rooms, encoder(), classes({ classes: rooms.intents.names })).reader).toBe(rooms);
+    expect(register(rooms, encoder(), sequenceLabel({ labels: rooms.tags.names })).reader).toBe(rooms);
+    const { names: _, ...silent } = rooms;
+    expect(register(silent, encoder(), classes({ classes: ['a'] })).reader).toBe(silent);
+  });
+
+  test.each([
+    [['travel', 'light'], 'head classify calls id 0 of intents "travel", reader joint calls it "light"'],
+    [['light'], 'head classify calls id 1 of intents nothing, reader joint calls it "travel"'],
+    [['light', 'travel', 'x'], 'head classify calls id 2 of intents "x", reader joint calls it nothing'],
+  ])('are refused: classes %j', (names, summary) => {
+    const expected = `[FROND-C012] ${summary}\n  hint: give the head the names of the reader, in their order: reader.names.intents`;
+    const head = classes({ classes: names });
+    expect(message(() => register(rooms, encoder(), head))).toBe(expected);
+    const learner = trainer('intent');
+    learner.buildForward(encoder(), head);
+    expect(message(() => learner.fitReader(rooms, { epochs: 1 }))).toBe(expected);
+  });
+
+  test('are refused: tags', () => {
+    const labels = [...rooms.tags.names].reverse();
+    expect(message(() => register(rooms, encoder(), sequenceLabel({ labels })))).toContain(
+      '[FROND-C012] head sequenceLabel calls id 0 of tags "B-city", reader joint calls it "O"\n',
+    );
+  });
+
+  test('are refused: a word table that is too small for the words', () => {
+    const head = classes({ classes: rooms.intents.names });
+    expect(message(() => register(rooms, encoder(4), head))).toBe(
+      '[FROND-C013] backbone encoder has a place for 4 ids of tokens, reader joint gives 5\n  hint: make room for reader.names.tokens.length',
+    );
+    expect(register(rooms, encoder(6), head).head).toBe(head);
+  });
+});
 
 describe('what components make is held against what they declare', () => {
   const building = (build: () => unknown) =>

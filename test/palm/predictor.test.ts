@@ -17,6 +17,7 @@ import {
   sum,
   tanh,
 } from '../../src/index.ts';
+import { parseVocabulary } from '../../src/palm/vocabulary.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
 import { temporaryFolder } from '../store/support/bundle.ts';
 import {
@@ -214,6 +215,45 @@ describe("a run with a head of the user's own", () => {
     );
     const right = { intent: heads.slots, slots: heads.intent };
     const predictor = await load(run, { heads: right });
+    expect(await predictor.predict(TEXTS)).toEqual(predicted);
+    predictor.free();
+  });
+
+  it('refuses labels and words in another order than it was trained with', async () => {
+    const reader = tinyReader();
+    const { intents, tags, vocabulary } = reader;
+    const refusal = (what: string, tensor: string) =>
+      `[FROND-C012] ${what} has other names for the ids of ${tensor} than the run in ${run}, or has them in another order
+  at ${run}
+  hint: give it those that the run was trained with`;
+    const classify = (classes: readonly string[]) => palm.head.classify({ classes }) as palm.Head;
+    const reversed = { intent: classify([...intents.names].reverse()) };
+    expect((await errorOf(run, { heads: reversed })).message).toBe(refusal('head classify', 'intents'));
+    const others = (options: Parameters<typeof palm.reader.jointReaderOf>[1]) =>
+      palm.reader.jointReaderOf({}, options) as palm.Reader;
+    const [pad = '', unknown = '', ...words] = vocabulary.tokens;
+    const swapped = parseVocabulary(`${[pad, unknown, ...words.reverse()].join('\n')}\n`);
+    const wordless = others({ intents, tags, vocabulary: swapped });
+    expect((await errorOf(run, { reader: wordless })).message).toBe(refusal('reader joint', 'tokens'));
+    const tagless = others({ intents, vocabulary, tags: palm.labelSet([...tags.names].reverse()) });
+    expect((await errorOf(run, { reader: tagless })).message).toBe(refusal('reader joint', 'tags'));
+    // also where the file itself was changed
+    const changed = await forged((files) => {
+      const record = JSON.parse(new TextDecoder().decode(files.get('model.json')));
+      record.tasks[0].head.classes.reverse();
+      files.set('model.json', new TextEncoder().encode(JSON.stringify(record)));
+    });
+    expect((await errorOf(changed)).code).toBe('FROND-C012');
+    // runs of earlier versions do not say what ids stood for
+    const older = await forged((files) => {
+      const { names, ...record } = JSON.parse(new TextDecoder().decode(files.get('model.json')));
+      expect(Object.keys(names)).toEqual(['tokens', 'intents', 'tags']);
+      files.set('model.json', new TextEncoder().encode(JSON.stringify(record)));
+    });
+    expect((await errorOf(older, { heads: reversed })).summary).toBe(
+      'head classify calls id 0 of intents "travel", reader joint calls it "light"',
+    );
+    const predictor = await load(older, { reader: reader as palm.Reader });
     expect(await predictor.predict(TEXTS)).toEqual(predicted);
     predictor.free();
   });

@@ -93,6 +93,7 @@ export function compactEncoder<const W extends number>(
     name,
     needs,
     gives: givesOf(width),
+    counts: { tokens: vocabulary },
     build(g, { tokens, positions, mask }) {
       const table = scope('words', () =>
         g.parameter('weight', f32, [vocabulary, width], truncatedNormal(0.02)),

@@ -55,6 +55,7 @@ export function classify<E extends object>(options: ClassifyOptions<E>) {
   const head = defineHead({
     name: 'classify',
     needs,
+    names: { intents: classes },
     build: (_, { sentence }) => ({ logits: linear(sentence, classes.length, { name: 'output' }) }),
     loss: (_, { logits, intents, weights }) => weightedMean(crossEntropy(logits, intents), weights),
     predict: (_, { logits }) => ({ probabilities: softmax(logits, -1) }),

@@ -50,6 +50,7 @@ export function sequenceLabel<E extends object>(options: SequenceLabelOptions<E>
   const head = defineHead({
     name: 'sequenceLabel',
     needs,
+    names: { tags: labels },
     build(g, { encoded }) {
       const { scores } = crfLayer(g, labels);
       return { emissions: linear(encoded, labels.length, { name: 'emission' }), ...scores };

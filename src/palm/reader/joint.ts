@@ -121,6 +121,7 @@ export function jointReaderOf(
   const reader = defineReader({
     name,
     gives: jointSpecs,
+    names: { tokens: maps.vocabulary.tokens, intents: maps.intents.names, tags: maps.tags.names },
     parts,
     length: (example: JointExample) => Math.min(maximumLength, example.words.length),
     pack: (examples, size) => packJoint(maps, examples, size, maximumLength),
