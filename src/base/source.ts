@@ -15,35 +15,60 @@ export function readFrame(line: string): SourcePlace | undefined {
   const match = V8_FRAME.exec(line) ?? OTHER_FRAME.exec(line);
   const [, url, lineNumber, column] = match ?? [];
   if (url === undefined) return undefined;
-  return { file: SCHEME.test(url) ? fromUrl(url) : url, line: Number(lineNumber), column: Number(column) };
+  return { file: pathOf(url), line: Number(lineNumber), column: Number(column) };
 }
 
-const fromUrl = (url: string): string => decodeURIComponent(new URL(url).pathname);
+const pathOf = (url: string): string => (SCHEME.test(url) ? decodeURIComponent(new URL(url).pathname) : url);
 
 /** The folder of frond's sources as frames name it; undefined where a bundler took the module's address away. */
 function frondFolder(): string | undefined {
   const { url }: { url?: string } = import.meta;
   // some loaders evaluate modules from data: addresses, which have no folder
   if (url === undefined || url.startsWith('data:')) return undefined;
-  const folder = new URL('../', url).href;
-  return SCHEME.test(folder) ? fromUrl(folder) : folder;
+  return pathOf(new URL('../', url).href);
 }
 
-const isInside = ({ file }: SourcePlace, folder: string): boolean =>
+const isInside = (file: string, folder: string): boolean =>
   file.startsWith(folder) || file.startsWith('node:');
 
 /** Where the user called frond; undefined where the engine keeps no stack or all code is one file. */
 export function callerPlace(): SourcePlace | undefined {
   const folder = frondFolder();
   if (folder === undefined) return undefined;
-  const settings: { stackTraceLimit?: number } = Error;
-  const before = settings.stackTraceLimit;
-  settings.stackTraceLimit = FRAMES;
-  const { stack } = new Error();
-  if (before !== undefined) settings.stackTraceLimit = before;
-  for (const line of (stack ?? '').split('\n')) {
+  for (const line of callerStack(folder).split('\n')) {
     const place = readFrame(line);
-    if (place !== undefined && !isInside(place, folder)) return place;
+    if (place !== undefined && !isInside(place.file, folder)) return place;
   }
   return undefined;
+}
+
+interface StackSettings {
+  stackTraceLimit?: number;
+  prepareStackTrace?(error: Error, sites: StackSite[]): unknown;
+}
+
+interface StackSite {
+  getFileName(): string | null | undefined;
+}
+
+/**
+ * The stack as text. Loaders that compile modules on their way map frames to the sources through a hook of V8, which takes
+ * several times as long as making a node: they get the caller's frame alone.
+ */
+function callerStack(folder: string): string {
+  const settings: StackSettings = Error;
+  const { stackTraceLimit, prepareStackTrace } = settings;
+  settings.stackTraceLimit = FRAMES;
+  if (prepareStackTrace !== undefined) {
+    settings.prepareStackTrace = (error, sites) => {
+      const caller = sites.find((site) => !isInside(pathOf(site.getFileName() ?? 'node:'), folder));
+      return prepareStackTrace(error, caller === undefined ? [] : [caller]);
+    };
+  }
+  try {
+    return new Error().stack ?? '';
+  } finally {
+    if (stackTraceLimit !== undefined) settings.stackTraceLimit = stackTraceLimit;
+    if (prepareStackTrace !== undefined) settings.prepareStackTrace = prepareStackTrace;
+  }
 }

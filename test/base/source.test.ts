@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readFrame } from '../../src/base/source.ts';
+import { callerPlace, readFrame } from '../../src/base/source.ts';
 
 test.each([
   ['    at build (file:///home/me/my%20model.ts:12:5)', '/home/me/my model.ts', 12, 5],
@@ -24,3 +24,23 @@ test.each(['Error: no', '    at <anonymous>', '    at Array.map (<anonymous>)', 
     expect(readFrame(line)).toBeUndefined();
   },
 );
+
+test('what maps frames to sources gets the caller alone, and its word is taken', () => {
+  const { prepareStackTrace } = Error;
+  let frames = 0;
+  Error.prepareStackTrace = (_error, sites) => {
+    frames = sites.length;
+    return 'Error\n    at build (/home/me/model.ts:4:2)';
+  };
+  try {
+    const expected = { file: '/home/me/model.ts', line: 4, column: 2 };
+    const [first] = within(() => callerPlace(), 20);
+    expect(first).toEqual(expected);
+    expect(frames).toBe(1);
+  } finally {
+    Error.prepareStackTrace = prepareStackTrace;
+  }
+});
+
+/** Calls from deep in a stack. */
+const within = <T>(call: () => T, depth: number): T[] => (depth === 0 ? [call()] : within(call, depth - 1));
