@@ -135,7 +135,7 @@ export async function atis(options: Options, machine: object): Promise<number> {
     );
     return 1;
   }
-  const reader = await palm.reader.jointReader({ folder, readText: (path) => readFile(path, 'utf8') });
+  const reader = await palm.reader.jointReader({ folder, readText: (path) => readFile(path) });
   const { device, threads, epochs, json } = options;
   const settings = { device, threads: Number(threads), epochs: Number(epochs) };
   const write = (file: string, done: readonly SeedResult[]): void => {

@@ -23,7 +23,7 @@ export const train: palm.Recipe = async ({
   // 1. the reader declares what it gives: tokens, lengths, intents, tags, …
   const reader = await palm.reader.jointReader({
     folder: data ?? bundled,
-    readText: (path) => readFile(path, 'utf8'),
+    readText: (path) => readFile(path),
   });
 
   // 2. one backbone for both tasks

@@ -21,7 +21,7 @@ const deep = (classes: readonly string[]) =>
   });
 
 export const train: palm.Recipe = async ({ data = 'examples/data/home', epochs = 3, device, seed }) => {
-  const readText = (path: string) => readFile(path, 'utf8');
+  const readText = (path: string) => readFile(path);
   const reader = await palm.reader.jointReader({ folder: data, readText });
   const words = reader.vocabulary.tokens.length;
   const trainer = palm.trainer('intent', { device });

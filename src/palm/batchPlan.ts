@@ -9,6 +9,8 @@ export interface BatchPlanOptions {
   readonly shuffle?: { readonly seed: number; readonly name: string; readonly epoch: number } | undefined;
   /** padded lengths are multiples of this; default 4 */
   readonly bucket?: number;
+  /** but none is longer than this; default: no limit */
+  readonly maximum?: number | undefined;
   /** batches among whose examples lengths are sorted: more means less padding and less shuffling; default 16 */
   readonly window?: number;
 }
@@ -17,7 +19,7 @@ export interface BatchPlanOptions {
 export interface PlannedBatch {
   /** indices of examples; fewer than the batch size in the last, partial batch only */
   readonly rows: readonly number[];
-  /** padded length: a multiple of the bucket, at least the longest example */
+  /** padded length, at least the longest example: a multiple of the bucket, or the maximum */
   readonly time: number;
 }
 
@@ -32,12 +34,21 @@ export const batchesPerEpoch = (examples: number, batchSize: number): number =>
  * @throws FROND-D013 for a batch size or bucket that is no positive integer
  */
 export function planBatches(options: BatchPlanOptions): readonly PlannedBatch[] {
-  const { lengths, batchSize, shuffle, bucket = 4, window = 16 } = options;
+  const {
+    lengths,
+    batchSize,
+    shuffle,
+    bucket = 4,
+    window = 16,
+    maximum = Number.POSITIVE_INFINITY,
+  } = options;
   for (const [name, value] of Object.entries({ batchSize, bucket, window })) {
     if (Number.isInteger(value) && value > 0) continue;
     throw new FrondError('FROND-D013', `${name} is ${value}`, { hint: `${name} is a positive whole number` });
   }
-  const padded = (row: number): number => bucket * Math.max(1, Math.ceil((lengths[row] ?? 0) / bucket));
+  const least = Math.min(bucket, maximum);
+  const padded = (row: number): number =>
+    Math.max(least, Math.min(maximum, bucket * Math.ceil((lengths[row] ?? 0) / bucket)));
   const order =
     shuffle === undefined
       ? Array.from({ length: lengths.length }, (_, i) => i)
@@ -53,9 +64,9 @@ export function planBatches(options: BatchPlanOptions): readonly PlannedBatch[] 
   const batches: PlannedBatch[] = [];
   for (let start = 0; start < sorted.length; start += batchSize) {
     const rows = sorted.slice(start, start + batchSize);
-    batches.push({ rows, time: rows.reduce((longest, row) => Math.max(longest, padded(row)), bucket) });
+    batches.push({ rows, time: rows.reduce((longest, row) => Math.max(longest, padded(row)), least) });
   }
   if (shuffle === undefined) return batches;
   const turn = permutation(batches.length, shuffle.seed, `${shuffle.name}/epoch.${shuffle.epoch}/batches`);
-  return Array.from(turn, (i) => batches[i] ?? { rows: [], time: bucket });
+  return Array.from(turn, (i) => batches[i] ?? { rows: [], time: least });
 }

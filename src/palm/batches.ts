@@ -2,6 +2,7 @@ import { FrondError } from '../base/errors.ts';
 import { type PlannedBatch, planBatches } from './batchPlan.ts';
 import type { Batch, BatchSize, Reader, Specs } from './contract.ts';
 import { checkBatch } from './contractCheck.ts';
+import { tooLong } from './words.ts';
 
 export interface EpochOptions {
   readonly batchSize: number;
@@ -9,15 +10,22 @@ export interface EpochOptions {
   readonly seed?: number | undefined;
   /** padded lengths are multiples of this; default 4 */
   readonly bucket?: number;
+  /** but none is longer than this; default: what the reader says */
+  readonly maximum?: number | undefined;
 }
 
-/** Words of each example. @throws FROND-C006 for a length that is no positive whole number */
+/**
+ * Words of each example.
+ * @throws FROND-C006 for a length that is no positive whole number, D008 for one above `maximum`
+ */
 export const lengthsOf = <E>(
-  reader: Pick<Reader<Specs, E>, 'name' | 'length'>,
+  reader: Pick<Reader<Specs, E>, 'name' | 'length' | 'maximumLength'>,
   examples: readonly E[],
+  maximum = reader.maximumLength ?? Number.POSITIVE_INFINITY,
 ): number[] =>
   examples.map((example, i) => {
     const length = reader.length(example);
+    if (length > maximum) throw tooLong(`reader ${reader.name}: example ${i} has`, length, maximum);
     if (Number.isInteger(length) && length >= 1) return length;
     throw new FrondError('FROND-C006', `reader ${reader.name}: the length of example ${i} is ${length}`, {
       hint: 'length gives the words of an example as the model sees it, a whole number from 1 on',
@@ -53,9 +61,9 @@ export function planEpoch<G extends Specs, E>(
   reader: Reader<G, E>,
   part: string,
   epoch: number,
-  { batchSize, seed, bucket }: EpochOptions,
+  { batchSize, seed, bucket, maximum = reader.maximumLength }: EpochOptions,
 ): readonly PlannedBatch[] {
-  const lengths = lengthsOf(reader, reader.parts[part] ?? []);
+  const lengths = lengthsOf(reader, reader.parts[part] ?? [], maximum);
   const shuffle = seed === undefined ? undefined : { seed, name: `${reader.name}/${part}`, epoch };
-  return planBatches({ lengths, batchSize, shuffle, ...(bucket === undefined ? {} : { bucket }) });
+  return planBatches({ lengths, batchSize, shuffle, maximum, ...(bucket === undefined ? {} : { bucket }) });
 }

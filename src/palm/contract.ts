@@ -52,6 +52,8 @@ export interface Reader<G extends Specs = Specs, E = unknown> {
   readonly parts: Readonly<Record<string, readonly E[]>>;
   /** words of an example as the model sees it, at least 1 */
   length(example: E): number;
+  /** the most that `length` gives; without it, any number */
+  readonly maximumLength?: number;
   /** Packs up to `size.batch` examples; rows without an example have weight 0. */
   pack(examples: readonly E[], size: BatchSize): Batch<G>;
   /** An unlabelled example, for prediction. */
@@ -69,6 +71,8 @@ export interface Backbone<N extends Specs = Specs, G extends Specs = Specs> {
   readonly gives: G;
   /** how many ids it has a place for, by the tensor that holds them */
   readonly counts?: Readonly<Record<string, number>>;
+  /** most columns over time that it takes: no batch is padded to more; without it, any number */
+  readonly maximumLength?: number;
   /** Declares the encoder; called once per graph, within the scope of the backbone's name. */
   build(g: GraphContext, inputs: Tensors<N>): Tensors<G>;
 }

@@ -40,6 +40,24 @@ function compare(needer: string, needs: Specs, giver: string, gives: Specs): voi
 }
 
 /**
+ * The most words that both sides allow: no batch is longer, padding included.
+ * @throws FROND-D019 for a reader whose sentences may be longer than the model takes
+ */
+export function maximumOf(
+  reader: Pick<Reader, 'name' | 'maximumLength'>,
+  taker: string,
+  most: number | undefined,
+): number {
+  const { name, maximumLength = most ?? Number.POSITIVE_INFINITY } = reader;
+  if (most === undefined || maximumLength <= most) return maximumLength;
+  throw new FrondError(
+    'FROND-D019',
+    `${taker} takes ${most} words, but reader ${name} gives up to ${maximumLength}`,
+    { hint: 'give both the same maximumLength' },
+  );
+}
+
+/**
  * Two that mean different things by one id would learn and report the wrong labels without a sign of it.
  * @throws FROND-C012 naming the first id that they differ in
  */
@@ -83,12 +101,13 @@ export interface Meeting {
 /**
  * Checks reader → backbone, reader → head and backbone → head, where both are there.
  * @throws FROND-C001 for a missing tensor, C002 for an element type, C003 for a shape; names component, tensor and both sides;
- *   C012 for labels in another order, C013 for more ids than the backbone has places for
+ *   C012 for labels in another order, C013 for more ids and D019 for more words than the backbone has places for
  */
 export function checkContract({ reader, backbone, head }: Meeting): void {
   if (reader && backbone) {
     compare(`backbone ${backbone.name}`, backbone.needs, `reader ${reader.name}`, reader.gives);
     compareCounts(backbone, reader);
+    maximumOf(reader, `backbone ${backbone.name}`, backbone.maximumLength);
   }
   if (head && backbone) {
     compare(`head ${head.name}`, head.needs.backbone, `backbone ${backbone.name}`, backbone.gives);

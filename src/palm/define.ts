@@ -75,7 +75,7 @@ export interface Connection<R extends Reader, B extends Backbone, H extends Head
 /**
  * Puts three components together. What does not fit is a type error at the argument to blame, and is found again at run time.
  * @throws FROND-C001 for a missing tensor, C002 for an element type, C003 for a shape, C012 for labels in another order,
- * C013 for more words than the backbone has places for
+ * C013 for more words in the vocabulary and D019 for more in a sentence than the backbone has places for
  */
 export function register<R extends Reader, B extends Backbone, H extends Head>(
   reader: R,

@@ -41,6 +41,8 @@ function checkDecoded(head: string, decoded: unknown, rows: number): void {
 
 export interface PredictOptions {
   readonly batchSize?: number;
+  /** most words of a batch; default: what the reader says */
+  readonly maximum?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -55,11 +57,12 @@ export async function predictAll<E>(
   examples: readonly E[],
   options: PredictOptions = {},
 ): Promise<Predictions> {
-  const lengths = lengthsOf(reader, examples);
+  const { maximum = reader.maximumLength } = options;
+  const lengths = lengthsOf(reader, examples, maximum);
   const batchSize = Math.max(1, Math.min(options.batchSize ?? 32, examples.length));
   const results = new Map(tasks.map((task) => [task.name, new Array<unknown>(examples.length)]));
   const letEventsIn = breather();
-  for (const { rows, time } of planBatches({ lengths, batchSize })) {
+  for (const { rows, time } of planBatches({ lengths, batchSize, maximum })) {
     await letEventsIn();
     options.signal?.throwIfAborted();
     const packed = rows.map((row) => defined(examples[row], 'example'));

@@ -34,6 +34,8 @@ export interface LearnerPlan {
   readonly epochs: number;
   readonly batchSize: number;
   readonly seed: number;
+  /** most words that reader and backbone both allow */
+  readonly maximumLength?: number | undefined;
   readonly jointMetrics: JointMetrics | undefined;
   /** what else went into the step graph, by the names that its author knows: a resumed run is compared with it */
   readonly settings?: Readonly<Record<string, Attribute>>;
@@ -105,8 +107,8 @@ export class Learner {
   #batch(step: number): PlannedBatch {
     const epoch = Math.floor(step / this.perEpoch);
     if (this.#epochPlan?.epoch !== epoch) {
-      const { reader, batchSize, seed } = this.plan;
-      this.#epochPlan = { epoch, batches: planEpoch(reader, 'train', epoch, { batchSize, seed }) };
+      const { reader, batchSize, seed, maximumLength: maximum } = this.plan;
+      this.#epochPlan = { epoch, batches: planEpoch(reader, 'train', epoch, { batchSize, seed, maximum }) };
     }
     return defined(this.#epochPlan.batches[step % this.perEpoch], `batch of step ${step}`);
   }
@@ -207,8 +209,8 @@ export class Learner {
     examples: readonly unknown[],
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<Predictions> {
-    const { tasks, reader } = this.plan;
-    return predictAll(this.#predictor, tasks, reader, examples, options);
+    const { tasks, reader, maximumLength: maximum } = this.plan;
+    return predictAll(this.#predictor, tasks, reader, examples, { ...options, maximum });
   }
 
   /** Metrics over a part of the reader's data. @throws FROND-D015 for a part that it does not have */

@@ -19,6 +19,8 @@ export interface ModelRecord {
   readonly tasks: readonly { readonly name: string; readonly head: ComponentRecord | null }[];
   /** fingerprints of what the ids of each tensor stood for: see `namesRecord` */
   readonly names: Readonly<Record<string, string>>;
+  /** most words that the model takes; null: any number */
+  readonly maximumLength: number | null;
   /** what it was trained on last */
   readonly device: DeviceRecord;
   /** kernels of the training step with the schedules that they ran with: what rounding depends on */
@@ -72,6 +74,9 @@ const deviceOf = ({ state: { device } }: Learner): DeviceRecord => ({
   adapter: device.adapter?.name ?? null,
 });
 
+const limitOf = ({ plan: { maximumLength = Number.POSITIVE_INFINITY } }: Learner): number | null =>
+  Number.isFinite(maximumLength) ? maximumLength : null;
+
 export const modelRecord = (learner: Learner): ModelRecord => ({
   name: learner.plan.name,
   forward: graphRecord(learner.plan.forward),
@@ -83,6 +88,7 @@ export const modelRecord = (learner: Learner): ModelRecord => ({
     {},
     ...[learner.plan.reader, ...learner.plan.tasks.map(({ head }) => head)].map(namesRecord),
   ),
+  maximumLength: limitOf(learner),
   device: deviceOf(learner),
   kernels: kernelsOf(learner),
 });

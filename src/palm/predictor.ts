@@ -10,7 +10,7 @@ import { layoutParameters } from '../runtime/parameters.ts';
 import { ModelState } from '../runtime/state.ts';
 import { type LoadedCheckpoint, loadLatest } from '../store/checkpoint.ts';
 import type { ComponentRecord, Head, Reader } from './contract.ts';
-import { checkNames } from './contractCheck.ts';
+import { checkNames, maximumOf } from './contractCheck.ts';
 import { type Predictions, predictAll } from './evaluate.ts';
 import type { Task } from './graphs.ts';
 import { classify } from './head/classify.ts';
@@ -22,7 +22,7 @@ import { MAX_LOSSES } from './recovery.ts';
 import { BEST, fileOf, MODEL, WEIGHTS } from './runStore.ts';
 import { checkFolder, checkInputs, checkSettings, headKind, readerKind } from './settings.ts';
 import { decodeJson, loadArena, malformed } from './snapshot.ts';
-import { closed, parseWith } from './trainerBase.ts';
+import { closed, exampleOf } from './trainerBase.ts';
 
 export interface PredictorOptions {
   readonly device?: Device;
@@ -139,6 +139,8 @@ export class Predictor {
   readonly tasks: readonly Task[];
   readonly reader: Reader;
   readonly #record: ModelRecord;
+  /** most words of a batch */
+  readonly #maximum: number;
   #loaded: Loaded;
   #reloading: Promise<void> | undefined;
   #freed = false;
@@ -150,6 +152,7 @@ export class Predictor {
     record: ModelRecord;
     tasks: readonly Task[];
     reader: Reader;
+    maximum: number;
     loaded: Loaded;
   }) {
     this.name = parts.record.name;
@@ -157,6 +160,7 @@ export class Predictor {
     this.tasks = parts.tasks;
     this.reader = parts.reader;
     this.#record = parts.record;
+    this.#maximum = parts.maximum;
     this.#loaded = parts.loaded;
   }
 
@@ -164,7 +168,7 @@ export class Predictor {
    * Loads the newest whole checkpoint of a run, with the weights that did best where the run kept them.
    * @param folder the run's folder, or the one that its checkpoints are in
    * @throws FROND-F012 when there is none, FROND-F013 when no training run saved it, FROND-F014 when reader or head are the
-   * user's own and not given, FROND-C012 for labels or words in another order than the run's, FROND-F016 for heads of tasks that it does not have or that read other results, FROND-W… for damaged weights
+   * user's own and not given, FROND-C012 for labels or words in another order than the run's, FROND-D019 for a reader that gives more words than the run takes, FROND-F016 for heads of tasks that it does not have or that read other results, FROND-W… for damaged weights
    */
   static async load(folder: string, options: PredictorOptions = {}): Promise<Predictor> {
     checkFolder('Predictor.load', folder);
@@ -185,23 +189,31 @@ export class Predictor {
       checkMeaning('head', record, head, folder);
       checkNames(head, reader);
     }
+    // runs of earlier versions do not say
+    const maximum = maximumOf(reader, `the run in ${folder}`, record.maximumLength ?? undefined);
     const device = options.device ?? (await chooseDevice('auto')).device;
     const loaded = await loadOn(device, options.device === undefined, record, checkpoint);
-    return new Predictor({ checkpoint, record, tasks, reader, loaded });
+    return new Predictor({ checkpoint, record, tasks, reader, maximum, loaded });
+  }
+
+  /** The example that the reader makes of a text: the words that the model sees. @throws FROND-C011 where it cannot */
+  parse(text: string): object {
+    return exampleOf(this.reader, text);
   }
 
   /**
-   * Predictions of every task for each text, from one encoder pass. Where the device is lost, another one is opened.
-   * @throws FROND-T006 after `free`, FROND-R030 when the device is lost again and again
+   * Predictions of every task for each text or example, from one encoder pass. Of longer texts the model sees the first
+   * `maximumLength` words, and labels these. Where the device is lost, another one is opened.
+   * @throws FROND-T002 for what is neither, FROND-T006 after `free`, FROND-R030 when the device is lost again and again
    */
   async predict(
-    texts: readonly string[],
+    inputs: readonly (string | object)[],
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<Predictions> {
     if (this.#freed) throw closed('predict', this.name);
-    checkInputs(texts);
+    checkInputs(inputs);
     checkSettings('predict', options, { signal: optional(signal) });
-    const examples = texts.map((text) => parseWith(this.reader, text));
+    const examples = inputs.map((input) => exampleOf(this.reader, input));
     this.#running++;
     try {
       return await this.#predict(examples, options, 1);
@@ -218,7 +230,8 @@ export class Predictor {
   ): Promise<Predictions> {
     const loaded = this.#loaded;
     try {
-      return await predictAll(loaded.executable, this.tasks, this.reader, examples, options);
+      const limited = { ...options, maximum: this.#maximum };
+      return await predictAll(loaded.executable, this.tasks, this.reader, examples, limited);
     } catch (cause) {
       if (!isDeviceLost(cause) || attempt >= MAX_LOSSES) throw cause;
       await this.#reload(loaded, cause);

@@ -1,5 +1,5 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
-import { anything, having, type Kind, listOf, name } from '../base/kinds.ts';
+import { either, having, type Kind, listOf, name, object, text } from '../base/kinds.ts';
 
 /**
  * Refuses settings that are missing, out of range, unknown or without effect.
@@ -30,7 +30,7 @@ export const folderKind: Kind = { ...name, what: 'the path of the run' };
 export const checkFolder = (caller: string, folder: unknown): void =>
   checkArguments(caller, { folder: folderKind }, [folder], 'FROND-T002');
 
-const inputsKind = listOf(anything, "texts, such as predict(['a text'])");
-/** @throws FROND-T002 for what is no list, such as one text */
+const inputsKind = listOf(either(text, object), "texts or examples, such as predict(['a text'])");
+/** Texts, and examples of the reader. @throws FROND-T002 for what is no list of them, such as one text */
 export const checkInputs = (inputs: unknown): void =>
   checkArguments('predict', { inputs: inputsKind }, [inputs], 'FROND-T002');

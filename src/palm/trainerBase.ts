@@ -8,7 +8,7 @@ import type { Device } from '../runtime/device.ts';
 import { checkNewest, sweepTemporaries } from '../store/checkpoint.ts';
 import { lockFolder } from '../store/lock.ts';
 import type { Backbone, Metrics, Reader } from './contract.ts';
-import { checkContract } from './contractCheck.ts';
+import { checkContract, maximumOf } from './contractCheck.ts';
 import type { JointMetrics, Predictions } from './evaluate.ts';
 import type { Listener } from './events.ts';
 import { lossName, predictionGraph, type Task, trainingGraph } from './graphs.ts';
@@ -136,7 +136,8 @@ export abstract class TrainerBase {
 
   /**
    * Says what to learn from, and for how long.
-   * @throws FROND-C001…C003 when the reader does not give what backbone or heads need, FROND-T002 for settings that make no run
+   * @throws FROND-C001…C003 when the reader does not give what backbone or heads need, FROND-D019 when it gives more words than the
+   *   backbone takes, FROND-T002 for settings that make no run
    */
   fitReader(reader: Reader, options: FitOptions): void {
     this.#checkChangeable('fitReader');
@@ -196,11 +197,15 @@ export abstract class TrainerBase {
     if (this.#fit === undefined) throw missing('fitReader', caller);
     const device = this.#device ?? (await chooseDevice('auto')).device;
     const { options } = this.#step;
+    const { backbone, tasks } = this.tasksOf();
+    const { reader } = this.#fit;
+    const maximumLength = maximumOf(reader, `backbone ${backbone.name}`, backbone.maximumLength);
     const recovery = await Recovery.create(
       {
         name: this.name,
-        tasks: this.tasksOf().tasks,
-        reader: this.#fit.reader,
+        tasks,
+        reader,
+        maximumLength,
         forward: this.#graphs.training,
         step: this.#step.graph,
         prediction: this.#graphs.prediction,
@@ -265,16 +270,22 @@ export abstract class TrainerBase {
   }
 
   /**
-   * Predictions of every task, from one encoder pass. Texts are parsed by the reader.
-   * @throws FROND-C011 for texts where the reader cannot parse any
+   * Predictions of every task, from one encoder pass. Texts are parsed by the reader; of longer ones the model sees the first
+   * `maximumLength` words, and labels these.
+   * @throws FROND-C011 for texts where the reader cannot parse any, FROND-T002 for what is neither text nor example
    */
   async predict(inputs: readonly (string | object)[]): Promise<Predictions> {
     checkInputs(inputs);
     return this.#use('predict', ({ learner, recovery }) => {
-      const { reader } = learner.plan;
-      const examples = inputs.map((input) => (typeof input === 'string' ? parseWith(reader, input) : input));
-      return recovery.surviving((current) => current.predict(examples));
+      const parsed = inputs.map((input) => exampleOf(learner.plan.reader, input));
+      return recovery.surviving((current) => current.predict(parsed));
     });
+  }
+
+  /** The example that the reader makes of a text: the words that the model sees. @throws FROND-C011 where it cannot */
+  parse(text: string): object {
+    if (this.#fit === undefined) throw missing('fitReader', 'parse');
+    return exampleOf(this.#fit.reader, text);
   }
 
   /**
@@ -348,6 +359,10 @@ export abstract class TrainerBase {
     await this.#run?.recovery.close();
   }
 }
+
+/** The example that is meant by a text, or by an example. @throws FROND-C011 when the reader reads files only */
+export const exampleOf = (reader: Reader, input: string | object): object =>
+  typeof input === 'string' ? parseWith(reader, input) : input;
 
 /** @throws FROND-C011 when the reader reads files only */
 export function parseWith(reader: Reader, text: string): object {

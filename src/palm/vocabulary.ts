@@ -1,5 +1,8 @@
 import { FrondError } from '../base/errors.ts';
+import { natural, optional } from '../base/kinds.ts';
 import { fingerprint } from './fingerprint.ts';
+import { checkSettings } from './settings.ts';
+import { checkWord, linesOf, type Spelling, show, spell, wordProblem } from './words.ts';
 
 /** Id of what fills a row after its last word. */
 export const PADDING = 0;
@@ -14,64 +17,73 @@ export interface Vocabulary {
   readonly ids: ReadonlyMap<string, number>;
 }
 
-function vocabularyOf(tokens: readonly string[]): Vocabulary {
-  return { tokens, ids: new Map(tokens.map((token, id) => [token, id])) };
-}
-
 export interface VocabularyOptions {
   /** words seen less often have no id of their own; default 2, so that training meets the unknown word too */
   readonly minimumCount?: number;
 }
 
-/** The words of training sentences, the most frequent first, equal counts in code-unit order. */
+/**
+ * The words of training sentences, the most frequent first, equal counts in code-unit order.
+ * @throws FROND-T002 for a count that is no whole number, FROND-D021 for a word that could not be read back
+ */
 export function buildVocabulary(
   sentences: Iterable<readonly string[]>,
-  { minimumCount = 2 }: VocabularyOptions = {},
+  options: VocabularyOptions = {},
 ): Vocabulary {
+  checkSettings('buildVocabulary', options, { minimumCount: optional(natural) });
+  const { minimumCount = 2 } = options;
   const counts = new Map<string, number>();
   for (const words of sentences) {
     for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
   }
+  for (const word of counts.keys()) checkWord(word, 'the vocabulary');
   for (const special of SPECIAL) counts.delete(special);
   const kept = [...counts].filter(([, count]) => count >= minimumCount);
   kept.sort(([a, countA], [b, countB]) => countB - countA || (a < b ? -1 : 1));
-  return vocabularyOf([...SPECIAL, ...kept.map(([word]) => word)]);
+  return vocabularyFrom([...SPECIAL, ...kept.map(([word]) => word)], 'vocabulary');
 }
 
-/** The id of `word`; `UNKNOWN` when it has none. */
-export const lookup = (vocabulary: Vocabulary, word: string): number => vocabulary.ids.get(word) ?? UNKNOWN;
+/** The id of `word`; `UNKNOWN` when it has none, and for a word of a text that looks like padding. */
+export const lookup = ({ ids }: Vocabulary, word: string): number => Math.max(ids.get(word) ?? 0, UNKNOWN);
+
+/** The first word of the vocabulary that no word is spelt like: a reader with this spelling would never find it. */
+export const misspelt = ({ tokens }: Vocabulary, spelling: Spelling): string | undefined =>
+  tokens.slice(SPECIAL.length).find((token) => spell(token, spelling) !== token);
 
 /** One token per line; the line number, from 0, is the id. */
 export const printVocabulary = (vocabulary: Vocabulary): string => `${vocabulary.tokens.join('\n')}\n`;
 
 /**
  * Reads what `printVocabulary` wrote.
- * @throws FROND-D011 for a missing special token, an empty line, a token with white space, or one that stands twice
+ * @throws FROND-D011 for a missing special token, one that is no word, or one that stands twice
  */
 export function parseVocabulary(text: string, file = 'vocabulary'): Vocabulary {
-  const lines = text.replace(/\r\n/g, '\n').replace(/\n$/, '').split('\n');
-  const fail = (line: number, summary: string): never => {
+  const lines = linesOf(text);
+  return vocabularyFrom(lines.at(-1) === '' && lines.length > 1 ? lines.slice(0, -1) : lines, file);
+}
+
+/** The vocabulary with these tokens, the position being the id; checked as `parseVocabulary` does. */
+export function vocabularyFrom(tokens: readonly unknown[], file: string): Vocabulary {
+  const ids = new Map<string, number>();
+  const fail = (summary: string): never => {
     throw new FrondError('FROND-D011', summary, {
-      place: { file, line, column: 1 },
+      place: { file, line: ids.size + 1, column: 1 },
       hint: `a vocabulary has one token per line, ${SPECIAL.join(' and ')} first`,
     });
   };
-  const seen = new Map<string, number>();
-  lines.forEach((token, id) => {
-    const special = SPECIAL[id];
-    if (special !== undefined && token !== special) fail(id + 1, `expected ${special}, found ${show(token)}`);
-    if (token === '') fail(id + 1, 'a token is empty');
-    if (/\s|\uFFFD/.test(token)) fail(id + 1, `token ${show(token)} holds white space or broken UTF-8`);
-    const earlier = seen.get(token);
-    if (earlier !== undefined) fail(id + 1, `token ${show(token)} stands on line ${earlier} already`);
-    seen.set(token, id + 1);
-  });
-  if (lines.length < SPECIAL.length) fail(lines.length, `expected ${SPECIAL[lines.length]}, found the end`);
-  return vocabularyOf(lines);
+  for (const token of tokens) {
+    const special = SPECIAL[ids.size];
+    const problem = wordProblem(token);
+    if (special !== undefined && token !== special) fail(`expected ${special}, found ${show(String(token))}`);
+    if (problem !== undefined) fail(problem);
+    const earlier = ids.get(String(token));
+    if (earlier !== undefined) fail(`token ${show(String(token))} stands on line ${earlier + 1} already`);
+    ids.set(String(token), ids.size);
+  }
+  if (ids.size < SPECIAL.length) fail(`expected ${SPECIAL[ids.size]}, found the end`);
+  return { tokens: [...ids.keys()], ids };
 }
 
 /** What a checkpoint keeps to refuse another vocabulary. */
 export const vocabularyFingerprint = (vocabulary: Vocabulary): string =>
   fingerprint(printVocabulary(vocabulary));
-
-const show = (token: string): string => JSON.stringify(token.length > 40 ? `${token.slice(0, 40)}…` : token);

@@ -30,7 +30,7 @@ import { readFile } from 'node:fs/promises';
 import { palm } from 'frond';
 
 export const train: palm.Recipe = async ({ data = 'data', output, epochs, batchSize, seed, resume, device, signal, on }) => {
-  const reader = await palm.reader.jointReader({ folder: data, readText: (path) => readFile(path, 'utf8'), minimumCount: 1 });
+  const reader = await palm.reader.jointReader({ folder: data, readText: (path) => readFile(path), minimumCount: 1 });
   const encoder = palm.backbone.compactEncoder({
     vocabulary: reader.vocabulary.tokens.length, width: 8, layers: 1, heads: 2, dropout: 0.1, outerDropout: 0,
   });

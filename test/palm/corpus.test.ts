@@ -13,7 +13,7 @@ describe('the bundled corpus', () => {
   let reader: JointReader;
   let parts: Record<'train' | 'valid' | 'test', readonly JointExample[]>;
   beforeAll(async () => {
-    const readText = (path: string) => readFile(path, 'utf8');
+    const readText = (path: string) => readFile(path);
     reader = await jointReader({
       folder: at('examples/data/home'),
       readText,

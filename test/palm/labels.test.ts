@@ -100,7 +100,8 @@ describe('a reader of tags in any scheme', () => {
     const reader = jointReaderOf({ train: examplesIn('IOB1') }, { scheme: 'BIOES' });
     expect(reader.tags.names).toEqual(['O', 'S-hour', 'B-room', 'E-room', 'I-room', 'S-room']);
     expect(reader.record).toMatchObject({ scheme: 'BIOES' });
-    const later = jointReaderOf({ test: examplesIn('BILOU') }, reader);
+    const { vocabulary, intents, tags } = reader;
+    const later = jointReaderOf({ test: examplesIn('BILOU') }, { vocabulary, intents, tags });
     expect(later.parts.test).toEqual(reader.parts.train);
     const older = JSON.parse(JSON.stringify({ ...reader.record, scheme: undefined }));
     expect(jointReaderFrom(older).record).toEqual(reader.record);

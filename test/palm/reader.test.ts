@@ -12,7 +12,7 @@ const INTENTS = 'lights\nflight\n';
 
 /** Reads the part `train` of a folder `d` with these three texts; undefined: no such file. */
 function read(
-  words: string | undefined,
+  words: string | Uint8Array | undefined,
   tags: string | undefined,
   intents: string | undefined,
   maximumLength?: number,
@@ -22,7 +22,7 @@ function read(
     ['d/train/seq.out', tags],
     ['d/train/label', intents],
   ]);
-  const readText = async (path: string): Promise<string> => {
+  const readText = async (path: string): Promise<string | Uint8Array> => {
     const text = texts.get(path);
     if (text === undefined) throw new Error('ENOENT: no such file');
     return text;
@@ -59,8 +59,17 @@ describe('files of a joint data set', () => {
       ` ${TAGS}`,
       INTENTS,
     ],
+    ['from bytes', Buffer.from(`\uFEFF${WORDS}`), TAGS, INTENTS],
+    ['with line ends of old Macs', WORDS.replaceAll('\n', '\r'), TAGS, INTENTS],
+    ['parted by any white space', WORDS.replaceAll(' ', '\u00a0'), TAGS.replaceAll(' ', '\u3000'), INTENTS],
   ])('are read %s', async (_, words, tags, intents) => {
     expect(await read(words, tags, intents)).toMatchObject(wanted);
+  });
+
+  test('may hold U+FFFD, which is a character', async () => {
+    for (const words of ['a\ufffd \ufffd', Buffer.from('a\ufffd \ufffd')]) {
+      expect((await read(words, 'O B-x', 'x'))[0]?.words).toEqual(['a\ufffd', '\ufffd']);
+    }
   });
 
   test('keep file and line of each sentence', async () => {
@@ -112,10 +121,24 @@ describe('files of a joint data set', () => {
     ],
     [
       'broken UTF-8',
-      'turn on the l\uFFFDghts\nfly from new york\n',
+      Buffer.from('turn on the l\xefghts\nfly from new york\n', 'latin1'),
       TAGS,
       INTENTS,
       '[FROND-D007] d/train/seq.in is not valid UTF-8 here\n  at d/train/seq.in:1:14\n  hint: convert the file to UTF-8',
+    ],
+    [
+      'a zero byte',
+      WORDS,
+      'O O O O\nO \0 B-city I-city\n',
+      INTENTS,
+      '[FROND-D007] d/train/seq.out holds a zero byte\n  at d/train/seq.out:2:3\n  hint: convert the file to UTF-8',
+    ],
+    [
+      'half of a character',
+      WORDS,
+      TAGS,
+      '\ufefflights\nfl\ud83dght\n',
+      '[FROND-D007] d/train/label holds half of a character\n  at d/train/label:2:3\n  hint: convert the file to UTF-8',
     ],
     [
       'a blank line',
@@ -142,7 +165,7 @@ describe('files of a joint data set', () => {
   test('with a sentence that is too long are refused', async () => {
     expect(await messageOf(read(WORDS, TAGS, INTENTS, 3))).toBe(
       [
-        '[FROND-D008] a sentence of 4 words is longer than 3',
+        '[FROND-D008] a sentence has 4 words, the model sees 3',
         '  at d/train/seq.in:1:13',
         '  hint: raise maximumLength, or set truncate: true to let the model see the first words only',
       ].join('\n'),
@@ -151,7 +174,22 @@ describe('files of a joint data set', () => {
 
   test('are read or refused with a code, whatever is in them', async () => {
     const text = fc.array(
-      fc.constantFrom('a', 'O', 'B-x', 'I-x', 'X', ' ', '\n', '\r', '\t', '\0', '\uFFFD', 'é'),
+      fc.constantFrom(
+        'a',
+        'O',
+        'B-x',
+        'I-x',
+        'X',
+        ' ',
+        '\n',
+        '\r',
+        '\t',
+        '\0',
+        '\uFFFD',
+        'é',
+        '\u2028',
+        '\ufeff',
+      ),
       { maxLength: 20 },
     );
     await fc.assert(
@@ -246,7 +284,8 @@ describe('a joint reader', () => {
   });
 
   test('shows the model the first words of a long sentence, and keeps all of them for the scores', () => {
-    const short = jointReaderOf({ train }, { maximumLength: 3 });
+    const short = jointReaderOf({ train }, { maximumLength: 3, truncate: true });
+    expect(short.notes).toEqual(['the model sees the first 3 words only of 2 of 2 sentences of train']);
     const [, long] = train;
     expect(long && short.length(long)).toBe(3);
     const { lengths, tokens } = short.pack(train, { batch: 2, time: 4 });

@@ -70,7 +70,7 @@ describe('unknown and missing options are refused', () => {
       '[FROND-T002] resume: folder is missing',
     );
     expect(await said(() => tinyTrainer().predict(untyped('fly to rome')))).toBe(
-      '[FROND-T002] predict: inputs is "fly to rome"\n  hint: give a list of texts, such as predict([\'a text\']): predict(inputs)',
+      '[FROND-T002] predict: inputs is "fly to rome"\n  hint: give a list of texts or examples, such as predict([\'a text\']): predict(inputs)',
     );
   });
 

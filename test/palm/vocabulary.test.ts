@@ -13,7 +13,6 @@ import {
 import {
   buildVocabulary,
   lookup,
-  PADDING,
   parseVocabulary,
   printVocabulary,
   UNKNOWN,
@@ -42,20 +41,20 @@ describe('a vocabulary', () => {
     );
   });
 
-  test('gives words their ids, and all others the id of unknown', () => {
+  test('gives words their ids, and all others the id of unknown, also those that look like padding', () => {
     const vocabulary = buildVocabulary(sentences);
     expect(['a', 'b', 'c', '[PAD]', '__proto__'].map((word) => lookup(vocabulary, word))).toEqual([
       2,
       3,
       UNKNOWN,
-      PADDING,
+      UNKNOWN,
       UNKNOWN,
     ]);
   });
 
   test('is read back as it was written', () => {
     const words = fc.array(
-      fc.string({ minLength: 1, unit: 'grapheme' }).filter((word) => !/[\s\uFFFD]/.test(word)),
+      fc.string({ minLength: 1, unit: 'grapheme' }).filter((word) => !/\s/.test(word)),
       { maxLength: 30 },
     );
     fc.assert(
@@ -69,11 +68,39 @@ describe('a vocabulary', () => {
   });
 
   test.each([
+    'a\u00a0b',
+    'a\u3000b',
+    'a\u2028b',
+    'a\ufeffb',
+    'a\vb',
+    'a\fb',
+    'a\nb',
+    'a\rb',
+    'a\0b',
+    'a\ud83d',
+    '',
+  ])('never takes %j, which would not be read back', (word) => {
+    expect(() => buildVocabulary([['a'], [word]])).toThrow('[FROND-D021] the vocabulary: ');
+  });
+
+  test('takes U+FFFD, and a word that looks like a line end elsewhere', () => {
+    const vocabulary = buildVocabulary([['\ufffd', '\u0085']], { minimumCount: 1 });
+    expect(vocabulary.tokens).toHaveLength(4);
+    expect(parseVocabulary(printVocabulary(vocabulary))).toEqual(vocabulary);
+  });
+
+  test.each(['x', -1, 1.5, Number.NaN, null])('refuses %j as least count', (minimumCount) => {
+    expect(() => buildVocabulary(sentences, { minimumCount: minimumCount as number })).toThrow(
+      /^\[FROND-T002\] buildVocabulary: minimumCount is /,
+    );
+  });
+
+  test.each([
     ['', 'v.txt:1:1', 'expected [PAD], found ""'],
-    ['[PAD]\n', 'v.txt:1:1', 'expected [UNK], found the end'],
+    ['[PAD]\n', 'v.txt:2:1', 'expected [UNK], found the end'],
     ['[PAD]\nword\n', 'v.txt:2:1', 'expected [UNK], found "word"'],
-    ['[PAD]\n[UNK]\na\n\nb\n', 'v.txt:4:1', 'a token is empty'],
-    ['[PAD]\n[UNK]\na\nb c\n', 'v.txt:4:1', 'token "b c" holds white space or broken UTF-8'],
+    ['[PAD]\n[UNK]\na\n\nb\n', 'v.txt:4:1', 'a word is empty'],
+    ['[PAD]\n[UNK]\na\nb c\n', 'v.txt:4:1', 'the word "b c" holds white space'],
     ['[PAD]\n[UNK]\na\nb\na\n', 'v.txt:5:1', 'token "a" stands on line 3 already'],
   ])('is refused when its text is %j', (text, place, summary) => {
     expect(() => parseVocabulary(text, 'v.txt')).toThrow(

@@ -12,7 +12,7 @@ const data = fileURLToPath(new URL('../../examples/data/home', import.meta.url))
 
 /** The training step of examples/joint.ts. */
 async function jointStep() {
-  const readText = (path: string) => readFile(path, 'utf8');
+  const readText = (path: string) => readFile(path);
   const reader = await palm.reader.jointReader({ folder: data, readText });
   const dropouts = { attentionDropout: 0, outerDropout: 0.2, wordDropout: 0.1 };
   const vocabulary = reader.vocabulary.tokens.length;

@@ -94,6 +94,7 @@ export function compactEncoder<const W extends number>(
     needs,
     gives: givesOf(width),
     counts: { tokens: vocabulary },
+    maximumLength,
     build(g, { tokens, positions, mask }) {
       const table = scope('words', () =>
         g.parameter('weight', f32, [vocabulary, width], truncatedNormal(0.02)),

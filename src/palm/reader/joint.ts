@@ -1,22 +1,38 @@
-import { checkArguments } from '../../base/arguments.ts';
 import { FrondError } from '../../base/errors.ts';
+import {
+  callable,
+  count,
+  flag,
+  having,
+  listOf,
+  natural,
+  objectOf,
+  oneOf,
+  optional,
+  text,
+} from '../../base/kinds.ts';
 import { declare } from '../../dsl/graph.ts';
+import type { Attribute } from '../../ir/graph.ts';
 import { type LabelScheme, schemeOf } from '../../nn/index.ts';
 import { schemeKind } from '../../nn/tags.ts';
 import type { Batch, BatchSize, ComponentRecord, Reader } from '../contract.ts';
 import { defineReader } from '../define.ts';
 import { collectLabels, collectTags, type LabelSet, labelFingerprint, labelSet } from '../labels.ts';
+import { checkSettings } from '../settings.ts';
 import {
   buildVocabulary,
   lookup,
+  misspelt,
   PADDING,
-  parseVocabulary,
   type Vocabulary,
   vocabularyFingerprint,
+  vocabularyFrom,
 } from '../vocabulary.ts';
+import { type Spelling, show, spell, splitWords } from '../words.ts';
+import { checkExamples, wordsOf } from './examples.ts';
 import { type JointExample, type JointFiles, jointFiles, readJoint } from './jointFiles.ts';
 import { inScheme } from './tagScheme.ts';
-import { type ReadText, splitWords } from './text.ts';
+import type { ReadText } from './text.ts';
 
 /** What a joint reader gives. */
 export const jointSpecs = {
@@ -38,13 +54,14 @@ export const jointSpecs = {
 export type JointSpecs = typeof jointSpecs;
 
 /** A joint reader with the maps that it encodes with. */
-export interface JointReader extends Reader<JointSpecs, JointExample> {
+export interface JointReader extends Reader<JointSpecs, JointExample>, Spelling {
   readonly vocabulary: Vocabulary;
   readonly intents: LabelSet;
   readonly tags: LabelSet;
   readonly maximumLength: number;
   /** what a checkpoint keeps to refuse other data maps */
   readonly fingerprints: { readonly vocabulary: string; readonly intents: string; readonly tags: string };
+  /** The words of a text, spelt as the vocabulary spells them. @throws FROND-D009 when there is none in it */
   parse(text: string): JointExample;
 }
 
@@ -55,7 +72,7 @@ export interface JointMaps {
   readonly tags?: LabelSet;
 }
 
-export interface JointOptions extends JointMaps {
+export interface JointOptions extends JointMaps, Partial<Spelling> {
   /** default `joint` */
   readonly name?: string;
   /** words seen less often in training are unknown; default 2 */
@@ -64,6 +81,10 @@ export interface JointOptions extends JointMaps {
   readonly maximumLength?: number;
   /** let the model see the first `maximumLength` words of longer sentences, instead of refusing them; scores still count all */
   readonly truncate?: boolean;
+  /** default true: word tables learnt from few sentences cannot afford two entries for `Play` and `play`, and people type either */
+  readonly lowercase?: boolean;
+  /** default NFC, which most keyboards give: the same word, typed another way, is the same word */
+  readonly unicode?: 'NFC' | 'none';
   /** refuse labels in validation and test that training never shows, instead of counting them as errors */
   readonly strict?: boolean;
   /**
@@ -83,37 +104,74 @@ export interface JointFolderOptions extends JointOptions {
   readonly parts?: readonly string[];
 }
 
+const labels = optional(having('labels, such as labelSet gives', 'names', 'ids'));
+const OPTIONS = {
+  name: optional(text),
+  vocabulary: optional(having('a vocabulary, such as parseVocabulary gives', 'tokens', 'ids')),
+  ...{ intents: labels, tags: labels },
+  ...{ minimumCount: optional(natural), maximumLength: optional(count) },
+  ...{ truncate: optional(flag), lowercase: optional(flag), strict: optional(flag) },
+  ...{ unicode: optional(oneOf('NFC', 'none')), scheme: optional(schemeKind) },
+};
+const FOLDER_OPTIONS = {
+  ...OPTIONS,
+  readText: { ...callable, what: 'a function, such as (path) => readFile(path)' },
+  ...{ folder: optional(text), parts: optional(listOf(text, 'names')) },
+  files: optional(
+    objectOf(having('paths', 'words', 'tags', 'intents'), 'paths of words, tags and intents of each part'),
+  ),
+};
+
 /**
  * Reads a folder in the ATIS format and makes a reader of it.
- * @throws FROND-D001 … D010 as `readJoint`, FROND-D006 for unknown labels (see `jointReaderOf`)
+ * @throws FROND-D001 … D010 as `readJoint`, and as `jointReaderOf`
  */
 export async function jointReader(options: JointFolderOptions): Promise<JointReader> {
-  const { folder, files, parts: names = ['train', 'valid', 'test'], readText, truncate } = options;
+  checkSettings('jointReader', options, FOLDER_OPTIONS);
+  const { folder, files, parts: names = ['train', 'valid', 'test'], readText, ...rest } = options;
+  const { truncate, maximumLength = DEFAULT_LENGTH } = rest;
   const sources =
     files ?? Object.fromEntries(names.map((name) => [name, jointFiles(`${folder ?? '.'}/${name}`)]));
-  const maximumLength = truncate ? Number.POSITIVE_INFINITY : (options.maximumLength ?? DEFAULT_LENGTH);
+  const decoded: string[] = [];
+  const reading: ReadText = async (path) => {
+    const content = await readText(path);
+    if (typeof content === 'string' && content.includes('\uFFFD')) decoded.push(doubt(path));
+    return content;
+  };
+  const limit = truncate ? {} : { maximumLength };
   const parts: Record<string, readonly JointExample[]> = {};
   for (const [name, paths] of Object.entries(sources)) {
-    parts[name] = await readJoint(paths, { readText, maximumLength });
+    parts[name] = await readJoint(paths, { readText: reading, ...limit });
   }
-  return jointReaderOf(parts, options);
+  const reader = jointReaderOf(parts, rest);
+  return { ...reader, notes: [...(reader.notes ?? []), ...decoded] };
 }
+
+/** A decoder that is not strict puts U+FFFD where it cannot go on; in bytes it is told from one that stands in the file. */
+const doubt = (path: string): string =>
+  `${path} holds U+FFFD, perhaps for what is not UTF-8: let readText give bytes, as (path) => readFile(path) does, to have that checked`;
+
 const DEFAULT_LENGTH = 128;
 
 /**
  * A reader of examples in memory. Vocabulary, intents and tags come from the part `train`, or from an earlier run.
  * @throws FROND-D006 for a label of `train` that given maps lack, and with `strict` for one of any part
- * @throws FROND-D014 without a `train` part and without maps, FROND-T002 for a scheme that does not exist
+ * @throws FROND-D014 without a `train` part and without maps
+ * @throws FROND-D004, D008, D020, D021 for examples that no file could hold, FROND-T002 for options out of range
+ * @throws FROND-D011 for a vocabulary that is malformed, FROND-D022 for one that is spelt otherwise than the options say
  */
 export function jointReaderOf(
   given: Readonly<Record<string, readonly JointExample[]>>,
   options: JointOptions = {},
 ): JointReader {
-  const { name = 'joint', minimumCount, maximumLength = DEFAULT_LENGTH, strict = false } = options;
-  const { scheme = schemeOf(options.tags?.names ?? []) } = options;
-  checkArguments('jointReaderOf', { scheme: schemeKind }, [scheme], 'FROND-T002');
+  checkSettings('jointReaderOf', options, OPTIONS);
+  const { name = 'joint', maximumLength = DEFAULT_LENGTH, truncate = false, strict = false } = options;
+  const { lowercase = true, unicode = 'NFC', scheme = schemeOf(options.tags?.names ?? []) } = options;
+  const limit = truncate ? Number.POSITIVE_INFINITY : maximumLength;
+  for (const [part, examples] of Object.entries(given)) checkExamples(part, examples, limit);
   const { parts, notes } = inScheme(given, scheme);
-  const maps = completeMaps(parts.train, options, minimumCount);
+  const spelling = { lowercase, unicode };
+  const maps = completeMaps(parts.train, options, spelling);
   for (const [part, examples] of Object.entries(parts)) {
     if (!strict && part !== 'train') continue;
     for (const [i, example] of examples.entries()) checkLabels(maps, example, part, i);
@@ -123,22 +181,27 @@ export function jointReaderOf(
     gives: jointSpecs,
     names: { tokens: maps.vocabulary.tokens, intents: maps.intents.names, tags: maps.tags.names },
     parts,
-    length: (example: JointExample) => Math.min(maximumLength, example.words.length),
-    pack: (examples, size) => packJoint(maps, examples, size, maximumLength),
+    maximumLength,
+    length: (example: JointExample) => Math.min(maximumLength, wordsOf(example).length),
+    pack: (examples, size) => packJoint({ ...maps, ...spelling, maximumLength }, examples, size),
   });
   return {
     ...reader,
     ...maps,
+    ...spelling,
     maximumLength,
     fingerprints: {
       vocabulary: vocabularyFingerprint(maps.vocabulary),
       intents: labelFingerprint(maps.intents),
       tags: labelFingerprint(maps.tags),
     },
-    parse: (text) => parseSentence(text),
+    parse: (text) => parseSentence(text, spelling),
     notes: [
       ...notes,
-      ...Object.entries(parts).flatMap(([part, examples]) => unknownLabels(maps, part, examples)),
+      ...Object.entries(parts).flatMap(([part, examples]) => [
+        ...unknownLabels(maps, part, examples),
+        ...truncated(part, examples, maximumLength),
+      ]),
     ],
     record: {
       kind: 'joint',
@@ -147,50 +210,70 @@ export function jointReaderOf(
       tags: maps.tags.names,
       scheme,
       maximumLength,
+      ...spelling,
     },
   };
 }
 
-/** Makes a joint reader for prediction from what a checkpoint kept of one. @throws FROND-D011, D012, T002 when that is damaged */
+/**
+ * Makes a joint reader for prediction from what a checkpoint kept of one. A record from before the spelling was kept reads words as
+ * they come, in small letters where none of its words has a capital: so its training and its predictions saw them.
+ * @throws FROND-D011, D012, T002 when it is damaged
+ */
 export function jointReaderFrom(record: ComponentRecord): JointReader {
-  const list = (name: string): string[] => {
+  const list = (name: string): readonly Attribute[] => {
     const value = record[name];
-    return Array.isArray(value) ? value.map(String) : [];
+    return Array.isArray(value) ? value : [];
   };
-  const vocabulary = parseVocabulary(`${list('vocabulary').join('\n')}\n`);
-  const maps = { vocabulary, intents: labelSet(list('intents')), tags: labelSet(list('tags')) };
-  // those of older runs do not say it: it follows from the tags
-  const { scheme = schemeOf(maps.tags.names) } = record;
-  return jointReaderOf(
-    {},
-    { ...maps, scheme: scheme as LabelScheme, maximumLength: Number(record.maximumLength), truncate: true },
-  );
+  const vocabulary = vocabularyFrom(list('vocabulary'), 'vocabulary');
+  const small = misspelt(vocabulary, { lowercase: true, unicode: 'none' }) === undefined;
+  const tags = labelSet(list('tags').map(String));
+  // those of older runs do not say the scheme: it follows from the tags
+  const { lowercase = small, unicode = 'none', scheme = schemeOf(tags.names), maximumLength } = record;
+  const intents = labelSet(list('intents').map(String));
+  const options = { vocabulary, intents, tags, scheme, maximumLength, lowercase, unicode };
+  return jointReaderOf({}, options as JointOptions);
 }
 
 type Maps = Required<JointMaps>;
 
 function completeMaps(
   train: readonly JointExample[] | undefined,
-  { vocabulary, intents, tags }: JointMaps,
-  minimumCount: number | undefined,
+  { vocabulary, intents, tags, minimumCount = 2 }: JointOptions,
+  spelling: Spelling,
 ): Maps {
-  if (vocabulary && intents && tags) return { vocabulary, intents, tags };
+  const given = vocabulary && vocabularyFrom(vocabulary.tokens ?? [], 'vocabulary');
+  const odd = given && misspelt(given, spelling);
+  if (odd !== undefined) {
+    throw new FrondError(
+      'FROND-D022',
+      `the vocabulary spells ${show(odd)}, which this reader never looks up`,
+      {
+        hint: 'give lowercase and unicode as the run had them that the vocabulary is from',
+      },
+    );
+  }
+  if (given && intents && tags) return { vocabulary: given, intents, tags };
   if (train === undefined || train.length === 0) {
     throw new FrondError('FROND-D014', 'there are no training sentences to take words and labels from', {
       hint: 'give a part called train, or the vocabulary, intents and tags of an earlier run',
     });
   }
-  const counting = minimumCount === undefined ? {} : { minimumCount };
+  const sentences = train.map(({ words }) => words.map((word) => spell(word, spelling)));
   return {
-    vocabulary:
-      vocabulary ??
-      buildVocabulary(
-        train.map(({ words }) => words),
-        counting,
-      ),
+    vocabulary: given ?? buildVocabulary(sentences, { minimumCount }),
     intents: intents ?? collectLabels(train.map(({ intent }) => intent)),
     tags: tags ?? collectTags(train.flatMap((example) => example.tags)),
   };
+}
+
+/** What the model does not see of a part. */
+function truncated(part: string, examples: readonly JointExample[], maximum: number): string[] {
+  const long = examples.filter(({ words }) => words.length > maximum).length;
+  if (long === 0) return [];
+  return [
+    `the model sees the first ${maximum} words only of ${long} of ${examples.length} sentences of ${part}`,
+  ];
 }
 
 /** What a part has of labels that training never shows. */
@@ -222,13 +305,12 @@ function checkLabels(maps: Maps, example: JointExample, part: string, index: num
 const shorten = (names: readonly string[]): string =>
   names.length > 12 ? `${names.slice(0, 12).join(', ')}, … (${names.length})` : names.join(', ');
 
+interface Encoding extends Maps, Spelling {
+  readonly maximumLength: number;
+}
+
 /** Tensors of `jointSpecs`. An unlabelled example, as `parse` gives, has intent '' and therefore weight 0. */
-function packJoint(
-  maps: Maps,
-  examples: readonly JointExample[],
-  size: BatchSize,
-  maximumLength: number,
-): Batch<JointSpecs> {
+function packJoint(maps: Encoding, examples: readonly JointExample[], size: BatchSize): Batch<JointSpecs> {
   const { batch, time } = size;
   if (examples.length > batch) {
     throw new FrondError('FROND-D013', `${examples.length} examples do not fit a batch of ${batch}`);
@@ -240,12 +322,12 @@ function packJoint(
   const tags = new Int32Array(batch * time);
   const weights = new Float32Array(batch);
   examples.forEach((example, row) => {
-    const length = Math.min(time, maximumLength, example.words.length);
+    const length = Math.min(time, maps.maximumLength, example.words.length);
     const intent = maps.intents.ids.get(example.intent);
     let known = intent !== undefined;
     for (let i = 0; i < length; i++) {
-      const tag = maps.tags.ids.get(example.tags[i] ?? '');
-      tokens[row * time + i] = lookup(maps.vocabulary, example.words[i] ?? '');
+      const tag = maps.tags.ids.get(example.tags?.[i] ?? '');
+      tokens[row * time + i] = lookup(maps.vocabulary, spell(example.words[i] ?? '', maps));
       tags[row * time + i] = tag ?? 0;
       known &&= tag !== undefined;
     }
@@ -268,9 +350,8 @@ function packJoint(
   };
 }
 
-/** @throws FROND-D009 when there is no word in it */
-function parseSentence(text: string): JointExample {
-  const words = splitWords(text.toLowerCase().replace(/[\r\n]/g, ' ')).map((word) => word.text);
+function parseSentence(text: string, spelling: Spelling): JointExample {
+  const words = splitWords(text).map((word) => spell(word.text, spelling));
   if (words.length === 0) {
     throw new FrondError('FROND-D009', 'the sentence has no words', { hint: 'give at least one word' });
   }

@@ -1,7 +1,8 @@
 import { FrondError } from '../../base/errors.ts';
 import { readTag } from '../../nn/tags.ts';
 import { TAG_FORM } from '../labels.ts';
-import { type ReadText, readLines, splitWords, type Word } from './text.ts';
+import { show, splitWords, tooLong, type Word } from '../words.ts';
+import { type ReadText, readLines } from './text.ts';
 
 /** Paths of the three parallel files of one part: words, tags and intents, one sentence per line. */
 export interface JointFiles {
@@ -42,10 +43,10 @@ export async function readJoint(
   files: JointFiles,
   { readText, maximumLength = Number.POSITIVE_INFINITY }: ReadJointOptions,
 ): Promise<readonly JointExample[]> {
-  const [words, tags, intents] = await Promise.all(
-    [files.words, files.tags, files.intents].map((file) => readLines(file, readText)),
-  );
-  const lines = { words: words ?? [], tags: tags ?? [], intents: intents ?? [] };
+  const linesOf = (what: keyof JointFiles): Promise<readonly string[]> =>
+    readLines(files[what], readText, hintFor(files[what], what));
+  const [words, tags, intents] = await Promise.all([linesOf('words'), linesOf('tags'), linesOf('intents')]);
+  const lines = { words, tags, intents };
   checkLineCounts(files, lines);
   return lines.words.map((line, i) => {
     checkLength(files.words, i + 1, splitWords(line), maximumLength);
@@ -53,12 +54,15 @@ export async function readJoint(
   });
 }
 
+/** What to do about a file that cannot be read. */
+const hintFor = (file: string, what: keyof JointFiles): string =>
+  /(^|[\\/])(seq\.in|seq\.out|label)$/.test(file)
+    ? 'a part has three files: seq.in (words), seq.out (tags) and label (intents)'
+    : `the ${what} of a part are read from it: check its path among the files of the part`;
+
 function checkLength(file: string, line: number, words: readonly Word[], maximum: number): void {
   if (words.length <= maximum) return;
-  throw new FrondError('FROND-D008', `a sentence of ${words.length} words is longer than ${maximum}`, {
-    place: { file, line, column: words[maximum]?.column },
-    hint: 'raise maximumLength, or set truncate: true to let the model see the first words only',
-  });
+  throw tooLong('a sentence has', words.length, maximum, { file, line, column: words[maximum]?.column });
 }
 
 type Lines = { readonly [K in keyof JointFiles]: readonly string[] };
@@ -94,7 +98,7 @@ function parseExample(
   checkRagged(files, line, words, tags);
   for (const { text, column } of tags) {
     if (readTag(text) !== undefined) continue;
-    throw new FrondError('FROND-D005', `${JSON.stringify(text)} is not a tag`, {
+    throw new FrondError('FROND-D005', `${show(text)} is not a tag`, {
       place: { file: files.tags, line, column },
       hint: TAG_FORM,
     });
@@ -113,7 +117,7 @@ function checkIntent(file: string, line: number, whole: string, intent: string):
   if (intent === '') throw blank(file, line, 'intent');
   const space = intent.search(/\s/);
   if (space < 0) return;
-  throw new FrondError('FROND-D010', `${JSON.stringify(intent)} is not one intent`, {
+  throw new FrondError('FROND-D010', `${show(intent)} is not one intent`, {
     place: { file, line, column: whole.indexOf(intent) + space + 1 },
     hint: 'an intent is one word; is this the file of the sentences?',
   });

@@ -1,52 +1,59 @@
-import { FrondError } from '../../base/errors.ts';
+import { FrondError, type SourcePlace } from '../../base/errors.ts';
+import { decodeUtf8 } from '../../platform/text.ts';
+import { brokenAt, linesOf } from '../words.ts';
 
-/** Gives the text of a file, decoded as UTF-8; rejects when it cannot. The platform provides one. */
-export type ReadText = (path: string) => Promise<string>;
-
-/** A word with the column it begins in, from 1. */
-export interface Word {
-  readonly text: string;
-  readonly column: number;
-}
+/**
+ * Gives what a file holds; rejects when it cannot. From bytes, text that is not UTF-8 is refused with its place; a function that
+ * decodes by itself, such as `readFile(path, 'utf8')`, puts U+FFFD in its place.
+ */
+export type ReadText = (path: string) => Promise<string | Uint8Array>;
 
 /**
  * The lines of a file without their ends; blank lines at the end do not count.
+ * @param hint what to do when it cannot be read
  * @throws FROND-D001 when it cannot be read, D002 when there is nothing in it, D007 where it is not UTF-8
  */
-export async function readLines(file: string, readText: ReadText): Promise<readonly string[]> {
-  const raw = await readText(file).catch((cause: unknown) => {
-    throw new FrondError('FROND-D001', `cannot read ${file}${reason(cause)}`, {
-      place: { file },
-      hint: 'a part has three files: seq.in (words), seq.out (tags) and label (intents)',
-      cause,
-    });
-  });
-  const text = raw
-    .replace(/^\uFEFF/, '')
-    .replace(/\r\n?/g, '\n')
-    .replace(/\s+$/, '');
+export async function readLines(file: string, readText: ReadText, hint: string): Promise<readonly string[]> {
+  const text = (await contentOf(file, readText, hint)).trimEnd();
   if (text === '') {
     throw new FrondError('FROND-D002', `${file} is empty`, {
       place: { file, line: 1, column: 1 },
       hint: 'one sentence per line is expected',
     });
   }
-  const lines = text.split('\n');
-  lines.forEach((line, i) => {
-    const broken = line.search(/[\uFFFD\0]/);
-    if (broken < 0) return;
-    const what = line[broken] === '\0' ? 'holds a zero byte' : 'is not valid UTF-8 here';
-    throw new FrondError('FROND-D007', `${file} ${what}`, {
-      place: { file, line: i + 1, column: broken + 1 },
-      hint: 'convert the file to UTF-8',
-    });
-  });
-  return lines;
+  const broken = brokenAt(text);
+  if (broken >= 0) {
+    const what = text[broken] === '\0' ? 'a zero byte' : 'half of a character';
+    const before = linesOf(text.slice(0, broken));
+    const column = (before.at(-1) ?? '').length + 1;
+    throw notText(`${file} holds ${what}`, { file, line: before.length, column });
+  }
+  return linesOf(text);
 }
 
-const reason = (cause: unknown): string => (cause instanceof Error ? `: ${cause.message}` : '');
+const notText = (summary: string, place: SourcePlace | undefined, cause?: unknown): FrondError =>
+  new FrondError('FROND-D007', summary, { place, hint: 'convert the file to UTF-8', cause });
 
-/** The words of a line, parted by spaces or tabs. */
-export function splitWords(line: string): readonly Word[] {
-  return [...line.matchAll(/[^ \t]+/g)].map((match) => ({ text: match[0], column: match.index + 1 }));
+async function contentOf(file: string, readText: ReadText, hint: string): Promise<string> {
+  let content: unknown;
+  try {
+    content = await readText(file);
+  } catch (cause) {
+    if (cause instanceof FrondError) throw cause;
+    const reason = cause instanceof Error ? `: ${cause.message}` : '';
+    throw new FrondError('FROND-D001', `cannot read ${file}${reason}`, { place: { file }, hint, cause });
+  }
+  if (typeof content === 'string') return content;
+  if (!(content instanceof Uint8Array)) {
+    throw new FrondError('FROND-D001', `cannot read ${file}: readText gave neither text nor bytes`, {
+      place: { file },
+      hint: 'give a function such as (path) => readFile(path)',
+    });
+  }
+  try {
+    return decodeUtf8(content, file);
+  } catch (cause) {
+    const place = cause instanceof FrondError ? cause.details.place : { file };
+    throw notText(`${file} is not valid UTF-8 here`, place, cause);
+  }
 }
