@@ -52,7 +52,7 @@ export function checkArguments(
 }
 
 const fits = (kind: Kind, value: unknown): boolean =>
-  value === undefined ? kind.optional === true : kind.holds(value);
+  (value === undefined && kind.optional === true) || kind.holds(value);
 
 /**
  * Refuses options that are missing, of another kind, or would be passed over in silence. The table names every option, as the
@@ -70,7 +70,7 @@ export function checkOptions<O extends object>(
   };
   const names = Object.keys(kinds);
   const given: unknown = options;
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+  if (typeof given !== 'object' || given === null || Symbol.iterator in given) {
     refuse(`the options object of ${caller} is ${show(given)}`, `give an object with ${names.join(', ')}`);
     return;
   }
@@ -91,9 +91,12 @@ export function checkOptions<O extends object>(
   }
 }
 
-/** The one of `names` that looks most like `text`. */
-export const nearestOf = (text: string, names: readonly string[]): string | undefined =>
-  [...names].sort((a, b) => editDistance(text, a) - editDistance(text, b))[0];
+/** The one of `names` that looks most like `text`; a name that is cut off, such as `eps`, looks like the whole. */
+export const nearestOf = (text: string, names: readonly string[]): string | undefined => {
+  const distance = (name: string): number =>
+    name.toLowerCase().startsWith(text.toLowerCase()) ? 0 : editDistance(text, name);
+  return [...names].sort((a, b) => distance(a) - distance(b))[0];
+};
 
 /** Letters to insert, delete or change to make one text of the other (Levenshtein 1966), without regard to case. */
 function editDistance(from: string, to: string): number {

@@ -12,8 +12,9 @@ export interface Kind {
 export const kind = (what: string, holds: (value: unknown) => boolean): Kind => ({ what, holds });
 export const optional = (inner: Kind): Kind => ({ ...inner, optional: true });
 
+/** A thing with names: no list, no `Map`. */
 const isObject = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+  typeof value === 'object' && value !== null && !(Symbol.iterator in value);
 
 export const text = kind('a text', (value) => typeof value === 'string');
 /** What a name must be beyond that, such as free of blanks, is for those who use it to say. */
@@ -25,7 +26,9 @@ export const signal = kind(
   'the signal of an AbortController',
   (value) => isObject(value) && 'aborted' in value && 'addEventListener' in value,
 );
-export const anything = kind('a value', () => true);
+export const anything = kind('a value', (value) => value !== undefined);
+/** What another check speaks of, such as operands: it has its place in what is printed of the call. */
+export const unchecked = kind('a value', () => true);
 
 const numberThat = (what: string, holds: (value: number) => boolean): Kind =>
   kind(what, (value) => typeof value === 'number' && Number.isFinite(value) && holds(value));

@@ -1,3 +1,5 @@
+import { checkOptions } from '../base/arguments.ts';
+import { count, flag, optional, unchecked } from '../base/kinds.ts';
 import { dropoutOf } from './dropout.ts';
 import { type DType, emit, handleOf, type Shape, type Tensor, wrap } from './tensor.ts';
 import type {
@@ -45,6 +47,9 @@ export function attention<
     Operand<Both<MustBe<'attention', 'the mask', 'bool', B, Late>, AttentionMask<K, M, Late>>, Tensor<B, M>>
   >,
 ): Tensor<'f32', Q> {
+  checkOptions('attention', options, {
+    ...{ heads: count, mask: unchecked, causal: optional(flag), dropout: unchecked },
+  });
   const { heads, mask, causal = false, dropout = 0 } = options;
   const { state } = handleOf('attention', 'operand 1', q);
   const drop = dropoutOf('attention', state, dropout);

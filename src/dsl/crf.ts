@@ -1,4 +1,6 @@
-import { type DType, emit, type Shape, type Tensor } from './tensor.ts';
+import { checkOptions } from '../base/arguments.ts';
+import { anything } from '../base/kinds.ts';
+import { type DType, emit, refuseSwapped, type Shape, type Tensor } from './tensor.ts';
 import type { CrfBatch, CrfEmissions, CrfOperand, CrfTags } from './types/crf.ts';
 import type { Both, MustBe, TakesFloat } from './types/dtype.ts';
 import type { Operand } from './types/result.ts';
@@ -21,6 +23,8 @@ export interface ChainScores<
   /** f32 [C], of the last label */
   readonly stop: Score<'stop', E, DZ, Z, Late>;
 }
+
+const SCORES = { transitions: anything, start: anything, stop: anything };
 
 type Score<What extends string, E extends Shape, D extends DType, S extends Shape, Late> = Operand<
   Both<MustBe<'crf', What, 'f32', D, Late>, CrfOperand<What, E, S, Late>>,
@@ -55,6 +59,8 @@ function logLikelihood<
   >,
   scores: ChainScores<E, DM, M, DA, A, DZ, Z, Late>,
 ): Tensor<'f32', CrfBatch<E, Late>> {
+  checkOptions('crf.logLikelihood', scores, SCORES);
+  refuseSwapped('crf.logLikelihood', ['emissions', emissions], ['tags', tags]);
   const { transitions, start, stop } = scores;
   return emit('crfLogLikelihood', [emissions, tags, lengths, transitions, start, stop]);
 }
@@ -80,6 +86,7 @@ function decode<
   >,
   scores: ChainScores<E, DM, M, DA, A, DZ, Z, Late>,
 ): Tensor<'i32', CrfTags<E, Late>> {
+  checkOptions('crf.decode', scores, SCORES);
   const { transitions, start, stop } = scores;
   return emit('crfDecode', [emissions, lengths, transitions, start, stop]);
 }

@@ -1,6 +1,10 @@
+import { show } from '../base/arguments.ts';
 import type { Dim } from '../base/dim.ts';
 import { FrondError } from '../base/errors.ts';
+import { anything, listOf } from '../base/kinds.ts';
 import { callerPlace } from '../base/source.ts';
+
+export const shapeKind = listOf(anything, "sizes and names, such as ['batch', 128]");
 
 /**
  * A dimension is a natural number, a name, or an expression over names.
@@ -8,9 +12,9 @@ import { callerPlace } from '../base/source.ts';
  */
 export function checkDims(what: string, shape: readonly Dim[]): void {
   for (const dim of shape) {
-    const good = typeof dim === 'string' ? isExpression(dim) : Number.isInteger(dim) && dim >= 0;
+    const good = typeof dim === 'string' ? isExpression(dim) : Number.isSafeInteger(dim) && dim >= 0;
     if (!good) {
-      throw new FrondError('FROND-S023', `${what}: ${JSON.stringify(dim)} is not a dimension`, {
+      throw new FrondError('FROND-S023', `${what}: ${show(dim)} is not a dimension`, {
         place: callerPlace(),
         hint: 'a dimension is a whole number, a name such as batch, or an expression such as time+1',
       });

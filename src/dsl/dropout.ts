@@ -1,4 +1,6 @@
+import { show } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
+import { fraction } from '../base/kinds.ts';
 import { hashName } from '../base/random.ts';
 import { callerPlace } from '../base/source.ts';
 import type { Ref } from '../ir/graph.ts';
@@ -15,8 +17,8 @@ export function dropoutOf(
   state: GraphState,
   rate: number,
 ): { readonly rate: number; readonly key: Ref; readonly stream: number } | undefined {
-  if (!(rate >= 0 && rate < 1)) {
-    throw new FrondError('FROND-S024', `${op}: the dropout rate is ${rate}`, {
+  if (!fraction.holds(rate)) {
+    throw new FrondError('FROND-S024', `${op}: the dropout rate is ${show(rate)}`, {
       place: callerPlace(),
       hint: 'it is a fraction, 0 ≤ rate < 1',
     });

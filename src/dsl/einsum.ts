@@ -1,7 +1,10 @@
+import { checkArguments } from '../base/arguments.ts';
 import { type Dim, printShape, product } from '../base/dim.ts';
 import { isFloating } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
+import { text } from '../base/kinds.ts';
 import { callerPlace } from '../base/source.ts';
+import { apart } from './pattern.ts';
 import { reshapeTo } from './rearrange.ts';
 import { emit, type Handle, handleOf, type Shape, type Tensor } from './tensor.ts';
 import type { Einsum } from './types/einsum.ts';
@@ -13,8 +16,8 @@ interface Labelled {
   readonly labels: readonly string[];
 }
 
-const fail = (summary: string): never => {
-  throw new FrondError('FROND-S025', summary, { place: callerPlace() });
+const fail = (summary: string, hint?: string): never => {
+  throw new FrondError('FROND-S025', summary, { place: callerPlace(), hint });
 };
 
 /**
@@ -26,6 +29,7 @@ export function einsum<const P extends string, Ts extends readonly Tensor[], Lat
   pattern: Operand<Einsum<P, Ts, Late>, P>,
   ...operands: Ts
 ): Tensor<'f32', ShapeOf<Einsum<P, Ts, Late>>> {
+  checkArguments('einsum', { pattern: text }, [pattern]);
   const handles = operands.map((operand, i) => handleOf('einsum', `operand ${i + 1}`, operand));
   const { labelled, result } = readEinsum(String(pattern), handles);
   const [first, ...rest] = labelled;
@@ -85,7 +89,8 @@ function expand(side: readonly string[], shape: Shape): string[] {
   );
   if (labels.length > shape.length) fail('einsum: more labels than dimensions');
   if (labels.length < shape.length) {
-    fail(`einsum: fewer labels than dimensions, left over ${printShape(shape.slice(labels.length))}`);
+    const over = printShape(shape.slice(labels.length));
+    fail(`einsum: fewer labels than dimensions, left over ${over}`, apart(side, shape));
   }
   return labels;
 }

@@ -1,3 +1,6 @@
+import { checkArguments } from '../base/arguments.ts';
+import { dtypes } from '../base/dtype.ts';
+import { oneOf, unchecked } from '../base/kinds.ts';
 import { type DType, emit, type Shape, type Tensor } from './tensor.ts';
 import type { Broadcast } from './types/broadcast.ts';
 import type { TakesBool, TakesFloat, TakesNumber } from './types/dtype.ts';
@@ -77,6 +80,7 @@ export function not<S extends Shape>(x: Tensor<'bool', S>): Tensor<'bool', S> {
 
 /** Converts the elements; floats are cut towards 0, bools are 0 and 1, everything but 0 becomes true. */
 export function cast<S extends Shape, D extends DType>(x: Tensor<DType, S>, dtype: D): Tensor<D, S> {
+  checkArguments('cast', { x: unchecked, dtype: oneOf(...dtypes) }, [x, dtype], 'FROND-S019');
   return emit('cast', [x], { dtype });
 }
 

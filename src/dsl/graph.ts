@@ -2,15 +2,15 @@ import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { placeIn } from '../base/dim.ts';
 import { elementRule, type HostData, numbersOf } from '../base/elements.ts';
 import { FrondError, type SourcePlace } from '../base/errors.ts';
-import { callable, flag, having, objectOf, optional, text } from '../base/kinds.ts';
+import { anything, callable, flag, having, object, objectOf, optional, text, unchecked } from '../base/kinds.ts';
 import { callerPlace } from '../base/source.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph, Ref } from '../ir/graph.ts';
 import { ops } from '../ops/index.ts';
-import { checkDims } from './dims.ts';
+import { checkDims, shapeKind } from './dims.ts';
 import type { Initializer } from './initializer.ts';
 import { declareParameter, type ParameterOptions } from './parameter.ts';
-import { underConstruction, within } from './scope.ts';
+import { checkScope, underConstruction, within } from './scope.ts';
 import { type DType, type GraphState, handleOf, isTensor, type Shape, type Tensor, wrap } from './tensor.ts';
 
 /** What a graph is fed with under one name. */
@@ -21,16 +21,22 @@ export interface Declaration<D extends DType = DType, S extends Shape = Shape> {
 export type Declarations = Readonly<Record<string, Declaration>>;
 export type Outputs = Readonly<Record<string, Tensor>>;
 
+export const contextKind = having('the g that graph() hands to its function', 'parameter', 'constant');
 const declarationKind = having('a declaration', 'dtype', 'shape');
 
 /** Declares an input ahead, for the `inputs` option of `graph`, so that feeding is typed. */
 export const declare = <D extends DType, const S extends Shape>(
   dtype: D,
   shape: S,
-): Declaration<D, [...S]> => ({
-  dtype,
-  shape: [...shape],
-});
+): Declaration<D, [...S]> => {
+  checkArguments('declare', { dtype: unchecked, shape: shapeKind }, [dtype, shape]);
+  // a component that takes any size says -1, which an input refuses
+  checkDims(
+    'declare',
+    shape.filter((dim) => dim !== -1),
+  );
+  return { dtype, shape: [...shape] };
+};
 
 /** A finished graph with what the compiler knows of its inputs and outputs. */
 export interface TypedGraph<I extends Declarations = Declarations, O extends Outputs = Outputs> {
@@ -108,7 +114,7 @@ export function graph<const I extends Declarations = Declarations, O extends Out
   });
   const builder = new GraphBuilder(name, ops);
   const training = options.training ?? false;
-  const state: GraphState = { builder, training, randomKey: undefined, streams: new Set() };
+  const state: GraphState = { builder, training, randomKey: undefined, finished: false, streams: new Set() };
   const g = contextOf(state);
   const outputs = underConstruction(state, () => {
     const declared = Object.entries(options.inputs ?? {}).map(
@@ -148,25 +154,39 @@ function requireResults(name: string, outputs: unknown): void {
   refuse(`returns ${given}, not the named results`, 'return an object, such as { loss }');
 }
 
+const CONSTANT = { value: anything, dtype: unchecked, shape: shapeKind };
+const PARAMETER = {
+  ...{ name: text, dtype: unchecked, shape: shapeKind },
+  ...{ initializer: unchecked, options: optional(object) },
+};
+
 function contextOf(state: GraphState): GraphContext {
   const { builder } = state;
   return {
     training: state.training,
     input: (name, dtype, shape) => {
+      checkArguments('g.input', { name: text, dtype: unchecked, shape: shapeKind }, [name, dtype, shape]);
       builder.source = callerPlace();
       checkDims(`input ${name}`, shape);
       return wrap(state, builder.input(name, { dtype, shape: [...shape] }));
     },
-    parameter: (name, dtype, shape, initializer, options) =>
-      wrap(state, declareParameter(state, name, { dtype, shape, initializer, ...options })),
+    parameter: (name, dtype, shape, initializer, options = {}) => {
+      checkArguments('g.parameter', PARAMETER, [name, dtype, shape, initializer, options]);
+      checkOptions('g.parameter', options, { trainable: optional(flag) });
+      return wrap(state, declareParameter(state, name, { dtype, shape, initializer, ...options }));
+    },
     constant: <R>(value: unknown, dtype: DType = 'f32', shape: readonly number[] = []): R => {
+      checkArguments('g.constant', CONSTANT, [value, dtype, shape]);
       builder.source = callerPlace();
       builder.requireDType('constant', dtype);
       checkDims('constant', shape);
       const given = constantValue(value, dtype, shape, builder.source);
       return wrap(state, builder.constant(given, { dtype, shape: [...shape] }));
     },
-    scope: (name, run) => within(state, name, run),
+    scope: (name, run) => {
+      checkScope(name, run);
+      return within(state, name, run);
+    },
   };
 }
 

@@ -1,7 +1,10 @@
+import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
+import { flag, natural, notNegative, optional, text, unchecked } from '../base/kinds.ts';
 import { callerPlace } from '../base/source.ts';
 import { type Initializer, ones, truncatedNormal, xavier, zeros } from './initializer.ts';
-import { declareParameter } from './parameter.ts';
+import { declareParameter, nameless } from './parameter.ts';
+import { AXIS } from './reduce.ts';
 import { within } from './scope.ts';
 import {
   type Dim,
@@ -9,6 +12,7 @@ import {
   emit,
   type Handle,
   handleOf,
+  refuseSwapped,
   type Shape,
   type Tensor,
   wrap,
@@ -41,8 +45,12 @@ export interface LinearOptions {
 export function linear<D extends DType, S extends Shape, const Out extends Dim, Late = never>(
   x: Operand<Both<TakesFloat<'linear', D, Late>, ReplaceLast<'linear', S, Out, Late>>, Tensor<D, S>>,
   out: Out,
-  { name = 'linear', initializer = xavier(), bias = true }: LinearOptions = {},
+  options: LinearOptions = {},
 ): Tensor<'f32', ShapeOf<ReplaceLast<'linear', S, Out, Late>>> {
+  checkOptions('linear', options, {
+    ...{ name: optional(text), initializer: unchecked, bias: optional(flag) },
+  });
+  const { name = 'linear', initializer = xavier(), bias = true } = options;
   const handle = handleOf('linear', 'operand 1', x);
   const width = lastSize('linear', handle);
   return within(handle.state, name, () => {
@@ -58,14 +66,10 @@ const declare = (like: Handle, name: string, shape: Shape, initializer: Initiali
 function lastSize(op: string, { shape }: Handle): number {
   const size = shape.at(-1);
   if (typeof size === 'number') return size;
-  const summary =
-    size === undefined
-      ? `${op}: the input is a scalar`
-      : `${op}: the last dimension is ${size}, not a number`;
-  throw new FrondError(size === undefined ? 'FROND-S013' : 'FROND-S026', summary, {
-    place: callerPlace(),
-    hint: 'parameters have literal sizes; only fed dimensions are named',
-  });
+  if (size === undefined) {
+    throw new FrondError('FROND-S013', `${op}: the input is a scalar`, { place: callerPlace() });
+  }
+  throw nameless(`${op}: the last dimension is ${size}, not a number`, callerPlace());
 }
 
 /** Rows of `table` [V, ...row] by ids: [...ids, ...row]. */
@@ -73,6 +77,7 @@ export function gather<D extends DType, T extends Shape, I extends DType, S exte
   table: Operand<Both<TakesFloat<'gather', D, Late>, Gather<T, S, Late>>, Tensor<D, T>>,
   ids: Operand<MustBe<'gather', 'the ids', 'i32', I, Late>, Tensor<I, S>>,
 ): Tensor<'f32', ShapeOf<Gather<T, S, Late>>> {
+  refuseSwapped('gather', ['table', table], ['ids', ids]);
   return emit('gather', [table, ids]);
 }
 
@@ -93,8 +98,12 @@ export function embedding<
   ids: Operand<MustBe<'gather', 'the ids', 'i32', I, Late>, Tensor<I, S>>,
   vocabulary: V,
   width: W,
-  { name = 'embedding', initializer = truncatedNormal(0.02) }: EmbeddingOptions = {},
+  options: EmbeddingOptions = {},
 ): Tensor<'f32', [...S, W]> {
+  const sizes = { ids: unchecked, vocabulary: natural, width: natural, options: unchecked };
+  checkArguments('embedding', sizes, [ids, vocabulary, width, options]);
+  checkOptions('embedding', options, { name: optional(text), initializer: unchecked });
+  const { name = 'embedding', initializer = truncatedNormal(0.02) } = options;
   const handle = handleOf('embedding', 'operand 1', ids);
   return within(handle.state, name, () =>
     emit('gather', [declare(handle, 'weight', [vocabulary, width], initializer), ids]),
@@ -106,6 +115,7 @@ export function softmax<D extends DType, S extends Shape, const A extends number
   x: Operand<TakesFloat<'softmax', D, Late>, Tensor<D, S>>,
   axis?: Operand<OnAxis<'softmax', S, A, Late>, A>,
 ): Tensor<'f32', S> {
+  checkArguments('softmax', AXIS, [x, axis]);
   return emit('softmax', [x], { axis: typeof axis === 'number' ? axis : -1 });
 }
 
@@ -114,6 +124,7 @@ export function logSoftmax<D extends DType, S extends Shape, const A extends num
   x: Operand<TakesFloat<'logSoftmax', D, Late>, Tensor<D, S>>,
   axis?: Operand<OnAxis<'logSoftmax', S, A, Late>, A>,
 ): Tensor<'f32', S> {
+  checkArguments('logSoftmax', AXIS, [x, axis]);
   return emit('logSoftmax', [x], { axis: typeof axis === 'number' ? axis : -1 });
 }
 
@@ -127,8 +138,10 @@ export interface LayerNormOptions {
 /** (x − mean) / √(variance + ε) · γ + β over the last axis (Ba, Kiros, Hinton 2016); declares `NAME/gamma`, `NAME/beta`. */
 export function layerNorm<D extends DType, S extends Shape, Late = never>(
   x: Operand<TakesFloat<'layerNorm', D, Late>, Tensor<D, S>>,
-  { name = 'layerNorm', epsilon = 1e-5 }: LayerNormOptions = {},
+  options: LayerNormOptions = {},
 ): Tensor<'f32', S> {
+  checkOptions('layerNorm', options, { name: optional(text), epsilon: optional(notNegative) });
+  const { name = 'layerNorm', epsilon = 1e-5 } = options;
   const handle = handleOf('layerNorm', 'operand 1', x);
   const width = lastSize('layerNorm', handle);
   return within(handle.state, name, () => {

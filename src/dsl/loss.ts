@@ -1,4 +1,4 @@
-import { type DType, emit, type Shape, type Tensor } from './tensor.ts';
+import { type DType, emit, refuseSwapped, type Shape, type Tensor } from './tensor.ts';
 import type { CrossEntropy } from './types/crossEntropy.ts';
 import type { Both, MustBe, TakesFloat } from './types/dtype.ts';
 import type { Operand, ShapeOf } from './types/result.ts';
@@ -20,5 +20,6 @@ export function crossEntropy<
     Tensor<I, S>
   >,
 ): Tensor<'f32', ShapeOf<CrossEntropy<L, S, Late>>> {
+  refuseSwapped('crossEntropy', ['logits', logits], ['labels', labels]);
   return emit('crossEntropy', [logits, labels]);
 }

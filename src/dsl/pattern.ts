@@ -10,9 +10,17 @@ export interface Pattern {
 }
 export type Bound = ReadonlyMap<string, Dim>;
 
-export const fail = (code: ErrorCode, summary: string): never => {
-  throw new FrondError(code, summary, { place: callerPlace() });
+export const fail = (code: ErrorCode, summary: string, hint?: string): never => {
+  throw new FrondError(code, summary, { place: callerPlace(), hint });
 };
+
+/** Labels are words: what NumPy writes as `ij` are two of them here. */
+export function apart(side: readonly Item[], shape: Shape): string | undefined {
+  const letters = side.flat().join('').replaceAll(/\W/g, '');
+  return letters.length === shape.length
+    ? `labels stand apart by spaces: ${[...letters].join(' ')}`
+    : undefined;
+}
 
 const readSide = (text: string): Item[] =>
   [...text.matchAll(/\(([^()]*)\)|(\S+)/g)].map(([, group, word]) =>
@@ -43,7 +51,7 @@ export function bindLabels(left: readonly Item[], shape: Shape, sizes: Readonly<
   if (left.length > shape.length) fail('FROND-S025', 'rearrange: more labels than dimensions');
   if (left.length < shape.length) {
     const over = printShape(shape.slice(left.length));
-    fail('FROND-S025', `rearrange: fewer labels than dimensions, left over ${over}`);
+    fail('FROND-S025', `rearrange: fewer labels than dimensions, left over ${over}`, apart(left, shape));
   }
   const bound = new Map<string, Dim>();
   left.forEach((item, i) => {

@@ -1,4 +1,7 @@
+import { checkArguments } from '../base/arguments.ts';
 import { sameShape } from '../base/dim.ts';
+import { object, optional, text, unchecked } from '../base/kinds.ts';
+import { checkDims } from './dims.ts';
 import { bindLabels, dimOf, dimOfItem, labelsOf, readPattern } from './pattern.ts';
 import { type Dim, type DType, emit, handleOf, type Shape, type Tensor } from './tensor.ts';
 import type { Labels } from './types/pattern.ts';
@@ -25,6 +28,9 @@ export function rearrange<
   pattern: Operand<Rearrange<P, S, Z, Late>, P>,
   sizes?: Z & { readonly [K in Labels<P>]?: Dim },
 ): Tensor<D, ShapeOf<Rearrange<P, S, Z, Late>>> {
+  const kinds = { x: unchecked, pattern: text, sizes: optional(object) };
+  checkArguments('rearrange', kinds, [x, pattern, sizes]);
+  checkDims('rearrange', Object.values<Dim>(sizes ?? {}));
   const { shape } = handleOf('rearrange', 'operand 1', x);
   const { left, right } = readPattern(String(pattern), shape.length);
   const bound = bindLabels(left, shape, { ...sizes });

@@ -1,4 +1,6 @@
-import { type DType, emit, handleOf, type Shape, type Tensor } from './tensor.ts';
+import { checkArguments, checkOptions } from '../base/arguments.ts';
+import { either, flag, listOf, object, optional, unchecked } from '../base/kinds.ts';
+import { axisKind, type DType, emit, handleOf, type Shape, type Tensor } from './tensor.ts';
 import type { OnAxis } from './types/axis.ts';
 import type { TakesNumber } from './types/dtype.ts';
 import type { Reduce } from './types/reduce.ts';
@@ -22,21 +24,33 @@ export type Reduction<Op extends string> = <
   options?: { readonly keepDims?: K },
 ) => Tensor<D, ShapeOf<Reduce<Op, S, A, K, Late>>>;
 
-export const sum: Reduction<'sum'> = (x, axes, options) => reduce('sum', x, axes, options?.keepDims);
-export const mean: Reduction<'mean'> = (x, axes, options) => reduce('mean', x, axes, options?.keepDims);
+export const sum: Reduction<'sum'> = (x, axes, options) => reduce('sum', x, axes, options);
+export const mean: Reduction<'mean'> = (x, axes, options) => reduce('mean', x, axes, options);
 /** The largest element. */
-export const max: Reduction<'max'> = (x, axes, options) => reduce('max', x, axes, options?.keepDims);
+export const max: Reduction<'max'> = (x, axes, options) => reduce('max', x, axes, options);
 
-function reduce<R>(op: string, x: unknown, axes: unknown, keepDims = false): R {
+const REDUCTION = {
+  ...{ x: unchecked, axes: optional(either(axisKind, listOf(axisKind, 'axes'))) },
+  options: optional(object),
+};
+
+function reduce<R>(op: string, x: unknown, axes: unknown, options: { readonly keepDims?: boolean } = {}): R {
+  checkArguments(op, REDUCTION, [x, axes, options]);
+  checkOptions(op, options, { keepDims: optional(flag) });
+  const { keepDims = false } = options;
   const { shape } = handleOf(op, 'operand 1', x);
   const list = axes === undefined ? shape.map((_, i) => i) : Array.isArray(axes) ? axes : [axes];
   return emit(op, [x], { axes: list.map(Number), keepDims });
 }
+
+/** `softmax(x, axis)` and its like. */
+export const AXIS = { x: unchecked, axis: optional(axisKind) };
 
 /** Index of the largest element along `axis`, the first one of equals; the axis is dropped. */
 export function argmax<D extends DType, S extends Shape, const A extends number = -1, Late = never>(
   x: Tensor<D, S>,
   axis?: Operand<OnAxis<'argmax', S, A, Late>, A>,
 ): Tensor<'i32', ShapeOf<Reduce<'argmax', S, A, false, Late>>> {
+  checkArguments('argmax', AXIS, [x, axis]);
   return emit('argmax', [x], { axis: typeof axis === 'number' ? axis : -1 });
 }

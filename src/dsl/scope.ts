@@ -1,4 +1,6 @@
+import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
+import { callable, text } from '../base/kinds.ts';
 import { callerPlace } from '../base/source.ts';
 import { checkName, joinScope } from '../ir/names.ts';
 import type { GraphState } from './tensor.ts';
@@ -13,6 +15,7 @@ export function underConstruction<R>(state: GraphState, build: () => R): R {
     return build();
   } finally {
     building.pop();
+    state.finished = true;
   }
 }
 
@@ -31,8 +34,12 @@ function currentState(what: string): GraphState {
  * are drawn as one box. Several levels may be given at once: `encoder/layer.0`.
  */
 export function scope<R>(name: string, build: () => R): R {
+  checkScope(name, build);
   return within(currentState(`scope ${name}`), name, build);
 }
+
+export const checkScope = (name: string, build: () => unknown): void =>
+  checkArguments('scope', { name: text, build: callable }, [name, build]);
 
 export function within<R>({ builder }: GraphState, name: string, build: () => R): R {
   checkName(name, 'scope');

@@ -2,6 +2,7 @@ import { type Dim, printShape, type Shape } from '../base/dim.ts';
 import type { DType } from '../base/dtype.ts';
 import { elementRule, numbersOf } from '../base/elements.ts';
 import { defined, FrondError } from '../base/errors.ts';
+import { integer, kind } from '../base/kinds.ts';
 import { callerPlace } from '../base/source.ts';
 import type { GraphBuilder } from '../ir/builder.ts';
 import type { Attributes, Ref } from '../ir/graph.ts';
@@ -41,6 +42,8 @@ export interface GraphState {
   readonly training: boolean;
   /** the ref of the `random.key` input, once something needed it */
   randomKey: Ref | undefined;
+  /** the function of the graph has returned */
+  finished: boolean;
   /** streams of random numbers that are taken: each dropout draws from one of its own */
   readonly streams: Set<number>;
 }
@@ -69,6 +72,9 @@ export type { Handle };
 
 export const isTensor = (value: unknown): value is Tensor => value instanceof Handle;
 
+export const tensorKind = kind('a tensor', isTensor);
+export const axisKind = { ...integer, what: 'an axis, such as 0, or -1 for the last one' };
+
 /** @throws FROND-S020 when `value` is no tensor */
 export function handleOf(op: string, what: string, value: unknown): Handle {
   if (value instanceof Handle) return value;
@@ -85,10 +91,24 @@ const describe = (value: unknown): string =>
       ? 'an object'
       : `a ${typeof value}`;
 
+type Argument = readonly [name: string, value: unknown];
+
+/**
+ * Numbers stand first, ids second: the other way round the dtypes alone would say that a cast is wanting.
+ * @throws FROND-S010
+ */
+export function refuseSwapped(op: string, [first, x]: Argument, [second, y]: Argument): void {
+  if (!isTensor(x) || !isTensor(y) || isFloating(x.dtype) || !isFloating(y.dtype)) return;
+  throw new FrondError('FROND-S010', `${op}: ${first} are ${x.dtype}, ${second} are ${y.dtype}`, {
+    place: callerPlace(),
+    hint: `the arguments are swapped: ${op}(${first}, ${second})`,
+  });
+}
+
 /** Tensors are typed by the signatures of the operations; here the compiler is told that the graph agrees. */
 export const wrap = <R>(state: GraphState, ref: Ref): R => new Handle(state, ref) as unknown as R;
 
-/** The graph that all operands belong to. @throws FROND-S021 when they come from two graphs */
+/** The graph that all operands belong to. @throws FROND-S021 when they come from two graphs, FROND-S022 when it is finished */
 export function stateOf(op: string, operands: readonly Handle[]): GraphState {
   const [first] = operands;
   if (first === undefined) throw new FrondError('FROND-S020', `${op}: no operands`, { place: callerPlace() });
@@ -99,6 +119,12 @@ export function stateOf(op: string, operands: readonly Handle[]): GraphState {
         hint: 'a tensor belongs to the graph in whose function it was made',
       });
     }
+  }
+  if (first.state.finished) {
+    throw new FrondError('FROND-S022', `${op}: the graph of its operands is finished`, {
+      place: callerPlace(),
+      hint: 'call it inside the function that is given to graph()',
+    });
   }
   return first.state;
 }

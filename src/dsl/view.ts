@@ -1,7 +1,29 @@
+import { checkArguments, show } from '../base/arguments.ts';
 import { printShape } from '../base/dim.ts';
 import { FrondError } from '../base/errors.ts';
+import {
+  anything,
+  either,
+  integer,
+  type Kind,
+  listOf,
+  natural,
+  oneOf,
+  optional,
+  unchecked,
+} from '../base/kinds.ts';
 import { callerPlace } from '../base/source.ts';
-import { type Dim, type DType, emit, handleOf, type Shape, type Tensor } from './tensor.ts';
+import { checkDims, shapeKind } from './dims.ts';
+import {
+  axisKind,
+  type Dim,
+  type DType,
+  emit,
+  handleOf,
+  isTensor,
+  type Shape,
+  type Tensor,
+} from './tensor.ts';
 import type { Concat } from './types/concat.ts';
 import type { Reshape } from './types/reshape.ts';
 import type { Operand, ShapeOf } from './types/result.ts';
@@ -15,7 +37,12 @@ export function reshape<D extends DType, S extends Shape, const T extends Shape,
   x: Tensor<D, S>,
   shape: Operand<Reshape<S, T, Late>, readonly [...T]>,
 ): Tensor<D, ShapeOf<Reshape<S, T, Late>>> {
-  return emit('reshape', [x], { shape: [...dimsOf(shape)] });
+  const dims = dimsOf(shape);
+  checkDims(
+    'reshape',
+    dims.filter((dim) => dim !== -1),
+  );
+  return emit('reshape', [x], { shape: [...dims] });
 }
 
 /** Axes in another order: result axis i is axis `permutation[i]` of x. */
@@ -23,6 +50,7 @@ export function transpose<D extends DType, S extends Shape, const P extends read
   x: Tensor<D, S>,
   permutation: Operand<Transpose<S, P, Late>, readonly [...P]>,
 ): Tensor<D, ShapeOf<Transpose<S, P, Late>>> {
+  checkArguments('transpose', { x: unchecked, permutation: listOf(integer, 'axes') }, [x, permutation]);
   return emit('transpose', [x], { permutation: dimsOf(permutation).map(Number) });
 }
 
@@ -31,16 +59,29 @@ export function broadcastTo<D extends DType, S extends Shape, const T extends Sh
   x: Tensor<D, S>,
   shape: Operand<Stretch<S, T, Late>, readonly [...T]>,
 ): Tensor<D, ShapeOf<Stretch<S, T, Late>>> {
-  return emit('broadcast', [x], { shape: [...dimsOf(shape)] });
+  const dims = dimsOf(shape);
+  checkDims('broadcastTo', dims);
+  return emit('broadcast', [x], { shape: [...dims] });
 }
+
+const tensorsKind: Kind = {
+  ...listOf(anything, 'tensors'),
+  advise: (value) => (isTensor(value) ? 'give a list of tensors: concat([a, b], axis)' : undefined),
+};
 
 /** Tensors that agree in all other dims, joined along `axis`. */
 export function concat<const Ts extends readonly Tensor[], A extends number, Late = never>(
   tensors: Operand<Concat<Ts, A, Late>, readonly [...Ts]>,
   axis: A,
 ): Tensor<Ts[number]['dtype'], ShapeOf<Concat<Ts, A, Late>>> {
+  checkArguments('concat', { tensors: tensorsKind, axis: axisKind }, [tensors, axis]);
   return emit('concat', tensors as readonly unknown[], { axis });
 }
+
+const SLICE = {
+  ...{ x: unchecked, axis: axisKind, from: integer },
+  to: optional(either(integer, oneOf('end'))),
+};
 
 /**
  * Elements `from` to `to` (without `to`) along `axis`; negative positions count from the end, 'end' is the end.
@@ -59,8 +100,9 @@ export function slice<
   from: From,
   to?: To,
 ): Tensor<D, ShapeOf<Slice<S, A, From, To, Late>>> {
-  if (typeof from !== 'number') {
-    throw new FrondError('FROND-S019', `slice: a bound must be a position, not ${String(from)}`, {
+  checkArguments('slice', SLICE, [x, axis, 0, to]);
+  if (!integer.holds(from)) {
+    throw new FrondError('FROND-S019', `slice: a bound must be a position, not ${show(from)}`, {
       place: callerPlace(),
       hint: 'say where it begins: slice(x, axis, from, to)',
     });
@@ -80,6 +122,11 @@ export function split<
   axis: A,
   sizes: Operand<Split<S, A, N, Late>, readonly [...N]>,
 ): { -readonly [K in keyof N]: Tensor<D, ReplaceAt<S, A, N[K], Late>> } {
+  checkArguments('split', { x: unchecked, axis: axisKind, sizes: listOf(natural, 'sizes') }, [
+    x,
+    axis,
+    sizes,
+  ]);
   const { shape } = handleOf('split', 'operand 1', x);
   const lengths = dimsOf(sizes).map(Number);
   const total = lengths.reduce((sum, length) => sum + length, 0);
@@ -107,6 +154,8 @@ export function assertShape<D extends DType, const T extends Shape>(
   x: Tensor<D, Shape>,
   shape: T,
 ): Tensor<D, [...T]> {
+  checkArguments('assertShape', { x: unchecked, shape: shapeKind }, [x, shape]);
+  checkDims('assertShape', shape);
   const handle = handleOf('assertShape', 'operand 1', x);
   if (printShape(handle.shape) !== printShape(shape)) {
     throw new FrondError(
@@ -124,7 +173,7 @@ const isDims = (value: unknown): value is readonly Dim[] =>
 /** Shapes reach the operations typed as themselves or as an error's text; here it is a list, or a wrong call. */
 function dimsOf(value: unknown): readonly Dim[] {
   if (isDims(value)) return value;
-  throw new FrondError('FROND-S019', `a list of dimensions is expected, not ${JSON.stringify(value)}`, {
+  throw new FrondError('FROND-S019', `a list of dimensions is expected, not ${show(value)}`, {
     place: callerPlace(),
   });
 }

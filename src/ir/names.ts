@@ -1,3 +1,4 @@
+import { show } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
 import type { Graph, Node, NodeId, Ref, TensorType } from './graph.ts';
 import { splitRef } from './graph.ts';
@@ -5,12 +6,13 @@ import { splitRef } from './graph.ts';
 /** Names that a graph may carry: they print after `%` and parse back, and they are safe keys of a plain object. */
 const NAME = /^[A-Za-z_][\w./-]*$/;
 
-export const isName = (name: string): boolean => NAME.test(name) && name !== '__proto__';
+export const isName = (name: unknown): name is string =>
+  typeof name === 'string' && NAME.test(name) && name !== '__proto__';
 
 /** @throws FROND-I011 when `name` could not be printed and parsed back. */
-export function checkName(name: string, what: string): void {
+export function checkName(name: unknown, what: string): void {
   if (!isName(name)) {
-    throw new FrondError('FROND-I011', `${what}: "${name}" is not a name`, {
+    throw new FrondError('FROND-I011', `${what}: ${show(name)} is not a name`, {
       hint: 'names start with a letter or underscore and go on with letters, digits, "_", ".", "-" and "/"',
     });
   }

@@ -1,3 +1,5 @@
+import { checkArguments, checkOptions } from '../base/arguments.ts';
+import { count, flag, natural, optional, text, unchecked } from '../base/kinds.ts';
 import {
   add,
   attention,
@@ -9,6 +11,16 @@ import {
   scope,
   type Tensor,
 } from '../dsl/index.ts';
+import { tensorKind } from '../dsl/tensor.ts';
+
+const ATTENTION = {
+  ...{ heads: count, mask: optional(tensorKind), causal: optional(flag), dropout: unchecked },
+};
+const BLOCK = { ...ATTENTION, inner: count, attentionDropout: unchecked };
+
+/** What all of them take. */
+const checkInput = (caller: string, x: unknown, options: unknown): void =>
+  checkArguments(caller, { x: tensorKind, options: unchecked }, [x, options]);
 
 export interface SelfAttentionOptions {
   /** the width is shared out over this many heads */
@@ -25,8 +37,11 @@ export interface SelfAttentionOptions {
 /** Attention of a sequence to itself: four linear maps, `query`, `key`, `value`, `output`, around `attention`. */
 export function selfAttention<B extends Dim, T extends Dim, W extends Dim>(
   x: Tensor<'f32', [B, T, W]>,
-  { heads, mask, causal = false, dropout: rate = 0, name = 'attention' }: SelfAttentionOptions,
+  options: SelfAttentionOptions,
 ): Tensor<'f32', [B, T, W]> {
+  checkInput('selfAttention', x, options);
+  checkOptions('selfAttention', options, { ...ATTENTION, name: optional(text) });
+  const { heads, mask, causal = false, dropout: rate = 0, name = 'attention' } = options;
   const width = x.shape[2];
   return scope(name, () => {
     const [q, k, v] = [
@@ -50,8 +65,11 @@ export interface FeedForwardOptions {
 /** linear → gelu → dropout → linear, per position. */
 export function feedForward<B extends Dim, T extends Dim, W extends Dim>(
   x: Tensor<'f32', [B, T, W]>,
-  { inner, dropout: rate = 0, name = 'feedForward' }: FeedForwardOptions,
+  options: FeedForwardOptions,
 ): Tensor<'f32', [B, T, W]> {
+  checkInput('feedForward', x, options);
+  checkOptions('feedForward', options, { inner: count, dropout: unchecked, name: optional(text) });
+  const { inner, dropout: rate = 0, name = 'feedForward' } = options;
   return scope(name, () => {
     const hidden = dropout(gelu(linear(x, inner, { name: 'inner' })), rate);
     return linear(hidden, x.shape[2], { name: 'outer' });
@@ -75,6 +93,8 @@ export function encoderBlock<B extends Dim, T extends Dim, W extends Dim>(
   x: Tensor<'f32', [B, T, W]>,
   options: EncoderBlockOptions,
 ): Tensor<'f32', [B, T, W]> {
+  checkInput('encoderBlock', x, options);
+  checkOptions('encoderBlock', options, BLOCK);
   const { heads, inner, mask, causal = false, dropout: rate = 0, attentionDropout = rate } = options;
   const attended = selfAttention(layerNorm(x, { name: 'attentionNorm' }), {
     heads,
@@ -96,8 +116,11 @@ export interface EncoderOptions extends EncoderBlockOptions {
 /** Blocks `layer.0`, `layer.1`, … and a last layer norm: parameters such as `encoder/layer.0/attention/query/weight`. */
 export function encoder<B extends Dim, T extends Dim, W extends Dim>(
   x: Tensor<'f32', [B, T, W]>,
-  { layers, name = 'encoder', ...block }: EncoderOptions,
+  options: EncoderOptions,
 ): Tensor<'f32', [B, T, W]> {
+  checkInput('encoder', x, options);
+  checkOptions('encoder', options, { ...BLOCK, layers: natural, name: optional(text) });
+  const { layers, name = 'encoder', ...block } = options;
   return scope(name, () => {
     let y = x;
     for (let i = 0; i < layers; i++) y = scope(`layer.${i}`, () => encoderBlock(y, block));

@@ -1,3 +1,6 @@
+import { checkArguments, checkOptions } from '../base/arguments.ts';
+import { natural, optional, text, unchecked } from '../base/kinds.ts';
+import { contextKind } from '../dsl/graph.ts';
 import {
   add,
   type Dim,
@@ -7,6 +10,7 @@ import {
   type Tensor,
   truncatedNormal,
 } from '../dsl/index.ts';
+import { tensorKind } from '../dsl/tensor.ts';
 
 export interface PositionOptions {
   /** positions run from 0 to below this */
@@ -20,8 +24,12 @@ export function learnedPositions<B extends Dim, T extends Dim, W extends Dim>(
   g: GraphContext,
   x: Tensor<'f32', [B, T, W]>,
   positions: Tensor<'i32', [B, T]>,
-  { max, name = 'positions' }: PositionOptions,
+  options: PositionOptions,
 ): Tensor<'f32', [B, T, W]> {
+  const kinds = { g: contextKind, x: tensorKind, positions: unchecked, options: unchecked };
+  checkArguments('learnedPositions', kinds, [g, x, positions, options]);
+  checkOptions('learnedPositions', options, { max: natural, name: optional(text) });
+  const { max, name = 'positions' } = options;
   const width = x.shape[2];
   const table = scope(name, () => g.parameter('weight', 'f32', [max, width], truncatedNormal(0.02)));
   return add(x, gather(table, positions));

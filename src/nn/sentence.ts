@@ -1,3 +1,6 @@
+import { checkArguments, checkOptions } from '../base/arguments.ts';
+import { optional, text, unchecked } from '../base/kinds.ts';
+import { contextKind } from '../dsl/graph.ts';
 import {
   broadcastTo,
   concat,
@@ -9,6 +12,7 @@ import {
   type Tensor,
   truncatedNormal,
 } from '../dsl/index.ts';
+import { tensorKind } from '../dsl/tensor.ts';
 import type { Minus, Plus } from '../dsl/types/dimension.ts';
 
 // A learned vector in front of every sentence, whose encoding stands for the whole of it (BERT's [CLS] without a token).
@@ -22,8 +26,12 @@ export interface SentenceOptions {
 export function prependSentence<B extends Dim, T extends Dim, W extends Dim>(
   g: GraphContext,
   x: Tensor<'f32', [B, T, W]>,
-  { name = 'sentence' }: SentenceOptions = {},
+  options: SentenceOptions = {},
 ): Tensor<'f32', [B, Plus<1, T>, W]> {
+  const kinds = { g: contextKind, x: tensorKind, options: unchecked };
+  checkArguments('prependSentence', kinds, [g, x, options]);
+  checkOptions('prependSentence', options, { name: optional(text) });
+  const { name = 'sentence' } = options;
   const [batch, , width] = x.shape;
   const vector = scope(name, () => g.parameter('weight', 'f32', [1, 1, width], truncatedNormal(0.02)));
   return concat([broadcastTo(vector, [batch, 1, width]), x], 1);
@@ -34,6 +42,7 @@ export function prependVisible<B extends Dim, T extends Dim>(
   g: GraphContext,
   mask: Tensor<'bool', [B, T]>,
 ): Tensor<'bool', [B, Plus<1, T>]> {
+  checkArguments('prependVisible', { g: contextKind, mask: tensorKind }, [g, mask]);
   return concat([broadcastTo(g.constant(1, 'bool', [1, 1]), [mask.shape[0], 1]), mask], 1);
 }
 
@@ -41,6 +50,7 @@ export function prependVisible<B extends Dim, T extends Dim>(
 export function sentenceOf<B extends Dim, T extends Dim, W extends Dim>(
   x: Tensor<'f32', [B, T, W]>,
 ): Tensor<'f32', [B, W]> {
+  checkArguments('sentenceOf', { x: tensorKind }, [x]);
   return reshape(slice(x, 1, 0, 1), [x.shape[0], x.shape[2]]);
 }
 

@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import * as frond from '../../src/index.ts';
+import { messageOf } from '../support/message.ts';
+
+const { f32, i32 } = frond;
+/** JavaScript's calls. */
+const untyped = frond as unknown as Readonly<Record<string, (...args: unknown[]) => unknown>>;
+const called = (name: string, ...args: readonly unknown[]): unknown => untyped[name]?.(...args);
+
+/** What a call within a graph says, without its place in this file. */
+async function said(build: (g: frond.GraphContext) => unknown): Promise<string> {
+  const message = await messageOf(() =>
+    frond.graph('model', (g) => {
+      build(g);
+      return {};
+    }),
+  );
+  expect(message).toContain('\n  at test/base/arguments.test.ts');
+  return message.replace(/\n {2}at [^\n]*/, '');
+}
+const x = (g: frond.GraphContext, name = 'x') => g.input(name, f32, ['batch', 4, 8]);
+const ids = (g: frond.GraphContext, name = 'ids') => g.input(name, i32, ['batch', 4]);
+
+describe('a misspelt option is refused at its line, with the one that was meant', () => {
+  it.each([
+    ['causal', (g) => called('attention', x(g), x(g, 'k'), x(g, 'v'), { heads: 2, casual: true }), 'attention'],
+    ['keepDims', (g) => called('sum', x(g), 1, { keepdims: true }), 'sum'],
+    ['training', () => called('graph', 'inner', () => ({}), { train: true }), 'graph'],
+    ['bias', (g) => called('linear', x(g), 3, { biased: false }), 'linear'],
+    ['epsilon', (g) => called('layerNorm', x(g), { eps: 1e-3 }), 'layerNorm'],
+    ['initializer', (g) => called('embedding', ids(g), 9, 8, { initialiser: 1 }), 'embedding'],
+    [
+      'trainable',
+      (g) => g.parameter('w', f32, [2], frond.zeros(), { trainble: false } as never),
+      'g.parameter',
+    ],
+  ] satisfies [string, (g: frond.GraphContext) => unknown, string][])('%s', async (meant, build, caller) => {
+    const message = await said(build);
+    expect(message).toMatch(new RegExp(`^\\[FROND-S045] ${caller} has no option \\w+\\n`));
+    expect(message).toContain(`hint: did you mean ${meant}? It has: `);
+  });
+});
+
+describe('what is missing is named, with the call as it should be', () => {
+  it.each([
+    [
+      'attention',
+      (g) => called('attention', x(g), x(g, 'k'), x(g, 'v')),
+      'the options object of attention is undefined\n  hint: give an object with heads, mask, causal, dropout',
+    ],
+    [
+      'concat',
+      (g) => called('concat', x(g), 1),
+      'concat: tensors is an object\n  hint: give a list of tensors: concat([a, b], axis)',
+    ],
+    [
+      'concat of one',
+      (g) => called('concat', [x(g)]),
+      'concat: axis is missing\n  hint: give an axis, such as 0, or -1 for the last one: concat(tensors, axis)',
+    ],
+    [
+      'the scores of a chain',
+      (g) => (frond.crf.logLikelihood as (...args: unknown[]) => unknown)(x(g), ids(g), ids(g, 'lengths')),
+      'the options object of crf.logLikelihood is undefined\n  hint: give an object with transitions, start, stop',
+    ],
+    [
+      'a shape',
+      (g) => (g.input as (...args: unknown[]) => unknown)('x', f32),
+      "g.input: shape is missing\n  hint: give a list of sizes and names, such as ['batch', 128]: g.input(name, dtype, shape)",
+    ],
+  ] satisfies [string, (g: frond.GraphContext) => unknown, string][])('%s', async (_, build, wanted) => {
+    expect(await said(build)).toBe(`[FROND-S045] ${wanted}`);
+  });
+});
+
+describe('numbers and ids in each other’s places are called swapped', () => {
+  it.each([
+    [
+      'crossEntropy',
+      (g) => called('crossEntropy', ids(g), x(g)),
+      'crossEntropy: logits are i32, labels are f32\n  hint: the arguments are swapped: crossEntropy(logits, labels)',
+    ],
+    [
+      'gather',
+      (g) => called('gather', ids(g), x(g)),
+      'gather: table are i32, ids are f32\n  hint: the arguments are swapped: gather(table, ids)',
+    ],
+  ] satisfies [string, (g: frond.GraphContext) => unknown, string][])('%s', async (_, build, wanted) => {
+    expect(await said(build)).toBe(`[FROND-S010] ${wanted}`);
+  });
+});
+
+describe('labels without spaces between them are spelt out', () => {
+  it('of einsum', async () => {
+    const matrix = (g: frond.GraphContext, name: string) => g.input(name, f32, [4, 4]);
+    expect(await said((g) => called('einsum', 'ij,jk->ik', matrix(g, 'a'), matrix(g, 'b')))).toBe(
+      '[FROND-S025] einsum: fewer labels than dimensions, left over [4]\n  hint: labels stand apart by spaces: i j',
+    );
+  });
+
+  it('of rearrange', async () => {
+    expect(await said((g) => called('rearrange', x(g), 'btd->bdt'))).toBe(
+      '[FROND-S025] rearrange: fewer labels than dimensions, left over [4, 8]\n  hint: labels stand apart by spaces: b t d',
+    );
+  });
+});
+
+it('a graph that is finished takes no more operations', async () => {
+  let kept: unknown;
+  frond.graph('model', (g) => {
+    kept = x(g);
+    return {};
+  });
+  expect(await messageOf(() => called('relu', kept))).toContain(
+    '[FROND-S022] relu: the graph of its operands is finished\n',
+  );
+});

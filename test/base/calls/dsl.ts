@@ -1,0 +1,135 @@
+import * as frond from '../../../src/index.ts';
+import type { Call, Row, Rows } from './row.ts';
+
+const { bool, f32, i32 } = frond;
+
+/** A call within a graph under construction. */
+const building =
+  (row: (g: frond.GraphContext, call: Call) => unknown): Row =>
+  (call) =>
+    frond.graph('called', (g) => {
+      row(g, call);
+      return {};
+    });
+
+const x = (g: frond.GraphContext) => g.input('x', f32, ['batch', 4, 8]);
+const y = (g: frond.GraphContext) => g.input('y', f32, ['batch', 4, 8]);
+const ids = (g: frond.GraphContext) => g.input('ids', i32, ['batch', 4]);
+const yes = (g: frond.GraphContext, name = 'yes') => g.input(name, bool, ['batch', 4]);
+
+const unary = (fn: (...args: never[]) => unknown): Row => building((g, call) => call(fn, x(g)));
+const binary = (fn: (...args: never[]) => unknown): Row => building((g, call) => call(fn, x(g), y(g)));
+const logic = (fn: (...args: never[]) => unknown): Row =>
+  building((g, call) => call(fn, yes(g), yes(g, 'other')));
+const reduction = (fn: (...args: never[]) => unknown): Row =>
+  building((g, call) => call(fn, x(g), [1, -1], { keepDims: true }));
+
+const chain = (g: frond.GraphContext) => ({
+  transitions: g.input('transitions', f32, [8, 8]),
+  start: g.input('start', f32, [8]),
+  stop: g.input('stop', f32, [8]),
+});
+const lengths = (g: frond.GraphContext) => g.input('lengths', i32, ['batch']);
+
+const { abs, erf, exp, gelu, log, neg, relu, rsqrt, sigmoid, sqrt, tanh } = frond;
+const { add, div, equal, greater, greaterEqual, less, lessEqual, maximum, minimum, mul, notEqual, sub } =
+  frond;
+const named = (
+  make: (fn: (...args: never[]) => unknown) => Row,
+  functions: Readonly<Record<string, (...args: never[]) => unknown>>,
+): Rows => Object.fromEntries(Object.entries(functions).map(([name, fn]) => [name, make(fn)]));
+
+export const dslRows: Rows = {
+  ...named(unary, { abs, erf, exp, gelu, log, neg, relu, rsqrt, sigmoid, sqrt, tanh }),
+  ...named(binary, { add, div, maximum, minimum, mul, sub }),
+  ...named(binary, { equal, greater, greaterEqual, less, lessEqual, notEqual }),
+  ...named(logic, { and: frond.and, or: frond.or }),
+  ...named(reduction, { sum: frond.sum, mean: frond.mean, max: frond.max }),
+  not: building((g, call) => call(frond.not, yes(g))),
+  argmax: building((g, call) => call(frond.argmax, x(g), 1)),
+  cast: building((g, call) => call(frond.cast, x(g), i32)),
+  where: building((g, call) => call(frond.where, g.input('c', bool, ['batch', 4, 8]), x(g), y(g))),
+  dropout: building((g, call) => call(frond.dropout, x(g), 0.5)),
+  attention: building((g, call) =>
+    call(frond.attention, x(g), y(g), g.input('v', f32, ['batch', 4, 8]), {
+      ...{ heads: 2, mask: yes(g), causal: true, dropout: 0.1 },
+    }),
+  ),
+  'crf.logLikelihood': building((g, call) =>
+    call(frond.crf.logLikelihood, x(g), ids(g), lengths(g), chain(g)),
+  ),
+  'crf.decode': building((g, call) => call(frond.crf.decode, x(g), lengths(g), chain(g))),
+  crossEntropy: building((g, call) => call(frond.crossEntropy, x(g), ids(g))),
+  einsum: building((g, call) => call(frond.einsum, 'b t d, d h -> b t h', x(g), g.input('w', f32, [8, 3]))),
+  rearrange: building((g, call) => call(frond.rearrange, x(g), 'b t (h d) -> b h t d', { h: 2 })),
+  matmul: building((g, call) => call(frond.matmul, x(g), g.input('w', f32, [8, 3]))),
+  linear: building((g, call) =>
+    call(frond.linear, x(g), 3, { name: 'map', initializer: frond.normal(0.1), bias: true }),
+  ),
+  gather: building((g, call) => call(frond.gather, g.input('table', f32, [8, 3]), ids(g))),
+  embedding: building((g, call) =>
+    call(frond.embedding, ids(g), 8, 3, { name: 'words', initializer: frond.normal(0.1) }),
+  ),
+  softmax: building((g, call) => call(frond.softmax, x(g), 1)),
+  logSoftmax: building((g, call) => call(frond.logSoftmax, x(g), 1)),
+  layerNorm: building((g, call) => call(frond.layerNorm, x(g), { name: 'norm', epsilon: 1e-5 })),
+  reshape: building((g, call) => call(frond.reshape, x(g), ['batch', -1])),
+  transpose: building((g, call) => call(frond.transpose, x(g), [2, 0, 1])),
+  broadcastTo: building((g, call) => call(frond.broadcastTo, g.input('r', f32, [4, 1]), [2, 4, 8])),
+  concat: building((g, call) => call(frond.concat, [x(g), y(g)], 1)),
+  slice: building((g, call) => call(frond.slice, x(g), 1, 0, 2)),
+  split: building((g, call) => call(frond.split, x(g), 2, [3, 5])),
+  assertShape: building((g, call) => call(frond.assertShape, x(g), ['batch', 4, 8])),
+  scope: building((_, call) => call(frond.scope, 'block', () => 1)),
+  isTensor: building((g, call) => call(frond.isTensor, x(g))),
+  declare: (call) => call(frond.declare, f32, ['batch', 4]),
+  graph: (call) =>
+    call(frond.graph, 'called', (g: frond.GraphContext) => ({ x: x(g) }), {
+      training: true,
+      inputs: { a: frond.declare(f32, ['batch', 4]) },
+    }),
+  constant: (call) => call(frond.constant, 1),
+  normal: (call) => call(frond.normal, 1),
+  truncatedNormal: (call) => call(frond.truncatedNormal, 1),
+  uniform: (call) => call(frond.uniform, 1),
+  ones: (call) => call(frond.ones),
+  zeros: (call) => call(frond.zeros),
+  xavier: (call) => call(frond.xavier),
+  'GraphContext#input': building((g, call) => call(g.input, 'a', f32, ['batch', 4])),
+  'GraphContext#parameter': building((g, call) =>
+    call(g.parameter, 'a', f32, [2, 4], frond.normal(0.1), { trainable: false }),
+  ),
+  'GraphContext#constant': building((g, call) => call(g.constant, [1, 2], f32, [2])),
+  'GraphContext#scope': building((g, call) => call(g.scope, 'block', () => 1)),
+};
+
+export const nnRows: Rows = {
+  'nn.chainConstraints': (call) => call(frond.nn.chainConstraints, ['O', 'B-a', 'I-a'], 'BIO'),
+  'nn.crfLayer': building((g, call) =>
+    call(frond.nn.crfLayer, g, ['O', 'B-a', 'I-a'], { scheme: 'BIO', name: 'c' }),
+  ),
+  'nn.encoder': building((g, call) =>
+    call(frond.nn.encoder, x(g), {
+      ...{ layers: 1, heads: 2, inner: 8, mask: yes(g), causal: true, dropout: 0.1, attentionDropout: 0.1 },
+      name: 'e',
+    }),
+  ),
+  'nn.encoderBlock': building((g, call) =>
+    call(frond.nn.encoderBlock, x(g), {
+      ...{ heads: 2, inner: 8, mask: yes(g), causal: true, dropout: 0.1, attentionDropout: 0.1 },
+    }),
+  ),
+  'nn.feedForward': building((g, call) =>
+    call(frond.nn.feedForward, x(g), { inner: 8, dropout: 0.1, name: 'f' }),
+  ),
+  'nn.selfAttention': building((g, call) =>
+    call(frond.nn.selfAttention, x(g), { heads: 2, mask: yes(g), causal: true, dropout: 0.1, name: 's' }),
+  ),
+  'nn.learnedPositions': building((g, call) =>
+    call(frond.nn.learnedPositions, g, x(g), ids(g), { max: 9, name: 'p' }),
+  ),
+  'nn.prependSentence': building((g, call) => call(frond.nn.prependSentence, g, x(g), { name: 's' })),
+  'nn.prependVisible': building((g, call) => call(frond.nn.prependVisible, g, yes(g))),
+  'nn.sentenceOf': building((g, call) => call(frond.nn.sentenceOf, x(g))),
+  'nn.tokensOf': building((g, call) => call(frond.nn.tokensOf, x(g))),
+};
