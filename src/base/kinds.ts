@@ -52,6 +52,8 @@ export const either = (a: Kind, b: Kind): Kind =>
 /** `plural`: what the elements are called */
 export const listOf = (element: Kind, plural: string): Kind =>
   kind(`a list of ${plural}`, (value) => Array.isArray(value) && [...value].every(element.holds));
+/** Of classes, labels, words. */
+export const names = listOf(text, 'names');
 /** An object, each field of which is of one kind. */
 export const objectOf = (element: Kind, what: string): Kind =>
   kind(what, (value) => isObject(value) && Object.values(value).every(element.holds));

@@ -1,5 +1,5 @@
-import { checkOptions } from '../base/arguments.ts';
-import { anything } from '../base/kinds.ts';
+import { checkArguments } from '../base/arguments.ts';
+import { having, unchecked } from '../base/kinds.ts';
 import { type DType, emit, refuseSwapped, type Shape, type Tensor } from './tensor.ts';
 import type { CrfBatch, CrfEmissions, CrfOperand, CrfTags } from './types/crf.ts';
 import type { Both, MustBe, TakesFloat } from './types/dtype.ts';
@@ -24,7 +24,9 @@ export interface ChainScores<
   readonly stop: Score<'stop', E, DZ, Z, Late>;
 }
 
-const SCORES = { transitions: anything, start: anything, stop: anything };
+const scoresKind = having('an object with transitions, start and stop', 'transitions', 'start', 'stop');
+const LIKELIHOOD = { emissions: unchecked, tags: unchecked, lengths: unchecked, scores: scoresKind };
+const DECODE = { emissions: unchecked, lengths: unchecked, scores: scoresKind };
 
 type Score<What extends string, E extends Shape, D extends DType, S extends Shape, Late> = Operand<
   Both<MustBe<'crf', What, 'f32', D, Late>, CrfOperand<What, E, S, Late>>,
@@ -59,7 +61,7 @@ function logLikelihood<
   >,
   scores: ChainScores<E, DM, M, DA, A, DZ, Z, Late>,
 ): Tensor<'f32', CrfBatch<E, Late>> {
-  checkOptions('crf.logLikelihood', scores, SCORES);
+  checkArguments('crf.logLikelihood', LIKELIHOOD, [emissions, tags, lengths, scores]);
   refuseSwapped('crf.logLikelihood', ['emissions', emissions], ['tags', tags]);
   const { transitions, start, stop } = scores;
   return emit('crfLogLikelihood', [emissions, tags, lengths, transitions, start, stop]);
@@ -86,7 +88,7 @@ function decode<
   >,
   scores: ChainScores<E, DM, M, DA, A, DZ, Z, Late>,
 ): Tensor<'i32', CrfTags<E, Late>> {
-  checkOptions('crf.decode', scores, SCORES);
+  checkArguments('crf.decode', DECODE, [emissions, lengths, scores]);
   const { transitions, start, stop } = scores;
   return emit('crfDecode', [emissions, lengths, transitions, start, stop]);
 }

@@ -1,8 +1,20 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { placeIn } from '../base/dim.ts';
+import { dtypes } from '../base/dtype.ts';
 import { elementRule, type HostData, numbersOf } from '../base/elements.ts';
 import { FrondError, type SourcePlace } from '../base/errors.ts';
-import { anything, callable, flag, having, object, objectOf, optional, text, unchecked } from '../base/kinds.ts';
+import {
+  anything,
+  callable,
+  flag,
+  having,
+  object,
+  objectOf,
+  oneOf,
+  optional,
+  text,
+  unchecked,
+} from '../base/kinds.ts';
 import { callerPlace } from '../base/source.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph, Ref } from '../ir/graph.ts';
@@ -29,7 +41,7 @@ export const declare = <D extends DType, const S extends Shape>(
   dtype: D,
   shape: S,
 ): Declaration<D, [...S]> => {
-  checkArguments('declare', { dtype: unchecked, shape: shapeKind }, [dtype, shape]);
+  checkArguments('declare', { dtype: oneOf(...dtypes), shape: shapeKind }, [dtype, shape]);
   // a component that takes any size says -1, which an input refuses
   checkDims(
     'declare',

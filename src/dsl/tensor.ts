@@ -1,5 +1,5 @@
 import { type Dim, printShape, type Shape } from '../base/dim.ts';
-import type { DType } from '../base/dtype.ts';
+import { type DType, isFloating } from '../base/dtype.ts';
 import { elementRule, numbersOf } from '../base/elements.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import { integer, kind } from '../base/kinds.ts';

@@ -101,7 +101,7 @@ export function slice<
   to?: To,
 ): Tensor<D, ShapeOf<Slice<S, A, From, To, Late>>> {
   checkArguments('slice', SLICE, [x, axis, 0, to]);
-  if (!integer.holds(from)) {
+  if (typeof from !== 'number') {
     throw new FrondError('FROND-S019', `slice: a bound must be a position, not ${show(from)}`, {
       place: callerPlace(),
       hint: 'say where it begins: slice(x, axis, from, to)',

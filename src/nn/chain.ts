@@ -1,6 +1,8 @@
 import { FORBIDDEN } from '../../kernels/crfDecode.ts';
+import { checkArguments } from '../base/arguments.ts';
+import { names } from '../base/kinds.ts';
 import { equal, type GraphContext, i32, or, type Tensor, where } from '../dsl/index.ts';
-import { type LabelScheme, splitTag } from './tags.ts';
+import { type LabelScheme, schemeKind, splitTag } from './tags.ts';
 
 export { FORBIDDEN };
 
@@ -48,6 +50,7 @@ function chainCodes(labels: readonly string[], scheme: LabelScheme): ChainCodes 
 
 /** The steps that a scheme allows between `labels`, in the order of their ids: labels² numbers. */
 export function chainConstraints(labels: readonly string[], scheme: LabelScheme): ChainConstraints {
+  checkArguments('chainConstraints', { labels: names, scheme: schemeKind }, [labels, scheme]);
   const { enters, leaves, ends } = chainCodes(labels, scheme);
   const score = (allowed: boolean): number => (allowed ? 0 : FORBIDDEN);
   return {

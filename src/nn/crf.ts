@@ -1,5 +1,6 @@
-import { checkOptions } from '../base/arguments.ts';
-import { optional, text } from '../base/kinds.ts';
+import { checkArguments, checkOptions } from '../base/arguments.ts';
+import { names, optional, text, unchecked } from '../base/kinds.ts';
+import { contextKind } from '../dsl/graph.ts';
 import { f32, type GraphContext, scope, uniform } from '../dsl/index.ts';
 import { constrain, type LabelChain } from './chain.ts';
 import { type LabelScheme, schemeKind } from './tags.ts';
@@ -24,6 +25,7 @@ export function crfLayer<C extends number = number>(
   labels: readonly string[] & { readonly length: C },
   options: CrfLayerOptions = {},
 ): CrfLayer<C> {
+  checkArguments('crfLayer', { g: contextKind, labels: names, options: unchecked }, [g, labels, options]);
   checkOptions('crfLayer', options, { scheme: optional(schemeKind), name: optional(text) });
   const { scheme, name = 'crf' } = options;
   const count = labels.length;

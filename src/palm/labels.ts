@@ -1,6 +1,6 @@
 import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import { listOf, text } from '../base/kinds.ts';
+import { names as namesKind } from '../base/kinds.ts';
 import { chainConstraints, type LabelScheme } from '../nn/index.ts';
 import { printTag, readTag, schemeOf, type Tag } from '../nn/tags.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -11,8 +11,6 @@ export interface LabelSet {
   readonly names: readonly string[];
   readonly ids: ReadonlyMap<string, number>;
 }
-
-export const namesKind = listOf(text, 'names');
 
 /** @throws FROND-D012 when there are none or one stands twice */
 export function labelSet(names: readonly string[]): LabelSet {

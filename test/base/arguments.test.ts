@@ -23,7 +23,11 @@ const ids = (g: frond.GraphContext, name = 'ids') => g.input(name, i32, ['batch'
 
 describe('a misspelt option is refused at its line, with the one that was meant', () => {
   it.each([
-    ['causal', (g) => called('attention', x(g), x(g, 'k'), x(g, 'v'), { heads: 2, casual: true }), 'attention'],
+    [
+      'causal',
+      (g) => called('attention', x(g), x(g, 'k'), x(g, 'v'), { heads: 2, casual: true }),
+      'attention',
+    ],
     ['keepDims', (g) => called('sum', x(g), 1, { keepdims: true }), 'sum'],
     ['training', () => called('graph', 'inner', () => ({}), { train: true }), 'graph'],
     ['bias', (g) => called('linear', x(g), 3, { biased: false }), 'linear'],
@@ -61,7 +65,7 @@ describe('what is missing is named, with the call as it should be', () => {
     [
       'the scores of a chain',
       (g) => (frond.crf.logLikelihood as (...args: unknown[]) => unknown)(x(g), ids(g), ids(g, 'lengths')),
-      'the options object of crf.logLikelihood is undefined\n  hint: give an object with transitions, start, stop',
+      'crf.logLikelihood: scores is missing\n  hint: give an object with transitions, start and stop: crf.logLikelihood(emissions, tags, lengths, scores)',
     ],
     [
       'a shape',

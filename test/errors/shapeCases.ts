@@ -98,7 +98,7 @@ export const shapeCases: readonly Case[] = [
     'S026',
     built((g, { attention }) => {
       const query = x(g, 'batch', 'time', 'width');
-      return attention(query, query, query, 2);
+      return attention(query, query, query, { heads: 2 });
     }),
   ],
   ['S010', () => graph('model', (g) => ({ w: loosely(g).parameter('w', 'i32', [2], zeros()) }))],

@@ -1,4 +1,4 @@
-import { callable, optional } from '../../base/kinds.ts';
+import { callable, names, optional } from '../../base/kinds.ts';
 import {
   crossEntropy,
   declare,
@@ -14,7 +14,7 @@ import {
 import type { Head } from '../contract.ts';
 import { anySize } from '../contractCheck.ts';
 import { defineHead } from '../define.ts';
-import { labelSet, namesKind } from '../labels.ts';
+import { labelSet } from '../labels.ts';
 import { type ClassScores, classScores } from '../metrics/classes.ts';
 import { checkSettings } from '../settings.ts';
 
@@ -49,7 +49,7 @@ const needs = {
 
 /** One class per sentence: a linear map of the sentence's encoding, softmax, cross-entropy. @throws FROND-D012 for no classes or one twice */
 export function classify<E extends object>(options: ClassifyOptions<E>) {
-  checkSettings('classify', options, { classes: namesKind, gold: optional(callable) });
+  checkSettings('classify', options, { classes: names, gold: optional(callable) });
   const classes = labelSet(options.classes).names;
   const gold = options.gold ?? ((example: E) => String('intent' in example ? example.intent : ''));
   const head = defineHead({

@@ -1,11 +1,11 @@
-import { callable, optional } from '../../base/kinds.ts';
+import { callable, names, optional } from '../../base/kinds.ts';
 import { crf, declare, exp, linear, neg } from '../../dsl/index.ts';
 import { constrain, crfLayer, type LabelScheme, schemeOf } from '../../nn/index.ts';
 import { schemeKind } from '../../nn/tags.ts';
 import type { Head } from '../contract.ts';
 import { anySize } from '../contractCheck.ts';
 import { defineHead } from '../define.ts';
-import { labelSet, namesKind } from '../labels.ts';
+import { labelSet } from '../labels.ts';
 import { type EntityScores, entityScores } from '../metrics/entities.ts';
 import { checkSettings } from '../settings.ts';
 import { weightedMean } from './classify.ts';
@@ -38,7 +38,7 @@ const needs = {
  */
 export function sequenceLabel<E extends object>(options: SequenceLabelOptions<E>) {
   checkSettings('sequenceLabel', options, {
-    labels: namesKind,
+    labels: names,
     scheme: optional(schemeKind),
     gold: optional(callable),
   });
