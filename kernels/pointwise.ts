@@ -229,5 +229,6 @@ export function widen(k: KernelBuilder, value: Value, axes: readonly Axis[]): Va
   if (value.axes.length === axes.length) return value;
   return value.dtype === 'bool'
     ? k.or(value, k.fill(axes, 0, 'bool'))
-    : k.add(value, k.fill(axes, 0, value.dtype));
+    : // x + −0 is x, also where x is −0
+      k.add(value, k.fill(axes, value.dtype === 'f32' ? -0 : 0, value.dtype));
 }

@@ -25,6 +25,19 @@ function roundToEven(value: number): number {
   return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
 }
 
+/** The f16 nearest to a number, ties to even, as a number; from 65,520 on ∞. */
+export function roundHalf(value: number): number {
+  real[0] = value;
+  const x = real[0];
+  // the power of two at or below |x|, and 2⁻¹⁴ for subnormal f16
+  word[0] = Math.max((word[0] as number) & 0x7f800000, 0x38800000);
+  if ((word[0] as number) > 0x47000000) return x * Number.POSITIVE_INFINITY;
+  // at 1.5 · 2⁴² times that power, doubles lie 2⁻¹⁰ of it apart
+  const shift = real[0] * 1.5 * 2 ** 42;
+  const nearest = x + shift - shift;
+  return nearest === 0 ? x * 0 : Math.abs(nearest) > 65_504 ? nearest * Number.POSITIVE_INFINITY : nearest;
+}
+
 /** The number that 16 bits stand for. */
 export function halfValue(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;

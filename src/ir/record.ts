@@ -186,7 +186,7 @@ export interface OpRecord {
   /** Sizes that must not be negative, which only a feed can tell: what is left behind a slice of a named dimension. */
   demands?(context: LowerContext): readonly Dim[];
 
-  // ---- what rewriting passes may rely on, for every number, infinities and NaN included (a zero may change its sign)
+  // ---- what rewriting passes may rely on, for every number, −0, infinities and NaN included
 
   /** f(x, value) = x; where `commutes`, f(value, x) too */
   readonly neutral?: { readonly value: number; readonly commutes: boolean };

@@ -48,7 +48,7 @@ const rows = {
     takes: 'number',
     flops: 1,
     emit: map('add'),
-    neutral: { value: 0, commutes: true },
+    neutral: { value: -0, commutes: true },
     vjp: vjp2((_b, _x, _y, dz) => [dz, dz]),
   },
   sub: {
@@ -161,7 +161,12 @@ const rows = {
     takes: 'float',
     flops: 10,
     emit: map('tanh'),
-    vjp: vjp1((b, _x, y, dy) => b.mul(dy, b.sub(1, b.mul(y, y)))),
+    // 1 − y² = 4 σ(2x) σ(−2x), which keeps its digits where y is close to ±1
+    vjp: vjp1((b, x, _y, dy) => {
+      const double = b.add(x, x);
+      const slope = b.mul(b.one('sigmoid', [double]), b.one('sigmoid', [b.neg(double)]));
+      return b.mul(dy, b.mul(4, slope));
+    }),
   },
   erf: {
     arity: 1,
@@ -201,11 +206,15 @@ const rows = {
   },
   sigmoid: {
     arity: 1,
-    doc: '1 / (1 + e^(−x)), as (1 + tanh(x/2)) / 2, which does not overflow',
+    doc: '1 / (1 + e^(−x)), as e^x / (1 + e^x) for x < 0: nothing overflows, and small results keep their digits',
     takes: 'float',
     flops: 12,
-    emit: unary((k, x) => k.mul(k.add(k.map('tanh', k.mul(x, 0.5)), 1), 0.5)),
-    vjp: vjp1((b, _x, y, dy) => b.mul(dy, b.mul(y, b.sub(1, y)))),
+    emit: unary((k, x) => {
+      const power = k.exp(k.neg(k.map('abs', x)));
+      return k.div(k.map('select', k.lt(x, 0), power, 1), k.add(power, 1));
+    }),
+    // 1 − y as σ(−x), which keeps its digits where y is close to 1
+    vjp: vjp1((b, x, y, dy) => b.mul(dy, b.mul(y, b.one('sigmoid', [b.neg(x)])))),
   },
   floor: { arity: 1, doc: 'largest integer ≤ x', takes: 'float', flops: 1, emit: map('floor') },
   isFinite: {

@@ -1,6 +1,7 @@
 import { planPointwise } from '../../kernels/pointwise.ts';
 import { type Expression, FUSED, readExpression, readResults, type Step } from '../ir/expression.ts';
 import type { Attributes, TensorType } from '../ir/graph.ts';
+import { printAttribute } from '../ir/print.ts';
 import type { ElementContext, LaunchPlan, LaunchScalars, LowerContext, OpRegistry } from '../ir/record.ts';
 import type { KernelBuilder } from '../kernel/build.ts';
 import type { Value } from '../kernel/ir.ts';
@@ -112,7 +113,7 @@ export const keyOfSteps = (rows: OpRegistry, { steps, results }: Fused): string 
   steps
     .map(({ op, args, attributes = {} }) => {
       const isText = Object.keys(attributes).length > 0 && record(rows, op).scalars === undefined;
-      return `${op}${isText ? JSON.stringify(attributes) : ''}(${args.join(',')})`;
+      return `${op}${isText ? printAttribute(attributes) : ''}(${args.join(',')})`;
     })
     .concat(results.length > 1 ? [`→ ${results.join(',')}`] : [])
     .join(' ');

@@ -1,26 +1,26 @@
-import type { DType } from '../base/dtype.ts';
+import type { Precision } from '../base/dtype.ts';
 import type { Graph, Node, TensorType } from '../ir/graph.ts';
 import { splitRef } from '../ir/graph.ts';
 import { topologicalOrder } from '../ir/order.ts';
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
+import { applied, converted, roundTo, storedAs } from '../kernel/arithmetic.ts';
 import { KernelBuilder } from '../kernel/build.ts';
-import { elementwise } from '../kernel/elementwise.ts';
-import type { Value, ValueType } from '../kernel/ir.ts';
+import type { Value } from '../kernel/ir.ts';
 import { dropUnused } from './rewrite.ts';
 
 /** Larger results stay computed: a graph is no place for data. */
 const LARGEST = 64;
 
 /**
- * Replaces element-wise functions of small constants by their value, in the f64 meaning of the element-wise table, and views
- * of constants whose elements are all equal by such constants.
+ * Replaces element-wise functions of small constants by their value, computed and rounded as a device of that precision does, and
+ * views of constants whose elements are all equal by such constants.
  */
-export function foldConstants(graph: Graph, registry: OpRegistry): Graph {
+export function foldConstants(graph: Graph, registry: OpRegistry, precision: Precision = 'f32'): Graph {
   const nodes: Record<string, Node> = {};
   let changed = false;
   for (const node of topologicalOrder(graph)) {
     const operands = node.inputs.map((input) => nodes[splitRef(input).id]);
-    const folded = fold(node, operands, registry.get(node.op));
+    const folded = fold(node, operands, registry.get(node.op), precision);
     if (folded !== undefined) changed = true;
     nodes[node.id] = folded ?? node;
   }
@@ -31,27 +31,24 @@ function fold(
   node: Node,
   operands: readonly (Node | undefined)[],
   record: OpRecord | undefined,
+  precision: Precision,
 ): Node | undefined {
   const [type] = node.types;
   if (record === undefined || type === undefined || node.types.length !== 1 || operands.length === 0)
     return undefined;
   const constants = operands.flatMap((operand) => (operand?.op === 'constant' ? [operand] : []));
-  const size = sizeOf(type);
-  if (constants.length !== operands.length || size === undefined) return undefined;
-  const value = record.kind === 'view' ? sameEverywhere(constants) : evaluate(node, constants, record, type);
+  if (constants.length !== operands.length) return undefined;
+  const isView = record.kind === 'view';
+  if (isView && !isSmall(type)) return undefined;
+  const value = isView ? sameEverywhere(constants) : evaluate(node, constants, record, type, precision);
   if (value === undefined) return undefined;
   return { ...node, op: 'constant', inputs: [], attributes: { value } };
 }
 
-/** Number of elements, where it is known and small. */
-function sizeOf({ shape }: TensorType): number | undefined {
-  let size = 1;
-  for (const dim of shape) {
-    if (typeof dim !== 'number') return undefined;
-    size *= dim;
-  }
-  return size <= LARGEST ? size : undefined;
-}
+/** Whether the number of elements is known and small. */
+const isSmall = ({ shape }: TensorType): boolean =>
+  shape.every((dim) => typeof dim === 'number') &&
+  shape.reduce<number>((x, y) => x * Number(y), 1) <= LARGEST;
 
 function sameEverywhere(constants: readonly Node[]): number | undefined {
   const values = constants.map((constant) => constant.attributes.value);
@@ -64,23 +61,25 @@ function evaluate(
   constants: readonly Node[],
   record: OpRecord,
   type: TensorType,
+  precision: Precision,
 ): number | readonly number[] | undefined {
   const { emit } = record;
   if (record.kind !== 'elementwise' || emit === undefined || record.whole) return undefined;
-  const dtypes = constants.map((constant) => constant.types[0]?.dtype ?? 'f32');
-  // f16 constants would have to be rounded as storage does
-  if ([...dtypes, type.dtype].includes('f16')) return undefined;
+  const round = storedAs(type.dtype, precision);
   const at = (index: readonly number[]): number | undefined => {
     const k = new KernelBuilder();
-    const args = constants.map((constant, i) =>
-      k.constant(elementAt(constant, index), (dtypes[i] ?? 'f32') as Exclude<DType, 'f16'>),
-    );
-    return meaning(record.emit?.(k, args, node.attributes));
+    const args = constants.map((constant) => {
+      const dtype = constant.types[0]?.dtype ?? 'f32';
+      const element = storedAs(dtype, precision)(elementAt(constant, index));
+      return k.constant(element, dtype === 'f16' ? 'f32' : dtype);
+    });
+    const value = meaning(emit(k, args, node.attributes), precision);
+    return value === undefined ? undefined : round(value);
   };
-  const shape = type.shape.map(Number);
   if (constants.every((constant) => typeof constant.attributes.value === 'number'))
-    return at(shape.map(() => 0));
-  const values = indices(shape).map(at);
+    return at(type.shape.map(() => 0));
+  if (!isSmall(type)) return undefined;
+  const values = indices(type.shape.map(Number)).map(at);
   return values.some((value) => value === undefined) ? undefined : values.map(Number);
 }
 
@@ -101,26 +100,17 @@ function elementAt({ attributes: { value }, types }: Node, index: readonly numbe
   return Number(value[at]);
 }
 
-/** What a scalar of the kernel language is, in f64; undefined when it depends on more than constants. */
-function meaning(value: Value | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  if (value.op === 'constant') return value.value;
+/** What a scalar of the kernel language is; undefined when it depends on more than constants. */
+function meaning(value: Value, precision: Precision): number | undefined {
+  const round = roundTo(value.dtype, precision);
+  if (value.op === 'constant') return round(value.value);
   if (value.op === 'cast') {
-    const x = meaning(value.arg);
-    return x === undefined ? undefined : convert(x, value.dtype);
+    const x = meaning(value.arg, precision);
+    return x === undefined ? undefined : round(converted(value.arg.dtype, value.dtype, precision)(x));
   }
   if (value.op !== 'elementwise') return undefined;
-  const args = value.args.map(meaning);
-  const [x, y, z] = args;
-  if (args.some((arg) => arg === undefined) || x === undefined) return undefined;
-  return convert(elementwise[value.fn].reference(x, y ?? 0, z ?? 0), value.dtype);
-}
-
-/** Integers are cut towards 0, undefined where they would overflow; floats stay in f64. */
-function convert(x: number, dtype: ValueType): number | undefined {
-  if (dtype === 'f32') return x;
-  if (dtype === 'bool') return x === 0 ? 0 : 1;
-  const whole = Math.trunc(x);
-  const stored = dtype === 'i32' ? whole | 0 : whole >>> 0;
-  return stored === whole ? stored : undefined;
+  const [x, y = 0, z = 0] = value.args.map((arg) => meaning(arg, precision));
+  const last = value.args.at(-1)?.dtype ?? value.dtype;
+  if (x === undefined || y === undefined || z === undefined) return undefined;
+  return round(applied(value.fn, last, precision)(x, y, z));
 }

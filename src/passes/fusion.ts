@@ -31,8 +31,8 @@ export function asConstantStep(graph: Graph, ref: Ref): Step | undefined {
   const [type] = node?.types ?? [];
   const value = node?.op === 'constant' ? node.attributes.value : undefined;
   if (typeof value !== 'number' || type === undefined || type.dtype === 'f16') return undefined;
-  // the text of a kernel has no way to write these
-  return Number.isFinite(value) ? constantStep(value, type.dtype) : undefined;
+  // the text of a kernel has no way to write what is not finite in f32
+  return Number.isFinite(Math.fround(value)) ? constantStep(value, type.dtype) : undefined;
 }
 
 /** Whether an op reads operand `index` whole instead of element by element. */

@@ -1,3 +1,4 @@
+import type { Precision } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
 import { checkGraph } from '../ir/check.ts';
 import { diffGraphs, type GraphPatch } from '../ir/edit.ts';
@@ -18,7 +19,7 @@ export { type Differentiated, type DifferentiateOptions, differentiate } from '.
 export interface Pass {
   readonly name: string;
   readonly doc: string;
-  run(graph: Graph, registry: OpRegistry): Graph;
+  run(graph: Graph, registry: OpRegistry, precision?: Precision): Graph;
 }
 
 /** What happens to a graph between its declaration and its lowering, in order. Differentiation comes before. */
@@ -55,6 +56,8 @@ export interface PassOptions {
   readonly disable?: readonly string[] | undefined;
   /** check the graph before the first and after every pass */
   readonly check?: boolean | undefined;
+  /** of the device: what constants are folded in; default: f32 */
+  readonly precision?: Precision | undefined;
 }
 
 export interface PassLog {
@@ -90,7 +93,7 @@ export function runPasses(
   let current = graph;
   for (const pass of passes) {
     if (disabled.has(pass.name)) continue;
-    const entry = runPass(pass, current, registry);
+    const entry = runPass(pass, current, registry, options.precision);
     if (options.check && entry.changed) checkAfter(pass, entry.graph, registry);
     log.push(entry);
     current = entry.graph;
@@ -98,9 +101,9 @@ export function runPasses(
   return { graph: current, log };
 }
 
-function runPass(pass: Pass, before: Graph, registry: OpRegistry): PassLog {
+function runPass(pass: Pass, before: Graph, registry: OpRegistry, precision?: Precision): PassLog {
   const start = performance.now();
-  const graph = pass.run(before, registry);
+  const graph = pass.run(before, registry, precision);
   return {
     pass: pass.name,
     milliseconds: performance.now() - start,

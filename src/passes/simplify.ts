@@ -1,3 +1,4 @@
+import { isFloating } from '../base/dtype.ts';
 import { defined } from '../base/errors.ts';
 import type { Graph, Node, Ref, TensorType } from '../ir/graph.ts';
 import { splitRef } from '../ir/graph.ts';
@@ -62,7 +63,13 @@ const dropNeutral: Rule = (node, { neutral }, before) => {
   if (neutral === undefined || x === undefined || y === undefined) return undefined;
   const isNeutral = (ref: Ref): boolean => {
     const other = before.node(ref);
-    return other?.op === 'constant' && other.attributes.value === neutral.value;
+    // −0 is neutral to floats, where x + 0 is 0 for x = −0
+    return (
+      other?.op === 'constant' &&
+      (isFloating(before.type(ref).dtype)
+        ? Object.is(other.attributes.value, neutral.value)
+        : other.attributes.value === neutral.value)
+    );
   };
   if (isNeutral(y) && hasTypeOf(before, x, node)) return x;
   return neutral.commutes && isNeutral(x) && hasTypeOf(before, y, node) ? y : undefined;

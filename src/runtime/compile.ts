@@ -87,8 +87,8 @@ export function optimiseAndLower(
   schedules: Schedules,
   options: PassOptions = {},
 ): { readonly program: LoweredProgram; readonly log: readonly PassLog[] } {
-  const { disable, check } = options;
-  const { graph: optimised, log } = runPasses(graph, registry, { disable, check });
+  const { disable, check, precision } = options;
+  const { graph: optimised, log } = runPasses(graph, registry, { disable, check, precision });
   const ready = giveGradientsMemory(optimised, executionOrder(optimised), registry);
   return { program: lowerGraph(ready, executionOrder(ready, registry), registry, schedules), log };
 }
@@ -108,7 +108,10 @@ export async function compile<G extends Graph | TypedGraph>(
   const registry = options.registry ?? ops;
   const state = options.state ?? ownState(graph, options.device);
   const schedules = schedulesOf(state.device.name, [state.device.schedules ?? {}, options.schedules ?? {}]);
-  const { program, log } = optimiseAndLower(graph, registry, schedules, options);
+  const { program, log } = optimiseAndLower(graph, registry, schedules, {
+    ...options,
+    precision: state.device.precision,
+  });
   state.require(program.graph);
   const executable = new Executable(program, state);
   await executable.prepare();

@@ -1,6 +1,7 @@
 import { platform } from '#platform';
 import { isFloating, type Precision, type TypedArray } from '../base/dtype.ts';
 import { defined, FrondError } from '../base/errors.ts';
+import { storedAs } from '../kernel/arithmetic.ts';
 import type { Kernel } from '../kernel/ir.ts';
 import { type InterpretedKernel, interpretKernel } from '../target/interpreter/index.ts';
 import type { BoundProgram, Command, Device, LaunchTime, Location, Memory } from './device.ts';
@@ -49,7 +50,8 @@ export function interpreterDevice(options: { readonly precision?: Precision } = 
     },
     free() {},
     async write(location, data) {
-      view(location).set(data);
+      const round = storedAs(location.dtype, precision);
+      view(location).set(location.dtype === 'f16' ? Array.from(data, round) : data);
     },
     async read(location) {
       return view(location).slice();

@@ -36,7 +36,7 @@ export function bothWays(
 ): { defined: Buffers; prepared: Buffers } {
   const defined = copyOf(buffers);
   walk(kernel, launch, defined, precision, anything);
-  const interpreted = interpret(kernel, precision, { rounding: precision });
+  const interpreted = interpret(kernel, precision);
   interpreted.run(launch, copyOf(buffers));
   const prepared = copyOf(buffers);
   interpreted.run(launch, prepared);

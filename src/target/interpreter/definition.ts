@@ -6,8 +6,8 @@
 import type { Precision, TypedArray } from '../../base/dtype.ts';
 import { defined, FrondError } from '../../base/errors.ts';
 import { threefry } from '../../base/random.ts';
+import { applied, converted, roundTo, storedAs } from '../../kernel/arithmetic.ts';
 import type { Axis, Buffer, Kernel, Loop, Region, Store, Term, Value } from '../../kernel/ir.ts';
-import { applied, converted, roundTo } from './arithmetic.ts';
 
 /** Where a kernel runs: the sizes of its grid and the values of its parameters. */
 export interface LaunchSizes {
@@ -119,11 +119,12 @@ function runStore(store: Store, at: Walk): void {
   const data = defined(at.buffers[buffer.name], `buffer ${buffer.name}`);
   const addressing = addresses(store.terms, value.axes, at);
   const from = lookup(tileOf(value, at), value.axes);
+  const round = storedAs(buffer.dtype, at.precision);
   eachElement(value.axes, (i, j) => {
     const address = addressing(i, j);
     if (address === undefined) return;
     const allowed = at.watcher.store({ buffer, address, program: at.program, source: store.source });
-    if (allowed) data[address] = from(i, j);
+    if (allowed) data[address] = round(from(i, j));
   });
 }
 

@@ -23,19 +23,11 @@ export interface InterpretedKernel {
   run(launch: LaunchSizes, buffers: Readonly<Record<string, TypedArray>>): void;
 }
 
-/**
- * Prepares `kernel`: tiles are allocated and loops chosen here, once. In f32, intermediate results of an element-wise
- * chain stay in doubles and only what goes to a tile or a buffer is rounded; `rounding: 'f32'` rounds every one of
- * them, as the definition does: several times slower, and equal to it bit for bit.
- */
-export function interpretKernel(
-  kernel: Kernel,
-  precision: Precision,
-  { rounding = 'f64' }: { readonly rounding?: Precision } = {},
-): InterpretedKernel {
+/** Prepares `kernel`: tiles are allocated and loops chosen here, once. Element-wise results are the definition's, bit for bit. */
+export function interpretKernel(kernel: Kernel, precision: Precision): InterpretedKernel {
   if (!canGenerate()) return walkKernel(kernel, precision);
   const analysis = analyse(kernel);
-  const at = beginPreparation(kernel, precision, rounding, analysis, extentRules(kernel, analysis));
+  const at = beginPreparation(kernel, precision, analysis, extentRules(kernel, analysis));
   const plan = preparePlan(at);
   return {
     run(launch, buffers) {

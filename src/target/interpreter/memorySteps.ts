@@ -1,4 +1,5 @@
 import { defined } from '../../base/errors.ts';
+import { roundHalf } from '../../base/half.ts';
 import type { Axis, Buffer, Store, Term, Value } from '../../kernel/ir.ts';
 import {
   addOffsets,
@@ -19,7 +20,7 @@ import {
   type Step,
   tileOf,
 } from './preparation.ts';
-import { type Broadcast, broadcast, extents, strideIn, type Tile } from './tile.ts';
+import { type Broadcast, broadcast, denseTile, extents, strideIn, type Tile } from './tile.ts';
 
 interface SpanPart {
   readonly start: Tile;
@@ -205,11 +206,19 @@ export function storeStep(at: Preparation, { buffer: target, terms, value }: Sto
   const tile = tileOf(at, value);
   const place = broadcast(value.axes, value.axes);
   const { indexed, columns } = address;
+  const halves =
+    target.dtype === 'f16' && at.precision === 'f32' ? denseTile(value.axes, 'f32', 'f32') : undefined;
   return () => {
     address.resolve();
     const { base, row, column, validRows, validColumns } = address;
-    const { data, offset } = tile;
-    const [fromRow, fromColumn] = [strideIn(tile, place.row), strideIn(tile, place.column)];
+    const [tileRow, tileColumn] = [strideIn(tile, place.row), strideIn(tile, place.column)];
+    if (halves !== undefined) {
+      const own = halves.data;
+      copyBlock(own, 0, columns, 1, tile.data, tile.offset, tileRow, tileColumn, validRows, validColumns);
+      for (let i = 0; i < own.length; i++) own[i] = roundHalf(own[i] as number);
+    }
+    const { data, offset } = halves ?? tile;
+    const [fromRow, fromColumn] = halves ? [columns, 1] : [tileRow, tileColumn];
     if (indexed === 'no') {
       copyBlock(buffer.data, base, row, column, data, offset, fromRow, fromColumn, validRows, validColumns);
     } else if (indexed === 'byRow') {

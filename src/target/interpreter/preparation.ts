@@ -29,8 +29,6 @@ export interface ExtentRule {
 export interface Preparation {
   readonly kernel: Kernel;
   readonly precision: Precision;
-  /** what each step of an element-wise chain is rounded to; f64 = not at all, only what is stored is */
-  readonly rounding: Precision;
   readonly analysis: Analysis;
   /** coordinates of the program at hand */
   readonly program: Int32Array;
@@ -43,7 +41,6 @@ export interface Preparation {
 export function beginPreparation(
   kernel: Kernel,
   precision: Precision,
-  rounding: Precision,
   analysis: Analysis,
   rules: readonly ExtentRule[],
 ): Preparation {
@@ -51,7 +48,6 @@ export function beginPreparation(
   return {
     kernel,
     precision,
-    rounding,
     analysis,
     rules,
     program: new Int32Array(4),

@@ -10,7 +10,7 @@ import {
   registerIn,
   renamedCell,
 } from './cells.ts';
-import { applied } from './functionCalls.ts';
+import { applied, argumentType } from './functionCalls.ts';
 import { literal } from './literals.ts';
 import { nameFor } from './nouns.ts';
 import { lanesOf, type Printer, registersOf, typeOf, unprintable } from './printer.ts';
@@ -27,9 +27,9 @@ export function scalarText(p: Printer, value: Value): Text {
   if (name !== undefined) return atom(name);
   switch (value.op) {
     case 'constant':
-      return atom(literal(value.value, value.dtype));
+      return atom(literal(p, value.value, value.dtype));
     case 'fill':
-      return atom(literal(value.value, value.dtype));
+      return atom(literal(p, value.value, value.dtype));
     case 'parameter':
       return atom(`launch.${p.globals.get(value.name) ?? value.name}`);
     case 'program':
@@ -39,7 +39,7 @@ export function scalarText(p: Printer, value: Value): Text {
         p,
         value.fn,
         value.args.map((arg) => scalarText(p, arg)),
-        value.dtype,
+        argumentType(value.args),
       );
     case 'cast':
       return castText(p, value, scalarText(p, value.arg));
@@ -125,7 +125,7 @@ export function vectorText(p: Printer, value: Load, cell: Cell): string {
   const { text, dtype } = storedVector(p, value.buffer, at);
   const loaded = converted(text, dtype, value.dtype, 4).text;
   if (inside.length === 0) return loaded;
-  const otherwise = `${typeOf(value.dtype, 4)}(${value.otherwise === 0 ? '' : literal(value.otherwise, value.dtype)})`;
+  const otherwise = `${typeOf(value.dtype, 4)}(${value.otherwise === 0 ? '' : literal(p, value.otherwise, value.dtype)})`;
   return `select(${otherwise}, ${loaded}, ${allOf(inside)})`;
 }
 
@@ -219,13 +219,13 @@ function compute(p: Printer, value: Value, cell: Cell): Text {
   const part = (arg: Value): Text => (arg.axes.length > 0 ? tileText(p, arg, cell) : scalarText(p, arg));
   switch (value.op) {
     case 'fill':
-      return atom(literal(value.value, value.dtype));
+      return atom(literal(p, value.value, value.dtype));
     case 'arange':
       return atom(elementIn(p, cell, value.axes[0] as Axis));
     case 'inside':
       return compound(`${wrap(spanIndex(p, value.span, cell))} < ${wrap(scalarText(p, value.span.limit))}`);
     case 'elementwise':
-      return applied(p, value.fn, value.args.map(part), value.args[0]?.dtype ?? value.dtype);
+      return applied(p, value.fn, value.args.map(part), argumentType(value.args));
     case 'cast':
       return castText(p, value, part(value.arg));
     case 'random':
@@ -235,7 +235,7 @@ function compute(p: Printer, value: Value, cell: Cell): Text {
       const { text, inside } = address(p, value.terms, cell);
       const loaded = loadedText(p, value.buffer, value.dtype, text);
       if (inside.length === 0) return loaded;
-      return atom(`select(${literal(value.otherwise, value.dtype)}, ${loaded.text}, ${allOf(inside)})`);
+      return atom(`select(${literal(p, value.otherwise, value.dtype)}, ${loaded.text}, ${allOf(inside)})`);
     }
     default:
       throw unprintable(p, value, `an element of ${value.op}`);

@@ -1,17 +1,15 @@
-import type { ElementwiseName, ValueType } from '../../kernel/ir.ts';
-import type { Printer } from './printer.ts';
+import type { ElementwiseName, Value, ValueType } from '../../kernel/ir.ts';
+import type { Helper, Printer } from './printer.ts';
 import { atom, compound, type Text, wrap } from './text.ts';
 
 const INFIX: Partial<Record<ElementwiseName, string>> = {
   add: '+',
   sub: '-',
   mul: '*',
-  div: '/',
   rem: '%',
   lt: '<',
   le: '<=',
   eq: '==',
-  ne: '!=',
   // not && and ||: those branch, and software Vulkan compiles branches slowly
   and: '&',
   or: '|',
@@ -19,28 +17,48 @@ const INFIX: Partial<Record<ElementwiseName, string>> = {
   bitXor: '^',
 };
 
-function call(p: Printer, name: 'exp' | 'log' | 'tanh' | 'erf' | 'isFinite', x: string): Text {
-  if (name !== 'erf' && name !== 'isFinite' && p.options.transcendentals === 'builtin')
-    return atom(`${name}(${x})`);
-  p.helpers.add(name);
-  return atom(name === 'isFinite' ? `is_finite(${x})` : `${name}_f32(${x})`);
+/** A call of a function of the module. */
+function call(p: Printer, helper: Helper, name: string, args: readonly Text[]): Text {
+  p.helpers.add(helper);
+  return atom(`${name}(${args.map(({ text }) => text).join(', ')})`);
 }
 
-/** One row of the element-wise table over arguments already written. */
+function transcendental(p: Printer, name: 'exp' | 'log' | 'tanh' | 'erf', args: readonly Text[]): Text {
+  if (name !== 'erf' && p.options.transcendentals === 'builtin') return atom(`${name}(${args[0]?.text})`);
+  return call(p, name, `${name}_f32`, args);
+}
+
+/** Only a divisor that is known here is known not to be zero. */
+const divided = (p: Printer, args: readonly Text[], dtype: ValueType): Text =>
+  dtype === 'f32' || /^[1-9]\d*u?$/.test(args[1]?.text ?? '')
+    ? compound(args.map(wrap).join(' / '))
+    : call(p, dtype === 'u32' ? 'divideU32' : 'divideI32', `divide_${dtype}`, args);
+
+/** The type by which a row of the element-wise table is read. */
+export const argumentType = (args: readonly Value[]): ValueType => args.at(-1)?.dtype ?? 'f32';
+
+/** One row of the element-wise table over arguments already written, of type `dtype`. */
 export function applied(p: Printer, fn: ElementwiseName, args: readonly Text[], dtype: ValueType): Text {
   const [x, y, z] = args.map((arg) => arg.text) as [string, string, string];
   const infix = INFIX[fn];
   if (infix !== undefined) return compound(args.map(wrap).join(` ${infix} `));
   switch (fn) {
+    case 'div':
+      return divided(p, args, dtype);
+    case 'ne':
+      // != is false for NaN
+      return dtype === 'f32'
+        ? compound(`!(${args.map(wrap).join(' == ')})`)
+        : compound(args.map(wrap).join(' != '));
     case 'neg':
-      return compound(`-${wrap(args[0] ?? atom(x))}`);
+      return compound(`${dtype === 'u32' ? '0u - ' : '-'}${wrap(args[0] ?? atom(x))}`);
     case 'not':
       return compound(`!${wrap(args[0] ?? atom(x))}`);
     case 'select':
       return atom(`select(${z}, ${y}, ${x})`);
     case 'min':
     case 'max':
-      return atom(`${fn}(${x}, ${y})`);
+      return dtype === 'f32' ? call(p, fn, `${fn}_f32`, args) : atom(`${fn}(${x}, ${y})`);
     case 'sqrt':
     case 'abs':
     case 'floor':
@@ -51,7 +69,9 @@ export function applied(p: Printer, fn: ElementwiseName, args: readonly Text[], 
       return dtype === 'u32'
         ? compound(args.map(wrap).join(' >> '))
         : atom(`bitcast<i32>(bitcast<u32>(${x}) >> bitcast<u32>(${y}))`);
+    case 'isFinite':
+      return call(p, fn, 'is_finite', args);
     default:
-      return call(p, fn as 'exp' | 'log' | 'tanh' | 'erf' | 'isFinite', x);
+      return transcendental(p, fn as 'exp' | 'log' | 'tanh' | 'erf', args);
   }
 }

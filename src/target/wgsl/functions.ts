@@ -18,30 +18,38 @@ fn exp_f32(x: f32) -> f32 {
 }`;
 
 const log = (): string => `\
-// log x = e log 2 + log(1 + f); what is not a positive normal number is left to the device
+// log x = e log 2 + log(1 + f), from the bits alone: devices may take subnormal numbers for 0 and know no infinities
 fn log_f32(x: f32) -> f32 {
-  let shifted = bitcast<i32>(x) - ${LOG.sqrtHalfBits};
-  let e = f32(shifted >> 23u);
+  let bits = bitcast<u32>(x);
+  let magnitude = bits & 0x7fffffffu;
+  let tiny = bits < 0x800000u;
+  let shifted = bitcast<i32>(select(bits, bitcast<u32>(f32(bits)), tiny)) - ${LOG.sqrtHalfBits};
+  let e = f32((shifted >> 23u) - select(0, 149, tiny));
   let f = bitcast<f32>((shifted & ${0x7fffff}) + ${LOG.sqrtHalfBits}) - 1.0;
   let s = f / (2.0 + f);
   let z = s * s;
   let half = 0.5 * f * f;
   let tail = fma(s, fma(z, ${horner(LOG.R, 'z')}, half), e * ${LOG.ln2Low});
-  return select(fma(e, ${LOG.ln2High}, f - (half - tail)), log(x), x < ${LOG.smallest});
+  let usual = fma(e, ${LOG.ln2High}, f - (half - tail));
+  // infinity and NaN are themselves, negative numbers NaN, zeros the negative infinity
+  let past = select(bits | 0x7fc00000u, bits, bits == 0x7f800000u);
+  let special = bitcast<f32>(select(past, bits | 0xff800000u, magnitude == 0u));
+  return select(usual, special, (magnitude == 0u) | (bits >= 0x7f800000u));
 }`;
 
 const tanh = (builtin: boolean): string => `\
 fn tanh_f32(x: f32) -> f32 {
   let z = x * x;
+  let a = select(abs(x), ${TANH.saturation}, abs(x) > ${TANH.saturation});
   let small = fma(x * z, ${horner(TANH.T, 'z')}, x);
-  let large = 1.0 - 2.0 / (${builtin ? 'exp' : 'exp_f32'}(2.0 * min(abs(x), ${TANH.saturation})) + 1.0);
-  return select(select(large, -large, x < 0.0), small, abs(x) < ${TANH.limit});
+  let large = 1.0 - 2.0 / (${builtin ? 'exp' : 'exp_f32'}(2.0 * a) + 1.0);
+  return select(select(large, -large, x < 0.0), small, a < ${TANH.limit});
 }`;
 
 const erf = (): string => `\
 fn erf_f32(x: f32) -> f32 {
   let z = x * x;
-  let a = min(abs(x), ${ERF.saturation}.0);
+  let a = select(abs(x), ${ERF.saturation}.0, abs(x) > ${ERF.saturation}.0);
   let small = x * ${horner(ERF.E, 'z')};
   let root = ${horner(ERF.P, 'a')};
   let square = root * root;
@@ -55,10 +63,33 @@ fn is_finite(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }`;
 
+const nan = (): string => `\
+// by its bits: WGSL may assume that no number is NaN
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}`;
+
+const fromBits = (): string => `\
+fn from_bits(bits: u32) -> f32 {
+  return bitcast<f32>(bits);
+}`;
+
+const extreme = (name: 'min' | 'max'): string => `\
+// NaN where either is
+fn ${name}_f32(x: f32, y: f32) -> f32 {
+  return select(${name}(x, y), x + y, is_nan(x) | is_nan(y));
+}`;
+
+const divide = (dtype: 'i32' | 'u32'): string => `\
+// by zero it is 0
+fn divide_${dtype}(x: ${dtype}, y: ${dtype}) -> ${dtype} {
+  return select(x / y, 0, y == 0);
+}`;
+
 const toInteger = (dtype: 'i32' | 'u32', largest: string, limit: string): string => `\
-// saturates: by itself the conversion ends at the largest f32 below the limit
+// saturates: by itself the conversion ends at the largest f32 below the limit; NaN is 0
 fn to_${dtype}(x: f32) -> ${dtype} {
-  return select(${dtype}(x), ${largest}, x >= ${limit});
+  return select(select(${dtype}(x), ${largest}, x >= ${limit}), 0, is_nan(x));
 }`;
 
 const threefry = (): string => `\
@@ -82,17 +113,35 @@ fn threefry(key: vec2<u32>, counter: vec2<u32>) -> vec2<u32> {
   return vec2<u32>(x, y);
 }`;
 
-/** The functions that a module needs, each before its users. */
+/** Texts in an order in which each stands before its users. */
+const TEXTS: Readonly<Record<Helper, (builtin: boolean) => string>> = {
+  isNan: nan,
+  exp,
+  log,
+  tanh,
+  erf,
+  isFinite: finite,
+  fromBits,
+  min: () => extreme('min'),
+  max: () => extreme('max'),
+  divideI32: () => divide('i32'),
+  divideU32: () => divide('u32'),
+  toI32: () => toInteger('i32', '2147483647i', '2147483648.0'),
+  toU32: () => toInteger('u32', '4294967295u', '4294967296.0'),
+  threefry,
+};
+
+/** The functions that call others. */
+const CALLED: Partial<Record<Helper, Helper>> = {
+  tanh: 'exp',
+  ...{ min: 'isNan', max: 'isNan', toI32: 'isNan', toU32: 'isNan' },
+};
+
+/** The functions that a module needs, each before its users; with `builtin`, exp is the device's own. */
 export function functionsText(helpers: ReadonlySet<Helper>, builtin: boolean): string {
-  const texts: string[] = [];
-  const needsExp = !builtin && (helpers.has('exp') || helpers.has('tanh'));
-  if (needsExp) texts.push(exp());
-  if (helpers.has('log')) texts.push(log());
-  if (helpers.has('tanh')) texts.push(tanh(builtin));
-  if (helpers.has('erf')) texts.push(erf());
-  if (helpers.has('isFinite')) texts.push(finite());
-  if (helpers.has('toI32')) texts.push(toInteger('i32', '2147483647i', '2147483648.0'));
-  if (helpers.has('toU32')) texts.push(toInteger('u32', '4294967295u', '4294967296.0'));
-  if (helpers.has('threefry')) texts.push(threefry());
-  return texts.map((text) => `${text}\n\n`).join('');
+  const needed = new Set([...helpers].flatMap((helper) => [helper, CALLED[helper] ?? helper]));
+  return Object.entries(TEXTS)
+    .filter(([name]) => needed.has(name as Helper) && !(builtin && name === 'exp'))
+    .map(([, text]) => `${text(builtin)}\n\n`)
+    .join('');
 }

@@ -1,13 +1,15 @@
 import type { ValueType } from '../../kernel/ir.ts';
-
-const LARGEST = 3.4028234663852886e38;
+import type { Printer } from './printer.ts';
 
 /** The lowest finite value of a type: what a maximum starts from. */
 export const lowestOf = (dtype: ValueType): string =>
   dtype === 'f32' ? '-3.4028234663852886e38' : dtype === 'i32' ? 'i32(-2147483648)' : '0u';
 
-/** A number as a literal of `dtype`. WGSL has no infinity; what f32 cannot hold becomes the nearest finite number. */
-export function literal(value: number, dtype: ValueType): string {
+/**
+ * A number as a text of `dtype`. WGSL has no literal for what is not finite, and refuses constant expressions of that value: a
+ * function of the module makes it from its bits.
+ */
+export function literal({ helpers }: Pick<Printer, 'helpers'>, value: number, dtype: ValueType): string {
   switch (dtype) {
     case 'bool':
       return value === 0 ? 'false' : 'true';
@@ -16,8 +18,12 @@ export function literal(value: number, dtype: ValueType): string {
     case 'i32':
       return value === -2147483648 ? 'i32(-2147483648)' : `${Math.trunc(value)}`;
     default: {
-      const finite = Math.max(-LARGEST, Math.min(LARGEST, value));
-      const text = `${finite}`;
+      const single = Math.fround(value);
+      if (!Number.isFinite(single)) {
+        helpers.add('fromBits');
+        return `from_bits(0x${Number.isNaN(single) ? '7fc' : single > 0 ? '7f8' : 'ff8'}00000u)`;
+      }
+      const text = Object.is(single, -0) ? '-0' : `${value}`;
       return /^-?\d+$/.test(text) ? `${text}.0` : text;
     }
   }

@@ -9,7 +9,22 @@ import type { StoragePlace } from './storage.ts';
 import type { VectorAccesses } from './vectors.ts';
 import { Writer } from './writer.ts';
 
-export type Helper = 'exp' | 'log' | 'tanh' | 'erf' | 'isFinite' | 'toI32' | 'toU32' | 'threefry';
+/** Functions of a module, whose texts are in `functions.ts`. */
+export type Helper =
+  | 'isNan'
+  | 'exp'
+  | 'log'
+  | 'tanh'
+  | 'erf'
+  | 'isFinite'
+  | 'fromBits'
+  | 'min'
+  | 'max'
+  | 'divideI32'
+  | 'divideU32'
+  | 'toI32'
+  | 'toU32'
+  | 'threefry';
 
 /** What decides how often loops run and which conditions hold. */
 export function findControlling(steps: readonly Step[]): Set<Value> {

@@ -69,15 +69,15 @@ interface Part {
   readonly position: string | undefined;
 }
 
-const identityOf = ({ combine, arg }: Reduce, lanes: 1 | 4): string => {
-  const one = combine === 'sum' ? literal(0, arg.dtype) : lowestOf(arg.dtype);
+const identityOf = (p: Printer, { combine, arg }: Reduce, lanes: 1 | 4): string => {
+  const one = combine === 'sum' ? literal(p, 0, arg.dtype) : lowestOf(arg.dtype);
   return lanes === 4 ? `${typeOf(arg.dtype, 4)}(${one})` : one;
 };
 
 function declarePart(p: Printer, value: Reduce, lanes: 1 | 4, wanted: string): Part {
   const { writer } = p;
   const best = writer.declare(wanted);
-  writer.line(`var ${best} = ${identityOf(value, lanes)};`);
+  writer.line(`var ${best} = ${identityOf(p, value, lanes)};`);
   if (value.combine !== 'argmax') return { best, position: undefined };
   const position = writer.declare(wanted === 'part' ? 'position' : 'best_position');
   writer.line(`var ${position} = ${typeOf('i32', lanes)}(2147483647);`);

@@ -31,6 +31,11 @@ var<workgroup> left_tile_vec4: array<vec4<f32>, 288>;
 var<workgroup> right_tile_vec4: array<vec4<f32>, 72>;
 var<workgroup> parts_vec4: array<vec4<f32>, 64>;
 
+// by its bits: WGSL may assume that no number is NaN
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
 // e^x = 2^n e^r; what is below the smallest normal number is 0, what overflows is left to the device
 fn exp_f32(x: f32) -> f32 {
   let n = round(x * 1.4426950216293335);
@@ -42,16 +47,28 @@ fn exp_f32(x: f32) -> f32 {
   return select(select(scaled, exp(x), x > 88.72283), 0.0, x < -87.33654);
 }
 
-// log x = e log 2 + log(1 + f); what is not a positive normal number is left to the device
+// log x = e log 2 + log(1 + f), from the bits alone: devices may take subnormal numbers for 0 and know no infinities
 fn log_f32(x: f32) -> f32 {
-  let shifted = bitcast<i32>(x) - 1060439283;
-  let e = f32(shifted >> 23u);
+  let bits = bitcast<u32>(x);
+  let magnitude = bits & 0x7fffffffu;
+  let tiny = bits < 0x800000u;
+  let shifted = bitcast<i32>(select(bits, bitcast<u32>(f32(bits)), tiny)) - 1060439283;
+  let e = f32((shifted >> 23u) - select(0, 149, tiny));
   let f = bitcast<f32>((shifted & 8388607) + 1060439283) - 1.0;
   let s = f / (2.0 + f);
   let z = s * s;
   let half = 0.5 * f * f;
   let tail = fma(s, fma(z, fma(fma(0.298730731010437, z, 0.399774968624115), z, 0.6666677594184875), half), e * 0.000001428606765330187);
-  return select(fma(e, 0.693145751953125, f - (half - tail)), log(x), x < 1.1754943508222875e-38);
+  let usual = fma(e, 0.693145751953125, f - (half - tail));
+  // infinity and NaN are themselves, negative numbers NaN, zeros the negative infinity
+  let past = select(bits | 0x7fc00000u, bits, bits == 0x7f800000u);
+  let special = bitcast<f32>(select(past, bits | 0xff800000u, magnitude == 0u));
+  return select(usual, special, (magnitude == 0u) | (bits >= 0x7f800000u));
+}
+
+// NaN where either is
+fn max_f32(x: f32, y: f32) -> f32 {
+  return select(max(x, y), x + y, is_nan(x) | is_nan(y));
 }
 
 fn rotate_left(x: u32, bits: u32) -> u32 {
@@ -179,7 +196,7 @@ fn main(
     max_over_j = folded;
     var most: vec4<f32>;
     for (var i_lane = 0; i_lane < 4; i_lane++) {
-      most[i_lane] = max(largest[i_lane], max_over_j[i_lane]);
+      most[i_lane] = max_f32(largest[i_lane], max_over_j[i_lane]);
     }
     var weights: array<vec4<f32>, 4>;
     for (var i_lane = 0; i_lane < 4; i_lane++) {

@@ -42,6 +42,11 @@ var<workgroup> right_tile: array<f32, 528>;
 var<workgroup> uniform_39: f32;
 var<workgroup> exchange: array<f32, 160>;
 
+// by its bits: WGSL may assume that no number is NaN
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
 // e^x = 2^n e^r; what is below the smallest normal number is 0, what overflows is left to the device
 fn exp_f32(x: f32) -> f32 {
   let n = round(x * 1.4426950216293335);
@@ -53,16 +58,28 @@ fn exp_f32(x: f32) -> f32 {
   return select(select(scaled, exp(x), x > 88.72283), 0.0, x < -87.33654);
 }
 
-// log x = e log 2 + log(1 + f); what is not a positive normal number is left to the device
+// log x = e log 2 + log(1 + f), from the bits alone: devices may take subnormal numbers for 0 and know no infinities
 fn log_f32(x: f32) -> f32 {
-  let shifted = bitcast<i32>(x) - 1060439283;
-  let e = f32(shifted >> 23u);
+  let bits = bitcast<u32>(x);
+  let magnitude = bits & 0x7fffffffu;
+  let tiny = bits < 0x800000u;
+  let shifted = bitcast<i32>(select(bits, bitcast<u32>(f32(bits)), tiny)) - 1060439283;
+  let e = f32((shifted >> 23u) - select(0, 149, tiny));
   let f = bitcast<f32>((shifted & 8388607) + 1060439283) - 1.0;
   let s = f / (2.0 + f);
   let z = s * s;
   let half = 0.5 * f * f;
   let tail = fma(s, fma(z, fma(fma(0.298730731010437, z, 0.399774968624115), z, 0.6666677594184875), half), e * 0.000001428606765330187);
-  return select(fma(e, 0.693145751953125, f - (half - tail)), log(x), x < 1.1754943508222875e-38);
+  let usual = fma(e, 0.693145751953125, f - (half - tail));
+  // infinity and NaN are themselves, negative numbers NaN, zeros the negative infinity
+  let past = select(bits | 0x7fc00000u, bits, bits == 0x7f800000u);
+  let special = bitcast<f32>(select(past, bits | 0xff800000u, magnitude == 0u));
+  return select(usual, special, (magnitude == 0u) | (bits >= 0x7f800000u));
+}
+
+// NaN where either is
+fn max_f32(x: f32, y: f32) -> f32 {
+  return select(max(x, y), x + y, is_nan(x) | is_nan(y));
 }
 
 @compute @workgroup_size(32, 8)
@@ -197,7 +214,7 @@ fn main(
     let chosen = select(0, 1, -1e-30 < max_over_bz);
     var state_3: array<f32, 5>;
     for (var z_i = 0; z_i < 5; z_i++) {
-      state_3[z_i] = log_f32(max(dot_over_y[z_i], 1e-30));
+      state_3[z_i] = log_f32(max_f32(dot_over_y[z_i], 1e-30));
     }
     for (var round_2: i32 = 0; round_2 < chosen; round_2 += 1) {
       var difference: array<f32, 85>;

@@ -12,6 +12,11 @@ struct Launch {
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>;
 
+// by its bits: WGSL may assume that no number is NaN
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
 // e^x = 2^n e^r; what is below the smallest normal number is 0, what overflows is left to the device
 fn exp_f32(x: f32) -> f32 {
   let n = round(x * 1.4426950216293335);
@@ -21,6 +26,11 @@ fn exp_f32(x: f32) -> f32 {
   let half = whole >> 1u;
   let scaled = e * bitcast<f32>((half + 127) << 23u) * bitcast<f32>((whole - half + 127) << 23u);
   return select(select(scaled, exp(x), x > 88.72283), 0.0, x < -87.33654);
+}
+
+// NaN where either is
+fn max_f32(x: f32, y: f32) -> f32 {
+  return select(max(x, y), x + y, is_nan(x) | is_nan(y));
 }
 
 @compute @workgroup_size(16, 16)
@@ -49,10 +59,10 @@ fn main(
     let c = tx * 4;
     let c_at = c_start + c;
     let x_value = select(vec4<f32>(-3.4028234663852886e+38), x[(r_at * launch.columns + c_at) >> 2u], (r_at < launch.rows) & (c_at < launch.columns));
-    highest.x = max(highest.x, x_value.x);
-    highest.y = max(highest.y, x_value.y);
-    highest.z = max(highest.z, x_value.z);
-    highest.w = max(highest.w, x_value.w);
+    highest.x = max_f32(highest.x, x_value.x);
+    highest.y = max_f32(highest.y, x_value.y);
+    highest.z = max_f32(highest.z, x_value.z);
+    highest.w = max_f32(highest.w, x_value.w);
   }
   // max over c
   var largest: f32;

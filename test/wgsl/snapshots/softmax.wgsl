@@ -12,6 +12,11 @@ struct Launch {
 @group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>;
 var<workgroup> parts: array<f32, 256>;
 
+// by its bits: WGSL may assume that no number is NaN
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
 // e^x = 2^n e^r; what is below the smallest normal number is 0, what overflows is left to the device
 fn exp_f32(x: f32) -> f32 {
   let n = round(x * 1.4426950216293335);
@@ -21,6 +26,11 @@ fn exp_f32(x: f32) -> f32 {
   let half = whole >> 1u;
   let scaled = e * bitcast<f32>((half + 127) << 23u) * bitcast<f32>((whole - half + 127) << 23u);
   return select(select(scaled, exp(x), x > 88.72283), 0.0, x < -87.33654);
+}
+
+// NaN where either is
+fn max_f32(x: f32, y: f32) -> f32 {
+  return select(max(x, y), x + y, is_nan(x) | is_nan(y));
 }
 
 @compute @workgroup_size(16, 16)
@@ -47,7 +57,7 @@ fn main(
     let c_at = c_start + c;
     let x_value = select(vec4<f32>(-3.4028234663852886e+38), x[(r_at * launch.columns + c_at) >> 2u], (r_at < launch.rows) & (c_at < launch.columns));
     for (var c_lane = 0; c_lane < 4; c_lane++) {
-      highest[c_lane] = max(highest[c_lane], x_value[c_lane]);
+      highest[c_lane] = max_f32(highest[c_lane], x_value[c_lane]);
     }
   }
   // max over c

@@ -57,7 +57,7 @@ const bool: Table = {
 
 /** The expression brought to its type: floats round, integers wrap. */
 export function rounded(text: string, dtype: ValueType, precision: Precision): string {
-  if (dtype === 'f32') return precision === 'f32' ? `fround(${text})` : text;
+  if (dtype === 'f32') return precision === 'f32' ? `Math.fround(${text})` : text;
   return dtype === 'i32' ? `(${text}) | 0` : dtype === 'u32' ? `(${text}) >>> 0` : text;
 }
 
@@ -69,24 +69,20 @@ export function literal(value: number, dtype: ValueType, precision: Precision): 
   return Object.is(wrapped, -0) ? '(-0)' : wrapped < 0 ? `(${wrapped})` : String(wrapped);
 }
 
-/**
- * Row `fn` of the element-wise table over arguments of type `dtype` (the last argument's). Floats are rounded to
- * `rounding`: f64 leaves them as they are. `areRounded` says that the arguments have been.
- */
+/** Row `fn` of the element-wise table over arguments of type `dtype` (the last argument's). */
 export function elementwiseText(
   fn: ElementwiseName,
   dtype: ValueType,
   result: ValueType,
   args: readonly string[],
-  rounding: Precision,
-  areRounded: boolean,
+  precision: Precision,
 ): string {
   const table = dtype === 'f32' ? float : dtype === 'bool' ? bool : integer;
   const emit = anyType[fn] ?? table[fn];
   if (!emit) throw new FrondError('FROND-X003', `the interpreter has no ${fn} of ${dtype}`);
   const [x = '', y = '', z = ''] = args;
   const text = emit(x, y, z);
-  return result === 'f32' && areRounded && exact.has(fn) ? text : rounded(text, result, rounding);
+  return result === 'f32' && exact.has(fn) ? text : rounded(text, result, precision);
 }
 
 /** Casts: floats to integers truncate and saturate (NaN gives 0), integers wrap, anything but 0 is true. */

@@ -1,9 +1,8 @@
 /**
  * Chains of element-wise values as one loop of generated JavaScript: what only the chain itself uses stays in local
- * variables and never touches memory, nor is it rounded to f32 on the way unless the preparation asks for that. The functions are made with
+ * variables and never touches memory. The functions are made with
  * `new Function`; where a page's policy forbids that, `canGenerate` says so and kernels run by their definition.
  */
-import type { Precision } from '../../../base/dtype.ts';
 import { defined } from '../../../base/errors.ts';
 import { elementwise, erf } from '../../../kernel/elementwise.ts';
 import type { Axis, Value } from '../../../kernel/ir.ts';
@@ -59,8 +58,7 @@ class GroupText {
   /** Adds a value; `isKept` where anything but the group reads it. */
   add(value: ElementValue, isKept: boolean): void {
     const name = `v${value.id}`;
-    // what is stored in a tile is rounded for the chain, too: all who read a value read the same number
-    const text = this.#expression(value, isKept ? this.#at.precision : this.#at.rounding);
+    const text = this.#expression(value);
     this.#body.push(`const ${name} = ${text};`);
     this.#names.set(value, name);
     if (!isKept) return;
@@ -122,7 +120,6 @@ class GroupText {
     const parameters: Record<string, unknown> = {
       tiles: this.#tiles,
       totals: this.#totals,
-      fround: Math.fround,
       exp: isSingle ? expOf() : Math.exp,
       tanh: isSingle ? tanhOf() : Math.tanh,
       erf: isSingle ? erfOf() : erf,
@@ -133,14 +130,14 @@ class GroupText {
     return make(...Object.values(parameters)) as Step;
   }
 
-  #expression(value: ElementValue, rounding: Precision): string {
+  #expression(value: ElementValue): string {
     const { precision } = this.#at;
     switch (value.op) {
       case 'elementwise': {
         const { arity } = elementwise[value.fn];
         const { dtype } = defined(value.args[arity - 1], 'argument');
         const args = value.args.map((arg) => this.#read(arg));
-        return elementwiseText(value.fn, dtype, value.dtype, args, rounding, this.#at.rounding === 'f32');
+        return elementwiseText(value.fn, dtype, value.dtype, args, precision);
       }
       case 'cast':
         return castText(this.#read(value.arg), value.arg.dtype, value.dtype, precision);

@@ -1,7 +1,8 @@
 /** What the element-wise table, casts and storage mean for each type: the one place where integers wrap and floats round. */
-import type { Precision } from '../../base/dtype.ts';
-import { elementwise } from '../../kernel/elementwise.ts';
-import type { ElementwiseName, ValueType } from '../../kernel/ir.ts';
+import type { DType, Precision } from '../base/dtype.ts';
+import { roundHalf } from '../base/half.ts';
+import { elementwise } from './elementwise.ts';
+import type { ElementwiseName, ValueType } from './ir.ts';
 
 /** Brings the exact (f64) result of an operation to the nearest value of `dtype`; integers wrap modulo 2³². */
 export function roundTo(dtype: ValueType, precision: Precision): (x: number) => number {
@@ -10,6 +11,10 @@ export function roundTo(dtype: ValueType, precision: Precision): (x: number) => 
   if (dtype === 'bool') return (x) => (x !== 0 ? 1 : 0);
   return precision === 'f32' ? Math.fround : (x) => x;
 }
+
+/** What memory of `dtype` holds of a number; in f64 both floating types are f64. */
+export const storedAs = (dtype: DType, precision: Precision): ((x: number) => number) =>
+  dtype !== 'f16' ? roundTo(dtype, precision) : precision === 'f32' ? roundHalf : (x) => x;
 
 /**
  * Row `fn` of the element-wise table on arguments of type `dtype` (of its last argument), without rounding of floats.
