@@ -66,10 +66,12 @@ const predictCommand = defineCommand({
     run: { type: 'positional', description: 'folder of the run', required: true },
     text: { type: 'positional', description: 'sentences, each in quotes', required: false },
     json: { type: 'boolean', description: 'one JSON object per line' },
+    device: { type: 'string', description: 'auto, webgpu, wasm or interpreter', default: 'auto' },
   },
   run: async ({ args }) => {
     const { predict } = await import('./predict.ts');
-    exit(await predict({ run: args.run, texts: args._.slice(1), json: args.json ?? false }));
+    const { run, json = false, device } = args;
+    exit(await predict({ run, texts: args._.slice(1), json, device }));
   },
 });
 

@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import pc from 'picocolors';
-import { FrondError, palm } from '../index.ts';
+import { chooseDevice, palm } from '../index.ts';
+import { wordsIn } from '../palm/words.ts';
+import { linesFrom } from './lines.ts';
 import { bracket } from './outcome.ts';
 import { checkRun } from './runFolder.ts';
 import { shown, shownJson } from './shown.ts';
@@ -8,6 +11,8 @@ export interface PredictArguments {
   readonly run: string;
   readonly texts: readonly string[];
   readonly json: boolean;
+  /** auto, or the name of a device */
+  readonly device: string;
 }
 
 const isTagged = (value: unknown): value is palm.head.Tagged =>
@@ -15,7 +20,6 @@ const isTagged = (value: unknown): value is palm.head.Tagged =>
 const isClassified = (value: unknown): value is palm.head.Classified =>
   typeof value === 'object' && value !== null && 'label' in value;
 
-const wordsOf = (text: string): string[] => text.trim().split(/\s+/);
 const percent = (probability: number): string => `${(100 * probability).toFixed(1)} %`;
 
 /** Chunks of a tagged sentence by type. */
@@ -31,13 +35,13 @@ function chunksIn(
   }));
 }
 
-/** Everything that is known of one sentence, as `--json` prints it. */
+/** Everything that is known of one sentence, as `--json` prints it; its words as they were typed, parted as the reader parts them. */
 export function predictionRecord(
   text: string,
   predictions: palm.Predictions,
   index: number,
+  words = wordsIn(text),
 ): Record<string, unknown> {
-  const words = wordsOf(text);
   const tasks = Object.entries(predictions).map(([task, list]) => {
     const prediction = list[index];
     if (isTagged(prediction)) {
@@ -50,8 +54,12 @@ export function predictionRecord(
 }
 
 /** The same for people: the sentence with its slots in brackets, then intent and scores. */
-export function describePrediction(text: string, predictions: palm.Predictions, index: number): string {
-  const words = wordsOf(text);
+export function describePrediction(
+  text: string,
+  predictions: palm.Predictions,
+  index: number,
+  words = wordsIn(text),
+): string {
   const lines: string[] = [];
   const details: string[] = [];
   for (const [task, list] of Object.entries(predictions)) {
@@ -68,60 +76,63 @@ export function describePrediction(text: string, predictions: palm.Predictions, 
   return [lines[0] ?? shown(text), `  ${details.join(', ')}`].join('\n');
 }
 
-async function* linesOf(input: NodeJS.ReadStream): AsyncGenerator<string> {
-  if (input.isTTY) process.stderr.write('one sentence per line; Ctrl-D ends\n');
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  let number = 0;
-  const decode = (bytes: Uint8Array): string => {
-    number++;
-    try {
-      return decoder.decode(bytes).replace(/\r$/, '');
-    } catch (cause) {
-      throw new FrondError('FROND-U014', 'standard input is not valid UTF-8', {
-        place: { file: 'standard input', line: number },
-        hint: 'convert the text to UTF-8',
-        cause,
-      });
-    }
-  };
-  let rest = Buffer.alloc(0);
-  for await (const chunk of input) {
-    rest = Buffer.concat([rest, chunk as Buffer]);
-    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
-      const line = decode(rest.subarray(0, end));
-      rest = rest.subarray(end + 1);
-      if (line.trim() !== '') yield line;
-    }
-  }
-  const last = decode(rest);
-  if (last.trim() !== '') yield last;
+/** What answers, and where to. */
+export interface Answering {
+  readonly predictor: Pick<palm.Predictor, 'tasks' | 'reader' | 'predict' | 'parse'>;
+  readonly json: boolean;
+  readonly out: NodeJS.WritableStream;
+  readonly warn: (message: string) => void;
 }
 
-/** `frond predict RUN [TEXT …]`: without texts, one sentence per line of standard input. */
-export async function predict({ run, texts, json }: PredictArguments): Promise<number> {
-  checkRun(run);
-  const predictor = await palm.Predictor.load(run);
-  for (const { name, reason } of predictor.checkpoint.skipped) {
-    process.stderr.write(pc.yellow(`warning: checkpoint ${shown(name)} was passed over: ${shown(reason)}\n`));
+/** Whoever reads slowly is waited for. */
+async function print({ out }: Answering, line: string): Promise<void> {
+  if (!out.write(`${line}\n`)) await once(out, 'drain');
+}
+
+/** Answers in the order of the texts. */
+export async function answer(texts: readonly string[], to: Answering): Promise<void> {
+  const { predictor, json, warn } = to;
+  const examples = texts.map((text) => predictor.parse(text));
+  const predictions = await predictor.predict(examples);
+  for (const [i, text] of texts.entries()) {
+    const words = wordsIn(text);
+    const seen = predictor.reader.length(examples[i]);
+    if (seen < words.length) warn(`the model sees the first ${seen} of ${words.length} words`);
+    const line = json
+      ? shownJson(predictionRecord(text, predictions, i, words))
+      : describePrediction(text, predictions, i, words);
+    await print(to, line);
   }
-  const warn = (text: string): void => {
-    const seen = predictor.reader.length({ words: wordsOf(text) });
-    const given = wordsOf(text).length;
-    if (seen >= given) return;
-    process.stderr.write(pc.yellow(`warning: the model sees the first ${seen} of ${given} words\n`));
-  };
-  const show = async (batch: readonly string[]): Promise<void> => {
-    const predictions = await predictor.predict(batch);
-    batch.forEach((text, i) => {
-      warn(text);
-      const line = json
-        ? shownJson(predictionRecord(text, predictions, i))
-        : describePrediction(text, predictions, i);
-      process.stdout.write(`${line}\n`);
-    });
-  };
-  if (texts.length > 0) await show(texts);
-  else for await (const text of linesOf(process.stdin)) await show([text]);
+}
+
+/** Answers each line. A blank one gets an answer without labels: the n-th answer is that of the n-th line. */
+export async function answerLines(lines: AsyncIterable<string>, to: Answering): Promise<void> {
+  const labels = Object.fromEntries(to.predictor.tasks.map(({ name }) => [name, null]));
+  for await (const line of lines) {
+    if (line.trim() !== '') await answer([line], to);
+    else await print(to, to.json ? shownJson({ text: line, words: [], ...labels }) : '\n  no words');
+  }
+}
+
+const warn = (message: string): void => {
+  process.stderr.write(pc.yellow(`warning: ${message}\n`));
+};
+
+/** `frond predict RUN [TEXT …]`: without texts, one sentence per line of standard input. */
+export async function predict({ run, texts, json, device: name }: PredictArguments): Promise<number> {
+  checkRun(run);
+  const chosen = name === 'auto' ? undefined : (await chooseDevice(name)).device;
+  const predictor = await palm.Predictor.load(run, chosen && { device: chosen });
+  for (const { name, reason } of predictor.checkpoint.skipped) {
+    warn(`checkpoint ${shown(name)} was passed over: ${shown(reason)}`);
+  }
+  const to: Answering = { predictor, json, out: process.stdout, warn };
+  if (texts.length > 0) await answer(texts, to);
+  else {
+    if (process.stdin.isTTY) process.stderr.write('one sentence per line; Ctrl-D ends\n');
+    await answerLines(linesFrom(process.stdin), to);
+  }
   predictor.free();
+  await chosen?.close();
   return 0;
 }

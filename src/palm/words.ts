@@ -16,6 +16,9 @@ export interface Word {
 export const splitWords = (line: string): readonly Word[] =>
   Array.from(line.matchAll(/\S+/g), (match) => ({ text: match[0], column: match.index + 1 }));
 
+/** The same without columns. */
+export const wordsIn = (line: string): readonly string[] => line.match(/\S+/g) ?? [];
+
 /** The lines of a text without their ends, which are those of Unix, Windows or old Macs; without a byte-order mark. */
 export const linesOf = (text: string): string[] => text.replace(/^\uFEFF/, '').split(/\r\n?|\n/);
 

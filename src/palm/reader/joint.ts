@@ -28,7 +28,7 @@ import {
   vocabularyFingerprint,
   vocabularyFrom,
 } from '../vocabulary.ts';
-import { type Spelling, show, spell, splitWords } from '../words.ts';
+import { type Spelling, show, spell, wordsIn } from '../words.ts';
 import { checkExamples, wordsOf } from './examples.ts';
 import { type JointExample, type JointFiles, jointFiles, readJoint } from './jointFiles.ts';
 import { inScheme } from './tagScheme.ts';
@@ -351,7 +351,7 @@ function packJoint(maps: Encoding, examples: readonly JointExample[], size: Batc
 }
 
 function parseSentence(text: string, spelling: Spelling): JointExample {
-  const words = splitWords(text).map((word) => spell(word.text, spelling));
+  const words = wordsIn(text).map((word) => spell(word, spelling));
   if (words.length === 0) {
     throw new FrondError('FROND-D009', 'the sentence has no words', { hint: 'give at least one word' });
   }
