@@ -88,6 +88,30 @@ export const printShape = (shape: Shape): string => `[${shape.join(', ')}]`;
 export const namesOf = (dim: Dim): string[] =>
   typeof dim === 'number' ? [] : (dim.replaceAll('ceil(', '(').match(/[A-Za-z_][\w.]*/g) ?? []);
 
+const NAME = /(?<![\w.])[A-Za-z_][\w.]*/g;
+/** Longer expressions are nobody's; they could be nested without end. */
+const LONGEST = 1000;
+
+/** A natural number, a name, or a well-formed expression with a name in it. */
+export function isDim(value: unknown): value is Dim {
+  if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0;
+  if (typeof value !== 'string' || value.length > LONGEST || !/^[\w.+\-*/()]+$/.test(value)) return false;
+  const names = namesOf(value);
+  // every name as 1: what is left must be well formed, whatever its value
+  const skeleton = value.replace(NAME, '1');
+  const formed = /^(\(*\d+\)*)([-+*/]\(*\d+\)*)*$/.test(skeleton) && balanced(skeleton);
+  return formed && names.length > 0 && !names.includes('__proto__');
+}
+
+function balanced(text: string): boolean {
+  let depth = 0;
+  for (const letter of text) {
+    if (letter === '(') depth++;
+    if (letter === ')' && --depth < 0) return false;
+  }
+  return depth === 0;
+}
+
 type Token = string | number;
 const tokenize = (text: string): Token[] =>
   (text.match(/[A-Za-z_][\w.]*|\d+|[-+*/(),]/g) ?? []).map((part) =>

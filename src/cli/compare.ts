@@ -5,6 +5,7 @@ import { platform } from '#platform';
 import { defined, printPlace, type SourcePlace } from '../base/errors.ts';
 import {
   type Comparison,
+  checkGraph,
   chooseDevice,
   compareDevices,
   type Device,
@@ -14,6 +15,7 @@ import {
   type Graph,
   interpreterDevice,
   loadLatest,
+  ops,
   palm,
   parseGraph,
   readSafetensors,
@@ -101,7 +103,7 @@ async function subjectOf({ what, graph }: CompareArguments): Promise<Subject> {
   }
   if (statSync(what).isDirectory()) return graphOfRun(what, graph);
   if (MODULES.includes(extname(what))) return graphOfModule(what, graph);
-  return { graph: parseGraph(await platform.files.readText(what)) };
+  return { graph: parseGraph(await platform.files.readText(what), what) };
 }
 
 function toleranceOf(text: string | undefined): number | undefined {
@@ -149,6 +151,7 @@ export function comparisonText(comparison: Comparison, names: readonly string[])
 export async function compare(args: CompareArguments): Promise<number> {
   const tolerance = toleranceOf(args.tolerance);
   const { graph, weights } = await subjectOf(args);
+  checkGraph(graph, ops);
   const sizes = sizesOf(graph, args.sizes);
   const names = [args.first, args.second];
   const devices: Device[] = [];

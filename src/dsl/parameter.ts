@@ -1,10 +1,11 @@
 import { show } from '../base/arguments.ts';
 import { FrondError, type SourcePlace } from '../base/errors.ts';
+import { notNegative } from '../base/kinds.ts';
 import { callerPlace } from '../base/source.ts';
 import type { Ref } from '../ir/graph.ts';
+import { INITIALIZERS, type Initializer, isInitializer } from '../ir/initializer.ts';
 import { joinScope } from '../ir/names.ts';
 import { checkDims } from './dims.ts';
-import type { Initializer } from './initializer.ts';
 import type { DType, GraphState, Shape } from './tensor.ts';
 
 export interface ParameterOptions {
@@ -51,41 +52,30 @@ export const nameless = (summary: string, place: SourcePlace | undefined): Frond
     hint: 'parameters have literal sizes; only fed dimensions are named',
   });
 
-/** The number that each kind of initializer depends on, and whether it may be negative. */
-const SETTINGS: Readonly<
-  Record<Initializer['kind'], { readonly name: string; readonly negative: boolean } | undefined>
-> = {
-  zeros: undefined,
-  ones: undefined,
-  xavier: undefined,
-  constant: { name: 'value', negative: true },
-  normal: { name: 'deviation', negative: false },
-  truncatedNormal: { name: 'deviation', negative: false },
-  uniform: { name: 'limit', negative: false },
-};
-
 /** Without this check a forgotten or misspelt initializer would show as weights that are NaN. */
 function checkInitializer(name: string, given: unknown, place: SourcePlace | undefined): void {
+  if (isInitializer(given)) return;
   const wrong = (what: string, hint: string): FrondError =>
     new FrondError('FROND-S019', `parameter ${name}: ${what}`, { place, hint });
-  const kinds = Object.keys(SETTINGS);
-  const fields: Readonly<Record<string, unknown>> =
-    typeof given === 'object' && given !== null ? { ...given } : {};
-  const kind = typeof fields.kind === 'string' ? fields.kind : '';
-  if (!kinds.includes(kind)) {
-    const called = typeof given === 'function' ? given.name : given;
-    const hint =
-      typeof called === 'string' && kinds.includes(called)
-        ? `call it: ${called}(${SETTINGS[called as Initializer['kind']]?.name ?? ''})`
-        : `initializers are: ${kinds.map((one) => `${one}(${SETTINGS[one as Initializer['kind']]?.name ?? ''})`).join(', ')}`;
-    throw wrong(given === undefined ? 'it has no initializer' : `${show(given)} is not an initializer`, hint);
+  const calls = new Map(
+    Object.entries(INITIALIZERS).map(([kind, settings]) => [kind, `${kind}(${Object.keys(settings)})`]),
+  );
+  const fields = new Map<string, unknown>(
+    typeof given === 'object' && given !== null ? Object.entries(given) : [],
+  );
+  const kind = fields.get('kind');
+  const call = typeof kind === 'string' ? calls.get(kind) : undefined;
+  if (call === undefined) {
+    const named = typeof given === 'function' ? given.name : given;
+    const called = typeof named === 'string' ? calls.get(named) : undefined;
+    throw wrong(
+      given === undefined ? 'it has no initializer' : `${show(given)} is not an initializer`,
+      called === undefined ? `initializers are: ${[...calls.values()].join(', ')}` : `call it: ${called}`,
+    );
   }
-  const setting = SETTINGS[kind as Initializer['kind']];
-  if (setting === undefined) return;
-  const value = fields[setting.name];
-  if (typeof value === 'number' && Number.isFinite(value) && (setting.negative || value >= 0)) return;
+  const [setting = '', wanted] = Object.entries(INITIALIZERS[kind as Initializer['kind']])[0] ?? [];
   throw wrong(
-    `${setting.name} of ${kind} is ${show(value)}`,
-    `it is a finite number${setting.negative ? '' : ' and not negative'}, such as ${kind}(0.02)`,
+    `${setting} of ${kind} is ${show(fields.get(setting))}`,
+    `it is a finite number${wanted === notNegative ? ' and not negative' : ''}, such as ${kind}(0.02)`,
   );
 }

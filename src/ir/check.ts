@@ -1,5 +1,5 @@
-import { namesOf } from '../base/dim.ts';
-import { dtypeHint, isDType } from '../base/dtype.ts';
+import { isDim } from '../base/dim.ts';
+import { type DType, dtypeHint, isDType } from '../base/dtype.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
 import { inferTypes } from './builder.ts';
 import type { Graph, Node, Ref, TensorType } from './graph.ts';
@@ -14,7 +14,7 @@ const PHASES: readonly string[] = ['forward', 'backward', 'update'];
 const DEEPEST = 32;
 
 /**
- * Proves that a graph means something: every operand exists before its use, nothing is bound twice, there is no cycle, ops are
+ * Proves that a graph means something, wherever it comes from: it has the form of one, every operand exists before its use, nothing is bound twice, there is no cycle, ops are
  * known and get as many operands as they take, types are what the shape rules say, attributes are plain data, parameter names
  * are unique, inputs, outputs and effects exist. Linear in the size of the graph.
  *
@@ -24,6 +24,7 @@ const DEEPEST = 32;
  *   I012 malformed node · S… from a shape rule
  */
 export function checkGraph(graph: Graph, registry: OpRegistry): void {
+  checkFrame(graph);
   const nodes = Object.entries(graph.nodes);
   const check = (node: Node, run: () => void): void => {
     try {
@@ -38,6 +39,33 @@ export function checkGraph(graph: Graph, registry: OpRegistry): void {
   const order = orderOf(graph);
   for (const node of order) check(node, () => checkTypes(graph, node, registry));
   checkInterface(graph, check);
+}
+
+/** What every later check, and every message, takes for granted. */
+function checkFrame(graph: unknown): asserts graph is Graph {
+  const malformed = (what: string): FrondError =>
+    new FrondError('FROND-I012', what, { hint: 'give what graph() or parseGraph() gave' });
+  if (!isPlainObject(graph)) throw malformed('this is no graph');
+  const { name, nodes, inputs, outputs, effects } = graph;
+  if (typeof name !== 'string') throw malformed('the graph has no name');
+  if (!isTexts(inputs)) throw malformed(`graph ${name}: its inputs are not a list of names`);
+  if (!isTexts(effects)) throw malformed(`graph ${name}: its effects are not a list of names`);
+  if (!isPlainObject(outputs) || !isTexts(Object.values(outputs)))
+    throw malformed(`graph ${name}: its outputs are not names of nodes`);
+  if (!isPlainObject(nodes)) throw malformed(`graph ${name} has no nodes`);
+  for (const [key, node] of Object.entries(nodes)) {
+    const texts = isPlainObject(node) && isTexts([node.id, node.op, node.scope, node.phase]);
+    if (!texts || !isSource(node.source)) throw malformed(`graph ${name}: %${key} is not a node`);
+  }
+}
+
+const isTexts = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string');
+
+function isSource(source: unknown): boolean {
+  if (source === undefined) return true;
+  if (!isPlainObject(source) || typeof source.file !== 'string') return false;
+  return [source.line, source.column].every((place) => place === undefined || Number.isSafeInteger(place));
 }
 
 const problem = (code: ErrorCode, summary: string): FrondError => new FrondError(code, summary);
@@ -88,9 +116,7 @@ function checkForm(key: string, node: Node): void {
   if (node.scope !== '' && !isName(node.scope))
     throw problem('FROND-I011', `"${node.scope}" is not a scope path`);
   if (!PHASES.includes(node.phase)) throw problem('FROND-I012', `${String(node.phase)} is not a phase`);
-  if (!Array.isArray(node.inputs) || !node.inputs.every((input) => typeof input === 'string')) {
-    throw problem('FROND-I012', 'its operands are not a list of names');
-  }
+  if (!isTexts(node.inputs)) throw problem('FROND-I012', 'its operands are not a list of names');
   if (!Array.isArray(node.types)) throw problem('FROND-I012', 'its types are not a list');
   for (const type of node.types) checkType(type);
   if (!isPlainObject(node.attributes)) throw problem('FROND-I007', 'its attributes are not an object');
@@ -100,23 +126,19 @@ function checkForm(key: string, node: Node): void {
   }
 }
 
-function checkType({ dtype, shape }: TensorType): void {
+function checkType(type: TensorType): void {
+  if (!isPlainObject(type)) throw problem('FROND-I006', 'one of its types is no dtype with a shape');
+  const { dtype, shape } = type;
   if (!isDType(dtype)) {
     throw new FrondError('FROND-I006', `${String(dtype)} is not a dtype`, { hint: dtypeHint });
   }
   if (!Array.isArray(shape)) throw problem('FROND-I006', `${String(shape)} is not a shape`);
   for (const dim of shape) {
-    const legal =
-      typeof dim === 'number'
-        ? Number.isInteger(dim) && dim >= 0
-        : typeof dim === 'string' && isExpression(dim);
-    if (!legal) throw problem('FROND-I006', `${String(dim)} is not a dimension`);
+    if (!isDim(dim)) throw problem('FROND-I006', `${String(dim)} is not a dimension`);
   }
 }
 
-const isExpression = (dim: string): boolean => /^[\w.*+\-/()]+$/.test(dim) && namesOf(dim).length > 0;
-
-const isPlainObject = (value: unknown): boolean => {
+const isPlainObject = (value: unknown): value is Readonly<Record<string, unknown>> => {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
@@ -191,16 +213,30 @@ function checkSource({ op, id, inputs, types, attributes }: Node): void {
       throw problem('FROND-I007', `a parameter needs a name, not ${String(attributes.name)}`);
     }
     if (attributes.initializer === undefined) throw problem('FROND-I007', 'a parameter needs an initializer');
+    // weights, gradients and moments lie in flat arenas of f32
+    if (type.dtype !== 'f32') throw problem('FROND-I006', `a parameter cannot be ${type.dtype}`);
     if (typeof attributes.trainable !== 'boolean')
       throw problem('FROND-I007', 'trainable must be true or false');
   }
 }
 
-function checkConstant(value: unknown, { shape }: TensorType): void {
-  if (typeof value === 'number') return;
-  if (!Array.isArray(value) || !value.every((item) => typeof item === 'number')) {
-    throw problem('FROND-I007', 'the value of a constant is a number or a list of numbers');
+/** Whether an element type holds a number as it is, floats rounded. */
+const HOLDS: Readonly<Record<DType, (value: number) => boolean>> = {
+  f32: () => true,
+  f16: () => true,
+  i32: (value) => value === (value | 0),
+  u32: (value) => value === value >>> 0,
+  bool: (value) => value === 0 || value === 1,
+};
+
+function checkConstant(value: unknown, { dtype, shape }: TensorType): void {
+  const values: readonly unknown[] = Array.isArray(value) ? value : [value];
+  for (const item of values) {
+    if (typeof item !== 'number')
+      throw problem('FROND-I007', 'the value of a constant is a number or a list of numbers');
+    if (!HOLDS[dtype](item)) throw problem('FROND-I007', `a constant of ${dtype} cannot be ${item}`);
   }
+  if (!Array.isArray(value)) return;
   const elements = shape.reduce<number>(
     (total, dim) => (typeof dim === 'number' ? total * dim : Number.NaN),
     1,

@@ -2,8 +2,11 @@ import type { Dim } from '../base/dim.ts';
 import { dtypeHint, isDType } from '../base/dtype.ts';
 import { FrondError, type SourcePlace } from '../base/errors.ts';
 import type { Attribute, Attributes, Graph, Node, NodeId, Phase, Ref, TensorType } from './graph.ts';
+import { printType } from './print.ts';
 
 const PHASES: readonly string[] = ['forward', 'backward', 'update'];
+/** As `checkGraph` allows. */
+const DEEPEST = 32;
 const NUMBERS: Readonly<Record<string, number>> = { NaN, Infinity };
 
 /**
@@ -13,10 +16,11 @@ const NUMBERS: Readonly<Record<string, number>> = { NaN, Infinity };
  */
 export function parseGraph(text: string, file = 'graph'): Graph {
   const lines = text.split(/\r?\n/);
-  const nodes: Record<NodeId, Node> = {};
-  const outputs: Record<string, Ref> = {};
+  // not objects: a name such as __proto__ would be lost before anyone refuses it
+  const nodes = new Map<NodeId, Node>();
+  const outputs = new Map<string, Ref>();
   const effects: NodeId[] = [];
-  let header: { name: string; inputs: NodeId[] } | undefined;
+  let header: Header | undefined;
   let closed = false;
   for (const [index, line] of lines.entries()) {
     if (line.trim() === '') continue;
@@ -27,35 +31,51 @@ export function parseGraph(text: string, file = 'graph'): Graph {
     else if (cursor.takeWord('output')) {
       const name = cursor.name();
       cursor.expect('=');
-      if (Object.hasOwn(outputs, name)) throw twice(`output ${name}`, cursor.place());
-      outputs[name] = cursor.ref();
+      if (outputs.has(name)) throw twice(`output ${name}`, cursor.place());
+      outputs.set(name, cursor.ref());
     } else if (cursor.takeWord('effect')) effects.push(cursor.ref());
     else {
       const node = parseNode(cursor);
-      if (Object.hasOwn(nodes, node.id)) throw twice(`%${node.id}`, cursor.place());
-      nodes[node.id] = node;
+      if (nodes.has(node.id)) throw twice(`%${node.id}`, cursor.place());
+      const type = header.inputs.get(node.id);
+      if (type !== undefined && type !== node.types.map(printType).join())
+        cursor.fail(`the first line says that ${node.id} is ${type}`);
+      nodes.set(node.id, node);
     }
     cursor.expectEnd();
   }
   const end = new Cursor(lines.at(-1) ?? '', file, lines.length);
   if (header === undefined) return end.fail('there is no graph');
   if (!closed) end.fail('the closing brace is missing');
-  return { name: header.name, nodes, inputs: header.inputs, outputs, effects };
+  return {
+    name: header.name,
+    nodes: Object.fromEntries(nodes),
+    inputs: [...header.inputs.keys()],
+    outputs: Object.fromEntries(outputs),
+    effects,
+  };
 }
 
 const twice = (what: string, place: SourcePlace): FrondError =>
   new FrondError('FROND-I002', `${what} is bound twice`, { place });
 
+interface Header {
+  readonly name: string;
+  /** inputs with their types, as printed */
+  readonly inputs: ReadonlyMap<NodeId, string>;
+}
+
 /** `graph name(x: f32[2], …) {`; the types stand at the inputs' own lines again. */
-function parseHeader(cursor: Cursor): { name: string; inputs: NodeId[] } {
+function parseHeader(cursor: Cursor): Header {
   if (!cursor.takeWord('graph')) cursor.fail('a graph starts with the word graph');
   const name = cursor.name();
-  const inputs: NodeId[] = [];
+  const inputs = new Map<NodeId, string>();
   cursor.expect('(');
   cursor.list(')', () => {
-    inputs.push(cursor.name());
+    const name = cursor.name();
+    if (inputs.has(name)) throw twice(`input ${name}`, cursor.place());
     cursor.expect(':');
-    parseType(cursor);
+    inputs.set(name, printType(parseType(cursor)));
   });
   cursor.expect('{');
   return { name, inputs };
@@ -114,24 +134,26 @@ function parseComment(cursor: Cursor): { scope: string; source?: SourcePlace } {
 }
 
 /** After the opening brace. */
-function parseAttributes(cursor: Cursor): Attributes {
-  const fields: [string, Attribute][] = [];
+function parseAttributes(cursor: Cursor, depth = 0): Attributes {
+  const fields = new Map<string, Attribute>();
   cursor.list('}', () => {
     const key = cursor.peek('"')
       ? cursor.string()
       : cursor.match(/[A-Za-z_]\w*/y, 'the name of an attribute');
+    if (fields.has(key)) throw twice(`attribute ${key}`, cursor.place());
     cursor.expect(':');
-    fields.push([key, parseAttribute(cursor)]);
+    fields.set(key, parseAttribute(cursor, depth));
   });
   return Object.fromEntries(fields);
 }
 
-function parseAttribute(cursor: Cursor): Attribute {
+function parseAttribute(cursor: Cursor, depth: number): Attribute {
+  if (depth > DEEPEST) cursor.fail(`attributes are nested deeper than ${DEEPEST}`);
   if (cursor.peek('"')) return cursor.string();
-  if (cursor.take('{')) return parseAttributes(cursor);
+  if (cursor.take('{')) return parseAttributes(cursor, depth + 1);
   if (cursor.take('[')) {
     const items: Attribute[] = [];
-    cursor.list(']', () => items.push(parseAttribute(cursor)));
+    cursor.list(']', () => items.push(parseAttribute(cursor, depth + 1)));
     return items;
   }
   for (const [word, value] of [

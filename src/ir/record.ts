@@ -1,5 +1,5 @@
 import type { Dim } from '../base/dim.ts';
-import { kind } from '../base/kinds.ts';
+import { type Kind, kind } from '../base/kinds.ts';
 import type { KernelBuilder } from '../kernel/build.ts';
 import type { Kernel, Value } from '../kernel/ir.ts';
 import type { Schedules } from '../kernel/schedule.ts';
@@ -149,6 +149,8 @@ export interface OpRecord {
   readonly kind: 'elementwise' | 'view' | 'reduction' | 'kernel' | 'source' | 'update';
   /** number of inputs; [min, max] where it varies */
   readonly arity: number | readonly [number, number];
+  /** The attributes that it takes, by name; a node with others is refused. Absent: they are for its own rules to judge. */
+  readonly attributes?: Readonly<Record<string, Kind>>;
   /**
    * Types of the outputs. Throws FROND-S… in the words of the type-level messages, such as
    * `matmul: inner dimensions differ: 128 and 256 in [batch, time, 128] x [256, 64]`.

@@ -1,10 +1,15 @@
 import { planAttention } from '../../kernels/attention.ts';
 import { planAttentionGradient } from '../../kernels/attentionGradient.ts';
-import { sameShape } from '../base/dim.ts';
+import type { Attributes, TensorType } from '../ir/graph.ts';
 import type { OpRecord } from '../ir/record.ts';
-import { checkAttention, costOf, dimsOf } from './attentionRules.ts';
-import { fail, numberOf, operand, refuse } from './rules.ts';
+import { checkAttention, costOf, dimsOf, settings } from './attentionRules.ts';
+import { expectOperands, numberOf, operand, refuse } from './rules.ts';
 import { input, output } from './slots.ts';
+
+const rowSums = ({ shape }: TensorType, attributes: Attributes): TensorType => ({
+  dtype: 'f32',
+  shape: [shape[0] ?? 1, numberOf('attention', attributes, 'heads'), shape[1] ?? 1],
+});
 
 /** Results out as q, and the logarithm of each row's sum f32 [batch, heads, time] for the gradient. */
 export const attention: OpRecord = {
@@ -12,14 +17,11 @@ export const attention: OpRecord = {
   doc: 'multi-head scaled dot-product attention (Vaswani et al. 2017) without anything of size time × keys in memory',
   kind: 'kernel',
   arity: [3, 5],
+  attributes: settings,
   shape(inputs, attributes) {
     checkAttention(inputs, attributes);
-    const { shape } = operand('attention', inputs, 0);
-    const heads = numberOf('attention', attributes, 'heads');
-    return [
-      { dtype: 'f32', shape },
-      { dtype: 'f32', shape: [shape[0] ?? 1, heads, shape[1] ?? 1] },
-    ];
+    const q = operand('attention', inputs, 0);
+    return [{ dtype: 'f32', shape: q.shape }, rowSums(q, attributes)];
   },
   vjp(b, { inputs, outputs: [out, lse], gradients: [dout, ...saved], attributes }) {
     refuse('attention', 'the row sums', saved);
@@ -45,14 +47,16 @@ export const attentionGradient: OpRecord = {
   doc: 'gradients of attention with respect to query, key and value; probabilities are computed again',
   kind: 'kernel',
   arity: [6, 8],
-  shape(inputs) {
-    const [q, k, v, , , dout] = [0, 1, 2, 3, 4, 5].map((i) => operand('attentionGradient', inputs, i));
-    if (!q || !k || !v || !dout || !sameShape(q.shape, dout.shape)) {
-      return fail(
-        'FROND-S014',
-        'attentionGradient: the upstream gradient does not have the shape of the query',
-      );
-    }
+  attributes: settings,
+  shape(inputs, attributes) {
+    const [q, k, v] = [0, 1, 2].map((i) => operand('attentionGradient', inputs, i)) as [
+      TensorType,
+      TensorType,
+      TensorType,
+    ];
+    checkAttention([q, k, v, ...inputs.slice(6)], attributes);
+    const out: TensorType = { dtype: 'f32', shape: q.shape };
+    expectOperands('attentionGradient', inputs, 3, { out, lse: rowSums(q, attributes), dout: out });
     return [q, k, v];
   },
   lower: (context) =>

@@ -1,5 +1,6 @@
 import type { AttentionDims } from '../../kernels/attentionBlock.ts';
 import { type Dim, printShape, product, times } from '../base/dim.ts';
+import { count, flag, fraction, integer, optional } from '../base/kinds.ts';
 import type { Attributes, TensorType } from '../ir/graph.ts';
 import type { Cost, LowerContext } from '../ir/record.ts';
 import { bytesOf, expectFloat, expectShape, expectType, fail, numberOf, operand } from './rules.ts';
@@ -10,6 +11,15 @@ import { input } from './slots.ts';
  * attribute `masked` says so, a mask bool [batch, keys] (true = may be attended to), then, where there is an attribute `rate`,
  * the key of its dropout, u32 [2]. Attributes `heads`, `causal`, `masked`, `rate`, `stream`.
  */
+
+/** Attributes of attention and of its gradient. */
+export const settings = {
+  heads: count,
+  causal: optional(flag),
+  masked: optional(flag),
+  rate: optional(fraction),
+  stream: optional(integer),
+};
 
 type Matrix = readonly [batch: Dim, time: Dim, width: Dim];
 
@@ -66,6 +76,7 @@ export function checkAttention(inputs: readonly TensorType[], attributes: Attrib
     fail('FROND-S014', `attention: key and value lengths differ: ${key[1]} and ${value[1]}`);
   }
   headWidth(query[2], attributes);
+  if (attributes.rate !== undefined) numberOf('attention', attributes, 'stream');
   const places = extras(attributes, 3);
   if (places.mask !== undefined) {
     const mask = operand('attention', inputs, places.mask);

@@ -1,4 +1,5 @@
-import { dtypeHint, isDType } from '../base/dtype.ts';
+import { dtypeHint, dtypes, isDType } from '../base/dtype.ts';
+import { oneOf } from '../base/kinds.ts';
 import type { OpRecord } from '../ir/record.ts';
 import type { Value } from '../kernel/ir.ts';
 import { lowerElementwise } from './elementwiseRecord.ts';
@@ -10,6 +11,7 @@ export const cast: OpRecord = {
   kind: 'elementwise',
   idle: true,
   arity: 1,
+  attributes: { dtype: oneOf(...dtypes) },
   shape([x], { dtype }) {
     if (!isDType(dtype)) {
       return fail('FROND-S019', `cast: ${JSON.stringify(dtype)} is not a dtype`, dtypeHint);

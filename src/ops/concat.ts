@@ -1,5 +1,6 @@
 import { contiguousStrides, planCopy } from '../../kernels/copy.ts';
 import { type Dim, plus, type Shape, times } from '../base/dim.ts';
+import { integer } from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
 import type { OpRecord } from '../ir/record.ts';
 import { axisOf, fail, numberOf, operand, perElement } from './rules.ts';
@@ -26,6 +27,7 @@ export const concat: OpRecord = {
   doc: 'tensors one after the other along an axis',
   kind: 'kernel',
   arity: [1, 64],
+  attributes: { axis: integer },
   shape(inputs, attributes) {
     const first = operand('concat', inputs, 0);
     const axis = axisOf('concat', numberOf('concat', attributes, 'axis'), first.shape);

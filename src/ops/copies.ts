@@ -2,8 +2,10 @@ import { contiguousStrides, planCopy } from '../../kernels/copy.ts';
 import { planPointwise } from '../../kernels/pointwise.ts';
 import { printShape, type Shape } from '../base/dim.ts';
 import { defined } from '../base/errors.ts';
+import { listOf, natural } from '../base/kinds.ts';
 import type { Attributes } from '../ir/graph.ts';
 import type { OpRecord } from '../ir/record.ts';
+import { dims } from './attributes.ts';
 import { dimsOf, fail, integersOf, operand, perElement } from './rules.ts';
 import { input, output } from './slots.ts';
 
@@ -25,6 +27,7 @@ export const transpose: OpRecord = {
   doc: 'the same elements with the axes in another order',
   kind: 'kernel',
   arity: 1,
+  attributes: { permutation: listOf(natural, 'axes') },
   shape(inputs, attributes) {
     const { dtype, shape } = operand('transpose', inputs, 0);
     const permutation = permutationOf(attributes);
@@ -76,6 +79,7 @@ export const broadcast: OpRecord = {
   doc: 'repeats a tensor along new dimensions and dimensions of size 1',
   kind: 'kernel',
   arity: 1,
+  attributes: { shape: dims },
   shape(inputs, attributes) {
     const { dtype, shape } = operand('broadcast', inputs, 0);
     const target = dimsOf('broadcast', attributes, 'shape');
@@ -105,6 +109,7 @@ export const copy: OpRecord = {
   doc: 'the same tensor in memory of its own',
   kind: 'kernel',
   arity: 1,
+  attributes: {},
   shape: (inputs) => [operand('copy', inputs, 0)],
   vjp: (_b, { gradients: [dy] }) => [dy],
   lower({ inputs }) {

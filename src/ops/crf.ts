@@ -1,7 +1,7 @@
 import { planCrf, planCrfGradient } from '../../kernels/crf.ts';
 import type { OpRecord } from '../ir/record.ts';
 import { chainIndices, checkChain, costOf, oneStep, sizesOf } from './crfRules.ts';
-import { operand, refuse } from './rules.ts';
+import { expectOperands, operand, refuse } from './rules.ts';
 import { input, output } from './slots.ts';
 
 const LOSS_OPERANDS = ['tags', 'lengths', 'transitions', 'start', 'stop'] as const;
@@ -21,6 +21,7 @@ export const crfLogLikelihood: OpRecord = {
   doc: 'log-probability of the tags of each sequence under a linear-chain CRF',
   kind: 'kernel',
   arity: 6,
+  attributes: {},
   shape: (inputs) => [{ dtype: 'f32', shape: [checkChain(inputs, LOSS_OPERANDS).batch] }],
   expand: (b, { inputs }) =>
     b
@@ -35,6 +36,7 @@ export const crfLoss: OpRecord = {
   doc: 'log Z − score of the tags, for each sequence; 0 for an empty one',
   kind: 'kernel',
   arity: 6,
+  attributes: {},
   shape(inputs) {
     const { batch, time, labels } = checkChain(inputs, LOSS_OPERANDS);
     return [[batch], [batch], [batch, time, labels], [batch, time]].map((shape) => ({ dtype: 'f32', shape }));
@@ -65,8 +67,14 @@ export const crfGradient: OpRecord = {
   doc: 'gradients of crfLoss: marginals minus the tags',
   kind: 'kernel',
   arity: 9,
+  attributes: {},
   shape(inputs) {
-    const { labels } = checkChain(inputs, LOSS_OPERANDS);
+    const { batch, time, labels } = checkChain(inputs, LOSS_OPERANDS);
+    expectOperands('crf', inputs, 6, {
+      levels: { dtype: 'f32', shape: [batch, time, labels] },
+      offsets: { dtype: 'f32', shape: [batch, time] },
+      dloss: { dtype: 'f32', shape: [batch] },
+    });
     return [
       operand('crf', inputs, 0),
       { dtype: 'f32', shape: [labels, labels] },

@@ -9,6 +9,7 @@ export const crfDecode: OpRecord = {
   doc: 'most likely labels of each sequence (Viterbi 1967), 0 at and beyond its length, and their score',
   kind: 'kernel',
   arity: 5,
+  attributes: {},
   shape(inputs) {
     const { batch, time } = checkChain(inputs, ['lengths', 'transitions', 'start', 'stop']);
     return [

@@ -2,7 +2,16 @@ import { planCrossEntropy, planCrossEntropyGradient } from '../../kernels/crossE
 import { product } from '../base/dim.ts';
 import type { TensorType } from '../ir/graph.ts';
 import type { OpRecord } from '../ir/record.ts';
-import { expectFloat, expectShape, expectType, lastDim, operand, perInput, refuse } from './rules.ts';
+import {
+  expectFloat,
+  expectOperands,
+  expectShape,
+  expectType,
+  lastDim,
+  operand,
+  perInput,
+  refuse,
+} from './rules.ts';
 import { input, output } from './slots.ts';
 
 const rowsOf = ({ shape }: TensorType) => ({
@@ -19,6 +28,7 @@ export const crossEntropy: OpRecord = {
   doc: 'negative log-probability of one label per row of logits',
   kind: 'kernel',
   arity: 2,
+  attributes: {},
   shape(inputs) {
     const [logits, labels] = [operand('crossEntropy', inputs, 0), operand('crossEntropy', inputs, 1)];
     expectFloat('crossEntropy', logits);
@@ -61,7 +71,17 @@ export const crossEntropyGradient: OpRecord = {
   doc: 'dloss (softmax(logits) − one-hot(label)), 0 in ignored rows',
   kind: 'kernel',
   arity: 4,
-  shape: (inputs) => [operand('crossEntropyGradient', inputs, 0)],
+  attributes: {},
+  shape(inputs) {
+    const logits = operand('crossEntropyGradient', inputs, 0);
+    expectFloat('crossEntropyGradient', logits);
+    lastDim('crossEntropyGradient', 'the input', logits.shape);
+    const shape = logits.shape.slice(0, -1);
+    const row: TensorType = { dtype: 'f32', shape };
+    const labels: TensorType = { dtype: 'i32', shape };
+    expectOperands('crossEntropyGradient', inputs, 1, { labels, 'the log-sum': row, dloss: row });
+    return [logits];
+  },
   lower: ({ inputs, schedules }) =>
     planCrossEntropyGradient({
       ...rowsOf(operand('crossEntropyGradient', inputs, 0)),

@@ -1,4 +1,5 @@
 import { defined } from '../base/errors.ts';
+import { fraction, integer } from '../base/kinds.ts';
 import type { Attributes } from '../ir/graph.ts';
 import type { OpRecord } from '../ir/record.ts';
 import type { Value } from '../kernel/ir.ts';
@@ -22,6 +23,7 @@ export const dropout: OpRecord = {
   doc: 'zeroes elements with probability rate and scales the others by 1 / (1 − rate)',
   kind: 'elementwise',
   arity: 2,
+  attributes: { rate: fraction, stream: integer },
   whole: [1],
   shape(inputs, attributes) {
     const [x, key] = [operand('dropout', inputs, 0), operand('dropout', inputs, 1)];

@@ -65,6 +65,7 @@ export function elementwiseRecord(name: string, row: Row): OpRecord {
     doc: row.doc,
     kind: 'elementwise',
     arity: row.arity,
+    attributes: {},
     shape: (inputs) => shapeOf(name, row, inputs),
     emit,
     lower: (context) => lowerElementwise(record, context),

@@ -1,8 +1,10 @@
 import { planGather } from '../../kernels/gather.ts';
 import { planGatherGradient } from '../../kernels/gatherGradient.ts';
 import { printShape, product } from '../base/dim.ts';
+import type { TensorType } from '../ir/graph.ts';
 import type { OpRecord } from '../ir/record.ts';
-import { dimsOf, expectFloat, expectType, fail, operand, perElement } from './rules.ts';
+import { dims } from './attributes.ts';
+import { dimsOf, expectFloat, expectOperands, expectType, fail, operand, perElement } from './rules.ts';
 import { input, output } from './slots.ts';
 
 /** Rows of a table: operands table [vocabulary, ...row] and ids i32 [...]; the result is [...ids, ...row]. */
@@ -11,6 +13,7 @@ export const gather: OpRecord = {
   doc: 'rows of a table by number',
   kind: 'kernel',
   arity: 2,
+  attributes: {},
   shape(inputs) {
     const [table, ids] = [operand('gather', inputs, 0), operand('gather', inputs, 1)];
     expectFloat('gather', table);
@@ -45,7 +48,15 @@ export const gatherGradient: OpRecord = {
   doc: 'gradient of a table from which rows were gathered: sums over equal ids, in order',
   kind: 'kernel',
   arity: 2,
-  shape: (_inputs, attributes) => [{ dtype: 'f32', shape: dimsOf('gatherGradient', attributes, 'shape') }],
+  attributes: { shape: dims },
+  shape(inputs, attributes) {
+    const shape = dimsOf('gatherGradient', attributes, 'shape');
+    const ids: TensorType = { dtype: 'i32', shape: operand('gatherGradient', inputs, 1).shape };
+    if (shape.length === 0) fail('FROND-S013', 'gatherGradient: the table needs 1 or more dimensions');
+    const dy: TensorType = { dtype: 'f32', shape: [...ids.shape, ...shape.slice(1)] };
+    expectOperands('gatherGradient', inputs, 0, { dy, 'the ids': ids });
+    return [{ dtype: 'f32', shape }];
+  },
   // linear in dy, and the transpose of gather
   vjp(b, { inputs: [, ids], gradients: [dtable] }) {
     return ids === undefined || dtable === undefined ? [] : [b.one('gather', [dtable, ids])];

@@ -1,5 +1,6 @@
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
 import { attention, attentionGradient } from './attention.ts';
+import { checkAttributes } from './attributes.ts';
 import { cast } from './cast.ts';
 import { concat } from './concat.ts';
 import { broadcast, copy, transpose } from './copies.ts';
@@ -21,8 +22,18 @@ import { adamW, gradientNorm } from './update.ts';
 import { reshape } from './views.ts';
 import { where } from './where.ts';
 
+/** Beside what the rule of its shape reads, all attributes are checked. */
+const checked = (record: OpRecord): OpRecord => ({
+  ...record,
+  shape(inputs, attributes) {
+    const types = record.shape(inputs, attributes);
+    checkAttributes(record, attributes);
+    return types;
+  },
+});
+
 const byName = (records: readonly OpRecord[]): OpRegistry =>
-  new Map(records.map((record) => [record.name, record]));
+  new Map(records.map((record) => [record.name, checked(record)]));
 
 /** What fused expressions may consist of. */
 const rows = byName([...elementwiseOps(), where, cast, dropout, constant]);

@@ -1,10 +1,21 @@
 import type { EpilogueOperand } from '../../kernels/epilogue.ts';
 import { planLayerNorm, planLayerNormGradient } from '../../kernels/layerNorm.ts';
 import { product } from '../base/dim.ts';
+import { notNegative } from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
+import { epilogue } from './attributes.ts';
 import { epilogueOf, epilogueTypes } from './epilogue.ts';
-import { expectFloat, expectShape, lastDim, numberOf, operand, perElement, refuse } from './rules.ts';
+import {
+  expectFloat,
+  expectOperands,
+  expectShape,
+  lastDim,
+  numberOf,
+  operand,
+  perElement,
+  refuse,
+} from './rules.ts';
 import { input, output } from './slots.ts';
 
 const rowsOf = ({ shape }: TensorType) => ({
@@ -21,6 +32,7 @@ export const layerNorm: OpRecord = {
   doc: 'normalises the last axis to mean 0 and variance 1, then scales by gamma and shifts by beta',
   kind: 'kernel',
   arity: 3,
+  attributes: { epsilon: notNegative },
   shape(inputs, attributes) {
     const [x, gamma, beta] = [0, 1, 2].map((i) => operand('layerNorm', inputs, i)) as [
       TensorType,
@@ -85,8 +97,14 @@ export const layerNormGradient = (rows: OpRegistry): OpRecord => ({
   doc: 'gradients of layerNorm with respect to its three operands',
   kind: 'kernel',
   arity: [OWN, 10],
+  attributes: epilogue,
   shape(inputs, attributes) {
     const [x, gamma] = [operand('layerNormGradient', inputs, 0), operand('layerNormGradient', inputs, 1)];
+    expectFloat('layerNormGradient', x, gamma);
+    expectShape('layerNormGradient', 'gamma', gamma.shape, [lastDim('layerNormGradient', 'x', x.shape)]);
+    const saved: TensorType = { dtype: 'f32', shape: x.shape.slice(0, -1) };
+    const dy: TensorType = { dtype: 'f32', shape: x.shape };
+    expectOperands('layerNormGradient', inputs, 2, { mean: saved, rstd: saved, dy });
     for (const extra of inputs.slice(OWN)) stridesUnder(x, extra);
     const [dx, ...others] = epilogueTypes('layerNormGradient', rows, { inputs, attributes }, OWN, x);
     return [dx ?? x, gamma, gamma, ...others];

@@ -9,6 +9,7 @@ export const linear: OpRecord = {
   doc: 'x · weight + bias',
   kind: 'kernel',
   arity: [2, 3],
+  attributes: {},
   shape(inputs) {
     const [x, weight] = [operand('linear', inputs, 0), operand('linear', inputs, 1)];
     expectFloat('linear', ...inputs);

@@ -1,7 +1,9 @@
 import { planMatmul } from '../../kernels/matmul.ts';
 import { printShape, product, type Shape, times } from '../base/dim.ts';
+import { flag, optional } from '../base/kinds.ts';
 import type { Attributes, Ref, TensorType } from '../ir/graph.ts';
 import type { Build, OpRecord, OpRegistry, VjpContext } from '../ir/record.ts';
+import { epilogue } from './attributes.ts';
 import { epilogueOf, epilogueTypes } from './epilogue.ts';
 import {
   batchOf,
@@ -112,6 +114,12 @@ export const matmul = (rows: OpRegistry): OpRecord => ({
   doc: 'matrix product over the last two dimensions; outer dimensions broadcast',
   kind: 'kernel',
   arity: [2, 10],
+  attributes: {
+    transposeX: optional(flag),
+    transposeY: optional(flag),
+    columnSums: optional(flag),
+    ...epilogue,
+  },
   shape(inputs, attributes) {
     const [x, y] = [operand('matmul', inputs, 0), operand('matmul', inputs, 1)];
     if (x.dtype !== y.dtype) {

@@ -1,6 +1,7 @@
 import { product, times } from '../base/dim.ts';
 import { FUSED } from '../ir/expression.ts';
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
+import { expression } from './attributes.ts';
 import { planSteps, readFused, typesOfSteps } from './expression.ts';
 import { bytesOf } from './rules.ts';
 
@@ -13,6 +14,7 @@ export const pointwise = (rows: OpRegistry): OpRecord => ({
   doc: 'a chain of element-wise ops as one kernel',
   kind: 'kernel',
   arity: [0, 64],
+  attributes: expression,
   shape: (inputs, attributes) =>
     typesOfSteps(rows, readFused(attributes, 'expression', inputs.length), inputs),
   lower: (context) =>

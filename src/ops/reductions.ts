@@ -4,8 +4,10 @@ import { planCopy } from '../../kernels/copy.ts';
 import { planReduce } from '../../kernels/reduce.ts';
 import { planSize } from '../../kernels/size.ts';
 import { product } from '../base/dim.ts';
+import { flag, integer, listOf, optional } from '../base/kinds.ts';
 import type { Attributes, Ref, TensorType } from '../ir/graph.ts';
 import type { Build, OpRecord, Slot } from '../ir/record.ts';
+import { axis, dim } from './attributes.ts';
 import { axesOf, axisOf, expectFloat, fail, operand, perInput, reducedShape, widen } from './rules.ts';
 import { input, output } from './slots.ts';
 
@@ -24,11 +26,14 @@ function stretch(b: Build, op: string, reduced: Ref, x: Ref, attributes: Attribu
   return b.broadcast(b.reshape(reduced, reducedShape(shape, axes, true)), shape);
 }
 
+const reduced = { axes: listOf(integer, 'integers'), keepDims: optional(flag) };
+
 const reduction = (name: 'sum' | 'max', doc: string): OpRecord => ({
   name,
   doc,
   kind: 'reduction',
   arity: 1,
+  attributes: reduced,
   shape: (inputs, attributes) => [reducedType(name, inputs, attributes)],
   lower({ inputs, attributes }) {
     const x = operand(name, inputs, 0);
@@ -66,6 +71,7 @@ export const mean: OpRecord = {
   doc: 'average over attribute axes',
   kind: 'reduction',
   arity: 1,
+  attributes: reduced,
   shape(inputs, attributes) {
     expectFloat('mean', operand('mean', inputs, 0));
     return [reducedType('mean', inputs, attributes)];
@@ -86,6 +92,7 @@ export const size: OpRecord = {
   doc: 'attribute size as an f32 scalar, for sizes that are known when a batch is fed',
   kind: 'kernel',
   arity: 0,
+  attributes: { size: dim },
   shape: () => [{ dtype: 'f32', shape: [] }],
   lower({ attributes }) {
     const dim = attributes.size;
@@ -102,6 +109,7 @@ export const argmax: OpRecord = {
   doc: 'index of the first largest element along attribute axis, i32',
   kind: 'reduction',
   arity: 1,
+  attributes: axis,
   shape(inputs, { axis = -1 }) {
     const { dtype, shape } = operand('argmax', inputs, 0);
     if (dtype === 'bool') fail('FROND-S010', 'argmax: cannot take bool operands', 'convert it with cast');

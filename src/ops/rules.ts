@@ -46,7 +46,7 @@ export const integersOf = (op: string, attributes: Attributes, name: string): re
     : fail('FROND-S019', `${op}: attribute ${name} must be a list of integers, not ${show(value)}`);
 };
 
-const show = (value: Attribute | undefined): string => JSON.stringify(value) ?? 'absent';
+export const show = (value: Attribute | undefined): string => JSON.stringify(value) ?? 'absent';
 
 // ---- types of operands
 
@@ -72,6 +72,20 @@ export function expectType(op: string, what: string, type: TensorType, ...dtypes
 export function expectShape(op: string, what: string, shape: Shape, wanted: Shape): void {
   if (!sameShape(shape, wanted))
     fail('FROND-S014', `${op}: ${what} must be ${printShape(wanted)}, not ${printShape(shape)}`);
+}
+
+/** Throws unless the operands from `first` on, called as in `wanted`, are of those types. */
+export function expectOperands(
+  op: string,
+  inputs: readonly TensorType[],
+  first: number,
+  wanted: Readonly<Record<string, TensorType>>,
+): void {
+  for (const [i, [name, { dtype, shape }]] of Object.entries(wanted).entries()) {
+    const given = operand(op, inputs, first + i);
+    expectType(op, name, given, dtype);
+    expectShape(op, name, given.shape, shape);
+  }
 }
 
 // ---- shapes

@@ -1,9 +1,14 @@
 import { type CopyDim, contiguousStrides, planCopy } from '../../kernels/copy.ts';
 import { type Dim, minus, plus, type Shape, times } from '../base/dim.ts';
+import { either, integer, optional } from '../base/kinds.ts';
 import type { Attribute, Attributes } from '../ir/graph.ts';
 import type { LaunchPlan, OpRecord } from '../ir/record.ts';
+import { dim } from './attributes.ts';
 import { axisOf, difference, fail, numberOf, operand, perElement } from './rules.ts';
 import { input, output } from './slots.ts';
+
+/** Negative numbers count from the right; 'end' is the size. */
+const bound = { ...either(integer, dim), what: 'a position' };
 
 /** A stretch of one axis. */
 interface Range {
@@ -38,7 +43,10 @@ function rangeOf(shape: Shape, attributes: Attributes): Range {
   const { from = 0, to = 'end' } = attributes;
   const start = position(from, size);
   // names do not cancel: who knows the length says so
-  if (isDim(attributes.length)) return { axis, start, length: attributes.length, rest: 0 };
+  if (isDim(attributes.length)) {
+    const { length } = attributes;
+    return { axis, start, length, rest: restOf('slice', size, start, length) };
+  }
   const end = position(to, size);
   const length = lengthOf(from, to, start, end, size);
   const bad =
@@ -47,6 +55,14 @@ function rangeOf(shape: Shape, attributes: Attributes): Range {
     (typeof end === 'number' && typeof size === 'number' && end > size);
   if (bad) fail('FROND-S017', `slice: ${String(from)}..${String(to)} does not fit dimension ${size}`);
   return { axis, start, length, rest: difference(size, end) };
+}
+
+/** What is left of `size` behind a part; names do not cancel: whoever binds them sees. @throws FROND-S017 for less than nothing */
+function restOf(op: string, size: Dim, start: Dim, length: Dim): Dim {
+  const rest = difference(size, plus(start, length));
+  if ((typeof rest === 'number' && rest < 0) || (typeof start === 'number' && start < 0))
+    fail('FROND-S017', `${op}: ${length} from ${start} on does not fit dimension ${size}`);
+  return rest;
 }
 
 function lengthOf(from: Attribute, to: Attribute, start: Dim, end: Dim, size: Dim): Dim {
@@ -77,6 +93,7 @@ export const slice: OpRecord = {
   doc: 'positions from … to of one axis; negative positions count from the end',
   kind: 'kernel',
   arity: 1,
+  attributes: { axis: integer, from: optional(bound), to: optional(bound), length: optional(dim) },
   shape(inputs, attributes) {
     const { dtype, shape } = operand('slice', inputs, 0);
     return [{ dtype, shape: outputShape(shape, rangeOf(shape, attributes)) }];
@@ -102,17 +119,21 @@ export const slice: OpRecord = {
   cost: perElement(0),
 };
 
+const startOf = ({ start }: Attributes): Dim => (isDim(start) ? start : 0);
+
 /** Attributes `axis`, `start` and `size`: dy placed at `start` in zeros of that size. */
 export const sliceGradient: OpRecord = {
   name: 'sliceGradient',
   doc: 'a tensor placed in zeros along one axis: gradient of slice',
   kind: 'kernel',
   arity: 1,
+  attributes: { axis: integer, start: dim, size: dim },
   shape(inputs, attributes) {
     const { dtype, shape } = operand('sliceGradient', inputs, 0);
     const axis = axisOf('sliceGradient', numberOf('sliceGradient', attributes, 'axis'), shape);
     const { size } = attributes;
     if (!isDim(size)) return fail('FROND-S019', 'sliceGradient: attribute size must be a dimension');
+    restOf('sliceGradient', size, startOf(attributes), shape[axis] ?? 1);
     return [{ dtype, shape: shape.map((dim, i) => (i === axis ? size : dim)) }];
   },
   vjp(b, { inputs: [x], gradients: [dy], attributes }) {
@@ -124,8 +145,12 @@ export const sliceGradient: OpRecord = {
   lower({ inputs, outputs, attributes }) {
     const [part, whole] = [operand('sliceGradient', inputs, 0), operand('sliceGradient', outputs, 0)];
     const axis = axisOf('sliceGradient', Number(attributes.axis), part.shape);
-    const start = isDim(attributes.start) ? attributes.start : 0;
-    return placePart(part.shape, whole.shape, axis, start, part.dtype);
+    return placePart(part.shape, whole.shape, axis, startOf(attributes), part.dtype);
+  },
+  demands({ inputs: [part], outputs: [whole], attributes }) {
+    const axis = Number(attributes.axis);
+    const [size, length] = [whole, part].map((type) => type?.shape.at(axis) ?? 1) as [Dim, Dim];
+    return [restOf('sliceGradient', size, startOf(attributes), length)];
   },
   cost: perElement(0),
 };

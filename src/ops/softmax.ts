@@ -2,7 +2,8 @@ import { planAlong, type Rows } from '../../kernels/along.ts';
 import { planSoftmax, planSoftmaxGradient } from '../../kernels/softmax.ts';
 import type { Attributes, TensorType } from '../ir/graph.ts';
 import type { LaunchPlan, LowerContext, OpRecord, Slot } from '../ir/record.ts';
-import { axisOf, expectFloat, expectType, operand, perElement, widen } from './rules.ts';
+import { axis } from './attributes.ts';
+import { axisOf, expectFloat, expectOperands, operand, perElement, widen } from './rules.ts';
 import { input, output } from './slots.ts';
 
 /** Attribute `axis`, the last one by default. */
@@ -25,6 +26,7 @@ export const softmax: OpRecord = {
   doc: 'e^x normalised to sum 1 along attribute axis',
   kind: 'kernel',
   arity: 1,
+  attributes: axis,
   shape(inputs, attributes) {
     const x = operand('softmax', inputs, 0);
     expectFloat('softmax', x);
@@ -47,10 +49,13 @@ export const softmaxGradient: OpRecord = {
   doc: 'gradient of softmax from its result and the upstream gradient',
   kind: 'kernel',
   arity: 2,
-  shape(inputs) {
-    expectType('softmaxGradient', 'the softmax', operand('softmaxGradient', inputs, 0), 'f32');
-    expectType('softmaxGradient', 'the gradient', operand('softmaxGradient', inputs, 1), 'f32');
-    return [operand('softmaxGradient', inputs, 0)];
+  attributes: axis,
+  shape(inputs, attributes) {
+    const { shape } = operand('softmaxGradient', inputs, 0);
+    const type: TensorType = { dtype: 'f32', shape };
+    expectOperands('softmaxGradient', inputs, 0, { 'the softmax': type, 'the gradient': type });
+    axisOfSoftmax(shape, attributes);
+    return [type];
   },
   // with s = Σ y dy and upstream u:  ∂/∂dy is the same map of u;  ∂/∂y = u (dy − s) − dy Σ u y
   vjp(b, { inputs: [y, dy], gradients: [u], attributes }) {
@@ -76,6 +81,7 @@ export const logSoftmax: OpRecord = {
   doc: 'logarithm of softmax along attribute axis',
   kind: 'kernel',
   arity: 1,
+  attributes: axis,
   shape(inputs, { axis = -1 }) {
     const x = operand('logSoftmax', inputs, 0);
     expectFloat('logSoftmax', x);

@@ -1,6 +1,9 @@
-import type { DType } from '../base/dtype.ts';
+import { type DType, dtypes } from '../base/dtype.ts';
+import { kind, oneOf, optional } from '../base/kinds.ts';
 import type { OpRecord } from '../ir/record.ts';
 import { fail } from './rules.ts';
+
+const number = kind('a number', (value) => typeof value === 'number');
 
 /** Sources have no operands and no kernels: the runtime puts their values in place. */
 const source = (name: string, doc: string): OpRecord => ({
@@ -24,6 +27,8 @@ export const parameter = source('parameter', 'a tensor that training changes and
  */
 export const constant: OpRecord = {
   ...source('constant', 'numbers fixed in the graph'),
+  // of a step; those of a graph are for checkGraph to judge
+  attributes: { value: number, dtype: optional(oneOf(...dtypes)) },
   shape: (_inputs, { dtype = 'f32' }) => [{ dtype: dtype as DType, shape: [] }],
   emit(k, _args, { value, dtype = 'f32' }) {
     if (typeof value !== 'number') return fail('FROND-S019', 'constant: only one number folds into a kernel');

@@ -1,8 +1,10 @@
 import { adamWRule } from '../../kernels/adamW.ts';
 import { planGradientNorm } from '../../kernels/gradientNorm.ts';
 import { planUpdate, type UpdateRule } from '../../kernels/update.ts';
+import { finite } from '../base/kinds.ts';
 import type { Attributes, TensorType } from '../ir/graph.ts';
 import { ARENA_BLOCKS, ARENA_CHUNK, type OpRecord } from '../ir/record.ts';
+import { groups } from './attributes.ts';
 import { bytesOf, expectShape, expectType, numberOf, operand } from './rules.ts';
 import { input, output } from './slots.ts';
 
@@ -23,6 +25,7 @@ export const gradientNorm: OpRecord = {
   doc: '√(Σ g²) over all gradients; judges the step by it and by its loss, where losses are given',
   kind: 'update',
   arity: [0, Number.POSITIVE_INFINITY],
+  attributes: groups,
   shape(inputs, attributes) {
     for (const { shape } of inputs.slice(0, lossesOf(inputs, attributes)))
       expectShape('gradientNorm', 'a loss', shape, []);
@@ -50,6 +53,7 @@ export function updateOp(rule: UpdateRule): OpRecord {
     doc: `updates parameters and moments by ${name}, unless loss or gradient norm is not finite`,
     kind: 'update',
     arity: [3, Number.POSITIVE_INFINITY],
+    attributes: { ...groups, ...Object.fromEntries(rule.settings.map((setting) => [setting, finite])) },
     shape(inputs, attributes) {
       const [loss, norm, hyper] = [0, 1, 2].map((i) => operand(name, inputs, i));
       if (loss) expectShape(name, 'the loss', loss.shape, []);

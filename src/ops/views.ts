@@ -1,4 +1,5 @@
-import { type Dim, over, printShape, type Shape, times } from '../base/dim.ts';
+import { type Dim, isDim, over, printShape, type Shape, times } from '../base/dim.ts';
+import { kind, listOf } from '../base/kinds.ts';
 import type { Attributes } from '../ir/graph.ts';
 import type { OpRecord } from '../ir/record.ts';
 import { dimsOf, fail, operand } from './rules.ts';
@@ -73,12 +74,18 @@ function inferDim(from: Shape, to: Shape): Shape {
 const targetOf = (from: Shape, attributes: Attributes): Shape =>
   inferDim(from, dimsOf('reshape', attributes, 'shape'));
 
+const sizes = listOf(
+  kind('a dimension or -1', (value) => value === -1 || isDim(value)),
+  'dimensions',
+);
+
 /** Attribute `shape`; one dimension may be −1. Tensors are contiguous, so the result is the same memory. */
 export const reshape: OpRecord = {
   name: 'reshape',
   doc: 'the same elements in row-major order under another shape',
   kind: 'view',
   arity: 1,
+  attributes: { shape: sizes },
   shape(inputs, attributes) {
     const { dtype, shape } = operand('reshape', inputs, 0);
     const target = targetOf(shape, attributes);

@@ -8,6 +8,7 @@ export const where: OpRecord = {
   doc: 'yes where the condition holds, else no; operands condition (bool), yes, no',
   kind: 'elementwise',
   arity: 3,
+  attributes: {},
   shape(inputs) {
     const [condition, yes, no] = [0, 1, 2].map((i) => operand('where', inputs, i)) as [
       TensorType,

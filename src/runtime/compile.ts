@@ -2,6 +2,7 @@ import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
 import { flag, instanceOf, listOf, object, optional, text } from '../base/kinds.ts';
 import type { Declarations, Outputs, TypedGraph } from '../dsl/index.ts';
+import { checkGraph } from '../ir/check.ts';
 import { type Graph, graphKind, irOf, type Node, type NodeId, splitRef } from '../ir/graph.ts';
 import { rootsOf, topologicalOrder } from '../ir/order.ts';
 import { type OpRegistry, registryKind } from '../ir/record.ts';
@@ -106,6 +107,7 @@ export async function compile<G extends Graph | TypedGraph>(
   checkOptions('compile', options, OPTIONS, 'FROND-R022');
   const graph = irOf(given);
   const registry = options.registry ?? ops;
+  checkGraph(graph, registry);
   const state = options.state ?? ownState(graph, options.device);
   const schedules = schedulesOf(state.device.name, [state.device.schedules ?? {}, options.schedules ?? {}]);
   const { program, log } = optimiseAndLower(graph, registry, schedules, {

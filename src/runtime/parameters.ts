@@ -1,7 +1,7 @@
 import { evaluate, printShape } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
-import type { Initializer } from '../dsl/initializer.ts';
 import type { Attribute, Graph, Node } from '../ir/graph.ts';
+import { INITIALIZERS, type Initializer, isInitializer } from '../ir/initializer.ts';
 import { fitInChunk, requireFits } from './chunks.ts';
 import { drawNormals, drawUniforms } from './draws.ts';
 
@@ -105,11 +105,23 @@ function xavierLimit(shape: readonly number[]): number {
   return Math.sqrt(6 / (fanIn + fanOut));
 }
 
-/** Initial values of a parameter: a pure function of seed, name and initialiser. */
+/**
+ * Initial values of a parameter: a pure function of seed, name and initialiser.
+ * @throws FROND-S019 for an initialiser that is none, as an edited file may have
+ */
 export function initialValues(
   { name, length, initializer, shape }: ParameterEntry,
   seed: number,
 ): Float32Array {
+  if (!isInitializer(initializer)) {
+    throw new FrondError(
+      'FROND-S019',
+      `parameter ${name}: ${JSON.stringify(initializer)} is not an initializer`,
+      {
+        hint: `initializers are: ${Object.keys(INITIALIZERS).join(', ')}, each with its number`,
+      },
+    );
+  }
   const values = new Float32Array(length);
   switch (initializer.kind) {
     case 'zeros':

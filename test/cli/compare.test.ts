@@ -53,6 +53,26 @@ describe('frond compare', () => {
     );
   });
 
+  it('runs no graph whose types are not what its ops give', async () => {
+    const text = `graph g(x: f32[4]) {
+  %x = input() {name: "x"} : f32[4]
+  %y = relu(%x) : f32[2]
+  output y = %y
+}
+`;
+    writeFileSync(join(home, 'illegal.txt'), text);
+    expect(await frond('interpreter:f64', 'interpreter', 'illegal.txt')).toEqual({
+      code: 1,
+      out: '',
+      err: `[FROND-I006] relu gives f32[4], but the node says f32[2]
+  at node y
+  hint: around it:
+    %x = input() {name: "x"} : f32[4]
+  > %y = relu(%x) : f32[2]
+`,
+    });
+  });
+
   it('names the first node that differs by more, and says so by its exit code', async () => {
     const { code, out, err } = await frond('interpreter:f64', 'interpreter', 'model.ts', '--tolerance', '0');
     expect({ code, err }).toEqual({ code: 1, err: '' });
