@@ -8,7 +8,10 @@ import { blocksOf, kernelOnce, tileExtent } from './plan.ts';
 import { loadedType, padded, storage } from './pointwise.ts';
 import { identity } from './reduce.ts';
 
-/** Index of the first largest element of each row of x [outer, reduced], i32: one launch, x is read once. */
+/**
+ * Index of the first largest element of each row of x [outer, reduced], i32; NaN counts as larger than all numbers. One launch, x is
+ * read once.
+ */
 export function planArgmax(args: {
   readonly x: Slot;
   readonly out: Slot;
@@ -42,10 +45,14 @@ function argmaxProgram(k: KernelBuilder, dtype: DType, r: Axis, c: Axis): void {
       [k.span(c, at, reduced), 1],
     ] as const;
     const tile = k.load(x, terms, lowest);
-    const most = k.maximum(tile, c);
-    const better = k.lt(defined(best, 'best'), most);
+    const [most, before] = [k.maximum(tile, c), defined(best, 'best')];
+    const larger = k.lt(before, most);
+    const better =
+      dtype === 'i32' || dtype === 'u32'
+        ? larger
+        : k.or(larger, k.and(k.isNaN(most), k.not(k.isNaN(before))));
     return [
-      k.select(better, most, defined(best, 'best')),
+      k.select(better, most, before),
       k.select(better, k.add(k.argmax(tile, c), at), defined(where, 'index')),
     ];
   });

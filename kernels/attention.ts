@@ -11,6 +11,9 @@ import {
   attentionVariant,
 } from './attentionBlock.ts';
 import { blocksOf, kernelOnce } from './plan.ts';
+import { identity } from './reduce.ts';
+
+const lowest = identity('max', 'f32');
 
 /**
  * Multi-head attention by online softmax (Milakov and Gimelshein 2018; Dao et al. 2022):
@@ -21,7 +24,7 @@ import { blocksOf, kernelOnce } from './plan.ts';
  * keys in blocks. With m the maximum so far, l = Σ exp(s − m) and o = Σ exp(s − m) v, a block with new maximum m' gives
  *   l' = l·e^{m−m'} + Σ_j e^{s_j−m'},   o' = o·e^{m−m'} + Σ_j e^{s_j−m'} v_j,
  * and at the end out = o / l, lse = m + log l. Dropout acts on the terms of o, not of l.
- * A query none of whose keys is allowed has l = 0 and gets zeros; its lse is LOWEST.
+ * A query none of whose keys is allowed has m = −∞, l = 0 and gets zeros; its lse is LOWEST.
  *
  * Memory: q read once, k and v once per block of 32 queries, out and lse written once; nothing of queryTime × keyTime.
  */
@@ -35,17 +38,18 @@ function attentionProgram(k: KernelBuilder, options: AttentionOptions): void {
   const I = k.span(i, first, queryTime);
   const scaled = k.mul(block.head(q, I, queryTime), scale);
   const end = options.causal ? k.min(keyTime, k.add(first, i.size)) : keyTime;
-  const initial = [k.fill([i], LOWEST), k.fill([i], 0), k.fill([i, d], 0)];
+  const initial = [k.fill([i], lowest), k.fill([i], 0), k.fill([i, d], 0)];
   const finished = k.loop(0, end, j.size, initial, (start, ...carried) => {
     const [m, l, o] = carried as [Value, Value, Value];
     k.name({ largest: m, total: l, output: o });
     const J = k.span(j, start, keyTime);
     const scores = k.dot(scaled, block.head(keys, J, keyTime), undefined, d);
-    const masked = k.select(block.allowed(I, J), scores, LOWEST);
+    const masked = k.select(block.allowed(I, J), scores, lowest);
     const most = k.max(m, k.maximum(masked, j));
-    // where no key has been allowed yet, 0 in place of the maximum makes every term e^LOWEST = 0
-    const p = k.exp(k.sub(masked, k.select(k.le(most, LOWEST), 0, most)));
-    const shrink = k.exp(k.sub(m, most));
+    // where no key has been allowed yet, 0 in place of the maximum makes every term e^−∞ = 0
+    const offset = k.select(k.le(most, lowest), 0, most);
+    const p = k.exp(k.sub(masked, offset));
+    const shrink = k.exp(k.sub(m, offset));
     k.name({ scores, masked, most, weights: p, shrink });
     return [
       most,

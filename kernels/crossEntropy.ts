@@ -4,8 +4,10 @@ import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Kernel, Span, Value } from '../src/kernel/ir.ts';
 import type { Schedules } from '../src/kernel/schedule.ts';
 import { blocksOf } from './plan.ts';
-import { lowestFloat } from './reduce.ts';
+import { identity } from './reduce.ts';
 import { launchRows, overColumns, type RowSchedule, rowBlock, rowSchedule, traceRows } from './rows.ts';
+
+const lowest = identity('max', 'f32');
 
 /**
  * Cross-entropy of logits x [rows, classes] against one label per row (i32; −1 = ignored; other labels must be below
@@ -35,18 +37,18 @@ function crossEntropyProgram(k: KernelBuilder, schedule: RowSchedule): void {
   };
   if (schedule.whole) {
     const C = k.span(c, 0, columns);
-    const tile = block.load(logits, C, lowestFloat);
+    const tile = block.load(logits, C, lowest);
     const largest = k.maximum(tile, c);
     finish(largest, k.sum(exps(tile, C, largest), c), k.sum(picked(tile, C), c));
     return;
   }
-  const [highest] = overColumns(k, block, schedule, [k.fill([r, c], lowestFloat)], (C, [most]) => [
-    k.max(most as Value, block.load(logits, C, lowestFloat)),
+  const [highest] = overColumns(k, block, schedule, [k.fill([r, c], lowest)], (C, [most]) => [
+    k.max(most as Value, block.load(logits, C, lowest)),
   ]);
   const largest = k.maximum(highest as Value, c);
   const zero = k.fill([r, c], 0);
   const [totals, chosen] = overColumns(k, block, schedule, [zero, zero], (C, [total, at]) => {
-    const tile = block.load(logits, C, lowestFloat);
+    const tile = block.load(logits, C, lowest);
     return [k.add(total as Value, exps(tile, C, largest)), k.add(at as Value, picked(tile, C))];
   });
   finish(largest, k.sum(totals as Value, c), k.sum(chosen as Value, c));

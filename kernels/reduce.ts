@@ -37,13 +37,10 @@ const PARTS = 32;
 /** Literal lengths up to this are reduced by one program instead of PARTS. */
 const SHORT = 256;
 
-/** The lowest f32, which WGSL can spell, unlike −∞. */
-export const lowestFloat = -3.4028234663852886e38;
-
 /** What a combination starts from. */
 export function identity(combine: Reduction, dtype: DType): number {
   if (combine === 'sum') return 0;
-  return dtype === 'i32' ? -0x80000000 : dtype === 'u32' || dtype === 'bool' ? 0 : lowestFloat;
+  return dtype === 'i32' ? -0x80000000 : dtype === 'u32' || dtype === 'bool' ? 0 : Number.NEGATIVE_INFINITY;
 }
 
 interface Group {

@@ -3,8 +3,10 @@ import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Kernel, Span, Value } from '../src/kernel/ir.ts';
 import type { Schedules } from '../src/kernel/schedule.ts';
-import { lowestFloat } from './reduce.ts';
+import { identity } from './reduce.ts';
 import { launchRows, overColumns, type RowSchedule, rowBlock, rowSchedule, traceRows } from './rows.ts';
+
+const lowest = identity('max', 'f32');
 
 /**
  * Softmax along the rows of x [rows, columns]:  y = exp(x − max x) / Σ exp(x − max x).
@@ -27,7 +29,7 @@ function softmaxProgram(k: KernelBuilder, schedule: RowSchedule): void {
   const exps = (tile: Value, C: Span, largest: Value) => block.cut(k.exp(k.sub(tile, largest)), C);
   if (schedule.whole) {
     const C = k.span(c, 0, columns);
-    const tile = block.load(x, C, lowestFloat);
+    const tile = block.load(x, C, lowest);
     const largest = k.maximum(tile, c);
     const shifted = exps(tile, C, largest);
     const total = k.sum(shifted, c);
@@ -35,12 +37,12 @@ function softmaxProgram(k: KernelBuilder, schedule: RowSchedule): void {
     block.store(out, C, k.div(shifted, total));
     return;
   }
-  const [highest] = overColumns(k, block, schedule, [k.fill([r, c], lowestFloat)], (C, [most]) => [
-    k.max(most as Value, block.load(x, C, lowestFloat)),
+  const [highest] = overColumns(k, block, schedule, [k.fill([r, c], lowest)], (C, [most]) => [
+    k.max(most as Value, block.load(x, C, lowest)),
   ]);
   const largest = k.maximum(highest as Value, c);
   const [totals] = overColumns(k, block, schedule, [k.fill([r, c], 0)], (C, [total]) => [
-    k.add(total as Value, exps(block.load(x, C, lowestFloat), C, largest)),
+    k.add(total as Value, exps(block.load(x, C, lowest), C, largest)),
   ]);
   const sum = k.sum(totals as Value, c);
   k.name({ highest, largest, totals, sum });

@@ -195,3 +195,11 @@ export function placeIn(index: number, shape: readonly number[]): number[] {
     return place;
   }, []);
 }
+
+/** @throws FROND-S028 where `op`, which gives the largest element of a dimension, is given none */
+export function requireSome(op: string, size: Dim): void {
+  if (size !== 0) return;
+  throw new FrondError('FROND-S028', `${op}: the dimension it reduces has 0 elements, and so no largest`, {
+    hint: 'give it at least one element',
+  });
+}

@@ -57,6 +57,9 @@ export interface VjpContext {
 
 // ---- lowering: a node becomes launches over symbolic sizes -------------------------------------------------
 
+/** A size that must not be negative, such as what is left behind a slice of a named dimension; or one that must not be 0. */
+export type Demand = Dim | { readonly some: Dim };
+
 /** A number given to a launch: a size expression, or (for f32 and u32 parameters) a plain number. */
 export type ScalarExpression = Dim | { readonly value: number };
 
@@ -185,8 +188,8 @@ export interface OpRecord {
     context: { readonly inputs: readonly Ref[]; readonly attributes: Attributes },
   ): readonly Ref[];
   cost?(context: LowerContext): Cost;
-  /** Sizes that must not be negative, which only a feed can tell: what is left behind a slice of a named dimension. */
-  demands?(context: LowerContext): readonly Dim[];
+  /** What sizes must be, which only a feed can tell. */
+  demands?(context: LowerContext): readonly Demand[];
 
   // ---- what rewriting passes may rely on, for every number, −0, infinities and NaN included
 

@@ -165,6 +165,7 @@ export class KernelBuilder {
   not = (x: Operand): Value => this.map('not', x);
   select = (condition: Operand, yes: Operand, no: Operand): Value => this.map('select', condition, yes, no);
   isFinite = (x: Operand): Value => this.map('isFinite', x);
+  isNaN = (x: Operand): Value => this.map('isNaN', x);
 
   /** Element at Σ index·stride; what lies outside a span reads as `otherwise`, the consumer's identity. */
   load(buffer: Buffer, at: readonly TermInput[], otherwise = 0): Value {

@@ -177,11 +177,11 @@ function loadFaults(value: Value & { readonly op: 'load' }): Fault[] {
   return faults;
 }
 
-/** WGSL has no infinity and no NaN: numbers that are part of the text are finite. */
+/** Numbers that are part of the text are numbers: −∞, where a maximum begins, among them. */
 function numberFaults(value: number, what: string): Fault[] {
-  return Number.isFinite(value)
-    ? []
-    : [fault('FROND-K106', `${what} is ${value}`, 'use LOWEST, or the lowest finite number of f32')];
+  return Number.isNaN(value)
+    ? [fault('FROND-K106', `${what} is NaN`, 'use a number: −∞ is one, from which a maximum begins')]
+    : [];
 }
 
 /** Rules on the operands' types and axes, by construct. */

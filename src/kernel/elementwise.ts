@@ -69,6 +69,7 @@ export const elementwise: Readonly<Record<ElementwiseName, ElementwiseRow>> = {
   not: { arity: 1, accepts: bool, result: 'bool', ulp: 0, reference: (x) => x ^ 1 },
   select: { arity: 3, accepts: 'any', result: 'same', ulp: 0, reference: (c, x, y) => (c ? x : y) },
   isFinite: { arity: 1, accepts: float, result: 'bool', ulp: 0, reference: (x) => +Number.isFinite(x) },
+  isNaN: { arity: 1, accepts: float, result: 'bool', ulp: 0, reference: (x) => +Number.isNaN(x) },
   bitAnd: { arity: 2, accepts: integer, result: 'same', ulp: 0, reference: (x, y) => x & y },
   bitXor: { arity: 2, accepts: integer, result: 'same', ulp: 0, reference: (x, y) => x ^ y },
   shiftRight: { arity: 2, accepts: integer, result: 'same', ulp: 0, reference: (x, y) => x >>> y },

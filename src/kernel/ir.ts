@@ -75,6 +75,7 @@ export type ElementwiseName =
   | 'not'
   | 'select'
   | 'isFinite'
+  | 'isNaN'
   | 'bitAnd'
   | 'bitXor'
   | 'shiftRight';

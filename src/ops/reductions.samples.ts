@@ -65,6 +65,20 @@ export const reductionSamples: OpSamples = {
       summary: 'max: attribute axes must be a list of integers, not ["time"]',
     },
     {
+      op: 'max',
+      inputs: [type('f32', 3, 0)],
+      attributes: { axes: [1] },
+      code: 'FROND-S028',
+      summary: 'max: the dimension it reduces has 0 elements, and so no largest',
+    },
+    {
+      op: 'argmax',
+      inputs: [type('f32', 0, 3)],
+      attributes: { axis: 0 },
+      code: 'FROND-S028',
+      summary: 'argmax: the dimension it reduces has 0 elements, and so no largest',
+    },
+    {
       op: 'argmax',
       inputs: [type('f32', 3, 4)],
       attributes: { axis: 2 },

@@ -3,7 +3,7 @@ import { planArgmax } from '../../kernels/argmax.ts';
 import { planCopy } from '../../kernels/copy.ts';
 import { planReduce } from '../../kernels/reduce.ts';
 import { planSize } from '../../kernels/size.ts';
-import { product } from '../base/dim.ts';
+import { type Dim, product, requireSome } from '../base/dim.ts';
 import { flag, integer, listOf, optional } from '../base/kinds.ts';
 import type { Attributes, Ref, TensorType } from '../ir/graph.ts';
 import type { Build, OpRecord, Slot } from '../ir/record.ts';
@@ -28,6 +28,10 @@ function stretch(b: Build, op: string, reduced: Ref, x: Ref, attributes: Attribu
 
 const reduced = { axes: listOf(integer, 'integers'), keepDims: optional(flag) };
 
+/** The sizes that are reduced. */
+const reducedSizes = (op: string, { shape }: TensorType, attributes: Attributes): readonly Dim[] =>
+  axesOf(op, attributes, shape).map((axis) => shape[axis] ?? 1);
+
 const reduction = (name: 'sum' | 'max', doc: string): OpRecord => ({
   name,
   doc,
@@ -51,15 +55,31 @@ export const sum: OpRecord = {
   },
 };
 
-/** The gradient of a maximum is shared evenly by the elements that attain it. */
+/**
+ * NaN counts as larger than all numbers. The gradient of a maximum is shared evenly by the elements that attain it. There is no largest
+ * element of none, unless attribute `orNone` says that −∞ will do.
+ */
 export const max: OpRecord = {
   ...reduction('max', 'largest element over attribute axes'),
+  attributes: { ...reduced, orNone: optional(flag) },
+  shape(inputs, attributes) {
+    const type = reducedType('max', inputs, attributes);
+    const sizes = reducedSizes('max', operand('max', inputs, 0), attributes);
+    if (attributes.orNone !== true) for (const size of sizes) requireSome('max', size);
+    return [type];
+  },
+  demands: ({ inputs, attributes }) =>
+    attributes.orNone === true
+      ? []
+      : reducedSizes('max', operand('max', inputs, 0), attributes).map((some) => ({ some })),
   vjp(b, { inputs: [x], outputs: [y], gradients: [dy], attributes }) {
     if (x === undefined || y === undefined || dy === undefined) return [undefined];
     // in f32 also for f16, which cannot count far
-    const attains = b.one('cast', [b.one('equal', [x, stretch(b, 'max', y, x, attributes)])], {
+    const equals = b.one('cast', [b.one('equal', [x, stretch(b, 'max', y, x, attributes)])], {
       dtype: 'f32',
     });
+    // an element that is NaN, which equals nothing, makes the maximum NaN
+    const attains = b.where(b.one('equal', [x, x]), equals, b.constant(1));
     const { axes, keepDims = false } = attributes;
     const share = b.div(widen(b, dy), b.one('sum', [attains], { axes: axes ?? [], keepDims }));
     return [b.mul(attains, stretch(b, 'max', share, x, attributes))];
@@ -106,7 +126,7 @@ export const size: OpRecord = {
 /** Attribute `axis`, the last one by default; it is dropped. */
 export const argmax: OpRecord = {
   name: 'argmax',
-  doc: 'index of the first largest element along attribute axis, i32',
+  doc: 'index of the first largest element along attribute axis, i32; NaN counts as the largest',
   kind: 'reduction',
   arity: 1,
   attributes: axis,
@@ -114,7 +134,12 @@ export const argmax: OpRecord = {
     const { dtype, shape } = operand('argmax', inputs, 0);
     if (dtype === 'bool') fail('FROND-S010', 'argmax: cannot take bool operands', 'convert it with cast');
     const at = axisOf('argmax', Number(axis), shape);
+    requireSome('argmax', shape[at] ?? 1);
     return [{ dtype: 'i32', shape: shape.filter((_, i) => i !== at) }];
+  },
+  demands({ inputs, attributes: { axis = -1 } }) {
+    const { shape } = operand('argmax', inputs, 0);
+    return [{ some: shape[axisOf('argmax', Number(axis), shape)] ?? 1 }];
   },
   lower({ inputs, attributes: { axis = -1 } }) {
     const { dtype, shape } = operand('argmax', inputs, 0);

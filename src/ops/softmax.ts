@@ -92,7 +92,7 @@ export const logSoftmax: OpRecord = {
     if (given === undefined) return [];
     const x = widen(b, given);
     const at = axisOf('logSoftmax', Number(axis), b.typeOf(x).shape);
-    const shifted = b.sub(x, b.one('max', [x], { axes: [at], keepDims: true }));
+    const shifted = b.sub(x, b.one('max', [x], { axes: [at], keepDims: true, orNone: true }));
     return [b.sub(shifted, b.log(b.sum(b.exp(shifted), [at], true)))];
   },
 };

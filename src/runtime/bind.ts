@@ -1,4 +1,4 @@
-import { ARENA_BLOCKS, ARENA_CHUNK, evaluate, type Sizes } from '../base/dim.ts';
+import { ARENA_BLOCKS, ARENA_CHUNK, evaluate, requireSome, type Sizes } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import { makeRef, type Node, type Ref, type TensorType } from '../ir/graph.ts';
 import { multiplesOf4 } from '../ir/multiples.ts';
@@ -57,12 +57,14 @@ export function lifetimesOf(program: LoweredProgram, sizes: Sizes): Lifetime<str
   });
 }
 
-/** @throws FROND-S002 naming the node, where a size that must not be negative is */
+/** @throws FROND-S002 naming the node, where a size that must not be negative is; FROND-S028 for one that must not be 0 */
 function checkDemands(steps: readonly LoweredNode[], sizes: Sizes): void {
   for (const { node, demands } of steps) {
     atNode(node, () => {
       for (const size of demands) {
-        if (evaluate(size, sizes) < 0) throw new FrondError('FROND-S002', `a dimension would be ${size}`);
+        if (typeof size === 'object') requireSome(node.op, evaluate(size.some, sizes));
+        else if (evaluate(size, sizes) < 0)
+          throw new FrondError('FROND-S002', `a dimension would be ${size}`);
       }
     });
   }

@@ -3,7 +3,7 @@ import type { Dim } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import { type Graph, makeRef, type Node, type Ref, splitRef, type TensorType } from '../ir/graph.ts';
 import { nodePath } from '../ir/names.ts';
-import type { LaunchPlan, LowerContext, OpRegistry, Slot } from '../ir/record.ts';
+import type { Demand, LaunchPlan, LowerContext, OpRegistry, Slot } from '../ir/record.ts';
 import type { Schedule } from '../kernel/ir.ts';
 import { noSchedules, type Schedules } from '../kernel/schedule.ts';
 
@@ -11,8 +11,7 @@ import { noSchedules, type Schedules } from '../kernel/schedule.ts';
 export interface LoweredNode {
   readonly node: Node;
   readonly launches: readonly LaunchPlan[];
-  /** sizes that must not be negative */
-  readonly demands: readonly Dim[];
+  readonly demands: readonly Demand[];
 }
 
 /** A fed tensor whose values index something. */

@@ -16,6 +16,7 @@ import {
   layerNorm,
   linear,
   matmul,
+  max,
   normal,
   rearrange,
   reshape,
@@ -42,7 +43,7 @@ const built = (build: (g: GraphContext, loose: Loose) => unknown) => () =>
 type Loose = Readonly<Record<keyof typeof calls, (...operands: readonly unknown[]) => never>>;
 const calls = {
   ...{ add, attention, concat, dropout, einsum, gather, layerNorm, linear, matmul, rearrange },
-  ...{ reshape, slice, softmax, transpose, sub, div, sum },
+  ...{ reshape, slice, softmax, transpose, sub, div, sum, max },
 };
 const loose = calls as unknown as Loose;
 
@@ -101,6 +102,7 @@ export const shapeCases: readonly Case[] = [
       return attention(query, query, query, { heads: 2 });
     }),
   ],
+  ['S028', built((g, { max }) => max(x(g, 'batch', 0), 1))],
   ['S010', () => graph('model', (g) => ({ w: loosely(g).parameter('w', 'i32', [2], zeros()) }))],
   ['S019', () => graph('model', (g) => ({ w: loosely(g).parameter('w', 'f32', [2], f32) }))],
   ['S019', () => graph('model', (g) => ({ w: loosely(g).parameter('w', 'f32', [2]) }))],

@@ -157,11 +157,11 @@ const faults: readonly Fault[] = [
         .map((value) => () => change(value, { dtype: value.dtype === 'u32' ? 'f32' : 'u32' })),
   },
   {
-    ...{ code: 'FROND-K106', name: 'number that WGSL cannot spell' },
+    ...{ code: 'FROND-K106', name: 'number that is none' },
     places: (_, values) => [
       ...ofOp(values, 'constant').map((value) => () => change(value, { value: Number.NaN })),
-      ...ofOp(values, 'fill').map((value) => () => change(value, { value: Number.NEGATIVE_INFINITY })),
-      ...ofOp(values, 'load').map((value) => () => change(value, { otherwise: Number.POSITIVE_INFINITY })),
+      ...ofOp(values, 'fill').map((value) => () => change(value, { value: Number.NaN })),
+      ...ofOp(values, 'load').map((value) => () => change(value, { otherwise: Number.NaN })),
     ],
   },
   {

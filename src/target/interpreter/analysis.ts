@@ -54,6 +54,40 @@ function eachStatement(region: Region, visit: (statement: Statement) => void): v
   }
 }
 
+/**
+ * Sums that loops carry, with the values that hold them: they stay in doubles from round to round, however long the loop is. What
+ * is carried counts as a sum where the next round adds to it, or to a multiple of it.
+ */
+export function carriedSums(kernel: Kernel): ReadonlySet<Value> {
+  const sums = new Set<Value>();
+  eachStatement(kernel.body, (statement) => {
+    if (statement.kind === 'let' && statement.value.op === 'result') {
+      const { loop, index } = statement.value;
+      if (sums.has(loop.carried[index] as Value)) sums.add(statement.value);
+    }
+    if (statement.kind !== 'loop') return;
+    statement.yields.forEach((value, i) => {
+      const path = pathTo(statement.carried[i], value);
+      if (value.dtype === 'f32') for (const part of path) sums.add(part);
+    });
+  });
+  return sums;
+}
+
+/** The values from a carried one to what is yielded for it: nothing where that is no sum. */
+function pathTo(carried: Value | undefined, value: Value): readonly Value[] {
+  if (value.op === 'dot') return value.accumulator ? scaled(carried, value.accumulator, [value]) : [];
+  if (value.op !== 'elementwise' || value.fn !== 'add') return [];
+  return value.args.map((arg) => scaled(carried, arg, [value])).find((path) => path.length > 0) ?? [];
+}
+
+function scaled(carried: Value | undefined, value: Value, path: readonly Value[]): readonly Value[] {
+  if (value === carried) return [...path, value];
+  if (value.op !== 'elementwise' || value.fn !== 'mul') return [];
+  const next = [...path, value];
+  return value.args.map((arg) => scaled(carried, arg, next)).find((found) => found.length > 0) ?? [];
+}
+
 export interface Analysis {
   /** whether anything stored, or any bound or condition, depends on the value */
   isLive(value: Value): boolean;
@@ -61,6 +95,8 @@ export interface Analysis {
   isUniform(value: Value): boolean;
   /** used as operands of `dot` alone, which reads them straight from memory */
   feedsDotsOnly(value: Value): boolean;
+  /** a sum that a loop carries */
+  isSum(value: Value): boolean;
   /** the live values computed from this one, unless a statement (store, loop, when) reads it too */
   consumersOf(value: Value): readonly Value[] | 'statements';
 }
@@ -79,6 +115,7 @@ export function analyse(kernel: Kernel): Analysis {
   const usedOtherwise = new Set<Value>();
   const inStatements = new Set<Value>();
   const consumers = new Map<Value, Value[]>();
+  const sums = carriedSums(kernel);
   const mark = (value: Value): void => {
     if (live.has(value)) return;
     live.add(value);
@@ -106,6 +143,7 @@ export function analyse(kernel: Kernel): Analysis {
   return {
     isLive: (value) => live.has(value),
     isUniform: (value) => uniform.has(value),
+    isSum: (value) => sums.has(value),
     feedsDotsOnly: (value) => !usedOtherwise.has(value),
     consumersOf: (value) => (inStatements.has(value) ? 'statements' : (consumers.get(value) ?? [])),
   };

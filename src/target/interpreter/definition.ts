@@ -8,6 +8,8 @@ import { defined, FrondError } from '../../base/errors.ts';
 import { threefry } from '../../base/random.ts';
 import { applied, converted, roundTo, storedAs } from '../../kernel/arithmetic.ts';
 import type { Axis, Buffer, Kernel, Loop, Region, Store, Term, Value } from '../../kernel/ir.ts';
+import { carriedSums } from './analysis.ts';
+import { isLarger } from './loops/reduce.ts';
 
 /** Where a kernel runs: the sizes of its grid and the values of its parameters. */
 export interface LaunchSizes {
@@ -48,6 +50,8 @@ interface Walk {
   readonly program: readonly number[];
   readonly values: Map<Value, Tile>;
   readonly results: Map<Loop, readonly Tile[]>;
+  /** sums that loops carry, which are not rounded */
+  readonly sums: ReadonlySet<Value>;
 }
 
 /** The grid's programs in order: the first dimension runs fastest. */
@@ -68,6 +72,7 @@ export function walk(
   precision: Precision,
   watcher: Watcher,
 ): void {
+  const sums = carriedSums(kernel);
   for (const program of programsOf(launch.grid)) {
     runRegion(kernel.body, {
       precision,
@@ -77,6 +82,7 @@ export function walk(
       program,
       values: new Map(),
       results: new Map(),
+      sums,
     });
   }
 }
@@ -95,14 +101,21 @@ function runRegion(region: Region, at: Walk): void {
 
 function runLoop(loop: Loop, at: Walk): void {
   const [to, step] = [scalar(loop.to, at), scalar(loop.step, at)];
-  let tiles = loop.initial.map((value) => tileOf(value, at));
+  // a sum that a loop around this one carries is rounded where this one does not add to it
+  const handed = (values: readonly Value[]): Tile[] =>
+    values.map((value, i) => {
+      const tile = tileOf(value, at);
+      const isKept = !at.sums.has(value) || at.sums.has(defined(loop.carried[i], 'carried value'));
+      return isKept ? tile : { ...tile, data: tile.data.map(roundTo(value.dtype, at.precision)) };
+    });
+  let tiles = handed(loop.initial);
   for (let i = scalar(loop.from, at); i < to; i += step) {
     at.values.set(loop.induction, { axes: [], data: Float64Array.of(i) });
     loop.carried.forEach((value, index) => {
       at.values.set(value, defined(tiles[index], 'carried tile'));
     });
     runRegion(loop.body, at);
-    tiles = loop.yields.map((value) => tileOf(value, at));
+    tiles = handed(loop.yields);
     if (step <= 0) throw endlessLoop(loop, step);
   }
   at.results.set(loop, tiles);
@@ -183,7 +196,7 @@ function addresses(terms: readonly Term[], axes: readonly Axis[], at: Walk): Add
 }
 
 function evaluate(value: Value, at: Walk): Tile {
-  const round = roundTo(value.dtype, at.precision);
+  const round = at.sums.has(value) ? (x: number) => x : roundTo(value.dtype, at.precision);
   const { axes } = value;
   switch (value.op) {
     case 'constant':
@@ -266,7 +279,7 @@ function reduce(value: Value & { readonly op: 'reduce' }, round: (x: number) => 
     const [x, before] = [read(i, j), total[place] as number];
     if (combine === 'sum') total[place] = before + x;
     else if (combine === 'max') total[place] = Math.max(before, x);
-    else if (x > before) {
+    else if (isLarger(x, before)) {
       total[place] = x;
       best[place] = arg.axes.length === 2 && !keepsRow ? i : j;
     }

@@ -71,9 +71,13 @@ export function extentsOf(at: Preparation, axes: readonly Axis[]): { rows: Exten
   return { rows: one, columns: first ? extentOf(at, first) : one };
 }
 
+/** What the elements of `value` are kept in. */
+export const precisionOf = ({ analysis, precision }: Preparation, value: Value): Precision =>
+  analysis.isSum(value) ? 'f64' : precision;
+
 /** A dense tile of its own for `value`. */
-export function ownTile(at: Preparation, value: Value, axes: readonly Axis[] = value.axes): Tile {
-  const tile = denseTile(axes, value.dtype, at.precision);
+export function ownTile(at: Preparation, value: Value): Tile {
+  const tile = denseTile(value.axes, value.dtype, precisionOf(at, value));
   at.tiles.set(value, tile);
   return tile;
 }

@@ -6,7 +6,15 @@ import { endlessLoop } from './definition.ts';
 import { awaited, extentStep, resetStep } from './extents.ts';
 import { copyBlock } from './loops/memory.ts';
 import { loadStep } from './memorySteps.ts';
-import { extentsOf, ownTile, type Preparation, runSteps, type Step, tileOf } from './preparation.ts';
+import {
+  extentsOf,
+  ownTile,
+  type Preparation,
+  precisionOf,
+  runSteps,
+  type Step,
+  tileOf,
+} from './preparation.ts';
 import { Sequence } from './sequence.ts';
 import { broadcast, denseTile, extents, strideIn, swapTiles, type Tile, uniformTile } from './tile.ts';
 import { dotStep, reduceStep } from './tileSteps.ts';
@@ -163,22 +171,23 @@ function copyStep(at: Preparation, from: Tile, to: Tile, { axes }: Value): Step 
 /**
  * Makes the yielded values the carried ones, all at once. A tile that the body computes anew in each iteration, and
  * yields once, changes places with the carried one; any other value (one from outside, another carried value, a view
- * of a buffer) is copied aside first, since it may be read again or overwritten by these very exchanges.
+ * of a buffer, a sum in doubles) is copied aside first, since it may be read again or overwritten by these very exchanges.
  */
 function advanceSteps(at: Preparation, loop: Loop): Step[] {
   const copies: Step[] = [];
   const exchanges: Step[] = [];
   const taken = new Set<Tile>();
   loop.yields.forEach((value, i) => {
-    const carried = tileOf(at, defined(loop.carried[i], 'carried value'));
-    const tile = tileOf(at, value);
+    const from = defined(loop.carried[i], 'carried value');
+    const [carried, tile] = [tileOf(at, from), tileOf(at, value)];
     if (tile === carried) return;
-    if (isComputedIn(at, loop.body, value) && !taken.has(tile)) {
+    const isAlike = at.analysis.isSum(value) === at.analysis.isSum(from);
+    if (isAlike && isComputedIn(at, loop.body, value) && !taken.has(tile)) {
       taken.add(tile);
       exchanges.push(() => swapTiles(tile, carried));
       return;
     }
-    const aside = denseTile(value.axes, value.dtype, at.precision);
+    const aside = denseTile(value.axes, value.dtype, precisionOf(at, from));
     copies.push(copyStep(at, tile, aside, value));
     exchanges.push(() => swapTiles(aside, carried));
   });

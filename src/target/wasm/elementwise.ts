@@ -65,6 +65,8 @@ function floatVector(scope: ElementwiseScope, fn: ElementwiseName, x: Vector, y:
       const exponent = scope.fn.word(EXPONENT);
       return i32x4.ne(v128.and(x, exponent), exponent);
     }
+    case 'isNaN':
+      return f32x4.ne(x, x);
     case 'neg':
     case 'abs':
     case 'floor':
@@ -163,6 +165,8 @@ function scalarFloat(scope: ElementwiseScope, fn: ElementwiseName, x: Float, y: 
       return f32.div(f32.const(1), f32.sqrt(x));
     case 'isFinite':
       return i32.ne(i32.and(i32.reinterpret(x), i32.const(EXPONENT)), i32.const(EXPONENT));
+    case 'isNaN':
+      return f32.ne(x, x);
     case 'neg':
     case 'abs':
     case 'floor':

@@ -38,7 +38,11 @@ const lowestOf = ({ fn }: Lowering, dtype: ValueType): Vector =>
 const joinMaximum = (dtype: ValueType) =>
   dtype === 'f32' ? f32x4.max : dtype === 'u32' ? i32x4.maxU : i32x4.maxS;
 
-const isLess = (dtype: ValueType) => (dtype === 'f32' ? f32x4.lt : dtype === 'u32' ? i32x4.ltU : i32x4.ltS);
+/** Where `element` is larger than what was the largest: NaN than all numbers, nothing than NaN. */
+const isLarger = (dtype: ValueType, most: Vector, element: Vector): Vector =>
+  dtype === 'f32'
+    ? v128.andNot(f32x4.eq(most, most), f32x4.le(element, most))
+    : (dtype === 'u32' ? i32x4.ltU : i32x4.ltS)(most, element);
 
 /** A reduction to a tile of one axis, into `place`; or to a scalar, into `scalar`. */
 export function writeReduce(
@@ -129,12 +133,16 @@ function runningArgmax(at: Lowering, nest: Nest, value: Reduce): Running {
   const better = at.fn.local('v128', 'better');
   nest.each(1, () => {
     const element = nest.evaluate(arg, cell);
-    nest.push(2, set(better, isLess(dtype)(get(most), element)));
+    nest.push(2, set(better, isLarger(dtype, get(most), element)));
     nest.push(2, set(most, v128.select(get(better), element, get(most))));
     nest.push(2, set(where, v128.select(get(better), nest.laneIndices(cell), get(where))));
   });
   const top = at.fn.local('v128', 'top');
-  const isTop = dtype === 'f32' ? f32x4.eq(get(most), get(top)) : i32x4.eq(get(most), get(top));
+  // equal, or NaN both: a lane that is NaN makes the top NaN
+  const isTop =
+    dtype === 'f32'
+      ? v128.or(f32x4.eq(get(most), get(top)), f32x4.ne(get(most), get(most)))
+      : i32x4.eq(get(most), get(top));
   const far = at.fn.word(0x7fffffff);
   return {
     start: [set(most, lowestOf(at, dtype)), set(where, at.fn.word(0))],
@@ -186,7 +194,7 @@ function argmaxDownRows(at: Lowering, value: Reduce, place: Place, row: Axis, la
         v128.store(address, v128.select(get(better), next, v128.load(address, offset)), offset);
       nest.each(1, () => {
         const element = nest.evaluate(arg, { row: 0, vector: 0 });
-        nest.push(2, set(better, isLess(arg.dtype)(v128.load(address, most), element)));
+        nest.push(2, set(better, isLarger(arg.dtype, v128.load(address, most), element)));
         nest.push(2, update(most, element));
         nest.push(2, update(place.offset, i32x4.splat(nest.rowAt({ row: 0, vector: 0 }))));
       });

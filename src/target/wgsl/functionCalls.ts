@@ -23,6 +23,19 @@ function call(p: Printer, helper: Helper, name: string, args: readonly Text[]): 
   return atom(`${name}(${args.map(({ text }) => text).join(', ')})`);
 }
 
+/** The larger or smaller of two, NaN where one of them is NaN: WGSL's own may give the other. */
+export function extremeOf(
+  p: Printer,
+  fn: 'max' | 'min',
+  dtype: ValueType,
+  lanes: 1 | 4,
+  [x, y]: readonly [string, string],
+): string {
+  if (dtype !== 'f32') return `${fn}(${x}, ${y})`;
+  p.helpers.add(lanes === 4 ? `${fn}4` : fn);
+  return `${fn}_f32${lanes === 4 ? 'x4' : ''}(${x}, ${y})`;
+}
+
 function transcendental(p: Printer, name: 'exp' | 'log' | 'tanh' | 'erf', args: readonly Text[]): Text {
   if (name !== 'erf' && p.options.transcendentals === 'builtin') return atom(`${name}(${args[0]?.text})`);
   return call(p, name, `${name}_f32`, args);
@@ -58,7 +71,7 @@ export function applied(p: Printer, fn: ElementwiseName, args: readonly Text[], 
       return atom(`select(${z}, ${y}, ${x})`);
     case 'min':
     case 'max':
-      return dtype === 'f32' ? call(p, fn, `${fn}_f32`, args) : atom(`${fn}(${x}, ${y})`);
+      return atom(extremeOf(p, fn, dtype, 1, [x, y]));
     case 'sqrt':
     case 'abs':
     case 'floor':
@@ -71,6 +84,8 @@ export function applied(p: Printer, fn: ElementwiseName, args: readonly Text[], 
         : atom(`bitcast<i32>(bitcast<u32>(${x}) >> bitcast<u32>(${y}))`);
     case 'isFinite':
       return call(p, fn, 'is_finite', args);
+    case 'isNaN':
+      return call(p, 'isNan', 'is_nan', args);
     default:
       return transcendental(p, fn as 'exp' | 'log' | 'tanh' | 'erf', args);
   }

@@ -74,10 +74,24 @@ fn from_bits(bits: u32) -> f32 {
   return bitcast<f32>(bits);
 }`;
 
-const extreme = (name: 'min' | 'max'): string => `\
-// NaN where either is
-fn ${name}_f32(x: f32, y: f32) -> f32 {
-  return select(${name}(x, y), x + y, is_nan(x) | is_nan(y));
+const extreme = (name: 'min' | 'max', lanes: 1 | 4 = 1): string => {
+  const of = (type: string, value = ''): string =>
+    lanes === 4 ? `vec4<${type}>${value && `(${value})`}` : value || type;
+  const suffix = lanes === 4 ? 'x4' : '';
+  const better = name === 'max' ? '>' : '<';
+  return `\
+// NaN where either is: of x by its comparison, of y by its bits
+fn ${name}_f32${suffix}(x: ${of('f32')}, y: ${of('f32')}) -> ${of('f32')} {
+  return select(x, y, (y ${better} x) | (bitcast<${of('u32')}>(abs(y)) > ${of('u32', '0x7f800000u')}));
+}`;
+};
+
+const order = (): string => `\
+// integers in the order of the numbers: zeros of both signs are equal, NaN is the largest
+fn order_f32(x: f32) -> i32 {
+  let bits = bitcast<i32>(x);
+  let size = bits & 0x7fffffff;
+  return select(select(size, -size, bits < 0), 0x7fffffff, size > 0x7f800000);
 }`;
 
 const divide = (dtype: 'i32' | 'u32'): string => `\
@@ -124,6 +138,9 @@ const TEXTS: Readonly<Record<Helper, (builtin: boolean) => string>> = {
   fromBits,
   min: () => extreme('min'),
   max: () => extreme('max'),
+  min4: () => extreme('min', 4),
+  max4: () => extreme('max', 4),
+  order,
   divideI32: () => divide('i32'),
   divideU32: () => divide('u32'),
   toI32: () => toInteger('i32', '2147483647i', '2147483648.0'),
@@ -134,7 +151,7 @@ const TEXTS: Readonly<Record<Helper, (builtin: boolean) => string>> = {
 /** The functions that call others. */
 const CALLED: Partial<Record<Helper, Helper>> = {
   tanh: 'exp',
-  ...{ min: 'isNan', max: 'isNan', toI32: 'isNan', toU32: 'isNan' },
+  ...{ toI32: 'isNan', toU32: 'isNan' },
 };
 
 /** The functions that a module needs, each before its users; with `builtin`, exp is the device's own. */

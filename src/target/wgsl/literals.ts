@@ -1,9 +1,9 @@
 import type { ValueType } from '../../kernel/ir.ts';
 import type { Printer } from './printer.ts';
 
-/** The lowest finite value of a type: what a maximum starts from. */
-export const lowestOf = (dtype: ValueType): string =>
-  dtype === 'f32' ? '-3.4028234663852886e38' : dtype === 'i32' ? 'i32(-2147483648)' : '0u';
+/** The lowest value of a type: what a maximum starts from. */
+export const lowestOf = (p: Printer, dtype: ValueType): string =>
+  dtype === 'f32' ? literal(p, Number.NEGATIVE_INFINITY, dtype) : dtype === 'i32' ? 'i32(-2147483648)' : '0u';
 
 /**
  * A number as a text of `dtype`. WGSL has no literal for what is not finite, and refuses constant expressions of that value: a

@@ -28,6 +28,7 @@ const NOUNS: Record<ElementwiseName, string> = {
   not: 'inverse',
   select: 'chosen',
   isFinite: 'finite',
+  isNaN: 'not_a_number',
   bitAnd: 'bits',
   bitXor: 'mixed',
   shiftRight: 'shifted',

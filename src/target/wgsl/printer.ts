@@ -18,8 +18,8 @@ export type Helper =
   | 'erf'
   | 'isFinite'
   | 'fromBits'
-  | 'min'
-  | 'max'
+  | `${'min' | 'max'}${'' | '4'}`
+  | 'order'
   | 'divideI32'
   | 'divideU32'
   | 'toI32'

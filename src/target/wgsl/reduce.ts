@@ -1,4 +1,4 @@
-import type { Axis, Value } from '../../kernel/ir.ts';
+import type { Axis, Value, ValueType } from '../../kernel/ir.ts';
 import {
   type Cell,
   componentIn,
@@ -11,6 +11,7 @@ import {
   type Walk,
 } from './cells.ts';
 import { registerOf, tileText } from './expressions.ts';
+import { extremeOf } from './functionCalls.ts';
 import { literal, lowestOf } from './literals.ts';
 import { nameFor } from './nouns.ts';
 import {
@@ -69,9 +70,14 @@ interface Part {
   readonly position: string | undefined;
 }
 
-const identityOf = (p: Printer, { combine, arg }: Reduce, lanes: 1 | 4): string => {
-  const one = combine === 'sum' ? literal(p, 0, arg.dtype) : lowestOf(arg.dtype);
-  return lanes === 4 ? `${typeOf(arg.dtype, 4)}(${one})` : one;
+/** What is folded: of f32 an argmax compares integers in their order, among which NaN has its place. */
+const foldedType = ({ combine, arg: { dtype } }: Reduce): ValueType =>
+  combine === 'argmax' && dtype === 'f32' ? 'i32' : dtype;
+
+const identityOf = (p: Printer, value: Reduce, lanes: 1 | 4): string => {
+  const dtype = foldedType(value);
+  const one = value.combine === 'sum' ? literal(p, 0, dtype) : lowestOf(p, dtype);
+  return lanes === 4 ? `${typeOf(dtype, 4)}(${one})` : one;
 };
 
 function declarePart(p: Printer, value: Reduce, lanes: 1 | 4, wanted: string): Part {
@@ -85,9 +91,16 @@ function declarePart(p: Printer, value: Reduce, lanes: 1 | 4, wanted: string): P
 }
 
 /** Statements that fold `next` (at `candidate`, for argmax) into `part`. */
-function fold({ combine }: Reduce, { best, position }: Part, next: string, candidate: string): string {
+function fold(
+  p: Printer,
+  { combine, arg }: Reduce,
+  { best, position }: Part,
+  next: string,
+  candidate: string,
+  lanes: 1 | 4 = 1,
+): string {
   if (combine === 'sum') return `${best} += ${next};`;
-  if (position === undefined) return `${best} = max(${best}, ${next});`;
+  if (position === undefined) return `${best} = ${extremeOf(p, 'max', arg.dtype, lanes, [best, next])};`;
   const better = `(${next} > ${best}) | ((${next} == ${best}) & (${candidate} < ${position}))`;
   return `${position} = select(${position}, ${candidate}, ${better}); ${best} = max(${best}, ${next});`;
 }
@@ -117,17 +130,20 @@ function foldElement(p: Printer, value: Reduce, part: Part, cell: Cell): void {
   const text = tileText(p, value.arg, cell).text;
   const over = value.arg.axes.filter((other) => other !== axis);
   const missing = tails(p, over, cell);
+  const isOrdered = foldedType(value) !== value.arg.dtype;
+  if (isOrdered) p.helpers.add('order');
+  const compared = isOrdered ? `order_f32(${text})` : text;
   const next =
-    value.combine !== 'argmax' || /^[\w.[\] +*]*$/.test(text)
-      ? text
+    value.combine !== 'argmax' || /^[\w.[\] +*]*$/.test(compared)
+      ? compared
       : writer.bind(
           `part ${value.id} ${value.arg.axes.map((other) => keyIn(cell, other)).join()}`,
           'next',
-          text,
+          compared,
         );
   const own: Part = { best: of(part.best), position: part.position && of(part.position) };
   const candidate = part.position === undefined ? '' : elementIn(p, cell, over[0] as Axis);
-  const step = fold(value, own, next, candidate);
+  const step = fold(p, value, own, next, candidate);
   const condition = missing.map((test) => `(${test})`).join(' & ');
   writer.line(
     condition === '' ? step : `if ${missing.length === 1 ? condition : `(${condition})`} { ${step} }`,
@@ -138,14 +154,16 @@ function foldElement(p: Printer, value: Reduce, part: Part, cell: Cell): void {
 function foldSubgroup(p: Printer, value: Reduce, part: Part, { width }: Group): void {
   const { writer } = p;
   if (width > 1) p.subgroupsUsed.add('shuffle');
+  const axis = keptOf(value);
+  const lanes = axis ? lanesOf(p, axis) : 1;
   for (let distance = 1; distance < width; distance *= 2) {
     const other = (name: string): string => `subgroupShuffleXor(${name}, ${distance}u)`;
-    if (part.position === undefined) writer.line(fold(value, part, other(part.best), ''));
+    if (part.position === undefined) writer.line(fold(p, value, part, other(part.best), '', lanes));
     else {
       const [next, candidate] = [writer.declare('other'), writer.declare('other_position')];
       writer.line(`let ${next} = ${other(part.best)};`);
       writer.line(`let ${candidate} = ${other(part.position)};`);
-      writer.line(fold(value, part, next, candidate));
+      writer.line(fold(p, value, part, next, candidate));
     }
   }
 }
@@ -165,7 +183,7 @@ function claimParts(p: Printer, value: Reduce, lanes: 1 | 4, group: Group, resul
   const axis = keptOf(value);
   const inside = axis !== undefined && dimensionOf(p, axis) === 'x';
   return {
-    values: p.memory.claim('parts', value.arg.dtype, lanes, length),
+    values: p.memory.claim('parts', foldedType(value), lanes, length),
     positions: value.combine === 'argmax' ? p.memory.claim('positions', 'i32', lanes, length) : undefined,
     members,
     resultsInside: inside ? results : undefined,
@@ -211,7 +229,7 @@ function foldParts(
   const total = declarePart(p, value, lanes, 'folded');
   const i = writer.declare('i');
   const at = placeOf(parts, result, i);
-  const step = fold(value, total, `${parts.values}[${at}]`, `${parts.positions ?? ''}[${at}]`);
+  const step = fold(p, value, total, `${parts.values}[${at}]`, `${parts.positions ?? ''}[${at}]`, lanes);
   const next = by === 1 ? `${i}++` : `${i} += ${by}`;
   writer.line(`for (var ${i} = ${from}; ${i} < ${to}; ${next}) { ${step} }`);
   return total;

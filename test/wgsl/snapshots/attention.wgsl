@@ -31,11 +31,6 @@ var<workgroup> left_tile_vec4: array<vec4<f32>, 288>;
 var<workgroup> right_tile_vec4: array<vec4<f32>, 72>;
 var<workgroup> parts_vec4: array<vec4<f32>, 64>;
 
-// by its bits: WGSL may assume that no number is NaN
-fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
-}
-
 // e^x = 2^n e^r; what is below the smallest normal number is 0, what overflows is left to the device
 fn exp_f32(x: f32) -> f32 {
   let n = round(x * 1.4426950216293335);
@@ -66,9 +61,18 @@ fn log_f32(x: f32) -> f32 {
   return select(usual, special, (magnitude == 0u) | (bits >= 0x7f800000u));
 }
 
-// NaN where either is
+fn from_bits(bits: u32) -> f32 {
+  return bitcast<f32>(bits);
+}
+
+// NaN where either is: of x by its comparison, of y by its bits
 fn max_f32(x: f32, y: f32) -> f32 {
-  return select(max(x, y), x + y, is_nan(x) | is_nan(y));
+  return select(x, y, (y > x) | (bitcast<u32>(abs(y)) > 0x7f800000u));
+}
+
+// NaN where either is: of x by its comparison, of y by its bits
+fn max_f32x4(x: vec4<f32>, y: vec4<f32>) -> vec4<f32> {
+  return select(x, y, (y > x) | (bitcast<vec4<u32>>(abs(y)) > vec4<u32>(0x7f800000u)));
 }
 
 fn rotate_left(x: u32, bits: u32) -> u32 {
@@ -115,7 +119,7 @@ fn main(
   let smaller = min(launch.keyTime, i_start + 32);
   var largest: vec4<f32>;
   for (var i_lane = 0; i_lane < 4; i_lane++) {
-    largest[i_lane] = -1e+30;
+    largest[i_lane] = from_bits(0xff800000u);
   }
   var total = vec4<f32>();
   var output = array<vec4<f32>, 4>();
@@ -178,36 +182,39 @@ fn main(
         let j_2 = j + j_lane;
         let j_at = j_start + j_2;
         let both = ((j_at < launch.keyTime) & (mask_value[j_lane] != 0u)) & ((j_2 + j_start) <= (i_2 + i_start));
-        masked[i_lane][j_lane] = select(-1e+30, scores[i_lane][j_lane], both);
+        masked[i_lane][j_lane] = select(from_bits(0xff800000u), scores[i_lane][j_lane], both);
       }
     }
     // max over j
     var max_over_j: vec4<f32>;
-    var part = vec4<f32>(-3.4028234663852886e38);
+    var part = vec4<f32>(from_bits(0xff800000u));
     for (var i_lane = 0; i_lane < 4; i_lane++) {
       for (var j_lane = 0; j_lane < 4; j_lane++) {
-        part[i_lane] = max(part[i_lane], masked[i_lane][j_lane]);
+        part[i_lane] = max_f32(part[i_lane], masked[i_lane][j_lane]);
       }
     }
     parts_vec4[ty * 8 + tx] = part;
     workgroupBarrier();
-    var folded = vec4<f32>(-3.4028234663852886e38);
-    for (var i_2 = 0; i_2 < 8; i_2++) { folded = max(folded, parts_vec4[ty * 8 + i_2]); }
+    var folded = vec4<f32>(from_bits(0xff800000u));
+    for (var i_2 = 0; i_2 < 8; i_2++) { folded = max_f32x4(folded, parts_vec4[ty * 8 + i_2]); }
     max_over_j = folded;
     var most: vec4<f32>;
     for (var i_lane = 0; i_lane < 4; i_lane++) {
       most[i_lane] = max_f32(largest[i_lane], max_over_j[i_lane]);
     }
+    var chosen: vec4<f32>;
+    for (var i_lane = 0; i_lane < 4; i_lane++) {
+      chosen[i_lane] = select(most[i_lane], 0.0, most[i_lane] <= from_bits(0xff800000u));
+    }
     var weights: array<vec4<f32>, 4>;
     for (var i_lane = 0; i_lane < 4; i_lane++) {
       for (var j_lane = 0; j_lane < 4; j_lane++) {
-        let difference = masked[i_lane][j_lane] - select(most[i_lane], 0.0, most[i_lane] <= -1e+30);
-        weights[i_lane][j_lane] = exp_f32(difference);
+        weights[i_lane][j_lane] = exp_f32(masked[i_lane][j_lane] - chosen[i_lane]);
       }
     }
     var shrink: vec4<f32>;
     for (var i_lane = 0; i_lane < 4; i_lane++) {
-      shrink[i_lane] = exp_f32(largest[i_lane] - most[i_lane]);
+      shrink[i_lane] = exp_f32(largest[i_lane] - chosen[i_lane]);
     }
     // sum over j
     var sum_over_j: vec4<f32>;

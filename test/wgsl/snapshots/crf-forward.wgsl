@@ -42,11 +42,6 @@ var<workgroup> right_tile: array<f32, 528>;
 var<workgroup> uniform_39: f32;
 var<workgroup> exchange: array<f32, 160>;
 
-// by its bits: WGSL may assume that no number is NaN
-fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
-}
-
 // e^x = 2^n e^r; what is below the smallest normal number is 0, what overflows is left to the device
 fn exp_f32(x: f32) -> f32 {
   let n = round(x * 1.4426950216293335);
@@ -77,9 +72,13 @@ fn log_f32(x: f32) -> f32 {
   return select(usual, special, (magnitude == 0u) | (bits >= 0x7f800000u));
 }
 
-// NaN where either is
+fn from_bits(bits: u32) -> f32 {
+  return bitcast<f32>(bits);
+}
+
+// NaN where either is: of x by its comparison, of y by its bits
 fn max_f32(x: f32, y: f32) -> f32 {
-  return select(max(x, y), x + y, is_nan(x) | is_nan(y));
+  return select(x, y, (y > x) | (bitcast<u32>(abs(y)) > 0x7f800000u));
 }
 
 @compute @workgroup_size(32, 8)
@@ -131,21 +130,21 @@ fn main(
   }
   // max over y
   var max_over_y: f32;
-  var part_2 = -3.4028234663852886e38;
+  var part_2 = from_bits(0xff800000u);
   for (var y_i = 0; y_i < 5; y_i++) {
     let y = tx + y_i * 32;
-    if (y < 132) { part_2 = max(part_2, sum_2[y_i]); }
+    if (y < 132) { part_2 = max_f32(part_2, sum_2[y_i]); }
   }
   parts[ty * 32 + tx] = part_2;
   workgroupBarrier();
   if (tx < 2) {
-    var folded = -3.4028234663852886e38;
-    for (var i = tx; i < 32; i += 2) { folded = max(folded, parts[ty * 32 + i]); }
+    var folded = from_bits(0xff800000u);
+    for (var i = tx; i < 32; i += 2) { folded = max_f32(folded, parts[ty * 32 + i]); }
     parts[ty * 32 + tx] = folded;
   }
   workgroupBarrier();
-  var folded = -3.4028234663852886e38;
-  for (var i = 0; i < 2; i++) { folded = max(folded, parts[ty * 32 + i]); }
+  var folded = from_bits(0xff800000u);
+  for (var i = 0; i < 2; i++) { folded = max_f32(folded, parts[ty * 32 + i]); }
   max_over_y = folded;
   for (var y_i = 0; y_i < 5; y_i++) {
     let y = tx + y_i * 32;
@@ -192,22 +191,22 @@ fn main(
       workgroupBarrier();
     }
     // max over b and z
-    var part_3 = -3.4028234663852886e38;
+    var part_3 = from_bits(0xff800000u);
     for (var z_i = 0; z_i < 5; z_i++) {
       let z = tx + z_i * 32;
-      if (z < 132) { part_3 = max(part_3, -dot_over_y[z_i]); }
+      if (z < 132) { part_3 = max_f32(part_3, -dot_over_y[z_i]); }
     }
     parts[lane] = part_3;
     workgroupBarrier();
     if (lane < 16) {
-      var folded_2 = -3.4028234663852886e38;
-      for (var i_2 = lane; i_2 < 256; i_2 += 16) { folded_2 = max(folded_2, parts[i_2]); }
+      var folded_2 = from_bits(0xff800000u);
+      for (var i_2 = lane; i_2 < 256; i_2 += 16) { folded_2 = max_f32(folded_2, parts[i_2]); }
       parts[lane] = folded_2;
     }
     workgroupBarrier();
     if (lane == 0) {
-      var folded_2 = -3.4028234663852886e38;
-      for (var i_2 = 0; i_2 < 16; i_2++) { folded_2 = max(folded_2, parts[i_2]); }
+      var folded_2 = from_bits(0xff800000u);
+      for (var i_2 = 0; i_2 < 16; i_2++) { folded_2 = max_f32(folded_2, parts[i_2]); }
       uniform_39 = folded_2;
     }
     let max_over_bz = workgroupUniformLoad(&uniform_39);
@@ -261,15 +260,15 @@ fn main(
         // max over u
         var max_over_u: array<f32, 5>;
         for (var z_i = 0; z_i < 5; z_i++) {
-          var part_4 = -3.4028234663852886e38;
+          var part_4 = from_bits(0xff800000u);
           for (var u_i = 0; u_i < 17; u_i++) {
             let u = ty + u_i * 8;
-            if (u < 132) { part_4 = max(part_4, sum_3[u_i * 5 + z_i]); }
+            if (u < 132) { part_4 = max_f32(part_4, sum_3[u_i * 5 + z_i]); }
           }
           parts[ty * 32 + tx] = part_4;
           workgroupBarrier();
-          var folded_2 = -3.4028234663852886e38;
-          for (var i_2 = 0; i_2 < 8; i_2++) { folded_2 = max(folded_2, parts[i_2 * 32 + tx]); }
+          var folded_2 = from_bits(0xff800000u);
+          for (var i_2 = 0; i_2 < 8; i_2++) { folded_2 = max_f32(folded_2, parts[i_2 * 32 + tx]); }
           max_over_u[z_i] = folded_2;
           workgroupBarrier();
         }
@@ -303,21 +302,21 @@ fn main(
     }
     // max over y
     var max_over_y_2: f32;
-    var part_4 = -3.4028234663852886e38;
+    var part_4 = from_bits(0xff800000u);
     for (var y_i = 0; y_i < 5; y_i++) {
       let y = tx + y_i * 32;
-      if (y < 132) { part_4 = max(part_4, sum_3[y_i]); }
+      if (y < 132) { part_4 = max_f32(part_4, sum_3[y_i]); }
     }
     parts[ty * 32 + tx] = part_4;
     workgroupBarrier();
     if (tx < 2) {
-      var folded_2 = -3.4028234663852886e38;
-      for (var i_2 = tx; i_2 < 32; i_2 += 2) { folded_2 = max(folded_2, parts[ty * 32 + i_2]); }
+      var folded_2 = from_bits(0xff800000u);
+      for (var i_2 = tx; i_2 < 32; i_2 += 2) { folded_2 = max_f32(folded_2, parts[ty * 32 + i_2]); }
       parts[ty * 32 + tx] = folded_2;
     }
     workgroupBarrier();
-    var folded_2 = -3.4028234663852886e38;
-    for (var i_2 = 0; i_2 < 2; i_2++) { folded_2 = max(folded_2, parts[ty * 32 + i_2]); }
+    var folded_2 = from_bits(0xff800000u);
+    for (var i_2 = 0; i_2 < 2; i_2++) { folded_2 = max_f32(folded_2, parts[ty * 32 + i_2]); }
     max_over_y_2 = folded_2;
     for (var y_i = 0; y_i < 5; y_i++) {
       let y = tx + y_i * 32;
@@ -349,21 +348,21 @@ fn main(
   // max over y
   var max_over_y_2: f32;
   workgroupBarrier();
-  var part_3 = -3.4028234663852886e38;
+  var part_3 = from_bits(0xff800000u);
   for (var y_i = 0; y_i < 5; y_i++) {
     let y = tx + y_i * 32;
-    if (y < 132) { part_3 = max(part_3, sum_3[y_i]); }
+    if (y < 132) { part_3 = max_f32(part_3, sum_3[y_i]); }
   }
   parts[ty * 32 + tx] = part_3;
   workgroupBarrier();
   if (tx < 2) {
-    var folded_2 = -3.4028234663852886e38;
-    for (var i_2 = tx; i_2 < 32; i_2 += 2) { folded_2 = max(folded_2, parts[ty * 32 + i_2]); }
+    var folded_2 = from_bits(0xff800000u);
+    for (var i_2 = tx; i_2 < 32; i_2 += 2) { folded_2 = max_f32(folded_2, parts[ty * 32 + i_2]); }
     parts[ty * 32 + tx] = folded_2;
   }
   workgroupBarrier();
-  var folded_2 = -3.4028234663852886e38;
-  for (var i_2 = 0; i_2 < 2; i_2++) { folded_2 = max(folded_2, parts[ty * 32 + i_2]); }
+  var folded_2 = from_bits(0xff800000u);
+  for (var i_2 = 0; i_2 < 2; i_2++) { folded_2 = max_f32(folded_2, parts[ty * 32 + i_2]); }
   max_over_y_2 = folded_2;
   // sum over y
   var sum_over_y: f32;

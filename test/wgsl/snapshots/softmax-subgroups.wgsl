@@ -12,11 +12,6 @@ struct Launch {
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>;
 
-// by its bits: WGSL may assume that no number is NaN
-fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
-}
-
 // e^x = 2^n e^r; what is below the smallest normal number is 0, what overflows is left to the device
 fn exp_f32(x: f32) -> f32 {
   let n = round(x * 1.4426950216293335);
@@ -28,9 +23,13 @@ fn exp_f32(x: f32) -> f32 {
   return select(select(scaled, exp(x), x > 88.72283), 0.0, x < -87.33654);
 }
 
-// NaN where either is
+fn from_bits(bits: u32) -> f32 {
+  return bitcast<f32>(bits);
+}
+
+// NaN where either is: of x by its comparison, of y by its bits
 fn max_f32(x: f32, y: f32) -> f32 {
-  return select(max(x, y), x + y, is_nan(x) | is_nan(y));
+  return select(x, y, (y > x) | (bitcast<u32>(abs(y)) > 0x7f800000u));
 }
 
 @compute @workgroup_size(16, 16)
@@ -50,15 +49,15 @@ fn main(
 
   let r_start = program_0 * 16;
   var highest: vec4<f32>;
-  highest.x = -3.4028234663852886e+38;
-  highest.y = -3.4028234663852886e+38;
-  highest.z = -3.4028234663852886e+38;
-  highest.w = -3.4028234663852886e+38;
+  highest.x = from_bits(0xff800000u);
+  highest.y = from_bits(0xff800000u);
+  highest.z = from_bits(0xff800000u);
+  highest.w = from_bits(0xff800000u);
   for (var c_start: i32 = 0; c_start < launch.columns; c_start += 64) {
     let r_at = r_start + ty;
     let c = tx * 4;
     let c_at = c_start + c;
-    let x_value = select(vec4<f32>(-3.4028234663852886e+38), x[(r_at * launch.columns + c_at) >> 2u], (r_at < launch.rows) & (c_at < launch.columns));
+    let x_value = select(vec4<f32>(from_bits(0xff800000u)), x[(r_at * launch.columns + c_at) >> 2u], (r_at < launch.rows) & (c_at < launch.columns));
     highest.x = max_f32(highest.x, x_value.x);
     highest.y = max_f32(highest.y, x_value.y);
     highest.z = max_f32(highest.z, x_value.z);
@@ -66,22 +65,22 @@ fn main(
   }
   // max over c
   var largest: f32;
-  var part = -3.4028234663852886e38;
-  part = max(part, highest.x);
-  part = max(part, highest.y);
-  part = max(part, highest.z);
-  part = max(part, highest.w);
-  part = max(part, subgroupShuffleXor(part, 1u));
-  part = max(part, subgroupShuffleXor(part, 2u));
-  part = max(part, subgroupShuffleXor(part, 4u));
-  part = max(part, subgroupShuffleXor(part, 8u));
+  var part = from_bits(0xff800000u);
+  part = max_f32(part, highest.x);
+  part = max_f32(part, highest.y);
+  part = max_f32(part, highest.z);
+  part = max_f32(part, highest.w);
+  part = max_f32(part, subgroupShuffleXor(part, 1u));
+  part = max_f32(part, subgroupShuffleXor(part, 2u));
+  part = max_f32(part, subgroupShuffleXor(part, 4u));
+  part = max_f32(part, subgroupShuffleXor(part, 8u));
   largest = part;
   var totals = vec4<f32>();
   for (var c_start: i32 = 0; c_start < launch.columns; c_start += 64) {
     let c = tx * 4;
     let c_at = c_start + c;
     let r_at = r_start + ty;
-    let x_value = select(vec4<f32>(-3.4028234663852886e+38), x[(r_at * launch.columns + c_at) >> 2u], (r_at < launch.rows) & (c_at < launch.columns));
+    let x_value = select(vec4<f32>(from_bits(0xff800000u)), x[(r_at * launch.columns + c_at) >> 2u], (r_at < launch.rows) & (c_at < launch.columns));
     let exponential = exp_f32(x_value.x - largest);
     totals.x = totals.x + select(0.0, exponential, c_at < launch.columns);
     let c_2 = c + 1;

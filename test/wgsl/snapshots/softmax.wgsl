@@ -12,11 +12,6 @@ struct Launch {
 @group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>;
 var<workgroup> parts: array<f32, 256>;
 
-// by its bits: WGSL may assume that no number is NaN
-fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
-}
-
 // e^x = 2^n e^r; what is below the smallest normal number is 0, what overflows is left to the device
 fn exp_f32(x: f32) -> f32 {
   let n = round(x * 1.4426950216293335);
@@ -28,9 +23,13 @@ fn exp_f32(x: f32) -> f32 {
   return select(select(scaled, exp(x), x > 88.72283), 0.0, x < -87.33654);
 }
 
-// NaN where either is
+fn from_bits(bits: u32) -> f32 {
+  return bitcast<f32>(bits);
+}
+
+// NaN where either is: of x by its comparison, of y by its bits
 fn max_f32(x: f32, y: f32) -> f32 {
-  return select(max(x, y), x + y, is_nan(x) | is_nan(y));
+  return select(x, y, (y > x) | (bitcast<u32>(abs(y)) > 0x7f800000u));
 }
 
 @compute @workgroup_size(16, 16)
@@ -49,34 +48,34 @@ fn main(
   let r_start = program_0 * 16;
   var highest: vec4<f32>;
   for (var c_lane = 0; c_lane < 4; c_lane++) {
-    highest[c_lane] = -3.4028234663852886e+38;
+    highest[c_lane] = from_bits(0xff800000u);
   }
   for (var c_start: i32 = 0; c_start < launch.columns; c_start += 64) {
     let r_at = r_start + ty;
     let c = tx * 4;
     let c_at = c_start + c;
-    let x_value = select(vec4<f32>(-3.4028234663852886e+38), x[(r_at * launch.columns + c_at) >> 2u], (r_at < launch.rows) & (c_at < launch.columns));
+    let x_value = select(vec4<f32>(from_bits(0xff800000u)), x[(r_at * launch.columns + c_at) >> 2u], (r_at < launch.rows) & (c_at < launch.columns));
     for (var c_lane = 0; c_lane < 4; c_lane++) {
       highest[c_lane] = max_f32(highest[c_lane], x_value[c_lane]);
     }
   }
   // max over c
   var largest: f32;
-  var part = -3.4028234663852886e38;
+  var part = from_bits(0xff800000u);
   for (var c_lane = 0; c_lane < 4; c_lane++) {
-    part = max(part, highest[c_lane]);
+    part = max_f32(part, highest[c_lane]);
   }
   parts[ty * 16 + tx] = part;
   workgroupBarrier();
-  var folded = -3.4028234663852886e38;
-  for (var i = 0; i < 16; i++) { folded = max(folded, parts[ty * 16 + i]); }
+  var folded = from_bits(0xff800000u);
+  for (var i = 0; i < 16; i++) { folded = max_f32(folded, parts[ty * 16 + i]); }
   largest = folded;
   var totals = vec4<f32>();
   for (var c_start: i32 = 0; c_start < launch.columns; c_start += 64) {
     let c = tx * 4;
     let r_at = r_start + ty;
     let c_at_2 = c_start + c;
-    let x_value = select(vec4<f32>(-3.4028234663852886e+38), x[(r_at * launch.columns + c_at_2) >> 2u], (r_at < launch.rows) & (c_at_2 < launch.columns));
+    let x_value = select(vec4<f32>(from_bits(0xff800000u)), x[(r_at * launch.columns + c_at_2) >> 2u], (r_at < launch.rows) & (c_at_2 < launch.columns));
     for (var c_lane = 0; c_lane < 4; c_lane++) {
       let c_2 = c + c_lane;
       let c_at = c_start + c_2;

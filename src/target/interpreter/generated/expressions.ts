@@ -32,6 +32,7 @@ const float: Table = {
   tanh: (x) => `tanh(${x})`,
   erf: (x) => `erf(${x})`,
   isFinite: (x) => `${x} - ${x} === 0`,
+  isNaN: (x) => `${x} !== ${x}`,
 };
 
 const integer: Table = {

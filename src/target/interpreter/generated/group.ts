@@ -7,7 +7,7 @@ import { defined } from '../../../base/errors.ts';
 import { elementwise, erf } from '../../../kernel/elementwise.ts';
 import type { Axis, Value } from '../../../kernel/ir.ts';
 import { erfOf, expOf, tanhOf } from '../loops/transcendental.ts';
-import { extentsOf, ownTile, type Preparation, type Step, tileOf } from '../preparation.ts';
+import { extentsOf, ownTile, type Preparation, precisionOf, type Step, tileOf } from '../preparation.ts';
 import type { Tile } from '../tile.ts';
 import {
   castText,
@@ -131,7 +131,7 @@ class GroupText {
   }
 
   #expression(value: ElementValue): string {
-    const { precision } = this.#at;
+    const precision = precisionOf(this.#at, value);
     switch (value.op) {
       case 'elementwise': {
         const { arity } = elementwise[value.fn];

@@ -46,7 +46,11 @@ export const maxColumns: ReduceLoop = (out, a, aOffset, aRow, aColumn, rows, col
   }
 };
 
-/** The smallest index among equals; NaN never wins. */
+/** Whether x comes after `largest` in the order of maxima, in which NaN is larger than all numbers. */
+export const isLarger = (x: number, largest: number): boolean =>
+  x > largest || (Number.isNaN(x) && !Number.isNaN(largest));
+
+/** The smallest index among equals; NaN is larger than all numbers. */
 export const argmaxColumns: ReduceLoop = (out, a, aOffset, aRow, aColumn, rows, columns) => {
   for (let i = 0; i < rows; i++) {
     let p = aOffset + i * aRow;
@@ -54,7 +58,7 @@ export const argmaxColumns: ReduceLoop = (out, a, aOffset, aRow, aColumn, rows, 
     let best = 0;
     for (let j = 0; j < columns; j = (j + 1) | 0, p = (p + aColumn) | 0) {
       const x = a[p] as number;
-      if (x > largest) {
+      if (isLarger(x, largest)) {
         largest = x;
         best = j;
       }
