@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { compile, wasmDevice } from 'frond';
+import { sideBySide } from './models.ts';
 import { type Context, judged, type Row } from './row.ts';
 
 export const about =
-  "compiling a training step of BERT's sizes for wasm: passes, lowering, generating and loading code";
+  "compiling a training step of BERT's sizes, and wide graphs, for wasm: passes, lowering, generating and loading code";
 
 interface Times {
   readonly declared: number;
@@ -38,6 +40,34 @@ async function best(layers: number, rounds: number): Promise<Times> {
   return least;
 }
 
+/** Seconds of processor time that compiling takes: what else runs on the machine counts less. */
+async function processorSeconds(nodes: number): Promise<number> {
+  const graph = sideBySide(nodes);
+  const device = await wasmDevice();
+  const before = process.cpuUsage();
+  await compile(graph, { device });
+  const { user, system } = process.cpuUsage(before);
+  await device.close();
+  return (user + system) / 1e6;
+}
+
+/** How compiling grows with the nodes of a graph whose kernels all differ. */
+async function wideRows(): Promise<readonly Row[]> {
+  await processorSeconds(2_000);
+  const [half, whole] = [await processorSeconds(10_000), await processorSeconds(20_000)];
+  const row = { by: 'frond wasm', case: '20,000 nodes side by side' };
+  return [
+    judged({
+      ...{ ...row, what: 'compile, processor time', unit: 's', value: whole },
+      asked: { of: 'value', most: 6 },
+    }),
+    judged({
+      ...{ ...row, what: 'time over that of 10,000', unit: '×', value: whole / half },
+      asked: { of: 'value', most: 2.4 },
+    }),
+  ];
+}
+
 export async function run({ quick }: Context): Promise<readonly Row[]> {
   const rows: Row[] = [];
   const known = new Map<number, number>();
@@ -63,5 +93,5 @@ export async function run({ quick }: Context): Promise<readonly Row[]> {
     const growth = { case: '24 layers', what: 'time over that of 12', by: 'frond wasm', unit: '×' };
     rows.push(judged({ ...growth, value: twice / twelve, asked: { of: 'value', most: 2.2 } }));
   }
-  return rows;
+  return [...rows, ...(await wideRows())];
 }

@@ -1,4 +1,5 @@
 import {
+  add,
   cast,
   crf,
   crossEntropy,
@@ -12,11 +13,13 @@ import {
   linear,
   matmul,
   mean,
+  mul,
   neg,
   nn,
   normal,
   ops,
   palm,
+  sum,
   type Tensor,
 } from 'frond';
 import { buildStep } from '../src/palm/step.ts';
@@ -46,6 +49,15 @@ export const matmulFlops = ({ layers, width, inner, batch, time }: StepCase): nu
   6 * layers * batch * time * (4 * width * width + 2 * width * inner + 2 * time * width);
 
 const update = { optimizer: palm.adam({ rate: palm.constantRate(1e-3) }), weightDecay: 0.01 };
+
+/** About `nodes` nodes: sums over x, each with a factor and so a kernel of its own, added up. */
+export function sideBySide(nodes: number): Graph {
+  return graph('wide', (g) => {
+    const x = g.input('x', f32, ['batch', 4]);
+    const sums = Array.from({ length: nodes / 4 }, (_, i) => sum(mul(x, i + 1), [0, 1]));
+    return { y: sums.reduce((total, one) => add(total, one)) };
+  }).ir;
+}
 
 /** Forward, backward and AdamW of a pre-norm encoder with a linear head and cross-entropy per position; no dropout. */
 export function trainingStep({ layers, width, heads, inner }: Omit<StepCase, 'batch' | 'time'>): Graph {

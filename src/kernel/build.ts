@@ -14,6 +14,7 @@ import type {
   Span,
   Statement,
   StorageType,
+  Store,
   Term,
   Value,
   ValueType,
@@ -191,7 +192,14 @@ export class KernelBuilder {
     if (covered.size !== stored.axes.length) {
       fail(`store to ${buffer.name}: the indices run over an axis that the value does not have`);
     }
-    this.#push({ kind: 'store', buffer, terms, value: stored, source: callSite() });
+    const site = callSite();
+    const statement: Store = {
+      ...{ kind: 'store', buffer, terms, value: stored },
+      get source() {
+        return site();
+      },
+    };
+    this.#push(statement);
   }
 
   /** Combines over `over`; over every axis of `arg` the result is a uniform scalar. */
@@ -357,6 +365,7 @@ export class KernelBuilder {
     const key = keyOf(body, dtype);
     const twin = key === undefined ? undefined : this.#visible(key);
     if (twin !== undefined) return twin;
+    const site = callSite();
     const value = {
       ...body,
       kind: 'value',
@@ -364,7 +373,9 @@ export class KernelBuilder {
       axes,
       dtype,
       region: this.#region,
-      source: callSite(),
+      get source() {
+        return site();
+      },
     } as Value;
     this.#push({ kind: 'let', value });
     if (key !== undefined) {

@@ -1,4 +1,13 @@
-import { type Kernel, LOWEST, type Region, type Span, type Statement, type Term, type Value } from './ir.ts';
+import {
+  type Kernel,
+  LOWEST,
+  type Region,
+  type Span,
+  type Statement,
+  type Store,
+  type Term,
+  type Value,
+} from './ir.ts';
 
 export interface PrintOptions {
   /** ends each line with the author's `file:line` */
@@ -39,17 +48,18 @@ function printRegion(region: Region, indent: string, options: PrintOptions): str
 }
 
 function printStatement(statement: Statement, indent: string, options: PrintOptions): string[] {
-  const line = (text: string, source?: string) =>
-    `${indent}${text}${options.sources && source ? `  // ${source}` : ''}`;
+  // where it was written is asked for only where it is printed: reading a stack takes longer than the rest
+  const line = (text: string, of?: Value | Store) =>
+    `${indent}${text}${options.sources && of?.source ? `  // ${of.source}` : ''}`;
   switch (statement.kind) {
     case 'let': {
       const { value } = statement;
       if (isInline(value)) return [];
-      return [line(`%${value.id} = ${printExpression(value)} : ${printType(value)}`, value.source)];
+      return [line(`%${value.id} = ${printExpression(value)} : ${printType(value)}`, value)];
     }
     case 'store': {
-      const { buffer, terms, value, source } = statement;
-      return [line(`store ${buffer.name}[${printTerms(terms)}] = ${printOperand(value)}`, source)];
+      const { buffer, terms, value } = statement;
+      return [line(`store ${buffer.name}[${printTerms(terms)}] = ${printOperand(value)}`, statement)];
     }
     case 'loop': {
       const { from, to, step, induction, initial, carried, yields, body } = statement;
@@ -59,7 +69,7 @@ function printStatement(statement: Statement, indent: string, options: PrintOpti
       );
       const carrying = state.length > 0 ? ` carrying ${state.join(', ')}` : '';
       return [
-        line(`loop %${induction.id} = ${bounds}${carrying} {`, induction.source),
+        line(`loop %${induction.id} = ${bounds}${carrying} {`, induction),
         ...printRegion(body, `${indent}  `, options),
         ...(yields.length > 0 ? [line(`  yield ${yields.map(printOperand).join(', ')}`)] : []),
         line('}'),

@@ -1,4 +1,5 @@
 import { evaluate, namesOf } from '../base/dim.ts';
+import { Heap } from '../base/heap.ts';
 import { type Graph, makeRef, type Node, type Ref, splitRef, type TensorType } from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { memoryRoots, updatedParameters } from './lower.ts';
@@ -61,15 +62,11 @@ export function orderForMemory(
 ): Node[] {
   const { bytes, readers, reads } = openLedger(graph, order, registry);
   const early = order.slice(0, fixed);
-  const place = new Map(early.map((node, i) => [node.id, i]));
-  const users = new Map<string, Node[]>();
-  const waiting = new Map<string, number>();
-  for (const node of early) {
-    const operands = new Set(node.inputs.map((input) => splitRef(input).id));
-    waiting.set(node.id, operands.size);
-    for (const id of operands) users.set(id, [...(users.get(id) ?? []), node]);
-  }
   const isView = (node: Node): boolean => registry.get(node.op)?.kind === 'view';
+  const users = grouped(early, (node) => new Set(node.inputs.map((input) => splitRef(input).id)));
+  const readersOf = grouped(early, (node) => (isView(node) ? [] : reads(node)));
+  const waiting = new Map(early.map((node) => [node, 0]));
+  for (const node of [...users.values()].flat()) waiting.set(node, (waiting.get(node) ?? 0) + 1);
   const growth = (node: Node): number => {
     if (isView(node)) return Number.NEGATIVE_INFINITY;
     const taken = node.types.reduce((sum, _, k) => sum + (bytes.get(makeRef(node.id, k)) ?? 0), 0);
@@ -78,32 +75,40 @@ export function orderForMemory(
       taken,
     );
   };
-  const ready = early.filter((node) => node.inputs.length === 0);
-  const ordered: Node[] = [];
-  while (ready.length > 0) {
-    const next = takeLeast(ready, growth, place);
-    ordered.push(next);
-    if (!isView(next)) for (const ref of reads(next)) readers.set(ref, (readers.get(ref) ?? 1) - 1);
+  const place = new Map(early.map((node, i) => [node, i]));
+  const ready = new Heap<Node>();
+  // a node whose growth falls while it waits stands there twice: what it gives first counts
+  const push = (node: Node): void => ready.push(node, growth(node), place.get(node) ?? 0);
+  for (const node of early) if (waiting.get(node) === 0) push(node);
+  const ordered = new Set<Node>();
+  for (let next = ready.pop(); next !== undefined; next = ready.pop()) {
+    if (ordered.has(next)) continue;
+    ordered.add(next);
+    for (const ref of isView(next) ? [] : reads(next)) {
+      const left = (readers.get(ref) ?? 1) - 1;
+      readers.set(ref, left);
+      if (left !== 1) continue;
+      const last = readersOf.get(ref)?.find((node) => !ordered.has(node));
+      if (last !== undefined && waiting.get(last) === 0) push(last);
+    }
     for (const user of users.get(next.id) ?? []) {
-      const left = (waiting.get(user.id) ?? 1) - 1;
-      waiting.set(user.id, left);
-      if (left === 0) ready.push(user);
+      const left = (waiting.get(user) ?? 1) - 1;
+      waiting.set(user, left);
+      if (left === 0) push(user);
     }
   }
   return [...ordered, ...order.slice(fixed)];
 }
 
-/** Removes and gives the node of least growth. */
-function takeLeast(ready: Node[], growth: (node: Node) => number, place: ReadonlyMap<string, number>): Node {
-  const key = (node: Node) => [growth(node), place.get(node.id) ?? 0] as const;
-  let best = 0;
-  let least = key(ready[0] as Node);
-  for (let i = 1; i < ready.length; i++) {
-    const other = key(ready[i] as Node);
-    if (other[0] < least[0] || (other[0] === least[0] && other[1] < least[1])) {
-      best = i;
-      least = other;
+/** Nodes by each of the keys that they have, in order. */
+function grouped(nodes: readonly Node[], keysOf: (node: Node) => Iterable<string>): Map<string, Node[]> {
+  const groups = new Map<string, Node[]>();
+  for (const node of nodes) {
+    for (const key of keysOf(node)) {
+      const known = groups.get(key);
+      if (known) known.push(node);
+      else groups.set(key, [node]);
     }
   }
-  return ready.splice(best, 1)[0] as Node;
+  return groups;
 }
