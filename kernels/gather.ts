@@ -8,7 +8,7 @@ import { blocksOf, kernelOnce, tileExtent } from './plan.ts';
 /**
  * out[i, :] = table[ids[i], :] for table [vocabulary, width], ids [count] in 0 … vocabulary − 1, out [count, width].
  *
- * A program copies a block of rows and columns. Ids must be in range (checked on the host where they are fed).
+ * A program copies a block of rows and columns. Ids must be in range: the runtime sees to it.
  * Memory: reads count · width elements of the table, writes as many.
  */
 export interface GatherArguments {

@@ -89,7 +89,9 @@ export type Slot =
    * The whole parameter arena or a companion arena of equal layout (`gradient`, `moment1`, `moment2`, …), as f32.
    * Only update ops use it. */
   | { readonly kind: 'arena'; readonly name: string }
-  /** the per-block table (256 elements a block) of numbers that belong to parameter groups: `rate`, `decay`, … */
+  /**
+   * Memory that stays from run to run: the per-block table (256 elements a block) of numbers that belong to parameter groups, `rate`
+   * and `decay`, or four words under any other name, zero at first */
   | { readonly kind: 'table'; readonly name: string };
 
 /** One launch over symbolic sizes: plain data. */
@@ -118,11 +120,15 @@ export interface Cost {
   readonly bytes: Dim;
 }
 
-/** An input whose values must lie in `low ≤ value < below`. */
-export interface IndexedInput {
-  readonly input: number;
+/** low ≤ value < below */
+export interface IndexBounds {
   readonly low: number;
   readonly below: Dim;
+}
+
+/** An input whose values must lie within bounds. */
+export interface IndexedInput extends IndexBounds {
+  readonly input: number;
   /**
    * Input with the lengths of its rows, i32 [rows]: elements of `input` [rows, …] at or beyond them are not read, so they
    * may hold anything. Without lengths that can be seen on the host, every element must lie in the range.
@@ -212,8 +218,15 @@ export interface OpRecord {
   /** Takes an attribute `columnSums`: a second result, the sums over the rows of its right operand, a matrix. */
   readonly sumsColumns?: true;
 
-  /** Inputs that index something. Fed tensors are checked against it on the host, so that kernels may trust them. */
+  /**
+   * Inputs that index something. What is fed or constant is checked against it on the host, what the graph computes is clamped on
+   * the device, so that kernels may trust them.
+   */
   indices?(context: LowerContext): readonly IndexedInput[];
+  /** Bounds that every element of the first result keeps, whatever the operands. */
+  within?(context: LowerContext): IndexBounds;
+  /** For what clamps ids: the table in which it notes the first one outside. */
+  report?(attributes: Attributes): string;
 }
 
 /** Name → record. Passes and runtime receive it, so that neither imports the ops. */

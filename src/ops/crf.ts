@@ -94,6 +94,7 @@ export const crfGradient: OpRecord = {
       dstart: output(2),
       dstop: output(3),
     }),
+  indices: ({ inputs }) => chainIndices(sizesOf(inputs), 1, 2),
   demands: oneStep,
   cost: costOf(3),
 };

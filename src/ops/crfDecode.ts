@@ -29,6 +29,7 @@ export const crfDecode: OpRecord = {
       score: output(1),
     }),
   indices: ({ inputs }) => chainIndices(sizesOf(inputs), undefined, 1),
+  within: ({ inputs }) => ({ low: 0, below: sizesOf(inputs).labels }),
   demands: oneStep,
   cost: costOf(1),
 };

@@ -1,7 +1,7 @@
 import { planCrossEntropy, planCrossEntropyGradient } from '../../kernels/crossEntropy.ts';
 import { product } from '../base/dim.ts';
 import type { TensorType } from '../ir/graph.ts';
-import type { OpRecord } from '../ir/record.ts';
+import type { IndexedInput, LowerContext, OpRecord } from '../ir/record.ts';
 import {
   expectFloat,
   expectOperands,
@@ -18,6 +18,11 @@ const rowsOf = ({ shape }: TensorType) => ({
   rows: product(shape.slice(0, -1)),
   classes: lastDim('crossEntropy', 'the input', shape),
 });
+
+/** Labels are classes, or −1. */
+const labelsOf = ({ inputs }: LowerContext): readonly IndexedInput[] => [
+  { input: 1, low: -1, below: rowsOf(operand('crossEntropy', inputs, 0)).classes },
+];
 
 /**
  * loss = log Σ_c e^{logits_c} − logits_label. Operands logits [..., classes] and labels i32 [...], −1 = ignored (loss 0).
@@ -55,13 +60,7 @@ export const crossEntropy: OpRecord = {
       schedules,
       lse: output(1),
     }),
-  indices: ({ inputs }) => [
-    {
-      input: 1,
-      low: -1,
-      below: lastDim('crossEntropy', 'the input', operand('crossEntropy', inputs, 0).shape),
-    },
-  ],
+  indices: labelsOf,
   cost: perInput(11),
 };
 
@@ -92,5 +91,6 @@ export const crossEntropyGradient: OpRecord = {
       dlogits: output(),
       schedules,
     }),
+  indices: labelsOf,
   cost: perInput(11),
 };

@@ -1,5 +1,7 @@
 import { f32, i32, type OpSamples, type } from './sample.ts';
 
+const within = (low: number, below: number) => ({ low, below: [below], report: 'ids' });
+
 export const gatherSamples: OpSamples = {
   valid: [
     { op: 'gather', inputs: [f32(6, 3), i32([2, 0, 2, 5, 2], 5)] },
@@ -8,6 +10,8 @@ export const gatherSamples: OpSamples = {
     { op: 'gather', inputs: [f32(3, 2, 2), i32([1])] },
     { op: 'gatherGradient', inputs: [f32(5, 3), i32([2, 0, 2, 3, 2], 5)], attributes: { shape: [4, 3] } },
     { op: 'gatherGradient', inputs: [f32(2, 2), i32([1, 1], 2)], attributes: { shape: [2, 2] } },
+    { op: 'clampIndex', inputs: [i32([2, -7, 3, 900, 0], 5)], attributes: within(0, 3) },
+    { op: 'clampIndex', inputs: [i32([-2, 2, -1, 0], 2, 2), i32([2, 1], 2)], attributes: within(-1, 2) },
   ],
   invalid: [
     {
@@ -27,6 +31,13 @@ export const gatherSamples: OpSamples = {
       inputs: [type('i32', 5, 2), type('i32', 'batch')],
       code: 'FROND-S010',
       summary: 'gather: cannot take i32 operands',
+    },
+    {
+      op: 'clampIndex',
+      inputs: [type('f32', 5)],
+      attributes: within(0, 3),
+      code: 'FROND-S010',
+      summary: 'clampIndex: the ids must be i32, not f32',
     },
   ],
 };

@@ -72,5 +72,8 @@ export const gatherGradient: OpRecord = {
       vocabulary: shape[0] ?? 1,
     });
   },
+  indices: ({ outputs }) => [
+    { input: 1, low: 0, below: operand('gatherGradient', outputs, 0).shape[0] ?? 0 },
+  ],
   cost: perElement(1),
 };

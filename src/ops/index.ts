@@ -2,6 +2,7 @@ import type { OpRecord, OpRegistry } from '../ir/record.ts';
 import { attention, attentionGradient } from './attention.ts';
 import { checkAttributes } from './attributes.ts';
 import { cast } from './cast.ts';
+import { clampIndex } from './clampIndex.ts';
 import { concat } from './concat.ts';
 import { broadcast, copy, transpose } from './copies.ts';
 import { crfGradient, crfLogLikelihood, crfLoss } from './crf.ts';
@@ -60,6 +61,7 @@ export const ops: OpRegistry = byName([
   sliceGradient,
   gather,
   gatherGradient,
+  clampIndex,
   softmax,
   softmaxGradient,
   logSoftmax,

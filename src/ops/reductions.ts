@@ -152,5 +152,9 @@ export const argmax: OpRecord = {
     const copy = planCopy({ from: input(0), to: turned, dtype, dims: moveLast(shape, at) });
     return [...copy, ...planArgmax({ x: turned, ...rows })];
   },
+  within: ({ inputs, attributes: { axis = -1 } }) => {
+    const { shape } = operand('argmax', inputs, 0);
+    return { low: 0, below: shape[axisOf('argmax', Number(axis), shape)] ?? 0 };
+  },
   cost: perInput(1),
 };

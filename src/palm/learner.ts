@@ -145,9 +145,13 @@ export class Learner {
     this.#open++;
   }
 
-  /** Waits for the steps that were submitted, and counts those that went well. */
+  /**
+   * Waits for the steps that were submitted, and counts those that went well.
+   * @throws FROND-R012 where an id that the graph computes is out of range
+   */
   async collect(): Promise<Collected> {
-    const rows = await readJournal(this.state, this.plan.tasks.length, this.#open);
+    const journal = readJournal(this.state, this.plan.tasks.length, this.#open);
+    const [rows] = await Promise.all([journal, this.#stepper.checkIndices()]);
     const broken = rows.findIndex((row) => row.broken);
     const good = broken < 0 ? rows : rows.slice(0, broken);
     const results = good.map((row, i) => this.#result(row, this.step + i));

@@ -189,9 +189,11 @@ export function bindCommands(
     const grid = atNode(step.node, () => gridOf(launch, bound));
     if (grid.some((count) => count === 0)) return [];
     const scalars = atNode(step.node, () => scalarsOf(launch, bound));
-    const buffers = Object.entries(launch.slots).map(
-      ([name, slot]) => [name, within(place(slot, step, at), slot, stretch)] as const,
-    );
+    const isCut = coversArena(launch);
+    const buffers = Object.entries(launch.slots).map(([name, slot]) => {
+      const location = place(slot, step, at);
+      return [name, isCut ? within(location, slot, stretch) : location] as const;
+    });
     const command = { kernel: launch.kernel, grid, scalars, multiplesOf4: multiplesOf4(launch) };
     return [{ ...command, buffers: Object.fromEntries(buffers) }];
   };

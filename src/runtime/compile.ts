@@ -12,6 +12,8 @@ import { type PassLog, type PassOptions, runPasses } from '../passes/index.ts';
 import { type Device, deviceKind } from './device.ts';
 import { Executable } from './executable.ts';
 import { giveGradientsMemory } from './gradients.ts';
+import { guardIndices } from './guards.ts';
+import { checkConstants } from './indices.ts';
 import { type LoweredProgram, lowerGraph } from './lower.ts';
 import { orderForMemory } from './memoryOrder.ts';
 import { layoutParameters } from './parameters.ts';
@@ -90,14 +92,18 @@ export function optimiseAndLower(
 ): { readonly program: LoweredProgram; readonly log: readonly PassLog[] } {
   const { disable, check, precision } = options;
   const { graph: optimised, log } = runPasses(graph, registry, { disable, check, precision });
-  const ready = giveGradientsMemory(optimised, executionOrder(optimised), registry);
-  return { program: lowerGraph(ready, executionOrder(ready, registry), registry, schedules), log };
+  const guarded = guardIndices(optimised, executionOrder(optimised), registry);
+  const ready = giveGradientsMemory(guarded, executionOrder(guarded), registry);
+  const program = lowerGraph(ready, executionOrder(ready, registry), registry, schedules);
+  checkConstants(program);
+  return { program, log };
 }
 
 /**
  * Optimises, lowers and compiles `graph` for a device. What a typed graph is fed with and gives is checked by the compiler.
  * @throws FROND-I…, FROND-P… when the graph is not well formed, FROND-R003, R004 when `state` is not that of its parameters,
- *   FROND-R022 for an argument or option that is missing, unknown or of another kind, other FROND-R… when the device refuses
+ *   FROND-R012 for a constant that indexes past a table, FROND-R022 for an argument or option that is missing, unknown or of
+ *   another kind, other FROND-R… when the device refuses
  */
 export async function compile<G extends Graph | TypedGraph>(
   given: G,

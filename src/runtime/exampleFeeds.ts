@@ -2,6 +2,7 @@ import { evaluate, type Sizes } from '../base/dim.ts';
 import { type DType, isFloating } from '../base/dtype.ts';
 import { defined } from '../base/errors.ts';
 import { fillUniforms } from '../base/random.ts';
+import type { NodeId } from '../ir/graph.ts';
 import type { TensorValue } from './feeds.ts';
 import type { LoweredProgram } from './lower.ts';
 
@@ -33,12 +34,18 @@ export function exampleFeeds(
     const { types, attributes } = defined(graph.nodes[id], `input ${id}`);
     const { dtype, shape: dims } = defined(types[0], `type of ${id}`);
     const shape = dims.map((dim) => evaluate(dim, sizes));
-    return { name: String(attributes.name), dtype, shape, count: shape.reduce((all, size) => all * size, 1) };
+    return {
+      id,
+      name: String(attributes.name),
+      dtype,
+      shape,
+      count: shape.reduce((all, size) => all * size, 1),
+    };
   });
-  const countOf = new Map(inputs.map(({ name, count }) => [name, count]));
+  const countOf = new Map(inputs.map(({ id, count }) => [id, count]));
   return Object.fromEntries(
-    inputs.map(({ name, dtype, shape, count }) => {
-      const range = rangeOf(name, dtype, program, sizes, countOf);
+    inputs.map(({ id, name, dtype, shape, count }) => {
+      const range = rangeOf(id, dtype, program, sizes, countOf);
       const data = new Float64Array(count);
       fillUniforms(
         seed,
@@ -58,18 +65,18 @@ export function exampleFeeds(
 }
 
 function rangeOf(
-  name: string,
+  id: NodeId,
   dtype: DType,
   { indices }: LoweredProgram,
   sizes: Sizes,
-  countOf: ReadonlyMap<string, number>,
+  countOf: ReadonlyMap<NodeId, number>,
 ): Range {
-  const rows = indices.find(({ lengths }) => lengths === name);
+  const rows = indices.find(({ lengths }) => lengths === id);
   if (rows !== undefined) {
-    const width = (countOf.get(rows.name) ?? 0) / Math.max(1, countOf.get(name) ?? 1);
+    const width = (countOf.get(rows.ids) ?? 0) / Math.max(1, countOf.get(id) ?? 1);
     return { low: Math.min(1, width), below: width + 1, isWork: true };
   }
-  const ids = indices.filter((range) => range.name === name);
+  const ids = indices.filter((range) => range.ids === id);
   const low = Math.max(0, ...ids.map((range) => range.low));
   const below = Math.min(...ids.map((range) => evaluate(range.below, sizes)));
   if (Number.isFinite(below)) return { low, below: Math.max(low, below) };

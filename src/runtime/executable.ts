@@ -8,7 +8,7 @@ import { fitInChunk, requireFits } from './chunks.ts';
 import type { BoundProgram, Device, LaunchTime, Location, Memory } from './device.ts';
 import { type Feeds, readFeeds, type TensorValue } from './feeds.ts';
 import { groupTables } from './groupTables.ts';
-import { checkIndices } from './indices.ts';
+import { checkIndices, outsideOf } from './indices.ts';
 import type { LoweredProgram } from './lower.ts';
 import { align } from './memoryPlan.ts';
 import { BLOCK } from './parameters.ts';
@@ -25,6 +25,9 @@ interface Binding {
 
 /** Bindings kept: one per set of sizes, the latest ones. */
 const KEPT_BINDINGS = 64;
+
+/** Words of a table that is none of groups. */
+const NOTE_WORDS = 4;
 
 /** A string would be taken for the list of its letters. @throws FROND-R023 */
 function requireNames(read: unknown): void {
@@ -66,7 +69,8 @@ export class Executable {
   /**
    * Feeds, runs, and reads back the named outputs (default: all of them). What is fed must stay as it is until the
    * promise settles.
-   * @throws FROND-R009…R012 when the feeds do not fit the declaration, FROND-R013 for an output that the graph does not
+   * @throws FROND-R009…R012 when the feeds do not fit the declaration, FROND-R012 too where an id that the graph computed is out of
+   *   range, FROND-R013 for an output that the graph does not
    *   have, FROND-R023 for feeds or a list of outputs that are none, FROND-R031 for an element that its dtype does not hold,
    *   FROND-R032 for parameters that have no values, FROND-R033 for a state that was freed; nothing has run then
    */
@@ -111,7 +115,31 @@ export class Executable {
     const binding = await this.#fed(feeds);
     await binding.program.run();
     const values = outputs.map(async ([name, ref]) => [name, await this.#read(ref, binding)] as const);
-    return Object.fromEntries(await Promise.all(values));
+    if (outputs.length === 0) return {};
+    const [read] = await Promise.all([Promise.all(values), this.#checkNotes()]);
+    return Object.fromEntries(read);
+  }
+
+  /**
+   * Makes sure that ids which the graph computes were within their bounds in every run so far. A run that reads outputs does so by
+   * itself; one that reads none does not wait for the device.
+   * @throws FROND-R012 naming the node, the first id outside and its bounds; what was computed since is of no use
+   */
+  checkIndices(): Promise<void> {
+    return this.#inTurn(() => this.#checkNotes());
+  }
+
+  async #checkNotes(): Promise<void> {
+    const notes = this.program.computedIndices.flatMap((computed) => {
+      const place = this.#tables.get(computed.report);
+      return place === undefined ? [] : [{ computed, place }];
+    });
+    const read = await Promise.all(notes.map(({ place }) => this.#device.read(place)));
+    const errors = notes.flatMap(({ computed }, i) => outsideOf(computed, read[i] ?? []) ?? []);
+    const [first] = errors;
+    if (first === undefined) return;
+    for (const { place } of notes) await this.#device.write(place, new Int32Array(place.length));
+    throw first;
   }
 
   /** The binding for the sizes of `feeds`, with these written to its inputs. */
@@ -268,9 +296,10 @@ export class Executable {
   async #fillTables(): Promise<void> {
     const names = [...this.#slotNames('table')].filter((name) => !this.#tables.has(name));
     if (names.length === 0) return;
-    const tables = groupTables(this.program, (name) => this.state.entry(name), this.state.layout.elements);
+    const groups = groupTables(this.program, (name) => this.state.entry(name), this.state.layout.elements);
+    const tables = names.map((name) => groups.get(name) ?? new Int32Array(NOTE_WORDS));
     // of equal length, in one memory: a GPU that binds few buffers then binds them as one
-    const length = Math.max(...[...tables.values()].map((values) => values.length));
+    const length = Math.max(...tables.map((values) => values.length));
     let end = 0;
     const offsets = names.map(() => {
       const offset = fitInChunk(end, align(length), this.#device.chunkWords);
@@ -279,9 +308,10 @@ export class Executable {
     });
     const memory = await this.#device.allocate(end);
     for (const [i, name] of names.entries()) {
-      const values = defined(tables.get(name), `table ${name}`);
+      const values = defined(tables[i], `table ${name}`);
       const offset = defined(offsets[i], `offset of table ${name}`);
-      const location: Location = { memory, offset, length: values.length, dtype: 'f32' };
+      const dtype = values instanceof Int32Array ? 'i32' : 'f32';
+      const location: Location = { memory, offset, length: values.length, dtype };
       await this.#device.write(location, values);
       this.#tables.set(name, location);
     }

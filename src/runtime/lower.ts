@@ -1,9 +1,16 @@
 import { withStorage } from '../../kernels/plan.ts';
-import type { Dim } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
-import { type Graph, makeRef, type Node, type Ref, splitRef, type TensorType } from '../ir/graph.ts';
+import {
+  type Graph,
+  makeRef,
+  type Node,
+  type NodeId,
+  type Ref,
+  splitRef,
+  type TensorType,
+} from '../ir/graph.ts';
 import { nodePath } from '../ir/names.ts';
-import type { Demand, LaunchPlan, LowerContext, OpRegistry, Slot } from '../ir/record.ts';
+import type { Demand, IndexBounds, LaunchPlan, LowerContext, OpRegistry, Slot } from '../ir/record.ts';
 import type { Schedule } from '../kernel/ir.ts';
 import { noSchedules, type Schedules } from '../kernel/schedule.ts';
 
@@ -14,16 +21,26 @@ export interface LoweredNode {
   readonly demands: readonly Demand[];
 }
 
-/** A fed tensor whose values index something. */
-export interface IndexRange {
-  /** name of the input */
-  readonly name: string;
+/** A fed or constant tensor whose values index something: checked on the host. */
+export interface IndexRange extends IndexBounds {
+  /** id of the input or constant */
+  readonly ids: NodeId;
+  /**
+   * That of the lengths of its rows: elements at and beyond them are not looked at. Left out where the graph computes them: then
+   * all are
+   */
+  readonly lengths: NodeId | undefined;
+  /** node that reads it */
+  readonly reader: Node;
+}
+
+/** A computed tensor whose values index something: clamped on the device. */
+export interface ComputedIndex {
+  /** table in which the first one outside is noted */
+  readonly report: string;
+  readonly ids: Node;
   readonly low: number;
-  readonly below: Dim;
-  /** name of the input with the lengths of its rows: elements at and beyond them are not looked at */
-  readonly lengths?: string | undefined;
-  /** op that reads it */
-  readonly reader: string;
+  readonly reader: Node;
 }
 
 /** A kernel of the program under one shape class, and the schedule that it got: what rounding depends on. */
@@ -46,6 +63,7 @@ export interface LoweredProgram {
   /** gradients that live in the gradient arena at their parameter's place: root ref → parameter name */
   readonly gradients: ReadonlyMap<Ref, string>;
   readonly indices: readonly IndexRange[];
+  readonly computedIndices: readonly ComputedIndex[];
   /** each once, in the order of first use */
   readonly schedules: readonly UsedSchedule[];
 }
@@ -143,28 +161,43 @@ function pinnedGradients(
   return pinned;
 }
 
-function indexRanges(
+/** What is indexed by, each once for its bounds. */
+function indicesOf(
   order: readonly Node[],
   root: (ref: Ref) => Ref,
   owner: ReadonlyMap<string, Node>,
   types: ReadonlyMap<Ref, TensorType>,
   registry: OpRegistry,
-): IndexRange[] {
-  return order.flatMap((node) => {
-    const ranges = registry.get(node.op)?.indices?.({
-      inputs: node.inputs.map((ref) => defined(types.get(ref), `type of ${ref}`)),
-      outputs: node.types,
-      attributes: node.attributes,
-    });
-    const fed = (input: number | undefined): string | undefined => {
-      const source = owner.get(root(node.inputs[input ?? -1] ?? ''));
-      return source?.op === 'input' ? String(source.attributes.name) : undefined;
+): Pick<LoweredProgram, 'indices' | 'computedIndices'> {
+  const indices = new Map<string, IndexRange>();
+  const computed = new Map<string, ComputedIndex>();
+  for (const reader of order) {
+    const ownerOf = (input: number): Node =>
+      defined(owner.get(splitRef(root(reader.inputs[input] ?? '')).id), `operand ${input} of ${reader.id}`);
+    const onHost = (input: number): NodeId | undefined => {
+      const { id, op } = ownerOf(input);
+      return registry.get(op)?.kind === 'source' ? id : undefined;
     };
-    return (ranges ?? []).flatMap(({ input, low, below, lengths }): IndexRange[] => {
-      const name = fed(input);
-      return name === undefined ? [] : [{ name, low, below, lengths: fed(lengths), reader: node.op }];
-    });
-  });
+    const context = {
+      inputs: reader.inputs.map((ref) => defined(types.get(ref), `type of ${ref}`)),
+      outputs: reader.types,
+      attributes: reader.attributes,
+    };
+    for (const { input, low, below, lengths } of registry.get(reader.op)?.indices?.(context) ?? []) {
+      const { op, attributes, inputs } = ownerOf(input);
+      const report = registry.get(op)?.report?.(attributes);
+      const ids = onHost(input);
+      if (report !== undefined && !computed.has(report)) {
+        const producer = defined(owner.get(splitRef(inputs[0] ?? '').id), `operand of ${report}`);
+        computed.set(report, { report, ids: producer, low, reader });
+      }
+      if (ids === undefined) continue;
+      const range = { ids, low, below, lengths: lengths === undefined ? undefined : onHost(lengths), reader };
+      const key = [ids, low, below, range.lengths].join(' ');
+      if (!indices.has(key)) indices.set(key, range);
+    }
+  }
+  return { indices: [...indices.values()], computedIndices: [...computed.values()] };
 }
 
 /** The tensor whose memory a ref shares: itself, or what it is a view of. */
@@ -195,7 +228,7 @@ export function lowerGraph(
     types,
     root,
     gradients: pinnedGradients(order, root, owner, registry),
-    indices: indexRanges(order, root, owner, types, registry),
+    ...indicesOf(order, root, owner, types, registry),
     schedules: usedSchedules(steps),
   };
 }

@@ -366,6 +366,11 @@ export const references: Readonly<Record<string, Reference>> = {
       ),
     ];
   },
+  clampIndex: ([ids], { low, below }) => [
+    tensor((ids as Tensor).shape, (index) =>
+      Math.max(Math.min(get(ids as Tensor, index), Number((below as number[])[0]) - 1), Number(low)),
+    ),
+  ],
   gatherGradient: ([dy, ids], { shape }) => {
     const [upstream, picks] = [dy as Tensor, ids as Tensor];
     return [

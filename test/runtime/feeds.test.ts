@@ -128,7 +128,8 @@ describe('feeds are checked before anything runs', () => {
 });
 
 describe('fed ids', () => {
-  const hint = '\n  hint: check what made it: vocabulary, label map or padding';
+  const at = (node: string, place = ' (test/runtime/feeds.test.ts)') =>
+    `\n  at node ${node}${place}\n  hint: check what made it: vocabulary, label map or padding`;
 
   it('must lie in the table', async () => {
     const executable = await executableOf((g) => {
@@ -139,7 +140,7 @@ describe('fed ids', () => {
     const run = (...ids: readonly number[]) => executable.run({ ids: i32Value([2, 2], ids) });
     expect(numbers((await run(0, 1, 4, 2)).y)).toHaveLength(4);
     const message = (id: number, place: string) =>
-      `[FROND-R012] input ids: element ${place} is ${id}, gather takes 0 to 4${hint}`;
+      `[FROND-R012] input ids: element ${place} is ${id}, gather takes 0 to 4${at('gather')}`;
     expect(await messageOf(() => run(0, 1, 2, 5))).toBe(message(5, '[1, 1]'));
     expect(await messageOf(() => run(0, -1, 2, 3))).toBe(message(-1, '[0, 1]'));
   });
@@ -151,7 +152,7 @@ describe('fed ids', () => {
     b.output('y', b.one('gather', [table, b.reshape(ids, [2, 2])]));
     const { executable } = await compile(b.finish(), { device: interpreterDevice() });
     expect(await messageOf(() => executable.run({ ids: i32Value([4], [0, 1, 9, 0]) }))).toBe(
-      `[FROND-R012] input ids: element [2] is 9, gather takes 0 to 4${hint}`,
+      `[FROND-R012] input ids: element [2] is 9, gather takes 0 to 4${at('gather', '')}`,
     );
   });
 
@@ -182,7 +183,7 @@ describe('fed ids', () => {
         expect(numbers(y)).toEqual(wanted);
       }
       const message = (place: string, id: number) =>
-        `[FROND-R012] input tags: element ${place} is ${id}, crfLoss takes 0 to 2${hint}`;
+        `[FROND-R012] input tags: element ${place} is ${id}, crfLoss takes 0 to 2${at('crfLoss')}`;
       const run = (...tags: readonly number[]) => executable.run({ ...tagged(...tags), lengths });
       expect(await messageOf(() => run(0, -1, 2, 1, 0, 0))).toBe(message('[0, 1]', -1));
       expect(await messageOf(() => run(0, 1, 2, 3, -1, -1))).toBe(message('[1, 0]', 3));
@@ -194,7 +195,7 @@ describe('fed ids', () => {
         executable.run({ ...tagged(...tags), before: i32Value([2], [2, 0]) });
       expect(numbers((await run(0, 1, 2, 1, 0, 0)).y)).toHaveLength(2);
       expect(await messageOf(() => run(0, 1, 2, 1, -1, 0))).toBe(
-        `[FROND-R012] input tags: element [1, 1] is -1, crfLoss takes 0 to 2${hint}`,
+        `[FROND-R012] input tags: element [1, 1] is -1, crfLoss takes 0 to 2${at('crfLoss')}`,
       );
     });
 
@@ -204,7 +205,7 @@ describe('fed ids', () => {
         executable.run({ ...tagged(0, 1, 2, 1, 0, 0), lengths: i32Value([2], values) });
       for (const wrong of [4, -1]) {
         expect(await messageOf(() => run(3, wrong))).toBe(
-          `[FROND-R012] input lengths: element [1] is ${wrong}, crfLoss takes 0 to 3${hint}`,
+          `[FROND-R012] input lengths: element [1] is ${wrong}, crfLoss takes 0 to 3${at('crfLoss')}`,
         );
       }
     });

@@ -54,9 +54,9 @@ test('inputs declared inside the function, random keys and plain graphs are fed 
 test('a wrong option is named as such, by the compiler and at run time', async () => {
   const device = interpreterDevice();
   // @ts-expect-error there is no such option
-  await expect(compile(model, { device, dissable: [] })).rejects.toThrow('there is no option dissable');
+  await expect(compile(model, { device, dissable: [] })).rejects.toThrow('compile has no option dissable');
   // @ts-expect-error the same for a plain graph
-  await expect(compile(model.ir, { device, dissable: [] })).rejects.toThrow('there is no option dissable');
+  await expect(compile(model.ir, { device, dissable: [] })).rejects.toThrow('compile has no option dissable');
   // @ts-expect-error a name is no device
   await expect(compile(model, { device: 'wasm' })).rejects.toThrow("(await chooseDevice('wasm')).device");
 });
