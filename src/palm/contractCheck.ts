@@ -1,6 +1,7 @@
 import { type Dim, evaluate, namesOf, printShape, type Shape, type Sizes } from '../base/dim.ts';
 import type { DType } from '../base/dtype.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
+import type { Graph } from '../ir/graph.ts';
 import type { Backbone, Batch, Head, HeadNeeds, Named, Reader, Specs } from './contract.ts';
 
 /**
@@ -117,6 +118,12 @@ export function checkContract({ reader, backbone, head }: Meeting): void {
     compare(`head ${head.name}`, needs, `reader ${reader.name}`, reader.gives);
     checkNames(head, reader);
   }
+}
+
+/** Checks what a graph is fed with against what a reader gives. @throws FROND-C001, C002, C003 */
+export function checkFeeds(who: string, { inputs, nodes }: Graph, reader: Reader): void {
+  const needs = inputs.map((id) => [id, nodes[id]?.types[0]] as const);
+  compare(who, Object.fromEntries(needs) as Specs, `reader ${reader.name}`, reader.gives);
 }
 
 /** @throws FROND-C008 when a head asks for one name twice, so that its functions could not tell them apart */

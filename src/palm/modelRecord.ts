@@ -4,7 +4,7 @@ import type { Schedule } from '../kernel/ir.ts';
 import type { ComponentRecord, Head, Reader } from './contract.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { Learner } from './learner.ts';
-import { graphRecord } from './snapshot.ts';
+import { graphRecord, sealOf } from './snapshot.ts';
 
 /** All that predicting takes, beside the weights: plain data in every checkpoint. */
 export interface ModelRecord {
@@ -25,6 +25,8 @@ export interface ModelRecord {
   readonly device: DeviceRecord;
   /** kernels of the training step with the schedules that they ran with: what rounding depends on */
   readonly kernels: readonly KernelRecord[];
+  /** of all the rest: see `sealOf` */
+  readonly seal: string;
 }
 
 export interface DeviceRecord {
@@ -77,7 +79,7 @@ const deviceOf = ({ state: { device } }: Learner): DeviceRecord => ({
 const limitOf = ({ plan: { maximumLength = Number.POSITIVE_INFINITY } }: Learner): number | null =>
   Number.isFinite(maximumLength) ? maximumLength : null;
 
-export const modelRecord = (learner: Learner): ModelRecord => ({
+const unsealed = (learner: Learner): Omit<ModelRecord, 'seal'> => ({
   name: learner.plan.name,
   forward: graphRecord(learner.plan.forward),
   step: graphRecord(learner.plan.step),
@@ -92,6 +94,11 @@ export const modelRecord = (learner: Learner): ModelRecord => ({
   device: deviceOf(learner),
   kernels: kernelsOf(learner),
 });
+
+export async function modelRecord(learner: Learner): Promise<ModelRecord> {
+  const record = unsealed(learner);
+  return { ...record, seal: await sealOf(record) };
+}
 
 const shown = ({ name, adapter }: DeviceRecord): string => (adapter === null ? name : `${name} (${adapter})`);
 

@@ -10,18 +10,19 @@ import { layoutParameters } from '../runtime/parameters.ts';
 import { ModelState } from '../runtime/state.ts';
 import { type LoadedCheckpoint, loadLatest } from '../store/checkpoint.ts';
 import type { ComponentRecord, Head, Reader } from './contract.ts';
-import { checkNames, maximumOf } from './contractCheck.ts';
+import { checkFeeds, checkNames, maximumOf } from './contractCheck.ts';
 import { type Predictions, predictAll } from './evaluate.ts';
 import type { Task } from './graphs.ts';
 import { classify } from './head/classify.ts';
 import { sequenceLabel } from './head/sequenceLabel.ts';
-import { resultsOfHead, resultsOfTask } from './headResults.ts';
+import { differenceOf } from './headResults.ts';
+import { checkSeal, modelOf } from './modelFile.ts';
 import { checkMeaning, type ModelRecord } from './modelRecord.ts';
 import { jointReaderFrom } from './reader/joint.ts';
 import { MAX_LOSSES } from './recovery.ts';
-import { BEST, fileOf, MODEL, WEIGHTS } from './runStore.ts';
+import { BEST, WEIGHTS } from './runStore.ts';
 import { checkFolder, checkInputs, checkSettings, headKind, readerKind } from './settings.ts';
-import { decodeJson, loadArena, malformed } from './snapshot.ts';
+import { fileOf, matchArena, writeArena } from './snapshot.ts';
 import { closed, exampleOf } from './trainerBase.ts';
 
 export interface PredictorOptions {
@@ -59,24 +60,13 @@ async function latestOf(folder: string): Promise<LoadedCheckpoint> {
   return loadLatest((await files.kindOf(inside)) === 'folder' ? inside : folder);
 }
 
-/** @throws FROND-F013 when the checkpoint was not saved by a training run */
-function recordOf(checkpoint: LoadedCheckpoint): ModelRecord {
-  const file = platform.files.join(checkpoint.folder, MODEL);
-  const record = decodeJson(fileOf(checkpoint, MODEL), file) as Partial<ModelRecord> | null;
-  const good =
-    record?.prediction && record.step && Array.isArray(record.tasks) && typeof record.name === 'string';
-  if (!good) throw malformed(file);
-  return record as ModelRecord;
-}
-
-/** A head that reads other results than the run computes, such as that of another task. @throws FROND-F016 */
-function checkHead(record: ModelRecord, task: string, head: Head, folder: string): void {
-  const computed = resultsOfTask(record.prediction, task);
-  const wanted = resultsOfHead(head);
-  if (wanted === undefined || wanted.join() === computed.join()) return;
+/** A head that the run's graph was not built with, such as that of another task. @throws FROND-F016 */
+function checkHead({ prediction }: ModelRecord, task: string, head: Head, folder: string): void {
+  const [own, run] = differenceOf(head, task, prediction) ?? [];
+  if (own === undefined) return;
   throw new FrondError(
     'FROND-F016',
-    `head ${head.name} reads ${wanted.join(', ')}, task ${task} of the run in ${folder} gives ${computed.join(', ')}`,
+    `head ${head.name} ${own}, task ${task} of the run in ${folder} ${run}`,
     { place: { file: folder }, hint: 'give each task the head that it was trained with' },
   );
 }
@@ -93,14 +83,18 @@ function tasksOf(record: ModelRecord, heads: PredictorOptions['heads'], folder: 
   return record.tasks.map(({ name, head: kept }): Task => {
     const head = heads?.[name] ?? (kept === null ? undefined : headFrom(kept));
     if (head === undefined) throw cannotMake(`a head of task ${name}`, 'heads', folder);
-    if (heads?.[name] !== undefined) checkHead(record, name, head, folder);
+    checkHead(record, name, head, folder);
     return { name, head, weight: 1 };
   });
 }
 
 /** The graphs that a run was made of. @throws FROND-F012 when there is no whole checkpoint */
-export const loadModelRecord = async (folder: string): Promise<ModelRecord> =>
-  recordOf(await latestOf(folder));
+export async function loadModelRecord(folder: string): Promise<ModelRecord> {
+  const checkpoint = await latestOf(folder);
+  const record = modelOf(checkpoint);
+  await checkSeal(checkpoint);
+  return record;
+}
 
 /** The model on a device. */
 interface Loaded {
@@ -118,14 +112,18 @@ async function loadOn(
   checkpoint: LoadedCheckpoint,
 ): Promise<Loaded> {
   const weights = checkpoint.files.has(BEST) ? BEST : WEIGHTS;
-  const state = new ModelState(device, layoutParameters([record.step, record.prediction]));
+  let state: ModelState | undefined;
   try {
+    const layout = layoutParameters([record.step, record.prediction]);
     const file = platform.files.join(checkpoint.folder, weights);
-    await loadArena(state, fileOf(checkpoint, weights), file);
+    // before memory is taken on the word of the graphs
+    const match = matchArena(layout, fileOf(checkpoint, weights), file);
+    state = new ModelState(device, layout);
+    await writeArena(state, match);
     const { executable } = await compile(record.prediction, { state });
     return { device, own, state, executable };
   } catch (cause) {
-    state.free();
+    state?.free();
     if (own) await device.close();
     throw cause;
   }
@@ -178,7 +176,7 @@ export class Predictor {
       heads: optional(objectOf(headKind, 'an object of heads by task')),
     });
     const checkpoint = await latestOf(folder);
-    const record = recordOf(checkpoint);
+    const record = modelOf(checkpoint);
     const tasks = tasksOf(record, options.heads, folder);
     const reader =
       options.reader ??
@@ -189,6 +187,8 @@ export class Predictor {
       checkMeaning('head', record, head, folder);
       checkNames(head, reader);
     }
+    checkFeeds(`the run in ${folder}`, record.prediction, reader);
+    await checkSeal(checkpoint);
     // runs of earlier versions do not say
     const maximum = maximumOf(reader, `the run in ${folder}`, record.maximumLength ?? undefined);
     const device = options.device ?? (await chooseDevice('auto')).device;

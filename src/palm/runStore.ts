@@ -1,14 +1,15 @@
-import { FrondError } from '../base/errors.ts';
 import type { ArenaName } from '../runtime/state.ts';
-import { type LoadedCheckpoint, loadLatest, saveCheckpoint } from '../store/checkpoint.ts';
+import { loadLatest, saveCheckpoint } from '../store/checkpoint.ts';
 import { storeFloats, writeSafetensors } from '../store/safetensors.ts';
 import { type Configuration, checkConfiguration } from './configuration.ts';
 import type { Listener } from './events.ts';
-import { type ModelRecord, modelRecord, otherDevice } from './modelRecord.ts';
+import { MODEL, modelOf } from './modelFile.ts';
+import { modelRecord, otherDevice } from './modelRecord.ts';
 import type { EpochRecord, Run, Sums } from './run.ts';
 import {
   decodeJson,
   encodeJson,
+  fileOf,
   type Match,
   malformed,
   matchArena,
@@ -21,7 +22,6 @@ export const WEIGHTS = 'weights.safetensors';
 export const BEST = 'best.safetensors';
 export const MOMENTS = 'moments.safetensors';
 export const PROGRESS = 'progress.json';
-export const MODEL = 'model.json';
 
 /** How far a run is: with the weights and moments, all that resuming takes. */
 interface Progress {
@@ -48,7 +48,7 @@ export async function saveRun(run: Run, folder: string, keep: number): Promise<s
     [WEIGHTS, weightsFile(layout, copy)],
     [MOMENTS, momentsFile(layout, copy)],
     [PROGRESS, encodeJson(progress)],
-    [MODEL, encodeJson(modelRecord(learner))],
+    [MODEL, encodeJson(await modelRecord(learner))],
   ]);
   if (best !== undefined) {
     const tensors = [...best.weights].map(
@@ -76,9 +76,9 @@ export async function resumeRun(run: Run, folder: string, on: Listener | undefin
     warn(`checkpoint ${name} was passed over: ${reason}; going on from ${found}`);
   const progress = progressOf(fileOf(checkpoint, PROGRESS), `${found}/${PROGRESS}`, step);
   checkConfiguration(progress.configuration, await run.configuration(), found);
-  const { state } = run.learner;
+  const { layout } = run.learner.state;
   const match = (name: string, arena?: ArenaName): Match =>
-    matchArena(state, fileOf(checkpoint, name), `${found}/${name}`, arena);
+    matchArena(layout, fileOf(checkpoint, name), `${found}/${name}`, arena);
   // all is read and checked before the first weight changes
   const matches = [match(WEIGHTS), match(MOMENTS, 'moment1'), match(MOMENTS, 'moment2')];
   const best = progress.best === null ? undefined : { ...progress.best, weights: match(BEST).values };
@@ -89,26 +89,9 @@ export async function resumeRun(run: Run, folder: string, on: Listener | undefin
   run.sums = { ...progress.sums, losses: { ...progress.sums.losses } };
   run.history = [...progress.history];
   run.best = best;
-  const other = otherDevice(recordIn(checkpoint), run.learner);
+  const other = otherDevice(checkpoint.files.has(MODEL) ? modelOf(checkpoint) : {}, run.learner);
   if (other !== undefined)
     warn(`${found}: ${other}; the bytes may differ from those of a run without a break`);
-}
-
-/** What a checkpoint says of its model; nothing where it says nothing. */
-function recordIn(checkpoint: LoadedCheckpoint): Partial<ModelRecord> {
-  const bytes = checkpoint.files.get(MODEL);
-  const record = bytes === undefined ? undefined : decodeJson(bytes, `${checkpoint.folder}/${MODEL}`);
-  return isRecord(record) ? record : {};
-}
-
-/** @throws FROND-F013 when the checkpoint was not saved by a training run */
-export function fileOf(checkpoint: LoadedCheckpoint, name: string): Uint8Array {
-  const bytes = checkpoint.files.get(name);
-  if (bytes !== undefined) return bytes;
-  throw new FrondError('FROND-F013', `checkpoint ${checkpoint.folder} has no ${name}`, {
-    place: { file: checkpoint.folder },
-    hint: 'it was not saved by a training run; load its weights with loadCheckpoint instead',
-  });
 }
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>

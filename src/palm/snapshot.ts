@@ -1,8 +1,10 @@
+import { platform } from '#platform';
 import { defined, FrondError } from '../base/errors.ts';
-import type { Graph, Node } from '../ir/graph.ts';
+import type { Attribute, Graph, Node } from '../ir/graph.ts';
 import { decodeUtf8 } from '../platform/text.ts';
 import type { ParameterLayout } from '../runtime/parameters.ts';
 import type { ArenaName, ModelState } from '../runtime/state.ts';
+import type { LoadedCheckpoint } from '../store/checkpoint.ts';
 import {
   floatsOf,
   readSafetensors,
@@ -22,13 +24,34 @@ export function decodeJson(bytes: Uint8Array, file: string): unknown {
   try {
     return JSON.parse(decodeUtf8(bytes, file));
   } catch (cause) {
-    throw malformed(file, cause);
+    throw malformed(file, undefined, cause);
   }
 }
 
+/**
+ * SHA-256 of a record without its `seal`, and without the fingerprints of `names`, which are compared one by one with what
+ * they are of.
+ */
+export function sealOf<T extends { readonly seal?: unknown; readonly names?: unknown }>(
+  record: T,
+): Promise<string> {
+  const { seal: _, names: __, ...rest } = record;
+  return platform.sha256(encoder.encode(JSON.stringify(rest)));
+}
+
+/** @throws FROND-F013 when the checkpoint was not saved by a training run */
+export function fileOf(checkpoint: LoadedCheckpoint, name: string): Uint8Array {
+  const bytes = checkpoint.files.get(name);
+  if (bytes !== undefined) return bytes;
+  throw new FrondError('FROND-F013', `checkpoint ${checkpoint.folder} has no ${name}`, {
+    place: { file: checkpoint.folder },
+    hint: 'it was not saved by a training run; load its weights with loadCheckpoint instead',
+  });
+}
+
 /** A file of a whole checkpoint that does not say what it should: another program wrote it. */
-export const malformed = (file: string, cause?: unknown): FrondError =>
-  new FrondError('FROND-F013', `${file} is not what a training run saves`, {
+export const malformed = (file: string, why?: string, cause?: unknown): FrondError =>
+  new FrondError('FROND-F013', `${file} is not what a training run saves${why ? `: ${why}` : ''}`, {
     place: { file },
     hint: 'it was not saved by a training run of this version',
     cause,
@@ -97,7 +120,7 @@ const PREFIX = /^(moment[12])\//;
  * matches at all, FROND-W004 for elements that are not f32
  */
 export function matchArena(
-  state: ModelState,
+  { entries }: ParameterLayout,
   bytes: Uint8Array,
   file: string,
   arena: ArenaName = 'parameter',
@@ -109,16 +132,16 @@ export function matchArena(
     if (of === undefined) stored.set(name, tensor);
     else if (of === arena) stored.set(name.slice(prefix?.length), tensor);
   }
-  const names = [...state.layout.entries.keys()];
+  const names = [...entries.keys()];
   const report: LoadReport = {
     loaded: names.filter((name) => stored.has(name)),
     missing: names.filter((name) => !stored.has(name)),
-    surplus: [...stored.keys()].filter((name) => !state.layout.entries.has(name)),
+    surplus: [...stored.keys()].filter((name) => !entries.has(name)),
   };
   checkReport(report, file, partial);
   const values = report.loaded.map((name) => {
     const tensor = defined(stored.get(name), `tensor ${name}`);
-    checkShape(name, tensor.shape, state.entry(name).shape, file);
+    checkShape(name, tensor.shape, defined(entries.get(name), name).shape, file);
     return [name, floatsOf(tensor, name, file)] as const;
   });
   return { arena, report, values: new Map(values) };
@@ -127,19 +150,6 @@ export function matchArena(
 /** Writes what `matchArena` found. */
 export async function writeArena(state: ModelState, { arena, values }: Match): Promise<void> {
   for (const [name, floats] of values) await state.write(name, floats, arena);
-}
-
-/** Fills an arena from a safetensors file. All is checked before the first value changes: see `matchArena`. */
-export async function loadArena(
-  state: ModelState,
-  bytes: Uint8Array,
-  file: string,
-  arena: ArenaName = 'parameter',
-  options: LoadOptions = {},
-): Promise<LoadReport> {
-  const match = matchArena(state, bytes, file, arena, options);
-  await writeArena(state, match);
-  return match.report;
 }
 
 function checkShape(name: string, stored: readonly number[], wanted: readonly number[], file: string): void {
@@ -179,13 +189,36 @@ function checkReport({ loaded, missing, surplus }: LoadReport, file: string, par
   }
 }
 
-/** The graph as plain data, without the source lines of its author. */
+/** Numbers that JSON has no word for. */
+const WORDS = new Map(
+  [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY].map((n) => [String(n), n]),
+);
+
+/** Every number, or list of numbers, in the constants of a graph. */
+function mapConstants(graph: Graph, change: (value: unknown) => Attribute): Graph {
+  const nodes = Object.entries(graph.nodes).map(([id, node]) => {
+    if (node?.op !== 'constant' || node.attributes?.value === undefined) return [id, node] as const;
+    const { value } = node.attributes;
+    const changed = Array.isArray(value) ? value.map(change) : change(value);
+    return [id, { ...node, attributes: { ...node.attributes, value: changed } }] as const;
+  });
+  return { ...graph, nodes: Object.fromEntries(nodes) };
+}
+
+/** The graph as plain data for JSON, without the source lines of its author. */
 export function graphRecord(graph: Graph): Graph {
   const nodes = Object.entries(graph.nodes).map(([id, node]) => {
     const { source: _, ...rest } = node;
     return [id, rest satisfies Node] as const;
   });
-  return { ...graph, nodes: Object.fromEntries(nodes) };
+  const plain = { ...graph, nodes: Object.fromEntries(nodes) };
+  return mapConstants(plain, (value) => (Number.isFinite(value) ? (value as number) : String(value)));
 }
+
+/** The graph of which `graphRecord` was made; what stood in a file is given on as it is, to be checked. */
+export const graphFrom = (record: Graph): Graph =>
+  typeof record.nodes === 'object' && record.nodes !== null
+    ? mapConstants(record, (value) => WORDS.get(String(value)) ?? (value as Attribute))
+    : record;
 
 export const graphFingerprint = (graph: Graph): string => fingerprint(JSON.stringify(graphRecord(graph)));

@@ -330,7 +330,7 @@ export abstract class TrainerBase {
     return this.#use('loadCheckpoint', async ({ learner, recovery }) => {
       this.#checkIdle();
       const match = matchArena(
-        learner.state,
+        learner.state.layout,
         await platform.files.readBytes(file),
         file,
         'parameter',

@@ -1,0 +1,126 @@
+import { platform } from '#platform';
+import { FrondError } from '../base/errors.ts';
+import {
+  count,
+  either,
+  type Kind,
+  kind,
+  listOf,
+  name,
+  object,
+  objectOf,
+  optional,
+  text,
+} from '../base/kinds.ts';
+import { checkGraph } from '../ir/check.ts';
+import type { Graph } from '../ir/graph.ts';
+import type { OpRecord, OpRegistry } from '../ir/record.ts';
+import { ops } from '../ops/index.ts';
+import type { LoadedCheckpoint } from '../store/checkpoint.ts';
+import { resultName } from './graphs.ts';
+import type { ModelRecord } from './modelRecord.ts';
+import { decodeJson, fileOf, graphFrom, malformed, sealOf } from './snapshot.ts';
+
+export const MODEL = 'model.json';
+
+const nullable = (inner: Kind): Kind =>
+  either(
+    kind('null', (value) => value === null),
+    inner,
+  );
+
+/** An object that has each of these fields; others do not matter. */
+const fields = (kinds: Readonly<Record<string, Kind>>): Kind =>
+  kind(
+    `an object with ${Object.keys(kinds).join(', ')}`,
+    (value) =>
+      object.holds(value) &&
+      Object.entries(kinds).every(([field, inner]) =>
+        fits(inner, new Map(Object.entries(value as object)).get(field)),
+      ),
+  );
+
+const fits = ({ holds, optional: may }: Kind, value: unknown): boolean =>
+  value === undefined ? may === true : holds(value);
+
+const component = nullable(fields({ kind: text }));
+
+/** What runs of earlier versions do not say is optional. */
+const FORM: { readonly [K in keyof ModelRecord]: Kind } = {
+  name,
+  forward: object,
+  step: object,
+  prediction: object,
+  reader: component,
+  tasks: listOf(fields({ name, head: component }), 'tasks'),
+  names: optional(objectOf(text, 'fingerprints')),
+  maximumLength: optional(nullable(count)),
+  device: optional(fields({ name: text, adapter: nullable(text) })),
+  kernels: optional(
+    listOf(fields({ name: text, variant: text, shapeClass: text, schedule: object }), 'kernels'),
+  ),
+  seal: optional(text),
+};
+
+/** The update of an optimizer of the user's own: a checkpoint knows its name only, and predicting does without it. */
+const update = (name: string): OpRecord => ({
+  name,
+  doc: "an optimizer of the user's own",
+  kind: 'update',
+  arity: [0, Number.POSITIVE_INFINITY],
+  shape: () => [{ dtype: 'f32', shape: [] }],
+});
+
+/** The ops of frond, and as updates those that the update phase of a graph has beside them. */
+function registryFor({ nodes }: Graph): OpRegistry {
+  const own = Object.values(Object(nodes)).flatMap((node) => {
+    const { op, phase } = Object(node) as { readonly op?: unknown; readonly phase?: unknown };
+    return typeof op === 'string' && phase === 'update' && !ops.has(op) ? [op] : [];
+  });
+  return own.length === 0 ? ops : new Map([...ops, ...own.map((op) => [op, update(op)] as const)]);
+}
+
+/**
+ * What a checkpoint says of its model, with its form and its graphs checked: whatever stands in the file, nothing later meets a
+ * value that it does not expect.
+ * @throws FROND-F013 when no training run saved it, FROND-I… and S… for a graph that is not legal
+ */
+export function modelOf(checkpoint: LoadedCheckpoint): ModelRecord {
+  const file = platform.files.join(checkpoint.folder, MODEL);
+  const given = decodeJson(fileOf(checkpoint, MODEL), file);
+  if (!object.holds(given)) throw malformed(file);
+  const found = new Map<string, unknown>(Object.entries(given as object));
+  for (const [field, kind] of Object.entries(FORM))
+    if (!fits(kind, found.get(field))) throw malformed(file, `its ${field} is not ${kind.what}`);
+  const record = given as ModelRecord;
+  const tasks = record.tasks.map((task) => task.name);
+  const twice = tasks.find((task, i) => tasks.indexOf(task) !== i);
+  if (twice !== undefined) throw malformed(file, `it has two tasks ${twice}`);
+  const graphs = { forward: record.forward, step: record.step, prediction: record.prediction };
+  for (const [which, graph] of Object.entries(graphs)) {
+    try {
+      const read = graphFrom(graph);
+      checkGraph(read, registryFor(read));
+      graphs[which as keyof typeof graphs] = read;
+    } catch (cause) {
+      throw cause instanceof FrondError ? cause.with({ place: { file } }) : cause;
+    }
+  }
+  const stray = Object.keys(graphs.prediction.outputs).find(
+    (output) => !tasks.some((task) => output.startsWith(resultName(task, ''))),
+  );
+  if (stray !== undefined) throw malformed(file, `its prediction gives ${stray}, of no task`);
+  return { ...record, ...graphs };
+}
+
+/**
+ * Makes sure that a model is what was saved: a legal graph with another constant would answer, and wrongly.
+ * @throws FROND-F013
+ */
+export async function checkSeal(checkpoint: LoadedCheckpoint): Promise<void> {
+  const file = platform.files.join(checkpoint.folder, MODEL);
+  const record = decodeJson(fileOf(checkpoint, MODEL), file) as ModelRecord;
+  // runs of earlier versions have none
+  if (record.seal !== undefined && record.seal !== (await sealOf(record)))
+    throw malformed(file, 'its content has changed since it was saved');
+}
