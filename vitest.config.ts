@@ -19,6 +19,8 @@ export default defineConfig({
     // as many as cores: the runner's own choice leaves one idle, half of a small machine
     maxWorkers: '100%',
     include: ['test/**/*.test.ts'],
+    // modules do nothing when they are imported, so that the files of a worker may share them
+    isolate: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

@@ -7,15 +7,18 @@ import { type Subject, subjects } from './devices.ts';
 
 /** Runs `check` for every device, opened once for all of its tests; where this machine has none, that is said. */
 export function onEveryDevice(check: (device: () => Device | undefined, subject: Subject) => void): void {
-  describe.each(subjects)('$name', (subject) => {
-    let device: Device | undefined;
-    beforeAll(async () => {
-      device = await subject.open();
-      if (device === undefined) console.log(`${subject.name}: ${NO_ADAPTER}`);
-    });
-    afterAll(async () => device?.close());
-    check(() => device, subject);
-  });
+  describe.each(subjects.filter(({ threads = 1 }) => threads === 1 || runs(1, 0) === 1))(
+    '$name',
+    (subject) => {
+      let device: Device | undefined;
+      beforeAll(async () => {
+        device = await subject.open();
+        if (device === undefined) console.log(`${subject.name}: ${NO_ADAPTER}`);
+      });
+      afterAll(async () => device?.close());
+      check(() => device, subject);
+    },
+  );
 }
 
 /** Cases by the name of the test that judges them. */

@@ -36,18 +36,18 @@ function caseOf(
   return { name, long: true, processorOnly, graph, runs: [run] };
 }
 
-/** Each size in turn at every edge; the quick suite takes one in nine of them, others for each op and size, a GPU one in 36. */
+/** Each size in turn at every edge; the quick suite takes one in eighteen of them, others for each op and size, a GPU one in 36. */
 function casesOf(sized: Sized, op: number): Case[] {
   const all = Object.keys(sized.sizes).flatMap((name, at) =>
     [1, 2, ...EDGES].map((size, i) => ({ changed: { [name]: size }, i: i + at + op })),
   );
   return all
-    .filter(({ i }) => i % runs(1, 9) === 0)
+    .filter(({ i }) => i % runs(1, 18) === 0)
     .map(({ changed, i }) => caseOf(sized, changed, i % 36 !== 0));
 }
 
-/** All in the long suite, every other one in the quick one. */
-const sampled = (sizes: readonly number[]): number[] => sizes.filter((_, i) => i % runs(1, 2) === 0);
+/** All in the long suite, every third one in the quick one. */
+const sampled = (sizes: readonly number[]): number[] => sizes.filter((_, i) => i % runs(1, 3) === 0);
 
 const widths = sampled([1, 3, 4, 5, 16, 31, 32, 33, 64, 65, 128]).map((width) =>
   heads(`attention of width ${width}`, 2 * width, { heads: 2, causal: width % 2 === 0 }),

@@ -6,6 +6,7 @@ import { platform } from '../../src/platform/node/index.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
 import { PER_EPOCH, STEPS, stopAfter, tinyTrainer } from '../palm/support/tiny.ts';
 import { temporaryFolder } from '../store/support/bundle.ts';
+import { runs } from '../support/counts.ts';
 import { type CallKind, type LossyDevice, lossyDevice } from '../support/lossyDevice.ts';
 import { curve, filesOf, type Outcome, trained } from './support/trained.ts';
 
@@ -50,10 +51,13 @@ describe('a device that is lost once', () => {
     expect(whole[1]).toEqual({ ...whole[0], events: expect.anything() });
   });
 
-  /** 25 places among all calls of a run: nearly all that prepare, most of those that train, and some of the many writes. */
+  /** Places among all calls of a run: nearly all that prepare, most of those that train, and some of the many writes. */
   const points = (calls: readonly CallKind[]): number[] => {
     const shuffled = [...permutation(calls.length, 7, 'points')];
-    const most = { prepare: 2, bind: 2, run: 6, read: 8, allocate: 2, write: 5, reopen: 0 };
+    const most = {
+      ...{ prepare: runs(2, 1), bind: runs(2, 1), allocate: runs(2, 1), reopen: 0 },
+      ...{ run: runs(6, 2), read: runs(8, 2), write: runs(5, 1) },
+    };
     return (Object.keys(most) as CallKind[]).flatMap((kind) =>
       shuffled.filter((at) => calls[at] === kind).slice(0, most[kind]),
     );
@@ -63,12 +67,12 @@ describe('a device that is lost once', () => {
     [PERIODS[0], 0],
     [PERIODS[1], 1],
   ])(
-    'at any of 25 points leaves the same curve, bytes and answers, with copies every %i s',
+    'at any point leaves the same curve, bytes and answers, with copies every %i s',
     async (snapshotEvery, i) => {
       const calls = called[i] ?? [];
       const wanted = whole[i];
       const chosen = points(calls);
-      expect(chosen).toHaveLength(25);
+      expect(chosen).toHaveLength(runs(25, 8));
       for (const at of chosen) {
         const device = lossyDevice(wasm, (call) => call === at);
         const after = await trained(device, fresh(), { snapshotEvery });
