@@ -5,12 +5,14 @@ import {
   type CrfTiles,
   crfBlock,
   exceptWhere,
+  finite,
   type Levels,
   loadLevels,
   rowOf,
   scaledTransitions,
   UNDERFLOW,
   unshifted,
+  whereSteps,
 } from './crfBlock.ts';
 import { kernelOnce } from './plan.ts';
 
@@ -62,13 +64,12 @@ function closing(k: KernelBuilder, context: Backward): Value {
   const { y, Y, lengths } = context.at;
   const a = remainder(k, context, k.max(k.sub(lengths, 1), 0));
   const ends = k.add(a, k.load(k.read('stop'), [[Y, 1]]));
-  const exps = k.exp(k.sub(ends, k.maximum(ends, y)));
-  return k.mul(exps, k.div(context.dloss, k.sum(exps, y)));
+  const exps = k.exp(k.sub(ends, finite(k, k.maximum(ends, y))));
+  const { dloss } = context;
+  return k.select(k.eq(dloss, 0), 0, k.mul(exps, k.div(dloss, k.sum(exps, y))));
 }
 
 interface Pair {
-  /** G at t − 1, from G at t */
-  readonly before: Value;
   /** factors of the transition gradient, [b, y]: e^a or, where `exact`, a */
   readonly left: Value;
   /** G e^{−α} or, where `exact`, G */
@@ -76,13 +77,19 @@ interface Pair {
   readonly exact: Value;
 }
 
-function stepBack(k: KernelBuilder, context: Backward, t: Value, g: Value): Pair {
+/** `before`: G at t − 1, from G at t. */
+function stepBack(
+  k: KernelBuilder,
+  context: Backward,
+  t: Value,
+  g: Value,
+): Pair & { readonly before: Value } {
   const { at, buffers } = context;
   const { b, y, z, Y, Z, labels } = at;
   const alpha = k.load(buffers.alpha, at.step(t));
   const depth = k.neg(alpha);
   const limit = -Math.log(UNDERFLOW);
-  const exact = k.lt(limit, k.maximum(depth, b, y));
+  const exact = k.not(k.le(k.maximum(depth, b, y), limit));
   const r = k.mul(g, k.exp(k.min(depth, limit)));
   const a = remainder(k, context, k.max(k.sub(t, 1), 0));
   const p = k.exp(a);
@@ -101,12 +108,15 @@ function exactStep(k: KernelBuilder, { at, buffers }: Backward, a: Value, g: Val
   const scores = scaledTransitions(k, at, buffers.transitions, buffers.level);
   const [result] = k.loop(0, rows, 1, [k.fill([b, y], 0)], (row, others) => {
     const paths = k.sub(k.add(rowOf(k, at, a, row, u), scores), rowOf(k, at, alpha, row, z));
-    // no path outweighs the sum it is part of, but steps beyond a sequence's end do not belong together
-    const flow = k.sum(k.mul(k.exp(k.min(paths, 0)), rowOf(k, at, g, row, z)), z);
+    const flow = k.sum(flowing(k, rowOf(k, at, g, row, z), paths), z);
     return [k.select(k.eq(k.arange(b), row), k.rename(flow, u, y), others as Value)];
   });
   return result as Value;
 }
+
+/** `g` e^paths; nothing flows to a level of −∞, where the paths are −∞ − (−∞). No path outweighs the sum it is part of. */
+export const flowing = (k: KernelBuilder, g: Value, paths: Value): Value =>
+  k.select(k.eq(g, 0), 0, k.mul(g, k.exp(k.min(paths, 0))));
 
 function backwardProgram(k: KernelBuilder, options: CrfBackwardOptions): void {
   const names = ['emissions', 'transitions', 'level', 'weights', 'alpha', 'offset'] as const;
@@ -118,15 +128,18 @@ function backwardProgram(k: KernelBuilder, options: CrfBackwardOptions): void {
   const context: Backward = { at, levels: loadLevels(k, at, buffers.level), buffers, dloss };
   const emit = isGradient ? gradientStores(k, at, dloss) : marginalStores(k, at);
 
-  const last = closing(k, context);
+  const [last] = whereSteps(k, at.time, [k.fill([b, y], 0)], () => [closing(k, context)]) as [Value];
+  // whatever stands beyond a length, or in a sequence without weight, takes no part
+  const counts = (value: Value, t: Value): Value =>
+    k.select(k.and(k.lt(t, lengths), k.not(k.eq(dloss, 0))), value, 0);
   const initial = k.select(k.eq(lengths, longest), last, 0);
   k.loop(0, longest, 1, [initial], (i, carried) => {
     const t = k.sub(k.sub(longest, 1), i);
     const g = carried as Value;
-    const pair = stepBack(k, context, t, g);
-    emit.step(t, g, pair);
-    // sequences that end at t − 1 begin here; those that ended before have G = 0 and keep it
-    return [k.select(k.eq(t, lengths), last, pair.before)];
+    const { before, left, right, exact } = stepBack(k, context, t, g);
+    emit.step(t, g, { left: counts(left, t), right: counts(right, t), exact });
+    // sequences that end at t − 1 begin here
+    return [k.select(k.eq(t, lengths), last, counts(before, t))];
   });
   k.loop(longest, at.time, 1, [], (t) => {
     emit.nothing(t, k.fill([b, y], 0), k.fill([b], 0));
@@ -143,7 +156,7 @@ interface Stores {
 function marginalStores(k: KernelBuilder, at: CrfBlock): Stores {
   const marginals = k.write('marginals');
   return {
-    step: (t, g) => k.store(marginals, at.step(t), g),
+    step: (t, g) => k.store(marginals, at.step(t), k.select(k.lt(1, g), 1, g)),
     nothing: (t, zeros) => k.store(marginals, at.step(t), zeros),
   };
 }

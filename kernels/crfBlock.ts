@@ -1,8 +1,9 @@
 import type { Slot } from '../src/ir/record.ts';
 import type { KernelBuilder, Operand, TermInput } from '../src/kernel/build.ts';
-import { type Axis, type Buffer, LOWEST, type Span, type Value } from '../src/kernel/ir.ts';
+import type { Axis, Buffer, Span, Value } from '../src/kernel/ir.ts';
 import type { CrfScores, CrfSizes } from './crfArguments.ts';
 import { roundUp } from './plan.ts';
+import { identity } from './reduce.ts';
 
 /**
  * What the CRF kernels that take a block of sequences share: axes, lengths, addresses, and the forward levels.
@@ -15,7 +16,18 @@ import { roundUp } from './plan.ts';
  *
  * where offset_t = ⌊max_z …⌋ is a whole number. So the largest a_t lies in [0, 1) whatever the scores are, and W is a sum of
  * integers, exact in f32 up to 2²⁴: nothing of the small differences that matter is lost over time.
+ *
+ * A score of −∞ rules out, and a level of −∞ is one that no labelling reaches: ∞ − ∞ is kept from occurring by taking finite
+ * numbers out of levels only. NaN spreads to all results of its sequence, and to no other's.
  */
+
+/** Score of what does not exist: nothing is lower. */
+export const ABSENT = identity('max', 'f32');
+
+const LARGEST = 3.4028234663852886e38;
+
+/** `x`, or the nearest finite number: what may be taken out of infinite levels. */
+export const finite = (k: KernelBuilder, x: Value): Value => k.max(k.min(x, LARGEST), -LARGEST);
 
 /** Below this a sum of exponentials may have lost terms to underflow of f32, and the log-domain takes over. */
 export const UNDERFLOW = 1e-30;
@@ -101,22 +113,22 @@ export function crfBlock(k: KernelBuilder, tiles: CrfTiles): CrfBlock {
   };
 }
 
-/** level and level_0 as vectors over y, LOWEST at labels that do not exist. */
+/** level and level_0 as vectors over y, ABSENT at labels that do not exist. */
 export interface Levels {
   readonly first: Value;
   readonly later: Value;
 }
 
 export const loadLevels = (k: KernelBuilder, { Y }: CrfBlock, level: Buffer): Levels => ({
-  first: k.select(k.inside(Y), 0, LOWEST),
-  later: k.load(level, [[Y, 1]], LOWEST),
+  first: k.select(k.inside(Y), 0, ABSENT),
+  later: k.load(level, [[Y, 1]], ABSENT),
 });
 
 /** α_t + (level_t + E_t), from which the offset is still to be taken: the one place where it is rounded. */
 export const unshifted = (k: KernelBuilder, alpha: Value, level: Value, emissions: Value): Value =>
   k.add(alpha, k.add(level, emissions));
 
-/** T[u, z] − level[z]; LOWEST at labels that do not exist. */
+/** T[u, z] − level[z]; ABSENT at labels that do not exist. */
 export function scaledTransitions(k: KernelBuilder, { U, Z, labels }: CrfBlock, from: Buffer, level: Buffer) {
   const transitions = k.load(
     from,
@@ -124,7 +136,7 @@ export function scaledTransitions(k: KernelBuilder, { U, Z, labels }: CrfBlock, 
       [U, labels],
       [Z, 1],
     ],
-    LOWEST,
+    ABSENT,
   );
   return k.sub(transitions, k.load(level, [[Z, 1]]));
 }
@@ -144,6 +156,26 @@ export function exceptWhere(
   const turns = k.select(condition, k.constant(1, 'i32'), 0);
   const [chosen] = k.loop(0, turns, 1, [usual], () => [replacement()]);
   return chosen as Value;
+}
+
+/** What `body` gives of step 0 where sequences have steps at all, else `otherwise`: a loop of no or one iteration. */
+export const whereSteps = (
+  k: KernelBuilder,
+  time: Value,
+  otherwise: readonly Value[],
+  body: (t: Value) => readonly Value[],
+): Value[] => k.loop(0, k.min(time, 1), 1, otherwise, body);
+
+/** log Σ e^paths along `over`; −∞ where all paths are. */
+export function logSum(k: KernelBuilder, paths: Value, over: Axis): Value {
+  const top = finite(k, k.maximum(paths, over));
+  return k.add(k.log(k.sum(k.exp(k.sub(paths, top)), over)), top);
+}
+
+/** Levels whose largest lies in [0, 1), and the whole number that was taken out. */
+export function split(k: KernelBuilder, levels: Value, over: Axis): [Value, Value] {
+  const whole = k.map('floor', finite(k, k.maximum(levels, over)));
+  return [k.sub(levels, whole), whole];
 }
 
 export const temporary = (name: string, shape: readonly (number | string)[]): Slot => ({

@@ -2,7 +2,7 @@ import type { LaunchPlan } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
 import { type Kernel, LOWEST, type Value } from '../src/kernel/ir.ts';
 import type { CrfDecodeArguments } from './crfArguments.ts';
-import { type CrfTiles, crfBlock, crfTiles, sizesOf, temporary } from './crfBlock.ts';
+import { ABSENT, type CrfTiles, crfBlock, crfTiles, sizesOf, temporary, whereSteps } from './crfBlock.ts';
 import { planCrfSemiring } from './crfSemiring.ts';
 import { blocksOf, kernelOnce } from './plan.ts';
 
@@ -30,20 +30,20 @@ function pathProgram(k: KernelBuilder, tiles: CrfTiles): void {
   const at = crfBlock(k, tiles);
   const { b, y, Y, labels, lengths, longest, time } = at;
   const final = k.max(k.sub(lengths, 1), 0);
-  const ends = k.add(k.load(levels, at.step(final), 2 * LOWEST), k.load(stop, [[Y, 1]]));
-  const last = k.argmax(ends, y);
+  // where all levels are −∞ or NaN, the first of those that do not exist may be as large
+  const existing = (label: Value): Value => k.min(label, k.sub(labels, 1));
+  const [last] = whereSteps(k, time, [k.fill([b], 0, 'i32')], () => {
+    const ends = k.add(k.load(levels, at.step(final), ABSENT), k.load(stop, [[Y, 1]]));
+    return [existing(k.argmax(ends, y))];
+  });
   k.loop(0, longest, 1, [k.fill([b], 0, 'i32')], (i, following) => {
     const t = k.sub(k.sub(longest, 1), i);
-    const toNext = k.load(
-      transitions,
-      [
-        [Y, labels],
-        [following as Value, 1],
-      ],
-      LOWEST,
-    );
-    const best = k.argmax(k.add(k.load(levels, at.step(t), 2 * LOWEST), toNext), y);
-    const tag = k.select(k.lt(t, final), best, k.select(k.eq(t, final), last, 0));
+    const toNext = k.load(transitions, [
+      [Y, labels],
+      [following as Value, 1],
+    ]);
+    const best = existing(k.argmax(k.add(k.load(levels, at.step(t), ABSENT), toNext), y));
+    const tag = k.select(k.lt(t, final), best, k.select(k.eq(t, final), last as Value, 0));
     const within = k.select(k.lt(t, lengths), tag, 0);
     k.store(tags, at.moment(t), within);
     return [within];

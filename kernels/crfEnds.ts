@@ -21,7 +21,8 @@ function endsProgram(k: KernelBuilder, tile: number): void {
   const [b, y] = [k.axis('b', sequences), k.axis('y', tile)];
   const Y = k.span(y, k.mul(k.program(0), tile), labels);
   const zeros = k.fill([b, y], 0);
-  const [starts, stops] = k.loop(0, batch, sequences, [zeros, zeros], (from, start, stop) => {
+  const some = k.select(k.lt(0, time), batch, 0);
+  const [starts, stops] = k.loop(0, some, sequences, [zeros, zeros], (from, start, stop) => {
     const B = k.span(b, from, batch);
     const length = k.load(lengths, [[B, 1]]);
     const at = (t: Value | number) =>

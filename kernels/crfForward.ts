@@ -6,10 +6,13 @@ import {
   crfBlock,
   exceptWhere,
   loadLevels,
+  logSum,
   rowOf,
   scaledTransitions,
+  split,
   UNDERFLOW,
   unshifted,
+  whereSteps,
 } from './crfBlock.ts';
 import { goldScore } from './crfGold.ts';
 import { kernelOnce } from './plan.ts';
@@ -61,27 +64,27 @@ function recursion(k: KernelBuilder, at: CrfBlock, { emissions, transitions, sta
   const absent = k.add(k.fill([b, z], 0), k.select(k.inside(Z), 0, 1));
   const weights = k.load(k.read('weights'), square(at));
 
-  const first = k.add(k.fill([b, y], 0), k.load(start, [[Y, 1]]));
-  const total0 = unshifted(k, first, levels.first, k.load(emissions, at.step(0)));
-  const shift0 = k.map('floor', k.maximum(total0, y));
-  save(0, first, shift0);
-  const initial = [k.sub(total0, shift0), shift0];
+  const initial = whereSteps(k, at.time, [k.fill([b, y], 0), k.fill([b], 0)], (t) => {
+    const first = k.add(k.fill([b, y], 0), k.load(start, [[Y, 1]]));
+    const total = unshifted(k, first, levels.first, k.load(emissions, at.step(t)));
+    const [a, shift] = split(k, total, y);
+    save(t, first, shift);
+    return [a, shift];
+  });
   const [remainder, whole] = k.loop(1, longest, 1, initial, (t, before, shifts) => {
     const a = before as Value;
     const sums = k.dot(k.exp(a), weights, absent, y);
-    const lost = k.lt(-UNDERFLOW, k.maximum(k.neg(sums), b, z));
-    const logs = exceptWhere(k, lost, k.log(k.max(sums, UNDERFLOW)), () =>
+    // comparisons are written so that NaN stays, and does not decide for the other sequences of the block
+    const lost = k.not(k.le(k.maximum(k.neg(sums), b, z), -UNDERFLOW));
+    const logs = exceptWhere(k, lost, k.log(k.select(k.lt(sums, UNDERFLOW), UNDERFLOW, sums)), () =>
       logSumExp(k, at, a, scaledTransitions(k, at, transitions, level)),
     );
     const next = k.rename(logs, z, y);
     const total = unshifted(k, next, levels.later, k.load(emissions, at.step(t)));
-    const shift = k.map('floor', k.maximum(total, y));
+    const [after, shift] = split(k, total, y);
     save(t, next, shift);
     const active = k.lt(t, lengths);
-    return [
-      k.select(active, k.sub(total, shift), a),
-      k.select(active, k.add(shifts as Value, shift), shifts as Value),
-    ];
+    return [k.select(active, after, a), k.select(active, k.add(shifts as Value, shift), shifts as Value)];
   });
   // steps that no sequence of the block has
   k.loop(k.max(longest, 1), at.time, 1, [], (t) => {
@@ -102,14 +105,14 @@ function forwardProgram(k: KernelBuilder, tiles: CrfTiles, withGold: boolean): v
   const { y, B, Y, lengths } = at;
   const { remainder, whole } = recursion(k, at, scores);
   const ends = k.add(remainder, k.load(scores.stop, [[Y, 1]]));
-  const top = k.maximum(ends, y);
-  const rest = k.add(k.log(k.sum(k.exp(k.sub(ends, top)), y)), top);
+  const rest = logSum(k, ends, y);
   const result: TermInput[] = [[B, 1]];
   const filled = (value: Value) => k.select(k.lt(0, lengths), value, 0);
   if (withGold) {
     const gold = goldScore(k, at, scores);
     const loss = k.add(k.sub(whole, gold.whole), k.sub(rest, gold.fraction));
-    k.store(k.write('loss'), result, filled(loss));
+    // rounding must not make any labelling likelier than certain
+    k.store(k.write('loss'), result, filled(k.select(k.lt(loss, 0), 0, loss)));
   }
   k.store(k.write('logZ'), result, filled(k.add(whole, rest)));
 }
@@ -124,9 +127,7 @@ function logSumExp(k: KernelBuilder, at: CrfBlock, a: Value, scores: Value): Val
   const { b, u, z, rows } = at;
   const [result] = k.loop(0, rows, 1, [k.fill([b, z], 0)], (row, others) => {
     const paths = k.add(rowOf(k, at, a, row, u), scores);
-    const top = k.maximum(paths, u);
-    const sums = k.add(k.log(k.sum(k.exp(k.sub(paths, top)), u)), top);
-    return [k.select(k.eq(k.arange(b), row), sums, others as Value)];
+    return [k.select(k.eq(k.arange(b), row), logSum(k, paths, u), others as Value)];
   });
   return result as Value;
 }

@@ -1,11 +1,11 @@
 import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Buffer, Span, Value } from '../src/kernel/ir.ts';
-import type { CrfBlock } from './crfBlock.ts';
+import { type CrfBlock, finite, whereSteps } from './crfBlock.ts';
 
 /** Time steps scored at once. */
 const steps = 32;
 
-/** A score in two parts: a sum of whole numbers, exact in f32 up to 2²⁴, and a remainder in [0, 1). */
+/** A score in two parts: a sum of whole numbers, exact in f32 up to 2²⁴, and a remainder in [0, 1), or −∞. */
 export interface SplitScore {
   readonly whole: Value;
   readonly fraction: Value;
@@ -47,12 +47,14 @@ export function goldScore(
     const parts = [k.select(active, emission, 0), k.select(inner, transition, 0)];
     return addSplit(k, [whole as Value, rest as Value], parts);
   });
-  const nonEmpty = k.lt(0, lengths);
-  const last = k.max(k.sub(lengths, 1), 0);
-  const ends = [k.load(start, [[tagsAt(0, nonEmpty), 1]]), k.load(stop, [[tagsAt(last, nonEmpty), 1]])];
   const sums = [k.sum(wholes as Value, t), k.sum(rests as Value, t)];
-  const [whole, rest] = addSplit(k, sums as [Value, Value], ends);
-  const carry = k.map('floor', rest);
+  const [whole, rest] = whereSteps(k, time, sums, () => {
+    const nonEmpty = k.lt(0, lengths);
+    const last = k.max(k.sub(lengths, 1), 0);
+    const ends = [k.load(start, [[tagsAt(0, nonEmpty), 1]]), k.load(stop, [[tagsAt(last, nonEmpty), 1]])];
+    return addSplit(k, sums as [Value, Value], ends);
+  }) as [Value, Value];
+  const carry = k.map('floor', finite(k, rest));
   return { whole: k.add(whole, carry), fraction: k.sub(rest, carry) };
 }
 
@@ -74,7 +76,7 @@ function tagReader(
 function addSplit(k: KernelBuilder, [whole, rest]: readonly [Value, Value], parts: readonly Value[]) {
   return parts.reduce<[Value, Value]>(
     ([sum, remainder], part) => {
-      const floor = k.map('floor', part);
+      const floor = k.map('floor', finite(k, part));
       return [k.add(sum, floor), k.add(remainder, k.sub(part, floor))];
     },
     [whole, rest],

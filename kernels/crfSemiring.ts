@@ -1,8 +1,8 @@
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder, Operand, TermInput } from '../src/kernel/build.ts';
-import { type Axis, type Buffer, type Kernel, LOWEST, type Value } from '../src/kernel/ir.ts';
+import type { Axis, Buffer, Kernel, Value } from '../src/kernel/ir.ts';
 import type { CrfScores, CrfSizes } from './crfArguments.ts';
-import { scoresOf } from './crfBlock.ts';
+import { ABSENT, logSum, scoresOf, split, whereSteps } from './crfBlock.ts';
 import { blocksOf, kernelOnce, roundUp } from './plan.ts';
 
 /**
@@ -28,10 +28,7 @@ type Plus = (k: KernelBuilder, terms: Value, over: Axis) => Value;
 
 const plus: Readonly<Record<Semiring, Plus>> = {
   max: (k, terms, over) => k.maximum(terms, over),
-  log: (k, terms, over) => {
-    const top = k.maximum(terms, over);
-    return k.add(k.log(k.sum(k.exp(k.sub(terms, top)), over)), top);
-  },
+  log: logSum,
 };
 
 /** A sequence per program: its scores, and where its levels go. */
@@ -39,7 +36,7 @@ interface Sequence {
   readonly y: Axis;
   readonly z: Axis;
   readonly length: Value;
-  /** [y, z]; labels that do not exist are at LOWEST by every transition to them */
+  /** [y, z]; labels that do not exist are ABSENT by every transition to them */
   readonly transitions: Value;
   emission(t: Operand): Value;
   keep(t: Operand, levels: Value): void;
@@ -62,7 +59,7 @@ function declare(k: KernelBuilder, extent: number, sequence: Value, levels: Buff
   ];
   const at: Sequence = {
     ...{ y, z, length: k.load(k.read('lengths', 'i32'), [[sequence, 1]]) },
-    transitions: k.load(k.read('transitions'), square, LOWEST),
+    transitions: k.load(k.read('transitions'), square, ABSENT),
     emission: (t) => k.load(emissions, step(t)),
     keep(t, values) {
       if (levels) k.store(levels, step(t), values);
@@ -76,9 +73,12 @@ function semiringProgram(k: KernelBuilder, extent: number, semiring: Semiring): 
   const sequence = k.program(0);
   const { at, time, Y } = declare(k, extent, sequence, levels);
   const { y, z, length } = at;
-  const first = k.add(k.load(k.read('start'), [[Y, 1]], LOWEST), at.emission(0));
-  const initial = split(k, first, y);
-  at.keep(0, initial[0]);
+  const start = k.read('start');
+  const initial = whereSteps(k, time, [k.fill([y], 0), k.constant(0)], (t) => {
+    const first = split(k, k.add(k.load(start, [[Y, 1]], ABSENT), at.emission(t)), y);
+    at.keep(t, first[0]);
+    return first;
+  });
   const [level, whole] = k.loop(1, length, 1, initial, (t, before, sum) => {
     const paths = k.add(before as Value, at.transitions);
     const arrived = k.rename(plus[semiring](k, paths, y), z, y);
@@ -93,12 +93,6 @@ function semiringProgram(k: KernelBuilder, extent: number, semiring: Semiring): 
   const ends = k.add(level as Value, k.load(k.read('stop'), [[Y, 1]]));
   const score = k.add(whole as Value, plus[semiring](k, ends, y));
   k.store(k.write('score'), [[sequence, 1]], k.select(k.lt(0, length), score, 0));
-}
-
-/** Levels whose largest lies in [0, 1), and the whole number that was taken out. */
-function split(k: KernelBuilder, levels: Value, over: Axis): [Value, Value] {
-  const whole = k.map('floor', k.maximum(levels, over));
-  return [k.sub(levels, whole), whole];
 }
 
 function traceCrfSemiring(labels: number, semiring: Semiring): Kernel {

@@ -1,9 +1,10 @@
 import { times } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
-import { type Axis, type Buffer, type Kernel, LOWEST, type Span, type Value } from '../src/kernel/ir.ts';
+import type { Axis, Buffer, Kernel, Span, Value } from '../src/kernel/ir.ts';
 import type { CrfSizes } from './crfArguments.ts';
-import { exceptWhere, temporary } from './crfBlock.ts';
+import { flowing } from './crfBackward.ts';
+import { ABSENT, exceptWhere, temporary } from './crfBlock.ts';
 import { blocksOf, kernelOnce, tileExtent } from './plan.ts';
 
 /**
@@ -106,7 +107,7 @@ function exactPairs(k: KernelBuilder, at: Symbols): (from: Value, sum: Value) =>
   const level = k.read('level');
   const alpha = k.read('alpha');
   return (from, sum) => {
-    const scores = k.sub(k.load(transitions, at.square, LOWEST), k.load(level, [[Z, 1]]));
+    const scores = k.sub(k.load(transitions, at.square, ABSENT), k.load(level, [[Z, 1]]));
     const end = k.min(k.add(from, chunk), rows);
     const [total] = k.loop(from, end, 1, [sum], (row, before) => {
       const marked = k.lt(0, k.load(at.marks, [[row, 1]]));
@@ -122,8 +123,7 @@ function exactPairs(k: KernelBuilder, at: Symbols): (from: Value, sum: Value) =>
               [Z, 1],
             ]),
           ) as [Value, Value];
-          const paths = k.min(k.sub(k.add(left, scores), depth), 0);
-          return k.add(before as Value, k.mul(to, k.exp(paths)));
+          return k.add(before as Value, flowing(k, to, k.sub(k.add(left, scores), depth)));
         }),
       ];
     });

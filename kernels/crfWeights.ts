@@ -1,11 +1,12 @@
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
-import { type Kernel, LOWEST } from '../src/kernel/ir.ts';
-import { temporary } from './crfBlock.ts';
+import type { Kernel } from '../src/kernel/ir.ts';
+import { ABSENT, finite, temporary } from './crfBlock.ts';
 import { blocksOf, kernelOnce, roundUp, tileExtent } from './plan.ts';
 
 /**
  * Transitions in the exponential domain:  level[z] = max_y T[y, z],  weights[y, z] = exp(T[y, z] − level[z]).
+ * A label that nothing may go on to has a finite level and weights of 0.
  *
  * Computed once per direction, so that a time step costs a multiply per transition and not an exponential.
  * A program takes a block of columns. Memory: reads and writes labels² numbers once.
@@ -21,8 +22,8 @@ function weightsProgram(k: KernelBuilder, rows: number, columns: number): void {
     [Y, labels],
     [Z, 1],
   ] as const;
-  const scores = k.load(transitions, at, LOWEST);
-  const level = k.maximum(scores, y);
+  const scores = k.load(transitions, at, ABSENT);
+  const level = finite(k, k.maximum(scores, y));
   k.store(k.write('level'), [[Z, 1]], level);
   k.store(k.write('weights'), at, k.exp(k.sub(scores, level)));
 }

@@ -36,7 +36,9 @@ type Score<What extends string, E extends Shape, D extends DType, S extends Shap
 /**
  * log P(tags | emissions) of each sequence under a linear-chain CRF (Lafferty, McCallum, Pereira 2001): emissions
  * f32 [batch, time, labels], tags i32 [batch, time], lengths i32 [batch]; result f32 [batch], at most 0. Tags at and
- * beyond a length are not read; an empty sequence has likelihood 1.
+ * beyond a length are not read; an empty sequence has likelihood 1, and time may be 0. A score of −∞ rules out what it belongs to:
+ * tags over it have log-likelihood −∞, and where it leaves no labelling the result is not finite; nor is it with NaN among a
+ * sequence's scores.
  */
 function logLikelihood<
   D extends DType,
@@ -67,7 +69,10 @@ function logLikelihood<
   return emit('crfLogLikelihood', [emissions, tags, lengths, transitions, start, stop]);
 }
 
-/** The most likely labelling of each sequence (Viterbi 1967): i32 [batch, time], 0 at and beyond the length. */
+/**
+ * The most likely labelling of each sequence (Viterbi 1967): i32 [batch, time], 0 at and beyond the length. Labels are 0 … C − 1
+ * also where scores of −∞ rule out all labellings, or some are NaN.
+ */
 function decode<
   D extends DType,
   E extends Shape,

@@ -1,6 +1,6 @@
 import { planCrf, planCrfGradient } from '../../kernels/crf.ts';
 import type { OpRecord } from '../ir/record.ts';
-import { chainIndices, checkChain, costOf, oneStep, sizesOf } from './crfRules.ts';
+import { chainIndices, checkChain, costOf, sizesOf } from './crfRules.ts';
 import { expectOperands, operand, refuse } from './rules.ts';
 import { input, output } from './slots.ts';
 
@@ -57,7 +57,6 @@ export const crfLoss: OpRecord = {
       offset: output(3),
     }),
   indices: ({ inputs }) => chainIndices(sizesOf(inputs), 1, 2),
-  demands: oneStep,
   cost: costOf(1),
 };
 
@@ -95,6 +94,5 @@ export const crfGradient: OpRecord = {
       dstop: output(3),
     }),
   indices: ({ inputs }) => chainIndices(sizesOf(inputs), 1, 2),
-  demands: oneStep,
   cost: costOf(3),
 };

@@ -1,6 +1,6 @@
 import { planCrfDecode } from '../../kernels/crfDecode.ts';
 import type { OpRecord } from '../ir/record.ts';
-import { chainIndices, checkChain, costOf, oneStep, sizesOf } from './crfRules.ts';
+import { chainIndices, checkChain, costOf, sizesOf } from './crfRules.ts';
 import { input, output } from './slots.ts';
 
 /** Operands emissions, lengths, transitions, start, stop; results tags i32 [batch, time] and their score f32 [batch]. */
@@ -30,6 +30,5 @@ export const crfDecode: OpRecord = {
     }),
   indices: ({ inputs }) => chainIndices(sizesOf(inputs), undefined, 1),
   within: ({ inputs }) => ({ low: 0, below: sizesOf(inputs).labels }),
-  demands: oneStep,
   cost: costOf(1),
 };

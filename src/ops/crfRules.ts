@@ -1,5 +1,5 @@
 import type { CrfSizes } from '../../kernels/crfArguments.ts';
-import { type Dim, minus, plus, printShape, product, times } from '../base/dim.ts';
+import { plus, printShape, product, times } from '../base/dim.ts';
 import type { TensorType } from '../ir/graph.ts';
 import type { Cost, IndexedInput, LowerContext } from '../ir/record.ts';
 import { bytesOf, expectFloat, expectShape, expectType, fail, operand } from './rules.ts';
@@ -50,9 +50,6 @@ export const costOf =
     const { shape } = operand('crf', context.inputs, 0);
     return { flops: times(product([...shape, shape[2] ?? 1]), 2 * passes), bytes: bytesOf(context) };
   };
-
-/** The kernels begin with step 0, even of sequences without elements. */
-export const oneStep = ({ inputs }: LowerContext): readonly Dim[] => [minus(sizesOf(inputs).time, 1)];
 
 /** Tags are labels; what stands at and beyond a sequence's length is not read. Lengths are 0 … time. */
 export function chainIndices({ labels, time }: CrfSizes, tags: number | undefined, lengths: number) {

@@ -64,7 +64,8 @@ export function classify<E extends object>(options: ClassifyOptions<E>) {
         let best = 0;
         const at = (id: number): number => data[row * classes.length + id] ?? 0;
         for (let id = 1; id < classes.length; id++) if (at(id) > at(best)) best = id;
-        return { label: classes[best] ?? '', probability: at(best) };
+        // the quotients of a GPU may be an ULP too large
+        return { label: classes[best] ?? '', probability: Math.min(1, at(best)) };
       });
     },
     metrics: (predictions, examples: readonly E[]): ClassScores & Record<string, unknown> => ({

@@ -68,7 +68,7 @@ export function sequenceLabel<E extends object>(options: SequenceLabelOptions<E>
           { length: lengths.data[row] ?? 0 },
           (_, i) => labels[tags.data[row * time + i] ?? 0] ?? 'O',
         ),
-        probability: probability.data[row] ?? 0,
+        probability: Math.min(1, probability.data[row] ?? 0),
       }));
     },
     metrics: (predictions, examples: readonly E[]): EntityScores & Record<string, unknown> => ({

@@ -1,12 +1,12 @@
 // crfForward [8x132 loss]: log-partition of a linear-chain CRF, and its distance to the score of the tags
 // tiles: b 8, y 132, u 132, z 132, t 32; stage: 8; workgroup: 32 × 8 threads, each with up to y 5, u 17, z 5 elements of a tile
-//   read emissions[b * (time * labels) + y], b < batch, y < labels (f32)
+//   read emissions[b * (time * labels) + … * labels + y], b < batch, y < labels (f32)
 //   read transitions[u * labels + z], u < labels, z < labels (f32)
 //   read start[y], y < labels (f32)
 //   read stop[y], y < labels (f32)
 //   read lengths[b], b < batch (i32)
-//   write alpha[b * (time * labels) + y], b < batch, y < labels (f32)
-//   write offset[b * time], b < batch (f32)
+//   write alpha[b * (time * labels) + … * labels + y], b < batch, y < labels (f32)
+//   write offset[b * time + …], b < batch (f32)
 //   read level[y], y < labels (f32)
 //   read weights[y * labels + z], y < labels, z < labels (f32)
 //   read tags[b * time + t], b < batch, t < time (i32)
@@ -39,7 +39,7 @@ var<workgroup> parts_i32: array<i32, 8>;
 var<workgroup> parts: array<f32, 256>;
 var<workgroup> left_tile: array<f32, 1188>;
 var<workgroup> right_tile: array<f32, 528>;
-var<workgroup> uniform_39: f32;
+var<workgroup> uniform_51: f32;
 var<workgroup> exchange: array<f32, 160>;
 
 // e^x = 2^n e^r; what is below the smallest normal number is 0, what overflows is left to the device
@@ -74,6 +74,11 @@ fn log_f32(x: f32) -> f32 {
 
 fn from_bits(bits: u32) -> f32 {
   return bitcast<f32>(bits);
+}
+
+// NaN where either is: of x by its comparison, of y by its bits
+fn min_f32(x: f32, y: f32) -> f32 {
+  return select(x, y, (y < x) | (bitcast<u32>(abs(y)) > 0x7f800000u));
 }
 
 // NaN where either is: of x by its comparison, of y by its bits
@@ -114,55 +119,65 @@ fn main(
   var level_value: array<f32, 5>;
   for (var y_i = 0; y_i < 5; y_i++) {
     let y = tx + y_i * 32;
-    level_value[y_i] = select(-1e+30, operands_f32[launch.level_base + y], y < launch.labels);
+    level_value[y_i] = select(from_bits(0xff800000u), operands_f32[launch.level_base + y], y < launch.labels);
   }
-  var sum: array<f32, 5>;
-  for (var y_i = 0; y_i < 5; y_i++) {
-    let y = tx + y_i * 32;
-    let start_value = select(0.0, operands_f32[launch.start_base + y], y < launch.labels);
-    sum[y_i] = 0.0 + start_value;
-  }
-  var sum_2: array<f32, 5>;
-  for (var y_i = 0; y_i < 5; y_i++) {
-    let y = tx + y_i * 32;
-    let emissions_value = select(0.0, operands_f32[launch.emissions_base + b_at * product + y], (b_at < launch.batch) & (y < launch.labels));
-    sum_2[y_i] = sum[y_i] + (select(-1e+30, 0.0, y < launch.labels) + emissions_value);
-  }
-  // max over y
-  var max_over_y: f32;
-  var part_2 = from_bits(0xff800000u);
-  for (var y_i = 0; y_i < 5; y_i++) {
-    let y = tx + y_i * 32;
-    if (y < 132) { part_2 = max_f32(part_2, sum_2[y_i]); }
-  }
-  parts[ty * 32 + tx] = part_2;
-  workgroupBarrier();
-  if (tx < 2) {
+  let smaller_2 = min(launch.time, 1);
+  var state = array<f32, 5>();
+  var state_2 = f32();
+  for (var round: i32 = 0; round < smaller_2; round += 1) {
+    var sum: array<f32, 5>;
+    for (var y_i = 0; y_i < 5; y_i++) {
+      let y = tx + y_i * 32;
+      let start_value = select(0.0, operands_f32[launch.start_base + y], y < launch.labels);
+      sum[y_i] = 0.0 + start_value;
+    }
+    var sum_2: array<f32, 5>;
+    for (var y_i = 0; y_i < 5; y_i++) {
+      let y = tx + y_i * 32;
+      let emissions_value = select(0.0, operands_f32[launch.emissions_base + b_at * product + round * launch.labels + y], (b_at < launch.batch) & (y < launch.labels));
+      sum_2[y_i] = sum[y_i] + (select(from_bits(0xff800000u), 0.0, y < launch.labels) + emissions_value);
+    }
+    // max over y
+    var max_over_y: f32;
+    workgroupBarrier();
+    var part_2 = from_bits(0xff800000u);
+    for (var y_i = 0; y_i < 5; y_i++) {
+      let y = tx + y_i * 32;
+      if (y < 132) { part_2 = max_f32(part_2, sum_2[y_i]); }
+    }
+    parts[ty * 32 + tx] = part_2;
+    workgroupBarrier();
+    if (tx < 2) {
+      var folded = from_bits(0xff800000u);
+      for (var i = tx; i < 32; i += 2) { folded = max_f32(folded, parts[ty * 32 + i]); }
+      parts[ty * 32 + tx] = folded;
+    }
+    workgroupBarrier();
     var folded = from_bits(0xff800000u);
-    for (var i = tx; i < 32; i += 2) { folded = max_f32(folded, parts[ty * 32 + i]); }
-    parts[ty * 32 + tx] = folded;
+    for (var i = 0; i < 2; i++) { folded = max_f32(folded, parts[ty * 32 + i]); }
+    max_over_y = folded;
+    let larger = max_f32(min_f32(max_over_y, 3.4028234663852886e+38), -3.4028234663852886e+38);
+    state_2 = floor(larger);
+    for (var y_i = 0; y_i < 5; y_i++) {
+      state[y_i] = sum_2[y_i] - state_2;
+    }
+    for (var y_i = 0; y_i < 5; y_i++) {
+      let y = tx + y_i * 32;
+      if ((b_at < launch.batch) & (y < launch.labels) & (y < 132)) { results_f32[launch.alpha_base + b_at * product + round * launch.labels + y] = sum[y_i]; }
+    }
+    if ((b_at < launch.batch) & (tx == 0)) { results_f32[launch.offset_base + b_at * launch.time + round] = state_2; }
   }
-  workgroupBarrier();
-  var folded = from_bits(0xff800000u);
-  for (var i = 0; i < 2; i++) { folded = max_f32(folded, parts[ty * 32 + i]); }
-  max_over_y = folded;
+  var state_3: array<f32, 5>;
   for (var y_i = 0; y_i < 5; y_i++) {
-    let y = tx + y_i * 32;
-    if ((b_at < launch.batch) & (y < launch.labels) & (y < 132)) { results_f32[launch.alpha_base + b_at * product + y] = sum[y_i]; }
+    state_3[y_i] = state[y_i];
   }
-  if ((b_at < launch.batch) & (tx == 0)) { results_f32[launch.offset_base + b_at * launch.time] = floor(max_over_y); }
-  var state: array<f32, 5>;
-  let floored = floor(max_over_y);
-  for (var y_i = 0; y_i < 5; y_i++) {
-    state[y_i] = sum_2[y_i] - floored;
-  }
-  var state_2: f32;
-  state_2 = floored;
+  var state_4: f32;
+  state_4 = state_2;
   for (var round: i32 = 1; round < max_over_b; round += 1) {
     // products summed over y
     for (var y_i = 0; y_i < 5; y_i++) {
       let y = tx + y_i * 32;
-      if ((y < 132)) { left_tile[y * 9 + ty] = exp_f32(state[y_i]); }
+      if ((y < 132)) { left_tile[y * 9 + ty] = exp_f32(state_3[y_i]); }
     }
     var dot_over_y: array<f32, 5>;
     for (var z_i = 0; z_i < 5; z_i++) {
@@ -191,29 +206,29 @@ fn main(
       workgroupBarrier();
     }
     // max over b and z
-    var part_3 = from_bits(0xff800000u);
+    var part_2 = from_bits(0xff800000u);
     for (var z_i = 0; z_i < 5; z_i++) {
       let z = tx + z_i * 32;
-      if (z < 132) { part_3 = max_f32(part_3, -dot_over_y[z_i]); }
+      if (z < 132) { part_2 = max_f32(part_2, -dot_over_y[z_i]); }
     }
-    parts[lane] = part_3;
+    parts[lane] = part_2;
     workgroupBarrier();
     if (lane < 16) {
-      var folded_2 = from_bits(0xff800000u);
-      for (var i_2 = lane; i_2 < 256; i_2 += 16) { folded_2 = max_f32(folded_2, parts[i_2]); }
-      parts[lane] = folded_2;
+      var folded = from_bits(0xff800000u);
+      for (var i = lane; i < 256; i += 16) { folded = max_f32(folded, parts[i]); }
+      parts[lane] = folded;
     }
     workgroupBarrier();
     if (lane == 0) {
-      var folded_2 = from_bits(0xff800000u);
-      for (var i_2 = 0; i_2 < 16; i_2++) { folded_2 = max_f32(folded_2, parts[i_2]); }
-      uniform_39 = folded_2;
+      var folded = from_bits(0xff800000u);
+      for (var i = 0; i < 16; i++) { folded = max_f32(folded, parts[i]); }
+      uniform_51 = folded;
     }
-    let max_over_bz = workgroupUniformLoad(&uniform_39);
-    let chosen = select(0, 1, -1e-30 < max_over_bz);
-    var state_3: array<f32, 5>;
+    let max_over_bz = workgroupUniformLoad(&uniform_51);
+    let chosen = select(0, 1, !(max_over_bz <= -1e-30));
+    var state_5: array<f32, 5>;
     for (var z_i = 0; z_i < 5; z_i++) {
-      state_3[z_i] = log_f32(max_f32(dot_over_y[z_i], 1e-30));
+      state_5[z_i] = log_f32(select(dot_over_y[z_i], 1e-30, dot_over_y[z_i] < 1e-30));
     }
     for (var round_2: i32 = 0; round_2 < chosen; round_2 += 1) {
       var difference: array<f32, 85>;
@@ -221,23 +236,23 @@ fn main(
         let u = ty + u_i * 8;
         for (var z_i = 0; z_i < 5; z_i++) {
           let z = tx + z_i * 32;
-          let transitions_value = select(-1e+30, operands_f32[launch.transitions_base + u * launch.labels + z], (u < launch.labels) & (z < launch.labels));
+          let transitions_value = select(from_bits(0xff800000u), operands_f32[launch.transitions_base + u * launch.labels + z], (u < launch.labels) & (z < launch.labels));
           let level_value_2 = select(0.0, operands_f32[launch.level_base + z], z < launch.labels);
           difference[u_i * 5 + z_i] = transitions_value - level_value_2;
         }
       }
-      var state_4 = array<f32, 5>();
+      var state_6 = array<f32, 5>();
       for (var round_3: i32 = 0; round_3 < smaller; round_3 += 1) {
         // sum over b
         var sum_over_b: array<f32, 5>;
         for (var y_i = 0; y_i < 5; y_i++) {
-          var part_4 = 0.0;
-          part_4 += select(0.0, state[y_i], ty == round_3);
-          parts[ty * 32 + tx] = part_4;
+          var part_3 = 0.0;
+          part_3 += select(0.0, state_3[y_i], ty == round_3);
+          parts[ty * 32 + tx] = part_3;
           workgroupBarrier();
-          var folded_2 = 0.0;
-          for (var i_2 = 0; i_2 < 8; i_2++) { folded_2 += parts[i_2 * 32 + tx]; }
-          sum_over_b[y_i] = folded_2;
+          var folded = 0.0;
+          for (var i = 0; i < 8; i++) { folded += parts[i * 32 + tx]; }
+          sum_over_b[y_i] = folded;
           workgroupBarrier();
         }
         // y becomes u: elements change threads
@@ -251,85 +266,89 @@ fn main(
           let u = ty + u_i * 8;
           along_u[u_i] = exchange[min(u, 131)];
         }
-        var sum_3: array<f32, 85>;
+        var sum: array<f32, 85>;
         for (var u_i = 0; u_i < 17; u_i++) {
           for (var z_i = 0; z_i < 5; z_i++) {
-            sum_3[u_i * 5 + z_i] = along_u[u_i] + difference[u_i * 5 + z_i];
+            sum[u_i * 5 + z_i] = along_u[u_i] + difference[u_i * 5 + z_i];
           }
         }
         // max over u
         var max_over_u: array<f32, 5>;
         for (var z_i = 0; z_i < 5; z_i++) {
-          var part_4 = from_bits(0xff800000u);
+          var part_3 = from_bits(0xff800000u);
           for (var u_i = 0; u_i < 17; u_i++) {
             let u = ty + u_i * 8;
-            if (u < 132) { part_4 = max_f32(part_4, sum_3[u_i * 5 + z_i]); }
+            if (u < 132) { part_3 = max_f32(part_3, sum[u_i * 5 + z_i]); }
           }
-          parts[ty * 32 + tx] = part_4;
+          parts[ty * 32 + tx] = part_3;
           workgroupBarrier();
-          var folded_2 = from_bits(0xff800000u);
-          for (var i_2 = 0; i_2 < 8; i_2++) { folded_2 = max_f32(folded_2, parts[i_2 * 32 + tx]); }
-          max_over_u[z_i] = folded_2;
+          var folded = from_bits(0xff800000u);
+          for (var i = 0; i < 8; i++) { folded = max_f32(folded, parts[i * 32 + tx]); }
+          max_over_u[z_i] = folded;
           workgroupBarrier();
         }
         // sum over u
         var sum_over_u: array<f32, 5>;
         for (var z_i = 0; z_i < 5; z_i++) {
-          var part_4 = 0.0;
+          var part_3 = 0.0;
+          let larger = max_f32(min_f32(max_over_u[z_i], 3.4028234663852886e+38), -3.4028234663852886e+38);
           for (var u_i = 0; u_i < 17; u_i++) {
-            let exponential = exp_f32(sum_3[u_i * 5 + z_i] - max_over_u[z_i]);
+            let exponential = exp_f32(sum[u_i * 5 + z_i] - larger);
             let u = ty + u_i * 8;
-            if (u < 132) { part_4 += exponential; }
+            if (u < 132) { part_3 += exponential; }
           }
-          parts[ty * 32 + tx] = part_4;
+          parts[ty * 32 + tx] = part_3;
           workgroupBarrier();
-          var folded_2 = 0.0;
-          for (var i_2 = 0; i_2 < 8; i_2++) { folded_2 += parts[i_2 * 32 + tx]; }
-          sum_over_u[z_i] = folded_2;
+          var folded = 0.0;
+          for (var i = 0; i < 8; i++) { folded += parts[i * 32 + tx]; }
+          sum_over_u[z_i] = folded;
           workgroupBarrier();
         }
         for (var z_i = 0; z_i < 5; z_i++) {
-          state_4[z_i] = select(state_4[z_i], log_f32(sum_over_u[z_i]) + max_over_u[z_i], ty == round_3);
+          let larger = max_f32(min_f32(max_over_u[z_i], 3.4028234663852886e+38), -3.4028234663852886e+38);
+          state_6[z_i] = select(state_6[z_i], log_f32(sum_over_u[z_i]) + larger, ty == round_3);
         }
       }
-      state_3 = state_4;
+      state_5 = state_6;
     }
-    var sum_3: array<f32, 5>;
+    var sum: array<f32, 5>;
     for (var y_i = 0; y_i < 5; y_i++) {
       let y = tx + y_i * 32;
       let emissions_value = select(0.0, operands_f32[launch.emissions_base + b_at * product + round * launch.labels + y], (b_at < launch.batch) & (y < launch.labels));
-      sum_3[y_i] = state_3[y_i] + (level_value[y_i] + emissions_value);
+      sum[y_i] = state_5[y_i] + (level_value[y_i] + emissions_value);
     }
     // max over y
-    var max_over_y_2: f32;
-    var part_4 = from_bits(0xff800000u);
+    var max_over_y: f32;
+    var part_3 = from_bits(0xff800000u);
     for (var y_i = 0; y_i < 5; y_i++) {
       let y = tx + y_i * 32;
-      if (y < 132) { part_4 = max_f32(part_4, sum_3[y_i]); }
+      if (y < 132) { part_3 = max_f32(part_3, sum[y_i]); }
     }
-    parts[ty * 32 + tx] = part_4;
+    parts[ty * 32 + tx] = part_3;
     workgroupBarrier();
     if (tx < 2) {
-      var folded_2 = from_bits(0xff800000u);
-      for (var i_2 = tx; i_2 < 32; i_2 += 2) { folded_2 = max_f32(folded_2, parts[ty * 32 + i_2]); }
-      parts[ty * 32 + tx] = folded_2;
+      var folded = from_bits(0xff800000u);
+      for (var i = tx; i < 32; i += 2) { folded = max_f32(folded, parts[ty * 32 + i]); }
+      parts[ty * 32 + tx] = folded;
     }
     workgroupBarrier();
-    var folded_2 = from_bits(0xff800000u);
-    for (var i_2 = 0; i_2 < 2; i_2++) { folded_2 = max_f32(folded_2, parts[ty * 32 + i_2]); }
-    max_over_y_2 = folded_2;
+    var folded = from_bits(0xff800000u);
+    for (var i = 0; i < 2; i++) { folded = max_f32(folded, parts[ty * 32 + i]); }
+    max_over_y = folded;
+    var floored: f32;
+    let larger = max_f32(min_f32(max_over_y, 3.4028234663852886e+38), -3.4028234663852886e+38);
+    floored = floor(larger);
     for (var y_i = 0; y_i < 5; y_i++) {
       let y = tx + y_i * 32;
-      if ((b_at < launch.batch) & (y < launch.labels) & (y < 132)) { results_f32[launch.alpha_base + b_at * product + round * launch.labels + y] = state_3[y_i]; }
+      if ((b_at < launch.batch) & (y < launch.labels) & (y < 132)) { results_f32[launch.alpha_base + b_at * product + round * launch.labels + y] = state_5[y_i]; }
     }
-    if ((b_at < launch.batch) & (tx == 0)) { results_f32[launch.offset_base + b_at * launch.time + round] = floor(max_over_y_2); }
+    if ((b_at < launch.batch) & (tx == 0)) { results_f32[launch.offset_base + b_at * launch.time + round] = floored; }
     var below: bool;
     below = round < lengths_value;
-    let floored_2 = floor(max_over_y_2);
     for (var y_i = 0; y_i < 5; y_i++) {
-      state[y_i] = select(state[y_i], sum_3[y_i] - floored_2, below);
+      state_3[y_i] = select(state_3[y_i], sum[y_i] - floored, below);
     }
-    state_2 = select(state_2, state_2 + floored_2, below);
+    state_4 = select(state_4, state_4 + floored, below);
   }
   let larger = max(max_over_b, 1);
   for (var round: i32 = larger; round < launch.time; round += 1) {
@@ -339,40 +358,86 @@ fn main(
     }
     if ((b_at < launch.batch) & (tx == 0)) { results_f32[launch.offset_base + b_at * launch.time + round] = 0.0; }
   }
-  var sum_3: array<f32, 5>;
+  var sum: array<f32, 5>;
   for (var y_i = 0; y_i < 5; y_i++) {
     let y = tx + y_i * 32;
     let stop_value = select(0.0, operands_f32[launch.stop_base + y], y < launch.labels);
-    sum_3[y_i] = state[y_i] + stop_value;
+    sum[y_i] = state_3[y_i] + stop_value;
   }
   // max over y
-  var max_over_y_2: f32;
+  var max_over_y: f32;
   workgroupBarrier();
-  var part_3 = from_bits(0xff800000u);
+  var part_2 = from_bits(0xff800000u);
   for (var y_i = 0; y_i < 5; y_i++) {
     let y = tx + y_i * 32;
-    if (y < 132) { part_3 = max_f32(part_3, sum_3[y_i]); }
+    if (y < 132) { part_2 = max_f32(part_2, sum[y_i]); }
+  }
+  parts[ty * 32 + tx] = part_2;
+  workgroupBarrier();
+  if (tx < 2) {
+    var folded = from_bits(0xff800000u);
+    for (var i = tx; i < 32; i += 2) { folded = max_f32(folded, parts[ty * 32 + i]); }
+    parts[ty * 32 + tx] = folded;
+  }
+  workgroupBarrier();
+  var folded = from_bits(0xff800000u);
+  for (var i = 0; i < 2; i++) { folded = max_f32(folded, parts[ty * 32 + i]); }
+  max_over_y = folded;
+  // sum over y
+  var sum_over_y: f32;
+  workgroupBarrier();
+  var part_3 = 0.0;
+  let larger_2 = max_f32(min_f32(max_over_y, 3.4028234663852886e+38), -3.4028234663852886e+38);
+  for (var y_i = 0; y_i < 5; y_i++) {
+    let exponential = exp_f32(sum[y_i] - larger_2);
+    let y = tx + y_i * 32;
+    if (y < 132) { part_3 += exponential; }
   }
   parts[ty * 32 + tx] = part_3;
   workgroupBarrier();
   if (tx < 2) {
-    var folded_2 = from_bits(0xff800000u);
-    for (var i_2 = tx; i_2 < 32; i_2 += 2) { folded_2 = max_f32(folded_2, parts[ty * 32 + i_2]); }
+    var folded_2 = 0.0;
+    for (var i_2 = tx; i_2 < 32; i_2 += 2) { folded_2 += parts[ty * 32 + i_2]; }
     parts[ty * 32 + tx] = folded_2;
   }
   workgroupBarrier();
-  var folded_2 = from_bits(0xff800000u);
-  for (var i_2 = 0; i_2 < 2; i_2++) { folded_2 = max_f32(folded_2, parts[ty * 32 + i_2]); }
-  max_over_y_2 = folded_2;
-  // sum over y
-  var sum_over_y: f32;
+  var folded_2 = 0.0;
+  for (var i_2 = 0; i_2 < 2; i_2++) { folded_2 += parts[ty * 32 + i_2]; }
+  sum_over_y = folded_2;
+  var sum_2: f32;
+  sum_2 = log_f32(sum_over_y) + larger_2;
+  var running_sum = f32();
+  var running_sum_2 = f32();
+  for (var t_start: i32 = 0; t_start < max_over_b; t_start += 32) {
+    var below: bool;
+    let sum_3 = tx + t_start;
+    below = sum_3 < lengths_value;
+    var chosen: i32;
+    let t_at = t_start + tx;
+    let tags_value = select(0, operands_i32[launch.tags_base + b_at * launch.time + t_at], (b_at < launch.batch) & (t_at < launch.time));
+    chosen = select(0, tags_value, below);
+    var chosen_2: f32;
+    let emissions_value = select(0.0, operands_f32[launch.emissions_base + b_at * product + t_at * launch.labels + chosen], (b_at < launch.batch) & (t_at < launch.time));
+    chosen_2 = select(0.0, emissions_value, below);
+    var chosen_3: f32;
+    let both = below & (0 < sum_3);
+    let tags_value_2 = select(0, operands_i32[launch.tags_base + b_at * launch.time + min(max(sum_3 - 1, 0), launch.time - 1)], b_at < launch.batch);
+    let transitions_value = operands_f32[launch.transitions_base + select(0, tags_value_2, both) * launch.labels + chosen];
+    chosen_3 = select(0.0, transitions_value, both);
+    var floored: f32;
+    let larger_3 = max_f32(min_f32(chosen_2, 3.4028234663852886e+38), -3.4028234663852886e+38);
+    floored = floor(larger_3);
+    var floored_2: f32;
+    let larger_4 = max_f32(min_f32(chosen_3, 3.4028234663852886e+38), -3.4028234663852886e+38);
+    floored_2 = floor(larger_4);
+    running_sum = (running_sum + floored) + floored_2;
+    running_sum_2 = (running_sum_2 + (chosen_2 - floored)) + (chosen_3 - floored_2);
+  }
+  // sum over t
+  var sum_over_t: f32;
   workgroupBarrier();
   var part_4 = 0.0;
-  for (var y_i = 0; y_i < 5; y_i++) {
-    let exponential = exp_f32(sum_3[y_i] - max_over_y_2);
-    let y = tx + y_i * 32;
-    if (y < 132) { part_4 += exponential; }
-  }
+  part_4 += running_sum;
   parts[ty * 32 + tx] = part_4;
   workgroupBarrier();
   if (tx < 2) {
@@ -383,41 +448,12 @@ fn main(
   workgroupBarrier();
   var folded_3 = 0.0;
   for (var i_3 = 0; i_3 < 2; i_3++) { folded_3 += parts[ty * 32 + i_3]; }
-  sum_over_y = folded_3;
-  var sum_4: f32;
-  sum_4 = log_f32(sum_over_y) + max_over_y_2;
-  var running_sum = f32();
-  var running_sum_2 = f32();
-  for (var t_start: i32 = 0; t_start < max_over_b; t_start += 32) {
-    var below: bool;
-    let sum_5 = tx + t_start;
-    below = sum_5 < lengths_value;
-    var chosen: i32;
-    let t_at = t_start + tx;
-    let tags_value = select(0, operands_i32[launch.tags_base + b_at * launch.time + t_at], (b_at < launch.batch) & (t_at < launch.time));
-    chosen = select(0, tags_value, below);
-    var chosen_2: f32;
-    let emissions_value = select(0.0, operands_f32[launch.emissions_base + b_at * product + t_at * launch.labels + chosen], (b_at < launch.batch) & (t_at < launch.time));
-    chosen_2 = select(0.0, emissions_value, below);
-    var chosen_3: f32;
-    let both = below & (0 < sum_5);
-    let tags_value_2 = select(0, operands_i32[launch.tags_base + b_at * launch.time + min(max(sum_5 - 1, 0), launch.time - 1)], b_at < launch.batch);
-    let transitions_value = operands_f32[launch.transitions_base + select(0, tags_value_2, both) * launch.labels + chosen];
-    chosen_3 = select(0.0, transitions_value, both);
-    var floored_2: f32;
-    floored_2 = floor(chosen_2);
-    var floored_3: f32;
-    floored_3 = floor(chosen_3);
-    running_sum = (running_sum + floored_2) + floored_3;
-    running_sum_2 = (running_sum_2 + (chosen_2 - floored_2)) + (chosen_3 - floored_3);
-  }
-  var below: bool;
-  below = 0 < lengths_value;
+  sum_over_t = folded_3;
   // sum over t
-  var sum_over_t: f32;
+  var sum_over_t_2: f32;
   workgroupBarrier();
   var part_5 = 0.0;
-  part_5 += running_sum;
+  part_5 += running_sum_2;
   parts[ty * 32 + tx] = part_5;
   workgroupBarrier();
   if (tx < 2) {
@@ -428,32 +464,34 @@ fn main(
   workgroupBarrier();
   var folded_4 = 0.0;
   for (var i_4 = 0; i_4 < 2; i_4++) { folded_4 += parts[ty * 32 + i_4]; }
-  sum_over_t = folded_4;
-  // sum over t
-  var sum_over_t_2: f32;
-  workgroupBarrier();
-  var part_6 = 0.0;
-  part_6 += running_sum_2;
-  parts[ty * 32 + tx] = part_6;
-  workgroupBarrier();
-  if (tx < 2) {
-    var folded_5 = 0.0;
-    for (var i_5 = tx; i_5 < 32; i_5 += 2) { folded_5 += parts[ty * 32 + i_5]; }
-    parts[ty * 32 + tx] = folded_5;
+  sum_over_t_2 = folded_4;
+  var running_sum_3: f32;
+  running_sum_3 = sum_over_t;
+  var running_sum_4: f32;
+  running_sum_4 = sum_over_t_2;
+  for (var round: i32 = 0; round < smaller_2; round += 1) {
+    var below: bool;
+    below = 0 < lengths_value;
+    var start_value: f32;
+    let tags_value = select(0, operands_i32[launch.tags_base + b_at * launch.time], b_at < launch.batch);
+    start_value = operands_f32[launch.start_base + select(0, tags_value, below)];
+    var stop_value: f32;
+    let tags_value_2 = select(0, operands_i32[launch.tags_base + b_at * launch.time + max(lengths_value - 1, 0)], b_at < launch.batch);
+    stop_value = operands_f32[launch.stop_base + select(0, tags_value_2, below)];
+    var floored: f32;
+    let larger_3 = max_f32(min_f32(start_value, 3.4028234663852886e+38), -3.4028234663852886e+38);
+    floored = floor(larger_3);
+    var floored_2: f32;
+    let larger_4 = max_f32(min_f32(stop_value, 3.4028234663852886e+38), -3.4028234663852886e+38);
+    floored_2 = floor(larger_4);
+    running_sum_3 = (sum_over_t + floored) + floored_2;
+    running_sum_4 = (sum_over_t_2 + (start_value - floored)) + (stop_value - floored_2);
   }
-  workgroupBarrier();
-  var folded_5 = 0.0;
-  for (var i_5 = 0; i_5 < 2; i_5++) { folded_5 += parts[ty * 32 + i_5]; }
-  sum_over_t_2 = folded_5;
-  let tags_value = select(0, operands_i32[launch.tags_base + b_at * launch.time], b_at < launch.batch);
-  let start_value = operands_f32[launch.start_base + select(0, tags_value, below)];
-  let floored_2 = floor(start_value);
-  let tags_value_2 = select(0, operands_i32[launch.tags_base + b_at * launch.time + max(lengths_value - 1, 0)], b_at < launch.batch);
-  let stop_value = operands_f32[launch.stop_base + select(0, tags_value_2, below)];
-  let floored_3 = floor(stop_value);
-  let sum_5 = (sum_over_t_2 + (start_value - floored_2)) + (stop_value - floored_3);
-  let floored_4 = floor(sum_5);
-  let sum_6 = (state_2 - (((sum_over_t + floored_2) + floored_3) + floored_4)) + (sum_4 - (sum_5 - floored_4));
-  if ((b_at < launch.batch) & (tx == 0)) { results_f32[launch.loss_base + b_at] = select(0.0, sum_6, below); }
-  if ((b_at < launch.batch) & (tx == 0)) { results_f32[launch.logZ_base + b_at] = select(0.0, state_2 + sum_4, below); }
+  var below: bool;
+  below = 0 < lengths_value;
+  let larger_3 = max_f32(min_f32(running_sum_4, 3.4028234663852886e+38), -3.4028234663852886e+38);
+  let floored = floor(larger_3);
+  let sum_3 = (state_4 - (running_sum_3 + floored)) + (sum_2 - (running_sum_4 - floored));
+  if ((b_at < launch.batch) & (tx == 0)) { results_f32[launch.loss_base + b_at] = select(0.0, select(sum_3, 0.0, sum_3 < 0.0), below); }
+  if ((b_at < launch.batch) & (tx == 0)) { results_f32[launch.logZ_base + b_at] = select(0.0, state_4 + sum_2, below); }
 }
