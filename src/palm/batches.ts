@@ -25,7 +25,7 @@ export const lengthsOf = <E>(
 ): number[] =>
   examples.map((example, i) => {
     const length = reader.length(example);
-    if (length > maximum) throw tooLong(`reader ${reader.name}: example ${i} has`, length, maximum);
+    if (length > maximum) throw tooLong(`reader ${reader.name}: example ${i}`, length, maximum);
     if (Number.isInteger(length) && length >= 1) return length;
     throw new FrondError('FROND-C006', `reader ${reader.name}: the length of example ${i} is ${length}`, {
       hint: 'length gives the words of an example as the model sees it, a whole number from 1 on',

@@ -165,7 +165,7 @@ describe('files of a joint data set', () => {
   test('with a sentence that is too long are refused', async () => {
     expect(await messageOf(read(WORDS, TAGS, INTENTS, 3))).toBe(
       [
-        '[FROND-D008] a sentence has 4 words, the model sees 3',
+        '[FROND-D008] a sentence of 4 words is longer than 3',
         '  at d/train/seq.in:1:13',
         '  hint: raise maximumLength, or set truncate: true to let the model see the first words only',
       ].join('\n'),

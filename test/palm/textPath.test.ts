@@ -167,7 +167,7 @@ describe('padding', () => {
     const { trainer: other } = fiftyWords([49, 50]);
     other.fitReader(unlimited, { epochs: 1, batchSize: 2 });
     await expect(other.predict([sentence(51)])).rejects.toThrow(
-      '[FROND-D008] reader joint: example 0 has 51 words, the model sees 50',
+      '[FROND-D008] reader joint: example 0 of 51 words is longer than 50',
     );
     await Promise.all([trainer.close(), other.close()]);
   });
@@ -184,7 +184,7 @@ describe('a sentence that the model does not see to its end', () => {
   it('is refused, or counted and said', () => {
     const parts = { train: [sentence(3)], test: [sentence(3), sentence(5), sentence(9)] };
     expect(() => readerOf(parts, { maximumLength: 4 })).toThrow(
-      '[FROND-D008] example 1 of test has 5 words, the model sees 4\n  hint: raise maximumLength, or set truncate: true to let the model see the first words only',
+      '[FROND-D008] example 1 of test of 5 words is longer than 4\n  hint: raise maximumLength, or set truncate: true to let the model see the first words only',
     );
     expect(readerOf(parts, { maximumLength: 4, truncate: true }).notes).toEqual([
       'the model sees the first 4 words only of 2 of 3 sentences of test',

@@ -38,7 +38,7 @@ export function checkExamples(part: string, examples: readonly JointExample[], m
     }
     for (const word of example.words) checkWord(word, where, place);
     checkLabelled(example, part, { where, place });
-    if (example.words.length > maximum) throw tooLong(`${where} has`, example.words.length, maximum, place);
+    if (example.words.length > maximum) throw tooLong(where, example.words.length, maximum, place);
   });
 }
 

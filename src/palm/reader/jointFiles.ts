@@ -62,7 +62,7 @@ const hintFor = (file: string, what: keyof JointFiles): string =>
 
 function checkLength(file: string, line: number, words: readonly Word[], maximum: number): void {
   if (words.length <= maximum) return;
-  throw tooLong('a sentence has', words.length, maximum, { file, line, column: words[maximum]?.column });
+  throw tooLong('a sentence', words.length, maximum, { file, line, column: words[maximum]?.column });
 }
 
 type Lines = { readonly [K in keyof JointFiles]: readonly string[] };
