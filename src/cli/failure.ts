@@ -3,7 +3,8 @@ import { FrondError } from '../base/errors.ts';
 import { systemFailure } from '../platform/node/failure.ts';
 
 /** A frame of a stack trace: `at f (file:///x/y.ts:3:7)`, `at /x/y.ts:3:7`. */
-const FRAME = /(?:\(|at (?:async )?)((?:file:\/\/|\/|[A-Za-z]:[\\/])[^():]*(?::\\[^():]*)?):(\d+):(\d+)\)?$/;
+const FRAME =
+  /^at (?:async )?(?:.*\()?((?:file:\/\/|\/|[A-Za-z]:[\\/])[^():]*(?::\\[^():]*)?):(\d+):(\d+)\)?$/;
 
 /** Where in `file` an error of any kind was thrown, if its stack says so. */
 export function placeIn(file: string, error: unknown): { line: number; column: number } | undefined {

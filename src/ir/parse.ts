@@ -234,7 +234,15 @@ class Cursor {
   }
 
   string(): string {
-    const text = this.match(/"(?:[^"\\]|\\.)*"/y, 'a string');
+    this.peek('"');
+    const start = this.#at;
+    const line = this.#line;
+    // a pattern would keep a place to go back to for each escape, and run out of them in a long string
+    let end = start + 1;
+    while (end < line.length && line[end] !== '"') end += line[end] === '\\' ? 2 : 1;
+    if (line[start] !== '"' || end >= line.length) this.fail('expected a string');
+    this.#at = end + 1;
+    const text = line.slice(start, this.#at);
     try {
       return JSON.parse(text) as string;
     } catch {

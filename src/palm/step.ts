@@ -28,13 +28,18 @@ export interface BackwardOptions {
   readonly groups?: readonly ParameterGroup[];
 }
 
-const matches = (pattern: string, name: string): boolean =>
-  new RegExp(
-    `^${pattern
-      .split('*')
-      .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
-      .join('.*')}$`,
-  ).test(name);
+/** `*` stands for any letters. Each part is taken where it comes first: no pattern costs more than one pass over the name. */
+function matches(pattern: string, name: string): boolean {
+  const [first = '', ...parts] = pattern.split('*');
+  const last = parts.pop();
+  if (last === undefined) return name === pattern;
+  let at = name.startsWith(first) ? first.length : Number.POSITIVE_INFINITY;
+  for (const part of parts) {
+    const found = name.indexOf(part, at);
+    at = found < at ? Number.POSITIVE_INFINITY : found + part.length;
+  }
+  return name.endsWith(last) && name.length - last.length >= at;
+}
 
 const groupOf = (name: string, groups: readonly ParameterGroup[]): ParameterGroup | undefined =>
   groups.find((group) => matches(group.match, name));

@@ -109,6 +109,16 @@ describe('settings without effect or out of range are refused', () => {
     expect(await backward({ groups: [{ match: 'decoder/*', rate: 0 }] })).toBe(
       '[FROND-T002] no parameter matches the group decoder/*\n  hint: a pattern is held against the whole name, * stands for any part of it; there are encoder/words/weight, encoder/positions/weight, encoder/sentence/weight, encoder/layers/layer.0/attentionNorm/gamma, encoder/layers/layer.0/attentionNorm/beta, encoder/layers/layer.0/attention/query/weight, … (28)',
     );
+    // stars upon stars cost no more than one
+    expect(await backward({ groups: [{ match: `${'*'.repeat(40)}x`, rate: 0 }] })).toMatch(
+      /no parameter matches/,
+    );
+    await expect(backward({ groups: [{ match: '*/**er.0*Norm/*a', rate: 0 }] })).rejects.toThrow(
+      'nothing was thrown',
+    );
+    expect(await backward({ groups: [{ match: 'encoder/words/weight*t', rate: 0 }] })).toMatch(
+      /no parameter/,
+    );
     expect(await backward({ groups: [{ match: '*', rate: -1 }] })).toBe(
       '[FROND-T002] a parameter group: rate is -1\n  hint: give a finite number from 0 on',
     );
