@@ -17,25 +17,33 @@ export interface ElementwiseRow {
 }
 
 /**
- * erf to full f64 accuracy: Maclaurin series for |x| < 3, continued fraction of erfc beyond (Abramowitz & Stegun 7.1.6, 7.1.14).
+ * erf to full f64 accuracy: Maclaurin series for |x| < 2, erfc beyond (Abramowitz & Stegun 7.1.6).
  */
 export function erf(x: number): number {
   const a = Math.abs(x);
   if (a > 6) return Math.sign(x);
-  if (a < 3) {
-    // erf x = 2/√π · e^(−x²) · Σ 2ⁿ x^(2n+1) / (2n+1)!!
-    let term = a;
-    let total = a;
-    for (let n = 1; term > total * 1e-17; n++) {
-      term *= (2 * a * a) / (2 * n + 1);
-      total += term;
-    }
-    return Math.sign(x) * (2 / Math.sqrt(Math.PI)) * Math.exp(-a * a) * total;
+  if (a >= 2) return Math.sign(x) * (1 - Math.exp(-a * a) * erfcx(a));
+  // erf x = 2/√π · e^(−x²) · Σ 2ⁿ x^(2n+1) / (2n+1)!!
+  let term = a;
+  let total = a;
+  for (let n = 1; term > total * 1e-17; n++) {
+    term *= (2 * a * a) / (2 * n + 1);
+    total += term;
   }
-  // erfc x = e^(−x²)/√π · 1/(x + ½/(x + 1/(x + 1½/(x + …))))
+  return Math.sign(x) * (2 / Math.sqrt(Math.PI)) * Math.exp(-a * a) * total;
+}
+
+/**
+ * e^(x²) erfc |x|, which falls from 1 as 1/(|x| √π): what erfc is without its exponential. Continued fraction (Abramowitz & Stegun
+ * 7.1.14), and 1 − erf where that loses no digits.
+ */
+export function erfcx(x: number): number {
+  const a = Math.abs(x);
+  if (a < 2) return Math.exp(a * a) * (1 - erf(a));
+  // 1/√π · 1/(x + ½/(x + 1/(x + 1½/(x + …))))
   let fraction = 0;
-  for (let n = 60; n >= 1; n--) fraction = n / 2 / (a + fraction);
-  return Math.sign(x) * (1 - Math.exp(-a * a) / Math.sqrt(Math.PI) / (a + fraction));
+  for (let n = 100; n >= 1; n--) fraction = n / 2 / (a + fraction);
+  return 1 / Math.sqrt(Math.PI) / (a + fraction);
 }
 
 const number = 'number';
@@ -60,6 +68,7 @@ export const elementwise: Readonly<Record<ElementwiseName, ElementwiseRow>> = {
   rsqrt: { arity: 1, accepts: float, result: 'same', ulp: 2.5, reference: (x) => 1 / Math.sqrt(x) },
   tanh: { arity: 1, accepts: float, result: 'same', ulp: 8, reference: Math.tanh },
   erf: { arity: 1, accepts: float, result: 'same', ulp: 8, reference: erf },
+  erfcx: { arity: 1, accepts: float, result: 'same', ulp: 8, reference: erfcx },
   lt: { arity: 2, accepts: number, result: 'bool', ulp: 0, reference: (x, y) => +(x < y) },
   le: { arity: 2, accepts: number, result: 'bool', ulp: 0, reference: (x, y) => +(x <= y) },
   eq: { arity: 2, accepts: number, result: 'bool', ulp: 0, reference: (x, y) => +(x === y) },

@@ -66,6 +66,7 @@ export type ElementwiseName =
   | 'rsqrt'
   | 'tanh'
   | 'erf'
+  | 'erfcx'
   | 'lt'
   | 'le'
   | 'eq'

@@ -65,6 +65,16 @@ export const ERF = {
   ],
 } as const;
 
+/** e^(x²) erfc |x| = t Q(t) with t = 1 / (1 + `scale` |x|). 6 ULP. */
+export const ERFCX = {
+  scale: 0.45,
+  Q: [
+    0.25388532876968384, 0.25388315320014954, 0.22827164828777313, 0.17525212466716766, 0.11995045095682144,
+    -0.022358035668730736, 0.14240120351314545, -0.30058279633522034, 0.1906880885362625,
+    -0.04139115661382675,
+  ],
+} as const;
+
 const f = Math.fround;
 /** Horner's rule in f32, multiply and add rounded separately. */
 const horner = (c: Coefficients, z: number): number =>
@@ -125,4 +135,10 @@ export function erfF32(x: number): number {
   const square = f(root * root);
   const fourth = f(square * square);
   return Math.sign(x) * f(1 - f(1 / f(fourth * fourth)));
+}
+
+/** e^(x²) erfc |x| as a reading computes it. */
+export function erfcxF32(x: number): number {
+  const t = f(1 / f(1 + f(f(ERFCX.scale) * Math.abs(x))));
+  return f(t * horner(ERFCX.Q, t));
 }

@@ -35,11 +35,13 @@ const vjp2 = (rule: Vjp2): NonNullable<Row['vjp']> => {
 /** dy where the condition holds, else 0 */
 const where0 = (b: Build, condition: Ref, dy: Ref): Ref => b.where(condition, dy, 0);
 
-/** Φ(x) = (1 + erf(x/√2)) / 2 */
-const normalCdf = (k: KernelBuilder, x: Value): Value =>
-  k.mul(k.add(k.map('erf', k.mul(x, SQRT_HALF)), 1), 0.5);
-/** φ(x) = e^(−x²/2) / √(2π) */
-const normalPdf = (k: KernelBuilder, x: Value): Value => k.mul(k.exp(k.mul(k.mul(x, x), -0.5)), DENSITY);
+/** e^(−x²/2) */
+const normalPower = (k: KernelBuilder, x: Value): Value => k.exp(k.mul(k.mul(x, x), -0.5));
+/** Φ(x) from e^(−x²/2): ½ erfc(|x|/√2) below 0, where that keeps its digits, and its complement above */
+const normalCdf = (k: KernelBuilder, x: Value, power: Value): Value => {
+  const tail = k.mul(k.mul(power, 0.5), k.map('erfcx', k.mul(x, SQRT_HALF)));
+  return k.map('select', k.lt(x, 0), tail, k.sub(1, tail));
+};
 
 const rows = {
   add: {
@@ -181,7 +183,7 @@ const rows = {
     doc: 'x · Φ(x) with the normal distribution function (Hendrycks and Gimpel 2016), not its tanh approximation',
     takes: 'float',
     flops: 15,
-    emit: unary((k, x) => k.mul(x, normalCdf(k, x))),
+    emit: unary((k, x) => k.mul(x, normalCdf(k, x, normalPower(k, x)))),
     vjp: vjp1((b, x, _y, dy) => b.mul(dy, b.one('geluSlope', [x]))),
   },
   geluSlope: {
@@ -189,7 +191,10 @@ const rows = {
     doc: 'Φ(x) + x φ(x): the derivative of gelu',
     takes: 'float',
     flops: 25,
-    emit: unary((k, x) => k.add(normalCdf(k, x), k.mul(x, normalPdf(k, x)))),
+    emit: unary((k, x) => {
+      const power = normalPower(k, x);
+      return k.add(normalCdf(k, x, power), k.mul(x, k.mul(power, DENSITY)));
+    }),
     // d/dx (Φ + xφ) = 2φ − x (xφ), in this order: x² may overflow where φ is 0
     vjp: vjp1((b, x, _y, dy) => {
       const density = b.mul(b.exp(b.mul(b.mul(x, x), -0.5)), DENSITY);

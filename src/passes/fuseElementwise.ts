@@ -74,6 +74,9 @@ function findGroups(graph: Graph, registry: OpRegistry, whole: ReadonlySet<Ref>)
   for (const node of topologicalOrder(graph).toReversed()) {
     const record = registry.get(node.op);
     if (record?.kind !== 'elementwise' || record.emit === undefined || node.types.length !== 1) continue;
+    // functions of literals alone are no text for WGSL, which computes them itself and refuses what overflows
+    const isConstant = node.inputs.every((input) => asConstantStep(graph, input) !== undefined);
+    if (isConstant && node.inputs.length > 0) continue;
     const readable = node.inputs.every((input, i) =>
       isWhole(record, i) ? asConstantStep(graph, input) === undefined : !whole.has(input),
     );

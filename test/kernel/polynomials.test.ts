@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { elementwise } from '../../src/kernel/elementwise.ts';
-import { erfF32, expF32, logF32, tanhF32 } from '../../src/kernel/polynomials.ts';
+import { erfcxF32, erfF32, expF32, logF32, tanhF32 } from '../../src/kernel/polynomials.ts';
 import { runs } from '../support/counts.ts';
 
 /** Distance of `got` from `want` in units in the last place of `want` as an f32. */
@@ -10,7 +10,7 @@ function ulps(got: number, want: number): number {
 }
 
 interface Row {
-  readonly name: 'exp' | 'log' | 'tanh' | 'erf';
+  readonly name: 'exp' | 'log' | 'tanh' | 'erf' | 'erfcx';
   readonly f32: (x: number) => number;
   readonly arguments: readonly (readonly [low: number, high: number])[];
   readonly bound: number;
@@ -55,6 +55,16 @@ const rows: readonly Row[] = [
       [-1e-3, 1e-3],
     ],
     bound: 3,
+  },
+  {
+    name: 'erfcx',
+    f32: erfcxF32,
+    arguments: [
+      [-10, 10],
+      [-1e-3, 1e-3],
+      [10, 1e30],
+    ],
+    bound: 6,
   },
 ];
 

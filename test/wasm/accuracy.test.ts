@@ -85,9 +85,10 @@ const RANGES: Readonly<Record<string, (t: number) => number>> = {
   log: (t) => 1.2e-38 * 10 ** (76 * t),
   tanh: (t) => -9.5 + 19 * t,
   erf: (t) => -4.2 + 8.4 * t,
+  erfcx: (t) => -12 + 24 * t,
 };
 
-it.each(['exp', 'log', 'tanh', 'erf'] as const)('%s keeps its bound over its whole range', (fn) => {
+it.each(['exp', 'log', 'tanh', 'erf', 'erfcx'] as const)('%s keeps its bound over its whole range', (fn) => {
   const count = runs(400_000, 20_000);
   const size = 400;
   const kernel = trace((k) => {

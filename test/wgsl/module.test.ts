@@ -201,6 +201,7 @@ const functions: readonly [ElementwiseName, low: number, high: number][] = [
   ['log', 1e-6, 5],
   ['tanh', -3, 3],
   ['erf', -3, 3],
+  ['erfcx', -8, 8],
   ['sqrt', 1e-3, 100],
   ['rsqrt', 1e-3, 100],
   ['div', 0.5, 90],

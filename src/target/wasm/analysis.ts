@@ -30,6 +30,7 @@ const FUNCTION_COST: Readonly<Partial<Record<ElementwiseName, number>>> = {
   log: 15,
   tanh: 25,
   erf: 30,
+  erfcx: 25,
 };
 const RANDOM_COST = 60;
 const GATHER_COST = 6;

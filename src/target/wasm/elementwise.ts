@@ -56,6 +56,7 @@ function floatVector(scope: ElementwiseScope, fn: ElementwiseName, x: Vector, y:
     case 'log':
     case 'tanh':
     case 'erf':
+    case 'erfcx':
       return scope.isHot ? MATH[fn](scope, x) : callMath(scope.module, fn, x);
     case 'exp':
       return exp(scope, x);
@@ -160,6 +161,7 @@ function scalarFloat(scope: ElementwiseScope, fn: ElementwiseName, x: Float, y: 
     case 'log':
     case 'tanh':
     case 'erf':
+    case 'erfcx':
       return f32x4.lane(floatVector(scope, fn, f32x4.splat(x), f32x4.splat(x)), 0);
     case 'rsqrt':
       return f32.div(f32.const(1), f32.sqrt(x));

@@ -1,4 +1,4 @@
-import { type Coefficients, ERF, EXP, LOG, TANH } from '../../kernel/polynomials.ts';
+import { type Coefficients, ERF, ERFCX, EXP, LOG, TANH } from '../../kernel/polynomials.ts';
 import { type Code, call, type FunctionReference, get, type Statement, set } from './code.ts';
 import type { FunctionBuilder, ModuleBuilder } from './encode.ts';
 import { f32x4, i32, i32x4, v128 } from './instructions.ts';
@@ -99,10 +99,17 @@ export function erf(scope: VectorScope, argument: Vector): Vector {
   return v128.select(f32x4.lt(a, fn.float(ERF.limit)), small, large);
 }
 
+export function erfcx(scope: VectorScope, argument: Vector): Vector {
+  const { fn, keep } = scope;
+  const scaled = f32x4.mul(fn.float(ERFCX.scale), f32x4.abs(argument));
+  const t = keep(f32x4.div(fn.float(1), f32x4.add(fn.float(1), scaled)), 't');
+  return f32x4.mul(t, horner(scope, ERFCX.Q, t));
+}
+
 const withSignOf = ({ fn }: VectorScope, magnitude: Vector, x: Vector): Vector =>
   v128.or(magnitude, v128.and(x, fn.word(SIGN)));
 
-export const MATH = { log, tanh, erf } as const;
+export const MATH = { log, tanh, erf, erfcx } as const;
 
 /** The longer functions as functions of the module, for where they run seldom. exp is always written out. */
 export function callMath(module: ModuleBuilder, name: keyof typeof MATH, argument: Vector): Vector {

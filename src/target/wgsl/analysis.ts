@@ -32,6 +32,7 @@ const TRANSCENDENTAL: ReadonlySet<string> = new Set([
   'log',
   'tanh',
   'erf',
+  'erfcx',
   'sqrt',
   'rsqrt',
   'div',

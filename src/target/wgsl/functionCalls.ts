@@ -36,8 +36,11 @@ export function extremeOf(
   return `${fn}_f32${lanes === 4 ? 'x4' : ''}(${x}, ${y})`;
 }
 
-function transcendental(p: Printer, name: 'exp' | 'log' | 'tanh' | 'erf', args: readonly Text[]): Text {
-  if (name !== 'erf' && p.options.transcendentals === 'builtin') return atom(`${name}(${args[0]?.text})`);
+type Transcendental = 'exp' | 'log' | 'tanh' | 'erf' | 'erfcx';
+
+function transcendental(p: Printer, name: Transcendental, args: readonly Text[]): Text {
+  const isBuiltin = name !== 'erf' && name !== 'erfcx' && p.options.transcendentals === 'builtin';
+  if (isBuiltin) return atom(`${name}(${args[0]?.text})`);
   return call(p, name, `${name}_f32`, args);
 }
 
@@ -87,6 +90,6 @@ export function applied(p: Printer, fn: ElementwiseName, args: readonly Text[], 
     case 'isNaN':
       return call(p, 'isNan', 'is_nan', args);
     default:
-      return transcendental(p, fn as 'exp' | 'log' | 'tanh' | 'erf', args);
+      return transcendental(p, fn as Transcendental, args);
   }
 }

@@ -1,4 +1,4 @@
-import { type Coefficients, ERF, EXP, LOG, TANH } from '../../kernel/polynomials.ts';
+import { type Coefficients, ERF, ERFCX, EXP, LOG, TANH } from '../../kernel/polynomials.ts';
 import type { Helper } from './printer.ts';
 
 /** Horner's rule over a table of coefficients, as one expression. */
@@ -55,6 +55,12 @@ fn erf_f32(x: f32) -> f32 {
   let square = root * root;
   let large = 1.0 - 1.0 / (square * square * square * square);
   return select(select(large, -large, x < 0.0), small, a < ${ERF.limit}.0);
+}`;
+
+const erfcx = (): string => `\
+fn erfcx_f32(x: f32) -> f32 {
+  let t = 1.0 / (1.0 + ${ERFCX.scale} * abs(x));
+  return t * ${horner(ERFCX.Q, 't')};
 }`;
 
 const finite = (): string => `\
@@ -134,6 +140,7 @@ const TEXTS: Readonly<Record<Helper, (builtin: boolean) => string>> = {
   log,
   tanh,
   erf,
+  erfcx,
   isFinite: finite,
   fromBits,
   min: () => extreme('min'),

@@ -18,6 +18,7 @@ const RESERVED = new Set(
     'bool f16 f32 i32 u32 vec2 vec3 vec4 vec2u vec3u array bitcast select min max abs floor sqrt inverseSqrt exp log tanh ' +
     'fma clamp workgroupBarrier storageBarrier workgroupUniformLoad main Launch launch group groups local lane tx ty ' +
     'subgroupShuffleXor subgroup subgroup_lane subgroup_size exp_f32 log_f32 tanh_f32 erf_f32 is_finite to_i32 ' +
+    'erfcx_f32 is_nan from_bits min_f32 max_f32 min_f32x4 max_f32x4 order_f32 divide_i32 divide_u32 ' +
     'to_u32 threefry rotate_left'
   ).split(' '),
 );

@@ -19,6 +19,7 @@ const NOUNS: Record<ElementwiseName, string> = {
   rsqrt: 'inverse_root',
   tanh: 'tangent',
   erf: 'error_function',
+  erfcx: 'scaled_tail',
   lt: 'below',
   le: 'within',
   eq: 'equal',

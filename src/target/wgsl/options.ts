@@ -22,7 +22,7 @@ export interface WgslOptions {
   readonly unroll?: boolean | undefined;
   /**
    * `polynomial` (default): exp, log and tanh within the bounds of the element-wise table on any device;
-   * `builtin`: WGSL's own, whose guaranteed error is larger. erf is always a polynomial.
+   * `builtin`: WGSL's own, whose guaranteed error is larger. erf and erfcx are always polynomials.
    */
   readonly transcendentals?: 'polynomial' | 'builtin' | undefined;
   /**

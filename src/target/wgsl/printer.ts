@@ -16,6 +16,7 @@ export type Helper =
   | 'log'
   | 'tanh'
   | 'erf'
+  | 'erfcx'
   | 'isFinite'
   | 'fromBits'
   | `${'min' | 'max'}${'' | '4'}`

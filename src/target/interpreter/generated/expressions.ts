@@ -31,6 +31,7 @@ const float: Table = {
   rsqrt: (x) => `1 / Math.sqrt(${x})`,
   tanh: (x) => `tanh(${x})`,
   erf: (x) => `erf(${x})`,
+  erfcx: (x) => `erfcx(${x})`,
   isFinite: (x) => `${x} - ${x} === 0`,
   isNaN: (x) => `${x} !== ${x}`,
 };

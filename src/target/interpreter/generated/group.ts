@@ -4,9 +4,9 @@
  * `new Function`; where a page's policy forbids that, `canGenerate` says so and kernels run by their definition.
  */
 import { defined } from '../../../base/errors.ts';
-import { elementwise, erf } from '../../../kernel/elementwise.ts';
+import { elementwise, erf, erfcx } from '../../../kernel/elementwise.ts';
 import type { Axis, Value } from '../../../kernel/ir.ts';
-import { erfOf, expOf, tanhOf } from '../loops/transcendental.ts';
+import { erfcxOf, erfOf, expOf, tanhOf } from '../loops/transcendental.ts';
 import { extentsOf, ownTile, type Preparation, precisionOf, type Step, tileOf } from '../preparation.ts';
 import type { Tile } from '../tile.ts';
 import {
@@ -123,6 +123,7 @@ class GroupText {
       exp: isSingle ? expOf() : Math.exp,
       tanh: isSingle ? tanhOf() : Math.tanh,
       erf: isSingle ? erfOf() : erf,
+      erfcx: isSingle ? erfcxOf() : erfcx,
       rowExtent: rows,
       columnExtent: width,
     };

@@ -3,6 +3,7 @@
  * full-precision functions. Only the f32 interpreter uses them; the f64 one calls the table's reference.
  */
 import { erf } from '../../../kernel/elementwise.ts';
+import { ERFCX } from '../../../kernel/polynomials.ts';
 
 /** 2^(j/64) for j = 0 … 63 and 2^k for k = −160 … 160: beyond that an f32 result is 0 or infinite. */
 interface ExpTables {
@@ -102,7 +103,18 @@ function makeErf(): (x: number) => number {
   };
 }
 
-const functions: Partial<Record<'exp' | 'tanh' | 'erf', (x: number) => number>> = {};
+/** By the f32 polynomial, whose argument and sum are not rounded here: within 2 ULP of f32. */
+function makeErfcx(): (x: number) => number {
+  const { scale, Q } = ERFCX;
+  const [a, b, c, d, e, f, g, h, i, j] = Q;
+  return (x) => {
+    const t = 1 / (1 + scale * Math.abs(x));
+    const high = e + t * (f + t * (g + t * (h + t * (i + t * j))));
+    return t * (a + t * (b + t * (c + t * (d + t * high))));
+  };
+}
+
+const functions: Partial<Record<'exp' | 'tanh' | 'erf' | 'erfcx', (x: number) => number>> = {};
 
 /** The functions, made once: their tables are constants of a closure. Their results are to be rounded to f32. */
 export const expOf = (): ((x: number) => number) => {
@@ -116,4 +128,8 @@ export const tanhOf = (): ((x: number) => number) => {
 export const erfOf = (): ((x: number) => number) => {
   functions.erf ??= makeErf();
   return functions.erf;
+};
+export const erfcxOf = (): ((x: number) => number) => {
+  functions.erfcx ??= makeErfcx();
+  return functions.erfcx;
 };
