@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import pc from 'picocolors';
-import { chooseThreads } from '../runtime/wasm/threads.ts';
 import { hasRelaxedSimd, hasSimd } from '../target/wasm/index.ts';
 import type { AdapterDescription, Probed } from './probe.ts';
 
@@ -45,7 +44,7 @@ function simd(): Finding {
   };
 }
 
-/** What the optional GPU packages say, asked in a process of their own: they may print, hang on, or end it. */
+/** What the optional GPU packages and the device wasm say, asked in a process of their own: they may print, hang on, or end it. */
 function probe(): Probed {
   const script = fileURLToPath(new URL('./probe.js', import.meta.url));
   const { stdout, signal } = spawnSync(process.execPath, [script], { encoding: 'utf8', timeout: 20_000 });
@@ -55,6 +54,7 @@ function probe(): Probed {
   return {
     webgpu: { adapters: [], reason: detail, hint: 'npm install webgpu' },
     gpuJs: { state: 'no', detail },
+    wasm: { works: false, detail },
   };
 }
 
@@ -89,19 +89,26 @@ function webgpu({ adapters, reason, hint }: Probed['webgpu']): Finding {
     : { what, state: 'partly', detail: 'runs, far slower than wasm: only where it is asked for' };
 }
 
-function wasm(byDefault: boolean): Finding {
+const byDefault = (is: boolean): string => (is ? '; used by default' : '');
+
+function wasm(
+  { works, detail, hint = 'use the device interpreter' }: Probed['wasm'],
+  first: boolean,
+): Finding {
   const what = 'device wasm';
-  if (!hasSimd()) return { what, state: 'no', detail: 'needs WebAssembly SIMD', hint: 'update Node' };
-  const detail = `generated SIMD code, ${chooseThreads(undefined).note}${byDefault ? '; used by default' : ''}`;
-  return { what, state: 'yes', detail };
+  return works
+    ? { what, state: 'yes', detail: `generated SIMD code, ${detail}${byDefault(first)}` }
+    : { what, state: 'no', detail, hint };
 }
 
 /** Devices on which frond can train and predict here, the preferred one first, and why not the others. */
-function devices({ webgpu: found }: Probed): Finding[] {
+function devices(probed: Probed): Finding[] {
+  const noGpu = probed.webgpu.adapters[0]?.software !== false;
+  const detail = `typed arrays, one thread; works everywhere${byDefault(noGpu && !probed.wasm.works)}`;
   return [
-    webgpu(found),
-    wasm(found.adapters[0]?.software !== false),
-    { what: 'device interpreter', state: 'yes', detail: 'typed arrays, one thread; works everywhere' },
+    webgpu(probed.webgpu),
+    wasm(probed.wasm, noGpu),
+    { what: 'device interpreter', state: 'yes', detail },
   ];
 }
 

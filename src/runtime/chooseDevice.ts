@@ -1,8 +1,8 @@
 import { FrondError } from '../base/errors.ts';
-import { hasSimd } from '../target/wasm/index.ts';
 import type { Device, DeviceName } from './device.ts';
 import { interpreterDevice } from './interpreterDevice.ts';
-import { type WasmOptions, wasmDevice } from './wasm/device.ts';
+import { openTried } from './trial.ts';
+import { type WasmDevice, type WasmOptions, wasmDevice } from './wasm/device.ts';
 import { describeAdapter, findAdapter } from './webgpu/adapter.ts';
 import { type WebgpuDevice, type WebgpuOptions, webgpuDevice } from './webgpu/webgpuDevice.ts';
 
@@ -33,31 +33,42 @@ async function whyNoGpu({ webgpu }: ChooseOptions): Promise<string | undefined> 
   return software ? `the only GPU is a program, ${name}` : undefined;
 }
 
+/** The fastest device that computes something here; what was refused is told. */
 async function best(options: ChooseOptions): Promise<ChosenDevice> {
-  let refused = await whyNoGpu(options);
-  if (refused === undefined) {
+  const why = 'the fastest device that works here';
+  const refused: string[] = [];
+  const attempt = async (open: () => Promise<ChosenDevice>): Promise<ChosenDevice | undefined> => {
     try {
-      const device = await webgpuDevice(options.webgpu);
-      return { device, reason: `the fastest device that works here: ${gpuName(device)}` };
+      return await open();
     } catch (cause) {
       if (!(cause instanceof FrondError)) throw cause;
-      refused = cause.summary;
+      refused.push(cause.summary);
+      return undefined;
     }
-  }
-  return hasSimd()
-    ? onWasm('the fastest device that works here', options, `; ${refused}`)
-    : { device: interpreterDevice(), reason: `this engine has no WebAssembly SIMD; ${refused}` };
+  };
+  const noGpu = await whyNoGpu(options);
+  if (noGpu !== undefined) refused.push(noGpu);
+  const onGpu = async () => {
+    const device = await openTried(() => webgpuDevice(options.webgpu));
+    return { device, reason: `${why}: ${gpuName(device)}` };
+  };
+  const chosen = (noGpu === undefined ? await attempt(onGpu) : undefined) ??
+    (await attempt(() => onWasm(why, () => openTried(() => wasmDevice(options.wasm))))) ?? {
+      device: interpreterDevice(),
+      reason: why,
+    };
+  return { ...chosen, reason: [chosen.reason, ...refused].join('; ') };
 }
 
 /** Says how many threads there are, and why not more. */
-function onWasm(why: string, { wasm }: ChooseOptions, end = ''): ChosenDevice {
-  const device = wasmDevice(wasm);
-  return { device, reason: `${why}, ${device.note}${end}` };
+async function onWasm(why: string, open: () => WasmDevice | Promise<WasmDevice>): Promise<ChosenDevice> {
+  const device = await open();
+  return { device, reason: `${why}, ${device.note}` };
 }
 
 /**
- * Opens a device by name; `auto` takes the fastest one that works here and says why: a GPU, unless it is a program that plays one,
- * else WebAssembly, else the interpreter.
+ * Opens a device by name; `auto` takes the fastest one that computes something here and says why: a GPU, unless it is a program that
+ * plays one, else WebAssembly, else the interpreter.
  * @throws FROND-R020 where the device asked for cannot be run, FROND-R021 for a name that is none
  */
 export async function chooseDevice(name: string, options: ChooseOptions = {}): Promise<ChosenDevice> {
@@ -65,7 +76,7 @@ export async function chooseDevice(name: string, options: ChooseOptions = {}): P
     case 'interpreter':
       return { device: interpreterDevice(), reason: 'asked for' };
     case 'wasm':
-      return onWasm('asked for', options);
+      return onWasm('asked for', () => wasmDevice(options.wasm));
     case 'webgpu': {
       const device = await webgpuDevice(options.webgpu);
       return { device, reason: gpuName(device) };

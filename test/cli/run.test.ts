@@ -280,6 +280,35 @@ describe('frond doctor', () => {
     expect(out).toMatch(/^✓ device interpreter +typed arrays/m);
     expect(out).toMatch(/^[✓~✗] device webgpu +\S/m);
   });
+
+  it.skipIf(process.platform !== 'linux')(
+    'tells what it tried where memory is short, as auto does, which prints nothing else',
+    async () => {
+      const script = join(home, 'auto.mjs');
+      writeFileSync(
+        script,
+        `import { chooseDevice } from ${JSON.stringify(join(built, 'dist/src/index.js'))};
+const { device, reason } = await chooseDevice('auto');
+console.log(device.name + ': ' + reason);`,
+      );
+      const main = join(built, 'dist/src/cli/main.js');
+      const small = (command: string) =>
+        call(
+          'sh',
+          ['-c', `ulimit -v 4000000; VK_ICD_FILENAMES=/none exec '${process.execPath}' ${command}`],
+          { cwd: home },
+        );
+      const [auto, doctor] = await Promise.all([small(script), small(`${main} doctor`)]);
+      expect(auto).toEqual({
+        code: 0,
+        out: 'interpreter: the fastest device that works here; the system has no Vulkan driver; the wasm device cannot have a memory\n',
+        err: '',
+      });
+      expect(doctor).toMatchObject({ code: 0, err: '' });
+      expect(doctor.out).toMatch(/^✗ device wasm +the wasm device cannot have a memory\n {2}→ /m);
+      expect(doctor.out).toMatch(/^✓ device interpreter .*; used by default$/m);
+    },
+  );
 });
 
 describe('an interrupted run', () => {

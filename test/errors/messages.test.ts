@@ -15,7 +15,7 @@ const rooms = [
     letters: 'R',
     file: 'runtime',
     cases: runtimeCases,
-    elsewhere: ['R020', 'R021', 'R024', 'R025', 'R026', 'R030'],
+    elsewhere: ['R020', 'R021', 'R024', 'R025', 'R026', 'R030', 'R035'],
   },
 ] as const;
 

@@ -1,9 +1,14 @@
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { defined } from '../../src/base/errors.ts';
+import { webAssembly } from '../../src/base/webAssembly.ts';
 import { Learner } from '../../src/palm/learner.ts';
 import { chooseDevice } from '../../src/runtime/chooseDevice.ts';
-import type { Device } from '../../src/runtime/device.ts';
+import type { Device, Location } from '../../src/runtime/device.ts';
+import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
+import { openTried } from '../../src/runtime/trial.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
+import { messageOf } from '../support/message.ts';
 import { twinPlan } from '../twin/model.ts';
 
 const home = fileURLToPath(new URL('../../examples/data/home', import.meta.url));
@@ -63,6 +68,54 @@ describe('devices', () => {
       '[FROND-R020] the adapter nvidia H200 gives no device',
     );
   });
+});
+
+describe('auto', () => {
+  const noGpu = { gpu: { requestAdapter: async () => null } };
+
+  it('takes the interpreter where wasm gets no memory, or too little, and says so', async () => {
+    const engine = defined(webAssembly(), 'WebAssembly');
+    const { Memory } = engine;
+    const choose = () => chooseDevice('auto', { wasm: { threads: 1 }, webgpu: noGpu });
+    const spy = vi.spyOn(engine, 'Memory');
+    try {
+      spy.mockImplementation(function refuse(): never {
+        throw new RangeError('could not allocate memory');
+      });
+      expect(await choose()).toMatchObject({
+        device: { name: 'interpreter' },
+        reason:
+          'the fastest device that works here; WebGPU finds no adapter; the wasm device cannot have a memory',
+      });
+      await expect(chooseDevice('wasm')).rejects.toThrowError(
+        '[FROND-R001] the wasm device cannot have a memory',
+      );
+      spy.mockImplementation(function little() {
+        return new Memory({ initial: 16, maximum: 32 });
+      });
+      const { device, reason } = await choose();
+      expect(device.name).toBe('interpreter');
+      expect(reason).toMatch(/; the wasm device cannot have \d+ bytes of memory beside 1048576$/);
+    } finally {
+      spy.mockRestore();
+    }
+  });
+});
+
+it('a device that computes something else is not taken', async () => {
+  const device = interpreterDevice();
+  let closed = false;
+  const wrong = {
+    ...device,
+    read: async (place: Location) => (await device.read(place)).map((value) => value + 1),
+    close: async () => {
+      closed = true;
+    },
+  };
+  expect(await messageOf(() => openTried(() => wrong))).toBe(
+    '[FROND-R035] the device interpreter computes 31 where 30 is right\n  hint: update its driver or the engine, or use another device',
+  );
+  expect(closed).toBe(true);
 });
 
 describe('memory of the wasm device', () => {

@@ -33,7 +33,7 @@ function attempt(make: () => WebAssemblyMemory): WebAssemblyMemory {
     return make();
   } catch (cause) {
     throw new FrondError('FROND-R001', 'the wasm device cannot have a memory', {
-      hint: 'close devices that are not used any more: each reserves addresses',
+      hint: 'close devices that are not used any more, as each reserves addresses; or raise the limit (ulimit -v), or use the interpreter',
       cause,
     });
   }
