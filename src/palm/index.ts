@@ -8,6 +8,7 @@ export type {
   Head,
   HeadNeeds,
   Metrics,
+  Names,
   Reader,
   Specs,
   Values,

@@ -3,7 +3,7 @@ import type { Graph } from '../ir/graph.ts';
 import type { Schedule } from '../kernel/ir.ts';
 import type { ComponentRecord, Head, Reader } from './contract.ts';
 import { fingerprint } from './fingerprint.ts';
-import type { Learner } from './learner.ts';
+import type { Learner, LearnerPlan } from './learner.ts';
 import { graphRecord, sealOf } from './snapshot.ts';
 
 /** All that predicting takes, beside the weights: plain data in every checkpoint. */
@@ -67,6 +67,32 @@ export function checkMeaning(
     { place: { file: folder }, hint: 'give it those that the run was trained with' },
   );
 }
+
+/** Numbers that a checkpoint keeps as constants of its graphs: they stand in JSON, of which no text is longer than 512 MB. */
+const MAX_CONSTANTS = 4_000_000;
+
+/** @throws FROND-C014 for graphs with so many constants that no checkpoint could be written */
+export function checkConstants({ name, forward, step, prediction }: GraphsToSave): void {
+  const sizes = [forward, step, prediction].flatMap(({ nodes }) =>
+    Object.values(nodes).map((node) => {
+      const { value } = node.attributes;
+      return { node, count: Array.isArray(value) ? value.length : 0 };
+    }),
+  );
+  const total = sizes.reduce((sum, { count }) => sum + count, 0);
+  if (total <= MAX_CONSTANTS) return;
+  const { node, count } = sizes.reduce((most, one) => (one.count > most.count ? one : most));
+  throw new FrondError(
+    'FROND-C014',
+    `the graphs of ${name} hold ${total} numbers as constants, a checkpoint keeps ${MAX_CONSTANTS}; ${count} of them stand here`,
+    {
+      node: node.scope === '' ? node.id : `${node.scope}/${node.id}`,
+      place: node.source,
+      hint: 'compute them in the graph from fewer, or keep them as a parameter that is not trained: { trainable: false }',
+    },
+  );
+}
+type GraphsToSave = Pick<LearnerPlan, 'name' | 'forward' | 'step' | 'prediction'>;
 
 const kernelsOf = ({ executable }: Learner): KernelRecord[] =>
   executable.program.schedules.map(({ kernel, ...rest }) => ({ name: kernel, ...rest }));

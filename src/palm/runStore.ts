@@ -4,7 +4,7 @@ import { storeFloats, writeSafetensors } from '../store/safetensors.ts';
 import { type Configuration, checkConfiguration } from './configuration.ts';
 import type { Listener } from './events.ts';
 import { MODEL, modelOf } from './modelFile.ts';
-import { modelRecord, otherDevice } from './modelRecord.ts';
+import { checkConstants, modelRecord, otherDevice } from './modelRecord.ts';
 import type { EpochRecord, Run, Sums } from './run.ts';
 import {
   decodeJson,
@@ -34,6 +34,7 @@ interface Progress {
 
 /** @returns the folder of the checkpoint */
 export async function saveRun(run: Run, folder: string, keep: number): Promise<string> {
+  checkConstants(run.learner.plan);
   const copy = await run.recovery.copy();
   const { learner, best } = run;
   const { layout } = learner.state;

@@ -12,6 +12,7 @@ import { checkContract, maximumOf } from './contractCheck.ts';
 import type { JointMetrics, Predictions } from './evaluate.ts';
 import type { Listener } from './events.ts';
 import { lossName, predictionGraph, type Task, trainingGraph } from './graphs.ts';
+import { checkConstants } from './modelRecord.ts';
 import { Recovery } from './recovery.ts';
 import { type EpochRecord, Run, type TrainingSummary, type TrainOptions } from './run.ts';
 import { resumeRun, saveRun } from './runStore.ts';
@@ -248,6 +249,7 @@ export abstract class TrainerBase {
   }
 
   async #trainSaving(run: Run, saver: SaverOptions, options: TrainOptions): Promise<TrainingSummary> {
+    checkConstants(run.learner.plan);
     const folder = platform.files.join(saver.folder, 'checkpoints');
     const release = await lockFolder(saver.folder);
     this.#locked = saver.folder;

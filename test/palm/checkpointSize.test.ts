@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { palm } from '../../src/index.ts';
+import { add, graph, palm } from '../../src/index.ts';
 import { predictionGraph, trainingGraph } from '../../src/palm/graphs.ts';
+import { checkConstants } from '../../src/palm/modelRecord.ts';
 import { encodeJson, graphRecord } from '../../src/palm/snapshot.ts';
 
 const encoder = palm.defineBackbone({
@@ -26,4 +27,18 @@ describe('what a checkpoint keeps of a tagger', () => {
     const beyond = modelJson(tags).length - modelJson(101).length;
     expect(beyond / (tags - 101)).toBeLessThan(100);
   });
+});
+
+test('constants that no checkpoint could hold are refused by name before training, and others are not', () => {
+  const holding = (count: number) =>
+    graph('table', (g) => {
+      const table = g.scope('head', () => g.constant(new Float32Array(count), 'f32', [count]));
+      return { y: add(table, 1) };
+    }).ir;
+  const small = holding(9);
+  const plan = { name: 'intent', forward: small, step: small, prediction: holding(4_000_001 - 18) };
+  expect(() => checkConstants(plan)).toThrow(
+    /^\[FROND-C014\] the graphs of intent hold 4000001 numbers as constants, a checkpoint keeps 4000000; 3999983 of them stand here\n {2}at node head\/constant \(.*checkpointSize.test.ts:\d+:\d+\)\n {2}hint: compute them in the graph from fewer, or keep them as a parameter that is not trained: \{ trainable: false \}$/,
+  );
+  checkConstants({ ...plan, prediction: small });
 });
