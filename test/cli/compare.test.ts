@@ -4,14 +4,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { graph, i32 } from '../../src/dsl/index.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import { buildPackage, removeFolder, temporaryFolder } from '../support/build.ts';
-import { call, type Outcome } from '../support/call.ts';
+import type { Outcome } from '../support/call.ts';
+import { type CommandLine, openCommandLine } from '../support/commandLine.ts';
 import { expectGenerated, fenced } from '../support/generated.ts';
 
 let built = '';
 let home = '';
 
-const frond = (...args: string[]): Promise<Outcome> =>
-  call(process.execPath, [join(built, 'dist/src/cli/main.js'), 'compare', ...args], { cwd: home });
+let line: CommandLine;
+const frond = (...args: string[]): Promise<Outcome> => line.run(['compare', ...args], home);
 
 const MODEL = `import { f32, gather, graph, i32, linear, normal, softmax } from 'frond';
 
@@ -24,6 +25,7 @@ export const tagger = graph('tagger', (g) => {
 
 beforeAll(() => {
   built = buildPackage();
+  line = openCommandLine(join(built, 'dist/src/cli/main.js'));
   home = temporaryFolder('compare');
   writeFileSync(join(home, 'model.ts'), MODEL);
   writeFileSync(join(home, 'two.ts'), `${MODEL}export const other = tagger.ir;\n`);
@@ -34,6 +36,7 @@ beforeAll(() => {
 });
 
 afterAll(() => {
+  line.close();
   removeFolder(built);
   removeFolder(home);
 });

@@ -2,22 +2,25 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildPackage, removeFolder, temporaryFolder } from '../support/build.ts';
-import { call, type Outcome } from '../support/call.ts';
+import type { Outcome } from '../support/call.ts';
+import { type CommandLine, openCommandLine } from '../support/commandLine.ts';
 import { RECIPE, writeData } from './support.ts';
 
 let built = '';
 let home = '';
 
-const frond = (...args: string[]): Promise<Outcome> =>
-  call(process.execPath, [join(built, 'dist/src/cli/main.js'), ...args], { cwd: home });
+let line: CommandLine;
+const frond = (...args: string[]): Promise<Outcome> => line.run(args, home);
 
 beforeAll(() => {
   built = buildPackage();
+  line = openCommandLine(join(built, 'dist/src/cli/main.js'));
   home = temporaryFolder('mistakes');
   writeFileSync(join(home, 'tiny.ts'), RECIPE);
 });
 
 afterAll(() => {
+  line.close();
   removeFolder(built);
   removeFolder(home);
 });

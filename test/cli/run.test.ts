@@ -4,17 +4,23 @@ import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildPackage, removeFolder, temporaryFolder } from '../support/build.ts';
 import { type CallOptions, call, type Outcome } from '../support/call.ts';
+import { type CommandLine, openCommandLine } from '../support/commandLine.ts';
 import { newest, RECIPE, writeData } from './support.ts';
 
 let built = '';
 let home = '';
 let trained: Outcome = { code: null, out: '', err: '' };
 
-const frond = (args: readonly string[], options: Omit<CallOptions, 'cwd'> = {}): Promise<Outcome> =>
-  call(process.execPath, [join(built, 'dist/src/cli/main.js'), ...args], { cwd: home, ...options });
+let line: CommandLine;
+/** A process of its own where there is input or a signal. */
+const frond = (args: readonly string[], options?: Omit<CallOptions, 'cwd'>): Promise<Outcome> =>
+  options === undefined
+    ? line.run(args, home)
+    : call(process.execPath, [join(built, 'dist/src/cli/main.js'), ...args], { cwd: home, ...options });
 
 beforeAll(async () => {
   built = buildPackage();
+  line = openCommandLine(join(built, 'dist/src/cli/main.js'));
   home = temporaryFolder('cli');
   writeData(join(home, 'data'), { train: 12, valid: 4, test: 6 });
   writeFileSync(join(home, 'tiny.ts'), RECIPE);
@@ -22,6 +28,7 @@ beforeAll(async () => {
 });
 
 afterAll(() => {
+  line.close();
   removeFolder(built);
   removeFolder(home);
 });

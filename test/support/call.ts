@@ -13,6 +13,13 @@ export interface CallOptions {
   readonly watch?: (out: string, interrupt: () => void) => void;
 }
 
+/** This process's environment, without colours. */
+export function plainEnvironment(): NodeJS.ProcessEnv {
+  const env: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: '1' };
+  delete env.FORCE_COLOR;
+  return env;
+}
+
 /** Runs a program to its end, without colours. */
 export function call(
   program: string,
@@ -20,9 +27,7 @@ export function call(
   { cwd, input, watch }: CallOptions,
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const env: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: '1' };
-    delete env.FORCE_COLOR;
-    const child = spawn(program, args, { cwd, env });
+    const child = spawn(program, args, { cwd, env: plainEnvironment() });
     let [out, err] = ['', ''];
     child.stdout.on('data', (chunk) => {
       out += String(chunk);
