@@ -78,7 +78,7 @@ export function describePrediction(
 
 /** What answers, and where to. */
 export interface Answering {
-  readonly predictor: Pick<palm.Predictor, 'tasks' | 'reader' | 'predict' | 'parse'>;
+  readonly predictor: Pick<palm.Predictor, 'tasks' | 'reader' | 'predict'>;
   readonly json: boolean;
   readonly out: NodeJS.WritableStream;
   readonly warn: (message: string) => void;
@@ -92,12 +92,13 @@ async function print({ out }: Answering, line: string): Promise<void> {
 /** Answers in the order of the texts. */
 export async function answer(texts: readonly string[], to: Answering): Promise<void> {
   const { predictor, json, warn } = to;
-  const examples = texts.map((text) => predictor.parse(text));
-  const predictions = await predictor.predict(examples);
-  for (const [i, text] of texts.entries()) {
-    const words = wordsIn(text);
-    const seen = predictor.reader.length(examples[i]);
-    if (seen < words.length) warn(`the model sees the first ${seen} of ${words.length} words`);
+  const { maximumLength: most = Number.POSITIVE_INFINITY } = predictor.reader;
+  const asked = texts.map((text) => ({ text, words: wordsIn(text) }));
+  // of a text of millions of words the reader gets those that the model sees
+  const seen = asked.map(({ text, words }) => (words.length > most ? words.slice(0, most).join(' ') : text));
+  const predictions = await predictor.predict(seen);
+  for (const [i, { text, words }] of asked.entries()) {
+    if (words.length > most) warn(`the model sees the first ${most} of ${words.length} words`);
     const line = json
       ? shownJson(predictionRecord(text, predictions, i, words))
       : describePrediction(text, predictions, i, words);

@@ -196,11 +196,6 @@ export class Predictor {
     return new Predictor({ checkpoint, record, tasks, reader, maximum, loaded });
   }
 
-  /** The example that the reader makes of a text: the words that the model sees. @throws FROND-C011 where it cannot */
-  parse(text: string): object {
-    return exampleOf(this.reader, text);
-  }
-
   /**
    * Predictions of every task for each text or example, from one encoder pass. Of longer texts the model sees the first
    * `maximumLength` words, and labels these. Where the device is lost, another one is opened.

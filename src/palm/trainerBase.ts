@@ -284,12 +284,6 @@ export abstract class TrainerBase {
     });
   }
 
-  /** The example that the reader makes of a text: the words that the model sees. @throws FROND-C011 where it cannot */
-  parse(text: string): object {
-    if (this.#fit === undefined) throw missing('fitReader', 'parse');
-    return exampleOf(this.#fit.reader, text);
-  }
-
   /**
    * Saves weights, optimizer state, progress and what predicting takes.
    * @returns the checkpoint's folder

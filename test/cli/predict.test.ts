@@ -100,15 +100,20 @@ function parrot(options: { readonly json: boolean; readonly highWaterMark?: numb
   });
   const predict: Answering['predictor']['predict'] = async (inputs) => {
     most = Math.max(most, out.writableLength);
-    const words = inputs.map((input) => (input as palm.JointExample).words.slice(0, 6));
+    const examples = inputs.map((input) => reader.parse?.(String(input)) as palm.JointExample);
+    const words = examples.map((example) => example.words.slice(0, reader.length(example)));
     return {
       intent: words.map(({ length }) => ({ label: `${length} words`, probability: 0.5 })),
       slots: words.map((each) => ({ tags: each.map((word) => `B-${word}`), probability: 1 })),
     } as unknown as palm.Predictions;
   };
   const tasks = ['intent', 'slots'].map((name) => ({ name })) as unknown as Answering['predictor']['tasks'];
-  const predictor = { reader, tasks, predict, parse: (text: string) => reader.parse?.(text) as object };
-  const to: Answering = { json: options.json, predictor, out, warn: (message) => warnings.push(message) };
+  const to: Answering = {
+    json: options.json,
+    predictor: { reader, tasks, predict },
+    out,
+    warn: (message) => warnings.push(message),
+  };
   const ask = async (text: string): Promise<string> => {
     await answerLines(linesFrom(chunksOf(Buffer.from(text), [7])), to);
     out.end();

@@ -149,13 +149,16 @@ describe('frond predict', () => {
 
   it('takes one sentence per line of standard input and prints one JSON object per line', async () => {
     const input = 'play some jazz now\n\nturn on the light in the hall\n';
-    const { code, out, err } = await frond(['predict', 'outputs/tiny', '--json'], { input });
+    const { code, out, err } = await frond(['predict', 'outputs/tiny', '--json', '--device', 'interpreter'], {
+      input,
+    });
     expect({ code, err }).toEqual({ code: 0, err: '' });
     const records = out
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line));
-    expect(records).toHaveLength(2);
+    expect(records).toHaveLength(3);
+    expect(records[1]).toEqual({ text: '', words: [], intent: null, slots: null });
     expect(records[0]).toEqual({
       text: 'play some jazz now',
       words: ['play', 'some', 'jazz', 'now'],
@@ -166,7 +169,7 @@ describe('frond predict', () => {
         probability: expect.any(Number),
       },
     });
-    expect(records[1].intent.label).toBe('light');
+    expect(records[2].intent.label).toBe('light');
   });
 
   it('takes no byte-order mark for a word, and refuses what is not UTF-8 with its line', async () => {
