@@ -33,11 +33,8 @@ async function wasm(): Promise<Probed['wasm']> {
     await device.close();
     return { works: true, detail: device.note };
   } catch (cause) {
-    return {
-      works: false,
-      detail: reason(cause),
-      hint: cause instanceof FrondError ? cause.details.hint : '',
-    };
+    if (!(cause instanceof FrondError)) return { works: false, detail: reason(cause) };
+    return { works: false, detail: cause.summary, hint: cause.details.hint };
   }
 }
 
