@@ -1,6 +1,6 @@
 // The public surface of frond.
 
-export { type Dim, evaluate as evaluateDim, type Shape } from './base/dim.ts';
+export { type Dim, evaluateDim, type Shape } from './base/dim.ts';
 export type { DType, Precision } from './base/dtype.ts';
 export { type ErrorCode, FrondError } from './base/errors.ts';
 export * from './dsl/index.ts';

@@ -24,6 +24,9 @@ export function show(value: unknown): string {
   }
 }
 
+/** The same for what should be a name: names stand without quotes. */
+export const shownName = (value: unknown): string => (typeof value === 'string' ? value : show(value));
+
 /** `attention(q, k, v, options)`: arguments that may be left out have a question mark. */
 const signature = (caller: string, kinds: Readonly<Record<string, Kind>>): string =>
   `${caller}(${Object.entries(kinds)

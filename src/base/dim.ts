@@ -1,4 +1,6 @@
+import { checkArguments } from './arguments.ts';
 import { FrondError } from './errors.ts';
+import { either, natural, sizesKind, text } from './kinds.ts';
 
 /**
  * A dimension of a shape: a size, or an expression over named sizes in the text form
@@ -136,6 +138,12 @@ export function evaluate(dim: Dim, sizes: Sizes): number {
   const size = readSum({ dim, tokens: tokenize(dim), sizes, next: 0 });
   if (size < 0) throw new FrondError('FROND-S002', `dimension ${dim} would be ${size}`);
   return size;
+}
+
+/** `evaluate` for whoever may pass anything. @throws FROND-S045, and as `evaluate` */
+export function evaluateDim(dim: Dim, sizes: Sizes): number {
+  checkArguments('evaluateDim', { dim: either(natural, text), sizes: sizesKind }, [dim, sizes]);
+  return evaluate(dim, sizes);
 }
 
 function readSum(at: Reading): number {

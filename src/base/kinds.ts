@@ -54,11 +54,39 @@ export const listOf = (element: Kind, plural: string): Kind =>
   kind(`a list of ${plural}`, (value) => Array.isArray(value) && [...value].every(element.holds));
 /** Of classes, labels, words. */
 export const names = listOf(text, 'names');
+/** Numbers by row: an array of JavaScript, typed or not. */
+export const elements = kind(
+  'a list of numbers',
+  (value) => typeof value === 'object' && value !== null && 'length' in value,
+);
 /** An object, each field of which is of one kind. */
 export const objectOf = (element: Kind, what: string): Kind =>
   kind(what, (value) => isObject(value) && Object.values(value).every(element.holds));
+const has = (value: object, key: string, field: Kind): boolean => {
+  const given: unknown = value[key as keyof typeof value];
+  return (given === undefined && field.optional === true) || field.holds(given);
+};
+
+type Fields = Readonly<Record<string, Kind>>;
+/** An object with these fields, among others. */
+export const withFields = (what: string, fields: Fields): Kind =>
+  kind(
+    what,
+    (value) => isObject(value) && Object.entries(fields).every(([key, field]) => has(value, key, field)),
+  );
+/** An object with these fields and no others. */
+export const recordOf = (what: string, fields: Fields): Kind =>
+  kind(
+    what,
+    (value) =>
+      withFields(what, fields).holds(value) &&
+      Object.keys(Object(value)).every((key) => Object.hasOwn(fields, key)),
+  );
 /** An object that has all of `fields`, as devices, graphs, readers and heads have: they need not be of a class. */
 export const having = (what: string, ...fields: readonly string[]): Kind =>
   kind(what, (value) => isObject(value) && fields.every((field) => field in value));
 export const instanceOf = (what: string, maker: abstract new (...operands: never[]) => unknown): Kind =>
   kind(what, (value) => value instanceof maker);
+/** Sizes of named dimensions. */
+export const sizesKind = objectOf(natural, 'an object of sizes, such as { batch: 32 }');
+export const bytes = instanceOf('a Uint8Array', Uint8Array);

@@ -1,12 +1,24 @@
+import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { placeIn, type Sizes } from '../base/dim.ts';
 import { defined, type SourcePlace } from '../base/errors.ts';
+import {
+  flag,
+  instanceOf,
+  type Kind,
+  kind,
+  natural,
+  notNegative,
+  optional,
+  sizesKind,
+  unchecked,
+} from '../base/kinds.ts';
 import type { Graph, GraphLike, Node, Ref } from '../ir/graph.ts';
-import { irOf, makeRef } from '../ir/graph.ts';
+import { graphKind, irOf, makeRef } from '../ir/graph.ts';
 import { nodePath } from '../ir/names.ts';
 import { ops } from '../ops/index.ts';
 import { runPasses } from '../passes/index.ts';
 import { compile, executionOrder } from '../runtime/compile.ts';
-import type { Device } from '../runtime/device.ts';
+import { type Device, deviceKind } from '../runtime/device.ts';
 import { exampleFeeds } from '../runtime/exampleFeeds.ts';
 import type { TensorValue } from '../runtime/feeds.ts';
 import { optionalPasses, watch, watched, withoutUpdates } from '../runtime/observe.ts';
@@ -54,6 +66,18 @@ export interface Comparison {
   readonly largest: Difference | undefined;
 }
 
+const devicesKind: Kind = kind(
+  'two devices, such as [interpreterDevice(), wasmDevice()]',
+  (value) => Array.isArray(value) && value.length === 2 && [...value].every(deviceKind.holds),
+);
+const OPTIONS = {
+  sizes: optional(sizesKind),
+  seed: optional(natural),
+  tolerance: optional(notNegative),
+  optimised: optional(flag),
+  weights: optional(instanceOf('a Map from parameter names to numbers', Map)),
+};
+
 /** 1e-5 · max(1, largest): what long sums in f32 keep to, in any order. */
 export const COMPARE_TOLERANCE = 1e-5;
 
@@ -63,9 +87,13 @@ export const COMPARE_TOLERANCE = 1e-5;
  */
 export async function compareDevices(
   given: GraphLike,
-  [first, second]: readonly [Device, Device],
+  devices: readonly [Device, Device],
   options: CompareOptions = {},
 ): Promise<Comparison> {
+  const kinds = { graph: graphKind, devices: devicesKind, options: unchecked };
+  checkArguments('compareDevices', kinds, [given, devices, options]);
+  checkOptions('compareDevices', options, OPTIONS);
+  const [first, second] = devices;
   const { tolerance = COMPARE_TOLERANCE, optimised = false } = options;
   const graph = optimised ? runPasses(irOf(given), ops).graph : irOf(given);
   const order = withoutUpdates(executionOrder(graph));
@@ -102,9 +130,7 @@ async function observe(
   const { executable } = await compile(observed, { state, disable: optionalPasses() });
   try {
     if (weights === undefined) await state.initialize(seed);
-    else
-      for (const name of state.layout.entries.keys())
-        await state.write(name, defined(weights.get(name), name));
+    else for (const name of state.layout.entries.keys()) await state.write(name, weights.get(name) ?? []);
     return await executable.run(exampleFeeds(executable.program, sizes, { seed }));
   } finally {
     await executable.free();

@@ -19,7 +19,7 @@ function printBox(box: Box): string {
 
 /** The graph in Graphviz's language: scopes are clusters, phases are colours, edges carry shapes. */
 export function toDot(graph: GraphLike, options: PictureOptions = {}): string {
-  const picture = drawGraph(graph, options);
+  const picture = drawGraph('toDot', graph, options);
   const lines = [
     `digraph ${quote(picture.title)} {`,
     '  rankdir=TB; node [style="filled,rounded", fontname="sans-serif", fontsize=10]; edge [fontsize=8];',

@@ -15,7 +15,7 @@ const BRACKETS = {
 
 /** The graph in Mermaid's flowchart language: scopes are subgraphs, phases are classes. */
 export function toMermaid(graph: GraphLike, options: PictureOptions = {}): string {
-  const picture = drawGraph(graph, options);
+  const picture = drawGraph('toMermaid', graph, options);
   const names = new Map(picture.boxes.map((box, i) => [box.id, `n${i}`]));
   const lines = ['flowchart TD'];
   const printBox = (box: Box): string => {

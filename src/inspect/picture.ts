@@ -1,6 +1,8 @@
+import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { printShape } from '../base/dim.ts';
+import { flag, natural, optional, unchecked } from '../base/kinds.ts';
 import type { Graph, GraphLike, Node, Phase } from '../ir/graph.ts';
-import { irOf, splitRef } from '../ir/graph.ts';
+import { graphKind, irOf, splitRef } from '../ir/graph.ts';
 import { topologicalOrder } from '../ir/order.ts';
 
 /** A box of a drawing: one node, or a scope that stands for all nodes in it. */
@@ -73,7 +75,9 @@ const outputBox = (name: string): Box => ({
 });
 
 /** Nodes and scopes of `graph` as boxes and arrows, folded to the depth asked for. */
-export function drawGraph(given: GraphLike, options: PictureOptions = {}): Picture {
+export function drawGraph(caller: string, given: GraphLike, options: PictureOptions = {}): Picture {
+  checkArguments(caller, { graph: graphKind, options: unchecked }, [given, options]);
+  checkOptions(caller, options, { depth: optional(natural), parameters: optional(flag) });
   const graph = irOf(given);
   const depth = options.depth ?? Number.POSITIVE_INFINITY;
   const order = topologicalOrder(graph).filter(

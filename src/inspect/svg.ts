@@ -112,7 +112,7 @@ function legend(phases: readonly Phase[], height: number): string {
 
 /** The graph as a stand-alone SVG drawing, laid out in layers from inputs to outputs, a frame around each scope. */
 export function toSvg(graph: GraphLike, options: PictureOptions = {}): string {
-  const picture = drawGraph(graph, options);
+  const picture = drawGraph('toSvg', graph, options);
   const layout = layOut(picture);
   // without boxes the layout has no size
   const { width = 0, height = 0 } = picture.boxes.length > 0 ? layout.graph() : {};

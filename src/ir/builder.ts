@@ -1,10 +1,35 @@
+import { checkArguments, checkOptions, show } from '../base/arguments.ts';
 import { type Dim, sameShape } from '../base/dim.ts';
-import { dtypeHint, isDType } from '../base/dtype.ts';
+import type { DType } from '../base/dtype.ts';
 import { FrondError, type SourcePlace } from '../base/errors.ts';
+import {
+  anything,
+  flag,
+  having,
+  integer,
+  kind,
+  listOf,
+  object,
+  oneOf,
+  optional,
+  text,
+  unchecked,
+} from '../base/kinds.ts';
 import type { Attribute, Attributes, Graph, Node, NodeId, Phase, Ref, TensorType } from './graph.ts';
-import { makeRef, splitRef } from './graph.ts';
+import { irKind, makeRef, refKind, splitRef } from './graph.ts';
 import { checkName, joinScope, nodePath } from './names.ts';
-import type { Build, Operand, OpRecord, OpRegistry } from './record.ts';
+import { type Build, type Operand, type OpRecord, type OpRegistry, registryKind } from './record.ts';
+import { checkType } from './type.ts';
+
+const nodeKind = having('a node of a graph', 'scope', 'phase', 'op');
+const typeKind = having("a type, such as { dtype: 'f32', shape: [2] }", 'dtype', 'shape');
+const numbersKind = kind(
+  'a number or a list of numbers',
+  (value) =>
+    typeof value === 'number' || (Array.isArray(value) && value.every((each) => typeof each === 'number')),
+);
+const axesKind = listOf(integer, 'axes');
+const sizes = listOf(anything, 'sizes');
 
 const SCALAR: TensorType = { dtype: 'f32', shape: [] };
 
@@ -36,6 +61,8 @@ export class GraphBuilder implements Build {
   readonly #counters = new Map<string, number>();
 
   constructor(name: string, registry: OpRegistry, base?: Graph) {
+    const kinds = { name: unchecked, registry: registryKind, base: optional(irKind) };
+    checkArguments('GraphBuilder', kinds, [name, registry, base]);
     checkName(name, 'graph');
     this.#name = name;
     this.#registry = registry;
@@ -50,6 +77,10 @@ export class GraphBuilder implements Build {
 
   /** Makes the next nodes carry the scope, phase and source line of `node`. */
   at(node: Node, phase: Phase = node.phase): this {
+    checkArguments('GraphBuilder.at', { node: nodeKind, phase: oneOf('forward', 'backward', 'update') }, [
+      node,
+      phase,
+    ]);
     this.scope = node.scope;
     this.phase = phase;
     this.source = node.source;
@@ -61,10 +92,11 @@ export class GraphBuilder implements Build {
   /** A fed tensor. @throws FROND-I008 when the name is taken. */
   input(name: string, type: TensorType): Ref {
     checkName(name, 'input');
+    checkArguments('GraphBuilder.input', { name: text, type: typeKind }, [name, type]);
     if (this.#nodes.has(name)) {
       throw new FrondError('FROND-I008', `input ${name}: the name is taken`, { place: this.source });
     }
-    this.requireDType(`input ${name}`, type.dtype);
+    checkType(type, `input ${name}`, this.source);
     this.#append(name, 'input', [], { name }, [type]);
     this.#inputs.push(name);
     return name;
@@ -75,6 +107,12 @@ export class GraphBuilder implements Build {
    * @throws FROND-I008 when a parameter of that name exists.
    */
   parameter(name: string, type: TensorType, options: ParameterOptions): Ref {
+    const kinds = { name: text, type: typeKind, options: object };
+    checkArguments('GraphBuilder.parameter', kinds, [name, type, options]);
+    checkOptions('GraphBuilder.parameter', options, {
+      initializer: anything,
+      trainable: optional(flag),
+    });
     const full = joinScope(this.scope, name);
     checkName(full, 'parameter');
     const taken = this.#parameters.get(full);
@@ -85,7 +123,7 @@ export class GraphBuilder implements Build {
         hint: 'declare it once and reuse the tensor, or put one of them under another scope',
       });
     }
-    this.requireDType(`parameter ${full}`, type.dtype);
+    checkType(type, `parameter ${full}`, this.source);
     const id = this.#freshId(full);
     const attributes = {
       name: full,
@@ -99,18 +137,14 @@ export class GraphBuilder implements Build {
 
   /** One number for every element, or the elements in row-major order. */
   constant(value: number | readonly number[], type: TensorType = SCALAR): Ref {
-    this.requireDType('constant', type.dtype);
+    checkArguments('GraphBuilder.constant', { value: numbersKind, type: typeKind }, [value, type]);
+    checkType(type, 'constant', this.source);
     return this.#append(this.#freshId('constant'), 'constant', [], { value }, [type]);
   }
 
   /** @throws FROND-I006 for an element type that there is not */
-  requireDType(what: string, dtype: unknown): void {
-    if (isDType(dtype)) return;
-    const given = typeof dtype === 'string' ? dtype : typeof dtype;
-    throw new FrondError('FROND-I006', `${what}: ${given} is not a dtype`, {
-      place: this.source,
-      hint: dtypeHint,
-    });
+  requireDType(what: string, dtype: DType): void {
+    checkType({ dtype, shape: [] }, what, this.source);
   }
 
   /** Names a result. @throws FROND-I010 when the name is taken by another tensor. */
@@ -142,6 +176,8 @@ export class GraphBuilder implements Build {
   // ---- nodes
 
   op(name: string, operands: readonly Operand[], attributes: Attributes = {}): readonly Ref[] {
+    const kinds = { name: text, operands: listOf(anything, 'refs'), attributes: object };
+    checkArguments('GraphBuilder.op', kinds, [name, operands, attributes]);
     const record = this.#record(name);
     const inputs = this.#refs(name, operands);
     const id = this.#freshId(name);
@@ -162,10 +198,11 @@ export class GraphBuilder implements Build {
 
   /** @throws FROND-I001 when the ref belongs to no node of this builder. */
   typeOf(ref: Ref): TensorType {
-    const { id, output } = splitRef(ref);
+    const { id, output } = refKind.holds(ref) ? splitRef(ref) : { id: '', output: 0 };
     const type = this.#nodes.get(id)?.types[output];
     if (type === undefined) {
-      throw new FrondError('FROND-I001', `%${ref} is not a tensor of graph ${this.#name}`, {
+      const shown = refKind.holds(ref) ? `%${ref}` : show(ref);
+      throw new FrondError('FROND-I001', `${shown} is not a tensor of graph ${this.#name}`, {
         place: this.source,
         hint: 'a tensor belongs to the graph in whose function it was made',
       });
@@ -175,7 +212,7 @@ export class GraphBuilder implements Build {
 
   /** The node behind a ref, as built so far. */
   nodeOf(ref: Ref): Node | undefined {
-    return this.#nodes.get(splitRef(ref).id);
+    return refKind.holds(ref) ? this.#nodes.get(splitRef(ref).id) : undefined;
   }
 
   // ---- the generic ops that rules are written with
@@ -192,24 +229,29 @@ export class GraphBuilder implements Build {
   where = (condition: Ref, yes: Operand, no: Operand): Ref => this.one('where', [condition, yes, no]);
 
   sum(x: Ref, axes: readonly number[], keepDims = false): Ref {
+    checkArguments('GraphBuilder.sum', { x: unchecked, axes: axesKind, keepDims: flag }, [x, axes, keepDims]);
     const rank = this.typeOf(x).shape.length;
     const counted = axes.map((axis) => (axis < 0 ? axis + rank : axis));
     return this.one('sum', [x], { axes: counted, keepDims });
   }
 
   reshape(x: Ref, shape: readonly Dim[]): Ref {
+    checkArguments('GraphBuilder.reshape', { x: unchecked, shape: sizes }, [x, shape]);
     return sameShape(this.typeOf(x).shape, shape) ? x : this.one('reshape', [x], { shape });
   }
 
   transpose(x: Ref, permutation: readonly number[]): Ref {
+    checkArguments('GraphBuilder.transpose', { x: unchecked, permutation: axesKind }, [x, permutation]);
     return permutation.every((axis, i) => axis === i) ? x : this.one('transpose', [x], { permutation });
   }
 
   broadcast(x: Ref, shape: readonly Dim[]): Ref {
+    checkArguments('GraphBuilder.broadcast', { x: unchecked, shape: sizes }, [x, shape]);
     return sameShape(this.typeOf(x).shape, shape) ? x : this.one('broadcast', [x], { shape });
   }
 
   matmul(x: Ref, y: Ref, options: { transposeX?: boolean; transposeY?: boolean } = {}): Ref {
+    checkOptions('GraphBuilder.matmul', options, { transposeX: optional(flag), transposeY: optional(flag) });
     return this.one('matmul', [x, y], {
       ...(options.transposeX ? { transposeX: true } : {}),
       ...(options.transposeY ? { transposeY: true } : {}),
@@ -217,6 +259,7 @@ export class GraphBuilder implements Build {
   }
 
   unbroadcast(dy: Ref, shape: readonly Dim[]): Ref {
+    checkArguments('GraphBuilder.unbroadcast', { dy: unchecked, shape: sizes }, [dy, shape]);
     const wide = this.typeOf(dy).shape;
     const leading = wide.length - shape.length;
     // dims that the smaller tensor lacks, and dims of size 1 that were stretched
@@ -248,7 +291,8 @@ export class GraphBuilder implements Build {
   #refs(op: string, operands: readonly Operand[]): readonly Ref[] {
     if (!operands.some((operand) => typeof operand === 'number')) return operands as readonly Ref[];
     const last = operands.findLast((operand) => typeof operand !== 'number');
-    if (last === undefined) throw new FrondError('FROND-X001', `${op}: all operands are numbers`);
+    if (last === undefined)
+      throw new FrondError('FROND-I001', `${op}: all operands are numbers, none is a tensor`);
     const { dtype } = this.typeOf(last);
     return operands.map((operand) =>
       typeof operand === 'number' ? this.constant(operand, { dtype, shape: [] }) : operand,
@@ -295,8 +339,14 @@ export function inferTypes(
     );
   }
   try {
-    return record.shape(node.inputs.map(typeOf), node.attributes);
+    const types = record.shape(node.inputs.map(typeOf), node.attributes);
+    for (const type of types) checkType(type, node.op);
+    return types;
   } catch (error) {
-    throw error instanceof FrondError ? error.with(place) : error;
+    if (error instanceof FrondError) throw error.with(place);
+    throw new FrondError('FROND-I012', `${node.op}: its shape rule cannot read this node`, {
+      ...place,
+      cause: error,
+    });
   }
 }

@@ -1,13 +1,15 @@
-import { isDim } from '../base/dim.ts';
-import { type DType, dtypeHint, isDType } from '../base/dtype.ts';
+import { checkArguments } from '../base/arguments.ts';
+import type { DType } from '../base/dtype.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
+import { unchecked } from '../base/kinds.ts';
 import { inferTypes } from './builder.ts';
 import type { Graph, Node, Ref, TensorType } from './graph.ts';
 import { makeRef, splitRef } from './graph.ts';
 import { findNode, isName, nodePath, typeOfRef } from './names.ts';
 import { topologicalOrder } from './order.ts';
 import { printNode, printType } from './print.ts';
-import type { OpRegistry } from './record.ts';
+import { type OpRegistry, registryKind } from './record.ts';
+import { checkType } from './type.ts';
 
 const PHASES: readonly string[] = ['forward', 'backward', 'update'];
 /** Attributes nested deeper than this are taken for a cycle. */
@@ -25,6 +27,7 @@ const DEEPEST = 32;
  */
 export function checkGraph(graph: Graph, registry: OpRegistry): void {
   checkFrame(graph);
+  checkArguments('checkGraph', { graph: unchecked, registry: registryKind }, [graph, registry]);
   const nodes = Object.entries(graph.nodes);
   const check = (node: Node, run: () => void): void => {
     try {
@@ -44,7 +47,9 @@ export function checkGraph(graph: Graph, registry: OpRegistry): void {
 /** What every later check, and every message, takes for granted. */
 function checkFrame(graph: unknown): asserts graph is Graph {
   const malformed = (what: string): FrondError =>
-    new FrondError('FROND-I012', what, { hint: 'give what graph() or parseGraph() gave' });
+    new FrondError('FROND-I012', what, {
+      hint: 'give what parseGraph() gave, or the field ir of what graph() gave',
+    });
   if (!isPlainObject(graph)) throw malformed('this is no graph');
   const { name, nodes, inputs, outputs, effects } = graph;
   if (typeof name !== 'string') throw malformed('the graph has no name');
@@ -123,18 +128,6 @@ function checkForm(key: string, node: Node): void {
   for (const [name, value] of Object.entries(node.attributes)) {
     const stray = findStray(value, name, 0);
     if (stray !== undefined) throw problem('FROND-I007', `attribute ${stray} is not plain data`);
-  }
-}
-
-function checkType(type: TensorType): void {
-  if (!isPlainObject(type)) throw problem('FROND-I006', 'one of its types is no dtype with a shape');
-  const { dtype, shape } = type;
-  if (!isDType(dtype)) {
-    throw new FrondError('FROND-I006', `${String(dtype)} is not a dtype`, { hint: dtypeHint });
-  }
-  if (!Array.isArray(shape)) throw problem('FROND-I006', `${String(shape)} is not a shape`);
-  for (const dim of shape) {
-    if (!isDim(dim)) throw problem('FROND-I006', `${String(dim)} is not a dimension`);
   }
 }
 

@@ -1,8 +1,10 @@
 import { applyPatches, castDraft, type Draft, enablePatches, type Patch, produceWithPatches } from 'immer';
+import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
+import { callable, either, listOf, natural, oneOf, recordOf, text, unchecked } from '../base/kinds.ts';
 import { checkGraph } from './check.ts';
-import type { Graph } from './graph.ts';
-import type { OpRegistry } from './record.ts';
+import { type Graph, irKind } from './graph.ts';
+import { type OpRegistry, registryKind } from './record.ts';
 
 /** What changed, as JSON-patch-like records: plain data. */
 export type GraphPatch = Patch;
@@ -21,6 +23,8 @@ export interface Edited {
  * @throws FROND-I013 for an asynchronous recipe, as `checkGraph` does when the edited graph is not legal; nothing has changed then.
  */
 export function edit(graph: Graph, recipe: (draft: Draft<Graph>) => void, registry: OpRegistry): Edited {
+  const kinds = { graph: irKind, recipe: callable, registry: registryKind };
+  checkArguments('edit', kinds, [graph, recipe, registry]);
   enablePatches();
   const [edited, patches, inverse] = produceWithPatches(graph, (draft) => {
     refusePromise(recipe(draft), graph.name);
@@ -38,12 +42,30 @@ function refusePromise(result: unknown, name: string): void {
   });
 }
 
-/** Applies the patches of an edit, or its inverse ones to undo it. @throws as `checkGraph` does. */
+/** Applies the patches of an edit, or its inverse ones to undo it. @throws FROND-I013 for patches of another graph, and as `checkGraph` does. */
 export function applyEdit(graph: Graph, patches: readonly GraphPatch[], registry: OpRegistry): Graph {
+  const kinds = { graph: irKind, patches: listOf(patchKind, 'patches'), registry: registryKind };
+  checkArguments('applyEdit', kinds, [graph, patches, registry]);
   enablePatches();
-  const edited = applyPatches(graph, patches as Patch[]);
+  const edited = patched(graph, patches);
   checkGraph(edited, registry);
   return edited;
+}
+
+const patchKind = recordOf('a patch', {
+  ...{ op: oneOf('replace', 'add', 'remove'), path: listOf(either(natural, text), 'keys') },
+  value: unchecked,
+});
+
+function patched(graph: Graph, patches: readonly GraphPatch[]): Graph {
+  try {
+    return applyPatches(graph, patches as Patch[]);
+  } catch (cause) {
+    throw new FrondError('FROND-I013', `applyEdit: the patches do not fit graph ${graph.name}`, {
+      hint: 'apply the patches of an edit to the graph that it began with, its inverse to what it gave',
+      cause,
+    });
+  }
 }
 
 /** The patches that turn one graph into another: node by node, nodes that are shared cost nothing. */

@@ -1,7 +1,7 @@
 import type { Dim } from '../base/dim.ts';
 import type { DType } from '../base/dtype.ts';
 import type { SourcePlace } from '../base/errors.ts';
-import { having, kind } from '../base/kinds.ts';
+import { having, type Kind, kind, listOf, text } from '../base/kinds.ts';
 
 /** Name of a node, unique in its graph; what the text form prints after `%`. */
 export type NodeId = string;
@@ -68,6 +68,14 @@ const hasNodes = having('a graph', 'name', 'nodes', 'inputs', 'outputs', 'effect
 export const graphKind = kind('a graph, as graph() gives it', (value) =>
   hasNodes(typeof value === 'object' && value !== null && 'ir' in value ? value.ir : value),
 );
+
+/** The graph itself, without what the compiler knows of it. */
+export const irKind: Kind = {
+  ...kind('a graph, such as the field ir of what graph() gives', hasNodes),
+  advise: (value) => (graphKind.holds(value) ? 'give its field ir' : undefined),
+};
+export const refKind: Kind = { ...text, what: 'the ref of a tensor, which is a text' };
+export const refs = listOf(refKind, 'refs of tensors');
 
 export const irOf = (graph: GraphLike): Graph => ('ir' in graph ? graph.ir : graph);
 

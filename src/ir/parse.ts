@@ -1,6 +1,8 @@
+import { checkArguments } from '../base/arguments.ts';
 import type { Dim } from '../base/dim.ts';
 import { dtypeHint, isDType } from '../base/dtype.ts';
 import { FrondError, type SourcePlace } from '../base/errors.ts';
+import { optional, text as textKind } from '../base/kinds.ts';
 import type { Attribute, Attributes, Graph, Node, NodeId, Phase, Ref, TensorType } from './graph.ts';
 import { printType } from './print.ts';
 
@@ -15,6 +17,7 @@ const NUMBERS: Readonly<Record<string, number>> = { NaN, Infinity };
  * @throws FROND-I020 with line and column where the text is malformed, FROND-I002 where a name is bound twice.
  */
 export function parseGraph(text: string, file = 'graph'): Graph {
+  checkArguments('parseGraph', { text: textKind, file: optional(textKind) }, [text, file]);
   const lines = text.split(/\r?\n/);
   // not objects: a name such as __proto__ would be lost before anyone refuses it
   const nodes = new Map<NodeId, Node>();

@@ -234,5 +234,6 @@ export type OpRegistry = ReadonlyMap<string, OpRecord>;
 
 export const registryKind = kind(
   'the ops by name, such as frond exports as ops',
-  (value) => value instanceof Map,
+  (value) =>
+    value instanceof Map && [...value.values()].every((record) => typeof Object(record).shape === 'function'),
 );

@@ -1,4 +1,5 @@
 import type { Dim } from '../base/dim.ts';
+import { count, flag, type Kind, listOf, objectOf, optional, recordOf } from '../base/kinds.ts';
 import type { Schedule } from './ir.ts';
 
 /*
@@ -21,6 +22,15 @@ export type PartialSchedule = Partial<Schedule>;
  *   { matmul: { '': { tiles: { m: 64, n: 64, k: 64 } }, 'nn m≤4': { tiles: { m: 4, n: 128 } } } }
  */
 export type ScheduleTable = Readonly<Record<string, Readonly<Record<string, PartialSchedule>>>>;
+
+export const scheduleKind = recordOf('a schedule', {
+  ...{ tiles: optional(objectOf(count, 'tiles')), workgroup: optional(listOf(count, 'threads')) },
+  ...{ stage: optional(count), split: optional(count), pack: optional(flag) },
+});
+/** By kernel and shape class. */
+export const byClass = (entry: Kind): Kind =>
+  objectOf(objectOf(entry, 'classes'), "an object by kernel and shape class, such as { matmul: { '': … } }");
+export const tableKind = byClass(scheduleKind);
 
 /** What lowering is told about the device. */
 export interface Schedules {

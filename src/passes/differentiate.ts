@@ -1,11 +1,13 @@
+import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { isFloating } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
+import { names, optional, text, unchecked } from '../base/kinds.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph, GraphLike, Node, NodeId, Ref, TensorType } from '../ir/graph.ts';
-import { irOf, makeRef, splitRef } from '../ir/graph.ts';
+import { graphKind, irOf, makeRef, refKind, refs, splitRef } from '../ir/graph.ts';
 import { nodePath, typeOfRef } from '../ir/names.ts';
 import { topologicalOrder } from '../ir/order.ts';
-import type { OpRegistry } from '../ir/record.ts';
+import { type OpRegistry, registryKind } from '../ir/record.ts';
 import { expandTracked } from './expand.ts';
 import { resolve } from './rewrite.ts';
 
@@ -43,6 +45,14 @@ export function differentiate(
   registry: OpRegistry,
   options: DifferentiateOptions,
 ): Differentiated {
+  const kinds = { graph: graphKind, registry: registryKind, options: unchecked };
+  checkArguments('differentiate', kinds, [given, registry, options]);
+  checkOptions('differentiate', options, {
+    loss: { ...text, what: 'the name of an output, such as loss' },
+    parameters: optional(names),
+    wrt: optional(refs),
+    upstream: optional(refKind),
+  });
   const original = irOf(given);
   const { graph, replacements } = expandTracked(original, registry);
   const named = Object.hasOwn(graph.outputs, options.loss) ? graph.outputs[options.loss] : undefined;

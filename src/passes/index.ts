@@ -1,9 +1,11 @@
+import { checkArguments, checkOptions } from '../base/arguments.ts';
 import type { Precision } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
+import { flag, names, oneOf, optional, unchecked } from '../base/kinds.ts';
 import { checkGraph } from '../ir/check.ts';
 import { diffGraphs, type GraphPatch } from '../ir/edit.ts';
-import type { Graph } from '../ir/graph.ts';
-import type { OpRegistry } from '../ir/record.ts';
+import { type Graph, irKind } from '../ir/graph.ts';
+import { type OpRegistry, registryKind } from '../ir/record.ts';
 import { expand } from './expand.ts';
 import { foldConstants } from './foldConstants.ts';
 import { fuseColumnSums } from './fuseColumnSums.ts';
@@ -81,6 +83,13 @@ export function runPasses(
   registry: OpRegistry,
   options: PassOptions = {},
 ): { readonly graph: Graph; readonly log: readonly PassLog[] } {
+  const kinds = { graph: irKind, registry: registryKind, options: unchecked };
+  checkArguments('runPasses', kinds, [graph, registry, options]);
+  checkOptions('runPasses', options, {
+    disable: optional(names),
+    check: optional(flag),
+    precision: optional(oneOf('f32', 'f64')),
+  });
   const disabled = new Set(options.disable ?? []);
   for (const name of disabled) {
     if (passes.some((pass) => pass.name === name)) continue;

@@ -1,10 +1,12 @@
+import { checkOptions, shownName } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
+import { object, optional } from '../base/kinds.ts';
 import type { Device, DeviceName } from './device.ts';
 import { interpreterDevice } from './interpreterDevice.ts';
 import { openTried } from './trial.ts';
-import { type WasmDevice, type WasmOptions, wasmDevice } from './wasm/device.ts';
+import { WASM, type WasmDevice, type WasmOptions, wasmDevice } from './wasm/device.ts';
 import { describeAdapter, findAdapter } from './webgpu/adapter.ts';
-import { type WebgpuDevice, type WebgpuOptions, webgpuDevice } from './webgpu/webgpuDevice.ts';
+import { WEBGPU, type WebgpuDevice, type WebgpuOptions, webgpuDevice } from './webgpu/webgpuDevice.ts';
 
 export interface ChosenDevice {
   readonly device: Device;
@@ -72,6 +74,9 @@ async function onWasm(why: string, open: () => WasmDevice | Promise<WasmDevice>)
  * @throws FROND-R020 where the device asked for cannot be run, FROND-R021 for a name that is none
  */
 export async function chooseDevice(name: string, options: ChooseOptions = {}): Promise<ChosenDevice> {
+  checkOptions('chooseDevice', options, { webgpu: optional(object), wasm: optional(object) });
+  checkOptions('chooseDevice', options.webgpu ?? {}, WEBGPU);
+  checkOptions('chooseDevice', options.wasm ?? {}, WASM);
   switch (name) {
     case 'interpreter':
       return { device: interpreterDevice(), reason: 'asked for' };
@@ -84,7 +89,7 @@ export async function chooseDevice(name: string, options: ChooseOptions = {}): P
     case 'auto':
       return best(options);
     default:
-      throw new FrondError('FROND-R021', `there is no device ${name}`, {
+      throw new FrondError('FROND-R021', `there is no device ${shownName(name)}`, {
         hint: `choose one of: auto, ${deviceNames.join(', ')}`,
       });
   }

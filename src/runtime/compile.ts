@@ -1,12 +1,12 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import { flag, instanceOf, listOf, object, optional, text } from '../base/kinds.ts';
+import { flag, instanceOf, listOf, optional, text } from '../base/kinds.ts';
 import type { Declarations, Outputs, TypedGraph } from '../dsl/index.ts';
 import { checkGraph } from '../ir/check.ts';
 import { type Graph, graphKind, irOf, type Node, type NodeId, splitRef } from '../ir/graph.ts';
 import { rootsOf, topologicalOrder } from '../ir/order.ts';
 import { type OpRegistry, registryKind } from '../ir/record.ts';
-import type { Schedules, ScheduleTable } from '../kernel/schedule.ts';
+import { type Schedules, type ScheduleTable, tableKind } from '../kernel/schedule.ts';
 import { ops } from '../ops/index.ts';
 import { type PassLog, type PassOptions, runPasses } from '../passes/index.ts';
 import { type Device, deviceKind } from './device.ts';
@@ -41,7 +41,7 @@ const OPTIONS = {
   disable: optional(listOf(text, "names of passes, such as ['fuseElementwise']")),
   registry: optional(registryKind),
   check: optional(flag),
-  schedules: optional(object),
+  schedules: optional(tableKind),
 };
 
 /** Nodes that run, operands before users: updates, and whatever depends on them, are `late`. */

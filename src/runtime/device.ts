@@ -1,8 +1,9 @@
+import { checkArguments } from '../base/arguments.ts';
 import type { DType, Precision, TypedArray } from '../base/dtype.ts';
-import { defined, FrondError } from '../base/errors.ts';
+import { FrondError } from '../base/errors.ts';
 import { having, type Kind } from '../base/kinds.ts';
 import type { Kernel, Launch } from '../kernel/ir.ts';
-import type { ScheduleTable } from '../kernel/schedule.ts';
+import { type ScheduleTable, tableKind } from '../kernel/schedule.ts';
 
 export type DeviceName = 'interpreter' | 'wasm' | 'webgpu';
 
@@ -104,13 +105,15 @@ export const deviceKind: Kind = {
 };
 
 /** The same device, for which graphs are compiled with `schedules`, such as tuning found, laid over the built-in ones. */
-export const withSchedules = (device: Device, schedules: ScheduleTable): Device => ({
-  ...device,
-  schedules,
-  ...(device.reopen && {
-    reopen: async () => withSchedules(await defined(device.reopen, 'reopen')(), schedules),
-  }),
-});
+export function withSchedules(device: Device, schedules: ScheduleTable): Device {
+  checkArguments('withSchedules', { device: deviceKind, schedules: tableKind }, [device, schedules]);
+  const { reopen } = device;
+  return {
+    ...device,
+    schedules,
+    ...(reopen && { reopen: async () => withSchedules(await reopen(), schedules) }),
+  };
+}
 
 /** What a closed device answers with. */
 export const deviceClosed = (device: DeviceName): FrondError =>

@@ -1,8 +1,10 @@
-import { evaluate, type Sizes } from '../base/dim.ts';
+import { checkOptions } from '../base/arguments.ts';
+import { ARENA_BLOCKS, evaluate, namesOf, type Sizes } from '../base/dim.ts';
 import { type DType, isFloating } from '../base/dtype.ts';
 import { defined } from '../base/errors.ts';
+import { unchecked } from '../base/kinds.ts';
 import { fillUniforms } from '../base/random.ts';
-import type { NodeId } from '../ir/graph.ts';
+import type { Graph, NodeId } from '../ir/graph.ts';
 import type { TensorValue } from './feeds.ts';
 import type { LoweredProgram } from './lower.ts';
 
@@ -30,6 +32,7 @@ export function exampleFeeds(
   { seed = 1, full = false }: ExampleOptions = {},
 ): Record<string, TensorValue> {
   const { graph } = program;
+  requireNames(graph, sizes);
   const inputs = graph.inputs.map((id) => {
     const { types, attributes } = defined(graph.nodes[id], `input ${id}`);
     const { dtype, shape: dims } = defined(types[0], `type of ${id}`);
@@ -62,6 +65,13 @@ export function exampleFeeds(
       return [name, { dtype, shape, data: data.map(element) }];
     }),
   );
+}
+
+/** A misspelt name would leave the size of another one open. @throws FROND-S045 */
+export function requireNames(graph: Graph, { [ARENA_BLOCKS]: _, ...sizes }: Sizes): void {
+  const dims = graph.inputs.flatMap((id) => graph.nodes[id]?.types[0]?.shape ?? []);
+  const names = [...new Set(dims.flatMap(namesOf))];
+  checkOptions(`graph ${graph.name}`, sizes, Object.fromEntries(names.map((name) => [name, unchecked])));
 }
 
 function rangeOf(

@@ -1,5 +1,7 @@
+import { checkOptions } from '../base/arguments.ts';
 import { evaluate, type Sizes } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
+import { type Kind, names, optional } from '../base/kinds.ts';
 import { type Graph, type Ref, splitRef } from '../ir/graph.ts';
 import { nodeOf } from '../ir/names.ts';
 import { ARENA_BLOCKS } from '../ir/record.ts';
@@ -29,13 +31,11 @@ const KEPT_BINDINGS = 64;
 /** Words of a table that is none of groups. */
 const NOTE_WORDS = 4;
 
-/** A string would be taken for the list of its letters. @throws FROND-R023 */
-function requireNames(read: unknown): void {
-  if (Array.isArray(read)) return;
-  throw new FrondError('FROND-R023', `run: read is ${JSON.stringify(read)}, not a list of names`, {
-    hint: typeof read === 'string' ? `write read: ['${read}']` : 'name the outputs, or leave read out',
-  });
-}
+/** A string would be taken for the list of its letters. */
+const readKind: Kind = {
+  ...optional(names),
+  advise: (value) => (typeof value === 'string' ? `write read: ['${value}']` : undefined),
+};
 
 /**
  * A compiled graph on a device. One call of `run` is one submission: new sizes make a memory plan and a command list,
@@ -74,10 +74,11 @@ export class Executable {
    *   have, FROND-R023 for feeds or a list of outputs that are none, FROND-R031 for an element that its dtype does not hold,
    *   FROND-R032 for parameters that have no values, FROND-R033 for a state that was freed; nothing has run then
    */
-  run(
+  async run(
     feeds: Feeds,
     options: { readonly read?: readonly string[] } = {},
   ): Promise<Record<string, TensorValue>> {
+    checkOptions('run', options, { read: readKind }, 'FROND-R023');
     return this.#inTurn(() => this.#run(feeds, options.read ?? Object.keys(this.graph.outputs)));
   }
 
@@ -109,15 +110,14 @@ export class Executable {
     return result;
   }
 
-  async #run(feeds: Feeds, names: readonly string[]): Promise<Record<string, TensorValue>> {
-    requireNames(names);
-    const outputs = names.map((name) => [name, this.#outputRef(name)] as const);
+  async #run(feeds: Feeds, read: readonly string[]): Promise<Record<string, TensorValue>> {
+    const outputs = read.map((name) => [name, this.#outputRef(name)] as const);
     const binding = await this.#fed(feeds);
     await binding.program.run();
     const values = outputs.map(async ([name, ref]) => [name, await this.#read(ref, binding)] as const);
     if (outputs.length === 0) return {};
-    const [read] = await Promise.all([Promise.all(values), this.#checkNotes()]);
-    return Object.fromEntries(read);
+    const [found] = await Promise.all([Promise.all(values), this.#checkNotes()]);
+    return Object.fromEntries(found);
   }
 
   /**

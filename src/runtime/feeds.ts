@@ -1,3 +1,4 @@
+import { show, shownName } from '../base/arguments.ts';
 import { type Dim, evaluate, placeIn, printShape, type Sizes } from '../base/dim.ts';
 import type { DType } from '../base/dtype.ts';
 import { elementRule, type HostData, numbersOf } from '../base/elements.ts';
@@ -27,12 +28,14 @@ const isPlainName = (dim: Dim): dim is string => typeof dim === 'string' && /^[A
 /** The elements of a feed as numbers. */
 function readData(node: Node, { dtype, shape, data }: FedTensor): ArrayLike<number> {
   const type = defined(node.types[0], 'type of an input');
-  if (dtype !== type.dtype) throw mismatch(node, `declared ${type.dtype}, fed ${dtype}`);
-  if (shape.length !== type.shape.length) {
-    throw mismatch(node, `declared ${printShape(type.shape)}, fed ${printShape(shape)}`);
+  if (dtype !== type.dtype) {
+    throw mismatch(node, `declared ${type.dtype}, fed ${shownName(dtype)}`);
   }
   if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
-    throw mismatch(node, `${printShape(shape)} is not a list of sizes`);
+    throw mismatch(node, `${printShape(shape.map(show))} is not a list of sizes`);
+  }
+  if (shape.length !== type.shape.length) {
+    throw mismatch(node, `declared ${printShape(type.shape)}, fed ${printShape(shape)}`);
   }
   const elements = shape.reduce((x, y) => x * y, 1);
   if (elements !== data.length) {

@@ -1,6 +1,8 @@
 import { platform } from '#platform';
+import { checkOptions } from '../base/arguments.ts';
 import { isFloating, type Precision, type TypedArray } from '../base/dtype.ts';
 import { defined, FrondError } from '../base/errors.ts';
+import { oneOf, optional } from '../base/kinds.ts';
 import { storedAs } from '../kernel/arithmetic.ts';
 import type { Kernel } from '../kernel/ir.ts';
 import { type InterpretedKernel, interpretKernel } from '../target/interpreter/index.ts';
@@ -13,6 +15,7 @@ interface HostMemory extends Memory {
 
 /** The typed-array interpreter as a device. In f64 precision it is the oracle that other devices are compared with. */
 export function interpreterDevice(options: { readonly precision?: Precision } = {}): Device {
+  checkOptions('interpreterDevice', options, { precision: optional(oneOf('f32', 'f64')) });
   const precision = options.precision ?? 'f32';
   const wordBytes = precision === 'f64' ? 8 : 4;
   const kernels = new Map<Kernel, InterpretedKernel>();

@@ -1,6 +1,8 @@
+import { checkArguments } from '../base/arguments.ts';
 import { evaluate, printShape } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
-import type { Attribute, Graph, Node } from '../ir/graph.ts';
+import { listOf } from '../base/kinds.ts';
+import { type Attribute, type Graph, irKind, type Node } from '../ir/graph.ts';
 import { INITIALIZERS, type Initializer, isInitializer } from '../ir/initializer.ts';
 import { fitInChunk, requireFits } from './chunks.ts';
 import { drawNormals, drawUniforms } from './draws.ts';
@@ -68,6 +70,7 @@ export function requireSameShape(known: ParameterEntry, node: Node): void {
  * @throws FROND-R003 when two graphs declare one name with different shapes
  */
 export function layoutParameters(graphs: readonly Graph[]): ParameterLayout {
+  checkArguments('layoutParameters', { graphs: listOf(irKind, 'graphs') }, [graphs]);
   const entries = new Map<string, ParameterEntry>();
   let offset = 0;
   for (const node of graphs.flatMap((graph) => Object.values(graph.nodes))) {

@@ -1,11 +1,14 @@
+import { checkArguments } from '../base/arguments.ts';
 import { evaluate, type Sizes } from '../base/dim.ts';
 import { defined } from '../base/errors.ts';
-import { type GraphLike, irOf } from '../ir/graph.ts';
-import type { OpRegistry } from '../ir/record.ts';
+import { having, optional, sizesKind } from '../base/kinds.ts';
+import { type GraphLike, graphKind, irOf } from '../ir/graph.ts';
+import { type OpRegistry, registryKind } from '../ir/record.ts';
 import { noSchedules, type Schedules } from '../kernel/schedule.ts';
 import { fusingPasses } from '../passes/index.ts';
 import { elementsOf, gridOf, planProgram } from './bind.ts';
 import { optimiseAndLower } from './compile.ts';
+import { requireNames } from './exampleFeeds.ts';
 import type { LoweredProgram } from './lower.ts';
 
 /** What a program will do at given sizes, known before it runs. */
@@ -30,6 +33,10 @@ export interface FusionReport {
   readonly peakShare: number;
 }
 
+const schedulesKind = optional(having('schedules', 'find', 'programs'));
+const reportKind = having('what reportFusion gives', 'fused', 'unfused', 'peakShare');
+const programKind = having('a lowered program, such as executable.program', 'steps', 'types', 'graph');
+
 /** Optimises and lowers a graph with fusion and without; nothing runs, and no device is needed. */
 export function reportFusion(
   given: GraphLike,
@@ -37,6 +44,8 @@ export function reportFusion(
   sizes: Sizes,
   schedules: Schedules = noSchedules,
 ): FusionReport {
+  const kinds = { graph: graphKind, registry: registryKind, sizes: sizesKind, schedules: schedulesKind };
+  checkArguments('reportFusion', kinds, [given, registry, sizes, schedules]);
   const graph = irOf(given);
   const [fused, unfused] = [[], fusingPasses].map((disable) =>
     reportProgram(optimiseAndLower(graph, registry, schedules, { disable }).program, registry, sizes),
@@ -45,9 +54,11 @@ export function reportFusion(
 }
 
 /** A report as a few lines of text, each figure beside that of the unfused graph. */
-export function printFusion({ fused, unfused, peakShare }: FusionReport): string {
+export function printFusion(report: FusionReport): string {
+  checkArguments('printFusion', { report: reportKind }, [report]);
+  const { fused, unfused, peakShare } = report;
   const bytes = (count: number): string => `${(count / 2 ** 20).toFixed(1)} MiB`;
-  const line = (what: string, show: (report: ProgramReport) => string): string =>
+  const line = (what: string, show: (figures: ProgramReport) => string): string =>
     `${what.padEnd(18)} ${show(fused).padStart(12)}   unfused ${show(unfused).padStart(12)}`;
   return [
     line('launches', ({ launches }) => String(launches)),
@@ -63,6 +74,9 @@ export function printFusion({ fused, unfused, peakShare }: FusionReport): string
 const WORD = 4;
 
 export function reportProgram(program: LoweredProgram, registry: OpRegistry, sizes: Sizes): ProgramReport {
+  const kinds = { program: programKind, registry: registryKind, sizes: sizesKind };
+  checkArguments('reportProgram', kinds, [program, registry, sizes]);
+  requireNames(program.graph, sizes);
   const plan = planProgram(program, sizes);
   const launches = program.steps.flatMap((step) =>
     step.launches.filter((launch) => gridOf(launch, sizes).every((count) => count > 0)),

@@ -3,9 +3,9 @@ import { checkArguments } from '../base/arguments.ts';
 import type { TypedArray } from '../base/dtype.ts';
 import { elementRule, type HostData, numbersOf } from '../base/elements.ts';
 import { FrondError } from '../base/errors.ts';
-import { integer } from '../base/kinds.ts';
-import type { Graph } from '../ir/graph.ts';
-import type { Device, Location, Memory } from './device.ts';
+import { elements, having, integer, oneOf, text } from '../base/kinds.ts';
+import { type Graph, irKind } from '../ir/graph.ts';
+import { type Device, deviceKind, type Location, type Memory } from './device.ts';
 import {
   chunkLayout,
   initialValues,
@@ -19,6 +19,9 @@ import {
  * latest steps, of a layout of its own (`kernels/journal.ts`).
  */
 export type ArenaName = 'parameter' | 'gradient' | 'moment1' | 'moment2' | 'journal';
+
+const layoutKind = having('what layoutParameters gives', 'entries', 'elements');
+const arenaKind = oneOf('parameter', 'gradient', 'moment1', 'moment2', 'journal');
 
 /** Names that a hint lists before it breaks off. */
 const LISTED = 8;
@@ -40,6 +43,7 @@ export class ModelState {
   #freed = false;
 
   constructor(device: Device, layout: ParameterLayout) {
+    checkArguments('ModelState', { device: deviceKind, layout: layoutKind }, [device, layout]);
     this.device = device;
     this.layout = chunkLayout(layout, device.chunkWords);
   }
@@ -50,6 +54,7 @@ export class ModelState {
    */
   async arena(name: ArenaName): Promise<Location> {
     this.#check();
+    checkArguments('state.arena', { name: arenaKind }, [name]);
     const known = this.#arenas.get(name);
     const length = name === 'journal' ? journalElements : this.layout.elements;
     const memory = known ?? this.device.allocate(Math.max(1, length));
@@ -61,11 +66,13 @@ export class ModelState {
   }
 
   has(name: ArenaName): boolean {
+    checkArguments('state.has', { name: arenaKind }, [name]);
     return this.#arenas.has(name);
   }
 
   /** @throws FROND-R004 for a name that the model does not have */
   entry(parameter: string): ParameterEntry {
+    checkArguments('state.entry', { parameter: text }, [parameter]);
     const entry = this.layout.entries.get(parameter);
     if (entry === undefined) {
       throw new FrondError('FROND-R004', `the model has no parameter ${parameter}`, {
@@ -81,6 +88,7 @@ export class ModelState {
    */
   require(graph: Graph): void {
     this.#check();
+    checkArguments('state.require', { graph: irKind }, [graph]);
     for (const node of Object.values(graph.nodes)) {
       if (node.op === 'parameter') requireSameShape(this.entry(String(node.attributes.name)), node);
     }
@@ -122,6 +130,7 @@ export class ModelState {
    * @throws FROND-R005 when the number of values is not that of the parameter's elements, FROND-R031 for one that is no number
    */
   async write(parameter: string, values: HostData, arena: ArenaName = 'parameter'): Promise<void> {
+    checkArguments('state.write', { parameter: text, values: elements }, [parameter, values]);
     const location = await this.#location(parameter, arena);
     if (values.length !== location.length) {
       throw new FrondError(

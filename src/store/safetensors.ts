@@ -1,4 +1,17 @@
+import { checkArguments, checkOptions } from '../base/arguments.ts';
+import { numbersOf } from '../base/elements.ts';
 import { FrondError } from '../base/errors.ts';
+import {
+  bytes as bytesKind,
+  elements,
+  finite,
+  having,
+  instanceOf,
+  listOf,
+  natural,
+  optional,
+  text as textKind,
+} from '../base/kinds.ts';
 import { isWellFormed, quote } from './cursor.ts';
 import {
   bytesOf,
@@ -30,6 +43,7 @@ export interface StoredTensors {
  * @throws FROND-W001 for a malformed container, FROND-W002 for malformed JSON
  */
 export function readSafetensors(bytes: Uint8Array, file = 'safetensors'): StoredTensors {
+  checkArguments('readSafetensors', { bytes: bytesKind, file: optional(textKind) }, [bytes, file]);
   if (bytes.length < 8) throw invalid(file, `${bytes.length} bytes, the header's length alone takes 8`);
   const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
   if (length > BigInt(MAX_HEADER))
@@ -61,12 +75,19 @@ function coverageProblem(entries: readonly HeaderEntry[], length: number): strin
   return next === length ? undefined : `the tensors end at byte ${next}, the data at ${length}`;
 }
 
+const mapKind = instanceOf('a Map by name', Map);
+const STORED = { dtype: textKind, shape: listOf(finite, 'sizes'), bytes: bytesKind };
+const storedKind = having('a stored tensor, such as storeFloats gives', 'dtype', 'shape', 'bytes');
+
 const cannotStore = (name: string, why: string): FrondError =>
   new FrondError('FROND-W003', `tensor ${quote(name)} cannot be stored: ${why}`, {
     hint: 'a stored tensor has a name in valid Unicode, whole sizes, and as many bytes as its shape says',
   });
 
-function checkStorable(name: string, { dtype, shape, bytes }: StoredTensor): void {
+function checkStorable(name: string, tensor: StoredTensor): void {
+  checkArguments('writeSafetensors', { name: textKind, tensor: storedKind }, [name, tensor]);
+  const { dtype, shape, bytes } = tensor;
+  checkArguments('writeSafetensors', STORED, [dtype, shape, bytes]);
   if (name === '__metadata__') throw cannotStore(name, 'the format keeps this name for itself');
   if (!isWellFormed(name)) throw cannotStore(name, 'its name holds half of a surrogate pair');
   const sized = shape.every((size) => Number.isSafeInteger(size) && size >= 0);
@@ -103,6 +124,7 @@ function headerText({ tensors, metadata }: StoredTensors): string {
  * @throws FROND-W003 for a name that the format reserves or a tensor whose bytes do not fit its shape
  */
 export function writeSafetensors(content: StoredTensors): Uint8Array {
+  checkOptions('writeSafetensors', content, { tensors: mapKind, metadata: mapKind });
   const text = new TextEncoder().encode(headerText(content));
   // the data starts on a multiple of 8 bytes; the format allows spaces at the header's end
   const padded = Math.ceil(text.length / 8) * 8;
@@ -125,14 +147,19 @@ export function writeSafetensors(content: StoredTensors): Uint8Array {
 }
 
 /** An f32 tensor for storing. frond runs on little-endian machines only, as WebAssembly and WebGPU do. */
-export const storeFloats = (values: ArrayLike<number>, shape: readonly number[]): StoredTensor => ({
-  dtype: 'F32',
-  shape,
-  bytes: new Uint8Array(Float32Array.from(values).buffer),
-});
+export function storeFloats(values: ArrayLike<number>, shape: readonly number[]): StoredTensor {
+  checkArguments('storeFloats', { values: elements, shape: listOf(natural, 'sizes') }, [values, shape]);
+  const numbers = numbersOf('f32', values, (index, element) => {
+    return new FrondError('FROND-W003', `storeFloats: element ${index} is ${element}, F32 takes numbers`);
+  });
+  return { dtype: 'F32', shape, bytes: new Uint8Array(Float32Array.from(numbers).buffer) };
+}
 
 /** The elements of an F32 tensor, copied. @throws FROND-W004 for another element type, FROND-W003 for bytes that do not fit the shape */
 export function floatsOf(tensor: StoredTensor, name: string, file?: string): Float32Array {
+  const kinds = { tensor: storedKind, name: textKind, file: optional(textKind) };
+  checkArguments('floatsOf', kinds, [tensor, name, file]);
+  checkArguments('floatsOf', STORED, [tensor.dtype, tensor.shape, tensor.bytes]);
   if (tensor.dtype !== 'F32') {
     throw new FrondError(
       'FROND-W004',

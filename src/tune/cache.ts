@@ -1,7 +1,9 @@
+import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import type { PartialSchedule, ScheduleTable } from '../kernel/schedule.ts';
+import { notNegative, objectOf, recordOf, text as textKind } from '../base/kinds.ts';
+import { byClass, type PartialSchedule, type ScheduleTable, tableKind } from '../kernel/schedule.ts';
 import { type Json, parseStrictJson } from '../store/json.ts';
-import { type Tuned, tableOf } from './tune.ts';
+import { type Tuned, tableOf, tunedKind } from './tune.ts';
 
 export const TUNING_FORMAT = 1;
 
@@ -22,11 +24,23 @@ export interface DeviceTuning {
 export type TuningCache = Readonly<Record<string, DeviceTuning>>;
 
 /** Winners hold for the adapter and the version of frond that they were measured with, and for nothing else. */
-export const tuningKey = (device: string, adapter: string, version: string): string =>
-  `${device}, ${adapter}, frond ${version}`;
+export function tuningKey(device: string, adapter: string, version: string): string {
+  const kinds = { device: textKind, adapter: textKind, version: textKind };
+  checkArguments('tuningKey', kinds, [device, adapter, version]);
+  return `${device}, ${adapter}, frond ${version}`;
+}
+
+const measuredKind = recordOf('times', { milliseconds: notNegative, builtInMilliseconds: notNegative });
+const deviceKind = recordOf('what is known of a device', {
+  table: tableKind,
+  measured: byClass(measuredKind),
+});
+const cacheKind = objectOf(deviceKind, 'a tuning cache');
 
 /** `cache` with new findings under `key`: those of the same kernel and class are replaced, the others stay. */
 export function rememberTuning(cache: TuningCache, key: string, tuned: readonly Tuned[]): TuningCache {
+  const kinds = { cache: cacheKind, key: textKind, tuned: tunedKind };
+  checkArguments('rememberTuning', kinds, [cache, key, tuned]);
   const known = cache[key] ?? { table: {}, measured: {} };
   const found = tableOf(tuned);
   const table: Record<string, Record<string, PartialSchedule>> = {};
@@ -43,11 +57,14 @@ export function rememberTuning(cache: TuningCache, key: string, tuned: readonly 
 }
 
 /** Text that a person can read and edit. */
-export const printTuning = (cache: TuningCache): string =>
-  `${JSON.stringify({ format: TUNING_FORMAT, devices: cache }, null, 2)}\n`;
+export function printTuning(cache: TuningCache): string {
+  checkArguments('printTuning', { cache: cacheKind }, [cache]);
+  return `${JSON.stringify({ format: TUNING_FORMAT, devices: cache }, null, 2)}\n`;
+}
 
 /** @throws FROND-F040 when the text is no tuning cache, with the place in it; FROND-W002 when it is no JSON */
 export function parseTuning(text: string, file: string): TuningCache {
+  checkArguments('parseTuning', { text: textKind, file: textKind }, [text, file]);
   const refuse = (what: string): never => {
     throw new FrondError('FROND-F040', `${what} is not what a tuning cache holds`, {
       place: { file },
@@ -69,12 +86,12 @@ function mapOf(value: Json | undefined, where: string, refuse: Refuse): Readonly
 function deviceOf(value: Json, where: string, refuse: Refuse): DeviceTuning {
   const entry = mapOf(value, where, refuse);
   return {
-    table: byClass(entry.get('table'), `${where}, table`, refuse, scheduleOf),
-    measured: byClass(entry.get('measured'), `${where}, measured`, refuse, measuredOf),
+    table: entriesOf(entry.get('table'), `${where}, table`, refuse, scheduleOf),
+    measured: entriesOf(entry.get('measured'), `${where}, measured`, refuse, measuredOf),
   };
 }
 
-function byClass<T>(
+function entriesOf<T>(
   value: Json | undefined,
   where: string,
   refuse: Refuse,

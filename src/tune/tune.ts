@@ -1,11 +1,22 @@
+import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { evaluate, type Sizes } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
-import type { Graph, Node } from '../ir/graph.ts';
-import type { OpRegistry } from '../ir/record.ts';
-import type { PartialSchedule, ScheduleTable } from '../kernel/schedule.ts';
+import {
+  callable,
+  listOf,
+  notNegative,
+  optional,
+  sizesKind,
+  text,
+  unchecked,
+  withFields,
+} from '../base/kinds.ts';
+import { type Graph, irKind, type Node } from '../ir/graph.ts';
+import { type OpRegistry, registryKind } from '../ir/record.ts';
+import { type PartialSchedule, type ScheduleTable, scheduleKind } from '../kernel/schedule.ts';
 import { ops } from '../ops/index.ts';
 import { compile } from '../runtime/compile.ts';
-import type { Device } from '../runtime/device.ts';
+import { type Device, deviceKind } from '../runtime/device.ts';
 import { exampleFeeds } from '../runtime/exampleFeeds.ts';
 import type { Executable } from '../runtime/executable.ts';
 import type { Feeds } from '../runtime/feeds.ts';
@@ -123,6 +134,11 @@ async function measure(
  * at `sizes`, under the schedules of its knobs. Nothing changes until `compile` is given the table of what was found.
  */
 export async function tuneSchedules(graph: Graph, options: TuneOptions): Promise<readonly Tuned[]> {
+  checkArguments('tuneSchedules', { graph: irKind, options: unchecked }, [graph, options]);
+  checkOptions('tuneSchedules', options, {
+    ...{ device: deviceKind, sizes: sizesKind, seconds: optional(notNegative) },
+    ...{ registry: optional(registryKind), onTuned: optional(callable) },
+  });
   const { device, registry = ops, seconds = 60 } = options;
   const end = performance.now() + 1000 * seconds;
   const { executable } = await compile(graph, { device, registry });
@@ -150,8 +166,17 @@ export async function tuneSchedules(graph: Graph, options: TuneOptions): Promise
   return tuned;
 }
 
+export const tunedKind = listOf(
+  withFields('what tuneSchedules finds', {
+    ...{ kernel: text, shapeClass: text, schedule: scheduleKind },
+    ...{ milliseconds: notNegative, builtInMilliseconds: notNegative },
+  }),
+  'what tuneSchedules finds',
+);
+
 /** The table of what beat the built-in schedules, for `compile({ schedules })`. */
 export function tableOf(tuned: readonly Tuned[]): ScheduleTable {
+  checkArguments('tableOf', { tuned: tunedKind }, [tuned]);
   const table: Record<string, Record<string, PartialSchedule>> = {};
   for (const { kernel, shapeClass, schedule } of tuned) {
     if (Object.keys(schedule).length === 0) continue;

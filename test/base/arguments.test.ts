@@ -119,3 +119,57 @@ it('a graph that is finished takes no more operations', async () => {
     '[FROND-S022] relu: the graph of its operands is finished\n',
   );
 });
+
+describe('calls that work on graphs name what they lack', () => {
+  const model = frond.graph('model', (g) => ({ loss: frond.mean(x(g)) }));
+  const { ops, interpreterDevice } = frond;
+  it.each([
+    [
+      'differentiate without a loss',
+      () => called('differentiate', model, ops, {}),
+      'differentiate: loss is missing\n  hint: give the name of an output, such as loss',
+    ],
+    [
+      'differentiate by a loss that is no name, which never ended',
+      () => called('differentiate', model, ops, { loss: Number.NaN }),
+      'differentiate: loss is NaN\n  hint: give the name of an output, such as loss',
+    ],
+    [
+      'differentiate without ops',
+      () => called('differentiate', model, { loss: 'loss' }),
+      'differentiate: registry is an object\n  hint: give the ops by name, such as frond exports as ops: differentiate(graph, registry, options)',
+    ],
+    [
+      'compareDevices',
+      () => called('compareDevices', model),
+      'compareDevices: devices is missing\n  hint: give two devices, such as [interpreterDevice(), wasmDevice()]: compareDevices(graph, devices, options)',
+    ],
+    [
+      'sizes of names that there are not',
+      () =>
+        called('compareDevices', model, [interpreterDevice(), interpreterDevice()], { sizes: { bacth: 2 } }),
+      'graph model has no option bacth\n  hint: did you mean batch? It has: batch',
+    ],
+    [
+      'a function instead of its result',
+      () => called('printGraph', () => model),
+      'printGraph: graph is the function without a name\n  hint: give a graph, as graph() gives it: printGraph(graph, options)',
+    ],
+  ] satisfies [string, () => unknown, string][])('%s', async (_, call, wanted) => {
+    const message = await messageOf(call);
+    expect(message.replace(/\n {2}at [^\n]*/, '')).toBe(`[FROND-S045] ${wanted}`);
+  });
+
+  it('compile', async () => {
+    expect(await messageOf(() => called('compile', model))).toBe(
+      '[FROND-R022] the options object of compile is undefined\n  at test/base/arguments.test.ts\n  hint: give an object with state, device, disable, registry, check, schedules',
+    );
+  });
+
+  it('patches of another graph', async () => {
+    const patches = [{ op: 'replace', path: ['nodes', 'y', 'op'], value: 'neg' }];
+    expect(await messageOf(() => called('applyEdit', model.ir, patches, ops))).toContain(
+      '[FROND-I013] applyEdit: the patches do not fit graph model\n',
+    );
+  });
+});

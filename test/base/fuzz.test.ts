@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { runs } from '../support/counts.ts';
 import { dslRows, nnRows } from './calls/dsl.ts';
 import { placesOf, printPath, tryWrong, wrongValues } from './calls/fuzz.ts';
+import { builderRows, irRows, runtimeRows, storeRows, tuneRows } from './calls/graphs.ts';
 import type { Rows } from './calls/row.ts';
 
 /**
@@ -20,7 +21,15 @@ const accepted = new Map(
     }),
 );
 
-const rooms: Readonly<Record<string, Rows>> = { dsl: dslRows, nn: nnRows };
+const rooms: Readonly<Record<string, Rows>> = {
+  dsl: dslRows,
+  nn: nnRows,
+  ir: irRows,
+  builder: builderRows,
+  runtime: runtimeRows,
+  tune: tuneRows,
+  store: storeRows,
+};
 /** One of so many wrong calls is made; a stride that no count of values is a multiple of meets all of them. */
 const stride = runs(1, 7);
 

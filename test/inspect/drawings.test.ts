@@ -23,7 +23,7 @@ describe.each([
   ['empty', empty],
   ['joint', joint(1)],
 ] as const)('drawings of the graph %s', (_, graph) => {
-  const picture = drawGraph(graph);
+  const picture = drawGraph('drawGraph', graph);
 
   it('show every node and output once', () => {
     expect(picture.boxes.map(({ id }) => id).sort()).toEqual(boxesOf(graph).sort());
@@ -214,7 +214,7 @@ describe('the small step', () => {
 
 describe('folding', () => {
   const shown = (depth: number) =>
-    drawGraph(nested(), { depth }).boxes.map(({ id, detail, scope }) => [id, detail, scope]);
+    drawGraph('drawGraph', nested(), { depth }).boxes.map(({ id, detail, scope }) => [id, detail, scope]);
 
   it('puts what is deeper into one box for each scope', () => {
     expect(shown(2)).toEqual([
@@ -233,7 +233,9 @@ describe('folding', () => {
       ['mul.2', 'i32[batch]', 'e'],
       ['output:y', 'output', ''],
     ]);
-    expect(drawGraph(nested(), { depth: 1, parameters: false }).boxes[1]?.detail).toBe('2 nodes');
+    expect(drawGraph('drawGraph', nested(), { depth: 1, parameters: false }).boxes[1]?.detail).toBe(
+      '2 nodes',
+    );
   });
 
   it('to depth 0 leaves one box for each phase', () => {
@@ -242,13 +244,15 @@ describe('folding', () => {
       ['forward:', '6 nodes', ''],
       ['output:y', 'output', ''],
     ]);
-    const folded = drawGraph(joint(2), { depth: 0 }).boxes.filter(({ kind }) => kind === 'scope');
+    const folded = drawGraph('drawGraph', joint(2), { depth: 0 }).boxes.filter(
+      ({ kind }) => kind === 'scope',
+    );
     expect(folded.map(({ label }) => label)).toEqual(['forward', 'backward', 'update']);
   });
 
   it('keeps the phases of a scope apart, and every arrow that leaves a box', () => {
     const graph = small();
-    const { boxes, arrows } = drawGraph(graph, { depth: 1 });
+    const { boxes, arrows } = drawGraph('drawGraph', graph, { depth: 1 });
     const folded = boxes.filter(({ kind }) => kind === 'scope');
     expect(folded.map(({ id, label }) => [id, label])).toEqual([
       ['forward:model', 'model'],
@@ -262,13 +266,16 @@ describe('folding', () => {
   });
 
   it('holds all boxes in the tree of scopes, in order of appearance', () => {
-    const picture = drawGraph(joint(2));
+    const picture = drawGraph('drawGraph', joint(2));
     const root = scopeTree(picture);
     const count = (scope: typeof root): number =>
       scope.boxes.length + scope.inner.reduce((sum, inner) => sum + count(inner), 0);
     expect(count(root)).toBe(picture.boxes.length);
     expect(
-      scopeTree(drawGraph(nested())).inner.map(({ path, inner }) => [path, inner.map((one) => one.label)]),
+      scopeTree(drawGraph('drawGraph', nested())).inner.map(({ path, inner }) => [
+        path,
+        inner.map((one) => one.label),
+      ]),
     ).toEqual([
       ['a', ['b', 'd']],
       ['e', []],

@@ -1,6 +1,8 @@
+import { checkOptions } from '../../base/arguments.ts';
 import { isFloating, type TypedArray } from '../../base/dtype.ts';
 import { FrondError } from '../../base/errors.ts';
 import { halfBits, halfValue } from '../../base/half.ts';
+import { flag, optional, unchecked } from '../../base/kinds.ts';
 import { hasRelaxedSimd, hasSimd } from '../../target/wasm/index.ts';
 import type { Device, Location } from '../device.ts';
 import { withLifetime } from '../lifetime.ts';
@@ -20,6 +22,8 @@ export interface WasmOptions {
    */
   readonly relaxed?: boolean | undefined;
 }
+
+export const WASM = { threads: unchecked, relaxed: optional(flag) };
 
 export interface WasmDevice extends Device {
   readonly threads: number;
@@ -46,6 +50,7 @@ const loaded = (view: TypedArray | Uint16Array<ArrayBuffer>): TypedArray =>
  *   FROND-R028 for a number of threads that is none
  */
 export function wasmDevice(options: WasmOptions = {}): WasmDevice {
+  checkOptions('wasmDevice', options, WASM);
   const engine = engineOf(hasSimd());
   const relaxed = relaxedOf(options);
   const { threads, note } = chooseThreads(options.threads);

@@ -1,5 +1,7 @@
 import { platform } from '#platform';
+import { show } from '../../base/arguments.ts';
 import { FrondError } from '../../base/errors.ts';
+import { count as countKind } from '../../base/kinds.ts';
 
 /** Threads where nobody asks for a number: more of them mostly wait for memory, or for each other. */
 const MOST = 16;
@@ -14,8 +16,8 @@ const count = (threads: number): string => (threads === 1 ? 'one thread' : `${th
 
 /** @throws FROND-R028 for a number of threads that is none */
 export function chooseThreads(asked: number | undefined): ThreadChoice {
-  if (asked !== undefined && !(Number.isInteger(asked) && asked >= 1)) {
-    throw new FrondError('FROND-R028', `wasmDevice: threads is ${String(asked)}`, {
+  if (asked !== undefined && !countKind.holds(asked)) {
+    throw new FrondError('FROND-R028', `wasmDevice: threads is ${show(asked)}`, {
       hint: 'give a whole number from 1 on, or leave it out: one for each core',
     });
   }

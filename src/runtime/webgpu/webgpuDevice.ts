@@ -1,3 +1,5 @@
+import { checkOptions } from '../../base/arguments.ts';
+import { callable, having, object, optional } from '../../base/kinds.ts';
 import type { BoundProgram, Command, Device } from '../device.ts';
 import { withLifetime } from '../lifetime.ts';
 import { openAdapter } from './adapter.ts';
@@ -20,6 +22,13 @@ export interface WebgpuOptions {
   readonly onDevice?: (device: { destroy(): void }) => void;
 }
 
+export const WEBGPU = {
+  gpu: optional(having('an entry point of WebGPU, such as navigator.gpu', 'requestAdapter')),
+  limits: optional(object),
+  onProgress: optional(callable),
+  onDevice: optional(callable),
+};
+
 /** Kernels count elements in 31 bits. */
 const MOST_BYTES = 2 ** 32;
 
@@ -38,6 +47,7 @@ export interface WebgpuDevice extends Device {
  * @throws FROND-R020 where there is no WebGPU or no adapter, with what to install
  */
 export async function webgpuDevice(options: WebgpuOptions = {}): Promise<WebgpuDevice> {
+  checkOptions('webgpuDevice', options, WEBGPU);
   const { device, description, subgroups, kept } = await openAdapter(
     options.limits,
     options.gpu as GPU | undefined,

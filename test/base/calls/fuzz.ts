@@ -52,7 +52,9 @@ const isPlain = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' &&
   value !== null &&
   [Object.prototype, null].includes(Object.getPrototypeOf(value)) &&
-  !['parameter', 'nodes', 'ir', 'body', 'program', 'allocate', 'entries'].some((key) => key in value);
+  !['parameter', 'phase', 'nodes', 'ir', 'body', 'steps', 'fused', 'program', 'allocate', 'entries'].some(
+    (key) => key in value,
+  );
 
 /** Every place of an argument, an option or an element that a wrong value can stand in. */
 function pathsOf(value: unknown, path: Path = []): Path[] {
