@@ -197,7 +197,7 @@ onEveryDevice((opened, { gpu }) => {
   );
 
   it(
-    'a batch without steps has log-likelihoods of 0, empty labellings and gradients of 0',
+    'a batch without steps has log-likelihoods of 0, empty labellings and gradients of 0; one without sequences has none',
     on(async (device) => {
       const drawn = drawProblem('empty', { batch: 3, time: 1, labels: 5, scale: 1 });
       const nothing = { emissions: new Float64Array(0), tags: new Int32Array(0), lengths: new Int32Array(3) };
@@ -205,6 +205,17 @@ onEveryDevice((opened, { gpu }) => {
       expect(results).toEqual({
         likelihood: Float32Array.of(-0, -0, -0),
         probability: Float32Array.of(1, 1, 1),
+        decoded: new Int32Array(0),
+        loss: Float32Array.of(0),
+        demissions: new Float32Array(0),
+        dtransitions: new Float32Array(25),
+        dstart: new Float32Array(5),
+        dstop: new Float32Array(5),
+      });
+      const none = drawProblem('none', { batch: 0, time: 2, labels: 5, scale: 1 });
+      expect(await run(device, none)).toEqual({
+        likelihood: new Float32Array(0),
+        probability: new Float32Array(0),
         decoded: new Int32Array(0),
         loss: Float32Array.of(0),
         demissions: new Float32Array(0),

@@ -107,6 +107,14 @@ describe('a reader of tags in any scheme', () => {
     expect(jointReaderFrom(older).record).toEqual(reader.record);
   });
 
+  test('numbers labels by their names, also where a map made by hand says otherwise', () => {
+    const names = ['O', 'B-hour', 'B-room', 'I-room'];
+    const odd = { names, ids: new Map(names.map((name, id) => [name, 3 - id])) };
+    const reader = jointReaderOf({ train: examplesIn('BIO') }, { tags: odd });
+    const { tags } = reader.pack(reader.parts.train?.slice(0, 1) ?? [], { batch: 1, time: 5 });
+    expect(tags.data).toEqual(Int32Array.of(0, 2, 2, 3, 0));
+  });
+
   test.each([
     ['B-x O', 'I-x B-x', 'BIO'],
     ['B-x E-x', 'B-x B-x', 'BIOES'],

@@ -239,9 +239,11 @@ type Maps = Required<JointMaps>;
 
 function completeMaps(
   train: readonly JointExample[] | undefined,
-  { vocabulary, intents, tags, minimumCount = 2 }: JointOptions,
+  { vocabulary, minimumCount = 2, ...labels }: JointOptions,
   spelling: Spelling,
 ): Maps {
+  // ids follow from the names, whatever a hand-made map says
+  const [intents, tags] = [labels.intents, labels.tags].map((set) => set && labelSet(set.names));
   const given = vocabulary && vocabularyFrom(vocabulary.tokens ?? [], 'vocabulary');
   const odd = given && misspelt(given, spelling);
   if (odd !== undefined) {
