@@ -42,7 +42,7 @@ function compare(needer: string, needs: Specs, giver: string, gives: Specs): voi
 
 /**
  * The most words that both sides allow: no batch is longer, padding included.
- * @throws FROND-D019 for a reader whose sentences may be longer than the model takes
+ * @throws FROND-C006 for a limit that is no positive whole number, D019 for a reader whose sentences may be longer than the model takes
  */
 export function maximumOf(
   reader: Pick<Reader, 'name' | 'maximumLength'>,
@@ -50,6 +50,15 @@ export function maximumOf(
   most: number | undefined,
 ): number {
   const { name, maximumLength = most ?? Number.POSITIVE_INFINITY } = reader;
+  for (const [whose, limit] of [
+    [taker, most],
+    [`reader ${name}`, reader.maximumLength],
+  ] as const) {
+    if (limit === undefined || (Number.isInteger(limit) && limit > 0)) continue;
+    throw new FrondError('FROND-C006', `${whose}: maximumLength is ${limit}`, {
+      hint: 'it is the most words of a sentence, a whole number from 1 on; leave it out where there is no limit',
+    });
+  }
   if (most === undefined || maximumLength <= most) return maximumLength;
   throw new FrondError(
     'FROND-D019',

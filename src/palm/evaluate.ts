@@ -5,6 +5,7 @@ import { lengthsOf, packBatch } from './batches.ts';
 import { planBatches } from './batchPlan.ts';
 import { breather } from './breather.ts';
 import type { Batch, Metrics, Reader } from './contract.ts';
+import type { Listener } from './events.ts';
 import { resultName, type Task } from './graphs.ts';
 
 /** Predictions of every task for the same examples, in their order. */
@@ -44,6 +45,8 @@ export interface PredictOptions {
   /** most words of a batch; default: what the reader says */
   readonly maximum?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** is told, as a warning, of how many examples the model sees the first words only */
+  readonly on?: Listener | undefined;
 }
 
 /**
@@ -58,6 +61,9 @@ export async function predictAll<E>(
   options: PredictOptions = {},
 ): Promise<Predictions> {
   const { maximum = reader.maximumLength } = options;
+  const cut = examples.filter((example) => (reader.unseen?.(example) ?? 0) > 0).length;
+  const message = `the model sees the first ${reader.maximumLength} words only of ${cut} of ${examples.length} texts`;
+  if (cut > 0) options.on?.({ type: 'warning', message });
   const lengths = lengthsOf(reader, examples, maximum);
   const batchSize = Math.max(1, Math.min(options.batchSize ?? 32, examples.length));
   const results = new Map(tasks.map((task) => [task.name, new Array<unknown>(examples.length)]));

@@ -34,7 +34,7 @@ export const collectTags = (tags: Iterable<string>): LabelSet => {
 };
 
 /** What a checkpoint keeps to refuse other labels. */
-export const labelFingerprint = (labels: LabelSet): string => fingerprint(labels.names.join('\n'));
+export const labelFingerprint = (labels: LabelSet): string => fingerprint(JSON.stringify(labels.names));
 
 /** @throws FROND-D005 for a text that is no tag */
 export function parseTag(text: string): Tag {

@@ -12,7 +12,14 @@ import { ModelState } from '../runtime/state.ts';
 import { packBatch, planEpoch } from './batches.ts';
 import { batchesPerEpoch, type PlannedBatch } from './batchPlan.ts';
 import type { Metrics, Reader } from './contract.ts';
-import { feedsOf, type JointMetrics, measure, type Predictions, predictAll } from './evaluate.ts';
+import {
+  feedsOf,
+  type JointMetrics,
+  measure,
+  type Predictions,
+  type PredictOptions,
+  predictAll,
+} from './evaluate.ts';
 import type { Task } from './graphs.ts';
 import { type HostCopy, restoreCopy } from './hostCopy.ts';
 import { clearStop, type JournalRow, readJournal } from './journal.ts';
@@ -211,7 +218,7 @@ export class Learner {
 
   predict(
     examples: readonly unknown[],
-    options: { readonly signal?: AbortSignal | undefined } = {},
+    options: Pick<PredictOptions, 'signal' | 'on'> = {},
   ): Promise<Predictions> {
     const { tasks, reader, maximumLength: maximum } = this.plan;
     return predictAll(this.#predictor, tasks, reader, examples, { ...options, maximum });

@@ -1,6 +1,6 @@
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
-import { objectOf, optional, signal } from '../base/kinds.ts';
+import { callable, objectOf, optional, signal } from '../base/kinds.ts';
 import type { LabelScheme } from '../nn/index.ts';
 import { chooseDevice } from '../runtime/chooseDevice.ts';
 import { compile } from '../runtime/compile.ts';
@@ -12,6 +12,7 @@ import { type LoadedCheckpoint, loadLatest } from '../store/checkpoint.ts';
 import type { ComponentRecord, Head, Reader } from './contract.ts';
 import { checkFeeds, checkNames, maximumOf } from './contractCheck.ts';
 import { type Predictions, predictAll } from './evaluate.ts';
+import type { Listener } from './events.ts';
 import type { Task } from './graphs.ts';
 import { classify } from './head/classify.ts';
 import { sequenceLabel } from './head/sequenceLabel.ts';
@@ -198,16 +199,16 @@ export class Predictor {
 
   /**
    * Predictions of every task for each text or example, from one encoder pass. Of longer texts the model sees the first
-   * `maximumLength` words, and labels these. Where the device is lost, another one is opened.
+   * `maximumLength` words, and labels these: `on` is told of how many. Where the device is lost, another one is opened.
    * @throws FROND-T002 for what is neither, FROND-T006 after `free`, FROND-R030 when the device is lost again and again
    */
   async predict(
     inputs: readonly (string | object)[],
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal; readonly on?: Listener } = {},
   ): Promise<Predictions> {
     if (this.#freed) throw closed('predict', this.name);
     checkInputs(inputs);
-    checkSettings('predict', options, { signal: optional(signal) });
+    checkSettings('predict', options, { signal: optional(signal), on: optional(callable) });
     const examples = inputs.map((input) => exampleOf(this.reader, input));
     this.#running++;
     try {

@@ -273,14 +273,18 @@ export abstract class TrainerBase {
 
   /**
    * Predictions of every task, from one encoder pass. Texts are parsed by the reader; of longer ones the model sees the first
-   * `maximumLength` words, and labels these.
+   * `maximumLength` words, and labels these: `on` is told of how many.
    * @throws FROND-C011 for texts where the reader cannot parse any, FROND-T002 for what is neither text nor example
    */
-  async predict(inputs: readonly (string | object)[]): Promise<Predictions> {
+  async predict(
+    inputs: readonly (string | object)[],
+    options: { readonly on?: Listener } = {},
+  ): Promise<Predictions> {
     checkInputs(inputs);
+    checkSettings('predict', options, { on: optional(callable) });
     return this.#use('predict', ({ learner, recovery }) => {
       const parsed = inputs.map((input) => exampleOf(learner.plan.reader, input));
-      return recovery.surviving((current) => current.predict(parsed));
+      return recovery.surviving((current) => current.predict(parsed, options));
     });
   }
 

@@ -146,12 +146,19 @@ describe('padding', () => {
       const run = join(folder.path, `fifty-${lengths[0]}`);
       expect((await trainer.train({ saveTo: run, evaluate: null })).steps).toBe(1);
       const texts = [1, 48, 49, 50, 51, 60].map(rowOf);
-      const { parity = [] } = await trainer.predict(texts);
+      const events: unknown[] = [];
+      const on = (event: unknown) => void events.push(event);
+      const { parity = [] } = await trainer.predict(texts, { on });
       expect(parity).toHaveLength(texts.length);
       // the model sees the first 50 words of longer ones
       expect(parity[5]).toEqual((await trainer.predict([rowOf(50)])).parity?.[0]);
       const reloaded = await palm.Predictor.load(run, { device: interpreterDevice() });
-      expect((await reloaded.predict(texts)).parity).toEqual(parity);
+      expect((await reloaded.predict(texts, { on })).parity).toEqual(parity);
+      const message = 'the model sees the first 50 words only of 2 of 6 texts';
+      expect(events).toEqual([
+        { type: 'warning', message },
+        { type: 'warning', message },
+      ]);
       reloaded.free();
       await trainer.close();
     }
@@ -177,6 +184,11 @@ describe('padding', () => {
     const message =
       '[FROND-D019] backbone encoder takes 50 words, but reader joint gives up to 128\n  hint: give both the same maximumLength';
     expect(() => trainer.fitReader(reader, { epochs: 1, batchSize: 2 })).toThrow(message);
+    for (const maximumLength of [0, -1, 2.5, Number.NaN, '50' as never]) {
+      expect(() => trainer.fitReader({ ...reader, maximumLength } as palm.Reader, { epochs: 1 })).toThrow(
+        `[FROND-C006] reader joint: maximumLength is ${maximumLength}\n  hint: it is the most words of a sentence`,
+      );
+    }
   });
 });
 

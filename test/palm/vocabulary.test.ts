@@ -121,7 +121,8 @@ describe('fingerprints', () => {
     expect(new Set(texts.map(fingerprint)).size).toBe(texts.length);
     const many = Array.from({ length: 20_000 }, (_, i) => fingerprint(`word ${i}`));
     expect(new Set(many).size).toBe(many.length);
-    expect(labelFingerprint(labelSet(['a', 'b']))).not.toBe(labelFingerprint(labelSet(['b', 'a'])));
+    const sets = [['a', 'b'], ['b', 'a'], ['a\nb'], ['a b'], ['a,b']].map((names) => labelSet(names));
+    expect(new Set(sets.map(labelFingerprint)).size).toBe(sets.length);
   });
 });
 

@@ -183,6 +183,7 @@ export function jointReaderOf(
     parts,
     maximumLength,
     length: (example: JointExample) => Math.min(maximumLength, wordsOf(example).length),
+    unseen: (example: JointExample) => Math.max(0, wordsOf(example).length - maximumLength),
     pack: (examples, size) => packJoint({ ...maps, ...spelling, maximumLength }, examples, size),
   });
   return {
