@@ -110,6 +110,7 @@ export const elementwiseSamples: OpSamples = {
       'abs',
       'exp',
       'tanh',
+      'tanhSlope',
       'erf',
       'gelu',
       'geluSlope',

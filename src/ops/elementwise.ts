@@ -163,12 +163,19 @@ const rows = {
     takes: 'float',
     flops: 10,
     emit: map('tanh'),
-    // 1 − y² = 4 σ(2x) σ(−2x), which keeps its digits where y is close to ±1
-    vjp: vjp1((b, x, _y, dy) => {
-      const double = b.add(x, x);
-      const slope = b.mul(b.one('sigmoid', [double]), b.one('sigmoid', [b.neg(double)]));
-      return b.mul(dy, b.mul(4, slope));
+    vjp: vjp1((b, x, _y, dy) => b.mul(dy, b.one('tanhSlope', [x]))),
+  },
+  tanhSlope: {
+    arity: 1,
+    doc: '1 − tanh² x as 4p / (1 + p)² with p = e^(−2|x|): the derivative of tanh, whose digits it keeps where tanh is close to ±1',
+    takes: 'float',
+    flops: 12,
+    emit: unary((k, x) => {
+      const power = k.exp(k.mul(k.map('abs', x), -2));
+      const whole = k.add(power, 1);
+      return k.div(k.mul(power, 4), k.mul(whole, whole));
     }),
+    vjp: vjp1((b, x, y, dy) => b.mul(dy, b.mul(-2, b.mul(b.one('tanh', [x]), y)))),
   },
   erf: {
     arity: 1,

@@ -90,8 +90,6 @@ function withEpilogue(
   const sameResults = reader.types.every(
     ({ dtype, shape }) => dtype === 'f32' && sameShape(shape, shapeOf(graph, product.id)),
   );
-  // storing f16 rounds; inside a kernel it would not
-  if (product.types[0]?.dtype === 'f16') return undefined;
   const steps = sameResults ? stepsOfReader(reader, registry) : undefined;
   if (steps === undefined) return undefined;
   const extras = reader.inputs.filter(

@@ -89,6 +89,7 @@ const copies = [
 
 const elementwise = [
   sized('bias', 'sub', [f32('m', 'n'), f32('n')], matrix),
+  sized('slope of tanh', 'tanhSlope', [f32('m', 'n')], matrix),
   sized('slope of gelu', 'geluSlope', [f32('m', 'n')], matrix),
   sized('a column', 'mul', [f32('m', 'n'), f32('m', 1)], matrix),
   sized('where', 'where', [mask('m', 1), f32('m', 'n'), f32()], matrix),

@@ -91,7 +91,7 @@ describe('the small step', () => {
         "broadcast" [label="broadcast\\nf32[batch, 3]", shape=box, fillcolor="#fdeee0"];
         "mul.2" [label="mul\\nf32[batch, 3]", shape=box, fillcolor="#fdeee0"];
         "mul.3" [label="mul\\nf32[batch, 3]", shape=box, fillcolor="#fdeee0"];
-        "backward:model" [label="model\\n6 nodes, backward", shape=box3d, fillcolor="#fdeee0"];
+        "backward:model" [label="model\\n4 nodes, backward", shape=box3d, fillcolor="#fdeee0"];
         "optimizer.hyper" [label="optimizer.hyper\\nf32[4]", shape=invhouse, fillcolor="#e9f6e6"];
         "output:loss" [label="loss\\noutput", shape=house, fillcolor="#e8f1fb"];
         "output:gradientNorm" [label="gradientNorm\\noutput", shape=house, fillcolor="#e8f1fb"];
@@ -143,25 +143,24 @@ describe('the small step', () => {
         n9["broadcast<br/>f32[batch, 3]"]:::backward
         n10["mul<br/>f32[batch, 3]"]:::backward
         n11["mul<br/>f32[batch, 3]"]:::backward
-        n17[/"optimizer.hyper<br/>f32[4]"/]:::update
-        n20(["loss<br/>output"]):::forward
-        n21(["gradientNorm<br/>output"]):::forward
+        n16[/"optimizer.hyper<br/>f32[4]"/]:::update
+        n19(["loss<br/>output"]):::forward
+        n20(["gradientNorm<br/>output"]):::forward
         subgraph s0["model"]
           subgraph s1["layer"]
             n2["tanh<br/>f32[batch, 3]"]:::forward
             n12["add<br/>f32[batch, 3]"]:::backward
-            n13["mul<br/>f32[batch, 3]"]:::backward
-            n14["sub<br/>f32[batch, 3]"]:::backward
-            n15["mul<br/>f32[batch, 3]"]:::backward
+            n13["tanhSlope<br/>f32[batch, 3]"]:::backward
+            n14["mul<br/>f32[batch, 3]"]:::backward
             subgraph s2["out"]
               n1["matmul<br/>f32[batch, 3]"]:::forward
-              n16["matmul<br/>f32[4, 3]"]:::backward
+              n15["matmul<br/>f32[4, 3]"]:::backward
             end
           end
         end
         subgraph s3["update"]
-          n18["gradientNorm<br/>f32[]"]:::update
-          n19["adamW<br/>f32[]"]:::update
+          n17["gradientNorm<br/>f32[]"]:::update
+          n18["adamW<br/>f32[]"]:::update
         end
         n0 -->|"[batch, 4]"| n1
         n1 -->|"[batch, 3]"| n2
@@ -178,20 +177,19 @@ describe('the small step', () => {
         n2 -->|"[batch, 3]"| n11
         n10 -->|"[batch, 3]"| n12
         n11 -->|"[batch, 3]"| n12
-        n2 -->|"[batch, 3]"| n13
+        n1 -->|"[batch, 3]"| n13
+        n12 -->|"[batch, 3]"| n14
         n13 -->|"[batch, 3]"| n14
-        n12 -->|"[batch, 3]"| n15
+        n0 -->|"[batch, 4]"| n15
         n14 -->|"[batch, 3]"| n15
-        n0 -->|"[batch, 4]"| n16
-        n15 -->|"[batch, 3]"| n16
+        n6 -->|"[]"| n17
+        n15 -->|"[4, 3]"| n17
         n6 -->|"[]"| n18
-        n16 -->|"[4, 3]"| n18
+        n17 -->|"[]"| n18
+        n16 -->|"[4]"| n18
+        n15 -->|"[4, 3]"| n18
         n6 -->|"[]"| n19
-        n18 -->|"[]"| n19
-        n17 -->|"[4]"| n19
-        n16 -->|"[4, 3]"| n19
-        n6 -->|"[]"| n20
-        n18 -->|"[]"| n21
+        n17 -->|"[]"| n20
         classDef forward fill:#e8f1fb,stroke:#5b7fa6
         classDef backward fill:#fdeee0,stroke:#b3793f
         classDef update fill:#e9f6e6,stroke:#5f9653

@@ -301,6 +301,7 @@ export const references: Readonly<Record<string, Reference>> = {
   tanh: each(Math.tanh),
   erf: each(erf),
   gelu: each((x = 0) => x * cdf(x)),
+  tanhSlope: each((x = 0) => 1 / Math.cosh(x) ** 2),
   geluSlope: each((x = 0) => cdf(x) + x * pdf(x)),
   relu: each((x = 0) => Math.max(x, 0)),
   sigmoid: each((x = 0) => 1 / (1 + Math.exp(-x))),

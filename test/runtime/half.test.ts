@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest';
+import { roundHalf } from '../../src/base/half.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import { ops } from '../../src/ops/index.ts';
+import { fusingPasses } from '../../src/passes/index.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
@@ -45,5 +47,25 @@ it('takes tensors of f16 in every kernel: the same results as with f32 that f16 
       });
       expect(half[name]).toHaveLength(wanted.length);
     }
+  }
+});
+
+it('rounds to f16 what is f16, also where the next op could be computed in the same kernel', async () => {
+  const b = new GraphBuilder('g', ops);
+  const [x, y] = ['x', 'y'].map((name) => b.input(name, { dtype: 'f16', shape: [4, 4] })) as [string, string];
+  const wide = (ref: string) => b.one('cast', [ref], { dtype: 'f32' });
+  b.output('product', wide(b.one('cast', [b.matmul(x, y)], { dtype: 'f16' })));
+  b.output('sum', wide(b.add(b.mul(x, y), x)));
+  const feed = (scale: number) => ({ dtype: 'f16' as const, shape: [4, 4], data: exact(16, scale) });
+  for (const device of [interpreterDevice(), wasmDevice({ threads: 1 })]) {
+    const results = [];
+    for (const disable of [[], fusingPasses]) {
+      const { executable } = await compile(b.finish(), { device, disable });
+      results.push(await executable.run({ x: feed(7), y: feed(0.1) }));
+    }
+    await device.close();
+    expect(results[0]).toEqual(results[1]);
+    for (const { data } of Object.values(results[0] ?? {}))
+      expect(Array.from(data, roundHalf)).toEqual(Array.from(data));
   }
 });

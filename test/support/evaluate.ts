@@ -59,7 +59,7 @@ const scalars: Readonly<Record<string, Scalar>> = {
   sqrt: Math.sqrt,
   rsqrt: (x = 0) => 1 / Math.sqrt(x),
   tanh: Math.tanh,
-  sigmoid: (x) => 1 / (1 + Math.exp(-x)),
+  tanhSlope: (x) => 1 / Math.cosh(x) ** 2,
   erf,
   gelu: (x = 0) => x * 0.5 * (1 + erf(x / Math.SQRT2)),
   relu: (x = 0) => Math.max(x, 0),

@@ -175,19 +175,28 @@ describe('names', () => {
   });
   afterAll(() => compiler.close());
 
-  it.each(['target', 'main', 'parts', 'f32', 'lane', 'launch', 'program_0', 'exp_f32', 'select'])(
-    'a buffer, parameter and axis may be called %s',
-    async (name) => {
-      const kernel = trace((k) => {
-        const a = k.axis(name, 8);
-        const x = k.read(name);
-        const A = k.span(a, k.mul(k.program(0), 8), k.parameter(`${name}1`));
-        const tile = k.exp(k.load(x, [[A, 1]]));
-        k.store(k.write(`${name}2`), [[A, 1]], k.sub(tile, k.maximum(tile, a)));
-      });
-      expect(await compiler.compile(printWgsl(kernel))).toEqual([]);
-    },
-  );
+  it.each([
+    'target',
+    'main',
+    'parts',
+    'f32',
+    'lane',
+    'launch',
+    'program_0',
+    'exp_f32',
+    'is_nan',
+    'max_f32',
+    'select',
+  ])('a buffer, parameter and axis may be called %s', async (name) => {
+    const kernel = trace((k) => {
+      const a = k.axis(name, 8);
+      const x = k.read(name);
+      const A = k.span(a, k.mul(k.program(0), 8), k.parameter(`${name}1`));
+      const tile = k.exp(k.load(x, [[A, 1]]));
+      k.store(k.write(`${name}2`), [[A, 1]], k.sub(tile, k.maximum(tile, a)));
+    });
+    expect(await compiler.compile(printWgsl(kernel))).toEqual([]);
+  });
 });
 
 /** Distance of `got` from `want` in units in the last place of `want` as an f32. */
