@@ -5,7 +5,15 @@ import type { Kernel, Span, Value } from '../src/kernel/ir.ts';
 import type { Schedules } from '../src/kernel/schedule.ts';
 import { blocksOf } from './plan.ts';
 import { identity } from './reduce.ts';
-import { launchRows, overColumns, type RowSchedule, rowBlock, rowSchedule, traceRows } from './rows.ts';
+import {
+  launchRows,
+  overColumns,
+  type RowSchedule,
+  rowBlock,
+  rowSchedule,
+  sumsOverColumns,
+  traceRows,
+} from './rows.ts';
 
 const lowest = identity('max', 'f32');
 
@@ -46,8 +54,7 @@ function crossEntropyProgram(k: KernelBuilder, schedule: RowSchedule): void {
     k.max(most as Value, block.load(logits, C, lowest)),
   ]);
   const largest = k.maximum(highest as Value, c);
-  const zero = k.fill([r, c], 0);
-  const [totals, chosen] = overColumns(k, block, schedule, [zero, zero], (C, [total, at]) => {
+  const [totals, chosen] = sumsOverColumns(k, block, schedule, 2, (C, [total, at]) => {
     const tile = block.load(logits, C, lowest);
     return [k.add(total as Value, exps(tile, C, largest)), k.add(at as Value, picked(tile, C))];
   });

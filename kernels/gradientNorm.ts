@@ -3,6 +3,7 @@ import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Kernel, Value } from '../src/kernel/ir.ts';
 import { journalColumns, journalLayout, norms } from './journal.ts';
+import { addUp } from './longSum.ts';
 import { kernelOnce } from './plan.ts';
 
 /**
@@ -42,8 +43,8 @@ function partialProgram(k: KernelBuilder): void {
   const e = k.axis('e', blockElements);
   const program = k.program(0);
   const E = k.span(e, 0, blockElements);
-  const initial = [k.fill([g, e], 0)];
-  const [total] = k.loop(k.mul(program, group), blocks, group * partials, initial, (start, sum) => {
+  const stretch = { from: k.mul(program, group), to: blocks, step: group * partials, long: true };
+  const [total] = addUp(k, stretch, [k.fill([g, e], 0)], (start, [sum]) => {
     const G = k.span(g, start, blocks);
     const tile = k.load(gradient, [
       [G, blockElements],

@@ -4,6 +4,7 @@ import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Buffer, Kernel, Schedule, Span, Value } from '../src/kernel/ir.ts';
 import { chooseSchedule, type Schedules, scheduleWords, shapeClassOf } from '../src/kernel/schedule.ts';
 import { type Epilogue, epilogueBindings, epilogueVariant, storeThrough } from './epilogue.ts';
+import { addUp } from './longSum.ts';
 import { blocksOf, kernelOnce } from './plan.ts';
 import {
   launchRows,
@@ -12,6 +13,7 @@ import {
   type RowSchedule,
   rowBlock,
   rowSchedule,
+  sumsOverColumns,
   traceRows,
 } from './rows.ts';
 
@@ -36,7 +38,7 @@ function layerNormProgram(k: KernelBuilder, schedule: RowSchedule): void {
   const [out, mean, rstd] = [k.write('out'), k.write('mean'), k.write('rstd')];
   const epsilon = k.parameter('epsilon', 'f32');
   const block = rowBlock(k, schedule);
-  const { r, c, columns } = block;
+  const { c, columns } = block;
   const perColumn = reciprocalOfColumns(k, block);
   // Elements past the end would be 0 − μ.
   const square = (C: Span, deviation: Value) => block.cut(k.mul(deviation, deviation), C);
@@ -57,12 +59,11 @@ function layerNormProgram(k: KernelBuilder, schedule: RowSchedule): void {
     scale = rstdOf(square(C, deviation));
     finish(C, deviation, scale);
   } else {
-    const zero = k.fill([r, c], 0);
-    const [total] = overColumns(k, block, schedule, [zero], (C, [sum]) => [
+    const [total] = sumsOverColumns(k, block, schedule, 1, (C, [sum]) => [
       k.add(sum as Value, block.load(x, C)),
     ]);
     const middle = k.mul(k.sum(total as Value, c), perColumn);
-    const [squares] = overColumns(k, block, schedule, [zero], (C, [sum]) => [
+    const [squares] = sumsOverColumns(k, block, schedule, 1, (C, [sum]) => [
       k.add(sum as Value, square(C, k.sub(block.load(x, C), middle))),
     ]);
     const factor = rstdOf(squares as Value);
@@ -99,7 +100,7 @@ function layerNormGradientProgram(
   const [rstd, dy, dx] = [k.read('rstd'), k.read('dy'), k.write('dx')];
   const partials = { gamma: k.write('gammaPartial'), beta: k.write('betaPartial') };
   const block = rowBlock(k, schedule);
-  const { r, c, columns } = block;
+  const { c, columns } = block;
   const perColumn = reciprocalOfColumns(k, block);
   const centre = block.loadVector(mean);
   const scale = block.loadVector(rstd);
@@ -120,8 +121,7 @@ function layerNormGradientProgram(
     storeGradients(C, all, meanOf(all.gained), meanOf(k.mul(all.gained, all.normalised)));
     return;
   }
-  const zero = k.fill([r, c], 0);
-  const [sumG, sumGx] = overColumns(k, block, schedule, [zero, zero], (C, [g, gx]) => {
+  const [sumG, sumGx] = sumsOverColumns(k, block, schedule, 2, (C, [g, gx]) => {
     const { gained, normalised } = tiles(C);
     return [k.add(g as Value, gained), k.add(gx as Value, k.mul(gained, normalised))];
   });
@@ -180,7 +180,8 @@ function traceLayerNormReduction(schedule: Schedule): Kernel {
       const c = k.axis('c', columnTile);
       const C = k.span(c, k.mul(k.program(0), columnTile), columns);
       const zero = k.fill([b, c], 0);
-      const sums = k.loop(0, blocks, blockTile, [zero, zero], (start, ...carried) => {
+      const stretch = { from: 0, to: blocks, step: blockTile, long: true };
+      const sums = addUp(k, stretch, [zero, zero], (start, carried) => {
         const B = k.span(b, start, blocks);
         return carried.map((sum, i) =>
           k.add(

@@ -4,6 +4,7 @@ import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
 import type { Axis, Buffer, Kernel, Schedule, Span, Value } from '../src/kernel/ir.ts';
 import { chooseSchedule, type Schedules, scheduleWords, shapeClassOf } from '../src/kernel/schedule.ts';
 import { type Epilogue, epilogueBindings, epilogueVariant, storeThrough } from './epilogue.ts';
+import { addUp } from './longSum.ts';
 import { planMatmulSum } from './matmulSum.ts';
 import { blocksOf, kernelOnce, type StrideKind, stretchOf, strided, strideKind, tileExtent } from './plan.ts';
 
@@ -117,7 +118,8 @@ function matmulProgram(k: KernelBuilder, options: MatmulOptions): void {
     );
   const [baseX, baseY] = [base('x'), base('y')];
   const part = split > 1 ? stretchOf(k, k.program(2), split, inner, tiles.k) : { from: 0, to: inner };
-  const [product] = k.loop(part.from, part.to, tiles.k, [k.fill([m, n], 0)], (start, sum) => {
+  const stretch = { ...part, step: tiles.k, long: schedule.blocks === true };
+  const [product] = addUp(k, stretch, [k.fill([m, n], 0)], (start, [sum]) => {
     const K = k.span(depth, start, part.to);
     const left = k.load(x, [...baseX, [M, transposeX ? 1 : inner], [K, transposeX ? rows : 1]]);
     const right = k.load(y, [...baseY, [K, transposeY ? 1 : columns], [N, transposeY ? inner : 1]]);
@@ -142,7 +144,8 @@ function sumColumns(
 ): void {
   const sums = k.write('sums');
   k.when(k.eq(k.program(0), 0), () => {
-    const [total] = k.loop(from, to, r.size, [k.fill([r, N.axis], 0)], (start, sum) => [
+    const rows = { from, to, step: r.size, long: true };
+    const [total] = addUp(k, rows, [k.fill([r, N.axis], 0)], (start, [sum]) => [
       k.add(
         sum as Value,
         k.load(y, [

@@ -4,6 +4,7 @@ import { defined } from '../src/base/errors.ts';
 import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Axis, Kernel, Value } from '../src/kernel/ir.ts';
+import { addUp, isLong, type Stretch } from './longSum.ts';
 import { blocksOf, kernelOnce, stretchOf, tileExtent } from './plan.ts';
 import { loadedType, type Operand, padded, planPointwise, storage } from './pointwise.ts';
 
@@ -138,17 +139,17 @@ function reduceOnce(
   if (inner === 1 && parts === 1) {
     const r = tileExtent(outer, 16, 4);
     const c = typeof reduced === 'number' ? Math.min(padded(reduced), 64) : 64;
-    const kernel = trace('rows', combine, dtype, r, c, parts, rowsProgram);
+    const kernel = trace('rows', combine, dtype, r, c, parts, isLong(reduced, c), rowsProgram);
     return { kernel, grid: [blocksOf(outer, r)], scalars: { outer, reduced }, slots };
   }
   if (inner === 1) {
-    const kernel = trace('whole', combine, dtype, 4, 256, parts, wholeProgram);
+    const kernel = trace('whole', combine, dtype, 4, 256, parts, true, wholeProgram);
     return { kernel, grid: [blocksOf(parts, 1)], scalars: { reduced }, slots };
   }
   const r = typeof reduced === 'number' ? Math.min(padded(reduced), 16) : 16;
   const c = typeof inner === 'number' ? Math.min(padded(inner), 64) : 64;
   const scalars: Record<string, ScalarExpression> = { reduced, inner };
-  const kernel = trace('columns', combine, dtype, r, c, parts, columnsProgram);
+  const kernel = trace('columns', combine, dtype, r, c, parts, isLong(reduced, r), columnsProgram);
   return { kernel, grid: [blocksOf(parts > 1 ? parts : outer, 1), blocksOf(inner, c)], scalars, slots };
 }
 
@@ -159,6 +160,8 @@ interface Program {
   readonly r: Axis;
   readonly c: Axis;
   readonly parts: number;
+  /** a sum of floats in blocks */
+  readonly long: boolean;
 }
 
 function trace(
@@ -168,74 +171,88 @@ function trace(
   rows: number,
   columns: number,
   parts: number,
+  isLongSum: boolean,
   program: (context: Program) => void,
 ): Kernel {
-  const variant = `${form} ${dtype} ${rows}x${columns}${parts > 1 ? ` parts ${parts}` : ''}`;
+  const long = isLongSum && combine === 'sum' && loadedType(dtype) === 'f32';
+  const variant = `${form} ${dtype} ${rows}x${columns}${parts > 1 ? ` parts ${parts}` : ''}${long ? ' long' : ''}`;
   const doc = `${combine} of [outer, reduced, inner] over reduced, by ${form}: x is read once`;
   const tiles = { r: rows, c: columns };
   return kernelOnce({ name: combine, variant, doc, schedule: { tiles } }, (k) => {
     const r = k.axis('r', rows);
     const c = k.axis('c', columns);
-    program({ k, combine, dtype, r, c, parts });
+    program({ k, combine, dtype, r, c, parts, long });
   });
 }
 
-const join = (k: KernelBuilder, combine: Reduction, x: Value, y: Value): Value =>
-  combine === 'sum' ? k.add(x, y) : k.max(x, y);
+/** The tile of what `load` gives over a stretch, combined; `axes` are those of the tile. */
+function combined(
+  { k, combine, dtype, long }: Program,
+  axes: readonly Axis[],
+  stretch: Omit<Stretch, 'long'>,
+  load: (at: Value, otherwise: number) => Value,
+): Value {
+  const start = identity(combine, dtype);
+  const join = (x: Value, y: Value): Value => (combine === 'sum' ? k.add(x, y) : k.max(x, y));
+  const [total] = addUp(k, { ...stretch, long }, [k.fill(axes, start, loadedType(dtype))], (at, [acc]) => [
+    join(defined(acc, 'total'), load(at, start)),
+  ]);
+  return defined(total, 'total');
+}
 
 /** out[outer] of x [outer, reduced]: a block of rows per program. */
-function rowsProgram({ k, combine, dtype, r, c }: Program): void {
+function rowsProgram(program: Program): void {
+  const { k, combine, dtype, r, c } = program;
   const x = k.read('x', storage(dtype));
   const out = k.write('out', storage(dtype));
   const outer = k.parameter('outer');
   const reduced = k.parameter('reduced');
-  const start = identity(combine, dtype);
   const R = k.span(r, k.mul(k.program(0), r.size), outer);
-  const [total] = k.loop(0, reduced, c.size, [k.fill([r, c], start, loadedType(dtype))], (at, acc) => {
+  const total = combined(program, [r, c], { from: 0, to: reduced, step: c.size }, (at, otherwise) => {
     const terms = [
       [R, reduced],
       [k.span(c, at, reduced), 1],
     ] as const;
-    return [join(k, combine, defined(acc, 'total'), k.load(x, terms, start))];
+    return k.load(x, terms, otherwise);
   });
-  k.store(out, [[R, 1]], k.reduce(combine, defined(total, 'total'), c));
+  k.store(out, [[R, 1]], k.reduce(combine, total, c));
 }
 
 /** out[part] of x [reduced]: a stretch of a vector per program. */
-function wholeProgram({ k, combine, dtype, c, parts }: Program): void {
+function wholeProgram(program: Program): void {
+  const { k, combine, dtype, c, parts } = program;
   const x = k.read('x', storage(dtype));
   const out = k.write('out', storage(dtype));
   const reduced = k.parameter('reduced');
-  const start = identity(combine, dtype);
   const { from, to } = stretchOf(k, k.program(0), parts, reduced, c.size);
-  const [total] = k.loop(from, to, c.size, [k.fill([c], start, loadedType(dtype))], (at, acc) => [
-    join(k, combine, defined(acc, 'total'), k.load(x, [[k.span(c, at, to), 1]], start)),
-  ]);
-  k.store(out, [[k.program(0), 1]], k.reduce(combine, defined(total, 'total'), c));
+  const total = combined(program, [c], { from, to, step: c.size }, (at, otherwise) =>
+    k.load(x, [[k.span(c, at, to), 1]], otherwise),
+  );
+  k.store(out, [[k.program(0), 1]], k.reduce(combine, total, c));
 }
 
 /** out[outer, inner] of x [outer, reduced, inner]: one outer index (or stretch of `reduced`) and one tile of inner per program. */
-function columnsProgram({ k, combine, dtype, r, c, parts }: Program): void {
+function columnsProgram(program: Program): void {
+  const { k, combine, dtype, r, c, parts } = program;
   const x = k.read('x', storage(dtype));
   const out = k.write('out', storage(dtype));
   const reduced = k.parameter('reduced');
   const inner = k.parameter('inner');
-  const start = identity(combine, dtype);
   const row = k.program(0);
   const C = k.span(c, k.mul(k.program(1), c.size), inner);
   const { from, to } = parts > 1 ? stretchOf(k, row, parts, reduced, r.size) : { from: 0, to: reduced };
   const base = parts > 1 ? k.constant(0, 'i32') : k.mul(row, k.mul(reduced, inner));
-  const [total] = k.loop(from, to, r.size, [k.fill([r, c], start, loadedType(dtype))], (at, acc) => {
+  const total = combined(program, [r, c], { from, to, step: r.size }, (at, otherwise) => {
     const terms = [
       [base, 1],
       [k.span(r, at, to), inner],
       [C, 1],
     ] as const;
-    return [join(k, combine, defined(acc, 'total'), k.load(x, terms, start))];
+    return k.load(x, terms, otherwise);
   });
   const terms = [
     [row, inner],
     [C, 1],
   ] as const;
-  k.store(out, terms, k.reduce(combine, defined(total, 'total'), r));
+  k.store(out, terms, k.reduce(combine, total, r));
 }

@@ -3,6 +3,7 @@ import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder, Operand, TermInput } from '../src/kernel/build.ts';
 import type { Axis, Buffer, Kernel, Schedule, Span, Value } from '../src/kernel/ir.ts';
 import { chooseSchedule, type Schedules, scheduleWords, shapeClassOf } from '../src/kernel/schedule.ts';
+import { addUp, isLong } from './longSum.ts';
 import { blocksOf, kernelOnce, roundUp, tileExtent } from './plan.ts';
 
 /** Shared by the kernels that work along the rows of a matrix [rows, columns], one block of rows per program. */
@@ -15,6 +16,8 @@ export interface RowSchedule {
   readonly whole: boolean;
   /** the row is exactly one tile: no masks */
   readonly exact: boolean;
+  /** too many tiles to add up one by one */
+  readonly long: boolean;
   /** 16 × 16 threads where it is left out */
   readonly workgroup?: Schedule['workgroup'];
   /** under which it was looked up */
@@ -45,6 +48,7 @@ export function rowSchedule(
     rows: tileExtent(rows, r, 4),
     columns: whole ? Math.max(4, roundUp(columns, 4)) : c,
     whole,
+    long: !whole && isLong(columns, c),
     exact: whole && columns % 4 === 0 && columns > 0,
     ...{ workgroup, shapeClass },
   };
@@ -107,6 +111,20 @@ export function overColumns(
   return k.loop(0, columns, c.size, initial, (start, ...carried) => body(k.span(c, start, columns), carried));
 }
 
+/** Sums over the columns of a block, as many as `body` adds to: a whole row takes one pass, more are added up in blocks of tiles. */
+export function sumsOverColumns(
+  k: KernelBuilder,
+  { r, c, columns }: RowBlock,
+  { whole, long }: RowSchedule,
+  count: number,
+  body: (C: Span, sums: readonly Value[]) => readonly Value[],
+): readonly Value[] {
+  const zeros = new Array<Value>(count).fill(k.fill([r, c], 0));
+  if (whole) return body(k.span(c, 0, columns), zeros);
+  const stretch = { from: 0, to: columns, step: c.size, long };
+  return addUp(k, stretch, zeros, (start, sums) => body(k.span(c, start, columns), sums));
+}
+
 /** Traces a row kernel once per schedule. */
 export function traceRows(
   name: string,
@@ -116,9 +134,9 @@ export function traceRows(
   /** what else shapes the text */
   more?: string,
 ): Kernel {
-  const { rows, columns, whole, exact, workgroup = OWN.workgroup } = schedule;
+  const { rows, columns, whole, exact, long, workgroup = OWN.workgroup } = schedule;
   const chosen: Schedule = { tiles: { r: rows, c: columns }, workgroup };
-  const kind = exact ? ['exact'] : whole ? ['whole'] : [];
+  const kind = exact ? ['exact'] : whole ? ['whole'] : long ? ['long'] : [];
   const words = [`${rows}x${columns}`, ...kind, ...scheduleWords(chosen, OWN), ...(more ? [more] : [])];
   return kernelOnce({ name, variant: words.join(' '), doc, schedule: chosen }, (k) => program(k, schedule));
 }

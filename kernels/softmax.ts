@@ -4,7 +4,15 @@ import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Kernel, Span, Value } from '../src/kernel/ir.ts';
 import type { Schedules } from '../src/kernel/schedule.ts';
 import { identity } from './reduce.ts';
-import { launchRows, overColumns, type RowSchedule, rowBlock, rowSchedule, traceRows } from './rows.ts';
+import {
+  launchRows,
+  overColumns,
+  type RowSchedule,
+  rowBlock,
+  rowSchedule,
+  sumsOverColumns,
+  traceRows,
+} from './rows.ts';
 
 const lowest = identity('max', 'f32');
 
@@ -41,7 +49,7 @@ function softmaxProgram(k: KernelBuilder, schedule: RowSchedule): void {
     k.max(most as Value, block.load(x, C, lowest)),
   ]);
   const largest = k.maximum(highest as Value, c);
-  const [totals] = overColumns(k, block, schedule, [k.fill([r, c], 0)], (C, [total]) => [
+  const [totals] = sumsOverColumns(k, block, schedule, 1, (C, [total]) => [
     k.add(total as Value, exps(block.load(x, C, lowest), C, largest)),
   ]);
   const sum = k.sum(totals as Value, c);
@@ -57,7 +65,7 @@ function softmaxGradientProgram(k: KernelBuilder, schedule: RowSchedule): void {
   const dy = k.read('dy');
   const dx = k.write('dx');
   const block = rowBlock(k, schedule);
-  const { r, c, columns } = block;
+  const { c, columns } = block;
   if (schedule.whole) {
     const C = k.span(c, 0, columns);
     const [yTile, dyTile] = [block.load(y, C), block.load(dy, C)];
@@ -65,7 +73,7 @@ function softmaxGradientProgram(k: KernelBuilder, schedule: RowSchedule): void {
     block.store(dx, C, k.mul(yTile, k.sub(dyTile, inner)));
     return;
   }
-  const [products] = overColumns(k, block, schedule, [k.fill([r, c], 0)], (C, [total]) => [
+  const [products] = sumsOverColumns(k, block, schedule, 1, (C, [total]) => [
     k.add(total as Value, k.mul(block.load(y, C), block.load(dy, C))),
   ]);
   const inner = k.sum(products as Value, c);

@@ -207,6 +207,8 @@ export interface Schedule {
   readonly pack?: boolean | undefined;
   /** stretches of a contracted dimension that programs of their own sum up before one more launch adds those; default 1 */
   readonly split?: number | undefined;
+  /** whether long sums of products are added up in blocks (`kernels/longSum.ts`): where tiles are in memory, not in registers */
+  readonly blocks?: boolean | undefined;
 }
 
 export interface Kernel {

@@ -120,10 +120,11 @@ export function chooseSchedule(
 }
 
 /** What tells a text from the one of the plan function's own schedule, tiles and split apart: a part of its variant. */
-export function scheduleWords({ workgroup, stage, pack }: Schedule, own: Schedule): string[] {
+export function scheduleWords({ workgroup, stage, pack, blocks }: Schedule, own: Schedule): string[] {
   return [
     ...(workgroup && workgroup.join() !== own.workgroup?.join() ? [`workgroup ${workgroup.join('x')}`] : []),
     ...(stage !== undefined && stage !== own.stage ? [`stage ${stage}`] : []),
     ...(pack !== undefined && pack !== own.pack ? [pack ? 'packed' : 'unpacked'] : []),
+    ...(blocks ? ['blocks'] : []),
   ];
 }

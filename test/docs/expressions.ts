@@ -55,7 +55,7 @@ function attributesOf(call: string, rank: number): Attributes {
 /**
  * The graph of an expression, its result the output `y`, and what it is fed with. Numbers and lists are fed as f32, so that
  * nothing is folded; `i32(7)` feeds another type, `constant(…)` puts what is in it into the graph instead, `cast(x, i32)`
- * converts, and `grad(…)` is the gradient of the sum of what is in it for the first tensor fed. Sizes of lists are named by
+ * converts, `repeat(n, x)` is a list of n times x, and `grad(…)` is the gradient of the sum of what is in it for the first tensor fed. Sizes of lists are named by
  * their length, `n2`, as those of a batch are.
  */
 export function graphOf(expression: string): { readonly graph: Graph; readonly feeds: Feeds } {
@@ -74,6 +74,8 @@ export function graphOf(expression: string): { readonly graph: Graph; readonly f
     const [first = 0] = args;
     if (TYPES.includes(call)) return literal(first, call as DType, isFed);
     if (call === 'constant') return build(first, false);
+    if (call === 'repeat')
+      return literal(new Array<Term>(Number(first)).fill(defined(args[1], 'what repeats')), 'f32', isFed);
     if (call === 'cast') return b.one('cast', [build(first, isFed)], { dtype: String(args[1]) });
     const operands = args.map((arg) => build(arg, isFed));
     const rank = b.typeOf(defined(operands[0], `an operand of ${call}`)).shape.length;

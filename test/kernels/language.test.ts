@@ -10,7 +10,7 @@ import { expectClose, gaussian } from '../support/arrays.ts';
 import { expectGenerated, fenced } from '../support/generated.ts';
 import { squares } from './language.example.ts';
 
-const softmax = traceSoftmax({ rows: 16, columns: 64, whole: false, exact: false });
+const softmax = traceSoftmax({ rows: 16, columns: 64, whole: false, exact: false, long: true });
 
 describe('docs/kernel-language.md', () => {
   it('shows the text that is generated today', () => {

@@ -43,7 +43,7 @@ it.each(unsupported)('%s gives a typed error', (_, code, author) => {
   expect(() => assembleKernel(trace(author))).toThrow(expect.objectContaining({ code }));
 });
 
-const softmax = traceSoftmax({ rows: 4, columns: 8, whole: true, exact: false });
+const softmax = traceSoftmax({ rows: 4, columns: 8, whole: true, exact: false, long: false });
 
 it('names what it cannot spell in a kernel that nobody has judged', () => {
   const kernel = trace((k) => {

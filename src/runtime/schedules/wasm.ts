@@ -40,6 +40,7 @@ export const wasmSchedules: DeviceSchedules = {
     matmul: {
       '': { tiles: { m: 64, n: 256, k: 256 } },
       'm≤4': { tiles: { n: 256, k: 512 } },
+      'k>4096': { blocks: true },
       ...Object.fromEntries(['m≤1024', 'm≤2048', 'm≤4096', 'm>4096'].map((rows) => [rows, manyRows])),
     },
     attention: narrowHeads,

@@ -1,6 +1,7 @@
 import type { Axis, Span, Value } from '../../kernel/ir.ts';
-import { type Code, call, get, type Statement, select, set, when } from './code.ts';
-import { i32, memory, plus } from './instructions.ts';
+import { block, type Code, call, get, type Statement, select, set, when } from './code.ts';
+import { whileBelow } from './encode.ts';
+import { f32x4, i32, memory, plus, v128 } from './instructions.ts';
 import { isWhole } from './loops.ts';
 import { type Lowering, lengthOf, type Pack, type Place, placeOf, reserve } from './lowering.ts';
 import { COLUMNS, microKernel, ROWS } from './microKernel.ts';
@@ -158,7 +159,11 @@ export function writeDot(at: Lowering, dot: Dot, place: Place): Statement[] {
     else if (streamed) statements.push(clear(at, place));
     else statements.push(...clearUnless(at, place, [rows, row], [columns, column]));
     if (streamed) {
-      statements.push(streamProduct(at, streamed, left, place, { rows, columns, depth }));
+      // of a long sum, the sum of a tile by itself
+      const to = accumulate ? { ...place, offset: reserve(at, bytesOf(place)) } : place;
+      if (accumulate) statements.push(clear(at, to));
+      statements.push(streamProduct(at, streamed, left, to, { rows, columns, depth }));
+      if (accumulate) statements.push(addTo(at, place, to));
     } else if (right) {
       const shape = { ...shapeOf(left, right), outRow: place.rowStride, accumulate, fused: at.relaxed };
       const address = ({ offset }: { offset: number }) => plus(at.scratch, i32.const(offset));
@@ -199,9 +204,21 @@ function clearUnless(
   return first ? [when(rest.reduce(i32.or, first), [clear(at, place)])] : [];
 }
 
-function clear(at: Lowering, { offset, axes, rowStride }: Place): Statement {
-  const start = plus(at.scratch, i32.const(offset));
-  return memory.fill(start, i32.const(0), i32.const((axes[0]?.size ?? 1) * rowStride));
+const bytesOf = ({ axes, rowStride }: Place): number => (axes[0]?.size ?? 1) * rowStride;
+
+function clear(at: Lowering, place: Place): Statement {
+  return memory.fill(plus(at.scratch, i32.const(place.offset)), i32.const(0), i32.const(bytesOf(place)));
+}
+
+/** place += from, tiles of the same shape */
+function addTo({ fn, scratch }: Lowering, place: Place, from: Place): Statement {
+  const [at, end] = [fn.local('i32', 'at'), fn.local('i32', 'end')];
+  const sum = f32x4.add(v128.load(get(at), place.offset), v128.load(get(at), from.offset));
+  return block([
+    set(at, scratch),
+    set(end, plus(scratch, i32.const(bytesOf(place)))),
+    whileBelow(at, 16, get(end), [v128.store(get(at), sum, place.offset)]),
+  ]);
 }
 
 const isZero = (value: Value): boolean => value.op === 'fill' && value.value === 0;

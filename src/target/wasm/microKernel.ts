@@ -77,9 +77,16 @@ function author(fn: FunctionBuilder, shape: MicroKernelShape): Statement[] {
   const oneBlock = [
     set(b, get(right)),
     set(a, plus(get(left), times(get(row), i32.const(shape.leftBlock)))),
-    ...eachSum((sum, offset) => set(sum, shape.accumulate ? v128.load(get(c), offset) : f32x4.const(0))),
+    ...eachSum((sum) => set(sum, f32x4.const(0))),
     when(i32.gtS(get(depth), i32.const(0)), depthLoop),
-    ...eachSum((sum, offset) => v128.store(get(c), get(sum), offset)),
+    // a long sum is one of the sums of tiles: what is there is not added to element by element
+    ...eachSum((sum, offset) =>
+      v128.store(
+        get(c),
+        shape.accumulate ? f32x4.add(v128.load(get(c), offset), get(sum)) : get(sum),
+        offset,
+      ),
+    ),
     set(c, plus(get(c), i32.const(ROWS * shape.outRow))),
   ];
   return upTo(panel, panels, [

@@ -161,12 +161,11 @@ function takeSteps(
   const ys = Array.from({ length: steps }, (_, i) => fn.local('i32', `y${i}`));
   const total = fn.local('v128', 'total');
   const add = (guard: (y: Vector) => Vector): Statement[] => [
-    set(total, v128.load(plus(get(c), get(j)))),
     ...xs.map((x, i) => {
-      const y = guard(v128.load(plus(get(ys[i] ?? j), get(j))));
-      return set(total, f32x4.add(get(total), f32x4.mul(get(x), y)));
+      const product = f32x4.mul(get(x), guard(v128.load(plus(get(ys[i] ?? j), get(j)))));
+      return set(total, i === 0 ? product : f32x4.add(get(total), product));
     }),
-    v128.store(plus(get(c), get(j)), get(total)),
+    v128.store(plus(get(c), get(j)), f32x4.add(v128.load(plus(get(c), get(j))), get(total))),
   ];
   const mask = lanesBelow(fn, i32.shrS(i32.sub(get(size), get(j)), i32.const(2)));
   return [

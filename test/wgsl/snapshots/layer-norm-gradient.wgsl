@@ -1,4 +1,4 @@
-// layerNormGradient [16x64]: dx = f(rstd (g − mean g − x̂ mean(g x̂))), and partial sums of dγ, dβ per block of rows
+// layerNormGradient [16x64 long]: dx = f(rstd (g − mean g − x̂ mean(g x̂))), and partial sums of dγ, dβ per block of rows
 // tiles: r 16, c 64; workgroup: 16 × 16 threads, each with up to c 4 elements of a tile
 //   read x[r * columns + c], r < rows, c < columns (vec4<f32>)
 //   read gamma[c], c < columns (vec4<f32>)
@@ -25,6 +25,11 @@ struct Launch {
 var<workgroup> parts: array<f32, 256>;
 var<workgroup> parts_vec4: array<vec4<f32>, 256>;
 
+// by its bits: WGSL may assume that no number is infinite or NaN
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
 @compute @workgroup_size(16, 16)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -47,22 +52,49 @@ fn main(
   rstd_value = select(0.0, rstd[r_at], r_at < launch.rows);
   var running_sum = vec4<f32>();
   var running_sum_2 = vec4<f32>();
-  for (var c_start: i32 = 0; c_start < launch.columns; c_start += 64) {
-    var product: vec4<f32>;
-    let c = tx * 4;
-    let c_at = c_start + c;
-    let dy_value = select(vec4<f32>(), dy[(r_at * launch.columns + c_at) >> 2u], (r_at < launch.rows) & (c_at < launch.columns));
-    let gamma_value = select(vec4<f32>(), gamma[c_at >> 2u], c_at < launch.columns);
+  var state = vec4<f32>();
+  var state_2 = vec4<f32>();
+  for (var round: i32 = 0; round < launch.columns; round += 1024) {
+    let smaller = min(launch.columns, round + 1024);
+    var running_sum_3 = vec4<f32>();
+    var running_sum_4 = vec4<f32>();
+    for (var c_start: i32 = round; c_start < smaller; c_start += 64) {
+      var product: vec4<f32>;
+      let c = tx * 4;
+      let c_at = c_start + c;
+      let dy_value = select(vec4<f32>(), dy[(r_at * launch.columns + c_at) >> 2u], (r_at < launch.rows) & (c_at < launch.columns));
+      let gamma_value = select(vec4<f32>(), gamma[c_at >> 2u], c_at < launch.columns);
+      for (var c_lane = 0; c_lane < 4; c_lane++) {
+        product[c_lane] = dy_value[c_lane] * gamma_value[c_lane];
+      }
+      for (var c_lane = 0; c_lane < 4; c_lane++) {
+        running_sum_3[c_lane] = running_sum_3[c_lane] + product[c_lane];
+      }
+      let x_value = select(vec4<f32>(), x[(r_at * launch.columns + c_at) >> 2u], (r_at < launch.rows) & (c_at < launch.columns));
+      for (var c_lane = 0; c_lane < 4; c_lane++) {
+        running_sum_4[c_lane] = running_sum_4[c_lane] + (product[c_lane] * ((x_value[c_lane] - mean_value) * rstd_value));
+      }
+    }
+    var sum: vec4<f32>;
     for (var c_lane = 0; c_lane < 4; c_lane++) {
-      product[c_lane] = dy_value[c_lane] * gamma_value[c_lane];
+      let difference = running_sum_3[c_lane] - state[c_lane];
+      sum[c_lane] = running_sum[c_lane] + difference;
     }
     for (var c_lane = 0; c_lane < 4; c_lane++) {
-      running_sum[c_lane] = running_sum[c_lane] + product[c_lane];
+      let difference = running_sum_3[c_lane] - state[c_lane];
+      state[c_lane] = select(0.0, (sum[c_lane] - running_sum[c_lane]) - difference, is_finite(sum[c_lane]));
     }
-    let x_value = select(vec4<f32>(), x[(r_at * launch.columns + c_at) >> 2u], (r_at < launch.rows) & (c_at < launch.columns));
+    var sum_2: vec4<f32>;
     for (var c_lane = 0; c_lane < 4; c_lane++) {
-      running_sum_2[c_lane] = running_sum_2[c_lane] + (product[c_lane] * ((x_value[c_lane] - mean_value) * rstd_value));
+      let difference = running_sum_4[c_lane] - state_2[c_lane];
+      sum_2[c_lane] = running_sum_2[c_lane] + difference;
     }
+    for (var c_lane = 0; c_lane < 4; c_lane++) {
+      let difference = running_sum_4[c_lane] - state_2[c_lane];
+      state_2[c_lane] = select(0.0, (sum_2[c_lane] - running_sum_2[c_lane]) - difference, is_finite(sum_2[c_lane]));
+    }
+    running_sum = sum;
+    running_sum_2 = sum_2;
   }
   // sum over c
   var sum_over_c: f32;

@@ -1,5 +1,5 @@
 enable subgroups;
-// softmax [16x64]: y = exp(x − max x) / Σ exp(x − max x) along rows
+// softmax [16x64 long]: y = exp(x − max x) / Σ exp(x − max x) along rows
 // tiles: r 16, c 64; workgroup: 16 × 16 threads, each with up to c 4 elements of a tile
 //   read x[r * columns + c], r < rows, c < columns (vec4<f32>)
 //   write out[r * columns + c], r < rows, c < columns (vec4<f32>)
@@ -21,6 +21,11 @@ fn exp_f32(x: f32) -> f32 {
   let half = whole >> 1u;
   let scaled = e * bitcast<f32>((half + 127) << 23u) * bitcast<f32>((whole - half + 127) << 23u);
   return select(select(scaled, exp(x), x > 88.72283), 0.0, x < -87.33654);
+}
+
+// by its bits: WGSL may assume that no number is infinite or NaN
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
 
 fn from_bits(bits: u32) -> f32 {
@@ -76,25 +81,44 @@ fn main(
   part = max_f32(part, subgroupShuffleXor(part, 8u));
   largest = part;
   var totals = vec4<f32>();
-  for (var c_start: i32 = 0; c_start < launch.columns; c_start += 64) {
-    let c = tx * 4;
-    let c_at = c_start + c;
-    let r_at = r_start + ty;
-    let x_value = select(vec4<f32>(from_bits(0xff800000u)), x[(r_at * launch.columns + c_at) >> 2u], (r_at < launch.rows) & (c_at < launch.columns));
-    let exponential = exp_f32(x_value.x - largest);
-    totals.x = totals.x + select(0.0, exponential, c_at < launch.columns);
-    let c_2 = c + 1;
-    let c_at_2 = c_start + c_2;
-    let exponential_2 = exp_f32(x_value.y - largest);
-    totals.y = totals.y + select(0.0, exponential_2, c_at_2 < launch.columns);
-    let c_3 = c + 2;
-    let c_at_3 = c_start + c_3;
-    let exponential_3 = exp_f32(x_value.z - largest);
-    totals.z = totals.z + select(0.0, exponential_3, c_at_3 < launch.columns);
-    let c_4 = c + 3;
-    let c_at_4 = c_start + c_4;
-    let exponential_4 = exp_f32(x_value.w - largest);
-    totals.w = totals.w + select(0.0, exponential_4, c_at_4 < launch.columns);
+  var state = vec4<f32>();
+  for (var round: i32 = 0; round < launch.columns; round += 1024) {
+    let smaller = min(launch.columns, round + 1024);
+    var running_sum = vec4<f32>();
+    for (var c_start: i32 = round; c_start < smaller; c_start += 64) {
+      let c = tx * 4;
+      let c_at = c_start + c;
+      let r_at = r_start + ty;
+      let x_value = select(vec4<f32>(from_bits(0xff800000u)), x[(r_at * launch.columns + c_at) >> 2u], (r_at < launch.rows) & (c_at < launch.columns));
+      let exponential = exp_f32(x_value.x - largest);
+      running_sum.x = running_sum.x + select(0.0, exponential, c_at < launch.columns);
+      let c_2 = c + 1;
+      let c_at_2 = c_start + c_2;
+      let exponential_2 = exp_f32(x_value.y - largest);
+      running_sum.y = running_sum.y + select(0.0, exponential_2, c_at_2 < launch.columns);
+      let c_3 = c + 2;
+      let c_at_3 = c_start + c_3;
+      let exponential_3 = exp_f32(x_value.z - largest);
+      running_sum.z = running_sum.z + select(0.0, exponential_3, c_at_3 < launch.columns);
+      let c_4 = c + 3;
+      let c_at_4 = c_start + c_4;
+      let exponential_4 = exp_f32(x_value.w - largest);
+      running_sum.w = running_sum.w + select(0.0, exponential_4, c_at_4 < launch.columns);
+    }
+    var sum: vec4<f32>;
+    let difference = running_sum.x - state.x;
+    sum.x = totals.x + difference;
+    let difference_2 = running_sum.y - state.y;
+    sum.y = totals.y + difference_2;
+    let difference_3 = running_sum.z - state.z;
+    sum.z = totals.z + difference_3;
+    let difference_4 = running_sum.w - state.w;
+    sum.w = totals.w + difference_4;
+    state.x = select(0.0, (sum.x - totals.x) - difference, is_finite(sum.x));
+    state.y = select(0.0, (sum.y - totals.y) - difference_2, is_finite(sum.y));
+    state.z = select(0.0, (sum.z - totals.z) - difference_3, is_finite(sum.z));
+    state.w = select(0.0, (sum.w - totals.w) - difference_4, is_finite(sum.w));
+    totals = sum;
   }
   // sum over c
   var sum: f32;

@@ -1,4 +1,4 @@
-// softmax [16x64]: y = exp(x − max x) / Σ exp(x − max x) along rows
+// softmax [16x64 long]: y = exp(x − max x) / Σ exp(x − max x) along rows
 // tiles: r 16, c 64; workgroup: 16 × 16 threads, each with up to c 4 elements of a tile
 //   read x[r * columns + c], r < rows, c < columns (vec4<f32>)
 //   write out[r * columns + c], r < rows, c < columns (vec4<f32>)
@@ -21,6 +21,11 @@ fn exp_f32(x: f32) -> f32 {
   let half = whole >> 1u;
   let scaled = e * bitcast<f32>((half + 127) << 23u) * bitcast<f32>((whole - half + 127) << 23u);
   return select(select(scaled, exp(x), x > 88.72283), 0.0, x < -87.33654);
+}
+
+// by its bits: WGSL may assume that no number is infinite or NaN
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
 
 fn from_bits(bits: u32) -> f32 {
@@ -71,17 +76,32 @@ fn main(
   for (var i = 0; i < 16; i++) { folded = max_f32(folded, parts[ty * 16 + i]); }
   largest = folded;
   var totals = vec4<f32>();
-  for (var c_start: i32 = 0; c_start < launch.columns; c_start += 64) {
-    let c = tx * 4;
-    let r_at = r_start + ty;
-    let c_at_2 = c_start + c;
-    let x_value = select(vec4<f32>(from_bits(0xff800000u)), x[(r_at * launch.columns + c_at_2) >> 2u], (r_at < launch.rows) & (c_at_2 < launch.columns));
-    for (var c_lane = 0; c_lane < 4; c_lane++) {
-      let c_2 = c + c_lane;
-      let c_at = c_start + c_2;
-      let exponential = exp_f32(x_value[c_lane] - largest);
-      totals[c_lane] = totals[c_lane] + select(0.0, exponential, c_at < launch.columns);
+  var state = vec4<f32>();
+  for (var round: i32 = 0; round < launch.columns; round += 1024) {
+    let smaller = min(launch.columns, round + 1024);
+    var running_sum = vec4<f32>();
+    for (var c_start: i32 = round; c_start < smaller; c_start += 64) {
+      let c = tx * 4;
+      let r_at = r_start + ty;
+      let c_at_2 = c_start + c;
+      let x_value = select(vec4<f32>(from_bits(0xff800000u)), x[(r_at * launch.columns + c_at_2) >> 2u], (r_at < launch.rows) & (c_at_2 < launch.columns));
+      for (var c_lane = 0; c_lane < 4; c_lane++) {
+        let c_2 = c + c_lane;
+        let c_at = c_start + c_2;
+        let exponential = exp_f32(x_value[c_lane] - largest);
+        running_sum[c_lane] = running_sum[c_lane] + select(0.0, exponential, c_at < launch.columns);
+      }
     }
+    var sum: vec4<f32>;
+    for (var c_lane = 0; c_lane < 4; c_lane++) {
+      let difference = running_sum[c_lane] - state[c_lane];
+      sum[c_lane] = totals[c_lane] + difference;
+    }
+    for (var c_lane = 0; c_lane < 4; c_lane++) {
+      let difference = running_sum[c_lane] - state[c_lane];
+      state[c_lane] = select(0.0, (sum[c_lane] - totals[c_lane]) - difference, is_finite(sum[c_lane]));
+    }
+    totals = sum;
   }
   // sum over c
   var sum: f32;
