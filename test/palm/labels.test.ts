@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { interpreterDevice, palm } from '../../src/index.ts';
 import { chainConstraints, type LabelScheme } from '../../src/nn/index.ts';
 import { collectTags, convertTags, writtenIn } from '../../src/palm/labels.ts';
 import { jointReaderFrom, jointReaderOf } from '../../src/palm/reader/joint.ts';
@@ -135,4 +136,23 @@ describe('a reader of tags in any scheme', () => {
       /^\[FROND-T002\] jointReaderOf: scheme is "IOB2"\n.*\n {2}hint: give one of BIO, BIOES, BILOU, BMES; data may be written in any of them, or in IOB1$/,
     );
   });
+});
+
+test('a tagger of data in IOB1 finds the chunks that it was trained on', async () => {
+  const rooms = ['kitchen', 'attic', 'hall', 'cellar'];
+  const train = rooms.map((room) => ({
+    ...{ words: ['light', 'the', room, 'now'], tags: ['O', 'O', 'I-room', 'O'], intent: 'a' },
+  }));
+  const reader = jointReaderOf({ train }, { minimumCount: 1 });
+  const trainer = palm.trainer('slots', { device: interpreterDevice() });
+  const encoder = palm.backbone.compactEncoder({
+    ...{ vocabulary: reader.vocabulary.tokens.length, width: 8, layers: 1, heads: 1, dropout: 0 },
+    outerDropout: 0,
+  });
+  trainer.buildForward(encoder, palm.head.sequenceLabel({ labels: reader.tags.names }));
+  trainer.buildBackward({ optimizer: palm.adam({ rate: 0.02 }) });
+  trainer.fitReader(reader, { epochs: 20, batchSize: 4 });
+  await trainer.train();
+  expect((await trainer.evaluate('train')).slots).toMatchObject({ f1: 1, expected: 4 });
+  await trainer.close();
 });
