@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { palm } from '../index.ts';
 
@@ -49,6 +49,7 @@ export class Curve {
 
   #read(): Kept {
     try {
+      if (!statSync(this.#path).isFile()) return NOTHING;
       const kept = JSON.parse(readFileSync(this.#path, 'utf8')) as Partial<Kept>;
       return Array.isArray(kept.steps) ? { seconds: Number(kept.seconds) || 0, steps: kept.steps } : NOTHING;
     } catch {

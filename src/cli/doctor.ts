@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import pc from 'picocolors';
+import { codeOf } from '../platform/node/failure.ts';
 import { hasRelaxedSimd, hasSimd } from '../target/wasm/index.ts';
 import type { AdapterDescription, Probed } from './probe.ts';
 
@@ -47,7 +48,11 @@ function simd(): Finding {
 /** What the optional GPU packages and the device wasm say, asked in a process of their own: they may print, hang on, or end it. */
 function probe(): Probed {
   const script = fileURLToPath(new URL('./probe.js', import.meta.url));
-  const { stdout, signal } = spawnSync(process.execPath, [script], { encoding: 'utf8', timeout: 20_000 });
+  const asked = spawnSync(process.execPath, [script], { encoding: 'utf8', timeout: 20_000 });
+  // a process that the system refuses says nothing at all
+  const { stdout, signal } = asked.stdout
+    ? asked
+    : { stdout: '', signal: asked.signal ?? codeOf(asked.error) };
   const at = stdout.lastIndexOf('\n{') + 1;
   if (stdout.startsWith('{', at)) return JSON.parse(stdout.slice(at)) as Probed;
   const detail = `asking for it ended the process${signal ? ` (${signal})` : ''}`;

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { FrondError } from '../base/errors.ts';
-import { systemFailure } from '../platform/node/failure.ts';
+import { codeOf, fileFailure, systemFailure } from '../platform/node/failure.ts';
 
 /** A frame of a stack trace: `at f (file:///x/y.ts:3:7)`, `at /x/y.ts:3:7`. */
 const FRAME =
@@ -27,6 +27,16 @@ export function describe(error: unknown): string {
   return /^\w*Error: /.test(text) ? text : `${error.name}: ${text}`;
 }
 
+/** Where few files may be open, Node does not find packages that are there. */
+function fewFiles(error: unknown): FrondError | undefined {
+  if (codeOf(error) !== 'ERR_MODULE_NOT_FOUND') return undefined;
+  const { userLimits } = process.report.getReport() as {
+    readonly userLimits?: { readonly open_files?: { readonly soft?: unknown } };
+  };
+  if (!(Number(userLimits?.open_files?.soft) < 256)) return undefined;
+  return fileFailure('open', 'the files of frond', Object.assign(new Error(), { code: 'EMFILE' }));
+}
+
 /**
  * Any error as one that can be shown: those of frond as they are, all others as a defect, with the way to see more.
  * FROND_STACK=1 in the environment shows stack traces.
@@ -34,7 +44,7 @@ export function describe(error: unknown): string {
 export function shownError(error: unknown): FrondError {
   if (error instanceof FrondError) return error;
   // what the system refused, such as a folder that may not be written to
-  const refused = systemFailure(error);
+  const refused = systemFailure(error) ?? fewFiles(error);
   if (refused !== undefined) return refused;
   return new FrondError('FROND-X002', `unexpected ${describe(error)}`, {
     hint: 'this looks like a defect of frond: please report it, with what FROND_STACK=1 in the environment shows',

@@ -6,6 +6,7 @@ import pc from 'picocolors';
 import { FrondError } from '../base/errors.ts';
 import { type CommandShape, checkArguments } from './arguments.ts';
 import { shownError } from './failure.ts';
+import { watchOutputs } from './output.ts';
 import { shownLines } from './shown.ts';
 
 /** @throws FROND-U001 when an option is no whole number from `least` on */
@@ -19,8 +20,10 @@ function whole(option: string, text: string | undefined, least = 0): number | un
 }
 
 // commands load what they need when they run: help and mistakes answer at once
+/** Whether something that was to be printed is lost. */
+let lost = false;
 const exit = (code: number): void => {
-  process.exitCode = code;
+  process.exitCode = lost ? Math.max(code, 1) : code;
 };
 
 const trainCommand = defineCommand({
@@ -246,11 +249,9 @@ async function run(typed: readonly string[]): Promise<void> {
 /** What went wrong within a recipe is no misuse of the command line: exit code 1, not 2. */
 const FAILED: readonly string[] = ['FROND-U008', 'FROND-U012', 'FROND-U013'];
 
-// a reader that has seen enough, such as `head`, is no error
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  process.stderr.write(`[FROND-F002] cannot write to standard output: ${error.code ?? error.message}\n`);
-  process.exit(1);
+watchOutputs(() => {
+  lost = true;
+  exit(Number(process.exitCode ?? 0));
 });
 
 try {

@@ -4,6 +4,7 @@ import { chooseDevice, palm } from '../index.ts';
 import { wordsIn } from '../palm/words.ts';
 import { linesFrom } from './lines.ts';
 import { bracket } from './outcome.ts';
+import { isClosed } from './output.ts';
 import { checkRun } from './runFolder.ts';
 import { shown, shownJson } from './shown.ts';
 
@@ -86,7 +87,10 @@ export interface Answering {
 
 /** Whoever reads slowly is waited for. */
 async function print({ out }: Answering, line: string): Promise<void> {
-  if (!out.write(`${line}\n`)) await once(out, 'drain');
+  if (isClosed(out) || out.write(`${line}\n`)) return;
+  await once(out, 'drain').catch((cause: unknown) => {
+    if (!isClosed(out)) throw cause;
+  });
 }
 
 /** Answers in the order of the texts. */
@@ -110,6 +114,7 @@ export async function answer(texts: readonly string[], to: Answering): Promise<v
 export async function answerLines(lines: AsyncIterable<string>, to: Answering): Promise<void> {
   const labels = Object.fromEntries(to.predictor.tasks.map(({ name }) => [name, null]));
   for await (const line of lines) {
+    if (isClosed(to.out)) return;
     if (line.trim() !== '') await answer([line], to);
     else await print(to, to.json ? shownJson({ text: line, words: [], ...labels }) : '\n  no words');
   }

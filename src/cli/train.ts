@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import pc from 'picocolors';
 import { chooseDevice, FrondError, type palm } from '../index.ts';
+import { hasCheckpoint } from '../store/checkpoint.ts';
 import { Curve } from './curve.ts';
 import { headlines, printScores } from './outcome.ts';
 import { describePrediction } from './predict.ts';
@@ -47,22 +48,26 @@ function freshFolder(name: string): string {
   }
 }
 
-/** Takes a claimed folder back where the run came to nothing. */
+/** Takes folders back where the run came to nothing: those that are empty, and folders at all. */
 function dropIfEmpty(...folders: readonly string[]): void {
   for (const folder of folders) {
-    if (existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
+    try {
+      rmdirSync(folder);
+    } catch {
+      // what is in it stays
+    }
   }
 }
 
-const hasRun = (folder: string): boolean => existsSync(join(folder, 'checkpoints'));
+const hasRun = (folder: string): Promise<boolean> => hasCheckpoint(join(folder, 'checkpoints'));
 
-function outputFolder({ file, output, resume }: TrainArguments): string {
+async function outputFolder({ file, output, resume }: TrainArguments): Promise<string> {
   if (resume && output === undefined) {
     throw new FrondError('FROND-U004', '--resume without --output', {
       hint: `name the folder of the run: --output outputs/${recipeName(file)}`,
     });
   }
-  if (output !== undefined && !resume && hasRun(output)) {
+  if (output !== undefined && !resume && (await hasRun(output))) {
     throw new FrondError('FROND-U005', `there is a run in ${output} already`, {
       place: { file: output },
       hint: 'go on with it: --resume, or choose another folder',
@@ -70,6 +75,9 @@ function outputFolder({ file, output, resume }: TrainArguments): string {
   }
   return output ?? freshFolder(recipeName(file));
 }
+
+/** Signals that ask a process to end: Ctrl-C, `kill`, a terminal that is closed. */
+const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Ctrl-C lets the step at hand finish and saves; a second one ends at once. */
 function onInterrupt(stop: AbortController, started: () => boolean, tidy: () => void): () => void {
@@ -82,11 +90,9 @@ function onInterrupt(stop: AbortController, started: () => boolean, tidy: () => 
     process.stderr.write(pc.yellow('\nstopping after this step; press Ctrl-C again to stop at once\n'));
     stop.abort();
   };
-  process.on('SIGINT', listener);
-  process.on('SIGTERM', listener);
+  for (const signal of ENDING) process.on(signal, listener);
   return () => {
-    process.off('SIGINT', listener);
-    process.off('SIGTERM', listener);
+    for (const signal of ENDING) process.off(signal, listener);
   };
 }
 
@@ -141,7 +147,7 @@ export async function train(args: TrainArguments): Promise<number> {
     args.schedules === undefined
       ? chosen.device
       : await tunedSchedules(args.schedules, chosen.device, args.version);
-  const output = outputFolder(args);
+  const output = await outputFolder(args);
   const stop = new AbortController();
   const { data, epochs, batchSize, seed, resume } = args;
   const progress = progressListener(process.stdout, reason === 'asked for' ? undefined : reason);
@@ -164,12 +170,12 @@ export async function train(args: TrainArguments): Promise<number> {
     const context = { data, output, epochs, batchSize, seed, resume, device, signal: stop.signal, on };
     const result = await runRecipe(recipe, args.file, context);
     if (result.summary.reason === 'aborted') {
-      process.stdout.write(`${interrupted(args, output)}\n`);
+      process.stdout.write(`${await interrupted(args, output)}\n`);
       return 130;
     }
     const facts = { seconds: curve.seconds, seed, device: device.name };
     if (result.test !== undefined) await finish(output, result, result.test, facts, curve);
-    process.stdout.write(`\n${farewell(output, result)}\n`);
+    process.stdout.write(`\n${await farewell(output, result)}\n`);
     await result.trainer.close();
     return 0;
   } finally {
@@ -180,13 +186,13 @@ export async function train(args: TrainArguments): Promise<number> {
   }
 }
 
-function farewell(output: string, { examples, test }: palm.RecipeResult): string {
+async function farewell(output: string, { examples, test }: palm.RecipeResult): Promise<string> {
   const written = ['checkpoints', 'metrics.json', 'report.html'].filter((name) =>
     existsSync(join(output, name)),
   );
   const files = written.length === 0 ? 'nothing was saved: the recipe sets no saver' : written.join(', ');
   const lines = [`${pc.bold(shown(output))}: ${files}`];
-  if (test !== undefined && hasRun(output)) {
+  if (test !== undefined && (await hasRun(output))) {
     lines.push(
       `ask it: npx frond predict ${shellWord(output)} ${shellWord(examples?.[0] ?? 'your sentence')}`,
     );
@@ -195,11 +201,11 @@ function farewell(output: string, { examples, test }: palm.RecipeResult): string
 }
 
 /** What to type to go on: the settings that a resumed run must repeat among it. */
-function interrupted(
+async function interrupted(
   { file, data, epochs, batchSize, seed, device, threads, schedules }: TrainArguments,
   output: string,
-): string {
-  if (!hasRun(output)) return 'stopped; nothing was saved: the recipe sets no saver';
+): Promise<string> {
+  if (!(await hasRun(output))) return 'stopped; nothing was saved: the recipe sets no saver';
   const options = {
     data,
     epochs,

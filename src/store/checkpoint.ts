@@ -60,6 +60,10 @@ async function candidates(folder: string, files: Files): Promise<Candidate[]> {
     .sort((a, b) => b.step - a.step || b.revision - a.revision);
 }
 
+/** Whether a save into `folder` ever came to its end; one that did not leaves the folder empty. */
+export const hasCheckpoint = async (folder: string, files: Files = platform.files): Promise<boolean> =>
+  (await candidates(folder, files)).length > 0;
+
 /**
  * Saves a checkpoint; when this fails or the process dies, what was there before is untouched.
  * @returns the folder of the checkpoint

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildPackage, removeFolder, temporaryFolder } from '../support/build.ts';
-import type { Outcome } from '../support/call.ts';
+import { call, type Outcome } from '../support/call.ts';
 import { type CommandLine, openCommandLine } from '../support/commandLine.ts';
 import { RECIPE, writeData } from './support.ts';
 
@@ -225,10 +225,29 @@ describe('data that are none', () => {
 
   it('the folder of the run cannot be made: nothing was trained for it', async () => {
     data(() => undefined);
-    const { code, err } = await frond('train', 'tiny.ts', '--output', 'tiny.ts/run');
+    const reasons = {
+      'tiny.ts/run': 'ENOTDIR\n .*\n  hint: this is a file, a folder was expected',
+      'tiny.ts': 'ENOTDIR\n .*\n  hint: this is a file, a folder was expected',
+      '/sys/run':
+        '(EPERM|EACCES)\n .*\n  hint: check the permissions|EROFS\n .*\n  hint: the file system is read-only: choose another folder',
+      [`${'x'.repeat(300)}`]: 'ENAMETOOLONG\n .*\n  hint: the path is too long: choose a shorter one',
+    };
+    for (const [output, reason] of Object.entries(reasons)) {
+      const { code, err } = await frond('train', 'tiny.ts', '--output', output);
+      expect(code).toBe(1);
+      expect(err).toMatch(
+        new RegExp(`^\\[FROND-F002\\] cannot (make folder|look at) .*${output}.*: ${reason}\n$`),
+      );
+    }
+  });
+
+  it('the system lets it open few files', async () => {
+    data(() => undefined);
+    const command = `'${process.execPath}' '${join(built, 'dist/src/cli/main.js')}' train tiny.ts`;
+    const { code, err } = await call('bash', ['-c', `ulimit -n 40; ${command}`], { cwd: home });
     expect(code).toBe(1);
     expect(err).toMatch(
-      /^\[FROND-F002\] cannot make folder .*tiny\.ts.*: ENOTDIR\n {2}at .*\n {2}hint: this is a file, a folder was expected\n$/,
+      /^\[FROND-F002\] cannot open .*: EMFILE\n {2}at .*\n {2}hint: this process may not open more files: raise its limit \(ulimit -n 1024\)\n$/,
     );
   });
 

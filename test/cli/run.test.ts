@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -321,7 +321,64 @@ console.log(device.name + ': ' + reason);`,
   );
 });
 
+describe('an output that is closed', () => {
+  /** A line of bash, in which $FROND stands for the command. */
+  const shell = (line: string): Promise<Outcome> => {
+    const command = `'${process.execPath}' '${join(built, 'dist/src/cli/main.js')}'`;
+    return call('bash', ['-c', line.replaceAll('$FROND', command)], { cwd: home });
+  };
+
+  it('ends the printing, not the training', async () => {
+    // what a first save leaves that failed on a full disk is no run yet
+    mkdirSync(join(home, 'closed/checkpoints'), { recursive: true });
+    const train = '$FROND train tiny.ts --output closed --epochs 8 --device interpreter';
+    const { out } = await shell(`{ ${train}; echo $? > code; } 2>&1 | head -1`);
+    expect(out).toMatch(/^intent \+ slots: [^\n]+\n$/);
+    expect(read('code')).toBe('0\n');
+    expect(readdirSync(join(home, 'closed')).sort()).toEqual([
+      'checkpoints',
+      'curve.json',
+      'metrics.json',
+      'report.html',
+    ]);
+    expect(JSON.parse(read('closed/metrics.json')).epochs).toBe(8);
+    expect((await shell(train)).err).toContain('[FROND-U005] there is a run in closed already');
+  });
+
+  it('ends answers that nobody reads, however many lines there are', async () => {
+    const { code, out, err } = await shell(
+      `yes 'play some jazz now' | $FROND predict outputs/tiny --device interpreter | head -1; exit "\${PIPESTATUS[1]}"`,
+    );
+    expect({ code, out, err }).toEqual({ code: 0, out: 'play some [genre jazz] now\n', err: '' });
+  });
+
+  it('and one that takes no more is said, and shown by the exit code', async () => {
+    const { code, err } = await shell('$FROND inspect outputs/tiny > /dev/full');
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: `[FROND-F001] cannot write to standard output: ENOSPC
+  at standard output
+  hint: the disk is full: free some space and try again, what was there before is untouched
+`,
+    });
+  });
+});
+
 describe('an interrupted run', () => {
+  it('saves where its terminal is closed, as it does where it is told to end', async () => {
+    let told = false;
+    const stopped = await frond(['train', 'tiny.ts', '--output', 'hung up', '--epochs', '2000'], {
+      watch: (out, interrupt) => {
+        if (told || !out.includes('epoch 1 ')) return;
+        told = true;
+        interrupt('SIGHUP');
+      },
+    });
+    expect(stopped.code).toBe(130);
+    expect(stopped.out).toContain('saved; go on with: npx frond train tiny.ts --resume');
+    expect(readdirSync(join(home, 'hung up')).sort()).toEqual(['checkpoints', 'curve.json']);
+  });
+
   it('saves, says how to go on, and ends byte for byte as if nothing had happened', async () => {
     writeData(join(home, 'more data'), { train: 160, valid: 4, test: 4 });
     const settings = [

@@ -9,8 +9,8 @@ export interface Outcome {
 export interface CallOptions {
   readonly cwd: string;
   readonly input?: string | Uint8Array;
-  /** called with all of standard output so far; may interrupt the process as Ctrl-C does */
-  readonly watch?: (out: string, interrupt: () => void) => void;
+  /** called with all of standard output so far; may interrupt the process as Ctrl-C does, or by another signal */
+  readonly watch?: (out: string, interrupt: (signal?: NodeJS.Signals) => void) => void;
 }
 
 /** This process's environment, without colours. */
@@ -31,7 +31,7 @@ export function call(
     let [out, err] = ['', ''];
     child.stdout.on('data', (chunk) => {
       out += String(chunk);
-      watch?.(out, () => child.kill('SIGINT'));
+      watch?.(out, (signal = 'SIGINT') => child.kill(signal));
     });
     child.stderr.on('data', (chunk) => {
       err += String(chunk);
