@@ -2,7 +2,7 @@ import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
 import type { Attribute } from '../ir/graph.ts';
 import { lengthsOf, packBatch } from './batches.ts';
-import type { Reader } from './contract.ts';
+import type { ComponentRecord, Reader } from './contract.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { LearnerPlan } from './learner.ts';
 import { scheduleRecord } from './schedule.ts';
@@ -25,8 +25,16 @@ export async function configurationOf(plan: LearnerPlan): Promise<Configuration>
     batchSize: plan.batchSize,
     seed: plan.seed,
     trainingData: await dataFingerprint(plan.reader),
-    reader: fingerprint(JSON.stringify(plan.reader.record ?? null)),
+    reader: readerSettings(plan.reader.record ?? { kind: 'own' }),
   };
+}
+
+/** Settings by name, so that a difference can be said; lists, such as a vocabulary, by one fingerprint. */
+function readerSettings(record: ComponentRecord): Attribute {
+  const fields = Object.entries(record);
+  const settings = fields.filter(([, value]) => !Array.isArray(value));
+  const lists = fields.filter(([, value]) => Array.isArray(value));
+  return { ...Object.fromEntries(settings), lists: fingerprint(JSON.stringify(lists)) };
 }
 
 /** Examples that are packed at once for their fingerprint. */

@@ -130,6 +130,25 @@ async function loadOn(
   }
 }
 
+/** A reader that spells words otherwise would look others up. @throws FROND-D022 */
+function checkSpelling({ reader: saved }: ModelRecord, { name, record }: Reader, folder: string): void {
+  const [run, own] = [saved ?? {}, record ?? {}].map(
+    (each) => new Map<string, unknown>(Object.entries(each)),
+  );
+  for (const setting of ['lowercase', 'unicode']) {
+    const [wanted, given] = [run?.get(setting), own?.get(setting)];
+    if (wanted === undefined || given === undefined || wanted === given) continue;
+    throw new FrondError(
+      'FROND-D022',
+      `reader ${name} has ${setting} ${given}, the run in ${folder} ${wanted}`,
+      {
+        place: { file: folder },
+        hint: 'give the reader what the run was trained with, or leave it out: the run can make its own',
+      },
+    );
+  }
+}
+
 /** A trained model that answers: weights, prediction graph, reader and heads, without the program that trained it. */
 export class Predictor {
   readonly name: string;
@@ -167,7 +186,7 @@ export class Predictor {
    * Loads the newest whole checkpoint of a run, with the weights that did best where the run kept them.
    * @param folder the run's folder, or the one that its checkpoints are in
    * @throws FROND-F012 when there is none, FROND-F013 when no training run saved it, FROND-F014 when reader or head are the
-   * user's own and not given, FROND-C012 for labels or words in another order than the run's, FROND-D019 for a reader that gives more words than the run takes, FROND-F016 for heads of tasks that it does not have or that read other results, FROND-W… for damaged weights
+   * user's own and not given, FROND-C012 for labels or words in another order than the run's, FROND-D019 for a reader that gives more words than the run takes, D022 for one that spells them otherwise, FROND-F016 for heads of tasks that it does not have or that read other results, FROND-W… for damaged weights
    */
   static async load(folder: string, options: PredictorOptions = {}): Promise<Predictor> {
     checkFolder('Predictor.load', folder);
@@ -184,6 +203,7 @@ export class Predictor {
       (record.reader?.kind === 'joint' ? (jointReaderFrom(record.reader) as Reader) : undefined);
     if (reader === undefined) throw cannotMake('a reader', 'reader', folder);
     checkMeaning('reader', record, reader, folder);
+    checkSpelling(record, reader, folder);
     for (const { head } of tasks) {
       checkMeaning('head', record, head, folder);
       checkNames(head, reader);

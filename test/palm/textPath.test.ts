@@ -62,6 +62,17 @@ describe('the text path', () => {
     );
     reloaded.free();
     await trainer.close();
+
+    // with a reader that spells words otherwise it would be another model
+    const parts = respelt(title);
+    const maps = { vocabulary: reader.vocabulary, intents: reader.intents, tags: reader.tags };
+    const other = readerOf({}, { ...maps, lowercase: false }) as palm.Reader;
+    await expect(palm.Predictor.load(run, { device: interpreterDevice(), reader: other })).rejects.toThrow(
+      `[FROND-D022] reader joint has lowercase false, the run in ${run} true\n`,
+    );
+    const next = tinyTrainer({ rate: 0.05, epochs: 6 }, readerOf(parts, { unicode: 'none' }));
+    await expect(next.resume(run)).rejects.toThrow(/reader was .*"unicode":"NFC".*, is .*"unicode":"none"/);
+    await next.close();
   });
 
   it.each([
