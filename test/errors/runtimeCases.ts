@@ -158,6 +158,7 @@ export const runtimeCases: readonly Case[] = [
       await device.read({ memory, offset: 0, length: 1, dtype: 'f32' });
     },
   ],
+  ['R036', async () => device.read({ memory: await device.allocate(1), offset: 0, length: 2, dtype: 'f32' })],
   [
     'R016',
     () =>

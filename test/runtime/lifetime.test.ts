@@ -49,6 +49,25 @@ describe.each(kinds)('on %s', (_, open) => {
     expect(await messageOf(() => device.write(place, [1, 2, 3, 4]))).toContain(freed);
     expect(await messageOf(() => device.bind([command(place)]))).toContain(freed);
 
+    const own = await device.allocate(4);
+    for (const [outside, what] of [
+      [{ offset: 1, length: 4 }, '4 elements from 1 on, in a memory of 4'],
+      [{ offset: -1, length: 4 }, '4 elements from -1 on, in a memory of 4'],
+      [{ offset: 0, length: 1e9 }, '1000000000 elements from 0 on, in a memory of 4'],
+    ] as const) {
+      const elsewhere = { memory: own, dtype: 'f32', ...outside } as const;
+      for (const use of [() => device.read(elsewhere), () => device.write(elsewhere, [1])]) {
+        expect(await messageOf(use)).toContain(`[FROND-R036] ${what}\n`);
+      }
+    }
+    const first = { memory: own, dtype: 'f32', offset: 0, length: 2 } as const;
+    expect(await messageOf(() => device.write(first, [1, 2, 3]))).toContain(
+      '[FROND-R036] 3 numbers for 2 elements',
+    );
+    const foreign = { ...place, memory: await interpreterDevice().allocate(4) };
+    expect(await messageOf(() => device.read(foreign))).toContain('[FROND-R033]');
+    expect(await messageOf(() => device.write(foreign, [1]))).toContain('[FROND-R033]');
+
     // an executable takes new memory
     await Promise.all([executable.free(), executable.free()]);
     expect(numbers((await executable.run({ x })).y)).toEqual(before);
@@ -117,6 +136,28 @@ describe('a command list', () => {
       expect(await messageOf(async () => bound?.run())).toContain(wanted);
     }
   });
+});
+
+it('what a device is given is checked, on every device by one mechanism', async () => {
+  const device = interpreterDevice();
+  const memory = await device.allocate(1);
+  for (const wrong of [undefined, null, -1, 1.5, 'x', {}, [1], Symbol('s'), 1n, Number.NaN] as never[]) {
+    for (const call of [
+      () => device.allocate(wrong),
+      () => device.free(wrong),
+      () => device.read(wrong),
+      () => device.write(wrong, [1]),
+      () =>
+        device.write(
+          { memory, offset: 0, length: 1, dtype: 'f32' },
+          Array.isArray(wrong) ? (null as never) : wrong,
+        ),
+      () => device.bind(wrong),
+      () => device.prepare(Array.isArray(wrong) ? (1 as never) : wrong),
+    ]) {
+      expect(await messageOf(call)).toMatch(/^\[FROND-(S045|R036)\] /);
+    }
+  }
 });
 
 it('a seed is a whole number', async () => {
