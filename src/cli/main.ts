@@ -84,7 +84,10 @@ const inspectCommand = defineCommand({
     run: { type: 'positional', description: 'folder of the run', required: true },
     graph: { type: 'string', description: 'forward, step or prediction', default: 'forward' },
     format: { type: 'string', description: 'text, dot, mermaid, svg or report', default: 'text' },
-    depth: { type: 'string', description: 'fold scopes deeper than this (drawings)' },
+    depth: {
+      type: 'string',
+      description: 'one box for each scope of this depth, from 1 on; 0: for each phase (drawings)',
+    },
     parameters: { type: 'boolean', description: 'show weights and constants too (drawings)' },
     sizes: { type: 'string', description: 'sizes of a report, such as batch=32,time=24; default: 32 each' },
   },

@@ -1,4 +1,4 @@
-import { type palm, toSvg } from '../index.ts';
+import { FrondError, type Graph, type palm, toSvg } from '../index.ts';
 import { escapeHtml, lineChart, type Series } from './chart.ts';
 import type { StepEvent } from './curve.ts';
 import { headlines } from './outcome.ts';
@@ -146,6 +146,18 @@ function taskTables(test: palm.Metrics): string {
     .join('\n');
 }
 
+/** The graph with as many scopes shown as find room. */
+function drawing(graph: Graph): string {
+  for (const depth of [2, 1]) {
+    try {
+      return toSvg(graph, { depth, parameters: false });
+    } catch (error) {
+      if (!(error instanceof FrondError)) throw error;
+    }
+  }
+  return toSvg(graph, { depth: 0, parameters: false });
+}
+
 /** The report of a run: one page that needs nothing else. */
 export function reportPage(input: ReportInput): string {
   const { name, result, test, facts } = input;
@@ -161,7 +173,7 @@ export function reportPage(input: ReportInput): string {
     `<div class="charts">${charts(input)}</div>`,
     `<h2>validation after each epoch</h2>${epochTable(input)}`,
     taskTables(test),
-    `<h2>the graph that predicts</h2><div class="scroll">${toSvg(result.trainer.prediction, { depth: 2, parameters: false })}</div>`,
+    `<h2>the graph that predicts</h2><div class="scroll">${drawing(result.trainer.prediction)}</div>`,
     '</html>\n',
   ].join('\n');
 }

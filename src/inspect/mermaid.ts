@@ -1,9 +1,9 @@
 import type { GraphLike } from '../ir/graph.ts';
 import { type Box, drawGraph, type PictureOptions, type Scope, scopeTree } from './picture.ts';
 
-/** Quotes, markup and line ends as entity codes. */
+/** As entity codes: quotes and markup, and what begins a directive (`%%{`), an icon (`fa:`), a formula (`$$`) or an escape. */
 const escapeText = (text: string): string =>
-  text.replace(/["#&<>`\r\n]/g, (character) => `#${character.charCodeAt(0)};`);
+  text.replace(/["#$%&':;<>?@\\^`{|}~]/g, (character) => `#${character.charCodeAt(0)};`);
 
 const BRACKETS = {
   input: ['[/', '/]'],

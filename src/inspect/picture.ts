@@ -1,8 +1,10 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { printShape } from '../base/dim.ts';
 import { flag, natural, optional, unchecked } from '../base/kinds.ts';
+import { shown } from '../base/shown.ts';
 import type { Graph, GraphLike, Node, Phase } from '../ir/graph.ts';
 import { graphKind, irOf, splitRef } from '../ir/graph.ts';
+import { findNode } from '../ir/names.ts';
 import { topologicalOrder } from '../ir/order.ts';
 
 /** A box of a drawing: one node, or a scope that stands for all nodes in it. */
@@ -32,11 +34,17 @@ export interface Picture {
 }
 
 export interface PictureOptions {
-  /** scopes deeper than this are folded into one box each; default: everything is shown */
+  /**
+   * scopes of this depth are one box each: 1 leaves the outermost ones, 0 one box for each phase. Default: everything is shown,
+   * down to scopes of depth 64
+   */
   readonly depth?: number | undefined;
   /** whether parameters and constants get boxes; default true */
   readonly parameters?: boolean | undefined;
 }
+
+/** Frames within frames that anybody can tell apart. */
+const DEEPEST = 64;
 
 const cut = (scope: string, depth: number): string => scope.split('/').slice(0, depth).join('/');
 const depthOf = (scope: string): number => (scope === '' ? 0 : scope.split('/').length);
@@ -49,16 +57,16 @@ function boxOf(node: Node): Box {
   const label = kind === 'op' ? node.op : node.id;
   // an input is declared where it is first needed, but belongs to the whole graph
   const scope = kind === 'input' ? '' : node.scope;
-  return { id: node.id, label, detail: shape, kind, phase: node.phase, scope };
+  return { id: node.id, label: shown(label), detail: shown(shape), kind, phase: node.phase, scope };
 }
 
-/** The box of a scope that hides `count` nodes of one phase; a scope of no depth is named after the phase. */
-function foldedBox(id: string, scope: string, phase: Phase, count: number): Box {
-  const nodes = count === 1 ? '1 node' : `${count} nodes`;
+/** The box of a scope that hides nodes, called `layer`, or `layer (backward 1 of 2)` where there are others of that scope. */
+function foldedBox(id: string, { scope, phase, nodes }: Fold, which: string): Box {
+  const name = scope === '' ? phase : scope.slice(scope.lastIndexOf('/') + 1);
   return {
     id,
-    label: scope === '' ? phase : scope.slice(scope.lastIndexOf('/') + 1),
-    detail: phase === 'forward' || scope === '' ? nodes : `${nodes}, ${phase}`,
+    label: shown(which === '' ? name : `${name} (${which})`),
+    detail: nodes === 1 ? '1 node' : `${nodes} nodes`,
     kind: 'scope',
     phase,
     scope: cut(scope, Math.max(0, depthOf(scope) - 1)),
@@ -67,45 +75,109 @@ function foldedBox(id: string, scope: string, phase: Phase, count: number): Box 
 
 const outputBox = (name: string): Box => ({
   id: `output:${name}`,
-  label: name,
+  label: shown(name),
   detail: 'output',
   kind: 'output',
   phase: 'forward',
   scope: '',
 });
 
-/** Nodes and scopes of `graph` as boxes and arrows, folded to the depth asked for. */
+/** Nodes that one box stands for. */
+interface Fold {
+  readonly scope: string;
+  readonly phase: Phase;
+  readonly nodes: number;
+}
+
+/** Nodes and scopes of `graph` as boxes and arrows, folded to the depth asked for. Arrows make no cycle. */
 export function drawGraph(caller: string, given: GraphLike, options: PictureOptions = {}): Picture {
   checkArguments(caller, { graph: graphKind, options: unchecked }, [given, options]);
   checkOptions(caller, options, { depth: optional(natural), parameters: optional(flag) });
   const graph = irOf(given);
-  const depth = options.depth ?? Number.POSITIVE_INFINITY;
+  const depth = Math.min(options.depth ?? DEEPEST, DEEPEST);
   const order = topologicalOrder(graph).filter(
     (node) => options.parameters !== false || (node.op !== 'parameter' && node.op !== 'constant'),
   );
-  const boxes = new Map<string, Box>();
-  const boxOfNode = new Map<string, string>();
-  const folded = new Map<string, number>();
+  const home = ({ op, id, scope, phase }: Node): string =>
+    op === 'input' || depthOf(scope) < depth ? id : `${phase}:${cut(scope, depth)}`; // ids of nodes have no colon
+  const homes = new Map(order.map((node) => [node.id, home(node)]));
+  const boxOfNode = apart(order, homes);
+  const boxes = new Map<string, Node | Fold>();
   for (const node of order) {
-    if (node.op === 'input' || depthOf(node.scope) <= depth) {
-      boxOfNode.set(node.id, node.id);
-      boxes.set(node.id, boxOf(node));
-      continue;
-    }
+    const box = boxOfNode.get(node.id) ?? node.id;
     const scope = cut(node.scope, depth);
-    // ids of nodes have no colon
-    const id = `${node.phase}:${scope}`;
-    const count = (folded.get(id) ?? 0) + 1;
-    folded.set(id, count);
-    boxOfNode.set(node.id, id);
-    boxes.set(id, foldedBox(id, scope, node.phase, count));
+    const known = boxes.get(box) ?? (box === node.id ? node : { scope, phase: node.phase, nodes: 0 });
+    boxes.set(box, 'nodes' in known ? { ...known, nodes: known.nodes + 1 } : known);
   }
+  const folds = [...boxes].flatMap(([id, box]) => ('nodes' in box ? [{ id, ...box }] : []));
+  const which = ({ scope, phase }: Fold, id: string): string => {
+    const own = folds.filter((fold) => fold.scope === scope && fold.phase === phase);
+    const part = own.length > 1 ? `${own.findIndex((fold) => fold.id === id) + 1} of ${own.length}` : '';
+    const others = phase !== 'forward' && folds.some((fold) => fold.scope === scope && fold.phase !== phase);
+    return [others && scope !== '' ? phase : '', part].filter((text) => text !== '').join(' ');
+  };
   const outputs = Object.keys(graph.outputs).map(outputBox);
   return {
-    title: graph.name,
-    boxes: [...boxes.values(), ...outputs],
+    title: shown(graph.name),
+    boxes: [
+      ...[...boxes].map(([id, box]) => ('nodes' in box ? foldedBox(id, box, which(box, id)) : boxOf(box))),
+      ...outputs,
+    ],
     arrows: arrowsOf(graph, order, boxOfNode),
   };
+}
+
+/**
+ * The box of each node, so that arrows between boxes make no cycle, as those between nodes make none: a scope that is left and
+ * entered again becomes a box for each of its visits. Where boxes lie on cycles they are split by the number of changes from one to
+ * another on the longest path to a node, which grows along every arrow.
+ */
+function apart(order: readonly Node[], homes: ReadonlyMap<string, string>): Map<string, string> {
+  const homeOf = (id: string): string => homes.get(id) ?? id;
+  const operands = ({ inputs }: Node) => inputs.map((ref) => splitRef(ref).id).filter((id) => homes.has(id));
+  const knot = knotOf(
+    order.flatMap((node) => operands(node).map((id) => [homeOf(id), homeOf(node.id)] as const)),
+  );
+  const changes = new Map<string, number>();
+  const boxes = new Map<string, string>();
+  for (const node of order) {
+    const home = homeOf(node.id);
+    const leaves = (id: string): boolean => homeOf(id) !== home && knot.has(home) && knot.has(homeOf(id));
+    const counts = operands(node).map((id) => (changes.get(id) ?? 0) + (leaves(id) ? 1 : 0));
+    const count = counts.reduce((most, one) => Math.max(most, one), 0);
+    changes.set(node.id, count);
+    boxes.set(node.id, knot.has(home) && home !== node.id ? `${home}:${count}` : home);
+  }
+  return boxes;
+}
+
+/** What lies on cycles of arrows, or between two: what is left when sources and sinks are taken away again and again. */
+function knotOf(arrows: readonly (readonly [string, string])[]): Set<string> {
+  const left = new Set(arrows.flat());
+  for (const [tail, head] of [
+    [0, 1],
+    [1, 0],
+  ] as const) {
+    const [next, waiting] = [new Map<string, string[]>(), new Map<string, number>()];
+    for (const arrow of arrows) {
+      const [from, to] = [arrow[tail], arrow[head]];
+      if (from === to || !left.has(from) || !left.has(to)) continue;
+      const known = next.get(from);
+      if (known === undefined) next.set(from, [to]);
+      else known.push(to);
+      waiting.set(to, (waiting.get(to) ?? 0) + 1);
+    }
+    const free = [...left].filter((id) => !waiting.has(id));
+    for (let id = free.pop(); id !== undefined; id = free.pop()) {
+      left.delete(id);
+      for (const to of next.get(id) ?? []) {
+        const count = (waiting.get(to) ?? 0) - 1;
+        waiting.set(to, count);
+        if (count === 0) free.push(to);
+      }
+    }
+  }
+  return left;
 }
 
 function arrowsOf(graph: Graph, order: readonly Node[], boxOfNode: ReadonlyMap<string, string>): Arrow[] {
@@ -114,9 +186,9 @@ function arrowsOf(graph: Graph, order: readonly Node[], boxOfNode: ReadonlyMap<s
     const { id, output } = splitRef(ref);
     const from = boxOfNode.get(id);
     if (from === undefined || from === to) return;
-    const shape = graph.nodes[id]?.types[output]?.shape;
-    const label = shape === undefined ? '' : printShape(shape);
-    const key = `${from}\n${to}`;
+    const shape = findNode(graph, id)?.types[output]?.shape;
+    const label = shape === undefined ? '' : shown(printShape(shape));
+    const key = JSON.stringify([from, to]);
     const known = arrows.get(key);
     arrows.set(key, { from, to, label: known === undefined || known.label === label ? label : '' });
   };
@@ -149,7 +221,7 @@ export function scopeTree(picture: Picture): Scope {
     const old = known.get(path);
     if (old !== undefined) return old;
     const slash = path.lastIndexOf('/');
-    const scope: GrowingScope = { path, label: path.slice(slash + 1), boxes: [], inner: [] };
+    const scope: GrowingScope = { path, label: shown(path.slice(slash + 1)), boxes: [], inner: [] };
     known.set(path, scope);
     scopeAt(path.slice(0, Math.max(0, slash))).inner.push(scope);
     return scope;

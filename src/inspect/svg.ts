@@ -1,4 +1,5 @@
 import dagre from '@dagrejs/dagre';
+import { defined, FrondError } from '../base/errors.ts';
 import type { GraphLike, Phase } from '../ir/graph.ts';
 import {
   type Arrow,
@@ -12,9 +13,8 @@ import {
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
-/** Text for XML, which has no control characters. */
 const escapeText = (text: string): string =>
-  text.replace(/[&<>"]/g, (character) => ENTITIES[character] ?? character).replace(/\p{Cc}/gu, ' ');
+  text.replace(/[&<>"]/g, (character) => ENTITIES[character] ?? character);
 
 const FILL = { forward: '#e8f1fb', backward: '#fdeee0', update: '#e9f6e6' } as const;
 const STROKE = { forward: '#5b7fa6', backward: '#b3793f', update: '#5f9653' } as const;
@@ -22,6 +22,7 @@ const INK = '#1f2933';
 const QUIET = '#5a6672';
 const CHARACTER = 6.6;
 const HEIGHT = 38;
+const MARGIN = 12;
 /** letters of an edge's shape are smaller */
 const LABEL_CHARACTER = 5;
 
@@ -33,29 +34,72 @@ interface Point {
   readonly y: number;
 }
 
+/** Where everything lies. */
+interface Layout {
+  readonly boxes: readonly Point[];
+  readonly frames: readonly (Point & Size)[];
+  readonly arrows: readonly (Point & { readonly points: readonly Point[] })[];
+}
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
 /** Layers from inputs to outputs, with a frame around the boxes of each scope. */
-function layOut(picture: Picture) {
+function layOut(picture: Picture, frames: readonly Scope[]): Layout {
   const layout = new dagre.graphlib.Graph({ directed: true, compound: true });
-  layout.setGraph({ rankdir: 'TB', nodesep: 22, ranksep: 30, edgesep: 14, marginx: 12, marginy: 12 });
+  layout.setGraph({ rankdir: 'TB', nodesep: 22, ranksep: 30, edgesep: 14, marginx: MARGIN, marginy: MARGIN });
   layout.setDefaultEdgeLabel(() => ({}));
-  for (const { path, inner } of scopesIn(picture)) {
-    layout.setNode(frameId(path), {});
-    for (const scope of inner) {
-      layout.setNode(frameId(scope.path), {});
-      layout.setParent(frameId(scope.path), frameId(path));
-    }
-  }
+  // the layout keeps its nodes in plain objects: names of the graph, such as `constructor`, stay out of it
+  const frameIds = new Map(frames.map(({ path }, i) => [path, `scope${i}`]));
+  const boxIds = new Map(picture.boxes.map(({ id }, i) => [id, `box${i}`]));
+  const idOf = (ids: ReadonlyMap<string, string>, name: string): string => defined(ids.get(name), name);
+  for (const { path } of frames) layout.setNode(idOf(frameIds, path), {});
+  for (const { path, inner } of frames)
+    for (const scope of inner) layout.setParent(idOf(frameIds, scope.path), idOf(frameIds, path));
   for (const box of picture.boxes) {
-    layout.setNode(box.id, { width: widthOf(box), height: HEIGHT });
-    if (box.scope !== '') layout.setParent(box.id, frameId(box.scope));
+    layout.setNode(idOf(boxIds, box.id), { width: widthOf(box), height: HEIGHT });
+    if (box.scope !== '') layout.setParent(idOf(boxIds, box.id), idOf(frameIds, box.scope));
   }
-  for (const arrow of picture.arrows) {
-    const label = labelOf(picture, arrow);
+  const ends = picture.arrows.map(({ from, to }) => ({ v: idOf(boxIds, from), w: idOf(boxIds, to) }));
+  const labelOf = labels(picture);
+  picture.arrows.forEach((arrow, i) => {
+    const label = labelOf(arrow);
     const size = label === '' ? {} : { width: LABEL_CHARACTER * label.length + 6, height: 12, labelpos: 'c' };
-    layout.setEdge(arrow.from, arrow.to, size);
-  }
+    layout.setEdge(defined(ends[i], 'an arrow'), size);
+  });
   dagre.layout(layout);
-  return layout;
+  return {
+    boxes: picture.boxes.map(({ id }) => layout.node(idOf(boxIds, id))),
+    frames: frames.map(({ path }) => layout.node(idOf(frameIds, path))),
+    arrows: ends.map((end) => layout.edge(end)),
+  };
+}
+
+/** What a drawing takes: everything in it, and the bends of arrows, which may run beyond all boxes. */
+function extentOf(picture: Picture, { boxes, frames, arrows }: Layout): Point & Size {
+  const labelOf = labels(picture);
+  const sizes = [
+    ...boxes.map((box, i) => ({
+      ...box,
+      width: widthOf(defined(picture.boxes[i], 'a box')),
+      height: HEIGHT + 8,
+    })),
+    ...frames,
+    ...arrows.flatMap(({ points }) => points.map((point) => ({ ...point, width: 0, height: 0 }))),
+    ...arrows.flatMap(({ x, y }, i) => {
+      const label = labelOf(defined(picture.arrows[i], 'an arrow'));
+      return label === '' ? [] : [{ x, y, width: LABEL_CHARACTER * label.length, height: 12 }];
+    }),
+  ];
+  let [left, top, right, bottom] = [MARGIN, MARGIN, MARGIN, MARGIN];
+  for (const { x, y, width, height } of sizes) {
+    [left, right] = [Math.min(left, x - width / 2), Math.max(right, x + width / 2)];
+    [top, bottom] = [Math.min(top, y - height / 2), Math.max(bottom, y + height / 2)];
+  }
+  const [x, y] = [Math.floor(left - MARGIN), Math.floor(top - MARGIN)];
+  return { x, y, width: Math.ceil(right + MARGIN) - x, height: Math.ceil(bottom + MARGIN) - y };
 }
 
 /** All scopes but the outermost, which has no frame; outer ones first. */
@@ -64,11 +108,10 @@ function scopesIn(picture: Picture): Scope[] {
   return all(scopeTree(picture));
 }
 
-const frameId = (scope: string): string => `scope:${scope}`;
-
 /** A shape is written on the arrow only where the box that it leaves does not say it: folded scopes. */
-function labelOf(picture: Picture, { from, label }: Arrow): string {
-  return picture.boxes.find(({ id }) => id === from)?.kind === 'scope' ? label : '';
+function labels(picture: Picture): (arrow: Arrow) => string {
+  const folded = new Set(picture.boxes.filter(({ kind }) => kind === 'scope').map(({ id }) => id));
+  return ({ from, label }) => (folded.has(from) ? label : '');
 }
 
 /** A curve through the middles between the corners that the layout gives. */
@@ -100,34 +143,57 @@ function drawBox(box: Box, { x, y }: Point): string {
 }
 
 /** A line under the drawing that says what the colours mean, where there are several. */
-function legend(phases: readonly Phase[], height: number): string {
+function legend(phases: readonly Phase[], left: number, height: number): string {
   if (phases.length < 2) return '';
   return phases
     .map((phase, i) => {
-      const x = 16 + 92 * i;
+      const x = left + 16 + 92 * i;
       return `<rect x="${x}" y="${height + 2}" width="14" height="14" rx="3" fill="${FILL[phase]}" stroke="${STROKE[phase]}"/><text x="${x + 20}" y="${height + 13}" text-anchor="start" fill="${QUIET}">${phase}</text>`;
     })
     .join('');
 }
 
-/** The graph as a stand-alone SVG drawing, laid out in layers from inputs to outputs, a frame around each scope. */
+/** Boxes, and bends of arrows in the rows that they pass: what the layout has to place, in a time that grows faster than both. */
+const MOST_PLACES = 50_000;
+/** its recursion goes as deep as a chain is long */
+const MOST_BOXES = 1500;
+
+/** @throws FROND-I040 */
+function requireSize({ title, boxes, arrows }: Picture): void {
+  const rows = new Map<string, number>();
+  const rowOf = (id: string): number => rows.get(id) ?? 0;
+  // arrows stand in the order of what they lead to
+  for (const { from, to } of arrows) rows.set(to, Math.max(rowOf(to), rowOf(from) + 1));
+  const places = arrows.reduce((sum, { from, to }) => sum + rowOf(to) - rowOf(from) - 1, boxes.length);
+  if (places <= MOST_PLACES && boxes.length <= MOST_BOXES) return;
+  const count = `${boxes.length} boxes and ${arrows.length} arrows`;
+  throw new FrondError('FROND-I040', `graph ${title}: ${count} are too many for an SVG drawing`, {
+    hint: 'fold scopes, by { depth: 1 } or --depth 1; DOT and Mermaid are written at any size',
+  });
+}
+
+/**
+ * The graph as a stand-alone SVG drawing, laid out in layers from inputs to outputs, a frame around each scope.
+ * @throws FROND-I040 for more than can be laid out in a minute or two
+ */
 export function toSvg(graph: GraphLike, options: PictureOptions = {}): string {
   const picture = drawGraph('toSvg', graph, options);
-  const layout = layOut(picture);
-  // without boxes the layout has no size
-  const { width = 0, height = 0 } = picture.boxes.length > 0 ? layout.graph() : {};
+  requireSize(picture);
+  const scopes = scopesIn(picture);
+  const layout = layOut(picture, scopes);
+  const labelOf = labels(picture);
+  const { x: left, y: top, width, height } = extentOf(picture, layout);
   const phases = (['forward', 'backward', 'update'] as const).filter((phase) =>
     picture.boxes.some((box) => box.phase === phase),
   );
-  const frames = scopesIn(picture).map(({ path, label }) => {
-    const { x, y, width: w, height: h } = layout.node(frameId(path));
-    const [left, top] = [x - w / 2, y - h / 2];
-    return `<rect x="${left.toFixed(1)}" y="${top.toFixed(1)}" width="${w.toFixed(1)}" height="${h.toFixed(1)}" rx="10" fill="#1f2933" fill-opacity=".025" stroke="#c6ced6" stroke-dasharray="4 3"/><text x="${(left + 10).toFixed(1)}" y="${(top + 3.5).toFixed(1)}" text-anchor="start" font-size="10" fill="${QUIET}" stroke="#fff" stroke-width="4" paint-order="stroke">${escapeText(label)}</text>`;
+  const frames = layout.frames.map(({ x, y, width: w, height: h }, i) => {
+    const [leftmost, highest] = [x - w / 2, y - h / 2];
+    return `<rect x="${leftmost.toFixed(1)}" y="${highest.toFixed(1)}" width="${w.toFixed(1)}" height="${h.toFixed(1)}" rx="10" fill="#1f2933" fill-opacity=".025" stroke="#c6ced6" stroke-dasharray="4 3"/><text x="${(leftmost + 10).toFixed(1)}" y="${(highest + 3.5).toFixed(1)}" text-anchor="start" font-size="10" fill="${QUIET}" stroke="#fff" stroke-width="4" paint-order="stroke">${escapeText(scopes[i]?.label ?? '')}</text>`;
   });
-  const arrows = picture.arrows.map((arrow) => {
-    const { points, x, y } = layout.edge({ v: arrow.from, w: arrow.to });
+  const arrows = picture.arrows.map((arrow, i) => {
+    const { points, x, y } = defined(layout.arrows[i], 'an arrow');
     const title = arrow.label === '' ? '' : `<title>${escapeText(arrow.label)}</title>`;
-    const label = labelOf(picture, arrow);
+    const label = labelOf(arrow);
     const text =
       label === ''
         ? ''
@@ -136,16 +202,16 @@ export function toSvg(graph: GraphLike, options: PictureOptions = {}): string {
   });
   const total = height + (phases.length < 2 ? 0 : 26);
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width.toFixed(0)} ${total.toFixed(0)}" width="${width.toFixed(0)}"`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${left} ${top} ${width} ${total}" width="${width}"`,
     ' font-family="ui-sans-serif, system-ui, sans-serif" font-size="11" text-anchor="middle">',
     `<title>${escapeText(picture.title)}</title>`,
     '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="6" markerHeight="6" orient="auto">',
     '<path d="M0 0L8 4L0 8z" fill="#8a97a5"/></marker></defs>',
-    `<rect x="0" y="0" width="${width.toFixed(0)}" height="${total.toFixed(0)}" fill="#fff"/>`,
+    `<rect x="${left}" y="${top}" width="${width}" height="${total}" fill="#fff"/>`,
     ...frames,
     ...arrows,
-    ...picture.boxes.map((box) => drawBox(box, layout.node(box.id))),
-    legend(phases, height),
+    ...picture.boxes.map((box, i) => drawBox(box, defined(layout.boxes[i], box.id))),
+    legend(phases, left, top + height),
     '</svg>\n',
   ].join('\n');
 }

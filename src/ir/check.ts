@@ -5,7 +5,7 @@ import { unchecked } from '../base/kinds.ts';
 import { inferTypes } from './builder.ts';
 import type { Graph, Node, Ref, TensorType } from './graph.ts';
 import { makeRef, splitRef } from './graph.ts';
-import { findNode, isName, nodePath, typeOfRef } from './names.ts';
+import { checkName, findNode, isName, namesHint, nodePath, typeOfRef } from './names.ts';
 import { topologicalOrder } from './order.ts';
 import { printNode, printType } from './print.ts';
 import { type OpRegistry, registryKind } from './record.ts';
@@ -36,7 +36,7 @@ export function checkGraph(graph: Graph, registry: OpRegistry): void {
       throw located(graph, node, error);
     }
   };
-  if (!isName(graph.name)) throw problem('FROND-I011', `"${graph.name}" is not a name for a graph`);
+  checkName(graph.name, 'graph');
   for (const [key, node] of nodes) check(node, () => checkForm(key, node));
   for (const [, node] of nodes) check(node, () => checkOperands(graph, node));
   const order = orderOf(graph);
@@ -117,9 +117,8 @@ function safely(print: () => string): string | undefined {
 function checkForm(key: string, node: Node): void {
   if (node.id !== key)
     throw problem('FROND-I002', `%${key} is bound to a node that calls itself %${node.id}`);
-  if (!isName(node.id)) throw problem('FROND-I011', `"${node.id}" is not a name for a node`);
-  if (node.scope !== '' && !isName(node.scope))
-    throw problem('FROND-I011', `"${node.scope}" is not a scope path`);
+  checkName(node.id, 'node');
+  if (node.scope !== '') checkName(node.scope, 'scope');
   if (!PHASES.includes(node.phase)) throw problem('FROND-I012', `${String(node.phase)} is not a phase`);
   if (!isTexts(node.inputs)) throw problem('FROND-I012', 'its operands are not a list of names');
   if (!Array.isArray(node.types)) throw problem('FROND-I012', 'its types are not a list');
@@ -160,7 +159,11 @@ function checkOperands(graph: Graph, node: Node): void {
 function checkRef(graph: Graph, ref: Ref, user: string): void {
   const { id, output } = splitRef(ref);
   const node = findNode(graph, id);
-  if (node === undefined) throw problem('FROND-I001', `${user} reads %${ref}, which no node gives`);
+  if (node === undefined) {
+    throw new FrondError('FROND-I001', `${user} reads %${ref}, which no node gives`, {
+      hint: namesHint(graph, id),
+    });
+  }
   const count = node.types.length;
   // one tensor has one spelling: `x#0` and `x#01` would hide equal refs from passes
   if (!Number.isInteger(output) || output < 0 || output >= count || makeRef(id, output) !== ref) {
@@ -262,7 +265,7 @@ function checkInterface(graph: Graph, check: (node: Node, run: () => void) => vo
       throw problem('FROND-I010', `%${id} is listed in \`inputs\` but is not an input of the graph`);
   }
   for (const [name, ref] of Object.entries(graph.outputs)) {
-    if (!isName(name)) throw problem('FROND-I011', `"${name}" is not a name for an output`);
+    checkName(name, 'output');
     const node = findNode(graph, splitRef(ref).id);
     if (node) check(node, () => checkRef(graph, ref, `output ${name}`));
     else throw problem('FROND-I010', `output ${name} is %${ref}, which no node gives`);

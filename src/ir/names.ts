@@ -1,4 +1,4 @@
-import { show } from '../base/arguments.ts';
+import { nearestOf, show } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
 import type { Graph, Node, NodeId, Ref, TensorType } from './graph.ts';
 import { splitRef } from './graph.ts';
@@ -13,7 +13,7 @@ export const isName = (name: unknown): name is string =>
 export function checkName(name: unknown, what: string): void {
   if (!isName(name)) {
     throw new FrondError('FROND-I011', `${what}: ${show(name)} is not a name`, {
-      hint: 'names start with a letter or underscore and go on with letters, digits, "_", ".", "-" and "/"',
+      hint: 'names start with a letter or underscore and go on with letters, digits, "_", ".", "-" and "/"; __proto__ is none',
     });
   }
 }
@@ -32,8 +32,24 @@ export const findNode = (graph: Graph, id: NodeId): Node | undefined =>
 /** @throws FROND-I001 when no node has that id. */
 export function nodeOf(graph: Graph, id: NodeId): Node {
   const node = findNode(graph, id);
-  if (node === undefined) throw new FrondError('FROND-I001', `%${id} is not a node of graph ${graph.name}`);
+  if (node === undefined) {
+    throw new FrondError('FROND-I001', `%${id} is not a node of graph ${graph.name}`, {
+      hint: namesHint(graph, id),
+    });
+  }
   return node;
+}
+
+const LISTED = 8;
+
+/** The name of an output or node that looks most like `id`, and those that there are. */
+export function namesHint(graph: Graph, id: string): string {
+  const list = (names: readonly string[]): string =>
+    [...names.slice(0, LISTED), ...(names.length > LISTED ? [`… (${names.length} in all)`] : [])].join(', ');
+  const [outputs, nodes] = [Object.keys(graph.outputs), Object.keys(graph.nodes)];
+  const nearest = nearestOf(id, [...outputs, ...nodes]);
+  if (nearest === undefined) return 'the graph has no nodes';
+  return `did you mean ${nearest}? Its outputs are ${list(outputs) || 'none'}; its nodes are ${list(nodes)}`;
 }
 
 /** @throws FROND-I001 when the node is unknown, FROND-I009 when it has no such output. */

@@ -5,7 +5,7 @@ import { documentedCodes, raisedCodes, testedCodes } from './sources.ts';
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   // sizes are bound when a graph runs
   S: ['base', 'ops', 'dsl', 'runtime'],
-  I: ['ir'],
+  I: ['ir', 'inspect'],
   K: ['kernel', 'kernels', 'target'],
   P: ['passes', 'ops'],
   R: ['runtime'],

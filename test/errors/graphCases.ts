@@ -1,3 +1,4 @@
+import { toSvg } from '../../src/inspect/svg.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import { checkGraph } from '../../src/ir/check.ts';
 import { edit } from '../../src/ir/edit.ts';
@@ -97,6 +98,14 @@ export const graphCases: readonly Case[] = [
   ['I012', check('exp', { phase: 'sideways' })],
   ['I020', () => parseGraph('graph g() {\n  %a = constant( : f32[]\n}\n')],
   ['I020', () => parseGraph('')],
+  [
+    'I040',
+    () => {
+      const b = chain();
+      for (let i = 0; i < 2000; i++) b.one('exp', ['exp']);
+      toSvg(b.finish());
+    },
+  ],
   ['P001', odd({}, (graph, registry) => differentiate(graph, registry, { loss: 'loss' }))],
   ['P002', () => differentiate(chain().finish(), ops, { loss: 'y' })],
   ['P002', () => differentiate(chain().finish(), ops, { loss: 'y', upstream: 'layer/w' })],

@@ -316,7 +316,8 @@ describe('checkGraph', () => {
     expect(errorOf(() => checkGraph(broken, tinyOps))?.message).toMatchInlineSnapshot(`
       "[FROND-I001] tanh reads %ghost, which no node gives
         at node tanh (random.ts:2)
-        hint: around it:
+        hint: did you mean loss? Its outputs are loss, sources, last; its nodes are x0, x1, tanh, mul, constant, add, div, sum, … (11 in all)
+      around it:
           %x0 = parameter() {name: "x0", initializer: "normal", trainable: true} : f32[]  // · random.ts:1
           %x1 = parameter() {name: "x1", initializer: "normal", trainable: true} : f32[5, 1, 2]  // · random.ts:1
         > %tanh = tanh(%ghost) : f32[]                                              // · random.ts:2
