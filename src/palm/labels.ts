@@ -29,7 +29,8 @@ export const collectLabels = (labels: Iterable<string>): LabelSet => labelSet([.
 /** The tags that occur: `O` has id 0; then for each type those of its parts, in the order of letters. @throws FROND-D005 */
 export const collectTags = (tags: Iterable<string>): LabelSet => {
   const inside = [...new Set(tags)].filter((tag) => tag !== 'O');
-  const key = (tag: string): string => `${parseTag(tag).type} ${tag[0]}`;
+  const keys = new Map(inside.map((tag) => [tag, `${parseTag(tag).type} ${tag[0]}`]));
+  const key = (tag: string): string => keys.get(tag) ?? '';
   return labelSet(['O', ...inside.sort((a, b) => (key(a) < key(b) ? -1 : 1))]);
 };
 

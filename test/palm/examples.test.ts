@@ -26,6 +26,13 @@ describe('examples in memory are held to the rules of files', () => {
       '3 words have 1 tags',
     ],
     ['more tags than words', { ...good, tags: ['O', 'O', 'O'] }, 'D004', '2 words have 3 tags'],
+    ['a text that is no tag', { ...good, tags: ['O', 'city'] }, 'D005', '"city" is not a tag'],
+    [
+      'a tag of two words',
+      { ...good, tags: ['O', 'B-the\u00a0city'] },
+      'D005',
+      '"B-the\u00a0city" is not a tag',
+    ],
     ['no words', { ...good, words: [], tags: [] }, 'D020', 'words is no list of texts, at least one'],
     ['one text for words', { ...good, words: 'to rome' }, 'D020', 'words is no list of texts, at least one'],
     ['numbers for words', { ...good, words: [1, 2] }, 'D020', 'words is no list of texts, at least one'],

@@ -131,6 +131,7 @@ describe('labels', () => {
     expect(collectLabels(['b', 'a', 'b']).names).toEqual(['a', 'b']);
     expect(collectTags(['I-x', 'O', 'B-y', 'B-x', 'I-x']).names).toEqual(['O', 'B-x', 'I-x', 'B-y']);
     expect(collectTags(['B-x']).ids.get('O')).toBe(0);
+    expect(() => collectTags(['city'])).toThrow('[FROND-D005] "city" is not a tag');
   });
 
   test('must be there, and once', () => {

@@ -1,5 +1,7 @@
 import { FrondError, type SourcePlace } from '../../base/errors.ts';
-import { checkWord, tooLong } from '../words.ts';
+import { readTag } from '../../nn/tags.ts';
+import { TAG_FORM } from '../labels.ts';
+import { checkWord, show, tooLong } from '../words.ts';
 import type { JointExample } from './jointFiles.ts';
 
 const texts = (value: unknown): boolean =>
@@ -25,7 +27,7 @@ interface Position {
 /**
  * Holds examples in memory to the rules of those that are read. In other parts than `train` an example may go without labels: no
  * tags, and the intent ''.
- * @throws FROND-D020 for what is no example, D021 for what is no word, D004 for more or fewer tags than words, D008 for more
+ * @throws FROND-D020 for what is no example, D021 for what is no word, D004 for more or fewer tags than words, D005 for what is no tag, D008 for more
  *   words than `maximum`; each names part and index
  */
 export function checkExamples(part: string, examples: readonly JointExample[], maximum: number): void {
@@ -53,6 +55,10 @@ function checkLabelled({ words, tags, intent }: JointExample, part: string, at: 
       place,
       hint: 'give each word its tag',
     });
+  }
+  const odd = tags.find((tag) => readTag(tag) === undefined);
+  if (odd !== undefined) {
+    throw new FrondError('FROND-D005', `${where}: ${show(odd)} is not a tag`, { place, hint: TAG_FORM });
   }
   if (intent === '' && part === 'train') throw malformed(where, 'intent is empty');
 }

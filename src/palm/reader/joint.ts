@@ -157,7 +157,7 @@ const DEFAULT_LENGTH = 128;
  * A reader of examples in memory. Vocabulary, intents and tags come from the part `train`, or from an earlier run.
  * @throws FROND-D006 for a label of `train` that given maps lack, and with `strict` for one of any part
  * @throws FROND-D014 without a `train` part and without maps
- * @throws FROND-D004, D008, D020, D021 for examples that no file could hold, FROND-T002 for options out of range
+ * @throws FROND-D004, D005, D008, D020, D021 for examples that no file could hold, FROND-T002 for options out of range
  * @throws FROND-D011 for a vocabulary that is malformed, FROND-D022 for one that is spelt otherwise than the options say
  */
 export function jointReaderOf(
