@@ -6,8 +6,8 @@ export const lowestOf = (p: Printer, dtype: ValueType): string =>
   dtype === 'f32' ? literal(p, Number.NEGATIVE_INFINITY, dtype) : dtype === 'i32' ? 'i32(-2147483648)' : '0u';
 
 /**
- * A number as a text of `dtype`. WGSL has no literal for what is not finite, and refuses constant expressions of that value: a
- * function of the module makes it from its bits.
+ * A number as a text of `dtype`. WGSL has no literal for what is not finite, refuses constant expressions of that value, and may take
+ * −0 for 0: a function of the module makes them from their bits.
  */
 export function literal({ helpers }: Pick<Printer, 'helpers'>, value: number, dtype: ValueType): string {
   switch (dtype) {
@@ -19,12 +19,12 @@ export function literal({ helpers }: Pick<Printer, 'helpers'>, value: number, dt
       return value === -2147483648 ? 'i32(-2147483648)' : `${Math.trunc(value)}`;
     default: {
       const single = Math.fround(value);
-      if (!Number.isFinite(single)) {
+      if (!Number.isFinite(single) || Object.is(single, -0)) {
         helpers.add('fromBits');
-        return `from_bits(0x${Number.isNaN(single) ? '7fc' : single > 0 ? '7f8' : 'ff8'}00000u)`;
+        const bits = Number.isNaN(single) ? '7fc' : single === 0 ? '800' : single > 0 ? '7f8' : 'ff8';
+        return `from_bits(0x${bits}00000u)`;
       }
-      const text = Object.is(single, -0) ? '-0' : `${value}`;
-      return /^-?\d+$/.test(text) ? `${text}.0` : text;
+      return /^-?\d+$/.test(`${value}`) ? `${value}.0` : `${value}`;
     }
   }
 }
