@@ -125,7 +125,7 @@ const ILLEGAL: readonly (readonly [path: string, value: Json, code: string])[] =
   ['prediction nodes attention attributes heads', 3, 'FROND-S014'],
   ['prediction nodes attention attributes causal', 'no', 'FROND-S019'],
   ['prediction nodes attention types', 'f32', 'FROND-I012'],
-  ['prediction nodes attention types 0', null, 'FROND-I006'],
+  ['prediction nodes attention types 0', null, 'FROND-I012'],
   ['prediction nodes attention inputs', 'linear', 'FROND-I012'],
   ['prediction nodes attention inputs 0', 'constructor', 'FROND-I001'],
   ['prediction nodes attention op', 'toString', 'FROND-I004'],

@@ -231,11 +231,13 @@ describe('wrong calls', () => {
     ]) {
       const [setting, value] = Object.entries(wrong)[0] ?? [];
       expect(() => trainer.fitReader(reader, { epochs: 1, ...wrong })).toThrow(
-        `[FROND-T002] ${setting} is ${value}`,
+        `[FROND-T002] fitReader: ${setting} is ${value}`,
       );
     }
-    expect(() => trainer.setSaver({ folder: 'x', everySteps: 0 })).toThrow('[FROND-T002] everySteps is 0');
-    expect(() => trainer.setSaver({ folder: 'x', keep: 0.5 })).toThrow('[FROND-T002] keep is 0.5');
+    expect(() => trainer.setSaver({ folder: 'x', everySteps: 0 })).toThrow(
+      '[FROND-T002] setSaver: everySteps is 0',
+    );
+    expect(() => trainer.setSaver({ folder: 'x', keep: 0.5 })).toThrow('[FROND-T002] setSaver: keep is 0.5');
     expect((await errorOf(trainer.train({ printEvery: 0 }))).code).toBe('FROND-T002');
   });
 
