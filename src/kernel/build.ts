@@ -1,4 +1,17 @@
+import { checkArguments, checkOptions, nearestOf, shownName } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
+import {
+  callable,
+  type Kind,
+  kind,
+  name as nameKind,
+  objectOf,
+  oneOf,
+  optional,
+  text,
+  unchecked,
+} from '../base/kinds.ts';
+import { callerPlace } from '../base/source.ts';
 import { callSite } from './callSite.ts';
 import { accepts, elementwise, resultType } from './elementwise.ts';
 import type {
@@ -19,6 +32,20 @@ import type {
   Value,
   ValueType,
 } from './ir.ts';
+import {
+  axes as axesKind,
+  axisKind,
+  bufferKind,
+  operandKind,
+  pairKind,
+  spanKind,
+  storageKind,
+  termsKind,
+  typeKind,
+  valueKind,
+  values as valuesKind,
+} from './kinds.ts';
+import { scheduleKind } from './schedule.ts';
 
 /** A scalar or tile, or a plain number that takes the type its neighbours have. */
 export type Operand = Value | number;
@@ -37,8 +64,38 @@ const loadedType = ({ dtype }: Buffer): ValueType => (dtype === 'f16' ? 'f32' : 
 const axesOfTerms = (terms: readonly Term[]): readonly Axis[] =>
   terms.flatMap(({ index }) => (index.kind === 'span' ? [index.axis] : index.axes));
 const fail = (summary: string, hint?: string): never => {
-  throw new FrondError('FROND-K001', summary, { hint });
+  throw new FrondError('FROND-K001', summary, { hint, place: callerPlace() });
 };
+
+const check = (method: string, kinds: Readonly<Record<string, Kind>>, given: readonly unknown[]): void =>
+  checkArguments(`k.${method}`, kinds, given, 'FROND-K001');
+const word = (count: number): Kind =>
+  kind(
+    `a whole number from 0 to ${count - 1}`,
+    (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) < count,
+  );
+
+const number = kind('a number', (value) => typeof value === 'number');
+const optionalValue = kind('a value', (value) => value === undefined || valueKind.holds(value));
+const whole = kind(
+  'a whole number of 32 bits',
+  (value) => Number.isInteger(value) && Math.abs(Number(value)) < 2 ** 32,
+);
+/** What a number may be that stands for a value of a type. */
+const CONSTANTS: Readonly<Record<ValueType, Kind>> = {
+  ...{ f32: number, i32: whole, u32: whole },
+  bool: kind('0 or 1', (value) => value === 0 || value === 1),
+};
+const DOT = { left: valueKind, right: valueKind, accumulator: optional(valueKind), over: axisKind };
+const LOOP = { from: operandKind, to: operandKind, step: operandKind, initial: valuesKind, body: callable };
+
+function noFunction(fn: unknown): FrondError {
+  const names = Object.keys(elementwise);
+  return new FrondError('FROND-K001', `k.map: there is no function ${shownName(fn)}`, {
+    place: callerPlace(),
+    hint: `did you mean ${nearestOf(shownName(fn), names)}? There are: ${names.join(', ')}`,
+  });
+}
 
 /**
  * Records what an author's function does into a `Kernel`. Methods append to the region at hand; nothing is executed. Equal
@@ -67,8 +124,9 @@ export class KernelBuilder {
 
   /** A tile axis of `size` elements, a multiple of 4. Tiles list their axes in the order of these calls. */
   axis(name: string, size: number): Axis {
-    if (!Number.isInteger(size) || size <= 0 || size % 4 !== 0) {
-      fail(`axis ${name}: its extent must be a positive multiple of 4, not ${size}`);
+    check('axis', { name: nameKind, size: unchecked }, [name, size]);
+    if (!Number.isSafeInteger(size) || size <= 0 || size % 4 !== 0) {
+      fail(`axis ${name}: its extent must be a positive multiple of 4, not ${shownName(size)}`);
     }
     const axis: Axis = { kind: 'axis', order: this.#axes.length, name, size };
     this.#axes.push(axis);
@@ -76,6 +134,8 @@ export class KernelBuilder {
   }
 
   buffer(name: string, dtype: StorageType, access: Access): Buffer {
+    const kinds = { name: nameKind, dtype: storageKind, access: oneOf('read', 'write', 'update', 'scratch') };
+    check('buffer', kinds, [name, dtype, access]);
     if (this.#buffers.some((other) => other.name === name)) fail(`buffer ${name} is declared twice`);
     const stored = dtype === 'f32' ? (this.#storage[name] ?? dtype) : dtype;
     const buffer: Buffer = { kind: 'buffer', name, dtype: stored, access };
@@ -88,6 +148,7 @@ export class KernelBuilder {
 
   /** A uniform scalar given at launch. */
   parameter(name: string, dtype: 'i32' | 'u32' | 'f32' = 'i32'): Value {
+    check('parameter', { name: nameKind, dtype: oneOf('i32', 'u32', 'f32') }, [name, dtype]);
     const value = this.#value({ op: 'parameter', name }, [], dtype);
     if (value.op === 'parameter') this.#parameters.push(value);
     return value;
@@ -95,6 +156,7 @@ export class KernelBuilder {
 
   /** Index of this program along grid dimension `dimension`. */
   program(dimension: 0 | 1 | 2 | 3): Value {
+    check('program', { dimension: word(4) }, [dimension]);
     this.#gridRank = Math.max(this.#gridRank, dimension + 1);
     return this.#value({ op: 'program', dimension }, [], 'i32');
   }
@@ -102,31 +164,44 @@ export class KernelBuilder {
   // ---- index space
 
   /** 0, 1, … along `axis` */
-  arange = (axis: Axis): Value => this.#value({ op: 'arange' }, [axis], 'i32');
+  arange(axis: Axis): Value {
+    check('arange', { axis: axisKind }, [axis]);
+    return this.#value({ op: 'arange' }, [axis], 'i32');
+  }
 
   /** `start, start+1, …` along `axis`, cut at `limit`: loads beyond give their default, stores beyond are dropped. */
   span(axis: Axis, start: Operand, limit: Operand): Span {
+    check('span', { axis: axisKind, start: operandKind, limit: operandKind }, [axis, start, limit]);
     return { kind: 'span', axis, start: this.#lift(start, 'i32'), limit: this.#lift(limit, 'i32') };
   }
 
-  inside = (span: Span): Value => this.#value({ op: 'inside', span }, [span.axis], 'bool');
+  inside(span: Span): Value {
+    check('inside', { span: spanKind }, [span]);
+    return this.#value({ op: 'inside', span }, [span.axis], 'bool');
+  }
 
   // ---- values
 
   constant(value: number, dtype: ValueType = 'f32'): Value {
+    check('constant', { value: number, dtype: typeKind }, [value, dtype]);
+    check('constant', { value: CONSTANTS[dtype] }, [value]);
     return this.#value({ op: 'constant', value }, [], dtype);
   }
 
   fill(axes: readonly Axis[], value: number, dtype: ValueType = 'f32'): Value {
+    check('fill', { axes: axesKind, value: number, dtype: typeKind }, [axes, value, dtype]);
     return this.#value({ op: 'fill', value }, inOrder(axes), dtype);
   }
 
   cast(arg: Value, dtype: ValueType): Value {
+    check('cast', { arg: valueKind, dtype: typeKind }, [arg, dtype]);
     return arg.dtype === dtype ? arg : this.#value({ op: 'cast', arg }, arg.axes, dtype);
   }
 
   /** Applies a row of the element-wise table, broadcasting scalars and vectors over named axes. */
   map(fn: ElementwiseName, ...inputs: readonly Operand[]): Value {
+    if (typeof fn !== 'string' || !Object.hasOwn(elementwise, fn)) throw noFunction(fn);
+    for (const [i, input] of inputs.entries()) check(fn, { [`argument ${i}`]: operandKind }, [input]);
     const row = elementwise[fn];
     if (inputs.length !== row.arity) fail(`${fn} takes ${row.arity} arguments, got ${inputs.length}`);
     const typed = (fn === 'select' ? inputs.slice(1) : inputs).find((input) => !isNumber(input));
@@ -170,6 +245,7 @@ export class KernelBuilder {
 
   /** Element at Σ index·stride; what lies outside a span reads as `otherwise`, the consumer's identity. */
   load(buffer: Buffer, at: readonly TermInput[], otherwise = 0): Value {
+    check('load', { buffer: bufferKind, at: termsKind, otherwise: number }, [buffer, at, otherwise]);
     if (buffer.access === 'write') fail(`load: buffer ${buffer.name} is write-only`);
     const terms = this.#terms(at);
     const axes = inOrder(axesOfTerms(terms));
@@ -178,6 +254,7 @@ export class KernelBuilder {
   }
 
   store(buffer: Buffer, at: readonly TermInput[], value: Operand): void {
+    check('store', { buffer: bufferKind, at: termsKind, value: operandKind }, [buffer, at, value]);
     if (buffer.access === 'read') fail(`store: buffer ${buffer.name} is read-only`);
     const dtype = loadedType(buffer);
     const lifted = this.#lift(value, dtype);
@@ -204,6 +281,11 @@ export class KernelBuilder {
 
   /** Combines over `over`; over every axis of `arg` the result is a uniform scalar. */
   reduce(combine: Combine, arg: Value, ...over: readonly Axis[]): Value {
+    check('reduce', { combine: oneOf('sum', 'max', 'argmax'), arg: valueKind, over: axesKind }, [
+      combine,
+      arg,
+      over,
+    ]);
     const stray = over.find((axis) => !arg.axes.includes(axis));
     if (stray || over.length === 0)
       fail(`reduce ${combine}: axis ${stray?.name ?? '(none)'} is not an axis of the tile`);
@@ -218,6 +300,7 @@ export class KernelBuilder {
 
   /** accumulator + Σ over `over` of left · right; the axes of the result are the two that remain, row from `left`. */
   dot(left: Value, right: Value, accumulator: Value | undefined, over: Axis): Value {
+    check('dot', DOT, [left, right, accumulator, over]);
     const row = left.axes.find((axis) => axis !== over);
     const column = right.axes.find((axis) => axis !== over);
     const isMatrix = ({ axes }: Value): boolean => axes.length === 2 && axes.includes(over);
@@ -238,6 +321,7 @@ export class KernelBuilder {
 
   /** The same tile with axis `from` called `to`. The renamed axes must stand in declaration order too. */
   rename(arg: Value, from: Axis, to: Axis): Value {
+    check('rename', { arg: valueKind, from: axisKind, to: axisKind }, [arg, from, to]);
     if (from.size !== to.size)
       fail(`rename: axis ${from.name} has ${from.size} elements, ${to.name} has ${to.size}`);
     const axes = arg.axes.map((axis) => (axis === from ? to : axis));
@@ -252,15 +336,17 @@ export class KernelBuilder {
   }
 
   /** A word of Threefry-2x32 (Salmon et al. 2011, 20 rounds); counters are logical element indices. */
-  random(key: readonly [Operand, Operand], counter: readonly [Operand, Operand], word: 0 | 1): Value {
+  random(key: readonly [Operand, Operand], counter: readonly [Operand, Operand], half: 0 | 1): Value {
+    check('random', { key: pairKind, counter: pairKind, word: word(2) }, [key, counter, half]);
     const [key0, key1] = [this.#lift(key[0], 'u32'), this.#lift(key[1], 'u32')];
     const [counter0, counter1] = [this.#lift(counter[0], 'u32'), this.#lift(counter[1], 'u32')];
     const axes = inOrder([...counter0.axes, ...counter1.axes]);
-    return this.#value({ op: 'random', key0, key1, counter0, counter1, word }, axes, 'u32');
+    return this.#value({ op: 'random', key0, key1, counter0, counter1, word: half }, axes, 'u32');
   }
 
   /** What values are called in generated text: `k.name({ scores, weights })` gives them the names of the author's variables. */
   name(values: Readonly<Record<string, Value | undefined>>): void {
+    check('name', { values: objectOf(optionalValue, 'an object of values') }, [values]);
     for (const [label, value] of Object.entries(values)) {
       const holders = value?.op === 'result' ? [value, value.loop.carried[value.index]] : [value];
       for (const holder of holders) if (holder && !holder.label) Object.assign(holder, { label });
@@ -280,6 +366,7 @@ export class KernelBuilder {
     initial: readonly Value[],
     body: (i: Value, ...carried: Value[]) => readonly Value[],
   ): Value[] {
+    check('loop', LOOP, [from, to, step, initial, body]);
     const bounds = [from, to, step].map((bound) => this.#lift(bound, 'i32'));
     const [start, end, stride] = bounds;
     if (!start || !end || !stride || bounds.some((bound) => bound.axes.length > 0)) {
@@ -293,6 +380,7 @@ export class KernelBuilder {
       return { induction, carried, yields: body(induction, ...carried) };
     });
     const { induction, carried, yields } = inside;
+    check('loop', { 'what the body returns': valuesKind }, [yields]);
     if (yields.length !== initial.length) {
       fail(`loop: the body returns ${yields.length} values, ${initial.length} are carried`);
     }
@@ -321,12 +409,15 @@ export class KernelBuilder {
 
   /** Runs `body` for its stores where the uniform `condition` holds. */
   when(condition: Value, body: () => void): void {
+    check('when', { condition: valueKind, body: callable }, [condition, body]);
     if (condition.axes.length > 0 || condition.dtype !== 'bool')
       fail('when: the condition must be a uniform bool');
     this.#push({ kind: 'when', condition, body: this.#inRegion(body).region });
   }
 
   finish(name: string, variant: string, doc: string, schedule: Schedule): Kernel {
+    const kinds = { name: nameKind, variant: text, doc: text, schedule: scheduleKind };
+    check('finish', kinds, [name, variant, doc, schedule]);
     return {
       name,
       variant,
@@ -426,6 +517,11 @@ export interface KernelOptions {
 
 /** Traces `author` once with symbolic arguments into a kernel. */
 export function traceKernel(options: KernelOptions, author: (k: KernelBuilder) => void): Kernel {
+  checkOptions('traceKernel', options, {
+    ...{ name: nameKind, variant: optional(text), doc: text, schedule: scheduleKind },
+    storage: optional(objectOf(storageKind, 'an object of element types by buffer')),
+  });
+  checkArguments('traceKernel', { options: unchecked, author: callable }, [options, author]);
   const { name, variant = '', doc, schedule, storage } = options;
   const builder = new KernelBuilder(storage);
   author(builder);

@@ -1,3 +1,4 @@
+import { checkArguments } from '../base/arguments.ts';
 import { type ErrorCode, FrondError, type SourcePlace } from '../base/errors.ts';
 import { describeConflict, placeAxes } from './checkPlacement.ts';
 import { storeFaults, updateFaults } from './checkStores.ts';
@@ -5,6 +6,7 @@ import { axisFaults, type Fault, valueFaults } from './checkTypes.ts';
 import { findUniform } from './checkUniform.ts';
 import { describe, operandsOf, type Step, stepsOf, termValues } from './checkWalk.ts';
 import type { Kernel, Loop, Region, Store, Value } from './ir.ts';
+import { kernelKind } from './kinds.ts';
 
 /** Something that makes a kernel illegal in at least one reading, and therefore in all. */
 export interface KernelFinding {
@@ -220,6 +222,7 @@ function checkStep(step: Step, kernel: Kernel, steps: readonly Step[], report: R
  * uniformity rules, and in WASM. Limits of an adapter (memory, bindings) are judged when printing for it.
  */
 export function checkKernel(kernel: Kernel): readonly KernelFinding[] {
+  checkArguments('checkKernel', { kernel: kernelKind }, [kernel]);
   const findings: KernelFinding[] = [];
   const report: Report = (fault, at) => {
     findings.push({

@@ -1,3 +1,5 @@
+import { checkArguments, checkOptions } from '../base/arguments.ts';
+import { flag, optional, unchecked } from '../base/kinds.ts';
 import {
   type Kernel,
   LOWEST,
@@ -8,6 +10,7 @@ import {
   type Term,
   type Value,
 } from './ir.ts';
+import { kernelKind } from './kinds.ts';
 
 export interface PrintOptions {
   /** ends each line with the author's `file:line` */
@@ -20,6 +23,8 @@ export interface PrintOptions {
  * are used. The body of a loop or `when` is indented.
  */
 export function printKernel(kernel: Kernel, options: PrintOptions = {}): string {
+  checkArguments('printKernel', { kernel: kernelKind, options: unchecked }, [kernel, options]);
+  checkOptions('printKernel', options, { sources: optional(flag) });
   const { name, variant, doc, gridRank, axes, parameters, buffers, body } = kernel;
   const title = variant ? `${name} "${variant}"` : name;
   const declarations = [

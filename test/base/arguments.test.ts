@@ -173,3 +173,30 @@ describe('calls that work on graphs name what they lack', () => {
     );
   });
 });
+
+describe('the kernel language refuses at the author’s line', () => {
+  const traced = (author: (k: frond.KernelBuilder) => unknown): Promise<string> =>
+    messageOf(() =>
+      frond.traceKernel({ name: 'sample', doc: 'a test', schedule: { tiles: {} } }, (k) => {
+        author(k);
+      }),
+    );
+
+  it('a function that there is not', async () => {
+    expect(await traced((k) => k.map('sin' as never, 1))).toMatch(
+      /^\[FROND-K001] k\.map: there is no function sin\n {2}at test\/base\/arguments\.test\.ts\n {2}hint: did you mean min\? There are: add, /,
+    );
+  });
+
+  it('axes that do not fit, and operands of another kind', async () => {
+    expect(await traced((k) => k.axis('i', 3))).toBe(
+      '[FROND-K001] axis i: its extent must be a positive multiple of 4, not 3\n  at test/base/arguments.test.ts',
+    );
+    expect(await traced((k) => k.add('x' as never, 1))).toContain(
+      '[FROND-K001] k.add: argument 0 is "x"\n  at test/base/arguments.test.ts\n',
+    );
+    expect(await traced((k) => k.load(k.write('y'), [[0, 1]]))).toContain(
+      '[FROND-K001] load: buffer y is write-only\n  at test/base/arguments.test.ts',
+    );
+  });
+});

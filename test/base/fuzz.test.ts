@@ -4,6 +4,7 @@ import { runs } from '../support/counts.ts';
 import { dslRows, nnRows } from './calls/dsl.ts';
 import { placesOf, printPath, tryWrong, wrongValues } from './calls/fuzz.ts';
 import { builderRows, irRows, runtimeRows, storeRows, tuneRows } from './calls/graphs.ts';
+import { kernelRows } from './calls/kernels.ts';
 import type { Rows } from './calls/row.ts';
 
 /**
@@ -29,6 +30,7 @@ const rooms: Readonly<Record<string, Rows>> = {
   runtime: runtimeRows,
   tune: tuneRows,
   store: storeRows,
+  kernel: kernelRows,
 };
 /** One of so many wrong calls is made; a stride that no count of values is a multiple of meets all of them. */
 const stride = runs(1, 7);

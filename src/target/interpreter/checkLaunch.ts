@@ -1,3 +1,4 @@
+import { show, shownName } from '../../base/arguments.ts';
 import type { Precision, TypedArray } from '../../base/dtype.ts';
 import { FrondError } from '../../base/errors.ts';
 import type { Buffer, Kernel } from '../../kernel/ir.ts';
@@ -19,12 +20,12 @@ export function checkLaunch(
   // people without types may leave out anything
   const { grid, scalars }: Partial<LaunchSizes> = launch ?? {};
   if (!Array.isArray(grid) || !grid.every((count) => Number.isSafeInteger(count) && count >= 0)) {
-    refuse(`the grid is ${show(grid)}`, 'it is a list of whole numbers, such as [4, 1]');
+    refuse(`the grid is ${shown(grid)}`, 'it is a list of whole numbers, such as [4, 1]');
   }
   for (const { name, dtype } of kernel.parameters) {
     const scalar = scalars?.[name] ?? refuse(`scalar ${name} has no value`);
     const fits = typeof scalar === 'number' && (dtype === 'f32' || Number.isInteger(scalar));
-    if (!fits) refuse(`scalar ${name} of ${dtype} is ${show(scalar)}`);
+    if (!fits) refuse(`scalar ${name} of ${dtype} is ${shown(scalar)}`);
   }
   for (const { name, dtype } of kernel.buffers) {
     const data = buffers?.[name] ?? refuse(`buffer ${name} is not bound`);
@@ -35,7 +36,8 @@ export function checkLaunch(
   }
 }
 
-const show = (value: unknown): string => (Array.isArray(value) ? `[${value.join(', ')}]` : String(value));
+const shown = (value: unknown): string =>
+  Array.isArray(value) ? `[${value.map(show).join(', ')}]` : shownName(value);
 
 function arrayOf(dtype: Buffer['dtype'], precision: Precision) {
   if (dtype === 'i32') return Int32Array;

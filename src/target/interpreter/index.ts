@@ -1,6 +1,9 @@
 /** The interpreter: reads kernels over typed arrays, in f32 (the product's fallback) or f64 (the oracle). */
+import { checkArguments } from '../../base/arguments.ts';
 import type { Precision, TypedArray } from '../../base/dtype.ts';
+import { oneOf } from '../../base/kinds.ts';
 import type { Kernel } from '../../kernel/ir.ts';
+import { kernelKind } from '../../kernel/kinds.ts';
 import { analyse } from './analysis.ts';
 import { checkLaunch } from './checkLaunch.ts';
 import { type LaunchSizes, walk } from './definition.ts';
@@ -25,6 +28,8 @@ export interface InterpretedKernel {
 
 /** Prepares `kernel`: tiles are allocated and loops chosen here, once. Element-wise results are the definition's, bit for bit. */
 export function interpretKernel(kernel: Kernel, precision: Precision): InterpretedKernel {
+  const kinds = { kernel: kernelKind, precision: oneOf('f32', 'f64') };
+  checkArguments('interpretKernel', kinds, [kernel, precision]);
   if (!canGenerate()) return walkKernel(kernel, precision);
   const analysis = analyse(kernel);
   const at = beginPreparation(kernel, precision, analysis, extentRules(kernel, analysis));

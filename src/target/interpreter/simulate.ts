@@ -1,6 +1,9 @@
+import { checkArguments } from '../../base/arguments.ts';
 import type { Precision, TypedArray } from '../../base/dtype.ts';
 import { FrondError } from '../../base/errors.ts';
+import { unchecked } from '../../base/kinds.ts';
 import type { Buffer, Kernel } from '../../kernel/ir.ts';
+import { kernelKind } from '../../kernel/kinds.ts';
 import { checkLaunch } from './checkLaunch.ts';
 import { type LaunchSizes, type MemoryAccess, programsOf, type Watcher, walk } from './definition.ts';
 
@@ -102,6 +105,12 @@ function describe({ kind, buffer, element, program, other, source }: Draft, coun
   ].join('');
 }
 
+const SIMULATED = {
+  kernel: kernelKind,
+  launch: unchecked,
+  buffers: unchecked,
+};
+
 /**
  * Runs a launch by the definition of the language and reports every access that a parallel device could get wrong.
  * The buffers hold the launch's results afterwards. Precision follows the buffers: f64 where any is a Float64Array.
@@ -112,6 +121,7 @@ export function simulate(
   launch: LaunchSizes,
   buffers: Readonly<Record<string, TypedArray>>,
 ): SimulationReport {
+  checkArguments('simulate', SIMULATED, [kernel, launch, buffers]);
   const precision: Precision = Object.values(buffers ?? {}).some((data) => data instanceof Float64Array)
     ? 'f64'
     : 'f32';

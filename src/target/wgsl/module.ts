@@ -1,7 +1,20 @@
+import { checkArguments, checkOptions } from '../../base/arguments.ts';
 import { FrondError } from '../../base/errors.ts';
+import {
+  count,
+  flag,
+  names,
+  objectOf,
+  oneOf,
+  optional,
+  recordOf,
+  text,
+  unchecked,
+} from '../../base/kinds.ts';
 import { assertKernel } from '../../kernel/check.ts';
 import { valuesOf } from '../../kernel/checkWalk.ts';
 import type { Kernel } from '../../kernel/ir.ts';
+import { kernelKind } from '../../kernel/kinds.ts';
 import { type Analysis, analyse } from './analysis.ts';
 import { bindBuffers } from './arenas.ts';
 import { functionsText } from './functions.ts';
@@ -23,6 +36,15 @@ import { printRegion } from './statements.ts';
 import { storagePlaces } from './storage.ts';
 import { hasProduct, type Threads, threadsFor } from './threads.ts';
 import { findVectorAccesses, spreadAxes, vectorBuffers } from './vectors.ts';
+
+const OPTIONS = {
+  limits: optional(recordOf('limits', { storageBuffers: count, workgroupBytes: count, invocations: count })),
+  ...{ shaderF16: optional(flag), unroll: optional(flag) },
+  transcendentals: optional(oneOf('polynomial', 'builtin')),
+  multiplesOf4: optional(names),
+  subgroups: optional(recordOf('sizes of subgroups', { min: count, max: count })),
+  ...{ arenas: optional(objectOf(text, 'names of arenas by buffer')), readWrite: optional(names) },
+};
 
 const limitError = (
   kernel: Kernel,
@@ -271,6 +293,8 @@ function mainText(p: Printer, parts: Parts): string {
  * FROND-K202 when it needs more or other buffers, FROND-K203 when its workgroup has too many threads.
  */
 export function printWgsl(kernel: Kernel, options: WgslOptions = {}): WgslModule {
+  checkArguments('printWgsl', { kernel: kernelKind, options: unchecked }, [kernel, options]);
+  checkOptions('printWgsl', options, OPTIONS);
   assertKernel(kernel);
   const limits = options.limits ?? DEFAULT_LIMITS;
   const separate = bindingsOf(kernel, options, limits);

@@ -48,13 +48,17 @@ export const printPath = (path: Path): string =>
     .join('')
     .slice(1);
 
+/** Fields by which what frond itself made is known: nobody writes its insides by hand. */
+const OPAQUE = [
+  ...['parameter', 'phase', 'nodes', 'ir', 'body', 'steps', 'fused', 'program', 'allocate', 'entries'],
+  ...['axis', 'order', 'access', 'region', 'pack', 'rule', 'at'],
+];
+
 const isPlain = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' &&
   value !== null &&
   [Object.prototype, null].includes(Object.getPrototypeOf(value)) &&
-  !['parameter', 'phase', 'nodes', 'ir', 'body', 'steps', 'fused', 'program', 'allocate', 'entries'].some(
-    (key) => key in value,
-  );
+  !OPAQUE.some((key) => key in value);
 
 /** Every place of an argument, an option or an element that a wrong value can stand in. */
 function pathsOf(value: unknown, path: Path = []): Path[] {
