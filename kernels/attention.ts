@@ -1,6 +1,6 @@
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
-import { type Kernel, LOWEST, type Value } from '../src/kernel/ir.ts';
+import type { Kernel, Value } from '../src/kernel/ir.ts';
 import {
   type AttentionDims,
   type AttentionOptions,
@@ -17,20 +17,20 @@ const lowest = identity('max', 'f32');
 
 /**
  * Multi-head attention by online softmax (Milakov and Gimelshein 2018; Dao et al. 2022):
- *   s = scale · q kᵀ,  p = exp(s − lse) where the mask allows, lse = log Σ exp s,  out = dropout(p) v.
+ *   s = scale · q kᵀ,  p = exp(s − m − log l) where the mask allows, m = max s, l = Σ exp(s − m),  out = dropout(p) v.
  *
  * q and out are [batch, queryTime, heads·width], k and v [batch, keyTime, heads·width]: a head is a range of columns,
- * reached by strides. lse is [batch, heads, queryTime]. A program takes one block of queries of one head and walks the
+ * reached by strides. levels, m and log l, are [batch, heads, 2, queryTime]. A program takes one block of queries of one head and walks the
  * keys in blocks. With m the maximum so far, l = Σ exp(s − m) and o = Σ exp(s − m) v, a block with new maximum m' gives
  *   l' = l·e^{m−m'} + Σ_j e^{s_j−m'},   o' = o·e^{m−m'} + Σ_j e^{s_j−m'} v_j,
- * and at the end out = o / l, lse = m + log l. Dropout acts on the terms of o, not of l.
- * A query none of whose keys is allowed has m = −∞, l = 0 and gets zeros; its lse is LOWEST.
+ * and at the end out = o / l. Dropout acts on the terms of o, not of l.
+ * A query none of whose keys is allowed has m = −∞, l = 0 and gets zeros; its levels are 0.
  *
- * Memory: q read once, k and v once per block of 32 queries, out and lse written once; nothing of queryTime × keyTime.
+ * Memory: q read once, k and v once per block of 32 queries, out and levels written once; nothing of queryTime × keyTime.
  */
 function attentionProgram(k: KernelBuilder, options: AttentionOptions): void {
   const [q, keys, values] = [k.read('q'), k.read('k'), k.read('v')];
-  const [out, lse] = [k.write('out'), k.write('lse')];
+  const [out, levels] = [k.write('out'), k.write('levels')];
   const scale = k.parameter('scale', 'f32');
   const block = attentionBlock(k, options, 'query first');
   const { i, j, d, queryTime, keyTime } = block;
@@ -61,7 +61,9 @@ function attentionProgram(k: KernelBuilder, options: AttentionOptions): void {
   const any = k.lt(0, l);
   const total = k.select(any, l, 1);
   block.storeHead(out, I, queryTime, k.div(o, total));
-  k.store(lse, block.perQuery(I), k.select(any, k.add(m, k.log(total)), LOWEST));
+  const [largest, logSum] = block.levels(I);
+  k.store(levels, largest, k.select(any, m, 0));
+  k.store(levels, logSum, k.log(total));
 }
 
 function traceAttention(options: AttentionOptions): Kernel {
@@ -82,14 +84,14 @@ export interface AttentionArguments extends AttentionDims {
   readonly k: Slot;
   readonly v: Slot;
   readonly out: Slot;
-  /** f32 [batch, heads, queryTime], saved for the gradient */
-  readonly lse: Slot;
+  /** f32 [batch, heads, 2, queryTime], saved for the gradient */
+  readonly levels: Slot;
 }
 
-/** out f32 [batch, queryTime, heads·width] and lse. One launch. */
+/** out f32 [batch, queryTime, heads·width] and levels. One launch. */
 export function planAttention(args: AttentionArguments): LaunchPlan[] {
   const options = attentionOptions('attention', args);
-  const { q, k, v, out, lse } = args;
+  const { q, k, v, out, levels } = args;
   return [
     {
       kernel: traceAttention(options),
@@ -99,7 +101,7 @@ export function planAttention(args: AttentionArguments): LaunchPlan[] {
         blocksOf(args.batch, 1),
       ],
       scalars: { ...attentionScalars(args, options), scale: { value: args.scale } },
-      slots: { q, k, v, out, lse, ...attentionSlots(args, options) },
+      slots: { q, k, v, out, levels, ...attentionSlots(args, options) },
       shapeClass: options.shapeClass,
     },
   ];

@@ -97,6 +97,8 @@ export interface AttentionBlock {
   storeHead(buffer: Buffer, T: Span, time: Value, value: Value): void;
   /** address of a number per query in [batch, heads, queryTime] */
   perQuery(I: Span): TermInput[];
+  /** addresses of the largest score of a query and of log Σ e^(score − largest), in [batch, heads, 2, queryTime] */
+  levels(I: Span): readonly [largest: TermInput[], logSum: TermInput[]];
   /** where query i may attend to key j, bool over i, j or both */
   allowed(I: Span, J: Span): Value;
   /** what dropout makes of tiles over this block: 0 where it drops, 1 / (1 − rate) times the element elsewhere */
@@ -147,6 +149,13 @@ export function attentionBlock(
       [headIndex, queryTime],
       [I, 1],
     ],
+    levels: (I) => {
+      const largest: TermInput[] = [
+        [headIndex, k.mul(queryTime, 2)],
+        [I, 1],
+      ];
+      return [largest, [[1, queryTime], ...largest]];
+    },
     allowed: allowedBy(k, options, words.mask),
     dropout: options.dropout ? dropoutBy(k, words, headIndex, queryTime, keyTime) : () => (tile) => tile,
   };
@@ -222,9 +231,16 @@ function dropoutBy(
   };
 }
 
-/** exp(scores − offset) where allowed, else exactly 0. */
-export const maskedExp = (k: KernelBuilder, allowed: Value, scores: Value, offset: Value): Value =>
-  k.exp(k.select(allowed, k.sub(scores, offset), LOWEST));
+/**
+ * The probabilities e^((score − largest) − logSum) where allowed, else exactly 0. In this order nothing is lost where scores are so large
+ * that they would swallow the logarithm.
+ */
+export const maskedExp = (
+  k: KernelBuilder,
+  allowed: Value,
+  scores: Value,
+  [largest, logSum]: readonly [Value, Value],
+): Value => k.exp(k.select(allowed, k.sub(k.sub(scores, largest), logSum), LOWEST));
 
 /** Scalars that `attentionBlock` declares. */
 export function attentionScalars(

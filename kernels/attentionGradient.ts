@@ -1,7 +1,8 @@
 import type { GridExpression, LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
-import type { Buffer, Kernel, Value } from '../src/kernel/ir.ts';
+import type { Buffer, Kernel, Span, Value } from '../src/kernel/ir.ts';
 import {
+  type AttentionBlock,
   type AttentionDims,
   type AttentionOptions,
   attentionBlock,
@@ -14,8 +15,8 @@ import {
 import { blocksOf, kernelOnce } from './plan.ts';
 
 /**
- * Gradient of attention from the saved lse (Dao et al. 2022, appendix B). Shapes as in attention.ts. Per head, with
- * s = scale · q kᵀ, p = exp(s − lse) where allowed, z = dropout(p) = r ∘ p (r = 0 or 1/(1 − rate)), out = z v:
+ * Gradient of attention from the saved levels (Dao et al. 2022, appendix B). Shapes as in attention.ts. Per head, with
+ * s = scale · q kᵀ, p = exp(s − m − log l) where allowed, z = dropout(p) = r ∘ p (r = 0 or 1/(1 − rate)), out = z v:
  *   dv = zᵀ dout
  *   dz = dout vᵀ,  dp = r ∘ dz
  *   ds = p ∘ (dp − D),  D_i = Σ_j p_ij dp_ij = Σ_j z_ij (dout_i · v_j) = dout_i · out_i
@@ -32,7 +33,7 @@ interface Operands {
   readonly k: Buffer;
   readonly v: Buffer;
   readonly dout: Buffer;
-  readonly lse: Buffer;
+  readonly levels: Buffer;
 }
 
 const readOperands = (k: KernelBuilder): Operands => ({
@@ -40,8 +41,18 @@ const readOperands = (k: KernelBuilder): Operands => ({
   k: k.read('k'),
   v: k.read('v'),
   dout: k.read('dout'),
-  lse: k.read('lse'),
+  levels: k.read('levels'),
 });
+
+const levelsOf = (
+  k: KernelBuilder,
+  from: Operands,
+  block: AttentionBlock,
+  I: Span,
+): readonly [Value, Value] => {
+  const [largest, logSum] = block.levels(I);
+  return [k.load(from.levels, largest), k.load(from.levels, logSum)];
+};
 
 function queryGradientProgram(k: KernelBuilder, options: AttentionOptions): void {
   const from = readOperands(k);
@@ -54,7 +65,7 @@ function queryGradientProgram(k: KernelBuilder, options: AttentionOptions): void
   const I = k.span(i, first, queryTime);
   const scaled = k.mul(block.head(from.q, I, queryTime), scale);
   const upstream = block.head(from.dout, I, queryTime);
-  const offset = k.load(from.lse, block.perQuery(I));
+  const levels = levelsOf(k, from, block, I);
   const D = k.sum(k.mul(block.head(out, I, queryTime), upstream), d);
   k.store(products, block.perQuery(I), D);
   const end = options.causal ? k.min(keyTime, k.add(first, i.size)) : keyTime;
@@ -62,7 +73,7 @@ function queryGradientProgram(k: KernelBuilder, options: AttentionOptions): void
     const J = k.span(j, start, keyTime);
     const keyTile = block.head(from.k, J, keyTime);
     const scores = k.dot(scaled, keyTile, undefined, d);
-    const p = maskedExp(k, block.allowed(I, J), scores, offset);
+    const p = maskedExp(k, block.allowed(I, J), scores, levels);
     const dz = k.dot(upstream, block.head(from.v, J, keyTime), undefined, d);
     const ds = k.mul(p, k.sub(block.dropout(I, J)(dz), D));
     k.name({ scores, weights: p, dz, ds });
@@ -80,7 +91,7 @@ function keyGradientProgram(k: KernelBuilder, options: AttentionOptions): void {
   const { i, j, d, queryTime, keyTime } = block;
   const first = k.mul(k.program(0), j.size);
   const J = k.span(j, first, keyTime);
-  const scaled = k.mul(block.head(from.k, J, keyTime), scale);
+  const keyTile = block.head(from.k, J, keyTime);
   const valueTile = block.head(from.v, J, keyTime);
   const begin = options.causal ? k.mul(k.div(first, i.size), i.size) : 0;
   const zero = k.fill([j, d], 0);
@@ -89,10 +100,11 @@ function keyGradientProgram(k: KernelBuilder, options: AttentionOptions): void {
     const I = k.span(i, start, queryTime);
     const queryTile = block.head(from.q, I, queryTime);
     const upstream = block.head(from.dout, I, queryTime);
-    const offset = k.load(from.lse, block.perQuery(I));
+    const levels = levelsOf(k, from, block, I);
     const D = k.load(products, block.perQuery(I));
-    const scores = k.dot(scaled, queryTile, undefined, d);
-    const p = maskedExp(k, block.allowed(I, J), scores, offset);
+    // as the forward scales them, so that the scores are the same to the last bit
+    const scores = k.dot(keyTile, k.mul(queryTile, scale), undefined, d);
+    const p = maskedExp(k, block.allowed(I, J), scores, levels);
     const dropout = block.dropout(I, J);
     const dz = k.dot(valueTile, upstream, undefined, d);
     const ds = k.mul(p, k.sub(dropout(dz), D));
@@ -130,7 +142,7 @@ export interface AttentionGradientArguments extends AttentionDims {
   readonly v: Slot;
   /** results of the forward */
   readonly out: Slot;
-  readonly lse: Slot;
+  readonly levels: Slot;
   readonly dout: Slot;
   readonly dq: Slot;
   readonly dk: Slot;
@@ -139,7 +151,7 @@ export interface AttentionGradientArguments extends AttentionDims {
 
 /** dq, dk, dv in the layouts of q, k, v. Two launches. */
 export function planAttentionGradient(args: AttentionGradientArguments): LaunchPlan[] {
-  const { q, k, v, out, lse, dout, dq, dk, dv, batch, heads, queryTime, keyTime } = args;
+  const { q, k, v, out, levels, dout, dq, dk, dv, batch, heads, queryTime, keyTime } = args;
   const products: Slot = {
     kind: 'temporary',
     name: 'products',
@@ -155,7 +167,7 @@ export function planAttentionGradient(args: AttentionGradientArguments): LaunchP
       kernel: traceAttentionGradient(part, options),
       grid: [walked(options.schedule.tiles), blocksOf(heads, 1), blocksOf(batch, 1)],
       scalars: { ...attentionScalars(args, options), scale: { value: args.scale } },
-      slots: { q, k, v, dout, lse, ...attentionSlots(args, options), ...slots },
+      slots: { q, k, v, dout, levels, ...attentionSlots(args, options), ...slots },
       shapeClass: options.shapeClass,
     };
   };

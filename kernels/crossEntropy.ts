@@ -20,10 +20,11 @@ const lowest = identity('max', 'f32');
 /**
  * Cross-entropy of logits x [rows, classes] against one label per row (i32; −1 = ignored; other labels must be below
  * `classes`):
- *   loss = lse − x[label],  lse = m + log Σ exp(x − m),  m = max x;  ignored rows have loss 0.
- * The loss is formed as (m − x[label]) + log Σ exp(x − m): both parts are ≥ 0, nothing cancels.
+ *   loss = (m − x[label]) + log l,  m = max x,  l = Σ exp(x − m);  ignored rows have loss 0.
+ * Both parts are ≥ 0, nothing cancels.
  *
- * Gradient: ∂lse/∂x_c = exp(x_c − lse), so  dx_c = dloss · (exp(x_c − lse) − [c = label]), and 0 in ignored rows.
+ * Gradient:  dx_c = dloss · (exp((x_c − m) − log l) − [c = label]), and 0 in ignored rows. m and log l are kept apart: large logits would
+ * swallow the logarithm.
  *
  * Memory: forward reads x once (short rows) or twice, writes two numbers per row; gradient reads x and writes dx once.
  */
@@ -31,7 +32,7 @@ function crossEntropyProgram(k: KernelBuilder, schedule: RowSchedule): void {
   const logits = k.read('logits');
   const labels = k.read('labels', 'i32');
   const loss = k.write('loss');
-  const lse = k.write('lse');
+  const levels = k.write('levels');
   const block = rowBlock(k, schedule);
   const { r, c, columns } = block;
   const label = block.loadVector(labels, -1);
@@ -41,7 +42,8 @@ function crossEntropyProgram(k: KernelBuilder, schedule: RowSchedule): void {
     const logTotal = k.log(total);
     const ignored = k.lt(label, 0);
     block.storeVector(loss, k.select(ignored, 0, k.add(k.sub(largest, chosen), logTotal)));
-    block.storeVector(lse, k.add(largest, logTotal));
+    block.storeVector(levels, largest);
+    block.storeVector(levels, logTotal, 1);
   };
   if (schedule.whole) {
     const C = k.span(c, 0, columns);
@@ -65,25 +67,26 @@ function crossEntropyProgram(k: KernelBuilder, schedule: RowSchedule): void {
 function crossEntropyGradientProgram(k: KernelBuilder, schedule: RowSchedule): void {
   const logits = k.read('logits');
   const labels = k.read('labels', 'i32');
-  const lse = k.read('lse');
+  const levels = k.read('levels');
   const dloss = k.read('dloss');
   const dlogits = k.write('dlogits');
   const block = rowBlock(k, schedule);
   const C = k.span(block.c, k.mul(k.program(1), schedule.columns), block.columns);
   const label = block.loadVector(labels, -1);
-  const probability = k.exp(k.sub(block.load(logits, C), block.loadVector(lse)));
+  const shifted = k.sub(block.load(logits, C), block.loadVector(levels));
+  const probability = k.exp(k.sub(shifted, block.loadVector(levels, 0, 1)));
   const target = k.select(k.eq(k.add(k.arange(block.c), C.start), label), k.constant(1), 0);
-  const weight = k.select(k.lt(label, 0), 0, block.loadVector(dloss));
-  block.store(dlogits, C, k.mul(k.sub(probability, target), weight));
+  const gradient = k.mul(k.sub(probability, target), block.loadVector(dloss));
+  block.store(dlogits, C, k.select(k.lt(label, 0), 0, gradient));
 }
 
 const traceCrossEntropy = (schedule: RowSchedule): Kernel =>
-  traceRows('crossEntropy', 'loss = lse − logits[label], lse = log Σ exp', schedule, crossEntropyProgram);
+  traceRows('crossEntropy', 'loss = log Σ exp(logits) − logits[label]', schedule, crossEntropyProgram);
 
 function traceCrossEntropyGradient(schedule: RowSchedule): Kernel {
   return traceRows(
     'crossEntropyGradient',
-    'dlogits = (exp(logits − lse) − [c = label]) · dloss',
+    'dlogits = (softmax(logits) − [c = label]) · dloss',
     schedule,
     crossEntropyGradientProgram,
   );
@@ -96,27 +99,27 @@ interface Logits {
   readonly logits: Slot;
   /** i32 [rows], −1 = ignored */
   readonly labels: Slot;
-  /** f32 [rows], log Σ exp of each row, saved for the gradient */
-  readonly lse: Slot;
+  /** f32 [2, rows], m and log l of each row, saved for the gradient */
+  readonly levels: Slot;
   readonly schedules?: Schedules | undefined;
 }
 
-/** loss f32 [rows] and lse f32 [rows]. One launch. */
+/** loss f32 [rows] and levels f32 [2, rows]. One launch. */
 export function planCrossEntropy(args: Logits & { readonly loss: Slot }): LaunchPlan[] {
-  const { rows, classes, logits, labels, loss, lse, schedules } = args;
+  const { rows, classes, logits, labels, loss, levels, schedules } = args;
   const schedule = rowSchedule(rows, classes, { name: 'crossEntropy', schedules });
   const dims = { rows, columns: classes };
-  return [launchRows(traceCrossEntropy(schedule), schedule, dims, { logits, labels, loss, lse })];
+  return [launchRows(traceCrossEntropy(schedule), schedule, dims, { logits, labels, loss, levels })];
 }
 
 /** dlogits f32 [rows, classes] from dloss f32 [rows]. One launch. */
 export function planCrossEntropyGradient(
   args: Logits & { readonly dloss: Slot; readonly dlogits: Slot },
 ): LaunchPlan[] {
-  const { rows, classes, logits, labels, lse, dloss, dlogits, schedules } = args;
+  const { rows, classes, logits, labels, levels, dloss, dlogits, schedules } = args;
   const schedule = rowSchedule(rows, classes, { name: 'crossEntropyGradient', schedules });
   const dims = { rows, columns: classes };
-  const slots = { logits, labels, lse, dloss, dlogits };
+  const slots = { logits, labels, levels, dloss, dlogits };
   const plan = launchRows(traceCrossEntropyGradient(schedule), schedule, dims, slots);
   return [{ ...plan, grid: [...plan.grid, blocksOf(classes, schedule.columns)] }];
 }

@@ -66,8 +66,9 @@ export interface RowBlock {
   /** the tile with zeros past the end of the row */
   cut(tile: Value, C: Span): Value;
   store(buffer: Buffer, C: Span, value: Value): void;
-  loadVector(buffer: Buffer, otherwise?: number): Value;
-  storeVector(buffer: Buffer, value: Value): void;
+  /** of a buffer [rows], or of row `line` of one [lines, rows] */
+  loadVector(buffer: Buffer, otherwise?: number, line?: number): Value;
+  storeVector(buffer: Buffer, value: Value, line?: number): void;
 }
 
 /** Declares axes r and c and the span of rows that belongs to this program. */
@@ -82,6 +83,7 @@ export function rowBlock(k: KernelBuilder, { rows, columns, exact }: RowSchedule
       [R, stride],
       [C, 1],
     ] as const;
+  const vectorAt = (line: number): TermInput[] => [...(line > 0 ? [[line, count] as const] : []), [R, 1]];
   return {
     r,
     c,
@@ -91,8 +93,8 @@ export function rowBlock(k: KernelBuilder, { rows, columns, exact }: RowSchedule
     load: (buffer, C, otherwise = 0) => k.load(buffer, at(C), otherwise),
     cut: (tile, C) => (exact ? tile : k.select(k.inside(C), tile, 0)),
     store: (buffer, C, value) => k.store(buffer, at(C), value),
-    loadVector: (buffer, otherwise = 0) => k.load(buffer, [[R, 1]], otherwise),
-    storeVector: (buffer, value) => k.store(buffer, [[R, 1]], value),
+    loadVector: (buffer, otherwise = 0, line = 0) => k.load(buffer, vectorAt(line), otherwise),
+    storeVector: (buffer, value, line = 0) => k.store(buffer, vectorAt(line), value),
   };
 }
 

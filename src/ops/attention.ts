@@ -6,12 +6,12 @@ import { checkAttention, costOf, dimsOf, settings } from './attentionRules.ts';
 import { expectOperands, numberOf, operand, refuse } from './rules.ts';
 import { input, output } from './slots.ts';
 
-const rowSums = ({ shape }: TensorType, attributes: Attributes): TensorType => ({
+const levelsOf = ({ shape }: TensorType, attributes: Attributes): TensorType => ({
   dtype: 'f32',
-  shape: [shape[0] ?? 1, numberOf('attention', attributes, 'heads'), shape[1] ?? 1],
+  shape: [shape[0] ?? 1, numberOf('attention', attributes, 'heads'), 2, shape[1] ?? 1],
 });
 
-/** Results out as q, and the logarithm of each row's sum f32 [batch, heads, time] for the gradient. */
+/** Results out as q, and of each row the largest score and the logarithm of its sum, f32 [batch, heads, 2, time], for the gradient. */
 export const attention: OpRecord = {
   name: 'attention',
   doc: 'multi-head scaled dot-product attention (Vaswani et al. 2017) without anything of size time × keys in memory',
@@ -21,13 +21,13 @@ export const attention: OpRecord = {
   shape(inputs, attributes) {
     checkAttention(inputs, attributes);
     const q = operand('attention', inputs, 0);
-    return [{ dtype: 'f32', shape: q.shape }, rowSums(q, attributes)];
+    return [{ dtype: 'f32', shape: q.shape }, levelsOf(q, attributes)];
   },
-  vjp(b, { inputs, outputs: [out, lse], gradients: [dout, ...saved], attributes }) {
+  vjp(b, { inputs, outputs: [out, levels], gradients: [dout, ...saved], attributes }) {
     refuse('attention', 'the row sums', saved);
-    if (out === undefined || lse === undefined || dout === undefined) return [];
+    if (out === undefined || levels === undefined || dout === undefined) return [];
     const [q, k, v, ...rest] = inputs as [string, string, string];
-    return b.op('attentionGradient', [q, k, v, out, lse, dout, ...rest], attributes);
+    return b.op('attentionGradient', [q, k, v, out, levels, dout, ...rest], attributes);
   },
   lower: (context) =>
     planAttention({
@@ -36,12 +36,12 @@ export const attention: OpRecord = {
       k: input(1),
       v: input(2),
       out: output(0),
-      lse: output(1),
+      levels: output(1),
     }),
   cost: costOf(2),
 };
 
-/** Operands q, k, v, out, lse, dout, and the optional ones of attention; results dq, dk, dv. */
+/** Operands q, k, v, out, levels, dout, and the optional ones of attention; results dq, dk, dv. */
 export const attentionGradient: OpRecord = {
   name: 'attentionGradient',
   doc: 'gradients of attention with respect to query, key and value; probabilities are computed again',
@@ -56,7 +56,7 @@ export const attentionGradient: OpRecord = {
     ];
     checkAttention([q, k, v, ...inputs.slice(6)], attributes);
     const out: TensorType = { dtype: 'f32', shape: q.shape };
-    expectOperands('attentionGradient', inputs, 3, { out, lse: rowSums(q, attributes), dout: out });
+    expectOperands('attentionGradient', inputs, 3, { out, levels: levelsOf(q, attributes), dout: out });
     return [q, k, v];
   },
   lower: (context) =>
@@ -66,7 +66,7 @@ export const attentionGradient: OpRecord = {
       k: input(1),
       v: input(2),
       out: input(3),
-      lse: input(4),
+      levels: input(4),
       dout: input(5),
       dq: output(0),
       dk: output(1),

@@ -26,7 +26,7 @@ const labelsOf = ({ inputs }: LowerContext): readonly IndexedInput[] => [
 
 /**
  * loss = log Σ_c e^{logits_c} − logits_label. Operands logits [..., classes] and labels i32 [...], −1 = ignored (loss 0).
- * Results loss [...], and log Σ e^{logits} [...] for the gradient.
+ * Results loss [...], and of each row its largest logit m and log Σ e^{logits − m}, f32 [2, ...], for the gradient.
  */
 export const crossEntropy: OpRecord = {
   name: 'crossEntropy',
@@ -43,11 +43,11 @@ export const crossEntropy: OpRecord = {
     expectShape('crossEntropy', 'labels', labels.shape, shape);
     return [
       { dtype: 'f32', shape },
-      { dtype: 'f32', shape },
+      { dtype: 'f32', shape: [2, ...shape] },
     ];
   },
   vjp(b, { inputs, outputs, gradients: [dloss, ...saved] }) {
-    refuse('crossEntropy', 'the log-sum', saved);
+    refuse('crossEntropy', 'the levels', saved);
     const given = [inputs[0], inputs[1], outputs[1], dloss].filter((ref) => ref !== undefined);
     return given.length < 4 ? [] : [b.one('crossEntropyGradient', given)];
   },
@@ -58,13 +58,13 @@ export const crossEntropy: OpRecord = {
       labels: input(1),
       loss: output(0),
       schedules,
-      lse: output(1),
+      levels: output(1),
     }),
   indices: labelsOf,
   cost: perInput(11),
 };
 
-/** Operands logits, labels, log-sum, dloss. */
+/** Operands logits, labels, levels, dloss. */
 export const crossEntropyGradient: OpRecord = {
   name: 'crossEntropyGradient',
   doc: 'dloss (softmax(logits) − one-hot(label)), 0 in ignored rows',
@@ -78,7 +78,8 @@ export const crossEntropyGradient: OpRecord = {
     const shape = logits.shape.slice(0, -1);
     const row: TensorType = { dtype: 'f32', shape };
     const labels: TensorType = { dtype: 'i32', shape };
-    expectOperands('crossEntropyGradient', inputs, 1, { labels, 'the log-sum': row, dloss: row });
+    const levels: TensorType = { dtype: 'f32', shape: [2, ...shape] };
+    expectOperands('crossEntropyGradient', inputs, 1, { labels, levels, dloss: row });
     return [logits];
   },
   lower: ({ inputs, schedules }) =>
@@ -86,7 +87,7 @@ export const crossEntropyGradient: OpRecord = {
       ...rowsOf(operand('crossEntropyGradient', inputs, 0)),
       logits: input(0),
       labels: input(1),
-      lse: input(2),
+      levels: input(2),
       dloss: input(3),
       dlogits: output(),
       schedules,

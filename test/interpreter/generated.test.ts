@@ -47,7 +47,14 @@ describe('chains of element-wise values', () => {
 
 describe('extents', () => {
   const rulesOf = (causal: boolean) => {
-    const slots = { q: input(0), k: input(1), v: input(2), mask: input(3), out: output(0), lse: output(1) };
+    const slots = {
+      q: input(0),
+      k: input(1),
+      v: input(2),
+      mask: input(3),
+      out: output(0),
+      levels: output(1),
+    };
     const sizes = { batch: 'batch', heads: 4, queryTime: 'time', keyTime: 'time', width: 16, scale: 0.25 };
     return planAttention({ ...slots, ...sizes, causal }).flatMap(({ kernel }) =>
       extentRules(kernel, analyse(kernel)).map(({ axis, extra }) => `${axis.name}+${extra}`),

@@ -55,11 +55,11 @@ function keepFactor(c: Case, b: number, h: number, i: number, j: number): number
 }
 
 /** Attention by its definition, one query at a time. */
-function naive(c: Case, { q, k, v, mask }: Tensors): { out: Float64Array; lse: Float64Array } {
+function naive(c: Case, { q, k, v, mask }: Tensors): { out: Float64Array; levels: Float64Array } {
   const { batch, heads, queryTime, keyTime, width } = c;
   const model = heads * width;
   const out = new Float64Array(batch * queryTime * model);
-  const lse = new Float64Array(batch * heads * queryTime);
+  const levels = new Float64Array(batch * heads * 2 * queryTime);
   for (let b = 0; b < batch; b++) {
     for (let h = 0; h < heads; h++) {
       for (let i = 0; i < queryTime; i++) {
@@ -72,7 +72,9 @@ function naive(c: Case, { q, k, v, mask }: Tensors): { out: Float64Array; lse: F
         const scores = keys.map((j) => inner(row, k.subarray(start(j), start(j) + width)) / Math.sqrt(width));
         const largest = Math.max(...scores);
         const total = largest + Math.log(scores.reduce((sum, s) => sum + Math.exp(s - largest), 0));
-        lse[(b * heads + h) * queryTime + i] = keys.length > 0 ? total : -1e30;
+        const place = (b * heads + h) * 2 * queryTime + i;
+        levels[place] = keys.length > 0 ? largest : 0;
+        levels[place + queryTime] = keys.length > 0 ? total - largest : 0;
         keys.forEach((j, n) => {
           const p = Math.exp((scores[n] as number) - total) * keepFactor(c, b, h, i, j);
           for (let d = 0; d < width; d++) {
@@ -82,14 +84,14 @@ function naive(c: Case, { q, k, v, mask }: Tensors): { out: Float64Array; lse: F
       }
     }
   }
-  return { out, lse };
+  return { out, levels };
 }
 
-/** q, k, v, mask and key are inputs 0 … 4, out and lse outputs 0 and 1. */
+/** q, k, v, mask and key are inputs 0 … 4, out and levels outputs 0 and 1. */
 function argumentsFor(c: Case, symbolic: boolean): AttentionArguments {
   const name = (text: string, size: number): Dim => (symbolic ? text : size);
   return {
-    ...{ q: input(0), k: input(1), v: input(2), out: output(0), lse: output(1) },
+    ...{ q: input(0), k: input(1), v: input(2), out: output(0), levels: output(1) },
     mask: c.lengths ? input(3) : undefined,
     batch: name('batch', c.batch),
     heads: c.heads,
@@ -104,31 +106,31 @@ function argumentsFor(c: Case, symbolic: boolean): AttentionArguments {
 
 function forward(c: Case, { q, k, v, mask }: Tensors, symbolic = true) {
   const out = unwritten(q.length) as Float64Array;
-  const lse = unwritten(c.batch * c.heads * c.queryTime) as Float64Array;
+  const levels = unwritten(c.batch * c.heads * 2 * c.queryTime) as Float64Array;
   const { batch, queryTime, keyTime } = c;
   runPlans(planAttention(argumentsFor(c, symbolic)), {
     inputs: [q, k, v, mask, KEY],
-    outputs: [out, lse],
+    outputs: [out, levels],
     sizes: { batch, queryTime, keyTime },
   });
-  return { out, lse };
+  return { out, levels };
 }
 
 function gradients(c: Case, tensors: Tensors, dout: Float64Array) {
   const { q, k, v, mask } = tensors;
-  const { out, lse } = forward(c, tensors);
+  const { out, levels } = forward(c, tensors);
   const [dq, dk, dv] = [q, k, v].map(({ length }) => unwritten(length) as Float64Array) as [
     Float64Array,
     Float64Array,
     Float64Array,
   ];
-  const extra: Record<'out' | 'lse' | 'dout' | 'dq' | 'dk' | 'dv', Slot> = {
-    ...{ out: input(5), lse: input(6), dout: input(7) },
+  const extra: Record<'out' | 'levels' | 'dout' | 'dq' | 'dk' | 'dv', Slot> = {
+    ...{ out: input(5), levels: input(6), dout: input(7) },
     ...{ dq: output(0), dk: output(1), dv: output(2) },
   };
   const { batch, queryTime, keyTime } = c;
   runPlans(planAttentionGradient({ ...argumentsFor(c, true), ...extra }), {
-    inputs: [q, k, v, mask, KEY, out, lse, dout],
+    inputs: [q, k, v, mask, KEY, out, levels, dout],
     outputs: [dq, dk, dv],
     sizes: { batch, queryTime, keyTime },
   });
@@ -172,7 +174,7 @@ describe('attention', () => {
     for (const symbolic of [true, false]) {
       const got = forward(c, tensors, symbolic);
       expectClose(got.out, expected.out);
-      expectClose(got.lse, expected.lse, { absolute: 1e-12, relative: 1e-7 });
+      expectClose(got.levels, expected.levels, { absolute: 1e-12, relative: 1e-7 });
     }
   });
 

@@ -20,13 +20,13 @@ function naive(x: ArrayLike<number>, labels: Int32Array, classes: number): { los
 
 function forward(x: Float64Array, labels: Int32Array, dims: readonly [Dim, Dim], classes: number) {
   const rows = labels.length;
-  const [loss, lse] = [unwritten(rows) as Float64Array, unwritten(rows) as Float64Array];
+  const [loss, levels] = [unwritten(rows) as Float64Array, unwritten(2 * rows) as Float64Array];
   const plans = planCrossEntropy({
-    ...{ logits: input(0), labels: input(1), loss: output(0), lse: output(1) },
+    ...{ logits: input(0), labels: input(1), loss: output(0), levels: output(1) },
     ...{ rows: dims[0], classes: dims[1] },
   });
-  runPlans(plans, { inputs: [x, labels], outputs: [loss, lse], sizes: { rows, classes } });
-  return { loss, lse };
+  runPlans(plans, { inputs: [x, labels], outputs: [loss, levels], sizes: { rows, classes } });
+  return { loss, levels };
 }
 
 const labelsFor = (rows: number, classes: number): Int32Array =>
@@ -45,10 +45,13 @@ describe('crossEntropy', () => {
   it.each(cases)('of [%i, %i] planned as [%s, %s] agrees with the definition', (rows, classes, ...dims) => {
     const x = gaussian(rows * classes, 'logits', 4);
     const labels = labelsFor(rows, classes);
-    const { loss, lse } = forward(x, labels, dims, classes);
+    const { loss, levels } = forward(x, labels, dims, classes);
     const expected = naive(x, labels, classes);
     expectClose(loss, expected.loss);
-    expectClose(lse, expected.lse);
+    expectClose(
+      Array.from({ length: rows }, (_, r) => (levels[r] ?? 0) + (levels[rows + r] ?? 0)),
+      expected.lse,
+    );
   });
 
   it('keeps small losses of confident rows: 1e4 apart, the loss is exactly 0, never below', () => {
@@ -66,13 +69,13 @@ describe('crossEntropy', () => {
       const x = gaussian(rows * classes, 'logits');
       const labels = labelsFor(rows, classes);
       const dloss = gaussian(rows, 'dloss');
-      const { lse } = forward(x, labels, dims, classes);
+      const { levels } = forward(x, labels, dims, classes);
       const dlogits = unwritten(rows * classes) as Float64Array;
       const plans = planCrossEntropyGradient({
-        ...{ logits: input(0), labels: input(1), lse: input(2), dloss: input(3), dlogits: output(0) },
+        ...{ logits: input(0), labels: input(1), levels: input(2), dloss: input(3), dlogits: output(0) },
         ...{ rows: dims[0], classes: dims[1] },
       });
-      runPlans(plans, { inputs: [x, labels, lse, dloss], outputs: [dlogits], sizes: { rows, classes } });
+      runPlans(plans, { inputs: [x, labels, levels, dloss], outputs: [dlogits], sizes: { rows, classes } });
       const expected = differences(x, () => inner(naive(x, labels, classes).loss, dloss));
       expectClose(dlogits, expected, DIFFERENCES);
       labels.forEach((label, r) => {

@@ -60,13 +60,13 @@ function rowSamples(columns: Dim): Sample[] {
     },
     {
       name: 'crossEntropy',
-      plans: planCrossEntropy({ ...logits, loss: output(0), lse: output(1) }),
-      ...{ inputs: [matrix, labels], outputs: [ROWS, ROWS] },
+      plans: planCrossEntropy({ ...logits, loss: output(0), levels: output(1) }),
+      ...{ inputs: [matrix, labels], outputs: [ROWS, 2 * ROWS] },
     },
     {
       name: 'crossEntropy gradient',
-      plans: planCrossEntropyGradient({ ...logits, lse: input(2), dloss: input(3), dlogits: output(0) }),
-      ...{ inputs: [matrix, labels, ROWS, ROWS], outputs: [matrix] },
+      plans: planCrossEntropyGradient({ ...logits, levels: input(2), dloss: input(3), dlogits: output(0) }),
+      ...{ inputs: [matrix, labels, 2 * ROWS, ROWS], outputs: [matrix] },
     },
   ];
 }
@@ -76,15 +76,15 @@ function attentionSamples(width: number, causal: boolean, masked: boolean, dropo
   const model = batch * time * heads * width;
   const mask = Uint32Array.from({ length: batch * time }, (_, j) => (j % 3 ? 1 : 0));
   const shared: AttentionArguments = {
-    ...{ q: input(0), k: input(1), v: input(2), out: output(0), lse: output(1) },
+    ...{ q: input(0), k: input(1), v: input(2), out: output(0), levels: output(1) },
     ...{ batch: 'batch', heads, queryTime: 'time', keyTime: 'time', width, scale: 0.3, causal },
     mask: masked ? input(3) : undefined,
     dropout: dropout ? { rate: 0.1, key: input(4), stream: 5 } : undefined,
   };
   const key = Uint32Array.of(1, 2);
-  const statistics = batch * heads * time;
-  const results: Record<'out' | 'lse' | 'dout' | 'dq' | 'dk' | 'dv', Slot> = {
-    ...{ out: input(5), lse: input(6), dout: input(7), dq: output(0), dk: output(1), dv: output(2) },
+  const statistics = 2 * batch * heads * time;
+  const results: Record<'out' | 'levels' | 'dout' | 'dq' | 'dk' | 'dv', Slot> = {
+    ...{ out: input(5), levels: input(6), dout: input(7), dq: output(0), dk: output(1), dv: output(2) },
   };
   const flags = [causal && 'causal', masked && 'masked', dropout && 'dropout'].filter(Boolean).join(' ');
   return [

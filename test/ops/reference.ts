@@ -181,6 +181,13 @@ const logSum = (values: readonly number[]): number => {
   return most + Math.log(total(values.map((value) => Math.exp(value - most))));
 };
 
+/** The largest of some scores, or what their log-sum is above that; 0 where all are −∞. */
+function levelOf(scores: readonly number[], line: number): number {
+  const largest = Math.max(...scores);
+  if (largest === Number.NEGATIVE_INFINITY) return 0;
+  return line === 0 ? largest : logSum(scores) - largest;
+}
+
 function crossEntropy([logits, labels]: readonly Tensor[]): readonly Tensor[] {
   const [x, y] = [logits as Tensor, labels as Tensor];
   const row = (index: readonly number[]): number[] =>
@@ -189,7 +196,8 @@ function crossEntropy([logits, labels]: readonly Tensor[]): readonly Tensor[] {
     const label = get(y, index);
     return label < 0 ? 0 : logSum(row(index)) - (row(index)[label] ?? Number.NaN);
   });
-  return [loss, tensor(y.shape, (index) => logSum(row(index)))];
+  const levels = tensor([2, ...y.shape], ([line = 0, ...index]) => levelOf(row(index), line));
+  return [loss, levels];
 }
 
 function attention(inputs: readonly Tensor[], attributes: Attributes): readonly Tensor[] {
@@ -223,7 +231,10 @@ function attention(inputs: readonly Tensor[], attributes: Attributes): readonly 
     });
     return total(terms);
   });
-  return [out, lse];
+  const levels = tensor([batch, heads, 2, time], ([b = 0, h = 0, line = 0, i = 0]) =>
+    levelOf(scores(b, h, i), line),
+  );
+  return [out, levels];
 }
 
 /** All labellings of a sequence with their scores. */

@@ -144,15 +144,15 @@ function rowKernels({ rows, columns }: SampleSizes): Sample[] {
   const logits = { logits: input(0), labels: input(1), rows: 'rows', classes: 'columns' };
   const crossEntropy: Sample = {
     name: 'cross-entropy',
-    plans: planCrossEntropy({ ...logits, loss: output(0), lse: output(1) }),
+    plans: planCrossEntropy({ ...logits, loss: output(0), levels: output(1) }),
     inputs: [matrix, classes],
-    outputs: [rows, rows],
+    outputs: [rows, 2 * rows],
   };
   const crossEntropyGradient: Sample = {
     name: 'cross-entropy gradient',
     quick: true,
-    plans: planCrossEntropyGradient({ ...logits, lse: input(2), dloss: input(3), dlogits: output(0) }),
-    inputs: [matrix, classes, rows, rows],
+    plans: planCrossEntropyGradient({ ...logits, levels: input(2), dloss: input(3), dlogits: output(0) }),
+    inputs: [matrix, classes, 2 * rows, rows],
     outputs: [matrix],
   };
 
@@ -168,15 +168,15 @@ function attention(width: number, time: number): Sample[] {
   const mask = Uint32Array.from({ length: samples * time }, (_, j) => (j % 3 ? 1 : 0));
   const key = Uint32Array.of(1, 2);
   const shared: AttentionArguments = {
-    ...{ q: input(0), k: input(1), v: input(2), out: output(0), lse: output(1) },
+    ...{ q: input(0), k: input(1), v: input(2), out: output(0), levels: output(1) },
     ...{ batch: samples, heads, queryTime: time, keyTime: time, width, scale: 0.3, causal: true },
     mask: input(3),
     dropout: { rate: 0.1, key: input(4), stream: 5 },
   };
-  const results: Record<'out' | 'lse' | 'dout' | 'dq' | 'dk' | 'dv', Slot> = {
-    ...{ out: input(5), lse: input(6), dout: input(7), dq: output(0), dk: output(1), dv: output(2) },
+  const results: Record<'out' | 'levels' | 'dout' | 'dq' | 'dk' | 'dv', Slot> = {
+    ...{ out: input(5), levels: input(6), dout: input(7), dq: output(0), dk: output(1), dv: output(2) },
   };
-  const statistics = samples * heads * time;
+  const statistics = 2 * samples * heads * time;
   return [
     {
       name: `attention of width ${width}`,

@@ -4,7 +4,7 @@
 //   read k[program_2 * (keyTime * (heads * 32)) + program_1 * 32 + j * (heads * 32) + d], j < keyTime, d < 32 (vec4<f32>)
 //   read v[program_2 * (keyTime * (heads * 32)) + program_1 * 32 + j * (heads * 32) + d], j < keyTime, d < 32 (vec4<f32>)
 //   write out[program_2 * (queryTime * (heads * 32)) + program_1 * 32 + i * (heads * 32) + d], i < queryTime, d < 32 (vec4<f32>)
-//   write lse[((program_2 * heads) + program_1) * queryTime + i], i < queryTime (vec4<f32>)
+//   write levels[((program_2 * heads) + program_1) * (queryTime * 2) + i], i < queryTime (vec4<f32>)
 //   read mask[program_2 * keyTime + j], j < keyTime (vec4<u32>)
 //   read key[0] (u32)
 struct Launch {
@@ -24,7 +24,7 @@ struct Launch {
 @group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> v: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> out: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> lse: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> levels: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read> mask: array<vec4<u32>>;
 @group(0) @binding(7) var<storage, read> key: array<u32>;
 var<workgroup> left_tile_vec4: array<vec4<f32>, 288>;
@@ -282,12 +282,19 @@ fn main(
     let d = tx * 4;
     if (i_at < launch.queryTime) { out[(program_2 * product_2 + program_1 * 32 + i_at * product + d) >> 2u] = four; }
   }
+  let product_3 = launch.queryTime * 2;
   var four: vec4<f32>;
   for (var i_lane = 0; i_lane < 4; i_lane++) {
     let below = 0.0 < total[i_lane];
-    let chosen = select(1.0, total[i_lane], below);
-    four[i_lane] = select(-1e+30, largest[i_lane] + log_f32(chosen), below);
+    four[i_lane] = select(0.0, largest[i_lane], below);
   }
   let i_at = i_start + i;
-  if ((i_at < launch.queryTime) & (tx == 0)) { lse[(sum * launch.queryTime + i_at) >> 2u] = four; }
+  if ((i_at < launch.queryTime) & (tx == 0)) { levels[(sum * product_3 + i_at) >> 2u] = four; }
+  var four_2: vec4<f32>;
+  for (var i_lane = 0; i_lane < 4; i_lane++) {
+    let below = 0.0 < total[i_lane];
+    let chosen = select(1.0, total[i_lane], below);
+    four_2[i_lane] = log_f32(chosen);
+  }
+  if ((i_at < launch.queryTime) & (tx == 0)) { levels[(1 * launch.queryTime + sum * product_3 + i_at) >> 2u] = four_2; }
 }
