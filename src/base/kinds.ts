@@ -49,6 +49,8 @@ export const oneOf = (...values: readonly string[]): Kind =>
   kind(`one of ${values.join(', ')}`, (value) => values.some((one) => one === value));
 export const either = (a: Kind, b: Kind): Kind =>
   kind(`${a.what} or ${b.what}`, (value) => a.holds(value) || b.holds(value));
+export const nullable = (inner: Kind): Kind =>
+  kind(`${inner.what} or null`, (value) => value === null || inner.holds(value));
 /** `plural`: what the elements are called */
 export const listOf = (element: Kind, plural: string): Kind =>
   kind(`a list of ${plural}`, (value) => Array.isArray(value) && [...value].every(element.holds));

@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { finite, natural, objectOf, withFields } from '../base/kinds.ts';
 import type { palm } from '../index.ts';
 
 export type StepEvent = Extract<palm.TrainingEvent, { type: 'step' }>;
@@ -9,6 +10,14 @@ interface Kept {
   readonly seconds: number;
   readonly steps: readonly StepEvent[];
 }
+
+/** What a report reads of a step. */
+const stepKind = withFields('a step', {
+  step: natural,
+  losses: objectOf(finite, 'numbers by task'),
+  rate: finite,
+  gradientNorm: finite,
+});
 
 const NOTHING: Kept = { seconds: 0, steps: [] };
 
@@ -51,7 +60,8 @@ export class Curve {
     try {
       if (!statSync(this.#path).isFile()) return NOTHING;
       const kept = JSON.parse(readFileSync(this.#path, 'utf8')) as Partial<Kept>;
-      return Array.isArray(kept.steps) ? { seconds: Number(kept.seconds) || 0, steps: kept.steps } : NOTHING;
+      const whole = Array.isArray(kept.steps) && kept.steps.every(stepKind.holds);
+      return whole ? { seconds: Number(kept.seconds) || 0, steps: kept.steps ?? [] } : NOTHING;
     } catch {
       return NOTHING;
     }

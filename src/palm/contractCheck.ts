@@ -204,7 +204,7 @@ export function checkBatch({ name: reader, gives }: Reader, batch: Batch): Sizes
   // pack may give nothing at all
   const packed: Partial<Batch> = batch ?? {};
   for (const [name, declared] of Object.entries(gives)) {
-    const tensor = packed[name];
+    const tensor = Object.hasOwn(packed, name) ? packed[name] : undefined;
     if (tensor === undefined) return fail(name, 'not in the batch');
     if (tensor.dtype !== declared.dtype) fail(name, `declared ${declared.dtype}, packed ${tensor.dtype}`);
     if (tensor.shape.length !== declared.shape.length) fail(name, `packed as ${printShape(tensor.shape)}`);

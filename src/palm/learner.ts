@@ -226,7 +226,8 @@ export class Learner {
 
   /** Metrics over a part of the reader's data. @throws FROND-D015 for a part that it does not have */
   async evaluate(part: string, signal?: AbortSignal): Promise<Metrics> {
-    const examples = this.plan.reader.parts[part];
+    const { parts } = this.plan.reader;
+    const examples = Object.hasOwn(parts, part) ? parts[part] : undefined;
     if (examples === undefined) {
       throw new FrondError('FROND-D015', `the reader ${this.plan.reader.name} has no part ${part}`, {
         hint: `it has: ${Object.keys(this.plan.reader.parts).join(', ')}`,

@@ -2,15 +2,15 @@ import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
 import {
   count,
-  either,
   type Kind,
-  kind,
   listOf,
   name,
+  nullable,
   object,
   objectOf,
   optional,
   text,
+  withFields,
 } from '../base/kinds.ts';
 import { checkGraph } from '../ir/check.ts';
 import type { Graph } from '../ir/graph.ts';
@@ -19,45 +19,28 @@ import { ops } from '../ops/index.ts';
 import type { LoadedCheckpoint } from '../store/checkpoint.ts';
 import { resultName } from './graphs.ts';
 import type { ModelRecord } from './modelRecord.ts';
-import { decodeJson, fileOf, graphFrom, malformed, sealOf } from './snapshot.ts';
+import { checkForm, decodeJson, fileOf, graphFrom, isChanged, malformed } from './snapshot.ts';
 
 export const MODEL = 'model.json';
 
-const nullable = (inner: Kind): Kind =>
-  either(
-    kind('null', (value) => value === null),
-    inner,
-  );
+const component = nullable(withFields('what a component is made of', { kind: text }));
 
-/** An object that has each of these fields; others do not matter. */
-const fields = (kinds: Readonly<Record<string, Kind>>): Kind =>
-  kind(
-    `an object with ${Object.keys(kinds).join(', ')}`,
-    (value) =>
-      object.holds(value) &&
-      Object.entries(kinds).every(([field, inner]) =>
-        fits(inner, new Map(Object.entries(value as object)).get(field)),
-      ),
-  );
-
-const fits = ({ holds, optional: may }: Kind, value: unknown): boolean =>
-  value === undefined ? may === true : holds(value);
-
-const component = nullable(fields({ kind: text }));
-
-/** What runs of earlier versions do not say is optional. */
+// what runs of earlier versions do not say is optional
 const FORM: { readonly [K in keyof ModelRecord]: Kind } = {
   name,
   forward: object,
   step: object,
   prediction: object,
   reader: component,
-  tasks: listOf(fields({ name, head: component }), 'tasks'),
+  tasks: listOf(withFields('a task', { name, head: component }), 'tasks'),
   names: optional(objectOf(text, 'fingerprints')),
   maximumLength: optional(nullable(count)),
-  device: optional(fields({ name: text, adapter: nullable(text) })),
+  device: optional(withFields('a device', { name: text, adapter: nullable(text) })),
   kernels: optional(
-    listOf(fields({ name: text, variant: text, shapeClass: text, schedule: object }), 'kernels'),
+    listOf(
+      withFields('a kernel', { name: text, variant: text, shapeClass: text, schedule: object }),
+      'kernels',
+    ),
   ),
   seal: optional(text),
 };
@@ -88,10 +71,7 @@ function registryFor({ nodes }: Graph): OpRegistry {
 export function modelOf(checkpoint: LoadedCheckpoint): ModelRecord {
   const file = platform.files.join(checkpoint.folder, MODEL);
   const given = decodeJson(fileOf(checkpoint, MODEL), file);
-  if (!object.holds(given)) throw malformed(file);
-  const found = new Map<string, unknown>(Object.entries(given as object));
-  for (const [field, kind] of Object.entries(FORM))
-    if (!fits(kind, found.get(field))) throw malformed(file, `its ${field} is not ${kind.what}`);
+  checkForm(given, FORM, file);
   const record = given as ModelRecord;
   const tasks = record.tasks.map((task) => task.name);
   const twice = tasks.find((task, i) => tasks.indexOf(task) !== i);
@@ -119,8 +99,6 @@ export function modelOf(checkpoint: LoadedCheckpoint): ModelRecord {
  */
 export async function checkSeal(checkpoint: LoadedCheckpoint): Promise<void> {
   const file = platform.files.join(checkpoint.folder, MODEL);
-  const record = decodeJson(fileOf(checkpoint, MODEL), file) as ModelRecord;
-  // runs of earlier versions have none
-  if (record.seal !== undefined && record.seal !== (await sealOf(record)))
+  if (await isChanged(decodeJson(fileOf(checkpoint, MODEL), file)))
     throw malformed(file, 'its content has changed since it was saved');
 }

@@ -74,7 +74,8 @@ function checkHead({ prediction }: ModelRecord, task: string, head: Head, folder
 
 function tasksOf(record: ModelRecord, heads: PredictorOptions['heads'], folder: string): Task[] {
   const names = record.tasks.map(({ name }) => name);
-  const unknown = Object.keys(heads ?? {}).find((name) => !names.includes(name));
+  const given = new Map(Object.entries(heads ?? {}));
+  const unknown = [...given.keys()].find((name) => !names.includes(name));
   if (unknown !== undefined) {
     throw new FrondError('FROND-F016', `the run in ${folder} has no task ${unknown}`, {
       place: { file: folder },
@@ -82,7 +83,7 @@ function tasksOf(record: ModelRecord, heads: PredictorOptions['heads'], folder: 
     });
   }
   return record.tasks.map(({ name, head: kept }): Task => {
-    const head = heads?.[name] ?? (kept === null ? undefined : headFrom(kept));
+    const head = given.get(name) ?? (kept === null ? undefined : headFrom(kept));
     if (head === undefined) throw cannotMake(`a head of task ${name}`, 'heads', folder);
     checkHead(record, name, head, folder);
     return { name, head, weight: 1 };

@@ -77,7 +77,9 @@ interface Saving {
   readonly everySteps: number | undefined;
 }
 
-const emptySums = (): Sums => ({ count: 0, loss: 0, losses: {} });
+/** Without a prototype: a task may be called `constructor`. */
+export const emptyLosses = (): Record<string, number> => Object.create(null);
+const emptySums = (): Sums => ({ count: 0, loss: 0, losses: emptyLosses() });
 
 /** A learner on its way through the epochs: events, evaluations, checkpoints. */
 export class Run {

@@ -1,3 +1,14 @@
+import {
+  finite,
+  type Kind,
+  listOf,
+  natural,
+  nullable,
+  object,
+  objectOf,
+  optional,
+  withFields,
+} from '../base/kinds.ts';
 import type { ArenaName } from '../runtime/state.ts';
 import { loadLatest, saveCheckpoint } from '../store/checkpoint.ts';
 import { storeFloats, writeSafetensors } from '../store/safetensors.ts';
@@ -5,15 +16,18 @@ import { type Configuration, checkConfiguration } from './configuration.ts';
 import type { Listener } from './events.ts';
 import { MODEL, modelOf } from './modelFile.ts';
 import { checkConstants, modelRecord, otherDevice } from './modelRecord.ts';
-import type { EpochRecord, Run, Sums } from './run.ts';
+import { type EpochRecord, emptyLosses, type Run, type Sums } from './run.ts';
 import {
+  checkForm,
   decodeJson,
   encodeJson,
   fileOf,
+  isChanged,
   type Match,
   malformed,
   matchArena,
   momentsFile,
+  sealOf,
   weightsFile,
   writeArena,
 } from './snapshot.ts';
@@ -48,7 +62,7 @@ export async function saveRun(run: Run, folder: string, keep: number): Promise<s
   const files = new Map([
     [WEIGHTS, weightsFile(layout, copy)],
     [MOMENTS, momentsFile(layout, copy)],
-    [PROGRESS, encodeJson(progress)],
+    [PROGRESS, encodeJson({ ...progress, seal: await sealOf(progress) })],
     [MODEL, encodeJson(await modelRecord(learner))],
   ]);
   if (best !== undefined) {
@@ -75,7 +89,7 @@ export async function resumeRun(run: Run, folder: string, on: Listener | undefin
     on === undefined ? run.recovery.tell({ type: 'warning', message }) : on({ type: 'warning', message });
   for (const { name, reason } of skipped)
     warn(`checkpoint ${name} was passed over: ${reason}; going on from ${found}`);
-  const progress = progressOf(fileOf(checkpoint, PROGRESS), `${found}/${PROGRESS}`, step);
+  const progress = await progressOf(fileOf(checkpoint, PROGRESS), `${found}/${PROGRESS}`, step);
   checkConfiguration(progress.configuration, await run.configuration(), found);
   const { layout } = run.learner.state;
   const match = (name: string, arena?: ArenaName): Match =>
@@ -87,7 +101,8 @@ export async function resumeRun(run: Run, folder: string, on: Listener | undefin
     for (const each of matches) await writeArena(state, each);
   }, step);
   run.recovery.checkpoint = { folder: found, step };
-  run.sums = { ...progress.sums, losses: { ...progress.sums.losses } };
+  const { count, loss, losses } = progress.sums;
+  run.sums = { count, loss, losses: Object.assign(emptyLosses(), losses) };
   run.history = [...progress.history];
   run.best = best;
   const other = otherDevice(checkpoint.files.has(MODEL) ? modelOf(checkpoint) : {}, run.learner);
@@ -95,16 +110,29 @@ export async function resumeRun(run: Run, folder: string, on: Listener | undefin
     warn(`${found}: ${other}; the bytes may differ from those of a run without a break`);
 }
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+const numbers = objectOf(finite, 'numbers by task');
+const FORM: { readonly [K in keyof Progress]: Kind } = {
+  configuration: object,
+  step: natural,
+  sums: withFields('sums over an epoch', { count: natural, loss: finite, losses: numbers }),
+  history: listOf(
+    withFields('an epoch', {
+      epoch: natural,
+      step: natural,
+      loss: finite,
+      losses: numbers,
+      metrics: optional(object),
+    }),
+    'epochs',
+  ),
+  best: nullable(withFields('a score with its step', { score: finite, step: natural })),
+};
 
-function progressOf(bytes: Uint8Array, file: string, step: number): Progress {
+/** @throws FROND-F013 for what no run saved at this step */
+async function progressOf(bytes: Uint8Array, file: string, step: number): Promise<Progress> {
   const progress = decodeJson(bytes, file);
-  if (!isRecord(progress)) throw malformed(file);
-  const { configuration, sums, history, best } = progress;
-  const summed = isRecord(sums) && typeof sums.count === 'number' && typeof sums.loss === 'number';
-  const scored = best === null || (isRecord(best) && typeof best.score === 'number');
-  const good = isRecord(configuration) && summed && isRecord(sums.losses) && Array.isArray(history) && scored;
-  if (!good || progress.step !== step) throw malformed(file);
-  return progress as unknown as Progress;
+  checkForm(progress, FORM, file);
+  if ((progress as Progress).step !== step) throw malformed(file, 'it is of another step');
+  if (await isChanged(progress)) throw malformed(file, 'its content has changed since it was saved');
+  return progress as Progress;
 }

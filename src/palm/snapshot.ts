@@ -1,5 +1,6 @@
 import { platform } from '#platform';
 import { defined, FrondError } from '../base/errors.ts';
+import { type Kind, object, withFields } from '../base/kinds.ts';
 import type { Attribute, Graph, Node } from '../ir/graph.ts';
 import { decodeUtf8 } from '../platform/text.ts';
 import type { ParameterLayout } from '../runtime/parameters.ts';
@@ -32,10 +33,8 @@ export function decodeJson(bytes: Uint8Array, file: string): unknown {
  * SHA-256 of a record without its `seal`, and without the fingerprints of `names`, which are compared one by one with what
  * they are of.
  */
-export function sealOf<T extends { readonly seal?: unknown; readonly names?: unknown }>(
-  record: T,
-): Promise<string> {
-  const { seal: _, names: __, ...rest } = record;
+export function sealOf(record: object): Promise<string> {
+  const { seal: _, names: __, ...rest } = record as { readonly seal?: unknown; readonly names?: unknown };
   return platform.sha256(encoder.encode(JSON.stringify(rest)));
 }
 
@@ -47,6 +46,21 @@ export function fileOf(checkpoint: LoadedCheckpoint, name: string): Uint8Array {
     place: { file: checkpoint.folder },
     hint: 'it was not saved by a training run; load its weights with loadCheckpoint instead',
   });
+}
+
+/** Whether a record with a seal is not what was sealed; those of earlier versions have none. */
+export async function isChanged(record: unknown): Promise<boolean> {
+  const { seal } = Object(record) as { readonly seal?: unknown };
+  return seal !== undefined && seal !== (await sealOf(Object(record)));
+}
+
+/** @throws FROND-F013 for what is no object, or has not the fields that it should have */
+export function checkForm(given: unknown, kinds: Readonly<Record<string, Kind>>, file: string): void {
+  if (!object.holds(given)) throw malformed(file);
+  for (const [name, field] of Object.entries(kinds)) {
+    const whole = withFields('', { [name]: field }).holds(given);
+    if (!whole) throw malformed(file, `its ${name} is not ${field.what}`);
+  }
 }
 
 /** A file of a whole checkpoint that does not say what it should: another program wrote it. */

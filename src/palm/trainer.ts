@@ -146,7 +146,8 @@ export class MultiHeadTrainer<E = never> extends TrainerBase {
    */
   fitReaders(readers: Readonly<Record<string, Reader>>, options: FitOptions): void {
     checkArguments('fitReaders', { readers: objectOf(readerKind, 'a reader for each task') }, [readers]);
-    const given = this.tasksOf().tasks.map(({ name }) => ({ name, reader: readers[name] }));
+    const known = new Map(Object.entries(readers));
+    const given = this.tasksOf().tasks.map(({ name }) => ({ name, reader: known.get(name) }));
     const [first] = given;
     const odd = given.find(({ reader }) => reader === undefined || reader !== first?.reader);
     if (first?.reader === undefined || odd !== undefined) {
