@@ -56,6 +56,9 @@ export const listOf = (element: Kind, plural: string): Kind =>
   kind(`a list of ${plural}`, (value) => Array.isArray(value) && [...value].every(element.holds));
 /** Of classes, labels, words. */
 export const names = listOf(text, 'names');
+/** A list, a set, a generator, but no text: its letters are seldom meant. `plural`: what the elements are called */
+export const series = (plural: string): Kind =>
+  kind(`a list of ${plural}`, (value) => Object(value) === value && Symbol.iterator in Object(value));
 /** Numbers by row: an array of JavaScript, typed or not. */
 export const elements = kind(
   'a list of numbers',

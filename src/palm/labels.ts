@@ -1,6 +1,6 @@
 import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import { names as namesKind } from '../base/kinds.ts';
+import { type Kind, kind, names as namesKind, series } from '../base/kinds.ts';
 import { chainConstraints, type LabelScheme } from '../nn/index.ts';
 import { printTag, readTag, schemeOf, type Tag } from '../nn/tags.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -23,16 +23,26 @@ export function labelSet(names: readonly string[]): LabelSet {
   return { names: [...names], ids };
 }
 
+export const labelsKind: Kind = kind(
+  'labels, such as labelSet gives',
+  (value) => namesKind.holds((value as LabelSet | null)?.names) && (value as LabelSet).ids instanceof Map,
+);
+const listKind = series('labels');
+
 /** The labels that occur, in code-unit order, so that ids do not depend on the order of the data. */
-export const collectLabels = (labels: Iterable<string>): LabelSet => labelSet([...new Set(labels)].sort());
+export function collectLabels(labels: Iterable<string>): LabelSet {
+  checkArguments('collectLabels', { labels: listKind }, [labels], 'FROND-T002');
+  return labelSet([...new Set(labels)].sort());
+}
 
 /** The tags that occur: `O` has id 0; then for each type those of its parts, in the order of letters. @throws FROND-D005 */
-export const collectTags = (tags: Iterable<string>): LabelSet => {
+export function collectTags(tags: Iterable<string>): LabelSet {
+  checkArguments('collectTags', { tags: listKind }, [tags], 'FROND-T002');
   const inside = [...new Set(tags)].filter((tag) => tag !== 'O');
   const keys = new Map(inside.map((tag) => [tag, `${parseTag(tag).type} ${tag[0]}`]));
   const key = (tag: string): string => keys.get(tag) ?? '';
   return labelSet(['O', ...inside.sort((a, b) => (key(a) < key(b) ? -1 : 1))]);
-};
+}
 
 /** What a checkpoint keeps to refuse other labels. */
 export const labelFingerprint = (labels: LabelSet): string => fingerprint(JSON.stringify(labels.names));

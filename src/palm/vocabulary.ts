@@ -1,5 +1,14 @@
+import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import { natural, optional } from '../base/kinds.ts';
+import {
+  type Kind,
+  kind,
+  names as namesKind,
+  natural,
+  optional,
+  series,
+  text as textKind,
+} from '../base/kinds.ts';
 import { fingerprint } from './fingerprint.ts';
 import { checkSettings } from './settings.ts';
 import { checkWord, linesOf, type Spelling, show, spell, wordProblem } from './words.ts';
@@ -17,6 +26,14 @@ export interface Vocabulary {
   readonly ids: ReadonlyMap<string, number>;
 }
 
+export const vocabularyKind: Kind = kind(
+  'a vocabulary, such as parseVocabulary gives',
+  (value) =>
+    namesKind.holds((value as Vocabulary | null)?.tokens) && (value as Vocabulary).ids instanceof Map,
+);
+const sentencesKind = series('sentences, each a list of words');
+const sentenceKind = series('words');
+
 export interface VocabularyOptions {
   /** words seen less often have no id of their own; default 2, so that training meets the unknown word too */
   readonly minimumCount?: number;
@@ -30,10 +47,12 @@ export function buildVocabulary(
   sentences: Iterable<readonly string[]>,
   options: VocabularyOptions = {},
 ): Vocabulary {
+  checkArguments('buildVocabulary', { sentences: sentencesKind }, [sentences], 'FROND-T002');
   checkSettings('buildVocabulary', options, { minimumCount: optional(natural) });
   const { minimumCount = 2 } = options;
   const counts = new Map<string, number>();
   for (const words of sentences) {
+    checkArguments('buildVocabulary', { sentence: sentenceKind }, [words], 'FROND-T002');
     for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
   }
   for (const word of counts.keys()) checkWord(word, 'the vocabulary');
@@ -51,13 +70,17 @@ export const misspelt = ({ tokens }: Vocabulary, spelling: Spelling): string | u
   tokens.slice(SPECIAL.length).find((token) => spell(token, spelling) !== token);
 
 /** One token per line; the line number, from 0, is the id. */
-export const printVocabulary = (vocabulary: Vocabulary): string => `${vocabulary.tokens.join('\n')}\n`;
+export function printVocabulary(vocabulary: Vocabulary): string {
+  checkArguments('printVocabulary', { vocabulary: vocabularyKind }, [vocabulary], 'FROND-T002');
+  return `${vocabulary.tokens.join('\n')}\n`;
+}
 
 /**
  * Reads what `printVocabulary` wrote.
  * @throws FROND-D011 for a missing special token, one that is no word, or one that stands twice
  */
 export function parseVocabulary(text: string, file = 'vocabulary'): Vocabulary {
+  checkArguments('parseVocabulary', { text: textKind }, [text], 'FROND-T002');
   const lines = linesOf(text);
   return vocabularyFrom(lines.at(-1) === '' && lines.length > 1 ? lines.slice(0, -1) : lines, file);
 }

@@ -170,6 +170,72 @@ describe('options of a joint reader', () => {
   });
 });
 
+describe('whatever is given to readers, vocabularies and labels', () => {
+  const odd: readonly unknown[] = [
+    ...[undefined, null, 7, 'x', [], {}, Symbol('s'), () => 0, [null], [7], new Map()],
+    ...[
+      { train: null },
+      { train: 7 },
+      { train: [null] },
+      { tokens: 7, ids: 7 },
+      { names: [null], ids: new Map() },
+    ],
+  ];
+  const train = [good];
+  const reader = palm.reader.jointReaderOf({ train });
+  const size = { batch: 1, time: 2 };
+  const readText = async (): Promise<string> => 'O';
+  // each takes one odd value, whatever its type says
+  const calls: Readonly<Record<string, (odd: never) => unknown>> = {
+    'parts of a reader': (parts) => palm.reader.jointReaderOf(parts),
+    'options of a reader': (options) => palm.reader.jointReaderOf({ train }, options),
+    'a vocabulary of a reader': (vocabulary) => palm.reader.jointReaderOf({ train }, { vocabulary }),
+    'intents of a reader': (intents) => palm.reader.jointReaderOf({ train }, { intents }),
+    'tags of a reader': (tags) => palm.reader.jointReaderOf({ train }, { tags }),
+    'options of a folder': (options) => palm.reader.jointReader(options),
+    'files of a folder': (files) => palm.reader.jointReader({ readText, files }),
+    'a folder': (folder) => palm.reader.jointReader({ readText, folder }),
+    'parts of a folder': (parts) => palm.reader.jointReader({ readText, parts }),
+    'a function that reads': (readText) => palm.reader.jointReader({ readText }),
+    'what a function reads': (content) => palm.reader.jointReader({ readText: async () => content }),
+    'what a function gives at once': (content) => palm.reader.jointReader({ readText: () => content }),
+    'what a function throws': (thrown) =>
+      palm.reader.jointReader({
+        readText: async () => {
+          throw thrown;
+        },
+      }),
+    'the folder of a part': palm.reader.jointFiles,
+    'files of a part': (files) => palm.reader.readJoint(files, { readText }),
+    'options of a part': (options) => palm.reader.readJoint(palm.reader.jointFiles('d'), options),
+    'a text': reader.parse,
+    'examples of a batch': (examples) => reader.pack(examples, size),
+    'an example of a batch': (example) => reader.pack([example], size),
+    'the size of a batch': (odd) => reader.pack([], odd),
+    'an example': reader.length,
+    'sentences of a vocabulary': (sentences) => palm.buildVocabulary(sentences),
+    'a sentence of a vocabulary': (sentence) => palm.buildVocabulary([sentence]),
+    'options of a vocabulary': (options) => palm.buildVocabulary([['a']], options),
+    'the text of a vocabulary': (text) => palm.parseVocabulary(text),
+    'a vocabulary to print': palm.printVocabulary,
+    labels: palm.collectLabels,
+    tags: palm.collectTags,
+  };
+
+  test.each(Object.keys(calls))('is taken or refused with a code: %s', async (name) => {
+    let refused = 0;
+    for (const value of odd) {
+      try {
+        await calls[name]?.(value as never);
+      } catch (error) {
+        refused++;
+        expect(error instanceof FrondError ? 'refused' : error, String(value)).toBe('refused');
+      }
+    }
+    expect(refused).toBeGreaterThan(0);
+  });
+});
+
 test('batches are padded to no more than the maximum, be it below a bucket', () => {
   const times = (lengths: readonly number[], maximum: number): number[] =>
     planBatches({ lengths, batchSize: 1, maximum }).map(({ time }) => time);

@@ -1,11 +1,14 @@
+import { checkArguments } from '../../base/arguments.ts';
 import { FrondError } from '../../base/errors.ts';
 import {
-  callable,
+  anything,
   count,
   flag,
-  having,
+  type Kind,
+  kind,
   listOf,
   natural,
+  object,
   objectOf,
   oneOf,
   optional,
@@ -17,7 +20,14 @@ import { type LabelScheme, schemeOf } from '../../nn/index.ts';
 import { schemeKind } from '../../nn/tags.ts';
 import type { Batch, BatchSize, ComponentRecord, Reader } from '../contract.ts';
 import { defineReader } from '../define.ts';
-import { collectLabels, collectTags, type LabelSet, labelFingerprint, labelSet } from '../labels.ts';
+import {
+  collectLabels,
+  collectTags,
+  type LabelSet,
+  labelFingerprint,
+  labelSet,
+  labelsKind,
+} from '../labels.ts';
 import { checkSettings } from '../settings.ts';
 import {
   buildVocabulary,
@@ -27,10 +37,18 @@ import {
   type Vocabulary,
   vocabularyFingerprint,
   vocabularyFrom,
+  vocabularyKind,
 } from '../vocabulary.ts';
 import { type Spelling, show, spell, wordsIn } from '../words.ts';
 import { checkExamples, wordsOf } from './examples.ts';
-import { type JointExample, type JointFiles, jointFiles, readJoint } from './jointFiles.ts';
+import {
+  filesKind,
+  type JointExample,
+  type JointFiles,
+  jointFiles,
+  readJoint,
+  readTextKind,
+} from './jointFiles.ts';
 import { inScheme } from './tagScheme.ts';
 import type { ReadText } from './text.ts';
 
@@ -104,22 +122,21 @@ export interface JointFolderOptions extends JointOptions {
   readonly parts?: readonly string[];
 }
 
-const labels = optional(having('labels, such as labelSet gives', 'names', 'ids'));
+const labels = optional(labelsKind);
 const OPTIONS = {
   name: optional(text),
-  vocabulary: optional(having('a vocabulary, such as parseVocabulary gives', 'tokens', 'ids')),
+  vocabulary: optional(vocabularyKind),
   ...{ intents: labels, tags: labels },
   ...{ minimumCount: optional(natural), maximumLength: optional(count) },
   ...{ truncate: optional(flag), lowercase: optional(flag), strict: optional(flag) },
   ...{ unicode: optional(oneOf('NFC', 'none')), scheme: optional(schemeKind) },
 };
+const partsKind: Kind = { ...object, what: 'the examples of each part: { train, valid, test }' };
 const FOLDER_OPTIONS = {
   ...OPTIONS,
-  readText: { ...callable, what: 'a function, such as (path) => readFile(path)' },
+  readText: readTextKind,
   ...{ folder: optional(text), parts: optional(listOf(text, 'names')) },
-  files: optional(
-    objectOf(having('paths', 'words', 'tags', 'intents'), 'paths of words, tags and intents of each part'),
-  ),
+  files: optional(objectOf(filesKind, 'paths of words, tags and intents of each part')),
 };
 
 /**
@@ -164,6 +181,7 @@ export function jointReaderOf(
   given: Readonly<Record<string, readonly JointExample[]>>,
   options: JointOptions = {},
 ): JointReader {
+  checkArguments('jointReaderOf', { parts: partsKind }, [given], 'FROND-T002');
   checkSettings('jointReaderOf', options, OPTIONS);
   const { name = 'joint', maximumLength = DEFAULT_LENGTH, truncate = false, strict = false } = options;
   const { lowercase = true, unicode = 'NFC', scheme = schemeOf(options.tags?.names ?? []) } = options;
@@ -312,8 +330,14 @@ interface Encoding extends Maps, Spelling {
   readonly maximumLength: number;
 }
 
+const examplesKind = listOf(anything, 'examples');
+const sizeKind = kind('the size of the batch: { batch, time }', (value) =>
+  [(value as BatchSize | null)?.batch, (value as BatchSize | null)?.time].every(count.holds),
+);
+
 /** Tensors of `jointSpecs`. An unlabelled example, as `parse` gives, has intent '' and therefore weight 0. */
 function packJoint(maps: Encoding, examples: readonly JointExample[], size: BatchSize): Batch<JointSpecs> {
+  checkArguments('pack', { examples: examplesKind, size: sizeKind }, [examples, size], 'FROND-D013');
   const { batch, time } = size;
   if (examples.length > batch) {
     throw new FrondError('FROND-D013', `${examples.length} examples do not fit a batch of ${batch}`);
@@ -325,7 +349,7 @@ function packJoint(maps: Encoding, examples: readonly JointExample[], size: Batc
   const tags = new Int32Array(batch * time);
   const weights = new Float32Array(batch);
   examples.forEach((example, row) => {
-    const length = Math.min(time, maps.maximumLength, example.words.length);
+    const length = Math.min(time, maps.maximumLength, wordsOf(example).length);
     const intent = maps.intents.ids.get(example.intent);
     let known = intent !== undefined;
     for (let i = 0; i < length; i++) {
@@ -353,8 +377,9 @@ function packJoint(maps: Encoding, examples: readonly JointExample[], size: Batc
   };
 }
 
-function parseSentence(text: string, spelling: Spelling): JointExample {
-  const words = wordsIn(text).map((word) => spell(word, spelling));
+function parseSentence(sentence: string, spelling: Spelling): JointExample {
+  checkArguments('parse', { text }, [sentence], 'FROND-T002');
+  const words = wordsIn(sentence).map((word) => spell(word, spelling));
   if (words.length === 0) {
     throw new FrondError('FROND-D009', 'the sentence has no words', { hint: 'give at least one word' });
   }

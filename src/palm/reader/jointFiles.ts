@@ -1,6 +1,9 @@
+import { checkArguments } from '../../base/arguments.ts';
 import { FrondError } from '../../base/errors.ts';
+import { callable, count, type Kind, kind, optional, text } from '../../base/kinds.ts';
 import { readTag } from '../../nn/tags.ts';
 import { TAG_FORM } from '../labels.ts';
+import { checkSettings } from '../settings.ts';
 import { show, splitWords, tooLong, type Word } from '../words.ts';
 import { type ReadText, readLines } from './text.ts';
 
@@ -22,11 +25,16 @@ export interface JointExample {
 }
 
 /** The three files of a part in the ATIS folder format. */
-export const jointFiles = (folder: string): JointFiles => ({
-  words: `${folder}/seq.in`,
-  tags: `${folder}/seq.out`,
-  intents: `${folder}/label`,
-});
+export function jointFiles(folder: string): JointFiles {
+  checkArguments('jointFiles', { folder: text }, [folder], 'FROND-T002');
+  return { words: `${folder}/seq.in`, tags: `${folder}/seq.out`, intents: `${folder}/label` };
+}
+
+/** What says where the three files are. */
+export const filesKind: Kind = kind('the paths of words, tags and intents', (value) =>
+  ['words', 'tags', 'intents'].every((what) => text.holds(new Map(Object.entries(Object(value))).get(what))),
+);
+export const readTextKind: Kind = { ...callable, what: 'a function, such as (path) => readFile(path)' };
 
 export interface ReadJointOptions {
   readonly readText: ReadText;
@@ -36,13 +44,16 @@ export interface ReadJointOptions {
 
 /**
  * Reads one part of a joint intent and slot data set (the format of Goo et al. 2018: `seq.in`, `seq.out`, `label`).
- * @throws FROND-D001 unreadable, D002 empty, D003 files of different length, D004 a sentence with more or fewer tags than words,
+ * @throws FROND-T002 for what are no files or options; D001 unreadable, D002 empty, D003 files of different length, D004 a sentence with more or fewer tags than words,
  *   D005 no tag, D007 not UTF-8, D008 too long, D009 blank line, D010 no intent; each with file, line and column
  */
 export async function readJoint(
   files: JointFiles,
-  { readText, maximumLength = Number.POSITIVE_INFINITY }: ReadJointOptions,
+  options: ReadJointOptions,
 ): Promise<readonly JointExample[]> {
+  checkArguments('readJoint', { files: filesKind }, [files], 'FROND-T002');
+  checkSettings('readJoint', options, { readText: readTextKind, maximumLength: optional(count) });
+  const { readText, maximumLength = Number.POSITIVE_INFINITY } = options;
   const linesOf = (what: keyof JointFiles): Promise<readonly string[]> =>
     readLines(files[what], readText, hintFor(files[what], what));
   const [words, tags, intents] = await Promise.all([linesOf('words'), linesOf('tags'), linesOf('intents')]);
