@@ -10,6 +10,7 @@ import {
   recordOf,
   text,
   unchecked,
+  withFields,
 } from '../../base/kinds.ts';
 import { assertKernel } from '../../kernel/check.ts';
 import { valuesOf } from '../../kernel/checkWalk.ts';
@@ -38,7 +39,10 @@ import { hasProduct, type Threads, threadsFor } from './threads.ts';
 import { findVectorAccesses, spreadAxes, vectorBuffers } from './vectors.ts';
 
 const OPTIONS = {
-  limits: optional(recordOf('limits', { storageBuffers: count, workgroupBytes: count, invocations: count })),
+  // a device's limits say more
+  limits: optional(
+    withFields('limits', { storageBuffers: count, workgroupBytes: count, invocations: count }),
+  ),
   ...{ shaderF16: optional(flag), unroll: optional(flag) },
   transcendentals: optional(oneOf('polynomial', 'builtin')),
   multiplesOf4: optional(names),
