@@ -17,9 +17,6 @@ const FITS: Readonly<Record<DType, (value: unknown) => boolean>> = {
   bool: (value) => value === 0 || value === 1 || typeof value === 'boolean',
 };
 
-/** Whether an element is of the dtype as it is, floats rounded. */
-export const holds = (dtype: DType, value: unknown): boolean => FITS[dtype](value);
-
 const UNSIGNED = [Uint8Array, Uint8ClampedArray, Uint16Array];
 const INTEGERS = { i32: [Int32Array, Int16Array, Int8Array, ...UNSIGNED], u32: [Uint32Array, ...UNSIGNED] };
 
@@ -46,10 +43,11 @@ export function numbersOf(
   refuse: (index: number, element: string) => Error,
 ): ArrayLike<number> {
   if (cannotFail(dtype, data)) return data as ArrayLike<number>;
+  const fits = FITS[dtype];
   let areNumbers = true;
   for (let i = 0; i < data.length; i++) {
     const given: unknown = data[i];
-    if (!holds(dtype, typeof given === 'bigint' ? Number(given) : given)) throw refuse(i, show(given));
+    if (!fits(typeof given === 'bigint' ? Number(given) : given)) throw refuse(i, show(given));
     areNumbers &&= isNumber(given);
   }
   return areNumbers ? (data as ArrayLike<number>) : Array.from(data as ArrayLike<unknown>, Number);

@@ -1,5 +1,5 @@
 import { checkArguments } from '../base/arguments.ts';
-import { holds } from '../base/elements.ts';
+import type { DType } from '../base/dtype.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
 import { unchecked } from '../base/kinds.ts';
 import { inferTypes } from './builder.ts';
@@ -216,12 +216,21 @@ function checkSource({ op, id, inputs, types, attributes }: Node): void {
   }
 }
 
+/** Whether an element type holds a number as it is, floats rounded. */
+const HOLDS: Readonly<Record<DType, (value: number) => boolean>> = {
+  f32: () => true,
+  f16: () => true,
+  i32: (value) => value === (value | 0),
+  u32: (value) => value === value >>> 0,
+  bool: (value) => value === 0 || value === 1,
+};
+
 function checkConstant(value: unknown, { dtype, shape }: TensorType): void {
   const values: readonly unknown[] = Array.isArray(value) ? value : [value];
   for (const item of values) {
     if (typeof item !== 'number')
       throw problem('FROND-I007', 'the value of a constant is a number or a list of numbers');
-    if (!holds(dtype, item)) throw problem('FROND-I007', `a constant of ${dtype} cannot be ${item}`);
+    if (!HOLDS[dtype](item)) throw problem('FROND-I007', `a constant of ${dtype} cannot be ${item}`);
   }
   if (!Array.isArray(value)) return;
   const elements = shape.reduce<number>(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Dim } from '../../src/base/dim.ts';
+import type { Dim, Sizes } from '../../src/base/dim.ts';
 import { defined, FrondError } from '../../src/base/errors.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import { checkKernel } from '../../src/kernel/check.ts';
@@ -9,13 +9,15 @@ import type { Sample } from '../../src/ops/sample.ts';
 import { differentiate, runPasses } from '../../src/passes/index.ts';
 import { elementsOf, gridOf } from '../../src/runtime/bind.ts';
 import { executionOrder } from '../../src/runtime/compile.ts';
+import type { Feeds } from '../../src/runtime/feeds.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { type LoweredNode, lowerGraph } from '../../src/runtime/lower.ts';
 import { schedulesOf } from '../../src/runtime/schedules/index.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
 import { firstFault, LONG_SUMS, outcomesOn } from '../agreement/agree.ts';
 import { openOracle } from '../agreement/devices.ts';
-import { midGraph, subgraphOf } from '../agreement/midGraph.ts';
+import { type MidGraph, midGraph, subgraphOf } from '../agreement/midGraph.ts';
+import { sizedOps } from '../agreement/sized.ts';
 import { runs } from '../support/counts.ts';
 
 /** The sample with every dimension of that size empty; a random key keeps its two words. */
@@ -60,6 +62,15 @@ function unwritten({ node, launches }: LoweredNode): string[] {
     );
 }
 
+function feedsAt(feeds: MidGraph['feeds'], sizes: Sizes): readonly Feeds[] {
+  try {
+    return [feeds({ sizes })];
+  } catch (error) {
+    if (error instanceof FrondError && error.code === 'FROND-S002') return [];
+    throw error;
+  }
+}
+
 describe('ops of which a dimension is empty', () => {
   it.each(['interpreter', 'wasm', 'webgpu'] as const)(
     'write all that they give on %s, by legal kernels',
@@ -93,6 +104,28 @@ describe('ops of which a dimension is empty', () => {
         const [got] = await outcomesOn(device, middle.graph, [feeds]);
         const fault = firstFault(defined(got, 'outcome'), defined(exact, 'outcome'), LONG_SUMS, false);
         if (fault !== undefined) expect.fail(`${name(sample)} on ${device.name}: ${fault}`);
+      }
+    }
+    await Promise.all([...devices, oracle].map((device) => device.close()));
+  });
+
+  it('agree with the oracle where only a feed tells that a named size is 0', async () => {
+    const oracle = openOracle();
+    const devices = [interpreterDevice(), wasmDevice({ threads: 1 })];
+    const chosen = sizedOps.filter((_, i) => i % runs(1, 3) === 0);
+    for (const sized of chosen) {
+      const { graph, feeds } = midGraph(sized);
+      const empty = Object.keys(sized.sizes).map((name) => ({ ...sized.sizes, [name]: 0 }));
+      // an operand of a size such as m − 1 cannot be made: there is nothing to feed
+      const fed = empty.flatMap((sizes) => feedsAt(feeds, sizes));
+      const exact = await outcomesOn(oracle, graph, fed);
+      for (const device of devices) {
+        const got = await outcomesOn(device, graph, fed);
+        for (const [i, outcome] of got.entries()) {
+          const fault = firstFault(outcome, defined(exact[i], 'outcome'), LONG_SUMS, false);
+          if (fault === undefined) continue;
+          expect.fail(`${sized.name}, feed ${i}, on ${device.name}: ${fault}`);
+        }
       }
     }
     await Promise.all([...devices, oracle].map((device) => device.close()));

@@ -6,15 +6,14 @@ import { temporaryFolder } from '../store/support/bundle.ts';
 import { dice } from '../store/support/files.ts';
 import { runs } from '../support/counts.ts';
 
-/** Of the names that a text has. */
-const sizesOf = (text: string) => ({ batch: 2, ...(/\btime\b/.test(text) && { time: 3 }) });
+const SIZES = { batch: 2, time: 3 };
 
 /** Compiles and runs a graph text; the code of the error that refuses it, `ran` where it is a graph. */
 async function outcome(text: string): Promise<string> {
   try {
     const { executable } = await compile(parseGraph(text), { device: interpreterDevice() });
     await executable.state.initialize(1);
-    await executable.run(exampleFeeds(executable.program, sizesOf(text)));
+    await executable.run(exampleFeeds(executable.program, SIZES));
     return 'ran';
   } catch (cause) {
     return cause instanceof FrondError
