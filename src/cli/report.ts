@@ -1,3 +1,4 @@
+import { own } from '../base/own.ts';
 import { FrondError, type Graph, type palm, toSvg } from '../index.ts';
 import { escapeHtml, lineChart, type Series } from './chart.ts';
 import type { StepEvent } from './curve.ts';
@@ -50,7 +51,7 @@ function charts({ result, steps }: ReportInput): string {
   const tasks = Object.keys(steps[0]?.losses ?? history[0]?.losses ?? {});
   const losses: Series[] = tasks.map((task) => ({
     name: task,
-    points: steps.map((event) => [event.step, event.losses[task] ?? Number.NaN]),
+    points: steps.map((event) => [event.step, own(event.losses, task) ?? Number.NaN]),
   }));
   const names = flat(history[0]?.metrics)
     .map(([name]) => name)

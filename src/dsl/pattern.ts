@@ -1,5 +1,6 @@
 import { type Dim, over, printShape, product, type Shape } from '../base/dim.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
+import { own } from '../base/own.ts';
 import { callerPlace } from '../base/source.ts';
 
 /** A label, '1', or a group of labels. */
@@ -60,7 +61,7 @@ export function bindLabels(left: readonly Item[], shape: Shape, sizes: Readonly<
     else if (item === '1') {
       if (dim !== 1) fail('FROND-S025', `rearrange: pattern has 1, dimension is ${dim}`);
     } else {
-      const given = sizes[item];
+      const given = own(sizes, item);
       if (given !== undefined && given !== dim) {
         fail('FROND-S025', `rearrange: label ${item} is both ${given} and ${dim}`);
       }
@@ -86,8 +87,8 @@ function bindGroup(
   bound: Map<string, Dim>,
 ): void {
   const text = `(${group.join(' ')})`;
-  const given = product(group.flatMap((label) => sizes[label] ?? []));
-  const unknown = group.filter((label) => sizes[label] === undefined);
+  const given = product(group.flatMap((label) => own(sizes, label) ?? []));
+  const unknown = group.filter((label) => own(sizes, label) === undefined);
   const [label, second] = unknown;
   if (second !== undefined) fail('FROND-S025', `rearrange: give sizes for all but one of ${text}`);
   if (label === undefined && given !== dim) {
@@ -97,7 +98,7 @@ function bindGroup(
   if (left === undefined) {
     fail('FROND-S025', `rearrange: ${dim} is not divisible by ${given} in ${text}`);
   }
-  for (const name of group) bindLabel(name, sizes[name] ?? left ?? 1, bound);
+  for (const name of group) bindLabel(name, own(sizes, name) ?? left ?? 1, bound);
 }
 
 const flatten = (items: readonly Item[]): string[] => items.flat().filter((label) => label !== '1');

@@ -11,6 +11,7 @@ import {
   text,
   unchecked,
 } from '../base/kinds.ts';
+import { own } from '../base/own.ts';
 import { callerPlace } from '../base/source.ts';
 import { callSite } from './callSite.ts';
 import { accepts, elementwise, resultType } from './elementwise.ts';
@@ -137,7 +138,7 @@ export class KernelBuilder {
     const kinds = { name: nameKind, dtype: storageKind, access: oneOf('read', 'write', 'update', 'scratch') };
     check('buffer', kinds, [name, dtype, access]);
     if (this.#buffers.some((other) => other.name === name)) fail(`buffer ${name} is declared twice`);
-    const stored = dtype === 'f32' ? (this.#storage[name] ?? dtype) : dtype;
+    const stored = dtype === 'f32' ? (own(this.#storage, name) ?? dtype) : dtype;
     const buffer: Buffer = { kind: 'buffer', name, dtype: stored, access };
     this.#buffers.push(buffer);
     return buffer;

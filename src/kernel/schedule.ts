@@ -1,5 +1,6 @@
 import type { Dim } from '../base/dim.ts';
 import { count, flag, type Kind, listOf, objectOf, optional, recordOf } from '../base/kinds.ts';
+import { own } from '../base/own.ts';
 import type { Schedule } from './ir.ts';
 
 /*
@@ -67,7 +68,7 @@ export function schedulesFrom(tables: readonly ScheduleTable[], programs = 1): S
   const look = (kernel: string, shapeClass: string): PartialSchedule => {
     const words = new Set(wordsOf(shapeClass));
     return tables.reduce<PartialSchedule>(
-      (under, table) => mergeSchedules(under, lookIn(table[kernel] ?? {}, words)),
+      (under, table) => mergeSchedules(under, lookIn(own(table, kernel) ?? {}, words)),
       {},
     );
   };

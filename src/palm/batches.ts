@@ -1,4 +1,5 @@
 import { FrondError } from '../base/errors.ts';
+import { own } from '../base/own.ts';
 import { type PlannedBatch, planBatches } from './batchPlan.ts';
 import type { Batch, BatchSize, Reader, Specs } from './contract.ts';
 import { checkBatch } from './contractCheck.ts';
@@ -63,7 +64,7 @@ export function planEpoch<G extends Specs, E>(
   epoch: number,
   { batchSize, seed, bucket, maximum = reader.maximumLength }: EpochOptions,
 ): readonly PlannedBatch[] {
-  const lengths = lengthsOf(reader, reader.parts[part] ?? [], maximum);
+  const lengths = lengthsOf(reader, own(reader.parts, part) ?? [], maximum);
   const shuffle = seed === undefined ? undefined : { seed, name: `${reader.name}/${part}`, epoch };
   return planBatches({ lengths, batchSize, shuffle, maximum, ...(bucket === undefined ? {} : { bucket }) });
 }

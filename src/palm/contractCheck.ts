@@ -1,6 +1,7 @@
 import { type Dim, evaluate, namesOf, printShape, type Shape, type Sizes } from '../base/dim.ts';
 import type { DType } from '../base/dtype.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
+import { own } from '../base/own.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { Backbone, Batch, Head, HeadNeeds, Named, Reader, Specs } from './contract.ts';
 
@@ -204,7 +205,7 @@ export function checkBatch({ name: reader, gives }: Reader, batch: Batch): Sizes
   // pack may give nothing at all
   const packed: Partial<Batch> = batch ?? {};
   for (const [name, declared] of Object.entries(gives)) {
-    const tensor = Object.hasOwn(packed, name) ? packed[name] : undefined;
+    const tensor = own(packed, name);
     if (tensor === undefined) return fail(name, 'not in the batch');
     if (tensor.dtype !== declared.dtype) fail(name, `declared ${declared.dtype}, packed ${tensor.dtype}`);
     if (tensor.shape.length !== declared.shape.length) fail(name, `packed as ${printShape(tensor.shape)}`);

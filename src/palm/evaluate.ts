@@ -1,4 +1,5 @@
 import { defined, FrondError } from '../base/errors.ts';
+import { own } from '../base/own.ts';
 import type { Executable } from '../runtime/executable.ts';
 import type { Feeds, TensorValue } from '../runtime/feeds.ts';
 import { lengthsOf, packBatch } from './batches.ts';
@@ -16,7 +17,7 @@ export function feedsOf(executable: Executable, batch: Batch): Feeds {
   const names = executable.graph.inputs.map((id) => String(executable.graph.nodes[id]?.attributes.name));
   return Object.fromEntries(
     names.flatMap((name) => {
-      const value = batch[name];
+      const value = own(batch, name);
       return value === undefined ? [] : [[name, value] as const];
     }),
   );

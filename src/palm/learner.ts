@@ -1,5 +1,6 @@
 import { journalLayout } from '../../kernels/journal.ts';
 import { defined, FrondError, printPlace } from '../base/errors.ts';
+import { own } from '../base/own.ts';
 import { RANDOM_KEY } from '../dsl/index.ts';
 import type { Attribute, Graph } from '../ir/graph.ts';
 import { compile } from '../runtime/compile.ts';
@@ -226,8 +227,7 @@ export class Learner {
 
   /** Metrics over a part of the reader's data. @throws FROND-D015 for a part that it does not have */
   async evaluate(part: string, signal?: AbortSignal): Promise<Metrics> {
-    const { parts } = this.plan.reader;
-    const examples = Object.hasOwn(parts, part) ? parts[part] : undefined;
+    const examples = own(this.plan.reader.parts, part);
     if (examples === undefined) {
       throw new FrondError('FROND-D015', `the reader ${this.plan.reader.name} has no part ${part}`, {
         hint: `it has: ${Object.keys(this.plan.reader.parts).join(', ')}`,

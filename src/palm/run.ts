@@ -1,5 +1,6 @@
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
+import { own } from '../base/own.ts';
 import { isDeviceLost } from '../runtime/device.ts';
 import { breather } from './breather.ts';
 import { type Configuration, configurationOf } from './configuration.ts';
@@ -227,7 +228,7 @@ export class Run {
     this.sums.count++;
     this.sums.loss += loss;
     for (const [task, value] of Object.entries(losses))
-      this.sums.losses[task] = (this.sums.losses[task] ?? 0) + value;
+      this.sums.losses[task] = (own(this.sums.losses, task) ?? 0) + value;
   }
 
   #report(result: StepResult, done: number, seconds: number, emit: Listener): void {

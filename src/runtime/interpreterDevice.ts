@@ -3,6 +3,7 @@ import { checkOptions } from '../base/arguments.ts';
 import { isFloating, type Precision, type TypedArray } from '../base/dtype.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import { oneOf, optional } from '../base/kinds.ts';
+import { own } from '../base/own.ts';
 import { storedAs } from '../kernel/arithmetic.ts';
 import type { Kernel } from '../kernel/ir.ts';
 import { type InterpretedKernel, interpretKernel } from '../target/interpreter/index.ts';
@@ -70,7 +71,7 @@ export function interpreterDevice(options: { readonly precision?: Precision } = 
         buffers: Object.fromEntries(
           command.kernel.buffers.map(({ name }) => [
             name,
-            view(defined(command.buffers[name], `buffer ${name} of kernel ${command.kernel.name}`)),
+            view(defined(own(command.buffers, name), `buffer ${name} of kernel ${command.kernel.name}`)),
           ]),
         ),
       }));

@@ -1,5 +1,6 @@
 import { withStorage } from '../../kernels/plan.ts';
 import { defined, FrondError } from '../base/errors.ts';
+import { own } from '../base/own.ts';
 import {
   type Graph,
   makeRef,
@@ -128,7 +129,7 @@ function storedAs(launch: LaunchPlan, { inputs, outputs }: LowerContext): Launch
         ? outputs[slot.index]?.dtype
         : undefined;
   const halves = launch.kernel.buffers.filter(
-    ({ name, dtype }) => dtype === 'f32' && dtypeOf(launch.slots[name]) === 'f16',
+    ({ name, dtype }) => dtype === 'f32' && dtypeOf(own(launch.slots, name)) === 'f16',
   );
   if (halves.length === 0) return launch;
   const storage = Object.fromEntries(halves.map(({ name }) => [name, 'f16' as const]));

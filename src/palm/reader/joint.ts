@@ -156,11 +156,11 @@ export async function jointReader(options: JointFolderOptions): Promise<JointRea
     return content;
   };
   const limit = truncate ? {} : { maximumLength };
-  const parts: Record<string, readonly JointExample[]> = {};
+  const parts = new Map<string, readonly JointExample[]>();
   for (const [name, paths] of Object.entries(sources)) {
-    parts[name] = await readJoint(paths, { readText: reading, ...limit });
+    parts.set(name, await readJoint(paths, { readText: reading, ...limit }));
   }
-  const reader = jointReaderOf(parts, rest);
+  const reader = jointReaderOf(Object.fromEntries(parts), rest);
   return { ...reader, notes: [...(reader.notes ?? []), ...decoded] };
 }
 

@@ -1,4 +1,5 @@
 import { defined } from '../../base/errors.ts';
+import { own } from '../../base/own.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import type { Command, Location } from '../device.ts';
 import type { Block } from './heap.ts';
@@ -26,14 +27,14 @@ function numbersOf({ kernel, grid, scalars, buffers }: Command): number[] {
   const missing = (what: string): string => `${what} of kernel ${kernel.name}`;
   return [
     ...[0, 1, 2].map((dimension) => grid[dimension] ?? 1),
-    ...kernel.buffers.map(({ name }) => addressOf(defined(buffers[name], missing(`buffer ${name}`)))),
-    ...kernel.parameters.map(({ name }) => defined(scalars[name], missing(`scalar ${name}`))),
+    ...kernel.buffers.map(({ name }) => addressOf(defined(own(buffers, name), missing(`buffer ${name}`)))),
+    ...kernel.parameters.map(({ name }) => defined(own(scalars, name), missing(`scalar ${name}`))),
   ];
 }
 
 function rangesOf({ kernel, buffers }: Command): Range[] {
   return kernel.buffers.flatMap(({ name, access }) => {
-    const location = defined(buffers[name], `buffer ${name} of kernel ${kernel.name}`);
+    const location = defined(own(buffers, name), `buffer ${name} of kernel ${kernel.name}`);
     const from = addressOf(location);
     return location.length === 0 ? [] : [{ from, to: from + 4 * location.length, writes: access !== 'read' }];
   });

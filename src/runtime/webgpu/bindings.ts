@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import type { Arenas } from '../../target/wgsl/index.ts';
 import type { Place } from '../device.ts';
@@ -38,7 +39,7 @@ export function planBindings(
   const arenas: Record<string, string> = {};
   let count = buffers.length;
   const join = (members: readonly { readonly name: string }[]): void => {
-    const bindings = new Set(members.map(({ name }) => arenas[name] ?? name));
+    const bindings = new Set(members.map(({ name }) => own(arenas, name) ?? name));
     count -= bindings.size - 1;
     if (bindings.size > 1) for (const { name } of members) arenas[name] = `${members[0]?.name}_memory`;
   };
@@ -63,7 +64,7 @@ export function allowsBindings(
   { arenas, readWrite }: BindingPattern,
 ): boolean {
   const bindings = kernel.buffers.map(({ name, access }) => ({
-    ...{ name: arenas[name] ?? name, ...placeOf(name) },
+    ...{ name: own(arenas, name) ?? name, ...placeOf(name) },
     writes: access !== 'read' || readWrite.includes(name),
   }));
   const whole = groupsOf(bindings, ({ name }) => name).every(

@@ -1,4 +1,5 @@
 import { defined } from '../../base/errors.ts';
+import { own } from '../../base/own.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import { printWgsl, type WgslLimits, type WgslModule, type WgslOptions } from '../../target/wgsl/index.ts';
 import type { LaunchShape, Place } from '../device.ts';
@@ -67,7 +68,7 @@ export class Pipelines {
   ): Promise<void> {
     this.#owner.check();
     const shapes = [...launches].map(({ kernel, places, multiplesOf4 }) => {
-      const placeOf = (name: string): Place => defined(places[name], `place of ${name}`);
+      const placeOf = (name: string): Place => defined(own(places, name), `place of ${name}`);
       const { readWrite } = planBindings(kernel, placeOf, this.#options.limits.storageBuffers);
       return { kernel, placeOf, multiplesOf4, writes: readWrite.length };
     });

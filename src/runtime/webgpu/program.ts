@@ -1,4 +1,5 @@
 import { defined } from '../../base/errors.ts';
+import { own } from '../../base/own.ts';
 import { dispatchSize, uniformData, type WgslBinding, type WgslModule } from '../../target/wgsl/index.ts';
 import type { Command, Place } from '../device.ts';
 import { alignBytes, RANGE_ALIGNMENT, USAGE } from './flags.ts';
@@ -24,7 +25,7 @@ interface Planned {
 
 function planCommand(command: Command, pipelines: Pipelines): Planned {
   const { kernel, buffers, multiplesOf4 } = command;
-  const located = (name: string) => defined(buffers[name], `buffer ${name} of kernel ${kernel.name}`);
+  const located = (name: string) => defined(own(buffers, name), `buffer ${name} of kernel ${kernel.name}`);
   const ranges = new Map(
     kernel.buffers.map(
       ({ name }) => [name, rangeOf(located(name), `${name} of kernel ${kernel.name}`)] as const,

@@ -3,8 +3,10 @@
  * statements. Slow on purpose; the compiled interpreter and every other reading are compared with it, and the
  * simulator watches its memory accesses.
  */
+
 import type { Precision, TypedArray } from '../../base/dtype.ts';
 import { defined, FrondError } from '../../base/errors.ts';
+import { own } from '../../base/own.ts';
 import { threefry } from '../../base/random.ts';
 import { applied, converted, roundTo, storedAs } from '../../kernel/arithmetic.ts';
 import type { Axis, Buffer, Kernel, Loop, Region, Store, Term, Value } from '../../kernel/ir.ts';
@@ -129,7 +131,7 @@ export const endlessLoop = (loop: Loop, step: number): FrondError =>
 
 function runStore(store: Store, at: Walk): void {
   const { buffer, value } = store;
-  const data = defined(at.buffers[buffer.name], `buffer ${buffer.name}`);
+  const data = defined(own(at.buffers, buffer.name), `buffer ${buffer.name}`);
   const addressing = addresses(store.terms, value.axes, at);
   const from = lookup(tileOf(value, at), value.axes);
   const round = storedAs(buffer.dtype, at.precision);
@@ -203,7 +205,7 @@ function evaluate(value: Value, at: Walk): Tile {
     case 'fill':
       return make(axes, round, () => value.value);
     case 'parameter':
-      return make([], round, () => defined(at.scalars[value.name], `scalar ${value.name}`));
+      return make([], round, () => defined(own(at.scalars, value.name), `scalar ${value.name}`));
     case 'program':
       return make([], round, () => at.program[value.dimension] ?? 0);
     case 'arange':
@@ -256,7 +258,7 @@ function evaluate(value: Value, at: Walk): Tile {
 
 function load(value: Value & { readonly op: 'load' }, round: (x: number) => number, at: Walk): Tile {
   const { buffer } = value;
-  const data = defined(at.buffers[buffer.name], `buffer ${buffer.name}`);
+  const data = defined(own(at.buffers, buffer.name), `buffer ${buffer.name}`);
   const addressing = addresses(value.terms, value.axes, at);
   return make(value.axes, round, (i, j) => {
     const address = addressing(i, j);

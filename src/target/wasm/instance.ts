@@ -1,4 +1,5 @@
 import { FrondError } from '../../base/errors.ts';
+import { own } from '../../base/own.ts';
 import { type WebAssemblyApi, type WebAssemblyMemory, webAssembly } from '../../base/webAssembly.ts';
 import type { WasmKernel } from './module.ts';
 
@@ -58,10 +59,10 @@ export function instantiateKernel(
       const programs = grid.reduce((product, size) => product * size, 1);
       const [g0 = 1, g1 = 1, g2 = 1] = grid;
       const addresses = kernel.buffers.map(
-        ({ name }) => buffers[name] ?? refuse(`buffer ${name} has no address`),
+        ({ name }) => own(buffers, name) ?? refuse(`buffer ${name} has no address`),
       );
       const numbers = kernel.parameters.map(
-        ({ name }) => scalars[name] ?? refuse(`scalar ${name} has no value`),
+        ({ name }) => own(scalars, name) ?? refuse(`scalar ${name} has no value`),
       );
       try {
         run(first, last ?? programs, g0, g1, g2, ...addresses, ...numbers);

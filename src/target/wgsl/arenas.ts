@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { Access, Buffer, Kernel, StorageType } from '../../kernel/ir.ts';
 import { DEFAULT_LIMITS, type WgslBinding } from './options.ts';
 
@@ -28,7 +29,7 @@ export function bindBuffers(
 ): WgslBinding[] {
   const groups = new Map<string, Buffer[]>();
   for (const buffer of kernel.buffers) {
-    const name = arenas[buffer.name] ?? buffer.name;
+    const name = own(arenas, buffer.name) ?? buffer.name;
     groups.set(name, [...(groups.get(name) ?? []), buffer]);
   }
   return [...groups].map(([name, buffers], i) => ({
