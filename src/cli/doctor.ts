@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import pc from 'picocolors';
 import { codeOf } from '../platform/node/failure.ts';
 import { hasRelaxedSimd, hasSimd } from '../target/wasm/index.ts';
-import type { AdapterDescription, Probed } from './probe.ts';
+import type { AdapterDescription, Probed, Tried } from './probe.ts';
 
 /** One thing that this machine may or may not have. */
 export interface Finding {
@@ -86,34 +86,26 @@ function gpuPackages({ webgpu: { adapters, reason, hint }, gpuJs }: Probed): Fin
   ];
 }
 
-function webgpu({ adapters, reason, hint }: Probed['webgpu']): Finding {
-  const what = 'device webgpu';
-  if (adapters.length === 0) return { what, state: 'no', detail: reason, hint };
-  return adapters[0]?.software === false
-    ? { what, state: 'yes', detail: 'whole steps on the GPU; used by default' }
-    : { what, state: 'partly', detail: 'runs, far slower than wasm: only where it is asked for' };
+function tried(what: string, { works, detail, hint = '' }: Tried, isDefault: boolean): Finding {
+  if (works) return { what, state: 'yes', detail: `${detail}${isDefault ? '; used by default' : ''}` };
+  return { what, state: 'no', detail, hint: hint || 'use another device' };
 }
 
-const byDefault = (is: boolean): string => (is ? '; used by default' : '');
-
-function wasm(
-  { works, detail, hint = 'use the device interpreter' }: Probed['wasm'],
-  first: boolean,
-): Finding {
-  const what = 'device wasm';
-  return works
-    ? { what, state: 'yes', detail: `generated SIMD code, ${detail}${byDefault(first)}` }
-    : { what, state: 'no', detail, hint };
+function webgpu({ webgpu: { adapters, reason, hint }, gpu }: Probed): Finding {
+  const what = 'device webgpu';
+  if (gpu !== undefined) return tried(what, gpu, true);
+  if (adapters.length === 0) return { what, state: 'no', detail: reason, hint };
+  return { what, state: 'partly', detail: 'runs, far slower than wasm: only where it is asked for' };
 }
 
 /** Devices on which frond can train and predict here, the preferred one first, and why not the others. */
 function devices(probed: Probed): Finding[] {
-  const noGpu = probed.webgpu.adapters[0]?.software !== false;
-  const detail = `typed arrays, one thread; works everywhere${byDefault(noGpu && !probed.wasm.works)}`;
+  const { gpu, wasm } = probed;
+  const interpreter = { works: true, detail: 'typed arrays, one thread; works everywhere' };
   return [
-    webgpu(probed.webgpu),
-    wasm(probed.wasm, noGpu),
-    { what: 'device interpreter', state: 'yes', detail },
+    webgpu(probed),
+    tried('device wasm', wasm, gpu?.works !== true),
+    tried('device interpreter', interpreter, gpu?.works !== true && !wasm.works),
   ];
 }
 

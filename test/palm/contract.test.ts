@@ -320,6 +320,9 @@ describe('what components make is held against what they declare', () => {
     expect(message(() => checkBatch(tokens, pack([2, 3], 5)))).toContain('5 numbers for [2, 3]');
     expect(message(() => checkBatch(tokens, pack([2, 3], 6, 'f32')))).toContain('declared i32, packed f32');
     const joint = reader.pack([], { batch: 2, time: 4 });
+    // a mask may be bytes, in types as at run time
+    const mask = { ...joint.mask, data: Uint8Array.from(joint.mask.data) };
+    expect(checkBatch(reader, { ...joint, mask })).toEqual({ batch: 2, time: 4 });
     expect(checkBatch(reader, joint)).toEqual({ batch: 2, time: 4 });
     expect(
       message(() =>

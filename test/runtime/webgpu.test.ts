@@ -4,6 +4,7 @@ import { add, f32, graph, mean, mul, tanh } from '../../src/dsl/index.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import type { Location } from '../../src/runtime/device.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
+import { openTried } from '../../src/runtime/trial.ts';
 import { type WebgpuDevice, webgpuDevice } from '../../src/runtime/webgpu/webgpuDevice.ts';
 import { DEFAULT_LIMITS } from '../../src/target/wgsl/index.ts';
 import { NO_ADAPTER } from '../support/gpu.ts';
@@ -128,6 +129,12 @@ describe('memory of the GPU', () => {
     await device.write({ ...x, dtype: 'i32', length: 2 }, [-7, 2]);
     expect(Array.from(await device.read({ ...x, dtype: 'i32', length: 2 }))).toEqual([-7, 2]);
   });
+});
+
+it('computes what auto tries before it takes a device', async (context) => {
+  if (shared === undefined) return context.skip(NO_ADAPTER);
+  const device = await openTried(() => webgpuDevice());
+  await device.close();
 });
 
 it('says what is missing where there is no adapter', async () => {

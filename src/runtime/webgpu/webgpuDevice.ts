@@ -56,8 +56,9 @@ export async function webgpuDevice(options: WebgpuOptions = {}): Promise<WebgpuD
   const { limits, features, software } = description;
   const owner = new GpuOwner(device, kept);
   const transfer = new Transfer(owner);
+  const { storageBuffers, workgroupBytes, invocations } = limits;
   const pipelines = new Pipelines(owner, {
-    limits,
+    limits: { storageBuffers, workgroupBytes, invocations },
     shaderF16: features.includes('shader-f16'),
     unroll: !software,
     subgroups,
