@@ -1,5 +1,5 @@
 import { checkArguments } from '../base/arguments.ts';
-import type { DType } from '../base/dtype.ts';
+import { numbersOf } from '../base/elements.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
 import { unchecked } from '../base/kinds.ts';
 import { inferTypes } from './builder.ts';
@@ -16,8 +16,8 @@ const PHASES: readonly string[] = ['forward', 'backward', 'update'];
 const DEEPEST = 32;
 
 /**
- * Proves that a graph means something, wherever it comes from: it has the form of one, every operand exists before its use, nothing is bound twice, there is no cycle, ops are
- * known and get as many operands as they take, types are what the shape rules say, attributes are plain data, parameter names
+ * Proves that a graph means something, wherever it comes from: it has the form of one, every operand exists before its use,
+ * nothing is bound twice, there is no cycle, ops are known and get as many operands as they take, types are what the shape rules say, attributes are plain data, parameter names
  * are unique, inputs, outputs and effects exist. Linear in the size of the graph.
  *
  * @throws the first problem found, with the node, its source line and its neighbours in the text form:
@@ -216,22 +216,11 @@ function checkSource({ op, id, inputs, types, attributes }: Node): void {
   }
 }
 
-/** Whether an element type holds a number as it is, floats rounded. */
-const HOLDS: Readonly<Record<DType, (value: number) => boolean>> = {
-  f32: () => true,
-  f16: () => true,
-  i32: (value) => value === (value | 0),
-  u32: (value) => value === value >>> 0,
-  bool: (value) => value === 0 || value === 1,
-};
-
 function checkConstant(value: unknown, { dtype, shape }: TensorType): void {
   const values: readonly unknown[] = Array.isArray(value) ? value : [value];
-  for (const item of values) {
-    if (typeof item !== 'number')
-      throw problem('FROND-I007', 'the value of a constant is a number or a list of numbers');
-    if (!HOLDS[dtype](item)) throw problem('FROND-I007', `a constant of ${dtype} cannot be ${item}`);
-  }
+  if (!values.every((item) => typeof item === 'number'))
+    throw problem('FROND-I007', 'the value of a constant is a number or a list of numbers');
+  numbersOf(dtype, values, (_, item) => problem('FROND-I007', `a constant of ${dtype} cannot be ${item}`));
   if (!Array.isArray(value)) return;
   const elements = shape.reduce<number>(
     (total, dim) => (typeof dim === 'number' ? total * dim : Number.NaN),

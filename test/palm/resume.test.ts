@@ -18,6 +18,14 @@ import {
 } from './support/damage.ts';
 import { PER_EPOCH, STEPS, stopAfter, timeless, tinyReader, tinyTrainer } from './support/tiny.ts';
 
+/** Another progress, of the same step. */
+const progress =
+  (change: (record: object) => object): Change =>
+  (files) => {
+    const record = JSON.parse(new TextDecoder().decode(files.get('progress.json')));
+    text('progress.json', JSON.stringify(change(record)))(files);
+  };
+
 const folder = temporaryFolder();
 let script = '';
 beforeAll(async () => {
@@ -235,6 +243,17 @@ describe('what is damaged in a checkpoint', () => {
     ['no progress', 'FROND-F013', without('progress.json')],
     ['progress that is no JSON', 'FROND-F013', text('progress.json', '{')],
     ['progress that is null', 'FROND-F013', text('progress.json', 'null')],
+    ['a history that is none', 'FROND-F013', progress((record) => ({ ...record, history: [null] }))],
+    [
+      'sums of text',
+      'FROND-F013',
+      progress((record) => ({ ...record, sums: { count: 1, loss: '1', losses: {} } })),
+    ],
+    [
+      'progress that was changed',
+      'FROND-F013',
+      progress((record) => ({ ...record, sums: { count: 9, loss: 1, losses: {} } })),
+    ],
     ['progress of another kind', 'FROND-F013', text('progress.json', '{"step":2}')],
   ] as const)('(%s: %s) is found before the first weight changes', async (_, code, change) => {
     const run = await forged(stopped, change);

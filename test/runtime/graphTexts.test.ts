@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { namesOf } from '../../src/base/dim.ts';
 import { compile, FrondError, interpreterDevice, palm, parseGraph, printGraph } from '../../src/index.ts';
 import { exampleFeeds } from '../../src/runtime/exampleFeeds.ts';
 import { tinyTrainer } from '../palm/support/tiny.ts';
@@ -6,14 +7,15 @@ import { temporaryFolder } from '../store/support/bundle.ts';
 import { dice } from '../store/support/files.ts';
 import { runs } from '../support/counts.ts';
 
-const SIZES = { batch: 2, time: 3 };
-
 /** Compiles and runs a graph text; the code of the error that refuses it, `ran` where it is a graph. */
 async function outcome(text: string): Promise<string> {
   try {
     const { executable } = await compile(parseGraph(text), { device: interpreterDevice() });
     await executable.state.initialize(1);
-    await executable.run(exampleFeeds(executable.program, SIZES));
+    const { program } = executable;
+    const shapes = program.graph.inputs.flatMap((id) => program.graph.nodes[id]?.types[0]?.shape ?? []);
+    const sizes = Object.fromEntries(shapes.flatMap(namesOf).map((name) => [name, name === 'batch' ? 2 : 3]));
+    await executable.run(exampleFeeds(program, sizes));
     return 'ran';
   } catch (cause) {
     return cause instanceof FrondError

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   cpSync,
   mkdirSync,
@@ -29,6 +30,9 @@ async function saved(steps: readonly number[], keep = 2): Promise<string> {
   return target;
 }
 
+/** How every manifest ends. */
+const SEAL = /"seal": "[0-9a-f]*"\n\}\n$/;
+
 /** Reading a pipe that nobody writes to would never end. */
 function makePipe(path: string): void {
   rmSync(path);
@@ -54,6 +58,19 @@ describe('a checkpoint', () => {
     expect(loaded).toMatchObject({ step: 7, folder: join(target, 'step-000007'), skipped: [] });
     expect(loaded.summary).toEqual({ name: 'test', step: 7 });
     expect([...loaded.files]).toEqual([...contentOf(7).files]);
+  });
+
+  it('may be given in any bytes: a Buffer of shared memory, a part of an array', async () => {
+    const target = fresh();
+    const whole = Uint8Array.from({ length: 64 }, (_, i) => i);
+    const files = new Map<string, Uint8Array>([
+      ['buffer', Buffer.from('from the pool that small buffers share')],
+      ['part', whole.subarray(3, 7)],
+      ['part-of-a-buffer', Buffer.from(whole.buffer, 8, 5)],
+    ]);
+    await saveCheckpoint(target, 1, { files, summary: {} });
+    const { files: loaded } = await loadLatest(target);
+    for (const [name, bytes] of files) expect([...(loaded.get(name) ?? [])]).toEqual([...bytes]);
   });
 
   it('may be empty, or at step 0, or at a step of many digits', async () => {
@@ -217,6 +234,42 @@ describe('a damaged checkpoint', () => {
       writeFileSync(join(path, name), before);
     }
     expect(await codeOf(readCheckpoint(path))).toBe('loaded');
+  });
+
+  it('is loaded as it was, or not at all, whatever its manifest says under a seal of its own', async () => {
+    const target = await saved([1]);
+    const path = join(target, 'step-000001');
+    const manifest = join(path, 'manifest.json');
+    const original = readFileSync(manifest, 'utf8');
+    const next = dice('sealed manifests');
+    const pieces = [
+      '"',
+      '{',
+      '}',
+      '[',
+      ',',
+      ':',
+      '1',
+      '-1',
+      '1e400',
+      'null',
+      '__proto__',
+      '../',
+      '/dev/zero',
+      '',
+    ];
+    for (let i = 0; i < runs(4000, 150); i++) {
+      const at = next(original.length);
+      const piece = pieces[next(pieces.length)] ?? '';
+      const changed = original.slice(0, at) + piece + original.slice(at + next(12));
+      const seal = createHash('sha256').update(changed.replace(SEAL, '"seal": ""\n}\n')).digest('hex');
+      writeFileSync(manifest, changed.replace(SEAL, `"seal": "${seal}"\n}\n`));
+      const found = await readCheckpoint(path).catch((cause) => cause);
+      if (found instanceof FrondError) expect(['FROND-F010', 'FROND-F011'], changed).toContain(found.code);
+      // without one of its files, or with other facts, at most
+      else
+        for (const [name, bytes] of found.files) expect(bytes, changed).toEqual(contentOf(1).files.get(name));
+    }
   });
 
   it('whose manifest was written for other content is not loaded', async () => {
