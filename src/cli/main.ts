@@ -13,9 +13,25 @@ import { shownLines } from './shown.ts';
 function whole(option: string, text: string | undefined, least = 0): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
-  throw new FrondError('FROND-U001', `--${option} ${text} is not a whole number`, {
+  const fault = !/^-?\d+$/.test(text)
+    ? 'is not a whole number'
+    : value < least
+      ? `is less than ${least}`
+      : Number.isSafeInteger(value)
+        ? undefined
+        : 'is larger than numbers are exact';
+  if (fault === undefined) return value;
+  throw new FrondError('FROND-U001', `--${option} ${text} ${fault}`, {
     hint: `give a whole number, ${least} or more`,
+  });
+}
+
+/** @throws FROND-U026 for an option that this use of a command does not look at */
+function refuseUnused(use: string, given: Readonly<Record<string, unknown>>, of: string): void {
+  const unused = Object.keys(given).find((name) => given[name] !== undefined);
+  if (unused === undefined) return;
+  throw new FrondError('FROND-U026', `frond ${use} does not look at --${unused}`, {
+    hint: `leave it out: it belongs to ${of}`,
   });
 }
 
@@ -93,6 +109,16 @@ const inspectCommand = defineCommand({
   },
   run: async ({ args }) => {
     const { inspect } = await import('./inspect.ts');
+    const drawn = ['dot', 'mermaid', 'svg'].includes(args.format);
+    if (args.format === 'text' || args.format === 'report') {
+      refuseUnused(
+        `inspect --format ${args.format}`,
+        { depth: args.depth, parameters: args.parameters },
+        'drawings: dot, mermaid, svg',
+      );
+    }
+    if (args.format === 'text' || drawn)
+      refuseUnused(`inspect --format ${args.format}`, { sizes: args.sizes }, '--format report');
     exit(
       await inspect({
         run: args.run,
@@ -145,7 +171,7 @@ const kernelCommand = defineCommand({
       'Search schedules for the kernels of a trained run, or time them: frond kernel tune|profile RUN',
   },
   args: {
-    action: { type: 'positional', description: 'tune or profile', required: true },
+    action: { type: 'positional', description: 'action: tune or profile', required: true },
     run: {
       type: 'positional',
       description: 'folder of the run whose training step is measured',
@@ -153,11 +179,12 @@ const kernelCommand = defineCommand({
     },
     device: { type: 'string', description: 'auto, webgpu, wasm or interpreter', default: 'auto' },
     sizes: { type: 'string', description: 'sizes to measure at, such as batch=32,time=24' },
-    seconds: { type: 'string', description: 'to spend on the search', default: '60' },
-    cache: { type: 'string', description: 'file with the winners', default: 'frond-schedules.json' },
+    seconds: { type: 'string', description: 'to spend on the search of tune; default: 60' },
+    cache: { type: 'string', description: 'file with the winners of tune; default: frond-schedules.json' },
   },
   run: async ({ args: { action, ...args } }) => {
     if (action === 'profile') {
+      refuseUnused('kernel profile', { seconds: args.seconds, cache: args.cache }, 'tune');
       const { profile } = await import('./profile.ts');
       exit(await profile(args));
       return;
@@ -169,7 +196,8 @@ const kernelCommand = defineCommand({
     }
     const { tune } = await import('./tune.ts');
     const seconds = whole('seconds', args.seconds, 1) ?? 60;
-    exit(await tune({ ...args, sizes: args.sizes, seconds, version: version() }));
+    const cache = args.cache ?? 'frond-schedules.json';
+    exit(await tune({ ...args, sizes: args.sizes, seconds, cache, version: version() }));
   },
 });
 

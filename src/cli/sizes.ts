@@ -10,10 +10,21 @@ export function sizesOf(graph: Graph, text: string | undefined): Record<string, 
   const names = [...new Set(shapes.flatMap(namesOf))];
   const sizes = Object.fromEntries(names.map((name) => [name, USUAL_SIZE]));
   for (const part of text === undefined ? [] : text.split(',')) {
-    const [, name = '', value = ''] = /^([^=]+)=(\d+)$/.exec(part.trim()) ?? [];
-    if (!names.includes(name) || Number(value) < 1) {
-      throw new FrondError('FROND-U015', `--sizes: ${part} is no size of a dimension`, {
-        hint: `the dimensions are ${names.join(', ')}: --sizes ${names.map((each) => `${each}=32`).join(',')}`,
+    const [, name, value] = /^\s*([^=]+)=(\d+)\s*$/.exec(part) ?? [];
+    const fault =
+      name === undefined
+        ? `"${part}" is not NAME=SIZE, such as batch=32`
+        : !names.includes(name)
+          ? `the graph ${graph.name} has no dimension ${name}`
+          : Number(value) < 1
+            ? `${name} is 0`
+            : undefined;
+    if (name === undefined || fault !== undefined) {
+      throw new FrondError('FROND-U015', `--sizes: ${fault}`, {
+        hint:
+          names.length === 0
+            ? 'it has no named dimensions: leave --sizes out'
+            : `its dimensions are ${names.join(', ')}: --sizes ${names.map((each) => `${each}=32`).join(',')}`,
       });
     }
     sizes[name] = Number(value);

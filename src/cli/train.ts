@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import pc from 'picocolors';
@@ -97,6 +98,10 @@ function onInterrupt(stop: AbortController, started: () => boolean, tidy: () => 
 }
 
 interface Facts {
+  /** file of the recipe, and the hash of what it held */
+  readonly recipe: { readonly file: string; readonly sha256: string };
+  /** folder given by --data; null: what the recipe says */
+  readonly data: string | null;
   readonly seconds: number;
   readonly seed: number;
   readonly device: string;
@@ -113,8 +118,10 @@ async function finish(
   const scores = headlines(test);
   process.stdout.write(`${printScores(scores)}\n`);
   const { history, bestStep } = result.summary;
+  const kept = history.find(({ step }) => step === bestStep) ?? history.at(-1);
   const metrics = {
     test: scores,
+    validation: kept?.metrics === undefined ? null : headlines(kept.metrics),
     ...facts,
     steps: result.summary.steps,
     epochs: history.length,
@@ -137,6 +144,7 @@ async function finish(
 /** `frond train FILE` */
 export async function train(args: TrainArguments): Promise<number> {
   const recipe = await loadRecipe(args.file);
+  const sha256 = createHash('sha256').update(readFileSync(args.file)).digest('hex');
   const compiling = compileProgress(process.stdout);
   const chosen = await chooseDevice(args.device, {
     webgpu: { onProgress: compiling },
@@ -173,7 +181,10 @@ export async function train(args: TrainArguments): Promise<number> {
       process.stdout.write(`${await interrupted(args, output)}\n`);
       return 130;
     }
-    const facts = { seconds: curve.seconds, seed, device: device.name };
+    const facts = {
+      recipe: { file: args.file, sha256 },
+      ...{ data: data ?? null, seconds: curve.seconds, seed, device: device.name },
+    };
     if (result.test !== undefined) await finish(output, result, result.test, facts, curve);
     process.stdout.write(`\n${await farewell(output, result)}\n`);
     await result.trainer.close();

@@ -127,7 +127,7 @@ describe('frond compare', () => {
     ],
     [
       ['interpreter', 'wasm', 'model.ts', '--sizes', 'rows=3'],
-      '[FROND-U015] --sizes: rows=3 is no size of a dimension\n',
+      '[FROND-U015] --sizes: the graph tagger has no dimension rows\n',
     ],
     [['interpreter', 'wasm', 'empty'], '[FROND-F012] there is no whole checkpoint in empty\n'],
   ])('refuses %j', async (args, message) => {

@@ -62,7 +62,7 @@ describe('a command line that cannot be meant', () => {
     ],
     [
       ['train', 'tiny.ts', '--threads', '0'],
-      '[FROND-U001] --threads 0 is not a whole number\n  hint: give a whole number, 1 or more\n',
+      '[FROND-U001] --threads 0 is less than 1\n  hint: give a whole number, 1 or more\n',
     ],
     [
       ['train', 'tiny.ts', '--epochs', '1e3'],
@@ -70,7 +70,7 @@ describe('a command line that cannot be meant', () => {
     ],
     [
       ['train', 'tiny.ts', '--epochs=0'],
-      '[FROND-U001] --epochs 0 is not a whole number\n  hint: give a whole number, 1 or more\n',
+      '[FROND-U001] --epochs 0 is less than 1\n  hint: give a whole number, 1 or more\n',
     ],
     [
       ['train', 'tiny.ts', '--resume'],
@@ -87,6 +87,30 @@ describe('a command line that cannot be meant', () => {
     [
       ['kernel', 'tone', 'outputs/tiny'],
       '[FROND-U011] frond kernel tone: there is no such action\n  hint: write frond kernel tune RUN, or frond kernel profile RUN\n',
+    ],
+    [
+      ['kernel'],
+      '[FROND-U011] frond kernel: ACTION is missing\n  hint: give the action: tune or profile; see frond kernel --help\n',
+    ],
+    [
+      ['kernel', 'profile', 'outputs/tiny', '--seconds', '3'],
+      '[FROND-U026] frond kernel profile does not look at --seconds\n  hint: leave it out: it belongs to tune\n',
+    ],
+    [
+      ['inspect', 'outputs/tiny', '--sizes', 'x'],
+      '[FROND-U026] frond inspect --format text does not look at --sizes\n  hint: leave it out: it belongs to --format report\n',
+    ],
+    [
+      ['inspect', 'outputs/tiny', '--depth', '2'],
+      '[FROND-U026] frond inspect --format text does not look at --depth\n  hint: leave it out: it belongs to drawings: dot, mermaid, svg\n',
+    ],
+    [
+      ['inspect', 'outputs/tiny', '--format', 'svg', '--depth', 'x'],
+      '[FROND-U001] --depth x is not a whole number\n  hint: give a whole number, 0 or more\n',
+    ],
+    [
+      ['train', 'tiny.ts', '--seed', '9007199254740993'],
+      '[FROND-U001] --seed 9007199254740993 is larger than numbers are exact\n  hint: give a whole number, 0 or more\n',
     ],
     [['doctor', '--all'], '[FROND-U010] frond doctor has no option --all\n  hint: it takes none\n'],
   ])('%j', (args, err) => refuses(args, 2, err));

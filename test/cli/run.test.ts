@@ -69,12 +69,16 @@ describe('frond train', () => {
   it('writes metrics.json in the documented form, in fractions of 1', () => {
     const metrics = JSON.parse(read('outputs/tiny/metrics.json'));
     const fraction: unknown = expect.any(Number);
+    const scores = {
+      intent: { accuracy: fraction },
+      slots: { precision: fraction, recall: fraction, f1: fraction },
+      exactMatch: fraction,
+    };
     expect(metrics).toEqual({
-      test: {
-        intent: { accuracy: fraction },
-        slots: { precision: fraction, recall: fraction, f1: fraction },
-        exactMatch: fraction,
-      },
+      test: scores,
+      validation: scores,
+      recipe: { file: expect.stringMatching(/tiny\.ts$/), sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+      data: null,
       seconds: expect.any(Number),
       seed: 1,
       device: expect.stringMatching(/^(wasm|interpreter)$/),
@@ -228,8 +232,7 @@ describe('frond inspect', () => {
             graph,
             '--format',
             format,
-            '--depth',
-            '2',
+            ...(format === 'text' || format === 'report' ? [] : ['--depth', '2']),
           ]);
           expect(result, `${graph} ${format}`).toMatchObject({ code: 0, err: '' });
           expect(result.out, `${graph} ${format}`).toMatch(heads[format] ?? /never/);
@@ -481,7 +484,7 @@ describe('frond kernel tune', () => {
     const sizes = await tune('--sizes', 'batch=4,width=5');
     expect(sizes).toMatchObject({ code: 2, out: '' });
     expect(sizes.err).toMatch(
-      /^\[FROND-U015\] --sizes: width=5 is no size of a dimension\n {2}hint: the dimensions are /,
+      /^\[FROND-U015\] --sizes: the graph \S+ has no dimension width\n {2}hint: its dimensions are /,
     );
     writeFileSync(join(home, 'none.json'), '{"format": 1, "devices": {}}');
     const other = await frond(['train', 'tiny.ts', '--device', 'wasm', '--schedules', 'none.json']);
