@@ -164,5 +164,12 @@ describe('a mask', () => {
       expect(Array.from(y.data)).toEqual([1, 0, 3]);
       expectTypeOf(y.data).toEqualTypeOf<ArrayLike<number>>();
     }
+    const keep = { dtype: 'bool', shape: [3] } as const;
+    // @ts-expect-error no list
+    await expect(executable.run({ x, keep: { ...keep, data: 7 } })).rejects.toThrow('FROND-R023');
+    // @ts-expect-error a list of texts
+    await expect(executable.run({ x, keep: { ...keep, data: ['1', '0', '1'] } })).rejects.toThrow(
+      'FROND-R031',
+    );
   });
 });
