@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
 import { chooseDevice, type Device, palm, wasmDevice } from 'frond';
@@ -118,9 +118,25 @@ function tableOf(seeds: readonly SeedResult[], test: Scores): string {
   return table.toString();
 }
 
+const DATA = at('../../shared/data/atis');
+
+/**
+ * Where results are written: what is known so far, and, for the whole recipe on ATIS itself, the figures that are published.
+ * Other data, or a try of few epochs or seeds, never replace them.
+ */
+export function resultFiles(
+  folder: string,
+  { epochs }: { readonly epochs: number },
+  seeds: number,
+): readonly string[] {
+  const own = resolve(folder) === resolve(DATA);
+  const tried = at(`../outputs/${own ? 'atis' : `atis-${basename(resolve(folder))}`}.json`);
+  return own && epochs === 30 && seeds >= 3 ? [tried, at('results/atis.json')] : [tried];
+}
+
 /** @returns the exit status: 1 where the data are missing, 2 for options that make no run */
 export async function atis(options: Options, machine: object): Promise<number> {
-  const folder = options.data ?? at('../../shared/data/atis');
+  const folder = options.data ?? DATA;
   const seeds = options.seeds.split(',').map(Number);
   const counts = [...seeds, Number(options.epochs), Number(options.threads)];
   if (!counts.every((count) => Number.isInteger(count) && count >= 1)) {
@@ -137,7 +153,12 @@ export async function atis(options: Options, machine: object): Promise<number> {
   }
   const reader = await palm.reader.jointReader({ folder, readText: (path) => readFile(path) });
   const { device, threads, epochs, json } = options;
-  const settings = { device, threads: Number(threads), epochs: Number(epochs) };
+  const settings = {
+    device,
+    threads: Number(threads),
+    epochs: Number(epochs),
+    data: basename(resolve(folder)),
+  };
   const write = (file: string, done: readonly SeedResult[]): void => {
     mkdirSync(dirname(file), { recursive: true });
     const result = { test: medianOf(done), machine, settings, seeds: done };
@@ -148,11 +169,9 @@ export async function atis(options: Options, machine: object): Promise<number> {
   for (const seed of seeds) {
     results.push(await trainOnce(reader, options, seed));
     // what is known is kept, should a later seed be broken off
-    write(at('../outputs/atis.json'), results);
+    for (const file of resultFiles(folder, settings, results.length)) write(file, results);
   }
   console.log(tableOf(results, medianOf(results)));
-  // a try of few epochs or seeds does not replace the figures of the whole recipe
-  if (settings.epochs === 30 && results.length >= 3) write(at('results/atis.json'), results);
   if (json !== undefined) write(json, results);
   return 0;
 }

@@ -40,11 +40,16 @@ function report(graph: Graph, { sizes: given }: Options): string {
   return `${graph.name} at ${shownSizes(sizes)}\n${printFusion(found)}\n`;
 }
 
+const drawing =
+  (draw: typeof toDot) =>
+  (graph: Graph, { depth, parameters }: Options): string =>
+    draw(graph, { depth, parameters });
+
 const FORMATS = {
   text: (graph: Graph, _options: Options) => printGraph(graph),
-  dot: toDot,
-  mermaid: toMermaid,
-  svg: toSvg,
+  dot: drawing(toDot),
+  mermaid: drawing(toMermaid),
+  svg: drawing(toSvg),
   report,
 } as const;
 const GRAPHS = ['forward', 'step', 'prediction'] as const;

@@ -1,5 +1,7 @@
+import { fileURLToPath } from 'node:url';
 import { compile, type Graph, interpreterDevice } from 'frond';
 import { expect, test } from 'vitest';
+import { resultFiles } from '../../bench/atis.ts';
 import { attentionSubject, bertSubject, jointSubject, type Subject } from '../../bench/gpu/figures.ts';
 import { chain, crfGradient, matmulFlops } from '../../bench/models.ts';
 import { measured, Races } from '../../bench/race.ts';
@@ -95,4 +97,22 @@ test('the graphs that are measured on a GPU run, and their gradients are there',
     expect(loss?.data[0]).toBeGreaterThan(1);
     expect(loss?.data[0]).toBeLessThan(100);
   }
+});
+
+test('the published scores of ATIS are replaced by the whole recipe on ATIS alone', () => {
+  const atis = fileURLToPath(new URL('../../../shared/data/atis', import.meta.url));
+  const published = (folder: string, epochs: number, seeds: number) =>
+    resultFiles(folder, { epochs }, seeds).some((file) => /results.atis\.json$/.test(file));
+  expect(published(atis, 30, 3)).toBe(true);
+  expect(published(`${atis}/`, 30, 3)).toBe(true);
+  for (const [folder, epochs, seeds] of [
+    ['other', 30, 3],
+    [`${atis}/../snips`, 30, 3],
+    [atis, 29, 3],
+    [atis, 30, 2],
+  ] as const)
+    expect(published(folder, epochs, seeds)).toBe(false);
+  expect(resultFiles('other', { epochs: 30 }, 3)).toEqual([
+    expect.stringMatching(/outputs.atis-other\.json$/),
+  ]);
 });
