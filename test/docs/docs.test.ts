@@ -50,7 +50,7 @@ describe.each(DOCUMENTS)('%s', (path) => {
 
 const PAGES = [
   ...['README.md', 'CONTRIBUTING.md'],
-  ...['docs/tour.md', 'docs/devices.md', 'docs/design.md', 'docs/kernel-language.md'],
+  ...['docs/tour.md', 'docs/devices.md', 'docs/numerics.md', 'docs/design.md', 'docs/kernel-language.md'],
 ];
 
 describe.each(PAGES)('%s', (path) => {
