@@ -9,13 +9,17 @@ import { temporaryFolder } from './support/bundle.ts';
 import { contentOf } from './support/content.ts';
 
 /** Calls to the file system so far, and which one is to fail how. */
-const plan = vi.hoisted(() => ({
-  calls: [] as string[],
-  failAt: -1,
-  failure: '',
-  /** true once the planned call came */
-  fired: false,
-}));
+const plan = vi.hoisted(() => {
+  // files of one worker share modules: what follows is to be loaded with the calls below
+  vi.resetModules();
+  return {
+    calls: [] as string[],
+    failAt: -1,
+    failure: '',
+    /** true once the planned call came */
+    fired: false,
+  };
+});
 
 vi.mock('node:fs/promises', async (importOriginal) => {
   const real = await importOriginal<typeof import('node:fs/promises')>();
@@ -67,6 +71,10 @@ vi.mock('node:fs/promises', async (importOriginal) => {
 
 const folder = temporaryFolder();
 afterAll(folder.remove);
+afterAll(() => {
+  vi.doUnmock('node:fs/promises');
+  vi.resetModules();
+});
 afterEach(() => {
   plan.failAt = -1;
 });
