@@ -26,7 +26,7 @@ export type ScheduleTable = Readonly<Record<string, Readonly<Record<string, Part
 
 export const scheduleKind = recordOf('a schedule', {
   ...{ tiles: optional(objectOf(count, 'tiles')), workgroup: optional(listOf(count, 'threads')) },
-  ...{ stage: optional(count), split: optional(count), pack: optional(flag) },
+  ...{ stage: optional(count), split: optional(count), pack: optional(flag), blocks: optional(flag) },
 });
 /** By kernel and shape class. */
 export const byClass = (entry: Kind): Kind =>

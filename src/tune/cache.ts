@@ -134,6 +134,7 @@ function scheduleOf(value: Json, where: string, refuse: Refuse): PartialSchedule
       case 'split':
         return isCount(field) ? [name, field] : refuse(at);
       case 'pack':
+      case 'blocks':
         return typeof field === 'boolean' ? [name, field] : refuse(at);
       default:
         return refuse(at);
