@@ -1,5 +1,6 @@
 // A head of one's own, two layers deep, and its training:   npx frond train examples/own-head.ts
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { argmax, crossEntropy, declare, div, gelu, linear, mul, palm, sum } from 'frond';
 
 const deep = (classes: readonly string[]) =>
@@ -20,13 +21,13 @@ const deep = (classes: readonly string[]) =>
     }),
   });
 
-export const train: palm.Recipe = async ({ data = 'examples/data/home', epochs = 3, device, seed }) => {
-  const readText = (path: string) => readFile(path);
-  const reader = await palm.reader.jointReader({ folder: data, readText });
-  const words = reader.vocabulary.tokens.length;
+const bundled = fileURLToPath(new URL('data/home', import.meta.url));
+
+export const train: palm.Recipe = async ({ data = bundled, epochs = 3, device, seed }) => {
+  const reader = await palm.reader.jointReader({ folder: data, readText: (path) => readFile(path) });
+  const sizes = { vocabulary: reader.vocabulary.tokens.length, width: 32, layers: 1, heads: 2 };
   const trainer = palm.trainer('intent', { device });
-  const encoder = palm.backbone.compactEncoder({ vocabulary: words, width: 32, layers: 1, heads: 2 });
-  trainer.buildForward(encoder, deep(reader.intents.names));
+  trainer.buildForward(palm.backbone.compactEncoder(sizes), deep(reader.intents.names));
   trainer.buildBackward({ optimizer: palm.adam({ rate: palm.triangular({ warmup: 0.1 }, 2e-3) }) });
   trainer.fitReader(reader, { epochs, seed });
   return { trainer, summary: await trainer.train(), test: await trainer.evaluate('test') };

@@ -1,4 +1,4 @@
-import { traceKernel } from '../../src/kernel/build.ts';
+import { traceKernel } from 'frond';
 
 /** out[row] = Σ over columns of x[row, column]²: a block of four rows per program, 16 columns at a time. */
 export const squares = traceKernel(

@@ -1,5 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, posix } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildPackage, removeFolder, repository, temporaryFolder } from '../support/build.ts';
 import { call, type Outcome } from '../support/call.ts';
@@ -78,7 +78,13 @@ describe('the package', () => {
     ]) {
       expect(files).toContain(path);
     }
-    const strays = files.filter((path) => !/^(dist\/(src|kernels)|docs|examples)\/|^[\w.]+$/.test(path));
+    // sources that README and docs send readers to
+    const linked = ['src/ops/softmax.ts', 'kernels/softmax.ts', 'bench/README.md'];
+    const strays = files.filter(
+      (path) =>
+        !/^(dist\/(src|kernels)|docs|examples|bench\/results)\/|^[\w.]+$/.test(path) &&
+        !linked.includes(path),
+    );
     expect(strays).toEqual([]);
     expect(files.filter((path) => /\.(map|tsbuildinfo|test\.js)$/.test(path))).toEqual([]);
   });
@@ -104,6 +110,33 @@ console.log(JSON.stringify([classes, scores.shape, scores.data.some((value) => v
     // neither optional package is there: it says so, and how to get them
     expect(doctor.out).toMatch(/^✗ WebGPU adapter .*\n {2}→ npm install webgpu$/m);
     expect(doctor.out).toMatch(/^✗ gpu\.js .*\n {2}→ npm install gpu\.js$/m);
+  });
+
+  it('has no link that leads out of it, and no code that names a map which is not there', () => {
+    const folder = join(home, 'plain', 'node_modules', 'frond');
+    const read = (path: string): string => readFileSync(join(folder, path), 'utf8');
+    for (const page of files.filter((path) => path.endsWith('.md'))) {
+      for (const [, link = ''] of read(page).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)) {
+        const target = posix.join(posix.dirname(page), link);
+        const known = files.some((path) => path === target || path.startsWith(`${target}/`));
+        expect(known, `${page} links to ${link}`).toBe(true);
+      }
+    }
+    for (const path of files.filter((path) => /\.(js|ts)$/.test(path)))
+      expect(read(path).includes('sourceMappingURL'), path).toBe(false);
+  });
+
+  it('runs its examples, and the first kernel of its docs, where it is installed', async () => {
+    const folder = join(home, 'plain');
+    const docs = readFileSync(join(folder, 'node_modules', 'frond', 'docs', 'kernel-language.md'), 'utf8');
+    const [, example = ''] = /```ts\n(.*?)```/s.exec(docs) ?? [];
+    writeFileSync(join(folder, 'kernel.js'), `${example}\nconsole.log(squares.name);\n`);
+    expect(await node(folder, 'kernel.js')).toEqual({ code: 0, out: 'squares\n', err: '' });
+    const bin = join(folder, 'node_modules', '.bin', 'frond');
+    const recipe = join('node_modules', 'frond', 'examples', 'own-head.ts');
+    const trained = await call(bin, ['train', recipe, '--epochs', '1', '--device', 'wasm'], { cwd: folder });
+    expect(trained).toMatchObject({ code: 0, err: '' });
+    expect(trained.out).toContain('accuracy');
   });
 
   it('works in an empty TypeScript project: a right shape passes, a wrong one is one error at its line', async () => {

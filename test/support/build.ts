@@ -23,7 +23,19 @@ export function buildPackage(): string {
     encoding: 'utf8',
   });
   if (status !== 0) throw new Error(`the build fails:\n${stdout}${stderr}`);
-  for (const name of ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE', 'examples']) {
+  for (const name of [
+    'package.json',
+    'README.md',
+    'CHANGELOG.md',
+    'LICENSE',
+    'CONTRIBUTING.md',
+    'docs',
+    'examples',
+    'src/ops/softmax.ts',
+    'kernels/softmax.ts',
+    'bench/README.md',
+    'bench/results',
+  ]) {
     cpSync(join(repository, name), join(folder, name), { recursive: true });
   }
   symlinkSync(join(repository, 'node_modules'), join(folder, 'node_modules'), 'junction');
