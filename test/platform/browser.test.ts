@@ -103,7 +103,7 @@ describe('the bundle for a page', () => {
     // said, so that growth is seen: the limits are there to be looked at when they are met
     process.stdout.write(`bundle for a page: ${minified.toFixed(0)} KiB, ${zipped.toFixed(0)} KiB zipped\n`);
     expect(minified).toBeLessThan(600);
-    expect(zipped).toBeLessThan(200);
+    expect(zipped).toBeLessThan(220);
   });
 
   it('runs as it is', async () => {
