@@ -24,7 +24,12 @@ export interface ChainScores<
   readonly stop: Score<'stop', E, DZ, Z, Late>;
 }
 
-const scoresKind = having('an object with transitions, start and stop', 'transitions', 'start', 'stop');
+export const scoresKind = having(
+  'an object with transitions, start and stop',
+  'transitions',
+  'start',
+  'stop',
+);
 const LIKELIHOOD = { emissions: unchecked, tags: unchecked, lengths: unchecked, scores: scoresKind };
 const DECODE = { emissions: unchecked, lengths: unchecked, scores: scoresKind };
 

@@ -1,6 +1,8 @@
 import { FORBIDDEN } from '../../kernels/crfDecode.ts';
 import { checkArguments } from '../base/arguments.ts';
 import { names } from '../base/kinds.ts';
+import { scoresKind } from '../dsl/crf.ts';
+import { contextKind } from '../dsl/graph.ts';
 import { equal, type GraphContext, i32, or, type Tensor, where } from '../dsl/index.ts';
 import { type LabelScheme, schemeKind, splitTag } from './tags.ts';
 
@@ -68,10 +70,13 @@ export function chainConstraints(labels: readonly string[], scheme: LabelScheme)
  */
 export function constrain<C extends number>(
   g: GraphContext,
-  { transitions, start, stop }: LabelChain<C>,
+  scores: LabelChain<C>,
   labels: readonly string[],
   scheme: LabelScheme,
 ): LabelChain<C> {
+  const kinds = { g: contextKind, scores: scoresKind, labels: names, scheme: schemeKind };
+  checkArguments('constrain', kinds, [g, scores, labels, scheme]);
+  const { transitions, start, stop } = scores;
   const count = labels.length;
   const { enters, leaves, ends } = chainCodes(labels, scheme);
   const row = (codes: readonly number[]) => g.constant(codes, i32, [count]);

@@ -1,4 +1,5 @@
-import { type Kind, oneOf } from '../base/kinds.ts';
+import { checkArguments } from '../base/arguments.ts';
+import { type Kind, oneOf, series } from '../base/kinds.ts';
 
 /**
  * How the words of chunks are marked, in the letters of their tags: the first of several words, those between, the last, and the
@@ -40,15 +41,16 @@ export function splitTag(text: string): Tag {
 }
 
 /** The part and type of a tag of any scheme; undefined for any other text. */
-export const readTag = (text: string): Tag | undefined =>
-  text === 'O' || /^[BIELMSU]-\S+$/.test(text) ? splitTag(text) : undefined;
+export const readTag = (text: unknown): Tag | undefined =>
+  typeof text === 'string' && (text === 'O' || /^[BIELMSU]-\S+$/.test(text)) ? splitTag(text) : undefined;
 
 export const printTag = ({ part, type }: Tag, scheme: LabelScheme): string =>
   part === 'O' ? 'O' : `${LETTERS[scheme][part]}-${type}`;
 
 /** The scheme that a set of labels is written in, by its letters; BIO where nothing marks the end of a chunk. */
 export function schemeOf(labels: Iterable<string>): LabelScheme {
-  const letters = new Set(Array.from(labels, (label) => (label[1] === '-' ? label[0] : '')));
+  checkArguments('schemeOf', { labels: series('labels') }, [labels]);
+  const letters = new Set(Array.from(labels, (label) => (readTag(label) === undefined ? '' : label[0])));
   const has = (...some: readonly string[]): boolean => some.some((letter) => letters.has(letter));
   if (has('L', 'U')) return 'BILOU';
   if (has('M')) return 'BMES';

@@ -1,9 +1,12 @@
+import { checkOptions } from '../base/arguments.ts';
 import { type Dim, evaluate, namesOf, printShape, type Shape, type Sizes } from '../base/dim.ts';
 import type { DType } from '../base/dtype.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
+import { optional } from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { Backbone, Batch, Head, HeadNeeds, Named, Reader, Specs } from './contract.ts';
+import { backboneKind, headKind, readerKind } from './settings.ts';
 
 /**
  * A size that a component does not mind, such as the width of the backbone under a head. The compiler knows it as any number.
@@ -109,12 +112,18 @@ export interface Meeting {
   readonly head?: Head;
 }
 
+const MEETING = {
+  ...{ reader: optional(readerKind), backbone: optional(backboneKind), head: optional(headKind) },
+};
+
 /**
  * Checks reader → backbone, reader → head and backbone → head, where both are there.
  * @throws FROND-C001 for a missing tensor, C002 for an element type, C003 for a shape; names component, tensor and both sides;
  *   C012 for labels in another order, C013 for more ids and D019 for more words than the backbone has places for
  */
-export function checkContract({ reader, backbone, head }: Meeting): void {
+export function checkContract(meeting: Meeting): void {
+  checkOptions('checkContract', meeting, MEETING);
+  const { reader, backbone, head } = meeting;
   if (reader && backbone) {
     compare(`backbone ${backbone.name}`, backbone.needs, `reader ${reader.name}`, reader.gives);
     compareCounts(backbone, reader);

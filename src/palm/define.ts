@@ -1,12 +1,18 @@
+import { checkArguments } from '../base/arguments.ts';
+import { name, object, optional, withFields } from '../base/kinds.ts';
 import type { GraphContext } from '../dsl/graph.ts';
 import type { Tensor } from '../dsl/tensor.ts';
 import type { TensorValue } from '../runtime/feeds.ts';
 import type { Backbone, Batch, Head, Metrics, Named, Names, Reader, Specs, Tensors } from './contract.ts';
 import { checkContract, checkDistinct } from './contractCheck.ts';
 import type { BackboneProblem, Checked, HeadProblem } from './contractTypes.ts';
+import { backboneKind, headKind, readerKind } from './settings.ts';
 
 /** A reader of one's own. */
-export const defineReader = <const G extends Specs, E>(reader: Reader<G, E>): Reader<G, E> => reader;
+export function defineReader<const G extends Specs, E>(reader: Reader<G, E>): Reader<G, E> {
+  checkArguments('defineReader', { reader: readerKind }, [reader]);
+  return reader;
+}
 
 /**
  * An encoder of one's own.
@@ -18,9 +24,17 @@ export const defineReader = <const G extends Specs, E>(reader: Reader<G, E>): Re
  *       build: (g, { tokens }) => ({ sentence: mean(gather(g.parameter('table', f32, [5000, 64], normal(0.02)), tokens), 1) }),
  *     });
  */
-export const defineBackbone = <const N extends Specs, const G extends Specs>(
+export function defineBackbone<const N extends Specs, const G extends Specs>(
   backbone: Backbone<N, G>,
-): Backbone<N, G> => backbone;
+): Backbone<N, G> {
+  checkArguments('defineBackbone', { backbone: backboneKind }, [backbone]);
+  return backbone;
+}
+
+const definitionKind = withFields('a head, with name, needs, build, loss, decode and metrics', {
+  name,
+  needs: withFields('needs', { backbone: object, reader: optional(object), labels: optional(object) }),
+});
 
 type None = Readonly<Record<never, never>>;
 
@@ -57,6 +71,7 @@ export function defineHead<
   const L extends Specs = None,
   V extends Named = O,
 >(definition: HeadDefinition<B, R, L, O, V, P, E>): Head<B, R, L, P, E> {
+  checkArguments('defineHead', { definition: definitionKind }, [definition]);
   const { backbone, reader, labels } = definition.needs;
   // what a definition leaves out is the empty set of names, which the type None says
   const needs = { backbone, reader: reader ?? ({} as R), labels: labels ?? ({} as L) };
@@ -82,6 +97,8 @@ export function register<R extends Reader, B extends Backbone, H extends Head>(
   backbone: Checked<BackboneProblem<R, B>, B>,
   head: Checked<HeadProblem<R, B, H>, H>,
 ): Connection<R, B, H> {
+  const kinds = { reader: readerKind, backbone: backboneKind, head: headKind };
+  checkArguments('register', kinds, [reader, backbone, head]);
   const connection = { reader, backbone: backbone as B, head: head as H };
   checkContract(connection);
   return connection;

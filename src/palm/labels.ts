@@ -2,7 +2,7 @@ import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
 import { type Kind, kind, names as namesKind, series } from '../base/kinds.ts';
 import { chainConstraints, type LabelScheme } from '../nn/index.ts';
-import { printTag, readTag, schemeOf, type Tag } from '../nn/tags.ts';
+import { printTag, readTag, schemeKind, schemeOf, type Tag } from '../nn/tags.ts';
 import { fingerprint } from './fingerprint.ts';
 import { type Chunk, chunksOf } from './metrics/chunks.ts';
 
@@ -30,15 +30,19 @@ export const labelsKind: Kind = kind(
 const listKind = series('labels');
 
 /** The labels that occur, in code-unit order, so that ids do not depend on the order of the data. */
-export function collectLabels(labels: Iterable<string>): LabelSet {
-  checkArguments('collectLabels', { labels: listKind }, [labels], 'FROND-T002');
-  return labelSet([...new Set(labels)].sort());
+export const collectLabels = (labels: Iterable<string>): LabelSet =>
+  labelSet(distinct('collectLabels', labels).sort());
+
+function distinct(caller: string, labels: Iterable<string>): string[] {
+  checkArguments(caller, { labels: listKind }, [labels], 'FROND-T002');
+  const list = [...new Set(labels)];
+  checkArguments(caller, { labels: namesKind }, [list], 'FROND-T002');
+  return list;
 }
 
 /** The tags that occur: `O` has id 0; then for each type those of its parts, in the order of letters. @throws FROND-D005 */
 export function collectTags(tags: Iterable<string>): LabelSet {
-  checkArguments('collectTags', { tags: listKind }, [tags], 'FROND-T002');
-  const inside = [...new Set(tags)].filter((tag) => tag !== 'O');
+  const inside = distinct('collectTags', tags).filter((tag) => tag !== 'O');
   const keys = new Map(inside.map((tag) => [tag, `${parseTag(tag).type} ${tag[0]}`]));
   const key = (tag: string): string => keys.get(tag) ?? '';
   return labelSet(['O', ...inside.sort((a, b) => (key(a) < key(b) ? -1 : 1))]);
@@ -58,6 +62,7 @@ export const TAG_FORM =
 
 /** The same chunks in the tags of another scheme; what holds a text that is no tag stays as it is. */
 export function convertTags(tags: readonly string[], scheme: LabelScheme): readonly string[] {
+  checkArguments('convertTags', { tags: namesKind, scheme: schemeKind }, [tags, scheme]);
   if (tags.some((tag) => readTag(tag) === undefined)) return tags;
   const converted = tags.map(() => 'O');
   for (const { type, start, end } of chunksOf(tags)) {
@@ -99,7 +104,9 @@ export interface TagRules {
 }
 
 /** In BIO, `I-type` follows `B-type` or `I-type` of the same type only; everything else is free. */
-export function bioRules({ names }: LabelSet): TagRules {
+export function bioRules(labels: LabelSet): TagRules {
+  checkArguments('bioRules', { labels: labelsKind }, [labels]);
+  const { names } = labels;
   const { transitions, start } = chainConstraints(names, 'BIO');
   const allowed = (score: number): number => (score === 0 ? 1 : 0);
   return {

@@ -92,6 +92,7 @@ function tasksOf(record: ModelRecord, heads: PredictorOptions['heads'], folder: 
 
 /** The graphs that a run was made of. @throws FROND-F012 when there is no whole checkpoint */
 export async function loadModelRecord(folder: string): Promise<ModelRecord> {
+  checkFolder('loadModelRecord', folder);
   const checkpoint = await latestOf(folder);
   const record = modelOf(checkpoint);
   await checkSeal(checkpoint);

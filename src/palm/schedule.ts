@@ -1,6 +1,6 @@
 import { checkArguments, checkOptions, show } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import { callable, kind, name as nameKind, object } from '../base/kinds.ts';
+import { callable, kind, name as nameKind, object, withFields } from '../base/kinds.ts';
 
 /** A learning-rate schedule as checkpoints and reports keep it. */
 export interface ScheduleRecord {
@@ -89,10 +89,7 @@ export function triangular(options: { readonly warmup: number }, rate: number): 
 /** A rate, or a schedule of rates. */
 export const scheduleKind = kind(
   'a number, palm.constantRate(0.001), palm.triangular({ warmup: 0.1 }, 0.001) or one of defineSchedule',
-  (rate) =>
-    typeof rate === 'object' && rate !== null && 'at' in rate
-      ? typeof rate.at === 'function'
-      : typeof rate === 'number',
+  (rate) => typeof rate === 'number' || withFields('a schedule', { at: callable }).holds(rate),
 );
 
 export const scheduleOf = (rate: Schedule | number): Schedule =>

@@ -1,5 +1,15 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
-import { either, having, type Kind, listOf, name, object, text } from '../base/kinds.ts';
+import {
+  callable,
+  either,
+  having,
+  type Kind,
+  listOf,
+  name,
+  object,
+  text,
+  withFields,
+} from '../base/kinds.ts';
 
 /**
  * Refuses settings that are missing, out of range, unknown or without effect.
@@ -14,14 +24,15 @@ export function checkSettings<O extends object>(
 }
 
 /** A reader, backbone or head: what the functions of PALM take need not be of a class. */
-export const readerKind = having('a reader, such as palm.reader.jointReader gives', 'gives', 'parts', 'pack');
-export const backboneKind = having(
-  'a backbone, such as palm.backbone.compactEncoder gives',
-  'needs',
-  'gives',
-  'build',
-);
-export const headKind = having('a head, such as palm.head.classify gives', 'needs', 'build', 'loss');
+export const readerKind = withFields('a reader, such as palm.reader.jointReader gives', {
+  ...{ name: text, gives: object, parts: object, pack: callable },
+});
+export const backboneKind = withFields('a backbone, such as palm.backbone.compactEncoder gives', {
+  ...{ name: text, needs: object, gives: object, build: callable },
+});
+export const headKind = withFields('a head, such as palm.head.classify gives', {
+  ...{ name: text, needs: object, build: callable, loss: callable },
+});
 export const optimizerKind = having('an optimizer, such as palm.adam({ rate: 0.001 })', 'rule', 'rate');
 export const partKind: Kind = { ...name, what: 'the name of a part, such as test' };
 export const folderKind: Kind = { ...name, what: 'the path of the run' };

@@ -1,4 +1,4 @@
-import { checkArguments } from '../base/arguments.ts';
+import { checkArguments, show } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
 import {
   callable,
@@ -32,7 +32,7 @@ export interface TrainerOptions {
 /** Outputs are called TASK.RESULT: a point in a task's name would mix up two tasks. @throws FROND-T003 */
 function checkTaskName(name: unknown): void {
   if (typeof name === 'string' && /^[^.\s]+$/.test(name)) return;
-  throw new FrondError('FROND-T003', `${JSON.stringify(name)} is no name for a task`, {
+  throw new FrondError('FROND-T003', `${show(name)} is no name for a task`, {
     hint: 'give the trainer a name without points and blanks, such as intent',
   });
 }

@@ -1,7 +1,18 @@
 import { platform } from '#platform';
 import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import { callable, count, kind, natural, notNegative, optional, signal } from '../base/kinds.ts';
+import {
+  callable,
+  count,
+  flag,
+  kind,
+  name as nameKind,
+  natural,
+  notNegative,
+  optional,
+  signal as signalKind,
+  unchecked,
+} from '../base/kinds.ts';
 import type { Graph } from '../ir/graph.ts';
 import { chooseDevice } from '../runtime/chooseDevice.ts';
 import type { Device } from '../runtime/device.ts';
@@ -16,7 +27,7 @@ import { checkConstants } from './modelRecord.ts';
 import { Recovery } from './recovery.ts';
 import { type EpochRecord, Run, type TrainingSummary, type TrainOptions } from './run.ts';
 import { resumeRun, saveRun } from './runStore.ts';
-import { checkFolder, checkInputs, checkSettings, folderKind, readerKind } from './settings.ts';
+import { checkFolder, checkInputs, checkSettings, folderKind, partKind, readerKind } from './settings.ts';
 import { type LoadOptions, type LoadReport, matchArena, writeArena } from './snapshot.ts';
 import { type BackwardOptions, buildStep } from './step.ts';
 
@@ -54,7 +65,7 @@ const TRAIN_OPTIONS = {
   ),
   best: optional({ ...callable, what: 'a function of the metrics, such as (metrics) => metrics.slots.f1' }),
   saveTo: optional(folderKind),
-  signal: optional(signal),
+  signal: optional(signalKind),
   snapshotEvery: optional(notNegative),
   on: optional(callable),
 };
@@ -266,6 +277,8 @@ export abstract class TrainerBase {
 
   /** Metrics of each task, under its name, and those of all tasks together, over a part of the reader's data. */
   async evaluate(part = 'test', signal?: AbortSignal): Promise<Metrics> {
+    const kinds = { part: partKind, signal: optional(signalKind) };
+    checkArguments('evaluate', kinds, [part, signal], 'FROND-T002');
     return this.#use('evaluate', ({ recovery }) =>
       recovery.surviving((learner) => learner.evaluate(part, signal)),
     );
@@ -314,7 +327,8 @@ export abstract class TrainerBase {
    * @throws FROND-F012 when there is none, FROND-F030 when settings or data differ, naming each
    */
   async resume(folder: string, on?: Listener): Promise<number> {
-    checkFolder('resume', folder);
+    const kinds = { folder: folderKind, on: optional(callable) };
+    checkArguments('resume', kinds, [folder, on], 'FROND-T002');
     return this.#use('resume', async (run) => {
       this.#checkIdle();
       await resumeRun(run, platform.files.join(folder, 'checkpoints'), on);
@@ -327,6 +341,9 @@ export abstract class TrainerBase {
    * @throws FROND-W010…W013 for missing, surplus or wrong-shaped tensors
    */
   async loadCheckpoint(file: string, options: LoadOptions = {}): Promise<LoadReport> {
+    const kinds = { file: { ...nameKind, what: 'the path of a file' }, options: unchecked };
+    checkArguments('loadCheckpoint', kinds, [file, options], 'FROND-T002');
+    checkSettings('loadCheckpoint', options, { partial: optional(flag) });
     return this.#use('loadCheckpoint', async ({ learner, recovery }) => {
       this.#checkIdle();
       const match = matchArena(

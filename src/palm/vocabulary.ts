@@ -32,7 +32,7 @@ export const vocabularyKind: Kind = kind(
     namesKind.holds((value as Vocabulary | null)?.tokens) && (value as Vocabulary).ids instanceof Map,
 );
 const sentencesKind = series('sentences, each a list of words');
-const sentenceKind = series('words');
+const sentenceKind = namesKind;
 
 export interface VocabularyOptions {
   /** words seen less often have no id of their own; default 2, so that training meets the unknown word too */
@@ -80,7 +80,7 @@ export function printVocabulary(vocabulary: Vocabulary): string {
  * @throws FROND-D011 for a missing special token, one that is no word, or one that stands twice
  */
 export function parseVocabulary(text: string, file = 'vocabulary'): Vocabulary {
-  checkArguments('parseVocabulary', { text: textKind }, [text], 'FROND-T002');
+  checkArguments('parseVocabulary', { text: textKind, file: textKind }, [text, file], 'FROND-T002');
   const lines = linesOf(text);
   return vocabularyFrom(lines.at(-1) === '' && lines.length > 1 ? lines.slice(0, -1) : lines, file);
 }

@@ -1,5 +1,18 @@
 import { platform } from '#platform';
+import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
+import {
+  bytes as bytesKind,
+  either,
+  kind,
+  name,
+  natural,
+  object,
+  objectOf,
+  optional,
+  text,
+  unchecked,
+} from '../base/kinds.ts';
 import type { Files } from '../platform/types.ts';
 import { isFileName, type ListedFile, parseManifest, printManifest, type Summary } from './manifest.ts';
 
@@ -36,6 +49,16 @@ export interface SaveOptions {
   /** for tests: the file system to use */
   readonly files?: Files;
 }
+
+const anyNumber = kind('a number', (value) => typeof value === 'number');
+const folderKind = { ...name, what: 'the path of a folder' };
+const CONTENT = {
+  files: kind(
+    'a Map of bytes by name',
+    (value) => value instanceof Map && [...value.values()].every(bytesKind.holds),
+  ),
+  summary: objectOf(either(anyNumber, text), 'an object of numbers and texts'),
+};
 
 interface Candidate {
   readonly name: string;
@@ -76,6 +99,10 @@ export async function saveCheckpoint(
   content: CheckpointFiles,
   options: SaveOptions = {},
 ): Promise<string> {
+  const kinds = { folder: folderKind, step: natural, content: unchecked, options: unchecked };
+  checkArguments('saveCheckpoint', kinds, [folder, step, content, options]);
+  checkOptions('saveCheckpoint', content, CONTENT);
+  checkOptions('saveCheckpoint', options, { keep: optional(natural), files: optional(object) });
   const { files = platform.files, keep = 2 } = options;
   await files.makeFolder(folder);
   await checkNewest(folder, step, files);
@@ -206,6 +233,7 @@ export async function readCheckpoint(
   folder: string,
   files: Files = platform.files,
 ): Promise<CheckpointFiles & { step: number }> {
+  checkArguments('readCheckpoint', { folder: folderKind }, [folder]);
   const broken = (reason: string): FrondError =>
     new FrondError('FROND-F010', `checkpoint ${folder} is not whole: ${reason}`, {
       place: { file: folder },
@@ -247,6 +275,7 @@ async function readListed(
  * @throws FROND-F012 when there is none at all
  */
 export async function loadLatest(folder: string, files: Files = platform.files): Promise<LoadedCheckpoint> {
+  checkArguments('loadLatest', { folder: folderKind }, [folder]);
   const skipped: { name: string; reason: string }[] = [];
   for (const { name } of await candidates(folder, files)) {
     const path = files.join(folder, name);

@@ -1,6 +1,8 @@
+import { name } from '../../base/kinds.ts';
 import type { Predictions } from '../evaluate.ts';
 import { jointScores } from '../metrics/joint.ts';
 import type { JointExample } from '../reader/jointFiles.ts';
+import { checkSettings } from '../settings.ts';
 import type { Classified } from './classify.ts';
 import type { Tagged } from './sequenceLabel.ts';
 
@@ -11,9 +13,9 @@ export interface JointTasks {
 }
 
 /** A metric of two tasks at once: the share of sentences whose intent and every tag are right. */
-export const exactMatch =
-  (tasks: JointTasks) =>
-  (predictions: Predictions, examples: readonly JointExample[]): { readonly exactMatch: number } => {
+export function exactMatch(tasks: JointTasks) {
+  checkSettings('exactMatch', tasks, { intent: name, slots: name });
+  return (predictions: Predictions, examples: readonly JointExample[]): { readonly exactMatch: number } => {
     const intents = (predictions[tasks.intent] ?? []) as readonly Classified[];
     const slots = (predictions[tasks.slots] ?? []) as readonly Tagged[];
     const predicted = examples.map((_, i) => ({
@@ -22,3 +24,4 @@ export const exactMatch =
     }));
     return { exactMatch: jointScores(examples, predicted).exactMatch };
   };
+}

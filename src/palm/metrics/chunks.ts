@@ -1,3 +1,5 @@
+import { checkArguments } from '../../base/arguments.ts';
+import { names } from '../../base/kinds.ts';
 import { splitTag, type Tag } from '../../nn/tags.ts';
 
 /** Words `start` … `end`−1 of a sentence that form one slot or entity. */
@@ -15,6 +17,7 @@ const OUTSIDE: Tag = { part: 'O', type: '' };
  * all schemes (BIO, IOB1, BIOES, BILOU, BMES) are read alike, and none has to be named.
  */
 export function chunksOf(tags: readonly string[]): readonly Chunk[] {
+  checkArguments('chunksOf', { tags: names }, [tags]);
   const chunks: Chunk[] = [];
   let start = -1;
   let previous = OUTSIDE;

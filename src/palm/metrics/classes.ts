@@ -1,3 +1,5 @@
+import { checkArguments } from '../../base/arguments.ts';
+import { names } from '../../base/kinds.ts';
 import { sameLength } from './entities.ts';
 
 /** How often gold label `row` was predicted as label `column`. */
@@ -19,6 +21,7 @@ export interface ClassScores {
 
 /** @throws FROND-T030 when the numbers of labels differ */
 export function confusionMatrix(gold: readonly string[], predicted: readonly string[]): ConfusionMatrix {
+  checkArguments('confusionMatrix', { gold: names, predicted: names }, [gold, predicted]);
   sameLength('labels', gold.length, predicted.length);
   const labels = [...new Set([...gold, ...predicted])].sort();
   const place = new Map(labels.map((label, i) => [label, i]));

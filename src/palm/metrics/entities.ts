@@ -1,4 +1,6 @@
+import { checkArguments } from '../../base/arguments.ts';
 import { FrondError } from '../../base/errors.ts';
+import { listOf, names } from '../../base/kinds.ts';
 import { convertTags } from '../labels.ts';
 import { type Chunk, chunksOf } from './chunks.ts';
 
@@ -50,6 +52,8 @@ export function entityScores(
   gold: readonly (readonly string[])[],
   predicted: readonly (readonly string[])[],
 ): EntityScores {
+  const sentences = listOf(names, 'lists of tags, one for each sentence');
+  checkArguments('entityScores', { gold: sentences, predicted: sentences }, [gold, predicted]);
   sameLength('sentences', gold.length, predicted.length);
   const counts = new Map<string, Counts>();
   const total: Counts = { expected: 0, found: 0, correct: 0 };

@@ -1,3 +1,5 @@
+import { checkArguments } from '../../base/arguments.ts';
+import { listOf, names, text, withFields } from '../../base/kinds.ts';
 import { convertTags } from '../labels.ts';
 import { type ClassScores, classScores } from './classes.ts';
 import { type EntityScores, entityScores, sameLength } from './entities.ts';
@@ -15,8 +17,11 @@ export interface JointScores {
   readonly exactMatch: number;
 }
 
+const sentences = listOf(withFields('labels', { intent: text, tags: names }), '{ intent, tags }');
+
 /** Scores of intent and slots together; see `classScores` and `entityScores`. */
 export function jointScores(gold: readonly JointLabels[], predicted: readonly JointLabels[]): JointScores {
+  checkArguments('jointScores', { gold: sentences, predicted: sentences }, [gold, predicted]);
   sameLength('sentences', gold.length, predicted.length);
   const exact = gold.filter((sentence, i) => {
     const guess = predicted[i];

@@ -131,7 +131,10 @@ const OPTIONS = {
   ...{ truncate: optional(flag), lowercase: optional(flag), strict: optional(flag) },
   ...{ unicode: optional(oneOf('NFC', 'none')), scheme: optional(schemeKind) },
 };
-const partsKind: Kind = { ...object, what: 'the examples of each part: { train, valid, test }' };
+const partsKind: Kind = {
+  ...objectOf(listOf(object, 'examples'), ''),
+  what: 'the examples of each part: { train, valid, test }',
+};
 const FOLDER_OPTIONS = {
   ...OPTIONS,
   readText: readTextKind,

@@ -103,8 +103,17 @@ export const dslRows: Rows = {
   'GraphContext#scope': building((g, call) => call(g.scope, 'block', () => 1)),
 };
 
+const triple = (g: frond.GraphContext) => ({
+  transitions: g.input('transitions', f32, [3, 3]),
+  start: g.input('start', f32, [3]),
+  stop: g.input('stop', f32, [3]),
+});
+
 export const nnRows: Rows = {
   'nn.chainConstraints': (call) => call(frond.nn.chainConstraints, ['O', 'B-a', 'I-a'], 'BIO'),
+  'nn.constrain': building((g, call) => call(frond.nn.constrain, g, triple(g), ['O', 'B-a', 'I-a'], 'BIO')),
+  'nn.readTag': (call) => call(frond.nn.readTag, 'B-a'),
+  'nn.schemeOf': (call) => call(frond.nn.schemeOf, ['O', 'B-a']),
   'nn.crfLayer': building((g, call) =>
     call(frond.nn.crfLayer, g, ['O', 'B-a', 'I-a'], { scheme: 'BIO', name: 'c' }),
   ),

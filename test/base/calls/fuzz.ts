@@ -51,14 +51,18 @@ export const printPath = (path: Path): string =>
 /** Fields by which what frond itself made is known: nobody writes its insides by hand. */
 const OPAQUE = [
   ...['parameter', 'phase', 'nodes', 'ir', 'body', 'steps', 'fused', 'program', 'allocate', 'entries'],
-  ...['axis', 'order', 'access', 'region', 'pack', 'rule', 'at'],
+  ...['axis', 'order', 'access', 'region', 'pack', 'build', 'rule', 'at'],
 ];
+
+const OPEN = Symbol('open');
+/** An object whose insides are tried all the same. */
+export const open = <T extends object>(value: T): T => Object.assign(value, { [OPEN]: true });
 
 const isPlain = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' &&
   value !== null &&
   [Object.prototype, null].includes(Object.getPrototypeOf(value)) &&
-  !OPAQUE.some((key) => key in value);
+  (OPEN in value || !OPAQUE.some((key) => key in value));
 
 /** Every place of an argument, an option or an element that a wrong value can stand in. */
 function pathsOf(value: unknown, path: Path = []): Path[] {

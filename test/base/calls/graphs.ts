@@ -132,6 +132,10 @@ export const runtimeRows: Rows = {
   'ModelState#has': onState((state, call) => call(state.has.bind(state), 'moment1')),
   'ModelState#entry': onState((state, call) => call(state.entry.bind(state), 'linear/bias')),
   'ModelState#require': onState((state, call) => call(state.require.bind(state), model().ir)),
+  'ModelState#requireWritten': onState(async (state, call) => {
+    await state.initialize(1);
+    return call(state.requireWritten.bind(state), model().ir);
+  }),
   'ModelState#read': onState((state, call) => call(state.read.bind(state), 'linear/bias', 'parameter')),
   'ModelState#write': onState((state, call) =>
     call(state.write.bind(state), 'linear/bias', [1, 2], 'parameter'),

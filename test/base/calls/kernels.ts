@@ -37,7 +37,7 @@ const launch = () => ({ grid: [1], scalars: { rows: 4 } });
 const buffers = () => ({ x: new Float32Array(32), y: new Float32Array(4) });
 
 const two = ['add', 'sub', 'mul', 'div', 'rem', 'min', 'max', 'lt', 'le', 'eq'] as const;
-const one = ['neg', 'exp', 'log', 'sqrt', 'rsqrt', 'isFinite'] as const;
+const one = ['neg', 'exp', 'log', 'sqrt', 'rsqrt', 'isFinite', 'isNaN'] as const;
 const k$ = 'KernelBuilder#';
 const truth = (k: K): Value => k.lt(k.program(0), 3);
 

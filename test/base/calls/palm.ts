@@ -1,0 +1,210 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as frond from '../../../src/index.ts';
+import { tinyReader } from '../../palm/support/tiny.ts';
+import { open } from './fuzz.ts';
+import type { Rows } from './row.ts';
+
+const { palm, f32, i32 } = frond;
+/** Made once: what changes nothing that a later call would see. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+const reader = once(() => tinyReader({ sentences: 6 }));
+const sizes = { vocabulary: 40, width: 4, layers: 1, heads: 1, inner: 4, maximumLength: 128 };
+const encoder = once(() => palm.backbone.compactEncoder(sizes));
+const classes = once(() => palm.head.classify({ classes: reader().intents.names }));
+const optimizer = () => palm.adam({ rate: 0.01 });
+/** The folder for all that calls write. */
+export const removedAtEnd = once(() => mkdtempSync(join(tmpdir(), 'frond-calls-')));
+/** A run that does not exist yet. */
+const fresh = (): string => join(removedAtEnd(), `run-${runs++}`);
+let runs = 0;
+const device = () => frond.interpreterDevice();
+
+function build() {
+  const trainer = palm.trainer('intent', { device: device() });
+  trainer.buildForward(encoder() as never, classes() as never);
+  return trainer;
+}
+const built = once(build);
+const ready = once(() => {
+  const trainer = build();
+  trainer.buildBackward({ optimizer: optimizer() });
+  trainer.fitReader(reader(), { epochs: 1, batchSize: 4, seed: 1 });
+  return trainer;
+});
+const both = once(() => {
+  const trainer = palm.multiHeadTrainer([built()], { device: device() });
+  trainer.buildForward();
+  return trainer;
+});
+/** The checkpoint of a run. */
+const saved = once(() => ready().save(fresh()));
+const run = async (): Promise<string> => join(await saved(), '..', '..');
+
+const stopped = () => {
+  const stop = new AbortController();
+  stop.abort();
+  return stop.signal;
+};
+
+const example = () => ({ words: ['fly', 'home'], tags: ['O', 'B-place'], intent: 'travel' });
+const chunks = [
+  ['O', 'B-a', 'I-a'],
+  ['B-b', 'O', 'O'],
+];
+const texts = new Map([
+  ['d/train/seq.in', 'fly home\n'],
+  ['d/train/seq.out', 'O B-place\n'],
+  ['d/train/label', 'travel\n'],
+]);
+const readText = async (path: string) => texts.get(path) ?? '';
+const files = () => palm.reader.jointFiles('d/train');
+const specs = { x: frond.declare(f32, ['batch', 4]) };
+
+export const palmRows: Rows = {
+  'palm.labelSet': (call) => call(palm.labelSet, ['a', 'b']),
+  'palm.collectLabels': (call) => call(palm.collectLabels, ['a', 'b', 'a']),
+  'palm.collectTags': (call) => call(palm.collectTags, ['O', 'B-a', 'I-a']),
+  'palm.convertTags': (call) => call(palm.convertTags, ['O', 'B-a', 'I-a'], 'BIOES'),
+  'palm.bioRules': (call) => call(palm.bioRules, palm.labelSet(['O', 'B-a', 'I-a'])),
+  'palm.buildVocabulary': (call) => call(palm.buildVocabulary, [['a', 'b'], ['a']], { minimumCount: 1 }),
+  'palm.printVocabulary': (call) => call(palm.printVocabulary, palm.buildVocabulary([['a', 'a']])),
+  'palm.parseVocabulary': (call) => call(palm.parseVocabulary, '[PAD]\n[UNK]\na\n', 'a file'),
+  'palm.metrics.chunksOf': (call) => call(palm.metrics.chunksOf, chunks[0]),
+  'palm.metrics.entityScores': (call) => call(palm.metrics.entityScores, chunks, chunks),
+  'palm.metrics.classScores': (call) => call(palm.metrics.classScores, ['a', 'b'], ['a', 'a']),
+  'palm.metrics.confusionMatrix': (call) => call(palm.metrics.confusionMatrix, ['a', 'b'], ['a', 'a']),
+  'palm.metrics.jointScores': (call) => call(palm.metrics.jointScores, [example()], [example()]),
+  'palm.constantRate': (call) => call(palm.constantRate, 0.1),
+  'palm.triangular': (call) => call(palm.triangular, { warmup: 0.1 }, 0.1),
+  'palm.defineSchedule': (call) => call(palm.defineSchedule, 'halving', () => 1),
+  'palm.adam': (call) => call(palm.adam, { rate: 0.1, beta1: 0.9, beta2: 0.99, epsilon: 1e-8 }),
+  'palm.adamW': (call) => call(palm.adamW, { rate: 0.1, beta1: 0.9, beta2: 0.99, epsilon: 1e-8 }),
+  'palm.defineOptimizer': (call) =>
+    call(palm.defineOptimizer, {
+      ...{ name: 'plain', moments: 0, settings: { beta: 0.9 }, apply: () => ({}), corrections: () => [1, 1] },
+    }),
+  'palm.backbone.compactEncoder': (call) =>
+    call(palm.backbone.compactEncoder, {
+      ...sizes,
+      ...{ dropout: 0.1, attentionDropout: 0.1, outerDropout: 0.1, wordDropout: 0.1, name: 'encoder' },
+    }),
+  'palm.head.classify': (call) => call(palm.head.classify, { classes: ['a', 'b'], gold: () => 'a' }),
+  'palm.head.sequenceLabel': (call) =>
+    call(palm.head.sequenceLabel, { labels: ['O', 'B-a', 'I-a'], scheme: 'BIO', gold: () => [] }),
+  'palm.head.exactMatch': (call) => call(palm.head.exactMatch, { intent: 'a', slots: 'b' }),
+  'palm.head.weightedMean': (call) =>
+    frond.graph('called', (g) => {
+      call(palm.head.weightedMean, g.input('losses', f32, ['batch']), g.input('weights', f32, ['batch']));
+      return {};
+    }),
+  'palm.defineReader': (call) => call(palm.defineReader, reader()),
+  'palm.defineBackbone': (call) =>
+    call(palm.defineBackbone, open({ name: 'bag', needs: specs, gives: specs, build: () => ({}) })),
+  'palm.defineHead': (call) =>
+    call(
+      palm.defineHead,
+      open({
+        name: 'own',
+        needs: { backbone: specs, reader: {}, labels: { gold: frond.declare(i32, ['batch']) } },
+        ...{
+          build: () => ({}),
+          loss: () => undefined,
+          predict: () => ({}),
+          decode: () => [],
+          metrics: () => ({}),
+        },
+      }),
+    ),
+  'palm.register': (call) => call(palm.register, reader(), encoder(), classes()),
+  'palm.checkContract': (call) =>
+    call(palm.checkContract, { reader: reader(), backbone: encoder(), head: classes() }),
+  'palm.reader.jointFiles': (call) => call(palm.reader.jointFiles, 'd'),
+  'palm.reader.readJoint': (call) => call(palm.reader.readJoint, files(), { readText, maximumLength: 9 }),
+  'palm.reader.jointReaderOf': (call) =>
+    call(
+      palm.reader.jointReaderOf,
+      { train: [example()] },
+      {
+        ...{ name: 'joint', minimumCount: 1, maximumLength: 9, truncate: false, lowercase: true },
+        ...{ unicode: 'NFC', strict: false, scheme: 'BIO' },
+      },
+    ),
+  'palm.reader.jointReader': (call) =>
+    call(palm.reader.jointReader, { readText, folder: 'd', parts: ['train'], minimumCount: 1 }),
+  'palm.trainer': (call) => call(palm.trainer, 'intent', { mixRatio: 1, device: device() }),
+  'palm.Trainer': (call) =>
+    call((...given) => Reflect.construct(palm.Trainer, given), 'intent', { mixRatio: 1, device: device() }),
+  'palm.multiHeadTrainer': (call) =>
+    call(palm.multiHeadTrainer, [built()], { metrics: () => ({}), device: device(), policy: 'joint' }),
+  'palm.MultiHeadTrainer': (call) =>
+    call((...given) => Reflect.construct(palm.MultiHeadTrainer, given), [built()], { metrics: () => ({}) }),
+  'palm.Trainer#buildForward': (call) => {
+    const trainer = palm.trainer('intent', { device: device() });
+    return call(trainer.buildForward.bind(trainer), encoder(), classes());
+  },
+  'palm.Trainer#buildBackward': (call) =>
+    call(built().buildBackward.bind(built()), {
+      ...{ optimizer: optimizer(), weightDecay: 0.1, clipNorm: 1 },
+      groups: [{ match: '*', rate: 1, weightDecay: 0, freeze: false }],
+    }),
+  'palm.Trainer#fitReader': (call) =>
+    call(built().fitReader.bind(built()), reader(), { epochs: 1, batchSize: 4, seed: 1 }),
+  'palm.Trainer#setSaver': (call) =>
+    call(built().setSaver.bind(built()), { folder: 'run', everySteps: 1, keep: 2 }),
+  'palm.Trainer#train': (call) =>
+    call(ready().train.bind(ready()), {
+      ...{ printEvery: 1, evaluate: 'test', best: () => 1, saveTo: fresh(), signal: stopped() },
+      ...{ snapshotEvery: 30, on: () => undefined },
+    }),
+  'palm.Trainer#evaluate': (call) =>
+    call(ready().evaluate.bind(ready()), 'test', new AbortController().signal),
+  'palm.Trainer#predict': (call) => call(ready().predict.bind(ready()), ['fly home', example()]),
+  'palm.Trainer#save': (call) => call(ready().save.bind(ready()), fresh()),
+  'palm.Trainer#resume': async (call) => call(ready().resume.bind(ready()), await run(), () => undefined),
+  'palm.Trainer#loadCheckpoint': async (call) =>
+    call(ready().loadCheckpoint.bind(ready()), join(await saved(), 'weights.safetensors'), { partial: true }),
+  'palm.Trainer#close': (call) => {
+    const trainer = palm.trainer('intent', { device: device() });
+    return call(trainer.close.bind(trainer));
+  },
+  'palm.MultiHeadTrainer#buildForward': (call) => call(both().buildForward.bind(both())),
+  'palm.MultiHeadTrainer#fitReaders': (call) =>
+    call(both().fitReaders.bind(both()), { intent: reader() }, { epochs: 1, batchSize: 4, seed: 1 }),
+  'palm.loadModelRecord': async (call) => call(palm.loadModelRecord, await run()),
+  'palm.Predictor.load': async (call) => {
+    const loaded = await call(palm.Predictor.load, await run(), {
+      ...{ device: device(), reader: reader(), heads: { intent: classes() } },
+    });
+    if (loaded instanceof palm.Predictor) await loaded.free();
+  },
+  'palm.Predictor#predict': async (call) => {
+    const predictor = await palm.Predictor.load(await run(), { device: device() });
+    return call(predictor.predict.bind(predictor), ['fly home'], { signal: new AbortController().signal });
+  },
+  'palm.Predictor#free': async (call) => {
+    const predictor = await palm.Predictor.load(await run(), { device: device() });
+    return call(predictor.free.bind(predictor));
+  },
+};
+
+/** Files of a checkpoint. */
+const content = () => ({ files: new Map([['a', Uint8Array.of(1, 2)]]), summary: { loss: 1 } });
+
+export const checkpointRows: Rows = {
+  saveCheckpoint: (call) => call(frond.saveCheckpoint, fresh(), 3, content(), { keep: 2 }),
+  readCheckpoint: async (call) =>
+    call(frond.readCheckpoint, await frond.saveCheckpoint(fresh(), 3, content())),
+  loadLatest: async (call) => {
+    const place = fresh();
+    await frond.saveCheckpoint(place, 3, content());
+    return call(frond.loadLatest, place);
+  },
+};
