@@ -200,3 +200,24 @@ describe('the kernel language refuses at the author’s line', () => {
     );
   });
 });
+
+describe('settings of a run that do not fit are named', () => {
+  it('a reader without a way to read', async () => {
+    expect(await messageOf(() => frond.palm.reader.jointReader({ folder: 'data' } as never))).toBe(
+      '[FROND-T002] jointReader: readText is missing\n  at test/base/arguments.test.ts\n  hint: give a function, such as (path) => readFile(path)',
+    );
+  });
+
+  it('a measure by its name', async () => {
+    const trainer = frond.palm.trainer('intent');
+    expect(await messageOf(() => trainer.train({ best: 'f1' } as never))).toBe(
+      '[FROND-T002] train: best is "f1"\n  at test/base/arguments.test.ts\n  hint: give a function of the metrics, such as (metrics) => metrics.slots.f1',
+    );
+  });
+
+  it('a seed that is no number', async () => {
+    const model = frond.graph('model', (g) => ({ y: frond.linear(x(g), 2) }));
+    const state = new frond.ModelState(frond.interpreterDevice(), frond.layoutParameters([model.ir]));
+    expect(await messageOf(() => state.initialize('x' as never))).toContain('initialize: seed is "x"\n');
+  });
+});
