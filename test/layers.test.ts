@@ -116,8 +116,9 @@ describe('budgets', () => {
   });
 
   // The first plan hoped for 15,000 lines. Three readings of the kernel language, three devices, types of tensors and typed errors
-  // everywhere took more (docs/design.md). The ceiling stands just above what there is, to be lowered as the house shrinks.
-  const CEILING = 34_500;
+  // everywhere took more (docs/design.md); checks of what callers and files give, some 2,500. The ceiling stands just above what
+  // there is, to be lowered as the house shrinks.
+  const CEILING = 37_000;
 
   it('grows no further unawares', () => {
     const total = sources.reduce((sum, path) => sum + codeLines(path), 0);

@@ -19,7 +19,7 @@ import { ops } from '../ops/index.ts';
 import { runPasses } from '../passes/index.ts';
 import { compile, executionOrder } from '../runtime/compile.ts';
 import { type Device, deviceKind } from '../runtime/device.ts';
-import { exampleFeeds } from '../runtime/exampleFeeds.ts';
+import { exampleFeeds, requireNames } from '../runtime/exampleFeeds.ts';
 import type { TensorValue } from '../runtime/feeds.ts';
 import { optionalPasses, watch, watched, withoutUpdates } from '../runtime/observe.ts';
 import { layoutParameters } from '../runtime/parameters.ts';
@@ -125,6 +125,7 @@ async function observe(
   device: Device,
   { sizes = {}, seed = 1, weights }: CompareOptions,
 ): Promise<Record<string, TensorValue>> {
+  requireNames(graph, sizes);
   const observed = watch(graph, order, refs, ops);
   const state = new ModelState(device, layoutParameters([observed]));
   const { executable } = await compile(observed, { state, disable: optionalPasses() });

@@ -32,7 +32,6 @@ export function exampleFeeds(
   { seed = 1, full = false }: ExampleOptions = {},
 ): Record<string, TensorValue> {
   const { graph } = program;
-  requireNames(graph, sizes);
   const inputs = graph.inputs.map((id) => {
     const { types, attributes } = defined(graph.nodes[id], `input ${id}`);
     const { dtype, shape: dims } = defined(types[0], `type of ${id}`);

@@ -17,7 +17,7 @@ import { type PartialSchedule, type ScheduleTable, scheduleKind } from '../kerne
 import { ops } from '../ops/index.ts';
 import { compile } from '../runtime/compile.ts';
 import { type Device, deviceKind } from '../runtime/device.ts';
-import { exampleFeeds } from '../runtime/exampleFeeds.ts';
+import { exampleFeeds, requireNames } from '../runtime/exampleFeeds.ts';
 import type { Executable } from '../runtime/executable.ts';
 import type { Feeds } from '../runtime/feeds.ts';
 import type { LoweredProgram } from '../runtime/lower.ts';
@@ -140,6 +140,7 @@ export async function tuneSchedules(graph: Graph, options: TuneOptions): Promise
     ...{ registry: optional(registryKind), onTuned: optional(callable) },
   });
   const { device, registry = ops, seconds = 60 } = options;
+  requireNames(graph, options.sizes);
   const end = performance.now() + 1000 * seconds;
   const { executable } = await compile(graph, { device, registry });
   const list = candidates(executable.program, options);

@@ -131,10 +131,8 @@ const OPTIONS = {
   ...{ truncate: optional(flag), lowercase: optional(flag), strict: optional(flag) },
   ...{ unicode: optional(oneOf('NFC', 'none')), scheme: optional(schemeKind) },
 };
-const partsKind: Kind = {
-  ...objectOf(listOf(object, 'examples'), ''),
-  what: 'the examples of each part: { train, valid, test }',
-};
+// what is in them is told with part and number of the example
+const partsKind: Kind = { ...object, what: 'the examples of each part: { train, valid, test }' };
 const FOLDER_OPTIONS = {
   ...OPTIONS,
   readText: readTextKind,
