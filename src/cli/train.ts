@@ -100,8 +100,12 @@ function onInterrupt(stop: AbortController, started: () => boolean, tidy: () => 
 interface Facts {
   /** file of the recipe, and the hash of what it held */
   readonly recipe: { readonly file: string; readonly sha256: string };
-  /** folder given by --data; null: what the recipe says */
-  readonly data: string | null;
+  readonly data: {
+    /** given by --data; null: what the recipe says */
+    readonly folder: string | null;
+    /** of the training part, as the model saw it */
+    readonly fingerprint: string;
+  };
   readonly seconds: number;
   readonly seed: number;
   readonly device: string;
@@ -159,7 +163,7 @@ export async function train(args: TrainArguments): Promise<number> {
   const stop = new AbortController();
   const { data, epochs, batchSize, seed, resume } = args;
   const progress = progressListener(process.stdout, reason === 'asked for' ? undefined : reason);
-  let started = false;
+  let [started, fingerprint] = [false, ''];
   const release = onInterrupt(
     stop,
     () => started,
@@ -170,7 +174,10 @@ export async function train(args: TrainArguments): Promise<number> {
   );
   const curve = new Curve(output);
   const on: palm.Listener = (event) => {
-    if (event.type === 'start') started = true;
+    if (event.type === 'start') {
+      started = true;
+      fingerprint = event.data;
+    }
     curve.add(event);
     progress.listener(event);
   };
@@ -183,7 +190,8 @@ export async function train(args: TrainArguments): Promise<number> {
     }
     const facts = {
       recipe: { file: args.file, sha256 },
-      ...{ data: data ?? null, seconds: curve.seconds, seed, device: device.name },
+      data: { folder: data ?? null, fingerprint },
+      ...{ seconds: curve.seconds, seed, device: device.name },
     };
     if (result.test !== undefined) await finish(output, result, result.test, facts, curve);
     process.stdout.write(`\n${await farewell(output, result)}\n`);

@@ -9,7 +9,7 @@ import { scheduleRecord } from './schedule.ts';
 import { graphFingerprint } from './snapshot.ts';
 
 /** What must be equal for a run to go on where another one stopped. */
-export type Configuration = Readonly<Record<string, Attribute>>;
+export type Configuration = Readonly<Record<string, Attribute>> & { readonly trainingData: string };
 
 /** Settings and data that a resumed run must share with the one it continues. */
 export async function configurationOf(plan: LearnerPlan): Promise<Configuration> {

@@ -8,6 +8,8 @@ export type TrainingEvent =
       readonly device: string;
       readonly parameters: number;
       readonly examples: number;
+      /** fingerprint of the training part, as the model sees it */
+      readonly data: string;
       readonly epochs: number;
       readonly steps: number;
       /** first step of this run: 0, or where it resumes */

@@ -145,7 +145,7 @@ export class Run {
     const { totalSteps, perEpoch } = this.learner;
     const emit: Listener = (event) => this.recovery.tell(event);
     const goOn = (): boolean => !this.learner.done && options.signal?.aborted !== true;
-    emit(this.#startEvent());
+    emit(await this.#startEvent());
     for (const message of this.learner.plan.reader.notes ?? []) emit({ type: 'warning', message });
     while (goOn()) {
       const { results, failure } = await this.#stretch(options, saving);
@@ -210,7 +210,7 @@ export class Run {
     });
   }
 
-  #startEvent() {
+  async #startEvent() {
     const { plan, state, totalSteps, step } = this.learner;
     return {
       type: 'start',
@@ -218,6 +218,7 @@ export class Run {
       device: state.device.name,
       parameters: [...state.layout.entries.values()].reduce((total, { length }) => total + length, 0),
       examples: (plan.reader.parts.train ?? []).length,
+      data: (await this.configuration()).trainingData,
       epochs: plan.epochs,
       steps: totalSteps,
       from: step,
