@@ -1,7 +1,24 @@
+import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { PlatformWorker, WorkerEvents } from '../types.ts';
 
-export const threadsRefused = (): string | undefined => undefined;
+/** Addresses from which on V8 starts threads beside a memory of WebAssembly; with fewer it ends the process. */
+const ADDRESSES = 16 * 2 ** 30;
+
+/** Whether the system lets this process have too few addresses (`ulimit -v`). */
+export function threadsRefused(): string | undefined {
+  const [, limit] = /^Max address space +(\d+)/m.exec(limits()) ?? [];
+  return limit !== undefined && Number(limit) < ADDRESSES ? 'addresses are limited (ulimit -v)' : undefined;
+}
+
+/** The limits of this process, in the words of Linux; elsewhere nothing. */
+function limits(): string {
+  try {
+    return readFileSync('/proc/self/limits', 'utf8');
+  } catch {
+    return '';
+  }
+}
 
 const PORT = `{
   post: (message) => require('node:worker_threads').parentPort.postMessage(message),
