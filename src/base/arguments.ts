@@ -1,5 +1,5 @@
 import { type ErrorCode, FrondError } from './errors.ts';
-import type { Kind } from './kinds.ts';
+import { fits, type Kind } from './kinds.ts';
 import { callerPlace } from './source.ts';
 
 // JavaScript passes what it likes. What a call takes is said once, as a table from name to kind; what does not fit is refused
@@ -53,9 +53,6 @@ export function checkArguments(
     });
   }
 }
-
-const fits = (kind: Kind, value: unknown): boolean =>
-  (value === undefined && kind.optional === true) || kind.holds(value);
 
 /**
  * Refuses options that are missing, of another kind, or would be passed over in silence. The table names every option, as the

@@ -12,6 +12,10 @@ export interface Kind {
 export const kind = (what: string, holds: (value: unknown) => boolean): Kind => ({ what, holds });
 export const optional = (inner: Kind): Kind => ({ ...inner, optional: true });
 
+/** Whether a value is of a kind, or left out where it may be. */
+export const fits = (kind: Kind, value: unknown): boolean =>
+  (value === undefined && kind.optional === true) || kind.holds(value);
+
 /** A thing with names: no list, no `Map`. */
 const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !(Symbol.iterator in value);
@@ -67,10 +71,8 @@ export const elements = kind(
 /** An object, each field of which is of one kind. */
 export const objectOf = (element: Kind, what: string): Kind =>
   kind(what, (value) => isObject(value) && Object.values(value).every(element.holds));
-const has = (value: object, key: string, field: Kind): boolean => {
-  const given: unknown = value[key as keyof typeof value];
-  return (given === undefined && field.optional === true) || field.holds(given);
-};
+const has = (value: object, key: string, field: Kind): boolean =>
+  fits(field, value[key as keyof typeof value]);
 
 type Fields = Readonly<Record<string, Kind>>;
 /** An object with these fields, among others. */

@@ -1,5 +1,6 @@
 import { nearestOf, show } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
+import { own } from '../base/own.ts';
 import type { Graph, Node, NodeId, Ref, TensorType } from './graph.ts';
 import { splitRef } from './graph.ts';
 
@@ -26,8 +27,7 @@ export const nodePath = (node: Node): string =>
   node.scope === '' || node.id.startsWith(`${node.scope}/`) ? node.id : `${node.scope}/${node.id}`;
 
 /** The node called `id`, or undefined; ids such as `constructor` never reach the prototype. */
-export const findNode = (graph: Graph, id: NodeId): Node | undefined =>
-  Object.hasOwn(graph.nodes, id) ? graph.nodes[id] : undefined;
+export const findNode = (graph: Graph, id: NodeId): Node | undefined => own(graph.nodes, id);
 
 /** @throws FROND-I001 when no node has that id. */
 export function nodeOf(graph: Graph, id: NodeId): Node {

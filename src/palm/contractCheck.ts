@@ -31,7 +31,7 @@ const sameShape = (needed: Shape, given: Shape): boolean =>
 function compare(needer: string, needs: Specs, giver: string, gives: Specs): void {
   const hint = `${giver} gives ${printSpecs(gives)}`;
   for (const [name, needed] of Object.entries(needs)) {
-    const given = Object.hasOwn(gives, name) ? gives[name] : undefined;
+    const given = own(gives, name);
     const wanted = `${needer} needs ${name}: ${printSpec(needed)}`;
     if (given === undefined) {
       throw new FrondError('FROND-C001', `${wanted}, which ${giver} does not give`, { hint });
@@ -161,7 +161,7 @@ export function checkDistinct(head: string, needs: HeadNeeds): void {
  */
 export function checkBuilt(component: string, gives: Specs, built: Named): void {
   for (const [name, declared] of Object.entries(gives)) {
-    const tensor = Object.hasOwn(built, name) ? built[name] : undefined;
+    const tensor = own(built, name);
     if (tensor === undefined) {
       throw new FrondError(
         'FROND-C004',

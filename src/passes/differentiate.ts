@@ -2,6 +2,7 @@ import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { isFloating } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
 import { names, optional, text, unchecked } from '../base/kinds.ts';
+import { own } from '../base/own.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph, GraphLike, Node, NodeId, Ref, TensorType } from '../ir/graph.ts';
 import { graphKind, irOf, makeRef, refKind, refs, splitRef } from '../ir/graph.ts';
@@ -55,7 +56,7 @@ export function differentiate(
   });
   const original = irOf(given);
   const { graph, replacements } = expandTracked(original, registry);
-  const named = Object.hasOwn(graph.outputs, options.loss) ? graph.outputs[options.loss] : undefined;
+  const named = own(graph.outputs, options.loss);
   const loss = named ?? resolve(replacements, options.loss);
   const targets = new Map<string, Ref>();
   for (const ref of options.wrt ?? []) targets.set(ref, resolve(replacements, ref));

@@ -3,6 +3,7 @@ import { type Dim, evaluate, placeIn, printShape, type Sizes } from '../base/dim
 import type { DType } from '../base/dtype.ts';
 import { elementRule, type HostData, numbersOf } from '../base/elements.ts';
 import { defined, FrondError } from '../base/errors.ts';
+import { own } from '../base/own.ts';
 import { RANDOM_KEY } from '../dsl/dropout.ts';
 import type { Graph, Node } from '../ir/graph.ts';
 
@@ -143,7 +144,7 @@ export function readFeeds(graph: Graph, feeds: Feeds): ReadFeeds {
   }
   const fed = inputs.map((node) => {
     const name = String(node.attributes.name);
-    const value = Object.hasOwn(feeds, name) ? feeds[name] : undefined;
+    const value = own(feeds, name);
     if (value === undefined) {
       throw new FrondError('FROND-R009', `graph ${graph.name}: input ${name} was not fed`, {
         place: node.source,

@@ -1,3 +1,4 @@
+import { own } from '../base/own.ts';
 import type { PartialSchedule } from '../kernel/schedule.ts';
 import type { DeviceName } from '../runtime/device.ts';
 
@@ -77,4 +78,4 @@ export const tunedKernels = (device: DeviceName): readonly string[] => Object.ke
 
 /** What tuning may turn for a kernel on a kind of device, the most telling first; [] for nothing. */
 export const knobsOf = (device: DeviceName, kernel: string): readonly Knob[] =>
-  Object.hasOwn(KNOBS[device], kernel) ? (KNOBS[device][kernel] ?? []) : [];
+  own(KNOBS[device], kernel) ?? [];

@@ -1,4 +1,5 @@
 import { type ErrorCode, FrondError } from '../../base/errors.ts';
+import { own } from '../../base/own.ts';
 
 /** Of frond's own: what was to be read is a pipe, a device or a socket. */
 export const NO_FILE = 'not a regular file';
@@ -37,7 +38,7 @@ export const codeOf = (cause: unknown): string => textOf(cause, 'code') ?? '';
 /** A call to the file system that failed, as an error that names path and reason. */
 export function fileFailure(what: string, path: string, cause: unknown): FrondError {
   const code = codeOf(cause);
-  const known = Object.hasOwn(KNOWN, code) ? KNOWN[code] : undefined;
+  const known = own(KNOWN, code);
   return new FrondError(known?.code ?? 'FROND-F002', `cannot ${what} ${path}: ${code || String(cause)}`, {
     place: { file: path },
     hint: known?.hint,
