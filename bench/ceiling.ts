@@ -1,7 +1,7 @@
+import { branchIf, get, type Local, loop, type Statement, set, tee } from '../src/backend/wasm/code.ts';
+import { FunctionBuilder, ModuleBuilder } from '../src/backend/wasm/encode.ts';
+import { f32x4, i32, plus, v128 } from '../src/backend/wasm/instructions.ts';
 import { webAssembly } from '../src/base/webAssembly.ts';
-import { branchIf, get, type Local, loop, type Statement, set, tee } from '../src/target/wasm/code.ts';
-import { FunctionBuilder, ModuleBuilder } from '../src/target/wasm/encode.ts';
-import { f32x4, i32, plus, v128 } from '../src/target/wasm/instructions.ts';
 
 const CHAINS = 7;
 const UNROLL = 4;

@@ -1,5 +1,7 @@
 // The public surface of frond.
 
+export { interpretKernel, type SimulationReport, simulate } from './backend/interpreter/index.ts';
+export { printWgsl, type WgslModule } from './backend/wgsl/index.ts';
 export { type Dim, evaluateDim, type Shape } from './base/dim.ts';
 export type { DType, Precision } from './base/dtype.ts';
 export { type ErrorCode, FrondError } from './base/errors.ts';
@@ -65,8 +67,6 @@ export {
   storeFloats,
   writeSafetensors,
 } from './store/safetensors.ts';
-export { interpretKernel, type SimulationReport, simulate } from './target/interpreter/index.ts';
-export { printWgsl, type WgslModule } from './target/wgsl/index.ts';
 export {
   parseTuning,
   printTuning,

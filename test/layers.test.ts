@@ -12,7 +12,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ['kernels'],
   ['ops'],
   ['dsl', 'passes'],
-  ['nn', 'target'],
+  ['nn', 'backend'],
   ['runtime'],
   ['inspect', 'tune'],
   ['palm'],

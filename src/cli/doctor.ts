@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import pc from 'picocolors';
+import { hasRelaxedSimd, hasSimd } from '../backend/wasm/index.ts';
 import { codeOf } from '../platform/node/failure.ts';
-import { hasRelaxedSimd, hasSimd } from '../target/wasm/index.ts';
 import type { AdapterDescription, Probed, Tried } from './probe.ts';
 
 /** One thing that this machine may or may not have. */

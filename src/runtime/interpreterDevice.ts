@@ -1,4 +1,5 @@
 import { platform } from '#platform';
+import { type InterpretedKernel, interpretKernel } from '../backend/interpreter/index.ts';
 import { checkOptions } from '../base/arguments.ts';
 import { isFloating, type Precision, type TypedArray } from '../base/dtype.ts';
 import { defined, FrondError } from '../base/errors.ts';
@@ -6,7 +7,6 @@ import { oneOf, optional } from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { storedAs } from '../kernel/arithmetic.ts';
 import type { Kernel } from '../kernel/ir.ts';
-import { type InterpretedKernel, interpretKernel } from '../target/interpreter/index.ts';
 import type { BoundProgram, Command, Device, LaunchTime, Location, Memory } from './device.ts';
 import { withLifetime } from './lifetime.ts';
 

@@ -1,6 +1,6 @@
 import { isFloating } from '../../src/base/dtype.ts';
 import { defined } from '../../src/base/errors.ts';
-import type { Sample } from '../../src/ops/sample.ts';
+import type { Sample } from '../ops/samples/sample.ts';
 import type { Run, Tolerance } from './agree.ts';
 import type { MidGraph } from './midGraph.ts';
 

@@ -4,10 +4,10 @@ import { defined } from '../../src/base/errors.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import type { Attributes, Graph, Ref, TensorType } from '../../src/ir/graph.ts';
 import { ops } from '../../src/ops/index.ts';
-import type { Sample } from '../../src/ops/sample.ts';
 import { differentiate } from '../../src/passes/index.ts';
 import type { Feeds, TensorValue } from '../../src/runtime/feeds.ts';
 import { draw, elements } from '../ops/run.ts';
+import type { Sample } from '../ops/samples/sample.ts';
 
 /** An operand of an op under test; its sizes may be names. */
 export interface Operand {

@@ -1,5 +1,5 @@
-import { validSamples } from '../../src/ops/all.samples.ts';
-import type { Sample } from '../../src/ops/sample.ts';
+import { validSamples } from '../ops/samples/all.ts';
+import type { Sample } from '../ops/samples/sample.ts';
 import type { Case } from './agree.ts';
 import { expectAgreement } from './everyDevice.ts';
 import { extremeRuns } from './extremes.ts';

@@ -1,10 +1,10 @@
 import { chooseDevice, type Device, wasmDevice, webgpuDevice } from 'frond';
 import { defined } from '../../src/base/errors.ts';
-import { validSamples } from '../../src/ops/all.samples.ts';
 import { Learner } from '../../src/palm/learner.ts';
 import { type Case, faultOf } from '../agreement/agree.ts';
 import { type Subject, subjects } from '../agreement/devices.ts';
 import { midGraph, subgraphOf } from '../agreement/midGraph.ts';
+import { validSamples } from '../ops/samples/all.ts';
 import { twinPlan } from '../twin/model.ts';
 
 /** What a page does: tests with names, one after the other; a test fails by throwing. */

@@ -6,7 +6,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   // sizes are bound when a graph runs
   S: ['base', 'ops', 'dsl', 'runtime'],
   I: ['ir', 'inspect'],
-  K: ['kernel', 'kernels', 'target'],
+  K: ['kernel', 'kernels', 'backend'],
   P: ['passes', 'ops'],
   R: ['runtime'],
   D: ['palm'],

@@ -1,11 +1,11 @@
 import type { UpdateRule } from '../../kernels/update.ts';
+import { interpretKernel, requireClean, simulate } from '../../src/backend/interpreter/index.ts';
+import { dispatchSize, printWgsl, uniformData } from '../../src/backend/wgsl/index.ts';
 import { type KernelBuilder, traceKernel } from '../../src/kernel/build.ts';
 import { assertKernel } from '../../src/kernel/check.ts';
 import { stepsOf, valuesOf } from '../../src/kernel/checkWalk.ts';
 import type { Axis, Kernel, Value } from '../../src/kernel/ir.ts';
 import { updateOp } from '../../src/ops/update.ts';
-import { interpretKernel, requireClean, simulate } from '../../src/target/interpreter/index.ts';
-import { dispatchSize, printWgsl, uniformData } from '../../src/target/wgsl/index.ts';
 import type { Case } from './case.ts';
 
 const trace = (

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
+import { interpretKernel } from '../../src/backend/interpreter/index.ts';
+import { assembleKernel } from '../../src/backend/wasm/index.ts';
+import { printWgsl } from '../../src/backend/wgsl/index.ts';
 import { traceKernel } from '../../src/kernel/build.ts';
 import { assertKernel } from '../../src/kernel/check.ts';
-import { interpretKernel } from '../../src/target/interpreter/index.ts';
-import { assembleKernel } from '../../src/target/wasm/index.ts';
-import { printWgsl } from '../../src/target/wgsl/index.ts';
 
 it('a kernel may call its buffers, parameters and axes by names that objects have already', () => {
   const kernel = traceKernel({ name: 'constructor', doc: 'doubles', schedule: { tiles: {} } }, (k) => {

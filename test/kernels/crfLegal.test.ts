@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { arenasFor, DEFAULT_LIMITS, printWgsl } from '../../src/backend/wgsl/index.ts';
 import { checkKernel } from '../../src/kernel/check.ts';
 import type { Kernel } from '../../src/kernel/ir.ts';
-import { arenasFor, DEFAULT_LIMITS, printWgsl } from '../../src/target/wgsl/index.ts';
 import { type RunLaunch, simulator } from '../support/launch.ts';
 import { drawProblem, runDecode, runDefinition, runGradient, runLoss, runMarginals } from './crfReference.ts';
 

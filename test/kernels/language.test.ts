@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { traceSoftmax } from '../../kernels/softmax.ts';
+import { interpretKernel } from '../../src/backend/interpreter/index.ts';
+import { assembleKernel } from '../../src/backend/wasm/index.ts';
+import { printWgsl } from '../../src/backend/wgsl/index.ts';
 import { checkKernel } from '../../src/kernel/check.ts';
 import { printKernel } from '../../src/kernel/print.ts';
-import { interpretKernel } from '../../src/target/interpreter/index.ts';
-import { assembleKernel } from '../../src/target/wasm/index.ts';
-import { printWgsl } from '../../src/target/wgsl/index.ts';
 import { expectClose, gaussian } from '../support/arrays.ts';
 import { expectGenerated, fenced } from '../support/generated.ts';
 import { squares } from './language.example.ts';

@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { FrondError } from '../../src/base/errors.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import { ops } from '../../src/ops/index.ts';
-import type { Sample } from '../../src/ops/sample.ts';
 import { differentiate } from '../../src/passes/index.ts';
 import { build, runner } from './run.ts';
+import type { Sample } from './samples/sample.ts';
 
 /** Gradients of Σ op(x…) at the given operands. */
 async function gradientsAt(

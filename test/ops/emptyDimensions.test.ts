@@ -3,9 +3,7 @@ import type { Dim, Sizes } from '../../src/base/dim.ts';
 import { defined, FrondError } from '../../src/base/errors.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import { checkKernel } from '../../src/kernel/check.ts';
-import { validSamples } from '../../src/ops/all.samples.ts';
 import { ops } from '../../src/ops/index.ts';
-import type { Sample } from '../../src/ops/sample.ts';
 import { differentiate, runPasses } from '../../src/passes/index.ts';
 import { elementsOf, gridOf } from '../../src/runtime/bind.ts';
 import { executionOrder } from '../../src/runtime/compile.ts';
@@ -19,6 +17,8 @@ import { openOracle } from '../agreement/devices.ts';
 import { type MidGraph, midGraph, subgraphOf } from '../agreement/midGraph.ts';
 import { sizedOps } from '../agreement/sized.ts';
 import { runs } from '../support/counts.ts';
+import { validSamples } from './samples/all.ts';
+import type { Sample } from './samples/sample.ts';
 
 /** The sample with every dimension of that size empty; a random key keeps its two words. */
 const emptied = (sample: Sample, size: number): Sample => ({

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { Precision } from '../../src/base/dtype.ts';
 import { defined } from '../../src/base/errors.ts';
-import { validSamples } from '../../src/ops/all.samples.ts';
 import { ops } from '../../src/ops/index.ts';
-import type { Sample } from '../../src/ops/sample.ts';
 import { runs } from '../support/counts.ts';
 import { asTensor, references } from './reference.ts';
 import { feedsOf, forward, type Naming, operandName, takesNames } from './run.ts';
+import { validSamples } from './samples/all.ts';
+import type { Sample } from './samples/sample.ts';
 
 /** Differences of a computation in another order; f32 operands are rounded too. */
 const TOLERANCE = {

@@ -3,9 +3,9 @@ import { FrondError } from '../../src/base/errors.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import { constantStep, type Expression, expressionAttribute, type Step } from '../../src/ir/expression.ts';
 import { ops } from '../../src/ops/index.ts';
-import { bool, f32, i32, type Sample, type SampleInput, u32 } from '../../src/ops/sample.ts';
 import { asTensor, references, type Tensor } from './reference.ts';
 import { build, feedsOf, forward } from './run.ts';
+import { bool, f32, i32, type Sample, type SampleInput, u32 } from './samples/sample.ts';
 
 /** What an expression means, by the references of its steps. */
 function meaning(steps: Expression, operands: readonly Tensor[]): Tensor {

@@ -1,9 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { isFloating } from '../../src/base/dtype.ts';
 import { defined } from '../../src/base/errors.ts';
-import { validSamples } from '../../src/ops/all.samples.ts';
 import { ops } from '../../src/ops/index.ts';
-import type { Sample } from '../../src/ops/sample.ts';
 import { differentiate } from '../../src/passes/index.ts';
 import type { Feeds, TensorValue } from '../../src/runtime/feeds.ts';
 import { runs } from '../support/counts.ts';
@@ -18,6 +16,8 @@ import {
   shapeOf,
   takesNames,
 } from './run.ts';
+import { validSamples } from './samples/all.ts';
+import type { Sample } from './samples/sample.ts';
 
 /*
  * The full Jacobian of every differentiable op in f64, against central differences. The op stands in the middle of a graph: each

@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isFloating } from '../../src/base/dtype.ts';
 import type { Graph } from '../../src/ir/graph.ts';
-import { validSamples } from '../../src/ops/all.samples.ts';
 import { ops } from '../../src/ops/index.ts';
-import type { Sample } from '../../src/ops/sample.ts';
 import { differentiate } from '../../src/passes/index.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import type { Device } from '../../src/runtime/device.ts';
@@ -11,6 +9,8 @@ import type { Feeds, TensorValue } from '../../src/runtime/feeds.ts';
 import { openOracle, subjects } from '../agreement/devices.ts';
 import { expectClose } from '../support/arrays.ts';
 import { build, feedsOf } from './run.ts';
+import { validSamples } from './samples/all.ts';
+import type { Sample } from './samples/sample.ts';
 
 /** f16 holds 11 bits, and what an op works out in f16 on its way adds its own roundings. */
 const HALF = { absolute: 1e-2, relative: 1e-2 };

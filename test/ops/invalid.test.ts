@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { FrondError } from '../../src/base/errors.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
-import { invalidSamples } from '../../src/ops/all.samples.ts';
 import { ops } from '../../src/ops/index.ts';
-import type { InvalidSample } from '../../src/ops/sample.ts';
+import { invalidSamples } from './samples/all.ts';
+import type { InvalidSample } from './samples/sample.ts';
 
 function errorOf({ op, inputs, attributes }: InvalidSample): unknown {
   const builder = new GraphBuilder('invalid', ops);

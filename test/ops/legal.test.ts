@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
+import { arenasFor, printWgsl } from '../../src/backend/wgsl/index.ts';
 import { isFloating } from '../../src/base/dtype.ts';
 import { defined } from '../../src/base/errors.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { topologicalOrder } from '../../src/ir/order.ts';
 import { assertKernel } from '../../src/kernel/check.ts';
 import type { Kernel } from '../../src/kernel/ir.ts';
-import { validSamples } from '../../src/ops/all.samples.ts';
 import { ops } from '../../src/ops/index.ts';
 import { differentiate, runPasses } from '../../src/passes/index.ts';
 import { lowerGraph } from '../../src/runtime/lower.ts';
-import { arenasFor, printWgsl } from '../../src/target/wgsl/index.ts';
 import { build } from './run.ts';
+import { validSamples } from './samples/all.ts';
 
 function kernelsOf(graph: Graph): Set<Kernel> {
   const { graph: ready } = runPasses(graph, ops, { check: true });

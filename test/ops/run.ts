@@ -5,10 +5,10 @@ import { uniforms } from '../../src/base/random.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import type { Graph, Ref } from '../../src/ir/graph.ts';
 import { ops } from '../../src/ops/index.ts';
-import type { Sample, SampleInput } from '../../src/ops/sample.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import type { Feeds, TensorValue } from '../../src/runtime/feeds.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
+import type { Sample, SampleInput } from './samples/sample.ts';
 
 export const elements = (shape: readonly number[]): number => shape.reduce((count, size) => count * size, 1);
 

@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { create } from 'webgpu';
+import { DEFAULT_LIMITS } from '../../src/backend/wgsl/index.ts';
 import { palm } from '../../src/index.ts';
 import { registryWith } from '../../src/palm/optimizer.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import { webgpuDevice } from '../../src/runtime/webgpu/webgpuDevice.ts';
-import { DEFAULT_LIMITS } from '../../src/target/wgsl/index.ts';
 
 const data = fileURLToPath(new URL('../../examples/data/home', import.meta.url));
 

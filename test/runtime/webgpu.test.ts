@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
+import { DEFAULT_LIMITS } from '../../src/backend/wgsl/index.ts';
 import { defined } from '../../src/base/errors.ts';
 import { add, f32, graph, mean, mul, tanh } from '../../src/dsl/index.ts';
 import { compile } from '../../src/runtime/compile.ts';
@@ -6,7 +7,6 @@ import type { Location } from '../../src/runtime/device.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { openTried } from '../../src/runtime/trial.ts';
 import { type WebgpuDevice, webgpuDevice } from '../../src/runtime/webgpu/webgpuDevice.ts';
-import { DEFAULT_LIMITS } from '../../src/target/wgsl/index.ts';
 import { NO_ADAPTER } from '../support/gpu.ts';
 import { openWebgpu } from '../support/webgpu.ts';
 import { f32Value, wave } from './support.ts';

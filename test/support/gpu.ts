@@ -1,4 +1,10 @@
 import { create, globals } from 'webgpu';
+import {
+  arenasFor,
+  DEFAULT_LIMITS,
+  type WgslModule,
+  type WgslOptions,
+} from '../../src/backend/wgsl/index.ts';
 import type { DType, TypedArray } from '../../src/base/dtype.ts';
 import { defined } from '../../src/base/errors.ts';
 import type { Launch } from '../../src/kernel/ir.ts';
@@ -10,7 +16,6 @@ import { Pipelines } from '../../src/runtime/webgpu/pipelines.ts';
 import { bindLaunches } from '../../src/runtime/webgpu/program.ts';
 import { Submissions } from '../../src/runtime/webgpu/submission.ts';
 import { Transfer } from '../../src/runtime/webgpu/transfer.ts';
-import { arenasFor, DEFAULT_LIMITS, type WgslModule, type WgslOptions } from '../../src/target/wgsl/index.ts';
 
 /** Why no WGSL can be executed here: tests print it instead of passing silently. */
 export const NO_ADAPTER = 'not run: no adapter';

@@ -1,10 +1,10 @@
+import { interpretKernel, requireClean, simulate } from '../../src/backend/interpreter/index.ts';
 import { evaluate, type Sizes } from '../../src/base/dim.ts';
 import { allocate, isFloating, type Precision, type TypedArray } from '../../src/base/dtype.ts';
 import { defined } from '../../src/base/errors.ts';
 import type { LaunchPlan, ScalarExpression, Slot } from '../../src/ir/record.ts';
 import type { Kernel, Launch } from '../../src/kernel/ir.ts';
 import { gridOf } from '../../src/runtime/bind.ts';
-import { interpretKernel, requireClean, simulate } from '../../src/target/interpreter/index.ts';
 
 export const input = (index: number): Slot => ({ kind: 'input', index });
 export const output = (index: number): Slot => ({ kind: 'output', index });

@@ -3,7 +3,7 @@ import { allocate, type Precision, type TypedArray } from '../../src/base/dtype.
 import { defined } from '../../src/base/errors.ts';
 import type { KernelBuilder } from '../../src/kernel/build.ts';
 import type { Axis, Kernel, Span, Value } from '../../src/kernel/ir.ts';
-import { numbers, trace } from '../interpreter/support.ts';
+import { numbers, trace } from '../backend/interpreter/support.ts';
 
 /** What a random kernel is grown from. */
 export interface Recipe {

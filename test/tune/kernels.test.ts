@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { arenasFor, printWgsl, type WgslModule } from '../../src/backend/wgsl/index.ts';
 import type { Dim } from '../../src/base/dim.ts';
 import { defined, FrondError } from '../../src/base/errors.ts';
 import type { PartialSchedule, ScheduleTable } from '../../src/kernel/schedule.ts';
@@ -7,7 +8,6 @@ import { optimiseAndLower } from '../../src/runtime/compile.ts';
 import { type Device, type DeviceName, withSchedules } from '../../src/runtime/device.ts';
 import { schedulesOf } from '../../src/runtime/schedules/index.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
-import { arenasFor, printWgsl, type WgslModule } from '../../src/target/wgsl/index.ts';
 import { knobsOf, tunedKernels } from '../../src/tune/knobs.ts';
 import { tuneSchedules } from '../../src/tune/tune.ts';
 import { type Case, faultOf, LONG_SUMS } from '../agreement/agree.ts';

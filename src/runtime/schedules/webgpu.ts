@@ -3,7 +3,7 @@ import type { DeviceSchedules, PartialSchedule } from '../../kernel/schedule.ts'
 /**
  * 8 × 8 elements per thread in both: 64 or 256 threads. A larger tile reads its operands less often (128: 1/64 number from
  * memory per multiply-add, 64: 1/32), which matters once the product occupies every multiprocessor several times over; smaller
- * ones share out more evenly what is left (`target/wgsl/dot.ts` derives the rest).
+ * ones share out more evenly what is left (`backend/wgsl/dot.ts` derives the rest).
  */
 const small: PartialSchedule = { tiles: { m: 64, n: 64, k: 64 }, stage: 16 };
 const large: PartialSchedule = { tiles: { m: 128, n: 128, k: 64 }, stage: 16 };

@@ -1,9 +1,9 @@
+import { hasRelaxedSimd, hasSimd } from '../../backend/wasm/index.ts';
 import { checkOptions } from '../../base/arguments.ts';
 import { isFloating, type TypedArray } from '../../base/dtype.ts';
 import { FrondError } from '../../base/errors.ts';
 import { halfBits, halfValue } from '../../base/half.ts';
 import { flag, optional, unchecked } from '../../base/kinds.ts';
-import { hasRelaxedSimd, hasSimd } from '../../target/wasm/index.ts';
 import type { Device, Location } from '../device.ts';
 import { withLifetime } from '../lifetime.ts';
 import { addressOf, bindLaunches } from './commandList.ts';

@@ -1,6 +1,6 @@
+import { READ_AHEAD } from '../../backend/wasm/index.ts';
 import { FrondError } from '../../base/errors.ts';
 import { type WebAssemblyApi, type WebAssemblyMemory, webAssembly } from '../../base/webAssembly.ts';
-import { READ_AHEAD } from '../../target/wasm/index.ts';
 import type { Memory } from '../device.ts';
 
 const PAGE = 65_536;

@@ -1,7 +1,7 @@
+import { assembleKernel } from '../../backend/wasm/index.ts';
 import type { WebAssemblyApi } from '../../base/webAssembly.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import { printKernel } from '../../kernel/print.ts';
-import { assembleKernel } from '../../target/wasm/index.ts';
 
 /** A kernel that an engine has compiled, without a memory yet. */
 export interface CompiledKernel {

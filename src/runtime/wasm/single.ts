@@ -1,8 +1,8 @@
 import { platform } from '#platform';
+import { instantiateModule, type RunCells, trapped } from '../../backend/wasm/index.ts';
 import { defined } from '../../base/errors.ts';
 import type { WebAssemblyApi } from '../../base/webAssembly.ts';
 import type { Kernel } from '../../kernel/ir.ts';
-import { instantiateModule, type RunCells, trapped } from '../../target/wasm/index.ts';
 import type { BoundProgram, LaunchTime } from '../device.ts';
 import type { BoundLaunch } from './commandList.ts';
 import type { Heap } from './heap.ts';

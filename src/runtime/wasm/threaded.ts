@@ -1,7 +1,7 @@
+import { trapped } from '../../backend/wasm/index.ts';
 import { defined } from '../../base/errors.ts';
 import type { WebAssemblyApi } from '../../base/webAssembly.ts';
 import type { Kernel } from '../../kernel/ir.ts';
-import { trapped } from '../../target/wasm/index.ts';
 import type { BoundProgram, LaunchTime } from '../device.ts';
 import type { BoundLaunch } from './commandList.ts';
 import { HEAD } from './follow.ts';

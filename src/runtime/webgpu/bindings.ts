@@ -1,6 +1,6 @@
+import type { Arenas } from '../../backend/wgsl/index.ts';
 import { own } from '../../base/own.ts';
 import type { Kernel } from '../../kernel/ir.ts';
-import type { Arenas } from '../../target/wgsl/index.ts';
 import type { Place } from '../device.ts';
 
 /** How a launch's buffers are bound: part of a kernel's text. */

@@ -1,4 +1,4 @@
-import type { WgslLimits } from '../../target/wgsl/index.ts';
+import type { WgslLimits } from '../../backend/wgsl/index.ts';
 
 // Apart from whatever names types of WebGPU: users of the library need not have those.
 

@@ -1,7 +1,7 @@
+import { printWgsl, type WgslLimits, type WgslModule, type WgslOptions } from '../../backend/wgsl/index.ts';
 import { defined } from '../../base/errors.ts';
 import { own } from '../../base/own.ts';
 import type { Kernel } from '../../kernel/ir.ts';
-import { printWgsl, type WgslLimits, type WgslModule, type WgslOptions } from '../../target/wgsl/index.ts';
 import type { LaunchShape, Place } from '../device.ts';
 import { type BindingPattern, knownPattern, planBindings } from './bindings.ts';
 import { COMPUTE_STAGE } from './flags.ts';

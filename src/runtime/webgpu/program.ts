@@ -1,6 +1,6 @@
+import { dispatchSize, uniformData, type WgslBinding, type WgslModule } from '../../backend/wgsl/index.ts';
 import { defined } from '../../base/errors.ts';
 import { own } from '../../base/own.ts';
-import { dispatchSize, uniformData, type WgslBinding, type WgslModule } from '../../target/wgsl/index.ts';
 import type { Command, Place } from '../device.ts';
 import { alignBytes, RANGE_ALIGNMENT, USAGE } from './flags.ts';
 import { type GpuRange, rangeOf } from './memory.ts';

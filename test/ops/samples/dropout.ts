@@ -1,0 +1,40 @@
+import type { Attributes } from '../../../src/ir/graph.ts';
+import { f32, type OpSamples, type Sample, type, u32 } from './sample.ts';
+
+const dropped = (rate: number, ...shape: readonly number[]): Sample => ({
+  op: 'dropout',
+  inputs: [f32(...shape), u32([12345, 678], 2)],
+  attributes: { rate, stream: 3 },
+});
+
+const refused = (attributes: Attributes, summary: string) =>
+  ({
+    op: 'dropout',
+    inputs: [type('f32', 'batch', 8), type('u32', 2)],
+    attributes,
+    code: 'FROND-S019',
+    summary,
+  }) as const;
+
+export const dropoutSamples: OpSamples = {
+  valid: [dropped(0.5, 4, 5), dropped(0.1, 30), dropped(0, 3), dropped(0.3, 2, 1, 7)],
+  invalid: [
+    refused({ rate: 1, stream: 0 }, 'dropout: rate 1 is not a probability below 1'),
+    refused({ stream: 0 }, 'dropout: attribute rate must be a number, not absent'),
+    refused({ rate: 0.5 }, 'dropout: attribute stream must be a number, not absent'),
+    {
+      op: 'dropout',
+      inputs: [type('f32', 3), type('u32', 3)],
+      attributes: { rate: 0.5, stream: 0 },
+      code: 'FROND-S014',
+      summary: 'dropout: the key must be [2], not [3]',
+    },
+    {
+      op: 'dropout',
+      inputs: [type('f32', 3), type('i32', 2)],
+      attributes: { rate: 0.5, stream: 0 },
+      code: 'FROND-S010',
+      summary: 'dropout: the key must be u32, not i32',
+    },
+  ],
+};

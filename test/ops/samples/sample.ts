@@ -1,0 +1,64 @@
+import type { DType } from '../../../src/base/dtype.ts';
+import type { ErrorCode } from '../../../src/base/errors.ts';
+import type { Attributes, TensorType } from '../../../src/ir/graph.ts';
+
+/*
+ * Samples of an op stand beside it in `*.samples.ts`. Only tests and docs import them, so a browser bundle carries none.
+ */
+
+/** An operand: floats are drawn from `range`, other types list their elements. */
+export interface SampleInput {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  /** of uniform floats; [-2, 2] by default */
+  readonly range?: readonly [number, number];
+  /** elements in row-major order, repeated as often as needed */
+  readonly values?: readonly number[];
+}
+
+/** Operands that an op takes: what its forward and gradient tests run on. */
+export interface Sample {
+  readonly op: string;
+  readonly inputs: readonly SampleInput[];
+  readonly attributes?: Attributes;
+}
+
+/** Operands that an op must refuse, and the words in which it does. */
+export interface InvalidSample {
+  readonly op: string;
+  readonly inputs: readonly TensorType[];
+  readonly attributes?: Attributes;
+  readonly code: ErrorCode;
+  /** the first line of the message, without its code */
+  readonly summary: string;
+}
+
+export interface OpSamples {
+  readonly valid: readonly Sample[];
+  readonly invalid: readonly InvalidSample[];
+}
+
+export const f32 = (...shape: readonly number[]): SampleInput => ({ dtype: 'f32', shape });
+export const f32In = (range: readonly [number, number], ...shape: readonly number[]): SampleInput => ({
+  dtype: 'f32',
+  shape,
+  range,
+});
+export const i32 = (values: readonly number[], ...shape: readonly number[]): SampleInput => ({
+  dtype: 'i32',
+  shape,
+  values,
+});
+export const bool = (values: readonly number[], ...shape: readonly number[]): SampleInput => ({
+  dtype: 'bool',
+  shape,
+  values,
+});
+export const u32 = (values: readonly number[], ...shape: readonly number[]): SampleInput => ({
+  dtype: 'u32',
+  shape,
+  values,
+});
+
+/** Type of an operand with named dimensions, for what must be refused. */
+export const type = (dtype: DType, ...shape: TensorType['shape']): TensorType => ({ dtype, shape });
