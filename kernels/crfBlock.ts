@@ -1,5 +1,5 @@
 import type { Slot } from '../src/ir/record.ts';
-import type { KernelBuilder, Operand, TermInput } from '../src/kernel/build.ts';
+import type { KernelBuilder, TermInput, ValueLike } from '../src/kernel/build.ts';
 import type { Axis, Buffer, Span, Value } from '../src/kernel/ir.ts';
 import type { CrfScores, CrfSizes } from './crfArguments.ts';
 import { roundUp } from './plan.ts';
@@ -78,9 +78,9 @@ export interface CrfBlock {
   /** the largest of the lengths */
   readonly longest: Value;
   /** address of [b, time, labels] at a time step: a scalar, or one per sequence */
-  step(t: Operand): TermInput[];
+  step(t: ValueLike): TermInput[];
   /** address of [b, time] at a time step */
-  moment(t: Operand): TermInput[];
+  moment(t: ValueLike): TermInput[];
 }
 
 /** Declares the axes and the sizes `batch`, `time`, `labels`. */

@@ -1,5 +1,5 @@
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import type { KernelBuilder, Operand, TermInput } from '../src/kernel/build.ts';
+import type { KernelBuilder, TermInput, ValueLike } from '../src/kernel/build.ts';
 import type { Axis, Buffer, Kernel, Value } from '../src/kernel/ir.ts';
 import type { CrfScores, CrfSizes } from './crfArguments.ts';
 import { ABSENT, logSum, scoresOf, split, whereSteps } from './crfBlock.ts';
@@ -38,8 +38,8 @@ interface Sequence {
   readonly length: Value;
   /** [y, z]; labels that do not exist are ABSENT by every transition to them */
   readonly transitions: Value;
-  emission(t: Operand): Value;
-  keep(t: Operand, levels: Value): void;
+  emission(t: ValueLike): Value;
+  keep(t: ValueLike, levels: Value): void;
 }
 
 function declare(k: KernelBuilder, extent: number, sequence: Value, levels: Buffer | undefined) {
@@ -48,7 +48,7 @@ function declare(k: KernelBuilder, extent: number, sequence: Value, levels: Buff
   const [y, z] = [k.axis('y', extent), k.axis('z', extent)];
   const [Y, Z] = [k.span(y, 0, labels), k.span(z, 0, labels)];
   const size = k.mul(time, labels);
-  const step = (t: Operand): TermInput[] => [
+  const step = (t: ValueLike): TermInput[] => [
     [sequence, size],
     [t, labels],
     [Y, 1],

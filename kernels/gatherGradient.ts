@@ -1,6 +1,6 @@
 import { type Dim, times } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import type { KernelBuilder, Operand, TermInput } from '../src/kernel/build.ts';
+import type { KernelBuilder, TermInput, ValueLike } from '../src/kernel/build.ts';
 import type { Buffer, Kernel, Value } from '../src/kernel/ir.ts';
 import { blocksOf, kernelOnce, tileExtent } from './plan.ts';
 
@@ -74,11 +74,11 @@ function chunksProgram(k: KernelBuilder): void {
 /** A stretch of an ascending buffer; `power` is a power of two, and 2 · power > length. */
 interface Stretch {
   readonly buffer: Buffer;
-  readonly from: Operand;
-  readonly length: Operand;
-  readonly power: Operand;
+  readonly from: ValueLike;
+  readonly length: ValueLike;
+  readonly power: ValueLike;
   /** log₂ power + 1 */
-  readonly rounds: Operand;
+  readonly rounds: ValueLike;
 }
 
 /** How many elements of a stretch are less than `bound`, a tile over one axis: bisection without branches. */

@@ -1,5 +1,5 @@
 import type { Dim } from '../src/base/dim.ts';
-import type { KernelBuilder, Operand } from '../src/kernel/build.ts';
+import type { KernelBuilder, ValueLike } from '../src/kernel/build.ts';
 import type { Value } from '../src/kernel/ir.ts';
 
 /*
@@ -15,8 +15,8 @@ const BLOCK = 16;
 export const isLong = (size: Dim, tile: number): boolean => typeof size !== 'number' || size > BLOCK * tile;
 
 export interface Stretch {
-  readonly from: Operand;
-  readonly to: Operand;
+  readonly from: ValueLike;
+  readonly to: ValueLike;
   readonly step: number;
   /** `isLong` of it */
   readonly long: boolean;
@@ -32,7 +32,7 @@ export function addUp(
   zeros: readonly Value[],
   add: (start: Value, sums: readonly Value[]) => readonly Value[],
 ): readonly Value[] {
-  const walk = (first: Operand, end: Operand) =>
+  const walk = (first: ValueLike, end: ValueLike) =>
     k.loop(first, end, step, zeros, (start, ...sums) => add(start, sums));
   if (!long) return walk(from, to);
   const both = k.loop(from, to, step * BLOCK, [...zeros, ...zeros], (start, ...carried) => {

@@ -3,9 +3,9 @@ import type { GridExpression } from '../src/ir/record.ts';
 import {
   type KernelBuilder,
   type KernelOptions,
-  type Operand,
   type TermInput,
   traceKernel,
+  type ValueLike,
 } from '../src/kernel/build.ts';
 import type { Kernel, Value } from '../src/kernel/ir.ts';
 
@@ -65,7 +65,7 @@ export const strideKind = (stride: Dim): StrideKind =>
   stride === 0 ? 'none' : stride === 1 ? 'unit' : 'parameter';
 
 /** The address term index·stride for a stride of the given kind, or nothing; `parameter` declares the stride. */
-export function strided(index: TermInput[0], kind: StrideKind, parameter: () => Operand): TermInput[] {
+export function strided(index: TermInput[0], kind: StrideKind, parameter: () => ValueLike): TermInput[] {
   if (kind === 'none') return [];
   return [[index, kind === 'unit' ? 1 : parameter()]];
 }

@@ -14,7 +14,7 @@ import type { Axis, Buffer, Span, StorageType, Value } from '../src/kernel/ir.ts
 import { kernelOnce } from './plan.ts';
 
 /** A tensor that a generated kernel reads or writes. */
-export interface Operand {
+export interface StridedTensor {
   readonly slot: Slot;
   readonly shape: Shape;
   readonly dtype: DType;
@@ -25,10 +25,10 @@ export interface PointwiseRequest {
   /** tells this function from others of the same operands */
   readonly key: string;
   /** an operand that is read whole is given the shape [] */
-  readonly inputs: readonly Operand[];
-  readonly output: Operand;
+  readonly inputs: readonly StridedTensor[];
+  readonly output: StridedTensor;
   /** further results, of the shape of `output` */
-  readonly others?: readonly Operand[];
+  readonly others?: readonly StridedTensor[];
   /** numbers given at launch, so that they are no part of the text */
   readonly scalars?: LaunchScalars;
   /** one value for each result, or the only one */
@@ -83,7 +83,10 @@ export function planPointwise(request: PointwiseRequest): readonly LaunchPlan[] 
   return [{ kernel, grid: gridOf(groups, tiles), scalars, slots }];
 }
 
-const resultsOf = ({ output, others = [] }: PointwiseRequest): readonly Operand[] => [output, ...others];
+const resultsOf = ({ output, others = [] }: PointwiseRequest): readonly StridedTensor[] => [
+  output,
+  ...others,
+];
 const resultName = (i: number): string => (i === 0 ? 'y' : `y${i}`);
 
 /** Merges dims from the right while every operand treats them alike; dims of size 1 vanish. */

@@ -6,7 +6,7 @@ import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Axis, Kernel, Value } from '../src/kernel/ir.ts';
 import { addUp, isLong, type Stretch } from './longSum.ts';
 import { blocksOf, kernelOnce, stretchOf, tileExtent } from './plan.ts';
-import { loadedType, type Operand, padded, planPointwise, storage } from './pointwise.ts';
+import { loadedType, padded, planPointwise, type StridedTensor, storage } from './pointwise.ts';
 
 /*
  * Sums and maxima over any axes.
@@ -26,7 +26,7 @@ export type Reduction = 'sum' | 'max';
 
 export interface ReduceRequest {
   readonly combine: Reduction;
-  readonly x: Operand;
+  readonly x: StridedTensor;
   readonly axes: readonly number[];
   readonly out: Slot;
   /** tells the temporaries of this reduction from others of the same node */
@@ -90,7 +90,7 @@ interface TensorShape {
   readonly shape: Shape;
 }
 
-const copyThrough = (x: Operand, out: Slot): readonly LaunchPlan[] =>
+const copyThrough = (x: StridedTensor, out: Slot): readonly LaunchPlan[] =>
   planPointwise({
     name: 'copy',
     key: 'copy',

@@ -1,6 +1,6 @@
 import type { Dim } from '../src/base/dim.ts';
 import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
-import type { KernelBuilder, Operand, TermInput } from '../src/kernel/build.ts';
+import type { KernelBuilder, TermInput, ValueLike } from '../src/kernel/build.ts';
 import type { Axis, Buffer, Kernel, Schedule, Span, Value } from '../src/kernel/ir.ts';
 import { chooseSchedule, type Schedules, scheduleWords, shapeClassOf } from '../src/kernel/schedule.ts';
 import { addUp, isLong } from './longSum.ts';
@@ -59,7 +59,7 @@ export interface RowBlock {
   readonly r: Axis;
   readonly c: Axis;
   readonly R: Span;
-  readonly columns: Operand;
+  readonly columns: ValueLike;
   /** the address of a tile over `C` */
   at(C: Span): readonly TermInput[];
   load(buffer: Buffer, C: Span, otherwise?: number): Value;

@@ -7,7 +7,7 @@ import type { Attribute, Attributes } from './graph.ts';
  * A step of op `constant` has no arguments and attributes `{ value: number, dtype }`: scalars of the graph live in the kernel's
  * text instead of taking a buffer.
  */
-export interface Step {
+export interface Instruction {
   readonly op: string;
   readonly args: readonly number[];
   readonly attributes?: Attributes | undefined;
@@ -21,10 +21,10 @@ export const FUSED = 'pointwise';
  * attribute `results` names several. Operands of `pointwise` are its inputs; operands of an epilogue are the op's own first
  * result (0), then the inputs that follow the op's own.
  */
-export type Expression = readonly Step[];
+export type Expression = readonly Instruction[];
 
 /** A constant inside an expression. */
-export const constantStep = (value: number, dtype: DType): Step => ({
+export const constantInstruction = (value: number, dtype: DType): Instruction => ({
   op: 'constant',
   args: [],
   attributes: { value, dtype },
@@ -44,7 +44,7 @@ export const expressionAttribute = (steps: Expression): Attribute =>
 export function readExpression(attribute: Attribute | undefined, operands: number): Expression {
   if (!Array.isArray(attribute) || attribute.length === 0) throw malformed('it must be a list of steps');
   return attribute.map((step, index) => {
-    if (!isStep(step)) throw malformed(`step ${index} needs an op and the numbers of its arguments`);
+    if (!isInstruction(step)) throw malformed(`step ${index} needs an op and the numbers of its arguments`);
     const stray = step.args.find((arg) => !Number.isInteger(arg) || arg < 0 || arg >= operands + index);
     if (stray !== undefined) throw malformed(`step ${index} (${step.op}) reads argument ${stray}`);
     return step;
@@ -69,7 +69,7 @@ export const resultsAttribute = (steps: Expression, results: readonly number[]):
 const malformed = (what: string): FrondError =>
   new FrondError('FROND-I007', `an element-wise expression is malformed: ${what}`);
 
-function isStep(value: Attribute): value is Attribute & Step {
+function isInstruction(value: Attribute): value is Attribute & Instruction {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   const { op, args, attributes } = value as { readonly [key: string]: Attribute };
   const plain = attributes === undefined || (typeof attributes === 'object' && !Array.isArray(attributes));

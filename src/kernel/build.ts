@@ -49,9 +49,9 @@ import {
 import { scheduleKind } from './schedule.ts';
 
 /** A scalar or tile, or a plain number that takes the type its neighbours have. */
-export type Operand = Value | number;
+export type ValueLike = Value | number;
 /** [index, stride]: one summand of an address. */
-export type TermInput = readonly [index: Span | Operand, stride: Operand];
+export type TermInput = readonly [index: Span | ValueLike, stride: ValueLike];
 
 type Untagged<T> = T extends Value
   ? Omit<T, 'kind' | 'id' | 'axes' | 'dtype' | 'region' | 'source' | 'label'>
@@ -171,7 +171,7 @@ export class KernelBuilder {
   }
 
   /** `start, start+1, …` along `axis`, cut at `limit`: loads beyond give their default, stores beyond are dropped. */
-  span(axis: Axis, start: Operand, limit: Operand): Span {
+  span(axis: Axis, start: ValueLike, limit: ValueLike): Span {
     check('span', { axis: axisKind, start: operandKind, limit: operandKind }, [axis, start, limit]);
     return { kind: 'span', axis, start: this.#lift(start, 'i32'), limit: this.#lift(limit, 'i32') };
   }
@@ -200,7 +200,7 @@ export class KernelBuilder {
   }
 
   /** Applies a row of the element-wise table, broadcasting scalars and vectors over named axes. */
-  map(fn: ElementwiseName, ...inputs: readonly Operand[]): Value {
+  map(fn: ElementwiseName, ...inputs: readonly ValueLike[]): Value {
     if (typeof fn !== 'string' || !Object.hasOwn(elementwise, fn)) throw noFunction(fn);
     for (const [i, input] of inputs.entries()) check(fn, { [`argument ${i}`]: operandKind }, [input]);
     const row = elementwise[fn];
@@ -222,27 +222,28 @@ export class KernelBuilder {
     return this.#value({ op: 'elementwise', fn, args }, axes, resultType(fn, dtype));
   }
 
-  add = (x: Operand, y: Operand): Value => this.map('add', x, y);
-  sub = (x: Operand, y: Operand): Value => this.map('sub', x, y);
-  mul = (x: Operand, y: Operand): Value => this.map('mul', x, y);
-  div = (x: Operand, y: Operand): Value => this.map('div', x, y);
-  rem = (x: Operand, y: Operand): Value => this.map('rem', x, y);
-  min = (x: Operand, y: Operand): Value => this.map('min', x, y);
-  max = (x: Operand, y: Operand): Value => this.map('max', x, y);
-  neg = (x: Operand): Value => this.map('neg', x);
-  exp = (x: Operand): Value => this.map('exp', x);
-  log = (x: Operand): Value => this.map('log', x);
-  sqrt = (x: Operand): Value => this.map('sqrt', x);
-  rsqrt = (x: Operand): Value => this.map('rsqrt', x);
-  lt = (x: Operand, y: Operand): Value => this.map('lt', x, y);
-  le = (x: Operand, y: Operand): Value => this.map('le', x, y);
-  eq = (x: Operand, y: Operand): Value => this.map('eq', x, y);
-  and = (x: Operand, y: Operand): Value => this.map('and', x, y);
-  or = (x: Operand, y: Operand): Value => this.map('or', x, y);
-  not = (x: Operand): Value => this.map('not', x);
-  select = (condition: Operand, yes: Operand, no: Operand): Value => this.map('select', condition, yes, no);
-  isFinite = (x: Operand): Value => this.map('isFinite', x);
-  isNaN = (x: Operand): Value => this.map('isNaN', x);
+  add = (x: ValueLike, y: ValueLike): Value => this.map('add', x, y);
+  sub = (x: ValueLike, y: ValueLike): Value => this.map('sub', x, y);
+  mul = (x: ValueLike, y: ValueLike): Value => this.map('mul', x, y);
+  div = (x: ValueLike, y: ValueLike): Value => this.map('div', x, y);
+  rem = (x: ValueLike, y: ValueLike): Value => this.map('rem', x, y);
+  min = (x: ValueLike, y: ValueLike): Value => this.map('min', x, y);
+  max = (x: ValueLike, y: ValueLike): Value => this.map('max', x, y);
+  neg = (x: ValueLike): Value => this.map('neg', x);
+  exp = (x: ValueLike): Value => this.map('exp', x);
+  log = (x: ValueLike): Value => this.map('log', x);
+  sqrt = (x: ValueLike): Value => this.map('sqrt', x);
+  rsqrt = (x: ValueLike): Value => this.map('rsqrt', x);
+  lt = (x: ValueLike, y: ValueLike): Value => this.map('lt', x, y);
+  le = (x: ValueLike, y: ValueLike): Value => this.map('le', x, y);
+  eq = (x: ValueLike, y: ValueLike): Value => this.map('eq', x, y);
+  and = (x: ValueLike, y: ValueLike): Value => this.map('and', x, y);
+  or = (x: ValueLike, y: ValueLike): Value => this.map('or', x, y);
+  not = (x: ValueLike): Value => this.map('not', x);
+  select = (condition: ValueLike, yes: ValueLike, no: ValueLike): Value =>
+    this.map('select', condition, yes, no);
+  isFinite = (x: ValueLike): Value => this.map('isFinite', x);
+  isNaN = (x: ValueLike): Value => this.map('isNaN', x);
 
   /** Element at Σ index·stride; what lies outside a span reads as `otherwise`, the consumer's identity. */
   load(buffer: Buffer, at: readonly TermInput[], otherwise = 0): Value {
@@ -254,7 +255,7 @@ export class KernelBuilder {
     return this.#value({ op: 'load', buffer, terms, otherwise }, axes, loadedType(buffer));
   }
 
-  store(buffer: Buffer, at: readonly TermInput[], value: Operand): void {
+  store(buffer: Buffer, at: readonly TermInput[], value: ValueLike): void {
     check('store', { buffer: bufferKind, at: termsKind, value: operandKind }, [buffer, at, value]);
     if (buffer.access === 'read') fail(`store: buffer ${buffer.name} is read-only`);
     const dtype = loadedType(buffer);
@@ -337,7 +338,7 @@ export class KernelBuilder {
   }
 
   /** A word of Threefry-2x32 (Salmon et al. 2011, 20 rounds); counters are logical element indices. */
-  random(key: readonly [Operand, Operand], counter: readonly [Operand, Operand], half: 0 | 1): Value {
+  random(key: readonly [ValueLike, ValueLike], counter: readonly [ValueLike, ValueLike], half: 0 | 1): Value {
     check('random', { key: pairKind, counter: pairKind, word: word(2) }, [key, counter, half]);
     const [key0, key1] = [this.#lift(key[0], 'u32'), this.#lift(key[1], 'u32')];
     const [counter0, counter1] = [this.#lift(counter[0], 'u32'), this.#lift(counter[1], 'u32')];
@@ -361,9 +362,9 @@ export class KernelBuilder {
    * the returned values keep axes and type. Gives the last ones.
    */
   loop(
-    from: Operand,
-    to: Operand,
-    step: Operand,
+    from: ValueLike,
+    to: ValueLike,
+    step: ValueLike,
     initial: readonly Value[],
     body: (i: Value, ...carried: Value[]) => readonly Value[],
   ): Value[] {
@@ -449,7 +450,7 @@ export class KernelBuilder {
     }));
   }
 
-  #lift(value: Operand, dtype: ValueType): Value {
+  #lift(value: ValueLike, dtype: ValueType): Value {
     return isNumber(value) ? this.constant(value, dtype) : value;
   }
 

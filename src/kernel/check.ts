@@ -4,7 +4,7 @@ import { describeConflict, placeAxes } from './checkPlacement.ts';
 import { storeFaults, updateFaults } from './checkStores.ts';
 import { axisFaults, type Fault, valueFaults } from './checkTypes.ts';
 import { findUniform } from './checkUniform.ts';
-import { describe, operandsOf, type Step, stepsOf, termValues } from './checkWalk.ts';
+import { describe, operandsOf, type PlacedStatement, statementsOf, termValues } from './checkWalk.ts';
 import type { Kernel, Loop, Region, Store, Value } from './ir.ts';
 import { kernelKind } from './kinds.ts';
 
@@ -108,7 +108,7 @@ function checkRegions(kernel: Kernel, report: Report): void {
 }
 
 /** Loop bounds and conditions are scalars that all threads agree on. */
-function checkControl({ statement }: Step, uniform: ReadonlySet<Value>, report: Report): void {
+function checkControl({ statement }: PlacedStatement, uniform: ReadonlySet<Value>, report: Report): void {
   const demand = (value: Value, what: string): void => {
     if (uniform.has(value)) return;
     report(
@@ -196,7 +196,12 @@ function checkAddress(at: (Value & { readonly op: 'load' }) | Store, report: Rep
   }
 }
 
-function checkStep(step: Step, kernel: Kernel, steps: readonly Step[], report: Report): void {
+function checkStep(
+  step: PlacedStatement,
+  kernel: Kernel,
+  steps: readonly PlacedStatement[],
+  report: Report,
+): void {
   const { statement } = step;
   if (statement.kind === 'let') {
     const { value } = statement;
@@ -234,7 +239,7 @@ export function checkKernel(kernel: Kernel): readonly KernelFinding[] {
   };
   checkDeclarations(kernel, report);
   checkRegions(kernel, report);
-  const steps = stepsOf(kernel);
+  const steps = statementsOf(kernel);
   const uniform = findUniform(steps);
   for (const step of steps) {
     checkStep(step, kernel, steps, report);

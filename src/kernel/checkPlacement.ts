@@ -1,4 +1,4 @@
-import { describe, operandsOf, type Step, type User, usersOf, valuesOf } from './checkWalk.ts';
+import { describe, operandsOf, type PlacedStatement, type User, usersOf, valuesOf } from './checkWalk.ts';
 import type { Axis, Value } from './ir.ts';
 
 /**
@@ -79,7 +79,7 @@ function findSpread(
 }
 
 /** Puts every axis on a thread dimension; where tiles disagree, says which two. */
-export function placeAxes(steps: readonly Step[]): Placement {
+export function placeAxes(steps: readonly PlacedStatement[]): Placement {
   const values = valuesOf(steps);
   const streamable = findStreamable(values);
   const spread = findSpread(values, usersOf(steps), streamable);

@@ -1,5 +1,5 @@
 import { elementTypeOf, type Fault, unionAxes } from './checkTypes.ts';
-import { dependenciesOf, type Step, termValues } from './checkWalk.ts';
+import { dependenciesOf, type PlacedStatement, termValues } from './checkWalk.ts';
 import type { Kernel, Loop, Store, Value } from './ir.ts';
 
 const isZero = (value: Value): boolean => value.op === 'constant' && value.value === 0;
@@ -37,7 +37,12 @@ function shapeFaults({ buffer, terms, value }: Store): Fault[] {
 }
 
 /** Whether the address of `store` (or the condition around it) depends on a value for which `test` holds. */
-function reaches(step: Step, store: Store, loops: readonly Loop[], test: (value: Value) => boolean): boolean {
+function reaches(
+  step: PlacedStatement,
+  store: Store,
+  loops: readonly Loop[],
+  test: (value: Value) => boolean,
+): boolean {
   const seen = new Set<Value>();
   for (const value of termValues(store.terms)) dependenciesOf(value, loops, seen);
   for (const { condition } of step.conditions) dependenciesOf(condition, loops, seen);
@@ -50,7 +55,7 @@ function reaches(step: Step, store: Store, loops: readonly Loop[], test: (value:
  * simulator watches that.
  */
 function collisionFaults(
-  step: Step,
+  step: PlacedStatement,
   store: Store,
   loops: readonly Loop[],
   dimensions: readonly number[],
@@ -89,7 +94,7 @@ function collisionFaults(
 }
 
 /** Rules on one store, given the whole kernel. */
-export function storeFaults(step: Step, store: Store, steps: readonly Step[]): Fault[] {
+export function storeFaults(step: PlacedStatement, store: Store, steps: readonly PlacedStatement[]): Fault[] {
   const loops = steps.flatMap(({ statement }) => (statement.kind === 'loop' ? [statement] : []));
   const dimensions = new Set<number>();
   for (const { statement } of steps) {
@@ -102,7 +107,7 @@ export function storeFaults(step: Step, store: Store, steps: readonly Step[]): F
 /** Loads of `update` buffers come before their stores: afterwards an element holds what the program wrote. */
 export function updateFaults(
   kernel: Kernel,
-  steps: readonly Step[],
+  steps: readonly PlacedStatement[],
 ): { readonly value: Value; readonly fault: Fault }[] {
   const found: { readonly value: Value; readonly fault: Fault }[] = [];
   for (const buffer of kernel.buffers) {

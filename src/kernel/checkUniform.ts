@@ -1,4 +1,4 @@
-import { operandsOf, type Step, valuesOf } from './checkWalk.ts';
+import { operandsOf, type PlacedStatement, valuesOf } from './checkWalk.ts';
 import type { Loop, Value } from './ir.ts';
 
 /**
@@ -7,7 +7,7 @@ import type { Loop, Value } from './ir.ts';
  * all axes (broadcast by the reading), and what is computed or carried from these alone.
  * A scalar loaded from memory that the program writes is not among them.
  */
-export function findUniform(steps: readonly Step[]): ReadonlySet<Value> {
+export function findUniform(steps: readonly PlacedStatement[]): ReadonlySet<Value> {
   const values = valuesOf(steps);
   const loops = steps.flatMap(({ statement }) => (statement.kind === 'loop' ? [statement] : []));
   const loopOf = new Map<Value, Loop>(loops.flatMap((loop) => loop.carried.map((value) => [value, loop])));

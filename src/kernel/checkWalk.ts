@@ -29,7 +29,7 @@ export function operandsOf(value: Value): readonly Value[] {
 }
 
 /** A statement with the loops and conditions around it, outermost first. */
-export interface Step {
+export interface PlacedStatement {
   readonly statement: Statement;
   readonly region: Region;
   readonly loops: readonly Loop[];
@@ -37,8 +37,8 @@ export interface Step {
 }
 
 /** Every statement of a kernel in program order; a loop or `when` comes before what is inside it. */
-export function stepsOf(kernel: Kernel): Step[] {
-  const steps: Step[] = [];
+export function statementsOf(kernel: Kernel): PlacedStatement[] {
+  const steps: PlacedStatement[] = [];
   const walk = (region: Region, loops: readonly Loop[], conditions: readonly When[]): void => {
     for (const statement of region.statements) {
       steps.push({ statement, region, loops, conditions });
@@ -51,14 +51,14 @@ export function stepsOf(kernel: Kernel): Step[] {
 }
 
 /** The values of a kernel in program order. */
-export const valuesOf = (steps: readonly Step[]): Value[] =>
+export const valuesOf = (steps: readonly PlacedStatement[]): Value[] =>
   steps.flatMap(({ statement }) => (statement.kind === 'let' ? [statement.value] : []));
 
 /** Who uses a value: another value, a store, a loop (initial, yielded, bounds) or a condition. */
 export type User = Value | Store | Loop | When;
 
 /** The users of each value, in program order. */
-export function usersOf(steps: readonly Step[]): ReadonlyMap<Value, readonly User[]> {
+export function usersOf(steps: readonly PlacedStatement[]): ReadonlyMap<Value, readonly User[]> {
   const users = new Map<Value, User[]>();
   const add = (value: Value, user: User): void => {
     const known = users.get(value);

@@ -3,7 +3,7 @@ import type { Attributes, Ref, TensorType } from '../ir/graph.ts';
 import type { Build, LaunchPlan, LowerContext, OpRecord, VjpContext } from '../ir/record.ts';
 import type { KernelBuilder } from '../kernel/build.ts';
 import type { Value } from '../kernel/ir.ts';
-import { planSteps } from './expression.ts';
+import { planExpression } from './expression.ts';
 import { broadcastShapes, fail, operand, perElement } from './rules.ts';
 
 /**
@@ -35,7 +35,7 @@ export function lowerElementwise(record: OpRecord, context: LowerContext): reado
   const { name } = record;
   const args = context.inputs.map((_, i) => i);
   const steps = [{ op: name, args, attributes: context.attributes }];
-  return planSteps(new Map([[name, record]]), { steps, results: [0] }, context, name);
+  return planExpression(new Map([[name, record]]), { steps, results: [0] }, context, name);
 }
 
 function shapeOf(name: string, row: Row, inputs: readonly TensorType[]): readonly TensorType[] {

@@ -4,11 +4,11 @@ import type { Attributes, TensorType } from '../ir/graph.ts';
 import type { LowerContext, OpRegistry } from '../ir/record.ts';
 import {
   addressedTypes,
-  emitSteps,
-  keyOfSteps,
+  emitExpression,
+  keyOfExpression,
   readFused,
-  scalarsOfSteps,
-  typesOfSteps,
+  scalarsOfExpression,
+  typesOfExpression,
 } from './expression.ts';
 import { expectShape, expectType } from './rules.ts';
 import { input, output } from './slots.ts';
@@ -29,7 +29,7 @@ export function epilogueTypes(
   if (attributes.epilogue === undefined) return [type];
   const extras = inputs.slice(own);
   const fused = readFused(attributes, 'epilogue', 1 + extras.length);
-  const results = typesOfSteps(rows, fused, [type, ...extras]);
+  const results = typesOfExpression(rows, fused, [type, ...extras]);
   for (const result of results) {
     expectShape(op, 'the result of the epilogue', result.shape, type.shape);
     expectType(op, 'the result of the epilogue', result, 'f32');
@@ -54,19 +54,19 @@ export function epilogueOf(
   ]).slice(1);
   const before = outputs.length - fused.results.length;
   return {
-    key: `${keyOfSteps(rows, fused)} of ${addressed.map(({ dtype }) => dtype).join(',')}`,
+    key: `${keyOfExpression(rows, fused)} of ${addressed.map(({ dtype }) => dtype).join(',')}`,
     operands: addressed.map((type, i) => ({
       slot: input(own + i),
       dtype: loadedType(type.dtype),
       ...strides(type, own + i),
     })),
     others: fused.results.slice(1).map((_, i) => output(before + 1 + i)),
-    scalars: scalarsOfSteps(rows, fused.steps),
+    scalars: scalarsOfExpression(rows, fused.steps),
     apply: (k, accumulator, values, context) => {
       const typed = values.map((value, i) =>
         addressed[i]?.dtype === 'bool' ? k.map('ne', value, 0) : value,
       );
-      return emitSteps(k, rows, fused, [accumulator, ...typed], {
+      return emitExpression(k, rows, fused, [accumulator, ...typed], {
         ...context,
         // operand 0 of the steps is the op's own result
         element: (number, at) => context.element(number - 1, at),

@@ -1,5 +1,5 @@
 import { planPointwise } from '../../kernels/pointwise.ts';
-import { type Expression, FUSED, readExpression, readResults, type Step } from '../ir/expression.ts';
+import { type Expression, FUSED, type Instruction, readExpression, readResults } from '../ir/expression.ts';
 import type { Attributes, TensorType } from '../ir/graph.ts';
 import { printAttribute } from '../ir/print.ts';
 import type { ElementContext, LaunchPlan, LaunchScalars, LowerContext, OpRegistry } from '../ir/record.ts';
@@ -24,7 +24,7 @@ export const readFused = (attributes: Attributes, name: string, operands: number
 function run<T>(
   { steps, results }: Fused,
   operands: readonly T[],
-  apply: (step: Step, args: T[], index: number) => T,
+  apply: (step: Instruction, args: T[], index: number) => T,
 ): readonly T[] {
   const values = [...operands];
   for (const [index, step] of steps.entries()) {
@@ -43,7 +43,7 @@ const record = (rows: OpRegistry, name: string) =>
   rows.get(name) ?? fail('FROND-S019', `${name} is not an element-wise op`);
 
 /** The types of the results, which have one shape, by the shape rules of the steps. */
-export function typesOfSteps(
+export function typesOfExpression(
   rows: OpRegistry,
   fused: Fused,
   operands: readonly TensorType[],
@@ -69,7 +69,7 @@ const scalarName = (name: string, index: number): string => `${name}_${index}`;
  * The same function on values of the kernel language, by the emit rules of the steps. Elements that `context` gives are those of
  * the expression's operands.
  */
-export const emitSteps = (
+export const emitExpression = (
   k: KernelBuilder,
   rows: OpRegistry,
   fused: Fused,
@@ -87,7 +87,7 @@ export const emitSteps = (
   });
 
 /** What the launch of a kernel for the steps is given. */
-export const scalarsOfSteps = (rows: OpRegistry, steps: Expression): LaunchScalars =>
+export const scalarsOfExpression = (rows: OpRegistry, steps: Expression): LaunchScalars =>
   Object.fromEntries(
     steps.flatMap(({ op, attributes = {} }, index) =>
       Object.entries(record(rows, op).scalars?.(attributes) ?? {}).map(
@@ -109,7 +109,7 @@ export function addressedTypes(
 }
 
 /** A text that tells expressions apart, readable in the name of a kernel: `mul(0,1) tanh(2)`, and `→ 0,1` for two results. */
-export const keyOfSteps = (rows: OpRegistry, { steps, results }: Fused): string =>
+export const keyOfExpression = (rows: OpRegistry, { steps, results }: Fused): string =>
   steps
     .map(({ op, args, attributes = {} }) => {
       const isText = Object.keys(attributes).length > 0 && record(rows, op).scalars === undefined;
@@ -119,7 +119,7 @@ export const keyOfSteps = (rows: OpRegistry, { steps, results }: Fused): string 
     .join(' ');
 
 /** One launch of the steps for every element of the result; the expression's operands are the inputs. */
-export function planSteps(
+export function planExpression(
   rows: OpRegistry,
   fused: Fused,
   { inputs, outputs }: LowerContext,
@@ -128,11 +128,11 @@ export function planSteps(
   const types = addressedTypes(rows, fused.steps, inputs);
   return planPointwise({
     ...(name === undefined ? {} : { name }),
-    key: keyOfSteps(rows, fused),
+    key: keyOfExpression(rows, fused),
     inputs: types.map((type, index) => ({ slot: input(index), ...type })),
     output: { slot: output(), ...operand(name ?? FUSED, outputs, 0) },
     others: outputs.slice(1).map((type, i) => ({ slot: output(i + 1), ...type })),
-    scalars: scalarsOfSteps(rows, fused.steps),
-    apply: (k, values, context) => emitSteps(k, rows, fused, values, context),
+    scalars: scalarsOfExpression(rows, fused.steps),
+    apply: (k, values, context) => emitExpression(k, rows, fused, values, context),
   });
 }

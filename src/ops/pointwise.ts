@@ -2,7 +2,7 @@ import { product, times } from '../base/dim.ts';
 import { FUSED } from '../ir/expression.ts';
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
 import { expression } from './attributes.ts';
-import { planSteps, readFused, typesOfSteps } from './expression.ts';
+import { planExpression, readFused, typesOfExpression } from './expression.ts';
 import { bytesOf } from './rules.ts';
 
 /**
@@ -16,9 +16,9 @@ export const pointwise = (rows: OpRegistry): OpRecord => ({
   arity: [0, 64],
   attributes: expression,
   shape: (inputs, attributes) =>
-    typesOfSteps(rows, readFused(attributes, 'expression', inputs.length), inputs),
+    typesOfExpression(rows, readFused(attributes, 'expression', inputs.length), inputs),
   lower: (context) =>
-    planSteps(rows, readFused(context.attributes, 'expression', context.inputs.length), context),
+    planExpression(rows, readFused(context.attributes, 'expression', context.inputs.length), context),
   cost(context) {
     const { steps } = readFused(context.attributes, 'expression', context.inputs.length);
     const elements = product(context.outputs[0]?.shape ?? []);

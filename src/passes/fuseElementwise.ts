@@ -3,15 +3,15 @@ import {
   type Expression,
   expressionAttribute,
   FUSED,
+  type Instruction,
   resultsAttribute,
-  type Step,
 } from '../ir/expression.ts';
 import type { Graph, Node, NodeId, Ref } from '../ir/graph.ts';
 import { makeRef, splitRef } from '../ir/graph.ts';
 import { typeOfRef } from '../ir/names.ts';
 import { topologicalOrder, usersOf } from '../ir/order.ts';
 import type { OpRegistry } from '../ir/record.ts';
-import { asConstantStep, isLegal, isWhole, positionsOf, shapeOf } from './fusion.ts';
+import { asConstantInstruction, isLegal, isWhole, positionsOf, shapeOf } from './fusion.ts';
 import { dropUnused, type Replacements, redirectNode, redirectResults } from './rewrite.ts';
 
 /** WebGPU's default limit is 8 storage buffers per kernel, results included. */
@@ -75,16 +75,16 @@ function findGroups(graph: Graph, registry: OpRegistry, whole: ReadonlySet<Ref>)
     const record = registry.get(node.op);
     if (record?.kind !== 'elementwise' || record.emit === undefined || node.types.length !== 1) continue;
     // functions of literals alone are no text for WGSL, which computes them itself and refuses what overflows
-    const isConstant = node.inputs.every((input) => asConstantStep(graph, input) !== undefined);
+    const isConstant = node.inputs.every((input) => asConstantInstruction(graph, input) !== undefined);
     if (isConstant && node.inputs.length > 0) continue;
     const readable = node.inputs.every((input, i) =>
-      isWhole(record, i) ? asConstantStep(graph, input) === undefined : !whole.has(input),
+      isWhole(record, i) ? asConstantInstruction(graph, input) === undefined : !whole.has(input),
     );
     if (!readable) continue;
     const own: Group = {
       members: [node],
       results: [node],
-      operands: new Set(node.inputs.filter((input) => asConstantStep(graph, input) === undefined)),
+      operands: new Set(node.inputs.filter((input) => asConstantInstruction(graph, input) === undefined)),
       place: placeOf(node.id),
     };
     const readers = users.get(node.id) ?? [];
@@ -169,7 +169,7 @@ function fusedNode(graph: Graph, group: Group, registry: OpRegistry): Node | und
   const { members, results, operands } = group;
   const root = results.at(-1);
   const literals = members.some((node) =>
-    node.inputs.some((input) => asConstantStep(graph, input) !== undefined),
+    node.inputs.some((input) => asConstantInstruction(graph, input) !== undefined),
   );
   if (root === undefined || (members.length === 1 && !literals)) return undefined;
   // in the order in which the steps read them
@@ -195,8 +195,8 @@ function stepsOf(
   inputs: readonly Ref[],
 ): { readonly steps: Expression; readonly numbers: ReadonlyMap<Ref, number> } {
   const numbers = new Map<Ref, number>(inputs.map((input, i) => [input, i]));
-  const steps: Step[] = [];
-  const add = (ref: Ref, step: Step): number => {
+  const steps: Instruction[] = [];
+  const add = (ref: Ref, step: Instruction): number => {
     const number = inputs.length + steps.length;
     steps.push(step);
     numbers.set(ref, number);
@@ -206,7 +206,7 @@ function stepsOf(
     const args = node.inputs.map((input) => {
       const known = numbers.get(input);
       if (known !== undefined) return known;
-      const literal = asConstantStep(graph, input);
+      const literal = asConstantInstruction(graph, input);
       if (literal === undefined) throw new Error(`${splitRef(input).id} is not in the group of ${node.id}`);
       return add(input, literal);
     });

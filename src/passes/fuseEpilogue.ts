@@ -3,16 +3,16 @@ import {
   type Expression,
   expressionAttribute,
   FUSED,
+  type Instruction,
   readExpression,
   readResults,
   resultsAttribute,
-  type Step,
 } from '../ir/expression.ts';
 import { type Graph, makeRef, type Node, type NodeId, type Ref, splitRef } from '../ir/graph.ts';
 import { typeOfRef } from '../ir/names.ts';
 import { topologicalOrder, usersOf } from '../ir/order.ts';
 import type { OpRegistry } from '../ir/record.ts';
-import { asConstantStep, isLegal, isWhole, positionsOf, shapeOf } from './fusion.ts';
+import { asConstantInstruction, isLegal, isWhole, positionsOf, shapeOf } from './fusion.ts';
 import { dropUnused, type Replacements, redirectNode, redirectResults } from './rewrite.ts';
 
 /**
@@ -122,7 +122,7 @@ function withEpilogue(
 const isLiteral = (graph: Graph, reader: Node, index: number, registry: OpRegistry): boolean =>
   reader.op !== FUSED &&
   !isWhole(registry.get(reader.op), index) &&
-  asConstantStep(graph, reader.inputs[index] ?? '') !== undefined;
+  asConstantInstruction(graph, reader.inputs[index] ?? '') !== undefined;
 
 function stepsOfReader(reader: Node, registry: OpRegistry): Expression | undefined {
   if (reader.op === FUSED) return readExpression(reader.attributes.expression, reader.inputs.length);
@@ -140,13 +140,13 @@ function renumber(
   steps: Expression,
 ): { readonly steps: Expression; readonly moved: number } {
   const operands = 1 + extras.length;
-  const renumbered: Step[] = [];
-  const add = (step: Step): number => operands + renumbered.push(step) - 1;
+  const renumbered: Instruction[] = [];
+  const add = (step: Instruction): number => operands + renumbered.push(step) - 1;
   const numbers = reader.inputs.map((input) => {
     if (input === product) return 0;
     const extra = extras.indexOf(input);
     if (extra >= 0) return 1 + extra;
-    const literal = asConstantStep(graph, input);
+    const literal = asConstantInstruction(graph, input);
     return literal === undefined ? -1 : add(literal);
   });
   const moved = renumbered.length;

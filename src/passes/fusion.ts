@@ -1,7 +1,7 @@
 import type { Dim } from '../base/dim.ts';
 import { FrondError } from '../base/errors.ts';
 import { inferTypes } from '../ir/builder.ts';
-import { constantStep, type Step } from '../ir/expression.ts';
+import { constantInstruction, type Instruction } from '../ir/expression.ts';
 import type { Graph, Node, NodeId, Ref, TensorType } from '../ir/graph.ts';
 import { splitRef } from '../ir/graph.ts';
 import { findNode, typeOfRef } from '../ir/names.ts';
@@ -26,13 +26,13 @@ export function isLegal(node: Node, typeOf: (ref: Ref) => TensorType, registry: 
 export const shapeOf = (graph: Graph, ref: Ref): readonly Dim[] => typeOfRef(graph, ref).shape;
 
 /** A constant of one number as a literal of a kernel; undefined for other tensors. */
-export function asConstantStep(graph: Graph, ref: Ref): Step | undefined {
+export function asConstantInstruction(graph: Graph, ref: Ref): Instruction | undefined {
   const node = findNode(graph, splitRef(ref).id);
   const [type] = node?.types ?? [];
   const value = node?.op === 'constant' ? node.attributes.value : undefined;
   if (typeof value !== 'number' || type === undefined || type.dtype === 'f16') return undefined;
   // the text of a kernel has no way to write what is not finite in f32
-  return Number.isFinite(Math.fround(value)) ? constantStep(value, type.dtype) : undefined;
+  return Number.isFinite(Math.fround(value)) ? constantInstruction(value, type.dtype) : undefined;
 }
 
 /** Whether an op reads operand `index` whole instead of element by element. */

@@ -1,7 +1,7 @@
 import { type Dim, evaluate, type Sizes } from '../../src/base/dim.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import type { LaunchPlan } from '../../src/ir/record.ts';
-import { stepsOf } from '../../src/kernel/checkWalk.ts';
+import { statementsOf } from '../../src/kernel/checkWalk.ts';
 import type { Kernel, Span, Term, Value } from '../../src/kernel/ir.ts';
 import { ops } from '../../src/ops/index.ts';
 import { runPasses } from '../../src/passes/index.ts';
@@ -26,7 +26,7 @@ function spansOf(kernel: Kernel): Span[] {
     if (value.op === 'inside') return [value.span];
     return value.op === 'load' ? spansIn(value.terms) : [];
   };
-  return stepsOf(kernel).flatMap(({ statement }) => {
+  return statementsOf(kernel).flatMap(({ statement }) => {
     if (statement.kind === 'let') return ofValue(statement.value);
     return statement.kind === 'store' ? spansIn(statement.terms) : [];
   });

@@ -3,7 +3,7 @@ import { interpretKernel, requireClean, simulate } from '../../src/backend/inter
 import { dispatchSize, printWgsl, uniformData } from '../../src/backend/wgsl/index.ts';
 import { type KernelBuilder, traceKernel } from '../../src/kernel/build.ts';
 import { assertKernel } from '../../src/kernel/check.ts';
-import { stepsOf, valuesOf } from '../../src/kernel/checkWalk.ts';
+import { statementsOf, valuesOf } from '../../src/kernel/checkWalk.ts';
 import type { Axis, Kernel, Value } from '../../src/kernel/ir.ts';
 import { updateOp } from '../../src/ops/update.ts';
 import type { Case } from './case.ts';
@@ -37,7 +37,7 @@ function broken<T extends object>(
 ): () => void {
   return () => {
     const kernel = trace(sums);
-    const target = pick(kernel, valuesOf(stepsOf(kernel)));
+    const target = pick(kernel, valuesOf(statementsOf(kernel)));
     if (target === undefined) throw new Error('nothing to break');
     Object.assign(target, fields);
     assertKernel(kernel);
@@ -46,7 +46,7 @@ function broken<T extends object>(
 
 const checked = (program: (k: KernelBuilder) => void) => () => assertKernel(trace(program));
 const loopOf = (kernel: Kernel) =>
-  stepsOf(kernel).flatMap(({ statement }) => (statement.kind === 'loop' ? [statement] : []))[0];
+  statementsOf(kernel).flatMap(({ statement }) => (statement.kind === 'loop' ? [statement] : []))[0];
 const firstOf = (op: Value['op']) => (_: Kernel, values: readonly Value[]) =>
   values.find((value) => value.op === op);
 const tileOf = (_: Kernel, values: readonly Value[]) => values.find(({ axes }) => axes.length === 2);
@@ -123,7 +123,7 @@ export const kernelCases: readonly Case[] = [
     'K101',
     () => {
       const kernel = trace(sums);
-      const tile = tileOf(kernel, valuesOf(stepsOf(kernel)));
+      const tile = tileOf(kernel, valuesOf(statementsOf(kernel)));
       if (tile) Object.assign(tile, { axes: [...tile.axes].reverse() });
       assertKernel(kernel);
     },

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type KernelBuilder, traceKernel } from '../../src/kernel/build.ts';
 import { assertKernel, checkKernel } from '../../src/kernel/check.ts';
-import { stepsOf, valuesOf } from '../../src/kernel/checkWalk.ts';
+import { statementsOf, valuesOf } from '../../src/kernel/checkWalk.ts';
 import type { Axis, Kernel, Loop, Store, Value } from '../../src/kernel/ir.ts';
 import { runs } from '../support/counts.ts';
 
@@ -64,9 +64,9 @@ interface Fault {
 }
 
 const stores = (kernel: Kernel): Store[] =>
-  stepsOf(kernel).flatMap(({ statement }) => (statement.kind === 'store' ? [statement] : []));
+  statementsOf(kernel).flatMap(({ statement }) => (statement.kind === 'store' ? [statement] : []));
 const loops = (kernel: Kernel): Loop[] =>
-  stepsOf(kernel).flatMap(({ statement }) => (statement.kind === 'loop' ? [statement] : []));
+  statementsOf(kernel).flatMap(({ statement }) => (statement.kind === 'loop' ? [statement] : []));
 const ofOp = <O extends Value['op']>(values: readonly Value[], op: O): (Value & { readonly op: O })[] =>
   values.filter((value): value is Value & { readonly op: O } => value.op === op);
 
@@ -222,11 +222,11 @@ describe('the kernel checker', () => {
   });
 
   it.each(faults)('catches: $name', ({ code, places }) => {
-    const count = places(legal(), valuesOf(stepsOf(legal()))).length;
+    const count = places(legal(), valuesOf(statementsOf(legal()))).length;
     expect(count).toBeGreaterThan(0);
     for (let place = 0; place < count; place++) {
       const kernel = legal();
-      places(kernel, valuesOf(stepsOf(kernel)))[place]?.();
+      places(kernel, valuesOf(statementsOf(kernel)))[place]?.();
       const found = checkKernel(kernel);
       expect(
         found.map((finding) => finding.code),
@@ -240,7 +240,7 @@ describe('the kernel checker', () => {
     fc.assert(
       fc.property(draws, (choice) => {
         const kernel = legal();
-        const values = valuesOf(stepsOf(kernel));
+        const values = valuesOf(statementsOf(kernel));
         for (const { fault, place } of choice) {
           const actions = faults[fault % faults.length]?.places(kernel, values) ?? [];
           actions[place % Math.max(1, actions.length)]?.();

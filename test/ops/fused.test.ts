@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { FrondError } from '../../src/base/errors.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
-import { constantStep, type Expression, expressionAttribute, type Step } from '../../src/ir/expression.ts';
+import {
+  constantInstruction,
+  type Expression,
+  expressionAttribute,
+  type Instruction,
+} from '../../src/ir/expression.ts';
 import { ops } from '../../src/ops/index.ts';
 import { asTensor, references, type Tensor } from './reference.ts';
 import { build, feedsOf, forward } from './run.ts';
@@ -44,11 +49,11 @@ const biasGelu: Expression = [
 ];
 const biasResidual: Expression = [
   { op: 'add', args: [0, 1] },
-  constantStep(0.5, 'f32'),
+  constantInstruction(0.5, 'f32'),
   { op: 'mul', args: [3, 4] },
   { op: 'add', args: [5, 2] },
 ];
-const masked: Expression = [constantStep(-7, 'f32'), { op: 'where', args: [1, 0, 2] }];
+const masked: Expression = [constantInstruction(-7, 'f32'), { op: 'where', args: [1, 0, 2] }];
 
 const cases: [string, Sample][] = [
   ['bias and gelu', product([f32(3, 4), f32(4, 5), f32(5)], biasGelu)],
@@ -75,7 +80,7 @@ const cases: [string, Sample][] = [
   ],
 ];
 
-const drop = (x: number, key: number, stream = 7): Step => ({
+const drop = (x: number, key: number, stream = 7): Instruction => ({
   op: 'dropout',
   args: [x, key],
   attributes: { rate: 0.4, stream },
@@ -139,7 +144,7 @@ const groups: readonly (readonly [string, Sample])[] = [
       [f32(3, 5), f32(5)],
       [
         { op: 'mul', args: [0, 1] },
-        constantStep(2, 'f32'),
+        constantInstruction(2, 'f32'),
         { op: 'add', args: [2, 3] },
         { op: 'tanh', args: [4] },
       ],

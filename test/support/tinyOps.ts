@@ -214,7 +214,7 @@ const matmul: OpRecord = {
     }
     const shape = [...broadcastShapes('matmul', [a.slice(0, -2), b.slice(0, -2)]), rows, columns];
     const type: TensorType = { dtype: 'f32', shape };
-    return epilogue === undefined ? [type] : typesOfSteps(epilogue, results, [type, ...extra]);
+    return epilogue === undefined ? [type] : typesOfExpression(epilogue, results, [type, ...extra]);
   },
   vjp(
     b,
@@ -283,7 +283,7 @@ const argmax: OpRecord = {
 };
 
 /** Types of the results, by the shape rules of the steps. */
-function typesOfSteps(
+function typesOfExpression(
   attribute: Attribute | undefined,
   results: Attribute | undefined,
   operands: readonly TensorType[],
@@ -312,7 +312,7 @@ const pointwise: OpRecord = {
   doc: 'element-wise steps in one kernel',
   kind: 'kernel',
   arity: [1, 7],
-  shape: (inputs, { expression, results }) => typesOfSteps(expression, results, inputs),
+  shape: (inputs, { expression, results }) => typesOfExpression(expression, results, inputs),
 };
 
 export const tinyOps: OpRegistry = new Map(

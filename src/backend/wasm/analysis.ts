@@ -1,4 +1,11 @@
-import { operandsOf, type Step, stepsOf, type User, usersOf, valuesOf } from '../../kernel/checkWalk.ts';
+import {
+  operandsOf,
+  type PlacedStatement,
+  statementsOf,
+  type User,
+  usersOf,
+  valuesOf,
+} from '../../kernel/checkWalk.ts';
 import type { Axis, ElementwiseName, Kernel, Store, Value } from '../../kernel/ir.ts';
 import { storeGroups } from './storeGroups.ts';
 
@@ -10,7 +17,7 @@ import { storeGroups } from './storeGroups.ts';
  * computing them again would cost more than storing them.
  */
 export interface Analysis {
-  readonly steps: readonly Step[];
+  readonly steps: readonly PlacedStatement[];
   readonly users: ReadonlyMap<Value, readonly User[]>;
   /** the stores that are written together with a store of a tile, itself included, in order */
   together(store: Store): readonly Store[];
@@ -72,7 +79,7 @@ function ownCost(value: Value): number {
   }
 }
 
-function findLive(steps: readonly Step[]): Set<Value> {
+function findLive(steps: readonly PlacedStatement[]): Set<Value> {
   const live = new Set<Value>();
   const mark = (value: Value): void => {
     if (live.has(value)) return;
@@ -96,7 +103,7 @@ function findLive(steps: readonly Step[]): Set<Value> {
 }
 
 /** Number of loops around each value and statement. */
-const depths = (steps: readonly Step[]): Map<User, number> =>
+const depths = (steps: readonly PlacedStatement[]): Map<User, number> =>
   new Map(
     steps.map(({ statement, loops }) => [
       statement.kind === 'let' ? statement.value : statement,
@@ -116,7 +123,7 @@ class Placement {
   readonly #groups: ReadonlyMap<User, readonly Store[]>;
 
   constructor(
-    steps: readonly Step[],
+    steps: readonly PlacedStatement[],
     live: ReadonlySet<Value>,
     users: ReadonlyMap<Value, readonly User[]>,
     depthOf: ReadonlyMap<User, number>,
@@ -191,7 +198,7 @@ class Placement {
 }
 
 export function analyse(kernel: Kernel): Analysis {
-  const steps = stepsOf(kernel);
+  const steps = statementsOf(kernel);
   const live = findLive(steps);
   const groups = storeGroups(steps);
   const users = usersOf(steps);

@@ -1,11 +1,11 @@
-import type { Step } from '../../kernel/checkWalk.ts';
+import type { PlacedStatement } from '../../kernel/checkWalk.ts';
 import type { Axis, Region, Span, Store } from '../../kernel/ir.ts';
 
 /**
  * Stores of the same elements that follow each other. They are written in one nest, in place of the last of them, so that what
  * several results have in common is computed once per element and needs no memory.
  */
-export function storeGroups(steps: readonly Step[]): ReadonlyMap<Store, readonly Store[]> {
+export function storeGroups(steps: readonly PlacedStatement[]): ReadonlyMap<Store, readonly Store[]> {
   const groups = new Map<Store, Store[]>();
   let [open, within]: [Store[], Region | undefined] = [[], undefined];
   for (const { statement, region } of steps) {

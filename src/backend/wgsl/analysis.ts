@@ -1,5 +1,12 @@
 import { type Placement, placeAxes } from '../../kernel/checkPlacement.ts';
-import { operandsOf, type Step, stepsOf, type User, usersOf, valuesOf } from '../../kernel/checkWalk.ts';
+import {
+  operandsOf,
+  type PlacedStatement,
+  statementsOf,
+  type User,
+  usersOf,
+  valuesOf,
+} from '../../kernel/checkWalk.ts';
 import type { Buffer, Kernel, Loop, Region, Statement, Term, Value } from '../../kernel/ir.ts';
 
 /** A place where a tile's elements are asked for: a statement that walks them, at `order` in program order. */
@@ -10,7 +17,7 @@ interface Demand {
 
 /** What the printer decides before it writes: which tiles get private arrays, and which of those share one. */
 export interface Analysis {
-  readonly steps: readonly Step[];
+  readonly steps: readonly PlacedStatement[];
   readonly placement: Placement;
   readonly users: ReadonlyMap<Value, readonly User[]>;
   /** values whose result reaches memory or control flow */
@@ -81,7 +88,7 @@ function findExchanged(values: readonly Value[], { dimensionOf, streamable, spre
 }
 
 /** Stores by buffer, to see whether one stands between a load and its use. */
-function storesOf(steps: readonly Step[]): ReadonlyMap<Buffer, readonly number[]> {
+function storesOf(steps: readonly PlacedStatement[]): ReadonlyMap<Buffer, readonly number[]> {
   const stores = new Map<Buffer, number[]>();
   steps.forEach(({ statement }, order) => {
     if (statement.kind === 'store')
@@ -98,7 +105,7 @@ interface Order {
   regionOf(statement: Statement): Region;
 }
 
-function orderOf(kernel: Kernel, steps: readonly Step[]): Order {
+function orderOf(kernel: Kernel, steps: readonly PlacedStatement[]): Order {
   const orders = new Map<Statement | Value, number>();
   const ends = new Map<Loop, number>();
   const regions = new Map<Statement, Region>();
@@ -116,7 +123,7 @@ function orderOf(kernel: Kernel, steps: readonly Step[]): Order {
 }
 
 export function analyse(kernel: Kernel): Analysis {
-  const steps = stepsOf(kernel);
+  const steps = statementsOf(kernel);
   const values = valuesOf(steps);
   const placement = placeAxes(steps);
   const users = usersOf(steps);
@@ -225,7 +232,7 @@ function writesElsewhere(statement: Statement | undefined, load: Value & { reado
 
 /** A yielded tile replaces the carried one as it is computed where nothing reads the old one later. */
 function findInPlace(
-  steps: readonly Step[],
+  steps: readonly PlacedStatement[],
   demands: Demands,
   kept: ReadonlySet<Value>,
   order: Order,

@@ -1,5 +1,5 @@
 import { FrondError } from '../../base/errors.ts';
-import { dependenciesOf, type Step } from '../../kernel/checkWalk.ts';
+import { dependenciesOf, type PlacedStatement } from '../../kernel/checkWalk.ts';
 import type { Axis, Buffer, Kernel, StorageType, Value, ValueType } from '../../kernel/ir.ts';
 import type { Analysis } from './analysis.ts';
 import type { AxisLayout } from './layout.ts';
@@ -28,7 +28,7 @@ export type Helper =
   | 'threefry';
 
 /** What decides how often loops run and which conditions hold. */
-export function findControlling(steps: readonly Step[]): Set<Value> {
+export function findControlling(steps: readonly PlacedStatement[]): Set<Value> {
   const loops = steps.flatMap(({ statement }) => (statement.kind === 'loop' ? [statement] : []));
   const found = new Set<Value>();
   for (const { statement } of steps) {
