@@ -126,16 +126,10 @@ async function planOf(at: StepCase, { arithmetic, memory }: Ceilings): Promise<R
       note: `unfused ${(plain.bytesMoved / mebi).toFixed(0)}`,
     }),
     count(at, 'peak memory of intermediates', planned.peakBytes / mebi, 'MiB'),
-    count(
-      at,
-      'the same against all of the unfused graph',
-      (100 * planned.peakBytes) / plain.unsharedBytes,
-      '%',
-      {
-        ...(deep ? { asked: { of: 'value', most: 60 }, aim: { of: 'value', most: 40 } } : {}),
-        note: `unfused ${(plain.unsharedBytes / mebi).toFixed(1)} MiB`,
-      },
-    ),
+    count(at, 'the same, of the unfused graph', (100 * planned.peakBytes) / plain.unsharedBytes, '%', {
+      ...(deep ? { asked: { of: 'value', most: 60 }, aim: { of: 'value', most: 40 } } : {}),
+      note: `unfused ${(plain.unsharedBytes / mebi).toFixed(1)} MiB`,
+    }),
   ];
 }
 

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { compile, type Graph, interpreterDevice } from 'frond';
 import { expect, test } from 'vitest';
@@ -5,7 +6,8 @@ import { resultFiles } from '../../bench/atis.ts';
 import { attentionSubject, bertSubject, jointSubject, type Subject } from '../../bench/gpu/figures.ts';
 import { chain, crfGradient, matmulFlops } from '../../bench/models.ts';
 import { measured, Races } from '../../bench/race.ts';
-import { comparedRow, judged, rate, rowOf, time } from '../../bench/row.ts';
+import { comparedRow, judged, type Row, rate, rowOf, time } from '../../bench/row.ts';
+import { tableOf } from '../../bench/table.ts';
 
 const named = { case: 'c', what: 'w', by: 'b' };
 
@@ -116,3 +118,15 @@ test('the published scores of ATIS are replaced by the whole recipe on ATIS alon
     expect.stringMatching(/outputs.atis-other\.json$/),
   ]);
 });
+
+test.each(['matmul', 'step', 'crf', 'compile'])(
+  'the table of %s fits 120 columns and loses no remark',
+  (suite) => {
+    const file = fileURLToPath(new URL(`../../bench/results/${suite}.json`, import.meta.url));
+    const { rows } = JSON.parse(readFileSync(file, 'utf8')) as { readonly rows: readonly Row[] };
+    const table = tableOf(rows);
+    expect(table.split('\n').filter((line) => [...line].length > 120)).toEqual([]);
+    for (const { note, compared } of rows)
+      for (const text of [note, compared]) expect(table).toContain(text ?? '');
+  },
+);
