@@ -1,5 +1,5 @@
 import { type ErrorCode, FrondError } from './errors.ts';
-import { fits, type Kind } from './kinds.ts';
+import { fits, type Kind, type Kinds } from './kinds.ts';
 import { callerPlace } from './source.ts';
 
 // JavaScript passes what it likes. What a call takes is said once, as a table from name to kind; what does not fit is refused
@@ -28,7 +28,7 @@ export function show(value: unknown): string {
 export const shownName = (value: unknown): string => (typeof value === 'string' ? value : show(value));
 
 /** `attention(q, k, v, options)`: arguments that may be left out have a question mark. */
-const signature = (caller: string, kinds: Readonly<Record<string, Kind>>): string =>
+const signature = (caller: string, kinds: Kinds): string =>
   `${caller}(${Object.entries(kinds)
     .map(([name, { optional }]) => (optional ? `${name}?` : name))
     .join(', ')})`;
@@ -39,7 +39,7 @@ const signature = (caller: string, kinds: Readonly<Record<string, Kind>>): strin
  */
 export function checkArguments(
   caller: string,
-  kinds: Readonly<Record<string, Kind>>,
+  kinds: Kinds,
   values: readonly unknown[],
   code: ErrorCode = CODE,
 ): void {
@@ -62,7 +62,7 @@ export function checkArguments(
 export function checkOptions<O extends object>(
   caller: string,
   options: O,
-  kinds: { readonly [K in keyof Required<O>]: Kind },
+  kinds: { readonly [K in keyof Required<O>]: Kind<unknown> },
   code: ErrorCode = CODE,
 ): void {
   const refuse = (summary: string, hint: string): never => {

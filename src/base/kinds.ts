@@ -1,16 +1,48 @@
-/** What an argument or an option must be. */
-export interface Kind {
+/** What an argument or an option must be, when a program runs and, as T, for the compiler. */
+export interface Kind<T = unknown> {
   /** in words, after "give": `a positive whole number` */
   readonly what: string;
-  readonly holds: (value: unknown) => boolean;
+  readonly holds: (value: unknown) => value is T;
   /** it may be left out */
   readonly optional?: boolean;
   /** what to do about a value that is nearly right, instead of "give …" */
   readonly advise?: (value: unknown) => string | undefined;
 }
 
-export const kind = (what: string, holds: (value: unknown) => boolean): Kind => ({ what, holds });
-export const optional = (inner: Kind): Kind => ({ ...inner, optional: true });
+export interface OptionalKind<T = unknown> extends Kind<T> {
+  readonly optional: true;
+}
+
+/** Options, fields or arguments by name. */
+export type Kinds = Readonly<Record<string, Kind>>;
+
+type TypeOf<K> = K extends Kind<infer T> ? T : never;
+type Plain<T> = { [N in keyof T]: T[N] };
+
+/**
+ * The type of the options that a table of kinds describes, so that an option is declared once. Its documentation stands on the
+ * table's entries and is carried over:
+ *
+ *     const layerOptions = {
+ *       // elements of every vector
+ *       width: count,
+ *       name: optional(text),
+ *     };
+ *     export type LayerOptions = OptionsOf<typeof layerOptions>; // { readonly width: number; readonly name?: string }
+ */
+export type OptionsOf<K extends Kinds> = Plain<
+  { readonly [N in keyof K as K[N] extends OptionalKind ? never : N]: TypeOf<K[N]> } & {
+    readonly [N in keyof K as K[N] extends OptionalKind ? N : never]?: TypeOf<K[N]>;
+  }
+>;
+
+export const kind = <T = unknown>(what: string, holds: (value: unknown) => boolean): Kind<T> => ({
+  what,
+  holds: holds as (value: unknown) => value is T,
+});
+export const optional = <T>(inner: Kind<T>): OptionalKind<T> => ({ ...inner, optional: true });
+/** The same check, where the compiler knows more than can be seen in a value: `typed<Listener>(callable)`. */
+export const typed = <T>(inner: Kind): Kind<T> => inner as Kind<T>;
 
 /** Whether a value is of a kind, or left out where it may be. */
 export const fits = (kind: Kind, value: unknown): boolean =>
@@ -20,13 +52,16 @@ export const fits = (kind: Kind, value: unknown): boolean =>
 const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !(Symbol.iterator in value);
 
-export const text = kind('a text', (value) => typeof value === 'string');
+export const text = kind<string>('a text', (value) => typeof value === 'string');
 /** What a name must be beyond that, such as free of blanks, is for those who use it to say. */
-export const name = kind('a name', (value) => typeof value === 'string' && value !== '');
-export const flag = kind('true or false', (value) => typeof value === 'boolean');
-export const callable = kind('a function', (value) => typeof value === 'function');
-export const object = kind('an object', isObject);
-export const signal = kind(
+export const name = kind<string>('a name', (value) => typeof value === 'string' && value !== '');
+export const flag = kind<boolean>('true or false', (value) => typeof value === 'boolean');
+export const callable = kind<(...operands: never[]) => unknown>(
+  'a function',
+  (value) => typeof value === 'function',
+);
+export const object = kind<object>('an object', isObject);
+export const signal = kind<AbortSignal>(
   'the signal of an AbortController',
   (value) => isObject(value) && 'aborted' in value && 'addEventListener' in value,
 );
@@ -34,7 +69,7 @@ export const anything = kind('a value', (value) => value !== undefined);
 /** What another check speaks of, such as operands: it has its place in what is printed of the call. */
 export const unchecked = kind('a value', () => true);
 
-const numberThat = (what: string, holds: (value: number) => boolean): Kind =>
+const numberThat = (what: string, holds: (value: number) => boolean): Kind<number> =>
   kind(what, (value) => typeof value === 'number' && Number.isFinite(value) && holds(value));
 
 export const finite = numberThat('a finite number', () => true);
@@ -49,40 +84,39 @@ function isCount(value: number): boolean {
   return Number.isInteger(value) && value >= 0 && value < 2 ** 32;
 }
 
-export const oneOf = (...values: readonly string[]): Kind =>
+export const oneOf = <V extends string>(...values: readonly V[]): Kind<V> =>
   kind(`one of ${values.join(', ')}`, (value) => values.some((one) => one === value));
-export const either = (a: Kind, b: Kind): Kind =>
+export const either = <A, B>(a: Kind<A>, b: Kind<B>): Kind<A | B> =>
   kind(`${a.what} or ${b.what}`, (value) => a.holds(value) || b.holds(value));
-export const nullable = (inner: Kind): Kind =>
+export const nullable = <T>(inner: Kind<T>): Kind<T | null> =>
   kind(`${inner.what} or null`, (value) => value === null || inner.holds(value));
 /** `plural`: what the elements are called */
-export const listOf = (element: Kind, plural: string): Kind =>
+export const listOf = <T>(element: Kind<T>, plural: string): Kind<readonly T[]> =>
   kind(`a list of ${plural}`, (value) => Array.isArray(value) && [...value].every(element.holds));
 /** Of classes, labels, words. */
 export const names = listOf(text, 'names');
 /** A list, a set, a generator, but no text: its letters are seldom meant. `plural`: what the elements are called */
-export const series = (plural: string): Kind =>
+export const series = (plural: string): Kind<Iterable<unknown>> =>
   kind(`a list of ${plural}`, (value) => Object(value) === value && Symbol.iterator in Object(value));
 /** Numbers by row: an array of JavaScript, typed or not. */
-export const elements = kind(
+export const elements = kind<ArrayLike<unknown>>(
   'a list of numbers',
   (value) => typeof value === 'object' && value !== null && 'length' in value,
 );
 /** An object, each field of which is of one kind. */
-export const objectOf = (element: Kind, what: string): Kind =>
+export const objectOf = <T>(element: Kind<T>, what: string): Kind<Readonly<Record<string, T>>> =>
   kind(what, (value) => isObject(value) && Object.values(value).every(element.holds));
 const has = (value: object, key: string, field: Kind): boolean =>
   fits(field, value[key as keyof typeof value]);
 
-type Fields = Readonly<Record<string, Kind>>;
 /** An object with these fields, among others. */
-export const withFields = (what: string, fields: Fields): Kind =>
+export const withFields = <F extends Kinds>(what: string, fields: F): Kind<OptionsOf<F>> =>
   kind(
     what,
     (value) => isObject(value) && Object.entries(fields).every(([key, field]) => has(value, key, field)),
   );
 /** An object with these fields and no others. */
-export const recordOf = (what: string, fields: Fields): Kind =>
+export const recordOf = <F extends Kinds>(what: string, fields: F): Kind<OptionsOf<F>> =>
   kind(
     what,
     (value) =>
@@ -90,9 +124,9 @@ export const recordOf = (what: string, fields: Fields): Kind =>
       Object.keys(Object(value)).every((key) => Object.hasOwn(fields, key)),
   );
 /** An object that has all of `fields`, as devices, graphs, readers and heads have: they need not be of a class. */
-export const having = (what: string, ...fields: readonly string[]): Kind =>
+export const having = <T = object>(what: string, ...fields: readonly string[]): Kind<T> =>
   kind(what, (value) => isObject(value) && fields.every((field) => field in value));
-export const instanceOf = (what: string, maker: abstract new (...operands: never[]) => unknown): Kind =>
+export const instanceOf = <T>(what: string, maker: abstract new (...operands: never[]) => T): Kind<T> =>
   kind(what, (value) => value instanceof maker);
 /** Sizes of named dimensions. */
 export const sizesKind = objectOf(natural, 'an object of sizes, such as { batch: 32 }');

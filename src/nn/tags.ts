@@ -57,8 +57,8 @@ export function schemeOf(labels: Iterable<string>): LabelScheme {
   return has('E', 'S') ? 'BIOES' : 'BIO';
 }
 
-export const schemeKind: Kind = {
-  ...oneOf(...Object.keys(LETTERS)),
+export const schemeKind: Kind<LabelScheme> = {
+  ...oneOf(...(Object.keys(LETTERS) as LabelScheme[])),
   advise: () =>
     `give one of ${Object.keys(LETTERS).join(', ')}; data may be written in any of them, or in IOB1`,
 };

@@ -1,6 +1,6 @@
 import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import { type Kind, kind, names as namesKind, series } from '../base/kinds.ts';
+import { kind, names as namesKind, series } from '../base/kinds.ts';
 import { chainConstraints, type LabelScheme } from '../nn/index.ts';
 import { printTag, readTag, schemeKind, schemeOf, type Tag } from '../nn/tags.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -23,7 +23,7 @@ export function labelSet(names: readonly string[]): LabelSet {
   return { names: [...names], ids };
 }
 
-export const labelsKind: Kind = kind(
+export const labelsKind = kind<LabelSet>(
   'labels, such as labelSet gives',
   (value) => namesKind.holds((value as LabelSet | null)?.names) && (value as LabelSet).ids instanceof Map,
 );

@@ -1,14 +1,6 @@
 import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import {
-  type Kind,
-  kind,
-  names as namesKind,
-  natural,
-  optional,
-  series,
-  text as textKind,
-} from '../base/kinds.ts';
+import { kind, names as namesKind, natural, optional, series, text as textKind } from '../base/kinds.ts';
 import { fingerprint } from './fingerprint.ts';
 import { checkSettings } from './settings.ts';
 import { checkWord, linesOf, type Spelling, show, spell, wordProblem } from './words.ts';
@@ -26,7 +18,7 @@ export interface Vocabulary {
   readonly ids: ReadonlyMap<string, number>;
 }
 
-export const vocabularyKind: Kind = kind(
+export const vocabularyKind = kind<Vocabulary>(
   'a vocabulary, such as parseVocabulary gives',
   (value) =>
     namesKind.holds((value as Vocabulary | null)?.tokens) && (value as Vocabulary).ids instanceof Map,

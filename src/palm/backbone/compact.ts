@@ -1,4 +1,4 @@
-import { count, fraction, optional, text } from '../../base/kinds.ts';
+import { count, fraction, type OptionsOf, optional, text } from '../../base/kinds.ts';
 import {
   broadcastTo,
   declare,
@@ -26,38 +26,34 @@ import { defineBackbone } from '../define.ts';
 import { checkSettings } from '../settings.ts';
 import { UNKNOWN } from '../vocabulary.ts';
 
-export interface CompactOptions<W extends number> {
+const compactOptions = {
   /** entries of the word table, padding and unknown included */
-  readonly vocabulary: number;
+  vocabulary: count,
   /** elements of every vector */
-  readonly width: W;
-  readonly layers: number;
-  readonly heads: number;
+  width: count,
+  layers: count,
+  heads: count,
   /** inner width of the feed-forward part; default 4 · width */
-  readonly inner?: number;
+  inner: optional(count),
   /** most words of a sentence; default 128 */
-  readonly maximumLength?: number;
+  maximumLength: optional(count),
   /** inside the layers; default 0.1 */
-  readonly dropout?: number;
+  dropout: optional(fraction),
   /** of the attention's probabilities; default as `dropout` */
-  readonly attentionDropout?: number;
+  attentionDropout: optional(fraction),
   /** of the embedded words and of what the heads get; default 0.3 */
-  readonly outerDropout?: number;
+  outerDropout: optional(fraction),
   /**
    * Share of the words that training hides behind the unknown word, so that the model learns to read what it does not know from
    * its neighbours (Iyyer et al. 2015); default 0
    */
-  readonly wordDropout?: number;
+  wordDropout: optional(fraction),
   /** scope of its parameters; default `encoder` */
-  readonly name?: string;
-}
-
-const OPTIONS = {
-  ...{ vocabulary: count, width: count, layers: count, heads: count },
-  ...{ inner: optional(count), maximumLength: optional(count), name: optional(text) },
-  ...{ dropout: optional(fraction), attentionDropout: optional(fraction) },
-  ...{ outerDropout: optional(fraction), wordDropout: optional(fraction) },
+  name: optional(text),
 };
+export interface CompactOptions<W extends number> extends OptionsOf<typeof compactOptions> {
+  readonly width: W;
+}
 
 const needs = {
   tokens: declare('i32', ['batch', 'time']),
@@ -85,7 +81,7 @@ type Words = Tensor<'i32', ['batch', 'time']>;
 export function compactEncoder<const W extends number>(
   options: CompactOptions<W>,
 ): Backbone<typeof needs, ReturnType<typeof givesOf<W>>> {
-  checkSettings('compactEncoder', options, OPTIONS);
+  checkSettings('compactEncoder', options, compactOptions);
   const { vocabulary, width, layers, heads, inner = 4 * width, maximumLength = 128 } = options;
   const { dropout: inside = 0.1, outerDropout = 0.3, name = 'encoder' } = options;
   const { attentionDropout = inside, wordDropout = 0 } = options;

@@ -8,6 +8,7 @@ import {
   kind,
   listOf,
   natural,
+  type OptionsOf,
   object,
   objectOf,
   oneOf,
@@ -16,7 +17,7 @@ import {
 } from '../../base/kinds.ts';
 import { declare } from '../../dsl/graph.ts';
 import type { Attribute } from '../../ir/graph.ts';
-import { type LabelScheme, schemeOf } from '../../nn/index.ts';
+import { schemeOf } from '../../nn/index.ts';
 import { schemeKind } from '../../nn/tags.ts';
 import type { Batch, BatchSize, ComponentRecord, Reader } from '../contract.ts';
 import { defineReader } from '../define.ts';
@@ -41,14 +42,7 @@ import {
 } from '../vocabulary.ts';
 import { type Spelling, show, spell, wordsIn } from '../words.ts';
 import { checkExamples, wordsOf } from './examples.ts';
-import {
-  filesKind,
-  type JointExample,
-  type JointFiles,
-  jointFiles,
-  readJoint,
-  readTextKind,
-} from './jointFiles.ts';
+import { filesKind, type JointExample, jointFiles, readJoint, readTextKind } from './jointFiles.ts';
 import { inScheme } from './tagScheme.ts';
 import type { ReadText } from './text.ts';
 
@@ -83,69 +77,54 @@ export interface JointReader extends Reader<JointSpecs, JointExample>, Spelling 
   parse(text: string): JointExample;
 }
 
-/** What ids mean. Those of an earlier run are given to predict or to resume with it. */
-export interface JointMaps {
-  readonly vocabulary?: Vocabulary;
-  readonly intents?: LabelSet;
-  readonly tags?: LabelSet;
-}
-
-export interface JointOptions extends JointMaps, Partial<Spelling> {
+const labels = optional(labelsKind);
+const maps = { vocabulary: optional(vocabularyKind), intents: labels, tags: labels };
+const jointOptions = {
+  ...maps,
   /** default `joint` */
-  readonly name?: string;
+  name: optional(text),
   /** words seen less often in training are unknown; default 2 */
-  readonly minimumCount?: number;
+  minimumCount: optional(natural),
   /** most words that the model sees; default 128 */
-  readonly maximumLength?: number;
+  maximumLength: optional(count),
   /** let the model see the first `maximumLength` words of longer sentences, instead of refusing them; scores still count all */
-  readonly truncate?: boolean;
+  truncate: optional(flag),
   /** default true: word tables learnt from few sentences cannot afford two entries for `Play` and `play`, and people type either */
-  readonly lowercase?: boolean;
+  lowercase: optional(flag),
   /** default NFC, which most keyboards give: the same word, typed another way, is the same word */
-  readonly unicode?: 'NFC' | 'none';
+  unicode: optional(oneOf('NFC', 'none')),
   /** refuse labels in validation and test that training never shows, instead of counting them as errors */
-  readonly strict?: boolean;
+  strict: optional(flag),
   /**
    * how the tags that the model learns are written, whatever the data are written in (BIO, IOB1, BIOES, BILOU, BMES: found out and
    * converted, with a note); default: that of `tags` where they are given, else BIO
    */
-  readonly scheme?: LabelScheme;
-}
-
-export interface JointFolderOptions extends JointOptions {
-  readonly readText: ReadText;
-  /** holds `train`, and if `parts` names them `valid` and `test`, each with `seq.in`, `seq.out`, `label` */
-  readonly folder?: string;
-  /** instead of a folder: the files of each part */
-  readonly files?: Readonly<Record<string, JointFiles>>;
-  /** default train, valid, test */
-  readonly parts?: readonly string[];
-}
-
-const labels = optional(labelsKind);
-const OPTIONS = {
-  name: optional(text),
-  vocabulary: optional(vocabularyKind),
-  ...{ intents: labels, tags: labels },
-  ...{ minimumCount: optional(natural), maximumLength: optional(count) },
-  ...{ truncate: optional(flag), lowercase: optional(flag), strict: optional(flag) },
-  ...{ unicode: optional(oneOf('NFC', 'none')), scheme: optional(schemeKind) },
+  scheme: optional(schemeKind),
 };
+const jointFolderOptions = {
+  ...jointOptions,
+  readText: readTextKind,
+  /** holds `train`, and if `parts` names them `valid` and `test`, each with `seq.in`, `seq.out`, `label` */
+  folder: optional(text),
+  /** instead of a folder: the files of each part */
+  files: optional(objectOf(filesKind, 'paths of words, tags and intents of each part')),
+  /** default train, valid, test */
+  parts: optional(listOf(text, 'names')),
+};
+/** What ids mean. Those of an earlier run are given to predict or to resume with it. */
+export type JointMaps = OptionsOf<typeof maps>;
+export type JointOptions = OptionsOf<typeof jointOptions>;
+export type JointFolderOptions = OptionsOf<typeof jointFolderOptions>;
+
 // what is in them is told with part and number of the example
 const partsKind: Kind = { ...object, what: 'the examples of each part: { train, valid, test }' };
-const FOLDER_OPTIONS = {
-  ...OPTIONS,
-  readText: readTextKind,
-  ...{ folder: optional(text), parts: optional(listOf(text, 'names')) },
-  files: optional(objectOf(filesKind, 'paths of words, tags and intents of each part')),
-};
 
 /**
  * Reads a folder in the ATIS format and makes a reader of it.
  * @throws FROND-D001 … D010 as `readJoint`, and as `jointReaderOf`
  */
 export async function jointReader(options: JointFolderOptions): Promise<JointReader> {
-  checkSettings('jointReader', options, FOLDER_OPTIONS);
+  checkSettings('jointReader', options, jointFolderOptions);
   const { folder, files, parts: names = ['train', 'valid', 'test'], readText, ...rest } = options;
   const { truncate, maximumLength = DEFAULT_LENGTH } = rest;
   const sources =
@@ -183,7 +162,7 @@ export function jointReaderOf(
   options: JointOptions = {},
 ): JointReader {
   checkArguments('jointReaderOf', { parts: partsKind }, [given], 'FROND-T002');
-  checkSettings('jointReaderOf', options, OPTIONS);
+  checkSettings('jointReaderOf', options, jointOptions);
   const { name = 'joint', maximumLength = DEFAULT_LENGTH, truncate = false, strict = false } = options;
   const { lowercase = true, unicode = 'NFC', scheme = schemeOf(options.tags?.names ?? []) } = options;
   const limit = truncate ? Number.POSITIVE_INFINITY : maximumLength;

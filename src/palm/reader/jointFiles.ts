@@ -1,6 +1,6 @@
 import { checkArguments } from '../../base/arguments.ts';
 import { FrondError } from '../../base/errors.ts';
-import { callable, count, type Kind, kind, optional, text } from '../../base/kinds.ts';
+import { callable, count, type Kind, kind, optional, text, typed } from '../../base/kinds.ts';
 import { readTag } from '../../nn/tags.ts';
 import { TAG_FORM } from '../labels.ts';
 import { checkSettings } from '../settings.ts';
@@ -31,10 +31,13 @@ export function jointFiles(folder: string): JointFiles {
 }
 
 /** What says where the three files are. */
-export const filesKind: Kind = kind('the paths of words, tags and intents', (value) =>
+export const filesKind = kind<JointFiles>('the paths of words, tags and intents', (value) =>
   ['words', 'tags', 'intents'].every((what) => text.holds(new Map(Object.entries(Object(value))).get(what))),
 );
-export const readTextKind: Kind = { ...callable, what: 'a function, such as (path) => readFile(path)' };
+export const readTextKind: Kind<ReadText> = {
+  ...typed(callable),
+  what: 'a function, such as (path) => readFile(path)',
+};
 
 export interface ReadJointOptions {
   readonly readText: ReadText;
