@@ -4,7 +4,7 @@ import { describeConflict, placeAxes } from './checkPlacement.ts';
 import { storeFaults, updateFaults } from './checkStores.ts';
 import { axisFaults, type Fault, valueFaults } from './checkTypes.ts';
 import { findUniform } from './checkUniform.ts';
-import { describe, operandsOf, type PlacedStatement, statementsOf, termValues } from './checkWalk.ts';
+import { describe, operandsOf, type PlacedStatement, statementsOf, termValues } from './flow.ts';
 import type { Kernel, Loop, Region, Store, Value } from './ir.ts';
 import { kernelKind } from './kinds.ts';
 

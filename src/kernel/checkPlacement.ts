@@ -1,4 +1,4 @@
-import { describe, operandsOf, type PlacedStatement, type User, usersOf, valuesOf } from './checkWalk.ts';
+import { describe, operandsOf, type PlacedStatement, type User, usersOf, valuesOf } from './flow.ts';
 import type { Axis, Value } from './ir.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { elementTypeOf, type Fault, unionAxes } from './checkTypes.ts';
-import { dependenciesOf, type PlacedStatement, termValues } from './checkWalk.ts';
+import { dependenciesOf, type PlacedStatement, termValues } from './flow.ts';
 import type { Kernel, Loop, Store, Value } from './ir.ts';
 
 const isZero = (value: Value): boolean => value.op === 'constant' && value.value === 0;

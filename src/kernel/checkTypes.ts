@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../base/errors.ts';
-import { describe } from './checkWalk.ts';
 import { elementwise, resultType } from './elementwise.ts';
+import { describe } from './flow.ts';
 import type { Axis, Buffer, Value, ValueType } from './ir.ts';
 
 /** What is wrong with one value or statement: the rest of a finding is known to the caller. */

@@ -1,4 +1,4 @@
-import { operandsOf, type PlacedStatement, valuesOf } from './checkWalk.ts';
+import { operandsOf, type PlacedStatement, valuesOf } from './flow.ts';
 import type { Loop, Value } from './ir.ts';
 
 /**

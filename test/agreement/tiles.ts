@@ -1,7 +1,7 @@
 import { type Dim, evaluate, type Sizes } from '../../src/base/dim.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import type { LaunchPlan } from '../../src/ir/record.ts';
-import { statementsOf } from '../../src/kernel/checkWalk.ts';
+import { statementsOf } from '../../src/kernel/flow.ts';
 import type { Kernel, Span, Term, Value } from '../../src/kernel/ir.ts';
 import { ops } from '../../src/ops/index.ts';
 import { runPasses } from '../../src/passes/index.ts';

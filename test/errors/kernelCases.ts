@@ -3,7 +3,7 @@ import { interpretKernel, requireClean, simulate } from '../../src/backend/inter
 import { dispatchSize, printWgsl, uniformData } from '../../src/backend/wgsl/index.ts';
 import { type KernelBuilder, traceKernel } from '../../src/kernel/build.ts';
 import { assertKernel } from '../../src/kernel/check.ts';
-import { statementsOf, valuesOf } from '../../src/kernel/checkWalk.ts';
+import { statementsOf, valuesOf } from '../../src/kernel/flow.ts';
 import type { Axis, Kernel, Value } from '../../src/kernel/ir.ts';
 import { updateOp } from '../../src/ops/update.ts';
 import type { Case } from './case.ts';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type KernelBuilder, traceKernel } from '../../src/kernel/build.ts';
 import { assertKernel, checkKernel } from '../../src/kernel/check.ts';
-import { statementsOf, valuesOf } from '../../src/kernel/checkWalk.ts';
+import { statementsOf, valuesOf } from '../../src/kernel/flow.ts';
 import type { Axis, Kernel, Loop, Store, Value } from '../../src/kernel/ir.ts';
 import { runs } from '../support/counts.ts';
 

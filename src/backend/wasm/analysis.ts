@@ -5,7 +5,7 @@ import {
   type User,
   usersOf,
   valuesOf,
-} from '../../kernel/checkWalk.ts';
+} from '../../kernel/flow.ts';
 import type { Axis, ElementwiseName, Kernel, Store, Value } from '../../kernel/ir.ts';
 import { storeGroups } from './storeGroups.ts';
 

@@ -1,4 +1,4 @@
-import type { PlacedStatement } from '../../kernel/checkWalk.ts';
+import type { PlacedStatement } from '../../kernel/flow.ts';
 import type { Axis, Region, Span, Store } from '../../kernel/ir.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { defined } from '../../base/errors.ts';
-import { operandsOf } from '../../kernel/checkWalk.ts';
+import { operandsOf } from '../../kernel/flow.ts';
 import type { Axis, Value } from '../../kernel/ir.ts';
 import { spansOfTerms } from './access.ts';
 import { unitAxis } from './analysis.ts';

@@ -6,7 +6,7 @@ import {
   type User,
   usersOf,
   valuesOf,
-} from '../../kernel/checkWalk.ts';
+} from '../../kernel/flow.ts';
 import type { Buffer, Kernel, Loop, Region, Statement, Term, Value } from '../../kernel/ir.ts';
 
 /** A place where a tile's elements are asked for: a statement that walks them, at `order` in program order. */

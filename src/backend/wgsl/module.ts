@@ -13,7 +13,7 @@ import {
   withFields,
 } from '../../base/kinds.ts';
 import { assertKernel } from '../../kernel/check.ts';
-import { valuesOf } from '../../kernel/checkWalk.ts';
+import { valuesOf } from '../../kernel/flow.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import { kernelKind } from '../../kernel/kinds.ts';
 import { type Analysis, analyse } from './analysis.ts';

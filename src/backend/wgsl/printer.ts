@@ -1,5 +1,5 @@
 import { FrondError } from '../../base/errors.ts';
-import { dependenciesOf, type PlacedStatement } from '../../kernel/checkWalk.ts';
+import { dependenciesOf, type PlacedStatement } from '../../kernel/flow.ts';
 import type { Axis, Buffer, Kernel, StorageType, Value, ValueType } from '../../kernel/ir.ts';
 import type { Analysis } from './analysis.ts';
 import type { AxisLayout } from './layout.ts';

@@ -1,4 +1,4 @@
-import { operandsOf } from '../../kernel/checkWalk.ts';
+import { operandsOf } from '../../kernel/flow.ts';
 import type { Axis, Buffer, Loop, Region, Statement, Store, Term, Value, When } from '../../kernel/ir.ts';
 import { type Cell, forCells, forGroups } from './cells.ts';
 import { printDot } from './dot.ts';

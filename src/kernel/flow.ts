@@ -1,0 +1,191 @@
+import { defined } from '../base/errors.ts';
+import type { Kernel, Loop, Region, Statement, Store, Term, Value, When } from './ir.ts';
+
+/** The values that an address is computed from. */
+export const termValues = (terms: readonly Term[]): Value[] =>
+  terms.flatMap(({ index, stride }) =>
+    index.kind === 'span' ? [index.start, index.limit, stride] : [index, stride],
+  );
+
+/** The values that `value` is computed from; loop results depend on their loop instead. */
+export function operandsOf(value: Value): readonly Value[] {
+  switch (value.op) {
+    case 'inside':
+      return [value.span.start, value.span.limit];
+    case 'elementwise':
+      return value.args;
+    case 'cast':
+    case 'reduce':
+    case 'rename':
+      return [value.arg];
+    case 'load':
+      return termValues(value.terms);
+    case 'dot':
+      return value.accumulator ? [value.left, value.right, value.accumulator] : [value.left, value.right];
+    case 'random':
+      return [value.key0, value.key1, value.counter0, value.counter1];
+    default:
+      return [];
+  }
+}
+
+/** A statement with the loops and conditions around it, outermost first. */
+export interface PlacedStatement {
+  readonly statement: Statement;
+  readonly region: Region;
+  readonly loops: readonly Loop[];
+  readonly conditions: readonly When[];
+}
+
+/** Every statement of a kernel in program order; a loop or `when` comes before what is inside it. */
+export function statementsOf(kernel: Kernel): PlacedStatement[] {
+  const statements: PlacedStatement[] = [];
+  const walk = (region: Region, loops: readonly Loop[], conditions: readonly When[]): void => {
+    for (const statement of region.statements) {
+      statements.push({ statement, region, loops, conditions });
+      if (statement.kind === 'loop') walk(statement.body, [...loops, statement], conditions);
+      if (statement.kind === 'when') walk(statement.body, loops, [...conditions, statement]);
+    }
+  };
+  walk(kernel.body, [], []);
+  return statements;
+}
+
+/** The values of a kernel in program order. */
+export const valuesOf = (statements: readonly PlacedStatement[]): Value[] =>
+  statements.flatMap(({ statement }) => (statement.kind === 'let' ? [statement.value] : []));
+
+/** The values that a statement reads; those of its body, where it has one, are read by the statements inside. */
+export function valuesReadBy(statement: Statement): readonly Value[] {
+  switch (statement.kind) {
+    case 'let':
+      return operandsOf(statement.value);
+    case 'store':
+      return [statement.value, ...termValues(statement.terms)];
+    case 'loop': {
+      const { from, to, step, initial, yields } = statement;
+      return [from, to, step, ...initial, ...yields];
+    }
+    case 'when':
+      return [statement.condition];
+  }
+}
+
+/** Who uses a value: another value, a store, a loop (initial, yielded, bounds) or a condition. */
+export type User = Value | Store | Loop | When;
+
+const userOf = (statement: Statement): User => (statement.kind === 'let' ? statement.value : statement);
+
+/** The users of each value, in program order. */
+export function usersOf(statements: readonly PlacedStatement[]): ReadonlyMap<Value, readonly User[]> {
+  const users = new Map<Value, User[]>();
+  for (const { statement } of statements) {
+    for (const value of valuesReadBy(statement)) {
+      const known = users.get(value) ?? [];
+      known.push(userOf(statement));
+      users.set(value, known);
+    }
+  }
+  return users;
+}
+
+/** What every backend asks about the values of a kernel before it writes code. */
+export interface Flow {
+  readonly statements: readonly PlacedStatement[];
+  readonly values: readonly Value[];
+  readonly users: ReadonlyMap<Value, readonly User[]>;
+  /** values whose result reaches memory or control flow, and all that loops carry */
+  readonly live: ReadonlySet<Value>;
+  /** the place in program order of a value, store, loop or condition */
+  orderOf(item: User): number;
+  /** a place behind everything inside a loop */
+  endOf(loop: Loop): number;
+  /** the region in which a value, store, loop or condition stands */
+  regionOf(item: User): Region;
+}
+
+export function flowOf(kernel: Kernel): Flow {
+  const statements = statementsOf(kernel);
+  const values = valuesOf(statements);
+  const users = usersOf(statements);
+  const live = new Set<Value>();
+  for (const value of values.toReversed()) {
+    const isRead = users.get(value)?.some((user) => user.kind !== 'value' || live.has(user));
+    if (isRead || value.op === 'carried') live.add(value);
+  }
+  const orders = new Map(statements.map(({ statement }, order) => [userOf(statement), order]));
+  const orderOf = (item: User): number => defined(orders.get(item), 'statement of the kernel');
+  const ends = new Map<Loop, number>();
+  statements.forEach(({ loops }, order) => {
+    for (const loop of loops) ends.set(loop, order + 0.5);
+  });
+  return {
+    statements,
+    values,
+    users,
+    live,
+    orderOf,
+    endOf: (loop) => ends.get(loop) ?? orderOf(loop) + 0.5,
+    regionOf: (item) => defined(statements[orderOf(item)], 'statement of the kernel').region,
+  };
+}
+
+/**
+ * Yielded tiles, each with the carried tile that it may replace as it is computed, in the same memory: the loop's body computes it
+ * anew in each round, yields it once, and reads the carried tile at `lastRead` at the latest, which is no later than the tile itself
+ * is computed. `suits` is the backend's own condition.
+ */
+export function findInPlace(
+  flow: Flow,
+  lastRead: (carried: Value) => number,
+  suits: (value: Value, carried: Value) => boolean,
+): ReadonlyMap<Value, Value> {
+  const found = new Map<Value, Value>();
+  for (const { statement: loop } of flow.statements) {
+    if (loop.kind !== 'loop') continue;
+    loop.yields.forEach((value, i) => {
+      const carried = loop.carried[i];
+      const isOnce = loop.yields.filter((other) => other === value).length === 1;
+      if (!carried || !isOnce || value.axes.length === 0 || value.region !== loop.body) return;
+      if (lastRead(carried) <= flow.orderOf(value) && suits(value, carried)) found.set(value, carried);
+    });
+  }
+  return found;
+}
+
+/** `reduce sum (kernels/softmax.ts:14)`: how findings and generated comments name a value. */
+export function describe(value: Value): string {
+  const what =
+    value.op === 'elementwise'
+      ? value.fn
+      : value.op === 'load'
+        ? `load of ${value.buffer.name}`
+        : value.op === 'reduce'
+          ? `reduce ${value.combine}`
+          : value.op === 'parameter'
+            ? `parameter ${value.name}`
+            : value.op;
+  return `${what} %${value.id}`;
+}
+
+/**
+ * Everything that `value` depends on, itself included: through operands, and for carried values and loop results
+ * through the loop's bounds, initial values and yields. Stops where `seen` already holds a value.
+ */
+export function dependenciesOf(value: Value, loops: readonly Loop[], seen = new Set<Value>()): Set<Value> {
+  if (seen.has(value)) return seen;
+  seen.add(value);
+  for (const operand of operandsOf(value)) dependenciesOf(operand, loops, seen);
+  const loop =
+    value.op === 'result'
+      ? value.loop
+      : loops.find(({ carried, induction }) => induction === value || carried.includes(value));
+  if (loop) {
+    const index = value.op === 'result' || value.op === 'carried' ? value.index : undefined;
+    const next = index === undefined ? [] : [loop.initial[index], loop.yields[index]];
+    for (const operand of [loop.from, loop.to, loop.step, ...next]) {
+      if (operand) dependenciesOf(operand, loops, seen);
+    }
+  }
+  return seen;
+}
