@@ -4,6 +4,7 @@ import type { DType } from '../base/dtype.ts';
 import { FrondError, type SourcePlace } from '../base/errors.ts';
 import {
   anything,
+  either,
   flag,
   having,
   integer,
@@ -18,7 +19,8 @@ import {
 import type { Attribute, Attributes, Graph, Node, NodeId, Phase, Ref, TensorType } from './graph.ts';
 import { irKind, makeRef, refKind, splitRef } from './graph.ts';
 import { checkName, joinScope, nodePath } from './names.ts';
-import { type Build, type Operand, type OpRecord, type OpRegistry, registryKind } from './record.ts';
+import { inOrder, type NamedOperands, type Operand } from './operands.ts';
+import { type Build, type OpRecord, type OpRegistry, registryKind } from './record.ts';
 import { checkType } from './type.ts';
 
 const nodeKind = having('a node of a graph', 'scope', 'phase', 'op');
@@ -30,6 +32,9 @@ const numbersKind = kind(
 );
 const axesKind = listOf(integer, 'axes');
 const sizes = listOf(anything, 'sizes');
+const operandsKind = either(listOf(anything, 'refs'), object);
+const isList = (operands: readonly Operand[] | NamedOperands): operands is readonly Operand[] =>
+  Array.isArray(operands);
 
 const SCALAR: TensorType = { dtype: 'f32', shape: [] };
 
@@ -175,11 +180,18 @@ export class GraphBuilder implements Build {
 
   // ---- nodes
 
-  op(name: string, operands: readonly Operand[], attributes: Attributes = {}): readonly Ref[] {
-    const kinds = { name: text, operands: listOf(anything, 'refs'), attributes: object };
+  op(
+    name: string,
+    operands: readonly Operand[] | NamedOperands,
+    attributes: Attributes = {},
+  ): readonly Ref[] {
+    const kinds = { name: text, operands: operandsKind, attributes: object };
     checkArguments('GraphBuilder.op', kinds, [name, operands, attributes]);
     const record = this.#record(name);
-    const inputs = this.#refs(name, operands);
+    const inputs = this.#refs(
+      name,
+      isList(operands) ? operands : inOrder(name, record.operands ?? [], operands),
+    );
     const id = this.#freshId(name);
     const node = { id, op: name, inputs, attributes, types: [], ...this.#context() };
     const types = inferTypes(record, node, (ref) => this.typeOf(ref));
@@ -187,8 +199,8 @@ export class GraphBuilder implements Build {
     return types.map((_, output) => makeRef(id, output));
   }
 
-  one(name: string, inputs: readonly Operand[], attributes?: Attributes): Ref {
-    const refs = this.op(name, inputs, attributes);
+  one(name: string, operands: readonly Operand[] | NamedOperands, attributes?: Attributes): Ref {
+    const refs = this.op(name, operands, attributes);
     const [first] = refs;
     if (first === undefined || refs.length !== 1) {
       throw new FrondError('FROND-X001', `${name} has ${refs.length} outputs where one is expected`);

@@ -4,9 +4,7 @@ import type { KernelBuilder } from '../kernel/build.ts';
 import type { Kernel, Value } from '../kernel/ir.ts';
 import type { Schedules } from '../kernel/schedule.ts';
 import type { Attributes, Ref, TensorType } from './graph.ts';
-
-/** An operand as rules write it: a tensor, or a number. */
-export type Operand = Ref | number;
+import type { Name, NamedOperands, Operand } from './operands.ts';
 
 /**
  * Appends nodes to a graph under construction. Rules of ops (vjp, decompositions) receive one, so that op files never
@@ -14,12 +12,13 @@ export type Operand = Ref | number;
  */
 export interface Build {
   /**
-   * Adds a node of any op; its types come from the op's shape rule. Gives one ref per output. A number among the operands
-   * becomes a scalar constant of the element type of the last tensor among them.
+   * Adds a node of any op; its types come from the op's shape rule. Gives one ref per output. Operands are a list, or go by the names
+   * that the op's record gives them. A number among them becomes a scalar constant of the element type of the last tensor among
+   * them.
    */
-  op(name: string, inputs: readonly Operand[], attributes?: Attributes): readonly Ref[];
+  op(name: string, operands: readonly Operand[] | NamedOperands, attributes?: Attributes): readonly Ref[];
   /** The same for ops with a single output. */
-  one(name: string, inputs: readonly Operand[], attributes?: Attributes): Ref;
+  one(name: string, operands: readonly Operand[] | NamedOperands, attributes?: Attributes): Ref;
   typeOf(ref: Ref): TensorType;
   /** A scalar (or filled) constant. */
   constant(value: number, type?: TensorType): Ref;
@@ -158,6 +157,8 @@ export interface OpRecord {
   readonly kind: 'elementwise' | 'view' | 'reduction' | 'kernel' | 'source' | 'update';
   /** number of inputs; [min, max] where it varies */
   readonly arity: number | readonly [number, number];
+  /** what the operands are called, so that the builder takes them by name */
+  readonly operands?: readonly Name[];
   /** The attributes that it takes, by name; a node with others is refused. Absent: they are for its own rules to judge. */
   readonly attributes?: Readonly<Record<string, Kind>>;
   /**

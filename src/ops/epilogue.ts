@@ -1,7 +1,8 @@
 import type { Epilogue, EpilogueOperand } from '../../kernels/epilogue.ts';
 import { loadedType } from '../../kernels/pointwise.ts';
+import { defined } from '../base/errors.ts';
 import type { Attributes, TensorType } from '../ir/graph.ts';
-import type { LowerContext, OpRegistry } from '../ir/record.ts';
+import type { OpRegistry, Slot } from '../ir/record.ts';
 import {
   addressedTypes,
   emitExpression,
@@ -11,64 +12,56 @@ import {
   typesOfExpression,
 } from './expression.ts';
 import { expectShape, expectType } from './rules.ts';
-import { input, output } from './slots.ts';
 
 /*
- * What ops with an attribute `epilogue` share: steps over 0 = the op's own first result, 1 … = the inputs behind the op's own.
- * Results of the steps, named by attribute `results`, take the place of that first result and follow the op's others.
+ * What ops with an attribute `epilogue` share: instructions over 0 = the op's own first result, 1 … = its operands `extras`.
+ * Results of the instructions, named by attribute `results`, take the place of that first result and follow the op's own as `others`.
  */
 
-/** Types of the epilogue's results, all of the shape of `type`, which is the first result of the op without it. */
+/** Types of the epilogue's results, all of the shape of the first of `types`, which is the first result of the op without it. */
 export function epilogueTypes(
   op: string,
-  rows: OpRegistry,
-  { inputs, attributes }: { readonly inputs: readonly TensorType[]; readonly attributes: Attributes },
-  own: number,
-  type: TensorType,
+  registry: OpRegistry,
+  attributes: Attributes,
+  types: readonly [TensorType, ...(readonly TensorType[])],
 ): readonly TensorType[] {
-  if (attributes.epilogue === undefined) return [type];
-  const extras = inputs.slice(own);
-  const fused = readFused(attributes, 'epilogue', 1 + extras.length);
-  const results = typesOfExpression(rows, fused, [type, ...extras]);
+  const [first] = types;
+  if (attributes.epilogue === undefined) return [first];
+  const results = typesOfExpression(registry, readFused(attributes, 'epilogue', types.length), types);
   for (const result of results) {
-    expectShape(op, 'the result of the epilogue', result.shape, type.shape);
+    expectShape(op, 'the result of the epilogue', result.shape, first.shape);
     expectType(op, 'the result of the epilogue', result, 'f32');
   }
   return results;
 }
 
-/** The epilogue as the kernel applies it; `strides` addresses input `index`, whose type is given. */
+/** The epilogue as the kernel applies it to `types`; `strides` addresses the extra operand of that type and number. */
 export function epilogueOf(
-  rows: OpRegistry,
-  { inputs, attributes, outputs }: LowerContext,
-  own: number,
+  registry: OpRegistry,
+  attributes: Attributes,
+  types: readonly [TensorType, ...(readonly TensorType[])],
+  { extras, others }: { readonly extras: readonly Slot[]; readonly others: readonly Slot[] },
   strides: (type: TensorType, index: number) => Omit<EpilogueOperand, 'slot' | 'dtype'>,
 ): Epilogue | undefined {
   if (attributes.epilogue === undefined) return undefined;
-  const [first] = outputs;
-  const extras = inputs.slice(own);
-  const fused = readFused(attributes, 'epilogue', 1 + extras.length);
-  const addressed = addressedTypes(rows, fused.steps, [
-    first ?? { dtype: 'f32', shape: [] },
-    ...extras,
-  ]).slice(1);
-  const before = outputs.length - fused.results.length;
+  const fused = readFused(attributes, 'epilogue', types.length);
+  const addressed = addressedTypes(registry, fused.steps, types).slice(1);
   return {
-    key: `${keyOfExpression(rows, fused)} of ${addressed.map(({ dtype }) => dtype).join(',')}`,
+    key: `${keyOfExpression(registry, fused)} of ${addressed.map(({ dtype }) => dtype).join(',')}`,
     operands: addressed.map((type, i) => ({
-      slot: input(own + i),
+      slot: defined(extras[i], 'operand of the epilogue'),
       dtype: loadedType(type.dtype),
-      ...strides(type, own + i),
+      ...strides(type, i),
     })),
-    others: fused.results.slice(1).map((_, i) => output(before + 1 + i)),
-    scalars: scalarsOfExpression(rows, fused.steps),
+    others,
+    scalars: scalarsOfExpression(registry, fused.steps),
     apply: (k, accumulator, values, context) => {
       const typed = values.map((value, i) =>
         addressed[i]?.dtype === 'bool' ? k.map('ne', value, 0) : value,
       );
-      return emitExpression(k, rows, fused, [accumulator, ...typed], {
+      return emitExpression(k, registry, fused, [accumulator, ...typed], {
         ...context,
-        // operand 0 of the steps is the op's own result
+        // operand 0 of the instructions is the op's own result
         element: (number, at) => context.element(number - 1, at),
       });
     },

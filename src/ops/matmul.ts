@@ -2,8 +2,9 @@ import { planMatmul } from '../../kernels/matmul.ts';
 import { printShape, product, type Shape, times } from '../base/dim.ts';
 import { flag, optional } from '../base/kinds.ts';
 import type { Attributes, Ref, TensorType } from '../ir/graph.ts';
-import type { Build, OpRecord, OpRegistry, VjpContext } from '../ir/record.ts';
+import type { Build, OpRegistry } from '../ir/record.ts';
 import { epilogue } from './attributes.ts';
+import { defineOp } from './define.ts';
 import { epilogueOf, epilogueTypes } from './epilogue.ts';
 import {
   batchOf,
@@ -14,8 +15,7 @@ import {
   sidesOf,
   swapped,
 } from './matmulLayout.ts';
-import { broadcastShapes, bytesOf, expectFloat, fail, operand, widen } from './rules.ts';
-import { input, output } from './slots.ts';
+import { broadcastShapes, expectFloat, fail, widen } from './rules.ts';
 
 /*
  * z[…, m, n] = Σ_k x[…, m, k] · y[…, k, n], outer dims broadcast. `transposeX` and `transposeY` swap an operand's last two dims.
@@ -47,20 +47,18 @@ function productShape(xType: TensorType, yType: TensorType, attributes: Attribut
 }
 
 /** Type of the second result. */
-function sumsOf(inputs: readonly TensorType[], { transposeY, epilogue }: Attributes): TensorType {
-  const [x, y] = [operand('matmul', inputs, 0), operand('matmul', inputs, 1)];
+function sumsOf(x: TensorType, y: TensorType, { transposeY, epilogue }: Attributes): TensorType {
   if (x.shape.length !== 2 || y.shape.length !== 2 || transposeY === true || epilogue !== undefined) {
     fail('FROND-S019', 'matmul: columnSums is for two matrices, the right one as it is, without epilogue');
   }
   return { dtype: 'f32', shape: y.shape.slice(1) };
 }
 
-/** x and y: what follows belongs to the epilogue. */
-const OWN = 2;
-
 const stridesIn =
   (layout: MatmulLayout) =>
-  ({ shape }: TensorType, index: number) => {
+  ({ shape }: TensorType, extra: number) => {
+    // behind x and y
+    const index = 2 + extra;
     const [hasRows, hasColumns] = [layout.hasRows[index] === true, hasDim(shape, 0)];
     const width = hasColumns ? layout.columns : 1;
     const height = hasRows ? layout.allRows : 1;
@@ -73,93 +71,97 @@ const stridesIn =
 
 // ---- gradient
 
-/** dx' = dz · y'ᵀ and dy' = x'ᵀ · dz, where ' is the operand as it enters the product; in f32, as dz is. */
-function vjp(b: Build, { inputs, gradients, attributes, needs }: VjpContext): readonly (Ref | undefined)[] {
-  const [x, y] = inputs.map((ref) => widen(b, ref));
-  const [dz] = gradients;
+interface Gradients {
+  readonly x: Ref;
+  readonly y: Ref;
+  readonly dout: Ref;
+  readonly needs: { readonly x: boolean; readonly y: boolean };
+}
+
+/** dx' = dout · y'ᵀ and dy' = x'ᵀ · dout, where ' is the operand as it enters the product; in f32, as dout is. */
+function vjp(b: Build, refs: Gradients, attributes: Attributes): readonly (Ref | undefined)[] {
   if (attributes.epilogue !== undefined || attributes.columnSums !== undefined)
     fail('FROND-P001', 'matmul: what fusion made of it has no gradient');
-  if (x === undefined || y === undefined || dz === undefined) return [];
+  const [x, y, dout] = [widen(b, refs.x), widen(b, refs.y), refs.dout];
   const transposeX = attributes.transposeX === true;
   const transposeY = attributes.transposeY === true;
   const xShape = b.typeOf(x).shape;
   const yShape = b.typeOf(y).shape;
   const dx = (): Ref =>
     transposeX
-      ? b.matmul(y, dz, { transposeX: transposeY, transposeY: true })
-      : b.matmul(dz, y, { transposeY: !transposeY });
+      ? b.matmul(y, dout, { transposeX: transposeY, transposeY: true })
+      : b.matmul(dout, y, { transposeY: !transposeY });
   const dy = (): Ref => {
-    const [left, right] = yShape.length === 2 && !transposeX ? flatten(b, x, dz) : [x, dz];
+    const [left, right] = yShape.length === 2 && !transposeX ? flatten(b, x, dout) : [x, dout];
     return transposeY
       ? b.matmul(right, left, { transposeX: true, transposeY: transposeX })
       : b.matmul(left, right, { transposeX: !transposeX });
   };
   return [
-    needs[0] ? b.unbroadcast(dx(), xShape) : undefined,
-    needs[1] ? b.unbroadcast(dy(), yShape) : undefined,
+    refs.needs.x ? b.unbroadcast(dx(), xShape) : undefined,
+    refs.needs.y ? b.unbroadcast(dy(), yShape) : undefined,
   ];
 }
 
 /** A weight that all outer dims share: they join the contracted dimension, one product instead of a batch and its sum. */
-function flatten(b: Build, x: Ref, dz: Ref): readonly [Ref, Ref] {
+function flatten(b: Build, x: Ref, dout: Ref): readonly [Ref, Ref] {
   const flat = (ref: Ref): Ref => {
     const { shape } = b.typeOf(ref);
     return b.reshape(ref, [product(shape.slice(0, -1)), shape.at(-1) ?? 1]);
   };
-  return [flat(x), flat(dz)];
+  return [flat(x), flat(dout)];
 }
 
-export const matmul = (rows: OpRegistry): OpRecord => ({
-  name: 'matmul',
-  doc: 'matrix product over the last two dimensions; outer dimensions broadcast',
-  kind: 'kernel',
-  arity: [2, 10],
-  attributes: {
-    transposeX: optional(flag),
-    transposeY: optional(flag),
-    columnSums: optional(flag),
-    ...epilogue,
-  },
-  shape(inputs, attributes) {
-    const [x, y] = [operand('matmul', inputs, 0), operand('matmul', inputs, 1)];
-    if (x.dtype !== y.dtype) {
-      fail('FROND-S010', `matmul: operands are ${x.dtype} and ${y.dtype}`, 'convert one of them with cast');
-    }
-    expectFloat('matmul', x, y);
-    const type: TensorType = { dtype: 'f32', shape: productShape(x, y, attributes) };
-    layOut(inputs, attributes);
-    if (attributes.columnSums === true) return [type, sumsOf(inputs, attributes)];
-    return epilogueTypes('matmul', rows, { inputs, attributes }, OWN, type);
-  },
-  vjp,
-  lower(context) {
-    const layout = layOut(context.inputs, context.attributes);
-    return planMatmul({
-      x: input(0),
-      y: input(1),
-      out: output(),
-      sums: context.attributes.columnSums === true ? output(1) : undefined,
-      rows: layout.allRows,
-      columns: layout.columns,
-      inner: layout.inner,
-      batch: batchOf(layout),
-      transposeX: context.attributes.transposeX === true,
-      transposeY: context.attributes.transposeY === true,
-      epilogue: epilogueOf(rows, context, OWN, stridesIn(layout)),
-      schedules: context.schedules,
-    });
-  },
-  swapLast(attributes, index) {
-    const flag = ['transposeX', 'transposeY'][index];
-    if (flag === undefined) return undefined;
-    const { [flag]: was, ...others } = attributes;
-    return was === true ? others : { ...others, [flag]: true };
-  },
-  // x, y and the result take three of WebGPU's eight storage buffers
-  epilogueOperands: 5,
-  sumsColumns: true,
-  cost(context) {
-    const { outer, rows: m, columns, inner } = sidesOf(context.inputs, context.attributes);
-    return { flops: times(product([...outer, m, columns, inner]), 2), bytes: bytesOf(context) };
-  },
-});
+/** Matrix product of x and y under an epilogue. */
+export const matmul = (registry: OpRegistry) =>
+  defineOp({
+    name: 'matmul',
+    doc: 'matrix product over the last two dimensions; outer dimensions broadcast',
+    operands: ['x', 'y', '...extras'],
+    results: ['out', 'sums?', '...others'],
+    given: { sums: ({ columnSums }) => columnSums === true },
+    attributes: {
+      transposeX: optional(flag),
+      transposeY: optional(flag),
+      columnSums: optional(flag),
+      ...epilogue,
+    },
+    shape({ x, y, extras }, attributes) {
+      if (x.dtype !== y.dtype) {
+        fail('FROND-S010', `matmul: operands are ${x.dtype} and ${y.dtype}`, 'convert one of them with cast');
+      }
+      expectFloat('matmul', x, y);
+      const type: TensorType = { dtype: 'f32', shape: productShape(x, y, attributes) };
+      layOut([x, y, ...extras], attributes);
+      if (attributes.columnSums === true) return [type, sumsOf(x, y, attributes)];
+      return epilogueTypes('matmul', registry, attributes, [type, ...extras]);
+    },
+    vjp,
+    lower({ x, y, out, extras }, { slots, attributes, schedules }) {
+      const layout = layOut([x, y, ...extras], attributes);
+      return planMatmul({
+        ...slots,
+        rows: layout.allRows,
+        columns: layout.columns,
+        inner: layout.inner,
+        batch: batchOf(layout),
+        transposeX: attributes.transposeX === true,
+        transposeY: attributes.transposeY === true,
+        epilogue: epilogueOf(registry, attributes, [out, ...extras], slots, stridesIn(layout)),
+        schedules,
+      });
+    },
+    swapLast(attributes, index) {
+      const flag = ['transposeX', 'transposeY'][index];
+      if (flag === undefined) return undefined;
+      const { [flag]: was, ...others } = attributes;
+      return was === true ? others : { ...others, [flag]: true };
+    },
+    // x, y and the result take three of WebGPU's eight storage buffers
+    epilogueOperands: 5,
+    sumsColumns: true,
+    flops({ x, y }, attributes) {
+      const { outer, rows, columns, inner } = sidesOf(x, y, attributes);
+      return times(product([...outer, rows, columns, inner]), 2);
+    },
+  });

@@ -15,9 +15,9 @@ interface Sides {
 export const swapped = (shape: Shape, swap: boolean): Shape =>
   swap && shape.length >= 2 ? [...shape.slice(0, -2), shape.at(-1) ?? 1, shape.at(-2) ?? 1] : shape;
 
-export function sidesOf([x, y]: readonly TensorType[], attributes: Attributes): Sides {
-  const xShape = swapped(x?.shape ?? [], attributes.transposeX === true);
-  const yShape = swapped(y?.shape ?? [], attributes.transposeY === true);
+export function sidesOf(x: TensorType, y: TensorType, attributes: Attributes): Sides {
+  const xShape = swapped(x.shape, attributes.transposeX === true);
+  const yShape = swapped(y.shape, attributes.transposeY === true);
   return {
     outer: broadcastShapes('matmul batch', xShape.slice(0, -2), yShape.slice(0, -2)),
     rows: xShape.at(-2) ?? 1,
@@ -45,14 +45,18 @@ export interface MatmulLayout extends Sides {
 
 export const hasDim = (shape: Shape, fromRight: number): boolean => (shape.at(-1 - fromRight) ?? 1) !== 1;
 
-export function layOut(inputs: readonly TensorType[], attributes: Attributes): MatmulLayout {
-  const sides = sidesOf(inputs, attributes);
+export function layOut(
+  operands: readonly [x: TensorType, y: TensorType, ...extras: TensorType[]],
+  attributes: Attributes,
+): MatmulLayout {
+  const [x, y] = operands;
+  const sides = sidesOf(x, y, attributes);
   const groups: Group[] = [];
   sides.outer.forEach((size, axis) => {
     if (size === 1) return;
     // distance from the right in shapes that end with [rows, columns]
     const fromRight = sides.outer.length - 1 - axis + 2;
-    const has = inputs.map(({ shape }) => hasDim(shape, fromRight));
+    const has = operands.map(({ shape }) => hasDim(shape, fromRight));
     const last = groups.at(-1);
     if (last?.has.every((flag, i) => flag === has[i])) {
       groups[groups.length - 1] = { size: times(last.size, size), has };
@@ -60,7 +64,7 @@ export function layOut(inputs: readonly TensorType[], attributes: Attributes): M
   });
   const last = groups.at(-1);
   // x lies there row after row, y is the same for all: one taller matrix
-  const ownRows = inputs.map(({ shape }) => hasDim(shape, 1));
+  const ownRows = operands.map(({ shape }) => hasDim(shape, 1));
   const joins =
     last?.has[0] === true &&
     last.has[1] === false &&
@@ -68,7 +72,7 @@ export function layOut(inputs: readonly TensorType[], attributes: Attributes): M
     (sides.rows === 1 || last.has.every((flag, i) => i < 2 || flag === ownRows[i]));
   const kept = joins ? groups.slice(0, -1) : groups;
   if (kept.length > 2) {
-    const shapes = `${printShape(inputs[0]?.shape ?? [])} x ${printShape(inputs[1]?.shape ?? [])}`;
+    const shapes = `${printShape(x.shape)} x ${printShape(y.shape)}`;
     fail(
       'FROND-S013',
       `matmul: ${kept.length} outer dimensions are left after joining in ${shapes}, two are possible`,

@@ -88,6 +88,17 @@ export function expectOperands(
   }
 }
 
+/** Throws unless each operand, called as the table does, is of that dtype and shape. */
+export function expectTypes(
+  op: string,
+  operands: Readonly<Record<string, readonly [given: TensorType, dtype: DType, shape: Shape]>>,
+): void {
+  for (const [name, [given, dtype, shape]] of Object.entries(operands)) {
+    expectType(op, name, given, dtype);
+    expectShape(op, name, given.shape, shape);
+  }
+}
+
 // ---- shapes
 
 /**
