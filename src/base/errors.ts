@@ -1,14 +1,7 @@
-/**
- * Every error that frond raises on purpose.
- *
- * A code is a letter (who is addressed and where) and three digits:
- *   S shapes and types of a graph, arguments of calls · I graph IR · K kernel language · P passes and differentiation
- *   R running and devices · D data files and readers · C contract of reader, backbone, head
- *   W weights and safetensors · F files and checkpoints · T training · U use of the command line
- *   X a defect of frond itself
- */
-export type ErrorCode =
-  `FROND-${'S' | 'I' | 'K' | 'P' | 'R' | 'D' | 'C' | 'W' | 'F' | 'T' | 'U' | 'X'}${number}`;
+import type { CODES } from './codes.ts';
+
+/** The code of an error that frond raises on purpose: codes.ts lists them all. */
+export type ErrorCode = `FROND-${keyof typeof CODES}`;
 
 /** A place in a file that a person can open: lines and columns count from 1. */
 export interface SourcePlace {

@@ -1,4 +1,5 @@
 import { sameShape } from '../base/dim.ts';
+import { defined } from '../base/errors.ts';
 import {
   type Expression,
   expressionAttribute,
@@ -206,9 +207,10 @@ function stepsOf(
     const args = node.inputs.map((input) => {
       const known = numbers.get(input);
       if (known !== undefined) return known;
-      const literal = asConstantInstruction(graph, input);
-      if (literal === undefined) throw new Error(`${splitRef(input).id} is not in the group of ${node.id}`);
-      return add(input, literal);
+      return add(
+        input,
+        defined(asConstantInstruction(graph, input), `operand ${input} of ${node.id} in its cluster`),
+      );
     });
     add(node.id, { op: node.op, args, attributes: node.attributes });
   }

@@ -17,6 +17,12 @@ function files(folder: string): string[] {
 const withoutComments = (text: string): string =>
   text.replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, (comment) => comment.replace(/[^\n]/g, ''));
 
+/** Every file of `src` and `kernels` with its code, comments left out. */
+export const sources: readonly { readonly file: string; readonly text: string }[] = [
+  ...files('src'),
+  ...files('kernels'),
+].map((file) => ({ file, text: withoutComments(textOf(file)) }));
+
 /** A place in the sources that raises an error. */
 export interface Raised {
   /** `S012` */
@@ -25,36 +31,16 @@ export interface Raised {
   readonly file: string;
 }
 
-/** Every error code in `src` and `kernels`, with the files that raise it; samples of ops only expect them. */
-export function raisedCodes(): Raised[] {
-  return [...files('src'), ...files('kernels')]
-    .filter((file) => !file.endsWith('.samples.ts'))
-    .flatMap((file) =>
-      [...withoutComments(textOf(file)).matchAll(/['"`]FROND-([A-Z]\d+)['"`]/g)].map(([, code = '']) => ({
-        code,
-        file,
-      })),
-    );
-}
+/** Every error code in `src` and `kernels`, with the files that raise it. */
+export const raisedCodes = (): Raised[] =>
+  sources.flatMap(({ file, text }) =>
+    [...text.matchAll(/['"`]FROND-([A-Z]\d+)['"`]/g)].map(([, code = '']) => ({ code, file })),
+  );
 
 /** Codes that tests write out, whether as `FROND-S012` or, next to a prefix, as `S012`. */
 export function testedCodes(): Set<string> {
-  const texts = [...files('test'), ...files('src').filter((file) => file.endsWith('.samples.ts'))]
+  const texts = files('test')
     .filter((file) => !/^test\/errors\/\w+\.test\.ts$/.test(file))
     .map(textOf);
   return new Set(texts.flatMap((text) => [...text.matchAll(/\b[A-Z]\d{3}\b/g)].map(([code]) => code)));
-}
-
-/** A row of `docs/errors.md`. */
-export interface Documented {
-  readonly code: string;
-  readonly meaning: string;
-  readonly folders: readonly string[];
-}
-
-/** Rows of the tables in the documentation: `| S012 | meaning | folders |`. */
-export function documentedCodes(): Documented[] {
-  return [...textOf('docs/errors.md').matchAll(/^\| ([A-Z]\d{3}) \| (.+) \| (.+) \|$/gm)].map(
-    ([, code = '', meaning = '', list = '']) => ({ code, meaning, folders: list.split(', ') }),
-  );
 }

@@ -23,7 +23,7 @@ async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
     // one call may write less than it was given
     for (let done = 0; done < bytes.length; ) {
       const { bytesWritten } = await handle.write(bytes, done, bytes.length - done);
-      if (bytesWritten === 0) throw new Error('nothing could be written');
+      if (bytesWritten === 0) throw Object.assign(new Error('nothing could be written'), { code: 'EIO' });
       done += bytesWritten;
     }
     await handle.sync();
