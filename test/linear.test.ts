@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { namesOf } from '../src/base/dim.ts';
 import { FrondError } from '../src/base/errors.ts';
-import { checkArguments } from '../src/cli/arguments.ts';
+import { parseArguments } from '../src/cli/arguments.ts';
 import { escapeHtml } from '../src/cli/chart.ts';
 import { describe as describeError, placeIn } from '../src/cli/failure.ts';
+import { sizesOf } from '../src/cli/run.ts';
 import { shellWord, shown, shownJson } from '../src/cli/shown.ts';
-import { sizesOf } from '../src/cli/sizes.ts';
 import { checkDims } from '../src/dsl/dims.ts';
 import { readPattern } from '../src/dsl/pattern.ts';
 import { f32, type Graph, graph, printGraph, toDot, toMermaid, toSvg } from '../src/index.ts';
@@ -51,7 +51,7 @@ const takers: Readonly<Record<string, (text: string) => unknown>> = {
   'a word in a report': escapeHtml,
   'a message of an error': (text) => [placeIn('/x', new Error(text)), describeError(new Error(text))],
   'sizes on the command line': (text) => sizesOf(madeIn('f'), text),
-  'an option on the command line': (text) => checkArguments({ name: 'x', args: {} }, [`--${text}`]),
+  'an option on the command line': (text) => parseArguments('x', {}, [`--${text}`]),
 };
 
 const LETTERS = [...' \t\n\u00a0\ufeff\ud800a1.,:;@_-+*/\\"%#&<>()[]{}='];

@@ -20,24 +20,11 @@ import {
   parseGraph,
   readSafetensors,
 } from '../index.ts';
-import { graphName, unknownChoice } from './inspect.ts';
+import { unknownChoice } from './arguments.ts';
+import { type Given, GRAPHS } from './commands.ts';
 import { loadModule } from './recipe.ts';
+import { shownSizes, sizesOf } from './run.ts';
 import { shown } from './shown.ts';
-import { shownSizes, sizesOf } from './sizes.ts';
-
-export interface CompareArguments {
-  readonly first: string;
-  readonly second: string;
-  /** folder of a run, module that exports a graph, or file with a printed graph */
-  readonly what: string;
-  /** forward, step or prediction of a run; the export of a module */
-  readonly graph: string | undefined;
-  /** such as batch=4,time=8 */
-  readonly sizes: string | undefined;
-  readonly seed: number;
-  readonly tolerance: string | undefined;
-  readonly optimised: boolean;
-}
 
 /** @throws FROND-R020, R021 as `chooseDevice` does, R028 for a number of threads that is none */
 async function openDevice(text: string): Promise<Device> {
@@ -53,7 +40,8 @@ interface Subject {
 }
 
 async function graphOfRun(folder: string, name = 'forward'): Promise<Subject> {
-  const which = graphName(name);
+  const which = GRAPHS.find((known) => known === name);
+  if (which === undefined) throw unknownChoice('graph', name, GRAPHS);
   const graph = (await palm.loadModelRecord(folder))[which];
   const inside = join(folder, 'checkpoints');
   const { files } = await loadLatest(existsSync(inside) ? inside : folder);
@@ -95,7 +83,7 @@ async function graphOfModule(file: string, name: string | undefined): Promise<Su
 const MODULES: readonly string[] = ['.ts', '.mts', '.js', '.mjs'];
 
 /** @throws FROND-U018 where there is nothing, and whatever reading it throws */
-async function subjectOf({ what, graph }: CompareArguments): Promise<Subject> {
+async function subjectOf({ what, graph }: Given<'compare'>): Promise<Subject> {
   if (!existsSync(what)) {
     throw new FrondError('FROND-U018', `there is no ${what}`, {
       hint: 'give the folder of a run, a module that exports a graph, or a file that frond inspect printed',
@@ -106,8 +94,7 @@ async function subjectOf({ what, graph }: CompareArguments): Promise<Subject> {
   return { graph: parseGraph(await platform.files.readText(what), what) };
 }
 
-function toleranceOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
+function toleranceOf(text: string): number {
   const value = Number(text);
   if (text.trim() !== '' && value >= 0 && Number.isFinite(value)) return value;
   throw new FrondError('FROND-U001', `--tolerance ${text} is not a number from 0 on`, {
@@ -148,7 +135,7 @@ export function comparisonText(comparison: Comparison, names: readonly string[])
 }
 
 /** `frond compare A B WHAT`: 0 where all nodes agree, 1 where one does not. */
-export async function compare(args: CompareArguments): Promise<number> {
+export async function compare(args: Given<'compare'>): Promise<number> {
   const tolerance = toleranceOf(args.tolerance);
   const { graph, weights } = await subjectOf(args);
   checkGraph(graph, ops);
@@ -160,8 +147,10 @@ export async function compare(args: CompareArguments): Promise<number> {
     const [first, second] = devices as [Device, Device];
     const { seed, optimised } = args;
     const comparison = await compareDevices(graph, [first, second], {
-      ...{ sizes, seed, optimised },
-      ...(tolerance !== undefined && { tolerance }),
+      sizes,
+      seed,
+      optimised,
+      tolerance,
       ...(weights !== undefined && { weights }),
     });
     process.stdout.write(`${names.join(' and ')} at ${shownSizes(sizes) || 'fixed sizes'}\n`);

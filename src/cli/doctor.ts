@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import pc from 'picocolors';
 import { hasRelaxedSimd, hasSimd } from '../backend/wasm/index.ts';
 import { codeOf } from '../platform/node/failure.ts';
+import { version } from './io.ts';
 import type { AdapterDescription, Probed, Tried } from './probe.ts';
 
 /** One thing that this machine may or may not have. */
@@ -118,10 +119,11 @@ export function diagnose(): readonly Finding[] {
 const MARK = { yes: pc.green('✓'), partly: pc.yellow('~'), no: pc.red('✗') } as const;
 
 /** `frond doctor` */
-export function doctor(version: string): void {
-  process.stdout.write(`frond ${version}\n`);
+export function doctor(): number {
+  process.stdout.write(`frond ${version()}\n`);
   for (const { what, state, detail, hint } of diagnose()) {
     process.stdout.write(`${MARK[state]} ${what.padEnd(20)} ${detail}\n`);
     if (hint !== undefined) process.stdout.write(`  ${pc.dim(`→ ${hint}`)}\n`);
   }
+  return 0;
 }

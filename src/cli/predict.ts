@@ -2,19 +2,11 @@ import { once } from 'node:events';
 import pc from 'picocolors';
 import { chooseDevice, palm } from '../index.ts';
 import { wordsIn } from '../palm/words.ts';
-import { linesFrom } from './lines.ts';
+import type { Given } from './commands.ts';
+import { isClosed, linesFrom } from './io.ts';
 import { bracket } from './outcome.ts';
-import { isClosed } from './output.ts';
-import { checkRun } from './runFolder.ts';
+import { checkRun } from './run.ts';
 import { shown, shownJson } from './shown.ts';
-
-export interface PredictArguments {
-  readonly run: string;
-  readonly texts: readonly string[];
-  readonly json: boolean;
-  /** auto, or the name of a device */
-  readonly device: string;
-}
 
 const isTagged = (value: unknown): value is palm.head.Tagged =>
   typeof value === 'object' && value !== null && 'tags' in value;
@@ -125,7 +117,7 @@ const warn = (message: string): void => {
 };
 
 /** `frond predict RUN [TEXT …]`: without texts, one sentence per line of standard input. */
-export async function predict({ run, texts, json, device: name }: PredictArguments): Promise<number> {
+export async function predict({ run, text: texts, json, device: name }: Given<'predict'>): Promise<number> {
   checkRun(run);
   const chosen = name === 'auto' ? undefined : (await chooseDevice(name)).device;
   const predictor = await palm.Predictor.load(run, chosen && { device: chosen });

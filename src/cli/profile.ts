@@ -1,16 +1,9 @@
 import Table from 'cli-table3';
-import { chooseDevice, compile, type Device, type Graph, palm } from '../index.ts';
+import { chooseDevice, compile, type Device, type Graph } from '../index.ts';
 import type { LaunchTime } from '../runtime/device.ts';
 import { exampleFeeds } from '../runtime/exampleFeeds.ts';
-import { checkRun } from './runFolder.ts';
-import { shownSizes, sizesOf } from './sizes.ts';
-
-export interface ProfileArguments {
-  readonly run: string;
-  readonly device: string;
-  /** such as batch=32,time=24 */
-  readonly sizes: string | undefined;
-}
+import type { Given } from './commands.ts';
+import { loadRun, shownSizes, sizesOf } from './run.ts';
 
 /** Steps that are measured; the shortest time of each launch counts. */
 const STEPS = 5;
@@ -62,9 +55,8 @@ export function profileTable(times: readonly LaunchTime[]): string {
 }
 
 /** `frond kernel profile RUN`: how long each kernel of a training step takes. */
-export async function profile({ run, device: name, sizes: given }: ProfileArguments): Promise<number> {
-  checkRun(run);
-  const { step } = await palm.loadModelRecord(run);
+export async function profile({ run, device: name, sizes: given }: Given<'kernel'>): Promise<number> {
+  const { step } = await loadRun(run);
   const sizes = sizesOf(step, given);
   const { device, reason } = await chooseDevice(name);
   try {

@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import pc from 'picocolors';
 import { chooseDevice, FrondError, type palm } from '../index.ts';
 import { hasCheckpoint } from '../store/checkpoint.ts';
+import type { Argument } from './arguments.ts';
+import { COMMANDS, type Given } from './commands.ts';
 import { Curve } from './curve.ts';
+import { writeWhole } from './io.ts';
 import { headlines, printScores } from './outcome.ts';
 import { describePrediction } from './predict.ts';
 import { compileProgress, progressListener } from './progress.ts';
@@ -13,25 +16,6 @@ import { loadRecipe, recipeName, runRecipe } from './recipe.ts';
 import { reportPage } from './report.ts';
 import { shellWord, shown } from './shown.ts';
 import { tunedSchedules } from './tune.ts';
-import { writeWhole } from './write.ts';
-
-export interface TrainArguments {
-  readonly file: string;
-  readonly data: string | undefined;
-  readonly output: string | undefined;
-  readonly epochs: number | undefined;
-  readonly batchSize: number | undefined;
-  readonly seed: number;
-  /** auto, or the name of a device */
-  readonly device: string;
-  /** of the device wasm */
-  readonly threads: number | undefined;
-  /** file that `frond kernel tune` wrote */
-  readonly schedules: string | undefined;
-  /** of frond */
-  readonly version: string;
-  readonly resume: boolean;
-}
 
 /** outputs/NAME, or outputs/NAME-2, … where there is a run already. */
 function freshFolder(name: string): string {
@@ -62,7 +46,7 @@ function dropIfEmpty(...folders: readonly string[]): void {
 
 const hasRun = (folder: string): Promise<boolean> => hasCheckpoint(join(folder, 'checkpoints'));
 
-async function outputFolder({ file, output, resume }: TrainArguments): Promise<string> {
+async function outputFolder({ file, output, resume }: Given<'train'>): Promise<string> {
   if (resume && output === undefined) {
     throw new FrondError('FROND-U004', '--resume without --output', {
       hint: `name the folder of the run: --output outputs/${recipeName(file)}`,
@@ -146,7 +130,7 @@ async function finish(
 }
 
 /** `frond train FILE` */
-export async function train(args: TrainArguments): Promise<number> {
+export async function train(args: Given<'train'>): Promise<number> {
   const recipe = await loadRecipe(args.file);
   const sha256 = createHash('sha256').update(readFileSync(args.file)).digest('hex');
   const compiling = compileProgress(process.stdout);
@@ -156,12 +140,10 @@ export async function train(args: TrainArguments): Promise<number> {
   });
   const { reason } = chosen;
   const device =
-    args.schedules === undefined
-      ? chosen.device
-      : await tunedSchedules(args.schedules, chosen.device, args.version);
+    args.schedules === undefined ? chosen.device : await tunedSchedules(args.schedules, chosen.device);
   const output = await outputFolder(args);
   const stop = new AbortController();
-  const { data, epochs, batchSize, seed, resume } = args;
+  const { data, epochs, 'batch-size': batchSize, seed, resume } = args;
   const progress = progressListener(process.stdout, reason === 'asked for' ? undefined : reason);
   let [started, fingerprint] = [false, ''];
   const release = onInterrupt(
@@ -220,23 +202,13 @@ async function farewell(output: string, { examples, test }: palm.RecipeResult): 
 }
 
 /** What to type to go on: the settings that a resumed run must repeat among it. */
-async function interrupted(
-  { file, data, epochs, batchSize, seed, device, threads, schedules }: TrainArguments,
-  output: string,
-): Promise<string> {
+async function interrupted(given: Given<'train'>, output: string): Promise<string> {
   if (!(await hasRun(output))) return 'stopped; nothing was saved: the recipe sets no saver';
-  const options = {
-    data,
-    epochs,
-    'batch-size': batchSize,
-    seed: seed === 1 ? undefined : seed,
-    device: device === 'auto' ? undefined : device,
-    threads,
-    schedules,
-  };
-  const repeated = Object.entries(options).flatMap(([name, value]) =>
-    value === undefined ? [] : [`--${name}`, shellWord(String(value))],
-  );
+  const { file, output: _, resume, ...settings } = given;
+  const repeated = Object.entries(settings).flatMap(([name, value]) => {
+    const { default: usual }: Argument = COMMANDS.train.args[name as keyof typeof settings];
+    return value === usual ? [] : [`--${name}`, shellWord(String(value))];
+  });
   const words = ['npx frond train', shellWord(file), '--resume --output', shellWord(output), ...repeated];
   return `saved; go on with: ${words.join(' ')}`;
 }

@@ -4,7 +4,6 @@ import {
   chooseDevice,
   type Device,
   FrondError,
-  palm,
   parseTuning,
   printTuning,
   rememberTuning,
@@ -13,25 +12,13 @@ import {
   tuningKey,
   withSchedules,
 } from '../index.ts';
-import { checkRun } from './runFolder.ts';
+import type { Given } from './commands.ts';
+import { version, writeWhole } from './io.ts';
+import { loadRun, shownSizes, sizesOf } from './run.ts';
 import { shellWord, shown } from './shown.ts';
-import { shownSizes, sizesOf } from './sizes.ts';
-import { writeWhole } from './write.ts';
 
-export interface TuneArguments {
-  readonly run: string;
-  readonly device: string;
-  /** such as batch=32,time=24 */
-  readonly sizes: string | undefined;
-  readonly seconds: number;
-  /** file with the winners */
-  readonly cache: string;
-  /** of frond */
-  readonly version: string;
-}
-
-const keyOf = ({ name, adapter }: Device, version: string): string =>
-  tuningKey(name, adapter?.name ?? platform.processor, version);
+const keyOf = ({ name, adapter }: Device): string =>
+  tuningKey(name, adapter?.name ?? platform.processor, version());
 
 async function readCache(path: string): Promise<TuningCache> {
   const { files } = platform;
@@ -42,9 +29,9 @@ async function readCache(path: string): Promise<TuningCache> {
  * The winners of a tuning cache for this device.
  * @throws FROND-U016 when the cache has none for it, FROND-F040 when it is none
  */
-export async function tunedSchedules(path: string, device: Device, version: string) {
+export async function tunedSchedules(path: string, device: Device) {
   const cache = await readCache(path);
-  const key = keyOf(device, version);
+  const key = keyOf(device);
   const known = cache[key];
   if (known !== undefined) return withSchedules(device, known.table);
   throw new FrondError('FROND-U016', `${path} has no schedules for ${key}`, {
@@ -59,17 +46,15 @@ const text = (schedule: object): string =>
 export async function tune({
   run,
   device: name,
-  seconds,
-  cache,
-  version,
+  seconds = 60,
+  cache = 'frond-schedules.json',
   ...given
-}: TuneArguments): Promise<number> {
-  checkRun(run);
+}: Given<'kernel'>): Promise<number> {
+  const { step } = await loadRun(run);
   const known = await readCache(cache);
-  const { step } = await palm.loadModelRecord(run);
   const sizes = sizesOf(step, given.sizes);
   const { device, reason } = await chooseDevice(name);
-  const key = keyOf(device, version);
+  const key = keyOf(device);
   process.stdout.write(
     `tuning for ${shown(key)} (${reason}) at ${shownSizes(sizes)}, at most ${seconds} s\n`,
   );

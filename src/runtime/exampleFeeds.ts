@@ -66,11 +66,16 @@ export function exampleFeeds(
   );
 }
 
+/** Names of the dimensions that feeds give a size. */
+export function dimensionsOf(graph: Graph): string[] {
+  const dims = graph.inputs.flatMap((id) => graph.nodes[id]?.types[0]?.shape ?? []);
+  return [...new Set(dims.flatMap(namesOf))];
+}
+
 /** A misspelt name would leave the size of another one open. @throws FROND-S045 */
 export function requireNames(graph: Graph, { [ARENA_BLOCKS]: _, ...sizes }: Sizes): void {
-  const dims = graph.inputs.flatMap((id) => graph.nodes[id]?.types[0]?.shape ?? []);
-  const names = [...new Set(dims.flatMap(namesOf))];
-  checkOptions(`graph ${graph.name}`, sizes, Object.fromEntries(names.map((name) => [name, unchecked])));
+  const kinds = Object.fromEntries(dimensionsOf(graph).map((name) => [name, unchecked]));
+  checkOptions(`graph ${graph.name}`, sizes, kinds);
 }
 
 function rangeOf(

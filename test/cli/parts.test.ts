@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { FrondError } from '../../src/base/errors.ts';
-import { checkArguments } from '../../src/cli/arguments.ts';
+import { parseArguments } from '../../src/cli/arguments.ts';
 import { lineChart, ticks } from '../../src/cli/chart.ts';
 import { comparisonText } from '../../src/cli/compare.ts';
 import { describe as inOneLine, placeIn, shownError } from '../../src/cli/failure.ts';
@@ -14,11 +14,11 @@ import type { palm } from '../../src/index.ts';
 
 describe('arguments', () => {
   const args = {
-    file: { type: 'positional', required: true },
-    epochs: { type: 'string' },
-    resume: { type: 'boolean' },
+    file: { kind: 'word', description: 'recipe' },
+    epochs: { kind: 'text', description: 'passes' },
+    resume: { kind: 'flag', description: 'go on' },
   } as const;
-  const check = (more: boolean, ...typed: string[]) => checkArguments({ name: 'train', args, more }, typed);
+  const parse = (...typed: string[]) => parseArguments('train', args, typed);
 
   it('accepts options before and after, with = or a space, and texts that look like options behind --', () => {
     for (const typed of [
@@ -28,9 +28,13 @@ describe('arguments', () => {
       ['--', '--odd.ts'],
       ['a.ts', '--epochs', '-1'],
     ]) {
-      expect(() => check(false, ...typed)).not.toThrow();
+      expect(() => parse(...typed)).not.toThrow();
     }
-    expect(() => check(true, 'run', 'one text', 'another')).not.toThrow();
+    const texts = { run: args.file, texts: { kind: 'words', description: 'texts' } } as const;
+    expect(parseArguments('predict', texts, ['run', 'one text', 'another'])).toEqual({
+      run: 'run',
+      texts: ['one text', 'another'],
+    });
   });
 
   it.each([
@@ -40,7 +44,7 @@ describe('arguments', () => {
     [['a.ts', '--file', 'b.ts'], 'FROND-U010', 'frond train has no option --file'],
     [['--resume'], 'FROND-U011', 'frond train: FILE is missing'],
   ])('refuses %j', (typed, code, summary) => {
-    expect(() => check(false, ...typed)).toThrow(expect.objectContaining({ code, summary }));
+    expect(() => parse(...typed)).toThrow(expect.objectContaining({ code, summary }));
   });
 });
 

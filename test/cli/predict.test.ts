@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { linesFrom } from '../../src/cli/lines.ts';
+import { linesFrom } from '../../src/cli/io.ts';
 import { type Answering, answerLines } from '../../src/cli/predict.ts';
 import { palm } from '../../src/index.ts';
 import { linesOf } from '../../src/palm/words.ts';

@@ -1,4 +1,7 @@
-import { FrondError } from '../index.ts';
+import { readFileSync } from 'node:fs';
+import { platform } from '#platform';
+import { FrondError } from '../base/errors.ts';
+import { fileFailure } from '../platform/node/failure.ts';
 
 /** Bytes of the longest line that is taken: a sentence of ten million words, which no model reads to its end. */
 const LONGEST = 2 ** 26;
@@ -62,3 +65,47 @@ const tooLong = (line: number): FrondError =>
     place: { file: 'standard input', line },
     hint: 'give one sentence per line',
   });
+
+/** Streams that nobody reads any longer; Node itself lets them be written to again and again. */
+const closed = new WeakSet<object>();
+
+export const isClosed = (stream: object): boolean => closed.has(stream);
+
+/**
+ * A reader that has seen enough, such as `head`, or a terminal that is gone, ends the printing and nothing else. Where output is
+ * lost for another reason, such as a full disk, this is said once, and `lost` is called.
+ */
+export function watchOutputs(lost: () => void): void {
+  const onError = (stream: NodeJS.WriteStream, error: NodeJS.ErrnoException): void => {
+    if (closed.has(stream)) return;
+    closed.add(stream);
+    if (error.code === 'EPIPE' || (stream.isTTY && error.code === 'EIO')) return;
+    lost();
+    if (stream === process.stdout)
+      process.stderr.write(`${fileFailure('write to', 'standard output', error).message}\n`);
+  };
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => onError(stream, error));
+}
+
+/**
+ * Writes a file so that it is there whole or not at all.
+ * @throws FROND-F… naming the path
+ */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  const { files } = platform;
+  const temporary = `${path}.tmp`;
+  await files.makeFolder(files.join(path, '..'));
+  try {
+    await files.writeDurably(temporary, new TextEncoder().encode(text));
+    await files.rename(temporary, path);
+  } finally {
+    await files.remove(temporary);
+  }
+}
+
+/** Of frond. */
+export function version(): string {
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  return String((JSON.parse(text) as { readonly version: unknown }).version);
+}

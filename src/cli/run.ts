@@ -1,13 +1,33 @@
-import { namesOf, type Sizes } from '../base/dim.ts';
-import { FrondError, type Graph } from '../index.ts';
+import { existsSync, statSync } from 'node:fs';
+import type { Sizes } from '../base/dim.ts';
+import { FrondError, type Graph, palm } from '../index.ts';
+import { dimensionsOf } from '../runtime/exampleFeeds.ts';
+
+/** @throws FROND-U007 when `run` is no folder, before anything looks for checkpoints in it */
+export function checkRun(run: string): void {
+  const what = !existsSync(run)
+    ? 'there is no folder'
+    : statSync(run).isDirectory()
+      ? undefined
+      : 'not a folder:';
+  if (what === undefined) return;
+  throw new FrondError('FROND-U007', `${what} ${run}`, {
+    hint: 'give the folder that frond train printed at its end, such as outputs/joint',
+  });
+}
+
+/** The graphs of the newest checkpoint of a run. */
+export async function loadRun(run: string): Promise<palm.ModelRecord> {
+  checkRun(run);
+  return palm.loadModelRecord(run);
+}
 
 /** Size of a named dimension that nobody gave. */
 const USUAL_SIZE = 32;
 
 /** @throws FROND-U015 for what is no list of the graph's dimensions */
 export function sizesOf(graph: Graph, text: string | undefined): Record<string, number> {
-  const shapes = graph.inputs.flatMap((name) => graph.nodes[name]?.types[0]?.shape ?? []);
-  const names = [...new Set(shapes.flatMap(namesOf))];
+  const names = dimensionsOf(graph);
   const sizes = Object.fromEntries(names.map((name) => [name, USUAL_SIZE]));
   for (const part of text === undefined ? [] : text.split(',')) {
     const [, name, value] = /^\s*([^=]+)=(\d+)\s*$/.exec(part) ?? [];
