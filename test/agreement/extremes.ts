@@ -1,5 +1,6 @@
 import { isFloating } from '../../src/base/dtype.ts';
 import { defined } from '../../src/base/errors.ts';
+import { parts, reaches } from '../ops/samples/all.ts';
 import type { Sample } from '../ops/samples/sample.ts';
 import type { Run, Tolerance } from './agree.ts';
 import type { MidGraph } from './midGraph.ts';
@@ -25,23 +26,10 @@ const SOMEWHERE: Readonly<Record<string, Fill>> = {
 };
 const NON_FINITE: readonly string[] = ['infinity', 'minus infinity', 'not a number'];
 
-/** Where f32 ends before its largest number, whatever computes it; and how close results are there. */
-const REACH: Readonly<Record<string, { readonly reach: number; readonly tolerance: Tolerance }>> = {
-  // deviations are squared; small gradients beside large ones are differences of those
-  layerNorm: { reach: 1e18, tolerance: { absolute: 1e-5, relative: 1.3e-6, normwise: 1e-5 } },
-  // gradients of keys and queries are as inexact as probabilities, times the other operand
-  attention: { reach: 30, tolerance: { absolute: 1e-5, relative: 1e-5 } },
-  // scoreboard C1 and C3: 1e-5 · max(1, log Z), for scores of ±1e4
-  crfLoss: { reach: 1e4, tolerance: { absolute: 0.1, relative: 0 } },
-  crfLogLikelihood: { reach: 1e4, tolerance: { absolute: 0.1, relative: 0 } },
-};
 const FAR: Tolerance = { absolute: 1e-5, relative: 1e-5 };
 
-/** Its first operand lies between 0 and 1: it is judged as a part of softmax. */
-const PARTS: readonly string[] = ['softmaxGradient'];
-
-function within(reach: number, x: number | undefined): number | undefined {
-  return x === undefined || !Number.isFinite(x) ? x : Math.max(-reach, Math.min(reach, x));
+function within(most: number, x: number | undefined): number | undefined {
+  return x === undefined || !Number.isFinite(x) ? x : Math.max(-most, Math.min(most, x));
 }
 
 const NORMAL = 2 ** -126;
@@ -50,8 +38,8 @@ const flush = (x: number | undefined): number | undefined =>
 
 /** Runs of an op with zeros of both signs, subnormals, the ends of f32, infinities and NaN in its operands. */
 export function extremeRuns({ op, inputs }: Sample, { feeds }: MidGraph): Run[] {
-  if (PARTS.includes(op)) return [];
-  const { reach, tolerance } = REACH[op] ?? { reach: LARGEST, tolerance: FAR };
+  if (parts.has(op)) return [];
+  const { most, tolerance } = reaches.get(op) ?? { most: LARGEST, tolerance: FAR };
   const everywhere = Object.entries(EVERYWHERE).map(
     ([name, fill]): Run => ({
       name,
@@ -62,7 +50,7 @@ export function extremeRuns({ op, inputs }: Sample, { feeds }: MidGraph): Run[] 
   const floating = [...inputs.keys()].filter((k) => isFloating(defined(inputs[k], 'operand').dtype));
   const somewhere = Object.entries(SOMEWHERE).flatMap(([name, fill]) =>
     floating.map((at): Run => {
-      const replace = (k: number, i: number) => (k === at ? within(reach, fill(i)) : undefined);
+      const replace = (k: number, i: number) => (k === at ? within(most, fill(i)) : undefined);
       return {
         name: `${name} in operand ${at}`,
         feeds: feeds({ plain: true, replace }),

@@ -3,11 +3,11 @@ import { FrondError } from '../../src/base/errors.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import type { TensorType } from '../../src/ir/graph.ts';
 import { rootsOf, topologicalOrder, usersOf } from '../../src/ir/order.ts';
-import { tinyOps } from '../support/tinyOps.ts';
+import { testOps } from '../support/testOps.ts';
 
 const f32 = (...shape: (number | string)[]): TensorType => ({ dtype: 'f32', shape });
 const normal = { initializer: 'normal' };
-const builder = (): GraphBuilder => new GraphBuilder('g', tinyOps);
+const builder = (): GraphBuilder => new GraphBuilder('g', testOps);
 
 function codeOf(run: () => unknown): string {
   try {
@@ -41,7 +41,7 @@ describe('GraphBuilder', () => {
     const first = builder();
     const x = first.input('exp', f32(2));
     first.output('y', first.exp(x));
-    const second = new GraphBuilder('g', tinyOps, first.finish());
+    const second = new GraphBuilder('g', testOps, first.finish());
     expect(second.exp(x)).toBe('exp.2');
     expect(Object.keys(second.finish().nodes)).toEqual(['exp', 'exp.1', 'exp.2']);
   });
@@ -53,7 +53,7 @@ describe('GraphBuilder', () => {
     expect(codeOf(() => b.parameter('bias', f32(2), normal))).toBe('FROND-I008');
     b.scope = 'other';
     expect(b.parameter('bias', f32(2), { ...normal, trainable: false })).toBe('other/bias');
-    const based = new GraphBuilder('g', tinyOps, b.finish());
+    const based = new GraphBuilder('g', testOps, b.finish());
     based.scope = 'head';
     expect(codeOf(() => based.parameter('bias', f32(2), normal))).toBe('FROND-I008');
     expect(b.finish().nodes['other/bias']?.attributes).toEqual({
@@ -70,7 +70,7 @@ describe('GraphBuilder', () => {
     b.scope = 'encoder/attention';
     b.source = { file: 'examples/ner.ts', line: 41 };
     expect(() => b.matmul(x, w)).toThrowErrorMatchingInlineSnapshot(`
-      [FrondError: [FROND-S015] matmul: inner dimensions differ: 128 and 256
+      [FrondError: [FROND-S015] matmul: inner dimensions differ: 128 and 256 in [batch, 128] x [256, 64]
         at node encoder/attention/matmul (examples/ner.ts:41)]
     `);
   });

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { FrondError } from '../../src/base/errors.ts';
 import { checkGraph } from '../../src/ir/check.ts';
 import type { Attribute, Graph, Node } from '../../src/ir/graph.ts';
+import { ops } from '../../src/ops/index.ts';
 import { runs } from '../support/counts.ts';
 import { randomGraph } from '../support/randomGraph.ts';
-import { tinyOps } from '../support/tinyOps.ts';
 
 /** A graph that anything may be done to. */
 type Loose = { -readonly [K in keyof Graph]: Graph[K] };
@@ -183,7 +183,7 @@ const damages: readonly Damage[] = [
   },
   {
     name: 'attribute that the shape rule needs is missing',
-    codes: ['I012'],
+    codes: ['S019'],
     apply: (graph, pick) =>
       replace(graph, pick(withOperands(graph).filter(({ op }) => ['sum', 'transpose'].includes(op))), () => ({
         attributes: {},
@@ -267,7 +267,7 @@ function errorOf(run: () => void): FrondError | undefined {
 describe('checkGraph', () => {
   test('accepts random graphs', () => {
     fc.assert(
-      fc.property(choices, (list) => checkGraph(randomGraph(list, tinyOps).graph, tinyOps)),
+      fc.property(choices, (list) => checkGraph(randomGraph(list, ops).graph, ops)),
       { numRuns: runs(1000, 50), seed: 1 },
     );
   });
@@ -282,11 +282,11 @@ describe('checkGraph', () => {
     let total = 0;
     for (const [index, [list, picks]] of samples.entries()) {
       const damage = damages[index % damages.length] as Damage;
-      const graph: Loose = { ...randomGraph(list, tinyOps).graph };
+      const graph: Loose = { ...randomGraph(list, ops).graph };
       let next = 0;
       const id = damage.apply(graph, (items) => items[(picks[next++] ?? 0) % Math.max(1, items.length)]);
       if (id === undefined || total === wanted) continue;
-      const error = errorOf(() => checkGraph(graph, tinyOps));
+      const error = errorOf(() => checkGraph(graph, ops));
       const context = `${damage.name} at %${id}: ${error?.message ?? 'not caught'}`;
       expect(
         damage.codes.map((code) => `FROND-${code}`),
@@ -307,13 +307,13 @@ describe('checkGraph', () => {
   });
 
   test('shows the node, its line and the lines around it', () => {
-    const { graph } = randomGraph([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15], tinyOps);
+    const { graph } = randomGraph([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15], ops);
     const [node] = Object.values(graph.nodes).filter(({ inputs }) => inputs.length > 0);
     const broken = {
       ...graph,
       nodes: { ...graph.nodes, [node?.id ?? '']: { ...node, inputs: ['ghost'] } as Node },
     };
-    expect(errorOf(() => checkGraph(broken, tinyOps))?.message).toMatchInlineSnapshot(`
+    expect(errorOf(() => checkGraph(broken, ops))?.message).toMatchInlineSnapshot(`
       "[FROND-I001] tanh reads %ghost, which no node gives
         at node tanh (random.ts:2)
         hint: did you mean loss? Its outputs are loss, sources, last; its nodes are x0, x1, tanh, mul, constant, add, div, sum, … (11 in all)
@@ -340,6 +340,6 @@ describe('checkGraph', () => {
     }
     // users first: the derived order has to dig 10,000 deep
     const reversed = Object.fromEntries(Object.entries(nodes).toReversed());
-    checkGraph({ name: 'g', nodes: reversed, inputs: ['x'], outputs: { y: 'n9999' }, effects: [] }, tinyOps);
+    checkGraph({ name: 'g', nodes: reversed, inputs: ['x'], outputs: { y: 'n9999' }, effects: [] }, ops);
   });
 });

@@ -8,10 +8,10 @@ import { printGraph } from '../../src/ir/print.ts';
 import { differentiate, runPasses } from '../../src/passes/index.ts';
 import { runs } from '../support/counts.ts';
 import { randomGraph } from '../support/randomGraph.ts';
-import { tinyOps } from '../support/tinyOps.ts';
+import { testOps } from '../support/testOps.ts';
 
 function tagger(): Graph {
-  const b = new GraphBuilder('tagger.step', tinyOps);
+  const b = new GraphBuilder('tagger.step', testOps);
   b.source = { file: 'examples/tagger.ts', line: 3 };
   const x = b.input('x', { dtype: 'f32', shape: ['batch', 'time', 8] });
   b.scope = 'encoder/layer.0';
@@ -48,7 +48,7 @@ describe('text form', () => {
   });
 
   test('cuts long lists only when asked', () => {
-    const b = new GraphBuilder('g', tinyOps);
+    const b = new GraphBuilder('g', testOps);
     b.output('x', b.constant(Array(20).fill(1), { dtype: 'f32', shape: [20] }));
     expect(printGraph(b.finish())).not.toContain('more');
     expect(printGraph(b.finish(), { longestList: 3 })).toContain('{value: [1, 1, 1, … 17 more]}');
@@ -62,9 +62,9 @@ describe('text form', () => {
     const choices = fc.array(fc.integer({ min: 0, max: 1e6 }), { minLength: 4, maxLength: 150, size: 'max' });
     fc.assert(
       fc.property(choices, (list) => {
-        const { graph } = randomGraph(list, tinyOps);
-        const backward = differentiate(graph, tinyOps, { loss: 'loss' });
-        for (const value of [graph, backward.graph, runPasses(backward.graph, tinyOps).graph]) {
+        const { graph } = randomGraph(list, testOps);
+        const backward = differentiate(graph, testOps, { loss: 'loss' });
+        for (const value of [graph, backward.graph, runPasses(backward.graph, testOps).graph]) {
           expect(parseGraph(printGraph(value))).toEqual(value);
         }
       }),

@@ -8,24 +8,15 @@ import {
   type Instruction,
 } from '../../src/ir/expression.ts';
 import { ops } from '../../src/ops/index.ts';
-import { asTensor, references, type Tensor } from './reference.ts';
+import { evaluateExpression } from '../support/evaluate.ts';
+import type { Tensor } from '../support/tensor.ts';
 import { build, feedsOf, forward } from './run.ts';
+import { references } from './samples/all.ts';
 import { bool, f32, i32, type Sample, type SampleInput, u32 } from './samples/sample.ts';
-
-/** What an expression means, by the references of its steps. */
-function meaning(steps: Expression, operands: readonly Tensor[]): Tensor {
-  const values = [...operands];
-  for (const { op, args, attributes = {} } of steps) {
-    const inputs = args.map((i) => values[i] as Tensor);
-    const constant: Tensor = { shape: [], data: [Number(attributes.value)] };
-    values.push(op === 'constant' ? constant : (references[op]?.(inputs, attributes)[0] as Tensor));
-  }
-  return values.at(-1) as Tensor;
-}
 
 async function check(sample: Sample, wanted: (operands: readonly Tensor[]) => Tensor): Promise<void> {
   const feeds = feedsOf(sample, 5);
-  const operands = sample.inputs.map((_, i) => asTensor(feeds[`x${i}`] as never));
+  const operands = sample.inputs.map((_, i) => feeds[`x${i}`] as Tensor);
   for (const naming of ['none', 'all'] as const) {
     const [result] = await forward(sample, feeds, naming);
     const { shape, data } = wanted(operands);
@@ -104,8 +95,8 @@ describe('epilogues of matmul', () => {
   test.each(cases)('%s', async (_, sample) => {
     const { epilogue, ...attributes } = sample.attributes ?? {};
     await check(sample, ([x, y, ...extra]) => {
-      const [z] = references.matmul?.([x as Tensor, y as Tensor], attributes) ?? [];
-      return meaning(epilogue as unknown as Expression, [z as Tensor, ...extra]);
+      const [z] = references.get('matmul')?.([x as Tensor, y as Tensor], attributes) ?? [];
+      return evaluateExpression(epilogue as unknown as Expression, [z as Tensor, ...extra])[0] as Tensor;
     });
   });
 
@@ -176,8 +167,10 @@ const groups: readonly (readonly [string, Sample])[] = [
 
 describe('groups of element-wise ops', () => {
   test.each(groups)('%s', async (_, sample) => {
-    await check(sample, (operands) =>
-      meaning(sample.attributes?.expression as unknown as Expression, operands),
+    await check(
+      sample,
+      (operands) =>
+        evaluateExpression(sample.attributes?.expression as unknown as Expression, operands)[0] as Tensor,
     );
   });
 

@@ -2,13 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { checkGraph } from '../../src/ir/check.ts';
 import type { Graph, Ref } from '../../src/ir/graph.ts';
-import type { OpRegistry } from '../../src/ir/record.ts';
 import { ops } from '../../src/ops/index.ts';
 import { differentiate, passes, runPasses } from '../../src/passes/index.ts';
 import { runs } from '../support/counts.ts';
 import { evaluateGraph, get } from '../support/evaluate.ts';
 import { type RandomGraph, randomGraph } from '../support/randomGraph.ts';
-import { tinyOps } from '../support/tinyOps.ts';
 
 const choices = fc.array(fc.integer({ min: 0, max: 1_000_000 }), {
   minLength: 4,
@@ -33,27 +31,20 @@ function expectEqualOutputs(before: Graph, after: Graph, feeds: RandomGraph['fee
 }
 
 /** The graph with every gradient as an output. */
-function withGradients(
-  registry: OpRegistry,
-  { graph, feeds }: RandomGraph,
-  wrt: readonly Ref[] = Object.keys(feeds),
-): Graph {
-  const backward = differentiate(graph, registry, { loss: 'loss', wrt });
+function withGradients({ graph, feeds }: RandomGraph, wrt: readonly Ref[] = Object.keys(feeds)): Graph {
+  const backward = differentiate(graph, ops, { loss: 'loss', wrt });
   const named = Object.entries(backward.gradients).map(([name, ref]) => [`d_${name}`, ref]);
   return { ...backward.graph, outputs: { ...graph.outputs, ...Object.fromEntries(named) } };
 }
 
-describe.each([
-  ['a tiny registry', tinyOps],
-  ['the ops of frond', ops],
-])('passes on random graphs of %s', (_, registry) => {
+describe('passes on random graphs', () => {
   test('all on = all off, forward and gradients; the checker finds nothing after any pass', () => {
     fc.assert(
       fc.property(choices, (list) => {
-        const random = randomGraph(list, registry);
-        checkGraph(random.graph, registry);
-        const full = withGradients(registry, random);
-        const { graph } = runPasses(full, registry, { check: true });
+        const random = randomGraph(list, ops);
+        checkGraph(random.graph, ops);
+        const full = withGradients(random);
+        const { graph } = runPasses(full, ops, { check: true });
         expectEqualOutputs(full, graph, random.feeds);
       }),
       { numRuns: runs(300, 40), seed: 7 },
@@ -63,9 +54,9 @@ describe.each([
   test.each(passes.map((pass) => pass.name))('without %s the rest still agrees', (name) => {
     fc.assert(
       fc.property(choices, (list) => {
-        const random = randomGraph(list, registry);
-        const full = withGradients(registry, random);
-        const { graph, log } = runPasses(full, registry, { check: true, disable: [name] });
+        const random = randomGraph(list, ops);
+        const full = withGradients(random);
+        const { graph, log } = runPasses(full, ops, { check: true, disable: [name] });
         expect(log.map((entry) => entry.pass)).not.toContain(name);
         expectEqualOutputs(full, graph, random.feeds);
       }),
@@ -78,8 +69,8 @@ describe.each([
     const seen = { pointwise: 0, epilogue: 0, several: 0 };
     const samples = fc.sample(choices, { numRuns: 60, seed: 3 });
     for (const list of samples) {
-      const full = withGradients(registry, randomGraph(list, registry));
-      const { graph } = runPasses(full, registry);
+      const full = withGradients(randomGraph(list, ops));
+      const { graph } = runPasses(full, ops);
       if (Object.keys(graph.nodes).length < Object.keys(full.nodes).length) smaller++;
       for (const node of Object.values(graph.nodes)) {
         if (node.op === 'pointwise') seen.pointwise++;

@@ -1,11 +1,11 @@
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import type { Graph, Ref } from '../../src/ir/graph.ts';
 import type { OpRegistry } from '../../src/ir/record.ts';
-import type { Tensor } from './evaluate.ts';
+import type { Value } from './evaluate.ts';
 
 export interface RandomGraph {
   readonly graph: Graph;
-  readonly feeds: Readonly<Record<string, Tensor>>;
+  readonly feeds: Readonly<Record<string, Value>>;
 }
 
 /** Elements of a tensor, so that forty nodes evaluate in no time. */
@@ -23,7 +23,7 @@ export function randomGraph(
 ): RandomGraph {
   const draw = new Draw(choices);
   const b = new GraphBuilder('random', registry);
-  const feeds: Record<string, Tensor> = {};
+  const feeds: Record<string, Value> = {};
   const pool: Ref[] = [];
   const source = (shape: readonly number[]): Ref => {
     const type = { dtype: 'f32' as const, shape };

@@ -9,12 +9,13 @@ import { gatherSamples } from './gather.ts';
 import { layerNormSamples } from './layerNorm.ts';
 import { matmulSamples } from './matmul.ts';
 import { reductionSamples } from './reductions.ts';
-import type { InvalidSample, Sample } from './sample.ts';
+import type { InvalidSample, OpSamples, Sample } from './sample.ts';
 import { sliceSamples } from './slice.ts';
 import { softmaxSamples } from './softmax.ts';
 import { viewSamples } from './views.ts';
+import { sourceSamples, updateSamples } from './whole.ts';
 
-const all = [
+const all: readonly OpSamples[] = [
   elementwiseSamples,
   matmulSamples,
   reductionSamples,
@@ -29,8 +30,23 @@ const all = [
   crossEntropySamples,
   attentionSamples,
   crfSamples,
+  updateSamples,
+  sourceSamples,
 ];
+
+/** Of one file each: what a test takes that need not try every op. */
+export const families: readonly OpSamples[] = all;
 
 /** Samples of every op, for tests and docs. */
 export const validSamples: readonly Sample[] = all.flatMap(({ valid }) => valid);
 export const invalidSamples: readonly InvalidSample[] = all.flatMap(({ invalid }) => invalid);
+
+const joined = <T>(
+  part: (samples: OpSamples) => Readonly<Record<string, T>> | undefined,
+): ReadonlyMap<string, T> => new Map(all.flatMap((samples) => Object.entries(part(samples) ?? {})));
+
+/** By op: its meaning, what judges it where it has no samples, where f32 ends for it. */
+export const references = joined(({ references: own }) => own);
+export const elsewhere = joined(({ elsewhere: own }) => own);
+export const reaches = joined(({ reach }) => reach);
+export const parts: ReadonlySet<string> = new Set(all.flatMap((samples) => samples.parts ?? []));

@@ -1,4 +1,6 @@
 import type { Attributes } from '../../../src/ir/graph.ts';
+import { get, levelOf, logSum, type Reference, type Tensor, tensor, total } from '../../support/tensor.ts';
+import { kept } from './dropout.ts';
 import {
   bool,
   f32,
@@ -33,7 +35,52 @@ const refused = (
 
 const q = type('f32', 'batch', 'time', 128);
 
+function attention(inputs: readonly Tensor[], attributes: Attributes): readonly Tensor[] {
+  const [q, k, v, ...rest] = inputs as [Tensor, Tensor, Tensor, ...Tensor[]];
+  const [batch, time, all] = q.shape as [number, number, number];
+  const keys = k.shape[1] ?? 1;
+  const heads = Number(attributes.heads);
+  const width = all / heads;
+  const mask = attributes.masked === true ? rest[0] : undefined;
+  const key = rest.at(-1);
+  const allowed = (b: number, i: number, j: number): boolean =>
+    (mask === undefined || get(mask, [b, j]) !== 0) && (attributes.causal !== true || j <= i);
+  const scores = (b: number, h: number, i: number): number[] =>
+    Array.from({ length: keys }, (_, j) => {
+      const terms = Array.from(
+        { length: width },
+        (_, d) => get(q, [b, i, h * width + d]) * get(k, [b, j, h * width + d]),
+      );
+      return allowed(b, i, j) ? total(terms) / Math.sqrt(width) : Number.NEGATIVE_INFINITY;
+    });
+  const lse = tensor([batch, heads, time], ([b = 0, h = 0, i = 0]) => logSum(scores(b, h, i)));
+  const out = tensor(q.shape, ([b = 0, i = 0, column = 0]) => {
+    const h = Math.floor(column / width);
+    const normaliser = get(lse, [b, h, i]);
+    const terms = scores(b, h, i).map((score, j) => {
+      const element = ((b * heads + h) * time + i) * keys + j;
+      const drops = attributes.rate !== undefined && !kept(element, key as Tensor, attributes);
+      const scale = attributes.rate === undefined ? 1 : 1 / (1 - Number(attributes.rate));
+      const probability = score === Number.NEGATIVE_INFINITY || drops ? 0 : Math.exp(score - normaliser);
+      return probability * scale * get(v, [b, j, column]);
+    });
+    return total(terms);
+  });
+  const levels = tensor([batch, heads, 2, time], ([b = 0, h = 0, line = 0, i = 0]) =>
+    levelOf(scores(b, h, i), line),
+  );
+  return [out, levels];
+}
+
+const references: Readonly<Record<string, Reference>> = {
+  attention,
+};
+
 export const attentionSamples: OpSamples = {
+  references,
+  // gradients of keys and queries are as inexact as probabilities, times the other operand
+  reach: { attention: { most: 30, tolerance: { absolute: 1e-5, relative: 1e-5 } } },
+  elsewhere: { attentionGradient: 'finite differences of attention' },
   valid: [
     heads(3, 3, 4, { heads: 2 }),
     heads(2, 4, 6, { heads: 1 }),

@@ -1,3 +1,4 @@
+import { atAxis, get, type Reference, type Tensor, tensor, total } from '../../support/tensor.ts';
 import { f32, i32, type OpSamples, type Sample, type } from './sample.ts';
 
 const joined = (axis: number, ...shapes: readonly (readonly number[])[]): Sample => ({
@@ -6,7 +7,27 @@ const joined = (axis: number, ...shapes: readonly (readonly number[])[]): Sample
   attributes: { axis },
 });
 
+function concat(parts: readonly Tensor[], axis: number): Tensor {
+  const shape = parts[0]?.shape ?? [];
+  const at = atAxis(axis, shape.length);
+  const sizes = parts.map((part) => part.shape[at] ?? 1);
+  return tensor(shape.with(at, total(sizes)), (index) => {
+    let position = index[at] ?? 0;
+    const part = sizes.findIndex((size) => {
+      if (position < size) return true;
+      position -= size;
+      return false;
+    });
+    return get(parts[part] as Tensor, index.with(at, position));
+  });
+}
+
+const references: Readonly<Record<string, Reference>> = {
+  concat: (inputs, { axis }) => [concat(inputs, Number(axis))],
+};
+
 export const concatSamples: OpSamples = {
+  references,
   valid: [
     joined(0, [2, 3], [4, 3]),
     joined(-1, [2, 3], [2, 1], [2, 5]),

@@ -1,3 +1,4 @@
+import { get, one, type Reference, tensor } from '../../support/tensor.ts';
 import { f32, i32, type OpSamples, type Sample, type } from './sample.ts';
 
 const turned = (shape: readonly number[], permutation: readonly number[]): Sample => ({
@@ -6,7 +7,24 @@ const turned = (shape: readonly number[], permutation: readonly number[]): Sampl
   attributes: { permutation },
 });
 
+const references: Readonly<Record<string, Reference>> = {
+  transpose: one((x, { permutation }) => {
+    const order = permutation as number[];
+    return tensor(
+      order.map((axis) => x.shape[axis] ?? 1),
+      (index) =>
+        get(
+          x,
+          x.shape.map((_, axis) => index[order.indexOf(axis)] ?? 0),
+        ),
+    );
+  }),
+  broadcast: one((x, { shape }) => tensor(shape as number[], (index) => get(x, index))),
+  copy: one((x) => x),
+};
+
 export const copySamples: OpSamples = {
+  references,
   valid: [
     turned([3, 5], [1, 0]),
     turned([2, 3, 4], [0, 2, 1]),

@@ -1,3 +1,4 @@
+import { get, indexOf, logSum, type Reference, type Tensor, tensor, total } from '../../support/tensor.ts';
 import { f32, i32, type OpSamples, type Sample, type SampleInput, type } from './sample.ts';
 
 /** Sequences of `lengths` over `labels` labels, padded to `time`. */
@@ -29,7 +30,69 @@ const lengths = type('i32', 'batch');
 const square = type('f32', 7, 7);
 const ends = type('f32', 7);
 
+/** All labellings of a sequence with their scores. */
+function* labellings(
+  inputs: readonly Tensor[],
+  b: number,
+  length: number,
+): Generator<{ readonly tags: readonly number[]; readonly score: number }> {
+  const [emissions, transitions, start, stop] = inputs as [Tensor, Tensor, Tensor, Tensor];
+  const labels = emissions.shape[2] ?? 1;
+  for (let code = 0; code < labels ** length; code++) {
+    const tags = indexOf(code, Array<number>(length).fill(labels));
+    const parts = tags.map((tag, t) => {
+      const before = tags[t - 1];
+      return (
+        get(emissions, [b, t, tag]) +
+        (before === undefined ? get(start, [tag]) : get(transitions, [before, tag]))
+      );
+    });
+    const last = tags.at(-1);
+    yield { tags, score: total(parts) + (last === undefined ? 0 : get(stop, [last])) };
+  }
+}
+
+function crfLoss([emissions, tags, lengths, ...scores]: readonly Tensor[]): Tensor {
+  const chain = [emissions as Tensor, ...scores];
+  return tensor((lengths as Tensor).shape, ([b = 0]) => {
+    const length = get(lengths as Tensor, [b]);
+    const all = [...labellings(chain, b, length)];
+    const own = Array.from({ length }, (_, t) => get(tags as Tensor, [b, t]));
+    const gold = all.find((path) => path.tags.every((tag, t) => tag === own[t]));
+    return length === 0 ? 0 : logSum(all.map(({ score }) => score)) - (gold?.score ?? Number.NaN);
+  });
+}
+
+function crfDecode([emissions, lengths, ...scores]: readonly Tensor[]): readonly Tensor[] {
+  const [batch, time] = (emissions as Tensor).shape as [number, number];
+  const best = Array.from({ length: batch }, (_, b) => {
+    const length = get(lengths as Tensor, [b]);
+    const all = [...labellings([emissions as Tensor, ...scores], b, length)];
+    return length === 0
+      ? { tags: [], score: 0 }
+      : all.reduce((x, y) => (y.score > x.score ? y : x), all[0] as { tags: number[]; score: number });
+  });
+  return [
+    tensor([batch, time], ([b = 0, t = 0]) => best[b]?.tags[t] ?? 0),
+    tensor([batch], ([b = 0]) => best[b]?.score ?? 0),
+  ];
+}
+
+const negated = ({ shape, data }: Tensor): Tensor => ({ shape, data: Array.from(data, (x) => -x) });
+
+const references: Readonly<Record<string, Reference>> = {
+  crfLogLikelihood: (inputs) => [negated(crfLoss(inputs))],
+  crfLoss: (inputs) => [crfLoss(inputs)],
+  crfDecode,
+};
+
+const FAR_SCORES = { most: 1e4, tolerance: { absolute: 0.1, relative: 0 } };
+
 export const crfSamples: OpSamples = {
+  references,
+  // the log-partition is exact to 1e-5 · max(1, log Z), for scores of ±1e4
+  reach: { crfLoss: FAR_SCORES, crfLogLikelihood: FAR_SCORES },
+  elsewhere: { crfGradient: 'finite differences of crfLogLikelihood' },
   valid: [
     ...chains.map((sample) => loss('crfLogLikelihood', sample)),
     ...chains.map((sample) => loss('crfLoss', sample)),

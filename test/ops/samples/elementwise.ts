@@ -1,3 +1,5 @@
+import { erf } from '../../../src/kernel/elementwise.ts';
+import { each, type Reference } from '../../support/tensor.ts';
 import { bool, f32, f32In, type InvalidSample, i32, type OpSamples, type Sample, type } from './sample.ts';
 
 const positive = [0.5, 2] as const;
@@ -103,7 +105,52 @@ const invalid: readonly InvalidSample[] = [
   },
 ];
 
+const cdf = (x: number): number => (1 + erf(x / Math.SQRT2)) / 2;
+const pdf = (x: number): number => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
+
+const casts: Readonly<Record<string, (x: number) => number>> = {
+  f32: (x) => x,
+  i32: Math.trunc,
+  bool: (x) => +(x !== 0),
+};
+
+const references: Readonly<Record<string, Reference>> = {
+  add: each((x = 0, y = 0) => x + y),
+  sub: each((x = 0, y = 0) => x - y),
+  mul: each((x = 0, y = 0) => x * y),
+  div: each((x = 0, y = 0) => x / y),
+  maximum: each(Math.max),
+  minimum: each(Math.min),
+  neg: each((x = 0) => -x),
+  abs: each(Math.abs),
+  exp: each(Math.exp),
+  log: each(Math.log),
+  sqrt: each(Math.sqrt),
+  rsqrt: each((x = 0) => 1 / Math.sqrt(x)),
+  tanh: each(Math.tanh),
+  erf: each(erf),
+  gelu: each((x = 0) => x * cdf(x)),
+  tanhSlope: each((x = 0) => 1 / Math.cosh(x) ** 2),
+  geluSlope: each((x = 0) => cdf(x) + x * pdf(x)),
+  relu: each((x = 0) => Math.max(x, 0)),
+  sigmoid: each((x = 0) => 1 / (1 + Math.exp(-x))),
+  floor: each(Math.floor),
+  isFinite: each((x = 0) => +Number.isFinite(x)),
+  equal: each((x, y) => +(x === y)),
+  notEqual: each((x, y) => +(x !== y)),
+  less: each((x = 0, y = 0) => +(x < y)),
+  lessEqual: each((x = 0, y = 0) => +(x <= y)),
+  greater: each((x = 0, y = 0) => +(x > y)),
+  greaterEqual: each((x = 0, y = 0) => +(x >= y)),
+  and: each((x = 0, y = 0) => x & y),
+  or: each((x = 0, y = 0) => x | y),
+  not: each((x = 0) => 1 - x),
+  where: each((condition, yes = 0, no = 0) => (condition ? yes : no)),
+  cast: (inputs, { dtype }) => each(casts[String(dtype)] ?? ((x = 0) => x))(inputs, {}),
+};
+
 export const elementwiseSamples: OpSamples = {
+  references,
   valid: [
     ...[
       'neg',

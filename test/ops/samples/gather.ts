@@ -1,8 +1,39 @@
+import { get, indexOf, type Reference, type Tensor, tensor, total } from '../../support/tensor.ts';
 import { f32, i32, type OpSamples, type } from './sample.ts';
 
 const within = (low: number, below: number) => ({ low, below: [below], report: 'ids' });
 
+const references: Readonly<Record<string, Reference>> = {
+  gather: ([table, ids]) => {
+    const [rows, picks] = [table as Tensor, ids as Tensor];
+    const rank = picks.shape.length;
+    return [
+      tensor([...picks.shape, ...rows.shape.slice(1)], (index) =>
+        get(rows, [get(picks, index.slice(0, rank)), ...index.slice(rank)]),
+      ),
+    ];
+  },
+  clampIndex: ([ids], { low, below }) => [
+    tensor((ids as Tensor).shape, (index) =>
+      Math.max(Math.min(get(ids as Tensor, index), Number((below as number[])[0]) - 1), Number(low)),
+    ),
+  ],
+  gatherGradient: ([dy, ids], { shape }) => {
+    const [upstream, picks] = [dy as Tensor, ids as Tensor];
+    return [
+      tensor(shape as number[], ([row, ...rest]) =>
+        total(
+          Array.from(picks.data, (id, i) =>
+            id === row ? get(upstream, [...indexOf(i, picks.shape), ...rest]) : 0,
+          ),
+        ),
+      ),
+    ];
+  },
+};
+
 export const gatherSamples: OpSamples = {
+  references,
   valid: [
     { op: 'gather', inputs: [f32(6, 3), i32([2, 0, 2, 5, 2], 5)] },
     { op: 'gather', inputs: [f32(4, 2), i32([3, 1, 1, 0, 3, 3], 2, 3)] },

@@ -1,3 +1,5 @@
+import type { Attributes } from '../../../src/ir/graph.ts';
+import { broadcastShape, get, type Reference, type Tensor, tensor, total } from '../../support/tensor.ts';
 import { f32, type OpSamples, type Sample, type } from './sample.ts';
 
 const product = (x: readonly number[], y: readonly number[], attributes = {}): Sample => ({
@@ -6,7 +8,39 @@ const product = (x: readonly number[], y: readonly number[], attributes = {}): S
   attributes,
 });
 
+function matmul(x: Tensor, y: Tensor, attributes: Attributes): Tensor {
+  const swap = ({ shape, data }: Tensor, yes: boolean): Tensor =>
+    yes
+      ? tensor([...shape.slice(0, -2), shape.at(-1) ?? 1, shape.at(-2) ?? 1], (index) =>
+          get({ shape, data }, [...index.slice(0, -2), index.at(-1) ?? 0, index.at(-2) ?? 0]),
+        )
+      : { shape, data };
+  const [a, b] = [swap(x, attributes.transposeX === true), swap(y, attributes.transposeY === true)];
+  const vector = a.shape.length === 1;
+  const left = vector ? { ...a, shape: [1, ...a.shape] } : a;
+  const outer = broadcastShape([left.shape.slice(0, -2), b.shape.slice(0, -2)]);
+  const shape = [...outer, left.shape.at(-2) ?? 1, b.shape.at(-1) ?? 1];
+  const product = tensor(shape, (index) => {
+    const [batch, row, column] = [index.slice(0, -2), index.at(-2) ?? 0, index.at(-1) ?? 0];
+    const terms = Array.from(
+      { length: left.shape.at(-1) ?? 1 },
+      (_, k) => get(left, [...batch, row, k]) * get(b, [...batch, k, column]),
+    );
+    return total(terms);
+  });
+  return vector ? { ...product, shape: shape.slice(1) } : product;
+}
+
+const references: Readonly<Record<string, Reference>> = {
+  matmul: ([x, y], attributes) => [matmul(x as Tensor, y as Tensor, attributes)],
+  linear: ([x, weight, bias]) => {
+    const y = matmul(x as Tensor, weight as Tensor, {});
+    return [tensor(y.shape, (index) => get(y, index) + (bias ? get(bias, index) : 0))];
+  },
+};
+
 export const matmulSamples: OpSamples = {
+  references,
   valid: [
     product([3, 4], [4, 5]),
     product([2, 3, 5], [5, 4]),

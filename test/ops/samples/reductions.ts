@@ -1,3 +1,4 @@
+import { atAxis, one, type Reference, reduce, type Tensor, total } from '../../support/tensor.ts';
 import { f32, i32, type OpSamples, type Sample, type } from './sample.ts';
 
 const over = (op: string, shape: readonly number[], axes: readonly number[], keepDims = false): Sample => ({
@@ -17,7 +18,19 @@ const reductions = (op: string): Sample[] => [
   over(op, [7], []),
 ];
 
+const references: Readonly<Record<string, Reference>> = {
+  sum: ([x], attributes) => reduce(x as Tensor, attributes, total),
+  mean: ([x], attributes) => reduce(x as Tensor, attributes, (values) => total(values) / values.length),
+  max: ([x], attributes) => reduce(x as Tensor, attributes, (values) => Math.max(...values)),
+  argmax: one((x, { axis = -1 }) => {
+    const at = atAxis(Number(axis), x.shape.length);
+    const [all] = reduce(x, { axes: [at] }, (values) => values.indexOf(Math.max(...values)));
+    return all as Tensor;
+  }),
+};
+
 export const reductionSamples: OpSamples = {
+  references,
   valid: [
     ...['sum', 'mean', 'max'].flatMap(reductions),
     over('sum', [0, 3], [0]),

@@ -1,9 +1,12 @@
 import type { DType } from '../../../src/base/dtype.ts';
 import type { ErrorCode } from '../../../src/base/errors.ts';
 import type { Attributes, TensorType } from '../../../src/ir/graph.ts';
+import type { Tolerance } from '../../agreement/agree.ts';
+import type { Reference } from '../../support/tensor.ts';
 
 /*
- * Samples of an op stand beside it in `*.samples.ts`. Only tests and docs import them, so a browser bundle carries none.
+ * What tests know of an op: operands that it takes and refuses, and its meaning as plainly as it can be said. Every test of ops draws
+ * on these, so that a new op needs a file here and a line in `all.ts`.
  */
 
 /** An operand: floats are drawn from `range`, other types list their elements. */
@@ -33,9 +36,24 @@ export interface InvalidSample {
   readonly summary: string;
 }
 
+/** Largest magnitudes that an op's f32 results can follow, and how close they are there. */
+export interface Reach {
+  readonly most: number;
+  readonly tolerance: Tolerance;
+}
+
+/** Samples of the ops of one file, by the names of the ops where they differ. */
 export interface OpSamples {
   readonly valid: readonly Sample[];
   readonly invalid: readonly InvalidSample[];
+  /** the meaning of each op that has samples */
+  readonly references: Readonly<Record<string, Reference>>;
+  /** ops without samples, and what judges them instead */
+  readonly elsewhere?: Readonly<Record<string, string>>;
+  /** where f32 ends before its largest number, whatever computes it */
+  readonly reach?: Readonly<Record<string, Reach>>;
+  /** ops whose operands lie in a range of their own: not tried at the ends of f32 */
+  readonly parts?: readonly string[];
 }
 
 export const f32 = (...shape: readonly number[]): SampleInput => ({ dtype: 'f32', shape });

@@ -1,4 +1,5 @@
 import type { Attributes } from '../../../src/ir/graph.ts';
+import { atAxis, get, one, type Reference, type Tensor, tensor } from '../../support/tensor.ts';
 import { f32, type InvalidSample, type OpSamples, type Sample, type } from './sample.ts';
 
 const cut = (shape: readonly number[], attributes: Attributes): Sample => ({
@@ -15,7 +16,27 @@ const refused = (axis: number, from: number, to: number | 'end', summary: string
   summary,
 });
 
+function slice(x: Tensor, { axis, from = 0, to = 'end' }: Attributes): Tensor {
+  const at = atAxis(Number(axis), x.shape.length);
+  const data = Array.from({ length: x.shape[at] ?? 1 }, (_, i) => i);
+  const picked = data.slice(Number(from), to === 'end' ? undefined : Number(to));
+  const shape = x.shape.with(at, picked.length);
+  return tensor(shape, (index) => get(x, index.with(at, picked[index[at] ?? 0] ?? 0)));
+}
+
+const references: Readonly<Record<string, Reference>> = {
+  slice: one(slice),
+  sliceGradient: one((x, { axis, start, size }) => {
+    const at = Number(axis);
+    return tensor(x.shape.with(at, Number(size)), (index) => {
+      const place = (index[at] ?? 0) - Number(start);
+      return place >= 0 && place < (x.shape[at] ?? 1) ? get(x, index.with(at, place)) : 0;
+    });
+  }),
+};
+
 export const sliceSamples: OpSamples = {
+  references,
   valid: [
     cut([5, 3], { axis: 0, from: 1, to: 4 }),
     cut([2, 7], { axis: -1, from: -3, to: 'end' }),

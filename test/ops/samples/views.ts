@@ -1,6 +1,16 @@
+import { one, type Reference } from '../../support/tensor.ts';
 import { f32, type OpSamples, type } from './sample.ts';
 
+const references: Readonly<Record<string, Reference>> = {
+  reshape: one((x, { shape }) => {
+    const wanted = shape as number[];
+    const known = wanted.filter((size) => size >= 0).reduce((a, b) => a * b, 1);
+    return { ...x, shape: wanted.map((size) => (size < 0 ? x.data.length / known : size)) };
+  }),
+};
+
 export const viewSamples: OpSamples = {
+  references,
   valid: [
     { op: 'reshape', inputs: [f32(2, 6)], attributes: { shape: [3, 4] } },
     { op: 'reshape', inputs: [f32(2, 3, 4)], attributes: { shape: [6, -1] } },
