@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { namesOf } from '../src/base/dim.ts';
 import { FrondError } from '../src/base/errors.ts';
+import { escapeMarkup } from '../src/base/shown.ts';
 import { parseArguments } from '../src/cli/arguments.ts';
-import { escapeHtml } from '../src/cli/chart.ts';
 import { describe as describeError, placeIn } from '../src/cli/failure.ts';
 import { sizesOf } from '../src/cli/run.ts';
 import { shellWord, shown, shownJson } from '../src/cli/shown.ts';
@@ -48,7 +48,7 @@ const takers: Readonly<Record<string, (text: string) => unknown>> = {
   'a word on a terminal': shown,
   'a word in JSON on a terminal': (text) => shownJson({ text }),
   'a word for a shell': shellWord,
-  'a word in a report': escapeHtml,
+  'a word in a report': escapeMarkup,
   'a message of an error': (text) => [placeIn('/x', new Error(text)), describeError(new Error(text))],
   'sizes on the command line': (text) => sizesOf(madeIn('f'), text),
   'an option on the command line': (text) => parseArguments('x', {}, [`--${text}`]),

@@ -15,3 +15,9 @@ function escaped(character: string): string {
  * the direction of writing stands there as `\x1b`, `\n`, `\u202e`. Everything from data that the command prints goes through this.
  */
 export const shown = (text: string): string => text.replace(UNSEEN, escaped);
+
+const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+
+/** Text within HTML or SVG. */
+export const escapeMarkup = (text: string): string =>
+  text.replace(/[&<>"]/g, (character) => ENTITIES[character] ?? character);

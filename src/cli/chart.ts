@@ -1,3 +1,5 @@
+import { escapeMarkup } from '../base/shown.ts';
+
 /** One line of a chart. */
 export interface Series {
   readonly name: string;
@@ -16,9 +18,6 @@ export interface ChartOptions {
 
 const COLORS = ['#2563a8', '#c2611f', '#3d8b40', '#8a4fb0', '#b23a48'];
 const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT] = [520, 260, 46, 34, 40, 12];
-
-export const escapeHtml = (text: string): string =>
-  text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c] ?? c);
 
 const label = (value: number): string => {
   const size = Math.abs(value);
@@ -59,13 +58,13 @@ export function lineChart(series: readonly Series[], options: ChartOptions): str
     ),
   ];
   return [
-    `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" class="chart" role="img" aria-label="${escapeHtml(options.title)}">`,
-    `<text x="${LEFT}" y="12" class="title">${escapeHtml(options.title)}</text>`,
+    `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" class="chart" role="img" aria-label="${escapeMarkup(options.title)}">`,
+    `<text x="${LEFT}" y="12" class="title">${escapeMarkup(options.title)}</text>`,
     ...grid,
     ...series.map(({ points: list }, i) => line(list, colorOf(i), atX, atY)),
     ...legendOf(series),
-    `<text x="${WIDTH - RIGHT}" y="${HEIGHT - 4}" text-anchor="end">${escapeHtml(options.x)}</text>`,
-    `<text x="${LEFT}" y="${HEIGHT - 4}">${escapeHtml(options.y)}</text>`,
+    `<text x="${WIDTH - RIGHT}" y="${HEIGHT - 4}" text-anchor="end">${escapeMarkup(options.x)}</text>`,
+    `<text x="${LEFT}" y="${HEIGHT - 4}">${escapeMarkup(options.y)}</text>`,
     '</svg>',
   ].join('\n');
 }
@@ -100,7 +99,7 @@ function legendOf(series: readonly Series[]): string[] {
   if (series.length < 2) return [];
   let x = LEFT;
   return series.map(({ name }, i) => {
-    const entry = `<g transform="translate(${x} 26)"><path d="M0 -3H14" stroke="${colorOf(i)}" stroke-width="2"/><text x="18">${escapeHtml(name)}</text></g>`;
+    const entry = `<g transform="translate(${x} 26)"><path d="M0 -3H14" stroke="${colorOf(i)}" stroke-width="2"/><text x="18">${escapeMarkup(name)}</text></g>`;
     x += 34 + 5.6 * name.length;
     return entry;
   });

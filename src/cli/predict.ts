@@ -4,28 +4,28 @@ import { chooseDevice, palm } from '../index.ts';
 import { wordsIn } from '../palm/words.ts';
 import type { Given } from './commands.ts';
 import { isClosed, linesFrom } from './io.ts';
-import { bracket } from './outcome.ts';
 import { checkRun } from './run.ts';
-import { shown, shownJson } from './shown.ts';
+import { percent, shown, shownJson } from './shown.ts';
 
 const isTagged = (value: unknown): value is palm.head.Tagged =>
   typeof value === 'object' && value !== null && 'tags' in value;
 const isClassified = (value: unknown): value is palm.head.Classified =>
   typeof value === 'object' && value !== null && 'label' in value;
 
-const percent = (probability: number): string => `${(100 * probability).toFixed(1)} %`;
-
 /** Chunks of a tagged sentence by type. */
-function chunksIn(
-  words: readonly string[],
-  tags: readonly string[],
-): { type: string; text: string; from: number; to: number }[] {
-  return palm.metrics.chunksOf(tags).map(({ type, start, end }) => ({
-    type,
-    text: words.slice(start, end).join(' '),
-    from: start,
-    to: end,
-  }));
+const chunksIn = (words: readonly string[], tags: readonly string[]) =>
+  palm.metrics
+    .chunksOf(tags)
+    .map(({ type, start, end }) => ({ type, text: words.slice(start, end).join(' '), from: start, to: end }));
+
+/** One sentence with its chunks in brackets: `play [genre jazz] in the [room kitchen]`. */
+export function bracket(words: readonly string[], tags: readonly string[]): string {
+  const marked = [...words];
+  for (const { type, start, end } of palm.metrics.chunksOf(tags)) {
+    marked[start] = `[${type} ${marked[start]}`;
+    marked[end - 1] += ']';
+  }
+  return marked.join(' ');
 }
 
 /** Everything that is known of one sentence, as `--json` prints it; its words as they were typed, parted as the reader parts them. */
@@ -59,10 +59,10 @@ export function describePrediction(
     const prediction = list[index];
     if (isTagged(prediction)) {
       lines.push(shown(bracket(words, prediction.tags)));
-      details.push(`${shown(task)} ${percent(prediction.probability)}`);
+      details.push(`${shown(task)} ${percent(prediction.probability)} %`);
     } else if (isClassified(prediction)) {
       details.unshift(
-        `${shown(task)} ${pc.bold(shown(prediction.label))} ${percent(prediction.probability)}`,
+        `${shown(task)} ${pc.bold(shown(prediction.label))} ${percent(prediction.probability)} %`,
       );
     } else details.push(`${shown(task)} ${shownJson(prediction)}`);
   }

@@ -1,10 +1,8 @@
 import { Presets, SingleBar } from 'cli-progress';
 import pc from 'picocolors';
 import type { palm } from '../index.ts';
-import { shown } from './shown.ts';
-
-const percent = (fraction: unknown): string =>
-  typeof fraction === 'number' ? `${(100 * fraction).toFixed(1)} %` : '–';
+import { headlinesOf } from './scores.ts';
+import { percent, shown } from './shown.ts';
 
 /** `95 s` as `1:35`. */
 export function clock(seconds: number): string {
@@ -13,17 +11,12 @@ export function clock(seconds: number): string {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
 }
 
-/** The fractions that a metrics object holds, one level deep, as `intent accuracy 97.0 %`. */
-function headline(metrics: palm.Metrics): string {
-  const { exactMatch, ...tasks } = metrics;
-  const parts = Object.entries(tasks).flatMap(([task, value]) => {
-    if (typeof value !== 'object' || value === null) return [];
-    const { accuracy, f1, expected } = value as { accuracy?: number; f1?: number; expected?: number };
-    const score = expected === undefined ? `accuracy ${percent(accuracy)}` : `F1 ${percent(f1)}`;
-    return [`${shown(task)} ${score}`];
-  });
-  return [...parts, ...(exactMatch === undefined ? [] : [`exact match ${percent(exactMatch)}`])].join(', ');
-}
+/** `intent accuracy 97.0 %, slots F1 94.1 %, exact match 91.0 %` */
+const headline = (metrics: palm.Metrics): string =>
+  headlinesOf(metrics)
+    .filter(({ isWhole }) => isWhole)
+    .map(({ label, value }) => `${shown(label)} ${percent(value)} %`)
+    .join(', ');
 
 const lossesOf = (losses: Readonly<Record<string, number>>): string =>
   Object.entries(losses)

@@ -1,8 +1,10 @@
 import { own } from '../base/own.ts';
+import { escapeMarkup } from '../base/shown.ts';
 import { FrondError, type Graph, type palm, toSvg } from '../index.ts';
-import { escapeHtml, lineChart, type Series } from './chart.ts';
+import { lineChart, type Series } from './chart.ts';
 import type { StepEvent } from './curve.ts';
-import { headlines } from './outcome.ts';
+import { headlinesOf } from './scores.ts';
+import { percent } from './shown.ts';
 
 export interface ReportInput {
   readonly name: string;
@@ -26,47 +28,39 @@ th:first-child, td:first-child { text-align: left } th { color: #5a6672; font-we
 .confusion td { text-align: center; padding: .15rem .4rem; border: 0 } .confusion th { font-weight: 400; font-size: .75rem }
 .confusion th.column { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; padding: .4rem .15rem }`;
 
-const percent = (value: unknown): string => (typeof value === 'number' ? `${(100 * value).toFixed(1)}` : '–');
+/** A cell of a table: its text, or more where it is not a plain one. */
+type Cell = string | { readonly text: string; readonly tag?: 'th'; readonly attributes?: string };
 
-const table = (head: readonly string[], rows: readonly (readonly string[])[], className = ''): string =>
-  [
-    `<table class="${className}"><thead><tr>${head.map((cell) => `<th>${escapeHtml(cell)}</th>`).join('')}</tr></thead><tbody>`,
-    ...rows.map((row) => `<tr>${row.map((cell) => `<td>${escapeHtml(cell)}</td>`).join('')}</tr>`),
-    '</tbody></table>',
-  ].join('\n');
-
-/** `intent accuracy`, `slots f1`, … of an epoch's metrics as numbers. */
-function flat(metrics: palm.Metrics | undefined): [string, number][] {
-  return Object.entries(headlines(metrics ?? {})).flatMap(([task, value]): [string, number][] => {
-    if (typeof value === 'number') return [[task === 'exactMatch' ? 'exact match' : task, value]];
-    return Object.entries(value as object).map(([name, number]) => [
-      `${task} ${name === 'f1' ? 'F1' : name}`,
-      Number(number),
-    ]);
-  });
+function table(className: string, head: readonly Cell[], rows: readonly (readonly Cell[])[]): string {
+  const print = (cell: Cell, usual: string): string => {
+    const { text, tag = usual, attributes = '' } = typeof cell === 'string' ? { text: cell } : cell;
+    return `<${tag}${attributes}>${escapeMarkup(text)}</${tag}>`;
+  };
+  const row = (cells: readonly Cell[], tag: string): string =>
+    `<tr>${cells.map((cell) => print(cell, tag)).join('')}</tr>`;
+  const body = rows.map((cells) => row(cells, 'td')).join('\n');
+  return `<table class="${className}"><thead>${row(head, 'th')}</thead><tbody>\n${body}\n</tbody></table>`;
 }
 
 function charts({ result, steps }: ReportInput): string {
   const { history } = result.summary;
-  const tasks = Object.keys(steps[0]?.losses ?? history[0]?.losses ?? {});
-  const losses: Series[] = tasks.map((task) => ({
-    name: task,
-    points: steps.map((event) => [event.step, own(event.losses, task) ?? Number.NaN]),
-  }));
-  const names = flat(history[0]?.metrics)
-    .map(([name]) => name)
-    .filter((name) => /accuracy|F1|exact/.test(name));
-  const scores: Series[] = names.map((name) => ({
+  const ofSteps = (name: string, value: (event: StepEvent) => number): Series => ({
     name,
-    points: history.map(({ epoch, metrics }) => [epoch, new Map(flat(metrics)).get(name) ?? Number.NaN]),
-  }));
-  const rate: Series[] = [{ name: 'rate', points: steps.map((event) => [event.step, event.rate]) }];
-  const norm: Series[] = [
-    { name: 'gradient norm', points: steps.map((event) => [event.step, event.gradientNorm]) },
-  ];
+    points: steps.map((event) => [event.step, value(event)]),
+  });
+  const tasks = Object.keys(steps[0]?.losses ?? history[0]?.losses ?? {});
+  const losses = tasks.map((task) => ofSteps(task, ({ losses }) => own(losses, task) ?? Number.NaN));
+  const scores = new Map<string, [number, number][]>();
+  for (const { epoch, metrics } of history) {
+    for (const { label, value, isWhole } of headlinesOf(metrics ?? {}))
+      if (isWhole) scores.set(label, [...(scores.get(label) ?? []), [epoch, value]]);
+  }
+  const validation = [...scores].map(([name, points]) => ({ name, points }));
+  const rate = [ofSteps('rate', (event) => event.rate)];
+  const norm = [ofSteps('gradient norm', (event) => event.gradientNorm)];
   return [
     lineChart(losses, { title: 'training loss by task', x: 'step', y: 'loss' }),
-    lineChart(scores, { title: 'validation', x: 'epoch', y: 'fraction', from: 1, top: 1 }),
+    lineChart(validation, { title: 'validation', x: 'epoch', y: 'fraction', from: 1, top: 1 }),
     lineChart(rate, { title: 'learning rate', x: 'step', y: 'rate' }),
     lineChart(norm, { title: 'gradient norm before clipping', x: 'step', y: 'norm' }),
   ].join('\n');
@@ -74,78 +68,53 @@ function charts({ result, steps }: ReportInput): string {
 
 function epochTable({ result }: ReportInput): string {
   const { history, bestStep } = result.summary;
-  const names = flat(history[0]?.metrics).map(([name]) => name);
+  const labels = headlinesOf(history[0]?.metrics ?? {}).map(({ label }) => label);
   const rows = history.map(({ epoch, step, loss, metrics }) => {
-    const values = new Map(flat(metrics));
-    return [
-      `${epoch}${step === bestStep ? ' ★' : ''}`,
-      loss.toFixed(4),
-      ...names.map((name) => percent(values.get(name))),
-    ];
+    const values = new Map(headlinesOf(metrics ?? {}).map(({ label, value }) => [label, value]));
+    const mark = step === bestStep ? ' ★' : '';
+    return [`${epoch}${mark}`, loss.toFixed(4), ...labels.map((label) => percent(values.get(label)))];
   });
-  return `<div class="scroll plain">${table(['epoch', 'training loss', ...names], rows)}</div>`;
+  return `<div class="scroll plain">${table('', ['epoch', 'training loss', ...labels], rows)}</div>`;
 }
 
-interface Confusion {
-  readonly labels: readonly string[];
-  readonly counts: readonly (readonly number[])[];
-}
-interface TypeRow {
-  readonly type: string;
-  readonly precision: number;
-  readonly recall: number;
-  readonly f1: number;
-  readonly expected: number;
-}
-
-function confusionTable(task: string, { labels, counts }: Confusion): string {
-  const total = counts.map((row) =>
-    Math.max(
-      1,
-      row.reduce((sum, count) => sum + count, 0),
-    ),
-  );
-  const rows = counts.map((row, i) => {
-    const cells = row.map((count, j) => {
-      const share = count / (total[i] ?? 1);
+function confusionTable({ labels, counts }: palm.metrics.ConfusionMatrix): string {
+  const rows = counts.map((row, i): Cell[] => {
+    const total = row.reduce((sum, count) => sum + count, 0);
+    const cells = row.map((count, j): Cell => {
+      if (count === 0) return '';
+      const share = count / total;
       const color = i === j ? `rgba(61,139,64,${share * 0.7})` : `rgba(194,97,31,${Math.min(1, share * 2)})`;
-      return `<td style="background:${count === 0 ? 'none' : color}">${count === 0 ? '' : count}</td>`;
+      return { text: String(count), attributes: ` style="background:${color}"` };
     });
-    return `<tr><th>${escapeHtml(labels[i] ?? '')}</th>${cells.join('')}</tr>`;
+    return [{ text: labels[i] ?? '', tag: 'th' }, ...cells];
   });
-  const head = labels.map((name) => `<th class="column">${escapeHtml(name)}</th>`).join('');
-  return `<h2>${escapeHtml(task)}: confusion (rows: right label, columns: predicted)</h2><div class="scroll"><table class="confusion"><tr><th></th>${head}</tr>${rows.join('\n')}</table></div>`;
+  const head = labels.map((text) => ({ text, attributes: ' class="column"' }));
+  return `<div class="scroll">${table('confusion', ['', ...head], rows)}</div>`;
 }
 
 /** Scores of each slot type; the bar behind F1 shows it at a glance. */
-function typeTable(types: readonly TypeRow[]): string {
+function typeTable(types: readonly palm.metrics.TypeScore[]): string {
   const rows = [...types]
     .sort((a, b) => b.expected - a.expected || a.type.localeCompare(b.type))
-    .map(({ type, precision, recall, f1, expected }) => {
+    .map(({ type, precision, recall, f1, expected }): Cell[] => {
       const bar = `background:linear-gradient(90deg,#d6e6f5 ${percent(f1)}%,transparent 0)`;
-      const cells = [percent(precision), percent(recall), percent(f1), String(expected)];
-      return `<tr><td>${escapeHtml(type)}</td>${cells.map((cell, i) => `<td${i === 2 ? ` class="bar" style="${bar}"` : ''}>${cell}</td>`).join('')}</tr>`;
+      const marked = { text: percent(f1), attributes: ` class="bar" style="${bar}"` };
+      return [type, percent(precision), percent(recall), marked, String(expected)];
     });
-  const head = ['type', 'precision', 'recall', 'F1', 'in the test part']
-    .map((cell) => `<th>${cell}</th>`)
-    .join('');
-  return `<table class="types"><thead><tr>${head}</tr></thead><tbody>${rows.join('\n')}</tbody></table>`;
+  return table('types', ['type', 'precision', 'recall', 'F1', 'in the test part'], rows);
 }
 
-function taskTables(test: palm.Metrics): string {
-  return Object.entries(test)
-    .map(([task, value]) => {
-      if (typeof value !== 'object' || value === null) return '';
-      const { confusion, types } = value as { confusion?: Confusion; types?: readonly TypeRow[] };
-      return [
-        confusion === undefined ? '' : confusionTable(task, confusion),
-        types === undefined
-          ? ''
-          : `<h2>${escapeHtml(task)}: by type, the most frequent first</h2>${typeTable(types)}`,
-      ].join('\n');
-    })
-    .join('\n');
-}
+const taskTables = (test: palm.Metrics): string[] =>
+  Object.entries(test).flatMap(([task, value]) => {
+    const { confusion, types }: Partial<palm.metrics.ClassScores & palm.metrics.EntityScores> = Object(value);
+    const title = (text: string): string => `<h2>${escapeMarkup(task)}: ${text}</h2>`;
+    return [
+      ...(confusion
+        ? [title('confusion (rows: right label, columns: predicted)'), confusionTable(confusion)]
+        : []),
+      ...(types ? [title('by type, the most frequent first'), typeTable(types)] : []),
+    ];
+  });
 
 /** The graph with as many scopes shown as find room. */
 function drawing(graph: Graph): string {
@@ -163,17 +132,17 @@ function drawing(graph: Graph): string {
 export function reportPage(input: ReportInput): string {
   const { name, result, test, facts } = input;
   const { steps, history } = result.summary;
-  const big = flat(test)
-    .filter(([label]) => /accuracy|F1|exact/.test(label))
-    .map(([label, value]) => `<div>${percent(value)} %<span>${escapeHtml(label)}</span></div>`);
+  const big = headlinesOf(test)
+    .filter(({ isWhole }) => isWhole)
+    .map(({ label, value }) => `<div>${percent(value)} %<span>${escapeMarkup(label)}</span></div>`);
   return [
-    `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escapeHtml(name)}</title><style>${STYLE}</style>`,
-    `<h1>${escapeHtml(name)}</h1>`,
-    `<p class="facts">${steps} steps, ${history.length} epochs, ${facts.seconds.toFixed(0)} s on device ${escapeHtml(facts.device)}, seed ${facts.seed}. Scores on the test part:</p>`,
+    `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escapeMarkup(name)}</title><style>${STYLE}</style>`,
+    `<h1>${escapeMarkup(name)}</h1>`,
+    `<p class="facts">${steps} steps, ${history.length} epochs, ${facts.seconds.toFixed(0)} s on device ${escapeMarkup(facts.device)}, seed ${facts.seed}. Scores on the test part:</p>`,
     `<div class="big">${big.join('')}</div>`,
     `<div class="charts">${charts(input)}</div>`,
     `<h2>validation after each epoch</h2>${epochTable(input)}`,
-    taskTables(test),
+    ...taskTables(test),
     `<h2>the graph that predicts</h2><div class="scroll">${drawing(result.trainer.prediction)}</div>`,
     '</html>\n',
   ].join('\n');

@@ -12,6 +12,10 @@ export const shownJson = (value: unknown): string =>
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 
+/** A fraction of 1 as percent, without the sign. */
+export const percent = (fraction: unknown, digits = 1): string =>
+  typeof fraction === 'number' ? (100 * fraction).toFixed(digits) : '–';
+
 /** A word of a command line, quoted where a shell would read something else; control characters as `$'\x1b'`. */
 export function shellWord(word: string): string {
   if (/^[\w./][\w@%+=:,./-]*$/.test(word)) return word;

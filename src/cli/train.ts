@@ -9,11 +9,11 @@ import type { Argument } from './arguments.ts';
 import { COMMANDS, type Given } from './commands.ts';
 import { Curve } from './curve.ts';
 import { writeWhole } from './io.ts';
-import { headlines, printScores } from './outcome.ts';
 import { describePrediction } from './predict.ts';
 import { compileProgress, progressListener } from './progress.ts';
 import { loadRecipe, recipeName, runRecipe } from './recipe.ts';
 import { reportPage } from './report.ts';
+import { printScores, scoresOf } from './scores.ts';
 import { shellWord, shown } from './shown.ts';
 import { tunedSchedules } from './tune.ts';
 
@@ -103,13 +103,12 @@ async function finish(
   facts: Facts,
   curve: Curve,
 ): Promise<void> {
-  const scores = headlines(test);
-  process.stdout.write(`${printScores(scores)}\n`);
+  process.stdout.write(`${printScores(test)}\n`);
   const { history, bestStep } = result.summary;
   const kept = history.find(({ step }) => step === bestStep) ?? history.at(-1);
   const metrics = {
-    test: scores,
-    validation: kept?.metrics === undefined ? null : headlines(kept.metrics),
+    test: scoresOf(test),
+    validation: kept?.metrics === undefined ? null : scoresOf(kept.metrics),
     ...facts,
     steps: result.summary.steps,
     epochs: history.length,

@@ -1,5 +1,6 @@
 import dagre from '@dagrejs/dagre';
 import { defined, FrondError } from '../base/errors.ts';
+import { escapeMarkup } from '../base/shown.ts';
 import type { GraphLike, Phase } from '../ir/graph.ts';
 import {
   type Arrow,
@@ -10,11 +11,6 @@ import {
   type Scope,
   scopeTree,
 } from './picture.ts';
-
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-
-const escapeText = (text: string): string =>
-  text.replace(/[&<>"]/g, (character) => ENTITIES[character] ?? character);
 
 const FILL = { forward: '#e8f1fb', backward: '#fdeee0', update: '#e9f6e6' } as const;
 const STROKE = { forward: '#5b7fa6', backward: '#b3793f', update: '#5f9653' } as const;
@@ -137,8 +133,8 @@ function drawBox(box: Box, { x, y }: Point): string {
   return [
     // a folded scope lies on another box: there is more in it
     `<g class="${box.phase}">${box.kind === 'scope' ? rect(4) : ''}${rect(0)}`,
-    `<text x="${x.toFixed(1)}" y="${(y - 2).toFixed(1)}" font-weight="600" fill="${INK}">${escapeText(box.label)}</text>`,
-    `<text x="${x.toFixed(1)}" y="${(y + 12).toFixed(1)}" fill="${QUIET}">${escapeText(box.detail)}</text></g>`,
+    `<text x="${x.toFixed(1)}" y="${(y - 2).toFixed(1)}" font-weight="600" fill="${INK}">${escapeMarkup(box.label)}</text>`,
+    `<text x="${x.toFixed(1)}" y="${(y + 12).toFixed(1)}" fill="${QUIET}">${escapeMarkup(box.detail)}</text></g>`,
   ].join('');
 }
 
@@ -188,23 +184,23 @@ export function toSvg(graph: GraphLike, options: PictureOptions = {}): string {
   );
   const frames = layout.frames.map(({ x, y, width: w, height: h }, i) => {
     const [leftmost, highest] = [x - w / 2, y - h / 2];
-    return `<rect x="${leftmost.toFixed(1)}" y="${highest.toFixed(1)}" width="${w.toFixed(1)}" height="${h.toFixed(1)}" rx="10" fill="#1f2933" fill-opacity=".025" stroke="#c6ced6" stroke-dasharray="4 3"/><text x="${(leftmost + 10).toFixed(1)}" y="${(highest + 3.5).toFixed(1)}" text-anchor="start" font-size="10" fill="${QUIET}" stroke="#fff" stroke-width="4" paint-order="stroke">${escapeText(scopes[i]?.label ?? '')}</text>`;
+    return `<rect x="${leftmost.toFixed(1)}" y="${highest.toFixed(1)}" width="${w.toFixed(1)}" height="${h.toFixed(1)}" rx="10" fill="#1f2933" fill-opacity=".025" stroke="#c6ced6" stroke-dasharray="4 3"/><text x="${(leftmost + 10).toFixed(1)}" y="${(highest + 3.5).toFixed(1)}" text-anchor="start" font-size="10" fill="${QUIET}" stroke="#fff" stroke-width="4" paint-order="stroke">${escapeMarkup(scopes[i]?.label ?? '')}</text>`;
   });
   const arrows = picture.arrows.map((arrow, i) => {
     const { points, x, y } = defined(layout.arrows[i], 'an arrow');
-    const title = arrow.label === '' ? '' : `<title>${escapeText(arrow.label)}</title>`;
+    const title = arrow.label === '' ? '' : `<title>${escapeMarkup(arrow.label)}</title>`;
     const label = labelOf(arrow);
     const text =
       label === ''
         ? ''
-        : `<text x="${x.toFixed(1)}" y="${(y + 3).toFixed(1)}" font-size="9" fill="${QUIET}" stroke="#fff" stroke-width="3" paint-order="stroke">${escapeText(label)}</text>`;
+        : `<text x="${x.toFixed(1)}" y="${(y + 3).toFixed(1)}" font-size="9" fill="${QUIET}" stroke="#fff" stroke-width="3" paint-order="stroke">${escapeMarkup(label)}</text>`;
     return `<path d="${curve(points)}" fill="none" stroke="#8a97a5" marker-end="url(#head)">${title}</path>${text}`;
   });
   const total = height + (phases.length < 2 ? 0 : 26);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${left} ${top} ${width} ${total}" width="${width}"`,
     ' font-family="ui-sans-serif, system-ui, sans-serif" font-size="11" text-anchor="middle">',
-    `<title>${escapeText(picture.title)}</title>`,
+    `<title>${escapeMarkup(picture.title)}</title>`,
     '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="6" markerHeight="6" orient="auto">',
     '<path d="M0 0L8 4L0 8z" fill="#8a97a5"/></marker></defs>',
     `<rect x="${left}" y="${top}" width="${width}" height="${total}" fill="#fff"/>`,

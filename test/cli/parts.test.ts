@@ -6,9 +6,9 @@ import { parseArguments } from '../../src/cli/arguments.ts';
 import { lineChart, ticks } from '../../src/cli/chart.ts';
 import { comparisonText } from '../../src/cli/compare.ts';
 import { describe as inOneLine, placeIn, shownError } from '../../src/cli/failure.ts';
-import { bracket, headlines, printScores } from '../../src/cli/outcome.ts';
-import { describePrediction } from '../../src/cli/predict.ts';
+import { bracket, describePrediction } from '../../src/cli/predict.ts';
 import { clock, progressListener } from '../../src/cli/progress.ts';
+import { printScores, scoresOf } from '../../src/cli/scores.ts';
 import { shellWord, shown, shownJson } from '../../src/cli/shown.ts';
 import type { palm } from '../../src/index.ts';
 
@@ -165,7 +165,7 @@ describe('what is printed', () => {
       slots: { accuracy: 0.9, precision: 1, recall: 0.5, f1: 2 / 3, expected: 4 },
       exactMatch: 0.25,
     };
-    expect(headlines(metrics)).toEqual({
+    expect(scoresOf(metrics)).toEqual({
       intent: { accuracy: 0.5 },
       slots: { precision: 1, recall: 0.5, f1: 2 / 3 },
       exactMatch: 0.25,
