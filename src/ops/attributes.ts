@@ -1,20 +1,19 @@
-import { isDim } from '../base/dim.ts';
-import { integer, kind, listOf, notNegative, optional, text } from '../base/kinds.ts';
-import type { Attributes } from '../ir/graph.ts';
-import type { OpRecord } from '../ir/record.ts';
+import { type Dim, isDim } from '../base/dim.ts';
+import { integer, type Kinds, kind, listOf, notNegative, optional, text } from '../base/kinds.ts';
+import type { Attribute, Attributes } from '../ir/graph.ts';
 import { fail, show } from './rules.ts';
 
 // The attributes that several ops take, and the check that nodes have no others. Records say what they take as a table.
 
 /** A size: a natural number, a name, or an expression over names. */
-export const dim = kind('a dimension', isDim);
+export const dim = kind<Dim>('a dimension', isDim);
 export const dims = listOf(dim, 'dimensions');
 
 /** Negative ones count from the right; the last one where it is left out. */
 export const axis = { axis: optional(integer) };
 
 const steps = listOf(
-  kind('a step', (value) => typeof value === 'object'),
+  kind<Attribute>('a step', (value) => typeof value === 'object'),
   'steps',
 );
 const results = optional(listOf(integer, 'numbers of steps'));
@@ -30,8 +29,7 @@ export const groups = { parameters: optional(listOf(text, 'names')), rates: numb
  * Refuses attributes that an op does not take, that are missing or of another kind, as those of a file may be.
  * @throws FROND-S019
  */
-export function checkAttributes({ name: op, attributes: kinds }: OpRecord, attributes: Attributes): void {
-  if (kinds === undefined) return;
+export function checkAttributes(op: string, kinds: Kinds, attributes: Attributes): void {
   const stranger = Object.keys(attributes).find((name) => !Object.hasOwn(kinds, name));
   if (stranger !== undefined) {
     const taken = Object.keys(kinds).join(', ');

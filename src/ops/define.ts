@@ -1,8 +1,10 @@
 import { type Dim, product, times } from '../base/dim.ts';
 import { defined } from '../base/errors.ts';
+import type { Kinds, OptionsOf } from '../base/kinds.ts';
 import type { Attributes, Ref, TensorType } from '../ir/graph.ts';
-import { arityOf, type ByName, byName, type OptionalName, readName } from '../ir/operands.ts';
+import { arityOf, type ByName, byName, type Name, type OptionalName, readName } from '../ir/operands.ts';
 import type { Build, Demand, IndexBounds, LaunchPlan, LowerContext, OpRecord, Slot } from '../ir/record.ts';
+import { checkAttributes } from './attributes.ts';
 import { bytesOf, refuse } from './rules.ts';
 
 type Names = readonly string[];
@@ -16,16 +18,11 @@ type Gradients<O extends Names, R extends Names> = Both<O, R, Ref> & { readonly 
   readonly needs: ByName<O[number], boolean>;
 };
 
-interface Lowering<O extends Names, R extends Names> extends Pick<LowerContext, 'attributes' | 'schedules'> {
-  readonly slots: Both<O, R, Slot>;
-}
-
-/** Facts about the op as a whole, which the record states in the same words. */
+/** What the records of ops say of the op as a whole. */
 type Facts = Pick<
   OpRecord,
   | 'name'
   | 'doc'
-  | 'attributes'
   | 'neutral'
   | 'involution'
   | 'idle'
@@ -38,115 +35,131 @@ type Facts = Pick<
   | 'report'
 >;
 
-/** An op, its operands by name. Names as in `ir/operands.ts`: `x`, `bias?`, `...others`. */
-export interface Definition<O extends Names, R extends Names> extends Facts {
+/**
+ * An op, its operands by name. Names as in `ir/operands.ts`: `x`, `bias?`, `...others`. Rules receive attributes of the kinds that
+ * `attributes` states; other nodes are refused.
+ */
+export interface Definition<O extends Names, R extends Names, K extends Kinds, A = OptionsOf<K>>
+  extends Facts {
   /** 'kernel' where it is left out */
   readonly kind?: OpRecord['kind'];
   readonly operands: O;
   /** 'out' where they are left out */
   readonly results?: R;
+  readonly attributes: K;
   /** Whether an optional operand or result is there. Without a word of it, the first of them are. */
-  readonly given?: {
-    readonly [K in OptionalName<O[number] | R[number]>]?: (attributes: Attributes) => boolean;
-  };
+  readonly given?: { readonly [N in OptionalName<O[number] | R[number]>]?: (attributes: A) => boolean };
   /** What the results behind the first are, where they are kept for the op's own gradient and have none themselves. */
   readonly saved?: string;
-  shape(operands: ByName<O[number], TensorType>, attributes: Attributes): readonly TensorType[];
+  shape(operands: ByName<O[number], TensorType>, attributes: A): readonly TensorType[];
   /** Gradients of the operands, in order; undefined, or left out at the end, for those that have none. */
-  vjp?(b: Build, refs: Gradients<O, R>, attributes: Attributes): readonly (Ref | undefined)[];
-  expand?(b: Build, operands: ByName<O[number], Ref>, attributes: Attributes): readonly Ref[];
-  lower?(types: Both<O, R, TensorType>, context: Lowering<O, R>): readonly LaunchPlan[];
+  vjp?(b: Build, refs: Gradients<O, R>, attributes: A): readonly (Ref | undefined)[];
+  expand?(b: Build, operands: ByName<O[number], Ref>, attributes: A): readonly Ref[];
+  lower?(
+    types: Both<O, R, TensorType>,
+    context: { readonly slots: Both<O, R, Slot>; readonly attributes: A } & Pick<LowerContext, 'schedules'>,
+  ): readonly LaunchPlan[];
   /** Floating-point operations: so many per element of the first result, or in all. Left out: no cost is known. */
-  readonly flops?: number | ((types: Both<O, R, TensorType>, attributes: Attributes) => Dim);
-  demands?(types: Both<O, R, TensorType>, attributes: Attributes): readonly Demand[];
+  readonly flops?: number | ((types: Both<O, R, TensorType>, attributes: A) => Dim);
+  demands?(types: Both<O, R, TensorType>, attributes: A): readonly Demand[];
   /** Bounds of operands that index something; `lengths` names the operand with the lengths of their rows. */
   indices?(
     types: Both<O, R, TensorType>,
-    attributes: Attributes,
+    attributes: A,
   ): Readonly<Record<string, IndexBounds & { readonly lengths?: string }>>;
-  within?(types: Both<O, R, TensorType>, attributes: Attributes): IndexBounds;
+  within?(types: Both<O, R, TensorType>, attributes: A): IndexBounds;
 }
 
 const perElement = ([first]: readonly TensorType[], flops: number): Dim =>
   flops === 0 ? 0 : times(product(first?.shape ?? []), flops);
 
 /** The record of an op, whose rules take lists: passes, checker and printers see no names. */
-export function defineOp<const O extends Names, const R extends Names = readonly ['out']>(
-  definition: Definition<O, R>,
+export function defineOp<const O extends Names, K extends Kinds, const R extends Names = readonly ['out']>(
+  definition: Definition<O, R, K>,
 ): OpRecord {
+  type A = OptionsOf<K>;
   const {
     name,
     kind = 'kernel',
     operands,
     results = ['out'],
-    given = {},
-    saved,
-    flops,
-    ...rest
+    attributes: kinds,
+    given,
+    ...rules
   } = definition;
-  const { shape, vjp, expand, lower, demands, indices, within, ...facts } = rest;
-  const names = { operands: operands.map(readName), results: results.map(readName) };
-  const [least, most] = arityOf(names.operands);
-  const isGiven = (attributes: Attributes) => (option: string) =>
-    (given as Record<string, ((attributes: Attributes) => boolean) | undefined>)[option]?.(attributes);
-  const named = <T>(side: keyof typeof names, values: readonly T[], attributes: Attributes) =>
-    byName(name, names[side], values, isGiven(attributes));
-  // the one place where names that are checked when a rule runs become names that the compiler knows
+  const { saved, shape, vjp, expand, lower, flops, demands, indices, within, ...facts } = rules;
+  const operandNames = operands.map(readName);
+  const resultNames = results.map(readName);
+  const [least, most] = arityOf(operandNames);
+  const present: { readonly [option: string]: ((attributes: A) => boolean) | undefined } = given ?? {};
+  const bind = <T>(names: readonly Name[], values: readonly T[], attributes: Attributes) =>
+    byName(name, names, values, (option) => present[option]?.(attributes as A));
+  // here names and attributes that are checked as a rule runs become those that the compiler knows
   const operandsOf = <T>(values: readonly T[], attributes: Attributes) =>
-    named('operands', values, attributes) as ByName<O[number], T>;
+    bind(operandNames, values, attributes) as ByName<O[number], T>;
   const bothOf = <T>(inputs: readonly T[], outputs: readonly T[], attributes: Attributes) =>
-    ({ ...named('operands', inputs, attributes), ...named('results', outputs, attributes) }) as Both<O, R, T>;
-  const typesOf = ({ inputs, outputs, attributes }: LowerContext) => bothOf(inputs, outputs, attributes);
+    ({
+      ...bind(operandNames, inputs, attributes),
+      ...bind(resultNames, outputs, attributes),
+    }) as Both<O, R, T>;
+  /** A rule that takes the types of operands and results. */
+  const typed =
+    <T>(rule: (types: Both<O, R, TensorType>, attributes: A) => T) =>
+    ({ inputs, outputs, attributes }: LowerContext): T =>
+      rule(bothOf(inputs, outputs, attributes), attributes as A);
   return {
     ...facts,
     name,
     kind,
-    operands: names.operands,
+    operands: operandNames,
     arity: least === most ? least : [least, most],
-    shape: (inputs, attributes) => shape(operandsOf(inputs, attributes), attributes),
+    attributes: kinds,
+    shape(inputs, attributes) {
+      checkAttributes(name, kinds, attributes);
+      return shape(operandsOf(inputs, attributes), attributes as A);
+    },
     ...(vjp && {
       vjp(b, { inputs, outputs, gradients: [first, ...others], attributes, needs }) {
         if (saved !== undefined) refuse(name, saved, others);
-        const arriving = defined(first, `gradient that arrives at ${name}`);
-        const more = { [`d${results[0]}`]: arriving, needs: operandsOf(needs, attributes) };
-        return vjp(b, { ...bothOf(inputs, outputs, attributes), ...more } as Gradients<O, R>, attributes);
+        const refs = {
+          ...bothOf(inputs, outputs, attributes),
+          [`d${results[0]}`]: defined(first, `gradient that arrives at ${name}`),
+          needs: operandsOf(needs, attributes),
+        };
+        return vjp(b, refs as unknown as Gradients<O, R>, attributes as A);
       },
     }),
     ...(expand && {
-      expand: (b, { inputs, attributes }) => expand(b, operandsOf(inputs, attributes), attributes),
+      expand: (b, { inputs, attributes }) => expand(b, operandsOf(inputs, attributes), attributes as A),
     }),
     ...(lower && {
-      lower(context) {
-        const { inputs, outputs, attributes, schedules } = context;
+      lower({ inputs, outputs, attributes, schedules }) {
         const slots = bothOf<Slot>(
           inputs.map((_, index) => ({ kind: 'input', index })),
           outputs.map((_, index) => ({ kind: 'output', index })),
           attributes,
         );
-        return lower(typesOf(context), { slots, attributes, schedules });
+        const types = bothOf(inputs, outputs, attributes);
+        return lower(types, { slots, attributes: attributes as A, schedules });
       },
     }),
     ...(flops !== undefined && {
-      cost(context) {
-        const { outputs, attributes } = context;
-        const count =
-          typeof flops === 'number' ? perElement(outputs, flops) : flops(typesOf(context), attributes);
-        return { flops: count, bytes: bytesOf(context) };
-      },
+      cost: (context) => ({
+        flops: typeof flops === 'number' ? perElement(context.outputs, flops) : typed(flops)(context),
+        bytes: bytesOf(context),
+      }),
     }),
-    ...(demands && { demands: (context) => demands(typesOf(context), context.attributes) }),
+    ...(demands && { demands: typed(demands) }),
     ...(indices && {
       indices(context) {
-        const places = named('operands', [...context.inputs.keys()], context.attributes);
-        return Object.entries(indices(typesOf(context), context.attributes)).map(
-          ([operand, { lengths, ...bounds }]) => ({
-            ...bounds,
-            input: places[operand] as number,
-            ...(lengths !== undefined && { lengths: places[lengths] as number }),
-          }),
-        );
+        const places = bind(operandNames, [...context.inputs.keys()], context.attributes);
+        return Object.entries(typed(indices)(context)).map(([operand, { lengths, ...bounds }]) => ({
+          ...bounds,
+          input: places[operand] as number,
+          ...(lengths !== undefined && { lengths: places[lengths] as number }),
+        }));
       },
     }),
-    ...(within && { within: (context) => within(typesOf(context), context.attributes) }),
+    ...(within && { within: typed(within) }),
   };
 }

@@ -3,7 +3,7 @@ import { planGatherGradient } from '../../kernels/gatherGradient.ts';
 import { printShape, product } from '../base/dim.ts';
 import { dims } from './attributes.ts';
 import { defineOp } from './define.ts';
-import { dimsOf, expectFloat, expectType, expectTypes, fail } from './rules.ts';
+import { expectFloat, expectType, expectTypes, fail } from './rules.ts';
 
 /** Rows of a table [vocabulary, ...row]; the result is [...ids, ...row]. */
 export const gather = defineOp({
@@ -35,8 +35,7 @@ export const gatherGradient = defineOp({
   operands: ['dout', 'ids'],
   results: ['dtable'],
   attributes: { shape: dims },
-  shape({ dout, ids }, attributes) {
-    const shape = dimsOf('gatherGradient', attributes, 'shape');
+  shape({ dout, ids }, { shape }) {
     if (shape.length === 0) fail('FROND-S013', 'gatherGradient: the table needs 1 or more dimensions');
     expectTypes('gatherGradient', {
       dy: [dout, 'f32', [...ids.shape, ...shape.slice(1)]],

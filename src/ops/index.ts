@@ -28,7 +28,7 @@ const checked = (record: OpRecord): OpRecord => ({
   ...record,
   shape(inputs, attributes) {
     const types = record.shape(inputs, attributes);
-    checkAttributes(record, attributes);
+    if (record.attributes) checkAttributes(record.name, record.attributes, attributes);
     return types;
   },
 });

@@ -7,7 +7,7 @@ import type { OpRegistry } from '../ir/record.ts';
 import { epilogue } from './attributes.ts';
 import { defineOp } from './define.ts';
 import { epilogueOf, epilogueTypes } from './epilogue.ts';
-import { expectFloat, expectShape, expectTypes, lastDim, numberOf } from './rules.ts';
+import { expectFloat, expectShape, expectTypes, lastDim } from './rules.ts';
 
 const rowsOf = ({ shape }: TensorType) => ({
   rows: product(shape.slice(0, -1)),
@@ -25,23 +25,17 @@ export const layerNorm = defineOp({
   results: ['out', 'mean', 'rstd'],
   saved: 'mean and rstd',
   attributes: { epsilon: notNegative },
-  shape({ x, gamma, beta }, attributes) {
+  shape({ x, gamma, beta }) {
     expectFloat('layerNorm', x, gamma, beta);
     const width = lastDim('layerNorm', 'the input', x.shape);
     expectShape('layerNorm', 'gamma', gamma.shape, [width]);
     expectShape('layerNorm', 'beta', beta.shape, [width]);
-    numberOf('layerNorm', attributes, 'epsilon');
     const saved: TensorType = { dtype: 'f32', shape: x.shape.slice(0, -1) };
     return [{ dtype: 'f32', shape: x.shape }, saved, saved];
   },
   vjp: (b, { x, gamma, mean, rstd, dout }) => b.op('layerNormGradient', { x, gamma, mean, rstd, dy: dout }),
-  lower: ({ x }, { slots, attributes, schedules }) =>
-    planLayerNorm({
-      ...slots,
-      ...rowsOf(x),
-      epsilon: numberOf('layerNorm', attributes, 'epsilon'),
-      schedules,
-    }),
+  lower: ({ x }, { slots, attributes: { epsilon }, schedules }) =>
+    planLayerNorm({ ...slots, ...rowsOf(x), epsilon, schedules }),
   flops: 8,
 });
 

@@ -133,7 +133,7 @@ export const matmul = (registry: OpRegistry) =>
       expectFloat('matmul', x, y);
       const type: TensorType = { dtype: 'f32', shape: productShape(x, y, attributes) };
       layOut([x, y, ...extras], attributes);
-      if (attributes.columnSums === true) return [type, sumsOf(x, y, attributes)];
+      if (attributes.columnSums) return [type, sumsOf(x, y, attributes)];
       return epilogueTypes('matmul', registry, attributes, [type, ...extras]);
     },
     vjp,

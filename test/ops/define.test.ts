@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { flag, optional } from '../../src/base/kinds.ts';
 import { differentiate } from '../../src/index.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import type { TensorType } from '../../src/ir/graph.ts';
@@ -15,10 +16,8 @@ const affine = defineOp({
   operands: ['x', 'scale?', 'shift?', '...others'],
   results: ['out', 'level'],
   saved: 'levels',
-  given: {
-    scale: ({ scaled }) => scaled === true,
-    shift: ({ shifted }) => shifted === true,
-  },
+  attributes: { scaled: optional(flag), shifted: optional(flag) },
+  given: { scale: ({ scaled = false }) => scaled, shift: ({ shifted = false }) => shifted },
   shape: ({ x }) => [x, scalar],
   vjp: (b, { dout, scale, others, needs }) => [
     needs.x ? b.neg(dout) : undefined,

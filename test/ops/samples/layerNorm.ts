@@ -53,7 +53,7 @@ export const layerNormSamples: OpSamples = {
       op: 'layerNorm',
       inputs: [type('f32', 4), type('f32', 4), type('f32', 4)],
       code: 'FROND-S019',
-      summary: 'layerNorm: attribute epsilon must be a number, not absent',
+      summary: 'layerNorm: attribute epsilon must be a finite number from 0 on, not absent',
     },
   ],
 };
