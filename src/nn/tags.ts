@@ -1,5 +1,6 @@
 import { checkArguments } from '../base/arguments.ts';
-import { type Kind, oneOf, series } from '../base/kinds.ts';
+import { type Kind, names, oneOf, series } from '../base/kinds.ts';
+import { own } from '../base/own.ts';
 
 /**
  * How the words of chunks are marked, in the letters of their tags: the first of several words, those between, the last, and the
@@ -24,25 +25,31 @@ export interface Tag {
   readonly type: string;
 }
 
-const PARTS: ReadonlyMap<string, Part> = new Map([
-  ...(['O', 'B', 'I', 'E', 'S'] as const).map((part) => [part, part] as const),
-  ...([
-    ['M', 'I'],
-    ['L', 'E'],
-    ['U', 'S'],
-  ] as const),
-]);
+const PARTS: Readonly<Record<string, Part>> = {
+  O: 'O',
+  B: 'B',
+  I: 'I',
+  E: 'E',
+  S: 'S',
+  M: 'I',
+  L: 'E',
+  U: 'S',
+};
 
 /** Part and type of any text: a letter that no scheme has stands for a word inside of a chunk. */
 export function splitTag(text: string): Tag {
   const dash = text.indexOf('-');
   const [letter, type] = dash < 0 ? [text, ''] : [text.slice(0, dash), text.slice(dash + 1)];
-  return { part: PARTS.get(letter) ?? 'I', type };
+  return { part: own(PARTS, letter) ?? 'I', type };
 }
 
 /** The part and type of a tag of any scheme; undefined for any other text. */
 export const readTag = (text: unknown): Tag | undefined =>
   typeof text === 'string' && (text === 'O' || /^[BIELMSU]-\S+$/.test(text)) ? splitTag(text) : undefined;
+
+/** What a tag looks like, for the hints of errors. */
+export const TAG_FORM =
+  'a tag is O, or the part of a chunk and its type: B-type, I-type, and where the scheme has them E-, L-, M-, S-, U-';
 
 export const printTag = ({ part, type }: Tag, scheme: LabelScheme): string =>
   part === 'O' ? 'O' : `${LETTERS[scheme][part]}-${type}`;
@@ -62,3 +69,73 @@ export const schemeKind: Kind<LabelScheme> = {
   advise: () =>
     `give one of ${Object.keys(LETTERS).join(', ')}; data may be written in any of them, or in IOB1`,
 };
+
+/** Words `start` … `end`−1 of a sentence that form one slot or entity. */
+export interface Chunk {
+  readonly type: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+const OUTSIDE: Tag = { part: 'O', type: '' };
+
+/**
+ * The chunks of a tag sequence by the rules of conlleval (Tjong Kim Sang and Buchholz, CoNLL-2000 shared task), which accept
+ * what the tag scheme forbids: an `I-x` after `O`, at the start, or after another type begins a chunk of its own. So tags of
+ * all schemes (BIO, IOB1, BIOES, BILOU, BMES) are read alike, and none has to be named.
+ */
+export function chunksOf(tags: readonly string[]): readonly Chunk[] {
+  checkArguments('chunksOf', { tags: names }, [tags]);
+  const chunks: Chunk[] = [];
+  let start = -1;
+  let previous = OUTSIDE;
+  for (let i = 0; i <= tags.length; i++) {
+    const tag = tags[i];
+    const current = tag === undefined ? OUTSIDE : splitTag(tag);
+    if (start < 0 || endsBefore(current, previous)) {
+      if (start >= 0) chunks.push({ type: previous.type, start, end: i });
+      start = current.part === 'O' ? -1 : i;
+    }
+    previous = current;
+  }
+  return chunks;
+}
+
+/** Whether the chunk that `previous` belongs to is over when `current` comes. */
+const endsBefore = (current: Tag, previous: Tag): boolean =>
+  'OBS'.includes(current.part) || 'ES'.includes(previous.part) || current.type !== previous.type;
+
+/** The same chunks in the tags of another scheme; what holds a text that is no tag stays as it is. */
+export function convertTags(tags: readonly string[], scheme: LabelScheme): readonly string[] {
+  checkArguments('convertTags', { tags: names, scheme: schemeKind }, [tags, scheme]);
+  if (tags.some((tag) => readTag(tag) === undefined)) return tags;
+  const converted = tags.map(() => 'O');
+  for (const { type, start, end } of chunksOf(tags)) {
+    for (let i = start; i < end; i++) {
+      const part = end - start === 1 ? 'S' : i === start ? 'B' : i === end - 1 ? 'E' : 'I';
+      converted[i] = printTag({ part, type }, scheme);
+    }
+  }
+  return converted.every((tag, i) => tag === tags[i]) ? tags : converted;
+}
+
+/**
+ * What the tags of one part of the data are written in, judged by all of its sentences: letters that mark ends are those of one
+ * scheme; of those in B, I and O it is IOB1 where some chunk begins with I and B stands only where IOB1 needs it: between
+ * chunks of one type that touch.
+ */
+export function writtenIn(sentences: readonly (readonly string[])[]): LabelScheme | 'IOB1' {
+  const scheme = schemeOf(sentences.flat());
+  if (scheme !== 'BIO') return scheme;
+  let inside = 0;
+  for (const tags of sentences) {
+    let before: Chunk | undefined;
+    for (const chunk of chunksOf(tags)) {
+      const touches = before?.end === chunk.start && before.type === chunk.type;
+      if (!tags[chunk.start]?.startsWith('B')) inside++;
+      else if (!touches) return 'BIO';
+      before = chunk;
+    }
+  }
+  return inside === 0 ? 'BIO' : 'IOB1';
+}

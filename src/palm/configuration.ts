@@ -1,9 +1,9 @@
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
+import { fingerprint } from '../base/random.ts';
 import type { Attribute } from '../ir/graph.ts';
 import { lengthsOf, packBatch } from './batches.ts';
 import type { ComponentRecord, Reader } from './contract.ts';
-import { fingerprint } from './fingerprint.ts';
 import type { LearnerPlan } from './learner.ts';
 import { scheduleRecord } from './schedule.ts';
 import { graphFingerprint } from './snapshot.ts';

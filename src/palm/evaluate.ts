@@ -4,9 +4,8 @@ import type { Executable } from '../runtime/executable.ts';
 import type { Feeds, TensorValue } from '../runtime/feeds.ts';
 import { lengthsOf, packBatch } from './batches.ts';
 import { planBatches } from './batchPlan.ts';
-import { breather } from './breather.ts';
 import type { Batch, Metrics, Reader } from './contract.ts';
-import type { Listener } from './events.ts';
+import { breather, type Listener } from './events.ts';
 import { resultName, type Task } from './graphs.ts';
 
 /** Predictions of every task for the same examples, in their order. */

@@ -1,3 +1,4 @@
+export { convertTags } from '../nn/tags.ts';
 export * as backbone from './backbone/index.ts';
 export type {
   Backbone,
@@ -18,8 +19,8 @@ export { defineBackbone, defineHead, defineReader, type HeadDefinition, register
 export type { Predictions } from './evaluate.ts';
 export type { Listener, TrainingEvent } from './events.ts';
 export * as head from './head/index.ts';
-export { bioRules, collectLabels, collectTags, convertTags, type LabelSet, labelSet } from './labels.ts';
-export * as metrics from './metrics/index.ts';
+export { collectLabels, collectTags, type LabelSet, labelSet } from './labels.ts';
+export * as metrics from './metrics.ts';
 export type { ModelRecord } from './modelRecord.ts';
 export {
   type AdamOptions,
@@ -32,7 +33,6 @@ export {
 export { loadModelRecord, Predictor, type PredictorOptions } from './predictor.ts';
 export * as reader from './reader/index.ts';
 export type { JointExample } from './reader/jointFiles.ts';
-export type { Recipe, RecipeContext, RecipeResult } from './recipe.ts';
 export type { EpochRecord, TrainingSummary, TrainOptions } from './run.ts';
 export { constant as constantRate, defineSchedule, type Schedule, triangular } from './schedule.ts';
 export type { LoadOptions, LoadReport } from './snapshot.ts';
@@ -42,6 +42,9 @@ export {
   type MultiHeadOptions,
   MultiHeadTrainer,
   multiHeadTrainer,
+  type Recipe,
+  type RecipeContext,
+  type RecipeResult,
   type SaverOptions,
   Trainer,
   type TrainerOptions,

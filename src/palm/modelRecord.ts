@@ -1,8 +1,8 @@
 import { FrondError } from '../base/errors.ts';
+import { fingerprint } from '../base/random.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { Schedule } from '../kernel/ir.ts';
 import type { ComponentRecord, Head, Reader } from './contract.ts';
-import { fingerprint } from './fingerprint.ts';
 import type { Learner, LearnerPlan } from './learner.ts';
 import { graphRecord, sealOf } from './snapshot.ts';
 

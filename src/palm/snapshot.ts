@@ -1,6 +1,7 @@
 import { platform } from '#platform';
 import { defined, FrondError } from '../base/errors.ts';
 import { type Kind, object, withFields } from '../base/kinds.ts';
+import { fingerprint } from '../base/random.ts';
 import type { Attribute, Graph, Node } from '../ir/graph.ts';
 import { decodeUtf8 } from '../platform/text.ts';
 import type { ParameterLayout } from '../runtime/parameters.ts';
@@ -13,7 +14,6 @@ import {
   storeFloats,
   writeSafetensors,
 } from '../store/safetensors.ts';
-import { fingerprint } from './fingerprint.ts';
 import { type HostCopy, valuesIn } from './hostCopy.ts';
 
 const encoder = new TextEncoder();

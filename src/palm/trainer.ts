@@ -16,7 +16,9 @@ import type { Backbone, Head, Metrics, Reader } from './contract.ts';
 import { checkContract } from './contractCheck.ts';
 import type { Checked, HeadOnBackboneProblem } from './contractTypes.ts';
 import type { JointMetrics, Predictions } from './evaluate.ts';
+import type { Listener } from './events.ts';
 import type { Task } from './graphs.ts';
+import type { TrainingSummary } from './run.ts';
 import { backboneKind, checkSettings, headKind, readerKind } from './settings.ts';
 import { type FitOptions, missing, TrainerBase } from './trainerBase.ts';
 
@@ -170,3 +172,31 @@ export const multiHeadTrainer = <E = never>(
   trainers: readonly Trainer[],
   options?: MultiHeadOptions<E>,
 ): MultiHeadTrainer<E> => new MultiHeadTrainer(trainers, options);
+
+/** What `frond train FILE` hands to the function `train` that the file exports. */
+export interface RecipeContext {
+  /** folder with the data, as given on the command line */
+  readonly data: string | undefined;
+  /** folder of the run, for checkpoints and reports */
+  readonly output: string;
+  readonly epochs: number | undefined;
+  readonly batchSize: number | undefined;
+  readonly seed: number;
+  /** go on where the run in `output` stopped */
+  readonly resume: boolean;
+  readonly device: Device;
+  readonly signal: AbortSignal;
+  readonly on: Listener;
+}
+
+/** What a recipe gives back for the report. */
+export interface RecipeResult {
+  readonly trainer: Trainer | MultiHeadTrainer<never>;
+  readonly summary: TrainingSummary;
+  /** metrics of the held-out part; absent when the run was interrupted */
+  readonly test?: Metrics;
+  /** sentences whose labels are shown at the end */
+  readonly examples?: readonly string[];
+}
+
+export type Recipe = (context: RecipeContext) => Promise<RecipeResult>;

@@ -1,7 +1,6 @@
 import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
 import { kind, names as namesKind, natural, optional, series, text as textKind } from '../base/kinds.ts';
-import { fingerprint } from './fingerprint.ts';
 import { checkSettings } from './settings.ts';
 import { checkWord, linesOf, type Spelling, show, spell, wordProblem } from './words.ts';
 
@@ -98,7 +97,3 @@ export function vocabularyFrom(tokens: readonly unknown[], file: string): Vocabu
   if (ids.size < SPECIAL.length) fail(`expected ${SPECIAL[ids.size]}, found the end`);
   return { tokens: [...ids.keys()], ids };
 }
-
-/** What a checkpoint keeps to refuse another vocabulary. */
-export const vocabularyFingerprint = (vocabulary: Vocabulary): string =>
-  fingerprint(printVocabulary(vocabulary));

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { execPath } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { chunksOf } from '../../src/palm/metrics/chunks.ts';
+import { chunksOf } from '../../src/nn/tags.ts';
 import { type JointReader, jointReader } from '../../src/palm/reader/joint.ts';
 import type { JointExample } from '../../src/palm/reader/jointFiles.ts';
 

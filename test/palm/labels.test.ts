@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { interpreterDevice, palm } from '../../src/index.ts';
 import { chainConstraints, type LabelScheme } from '../../src/nn/index.ts';
-import { collectTags, convertTags, writtenIn } from '../../src/palm/labels.ts';
+import { convertTags, writtenIn } from '../../src/nn/tags.ts';
+import { collectTags } from '../../src/palm/labels.ts';
 import { jointReaderFrom, jointReaderOf } from '../../src/palm/reader/joint.ts';
 import { runs } from '../support/counts.ts';
 
@@ -88,7 +89,7 @@ describe('a reader of tags in any scheme', () => {
     const reader = jointReaderOf({ train: examplesIn(scheme), test: examplesIn('BIO') });
     expect(reader.tags.names).toEqual(['O', 'B-hour', 'B-room', 'I-room']);
     expect(reader.parts).toEqual(wanted.parts);
-    expect(reader.fingerprints).toEqual(wanted.fingerprints);
+    expect(reader.names).toEqual(wanted.names);
     expect(reader.notes).toEqual(
       scheme === 'BIO' ? [] : [`the tags of train are written in ${scheme} and were converted to BIO`],
     );

@@ -1,9 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { chunksOf } from '../../src/palm/metrics/chunks.ts';
-import { classScores, confusionMatrix } from '../../src/palm/metrics/classes.ts';
-import { entityScores } from '../../src/palm/metrics/entities.ts';
-import { jointScores } from '../../src/palm/metrics/joint.ts';
+import { chunksOf, classScores, confusionMatrix, entityScores, jointScores } from '../../src/palm/metrics.ts';
 import { runs } from '../support/counts.ts';
 
 const split = (line: string): string[] => (line === '' ? [] : line.split(' '));

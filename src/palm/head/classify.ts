@@ -15,7 +15,7 @@ import type { Head } from '../contract.ts';
 import { anySize } from '../contractCheck.ts';
 import { defineHead } from '../define.ts';
 import { labelSet } from '../labels.ts';
-import { type ClassScores, classScores } from '../metrics/classes.ts';
+import { type ClassScores, classScores } from '../metrics.ts';
 import { checkSettings } from '../settings.ts';
 
 /** A class with its probability. */

@@ -1,6 +1,6 @@
 import { name } from '../../base/kinds.ts';
 import type { Predictions } from '../evaluate.ts';
-import { jointScores } from '../metrics/joint.ts';
+import { jointScores } from '../metrics.ts';
 import type { JointExample } from '../reader/jointFiles.ts';
 import { checkSettings } from '../settings.ts';
 import type { Classified } from './classify.ts';

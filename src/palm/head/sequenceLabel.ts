@@ -6,7 +6,7 @@ import type { Head } from '../contract.ts';
 import { anySize } from '../contractCheck.ts';
 import { defineHead } from '../define.ts';
 import { labelSet } from '../labels.ts';
-import { type EntityScores, entityScores } from '../metrics/entities.ts';
+import { type EntityScores, entityScores } from '../metrics.ts';
 import { checkSettings } from '../settings.ts';
 import { weightedMean } from './classify.ts';
 

@@ -1,6 +1,5 @@
 import { FrondError, type SourcePlace } from '../../base/errors.ts';
-import { readTag } from '../../nn/tags.ts';
-import { TAG_FORM } from '../labels.ts';
+import { readTag, TAG_FORM } from '../../nn/tags.ts';
 import { checkWord, show, tooLong } from '../words.ts';
 import type { JointExample } from './jointFiles.ts';
 

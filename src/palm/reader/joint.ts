@@ -17,18 +17,10 @@ import {
 } from '../../base/kinds.ts';
 import { declare } from '../../dsl/graph.ts';
 import type { Attribute } from '../../ir/graph.ts';
-import { schemeOf } from '../../nn/index.ts';
-import { schemeKind } from '../../nn/tags.ts';
+import { convertTags, type LabelScheme, schemeKind, schemeOf, writtenIn } from '../../nn/tags.ts';
 import type { Batch, BatchSize, ComponentRecord, Reader } from '../contract.ts';
 import { defineReader } from '../define.ts';
-import {
-  collectLabels,
-  collectTags,
-  type LabelSet,
-  labelFingerprint,
-  labelSet,
-  labelsKind,
-} from '../labels.ts';
+import { collectLabels, collectTags, type LabelSet, labelSet, labelsKind } from '../labels.ts';
 import { checkSettings } from '../settings.ts';
 import {
   buildVocabulary,
@@ -36,14 +28,12 @@ import {
   misspelt,
   PADDING,
   type Vocabulary,
-  vocabularyFingerprint,
   vocabularyFrom,
   vocabularyKind,
 } from '../vocabulary.ts';
 import { type Spelling, show, spell, wordsIn } from '../words.ts';
 import { checkExamples, wordsOf } from './examples.ts';
 import { filesKind, type JointExample, jointFiles, readJoint, readTextKind } from './jointFiles.ts';
-import { inScheme } from './tagScheme.ts';
 import type { ReadText } from './text.ts';
 
 /** What a joint reader gives. */
@@ -71,8 +61,6 @@ export interface JointReader extends Reader<JointSpecs, JointExample>, Spelling 
   readonly intents: LabelSet;
   readonly tags: LabelSet;
   readonly maximumLength: number;
-  /** what a checkpoint keeps to refuse other data maps */
-  readonly fingerprints: { readonly vocabulary: string; readonly intents: string; readonly tags: string };
   /** The words of a text, spelt as the vocabulary spells them. @throws FROND-D009 when there is none in it */
   parse(text: string): JointExample;
 }
@@ -189,11 +177,6 @@ export function jointReaderOf(
     ...maps,
     ...spelling,
     maximumLength,
-    fingerprints: {
-      vocabulary: vocabularyFingerprint(maps.vocabulary),
-      intents: labelFingerprint(maps.intents),
-      tags: labelFingerprint(maps.tags),
-    },
     parse: (text) => parseSentence(text, spelling),
     notes: [
       ...notes,
@@ -266,6 +249,31 @@ function completeMaps(
     intents: intents ?? collectLabels(train.map(({ intent }) => intent)),
     tags: tags ?? collectTags(train.flatMap((example) => example.tags)),
   };
+}
+
+/** All parts in one scheme, with notes on what was written in another and on what its own scheme forbids. */
+function inScheme(
+  parts: Readonly<Record<string, readonly JointExample[]>>,
+  scheme: LabelScheme,
+): { readonly parts: Readonly<Record<string, readonly JointExample[]>>; readonly notes: readonly string[] } {
+  const notes: string[] = [];
+  const converted = Object.entries(parts).map(([part, examples]) => {
+    const written = examples.map(({ tags }) => convertTags(tags, scheme));
+    if (written.every((tags, i) => tags === examples[i]?.tags)) return [part, examples] as const;
+    const source = writtenIn(examples.map(({ tags }) => tags));
+    const odd = ({ tags }: JointExample): boolean => source !== 'IOB1' && convertTags(tags, source) !== tags;
+    if (source !== scheme)
+      notes.push(`the tags of ${part} are written in ${source} and were converted to ${scheme}`);
+    const first = examples.find(odd);
+    if (first !== undefined) {
+      const line = first.line ?? examples.indexOf(first) + 1;
+      notes.push(
+        `${examples.filter(odd).length} of ${examples.length} sentences of ${part} have tags that ${source} forbids, the first in ${first.file ?? part}:${line}; their chunks were read as conlleval reads them`,
+      );
+    }
+    return [part, examples.map((example, i) => ({ ...example, tags: written[i] ?? [] }))] as const;
+  });
+  return { parts: Object.fromEntries(converted), notes };
 }
 
 /** What the model does not see of a part. */

@@ -1,8 +1,7 @@
 import { checkArguments } from '../../base/arguments.ts';
 import { FrondError } from '../../base/errors.ts';
 import { callable, count, type Kind, kind, optional, text, typed } from '../../base/kinds.ts';
-import { readTag } from '../../nn/tags.ts';
-import { TAG_FORM } from '../labels.ts';
+import { readTag, TAG_FORM } from '../../nn/tags.ts';
 import { checkSettings } from '../settings.ts';
 import { show, splitWords, tooLong, type Word } from '../words.ts';
 import { type ReadText, readLines } from './text.ts';

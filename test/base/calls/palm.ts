@@ -73,7 +73,6 @@ export const palmRows: Rows = {
   'palm.collectLabels': (call) => call(palm.collectLabels, ['a', 'b', 'a']),
   'palm.collectTags': (call) => call(palm.collectTags, ['O', 'B-a', 'I-a']),
   'palm.convertTags': (call) => call(palm.convertTags, ['O', 'B-a', 'I-a'], 'BIOES'),
-  'palm.bioRules': (call) => call(palm.bioRules, palm.labelSet(['O', 'B-a', 'I-a'])),
   'palm.buildVocabulary': (call) => call(palm.buildVocabulary, [['a', 'b'], ['a']], { minimumCount: 1 }),
   'palm.printVocabulary': (call) => call(palm.printVocabulary, palm.buildVocabulary([['a', 'a']])),
   'palm.parseVocabulary': (call) => call(palm.parseVocabulary, '[PAD]\n[UNK]\na\n', 'a file'),
