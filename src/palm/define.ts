@@ -3,7 +3,18 @@ import { name, object, optional, withFields } from '../base/kinds.ts';
 import type { GraphContext } from '../dsl/graph.ts';
 import type { Tensor } from '../dsl/tensor.ts';
 import type { TensorValue } from '../runtime/feeds.ts';
-import type { Backbone, Batch, Head, Metrics, Named, Names, Reader, Specs, Tensors } from './contract.ts';
+import type {
+  Backbone,
+  Batch,
+  ComponentRecord,
+  Head,
+  Metrics,
+  Named,
+  Names,
+  Reader,
+  Specs,
+  Tensors,
+} from './contract.ts';
 import { checkContract, checkDistinct } from './contractCheck.ts';
 import type { BackboneProblem, Checked, HeadProblem } from './contractTypes.ts';
 import { backboneKind, headKind, readerKind } from './settings.ts';
@@ -51,6 +62,7 @@ export interface HeadDefinition<
   readonly name: string;
   readonly needs: { readonly backbone: B; readonly reader?: R; readonly labels?: L };
   readonly names?: Names;
+  readonly record?: ComponentRecord;
   build(g: GraphContext, inputs: Tensors<B & R>): O;
   loss(g: GraphContext, tensors: O & Tensors<B & R & L>): Tensor<'f32', []>;
   predict?(g: GraphContext, tensors: O & Tensors<B & R>): V;

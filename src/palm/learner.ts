@@ -1,5 +1,6 @@
 import { journalLayout } from '../../kernels/journal.ts';
 import { defined, FrondError, printPlace } from '../base/errors.ts';
+import { count, natural, type OptionsOf, optional } from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { RANDOM_KEY } from '../dsl/index.ts';
 import type { Attribute, Graph } from '../ir/graph.ts';
@@ -27,8 +28,18 @@ import { clearStop, type JournalRow, readJournal } from './journal.ts';
 import { HYPER, hyperOf, type Optimizer, registryWith } from './optimizer.ts';
 import { rateAt } from './schedule.ts';
 
+export const fitOptions = {
+  /** passes over the training part */
+  epochs: count,
+  /** default 32 */
+  batchSize: optional(count),
+  /** fixes first weights, shuffles and dropout; default 1 */
+  seed: optional(natural),
+};
+export type FitOptions = OptionsOf<typeof fitOptions>;
+
 /** Everything that a run is made of, fixed before its first step. */
-export interface LearnerPlan {
+export interface LearnerPlan extends Required<FitOptions> {
   readonly name: string;
   readonly tasks: readonly Task[];
   readonly reader: Reader;
@@ -39,9 +50,6 @@ export interface LearnerPlan {
   readonly prediction: Graph;
   readonly optimizer: Optimizer;
   readonly clipNorm: number;
-  readonly epochs: number;
-  readonly batchSize: number;
-  readonly seed: number;
   /** most words that reader and backbone both allow */
   readonly maximumLength?: number | undefined;
   readonly jointMetrics: JointMetrics | undefined;

@@ -1,7 +1,18 @@
 import { adamWRule } from '../../kernels/adamW.ts';
 import type { UpdateRule } from '../../kernels/update.ts';
 import { FrondError } from '../base/errors.ts';
-import { callable, finite, fraction, kind, name, objectOf, optional, positive } from '../base/kinds.ts';
+import {
+  callable,
+  finite,
+  fraction,
+  having,
+  kind,
+  name,
+  type OptionsOf,
+  objectOf,
+  optional,
+  positive,
+} from '../base/kinds.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { ops } from '../ops/index.ts';
 import { updateOp } from '../ops/update.ts';
@@ -19,6 +30,12 @@ export interface Optimizer {
   /** the two numbers of a step (from 0) that the rule sees as `correction1` and `correction2` */
   readonly corrections: (step: number) => readonly [number, number];
 }
+
+export const optimizerKind = having<Optimizer>(
+  'an optimizer, such as palm.adam({ rate: 0.001 })',
+  'rule',
+  'rate',
+);
 
 /** A rule with what a user may leave out. */
 export interface OptimizerDefinition<S extends string> extends Omit<UpdateRule<S>, 'settings'> {
@@ -94,6 +111,18 @@ function checkNames(name: string, settings: readonly string[]): void {
   });
 }
 
+const adamOptions = {
+  /** learning rate over the real number of steps; a number: the same at every step */
+  rate: scheduleKind,
+  /** decay of the mean gradient, default 0.9 */
+  beta1: optional(fraction),
+  /** decay of the mean squared gradient, default 0.999 */
+  beta2: optional(fraction),
+  /** added to the root, default 1e-8 */
+  epsilon: optional(positive),
+};
+export type AdamOptions = OptionsOf<typeof adamOptions>;
+
 /**
  * Adam (Kingma and Ba 2015) with decoupled weight decay (Loshchilov and Hutter 2019): the decay that `buildBackward` is
  * given shrinks the weights directly and never enters the moments. Settings `beta1` (0.9), `beta2` (0.999), `epsilon` (1e-8).
@@ -101,12 +130,7 @@ function checkNames(name: string, settings: readonly string[]): void {
  * @throws FROND-T020 for a rate that is neither a number nor a schedule
  */
 export function adamW(options: AdamOptions): Optimizer {
-  checkSettings<AdamOptions>('adamW', options, {
-    rate: scheduleKind,
-    beta1: optional(fraction),
-    beta2: optional(fraction),
-    epsilon: optional(positive),
-  });
+  checkSettings('adamW', options, adamOptions);
   const { rate, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
   return {
     rule: ADAM_W,
@@ -114,17 +138,6 @@ export function adamW(options: AdamOptions): Optimizer {
     settings: { beta1, beta2, epsilon },
     corrections: (step) => [1 / (1 - beta1 ** (step + 1)), 1 / (1 - beta2 ** (step + 1))],
   };
-}
-
-export interface AdamOptions {
-  /** learning rate over the real number of steps; a number: the same at every step */
-  readonly rate: Schedule | number;
-  /** decay of the mean gradient, default 0.9 */
-  readonly beta1?: number;
-  /** decay of the mean squared gradient, default 0.999 */
-  readonly beta2?: number;
-  /** added to the root, default 1e-8 */
-  readonly epsilon?: number;
 }
 
 /** PALM's name for the same optimizer: without weight decay the two are one. */

@@ -1,7 +1,7 @@
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
-import { callable, objectOf, optional, signal } from '../base/kinds.ts';
-import type { LabelScheme } from '../nn/index.ts';
+import { callable, type OptionsOf, objectOf, optional, signal, typed } from '../base/kinds.ts';
+import { own } from '../base/own.ts';
 import { chooseDevice } from '../runtime/chooseDevice.ts';
 import { compile } from '../runtime/compile.ts';
 import { type Device, deviceKind, isDeviceLost } from '../runtime/device.ts';
@@ -14,35 +14,46 @@ import { checkFeeds, checkNames, maximumOf } from './contractCheck.ts';
 import { type Predictions, predictAll } from './evaluate.ts';
 import type { Listener } from './events.ts';
 import type { Task } from './graphs.ts';
-import { classify } from './head/classify.ts';
-import { sequenceLabel } from './head/sequenceLabel.ts';
+import { type ClassifyOptions, classify } from './head/classify.ts';
+import { type SequenceLabelOptions, sequenceLabel } from './head/sequenceLabel.ts';
 import { differenceOf } from './headResults.ts';
 import { checkSeal, modelOf } from './modelFile.ts';
 import { checkMeaning, type ModelRecord } from './modelRecord.ts';
 import { jointReaderFrom } from './reader/joint.ts';
 import { MAX_LOSSES } from './recovery.ts';
 import { BEST, WEIGHTS } from './runStore.ts';
-import { checkFolder, checkInputs, checkSettings, headKind, readerKind } from './settings.ts';
+import { checkFolder, checkInputs, checkSettings, headKind, listener, readerKind } from './settings.ts';
 import { fileOf, matchArena, writeArena } from './snapshot.ts';
 import { closed, exampleOf } from './trainerBase.ts';
 
-export interface PredictorOptions {
-  readonly device?: Device;
+/** Make components again from what a checkpoint keeps of them, by the kind of their records. */
+type Makers = Readonly<Record<string, (record: ComponentRecord) => Reader | Head>>;
+
+const predictorOptions = {
+  device: optional(deviceKind),
   /** the reader of the run, where the checkpoint cannot make it again */
-  readonly reader?: Reader;
+  reader: optional(readerKind),
   /** heads of the run by task, where the checkpoint cannot make them again */
-  readonly heads?: Readonly<Record<string, Head>>;
-}
+  heads: optional(objectOf(headKind, 'an object of heads by task')),
+  /** makes readers and heads of one's own again from their records: a function for each `kind` */
+  components: optional(typed<Makers>(objectOf(callable, 'an object of functions by kind'))),
+};
+export type PredictorOptions = OptionsOf<typeof predictorOptions>;
 
-const names = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []);
+/** The options that a head was made with; it checks them itself. */
+const optionsIn = <O>({ kind: _, ...options }: ComponentRecord): O => options as unknown as O;
 
-function headFrom(record: ComponentRecord): Head | undefined {
-  if (record.kind === 'classify') return classify({ classes: names(record.classes) }) as Head;
-  if (record.kind !== 'sequenceLabel') return undefined;
-  const { scheme = 'BIO' } = record;
-  // the head checks what it is given
-  return sequenceLabel({ labels: names(record.labels), scheme: scheme as LabelScheme }) as Head;
-}
+const COMPONENTS: Readonly<Record<string, (record: ComponentRecord) => unknown>> = {
+  joint: jointReaderFrom,
+  classify: (record) => classify(optionsIn<ClassifyOptions<object>>(record)),
+  // runs of earlier versions do not say the scheme
+  sequenceLabel: (record) =>
+    sequenceLabel({ scheme: 'BIO', ...optionsIn<SequenceLabelOptions<object>>(record) }),
+};
+
+/** The component that a record tells of; undefined where nothing is known of its kind. */
+const componentFrom = (record: ComponentRecord | null, makers: Makers = {}): unknown =>
+  record === null ? undefined : own({ ...COMPONENTS, ...makers }, record.kind)?.(record);
 
 const cannotMake = (what: string, option: string, folder: string): FrondError =>
   new FrondError(
@@ -72,7 +83,7 @@ function checkHead({ prediction }: ModelRecord, task: string, head: Head, folder
   );
 }
 
-function tasksOf(record: ModelRecord, heads: PredictorOptions['heads'], folder: string): Task[] {
+function tasksOf(record: ModelRecord, { heads, components }: PredictorOptions, folder: string): Task[] {
   const names = record.tasks.map(({ name }) => name);
   const given = new Map(Object.entries(heads ?? {}));
   const unknown = [...given.keys()].find((name) => !names.includes(name));
@@ -83,8 +94,8 @@ function tasksOf(record: ModelRecord, heads: PredictorOptions['heads'], folder: 
     });
   }
   return record.tasks.map(({ name, head: kept }): Task => {
-    const head = given.get(name) ?? (kept === null ? undefined : headFrom(kept));
-    if (head === undefined) throw cannotMake(`a head of task ${name}`, 'heads', folder);
+    const head = given.get(name) ?? componentFrom(kept, components);
+    if (!headKind.holds(head)) throw cannotMake(`a head of task ${name}`, 'heads', folder);
     checkHead(record, name, head, folder);
     return { name, head, weight: 1 };
   });
@@ -192,18 +203,12 @@ export class Predictor {
    */
   static async load(folder: string, options: PredictorOptions = {}): Promise<Predictor> {
     checkFolder('Predictor.load', folder);
-    checkSettings('Predictor.load', options, {
-      device: optional(deviceKind),
-      reader: optional(readerKind),
-      heads: optional(objectOf(headKind, 'an object of heads by task')),
-    });
+    checkSettings('Predictor.load', options, predictorOptions);
     const checkpoint = await latestOf(folder);
     const record = modelOf(checkpoint);
-    const tasks = tasksOf(record, options.heads, folder);
-    const reader =
-      options.reader ??
-      (record.reader?.kind === 'joint' ? (jointReaderFrom(record.reader) as Reader) : undefined);
-    if (reader === undefined) throw cannotMake('a reader', 'reader', folder);
+    const tasks = tasksOf(record, options, folder);
+    const reader = options.reader ?? componentFrom(record.reader, options.components);
+    if (!readerKind.holds(reader)) throw cannotMake('a reader', 'reader', folder);
     checkMeaning('reader', record, reader, folder);
     checkSpelling(record, reader, folder);
     for (const { head } of tasks) {
@@ -230,7 +235,7 @@ export class Predictor {
   ): Promise<Predictions> {
     if (this.#freed) throw closed('predict', this.name);
     checkInputs(inputs);
-    checkSettings('predict', options, { signal: optional(signal), on: optional(callable) });
+    checkSettings('predict', options, { signal: optional(signal), on: listener });
     const examples = inputs.map((input) => exampleOf(this.reader, input));
     this.#running++;
     try {

@@ -1,5 +1,15 @@
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
+import {
+  callable,
+  count,
+  kind,
+  notNegative,
+  type OptionsOf,
+  optional,
+  signal,
+  typed,
+} from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { isDeviceLost } from '../runtime/device.ts';
 import { type Configuration, configurationOf } from './configuration.ts';
@@ -8,25 +18,35 @@ import { breather, type Listener } from './events.ts';
 import { valuesIn } from './hostCopy.ts';
 import type { Learner, StepResult } from './learner.ts';
 import type { Recovery } from './recovery.ts';
+import { folderKind, listener } from './settings.ts';
 
-export interface TrainOptions {
+const partOrNull = kind<string | null>(
+  'the name of a part, or null',
+  (value) => value === null || typeof value === 'string',
+);
+const scoreKind = typed<(metrics: Metrics) => number>({
+  ...callable,
+  what: 'a function of the metrics, such as (metrics) => metrics.slots.f1',
+});
+export const trainOptions = {
   /** steps between `step` events; default 10 */
-  readonly printEvery?: number;
+  printEvery: optional(count),
   /** part that is evaluated after every epoch; null: none. Default `valid` where the reader has it */
-  readonly evaluate?: string | null;
+  evaluate: optional(partOrNull),
   /** the higher the better: the weights with the highest value on the evaluated part are kept, and restored at the end */
-  readonly best?: (metrics: Metrics) => number;
+  best: optional(scoreKind),
   /** folder to save to; the same as `setSaver({ folder })` */
-  readonly saveTo?: string;
+  saveTo: optional(folderKind),
   /** stops after the step at hand, saved if there is a saver */
-  readonly signal?: AbortSignal;
+  signal: optional(signal),
   /**
    * seconds between copies of the weights in host memory, from which training goes on when the device is lost; default 30. Checkpoints
    * are such copies too. Devices that cannot be lost are not copied
    */
-  readonly snapshotEvery?: number;
-  readonly on?: Listener;
-}
+  snapshotEvery: optional(notNegative),
+  on: listener,
+};
+export type TrainOptions = OptionsOf<typeof trainOptions>;
 
 /** What is known after an epoch. */
 export interface EpochRecord {

@@ -87,7 +87,7 @@ export function triangular(options: { readonly warmup: number }, rate: number): 
 }
 
 /** A rate, or a schedule of rates. */
-export const scheduleKind = kind(
+export const scheduleKind = kind<Schedule | number>(
   'a number, palm.constantRate(0.001), palm.triangular({ warmup: 0.1 }, 0.001) or one of defineSchedule',
   (rate) => typeof rate === 'number' || withFields('a schedule', { at: callable }).holds(rate),
 );

@@ -2,14 +2,17 @@ import { checkArguments, checkOptions } from '../base/arguments.ts';
 import {
   callable,
   either,
-  having,
   type Kind,
   listOf,
   name,
   object,
+  optional,
   text,
+  typed,
   withFields,
 } from '../base/kinds.ts';
+import type { Backbone, Head, Reader } from './contract.ts';
+import type { Listener } from './events.ts';
 
 /**
  * Refuses settings that are missing, out of range, unknown or without effect.
@@ -24,18 +27,33 @@ export function checkSettings<O extends object>(
 }
 
 /** A reader, backbone or head: what the functions of PALM take need not be of a class. */
-export const readerKind = withFields('a reader, such as palm.reader.jointReader gives', {
-  ...{ name: text, gives: object, parts: object, pack: callable },
-});
-export const backboneKind = withFields('a backbone, such as palm.backbone.compactEncoder gives', {
-  ...{ name: text, needs: object, gives: object, build: callable },
-});
-export const headKind = withFields('a head, such as palm.head.classify gives', {
-  ...{ name: text, needs: object, build: callable, loss: callable },
-});
-export const optimizerKind = having('an optimizer, such as palm.adam({ rate: 0.001 })', 'rule', 'rate');
-export const partKind: Kind = { ...name, what: 'the name of a part, such as test' };
-export const folderKind: Kind = { ...name, what: 'the path of the run' };
+export const readerKind = typed<Reader>(
+  withFields('a reader, such as palm.reader.jointReader gives', {
+    name: text,
+    gives: object,
+    parts: object,
+    pack: callable,
+  }),
+);
+export const backboneKind = typed<Backbone>(
+  withFields('a backbone, such as palm.backbone.compactEncoder gives', {
+    name: text,
+    needs: object,
+    gives: object,
+    build: callable,
+  }),
+);
+export const headKind = typed<Head>(
+  withFields('a head, such as palm.head.classify gives', {
+    name: text,
+    needs: object,
+    build: callable,
+    loss: callable,
+  }),
+);
+export const listener = optional(typed<Listener>(callable));
+export const partKind: Kind<string> = { ...name, what: 'the name of a part, such as test' };
+export const folderKind: Kind<string> = { ...name, what: 'the path of the run' };
 
 /** @throws FROND-T002 for what is no path of a folder */
 export const checkFolder = (caller: string, folder: unknown): void =>

@@ -1,6 +1,6 @@
 import { platform } from '#platform';
 import { defined, FrondError } from '../base/errors.ts';
-import { type Kind, object, withFields } from '../base/kinds.ts';
+import { flag, type Kind, type OptionsOf, object, optional, withFields } from '../base/kinds.ts';
 import { fingerprint } from '../base/random.ts';
 import type { Attribute, Graph, Node } from '../ir/graph.ts';
 import { decodeUtf8 } from '../platform/text.ts';
@@ -107,10 +107,11 @@ export interface LoadReport {
   readonly surplus: readonly string[];
 }
 
-export interface LoadOptions {
+export const loadOptions = {
   /** accept a file that lacks parameters or has others; never one whose shapes differ. Default: false */
-  readonly partial?: boolean;
-}
+  partial: optional(flag),
+};
+export type LoadOptions = OptionsOf<typeof loadOptions>;
 
 const counted = (names: readonly string[], noun: string): string =>
   `${names.length} ${noun}${names.length === 1 ? '' : 's'}`;

@@ -1,32 +1,45 @@
 import { JOURNAL_TASKS } from '../../kernels/journal.ts';
 import { defined, FrondError } from '../base/errors.ts';
-import { flag, listOf, notNegative, object, optional, positive, text } from '../base/kinds.ts';
+import {
+  flag,
+  listOf,
+  notNegative,
+  type OptionsOf,
+  object,
+  optional,
+  positive,
+  text,
+  typed,
+} from '../base/kinds.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph } from '../ir/graph.ts';
 import { differentiate } from '../passes/index.ts';
-import { HYPER, type Optimizer, registryWith } from './optimizer.ts';
-import { checkSettings, optimizerKind } from './settings.ts';
+import { HYPER, optimizerKind, registryWith } from './optimizer.ts';
+import { checkSettings } from './settings.ts';
 
-/** Parameters that share a rate multiplier and a weight decay. The first group whose pattern matches a name counts. */
-export interface ParameterGroup {
+const parameterGroup = {
   /** matched against the whole parameter name; `*` stands for any run of characters */
-  readonly match: string;
+  match: text,
   /** multiplies the learning rate, default 1; 0 freezes */
-  readonly rate?: number;
+  rate: optional(notNegative),
   /** replaces the weight decay for these parameters */
-  readonly weightDecay?: number;
+  weightDecay: optional(notNegative),
   /** no gradient is computed and nothing is updated */
-  readonly freeze?: boolean;
-}
+  freeze: optional(flag),
+};
+/** Parameters that share a rate multiplier and a weight decay. The first group whose pattern matches a name counts. */
+export type ParameterGroup = OptionsOf<typeof parameterGroup>;
 
-export interface BackwardOptions {
-  readonly optimizer: Optimizer;
+const groupsKind = listOf(object, "groups, such as [{ match: '*/bias', rate: 2 }]");
+const backwardOptions = {
+  optimizer: optimizerKind,
   /** decoupled decay of weights; biases, layer-norm scales and other vectors are exempt. Default 0 */
-  readonly weightDecay?: number;
+  weightDecay: optional(notNegative),
   /** largest global norm of the gradient, above 0; left out: no clipping */
-  readonly clipNorm?: number;
-  readonly groups?: readonly ParameterGroup[];
-}
+  clipNorm: optional({ ...positive, what: `${positive.what}, or leave clipNorm out` }),
+  groups: optional(typed<readonly ParameterGroup[]>(groupsKind)),
+};
+export type BackwardOptions = OptionsOf<typeof backwardOptions>;
 
 /** `*` stands for any letters. Each part is taken where it comes first: no pattern costs more than one pass over the name. */
 function matches(pattern: string, name: string): boolean {
@@ -46,22 +59,12 @@ const groupOf = (name: string, groups: readonly ParameterGroup[]): ParameterGrou
 
 /** @throws FROND-T002 for a setting out of range, and for a group without any parameter */
 function checkBackward(options: BackwardOptions, forward: Graph): void {
-  checkSettings('buildBackward', options, {
-    optimizer: optimizerKind,
-    weightDecay: optional(notNegative),
-    clipNorm: optional({ ...positive, what: `${positive.what}, or leave clipNorm out` }),
-    groups: optional(listOf(object, "groups, such as [{ match: '*/bias', rate: 2 }]")),
-  });
+  checkSettings('buildBackward', options, backwardOptions);
   const names = Object.values(forward.nodes)
     .filter(({ op }) => op === 'parameter')
     .map(({ attributes }) => String(attributes.name));
   for (const group of options.groups ?? []) {
-    checkSettings('a parameter group', group, {
-      match: text,
-      rate: optional(notNegative),
-      weightDecay: optional(notNegative),
-      freeze: optional(flag),
-    });
+    checkSettings('a parameter group', group, parameterGroup);
     const { match } = group;
     if (names.some((name) => matches(match, name))) continue;
     const some = names.length > 6 ? `${names.slice(0, 6).join(', ')}, … (${names.length})` : names.join(', ');

@@ -6,9 +6,11 @@ import {
   type Kind,
   listOf,
   notNegative,
+  type OptionsOf,
   objectOf,
   oneOf,
   optional,
+  typed,
 } from '../base/kinds.ts';
 import type { Graph } from '../ir/graph.ts';
 import { type Device, deviceKind } from '../runtime/device.ts';
@@ -18,18 +20,21 @@ import type { Checked, HeadOnBackboneProblem } from './contractTypes.ts';
 import type { JointMetrics, Predictions } from './evaluate.ts';
 import type { Listener } from './events.ts';
 import type { Task } from './graphs.ts';
+import type { FitOptions } from './learner.ts';
 import type { TrainingSummary } from './run.ts';
 import { backboneKind, checkSettings, headKind, readerKind } from './settings.ts';
-import { type FitOptions, missing, TrainerBase } from './trainerBase.ts';
+import { missing, TrainerBase } from './trainerBase.ts';
 
-export { type FitOptions, parseWith, type SaverOptions } from './trainerBase.ts';
+export type { FitOptions } from './learner.ts';
+export { parseWith, type SaverOptions } from './trainerBase.ts';
 
-export interface TrainerOptions {
+const trainerOptions = {
   /** factor of this task's loss where several tasks learn together; default 1 */
-  readonly mixRatio?: number;
+  mixRatio: optional(notNegative),
   /** where it runs; default: the fastest device that works here */
-  readonly device?: Device;
-}
+  device: optional(deviceKind),
+};
+export type TrainerOptions = OptionsOf<typeof trainerOptions>;
 
 /** Outputs are called TASK.RESULT: a point in a task's name would mix up two tasks. @throws FROND-T003 */
 function checkTaskName(name: unknown): void {
@@ -47,7 +52,7 @@ export class Trainer extends TrainerBase {
   /** @throws FROND-T002 for options out of range, FROND-T003 for a name that cannot stand in names of outputs */
   constructor(name: string, options: TrainerOptions = {}) {
     checkTaskName(name);
-    checkSettings('trainer', options, { mixRatio: optional(notNegative), device: optional(deviceKind) });
+    checkSettings('trainer', options, trainerOptions);
     super(name, options.device);
     this.mixRatio = options.mixRatio ?? 1;
   }
@@ -80,18 +85,20 @@ export class Trainer extends TrainerBase {
   }
 }
 
-export interface MultiHeadOptions<E = never> {
-  /** `joint`: every batch carries the labels of every task; one encoder pass, the weighted sum of the losses */
-  readonly policy?: 'joint';
-  /** metrics over all tasks at once, such as exact match */
-  readonly metrics?: (predictions: Predictions, examples: readonly E[]) => Metrics;
-  readonly device?: Device;
-}
-
-const policyKind: Kind = {
+const policyKind: Kind<'joint'> = {
   ...oneOf('joint'),
   advise: (policy) => (policy === 'alternate' ? 'alternate is not there yet: give joint' : undefined),
 };
+const multiHeadOptions = {
+  /** `joint`: every batch carries the labels of every task; one encoder pass, the weighted sum of the losses */
+  policy: optional(policyKind),
+  /** metrics over all tasks at once, such as exact match */
+  metrics: optional(typed<JointMetrics>(callable)),
+  device: optional(deviceKind),
+};
+export interface MultiHeadOptions<E = never> extends OptionsOf<typeof multiHeadOptions> {
+  readonly metrics?: (predictions: Predictions, examples: readonly E[]) => Metrics;
+}
 
 /** Several tasks on one backbone. */
 export class MultiHeadTrainer<E = never> extends TrainerBase {
@@ -102,11 +109,7 @@ export class MultiHeadTrainer<E = never> extends TrainerBase {
   constructor(trainers: readonly Trainer[], options: MultiHeadOptions<E> = {}) {
     const tasks = listOf(instanceOf('a trainer', Trainer), "trainers, such as palm.trainer('intent')");
     checkArguments('multiHeadTrainer', { trainers: tasks }, [trainers], 'FROND-T003');
-    checkSettings('multiHeadTrainer', options, {
-      policy: optional(policyKind),
-      metrics: optional(callable),
-      device: optional(deviceKind),
-    });
+    checkSettings('multiHeadTrainer', options, multiHeadOptions);
     super(trainers.map(({ name }) => name).join('-'), options.device);
     this.#trainers = trainers;
     this.#metrics = options.metrics;

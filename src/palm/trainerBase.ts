@@ -1,18 +1,7 @@
 import { platform } from '#platform';
 import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import {
-  callable,
-  count,
-  flag,
-  kind,
-  name as nameKind,
-  natural,
-  notNegative,
-  optional,
-  signal as signalKind,
-  unchecked,
-} from '../base/kinds.ts';
+import { count, name, type OptionsOf, optional, signal as signalKind, unchecked } from '../base/kinds.ts';
 import type { Graph } from '../ir/graph.ts';
 import { chooseDevice } from '../runtime/chooseDevice.ts';
 import type { Device } from '../runtime/device.ts';
@@ -23,31 +12,32 @@ import { checkContract, maximumOf } from './contractCheck.ts';
 import type { JointMetrics, Predictions } from './evaluate.ts';
 import type { Listener } from './events.ts';
 import { lossName, predictionGraph, type Task, trainingGraph } from './graphs.ts';
+import { type FitOptions, fitOptions } from './learner.ts';
 import { checkConstants } from './modelRecord.ts';
 import { Recovery } from './recovery.ts';
-import { type EpochRecord, Run, type TrainingSummary, type TrainOptions } from './run.ts';
+import { type EpochRecord, Run, type TrainingSummary, type TrainOptions, trainOptions } from './run.ts';
 import { resumeRun, saveRun } from './runStore.ts';
-import { checkFolder, checkInputs, checkSettings, folderKind, partKind, readerKind } from './settings.ts';
-import { type LoadOptions, type LoadReport, matchArena, writeArena } from './snapshot.ts';
+import {
+  checkFolder,
+  checkInputs,
+  checkSettings,
+  folderKind,
+  listener,
+  partKind,
+  readerKind,
+} from './settings.ts';
+import { type LoadOptions, type LoadReport, loadOptions, matchArena, writeArena } from './snapshot.ts';
 import { type BackwardOptions, buildStep } from './step.ts';
 
-export interface FitOptions {
-  /** passes over the training part */
-  readonly epochs: number;
-  /** default 32 */
-  readonly batchSize?: number;
-  /** fixes first weights, shuffles and dropout; default 1 */
-  readonly seed?: number;
-}
-
-export interface SaverOptions {
+const saverOptions = {
   /** folder of the run; checkpoints go to `checkpoints` in it */
-  readonly folder: string;
+  folder: folderKind,
   /** a checkpoint every so many steps, besides those at the end of each epoch; default: none */
-  readonly everySteps?: number;
+  everySteps: optional(count),
   /** whole checkpoints to keep; default 2 */
-  readonly keep?: number;
-}
+  keep: optional(count),
+};
+export type SaverOptions = OptionsOf<typeof saverOptions>;
 
 /** What was closed or freed holds no weights any more. */
 export const closed = (caller: string, name: string): FrondError =>
@@ -57,18 +47,6 @@ export const closed = (caller: string, name: string): FrondError =>
 
 export const missing = (what: string, before: string): FrondError =>
   new FrondError('FROND-T001', `${before} was called before ${what}`, { hint: `call ${what} first` });
-
-const TRAIN_OPTIONS = {
-  printEvery: optional(count),
-  evaluate: optional(
-    kind('the name of a part, or null', (value) => value === null || typeof value === 'string'),
-  ),
-  best: optional({ ...callable, what: 'a function of the metrics, such as (metrics) => metrics.slots.f1' }),
-  saveTo: optional(folderKind),
-  signal: optional(signalKind),
-  snapshotEvery: optional(notNegative),
-  on: optional(callable),
-};
 
 /** What `Trainer` and `MultiHeadTrainer` share: from tasks on one backbone to a trained model. */
 export abstract class TrainerBase {
@@ -154,11 +132,7 @@ export abstract class TrainerBase {
   fitReader(reader: Reader, options: FitOptions): void {
     this.#checkChangeable('fitReader');
     checkArguments('fitReader', { reader: readerKind }, [reader], 'FROND-T002');
-    checkSettings('fitReader', options, {
-      epochs: count,
-      batchSize: optional(count),
-      seed: optional(natural),
-    });
+    checkSettings('fitReader', options, fitOptions);
     const { epochs, batchSize = 32, seed = 1 } = options;
     const { backbone, tasks } = this.tasksOf();
     checkContract({ reader, backbone });
@@ -174,11 +148,7 @@ export abstract class TrainerBase {
   /** Where checkpoints go, and how often. @throws FROND-T002 for numbers that are no counts */
   setSaver(options: SaverOptions): void {
     this.#checkOpen('setSaver');
-    checkSettings('setSaver', options, {
-      folder: folderKind,
-      everySteps: optional(count),
-      keep: optional(count),
-    });
+    checkSettings('setSaver', options, saverOptions);
     this.#saver = options;
   }
 
@@ -245,7 +215,7 @@ export abstract class TrainerBase {
    */
   async train(options: TrainOptions = {}): Promise<TrainingSummary> {
     this.#checkOpen('train');
-    checkSettings('train', options, TRAIN_OPTIONS);
+    checkSettings('train', options, trainOptions);
     this.#checkIdle();
     this.#training = true;
     try {
@@ -294,7 +264,7 @@ export abstract class TrainerBase {
     options: { readonly on?: Listener } = {},
   ): Promise<Predictions> {
     checkInputs(inputs);
-    checkSettings('predict', options, { on: optional(callable) });
+    checkSettings('predict', options, { on: listener });
     return this.#use('predict', ({ learner, recovery }) => {
       const parsed = inputs.map((input) => exampleOf(learner.plan.reader, input));
       return recovery.surviving((current) => current.predict(parsed, options));
@@ -327,7 +297,7 @@ export abstract class TrainerBase {
    * @throws FROND-F012 when there is none, FROND-F030 when settings or data differ, naming each
    */
   async resume(folder: string, on?: Listener): Promise<number> {
-    const kinds = { folder: folderKind, on: optional(callable) };
+    const kinds = { folder: folderKind, on: listener };
     checkArguments('resume', kinds, [folder, on], 'FROND-T002');
     return this.#use('resume', async (run) => {
       this.#checkIdle();
@@ -341,9 +311,9 @@ export abstract class TrainerBase {
    * @throws FROND-W010…W013 for missing, surplus or wrong-shaped tensors
    */
   async loadCheckpoint(file: string, options: LoadOptions = {}): Promise<LoadReport> {
-    const kinds = { file: { ...nameKind, what: 'the path of a file' }, options: unchecked };
+    const kinds = { file: { ...name, what: 'the path of a file' }, options: unchecked };
     checkArguments('loadCheckpoint', kinds, [file, options], 'FROND-T002');
-    checkSettings('loadCheckpoint', options, { partial: optional(flag) });
+    checkSettings('loadCheckpoint', options, loadOptions);
     return this.#use('loadCheckpoint', async ({ learner, recovery }) => {
       this.#checkIdle();
       const match = matchArena(

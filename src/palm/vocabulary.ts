@@ -1,6 +1,14 @@
 import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import { kind, names as namesKind, natural, optional, series, text as textKind } from '../base/kinds.ts';
+import {
+  kind,
+  names as namesKind,
+  natural,
+  type OptionsOf,
+  optional,
+  series,
+  text as textKind,
+} from '../base/kinds.ts';
 import { checkSettings } from './settings.ts';
 import { checkWord, linesOf, type Spelling, show, spell, wordProblem } from './words.ts';
 
@@ -25,10 +33,11 @@ export const vocabularyKind = kind<Vocabulary>(
 const sentencesKind = series('sentences, each a list of words');
 const sentenceKind = namesKind;
 
-export interface VocabularyOptions {
+const vocabularyOptions = {
   /** words seen less often have no id of their own; default 2, so that training meets the unknown word too */
-  readonly minimumCount?: number;
-}
+  minimumCount: optional(natural),
+};
+export type VocabularyOptions = OptionsOf<typeof vocabularyOptions>;
 
 /**
  * The words of training sentences, the most frequent first, equal counts in code-unit order.
@@ -39,7 +48,7 @@ export function buildVocabulary(
   options: VocabularyOptions = {},
 ): Vocabulary {
   checkArguments('buildVocabulary', { sentences: sentencesKind }, [sentences], 'FROND-T002');
-  checkSettings('buildVocabulary', options, { minimumCount: optional(natural) });
+  checkSettings('buildVocabulary', options, vocabularyOptions);
   const { minimumCount = 2 } = options;
   const counts = new Map<string, number>();
   for (const words of sentences) {

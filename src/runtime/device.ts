@@ -94,8 +94,8 @@ export interface Device {
 }
 
 /** What is given as a device; people give its name, or the function that makes one. */
-export const deviceKind: Kind = {
-  ...having('a device, such as wasmDevice()', 'allocate', 'bind', 'close'),
+export const deviceKind: Kind<Device> = {
+  ...having<Device>('a device, such as wasmDevice()', 'allocate', 'bind', 'close'),
   advise: (value) => {
     if (typeof value === 'string') return `open it: wasmDevice(), or (await chooseDevice('${value}')).device`;
     if (typeof value === 'function') return `call it: ${value.name}()`;

@@ -202,6 +202,36 @@ describe("a run with a head of the user's own", () => {
     );
   });
 
+  it('is loaded with functions that make its components again from their records', async () => {
+    const target = fresh();
+    const tiny = tinyReader();
+    const reader = { ...tiny, record: { ...tiny.record, kind: 'tiny' } } as unknown as palm.Reader;
+    const trainer = palm.trainer('loudness', { device: interpreterDevice() });
+    trainer.buildForward(tinyBackbone(tiny), { ...loudness, record: { kind: 'loudness', unit: 'phon' } });
+    trainer.buildBackward({ optimizer: palm.adamW({ rate: palm.constantRate(0.01) }) });
+    trainer.fitReader(reader, { epochs: 1, batchSize: 8 });
+    await trainer.train({ saveTo: target });
+    const records: palm.ComponentRecord[] = [];
+    const making =
+      <C>(component: C) =>
+      (record: palm.ComponentRecord): C => {
+        records.push(record);
+        return component;
+      };
+    const components = { tiny: making(reader), loudness: making(loudness as unknown as palm.Head) };
+    const predictor = await load(target, { components });
+    expect(records).toEqual([{ kind: 'loudness', unit: 'phon' }, reader.record]);
+    expect(await predictor.predict(TEXTS)).toEqual(await trainer.predict(TEXTS));
+    predictor.free();
+    await trainer.close();
+    expect((await errorOf(target, { components: { loudness: components.loudness } })).code).toBe(
+      'FROND-F014',
+    );
+    // what makes no head
+    const odd = { ...components, loudness: making(reader) };
+    expect((await errorOf(target, { components: odd })).code).toBe('FROND-F014');
+  });
+
   it('refuses the head of another task', async () => {
     const { intents, tags } = tinyReader();
     const heads = {

@@ -11,7 +11,6 @@ import {
   type Tensor,
   where,
 } from '../../dsl/index.ts';
-import type { Head } from '../contract.ts';
 import { anySize } from '../contractCheck.ts';
 import { defineHead } from '../define.ts';
 import { labelSet } from '../labels.ts';
@@ -52,8 +51,9 @@ export function classify<E extends object>(options: ClassifyOptions<E>) {
   checkSettings('classify', options, { classes: names, gold: optional(callable) });
   const classes = labelSet(options.classes).names;
   const gold = options.gold ?? ((example: E) => String('intent' in example ? example.intent : ''));
-  const head = defineHead({
+  return defineHead({
     name: 'classify',
+    record: { kind: 'classify', classes },
     needs,
     names: { intents: classes },
     build: (_, { sentence }) => ({ logits: linear(sentence, classes.length, { name: 'output' }) }),
@@ -75,5 +75,4 @@ export function classify<E extends object>(options: ClassifyOptions<E>) {
       ),
     }),
   });
-  return { ...head, record: { kind: 'classify', classes } } satisfies Head;
 }

@@ -1,4 +1,4 @@
-import { name } from '../../base/kinds.ts';
+import { name, type OptionsOf } from '../../base/kinds.ts';
 import type { Predictions } from '../evaluate.ts';
 import { jointScores } from '../metrics.ts';
 import type { JointExample } from '../reader/jointFiles.ts';
@@ -6,15 +6,13 @@ import { checkSettings } from '../settings.ts';
 import type { Classified } from './classify.ts';
 import type { Tagged } from './sequenceLabel.ts';
 
+const jointTasks = { intent: name, slots: name };
 /** Names of the two tasks whose predictions are looked at together. */
-export interface JointTasks {
-  readonly intent: string;
-  readonly slots: string;
-}
+export type JointTasks = OptionsOf<typeof jointTasks>;
 
 /** A metric of two tasks at once: the share of sentences whose intent and every tag are right. */
 export function exactMatch(tasks: JointTasks) {
-  checkSettings('exactMatch', tasks, { intent: name, slots: name });
+  checkSettings('exactMatch', tasks, jointTasks);
   return (predictions: Predictions, examples: readonly JointExample[]): { readonly exactMatch: number } => {
     const intents = (predictions[tasks.intent] ?? []) as readonly Classified[];
     const slots = (predictions[tasks.slots] ?? []) as readonly Tagged[];

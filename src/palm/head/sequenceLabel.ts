@@ -2,7 +2,6 @@ import { callable, names, optional } from '../../base/kinds.ts';
 import { crf, declare, exp, linear, neg } from '../../dsl/index.ts';
 import { constrain, crfLayer, type LabelScheme, schemeOf } from '../../nn/index.ts';
 import { schemeKind } from '../../nn/tags.ts';
-import type { Head } from '../contract.ts';
 import { anySize } from '../contractCheck.ts';
 import { defineHead } from '../define.ts';
 import { labelSet } from '../labels.ts';
@@ -47,8 +46,9 @@ export function sequenceLabel<E extends object>(options: SequenceLabelOptions<E>
   const gold =
     options.gold ??
     ((example: E) => ('tags' in example && Array.isArray(example.tags) ? example.tags.map(String) : []));
-  const head = defineHead({
+  return defineHead({
     name: 'sequenceLabel',
+    record: { kind: 'sequenceLabel', labels, scheme },
     needs,
     names: { tags: labels },
     build(g, { encoded }) {
@@ -78,5 +78,4 @@ export function sequenceLabel<E extends object>(options: SequenceLabelOptions<E>
       ),
     }),
   });
-  return { ...head, record: { kind: 'sequenceLabel', labels, scheme } } satisfies Head;
 }

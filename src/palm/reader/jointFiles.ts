@@ -1,6 +1,6 @@
 import { checkArguments } from '../../base/arguments.ts';
 import { FrondError } from '../../base/errors.ts';
-import { callable, count, type Kind, kind, optional, text, typed } from '../../base/kinds.ts';
+import { callable, count, type Kind, kind, type OptionsOf, optional, text, typed } from '../../base/kinds.ts';
 import { readTag, TAG_FORM } from '../../nn/tags.ts';
 import { checkSettings } from '../settings.ts';
 import { show, splitWords, tooLong, type Word } from '../words.ts';
@@ -38,11 +38,12 @@ export const readTextKind: Kind<ReadText> = {
   what: 'a function, such as (path) => readFile(path)',
 };
 
-export interface ReadJointOptions {
-  readonly readText: ReadText;
+const readJointOptions = {
+  readText: readTextKind,
   /** a sentence of more words is an error; default: no limit */
-  readonly maximumLength?: number;
-}
+  maximumLength: optional(count),
+};
+export type ReadJointOptions = OptionsOf<typeof readJointOptions>;
 
 /**
  * Reads one part of a joint intent and slot data set (the format of Goo et al. 2018: `seq.in`, `seq.out`, `label`).
@@ -54,7 +55,7 @@ export async function readJoint(
   options: ReadJointOptions,
 ): Promise<readonly JointExample[]> {
   checkArguments('readJoint', { files: filesKind }, [files], 'FROND-T002');
-  checkSettings('readJoint', options, { readText: readTextKind, maximumLength: optional(count) });
+  checkSettings('readJoint', options, readJointOptions);
   const { readText, maximumLength = Number.POSITIVE_INFINITY } = options;
   const linesOf = (what: keyof JointFiles): Promise<readonly string[]> =>
     readLines(files[what], readText, hintFor(files[what], what));
