@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { arenasFor, DEFAULT_LIMITS, printWgsl } from '../../src/backend/wgsl/index.ts';
+import { DEFAULT_LIMITS, printWgsl } from '../../src/backend/wgsl/index.ts';
 import { checkKernel } from '../../src/kernel/check.ts';
 import type { Kernel } from '../../src/kernel/ir.ts';
+import { arenasFor } from '../support/arenas.ts';
 import { type RunLaunch, simulator } from '../support/launch.ts';
 import { drawProblem, runDecode, runDefinition, runGradient, runLoss, runMarginals } from './crfReference.ts';
 

@@ -5,11 +5,12 @@ import { planCrossEntropy, planCrossEntropyGradient } from '../../kernels/crossE
 import { planLayerNorm, planLayerNormGradient } from '../../kernels/layerNorm.ts';
 import { planMatmul } from '../../kernels/matmul.ts';
 import { planSoftmax, planSoftmaxGradient } from '../../kernels/softmax.ts';
-import { arenasFor, printWgsl } from '../../src/backend/wgsl/index.ts';
+import { printWgsl } from '../../src/backend/wgsl/index.ts';
 import type { Dim } from '../../src/base/dim.ts';
 import type { Precision, TypedArray } from '../../src/base/dtype.ts';
 import type { LaunchPlan, Slot } from '../../src/ir/record.ts';
 import { checkKernel } from '../../src/kernel/check.ts';
+import { arenasFor } from '../support/arenas.ts';
 import { expectClose, gaussian } from '../support/arrays.ts';
 import { input, output, runPlans, simulator, unwritten } from '../support/launch.ts';
 

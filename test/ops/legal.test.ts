@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { arenasFor, printWgsl } from '../../src/backend/wgsl/index.ts';
+import { printWgsl } from '../../src/backend/wgsl/index.ts';
 import { isFloating } from '../../src/base/dtype.ts';
 import { defined } from '../../src/base/errors.ts';
 import type { Graph } from '../../src/ir/graph.ts';
@@ -9,6 +9,7 @@ import type { Kernel } from '../../src/kernel/ir.ts';
 import { ops } from '../../src/ops/index.ts';
 import { differentiate, runPasses } from '../../src/passes/index.ts';
 import { lowerGraph } from '../../src/runtime/lower.ts';
+import { arenasFor } from '../support/arenas.ts';
 import { build } from './run.ts';
 import { validSamples } from './samples/all.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { arenasFor, printWgsl } from '../../src/backend/wgsl/index.ts';
+import { printWgsl } from '../../src/backend/wgsl/index.ts';
 import { crossEntropy, f32, graph, i32, linear, mean } from '../../src/dsl/index.ts';
 import { assertKernel } from '../../src/kernel/check.ts';
 import { encoder } from '../../src/nn/index.ts';
@@ -7,6 +7,7 @@ import { ops } from '../../src/ops/index.ts';
 import { differentiate } from '../../src/passes/index.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
+import { arenasFor } from '../support/arenas.ts';
 
 /** The gradients of a training step, dropout in every place that an encoder has. */
 function step() {

@@ -1,10 +1,5 @@
 import { create, globals } from 'webgpu';
-import {
-  arenasFor,
-  DEFAULT_LIMITS,
-  type WgslModule,
-  type WgslOptions,
-} from '../../src/backend/wgsl/index.ts';
+import { DEFAULT_LIMITS, type WgslModule, type WgslOptions } from '../../src/backend/wgsl/index.ts';
 import type { DType, TypedArray } from '../../src/base/dtype.ts';
 import { defined } from '../../src/base/errors.ts';
 import type { Launch } from '../../src/kernel/ir.ts';
@@ -16,6 +11,7 @@ import { Pipelines } from '../../src/runtime/webgpu/pipelines.ts';
 import { bindLaunches } from '../../src/runtime/webgpu/program.ts';
 import { Submissions } from '../../src/runtime/webgpu/submission.ts';
 import { Transfer } from '../../src/runtime/webgpu/transfer.ts';
+import { arenasFor } from './arenas.ts';
 
 /** Why no WGSL can be executed here: tests print it instead of passing silently. */
 export const NO_ADAPTER = 'not run: no adapter';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { arenasFor, printWgsl, type WgslModule } from '../../src/backend/wgsl/index.ts';
+import { printWgsl, type WgslModule } from '../../src/backend/wgsl/index.ts';
 import type { Dim } from '../../src/base/dim.ts';
 import { defined, FrondError } from '../../src/base/errors.ts';
 import type { PartialSchedule, ScheduleTable } from '../../src/kernel/schedule.ts';
@@ -13,6 +13,7 @@ import { tuneSchedules } from '../../src/tune/tune.ts';
 import { type Case, faultOf, LONG_SUMS } from '../agreement/agree.ts';
 import { type MidGraph, midGraph, type Operand } from '../agreement/midGraph.ts';
 import { type Sized, sizedOps } from '../agreement/sized.ts';
+import { arenasFor } from '../support/arenas.ts';
 import { runs } from '../support/counts.ts';
 import { type Gpu, NO_ADAPTER, openGpu } from '../support/gpu.ts';
 import { openWebgpu } from '../support/webgpu.ts';

@@ -1,19 +1,20 @@
 import type { Axis } from '../../kernel/ir.ts';
-import { componentIn, forCells, forGroups, forLanes, type Walk, writtenOut } from './cells.ts';
-import { elementOf, registerOf, scalarText, tileText } from './expressions.ts';
-import { groupsOf, lanesOf, type Printer, perThread } from './printer.ts';
+import type { Dot } from './analysis.ts';
+import { type Cell, componentIn, forLanes, forQuads, walkOf, writtenOut } from './cells.ts';
+import { registerOf, textOf } from './expressions.ts';
+import { layoutOf, type Printer } from './printer.ts';
 import {
-  type Dot,
   itemsOf,
   names,
-  place,
+  placeIn,
   planOperand,
+  quadIndex,
   type Staged,
   stageChunk,
   stageWhole,
-  vectorIndex,
 } from './staging.ts';
-import { targetOf } from './tiles.ts';
+import { plus, times, wrap } from './text.ts';
+import { fillTile, targetOf } from './tiles.ts';
 
 /*
  * accumulator += left · right, where a thread owns a block of the result: R rows × C columns in registers. Both operands stand in
@@ -36,7 +37,7 @@ import { targetOf } from './tiles.ts';
  */
 
 /** Deepest chunk that divides the contracted axis. */
-export function chunkDepth(over: Axis, wanted: number): number {
+function chunkDepth(over: Axis, wanted: number): number {
   for (let depth = Math.min(over.size, wanted - (wanted % 4)); depth > 4; depth -= 4) {
     if (over.size % depth === 0) return depth;
   }
@@ -54,70 +55,56 @@ function usefulEnd(p: Printer, { left, right, over }: Dot): string | undefined {
     for (const { index } of load.terms) {
       if (index.kind !== 'span' || index.axis !== over) continue;
       if (index.limit.op === 'constant' && index.start.op === 'constant') continue;
-      const [start, limit] = [scalarText(p, index.start), scalarText(p, index.limit)];
-      const length =
-        start.text === '0' ? limit.text : `${limit.text} - ${start.atomic ? start.text : `(${start.text})`}`;
-      return `min(${over.size}, ${length})`;
+      const [start, limit] = [textOf(p, index.start), textOf(p, index.limit).text];
+      return `min(${over.size}, ${start.text === '0' ? limit : `${limit} - ${wrap(start)}`})`;
     }
   }
   return undefined;
 }
 
-/** What a thread reads of a staged operand at one step of the contraction: a vec4, or a number, per group of its elements. */
-function readStaged(p: Printer, staged: Staged, step: string, group: string): string {
+/** What a thread reads of a staged operand at one step of the contraction: a vec4, or a number, per quad of its elements. */
+function readStaged(p: Printer, staged: Staged, step: string, quad: string): string {
   const { kept, lanes } = staged;
-  const wide = lanesOf(p, kept) === 4;
-  const index = vectorIndex(p, kept, group);
-  if (wide === (lanes === 4)) return place(staged, step, index);
-  const start = /^\w+$/.test(index) ? `${index} * 4` : `(${index}) * 4`;
-  const parts = [0, 1, 2, 3].map((i) => place(staged, step, i === 0 ? start : `${start} + ${i}`));
+  const index = quadIndex(p, kept, quad);
+  if (layoutOf(p, kept).lanes === lanes) return placeIn(staged, step, index);
+  const parts = ['0', '1', '2', '3'].map((lane) => placeIn(staged, step, plus(times(index, 4), lane)));
   return `vec4<f32>(${parts.join(', ')})`;
 }
 
-/** accumulator += left · right for `count` steps of the contraction. */
-function multiply(
-  p: Printer,
-  dot: Dot,
-  target: string,
-  left: Staged,
-  right: Staged,
-  first: string,
-  count: string,
-): void {
+/** Steps `first` to `first + count` of the contraction, for both operands. */
+interface Chunk {
+  readonly left: Staged;
+  readonly right: Staged;
+  readonly first: string;
+  readonly count: number;
+}
+
+/** accumulator += left · right for the steps of a chunk. */
+function multiply(p: Printer, { row, column, axes }: Dot, target: string, chunk: Chunk): void {
   const { writer } = p;
-  const { row, column, axes } = dot;
-  const counter = writer.declare('step');
-  const step = (staged: Staged): string =>
-    staged.streamed || first === '0' ? counter : `${first} + ${counter}`;
-  const [rowLanes, columnLanes] = [lanesOf(p, row), lanesOf(p, column)];
-  const unroll = writtenOut(p, perThread(p, row) * perThread(p, column));
-  writer.block(`for (var ${counter} = 0; ${counter} < ${count}; ${counter}++)`, () => {
-    const across = names(p, 'right', { count: groupsOf(p, column), lanes: columnLanes, unroll }, (group) =>
-      readStaged(p, right, step(right), group),
+  const { left, right, first, count } = chunk;
+  const [rows, columns] = [layoutOf(p, row), layoutOf(p, column)];
+  const unroll = writtenOut(p, rows.owned * columns.owned);
+  const read = (staged: Staged, counter: string, quad: string): string =>
+    readStaged(p, staged, staged.streamed ? counter : plus(first, counter), quad);
+  const head = (counter: string): string => `var ${counter} = 0; ${counter} < ${count}; ${counter}++`;
+  writer.loop('step', head, (counter) => {
+    const across = names(p, 'right', { count: columns.quads, lanes: columns.lanes, unroll }, (quad) =>
+      read(right, counter, quad),
     );
-    forGroups(p, [row], (rowGroup) => {
-      const down = writer.declare('left');
-      writer.line(
-        `let ${down} = ${readStaged(p, left, step(left), (rowGroup.walks.get(row) as Walk).group)};`,
-      );
-      forLanes(p, row, rowGroup, (rowCell) => {
-        const factor = rowLanes === 4 ? `${down}${componentIn(rowCell, row)}` : down;
-        forGroups(
-          p,
-          [column],
-          (cell) => {
-            const sum = registerOf(p, target, axes, cell);
-            const number = columnLanes === 4 ? `vec4<f32>(${factor})` : factor;
-            writer.line(
-              `${sum} = fma(${number}, ${across((cell.walks.get(column) as Walk).group)}, ${sum});`,
-            );
-          },
-          rowCell,
-        );
+    forQuads(p, [row], (rowQuad) => {
+      const down = writer.let('left', read(left, counter, walkOf(rowQuad, row).quad));
+      forLanes(p, row, rowQuad, (rowCell) => {
+        const factor = rows.lanes === 4 ? `${down}${componentIn(rowCell, row)}` : down;
+        const add = (cell: Cell): void => {
+          const sum = registerOf(p, target, axes, cell);
+          const number = columns.lanes === 4 ? `vec4<f32>(${factor})` : factor;
+          writer.line(`${sum} = fma(${number}, ${across(walkOf(cell, column).quad)}, ${sum});`);
+        };
+        forQuads(p, [column], add, rowCell);
       });
     });
   });
-  writer.innermost.names.delete(counter);
 }
 
 /** The tile that the products are added to, holding the accumulator. */
@@ -127,10 +114,7 @@ function prepareTarget(p: Printer, dot: Dot): string {
   const { name, fresh } = targetOf(p, dot, zero);
   const inherited = accumulator && p.variables.get(accumulator) === name;
   if (inherited || (fresh && zero)) return name;
-  forCells(p, dot.axes, (cell) => {
-    const text = accumulator ? tileText(p, accumulator, cell, true).text : '0.0';
-    p.writer.line(`${elementOf(p, name, dot.axes, cell)} = ${text};`);
-  });
+  fillTile(p, name, dot, (cell) => (accumulator ? textOf(p, accumulator, cell, true).text : '0.0'));
   return name;
 }
 
@@ -140,35 +124,33 @@ export function printDot(p: Printer, dot: Dot): void {
   const { over } = dot;
   const depth = chunkDepth(over, p.stage);
   const threads = p.threads.x * p.threads.y;
-  const left = planOperand(p, dot.left, 'left_tile', dot, depth);
-  const right = planOperand(p, dot.right, 'right_tile', dot, depth);
-  const operands = [left, right];
-  const streamed = operands.filter((operand) => operand.streamed);
-  for (const operand of operands) if (!operand.streamed) stageWhole(p, operand, over);
+  const left = planOperand(p, dot, 'left', depth);
+  const right = planOperand(p, dot, 'right', depth);
+  const streamed = [left, right].filter((operand) => operand.streamed);
+  for (const operand of [left, right]) if (!operand.streamed) stageWhole(p, operand);
   const target = prepareTarget(p, dot);
-  const chunk = (first: string, count: string): void => {
+  const chunk = (first: string, count: number): void => {
     let busy = 0;
     for (const operand of streamed) {
-      const items = itemsOf(operand, over, depth);
+      const items = itemsOf(operand, depth);
       if (busy + items > threads) busy = 0;
-      stageChunk(p, operand, over, first, depth, busy);
+      stageChunk(p, operand, first, depth, busy);
       busy = items < threads ? busy + items : 0;
     }
     memory.barrier();
-    multiply(p, dot, target, left, right, first, count);
+    multiply(p, dot, target, { left, right, first, count });
   };
   const end = usefulEnd(p, dot);
   if (streamed.length === 0 || depth === over.size) {
-    chunk('0', `${over.size}`);
+    chunk('0', over.size);
     memory.reading(left.array, right.array);
   } else {
-    const first = writer.declare(`${over.name}_first`);
-    const stop = end === undefined ? `${over.size}` : writer.bind(`end ${dot.id}`, `${over.name}_end`, end);
-    writer.block(`for (var ${first} = 0; ${first} < ${stop}; ${first} += ${depth})`, () => {
-      chunk(first, `${depth}`);
+    const stop = end === undefined ? over.size : writer.bind(`end ${dot.id}`, `${over.name}_end`, end);
+    const head = (first: string): string => `var ${first} = 0; ${first} < ${stop}; ${first} += ${depth}`;
+    writer.loop(`${over.name}_first`, head, (first) => {
+      chunk(first, depth);
       memory.barrier();
     });
-    writer.innermost.names.delete(first);
   }
   p.variables.set(dot, target);
 }

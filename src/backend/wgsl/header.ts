@@ -1,5 +1,5 @@
-import type { Buffer, Span, Store, Term, Value } from '../../kernel/ir.ts';
-import { type Printer, perThread, typeOf } from './printer.ts';
+import type { Buffer, Span, Term, Value } from '../../kernel/ir.ts';
+import { layoutOf, type Printer, typeOf } from './printer.ts';
 
 /** Comments at the top of a text: what the kernel computes, how buffers are addressed in its own terms, and the schedule. */
 
@@ -52,12 +52,7 @@ const limitsText = (terms: readonly Term[]): string =>
     .map(({ axis, limit }) => `, ${axis.name} < ${termText(limit)}`)
     .join('');
 
-function bufferLine({ analysis: { steps, live }, vectors }: Printer, buffer: Buffer): string {
-  const accesses = steps.flatMap(({ statement }): (Store | (Value & { readonly op: 'load' }))[] => {
-    if (statement.kind === 'store') return [statement];
-    const value = statement.kind === 'let' ? statement.value : undefined;
-    return value?.op === 'load' && live.has(value) ? [value] : [];
-  });
+function bufferLine({ analysis: { accesses }, vectors }: Printer, buffer: Buffer): string {
   const first = accesses.find((access) => access.buffer === buffer);
   const type = typeOf(buffer.dtype, vectors.has(buffer) ? 4 : 1);
   const where = first ? `[${addressText(first.terms)}]${limitsText(first.terms)}` : ': unused';
@@ -70,8 +65,9 @@ export function headerText(p: Printer): string {
   const tiles = kernel.axes.map((axis) => `${axis.name} ${axis.size}`).join(', ') || 'none';
   const spread = new Set([...p.analysis.placement.spread].flatMap(({ axes }) => axes));
   const owned = kernel.axes
-    .filter((axis) => spread.has(axis) && perThread(p, axis) > 1)
-    .map((axis) => `${axis.name} ${perThread(p, axis)}`);
+    .map((axis) => ({ axis, owned: layoutOf(p, axis).owned }))
+    .filter(({ axis, owned }) => spread.has(axis) && owned > 1)
+    .map(({ axis, owned }) => `${axis.name} ${owned}`);
   const each = owned.length === 0 ? '' : `, each with up to ${owned.join(', ')} elements of a tile`;
   const staged = p.memory.arrays.some(({ name }) => name.startsWith('left_tile'))
     ? `; stage: ${p.stage}`

@@ -1,4 +1,3 @@
-export { type Arenas, arenasFor } from './arenas.ts';
 export { dispatchSize, uniformData } from './launch.ts';
 export { printWgsl } from './module.ts';
 export {

@@ -1,4 +1,5 @@
 import { FrondError } from '../../base/errors.ts';
+import { own } from '../../base/own.ts';
 import type { Launch } from '../../kernel/ir.ts';
 import type { WgslModule } from './options.ts';
 
@@ -35,20 +36,13 @@ export function uniformData(
 ): ArrayBuffer {
   const data = new ArrayBuffer(module.uniformBytes);
   const view = new DataView(data);
-  const arenaBuffers = new Map<string, string>(
-    module.bindings.flatMap(({ buffers }) =>
-      buffers.length > 1 ? buffers.map((buffer) => [`${buffer}_base`, buffer] as const) : [],
-    ),
-  );
+  const values: Readonly<Record<string, number>> = {
+    ...Object.fromEntries([0, 1, 2, 3].map((i) => [`grid_${i}`, launch.grid[i] ?? 1])),
+    ...Object.fromEntries(Object.entries(bases).map(([buffer, base]) => [`${buffer}_base`, base])),
+    ...launch.scalars,
+  };
   for (const { name, dtype, offset } of module.uniforms) {
-    const dimension = /^grid_(\d)$/.exec(name)?.[1];
-    const buffer = arenaBuffers.get(name);
-    const value =
-      dimension !== undefined
-        ? (launch.grid[Number(dimension)] ?? 1)
-        : buffer !== undefined
-          ? bases[buffer]
-          : launch.scalars[name];
+    const value = own(values, name);
     if (value === undefined) {
       throw new FrondError('FROND-K205', `kernel ${module.kernel}: no value for parameter ${name}`, {
         hint: `the launch gives: ${Object.keys(launch.scalars).join(', ') || 'nothing'}`,

@@ -46,13 +46,9 @@ export class SharedMemory {
     const known = this.#arrays.get(name);
     if (known) known.length = Math.max(known.length, length);
     else this.#arrays.set(name, { name, dtype, lanes, length });
-    this.settle(name);
-    return name;
-  }
-
-  /** A barrier if somebody may still be reading `name`. */
-  settle(name: string): void {
+    // somebody may still be reading it
     if (this.#unread.has(name)) this.barrier();
+    return name;
   }
 
   /** A single value that `workgroupUniformLoad` hands to all threads. */
@@ -66,9 +62,10 @@ export class SharedMemory {
     this.#unread.clear();
   }
 
-  /** `workgroupUniformLoad` waits like a barrier. */
-  passed(): void {
+  /** Gives all threads what one has written to a single value, under a name like `wanted`; that waits like a barrier. */
+  loadUniform(shared: string, wanted: string): string {
     this.#unread.clear();
+    return this.#writer.let(wanted, `workgroupUniformLoad(&${shared})`);
   }
 
   reading(...names: readonly string[]): void {

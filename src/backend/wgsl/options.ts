@@ -1,4 +1,16 @@
-import type { Access, StorageType, ValueType } from '../../kernel/ir.ts';
+import { FrondError } from '../../base/errors.ts';
+import {
+  count,
+  flag,
+  names,
+  objectOf,
+  oneOf,
+  optional,
+  recordOf,
+  text,
+  withFields,
+} from '../../base/kinds.ts';
+import type { Access, Kernel, StorageType, ValueType } from '../../kernel/ir.ts';
 
 /** What an adapter allows; the defaults are those that WebGPU guarantees everywhere. */
 export interface WgslLimits {
@@ -35,11 +47,33 @@ export interface WgslOptions {
    * Reductions then exchange numbers inside subgroups, in an order that depends on `min` alone.
    */
   readonly subgroups?: { readonly min: number; readonly max: number } | undefined;
-  /** buffer → arena, for buffers that share a binding; see `arenasFor` */
+  /** buffer → name of the binding that it shares with others; buffers that are not mentioned have one of their own */
   readonly arenas?: Readonly<Record<string, string>> | undefined;
   /** buffers to bind `read_write` although the kernel only reads them: they lie in a GPU buffer that the launch writes */
   readonly readWrite?: readonly string[] | undefined;
 }
+
+export const WGSL_OPTIONS = {
+  // a device's limits say more
+  limits: optional(
+    withFields('limits', { storageBuffers: count, workgroupBytes: count, invocations: count }),
+  ),
+  shaderF16: optional(flag),
+  unroll: optional(flag),
+  transcendentals: optional(oneOf('polynomial', 'builtin')),
+  multiplesOf4: optional(names),
+  subgroups: optional(recordOf('sizes of subgroups', { min: count, max: count })),
+  arenas: optional(objectOf(text, 'names of arenas by buffer')),
+  readWrite: optional(names),
+};
+
+/** A kernel that needs more than the adapter has. */
+export const limitError = (
+  { name, variant }: Kernel,
+  code: 'FROND-K201' | 'FROND-K202' | 'FROND-K203',
+  what: string,
+  hint: string,
+): FrondError => new FrondError(code, `kernel ${name} (${variant || 'only variant'}): ${what}`, { hint });
 
 export interface WgslBinding {
   /** of the kernel's buffer, or of the arena that several share */

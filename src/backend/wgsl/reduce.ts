@@ -5,28 +5,21 @@ import {
   elementIn,
   everything,
   forCells,
-  forGroups,
   forLanes,
+  forQuads,
   keyIn,
-  type Walk,
+  walkOf,
 } from './cells.ts';
-import { registerOf, tileText } from './expressions.ts';
+import { registerOf, textOf } from './expressions.ts';
 import { extremeOf } from './functionCalls.ts';
-import { literal, lowestOf } from './literals.ts';
-import { nameFor } from './nouns.ts';
-import {
-  dimensionOf,
-  groupsOf,
-  lanesOf,
-  type Printer,
-  repeatedOver,
-  threadsAlong,
-  typeOf,
-} from './printer.ts';
+import { nameFor } from './names.ts';
+import { aloneIn, layoutOf, type Printer, typeOf } from './printer.ts';
+import { quadIndex } from './staging.ts';
+import { allOf, guarded, literal, lowestOf, plus, times } from './text.ts';
 import { tails, targetOf } from './tiles.ts';
 
 /*
- * Folds along axes: each thread its own elements; then the threads of a group exchange parts, by subgroups as far as those reach,
+ * Folds along axes: each thread its own elements; then the threads of a team exchange parts, by subgroups as far as those reach,
  * then through workgroup memory as a tree. Up to FAN parts are read by every thread at once, which costs one barrier and
  * FAN broadcast reads; of more, every FAN-th thread folds FAN first (256 parts: two levels). Each fold runs in a fixed order.
  */
@@ -37,20 +30,23 @@ type Reduce = Value & { readonly op: 'reduce' };
 const FAN = 16;
 
 /** The threads that hold parts of one result. */
-interface Group {
+interface Team {
   readonly size: number;
   /** how a thread is numbered among them */
   readonly member: string;
   /** neighbouring members that exchange parts inside a subgroup, a power of two */
   readonly width: number;
+  /** parts that are left then */
+  readonly parts: number;
 }
 
-function groupOf(p: Printer, over: readonly Axis[]): Group {
-  const dimensions = new Set(over.map((axis) => dimensionOf(p, axis)));
+function teamOf(p: Printer, over: readonly Axis[]): Team {
+  const dimensions = new Set(over.map((axis) => layoutOf(p, axis).dimension));
   const [x, y] = [dimensions.has('x') ? p.threads.x : 1, dimensions.has('y') ? p.threads.y : 1];
   const member = x > 1 && y > 1 ? 'lane' : x > 1 ? 'tx' : y > 1 ? 'ty' : '0';
   const neighbours = p.threads.x === 1 || dimensions.has('x') ? x * y : 1;
-  return { size: x * y, member, width: widthOf(p, x === p.threads.x ? neighbours : 1) };
+  const width = widthOf(p, x === p.threads.x ? neighbours : 1);
+  return { size: x * y, member, width, parts: (x * y) / width };
 }
 
 /**
@@ -64,308 +60,234 @@ function widthOf({ options: { subgroups }, threads }: Printer, neighbours: numbe
   return width;
 }
 
+/** A reduction and how its results are laid out; the printer with it, since every room of the fold writes text. */
+interface Fold {
+  readonly p: Printer;
+  readonly value: Reduce;
+  /** the axis that the result keeps, if any */
+  readonly kept: Axis | undefined;
+  /** results of a quad are folded together */
+  readonly lanes: 1 | 4;
+  readonly team: Team;
+  /** what is folded: of f32 an argmax compares integers in their order, among which NaN has its place */
+  readonly dtype: ValueType;
+}
+
 /** What one thread has of a result: a variable, and for argmax one for the position; of four results where they are vec4. */
 interface Part {
   readonly best: string;
   readonly position: string | undefined;
 }
 
-/** What is folded: of f32 an argmax compares integers in their order, among which NaN has its place. */
-const foldedType = ({ combine, arg: { dtype } }: Reduce): ValueType =>
-  combine === 'argmax' && dtype === 'f32' ? 'i32' : dtype;
-
-const identityOf = (p: Printer, value: Reduce, lanes: 1 | 4): string => {
-  const dtype = foldedType(value);
-  const one = value.combine === 'sum' ? literal(p, 0, dtype) : lowestOf(p, dtype);
-  return lanes === 4 ? `${typeOf(dtype, 4)}(${one})` : one;
-};
-
-function declarePart(p: Printer, value: Reduce, lanes: 1 | 4, wanted: string): Part {
+function declarePart({ p, value, dtype, lanes }: Fold, wanted: string, wantedPosition: string): Part {
   const { writer } = p;
+  const identity = value.combine === 'sum' ? literal(p, 0, dtype) : lowestOf(p, dtype);
   const best = writer.declare(wanted);
-  writer.line(`var ${best} = ${identityOf(p, value, lanes)};`);
+  writer.line(`var ${best} = ${lanes === 4 ? `${typeOf(dtype, 4)}(${identity})` : identity};`);
   if (value.combine !== 'argmax') return { best, position: undefined };
-  const position = writer.declare(wanted === 'part' ? 'position' : 'best_position');
+  const position = writer.declare(wantedPosition);
   writer.line(`var ${position} = ${typeOf('i32', lanes)}(2147483647);`);
   return { best, position };
 }
 
-/** Statements that fold `next` (at `candidate`, for argmax) into `part`. */
-function fold(
-  p: Printer,
-  { combine, arg }: Reduce,
-  { best, position }: Part,
-  next: string,
-  candidate: string,
-  lanes: 1 | 4 = 1,
-): string {
-  if (combine === 'sum') return `${best} += ${next};`;
-  if (position === undefined) return `${best} = ${extremeOf(p, 'max', arg.dtype, lanes, [best, next])};`;
-  const better = `(${next} > ${best}) | ((${next} == ${best}) & (${candidate} < ${position}))`;
-  return `${position} = select(${position}, ${candidate}, ${better}); ${best} = max(${best}, ${next});`;
+/** Statements that fold `next` into `part`. */
+function foldText({ p, value }: Fold, { best, position }: Part, next: Part, lanes: 1 | 4): string {
+  if (value.combine === 'sum') return `${best} += ${next.best};`;
+  if (position === undefined)
+    return `${best} = ${extremeOf(p, 'max', value.arg.dtype, lanes, [best, next.best])};`;
+  const better = `(${next.best} > ${best}) | ((${next.best} == ${best}) & (${next.position} < ${position}))`;
+  return `${position} = select(${position}, ${next.position}, ${better}); ${best} = max(${best}, ${next.best});`;
 }
 
-/** The axis that a result keeps, if any. */
-const keptOf = (value: Reduce): Axis | undefined => value.axes[0];
-
-/** Folds a thread's own elements for the results that `kept` stands for: one, or the four of a group. */
-function foldOwn(p: Printer, value: Reduce, kept: Cell | undefined): Part {
-  const axis = keptOf(value);
-  const part = declarePart(p, value, axis ? lanesOf(p, axis) : 1, 'part');
-  const open = (i: number, cell: Cell): void => {
-    const next = value.arg.axes[i];
-    if (!next) foldElement(p, value, part, cell);
-    else if (next === axis) forLanes(p, next, cell, (inner) => open(i + 1, inner));
-    else forCells(p, [next], (inner) => open(i + 1, inner), cell);
+/** Folds a thread's own elements for the results at `cell`: one, or the four of a quad. Then those of its subgroup. */
+function foldOwn(fold: Fold, cell: Cell): Part {
+  const { p, value, kept } = fold;
+  const part = declarePart(fold, 'part', 'position');
+  const open = ([axis, ...inner]: readonly Axis[], cell: Cell): void => {
+    if (!axis) foldElement(fold, part, cell);
+    else if (axis === kept) forLanes(p, axis, cell, (element) => open(inner, element));
+    else forCells(p, [axis], (element) => open(inner, element), cell);
   };
-  open(0, kept ?? everything(p));
+  open(value.arg.axes, cell);
+  foldSubgroup(fold, part);
   return part;
 }
 
-function foldElement(p: Printer, value: Reduce, part: Part, cell: Cell): void {
-  const { writer } = p;
-  const axis = keptOf(value);
-  const component = axis && lanesOf(p, axis) === 4 ? componentIn(cell, axis) : '';
-  const of = (name: string): string => `${name}${component}`;
-  const text = tileText(p, value.arg, cell).text;
-  const over = value.arg.axes.filter((other) => other !== axis);
+function foldElement(fold: Fold, part: Part, cell: Cell): void {
+  const { p, value, kept, lanes, dtype } = fold;
+  const { arg, over, combine, id } = value;
+  const component = kept && lanes === 4 ? componentIn(cell, kept) : '';
+  const { text } = textOf(p, arg, cell);
   const missing = tails(p, over, cell);
-  const isOrdered = foldedType(value) !== value.arg.dtype;
+  const isOrdered = dtype !== arg.dtype;
   if (isOrdered) p.helpers.add('order');
   const compared = isOrdered ? `order_f32(${text})` : text;
-  const next =
-    value.combine !== 'argmax' || /^[\w.[\] +*]*$/.test(compared)
+  const best =
+    combine !== 'argmax' || /^[\w.[\] +*]*$/.test(compared)
       ? compared
-      : writer.bind(
-          `part ${value.id} ${value.arg.axes.map((other) => keyIn(cell, other)).join()}`,
-          'next',
-          compared,
-        );
-  const own: Part = { best: of(part.best), position: part.position && of(part.position) };
-  const candidate = part.position === undefined ? '' : elementIn(p, cell, over[0] as Axis);
-  const step = fold(p, value, own, next, candidate);
-  const condition = missing.map((test) => `(${test})`).join(' & ');
-  writer.line(
-    condition === '' ? step : `if ${missing.length === 1 ? condition : `(${condition})`} { ${step} }`,
-  );
+      : p.writer.bind(`part ${id} ${keyIn(cell, arg.axes)}`, 'next', compared);
+  const next = { best, position: part.position && elementIn(p, cell, over[0] as Axis) };
+  const own = { best: part.best + component, position: part.position && part.position + component };
+  p.writer.line(guarded(missing, foldText(fold, own, next, 1)));
 }
 
 /** Members of a subgroup swap parts at distances 1, 2, 4, …: all of them end with the same bits. */
-function foldSubgroup(p: Printer, value: Reduce, part: Part, { width }: Group): void {
-  const { writer } = p;
-  if (width > 1) p.subgroupsUsed.add('shuffle');
-  const axis = keptOf(value);
-  const lanes = axis ? lanesOf(p, axis) : 1;
-  for (let distance = 1; distance < width; distance *= 2) {
-    const other = (name: string): string => `subgroupShuffleXor(${name}, ${distance}u)`;
-    if (part.position === undefined) writer.line(fold(p, value, part, other(part.best), '', lanes));
-    else {
-      const [next, candidate] = [writer.declare('other'), writer.declare('other_position')];
-      writer.line(`let ${next} = ${other(part.best)};`);
-      writer.line(`let ${candidate} = ${other(part.position)};`);
-      writer.line(fold(p, value, part, next, candidate));
-    }
+function foldSubgroup(fold: Fold, part: Part): void {
+  const { p, lanes, team } = fold;
+  if (team.width > 1) p.usesSubgroups = true;
+  for (let distance = 1; distance < team.width; distance *= 2) {
+    const swapped = (name: string): string => `subgroupShuffleXor(${name}, ${distance}u)`;
+    const other = {
+      best: part.position ? p.writer.let('other', swapped(part.best)) : swapped(part.best),
+      position: part.position && p.writer.let('other_position', swapped(part.position)),
+    };
+    p.writer.line(foldText(fold, part, other, lanes));
   }
 }
 
-/** Parts in workgroup memory: where each member's part of a result stands. */
+/** Parts in workgroup memory: those of each member, for as many results as are folded at once. */
 interface Parts {
   readonly values: string;
   readonly positions: string | undefined;
-  readonly members: number;
-  /** results side by side, so that neighbouring threads write to neighbouring places */
-  readonly resultsInside: number | undefined;
+  /** where the part of a member for a result stands */
+  readonly placeOf: (result: string, member: string) => string;
 }
 
-function claimParts(p: Printer, value: Reduce, lanes: 1 | 4, group: Group, results: number): Parts {
-  const members = group.size / group.width;
-  const length = results * members;
-  const axis = keptOf(value);
-  const inside = axis !== undefined && dimensionOf(p, axis) === 'x';
+function claimParts({ p, value, kept, lanes, team, dtype }: Fold, results: number): Parts {
+  const length = results * team.parts;
+  // results side by side, so that neighbouring threads write to neighbouring places
+  const inside = kept !== undefined && layoutOf(p, kept).dimension === 'x';
   return {
-    values: p.memory.claim('parts', foldedType(value), lanes, length),
+    values: p.memory.claim('parts', dtype, lanes, length),
     positions: value.combine === 'argmax' ? p.memory.claim('positions', 'i32', lanes, length) : undefined,
-    members,
-    resultsInside: inside ? results : undefined,
+    placeOf: (result, member) =>
+      inside ? plus(times(member, results), result) : plus(times(result, team.parts), member),
   };
 }
 
-const product = (text: string, factor: number): string =>
-  text === '0' || factor === 1 ? text : /^\w+$/.test(text) ? `${text} * ${factor}` : `(${text}) * ${factor}`;
-const sum = (...texts: readonly string[]): string => texts.filter((text) => text !== '0').join(' + ') || '0';
+const storePart = (parts: Parts, at: string, { best, position }: Part): string[] => [
+  `${parts.values}[${at}] = ${best};`,
+  ...(position === undefined ? [] : [`${parts.positions}[${at}] = ${position};`]),
+];
 
-const placeOf = ({ members, resultsInside }: Parts, result: string, member: string): string =>
-  resultsInside === undefined
-    ? sum(product(result, members), member)
-    : sum(product(member, resultsInside), result);
-
-/** Writes a thread's part, once for each group of threads that have the same, and once for each subgroup. */
-function writePart(p: Printer, value: Reduce, parts: Parts, group: Group, result: string, part: Part): void {
-  const { member, width } = group;
-  const slot = width === 1 ? member : parts.members === 1 ? '0' : `${member} / ${width}`;
-  const at = placeOf(parts, result, slot);
-  const conditions = [
-    ...repeatedOver(p, value.arg.axes).map((dimension) => `(t${dimension} == 0)`),
-    ...(width === 1 ? [] : [`(${member} % ${width} == 0)`]),
-  ];
-  const lines = [`${parts.values}[${at}] = ${part.best};`];
-  if (parts.positions !== undefined && part.position !== undefined)
-    lines.push(`${parts.positions}[${at}] = ${part.position};`);
-  p.writer.line(
-    conditions.length === 0 ? lines.join(' ') : `if (${conditions.join(' & ')}) { ${lines.join(' ')} }`,
-  );
+/** Writes a thread's part, once for each team of threads that have the same, and once for each subgroup. */
+function writePart({ p, value, team }: Fold, parts: Parts, result: string, part: Part): void {
+  const { member, width } = team;
+  const slot = width === 1 ? member : team.parts === 1 ? '0' : `${member} / ${width}`;
+  const conditions = aloneIn(p, value.arg.axes);
+  if (width > 1) conditions.push(`${member} % ${width} == 0`);
+  p.writer.line(guarded(conditions, storePart(parts, parts.placeOf(result, slot), part).join(' ')));
 }
 
 /** Folds the parts of a result from `from` to `to` in steps of `by`, in this order. */
-function foldParts(
-  p: Printer,
-  value: Reduce,
-  lanes: 1 | 4,
-  parts: Parts,
-  result: string,
-  { from = '0', to, by = 1 }: { readonly from?: string; readonly to: number; readonly by?: number },
-): Part {
-  const { writer } = p;
-  const total = declarePart(p, value, lanes, 'folded');
+function foldParts(fold: Fold, parts: Parts, result: string, to: number, from = '0', by = 1): Part {
+  const { writer } = fold.p;
+  const total = declarePart(fold, 'folded', 'best_position');
   const i = writer.declare('i');
-  const at = placeOf(parts, result, i);
-  const step = fold(p, value, total, `${parts.values}[${at}]`, `${parts.positions ?? ''}[${at}]`, lanes);
-  const next = by === 1 ? `${i}++` : `${i} += ${by}`;
-  writer.line(`for (var ${i} = ${from}; ${i} < ${to}; ${next}) { ${step} }`);
+  const at = parts.placeOf(result, i);
+  const next = { best: `${parts.values}[${at}]`, position: `${parts.positions}[${at}]` };
+  const step = by === 1 ? `${i}++` : `${i} += ${by}`;
+  writer.line(
+    `for (var ${i} = ${from}; ${i} < ${to}; ${step}) { ${foldText(fold, total, next, fold.lanes)} }`,
+  );
   return total;
 }
 
-/** Upper levels of the tree, in place: a member reads and writes places that no other reads. Gives how many parts are left. */
-function foldLevels(
-  p: Printer,
-  value: Reduce,
-  lanes: 1 | 4,
+type ForResults = (body: (cell: Cell) => void) => void;
+
+/**
+ * Folds the results that `forResults` walks, through workgroup memory where a team has several parts, and gives each to `assign`
+ * with `total`, which writes the last level of the fold.
+ */
+function foldResults(
+  fold: Fold,
   parts: Parts,
-  group: Group,
-  forResults: (body: (result: string) => void) => void,
-): number {
-  let left = parts.members;
+  resultOf: (cell: Cell) => string,
+  forResults: ForResults,
+  assign: (cell: Cell, total: () => Part) => void,
+): void {
+  const { p, value, team } = fold;
+  forResults((cell) => writePart(fold, parts, resultOf(cell), foldOwn(fold, cell)));
+  // upper levels of the tree, in place: a member reads and writes places that no other reads
+  let left = team.parts;
   while (left > FAN) {
     const next = Math.ceil(left / FAN);
-    const idle = repeatedOver(p, value.arg.axes).map((dimension) => ` & (t${dimension} == 0)`);
+    const [to, condition] = [left, allOf([`${team.member} < ${next}`, ...aloneIn(p, value.arg.axes)])];
     p.memory.barrier();
-    forResults((result) => {
-      const condition =
-        idle.length === 0 ? `${group.member} < ${next}` : `(${group.member} < ${next})${idle.join('')}`;
+    forResults((cell) => {
+      const result = resultOf(cell);
       p.writer.block(`if (${condition})`, () => {
-        const at = placeOf(parts, result, group.member);
-        const own = { from: group.member, to: left, by: next };
-        const total = foldParts(p, value, lanes, parts, result, own);
-        p.writer.line(`${parts.values}[${at}] = ${total.best};`);
-        if (total.position !== undefined) p.writer.line(`${parts.positions}[${at}] = ${total.position};`);
+        const at = parts.placeOf(result, team.member);
+        const total = foldParts(fold, parts, result, to, team.member, next);
+        for (const line of storePart(parts, at, total)) p.writer.line(line);
       });
     });
     left = next;
   }
-  return left;
+  p.memory.barrier();
+  forResults((cell) => assign(cell, () => foldParts(fold, parts, resultOf(cell), left)));
 }
 
 export function printReduce(p: Printer, value: Reduce): void {
-  const axis = keptOf(value);
-  const group = groupOf(p, value.over);
-  if (!axis) {
-    printUniformReduce(p, value, group);
-    return;
-  }
-  const lanes = lanesOf(p, axis);
+  const kept = value.axes[0];
+  const { combine, arg } = value;
+  const dtype = combine === 'argmax' && arg.dtype === 'f32' ? 'i32' : arg.dtype;
+  const lanes = kept ? layoutOf(p, kept).lanes : 1;
+  const fold = { p, value, kept, lanes, team: teamOf(p, value.over), dtype };
+  p.variables.set(value, kept ? reduceAlong(fold, kept) : reduceAll(fold));
+}
+
+/** A result for each element of the axis `kept`. Gives the variable that holds them. */
+function reduceAlong(fold: Fold, kept: Axis): string {
+  const { p, value, lanes, team } = fold;
+  const { thread, threads, quads } = layoutOf(p, kept);
   const target = targetOf(p, value).name;
-  const assign = (cell: Cell, { best, position }: Part): void =>
+  const assign = (cell: Cell, total: () => Part): void => {
+    const { best, position } = total();
     p.writer.line(`${registerOf(p, target, value.axes, cell)} = ${position ?? best};`);
-  const resultOf = (cell: Cell): string => {
-    const { group: counter } = cell.walks.get(axis) as Walk;
-    const thread = threadsAlong(p, axis) === 1 ? '0' : dimensionOf(p, axis) === 'y' ? 'ty' : 'tx';
-    return sum(thread, product(counter, threadsAlong(p, axis)));
   };
-  if (group.size === group.width) {
-    forGroups(p, [axis], (cell) => {
-      const part = foldOwn(p, value, cell);
-      foldSubgroup(p, value, part, group);
-      assign(cell, part);
+  const forResults: ForResults = (body) => forQuads(p, [kept], body);
+  const together = quads * threads;
+  if (team.parts === 1) forResults((cell) => assign(cell, () => foldOwn(fold, cell)));
+  else if (quads > 1 && together * lanes * 4 * team.parts > p.partBytes) {
+    // less memory and more barriers: all threads meet for each result, or four, that a thread keeps
+    const parts = claimParts(fold, threads);
+    forResults((cell) => {
+      foldResults(
+        fold,
+        parts,
+        () => thread,
+        (body) => body(cell),
+        assign,
+      );
+      p.memory.barrier();
     });
   } else {
-    const together = groupsOf(p, axis) * threadsAlong(p, axis);
-    const bytes = (together * lanes * 4 * group.size) / group.width;
-    const alone = bytes > p.partBytes && groupsOf(p, axis) > 1;
-    const parts = claimParts(p, value, lanes, group, alone ? threadsAlong(p, axis) : together);
-    if (alone) foldAlone(p, value, group, parts, assign);
-    else foldTogether(p, value, group, parts, resultOf, assign);
+    const parts = claimParts(fold, together);
+    const resultOf = (cell: Cell): string => quadIndex(p, kept, walkOf(cell, kept).quad);
+    foldResults(fold, parts, resultOf, forResults, assign);
+    p.memory.reading(parts.values, ...(parts.positions === undefined ? [] : [parts.positions]));
   }
-  p.variables.set(value, target);
-}
-
-/** All results of a thread at once: one barrier a level. */
-function foldTogether(
-  p: Printer,
-  value: Reduce,
-  group: Group,
-  parts: Parts,
-  resultOf: (cell: Cell) => string,
-  assign: (cell: Cell, part: Part) => void,
-): void {
-  const axis = keptOf(value) as Axis;
-  const lanes = lanesOf(p, axis);
-  forGroups(p, [axis], (cell) => {
-    const part = foldOwn(p, value, cell);
-    foldSubgroup(p, value, part, group);
-    writePart(p, value, parts, group, resultOf(cell), part);
-  });
-  const left = foldLevels(p, value, lanes, parts, group, (body) =>
-    forGroups(p, [axis], (cell) => body(resultOf(cell))),
-  );
-  p.memory.barrier();
-  forGroups(p, [axis], (cell) =>
-    assign(cell, foldParts(p, value, lanes, parts, resultOf(cell), { to: left })),
-  );
-  p.memory.reading(parts.values, ...(parts.positions === undefined ? [] : [parts.positions]));
-}
-
-/** Less memory and more barriers: all threads meet for each result, or four, that a thread keeps. */
-function foldAlone(
-  p: Printer,
-  value: Reduce,
-  group: Group,
-  parts: Parts,
-  assign: (cell: Cell, part: Part) => void,
-): void {
-  const axis = keptOf(value) as Axis;
-  const lanes = lanesOf(p, axis);
-  const result = threadsAlong(p, axis) === 1 ? '0' : dimensionOf(p, axis) === 'y' ? 'ty' : 'tx';
-  forGroups(p, [axis], (cell) => {
-    const part = foldOwn(p, value, cell);
-    foldSubgroup(p, value, part, group);
-    writePart(p, value, parts, group, result, part);
-    const left = foldLevels(p, value, lanes, parts, group, (body) => body(result));
-    p.memory.barrier();
-    assign(cell, foldParts(p, value, lanes, parts, result, { to: left }));
-    p.memory.barrier();
-  });
+  return target;
 }
 
 /** Over all axes: one thread folds the last parts and hands the result to all, as a value that WGSL knows to be uniform. */
-function printUniformReduce(p: Printer, value: Reduce, group: Group): void {
-  const { writer, memory } = p;
-  const shared = memory.claimUniform(`uniform_${value.id}`, value.dtype);
-  const part = foldOwn(p, value, undefined);
-  foldSubgroup(p, value, part, group);
-  if (group.size === group.width)
-    writer.line(`if (lane == 0) { ${shared} = ${part.position ?? part.best}; }`);
+function reduceAll(fold: Fold): string {
+  const { p, value, team } = fold;
+  const shared = p.memory.claimUniform(`uniform_${value.id}`, value.dtype);
+  const whole = everything(p);
+  const share = ({ best, position }: Part): string => `${shared} = ${position ?? best};`;
+  if (team.parts === 1) p.writer.line(guarded(['lane == 0'], share(foldOwn(fold, whole))));
   else {
-    const parts = claimParts(p, value, 1, group, 1);
-    writePart(p, value, parts, group, '0', part);
-    const left = foldLevels(p, value, 1, parts, group, (body) => body('0'));
-    memory.barrier();
-    writer.block('if (lane == 0)', () => {
-      const total = foldParts(p, value, 1, parts, '0', { to: left });
-      writer.line(`${shared} = ${total.position ?? total.best};`);
-    });
+    const last = (_: Cell, total: () => Part): void =>
+      p.writer.block('if (lane == 0)', () => p.writer.line(share(total())));
+    foldResults(
+      fold,
+      claimParts(fold, 1),
+      () => '0',
+      (body) => body(whole),
+      last,
+    );
   }
-  const name = writer.declare(nameFor(p, value));
-  writer.line(`let ${name} = workgroupUniformLoad(&${shared});`);
-  memory.passed();
-  p.variables.set(value, name);
+  return p.memory.loadUniform(shared, nameFor(p, value));
 }

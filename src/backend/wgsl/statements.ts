@@ -1,140 +1,88 @@
-import { operandsOf } from '../../kernel/flow.ts';
-import type { Axis, Buffer, Loop, Region, Statement, Store, Term, Value, When } from '../../kernel/ir.ts';
-import { type Cell, forCells, forGroups } from './cells.ts';
+import { operandsOf, valuesReadBy } from '../../kernel/flow.ts';
+import type { Loop, Region, Statement, Store, Value, When } from '../../kernel/ir.ts';
+import type { Load } from './analysis.ts';
+import { forCells, forQuads } from './cells.ts';
 import { printDot } from './dot.ts';
-import { printExchange } from './exchange.ts';
-import {
-  address,
-  allOf,
-  elementOf,
-  scalarText,
-  storedElement,
-  storedVector,
-  tileText,
-  variableOf,
-} from './expressions.ts';
-import { joinHazards, type StorageAccess } from './memory.ts';
-import { nameFor } from './nouns.ts';
-import { type Printer, repeatedOver, typeOf, unprintable } from './printer.ts';
+import { address, converted, fourOf, storedAt, textOf, variableOf } from './expressions.ts';
+import { joinHazards } from './memory.ts';
+import { nameFor } from './names.ts';
+import { aloneIn, type Printer } from './printer.ts';
 import { printReduce } from './reduce.ts';
-import { declareTile, fillTile, fourOf, tails, targetOf } from './tiles.ts';
+import { guarded } from './text.ts';
+import { declareTile, fillTile, printExchange, tails, targetOf } from './tiles.ts';
 
-/** Accesses are alike when every thread touches the elements that it touched before. */
-function accessOf(
-  p: Printer,
-  buffer: Buffer,
-  terms: readonly Term[],
-  value: Value,
-  writes: boolean,
-): StorageAccess {
+/**
+ * Says that all threads are about to read or write elements of a buffer, of a tile like `value`. Accesses are alike when every thread
+ * touches the elements that it touched before.
+ */
+function access(p: Printer, { buffer, terms }: Load | Store, { axes }: Value, writes: boolean): void {
   const parts = terms.map(({ index, stride }) =>
     index.kind === 'span'
-      ? `span ${index.axis.order} ${scalarText(p, index.start).text}`
+      ? `span ${index.axis.order} ${textOf(p, index.start).text}`
       : index.axes.length > 0
         ? `tile ${index.id} ${stride.id}`
-        : `${scalarText(p, index).text} ${scalarText(p, stride).text}`,
+        : `${textOf(p, index).text} ${textOf(p, stride).text}`,
   );
-  const repeated = repeatedOver(p, value.axes).length > 0;
-  return { buffer: buffer.name, writes, key: repeated ? undefined : parts.sort().join('; ') };
+  const key = aloneIn(p, axes).length > 0 ? undefined : parts.sort().join('; ');
+  p.memory.access({ buffer: buffer.name, writes, key });
 }
 
 /** Says which buffers that the program writes are read when `value` is computed here. */
-function accessLoads(p: Printer, value: Value, top = true): void {
-  if (!top && (p.variables.has(value) || p.analysis.kept.has(value))) return;
-  if (value.op === 'load' && value.buffer.access !== 'read') {
-    p.memory.access(accessOf(p, value.buffer, value.terms, value, false));
-  }
-  for (const operand of operandsOf(value)) accessLoads(p, operand, false);
+function accessLoads(p: Printer, value: Value): void {
+  if (value.op === 'load' && value.buffer.access !== 'read') access(p, value, value, false);
+  for (const operand of operandsOf(value)) accessUnlessHeld(p, operand);
 }
 
+function accessUnlessHeld(p: Printer, value: Value): void {
+  if (!p.variables.has(value) && !p.analysis.kept.has(value)) accessLoads(p, value);
+}
+
+/** Assigns element by element, or four neighbours at a time, each computed by itself. */
 function printStore(p: Printer, store: Store): void {
-  const { memory } = p;
   const { buffer, terms, value } = store;
-  accessLoads(p, value, false);
-  for (const { index } of terms) if (index.kind !== 'span') accessLoads(p, index, false);
-  if (buffer.access !== 'write') memory.access(accessOf(p, buffer, terms, value, true));
-  if (p.vectors.has(buffer)) printVectorStore(p, store);
-  else {
-    forCells(p, value.axes, (cell) =>
-      printElementStore(p, store, cell, tileText(p, value, cell, true).text, storedElement, 1),
-    );
-  }
-}
-
-/** One assignment of an element, or of the four that begin at `cell`. */
-function printElementStore(
-  p: Printer,
-  { buffer, terms, value }: Store,
-  cell: Cell,
-  text: string,
-  placeOf: typeof storedElement,
-  lanes: 1 | 4,
-): void {
-  const { text: at, inside } = address(p, terms, cell);
-  const alone = repeatedOver(p, value.axes).map((dimension) => `t${dimension} == 0`);
-  const conditions = [...inside, ...tails(p, value.axes, cell), ...alone];
-  const place = placeOf(p, buffer, at);
-  const stored =
-    place.dtype === value.dtype
-      ? text
-      : place.dtype === 'f16'
-        ? `${typeOf('f16', lanes)}(${text})`
-        : `bitcast<${typeOf(place.dtype, lanes)}>(${text})`;
-  const line = `${place.text} = ${stored};`;
-  p.writer.line(conditions.length === 0 ? line : `if ${ifText(conditions)} { ${line} }`);
-}
-
-/** Four neighbours at a time, each computed by itself. */
-function printVectorStore(p: Printer, store: Store): void {
-  const { value } = store;
-  forGroups(p, value.axes, (group) => {
-    const text = fourOf(p, value, group, value.axes.at(-1) as Axis);
-    printElementStore(p, store, group, text, storedVector, 4);
+  for (const operand of valuesReadBy(store)) accessUnlessHeld(p, operand);
+  if (buffer.access !== 'write') access(p, store, value, true);
+  const lanes = p.vectors.has(buffer) ? 4 : 1;
+  const last = value.axes.at(-1);
+  (lanes === 4 ? forQuads : forCells)(p, value.axes, (cell) => {
+    const text = lanes === 4 && last ? fourOf(p, value, cell, last) : textOf(p, value, cell, true).text;
+    const { text: at, inside } = address(p, terms, cell);
+    const conditions = [...inside, ...tails(p, value.axes, cell), ...aloneIn(p, value.axes)];
+    const place = storedAt(p, buffer, at, lanes);
+    const stored = converted(text, value.dtype, place.dtype, lanes);
+    p.writer.line(guarded(conditions, `${place.text} = ${stored};`));
   });
 }
 
-const ifText = (conditions: readonly string[]): string => `(${allOf(conditions)})`;
-
 /** Scalars that read better in place than as a name: one use, no memory access, nothing slow. */
 function staysInline(p: Printer, value: Value): boolean {
-  if (value.op === 'constant' || value.op === 'fill' || value.op === 'parameter' || value.op === 'program')
-    return true;
+  if (['constant', 'fill', 'parameter', 'program', 'result'].includes(value.op)) return true;
   if (value.op === 'load' || value.op === 'random') return false;
-  const users = (p.analysis.users.get(value) ?? []).filter(
-    (user) => user.kind !== 'value' || p.analysis.live.has(user),
-  );
-  return users.length === 1 && users[0]?.kind === 'value' && scalarText(p, value).text.length < 48;
+  const [user, ...others] = p.analysis.users.get(value) ?? [];
+  return user?.kind === 'value' && others.length === 0 && textOf(p, value).text.length < 48;
 }
 
 function printScalar(p: Printer, value: Value): void {
-  if (value.op === 'result') {
-    const name = variableOf(p, value);
-    if (name === undefined) throw unprintable(p, value, 'a loop result');
-    p.variables.set(value, name);
-    return;
-  }
   if (staysInline(p, value)) return;
   accessLoads(p, value);
-  const text = scalarText(p, value).text;
-  const name = p.writer.declare(nameFor(p, value));
+  const { text } = textOf(p, value);
+  const name = nameFor(p, value);
   if (needsBroadcast(p, value)) {
     const shared = p.memory.claimUniform(`uniform_${value.id}`, value.dtype);
-    p.writer.line(`if (lane == 0) { ${shared} = ${text}; }`);
-    p.writer.line(`let ${name} = workgroupUniformLoad(&${shared});`);
-    p.memory.passed();
-  } else p.writer.line(`let ${name} = ${text};`);
-  p.variables.set(value, name);
+    p.writer.line(guarded(['lane == 0'], `${shared} = ${text};`));
+    p.variables.set(value, p.memory.loadUniform(shared, name));
+  } else p.variables.set(value, p.writer.let(name, text));
 }
 
 /** WGSL takes nothing from a writable binding for uniform, even where this program does not write it. */
 const needsBroadcast = (p: Printer, value: Value): boolean =>
   value.op === 'load' &&
-  p.controlling.has(value) &&
+  p.analysis.controlling.has(value) &&
   p.storage.get(value.buffer.name)?.access === 'read_write';
 
 function printValue(p: Printer, value: Value): void {
-  const { analysis } = p;
-  if (!analysis.live.has(value) || value.op === 'carried' || value.op === 'induction') return;
+  const { live, kept, exchanged } = p.analysis;
+  if (!live.has(value) || value.op === 'carried' || value.op === 'induction') return;
   if (value.op === 'reduce') {
     p.writer.line(`// ${value.combine} over ${value.over.map(({ name }) => name).join(' and ')}`);
     accessLoads(p, value);
@@ -144,11 +92,11 @@ function printValue(p: Printer, value: Value): void {
     p.writer.line(`// products summed over ${value.over.name}`);
     accessLoads(p, value);
     printDot(p, value);
-  } else if (value.op === 'rename' && analysis.exchanged.has(value)) {
+  } else if (value.op === 'rename' && exchanged.has(value)) {
     p.writer.line(`// ${value.from.name} becomes ${value.to.name}: elements change threads`);
     accessLoads(p, value);
     printExchange(p, value);
-  } else if (analysis.kept.has(value)) {
+  } else if (kept.has(value)) {
     accessLoads(p, value);
     const { name } = targetOf(p, value);
     fillTile(p, name, value);
@@ -172,13 +120,13 @@ function printInitial(p: Printer, loop: Loop): void {
     const carried = loop.carried[i];
     if (!carried) return;
     if (carried.axes.length === 0) {
-      const text = scalarText(p, value).text;
+      const { text } = textOf(p, value);
       const name = p.writer.declare(carriedName(loop, i));
       p.writer.line(`var ${name}: ${carried.dtype} = ${text};`);
       p.variables.set(carried, name);
       return;
     }
-    accessLoads(p, value, false);
+    accessUnlessHeld(p, value);
     const zero = value.op === 'fill' && value.value === 0;
     const name = declareTile(p, carried, zero, carriedName(loop, i));
     if (!zero) fillTile(p, name, value);
@@ -193,24 +141,13 @@ function printYields(p: Printer, loop: Loop): void {
   loop.yields.forEach((value, i) => {
     const carried = loop.carried[i];
     const name = carried && p.variables.get(carried);
-    if (!carried || name === undefined || value === carried || analysis.inPlace.get(value) === carried)
-      return;
     const source = variableOf(p, value);
-    if (source === name) return;
+    if (!carried || name === undefined || source === name || analysis.inPlace.get(value) === carried) return;
     if (carried.axes.length === 0 || (source !== undefined && loop.carried.includes(value))) {
-      const copy = writer.declare('next');
-      writer.line(`let ${copy} = ${source ?? scalarText(p, value).text};`);
+      const copy = writer.let('next', source ?? textOf(p, value).text);
       assignments.push(() => writer.line(`${name} = ${copy};`));
-    } else if (source !== undefined) {
-      assignments.push(() => writer.line(`${name} = ${source};`));
-    } else {
-      assignments.push(() =>
-        forCells(p, value.axes, (cell) => {
-          const text = tileText(p, value, cell).text;
-          writer.line(`${elementOf(p, name, value.axes, cell)} = ${text};`);
-        }),
-      );
-    }
+    } else if (source !== undefined) assignments.push(() => writer.line(`${name} = ${source};`));
+    else assignments.push(() => fillTile(p, name, value));
   });
   for (const assign of assignments) assign();
 }
@@ -220,7 +157,7 @@ function printLoop(p: Printer, loop: Loop): void {
   printInitial(p, loop);
   const counter = writer.declare(nameFor(p, loop.induction));
   p.variables.set(loop.induction, counter);
-  const [from, to, step] = [loop.from, loop.to, loop.step].map((bound) => scalarText(p, bound).text);
+  const [from, to, step] = [loop.from, loop.to, loop.step].map((bound) => textOf(p, bound).text);
   const body = (): void => {
     printRegion(p, loop.body);
     printYields(p, loop);
@@ -239,7 +176,7 @@ function printLoop(p: Printer, loop: Loop): void {
 function printWhen(p: Printer, { condition, body }: When): void {
   const { memory } = p;
   const before = memory.hazards;
-  p.writer.block(`if (${scalarText(p, condition).text})`, () => printRegion(p, body));
+  p.writer.block(`if (${textOf(p, condition).text})`, () => printRegion(p, body));
   memory.hazards = joinHazards(before, memory.hazards, 'same');
 }
 

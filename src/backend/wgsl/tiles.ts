@@ -1,13 +1,14 @@
 import type { Axis, Value } from '../../kernel/ir.ts';
-import { type Cell, componentIn, elementIn, forCells, forLanes } from './cells.ts';
-import { elementOf, loadsVector, registerOf, tileText, variableOf, vectorText } from './expressions.ts';
-import { nameFor } from './nouns.ts';
-import { type Printer, perThread, registersOf, registerType, threadsAlong, typeOf } from './printer.ts';
+import { type Cell, elementIn, forCells } from './cells.ts';
+import { elementOf, textOf } from './expressions.ts';
+import { nameFor } from './names.ts';
+import { aloneIn, layoutOf, type Printer, registersOf, typeOf } from './printer.ts';
+import { guarded } from './text.ts';
 
 /** Conditions under which a cell is an element of the tile: threads do not always divide its extents. */
 export const tails = (p: Printer, axes: readonly Axis[], cell: Cell): string[] =>
   axes
-    .filter((axis) => axis.size !== perThread(p, axis) * threadsAlong(p, axis))
+    .filter((axis) => axis.size !== layoutOf(p, axis).owned * layoutOf(p, axis).threads)
     .map((axis) => `${elementIn(p, cell, axis)} < ${axis.size}`);
 
 /**
@@ -15,9 +16,9 @@ export const tails = (p: Printer, axes: readonly Axis[], cell: Cell): string[] =
  * out, because Dawn (webgpu 0.6.2) does not clear a variable without initialiser again in later rounds of a loop.
  */
 export function declareTile(p: Printer, value: Value, zero: boolean, wanted = nameFor(p, value)): string {
-  const count = registersOf(p, value.axes);
+  const { count, lanes } = registersOf(p, value.axes);
   const name = p.writer.declare(wanted);
-  const register = registerType(p, value.axes, value.dtype);
+  const register = typeOf(value.dtype, lanes);
   const type = count === 1 ? register : `array<${register}, ${count}>`;
   p.writer.line(zero ? `var ${name} = ${type}();` : `var ${name}: ${type};`);
   return name;
@@ -35,34 +36,33 @@ export function targetOf(
   return { name: declareTile(p, value, zero), fresh: true };
 }
 
-/** Writes the elements of `value` into the variable `name`. */
-export function fillTile(p: Printer, name: string, value: Value): void {
+/** Writes what `text` gives for each element of a tile into the variable `name`; usually the elements of `value` themselves. */
+export function fillTile(
+  p: Printer,
+  name: string,
+  value: Value,
+  text = (cell: Cell): string => textOf(p, value, cell, true).text,
+): void {
   forCells(p, value.axes, (cell) => {
-    const text = tileText(p, value, cell, true).text;
-    p.writer.line(`${elementOf(p, name, value.axes, cell)} = ${text};`);
+    // what is assigned is computed first: it may declare names in front of the line
+    const right = text(cell);
+    p.writer.line(`${elementOf(p, name, value.axes, cell)} = ${right};`);
   });
 }
 
-/**
- * The four elements of `value` along `axis` that begin at `group`, as the text of one vec4: a register, one access to
- * memory, or what is computed element by element.
- */
-export function fourOf(p: Printer, value: Value, group: Cell, axis: Axis): string {
-  const held = variableOf(p, value);
-  if (held !== undefined && group.owned && value.axes.at(-1) === axis) {
-    return registerOf(p, held, value.axes, group);
-  }
-  if (value.op === 'load' && loadsVector(p, value, group)) return vectorText(p, value, group);
-  const type = typeOf(value.dtype, 4);
-  if (p.options.unroll) {
-    const texts: string[] = [];
-    forLanes(p, axis, group, (cell) => texts.push(tileText(p, value, cell, true).text));
-    return `${type}(${texts.join(', ')})`;
-  }
-  const name = p.writer.declare('four');
-  p.writer.line(`var ${name}: ${type};`);
-  forLanes(p, axis, group, (cell) => {
-    p.writer.line(`${name}${componentIn(cell, axis)} = ${tileText(p, value, cell, true).text};`);
+/** Moves the elements of a tile of one axis to the threads that own them under the axis' other name. */
+export function printExchange(p: Printer, value: Value & { readonly op: 'rename' }): void {
+  const { writer, memory } = p;
+  const { arg, from, to } = value;
+  const { owned, threads } = layoutOf(p, from);
+  const shared = memory.claim('exchange', value.dtype, 1, owned * threads);
+  forCells(p, arg.axes, (cell) => {
+    const text = textOf(p, arg, cell, true).text;
+    writer.line(guarded(aloneIn(p, arg.axes), `${shared}[${elementIn(p, cell, from)}] = ${text};`));
   });
-  return name;
+  memory.barrier();
+  const name = declareTile(p, value, false);
+  fillTile(p, name, value, (cell) => `${shared}[min(${elementIn(p, cell, to)}, ${to.size - 1})]`);
+  memory.reading(shared);
+  p.variables.set(value, name);
 }

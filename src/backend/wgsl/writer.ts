@@ -45,6 +45,17 @@ export class Writer {
     this.line('}');
   }
 
+  /** `for (head) { … }` with a counter called `wanted`, whose name is free again behind the loop. */
+  loop(
+    wanted: string,
+    head: (counter: string) => string,
+    body: (counter: string, block: Block) => void,
+  ): void {
+    const counter = this.declare(wanted);
+    this.block(`for (${head(counter)})`, (block) => body(counter, block));
+    this.innermost.names.delete(counter);
+  }
+
   /** What `body` writes, apart from the text; used where a block is written twice to learn how it ends. */
   capture(body: (block: Block) => void): Block {
     const block = emptyBlock();
@@ -64,16 +75,18 @@ export class Writer {
   }
 
   /** `let name = text;` in `block`, remembered under `key`. */
-  bind(key: string, wanted: string, text: string, block: Block = this.innermost): string {
+  bind(key: string, wanted: string, text: string | (() => string), block: Block = this.innermost): string {
     const known = this.nameOf(key);
     if (known !== undefined) return known;
-    const name = this.declare(wanted, block);
-    this.line(`let ${name} = ${text};`, block);
+    const name = this.let(wanted, typeof text === 'string' ? text : text(), block);
     block.known.set(key, name);
     return name;
   }
 
-  get text(): string {
-    return this.innermost.lines.join('\n');
+  /** `let name = text;` under a free name like `wanted`, which it gives. */
+  let(wanted: string, text: string, block: Block = this.innermost): string {
+    const name = this.declare(wanted, block);
+    this.line(`let ${name} = ${text};`, block);
+    return name;
   }
 }

@@ -1,4 +1,3 @@
-import type { Arenas } from '../../backend/wgsl/index.ts';
 import { own } from '../../base/own.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import type { Place } from '../device.ts';
@@ -6,7 +5,7 @@ import type { Place } from '../device.ts';
 /** How a launch's buffers are bound: part of a kernel's text. */
 export interface BindingPattern {
   /** buffer → binding that it shares */
-  readonly arenas: Arenas;
+  readonly arenas: Readonly<Record<string, string>>;
   /** buffers that are bound for writing although the kernel only reads them */
   readonly readWrite: readonly string[];
 }

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { withStorage } from '../../../kernels/plan.ts';
-import { arenasFor, printWgsl, type WgslOptions } from '../../../src/backend/wgsl/index.ts';
+import { printWgsl, type WgslOptions } from '../../../src/backend/wgsl/index.ts';
 import type { Precision, TypedArray } from '../../../src/base/dtype.ts';
 import { defined } from '../../../src/base/errors.ts';
 import { checkKernel } from '../../../src/kernel/check.ts';
 import type { Kernel, Launch } from '../../../src/kernel/ir.ts';
+import { arenasFor } from '../../support/arenas.ts';
 import { expectClose, gaussian } from '../../support/arrays.ts';
 import { runs } from '../../support/counts.ts';
 import { type Gpu, NO_ADAPTER, openGpu } from '../../support/gpu.ts';

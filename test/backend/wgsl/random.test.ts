@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { arenasFor, printWgsl } from '../../../src/backend/wgsl/index.ts';
+import { printWgsl } from '../../../src/backend/wgsl/index.ts';
 import { defined } from '../../../src/base/errors.ts';
 import { checkKernel } from '../../../src/kernel/check.ts';
 import type { Kernel } from '../../../src/kernel/ir.ts';
+import { arenasFor } from '../../support/arenas.ts';
 import { runs } from '../../support/counts.ts';
 import { type Gpu, NO_ADAPTER, openGpu } from '../../support/gpu.ts';
 import { interpreterOf } from '../../support/launch.ts';

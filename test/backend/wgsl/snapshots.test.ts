@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { arenasFor, printWgsl, type WgslOptions } from '../../../src/backend/wgsl/index.ts';
+import { printWgsl, type WgslOptions } from '../../../src/backend/wgsl/index.ts';
 import { defined } from '../../../src/base/errors.ts';
+import { arenasFor } from '../../support/arenas.ts';
 import { FOURS, samplesAt, wideAttention } from './samples.ts';
 
 /*

@@ -108,7 +108,7 @@ fn main(
   // max over b
   var part = i32(-2147483648);
   part = max(part, lengths_value);
-  if ((tx == 0)) { parts_i32[ty] = part; }
+  if (tx == 0) { parts_i32[ty] = part; }
   workgroupBarrier();
   if (lane == 0) {
     var folded = i32(-2147483648);
@@ -177,7 +177,7 @@ fn main(
     // products summed over y
     for (var y_i = 0; y_i < 5; y_i++) {
       let y = tx + y_i * 32;
-      if ((y < 132)) { left_tile[y * 9 + ty] = exp_f32(state_3[y_i]); }
+      if (y < 132) { left_tile[y * 9 + ty] = exp_f32(state_3[y_i]); }
     }
     var dot_over_y: array<f32, 5>;
     for (var z_i = 0; z_i < 5; z_i++) {

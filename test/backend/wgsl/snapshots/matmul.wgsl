@@ -22,11 +22,10 @@ var<workgroup> right_tile_vec4: array<vec4<f32>, 136>;
 fn erf_f32(x: f32) -> f32 {
   let z = x * x;
   let a = select(abs(x), 4.0, abs(x) > 4.0);
+  let small = x * fma(fma(fma(fma(fma(-0.0005631422391161323, z, 0.004917551297694445), z, -0.02671131119132042), z, 0.11280179768800735), z, -0.37612324953079224), z, 1.1283791065216064);
   let root = fma(fma(fma(fma(fma(fma(fma(0.0006762754637748003, a, -0.005483991466462612), a, 0.02465217560529709), a, -0.050434429198503494), a, 0.0994478389620781), a, 0.02712320163846016), a, 0.16973243653774261), a, 0.9943985939025879);
   let square = root * root;
-  let fourth = square * square;
-  let large = 1.0 - 1.0 / (fourth * fourth);
-  let small = x * fma(fma(fma(fma(fma(-0.0005631422391161323, z, 0.004917551297694445), z, -0.02671131119132042), z, 0.11280179768800735), z, -0.37612324953079224), z, 1.1283791065216064);
+  let large = 1.0 - 1.0 / (square * square * square * square);
   return select(select(large, -large, x < 0.0), small, a < 1.0);
 }
 
@@ -87,11 +86,11 @@ fn main(
         for (var right_i = 0; right_i < 2; right_i++) {
           right[right_i] = right_tile_vec4[step * 17 + tx + right_i * 8];
         }
-        for (var m_group = 0; m_group < 2; m_group++) {
-          let left = left_tile_vec4[step * 17 + ty + m_group * 8];
+        for (var m_quad = 0; m_quad < 2; m_quad++) {
+          let left = left_tile_vec4[step * 17 + ty + m_quad * 8];
           for (var m_lane = 0; m_lane < 4; m_lane++) {
-            for (var n_group = 0; n_group < 2; n_group++) {
-              accumulator[m_group * 8 + m_lane * 2 + n_group] = fma(vec4<f32>(left[m_lane]), right[n_group], accumulator[m_group * 8 + m_lane * 2 + n_group]);
+            for (var n_quad = 0; n_quad < 2; n_quad++) {
+              accumulator[m_quad * 8 + m_lane * 2 + n_quad] = fma(vec4<f32>(left[m_lane]), right[n_quad], accumulator[m_quad * 8 + m_lane * 2 + n_quad]);
             }
           }
         }
@@ -99,18 +98,18 @@ fn main(
       workgroupBarrier();
     }
   }
-  for (var m_group = 0; m_group < 2; m_group++) {
-    let m = (ty + m_group * 8) * 4;
+  for (var m_quad = 0; m_quad < 2; m_quad++) {
+    let m = (ty + m_quad * 8) * 4;
     for (var m_lane = 0; m_lane < 4; m_lane++) {
       let m_2 = m + m_lane;
       let m_at = m_start + m_2;
-      for (var n_group = 0; n_group < 2; n_group++) {
+      for (var n_quad = 0; n_quad < 2; n_quad++) {
         var four: vec4<f32>;
-        let n = (tx + n_group * 8) * 4;
+        let n = (tx + n_quad * 8) * 4;
         let n_at = n_start + n;
         let operand0_value = select(vec4<f32>(), operand0[n_at >> 2u], n_at < launch.columns);
         for (var n_lane = 0; n_lane < 4; n_lane++) {
-          let sum = accumulator[m_group * 8 + m_lane * 2 + n_group][n_lane] + operand0_value[n_lane];
+          let sum = accumulator[m_quad * 8 + m_lane * 2 + n_quad][n_lane] + operand0_value[n_lane];
           four[n_lane] = (sum * 0.5) * (1.0 + erf_f32(sum * 0.7071067811865476));
         }
         if ((m_at < launch.rows) & (n_at < launch.columns)) { out[(m_at * launch.columns + n_at) >> 2u] = four; }

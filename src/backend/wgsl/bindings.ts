@@ -1,0 +1,97 @@
+import { own } from '../../base/own.ts';
+import type { Buffer, Kernel, StorageType } from '../../kernel/ir.ts';
+import {
+  limitError,
+  type WgslBinding,
+  type WgslLimits,
+  type WgslOptions,
+  type WgslUniform,
+} from './options.ts';
+
+/** Bindings in order of the kernel's buffers; an arena stands where its first buffer does. */
+function bindBuffers(kernel: Kernel, { arenas, readWrite = [] }: WgslOptions): WgslBinding[] {
+  const shared = new Map<string, Buffer[]>();
+  for (const buffer of kernel.buffers) {
+    const name = own(arenas, buffer.name) ?? buffer.name;
+    shared.set(name, [...(shared.get(name) ?? []), buffer]);
+  }
+  const isRead = ({ name, access }: Buffer): boolean => access === 'read' && !readWrite.includes(name);
+  return [...shared].map(([name, buffers], i) => ({
+    name,
+    buffers: buffers.map((buffer) => buffer.name),
+    dtype: commonType(buffers),
+    lanes: 1,
+    group: 0,
+    binding: i + 1,
+    access: buffers.every(isRead) ? 'read' : 'read_write',
+    roles: buffers.map(({ access }) => access),
+  }));
+}
+
+/** Buffers of different types share an arena of words. */
+function commonType(buffers: readonly Buffer[]): StorageType {
+  const [dtype = 'u32', ...others] = new Set(buffers.map((buffer) => buffer.dtype));
+  return others.length === 0 ? dtype : 'u32';
+}
+
+/** @throws FROND-K202 where the adapter cannot bind the kernel's buffers */
+export function bindingsOf(kernel: Kernel, options: WgslOptions, limits: WgslLimits): WgslBinding[] {
+  const bindings = bindBuffers(kernel, options);
+  if (bindings.length > limits.storageBuffers) {
+    throw limitError(
+      kernel,
+      'FROND-K202',
+      `${bindings.length} storage bindings are over the limit of ${limits.storageBuffers}`,
+      'bind buffers that are used alike in one arena (option arenas), or split the kernel into two launches',
+    );
+  }
+  const halves = kernel.buffers.filter(({ dtype }) => dtype === 'f16').map(({ name }) => name);
+  if (halves.length > 0 && !options.shaderF16) {
+    throw limitError(
+      kernel,
+      'FROND-K202',
+      `buffer ${halves[0]} holds f16, which this device cannot bind`,
+      'request the feature shader-f16, or store f32',
+    );
+  }
+  const mixed = bindings.find(
+    ({ dtype, buffers }) => dtype !== 'f16' && buffers.some((name) => halves.includes(name)),
+  );
+  if (mixed) {
+    throw limitError(
+      kernel,
+      'FROND-K202',
+      `binding ${mixed.name} joins buffers of f16 with others`,
+      'give f16 a binding of its own, or store f32',
+    );
+  }
+  return bindings;
+}
+
+/** Where a buffer's elements are: in a binding of its own, or from a base on in an arena. */
+export interface StoragePlace extends Pick<WgslBinding, 'dtype' | 'access'> {
+  readonly binding: string;
+  readonly arena: boolean;
+}
+
+export const storagePlaces = (bindings: readonly WgslBinding[]): Map<string, StoragePlace> =>
+  new Map(
+    bindings.flatMap(({ name: binding, buffers, dtype, access }) =>
+      buffers.map((buffer) => [buffer, { binding, arena: buffers.length > 1, dtype, access }] as const),
+    ),
+  );
+
+/** Fields of the uniform buffer: the extents of the grid, the kernel's parameters, where buffers begin in arenas. */
+export function uniformsOf(kernel: Kernel, bindings: readonly WgslBinding[]): WgslUniform[] {
+  const integer = (name: string) => ({ name, dtype: 'i32' as const });
+  const fields: readonly Omit<WgslUniform, 'offset'>[] = [
+    ...Array.from({ length: kernel.gridRank }, (_, dimension) => integer(`grid_${dimension}`)),
+    ...kernel.parameters.map(
+      ({ name, dtype }) => ({ name, dtype: dtype === 'bool' ? 'u32' : dtype }) as const,
+    ),
+    ...bindings.flatMap(({ buffers }) =>
+      buffers.length > 1 ? buffers.map((name) => integer(`${name}_base`)) : [],
+    ),
+  ];
+  return fields.map((field, i) => ({ ...field, offset: i * 4 }));
+}
