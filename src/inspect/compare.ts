@@ -12,16 +12,14 @@ import {
   sizesKind,
   unchecked,
 } from '../base/kinds.ts';
-import type { Graph, GraphLike, Node, Ref } from '../ir/graph.ts';
-import { graphKind, irOf, makeRef } from '../ir/graph.ts';
+import { type GraphLike, graphKind, irOf } from '../ir/graph.ts';
 import { nodePath } from '../ir/names.ts';
 import { ops } from '../ops/index.ts';
 import { runPasses } from '../passes/index.ts';
-import { compile, executionOrder } from '../runtime/compile.ts';
 import { type Device, deviceKind } from '../runtime/device.ts';
 import { exampleFeeds, requireNames } from '../runtime/exampleFeeds.ts';
 import type { TensorValue } from '../runtime/feeds.ts';
-import { optionalPasses, watch, watched, withoutUpdates } from '../runtime/observe.ts';
+import { type Observed, observe } from '../runtime/observe.ts';
 import { layoutParameters } from '../runtime/parameters.ts';
 import { ModelState } from '../runtime/state.ts';
 
@@ -93,22 +91,26 @@ export async function compareDevices(
   const kinds = { graph: graphKind, devices: devicesKind, options: unchecked };
   checkArguments('compareDevices', kinds, [given, devices, options]);
   checkOptions('compareDevices', options, OPTIONS);
-  const [first, second] = devices;
-  const { tolerance = COMPARE_TOLERANCE, optimised = false } = options;
+  const { sizes = {}, seed = 1, weights, tolerance = COMPARE_TOLERANCE, optimised = false } = options;
   const graph = optimised ? runPasses(irOf(given), ops).graph : irOf(given);
-  const order = withoutUpdates(executionOrder(graph));
-  const tensors = order.flatMap((node) =>
-    node.types.map((_, result) => ({ node, result, ref: makeRef(node.id, result) })),
+  requireNames(graph, sizes);
+  const resultsOn = async (device: Device): Promise<Observed[]> => {
+    const state = new ModelState(device, layoutParameters([graph]));
+    try {
+      if (weights === undefined) await state.initialize(seed);
+      else for (const name of state.layout.entries.keys()) await state.write(name, weights.get(name) ?? []);
+      return await observe(graph, state, (program) => exampleFeeds(program, sizes, { seed }));
+    } finally {
+      state.free();
+    }
+  };
+  const one = await resultsOn(devices[0]);
+  const other = await resultsOn(devices[1]);
+  const differences = one.flatMap(
+    (result, i) => differenceOf(result, defined(other[i], result.ref).value) ?? [],
   );
-  const refs = tensors.map(({ ref }) => ref);
-  const one = await observe(graph, order, refs, first, options);
-  const other = await observe(graph, order, refs, second, options);
-  const differences = tensors.flatMap(({ node, result }, i) => {
-    const [a, b] = [defined(watched(one, i), node.id), defined(watched(other, i), node.id)];
-    return differenceOf(node, result, a, b) ?? [];
-  });
   return {
-    nodes: order.length,
+    nodes: new Set(one.map(({ node }) => node)).size,
     tolerance,
     first: differences.find(({ size }) => size > tolerance),
     largest: differences.reduce<Difference | undefined>(
@@ -118,32 +120,9 @@ export async function compareDevices(
   };
 }
 
-async function observe(
-  graph: Graph,
-  order: readonly Node[],
-  refs: readonly Ref[],
-  device: Device,
-  { sizes = {}, seed = 1, weights }: CompareOptions,
-): Promise<Record<string, TensorValue>> {
-  requireNames(graph, sizes);
-  const observed = watch(graph, order, refs, ops);
-  const state = new ModelState(device, layoutParameters([observed]));
-  const { executable } = await compile(observed, { state, disable: optionalPasses() });
-  try {
-    if (weights === undefined) await state.initialize(seed);
-    else for (const name of state.layout.entries.keys()) await state.write(name, weights.get(name) ?? []);
-    return await executable.run(exampleFeeds(executable.program, sizes, { seed }));
-  } finally {
-    await executable.free();
-    state.free();
-  }
-}
-
 /** The element in which two results differ most; undefined where they are equal. */
 function differenceOf(
-  node: Node,
-  result: number,
-  { shape, data }: TensorValue,
+  { node, result, value: { shape, data } }: Observed,
   other: TensorValue,
 ): Difference | undefined {
   let [at, size, scale] = [-1, 0, 1];
@@ -159,7 +138,12 @@ function differenceOf(
   if (at < 0) return undefined;
   const { op, phase, source } = node;
   return {
-    ...{ node: nodePath(node), op, phase, place: source, result, shape },
+    node: nodePath(node),
+    op,
+    phase,
+    place: source,
+    result,
+    shape,
     index: placeIn(at, shape),
     values: [data[at] as number, other.data[at] as number],
     size: size / scale,

@@ -1,12 +1,9 @@
 import { isFloating } from '../base/dtype.ts';
 import type { SourcePlace } from '../base/errors.ts';
-import { type Graph, makeRef, type Node, type Ref, splitRef } from '../ir/graph.ts';
+import { type Graph, type Node, type Ref, splitRef, type TensorType } from '../ir/graph.ts';
 import { nodePath } from '../ir/names.ts';
-import { topologicalOrder } from '../ir/order.ts';
-import { ops } from '../ops/index.ts';
-import { compile } from './compile.ts';
-import type { Feeds, TensorValue } from './feeds.ts';
-import { optionalPasses, watch, watched, withoutUpdates } from './observe.ts';
+import type { Feeds } from './feeds.ts';
+import { observe } from './observe.ts';
 import type { ModelState } from './state.ts';
 
 export interface NonFinite {
@@ -30,16 +27,11 @@ export async function findNonFinite(
   feeds: Feeds,
   state: ModelState,
 ): Promise<NonFinite | undefined> {
-  const order = withoutUpdates(topologicalOrder(graph));
-  const tensors = order.flatMap((node) =>
-    node.types.flatMap((type, k) => (isFloating(type.dtype) ? [{ node, ref: makeRef(node.id, k) }] : [])),
-  );
-  const refs = tensors.map(({ ref }) => ref);
-  const values = await run(watch(graph, order, refs, ops), feeds, state);
+  const tensors = await observe(graph, state, ({ graph: observed }) => feedsFor(observed, feeds), isFloat);
   const broken = new Map<Ref, NonFinite>();
-  for (const [i, { node, ref }] of tensors.entries()) {
-    const data = watched(values, i)?.data ?? [];
-    const element = Array.prototype.findIndex.call(data, (value: number) => !Number.isFinite(value));
+  for (const { node, ref, value } of tensors) {
+    const { data } = value;
+    const element = Array.prototype.findIndex.call(data, (element: number) => !Number.isFinite(element));
     if (element >= 0) broken.set(ref, describe(node, element, data[element] ?? Number.NaN));
   }
   const reached = reachedFrom(graph, broken);
@@ -47,17 +39,12 @@ export async function findNonFinite(
   return culprit === undefined ? undefined : broken.get(culprit.ref);
 }
 
-/** Runs a watched graph, once. */
-async function run(observed: Graph, feeds: Feeds, state: ModelState): Promise<Record<string, TensorValue>> {
-  const { executable } = await compile(observed, { state, disable: optionalPasses() });
-  const names = new Set(observed.inputs.map((id) => String(observed.nodes[id]?.attributes.name)));
-  try {
-    return await executable.run(
-      Object.fromEntries(Object.entries(feeds).filter(([name]) => names.has(name))),
-    );
-  } finally {
-    executable.free();
-  }
+const isFloat = ({ dtype }: TensorType): boolean => isFloating(dtype);
+
+/** Without those that only updates read. */
+function feedsFor(graph: Graph, feeds: Feeds): Feeds {
+  const names = new Set(graph.inputs.map((id) => String(graph.nodes[id]?.attributes.name)));
+  return Object.fromEntries(Object.entries(feeds).filter(([name]) => names.has(name)));
 }
 
 function describe(node: Node, element: number, value: number): NonFinite {
