@@ -2,34 +2,19 @@ import { ARENA_BLOCKS, ARENA_CHUNK, evaluate, requireSome, type Sizes } from '..
 import { defined, FrondError } from '../base/errors.ts';
 import { makeRef, type Node, type Ref, type TensorType } from '../ir/graph.ts';
 import { multiplesOf4 } from '../ir/multiples.ts';
-import { nodePath } from '../ir/names.ts';
-import type { LaunchPlan, ScalarExpression, Slot } from '../ir/record.ts';
+import { typeOfRef } from '../ir/names.ts';
+import type { LaunchPlan, Slot } from '../ir/record.ts';
 import { chunksOf, requireFits } from './chunks.ts';
 import type { Command, LaunchShape, Location, Memory, Place } from './device.ts';
 import type { LoweredNode, LoweredProgram } from './lower.ts';
 import { type Lifetime, type MemoryPlan, planMemory } from './memoryPlan.ts';
+import { atNode } from './nodes.ts';
 import { BLOCK } from './parameters.ts';
 
 export const elementsOf = (type: TensorType, sizes: Sizes): number =>
   type.shape.reduce<number>((total, dim) => total * evaluate(dim, sizes), 1);
 
-const temporaryKey = (step: number, name: string): string => `${step}!${name}`;
-
-function temporariesOf(step: LoweredNode): Map<string, TensorType> {
-  const slots = step.launches.flatMap((launch) => Object.values(launch.slots));
-  return new Map(
-    slots.flatMap((slot) => (slot.kind === 'temporary' ? [[slot.name, slot.type] as const] : [])),
-  );
-}
-
-/** What `work` gives; an error of it names the node whose sizes were asked for. */
-export function atNode<T>(node: Node, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw error instanceof FrondError ? error.with({ node: nodePath(node), place: node.source }) : error;
-  }
-}
+const temporaryKey = (node: Node, name: string): string => `${node.id}!${name}`;
 
 /** Lifetimes of everything that lives in the step's own arena: results of launches and their temporaries. */
 export function lifetimesOf(program: LoweredProgram, sizes: Sizes): Lifetime<string>[] {
@@ -39,21 +24,25 @@ export function lifetimesOf(program: LoweredProgram, sizes: Sizes): Lifetime<str
   });
   const end = program.steps.length;
   for (const ref of Object.values(program.graph.outputs)) last.set(program.root(ref), end);
-  return program.steps.flatMap((step, from) => {
-    const results = step.node.types.flatMap((type, k): Lifetime<string>[] => {
-      const key = makeRef(step.node.id, k);
-      if (program.gradients.has(key)) return [];
-      return [
-        { key, words: atNode(step.node, () => elementsOf(type, sizes)), from, to: last.get(key) ?? from },
-      ];
-    });
-    const temporaries = [...temporariesOf(step)].map(([name, type]) => ({
-      key: temporaryKey(from, name),
-      words: atNode(step.node, () => elementsOf(type, sizes)),
+  return program.steps.flatMap(({ node, launches }, from) => {
+    const life = (key: string, type: TensorType, to: number): Lifetime<string> => ({
+      key,
+      words: atNode(node, () => elementsOf(type, sizes)),
       from,
-      to: from,
-    }));
-    return [...results, ...temporaries];
+      to,
+    });
+    const results = node.types.flatMap((type, k) => {
+      const key = makeRef(node.id, k);
+      return program.gradients.has(key) ? [] : [life(key, type, last.get(key) ?? from)];
+    });
+    const slots = launches.flatMap((launch) => Object.values(launch.slots));
+    const temporaries = new Map(
+      slots.flatMap((slot) => (slot.kind === 'temporary' ? [[slot.name, slot.type] as const] : [])),
+    );
+    return [
+      ...results,
+      ...[...temporaries].map(([name, type]) => life(temporaryKey(node, name), type, from)),
+    ];
   });
 }
 
@@ -84,77 +73,92 @@ export function planProgram(program: LoweredProgram, sizes: Sizes, chunk?: numbe
   return planMemory(lifetimes, chunk);
 }
 
-/** Where tensors live that are not in the step's arena. */
-export interface Homes {
-  /** memory of the step's arena */
-  readonly arena: Memory;
-  /** inputs, parameters, constants and gradients by root ref */
-  readonly fixed: ReadonlyMap<Ref, Location>;
-  readonly stateArena: (name: string) => Location;
-  readonly table: (name: string) => Location;
+/** What stands for the memory of each kind of slot. */
+interface Places<P> {
+  readonly tensor: (ref: Ref) => P;
+  readonly temporary: (node: Node, name: string, type: TensorType) => P;
+  readonly arena: (name: string) => P;
+  readonly table: (name: string) => P;
 }
 
+function placeOf<P>(slot: Slot, node: Node, places: Places<P>): P {
+  switch (slot.kind) {
+    case 'input':
+      return places.tensor(defined(node.inputs[slot.index], `input ${slot.index} of ${node.id}`));
+    case 'output':
+      return places.tensor(makeRef(node.id, slot.index));
+    case 'temporary':
+      return places.temporary(node, slot.name, slot.type);
+    default:
+      return places[slot.kind](slot.name);
+  }
+}
+
+const mapSlots = <P>({ slots }: LaunchPlan, of: (slot: Slot) => P): Record<string, P> =>
+  Object.fromEntries(Object.entries(slots).map(([name, slot]) => [name, of(slot)]));
+
 /** The program's launches as they can be known before sizes are. */
-export function launchShapes(program: LoweredProgram): LaunchShape[] {
-  const { nodes } = program.graph;
-  const tensor = (ref: Ref): Place => {
-    const root = program.root(ref);
-    const { op } = nodes[root] ?? {};
-    if (op === 'constant') return { memory: root, tensor: root };
-    const fixed = op === 'input' || op === 'parameter' ? op : undefined;
-    const memory = fixed ?? (program.gradients.has(root) ? 'gradient' : 'results');
-    return { memory, tensor: root };
+export function launchShapes({ graph, steps, root, gradients }: LoweredProgram): LaunchShape[] {
+  const places: Places<Place> = {
+    tensor(ref) {
+      const tensor = root(ref);
+      const { op } = graph.nodes[tensor] ?? {};
+      if (op === 'constant') return { memory: tensor, tensor };
+      const fixed = op === 'input' || op === 'parameter' ? op : undefined;
+      return { memory: fixed ?? (gradients.has(tensor) ? 'gradient' : 'results'), tensor };
+    },
+    temporary: (_, name) => ({ memory: 'results', tensor: `temporary ${name}` }),
+    arena: (name) => ({ memory: name, tensor: 'all' }),
+    table: (name) => ({ memory: 'tables', tensor: name }),
   };
-  const place = (slot: Slot, step: LoweredNode): Place => {
-    switch (slot.kind) {
-      case 'input':
-        return tensor(defined(step.node.inputs[slot.index], `input ${slot.index} of ${step.node.id}`));
-      case 'output':
-        return tensor(makeRef(step.node.id, slot.index));
-      case 'temporary':
-        return { memory: 'results', tensor: `temporary ${slot.name}` };
-      case 'arena':
-        return { memory: slot.name, tensor: 'all' };
-      case 'table':
-        return { memory: 'tables', tensor: slot.name };
-    }
-  };
-  return program.steps.flatMap((step) =>
-    step.launches.map((launch) => ({
+  return steps.flatMap(({ node, launches }) =>
+    launches.map((launch) => ({
       kernel: launch.kernel,
       multiplesOf4: multiplesOf4(launch),
-      places: Object.fromEntries(
-        Object.entries(launch.slots).map(([name, slot]) => [name, place(slot, step)]),
-      ),
+      places: mapSlots(launch, (slot) => placeOf(slot, node, places)),
     })),
   );
 }
 
-const scalar = (expression: ScalarExpression, sizes: Sizes): number =>
-  typeof expression === 'object' ? expression.value : evaluate(expression, sizes);
-
 const scalarsOf = (launch: LaunchPlan, sizes: Sizes): Record<string, number> =>
-  Object.fromEntries(Object.entries(launch.scalars).map(([name, value]) => [name, scalar(value, sizes)]));
+  Object.fromEntries(
+    Object.entries(launch.scalars).map(([name, scalar]) => [
+      name,
+      typeof scalar === 'object' ? scalar.value : evaluate(scalar, sizes),
+    ]),
+  );
 
 export const gridOf = (launch: LaunchPlan, sizes: Sizes): number[] =>
   launch.grid.map(({ size, per, least = 0 }) => Math.max(least, Math.ceil(evaluate(size, sizes) / per)));
 
-/** Finds the place of any ref of the program. */
-export function locator(program: LoweredProgram, plan: MemoryPlan<string>, sizes: Sizes, homes: Homes) {
-  const at = (key: string, type: TensorType): Location => ({
-    memory: homes.arena,
-    offset: defined(plan.offsets.get(key), `memory of ${key}`),
+/** What lies elsewhere than in the step's arena, and that arena. */
+export interface Homes {
+  /** memory of the step's arena */
+  readonly results: Memory;
+  /** inputs, parameters, constants and gradients by root ref */
+  readonly fixed: ReadonlyMap<Ref, Location>;
+  readonly arena: (name: string) => Location;
+  readonly table: (name: string) => Location;
+}
+
+/** The places of everything in the program. */
+export function locator(
+  { graph, root }: LoweredProgram,
+  plan: MemoryPlan<string>,
+  sizes: Sizes,
+  { results, fixed, arena, table }: Homes,
+): Places<Location> {
+  const at = (key: string, type: TensorType, home: Location | undefined): Location => ({
+    memory: home?.memory ?? results,
+    offset: home?.offset ?? defined(plan.offsets.get(key), `memory of ${key}`),
     length: elementsOf(type, sizes),
     dtype: type.dtype,
   });
   return {
-    tensor(ref: Ref): Location {
-      const type = defined(program.types.get(ref), `type of ${ref}`);
-      const root = program.root(ref);
-      const fixed = homes.fixed.get(root);
-      return fixed ? { ...fixed, length: elementsOf(type, sizes), dtype: type.dtype } : at(root, type);
-    },
-    temporary: (step: number, name: string, type: TensorType): Location => at(temporaryKey(step, name), type),
+    tensor: (ref) => at(root(ref), typeOfRef(graph, ref), fixed.get(root(ref))),
+    temporary: (node, name, type) => at(temporaryKey(node, name), type, undefined),
+    arena,
+    table,
   };
 }
 
@@ -163,69 +167,55 @@ export function locator(program: LoweredProgram, plan: MemoryPlan<string>, sizes
  * device holds the arenas in several.
  */
 export function bindCommands(
-  program: LoweredProgram,
-  plan: MemoryPlan<string>,
+  { steps }: LoweredProgram,
+  places: Places<Location>,
   sizes: Sizes,
-  homes: Homes,
   chunk?: number,
 ): Command[] {
-  const locate = locator(program, plan, sizes, homes);
-  const place = (slot: Slot, step: LoweredNode, at: number): Location => {
-    switch (slot.kind) {
-      case 'input':
-        return locate.tensor(defined(step.node.inputs[slot.index], `input ${slot.index} of ${step.node.id}`));
-      case 'output':
-        return locate.tensor(makeRef(step.node.id, slot.index));
-      case 'temporary':
-        return locate.temporary(at, slot.name, slot.type);
-      case 'arena':
-        return homes.stateArena(slot.name);
-      case 'table':
-        return homes.table(slot.name);
-    }
-  };
-  const commandOf = (launch: LaunchPlan, step: LoweredNode, at: number, stretch: Stretch): Command[] => {
-    const bound = { ...sizes, [ARENA_BLOCKS]: stretch.blocks, [ARENA_CHUNK]: stretch.chunk };
-    const grid = atNode(step.node, () => gridOf(launch, bound));
+  const commandOf = (launch: LaunchPlan, node: Node, part: ArenaChunk | undefined): Command[] => {
+    const bound =
+      part === undefined ? sizes : { ...sizes, [ARENA_BLOCKS]: part.blocks, [ARENA_CHUNK]: part.index };
+    const grid = atNode(node, () => gridOf(launch, bound));
     if (grid.some((count) => count === 0)) return [];
-    const scalars = atNode(step.node, () => scalarsOf(launch, bound));
-    const isCut = coversArena(launch);
-    const buffers = Object.entries(launch.slots).map(([name, slot]) => {
-      const location = place(slot, step, at);
-      return [name, isCut ? within(location, slot, stretch) : location] as const;
-    });
-    const command = { kernel: launch.kernel, grid, scalars, multiplesOf4: multiplesOf4(launch) };
-    return [{ ...command, buffers: Object.fromEntries(buffers) }];
+    const command = {
+      kernel: launch.kernel,
+      grid,
+      scalars: atNode(node, () => scalarsOf(launch, bound)),
+      multiplesOf4: multiplesOf4(launch),
+      buffers: mapSlots(launch, (slot) => within(placeOf(slot, node, places), slot, part)),
+    };
+    return [command];
   };
-  const whole: Stretch = { chunk: 0, first: 0, blocks: sizes[ARENA_BLOCKS] ?? 0 };
-  return program.steps.flatMap((step, at) =>
-    step.launches.flatMap((launch) => {
-      const stretches = coversArena(launch) ? stretchesOf(whole.blocks, chunk) : [whole];
-      return stretches.flatMap((stretch) => commandOf(launch, step, at, stretch));
+  const chunks = arenaChunks(sizes[ARENA_BLOCKS] ?? 0, chunk);
+  return steps.flatMap(({ node, launches }) =>
+    launches.flatMap((launch) => {
+      const parts = Object.values(launch.slots).some(isArena) ? chunks : [undefined];
+      return parts.flatMap((part) => commandOf(launch, node, part));
     }),
   );
 }
 
-/** Blocks of the arenas that one launch works on. */
-interface Stretch {
-  readonly chunk: number;
+/** Blocks of the arenas that one launch works on: those of one chunk of memory. */
+interface ArenaChunk {
+  readonly index: number;
   readonly first: number;
   readonly blocks: number;
 }
 
-const coversArena = ({ slots }: LaunchPlan): boolean =>
-  Object.values(slots).some((slot) => slot.kind === 'arena' && slot.name !== 'journal');
-
-/** An arena in chunks takes one launch for each. */
-const stretchesOf = (blocks: number, chunk: number | undefined): Stretch[] =>
-  chunksOf(blocks * BLOCK, chunk).map(({ start, words }, i) => ({
-    ...{ chunk: i, first: start / BLOCK, blocks: words / BLOCK },
+const arenaChunks = (blocks: number, chunk: number | undefined): ArenaChunk[] =>
+  chunksOf(blocks * BLOCK, chunk).map(({ start, words }, index) => ({
+    index,
+    first: start / BLOCK,
+    blocks: words / BLOCK,
   }));
 
-/** The part of an arena, or of a table of its blocks, that belongs to a stretch; any other place as it is. */
-function within(location: Location, slot: Slot, { first, blocks }: Stretch): Location {
-  const per = slot.kind === 'table' ? 1 : slot.kind === 'arena' && slot.name !== 'journal' ? BLOCK : 0;
-  if (per === 0) return location;
-  const length = Math.min(per * blocks, location.length);
-  return { ...location, offset: location.offset + per * first, length };
+/** An arena of the parameters' layout. */
+const isArena = (slot: Slot): boolean => slot.kind === 'arena' && slot.name !== 'journal';
+
+/** The part of an arena, or of a table of its blocks, that belongs to a chunk; any other place as it is. */
+function within(location: Location, slot: Slot, part: ArenaChunk | undefined): Location {
+  const per = slot.kind === 'table' ? 1 : isArena(slot) ? BLOCK : 0;
+  if (part === undefined || per === 0) return location;
+  const length = Math.min(per * part.blocks, location.length);
+  return { ...location, offset: location.offset + per * part.first, length };
 }

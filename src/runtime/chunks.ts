@@ -5,11 +5,25 @@ import { FrondError } from '../base/errors.ts';
  * and offsets are counted in words; a device without chunks leaves their length out.
  */
 
-/** Where a stretch of `words` can begin, from `start` on, without crossing into the next chunk. */
+/** Where `words` can begin, from `start` on, without crossing into the next chunk. */
 export function fitInChunk(start: number, words: number, chunk: number | undefined): number {
   if (chunk === undefined || words === 0) return start;
   const next = Math.ceil((start + 1) / chunk) * chunk;
   return start + words <= next ? start : next;
+}
+
+/** Where tensors of these lengths begin that lie one behind the other, and where the last one ends. */
+export function sideBySide(
+  lengths: readonly number[],
+  chunk: number | undefined,
+): { readonly offsets: readonly number[]; readonly end: number } {
+  let end = 0;
+  const offsets = lengths.map((words) => {
+    const offset = fitInChunk(end, words, chunk);
+    end = offset + words;
+    return offset;
+  });
+  return { offsets, end };
 }
 
 export const tooLarge = (what: string, bytes: number, limit: number): FrondError =>

@@ -3,16 +3,17 @@ import { evaluate, type Sizes } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import { type Kind, names, optional } from '../base/kinds.ts';
 import { type Graph, type Ref, splitRef } from '../ir/graph.ts';
-import { nodeOf } from '../ir/names.ts';
+import { nodeOf, typeOfRef } from '../ir/names.ts';
 import { ARENA_BLOCKS } from '../ir/record.ts';
-import { atNode, bindCommands, elementsOf, type Homes, launchShapes, locator, planProgram } from './bind.ts';
-import { fitInChunk, requireFits } from './chunks.ts';
+import { bindCommands, elementsOf, launchShapes, locator, planProgram } from './bind.ts';
+import { requireFits, sideBySide } from './chunks.ts';
 import type { BoundProgram, Device, LaunchTime, Location, Memory } from './device.ts';
 import { type Feeds, readFeeds, type TensorValue } from './feeds.ts';
 import { groupTables } from './groupTables.ts';
 import { checkIndices, outsideOf } from './indices.ts';
 import type { LoweredProgram } from './lower.ts';
 import { align } from './memoryPlan.ts';
+import { atNode } from './nodes.ts';
 import { BLOCK } from './parameters.ts';
 import type { ArenaName, ModelState } from './state.ts';
 
@@ -49,7 +50,7 @@ export class Executable {
   readonly #device: Device;
   readonly #bindings = new Map<string, Binding>();
   /** memory that only grows: results of the step, and what is fed */
-  readonly #blocks = new Map<'arena' | 'inputs', Memory>();
+  readonly #blocks = new Map<'results' | 'inputs', Memory>();
   readonly #constants = new Map<Ref, Location>();
   readonly #tables = new Map<string, Location>();
   #last: Promise<unknown> = Promise.resolve();
@@ -163,7 +164,7 @@ export class Executable {
   }
 
   async #read(ref: Ref, { sizes, tensor }: Binding): Promise<TensorValue> {
-    const { dtype, shape } = defined(this.program.types.get(ref), `type of ${ref}`);
+    const { dtype, shape } = typeOfRef(this.graph, ref);
     return {
       dtype,
       shape: atNode(nodeOf(this.graph, splitRef(ref).id), () => shape.map((dim) => evaluate(dim, sizes))),
@@ -193,25 +194,23 @@ export class Executable {
 
   async #bind(sizes: Sizes): Promise<Binding> {
     const plan = planProgram(this.program, sizes, this.#device.chunkWords);
-    const arena = await this.#grow('arena', plan.words);
+    const results = await this.#grow('results', plan.words);
     const inputs = await this.#placeInputs(sizes);
     const constants = await this.#placeConstants(sizes);
     const fixed = new Map<Ref, Location>([...constants, ...inputs, ...(await this.#placeState())]);
     await this.#fillTables();
     const arenas = new Map<string, Location>();
     for (const name of this.#slotNames('arena')) arenas.set(name, await this.state.arena(name as ArenaName));
-    const homes: Homes = {
-      arena,
+    const places = locator(this.program, plan, sizes, {
+      results,
       fixed,
-      stateArena: (name) => defined(arenas.get(name), `arena ${name}`),
+      arena: (name) => defined(arenas.get(name), `arena ${name}`),
       table: (name) => defined(this.#tables.get(name), `table ${name}`),
-    };
-    const program = await this.#device.bind(
-      bindCommands(this.program, plan, sizes, homes, this.#device.chunkWords),
-    );
+    });
+    const commands = bindCommands(this.program, places, sizes, this.#device.chunkWords);
+    const program = await this.#device.bind(commands);
     const byName = [...inputs].map(([ref, location]) => [this.#nameOf(ref), location] as const);
-    const { tensor } = locator(this.program, plan, sizes, homes);
-    return { sizes, program, inputs: new Map(byName), tensor };
+    return { sizes, program, inputs: new Map(byName), tensor: places.tensor };
   }
 
   /** The name under which an input or parameter is known outside. */
@@ -220,7 +219,7 @@ export class Executable {
   }
 
   /** Memory that only grows; bindings into the outgrown block are forgotten. */
-  async #grow(which: 'arena' | 'inputs', words: number): Promise<Memory> {
+  async #grow(which: 'results' | 'inputs', words: number): Promise<Memory> {
     const known = this.#blocks.get(which);
     if (known !== undefined && known.words >= words) return known;
     if (known !== undefined) this.#discard(this.#blocks, which, known);
@@ -238,29 +237,29 @@ export class Executable {
 
   async #placeInputs(sizes: Sizes): Promise<Map<Ref, Location>> {
     const { chunkWords } = this.#device;
-    let end = 0;
-    const places = this.graph.inputs.map((ref) => {
-      const type = defined(this.program.types.get(ref), ref);
+    const inputs = this.graph.inputs.map((ref) => {
+      const type = typeOfRef(this.graph, ref);
       const length = elementsOf(type, sizes);
       requireFits(`input ${this.#nameOf(ref)}`, length, chunkWords);
-      const offset = fitInChunk(end, align(length), chunkWords);
-      end = offset + align(length);
-      return [ref, { offset, length, dtype: type.dtype }] as const;
+      return { ref, length, dtype: type.dtype };
     });
+    const lengths = inputs.map(({ length }) => align(length));
+    const { offsets, end } = sideBySide(lengths, chunkWords);
     const memory = await this.#grow('inputs', end);
-    return new Map(places.map(([ref, place]) => [ref, { memory, ...place }]));
+    return new Map(
+      inputs.map(({ ref, ...place }, i) => [ref, { memory, offset: offsets[i] ?? 0, ...place }]),
+    );
   }
 
   async #placeState(): Promise<Map<Ref, Location>> {
+    const parameters = Object.values(this.graph.nodes).flatMap(({ op, id }) =>
+      op === 'parameter' ? [['parameter', id, this.#nameOf(id)] as const] : [],
+    );
+    const gradients = [...this.program.gradients].map(([ref, name]) => ['gradient', ref, name] as const);
     const places = new Map<Ref, Location>();
-    for (const { op, id } of Object.values(this.graph.nodes)) {
-      if (op !== 'parameter') continue;
-      const { offset, length } = this.state.entry(this.#nameOf(id));
-      places.set(id, { ...(await this.state.arena('parameter')), offset, length });
-    }
-    for (const [ref, parameter] of this.program.gradients) {
-      const { offset, length } = this.state.entry(parameter);
-      places.set(ref, { ...(await this.state.arena('gradient')), offset, length });
+    for (const [arena, ref, name] of [...parameters, ...gradients]) {
+      const { offset, length } = this.state.entry(name);
+      places.set(ref, { ...(await this.state.arena(arena)), offset, length });
     }
     return places;
   }
@@ -297,21 +296,15 @@ export class Executable {
     const names = [...this.#slotNames('table')].filter((name) => !this.#tables.has(name));
     if (names.length === 0) return;
     const groups = groupTables(this.program, (name) => this.state.entry(name), this.state.layout.elements);
-    const tables = names.map((name) => groups.get(name) ?? new Int32Array(NOTE_WORDS));
+    const tables = names.map((name) => ({ name, values: groups.get(name) ?? new Int32Array(NOTE_WORDS) }));
     // of equal length, in one memory: a GPU that binds few buffers then binds them as one
-    const length = Math.max(...tables.map((values) => values.length));
-    let end = 0;
-    const offsets = names.map(() => {
-      const offset = fitInChunk(end, align(length), this.#device.chunkWords);
-      end = offset + align(length);
-      return offset;
-    });
+    const length = align(Math.max(...tables.map(({ values }) => values.length)));
+    const lengths = tables.map(() => length);
+    const { offsets, end } = sideBySide(lengths, this.#device.chunkWords);
     const memory = await this.#device.allocate(end);
-    for (const [i, name] of names.entries()) {
-      const values = defined(tables[i], `table ${name}`);
-      const offset = defined(offsets[i], `offset of table ${name}`);
+    for (const [i, { name, values }] of tables.entries()) {
       const dtype = values instanceof Int32Array ? 'i32' : 'f32';
-      const location: Location = { memory, offset, length: values.length, dtype };
+      const location: Location = { memory, offset: offsets[i] ?? 0, length: values.length, dtype };
       await this.#device.write(location, values);
       this.#tables.set(name, location);
     }

@@ -1,16 +1,8 @@
 import { FrondError } from '../base/errors.ts';
-import { type Graph, type Node, type NodeId, type Ref, splitRef } from '../ir/graph.ts';
-import { findNode, nodePath } from '../ir/names.ts';
+import type { Graph, Node, NodeId, Ref } from '../ir/graph.ts';
+import { findNode, nodePath, typeOfRef } from '../ir/names.ts';
 import type { OpRegistry } from '../ir/record.ts';
-import { memoryRoots, updatedParameters } from './lower.ts';
-
-/** What stands for the gradient of a parameter. */
-interface Chosen {
-  /** the tensor whose memory the gradient shared at first */
-  readonly home: Ref;
-  /** the copy that the updates read instead, where one is needed */
-  readonly copy: Node | undefined;
-}
+import { gradientsOf, isSource, memoryRoots } from './nodes.ts';
 
 /**
  * Every gradient that an update reads gets memory of its own in the gradient arena. Where one tensor is the gradient of
@@ -20,42 +12,34 @@ interface Chosen {
  */
 export function giveGradientsMemory(graph: Graph, order: readonly Node[], registry: OpRegistry): Graph {
   const root = memoryRoots(order, registry);
-  const owners = new Map<Ref, string>();
-  const chosen = new Map<string, Chosen>();
-  const choose = (parameter: string, ref: Ref, reader: Node): Chosen => {
+  const nodes: Record<NodeId, Node> = { ...graph.nodes };
+  const owned = new Set<Ref>();
+  /** by parameter: the tensor that is its gradient, and the copy that the updates read instead, where one is needed */
+  const chosen = new Map<string, { readonly home: Ref; readonly copy: Node | undefined }>();
+  const choose = (parameter: string, ref: Ref, reader: Node): Node | undefined => {
     const home = root(ref);
     const known = chosen.get(parameter);
+    if (known?.home === home) return known.copy;
     if (known !== undefined) {
-      if (known.home === home) return known;
-      throw new FrondError(
-        'FROND-R016',
-        `parameter ${parameter} has two gradients: %${known.home} and %${home}`,
-        {
-          node: nodePath(reader),
-          place: reader.source,
-          hint: 'add them up before the updates read them',
-        },
-      );
+      const summary = `parameter ${parameter} has two gradients: %${known.home} and %${home}`;
+      throw new FrondError('FROND-R016', summary, {
+        node: nodePath(reader),
+        place: reader.source,
+        hint: 'add them up before the updates read them',
+      });
     }
-    const source = registry.get(findNode(graph, splitRef(home).id)?.op ?? '')?.kind === 'source';
-    const needsCopy = source || owners.has(home);
-    if (!needsCopy) owners.set(home, parameter);
-    const choice = { home, copy: needsCopy ? copyOf(graph, parameter, ref, reader) : undefined };
-    chosen.set(parameter, choice);
-    return choice;
+    const needsCopy = owned.has(home) || isSource(graph, home, registry);
+    const copy = needsCopy ? copyOf(graph, parameter, ref, reader) : undefined;
+    if (copy === undefined) owned.add(home);
+    else nodes[copy.id] = copy;
+    chosen.set(parameter, { home, copy });
+    return copy;
   };
-  const nodes: Record<NodeId, Node> = { ...graph.nodes };
   for (const node of order) {
-    const parameters = updatedParameters(node);
-    if (parameters.length === 0) continue;
-    const first = node.inputs.length - parameters.length;
-    const inputs = node.inputs.map((ref, i) => {
-      const parameter = parameters[i - first];
-      if (parameter === undefined) return ref;
-      const { copy } = choose(parameter, ref, node);
-      if (copy !== undefined) nodes[copy.id] = copy;
-      return copy?.id ?? ref;
-    });
+    const inputs = [...node.inputs];
+    for (const { parameter, operand, ref } of gradientsOf(node)) {
+      inputs[operand] = choose(parameter, ref, node)?.id ?? ref;
+    }
     nodes[node.id] = { ...node, inputs };
   }
   const copied = [...chosen.values()].some(({ copy }) => copy !== undefined);
@@ -66,7 +50,30 @@ export function giveGradientsMemory(graph: Graph, order: readonly Node[], regist
 function copyOf(graph: Graph, parameter: string, ref: Ref, reader: Node): Node {
   let id = `gradient/${parameter}`;
   while (findNode(graph, id) !== undefined) id = `gradient/${id}`;
-  const { id: from, output } = splitRef(ref);
-  const types = findNode(graph, from)?.types.slice(output, output + 1) ?? [];
+  const types = [typeOfRef(graph, ref)];
   return { ...reader, id, op: 'copy', inputs: [ref], attributes: {}, types, phase: 'backward' };
+}
+
+/**
+ * The parameter at whose place in the gradient arena each gradient lies, by root ref.
+ * @throws FROND-R008 for a gradient that `giveGradientsMemory` gave no memory
+ */
+export function pinnedGradients(
+  graph: Graph,
+  order: readonly Node[],
+  registry: OpRegistry,
+): Map<Ref, string> {
+  const root = memoryRoots(order, registry);
+  const pinned = new Map<Ref, string>();
+  for (const { parameter, ref } of order.flatMap(gradientsOf)) {
+    const home = root(ref);
+    if (isSource(graph, home, registry) || (pinned.get(home) ?? parameter) !== parameter) {
+      throw new FrondError('FROND-R008', `the gradient of ${parameter} has no memory of its own`, {
+        node: home,
+        hint: '`giveGradientsMemory` inserts the copy that is missing here',
+      });
+    }
+    pinned.set(home, parameter);
+  }
+  return pinned;
 }

@@ -1,7 +1,8 @@
 import { FrondError } from '../base/errors.ts';
 import type { Node } from '../ir/graph.ts';
 import { nodePath } from '../ir/names.ts';
-import { type LoweredProgram, updatedParameters } from './lower.ts';
+import type { LoweredProgram } from './lower.ts';
+import { gradientsOf } from './nodes.ts';
 import { BLOCK, type ParameterEntry } from './parameters.ts';
 
 /** The attribute of update nodes that each table is made from, and what parameters get that it does not list. */
@@ -26,7 +27,7 @@ export function groupTables(
   entry: (parameter: string) => ParameterEntry,
   elements: number,
 ): ReadonlyMap<string, Float32Array> {
-  const updates = steps.map(({ node }) => node).filter((node) => updatedParameters(node).length > 0);
+  const updates = steps.map(({ node }) => node).filter((node) => gradientsOf(node).length > 0);
   const [first] = updates;
   const other = updates.find((node) => first !== undefined && groupsOf(node) !== groupsOf(first));
   if (first !== undefined && other !== undefined) {
@@ -42,7 +43,7 @@ export function groupTables(
       const values = new Float32Array(blocks);
       if (first === undefined) return [name, values];
       const given = first.attributes[attribute];
-      updatedParameters(first).forEach((parameter, i) => {
+      gradientsOf(first).forEach(({ parameter }, i) => {
         const { offset, length } = entry(parameter);
         const value = Array.isArray(given) ? Number(given[i] ?? otherwise) : otherwise;
         values.fill(value, offset / BLOCK, Math.ceil((offset + length) / BLOCK));

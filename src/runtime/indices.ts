@@ -1,9 +1,147 @@
 import { evaluate, placeIn, type Sizes } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
-import type { Graph, Node, NodeId } from '../ir/graph.ts';
-import { nodeOf, nodePath } from '../ir/names.ts';
+import { type Graph, type Node, type NodeId, type Ref, splitRef } from '../ir/graph.ts';
+import { nodeOf, nodePath, typeOfRef } from '../ir/names.ts';
+import type { IndexBounds, OpRegistry } from '../ir/record.ts';
 import type { TensorValue } from './feeds.ts';
-import type { ComputedIndex, IndexRange, LoweredProgram } from './lower.ts';
+import { contextOf, isSource, memoryRoots } from './nodes.ts';
+
+/*
+ * Kernels trust what they index by. What is fed or constant is checked on the host; what the graph computes is clamped on the device,
+ * which notes the first one outside; some results are within bounds by nature.
+ */
+
+/** A fed or constant tensor whose values index something: checked on the host. */
+export interface IndexRange extends IndexBounds {
+  /** id of the input or constant */
+  readonly ids: NodeId;
+  /**
+   * That of the lengths of its rows: elements at and beyond them are not looked at. Left out where the graph computes them: then
+   * all are
+   */
+  readonly lengths: NodeId | undefined;
+  /** node that reads it */
+  readonly reader: Node;
+}
+
+/** A computed tensor whose values index something: clamped on the device. */
+export interface ComputedIndex {
+  /** table in which the first one outside is noted */
+  readonly report: string;
+  readonly ids: Node;
+  readonly low: number;
+  readonly reader: Node;
+}
+
+/** An operand that indexes something. */
+interface IndexRead extends IndexBounds {
+  readonly reader: Node;
+  readonly operand: number;
+  readonly ref: Ref;
+  /** the tensor whose memory it shares */
+  readonly home: Ref;
+  /** lengths of its rows */
+  readonly lengths: Ref | undefined;
+}
+
+function indexReads(graph: Graph, order: readonly Node[], registry: OpRegistry): IndexRead[] {
+  const root = memoryRoots(order, registry);
+  return order.flatMap((reader) => {
+    const refOf = (operand: number): Ref =>
+      defined(reader.inputs[operand], `operand ${operand} of ${reader.id}`);
+    const indexed = registry.get(reader.op)?.indices?.(contextOf(graph, reader)) ?? [];
+    return indexed.map(({ input, low, below, lengths }) => ({
+      reader,
+      operand: input,
+      ref: refOf(input),
+      home: root(refOf(input)),
+      low,
+      below,
+      lengths: lengths === undefined ? undefined : refOf(lengths),
+    }));
+  });
+}
+
+const fitsIn = (inner: IndexBounds, { low, below }: IndexBounds): boolean =>
+  inner.low >= low &&
+  (inner.below === below ||
+    (typeof inner.below === 'number' && typeof below === 'number' && inner.below < below));
+
+/** Clamps ids that the graph computes before an op indexes by them: see `Executable.checkIndices`. */
+export function guardIndices(graph: Graph, order: readonly Node[], registry: OpRegistry): Graph {
+  const nodes: Record<NodeId, Node> = { ...graph.nodes };
+  const guards = new Map<string, NodeId>();
+  const isSafe = ({ home, ...bounds }: IndexRead): boolean => {
+    if (isSource(graph, home, registry)) return true;
+    const { id, output } = splitRef(home);
+    const producer = nodeOf(graph, id);
+    const within = registry.get(producer.op)?.within?.(contextOf(graph, producer));
+    return output === 0 && within !== undefined && fitsIn(within, bounds);
+  };
+  const guard = ({ ref, lengths, low, below, reader }: IndexRead): NodeId => {
+    const inputs = lengths === undefined ? [ref] : [ref, lengths];
+    const key = [...inputs, low, below].join(' ');
+    const known = guards.get(key);
+    if (known !== undefined) return known;
+    const { id: producer } = splitRef(ref);
+    let id = `${producer}/clamped`;
+    while (Object.hasOwn(nodes, id)) id = `${id}.`;
+    guards.set(key, id);
+    const { phase } = nodeOf(graph, producer);
+    const attributes = { low, below: [below], report: id };
+    nodes[id] = {
+      ...reader,
+      id,
+      op: 'clampIndex',
+      inputs,
+      types: [typeOfRef(graph, ref)],
+      phase,
+      attributes,
+    };
+    return id;
+  };
+  for (const read of indexReads(graph, order, registry)) {
+    if (isSafe(read)) continue;
+    const clamped = guard(read);
+    const reader = nodeOf({ ...graph, nodes }, read.reader.id);
+    const inputs = reader.inputs.map((ref, i) => (i === read.operand ? clamped : ref));
+    nodes[reader.id] = { ...reader, inputs };
+  }
+  return guards.size === 0 ? graph : { ...graph, nodes };
+}
+
+/** What is indexed by, each once for its bounds. */
+export function indicesOf(
+  graph: Graph,
+  order: readonly Node[],
+  registry: OpRegistry,
+): { readonly indices: readonly IndexRange[]; readonly computedIndices: readonly ComputedIndex[] } {
+  const root = memoryRoots(order, registry);
+  const indices = new Map<string, IndexRange>();
+  const computed = new Map<string, ComputedIndex>();
+  const onHost = (home: Ref): NodeId | undefined =>
+    isSource(graph, home, registry) ? splitRef(home).id : undefined;
+  for (const { reader, home, low, below, lengths: rows } of indexReads(graph, order, registry)) {
+    const { op, attributes, inputs } = nodeOf(graph, splitRef(home).id);
+    const report = registry.get(op)?.report?.(attributes);
+    if (report !== undefined && !computed.has(report)) {
+      const ids = nodeOf(graph, splitRef(inputs[0] ?? '').id);
+      computed.set(report, { report, ids, low, reader });
+    }
+    const ids = onHost(home);
+    if (ids === undefined) continue;
+    const lengths = rows === undefined ? undefined : onHost(root(rows));
+    const key = [ids, low, below, lengths].join(' ');
+    if (!indices.has(key)) indices.set(key, { ids, low, below, lengths, reader });
+  }
+  return { indices: [...indices.values()], computedIndices: [...computed.values()] };
+}
+
+/** What of a lowered program says which ids are within what. */
+interface Indexing {
+  readonly graph: Graph;
+  readonly indices: readonly IndexRange[];
+}
 
 type Fed = ReadonlyMap<string, TensorValue>;
 
@@ -13,12 +151,12 @@ const hint = 'check what made it: vocabulary, label map or padding';
  * Refuses ids, fed or constant, that would index past a table: kernels do not check again.
  * @throws FROND-R012 naming the tensor, the element, the range and the node
  */
-export function checkIndices({ graph, indices }: LoweredProgram, feeds: Fed, sizes: Sizes): void {
+export function checkIndices({ graph, indices }: Indexing, feeds: Fed, sizes: Sizes): void {
   for (const range of indices) checkRange(range, (id) => hostTensor(graph, id, feeds, sizes), sizes);
 }
 
 /** The same for constants by themselves, before sizes are known. */
-export function checkConstants({ graph, indices }: LoweredProgram): void {
+export function checkConstants({ graph, indices }: Indexing): void {
   for (const range of indices) {
     const isKnown = typeof range.below === 'number' && range.lengths === undefined;
     if (!isKnown || nodeOf(graph, range.ids).op !== 'constant') continue;

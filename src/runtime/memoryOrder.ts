@@ -2,7 +2,7 @@ import { evaluate, namesOf } from '../base/dim.ts';
 import { Heap } from '../base/heap.ts';
 import { type Graph, makeRef, type Node, type Ref, splitRef, type TensorType } from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
-import { memoryRoots, updatedParameters } from './lower.ts';
+import { gradientsOf, memoryRoots } from './nodes.ts';
 
 /** What every named dimension is taken for: only the order of sizes matters, and no feed is known yet. */
 const NOMINAL = 64;
@@ -36,10 +36,7 @@ function openLedger(graph: Graph, order: readonly Node[], registry: OpRegistry):
     });
   }
   // gradients of parameters live elsewhere, outputs live on
-  for (const node of order) {
-    const count = updatedParameters(node).length;
-    for (const ref of count > 0 ? node.inputs.slice(-count) : []) bytes.delete(root(ref));
-  }
+  for (const { ref } of order.flatMap(gradientsOf)) bytes.delete(root(ref));
   const reads = (node: Node): Ref[] => [...new Set(node.inputs.map(root))].filter((ref) => bytes.has(ref));
   const readers = new Map<Ref, number>();
   const count = (ref: Ref): unknown => readers.set(ref, (readers.get(ref) ?? 0) + 1);

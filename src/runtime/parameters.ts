@@ -4,7 +4,7 @@ import { defined, FrondError } from '../base/errors.ts';
 import { listOf } from '../base/kinds.ts';
 import { type Attribute, type Graph, irKind, type Node } from '../ir/graph.ts';
 import { INITIALIZERS, type Initializer, isInitializer } from '../ir/initializer.ts';
-import { fitInChunk, requireFits } from './chunks.ts';
+import { requireFits, sideBySide } from './chunks.ts';
 import { drawNormals, drawUniforms } from './draws.ts';
 
 /** Elements per block of an arena: every parameter starts on a block, so that per-block tables can tell groups apart. */
@@ -26,6 +26,9 @@ export interface ParameterLayout {
   /** padded length of an arena, a multiple of BLOCK */
   readonly elements: number;
 }
+
+/** In whole blocks. */
+const paddedLength = ({ length }: ParameterEntry): number => Math.ceil(length / BLOCK) * BLOCK;
 
 const asInitializer = (attribute: Attribute | undefined): Initializer =>
   (attribute ?? { kind: 'zeros' }) as unknown as Initializer;
@@ -79,7 +82,7 @@ export function layoutParameters(graphs: readonly Graph[]): ParameterLayout {
     const known = entries.get(entry.name);
     if (known === undefined) {
       entries.set(entry.name, entry);
-      offset += Math.ceil(entry.length / BLOCK) * BLOCK;
+      offset += paddedLength(entry);
     } else requireSameShape(known, node);
   }
   return { entries, elements: offset };
@@ -91,15 +94,11 @@ export function layoutParameters(graphs: readonly Graph[]): ParameterLayout {
  */
 export function chunkLayout(layout: ParameterLayout, chunk: number | undefined): ParameterLayout {
   if (chunk === undefined || layout.elements <= chunk) return layout;
-  let end = 0;
-  const entries = [...layout.entries.values()].map((entry) => {
-    requireFits(`parameter ${entry.name}`, entry.length, chunk);
-    const words = Math.ceil(entry.length / BLOCK) * BLOCK;
-    const offset = fitInChunk(end, words, chunk);
-    end = offset + words;
-    return { ...entry, offset };
-  });
-  return { entries: new Map(entries.map((entry) => [entry.name, entry])), elements: end };
+  const known = [...layout.entries.values()];
+  for (const { name, length } of known) requireFits(`parameter ${name}`, length, chunk);
+  const { offsets, end } = sideBySide(known.map(paddedLength), chunk);
+  const entries = known.map((entry, i) => [entry.name, { ...entry, offset: offsets[i] ?? 0 }] as const);
+  return { entries: new Map(entries), elements: end };
 }
 
 function xavierLimit(shape: readonly number[]): number {

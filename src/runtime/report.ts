@@ -1,6 +1,5 @@
 import { checkArguments } from '../base/arguments.ts';
 import { evaluate, type Sizes } from '../base/dim.ts';
-import { defined } from '../base/errors.ts';
 import { having, optional, sizesKind } from '../base/kinds.ts';
 import { type GraphLike, graphKind, irOf } from '../ir/graph.ts';
 import { type OpRegistry, registryKind } from '../ir/record.ts';
@@ -10,6 +9,7 @@ import { elementsOf, gridOf, planProgram } from './bind.ts';
 import { optimiseAndLower } from './compile.ts';
 import { requireNames } from './exampleFeeds.ts';
 import type { LoweredProgram } from './lower.ts';
+import { contextOf } from './nodes.ts';
 
 /** What a program will do at given sizes, known before it runs. */
 export interface ProgramReport {
@@ -35,7 +35,7 @@ export interface FusionReport {
 
 const schedulesKind = optional(having('schedules', 'find', 'programs'));
 const reportKind = having('what reportFusion gives', 'fused', 'unfused', 'peakShare');
-const programKind = having('a lowered program, such as executable.program', 'steps', 'types', 'graph');
+const programKind = having('a lowered program, such as executable.program', 'steps', 'graph');
 
 /** Optimises and lowers a graph with fusion and without; nothing runs, and no device is needed. */
 export function reportFusion(
@@ -84,12 +84,15 @@ export function reportProgram(program: LoweredProgram, registry: OpRegistry, siz
   let flops = 0;
   let bytesMoved = 0;
   for (const { node } of program.steps) {
-    const inputs = node.inputs.map((ref) => defined(program.types.get(ref), `type of ${ref}`));
-    const cost = registry.get(node.op)?.cost?.({ inputs, outputs: node.types, attributes: node.attributes });
+    const context = contextOf(program.graph, node);
+    const cost = registry.get(node.op)?.cost?.(context);
     flops += cost === undefined ? 0 : evaluate(cost.flops, sizes);
     bytesMoved +=
       cost === undefined
-        ? [...inputs, ...node.types].reduce((total, type) => total + WORD * elementsOf(type, sizes), 0)
+        ? [...context.inputs, ...context.outputs].reduce(
+            (total, type) => total + WORD * elementsOf(type, sizes),
+            0,
+          )
         : evaluate(cost.bytes, sizes);
   }
   return {

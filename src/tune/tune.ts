@@ -1,6 +1,6 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { evaluate, type Sizes } from '../base/dim.ts';
-import { defined, FrondError } from '../base/errors.ts';
+import { FrondError } from '../base/errors.ts';
 import {
   callable,
   listOf,
@@ -21,6 +21,7 @@ import { exampleFeeds, requireNames } from '../runtime/exampleFeeds.ts';
 import type { Executable } from '../runtime/executable.ts';
 import type { Feeds } from '../runtime/feeds.ts';
 import type { LoweredProgram } from '../runtime/lower.ts';
+import { contextOf } from '../runtime/nodes.ts';
 import { isolate } from './isolate.ts';
 import { knobsOf } from './knobs.ts';
 import { type Found, searchSchedule } from './search.ts';
@@ -56,10 +57,7 @@ function candidates(program: LoweredProgram, { device, sizes, registry = ops }: 
   for (const { node, launches } of program.steps) {
     for (const { kernel, shapeClass } of launches) {
       if (shapeClass === undefined || knobsOf(device.name, kernel.name).length === 0) continue;
-      const inputs = node.inputs.map((ref) => defined(program.types.get(ref), `type of ${ref}`));
-      const cost = registry
-        .get(node.op)
-        ?.cost?.({ inputs, outputs: node.types, attributes: node.attributes });
+      const cost = registry.get(node.op)?.cost?.(contextOf(program.graph, node));
       const own = cost === undefined ? 0 : evaluate(cost.flops, sizes);
       const key = `${kernel.name} ${shapeClass}`;
       const known = found.get(key);
@@ -148,7 +146,7 @@ export async function tuneSchedules(graph: Graph, options: TuneOptions): Promise
   const tuned: Tuned[] = [];
   for (const [i, { kernel, shapeClass, node }] of list.entries()) {
     if (i > 0 && performance.now() >= end) break;
-    const alone = isolate(node, executable.program.types, registry);
+    const alone = isolate(executable.program.graph, node, registry);
     // an equal share of what is left, so that the last class gets its turn
     const until = performance.now() + (end - performance.now()) / (list.length - i);
     const known = new Set<string>();

@@ -70,16 +70,15 @@ export async function runUnshared(
   for (const [name, values] of groupTables(program, (name) => state.entry(name), layout.elements)) {
     tables.set(name, await place(values.length, values));
   }
-  const homes = {
-    arena: arena.memory,
+  const places = locator(program, plan, sizes, {
+    results: arena.memory,
     fixed,
-    stateArena: (name: string) => defined(arenas.get(name), name),
-    table: (name: string) => defined(tables.get(name), name),
-  };
-  await (await device.bind(bindCommands(program, plan, sizes, homes))).run();
-  const { tensor } = locator(program, plan, sizes, homes);
+    arena: (name) => defined(arenas.get(name), name),
+    table: (name) => defined(tables.get(name), name),
+  });
+  await (await device.bind(bindCommands(program, places, sizes))).run();
   const outputs: Record<string, number[]> = {};
   for (const [name, ref] of Object.entries(graph.outputs))
-    outputs[name] = Array.from(await device.read(tensor(ref)));
+    outputs[name] = Array.from(await device.read(places.tensor(ref)));
   return outputs;
 }

@@ -1,0 +1,44 @@
+import { defined, FrondError } from '../base/errors.ts';
+import { type Graph, type Node, type Ref, splitRef } from '../ir/graph.ts';
+import { nodeOf, nodePath, typeOfRef } from '../ir/names.ts';
+import type { LowerContext, OpRegistry } from '../ir/record.ts';
+
+/** What the rules of an op see of a node. */
+export const contextOf = (graph: Graph, { inputs, types, attributes }: Node): LowerContext => ({
+  inputs: inputs.map((ref) => typeOfRef(graph, ref)),
+  outputs: types,
+  attributes,
+});
+
+/** What `work` gives; an error of it names the node that it is about. */
+export function atNode<T>(node: Node, work: () => T, path = nodePath(node)): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof FrondError ? error.with({ node: path, place: node.source }) : error;
+  }
+}
+
+/** The tensor whose memory a ref shares: itself, or what it is a view of. */
+export function memoryRoots(order: readonly Node[], registry: OpRegistry): (ref: Ref) => Ref {
+  const roots = new Map<Ref, Ref>();
+  for (const node of order) {
+    const viewed = registry.get(node.op)?.kind === 'view' ? node.inputs[0] : undefined;
+    if (viewed !== undefined) roots.set(node.id, roots.get(viewed) ?? viewed);
+  }
+  return (ref) => roots.get(ref) ?? ref;
+}
+
+/** Whether a tensor is fed, a parameter or a constant: it is there before anything runs. */
+export const isSource = (graph: Graph, ref: Ref, registry: OpRegistry): boolean =>
+  registry.get(nodeOf(graph, splitRef(ref).id).op)?.kind === 'source';
+
+/** What an update reads as the gradient of each of its parameters, and which of its operands that is. */
+export function gradientsOf({ id, inputs, attributes: { parameters } }: Node) {
+  const names = Array.isArray(parameters) ? parameters.map(String) : [];
+  const first = inputs.length - names.length;
+  return names.map((parameter, i) => {
+    const operand = first + i;
+    return { parameter, operand, ref: defined(inputs[operand], `gradient of ${parameter} at ${id}`) };
+  });
+}
