@@ -1,9 +1,9 @@
-import type { Dim } from '../src/base/dim.ts';
-import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import type { KernelBuilder } from '../src/kernel/build.ts';
-import type { Kernel, Schedule } from '../src/kernel/ir.ts';
-import { chooseSchedule, type Schedules, scheduleWords, shapeClassOf } from '../src/kernel/schedule.ts';
-import { blocksOf, kernelOnce, tileExtent } from './plan.ts';
+import type { LaunchPlan } from '../src/ir/record.ts';
+import type { Schedule } from '../src/kernel/ir.ts';
+import { type Choice, choose, type GivenTo, kernel, type Tuned } from './kernel.ts';
+import { extentsOf, matrix, tileExtent, tileOf } from './plan.ts';
+
+const OWN = { tiles: { r: 32, c: 256 }, workgroup: [32, 8] } satisfies Schedule;
 
 /**
  * out[i, :] = table[ids[i], :] for table [vocabulary, width], ids [count] in 0 … vocabulary − 1, out [count, width].
@@ -11,72 +11,31 @@ import { blocksOf, kernelOnce, tileExtent } from './plan.ts';
  * A program copies a block of rows and columns. Ids must be in range: the runtime sees to it.
  * Memory: reads count · width elements of the table, writes as many.
  */
-export interface GatherArguments {
-  /** f32 [vocabulary, width] */
-  readonly table: Slot;
-  /** i32 [count] */
-  readonly ids: Slot;
-  /** f32 [count, width] */
-  readonly out: Slot;
-  readonly count: Dim;
-  readonly width: Dim;
-  readonly schedules?: Schedules | undefined;
-}
-
-const OWN: Schedule = { tiles: { r: 32, c: 256 }, workgroup: [32, 8] };
-
-interface Tiles {
-  readonly r: number;
-  readonly c: number;
-}
-
-function gatherProgram(k: KernelBuilder, tiles: Tiles): void {
-  const table = k.read('table');
-  const ids = k.read('ids', 'i32');
-  const out = k.write('out');
-  const width = k.parameter('width');
-  const r = k.axis('r', tiles.r);
-  const c = k.axis('c', tiles.c);
-  const R = k.span(r, k.mul(k.program(0), tiles.r), k.parameter('count'));
-  const C = k.span(c, k.mul(k.program(1), tiles.c), width);
-  const rows = k.load(table, [
-    [k.load(ids, [[R, 1]]), width],
-    [C, 1],
-  ]);
-  k.store(
-    out,
-    [
-      [R, width],
-      [C, 1],
-    ],
-    rows,
-  );
-}
-
-const traceGather = (tiles: Tiles, schedule: Schedule): Kernel =>
-  kernelOnce(
+const gather = (tiles: typeof OWN.tiles, choice: Choice) =>
+  kernel(
     {
       name: 'gather',
-      variant: [`${tiles.r}x${tiles.c}`, ...scheduleWords(schedule, OWN)].join(' '),
       doc: 'out[i, :] = table[ids[i], :]',
-      schedule: { ...schedule, tiles: { ...tiles } },
+      variant: [extentsOf(tiles)],
+      tiles,
+      choice,
+      reads: { table: 'f32', ids: 'i32' },
+      writes: { out: 'f32' },
+      parameters: { width: 'i32', count: 'i32' },
     },
-    (k) => gatherProgram(k, tiles),
+    (k, { r, c, table, ids, out, width, count }) => {
+      const R = tileOf(k, r, 0, count);
+      const C = tileOf(k, c, 1, width);
+      const rows = k.load(table, matrix(k.load(ids, [[R, 1]]), C, width));
+      k.store(out, matrix(R, C, width), rows);
+    },
   );
 
 /** out[i, :] = table[ids[i], :]. One launch. */
-export function planGather({ table, ids, out, count, width, schedules }: GatherArguments): LaunchPlan[] {
-  const shapeClass = shapeClassOf('', { r: count, c: width });
-  const schedule = chooseSchedule(schedules, 'gather', shapeClass, OWN);
-  const { r = 32, c = 256 } = schedule.tiles;
-  const tiles: Tiles = { r: tileExtent(count, r, 4), c: tileExtent(width, c, 4) };
-  return [
-    {
-      kernel: traceGather(tiles, schedule),
-      grid: [blocksOf(count, tiles.r), blocksOf(width, tiles.c)],
-      scalars: { count, width },
-      slots: { table, ids, out },
-      shapeClass,
-    },
-  ];
+export function planGather(args: GivenTo<ReturnType<typeof gather>> & Tuned): LaunchPlan[] {
+  const sizes = { r: args.count, c: args.width };
+  const choice = choose('gather', OWN, sizes, args.schedules);
+  const { r, c } = choice.schedule.tiles;
+  const tiles = { r: tileExtent(sizes.r, r, 4), c: tileExtent(sizes.c, c, 4) };
+  return [gather(tiles, choice).over(sizes).with(args)];
 }

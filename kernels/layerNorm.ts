@@ -1,21 +1,12 @@
-import { ceilDivide, type Dim } from '../src/base/dim.ts';
+import { ceilDivide } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
-import type { Buffer, Kernel, Schedule, Span, Value } from '../src/kernel/ir.ts';
-import { chooseSchedule, type Schedules, scheduleWords, shapeClassOf } from '../src/kernel/schedule.ts';
+import type { Schedule, Span, Value } from '../src/kernel/ir.ts';
 import { type Epilogue, epilogueBindings, epilogueVariant, storeThrough } from './epilogue.ts';
+import { type Choice, choose, kernel } from './kernel.ts';
 import { addUp } from './longSum.ts';
-import { blocksOf, kernelOnce } from './plan.ts';
-import {
-  launchRows,
-  overColumns,
-  type RowBlock,
-  type RowSchedule,
-  rowBlock,
-  rowSchedule,
-  sumsOverColumns,
-  traceRows,
-} from './rows.ts';
+import { extentsOf, matrix, temporary, tileOf } from './plan.ts';
+import { type Matrix, type RowBlock, rowKernel } from './rows.ts';
 
 /**
  * Layer normalisation along the rows of x [rows, columns] with gain γ and bias β [columns]:
@@ -33,176 +24,94 @@ import {
  * Memory: forward reads x once (short rows) or three times, writes y; gradient reads x and dy once or twice, writes dx
  * and 2/16 of its size in partial sums, which the second launch reads once.
  */
-function layerNormProgram(k: KernelBuilder, schedule: RowSchedule): void {
-  const [x, gamma, beta] = [k.read('x'), k.read('gamma'), k.read('beta')];
-  const [out, mean, rstd] = [k.write('out'), k.write('mean'), k.write('rstd')];
-  const epsilon = k.parameter('epsilon', 'f32');
-  const block = rowBlock(k, schedule);
-  const { c, columns } = block;
-  const perColumn = reciprocalOfColumns(k, block);
-  // Elements past the end would be 0 − μ.
-  const square = (C: Span, deviation: Value) => block.cut(k.mul(deviation, deviation), C);
-  const finish = (C: Span, deviation: Value, scale: Value) => {
-    const normalised = k.mul(deviation, scale);
-    const [gain, bias] = [k.load(gamma, [[C, 1]]), k.load(beta, [[C, 1]])];
-    block.store(out, C, k.add(k.mul(normalised, gain), bias));
-  };
-  const rstdOf = (squares: Value) => k.rsqrt(k.add(k.mul(k.sum(squares, c), perColumn), epsilon));
-  let scale: Value;
-  let centre: Value;
-  if (schedule.whole) {
-    const C = k.span(c, 0, columns);
-    const tile = block.load(x, C);
-    centre = k.mul(k.sum(tile, c), perColumn);
-    const deviation = k.sub(tile, centre);
-    k.name({ deviation });
-    scale = rstdOf(square(C, deviation));
-    finish(C, deviation, scale);
-  } else {
-    const [total] = sumsOverColumns(k, block, schedule, 1, (C, [sum]) => [
-      k.add(sum as Value, block.load(x, C)),
-    ]);
-    const middle = k.mul(k.sum(total as Value, c), perColumn);
-    const [squares] = sumsOverColumns(k, block, schedule, 1, (C, [sum]) => [
-      k.add(sum as Value, square(C, k.sub(block.load(x, C), middle))),
-    ]);
-    const factor = rstdOf(squares as Value);
-    overColumns(k, block, schedule, [], (C) => {
-      finish(C, k.sub(block.load(x, C), middle), factor);
-      return [];
+const layerNorm = rowKernel(
+  {
+    name: 'layerNorm',
+    doc: 'y = γ (x − mean) rstd + β along rows',
+    reads: { x: 'f32', gamma: 'f32', beta: 'f32' },
+    writes: { out: 'f32', mean: 'f32', rstd: 'f32' },
+    parameters: { epsilon: 'f32' },
+  },
+  (k, block, { x, gamma, beta, out, mean, rstd, epsilon }) => {
+    const { load, loadColumns, store, storeVector, cut, sums, each } = block;
+    const perColumn = reciprocalOfColumns(k, block);
+    const [total] = sums((C) => load(x, C));
+    const centre = k.mul(total, perColumn);
+    const deviation = (C: Span) => k.sub(load(x, C), centre);
+    // elements past the end would be 0 − μ
+    const [squares] = sums((C) => cut(k.mul(deviation(C), deviation(C)), C));
+    const scale = k.rsqrt(k.add(k.mul(squares, perColumn), epsilon));
+    k.name({ centre, scale });
+    each((C) => {
+      const gained = k.mul(k.mul(deviation(C), scale), loadColumns(gamma, C));
+      store(out, C, k.add(gained, loadColumns(beta, C)));
     });
-    centre = middle;
-    scale = factor;
-  }
-  k.name({ centre, scale });
-  block.storeVector(mean, centre);
-  block.storeVector(rstd, scale);
-}
+    storeVector(mean, centre);
+    storeVector(rstd, scale);
+  },
+);
 
 /** 1 / columns; 1 for rows without elements, whose mean is then 0. */
 const reciprocalOfColumns = (k: KernelBuilder, { columns }: RowBlock): Value =>
   typeof columns === 'number' ? k.constant(1 / columns) : k.div(1, k.cast(k.max(columns, 1), 'f32'));
 
-interface Tiles {
-  readonly upstream: Value;
-  /** x̂ */
-  readonly normalised: Value;
-  /** g = γ dy */
-  readonly gained: Value;
-}
-
-function layerNormGradientProgram(
-  k: KernelBuilder,
-  schedule: RowSchedule,
-  epilogue: Epilogue | undefined,
-): void {
-  const [x, gamma, mean] = [k.read('x'), k.read('gamma'), k.read('mean')];
-  const [rstd, dy, dx] = [k.read('rstd'), k.read('dy'), k.write('dx')];
-  const partials = { gamma: k.write('gammaPartial'), beta: k.write('betaPartial') };
-  const block = rowBlock(k, schedule);
-  const { c, columns } = block;
-  const perColumn = reciprocalOfColumns(k, block);
-  const centre = block.loadVector(mean);
-  const scale = block.loadVector(rstd);
-  const tiles = (C: Span): Tiles => {
-    const upstream = block.load(dy, C);
-    const normalised = k.mul(k.sub(block.load(x, C), centre), scale);
-    return { upstream, normalised, gained: k.mul(upstream, k.load(gamma, [[C, 1]])) };
-  };
-  const storeGradients = (C: Span, all: Tiles, meanG: Value, meanGx: Value) => {
-    const direct = k.sub(k.sub(all.gained, meanG), k.mul(all.normalised, meanGx));
-    storeThrough(k, epilogue, [dx, block.at(C)], k.mul(scale, direct), [block.R, C, []]);
-    storePartials(k, block, C, all, partials);
-  };
-  const meanOf = (tile: Value) => k.mul(k.sum(tile, c), perColumn);
-  if (schedule.whole) {
-    const C = k.span(c, 0, columns);
-    const all = tiles(C);
-    storeGradients(C, all, meanOf(all.gained), meanOf(k.mul(all.gained, all.normalised)));
-    return;
-  }
-  const [sumG, sumGx] = sumsOverColumns(k, block, schedule, 2, (C, [g, gx]) => {
-    const { gained, normalised } = tiles(C);
-    return [k.add(g as Value, gained), k.add(gx as Value, k.mul(gained, normalised))];
-  });
-  const [meanG, meanGx] = [meanOf(sumG as Value), meanOf(sumGx as Value)];
-  overColumns(k, block, schedule, [], (C) => {
-    storeGradients(C, tiles(C), meanG, meanGx);
-    return [];
-  });
-}
-
-/** This block's sums of dy x̂ and dy over its rows, at [block, columns]. */
-function storePartials(
-  k: KernelBuilder,
-  { r, columns }: RowBlock,
-  C: Span,
-  { upstream, normalised }: Tiles,
-  partials: { readonly gamma: Buffer; readonly beta: Buffer },
-): void {
-  const at = [
-    [k.program(0), columns],
-    [C, 1],
-  ] as const;
-  k.store(partials.gamma, at, k.sum(k.mul(upstream, normalised), r));
-  k.store(partials.beta, at, k.sum(upstream, r));
-}
-
-const traceLayerNorm = (schedule: RowSchedule): Kernel =>
-  traceRows('layerNorm', 'y = γ (x − mean) rstd + β along rows', schedule, layerNormProgram);
-
-const traceLayerNormGradient = (schedule: RowSchedule, epilogue: Epilogue | undefined): Kernel =>
-  traceRows(
-    'layerNormGradient',
-    'dx = f(rstd (g − mean g − x̂ mean(g x̂))), and partial sums of dγ, dβ per block of rows',
-    schedule,
-    (k) => layerNormGradientProgram(k, schedule, epilogue),
-    epilogue && epilogueVariant(epilogue),
+const layerNormGradient = (epilogue: Epilogue | undefined) =>
+  rowKernel(
+    {
+      name: 'layerNormGradient',
+      doc: 'dx = f(rstd (g − mean g − x̂ mean(g x̂))), and partial sums of dγ, dβ per block of rows',
+      variant: [epilogue && epilogueVariant(epilogue)],
+      reads: { x: 'f32', gamma: 'f32', mean: 'f32', rstd: 'f32', dy: 'f32' },
+      writes: { dx: 'f32', gammaPartial: 'f32', betaPartial: 'f32' },
+    },
+    (k, block, { x, gamma, mean, rstd, dy, dx, gammaPartial, betaPartial }) => {
+      const { r, R, columns, load, loadVector, loadColumns, sums, each } = block;
+      const perColumn = reciprocalOfColumns(k, block);
+      const [centre, scale] = [loadVector(mean), loadVector(rstd)];
+      const normalised = (C: Span) => k.mul(k.sub(load(x, C), centre), scale);
+      const gained = (C: Span) => k.mul(load(dy, C), loadColumns(gamma, C));
+      const [sumG, sumGx] = sums(gained, (C) => k.mul(gained(C), normalised(C)));
+      const [meanG, meanGx] = [k.mul(sumG, perColumn), k.mul(sumGx, perColumn)];
+      each((C) => {
+        const direct = k.sub(k.sub(gained(C), meanG), k.mul(normalised(C), meanGx));
+        storeThrough(k, epilogue, [dx, matrix(R, C, columns)], k.mul(scale, direct), [R, C, []]);
+        // this block's sums over its rows, at [block, columns]
+        const at = matrix(k.program(0), C, columns);
+        k.store(gammaPartial, at, k.sum(k.mul(load(dy, C), normalised(C)), r));
+        k.store(betaPartial, at, k.sum(load(dy, C), r));
+      });
+    },
   );
 
-const OWN_REDUCTION: Schedule = { tiles: { b: 16, c: 64 }, workgroup: [16, 16] };
+const OWN = { tiles: { b: 16, c: 64 }, workgroup: [16, 16] } satisfies Schedule;
 
 /** dγ and dβ from the partial sums [blocks, columns]: a program adds up one tile of columns. */
-function traceLayerNormReduction(schedule: Schedule): Kernel {
-  const { b: blockTile = 16, c: columnTile = 64 } = schedule.tiles;
-  return kernelOnce(
+const layerNormReduction = (choice: Choice<typeof OWN.tiles>) =>
+  kernel(
     {
       name: 'layerNormReduction',
-      variant: [`${blockTile}x${columnTile}`, ...scheduleWords(schedule, OWN_REDUCTION)].join(' '),
       doc: 'dγ and dβ as sums over the blocks of rows',
-      schedule,
+      variant: [extentsOf(choice.schedule.tiles)],
+      choice,
+      tiles: choice.schedule.tiles,
+      reads: { gammaPartial: 'f32', betaPartial: 'f32' },
+      writes: { dgamma: 'f32', dbeta: 'f32' },
+      parameters: { blocks: 'i32', columns: 'i32' },
     },
-    (k) => {
-      const partials = [k.read('gammaPartial'), k.read('betaPartial')];
-      const results = [k.write('dgamma'), k.write('dbeta')];
-      const [blocks, columns] = [k.parameter('blocks'), k.parameter('columns')];
-      const b = k.axis('b', blockTile);
-      const c = k.axis('c', columnTile);
-      const C = k.span(c, k.mul(k.program(0), columnTile), columns);
+    (k, { b, c, gammaPartial, betaPartial, dgamma, dbeta, blocks, columns }) => {
+      const C = tileOf(k, c, 0, columns);
       const zero = k.fill([b, c], 0);
-      const stretch = { from: 0, to: blocks, step: blockTile, long: true };
-      const sums = addUp(k, stretch, [zero, zero], (start, carried) => {
-        const B = k.span(b, start, blocks);
-        return carried.map((sum, i) =>
-          k.add(
-            sum,
-            k.load(partials[i] as Buffer, [
-              [B, columns],
-              [C, 1],
-            ]),
-          ),
-        );
+      const range = { from: 0, to: blocks, step: b.size, long: true };
+      const [gammaSum, betaSum] = addUp(k, range, [zero, zero], (start, [gamma, beta]) => {
+        const at = matrix(k.span(b, start, blocks), C, columns);
+        return [k.add(gamma, k.load(gammaPartial, at)), k.add(beta, k.load(betaPartial, at))];
       });
-      sums.forEach((sum, i) => {
-        k.store(results[i] as Buffer, [[C, 1]], k.sum(sum, b));
-      });
+      k.store(dgamma, [[C, 1]], k.sum(gammaSum, b));
+      k.store(dbeta, [[C, 1]], k.sum(betaSum, b));
     },
   );
-}
 
-interface Normalised {
-  readonly rows: Dim;
-  readonly columns: Dim;
+interface Normalised extends Matrix {
   /** f32 [rows, columns] */
   readonly x: Slot;
   /** f32 [columns] */
@@ -210,18 +119,12 @@ interface Normalised {
   /** f32 [rows]: written by the forward, read by the gradient */
   readonly mean: Slot;
   readonly rstd: Slot;
-  readonly schedules?: Schedules | undefined;
 }
 
 /** out f32 [rows, columns], mean and rstd f32 [rows]. One launch. */
-export function planLayerNorm(
+export const planLayerNorm = (
   args: Normalised & { readonly beta: Slot; readonly out: Slot; readonly epsilon: number },
-): LaunchPlan[] {
-  const { rows, columns, x, gamma, beta, out, mean, rstd, schedules } = args;
-  const schedule = rowSchedule(rows, columns, { name: 'layerNorm', schedules });
-  const slots = { x, gamma, beta, out, mean, rstd };
-  return [launchRows(traceLayerNorm(schedule), schedule, args, slots, { epsilon: { value: args.epsilon } })];
-}
+): LaunchPlan[] => [layerNorm.over(args).with({ ...args, epsilon: { value: args.epsilon } })];
 
 /** dx f32 [rows, columns], dgamma and dbeta f32 [columns]. Two launches: rows, then the sum over blocks of rows. */
 export function planLayerNormGradient(
@@ -234,34 +137,18 @@ export function planLayerNormGradient(
     readonly epilogue?: Epilogue | undefined;
   },
 ): LaunchPlan[] {
-  const { rows, columns, x, gamma, mean, rstd, dy, dx, dgamma, dbeta, epilogue, schedules } = args;
-  const bound = epilogueBindings(epilogue);
-  const schedule = rowSchedule(rows, columns, { name: 'layerNormGradient', schedules });
-  const blocks = ceilDivide(rows, schedule.rows);
-  const partial = (name: string): Slot => ({
-    kind: 'temporary',
-    name,
-    type: { dtype: 'f32', shape: [blocks, columns] },
-  });
-  const partials = { gammaPartial: partial('gammaPartial'), betaPartial: partial('betaPartial') };
-  const shapeClass = shapeClassOf('', { b: blocks, c: columns });
-  const reduction = traceLayerNormReduction(
-    chooseSchedule(schedules, 'layerNormReduction', shapeClass, OWN_REDUCTION),
-  );
+  const { rows, columns, epilogue, schedules } = args;
+  const gradient = layerNormGradient(epilogue).over(args);
+  const blocks = ceilDivide(rows, gradient.tiles.r);
+  const sums = {
+    gammaPartial: temporary('gammaPartial', 'f32', [blocks, columns]),
+    betaPartial: temporary('betaPartial', 'f32', [blocks, columns]),
+  };
+  const choice = choose('layerNormReduction', OWN, { b: blocks, c: columns }, schedules);
   return [
-    launchRows(
-      traceLayerNormGradient(schedule, epilogue),
-      schedule,
-      args,
-      { ...{ x, gamma, mean, rstd, dy, dx }, ...partials, ...bound.slots },
-      bound.scalars,
-    ),
-    {
-      kernel: reduction,
-      grid: [blocksOf(columns, reduction.schedule.tiles.c ?? 1)],
-      scalars: { blocks, columns },
-      slots: { ...partials, dgamma, dbeta },
-      shapeClass,
-    },
+    gradient.with({ ...args, ...sums }, epilogueBindings(epilogue)),
+    layerNormReduction(choice)
+      .over({ c: columns })
+      .with({ ...args, ...sums, blocks }),
   ];
 }

@@ -1,5 +1,6 @@
 import type { Dim } from '../src/base/dim.ts';
-import type { KernelBuilder, ValueLike } from '../src/kernel/build.ts';
+import { defined } from '../src/base/errors.ts';
+import type { Carried, KernelBuilder, ValueLike } from '../src/kernel/build.ts';
 import type { Value } from '../src/kernel/ir.ts';
 
 /*
@@ -14,7 +15,8 @@ const BLOCK = 16;
 /** Whether a sum over `size` elements, `tile` at a time, needs blocks. */
 export const isLong = (size: Dim, tile: number): boolean => typeof size !== 'number' || size > BLOCK * tile;
 
-export interface Stretch {
+/** The range that a sum runs over. */
+export interface SumRange {
   readonly from: ValueLike;
   readonly to: ValueLike;
   readonly step: number;
@@ -23,26 +25,28 @@ export interface Stretch {
 }
 
 /**
- * Sums over a stretch, as many as `zeros` has tiles: `add` gives them with the terms from `start` on added, `step` of them. Once a sum is
+ * Sums over a range, as many as `zeros` has tiles: `add` gives them with the terms from `start` on added, `step` of them. Once a sum is
  * not finite, nothing is made up for.
  */
-export function addUp(
+export function addUp<const Z extends readonly Value[]>(
   k: KernelBuilder,
-  { from, to, step, long }: Stretch,
-  zeros: readonly Value[],
-  add: (start: Value, sums: readonly Value[]) => readonly Value[],
-): readonly Value[] {
+  { from, to, step, long }: SumRange,
+  zeros: Z,
+  add: (start: Value, sums: Carried<Z>) => readonly Value[],
+): Carried<Z> {
   const walk = (first: ValueLike, end: ValueLike) =>
     k.loop(first, end, step, zeros, (start, ...sums) => add(start, sums));
   if (!long) return walk(from, to);
-  const both = k.loop(from, to, step * BLOCK, [...zeros, ...zeros], (start, ...carried) => {
+  const twice: readonly Value[] = [...zeros, ...zeros];
+  const both = k.loop(from, to, step * BLOCK, twice, (start, ...carried) => {
     const sums = walk(start, k.min(to, k.add(start, step * BLOCK))).map((part, i) => {
-      const [total, lost] = [carried[i], carried[i + zeros.length]] as [Value, Value];
+      const total = defined(carried[i], 'total');
+      const lost = defined(carried[i + zeros.length], 'loss');
       const next = k.sub(part, lost);
       const sum = k.add(total, next);
       return [sum, k.select(k.isFinite(sum), k.sub(k.sub(sum, total), next), 0)] as const;
     });
     return [...sums.map(([sum]) => sum), ...sums.map(([, lost]) => lost)];
   });
-  return both.slice(0, zeros.length);
+  return both.slice(0, zeros.length) as Carried<Z>;
 }

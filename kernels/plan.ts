@@ -1,5 +1,6 @@
-import type { Dim } from '../src/base/dim.ts';
-import type { GridExpression } from '../src/ir/record.ts';
+import type { Dim, Shape } from '../src/base/dim.ts';
+import type { DType } from '../src/base/dtype.ts';
+import type { GridExpression, Slot } from '../src/ir/record.ts';
 import {
   type KernelBuilder,
   type KernelOptions,
@@ -7,7 +8,7 @@ import {
   traceKernel,
   type ValueLike,
 } from '../src/kernel/build.ts';
-import type { Kernel, Value } from '../src/kernel/ir.ts';
+import type { Axis, Kernel, Span, Value } from '../src/kernel/ir.ts';
 
 const traced = new Map<string, Kernel>();
 /** how to trace each of them again */
@@ -58,6 +59,32 @@ export function tileExtent(size: Dim, largest: number, unit: number): number {
   const tiles = Math.max(1, Math.ceil(size / largest));
   return Math.min(largest, Math.max(unit, roundUp(Math.ceil(size / tiles), unit)));
 }
+
+/** Extents as they stand in variants: `32x256`. */
+export const extentsOf = (tiles: Readonly<Record<string, number>>): string => Object.values(tiles).join('x');
+
+/** Memory that lives through the launches of one node. */
+export const temporary = (name: string, dtype: DType, shape: Shape): Slot => ({
+  kind: 'temporary',
+  name,
+  type: { dtype, shape },
+});
+
+// ---- addresses
+
+/** What this program takes along `axis`, one tile for each index of a grid dimension. */
+export const tileOf = (k: KernelBuilder, axis: Axis, dimension: 0 | 1 | 2 | 3, limit: ValueLike): Span =>
+  k.span(axis, k.mul(k.program(dimension), axis.size), limit);
+
+/** Address in a row-major matrix of so many columns. */
+export const matrix = (
+  row: TermInput[0],
+  column: TermInput[0],
+  columns: ValueLike,
+): readonly [TermInput, TermInput] => [
+  [row, columns],
+  [column, 1],
+];
 
 /** A stride as an address term needs it: 0 drops the term, 1 stays in the text, anything else is a parameter. */
 export type StrideKind = 'none' | 'unit' | 'parameter';

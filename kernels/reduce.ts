@@ -4,7 +4,7 @@ import { defined } from '../src/base/errors.ts';
 import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Axis, Kernel, Value } from '../src/kernel/ir.ts';
-import { addUp, isLong, type Stretch } from './longSum.ts';
+import { addUp, isLong, type SumRange } from './longSum.ts';
 import { blocksOf, kernelOnce, stretchOf, tileExtent } from './plan.ts';
 import { loadedType, padded, planPointwise, type StridedTensor, storage } from './pointwise.ts';
 
@@ -189,7 +189,7 @@ function trace(
 function combined(
   { k, combine, dtype, long }: Program,
   axes: readonly Axis[],
-  stretch: Omit<Stretch, 'long'>,
+  stretch: Omit<SumRange, 'long'>,
   load: (at: Value, otherwise: number) => Value,
 ): Value {
   const start = identity(combine, dtype);

@@ -1,161 +1,177 @@
 import type { Dim } from '../src/base/dim.ts';
-import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
+import { defined } from '../src/base/errors.ts';
+import type { LaunchPlan } from '../src/ir/record.ts';
 import type { KernelBuilder, TermInput, ValueLike } from '../src/kernel/build.ts';
-import type { Axis, Buffer, Kernel, Schedule, Span, Value } from '../src/kernel/ir.ts';
-import { chooseSchedule, type Schedules, scheduleWords, shapeClassOf } from '../src/kernel/schedule.ts';
+import type { Axis, Buffer, Schedule, Span, StorageType, Value } from '../src/kernel/ir.ts';
+import {
+  type Bindings,
+  choose,
+  type Declared,
+  type Given,
+  kernel,
+  type None,
+  type ParameterType,
+  type Symbols,
+  type Tuned,
+} from './kernel.ts';
 import { addUp, isLong } from './longSum.ts';
-import { blocksOf, kernelOnce, roundUp, tileExtent } from './plan.ts';
+import { extentsOf, matrix, roundUp, tileExtent, tileOf } from './plan.ts';
 
-/** Shared by the kernels that work along the rows of a matrix [rows, columns], one block of rows per program. */
-
-/** How such a kernel walks the matrix. */
-export interface RowSchedule {
-  readonly rows: number;
-  readonly columns: number;
-  /** the row fits one tile: loaded once, no loop */
-  readonly whole: boolean;
-  /** the row is exactly one tile: no masks */
-  readonly exact: boolean;
-  /** too many tiles to add up one by one */
-  readonly long: boolean;
-  /** 16 × 16 threads where it is left out */
-  readonly workgroup?: Schedule['workgroup'];
-  /** under which it was looked up */
-  readonly shapeClass?: string;
-}
-
-/** Rows of at most this many elements are kept in one tile, where the device's tables say nothing else. */
-const WHOLE_ROW = 256;
-
-const OWN: Schedule = { tiles: { r: 16, c: 64 }, workgroup: [16, 16] };
-
-/**
- * 16 rows of a whole short row, or 16 × 64 tiles in a loop over the columns. What the tables say of `kernel` goes first: `c` is
- * the widest tile there, and a row that fits into it is kept whole.
+/*
+ * Kernels that work along the rows of a matrix [rows, columns], one block of rows per program. A row that fits into a tile is kept
+ * whole: it is loaded once, without a loop. A longer one is walked tile by tile, once for each of `maxima`, `sums` and `each`.
+ * A program says what it does once, for both.
  */
-export function rowSchedule(
-  rows: Dim,
-  columns: Dim,
-  kernel?: { readonly name: string; readonly schedules: Schedules | undefined },
-): RowSchedule {
-  const shapeClass = shapeClassOf('', { r: rows, c: columns });
-  const short = typeof columns === 'number' && columns <= WHOLE_ROW;
-  const own = short ? { ...OWN, tiles: { ...OWN.tiles, c: WHOLE_ROW } } : OWN;
-  const { tiles, workgroup } = kernel ? chooseSchedule(kernel.schedules, kernel.name, shapeClass, own) : own;
-  const { r = 16, c = 64 } = tiles;
-  const whole = typeof columns === 'number' && columns <= c;
-  return {
-    rows: tileExtent(rows, r, 4),
-    columns: whole ? Math.max(4, roundUp(columns, 4)) : c,
-    whole,
-    long: !whole && isLong(columns, c),
-    exact: whole && columns % 4 === 0 && columns > 0,
-    ...{ workgroup, shapeClass },
-  };
+
+/** The matrix that a row kernel is launched over. */
+export interface Matrix extends Tuned {
+  readonly rows: Dim;
+  readonly columns: Dim;
 }
 
-/** The axes of a row kernel, with accesses to row-major buffers of [rows, columns] and [rows]. */
+type Each = (C: Span) => Value;
+
+/** The rows of a program. What is loaded over one span is loaded once. */
 export interface RowBlock {
   readonly r: Axis;
   readonly c: Axis;
   readonly R: Span;
   readonly columns: ValueLike;
-  /** the address of a tile over `C` */
-  at(C: Span): readonly TermInput[];
+  /** the tile of a matrix [rows, columns] over the columns `C` */
   load(buffer: Buffer, C: Span, otherwise?: number): Value;
-  /** the tile with zeros past the end of the row */
-  cut(tile: Value, C: Span): Value;
   store(buffer: Buffer, C: Span, value: Value): void;
-  /** of a buffer [rows], or of row `line` of one [lines, rows] */
+  /** a number per row: of a buffer [rows], or of row `line` of one [lines, rows] */
   loadVector(buffer: Buffer, otherwise?: number, line?: number): Value;
   storeVector(buffer: Buffer, value: Value, line?: number): void;
+  /** a number per column */
+  loadColumns(buffer: Buffer, C: Span): Value;
+  /** the tile with zeros past the end of the row */
+  cut(tile: Value, C: Span): Value;
+  /** the largest element of each row */
+  maximum(tile: Each): Value;
+  /** Sums of the elements of each row. */
+  sums<T extends readonly Each[]>(...tiles: T): { readonly [I in keyof T]: Value };
+  each(body: (C: Span) => void): void;
 }
 
-/** Declares axes r and c and the span of rows that belongs to this program. */
-export function rowBlock(k: KernelBuilder, { rows, columns, exact }: RowSchedule): RowBlock {
-  const count = k.parameter('rows');
-  const stride = exact ? columns : k.parameter('columns');
-  const r = k.axis('r', rows);
-  const c = k.axis('c', columns);
-  const R = k.span(r, k.mul(k.program(0), rows), count);
-  const at = (C: Span) =>
-    [
-      [R, stride],
-      [C, 1],
-    ] as const;
-  const vectorAt = (line: number): TermInput[] => [...(line > 0 ? [[line, count] as const] : []), [R, 1]];
+/** How the matrix is walked. */
+interface Layout {
+  readonly perTile: boolean;
+  /** the row fits one tile */
+  readonly whole: boolean;
+  /** the row is exactly one tile: no masks */
+  readonly exact: boolean;
+  /** too many tiles to add up one by one */
+  readonly long: boolean;
+}
+
+/** Rows of at most this many elements are whole where the device's tables say nothing else. */
+const WHOLE_ROW = 256;
+
+const OWN = { tiles: { r: 16, c: 64 }, workgroup: [16, 16] } satisfies Schedule;
+
+interface RowDeclaration<R, W, P> {
+  readonly name: string;
+  readonly doc: string;
+  readonly reads: R;
+  readonly writes: W;
+  readonly parameters?: P;
+  readonly variant?: readonly (string | undefined)[];
+  /** A program takes one tile, `each` of its row: it combines nothing along rows. */
+  readonly perTile?: boolean;
+}
+
+type Tiles = Readonly<Record<'r' | 'c', number>>;
+
+/** A kernel over rows: `softmax.over(matrix).with({ x, out })`. */
+export function rowKernel<
+  R extends Declared<StorageType>,
+  W extends Declared<StorageType>,
+  P extends Declared<ParameterType> = None,
+>(
+  { variant = [], perTile = false, ...declaration }: RowDeclaration<R, W, P>,
+  program: (k: KernelBuilder, block: RowBlock, symbols: Symbols<Tiles, R & W & None, P>) => void,
+) {
+  return {
+    over({ rows, columns, schedules }: Matrix) {
+      const short = typeof columns === 'number' && columns <= WHOLE_ROW;
+      const own = short ? { ...OWN, tiles: { ...OWN.tiles, c: WHOLE_ROW } } : OWN;
+      const choice = choose(declaration.name, own, { r: rows, c: columns }, schedules);
+      const { r, c } = choice.schedule.tiles;
+      const whole = typeof columns === 'number' && columns <= c;
+      const tiles = { r: tileExtent(rows, r, 4), c: whole ? Math.max(4, roundUp(columns, 4)) : c };
+      const exact = columns === tiles.c;
+      const long = !whole && isLong(columns, c);
+      const form = exact ? 'exact' : whole ? 'whole' : long && 'long';
+      const launch = kernel<Tiles, R, W, None, P>(
+        { ...declaration, tiles, choice, variant: [extentsOf(tiles), form, ...variant] },
+        (k, symbols) => program(k, rowBlock(k, symbols, { perTile, whole, exact, long }), symbols),
+      ).over(perTile ? { r: rows, c: columns } : { r: rows });
+      return {
+        tiles,
+        with(given: Given<R & W & None, P>, more?: Bindings): LaunchPlan {
+          const scalars = { rows, ...(exact ? {} : { columns }), ...more?.scalars };
+          return launch.with(given, { slots: more?.slots ?? {}, scalars });
+        },
+      };
+    },
+  };
+}
+
+function rowBlock(
+  k: KernelBuilder,
+  { r, c }: Readonly<Record<'r' | 'c', Axis>>,
+  { perTile, whole, exact, long }: Layout,
+): RowBlock {
+  const rows = k.parameter('rows');
+  const stride = exact ? c.size : k.parameter('columns');
+  const R = tileOf(k, r, 0, rows);
+  const loaded = new Map<Span, Map<string, Value>>();
+  const once = (C: Span, key: string, load: () => Value): Value => {
+    const known = loaded.get(C) ?? new Map<string, Value>();
+    const value = known.get(key) ?? load();
+    loaded.set(C, known.set(key, value));
+    return value;
+  };
+  const row = perTile ? tileOf(k, c, 1, stride) : whole ? k.span(c, 0, stride) : undefined;
+  const at = (start: Value): Span => k.span(c, start, stride);
+  const vectorAt = (line: number): TermInput[] => [...(line > 0 ? [[line, rows] as const] : []), [R, 1]];
   return {
     r,
     c,
     R,
     columns: stride,
-    at,
-    load: (buffer, C, otherwise = 0) => k.load(buffer, at(C), otherwise),
-    cut: (tile, C) => (exact ? tile : k.select(k.inside(C), tile, 0)),
-    store: (buffer, C, value) => k.store(buffer, at(C), value),
+    load: (buffer, C, otherwise = 0) =>
+      once(C, `${buffer.name} ${otherwise}`, () => k.load(buffer, matrix(R, C, stride), otherwise)),
+    store: (buffer, C, value) => k.store(buffer, matrix(R, C, stride), value),
     loadVector: (buffer, otherwise = 0, line = 0) => k.load(buffer, vectorAt(line), otherwise),
     storeVector: (buffer, value, line = 0) => k.store(buffer, vectorAt(line), value),
-  };
-}
-
-/**
- * Runs `body` over the column tiles of a block. `initial` tiles are carried through; a whole row takes one pass
- * without a loop. Gives what the last pass returned.
- */
-export function overColumns(
-  k: KernelBuilder,
-  { c, columns }: RowBlock,
-  { whole }: RowSchedule,
-  initial: readonly Value[],
-  body: (C: Span, carried: readonly Value[]) => readonly Value[],
-): readonly Value[] {
-  if (whole) return body(k.span(c, 0, columns), initial);
-  return k.loop(0, columns, c.size, initial, (start, ...carried) => body(k.span(c, start, columns), carried));
-}
-
-/** Sums over the columns of a block, as many as `body` adds to: a whole row takes one pass, more are added up in blocks of tiles. */
-export function sumsOverColumns(
-  k: KernelBuilder,
-  { r, c, columns }: RowBlock,
-  { whole, long }: RowSchedule,
-  count: number,
-  body: (C: Span, sums: readonly Value[]) => readonly Value[],
-): readonly Value[] {
-  const zeros = new Array<Value>(count).fill(k.fill([r, c], 0));
-  if (whole) return body(k.span(c, 0, columns), zeros);
-  const stretch = { from: 0, to: columns, step: c.size, long };
-  return addUp(k, stretch, zeros, (start, sums) => body(k.span(c, start, columns), sums));
-}
-
-/** Traces a row kernel once per schedule. */
-export function traceRows(
-  name: string,
-  doc: string,
-  schedule: RowSchedule,
-  program: (k: KernelBuilder, schedule: RowSchedule) => void,
-  /** what else shapes the text */
-  more?: string,
-): Kernel {
-  const { rows, columns, whole, exact, long, workgroup = OWN.workgroup } = schedule;
-  const chosen: Schedule = { tiles: { r: rows, c: columns }, workgroup };
-  const kind = exact ? ['exact'] : whole ? ['whole'] : long ? ['long'] : [];
-  const words = [`${rows}x${columns}`, ...kind, ...scheduleWords(chosen, OWN), ...(more ? [more] : [])];
-  return kernelOnce({ name, variant: words.join(' '), doc, schedule: chosen }, (k) => program(k, schedule));
-}
-
-/** The launch of a row kernel over [rows, columns]. */
-export function launchRows(
-  kernel: Kernel,
-  schedule: RowSchedule,
-  { rows, columns }: { readonly rows: Dim; readonly columns: Dim },
-  slots: Readonly<Record<string, Slot>>,
-  scalars: Readonly<Record<string, ScalarExpression>> = {},
-): LaunchPlan {
-  return {
-    kernel,
-    grid: [blocksOf(rows, schedule.rows)],
-    scalars: { rows, ...(schedule.exact ? {} : { columns }), ...scalars },
-    slots,
-    shapeClass: schedule.shapeClass,
+    loadColumns: (buffer, C) => once(C, buffer.name, () => k.load(buffer, [[C, 1]])),
+    cut: (tile, C) => (exact ? tile : k.select(k.inside(C), tile, 0)),
+    maximum(tile) {
+      if (row) return k.maximum(tile(row), c);
+      const lowest = k.fill([r, c], Number.NEGATIVE_INFINITY);
+      const [highest] = k.loop(0, stride, c.size, [lowest], (start, most) => [k.max(most, tile(at(start)))]);
+      k.name({ highest });
+      return k.maximum(highest, c);
+    },
+    sums<T extends readonly Each[]>(...tiles: T) {
+      const zeros = tiles.map(() => k.fill([r, c], 0));
+      const range = { from: 0, to: stride, step: c.size, long };
+      const totals = row
+        ? tiles.map((tile) => tile(row))
+        : addUp(k, range, zeros, (start, sums) => {
+            const C = at(start);
+            return tiles.map((tile, i) => k.add(defined(sums[i], 'sum'), tile(C)));
+          });
+      return totals.map((total) => k.sum(total, c)) as { readonly [I in keyof T]: Value };
+    },
+    each(body) {
+      if (row) return body(row);
+      k.loop(0, stride, c.size, [], (start) => {
+        body(at(start));
+        return [];
+      });
+    },
   };
 }

@@ -3,23 +3,58 @@
  * as easy as 1, 2, 3", SC 2011). Every draw is a pure function of (key, counter), so dropout, initialisation and
  * shuffling need no mutable state and every reading of a kernel draws the same numbers.
  */
-const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24] as const;
-const PARITY = 0x1bd11bda;
+export const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24] as const;
+export const PARITY = 0x1bd11bda;
+
+/** 32-bit words as a reader of the definition computes with them: numbers, texts, vector instructions. */
+export interface WordArithmetic<T> {
+  number(value: number): T;
+  add(x: T, y: T): T;
+  xor(x: T, y: T): T;
+  rotateLeft(x: T, bits: number): T;
+  /** a value that is used more than once */
+  keep(name: string, value: T): T;
+}
+
+/** The definition, over any arithmetic: both words under a key at a counter. */
+export function threefryOver<T>(
+  m: WordArithmetic<T>,
+  key0: T,
+  key1: T,
+  counter0: T,
+  counter1: T,
+): readonly [T, T] {
+  const key2 = m.keep('key2', m.xor(m.number(PARITY), m.xor(key0, key1)));
+  const schedule = [
+    [key1, key2],
+    [key2, key0],
+    [key0, key1],
+  ] as const;
+  let x = m.keep('x', m.add(counter0, key0));
+  let y = m.keep('y', m.add(counter1, key1));
+  for (let block = 0; block < 5; block++) {
+    for (const rotation of ROTATIONS.slice((block % 2) * 4, (block % 2) * 4 + 4)) {
+      x = m.keep('x', m.add(x, y));
+      y = m.keep('y', m.xor(m.rotateLeft(y, rotation), x));
+    }
+    const [first, second] = schedule[block % 3] ?? schedule[0];
+    x = m.keep('x', m.add(x, first));
+    y = m.keep('y', m.add(m.add(y, second), m.number(block + 1)));
+  }
+  return [x, y];
+}
+
+const numbers: WordArithmetic<number> = {
+  number: (value) => value,
+  add: (x, y) => (x + y) | 0,
+  xor: (x, y) => x ^ y,
+  rotateLeft: (x, bits) => (x << bits) | (x >>> (32 - bits)),
+  keep: (_, value) => value,
+};
 
 /** Two u32 words under `key` at `counter`. Arguments are taken modulo 2³². */
 export function threefry(key0: number, key1: number, counter0: number, counter1: number): [number, number] {
-  const keys = [key0 | 0, key1 | 0, PARITY ^ key0 ^ key1] as const;
-  let x = (counter0 + keys[0]) | 0;
-  let y = (counter1 + keys[1]) | 0;
-  for (let block = 0; block < 5; block++) {
-    for (let round = 0; round < 4; round++) {
-      const rotation = ROTATIONS[(block % 2) * 4 + round] ?? 0;
-      x = (x + y) | 0;
-      y = ((y << rotation) | (y >>> (32 - rotation))) ^ x;
-    }
-    x = (x + (keys[(block + 1) % 3] ?? 0)) | 0;
-    y = (y + (keys[(block + 2) % 3] ?? 0) + block + 1) | 0;
-  }
+  const [x, y] = threefryOver(numbers, key0, key1, counter0, counter1);
   return [x >>> 0, y >>> 0];
 }
 

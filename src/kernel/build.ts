@@ -53,6 +53,9 @@ export type ValueLike = Value | number;
 /** [index, stride]: one summand of an address. */
 export type TermInput = readonly [index: Span | ValueLike, stride: ValueLike];
 
+/** As many values as a loop was given. */
+export type Carried<I extends readonly Value[]> = { -readonly [N in keyof I]: Value };
+
 type Untagged<T> = T extends Value
   ? Omit<T, 'kind' | 'id' | 'axes' | 'dtype' | 'region' | 'source' | 'label'>
   : never;
@@ -361,13 +364,13 @@ export class KernelBuilder {
    * for (i = from; i < to; i += step). `body` gets the counter and the carried values and returns what it carries on;
    * the returned values keep axes and type. Gives the last ones.
    */
-  loop(
+  loop<const I extends readonly Value[]>(
     from: ValueLike,
     to: ValueLike,
     step: ValueLike,
-    initial: readonly Value[],
-    body: (i: Value, ...carried: Value[]) => readonly Value[],
-  ): Value[] {
+    initial: I,
+    body: (i: Value, ...carried: Carried<I>) => readonly Value[],
+  ): Carried<I> {
     check('loop', LOOP, [from, to, step, initial, body]);
     const bounds = [from, to, step].map((bound) => this.#lift(bound, 'i32'));
     const [start, end, stride] = bounds;
@@ -379,7 +382,7 @@ export class KernelBuilder {
       const carried = initial.map((value, index) =>
         this.#value({ op: 'carried', index }, value.axes, value.dtype),
       );
-      return { induction, carried, yields: body(induction, ...carried) };
+      return { induction, carried, yields: body(induction, ...(carried as unknown as Carried<I>)) };
     });
     const { induction, carried, yields } = inside;
     check('loop', { 'what the body returns': valuesKind }, [yields]);
@@ -406,7 +409,10 @@ export class KernelBuilder {
       body: region,
     };
     this.#push(loop);
-    return initial.map((value, index) => this.#value({ op: 'result', loop, index }, value.axes, value.dtype));
+    const results = initial.map((value, index) =>
+      this.#value({ op: 'result', loop, index }, value.axes, value.dtype),
+    );
+    return results as unknown as Carried<I>;
   }
 
   /** Runs `body` for its stores where the uniform `condition` holds. */

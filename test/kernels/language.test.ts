@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { traceSoftmax } from '../../kernels/softmax.ts';
+import { planSoftmax } from '../../kernels/softmax.ts';
 import { interpretKernel } from '../../src/backend/interpreter/index.ts';
 import { assembleKernel } from '../../src/backend/wasm/index.ts';
 import { printWgsl } from '../../src/backend/wgsl/index.ts';
@@ -8,9 +8,10 @@ import { checkKernel } from '../../src/kernel/check.ts';
 import { printKernel } from '../../src/kernel/print.ts';
 import { expectClose, gaussian } from '../support/arrays.ts';
 import { expectGenerated, fenced } from '../support/generated.ts';
+import { input, onlyKernel, output } from '../support/launch.ts';
 import { squares } from './language.example.ts';
 
-const softmax = traceSoftmax({ rows: 16, columns: 64, whole: false, exact: false, long: true });
+const softmax = onlyKernel(planSoftmax({ x: input(0), out: output(0), rows: 'rows', columns: 'columns' }));
 
 describe('docs/kernel-language.md', () => {
   it('shows the text that is generated today', () => {

@@ -9,6 +9,9 @@ import { gridOf } from '../../src/runtime/bind.ts';
 export const input = (index: number): Slot => ({ kind: 'input', index });
 export const output = (index: number): Slot => ({ kind: 'output', index });
 
+/** The kernel of a plan of one launch. */
+export const onlyKernel = ([plan]: readonly LaunchPlan[]): Kernel => defined(plan, 'launch').kernel;
+
 /** What the slots of plans stand for. Floats have the precision's type; bool is Uint32Array. */
 export interface LaunchTensors {
   readonly inputs: readonly TypedArray[];

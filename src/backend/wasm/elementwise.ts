@@ -3,7 +3,7 @@ import type { ElementwiseName, ValueType } from '../../kernel/ir.ts';
 import { type Code, call, get, type Kind, select, set } from './code.ts';
 import type { FunctionBuilder, ModuleBuilder } from './encode.ts';
 import { ALL_ONES, f32, f32x4, i32, i32x4, v128 } from './instructions.ts';
-import { callMath, exp, MATH, type VectorScope } from './vectorMath.ts';
+import { callMath, inlineMath, type VectorScope } from './vectorMath.ts';
 
 /**
  * The element-wise table and casts, on vectors of four and on scalars. A bool is −1 or 0 in each lane of a vector, 1 or
@@ -57,9 +57,9 @@ function floatVector(scope: ElementwiseScope, fn: ElementwiseName, x: Vector, y:
     case 'tanh':
     case 'erf':
     case 'erfcx':
-      return scope.isHot ? MATH[fn](scope, x) : callMath(scope.module, fn, x);
+      return scope.isHot ? inlineMath(scope, fn, x) : callMath(scope.module, fn, x);
     case 'exp':
-      return exp(scope, x);
+      return inlineMath(scope, fn, x);
     case 'rsqrt':
       return f32x4.div(scope.fn.float(1), f32x4.sqrt(x));
     case 'isFinite': {
@@ -256,23 +256,14 @@ function divide(
 
 /** A function x, y → y = 0 ? 0 : author(x, y). */
 const guarded = (module: ModuleBuilder, name: string, author: (x: Integer, y: Integer) => Integer) =>
-  module.helper(
-    name,
-    [
-      ['x', 'i32'],
-      ['y', 'i32'],
-    ],
-    'i32',
-    (fn) => {
-      const [x, y] = fn.parameters.map((local) => get({ ...local, kind: 'i32' })) as [Integer, Integer];
-      const divisor = fn.local('i32', 'divisor');
-      const isZero = i32.eqz(y);
-      return [
-        set(divisor, select(isZero, i32.const(1), y)),
-        select(isZero, i32.const(0), author(x, get(divisor))),
-      ];
-    },
-  );
+  module.helper(name, 'i32', ['x', 'y'], 'i32', (fn, [x, y]) => {
+    const divisor = fn.local('i32', 'divisor');
+    const isZero = i32.eqz(get(y));
+    return [
+      set(divisor, select(isZero, i32.const(1), get(y))),
+      select(isZero, i32.const(0), author(get(x), get(divisor))),
+    ];
+  });
 
 export function vectorCast({ fn }: ElementwiseScope, from: ValueType, to: ValueType, x: Vector): Vector {
   if (from === to) return x;

@@ -24,6 +24,9 @@ interface Constant {
   readonly read: Code<'v128'>;
 }
 
+/** A local of kind `K` for each of several names. */
+export type Locals<K extends Kind, N extends readonly string[]> = { readonly [I in keyof N]: Local<K> };
+
 /** A function under construction: its locals. Parameters are its first ones. */
 export class FunctionBuilder {
   readonly parameters: readonly Local[];
@@ -46,6 +49,11 @@ export class FunctionBuilder {
     this.#names.add(local.name);
     this.#scope?.push(local);
     return local;
+  }
+
+  /** A local variable of each name. */
+  several<K extends Kind, const N extends readonly string[]>(kind: K, ...names: N): Locals<K, N> {
+    return names.map((name) => this.local(kind, name)) as readonly Local<K>[] as Locals<K, N>;
   }
 
   /** Runs `body`; the locals that it makes may be used again for others afterwards. */
@@ -167,19 +175,23 @@ export class ModuleBuilder {
     if (target) target.body = body;
   }
 
-  /** The function of this name, made once. The last code of its body is its result. */
-  helper<T extends Result>(
+  /**
+   * The function of this name, made once, whose parameters are all of one kind. The last code of its body is its result.
+   */
+  helper<K extends Kind, const N extends readonly string[], T extends Result>(
     name: string,
-    parameters: readonly (readonly [name: string, kind: Kind])[],
+    kind: K,
+    parameters: N,
     result: T,
-    author: (builder: FunctionBuilder) => readonly Code[],
+    author: (builder: FunctionBuilder, parameters: Locals<K, N>) => readonly Code[],
   ): FunctionReference<T> {
     const known = this.#helpers.get(name);
     if (known) return known as FunctionReference<T>;
-    const builder = new FunctionBuilder(parameters);
+    const builder = new FunctionBuilder(parameters.map((parameter) => [parameter, kind]));
     const reference = this.declare(name, builder, result);
     this.#helpers.set(name, reference);
-    this.define(reference, author(builder) as readonly Statement[]);
+    const locals = builder.parameters as readonly Local[] as Locals<K, N>;
+    this.define(reference, author(builder, locals) as readonly Statement[]);
     return reference;
   }
 

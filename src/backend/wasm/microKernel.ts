@@ -10,7 +10,7 @@ import {
   tee,
   when,
 } from './code.ts';
-import { type FunctionBuilder, type ModuleBuilder, whileBelow } from './encode.ts';
+import { type FunctionBuilder, type Locals, type ModuleBuilder, whileBelow } from './encode.ts';
 import { f32x4, i32, plus, times, v128 } from './instructions.ts';
 
 /**
@@ -39,34 +39,21 @@ export interface MicroKernelShape {
 export const ROWS = 4;
 export const COLUMNS = 8;
 
-const PARAMETERS = ['left', 'right', 'out', 'blocks', 'panels', 'depth'].map(
-  (name) => [name, 'i32'] as const,
-);
+const PARAMETERS = ['left', 'right', 'out', 'blocks', 'panels', 'depth'] as const;
 
 export function microKernel(module: ModuleBuilder, shape: MicroKernelShape): FunctionReference<'none'> {
   const { leftRow, leftDepth, leftBlock, rightDepth, rightPanel, outRow } = shape;
   const key = [leftRow, leftDepth, leftBlock, rightDepth, rightPanel, outRow].join('_');
   const name = `multiply${shape.accumulate ? '_add' : ''}${shape.fused ? '_fused' : ''}_${key}`;
-  return module.helper(name, PARAMETERS, 'none', (fn) => author(fn, shape));
+  return module.helper(name, 'i32', PARAMETERS, 'none', (fn, parameters) => author(fn, shape, parameters));
 }
 
-function author(fn: FunctionBuilder, shape: MicroKernelShape): Statement[] {
-  const parameters = fn.parameters.map((local): Local<'i32'> => ({ ...local, kind: 'i32' }));
-  const [left, right, out, blocks, panels, depth] = parameters as [
-    Local<'i32'>,
-    Local<'i32'>,
-    Local<'i32'>,
-    Local<'i32'>,
-    Local<'i32'>,
-    Local<'i32'>,
-  ];
-  const [panel, row] = [fn.local('i32', 'panel'), fn.local('i32', 'block')];
-  const [a, b, c, end] = ['a', 'b', 'c', 'end'].map((name) => fn.local('i32', name)) as [
-    Local<'i32'>,
-    Local<'i32'>,
-    Local<'i32'>,
-    Local<'i32'>,
-  ];
+function author(
+  fn: FunctionBuilder,
+  shape: MicroKernelShape,
+  [left, right, out, blocks, panels, depth]: Locals<'i32', typeof PARAMETERS>,
+): Statement[] {
+  const [panel, row, a, b, c, end] = fn.several('i32', 'panel', 'block', 'a', 'b', 'c', 'end');
   const sums = Array.from({ length: ROWS }, (_, i) => [
     fn.local('v128', `sum${i}0`),
     fn.local('v128', `sum${i}1`),
@@ -115,11 +102,7 @@ function multiplyBlock(
   },
 ): Statement[] {
   const { a, b, end, sums } = at;
-  const [x, y0, y1] = ['x', 'y0', 'y1'].map((name) => fn.local('v128', name)) as [
-    Local<'v128'>,
-    Local<'v128'>,
-    Local<'v128'>,
-  ];
+  const [x, y0, y1] = fn.several('v128', 'x', 'y0', 'y1');
   const addTo = (sum: Local<'v128'>, y: Code<'v128'>): Statement =>
     set(sum, fused ? f32x4.relaxedMadd(get(x), y, get(sum)) : f32x4.add(get(sum), f32x4.mul(get(x), y)));
   const rows = Array.from({ length: ROWS }, (_, i) => {

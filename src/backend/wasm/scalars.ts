@@ -6,7 +6,7 @@ import { f32, f32x4, i32, i32x4 } from './instructions.ts';
 import { elementAddress, type Lowering, scalar } from './lowering.ts';
 import { writeReduce } from './reduce.ts';
 import { unsupported } from './unsupported.ts';
-import { callThreefry } from './vectorMath.ts';
+import { callThreefry, keepIn } from './vectorMath.ts';
 
 /** Computes a uniform scalar into a local variable. */
 export function writeScalar(at: Lowering, value: Value): Statement[] {
@@ -25,15 +25,7 @@ export function writeScalar(at: Lowering, value: Value): Statement[] {
 }
 
 function compute(at: Lowering, value: Value, statements: Statement[]): Code<'i32'> | Code<'f32'> {
-  const scope = {
-    module: at.module,
-    fn: at.fn,
-    keep: (code: Code<'v128'>, name: string): Code<'v128'> => {
-      const local = at.fn.local('v128', name);
-      statements.push(set(local, code));
-      return get(local);
-    },
-  };
+  const scope = { module: at.module, ...keepIn(at.fn, statements) };
   switch (value.op) {
     case 'elementwise': {
       const dtype = value.args[value.args.length - 1]?.dtype ?? value.dtype;

@@ -17,6 +17,7 @@ import { f32, f32x4, i32, i32x4, v128 } from './instructions.ts';
 import { type Cell, type Cut, type End, type Roles, rolesOf } from './loops.ts';
 import { elementAddress, elementBytes, type Lowering, scalar } from './lowering.ts';
 import { Nest } from './nest.ts';
+import { keepIn } from './vectorMath.ts';
 import { cutsOf, vectorsAtOnce } from './write.ts';
 
 /**
@@ -35,12 +36,7 @@ function storeScalar(at: Lowering, { buffer, terms, value }: Store): Statement[]
   if (code.result === 'i32') return [i32.store(address, code)];
   if (buffer.dtype !== 'f16') return [f32.store(address, code)];
   const statements: Statement[] = [];
-  const keep = (vector: Code<'v128'>, name: string): Code<'v128'> => {
-    const local = at.fn.local('v128', name);
-    statements.push(set(local, vector));
-    return get(local);
-  };
-  const bits = toHalf({ fn: at.fn, keep }, f32x4.splat(code));
+  const bits = toHalf(keepIn(at.fn, statements), f32x4.splat(code));
   return [...statements, i32.store16(address, i32x4.lane(bits, 0))];
 }
 

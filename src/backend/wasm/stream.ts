@@ -1,11 +1,9 @@
-import { defined } from '../../base/errors.ts';
 import type { Axis, Span, Term, Value } from '../../kernel/ir.ts';
 import {
   type Code,
   call,
   type FunctionReference,
   get,
-  type Kind,
   type Local,
   type Statement,
   select,
@@ -16,6 +14,7 @@ import { type FunctionBuilder, type ModuleBuilder, whileBelow } from './encode.t
 import { f32x4, i32, i32x4, plus, times, v128 } from './instructions.ts';
 import { elementAddress, type Lowering, strideBytes } from './lowering.ts';
 import { turn } from './turn.ts';
+import { keepIn } from './vectorMath.ts';
 
 /**
  * Products of few rows: out[rows ≤ 4, columns] += left · right with `right` read where it lies in the buffer, once and in
@@ -105,13 +104,10 @@ function helper(
   { rowStep, depthStep, outRow }: Shape,
   author: (fn: FunctionBuilder, at: Parameters) => Statement[],
 ): FunctionReference<'none'> {
-  const parameters = NAMES.map((parameter): readonly [string, Kind] => [parameter, 'i32']);
-  return module.helper(`${name}_${rowStep}_${depthStep}_${outRow}`, parameters, 'none', (fn) => {
-    const named = NAMES.map((parameter, i) => [
-      parameter,
-      { ...defined(fn.parameters[i], parameter), kind: 'i32' },
-    ]);
-    return author(fn, Object.fromEntries(named) as Parameters);
+  const full = `${name}_${rowStep}_${depthStep}_${outRow}`;
+  return module.helper(full, 'i32', NAMES, 'none', (fn, parameters) => {
+    const [left, right, out, rows, columns, depth, step] = parameters;
+    return author(fn, { left, right, out, rows, columns, depth, step });
   });
 }
 
@@ -121,7 +117,7 @@ const STEPS = 8;
 /** right[depth, columns] runs along columns: out[r] += Σ left[r, k] · right[k], eight rows of it at a time. */
 function downColumns(module: ModuleBuilder, shape: Shape): FunctionReference<'none'> {
   return helper(module, 'stream_down', shape, (fn, at) => {
-    const [k, whole, size] = [fn.local('i32', 'k'), fn.local('i32', 'whole'), fn.local('i32', 'size')];
+    const [k, whole, size] = fn.several('i32', 'k', 'whole', 'size');
     const advance = (steps: number): Statement[] => [
       ...takeSteps(fn, at, shape, size, steps),
       set(at.left, plus(get(at.left), i32.const(steps * shape.depthStep))),
@@ -155,8 +151,7 @@ function takeSteps(
   size: Integer,
   steps: number,
 ): Statement[] {
-  const [row, a, c] = [fn.local('i32', 'row'), fn.local('i32', 'a'), fn.local('i32', 'c')];
-  const [j, whole] = [fn.local('i32', 'j'), fn.local('i32', 'whole_bytes')];
+  const [row, a, c, j, whole] = fn.several('i32', 'row', 'a', 'c', 'j', 'whole_bytes');
   const xs = Array.from({ length: steps }, (_, i) => fn.local('v128', `x${i}`));
   const ys = Array.from({ length: steps }, (_, i) => fn.local('i32', `y${i}`));
   const total = fn.local('v128', 'total');
@@ -203,12 +198,7 @@ const lanesBelow = (fn: FunctionBuilder, count: Code<'i32'>): Vector =>
 /** right[columns, depth] runs along the contracted axis: four columns at a time, a vector of partial sums for each. */
 function alongRows(module: ModuleBuilder, shape: Shape): FunctionReference<'none'> {
   return helper(module, 'stream_along', shape, (fn, at) => {
-    const [j, row, a, c] = ['j', 'row', 'a', 'c'].map((name) => fn.local('i32', name)) as [
-      Integer,
-      Integer,
-      Integer,
-      Integer,
-    ];
+    const [j, row, a, c] = fn.several('i32', 'j', 'row', 'a', 'c');
     const ys = [0, 1, 2, 3].map((i) => fn.local('i32', `y${i}`));
     // columns past the end are computed from the last one, and dropped
     const start = (i: number): Code<'i32'> => {
@@ -243,7 +233,7 @@ function sumsAlong(
   a: Integer,
   ys: readonly Integer[],
 ): { readonly statements: Statement[]; readonly sums: Vector } {
-  const [k, whole] = [fn.local('i32', 'k'), fn.local('i32', 'whole')];
+  const [k, whole] = fn.several('i32', 'k', 'whole');
   const x = fn.local('v128', 'x');
   const totals = ys.map((_, i) => fn.local('v128', `total${i}`));
   const size = times(get(at.depth), i32.const(4));
@@ -270,11 +260,7 @@ function sumsAlong(
       add((vector) => v128.and(vector, mask)),
     ),
   ];
-  const keep = (code: Vector, name: string): Vector => {
-    const local = fn.local('v128', name);
-    statements.push(set(local, code));
-    return get(local);
-  };
+  const { keep } = keepIn(fn, statements);
   const lines = totals.map((total): Vector => get(total)) as [Vector, Vector, Vector, Vector];
   const [first, ...rest] = turn(lines, keep) as [Vector, ...Vector[]];
   return { statements, sums: rest.reduce(f32x4.add, first) };

@@ -1,67 +1,80 @@
-import { type Coefficients, ERF, ERFCX, EXP, LOG, TANH } from '../../kernel/polynomials.ts';
+import { PARITY, ROTATIONS } from '../../base/random.ts';
+import {
+  type ArithmeticText,
+  type BitArithmetic,
+  EXP,
+  infixArithmetic,
+  LOG,
+  operand,
+  type Transcendental,
+  transcendental,
+} from '../../kernel/transcendental.ts';
 import type { Helper } from './printer.ts';
 
-/** Horner's rule over a table of coefficients, as one expression. */
-const horner = (coefficients: Coefficients, z: string): string =>
-  coefficients.reduceRight<string>((sum, c) => (sum === '' ? `${c}` : `fma(${sum}, ${z}, ${c})`), '');
+const decimal = (value: number): string => (Number.isInteger(value) ? `${value}.0` : `${value}`);
 
-const exp = (): string => `\
-// e^x = 2^n e^r; what is below the smallest normal number is 0, what overflows is left to the device
-fn exp_f32(x: f32) -> f32 {
-  let n = round(x * ${EXP.inverseLn2});
-  let r = fma(n, -${EXP.ln2Low}, fma(n, -${EXP.ln2High}, x));
-  let e = 1.0 + fma(r * r, ${horner(EXP.q, 'r')}, r);
-  let whole = i32(clamp(n, -127.0, 128.0));
-  let half = whole >> 1u;
-  let scaled = e * bitcast<f32>((half + 127) << 23u) * bitcast<f32>((whole - half + 127) << 23u);
-  return select(select(scaled, exp(x), x > ${EXP.highest}), 0.0, x < ${EXP.lowest});
-}`;
+/** The arithmetic of a function of x, whose statements go into `lines`. */
+function arithmetic(lines: string[], exp: string): BitArithmetic<ArithmeticText> {
+  const keep = (name: string, { text }: ArithmeticText): ArithmeticText => {
+    lines.push(`let ${name} = ${text};`);
+    return operand(name);
+  };
+  return {
+    ...infixArithmetic,
+    number: (value) => operand(decimal(value)),
+    abs: ({ text }) => operand(`abs(${text})`),
+    madd: (x, y, z) => operand(`fma(${x.text}, ${y.text}, ${z.text})`),
+    atMost: ({ text }, most) => operand(`select(${text}, ${decimal(most)}, ${text} > ${decimal(most)})`),
+    below: ({ text }, limit, yes, no) =>
+      operand(`select(${no.text}, ${yes.text}, ${text} < ${decimal(limit)})`),
+    withSign: ({ text }, x) => operand(`select(${text}, -${text}, ${x.text} < 0.0)`),
+    keep,
+    exp: ({ text }) => operand(`${exp}(${text})`),
+    nearest(x) {
+      const n = keep('n', operand(`round(${x.text})`));
+      return [n, n];
+    },
+    // two factors, because n = 128 has no f32 power of its own
+    timesPower({ text }, n) {
+      lines.push(`let whole = i32(clamp(${n.text}, -127.0, 128.0));`, 'let half = whole >> 1u;');
+      return operand(
+        `${text} * bitcast<f32>((half + 127) << 23u) * bitcast<f32>((whole - half + 127) << 23u)`,
+      );
+    },
+    expEnds: (_, { text }) =>
+      operand(`select(select(${text}, exp(x), x > ${EXP.highest}), 0.0, x < ${EXP.lowest})`),
+    split() {
+      lines.push(
+        'let bits = bitcast<u32>(x);',
+        'let magnitude = bits & 0x7fffffffu;',
+        'let tiny = bits < 0x800000u;',
+        `let shifted = bitcast<i32>(select(bits, bitcast<u32>(f32(bits)), tiny)) - ${LOG.sqrtHalfBits};`,
+        'let e = f32((shifted >> 23u) - select(0, 149, tiny));',
+        `let f = bitcast<f32>((shifted & ${0x7fffff}) + ${LOG.sqrtHalfBits}) - 1.0;`,
+      );
+      return [operand('e'), operand('f')];
+    },
+    logEnds(_, { text }) {
+      lines.push(
+        '// infinity and NaN are themselves, negative numbers NaN, zeros the negative infinity',
+        'let past = select(bits | 0x7fc00000u, bits, bits == 0x7f800000u);',
+        'let special = bitcast<f32>(select(past, bits | 0xff800000u, magnitude == 0u));',
+      );
+      return operand(`select(${text}, special, (magnitude == 0u) | (bits >= 0x7f800000u))`);
+    },
+  };
+}
 
-const log = (): string => `\
-// log x = e log 2 + log(1 + f), from the bits alone: devices may take subnormal numbers for 0 and know no infinities
-fn log_f32(x: f32) -> f32 {
-  let bits = bitcast<u32>(x);
-  let magnitude = bits & 0x7fffffffu;
-  let tiny = bits < 0x800000u;
-  let shifted = bitcast<i32>(select(bits, bitcast<u32>(f32(bits)), tiny)) - ${LOG.sqrtHalfBits};
-  let e = f32((shifted >> 23u) - select(0, 149, tiny));
-  let f = bitcast<f32>((shifted & ${0x7fffff}) + ${LOG.sqrtHalfBits}) - 1.0;
-  let s = f / (2.0 + f);
-  let z = s * s;
-  let half = 0.5 * f * f;
-  let tail = fma(s, fma(z, ${horner(LOG.R, 'z')}, half), e * ${LOG.ln2Low});
-  let usual = fma(e, ${LOG.ln2High}, f - (half - tail));
-  // infinity and NaN are themselves, negative numbers NaN, zeros the negative infinity
-  let past = select(bits | 0x7fc00000u, bits, bits == 0x7f800000u);
-  let special = bitcast<f32>(select(past, bits | 0xff800000u, magnitude == 0u));
-  return select(usual, special, (magnitude == 0u) | (bits >= 0x7f800000u));
-}`;
-
-const tanh = (builtin: boolean): string => `\
-fn tanh_f32(x: f32) -> f32 {
-  let z = x * x;
-  let a = select(abs(x), ${TANH.saturation}, abs(x) > ${TANH.saturation});
-  let small = fma(x * z, ${horner(TANH.T, 'z')}, x);
-  let large = 1.0 - 2.0 / (${builtin ? 'exp' : 'exp_f32'}(2.0 * a) + 1.0);
-  return select(select(large, -large, x < 0.0), small, a < ${TANH.limit});
-}`;
-
-const erf = (): string => `\
-fn erf_f32(x: f32) -> f32 {
-  let z = x * x;
-  let a = select(abs(x), ${ERF.saturation}.0, abs(x) > ${ERF.saturation}.0);
-  let small = x * ${horner(ERF.E, 'z')};
-  let root = ${horner(ERF.P, 'a')};
-  let square = root * root;
-  let large = 1.0 - 1.0 / (square * square * square * square);
-  return select(select(large, -large, x < 0.0), small, a < ${ERF.limit}.0);
-}`;
-
-const erfcx = (): string => `\
-fn erfcx_f32(x: f32) -> f32 {
-  let t = 1.0 / (1.0 + ${ERFCX.scale} * abs(x));
-  return t * ${horner(ERFCX.Q, 't')};
-}`;
+/** A function of `kernel/transcendental.ts`; with `builtin`, the exp that others call is the device's own. */
+const mathText =
+  (name: Transcendental, ...comments: readonly string[]) =>
+  (builtin: boolean): string => {
+    const lines: string[] = [];
+    const m = arithmetic(lines, builtin ? 'exp' : 'exp_f32');
+    const { text } = transcendental[name](m, operand('x'));
+    const body = [...lines, `return ${text};`].map((line) => `  ${line}`);
+    return [...comments, `fn ${name}_f32(x: f32) -> f32 {`, ...body, '}'].join('\n');
+  };
 
 const finite = (): string => `\
 // by its bits: WGSL may assume that no number is infinite or NaN
@@ -118,8 +131,8 @@ fn rotate_left(x: u32, bits: u32) -> u32 {
 }
 // Threefry-2x32, 20 rounds (Salmon et al. 2011)
 fn threefry(key: vec2<u32>, counter: vec2<u32>) -> vec2<u32> {
-  var keys = array<u32, 3>(key.x, key.y, 0x1bd11bdau ^ key.x ^ key.y);
-  var rotations = array<u32, 8>(13u, 15u, 26u, 6u, 17u, 29u, 16u, 24u);
+  var keys = array<u32, 3>(key.x, key.y, 0x${PARITY.toString(16)}u ^ key.x ^ key.y);
+  var rotations = array<u32, 8>(${ROTATIONS.map((bits) => `${bits}u`).join(', ')});
   var x = counter.x + keys[0];
   var y = counter.y + keys[1];
   for (var block = 0u; block < 5u; block++) {
@@ -136,11 +149,17 @@ fn threefry(key: vec2<u32>, counter: vec2<u32>) -> vec2<u32> {
 /** Texts in an order in which each stands before its users. */
 const TEXTS: Readonly<Record<Helper, (builtin: boolean) => string>> = {
   isNan: nan,
-  exp,
-  log,
-  tanh,
-  erf,
-  erfcx,
+  exp: mathText(
+    'exp',
+    '// e^x = 2^n e^r; what is below the smallest normal number is 0, what overflows is left to the device',
+  ),
+  log: mathText(
+    'log',
+    '// log x = e log 2 + log(1 + f), from the bits alone: devices may take subnormal numbers for 0 and know no infinities',
+  ),
+  tanh: mathText('tanh'),
+  erf: mathText('erf'),
+  erfcx: mathText('erfcx'),
   isFinite: finite,
   fromBits,
   min: () => extreme('min'),

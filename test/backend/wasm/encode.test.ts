@@ -8,7 +8,6 @@ import {
   call,
   get,
   type Kind,
-  type Local,
   loop,
   type Statement,
   select,
@@ -88,10 +87,7 @@ describe('control', () => {
   it('calls helpers, which are made once', () => {
     const { floats } = execute((_, module) => {
       const twice = () =>
-        module.helper('twice', [['x', 'f32']], 'f32', (fn) => {
-          const x = get(fn.parameters[0] as Local<'f32'>);
-          return [f32.add(x, x)];
-        });
+        module.helper('twice', 'f32', ['x'], 'f32', (_fn, [x]) => [f32.add(get(x), get(x))]);
       const [first, second] = [twice(), twice()];
       expect(second).toBe(first);
       return [f32.store(i32.const(0), call(first, [call(second, [f32.const(1.5)])]))];

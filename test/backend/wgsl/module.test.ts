@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { rowSchedule } from '../../../kernels/rows.ts';
-import { traceSoftmax } from '../../../kernels/softmax.ts';
+import { planSoftmax } from '../../../kernels/softmax.ts';
 import { dispatchSize, printWgsl, uniformData } from '../../../src/backend/wgsl/index.ts';
+import type { Dim } from '../../../src/base/dim.ts';
 import { defined } from '../../../src/base/errors.ts';
 import { multiplesOf4 } from '../../../src/ir/multiples.ts';
 import { type KernelBuilder, traceKernel } from '../../../src/kernel/build.ts';
@@ -9,6 +9,7 @@ import { elementwise } from '../../../src/kernel/elementwise.ts';
 import type { ElementwiseName, Schedule } from '../../../src/kernel/ir.ts';
 import { arenasFor } from '../../support/arenas.ts';
 import { type Gpu, NO_ADAPTER, openGpu } from '../../support/gpu.ts';
+import { input, onlyKernel, output } from '../../support/launch.ts';
 
 const trace = (author: (k: KernelBuilder) => void, schedule: Partial<Schedule> = {}) =>
   traceKernel({ name: 'sample', doc: 'a test', schedule: { tiles: {}, ...schedule } }, author);
@@ -20,20 +21,22 @@ function copy(k: KernelBuilder): void {
   k.store(k.write('y', 'f16'), [[A, 1]], k.load(k.read('x', 'f16'), [[A, 1]]));
 }
 
+const softmax = (columns: Dim) =>
+  onlyKernel(planSoftmax({ x: input(0), out: output(0), rows: 'rows', columns }));
+
 describe('the WGSL of a kernel', () => {
   it('is the same text every time', () => {
-    const schedule = rowSchedule('rows', 'columns');
-    expect(printWgsl(traceSoftmax(schedule))).toEqual(printWgsl(traceSoftmax(schedule)));
+    expect(printWgsl(softmax('columns'))).toEqual(printWgsl(softmax('columns')));
   });
 
   it('says how to bind buffers and lay out uniforms', () => {
-    const module = printWgsl(traceSoftmax(rowSchedule('rows', 30)));
+    const module = printWgsl(softmax(30));
     expect(module.bindings.map(({ name, binding, access }) => [name, binding, access])).toEqual([
       ['x', 1, 'read'],
       ['out', 2, 'read_write'],
     ]);
     const scalars = { rows: 7, columns: 30 };
-    const data = uniformData(module, { kernel: traceSoftmax(rowSchedule('rows', 30)), grid: [3], scalars });
+    const data = uniformData(module, { kernel: softmax(30), grid: [3], scalars });
     expect(data.byteLength % 16).toBe(0);
     for (const { name, offset } of module.uniforms) {
       const expected = name === 'grid_0' ? 3 : scalars[name as keyof typeof scalars];

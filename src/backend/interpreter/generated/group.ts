@@ -6,7 +6,7 @@
 import { defined } from '../../../base/errors.ts';
 import { elementwise, erf, erfcx } from '../../../kernel/elementwise.ts';
 import type { Axis, Value } from '../../../kernel/ir.ts';
-import { erfcxOf, erfOf, expOf, tanhOf } from '../loops/transcendental.ts';
+import { fastOf } from '../loops/transcendental.ts';
 import { extentsOf, ownTile, type Preparation, precisionOf, type Step, tileOf } from '../preparation.ts';
 import type { Tile } from '../tile.ts';
 import {
@@ -120,10 +120,10 @@ class GroupText {
     const parameters: Record<string, unknown> = {
       tiles: this.#tiles,
       totals: this.#totals,
-      exp: isSingle ? expOf() : Math.exp,
-      tanh: isSingle ? tanhOf() : Math.tanh,
-      erf: isSingle ? erfOf() : erf,
-      erfcx: isSingle ? erfcxOf() : erfcx,
+      exp: Math.exp,
+      tanh: Math.tanh,
+      erf: isSingle ? fastOf('erf') : erf,
+      erfcx: isSingle ? fastOf('erfcx') : erfcx,
       rowExtent: rows,
       columnExtent: width,
     };

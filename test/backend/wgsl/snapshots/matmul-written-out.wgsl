@@ -22,10 +22,11 @@ var<workgroup> right_tile_vec4: array<vec4<f32>, 272>;
 fn erf_f32(x: f32) -> f32 {
   let z = x * x;
   let a = select(abs(x), 4.0, abs(x) > 4.0);
-  let small = x * fma(fma(fma(fma(fma(-0.0005631422391161323, z, 0.004917551297694445), z, -0.02671131119132042), z, 0.11280179768800735), z, -0.37612324953079224), z, 1.1283791065216064);
   let root = fma(fma(fma(fma(fma(fma(fma(0.0006762754637748003, a, -0.005483991466462612), a, 0.02465217560529709), a, -0.050434429198503494), a, 0.0994478389620781), a, 0.02712320163846016), a, 0.16973243653774261), a, 0.9943985939025879);
   let square = root * root;
-  let large = 1.0 - 1.0 / (square * square * square * square);
+  let fourth = square * square;
+  let large = 1.0 - 1.0 / (fourth * fourth);
+  let small = x * fma(fma(fma(fma(fma(-0.0005631422391161323, z, 0.004917551297694445), z, -0.02671131119132042), z, 0.11280179768800735), z, -0.37612324953079224), z, 1.1283791065216064);
   return select(select(large, -large, x < 0.0), small, a < 1.0);
 }
 

@@ -80,67 +80,67 @@ fn main(
   part = max_f32(part, subgroupShuffleXor(part, 4u));
   part = max_f32(part, subgroupShuffleXor(part, 8u));
   largest = part;
-  var totals = vec4<f32>();
+  var running_sum = vec4<f32>();
   var state = vec4<f32>();
   for (var round: i32 = 0; round < launch.columns; round += 1024) {
     let smaller = min(launch.columns, round + 1024);
-    var running_sum = vec4<f32>();
+    var running_sum_2 = vec4<f32>();
     for (var c_start: i32 = round; c_start < smaller; c_start += 64) {
       let c = tx * 4;
       let c_at = c_start + c;
       let r_at = r_start + ty;
       let x_value = select(vec4<f32>(from_bits(0xff800000u)), x[(r_at * launch.columns + c_at) >> 2u], (r_at < launch.rows) & (c_at < launch.columns));
       let exponential = exp_f32(x_value.x - largest);
-      running_sum.x = running_sum.x + select(0.0, exponential, c_at < launch.columns);
+      running_sum_2.x = running_sum_2.x + select(0.0, exponential, c_at < launch.columns);
       let c_2 = c + 1;
       let c_at_2 = c_start + c_2;
       let exponential_2 = exp_f32(x_value.y - largest);
-      running_sum.y = running_sum.y + select(0.0, exponential_2, c_at_2 < launch.columns);
+      running_sum_2.y = running_sum_2.y + select(0.0, exponential_2, c_at_2 < launch.columns);
       let c_3 = c + 2;
       let c_at_3 = c_start + c_3;
       let exponential_3 = exp_f32(x_value.z - largest);
-      running_sum.z = running_sum.z + select(0.0, exponential_3, c_at_3 < launch.columns);
+      running_sum_2.z = running_sum_2.z + select(0.0, exponential_3, c_at_3 < launch.columns);
       let c_4 = c + 3;
       let c_at_4 = c_start + c_4;
       let exponential_4 = exp_f32(x_value.w - largest);
-      running_sum.w = running_sum.w + select(0.0, exponential_4, c_at_4 < launch.columns);
+      running_sum_2.w = running_sum_2.w + select(0.0, exponential_4, c_at_4 < launch.columns);
     }
     var sum: vec4<f32>;
-    let difference = running_sum.x - state.x;
-    sum.x = totals.x + difference;
-    let difference_2 = running_sum.y - state.y;
-    sum.y = totals.y + difference_2;
-    let difference_3 = running_sum.z - state.z;
-    sum.z = totals.z + difference_3;
-    let difference_4 = running_sum.w - state.w;
-    sum.w = totals.w + difference_4;
-    state.x = select(0.0, (sum.x - totals.x) - difference, is_finite(sum.x));
-    state.y = select(0.0, (sum.y - totals.y) - difference_2, is_finite(sum.y));
-    state.z = select(0.0, (sum.z - totals.z) - difference_3, is_finite(sum.z));
-    state.w = select(0.0, (sum.w - totals.w) - difference_4, is_finite(sum.w));
-    totals = sum;
+    let difference = running_sum_2.x - state.x;
+    sum.x = running_sum.x + difference;
+    let difference_2 = running_sum_2.y - state.y;
+    sum.y = running_sum.y + difference_2;
+    let difference_3 = running_sum_2.z - state.z;
+    sum.z = running_sum.z + difference_3;
+    let difference_4 = running_sum_2.w - state.w;
+    sum.w = running_sum.w + difference_4;
+    state.x = select(0.0, (sum.x - running_sum.x) - difference, is_finite(sum.x));
+    state.y = select(0.0, (sum.y - running_sum.y) - difference_2, is_finite(sum.y));
+    state.z = select(0.0, (sum.z - running_sum.z) - difference_3, is_finite(sum.z));
+    state.w = select(0.0, (sum.w - running_sum.w) - difference_4, is_finite(sum.w));
+    running_sum = sum;
   }
   // sum over c
-  var sum: f32;
+  var total: f32;
   var part_2 = 0.0;
-  part_2 += totals.x;
-  part_2 += totals.y;
-  part_2 += totals.z;
-  part_2 += totals.w;
+  part_2 += running_sum.x;
+  part_2 += running_sum.y;
+  part_2 += running_sum.z;
+  part_2 += running_sum.w;
   part_2 += subgroupShuffleXor(part_2, 1u);
   part_2 += subgroupShuffleXor(part_2, 2u);
   part_2 += subgroupShuffleXor(part_2, 4u);
   part_2 += subgroupShuffleXor(part_2, 8u);
-  sum = part_2;
+  total = part_2;
   for (var c_start: i32 = 0; c_start < launch.columns; c_start += 64) {
     let r_at = r_start + ty;
     let c = tx * 4;
     let c_at = c_start + c;
-    let x_value = select(vec4<f32>(), x[(r_at * launch.columns + c_at) >> 2u], (r_at < launch.rows) & (c_at < launch.columns));
+    let x_value = select(vec4<f32>(from_bits(0xff800000u)), x[(r_at * launch.columns + c_at) >> 2u], (r_at < launch.rows) & (c_at < launch.columns));
     let exponential = exp_f32(x_value.x - largest);
     let exponential_2 = exp_f32(x_value.y - largest);
     let exponential_3 = exp_f32(x_value.z - largest);
     let exponential_4 = exp_f32(x_value.w - largest);
-    if ((r_at < launch.rows) & (c_at < launch.columns)) { out[(r_at * launch.columns + c_at) >> 2u] = vec4<f32>(exponential / sum, exponential_2 / sum, exponential_3 / sum, exponential_4 / sum); }
+    if ((r_at < launch.rows) & (c_at < launch.columns)) { out[(r_at * launch.columns + c_at) >> 2u] = vec4<f32>(exponential / total, exponential_2 / total, exponential_3 / total, exponential_4 / total); }
   }
 }

@@ -75,11 +75,11 @@ fn main(
   var folded = from_bits(0xff800000u);
   for (var i = 0; i < 16; i++) { folded = max_f32(folded, parts[ty * 16 + i]); }
   largest = folded;
-  var totals = vec4<f32>();
+  var running_sum = vec4<f32>();
   var state = vec4<f32>();
   for (var round: i32 = 0; round < launch.columns; round += 1024) {
     let smaller = min(launch.columns, round + 1024);
-    var running_sum = vec4<f32>();
+    var running_sum_2 = vec4<f32>();
     for (var c_start: i32 = round; c_start < smaller; c_start += 64) {
       let c = tx * 4;
       let r_at = r_start + ty;
@@ -89,41 +89,41 @@ fn main(
         let c_2 = c + c_lane;
         let c_at = c_start + c_2;
         let exponential = exp_f32(x_value[c_lane] - largest);
-        running_sum[c_lane] = running_sum[c_lane] + select(0.0, exponential, c_at < launch.columns);
+        running_sum_2[c_lane] = running_sum_2[c_lane] + select(0.0, exponential, c_at < launch.columns);
       }
     }
     var sum: vec4<f32>;
     for (var c_lane = 0; c_lane < 4; c_lane++) {
-      let difference = running_sum[c_lane] - state[c_lane];
-      sum[c_lane] = totals[c_lane] + difference;
+      let difference = running_sum_2[c_lane] - state[c_lane];
+      sum[c_lane] = running_sum[c_lane] + difference;
     }
     for (var c_lane = 0; c_lane < 4; c_lane++) {
-      let difference = running_sum[c_lane] - state[c_lane];
-      state[c_lane] = select(0.0, (sum[c_lane] - totals[c_lane]) - difference, is_finite(sum[c_lane]));
+      let difference = running_sum_2[c_lane] - state[c_lane];
+      state[c_lane] = select(0.0, (sum[c_lane] - running_sum[c_lane]) - difference, is_finite(sum[c_lane]));
     }
-    totals = sum;
+    running_sum = sum;
   }
   // sum over c
-  var sum: f32;
+  var total: f32;
   workgroupBarrier();
   var part_2 = 0.0;
   for (var c_lane = 0; c_lane < 4; c_lane++) {
-    part_2 += totals[c_lane];
+    part_2 += running_sum[c_lane];
   }
   parts[ty * 16 + tx] = part_2;
   workgroupBarrier();
   var folded_2 = 0.0;
   for (var i_2 = 0; i_2 < 16; i_2++) { folded_2 += parts[ty * 16 + i_2]; }
-  sum = folded_2;
+  total = folded_2;
   for (var c_start: i32 = 0; c_start < launch.columns; c_start += 64) {
     var four: vec4<f32>;
     let r_at = r_start + ty;
     let c = tx * 4;
     let c_at = c_start + c;
-    let x_value = select(vec4<f32>(), x[(r_at * launch.columns + c_at) >> 2u], (r_at < launch.rows) & (c_at < launch.columns));
+    let x_value = select(vec4<f32>(from_bits(0xff800000u)), x[(r_at * launch.columns + c_at) >> 2u], (r_at < launch.rows) & (c_at < launch.columns));
     for (var c_lane = 0; c_lane < 4; c_lane++) {
       let exponential = exp_f32(x_value[c_lane] - largest);
-      four[c_lane] = exponential / sum;
+      four[c_lane] = exponential / total;
     }
     if ((r_at < launch.rows) & (c_at < launch.columns)) { out[(r_at * launch.columns + c_at) >> 2u] = four; }
   }
