@@ -1,9 +1,8 @@
-import type { Slot } from '../src/ir/record.ts';
-import type { KernelBuilder, TermInput, ValueLike } from '../src/kernel/build.ts';
+import type { Dim } from '../src/base/dim.ts';
+import type { Carried, KernelBuilder, TermInput } from '../src/kernel/build.ts';
 import type { Axis, Buffer, Span, Value } from '../src/kernel/ir.ts';
-import type { CrfScores, CrfSizes } from './crfArguments.ts';
-import { roundUp } from './plan.ts';
-import { identity } from './reduce.ts';
+import type { Axes, Buffers, Slots } from './kernel.ts';
+import { ABSENT, matrix, roundUp, tileOf } from './plan.ts';
 
 /**
  * What the CRF kernels that take a block of sequences share: axes, lengths, addresses, and the forward levels.
@@ -21,8 +20,28 @@ import { identity } from './reduce.ts';
  * numbers out of levels only. NaN spreads to all results of its sequence, and to no other's.
  */
 
-/** Score of what does not exist: nothing is lower. */
-export const ABSENT = identity('max', 'f32');
+/** Sizes of a linear-chain CRF. The number of labels shapes the kernels' tiles, so it is known when lowering. */
+export interface CrfSizes {
+  readonly batch: Dim;
+  readonly time: Dim;
+  readonly labels: number;
+}
+
+/**
+ * What scores a labelling y of a sequence of length n:  start[y₁] + Σ_t E[t, y_t] + Σ_t T[y_{t−1}, y_t] + stop[y_n].
+ * Emissions [batch, time, labels], transitions [labels, labels] (from, to), start and stop [labels], lengths i32 [batch] from 0 to time.
+ */
+export type CrfScores = Slots<'emissions' | 'transitions' | 'start' | 'stop' | 'lengths'>;
+
+/** The same in declarations. */
+export const SCORES = {
+  emissions: 'f32',
+  transitions: 'f32',
+  start: 'f32',
+  stop: 'f32',
+  lengths: 'i32',
+} as const;
+export const SIZES = { batch: 'i32', time: 'i32', labels: 'i32' } as const;
 
 const LARGEST = 3.4028234663852886e38;
 
@@ -59,53 +78,49 @@ export function crfTiles(labels: number): CrfTiles {
   return { ...(fits ?? { block: 4, stage: 4 }), labels: extent };
 }
 
-/** Symbols of a program over a block of sequences. `u` and `z` are label axes beside `y`: from and to. */
+/** A program over a block of sequences. */
 export interface CrfBlock {
   readonly b: Axis;
   readonly y: Axis;
-  readonly u: Axis;
-  readonly z: Axis;
   readonly B: Span;
   readonly Y: Span;
-  readonly U: Span;
-  readonly Z: Span;
   readonly time: Value;
   readonly labels: Value;
+  /** time · labels */
+  readonly sequence: Value;
   /** [b]; 0 past the batch */
   readonly lengths: Value;
-  /** sequences of the block that exist: `block`, or fewer in the last program */
+  /** sequences of the block that exist: all, or fewer in the last program */
   readonly rows: Value;
   /** the largest of the lengths */
   readonly longest: Value;
   /** address of [b, time, labels] at a time step: a scalar, or one per sequence */
-  step(t: ValueLike): TermInput[];
+  step(t: TermInput[0]): readonly TermInput[];
   /** address of [b, time] at a time step */
-  moment(t: ValueLike): TermInput[];
+  moment(t: TermInput[0]): readonly TermInput[];
 }
 
-/** Declares the axes and the sizes `batch`, `time`, `labels`. */
-export function crfBlock(k: KernelBuilder, tiles: CrfTiles): CrfBlock {
-  const batch = k.parameter('batch');
-  const time = k.parameter('time');
-  const labels = k.parameter('labels');
-  const b = k.axis('b', tiles.block);
-  const [y, u, z] = [k.axis('y', tiles.labels), k.axis('u', tiles.labels), k.axis('z', tiles.labels)];
-  const start = k.mul(k.program(0), tiles.block);
-  const B = k.span(b, start, batch);
+export function crfBlock(
+  k: KernelBuilder,
+  symbols: Axes<'b' | 'y'> & Buffers<'lengths'> & Readonly<Record<keyof typeof SIZES, Value>>,
+): CrfBlock {
+  const { b, y, batch, time, labels } = symbols;
+  const B = tileOf(k, b, 0, batch);
   const Y = k.span(y, 0, labels);
-  const lengths = k.load(k.read('lengths', 'i32'), [[B, 1]]);
+  const lengths = k.load(symbols.lengths, [[B, 1]]);
   const sequence = k.mul(time, labels);
   return {
-    ...{ b, y, u, z, B, Y, time, labels, lengths },
-    U: k.span(u, 0, labels),
-    Z: k.span(z, 0, labels),
-    rows: k.min(k.sub(batch, start), tiles.block),
+    b,
+    y,
+    B,
+    Y,
+    time,
+    labels,
+    sequence,
+    lengths,
+    rows: k.min(k.sub(batch, B.start), b.size),
     longest: k.maximum(lengths, b),
-    step: (t) => [
-      [B, sequence],
-      [t, labels],
-      [Y, 1],
-    ],
+    step: (t) => [[B, sequence], ...matrix(t, Y, labels)],
     moment: (t) => [
       [B, time],
       [t, 1],
@@ -128,22 +143,26 @@ export const loadLevels = (k: KernelBuilder, { Y }: CrfBlock, level: Buffer): Le
 export const unshifted = (k: KernelBuilder, alpha: Value, level: Value, emissions: Value): Value =>
   k.add(alpha, k.add(level, emissions));
 
-/** T[u, z] − level[z]; ABSENT at labels that do not exist. */
-export function scaledTransitions(k: KernelBuilder, { U, Z, labels }: CrfBlock, from: Buffer, level: Buffer) {
-  const transitions = k.load(
-    from,
-    [
-      [U, labels],
-      [Z, 1],
-    ],
-    ABSENT,
-  );
-  return k.sub(transitions, k.load(level, [[Z, 1]]));
-}
+/** T[y, z] − level[z]; ABSENT at labels that do not exist. */
+export const scaledTransitions = (
+  k: KernelBuilder,
+  { transitions, level }: Buffers<'transitions' | 'level'>,
+  square: ReturnType<typeof matrix>,
+): Value => k.sub(k.load(transitions, square, ABSENT), k.load(level, square.slice(1)));
 
-/** Row `row` (a scalar) of a tile [b, y], as a vector over `to`. */
-export function rowOf(k: KernelBuilder, { b, y }: CrfBlock, tile: Value, row: Value, to: Axis): Value {
-  return k.rename(k.sum(k.select(k.eq(k.arange(b), row), tile, 0), b), y, to);
+/** A tile over b and another axis, one sequence of the block after the other: `of` gives each from rows of tiles [b, y]. */
+export function eachSequence(
+  k: KernelBuilder,
+  { b, y, rows }: CrfBlock,
+  axis: Axis,
+  of: (rowOf: (tile: Value, to: Axis) => Value) => Value,
+): Value {
+  const [result] = k.loop(0, rows, 1, [k.fill([b, axis], 0)], (row, others) => {
+    const isRow = k.eq(k.arange(b), row);
+    const rowOf = (tile: Value, to: Axis) => k.rename(k.sum(k.select(isRow, tile, 0), b), y, to);
+    return [k.select(isRow, of(rowOf), others)];
+  });
+  return result;
 }
 
 /** `usual`, or where the uniform `condition` holds what `replacement` gives: a loop of no or one iteration. */
@@ -155,16 +174,24 @@ export function exceptWhere(
 ): Value {
   const turns = k.select(condition, k.constant(1, 'i32'), 0);
   const [chosen] = k.loop(0, turns, 1, [usual], () => [replacement()]);
-  return chosen as Value;
+  return chosen;
 }
 
 /** What `body` gives of step 0 where sequences have steps at all, else `otherwise`: a loop of no or one iteration. */
-export const whereSteps = (
+export const whereSteps = <const I extends readonly Value[]>(
   k: KernelBuilder,
   time: Value,
-  otherwise: readonly Value[],
+  otherwise: I,
   body: (t: Value) => readonly Value[],
-): Value[] => k.loop(0, k.min(time, 1), 1, otherwise, body);
+): Carried<I> => k.loop(0, k.min(time, 1), 1, otherwise, (t, ..._) => body(t));
+
+/** Writes steps from `from` on, which no sequence has. */
+export function fillSteps(k: KernelBuilder, from: Value, to: Value, write: (t: Value) => void): void {
+  k.loop(from, to, 1, [], (t) => {
+    write(t);
+    return [];
+  });
+}
 
 /** log Σ e^paths along `over`; −∞ where all paths are. */
 export function logSum(k: KernelBuilder, paths: Value, over: Axis): Value {
@@ -177,19 +204,3 @@ export function split(k: KernelBuilder, levels: Value, over: Axis): [Value, Valu
   const whole = k.map('floor', finite(k, k.maximum(levels, over)));
   return [k.sub(levels, whole), whole];
 }
-
-export const temporary = (name: string, shape: readonly (number | string)[]): Slot => ({
-  kind: 'temporary',
-  name: `crf${name}`,
-  type: { dtype: 'f32', shape },
-});
-
-export const sizesOf = ({ batch, time, labels }: CrfSizes) => ({ batch, time, labels });
-
-export const scoresOf = ({ emissions, transitions, start, stop, lengths }: CrfScores) => ({
-  emissions,
-  transitions,
-  start,
-  stop,
-  lengths,
-});

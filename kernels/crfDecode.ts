@@ -1,10 +1,24 @@
 import type { LaunchPlan } from '../src/ir/record.ts';
-import type { KernelBuilder } from '../src/kernel/build.ts';
-import { type Kernel, LOWEST, type Value } from '../src/kernel/ir.ts';
-import type { CrfDecodeArguments } from './crfArguments.ts';
-import { ABSENT, type CrfTiles, crfBlock, crfTiles, sizesOf, temporary, whereSteps } from './crfBlock.ts';
+import type { Value } from '../src/kernel/ir.ts';
+import {
+  type CrfScores,
+  type CrfSizes,
+  type CrfTiles,
+  crfBlock,
+  crfTiles,
+  fillSteps,
+  SIZES,
+  whereSteps,
+} from './crfBlock.ts';
 import { planCrfSemiring } from './crfSemiring.ts';
-import { blocksOf, kernelOnce } from './plan.ts';
+import { kernel, type Slots } from './kernel.ts';
+import { ABSENT, matrix, temporary } from './plan.ts';
+
+/**
+ * What is added to the scores of what may not be, by constraints (BIO, BIOES, …). As no sum of other scores comes near it, a
+ * forbidden labelling is given only where every labelling is forbidden; and unlike −∞ it keeps even those apart.
+ */
+export const FORBIDDEN = -1e30;
 
 /**
  * Viterbi decoding: the labelling of highest score, lengths [batch] → tags [batch, time], score [batch].
@@ -15,68 +29,52 @@ import { blocksOf, kernelOnce } from './plan.ts';
  * label on the path when needed instead of for every label beforehand, which halves the work of the recursion.
  * Among equal sums the smallest label wins.
  *
- * Constraints (BIO, BIOES, …) are scores: add `FORBIDDEN` to what may not be. As no sum of other scores comes near it, a
- * forbidden labelling is given only where every labelling is forbidden.
- *
  * Memory of the second launch: levels read once, one column of the transitions per step and sequence.
  */
-export const FORBIDDEN = LOWEST;
-
-function pathProgram(k: KernelBuilder, tiles: CrfTiles): void {
-  const levels = k.read('levels');
-  const transitions = k.read('transitions');
-  const stop = k.read('stop');
-  const tags = k.write('tags', 'i32');
-  const at = crfBlock(k, tiles);
-  const { b, y, Y, labels, lengths, longest, time } = at;
-  const final = k.max(k.sub(lengths, 1), 0);
-  // where all levels are −∞ or NaN, the first of those that do not exist may be as large
-  const existing = (label: Value): Value => k.min(label, k.sub(labels, 1));
-  const [last] = whereSteps(k, time, [k.fill([b], 0, 'i32')], () => {
-    const ends = k.add(k.load(levels, at.step(final), ABSENT), k.load(stop, [[Y, 1]]));
-    return [existing(k.argmax(ends, y))];
-  });
-  k.loop(0, longest, 1, [k.fill([b], 0, 'i32')], (i, following) => {
-    const t = k.sub(k.sub(longest, 1), i);
-    const toNext = k.load(transitions, [
-      [Y, labels],
-      [following as Value, 1],
-    ]);
-    const best = existing(k.argmax(k.add(k.load(levels, at.step(t), ABSENT), toNext), y));
-    const tag = k.select(k.lt(t, final), best, k.select(k.eq(t, final), last as Value, 0));
-    const within = k.select(k.lt(t, lengths), tag, 0);
-    k.store(tags, at.moment(t), within);
-    return [within];
-  });
-  k.loop(longest, time, 1, [], (t) => {
-    k.store(tags, at.moment(t), k.fill([b], 0, 'i32'));
-    return [];
-  });
-}
-
-const traceCrfPath = (tiles: CrfTiles): Kernel =>
-  kernelOnce(
+const crfPath = ({ block, labels }: CrfTiles) =>
+  kernel(
     {
       name: 'crfPath',
-      variant: `${tiles.block}x${tiles.labels}`,
       doc: 'the best labelling, from the levels of the Viterbi recursion',
-      schedule: { tiles: { b: tiles.block, y: tiles.labels }, workgroup: [32, 8] },
+      variant: [`${block}x${labels}`],
+      tiles: { b: block, y: labels },
+      workgroup: [32, 8],
+      reads: { levels: 'f32', transitions: 'f32', stop: 'f32', lengths: 'i32' },
+      writes: { tags: 'i32' },
+      parameters: SIZES,
     },
-    (k) => pathProgram(k, tiles),
+    (k, symbols) => {
+      const { levels, transitions, stop, tags } = symbols;
+      const { b, y, Y, labels, lengths, longest, time, step, moment } = crfBlock(k, symbols);
+      const none = k.fill([b], 0, 'i32');
+      const final = k.max(k.sub(lengths, 1), 0);
+      // where all levels are −∞ or NaN, the first of those that do not exist may be as large
+      const best = (scores: Value): Value => k.min(k.argmax(scores, y), k.sub(labels, 1));
+      const levelsAt = (t: Value): Value => k.load(levels, step(t), ABSENT);
+      const [last] = whereSteps(k, time, [none], () => [
+        best(k.add(levelsAt(final), k.load(stop, [[Y, 1]]))),
+      ]);
+      k.loop(0, longest, 1, [none], (i, following) => {
+        const t = k.sub(k.sub(longest, 1), i);
+        const toNext = k.load(transitions, matrix(Y, following, labels));
+        const earlier = best(k.add(levelsAt(t), toNext));
+        const tag = k.select(k.lt(t, final), earlier, k.select(k.eq(t, final), last, 0));
+        const within = k.select(k.lt(t, lengths), tag, 0);
+        k.store(tags, moment(t), within);
+        return [within];
+      });
+      fillSteps(k, longest, time, (t) => k.store(tags, moment(t), none));
+    },
   );
 
 /** The best labelling of each sequence and its score. Two launches. */
-export function planCrfDecode(args: CrfDecodeArguments): LaunchPlan[] {
-  const { batch, time, labels, tags, transitions, stop, lengths } = args;
-  const levels = temporary('Levels', [batch, time, labels]);
-  const tiles = crfTiles(labels);
+export function planCrfDecode(args: CrfSizes & CrfScores & Slots<'tags' | 'score'>): LaunchPlan[] {
+  const { batch, time, labels } = args;
+  const levels = temporary('crfLevels', 'f32', [batch, time, labels]);
   return [
     planCrfSemiring('max', { ...args, levels }),
-    {
-      kernel: traceCrfPath(tiles),
-      grid: [blocksOf(batch, tiles.block)],
-      scalars: sizesOf(args),
-      slots: { levels, transitions, stop, lengths, tags },
-    },
+    crfPath(crfTiles(labels))
+      .over({ b: batch })
+      .with({ ...args, levels }),
   ];
 }

@@ -1,21 +1,72 @@
-import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
-import type { Buffer, Kernel, Value } from '../src/kernel/ir.ts';
+import type { LaunchPlan, Slot } from '../src/ir/record.ts';
+import type { KernelBuilder, ValueLike } from '../src/kernel/build.ts';
+import type { Axis, Span, Value } from '../src/kernel/ir.ts';
 import {
   type CrfBlock,
-  type CrfTiles,
+  type CrfScores,
+  type CrfSizes,
   crfBlock,
+  crfTiles,
+  eachSequence,
   exceptWhere,
+  fillSteps,
+  finite,
   loadLevels,
   logSum,
-  rowOf,
+  SCORES,
+  SIZES,
   scaledTransitions,
   split,
   UNDERFLOW,
   unshifted,
   whereSteps,
 } from './crfBlock.ts';
-import { goldScore } from './crfGold.ts';
-import { kernelOnce } from './plan.ts';
+import { type Axes, type Buffers, kernel, type Slots } from './kernel.ts';
+import { ABSENT, extentsOf, matrix, roundUp, temporary, tileExtent, tileOf } from './plan.ts';
+
+/**
+ * Transitions in the exponential domain:  level[z] = max_y T[y, z],  weights[y, z] = exp(T[y, z] − level[z]).
+ * A label that nothing may go on to has a finite level and weights of 0.
+ *
+ * Computed once per direction, so that a time step costs a multiply per transition and not an exponential.
+ * A program takes a block of columns. Memory: reads and writes labels² numbers once.
+ */
+const crfWeights = (tiles: Readonly<Record<'y' | 'z', number>>) =>
+  kernel(
+    {
+      name: 'crfWeights',
+      doc: 'column maxima of the transitions and exp(transition − maximum)',
+      variant: [extentsOf(tiles)],
+      tiles,
+      workgroup: [16, 16],
+      reads: { transitions: 'f32' },
+      writes: { level: 'f32', weights: 'f32' },
+      parameters: { labels: 'i32' },
+    },
+    (k, { y, z, transitions, level, weights, labels }) => {
+      const Z = tileOf(k, z, 0, labels);
+      const at = matrix(k.span(y, 0, labels), Z, labels);
+      const scores = k.load(transitions, at, ABSENT);
+      const largest = finite(k, k.maximum(scores, y));
+      k.store(level, [[Z, 1]], largest);
+      k.store(weights, at, k.exp(k.sub(scores, largest)));
+    },
+  );
+
+/** Fills the temporaries `weights` and `level`. */
+export function planCrfWeights(transitions: Slot, labels: number) {
+  const filled = {
+    weights: temporary('crfWeights', 'f32', [labels, labels]),
+    level: temporary('crfLevel', 'f32', [labels]),
+  };
+  const tiles = { y: roundUp(labels, 4), z: tileExtent(labels, 64, 4) };
+  return {
+    ...filled,
+    launch: crfWeights(tiles)
+      .over({ z: labels })
+      .with({ transitions, labels, ...filled }),
+  };
+}
 
 /**
  * Forward recursion of a linear-chain CRF: log Z of each sequence, and log Z − score of its tags.
@@ -36,114 +87,149 @@ import { kernelOnce } from './plan.ts';
  *
  * Memory: emissions read once, alpha written once, transitions read per step (from cache or workgroup memory).
  */
-interface Scores {
-  readonly emissions: Buffer;
-  readonly transitions: Buffer;
-  readonly start: Buffer;
-  readonly stop: Buffer;
-}
+const crfForward = ({ block, labels, stage }: ReturnType<typeof crfTiles>) =>
+  kernel(
+    {
+      name: 'crfForward',
+      doc: 'log-partition of a linear-chain CRF, and its distance to the score of the tags',
+      variant: [`${block}x${labels}`],
+      tiles: { b: block, y: labels, u: labels, z: labels, t: STEPS },
+      workgroup: [32, 8],
+      stage,
+      reads: { ...SCORES, level: 'f32', weights: 'f32', tags: 'i32' },
+      writes: { alpha: 'f32', offset: 'f32', loss: 'f32', logZ: 'f32' },
+      parameters: SIZES,
+    },
+    (k, symbols) => {
+      const { y, t, stop, loss, logZ } = symbols;
+      const at = crfBlock(k, symbols);
+      const { remainder, whole } = recursion(k, at, symbols);
+      const rest = logSum(k, k.add(remainder, k.load(stop, [[at.Y, 1]])), y);
+      const gold = goldScore(k, at, t, symbols);
+      const difference = k.add(k.sub(whole, gold.whole), k.sub(rest, gold.fraction));
+      const filled = (value: Value) => k.select(k.lt(0, at.lengths), value, 0);
+      // rounding must not make any labelling likelier than certain
+      k.store(loss, [[at.B, 1]], filled(k.select(k.lt(difference, 0), 0, difference)));
+      k.store(logZ, [[at.B, 1]], filled(k.add(whole, rest)));
+    },
+  );
 
-/** Where every sequence ends: its levels are whole + remainder. */
-interface Ending {
-  /** [b, y] */
-  readonly remainder: Value;
-  /** [b] */
-  readonly whole: Value;
-}
-
-function recursion(k: KernelBuilder, at: CrfBlock, { emissions, transitions, start }: Scores): Ending {
-  const { b, y, z, Y, Z, lengths, longest } = at;
-  const [alpha, offset] = [k.write('alpha'), k.write('offset')];
-  const level = k.read('level');
+/** Where every sequence ends: its levels are whole [b] + remainder [b, y]. */
+function recursion(
+  k: KernelBuilder,
+  at: CrfBlock,
+  symbols: Axes<'u' | 'z'> &
+    Buffers<'emissions' | 'transitions' | 'start' | 'level' | 'weights' | 'alpha' | 'offset'>,
+): Readonly<Record<'remainder' | 'whole', Value>> {
+  const { u, z, emissions, level, alpha, offset } = symbols;
+  const { b, y, Y, time, labels, lengths, longest } = at;
+  const Z = k.span(z, 0, labels);
   const levels = loadLevels(k, at, level);
-  const save = (t: Value | number, values: Value, shift: Value) => {
+  const save = (t: ValueLike, values: Value, shift: Value) => {
     k.store(alpha, at.step(t), values);
     k.store(offset, at.moment(t), shift);
   };
   // a label that does not exist gets a sum of 1, so that it never looks like an underflow
   const absent = k.add(k.fill([b, z], 0), k.select(k.inside(Z), 0, 1));
-  const weights = k.load(k.read('weights'), square(at));
+  const weights = k.load(symbols.weights, matrix(Y, Z, labels));
 
-  const initial = whereSteps(k, at.time, [k.fill([b, y], 0), k.fill([b], 0)], (t) => {
-    const first = k.add(k.fill([b, y], 0), k.load(start, [[Y, 1]]));
-    const total = unshifted(k, first, levels.first, k.load(emissions, at.step(t)));
-    const [a, shift] = split(k, total, y);
+  const initial = whereSteps(k, time, [k.fill([b, y], 0), k.fill([b], 0)], (t) => {
+    const first = k.add(k.fill([b, y], 0), k.load(symbols.start, [[Y, 1]]));
+    const [a, shift] = split(k, unshifted(k, first, levels.first, k.load(emissions, at.step(t))), y);
     save(t, first, shift);
     return [a, shift];
   });
-  const [remainder, whole] = k.loop(1, longest, 1, initial, (t, before, shifts) => {
-    const a = before as Value;
+  const [remainder, whole] = k.loop(1, longest, 1, initial, (t, a, shifts) => {
     const sums = k.dot(k.exp(a), weights, absent, y);
     // comparisons are written so that NaN stays, and does not decide for the other sequences of the block
     const lost = k.not(k.le(k.maximum(k.neg(sums), b, z), -UNDERFLOW));
-    const logs = exceptWhere(k, lost, k.log(k.select(k.lt(sums, UNDERFLOW), UNDERFLOW, sums)), () =>
-      logSumExp(k, at, a, scaledTransitions(k, at, transitions, level)),
-    );
+    const logs = exceptWhere(k, lost, k.log(k.select(k.lt(sums, UNDERFLOW), UNDERFLOW, sums)), () => {
+      const scores = scaledTransitions(k, symbols, matrix(k.span(u, 0, labels), Z, labels));
+      return eachSequence(k, at, z, (rowOf) => logSum(k, k.add(rowOf(a, u), scores), u));
+    });
     const next = k.rename(logs, z, y);
-    const total = unshifted(k, next, levels.later, k.load(emissions, at.step(t)));
-    const [after, shift] = split(k, total, y);
+    const [after, shift] = split(k, unshifted(k, next, levels.later, k.load(emissions, at.step(t))), y);
     save(t, next, shift);
     const active = k.lt(t, lengths);
-    return [k.select(active, after, a), k.select(active, k.add(shifts as Value, shift), shifts as Value)];
+    return [k.select(active, after, a), k.select(active, k.add(shifts, shift), shifts)];
   });
-  // steps that no sequence of the block has
-  k.loop(k.max(longest, 1), at.time, 1, [], (t) => {
-    save(t, k.fill([b, y], 0), k.fill([b], 0));
-    return [];
-  });
-  return { remainder: remainder as Value, whole: whole as Value };
+  fillSteps(k, k.max(longest, 1), time, (t) => save(t, k.fill([b, y], 0), k.fill([b], 0)));
+  return { remainder, whole };
 }
 
-function forwardProgram(k: KernelBuilder, tiles: CrfTiles, withGold: boolean): void {
-  const scores: Scores = {
-    emissions: k.read('emissions'),
-    transitions: k.read('transitions'),
-    start: k.read('start'),
-    stop: k.read('stop'),
-  };
-  const at = crfBlock(k, tiles);
-  const { y, B, Y, lengths } = at;
-  const { remainder, whole } = recursion(k, at, scores);
-  const ends = k.add(remainder, k.load(scores.stop, [[Y, 1]]));
-  const rest = logSum(k, ends, y);
-  const result: TermInput[] = [[B, 1]];
-  const filled = (value: Value) => k.select(k.lt(0, lengths), value, 0);
-  if (withGold) {
-    const gold = goldScore(k, at, scores);
-    const loss = k.add(k.sub(whole, gold.whole), k.sub(rest, gold.fraction));
-    // rounding must not make any labelling likelier than certain
-    k.store(k.write('loss'), result, filled(k.select(k.lt(loss, 0), 0, loss)));
-  }
-  k.store(k.write('logZ'), result, filled(k.add(whole, rest)));
+/** Time steps scored at once. */
+const STEPS = 32;
+
+/** A score in two parts: a sum of whole numbers, exact in f32 up to 2²⁴, and a remainder in [0, 1), or −∞. */
+interface SplitScore {
+  readonly whole: Value;
+  readonly fraction: Value;
 }
 
-const square = ({ Y, Z, labels }: CrfBlock): TermInput[] => [
-  [Y, labels],
-  [Z, 1],
-];
-
-/** α[b, z] = log Σ_u exp(a[b, u] + scores[u, z]), one sequence of the block at a time. */
-function logSumExp(k: KernelBuilder, at: CrfBlock, a: Value, scores: Value): Value {
-  const { b, u, z, rows } = at;
-  const [result] = k.loop(0, rows, 1, [k.fill([b, z], 0)], (row, others) => {
-    const paths = k.add(rowOf(k, at, a, row, u), scores);
-    return [k.select(k.eq(k.arange(b), row), logSum(k, paths, u), others as Value)];
+/**
+ * Score of each sequence's tags:  start[y₁] + Σ_t E[t, y_t] + Σ_t T[y_{t−1}, y_t] + stop[y_n],  as vectors over the block.
+ *
+ * Every summand is split into its whole number and the rest, which is exact, and the two are added up apart. Tags at or
+ * beyond the length are not used as indices. The sequence runs in chunks of 32 steps, [block, 32] tiles.
+ */
+function goldScore(
+  k: KernelBuilder,
+  { b, B, time, labels, sequence, lengths, longest, moment }: CrfBlock,
+  t: Axis,
+  {
+    emissions,
+    transitions,
+    start,
+    stop,
+    tags,
+  }: Buffers<'emissions' | 'transitions' | 'start' | 'stop' | 'tags'>,
+): SplitScore {
+  /** tags at a position of each sequence; 0 where they do not count, so that they may be used as indices */
+  const tagsAt = (position: Span | ValueLike, counts: Value): Value =>
+    k.select(counts, k.load(tags, moment(position)), 0);
+  const zeros = k.fill([b, t], 0);
+  const [wholes, rests] = k.loop(0, longest, STEPS, [zeros, zeros], (from, ...sums) => {
+    const T = k.span(t, from, time);
+    const position = k.add(k.arange(t), from);
+    const active = k.lt(position, lengths);
+    const inner = k.and(active, k.lt(0, position));
+    const tag = tagsAt(T, active);
+    const previous = tagsAt(k.min(k.max(k.sub(position, 1), 0), k.sub(time, 1)), inner);
+    const emission = k.load(emissions, [[B, sequence], ...matrix(T, tag, labels)]);
+    const transition = k.load(transitions, matrix(previous, tag, labels));
+    return addSplit(k, sums, k.select(active, emission, 0), k.select(inner, transition, 0));
   });
-  return result as Value;
+  const sums = [k.sum(wholes, t), k.sum(rests, t)] as const;
+  const [whole, rest] = whereSteps(k, time, sums, () => {
+    const nonEmpty = k.lt(0, lengths);
+    const last = k.max(k.sub(lengths, 1), 0);
+    const first = k.load(start, [[tagsAt(0, nonEmpty), 1]]);
+    return addSplit(k, sums, first, k.load(stop, [[tagsAt(last, nonEmpty), 1]]));
+  });
+  const carry = k.map('floor', finite(k, rest));
+  return { whole: k.add(whole, carry), fraction: k.sub(rest, carry) };
 }
 
-/** `withGold`: also reads tags and gives the loss; without, only log Z and what is saved. */
-export const traceCrfForward = (tiles: CrfTiles, withGold: boolean): Kernel =>
-  kernelOnce(
-    {
-      name: 'crfForward',
-      variant: `${tiles.block}x${tiles.labels}${withGold ? ' loss' : ''}`,
-      doc: 'log-partition of a linear-chain CRF, and its distance to the score of the tags',
-      schedule: {
-        tiles: { b: tiles.block, y: tiles.labels, u: tiles.labels, z: tiles.labels },
-        workgroup: [32, 8],
-        stage: tiles.stage,
-      },
-    },
-    (k) => forwardProgram(k, tiles, withGold),
-  );
+type Split = readonly [whole: Value, rest: Value];
+
+const addSplit = (k: KernelBuilder, sum: Split, ...parts: readonly Value[]): Split =>
+  parts.reduce<Split>(([whole, rest], part) => {
+    const floor = k.map('floor', finite(k, part));
+    return [k.add(whole, floor), k.add(rest, k.sub(part, floor))];
+  }, sum);
+
+/**
+ * loss [batch], log Z − score of the tags, and log Z [batch], both 0 for an empty sequence; alpha and offset for the gradient.
+ * Two launches.
+ */
+export function planCrf(
+  args: CrfSizes & CrfScores & Slots<'tags' | 'loss' | 'logZ' | 'alpha' | 'offset'>,
+): LaunchPlan[] {
+  const { launch, ...weights } = planCrfWeights(args.transitions, args.labels);
+  return [
+    launch,
+    crfForward(crfTiles(args.labels))
+      .over({ b: args.batch })
+      .with({ ...args, ...weights }),
+  ];
+}

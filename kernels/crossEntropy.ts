@@ -2,6 +2,7 @@ import type { Dim } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { Span } from '../src/kernel/ir.ts';
 import type { Tuned } from './kernel.ts';
+import { ABSENT } from './plan.ts';
 import { rowKernel } from './rows.ts';
 
 /**
@@ -24,7 +25,7 @@ const crossEntropy = rowKernel(
   },
   (k, { c, load, loadVector, storeVector, cut, maximum, sums }, { logits, labels, loss, levels }) => {
     const label = loadVector(labels, -1);
-    const tile = (C: Span) => load(logits, C, Number.NEGATIVE_INFINITY);
+    const tile = (C: Span) => load(logits, C, ABSENT);
     const largest = maximum(tile);
     const [total, chosen] = sums(
       (C) => cut(k.exp(k.sub(tile(C), largest)), C),

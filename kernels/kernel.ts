@@ -54,6 +54,10 @@ type MayLack<G> = { readonly [N in keyof G as undefined extends G[N] ? never : N
 /** What a launch is given. A plain number is the value of a parameter, a text a size that the feed tells. */
 export type Given<B, P> = MayLack<Held<B, Slot> & { readonly [N in keyof P]: NumberFor<P[N]> }>;
 
+export type Axes<N extends string> = Readonly<Record<N, Axis>>;
+export type Buffers<N extends string> = Readonly<Record<N, Buffer>>;
+export type Slots<N extends string> = Readonly<Record<N, Slot>>;
+
 /** What a program declares beside its declaration, such as the operands of an epilogue. */
 export type Bindings = Pick<LaunchPlan, 'slots' | 'scalars'>;
 
@@ -79,7 +83,7 @@ export function kernel<
   program: (k: KernelBuilder, symbols: Symbols<T, R & W & U, P>) => void,
 ): Launchable<T, Given<R & W & U, P>> {
   const { name, doc, tiles, variant = [], reads, writes, updates, parameters, choice, ...rest } = declaration;
-  const schedule: Schedule = { ...choice?.schedule, ...rest, tiles };
+  const schedule: Schedule = { ...(choice?.schedule ?? { tiles }), ...rest, tiles };
   const words = [...variant, ...(choice ? scheduleWords(schedule, choice.own) : [])].filter(Boolean);
   const options = { name, doc, variant: words.join(' '), schedule };
   const declare = (k: KernelBuilder) => ({

@@ -44,6 +44,9 @@ export function withStorage(kernel: Kernel, storage: Readonly<Record<string, 'f1
   return kernelOnce({ ...options, variant, storage }, author);
 }
 
+/** Score of what does not exist or is ruled out: e^ABSENT is 0, and nothing is lower. */
+export const ABSENT = Number.NEGATIVE_INFINITY;
+
 export const roundUp = (size: number, unit: number): number => Math.ceil(size / unit) * unit;
 
 /** One grid dimension of ceil(size / per) programs. */
@@ -84,6 +87,12 @@ export const matrix = (
 ): readonly [TermInput, TermInput] => [
   [row, columns],
   [column, 1],
+];
+
+/** Address of elements that stand at computed places: they count only where `within` does. */
+export const among = (place: Value, within: Span): readonly [TermInput, TermInput] => [
+  [place, 1],
+  [within, 0],
 ];
 
 /** A stride as an address term needs it: 0 drops the term, 1 stays in the text, anything else is a parameter. */

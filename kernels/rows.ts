@@ -15,7 +15,7 @@ import {
   type Tuned,
 } from './kernel.ts';
 import { addUp, isLong } from './longSum.ts';
-import { extentsOf, matrix, roundUp, tileExtent, tileOf } from './plan.ts';
+import { ABSENT, extentsOf, matrix, roundUp, tileExtent, tileOf } from './plan.ts';
 
 /*
  * Kernels that work along the rows of a matrix [rows, columns], one block of rows per program. A row that fits into a tile is kept
@@ -150,7 +150,7 @@ function rowBlock(
     cut: (tile, C) => (exact ? tile : k.select(k.inside(C), tile, 0)),
     maximum(tile) {
       if (row) return k.maximum(tile(row), c);
-      const lowest = k.fill([r, c], Number.NEGATIVE_INFINITY);
+      const lowest = k.fill([r, c], ABSENT);
       const [highest] = k.loop(0, stride, c.size, [lowest], (start, most) => [k.max(most, tile(at(start)))]);
       k.name({ highest });
       return k.maximum(highest, c);

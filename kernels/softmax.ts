@@ -1,5 +1,6 @@
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { Span } from '../src/kernel/ir.ts';
+import { ABSENT } from './plan.ts';
 import { type Matrix, rowKernel } from './rows.ts';
 
 /**
@@ -15,8 +16,8 @@ const softmax = rowKernel(
     writes: { out: 'f32' },
   },
   (k, { load, store, cut, maximum, sums, each }, { x, out }) => {
-    // what stands past the end is the lowest number, which a row may hold itself: hence the cut
-    const tile = (C: Span) => load(x, C, Number.NEGATIVE_INFINITY);
+    // a row may itself hold nothing but ABSENT, hence the cut
+    const tile = (C: Span) => load(x, C, ABSENT);
     const largest = maximum(tile);
     const shifted = (C: Span) => k.exp(k.sub(tile(C), largest));
     const [total] = sums((C) => cut(shifted(C), C));

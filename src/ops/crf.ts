@@ -1,4 +1,5 @@
-import { planCrf, planCrfGradient } from '../../kernels/crf.ts';
+import { planCrfGradient } from '../../kernels/crfBackward.ts';
+import { planCrf } from '../../kernels/crfForward.ts';
 import type { OpRecord } from '../ir/record.ts';
 import { chainIndices, checkChain, costOf, sizesOf } from './crfRules.ts';
 import { expectOperands, operand, refuse } from './rules.ts';

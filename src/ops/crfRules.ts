@@ -1,4 +1,4 @@
-import type { CrfSizes } from '../../kernels/crfArguments.ts';
+import type { CrfSizes } from '../../kernels/crfBlock.ts';
 import { plus, printShape, product, times } from '../base/dim.ts';
 import type { TensorType } from '../ir/graph.ts';
 import type { Cost, IndexedInput, LowerContext } from '../ir/record.ts';

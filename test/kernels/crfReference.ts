@@ -1,6 +1,7 @@
-import { planCrf, planCrfGradient, planCrfMarginals } from '../../kernels/crf.ts';
-import type { CrfScores, CrfSizes } from '../../kernels/crfArguments.ts';
+import { planCrfGradient } from '../../kernels/crfBackward.ts';
+import type { CrfScores, CrfSizes } from '../../kernels/crfBlock.ts';
 import { planCrfDecode } from '../../kernels/crfDecode.ts';
+import { planCrf } from '../../kernels/crfForward.ts';
 import { planCrfSemiring } from '../../kernels/crfSemiring.ts';
 import type { Precision, TypedArray } from '../../src/base/dtype.ts';
 import { normal, uniforms } from '../../src/base/random.ts';
@@ -98,12 +99,13 @@ export interface CrfGradients {
   readonly stop: TypedArray;
 }
 
-/** Gradients of Σ dloss · loss. */
+/** Gradients of Σ dloss · loss; `tags` of −1 take nothing off the marginals. */
 export function runGradient(
   problem: CrfProblem,
   dloss: Float64Array,
   precision: Precision,
   run: RunLaunch = interpreters[precision],
+  tags: Int32Array = problem.tags,
 ): CrfGradients {
   const { batch, time, labels } = problem;
   const { alpha, offset } = runLoss(problem, precision, run);
@@ -113,27 +115,17 @@ export function runGradient(
     ...{ ...scores, ...sizes(problem), tags: input(5), alpha: input(6), offset: input(7), dloss: input(8) },
     ...{ demissions: output(0), dtransitions: output(1), dstart: output(2), dstop: output(3) },
   });
-  const inputs = [...inputsOf(problem, precision), ...[problem.tags, alpha, offset, typed(dloss, precision)]];
+  const inputs = [...inputsOf(problem, precision), ...[tags, alpha, offset, typed(dloss, precision)]];
   runPlans(plans, { inputs, outputs, sizes: { batch, time } }, precision, run);
   const [emissions, transitions, start, stop] = outputs as [TypedArray, TypedArray, TypedArray, TypedArray];
   return { emissions, transitions, start, stop };
 }
 
-export function runMarginals(
-  problem: CrfProblem,
-  precision: Precision,
-  run: RunLaunch = interpreters[precision],
-): TypedArray {
-  const { batch, time, labels } = problem;
-  const marginals = unwritten(batch * time * labels, precision);
-  const plans = planCrfMarginals({ ...scores, ...sizes(problem), marginals: output(0) });
-  runPlans(
-    plans,
-    { inputs: inputsOf(problem, precision), outputs: [marginals], sizes: { batch, time } },
-    precision,
-    run,
-  );
-  return marginals;
+/** P(y_t = label), [batch, time, labels]: the gradient of log Z. */
+export function runMarginals(problem: CrfProblem, precision: Precision): TypedArray {
+  const dloss = new Float64Array(problem.batch).fill(1);
+  const noTags = problem.tags.map(() => -1);
+  return runGradient(problem, dloss, precision, interpreters[precision], noTags).emissions;
 }
 
 export function runDecode(

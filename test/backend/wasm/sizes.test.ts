@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { planAttention } from '../../../kernels/attention.ts';
-import { planCrf } from '../../../kernels/crf.ts';
+import { planCrf } from '../../../kernels/crfForward.ts';
 import { planLayerNormGradient } from '../../../kernels/layerNorm.ts';
 import { planMatmul } from '../../../kernels/matmul.ts';
 import { planSoftmax } from '../../../kernels/softmax.ts';

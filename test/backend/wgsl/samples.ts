@@ -3,8 +3,9 @@ import { planArgmax } from '../../../kernels/argmax.ts';
 import { type AttentionArguments, planAttention } from '../../../kernels/attention.ts';
 import { planAttentionGradient } from '../../../kernels/attentionGradient.ts';
 import { planCopy } from '../../../kernels/copy.ts';
-import { planCrf, planCrfGradient, planCrfMarginals } from '../../../kernels/crf.ts';
+import { planCrfGradient } from '../../../kernels/crfBackward.ts';
 import { planCrfDecode } from '../../../kernels/crfDecode.ts';
+import { planCrf } from '../../../kernels/crfForward.ts';
 import { planCrossEntropy, planCrossEntropyGradient } from '../../../kernels/crossEntropy.ts';
 import { planGather } from '../../../kernels/gather.ts';
 import { planGatherGradient } from '../../../kernels/gatherGradient.ts';
@@ -193,10 +194,7 @@ function attention(width: number, time: number): Sample[] {
   ];
 }
 
-function crf(
-  labels: number,
-  { batch, time }: SampleSizes,
-): Record<'loss' | 'gradient' | 'marginals' | 'decode', Sample> {
+function crf(labels: number, { batch, time }: SampleSizes): Record<'loss' | 'gradient' | 'decode', Sample> {
   const tokens = batch * time;
   const sizes = { batch: 'batch', time: 'time', labels };
   const scores = {
@@ -227,12 +225,6 @@ function crf(
       }),
       inputs: [...operands, tags, tokens * labels, tokens, batch],
       outputs: [tokens * labels, labels * labels, labels, labels],
-    },
-    marginals: {
-      name: `CRF marginals at ${labels} labels`,
-      plans: planCrfMarginals({ ...scores, marginals: output(0) }),
-      inputs: operands,
-      outputs: [tokens * labels],
     },
     decode: {
       name: `CRF decoding at ${labels} labels`,

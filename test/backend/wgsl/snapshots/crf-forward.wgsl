@@ -1,15 +1,15 @@
-// crfForward [8x132 loss]: log-partition of a linear-chain CRF, and its distance to the score of the tags
+// crfForward [8x132]: log-partition of a linear-chain CRF, and its distance to the score of the tags
 // tiles: b 8, y 132, u 132, z 132, t 32; stage: 8; workgroup: 32 × 8 threads, each with up to y 5, u 17, z 5 elements of a tile
 //   read emissions[b * (time * labels) + … * labels + y], b < batch, y < labels (f32)
 //   read transitions[u * labels + z], u < labels, z < labels (f32)
 //   read start[y], y < labels (f32)
 //   read stop[y], y < labels (f32)
 //   read lengths[b], b < batch (i32)
-//   write alpha[b * (time * labels) + … * labels + y], b < batch, y < labels (f32)
-//   write offset[b * time + …], b < batch (f32)
 //   read level[y], y < labels (f32)
 //   read weights[y * labels + z], y < labels, z < labels (f32)
 //   read tags[b * time + t], b < batch, t < time (i32)
+//   write alpha[b * (time * labels) + … * labels + y], b < batch, y < labels (f32)
+//   write offset[b * time + …], b < batch (f32)
 //   write loss[b], b < batch (f32)
 //   write logZ[b], b < batch (f32)
 struct Launch {
@@ -247,7 +247,8 @@ fn main(
         var sum_over_b: array<f32, 5>;
         for (var y_i = 0; y_i < 5; y_i++) {
           var part_3 = 0.0;
-          part_3 += select(0.0, state_3[y_i], ty == round_3);
+          let equal = ty == round_3;
+          part_3 += select(0.0, state_3[y_i], equal);
           parts[ty * 32 + tx] = part_3;
           workgroupBarrier();
           var folded = 0.0;
@@ -304,9 +305,10 @@ fn main(
           sum_over_u[z_i] = folded;
           workgroupBarrier();
         }
+        let equal = ty == round_3;
         for (var z_i = 0; z_i < 5; z_i++) {
           let larger = max_f32(min_f32(max_over_u[z_i], 3.4028234663852886e+38), -3.4028234663852886e+38);
-          state_6[z_i] = select(state_6[z_i], log_f32(sum_over_u[z_i]) + larger, ty == round_3);
+          state_6[z_i] = select(state_6[z_i], log_f32(sum_over_u[z_i]) + larger, equal);
         }
       }
       state_5 = state_6;
