@@ -1,6 +1,6 @@
 import { type Dim, product, type Shape } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import { type CopyDim, contiguousStrides, planCopy } from './copy.ts';
+import { type CopyDim, planCopy, transposeDims } from './copy.ts';
 
 /** A kernel for rows of f32, run along any axis. */
 export interface AlongRequest {
@@ -46,9 +46,5 @@ export function planAlong(
 const reverse = ({ size, from, to }: CopyDim): CopyDim => ({ size, from: to, to: from });
 
 /** Dims of the copy that makes `axis` the last one. */
-export function moveLast(shape: Shape, axis: number): readonly CopyDim[] {
-  const order = [...shape.keys()].filter((i) => i !== axis).concat(axis);
-  const from = contiguousStrides(shape);
-  const to = contiguousStrides(order.map((i) => shape[i] ?? 1));
-  return order.map((i, j) => ({ size: shape[i] ?? 1, from: from[i] ?? 1, to: to[j] ?? 1 }));
-}
+export const moveLast = (shape: Shape, axis: number): readonly CopyDim[] =>
+  transposeDims(shape, [...[...shape.keys()].filter((i) => i !== axis), axis]);

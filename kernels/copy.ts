@@ -35,6 +35,24 @@ export function contiguousStrides(shape: Shape): readonly Dim[] {
   return strides;
 }
 
+/** Dims of a copy of `size` elements from a tensor of shape `from` to one of shape `to`, axis by axis. */
+export function copyDims(size: Shape, from: Shape, to: Shape): readonly CopyDim[] {
+  const strides = { from: contiguousStrides(from), to: contiguousStrides(to) };
+  return size.map((size, i) => ({ size, from: strides.from[i] ?? 1, to: strides.to[i] ?? 1 }));
+}
+
+/** Dims of the copy after which axis i is axis permutation[i] of `shape`. */
+export function transposeDims(shape: Shape, permutation: readonly number[]): readonly CopyDim[] {
+  const from = contiguousStrides(shape);
+  const turned = permutation.map((axis) => shape[axis] ?? 1);
+  const to = contiguousStrides(turned);
+  return permutation.map((axis, i) => ({ size: turned[i] ?? 1, from: from[axis] ?? 1, to: to[i] ?? 1 }));
+}
+
+/** Elements before position `at` of an axis. */
+export const offsetAlong = (shape: Shape, axis: number, at: Dim): Dim =>
+  times(at, contiguousStrides(shape)[axis] ?? 1);
+
 /** Joins neighbouring dims that are contiguous on both sides; dims of size 1 vanish. */
 function joinDims(dims: readonly CopyDim[]): CopyDim[] {
   const joined: CopyDim[] = [];

@@ -26,9 +26,8 @@ export interface PointwiseRequest {
   readonly key: string;
   /** an operand that is read whole is given the shape [] */
   readonly inputs: readonly StridedTensor[];
-  readonly output: StridedTensor;
-  /** further results, of the shape of `output` */
-  readonly others?: readonly StridedTensor[];
+  /** all of one shape */
+  readonly results: readonly StridedTensor[];
   /** numbers given at launch, so that they are no part of the text */
   readonly scalars?: LaunchScalars;
   /** one value for each result, or the only one */
@@ -61,9 +60,9 @@ const FLAT = 1024;
  * Traffic: each operand is read once per element that it has in a tile's row or column; the result is written once.
  */
 export function planPointwise(request: PointwiseRequest): readonly LaunchPlan[] {
-  const groups = joinDims(request.output.shape, request.inputs);
+  const groups = joinDims(defined(request.results[0], 'result').shape, request.inputs);
   const tiles = tileSizes(groups);
-  const dtypes = [...request.inputs, ...resultsOf(request)].map(({ dtype }) => dtype).join(',');
+  const dtypes = [...request.inputs, ...request.results].map(({ dtype }) => dtype).join(',');
   const pattern = groups.map(({ has }) => has.map(Number).join('')).join('.');
   const name = request.name ?? 'pointwise';
   const variant = `${request.key} ${dtypes} ${pattern} ${Object.values(tiles).join('x')}`;
@@ -72,7 +71,7 @@ export function planPointwise(request: PointwiseRequest): readonly LaunchPlan[] 
     author(k, request, groups, tiles),
   );
   const slots: Record<string, Slot> = {};
-  resultsOf(request).forEach(({ slot }, i) => {
+  request.results.forEach(({ slot }, i) => {
     slots[resultName(i)] = slot;
   });
   request.inputs.forEach(({ slot }, i) => {
@@ -83,10 +82,6 @@ export function planPointwise(request: PointwiseRequest): readonly LaunchPlan[] 
   return [{ kernel, grid: gridOf(groups, tiles), scalars, slots }];
 }
 
-const resultsOf = ({ output, others = [] }: PointwiseRequest): readonly StridedTensor[] => [
-  output,
-  ...others,
-];
 const resultName = (i: number): string => (i === 0 ? 'y' : `y${i}`);
 
 /** Merges dims from the right while every operand treats them alike; dims of size 1 vanish. */
@@ -143,7 +138,7 @@ function author(
   tiles: Readonly<Record<string, number>>,
 ): void {
   const buffers = request.inputs.map(({ dtype }, i) => k.read(`x${i}`, storage(dtype)));
-  const outs = resultsOf(request).map(({ dtype }, i) => k.write(resultName(i), storage(dtype)));
+  const outs = request.results.map(({ dtype }, i) => k.write(resultName(i), storage(dtype)));
   const sizes = groups.map((_, i) => k.parameter(sizeName(i, groups.length)));
   const axes = groups.length > 1 ? [k.axis('r', tiles.r ?? 4)] : [];
   axes.push(k.axis('c', tiles.c ?? FLAT));

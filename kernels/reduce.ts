@@ -95,7 +95,7 @@ const copyThrough = (x: StridedTensor, out: Slot): readonly LaunchPlan[] =>
     name: 'copy',
     key: 'copy',
     inputs: [x],
-    output: { ...x, slot: out },
+    results: [{ ...x, slot: out }],
     apply: (_k, [value]) => defined(value, 'value'),
   });
 

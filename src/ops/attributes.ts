@@ -12,14 +12,13 @@ export const dims = listOf(dim, 'dimensions');
 /** Negative ones count from the right; the last one where it is left out. */
 export const axis = { axis: optional(integer) };
 
-const steps = listOf(
-  kind<Attribute>('a step', (value) => typeof value === 'object'),
-  'steps',
+/** Of expressions: `readFused` says what is wrong with one. */
+export const instructions = listOf(
+  kind<Attribute>('an instruction', (value) => typeof value === 'object'),
+  'instructions',
 );
-const results = optional(listOf(integer, 'numbers of steps'));
-/** Of an element-wise expression; `readFused` says what is wrong with its steps. */
-export const expression = { expression: steps, results };
-export const epilogue = { epilogue: optional(steps), results };
+export const results = optional(listOf(integer, 'numbers of instructions'));
+export const epilogue = { epilogue: optional(instructions), results };
 
 const numbers = optional(listOf(notNegative, 'numbers'));
 /** Of updates: the parameters whose gradients the last operands are, and what belongs to each. */

@@ -1,122 +1,140 @@
-import { contiguousStrides, planCopy } from '../../kernels/copy.ts';
+import { copyDims, offsetAlong, planCopy, transposeDims } from '../../kernels/copy.ts';
 import { planPointwise } from '../../kernels/pointwise.ts';
-import { printShape, type Shape } from '../base/dim.ts';
+import { type Dim, plus, printShape, type Shape } from '../base/dim.ts';
 import { defined } from '../base/errors.ts';
-import { listOf, natural } from '../base/kinds.ts';
-import type { Attributes } from '../ir/graph.ts';
-import type { OpRecord } from '../ir/record.ts';
+import { integer, listOf, natural } from '../base/kinds.ts';
+import type { TensorType } from '../ir/graph.ts';
 import { dims } from './attributes.ts';
-import { dimsOf, fail, integersOf, operand, perElement } from './rules.ts';
-import { input, output } from './slots.ts';
+import { defineOp } from './define.ts';
+import { axisOf, expectSame, fail } from './rules.ts';
 
-/** Checks that `permutation` names every axis once. */
-function checkPermutation(permutation: readonly number[], shape: Shape): void {
-  if (permutation.length !== shape.length) {
-    fail('FROND-S016', `transpose: ${permutation.length} axes given for rank ${shape.length}`);
-  }
-  const missing = shape.findIndex((_, axis) => !permutation.includes(axis));
-  if (missing >= 0) fail('FROND-S016', `transpose: permutation lacks axis ${missing}`);
-}
-
-const permutationOf = (attributes: Attributes): readonly number[] =>
-  integersOf('transpose', attributes, 'permutation');
+const axes = listOf(natural, 'axes');
+const permutationOf = (attributes: { readonly permutation?: unknown }): readonly number[] =>
+  axes.holds(attributes.permutation) ? attributes.permutation : [];
 
 /** Attribute `permutation`: axis i of the result is axis permutation[i] of the operand. */
-export const transpose: OpRecord = {
+export const transpose = defineOp({
   name: 'transpose',
   doc: 'the same elements with the axes in another order',
-  kind: 'kernel',
-  arity: 1,
-  attributes: { permutation: listOf(natural, 'axes') },
-  shape(inputs, attributes) {
-    const { dtype, shape } = operand('transpose', inputs, 0);
-    const permutation = permutationOf(attributes);
-    checkPermutation(permutation, shape);
+  operands: ['x'],
+  attributes: { permutation: axes },
+  shape({ x: { dtype, shape } }, { permutation }) {
+    if (permutation.length !== shape.length) {
+      fail('FROND-S016', `transpose: ${permutation.length} axes given for rank ${shape.length}`);
+    }
+    const missing = shape.findIndex((_, axis) => !permutation.includes(axis));
+    if (missing >= 0) fail('FROND-S016', `transpose: permutation lacks axis ${missing}`);
     return [{ dtype, shape: permutation.map((axis) => shape[axis] ?? 1) }];
   },
-  vjp(b, { gradients: [dy], attributes }) {
-    if (dy === undefined) return [undefined];
-    const permutation = permutationOf(attributes);
-    return [
-      b.transpose(
-        dy,
-        permutation.map((_, axis) => permutation.indexOf(axis)),
-      ),
-    ];
+  vjp(b, { dout }, { permutation }) {
+    const inverse = permutation.map((_, axis) => permutation.indexOf(axis));
+    return [b.transpose(dout, inverse)];
   },
-  lower({ inputs, outputs, attributes }) {
-    const { dtype, shape } = operand('transpose', inputs, 0);
-    const permutation = permutationOf(attributes);
-    const from = contiguousStrides(shape);
-    const to = contiguousStrides(outputs[0]?.shape ?? []);
-    const dims = permutation.map((axis, i) => ({
-      size: shape[axis] ?? 1,
-      from: from[axis] ?? 1,
-      to: to[i] ?? 1,
-    }));
-    return planCopy({ from: input(0), to: output(), dtype, dims });
-  },
+  lower: ({ x: { dtype, shape } }, { slots, attributes }) =>
+    planCopy({ from: slots.x, to: slots.out, dtype, dims: transposeDims(shape, attributes.permutation) }),
   permutation: permutationOf,
   compose(outer, inner) {
     const first = permutationOf(inner);
     return { permutation: permutationOf(outer).map((axis) => first[axis] ?? axis) };
   },
-  cost: perElement(0),
-};
+  flops: 0,
+});
 
-/** Whether `from` stretches to `to`: right-aligned, every dim equal or 1. */
-function checkStretch(from: Shape, to: Shape): void {
-  const offset = to.length - from.length;
-  const bad = from.find((dim, i) => dim !== 1 && dim !== to[i + offset]);
-  if (offset < 0 || bad !== undefined) {
-    fail('FROND-S011', `broadcast: ${printShape(from)} does not stretch to ${printShape(to)}`);
-  }
-}
-
-/** Attribute `shape`. */
-export const broadcast: OpRecord = {
+/** Right-aligned, every dim must be equal or 1. */
+export const broadcast = defineOp({
   name: 'broadcast',
   doc: 'repeats a tensor along new dimensions and dimensions of size 1',
-  kind: 'kernel',
-  arity: 1,
+  operands: ['x'],
   attributes: { shape: dims },
-  shape(inputs, attributes) {
-    const { dtype, shape } = operand('broadcast', inputs, 0);
-    const target = dimsOf('broadcast', attributes, 'shape');
-    checkStretch(shape, target);
-    return [{ dtype, shape: target }];
+  shape({ x }, { shape }) {
+    const offset = shape.length - x.shape.length;
+    const bad = x.shape.find((dim, i) => dim !== 1 && dim !== shape[i + offset]);
+    if (offset < 0 || bad !== undefined) {
+      fail('FROND-S011', `broadcast: ${printShape(x.shape)} does not stretch to ${printShape(shape)}`);
+    }
+    return [{ dtype: x.dtype, shape }];
   },
-  vjp(b, { inputs: [x], gradients: [dy] }) {
-    return [x === undefined || dy === undefined ? undefined : b.unbroadcast(dy, b.typeOf(x).shape)];
-  },
-  lower: ({ inputs, outputs }) =>
+  vjp: (b, { x, dout }) => [b.unbroadcast(dout, b.typeOf(x).shape)],
+  lower: ({ x, out }, { slots }) =>
     planPointwise({
       name: 'broadcast',
       key: 'x',
-      inputs: [{ slot: input(0), ...operand('broadcast', inputs, 0) }],
-      output: { slot: output(), ...operand('broadcast', outputs, 0) },
-      apply: (_k, [x]) => defined(x, 'operand'),
+      inputs: [{ slot: slots.x, ...x }],
+      results: [{ slot: slots.out, ...out }],
+      apply: (_k, [value]) => defined(value, 'operand'),
     }),
   idle: true,
   stretches: true,
   compose: (outer) => outer,
-  cost: perElement(0),
-};
+  flops: 0,
+});
 
-/** Gives a tensor memory of its own. */
-export const copy: OpRecord = {
+export const copy = defineOp({
   name: 'copy',
   doc: 'the same tensor in memory of its own',
-  kind: 'kernel',
-  arity: 1,
+  operands: ['x'],
   attributes: {},
-  shape: (inputs) => [operand('copy', inputs, 0)],
-  vjp: (_b, { gradients: [dy] }) => [dy],
-  lower({ inputs }) {
-    const { dtype, shape } = operand('copy', inputs, 0);
-    const strides = contiguousStrides(shape);
-    const dims = shape.map((size, i) => ({ size, from: strides[i] ?? 1, to: strides[i] ?? 1 }));
-    return planCopy({ from: input(0), to: output(), dtype, dims });
+  shape: ({ x }) => [x],
+  vjp: (_b, { dout }) => [dout],
+  lower: ({ x: { dtype, shape } }, { slots }) =>
+    planCopy({ from: slots.x, to: slots.out, dtype, dims: copyDims(shape, shape, shape) }),
+  flops: 0,
+});
+
+/** Where each part begins along the axis, and last where they all end. */
+function offsetsOf(parts: readonly TensorType[], axis: number): readonly Dim[] {
+  const offsets: Dim[] = [0];
+  for (const { shape } of parts) offsets.push(plus(offsets.at(-1) ?? 0, shape[axis] ?? 1));
+  return offsets;
+}
+
+function expectBeside(first: Shape, other: Shape, axis: number): void {
+  if (first.length !== other.length) fail('FROND-S014', 'concat: other dimensions differ: rank');
+  first.forEach((dim, i) => {
+    const own = other[i];
+    if (i !== axis && own !== dim) fail('FROND-S014', `concat: other dimensions differ: ${dim} and ${own}`);
+  });
+}
+
+export const concat = defineOp({
+  name: 'concat',
+  doc: 'tensors one after the other along an axis',
+  operands: ['first', '...others'],
+  attributes: { axis: integer },
+  shape({ first, others }, attributes) {
+    const axis = axisOf('concat', attributes.axis, first.shape);
+    for (const other of others) {
+      expectSame('concat', first, other);
+      expectBeside(first.shape, other.shape, axis);
+    }
+    const length = offsetsOf([first, ...others], axis).at(-1) ?? 0;
+    return [{ dtype: first.dtype, shape: first.shape.with(axis, length) }];
   },
-  cost: perElement(0),
-};
+  vjp(b, { first, others, dout, needs }, attributes) {
+    const types = [first, ...others].map((ref) => b.typeOf(ref));
+    const axis = axisOf('concat', attributes.axis, b.typeOf(first).shape);
+    const offsets = offsetsOf(types, axis);
+    return [needs.first, ...needs.others].map((isNeeded, i) =>
+      isNeeded
+        ? b.one('slice', [dout], { axis, from: offsets[i] ?? 0, length: types[i]?.shape[axis] ?? 1 })
+        : undefined,
+    );
+  },
+  lower({ first, others, out }, { slots, attributes }) {
+    const axis = axisOf('concat', attributes.axis, out.shape);
+    const parts = [first, ...others];
+    const offsets = offsetsOf(parts, axis);
+    return [slots.first, ...slots.others].flatMap((from, i) => {
+      const { shape, dtype } = defined(parts[i], 'type of a part');
+      const dims = copyDims(shape, shape, out.shape);
+      return planCopy({
+        from,
+        to: slots.out,
+        dtype,
+        dims,
+        toOffset: offsetAlong(out.shape, axis, offsets[i] ?? 0),
+      });
+    });
+  },
+  flops: 0,
+});

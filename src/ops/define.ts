@@ -53,7 +53,9 @@ export interface Definition<O extends Names, R extends Names, K extends Kinds, A
   readonly saved?: string;
   shape(operands: ByName<O[number], TensorType>, attributes: A): readonly TensorType[];
   /** Gradients of the operands, in order; undefined, or left out at the end, for those that have none. */
-  vjp?(b: Build, refs: Gradients<O, R>, attributes: A): readonly (Ref | undefined)[];
+  readonly vjp?:
+    | ((b: Build, refs: Gradients<O, R>, attributes: A) => readonly (Ref | undefined)[])
+    | undefined;
   expand?(b: Build, operands: ByName<O[number], Ref>, attributes: A): readonly Ref[];
   lower?(
     types: Both<O, R, TensorType>,

@@ -1,8 +1,10 @@
 import type { Epilogue, EpilogueOperand } from '../../kernels/epilogue.ts';
 import { loadedType } from '../../kernels/pointwise.ts';
 import { defined } from '../base/errors.ts';
-import type { Attributes, TensorType } from '../ir/graph.ts';
+import type { OptionsOf } from '../base/kinds.ts';
+import type { TensorType } from '../ir/graph.ts';
 import type { OpRegistry, Slot } from '../ir/record.ts';
+import type { epilogue as epilogueKinds } from './attributes.ts';
 import {
   addressedTypes,
   emitExpression,
@@ -18,16 +20,22 @@ import { expectShape, expectType } from './rules.ts';
  * Results of the instructions, named by attribute `results`, take the place of that first result and follow the op's own as `others`.
  */
 
+type EpilogueAttributes = OptionsOf<typeof epilogueKinds>;
+
 /** Types of the epilogue's results, all of the shape of the first of `types`, which is the first result of the op without it. */
 export function epilogueTypes(
   op: string,
   registry: OpRegistry,
-  attributes: Attributes,
+  { epilogue, ...attributes }: EpilogueAttributes,
   types: readonly [TensorType, ...(readonly TensorType[])],
 ): readonly TensorType[] {
   const [first] = types;
-  if (attributes.epilogue === undefined) return [first];
-  const results = typesOfExpression(registry, readFused(attributes, 'epilogue', types.length), types);
+  if (epilogue === undefined) return [first];
+  const results = typesOfExpression(
+    registry,
+    readFused({ ...attributes, expression: epilogue }, types.length),
+    types,
+  );
   for (const result of results) {
     expectShape(op, 'the result of the epilogue', result.shape, first.shape);
     expectType(op, 'the result of the epilogue', result, 'f32');
@@ -38,14 +46,14 @@ export function epilogueTypes(
 /** The epilogue as the kernel applies it to `types`; `strides` addresses the extra operand of that type and number. */
 export function epilogueOf(
   registry: OpRegistry,
-  attributes: Attributes,
+  { epilogue, ...attributes }: EpilogueAttributes,
   types: readonly [TensorType, ...(readonly TensorType[])],
   { extras, others }: { readonly extras: readonly Slot[]; readonly others: readonly Slot[] },
   strides: (type: TensorType, index: number) => Omit<EpilogueOperand, 'slot' | 'dtype'>,
 ): Epilogue | undefined {
-  if (attributes.epilogue === undefined) return undefined;
-  const fused = readFused(attributes, 'epilogue', types.length);
-  const addressed = addressedTypes(registry, fused.steps, types).slice(1);
+  if (epilogue === undefined) return undefined;
+  const fused = readFused({ ...attributes, expression: epilogue }, types.length);
+  const addressed = addressedTypes(registry, fused.expression, types).slice(1);
   return {
     key: `${keyOfExpression(registry, fused)} of ${addressed.map(({ dtype }) => dtype).join(',')}`,
     operands: addressed.map((type, i) => ({
@@ -54,7 +62,7 @@ export function epilogueOf(
       ...strides(type, i),
     })),
     others,
-    scalars: scalarsOfExpression(registry, fused.steps),
+    scalars: scalarsOfExpression(registry, fused.expression),
     apply: (k, accumulator, values, context) => {
       const typed = values.map((value, i) =>
         addressed[i]?.dtype === 'bool' ? k.map('ne', value, 0) : value,

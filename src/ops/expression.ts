@@ -1,138 +1,166 @@
 import { planPointwise } from '../../kernels/pointwise.ts';
+import { product, times } from '../base/dim.ts';
+import { defined } from '../base/errors.ts';
 import { type Expression, FUSED, type Instruction, readExpression, readResults } from '../ir/expression.ts';
-import type { Attributes, TensorType } from '../ir/graph.ts';
+import type { Attribute, TensorType } from '../ir/graph.ts';
 import { printAttribute } from '../ir/print.ts';
-import type { ElementContext, LaunchPlan, LaunchScalars, LowerContext, OpRegistry } from '../ir/record.ts';
+import type {
+  ElementContext,
+  LaunchPlan,
+  LaunchScalars,
+  LowerContext,
+  OpRecord,
+  OpRegistry,
+} from '../ir/record.ts';
 import type { KernelBuilder } from '../kernel/build.ts';
 import type { Value } from '../kernel/ir.ts';
-import { expectShape, fail, operand } from './rules.ts';
-import { input, output } from './slots.ts';
+import { instructions, results } from './attributes.ts';
+import { defineOp } from './define.ts';
+import { expectShape, fail } from './rules.ts';
 
-/** Steps, and which of them are results. */
+/** The expression of a node, and which of its instructions are results. */
 export interface Fused {
-  readonly steps: Expression;
+  readonly expression: Expression;
   readonly results: readonly number[];
 }
 
-/** What an op's attribute `name`, and `results`, say. */
-export const readFused = (attributes: Attributes, name: string, operands: number): Fused => {
-  const steps = readExpression(attributes[name], operands);
-  return { steps, results: readResults(attributes.results, steps) };
-};
-
-/** Runs `apply` over the steps; operands and values of steps share one numbering. Gives the results. */
-function run<T>(
-  { steps, results }: Fused,
-  operands: readonly T[],
-  apply: (step: Instruction, args: T[], index: number) => T,
-): readonly T[] {
-  const values = [...operands];
-  for (const [index, step] of steps.entries()) {
-    const args = step.args.map(
-      (i) =>
-        values[i] ?? fail('FROND-S019', `${step.op}: argument ${i} of a fused expression does not exist`),
-    );
-    values.push(apply(step, args, index));
-  }
-  return results.map(
-    (step) => values[operands.length + step] ?? fail('FROND-S019', 'a fused expression has no steps'),
-  );
+/** What an op's attributes say. */
+export function readFused(
+  attributes: { readonly expression: Attribute; readonly results?: Attribute },
+  operands: number,
+): Fused {
+  const expression = readExpression(attributes.expression, operands);
+  return { expression, results: readResults(attributes.results, expression) };
 }
 
-const record = (rows: OpRegistry, name: string) =>
-  rows.get(name) ?? fail('FROND-S019', `${name} is not an element-wise op`);
+/** Runs `apply` over the instructions, whose arguments `readFused` has checked; operands and values share one numbering. */
+function run<T>(
+  { expression, results }: Fused,
+  operands: readonly T[],
+  apply: (instruction: Instruction, args: T[], index: number) => T,
+): readonly T[] {
+  const values = [...operands];
+  const valueAt = (i: number): T => defined(values[i], 'value of an expression');
+  expression.forEach((instruction, index) => {
+    values.push(apply(instruction, instruction.args.map(valueAt), index));
+  });
+  return results.map((index) => valueAt(operands.length + index));
+}
 
-/** The types of the results, which have one shape, by the shape rules of the steps. */
+const record = (registry: OpRegistry, name: string): OpRecord =>
+  registry.get(name) ?? fail('FROND-S019', `${name} is not an element-wise op`);
+
+/** The types of the results, which have one shape, by the shape rules of the instructions. */
 export function typesOfExpression(
-  rows: OpRegistry,
+  registry: OpRegistry,
   fused: Fused,
   operands: readonly TensorType[],
 ): readonly TensorType[] {
   const counted: TensorType[] = [];
   const results = run(fused, operands, ({ op, attributes = {} }, args) => {
-    const { shape, whole } = record(rows, op);
+    const { shape, whole } = record(registry, op);
     const type = shape(args, attributes)[0] ?? fail('FROND-S019', `${op} has no result`);
     if (whole) counted.push(type);
     return type;
   });
   const shape = results[0]?.shape ?? [];
   for (const other of results) expectShape(FUSED, 'a further result', other.shape, shape);
-  // the index of an element is the same in all steps that ask for it
+  // the index of an element is the same in all instructions that ask for it
   for (const other of counted) expectShape(FUSED, 'what random numbers are drawn for', other.shape, shape);
   return results;
 }
 
-/** A scalar of step `index`: expressions may have several steps of one op. */
+/** A scalar of instruction `index`: several may be of one op. */
 const scalarName = (name: string, index: number): string => `${name}_${index}`;
 
 /**
- * The same function on values of the kernel language, by the emit rules of the steps. Elements that `context` gives are those of
+ * The same function on values of the kernel language, by the emit rules of the instructions. Elements that `context` gives are those of
  * the expression's operands.
  */
 export const emitExpression = (
   k: KernelBuilder,
-  rows: OpRegistry,
+  registry: OpRegistry,
   fused: Fused,
   operands: readonly Value[],
   context: ElementContext,
 ): readonly Value[] =>
-  run(fused, operands, (step, args, index) => {
-    const { emit } = record(rows, step.op);
-    if (emit === undefined) return fail('FROND-S019', `${step.op} has no element-wise form`);
-    return emit(k, args, step.attributes ?? {}, {
+  run(fused, operands, (instruction, args, index) => {
+    const { emit } = record(registry, instruction.op);
+    if (emit === undefined) return fail('FROND-S019', `${instruction.op} has no element-wise form`);
+    return emit(k, args, instruction.attributes ?? {}, {
       index: context.index,
-      element: (operand, at) => context.element(step.args[operand] ?? -1, at),
+      element: (operand, at) => context.element(instruction.args[operand] ?? -1, at),
       scalar: (name) => context.scalar(scalarName(name, index)),
     });
   });
 
-/** What the launch of a kernel for the steps is given. */
-export const scalarsOfExpression = (rows: OpRegistry, steps: Expression): LaunchScalars =>
+/** What the launch of a kernel for the expression is given. */
+export const scalarsOfExpression = (registry: OpRegistry, expression: Expression): LaunchScalars =>
   Object.fromEntries(
-    steps.flatMap(({ op, attributes = {} }, index) =>
-      Object.entries(record(rows, op).scalars?.(attributes) ?? {}).map(
+    expression.flatMap(({ op, attributes = {} }, index) =>
+      Object.entries(record(registry, op).scalars?.(attributes) ?? {}).map(
         ([name, value]) => [scalarName(name, index), value] as const,
       ),
     ),
   );
 
-/** Types of the operands as a kernel addresses them: [] for those that a step reads whole. */
+/** Types of the operands as a kernel addresses them: [] for those that an instruction reads whole. */
 export function addressedTypes(
-  rows: OpRegistry,
-  steps: Expression,
+  registry: OpRegistry,
+  expression: Expression,
   operands: readonly TensorType[],
 ): readonly TensorType[] {
   const whole = new Set(
-    steps.flatMap(({ op, args }) => (record(rows, op).whole ?? []).map((operand) => args[operand])),
+    expression.flatMap(({ op, args }) => (record(registry, op).whole ?? []).map((operand) => args[operand])),
   );
   return operands.map((type, i) => (whole.has(i) ? { ...type, shape: [] } : type));
 }
 
 /** A text that tells expressions apart, readable in the name of a kernel: `mul(0,1) tanh(2)`, and `→ 0,1` for two results. */
-export const keyOfExpression = (rows: OpRegistry, { steps, results }: Fused): string =>
-  steps
+export const keyOfExpression = (registry: OpRegistry, { expression, results }: Fused): string =>
+  expression
     .map(({ op, args, attributes = {} }) => {
-      const isText = Object.keys(attributes).length > 0 && record(rows, op).scalars === undefined;
+      const isText = Object.keys(attributes).length > 0 && record(registry, op).scalars === undefined;
       return `${op}${isText ? printAttribute(attributes) : ''}(${args.join(',')})`;
     })
     .concat(results.length > 1 ? [`→ ${results.join(',')}`] : [])
     .join(' ');
 
-/** One launch of the steps for every element of the result; the expression's operands are the inputs. */
+/** One launch of the expression for every element of the result; its operands are the inputs. */
 export function planExpression(
-  rows: OpRegistry,
+  registry: OpRegistry,
   fused: Fused,
-  { inputs, outputs }: LowerContext,
+  { inputs, outputs }: Pick<LowerContext, 'inputs' | 'outputs'>,
   name?: string,
 ): readonly LaunchPlan[] {
-  const types = addressedTypes(rows, fused.steps, inputs);
+  const types = addressedTypes(registry, fused.expression, inputs);
   return planPointwise({
     ...(name === undefined ? {} : { name }),
-    key: keyOfExpression(rows, fused),
-    inputs: types.map((type, index) => ({ slot: input(index), ...type })),
-    output: { slot: output(), ...operand(name ?? FUSED, outputs, 0) },
-    others: outputs.slice(1).map((type, i) => ({ slot: output(i + 1), ...type })),
-    scalars: scalarsOfExpression(rows, fused.steps),
-    apply: (k, values, context) => emitExpression(k, rows, fused, values, context),
+    key: keyOfExpression(registry, fused),
+    inputs: types.map((type, index) => ({ slot: { kind: 'input', index }, ...type })),
+    results: outputs.map((type, index) => ({ slot: { kind: 'output', index }, ...type })),
+    scalars: scalarsOfExpression(registry, fused.expression),
+    apply: (k, values, context) => emitExpression(k, registry, fused, values, context),
   });
 }
+
+/**
+ * A cluster of element-wise ops as one kernel: what the fusion pass makes. It has no gradient rule: fusion comes after
+ * differentiation.
+ */
+export const fused = (registry: OpRegistry): OpRecord =>
+  defineOp({
+    name: FUSED,
+    doc: 'a chain of element-wise ops as one kernel',
+    operands: ['...inputs'],
+    results: ['...outputs'],
+    attributes: { expression: instructions, results },
+    shape: ({ inputs }, attributes) =>
+      typesOfExpression(registry, readFused(attributes, inputs.length), inputs),
+    lower: (types, { attributes }) =>
+      planExpression(registry, readFused(attributes, types.inputs.length), types),
+    flops({ inputs, outputs: [first] }, attributes) {
+      const { expression } = readFused(attributes, inputs.length);
+      return times(product(first?.shape ?? []), expression.length);
+    },
+  });

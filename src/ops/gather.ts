@@ -1,6 +1,8 @@
+import { planClampIndex } from '../../kernels/clampIndex.ts';
 import { planGather } from '../../kernels/gather.ts';
 import { planGatherGradient } from '../../kernels/gatherGradient.ts';
 import { printShape, product } from '../base/dim.ts';
+import { integer, text } from '../base/kinds.ts';
 import { dims } from './attributes.ts';
 import { defineOp } from './define.ts';
 import { expectFloat, expectType, expectTypes, fail } from './rules.ts';
@@ -54,4 +56,31 @@ export const gatherGradient = defineOp({
     }),
   indices: ({ dtable }) => ({ ids: { low: 0, below: dtable.shape[0] ?? 0 } }),
   flops: 1,
+});
+
+/**
+ * Stands in front of ops that index by ids which the graph computes. Operands ids i32 [...] and, where there are some, lengths i32
+ * of its rows; attributes `low`, `below` (a list of one size) and `report`, under which the first id outside is noted.
+ */
+export const clampIndex = defineOp({
+  name: 'clampIndex',
+  doc: 'ids brought into a range; the first one outside is noted for the host',
+  operands: ['ids', 'lengths?'],
+  attributes: { low: integer, below: dims, report: text },
+  shape({ ids, lengths }) {
+    expectType('clampIndex', 'the ids', ids, 'i32');
+    if (lengths) expectTypes('clampIndex', { 'the lengths': [lengths, 'i32', ids.shape.slice(0, 1)] });
+    return [ids];
+  },
+  lower: ({ ids: { shape } }, { slots, attributes: { low, below, report } }) =>
+    planClampIndex({
+      ...slots,
+      report: { kind: 'table', name: report },
+      count: product(shape),
+      width: product(shape.slice(1)),
+      low,
+      below: below[0] ?? 0,
+    }),
+  report: ({ report }) => String(report),
+  flops: 2,
 });

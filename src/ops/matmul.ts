@@ -15,7 +15,7 @@ import {
   sidesOf,
   swapped,
 } from './matmulLayout.ts';
-import { broadcastShapes, expectFloat, fail, widen } from './rules.ts';
+import { broadcastShapes, expectFloat, expectSame, expectShape, fail, widen } from './rules.ts';
 
 /*
  * z[…, m, n] = Σ_k x[…, m, k] · y[…, k, n], outer dims broadcast. `transposeX` and `transposeY` swap an operand's last two dims.
@@ -127,9 +127,7 @@ export const matmul = (registry: OpRegistry) =>
       ...epilogue,
     },
     shape({ x, y, extras }, attributes) {
-      if (x.dtype !== y.dtype) {
-        fail('FROND-S010', `matmul: operands are ${x.dtype} and ${y.dtype}`, 'convert one of them with cast');
-      }
+      expectSame('matmul', x, y);
       expectFloat('matmul', x, y);
       const type: TensorType = { dtype: 'f32', shape: productShape(x, y, attributes) };
       layOut([x, y, ...extras], attributes);
@@ -165,3 +163,30 @@ export const matmul = (registry: OpRegistry) =>
       return times(product([...outer, rows, columns, inner]), 2);
     },
   });
+
+/** x [..., in], weight [in, out], bias [out]. */
+export const linear = defineOp({
+  name: 'linear',
+  doc: 'x · weight + bias',
+  operands: ['x', 'weight', 'bias?'],
+  attributes: {},
+  shape({ x, weight, bias }) {
+    expectFloat('linear', x, weight, ...(bias ? [bias] : []));
+    const inner = x.shape.at(-1) ?? fail('FROND-S013', 'linear: the input is a scalar');
+    const [rows, columns] = weight.shape;
+    if (rows === undefined || columns === undefined || weight.shape.length > 2) {
+      return fail('FROND-S013', `linear: the weight needs 2 dimensions, has ${printShape(weight.shape)}`);
+    }
+    if (rows !== inner) {
+      const where = `in ${printShape(x.shape)} x ${printShape(weight.shape)}`;
+      fail('FROND-S015', `linear: inner dimensions differ: ${inner} and ${rows} ${where}`);
+    }
+    if (bias) expectShape('linear', 'the bias', bias.shape, [columns]);
+    return [{ dtype: 'f32', shape: [...x.shape.slice(0, -1), columns] }];
+  },
+  expand(b, { x, weight, bias }) {
+    const same = b.typeOf(x).dtype === b.typeOf(weight).dtype;
+    const product = same ? b.matmul(x, weight) : b.matmul(widen(b, x), widen(b, weight));
+    return [bias === undefined ? product : b.add(product, widen(b, bias))];
+  },
+});

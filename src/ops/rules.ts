@@ -68,6 +68,11 @@ export function expectType(op: string, what: string, type: TensorType, ...dtypes
   }
 }
 
+export function expectSame(op: string, x: TensorType, y: TensorType): void {
+  if (x.dtype !== y.dtype)
+    fail('FROND-S010', `${op}: operands are ${x.dtype} and ${y.dtype}`, 'convert one of them with cast');
+}
+
 /** Throws unless `shape` is `wanted`. */
 export function expectShape(op: string, what: string, shape: Shape, wanted: Shape): void {
   if (!sameShape(shape, wanted))
@@ -131,8 +136,8 @@ export function axisOf(op: string, axis: number, shape: Shape): number {
 }
 
 /** Axes of a reduction, counted from the left, ascending. @throws FROND-S019 for one that is named twice */
-export function axesOf(op: string, attributes: Attributes, shape: Shape): readonly number[] {
-  const axes = integersOf(op, attributes, 'axes').map((axis) => axisOf(op, axis, shape));
+export function axesOf(op: string, given: readonly number[], shape: Shape): readonly number[] {
+  const axes = given.map((axis) => axisOf(op, axis, shape));
   const twice = axes.find((axis, i) => axes.indexOf(axis) !== i);
   if (twice !== undefined) fail('FROND-S019', `${op}: axis ${twice} is named twice`);
   return axes.sort((a, b) => a - b);
@@ -179,10 +184,6 @@ export const perInput =
 /** The tensor in f32 where it is f16. */
 export const widen = (b: Build, x: Ref): Ref =>
   b.typeOf(x).dtype === 'f16' ? b.one('cast', [x], { dtype: 'f32' }) : x;
-
-/** Both tensors in f32, unless both are f16. */
-export const samePrecision = (b: Build, x: Ref, y: Ref): readonly [Ref, Ref] =>
-  b.typeOf(x).dtype === b.typeOf(y).dtype ? [x, y] : [widen(b, x), widen(b, y)];
 
 // ---- gradients
 

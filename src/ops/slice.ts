@@ -1,16 +1,15 @@
-import { type CopyDim, contiguousStrides, planCopy } from '../../kernels/copy.ts';
-import { type Dim, minus, plus, type Shape, times } from '../base/dim.ts';
-import { either, integer, optional } from '../base/kinds.ts';
-import type { Attribute, Attributes } from '../ir/graph.ts';
-import type { LaunchPlan, OpRecord } from '../ir/record.ts';
+import { copyDims, offsetAlong, planCopy } from '../../kernels/copy.ts';
+import { type Dim, isDim, minus, plus, type Shape } from '../base/dim.ts';
+import { integer, kind, type OptionsOf, optional } from '../base/kinds.ts';
+import type { LaunchPlan, Slot } from '../ir/record.ts';
 import { dim } from './attributes.ts';
-import { axisOf, difference, fail, numberOf, operand, perElement } from './rules.ts';
-import { input, output } from './slots.ts';
+import { defineOp } from './define.ts';
+import { axisOf, difference, fail } from './rules.ts';
 
 /** Negative numbers count from the right; 'end' is the size. */
-const bound = { ...either(integer, dim), what: 'a position' };
+const bound = kind<Dim>('a position', (value) => typeof value === 'number' || isDim(value));
 
-/** A stretch of one axis. */
+/** A range of one axis. */
 interface Range {
   readonly axis: number;
   readonly start: Dim;
@@ -19,32 +18,24 @@ interface Range {
   readonly rest: Dim;
 }
 
-const isDim = (value: Attribute | undefined): value is Dim =>
-  typeof value === 'number' || typeof value === 'string';
+const ranges = { axis: integer, from: optional(bound), to: optional(bound), length: optional(dim) };
 
-/** Position counted from the left; negative numbers count from the right, 'end' is the size. */
-function position(value: Attribute | undefined, size: Dim): Dim {
-  if (value === 'end' || value === undefined) return size;
-  if (typeof value === 'string') return value;
-  if (typeof value !== 'number' || !Number.isInteger(value)) {
-    return fail(
-      'FROND-S019',
-      `slice: a bound must be a position, not ${String(value)}`,
-      'positions are whole numbers',
-    );
-  }
+/** Position counted from the left. */
+function position(value: Dim, size: Dim): Dim {
+  if (typeof value === 'string') return value === 'end' ? size : value;
+  if (!Number.isInteger(value))
+    fail('FROND-S019', `slice: a bound must be a position, not ${value}`, 'positions are whole numbers');
   return value < 0 ? minus(size, -value) : value;
 }
 
-/** Attributes `axis`, `from` (0 by default), and `to` ('end' by default) or `length`. */
-function rangeOf(shape: Shape, attributes: Attributes): Range {
-  const axis = axisOf('slice', numberOf('slice', attributes, 'axis'), shape);
+/** By default from 0 to the end. */
+function rangeOf(shape: Shape, { from = 0, to = 'end', ...given }: OptionsOf<typeof ranges>): Range {
+  const axis = axisOf('slice', given.axis, shape);
   const size = shape[axis] ?? 1;
-  const { from = 0, to = 'end' } = attributes;
   const start = position(from, size);
   // names do not cancel: who knows the length says so
-  if (isDim(attributes.length)) {
-    const { length } = attributes;
+  if (given.length !== undefined) {
+    const { length } = given;
     return { axis, start, length, rest: restOf('slice', size, start, length) };
   }
   const end = position(to, size);
@@ -53,7 +44,7 @@ function rangeOf(shape: Shape, attributes: Attributes): Range {
     (typeof length === 'number' && length < 0) ||
     (typeof start === 'number' && start < 0) ||
     (typeof end === 'number' && typeof size === 'number' && end > size);
-  if (bad) fail('FROND-S017', `slice: ${String(from)}..${String(to)} does not fit dimension ${size}`);
+  if (bad) fail('FROND-S017', `slice: ${from}..${to} does not fit dimension ${size}`);
   return { axis, start, length, rest: difference(size, end) };
 }
 
@@ -65,7 +56,7 @@ function restOf(op: string, size: Dim, start: Dim, length: Dim): Dim {
   return rest;
 }
 
-function lengthOf(from: Attribute, to: Attribute, start: Dim, end: Dim, size: Dim): Dim {
+function lengthOf(from: Dim, to: Dim, start: Dim, end: Dim, size: Dim): Dim {
   // both ends counted from the right: the size cancels out
   if (typeof size === 'string' && typeof from === 'number' && from < 0) {
     if (to === 'end') return -from;
@@ -74,114 +65,70 @@ function lengthOf(from: Attribute, to: Attribute, start: Dim, end: Dim, size: Di
   return difference(end, start);
 }
 
-const outputShape = (shape: Shape, { axis, length }: Range): Shape =>
-  shape.map((dim, i) => (i === axis ? length : dim));
-
-/** Dims of a copy between a whole tensor and a part of it that is narrower along one axis. */
-function partDims(whole: Shape, part: Shape, towards: 'part' | 'whole'): readonly CopyDim[] {
-  const [wide, narrow] = [contiguousStrides(whole), contiguousStrides(part)];
-  return part.map((size, i) => {
-    const [a, b] = [wide[i] ?? 1, narrow[i] ?? 1];
-    return towards === 'part' ? { size, from: a, to: b } : { size, from: b, to: a };
-  });
-}
-
-const innerSize = (shape: Shape, axis: number): Dim => contiguousStrides(shape)[axis] ?? 1;
-
-export const slice: OpRecord = {
+export const slice = defineOp({
   name: 'slice',
   doc: 'positions from … to of one axis; negative positions count from the end',
-  kind: 'kernel',
-  arity: 1,
-  attributes: { axis: integer, from: optional(bound), to: optional(bound), length: optional(dim) },
-  shape(inputs, attributes) {
-    const { dtype, shape } = operand('slice', inputs, 0);
-    return [{ dtype, shape: outputShape(shape, rangeOf(shape, attributes)) }];
+  operands: ['x'],
+  attributes: ranges,
+  shape({ x: { dtype, shape } }, attributes) {
+    const { axis, length } = rangeOf(shape, attributes);
+    return [{ dtype, shape: shape.with(axis, length) }];
   },
-  vjp(b, { inputs: [x], gradients: [dy], attributes }) {
-    if (x === undefined || dy === undefined) return [undefined];
+  vjp(b, { x, dout }, attributes) {
     const { shape } = b.typeOf(x);
     const { axis, start } = rangeOf(shape, attributes);
-    return [b.one('sliceGradient', [dy], { axis, start, size: shape[axis] ?? 1 })];
+    return [b.one('sliceGradient', [dout], { axis, start, size: shape[axis] ?? 1 })];
   },
-  lower({ inputs, attributes }) {
-    const { dtype, shape } = operand('slice', inputs, 0);
-    const range = rangeOf(shape, attributes);
+  lower({ x: { dtype, shape }, out }, { slots, attributes }) {
+    const { axis, start } = rangeOf(shape, attributes);
     return planCopy({
-      from: input(0),
-      to: output(),
+      from: slots.x,
+      to: slots.out,
       dtype,
-      dims: partDims(shape, outputShape(shape, range), 'part'),
-      fromOffset: times(range.start, innerSize(shape, range.axis)),
+      dims: copyDims(out.shape, shape, out.shape),
+      fromOffset: offsetAlong(shape, axis, start),
     });
   },
-  demands: ({ inputs, attributes }) => [rangeOf(operand('slice', inputs, 0).shape, attributes).rest],
-  cost: perElement(0),
-};
+  demands: ({ x }, attributes) => [rangeOf(x.shape, attributes).rest],
+  flops: 0,
+});
 
-const startOf = ({ start }: Attributes): Dim => (isDim(start) ? start : 0);
-
-/** Attributes `axis`, `start` and `size`: dy placed at `start` in zeros of that size. */
-export const sliceGradient: OpRecord = {
+/** Attributes `axis`, `start` and `size`: the part placed at `start` in zeros of that size. */
+export const sliceGradient = defineOp({
   name: 'sliceGradient',
   doc: 'a tensor placed in zeros along one axis: gradient of slice',
-  kind: 'kernel',
-  arity: 1,
+  operands: ['part'],
+  results: ['whole'],
   attributes: { axis: integer, start: dim, size: dim },
-  shape(inputs, attributes) {
-    const { dtype, shape } = operand('sliceGradient', inputs, 0);
-    const axis = axisOf('sliceGradient', numberOf('sliceGradient', attributes, 'axis'), shape);
-    const { size } = attributes;
-    if (!isDim(size)) return fail('FROND-S019', 'sliceGradient: attribute size must be a dimension');
-    restOf('sliceGradient', size, startOf(attributes), shape[axis] ?? 1);
-    return [{ dtype, shape: shape.map((dim, i) => (i === axis ? size : dim)) }];
+  shape({ part: { dtype, shape } }, { size, start, ...attributes }) {
+    const axis = axisOf('sliceGradient', attributes.axis, shape);
+    restOf('sliceGradient', size, start, shape[axis] ?? 1);
+    return [{ dtype, shape: shape.with(axis, size) }];
   },
-  vjp(b, { inputs: [x], gradients: [dy], attributes }) {
-    if (x === undefined || dy === undefined) return [undefined];
-    const { axis = 0, start = 0 } = attributes;
-    const length = b.typeOf(x).shape.at(Number(axis)) ?? 1;
-    return [b.one('slice', [dy], { axis, from: start, length })];
+  vjp(b, { part, dwhole }, { axis, start }) {
+    return [b.one('slice', [dwhole], { axis, from: start, length: b.typeOf(part).shape.at(axis) ?? 1 })];
   },
-  lower({ inputs, outputs, attributes }) {
-    const [part, whole] = [operand('sliceGradient', inputs, 0), operand('sliceGradient', outputs, 0)];
-    const axis = axisOf('sliceGradient', Number(attributes.axis), part.shape);
-    return placePart(part.shape, whole.shape, axis, startOf(attributes), part.dtype);
+  /** Zeros before, the part, zeros after: each element is written once. */
+  lower({ part, whole }, { slots, attributes: { start, ...attributes } }) {
+    const axis = axisOf('sliceGradient', attributes.axis, part.shape);
+    const place = (from: Slot | undefined, at: Dim, shape: Shape): readonly LaunchPlan[] =>
+      planCopy({
+        from,
+        to: slots.whole,
+        dtype: part.dtype,
+        dims: copyDims(shape, shape, whole.shape),
+        toOffset: offsetAlong(whole.shape, axis, at),
+      });
+    const clear = (at: Dim, length: Dim) => place(undefined, at, whole.shape.with(axis, length));
+    const end = plus(start, part.shape[axis] ?? 1);
+    return [
+      ...clear(0, start),
+      ...place(slots.part, start, part.shape),
+      ...clear(end, difference(whole.shape[axis] ?? 1, end)),
+    ];
   },
-  demands({ inputs: [part], outputs: [whole], attributes }) {
-    const axis = Number(attributes.axis);
-    const [size, length] = [whole, part].map((type) => type?.shape.at(axis) ?? 1) as [Dim, Dim];
-    return [restOf('sliceGradient', size, startOf(attributes), length)];
-  },
-  cost: perElement(0),
-};
-
-/** Zeros before, the part, zeros after: each element is written once. */
-function placePart(
-  part: Shape,
-  whole: Shape,
-  axis: number,
-  start: Dim,
-  dtype: 'f32' | 'f16' | 'i32' | 'u32' | 'bool',
-): readonly LaunchPlan[] {
-  const inner = innerSize(whole, axis);
-  const end = plus(start, part[axis] ?? 1);
-  const rest = difference(whole[axis] ?? 1, end);
-  const clear = (from: Dim, length: Dim): readonly LaunchPlan[] => {
-    if (length === 0) return [];
-    const region = whole.map((dim, i) => (i === axis ? length : dim));
-    return planCopy({
-      to: output(),
-      dtype,
-      dims: partDims(whole, region, 'whole'),
-      toOffset: times(from, inner),
-    });
-  };
-  const copied = planCopy({
-    from: input(0),
-    to: output(),
-    dtype,
-    dims: partDims(whole, part, 'whole'),
-    toOffset: times(start, inner),
-  });
-  return [...clear(0, start), ...copied, ...clear(end, rest)];
-}
+  demands: ({ part, whole }, { axis, start }) => [
+    restOf('sliceGradient', whole.shape.at(axis) ?? 1, start, part.shape.at(axis) ?? 1),
+  ],
+  flops: 0,
+});

@@ -1,11 +1,10 @@
-import { type DType, dtypes } from '../base/dtype.ts';
+import { dtypes } from '../base/dtype.ts';
 import { kind, oneOf, optional } from '../base/kinds.ts';
 import type { OpRecord } from '../ir/record.ts';
+import { defineOp } from './define.ts';
 import { fail } from './rules.ts';
 
-const number = kind('a number', (value) => typeof value === 'number');
-
-/** Sources have no operands and no kernels: the runtime puts their values in place. */
+/** Sources have no operands and no kernels: the runtime puts their values in place. `checkGraph` judges their attributes. */
 const source = (name: string, doc: string): OpRecord => ({
   name,
   doc,
@@ -21,17 +20,27 @@ export const input = source('input', 'a tensor that is fed');
 /** A tensor that training changes. Attributes `name`, `initializer`, `trainable`. */
 export const parameter = source('parameter', 'a tensor that training changes and checkpoints keep');
 
+const literal = {
+  value: kind<number>('a number', (value) => typeof value === 'number'),
+  dtype: optional(oneOf(...dtypes)),
+};
+
 /**
- * Attribute `value`: one number for every element, or the elements in row-major order. As a step of a fused expression
- * (one number, attribute `dtype`, f32 by default) it becomes a literal of the kernel.
+ * In a graph, attribute `value` is one number for every element, or the elements in row-major order. As an instruction of a fused
+ * expression (one number, attribute `dtype`, f32 by default) it becomes a literal of the kernel.
  */
 export const constant: OpRecord = {
-  ...source('constant', 'numbers fixed in the graph'),
-  // of a step; those of a graph are for checkGraph to judge
-  attributes: { value: number, dtype: optional(oneOf(...dtypes)) },
-  shape: (_inputs, { dtype = 'f32' }) => [{ dtype: dtype as DType, shape: [] }],
-  emit(k, _args, { value, dtype = 'f32' }) {
-    if (typeof value !== 'number') return fail('FROND-S019', 'constant: only one number folds into a kernel');
-    return k.constant(value, dtype === 'f16' ? 'f32' : (dtype as 'f32' | 'i32' | 'u32' | 'bool'));
+  ...defineOp({
+    name: 'constant',
+    doc: 'numbers fixed in the graph',
+    kind: 'source',
+    operands: [],
+    attributes: literal,
+    shape: (_operands, { dtype = 'f32' }) => [{ dtype, shape: [] }],
+  }),
+  emit(k, _args, { value, dtype }) {
+    if (!literal.value.holds(value))
+      return fail('FROND-S019', 'constant: only one number folds into a kernel');
+    return k.constant(value, literal.dtype.holds(dtype) && dtype !== 'f16' ? dtype : 'f32');
   },
 };

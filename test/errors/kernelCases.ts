@@ -8,6 +8,8 @@ import type { Axis, Kernel, Value } from '../../src/kernel/ir.ts';
 import { updateOp } from '../../src/ops/update.ts';
 import type { Case } from './case.ts';
 
+const scalar = { dtype: 'f32', shape: [] } as const;
+
 const trace = (
   program: (k: KernelBuilder) => void,
   schedule: { readonly workgroup?: readonly [number, number]; readonly stage?: number } = {},
@@ -118,7 +120,15 @@ export const kernelCases: readonly Case[] = [
       requireClean(simulate(kernel, { grid: [1], scalars: {} }, { y: new Float32Array(8) }));
     },
   ],
-  ['K040', () => updateOp(forgetful).lower?.({ inputs: [], outputs: [], attributes: { parameters: [] } })],
+  [
+    'K040',
+    () =>
+      updateOp(forgetful).lower?.({
+        inputs: [scalar, scalar, { dtype: 'f32', shape: [4] }],
+        outputs: [scalar],
+        attributes: {},
+      }),
+  ],
   [
     'K101',
     () => {

@@ -33,7 +33,7 @@ describe('element-wise kernels', () => {
               { slot: input(0), shape: asNamed(xShape), dtype: 'f32' },
               { slot: input(1), shape: asNamed(yShape), dtype: 'f32' },
             ],
-            output: { slot: output(0), shape: dims, dtype: 'f32' },
+            results: [{ slot: output(0), shape: dims, dtype: 'f32' }],
             apply: (k, [a, b]) => k.sub(defined(a, 'x'), k.mul(defined(b, 'y'), 2)),
           });
           assertLegal(plans);
@@ -69,7 +69,7 @@ describe('element-wise kernels', () => {
           { slot: input(0), shape: other, dtype: 'f32' },
           { slot: input(1), shape: [], dtype: 'u32' },
         ],
-        output: { slot: output(0), shape, dtype: 'f32' },
+        results: [{ slot: output(0), shape, dtype: 'f32' }],
         scalars: { step: ['f32', { value: 0.5 }] },
         apply: (k, [x], { index, element, scalar }) => {
           const draw = k.random([element(1, 0), element(1, 1)], [index(), 0], 0);
@@ -91,7 +91,7 @@ describe('element-wise kernels', () => {
     const plans = planPointwise({
       key: 'not',
       inputs: [{ slot: input(0), shape: [3, 1], dtype: 'bool' }],
-      output: { slot: output(0), shape: [3, 4], dtype: 'bool' },
+      results: [{ slot: output(0), shape: [3, 4], dtype: 'bool' }],
       apply: (k, [x]) => k.not(defined(x, 'x')),
     });
     assertLegal(plans);
@@ -106,7 +106,7 @@ describe('element-wise kernels', () => {
       planPointwise({
         key: 'same',
         inputs: [{ slot: input(0), shape: [rows, 64], dtype: 'f32' }],
-        output: { slot: output(0), shape: [rows, 64], dtype: 'f32' },
+        results: [{ slot: output(0), shape: [rows, 64], dtype: 'f32' }],
         apply: (_k, [x]) => defined(x, 'x'),
       })[0]?.kernel;
     expect(plan(100)).toBe(plan(2000));

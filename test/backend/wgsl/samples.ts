@@ -279,7 +279,7 @@ function memoryKernels({ rows, columns }: SampleSizes): Sample[] {
     plans: planPointwise({
       key: 'tanh(x + bias) · log(1 + e^x)',
       inputs: [x, bias],
-      output: { ...x, slot: output(0) },
+      results: [{ ...x, slot: output(0) }],
       apply: (k, [value, vector]) => {
         const sum = value && vector ? k.add(value, vector) : k.constant(0);
         return k.mul(k.map('tanh', sum), k.log(k.add(k.exp(value ?? 0), 1)));

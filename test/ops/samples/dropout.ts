@@ -41,9 +41,9 @@ export const dropoutSamples: OpSamples = {
   references,
   valid: [dropped(0.5, 4, 5), dropped(0.1, 30), dropped(0, 3), dropped(0.3, 2, 1, 7)],
   invalid: [
-    refused({ rate: 1, stream: 0 }, 'dropout: rate 1 is not a probability below 1'),
-    refused({ stream: 0 }, 'dropout: attribute rate must be a number, not absent'),
-    refused({ rate: 0.5 }, 'dropout: attribute stream must be a number, not absent'),
+    refused({ rate: 1, stream: 0 }, 'dropout: attribute rate must be a number from 0 on, below 1, not 1'),
+    refused({ stream: 0 }, 'dropout: attribute rate must be a number from 0 on, below 1, not absent'),
+    refused({ rate: 0.5 }, 'dropout: attribute stream must be a whole number, not absent'),
     {
       op: 'dropout',
       inputs: [type('f32', 3), type('u32', 3)],

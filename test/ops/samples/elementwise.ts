@@ -101,7 +101,7 @@ const invalid: readonly InvalidSample[] = [
     inputs: [type('f32', 3)],
     attributes: { dtype: 'f8' },
     code: 'FROND-S019',
-    summary: 'cast: "f8" is not a dtype',
+    summary: 'cast: attribute dtype must be one of f32, f16, i32, u32, bool, not "f8"',
   },
 ];
 

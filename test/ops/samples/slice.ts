@@ -59,7 +59,7 @@ export const sliceSamples: OpSamples = {
       inputs: [type('f32', 4)],
       attributes: {},
       code: 'FROND-S019',
-      summary: 'slice: attribute axis must be a number, not absent',
+      summary: 'slice: attribute axis must be a whole number, not absent',
     },
   ],
 };

@@ -1,8 +1,7 @@
 import { type Dim, isDim, over, printShape, type Shape, times } from '../base/dim.ts';
 import { kind, listOf } from '../base/kinds.ts';
-import type { Attributes } from '../ir/graph.ts';
-import type { OpRecord } from '../ir/record.ts';
-import { dimsOf, fail, operand } from './rules.ts';
+import { defineOp } from './define.ts';
+import { fail } from './rules.ts';
 
 /** A product of sizes, taken apart: the literal factor and the named ones in order. */
 interface Factors {
@@ -71,31 +70,24 @@ function inferDim(from: Shape, to: Shape): Shape {
   return to.map((dim) => (dim === -1 ? rest : dim));
 }
 
-const targetOf = (from: Shape, attributes: Attributes): Shape =>
-  inferDim(from, dimsOf('reshape', attributes, 'shape'));
-
 const sizes = listOf(
-  kind('a dimension or -1', (value) => value === -1 || isDim(value)),
+  kind<Dim>('a dimension or -1', (value) => value === -1 || isDim(value)),
   'dimensions',
 );
 
 /** Attribute `shape`; one dimension may be −1. Tensors are contiguous, so the result is the same memory. */
-export const reshape: OpRecord = {
+export const reshape = defineOp({
   name: 'reshape',
   doc: 'the same elements in row-major order under another shape',
   kind: 'view',
-  arity: 1,
+  operands: ['x'],
   attributes: { shape: sizes },
-  shape(inputs, attributes) {
-    const { dtype, shape } = operand('reshape', inputs, 0);
-    const target = targetOf(shape, attributes);
+  shape({ x: { dtype, shape } }, attributes) {
+    const target = inferDim(shape, attributes.shape);
     checkElements(shape, target);
     return [{ dtype, shape: target }];
   },
-  vjp(b, { inputs: [x], gradients: [dy] }) {
-    return [x === undefined || dy === undefined ? undefined : b.reshape(dy, b.typeOf(x).shape)];
-  },
+  vjp: (b, { x, dout }) => [b.reshape(dout, b.typeOf(x).shape)],
   idle: true,
   compose: (outer) => outer,
-  cost: () => ({ flops: 0, bytes: 0 }),
-};
+});
