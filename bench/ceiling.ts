@@ -1,4 +1,4 @@
-import { branchIf, get, type Local, loop, type Statement, set, tee } from '../src/backend/wasm/code.ts';
+import { branchIf, type Local, loop, type Statement, set, tee } from '../src/backend/wasm/code.ts';
 import { FunctionBuilder, ModuleBuilder } from '../src/backend/wasm/encode.ts';
 import { f32x4, i32, plus, v128 } from '../src/backend/wasm/instructions.ts';
 import { webAssembly } from '../src/base/webAssembly.ts';
@@ -22,16 +22,16 @@ export function registerCeiling(): { readonly run: () => void; readonly operatio
   const [sums, products] = [chains('sum'), chains('product')];
   const steps = sums.flatMap((sum, chain): Statement[] => {
     const product = products[chain] ?? sum;
-    return [set(sum, f32x4.add(get(sum), get(other))), set(product, f32x4.mul(get(product), get(other)))];
+    return [set(sum, f32x4.add(sum, other)), set(product, f32x4.mul(product, other))];
   });
-  const next = tee(i, plus(get(i), i32.const(1)));
+  const next = tee(i, plus(i, i32.const(1)));
   module.define(module.declare('run', fn, 'none'), [
     set(other, v128.load(i32.const(0))),
     loop([
       ...Array.from({ length: UNROLL }, () => steps).flat(),
       branchIf(0, i32.ltS(next, i32.const(iterations))),
     ]),
-    ...[...sums, ...products].map((local) => v128.store(i32.const(0), get(local))),
+    ...[...sums, ...products].map((local) => v128.store(i32.const(0), local)),
   ]);
   const memory = new engine.Memory({ initial: 1 });
   const { exports } = new engine.Instance(new engine.Module(module.encode({ initial: 1 }, ['run'])), {

@@ -1,11 +1,11 @@
 import type { Axis, Buffer, Span, Term, Value } from '../../kernel/ir.ts';
-import { type Code, get, select } from './code.ts';
+import { type Code, select } from './code.ts';
 import { literal } from './elementwise.ts';
-import { fromHalf } from './half.ts';
 import { i32, i32x4, plus, times, v128 } from './instructions.ts';
 import type { Cell, Loops, Roles } from './loops.ts';
 import { bufferAddress, elementAddress, elementBytes, strideBytes } from './lowering.ts';
-import type { VectorScope } from './vectorMath.ts';
+import type { VectorScope } from './vectors.ts';
+import { fromHalf } from './vectors.ts';
 
 /** An access to a buffer from inside a nest: how its address depends on rows and lanes. */
 export interface Access {
@@ -121,10 +121,10 @@ export function laneCondition(
   lane: number,
   roles: Roles,
 ): Code<'i32'> | undefined {
-  const index = plus(get(nest.laneBytes), i32.const(vector * 16 + lane * 4));
+  const index = plus(nest.laneBytes, vector * 16 + lane * 4);
   const [first, ...rest] = spans
     .filter(({ axis }) => nest.roleOf(axis, roles) === 'lane')
-    .map((span) => i32.ltS(i32.shrU(index, i32.const(2)), nest.lengthOf(span)));
+    .map((span) => i32.ltS(i32.shrU(index, 2), nest.lengthOf(span)));
   return first && rest.reduce(i32.and, first);
 }
 
@@ -177,7 +177,7 @@ export function loadElements(
     isHalf ? fromHalf(scope, v128.load16x4(from, more)) : v128.load(from, more);
   if (!mask) return load(address, offset);
   const inside = both(rowInside, laneCondition(nest, access, cell, 0, roles));
-  const moved = plus(address, i32.const(offset));
+  const moved = plus(address, offset);
   return guard(load(inside ? select(inside, moved, safe) : moved));
 }
 
@@ -189,8 +189,8 @@ export function laneAddress(
   { vector }: Cell,
 ): readonly [address: Code<'i32'>, offset: number] {
   const bytes = elementBytes(buffer);
-  const lanes = get(nest.laneBytes);
-  return [plus(row, bytes === 4 ? lanes : i32.shrU(lanes, i32.const(1))), vector * 4 * bytes];
+  const lanes = nest.laneBytes;
+  return [plus(row, bytes === 4 ? lanes : i32.shrU(lanes, 1)), vector * 4 * bytes];
 }
 
 /** An element from each of four addresses. */

@@ -1,13 +1,5 @@
-import {
-  operandsOf,
-  type PlacedStatement,
-  statementsOf,
-  type User,
-  usersOf,
-  valuesOf,
-} from '../../kernel/flow.ts';
-import type { Axis, ElementwiseName, Kernel, Store, Value } from '../../kernel/ir.ts';
-import { storeGroups } from './storeGroups.ts';
+import { type Flow, flowOf, operandsOf, type User } from '../../kernel/flow.ts';
+import type { Axis, ElementwiseName, Kernel, Region, Span, Store, Term, Value } from '../../kernel/ir.ts';
 
 /**
  * Which tiles are kept in memory and which are computed where they are used.
@@ -17,11 +9,9 @@ import { storeGroups } from './storeGroups.ts';
  * computing them again would cost more than storing them.
  */
 export interface Analysis {
-  readonly steps: readonly PlacedStatement[];
-  readonly users: ReadonlyMap<Value, readonly User[]>;
+  readonly flow: Flow;
   /** the stores that are written together with a store of a tile, itself included, in order */
   together(store: Store): readonly Store[];
-  isLive(value: Value): boolean;
   isPlaced(value: Value): boolean;
   /** placed tiles whose memory an evaluation of `value` reads */
   readsOf(value: Value): ReadonlySet<Value>;
@@ -49,13 +39,22 @@ const KEEP = 4;
 const isFusible = (value: Value): boolean =>
   value.op !== 'reduce' && value.op !== 'dot' && value.op !== 'carried' && value.op !== 'result';
 
+/** A term over a span. */
+export type SpanTerm = Term & { readonly index: Span };
+
+export const spanTerms = (terms: readonly Term[]): SpanTerm[] =>
+  terms.filter((term): term is SpanTerm => term.index.kind === 'span');
+
+/** The span over an axis, where there is one. */
+export const spanOver = (terms: readonly Term[], axis: Axis | undefined): Span | undefined =>
+  spanTerms(terms).find(({ index }) => index.axis === axis)?.index;
+
+/** Whether neighbouring elements along the span of a term lie next to each other in memory. */
+export const isUnit = ({ stride }: Term): boolean => stride.op === 'constant' && stride.value === 1;
+
 /** The axis along which neighbouring elements of a load lie next to each other in memory. */
-export function unitAxis(value: Value & { readonly op: 'load' }): Axis | undefined {
-  const unit = value.terms.find(
-    ({ index, stride }) => index.kind === 'span' && stride.op === 'constant' && stride.value === 1,
-  );
-  return unit?.index.kind === 'span' ? unit.index.axis : undefined;
-}
+export const unitAxis = ({ terms }: Value & { readonly op: 'load' }): Axis | undefined =>
+  spanTerms(terms).find(isUnit)?.index.axis;
 
 function ownCost(value: Value): number {
   switch (value.op) {
@@ -79,161 +78,132 @@ function ownCost(value: Value): number {
   }
 }
 
-function findLive(steps: readonly PlacedStatement[]): Set<Value> {
-  const live = new Set<Value>();
-  const mark = (value: Value): void => {
-    if (live.has(value)) return;
-    live.add(value);
-    for (const operand of operandsOf(value)) mark(operand);
-  };
-  for (const { statement } of steps) {
-    if (statement.kind === 'store') {
-      mark(statement.value);
-      for (const { index, stride } of statement.terms) {
-        for (const part of index.kind === 'span' ? [index.start, index.limit, stride] : [index, stride]) {
-          mark(part);
-        }
-      }
-    } else if (statement.kind === 'loop') {
-      const { from, to, step, initial, yields } = statement;
-      for (const value of [from, to, step, ...initial, ...yields]) mark(value);
-    } else if (statement.kind === 'when') mark(statement.condition);
-  }
-  return live;
-}
-
-/** Number of loops around each value and statement. */
-const depths = (steps: readonly PlacedStatement[]): Map<User, number> =>
-  new Map(
-    steps.map(({ statement, loops }) => [
-      statement.kind === 'let' ? statement.value : statement,
-      loops.length,
-    ]),
-  );
-
-/** Decides placement from the last value to the first, so that the users of a value are decided before it. */
-class Placement {
-  readonly placed = new Set<Value>();
-  readonly #costs = new Map<Value, number>();
-  /** values, stores, loops and conditions whose loop nests evaluate a value */
-  readonly #consumers = new Map<Value, Set<User>>();
-  readonly #users: ReadonlyMap<Value, readonly User[]>;
-  readonly #depths: ReadonlyMap<User, number>;
-  readonly #yielded: ReadonlySet<Value>;
-  readonly #groups: ReadonlyMap<User, readonly Store[]>;
-
-  constructor(
-    steps: readonly PlacedStatement[],
-    live: ReadonlySet<Value>,
-    users: ReadonlyMap<Value, readonly User[]>,
-    depthOf: ReadonlyMap<User, number>,
-    groups: ReadonlyMap<User, readonly Store[]>,
-  ) {
-    this.#groups = groups;
-    this.#users = users;
-    this.#depths = depthOf;
-    this.#yielded = new Set(
-      steps.flatMap(({ statement }) => (statement.kind === 'loop' ? statement.yields : [])),
-    );
-    for (const value of valuesOf(steps)) this.#costs.set(value, this.#fullCost(value));
-    for (const value of valuesOf(steps).reverse()) {
-      if (value.axes.length > 0 && live.has(value)) this.#decide(value, live);
-    }
-  }
-
-  /** Cost if nothing below were placed but what always is. */
-  #fullCost(value: Value): number {
-    if (!isFusible(value) || value.axes.length === 0) return 1;
-    return operandsOf(value).reduce(
-      (sum, operand) => sum + (operand.axes.length > 0 ? (this.#costs.get(operand) ?? 0) : 0),
-      ownCost(value),
-    );
-  }
-
-  #decide(value: Value, live: ReadonlySet<Value>): void {
-    const consumers = this.#consumersOf(value, live);
-    this.#consumers.set(value, consumers);
-    if (!isFusible(value) || this.#yielded.has(value) || this.#mustStay(value)) this.placed.add(value);
-    else if (this.#pays(value, consumers, live)) this.placed.add(value);
-  }
-
-  #consumersOf(value: Value, live: ReadonlySet<Value>): Set<User> {
-    const consumers = new Set<User>();
-    for (const user of this.#users.get(value) ?? []) {
-      // stores in one nest are one consumer
-      if (user.kind !== 'value') consumers.add(this.#groups.get(user)?.[0] ?? user);
-      else if (!live.has(user)) continue;
-      else if (user.axes.length === 0 || this.placed.has(user)) consumers.add(user);
-      else for (const consumer of this.#consumers.get(user) ?? []) consumers.add(consumer);
-    }
-    return consumers;
-  }
-
-  /** A load of memory that the program also writes happens where it stands. */
-  #mustStay(value: Value): boolean {
-    return value.op === 'load' && value.buffer.access !== 'read';
-  }
-
-  #pays(value: Value, consumers: ReadonlySet<User>, live: ReadonlySet<Value>): boolean {
-    const cost = this.#costs.get(value) ?? 0;
-    if (cost <= KEEP) return false;
-    if (consumers.size > 1) return true;
-    const own = this.#depths.get(value) ?? 0;
-    for (const consumer of consumers) {
-      const isPack = consumer.kind === 'value' && consumer.op === 'dot' && consumer.accumulator !== value;
-      // a factor of a dot is packed where it is made
-      if (!isPack && (this.#depths.get(consumer) ?? 0) > own) return true;
-    }
-    return this.#repeats(value, live);
-  }
-
-  /** A row vector inside a tile would be computed again for every row. */
-  #repeats(value: Value, live: ReadonlySet<Value>): boolean {
-    if (value.axes.length !== 1) return false;
-    return (this.#users.get(value) ?? []).some(
-      (user) =>
-        user.kind === 'value' && live.has(user) && user.axes.length === 2 && user.axes[1] === value.axes[0],
-    );
-  }
-}
-
-export function analyse(kernel: Kernel): Analysis {
-  const steps = statementsOf(kernel);
-  const live = findLive(steps);
-  const groups = storeGroups(steps);
-  const users = usersOf(steps);
-  const placement = new Placement(steps, live, users, depths(steps), groups);
-  const reads = new Map<Value, ReadonlySet<Value>>();
-  const readsOf = (value: Value): ReadonlySet<Value> => {
-    const known = reads.get(value);
-    if (known) return known;
-    const found = new Set<Value>();
-    for (const operand of operandsOf(value)) {
-      if (operand.axes.length === 0) continue;
-      if (placement.placed.has(operand)) found.add(operand);
-      else for (const read of readsOf(operand)) found.add(read);
-    }
-    reads.set(value, found);
-    return found;
-  };
+/** The cost of an element, in additions, from tiles that are stored: each of those is one. */
+function costFrom(isStored: (value: Value) => boolean): (value: Value) => number {
   const costs = new Map<Value, number>();
   const costOf = (value: Value): number => {
     const known = costs.get(value);
     if (known !== undefined) return known;
     const cost = operandsOf(value).reduce((sum, operand) => {
       if (operand.axes.length === 0) return sum;
-      return sum + (placement.placed.has(operand) ? 1 : costOf(operand));
+      return sum + (isStored(operand) ? 1 : costOf(operand));
     }, ownCost(value));
     costs.set(value, cost);
     return cost;
   };
-  return {
-    steps,
-    users,
-    together: (store) => groups.get(store) ?? [store],
-    isLive: (value) => live.has(value),
-    isPlaced: (value) => placement.placed.has(value),
-    readsOf,
-    costOf,
+  return costOf;
+}
+
+/** Decides from the last value to the first, so that the users of a value are decided before it. */
+function findPlaced(
+  { statements, values, users, live, orderOf }: Flow,
+  groups: ReadonlyMap<User, readonly Store[]>,
+): ReadonlySet<Value> {
+  const placed = new Set<Value>();
+  /** values, stores, loops and conditions whose loop nests evaluate a value */
+  const consumers = new Map<Value, Set<User>>();
+  const costOf = costFrom((value) => !isFusible(value));
+  const depthOf = (item: User): number => statements[orderOf(item)]?.loops.length ?? 0;
+
+  const consumersOf = (value: Value): Set<User> => {
+    const found = new Set<User>();
+    for (const user of users.get(value) ?? []) {
+      // stores in one nest are one consumer
+      if (user.kind !== 'value') found.add(groups.get(user)?.[0] ?? user);
+      else if (!live.has(user)) continue;
+      else if (user.axes.length === 0 || placed.has(user)) found.add(user);
+      else for (const consumer of consumers.get(user) ?? []) found.add(consumer);
+    }
+    return found;
   };
+
+  /** Yielded tiles, and loads of memory that the program also writes, are computed where they stand. */
+  const mustStay = (value: Value): boolean =>
+    (value.op === 'load' && value.buffer.access !== 'read') ||
+    (users.get(value) ?? []).some((user) => user.kind === 'loop' && user.yields.includes(value));
+
+  /** A row vector inside a tile would be computed again for every row. */
+  const repeats = ({ axes: [axis, ...others] }: Value, own: readonly User[]): boolean =>
+    others.length === 0 &&
+    own.some((user) => user.kind === 'value' && live.has(user) && user.axes[1] === axis);
+
+  const pays = (value: Value, own: ReadonlySet<User>): boolean => {
+    if (costOf(value) <= KEEP) return false;
+    if (own.size > 1) return true;
+    const depth = depthOf(value);
+    const again = [...own].some((consumer) => {
+      // a factor of a dot is packed where it is made
+      const isPack = consumer.kind === 'value' && consumer.op === 'dot' && consumer.accumulator !== value;
+      return !isPack && depthOf(consumer) > depth;
+    });
+    return again || repeats(value, users.get(value) ?? []);
+  };
+
+  for (const value of values.toReversed()) {
+    if (value.axes.length === 0 || !live.has(value)) continue;
+    const own = consumersOf(value);
+    consumers.set(value, own);
+    if (!isFusible(value) || mustStay(value) || pays(value, own)) placed.add(value);
+  }
+  return placed;
+}
+
+export function analyse(kernel: Kernel): Analysis {
+  const flow = flowOf(kernel);
+  const groups = storeGroups(flow);
+  const placed = findPlaced(flow, groups);
+  const isPlaced = (value: Value): boolean => placed.has(value);
+  const reads = new Map<Value, ReadonlySet<Value>>();
+  const readsOf = (value: Value): ReadonlySet<Value> => {
+    const known = reads.get(value);
+    if (known) return known;
+    const tiles = operandsOf(value).filter(({ axes }) => axes.length > 0);
+    const found = new Set(tiles.flatMap((tile) => (isPlaced(tile) ? [tile] : [...readsOf(tile)])));
+    reads.set(value, found);
+    return found;
+  };
+  return {
+    flow,
+    isPlaced,
+    readsOf,
+    together: (store) => groups.get(store) ?? [store],
+    costOf: costFrom(isPlaced),
+  };
+}
+
+/**
+ * Stores of the same elements that follow each other. They are written in one nest, in place of the last of them, so that what
+ * several results have in common is computed once per element and needs no memory.
+ */
+function storeGroups({ statements }: Flow): ReadonlyMap<Store, readonly Store[]> {
+  const groups = new Map<Store, Store[]>();
+  let [open, within]: [Store[], Region | undefined] = [[], undefined];
+  for (const { statement, region } of statements) {
+    if (statement.kind === 'let') {
+      const { value } = statement;
+      // what the program itself writes has to be read where it stands
+      if (value.op === 'load' && value.buffer.access !== 'read') open = [];
+    } else if (statement.kind !== 'store' || statement.value.axes.length === 0) {
+      open = [];
+    } else {
+      const [first] = open;
+      const apart = open.every(({ buffer }) => buffer !== statement.buffer);
+      if (!first || within !== region || !apart || !coversTheSame(first, statement)) open = [];
+      open.push(statement);
+      within = region;
+      groups.set(statement, open);
+    }
+  }
+  return groups;
+}
+
+function coversTheSame(first: Store, second: Store): boolean {
+  const [axes, others] = [first.value.axes, second.value.axes];
+  return (
+    axes.length === others.length &&
+    axes.every((axis, i) => {
+      const [one, other] = [spanOver(first.terms, axis), spanOver(second.terms, axis)];
+      return axis === others[i] && one?.start === other?.start && one?.limit === other?.limit;
+    })
+  );
 }

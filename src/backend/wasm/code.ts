@@ -1,4 +1,4 @@
-import { type ByteList, unsigned } from './bytes.ts';
+import { type ByteList, signed, unsigned } from './bytes.ts';
 
 /** What an instruction leaves on the stack; `none` for statements. */
 export type Kind = 'i32' | 'f32' | 'v128';
@@ -22,33 +22,50 @@ export interface Code<T extends Result = Result> {
 
 export type Statement = Code<'none'>;
 
-export interface Local<T extends Kind = Kind> {
-  readonly index: number;
-  readonly kind: T;
-  readonly name: string;
-}
+export type Scalar = Code<'i32'> | Code<'f32'>;
+
+/** What an instruction takes: code, or for an i32 the number that it is. */
+export type CodeLike<T extends Kind = Kind> = Code<T> | (T extends 'i32' ? number : never);
 
 export function code<T extends Result>(
   result: T,
   text: string,
   bytes: readonly number[],
-  operands: readonly Code[] = [],
+  operands: readonly (Code | number)[] = [],
 ): Code<T> {
-  return { result, text, operands, bytes };
+  return { result, text, operands: operands.map(codeOf), bytes };
 }
 
-export const get = <T extends Kind>({ index, kind, name }: Local<T>): Code<T> =>
-  code(kind, `$${name}`, [0x20, ...unsigned(index)]);
+const CONST = 0x41;
 
-export const set = <T extends Kind>({ index, name }: Local<T>, value: Code<T>): Statement =>
+export const codeOf = <T extends Code>(value: T | number): T | Code<'i32'> =>
+  typeof value === 'number' ? code('i32', `${value | 0}`, [CONST, ...signed(value)]) : value;
+
+/** The number that code is known to be. */
+export const constantOf = (x: Code | number): number | undefined =>
+  typeof x === 'number' ? x : x.bytes[0] === CONST ? Number(x.text) : undefined;
+
+/** A local variable, which is the code that reads it. */
+export interface Local<T extends Kind = Kind> extends Code<T> {
+  readonly index: number;
+  readonly name: string;
+}
+
+export const localOf = <T extends Kind>(kind: T, index: number, name: string): Local<T> => ({
+  ...code(kind, `$${name}`, [0x20, ...unsigned(index)]),
+  index,
+  name,
+});
+
+/** Whether code only reads a local variable, so that it may be repeated. */
+export const isLocal = (value: Code): boolean => 'index' in value;
+
+export const set = <T extends Kind>({ index, name }: Local<T>, value: CodeLike<T>): Statement =>
   code('none', `$${name} =`, [0x21, ...unsigned(index)], [value]);
 
 /** Assigns and leaves the value. */
-export const tee = <T extends Kind>({ index, kind, name }: Local<T>, value: Code<T>): Code<T> =>
-  code(kind, `$${name} :=`, [0x22, ...unsigned(index)], [value]);
-
-/** Whether code only reads a local variable, so that it may be repeated. */
-export const isGet = ({ bytes, operands }: Code): boolean => operands.length === 0 && bytes[0] === 0x20;
+export const tee = <T extends Kind>({ index, result, name }: Local<T>, value: CodeLike<T>): Code<T> =>
+  code(result, `$${name} :=`, [0x22, ...unsigned(index)], [value]);
 
 const VOID = 0x40;
 const END = 0x0b;

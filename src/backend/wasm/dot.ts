@@ -1,5 +1,5 @@
 import type { Axis, Span, Value } from '../../kernel/ir.ts';
-import { block, type Code, call, get, type Statement, select, set, when } from './code.ts';
+import { block, type Code, call, type Statement, select, set, when } from './code.ts';
 import { whileBelow } from './encode.ts';
 import { f32x4, i32, memory, plus, v128 } from './instructions.ts';
 import { isWhole } from './loops.ts';
@@ -88,8 +88,8 @@ function directPack(at: Lowering, dot: Dot, side: Side): Pack | undefined {
 export function packFactors(at: Lowering, value: Value): Statement[] {
   const statements: Statement[] = [];
   const made = new Map<string, Pack>();
-  for (const user of at.analysis.users.get(value) ?? []) {
-    if (user.kind !== 'value' || user.op !== 'dot' || !at.analysis.isLive(user)) continue;
+  for (const user of at.analysis.flow.users.get(value) ?? []) {
+    if (user.kind !== 'value' || user.op !== 'dot' || !at.analysis.flow.live.has(user)) continue;
     for (const side of ['left', 'right'] as const) {
       if (user[side] !== value || directPack(at, user, side)) continue;
       if (side === 'right' && streamOf(at, user)) continue;
@@ -131,12 +131,12 @@ function cut(
   const cutting = spans.filter((span, i) => span && !isWhole(span) && spans.indexOf(span) === i) as Span[];
   if (cutting.length === 0) return i32.const(axis.size);
   const least = at.fn.local('i32', `${axis.name}_length`);
-  statements.push(set(least, i32.const(axis.size)));
+  statements.push(set(least, axis.size));
   for (const span of cutting) {
     const length = lengthOf(at, span);
-    statements.push(set(least, select(i32.ltS(length, get(least)), length, get(least))));
+    statements.push(set(least, select(i32.ltS(length, least), length, least)));
   }
-  return get(least);
+  return least;
 }
 
 /** The product into `place`, which may be that of the carried tile it adds to. */
@@ -162,11 +162,11 @@ export function writeDot(at: Lowering, dot: Dot, place: Place): Statement[] {
       // of a long sum, the sum of a tile by itself
       const to = accumulate ? { ...place, offset: reserve(at, bytesOf(place)) } : place;
       if (accumulate) statements.push(clear(at, to));
-      statements.push(streamProduct(at, streamed, left, to, { rows, columns, depth }));
+      statements.push(streamProduct(at, streamed, left, to, [rows, columns, depth]));
       if (accumulate) statements.push(addTo(at, place, to));
     } else if (right) {
       const shape = { ...shapeOf(left, right), outRow: place.rowStride, accumulate, fused: at.relaxed };
-      const address = ({ offset }: { offset: number }) => plus(at.scratch, i32.const(offset));
+      const address = ({ offset }: { offset: number }) => plus(at.scratch, offset);
       const sizes = [blocksOf(rows, ROWS), blocksOf(columns, COLUMNS), depth];
       const reference = microKernel(at.module, shape);
       statements.push(call(reference, [address(left), address(right), address(place), ...sizes]));
@@ -188,7 +188,7 @@ const isConstant = ({ operands, bytes }: Code): boolean => operands.length === 0
 /** ceil(count / width) for a power of two. */
 function blocksOf(count: Code<'i32'>, width: number): Code<'i32'> {
   if (isConstant(count)) return i32.const(Math.ceil(Number(count.text) / width));
-  return i32.shrS(plus(count, i32.const(width - 1)), i32.const(Math.log2(width)));
+  return i32.shrS(plus(count, width - 1), Math.log2(width));
 }
 
 /** Clears a place that a product does not fill. */
@@ -197,9 +197,7 @@ function clearUnless(
   place: Place,
   ...filled: readonly (readonly [count: Code<'i32'>, axis: Axis])[]
 ): Statement[] {
-  const tests = filled.flatMap(([count, { size }]) =>
-    isConstant(count) ? [] : [i32.ltS(count, i32.const(size))],
-  );
+  const tests = filled.flatMap(([count, { size }]) => (isConstant(count) ? [] : [i32.ltS(count, size)]));
   const [first, ...rest] = tests;
   return first ? [when(rest.reduce(i32.or, first), [clear(at, place)])] : [];
 }
@@ -207,17 +205,17 @@ function clearUnless(
 const bytesOf = ({ axes, rowStride }: Place): number => (axes[0]?.size ?? 1) * rowStride;
 
 function clear(at: Lowering, place: Place): Statement {
-  return memory.fill(plus(at.scratch, i32.const(place.offset)), i32.const(0), i32.const(bytesOf(place)));
+  return memory.fill(plus(at.scratch, place.offset), 0, bytesOf(place));
 }
 
 /** place += from, tiles of the same shape */
 function addTo({ fn, scratch }: Lowering, place: Place, from: Place): Statement {
   const [at, end] = [fn.local('i32', 'at'), fn.local('i32', 'end')];
-  const sum = f32x4.add(v128.load(get(at), place.offset), v128.load(get(at), from.offset));
+  const sum = f32x4.add(v128.load(at, place.offset), v128.load(at, from.offset));
   return block([
     set(at, scratch),
-    set(end, plus(scratch, i32.const(bytesOf(place)))),
-    whileBelow(at, 16, get(end), [v128.store(get(at), sum, place.offset)]),
+    set(end, plus(scratch, bytesOf(place))),
+    whileBelow(at, 16, end, [v128.store(at, sum, place.offset)]),
   ]);
 }
 

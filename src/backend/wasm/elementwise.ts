@@ -1,9 +1,9 @@
 import { FrondError } from '../../base/errors.ts';
 import type { ElementwiseName, ValueType } from '../../kernel/ir.ts';
-import { type Code, call, get, type Kind, select, set } from './code.ts';
+import { type Code, call, type Kind, type Scalar, select, set } from './code.ts';
 import type { FunctionBuilder, ModuleBuilder } from './encode.ts';
 import { ALL_ONES, f32, f32x4, i32, i32x4, v128 } from './instructions.ts';
-import { callMath, inlineMath, type VectorScope } from './vectorMath.ts';
+import { callMath, inlineMath, type VectorScope } from './vectors.ts';
 
 /**
  * The element-wise table and casts, on vectors of four and on scalars. A bool is −1 or 0 in each lane of a vector, 1 or
@@ -138,7 +138,7 @@ export function scalarElementwise(
   fn: ElementwiseName,
   dtype: ValueType,
   args: readonly Code[],
-): Code<'i32'> | Code<'f32'> {
+): Scalar {
   if (fn === 'select') {
     const [condition, yes, no] = args as [Integer, Integer, Integer];
     return select(condition, yes, no);
@@ -166,7 +166,7 @@ function scalarFloat(scope: ElementwiseScope, fn: ElementwiseName, x: Float, y: 
     case 'rsqrt':
       return f32.div(f32.const(1), f32.sqrt(x));
     case 'isFinite':
-      return i32.ne(i32.and(i32.reinterpret(x), i32.const(EXPONENT)), i32.const(EXPONENT));
+      return i32.ne(i32.and(i32.reinterpret(x), EXPONENT), EXPONENT);
     case 'isNaN':
       return f32.ne(x, x);
     case 'neg':
@@ -206,9 +206,9 @@ function scalarInteger(
     case 'ne':
       return i32[fn](x, y);
     case 'neg':
-      return i32.sub(i32.const(0), x);
+      return i32.sub(0, x);
     case 'abs':
-      return isSigned ? select(i32.ltS(x, i32.const(0)), i32.sub(i32.const(0), x), x) : x;
+      return isSigned ? select(i32.ltS(x, 0), i32.sub(0, x), x) : x;
     case 'min':
       return select(isSigned ? i32.ltS(x, y) : i32.ltU(x, y), x, y);
     case 'max':
@@ -246,10 +246,10 @@ function divide(
   }
   const direct = fn === 'div' ? i32.divS : i32.remS;
   if (known > 0) return direct(x, y);
-  const byMinusOne = (a: Integer): Integer => (fn === 'div' ? i32.sub(i32.const(0), a) : i32.const(0));
+  const byMinusOne = (a: Integer): Integer => (fn === 'div' ? i32.sub(0, a) : i32.const(0));
   const author = (a: Integer, b: Integer): Integer => {
-    const safe = select(i32.eq(b, i32.const(-1)), i32.const(1), b);
-    return select(i32.eq(b, i32.const(-1)), byMinusOne(a), direct(a, safe));
+    const safe = select(i32.eq(b, -1), i32.const(1), b);
+    return select(i32.eq(b, -1), byMinusOne(a), direct(a, safe));
   };
   return call(guarded(module, `${fn}_s`, author), [x, y]);
 }
@@ -258,11 +258,8 @@ function divide(
 const guarded = (module: ModuleBuilder, name: string, author: (x: Integer, y: Integer) => Integer) =>
   module.helper(name, 'i32', ['x', 'y'], 'i32', (fn, [x, y]) => {
     const divisor = fn.local('i32', 'divisor');
-    const isZero = i32.eqz(get(y));
-    return [
-      set(divisor, select(isZero, i32.const(1), get(y))),
-      select(isZero, i32.const(0), author(get(x), get(divisor))),
-    ];
+    const isZero = i32.eqz(y);
+    return [set(divisor, select(isZero, i32.const(1), y)), select(isZero, i32.const(0), author(x, divisor))];
   });
 
 export function vectorCast({ fn }: ElementwiseScope, from: ValueType, to: ValueType, x: Vector): Vector {
@@ -282,7 +279,7 @@ export function scalarCast(from: ValueType, to: ValueType, x: Code): Integer | F
     return to === 'i32' ? i32.truncateS(float) : i32.truncateU(float);
   }
   const integer = x as Integer;
-  if (to === 'bool') return i32.ne(integer, i32.const(0));
+  if (to === 'bool') return i32.ne(integer, 0);
   if (to === 'f32') return from === 'u32' ? f32.convertU(integer) : f32.convertS(integer);
   return integer;
 }
@@ -291,7 +288,7 @@ export function scalarCast(from: ValueType, to: ValueType, x: Code): Integer | F
 export function splat(dtype: ValueType, x: Code): Vector {
   if (dtype === 'f32') return f32x4.splat(x as Float);
   const integer = x as Integer;
-  return i32x4.splat(dtype === 'bool' ? i32.sub(i32.const(0), integer) : integer);
+  return i32x4.splat(dtype === 'bool' ? i32.sub(0, integer) : integer);
 }
 
 /** The literal `value` of a type in every lane. */

@@ -2,11 +2,13 @@ import { ByteList, nameBytes, unsigned } from './bytes.ts';
 import {
   branchIf,
   type Code,
+  type CodeLike,
+  constantOf,
   encodeCode,
   type FunctionReference,
-  get,
   type Kind,
   type Local,
+  localOf,
   loop,
   type Result,
   type Statement,
@@ -21,7 +23,6 @@ const KIND: Readonly<Record<Kind, number>> = { i32: 0x7f, f32: 0x7d, v128: 0x7b 
 interface Constant {
   readonly local: Local<'v128'>;
   readonly value: Code<'v128'>;
-  readonly read: Code<'v128'>;
 }
 
 /** A local of kind `K` for each of several names. */
@@ -45,7 +46,7 @@ export class FunctionBuilder {
   /** A local variable; inside `scoped`, until its end only. */
   local<T extends Kind>(kind: T, name: string): Local<T> {
     const index = this.#free[kind].pop() ?? this.#kinds.push(kind) - 1;
-    const local = { index, kind, name: this.#unused(name) };
+    const local = localOf(kind, index, this.#unused(name));
     this.#names.add(local.name);
     this.#scope?.push(local);
     return local;
@@ -64,8 +65,8 @@ export class FunctionBuilder {
     const result = body();
     this.#scope = outer;
     this.#taken.clear();
-    for (const { kind, index, name } of mine.reverse()) {
-      this.#free[kind].push(index);
+    for (const { result, index, name } of mine.reverse()) {
+      this.#free[result].push(index);
       this.#names.delete(name);
     }
     return result;
@@ -98,12 +99,11 @@ export class FunctionBuilder {
 
   #constant(key: string | number, make: () => Code<'v128'>): Code<'v128'> {
     const known = this.#constants.get(key);
-    if (known) return known.read;
+    if (known) return known.local;
     const value = make();
-    const local = { index: this.#kinds.push('v128') - 1, kind: 'v128', name: value.text } as const;
-    const read = get(local);
-    this.#constants.set(key, { local, value, read });
-    return read;
+    const local = localOf('v128', this.#kinds.push('v128') - 1, value.text);
+    this.#constants.set(key, { local, value });
+    return local;
   }
 
   /** What has to run first. */
@@ -123,27 +123,28 @@ export class FunctionBuilder {
   }
 }
 
-/** do { body } while ((counter += step) < to): for ranges that are known not to be empty. */
-export function countUp(
+type Counting = readonly [
   counter: Local<'i32'>,
   step: number,
-  to: Code<'i32'>,
+  end: CodeLike<'i32'>,
   body: readonly Statement[],
-): Statement[] {
-  const next = tee(counter, plus(get(counter), i32.const(step)));
-  return [set(counter, i32.const(0)), loop([...body, branchIf(0, i32.ltS(next, to))])];
-}
+];
 
-/** while (counter < end) { body; counter += step }: for ranges that may be empty. The counter is set before. */
-export function whileBelow(
-  counter: Local<'i32'>,
-  step: number,
-  end: Code<'i32'>,
-  body: readonly Statement[],
-): Statement {
-  const next = tee(counter, plus(get(counter), i32.const(step)));
-  return when(i32.ltS(get(counter), end), [loop([...body, branchIf(0, i32.ltS(next, end))])]);
-}
+/** do { body } while ((counter += step) < end) */
+const repeat = (...[counter, step, end, body]: Counting): Statement =>
+  loop([...body, branchIf(0, i32.ltS(tee(counter, plus(counter, step)), end))]);
+
+/** while (counter < end) { body; counter += step }, from what the counter is on. */
+export const whileBelow = (...counting: Counting): Statement => {
+  const [counter, , end] = counting;
+  return when(i32.ltS(counter, end), [repeat(...counting)]);
+};
+
+/** for (counter = 0; counter < end; counter += step) body; tested at the end alone where `end` is a number, which is then positive. */
+export const countUp = (...counting: Counting): Statement[] => {
+  const [counter, , end] = counting;
+  return [set(counter, 0), constantOf(end) === undefined ? whileBelow(...counting) : repeat(...counting)];
+};
 
 export interface WasmFunction extends FunctionReference {
   readonly builder: FunctionBuilder;
@@ -165,7 +166,7 @@ export class ModuleBuilder {
   /** Declares a function; its body is set by `define`, so that functions may call later ones. */
   declare<T extends Result>(name: string, builder: FunctionBuilder, result: T): FunctionReference<T> {
     const reference = { index: this.functions.length, name, result };
-    const parameters = builder.parameters.map(({ kind }) => kind);
+    const parameters = builder.parameters.map(({ result }) => result);
     this.functions.push({ ...reference, parameters, builder, body: [] });
     return { ...reference, parameters };
   }

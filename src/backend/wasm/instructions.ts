@@ -1,62 +1,94 @@
-import { floatBytes, integerBytes, signed, unsigned } from './bytes.ts';
-import { type Code, code, type Kind, type Result, type Statement } from './code.ts';
+import { floatBytes, integerBytes, unsigned } from './bytes.ts';
+import {
+  type Code,
+  type CodeLike,
+  code,
+  codeOf,
+  constantOf,
+  type Kind,
+  type Result,
+  type Statement,
+} from './code.ts';
 
 /** Typed builders of the instructions that kernels need, named as in the WebAssembly specification. */
 
+type Word = CodeLike<'i32'>;
+type Vector = Code<'v128'>;
+
+const simd = (opcode: number): number[] => [0xfd, ...unsigned(opcode)];
+
+/** What an instruction's name begins with, and the kind of its operands. */
+const KINDS = { i32: 'i32', f32: 'f32', v128: 'v128', i32x4: 'v128', f32x4: 'v128' } as const;
+type Kinds = typeof KINDS;
+
+/** An instruction of each name, whose opcodes follow each other in the specification; `ltS` is spelled `lt_s`. */
+function numbered<const N extends readonly string[], F>(
+  type: keyof Kinds,
+  first: number,
+  names: N,
+  make: (text: string, bytes: number[]) => F,
+): { readonly [K in N[number]]: F } {
+  const entries = names.map((name, i) => {
+    const text = `${type}.${name.replace(/[SU]$/, (sign) => `_${sign.toLowerCase()}`)}`;
+    return [name, make(text, KINDS[type] === 'v128' ? simd(first + i) : [first + i])];
+  });
+  return Object.fromEntries(entries);
+}
+
 const unary =
-  <A extends Kind, R extends Result>(_from: A, to: R, text: string, ...bytes: readonly number[]) =>
-  (x: Code<A>): Code<R> =>
-    code(to, text, bytes, [x]);
+  <R extends Result, A extends Kind>(result: R, _of: A, text: string, bytes: readonly number[]) =>
+  (x: CodeLike<A>): Code<R> =>
+    code(result, text, bytes, [x]);
 const binary =
-  <A extends Kind, R extends Result>(_from: A, to: R, text: string, ...bytes: readonly number[]) =>
-  (x: Code<A>, y: Code<A>): Code<R> =>
-    code(to, text, bytes, [x, y]);
+  <R extends Result, A extends Kind>(result: R, _of: A, text: string, bytes: readonly number[]) =>
+  (x: CodeLike<A>, y: CodeLike<A>): Code<R> =>
+    code(result, text, bytes, [x, y]);
 
-const integerBinary = (text: string, opcode: number) => binary('i32', 'i32', `i32.${text}`, opcode);
-const floatBinary = (text: string, opcode: number) => binary('f32', 'f32', `f32.${text}`, opcode);
-const floatUnary = (text: string, opcode: number) => unary('f32', 'f32', `f32.${text}`, opcode);
-const floatCompare = (text: string, opcode: number) => binary('f32', 'i32', `f32.${text}`, opcode);
+const unaries = <T extends keyof Kinds, const N extends readonly string[]>(
+  type: T,
+  first: number,
+  ...names: N
+) => numbered(type, first, names, (text, bytes) => unary(KINDS[type], KINDS[type], text, bytes));
+const binaries = <T extends keyof Kinds, const N extends readonly string[]>(
+  type: T,
+  first: number,
+  ...names: N
+) => numbered(type, first, names, (text, bytes) => binary(KINDS[type], KINDS[type], text, bytes));
 
-/** Immediates of an access: the power of two that the address is a multiple of, and a constant offset. */
-const access = (offset: number, alignment = 2): number[] => [alignment, ...unsigned(offset)];
-const at = (text: string, offset: number): string => (offset === 0 ? text : `${text} offset=${offset}`);
+/** Immediates of an access are the power of two that the address is a multiple of, and a constant offset. */
+const access = (text: string, bytes: readonly number[], offset: number, alignment: number) =>
+  [offset === 0 ? text : `${text} offset=${offset}`, [...bytes, alignment, ...unsigned(offset)]] as const;
+
+const load =
+  <R extends Kind>(result: R, text: string, bytes: readonly number[], alignment = 2) =>
+  (address: Word, offset = 0): Code<R> =>
+    code(result, ...access(text, bytes, offset, alignment), [address]);
+const store =
+  <A extends Kind>(_of: A, text: string, bytes: readonly number[], alignment = 2) =>
+  (address: Word, value: CodeLike<A>, offset = 0): Statement =>
+    code('none', ...access(text, bytes, offset, alignment), [address, value]);
+
+/** An access to one lane, which is its last immediate. */
+const ofLane = <R extends Result>(
+  result: R,
+  [text, bytes]: readonly [string, readonly number[]],
+  lane: number,
+  operands: readonly (Code | number)[],
+): Code<R> => code(result, `${text} ${lane}`, [...bytes, lane], operands);
 
 export const i32 = {
-  const: (value: number): Code<'i32'> => code('i32', `${value | 0}`, [0x41, ...signed(value)]),
-  load: (address: Code<'i32'>, offset = 0): Code<'i32'> =>
-    code('i32', at('i32.load', offset), [0x28, ...access(offset)], [address]),
-  store: (address: Code<'i32'>, value: Code<'i32'>, offset = 0): Statement =>
-    code('none', at('i32.store', offset), [0x36, ...access(offset)], [address, value]),
-  load16: (address: Code<'i32'>, offset = 0): Code<'i32'> =>
-    code('i32', at('i32.load16_u', offset), [0x2f, ...access(offset, 1)], [address]),
-  store16: (address: Code<'i32'>, value: Code<'i32'>, offset = 0): Statement =>
-    code('none', at('i32.store16', offset), [0x3b, ...access(offset, 1)], [address, value]),
-  eqz: unary('i32', 'i32', 'i32.eqz', 0x45),
-  eq: integerBinary('eq', 0x46),
-  ne: integerBinary('ne', 0x47),
-  ltS: integerBinary('lt_s', 0x48),
-  ltU: integerBinary('lt_u', 0x49),
-  gtS: integerBinary('gt_s', 0x4a),
-  leS: integerBinary('le_s', 0x4c),
-  leU: integerBinary('le_u', 0x4d),
-  geS: integerBinary('ge_s', 0x4e),
-  geU: integerBinary('ge_u', 0x4f),
-  add: integerBinary('add', 0x6a),
-  sub: integerBinary('sub', 0x6b),
-  mul: integerBinary('mul', 0x6c),
-  divS: integerBinary('div_s', 0x6d),
-  divU: integerBinary('div_u', 0x6e),
-  remS: integerBinary('rem_s', 0x6f),
-  remU: integerBinary('rem_u', 0x70),
-  and: integerBinary('and', 0x71),
-  or: integerBinary('or', 0x72),
-  xor: integerBinary('xor', 0x73),
-  shl: integerBinary('shl', 0x74),
-  shrS: integerBinary('shr_s', 0x75),
-  shrU: integerBinary('shr_u', 0x76),
-  reinterpret: unary('f32', 'i32', 'i32.reinterpret_f32', 0xbc),
-  truncateS: unary('f32', 'i32', 'i32.trunc_sat_f32_s', 0xfc, 0x00),
-  truncateU: unary('f32', 'i32', 'i32.trunc_sat_f32_u', 0xfc, 0x01),
+  const: codeOf as (value: number) => Code<'i32'>,
+  load: load('i32', 'i32.load', [0x28]),
+  store: store('i32', 'i32.store', [0x36]),
+  load16: load('i32', 'i32.load16_u', [0x2f], 1),
+  store16: store('i32', 'i32.store16', [0x3b], 1),
+  ...unaries('i32', 0x45, 'eqz'),
+  ...binaries('i32', 0x46, 'eq', 'ne', 'ltS', 'ltU', 'gtS', 'gtU', 'leS', 'leU', 'geS', 'geU'),
+  ...binaries('i32', 0x6a, 'add', 'sub', 'mul', 'divS', 'divU', 'remS', 'remU'),
+  ...binaries('i32', 0x71, 'and', 'or', 'xor', 'shl', 'shrS', 'shrU'),
+  reinterpret: unary('i32', 'f32', 'i32.reinterpret_f32', [0xbc]),
+  truncateS: unary('i32', 'f32', 'i32.trunc_sat_f32_s', [0xfc, 0x00]),
+  truncateU: unary('i32', 'f32', 'i32.trunc_sat_f32_u', [0xfc, 0x01]),
 } as const;
 
 const floatText = (value: number): string => {
@@ -67,172 +99,100 @@ const floatText = (value: number): string => {
 
 export const f32 = {
   const: (value: number): Code<'f32'> => code('f32', floatText(value), [0x43, ...floatBytes(value)]),
-  load: (address: Code<'i32'>, offset = 0): Code<'f32'> =>
-    code('f32', at('f32.load', offset), [0x2a, ...access(offset)], [address]),
-  store: (address: Code<'i32'>, value: Code<'f32'>, offset = 0): Statement =>
-    code('none', at('f32.store', offset), [0x38, ...access(offset)], [address, value]),
-  eq: floatCompare('eq', 0x5b),
-  ne: floatCompare('ne', 0x5c),
-  lt: floatCompare('lt', 0x5d),
-  gt: floatCompare('gt', 0x5e),
-  le: floatCompare('le', 0x5f),
-  abs: floatUnary('abs', 0x8b),
-  neg: floatUnary('neg', 0x8c),
-  floor: floatUnary('floor', 0x8e),
-  sqrt: floatUnary('sqrt', 0x91),
-  add: floatBinary('add', 0x92),
-  sub: floatBinary('sub', 0x93),
-  mul: floatBinary('mul', 0x94),
-  div: floatBinary('div', 0x95),
-  min: floatBinary('min', 0x96),
-  max: floatBinary('max', 0x97),
-  convertS: unary('i32', 'f32', 'f32.convert_i32_s', 0xb2),
-  convertU: unary('i32', 'f32', 'f32.convert_i32_u', 0xb3),
+  load: load('f32', 'f32.load', [0x2a]),
+  store: store('f32', 'f32.store', [0x38]),
+  ...numbered('f32', 0x5b, ['eq', 'ne', 'lt', 'gt', 'le'], (text, bytes) =>
+    binary('i32', 'f32', text, bytes),
+  ),
+  ...unaries('f32', 0x8b, 'abs', 'neg', 'ceil', 'floor', 'trunc', 'nearest', 'sqrt'),
+  ...binaries('f32', 0x92, 'add', 'sub', 'mul', 'div', 'min', 'max'),
+  convertS: unary('f32', 'i32', 'f32.convert_i32_s', [0xb2]),
+  convertU: unary('f32', 'i32', 'f32.convert_i32_u', [0xb3]),
 } as const;
-
-const simd = (opcode: number): number[] => [0xfd, ...unsigned(opcode)];
-const vectorUnary = (text: string, opcode: number) => unary('v128', 'v128', text, ...simd(opcode));
-const vectorBinary = (text: string, opcode: number) => binary('v128', 'v128', text, ...simd(opcode));
-const shift =
-  (text: string, opcode: number) =>
-  (x: Code<'v128'>, count: Code<'i32'>): Code<'v128'> =>
-    code('v128', text, simd(opcode), [x, count]);
 
 /** Whole vectors, whatever their lanes hold. */
 export const v128 = {
-  load: (address: Code<'i32'>, offset = 0): Code<'v128'> =>
-    code('v128', at('v128.load', offset), [...simd(0), ...access(offset)], [address]),
+  load: load('v128', 'v128.load', simd(0)),
   /** one element, repeated in all lanes */
-  loadSplat: (address: Code<'i32'>, offset = 0): Code<'v128'> =>
-    code('v128', at('v128.load32_splat', offset), [...simd(9), ...access(offset)], [address]),
-  store: (address: Code<'i32'>, value: Code<'v128'>, offset = 0): Statement =>
-    code('none', at('v128.store', offset), [...simd(11), ...access(offset)], [address, value]),
+  loadSplat: load('v128', 'v128.load32_splat', simd(9)),
+  store: store('v128', 'v128.store', simd(11)),
   /** four words of 16 bits, zero-extended */
-  load16x4: (address: Code<'i32'>, offset = 0): Code<'v128'> =>
-    code('v128', at('v128.load16x4_u', offset), [...simd(4), ...access(offset, 1)], [address]),
+  load16x4: load('v128', 'v128.load16x4_u', simd(4), 1),
   /** the lower 64 bits */
-  storeLow: (address: Code<'i32'>, value: Code<'v128'>, offset = 0): Statement =>
-    code(
-      'none',
-      `${at('v128.store64_lane', offset)} 0`,
-      [...simd(91), ...access(offset, 1), 0],
-      [address, value],
-    ),
+  storeLow: (address: Word, value: Vector, offset = 0): Statement =>
+    ofLane('none', access('v128.store64_lane', simd(91), offset, 1), 0, [address, value]),
   /** `vector` with one lane loaded */
-  loadLane: (address: Code<'i32'>, vector: Code<'v128'>, lane: number, offset = 0): Code<'v128'> =>
-    code(
-      'v128',
-      `${at('v128.load32_lane', offset)} ${lane}`,
-      [...simd(86), ...access(offset), lane],
-      [address, vector],
-    ),
-  storeLane: (address: Code<'i32'>, vector: Code<'v128'>, lane: number, offset = 0): Statement =>
-    code(
-      'none',
-      `${at('v128.store32_lane', offset)} ${lane}`,
-      [...simd(90), ...access(offset), lane],
-      [address, vector],
-    ),
+  loadLane: (address: Word, vector: Vector, lane: number, offset = 0): Vector =>
+    ofLane('v128', access('v128.load32_lane', simd(86), offset, 2), lane, [address, vector]),
+  storeLane: (address: Word, vector: Vector, lane: number, offset = 0): Statement =>
+    ofLane('none', access('v128.store32_lane', simd(90), offset, 2), lane, [address, vector]),
   /** lanes 0–3 are x's, 4–7 are y's */
-  shuffle: (x: Code<'v128'>, y: Code<'v128'>, lanes: readonly [number, number, number, number]) =>
-    code(
-      'v128',
-      `shuffle32 ${lanes.join(' ')}`,
-      [...simd(13), ...lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => lane * 4 + byte))],
-      [x, y],
-    ),
-  not: vectorUnary('v128.not', 77),
-  and: vectorBinary('v128.and', 78),
-  /** x and not y */
-  andNot: vectorBinary('v128.andnot', 79),
-  or: vectorBinary('v128.or', 80),
-  xor: vectorBinary('v128.xor', 81),
+  shuffle: (x: Vector, y: Vector, lanes: readonly [number, number, number, number]): Vector => {
+    const bytes = lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => lane * 4 + byte));
+    return code('v128', `shuffle32 ${lanes.join(' ')}`, [...simd(13), ...bytes], [x, y]);
+  },
+  ...unaries('v128', 77, 'not'),
+  /** andnot: x and not y */
+  ...binaries('v128', 78, 'and', 'andnot', 'or', 'xor'),
   /** bits of `yes` where `mask` is set, else of `no` */
-  select: (mask: Code<'v128'>, yes: Code<'v128'>, no: Code<'v128'>): Code<'v128'> =>
+  select: (mask: Vector, yes: Vector, no: Vector): Vector =>
     code('v128', 'v128.bitselect', simd(82), [yes, no, mask]),
 } as const;
-
-/** A vector literal of four equal lanes. */
-const repeated = (lane: readonly number[]): number[] => [...simd(12), ...lane, ...lane, ...lane, ...lane];
 
 /** Text of the vector whose bits are all set. */
 export const ALL_ONES = 'i32x4(-1)';
 
+const shift = (text: string, bytes: readonly number[]) => (x: Vector, count: Word) =>
+  code('v128', text, bytes, [x, count]);
+
 export const i32x4 = {
-  const: (a: number, b = a, c = a, d = a): Code<'v128'> => {
+  const: (a: number, b = a, c = a, d = a): Vector => {
     const lanes = [a, b, c, d];
     const same = lanes.every((lane) => lane === a);
     const text = `i32x4(${same ? a | 0 : lanes.map((lane) => lane | 0).join(' ')})`;
     return code('v128', text, [...simd(12), ...lanes.flatMap(integerBytes)]);
   },
-  splat: unary('i32', 'v128', 'i32x4.splat', ...simd(17)),
-  lane: (x: Code<'v128'>, lane: number): Code<'i32'> =>
-    code('i32', `i32x4.extract_lane ${lane}`, [...simd(27), lane], [x]),
-  replace: (x: Code<'v128'>, value: Code<'i32'>, lane: number): Code<'v128'> =>
-    code('v128', `i32x4.replace_lane ${lane}`, [...simd(28), lane], [x, value]),
-  eq: vectorBinary('i32x4.eq', 55),
-  ne: vectorBinary('i32x4.ne', 56),
-  ltS: vectorBinary('i32x4.lt_s', 57),
-  ltU: vectorBinary('i32x4.lt_u', 58),
-  gtS: vectorBinary('i32x4.gt_s', 59),
-  gtU: vectorBinary('i32x4.gt_u', 60),
-  leS: vectorBinary('i32x4.le_s', 61),
-  leU: vectorBinary('i32x4.le_u', 62),
-  geS: vectorBinary('i32x4.ge_s', 63),
-  abs: vectorUnary('i32x4.abs', 160),
-  neg: vectorUnary('i32x4.neg', 161),
-  shl: shift('i32x4.shl', 171),
-  shrS: shift('i32x4.shr_s', 172),
-  shrU: shift('i32x4.shr_u', 173),
-  add: vectorBinary('i32x4.add', 174),
-  sub: vectorBinary('i32x4.sub', 177),
-  mul: vectorBinary('i32x4.mul', 181),
-  minS: vectorBinary('i32x4.min_s', 182),
-  minU: vectorBinary('i32x4.min_u', 183),
-  maxS: vectorBinary('i32x4.max_s', 184),
-  maxU: vectorBinary('i32x4.max_u', 185),
+  splat: unary('v128', 'i32', 'i32x4.splat', simd(17)),
+  lane: (x: Vector, lane: number): Code<'i32'> => ofLane('i32', ['i32x4.extract_lane', simd(27)], lane, [x]),
+  replace: (x: Vector, value: Word, lane: number): Vector =>
+    ofLane('v128', ['i32x4.replace_lane', simd(28)], lane, [x, value]),
+  ...binaries('i32x4', 55, 'eq', 'ne', 'ltS', 'ltU', 'gtS', 'gtU', 'leS', 'leU', 'geS', 'geU'),
+  ...unaries('i32x4', 160, 'abs', 'neg'),
+  ...numbered('i32x4', 171, ['shl', 'shrS', 'shrU'], shift),
+  ...binaries('i32x4', 174, 'add'),
+  ...binaries('i32x4', 177, 'sub'),
+  ...binaries('i32x4', 181, 'mul', 'minS', 'minU', 'maxS', 'maxU'),
   /** the lower 16 bits of lanes that need no more: x in the lower half, y in the upper */
-  narrow: vectorBinary('i16x8.narrow_i32x4_u', 134),
-  truncateS: vectorUnary('i32x4.trunc_sat_f32x4_s', 248),
-  truncateU: vectorUnary('i32x4.trunc_sat_f32x4_u', 249),
+  narrow: binary('v128', 'v128', 'i16x8.narrow_i32x4_u', simd(134)),
+  truncateS: unary('v128', 'v128', 'i32x4.trunc_sat_f32x4_s', simd(248)),
+  truncateU: unary('v128', 'v128', 'i32x4.trunc_sat_f32x4_u', simd(249)),
 } as const;
 
 export const f32x4 = {
-  const: (value: number): Code<'v128'> =>
-    code('v128', `f32x4(${floatText(value)})`, repeated(floatBytes(value))),
-  splat: unary('f32', 'v128', 'f32x4.splat', ...simd(19)),
-  lane: (x: Code<'v128'>, lane: number): Code<'f32'> =>
-    code('f32', `f32x4.extract_lane ${lane}`, [...simd(31), lane], [x]),
-  eq: vectorBinary('f32x4.eq', 65),
-  ne: vectorBinary('f32x4.ne', 66),
-  lt: vectorBinary('f32x4.lt', 67),
-  gt: vectorBinary('f32x4.gt', 68),
-  le: vectorBinary('f32x4.le', 69),
-  floor: vectorUnary('f32x4.floor', 104),
-  nearest: vectorUnary('f32x4.nearest', 106),
-  abs: vectorUnary('f32x4.abs', 224),
-  neg: vectorUnary('f32x4.neg', 225),
-  sqrt: vectorUnary('f32x4.sqrt', 227),
-  add: vectorBinary('f32x4.add', 228),
-  sub: vectorBinary('f32x4.sub', 229),
-  mul: vectorBinary('f32x4.mul', 230),
-  div: vectorBinary('f32x4.div', 231),
-  min: vectorBinary('f32x4.min', 232),
-  max: vectorBinary('f32x4.max', 233),
+  const: (value: number): Vector => {
+    const lane = floatBytes(value);
+    return code('v128', `f32x4(${floatText(value)})`, [...simd(12), ...lane, ...lane, ...lane, ...lane]);
+  },
+  splat: unary('v128', 'f32', 'f32x4.splat', simd(19)),
+  lane: (x: Vector, lane: number): Code<'f32'> => ofLane('f32', ['f32x4.extract_lane', simd(31)], lane, [x]),
+  ...binaries('f32x4', 65, 'eq', 'ne', 'lt', 'gt', 'le'),
+  ...unaries('f32x4', 103, 'ceil', 'floor', 'trunc', 'nearest'),
+  ...unaries('f32x4', 224, 'abs', 'neg'),
+  ...unaries('f32x4', 227, 'sqrt'),
+  /** pmin: y < x ? y : x, which is one machine instruction, unlike min */
+  ...binaries('f32x4', 228, 'add', 'sub', 'mul', 'div', 'min', 'max', 'pmin'),
   /** x · y + z, rounded once or twice as the machine likes: relaxed SIMD */
-  relaxedMadd: (x: Code<'v128'>, y: Code<'v128'>, z: Code<'v128'>): Code<'v128'> =>
+  relaxedMadd: (x: Vector, y: Vector, z: Vector): Vector =>
     code('v128', 'f32x4.relaxed_madd', simd(0x105), [x, y, z]),
-  /** y < x ? y : x, which is one machine instruction, unlike `min` */
-  pmin: vectorBinary('f32x4.pmin', 234),
-  convertS: vectorUnary('f32x4.convert_i32x4_s', 250),
-  convertU: vectorUnary('f32x4.convert_i32x4_u', 251),
+  convertS: unary('v128', 'v128', 'f32x4.convert_i32x4_s', simd(250)),
+  convertU: unary('v128', 'v128', 'f32x4.convert_i32x4_u', simd(251)),
 } as const;
 
 export const memory = {
   /** sets `length` bytes from `address` on to `byte` */
-  fill: (address: Code<'i32'>, byte: Code<'i32'>, length: Code<'i32'>): Statement =>
+  fill: (address: Word, byte: Word, length: Word): Statement =>
     code('none', 'memory.fill', [0xfc, 11, 0], [address, byte, length]),
-  copy: (to: Code<'i32'>, from: Code<'i32'>, length: Code<'i32'>): Statement =>
+  copy: (to: Word, from: Word, length: Word): Statement =>
     code('none', 'memory.copy', [0xfc, 10, 0, 0], [to, from, length]),
 } as const;
 
@@ -240,24 +200,21 @@ export const memory = {
 export const globalGet = (index: number, name: string): Code<'i32'> =>
   code('i32', `global $${name}`, [0x23, ...unsigned(index)]);
 
-const constantOf = (x: Code<'i32'>): number | undefined =>
-  x.operands.length === 0 && x.bytes[0] === 0x41 ? Number(x.text) : undefined;
-
 /** x + y, with constants folded. */
-export function plus(x: Code<'i32'>, y: Code<'i32'>): Code<'i32'> {
+export function plus(x: Word, y: Word): Code<'i32'> {
   const [a, b] = [constantOf(x), constantOf(y)];
-  if (a !== undefined && b !== undefined) return i32.const((a + b) | 0);
-  if (a === 0) return y;
-  return b === 0 ? x : i32.add(x, y);
+  if (a !== undefined && b !== undefined) return i32.const(a + b);
+  if (a === 0) return codeOf(y);
+  return b === 0 ? codeOf(x) : i32.add(x, y);
 }
 
 /** x · y, with constants folded and powers of two shifted. */
-export function times(x: Code<'i32'>, y: Code<'i32'>): Code<'i32'> {
+export function times(x: Word, y: Word): Code<'i32'> {
   const [a, b] = [constantOf(x), constantOf(y)];
   if (a !== undefined && b !== undefined) return i32.const(Math.imul(a, b));
   if (a !== undefined) return times(y, x);
   if (b === 0) return i32.const(0);
-  if (b === 1) return x;
-  if (b !== undefined && b > 0 && (b & (b - 1)) === 0) return i32.shl(x, i32.const(Math.log2(b)));
+  if (b === 1) return codeOf(x);
+  if (b !== undefined && b > 0 && (b & (b - 1)) === 0) return i32.shl(x, Math.log2(b));
   return i32.mul(x, y);
 }

@@ -4,8 +4,7 @@ import {
   block,
   branchIf,
   type Code,
-  get,
-  isGet,
+  isLocal,
   type Kind,
   type Local,
   loop,
@@ -133,7 +132,7 @@ export abstract class Loops {
     if (known) return known as Code<T>;
     const value = this.atLevel(level, make);
     // what only reads a local needs no other
-    const result = isGet(value) ? value : this.keep(level, kind, name, value);
+    const result = isLocal(value) ? value : this.keep(level, kind, name, value);
     this.#known.set(own, result);
     return result;
   }
@@ -142,18 +141,18 @@ export abstract class Loops {
   keep<T extends Kind>(level: Level, kind: T, name: string, value: Code<T>): Code<T> {
     const local = this.at.fn.local(kind, name);
     this.push(level, set(local, value));
-    return get(local);
+    return local;
   }
 
   /** Index of the row of a cell. */
   rowAt({ row }: Cell): Code<'i32'> {
-    return plus(get(this.rowIndex), i32.const(row));
+    return plus(this.rowIndex, row);
   }
 
   /** Indices of the lanes of a cell. */
   laneIndices({ vector }: Cell): Code<'v128'> {
     return this.once(2, `lanes ${vector}`, 'v128', `${this.lane.name}_lanes`, () => {
-      const first = i32.shrU(get(this.laneBytes), i32.const(2));
+      const first = i32.shrU(this.laneBytes, 2);
       const ramp = [0, 1, 2, 3].map((i) => 4 * vector + i) as [number, number, number, number];
       return i32x4.add(i32x4.splat(first), this.at.fn.constant(i32x4.const(...ramp)));
     });
@@ -181,7 +180,7 @@ export abstract class Loops {
   /** Base of scratch memory plus the row's distance in tiles of this stride. */
   rowAddress(rowStride: number): Code<'i32'> {
     return this.once(1, `row ${rowStride}`, 'i32', `${this.row?.name ?? 'row'}_row`, () =>
-      plus(this.at.scratch, times(get(this.rowIndex), i32.const(rowStride))),
+      plus(this.at.scratch, times(this.rowIndex, rowStride)),
     );
   }
 
@@ -201,7 +200,7 @@ export abstract class Loops {
     const id = `${span.start.id} ${span.limit.id}`;
     if (this.roleOf(span.axis, roles) === 'row') {
       return this.once(1, `row mask ${id} ${cell.row}`, 'v128', 'row_mask', () =>
-        i32x4.splat(i32.sub(i32.const(0), this.isRowInside(span, cell))),
+        i32x4.splat(i32.sub(0, this.isRowInside(span, cell))),
       );
     }
     const limit = this.once(0, `limits ${id}`, 'v128', 'limits', () => i32x4.splat(this.lengthOf(span)));
@@ -241,8 +240,8 @@ export abstract class Loops {
     if (!lanes || isWhole(lanes.span)) return whole;
     return this.once(0, 'lanes end', 'i32', 'lanes_end', () => {
       const length = this.lengthOf(lanes.span);
-      const bytes = times(roundUp(length, Math.max(4, lanes.unit)), i32.const(4));
-      return select(i32.ltS(length, i32.const(this.lane.size)), bytes, whole);
+      const bytes = times(roundUp(length, Math.max(4, lanes.unit)), 4);
+      return select(i32.ltS(length, this.lane.size), bytes, whole);
     });
   }
 
@@ -264,17 +263,16 @@ export abstract class Loops {
         return select(i32.ltS(length, least), length, least);
       }, i32.const(this.lane.size));
       const kept = this.once(0, 'shortest', 'i32', 'shortest', () => shortest);
-      const bytes = i32.and(times(kept, i32.const(4)), i32.const(-16 * this.#vectors));
-      return select(i32.gtS(kept, i32.const(0)), bytes, i32.const(0));
+      const bytes = i32.and(times(kept, 4), -16 * this.#vectors);
+      return select(i32.gtS(kept, 0), bytes, i32.const(0));
     });
   }
 
   /** One loop over all lanes. */
   #loop(end: Code<'i32'>): Statement[] {
     const step = this.#vectors * 16;
-    if (this.lane.size * 4 <= step) return [set(this.laneBytes, i32.const(0)), ...this.#inside];
-    if (end.operands.length === 0 && !isGet(end)) return countUp(this.laneBytes, step, end, this.#inside);
-    return [set(this.laneBytes, i32.const(0)), whileBelow(this.laneBytes, step, end, this.#inside)];
+    if (this.lane.size * 4 <= step) return [set(this.laneBytes, 0), ...this.#inside];
+    return countUp(this.laneBytes, step, end, this.#inside);
   }
 
   /** Lanes inside all spans, then the rest of the row. */
@@ -286,7 +284,7 @@ export abstract class Loops {
       ? this.once(1, 'cut', 'i32', 'cut', () => select(rest.reduce(i32.and, first), inner, i32.const(0)))
       : inner;
     return [
-      set(this.laneBytes, i32.const(0)),
+      set(this.laneBytes, 0),
       whileBelow(this.laneBytes, this.#vectors * 16, cut, this.#inside),
       whileBelow(this.laneBytes, 16, end, this.#rest),
     ];
@@ -295,17 +293,17 @@ export abstract class Loops {
   #rows(row: readonly Statement[], limit: Code<'i32'> | undefined): Statement[] {
     if (!this.row) return [...row];
     const step = this.#options.step ?? 1;
-    const first = set(this.rowIndex, i32.const(0));
+    const first = set(this.rowIndex, 0);
     if (this.row.size <= step) {
-      return limit ? [first, block([branchIf(0, i32.leS(limit, i32.const(0))), ...row])] : [first, ...row];
+      return limit ? [first, block([branchIf(0, i32.leS(limit, 0)), ...row])] : [first, ...row];
     }
-    if (!limit) return countUp(this.rowIndex, step, i32.const(this.row.size), row);
+    if (!limit) return countUp(this.rowIndex, step, this.row.size, row);
     const size = this.row.size;
     const next = [
-      branchIf(1, i32.geS(get(this.rowIndex), limit)),
+      branchIf(1, i32.geS(this.rowIndex, limit)),
       ...row,
-      set(this.rowIndex, plus(get(this.rowIndex), i32.const(step))),
-      branchIf(0, i32.ltS(get(this.rowIndex), i32.const(size))),
+      set(this.rowIndex, plus(this.rowIndex, step)),
+      branchIf(0, i32.ltS(this.rowIndex, size)),
     ];
     return [first, block([loop(next)])];
   }
@@ -324,8 +322,7 @@ export function renamed(roles: Roles, from: Axis, to: Axis): Roles {
   return inner;
 }
 
-const roundUp = (x: Code<'i32'>, unit: number): Code<'i32'> =>
-  i32.and(plus(x, i32.const(unit - 1)), i32.const(-unit));
+const roundUp = (x: Code<'i32'>, unit: number): Code<'i32'> => i32.and(plus(x, unit - 1), -unit);
 
 const distinct = (cuts: readonly Cut[]): Cut[] => [
   ...new Map(

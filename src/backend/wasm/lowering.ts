@@ -1,7 +1,7 @@
 import { defined, FrondError } from '../../base/errors.ts';
 import type { Axis, Buffer, Kernel, Span, Term, Value } from '../../kernel/ir.ts';
 import type { Analysis } from './analysis.ts';
-import { type Code, get, type Local } from './code.ts';
+import type { Code, Local, Scalar } from './code.ts';
 import { scalarLiteral } from './elementwise.ts';
 import type { FunctionBuilder, ModuleBuilder } from './encode.ts';
 import { i32, plus, times } from './instructions.ts';
@@ -36,9 +36,9 @@ export interface Lowering {
   /** relaxed SIMD may be used */
   readonly relaxed: boolean;
   /** base address of scratch memory */
-  readonly scratch: Code<'i32'>;
+  readonly scratch: Local<'i32'>;
   readonly addresses: ReadonlyMap<Buffer, Local<'i32'>>;
-  readonly scalars: Map<Value, Code<'i32'> | Code<'f32'>>;
+  readonly scalars: Map<Value, Scalar>;
   readonly carriedLocals: Map<Value, Local>;
   readonly places: Map<Value, Place>;
   /** factors of each `dot` that were packed where they were made */
@@ -74,7 +74,7 @@ export function allocateTile(at: Lowering, axes: readonly Axis[]): Place {
 }
 
 /** Code of a uniform scalar. */
-export function scalar(at: Lowering, value: Value): Code<'i32'> | Code<'f32'> {
+export function scalar(at: Lowering, value: Value): Scalar {
   if (value.op === 'constant') return scalarLiteral(value.dtype, value.value);
   return defined(at.scalars.get(value), `scalar %${value.id} of kernel ${at.kernel.name}`);
 }
@@ -93,7 +93,7 @@ export const elementBytes = ({ dtype }: Buffer): 2 | 4 => (dtype === 'f16' ? 2 :
 
 /** Bytes between elements of a buffer `stride` apart. */
 export const strideBytes = (at: Lowering, buffer: Buffer, stride: Value): Code<'i32'> =>
-  times(integer(at, stride), i32.const(elementBytes(buffer)));
+  times(integer(at, stride), elementBytes(buffer));
 
 /** Address of the element whose indices are all scalars, or the starts of spans; index tiles count as 0. */
 export const elementAddress = (at: Lowering, buffer: Buffer, terms: readonly Term[]): Code<'i32'> =>
@@ -107,7 +107,7 @@ export const elementAddress = (at: Lowering, buffer: Buffer, terms: readonly Ter
   );
 
 export const bufferAddress = (at: Lowering, buffer: Buffer): Code<'i32'> =>
-  get(defined(at.addresses.get(buffer), `address of ${buffer.name}`));
+  defined(at.addresses.get(buffer), `address of ${buffer.name}`);
 
 /** limit − start: how many elements a span has. */
 export const lengthOf = (at: Lowering, span: Span): Code<'i32'> => {

@@ -2,7 +2,6 @@ import {
   branchIf,
   type Code,
   type FunctionReference,
-  get,
   type Local,
   loop,
   type Statement,
@@ -10,7 +9,7 @@ import {
   tee,
   when,
 } from './code.ts';
-import { type FunctionBuilder, type Locals, type ModuleBuilder, whileBelow } from './encode.ts';
+import { countUp, type FunctionBuilder, type Locals, type ModuleBuilder } from './encode.ts';
 import { f32x4, i32, plus, times, v128 } from './instructions.ts';
 
 /**
@@ -62,34 +61,24 @@ function author(
   const eachSum = (visit: (sum: Local<'v128'>, offset: number) => Statement): Statement[] =>
     sums.map((sum, i) => visit(sum, Math.floor(i / 2) * shape.outRow + (i % 2) * 16));
   const oneBlock = [
-    set(b, get(right)),
-    set(a, plus(get(left), times(get(row), i32.const(shape.leftBlock)))),
+    set(b, right),
+    set(a, plus(left, times(row, shape.leftBlock))),
     ...eachSum((sum) => set(sum, f32x4.const(0))),
-    when(i32.gtS(get(depth), i32.const(0)), depthLoop),
+    when(i32.gtS(depth, 0), depthLoop),
     // a long sum is one of the sums of tiles: what is there is not added to element by element
     ...eachSum((sum, offset) =>
-      v128.store(
-        get(c),
-        shape.accumulate ? f32x4.add(v128.load(get(c), offset), get(sum)) : get(sum),
-        offset,
-      ),
+      v128.store(c, shape.accumulate ? f32x4.add(v128.load(c, offset), sum) : sum, offset),
     ),
-    set(c, plus(get(c), i32.const(ROWS * shape.outRow))),
+    set(c, plus(c, ROWS * shape.outRow)),
   ];
-  return upTo(panel, panels, [
-    set(c, get(out)),
-    set(end, plus(get(right), times(get(depth), i32.const(shape.rightDepth)))),
-    ...upTo(row, blocks, oneBlock),
-    set(right, plus(get(right), i32.const(shape.rightPanel))),
-    set(out, plus(get(out), i32.const(COLUMNS * 4))),
+  return countUp(panel, 1, panels, [
+    set(c, out),
+    set(end, plus(right, times(depth, shape.rightDepth))),
+    ...countUp(row, 1, blocks, oneBlock),
+    set(right, plus(right, shape.rightPanel)),
+    set(out, plus(out, COLUMNS * 4)),
   ]);
 }
-
-/** for (counter = 0; counter < count; counter++) body */
-const upTo = (counter: Local<'i32'>, count: Local<'i32'>, body: readonly Statement[]): Statement[] => [
-  set(counter, i32.const(0)),
-  whileBelow(counter, 1, get(count), body),
-];
 
 function multiplyBlock(
   fn: FunctionBuilder,
@@ -104,18 +93,18 @@ function multiplyBlock(
   const { a, b, end, sums } = at;
   const [x, y0, y1] = fn.several('v128', 'x', 'y0', 'y1');
   const addTo = (sum: Local<'v128'>, y: Code<'v128'>): Statement =>
-    set(sum, fused ? f32x4.relaxedMadd(get(x), y, get(sum)) : f32x4.add(get(sum), f32x4.mul(get(x), y)));
+    set(sum, fused ? f32x4.relaxedMadd(x, y, sum) : f32x4.add(sum, f32x4.mul(x, y)));
   const rows = Array.from({ length: ROWS }, (_, i) => {
     const [left, right] = [sums[2 * i], sums[2 * i + 1]] as [Local<'v128'>, Local<'v128'>];
-    return [set(x, v128.loadSplat(get(a), i * leftRow)), addTo(left, get(y0)), addTo(right, get(y1))];
+    return [set(x, v128.loadSplat(a, i * leftRow)), addTo(left, y0), addTo(right, y1)];
   }).flat();
   return [
     loop([
-      set(y0, v128.load(get(b))),
-      set(y1, v128.load(get(b), 16)),
+      set(y0, v128.load(b)),
+      set(y1, v128.load(b, 16)),
       ...rows,
-      set(a, plus(get(a), i32.const(leftDepth))),
-      branchIf(0, i32.ltU(tee(b, plus(get(b), i32.const(rightDepth))), get(end))),
+      set(a, plus(a, leftDepth)),
+      branchIf(0, i32.ltU(tee(b, plus(b, rightDepth)), end)),
     ]),
   ];
 }

@@ -1,10 +1,23 @@
+import { defined } from '../../base/errors.ts';
 import { assertKernel } from '../../kernel/check.ts';
-import type { Buffer, Kernel, Value } from '../../kernel/ir.ts';
+import type { Kernel, Value } from '../../kernel/ir.ts';
 import { analyse } from './analysis.ts';
-import { branchIf, type Code, call, get, type Local, loop, type Statement, set, tee, when } from './code.ts';
+import {
+  branchIf,
+  call,
+  type FunctionReference,
+  type Kind,
+  type Local,
+  loop,
+  type Scalar,
+  type Statement,
+  set,
+  tee,
+  when,
+} from './code.ts';
 import { kindOf } from './elementwise.ts';
 import { FunctionBuilder, type MemoryLimits, ModuleBuilder } from './encode.ts';
-import { findInPlace } from './inPlace.ts';
+import { inPlaceOf } from './inPlace.ts';
 import { globalGet, i32, plus } from './instructions.ts';
 import type { Lowering } from './lowering.ts';
 import { printModule } from './print.ts';
@@ -42,24 +55,9 @@ export const READ_AHEAD = 16;
 
 const PAGE = 65_536;
 
-type IntegerLocal = Local<'i32'>;
+type Integer = Local<'i32'>;
 
-const integers = (locals: readonly Local[]): IntegerLocal[] =>
-  locals.map((local) => ({ ...local, kind: 'i32' }));
-
-function parametersOf(kernel: Kernel): (readonly [string, 'i32' | 'f32'])[] {
-  return [
-    ...kernel.buffers.map(({ name }) => [name, 'i32'] as const),
-    ...kernel.parameters.map(({ name, dtype }) => [name, kindOf(dtype)] as const),
-  ];
-}
-
-/** Declares the function that computes one program. */
-function declareProgram(kernel: Kernel, module: ModuleBuilder) {
-  const grid = Array.from({ length: kernel.gridRank }, (_, i) => [`program${i}`, 'i32'] as const);
-  const fn = new FunctionBuilder([...grid, ...parametersOf(kernel)]);
-  return { fn, reference: module.declare('program', fn, 'none') };
-}
+const integers = (locals: readonly Local[]) => locals as readonly Integer[];
 
 function beginLowering(
   kernel: Kernel,
@@ -69,26 +67,25 @@ function beginLowering(
 ): Lowering {
   const analysis = analyse(kernel);
   const { gridRank, buffers, parameters } = kernel;
-  const addresses = new Map<Buffer, IntegerLocal>();
-  integers(fn.parameters.slice(gridRank, gridRank + buffers.length)).forEach((local, i) => {
-    const buffer = buffers[i];
-    if (buffer) addresses.set(buffer, local);
-  });
-  const scalars = new Map<Value, Code<'i32'> | Code<'f32'>>();
-  parameters.forEach((value, i) => {
-    const local = fn.parameters[gridRank + buffers.length + i];
-    if (local) scalars.set(value, get(local) as Code<'i32'> | Code<'f32'>);
-  });
-  const programs = integers(fn.parameters.slice(0, gridRank));
-  for (const { statement } of analysis.steps) {
-    if (statement.kind !== 'let' || statement.value.op !== 'program') continue;
-    const local = programs[statement.value.dimension];
-    if (local) scalars.set(statement.value, get(local));
+  const programs = fn.parameters.slice(0, gridRank);
+  const addresses = integers(fn.parameters.slice(gridRank, gridRank + buffers.length));
+  const numbers = fn.parameters.slice(gridRank + buffers.length);
+  const scalars = new Map<Value, Scalar>();
+  for (const [i, value] of parameters.entries())
+    scalars.set(value, defined(numbers[i], value.name) as Scalar);
+  for (const value of analysis.flow.values) {
+    if (value.op === 'program') scalars.set(value, defined(programs[value.dimension], 'program') as Scalar);
   }
   return {
-    ...{ kernel, analysis, relaxed, module, fn, addresses, scalars },
-    inPlace: findInPlace(analysis),
-    scratch: get(fn.local('i32', 'scratch')),
+    kernel,
+    analysis,
+    relaxed,
+    module,
+    fn,
+    scalars,
+    addresses: new Map(buffers.map((buffer, i) => [buffer, defined(addresses[i], buffer.name)])),
+    inPlace: inPlaceOf(analysis),
+    scratch: fn.local('i32', 'scratch'),
     carriedLocals: new Map(),
     places: new Map(),
     packs: new Map(),
@@ -97,34 +94,32 @@ function beginLowering(
 }
 
 /** run(first, last, g0, g1, g2, …): one program after the other. */
-function defineRun(kernel: Kernel, module: ModuleBuilder, program: ReturnType<typeof declareProgram>): void {
-  const sizes = ['grid0', 'grid1', 'grid2'].map((name) => [name, 'i32'] as const);
-  const fn = new FunctionBuilder([['first', 'i32'], ['last', 'i32'], ...sizes, ...parametersOf(kernel)]);
+function defineRun(
+  { gridRank }: Kernel,
+  module: ModuleBuilder,
+  program: FunctionReference<'none'>,
+  own: readonly (readonly [string, Kind])[],
+): void {
+  const counts = ['first', 'last', 'grid0', 'grid1', 'grid2'].map((name) => [name, 'i32'] as const);
+  const fn = new FunctionBuilder([...counts, ...own]);
   const reference = module.declare('run', fn, 'none');
-  const [first, last, ...rest] = integers(fn.parameters) as [IntegerLocal, IntegerLocal, ...IntegerLocal[]];
-  const grid = rest.slice(0, 3);
+  const [first, last, ...grid] = integers(fn.parameters.slice(0, 5)) as readonly [
+    Integer,
+    Integer,
+    ...Integer[],
+  ];
   const left = fn.local('i32', 'left');
-  const statements: Statement[] = [set(left, get(first))];
-  const indices: Code<'i32'>[] = [];
-  for (let dimension = 0; dimension < kernel.gridRank; dimension++) {
-    const size = grid[dimension];
-    if (!size || dimension === kernel.gridRank - 1) {
-      indices.push(get(left));
-      break;
-    }
+  const next = tee(first, plus(first, 1));
+  const statements: Statement[] = [set(left, first)];
+  const indices = grid.slice(0, gridRank - 1).map((size, dimension) => {
     const index = fn.local('i32', `index${dimension}`);
-    statements.push(set(index, i32.remU(get(left), get(size))), set(left, i32.divU(get(left), get(size))));
-    indices.push(get(index));
-  }
-  const given = fn.parameters.slice(5).map((local) => get(local));
-  const next = tee(first, plus(get(first), i32.const(1)));
+    statements.push(set(index, i32.remU(left, size)), set(left, i32.divU(left, size)));
+    return index;
+  });
+  const args = [...indices, left, ...fn.parameters.slice(5)];
   module.define(reference, [
-    when(i32.ltU(get(first), get(last)), [
-      loop([
-        ...statements,
-        call(program.reference, [...indices, ...given]),
-        branchIf(0, i32.ltU(next, get(last))),
-      ]),
+    when(i32.ltU(first, last), [
+      loop([...statements, call(program, args), branchIf(0, i32.ltU(next, last))]),
     ]),
   ]);
 }
@@ -137,13 +132,17 @@ function defineRun(kernel: Kernel, module: ModuleBuilder, program: ReturnType<ty
 export function assembleKernel(kernel: Kernel, options: WasmOptions = {}): WasmKernel {
   if (!options.judged) assertKernel(kernel);
   const module = new ModuleBuilder();
-  const program = declareProgram(kernel, module);
-  const at = beginLowering(kernel, options, module, program.fn);
-  const body = writeRegion(at, kernel.body);
-  const scratch = integers([{ index: program.fn.parameters.length, kind: 'i32', name: 'scratch' }])[0];
-  const begin = scratch ? [set(scratch, globalGet(0, 'scratch'))] : [];
-  module.define(program.reference, [...begin, ...body]);
-  defineRun(kernel, module, program);
+  const { gridRank, buffers, parameters } = kernel;
+  const programs = Array.from({ length: gridRank }, (_, i) => [`program${i}`, 'i32'] as const);
+  const own = [
+    ...buffers.map(({ name }) => [name, 'i32'] as const),
+    ...parameters.map(({ name, dtype }) => [name, kindOf(dtype)] as const),
+  ];
+  const fn = new FunctionBuilder([...programs, ...own]);
+  const program = module.declare('program', fn, 'none');
+  const at = beginLowering(kernel, options, module, fn);
+  module.define(program, [set(at.scratch, globalGet(0, 'scratch')), ...writeRegion(at, kernel.body)]);
+  defineRun(kernel, module, program, own);
   const memory = options.memory ?? { initial: Math.ceil((at.used + READ_AHEAD) / PAGE) };
   return {
     kernel,

@@ -1,11 +1,11 @@
 import type { Value } from '../../kernel/ir.ts';
 import { loadElements } from './access.ts';
-import { type Code, get } from './code.ts';
+import type { Code } from './code.ts';
 import { literal, splat, vectorCast, vectorElementwise } from './elementwise.ts';
 import { i32, i32x4, plus, times, v128 } from './instructions.ts';
 import { type Cell, Loops, type Roles, renamed } from './loops.ts';
 import { placeOf, scalar } from './lowering.ts';
-import { callThreefry } from './vectorMath.ts';
+import { callThreefry } from './vectors.ts';
 
 const ORIGIN: Cell = { row: 0, vector: 0 };
 
@@ -74,17 +74,17 @@ export class Nest extends Loops {
     const [first, second] = value.axes.map((axis) => this.roleOf(axis, roles));
     const { scratch } = this.at;
     if (axes.length === 1) {
-      if (first === 'lane') return v128.load(plus(scratch, get(this.laneBytes)), offset + cell.vector * 16);
-      return v128.loadSplat(plus(scratch, times(get(this.rowIndex), i32.const(4))), offset + cell.row * 4);
+      if (first === 'lane') return v128.load(plus(scratch, this.laneBytes), offset + cell.vector * 16);
+      return v128.loadSplat(plus(scratch, times(this.rowIndex, 4)), offset + cell.row * 4);
     }
     if (second === 'lane') {
       const row = this.rowAddress(rowStride);
-      return v128.load(plus(row, get(this.laneBytes)), offset + cell.row * rowStride + cell.vector * 16);
+      return v128.load(plus(row, this.laneBytes), offset + cell.row * rowStride + cell.vector * 16);
     }
     // The tile lies across: its rows are the lanes.
     const start = this.once(2, `across ${rowStride}`, 'i32', 'across', () => {
-      const lane = times(i32.shrU(get(this.laneBytes), i32.const(2)), i32.const(rowStride));
-      return plus(plus(scratch, lane), times(get(this.rowIndex), i32.const(4)));
+      const lane = times(i32.shrU(this.laneBytes, 2), rowStride);
+      return plus(plus(scratch, lane), times(this.rowIndex, 4));
     });
     const from = offset + cell.vector * 4 * rowStride + cell.row * 4;
     let result = v128.loadSplat(start, from);

@@ -11,7 +11,7 @@ export function printModule({ functions }: ModuleBuilder): string {
 }
 
 function printFunction({ name, builder, result, body }: WasmFunction): string {
-  const parameters = builder.parameters.map((local) => `$${local.name}: ${local.kind}`).join(', ');
+  const parameters = builder.parameters.map((local) => `$${local.name}: ${local.result}`).join(', ');
   const type = result === 'none' ? '' : `: ${result}`;
   return [`func $${name}(${parameters})${type} {`, ...printBody(body, '  '), '}'].join('\n');
 }

@@ -1,6 +1,6 @@
 import { defined } from '../../base/errors.ts';
 import type { Axis, Value, ValueType } from '../../kernel/ir.ts';
-import { type Code, get, type Local, type Statement, set } from './code.ts';
+import { type Code, type Local, type Statement, set } from './code.ts';
 import { kindOf } from './elementwise.ts';
 import { f32, f32x4, i32, i32x4, plus, times, v128 } from './instructions.ts';
 import { type Cell, type NestOptions, rolesOf } from './loops.ts';
@@ -41,7 +41,7 @@ const joinMaximum = (dtype: ValueType) =>
 /** Where `element` is larger than what was the largest: NaN than all numbers, nothing than NaN. */
 const isLarger = (dtype: ValueType, most: Vector, element: Vector): Vector =>
   dtype === 'f32'
-    ? v128.andNot(f32x4.eq(most, most), f32x4.le(element, most))
+    ? v128.andnot(f32x4.eq(most, most), f32x4.le(element, most))
     : (dtype === 'u32' ? i32x4.ltU : i32x4.ltS)(most, element);
 
 /** A reduction to a tile of one axis, into `place`; or to a scalar, into `scalar`. */
@@ -74,9 +74,9 @@ function acrossLanes(
   const store = (result: Vector): Statement => {
     if ('scalar' in to) {
       const { scalar } = to;
-      return scalar.kind === 'f32' ? set(scalar, f32x4.lane(result, 0)) : set(scalar, i32x4.lane(result, 0));
+      return set<'i32' | 'f32'>(scalar, (scalar.result === 'f32' ? f32x4 : i32x4).lane(result, 0));
     }
-    const address = plus(at.scratch, times(get(nest.rowIndex), i32.const(4)));
+    const address = plus(at.scratch, times(nest.rowIndex, 4));
     return kindOf(value.dtype) === 'f32'
       ? f32.store(address, f32x4.lane(result, 0), to.place.offset)
       : i32.store(address, i32x4.lane(result, 0), to.place.offset);
@@ -102,21 +102,21 @@ function runningTotal(at: Lowering, nest: Nest, value: Reduce): Running {
   nest.each(most, (vectors) => {
     totals.slice(0, vectors).forEach((total, vector) => {
       const element = nest.evaluate(value.arg, { row: 0, vector });
-      nest.push(2, set(total, join(get(total), element)));
+      nest.push(2, set(total, join(total, element)));
     });
   });
   const [first, ...rest] = totals as [Local<'v128'>, ...Local<'v128'>[]];
-  const all = rest.reduce<Vector>((sum, total) => join(sum, get(total)), get(first));
+  const all = rest.reduce<Vector>((sum, total) => join(sum, total), first);
   return {
     start: totals.map((total) => set(total, identity)),
     finish: [set(first, all), ...acrossVector(first, join)],
-    result: get(first),
+    result: first,
   };
 }
 
 /** Joins the four lanes of a vector; all of them hold the result. */
 function acrossVector(vector: Local<'v128'>, join: (x: Vector, y: Vector) => Vector): Statement[] {
-  const x = get(vector);
+  const x = vector;
   return [
     set(vector, join(x, v128.shuffle(x, x, [2, 3, 0, 1]))),
     set(vector, join(x, v128.shuffle(x, x, [1, 0, 3, 2]))),
@@ -133,26 +133,23 @@ function runningArgmax(at: Lowering, nest: Nest, value: Reduce): Running {
   const better = at.fn.local('v128', 'better');
   nest.each(1, () => {
     const element = nest.evaluate(arg, cell);
-    nest.push(2, set(better, isLarger(dtype, get(most), element)));
-    nest.push(2, set(most, v128.select(get(better), element, get(most))));
-    nest.push(2, set(where, v128.select(get(better), nest.laneIndices(cell), get(where))));
+    nest.push(2, set(better, isLarger(dtype, most, element)));
+    nest.push(2, set(most, v128.select(better, element, most)));
+    nest.push(2, set(where, v128.select(better, nest.laneIndices(cell), where)));
   });
   const top = at.fn.local('v128', 'top');
   // equal, or NaN both: a lane that is NaN makes the top NaN
-  const isTop =
-    dtype === 'f32'
-      ? v128.or(f32x4.eq(get(most), get(top)), f32x4.ne(get(most), get(most)))
-      : i32x4.eq(get(most), get(top));
+  const isTop = dtype === 'f32' ? v128.or(f32x4.eq(most, top), f32x4.ne(most, most)) : i32x4.eq(most, top);
   const far = at.fn.word(0x7fffffff);
   return {
     start: [set(most, lowestOf(at, dtype)), set(where, at.fn.word(0))],
     finish: [
-      set(top, get(most)),
+      set(top, most),
       ...acrossVector(top, joinMaximum(dtype)),
-      set(where, v128.select(isTop, get(where), far)),
+      set(where, v128.select(isTop, where, far)),
       ...acrossVector(where, i32x4.minS),
     ],
-    result: get(where),
+    result: where,
   };
 }
 
@@ -166,7 +163,7 @@ function downRows(at: Lowering, value: Reduce, place: Place, lane: Axis): Statem
     ...fillVector(at, place.offset, lane, identity),
     ...at.fn.scoped(() => {
       const nest = new Nest(at, row, lane, optionsOf(at, arg, row, lane));
-      const address = plus(at.scratch, get(nest.laneBytes));
+      const address = plus(at.scratch, nest.laneBytes);
       nest.each(vectorsAtOnce(at, arg, lane), (vectors) => {
         for (let vector = 0; vector < vectors; vector++) {
           const element = nest.evaluate(arg, { row: 0, vector });
@@ -188,10 +185,10 @@ function argmaxDownRows(at: Lowering, value: Reduce, place: Place, row: Axis, la
     ...fillVector(at, place.offset, lane, at.fn.word(0)),
     ...at.fn.scoped(() => {
       const nest = new Nest(at, row, lane, optionsOf(at, arg, row, lane));
-      const address = plus(at.scratch, get(nest.laneBytes));
+      const address = plus(at.scratch, nest.laneBytes);
       const better = at.fn.local('v128', 'better');
       const update = (offset: number, next: Vector): Statement =>
-        v128.store(address, v128.select(get(better), next, v128.load(address, offset)), offset);
+        v128.store(address, v128.select(better, next, v128.load(address, offset)), offset);
       nest.each(1, () => {
         const element = nest.evaluate(arg, { row: 0, vector: 0 });
         nest.push(2, set(better, isLarger(arg.dtype, v128.load(address, most), element)));
@@ -206,7 +203,7 @@ function argmaxDownRows(at: Lowering, value: Reduce, place: Place, row: Axis, la
 function fillVector(at: Lowering, offset: number, lane: Axis, value: Vector): Statement[] {
   return at.fn.scoped(() => {
     const nest = new Nest(at, undefined, lane);
-    nest.push(2, v128.store(plus(at.scratch, get(nest.laneBytes)), value, offset));
+    nest.push(2, v128.store(plus(at.scratch, nest.laneBytes), value, offset));
     return nest.close();
   });
 }

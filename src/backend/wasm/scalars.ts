@@ -1,30 +1,27 @@
 import type { Value } from '../../kernel/ir.ts';
-import { type Code, get, type Statement, set } from './code.ts';
+import { type Code, type Scalar, type Statement, set } from './code.ts';
 import { kindOf, scalarCast, scalarElementwise, splat } from './elementwise.ts';
-import { fromHalf } from './half.ts';
 import { f32, f32x4, i32, i32x4 } from './instructions.ts';
 import { elementAddress, type Lowering, scalar } from './lowering.ts';
 import { writeReduce } from './reduce.ts';
 import { unsupported } from './unsupported.ts';
-import { callThreefry, keepIn } from './vectorMath.ts';
+import { callThreefry, fromHalf, keepIn } from './vectors.ts';
 
 /** Computes a uniform scalar into a local variable. */
 export function writeScalar(at: Lowering, value: Value): Statement[] {
   if (value.op === 'constant' || at.scalars.has(value)) return [];
   const kind = kindOf(value.dtype);
   const local = at.fn.local(kind, `v${value.id}`);
-  at.scalars.set(value, get(local) as Code<'i32'> | Code<'f32'>);
+  at.scalars.set(value, local as Scalar);
   if (value.op === 'reduce') {
-    return writeReduce(at, value, {
-      scalar: local.kind === 'f32' ? { ...local, kind: 'f32' } : { ...local, kind: 'i32' },
-    });
+    return writeReduce(at, value, { scalar: local });
   }
   const statements: Statement[] = [];
   const code = compute(at, value, statements);
   return [...statements, set(local, code as Code<typeof kind>)];
 }
 
-function compute(at: Lowering, value: Value, statements: Statement[]): Code<'i32'> | Code<'f32'> {
+function compute(at: Lowering, value: Value, statements: Statement[]): Scalar {
   const scope = { module: at.module, ...keepIn(at.fn, statements) };
   switch (value.op) {
     case 'elementwise': {

@@ -6,9 +6,9 @@ import {
   branchIf,
   type Code,
   code,
-  get,
   type Local,
   loop,
+  type Scalar,
   type Statement,
   set,
   when,
@@ -29,7 +29,7 @@ export function writeRegion(at: Lowering, region: Region): Statement[] {
 function writeStatement(at: Lowering, statement: KernelStatement): Statement[] {
   switch (statement.kind) {
     case 'let':
-      return at.analysis.isLive(statement.value) ? writeValue(at, statement.value) : [];
+      return at.analysis.flow.live.has(statement.value) ? writeValue(at, statement.value) : [];
     case 'store':
       return writeStores(at, statement);
     case 'when':
@@ -67,45 +67,39 @@ const bytesOf = ({ axes, rowStride }: Place): number =>
 
 function copyPlace(at: Lowering, from: Place, to: Place): Statement[] {
   if (from.offset === to.offset) return [];
-  const address = ({ offset }: Place): Code<'i32'> => plus(at.scratch, i32.const(offset));
-  return [memory.copy(address(to), address(from), i32.const(bytesOf(to)))];
+  const address = ({ offset }: Place): Code<'i32'> => plus(at.scratch, offset);
+  return [memory.copy(address(to), address(from), bytesOf(to))];
 }
 
 function writeLoop(at: Lowering, statement: Loop): Statement[] {
   const { from, to, step, induction, carried, initial, body } = statement;
   const counter = at.fn.local('i32', `v${induction.id}`);
   const end = at.fn.local('i32', 'end');
-  at.scalars.set(induction, get(counter));
+  at.scalars.set(induction, counter);
   const begin = carried.flatMap((value, i) => begins(at, value, defined(initial[i], 'initial value')));
   const inside = writeRegion(at, body);
-  const next = set(counter, plus(get(counter), integer(at, step)));
+  const next = set(counter, plus(counter, integer(at, step)));
   return [
     ...begin,
     ...(step.op === 'constant' ? [] : [trapUnlessPositive(integer(at, step))]),
     set(end, integer(at, to)),
     set(counter, integer(at, from)),
     block([
-      loop([
-        branchIf(1, i32.geS(get(counter), get(end))),
-        ...inside,
-        ...carryOn(at, statement),
-        next,
-        branch(0),
-      ]),
+      loop([branchIf(1, i32.geS(counter, end)), ...inside, ...carryOn(at, statement), next, branch(0)]),
     ]),
   ];
 }
 
 /** A loop that never advances would never end. */
 const trapUnlessPositive = (step: Code<'i32'>): Statement =>
-  when(i32.leS(step, i32.const(0)), [code('none', 'unreachable', [0x00])]);
+  when(i32.leS(step, 0), [code('none', 'unreachable', [0x00])]);
 
 function begins(at: Lowering, carried: Value, initial: Value): Statement[] {
   if (carried.axes.length === 0) {
     const local = at.fn.local(kindOf(carried.dtype), `v${carried.id}`);
     at.carriedLocals.set(carried, local);
-    at.scalars.set(carried, get(local) as Code<'i32'> | Code<'f32'>);
-    return [set(local, scalar(at, initial) as Code<typeof local.kind>)];
+    at.scalars.set(carried, local as Scalar);
+    return [set(local, scalar(at, initial))];
   }
   const place = allocateTile(at, carried.axes);
   at.places.set(carried, place);
@@ -127,7 +121,7 @@ function carryOn(at: Lowering, { carried, yields }: Loop): Statement[] {
       const code = scalar(at, next);
       const local = at.fn.local(code.result, 'next') as Local;
       first.push(set(local, code));
-      second.push(set(defined(at.carriedLocals.get(value), 'local of a carried scalar'), get(local)));
+      second.push(set(defined(at.carriedLocals.get(value), 'local of a carried scalar'), local));
       return;
     }
     const [from, to] = [placeOf(at, next), placeOf(at, value)];

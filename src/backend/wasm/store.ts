@@ -10,14 +10,13 @@ import {
   rowCondition,
   spansOfTerms,
 } from './access.ts';
-import { type Code, get, type Statement, set, when } from './code.ts';
+import { type Code, type Statement, set, when } from './code.ts';
 import { vectorCast } from './elementwise.ts';
-import { toHalf } from './half.ts';
 import { f32, f32x4, i32, i32x4, v128 } from './instructions.ts';
 import { type Cell, type Cut, type End, type Roles, rolesOf } from './loops.ts';
 import { elementAddress, elementBytes, type Lowering, scalar } from './lowering.ts';
 import { Nest } from './nest.ts';
-import { keepIn } from './vectorMath.ts';
+import { keepIn, toHalf } from './vectors.ts';
 import { cutsOf, vectorsAtOnce } from './write.ts';
 
 /**
@@ -106,20 +105,20 @@ function storeVector(nest: Nest, access: Access, cell: Cell, element: Code<'v128
   if (access.lanes === 'scattered') {
     const addresses = at.fn.local('v128', 'addresses');
     nest.push(2, set(addresses, laneAddresses(nest, access, cell, roles)));
-    guarded(lanes((lane) => i32x4.lane(get(addresses), lane)));
+    guarded(lanes((lane) => i32x4.lane(addresses, lane)));
     return;
   }
   const [start, offset] = laneAddress(nest, access, row, cell);
   const address = at.fn.local('i32', 'to');
   nest.push(2, set(address, start));
   const whole = isHalf
-    ? v128.storeLow(get(address), i32x4.narrow(value, value), offset)
-    : v128.store(get(address), value, offset);
+    ? v128.storeLow(address, i32x4.narrow(value, value), offset)
+    : v128.store(address, value, offset);
   const last = laneCondition(nest, access, cell, 3, roles);
   const bytes = elementBytes(access.buffer);
   const single = () =>
     lanes(
-      () => get(address),
+      () => address,
       (lane) => offset + lane * bytes,
     );
   guarded([last ? when(last, [whole], single()) : whole]);

@@ -3,12 +3,12 @@ import { operandsOf } from '../../kernel/flow.ts';
 import type { Axis, Value } from '../../kernel/ir.ts';
 import { spansOfTerms } from './access.ts';
 import { unitAxis } from './analysis.ts';
-import { type Code, get, type Statement, set } from './code.ts';
+import { type Code, type Statement, set } from './code.ts';
 import { i32, memory, plus, times, v128 } from './instructions.ts';
 import { type Cell, type Cut, type End, type Roles, renamed, rolesOf } from './loops.ts';
 import type { Lowering, Place } from './lowering.ts';
 import { Nest } from './nest.ts';
-import { turn } from './turn.ts';
+import { transposed } from './vectors.ts';
 
 /**
  * Where the elements of a tile go. Rows: element (depth, along) at depth · depthStride + 4 · along. Panels: `along` is
@@ -99,7 +99,7 @@ export function writeTile(at: Lowering, value: Value, to: Destination, fresh: bo
   const cuts = cutsOf(at, value, rolesOf(row, lane), fresh);
   const nest = () =>
     across
-      ? transposed(at, to, cuts, element)
+      ? turned(at, to, cuts, element)
       : direct(at, to, cuts, vectorsAtOnce(at, value, to.along, fresh), element);
   return [...clearTail(at, to), ...at.fn.scoped(nest)];
 }
@@ -107,15 +107,15 @@ export function writeTile(at: Lowering, value: Value, to: Destination, fresh: bo
 function zeroFill(at: Lowering, value: Value, to: Destination): Statement[] | undefined {
   if (value.op !== 'fill' || value.value !== 0 || to.panels) return undefined;
   const bytes = to.depth ? to.depth.size * to.depthStride : to.along.size * 4;
-  const start = plus(at.scratch, i32.const(to.offset));
-  return [memory.fill(start, i32.const(0), i32.const(bytes))];
+  const start = plus(at.scratch, to.offset);
+  return [memory.fill(start, 0, bytes)];
 }
 
 /** Columns that a last panel has and the tile lacks are zero, so that they do no harm in a product. */
 function clearTail(at: Lowering, { along, panels, offset }: Destination): Statement[] {
   if (!panels || along.size % panels.width === 0) return [];
   const last = offset + Math.floor(along.size / panels.width) * panels.blockStride;
-  return [memory.fill(plus(at.scratch, i32.const(last)), i32.const(0), i32.const(panels.blockStride))];
+  return [memory.fill(plus(at.scratch, last), 0, panels.blockStride)];
 }
 
 type Element = (nest: Nest, cell: Cell) => Code<'v128'>;
@@ -134,11 +134,11 @@ function direct(
   const row = depth ? nest.rowAddress(depthStride) : at.scratch;
   const address = at.fn.local('i32', 'to');
   nest.each(wide, (vectors) => {
-    const start = panels ? plus(row, panelOffset(nest, panels, vectors)) : plus(row, get(nest.laneBytes));
+    const start = panels ? plus(row, panelOffset(nest, panels, vectors)) : plus(row, nest.laneBytes);
     nest.push(2, set(address, start));
     for (let vector = 0; vector < vectors; vector++) {
       const code = element(nest, { row: 0, vector });
-      nest.push(2, v128.store(get(address), code, offset + vector * 16));
+      nest.push(2, v128.store(address, code, offset + vector * 16));
     }
   });
   return nest.close();
@@ -150,23 +150,23 @@ function panelOffset(
   { width, blockStride }: NonNullable<Destination['panels']>,
   vectors: number,
 ): Code<'i32'> {
-  const lanes = get(nest.laneBytes);
-  const block = i32.shrU(lanes, i32.const(width === 8 ? 5 : 4));
-  const start = times(block, i32.const(blockStride));
-  return width === 8 && vectors === 1 ? plus(start, i32.and(lanes, i32.const(16))) : start;
+  const lanes = nest.laneBytes;
+  const block = i32.shrU(lanes, width === 8 ? 5 : 4);
+  const start = times(block, blockStride);
+  return width === 8 && vectors === 1 ? plus(start, i32.and(lanes, 16)) : start;
 }
 
 /** Blocks of 4 × 4: read along `depth`, where memory runs, turned, and stored along `along`. */
-function transposed(at: Lowering, to: Destination, cuts: readonly Cut[], element: Element): Statement[] {
+function turned(at: Lowering, to: Destination, cuts: readonly Cut[], element: Element): Statement[] {
   const { along, depth = along, depthStride, panels, offset, ends } = to;
   const nest = new Nest(at, along, depth, { cuts, rows: ends?.along, lanes: ends?.depth, step: 4 });
-  const index = get(nest.rowIndex);
+  const index = nest.rowIndex;
   const place = panels
     ? plus(
-        times(i32.shrU(index, i32.const(panels.width === 8 ? 3 : 2)), i32.const(panels.blockStride)),
-        panels.width === 8 ? times(i32.and(index, i32.const(4)), i32.const(4)) : i32.const(0),
+        times(i32.shrU(index, panels.width === 8 ? 3 : 2), panels.blockStride),
+        panels.width === 8 ? times(i32.and(index, 4), 4) : i32.const(0),
       )
-    : times(index, i32.const(4));
+    : times(index, 4);
   const column = nest.once(1, 'column', 'i32', 'column', () => plus(at.scratch, place));
   const address = at.fn.local('i32', 'to');
   const keep = (code: Code<'v128'>, name: string): Code<'v128'> => nest.keep(2, 'v128', name, code);
@@ -177,10 +177,10 @@ function transposed(at: Lowering, to: Destination, cuts: readonly Cut[], element
       Code<'v128'>,
       Code<'v128'>,
     ];
-    const down = times(i32.shrU(get(nest.laneBytes), i32.const(2)), i32.const(depthStride));
+    const down = times(i32.shrU(nest.laneBytes, 2), depthStride);
     nest.push(2, set(address, plus(column, down)));
-    turn(rows, keep).forEach((line, i) => {
-      nest.push(2, v128.store(get(address), line, offset + i * depthStride));
+    transposed(rows, { keep }).forEach((line, i) => {
+      nest.push(2, v128.store(address, line, offset + i * depthStride));
     });
   });
   return nest.close();

@@ -6,7 +6,6 @@ import {
   branchIf,
   type Code,
   call,
-  get,
   type Kind,
   loop,
   type Statement,
@@ -66,16 +65,16 @@ describe('control', () => {
   it('loops, leaves blocks, and takes branches', () => {
     const { words } = execute((fn) => {
       const [i, sum] = [fn.local('i32', 'i'), fn.local('i32', 'sum')];
-      const add = set(sum, plus(get(sum), get(i)));
+      const add = set(sum, plus(sum, i));
       return [
         ...countUp(i, 1, i32.const(10), [add]),
-        i32.store(i32.const(0), get(sum)),
+        i32.store(i32.const(0), sum),
         set(i, i32.const(0)),
         block([
           loop([
-            branchIf(1, i32.geS(get(i), i32.const(5))),
-            when(i32.eq(get(i), i32.const(3)), [branch(2)], [i32.store(i32.const(4), get(i))]),
-            set(i, plus(get(i), i32.const(1))),
+            branchIf(1, i32.geS(i, i32.const(5))),
+            when(i32.eq(i, i32.const(3)), [branch(2)], [i32.store(i32.const(4), i)]),
+            set(i, plus(i, i32.const(1))),
             branch(0),
           ]),
         ]),
@@ -86,8 +85,7 @@ describe('control', () => {
 
   it('calls helpers, which are made once', () => {
     const { floats } = execute((_, module) => {
-      const twice = () =>
-        module.helper('twice', 'f32', ['x'], 'f32', (_fn, [x]) => [f32.add(get(x), get(x))]);
+      const twice = () => module.helper('twice', 'f32', ['x'], 'f32', (_fn, [x]) => [f32.add(x, x)]);
       const [first, second] = [twice(), twice()];
       expect(second).toBe(first);
       return [f32.store(i32.const(0), call(first, [call(second, [f32.const(1.5)])]))];
@@ -153,11 +151,11 @@ describe('instructions', () => {
         set(x, v128.load(i32.const(0))),
         set(y, tee(x, v128.load(i32.const(0), 16))),
         set(x, v128.load(i32.const(0))),
-        v128.store(i32.const(32), v128.shuffle(get(x), get(y), [7, 0, 5, 2])),
-        v128.store(i32.const(48), v128.loadLane(i32.const(4), get(y), 2, 4)),
-        v128.storeLane(i32.const(64), get(x), 3),
+        v128.store(i32.const(32), v128.shuffle(x, y, [7, 0, 5, 2])),
+        v128.store(i32.const(48), v128.loadLane(i32.const(4), y, 2, 4)),
+        v128.storeLane(i32.const(64), x, 3),
         v128.store(i32.const(80), i32x4.replace(v128.loadSplat(i32.const(16)), i32.const(-1), 1)),
-        i32.store(i32.const(96), i32x4.lane(get(x), 2)),
+        i32.store(i32.const(96), i32x4.lane(x, 2)),
         v128.store(i32.const(112), i32x4.shl(i32x4.const(1, 2, 3, 4), i32.const(3))),
         v128.store(i32.const(128), i32x4.shrS(i32x4.const(-8), i32.const(1))),
         v128.store(i32.const(144), i32x4.shrU(i32x4.const(-8), i32.const(28))),
