@@ -1,6 +1,7 @@
 import { checkArguments } from '../base/arguments.ts';
 import { dtypes } from '../base/dtype.ts';
 import { oneOf, unchecked } from '../base/kinds.ts';
+import * as rows from '../ops/elementwise.ts';
 import { type DType, emit, type Shape, type Tensor } from './tensor.ts';
 import type { Broadcast } from './types/broadcast.ts';
 import type { TakesBool, TakesFloat, TakesNumber } from './types/dtype.ts';
@@ -18,12 +19,7 @@ type NumberMap<Op extends string> = <D extends DType, S extends Shape, Late = ne
 ) => Tensor<D, S>;
 
 /** One function of two elements; the second operand may be a plain number; shapes broadcast as in NumPy. */
-export type Combine<Op extends string> = <
-  D extends DType,
-  A extends Shape,
-  Y extends Tensor | number,
-  Late = never,
->(
+type Combine<Op extends string> = <D extends DType, A extends Shape, Y extends Tensor | number, Late = never>(
   x: Tensor<D, A>,
   y: Operand<Elementwise<Op, D, A, Y, Late>, Y>,
 ) => Tensor<D, ShapeOf<Elementwise<Op, D, A, Y, Late>>>;
@@ -40,43 +36,49 @@ type Logic<Op extends string> = <A extends Shape, B extends Shape, Late = never>
   y: Operand<Broadcast<Op, A, B, Late>, Tensor<'bool', B>>,
 ) => Tensor<'bool', ShapeOf<Broadcast<Op, A, B, Late>>>;
 
-export const add: Combine<'add'> = (x, y) => emit('add', [x, y]);
-export const sub: Combine<'sub'> = (x, y) => emit('sub', [x, y]);
-/** Product per element. */
-export const mul: Combine<'mul'> = (x, y) => emit('mul', [x, y]);
-export const div: Combine<'div'> = (x, y) => emit('div', [x, y]);
-export const maximum: Combine<'maximum'> = (x, y) => emit('maximum', [x, y]);
-export const minimum: Combine<'minimum'> = (x, y) => emit('minimum', [x, y]);
+type Not = <S extends Shape>(x: Tensor<'bool', S>) => Tensor<'bool', S>;
 
-export const neg: NumberMap<'neg'> = (x) => emit('neg', [x]);
-export const abs: NumberMap<'abs'> = (x) => emit('abs', [x]);
-export const exp: FloatMap<'exp'> = (x) => emit('exp', [x]);
-/** Natural logarithm. */
-export const log: FloatMap<'log'> = (x) => emit('log', [x]);
-export const sqrt: FloatMap<'sqrt'> = (x) => emit('sqrt', [x]);
-/** 1/√x */
-export const rsqrt: FloatMap<'rsqrt'> = (x) => emit('rsqrt', [x]);
-export const tanh: FloatMap<'tanh'> = (x) => emit('tanh', [x]);
-/** Error function. */
-export const erf: FloatMap<'erf'> = (x) => emit('erf', [x]);
-/** x · Φ(x), with the normal distribution function itself (Hendrycks and Gimpel 2016). */
-export const gelu: FloatMap<'gelu'> = (x) => emit('gelu', [x]);
-/** max(x, 0) */
-export const relu: FloatMap<'relu'> = (x) => emit('relu', [x]);
-/** 1 / (1 + e^(−x)) */
-export const sigmoid: FloatMap<'sigmoid'> = (x) => emit('sigmoid', [x]);
+/** What a row of a table of element-wise ops is called as. */
+type OfUnary<Op extends string, Row> = Row extends { readonly takes: 'bool' }
+  ? Not
+  : Row extends { readonly takes: 'float' }
+    ? FloatMap<Op>
+    : NumberMap<Op>;
+type OfBinary<Op extends string, Row> = Row extends { readonly takes: 'bool' }
+  ? Logic<Op>
+  : Row extends { readonly gives: 'bool' }
+    ? Compare<Op>
+    : Combine<Op>;
 
-export const equal: Compare<'equal'> = (x, y) => emit('equal', [x, y]);
-export const notEqual: Compare<'notEqual'> = (x, y) => emit('notEqual', [x, y]);
-export const less: Compare<'less'> = (x, y) => emit('less', [x, y]);
-export const lessEqual: Compare<'lessEqual'> = (x, y) => emit('lessEqual', [x, y]);
-export const greater: Compare<'greater'> = (x, y) => emit('greater', [x, y]);
-export const greaterEqual: Compare<'greaterEqual'> = (x, y) => emit('greaterEqual', [x, y]);
-export const and: Logic<'and'> = (x, y) => emit('and', [x, y]);
-export const or: Logic<'or'> = (x, y) => emit('or', [x, y]);
-export function not<S extends Shape>(x: Tensor<'bool', S>): Tensor<'bool', S> {
-  return emit('not', [x]);
-}
+type Unary = { readonly [Op in keyof typeof rows.unary]: OfUnary<Op, (typeof rows.unary)[Op]> };
+type Binary = { readonly [Op in keyof typeof rows.binary]: OfBinary<Op, (typeof rows.binary)[Op]> };
+
+const each = <F>(table: object, make: (op: string) => unknown): F =>
+  Object.fromEntries(Object.keys(table).map((op) => [op, make(op)])) as F;
+
+/** Negation, absolute value and so on: the rows say what each of them is. */
+export const { neg, abs, exp, log, sqrt, rsqrt, tanh, erf, gelu, relu, sigmoid, not } = each<Unary>(
+  rows.unary,
+  (op) => (x: unknown) => emit(op, [x]),
+);
+
+/** Operators and comparisons; `mul` is the product per element. */
+export const {
+  add,
+  sub,
+  mul,
+  div,
+  maximum,
+  minimum,
+  equal,
+  notEqual,
+  less,
+  lessEqual,
+  greater,
+  greaterEqual,
+  and,
+  or,
+} = each<Binary>(rows.binary, (op) => (x: unknown, y: unknown) => emit(op, [x, y]));
 
 /** Converts the elements; floats are cut towards 0, bools are 0 and 1, everything but 0 becomes true. */
 export function cast<S extends Shape, D extends DType>(x: Tensor<DType, S>, dtype: D): Tensor<D, S> {

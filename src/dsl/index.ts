@@ -3,36 +3,7 @@ export { type ChainScores, crf } from './crf.ts';
 export { dropout, RANDOM_KEY } from './dropout.ts';
 export { bool, f16, f32, i32, u32 } from './dtype.ts';
 export { einsum } from './einsum.ts';
-export {
-  abs,
-  add,
-  and,
-  cast,
-  div,
-  equal,
-  erf,
-  exp,
-  gelu,
-  greater,
-  greaterEqual,
-  less,
-  lessEqual,
-  log,
-  maximum,
-  minimum,
-  mul,
-  neg,
-  not,
-  notEqual,
-  or,
-  relu,
-  rsqrt,
-  sigmoid,
-  sqrt,
-  sub,
-  tanh,
-  where,
-} from './elementwise.ts';
+export * from './elementwise.ts';
 export {
   type Declaration,
   type Declarations,
