@@ -45,6 +45,29 @@ export function checkGraph(graph: Graph, registry: OpRegistry): void {
   checkInterface(graph, check);
 }
 
+/**
+ * A graph that an earlier version may have written, proven to mean something: where its ops give other types now, such as other
+ * statistics beside their result, it has these. @throws as `checkGraph`
+ */
+export function typedGraph(graph: Graph, registry: OpRegistry): Graph {
+  try {
+    checkGraph(graph, registry);
+    return graph;
+  } catch (cause) {
+    if (!(cause instanceof FrondError && cause.code === 'FROND-I006')) throw cause;
+  }
+  const nodes = { ...graph.nodes };
+  const typed = { ...graph, nodes };
+  for (const node of topologicalOrder(graph)) {
+    const record = registry.get(node.op);
+    // inputs, parameters and constants say themselves what type they have
+    if (record === undefined || node.inputs.length === 0) continue;
+    nodes[node.id] = { ...node, types: inferTypes(record, node, (ref) => typeOfRef(typed, ref)) };
+  }
+  checkGraph(typed, registry);
+  return typed;
+}
+
 /** What every later check, and every message, takes for granted. */
 function checkFrame(graph: unknown): asserts graph is Graph {
   const malformed = (what: string): FrondError =>

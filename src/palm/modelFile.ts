@@ -12,7 +12,7 @@ import {
   text,
   withFields,
 } from '../base/kinds.ts';
-import { checkGraph } from '../ir/check.ts';
+import { typedGraph } from '../ir/check.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
 import { ops } from '../ops/index.ts';
@@ -80,8 +80,7 @@ export function modelOf(checkpoint: LoadedCheckpoint): ModelRecord {
   for (const [which, graph] of Object.entries(graphs)) {
     try {
       const read = graphFrom(graph);
-      checkGraph(read, registryFor(read));
-      graphs[which as keyof typeof graphs] = read;
+      graphs[which as keyof typeof graphs] = typedGraph(read, registryFor(read));
     } catch (cause) {
       throw cause instanceof FrondError ? cause.with({ place: { file } }) : cause;
     }

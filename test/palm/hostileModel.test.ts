@@ -161,6 +161,20 @@ describe('the model of a checkpoint', () => {
     for (const model of [saved(), older]) expect(await answers(model)).toEqual(predicted);
   });
 
+  it('is taken from runs of versions whose attention kept one statistic of each row instead of two', async () => {
+    const model = saved();
+    for (const graph of ['forward', 'step', 'prediction']) {
+      const nodes = Object.values((model[graph] as Model).nodes as Model) as Model[];
+      const found = nodes.filter(({ op }) => op === 'attention');
+      expect(found.length).toBeGreaterThan(0);
+      for (const { types } of found) {
+        const { shape } = (types as { shape: Json[] }[])[1] ?? { shape: [] };
+        expect(shape.splice(2, 1)).toEqual([2]);
+      }
+    }
+    expect(await answers(await sealed(model))).toEqual(predicted);
+  });
+
   it('that is not what a run saves is refused for what is wrong, sealed or not', async () => {
     for (const [path, value, code] of ILLEGAL) {
       const model = saved();
