@@ -38,7 +38,7 @@ export {
   runPasses,
 } from './passes/index.ts';
 export { type ChosenDevice, chooseDevice, deviceNames } from './runtime/chooseDevice.ts';
-export { compile } from './runtime/compile.ts';
+export { compile, type FeedsOf, type TypedExecutable } from './runtime/compile.ts';
 export { type Device, withSchedules } from './runtime/device.ts';
 export type { Executable } from './runtime/executable.ts';
 export type { FedTensor, Feeds, TensorValue } from './runtime/feeds.ts';
@@ -52,7 +52,6 @@ export {
   reportProgram,
 } from './runtime/report.ts';
 export { ModelState } from './runtime/state.ts';
-export type { FeedsOf, TypedExecutable } from './runtime/typed.ts';
 export { type WasmDevice, type WasmOptions, wasmDevice } from './runtime/wasm/device.ts';
 export {
   type WebgpuDevice,

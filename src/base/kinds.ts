@@ -16,7 +16,8 @@ export interface OptionalKind<T = unknown> extends Kind<T> {
 /** Options, fields or arguments by name. */
 export type Kinds = Readonly<Record<string, Kind>>;
 
-type TypeOf<K> = K extends Kind<infer T> ? T : never;
+/** The type that a kind checks. */
+export type TypeOf<K> = K extends Kind<infer T> ? T : never;
 type Plain<T> = { [N in keyof T]: T[N] };
 
 /**
@@ -41,6 +42,8 @@ export const kind = <T = unknown>(what: string, holds: (value: unknown) => boole
   holds: holds as (value: unknown) => value is T,
 });
 export const optional = <T>(inner: Kind<T>): OptionalKind<T> => ({ ...inner, optional: true });
+/** An option that may also be written as undefined. */
+export const omittable = <T>(inner: Kind<T>): OptionalKind<T | undefined> => optional<T | undefined>(inner);
 /** The same check, where the compiler knows more than can be seen in a value: `typed<Listener>(callable)`. */
 export const typed = <T>(inner: Kind): Kind<T> => inner as Kind<T>;
 

@@ -11,7 +11,7 @@ import {
   toSvg,
 } from '../index.ts';
 import { BLOCK } from '../runtime/parameters.ts';
-import { schedulesOf } from '../runtime/schedules/index.ts';
+import { schedulesOf } from '../runtime/schedules.ts';
 import type { Given } from './commands.ts';
 import { loadRun, shownSizes, sizesOf } from './run.ts';
 

@@ -1,15 +1,16 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
-import { placeIn, type Sizes } from '../base/dim.ts';
+import { placeIn } from '../base/dim.ts';
 import { defined, type SourcePlace } from '../base/errors.ts';
 import {
   flag,
   instanceOf,
-  type Kind,
   kind,
   natural,
   notNegative,
+  type OptionsOf,
   optional,
   sizesKind,
+  typed,
   unchecked,
 } from '../base/kinds.ts';
 import { type GraphLike, graphKind, irOf } from '../ir/graph.ts';
@@ -23,18 +24,21 @@ import { type Observed, observe } from '../runtime/observe.ts';
 import { layoutParameters } from '../runtime/parameters.ts';
 import { ModelState } from '../runtime/state.ts';
 
-export interface CompareOptions {
+const compareOptions = {
   /** of the named dimensions */
-  readonly sizes?: Sizes;
+  sizes: optional(sizesKind),
   /** of inputs and first weights; default 1 */
-  readonly seed?: number;
+  seed: optional(natural),
   /** largest difference allowed, in units of max(1, largest element of the tensor); default 1e-5 */
-  readonly tolerance?: number;
+  tolerance: optional(notNegative),
   /** compare the nodes that the passes leave, fused ones among them; default: those of the graph itself */
-  readonly optimised?: boolean;
+  optimised: optional(flag),
   /** weights by parameter name; default: drawn by their initialisers */
-  readonly weights?: ReadonlyMap<string, ArrayLike<number>>;
-}
+  weights: optional(
+    typed<ReadonlyMap<string, ArrayLike<number>>>(instanceOf('a Map from parameter names to numbers', Map)),
+  ),
+};
+export type CompareOptions = OptionsOf<typeof compareOptions>;
 
 /** Where two devices differ most in one tensor. */
 export interface Difference {
@@ -64,18 +68,10 @@ export interface Comparison {
   readonly largest: Difference | undefined;
 }
 
-const devicesKind: Kind = kind(
+const devicesKind = kind(
   'two devices, such as [interpreterDevice(), wasmDevice()]',
   (value) => Array.isArray(value) && value.length === 2 && [...value].every(deviceKind.holds),
 );
-const OPTIONS = {
-  sizes: optional(sizesKind),
-  seed: optional(natural),
-  tolerance: optional(notNegative),
-  optimised: optional(flag),
-  weights: optional(instanceOf('a Map from parameter names to numbers', Map)),
-};
-
 /** 1e-5 · max(1, largest): what long sums in f32 keep to, in any order. */
 export const COMPARE_TOLERANCE = 1e-5;
 
@@ -90,7 +86,7 @@ export async function compareDevices(
 ): Promise<Comparison> {
   const kinds = { graph: graphKind, devices: devicesKind, options: unchecked };
   checkArguments('compareDevices', kinds, [given, devices, options]);
-  checkOptions('compareDevices', options, OPTIONS);
+  checkOptions('compareDevices', options, compareOptions);
   const { sizes = {}, seed = 1, weights, tolerance = COMPARE_TOLERANCE, optimised = false } = options;
   const graph = optimised ? runPasses(irOf(given), ops).graph : irOf(given);
   requireNames(graph, sizes);

@@ -1,6 +1,6 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { printShape } from '../base/dim.ts';
-import { flag, natural, optional, unchecked } from '../base/kinds.ts';
+import { flag, natural, type OptionsOf, omittable, unchecked } from '../base/kinds.ts';
 import { shown } from '../base/shown.ts';
 import type { Graph, GraphLike, Node, Phase } from '../ir/graph.ts';
 import { graphKind, irOf, splitRef } from '../ir/graph.ts';
@@ -33,15 +33,16 @@ export interface Picture {
   readonly arrows: readonly Arrow[];
 }
 
-export interface PictureOptions {
+const pictureOptions = {
   /**
    * scopes of this depth are one box each: 1 leaves the outermost ones, 0 one box for each phase. Default: everything is shown,
    * down to scopes of depth 64
    */
-  readonly depth?: number | undefined;
+  depth: omittable(natural),
   /** whether parameters and constants get boxes; default true */
-  readonly parameters?: boolean | undefined;
-}
+  parameters: omittable(flag),
+};
+export type PictureOptions = OptionsOf<typeof pictureOptions>;
 
 /** Frames within frames that anybody can tell apart. */
 const DEEPEST = 64;
@@ -92,7 +93,7 @@ interface Fold {
 /** Nodes and scopes of `graph` as boxes and arrows, folded to the depth asked for. Arrows make no cycle. */
 export function drawGraph(caller: string, given: GraphLike, options: PictureOptions = {}): Picture {
   checkArguments(caller, { graph: graphKind, options: unchecked }, [given, options]);
-  checkOptions(caller, options, { depth: optional(natural), parameters: optional(flag) });
+  checkOptions(caller, options, pictureOptions);
   const graph = irOf(given);
   const depth = Math.min(options.depth ?? DEEPEST, DEEPEST);
   const order = topologicalOrder(graph).filter(

@@ -40,16 +40,18 @@ export function nodeOf(graph: Graph, id: NodeId): Node {
   return node;
 }
 
+/** Names that a hint lists before it breaks off. */
 const LISTED = 8;
+
+export const listed = (names: readonly string[]): string =>
+  [...names.slice(0, LISTED), ...(names.length > LISTED ? [`… (${names.length} in all)`] : [])].join(', ');
 
 /** The name of an output or node that looks most like `id`, and those that there are. */
 export function namesHint(graph: Graph, id: string): string {
-  const list = (names: readonly string[]): string =>
-    [...names.slice(0, LISTED), ...(names.length > LISTED ? [`… (${names.length} in all)`] : [])].join(', ');
   const [outputs, nodes] = [Object.keys(graph.outputs), Object.keys(graph.nodes)];
   const nearest = nearestOf(id, [...outputs, ...nodes]);
   if (nearest === undefined) return 'the graph has no nodes';
-  return `did you mean ${nearest}? Its outputs are ${list(outputs) || 'none'}; its nodes are ${list(nodes)}`;
+  return `did you mean ${nearest}? Its outputs are ${listed(outputs) || 'none'}; its nodes are ${listed(nodes)}`;
 }
 
 /** @throws FROND-I001 when the node is unknown, FROND-I009 when it has no such output. */

@@ -233,7 +233,7 @@ export interface OpRecord {
 /** Name → record. Passes and runtime receive it, so that neither imports the ops. */
 export type OpRegistry = ReadonlyMap<string, OpRecord>;
 
-export const registryKind = kind(
+export const registryKind = kind<OpRegistry>(
   'the ops by name, such as frond exports as ops',
   (value) =>
     value instanceof Map && [...value.values()].every((record) => typeof Object(record).shape === 'function'),

@@ -1,5 +1,5 @@
 import type { Dim } from '../base/dim.ts';
-import { count, flag, type Kind, listOf, objectOf, optional, recordOf } from '../base/kinds.ts';
+import { count, flag, type Kind, listOf, objectOf, optional, recordOf, typed } from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import type { Schedule } from './ir.ts';
 
@@ -24,12 +24,18 @@ export type PartialSchedule = Partial<Schedule>;
  */
 export type ScheduleTable = Readonly<Record<string, Readonly<Record<string, PartialSchedule>>>>;
 
-export const scheduleKind = recordOf('a schedule', {
-  ...{ tiles: optional(objectOf(count, 'tiles')), workgroup: optional(listOf(count, 'threads')) },
-  ...{ stage: optional(count), split: optional(count), pack: optional(flag), blocks: optional(flag) },
-});
+export const scheduleKind = typed<PartialSchedule>(
+  recordOf('a schedule', {
+    tiles: optional(objectOf(count, 'tiles')),
+    workgroup: optional(listOf(count, 'threads')),
+    stage: optional(count),
+    split: optional(count),
+    pack: optional(flag),
+    blocks: optional(flag),
+  }),
+);
 /** By kernel and shape class. */
-export const byClass = (entry: Kind): Kind =>
+export const byClass = <T>(entry: Kind<T>): Kind<Readonly<Record<string, Readonly<Record<string, T>>>>> =>
   objectOf(objectOf(entry, 'classes'), "an object by kernel and shape class, such as { matmul: { '': … } }");
 export const tableKind = byClass(scheduleKind);
 

@@ -1,76 +1,90 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
+import type { DType } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
-import { flag, instanceOf, listOf, optional, text } from '../base/kinds.ts';
-import type { Declarations, Outputs, TypedGraph } from '../dsl/index.ts';
+import { flag, instanceOf, listOf, type OptionsOf, omittable, text } from '../base/kinds.ts';
+import type { Declarations, Outputs, RANDOM_KEY, TypedGraph } from '../dsl/index.ts';
 import { checkGraph } from '../ir/check.ts';
 import { type Graph, graphKind, irOf, type Node, type NodeId, splitRef } from '../ir/graph.ts';
 import { rootsOf, topologicalOrder } from '../ir/order.ts';
 import { type OpRegistry, registryKind } from '../ir/record.ts';
-import { type Schedules, type ScheduleTable, tableKind } from '../kernel/schedule.ts';
+import { type Schedules, tableKind } from '../kernel/schedule.ts';
 import { ops } from '../ops/index.ts';
 import { type PassLog, type PassOptions, runPasses } from '../passes/index.ts';
 import { type Device, deviceKind } from './device.ts';
 import { Executable } from './executable.ts';
+import type { FedTensor, TensorValue } from './feeds.ts';
 import { giveGradientsMemory } from './gradients.ts';
 import { checkConstants, guardIndices } from './indices.ts';
 import { type LoweredProgram, lowerGraph } from './lower.ts';
 import { orderForMemory } from './memoryOrder.ts';
 import { layoutParameters } from './parameters.ts';
-import { schedulesOf } from './schedules/index.ts';
+import { schedulesOf } from './schedules.ts';
 import { ModelState } from './state.ts';
-import type { TypedExecutable } from './typed.ts';
 
-export interface CompileOptions {
+const compileOptions = {
   /** weights to share; without it the graph gets a zeroed state of its own on `device` */
-  readonly state?: ModelState | undefined;
-  readonly device?: Device | undefined;
+  state: omittable(instanceOf('the state of a model', ModelState)),
+  device: omittable(deviceKind),
   /** names of passes to leave out */
-  readonly disable?: readonly string[] | undefined;
+  disable: omittable(listOf(text, "names of passes, such as ['fuseElementwise']")),
   /** ops to compile with; default: those of frond */
-  readonly registry?: OpRegistry | undefined;
+  registry: omittable(registryKind),
   /** check the graph after every pass */
-  readonly check?: boolean | undefined;
+  check: omittable(flag),
   /** schedules laid over the device's own, such as those that tuning found; `program.schedules` lists what was used */
-  readonly schedules?: ScheduleTable | undefined;
-}
-
-const OPTIONS = {
-  state: optional(instanceOf('the state of a model', ModelState)),
-  device: optional(deviceKind),
-  disable: optional(listOf(text, "names of passes, such as ['fuseElementwise']")),
-  registry: optional(registryKind),
-  check: optional(flag),
-  schedules: optional(tableKind),
+  schedules: omittable(tableKind),
 };
+export type CompileOptions = OptionsOf<typeof compileOptions>;
 
-/** Nodes that run, operands before users: updates, and whatever depends on them, are `late`. */
-function splitOrder(graph: Graph): { readonly early: Node[]; readonly late: Node[] } {
+/**
+ * Nodes that run, operands before users. Updates, and whatever depends on them, come after everything that may still read the old
+ * weights. With a registry, what comes before them stands in an order that needs little memory.
+ */
+export function executionOrder(graph: Graph, registry?: OpRegistry): Node[] {
   const order = topologicalOrder(graph, rootsOf(graph));
   const late = new Set<NodeId>();
   for (const node of order) {
     const waits = node.phase === 'update' || node.inputs.some((ref) => late.has(splitRef(ref).id));
     if (waits) late.add(node.id);
   }
-  return {
-    early: order.filter(({ id }) => !late.has(id)),
-    late: order.filter(({ id }) => late.has(id)),
-  };
-}
-
-/**
- * Operands before users. Updates, and whatever depends on them, come after everything that may still read the old weights.
- * With a registry, what comes before them stands in an order that needs little memory.
- */
-export function executionOrder(graph: Graph, registry?: OpRegistry): Node[] {
-  const { early, late } = splitOrder(graph);
-  const order = [...early, ...late];
-  return registry === undefined ? order : orderForMemory(graph, order, early.length, registry);
+  const early = order.filter(({ id }) => !late.has(id));
+  const sorted = [...early, ...order.filter(({ id }) => late.has(id))];
+  return registry === undefined ? sorted : orderForMemory(graph, sorted, early.length, registry);
 }
 
 export interface Compiled {
   readonly executable: Executable;
   /** what each pass did, with its time */
   readonly passes: readonly PassLog[];
+}
+
+// What the compiler knows of a typed graph's feeds and results: names and element types. Sizes are checked when they are fed.
+
+type Typed<T, D extends DType> = T & { readonly dtype: D };
+
+/**
+ * One tensor per declared input; the key of random numbers beside them. Whether a graph draws some (dropout in a training
+ * graph) is known when it is built, not to the compiler: such a graph needs the key, u32 [seed, step], with another step
+ * for each run:
+ *
+ *     'random.key': { dtype: 'u32', shape: [2], data: [seed, step] }
+ *
+ * Without it the run is refused with FROND-R009.
+ */
+export type FeedsOf<I extends Declarations> = {
+  readonly [K in keyof I]: Typed<FedTensor, I[K]['dtype']>;
+} & { readonly [RANDOM_KEY]?: Typed<FedTensor, 'u32'> };
+
+/** An executable whose feeds and results are those of a typed graph. */
+export interface TypedExecutable<I extends Declarations, O extends Outputs> extends Omit<Executable, 'run'> {
+  /**
+   * Feeds, runs, and reads back the named outputs (default: all of them).
+   * @throws FROND-R009…R012, R031 when what is fed does not fit the declaration
+   */
+  run<K extends keyof O & string = keyof O & string>(
+    feeds: FeedsOf<I>,
+    options?: { readonly read?: readonly K[] },
+  ): Promise<{ readonly [P in K]: Typed<TensorValue, O[P]['dtype']> }>;
 }
 
 export interface TypedCompiled<I extends Declarations, O extends Outputs> {
@@ -109,7 +123,7 @@ export async function compile<G extends Graph | TypedGraph>(
   options: CompileOptions,
 ): Promise<CompiledOf<G>> {
   checkArguments('compile', { graph: graphKind }, [given], 'FROND-R022');
-  checkOptions('compile', options, OPTIONS, 'FROND-R022');
+  checkOptions('compile', options, compileOptions, 'FROND-R022');
   const graph = irOf(given);
   const registry = options.registry ?? ops;
   checkGraph(graph, registry);

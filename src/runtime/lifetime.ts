@@ -1,6 +1,6 @@
 import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import { elements, having, kind, listOf } from '../base/kinds.ts';
+import { elements, having, type Kinds, kind, listOf } from '../base/kinds.ts';
 import {
   type BoundProgram,
   type Command,
@@ -43,61 +43,60 @@ export function withLifetime<D extends Device>(inner: D): D {
     if (closed && inner.reopen === undefined) throw deviceClosed(inner.name);
     for (const memory of memories) if (!alive.has(memory)) throw memoryFreed();
   };
+  /** A method that looks at what it is given first. */
+  const guarded =
+    <A extends readonly unknown[], R>(name: string, kinds: Kinds, work: (...given: A) => R) =>
+    async (...given: A): Promise<Awaited<R>> => {
+      checkArguments(`device.${name}`, kinds, given);
+      return await work(...given);
+    };
   const bind = async (commands: readonly Command[]): Promise<BoundProgram> => {
-    checkArguments('device.bind', { commands: commandList }, [commands]);
     const used = new Set(
       commands.flatMap(({ buffers }) => Object.values(buffers).map(({ memory }) => memory)),
     );
     check(used);
     const program = await inner.bind(commands);
     const { profile } = program;
-    return {
-      ...program,
-      async run() {
+    const checked =
+      <R>(work: () => R) =>
+      async (): Promise<Awaited<R>> => {
         check(used);
-        return program.run();
-      },
-      ...(profile && {
-        async profile() {
-          check(used);
-          return profile();
-        },
-      }),
-    };
+        return await work();
+      };
+    return { ...program, run: checked(() => program.run()), ...(profile && { profile: checked(profile) }) };
   };
   return {
     ...inner,
-    bind,
-    async allocate(words: number) {
-      checkArguments('device.allocate', { words: size }, [words]);
+    bind: guarded('bind', { commands: commandList }, bind),
+    allocate: guarded('allocate', { words: size }, async (words: number) => {
       check();
       const memory = await inner.allocate(words);
       alive.add(memory);
       return memory;
-    },
+    }),
     /** once: what is free already stays so */
     free(memory: Memory) {
       checkArguments('device.free', { memory: block }, [memory]);
-      if (closed || !alive.delete(memory)) return;
-      inner.free(memory);
+      if (!closed && alive.delete(memory)) inner.free(memory);
     },
-    async write(location: Location, data: ArrayLike<number>) {
-      checkArguments('device.write', { location: place, data: elements }, [location, data]);
-      check([location.memory]);
-      requireInside(location, data.length);
-      return inner.write(location, data);
-    },
-    async read(location: Location) {
-      checkArguments('device.read', { location: place }, [location]);
+    write: guarded(
+      'write',
+      { location: place, data: elements },
+      (location: Location, data: ArrayLike<number>) => {
+        check([location.memory]);
+        requireInside(location, data.length);
+        return inner.write(location, data);
+      },
+    ),
+    read: guarded('read', { location: place }, (location: Location) => {
       check([location.memory]);
       requireInside(location);
       return inner.read(location);
-    },
-    async prepare(...given: Parameters<Device['prepare']>) {
-      checkArguments('device.prepare', { launches }, given);
+    }),
+    prepare: guarded('prepare', { launches }, (...given: Parameters<Device['prepare']>) => {
       check();
       return inner.prepare(...given);
-    },
+    }),
     async close() {
       closed = true;
       return inner.close();

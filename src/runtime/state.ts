@@ -3,8 +3,9 @@ import { checkArguments } from '../base/arguments.ts';
 import type { TypedArray } from '../base/dtype.ts';
 import { elementRule, type HostData, numbersOf } from '../base/elements.ts';
 import { FrondError } from '../base/errors.ts';
-import { elements, having, integer, oneOf, text } from '../base/kinds.ts';
+import { elements, having, integer, oneOf, type TypeOf, text } from '../base/kinds.ts';
 import { type Graph, irKind } from '../ir/graph.ts';
+import { listed } from '../ir/names.ts';
 import { type Device, deviceKind, type Location, type Memory } from './device.ts';
 import {
   chunkLayout,
@@ -14,20 +15,14 @@ import {
   requireSameShape,
 } from './parameters.ts';
 
+const layoutKind = having<ParameterLayout>('what layoutParameters gives', 'entries', 'elements');
+const arenaKind = oneOf('parameter', 'gradient', 'moment1', 'moment2', 'journal');
+
 /**
  * Flat arenas of equal layout: the weights, and what the optimizer keeps beside each of them. Beside them the journal of the
  * latest steps, of a layout of its own (`kernels/journal.ts`).
  */
-export type ArenaName = 'parameter' | 'gradient' | 'moment1' | 'moment2' | 'journal';
-
-const layoutKind = having('what layoutParameters gives', 'entries', 'elements');
-const arenaKind = oneOf('parameter', 'gradient', 'moment1', 'moment2', 'journal');
-
-/** Names that a hint lists before it breaks off. */
-const LISTED = 8;
-
-const someOf = (names: readonly string[]): string =>
-  [...names.slice(0, LISTED), ...(names.length > LISTED ? [`… (${names.length} in all)`] : [])].join(', ');
+export type ArenaName = TypeOf<typeof arenaKind>;
 
 /**
  * A model's weights and optimizer state on a device. Executables compiled against one state share it, so a predictor
@@ -76,7 +71,7 @@ export class ModelState {
     const entry = this.layout.entries.get(parameter);
     if (entry === undefined) {
       throw new FrondError('FROND-R004', `the model has no parameter ${parameter}`, {
-        hint: `it has: ${someOf([...this.layout.entries.keys()]) || 'none'}`,
+        hint: `it has: ${listed([...this.layout.entries.keys()]) || 'none'}`,
       });
     }
     return entry;
@@ -112,7 +107,7 @@ export class ModelState {
       op === 'parameter' && !this.#written.has(String(name)) ? [String(name)] : [],
     );
     if (names.length === 0) return;
-    throw new FrondError('FROND-R032', `graph ${graph.name}: parameters without values: ${someOf(names)}`, {
+    throw new FrondError('FROND-R032', `graph ${graph.name}: parameters without values: ${listed(names)}`, {
       hint: 'draw first weights with state.initialize(seed), or load some with state.write(name, values)',
     });
   }

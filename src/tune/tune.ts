@@ -1,22 +1,24 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
-import { evaluate, type Sizes } from '../base/dim.ts';
+import { evaluate } from '../base/dim.ts';
 import { FrondError } from '../base/errors.ts';
 import {
   callable,
   listOf,
   notNegative,
-  optional,
+  type OptionsOf,
+  omittable,
   sizesKind,
   text,
+  typed,
   unchecked,
   withFields,
 } from '../base/kinds.ts';
 import { type Graph, irKind, type Node } from '../ir/graph.ts';
-import { type OpRegistry, registryKind } from '../ir/record.ts';
+import { registryKind } from '../ir/record.ts';
 import { type PartialSchedule, type ScheduleTable, scheduleKind } from '../kernel/schedule.ts';
 import { ops } from '../ops/index.ts';
 import { compile } from '../runtime/compile.ts';
-import { type Device, deviceKind } from '../runtime/device.ts';
+import { deviceKind } from '../runtime/device.ts';
 import { exampleFeeds, requireNames } from '../runtime/exampleFeeds.ts';
 import type { Executable } from '../runtime/executable.ts';
 import type { Feeds } from '../runtime/feeds.ts';
@@ -26,16 +28,17 @@ import { isolate } from './isolate.ts';
 import { knobsOf } from './knobs.ts';
 import { type Found, searchSchedule } from './search.ts';
 
-export interface TuneOptions {
-  readonly device: Device;
+const tuneOptions = {
+  device: deviceKind,
   /** sizes of the graph's named dimensions to measure at, such as { batch: 32, time: 32 } */
-  readonly sizes: Sizes;
+  sizes: sizesKind,
   /** to spend on all kernels together; default 60. The search of a kernel under way ends with its best so far */
-  readonly seconds?: number | undefined;
-  readonly registry?: OpRegistry | undefined;
+  seconds: omittable(notNegative),
+  registry: omittable(registryKind),
   /** after each kernel and class */
-  readonly onTuned?: ((tuned: Tuned, left: number) => void) | undefined;
-}
+  onTuned: omittable(typed<(tuned: Tuned, left: number) => void>(callable)),
+};
+export type TuneOptions = OptionsOf<typeof tuneOptions>;
 
 /** What tuning found for a kernel in one shape class. */
 export interface Tuned extends Found {
@@ -133,10 +136,7 @@ async function measure(
  */
 export async function tuneSchedules(graph: Graph, options: TuneOptions): Promise<readonly Tuned[]> {
   checkArguments('tuneSchedules', { graph: irKind, options: unchecked }, [graph, options]);
-  checkOptions('tuneSchedules', options, {
-    ...{ device: deviceKind, sizes: sizesKind, seconds: optional(notNegative) },
-    ...{ registry: optional(registryKind), onTuned: optional(callable) },
-  });
+  checkOptions('tuneSchedules', options, tuneOptions);
   const { device, registry = ops, seconds = 60 } = options;
   requireNames(graph, options.sizes);
   const end = performance.now() + 1000 * seconds;

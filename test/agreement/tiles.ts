@@ -8,7 +8,7 @@ import { runPasses } from '../../src/passes/index.ts';
 import { executionOrder } from '../../src/runtime/compile.ts';
 import type { DeviceName } from '../../src/runtime/device.ts';
 import { lowerGraph } from '../../src/runtime/lower.ts';
-import { schedulesOf } from '../../src/runtime/schedules/index.ts';
+import { schedulesOf } from '../../src/runtime/schedules.ts';
 
 const NAMES: readonly DeviceName[] = ['interpreter', 'wasm', 'webgpu'];
 

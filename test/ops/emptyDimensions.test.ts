@@ -10,7 +10,7 @@ import { executionOrder } from '../../src/runtime/compile.ts';
 import type { Feeds } from '../../src/runtime/feeds.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { type LoweredNode, lowerGraph } from '../../src/runtime/lower.ts';
-import { schedulesOf } from '../../src/runtime/schedules/index.ts';
+import { schedulesOf } from '../../src/runtime/schedules.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
 import { firstFault, LONG_SUMS, outcomesOn } from '../agreement/agree.ts';
 import { openOracle } from '../agreement/devices.ts';

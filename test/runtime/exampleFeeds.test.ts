@@ -3,7 +3,7 @@ import { GraphBuilder } from '../../src/ir/builder.ts';
 import { ops } from '../../src/ops/index.ts';
 import { optimiseAndLower } from '../../src/runtime/compile.ts';
 import { exampleFeeds } from '../../src/runtime/exampleFeeds.ts';
-import { schedulesOf } from '../../src/runtime/schedules/index.ts';
+import { schedulesOf } from '../../src/runtime/schedules.ts';
 
 /** A CRF's loss, whose tags have lengths, beside a masked sum of embeddings. */
 function program() {

@@ -24,7 +24,7 @@ import { buildStep } from '../../src/palm/step.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { printFusion, reportFusion, reportProgram } from '../../src/runtime/report.ts';
-import { schedulesOf } from '../../src/runtime/schedules/index.ts';
+import { schedulesOf } from '../../src/runtime/schedules.ts';
 import { classifier } from './training.ts';
 
 const FUSION = ['fuseElementwise', 'fuseEpilogue'];

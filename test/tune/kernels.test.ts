@@ -6,7 +6,7 @@ import type { PartialSchedule, ScheduleTable } from '../../src/kernel/schedule.t
 import { ops } from '../../src/ops/index.ts';
 import { optimiseAndLower } from '../../src/runtime/compile.ts';
 import { type Device, type DeviceName, withSchedules } from '../../src/runtime/device.ts';
-import { schedulesOf } from '../../src/runtime/schedules/index.ts';
+import { schedulesOf } from '../../src/runtime/schedules.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
 import { knobsOf, tunedKernels } from '../../src/tune/knobs.ts';
 import { tuneSchedules } from '../../src/tune/tune.ts';
