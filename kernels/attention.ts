@@ -1,19 +1,7 @@
-import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import type { KernelBuilder } from '../src/kernel/build.ts';
-import type { Kernel, Value } from '../src/kernel/ir.ts';
-import {
-  type AttentionDims,
-  type AttentionOptions,
-  attentionBlock,
-  attentionOptions,
-  attentionScalars,
-  attentionSlots,
-  attentionVariant,
-} from './attentionBlock.ts';
-import { blocksOf, kernelOnce } from './plan.ts';
-import { identity } from './reduce.ts';
-
-const lowest = identity('max', 'f32');
+import type { LaunchPlan } from '../src/ir/record.ts';
+import { type AttentionDims, attentionKernel } from './attentionBlock.ts';
+import type { Slots } from './kernel.ts';
+import { ABSENT } from './plan.ts';
 
 /**
  * Multi-head attention by online softmax (Milakov and Gimelshein 2018; Dao et al. 2022):
@@ -28,81 +16,44 @@ const lowest = identity('max', 'f32');
  *
  * Memory: q read once, k and v once per block of 32 queries, out and levels written once; nothing of queryTime × keyTime.
  */
-function attentionProgram(k: KernelBuilder, options: AttentionOptions): void {
-  const [q, keys, values] = [k.read('q'), k.read('k'), k.read('v')];
-  const [out, levels] = [k.write('out'), k.write('levels')];
-  const scale = k.parameter('scale', 'f32');
-  const block = attentionBlock(k, options, 'query first');
-  const { i, j, d, queryTime, keyTime } = block;
-  const first = k.mul(k.program(0), i.size);
-  const I = k.span(i, first, queryTime);
-  const scaled = k.mul(block.head(q, I, queryTime), scale);
-  const end = options.causal ? k.min(keyTime, k.add(first, i.size)) : keyTime;
-  const initial = [k.fill([i], lowest), k.fill([i], 0), k.fill([i, d], 0)];
-  const finished = k.loop(0, end, j.size, initial, (start, ...carried) => {
-    const [m, l, o] = carried as [Value, Value, Value];
-    k.name({ largest: m, total: l, output: o });
-    const J = k.span(j, start, keyTime);
-    const scores = k.dot(scaled, block.head(keys, J, keyTime), undefined, d);
-    const masked = k.select(block.allowed(I, J), scores, lowest);
-    const most = k.max(m, k.maximum(masked, j));
-    // where no key has been allowed yet, 0 in place of the maximum makes every term e^−∞ = 0
-    const offset = k.select(k.le(most, lowest), 0, most);
-    const p = k.exp(k.sub(masked, offset));
-    const shrink = k.exp(k.sub(m, offset));
-    k.name({ scores, masked, most, weights: p, shrink });
-    return [
-      most,
-      k.add(k.mul(l, shrink), k.sum(p, j)),
-      k.dot(block.dropout(I, J)(p), block.head(values, J, keyTime), k.mul(o, shrink), j),
-    ];
-  });
-  const [m, l, o] = finished as [Value, Value, Value];
-  const any = k.lt(0, l);
-  const total = k.select(any, l, 1);
-  block.storeHead(out, I, queryTime, k.div(o, total));
-  const [largest, logSum] = block.levels(I);
-  k.store(levels, largest, k.select(any, m, 0));
-  k.store(levels, logSum, k.log(total));
-}
+const attention = attentionKernel(
+  {
+    name: 'attention',
+    doc: 'out = softmax(scale · q kᵀ) v per head, one block of queries per program',
+    own: 'queries',
+    reads: { q: 'f32', k: 'f32', v: 'f32' },
+    writes: { out: 'f32', levels: 'f32' },
+  },
+  (k, block, { q, k: keys, v: values, out, levels, i, j, d }) => {
+    const I = block.own;
+    const scaled = k.mul(block.head(q, I), block.scale);
+    const initial = [k.fill([i], ABSENT), k.fill([i], 0), k.fill([i, d], 0)] as const;
+    const [m, l, o] = block.meet(initial, (J, [m, l, o]) => {
+      k.name({ largest: m, total: l, output: o });
+      const scores = block.product(scaled, block.head(keys, J));
+      const masked = k.select(block.allowed(I, J), scores, ABSENT);
+      const most = k.max(m, k.maximum(masked, j));
+      // where no key has been allowed yet, 0 in place of the maximum makes every term e^−∞ = 0
+      const offset = k.select(k.le(most, ABSENT), 0, most);
+      const p = k.exp(k.sub(masked, offset));
+      const shrink = k.exp(k.sub(m, offset));
+      k.name({ scores, masked, most, weights: p, shrink });
+      return [
+        most,
+        k.add(k.mul(l, shrink), k.sum(p, j)),
+        k.dot(block.dropout(I, J)(p), block.head(values, J), k.mul(o, shrink), j),
+      ];
+    });
+    const any = k.lt(0, l);
+    const total = k.select(any, l, 1);
+    block.storeHead(out, I, k.div(o, total));
+    const [largest, logSum] = block.levels(I);
+    k.store(levels, largest, k.select(any, m, 0));
+    k.store(levels, logSum, k.log(total));
+  },
+);
 
-function traceAttention(options: AttentionOptions): Kernel {
-  const variant = attentionVariant(options);
-  return kernelOnce(
-    {
-      name: 'attention',
-      variant,
-      doc: 'out = softmax(scale · q kᵀ) v per head, one block of queries per program',
-      schedule: options.schedule,
-    },
-    (k) => attentionProgram(k, options),
-  );
-}
-
-export interface AttentionArguments extends AttentionDims {
-  readonly q: Slot;
-  readonly k: Slot;
-  readonly v: Slot;
-  readonly out: Slot;
-  /** f32 [batch, heads, 2, queryTime], saved for the gradient */
-  readonly levels: Slot;
-}
+export type AttentionArguments = AttentionDims & Slots<'q' | 'k' | 'v' | 'out' | 'levels'>;
 
 /** out f32 [batch, queryTime, heads·width] and levels. One launch. */
-export function planAttention(args: AttentionArguments): LaunchPlan[] {
-  const options = attentionOptions('attention', args);
-  const { q, k, v, out, levels } = args;
-  return [
-    {
-      kernel: traceAttention(options),
-      grid: [
-        blocksOf(args.queryTime, options.schedule.tiles.i),
-        blocksOf(args.heads, 1),
-        blocksOf(args.batch, 1),
-      ],
-      scalars: { ...attentionScalars(args, options), scale: { value: args.scale } },
-      slots: { q, k, v, out, levels, ...attentionSlots(args, options) },
-      shapeClass: options.shapeClass,
-    },
-  ];
-}
+export const planAttention = (args: AttentionArguments): LaunchPlan[] => [attention.over(args).with(args)];

@@ -1,10 +1,19 @@
 import type { Dim } from '../src/base/dim.ts';
-import { defined } from '../src/base/errors.ts';
-import type { ScalarExpression, Slot } from '../src/ir/record.ts';
-import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
-import { type Axis, type Buffer, LOWEST, type Schedule, type Span, type Value } from '../src/kernel/ir.ts';
-import { chooseSchedule, type Schedules, scheduleWords, shapeClassOf } from '../src/kernel/schedule.ts';
-import { roundUp } from './plan.ts';
+import type { LaunchPlan, Slot } from '../src/ir/record.ts';
+import type { Carried, KernelBuilder, TermInput } from '../src/kernel/build.ts';
+import type { Axis, Buffer, Schedule, Span, StorageType, Value } from '../src/kernel/ir.ts';
+import {
+  type Axes,
+  type Bindings,
+  choose,
+  type Declared,
+  type Given,
+  kernel,
+  type None,
+  type Symbols,
+  type Tuned,
+} from './kernel.ts';
+import { extentsOf, matrix, roundUp, tileOf } from './plan.ts';
 import { padded } from './pointwise.ts';
 
 /** Shared by attention's kernels: addresses of heads, masked scores, and the dropout mask. */
@@ -20,7 +29,7 @@ export interface AttentionDropout {
 }
 
 /** Sizes and switches that attention and its gradient share. */
-export interface AttentionDims {
+export interface AttentionDims extends Tuned {
   readonly batch: Dim;
   readonly heads: Dim;
   readonly queryTime: Dim;
@@ -34,179 +43,183 @@ export interface AttentionDims {
   /** u32 [batch, keyTime], 1 = may be attended to */
   readonly mask?: Slot | undefined;
   readonly dropout?: AttentionDropout | undefined;
-  readonly schedules?: Schedules | undefined;
 }
 
-type AttentionTiles = { readonly i: number; readonly j: number; readonly d: number };
-
-/** What shapes the text of attention's kernels. */
-export interface AttentionOptions {
-  /** with the extents of the tiles of queries, keys, and elements of a head */
-  readonly schedule: Schedule & { readonly tiles: AttentionTiles };
-  readonly shapeClass: string;
-  /** the width is exactly the extent of d: no masks along it */
-  readonly exact: boolean;
-  readonly causal: boolean;
-  readonly masked: boolean;
-  readonly dropout: boolean;
-}
-
-/** 32 × 32 blocks of scores: with heads up to 128 wide they fit 16 KiB of workgroup memory in every kernel. */
-const OWN: Schedule = { tiles: { i: 32, j: 32 }, stage: 16 };
-
-/** What shapes the text of the kernel of that name. */
-export function attentionOptions(kernel: string, args: AttentionDims): AttentionOptions {
-  const { width, queryTime, keyTime, causal, mask, dropout, schedules } = args;
-  const d = roundUp(width, 4);
-  const masked = mask !== undefined;
-  const drops = dropout !== undefined && dropout.rate > 0;
-  const words = [causal && 'causal', masked && 'masked', drops && 'dropout'].filter((word) => word);
-  const shapeClass = shapeClassOf(words.join(' '), { i: queryTime, j: keyTime, d: width });
-  const { tiles, ...schedule } = chooseSchedule(schedules, kernel, shapeClass, OWN);
-  const extents = {
-    i: extentFor(queryTime, tiles.i ?? 32),
-    j: extentFor(keyTime, tiles.j ?? 32),
-    d,
-  };
-  return {
-    schedule: { ...schedule, tiles: extents },
-    ...{ shapeClass, causal, masked, exact: d === width, dropout: drops },
-  };
-}
-
-/** Powers of two, so that few texts serve all lengths. */
-const extentFor = (time: Dim, largest: number): number =>
-  typeof time === 'number' ? Math.min(largest, Math.max(8, padded(time))) : largest;
-
-export function attentionVariant(options: AttentionOptions): string {
-  const { schedule, exact, causal, masked, dropout } = options;
-  const { i, j, d } = schedule.tiles;
-  const flags = [exact && 'exact', causal && 'causal', masked && 'masked', dropout && 'dropout'];
-  return [`${i}x${j}x${d}`, ...flags.filter((flag) => flag), ...scheduleWords(schedule, OWN)].join(' ');
-}
-
-/** What the programs of attention's kernels have in common: one block of one head of one sample. */
+/** What the programs of attention's kernels have in common: one block of queries or keys of one head of one sample. */
 export interface AttentionBlock {
+  /** queries, keys, elements of a head */
   readonly i: Axis;
   readonly j: Axis;
   readonly d: Axis;
-  readonly queryTime: Value;
-  readonly keyTime: Value;
-  /** tile of [batch, time, heads·width] over rows `T` and the elements of this head */
-  head(buffer: Buffer, T: Span, time: Value): Value;
-  storeHead(buffer: Buffer, T: Span, time: Value, value: Value): void;
+  /** the program's own block, along i or j */
+  readonly own: Span;
+  readonly scale: Value;
+  /** Walks the blocks of the other axis that may meet the program's own. */
+  meet<const I extends readonly Value[]>(
+    initial: I,
+    body: (other: Span, carried: Carried<I>) => readonly Value[],
+  ): Carried<I>;
+  /** tile of [batch, time, heads·width] over queries or keys and the elements of this head */
+  head(buffer: Buffer, T: Span): Value;
+  storeHead(buffer: Buffer, T: Span, value: Value): void;
+  /** queries · keysᵀ, of which the rows are those of the program's own block */
+  product(queries: Value, keys: Value): Value;
   /** address of a number per query in [batch, heads, queryTime] */
-  perQuery(I: Span): TermInput[];
+  perQuery(I: Span): readonly TermInput[];
   /** addresses of the largest score of a query and of log Σ e^(score − largest), in [batch, heads, 2, queryTime] */
-  levels(I: Span): readonly [largest: TermInput[], logSum: TermInput[]];
+  levels(I: Span): readonly [largest: readonly TermInput[], logSum: readonly TermInput[]];
   /** where query i may attend to key j, bool over i, j or both */
   allowed(I: Span, J: Span): Value;
   /** what dropout makes of tiles over this block: 0 where it drops, 1 / (1 − rate) times the element elsewhere */
   dropout(I: Span, J: Span): (tile: Value) => Value;
 }
 
-/**
- * Declares axes, parameters and the buffers of mask and key. Grid: blocks (dimension 0), heads (1), batch (2).
- * `order` is the order of the axes: the result of a `dot` has its left operand's axis first.
- */
-export function attentionBlock(
+/** What shapes the text beside the schedule. */
+interface Switches {
+  /** the width is exactly the extent of d: no masks along it */
+  readonly exact: boolean;
+  readonly causal: boolean;
+  readonly masked: boolean;
+  readonly dropout: boolean;
+  /** a program has a block of queries and meets keys, or the other way round */
+  readonly own: 'queries' | 'keys';
+}
+
+/** 32 × 32 blocks of scores: with heads up to 128 wide they fit 16 KiB of workgroup memory in every kernel. */
+const OWN = { tiles: { i: 32, j: 32 }, stage: 16 } satisfies Schedule;
+
+/** Powers of two, so that few texts serve all lengths. */
+const extentFor = (time: Dim, largest: number): number =>
+  typeof time === 'number' ? Math.min(largest, Math.max(8, padded(time))) : largest;
+
+type Tiles = Readonly<Record<'i' | 'j' | 'd', number>>;
+
+/** A kernel of attention: `attention.over(dims).with({ q, k, v, out, levels })`. */
+export function attentionKernel<R extends Declared<StorageType>, W extends Declared<StorageType>>(
+  { own, ...declaration }: { name: string; doc: string; own: Switches['own']; reads: R; writes: W },
+  program: (k: KernelBuilder, block: AttentionBlock, symbols: Symbols<Tiles, R & W & None, None>) => void,
+) {
+  return {
+    over(dims: AttentionDims) {
+      const { batch, heads, queryTime, keyTime, width, mask, schedules } = dims;
+      const switches: Switches = {
+        own,
+        exact: width % 4 === 0,
+        causal: dims.causal,
+        masked: mask !== undefined,
+        dropout: dims.dropout !== undefined && dims.dropout.rate > 0,
+      };
+      const { exact, causal, masked, dropout } = switches;
+      const flags = [causal && 'causal', masked && 'masked', dropout && 'dropout'];
+      const sizes = { i: queryTime, j: keyTime, d: width };
+      const words = flags.filter((flag) => flag).join(' ');
+      const choice = choose(declaration.name, OWN, sizes, schedules, words);
+      const i = extentFor(queryTime, choice.schedule.tiles.i);
+      const j = extentFor(keyTime, choice.schedule.tiles.j);
+      const d = roundUp(width, 4);
+      const launchable = kernel<Tiles, R, W>(
+        {
+          ...declaration,
+          variant: [extentsOf({ i, j, d }), exact && 'exact', ...flags],
+          choice,
+          // the result of a `dot` has the axis of its left operand first
+          tiles: own === 'queries' ? { i, j, d } : { j, i, d },
+        },
+        (k, symbols) => program(k, attentionBlock(k, symbols, switches), symbols),
+      );
+      const launch = launchable.over(own === 'queries' ? { i: queryTime } : { j: keyTime }, heads, batch);
+      return {
+        with: (given: Given<R & W & None, None>): LaunchPlan => launch.with(given, bindings(dims, switches)),
+      };
+    },
+  };
+}
+
+/** What `attentionBlock` declares by itself. */
+function bindings(dims: AttentionDims, { exact, dropout: drops }: Switches): Bindings {
+  const { heads, queryTime, keyTime, width, scale, mask, dropout } = dims;
+  const keep = 1 - (dropout?.rate ?? 0);
+  return {
+    slots: { ...(mask && { mask }), ...(drops && dropout && { key: dropout.key }) },
+    scalars: {
+      heads,
+      queryTime,
+      keyTime,
+      scale: { value: scale },
+      ...(exact ? {} : { width }),
+      ...(drops && {
+        stream: { value: (dropout?.stream ?? 0) >>> 0 },
+        threshold: { value: Math.min(0xffffffff, Math.floor(keep * 0x100000000)) },
+        inverseKeep: { value: 1 / keep },
+      }),
+    },
+  };
+}
+
+/** Grid: blocks (dimension 0), heads (1), batch (2). */
+function attentionBlock(
   k: KernelBuilder,
-  options: AttentionOptions,
-  order: 'query first' | 'key first',
+  { i, j, d }: Axes<'i' | 'j' | 'd'>,
+  switches: Switches,
 ): AttentionBlock {
-  const { tiles } = options.schedule;
+  const { exact, causal, masked, dropout } = switches;
   const [heads, queryTime, keyTime] = [
     k.parameter('heads'),
     k.parameter('queryTime'),
     k.parameter('keyTime'),
   ];
-  const width = options.exact ? k.constant(tiles.d, 'i32') : k.parameter('width');
-  const queryFirst = order === 'query first';
-  const early = queryFirst ? k.axis('i', tiles.i) : undefined;
-  const j = k.axis('j', tiles.j);
-  const i = early ?? k.axis('i', tiles.i);
-  const d = k.axis('d', tiles.d);
+  const scale = k.parameter('scale', 'f32');
+  const width = exact ? k.constant(d.size, 'i32') : k.parameter('width');
+  const mask = masked ? k.read('mask', 'u32') : undefined;
   const [head, sample] = [k.program(1), k.program(2)];
+  const headIndex = k.add(k.mul(sample, heads), head);
   const tokenStride = k.mul(heads, width);
   const D = k.span(d, 0, width);
-  const at = (T: Span, time: Value): TermInput[] => [
-    [sample, k.mul(time, tokenStride)],
+  const ownsQueries = switches.own === 'queries';
+  const own = ownsQueries ? tileOf(k, i, 0, queryTime) : tileOf(k, j, 0, keyTime);
+  const timeOf = ({ axis }: Span): Value => (axis === i ? queryTime : keyTime);
+  const at = (T: Span): TermInput[] => [
+    [sample, k.mul(timeOf(T), tokenStride)],
     [head, width],
-    [T, tokenStride],
-    [D, 1],
+    ...matrix(T, D, tokenStride),
   ];
-  const headIndex = k.add(k.mul(sample, heads), head);
-  const words = wordsOf(k, options, sample, keyTime);
+  const perQuery = (I: Span): readonly TermInput[] => matrix(headIndex, I, queryTime);
   return {
     i,
     j,
     d,
-    queryTime,
-    keyTime,
-    head: (buffer, T, time) => k.load(buffer, at(T, time)),
-    storeHead: (buffer, T, time, value) => k.store(buffer, at(T, time), value),
-    perQuery: (I) => [
-      [headIndex, queryTime],
-      [I, 1],
-    ],
+    own,
+    scale,
+    meet(initial, body) {
+      const other = ownsQueries ? j : i;
+      const time = ownsQueries ? keyTime : queryTime;
+      const from = causal && !ownsQueries ? k.mul(k.div(own.start, i.size), i.size) : 0;
+      const to = causal && ownsQueries ? k.min(keyTime, k.add(own.start, i.size)) : time;
+      return k.loop(from, to, other.size, initial, (start, ...carried) =>
+        body(k.span(other, start, time), carried),
+      );
+    },
+    head: (buffer, T) => k.load(buffer, at(T)),
+    storeHead: (buffer, T, value) => k.store(buffer, at(T), value),
+    product: (queries, keys) =>
+      ownsQueries ? k.dot(queries, keys, undefined, d) : k.dot(keys, queries, undefined, d),
+    perQuery,
     levels: (I) => {
-      const largest: TermInput[] = [
-        [headIndex, k.mul(queryTime, 2)],
-        [I, 1],
-      ];
+      const largest = matrix(headIndex, I, k.mul(queryTime, 2));
       return [largest, [[1, queryTime], ...largest]];
     },
-    allowed: allowedBy(k, options, words.mask),
-    dropout: options.dropout ? dropoutBy(k, words, headIndex, queryTime, keyTime) : () => (tile) => tile,
+    allowed(I, J) {
+      const inside = k.inside(J);
+      const word = mask && k.load(mask, matrix(sample, J, keyTime));
+      const unmasked = word ? k.and(inside, k.map('ne', word, 0)) : inside;
+      return causal ? k.and(unmasked, k.le(indices(k, J), indices(k, I))) : unmasked;
+    },
+    dropout: dropout ? dropoutBy(k, headIndex, queryTime, keyTime) : () => (tile) => tile,
   };
 }
 
 /** The logical indices that a span stands for. */
 const indices = (k: KernelBuilder, { axis, start }: Span): Value => k.add(k.arange(axis), start);
-
-/** Mask and key as programs read them. */
-interface Words {
-  /** mask words of this sample's keys */
-  readonly mask: ((J: Span) => Value) | undefined;
-  /** the two key words of dropout, the first xor the stream */
-  readonly key: () => readonly [Value, Value];
-}
-
-function wordsOf(
-  k: KernelBuilder,
-  { masked, dropout }: AttentionOptions,
-  sample: Value,
-  keyTime: Value,
-): Words {
-  const mask = masked ? k.read('mask', 'u32') : undefined;
-  const key = dropout ? k.read('key', 'u32') : undefined;
-  return {
-    mask:
-      mask &&
-      ((J) =>
-        k.load(mask, [
-          [sample, keyTime],
-          [J, 1],
-        ])),
-    key: () => {
-      const source = defined(key, 'key of dropout');
-      const [first, second] = [k.load(source, [[0, 1]]), k.load(source, [[1, 1]])];
-      return [k.map('bitXor', first, k.parameter('stream', 'u32')), second];
-    },
-  };
-}
-
-function allowedBy(
-  k: KernelBuilder,
-  { causal }: AttentionOptions,
-  maskWords: Words['mask'],
-): AttentionBlock['allowed'] {
-  return (I, J) => {
-    const inside = k.inside(J);
-    const unmasked = maskWords ? k.and(inside, k.map('ne', maskWords(J), 0)) : inside;
-    return causal ? k.and(unmasked, k.le(indices(k, J), indices(k, I))) : unmasked;
-  };
-}
 
 /**
  * Keeps a probability iff its random word is below (1 − rate)·2³². The counter is the element's index in
@@ -214,12 +227,13 @@ function allowedBy(
  */
 function dropoutBy(
   k: KernelBuilder,
-  words: Words,
   headIndex: Value,
   queryTime: Value,
   keyTime: Value,
 ): AttentionBlock['dropout'] {
-  const key = words.key();
+  const words = k.read('key', 'u32');
+  const stream = k.parameter('stream', 'u32');
+  const key = [k.map('bitXor', k.load(words, [[0, 1]]), stream), k.load(words, [[1, 1]])] as const;
   const threshold = k.parameter('threshold', 'u32');
   const inverseKeep = k.parameter('inverseKeep', 'f32');
   return (I, J) => {
@@ -228,48 +242,5 @@ function dropoutBy(
     const word = k.random(key, [k.cast(element, 'u32'), 0], 0);
     const factor = k.select(k.lt(word, threshold), inverseKeep, 0);
     return (tile) => k.mul(tile, factor);
-  };
-}
-
-/**
- * The probabilities e^((score − largest) − logSum) where allowed, else exactly 0. In this order nothing is lost where scores are so large
- * that they would swallow the logarithm.
- */
-export const maskedExp = (
-  k: KernelBuilder,
-  allowed: Value,
-  scores: Value,
-  [largest, logSum]: readonly [Value, Value],
-): Value => k.exp(k.select(allowed, k.sub(k.sub(scores, largest), logSum), LOWEST));
-
-/** Scalars that `attentionBlock` declares. */
-export function attentionScalars(
-  { heads, queryTime, keyTime, width, dropout }: AttentionDims,
-  options: AttentionOptions,
-): Record<string, ScalarExpression> {
-  const keep = 1 - (dropout?.rate ?? 0);
-  return {
-    heads,
-    queryTime,
-    keyTime,
-    ...(options.exact ? {} : { width }),
-    ...(options.dropout && dropout
-      ? {
-          stream: { value: dropout.stream >>> 0 },
-          threshold: { value: Math.min(0xffffffff, Math.floor(keep * 0x100000000)) },
-          inverseKeep: { value: 1 / keep },
-        }
-      : {}),
-  };
-}
-
-/** Slots of the buffers that `attentionBlock` declares. */
-export function attentionSlots(
-  { mask, dropout }: AttentionDims,
-  options: AttentionOptions,
-): Record<string, Slot> {
-  return {
-    ...(mask ? { mask } : {}),
-    ...(options.dropout && dropout ? { key: dropout.key } : {}),
   };
 }

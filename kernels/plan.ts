@@ -9,6 +9,7 @@ import {
   type ValueLike,
 } from '../src/kernel/build.ts';
 import type { Axis, Kernel, Span, Value } from '../src/kernel/ir.ts';
+import { scheduleKey } from '../src/kernel/schedule.ts';
 
 const traced = new Map<string, Kernel>();
 /** how to trace each of them again */
@@ -22,7 +23,7 @@ const authors = new WeakMap<
  * These three together name everything that shapes the text.
  */
 export function kernelOnce(options: KernelOptions, author: (k: KernelBuilder) => void): Kernel {
-  const key = `${options.name} ${options.variant ?? ''} ${JSON.stringify(options.schedule)}`;
+  const key = `${options.name} ${options.variant ?? ''} ${scheduleKey(options.schedule)}`;
   const known = traced.get(key);
   if (known) return known;
   const kernel = traceKernel(options, author);

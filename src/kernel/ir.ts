@@ -231,6 +231,3 @@ export interface Launch {
   readonly grid: readonly number[];
   readonly scalars: Readonly<Record<string, number>>;
 }
-
-/** Finite stand-in for −∞: WGSL has no infinity, and −∞ − −∞ is NaN in rows that are masked whole. */
-export const LOWEST = -1e30;

@@ -1,15 +1,6 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { flag, optional, unchecked } from '../base/kinds.ts';
-import {
-  type Kernel,
-  LOWEST,
-  type Region,
-  type Span,
-  type Statement,
-  type Store,
-  type Term,
-  type Value,
-} from './ir.ts';
+import type { Kernel, Region, Span, Statement, Store, Term, Value } from './ir.ts';
 import { kernelKind } from './kinds.ts';
 
 export interface PrintOptions {
@@ -157,6 +148,5 @@ function printNumber(number: number, { dtype }: Value): string {
   if (dtype === 'bool') return number === 0 ? 'false' : 'true';
   if (dtype === 'u32') return `${number}u`;
   if (dtype === 'i32') return `${number}`;
-  if (number === LOWEST) return 'LOWEST';
   return Number.isInteger(number) && Math.abs(number) < 1e21 ? `${number}.0` : `${number}`;
 }

@@ -2,6 +2,7 @@ import { FrondError } from '../base/errors.ts';
 import { fingerprint } from '../base/random.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { Schedule } from '../kernel/ir.ts';
+import { scheduleKey } from '../kernel/schedule.ts';
 import type { ComponentRecord, Head, Reader } from './contract.ts';
 import type { Learner, LearnerPlan } from './learner.ts';
 import { graphRecord, sealOf } from './snapshot.ts';
@@ -137,10 +138,10 @@ export function otherDevice(saved: Partial<ModelRecord>, learner: Learner): stri
   const now = shown(deviceOf(learner));
   if (shown(device) !== now) return `it was trained on ${shown(device)} and goes on on ${now}`;
   const key = ({ name, variant, shapeClass }: KernelRecord): string => [name, variant, shapeClass].join('|');
-  const known = new Map(kernels.map((kernel) => [key(kernel), JSON.stringify(kernel.schedule)]));
+  const known = new Map(kernels.map((kernel) => [key(kernel), scheduleKey(kernel.schedule)]));
   const changed = kernelsOf(learner).filter((kernel) => {
     const schedule = known.get(key(kernel));
-    return schedule !== undefined && schedule !== JSON.stringify(kernel.schedule);
+    return schedule !== undefined && schedule !== scheduleKey(kernel.schedule);
   });
   if (changed.length === 0) return undefined;
   return `it was trained with other schedules of ${[...new Set(changed.map(({ name }) => name))].join(', ')}`;

@@ -5,7 +5,7 @@ import type { Graph, Node, Ref } from '../ir/graph.ts';
 import { nodePath } from '../ir/names.ts';
 import type { Demand, LaunchPlan, LowerContext, OpRegistry, Slot } from '../ir/record.ts';
 import type { Schedule } from '../kernel/ir.ts';
-import { noSchedules, type Schedules } from '../kernel/schedule.ts';
+import { noSchedules, type Schedules, scheduleKey } from '../kernel/schedule.ts';
 import { pinnedGradients } from './gradients.ts';
 import { type ComputedIndex, type IndexRange, indicesOf } from './indices.ts';
 import { contextOf, memoryRoots } from './nodes.ts';
@@ -45,7 +45,7 @@ function usedSchedules(steps: readonly LoweredNode[]): UsedSchedule[] {
   const used = new Map<string, UsedSchedule>();
   for (const { kernel, shapeClass = '' } of steps.flatMap(({ launches }) => launches)) {
     const { name, variant, schedule } = kernel;
-    const key = [name, shapeClass, variant, JSON.stringify(schedule)].join('|');
+    const key = [name, shapeClass, variant, scheduleKey(schedule)].join('|');
     used.set(key, { kernel: name, shapeClass, variant, schedule });
   }
   return [...used.values()];

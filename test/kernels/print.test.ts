@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { traceKernel } from '../../src/kernel/build.ts';
-import { LOWEST } from '../../src/kernel/ir.ts';
 import { printKernel } from '../../src/kernel/print.ts';
 
 /** A kernel with every construct of the language. */
@@ -26,7 +25,7 @@ const everything = () =>
         [id, 16],
         [J, 1],
       ],
-      LOWEST,
+      Number.NEGATIVE_INFINITY,
     );
     const best = k.argmax(tile, j);
     k.store(trail, [[I, 1]], best);
@@ -66,7 +65,7 @@ describe('printKernel', () => {
 
         %4 = mul(program(0), 8) : i32
         %8 = load ids[i(%4 .. rows)] else 0 : i32[i]
-        %9 = load x[%8 * 16 + j(0 .. 16)] else LOWEST : f32[i, j]
+        %9 = load x[%8 * 16 + j(0 .. 16)] else -Infinity : f32[i, j]
         %10 = reduce argmax %9 over j : i32[i]
         store trail[i(%4 .. rows)] = %10
         %12 = arange j : i32[j]

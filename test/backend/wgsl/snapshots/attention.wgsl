@@ -11,10 +11,10 @@ struct Launch {
   grid_0: i32,
   grid_1: i32,
   grid_2: i32,
-  scale: f32,
   heads: i32,
   queryTime: i32,
   keyTime: i32,
+  scale: f32,
   stream: u32,
   threshold: u32,
   inverseKeep: f32,
@@ -110,11 +110,11 @@ fn main(
   let ty = i32(local.y);
   let lane = ty * 8 + tx;
 
-  let product = launch.heads * 32;
   let sum = (program_2 * launch.heads) + program_1;
+  let product = launch.heads * 32;
+  let i_start = program_0 * 32;
   let key_value = key[0];
   let key_value_2 = key[1];
-  let i_start = program_0 * 32;
   let product_2 = launch.queryTime * product;
   let smaller = min(launch.keyTime, i_start + 32);
   var largest: vec4<f32>;
