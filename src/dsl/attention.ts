@@ -2,15 +2,15 @@ import { checkOptions } from '../base/arguments.ts';
 import { count, flag, optional, unchecked } from '../base/kinds.ts';
 import { dropoutOf } from './dropout.ts';
 import { type DType, emit, handleOf, type Shape, type Tensor, wrap } from './tensor.ts';
+import type { MustBe, TakesFloat } from './types/dtype.ts';
 import type {
   AttentionHeads,
   AttentionMask,
   AttentionOther,
   AttentionQuery,
   AttentionValue,
-} from './types/attention.ts';
-import type { Both, MustBe, TakesFloat } from './types/dtype.ts';
-import type { Operand } from './types/result.ts';
+} from './types/layer.ts';
+import type { Both, Operand } from './types/result.ts';
 
 export interface AttentionOptions<H = number, M = Tensor<'bool'>> {
   /** the width is shared out over this many heads */

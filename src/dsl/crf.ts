@@ -1,9 +1,9 @@
 import { checkArguments } from '../base/arguments.ts';
 import { having, unchecked } from '../base/kinds.ts';
 import { type DType, emit, refuseSwapped, type Shape, type Tensor } from './tensor.ts';
-import type { CrfBatch, CrfEmissions, CrfOperand, CrfTags } from './types/crf.ts';
-import type { Both, MustBe, TakesFloat } from './types/dtype.ts';
-import type { Operand } from './types/result.ts';
+import type { MustBe, TakesFloat } from './types/dtype.ts';
+import type { CrfEmissions, CrfOperand, CrfPart, CrfResult } from './types/layer.ts';
+import type { Both, Operand } from './types/result.ts';
 
 /** Scores of a linear chain over C labels. */
 export interface ChainScores<
@@ -33,7 +33,7 @@ export const scoresKind = having(
 const LIKELIHOOD = { emissions: unchecked, tags: unchecked, lengths: unchecked, scores: scoresKind };
 const DECODE = { emissions: unchecked, lengths: unchecked, scores: scoresKind };
 
-type Score<What extends string, E extends Shape, D extends DType, S extends Shape, Late> = Operand<
+type Score<What extends CrfPart, E extends Shape, D extends DType, S extends Shape, Late> = Operand<
   Both<MustBe<'crf', What, 'f32', D, Late>, CrfOperand<What, E, S, Late>>,
   Tensor<D, S>
 >;
@@ -67,7 +67,7 @@ function logLikelihood<
     Tensor<J, L>
   >,
   scores: ChainScores<E, DM, M, DA, A, DZ, Z, Late>,
-): Tensor<'f32', CrfBatch<E, Late>> {
+): Tensor<'f32', CrfResult<'lengths', E, Late>> {
   checkArguments('crf.logLikelihood', LIKELIHOOD, [emissions, tags, lengths, scores]);
   refuseSwapped('crf.logLikelihood', ['emissions', emissions], ['tags', tags]);
   const { transitions, start, stop } = scores;
@@ -97,7 +97,7 @@ function decode<
     Tensor<J, L>
   >,
   scores: ChainScores<E, DM, M, DA, A, DZ, Z, Late>,
-): Tensor<'i32', CrfTags<E, Late>> {
+): Tensor<'i32', CrfResult<'tags', E, Late>> {
   checkArguments('crf.decode', DECODE, [emissions, lengths, scores]);
   const { transitions, start, stop } = scores;
   return emit('crfDecode', [emissions, lengths, transitions, start, stop]);

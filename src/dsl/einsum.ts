@@ -7,7 +7,7 @@ import { callerPlace } from '../base/source.ts';
 import { apart } from './pattern.ts';
 import { reshapeTo } from './rearrange.ts';
 import { emit, type Handle, handleOf, type Shape, type Tensor } from './tensor.ts';
-import type { Einsum } from './types/einsum.ts';
+import type { Einsum } from './types/pattern.ts';
 import type { Operand, ShapeOf } from './types/result.ts';
 
 /** A tensor whose axes are called by labels. */

@@ -3,9 +3,8 @@ import { dtypes } from '../base/dtype.ts';
 import { oneOf, unchecked } from '../base/kinds.ts';
 import * as rows from '../ops/elementwise.ts';
 import { type DType, emit, type Shape, type Tensor } from './tensor.ts';
-import type { Broadcast } from './types/broadcast.ts';
+import type { Broadcast, Elementwise, SameTypes } from './types/broadcast.ts';
 import type { TakesBool, TakesFloat, TakesNumber } from './types/dtype.ts';
-import type { Elementwise, SameTypes } from './types/elementwise.ts';
 import type { Bad, Good, Operand, ShapeOf } from './types/result.ts';
 
 /** One function per element of a floating tensor. */

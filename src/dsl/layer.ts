@@ -18,11 +18,9 @@ import {
   wrap,
 } from './tensor.ts';
 import type { OnAxis } from './types/axis.ts';
-import type { Both, FloatPair, MustBe, TakesFloat } from './types/dtype.ts';
-import type { Gather } from './types/gather.ts';
-import type { ReplaceLast } from './types/last.ts';
-import type { Matmul } from './types/matmul.ts';
-import type { Operand, ShapeOf } from './types/result.ts';
+import type { FloatPair, MustBe, TakesFloat } from './types/dtype.ts';
+import type { Gather, Matmul, ReplaceLast } from './types/layer.ts';
+import type { Both, Operand, ShapeOf } from './types/result.ts';
 
 /** x · y over the last two dims; leading dims broadcast. */
 export function matmul<D extends DType, A extends Shape, E extends DType, B extends Shape, Late = never>(

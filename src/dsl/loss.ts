@@ -1,7 +1,7 @@
 import { type DType, emit, refuseSwapped, type Shape, type Tensor } from './tensor.ts';
-import type { CrossEntropy } from './types/crossEntropy.ts';
-import type { Both, MustBe, TakesFloat } from './types/dtype.ts';
-import type { Operand, ShapeOf } from './types/result.ts';
+import type { MustBe, TakesFloat } from './types/dtype.ts';
+import type { CrossEntropy } from './types/layer.ts';
+import type { Both, Operand, ShapeOf } from './types/result.ts';
 
 /**
  * −log softmax(logits)[label] for each row: logits [..., classes], labels i32 [...], result [...].

@@ -4,8 +4,7 @@ import { object, optional, text, unchecked } from '../base/kinds.ts';
 import { checkDims } from './dims.ts';
 import { bindLabels, dimOf, dimOfItem, labelsOf, readPattern } from './pattern.ts';
 import { type Dim, type DType, emit, handleOf, type Shape, type Tensor } from './tensor.ts';
-import type { Labels } from './types/pattern.ts';
-import type { Rearrange } from './types/rearrange.ts';
+import type { Labels, Rearrange } from './types/pattern.ts';
 import type { Operand, ShapeOf } from './types/result.ts';
 
 /** Sizes of labels; by default none. */

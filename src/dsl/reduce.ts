@@ -1,9 +1,8 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { either, flag, listOf, object, optional, unchecked } from '../base/kinds.ts';
 import { axisKind, type DType, emit, handleOf, type Shape, type Tensor } from './tensor.ts';
-import type { OnAxis } from './types/axis.ts';
+import type { OnAxis, Reduce } from './types/axis.ts';
 import type { TakesNumber } from './types/dtype.ts';
-import type { Reduce } from './types/reduce.ts';
 import type { Operand, ShapeOf } from './types/result.ts';
 
 type Axes = number | readonly number[] | undefined;

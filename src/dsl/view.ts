@@ -24,13 +24,11 @@ import {
   type Shape,
   type Tensor,
 } from './tensor.ts';
-import type { Concat } from './types/concat.ts';
+import type { ReplaceAt } from './types/axis.ts';
+import type { BroadcastTo } from './types/broadcast.ts';
 import type { Reshape } from './types/reshape.ts';
 import type { Operand, ShapeOf } from './types/result.ts';
-import type { Slice } from './types/slice.ts';
-import type { ReplaceAt, Split } from './types/split.ts';
-import type { Stretch } from './types/stretch.ts';
-import type { Transpose } from './types/transpose.ts';
+import type { Concat, Slice, Split, Transpose } from './types/view.ts';
 
 /** The same elements in row-major order seen as another shape; one dim may be -1, which stands for what is left. */
 export function reshape<D extends DType, S extends Shape, const T extends Shape, Late = never>(
@@ -57,8 +55,8 @@ export function transpose<D extends DType, S extends Shape, const P extends read
 /** x repeated along dims of size 1 and along new leading dims. */
 export function broadcastTo<D extends DType, S extends Shape, const T extends Shape, Late = never>(
   x: Tensor<D, S>,
-  shape: Operand<Stretch<S, T, Late>, readonly [...T]>,
-): Tensor<D, ShapeOf<Stretch<S, T, Late>>> {
+  shape: Operand<BroadcastTo<S, T, Late>, readonly [...T]>,
+): Tensor<D, ShapeOf<BroadcastTo<S, T, Late>>> {
   const dims = dimsOf(shape);
   checkDims('broadcastTo', dims);
   return emit('broadcast', [x], { shape: [...dims] });

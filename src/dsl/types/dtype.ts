@@ -35,6 +35,3 @@ export type MustBe<Op extends string, What extends string, Wanted extends DType,
 /** Good when two operands are of one floating type */
 export type FloatPair<Op extends string, X extends DType, Y extends DType, Late> =
   SameType<X, Y, Late> extends true ? TakesFloat<Op, X, Late> : Bad<`${Op}: operands are ${X} and ${Y}`>;
-
-/** The first failure of two checks, else the result of the second. */
-export type Both<First, Second> = First extends Bad<unknown> ? First : Second;

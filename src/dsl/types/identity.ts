@@ -1,4 +1,4 @@
-import type { Dim } from '../../base/dim.ts';
+import type { Dim, Shape } from '../../base/dim.ts';
 
 // Whether two dimensions are the same, decided at once even where they are type parameters.
 //
@@ -26,15 +26,27 @@ export type IsWide<X, Late> =
 export type Compatible<X, Y, Late> =
   Same<X, Y, Late> extends true ? true : IsWide<X, Late> extends true ? true : IsWide<Y, Late>;
 
+/** whether two shapes may be equal, compared from the right; boxed, so that `[...S, D]` with a generic S splits there */
+export type Alike<A extends Shape, B extends Shape, Late> =
+  Same<A, B, Late> extends true
+    ? true
+    : { s: A } extends { s: readonly [...infer HeadA extends Shape, infer X extends Dim] }
+      ? { s: B } extends { s: readonly [...infer HeadB extends Shape, infer Y extends Dim] }
+        ? Compatible<X, Y, Late> extends true
+          ? Alike<HeadA, HeadB, Late>
+          : false
+        : IsOpen<B>
+      : A extends readonly []
+        ? IsOpen<B>
+        : true;
+type IsOpen<S extends Shape> = number extends S['length'] ? true : false;
+
+type Is<X, Kind, Late> = { d: X | Mark } | Late extends { d: Kind | Mark | infer Rest } | Late
+  ? Same<Rest, X, Late> extends true
+    ? false
+    : true
+  : never;
 /** true for literal numbers and `number`, false for names and type parameters */
-export type IsNumeric<X, Late> = { d: X | Mark } | Late extends { d: number | Mark | infer Rest } | Late
-  ? Same<Rest, X, Late> extends true
-    ? false
-    : true
-  : never;
+export type IsNumeric<X, Late> = Is<X, number, Late>;
 /** true for a literal name and `string`, false for numbers and type parameters */
-export type IsName<X, Late> = { d: X | Mark } | Late extends { d: string | Mark | infer Rest } | Late
-  ? Same<Rest, X, Late> extends true
-    ? false
-    : true
-  : never;
+export type IsName<X, Late> = Is<X, string, Late>;

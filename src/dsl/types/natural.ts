@@ -1,159 +1,132 @@
-import type { Added, Carry, Digit, Multiplied, Subtracted } from './digits.ts';
+// Exact arithmetic on literal natural numbers as it is done on paper: on their decimal texts, written ones first. The
+// numbers of a single place are lengths of tuples, which the compiler adds and subtracts by itself.
 
-// Exact arithmetic on literal natural numbers: digits from the least significant place, the way it is done on paper.
+type Digit = '0' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9';
+/** A tuple for each digit, which its text looks up. */
+type Units = [
+  [],
+  [0],
+  [0, 0],
+  [0, 0, 0],
+  [0, 0, 0, 0],
+  [0, 0, 0, 0, 0],
+  [0, 0, 0, 0, 0, 0],
+  [0, 0, 0, 0, 0, 0, 0],
+  [0, 0, 0, 0, 0, 0, 0, 0],
+  [0, 0, 0, 0, 0, 0, 0, 0, 0],
+];
+type Ten = [...Units['9'], 0];
 
-type Digits = readonly Digit[];
-
-type Reversed<
-  Text extends string,
-  Done extends Digits = [],
-> = Text extends `${infer Head extends Digit}${infer Rest}` ? Reversed<Rest, [Head, ...Done]> : Done;
-
-type Joined<Of extends Digits, Text extends string = ''> = Of extends readonly [
-  infer Head extends Digit,
-  ...infer Rest extends Digits,
-]
-  ? Joined<Rest, `${Head}${Text}`>
-  : Text;
-
-type WithoutLeadingZeros<Text extends string> = Text extends '0'
-  ? '0'
-  : Text extends `0${infer Rest}`
-    ? WithoutLeadingZeros<Rest>
-    : Text;
-
-type ToNumber<Of extends Digits> =
-  WithoutLeadingZeros<Joined<Of>> extends `${infer N extends number}` ? N : never;
-
-type AddDigits<
-  A extends Digits,
-  B extends Digits,
-  C extends Carry = '0',
-  Done extends Digits = [],
-> = A extends readonly [infer a extends Digit, ...infer RestA extends Digits]
-  ? B extends readonly [infer b extends Digit, ...infer RestB extends Digits]
-    ? Added[C][a][b] extends `${infer c extends Carry}${infer d extends Digit}`
-      ? AddDigits<RestA, RestB, c, [...Done, d]>
-      : never
-    : C extends '0'
-      ? [...Done, ...A]
-      : AddDigits<A, ['0'], C, Done>
-  : B extends readonly []
-    ? C extends '0'
-      ? Done
-      : [...Done, C]
-    : C extends '0'
-      ? [...Done, ...B]
-      : AddDigits<B, ['0'], C, Done>;
-
-/** A times one digit; `High` is what the place before carried over. */
-type TimesDigit<
-  A extends Digits,
-  K extends Digit,
-  High extends Digit = '0',
-  Done extends Digits = [],
-> = A extends readonly [infer a extends Digit, ...infer Rest extends Digits]
-  ? Multiplied[a][K] extends `${infer tens extends Digit}${infer ones extends Digit}`
-    ? Added['0'][ones][High] extends `${infer c extends Carry}${infer d extends Digit}`
-      ? Added['0'][tens][c] extends `0${infer next extends Digit}`
-        ? TimesDigit<Rest, K, next, [...Done, d]>
-        : never
-      : never
-    : never
-  : High extends '0'
-    ? Done
-    : [...Done, High];
-
-type MultiplyDigits<
-  A extends Digits,
-  B extends Digits,
-  Shift extends Digits = [],
-  Done extends Digits = [],
-> = B extends readonly [infer b extends Digit, ...infer Rest extends Digits]
-  ? MultiplyDigits<
-      A,
-      Rest,
-      [...Shift, '0'],
-      b extends '0' ? Done : AddDigits<Done, [...Shift, ...TimesDigit<A, b>]>
-    >
+type Reversed<Text extends string, Done extends string = ''> = Text extends `${infer Head}${infer Rest}`
+  ? Reversed<Rest, `${Head}${Done}`>
   : Done;
 
-/** A − B, or false when that is negative. */
-type SubtractDigits<
-  A extends Digits,
-  B extends Digits,
-  C extends Carry = '0',
-  Done extends Digits = [],
-> = A extends readonly [infer a extends Digit, ...infer RestA extends Digits]
-  ? B extends readonly [infer b extends Digit, ...infer RestB extends Digits]
-    ? Subtracted[C][a][b] extends `${infer c extends Carry}${infer d extends Digit}`
-      ? SubtractDigits<RestA, RestB, c, [...Done, d]>
+type WithoutHighZeros<Text extends string> = Text extends `${infer Rest}0` ? WithoutHighZeros<Rest> : Text;
+
+/** '' is 0, as zeros are left out. */
+type ToNumber<Text extends string> =
+  Reversed<WithoutHighZeros<Text>> extends `${infer N extends number}` ? N : 0;
+
+/** a · b as a tuple */
+type Repeated<A extends 0[], B extends 0[], Done extends 0[] = []> = A extends [0, ...infer Rest extends 0[]]
+  ? Repeated<Rest, B, [...Done, ...B]>
+  : Done;
+
+/** A · k + B, with what the place before carried over: at most 9 · 9 + 9 + 9 in a place */
+type MultiplyAdd<
+  A extends string,
+  K extends Digit,
+  B extends string,
+  Carry extends 0[] = [],
+  Done extends string = '',
+> = A extends `${infer a extends Digit}${infer RestA}`
+  ? B extends `${infer b extends Digit}${infer RestB}`
+    ? Repeated<Units[K], Units[a], [...Units[b], ...Carry]>['length'] extends infer Place extends number
+      ? `${Place}` extends `${infer tens extends Digit}${infer ones extends Digit}`
+        ? MultiplyAdd<RestA, K, RestB, Units[tens], `${Done}${ones}`>
+        : MultiplyAdd<RestA, K, RestB, [], `${Done}${Place}`>
       : never
-    : C extends '0'
-      ? [...Done, ...A]
-      : SubtractDigits<A, ['0'], C, Done>
-  : B extends readonly []
-    ? C extends '0'
-      ? Done
-      : false
-    : B extends readonly ['0', ...infer RestB extends Digits]
-      ? SubtractDigits<A, RestB, C, Done>
-      : false;
+    : MultiplyAdd<A, K, '0', Carry, Done>
+  : B extends ''
+    ? `${Done}${Carry['length']}`
+    : MultiplyAdd<'0', K, B, Carry, Done>;
 
-type WithoutHighZeros<A extends Digits> = A extends readonly [...infer Rest extends Digits, '0']
-  ? WithoutHighZeros<Rest>
-  : A;
+/** A · B + Done; the places of B are read from the highest one. */
+type MultiplyText<
+  A extends string,
+  B extends string,
+  Done extends string = '',
+> = B extends `${infer b extends Digit}${infer Rest}`
+  ? MultiplyText<A, Rest, MultiplyAdd<A, b, `0${Done}`>>
+  : Done;
 
-/** How often B goes into the remainder A (0 to 9), and what is left. */
-type QuotientDigit<A extends Digits, B extends Digits, Times extends 0[] = []> =
-  SubtractDigits<A, B> extends infer Left
-    ? Left extends Digits
-      ? QuotientDigit<WithoutHighZeros<Left>, B, [...Times, 0]>
-      : [`${Times['length']}`, A]
+/** a − b − borrow in one place: what it borrows from the next, and the digit */
+type Difference<A extends Digit, B extends Digit, Borrow extends 0[]> = Units[A] extends [
+  ...Units[B],
+  ...Borrow,
+  ...infer Left,
+]
+  ? [[], `${Left['length']}`]
+  : [...Ten, ...Units[A]] extends [...Units[B], ...Borrow, ...infer Left]
+    ? [[0], `${Left['length']}`]
     : never;
 
-/** Long division of the text A, read from its most significant digit; false when something is left over. */
-type DivideDigits<
+/** A − B, or false when that is negative */
+type SubtractText<
   A extends string,
-  B extends Digits,
-  Left extends Digits = [],
+  B extends string,
+  Borrow extends 0[] = [],
+  Done extends string = '',
+> = A extends `${infer a extends Digit}${infer RestA}`
+  ? B extends `${infer b extends Digit}${infer RestB}`
+    ? Difference<a, b, Borrow> extends [infer Next extends 0[], infer d extends Digit]
+      ? SubtractText<RestA, RestB, Next, `${Done}${d}`>
+      : never
+    : SubtractText<A, '0', Borrow, Done>
+  : [B, Borrow] extends ['', []]
+    ? WithoutHighZeros<Done>
+    : false;
+
+/** How often B goes into A (0 to 9), and what is left. */
+type Quotient<A extends string, B extends string, Times extends 0[] = []> =
+  SubtractText<A, B> extends infer Left extends string
+    ? Quotient<Left, B, [...Times, 0]>
+    : [Times['length'], A];
+
+/** Long division of A, read from its highest place; false when something is left over. */
+type DivideText<
+  A extends string,
+  B extends string,
+  Left extends string = '',
   Done extends string = '',
 > = A extends `${infer a extends Digit}${infer Rest}`
-  ? QuotientDigit<WithoutHighZeros<[a, ...Left]>, B> extends [
-      infer q extends string,
-      infer Next extends Digits,
-    ]
-    ? DivideDigits<Rest, B, Next, `${Done}${q}`>
+  ? Quotient<WithoutHighZeros<`${a}${Left}`>, B> extends [infer q extends number, infer Less extends string]
+    ? DivideText<Rest, B, Less, `${q}${Done}`>
     : never
-  : Left extends readonly []
-    ? WithoutLeadingZeros<Done>
+  : Left extends ''
+    ? ToNumber<Done>
     : false;
 
 /** A · B */
-export type Multiply<A extends number, B extends number> = A extends 1
-  ? B
-  : B extends 1
-    ? A
-    : ToNumber<MultiplyDigits<Reversed<`${A}`>, Reversed<`${B}`>>>;
+export type Multiply<A extends number, B extends number> = ToNumber<MultiplyText<Reversed<`${A}`>, `${B}`>>;
 
 /** A + B */
-export type Add<A extends number, B extends number> = ToNumber<AddDigits<Reversed<`${A}`>, Reversed<`${B}`>>>;
+export type Add<A extends number, B extends number> = ToNumber<
+  MultiplyAdd<Reversed<`${A}`>, '1', Reversed<`${B}`>>
+>;
 
 /** A − B, or false when that is negative */
 export type Subtract<A extends number, B extends number> =
-  SubtractDigits<Reversed<`${A}`>, Reversed<`${B}`>> extends infer Left
-    ? Left extends Digits
-      ? ToNumber<Left>
-      : false
-    : never;
+  SubtractText<Reversed<`${A}`>, Reversed<`${B}`>> extends infer Left extends string ? ToNumber<Left> : false;
 
-/** The exact quotient A / B, or false when B does not divide A */
-export type Divide<A extends number, B extends number> = B extends 1
-  ? A
-  : B extends 0
-    ? false
-    : DivideDigits<`${A}`, Reversed<`${B}`>> extends infer Quotient
-      ? Quotient extends `${infer N extends number}`
-        ? N
-        : false
-      : never;
+/**
+ * The exact quotient A / B, or false when B does not divide A. A size without a value ends it early: the compiler looks for the
+ * constraint of a quotient of type parameters, too.
+ */
+export type Divide<A extends number, B extends number> = B extends 0
+  ? false
+  : A extends 0
+    ? 0
+    : number extends A
+      ? number
+      : DivideText<`${A}`, Reversed<`${B}`>>;

@@ -1,3 +1,6 @@
+import type { Dim, Shape } from '../../base/dim.ts';
+import type { Same } from './identity.ts';
+
 // What a shape function yields. Both are plain objects, so that `R extends …` is decided at once even when the shape
 // inside ends in a generic `[...S, D]`.
 
@@ -20,3 +23,29 @@ export type Operand<R, T> = R extends Bad<infer Message> ? Message : T;
 /** The result's shape; `any` after a mistake, so that one mistake gives one diagnostic. */
 // biome-ignore lint/suspicious/noExplicitAny: only `any` keeps later uses of a wrong result silent
 export type ShapeOf<R> = R extends Good<infer S> ? S : any;
+
+/** R, unless `S`, or a member of it, is the shape that follows a mistake: then nothing more is said. */
+// biome-ignore lint/suspicious/noExplicitAny: recognises that shape, and passes it on
+export type Quiet<S, R, Late> = Same<S, any, Late> extends true ? Good<any> : R;
+
+/** The same, and any shape where the rank of `S`, or of a member, is unknown; decided at once for `[...S, D]`, too. */
+export type Ranked<S extends Shape, R, Late> = Quiet<
+  S,
+  Same<S['length'], number, Late> extends true ? Good<Shape> : R,
+  Late
+>;
+
+/** The first failure of two checks, else the result of the second. */
+export type Both<First, Second> = First extends Bad<unknown> ? First : Second;
+
+// ---- how messages print
+
+/** `[batch, time, 128]` */
+export type PrintShape<S> = S extends readonly [infer Head extends Dim, ...infer Rest]
+  ? PrintRest<Rest, `${Head}`>
+  : '[]';
+type PrintRest<S, Text extends string> = S extends readonly [infer Head extends Dim, ...infer Rest]
+  ? PrintRest<Rest, `${Text}, ${Head}`>
+  : `[${Text}]`;
+
+export type PrintDim<X> = readonly [X] extends readonly [infer D extends Dim] ? `${D}` : '?';
