@@ -92,7 +92,7 @@ function compute(p: Printer, value: Value, cell: Cell): Text {
 /** WGSL's own conversion of a large f32 ends at the largest f32 below the integers' limit. */
 function castText(p: Printer, { dtype, arg }: Value & { readonly op: 'cast' }, { text }: Text): Text {
   if (arg.dtype !== 'f32' || (dtype !== 'i32' && dtype !== 'u32')) return atom(`${dtype}(${text})`);
-  p.helpers.add(dtype === 'i32' ? 'toI32' : 'toU32');
+  p.helpers.add(`to_${dtype}`);
   return atom(`to_${dtype}(${text})`);
 }
 

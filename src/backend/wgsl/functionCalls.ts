@@ -1,8 +1,9 @@
 import type { ElementwiseName, Value, ValueType } from '../../kernel/ir.ts';
-import type { Helper, Printer } from './printer.ts';
+import type { Helper } from './functions.ts';
+import type { Printer } from './printer.ts';
 import { atom, compound, type Text, wrap } from './text.ts';
 
-const INFIX: Partial<Record<ElementwiseName, string>> = {
+const INFIX = {
   add: '+',
   sub: '-',
   mul: '*',
@@ -15,12 +16,14 @@ const INFIX: Partial<Record<ElementwiseName, string>> = {
   or: '|',
   bitAnd: '&',
   bitXor: '^',
-};
+} as const satisfies Partial<Record<ElementwiseName, string>>;
+
+const infix = (sign: string, args: readonly Text[]): Text => compound(args.map(wrap).join(` ${sign} `));
 
 /** A call of a function of the module. */
-function call(p: Printer, helper: Helper, name: string, args: readonly Text[]): Text {
+function call(p: Printer, helper: Helper, args: readonly Text[]): Text {
   p.helpers.add(helper);
-  return atom(`${name}(${args.map(({ text }) => text).join(', ')})`);
+  return atom(`${helper}(${args.map(({ text }) => text).join(', ')})`);
 }
 
 /** The larger or smaller of two, NaN where one of them is NaN: WGSL's own may give the other. */
@@ -29,26 +32,11 @@ export function extremeOf(
   fn: 'max' | 'min',
   dtype: ValueType,
   lanes: 1 | 4,
-  [x, y]: readonly [string, string],
+  args: readonly [string, string],
 ): string {
-  if (dtype !== 'f32') return `${fn}(${x}, ${y})`;
-  p.helpers.add(lanes === 4 ? `${fn}4` : fn);
-  return `${fn}_f32${lanes === 4 ? 'x4' : ''}(${x}, ${y})`;
+  if (dtype !== 'f32') return `${fn}(${args.join(', ')})`;
+  return call(p, `${fn}_f32${lanes === 4 ? 'x4' : ''}`, args.map(atom)).text;
 }
-
-type Transcendental = 'exp' | 'log' | 'tanh' | 'erf' | 'erfcx';
-
-function transcendental(p: Printer, name: Transcendental, args: readonly Text[]): Text {
-  const isBuiltin = name !== 'erf' && name !== 'erfcx' && p.options.transcendentals === 'builtin';
-  if (isBuiltin) return atom(`${name}(${args[0]?.text})`);
-  return call(p, name, `${name}_f32`, args);
-}
-
-/** Only a divisor that is known here is known not to be zero. */
-const divided = (p: Printer, args: readonly Text[], dtype: ValueType): Text =>
-  dtype === 'f32' || /^[1-9]\d*u?$/.test(args[1]?.text ?? '')
-    ? compound(args.map(wrap).join(' / '))
-    : call(p, dtype === 'u32' ? 'divideU32' : 'divideI32', `divide_${dtype}`, args);
 
 /** The type by which a row of the element-wise table is read. */
 export const argumentType = (args: readonly Value[]): ValueType => args.at(-1)?.dtype ?? 'f32';
@@ -56,16 +44,15 @@ export const argumentType = (args: readonly Value[]): ValueType => args.at(-1)?.
 /** One row of the element-wise table over arguments already written, of type `dtype`. */
 export function applied(p: Printer, fn: ElementwiseName, args: readonly Text[], dtype: ValueType): Text {
   const [x, y, z] = args.map((arg) => arg.text) as [string, string, string];
-  const infix = INFIX[fn];
-  if (infix !== undefined) return compound(args.map(wrap).join(` ${infix} `));
   switch (fn) {
     case 'div':
-      return divided(p, args, dtype);
+      // only a divisor that is known here is known not to be zero
+      return dtype === 'f32' || /^[1-9]\d*u?$/.test(y)
+        ? infix('/', args)
+        : call(p, dtype === 'u32' ? 'divide_u32' : 'divide_i32', args);
     case 'ne':
       // != is false for NaN
-      return dtype === 'f32'
-        ? compound(`!(${args.map(wrap).join(' == ')})`)
-        : compound(args.map(wrap).join(' != '));
+      return dtype === 'f32' ? compound(`!(${infix('==', args).text})`) : infix('!=', args);
     case 'neg':
       return compound(`${dtype === 'u32' ? '0u - ' : '-'}${wrap(args[0] ?? atom(x))}`);
     case 'not':
@@ -83,13 +70,20 @@ export function applied(p: Printer, fn: ElementwiseName, args: readonly Text[], 
       return atom(`inverseSqrt(${x})`);
     case 'shiftRight':
       return dtype === 'u32'
-        ? compound(args.map(wrap).join(' >> '))
+        ? infix('>>', args)
         : atom(`bitcast<i32>(bitcast<u32>(${x}) >> bitcast<u32>(${y}))`);
     case 'isFinite':
-      return call(p, fn, 'is_finite', args);
+      return call(p, 'is_finite', args);
     case 'isNaN':
-      return call(p, 'isNan', 'is_nan', args);
+      return call(p, 'is_nan', args);
+    case 'exp':
+    case 'log':
+    case 'tanh':
+      return p.options.transcendentals === 'builtin' ? atom(`${fn}(${x})`) : call(p, `${fn}_f32`, args);
+    case 'erf':
+    case 'erfcx':
+      return call(p, `${fn}_f32`, args);
     default:
-      return transcendental(p, fn as Transcendental, args);
+      return infix(INFIX[fn], args);
   }
 }

@@ -9,7 +9,6 @@ import {
   type Transcendental,
   transcendental,
 } from '../../kernel/transcendental.ts';
-import type { Helper } from './printer.ts';
 
 const decimal = (value: number): string => (Number.isInteger(value) ? `${value}.0` : `${value}`);
 
@@ -76,23 +75,6 @@ const mathText =
     return [...comments, `fn ${name}_f32(x: f32) -> f32 {`, ...body, '}'].join('\n');
   };
 
-const finite = (): string => `\
-// by its bits: WGSL may assume that no number is infinite or NaN
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}`;
-
-const nan = (): string => `\
-// by its bits: WGSL may assume that no number is NaN
-fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
-}`;
-
-const fromBits = (): string => `\
-fn from_bits(bits: u32) -> f32 {
-  return bitcast<f32>(bits);
-}`;
-
 const extreme = (name: 'min' | 'max', lanes: 1 | 4 = 1): string => {
   const of = (type: string, value = ''): string =>
     lanes === 4 ? `vec4<${type}>${value && `(${value})`}` : value || type;
@@ -104,14 +86,6 @@ fn ${name}_f32${suffix}(x: ${of('f32')}, y: ${of('f32')}) -> ${of('f32')} {
   return select(x, y, (y ${better} x) | (bitcast<${of('u32')}>(abs(y)) > ${of('u32', '0x7f800000u')}));
 }`;
 };
-
-const order = (): string => `\
-// integers in the order of the numbers: zeros of both signs are equal, NaN is the largest
-fn order_f32(x: f32) -> i32 {
-  let bits = bitcast<i32>(x);
-  let size = bits & 0x7fffffff;
-  return select(select(size, -size, bits < 0), 0x7fffffff, size > 0x7f800000);
-}`;
 
 const divide = (dtype: 'i32' | 'u32'): string => `\
 // by zero it is 0
@@ -125,7 +99,49 @@ fn to_${dtype}(x: f32) -> ${dtype} {
   return select(select(${dtype}(x), ${largest}, x >= ${limit}), 0, is_nan(x));
 }`;
 
-const threefry = (): string => `\
+/** Texts by the name that is called, each before its users; `builtin`: functions of the device are called where it has them. */
+const TEXTS = {
+  is_nan: () => `\
+// by its bits: WGSL may assume that no number is NaN
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}`,
+  exp_f32: mathText(
+    'exp',
+    '// e^x = 2^n e^r; what is below the smallest normal number is 0, what overflows is left to the device',
+  ),
+  log_f32: mathText(
+    'log',
+    '// log x = e log 2 + log(1 + f), from the bits alone: devices may take subnormal numbers for 0 and know no infinities',
+  ),
+  tanh_f32: mathText('tanh'),
+  erf_f32: mathText('erf'),
+  erfcx_f32: mathText('erfcx'),
+  is_finite: () => `\
+// by its bits: WGSL may assume that no number is infinite or NaN
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}`,
+  from_bits: () => `\
+fn from_bits(bits: u32) -> f32 {
+  return bitcast<f32>(bits);
+}`,
+  min_f32: () => extreme('min'),
+  max_f32: () => extreme('max'),
+  min_f32x4: () => extreme('min', 4),
+  max_f32x4: () => extreme('max', 4),
+  order_f32: () => `\
+// integers in the order of the numbers: zeros of both signs are equal, NaN is the largest
+fn order_f32(x: f32) -> i32 {
+  let bits = bitcast<i32>(x);
+  let size = bits & 0x7fffffff;
+  return select(select(size, -size, bits < 0), 0x7fffffff, size > 0x7f800000);
+}`,
+  divide_i32: () => divide('i32'),
+  divide_u32: () => divide('u32'),
+  to_i32: () => toInteger('i32', '2147483647i', '2147483648.0'),
+  to_u32: () => toInteger('u32', '4294967295u', '4294967296.0'),
+  threefry: () => `\
 fn rotate_left(x: u32, bits: u32) -> u32 {
   return (x << bits) | (x >> (32u - bits));
 }
@@ -144,47 +160,24 @@ fn threefry(key: vec2<u32>, counter: vec2<u32>) -> vec2<u32> {
     y += keys[(block + 2u) % 3u] + block + 1u;
   }
   return vec2<u32>(x, y);
-}`;
+}`,
+} satisfies Readonly<Record<string, (builtin: boolean) => string>>;
 
-/** Texts in an order in which each stands before its users. */
-const TEXTS: Readonly<Record<Helper, (builtin: boolean) => string>> = {
-  isNan: nan,
-  exp: mathText(
-    'exp',
-    '// e^x = 2^n e^r; what is below the smallest normal number is 0, what overflows is left to the device',
-  ),
-  log: mathText(
-    'log',
-    '// log x = e log 2 + log(1 + f), from the bits alone: devices may take subnormal numbers for 0 and know no infinities',
-  ),
-  tanh: mathText('tanh'),
-  erf: mathText('erf'),
-  erfcx: mathText('erfcx'),
-  isFinite: finite,
-  fromBits,
-  min: () => extreme('min'),
-  max: () => extreme('max'),
-  min4: () => extreme('min', 4),
-  max4: () => extreme('max', 4),
-  order,
-  divideI32: () => divide('i32'),
-  divideU32: () => divide('u32'),
-  toI32: () => toInteger('i32', '2147483647i', '2147483648.0'),
-  toU32: () => toInteger('u32', '4294967295u', '4294967296.0'),
-  threefry,
-};
+/** The name of a function that a module may define. */
+export type Helper = keyof typeof TEXTS;
+
+/** Names that the texts above take. */
+export const HELPER_NAMES: readonly string[] = [...Object.keys(TEXTS), 'rotate_left'];
 
 /** The functions that call others. */
-const CALLED: Partial<Record<Helper, Helper>> = {
-  tanh: 'exp',
-  ...{ toI32: 'isNan', toU32: 'isNan' },
-};
+const CALLED: Partial<Record<string, Helper>> = { tanh_f32: 'exp_f32', to_i32: 'is_nan', to_u32: 'is_nan' };
 
 /** The functions that a module needs, each before its users; with `builtin`, exp is the device's own. */
 export function functionsText(helpers: ReadonlySet<Helper>, builtin: boolean): string {
-  const needed = new Set([...helpers].flatMap((helper) => [helper, CALLED[helper] ?? helper]));
+  const needed = new Set<string>([...helpers].flatMap((helper) => [helper, CALLED[helper] ?? helper]));
+  if (builtin) needed.delete('exp_f32');
   return Object.entries(TEXTS)
-    .filter(([name]) => needed.has(name as Helper) && !(builtin && name === 'exp'))
+    .filter(([name]) => needed.has(name))
     .map(([, text]) => `${text(builtin)}\n\n`)
     .join('');
 }

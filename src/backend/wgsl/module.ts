@@ -14,12 +14,12 @@ import { freeName, spanNames } from './names.ts';
 import {
   DEFAULT_LIMITS,
   limitError,
-  WGSL_OPTIONS,
   type WgslBinding,
   type WgslLimits,
   type WgslModule,
   type WgslOptions,
   type WgslUniform,
+  wgslOptions,
 } from './options.ts';
 import { type Decisions, makePrinter, type Printer, typeOf } from './printer.ts';
 import { printRegion } from './statements.ts';
@@ -180,7 +180,7 @@ function printWithin(decisions: Decisions, limits: WgslLimits): Printer {
  */
 export function printWgsl(kernel: Kernel, options: WgslOptions = {}): WgslModule {
   checkArguments('printWgsl', { kernel: kernelKind, options: unchecked }, [kernel, options]);
-  checkOptions('printWgsl', options, WGSL_OPTIONS);
+  checkOptions('printWgsl', options, wgslOptions);
   assertKernel(kernel);
   const { limits = DEFAULT_LIMITS, transcendentals } = options;
   const separate = bindingsOf(kernel, options, limits);

@@ -1,8 +1,10 @@
 import type { ElementwiseName, Value } from '../../kernel/ir.ts';
+import { HELPER_NAMES } from './functions.ts';
 
 /** Keywords and reserved words of WGSL (W3C, §15.4 and §15.5) that a kernel's author might use as a name. */
-const RESERVED = new Set(
-  (
+const RESERVED = new Set([
+  ...HELPER_NAMES,
+  ...(
     'alias break case const const_assert continue continuing default diagnostic discard else enable false fn for if let ' +
     'loop override requires return struct switch true var while ' +
     'NULL Self abstract active alignas alignof as asm asm_fragment async attribute auto await become cast catch class ' +
@@ -19,11 +21,9 @@ const RESERVED = new Set(
     // predeclared names that the text uses, and the names of the module's own declarations
     'bool f16 f32 i32 u32 vec2 vec3 vec4 vec2u vec3u array bitcast select min max abs floor sqrt inverseSqrt exp log tanh ' +
     'fma clamp workgroupBarrier storageBarrier workgroupUniformLoad main Launch launch group groups local lane tx ty ' +
-    'subgroupShuffleXor subgroup subgroup_lane subgroup_size exp_f32 log_f32 tanh_f32 erf_f32 is_finite to_i32 ' +
-    'erfcx_f32 is_nan from_bits min_f32 max_f32 min_f32x4 max_f32x4 order_f32 divide_i32 divide_u32 ' +
-    'to_u32 threefry rotate_left'
+    'subgroupShuffleXor subgroup subgroup_lane subgroup_size'
   ).split(' '),
-);
+]);
 
 /** Names of workgroup memory, uniform fields and program indices. */
 const GENERATED =

@@ -3,6 +3,7 @@ import {
   count,
   flag,
   names,
+  type OptionsOf,
   objectOf,
   oneOf,
   optional,
@@ -12,60 +13,50 @@ import {
 } from '../../base/kinds.ts';
 import type { Access, Kernel, StorageType, ValueType } from '../../kernel/ir.ts';
 
-/** What an adapter allows; the defaults are those that WebGPU guarantees everywhere. */
-export interface WgslLimits {
+const limits = {
   /** storage buffers that one launch may bind */
-  readonly storageBuffers: number;
-  readonly workgroupBytes: number;
-  readonly invocations: number;
-}
+  storageBuffers: count,
+  workgroupBytes: count,
+  invocations: count,
+};
+/** What an adapter allows; the defaults are those that WebGPU guarantees everywhere. */
+export type WgslLimits = OptionsOf<typeof limits>;
 
 export const DEFAULT_LIMITS: WgslLimits = { storageBuffers: 8, workgroupBytes: 16_384, invocations: 256 };
 
-/** How a kernel is spelled; none of it is a matter of the kernel. */
-export interface WgslOptions {
-  readonly limits?: WgslLimits | undefined;
+export const wgslOptions = {
+  // a device's limits say more
+  limits: optional(withFields('limits', limits)),
   /** the device has the feature `shader-f16`: buffers may hold f16 */
-  readonly shaderF16?: boolean | undefined;
+  shaderF16: optional(flag),
   /**
    * Write each of a thread's elements out instead of looping over private arrays: real GPUs keep such elements in
    * registers; software Vulkan compiles the longer text slowly. Default false.
    */
-  readonly unroll?: boolean | undefined;
+  unroll: optional(flag),
   /**
    * `polynomial` (default): exp, log and tanh within the bounds of the element-wise table on any device;
    * `builtin`: WGSL's own, whose guaranteed error is larger. erf and erfcx are always polynomials.
    */
-  readonly transcendentals?: 'polynomial' | 'builtin' | undefined;
+  transcendentals: optional(oneOf('polynomial', 'builtin')),
   /**
    * Parameters that are multiples of 4 in every launch of the text (`multiplesOf4` tells which). Where the innermost size of a
    * tensor is among them, its elements are loaded and stored as vec4.
    */
-  readonly multiplesOf4?: readonly string[] | undefined;
+  multiplesOf4: optional(names),
   /**
    * The device has the feature `subgroups`, with `subgroup_id` among its WGSL features; sizes from the adapter's info.
    * Reductions then exchange numbers inside subgroups, in an order that depends on `min` alone.
    */
-  readonly subgroups?: { readonly min: number; readonly max: number } | undefined;
-  /** buffer → name of the binding that it shares with others; buffers that are not mentioned have one of their own */
-  readonly arenas?: Readonly<Record<string, string>> | undefined;
-  /** buffers to bind `read_write` although the kernel only reads them: they lie in a GPU buffer that the launch writes */
-  readonly readWrite?: readonly string[] | undefined;
-}
-
-export const WGSL_OPTIONS = {
-  // a device's limits say more
-  limits: optional(
-    withFields('limits', { storageBuffers: count, workgroupBytes: count, invocations: count }),
-  ),
-  shaderF16: optional(flag),
-  unroll: optional(flag),
-  transcendentals: optional(oneOf('polynomial', 'builtin')),
-  multiplesOf4: optional(names),
   subgroups: optional(recordOf('sizes of subgroups', { min: count, max: count })),
+  /** buffer → name of the binding that it shares with others; buffers that are not mentioned have one of their own */
   arenas: optional(objectOf(text, 'names of arenas by buffer')),
+  /** buffers to bind `read_write` although the kernel only reads them: they lie in a GPU buffer that the launch writes */
   readWrite: optional(names),
 };
+type WgslOption = OptionsOf<typeof wgslOptions>;
+/** How a kernel is spelled; none of it is a matter of the kernel. */
+export type WgslOptions = { readonly [N in keyof WgslOption]: WgslOption[N] | undefined };
 
 /** A kernel that needs more than the adapter has. */
 export const limitError = (

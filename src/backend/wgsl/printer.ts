@@ -2,28 +2,11 @@ import { defined } from '../../base/errors.ts';
 import type { Axis, Buffer, Kernel, StorageType, Value, ValueType } from '../../kernel/ir.ts';
 import type { Analysis } from './analysis.ts';
 import type { StoragePlace } from './bindings.ts';
+import type { Helper } from './functions.ts';
 import type { AxisLayout, Threads, VectorAccesses } from './layout.ts';
 import { SharedMemory } from './memory.ts';
 import type { WgslOptions } from './options.ts';
 import { Writer } from './writer.ts';
-
-/** Functions of a module, whose texts are in `functions.ts`. */
-export type Helper =
-  | 'isNan'
-  | 'exp'
-  | 'log'
-  | 'tanh'
-  | 'erf'
-  | 'erfcx'
-  | 'isFinite'
-  | 'fromBits'
-  | `${'min' | 'max'}${'' | '4'}`
-  | 'order'
-  | 'divideI32'
-  | 'divideU32'
-  | 'toI32'
-  | 'toU32'
-  | 'threefry';
 
 /** Everything that is decided before the first line is written. */
 export interface Decisions {

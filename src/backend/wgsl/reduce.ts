@@ -120,7 +120,7 @@ function foldElement(fold: Fold, part: Part, cell: Cell): void {
   const { text } = textOf(p, arg, cell);
   const missing = tails(p, over, cell);
   const isOrdered = dtype !== arg.dtype;
-  if (isOrdered) p.helpers.add('order');
+  if (isOrdered) p.helpers.add('order_f32');
   const compared = isOrdered ? `order_f32(${text})` : text;
   const best =
     combine !== 'argmax' || /^[\w.[\] +*]*$/.test(compared)

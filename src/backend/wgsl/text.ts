@@ -61,7 +61,7 @@ export function literal({ helpers }: Pick<Printer, 'helpers'>, value: number, dt
     default: {
       const single = Math.fround(value);
       if (!Number.isFinite(single) || Object.is(single, -0)) {
-        helpers.add('fromBits');
+        helpers.add('from_bits');
         const bits = Number.isNaN(single) ? '7fc' : single === 0 ? '800' : single > 0 ? '7f8' : 'ff8';
         return `from_bits(0x${bits}00000u)`;
       }
