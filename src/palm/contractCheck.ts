@@ -2,7 +2,7 @@ import { checkOptions } from '../base/arguments.ts';
 import { type Dim, evaluate, namesOf, printShape, type Shape, type Sizes } from '../base/dim.ts';
 import type { DType } from '../base/dtype.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
-import { optional } from '../base/kinds.ts';
+import { type OptionsOf, optional } from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { Backbone, Batch, Head, HeadNeeds, Named, Reader, Specs } from './contract.ts';
@@ -76,9 +76,8 @@ export function maximumOf(
  * @throws FROND-C012 naming the first id that they differ in
  */
 export function checkNames(head: Head, reader: Reader): void {
-  const given = new Map(Object.entries(reader.names ?? {}));
   for (const [tensor, wanted] of Object.entries(head.names ?? {})) {
-    const names = given.get(tensor) ?? wanted;
+    const names = own(reader.names, tensor) ?? wanted;
     const longer = names.length > wanted.length ? names : wanted;
     const id = longer.findIndex((_, i) => names[i] !== wanted[i]);
     if (id < 0) continue;
@@ -93,9 +92,8 @@ export function checkNames(head: Head, reader: Reader): void {
 
 /** @throws FROND-C013 where the reader has more names for ids than the backbone has places */
 function compareCounts(backbone: Backbone, reader: Reader): void {
-  const given = new Map(Object.entries(reader.names ?? {}));
   for (const [tensor, count] of Object.entries(backbone.counts ?? {})) {
-    const length = given.get(tensor)?.length ?? 0;
+    const length = own(reader.names, tensor)?.length ?? 0;
     if (length <= count) continue;
     throw new FrondError(
       'FROND-C013',
@@ -105,16 +103,13 @@ function compareCounts(backbone: Backbone, reader: Reader): void {
   }
 }
 
-/** Components that meet; those left out are not checked. */
-export interface Meeting {
-  readonly reader?: Reader;
-  readonly backbone?: Backbone;
-  readonly head?: Head;
-}
-
-const MEETING = {
-  ...{ reader: optional(readerKind), backbone: optional(backboneKind), head: optional(headKind) },
+const meetingKinds = {
+  reader: optional(readerKind),
+  backbone: optional(backboneKind),
+  head: optional(headKind),
 };
+/** Components that meet; those left out are not checked. */
+export type Meeting = OptionsOf<typeof meetingKinds>;
 
 /**
  * Checks reader → backbone, reader → head and backbone → head, where both are there.
@@ -122,7 +117,7 @@ const MEETING = {
  *   C012 for labels in another order, C013 for more ids and D019 for more words than the backbone has places for
  */
 export function checkContract(meeting: Meeting): void {
-  checkOptions('checkContract', meeting, MEETING);
+  checkOptions('checkContract', meeting, meetingKinds);
   const { reader, backbone, head } = meeting;
   if (reader && backbone) {
     compare(`backbone ${backbone.name}`, backbone.needs, `reader ${reader.name}`, reader.gives);

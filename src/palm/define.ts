@@ -3,18 +3,7 @@ import { name, object, optional, withFields } from '../base/kinds.ts';
 import type { GraphContext } from '../dsl/graph.ts';
 import type { Tensor } from '../dsl/tensor.ts';
 import type { TensorValue } from '../runtime/feeds.ts';
-import type {
-  Backbone,
-  Batch,
-  ComponentRecord,
-  Head,
-  Metrics,
-  Named,
-  Names,
-  Reader,
-  Specs,
-  Tensors,
-} from './contract.ts';
+import type { Backbone, Batch, Head, Named, Reader, Specs, Tensors } from './contract.ts';
 import { checkContract, checkDistinct } from './contractCheck.ts';
 import type { BackboneProblem, Checked, HeadProblem } from './contractTypes.ts';
 import { backboneKind, headKind, readerKind } from './settings.ts';
@@ -58,16 +47,12 @@ export interface HeadDefinition<
   V extends Named,
   P,
   E,
-> {
-  readonly name: string;
+> extends Pick<Head<B, R, L, P, E>, 'name' | 'names' | 'record' | 'metrics'> {
   readonly needs: { readonly backbone: B; readonly reader?: R; readonly labels?: L };
-  readonly names?: Names;
-  readonly record?: ComponentRecord;
   build(g: GraphContext, inputs: Tensors<B & R>): O;
   loss(g: GraphContext, tensors: O & Tensors<B & R & L>): Tensor<'f32', []>;
   predict?(g: GraphContext, tensors: O & Tensors<B & R>): V;
   decode(values: { readonly [K in keyof V]: TensorValue }, batch: Batch<R>): readonly P[];
-  metrics(predictions: readonly P[], examples: readonly E[]): Metrics;
 }
 
 /**

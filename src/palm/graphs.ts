@@ -1,7 +1,9 @@
 import { add, type GraphContext, graph, mul, type Tensor } from '../dsl/index.ts';
-import type { Graph } from '../ir/graph.ts';
-import type { Backbone, Head, Named } from './contract.ts';
-import { encode, inputsOf, lossOf, predictionsOf } from './contractBuild.ts';
+import type { Graph, TensorType } from '../ir/graph.ts';
+import { typeOfRef } from '../ir/names.ts';
+import { printType } from '../ir/print.ts';
+import type { Backbone, Head, Named, Specs } from './contract.ts';
+import { anySize, checkBuilt, checkLoss } from './contractCheck.ts';
 
 /** A head under the name of its task. */
 export interface Task {
@@ -14,15 +16,30 @@ export interface Task {
 export const lossName = (task: string): string => `${task}.loss`;
 export const resultName = (task: string, result: string): string => `${task}.${result}`;
 
+/** Declares the inputs of a graph that a component needs; names that are there already are shared. */
+export function inputsOf(g: GraphContext, needs: Specs, known: Map<string, Tensor>): Named {
+  return Object.fromEntries(
+    Object.entries(needs).map(([name, { dtype, shape }]) => {
+      const tensor = known.get(name) ?? g.input(name, dtype, shape);
+      known.set(name, tensor);
+      return [name, tensor];
+    }),
+  );
+}
+
 /** The encoder's outputs, and the inputs that all components of a graph share. */
 interface Encoded {
   readonly outputs: Named;
   readonly known: Map<string, Tensor>;
 }
 
-function encodeOnce(g: GraphContext, backbone: Backbone): Encoded {
+/** Builds a backbone within the scope of its name and checks what it gives. @throws FROND-C004, C005 */
+function encode(g: GraphContext, backbone: Backbone): Encoded {
   const known = new Map<string, Tensor>();
-  return { outputs: encode(g, backbone, inputsOf(g, backbone.needs, known)), known };
+  const inputs = inputsOf(g, backbone.needs, known);
+  const outputs = g.scope(backbone.name, () => backbone.build(g, inputs));
+  checkBuilt(`backbone ${backbone.name}`, backbone.gives, outputs);
+  return { outputs, known };
 }
 
 /** What a head is built from: the tensors it needs of the backbone and of the reader. */
@@ -37,10 +54,15 @@ function headInputs(g: GraphContext, { needs }: Head, { outputs, known }: Encode
  */
 export function trainingGraph(name: string, backbone: Backbone, tasks: readonly Task[]): Graph {
   const build = (g: GraphContext): Named => {
-    const encoded = encodeOnce(g, backbone);
+    const encoded = encode(g, backbone);
     const losses = tasks.map(({ name: task, head }) => {
       const inputs = headInputs(g, head, encoded);
-      return lossOf(g, head, task, inputs, inputsOf(g, head.needs.labels, encoded.known));
+      const labels = inputsOf(g, head.needs.labels, encoded.known);
+      return g.scope(task, () => {
+        const loss = head.loss(g, { ...inputs, ...labels, ...head.build(g, inputs) });
+        checkLoss(head.name, loss);
+        return loss;
+      });
     });
     const weighted = losses.map((loss, i) =>
       tasks[i]?.weight === 1 ? loss : mul(loss, tasks[i]?.weight ?? 1),
@@ -51,15 +73,79 @@ export function trainingGraph(name: string, backbone: Backbone, tasks: readonly 
   return graph(name, build, { training: true }).ir;
 }
 
+/** What a prediction reads back of a head, as `TASK.RESULT`. */
+function resultsOf(g: GraphContext, head: Head, task: string, inputs: Named): [string, Tensor][] {
+  return g.scope(task, () => {
+    const built = head.build(g, inputs);
+    const chosen = head.predict?.(g, { ...inputs, ...built }) ?? built;
+    return Object.entries(chosen).map(([result, tensor]) => [resultName(task, result), tensor]);
+  });
+}
+
 /** The prediction graph: outputs `TASK.RESULT` for whatever each head's `predict` reads. No labels, no dropout. */
 export function predictionGraph(name: string, backbone: Backbone, tasks: readonly Task[]): Graph {
   const build = (g: GraphContext): Named => {
-    const encoded = encodeOnce(g, backbone);
-    const results = tasks.flatMap(({ name: task, head }) => {
-      const chosen = predictionsOf(g, head, task, headInputs(g, head, encoded));
-      return Object.entries(chosen).map(([result, tensor]) => [resultName(task, result), tensor] as const);
-    });
-    return Object.fromEntries(results);
+    const encoded = encode(g, backbone);
+    return Object.fromEntries(
+      tasks.flatMap(({ name: task, head }) => resultsOf(g, head, task, headInputs(g, head, encoded))),
+    );
   };
   return graph(name, build).ir;
+}
+
+/** Stands for a size that a head does not mind; no size of its own is as odd. */
+const SOME_WIDTH = 1_000_003;
+
+/** A head built on inputs of its own: a checkpoint knows no backbone. Undefined where that fails, since it minds the size after all. */
+function graphOf(head: Head, task: string): Graph | undefined {
+  const needs = Object.entries({ ...head.needs.backbone, ...head.needs.reader }).map(
+    ([name, { dtype, shape }]) => {
+      return [name, { dtype, shape: shape.map((dim) => (dim === anySize ? SOME_WIDTH : dim)) }] as const;
+    },
+  );
+  const build = (g: GraphContext) =>
+    Object.fromEntries(resultsOf(g, head, task, inputsOf(g, Object.fromEntries(needs), new Map())));
+  try {
+    return graph('results', build).ir;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Types of the results that a graph gives for a task, by name. */
+const resultTypes = (graph: Graph, task: string): [string, TensorType][] =>
+  Object.entries(graph.outputs)
+    .filter(([name]) => name.startsWith(resultName(task, '')))
+    .map(([name, ref]) => [name.slice(resultName(task, '').length), typeOfRef(graph, ref)]);
+
+const parameterTypes = (graph: Graph): [string, TensorType][] =>
+  Object.values(graph.nodes)
+    .filter(({ op }) => op === 'parameter')
+    .map(({ id, attributes }) => [String(attributes.name), typeOfRef(graph, id)]);
+
+const fits = (own: TensorType, other: TensorType): boolean =>
+  own.dtype === other.dtype &&
+  own.shape.length === other.shape.length &&
+  own.shape.every((dim, i) => dim === SOME_WIDTH || dim === other.shape[i]);
+
+/** What a head and a graph have otherwise: the results that are read, or a parameter. In words, the head's first. */
+export function differenceOf(head: Head, task: string, prediction: Graph): [string, string] | undefined {
+  const own = graphOf(head, task);
+  if (own === undefined) return undefined;
+  const [wanted, computed] = [own, prediction].map((graph) => resultTypes(graph, task));
+  const [reads, gives] = [wanted, computed].map((types) =>
+    types
+      ?.map(([name]) => name)
+      .sort()
+      .join(', '),
+  );
+  if (reads !== gives) return [`reads ${reads}`, `gives ${gives}`];
+  const known = new Map([...parameterTypes(prediction), ...(computed ?? [])]);
+  for (const [name, type] of [...parameterTypes(own), ...(wanted ?? [])]) {
+    const other = known.get(name);
+    if (other !== undefined && fits(type, other)) continue;
+    const shape = type.shape.map((dim) => (dim === SOME_WIDTH ? 'any' : dim));
+    return [`has ${name}: ${printType({ ...type, shape })}`, `has ${other ? printType(other) : 'none'}`];
+  }
+  return undefined;
 }

@@ -1,49 +1,15 @@
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
-import {
-  count,
-  type Kind,
-  listOf,
-  name,
-  nullable,
-  object,
-  objectOf,
-  optional,
-  text,
-  withFields,
-} from '../base/kinds.ts';
 import { typedGraph } from '../ir/check.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
 import { ops } from '../ops/index.ts';
 import type { LoadedCheckpoint } from '../store/checkpoint.ts';
 import { resultName } from './graphs.ts';
-import type { ModelRecord } from './modelRecord.ts';
+import { type ModelRecord, modelForm } from './modelRecord.ts';
 import { checkForm, decodeJson, fileOf, graphFrom, isChanged, malformed } from './snapshot.ts';
 
 export const MODEL = 'model.json';
-
-const component = nullable(withFields('what a component is made of', { kind: text }));
-
-// what runs of earlier versions do not say is optional
-const FORM: { readonly [K in keyof ModelRecord]: Kind } = {
-  name,
-  forward: object,
-  step: object,
-  prediction: object,
-  reader: component,
-  tasks: listOf(withFields('a task', { name, head: component }), 'tasks'),
-  names: optional(objectOf(text, 'fingerprints')),
-  maximumLength: optional(nullable(count)),
-  device: optional(withFields('a device', { name: text, adapter: nullable(text) })),
-  kernels: optional(
-    listOf(
-      withFields('a kernel', { name: text, variant: text, shapeClass: text, schedule: object }),
-      'kernels',
-    ),
-  ),
-  seal: optional(text),
-};
 
 /** The update of an optimizer of the user's own: a checkpoint knows its name only, and predicting does without it. */
 const update = (name: string): OpRecord => ({
@@ -71,7 +37,7 @@ function registryFor({ nodes }: Graph): OpRegistry {
 export function modelOf(checkpoint: LoadedCheckpoint): ModelRecord {
   const file = platform.files.join(checkpoint.folder, MODEL);
   const given = decodeJson(fileOf(checkpoint, MODEL), file);
-  checkForm(given, FORM, file);
+  checkForm(given, modelForm, file);
   const record = given as ModelRecord;
   const tasks = record.tasks.map((task) => task.name);
   const twice = tasks.find((task, i) => tasks.indexOf(task) !== i);

@@ -1,4 +1,19 @@
 import { FrondError } from '../base/errors.ts';
+import {
+  count,
+  listOf,
+  name,
+  nullable,
+  type OptionsOf,
+  object,
+  objectOf,
+  optional,
+  type TypeOf,
+  text,
+  typed,
+  withFields,
+} from '../base/kinds.ts';
+import { own } from '../base/own.ts';
 import { fingerprint } from '../base/random.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { Schedule } from '../kernel/ir.ts';
@@ -7,42 +22,46 @@ import type { ComponentRecord, Head, Reader } from './contract.ts';
 import type { Learner, LearnerPlan } from './learner.ts';
 import { graphRecord, sealOf } from './snapshot.ts';
 
-/** All that predicting takes, beside the weights: plain data in every checkpoint. */
-export interface ModelRecord {
-  readonly name: string;
-  /** training losses */
-  readonly forward: Graph;
-  /** forward, backward and update */
-  readonly step: Graph;
-  readonly prediction: Graph;
-  /** null: made by a program of the user's own, which must be given again to predict */
-  readonly reader: ComponentRecord | null;
-  readonly tasks: readonly { readonly name: string; readonly head: ComponentRecord | null }[];
-  /** fingerprints of what the ids of each tensor stood for: see `namesRecord` */
-  readonly names: Readonly<Record<string, string>>;
-  /** most words that the model takes; null: any number */
-  readonly maximumLength: number | null;
-  /** what it was trained on last */
-  readonly device: DeviceRecord;
-  /** kernels of the training step with the schedules that they ran with: what rounding depends on */
-  readonly kernels: readonly KernelRecord[];
-  /** of all the rest: see `sealOf` */
-  readonly seal: string;
-}
-
-export interface DeviceRecord {
-  readonly name: string;
+const graph = typed<Graph>(object);
+const component = nullable(typed<ComponentRecord>(withFields('what a component is made of', { kind: text })));
+const device = withFields('a device', {
+  name: text,
   /** the hardware, where results depend on it */
-  readonly adapter: string | null;
-}
-
-export interface KernelRecord {
-  readonly name: string;
-  readonly variant: string;
+  adapter: nullable(text),
+});
+const kernel = withFields('a kernel', {
+  name: text,
+  variant: text,
   /** under which its schedule was looked up */
-  readonly shapeClass: string;
-  readonly schedule: Schedule;
-}
+  shapeClass: text,
+  schedule: typed<Schedule>(object),
+});
+/** What a file must say of a model; what runs of earlier versions do not say is optional. */
+export const modelForm = {
+  name,
+  /** training losses */
+  forward: graph,
+  /** forward, backward and update */
+  step: graph,
+  prediction: graph,
+  /** null: made by a program of the user's own, which must be given again to predict */
+  reader: component,
+  tasks: listOf(withFields('a task', { name, head: component }), 'tasks'),
+  /** fingerprints of what the ids of each tensor stood for: see `namesRecord` */
+  names: optional(objectOf(text, 'fingerprints')),
+  /** most words that the model takes; null: any number */
+  maximumLength: optional(nullable(count)),
+  /** what it was trained on last */
+  device: optional(device),
+  /** kernels of the training step with the schedules that they ran with: what rounding depends on */
+  kernels: optional(listOf(kernel, 'kernels')),
+  /** of all the rest: see `sealOf` */
+  seal: optional(text),
+};
+/** All that predicting takes, beside the weights: plain data in every checkpoint. */
+export type ModelRecord = Required<OptionsOf<typeof modelForm>>;
+type DeviceRecord = TypeOf<typeof device>;
+type KernelRecord = TypeOf<typeof kernel>;
 
 /** What tells apart the names that a reader or a head has for ids, by tensor. */
 export const namesRecord = ({ names = {} }: Reader | Head): Record<string, string> =>
@@ -57,9 +76,8 @@ export function checkMeaning(
   part: Reader | Head,
   folder: string,
 ) {
-  const saved = new Map(Object.entries(names ?? {}));
   const other = Object.entries(namesRecord(part)).find(
-    ([tensor, print]) => (saved.get(tensor) ?? print) !== print,
+    ([tensor, print]) => (own(names, tensor) ?? print) !== print,
   );
   if (other === undefined) return;
   throw new FrondError(
@@ -103,27 +121,20 @@ const deviceOf = ({ state: { device } }: Learner): DeviceRecord => ({
   adapter: device.adapter?.name ?? null,
 });
 
-const limitOf = ({ plan: { maximumLength = Number.POSITIVE_INFINITY } }: Learner): number | null =>
-  Number.isFinite(maximumLength) ? maximumLength : null;
-
-const unsealed = (learner: Learner): Omit<ModelRecord, 'seal'> => ({
-  name: learner.plan.name,
-  forward: graphRecord(learner.plan.forward),
-  step: graphRecord(learner.plan.step),
-  prediction: graphRecord(learner.plan.prediction),
-  reader: learner.plan.reader.record ?? null,
-  tasks: learner.plan.tasks.map(({ name, head }) => ({ name, head: head.record ?? null })),
-  names: Object.assign(
-    {},
-    ...[learner.plan.reader, ...learner.plan.tasks.map(({ head }) => head)].map(namesRecord),
-  ),
-  maximumLength: limitOf(learner),
-  device: deviceOf(learner),
-  kernels: kernelsOf(learner),
-});
-
 export async function modelRecord(learner: Learner): Promise<ModelRecord> {
-  const record = unsealed(learner);
+  const { name, forward, step, prediction, reader, tasks, maximumLength: most = Number.NaN } = learner.plan;
+  const record = {
+    name,
+    forward: graphRecord(forward),
+    step: graphRecord(step),
+    prediction: graphRecord(prediction),
+    reader: reader.record ?? null,
+    tasks: tasks.map(({ name, head }) => ({ name, head: head.record ?? null })),
+    names: Object.assign({}, ...[reader, ...tasks.map(({ head }) => head)].map(namesRecord)),
+    maximumLength: Number.isFinite(most) ? most : null,
+    device: deviceOf(learner),
+    kernels: kernelsOf(learner),
+  };
   return { ...record, seal: await sealOf(record) };
 }
 

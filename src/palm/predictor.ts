@@ -13,10 +13,9 @@ import type { ComponentRecord, Head, Reader } from './contract.ts';
 import { checkFeeds, checkNames, maximumOf } from './contractCheck.ts';
 import { type Predictions, predictAll } from './evaluate.ts';
 import type { Listener } from './events.ts';
-import type { Task } from './graphs.ts';
+import { differenceOf, type Task } from './graphs.ts';
 import { type ClassifyOptions, classify } from './head/classify.ts';
 import { type SequenceLabelOptions, sequenceLabel } from './head/sequenceLabel.ts';
-import { differenceOf } from './headResults.ts';
 import { checkSeal, modelOf } from './modelFile.ts';
 import { checkMeaning, type ModelRecord } from './modelRecord.ts';
 import { jointReaderFrom } from './reader/joint.ts';
@@ -145,11 +144,8 @@ async function loadOn(
 
 /** A reader that spells words otherwise would look others up. @throws FROND-D022 */
 function checkSpelling({ reader: saved }: ModelRecord, { name, record }: Reader, folder: string): void {
-  const [run, own] = [saved ?? {}, record ?? {}].map(
-    (each) => new Map<string, unknown>(Object.entries(each)),
-  );
   for (const setting of ['lowercase', 'unicode']) {
-    const [wanted, given] = [run?.get(setting), own?.get(setting)];
+    const [wanted, given] = [saved?.[setting], record?.[setting]];
     if (wanted === undefined || given === undefined || wanted === given) continue;
     throw new FrondError(
       'FROND-D022',

@@ -1,22 +1,24 @@
 import {
   finite,
-  type Kind,
   listOf,
   natural,
   nullable,
+  type OptionsOf,
   object,
   objectOf,
   optional,
+  typed,
   withFields,
 } from '../base/kinds.ts';
 import type { ArenaName } from '../runtime/state.ts';
 import { loadLatest, saveCheckpoint } from '../store/checkpoint.ts';
 import { storeFloats, writeSafetensors } from '../store/safetensors.ts';
 import { type Configuration, checkConfiguration } from './configuration.ts';
+import type { Metrics } from './contract.ts';
 import type { Listener } from './events.ts';
 import { MODEL, modelOf } from './modelFile.ts';
 import { checkConstants, modelRecord, otherDevice } from './modelRecord.ts';
-import { type EpochRecord, emptyLosses, type Run, type Sums } from './run.ts';
+import { emptyLosses, type Run } from './run.ts';
 import {
   checkForm,
   decodeJson,
@@ -37,14 +39,23 @@ export const BEST = 'best.safetensors';
 export const MOMENTS = 'moments.safetensors';
 export const PROGRESS = 'progress.json';
 
+const numbers = objectOf(finite, 'numbers by task');
+const epoch = withFields('an epoch', {
+  epoch: natural,
+  step: natural,
+  loss: finite,
+  losses: numbers,
+  metrics: optional(typed<Metrics>(object)),
+});
+const progressForm = {
+  configuration: typed<Configuration>(object),
+  step: natural,
+  sums: withFields('sums over an epoch', { count: natural, loss: finite, losses: numbers }),
+  history: listOf(epoch, 'epochs'),
+  best: nullable(withFields('a score with its step', { score: finite, step: natural })),
+};
 /** How far a run is: with the weights and moments, all that resuming takes. */
-interface Progress {
-  readonly configuration: Configuration;
-  readonly step: number;
-  readonly sums: Sums;
-  readonly history: readonly EpochRecord[];
-  readonly best: { readonly score: number; readonly step: number } | null;
-}
+type Progress = OptionsOf<typeof progressForm>;
 
 /** @returns the folder of the checkpoint */
 export async function saveRun(run: Run, folder: string, keep: number): Promise<string> {
@@ -110,29 +121,11 @@ export async function resumeRun(run: Run, folder: string, on: Listener | undefin
     warn(`${found}: ${other}; the bytes may differ from those of a run without a break`);
 }
 
-const numbers = objectOf(finite, 'numbers by task');
-const FORM: { readonly [K in keyof Progress]: Kind } = {
-  configuration: object,
-  step: natural,
-  sums: withFields('sums over an epoch', { count: natural, loss: finite, losses: numbers }),
-  history: listOf(
-    withFields('an epoch', {
-      epoch: natural,
-      step: natural,
-      loss: finite,
-      losses: numbers,
-      metrics: optional(object),
-    }),
-    'epochs',
-  ),
-  best: nullable(withFields('a score with its step', { score: finite, step: natural })),
-};
-
 /** @throws FROND-F013 for what no run saved at this step */
 async function progressOf(bytes: Uint8Array, file: string, step: number): Promise<Progress> {
   const progress = decodeJson(bytes, file);
-  checkForm(progress, FORM, file);
-  if ((progress as Progress).step !== step) throw malformed(file, 'it is of another step');
+  checkForm(progress, progressForm, file);
+  if (progress.step !== step) throw malformed(file, 'it is of another step');
   if (await isChanged(progress)) throw malformed(file, 'its content has changed since it was saved');
-  return progress as Progress;
+  return progress;
 }

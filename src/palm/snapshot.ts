@@ -1,6 +1,6 @@
 import { platform } from '#platform';
 import { defined, FrondError } from '../base/errors.ts';
-import { flag, type Kind, type OptionsOf, object, optional, withFields } from '../base/kinds.ts';
+import { fits, flag, type Kind, type Kinds, type OptionsOf, object, optional } from '../base/kinds.ts';
 import { fingerprint } from '../base/random.ts';
 import type { Attribute, Graph, Node } from '../ir/graph.ts';
 import { decodeUtf8 } from '../platform/text.ts';
@@ -55,11 +55,15 @@ export async function isChanged(record: unknown): Promise<boolean> {
 }
 
 /** @throws FROND-F013 for what is no object, or has not the fields that it should have */
-export function checkForm(given: unknown, kinds: Readonly<Record<string, Kind>>, file: string): void {
+export function checkForm<K extends Kinds>(
+  given: unknown,
+  kinds: K,
+  file: string,
+): asserts given is OptionsOf<K> {
   if (!object.holds(given)) throw malformed(file);
-  for (const [name, field] of Object.entries(kinds)) {
-    const whole = withFields('', { [name]: field }).holds(given);
-    if (!whole) throw malformed(file, `its ${name} is not ${field.what}`);
+  for (const [name, field] of Object.entries<Kind>(kinds)) {
+    if (!fits(field, given[name as keyof typeof given]))
+      throw malformed(file, `its ${name} is not ${field.what}`);
   }
 }
 

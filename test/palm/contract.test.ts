@@ -12,12 +12,13 @@ import {
   normal,
   type Tensor,
 } from '../../src/dsl/index.ts';
+import { typeOfRef } from '../../src/ir/names.ts';
 import { compactEncoder } from '../../src/palm/backbone/index.ts';
-import type { Specs } from '../../src/palm/contract.ts';
-import { encode, inputsOf, lossOf, predictionsOf } from '../../src/palm/contractBuild.ts';
+import type { Backbone, Head, Specs } from '../../src/palm/contract.ts';
 import { anySize, checkBatch, checkContract } from '../../src/palm/contractCheck.ts';
 import type { HeadOnBackboneProblem } from '../../src/palm/contractTypes.ts';
 import { defineBackbone, defineHead, defineReader, register } from '../../src/palm/define.ts';
+import { inputsOf, predictionGraph, trainingGraph } from '../../src/palm/graphs.ts';
 import { classify as classes, sequenceLabel } from '../../src/palm/head/index.ts';
 import { trainer } from '../../src/palm/index.ts';
 import { jointReaderOf } from '../../src/palm/reader/joint.ts';
@@ -89,18 +90,16 @@ describe('components that fit', () => {
   });
 
   test('make a training and a prediction graph', () => {
-    const training = graph('training', (g) => {
-      const known = new Map<string, Tensor>();
-      const encoded = encode(g, backbone, { tokens: g.input('tokens', i32, ['batch', 'time']) });
-      return { loss: lossOf(g, head, 'intent', encoded, inputsOf(g, head.needs.labels, known)) };
+    const tasks = [{ name: 'intent', head: head as Head, weight: 1 }];
+    const training = trainingGraph('training', backbone as Backbone, tasks);
+    expect(Object.keys(training.outputs)).toEqual(['loss', 'intent.loss']);
+    expect(training.inputs).toEqual(['tokens', 'intents']);
+    const prediction = predictionGraph('prediction', backbone as Backbone, tasks);
+    expect(Object.keys(prediction.outputs)).toEqual(['intent.scores']);
+    expect(typeOfRef(prediction, prediction.outputs['intent.scores'] ?? '')).toEqual({
+      dtype: 'f32',
+      shape: ['batch', 3],
     });
-    expect(training.outputs.loss).toEqual({ dtype: 'f32', shape: [] });
-    expect(Object.keys(training.inputs)).toEqual(['tokens', 'intents']);
-    const prediction = graph('prediction', (g) => {
-      const encoded = encode(g, backbone, { tokens: g.input('tokens', i32, ['batch', 'time']) });
-      return { ...predictionsOf(g, head, 'intent', encoded) };
-    });
-    expect(prediction.outputs).toEqual({ scores: { dtype: 'f32', shape: ['batch', 3] } });
   });
 
   test('declare an input once that two of them need', () => {
@@ -251,19 +250,13 @@ describe('labels and words that mean other things to two components', () => {
 });
 
 describe('what components make is held against what they declare', () => {
-  const building = (build: () => unknown) =>
+  const built = (backbone: object, head: object = classify) =>
     message(() =>
-      graph('g', (g) =>
-        encode(
-          g,
-          { ...bag, build: build as typeof bag.build },
-          { tokens: g.input('tokens', i32, ['batch', 'time']) },
-        ),
-      ),
+      trainingGraph('g', backbone as Backbone, [{ name: 'intent', head: head as Head, weight: 1 }]),
     );
 
   test('a backbone that forgets a tensor', () => {
-    expect(building(() => ({}))).toBe(
+    expect(built({ ...bag, build: () => ({}) })).toBe(
       [
         '[FROND-C004] backbone bag declares sentence: f32[batch, 64], but build did not return it',
         '  hint: build returned nothing',
@@ -272,23 +265,17 @@ describe('what components make is held against what they declare', () => {
   });
 
   test('a backbone that gives another shape', () => {
-    const run = () =>
-      graph('g', (g) => {
-        const wrong = { ...bag, build: () => ({ sentence: g.input('x', f32, ['batch', 32]) as never }) };
-        return encode(g, wrong, { tokens: g.input('tokens', i32, ['batch', 'time']) });
-      });
-    expect(message(run)).toContain(
+    const build = (g: GraphContext) => ({ sentence: g.input('x', f32, ['batch', 32]) });
+    expect(built({ ...bag, build })).toContain(
       '[FROND-C005] backbone bag declares sentence: f32[batch, 64], but build returned f32[batch, 32]',
     );
   });
 
   test('a loss that is no scalar', () => {
-    const run = () =>
-      graph('g', (g) => {
-        const head = { ...classify, loss: () => g.input('x', f32, ['batch']) as never };
-        return { loss: lossOf(g, head, 'intent', { sentence: g.input('s', f32, ['batch', 64]) }, {}) };
-      });
-    expect(message(run)).toContain('[FROND-C007] head classify: the loss is f32[batch], not an f32 scalar');
+    const loss = (g: GraphContext) => g.input('x', f32, ['batch']);
+    expect(built(bag, { ...classify, loss })).toContain(
+      '[FROND-C007] head classify: the loss is f32[batch], not an f32 scalar',
+    );
   });
 
   test('a head that needs one name from two places', () => {
