@@ -6,8 +6,9 @@ import { call } from '../support/call.ts';
 import { agrees, blocksOf, expectedOf, outputsOf, programOf, readDocument, updated } from './document.ts';
 
 // FROND_UPDATE_DOCS=1 npx vitest run test/docs   writes what blocks print into the documents
-const DOCUMENTS = ['README.md', 'docs/tour.md'];
-const codeOf = (path: string) => blocksOf(readDocument(path)).filter(({ language }) => language === 'ts');
+const DOCUMENTS = ['README.md', 'docs/tour.md', 'docs/adding.md'];
+const codeOf = (path: string) =>
+  blocksOf(readDocument(path)).filter(({ language, file }) => language === 'ts' && file === undefined);
 const moduleName = (path: string): string => `${path.replaceAll(/\W/g, '-')}.ts`;
 
 let home = '';
@@ -51,6 +52,7 @@ describe.each(DOCUMENTS)('%s', (path) => {
 const PAGES = [
   ...['README.md', 'CONTRIBUTING.md'],
   ...['docs/tour.md', 'docs/devices.md', 'docs/numerics.md', 'docs/design.md', 'docs/kernel-language.md'],
+  'docs/adding.md',
 ];
 
 describe.each(PAGES)('%s', (path) => {

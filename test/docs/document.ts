@@ -5,6 +5,8 @@ import { repository } from '../support/build.ts';
 /** One block of code in a document. */
 export interface Block {
   readonly language: string;
+  /** the file that it shows, whole (`ts FILE`) or changed (`diff FILE`); absent: a program of its own */
+  readonly file?: string | undefined;
   readonly code: string;
   /** line of its first line in the document, from 1 */
   readonly line: number;
@@ -15,13 +17,15 @@ export const readDocument = (path: string): string => readFileSync(join(reposito
 /** The fenced blocks of a document, in order. */
 export function blocksOf(text: string): Block[] {
   const blocks: Block[] = [];
-  let open: { language: string; line: number; lines: string[] } | undefined;
+  let open: { language: string; file: string | undefined; line: number; lines: string[] } | undefined;
   text.split('\n').forEach((line, i) => {
-    const fence = /^```(\S*)/.exec(line);
+    const fence = /^```(\S*) ?(\S*)/.exec(line);
     if (open === undefined) {
-      if (fence !== null) open = { language: fence[1] ?? '', line: i + 2, lines: [] };
+      if (fence !== null)
+        open = { language: fence[1] ?? '', file: fence[2] || undefined, line: i + 2, lines: [] };
     } else if (fence !== null) {
-      blocks.push({ language: open.language, line: open.line, code: `${open.lines.join('\n')}\n` });
+      const { lines, ...block } = open;
+      blocks.push({ ...block, code: `${lines.join('\n')}\n` });
       open = undefined;
     } else open.lines.push(line);
   });

@@ -1,4 +1,5 @@
 import * as frond from '../../../src/index.ts';
+import * as elementwise from '../../../src/ops/elementwise.ts';
 import type { Call, Row, Rows } from './row.ts';
 
 const { bool, f32, i32 } = frond;
@@ -31,20 +32,26 @@ const chain = (g: frond.GraphContext) => ({
 });
 const lengths = (g: frond.GraphContext) => g.input('lengths', i32, ['batch']);
 
-const { abs, erf, exp, gelu, log, neg, relu, rsqrt, sigmoid, sqrt, tanh } = frond;
-const { add, div, equal, greater, greaterEqual, less, lessEqual, maximum, minimum, mul, notEqual, sub } =
-  frond;
-const named = (
-  make: (fn: (...args: never[]) => unknown) => Row,
-  functions: Readonly<Record<string, (...args: never[]) => unknown>>,
-): Rows => Object.fromEntries(Object.entries(functions).map(([name, fn]) => [name, make(fn)]));
+type Function = (...args: never[]) => unknown;
+
+/** Rows of the functions of frond with the names of `table`. */
+const named = (make: (fn: Function) => Row, table: object): Rows =>
+  Object.fromEntries(
+    Object.keys(table).flatMap((name) => {
+      const fn: unknown = Reflect.get(frond, name);
+      return typeof fn === 'function' ? [[name, make(fn as Function)]] : [];
+    }),
+  );
+
+type Takes = { readonly takes: string };
+const takingBool = (table: Readonly<Record<string, Takes>>, bool: boolean): object =>
+  Object.fromEntries(Object.entries(table).filter(([, { takes }]) => (takes === 'bool') === bool));
 
 export const dslRows: Rows = {
-  ...named(unary, { abs, erf, exp, gelu, log, neg, relu, rsqrt, sigmoid, sqrt, tanh }),
-  ...named(binary, { add, div, maximum, minimum, mul, sub }),
-  ...named(binary, { equal, greater, greaterEqual, less, lessEqual, notEqual }),
-  ...named(logic, { and: frond.and, or: frond.or }),
-  ...named(reduction, { sum: frond.sum, mean: frond.mean, max: frond.max }),
+  ...named(unary, takingBool(elementwise.unary, false)),
+  ...named(binary, takingBool(elementwise.binary, false)),
+  ...named(logic, takingBool(elementwise.binary, true)),
+  ...named(reduction, { sum: 0, mean: 0, max: 0 }),
   not: building((g, call) => call(frond.not, yes(g))),
   argmax: building((g, call) => call(frond.argmax, x(g), 1)),
   cast: building((g, call) => call(frond.cast, x(g), i32)),
