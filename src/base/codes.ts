@@ -68,7 +68,6 @@ export const CODES = {
   K204: 'a grid that is too large for one launch',
   K205: 'a WebGPU launch with a missing value',
   K210: 'a construct that the WebAssembly backend does not have',
-  K211: 'a WebAssembly launch with a missing value, or without an engine',
   K212: 'a WebAssembly program that left its memory or did not end',
   P001: 'a gradient through something that has none',
   P002: 'a loss that is not a scalar, or an upstream gradient of another type',

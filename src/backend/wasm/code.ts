@@ -95,6 +95,15 @@ export const branchIf = (depth: number, condition: Code<'i32'>): Statement =>
 export const select = <T extends Kind>(condition: Code<'i32'>, yes: Code<T>, no: Code<T>): Code<T> =>
   code(yes.result, 'select', [0x1b], [yes, no, condition]);
 
+/** Several codes in one, from the first on; undefined where there is none. */
+export function joined<T extends Kind>(
+  codes: readonly Code<T>[],
+  join: (x: Code<T>, y: Code<T>) => Code<T>,
+): Code<T> | undefined {
+  const [first, ...rest] = codes;
+  return first && rest.reduce(join, first);
+}
+
 /** The parameters and result of a function of the module. */
 export interface FunctionReference<T extends Result = Result> {
   readonly index: number;

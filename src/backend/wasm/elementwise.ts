@@ -1,6 +1,7 @@
 import { FrondError } from '../../base/errors.ts';
 import type { ElementwiseName, ValueType } from '../../kernel/ir.ts';
-import { type Code, call, type Kind, type Scalar, select, set } from './code.ts';
+import { type Transcendental, transcendental } from '../../kernel/transcendental.ts';
+import { type Code, call, constantOf, type Kind, type Scalar, select, set } from './code.ts';
 import type { FunctionBuilder, ModuleBuilder } from './encode.ts';
 import { ALL_ONES, f32, f32x4, i32, i32x4, v128 } from './instructions.ts';
 import { callMath, inlineMath, type VectorScope } from './vectors.ts';
@@ -25,10 +26,109 @@ export interface ElementwiseScope extends VectorScope {
 
 export const kindOf = (dtype: ValueType): Exclude<Kind, 'v128'> => (dtype === 'f32' ? 'f32' : 'i32');
 
+type Row<T extends Code, R extends Code = T> = (x: T, y: T, scope: ElementwiseScope) => R;
+/** The rows of the element-wise table that a type has, but for `select` and what is transcendental. */
+type Rows<T extends Code, R extends Code = T> = Partial<Record<ElementwiseName, Row<T, R>>>;
+
 const EXPONENT = 0x7f800000;
 
-const withoutForm = (fn: ElementwiseName, types: string): FrondError =>
-  new FrondError('FROND-K210', `${fn} of ${types} is not supported in WebAssembly`);
+const floatVectors: Rows<Vector> = {
+  ...f32x4,
+  rsqrt: (x, _, { fn }) => f32x4.div(fn.float(1), f32x4.sqrt(x)),
+  isFinite: (x, _, { fn }) => i32x4.ne(v128.and(x, fn.word(EXPONENT)), fn.word(EXPONENT)),
+  isNaN: (x) => f32x4.ne(x, x),
+};
+
+const floatScalars: Rows<Float, Scalar> = {
+  ...f32,
+  rsqrt: (x) => f32.div(f32.const(1), f32.sqrt(x)),
+  isFinite: (x) => i32.ne(i32.and(i32.reinterpret(x), EXPONENT), EXPONENT),
+  isNaN: (x) => f32.ne(x, x),
+};
+
+const integerScalars: Rows<Integer> = {
+  ...i32,
+  neg: (x) => i32.sub(0, x),
+  not: i32.eqz,
+  bitAnd: i32.and,
+  bitXor: i32.xor,
+  shiftRight: i32.shrU,
+};
+const signedScalars: Rows<Integer> = {
+  ...integerScalars,
+  abs: (x) => select(i32.ltS(x, 0), i32.sub(0, x), x),
+  min: (x, y) => select(i32.ltS(x, y), x, y),
+  max: (x, y) => select(i32.ltS(x, y), y, x),
+  lt: i32.ltS,
+  le: i32.leS,
+  div: (x, y, scope) => divideSigned(scope, 'div', x, y),
+  rem: (x, y, scope) => divideSigned(scope, 'rem', x, y),
+};
+const unsignedScalars: Rows<Integer> = {
+  ...integerScalars,
+  abs: (x) => x,
+  min: (x, y) => select(i32.ltU(x, y), x, y),
+  max: (x, y) => select(i32.ltU(x, y), y, x),
+  lt: i32.ltU,
+  le: i32.leU,
+  div: (x, y, scope) => divideUnsigned(scope, 'div', x, y),
+  rem: (x, y, scope) => divideUnsigned(scope, 'rem', x, y),
+};
+
+const integerVectors: Rows<Vector> = {
+  ...i32x4,
+  not: v128.not,
+  and: v128.and,
+  or: v128.or,
+  bitAnd: v128.and,
+  bitXor: v128.xor,
+};
+const signedVectors: Rows<Vector> = {
+  ...integerVectors,
+  ...byLane(signedScalars, 'div', 'rem', 'shiftRight'),
+  min: i32x4.minS,
+  max: i32x4.maxS,
+  lt: i32x4.ltS,
+  le: i32x4.leS,
+};
+const unsignedVectors: Rows<Vector> = {
+  ...integerVectors,
+  ...byLane(unsignedScalars, 'div', 'rem', 'shiftRight'),
+  abs: (x) => x,
+  min: i32x4.minU,
+  max: i32x4.maxU,
+  lt: i32x4.ltU,
+  le: i32x4.leU,
+};
+
+const vectorRows = { f32: floatVectors, i32: signedVectors, u32: unsignedVectors, bool: unsignedVectors };
+
+/** Rows that SIMD has no instruction for, as four scalar results put into a vector. */
+function byLane(rows: Rows<Integer>, ...names: readonly ElementwiseName[]): Rows<Vector> {
+  const rowOf = (name: ElementwiseName): Row<Vector> => {
+    const scalar = rowIn(rows, name, 'integers');
+    return (x, y, scope) =>
+      [0, 1, 2, 3].reduce<Vector>(
+        (result, lane) =>
+          i32x4.replace(result, scalar(i32x4.lane(x, lane), i32x4.lane(y, lane), scope), lane),
+        x,
+      );
+  };
+  return Object.fromEntries(names.map((name) => [name, rowOf(name)]));
+}
+
+function rowIn<T extends Code, R extends Code>(rows: Rows<T, R>, fn: ElementwiseName, of: string): Row<T, R> {
+  const row = rows[fn];
+  if (row) return row;
+  throw new FrondError('FROND-K210', `${fn} of ${of} is not supported in WebAssembly`);
+}
+
+const typesOf = (dtype: ValueType): string => (dtype === 'f32' ? dtype : 'integers');
+
+const isTranscendental = (fn: ElementwiseName): fn is Transcendental => Object.hasOwn(transcendental, fn);
+
+const mathOf = (scope: ElementwiseScope, fn: Transcendental, x: Vector): Vector =>
+  fn === 'exp' || scope.isHot ? inlineMath(scope, fn, x) : callMath(scope.module, fn, x);
 
 /** Whether a mask is the constant that holds in every lane, as inside the limits of a span. */
 const isEverywhere = ({ text }: Vector): boolean => text === `$${ALL_ONES}`;
@@ -44,92 +144,8 @@ export function vectorElementwise(
   if (fn === 'select') return isEverywhere(x) ? y : v128.select(x, y, z);
   if (fn === 'and' && isEverywhere(x)) return y;
   if (fn === 'and' && isEverywhere(y)) return x;
-  if (fn === 'and' || fn === 'bitAnd') return v128.and(x, y);
-  if (fn === 'or') return v128.or(x, y);
-  if (fn === 'bitXor') return v128.xor(x, y);
-  if (fn === 'not') return v128.not(x);
-  return dtype === 'f32' ? floatVector(scope, fn, x, y) : integerVector(scope, fn, dtype, x, y);
-}
-
-function floatVector(scope: ElementwiseScope, fn: ElementwiseName, x: Vector, y: Vector): Vector {
-  switch (fn) {
-    case 'log':
-    case 'tanh':
-    case 'erf':
-    case 'erfcx':
-      return scope.isHot ? inlineMath(scope, fn, x) : callMath(scope.module, fn, x);
-    case 'exp':
-      return inlineMath(scope, fn, x);
-    case 'rsqrt':
-      return f32x4.div(scope.fn.float(1), f32x4.sqrt(x));
-    case 'isFinite': {
-      const exponent = scope.fn.word(EXPONENT);
-      return i32x4.ne(v128.and(x, exponent), exponent);
-    }
-    case 'isNaN':
-      return f32x4.ne(x, x);
-    case 'neg':
-    case 'abs':
-    case 'floor':
-    case 'sqrt':
-      return f32x4[fn](x);
-    case 'add':
-    case 'sub':
-    case 'mul':
-    case 'div':
-    case 'min':
-    case 'max':
-    case 'lt':
-    case 'le':
-    case 'eq':
-    case 'ne':
-      return f32x4[fn](x, y);
-    default:
-      throw withoutForm(fn, 'f32');
-  }
-}
-
-function integerVector(
-  { module }: ElementwiseScope,
-  fn: ElementwiseName,
-  dtype: ValueType,
-  x: Vector,
-  y: Vector,
-): Vector {
-  const isSigned = dtype === 'i32';
-  switch (fn) {
-    case 'add':
-    case 'sub':
-    case 'mul':
-    case 'eq':
-    case 'ne':
-      return i32x4[fn](x, y);
-    case 'neg':
-      return i32x4.neg(x);
-    case 'abs':
-      return isSigned ? i32x4.abs(x) : x;
-    case 'min':
-      return isSigned ? i32x4.minS(x, y) : i32x4.minU(x, y);
-    case 'max':
-      return isSigned ? i32x4.maxS(x, y) : i32x4.maxU(x, y);
-    case 'lt':
-      return isSigned ? i32x4.ltS(x, y) : i32x4.ltU(x, y);
-    case 'le':
-      return isSigned ? i32x4.leS(x, y) : i32x4.leU(x, y);
-    case 'div':
-    case 'rem':
-    case 'shiftRight':
-      return byLane(x, (i) => scalarInteger(module, fn, dtype, i32x4.lane(x, i), i32x4.lane(y, i)));
-    default:
-      throw withoutForm(fn, 'integers');
-  }
-}
-
-/** Four scalar results in a vector. */
-function byLane(first: Vector, element: (lane: number) => Integer): Vector {
-  let result = first;
-  for (let lane = 0; lane < 4; lane++) result = i32x4.replace(result, element(lane), lane);
-  return result;
+  if (isTranscendental(fn)) return mathOf(scope, fn, x);
+  return rowIn(vectorRows[dtype], fn, typesOf(dtype))(x, y, scope);
 }
 
 /** `fn` on scalars. */
@@ -145,111 +161,27 @@ export function scalarElementwise(
   }
   if (dtype === 'f32') {
     const [x, y] = args as [Float, Float];
-    return scalarFloat(scope, fn, x, y);
+    if (isTranscendental(fn)) return f32x4.lane(mathOf(scope, fn, f32x4.splat(x)), 0);
+    return rowIn(floatScalars, fn, dtype)(x, y, scope);
   }
   const [x, y] = args as [Integer, Integer];
-  if (fn === 'and' || fn === 'bitAnd') return i32.and(x, y);
-  if (fn === 'or') return i32.or(x, y);
-  if (fn === 'bitXor') return i32.xor(x, y);
-  if (fn === 'not') return i32.eqz(x);
-  return scalarInteger(scope.module, fn, dtype, x, y);
+  return rowIn(dtype === 'i32' ? signedScalars : unsignedScalars, fn, typesOf(dtype))(x, y, scope);
 }
 
-function scalarFloat(scope: ElementwiseScope, fn: ElementwiseName, x: Float, y: Float): Integer | Float {
-  switch (fn) {
-    case 'exp':
-    case 'log':
-    case 'tanh':
-    case 'erf':
-    case 'erfcx':
-      return f32x4.lane(floatVector(scope, fn, f32x4.splat(x), f32x4.splat(x)), 0);
-    case 'rsqrt':
-      return f32.div(f32.const(1), f32.sqrt(x));
-    case 'isFinite':
-      return i32.ne(i32.and(i32.reinterpret(x), EXPONENT), EXPONENT);
-    case 'isNaN':
-      return f32.ne(x, x);
-    case 'neg':
-    case 'abs':
-    case 'floor':
-    case 'sqrt':
-      return f32[fn](x);
-    case 'add':
-    case 'sub':
-    case 'mul':
-    case 'div':
-    case 'min':
-    case 'max':
-    case 'lt':
-    case 'le':
-    case 'eq':
-    case 'ne':
-      return f32[fn](x, y);
-    default:
-      throw withoutForm(fn, 'f32');
-  }
+/** Division by zero gives 0: the machine's instructions would trap. */
+function divideUnsigned({ module }: ElementwiseScope, fn: 'div' | 'rem', x: Integer, y: Integer): Integer {
+  const direct = fn === 'div' ? i32.divU : i32.remU;
+  return constantOf(y) ? direct(x, y) : call(guarded(module, `${fn}_u`, direct), [x, y]);
 }
 
-function scalarInteger(
-  module: ModuleBuilder,
-  fn: ElementwiseName,
-  dtype: ValueType,
-  x: Integer,
-  y: Integer,
-): Integer {
-  const isSigned = dtype === 'i32';
-  switch (fn) {
-    case 'add':
-    case 'sub':
-    case 'mul':
-    case 'eq':
-    case 'ne':
-      return i32[fn](x, y);
-    case 'neg':
-      return i32.sub(0, x);
-    case 'abs':
-      return isSigned ? select(i32.ltS(x, 0), i32.sub(0, x), x) : x;
-    case 'min':
-      return select(isSigned ? i32.ltS(x, y) : i32.ltU(x, y), x, y);
-    case 'max':
-      return select(isSigned ? i32.ltS(x, y) : i32.ltU(x, y), y, x);
-    case 'lt':
-      return isSigned ? i32.ltS(x, y) : i32.ltU(x, y);
-    case 'le':
-      return isSigned ? i32.leS(x, y) : i32.leU(x, y);
-    case 'shiftRight':
-      return i32.shrU(x, y);
-    case 'div':
-    case 'rem':
-      return divide(module, fn, isSigned, x, y);
-    default:
-      throw withoutForm(fn, 'integers');
-  }
-}
-
-/** Division by zero gives 0, and −2³¹ / −1 wraps: the machine's instructions would trap. */
-function divide(
-  module: ModuleBuilder,
-  fn: 'div' | 'rem',
-  isSigned: boolean,
-  x: Integer,
-  y: Integer,
-): Integer {
-  const known = y.operands.length === 0 && y.bytes[0] === 0x41 ? Number(y.text) : 0;
-  if (!isSigned) {
-    const direct = fn === 'div' ? i32.divU : i32.remU;
-    if (known !== 0) return direct(x, y);
-    return call(
-      guarded(module, `${fn}_u`, (a, b) => direct(a, b)),
-      [x, y],
-    );
-  }
+/** As for unsigned numbers, and −2³¹ / −1 wraps. */
+function divideSigned({ module }: ElementwiseScope, fn: 'div' | 'rem', x: Integer, y: Integer): Integer {
   const direct = fn === 'div' ? i32.divS : i32.remS;
-  if (known > 0) return direct(x, y);
-  const byMinusOne = (a: Integer): Integer => (fn === 'div' ? i32.sub(0, a) : i32.const(0));
+  if ((constantOf(y) ?? 0) > 0) return direct(x, y);
   const author = (a: Integer, b: Integer): Integer => {
-    const safe = select(i32.eq(b, -1), i32.const(1), b);
-    return select(i32.eq(b, -1), byMinusOne(a), direct(a, safe));
+    const isMinusOne = i32.eq(b, -1);
+    const byMinusOne = fn === 'div' ? i32.sub(0, a) : i32.const(0);
+    return select(isMinusOne, byMinusOne, direct(a, select(isMinusOne, i32.const(1), b)));
   };
   return call(guarded(module, `${fn}_s`, author), [x, y]);
 }
@@ -262,7 +194,7 @@ const guarded = (module: ModuleBuilder, name: string, author: (x: Integer, y: In
     return [set(divisor, select(isZero, i32.const(1), y)), select(isZero, i32.const(0), author(x, divisor))];
   });
 
-export function vectorCast({ fn }: ElementwiseScope, from: ValueType, to: ValueType, x: Vector): Vector {
+export function vectorCast(fn: FunctionBuilder, from: ValueType, to: ValueType, x: Vector): Vector {
   if (from === to) return x;
   if (to === 'bool') return from === 'f32' ? f32x4.ne(x, fn.float(0)) : i32x4.ne(x, fn.word(0));
   if (from === 'bool') return v128.and(x, to === 'f32' ? fn.float(1) : fn.word(1));

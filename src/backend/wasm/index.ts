@@ -1,11 +1,12 @@
-/** The WASM reading: kernels assembled as WebAssembly modules with 128-bit vectors. */
-export { hasRelaxedSimd, hasSimd } from './features.ts';
+/** Kernels assembled as WebAssembly modules with 128-bit vectors. */
 export {
-  instantiateKernel,
+  assembleKernel,
+  hasRelaxedSimd,
+  hasSimd,
   instantiateModule,
+  READ_AHEAD,
   type RunCells,
   trapped,
-  type WasmInstance,
-  type WasmLaunch,
-} from './instance.ts';
-export { assembleKernel, READ_AHEAD, type WasmKernel, type WasmOptions } from './module.ts';
+  type WasmKernel,
+  type WasmOptions,
+} from './module.ts';

@@ -5,6 +5,7 @@ import {
   branchIf,
   type Code,
   isLocal,
+  joined,
   type Kind,
   type Local,
   loop,
@@ -12,6 +13,7 @@ import {
   select,
   set,
 } from './code.ts';
+import type { ElementwiseScope } from './elementwise.ts';
 import { countUp, whileBelow } from './encode.ts';
 import { i32, i32x4, plus, times } from './instructions.ts';
 import { type Lowering, lengthOf } from './lowering.ts';
@@ -29,12 +31,11 @@ export interface Cell {
 /** Where a statement stands: before the loops, once per row, once per vector. */
 export type Level = 0 | 1 | 2;
 
-/** What stands around the loops over lanes. */
+/** What stands around the loops over the lanes of each row, or around all loops. */
 export interface NestFrame {
-  readonly before?: readonly Statement[];
-  readonly after?: readonly Statement[];
-  readonly beforeRow?: readonly Statement[];
-  readonly afterRow?: readonly Statement[];
+  readonly start: readonly Statement[];
+  readonly finish: readonly Statement[];
+  readonly perRow: boolean;
 }
 
 /** A span that may cut an axis of a nest, and what that axis is to the nest. */
@@ -126,22 +127,29 @@ export abstract class Loops {
   }
 
   /** `make` evaluated once at its level. */
-  once<T extends Kind>(level: Level, key: string, kind: T, name: string, make: () => Code<T>): Code<T> {
+  once<T extends Kind>(level: Level, key: string, name: string, make: () => Code<T>): Code<T> {
     const own = level === 2 && !this.isInside ? `rest ${key}` : key;
     const known = this.#known.get(own);
     if (known) return known as Code<T>;
     const value = this.atLevel(level, make);
     // what only reads a local needs no other
-    const result = isLocal(value) ? value : this.keep(level, kind, name, value);
+    const result = isLocal(value) ? value : this.keep(level, name, value);
     this.#known.set(own, result);
     return result;
   }
 
   /** A value in a local of its own, at its level. */
-  keep<T extends Kind>(level: Level, kind: T, name: string, value: Code<T>): Code<T> {
-    const local = this.at.fn.local(kind, name);
+  keep<T extends Kind>(level: Level, name: string, value: Code<T>): Code<T> {
+    const local = this.at.fn.local(value.result, name);
     this.push(level, set(local, value));
     return local;
+  }
+
+  /** Where vector code of a level goes. */
+  scopeAt(level: Level): ElementwiseScope {
+    const { module, fn } = this.at;
+    const keep = (code: Code<'v128'>, name: string) => this.keep(level, name, code);
+    return { module, fn, keep, isHot: level === 2 && this.isInside };
   }
 
   /** Index of the row of a cell. */
@@ -151,7 +159,7 @@ export abstract class Loops {
 
   /** Indices of the lanes of a cell. */
   laneIndices({ vector }: Cell): Code<'v128'> {
-    return this.once(2, `lanes ${vector}`, 'v128', `${this.lane.name}_lanes`, () => {
+    return this.once(2, `lanes ${vector}`, `${this.lane.name}_lanes`, () => {
       const first = i32.shrU(this.laneBytes, 2);
       const ramp = [0, 1, 2, 3].map((i) => 4 * vector + i) as [number, number, number, number];
       return i32x4.add(i32x4.splat(first), this.at.fn.constant(i32x4.const(...ramp)));
@@ -179,7 +187,7 @@ export abstract class Loops {
 
   /** Base of scratch memory plus the row's distance in tiles of this stride. */
   rowAddress(rowStride: number): Code<'i32'> {
-    return this.once(1, `row ${rowStride}`, 'i32', `${this.row?.name ?? 'row'}_row`, () =>
+    return this.once(1, `row ${rowStride}`, `${this.row?.name ?? 'row'}_row`, () =>
       plus(this.at.scratch, times(this.rowIndex, rowStride)),
     );
   }
@@ -199,38 +207,36 @@ export abstract class Loops {
   spanMask(span: Span, cell: Cell, roles: Roles): Code<'v128'> {
     const id = `${span.start.id} ${span.limit.id}`;
     if (this.roleOf(span.axis, roles) === 'row') {
-      return this.once(1, `row mask ${id} ${cell.row}`, 'v128', 'row_mask', () =>
+      return this.once(1, `row mask ${id} ${cell.row}`, 'row_mask', () =>
         i32x4.splat(i32.sub(0, this.isRowInside(span, cell))),
       );
     }
-    const limit = this.once(0, `limits ${id}`, 'v128', 'limits', () => i32x4.splat(this.lengthOf(span)));
-    return this.once(2, `mask ${id} ${cell.vector}`, 'v128', 'mask', () =>
-      i32x4.ltS(this.laneIndices(cell), limit),
-    );
+    const limit = this.once(0, `limits ${id}`, 'limits', () => i32x4.splat(this.lengthOf(span)));
+    return this.once(2, `mask ${id} ${cell.vector}`, 'mask', () => i32x4.ltS(this.laneIndices(cell), limit));
   }
 
   isRowInside(span: Span, cell: Cell): Code<'i32'> {
-    return this.once(1, `row ok ${span.start.id} ${span.limit.id} ${cell.row}`, 'i32', 'row_ok', () =>
+    return this.once(1, `row ok ${span.start.id} ${span.limit.id} ${cell.row}`, 'row_ok', () =>
       i32.ltS(this.rowAt(cell), this.lengthOf(span)),
     );
   }
 
   /** limit − start of a span, computed once. */
   lengthOf(span: Span): Code<'i32'> {
-    return this.once(0, `length ${span.start.id} ${span.limit.id}`, 'i32', `${span.axis.name}_length`, () =>
+    return this.once(0, `length ${span.start.id} ${span.limit.id}`, `${span.axis.name}_length`, () =>
       lengthOf(this.at, span),
     );
   }
 
   /** The loops around what was pushed. */
-  close({ before = [], after = [], beforeRow = [], afterRow = [] }: NestFrame = {}): Statement[] {
+  close({ start, finish, perRow }: NestFrame = { start: [], finish: [], perRow: false }): Statement[] {
     const end = this.#lanesEnd();
     const inner = this.#innerEnd(end);
     const limit = this.#rowsEnd();
     const lanes = this.#cuts.length === 0 ? this.#loop(end) : this.#loops(inner, end);
-    const [once, perRow] = this.#outer;
-    const row = this.#rows([...perRow, ...beforeRow, ...lanes, ...afterRow], limit);
-    return [...once, ...before, ...row, ...after];
+    const [once, row] = this.#outer;
+    if (perRow) return [...once, ...this.#rows([...row, ...start, ...lanes, ...finish], limit)];
+    return [...once, ...start, ...this.#rows([...row, ...lanes], limit), ...finish];
   }
 
   /** Bytes of the row that are visited, in whole vectors. */
@@ -238,7 +244,7 @@ export abstract class Loops {
     const whole = i32.const(this.lane.size * 4);
     const { lanes } = this.#options;
     if (!lanes || isWhole(lanes.span)) return whole;
-    return this.once(0, 'lanes end', 'i32', 'lanes_end', () => {
+    return this.once(0, 'lanes end', 'lanes_end', () => {
       const length = this.lengthOf(lanes.span);
       const bytes = times(roundUp(length, Math.max(4, lanes.unit)), 4);
       return select(i32.ltS(length, this.lane.size), bytes, whole);
@@ -250,19 +256,19 @@ export abstract class Loops {
     if (!rows || isWhole(rows.span)) return undefined;
     const { span, unit } = rows;
     if (unit === 1) return this.lengthOf(span);
-    return this.once(0, 'rows end', 'i32', 'rows_end', () => roundUp(this.lengthOf(span), unit));
+    return this.once(0, 'rows end', 'rows_end', () => roundUp(this.lengthOf(span), unit));
   }
 
   /** Bytes of a row inside all spans over lanes, in whole iterations. */
   #innerEnd(end: Code<'i32'>): Code<'i32'> {
     const spans = this.#cuts.flatMap(({ span, role }) => (role === 'lane' ? [span] : []));
     if (spans.length === 0) return end;
-    return this.once(0, 'inner end', 'i32', 'inner_end', () => {
+    return this.once(0, 'inner end', 'inner_end', () => {
       const shortest = spans.reduce<Code<'i32'>>((least, span) => {
         const length = this.lengthOf(span);
         return select(i32.ltS(length, least), length, least);
       }, i32.const(this.lane.size));
-      const kept = this.once(0, 'shortest', 'i32', 'shortest', () => shortest);
+      const kept = this.once(0, 'shortest', 'shortest', () => shortest);
       const bytes = i32.and(times(kept, 4), -16 * this.#vectors);
       return select(i32.gtS(kept, 0), bytes, i32.const(0));
     });
@@ -279,10 +285,9 @@ export abstract class Loops {
   #loops(inner: Code<'i32'>, end: Code<'i32'>): Statement[] {
     const rows = this.#cuts.flatMap(({ span, role }) => (role === 'row' ? [span] : []));
     const last: Cell = { row: (this.#options.step ?? 1) - 1, vector: 0 };
-    const [first, ...rest] = rows.map((span) => i32.ltS(this.rowAt(last), this.lengthOf(span)));
-    const cut = first
-      ? this.once(1, 'cut', 'i32', 'cut', () => select(rest.reduce(i32.and, first), inner, i32.const(0)))
-      : inner;
+    const tests = rows.map((span) => i32.ltS(this.rowAt(last), this.lengthOf(span)));
+    const inside = joined(tests, i32.and);
+    const cut = inside ? this.once(1, 'cut', 'cut', () => select(inside, inner, i32.const(0))) : inner;
     return [
       set(this.laneBytes, 0),
       whileBelow(this.laneBytes, this.#vectors * 16, cut, this.#inside),

@@ -47,6 +47,13 @@ export interface Lowering {
   used: number;
 }
 
+/** The error of a construct that this reading cannot spell. */
+export const unsupported = (kernel: Kernel, what: string, node?: string): FrondError =>
+  new FrondError('FROND-K210', `kernel ${kernel.name}: ${what} is not supported in WebAssembly`, {
+    node,
+    hint: 'run this kernel on the interpreter or on WebGPU',
+  });
+
 /** Reserves scratch memory, on a cache line. */
 export function reserve(at: Lowering, bytes: number): number {
   const offset = at.used;

@@ -1,4 +1,5 @@
-import { defined } from '../../base/errors.ts';
+import { defined, FrondError } from '../../base/errors.ts';
+import { type WebAssemblyApi, type WebAssemblyMemory, webAssembly } from '../../base/webAssembly.ts';
 import { assertKernel } from '../../kernel/check.ts';
 import type { Kernel, Value } from '../../kernel/ir.ts';
 import { analyse } from './analysis.ts';
@@ -18,7 +19,7 @@ import {
 import { kindOf } from './elementwise.ts';
 import { FunctionBuilder, type MemoryLimits, ModuleBuilder } from './encode.ts';
 import { inPlaceOf } from './inPlace.ts';
-import { globalGet, i32, plus } from './instructions.ts';
+import { f32x4, globalGet, i32, plus, v128 } from './instructions.ts';
 import type { Lowering } from './lowering.ts';
 import { printModule } from './print.ts';
 import { writeRegion } from './statements.ts';
@@ -151,3 +152,39 @@ export function assembleKernel(kernel: Kernel, options: WasmOptions = {}): WasmK
     text: () => printModule(module),
   };
 }
+
+/** The function that a module exports: programs first … last − 1, then grid sizes, addresses and scalars. */
+export type RunCells = (first: number, last: number, ...numbers: readonly number[]) => void;
+
+/** Gives a compiled module its memory and scratch memory of its own. */
+export function instantiateModule(
+  engine: WebAssemblyApi,
+  module: object,
+  memory: WebAssemblyMemory,
+  scratch: number,
+): RunCells {
+  const { exports } = new engine.Instance(module, { frond: { memory, scratch } });
+  return exports.run as RunCells;
+}
+
+/** What a program that trapped gives. */
+export const trapped = (kernel: string, cause: unknown): FrondError =>
+  new FrondError('FROND-K212', `kernel ${kernel}: a program trapped`, {
+    hint: 'check addresses and sizes, and that the steps of its loops are positive',
+    cause,
+  });
+
+/** Whether the engine takes a module whose one function runs `body`. */
+function takes(body: readonly Statement[]): boolean {
+  const module = new ModuleBuilder();
+  module.define(module.declare('probe', new FunctionBuilder([]), 'none'), body);
+  return webAssembly()?.validate(module.encode({ initial: 1 }, ['probe'])) ?? false;
+}
+
+const zero = f32x4.const(0);
+
+/** Whether the engine runs what `assembleKernel` makes: WebAssembly with 128-bit vectors. */
+export const hasSimd = (): boolean => takes([v128.store(0, zero)]);
+
+/** Whether it also has relaxed SIMD: from Node 22 on without a flag. */
+export const hasRelaxedSimd = (): boolean => takes([v128.store(0, f32x4.relaxedMadd(zero, zero, zero))]);

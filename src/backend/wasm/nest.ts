@@ -21,7 +21,7 @@ export class Nest extends Loops {
       return literal(this.at.fn, 'bool', 1);
     }
     const key = `${value.id} ${this.keyOf(value.axes, cell, roles)}`;
-    return this.once(level, key, 'v128', `v${value.id}`, () => {
+    return this.once(level, key, `v${value.id}`, () => {
       if (value.axes.length === 0) return splat(value.dtype, scalar(this.at, value));
       if (this.at.analysis.isPlaced(value)) return this.#read(value, cell, roles);
       return this.compute(value, cell, roles);
@@ -31,18 +31,13 @@ export class Nest extends Loops {
   /** The value at a cell from its operands, even where it has a place. */
   compute(value: Value, cell: Cell, roles: Roles = this.roles): Code<'v128'> {
     const level = this.levelOf(value.axes, roles);
-    const scope = {
-      module: this.at.module,
-      fn: this.at.fn,
-      keep: (code: Code<'v128'>, name: string) => this.keep(level, 'v128', name, code),
-      isHot: level === 2 && this.isInside,
-    };
+    const scope = this.scopeAt(level);
     switch (value.op) {
       case 'constant':
       case 'fill':
         return literal(this.at.fn, value.dtype, value.value);
       case 'arange':
-        return this.levelOf(value.axes, roles) === 2 ? this.laneIndices(cell) : i32x4.splat(this.rowAt(cell));
+        return level === 2 ? this.laneIndices(cell) : i32x4.splat(this.rowAt(cell));
       case 'inside':
         return this.isWithin(value.span, roles)
           ? literal(this.at.fn, 'bool', 1)
@@ -53,7 +48,7 @@ export class Nest extends Loops {
         return vectorElementwise(scope, value.fn, dtype, args);
       }
       case 'cast':
-        return vectorCast(scope, value.arg.dtype, value.dtype, this.evaluate(value.arg, cell, roles));
+        return vectorCast(this.at.fn, value.arg.dtype, value.dtype, this.evaluate(value.arg, cell, roles));
       case 'rename':
         return this.evaluate(value.arg, cell, renamed(roles, value.to, value.from));
       case 'random': {
@@ -82,7 +77,7 @@ export class Nest extends Loops {
       return v128.load(plus(row, this.laneBytes), offset + cell.row * rowStride + cell.vector * 16);
     }
     // The tile lies across: its rows are the lanes.
-    const start = this.once(2, `across ${rowStride}`, 'i32', 'across', () => {
+    const start = this.once(2, `across ${rowStride}`, 'across', () => {
       const lane = times(i32.shrU(this.laneBytes, 2), rowStride);
       return plus(plus(scratch, lane), times(this.rowIndex, 4));
     });

@@ -1,15 +1,7 @@
 import { defined } from '../../base/errors.ts';
 import type { Axis, Store } from '../../kernel/ir.ts';
-import {
-  type Access,
-  describeAccess,
-  laneAddress,
-  laneAddresses,
-  laneCondition,
-  rowAddress,
-  rowCondition,
-  spansOfTerms,
-} from './access.ts';
+import { accessOf } from './access.ts';
+import { spanOver } from './analysis.ts';
 import { type Code, type Statement, set, when } from './code.ts';
 import { vectorCast } from './elementwise.ts';
 import { f32, f32x4, i32, i32x4, v128 } from './instructions.ts';
@@ -55,11 +47,10 @@ function storeNest(at: Lowering, group: readonly Store[]): Statement[] {
     for (let vector = 0; vector < vectors; vector++) {
       const cell: Cell = { row: 0, vector };
       const elements = group.map((store) => nest.evaluate(store.value, cell));
-      group.forEach(({ buffer, terms: own, value: { dtype } }, i) => {
-        const access = describeAccess(nest, buffer, own, `store ${buffer.name}`, nest.roles);
+      group.forEach((store, i) => {
         const element = defined(elements[i], 'element');
-        const stored = dtype === 'bool' ? vectorCast(scopeOf(at), 'bool', 'u32', element) : element;
-        storeVector(nest, access, cell, stored);
+        const isBool = store.value.dtype === 'bool';
+        storeVector(nest, store, cell, isBool ? vectorCast(at.fn, 'bool', 'u32', element) : element);
       });
     }
   });
@@ -74,52 +65,47 @@ const cutsOfStore = (at: Lowering, { value, terms }: Store, roles: Roles): Cut[]
   }),
 ];
 
-const scopeOf = ({ module, fn }: Lowering) => ({ module, fn, keep: (code: Code<'v128'>) => code });
-
 /** The span over an axis, where there is one: what lies past its end need not be computed. */
 const endOver = (terms: Store['terms'], axis: Axis | undefined): End | undefined => {
-  const span = spansOfTerms(terms).find((own) => own.axis === axis);
+  const span = spanOver(terms, axis);
   return span && { span, unit: 1 };
 };
 
-function storeVector(nest: Nest, access: Access, cell: Cell, element: Code<'v128'>): void {
+function storeVector(nest: Nest, store: Store, cell: Cell, element: Code<'v128'>): void {
   const { at, roles } = nest;
-  const isHalf = access.buffer.dtype === 'f16';
-  const row = rowAddress(nest, access, cell, roles);
-  const keep = (code: Code<'v128'>, name: string): Code<'v128'> => nest.keep(2, 'v128', name, code);
-  const value = nest.once(2, `value ${access.key} ${cell.vector}`, 'v128', 'value', () =>
-    isHalf ? toHalf({ fn: at.fn, keep }, element) : element,
+  const { buffer } = store;
+  const isHalf = buffer.dtype === 'f16';
+  const key = `store ${buffer.name}`;
+  const access = accessOf(nest, key, store, cell, roles);
+  const value = nest.once(2, `value ${key} ${cell.vector}`, 'value', () =>
+    isHalf ? toHalf(nest.scopeAt(2), element) : element,
   );
   const guarded = (statements: readonly Statement[]): void => {
-    const condition = rowCondition(nest, access, cell, roles);
+    const condition = access.rowInside();
     for (const statement of condition ? [when(condition, statements)] : statements) nest.push(2, statement);
   };
-  const lanes = (address: (lane: number) => Code<'i32'>, offset = (_lane: number) => 0): Statement[] =>
+  const lanes = (address: (lane: number) => Code<'i32'>, offset: number, bytes: number): Statement[] =>
     [0, 1, 2, 3].map((lane) => {
-      const condition = laneCondition(nest, access, cell, lane, roles);
-      const store = isHalf
-        ? i32.store16(address(lane), i32x4.lane(value, lane), offset(lane))
-        : v128.storeLane(address(lane), value, lane, offset(lane));
-      return condition ? when(condition, [store]) : store;
+      const condition = access.laneInside(lane);
+      const to = [address(lane), offset + lane * bytes] as const;
+      const one = isHalf
+        ? i32.store16(to[0], i32x4.lane(value, lane), to[1])
+        : v128.storeLane(to[0], value, lane, to[1]);
+      return condition ? when(condition, [one]) : one;
     });
   if (access.lanes === 'scattered') {
     const addresses = at.fn.local('v128', 'addresses');
-    nest.push(2, set(addresses, laneAddresses(nest, access, cell, roles)));
-    guarded(lanes((lane) => i32x4.lane(addresses, lane)));
+    nest.push(2, set(addresses, access.addresses()));
+    guarded(lanes((lane) => i32x4.lane(addresses, lane), 0, 0));
     return;
   }
-  const [start, offset] = laneAddress(nest, access, row, cell);
+  const [start, offset] = access.start();
   const address = at.fn.local('i32', 'to');
   nest.push(2, set(address, start));
   const whole = isHalf
     ? v128.storeLow(address, i32x4.narrow(value, value), offset)
     : v128.store(address, value, offset);
-  const last = laneCondition(nest, access, cell, 3, roles);
-  const bytes = elementBytes(access.buffer);
-  const single = () =>
-    lanes(
-      () => address,
-      (lane) => offset + lane * bytes,
-    );
+  const last = access.laneInside(3);
+  const single = () => lanes(() => address, offset, elementBytes(buffer));
   guarded([last ? when(last, [whole], single()) : whole]);
 }

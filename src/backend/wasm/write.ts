@@ -1,8 +1,7 @@
 import { defined } from '../../base/errors.ts';
 import { operandsOf } from '../../kernel/flow.ts';
 import type { Axis, Value } from '../../kernel/ir.ts';
-import { spansOfTerms } from './access.ts';
-import { unitAxis } from './analysis.ts';
+import { spanTerms, unitAxis } from './analysis.ts';
 import { type Code, type Statement, set } from './code.ts';
 import { i32, memory, plus, times, v128 } from './instructions.ts';
 import { type Cell, type Cut, type End, type Roles, renamed, rolesOf } from './loops.ts';
@@ -40,7 +39,12 @@ export function cutsOf({ analysis }: Lowering, value: Value, roles: Roles, fresh
     const key = `${inner.id} ${inner.axes.map((axis) => known.get(axis)).join(' ')}`;
     if (seen.has(key)) return;
     seen.add(key);
-    const spans = inner.op === 'inside' ? [inner.span] : inner.op === 'load' ? spansOfTerms(inner.terms) : [];
+    const spans =
+      inner.op === 'inside'
+        ? [inner.span]
+        : inner.op === 'load'
+          ? spanTerms(inner.terms).map(({ index }) => index)
+          : [];
     for (const span of spans) cuts.push({ span, role: defined(known.get(span.axis), 'role of a span') });
     const own = inner.op === 'rename' ? renamed(known, inner.to, inner.from) : known;
     for (const operand of operandsOf(inner)) {
@@ -167,9 +171,9 @@ function turned(at: Lowering, to: Destination, cuts: readonly Cut[], element: El
         panels.width === 8 ? times(i32.and(index, 4), 4) : i32.const(0),
       )
     : times(index, 4);
-  const column = nest.once(1, 'column', 'i32', 'column', () => plus(at.scratch, place));
+  const column = nest.once(1, 'column', 'column', () => plus(at.scratch, place));
   const address = at.fn.local('i32', 'to');
-  const keep = (code: Code<'v128'>, name: string): Code<'v128'> => nest.keep(2, 'v128', name, code);
+  const keep = (code: Code<'v128'>, name: string): Code<'v128'> => nest.keep(2, name, code);
   nest.each(1, () => {
     const rows = [0, 1, 2, 3].map((row) => keep(element(nest, { row, vector: 0 }), `line${row}`)) as [
       Code<'v128'>,
