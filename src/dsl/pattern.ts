@@ -1,124 +1,142 @@
 import { type Dim, over, printShape, product, type Shape } from '../base/dim.ts';
-import { type ErrorCode, FrondError } from '../base/errors.ts';
-import { own } from '../base/own.ts';
+import { FrondError } from '../base/errors.ts';
 import { callerPlace } from '../base/source.ts';
 
-/** A label, '1', or a group of labels. */
+/** A label, '1', or a composite: a list of labels. */
 export type Item = string | readonly string[];
-export interface Pattern {
-  readonly left: readonly Item[];
-  readonly right: readonly Item[];
-}
-export type Bound = ReadonlyMap<string, Dim>;
+type Op = 'einsum' | 'rearrange';
 
-export const fail = (code: ErrorCode, summary: string, hint?: string): never => {
-  throw new FrondError(code, summary, { place: callerPlace(), hint });
+/** A pattern beside the shapes that it is for. */
+export interface Bound {
+  /** by operand: the items of all axes */
+  readonly operands: readonly (readonly Item[])[];
+  readonly result: readonly Item[];
+  /** the dims that an item, or the product of several, stands for */
+  sizeOf(items: readonly Item[]): Dim;
+}
+
+export const refuse = (summary: string, hint?: string): never => {
+  throw new FrondError('FROND-S025', summary, { place: callerPlace(), hint });
 };
 
+// ---- reading the text
+
+/** The texts of both sides. */
+export function sidesOf(op: Op, pattern: string): readonly [string, string] {
+  const [left, right, ...more] = pattern.split('->');
+  return left === undefined || right === undefined || more.length > 0
+    ? refuse(`${op}: the pattern has no ->`)
+    : [left, right];
+}
+
+export const wordsOf = (text: string): string[] => text.match(/\S+/g) ?? [];
+
+/** Words, and composites in brackets. */
+export const itemsOf = (text: string): Item[] =>
+  [...text.matchAll(/\(([^()]*)\)|(\S+)/g)].map(([, composite, word]) => word ?? wordsOf(composite ?? ''));
+
+/** Labels of the axes under '...': the last one is always called ...1. */
+const restLabels = (count: number): string[] => Array.from({ length: count }, (_, i) => `...${count - i}`);
+
+const expand = (items: readonly Item[], rest: number): Item[] =>
+  items.flatMap((item) => (item === '...' ? restLabels(rest) : [item]));
+
 /** Labels are words: what NumPy writes as `ij` are two of them here. */
-export function apart(side: readonly Item[], shape: Shape): string | undefined {
-  const letters = side.flat().join('').replaceAll(/\W/g, '');
+function apart(items: readonly Item[], shape: Shape): string | undefined {
+  const letters = items.flat().join('').replaceAll(/\W/g, '');
   return letters.length === shape.length
     ? `labels stand apart by spaces: ${[...letters].join(' ')}`
     : undefined;
 }
 
-const readSide = (text: string): Item[] =>
-  [...text.matchAll(/\(([^()]*)\)|(\S+)/g)].map(([, group, word]) =>
-    word === undefined ? (group ?? '').split(' ').filter((label) => label !== '') : word,
-  );
+// ---- what a pattern says by itself
 
-/** Reads both sides; '...' becomes the labels of as many axes as the rank leaves over. */
-export function readPattern(pattern: string, rank: number): Pattern {
-  const [leftText, rightText, ...more] = pattern.split('->');
-  if (leftText === undefined || rightText === undefined || more.length > 0) {
-    return fail('FROND-S025', 'rearrange: the pattern has no ->');
+/** The labels of items; in `rearrange` a 1 is none. */
+export const labelsOf = (op: Op, items: readonly Item[]): string[] =>
+  items.flat().filter((label) => op === 'einsum' || label !== '1');
+
+function requireOnce(op: Op, items: readonly Item[], where: string): void {
+  const seen = new Set<string>();
+  for (const label of labelsOf(op, items)) {
+    if (seen.has(label)) refuse(`${op}: label ${label} occurs twice ${where}`);
+    seen.add(label);
   }
-  const left = readSide(leftText);
-  const count = left.includes('...') ? rank - left.length + 1 : 0;
-  if (count < 0) fail('FROND-S025', 'rearrange: more labels than dimensions');
-  const rest = Array.from({ length: count }, (_, i) => `...${i}`);
-  const expand = (items: readonly Item[]): Item[] =>
-    items.flatMap((item) => (item === '...' ? rest : [item]));
-  const right = readSide(rightText);
-  if (right.includes('...') && !left.includes('...')) {
-    fail('FROND-S025', 'rearrange: ... does not occur on the left');
-  }
-  return { left: expand(left), right: expand(right) };
 }
 
-/** Sizes of all labels of the left side. */
-export function bindLabels(left: readonly Item[], shape: Shape, sizes: Readonly<Record<string, Dim>>): Bound {
-  if (left.length > shape.length) fail('FROND-S025', 'rearrange: more labels than dimensions');
-  if (left.length < shape.length) {
-    const over = printShape(shape.slice(left.length));
-    fail('FROND-S025', `rearrange: fewer labels than dimensions, left over ${over}`, apart(left, shape));
-  }
-  const bound = new Map<string, Dim>();
-  left.forEach((item, i) => {
-    const dim = shape[i] ?? 1;
-    if (typeof item !== 'string') bindGroup(item, dim, sizes, bound);
-    else if (item === '1') {
-      if (dim !== 1) fail('FROND-S025', `rearrange: pattern has 1, dimension is ${dim}`);
-    } else {
-      const given = own(sizes, item);
-      if (given !== undefined && given !== dim) {
-        fail('FROND-S025', `rearrange: label ${item} is both ${given} and ${dim}`);
-      }
-      bindLabel(item, dim, bound);
+function requireKnown(op: Op, items: readonly Item[], known: readonly Item[], side: string): void {
+  const labels = new Set(known.flat());
+  const stray = labelsOf(op, items).find((label) => !labels.has(label));
+  if (stray === undefined) return;
+  refuse(`${op}: ${stray === '...' ? stray : `label ${stray}`} does not occur on the ${side}`);
+}
+
+// ---- binding labels to dims
+
+/**
+ * Reads a pattern for operands of these shapes. `sizes` are of labels that are given; the same labels of several operands are one
+ * dimension, those under '...' broadcast.
+ */
+export function bindPattern(
+  op: Op,
+  left: readonly (readonly Item[])[],
+  right: readonly Item[],
+  shapes: readonly Shape[],
+  sizes: Readonly<Record<string, Dim>> = {},
+): Bound {
+  const before = left.flat();
+  const stray = Object.keys(sizes).find((label) => !before.flat().includes(label));
+  if (stray !== undefined) refuse(`${op}: size given for unknown label ${stray}`);
+  for (const items of left) requireOnce(op, items, op === 'einsum' ? 'in one operand' : 'on the left');
+  requireKnown(op, right, before, 'left');
+  requireOnce(op, right, 'on the right');
+  if (op === 'rearrange') requireKnown(op, before, right, 'right');
+  const bound = new Map(Object.entries(sizes));
+  let most = 0;
+  const operands = left.map((items, i) => {
+    const shape = shapes[i] ?? [];
+    const rest = items.includes('...') ? shape.length - items.length + 1 : 0;
+    const axes = expand(items, rest);
+    if (axes.length > shape.length) refuse(`${op}: more labels than dimensions`);
+    if (axes.length < shape.length) {
+      const over = printShape(shape.slice(axes.length));
+      refuse(`${op}: fewer labels than dimensions, left over ${over}`, apart(items, shape));
     }
+    axes.forEach((item, axis) => {
+      const dim = shape[axis] ?? 1;
+      if (typeof item === 'string') bindLabel(op, item, dim, bound);
+      else bindComposite(item, dim, bound);
+    });
+    most = Math.max(most, rest);
+    return axes;
   });
-  const known = new Set(bound.keys());
-  const stray = Object.keys(sizes).find((label) => !known.has(label));
-  if (stray !== undefined) fail('FROND-S025', `rearrange: size given for unknown label ${stray}`);
-  return bound;
+  const sizeOf = (items: readonly Item[]): Dim => product(items.flat().map((label) => bound.get(label) ?? 1));
+  return { operands, result: expand(right, most), sizeOf };
 }
 
-function bindLabel(label: string, dim: Dim, bound: Map<string, Dim>): void {
-  if (bound.has(label)) fail('FROND-S025', `rearrange: label ${label} occurs twice on the left`);
-  bound.set(label, dim);
-}
-
-/** `(h d)` = dim, with the sizes of all labels but one given */
-function bindGroup(
-  group: readonly string[],
-  dim: Dim,
-  sizes: Readonly<Record<string, Dim>>,
-  bound: Map<string, Dim>,
-): void {
-  const text = `(${group.join(' ')})`;
-  const given = product(group.flatMap((label) => own(sizes, label) ?? []));
-  const unknown = group.filter((label) => own(sizes, label) === undefined);
-  const [label, second] = unknown;
-  if (second !== undefined) fail('FROND-S025', `rearrange: give sizes for all but one of ${text}`);
-  if (label === undefined && given !== dim) {
-    fail('FROND-S025', `rearrange: ${text} is ${given}, dimension is ${dim}`);
+function bindLabel(op: Op, label: string, dim: Dim, bound: Map<string, Dim>): void {
+  if (op === 'rearrange' && label === '1' && dim !== 1)
+    refuse(`rearrange: pattern has 1, dimension is ${dim}`);
+  const known = bound.get(label) ?? dim;
+  const underDots = label.startsWith('...');
+  if (known !== dim && !(underDots && (known === 1 || dim === 1))) {
+    refuse(
+      underDots
+        ? `${op} ...: cannot broadcast ${known} with ${dim}`
+        : `${op}: label ${label} is both ${known} and ${dim}`,
+    );
   }
-  const left = over(dim, given);
-  if (left === undefined) {
-    fail('FROND-S025', `rearrange: ${dim} is not divisible by ${given} in ${text}`);
+  bound.set(label, known === 1 ? dim : known);
+}
+
+/** `(h d)` = dim, with the sizes of all labels but one bound */
+function bindComposite(labels: readonly string[], dim: Dim, bound: Map<string, Dim>): void {
+  const text = `(${labels.join(' ')})`;
+  const given = product(labels.flatMap((label) => bound.get(label) ?? []));
+  const [label, second] = labels.filter((name) => !bound.has(name));
+  if (second !== undefined) refuse(`rearrange: give sizes for all but one of ${text}`);
+  if (label === undefined) {
+    if (given !== dim) refuse(`rearrange: ${text} is ${given}, dimension is ${dim}`);
+    return;
   }
-  for (const name of group) bindLabel(name, own(sizes, name) ?? left ?? 1, bound);
+  bound.set(label, over(dim, given) ?? refuse(`rearrange: ${dim} is not divisible by ${given} in ${text}`));
 }
-
-const flatten = (items: readonly Item[]): string[] => items.flat().filter((label) => label !== '1');
-
-/** Labels of both sides in order, without the ones; every label must occur once on each side. */
-export function labelsOf({ left, right }: Pattern): { readonly before: string[]; readonly after: string[] } {
-  const [before, after] = [flatten(left), flatten(right)];
-  after.forEach((label, i) => {
-    if (!before.includes(label)) fail('FROND-S025', `rearrange: label ${label} does not occur on the left`);
-    if (after.indexOf(label, i + 1) >= 0) {
-      fail('FROND-S025', `rearrange: label ${label} occurs twice on the right`);
-    }
-  });
-  const lost = before.find((label) => !after.includes(label));
-  if (lost !== undefined) fail('FROND-S025', `rearrange: label ${lost} does not occur on the right`);
-  return { before, after };
-}
-
-export const dimOf = (label: string, bound: Bound): Dim => bound.get(label) ?? 1;
-
-/** The dim of an item: the product of a group's labels. */
-export const dimOfItem = (item: Item, bound: Bound): Dim =>
-  typeof item === 'string' ? dimOf(item, bound) : product(item.map((label) => dimOf(label, bound)));

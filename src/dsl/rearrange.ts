@@ -2,7 +2,7 @@ import { checkArguments } from '../base/arguments.ts';
 import { sameShape } from '../base/dim.ts';
 import { object, optional, text, unchecked } from '../base/kinds.ts';
 import { checkDims } from './dims.ts';
-import { bindLabels, dimOf, dimOfItem, labelsOf, readPattern } from './pattern.ts';
+import { bindPattern, itemsOf, labelsOf, sidesOf } from './pattern.ts';
 import { type Dim, type DType, emit, handleOf, type Shape, type Tensor } from './tensor.ts';
 import type { Labels, Rearrange } from './types/pattern.ts';
 import type { Operand, ShapeOf } from './types/result.ts';
@@ -30,21 +30,38 @@ export function rearrange<
   const kinds = { x: unchecked, pattern: text, sizes: optional(object) };
   checkArguments('rearrange', kinds, [x, pattern, sizes]);
   checkDims('rearrange', Object.values<Dim>(sizes ?? {}));
+  const [left, right] = sidesOf('rearrange', String(pattern));
   const { shape } = handleOf('rearrange', 'operand 1', x);
-  const { left, right } = readPattern(String(pattern), shape.length);
-  const bound = bindLabels(left, shape, { ...sizes });
-  const { before, after } = labelsOf({ left, right });
+  const given = { ...sizes };
+  const { operands, result, sizeOf } = bindPattern(
+    'rearrange',
+    [itemsOf(left)],
+    itemsOf(right),
+    [shape],
+    given,
+  );
+  const labels = labelsOf('rearrange', operands.flat());
   const divided = reshapeTo(
     x,
-    before.map((label) => dimOf(label, bound)),
+    labels.map((label) => sizeOf([label])),
   );
-  const order = after.map((label) => before.indexOf(label));
-  const sorted = order.every((axis, i) => axis === i);
-  const ordered = sorted ? divided : emit<Tensor>('transpose', [divided], { permutation: order });
+  const ordered = inOrder({ tensor: divided, labels }, labelsOf('rearrange', result));
   return reshapeTo(
     ordered,
-    right.map((item) => dimOfItem(item, bound)),
+    result.map((item) => sizeOf([item])),
   ) as Tensor<D, never>;
+}
+
+/** A tensor whose axes are called by labels. */
+export interface Labelled {
+  readonly tensor: Tensor;
+  readonly labels: readonly string[];
+}
+
+/** The axes in the order of `wanted`. */
+export function inOrder({ tensor, labels }: Labelled, wanted: readonly string[]): Tensor {
+  const permutation = wanted.map((label) => labels.indexOf(label));
+  return permutation.every((axis, i) => axis === i) ? tensor : emit('transpose', [tensor], { permutation });
 }
 
 /** x under another shape, or x itself where it has that shape. */
