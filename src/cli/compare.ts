@@ -62,22 +62,23 @@ async function graphOfModule(file: string, name: string | undefined): Promise<Su
     const graph = graphIn(value);
     return graph === undefined ? [] : [[key, graph] as const];
   });
-  const graphs = new Map(found);
-  const chosen = name ?? [...graphs.keys()][0] ?? 'graph';
-  const graph = graphs.get(chosen);
-  if (graph !== undefined && (name !== undefined || graphs.size === 1)) return { graph };
-  const names = [...graphs.keys()];
-  if (names.length > 0 && graph !== undefined) {
+  const [first] = found;
+  if (first === undefined) {
+    throw new FrondError('FROND-U017', `${file} exports no graph`, {
+      place: { file },
+      hint: "export const model = graph('model', (g) => …)",
+    });
+  }
+  const names = found.map(([key]) => key);
+  if (name === undefined && names.length > 1) {
     throw new FrondError('FROND-U019', `${file} exports ${names.length} graphs`, {
       place: { file },
       hint: `choose one: ${names.map((each) => `--graph ${each}`).join(', ')}`,
     });
   }
-  if (names.length > 0) throw unknownChoice('graph', chosen, names);
-  throw new FrondError('FROND-U017', `${file} exports no graph`, {
-    place: { file },
-    hint: "export const model = graph('model', (g) => …)",
-  });
+  const chosen = name === undefined ? first : found.find(([key]) => key === name);
+  if (chosen === undefined) throw unknownChoice('graph', String(name), names);
+  return { graph: chosen[1] };
 }
 
 const MODULES: readonly string[] = ['.ts', '.mts', '.js', '.mjs'];

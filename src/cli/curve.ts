@@ -31,9 +31,9 @@ export class Curve {
   readonly #folder: string;
   #earlier: Kept = NOTHING;
   #steps: StepEvent[] = [];
-  #start = performance.now();
-  /** step that this session began at */
-  from = 0;
+  readonly #began = performance.now();
+  /** how this session began; undefined before that */
+  start: Extract<palm.TrainingEvent, { type: 'start' }> | undefined;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -45,12 +45,12 @@ export class Curve {
 
   /** Wall time of all sessions, from loading the data to now. */
   get seconds(): number {
-    return this.#earlier.seconds + (performance.now() - this.#start) / 1000;
+    return this.#earlier.seconds + (performance.now() - this.#began) / 1000;
   }
 
   add(event: palm.TrainingEvent): void {
+    if (event.type === 'start') this.start = event;
     if (event.type === 'start' && event.from > 0) {
-      this.from = event.from;
       const { seconds, steps } = this.#read();
       this.#earlier = { seconds, steps: steps.filter(({ step }) => step <= event.from) };
     }

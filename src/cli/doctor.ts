@@ -13,37 +13,25 @@ export interface Finding {
   readonly state: 'yes' | 'no' | 'partly';
   readonly detail: string;
   /** what to do to get it */
-  readonly hint?: string;
+  readonly hint?: string | undefined;
 }
 
-function node(): Finding {
-  const major = Number(process.versions.node.split('.')[0]);
-  const detail = `${process.version} on ${process.platform} ${process.arch}`;
-  return major >= 20
-    ? { what: 'Node 20 or newer', state: 'yes', detail }
-    : { what: 'Node 20 or newer', state: 'no', detail, hint: 'install Node 20 or newer' };
-}
+/** What is there, or is not and can be had by `hint`. */
+const finding = (what: string, isThere: boolean, detail: string, hint?: string): Finding =>
+  isThere ? { what, state: 'yes', detail } : { what, state: 'no', detail, hint };
 
-function machine(): Finding {
+function machine(): Finding[] {
+  const { versions, version: nodeVersion, platform, arch } = process;
+  const isNew = Number(versions.node.split('.')[0]) >= 20;
   const model = cpus()[0]?.model ?? 'unknown processor';
   const memory = (totalmem() / 2 ** 30).toFixed(0);
-  return {
-    what: 'processor',
-    state: 'yes',
-    detail: `${model}, ${availableParallelism()} cores, ${memory} GiB`,
-  };
-}
-
-function simd(): Finding {
   const works = hasSimd();
-  const relaxed = hasRelaxedSimd();
-  const detail = works ? `128-bit${relaxed ? ', relaxed' : ''}` : 'this engine has none';
-  return {
-    what: 'WebAssembly SIMD',
-    state: works ? 'yes' : 'no',
-    detail,
-    ...(works ? {} : { hint: 'update Node' }),
-  };
+  const simd = works ? `128-bit${hasRelaxedSimd() ? ', relaxed' : ''}` : 'this engine has none';
+  return [
+    finding('Node 20 or newer', isNew, `${nodeVersion} on ${platform} ${arch}`, 'install Node 20 or newer'),
+    finding('processor', true, `${model}, ${availableParallelism()} cores, ${memory} GiB`),
+    finding('WebAssembly SIMD', works, simd, 'update Node'),
+  ];
 }
 
 /** What the optional GPU packages and the device wasm say, asked in a process of their own: they may print, hang on, or end it. */
@@ -76,26 +64,35 @@ function describeAdapter({ name, software, features, limits }: AdapterDescriptio
     `${workgroupBytes / 1024} KiB and ${invocations} threads a workgroup`,
   ].join('; ');
   const hint = 'if there is a GPU in this machine, install its Vulkan driver';
-  return { what: 'WebGPU adapter', detail, ...(software ? { state: 'partly', hint } : { state: 'yes' }) };
+  return {
+    what: 'WebGPU adapter',
+    detail,
+    state: software ? 'partly' : 'yes',
+    hint: software ? hint : undefined,
+  };
 }
 
 function gpuPackages({ webgpu: { adapters, reason, hint }, gpuJs }: Probed): Finding[] {
-  const none: Finding = { what: 'WebGPU adapter', state: 'no', detail: reason, hint };
   return [
-    ...(adapters.length === 0 ? [none] : adapters.map(describeAdapter)),
-    { what: 'gpu.js', ...gpuJs, ...(gpuJs.state === 'yes' ? {} : { hint: 'npm install gpu.js' }) },
+    ...(adapters.length === 0
+      ? [finding('WebGPU adapter', false, reason, hint)]
+      : adapters.map(describeAdapter)),
+    finding('gpu.js', gpuJs.state === 'yes', gpuJs.detail, 'npm install gpu.js'),
   ];
 }
 
-function tried(what: string, { works, detail, hint = '' }: Tried, isDefault: boolean): Finding {
-  if (works) return { what, state: 'yes', detail: `${detail}${isDefault ? '; used by default' : ''}` };
-  return { what, state: 'no', detail, hint: hint || 'use another device' };
-}
+const tried = (what: string, { works, detail, hint }: Tried, isDefault: boolean): Finding =>
+  finding(
+    what,
+    works,
+    `${detail}${works && isDefault ? '; used by default' : ''}`,
+    hint || 'use another device',
+  );
 
 function webgpu({ webgpu: { adapters, reason, hint }, gpu }: Probed): Finding {
   const what = 'device webgpu';
   if (gpu !== undefined) return tried(what, gpu, true);
-  if (adapters.length === 0) return { what, state: 'no', detail: reason, hint };
+  if (adapters.length === 0) return finding(what, false, reason, hint);
   return { what, state: 'partly', detail: 'runs, far slower than wasm: only where it is asked for' };
 }
 
@@ -113,7 +110,7 @@ function devices(probed: Probed): Finding[] {
 /** Looks at the machine: what frond can run here, and why not more. */
 export function diagnose(): readonly Finding[] {
   const probed = probe();
-  return [node(), machine(), simd(), ...gpuPackages(probed), ...devices(probed)];
+  return [...machine(), ...gpuPackages(probed), ...devices(probed)];
 }
 
 const MARK = { yes: pc.green('✓'), partly: pc.yellow('~'), no: pc.red('✗') } as const;

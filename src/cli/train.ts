@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import pc from 'picocolors';
-import { chooseDevice, FrondError, type palm } from '../index.ts';
+import { chooseDevice, type Device, FrondError, type palm } from '../index.ts';
 import { hasCheckpoint } from '../store/checkpoint.ts';
 import type { Argument } from './arguments.ts';
 import { COMMANDS, type Given } from './commands.ts';
@@ -81,107 +81,86 @@ function onInterrupt(stop: AbortController, started: () => boolean, tidy: () => 
   };
 }
 
-interface Facts {
+/** What metrics.json says of a run beside its scores. */
+const factsOf = ({ file, data, seed }: Given<'train'>, sha256: string, device: Device, curve: Curve) => ({
   /** file of the recipe, and the hash of what it held */
-  readonly recipe: { readonly file: string; readonly sha256: string };
-  readonly data: {
-    /** given by --data; null: what the recipe says */
-    readonly folder: string | null;
-    /** of the training part, as the model saw it */
-    readonly fingerprint: string;
-  };
-  readonly seconds: number;
-  readonly seed: number;
-  readonly device: string;
-}
+  recipe: { file, sha256 },
+  /** folder: null where the recipe says it; fingerprint: of the training part, as the model saw it */
+  data: { folder: data ?? null, fingerprint: curve.start?.data ?? '' },
+  seconds: curve.seconds,
+  seed,
+  device: device.name,
+});
 
 /** Writes metrics.json and report.html, prints the scores and labels the example sentences. */
 async function finish(
   folder: string,
   result: palm.RecipeResult,
   test: palm.Metrics,
-  facts: Facts,
-  curve: Curve,
+  facts: ReturnType<typeof factsOf>,
+  { start, steps }: Curve,
 ): Promise<void> {
+  const { trainer, summary, examples = [] } = result;
   process.stdout.write(`${printScores(test)}\n`);
-  const { history, bestStep } = result.summary;
+  const { history, bestStep } = summary;
   const kept = history.find(({ step }) => step === bestStep) ?? history.at(-1);
   const metrics = {
     test: scoresOf(test),
     validation: kept?.metrics === undefined ? null : scoresOf(kept.metrics),
     ...facts,
-    steps: result.summary.steps,
+    steps: summary.steps,
     epochs: history.length,
     bestStep: bestStep ?? null,
-    ...(curve.from === 0 ? {} : { resumedFrom: curve.from }),
+    ...(start?.from ? { resumedFrom: start.from } : {}),
     machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version },
   };
   await writeWhole(join(folder, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
-  const page = reportPage({ name: result.trainer.name, result, test, facts, steps: curve.steps });
+  const page = reportPage({ name: trainer.name, result, test, facts, steps });
   await writeWhole(join(folder, 'report.html'), page);
-  const examples = result.examples ?? [];
   if (examples.length === 0) return;
-  const predictions = await result.trainer.predict(examples);
-  process.stdout.write('\n');
-  examples.forEach((text, i) => {
-    process.stdout.write(`${describePrediction(text, predictions, i)}\n`);
-  });
+  const predictions = await trainer.predict(examples);
+  const described = examples.map((text, i) => describePrediction(text, predictions, i));
+  process.stdout.write(`\n${described.join('\n')}\n`);
 }
 
 /** `frond train FILE` */
 export async function train(args: Given<'train'>): Promise<number> {
-  const recipe = await loadRecipe(args.file);
-  const sha256 = createHash('sha256').update(readFileSync(args.file)).digest('hex');
-  const compiling = compileProgress(process.stdout);
-  const chosen = await chooseDevice(args.device, {
-    webgpu: { onProgress: compiling },
+  const { file, data, epochs, 'batch-size': batchSize, seed, resume, schedules } = args;
+  const recipe = await loadRecipe(file);
+  const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
+  const { device: chosen, reason } = await chooseDevice(args.device, {
+    webgpu: { onProgress: compileProgress(process.stdout) },
     wasm: { threads: args.threads },
   });
-  const { reason } = chosen;
-  const device =
-    args.schedules === undefined ? chosen.device : await tunedSchedules(args.schedules, chosen.device);
+  const device = schedules === undefined ? chosen : await tunedSchedules(schedules, chosen);
   const output = await outputFolder(args);
   const stop = new AbortController();
-  const { data, epochs, 'batch-size': batchSize, seed, resume } = args;
   const progress = progressListener(process.stdout, reason === 'asked for' ? undefined : reason);
-  let [started, fingerprint] = [false, ''];
-  const release = onInterrupt(
-    stop,
-    () => started,
-    () => {
-      progress.stop();
-      dropIfEmpty(output, 'outputs');
-    },
-  );
   const curve = new Curve(output);
+  const tidy = (): void => {
+    progress.stop();
+    dropIfEmpty(output, 'outputs');
+  };
+  const release = onInterrupt(stop, () => curve.start !== undefined, tidy);
   const on: palm.Listener = (event) => {
-    if (event.type === 'start') {
-      started = true;
-      fingerprint = event.data;
-    }
     curve.add(event);
     progress.listener(event);
   };
   try {
     const context = { data, output, epochs, batchSize, seed, resume, device, signal: stop.signal, on };
-    const result = await runRecipe(recipe, args.file, context);
+    const result = await runRecipe(recipe, file, context);
     if (result.summary.reason === 'aborted') {
       process.stdout.write(`${await interrupted(args, output)}\n`);
       return 130;
     }
-    const facts = {
-      recipe: { file: args.file, sha256 },
-      data: { folder: data ?? null, fingerprint },
-      ...{ seconds: curve.seconds, seed, device: device.name },
-    };
-    if (result.test !== undefined) await finish(output, result, result.test, facts, curve);
+    if (result.test !== undefined)
+      await finish(output, result, result.test, factsOf(args, sha256, device, curve), curve);
     process.stdout.write(`\n${await farewell(output, result)}\n`);
     await result.trainer.close();
     return 0;
   } finally {
-    progress.stop();
+    tidy();
     release();
-    dropIfEmpty(output, 'outputs');
     await device.close();
   }
 }

@@ -1,6 +1,6 @@
 import { shown } from '../base/shown.ts';
 import type { GraphLike } from '../ir/graph.ts';
-import { type Box, drawGraph, type PictureOptions, type Scope, scopeTree } from './picture.ts';
+import { type Box, COLORS, drawGraph, type PictureOptions, scopeLines, scopeTree } from './picture.ts';
 
 const quote = (text: string): string => `"${shown(text).replace(/["\\]/g, '\\$&')}"`;
 
@@ -8,7 +8,6 @@ const quote = (text: string): string => `"${shown(text).replace(/["\\]/g, '\\$&'
 const quoteLabel = (...lines: readonly string[]): string =>
   `"${lines.map((line) => quote(line.replaceAll('&', '&amp;')).slice(1, -1)).join('\\n')}"`;
 
-const FILL = { forward: '#e8f1fb', backward: '#fdeee0', update: '#e9f6e6' } as const;
 const SHAPE = {
   input: 'invhouse',
   parameter: 'cylinder',
@@ -19,29 +18,30 @@ const SHAPE = {
 
 function printBox(box: Box): string {
   const label = quoteLabel(...[box.label, box.detail].filter((line) => line !== ''));
-  return `${quote(box.id)} [label=${label}, shape=${SHAPE[box.kind]}, fillcolor=${quote(FILL[box.phase])}];`;
+  return `${quote(box.id)} [label=${label}, shape=${SHAPE[box.kind]}, fillcolor=${quote(COLORS[box.phase].fill)}];`;
 }
 
 /** The graph in Graphviz's language: scopes are clusters, phases are colours, edges carry shapes. */
 export function toDot(graph: GraphLike, options: PictureOptions = {}): string {
   const picture = drawGraph('toDot', graph, options);
-  const lines = [
+  const nodes = scopeLines(scopeTree(picture), {
+    box: printBox,
+    open: ({ path, label }) => [
+      `subgraph ${quote(`cluster ${path}`)} {`,
+      `  label=${quoteLabel(label)}; style=rounded; color="#9aa7b4";`,
+    ],
+    close: '}',
+  });
+  const edges = picture.arrows.map(({ from, to, label }) => {
+    const attributes = label === '' ? '' : ` [label=${quoteLabel(label)}]`;
+    return `  ${quote(from)} -> ${quote(to)}${attributes};`;
+  });
+  return `${[
     `digraph ${quote(picture.title)} {`,
     // without newrank Graphviz 2.43 fails on edges between clusters that run both ways (init_rank)
     '  rankdir=TB; newrank=true; node [style="filled,rounded", fontname="sans-serif", fontsize=10]; edge [fontsize=8];',
-  ];
-  const inside = ({ boxes, inner }: Scope, indent: string): void => {
-    for (const box of boxes) lines.push(`${indent}${printBox(box)}`);
-    for (const scope of inner) {
-      lines.push(`${indent}subgraph ${quote(`cluster ${scope.path}`)} {`);
-      lines.push(`${indent}  label=${quoteLabel(scope.label)}; style=rounded; color="#9aa7b4";`);
-      inside(scope, `${indent}  `);
-      lines.push(`${indent}}`);
-    }
-  };
-  inside(scopeTree(picture), '  ');
-  for (const { from, to, label } of picture.arrows) {
-    lines.push(`  ${quote(from)} -> ${quote(to)}${label === '' ? '' : ` [label=${quoteLabel(label)}]`};`);
-  }
-  return `${[...lines, '}'].join('\n')}\n`;
+    ...nodes,
+    ...edges,
+    '}',
+  ].join('\n')}\n`;
 }

@@ -26,6 +26,14 @@ export interface Arrow {
   readonly label: string;
 }
 
+/** Colours of the boxes, in every drawing. */
+export const COLORS = {
+  forward: { fill: '#e8f1fb', stroke: '#5b7fa6' },
+  backward: { fill: '#fdeee0', stroke: '#b3793f' },
+  update: { fill: '#e9f6e6', stroke: '#5f9653' },
+} as const;
+export const PHASES = ['forward', 'backward', 'update'] as const satisfies readonly Phase[];
+
 /** What every drawing (DOT, Mermaid, SVG) prints. */
 export interface Picture {
   readonly title: string;
@@ -209,24 +217,36 @@ export interface Scope {
   readonly inner: readonly Scope[];
 }
 
-interface GrowingScope extends Scope {
-  readonly boxes: Box[];
-  readonly inner: GrowingScope[];
-}
-
 /** The boxes in their scopes, both in order of first appearance. */
 export function scopeTree(picture: Picture): Scope {
-  const root: GrowingScope = { path: '', label: '', boxes: [], inner: [] };
-  const known = new Map<string, GrowingScope>([['', root]]);
-  const scopeAt = (path: string): GrowingScope => {
-    const old = known.get(path);
-    if (old !== undefined) return old;
+  type Growing = Scope & { readonly boxes: Box[]; readonly inner: Scope[] };
+  const scopes = new Map<string, Growing>([['', { path: '', label: '', boxes: [], inner: [] }]]);
+  const scopeAt = (path: string): Growing => {
+    const known = scopes.get(path);
+    if (known !== undefined) return known;
     const slash = path.lastIndexOf('/');
-    const scope: GrowingScope = { path, label: shown(path.slice(slash + 1)), boxes: [], inner: [] };
-    known.set(path, scope);
+    const scope: Growing = { path, label: shown(path.slice(slash + 1)), boxes: [], inner: [] };
+    scopes.set(path, scope);
     scopeAt(path.slice(0, Math.max(0, slash))).inner.push(scope);
     return scope;
   };
   for (const box of picture.boxes) scopeAt(box.scope).boxes.push(box);
-  return root;
+  return scopeAt('');
 }
+
+/** How a language of text writes a scope. */
+export interface ScopeWords {
+  readonly box: (box: Box) => string;
+  readonly open: (scope: Scope) => readonly string[];
+  readonly close: string;
+}
+
+/** Lines of the boxes and scopes within a scope, indented. */
+export const scopeLines = ({ boxes, inner }: Scope, words: ScopeWords, indent = '  '): string[] => [
+  ...boxes.map((box) => `${indent}${words.box(box)}`),
+  ...inner.flatMap((scope) => [
+    ...words.open(scope).map((line) => `${indent}${line}`),
+    ...scopeLines(scope, words, `${indent}  `),
+    `${indent}${words.close}`,
+  ]),
+];

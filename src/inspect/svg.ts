@@ -5,15 +5,15 @@ import type { GraphLike, Phase } from '../ir/graph.ts';
 import {
   type Arrow,
   type Box,
+  COLORS,
   drawGraph,
+  PHASES,
   type Picture,
   type PictureOptions,
   type Scope,
   scopeTree,
 } from './picture.ts';
 
-const FILL = { forward: '#e8f1fb', backward: '#fdeee0', update: '#e9f6e6' } as const;
-const STROKE = { forward: '#5b7fa6', backward: '#b3793f', update: '#5f9653' } as const;
 const INK = '#1f2933';
 const QUIET = '#5a6672';
 const CHARACTER = 6.6;
@@ -30,67 +30,65 @@ interface Point {
   readonly y: number;
 }
 
-/** Where everything lies. */
-interface Layout {
-  readonly boxes: readonly Point[];
-  readonly frames: readonly (Point & Size)[];
-  readonly arrows: readonly (Point & { readonly points: readonly Point[] })[];
-}
-
-interface Size {
+/** Around a middle. */
+interface Rectangle extends Point {
   readonly width: number;
   readonly height: number;
 }
 
+/** Everything with its place; the place of an arrow is that of its text. */
+interface Layout {
+  readonly boxes: readonly (Box & Rectangle)[];
+  readonly frames: readonly (Scope & Rectangle)[];
+  readonly arrows: readonly (Arrow &
+    Rectangle & { readonly text: string; readonly points: readonly Point[] })[];
+}
+
 /** Layers from inputs to outputs, with a frame around the boxes of each scope. */
-function layOut(picture: Picture, frames: readonly Scope[]): Layout {
+function layOut(picture: Picture, scopes: readonly Scope[]): Layout {
   const layout = new dagre.graphlib.Graph({ directed: true, compound: true });
   layout.setGraph({ rankdir: 'TB', nodesep: 22, ranksep: 30, edgesep: 14, marginx: MARGIN, marginy: MARGIN });
   layout.setDefaultEdgeLabel(() => ({}));
   // the layout keeps its nodes in plain objects: names of the graph, such as `constructor`, stay out of it
-  const frameIds = new Map(frames.map(({ path }, i) => [path, `scope${i}`]));
+  const frameIds = new Map(scopes.map(({ path }, i) => [path, `scope${i}`]));
   const boxIds = new Map(picture.boxes.map(({ id }, i) => [id, `box${i}`]));
-  const idOf = (ids: ReadonlyMap<string, string>, name: string): string => defined(ids.get(name), name);
-  for (const { path } of frames) layout.setNode(idOf(frameIds, path), {});
-  for (const { path, inner } of frames)
-    for (const scope of inner) layout.setParent(idOf(frameIds, scope.path), idOf(frameIds, path));
+  const frameOf = (path: string): string => defined(frameIds.get(path), path);
+  const boxOf = (id: string): string => defined(boxIds.get(id), id);
+  for (const { path } of scopes) layout.setNode(frameOf(path), {});
+  for (const { path, inner } of scopes)
+    for (const scope of inner) layout.setParent(frameOf(scope.path), frameOf(path));
   for (const box of picture.boxes) {
-    layout.setNode(idOf(boxIds, box.id), { width: widthOf(box), height: HEIGHT });
-    if (box.scope !== '') layout.setParent(idOf(boxIds, box.id), idOf(frameIds, box.scope));
+    layout.setNode(boxOf(box.id), { width: widthOf(box), height: HEIGHT });
+    if (box.scope !== '') layout.setParent(boxOf(box.id), frameOf(box.scope));
   }
-  const ends = picture.arrows.map(({ from, to }) => ({ v: idOf(boxIds, from), w: idOf(boxIds, to) }));
-  const labelOf = labels(picture);
-  picture.arrows.forEach((arrow, i) => {
-    const label = labelOf(arrow);
-    const size = label === '' ? {} : { width: LABEL_CHARACTER * label.length + 6, height: 12, labelpos: 'c' };
-    layout.setEdge(defined(ends[i], 'an arrow'), size);
+  // a shape is written on the arrow only where the box that it leaves does not say it: folded scopes
+  const folded = new Set(picture.boxes.flatMap(({ kind, id }) => (kind === 'scope' ? [id] : [])));
+  const arrows = picture.arrows.map((arrow) => {
+    const text = folded.has(arrow.from) ? arrow.label : '';
+    const size = text === '' ? {} : { width: LABEL_CHARACTER * text.length + 6, height: 12, labelpos: 'c' };
+    const ends = { v: boxOf(arrow.from), w: boxOf(arrow.to) };
+    layout.setEdge(ends, size);
+    return { ...arrow, text, ends };
   });
   dagre.layout(layout);
   return {
-    boxes: picture.boxes.map(({ id }) => layout.node(idOf(boxIds, id))),
-    frames: frames.map(({ path }) => layout.node(idOf(frameIds, path))),
-    arrows: ends.map((end) => layout.edge(end)),
+    boxes: picture.boxes.map((box) => ({ ...box, ...layout.node(boxOf(box.id)) })),
+    frames: scopes.map((scope) => ({ ...scope, ...layout.node(frameOf(scope.path)) })),
+    arrows: arrows.map(({ ends, ...arrow }) => {
+      const { points, x, y } = layout.edge(ends);
+      return { ...arrow, points, x, y, width: LABEL_CHARACTER * arrow.text.length, height: 12 };
+    }),
   };
 }
 
 /** What a drawing takes: everything in it, and the bends of arrows, which may run beyond all boxes. */
-function extentOf(picture: Picture, { boxes, frames, arrows }: Layout): Point & Size {
-  const labelOf = labels(picture);
-  const sizes = [
-    ...boxes.map((box, i) => ({
-      ...box,
-      width: widthOf(defined(picture.boxes[i], 'a box')),
-      height: HEIGHT + 8,
-    })),
-    ...frames,
-    ...arrows.flatMap(({ points }) => points.map((point) => ({ ...point, width: 0, height: 0 }))),
-    ...arrows.flatMap(({ x, y }, i) => {
-      const label = labelOf(defined(picture.arrows[i], 'an arrow'));
-      return label === '' ? [] : [{ x, y, width: LABEL_CHARACTER * label.length, height: 12 }];
-    }),
-  ];
+function extentOf({ boxes, frames, arrows }: Layout): Rectangle {
+  const bends = arrows.flatMap(({ points }) => points.map((point) => ({ ...point, width: 0, height: 0 })));
+  const texts = arrows.filter(({ text }) => text !== '');
+  // a folded scope lies on another box
+  const cards = boxes.map((box) => ({ ...box, height: HEIGHT + 8 }));
   let [left, top, right, bottom] = [MARGIN, MARGIN, MARGIN, MARGIN];
-  for (const { x, y, width, height } of sizes) {
+  for (const { x, y, width, height } of [...cards, ...frames, ...bends, ...texts]) {
     [left, right] = [Math.min(left, x - width / 2), Math.max(right, x + width / 2)];
     [top, bottom] = [Math.min(top, y - height / 2), Math.max(bottom, y + height / 2)];
   }
@@ -99,16 +97,7 @@ function extentOf(picture: Picture, { boxes, frames, arrows }: Layout): Point & 
 }
 
 /** All scopes but the outermost, which has no frame; outer ones first. */
-function scopesIn(picture: Picture): Scope[] {
-  const all = (scope: Scope): Scope[] => scope.inner.flatMap((inner) => [inner, ...all(inner)]);
-  return all(scopeTree(picture));
-}
-
-/** A shape is written on the arrow only where the box that it leaves does not say it: folded scopes. */
-function labels(picture: Picture): (arrow: Arrow) => string {
-  const folded = new Set(picture.boxes.filter(({ kind }) => kind === 'scope').map(({ id }) => id));
-  return ({ from, label }) => (folded.has(from) ? label : '');
-}
+const scopesIn = ({ inner }: Scope): Scope[] => inner.flatMap((scope) => [scope, ...scopesIn(scope)]);
 
 /** A curve through the middles between the corners that the layout gives. */
 function curve(points: readonly Point[]): string {
@@ -124,17 +113,18 @@ function curve(points: readonly Point[]): string {
   return `M${at(first)}${bends.length > 0 ? bends.join('') : `L${at(last)}`}`;
 }
 
-function drawBox(box: Box, { x, y }: Point): string {
-  const w = widthOf(box);
-  const radius = box.kind === 'op' ? 5 : box.kind === 'scope' ? 9 : HEIGHT / 2;
-  const [left, top] = [(x - w / 2).toFixed(1), y - HEIGHT / 2];
+function drawBox({ kind, phase, label, detail, x, y, width }: Box & Rectangle): string {
+  const isFilled = kind === 'op' || kind === 'scope';
+  const { fill, stroke } = COLORS[phase];
+  const radius = kind === 'op' ? 5 : kind === 'scope' ? 9 : HEIGHT / 2;
+  const [left, top] = [(x - width / 2).toFixed(1), y - HEIGHT / 2];
   const rect = (dy: number): string =>
-    `<rect x="${left}" y="${(top + dy).toFixed(1)}" width="${w.toFixed(1)}" height="${HEIGHT}" rx="${radius}" fill="${box.kind === 'op' || box.kind === 'scope' ? FILL[box.phase] : '#fff'}" stroke="${STROKE[box.phase]}"/>`;
+    `<rect x="${left}" y="${(top + dy).toFixed(1)}" width="${width.toFixed(1)}" height="${HEIGHT}" rx="${radius}" fill="${isFilled ? fill : '#fff'}" stroke="${stroke}"/>`;
   return [
     // a folded scope lies on another box: there is more in it
-    `<g class="${box.phase}">${box.kind === 'scope' ? rect(4) : ''}${rect(0)}`,
-    `<text x="${x.toFixed(1)}" y="${(y - 2).toFixed(1)}" font-weight="600" fill="${INK}">${escapeMarkup(box.label)}</text>`,
-    `<text x="${x.toFixed(1)}" y="${(y + 12).toFixed(1)}" fill="${QUIET}">${escapeMarkup(box.detail)}</text></g>`,
+    `<g class="${phase}">${kind === 'scope' ? rect(4) : ''}${rect(0)}`,
+    `<text x="${x.toFixed(1)}" y="${(y - 2).toFixed(1)}" font-weight="600" fill="${INK}">${escapeMarkup(label)}</text>`,
+    `<text x="${x.toFixed(1)}" y="${(y + 12).toFixed(1)}" fill="${QUIET}">${escapeMarkup(detail)}</text></g>`,
   ].join('');
 }
 
@@ -144,7 +134,7 @@ function legend(phases: readonly Phase[], left: number, height: number): string 
   return phases
     .map((phase, i) => {
       const x = left + 16 + 92 * i;
-      return `<rect x="${x}" y="${height + 2}" width="14" height="14" rx="3" fill="${FILL[phase]}" stroke="${STROKE[phase]}"/><text x="${x + 20}" y="${height + 13}" text-anchor="start" fill="${QUIET}">${phase}</text>`;
+      return `<rect x="${x}" y="${height + 2}" width="14" height="14" rx="3" fill="${COLORS[phase].fill}" stroke="${COLORS[phase].stroke}"/><text x="${x + 20}" y="${height + 13}" text-anchor="start" fill="${QUIET}">${phase}</text>`;
     })
     .join('');
 }
@@ -175,26 +165,20 @@ function requireSize({ title, boxes, arrows }: Picture): void {
 export function toSvg(graph: GraphLike, options: PictureOptions = {}): string {
   const picture = drawGraph('toSvg', graph, options);
   requireSize(picture);
-  const scopes = scopesIn(picture);
-  const layout = layOut(picture, scopes);
-  const labelOf = labels(picture);
-  const { x: left, y: top, width, height } = extentOf(picture, layout);
-  const phases = (['forward', 'backward', 'update'] as const).filter((phase) =>
-    picture.boxes.some((box) => box.phase === phase),
-  );
-  const frames = layout.frames.map(({ x, y, width: w, height: h }, i) => {
+  const layout = layOut(picture, scopesIn(scopeTree(picture)));
+  const { x: left, y: top, width, height } = extentOf(layout);
+  const phases = PHASES.filter((phase) => picture.boxes.some((box) => box.phase === phase));
+  const frames = layout.frames.map(({ label, x, y, width: w, height: h }) => {
     const [leftmost, highest] = [x - w / 2, y - h / 2];
-    return `<rect x="${leftmost.toFixed(1)}" y="${highest.toFixed(1)}" width="${w.toFixed(1)}" height="${h.toFixed(1)}" rx="10" fill="#1f2933" fill-opacity=".025" stroke="#c6ced6" stroke-dasharray="4 3"/><text x="${(leftmost + 10).toFixed(1)}" y="${(highest + 3.5).toFixed(1)}" text-anchor="start" font-size="10" fill="${QUIET}" stroke="#fff" stroke-width="4" paint-order="stroke">${escapeMarkup(scopes[i]?.label ?? '')}</text>`;
+    return `<rect x="${leftmost.toFixed(1)}" y="${highest.toFixed(1)}" width="${w.toFixed(1)}" height="${h.toFixed(1)}" rx="10" fill="#1f2933" fill-opacity=".025" stroke="#c6ced6" stroke-dasharray="4 3"/><text x="${(leftmost + 10).toFixed(1)}" y="${(highest + 3.5).toFixed(1)}" text-anchor="start" font-size="10" fill="${QUIET}" stroke="#fff" stroke-width="4" paint-order="stroke">${escapeMarkup(label)}</text>`;
   });
-  const arrows = picture.arrows.map((arrow, i) => {
-    const { points, x, y } = defined(layout.arrows[i], 'an arrow');
-    const title = arrow.label === '' ? '' : `<title>${escapeMarkup(arrow.label)}</title>`;
-    const label = labelOf(arrow);
-    const text =
-      label === ''
+  const arrows = layout.arrows.map(({ points, x, y, label, text }) => {
+    const title = label === '' ? '' : `<title>${escapeMarkup(label)}</title>`;
+    const printed =
+      text === ''
         ? ''
-        : `<text x="${x.toFixed(1)}" y="${(y + 3).toFixed(1)}" font-size="9" fill="${QUIET}" stroke="#fff" stroke-width="3" paint-order="stroke">${escapeMarkup(label)}</text>`;
-    return `<path d="${curve(points)}" fill="none" stroke="#8a97a5" marker-end="url(#head)">${title}</path>${text}`;
+        : `<text x="${x.toFixed(1)}" y="${(y + 3).toFixed(1)}" font-size="9" fill="${QUIET}" stroke="#fff" stroke-width="3" paint-order="stroke">${escapeMarkup(text)}</text>`;
+    return `<path d="${curve(points)}" fill="none" stroke="#8a97a5" marker-end="url(#head)">${title}</path>${printed}`;
   });
   const total = height + (phases.length < 2 ? 0 : 26);
   return [
@@ -206,7 +190,7 @@ export function toSvg(graph: GraphLike, options: PictureOptions = {}): string {
     `<rect x="${left}" y="${top}" width="${width}" height="${total}" fill="#fff"/>`,
     ...frames,
     ...arrows,
-    ...picture.boxes.map((box, i) => drawBox(box, defined(layout.boxes[i], box.id))),
+    ...layout.boxes.map(drawBox),
     legend(phases, left, top + height),
     '</svg>\n',
   ].join('\n');

@@ -3,6 +3,7 @@ import type { SourcePlace } from '../base/errors.ts';
 import { type Graph, type Node, type Ref, splitRef, type TensorType } from '../ir/graph.ts';
 import { nodePath } from '../ir/names.ts';
 import type { Feeds } from './feeds.ts';
+import { inputsOf } from './nodes.ts';
 import { observe } from './observe.ts';
 import type { ModelState } from './state.ts';
 
@@ -43,7 +44,7 @@ const isFloat = ({ dtype }: TensorType): boolean => isFloating(dtype);
 
 /** Without those that only updates read. */
 function feedsFor(graph: Graph, feeds: Feeds): Feeds {
-  const names = new Set(graph.inputs.map((id) => String(graph.nodes[id]?.attributes.name)));
+  const names = new Set(inputsOf(graph).map(({ name }) => name));
   return Object.fromEntries(Object.entries(feeds).filter(([name]) => names.has(name)));
 }
 

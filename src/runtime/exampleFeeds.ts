@@ -1,12 +1,12 @@
 import { checkOptions } from '../base/arguments.ts';
 import { ARENA_BLOCKS, evaluate, namesOf, type Sizes } from '../base/dim.ts';
 import { type DType, isFloating } from '../base/dtype.ts';
-import { defined } from '../base/errors.ts';
 import { unchecked } from '../base/kinds.ts';
 import { fillUniforms } from '../base/random.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import type { TensorValue } from './feeds.ts';
 import type { LoweredProgram } from './lower.ts';
+import { inputsOf } from './nodes.ts';
 
 export interface ExampleOptions {
   /** default 1 */
@@ -31,46 +31,29 @@ export function exampleFeeds(
   sizes: Sizes,
   { seed = 1, full = false }: ExampleOptions = {},
 ): Record<string, TensorValue> {
-  const { graph } = program;
-  const inputs = graph.inputs.map((id) => {
-    const { types, attributes } = defined(graph.nodes[id], `input ${id}`);
-    const { dtype, shape: dims } = defined(types[0], `type of ${id}`);
+  const inputs = inputsOf(program.graph).map(({ node: { id }, name, type: { dtype, shape: dims } }) => {
     const shape = dims.map((dim) => evaluate(dim, sizes));
-    return {
-      id,
-      name: String(attributes.name),
-      dtype,
-      shape,
-      count: shape.reduce((all, size) => all * size, 1),
-    };
+    return { id, name, dtype, shape, count: shape.reduce((all, size) => all * size, 1) };
   });
   const countOf = new Map(inputs.map(({ id, count }) => [id, count]));
-  return Object.fromEntries(
-    inputs.map(({ id, name, dtype, shape, count }) => {
-      const range = rangeOf(id, dtype, program, sizes, countOf);
-      const data = new Float64Array(count);
-      fillUniforms(
-        seed,
-        name,
-        Float64Array.from(data, (_, i) => i),
-        data,
-        new Float64Array(count),
-      );
-      const element = (u: number): number => {
-        if (isFloating(dtype)) return 2 * u - 1;
-        if (full && range.isWork) return range.below - 1;
-        return Math.floor(range.low + u * (range.below - range.low));
-      };
-      return [name, { dtype, shape, data: data.map(element) }];
-    }),
-  );
+  const feeds = inputs.map(({ id, name, dtype, shape, count }) => {
+    const range = rangeOf(id, dtype, program, sizes, countOf);
+    const [counter, draws] = [Float64Array.from({ length: count }, (_, i) => i), new Float64Array(count)];
+    fillUniforms(seed, name, counter, draws, new Float64Array(count));
+    const element = (u: number): number => {
+      if (isFloating(dtype)) return 2 * u - 1;
+      if (full && range.isWork) return range.below - 1;
+      return Math.floor(range.low + u * (range.below - range.low));
+    };
+    return [name, { dtype, shape, data: draws.map(element) }] as const;
+  });
+  return Object.fromEntries(feeds);
 }
 
 /** Names of the dimensions that feeds give a size. */
-export function dimensionsOf(graph: Graph): string[] {
-  const dims = graph.inputs.flatMap((id) => graph.nodes[id]?.types[0]?.shape ?? []);
-  return [...new Set(dims.flatMap(namesOf))];
-}
+export const dimensionsOf = (graph: Graph): string[] => [
+  ...new Set(inputsOf(graph).flatMap(({ type }) => type.shape.flatMap(namesOf))),
+];
 
 /** A misspelt name would leave the size of another one open. @throws FROND-S045 */
 export function requireNames(graph: Graph, { [ARENA_BLOCKS]: _, ...sizes }: Sizes): void {

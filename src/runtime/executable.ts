@@ -13,7 +13,7 @@ import { groupTables } from './groupTables.ts';
 import { checkIndices, outsideOf } from './indices.ts';
 import type { LoweredProgram } from './lower.ts';
 import { align } from './memoryPlan.ts';
-import { atNode } from './nodes.ts';
+import { atNode, inputsOf } from './nodes.ts';
 import { BLOCK } from './parameters.ts';
 import type { ArenaName, ModelState } from './state.ts';
 
@@ -21,8 +21,6 @@ import type { ArenaName, ModelState } from './state.ts';
 interface Binding {
   readonly sizes: Sizes;
   readonly program: BoundProgram;
-  /** by name of the input */
-  readonly inputs: ReadonlyMap<string, Location>;
   readonly tensor: (ref: Ref) => Location;
 }
 
@@ -150,8 +148,8 @@ export class Executable {
     checkIndices(this.program, tensors, sizes);
     this.state.requireWritten(this.graph);
     const binding = await this.#binding(sizes);
-    for (const [name, location] of binding.inputs) {
-      await this.#device.write(location, defined(tensors.get(name), `feed ${name}`).data);
+    for (const { node, name } of inputsOf(this.graph)) {
+      await this.#device.write(binding.tensor(node.id), defined(tensors.get(name), `feed ${name}`).data);
     }
     return binding;
   }
@@ -197,7 +195,7 @@ export class Executable {
     const results = await this.#grow('results', plan.words);
     const inputs = await this.#placeInputs(sizes);
     const constants = await this.#placeConstants(sizes);
-    const fixed = new Map<Ref, Location>([...constants, ...inputs, ...(await this.#placeState())]);
+    const fixed = new Map([...constants, ...inputs, ...(await this.#placeState())]);
     await this.#fillTables();
     const arenas = new Map<string, Location>();
     for (const name of this.#slotNames('arena')) arenas.set(name, await this.state.arena(name as ArenaName));
@@ -209,13 +207,7 @@ export class Executable {
     });
     const commands = bindCommands(this.program, places, sizes, this.#device.chunkWords);
     const program = await this.#device.bind(commands);
-    const byName = [...inputs].map(([ref, location]) => [this.#nameOf(ref), location] as const);
-    return { sizes, program, inputs: new Map(byName), tensor: places.tensor };
-  }
-
-  /** The name under which an input or parameter is known outside. */
-  #nameOf(ref: Ref): string {
-    return String(defined(this.graph.nodes[ref], `node ${ref}`).attributes.name);
+    return { sizes, program, tensor: places.tensor };
   }
 
   /** Memory that only grows; bindings into the outgrown block are forgotten. */
@@ -237,23 +229,23 @@ export class Executable {
 
   async #placeInputs(sizes: Sizes): Promise<Map<Ref, Location>> {
     const { chunkWords } = this.#device;
-    const inputs = this.graph.inputs.map((ref) => {
-      const type = typeOfRef(this.graph, ref);
+    const inputs = inputsOf(this.graph);
+    const lengths = inputs.map(({ name, type }) => {
       const length = elementsOf(type, sizes);
-      requireFits(`input ${this.#nameOf(ref)}`, length, chunkWords);
-      return { ref, length, dtype: type.dtype };
+      requireFits(`input ${name}`, length, chunkWords);
+      return length;
     });
-    const lengths = inputs.map(({ length }) => align(length));
-    const { offsets, end } = sideBySide(lengths, chunkWords);
+    const { offsets, end } = sideBySide(lengths.map(align), chunkWords);
     const memory = await this.#grow('inputs', end);
-    return new Map(
-      inputs.map(({ ref, ...place }, i) => [ref, { memory, offset: offsets[i] ?? 0, ...place }]),
-    );
+    const placed = inputs.map(({ node, type: { dtype } }, i) => {
+      return [node.id, { memory, offset: offsets[i] ?? 0, length: lengths[i] ?? 0, dtype }] as const;
+    });
+    return new Map(placed);
   }
 
   async #placeState(): Promise<Map<Ref, Location>> {
-    const parameters = Object.values(this.graph.nodes).flatMap(({ op, id }) =>
-      op === 'parameter' ? [['parameter', id, this.#nameOf(id)] as const] : [],
+    const parameters = Object.values(this.graph.nodes).flatMap(({ op, id, attributes }) =>
+      op === 'parameter' ? [['parameter', id, String(attributes.name)] as const] : [],
     );
     const gradients = [...this.program.gradients].map(([ref, name]) => ['gradient', ref, name] as const);
     const places = new Map<Ref, Location>();

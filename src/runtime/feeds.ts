@@ -2,10 +2,12 @@ import { show, shownName } from '../base/arguments.ts';
 import { type Dim, evaluate, placeIn, printShape, type Sizes } from '../base/dim.ts';
 import type { DType } from '../base/dtype.ts';
 import { elementRule, type HostData, numbersOf } from '../base/elements.ts';
-import { defined, FrondError } from '../base/errors.ts';
+import { FrondError } from '../base/errors.ts';
+import { elements as elementsKind } from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { RANDOM_KEY } from '../dsl/dropout.ts';
-import type { Graph, Node } from '../ir/graph.ts';
+import type { Graph } from '../ir/graph.ts';
+import { atNode, type Input, inputsOf } from './nodes.ts';
 
 /** A tensor on the host, to be fed: each element must fit the dtype. A mask may be a `Uint8Array`, or a list of true and false. */
 export interface FedTensor {
@@ -20,30 +22,28 @@ export interface TensorValue extends FedTensor {
   readonly data: ArrayLike<number>;
 }
 
-const mismatch = (node: Node, summary: string, hint?: string): FrondError =>
-  new FrondError('FROND-R010', `input ${node.attributes.name}: ${summary}`, { place: node.source, hint });
+const mismatch = ({ name, node }: Input, summary: string): FrondError =>
+  new FrondError('FROND-R010', `input ${name}: ${summary}`, { place: node.source });
 
 /** A name by itself, which a feed binds; derived sizes are checked against it. */
 const isPlainName = (dim: Dim): dim is string => typeof dim === 'string' && /^[A-Za-z_][\w.]*$/.test(dim);
 
 /** The elements of a feed as numbers. */
-function readData(node: Node, { dtype, shape, data }: FedTensor): ArrayLike<number> {
-  const type = defined(node.types[0], 'type of an input');
-  if (dtype !== type.dtype) {
-    throw mismatch(node, `declared ${type.dtype}, fed ${shownName(dtype)}`);
-  }
+function readData(input: Input, { dtype, shape, data }: FedTensor): ArrayLike<number> {
+  const { name, node, type: declared } = input;
+  if (dtype !== declared.dtype) throw mismatch(input, `declared ${declared.dtype}, fed ${shownName(dtype)}`);
   if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
-    throw mismatch(node, `${printShape(shape.map(show))} is not a list of sizes`);
+    throw mismatch(input, `${printShape(shape.map(show))} is not a list of sizes`);
   }
-  if (shape.length !== type.shape.length) {
-    throw mismatch(node, `declared ${printShape(type.shape)}, fed ${printShape(shape)}`);
+  if (shape.length !== declared.shape.length) {
+    throw mismatch(input, `declared ${printShape(declared.shape)}, fed ${printShape(shape)}`);
   }
   const elements = shape.reduce((x, y) => x * y, 1);
   if (elements !== data.length) {
-    throw mismatch(node, `shape ${printShape(shape)} has ${elements} elements, the data ${data.length}`);
+    throw mismatch(input, `shape ${printShape(shape)} has ${elements} elements, the data ${data.length}`);
   }
   return numbersOf(dtype, data, (index, element) => {
-    const at = `input ${node.attributes.name}: element [${placeIn(index, shape).join(', ')}]`;
+    const at = `input ${name}: element [${placeIn(index, shape).join(', ')}]`;
     return new FrondError('FROND-R031', `${at} is ${element}, ${dtype} takes ${elementRule(dtype)}`, {
       place: node.source,
     });
@@ -51,67 +51,53 @@ function readData(node: Node, { dtype, shape, data }: FedTensor): ArrayLike<numb
 }
 
 /** Binds the plain names of the declared shape to the sizes that were fed. */
-function bindInput(node: Node, value: FedTensor, sizes: Map<string, number>): void {
-  const { shape } = defined(node.types[0], 'type of an input');
-  shape.forEach((dim, i) => {
-    if (!isPlainName(dim)) return;
-    const size = value.shape[i] as number;
+function bindSizes(input: Input, { shape }: FedTensor, sizes: Map<string, number>): void {
+  for (const [i, dim] of input.type.shape.entries()) {
+    if (!isPlainName(dim)) continue;
+    const size = shape[i] as number;
     const known = sizes.get(dim) ?? size;
-    if (known !== size) throw mismatch(node, `${dim} is ${size} here and ${known} in another dimension`);
+    if (known !== size) throw mismatch(input, `${dim} is ${size} here and ${known} in another dimension`);
     sizes.set(dim, known);
-  });
+  }
 }
 
-function checkDerived(node: Node, value: FedTensor, sizes: Sizes): void {
-  const { shape } = defined(node.types[0], 'type of an input');
-  shape.forEach((dim, i) => {
-    const wanted = sizeOf(dim, node, sizes);
-    if (wanted !== value.shape[i]) {
-      const meaning = typeof dim === 'string' ? `${dim} = ${wanted}` : `${wanted}`;
-      throw mismatch(
-        node,
-        `declared ${printShape(shape)}, fed ${printShape(value.shape)}: axis ${i} must be ${meaning}`,
-      );
-    }
-  });
-}
-
-/** `evaluate`, with the input named where it fails. */
-function sizeOf(dim: Dim, node: Node, sizes: Sizes): number {
-  try {
-    return evaluate(dim, sizes);
-  } catch (error) {
-    throw error instanceof FrondError
-      ? error.with({ node: `input ${node.attributes.name}`, place: node.source })
-      : error;
+function checkDerived(input: Input, { shape }: FedTensor, sizes: Sizes): void {
+  const { name, node, type: declared } = input;
+  for (const [i, dim] of declared.shape.entries()) {
+    const wanted = atNode(node, () => evaluate(dim, sizes), `input ${name}`);
+    if (wanted === shape[i]) continue;
+    const meaning = typeof dim === 'string' ? `${dim} = ${wanted}` : `${wanted}`;
+    const both = `declared ${printShape(declared.shape)}, fed ${printShape(shape)}`;
+    throw mismatch(input, `${both}: axis ${i} must be ${meaning}`);
   }
 }
 
 /** @throws FROND-R023 for what is no tensor at all */
-function requireTensor(node: Node, value: unknown): void {
+function requireTensor({ name, node }: Input, value: unknown): void {
+  const isThing = typeof value === 'object' && value !== null;
   const { shape, data }: { readonly shape?: unknown; readonly data?: unknown } = Object(value);
-  const hasLength = typeof data === 'object' && data !== null && 'length' in data;
-  if (Array.isArray(shape) && hasLength) return;
-  const lacks =
-    typeof value !== 'object' || value === null
-      ? 'no tensor'
-      : `a tensor without ${Array.isArray(shape) ? 'data' : 'a shape'}`;
-  throw new FrondError('FROND-R023', `input ${node.attributes.name}: fed ${lacks}`, {
+  const hasShape = Array.isArray(shape);
+  if (hasShape && elementsKind.holds(data)) return;
+  const lacks = isThing ? `a tensor without ${hasShape ? 'data' : 'a shape'}` : 'no tensor';
+  throw new FrondError('FROND-R023', `input ${name}: fed ${lacks}`, {
     place: node.source,
     hint: 'a feed is { dtype, shape, data }',
   });
 }
 
-/** @throws FROND-R023 when `feeds` is no object */
-function requireFeeds(graph: Graph, feeds: unknown): void {
-  if (typeof feeds === 'object' && feeds !== null) return;
-  throw new FrondError(
-    'FROND-R023',
-    `graph ${graph.name}: the feeds are ${feeds === null ? 'null' : typeof feeds}`,
-    {
+/** @throws FROND-R023 when `feeds` is no object, FROND-R011 for a feed that the graph does not declare */
+function requireFeeds(graph: Graph, feeds: unknown, names: readonly string[]): void {
+  if (typeof feeds !== 'object' || feeds === null) {
+    const what = feeds === null ? 'null' : typeof feeds;
+    throw new FrondError('FROND-R023', `graph ${graph.name}: the feeds are ${what}`, {
       hint: 'pass an object with one { dtype, shape, data } for each input; {} where there is none',
-    },
-  );
+    });
+  }
+  const surplus = Object.keys(feeds).find((name) => !names.includes(name));
+  if (surplus === undefined) return;
+  throw new FrondError('FROND-R011', `graph ${graph.name} has no input ${surplus}`, {
+    hint: `its inputs are: ${names.join(', ') || 'none'}`,
+  });
 }
 
 /** What to do about an input that was not fed. */
@@ -132,31 +118,24 @@ export interface ReadFeeds {
  *   FROND-R023 for what is no feed at all, FROND-R031 for an element that the dtype does not hold
  */
 export function readFeeds(graph: Graph, feeds: Feeds): ReadFeeds {
-  requireFeeds(graph, feeds);
+  const inputs = inputsOf(graph);
+  const names = inputs.map(({ name }) => name);
+  requireFeeds(graph, feeds, names);
   const bound = new Map<string, number>();
-  const inputs = graph.inputs.map((id) => defined(graph.nodes[id], `input ${id}`));
-  const names = inputs.map((node) => String(node.attributes.name));
-  const surplus = Object.keys(feeds).find((name) => !names.includes(name));
-  if (surplus !== undefined) {
-    throw new FrondError('FROND-R011', `graph ${graph.name} has no input ${surplus}`, {
-      hint: `its inputs are: ${names.join(', ') || 'none'}`,
-    });
-  }
-  const fed = inputs.map((node) => {
-    const name = String(node.attributes.name);
-    const value = own(feeds, name);
+  const fed = inputs.map((input) => {
+    const value = own(feeds, input.name);
     if (value === undefined) {
-      throw new FrondError('FROND-R009', `graph ${graph.name}: input ${name} was not fed`, {
-        place: node.source,
-        hint: feedHint(name, names),
+      throw new FrondError('FROND-R009', `graph ${graph.name}: input ${input.name} was not fed`, {
+        place: input.node.source,
+        hint: feedHint(input.name, names),
       });
     }
-    requireTensor(node, value);
-    const data = readData(node, value);
-    bindInput(node, value, bound);
-    return { name, node, value: { ...value, data } };
+    requireTensor(input, value);
+    const data = readData(input, value);
+    bindSizes(input, value, bound);
+    return { input, value: { ...value, data } };
   });
   const sizes = Object.fromEntries(bound);
-  for (const { node, value } of fed) checkDerived(node, value, sizes);
-  return { tensors: new Map(fed.map(({ name, value }) => [name, value])), sizes };
+  for (const { input, value } of fed) checkDerived(input, value, sizes);
+  return { tensors: new Map(fed.map(({ input, value }) => [input.name, value])), sizes };
 }

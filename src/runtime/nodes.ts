@@ -1,5 +1,5 @@
 import { defined, FrondError } from '../base/errors.ts';
-import { type Graph, type Node, type Ref, splitRef } from '../ir/graph.ts';
+import { type Graph, type Node, type Ref, splitRef, type TensorType } from '../ir/graph.ts';
 import { nodeOf, nodePath, typeOfRef } from '../ir/names.ts';
 import type { LowerContext, OpRegistry } from '../ir/record.ts';
 
@@ -18,6 +18,20 @@ export function atNode<T>(node: Node, work: () => T, path = nodePath(node)): T {
     throw error instanceof FrondError ? error.with({ node: path, place: node.source }) : error;
   }
 }
+
+/** An input as a graph declares it. */
+export interface Input {
+  readonly node: Node;
+  /** under which it is fed */
+  readonly name: string;
+  readonly type: TensorType;
+}
+
+export const inputsOf = (graph: Graph): Input[] =>
+  graph.inputs.map((id) => {
+    const node = nodeOf(graph, id);
+    return { node, name: String(node.attributes.name), type: typeOfRef(graph, id) };
+  });
 
 /** The tensor whose memory a ref shares: itself, or what it is a view of. */
 export function memoryRoots(order: readonly Node[], registry: OpRegistry): (ref: Ref) => Ref {

@@ -49,62 +49,63 @@ export interface Tuned extends Found {
 interface Candidate {
   readonly kernel: string;
   readonly shapeClass: string;
+  /** the one with most work in this class */
   readonly node: Node;
+  readonly most: number;
   /** of all nodes in this class */
   readonly flops: number;
 }
 
-/** One node per kernel and class, the one with most work, those first whose classes have most. */
-function candidates(program: LoweredProgram, { device, sizes, registry = ops }: TuneOptions): Candidate[] {
-  const found = new Map<string, Candidate & { readonly own: number }>();
-  for (const { node, launches } of program.steps) {
-    for (const { kernel, shapeClass } of launches) {
-      if (shapeClass === undefined || knobsOf(device.name, kernel.name).length === 0) continue;
-      const cost = registry.get(node.op)?.cost?.(contextOf(program.graph, node));
-      const own = cost === undefined ? 0 : evaluate(cost.flops, sizes);
-      const key = `${kernel.name} ${shapeClass}`;
-      const known = found.get(key);
-      const largest = known !== undefined && known.own >= own ? known : { node, own };
-      const { node: heaviest, own: most } = largest;
-      found.set(key, {
-        ...{ kernel: kernel.name, shapeClass, node: heaviest, own: most },
-        flops: (known?.flops ?? 0) + own,
-      });
+/** One node per kernel and class, those first whose classes have most work. */
+function candidates(
+  { graph, steps }: LoweredProgram,
+  { device, sizes, registry = ops }: TuneOptions,
+): Candidate[] {
+  const found = new Map<string, Candidate>();
+  for (const { node, launches } of steps) {
+    const cost = registry.get(node.op)?.cost?.(contextOf(graph, node));
+    const own = cost === undefined ? 0 : evaluate(cost.flops, sizes);
+    for (const {
+      kernel: { name: kernel },
+      shapeClass,
+    } of launches) {
+      if (shapeClass === undefined || knobsOf(device.name, kernel).length === 0) continue;
+      const key = `${kernel} ${shapeClass}`;
+      const known = found.get(key) ?? { node, most: own, flops: 0 };
+      const heaviest = known.most >= own ? { node: known.node, most: known.most } : { node, most: own };
+      found.set(key, { kernel, shapeClass, ...heaviest, flops: known.flops + own });
     }
   }
   return [...found.values()].sort((x, y) => y.flops - x.flops);
 }
 
-/** Runs are repeated until they took this long, and the best of so many such stretches counts. */
-const STRETCH_MILLISECONDS = 5;
-const STRETCHES = 3;
+/** Runs are repeated until they took this long, and the best of so many such series counts. */
+const SERIES_MILLISECONDS = 5;
+const SERIES = 3;
 /** Where the device has a clock of its own, the best of so many runs counts. */
 const PROFILES = 8;
 
-/** Best milliseconds of one run: by the device's own clock, or stretches of runs that a read ends, which waits for the device. */
+/** Best milliseconds of one run: by the device's own clock, or series of runs that a read ends, which waits for the device. */
 async function timeOf(executable: Executable, feeds: Feeds): Promise<number> {
-  let clocked = Infinity;
+  let best = Infinity;
   for (let i = 0; i < PROFILES; i++) {
     const launches = await executable.profile(feeds);
     if (launches === undefined) break;
-    clocked = Math.min(
-      clocked,
-      launches.reduce((sum, { milliseconds }) => sum + milliseconds, 0),
-    );
+    const whole = launches.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+    best = Math.min(best, whole);
   }
-  if (clocked < Infinity) return clocked;
-  const [first] = Object.keys(executable.graph.outputs);
-  const stretch = async (runs: number): Promise<number> => {
+  if (best < Infinity) return best;
+  const read = Object.keys(executable.graph.outputs).slice(0, 1);
+  const timed = async (runs: number): Promise<number> => {
     const begin = performance.now();
     for (let i = 1; i < runs; i++) await executable.run(feeds, { read: [] });
-    await executable.run(feeds, { read: first === undefined ? [] : [first] });
+    await executable.run(feeds, { read });
     return performance.now() - begin;
   };
-  await stretch(1);
+  await timed(1);
   let runs = 1;
-  while ((await stretch(runs)) < STRETCH_MILLISECONDS) runs *= 2;
-  let best = Infinity;
-  for (let i = 0; i < STRETCHES; i++) best = Math.min(best, (await stretch(runs)) / runs);
+  while ((await timed(runs)) < SERIES_MILLISECONDS) runs *= 2;
+  for (let i = 0; i < SERIES; i++) best = Math.min(best, (await timed(runs)) / runs);
   return best;
 }
 
@@ -167,8 +168,11 @@ export async function tuneSchedules(graph: Graph, options: TuneOptions): Promise
 
 export const tunedKind = listOf(
   withFields('what tuneSchedules finds', {
-    ...{ kernel: text, shapeClass: text, schedule: scheduleKind },
-    ...{ milliseconds: notNegative, builtInMilliseconds: notNegative },
+    kernel: text,
+    shapeClass: text,
+    schedule: scheduleKind,
+    milliseconds: notNegative,
+    builtInMilliseconds: notNegative,
   }),
   'what tuneSchedules finds',
 );
