@@ -2,6 +2,7 @@ import type { TypedArray } from '../base/dtype.ts';
 import { defined } from '../base/errors.ts';
 import { chunksOf } from '../runtime/chunks.ts';
 import type { Location } from '../runtime/device.ts';
+import type { ParameterLayout } from '../runtime/parameters.ts';
 import type { ArenaName, ModelState } from '../runtime/state.ts';
 
 /** What a run has on its device, in host memory: the weights and what the optimizer keeps beside them, after step `step`. */
@@ -11,10 +12,13 @@ export interface HostCopy {
   readonly arenas: ReadonlyMap<ArenaName, TypedArray>;
 }
 
+/** Numbers of parameters by their names. */
+export type NamedValues = ReadonlyMap<string, Float32Array>;
+
 const COPIED: readonly ArenaName[] = ['parameter', 'moment1', 'moment2'];
 
-/** An arena in stretches that do not cross a border of the device's chunks. */
-async function stretches(state: ModelState, name: ArenaName): Promise<Location[]> {
+/** An arena in parts that do not cross a border of the device's chunks. */
+async function partsOf(state: ModelState, name: ArenaName): Promise<Location[]> {
   const arena = await state.arena(name);
   return chunksOf(arena.length, state.device.chunkWords).map(({ start, words }) => ({
     ...arena,
@@ -23,7 +27,7 @@ async function stretches(state: ModelState, name: ArenaName): Promise<Location[]
   }));
 }
 
-/** Puts stretches together, in their own type: a device of precision f64 gives f64. */
+/** Puts parts together, in their own type: a device of precision f64 gives f64. */
 function joined(parts: readonly TypedArray[]): TypedArray {
   const [first] = parts;
   if (first !== undefined && parts.length === 1) return first;
@@ -46,7 +50,7 @@ export async function beginCopy(
   step: number,
 ): Promise<{ readonly copy: Promise<HostCopy> }> {
   const names = COPIED.filter((name) => state.has(name));
-  const places = await Promise.all(names.map((name) => stretches(state, name)));
+  const places = await Promise.all(names.map((name) => partsOf(state, name)));
   // asked for in one turn, so that nothing comes in between
   const read = (place: Location) => state.device.read(place);
   const values = Promise.all(places.map(async (list) => joined(await Promise.all(list.map(read)))));
@@ -65,14 +69,11 @@ export async function restoreCopy(state: ModelState, { arenas }: HostCopy): Prom
   }
 }
 
-/** The values of a parameter, or of what is kept beside it. */
-export function valuesIn(
-  { arenas }: HostCopy,
-  arena: ArenaName,
-  { offset, length }: { readonly offset: number; readonly length: number },
-): Float32Array {
-  const all = arenas.get(arena);
-  return all === undefined
-    ? new Float32Array(length)
-    : Float32Array.from(all.subarray(offset, offset + length));
-}
+/** The values of all parameters, or of what is kept beside them, by name, in order. */
+export const valuesOf = ({ entries }: ParameterLayout, { arenas }: HostCopy, arena: ArenaName): NamedValues =>
+  new Map(
+    [...entries].map(([name, { offset, length }]) => {
+      const values = arenas.get(arena)?.subarray(offset, offset + length);
+      return [name, values === undefined ? new Float32Array(length) : Float32Array.from(values)];
+    }),
+  );

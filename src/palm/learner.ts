@@ -11,8 +11,7 @@ import type { Executable } from '../runtime/executable.ts';
 import type { Feeds } from '../runtime/feeds.ts';
 import { layoutParameters } from '../runtime/parameters.ts';
 import { ModelState } from '../runtime/state.ts';
-import { packBatch, planEpoch } from './batches.ts';
-import { batchesPerEpoch, type PlannedBatch } from './batchPlan.ts';
+import { batchesPerEpoch, lengthsOf, type PlannedBatch, packBatch, planBatches } from './batches.ts';
 import type { Metrics, Reader } from './contract.ts';
 import {
   feedsOf,
@@ -124,7 +123,9 @@ export class Learner {
     const epoch = Math.floor(step / this.perEpoch);
     if (this.#epochPlan?.epoch !== epoch) {
       const { reader, batchSize, seed, maximumLength: maximum } = this.plan;
-      this.#epochPlan = { epoch, batches: planEpoch(reader, 'train', epoch, { batchSize, seed, maximum }) };
+      const lengths = lengthsOf(reader, reader.parts.train ?? [], maximum);
+      const shuffle = { seed, name: `${reader.name}/train`, epoch };
+      this.#epochPlan = { epoch, batches: planBatches({ lengths, batchSize, shuffle, maximum }) };
     }
     return defined(this.#epochPlan.batches[step % this.perEpoch], `batch of step ${step}`);
   }

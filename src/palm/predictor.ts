@@ -22,7 +22,7 @@ import { jointReaderFrom } from './reader/joint.ts';
 import { MAX_LOSSES } from './recovery.ts';
 import { BEST, WEIGHTS } from './runStore.ts';
 import { checkFolder, checkInputs, checkSettings, headKind, listener, readerKind } from './settings.ts';
-import { fileOf, matchArena, writeArena } from './snapshot.ts';
+import { fileOf, matchArena, writeValues } from './snapshot.ts';
 import { closed, exampleOf } from './trainerBase.ts';
 
 /** Make components again from what a checkpoint keeps of them, by the kind of their records. */
@@ -132,7 +132,7 @@ async function loadOn(
     // before memory is taken on the word of the graphs
     const match = matchArena(layout, fileOf(checkpoint, weights), file);
     state = new ModelState(device, layout);
-    await writeArena(state, match);
+    await writeValues(state, match.values);
     const { executable } = await compile(record.prediction, { state });
     return { device, own, state, executable };
   } catch (cause) {

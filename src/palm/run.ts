@@ -14,11 +14,12 @@ import { own } from '../base/own.ts';
 import { isDeviceLost } from '../runtime/device.ts';
 import { type Configuration, configurationOf } from './configuration.ts';
 import type { Metrics } from './contract.ts';
-import { breather, type Listener } from './events.ts';
-import { valuesIn } from './hostCopy.ts';
+import { breather } from './events.ts';
+import { valuesOf } from './hostCopy.ts';
 import type { Learner, StepResult } from './learner.ts';
 import type { Recovery } from './recovery.ts';
 import { folderKind, listener } from './settings.ts';
+import { type Best, writeValues } from './snapshot.ts';
 
 const partOrNull = kind<string | null>(
   'the name of a part, or null',
@@ -67,13 +68,6 @@ export interface TrainingSummary {
   readonly bestStep?: number;
 }
 
-/** Weights that did best so far. */
-export interface Best {
-  readonly score: number;
-  readonly step: number;
-  readonly weights: ReadonlyMap<string, Float32Array>;
-}
-
 /** Sums over the steps of the epoch at hand; saved, so that a resumed run reports the same means. */
 export interface Sums {
   count: number;
@@ -81,13 +75,14 @@ export interface Sums {
   losses: Record<string, number>;
 }
 
+/** With what is left out filled in. */
+type Settled = TrainOptions & Required<Pick<TrainOptions, 'printEvery' | 'evaluate'>>;
+
 /** Milliseconds of work that the device may be ahead of what the host knows, so that a stop or a fault is soon noticed. */
 const MOST_UNSEEN = 250;
 
-const printEvery = (options: TrainOptions): number => options.printEvery ?? 10;
-
-/** Steps that went well, and what ended them early. */
-interface Stretch {
+/** Steps between two readings of the journal: those that went well, and what ended them early. */
+interface Window {
   readonly results: readonly StepResult[];
   readonly failure: unknown;
 }
@@ -141,16 +136,17 @@ export class Run {
 
   /** @throws FROND-T002 for `best` without a part to evaluate */
   async train(options: TrainOptions, saving: Saving | undefined): Promise<TrainingSummary> {
-    const part = this.#evaluated(options);
-    if (options.best !== undefined && part === null) {
+    const { parts } = this.learner.plan.reader;
+    const { printEvery = 10, evaluate = parts.valid === undefined ? null : 'valid' } = options;
+    if (options.best !== undefined && evaluate === null) {
       throw new FrondError('FROND-T002', 'best is given, but nothing is evaluated', {
-        hint: `give evaluate, one of ${Object.keys(this.learner.plan.reader.parts).join(', ')}, or leave best out`,
+        hint: `give evaluate, one of ${Object.keys(parts).join(', ')}, or leave best out`,
       });
     }
     this.#training = true;
     this.recovery.listen(options.on ?? (() => undefined));
     try {
-      return await this.#train(options, saving);
+      return await this.#train({ ...options, printEvery, evaluate }, saving);
     } finally {
       await this.#answerWaiting();
       this.#training = false;
@@ -158,58 +154,59 @@ export class Run {
     }
   }
 
-  async #train(options: TrainOptions, saving: Saving | undefined): Promise<TrainingSummary> {
+  async #train(options: Settled, saving: Saving | undefined): Promise<TrainingSummary> {
+    const { recovery } = this;
     const start = platform.now();
+    const seconds = (): number => (platform.now() - start) / 1000;
     const from = this.learner.step;
     const { totalSteps, perEpoch } = this.learner;
-    const emit: Listener = (event) => this.recovery.tell(event);
-    const goOn = (): boolean => !this.learner.done && options.signal?.aborted !== true;
-    emit(await this.#startEvent());
-    for (const message of this.learner.plan.reader.notes ?? []) emit({ type: 'warning', message });
-    while (goOn()) {
-      const { results, failure } = await this.#stretch(options, saving);
+    await this.#tellStart();
+    while (!this.learner.done && options.signal?.aborted !== true) {
+      const { results, failure } = await this.#window(options, saving);
       for (const result of results) this.#add(result);
-      this.recovery.note(results);
+      recovery.note(results);
       const last = results.at(-1);
       const { step } = this.learner;
-      if (last !== undefined && (step % printEvery(options) === 0 || step === totalSteps))
-        this.#report(last, step - from, (platform.now() - start) / 1000, emit);
+      if (last !== undefined && (step % options.printEvery === 0 || step === totalSteps))
+        this.#report(last, (step - from) / Math.max(seconds(), 1e-9));
       if (failure !== undefined) throw failure;
       const endOfEpoch = step % perEpoch === 0;
-      if (endOfEpoch) await this.#finishEpoch(options, emit);
+      if (endOfEpoch) await this.#finishEpoch(options);
       const due = saving?.everySteps !== undefined && step % saving.everySteps === 0;
-      if (saving !== undefined && (endOfEpoch || due)) await this.#save(saving, emit);
-      await this.recovery.copyWhenDue(options.snapshotEvery ?? 30);
+      if (endOfEpoch || due) await this.#save(saving);
+      await recovery.copyWhenDue(options.snapshotEvery ?? 30);
       await this.#answerWaiting();
     }
-    const { learner } = this;
+    const { learner, best } = this;
     const reason = learner.done ? 'done' : 'aborted';
     const midEpoch = learner.step % perEpoch !== 0;
-    if (saving !== undefined && reason === 'aborted' && (midEpoch || learner.step === 0))
-      await this.#save(saving, emit);
-    if (reason === 'done' && this.best !== undefined) await this.#restoreBest(this.best);
-    const seconds = (platform.now() - start) / 1000;
-    emit({ type: 'end', step: learner.step, reason, seconds });
-    const best = this.best === undefined ? {} : { bestStep: this.best.step };
-    return { steps: learner.step, reason, seconds, history: this.history, ...best };
+    if (reason === 'aborted' && (midEpoch || learner.step === 0)) await this.#save(saving);
+    if (reason === 'done' && best !== undefined)
+      await recovery.change(({ state }) => writeValues(state, best.weights));
+    const end = { step: learner.step, reason, seconds: seconds() } as const;
+    recovery.tell({ type: 'end', ...end });
+    return {
+      steps: end.step,
+      reason,
+      seconds: end.seconds,
+      history: this.history,
+      ...(best === undefined ? {} : { bestStep: best.step }),
+    };
   }
 
   /**
    * Submits steps up to the next one after which the host has to know something, then waits for all of them. Where the device
    * is lost, all of them are submitted again.
    */
-  #stretch(options: TrainOptions, saving: Saving | undefined): Promise<Stretch> {
-    const periods = [
-      printEvery(options),
-      this.learner.perEpoch,
-      saving?.everySteps ?? this.learner.totalSteps,
-    ];
+  #window({ printEvery, signal }: Settled, saving: Saving | undefined): Promise<Window> {
+    const { perEpoch, totalSteps } = this.learner;
+    const periods = [printEvery, perEpoch, saving?.everySteps ?? totalSteps];
     return this.recovery.surviving(async (learner) => {
       const start = platform.now();
       const goOn = (): boolean =>
         !learner.full &&
-        learner.submitted < learner.totalSteps &&
-        options.signal?.aborted !== true &&
+        learner.submitted < totalSteps &&
+        signal?.aborted !== true &&
         this.#waiting.length === 0 &&
         platform.now() - start < MOST_UNSEEN &&
         periods.every((period) => learner.submitted % period !== 0);
@@ -229,9 +226,9 @@ export class Run {
     });
   }
 
-  async #startEvent() {
+  async #tellStart(): Promise<void> {
     const { plan, state, totalSteps, step } = this.learner;
-    return {
+    this.recovery.tell({
       type: 'start',
       tasks: plan.tasks.map(({ name }) => name),
       device: state.device.name,
@@ -241,7 +238,8 @@ export class Run {
       epochs: plan.epochs,
       steps: totalSteps,
       from: step,
-    } as const;
+    });
+    for (const message of plan.reader.notes ?? []) this.recovery.tell({ type: 'warning', message });
   }
 
   #add({ loss, losses }: StepResult): void {
@@ -251,62 +249,47 @@ export class Run {
       this.sums.losses[task] = (own(this.sums.losses, task) ?? 0) + value;
   }
 
-  #report(result: StepResult, done: number, seconds: number, emit: Listener): void {
-    const { learner } = this;
-    const stepsPerSecond = done / Math.max(seconds, 1e-9);
-    emit({
+  #report(result: StepResult, stepsPerSecond: number): void {
+    const { step, totalSteps, perEpoch } = this.learner;
+    this.recovery.tell({
       type: 'step',
-      step: learner.step,
-      steps: learner.totalSteps,
-      epoch: Math.ceil(learner.step / learner.perEpoch),
+      step,
+      steps: totalSteps,
+      epoch: Math.ceil(step / perEpoch),
       ...result,
       stepsPerSecond,
-      secondsLeft: (learner.totalSteps - learner.step) / stepsPerSecond,
+      secondsLeft: (totalSteps - step) / stepsPerSecond,
     });
   }
 
-  /** The part that is evaluated after every epoch. */
-  #evaluated({ evaluate }: TrainOptions): string | null {
-    if (evaluate !== undefined) return evaluate;
-    return this.learner.plan.reader.parts.valid === undefined ? null : 'valid';
-  }
-
-  async #finishEpoch(options: TrainOptions, emit: Listener): Promise<void> {
-    const { learner } = this;
+  async #finishEpoch({ evaluate: part, best: scoreOf }: Settled): Promise<void> {
+    const { recovery } = this;
+    const { epoch, step } = this.learner;
     const { count, loss, losses } = this.sums;
     const means = Object.fromEntries(Object.entries(losses).map(([task, sum]) => [task, sum / count]));
     this.sums = emptySums();
-    const part = this.#evaluated(options);
-    const record = { epoch: learner.epoch, step: learner.step, loss: loss / count, losses: means };
+    const record = { epoch, step, loss: loss / count, losses: means };
     if (part === null) {
       this.history.push(record);
       return;
     }
     // not given up half-way: what this epoch reached is measured, then saved
-    const metrics = await this.recovery.surviving((current) => current.evaluate(part));
+    const metrics = await recovery.surviving((learner) => learner.evaluate(part));
     this.history.push({ ...record, metrics });
-    const score = options.best?.(metrics);
+    const score = scoreOf?.(metrics);
     // a score that is no number, such as a mean over nothing, is never the best
     const finite = score !== undefined && Number.isFinite(score);
-    const better = finite && (this.best === undefined || score > this.best.score);
-    if (better) this.best = { score, step: learner.step, weights: await this.#weights() };
-    emit({ type: 'evaluation', part, epoch: learner.epoch, step: learner.step, metrics, best: better });
+    const best = finite && (this.best === undefined || score > this.best.score);
+    if (best) {
+      const weights = valuesOf(this.learner.state.layout, await recovery.copy(), 'parameter');
+      this.best = { score, step, weights };
+    }
+    recovery.tell({ type: 'evaluation', part, epoch, step, metrics, best });
   }
 
-  async #weights(): Promise<Map<string, Float32Array>> {
-    const copy = await this.recovery.copy();
-    const { entries } = this.learner.state.layout;
-    return new Map([...entries].map(([name, entry]) => [name, valuesIn(copy, 'parameter', entry)]));
-  }
-
-  async #restoreBest({ weights }: Best): Promise<void> {
-    await this.recovery.change(async ({ state }) => {
-      for (const [name, values] of weights) await state.write(name, values);
-    });
-  }
-
-  async #save(saving: Saving, emit: Listener): Promise<void> {
+  async #save(saving: Saving | undefined): Promise<void> {
+    if (saving === undefined) return;
     const folder = await saving.save();
-    emit({ type: 'checkpoint', folder, step: this.learner.step });
+    this.recovery.tell({ type: 'checkpoint', folder, step: this.learner.step });
   }
 }

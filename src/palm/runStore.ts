@@ -12,7 +12,6 @@ import {
 } from '../base/kinds.ts';
 import type { ArenaName } from '../runtime/state.ts';
 import { loadLatest, saveCheckpoint } from '../store/checkpoint.ts';
-import { storeFloats, writeSafetensors } from '../store/safetensors.ts';
 import { type Configuration, checkConfiguration } from './configuration.ts';
 import type { Metrics } from './contract.ts';
 import type { Listener } from './events.ts';
@@ -20,6 +19,7 @@ import { MODEL, modelOf } from './modelFile.ts';
 import { checkConstants, modelRecord, otherDevice } from './modelRecord.ts';
 import { emptyLosses, type Run } from './run.ts';
 import {
+  bestFile,
   checkForm,
   decodeJson,
   encodeJson,
@@ -31,7 +31,7 @@ import {
   momentsFile,
   sealOf,
   weightsFile,
-  writeArena,
+  writeValues,
 } from './snapshot.ts';
 
 export const WEIGHTS = 'weights.safetensors';
@@ -76,15 +76,7 @@ export async function saveRun(run: Run, folder: string, keep: number): Promise<s
     [PROGRESS, encodeJson({ ...progress, seal: await sealOf(progress) })],
     [MODEL, encodeJson(await modelRecord(learner))],
   ]);
-  if (best !== undefined) {
-    const tensors = [...best.weights].map(
-      ([name, values]) => [name, storeFloats(values, learner.state.entry(name).shape)] as const,
-    );
-    files.set(
-      BEST,
-      writeSafetensors({ tensors: new Map(tensors), metadata: new Map([['step', String(best.step)]]) }),
-    );
-  }
+  if (best !== undefined) files.set(BEST, bestFile(layout, best));
   const summary = { name: learner.plan.name, epoch: learner.epoch, steps: learner.totalSteps };
   const saved = await saveCheckpoint(folder, copy.step, { files, summary }, { keep });
   run.recovery.checkpoint = { folder: saved, step: copy.step };
@@ -109,7 +101,7 @@ export async function resumeRun(run: Run, folder: string, on: Listener | undefin
   const matches = [match(WEIGHTS), match(MOMENTS, 'moment1'), match(MOMENTS, 'moment2')];
   const best = progress.best === null ? undefined : { ...progress.best, weights: match(BEST).values };
   await run.recovery.change(async ({ state }) => {
-    for (const each of matches) await writeArena(state, each);
+    for (const { values, arena } of matches) await writeValues(state, values, arena);
   }, step);
   run.recovery.checkpoint = { folder: found, step };
   const { count, loss, losses } = progress.sums;

@@ -1,5 +1,5 @@
 import { platform } from '#platform';
-import { defined, FrondError } from '../base/errors.ts';
+import { defined, type ErrorCode, FrondError } from '../base/errors.ts';
 import { fits, flag, type Kind, type Kinds, type OptionsOf, object, optional } from '../base/kinds.ts';
 import { fingerprint } from '../base/random.ts';
 import type { Attribute, Graph, Node } from '../ir/graph.ts';
@@ -14,7 +14,7 @@ import {
   storeFloats,
   writeSafetensors,
 } from '../store/safetensors.ts';
-import { type HostCopy, valuesIn } from './hostCopy.ts';
+import { type HostCopy, type NamedValues, valuesOf } from './hostCopy.ts';
 
 const encoder = new TextEncoder();
 export const encodeJson = (value: unknown): Uint8Array =>
@@ -75,31 +75,41 @@ export const malformed = (file: string, why?: string, cause?: unknown): FrondErr
     cause,
   });
 
-/** The values of all parameters in an arena, by name, in order. */
-function tensorsOf(
+/** Values of a model in a safetensors file, those of each arena behind a prefix. */
+function valuesFile(
   { entries }: ParameterLayout,
-  copy: HostCopy,
-  arena: ArenaName,
-  prefix: string,
-): [string, StoredTensor][] {
-  return [...entries.values()].map((entry) => [
-    `${prefix}${entry.name}`,
-    storeFloats(valuesIn(copy, arena, entry), entry.shape),
-  ]);
+  arenas: Readonly<Record<string, NamedValues>>,
+  metadata: readonly [string, string],
+): Uint8Array {
+  const tensors = Object.entries(arenas).flatMap(([prefix, values]) =>
+    [...values].map(([name, floats]): [string, StoredTensor] => [
+      `${prefix}${name}`,
+      storeFloats(floats, defined(entries.get(name), name).shape),
+    ]),
+  );
+  return writeSafetensors({ tensors: new Map(tensors), metadata: new Map([metadata]) });
 }
 
-const FORMAT = new Map([['format', 'frond']]);
+const FORMAT = ['format', 'frond'] as const;
 
-export function weightsFile(layout: ParameterLayout, copy: HostCopy): Uint8Array {
-  return writeSafetensors({ tensors: new Map(tensorsOf(layout, copy, 'parameter', '')), metadata: FORMAT });
-}
+export const weightsFile = (layout: ParameterLayout, copy: HostCopy): Uint8Array =>
+  valuesFile(layout, { '': valuesOf(layout, copy, 'parameter') }, FORMAT);
 
-export function momentsFile(layout: ParameterLayout, copy: HostCopy): Uint8Array {
-  const tensors = new Map([
-    ...tensorsOf(layout, copy, 'moment1', 'moment1/'),
-    ...tensorsOf(layout, copy, 'moment2', 'moment2/'),
-  ]);
-  return writeSafetensors({ tensors, metadata: FORMAT });
+export const momentsFile = (layout: ParameterLayout, copy: HostCopy): Uint8Array =>
+  valuesFile(
+    layout,
+    { 'moment1/': valuesOf(layout, copy, 'moment1'), 'moment2/': valuesOf(layout, copy, 'moment2') },
+    FORMAT,
+  );
+
+export const bestFile = (layout: ParameterLayout, { step, weights }: Best): Uint8Array =>
+  valuesFile(layout, { '': weights }, ['step', String(step)]);
+
+/** Weights that did best so far. */
+export interface Best {
+  readonly score: number;
+  readonly step: number;
+  readonly weights: NamedValues;
 }
 
 /** What loading weights found: nothing is ever left out silently. */
@@ -127,7 +137,7 @@ const some = (names: readonly string[]): string =>
 export interface Match {
   readonly arena: ArenaName;
   readonly report: LoadReport;
-  readonly values: ReadonlyMap<string, Float32Array>;
+  readonly values: NamedValues;
 }
 
 /** Names in the files of moments begin with that of their arena. */
@@ -166,8 +176,11 @@ export function matchArena(
   return { arena, report, values: new Map(values) };
 }
 
-/** Writes what `matchArena` found. */
-export async function writeArena(state: ModelState, { arena, values }: Match): Promise<void> {
+export async function writeValues(
+  state: ModelState,
+  values: NamedValues,
+  arena: ArenaName = 'parameter',
+): Promise<void> {
   for (const [name, floats] of values) await state.write(name, floats, arena);
 }
 
@@ -181,30 +194,21 @@ function checkShape(name: string, stored: readonly number[], wanted: readonly nu
 }
 
 function checkReport({ loaded, missing, surplus }: LoadReport, file: string, partial: boolean): void {
-  const place = { file };
+  const refuse = (code: ErrorCode, what: string, hint: string): never => {
+    throw new FrondError(code, `${file} ${what}`, { place: { file }, hint });
+  };
   if (loaded.length === 0) {
-    throw new FrondError('FROND-W013', `${file} holds none of the model's parameters`, {
-      place,
-      hint: `it holds ${some(surplus) || 'no tensors'}; the model wants ${some(missing)}`,
-    });
+    const hint = `it holds ${some(surplus) || 'no tensors'}; the model wants ${some(missing)}`;
+    refuse('FROND-W013', "holds none of the model's parameters", hint);
   }
   if (partial) return;
   const hint = 'load it with { partial: true } if that is meant';
   if (missing.length > 0) {
-    throw new FrondError('FROND-W010', `${file} lacks ${counted(missing, 'parameter')}: ${some(missing)}`, {
-      place,
-      hint,
-    });
+    refuse('FROND-W010', `lacks ${counted(missing, 'parameter')}: ${some(missing)}`, hint);
   }
   if (surplus.length > 0) {
-    throw new FrondError(
-      'FROND-W011',
-      `${file} holds ${counted(surplus, 'tensor')} that the model has no place for: ${some(surplus)}`,
-      {
-        place,
-        hint,
-      },
-    );
+    const tensors = counted(surplus, 'tensor');
+    refuse('FROND-W011', `holds ${tensors} that the model has no place for: ${some(surplus)}`, hint);
   }
 }
 

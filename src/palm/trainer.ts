@@ -26,7 +26,7 @@ import { backboneKind, checkSettings, headKind, readerKind } from './settings.ts
 import { missing, TrainerBase } from './trainerBase.ts';
 
 export type { FitOptions } from './learner.ts';
-export { parseWith, type SaverOptions } from './trainerBase.ts';
+export type { SaverOptions } from './trainerBase.ts';
 
 const trainerOptions = {
   /** factor of this task's loss where several tasks learn together; default 1 */

@@ -26,7 +26,7 @@ import {
   partKind,
   readerKind,
 } from './settings.ts';
-import { type LoadOptions, type LoadReport, loadOptions, matchArena, writeArena } from './snapshot.ts';
+import { type LoadOptions, type LoadReport, loadOptions, matchArena, writeValues } from './snapshot.ts';
 import { type BackwardOptions, buildStep } from './step.ts';
 
 const saverOptions = {
@@ -316,14 +316,9 @@ export abstract class TrainerBase {
     checkSettings('loadCheckpoint', options, loadOptions);
     return this.#use('loadCheckpoint', async ({ learner, recovery }) => {
       this.#checkIdle();
-      const match = matchArena(
-        learner.state.layout,
-        await platform.files.readBytes(file),
-        file,
-        'parameter',
-        options,
-      );
-      await recovery.change(({ state }) => writeArena(state, match));
+      const bytes = await platform.files.readBytes(file);
+      const match = matchArena(learner.state.layout, bytes, file, 'parameter', options);
+      await recovery.change(({ state }) => writeValues(state, match.values));
       return match.report;
     });
   }
@@ -348,12 +343,8 @@ export abstract class TrainerBase {
 }
 
 /** The example that is meant by a text, or by an example. @throws FROND-C011 when the reader reads files only */
-export const exampleOf = (reader: Reader, input: string | object): object =>
-  typeof input === 'string' ? parseWith(reader, input) : input;
-
-/** @throws FROND-C011 when the reader reads files only */
-export function parseWith(reader: Reader, text: string): object {
-  const example = reader.parse?.(text);
+export function exampleOf(reader: Reader, input: string | object): object {
+  const example = typeof input === 'string' ? reader.parse?.(input) : input;
   if (typeof example === 'object' && example !== null) return example;
   throw new FrondError('FROND-C011', `the reader ${reader.name} cannot parse a text`, {
     hint: 'give it a function `parse`, or predict examples instead of texts',

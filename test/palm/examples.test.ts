@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { FrondError, palm } from '../../src/index.ts';
-import { planBatches } from '../../src/palm/batchPlan.ts';
+import { planBatches } from '../../src/palm/batches.ts';
 import type { JointFolderOptions, JointOptions } from '../../src/palm/reader/joint.ts';
 
 const good = { words: ['to', 'rome'], tags: ['O', 'B-city'], intent: 'travel' };

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FrondError, loadLatest, palm, saveCheckpoint } from '../../src/index.ts';
-import { parseWith } from '../../src/palm/trainer.ts';
+import { exampleOf } from '../../src/palm/trainerBase.ts';
 import { files } from '../../src/platform/node/index.ts';
 import { temporaryFolder } from '../store/support/bundle.ts';
 import {
@@ -206,7 +206,7 @@ describe('errors of a trainer say', () => {
 
   it('FROND-C011: that a reader cannot parse', async () => {
     const { parse: _, ...mute } = reader;
-    expect(await message(() => parseWith(mute as unknown as palm.Reader, 'x'))).toMatchInlineSnapshot(`
+    expect(await message(() => exampleOf(mute as unknown as palm.Reader, 'x'))).toMatchInlineSnapshot(`
       "[FROND-C011] the reader joint cannot parse a text
         hint: give it a function \`parse\`, or predict examples instead of texts"
     `);
