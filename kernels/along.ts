@@ -1,45 +1,39 @@
-import { type Dim, product, type Shape } from '../src/base/dim.ts';
+import { product, type Shape } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import { type CopyDim, planCopy, transposeDims } from './copy.ts';
-
-/** A kernel for rows of f32, run along any axis. */
-export interface AlongRequest {
-  /** of every operand and of the result */
-  readonly shape: Shape;
-  readonly axis: number;
-  readonly inputs: readonly Slot[];
-  readonly out: Slot;
-}
-
-export interface Rows {
-  readonly rows: Dim;
-  readonly columns: Dim;
-}
+import type { Slots } from './kernel.ts';
+import { temporary } from './plan.ts';
+import type { Matrix } from './rows.ts';
 
 /**
- * Along the last axis `plan` itself; along another one the operands are copied so that it comes last, and the result is
- * copied back: 2 bytes moved per byte of operand and result.
+ * Runs a kernel for rows along any axis of tensors f32 of one shape. Along the last one it is `plan` itself; along another, operands
+ * are copied so that the axis comes last, and results are copied back: 2 bytes moved per byte of each.
  */
-export function planAlong(
-  { shape, axis, inputs, out }: AlongRequest,
-  plan: (rows: Rows, inputs: readonly Slot[], out: Slot) => readonly LaunchPlan[],
+export function planAlong<N extends string>(
+  shape: Shape,
+  axis: number,
+  slots: Slots<N>,
+  plan: (rows: Matrix & Slots<N>) => readonly LaunchPlan[],
 ): readonly LaunchPlan[] {
   const others = shape.filter((_, i) => i !== axis);
-  const rows = { rows: product(others), columns: shape[axis] ?? 1 };
-  if (axis === shape.length - 1) return plan(rows, inputs, out);
-  const moved = [...others, rows.columns];
+  const columns = shape[axis] ?? 1;
+  const rows = { rows: product(others), columns };
+  if (axis === shape.length - 1) return plan({ ...slots, ...rows });
   const dims = moveLast(shape, axis);
-  const temporary = (name: string): Slot => ({
-    kind: 'temporary',
+  const turned = Object.entries<Slot>(slots).map(([name, slot]) => ({
     name,
-    type: { dtype: 'f32', shape: moved },
-  });
-  const turned = inputs.map((_, i) => temporary(`turned${i}`));
-  const result = temporary('result');
+    slot,
+    copy: temporary(`${name}Turned`, 'f32', [...others, columns]),
+  }));
+  const copies = Object.fromEntries(turned.map(({ name, copy }) => [name, copy])) as Slots<N>;
   return [
-    ...inputs.flatMap((from, i) => planCopy({ from, to: turned[i] ?? result, dtype: 'f32', dims })),
-    ...plan(rows, turned, result),
-    ...planCopy({ from: result, to: out, dtype: 'f32', dims: dims.map(reverse) }),
+    ...turned.flatMap(({ slot, copy }) =>
+      slot.kind === 'output' ? [] : planCopy({ from: slot, to: copy, dtype: 'f32', dims }),
+    ),
+    ...plan({ ...copies, ...rows }),
+    ...turned.flatMap(({ slot, copy }) =>
+      slot.kind === 'output' ? planCopy({ from: copy, to: slot, dtype: 'f32', dims: dims.map(reverse) }) : [],
+    ),
   ];
 }
 

@@ -1,76 +1,151 @@
 import { planAttention } from '../../kernels/attention.ts';
+import type { AttentionDims } from '../../kernels/attentionBlock.ts';
 import { planAttentionGradient } from '../../kernels/attentionGradient.ts';
-import type { Attributes, TensorType } from '../ir/graph.ts';
-import type { OpRecord } from '../ir/record.ts';
-import { checkAttention, costOf, dimsOf, settings } from './attentionRules.ts';
-import { expectOperands, numberOf, operand, refuse } from './rules.ts';
-import { input, output } from './slots.ts';
+import { type Dim, printShape, product, times } from '../base/dim.ts';
+import { count, flag, fraction, integer, type OptionsOf, optional } from '../base/kinds.ts';
+import type { TensorType } from '../ir/graph.ts';
+import type { Slot } from '../ir/record.ts';
+import { defineOp } from './define.ts';
+import { expectFloat, expectTypes, fail } from './rules.ts';
 
-const levelsOf = ({ shape }: TensorType, attributes: Attributes): TensorType => ({
-  dtype: 'f32',
-  shape: [shape[0] ?? 1, numberOf('attention', attributes, 'heads'), 2, shape[1] ?? 1],
-});
+/*
+ * softmax(q kᵀ / √width) v for each head. q [batch, time, heads·width], k and v [batch, keys, heads·width]; where attribute `masked`
+ * says so, a mask bool [batch, keys] (true = may be attended to); and, where there is an attribute `rate`, the key of its dropout,
+ * u32 [2], of which attribute `stream` is the stream.
+ */
 
-/** Results out as q, and of each row the largest score and the logarithm of its sum, f32 [batch, heads, 2, time], for the gradient. */
-export const attention: OpRecord = {
+/** Attributes of attention and of its gradient. */
+const settings = {
+  heads: count,
+  causal: optional(flag),
+  masked: optional(flag),
+  rate: optional(fraction),
+  stream: optional(integer),
+};
+type Settings = OptionsOf<typeof settings>;
+
+/** Which of the optional operands are there. */
+const given = {
+  mask: ({ masked }: Settings) => masked === true,
+  key: ({ rate }: Settings) => rate !== undefined,
+};
+
+interface Operands<T> {
+  readonly q: T;
+  readonly k: T;
+  readonly v: T;
+  readonly mask: T | undefined;
+  readonly key: T | undefined;
+}
+
+type Matrix = readonly [batch: Dim, time: Dim, width: Dim];
+
+function matrixOf(what: string, { shape }: TensorType): Matrix {
+  const [batch, time, width] = shape;
+  if (shape.length !== 3 || batch === undefined || time === undefined || width === undefined) {
+    return fail('FROND-S013', `attention: ${what} needs 3 dimensions, has ${printShape(shape)}`);
+  }
+  return [batch, time, width];
+}
+
+/** Checks k or v beside q. */
+function besideQuery(what: string, query: Matrix, type: TensorType): Matrix {
+  const other = matrixOf(what, type);
+  if (other[0] !== query[0]) {
+    fail('FROND-S014', `attention: query and ${what} batches differ: ${query[0]} and ${other[0]}`);
+  }
+  if (other[2] !== query[2]) {
+    fail('FROND-S014', `attention: query and ${what} widths differ: ${query[2]} and ${other[2]}`);
+  }
+  return other;
+}
+
+function headWidth(width: Dim, heads: number): number {
+  if (typeof width !== 'number') {
+    return fail('FROND-S026', `attention: the width must be a number, not ${width}`);
+  }
+  return Number.isInteger(width / heads) && width > 0
+    ? width / heads
+    : fail('FROND-S014', `attention: ${width} is not divisible by ${heads} heads`);
+}
+
+/** Checks the operands. @returns the type of the levels */
+function checkAttention({ q, k, v, mask, key }: Operands<TensorType>, attributes: Settings): TensorType {
+  const { heads, rate, stream } = attributes;
+  expectFloat('attention', q, k, v);
+  const query = matrixOf('query', q);
+  const [batch, keyTime] = besideQuery('key', query, k);
+  const [, valueTime] = besideQuery('value', query, v);
+  if (keyTime !== valueTime) {
+    fail('FROND-S014', `attention: key and value lengths differ: ${keyTime} and ${valueTime}`);
+  }
+  headWidth(query[2], heads);
+  if (rate !== undefined && stream === undefined) {
+    fail('FROND-S019', 'attention: attribute stream must be a number, not absent');
+  }
+  expectTypes('attention', {
+    ...(mask && { 'the mask': [mask, 'bool', [batch, keyTime]] }),
+    ...(key && { 'the key': [key, 'u32', [2]] }),
+  });
+  return { dtype: 'f32', shape: [batch, heads, 2, query[1]] };
+}
+
+function dimsOf(
+  { q, k }: Pick<Operands<TensorType>, 'q' | 'k'>,
+  { mask, key }: Pick<Operands<Slot>, 'mask' | 'key'>,
+  { heads, causal = false, rate = 0, stream = 0 }: Settings,
+): AttentionDims {
+  const [batch, queryTime, all] = matrixOf('query', q);
+  const [, keyTime] = matrixOf('key', k);
+  const width = headWidth(all, heads);
+  const dropout = key && { rate, key, stream };
+  return { batch, heads, queryTime, keyTime, width, scale: 1 / Math.sqrt(width), causal, mask, dropout };
+}
+
+/** Products of this many [time, width] × [width, keys] matrices per head. */
+const flopsOf =
+  (products: number) =>
+  ({ q, k }: Pick<Operands<TensorType>, 'q' | 'k'>): Dim =>
+    times(product([...q.shape, k.shape[1] ?? 1]), 2 * products);
+
+/** The output as q, and of each row the largest score and the logarithm of its sum, f32 [batch, heads, 2, time], for the gradient. */
+export const attention = defineOp({
   name: 'attention',
   doc: 'multi-head scaled dot-product attention (Vaswani et al. 2017) without anything of size time × keys in memory',
-  kind: 'kernel',
-  arity: [3, 5],
+  operands: ['q', 'k', 'v', 'mask?', 'key?'],
+  results: ['out', 'levels'],
+  saved: 'the row sums',
   attributes: settings,
-  shape(inputs, attributes) {
-    checkAttention(inputs, attributes);
-    const q = operand('attention', inputs, 0);
-    return [{ dtype: 'f32', shape: q.shape }, levelsOf(q, attributes)];
-  },
-  vjp(b, { inputs, outputs: [out, levels], gradients: [dout, ...saved], attributes }) {
-    refuse('attention', 'the row sums', saved);
-    if (out === undefined || levels === undefined || dout === undefined) return [];
-    const [q, k, v, ...rest] = inputs as [string, string, string];
-    return b.op('attentionGradient', [q, k, v, out, levels, dout, ...rest], attributes);
-  },
-  lower: (context) =>
-    planAttention({
-      ...dimsOf(context, 3),
-      q: input(0),
-      k: input(1),
-      v: input(2),
-      out: output(0),
-      levels: output(1),
-    }),
-  cost: costOf(2),
-};
+  given,
+  shape: (operands, attributes) => [
+    { dtype: 'f32', shape: operands.q.shape },
+    checkAttention(operands, attributes),
+  ],
+  vjp: (b, { needs: _, ...refs }, attributes) => b.op('attentionGradient', refs, attributes),
+  lower: (types, { slots, attributes, schedules }) =>
+    planAttention({ ...slots, ...dimsOf(types, slots, attributes), schedules }),
+  flops: flopsOf(2),
+});
 
-/** Operands q, k, v, out, levels, dout, and the optional ones of attention; results dq, dk, dv. */
-export const attentionGradient: OpRecord = {
+/** Gradients of q, k and v; probabilities are computed again from the levels. */
+export const attentionGradient = defineOp({
   name: 'attentionGradient',
   doc: 'gradients of attention with respect to query, key and value; probabilities are computed again',
-  kind: 'kernel',
-  arity: [6, 8],
+  operands: ['q', 'k', 'v', 'out', 'levels', 'dout', 'mask?', 'key?'],
+  results: ['dq', 'dk', 'dv'],
   attributes: settings,
-  shape(inputs, attributes) {
-    const [q, k, v] = [0, 1, 2].map((i) => operand('attentionGradient', inputs, i)) as [
-      TensorType,
-      TensorType,
-      TensorType,
-    ];
-    checkAttention([q, k, v, ...inputs.slice(6)], attributes);
-    const out: TensorType = { dtype: 'f32', shape: q.shape };
-    expectOperands('attentionGradient', inputs, 3, { out, levels: levelsOf(q, attributes), dout: out });
+  given,
+  shape(operands, attributes) {
+    const { q, k, v, out, levels, dout } = operands;
+    const wanted = checkAttention(operands, attributes);
+    expectTypes('attentionGradient', {
+      out: [out, 'f32', q.shape],
+      levels: [levels, 'f32', wanted.shape],
+      dout: [dout, 'f32', q.shape],
+    });
     return [q, k, v];
   },
-  lower: (context) =>
-    planAttentionGradient({
-      ...dimsOf(context, 6),
-      q: input(0),
-      k: input(1),
-      v: input(2),
-      out: input(3),
-      levels: input(4),
-      dout: input(5),
-      dq: output(0),
-      dk: output(1),
-      dv: output(2),
-    }),
-  cost: costOf(5),
-};
+  lower: (types, { slots, attributes, schedules }) =>
+    planAttentionGradient({ ...slots, ...dimsOf(types, slots, attributes), schedules }),
+  flops: flopsOf(5),
+});

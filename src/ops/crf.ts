@@ -1,99 +1,135 @@
 import { planCrfGradient } from '../../kernels/crfBackward.ts';
+import type { CrfSizes } from '../../kernels/crfBlock.ts';
+import { planCrfDecode } from '../../kernels/crfDecode.ts';
 import { planCrf } from '../../kernels/crfForward.ts';
-import type { OpRecord } from '../ir/record.ts';
-import { chainIndices, checkChain, costOf, sizesOf } from './crfRules.ts';
-import { expectOperands, operand, refuse } from './rules.ts';
-import { input, output } from './slots.ts';
+import { plus, printShape, product, times } from '../base/dim.ts';
+import type { TensorType } from '../ir/graph.ts';
+import { defineOp } from './define.ts';
+import { expectFloat, expectTypes, fail } from './rules.ts';
 
-const LOSS_OPERANDS = ['tags', 'lengths', 'transitions', 'start', 'stop'] as const;
+/*
+ * Linear-chain conditional random fields (Lafferty, McCallum and Pereira 2001). The score of labels y of a sequence of length n is
+ * start[y₁] + Σ_t emissions[t, y_t] + Σ_t transitions[y_{t−1}, y_t] + stop[y_n].
+ * Emissions f32 [batch, time, labels], transitions f32 [labels, labels] (from, to), start and stop f32 [labels],
+ * tags i32 [batch, time], lengths i32 [batch].
+ */
 
-const chainSlots = {
-  emissions: input(0),
-  tags: input(1),
-  lengths: input(2),
-  transitions: input(3),
-  start: input(4),
-  stop: input(5),
-};
+type Chain<N extends string> = Readonly<Record<N, TensorType>>;
 
-/** Operands emissions, tags, lengths, transitions, start, stop; result f32 [batch], at most 0. */
-export const crfLogLikelihood: OpRecord = {
+function sizesOf({ emissions: { shape } }: Chain<'emissions'>): CrfSizes {
+  const [batch, time, labels] = shape;
+  if (shape.length !== 3 || batch === undefined || time === undefined || labels === undefined) {
+    return fail('FROND-S013', `crf: emissions needs 3 dimensions, has ${printShape(shape)}`);
+  }
+  if (typeof labels !== 'number') {
+    return fail('FROND-S026', `crf: the number of labels must be known, not ${labels}`);
+  }
+  return { batch, time, labels };
+}
+
+function checkChain(
+  chain: Chain<'emissions' | 'lengths' | 'transitions' | 'start' | 'stop'> & Partial<Chain<'tags'>>,
+): CrfSizes {
+  const { emissions, tags, lengths, transitions, start, stop } = chain;
+  const { batch, time, labels } = sizesOf(chain);
+  expectFloat('crf', emissions);
+  expectTypes('crf', {
+    ...(tags && { tags: [tags, 'i32', [batch, time]] }),
+    lengths: [lengths, 'i32', [batch]],
+    transitions: [transitions, 'f32', [labels, labels]],
+    start: [start, 'f32', [labels]],
+    stop: [stop, 'f32', [labels]],
+  });
+  return { batch, time, labels };
+}
+
+/** Lengths are 0 … time. Tags are labels; what stands at and beyond a sequence's length is not read. */
+function indices(chain: Chain<'emissions'>) {
+  const { labels, time } = sizesOf(chain);
+  // lengths first: the check of the tags relies on them
+  return { lengths: { low: 0, below: plus(time, 1) }, tags: { low: 0, below: labels, lengths: 'lengths' } };
+}
+
+/** One multiply-add per transition and step of each pass, and as many again for shifts and exponentials. */
+const flopsOf =
+  (passes: number) =>
+  ({ emissions: { shape } }: Chain<'emissions'>) =>
+    times(product([...shape, shape[2] ?? 1]), 2 * passes);
+
+const CHAIN = ['emissions', 'tags', 'lengths', 'transitions', 'start', 'stop'] as const;
+
+/** f32 [batch], at most 0. */
+export const crfLogLikelihood = defineOp({
   name: 'crfLogLikelihood',
   doc: 'log-probability of the tags of each sequence under a linear-chain CRF',
-  kind: 'kernel',
-  arity: 6,
+  operands: CHAIN,
   attributes: {},
-  shape: (inputs) => [{ dtype: 'f32', shape: [checkChain(inputs, LOSS_OPERANDS).batch] }],
-  expand: (b, { inputs }) =>
+  shape: (chain) => [{ dtype: 'f32', shape: [checkChain(chain).batch] }],
+  expand: (b, chain) =>
     b
-      .op('crfLoss', inputs)
+      .op('crfLoss', chain)
       .slice(0, 1)
       .map((loss) => b.neg(loss)),
-};
+});
 
-/** Results loss [batch], log Z [batch], and the forward levels with their offsets for the gradient. */
-export const crfLoss: OpRecord = {
+/** Loss [batch], log Z [batch], and the forward levels with their offsets for the gradient. */
+export const crfLoss = defineOp({
   name: 'crfLoss',
   doc: 'log Z − score of the tags, for each sequence; 0 for an empty one',
-  kind: 'kernel',
-  arity: 6,
+  operands: CHAIN,
+  results: ['loss', 'logZ', 'alpha', 'offset'],
+  saved: 'log Z and the forward levels',
   attributes: {},
-  shape(inputs) {
-    const { batch, time, labels } = checkChain(inputs, LOSS_OPERANDS);
+  shape(chain) {
+    const { batch, time, labels } = checkChain(chain);
     return [[batch], [batch], [batch, time, labels], [batch, time]].map((shape) => ({ dtype: 'f32', shape }));
   },
-  vjp(b, { inputs, outputs: [, , alpha, offset], gradients: [dloss, ...saved] }) {
-    refuse('crf', 'log Z and the forward levels', saved);
-    if (alpha === undefined || offset === undefined || dloss === undefined) return [];
-    const [dEmissions, dTransitions, dStart, dStop] = b.op('crfGradient', [...inputs, alpha, offset, dloss]);
+  vjp(b, { loss: _, logZ: __, needs: ___, ...refs }) {
+    const [dEmissions, dTransitions, dStart, dStop] = b.op('crfGradient', refs);
     return [dEmissions, undefined, undefined, dTransitions, dStart, dStop];
   },
-  lower: ({ inputs }) =>
-    planCrf({
-      ...sizesOf(inputs),
-      ...chainSlots,
-      loss: output(0),
-      logZ: output(1),
-      alpha: output(2),
-      offset: output(3),
-    }),
-  indices: ({ inputs }) => chainIndices(sizesOf(inputs), 1, 2),
-  cost: costOf(1),
-};
+  lower: (types, { slots }) => planCrf({ ...slots, ...sizesOf(types) }),
+  indices,
+  flops: flopsOf(1),
+});
 
-/** Operands of the loss, the forward levels, their offsets, and dloss; results for emissions, transitions, start, stop. */
-export const crfGradient: OpRecord = {
+export const crfGradient = defineOp({
   name: 'crfGradient',
   doc: 'gradients of crfLoss: marginals minus the tags',
-  kind: 'kernel',
-  arity: 9,
+  operands: [...CHAIN, 'alpha', 'offset', 'dloss'],
+  results: ['demissions', 'dtransitions', 'dstart', 'dstop'],
   attributes: {},
-  shape(inputs) {
-    const { batch, time, labels } = checkChain(inputs, LOSS_OPERANDS);
-    expectOperands('crf', inputs, 6, {
-      levels: { dtype: 'f32', shape: [batch, time, labels] },
-      offsets: { dtype: 'f32', shape: [batch, time] },
-      dloss: { dtype: 'f32', shape: [batch] },
+  shape(chain) {
+    const { batch, time, labels } = checkChain(chain);
+    const { emissions, transitions, start, stop, alpha, offset, dloss } = chain;
+    expectTypes('crf', {
+      levels: [alpha, 'f32', [batch, time, labels]],
+      offsets: [offset, 'f32', [batch, time]],
+      dloss: [dloss, 'f32', [batch]],
     });
+    return [emissions, transitions, start, stop];
+  },
+  lower: (types, { slots }) => planCrfGradient({ ...slots, ...sizesOf(types) }),
+  indices,
+  flops: flopsOf(3),
+});
+
+/** Tags i32 [batch, time] and their score f32 [batch]. */
+export const crfDecode = defineOp({
+  name: 'crfDecode',
+  doc: 'most likely labels of each sequence (Viterbi 1967), 0 at and beyond its length, and their score',
+  operands: ['emissions', 'lengths', 'transitions', 'start', 'stop'],
+  results: ['tags', 'score'],
+  attributes: {},
+  shape(chain) {
+    const { batch, time } = checkChain(chain);
     return [
-      operand('crf', inputs, 0),
-      { dtype: 'f32', shape: [labels, labels] },
-      { dtype: 'f32', shape: [labels] },
-      { dtype: 'f32', shape: [labels] },
+      { dtype: 'i32', shape: [batch, time] },
+      { dtype: 'f32', shape: [batch] },
     ];
   },
-  lower: ({ inputs }) =>
-    planCrfGradient({
-      ...sizesOf(inputs),
-      ...chainSlots,
-      alpha: input(6),
-      offset: input(7),
-      dloss: input(8),
-      demissions: output(0),
-      dtransitions: output(1),
-      dstart: output(2),
-      dstop: output(3),
-    }),
-  indices: ({ inputs }) => chainIndices(sizesOf(inputs), 1, 2),
-  cost: costOf(3),
-};
+  lower: (types, { slots }) => planCrfDecode({ ...slots, ...sizesOf(types) }),
+  indices: (types) => ({ lengths: indices(types).lengths }),
+  within: (types) => ({ low: 0, below: sizesOf(types).labels }),
+  flops: flopsOf(1),
+});

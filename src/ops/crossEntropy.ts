@@ -1,18 +1,8 @@
 import { planCrossEntropy, planCrossEntropyGradient } from '../../kernels/crossEntropy.ts';
-import { product } from '../base/dim.ts';
+import { product, times } from '../base/dim.ts';
 import type { TensorType } from '../ir/graph.ts';
-import type { IndexedInput, LowerContext, OpRecord } from '../ir/record.ts';
-import {
-  expectFloat,
-  expectOperands,
-  expectShape,
-  expectType,
-  lastDim,
-  operand,
-  perInput,
-  refuse,
-} from './rules.ts';
-import { input, output } from './slots.ts';
+import { defineOp } from './define.ts';
+import { expectFloat, expectShape, expectType, expectTypes, lastDim } from './rules.ts';
 
 const rowsOf = ({ shape }: TensorType) => ({
   rows: product(shape.slice(0, -1)),
@@ -20,22 +10,24 @@ const rowsOf = ({ shape }: TensorType) => ({
 });
 
 /** Labels are classes, or −1. */
-const labelsOf = ({ inputs }: LowerContext): readonly IndexedInput[] => [
-  { input: 1, low: -1, below: rowsOf(operand('crossEntropy', inputs, 0)).classes },
-];
+const indices = ({ logits }: { readonly logits: TensorType }) => ({
+  labels: { low: -1, below: rowsOf(logits).classes },
+});
+
+const flops = ({ logits }: { readonly logits: TensorType }) => times(product(logits.shape), 11);
 
 /**
- * loss = log Σ_c e^{logits_c} − logits_label. Operands logits [..., classes] and labels i32 [...], −1 = ignored (loss 0).
- * Results loss [...], and of each row its largest logit m and log Σ e^{logits − m}, f32 [2, ...], for the gradient.
+ * loss = log Σ_c e^{logits_c} − logits_label. Logits [..., classes] and labels i32 [...], −1 = ignored (loss 0).
+ * Loss [...], and of each row its largest logit m and log Σ e^{logits − m}, f32 [2, ...], for the gradient.
  */
-export const crossEntropy: OpRecord = {
+export const crossEntropy = defineOp({
   name: 'crossEntropy',
   doc: 'negative log-probability of one label per row of logits',
-  kind: 'kernel',
-  arity: 2,
+  operands: ['logits', 'labels'],
+  results: ['loss', 'levels'],
+  saved: 'the levels',
   attributes: {},
-  shape(inputs) {
-    const [logits, labels] = [operand('crossEntropy', inputs, 0), operand('crossEntropy', inputs, 1)];
+  shape({ logits, labels }) {
     expectFloat('crossEntropy', logits);
     expectType('crossEntropy', 'labels', labels, 'i32');
     lastDim('crossEntropy', 'the input', logits.shape);
@@ -46,52 +38,33 @@ export const crossEntropy: OpRecord = {
       { dtype: 'f32', shape: [2, ...shape] },
     ];
   },
-  vjp(b, { inputs, outputs, gradients: [dloss, ...saved] }) {
-    refuse('crossEntropy', 'the levels', saved);
-    const given = [inputs[0], inputs[1], outputs[1], dloss].filter((ref) => ref !== undefined);
-    return given.length < 4 ? [] : [b.one('crossEntropyGradient', given)];
-  },
-  lower: ({ inputs, schedules }) =>
-    planCrossEntropy({
-      ...rowsOf(operand('crossEntropy', inputs, 0)),
-      logits: input(0),
-      labels: input(1),
-      loss: output(0),
-      schedules,
-      levels: output(1),
-    }),
-  indices: labelsOf,
-  cost: perInput(11),
-};
+  vjp: (b, { logits, labels, levels, dloss }) => [
+    b.one('crossEntropyGradient', { logits, labels, levels, dloss }),
+  ],
+  lower: ({ logits }, { slots, schedules }) => planCrossEntropy({ ...slots, ...rowsOf(logits), schedules }),
+  indices,
+  flops,
+});
 
-/** Operands logits, labels, levels, dloss. */
-export const crossEntropyGradient: OpRecord = {
+export const crossEntropyGradient = defineOp({
   name: 'crossEntropyGradient',
   doc: 'dloss (softmax(logits) − one-hot(label)), 0 in ignored rows',
-  kind: 'kernel',
-  arity: 4,
+  operands: ['logits', 'labels', 'levels', 'dloss'],
+  results: ['dlogits'],
   attributes: {},
-  shape(inputs) {
-    const logits = operand('crossEntropyGradient', inputs, 0);
+  shape({ logits, labels, levels, dloss }) {
     expectFloat('crossEntropyGradient', logits);
     lastDim('crossEntropyGradient', 'the input', logits.shape);
     const shape = logits.shape.slice(0, -1);
-    const row: TensorType = { dtype: 'f32', shape };
-    const labels: TensorType = { dtype: 'i32', shape };
-    const levels: TensorType = { dtype: 'f32', shape: [2, ...shape] };
-    expectOperands('crossEntropyGradient', inputs, 1, { labels, levels, dloss: row });
+    expectTypes('crossEntropyGradient', {
+      labels: [labels, 'i32', shape],
+      levels: [levels, 'f32', [2, ...shape]],
+      dloss: [dloss, 'f32', shape],
+    });
     return [logits];
   },
-  lower: ({ inputs, schedules }) =>
-    planCrossEntropyGradient({
-      ...rowsOf(operand('crossEntropyGradient', inputs, 0)),
-      logits: input(0),
-      labels: input(1),
-      levels: input(2),
-      dloss: input(3),
-      dlogits: output(),
-      schedules,
-    }),
-  indices: labelsOf,
-  cost: perInput(11),
-};
+  lower: ({ logits }, { slots, schedules }) =>
+    planCrossEntropyGradient({ ...slots, ...rowsOf(logits), schedules }),
+  indices,
+  flops,
+});

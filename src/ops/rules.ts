@@ -1,8 +1,8 @@
 import { type Dim, minus, plus, printShape, product, type Shape, sameShape, times } from '../base/dim.ts';
 import { type DType, isFloating } from '../base/dtype.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
-import type { Attribute, Attributes, Ref, TensorType } from '../ir/graph.ts';
-import type { Build, Cost, LowerContext } from '../ir/record.ts';
+import type { Attribute, Ref, TensorType } from '../ir/graph.ts';
+import type { Build, LowerContext } from '../ir/record.ts';
 
 /*
  * What the shape rules of all ops share. Their errors use the words of the type-level messages:
@@ -18,42 +18,9 @@ export function fail(code: ErrorCode, summary: string, hint?: string): never {
   throw new FrondError(code, summary, { hint });
 }
 
-// ---- attributes
-
-export const numberOf = (op: string, attributes: Attributes, name: string): number => {
-  const value = attributes[name];
-  return typeof value === 'number'
-    ? value
-    : fail('FROND-S019', `${op}: attribute ${name} must be a number, not ${show(value)}`);
-};
-
-const isDims = (value: Attribute | undefined): value is readonly Dim[] =>
-  Array.isArray(value) && value.every((dim) => typeof dim === 'number' || typeof dim === 'string');
-
-export const dimsOf = (op: string, attributes: Attributes, name: string): readonly Dim[] => {
-  const value = attributes[name];
-  return isDims(value)
-    ? value
-    : fail('FROND-S019', `${op}: attribute ${name} must be a list of dimensions, not ${show(value)}`);
-};
-
-export const integersOf = (op: string, attributes: Attributes, name: string): readonly number[] => {
-  const value = attributes[name];
-  const isIntegers = (x: typeof value): x is readonly number[] =>
-    Array.isArray(x) && x.every((item) => Number.isInteger(item));
-  return isIntegers(value)
-    ? value
-    : fail('FROND-S019', `${op}: attribute ${name} must be a list of integers, not ${show(value)}`);
-};
-
 export const show = (value: Attribute | undefined): string => JSON.stringify(value) ?? 'absent';
 
 // ---- types of operands
-
-/** Operand `index`; its absence is a wrong number of operands, which the builder reports first. */
-export function operand(op: string, inputs: readonly TensorType[], index: number): TensorType {
-  return inputs[index] ?? fail('FROND-S013', `${op}: operand ${index} is missing`);
-}
 
 export function expectFloat(op: string, ...types: readonly TensorType[]): void {
   const other = types.find(({ dtype }) => !isFloating(dtype));
@@ -77,20 +44,6 @@ export function expectSame(op: string, x: TensorType, y: TensorType): void {
 export function expectShape(op: string, what: string, shape: Shape, wanted: Shape): void {
   if (!sameShape(shape, wanted))
     fail('FROND-S014', `${op}: ${what} must be ${printShape(wanted)}, not ${printShape(shape)}`);
-}
-
-/** Throws unless the operands from `first` on, called as in `wanted`, are of those types. */
-export function expectOperands(
-  op: string,
-  inputs: readonly TensorType[],
-  first: number,
-  wanted: Readonly<Record<string, TensorType>>,
-): void {
-  for (const [i, [name, { dtype, shape }]] of Object.entries(wanted).entries()) {
-    const given = operand(op, inputs, first + i);
-    expectType(op, name, given, dtype);
-    expectShape(op, name, given.shape, shape);
-  }
 }
 
 /** Throws unless each operand, called as the table does, is of that dtype and shape. */
@@ -162,22 +115,6 @@ export function bytesOf({ inputs, outputs }: LowerContext): Dim {
   const sizes = [...inputs, ...outputs].map(({ shape, dtype }) => times(product(shape), BYTES[dtype]));
   return sizes.reduce<Dim>(plus, 0);
 }
-
-/** Cost of an op that does `flops` operations for each element of its first result. */
-export const perElement =
-  (flops: number) =>
-  (context: LowerContext): Cost => {
-    const elements = product(context.outputs[0]?.shape ?? []);
-    return { flops: flops === 0 ? 0 : times(elements, flops), bytes: bytesOf(context) };
-  };
-
-/** Cost of an op that does `flops` operations for each element of its first operand. */
-export const perInput =
-  (flops: number) =>
-  (context: LowerContext): Cost => ({
-    flops: times(product(context.inputs[0]?.shape ?? []), flops),
-    bytes: bytesOf(context),
-  });
 
 // ---- f16, which is storage: what sums or multiplies many elements does so in f32
 

@@ -123,7 +123,12 @@ export const attentionSamples: OpSamples = {
       q,
     ]),
     refused('attention: 128 is not divisible by 3 heads', 'FROND-S014', [q, q, q], { heads: 3 }),
-    refused('attention: attribute heads must be a number, not absent', 'FROND-S019', [q, q, q], {}),
+    refused(
+      'attention: attribute heads must be a positive whole number, not absent',
+      'FROND-S019',
+      [q, q, q],
+      {},
+    ),
     refused(
       'attention: the mask must be bool, not f32',
       'FROND-S010',
