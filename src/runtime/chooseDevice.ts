@@ -6,7 +6,7 @@ import { interpreterDevice } from './interpreterDevice.ts';
 import { openTried } from './trial.ts';
 import { WASM, type WasmDevice, type WasmOptions, wasmDevice } from './wasm/device.ts';
 import { describeAdapter, findAdapter } from './webgpu/adapter.ts';
-import { WEBGPU, type WebgpuDevice, type WebgpuOptions, webgpuDevice } from './webgpu/webgpuDevice.ts';
+import { type WebgpuDevice, type WebgpuOptions, webgpuDevice, webgpuOptions } from './webgpu/webgpuDevice.ts';
 
 export interface ChosenDevice {
   readonly device: Device;
@@ -75,7 +75,7 @@ async function onWasm(why: string, open: () => WasmDevice | Promise<WasmDevice>)
  */
 export async function chooseDevice(name: string, options: ChooseOptions = {}): Promise<ChosenDevice> {
   checkOptions('chooseDevice', options, { webgpu: optional(object), wasm: optional(object) });
-  checkOptions('chooseDevice', options.webgpu ?? {}, WEBGPU);
+  checkOptions('chooseDevice', options.webgpu ?? {}, webgpuOptions);
   checkOptions('chooseDevice', options.wasm ?? {}, WASM);
   switch (name) {
     case 'interpreter':

@@ -5,8 +5,8 @@ import {
   names,
   type OptionsOf,
   objectOf,
+  omittable,
   oneOf,
-  optional,
   recordOf,
   text,
   withFields,
@@ -26,37 +26,36 @@ export const DEFAULT_LIMITS: WgslLimits = { storageBuffers: 8, workgroupBytes: 1
 
 export const wgslOptions = {
   // a device's limits say more
-  limits: optional(withFields('limits', limits)),
+  limits: omittable(withFields('limits', limits)),
   /** the device has the feature `shader-f16`: buffers may hold f16 */
-  shaderF16: optional(flag),
+  shaderF16: omittable(flag),
   /**
    * Write each of a thread's elements out instead of looping over private arrays: real GPUs keep such elements in
    * registers; software Vulkan compiles the longer text slowly. Default false.
    */
-  unroll: optional(flag),
+  unroll: omittable(flag),
   /**
    * `polynomial` (default): exp, log and tanh within the bounds of the element-wise table on any device;
    * `builtin`: WGSL's own, whose guaranteed error is larger. erf and erfcx are always polynomials.
    */
-  transcendentals: optional(oneOf('polynomial', 'builtin')),
+  transcendentals: omittable(oneOf('polynomial', 'builtin')),
   /**
    * Parameters that are multiples of 4 in every launch of the text (`multiplesOf4` tells which). Where the innermost size of a
    * tensor is among them, its elements are loaded and stored as vec4.
    */
-  multiplesOf4: optional(names),
+  multiplesOf4: omittable(names),
   /**
    * The device has the feature `subgroups`, with `subgroup_id` among its WGSL features; sizes from the adapter's info.
    * Reductions then exchange numbers inside subgroups, in an order that depends on `min` alone.
    */
-  subgroups: optional(recordOf('sizes of subgroups', { min: count, max: count })),
+  subgroups: omittable(recordOf('sizes of subgroups', { min: count, max: count })),
   /** buffer → name of the binding that it shares with others; buffers that are not mentioned have one of their own */
-  arenas: optional(objectOf(text, 'names of arenas by buffer')),
+  arenas: omittable(objectOf(text, 'names of arenas by buffer')),
   /** buffers to bind `read_write` although the kernel only reads them: they lie in a GPU buffer that the launch writes */
-  readWrite: optional(names),
+  readWrite: omittable(names),
 };
-type WgslOption = OptionsOf<typeof wgslOptions>;
 /** How a kernel is spelled; none of it is a matter of the kernel. */
-export type WgslOptions = { readonly [N in keyof WgslOption]: WgslOption[N] | undefined };
+export type WgslOptions = OptionsOf<typeof wgslOptions>;
 
 /** A kernel that needs more than the adapter has. */
 export const limitError = (

@@ -1,21 +1,13 @@
 import { platform } from '#platform';
 import { FrondError } from '../../base/errors.ts';
-import type { AdapterDescription, GpuLimits } from './description.ts';
+import { type AdapterDescription, type GpuLimits, LIMITS } from './description.ts';
 
 /** Features that are asked for where the adapter has them. */
 const WANTED = ['shader-f16', 'subgroups', 'timestamp-query'] as const;
 
-/** Limit of frond → limit of WebGPU. */
-const LIMITS = {
-  storageBuffers: 'maxStorageBuffersPerShaderStage',
-  workgroupBytes: 'maxComputeWorkgroupStorageSize',
-  invocations: 'maxComputeInvocationsPerWorkgroup',
-  bufferBytes: 'maxBufferSize',
-  bindingBytes: 'maxStorageBufferBindingSize',
-  groups: 'maxComputeWorkgroupsPerDimension',
-} as const satisfies Record<keyof GpuLimits, keyof GPUSupportedLimits>;
-
-const NAMES = Object.keys(LIMITS) as (keyof GpuLimits)[];
+/** A limit for each of frond's names. */
+const limitsBy = (limit: (name: keyof GpuLimits) => number): GpuLimits =>
+  Object.fromEntries(Object.keys(LIMITS).map((name) => [name, limit(name as keyof GpuLimits)])) as GpuLimits;
 
 /** A workgroup may have all its threads along one dimension: their limits go with that of the invocations. */
 const SIDES = ['maxComputeWorkgroupSizeX', 'maxComputeWorkgroupSizeY'] as const;
@@ -27,9 +19,7 @@ export function describeAdapter(adapter: GPUAdapter): AdapterDescription {
   const { info } = adapter;
   const parts = [info.vendor, info.architecture, info.device, info.description];
   const name = [...new Set(parts.filter(Boolean))].join(' ') || 'unnamed adapter';
-  const limits = Object.fromEntries(
-    NAMES.map((name) => [name, adapter.limits[LIMITS[name]]]),
-  ) as unknown as GpuLimits;
+  const limits = limitsBy((name) => adapter.limits[LIMITS[name]]);
   const sides = SIDES.map((side) => adapter.limits[side]);
   return {
     name,
@@ -39,44 +29,45 @@ export function describeAdapter(adapter: GPUAdapter): AdapterDescription {
   };
 }
 
-/** An adapter, or why there is none and what to do about it. */
+/** Why there is no adapter, and what to do about it. */
+interface NoAdapter {
+  readonly reason: string;
+  readonly hint: string;
+}
+/** An adapter, or why there is none. */
 export type AdapterSearch =
   | { readonly adapter: GPUAdapter; readonly gpu: GPU }
-  | { readonly adapter: undefined; readonly reason: string; readonly hint: string };
+  | (NoAdapter & { readonly adapter: undefined });
+
+const requested = (gpu: GPU, wish: GPURequestAdapterOptions): Promise<GPUAdapter | null> =>
+  gpu.requestAdapter(wish).catch(() => null);
+const FASTEST = { powerPreference: 'high-performance' } as const;
+const NOT_FOUND = 'WebGPU finds no adapter';
 
 /** Asks for the fastest adapter. A new one each time: an adapter makes one device. */
 export async function findAdapter(given?: GPU): Promise<AdapterSearch> {
-  const hinted = { reason: '', hint: 'give another entry point' };
-  const { gpu, reason, hint } = given === undefined ? await platform.openGpu() : { gpu: given, ...hinted };
+  const opened = given === undefined ? await platform.openGpu() : undefined;
+  const { reason, hint } = opened ?? { reason: '', hint: 'give another entry point' };
+  const gpu = given ?? (opened?.gpu as GPU | undefined);
   if (gpu === undefined) return { adapter: undefined, reason, hint };
-  const entry = gpu as GPU;
-  const adapter = await entry.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
-  if (adapter !== null) return { adapter, gpu: entry };
-  return { adapter: undefined, reason: 'WebGPU finds no adapter', hint };
+  const adapter = await requested(gpu, FASTEST);
+  return adapter === null ? { adapter: undefined, reason: NOT_FOUND, hint } : { adapter, gpu };
 }
 
 /** Every adapter that WebGPU gives away, by name: what it prefers for speed stands first. */
-export async function listAdapters(): Promise<{
-  readonly adapters: readonly AdapterDescription[];
-  /** why there is none, and what to do about it */
-  readonly reason: string;
-  readonly hint: string;
-}> {
+export async function listAdapters(): Promise<
+  NoAdapter & { readonly adapters: readonly AdapterDescription[] }
+> {
   const { gpu, reason, hint } = await platform.openGpu();
   if (gpu === undefined) return { adapters: [], reason, hint };
-  const wishes = [
-    { powerPreference: 'high-performance' },
-    { powerPreference: 'low-power' },
-    { forceFallbackAdapter: true },
-  ] as const;
   const found = new Map<string, AdapterDescription>();
-  for (const wish of wishes) {
-    const adapter = await (gpu as GPU).requestAdapter(wish).catch(() => null);
+  for (const wish of [FASTEST, { powerPreference: 'low-power' }, { forceFallbackAdapter: true }] as const) {
+    const adapter = await requested(gpu as GPU, wish);
     if (adapter === null) continue;
     const description = describeAdapter(adapter);
     if (!found.has(description.name)) found.set(description.name, description);
   }
-  return { adapters: [...found.values()], reason: 'WebGPU finds no adapter', hint };
+  return { adapters: [...found.values()], reason: NOT_FOUND, hint };
 }
 
 /** A device with the best that its adapter has; everything that must stay referenced while it is used. */
@@ -94,12 +85,6 @@ export function subgroupsOf(gpu: GPU, { features, info }: GPUAdapter): OpenedGpu
   return numbered && min !== undefined && max !== undefined ? { min, max } : undefined;
 }
 
-/** The adapter's limits, none beyond `wanted`. */
-function limitsWithin(adapter: GpuLimits, wanted: Partial<GpuLimits>): GpuLimits {
-  const pairs = NAMES.map((name) => [name, Math.min(adapter[name], wanted[name] ?? adapter[name])] as const);
-  return Object.fromEntries(pairs) as unknown as GpuLimits;
-}
-
 /**
  * @param wanted limits to stay within, though the adapter may have more
  * @throws FROND-R020 where there is no adapter, or it gives no device
@@ -114,10 +99,12 @@ export async function openAdapter(wanted: Partial<GpuLimits> = {}, given?: GPU):
   const { adapter, gpu } = search;
   const description = describeAdapter(adapter);
   const features = WANTED.filter((name) => adapter.features.has(name));
-  const limits = limitsWithin(description.limits, wanted);
+  const limits = limitsBy((name) =>
+    Math.min(description.limits[name], wanted[name] ?? Number.POSITIVE_INFINITY),
+  );
   // what WebGPU guarantees everywhere need not, and less cannot, be asked for
   const required = Object.fromEntries(
-    [...NAMES.map((name) => LIMITS[name]), ...SIDES].map((name) => [name, adapter.limits[name]]),
+    [...Object.values(LIMITS), ...SIDES].map((name) => [name, adapter.limits[name]]),
   );
   const device = await adapter
     .requestDevice({ requiredFeatures: features, requiredLimits: required })
@@ -128,7 +115,9 @@ export async function openAdapter(wanted: Partial<GpuLimits> = {}, given?: GPU):
       });
     });
   return {
-    ...{ device, description: { ...description, limits, features } },
-    ...{ subgroups: subgroupsOf(gpu, adapter), kept: [gpu, adapter, device] },
+    device,
+    description: { ...description, limits, features },
+    subgroups: subgroupsOf(gpu, adapter),
+    kept: [gpu, adapter, device],
   };
 }

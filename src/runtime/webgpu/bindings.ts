@@ -12,15 +12,12 @@ export interface BindingPattern {
 
 /** Items by key, in order of first appearance. */
 function groupsOf<T>(items: readonly T[], keyOf: (item: T) => unknown): T[][] {
-  const groups = new Map<unknown, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [item]);
-    else group.push(item);
-  }
+  const groups = new Map<unknown, T[]>(items.map((item) => [keyOf(item), []]));
+  for (const item of items) groups.get(keyOf(item))?.push(item);
   return [...groups.values()];
 }
+
+const count = (items: readonly unknown[]): number => new Set(items).size;
 
 /**
  * The rules of WebGPU: within one dispatch a GPU buffer is either only read, through any ranges, or bound for writing everywhere,
@@ -36,10 +33,10 @@ export function planBindings(
   const written = new Set(buffers.filter(({ access }) => access !== 'read').map(({ memory }) => memory));
   const memories = groupsOf(buffers, ({ memory }) => memory);
   const arenas: Record<string, string> = {};
-  let count = buffers.length;
+  let left = buffers.length;
   const join = (members: readonly { readonly name: string }[]): void => {
     const bindings = new Set(members.map(({ name }) => own(arenas, name) ?? name));
-    count -= bindings.size - 1;
+    left -= bindings.size - 1;
     if (bindings.size > 1) for (const { name } of members) arenas[name] = `${members[0]?.name}_memory`;
   };
   for (const members of memories) {
@@ -47,7 +44,7 @@ export function planBindings(
     for (const same of groupsOf(members, ({ tensor }) => tensor)) join(same);
   }
   for (const members of [...memories].sort((a, b) => b.length - a.length)) {
-    if (count > limit) join(members);
+    if (left > limit) join(members);
   }
   const readWrite = buffers.filter(({ access, memory }) => access === 'read' && written.has(memory));
   return { arenas, readWrite: readWrite.map(({ name }) => name) };
@@ -63,38 +60,35 @@ export function allowsBindings(
   { arenas, readWrite }: BindingPattern,
 ): boolean {
   const bindings = kernel.buffers.map(({ name, access }) => ({
-    ...{ name: own(arenas, name) ?? name, ...placeOf(name) },
+    ...placeOf(name),
+    name: own(arenas, name) ?? name,
     writes: access !== 'read' || readWrite.includes(name),
   }));
-  const whole = groupsOf(bindings, ({ name }) => name).every(
-    (members) => new Set(members.map(({ memory }) => memory)).size === 1,
+  const isWhole = groupsOf(bindings, ({ name }) => name).every(
+    (members) => count(members.map(({ memory }) => memory)) === 1,
   );
-  return (
-    whole &&
-    groupsOf(bindings, ({ memory }) => memory).every((members) => {
-      const writing = new Set(members.filter(({ writes }) => writes).map(({ name }) => name));
-      if (writing.size === 0) return true;
-      const apart = groupsOf(members, ({ tensor }) => tensor).every(
-        (same) => new Set(same.map(({ name }) => name)).size === 1,
-      );
-      return apart && members.every(({ name }) => writing.has(name));
-    })
-  );
+  const isApart = groupsOf(bindings, ({ memory }) => memory).every((members) => {
+    const writing = new Set(members.filter(({ writes }) => writes).map(({ name }) => name));
+    if (writing.size === 0) return true;
+    const tensors = groupsOf(members, ({ tensor }) => tensor);
+    return (
+      members.every(({ name }) => writing.has(name)) &&
+      tensors.every((same) => count(same.map(({ name }) => name)) === 1)
+    );
+  });
+  return isWhole && isApart;
 }
 
 /**
- * A pattern that another launch of the kernel has already, if this one may use it too: then both have one text. It shares bindings
- * just as `own` does, and only binds more for writing.
+ * Whether a launch that would be bound by `own` can do with the text of another launch of the kernel, bound by `known`: one that shares
+ * bindings just as it does, and only binds more for writing.
  */
-export const knownPattern = (
+export const isServedBy = (
   kernel: Kernel,
   placeOf: (buffer: string) => Place,
   own: BindingPattern,
-  known: readonly BindingPattern[],
-): BindingPattern =>
-  known.find(
-    (other) =>
-      JSON.stringify(other.arenas) === JSON.stringify(own.arenas) &&
-      own.readWrite.every((name) => other.readWrite.includes(name)) &&
-      allowsBindings(kernel, placeOf, other),
-  ) ?? own;
+  known: BindingPattern,
+): boolean =>
+  JSON.stringify(known.arenas) === JSON.stringify(own.arenas) &&
+  own.readWrite.every((name) => known.readWrite.includes(name)) &&
+  allowsBindings(kernel, placeOf, known);

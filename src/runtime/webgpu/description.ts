@@ -1,15 +1,19 @@
-import type { WgslLimits } from '../../backend/wgsl/index.ts';
-
 // Apart from whatever names types of WebGPU: users of the library need not have those.
 
-/** What an adapter allows, of that which kernels and memory depend on. */
-export interface GpuLimits extends WgslLimits {
-  readonly bufferBytes: number;
+/** What an adapter allows, of that which kernels and memory depend on, and what WebGPU calls it. */
+export const LIMITS = {
+  /** storage buffers that one launch may bind */
+  storageBuffers: 'maxStorageBuffersPerShaderStage',
+  workgroupBytes: 'maxComputeWorkgroupStorageSize',
+  invocations: 'maxComputeInvocationsPerWorkgroup',
+  bufferBytes: 'maxBufferSize',
   /** bytes of one buffer that a kernel can see */
-  readonly bindingBytes: number;
+  bindingBytes: 'maxStorageBufferBindingSize',
   /** workgroups along one dimension of a dispatch */
-  readonly groups: number;
-}
+  groups: 'maxComputeWorkgroupsPerDimension',
+} as const;
+
+export type GpuLimits = { readonly [N in keyof typeof LIMITS]: number };
 
 export interface AdapterDescription {
   /** vendor, architecture and device, as the driver calls them */

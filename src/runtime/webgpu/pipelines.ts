@@ -3,9 +3,11 @@ import { defined } from '../../base/errors.ts';
 import { own } from '../../base/own.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import type { LaunchShape, Place } from '../device.ts';
-import { type BindingPattern, knownPattern, planBindings } from './bindings.ts';
-import { COMPUTE_STAGE } from './flags.ts';
+import { type BindingPattern, isServedBy, planBindings } from './bindings.ts';
 import type { GpuOwner } from './owner.ts';
+
+/** A bit of the WebGPU interface, as its specification numbers it. */
+const COMPUTE_STAGE = 0x4;
 
 export interface Pipeline {
   readonly pipeline: GPUComputePipeline;
@@ -25,9 +27,8 @@ interface KnownModule {
 export class Pipelines {
   readonly #owner: GpuOwner;
   readonly #options: TextOptions;
-  readonly #modules = new Map<Kernel, KnownModule[]>();
+  readonly #modules = new Map<Kernel, readonly KnownModule[]>();
   readonly #pipelines = new Map<string, Promise<Pipeline>>();
-  readonly #layouts = new Map<string, GPUBindGroupLayout>();
 
   constructor(owner: GpuOwner, options: TextOptions) {
     this.#owner = owner;
@@ -49,15 +50,13 @@ export class Pipelines {
     multiplesOf4: readonly string[] = [],
   ): WgslModule {
     const known = this.#modules.get(kernel) ?? [];
-    this.#modules.set(kernel, known);
     const own = planBindings(kernel, placeOf, this.#options.limits.storageBuffers);
-    const alike = known.filter(({ multiples }) => multiples === multiplesOf4.join());
-    const patterns = alike.map(({ pattern }) => pattern);
-    const pattern = knownPattern(kernel, placeOf, own, patterns);
-    const found = alike.find((one) => one.pattern === pattern);
+    const multiples = multiplesOf4.join();
+    const alike = known.filter((one) => one.multiples === multiples);
+    const found = alike.find(({ pattern }) => isServedBy(kernel, placeOf, own, pattern));
     if (found !== undefined) return found.module;
-    const module = printWgsl(kernel, { ...this.#options, ...pattern, multiplesOf4 });
-    known.push({ pattern, multiples: multiplesOf4.join(), module });
+    const module = printWgsl(kernel, { ...this.#options, ...own, multiplesOf4 });
+    this.#modules.set(kernel, [...known, { pattern: own, multiples, module }]);
     return module;
   }
 
@@ -98,41 +97,31 @@ export class Pipelines {
     return made;
   }
 
-  async #make(module: WgslModule): Promise<Pipeline> {
+  async #make({ kernel: label, code, bindings }: WgslModule): Promise<Pipeline> {
     const { device } = this.#owner;
-    const what = `kernel ${module.kernel}`;
-    const label = module.kernel;
+    const what = `kernel ${label}`;
+    const entry = (binding: number, type: GPUBufferBindingType): GPUBindGroupLayoutEntry => ({
+      binding,
+      visibility: COMPUTE_STAGE,
+      buffer: { type },
+    });
     const { layout, descriptor } = await this.#owner.scoped(what, () => {
-      const layout = this.#layoutOf(module);
-      const shader = device.createShaderModule({ code: module.code, label });
+      const layout = device.createBindGroupLayout({
+        entries: [
+          entry(0, 'uniform'),
+          ...bindings.map(({ binding, access }) =>
+            entry(binding, access === 'read' ? 'read-only-storage' : 'storage'),
+          ),
+        ],
+      });
       const descriptor: GPUComputePipelineDescriptor = {
         layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-        compute: { module: shader, entryPoint: 'main' },
+        compute: { module: device.createShaderModule({ code, label }), entryPoint: 'main' },
         label,
       };
       return { layout, descriptor };
     });
     const pipeline = await this.#owner.guard(what, device.createComputePipelineAsync(descriptor));
     return { pipeline, layout };
-  }
-
-  #layoutOf({ bindings }: WgslModule): GPUBindGroupLayout {
-    const key = bindings.map(({ access }) => access).join();
-    const known = this.#layouts.get(key);
-    if (known !== undefined) return known;
-    const layout = this.#owner.device.createBindGroupLayout({
-      entries: [
-        { binding: 0, visibility: COMPUTE_STAGE, buffer: { type: 'uniform' } },
-        ...bindings.map(
-          ({ binding, access }): GPUBindGroupLayoutEntry => ({
-            binding,
-            visibility: COMPUTE_STAGE,
-            buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' },
-          }),
-        ),
-      ],
-    });
-    this.#layouts.set(key, layout);
-    return layout;
   }
 }

@@ -1,9 +1,8 @@
-import { dispatchSize, uniformData, type WgslBinding, type WgslModule } from '../../backend/wgsl/index.ts';
+import { dispatchSize, uniformData, type WgslModule } from '../../backend/wgsl/index.ts';
 import { defined } from '../../base/errors.ts';
 import { own } from '../../base/own.ts';
 import type { Command, Place } from '../device.ts';
-import { alignBytes, RANGE_ALIGNMENT, USAGE } from './flags.ts';
-import { type GpuRange, rangeOf } from './memory.ts';
+import { alignBytes, type GpuRange, RANGE_ALIGNMENT, rangeOf, USAGE } from './memory.ts';
 import type { GpuOwner } from './owner.ts';
 import type { Pipeline, Pipelines } from './pipelines.ts';
 
@@ -16,74 +15,61 @@ export interface GpuLaunch {
   readonly size: readonly [x: number, y: number, z: number];
 }
 
-/** A command with its text and the ranges of its buffers. */
+/** A command with its text. */
 interface Planned {
   readonly command: Command;
   readonly module: WgslModule;
-  readonly ranges: ReadonlyMap<string, GpuRange>;
+  /** what each binding of the module covers */
+  readonly ranges: readonly (GpuRange & { readonly binding: number })[];
+  /** where each buffer begins in its binding, in elements */
+  readonly bases: Readonly<Record<string, number>>;
 }
 
 function planCommand(command: Command, pipelines: Pipelines): Planned {
   const { kernel, buffers, multiplesOf4 } = command;
-  const located = (name: string) => defined(own(buffers, name), `buffer ${name} of kernel ${kernel.name}`);
-  const ranges = new Map(
-    kernel.buffers.map(
-      ({ name }) => [name, rangeOf(located(name), `${name} of kernel ${kernel.name}`)] as const,
-    ),
+  const known = new Map(
+    kernel.buffers.map(({ name }) => {
+      const what = `${name} of kernel ${kernel.name}`;
+      return [name, rangeOf(defined(own(buffers, name), what), what)];
+    }),
   );
-  const byMemory = (name: string): Place => {
-    const { memory, offset } = located(name);
-    return { memory, tensor: offset };
-  };
-  const module = pipelines.moduleOf(kernel, byMemory, multiplesOf4);
-  const whole = module.bindings.every(
-    ({ buffers: names }) => new Set(names.map((name) => ranges.get(name)?.buffer)).size === 1,
+  const range = (name: string): GpuRange => defined(known.get(name), `range of ${name}`);
+  // by buffer: what lies in different chunks of a memory cannot share a binding
+  const placeOf = (name: string): Place => ({ memory: range(name).buffer, tensor: range(name).offset });
+  const module = pipelines.moduleOf(kernel, placeOf, multiplesOf4);
+  const ranges = module.bindings.map(({ binding, buffers: names }) => ({
+    ...hullOf(names.map(range)),
+    binding,
+  }));
+  const bases = module.bindings.flatMap(({ buffers: names, dtype }, i) =>
+    names.map((name) => {
+      const bytes = range(name).offset - defined(ranges[i], 'range of a binding').offset;
+      return [name, bytes / (dtype === 'f16' ? 2 : 4)] as const;
+    }),
   );
-  if (whole) return { command, module, ranges };
-  // a memory in several chunks: what lies in different ones cannot share a binding
-  const byBuffer = (name: string): Place => {
-    const { buffer, offset } = defined(ranges.get(name), name);
-    return { memory: buffer, tensor: offset };
-  };
-  return { command, module: pipelines.moduleOf(kernel, byBuffer, multiplesOf4), ranges };
+  return { command, module, ranges, bases: Object.fromEntries(bases) };
 }
 
-/** The stretch that a binding covers: from the first to the last byte of its buffers, rounded to what a range must be. */
-function hullOf({ buffers }: WgslBinding, ranges: Planned['ranges']): GpuRange {
-  const parts = buffers.map((name) => defined(ranges.get(name), `range of ${name}`));
-  const { buffer } = defined(parts[0], 'range of a binding');
-  const offset = Math.min(...parts.map((part) => part.offset));
-  const end = Math.max(...parts.map((part) => part.offset + Math.max(4, part.bytes)));
+/** From the first to the last byte of the ranges of a binding's buffers, rounded to what a range must be. */
+function hullOf(ranges: readonly GpuRange[]): GpuRange {
+  const { buffer } = defined(ranges[0], 'range of a binding');
+  const offset = Math.min(...ranges.map((range) => range.offset));
+  const end = Math.max(...ranges.map((range) => range.offset + Math.max(4, range.bytes)));
   const bytes = Math.min(alignBytes(end - offset, RANGE_ALIGNMENT), buffer.size - offset);
   return { buffer, offset, bytes };
 }
 
-/** Where the buffers of shared bindings begin, in elements of their binding. */
-function basesOf({ module, ranges }: Planned): Record<string, number> {
-  return Object.fromEntries(
-    module.bindings.flatMap((binding) => {
-      const start = hullOf(binding, ranges).offset;
-      const bytes = binding.dtype === 'f16' ? 2 : 4;
-      return binding.buffers.map(
-        (name) => [name, (defined(ranges.get(name), name).offset - start) / bytes] as const,
-      );
-    }),
-  );
-}
-
 /** One uniform buffer for all launches, each at its aligned offset, written once. */
-function uniformsOf(plans: readonly Planned[]): { readonly data: Uint8Array; readonly offsets: number[] } {
+function uniformsOf(plans: readonly Planned[]) {
   const offsets: number[] = [];
   let size = 0;
   for (const { module } of plans) {
     offsets.push(size);
-    size += alignBytes(Math.max(16, module.uniformBytes), RANGE_ALIGNMENT);
+    size += alignBytes(module.uniformBytes, RANGE_ALIGNMENT);
   }
   const data = new Uint8Array(Math.max(RANGE_ALIGNMENT, size));
-  plans.forEach((plan, i) => {
-    const { grid, scalars, kernel } = plan.command;
-    const bytes = uniformData(plan.module, { kernel, grid, scalars }, basesOf(plan));
-    data.set(new Uint8Array(bytes), offsets[i] ?? 0);
+  plans.forEach(({ module, command, bases }, i) => {
+    data.set(new Uint8Array(uniformData(module, command, bases)), offsets[i]);
   });
   return { data, offsets };
 }
@@ -106,23 +92,19 @@ export async function bindLaunches(
       size: data.byteLength,
       usage: USAGE.uniform | USAGE.copyTarget,
     });
-    device.queue.writeBuffer(uniforms, 0, data as Uint8Array<ArrayBuffer>);
-    const launches = plans.map((plan, i): GpuLaunch => {
+    device.queue.writeBuffer(uniforms, 0, data);
+    const launches = plans.map(({ command: { kernel, grid }, module, ranges }, i): GpuLaunch => {
       const { pipeline, layout } = compiled[i] as Pipeline;
-      const size = Math.max(16, plan.module.uniformBytes);
-      const group = device.createBindGroup({
-        layout,
-        entries: [
-          { binding: 0, resource: { buffer: uniforms, offset: offsets[i] ?? 0, size } },
-          ...plan.module.bindings.map((binding): GPUBindGroupEntry => {
-            const { buffer, offset, bytes } = hullOf(binding, plan.ranges);
-            return { binding: binding.binding, resource: { buffer, offset, size: bytes } };
-          }),
-        ],
-      });
-      const { kernel, grid } = plan.command;
+      const uniform = { buffer: uniforms, offset: offsets[i] ?? 0, size: module.uniformBytes };
+      const entries = ranges.map(({ binding, buffer, offset, bytes }) => ({
+        binding,
+        resource: { buffer, offset, size: bytes },
+      }));
       return {
-        ...{ kernel: kernel.name, variant: kernel.variant, pipeline, group },
+        kernel: kernel.name,
+        variant: kernel.variant,
+        pipeline,
+        group: device.createBindGroup({ layout, entries: [{ binding: 0, resource: uniform }, ...entries] }),
         size: dispatchSize(grid, groups),
       };
     });

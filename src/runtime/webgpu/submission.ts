@@ -1,5 +1,5 @@
 import type { LaunchTime } from '../device.ts';
-import { MAP_READ, USAGE } from './flags.ts';
+import { readBack, USAGE } from './memory.ts';
 import type { GpuOwner } from './owner.ts';
 import type { GpuLaunch } from './program.ts';
 
@@ -24,9 +24,7 @@ export class Submissions {
     const { device } = this.#owner;
     await this.#owner.scoped('a step', () => {
       const encoder = device.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      encodeLaunches(pass, launches);
-      pass.end();
+      encodePass(encoder, launches);
       device.queue.submit([encoder.finish()]);
     });
     this.#inFlight.push(device.queue.onSubmittedWorkDone().catch(() => undefined));
@@ -48,39 +46,42 @@ export class Submissions {
     const { device } = this.#owner;
     const count = 2 * launches.length;
     const size = count * TIMESTAMP_BYTES;
-    const { staging, owned } = await this.#owner.scoped('a profile', () => {
+    const owned: { destroy(): void }[] = [];
+    const encode = (encoder: GPUCommandEncoder, staging: GPUBuffer): void => {
       const querySet = device.createQuerySet({ type: 'timestamp', count });
       const results = device.createBuffer({ size, usage: USAGE.queryResolve | USAGE.copySource });
-      const staging = device.createBuffer({ size, usage: USAGE.mapRead | USAGE.copyTarget });
-      const encoder = device.createCommandEncoder();
+      owned.push(querySet, results);
       launches.forEach((launch, i) => {
-        const timestampWrites = {
-          ...{ querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
-        };
-        const pass = encoder.beginComputePass({ timestampWrites });
-        encodeLaunches(pass, [launch]);
-        pass.end();
+        const [beginningOfPassWriteIndex, endOfPassWriteIndex] = [2 * i, 2 * i + 1];
+        encodePass(encoder, [launch], {
+          timestampWrites: { querySet, beginningOfPassWriteIndex, endOfPassWriteIndex },
+        });
       });
       encoder.resolveQuerySet(querySet, 0, count, results, 0);
       encoder.copyBufferToBuffer(results, 0, staging, 0, size);
-      device.queue.submit([encoder.finish()]);
-      return { staging, owned: [querySet, results, staging] };
-    });
-    try {
-      await this.#owner.guard('a profile', staging.mapAsync(MAP_READ));
-      const stamps = new BigUint64Array(staging.getMappedRange());
+    };
+    const times = (bytes: ArrayBuffer): LaunchTime[] => {
+      const stamps = new BigUint64Array(bytes);
       return launches.map(({ kernel, variant }, i) => {
         const [begin = 0n, end = 0n] = stamps.subarray(2 * i, 2 * i + 2);
         // clocks of some drivers run back between passes
         return { kernel, variant, milliseconds: end > begin ? Number(end - begin) / 1e6 : 0 };
       });
+    };
+    try {
+      return await readBack(this.#owner, 'a profile', size, encode, times);
     } finally {
       for (const one of owned) one.destroy();
     }
   }
 }
 
-function encodeLaunches(pass: GPUComputePassEncoder, launches: readonly GpuLaunch[]): void {
+function encodePass(
+  encoder: GPUCommandEncoder,
+  launches: readonly GpuLaunch[],
+  descriptor?: GPUComputePassDescriptor,
+): void {
+  const pass = encoder.beginComputePass(descriptor);
   let last: GPUComputePipeline | undefined;
   for (const { pipeline, group, size } of launches) {
     if (pipeline !== last) pass.setPipeline(pipeline);
@@ -88,4 +89,5 @@ function encodeLaunches(pass: GPUComputePassEncoder, launches: readonly GpuLaunc
     pass.setBindGroup(0, group);
     pass.dispatchWorkgroups(...size);
   }
+  pass.end();
 }

@@ -1,36 +1,26 @@
-import { allocate, isFloating, type TypedArray } from '../../base/dtype.ts';
+import type { TypedArray } from '../../base/dtype.ts';
 import { halfBits, halfValue } from '../../base/half.ts';
 import type { Location } from '../device.ts';
-import { alignBytes, MAP_READ, USAGE } from './flags.ts';
-
-import { type GpuRange, rangeOf } from './memory.ts';
+import { alignBytes, type GpuRange, rangeOf, readBack } from './memory.ts';
 import type { GpuOwner } from './owner.ts';
 
-type Plain = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+/** Arrays in which elements lie as on the GPU; of f16 the bits. */
+const ARRAYS = { f32: Float32Array, i32: Int32Array, u32: Uint32Array, bool: Uint32Array, f16: Uint16Array };
 
-/** Numbers in the form in which they lie on the GPU. */
-function packed({ dtype }: Location, data: ArrayLike<number>): Plain | Uint16Array<ArrayBuffer> {
+function packed({ dtype }: Location, data: ArrayLike<number>): ArrayBufferView<ArrayBuffer> {
   if (dtype === 'f16') {
     const halves = new Uint16Array(alignBytes(data.length, 2));
-    for (let i = 0; i < data.length; i++) halves[i] = halfBits(data[i] as number);
+    halves.set(Uint16Array.from(data, halfBits));
     return halves;
   }
   // the queue copies before it returns: arrays of the right type need no copy of ours
-  const Wanted = isFloating(dtype) ? Float32Array : dtype === 'i32' ? Int32Array : Uint32Array;
-  return data instanceof Wanted ? (data as Plain) : Wanted.from(data);
+  const Wanted = ARRAYS[dtype];
+  return (data instanceof Wanted ? data : Wanted.from(data)) as ArrayBufferView<ArrayBuffer>;
 }
 
 function unpacked({ dtype, length }: Location, bytes: ArrayBuffer, offset: number): TypedArray {
-  const values = allocate(dtype, length);
-  if (dtype === 'f16') {
-    const halves = new Uint16Array(bytes, offset, length);
-    halves.forEach((half, i) => {
-      values[i] = halfValue(half);
-    });
-  } else if (isFloating(dtype)) values.set(new Float32Array(bytes, offset, length));
-  else if (dtype === 'i32') values.set(new Int32Array(bytes, offset, length));
-  else values.set(new Uint32Array(bytes, offset, length));
-  return values;
+  if (dtype === 'f16') return Float32Array.from(new Uint16Array(bytes, offset, length), halfValue);
+  return new ARRAYS[dtype](bytes, offset, length).slice();
 }
 
 /** A staging buffer takes more than this only for a tensor that is larger by itself. */
@@ -41,6 +31,22 @@ interface ReadRequest {
   readonly range: GpuRange;
   resolve(values: TypedArray): void;
   reject(error: unknown): void;
+}
+
+/** Requests that travel together: as many as a staging buffer of moderate size holds. */
+function shared(requests: readonly ReadRequest[]): ReadRequest[][] {
+  const lists: ReadRequest[][] = [];
+  let left = -1;
+  for (const request of requests) {
+    const bytes = alignBytes(request.range.bytes, 4);
+    if (bytes > left) {
+      lists.push([]);
+      left = STAGING_BYTES;
+    }
+    lists.at(-1)?.push(request);
+    left -= bytes;
+  }
+  return lists;
 }
 
 /**
@@ -77,58 +83,31 @@ export class Transfer {
     const requests = this.#reads;
     if (requests.length === 0) return;
     this.#reads = [];
-    for (const group of this.#groups(requests)) {
-      this.#send(group).catch((cause: unknown) => {
-        for (const { reject } of group) reject(cause);
+    for (const together of shared(requests)) {
+      this.#send(together).catch((cause: unknown) => {
+        for (const { reject } of together) reject(cause);
       });
     }
   }
 
-  /** Requests that travel together: as many as a staging buffer of moderate size holds. */
-  #groups(requests: readonly ReadRequest[]): ReadRequest[][] {
-    const groups: ReadRequest[][] = [];
-    let left = 0;
-    for (const request of requests) {
-      if (request.range.bytes > left || groups.length === 0) {
-        groups.push([]);
-        left = STAGING_BYTES;
-      }
-      groups.at(-1)?.push(request);
-      left -= alignBytes(request.range.bytes, 4);
-    }
-    return groups;
-  }
-
-  async #send(requests: readonly ReadRequest[]): Promise<void> {
-    const { device } = this.#owner;
+  #send(requests: readonly ReadRequest[]): Promise<void> {
     let size = 0;
-    const places = requests.map(({ range }) => {
-      const at = size;
-      size += Math.max(4, alignBytes(range.bytes, 4));
-      return at;
+    const places = requests.map((request) => {
+      const place = { ...request, at: size, bytes: alignBytes(request.range.bytes, 4) };
+      size += Math.max(4, place.bytes);
+      return place;
     });
-    const staging = await this.#owner.scoped(`a copy of ${size} bytes to the host`, () => {
-      const buffer = device.createBuffer({ size, usage: USAGE.mapRead | USAGE.copyTarget });
-      const encoder = device.createCommandEncoder();
-      requests.forEach(({ range }, i) => {
-        const bytes = alignBytes(range.bytes, 4);
-        if (bytes > 0)
-          encoder.copyBufferToBuffer(range.buffer, range.offset, buffer, places[i] as number, bytes);
-      });
-      device.queue.submit([encoder.finish()]);
-      return buffer;
-    });
-    try {
-      await this.#owner.guard(`a copy of ${size} bytes to the host`, staging.mapAsync(MAP_READ));
-      // numbers of a lost or failing device are none
-      this.#owner.check();
-      const bytes = staging.getMappedRange();
-      requests.forEach(({ location, resolve }, i) => {
-        resolve(unpacked(location, bytes, places[i] as number));
-      });
-      staging.unmap();
-    } finally {
-      staging.destroy();
-    }
+    return readBack(
+      this.#owner,
+      `a copy of ${size} bytes to the host`,
+      size,
+      (encoder, staging) => {
+        for (const { range, at, bytes } of places)
+          if (bytes > 0) encoder.copyBufferToBuffer(range.buffer, range.offset, staging, at, bytes);
+      },
+      (mapped) => {
+        for (const { location, at, resolve } of places) resolve(unpacked(location, mapped, at));
+      },
+    );
   }
 }

@@ -1,5 +1,5 @@
 import { checkOptions } from '../../base/arguments.ts';
-import { callable, having, object, optional } from '../../base/kinds.ts';
+import { callable, having, type OptionsOf, object, omittable, optional, typed } from '../../base/kinds.ts';
 import type { BoundProgram, Command, Device } from '../device.ts';
 import { withLifetime } from '../lifetime.ts';
 import { openAdapter } from './adapter.ts';
@@ -11,23 +11,22 @@ import { bindLaunches } from './program.ts';
 import { Submissions } from './submission.ts';
 import { Transfer } from './transfer.ts';
 
-export interface WebgpuOptions {
+export const webgpuOptions = {
   /** entry point of WebGPU, such as `navigator.gpu`; default: what the page has, or the package `webgpu` */
-  readonly gpu?: { requestAdapter(): Promise<unknown> } | undefined;
+  gpu: omittable(
+    having<{ requestAdapter(): Promise<unknown> }>(
+      'an entry point of WebGPU, such as navigator.gpu',
+      'requestAdapter',
+    ),
+  ),
   /** limits to stay within, where the adapter has more */
-  readonly limits?: Partial<GpuLimits>;
+  limits: optional(typed<Partial<GpuLimits>>(object)),
   /** kernels compiled so far, while a program is made ready */
-  readonly onProgress?: (done: number, total: number) => void;
+  onProgress: optional(typed<(done: number, total: number) => void>(callable)),
   /** the GPU device itself, as soon as it is open: for tests that destroy it */
-  readonly onDevice?: (device: { destroy(): void }) => void;
-}
-
-export const WEBGPU = {
-  gpu: optional(having('an entry point of WebGPU, such as navigator.gpu', 'requestAdapter')),
-  limits: optional(object),
-  onProgress: optional(callable),
-  onDevice: optional(callable),
+  onDevice: optional(typed<(device: { destroy(): void }) => void>(callable)),
 };
+export type WebgpuOptions = OptionsOf<typeof webgpuOptions>;
 
 /** Kernels count elements in 31 bits. */
 const MOST_BYTES = 2 ** 32;
@@ -47,7 +46,7 @@ export interface WebgpuDevice extends Device {
  * @throws FROND-R020 where there is no WebGPU or no adapter, with what to install
  */
 export async function webgpuDevice(options: WebgpuOptions = {}): Promise<WebgpuDevice> {
-  checkOptions('webgpuDevice', options, WEBGPU);
+  checkOptions('webgpuDevice', options, webgpuOptions);
   const { device, description, subgroups, kept } = await openAdapter(
     options.limits,
     options.gpu as GPU | undefined,
