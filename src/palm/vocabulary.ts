@@ -1,4 +1,4 @@
-import { checkArguments } from '../base/arguments.ts';
+import { checkArguments, show } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
 import {
   kind,
@@ -10,7 +10,7 @@ import {
   text as textKind,
 } from '../base/kinds.ts';
 import { checkSettings } from './settings.ts';
-import { checkWord, linesOf, type Spelling, show, spell, wordProblem } from './words.ts';
+import { checkWord, linesOf, type Spelling, spell, wordProblem } from './words.ts';
 
 /** Id of what fills a row after its last word. */
 export const PADDING = 0;

@@ -1,3 +1,4 @@
+import { show } from '../base/arguments.ts';
 import { FrondError, type SourcePlace } from '../base/errors.ts';
 
 // The one rule of what parts words. Files, standard input, texts to predict, examples in memory and vocabularies all keep to it,
@@ -35,10 +36,6 @@ export function wordProblem(word: unknown): string | undefined {
   if (/\s/.test(word)) return `the word ${show(word)} holds white space`;
   return BROKEN.test(word) ? `the word ${show(word)} holds a zero byte or half of a character` : undefined;
 }
-
-/** A word for a message. */
-export const show = (word: string): string =>
-  JSON.stringify(word.length > 40 ? `${word.slice(0, 40)}…` : word);
 
 /** Which of their spellings words are looked up in. */
 export interface Spelling {

@@ -7,14 +7,16 @@ import {
   kind,
   name,
   natural,
+  type OptionsOf,
   object,
   objectOf,
   optional,
   text,
+  typed,
   unchecked,
 } from '../base/kinds.ts';
 import type { Files } from '../platform/types.ts';
-import { isFileName, type ListedFile, parseManifest, printManifest, type Summary } from './manifest.ts';
+import { isFileName, type ListedFile, parseManifest, printManifest } from './manifest.ts';
 
 export { FORMAT } from './manifest.ts';
 
@@ -30,11 +32,18 @@ export { FORMAT } from './manifest.ts';
  */
 const MANIFEST = 'manifest.json';
 
-export interface CheckpointFiles {
-  readonly files: ReadonlyMap<string, Uint8Array>;
+const folderKind = { ...name, what: 'the path of a folder' };
+const filesKind = kind<ReadonlyMap<string, Uint8Array>>(
+  'a Map of bytes by name',
+  (value) => value instanceof Map && [...value.values()].every(bytesKind.holds),
+);
+const anyNumber = kind<number>('a number', (value) => typeof value === 'number');
+const checkpointFiles = {
+  files: filesKind,
   /** small facts to show without opening the files */
-  readonly summary: Summary;
-}
+  summary: objectOf(either(anyNumber, text), 'an object of numbers and texts'),
+};
+export type CheckpointFiles = OptionsOf<typeof checkpointFiles>;
 
 export interface LoadedCheckpoint extends CheckpointFiles {
   readonly folder: string;
@@ -43,22 +52,13 @@ export interface LoadedCheckpoint extends CheckpointFiles {
   readonly skipped: readonly { readonly name: string; readonly reason: string }[];
 }
 
-export interface SaveOptions {
+const saveOptions = {
   /** whole checkpoints to keep, the new one included; default 2 */
-  readonly keep?: number;
+  keep: optional(natural),
   /** for tests: the file system to use */
-  readonly files?: Files;
-}
-
-const anyNumber = kind('a number', (value) => typeof value === 'number');
-const folderKind = { ...name, what: 'the path of a folder' };
-const CONTENT = {
-  files: kind(
-    'a Map of bytes by name',
-    (value) => value instanceof Map && [...value.values()].every(bytesKind.holds),
-  ),
-  summary: objectOf(either(anyNumber, text), 'an object of numbers and texts'),
+  files: optional(typed<Files>(object)),
 };
+export type SaveOptions = OptionsOf<typeof saveOptions>;
 
 interface Candidate {
   readonly name: string;
@@ -101,8 +101,8 @@ export async function saveCheckpoint(
 ): Promise<string> {
   const kinds = { folder: folderKind, step: natural, content: unchecked, options: unchecked };
   checkArguments('saveCheckpoint', kinds, [folder, step, content, options]);
-  checkOptions('saveCheckpoint', content, CONTENT);
-  checkOptions('saveCheckpoint', options, { keep: optional(natural), files: optional(object) });
+  checkOptions('saveCheckpoint', content, checkpointFiles);
+  checkOptions('saveCheckpoint', options, saveOptions);
   const { files = platform.files, keep = 2 } = options;
   await files.makeFolder(folder);
   await checkNewest(folder, step, files);

@@ -1,4 +1,4 @@
-import { checkArguments, checkOptions } from '../base/arguments.ts';
+import { checkArguments, checkOptions, show } from '../base/arguments.ts';
 import { numbersOf } from '../base/elements.ts';
 import { FrondError } from '../base/errors.ts';
 import {
@@ -9,10 +9,12 @@ import {
   instanceOf,
   listOf,
   natural,
+  type OptionsOf,
   optional,
   text as textKind,
+  typed,
 } from '../base/kinds.ts';
-import { isWellFormed, quote } from './cursor.ts';
+import { isWellFormed } from './json.ts';
 import {
   bytesOf,
   type HeaderEntry,
@@ -31,10 +33,12 @@ export interface StoredTensor {
   readonly bytes: Uint8Array;
 }
 
-export interface StoredTensors {
-  readonly tensors: ReadonlyMap<string, StoredTensor>;
-  readonly metadata: ReadonlyMap<string, string>;
-}
+const mapKind = instanceOf('a Map by name', Map);
+const storedTensors = {
+  tensors: typed<ReadonlyMap<string, StoredTensor>>(mapKind),
+  metadata: typed<ReadonlyMap<string, string>>(mapKind),
+};
+export type StoredTensors = OptionsOf<typeof storedTensors>;
 
 /**
  * Reads a safetensors file strictly: every byte after the header belongs to exactly one tensor.
@@ -68,19 +72,18 @@ export function readSafetensors(bytes: Uint8Array, file = 'safetensors'): Stored
 function coverageProblem(entries: readonly HeaderEntry[], length: number): string | undefined {
   let next = 0;
   for (const { name, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
-    if (begin < next) return `tensor ${quote(name)} overlaps another`;
+    if (begin < next) return `tensor ${show(name)} overlaps another`;
     if (begin > next) return `bytes ${next} to ${begin} belong to no tensor`;
     next = end;
   }
   return next === length ? undefined : `the tensors end at byte ${next}, the data at ${length}`;
 }
 
-const mapKind = instanceOf('a Map by name', Map);
 const STORED = { dtype: textKind, shape: listOf(finite, 'sizes'), bytes: bytesKind };
 const storedKind = having('a stored tensor, such as storeFloats gives', 'dtype', 'shape', 'bytes');
 
 const cannotStore = (name: string, why: string): FrondError =>
-  new FrondError('FROND-W003', `tensor ${quote(name)} cannot be stored: ${why}`, {
+  new FrondError('FROND-W003', `tensor ${show(name)} cannot be stored: ${why}`, {
     hint: 'a stored tensor has a name in valid Unicode, whole sizes, and as many bytes as its shape says',
   });
 
@@ -99,7 +102,7 @@ function checkStorable(name: string, tensor: StoredTensor): void {
 function metadataText(metadata: ReadonlyMap<string, string>): string {
   const members = [...metadata].map(([key, value]) => {
     if (!isWellFormed(key) || !isWellFormed(value))
-      throw cannotStore('__metadata__', `${quote(key)} holds half of a surrogate pair`);
+      throw cannotStore('__metadata__', `${show(key)} holds half of a surrogate pair`);
     return `${JSON.stringify(key)}:${JSON.stringify(value)}`;
   });
   return `"__metadata__":{${members.join(',')}}`;
@@ -124,7 +127,7 @@ function headerText({ tensors, metadata }: StoredTensors): string {
  * @throws FROND-W003 for a name that the format reserves or a tensor whose bytes do not fit its shape
  */
 export function writeSafetensors(content: StoredTensors): Uint8Array {
-  checkOptions('writeSafetensors', content, { tensors: mapKind, metadata: mapKind });
+  checkOptions('writeSafetensors', content, storedTensors);
   const text = new TextEncoder().encode(headerText(content));
   // the data starts on a multiple of 8 bytes; the format allows spaces at the header's end
   const padded = Math.ceil(text.length / 8) * 8;
@@ -163,7 +166,7 @@ export function floatsOf(tensor: StoredTensor, name: string, file?: string): Flo
   if (tensor.dtype !== 'F32') {
     throw new FrondError(
       'FROND-W004',
-      `tensor ${quote(name)} is ${tensor.dtype}, which is not supported as numbers here: F32 was expected`,
+      `tensor ${show(name)} is ${tensor.dtype}, which is not supported as numbers here: F32 was expected`,
       { place: file === undefined ? undefined : { file }, hint: 'convert it to F32 before saving it' },
     );
   }

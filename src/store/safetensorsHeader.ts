@@ -1,5 +1,6 @@
+import { show } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import { JsonCursor, quote } from './cursor.ts';
+import { JsonCursor } from './json.ts';
 
 /** Element types of the format, with their bits. */
 export const BITS = {
@@ -94,7 +95,7 @@ function readMetadata(cursor: JsonCursor, into: Map<string, string>, fail: Fail)
 }
 
 function readEntry(cursor: JsonCursor, name: string, fail: Fail): HeaderEntry {
-  const problem = (what: string): never => fail(`tensor ${quote(name)} ${what}`);
+  const problem = (what: string): never => fail(`tensor ${show(name)} ${what}`);
   if (cursor.peek() !== '{') problem('is not an object');
   let dtype: StoredType | undefined;
   let shape: readonly number[] | undefined;
@@ -104,7 +105,7 @@ function readEntry(cursor: JsonCursor, name: string, fail: Fail): HeaderEntry {
     else if (field === 'shape') shape = readSizes(cursor, MAX_RANK, () => problem('has a malformed shape'));
     else if (field === 'data_offsets')
       offsets = readSizes(cursor, 2, () => problem('has malformed data_offsets'));
-    else problem(`has an unknown field ${quote(field)}`);
+    else problem(`has an unknown field ${show(field)}`);
   });
   if (dtype === undefined) return problem('has no dtype');
   if (shape === undefined) return problem('has no shape');
@@ -129,7 +130,7 @@ export function bytesOf(dtype: StoredType, shape: readonly number[]): bigint | u
 function readType(cursor: JsonCursor, problem: Fail): StoredType {
   if (cursor.peek() !== '"') return problem('has a dtype that is not a string');
   const name = cursor.string();
-  return isStoredType(name) ? name : problem(`has an unknown dtype ${quote(name)}`);
+  return isStoredType(name) ? name : problem(`has an unknown dtype ${show(name)}`);
 }
 
 function readSizes(cursor: JsonCursor, most: number, fail: () => never): readonly number[] {

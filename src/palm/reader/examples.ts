@@ -1,6 +1,7 @@
+import { show } from '../../base/arguments.ts';
 import { FrondError, type SourcePlace } from '../../base/errors.ts';
 import { readTag, TAG_FORM } from '../../nn/tags.ts';
-import { checkWord, show, tooLong } from '../words.ts';
+import { checkWord, tooLong } from '../words.ts';
 import type { JointExample } from './jointFiles.ts';
 
 const texts = (value: unknown): boolean =>

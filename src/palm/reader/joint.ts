@@ -1,4 +1,4 @@
-import { checkArguments } from '../../base/arguments.ts';
+import { checkArguments, show } from '../../base/arguments.ts';
 import { FrondError } from '../../base/errors.ts';
 import {
   anything,
@@ -31,7 +31,7 @@ import {
   vocabularyFrom,
   vocabularyKind,
 } from '../vocabulary.ts';
-import { type Spelling, show, spell, wordsIn } from '../words.ts';
+import { type Spelling, spell, wordsIn } from '../words.ts';
 import { checkExamples, wordsOf } from './examples.ts';
 import { filesKind, type JointExample, jointFiles, readJoint, readTextKind } from './jointFiles.ts';
 import type { ReadText } from './text.ts';

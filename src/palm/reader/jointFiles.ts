@@ -1,9 +1,9 @@
-import { checkArguments } from '../../base/arguments.ts';
+import { checkArguments, show } from '../../base/arguments.ts';
 import { FrondError } from '../../base/errors.ts';
 import { callable, count, type Kind, kind, type OptionsOf, optional, text, typed } from '../../base/kinds.ts';
 import { readTag, TAG_FORM } from '../../nn/tags.ts';
 import { checkSettings } from '../settings.ts';
-import { show, splitWords, tooLong, type Word } from '../words.ts';
+import { splitWords, tooLong, type Word } from '../words.ts';
 import { type ReadText, readLines } from './text.ts';
 
 /** Paths of the three parallel files of one part: words, tags and intents, one sentence per line. */
