@@ -9,9 +9,8 @@ import { defined, FrondError } from '../../base/errors.ts';
 import { own } from '../../base/own.ts';
 import { threefry } from '../../base/random.ts';
 import { applied, converted, roundTo, storedAs } from '../../kernel/arithmetic.ts';
+import { statementsOf } from '../../kernel/flow.ts';
 import type { Axis, Buffer, Kernel, Loop, Region, Store, Term, Value } from '../../kernel/ir.ts';
-import { carriedSums } from './analysis.ts';
-import { isLarger } from './loops/reduce.ts';
 
 /** Where a kernel runs: the sizes of its grid and the values of its parameters. */
 export interface LaunchSizes {
@@ -304,4 +303,42 @@ function dot(value: Value & { readonly op: 'dot' }, round: (x: number) => number
     for (let k = 0; k < over.size; k++) sum += left(i, k) * right(j, k);
     return accumulator ? accumulator(i, j) + sum : sum;
   });
+}
+
+/** Whether x comes after `largest` in the order of maxima, in which NaN is larger than all numbers. */
+const isLarger = (x: number, largest: number): boolean =>
+  x > largest || (Number.isNaN(x) && !Number.isNaN(largest));
+
+/**
+ * Sums that loops carry, with the values that hold them: they stay in doubles from round to round, however long the loop is. What
+ * is carried counts as a sum where the next round adds to it, or to a multiple of it.
+ */
+export function carriedSums(kernel: Kernel): ReadonlySet<Value> {
+  const sums = new Set<Value>();
+  for (const { statement } of statementsOf(kernel)) {
+    if (statement.kind === 'let' && statement.value.op === 'result') {
+      const { loop, index } = statement.value;
+      if (sums.has(loop.carried[index] as Value)) sums.add(statement.value);
+    }
+    if (statement.kind !== 'loop') continue;
+    statement.yields.forEach((value, i) => {
+      const path = pathTo(statement.carried[i], value);
+      if (value.dtype === 'f32') for (const part of path) sums.add(part);
+    });
+  }
+  return sums;
+}
+
+/** The values from a carried one to what is yielded for it: nothing where that is no sum. */
+function pathTo(carried: Value | undefined, value: Value): readonly Value[] {
+  if (value.op === 'dot') return value.accumulator ? scaled(carried, value.accumulator, [value]) : [];
+  if (value.op !== 'elementwise' || value.fn !== 'add') return [];
+  return value.args.map((arg) => scaled(carried, arg, [value])).find((path) => path.length > 0) ?? [];
+}
+
+function scaled(carried: Value | undefined, value: Value, path: readonly Value[]): readonly Value[] {
+  if (value === carried) return [...path, value];
+  if (value.op !== 'elementwise' || value.fn !== 'mul') return [];
+  const next = [...path, value];
+  return value.args.map((arg) => scaled(carried, arg, next)).find((found) => found.length > 0) ?? [];
 }

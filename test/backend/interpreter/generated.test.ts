@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { planAttention } from '../../../kernels/attention.ts';
-import { analyse } from '../../../src/backend/interpreter/analysis.ts';
 import { extentRules } from '../../../src/backend/interpreter/extents.ts';
 import { interpretKernel } from '../../../src/backend/interpreter/index.ts';
+import { flowOf } from '../../../src/kernel/flow.ts';
 import { input, output } from '../../support/launch.ts';
 import { recipes } from '../../support/randomKernel.ts';
 import { check } from './randomCheck.ts';
@@ -56,7 +56,7 @@ describe('extents', () => {
     };
     const sizes = { batch: 'batch', heads: 4, queryTime: 'time', keyTime: 'time', width: 16, scale: 0.25 };
     return planAttention({ ...slots, ...sizes, causal }).flatMap(({ kernel }) =>
-      extentRules(kernel, analyse(kernel)).map(({ axis, extra }) => `${axis.name}+${extra}`),
+      extentRules(kernel, flowOf(kernel)).map(({ axis, extra }) => `${axis.name}+${extra}`),
     );
   };
 

@@ -1,0 +1,206 @@
+/**
+ * Matrix product of two tiles: both operands are packed into panels of doubles (narrow strips in the order in which the
+ * micro-kernel reads them), then a 2 × 4 block of the result at a time is summed up in eight registers.
+ * Doubles because a scalar engine converts each f32 it loads anyway: packing converts once instead of 16 times.
+ *
+ * Two things make the micro-kernel half again as fast in V8, without changing what it does. Its panels are constants
+ * of a closure that exists once, so that their addresses are part of the machine code; and positions are kept in
+ * 32-bit integers by `| 0`, so that their additions are not checked for overflow.
+ */
+export type Elements = Float32Array | Float64Array;
+
+const LEFT_WIDTH = 2;
+const RIGHT_WIDTH = 4;
+/** Doubles in each of the two panels, a multiple of both widths: a tile of 128 × 256. */
+const CAPACITY = 32768;
+/** Right panels of up to 64 × 64 that are kept for the programs to come, which often multiply by the same tiles. */
+const KEPT = 16;
+const KEPT_SIZE = 4096;
+
+/** An operand: element (free, k) stands at offset + free·`free` + k·`depth`, k running along the contracted axis. */
+export interface Factor {
+  readonly data: Elements;
+  readonly offset: number;
+  readonly free: number;
+  readonly depth: number;
+  /** how many elements there are of each; the others count as 0 */
+  readonly count: number;
+  readonly length: number;
+  /** nothing writes the data during this launch */
+  readonly isStable: boolean;
+}
+
+/** panel[start + [f / width][k][f % width]] = data[f, k], and 0 for the lines that the last strip lacks. */
+type Pack = (
+  panel: Float64Array,
+  start: number,
+  { data, free, depth }: Factor,
+  offset: number,
+  count: number,
+  length: number,
+) => void;
+
+const lines = (count: number, text: (i: number) => string): string =>
+  Array.from({ length: count }, (_, i) => text(i)).join('\n');
+
+const makePack = (width: number): Pack =>
+  new Function(
+    ...['panel', 'start', '{ data, free, depth }', 'offset', 'count', 'length'],
+    `let to = start;
+    for (let f = 0; f < count; f += ${width}) {
+      ${lines(width, (i) => `let p${i} = (offset + Math.min(f + ${i}, count - 1) * free) | 0;`)}
+      for (let k = 0; k < length; k++) {
+        ${lines(width, (i) => `panel[(to + ${i}) | 0] = data[p${i}]; p${i} = (p${i} + depth) | 0;`)}
+        to = (to + ${width}) | 0;
+      }
+    }
+    for (let f = count; f % ${width} !== 0; f++) {
+      for (let k = 1; k <= length; k++) panel[to - k * ${width} + (f % ${width})] = 0;
+    }`,
+  ) as Pack;
+
+/** out[i, j] = initial[i, j] + Σ over `length` for `rows` × 4 elements of what is packed. */
+type Strip = (
+  panel: number,
+  rows: number,
+  length: number,
+  out: Elements,
+  place: number,
+  outRow: number,
+  initial: Elements,
+  from: number,
+  initialRow: number,
+  initialColumn: number,
+) => void;
+
+const perCell = (text: (i: number, j: number) => string): string =>
+  lines(LEFT_WIDTH, (i) => lines(RIGHT_WIDTH, (j) => text(i, j)));
+
+/** The strip's loop, whose panels are constants of its own closure: parameters would not become part of the machine code. */
+const makeStrip = (left: Float64Array, right: Float64Array): Strip =>
+  new Function(
+    `return (leftPanel, rightPanel) => {
+      const left = leftPanel, right = rightPanel;
+      return (panel, rows, length, out, place, outRow, initial, from, initialRow, initialColumn) => {
+        let p = 0;
+        for (let i = 0; i < rows; i += ${LEFT_WIDTH}) {
+          ${perCell((i, j) => `let c${i}${j} = 0;`)}
+          let q = panel | 0;
+          const end = (p + ${LEFT_WIDTH} * length) | 0;
+          for (; p < end; p = (p + ${LEFT_WIDTH}) | 0, q = (q + ${RIGHT_WIDTH}) | 0) {
+            ${lines(LEFT_WIDTH, (i) => `const a${i} = left[(p + ${i}) | 0];`)}
+            ${lines(RIGHT_WIDTH, (j) => `const b${j} = right[(q + ${j}) | 0];`)}
+            ${perCell((i, j) => `c${i}${j} += a${i} * b${j};`)}
+          }
+          ${lines(LEFT_WIDTH, storeRow)}
+        }
+      };
+    };`,
+  )()(left, right) as Strip;
+
+const storeRow = (i: number): string => `
+  ${lines(RIGHT_WIDTH, (j) => `out[place + ${j}] = initial[from + ${j} * initialColumn] + c${i}${j};`)}
+  place += outRow;
+  from += initialRow;`;
+
+interface KeptPanel {
+  readonly factor: Factor;
+  readonly offset: number;
+  readonly count: number;
+  readonly length: number;
+}
+
+/** The panels, what packs them and what multiplies them: made once, when the first product is. */
+class Multiplier {
+  readonly #left = new Float64Array(CAPACITY);
+  readonly #right = new Float64Array(CAPACITY + KEPT * KEPT_SIZE);
+  readonly #packLeft = makePack(LEFT_WIDTH);
+  readonly #packRight = makePack(RIGHT_WIDTH);
+  readonly #strip = makeStrip(this.#left, this.#right);
+  readonly #kept: KeptPanel[] = [];
+  #oldest = 0;
+
+  forgetPanels(): void {
+    this.#kept.length = 0;
+    this.#oldest = 0;
+  }
+
+  /** Packs a part of the right operand, unless that has been done in this launch; gives the panel's place. */
+  #rightPanel(factor: Factor, offset: number, count: number, length: number): number {
+    const isKept = factor.isStable && Math.ceil(count / RIGHT_WIDTH) * RIGHT_WIDTH * length <= KEPT_SIZE;
+    if (!isKept) {
+      this.#packRight(this.#right, 0, factor, offset, count, length);
+      return 0;
+    }
+    const known = this.#kept.findIndex(
+      (panel) =>
+        panel.offset === offset &&
+        panel.factor.data === factor.data &&
+        panel.factor.free === factor.free &&
+        panel.factor.depth === factor.depth &&
+        panel.count === count &&
+        panel.length === length,
+    );
+    const slot = known >= 0 ? known : this.#oldest;
+    const place = CAPACITY + slot * KEPT_SIZE;
+    if (known >= 0) return place;
+    this.#oldest = (slot + 1) % KEPT;
+    this.#kept[slot] = { factor, offset, count, length };
+    this.#packRight(this.#right, place, factor, offset, count, length);
+    return place;
+  }
+
+  /**
+   * out = initial + left · right for the first `high` × `wide` of a tile whose rows are `outRow` apart. Operands that outgrow the
+   * panels go in parts; a part of the depth adds to what the part before left in `out`.
+   */
+  multiply(
+    left: Factor,
+    right: Factor,
+    high: number,
+    wide: number,
+    out: Elements,
+    outRow: number,
+    initial: Elements,
+    initialRow: number,
+    initialColumn: number,
+  ): void {
+    const [rows, columns] = [Math.min(high, left.count), Math.min(wide, right.count)];
+    const length = Math.min(left.length, right.length);
+    const depthPart = Math.min(Math.max(length, 1), CAPACITY / RIGHT_WIDTH);
+    const part = Math.floor(CAPACITY / depthPart / RIGHT_WIDTH) * RIGHT_WIDTH;
+    for (let k = 0; k === 0 || k < length; k += depthPart) {
+      const deep = Math.min(depthPart, length - k);
+      const [from, row, column] = k === 0 ? [initial, initialRow, initialColumn] : [out, outRow, 1];
+      for (let j = 0; j < columns; j += part) {
+        const width = Math.min(part, columns - j);
+        const panel = this.#rightPanel(right, right.offset + j * right.free + k * right.depth, width, deep);
+        for (let i = 0; i < rows; i += part) {
+          const height = Math.min(part, rows - i);
+          const start = left.offset + i * left.free + k * left.depth;
+          this.#packLeft(this.#left, 0, left, start, height, deep);
+          for (let n = j; n < j + width; n += RIGHT_WIDTH) {
+            const at = panel + (n - j) * deep;
+            const place = i * outRow + n;
+            this.#strip(at, height, deep, out, place, outRow, from, i * row + n * column, row, column);
+          }
+        }
+      }
+    }
+    // past the strips, where all is 0
+    const below = Math.ceil(rows / LEFT_WIDTH) * LEFT_WIDTH;
+    const beside = Math.ceil(columns / RIGHT_WIDTH) * RIGHT_WIDTH;
+    for (let i = 0; i < high; i++) {
+      for (let j = i < below ? beside : 0; j < wide; j++) {
+        out[i * outRow + j] = initial[i * initialRow + j * initialColumn] as number;
+      }
+    }
+  }
+}
+
+let multiplier: Multiplier | undefined;
+
+export function theMultiplier(): Multiplier {
+  multiplier ??= new Multiplier();
+  return multiplier;
+}

@@ -1,0 +1,146 @@
+/** Functions of numbers as JavaScript: one expression per value, over names and literals. Bools are JavaScript's own. */
+import type { Precision } from '../../base/dtype.ts';
+import type { ElementwiseName, Value, ValueType } from '../../kernel/ir.ts';
+
+/** The element-wise table in JavaScript, before its results are brought to their type. */
+const functions: Readonly<Record<ElementwiseName, (x: string, y: string, z: string) => string>> = {
+  add: (x, y) => `${x} + ${y}`,
+  sub: (x, y) => `${x} - ${y}`,
+  mul: (x, y) => `${x} * ${y}`,
+  div: (x, y) => `${x} / ${y}`,
+  rem: (x, y) => `${x} % ${y}`,
+  min: (x, y) => `Math.min(${x}, ${y})`,
+  max: (x, y) => `Math.max(${x}, ${y})`,
+  neg: (x) => `-${x}`,
+  abs: (x) => `Math.abs(${x})`,
+  floor: (x) => `Math.floor(${x})`,
+  exp: (x) => `Math.exp(${x})`,
+  log: (x) => `Math.log(${x})`,
+  sqrt: (x) => `Math.sqrt(${x})`,
+  rsqrt: (x) => `1 / Math.sqrt(${x})`,
+  tanh: (x) => `Math.tanh(${x})`,
+  erf: (x) => `erf(${x})`,
+  erfcx: (x) => `erfcx(${x})`,
+  lt: (x, y) => `${x} < ${y}`,
+  le: (x, y) => `${x} <= ${y}`,
+  eq: (x, y) => `${x} === ${y}`,
+  ne: (x, y) => `${x} !== ${y}`,
+  and: (x, y) => `${x} && ${y}`,
+  or: (x, y) => `${x} || ${y}`,
+  not: (x) => `!${x}`,
+  select: (c, x, y) => `${c} ? ${x} : ${y}`,
+  isFinite: (x) => `${x} - ${x} === 0`,
+  isNaN: (x) => `${x} !== ${x}`,
+  bitAnd: (x, y) => `${x} & ${y}`,
+  bitXor: (x, y) => `${x} ^ ${y}`,
+  shiftRight: (x, y) => `${x} >>> ${y}`,
+};
+
+/** Functions whose result is exact where their arguments are. */
+const exact: ReadonlySet<ElementwiseName> = new Set(['select', 'neg', 'abs', 'floor', 'min', 'max']);
+
+/** The expression brought to its type: floats round, integers wrap. */
+export function rounded(text: string, dtype: ValueType, precision: Precision): string {
+  if (dtype === 'f32') return precision === 'f32' ? `Math.fround(${text})` : text;
+  return dtype === 'i32' ? `(${text}) | 0` : dtype === 'u32' ? `(${text}) >>> 0` : text;
+}
+
+/** A number of the given type as it stands in the text. */
+export function literal(value: number, dtype: ValueType, precision: Precision): string {
+  if (dtype === 'bool') return String(value !== 0);
+  const exact = dtype !== 'f32' ? value : precision === 'f32' ? Math.fround(value) : value;
+  const wrapped = dtype === 'i32' ? exact | 0 : dtype === 'u32' ? exact >>> 0 : exact;
+  return Object.is(wrapped, -0) ? '(-0)' : wrapped < 0 ? `(${wrapped})` : String(wrapped);
+}
+
+/** A row of the element-wise table over the texts of its arguments. */
+export function elementwiseText(
+  { fn, args, dtype }: Value & { readonly op: 'elementwise' },
+  texts: readonly string[],
+  precision: Precision,
+): string {
+  const [x = '', y = '', z = ''] = texts;
+  const argument = args.at(-1)?.dtype;
+  // 32 bits times 32 bits need 64
+  if (fn === 'mul' && argument !== 'f32') return rounded(`Math.imul(${x}, ${y})`, dtype, precision);
+  const text = functions[fn](x, y, z);
+  return dtype === 'f32' && exact.has(fn) ? text : rounded(text, dtype, precision);
+}
+
+/** Casts: floats to integers truncate and saturate (NaN gives 0), integers wrap, anything but 0 is true. */
+export function castText(x: string, from: ValueType, to: ValueType, precision: Precision): string {
+  if (from === 'bool') return `${x} ? 1 : 0`;
+  if (to === 'bool') return `${x} !== 0`;
+  if (from !== 'f32') return rounded(x, to, precision);
+  const [low, high] = to === 'i32' ? ['-2147483648', '2147483647'] : ['0', '4294967295'];
+  return rounded(`${x} !== ${x} ? 0 : Math.trunc(Math.min(Math.max(${x}, ${low}), ${high}))`, to, precision);
+}
+
+const rotations = [
+  [13, 15, 26, 6],
+  [17, 29, 16, 24],
+] as const;
+
+/**
+ * Statements that leave both words of Threefry-2x32 (20 rounds, `base/random.ts`) in `x` and `y`. `keys` are three
+ * names: the key's words and their xor with the constant of the cipher.
+ */
+export function threefryText(
+  [x, y]: readonly [string, string],
+  counters: readonly string[],
+  keys: readonly string[],
+): string[] {
+  const [counter0, counter1] = counters;
+  const [key0, key1] = keys;
+  const lines = [`let ${x} = (${counter0} + ${key0}) | 0;`, `let ${y} = (${counter1} + ${key1}) | 0;`];
+  for (let block = 1; block <= 5; block++) {
+    for (const turn of rotations[(block - 1) % 2] ?? []) {
+      lines.push(`${x} = (${x} + ${y}) | 0;`);
+      lines.push(`${y} = ((${y} << ${turn}) | (${y} >>> ${32 - turn})) ^ ${x};`);
+    }
+    lines.push(`${x} = (${x} + ${keys[block % 3]}) | 0;`);
+    lines.push(`${y} = (${y} + ${keys[(block + 1) % 3]} + ${block}) | 0;`);
+  }
+  return lines;
+}
+
+/** Where the text of an expression goes: what its operands are called, and the statements that it needs before it. */
+export interface ExpressionScope {
+  readonly precision: Precision;
+  read(value: Value): string;
+  push(...statements: readonly string[]): void;
+  /** names of both words of each random pair, by the names of its key and counter */
+  readonly pairs: Map<string, readonly [string, string]>;
+}
+
+/** Values that are functions of numbers, one element from one element of each operand. */
+export type ComputedValue = Value & { readonly op: 'elementwise' | 'cast' | 'random' };
+
+export function expressionOf(value: ComputedValue, scope: ExpressionScope): string {
+  const { precision } = scope;
+  if (value.op === 'elementwise') {
+    return elementwiseText(
+      value,
+      value.args.map((arg) => scope.read(arg)),
+      precision,
+    );
+  }
+  if (value.op === 'cast') return castText(scope.read(value.arg), value.arg.dtype, value.dtype, precision);
+  return `${randomPair(value, scope)[value.word]} >>> 0`;
+}
+
+function randomPair(
+  { id, key0, key1, counter0, counter1 }: Value & { readonly op: 'random' },
+  { read, push, pairs }: ExpressionScope,
+): readonly [string, string] {
+  const counters = [read(counter0), read(counter1)];
+  const words = [read(key0), read(key1)];
+  const key = [...words, ...counters].join(' ');
+  const pair = pairs.get(key) ?? ([`a${id}`, `b${id}`] as const);
+  if (pairs.has(key)) return pair;
+  pairs.set(key, pair);
+  const [k0, k1, k2] = [`k${id}_0`, `k${id}_1`, `k${id}_2`];
+  push(`const ${k0} = ${words[0]} | 0, ${k1} = ${words[1]} | 0, ${k2} = 0x1bd11bda ^ ${k0} ^ ${k1};`);
+  push(...threefryText(pair, counters, [k0, k1, k2]));
+  return pair;
+}

@@ -1,0 +1,109 @@
+/** Which values, reductions and stores of a region are computed together, in one loop over their elements. */
+import { operandsOf, termValues } from '../../kernel/flow.ts';
+import type { Axis, Buffer, Store, Term, Value } from '../../kernel/ir.ts';
+
+/** What a loop computes: values element by element, reductions of them, and stores. */
+export type Member = Value | Store;
+
+export interface FusedLoop {
+  readonly axes: readonly Axis[];
+  readonly members: Set<Member>;
+}
+
+/** Loads that any loop reads straight from memory: no index tile finds them, and nothing in the launch writes them. */
+export const isDirect = (value: Value): value is Value & { readonly op: 'load' } =>
+  value.op === 'load' &&
+  value.axes.length > 0 &&
+  value.buffer.access === 'read' &&
+  value.terms.every(({ index }) => index.kind === 'span' || index.axes.length === 0);
+
+/** Tiles that every loop which reads them finds out anew, so that no memory holds them. */
+export const isVirtual = (value: Value): boolean =>
+  value.op === 'fill' ||
+  value.op === 'constant' ||
+  value.op === 'arange' ||
+  value.op === 'inside' ||
+  isDirect(value);
+
+const axesOf = (member: Member): readonly Axis[] => {
+  if (member.kind === 'store') return member.value.axes;
+  return member.op === 'reduce' ? member.arg.axes : member.axes;
+};
+
+const areSame = <T>(a: readonly T[], b: readonly T[]): boolean =>
+  a.length === b.length && a.every((item, i) => item === b[i]);
+
+/** The memory that a member reads or writes and that the program also writes. */
+function writtenBuffer(member: Member): Buffer | undefined {
+  if (member.kind === 'store') return member.buffer;
+  return member.op === 'load' && member.buffer.access !== 'read' ? member.buffer : undefined;
+}
+
+const areSamePlaces = (a: readonly Term[], b: readonly Term[]): boolean =>
+  areSame(termValues(a), termValues(b)) &&
+  a.every(({ index }, i) => {
+    const other = b[i]?.index;
+    return index.kind === 'value' || (other?.kind === 'span' && other.axis === index.axis);
+  });
+
+/** Whether `next` must see memory, or be seen in it, after all of `loop` has run. */
+function mustFollow(next: Member, loop: FusedLoop): boolean {
+  const buffer = writtenBuffer(next);
+  if (!buffer) return false;
+  return [...loop.members].some((member) => {
+    if (writtenBuffer(member) !== buffer) return false;
+    if (next.kind !== 'store') return member.kind === 'store';
+    // a store replaces, element by element, what its own loop has loaded from the same place
+    const replaces =
+      member.kind === 'value' && member.op === 'load' && areSamePlaces(member.terms, next.terms);
+    return !replaces || !areSame(axesOf(next), loop.axes);
+  });
+}
+
+/**
+ * The loops of a region that wait, one per list of axes, until something needs what they compute: as they read nothing that is
+ * overwritten in the meantime, they may run later than their members stand.
+ */
+export class OpenLoops {
+  readonly #emit: (loop: FusedLoop) => void;
+  #open: FusedLoop[] = [];
+
+  constructor(emit: (loop: FusedLoop) => void) {
+    this.#emit = emit;
+  }
+
+  /** Takes a member into the loop over its axes, a new one where it needs the end of the one that waits. */
+  take(member: Member): void {
+    const axes = axesOf(member);
+    const operands =
+      member.kind === 'store' ? [member.value, ...termValues(member.terms)] : operandsOf(member);
+    const known = this.#open.find((loop) => areSame(loop.axes, axes));
+    const isReduced = operands.some((operand) => operand.op === 'reduce' && known?.members.has(operand));
+    this.order(member);
+    this.need(operands, isReduced ? undefined : known);
+    const loop = known && this.#open.includes(known) ? known : { axes, members: new Set<Member>() };
+    if (loop !== known) this.#open.push(loop);
+    loop.members.add(member);
+  }
+
+  /** Runs the loops that an access to memory has to follow. */
+  order(member: Member): void {
+    for (const loop of [...this.#open]) if (mustFollow(member, loop)) this.#close(loop);
+  }
+
+  /** Runs the loops that compute any of `values`, except `own`. */
+  need(values: readonly Value[], own?: FusedLoop): void {
+    for (const loop of [...this.#open]) {
+      if (loop !== own && values.some((value) => loop.members.has(value))) this.#close(loop);
+    }
+  }
+
+  flush(): void {
+    for (const loop of [...this.#open]) this.#close(loop);
+  }
+
+  #close(loop: FusedLoop): void {
+    this.#open = this.#open.filter((other) => other !== loop);
+    this.#emit(loop);
+  }
+}

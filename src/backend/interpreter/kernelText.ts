@@ -1,0 +1,353 @@
+/**
+ * A kernel as one text of JavaScript: a function for each fused loop, one for a program, and one for a launch. Tiles are
+ * typed arrays that are allocated once, uniform scalars are variables.
+ */
+import type { Precision } from '../../base/dtype.ts';
+import { defined } from '../../base/errors.ts';
+import { type Flow, flowOf, operandsOf } from '../../kernel/flow.ts';
+import type { Axis, Buffer, Kernel, Loop, Region, Store, Value, ValueType } from '../../kernel/ir.ts';
+import { addressOf } from './address.ts';
+import { carriedSums } from './definition.ts';
+import { type ComputedValue, type ExpressionScope, expressionOf, literal, rounded } from './expressions.ts';
+import { type ExtentRule, extentRules } from './extents.ts';
+import { type FusedLoop, isDirect, isVirtual, OpenLoops } from './fusedLoops.ts';
+import { type KernelScope, LoopText } from './loopText.ts';
+
+type DotValue = Value & { readonly op: 'dot' };
+type LoadValue = Value & { readonly op: 'load' };
+
+/** A region in the making: its statements, and the loops that wait. */
+interface Place {
+  readonly lines: string[];
+  readonly open: OpenLoops;
+}
+
+const arrayOf = (dtype: ValueType, precision: Precision): string => {
+  if (dtype === 'i32') return 'Int32Array';
+  if (dtype === 'u32') return 'Uint32Array';
+  if (dtype === 'bool') return 'Uint8Array';
+  return precision === 'f64' ? 'Float64Array' : 'Float32Array';
+};
+
+export class KernelText implements KernelScope {
+  readonly precision: Precision;
+  /** loops that may turn out to be endless, by their number in the text */
+  readonly loops: Loop[] = [];
+  readonly #kernel: Kernel;
+  readonly #flow: Flow;
+  readonly #sums: ReadonlySet<Value>;
+  readonly #rules: readonly ExtentRule[];
+  readonly #tiles = new Map<Value, string>();
+  readonly #declared = new Map<string, string>();
+  readonly #functions: string[] = [];
+
+  constructor(kernel: Kernel, precision: Precision) {
+    this.#kernel = kernel;
+    this.precision = precision;
+    this.#flow = flowOf(kernel);
+    this.#sums = carriedSums(kernel);
+    this.#rules = extentRules(kernel, this.#flow);
+  }
+
+  /** The body of a function that gives the launch, a function of grid, scalars and buffers. */
+  print(): string {
+    const { buffers, parameters, body } = this.#kernel;
+    const program = this.#region(body, () => []);
+    const bound = [
+      ...buffers.map((buffer) => `${this.buffer(buffer)} = buffers[${JSON.stringify(buffer.name)}];`),
+      ...parameters.map((parameter) => {
+        const given = `scalars[${JSON.stringify(parameter.name)}]`;
+        return `${this.scalar(parameter)} = ${rounded(given, parameter.dtype, this.precision)};`;
+      }),
+    ];
+    const grid = [3, 2, 1, 0].map((d) => `for (let p${d} = 0; p${d} < (grid[${d}] ?? 1); p${d}++)`);
+    return [
+      '"use strict";',
+      ...[...this.#declared].map(([name, value]) => `let ${name} = ${value};`),
+      ...this.#functions,
+      'function program(p0, p1, p2, p3) {',
+      ...program,
+      '}',
+      'return (grid, scalars, buffers) => {',
+      ...bound,
+      ...grid,
+      'program(p0, p1, p2, p3);',
+      '};',
+    ].join('\n');
+  }
+
+  precisionOf(value: Value): Precision {
+    return this.#sums.has(value) ? 'f64' : this.precision;
+  }
+
+  scalar(value: Value): string {
+    if (value.op === 'constant' || value.op === 'fill')
+      return literal(value.value, value.dtype, this.precision);
+    if (value.op === 'program') return `p${value.dimension}`;
+    if (value.op === 'result') return this.scalar(carriedOf(value.loop, value.index));
+    return this.#declare(`s${value.id}`, '0');
+  }
+
+  tile(value: Value): string {
+    if (value.op === 'rename') return this.tile(value.arg);
+    if (value.op === 'result') return this.tile(carriedOf(value.loop, value.index));
+    return defined(this.#tiles.get(value), `tile of value %${value.id}`);
+  }
+
+  own(value: Value): string {
+    const name = this.#tiles.get(value) ?? this.#allocate(value, this.precisionOf(value));
+    this.#tiles.set(value, name);
+    return name;
+  }
+
+  buffer(buffer: Buffer): string {
+    return this.#declare(`b${this.#kernel.buffers.indexOf(buffer)}`, 'undefined');
+  }
+
+  extent(axis: Axis): string {
+    const isRuled = this.#rules.some((rule) => rule.axis === axis);
+    return isRuled ? this.#declare(`e${axis.order}`, `${axis.size}`) : `${axis.size}`;
+  }
+
+  totals({ id, axes }: Value): string {
+    return this.#declare(`d${id}`, `new Float64Array(${axes[0]?.size})`);
+  }
+
+  #declare(name: string, value: string): string {
+    this.#declared.set(name, value);
+    return name;
+  }
+
+  #allocate({ axes, dtype }: Value, precision: Precision): string {
+    const size = axes.reduce((product, axis) => product * axis.size, 1);
+    return this.#declare(`t${this.#declared.size}`, `new ${arrayOf(dtype, precision)}(${size})`);
+  }
+
+  /** The statements of a region, and those that `end` puts behind them. */
+  #region(region: Region, end: (place: Place) => readonly string[]): string[] {
+    const lines: string[] = [];
+    const place = { lines, open: new OpenLoops((loop) => lines.push(this.#fused(loop))) };
+    const waiting = this.#rules
+      .filter((rule) => rule.region === region)
+      .map((rule) => ({ rule, ends: rule.spans.flatMap(({ start, limit }) => [start, limit]) }))
+      .map(({ rule, ends }) => ({
+        rule,
+        ends,
+        missing: new Set(ends.filter((one) => one.region === region)),
+      }));
+    for (const { rule } of waiting) lines.push(`${this.extent(rule.axis)} = ${rule.axis.size};`);
+    const settle = (value: Value): void => {
+      for (const { rule, ends, missing } of waiting) {
+        if (!missing.delete(value) || missing.size > 0) continue;
+        place.open.need(ends);
+        lines.push(this.#setExtent(rule));
+      }
+    };
+    for (const { rule, missing } of waiting) if (missing.size === 0) lines.push(this.#setExtent(rule));
+    for (const statement of region.statements) {
+      if (statement.kind === 'let') {
+        if (!this.#flow.live.has(statement.value)) continue;
+        this.#value(statement.value, place);
+        settle(statement.value);
+      } else if (statement.kind === 'store') {
+        if (statement.value.axes.length > 0) place.open.take(statement);
+        else this.#scalarStore(statement, place);
+      } else {
+        place.open.flush();
+        if (statement.kind === 'loop') this.#loop(statement, place);
+        else {
+          const body = this.#region(statement.body, () => []);
+          lines.push(`if (${this.scalar(statement.condition)}) {`, ...body, '}');
+        }
+      }
+    }
+    place.open.flush();
+    lines.push(...end(place));
+    return lines;
+  }
+
+  #setExtent({ axis, spans, extra }: ExtentRule): string {
+    const lengths = spans.map(({ start, limit }) => `${this.scalar(limit)} - ${this.scalar(start)}`);
+    return `${this.extent(axis)} = Math.min(${axis.size}, Math.max(0, ${lengths.join(', ')}) + ${extra});`;
+  }
+
+  #fused(loop: FusedLoop, isKept = (value: Value) => this.#isReadOutside(value, loop)): string {
+    const inside = new LoopText(this, loop, isKept, true);
+    const call = this.#function(inside);
+    if (inside.interior.size === 0) return call;
+    const edge = this.#function(new LoopText(this, loop, isKept, false));
+    return `if (${[...inside.interior].join(' && ')}) ${call} else ${edge}`;
+  }
+
+  #function(loop: LoopText): string {
+    const { text, call } = loop.print(`loop${this.#functions.length}`);
+    this.#functions.push(text);
+    return call;
+  }
+
+  #isReadOutside(value: Value, { members }: FusedLoop): boolean {
+    const users = this.#flow.users.get(value) ?? [];
+    return users.some((user) => {
+      if (user.kind === 'loop' || user.kind === 'when') return true;
+      return !members.has(user) && (user.kind === 'store' || this.#flow.live.has(user));
+    });
+  }
+
+  #value(value: Value, { lines, open }: Place): void {
+    if (value.op === 'dot') {
+      open.need(operandsOf(value));
+      lines.push(this.#dot(value, lines));
+    } else if (value.op === 'rename') {
+      open.need([value.arg]);
+      if (isVirtual(value.arg)) this.#tiles.set(value.arg, this.#materialised(value.arg, lines));
+    } else if (value.op === 'reduce' || (value.axes.length > 0 && !isVirtual(value) && !isOfLoop(value))) {
+      open.take(value);
+    } else if (value.axes.length === 0) {
+      open.order(value);
+      open.need(operandsOf(value));
+      const text = this.#scalarText(value, lines);
+      if (text !== undefined) lines.push(`${this.scalar(value)} = ${text};`);
+    }
+  }
+
+  /** What computes a scalar where it stands; nothing where it is a literal, or loops and launches set it. */
+  #scalarText(value: Value, lines: string[]): string | undefined {
+    if (value.op === 'load') return `${this.buffer(value.buffer)}[${this.#scalarAddress(value)}]`;
+    if (value.op !== 'elementwise' && value.op !== 'cast' && value.op !== 'random') return undefined;
+    const scope: ExpressionScope = {
+      precision: this.precisionOf(value),
+      read: (operand) => this.scalar(operand),
+      push: (...more) => lines.push(...more),
+      pairs: new Map(),
+    };
+    return expressionOf(value as ComputedValue, scope);
+  }
+
+  #scalarAddress({ terms }: LoadValue | Store): string {
+    return addressOf(terms, [], (value) => this.scalar(value)).base;
+  }
+
+  #scalarStore(store: Store, { lines, open }: Place): void {
+    const { buffer, value, terms } = store;
+    open.order(store);
+    open.need([
+      value,
+      ...terms.flatMap(({ index, stride }) => (index.kind === 'value' ? [index, stride] : [])),
+    ]);
+    const text = this.scalar(value);
+    const isHalf = buffer.dtype === 'f16' && this.precision === 'f32';
+    lines.push(
+      `${this.buffer(buffer)}[${this.#scalarAddress(store)}] = ${isHalf ? `roundHalf(${text})` : text};`,
+    );
+  }
+
+  /** A tile with the elements of a value that loops find out anew. */
+  #materialised(value: Value, lines: string[]): string {
+    if (value.op === 'fill' || value.op === 'constant') {
+      const name = this.#allocate(value, this.precision);
+      lines.push(`${name}.fill(${literal(value.value, value.dtype, this.precision)});`);
+      return name;
+    }
+    lines.push(this.#fused({ axes: value.axes, members: new Set([value]) }, () => true));
+    return this.tile(value);
+  }
+
+  #loop(loop: Loop, { lines }: Place): void {
+    const counter = this.scalar(loop.induction);
+    const [from, to, step] = [loop.from, loop.to, loop.step].map((bound) => this.scalar(bound));
+    const number = this.loops.push(loop) - 1;
+    loop.carried.forEach((carried, i) => {
+      const initial = defined(loop.initial[i], 'initial value');
+      if (carried.axes.length === 0)
+        lines.push(`${this.scalar(carried)} = ${this.#handed(initial, carried)};`);
+      else lines.push(this.#copy(initial, this.own(carried), lines));
+    });
+    const body = this.#region(loop.body, (place) => this.#advance(loop, place.lines));
+    lines.push(
+      `for (let i = ${from}; i < ${to}; i += ${step}) {`,
+      `${counter} = i;`,
+      ...body,
+      `if (${step} <= 0) throw endlessLoop(loops[${number}], ${step});`,
+      '}',
+    );
+  }
+
+  #copy(value: Value, to: string, lines: string[]): string {
+    if (value.op === 'fill') return `${to}.fill(${literal(value.value, value.dtype, this.precision)});`;
+    return `${to}.set(${isVirtual(value) ? this.#materialised(value, lines) : this.tile(value)});`;
+  }
+
+  /** A scalar that a loop carries on: a sum of another loop is rounded where this one does not add to it. */
+  #handed(value: Value, carried: Value): string {
+    const text = this.scalar(value);
+    const isRounded = this.#sums.has(value) && !this.#sums.has(carried);
+    return isRounded ? rounded(text, value.dtype, this.precision) : text;
+  }
+
+  /**
+   * Makes the yielded values the carried ones, all at once. A tile that the body computes anew in each round, and
+   * yields once, changes places with the carried one; any other value (one from outside, another carried value, a sum in
+   * doubles) is copied aside first, since it may be read again or overwritten by these very exchanges.
+   */
+  #advance(loop: Loop, lines: string[]): string[] {
+    const exchanges: string[] = [];
+    const taken = new Set<string>();
+    loop.yields.forEach((value, i) => {
+      const carried = carriedOf(loop, i);
+      if (value.axes.length === 0) {
+        lines.push(`const n${i} = ${this.#handed(value, carried)};`);
+        exchanges.push(`${this.scalar(carried)} = n${i};`);
+        return;
+      }
+      const to = this.tile(carried);
+      const isOwn = this.#sums.has(value) === this.#sums.has(carried) && this.#isComputedIn(loop.body, value);
+      let from = isOwn ? this.tile(value) : undefined;
+      if (from === undefined || taken.has(from)) {
+        if (!isVirtual(value) && this.tile(value) === to) return;
+        from = this.#allocate(value, this.precisionOf(carried));
+        lines.push(this.#copy(value, from, lines));
+      }
+      taken.add(from);
+      exchanges.push(`const n${i} = ${from};`, `${from} = ${to};`, `${to} = n${i};`);
+    });
+    return exchanges;
+  }
+
+  /** Whether each run of `region` writes the whole of the value's own tile. */
+  #isComputedIn(region: Region, value: Value): boolean {
+    if (value.op === 'rename') return this.#isComputedIn(region, value.arg);
+    return value.region === region && !isVirtual(value) && !isOfLoop(value);
+  }
+
+  #dot(value: DotValue, lines: string[]): string {
+    const { left, right, over, row, column, accumulator } = value;
+    const factors = [this.#factor(left, row, over, lines), this.#factor(right, column, over, lines)];
+    const number = accumulator?.op === 'fill' ? accumulator.value : 0;
+    const initial =
+      accumulator && accumulator.op !== 'fill'
+        ? `${isVirtual(accumulator) ? this.#materialised(accumulator, lines) : this.tile(accumulator)}, ${column.size}, 1`
+        : `${this.#declare(`z${value.id}`, `new Float64Array([${literal(number, 'f32', this.precision)}])`)}, 0, 0`;
+    const extents = `${this.extent(row)}, ${this.extent(column)}`;
+    return `multiply(${factors.join(', ')}, ${extents}, ${this.own(value)}, ${column.size}, ${initial});`;
+  }
+
+  /** An operand of a product: where its elements stand, and how many lie inside spans. */
+  #factor(value: Value, free: Axis, over: Axis, lines: string[]): string {
+    if (isDirect(value) && value.otherwise === 0) {
+      const { base, along } = addressOf(value.terms, [free, over], (scalar) => this.scalar(scalar));
+      const [own, depth] = along;
+      const inside = (size: number, limit = `${size}`): string => `Math.min(${size}, ${limit})`;
+      const counts = `count: ${inside(free.size, own?.limit)}, length: ${inside(over.size, depth?.limit)}`;
+      const strides = `free: ${own?.stride}, depth: ${depth?.stride}`;
+      return `{ data: ${this.buffer(value.buffer)}, offset: ${base}, ${strides}, ${counts}, isStable: true }`;
+    }
+    const tile = isVirtual(value) ? this.#materialised(value, lines) : this.tile(value);
+    const strides = value.axes[0] === free ? `free: ${over.size}, depth: 1` : `free: 1, depth: ${free.size}`;
+    return `{ data: ${tile}, offset: 0, ${strides}, count: ${free.size}, length: ${over.size}, isStable: false }`;
+  }
+}
+
+const carriedOf = (loop: Loop, index: number): Value => defined(loop.carried[index], 'carried value');
+
+/** Values that loops and programs set themselves. */
+const isOfLoop = ({ op }: Value): boolean => op === 'carried' || op === 'result' || op === 'induction';

@@ -1,0 +1,254 @@
+/**
+ * A fused loop as a JavaScript function: what only the loop itself uses stays in local variables and never touches memory. Names of
+ * the kernel's text come in as parameters of the same names: t tiles, s scalars, b buffers, e extents. Own names: x values of
+ * elements, c common parts, a totals of reductions; i is the row, j the column.
+ */
+import type { Precision } from '../../base/dtype.ts';
+import type { Axis, Buffer, Store, Term, Value } from '../../kernel/ir.ts';
+import { addressOf, product, sum } from './address.ts';
+import { type ComputedValue, type ExpressionScope, expressionOf, literal, rounded } from './expressions.ts';
+import { type FusedLoop, isDirect } from './fusedLoops.ts';
+
+/** What the text of a kernel calls its parts. */
+export interface KernelScope {
+  readonly precision: Precision;
+  precisionOf(value: Value): Precision;
+  scalar(value: Value): string;
+  tile(value: Value): string;
+  /** a new tile for what a loop computes */
+  own(value: Value): string;
+  buffer(buffer: Buffer): string;
+  /** how many elements along an axis count at the moment */
+  extent(axis: Axis): string;
+  /** doubles for a reduction over rows, one for each column */
+  totals(value: Value): string;
+}
+
+type ReduceValue = Value & { readonly op: 'reduce' };
+
+/** Where a statement stands: once per run, once per row, once per element. */
+type Level = 0 | 1 | 2;
+
+export class LoopText {
+  readonly #kernel: KernelScope;
+  readonly #axes: readonly Axis[];
+  readonly #parameters = new Set<string>();
+  readonly #before: readonly string[][] = [[], [], []];
+  readonly #rowEnd: string[] = [];
+  readonly #end: string[] = [];
+  /** conditions under which no span cuts the tile */
+  readonly interior = new Set<string>();
+  readonly #isInterior: boolean;
+  readonly #values = new Map<Value, string>();
+  readonly #common = new Map<string, string>();
+  readonly #scope: ExpressionScope;
+
+  /**
+   * `isKept`: whether anything but the loop reads a value. `isInterior`: the text is for runs in which all elements lie inside
+   * their spans, which is so where `interior` holds.
+   */
+  constructor(
+    kernel: KernelScope,
+    { axes, members }: FusedLoop,
+    isKept: (value: Value) => boolean,
+    isInterior: boolean,
+  ) {
+    this.#kernel = kernel;
+    this.#isInterior = isInterior;
+    this.#axes = axes;
+    this.#scope = {
+      precision: kernel.precision,
+      read: (value) => this.#read(value),
+      push: (...lines) => this.#push(2, ...lines),
+      pairs: new Map(),
+    };
+    for (const member of members) {
+      if (member.kind === 'store') this.#store(member);
+      else if (member.op === 'reduce') this.#reduce(member);
+      else this.#compute(member, isKept(member));
+    }
+  }
+
+  /** The function called `name`, and its call. */
+  print(name: string): { readonly text: string; readonly call: string } {
+    const [head = [], row = [], body = []] = this.#before;
+    const [first, second] = this.#axes;
+    const inner = `for (let j = 0; j < ${this.#extent(second ?? first)}; j = (j + 1) | 0) {`;
+    const outer = `for (let i = 0; i < ${this.#extent(first)}; i = (i + 1) | 0) {`;
+    const loops = second
+      ? [outer, ...row, inner, ...body, '}', ...this.#rowEnd, '}']
+      : [inner, ...body, '}', ...this.#rowEnd];
+    const call = `${name}(${[...this.#parameters].join(', ')})`;
+    return {
+      call: `${call};`,
+      text: [`function ${call} {`, ...head, ...loops, ...this.#end, '}'].join('\n'),
+    };
+  }
+
+  #push(level: Level, ...lines: readonly string[]): void {
+    this.#before[level]?.push(...lines);
+  }
+
+  /** A name of the kernel's text. */
+  #use(name: string): string {
+    if (/^[a-z]\d/.test(name)) this.#parameters.add(name);
+    return name;
+  }
+
+  /** A name for what `text` computes; equal texts of one level have one. */
+  #name(level: Level, text: string): string {
+    if (/^\w+$/.test(text)) return text;
+    const key = `${level} ${text}`;
+    const known = this.#common.get(key) ?? `c${this.#common.size}`;
+    if (!this.#common.has(key)) this.#push(level, `const ${known} = ${text};`);
+    this.#common.set(key, known);
+    return known;
+  }
+
+  #extent(axis: Axis | undefined): string {
+    return axis ? this.#use(this.#kernel.extent(axis)) : '1';
+  }
+
+  #isRow(axis: Axis | undefined): boolean {
+    return this.#axes.length === 2 && this.#axes[0] === axis;
+  }
+
+  #index(axis: Axis | undefined): string {
+    return this.#isRow(axis) ? 'i' : 'j';
+  }
+
+  #levelOf({ axes }: Value): Level {
+    return axes.every((axis) => this.#isRow(axis)) ? 1 : 2;
+  }
+
+  #scalar(value: Value): string {
+    return this.#use(this.#kernel.scalar(value));
+  }
+
+  /** The place of an element in a dense tile over `axes`. */
+  #place(axes: readonly Axis[]): string {
+    const [first, second] = axes;
+    return second ? `(${this.#name(1, `i * ${second.size}`)} + j) | 0` : this.#index(first);
+  }
+
+  #read(value: Value): string {
+    const known = this.#values.get(value);
+    if (known) return known;
+    if (value.op === 'constant' || value.op === 'fill') {
+      return literal(value.value, value.dtype, this.#kernel.precision);
+    }
+    if (value.axes.length === 0) return this.#scalar(value);
+    const level = this.#levelOf(value);
+    if (value.op === 'arange') return this.#index(value.axes[0]);
+    if (value.op === 'inside') {
+      const { axis, start, limit } = value.span;
+      return this.#name(level, `${this.#scalar(start)} + ${this.#index(axis)} < ${this.#scalar(limit)}`);
+    }
+    if (isDirect(value)) return this.#name(level, this.#load(value));
+    const tile = this.#use(this.#kernel.tile(value));
+    return this.#name(level, `${tile}[${this.#place(value.axes)}]${value.dtype === 'bool' ? ' !== 0' : ''}`);
+  }
+
+  /** The address of the element at hand and the conditions under which spans let it count. */
+  #address(terms: readonly Term[]): { readonly place: string; readonly conditions: readonly string[] } {
+    const { base, along, indexTiles } = addressOf(terms, this.#axes, (value) => this.#scalar(value));
+    const [column, row] = along.toReversed();
+    const added = indexTiles.map(({ tile, stride }) => ({
+      level: this.#levelOf(tile),
+      text: product(this.#read(tile), stride),
+    }));
+    const first = this.#name(0, /^\w+$/.test(base) ? base : `(${base}) | 0`);
+    const ofRow = added.filter(({ level }) => level === 1).map(({ text }) => text);
+    const start = row ? this.#name(1, `(${sum([first, product('i', row.stride), ...ofRow])}) | 0`) : first;
+    const stride = column?.stride ?? '0';
+    const step = stride === '0' || stride === '1' ? product('j', stride) : `Math.imul(j, ${stride})`;
+    const ofElement = added.filter(({ level }) => level === 2).map(({ text }) => text);
+    const place = sum([start, step, ...ofElement]);
+    if (this.#isInterior) {
+      along.forEach(({ limit }, i) => {
+        const axis = this.#axes[i];
+        if (limit !== undefined && axis) this.interior.add(`${limit} >= ${this.#kernel.extent(axis)}`);
+      });
+      return { place, conditions: [] };
+    }
+    const isInRow = row?.limit === undefined ? undefined : `i < ${this.#name(0, row.limit)}`;
+    if (column?.limit === undefined) return { place, conditions: isInRow ? [isInRow] : [] };
+    const width = this.#name(0, column.limit);
+    return { place, conditions: [`j < ${isInRow ? this.#name(1, `${isInRow} ? ${width} : 0`) : width}`] };
+  }
+
+  #load({ buffer, terms, otherwise, dtype }: Value & { readonly op: 'load' }): string {
+    const { place, conditions } = this.#address(terms);
+    const element = `${this.#use(this.#kernel.buffer(buffer))}[(${place}) | 0]`;
+    const other = literal(otherwise, dtype, this.#kernel.precision);
+    return conditions.length > 0 ? `${conditions.join(' && ')} ? ${element} : ${other}` : element;
+  }
+
+  /** A value of the loop's own axes; where others read it too, its elements are kept in a tile. */
+  #compute(value: Value, isKept: boolean): void {
+    const name = `x${value.id}`;
+    const precision = this.#kernel.precisionOf(value);
+    const text = value.op === 'load' ? this.#load(value) : this.#expression(value, precision);
+    this.#push(2, `const ${name} = ${text};`);
+    this.#values.set(value, name);
+    if (!isKept) return;
+    const element = `${this.#use(this.#kernel.own(value))}[${this.#place(this.#axes)}]`;
+    this.#push(2, `${element} = ${value.dtype === 'bool' ? `${name} ? 1 : 0` : name};`);
+  }
+
+  #expression(value: Value, precision: Precision): string {
+    const isComputed = value.op === 'elementwise' || value.op === 'cast' || value.op === 'random';
+    return isComputed
+      ? expressionOf(value as ComputedValue, { ...this.#scope, precision })
+      : this.#read(value);
+  }
+
+  #store({ buffer, terms, value }: Store): void {
+    const element = this.#read(value);
+    const { place, conditions } = this.#address(terms);
+    const isHalf = buffer.dtype === 'f16' && this.#kernel.precision === 'f32';
+    const text = `${this.#use(this.#kernel.buffer(buffer))}[(${place}) | 0] = ${isHalf ? `roundHalf(${element})` : element};`;
+    this.#push(2, conditions.length > 0 ? `if (${conditions.join(' && ')}) ${text}` : text);
+  }
+
+  /** A sum, maximum or place of the maximum of a value of the loop, in doubles and in the definition's order. */
+  #reduce(value: ReduceValue): void {
+    const { id, over, combine, arg } = value;
+    const start = combine === 'sum' ? '0' : '-Infinity';
+    const x = this.#read(arg);
+    if (this.#axes.length === 2 && over.length === 1 && this.#isRow(over[0])) {
+      const tile = this.#use(this.#kernel.own(value));
+      const totals = this.#use(this.#kernel.totals(value));
+      this.#push(0, `${totals}.fill(${start});`, ...(combine === 'argmax' ? [`${tile}.fill(0);`] : []));
+      this.#push(2, this.#combined(value, `${totals}[j]`, x, `${tile}[j]`, 'i'));
+      if (combine !== 'argmax') this.#end.push(`${tile}.set(${totals});`);
+      return;
+    }
+    const [total, place] = [`a${id}`, `k${id}`];
+    const byRow = this.#axes.length === 2 && over.length === 1;
+    this.#push(byRow ? 1 : 0, `let ${total} = ${start}, ${place} = 0;`);
+    this.#push(2, this.#combined(value, total, x, place, 'j'));
+    const columns = this.#axes.at(-1);
+    if (combine === 'sum' && columns && this.#extent(columns) !== `${columns.size}`) {
+      // what lies past the extent equals the last element before it
+      this.#push(byRow || this.#axes.length === 2 ? 1 : 0, `let l${id} = 0;`);
+      this.#push(2, `l${id} = ${x};`);
+      const rest = `for (let r = ${this.#extent(columns)}; r < ${columns.size}; r++) ${total} += l${id};`;
+      this.#rowEnd.push(`if (l${id} !== 0) ${rest}`);
+    }
+    const result = combine === 'argmax' ? place : total;
+    if (byRow) this.#rowEnd.push(`${this.#use(this.#kernel.own(value))}[i] = ${result};`);
+    else {
+      const text = rounded(result, value.dtype, this.#kernel.precision);
+      this.#end.push(`${this.#kernel.scalar(value)} = ${text};`);
+    }
+  }
+
+  #combined({ combine }: ReduceValue, total: string, x: string, place: string, index: string): string {
+    if (combine === 'sum') return `${total} += ${x};`;
+    if (combine === 'max') return `${total} = Math.max(${total}, ${x});`;
+    // NaN is larger than all numbers
+    const isLarger = `${x} > ${total} || (${x} !== ${x} && ${total} === ${total})`;
+    return `if (${isLarger}) { ${total} = ${x}; ${place} = ${index}; }`;
+  }
+}
