@@ -1,77 +1,110 @@
 import type { Dim } from '../src/base/dim.ts';
-import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
+import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
-import type { Kernel, Value } from '../src/kernel/ir.ts';
-import { journalColumns, journalLayout, norms } from './journal.ts';
+import type { Buffer, Value } from '../src/kernel/ir.ts';
+import { kernel } from './kernel.ts';
 import { addUp } from './longSum.ts';
-import { kernelOnce } from './plan.ts';
+import { matrix, temporary } from './plan.ts';
+
+/**
+ * The journal of a training run, f32, on the device beside the weights: how each of the latest steps went, so that the host
+ * need not wait for a step to know it later.
+ *
+ *   [0]        1 once the loss or the gradient norm of a step was not finite: from that step on updates do nothing
+ *   [1]        row of the next step
+ *   [4 …]      `rows` rows of `columns` numbers, used in turn: loss, norm of the gradient, 1 where either of them is not
+ *              finite, the losses of the tasks
+ */
+export const journalLayout = {
+  stopped: 0,
+  next: 1,
+  first: 4,
+  rows: 64,
+  loss: 0,
+  norm: 1,
+  broken: 2,
+  tasks: 3,
+} as const;
+
+/** Norms from here on count as not finite: their square is close below where f32 overflows. */
+export const norms = { stopped: Math.sqrt(3e38) } as const;
+
+/** Losses of tasks that a row has room for. */
+export const JOURNAL_TASKS = 29;
+
+/** Length of a row that notes so many losses of tasks. */
+export const journalColumns = (tasks: number): number => journalLayout.tasks + tasks;
+
+/** Elements of a journal, whatever its columns. */
+export const journalElements = journalLayout.first + journalLayout.rows * journalColumns(JOURNAL_TASKS);
+
+/** Elements of a block of the arenas: each parameter starts with one. */
+export const blockElements = 256;
+/** Blocks that a program adds at a time. */
+const together = 16;
+const partials = 64;
 
 /**
  * Norm of the gradient arena: out[0] = √(Σ gradient²) over the blocks of 256 elements whose rate is not 0.
  *
- * Two launches in a fixed order: 64 programs each sum every 64th group of 16 blocks, then one program sums their 64
+ * Two launches in a fixed order: 64 programs each sum every 64th run of 16 blocks, then one program sums their 64
  * results and takes the root. What a frozen block (rate 0) holds, NaN included, is not looked at.
  *
  * Where the losses of the step are given, that one program also judges the step and writes it into the journal
- * (`journal.ts`): where its loss or norm is not finite, by an integer test of their bits, this is noted, and the norm of all later
+ * (`journalLayout`): where its loss or norm is not finite, by an integer test of their bits, this is noted, and the norm of all later
  * steps is given as `norms.stopped`, under which no update changes anything.
  *
  * Memory: reads 4 bytes per element once.
  */
-const blockElements = 256;
-const group = 16;
-const partials = 64;
-
-export interface GradientNormArguments {
-  /** f32 [1] */
-  readonly out: Slot;
-  /** number of 256-element blocks of the arena */
-  readonly blocks: Dim;
-  /** which stretch of the arena this is, from 0; a later one adds to what those before it gave */
-  readonly chunk?: ScalarExpression;
-  /** f32 scalars: the loss that is judged, then those of the tasks. None: nothing is judged */
-  readonly losses?: readonly Slot[];
-}
-
-function partialProgram(k: KernelBuilder): void {
-  const gradient = k.read('gradient');
-  const rates = k.read('rate');
-  const out = k.buffer('out', 'f32', 'update');
-  const blocks = k.parameter('blocks');
-  const chunk = k.parameter('chunk');
-  const g = k.axis('g', group);
-  const e = k.axis('e', blockElements);
-  const program = k.program(0);
-  const E = k.span(e, 0, blockElements);
-  const stretch = { from: k.mul(program, group), to: blocks, step: group * partials, long: true };
-  const [total] = addUp(k, stretch, [k.fill([g, e], 0)], (start, [sum]) => {
-    const G = k.span(g, start, blocks);
-    const tile = k.load(gradient, [
-      [G, blockElements],
-      [E, 1],
-    ]);
-    const live = k.lt(0, k.load(rates, [[G, 1]]));
-    return [k.add(sum as Value, k.select(live, k.mul(tile, tile), 0))];
-  });
-  const before = k.select(k.eq(chunk, 0), 0, k.load(out, [[program, 1]]));
-  k.store(out, [[program, 1]], k.add(before, k.sum(total as Value, g, e)));
-}
+const partial = kernel(
+  {
+    name: 'gradientNormPartial',
+    doc: 'sums of squares of every 64th run of gradient blocks that are not frozen',
+    tiles: { g: together, e: blockElements },
+    workgroup: [64, 4],
+    reads: { gradient: 'f32', rate: 'f32' },
+    updates: { parts: 'f32' },
+    parameters: { blocks: 'i32', chunk: 'i32' },
+  },
+  (k, { g, e, gradient, rate, parts, blocks, chunk }) => {
+    const program = k.program(0);
+    const E = k.span(e, 0, blockElements);
+    const range = { from: k.mul(program, together), to: blocks, step: together * partials, long: true };
+    const [total] = addUp(k, range, [k.fill([g, e], 0)], (start, [sum]) => {
+      const G = k.span(g, start, blocks);
+      const tile = k.load(gradient, matrix(G, E, blockElements));
+      const live = k.lt(0, k.load(rate, [[G, 1]]));
+      return [k.add(sum as Value, k.select(live, k.mul(tile, tile), 0))];
+    });
+    const before = k.select(k.eq(chunk, 0), 0, k.load(parts, [[program, 1]]));
+    k.store(parts, [[program, 1]], k.add(before, k.sum(total as Value, g, e)));
+  },
+);
 
 const lossName = (i: number): string => (i === 0 ? 'loss' : `task${i}`);
 
-function totalProgram(k: KernelBuilder, losses: number): void {
-  const parts = k.read('parts');
-  const out = k.write('out');
-  const e = k.axis('e', partials);
-  const norm = k.sqrt(k.sum(k.load(parts, [[k.span(e, 0, partials), 1]]), e));
-  k.store(out, [[0, 1]], losses === 0 ? norm : judge(k, norm, losses));
-}
+const total = (count: number) =>
+  kernel(
+    {
+      name: 'gradientNormTotal',
+      doc: `root of the sum of the partial sums of squares${count === 0 ? '' : '; judges the step and notes it in the journal'}`,
+      variant: [count > 0 && `losses${count}`],
+      tiles: { e: partials },
+      workgroup: [64, 1],
+      reads: { parts: 'f32' },
+      writes: { out: 'f32' },
+      updates: { journal: count > 0 ? 'f32' : undefined },
+    },
+    (k, { e, parts, out, journal }) => {
+      const norm = k.sqrt(k.sum(k.load(parts, [[k.span(e, 0, partials), 1]]), e));
+      const losses = Array.from({ length: count }, (_, i) => k.load(k.read(lossName(i)), [[0, 1]]));
+      k.store(out, [[0, 1]], journal ? judge(k, norm, losses, journal) : norm);
+    },
+  );
 
 /** Writes the step into the journal. @returns the norm under which the update is to act */
-function judge(k: KernelBuilder, norm: Value, count: number): Value {
-  const journal = k.buffer('journal', 'f32', 'update');
+function judge(k: KernelBuilder, norm: Value, losses: readonly Value[], journal: Buffer): Value {
   const { stopped, next, first, rows, loss, norm: normAt, broken, tasks } = journalLayout;
-  const losses = Array.from({ length: count }, (_, i) => k.load(k.read(lossName(i)), [[0, 1]]));
   const before = k.load(journal, [[stopped, 1]]);
   const row = k.cast(k.load(journal, [[next, 1]]), 'i32');
   const [judged = norm, ...others] = losses;
@@ -89,59 +122,33 @@ function judge(k: KernelBuilder, norm: Value, count: number): Value {
   return k.select(k.lt(before, 0.5), norm, norms.stopped);
 }
 
-const traceGradientNormPartial = (): Kernel =>
-  kernelOnce(
-    {
-      name: 'gradientNormPartial',
-      doc: 'sums of squares of every 64th group of gradient blocks that are not frozen',
-      schedule: { tiles: { g: group, e: blockElements }, workgroup: [64, 4] },
-    },
-    partialProgram,
-  );
-
-const traceGradientNormTotal = (losses: number): Kernel =>
-  kernelOnce(
-    {
-      name: 'gradientNormTotal',
-      doc: `root of the sum of the partial sums of squares${losses === 0 ? '' : '; judges the step and notes it in the journal'}`,
-      ...(losses === 0 ? {} : { variant: `losses${losses}` }),
-      schedule: { tiles: { e: partials }, workgroup: [64, 1] },
-    },
-    (k) => totalProgram(k, losses),
-  );
-
-/** Global norm of the gradient arena without its frozen blocks. Two launches. */
-export function planGradientNorm({
-  out,
-  blocks,
-  chunk = { value: 0 },
-  losses = [],
-}: GradientNormArguments): LaunchPlan[] {
-  const parts: Slot = {
-    kind: 'temporary',
-    name: 'gradientNormParts',
-    type: { dtype: 'f32', shape: [partials] },
-  };
+/**
+ * Global norm of the gradient arena without its frozen blocks. `chunk` says which part of the arena this is, from 0: a later one adds to
+ * what those before it gave. `losses` are scalars, the loss that is judged, then those of the tasks; without them nothing is judged.
+ * Two launches.
+ */
+export function planGradientNorm(args: {
+  readonly out: Slot;
+  /** number of 256-element blocks of the arena */
+  readonly blocks: Dim;
+  readonly chunk?: Dim;
+  readonly losses?: readonly Slot[];
+}): LaunchPlan[] {
+  const { out, blocks, chunk = 0, losses = [] } = args;
+  const parts = temporary('gradientNormParts', 'f32', [partials]);
   return [
-    {
-      kernel: traceGradientNormPartial(),
-      grid: [{ size: partials, per: 1 }],
-      scalars: { blocks, chunk },
-      slots: {
-        gradient: { kind: 'arena', name: 'gradient' },
-        rate: { kind: 'table', name: 'rate' },
-        out: parts,
-      },
-    },
-    {
-      kernel: traceGradientNormTotal(losses.length),
-      grid: [{ size: 1, per: 1 }],
-      scalars: {},
-      slots: {
-        ...{ parts, out },
-        ...Object.fromEntries(losses.map((slot, i) => [lossName(i), slot])),
-        ...(losses.length === 0 ? {} : { journal: { kind: 'arena', name: 'journal' } as const }),
-      },
-    },
+    partial.over(partials).with({
+      gradient: { kind: 'arena', name: 'gradient' },
+      rate: { kind: 'table', name: 'rate' },
+      parts,
+      blocks,
+      chunk,
+    }),
+    total(losses.length)
+      .over(1)
+      .with(
+        { parts, out, journal: { kind: 'arena', name: 'journal' } },
+        { slots: Object.fromEntries(losses.map((slot, i) => [lossName(i), slot])), scalars: {} },
+      ),
   ];
 }

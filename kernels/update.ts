@@ -1,26 +1,11 @@
 import type { Dim } from '../src/base/dim.ts';
 import { FrondError } from '../src/base/errors.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import { type KernelBuilder, traceKernel } from '../src/kernel/build.ts';
-import type { Buffer, Kernel, Value } from '../src/kernel/ir.ts';
-import { norms } from './journal.ts';
-import { blocksOf } from './plan.ts';
-
-/**
- * One optimizer step over flat arenas, in place: the frame that every rule shares.
- *
- * The arenas `parameter`, `gradient`, `moment1`, `moment2` have one layout: each parameter starts on a multiple of 256 elements
- * (a block) and is padded with zeros. The tables `rate` and `decay` give one number per block, so a parameter group is a run of
- * blocks. The rule sees g = c · gradient, with c = min(1, clipNorm / (‖gradient‖ + 1e-6)), or 1 where clipNorm = 0, and
- * r = rate · (rate multiplier of the block).
- *
- * A block with rate multiplier 0 is frozen: parameter and moments keep their bytes, whatever the gradient holds. Where
- * loss or norm is not finite nothing changes at all, so weights survive until the host has seen it; a norm from
- * `norms.stopped` on, where its square overflows f32, counts as not finite.
- *
- * Memory per element: reads the parameter, the gradient and each moment of the rule, writes all of them but the gradient.
- */
-export const blockElements = 256;
+import type { KernelBuilder } from '../src/kernel/build.ts';
+import type { Value } from '../src/kernel/ir.ts';
+import { blockElements, norms } from './gradientNorm.ts';
+import { kernel } from './kernel.ts';
+import { matrix, tileOf } from './plan.ts';
 
 /** Places in `hyper`, f32 [4]: what changes from step to step. */
 export const hyperLayout = {
@@ -66,124 +51,143 @@ export interface UpdateRule<S extends string = string> {
   apply(k: KernelBuilder, operands: UpdateOperands<S>): Updated;
 }
 
-export interface UpdateArguments<S extends string> {
-  /** f32 [4], see `hyperLayout` */
-  readonly hyper: Slot;
-  /** f32 [1]: norm of the gradient, from `planGradientNorm` */
-  readonly gradientNorm: Slot;
-  /** f32 scalar or [1]: an update happens only where it is finite */
-  readonly loss: Slot;
-  /** number of 256-element blocks of the arenas */
-  readonly blocks: Dim;
-  readonly settings: Readonly<Record<S, number>>;
-}
-
-/** Blocks that one program updates: 16 × 256 elements. */
-const group = 16;
 const MOMENTS = ['moment1', 'moment2'] as const;
 
-interface StepScalars {
-  readonly rate: Value;
-  readonly scale: Value;
-  readonly correction1: Value;
-  readonly correction2: Value;
+/** Rules by name: each is a text of its own, also beside others of its name. */
+const rules = new Map<string, UpdateRule[]>();
+function numberOf(rule: UpdateRule): number {
+  const known = rules.get(rule.name) ?? [];
+  rules.set(rule.name, known);
+  return known.includes(rule) ? known.indexOf(rule) : known.push(rule) - 1;
 }
 
-/** One tile of blocks, given the step's scalars. */
-function updateBlocks<S extends string>(k: KernelBuilder, rule: UpdateRule<S>, step: StepScalars): void {
-  const g = k.axis('g', group);
-  const e = k.axis('e', blockElements);
-  const G = k.span(g, k.mul(k.program(0), group), k.parameter('blocks'));
-  const E = k.span(e, 0, blockElements);
-  const at = [
-    [G, blockElements],
-    [E, 1],
-  ] as const;
-  const parameter = k.buffer('parameter', 'f32', 'update');
-  const kept = MOMENTS.slice(0, rule.moments).map((name) => k.buffer(name, 'f32', 'update'));
-  const multiplier = k.load(k.read('rate'), [[G, 1]]);
-  const live = k.lt(0, multiplier);
-  const decay = k.load(k.read('decay'), [[G, 1]]);
-  const settings = rule.settings.map((name) => [name, k.parameter(name, 'f32')] as const);
-  const gradient = k.mul(k.load(k.read('gradient'), at), step.scale);
-  const before = k.load(parameter, at);
-  const moments = kept.map((buffer) => k.load(buffer, at));
-  const none = k.constant(0);
-  const { correction1, correction2 } = step;
-  const next = rule.apply(k, {
-    ...{ parameter: before, gradient, moment1: moments[0] ?? none, moment2: moments[1] ?? none },
-    ...{ rate: k.mul(multiplier, step.rate), decay, correction1, correction2 },
-    settings: Object.fromEntries(settings) as Record<S, Value>,
-  });
-  const store = (buffer: Buffer, value: Value | undefined, old: Value): void => {
-    if (value === undefined) {
-      throw new FrondError(
-        'FROND-K040',
-        `optimizer ${rule.name} keeps ${rule.moments} moments, but gives no new ${buffer.name}`,
-        {
-          hint: 'return parameter and every moment that `moments` counts',
-        },
-      );
-    }
-    k.store(buffer, at, k.select(live, value, old));
-  };
-  kept.forEach((buffer, i) => {
-    store(buffer, i === 0 ? next.moment1 : next.moment2, moments[i] ?? none);
-  });
-  store(parameter, next.parameter, before);
-}
-
-function updateProgram<S extends string>(k: KernelBuilder, rule: UpdateRule<S>): void {
-  const hyper = k.read('hyper');
-  const setting = (name: keyof typeof hyperLayout) => k.load(hyper, [[hyperLayout[name], 1]]);
-  const norm = k.load(k.read('gradientNorm'), [[0, 1]]);
-  const loss = k.load(k.read('loss'), [[0, 1]]);
-  const clip = setting('clipNorm');
-  const ratio = k.div(clip, k.add(norm, 1e-6));
-  const scale = k.select(k.lt(0, clip), k.min(1, ratio), 1);
-  const [rate, correction1, correction2] = [setting('rate'), setting('correction1'), setting('correction2')];
-  const good = k.and(k.isFinite(norm), k.isFinite(loss));
-  k.when(k.and(good, k.lt(norm, norms.stopped)), () =>
-    updateBlocks(k, rule, { rate, scale, correction1, correction2 }),
-  );
-}
-
-const traced = new WeakMap<object, Kernel>();
-
-/** The kernel of a rule, traced once per rule. */
-function traceUpdate<S extends string>(rule: UpdateRule<S>): Kernel {
-  const known = traced.get(rule);
-  if (known !== undefined) return known;
-  const kernel = traceKernel(
+/**
+ * One optimizer step over flat arenas, in place: the frame that every rule shares.
+ *
+ * The arenas `parameter`, `gradient`, `moment1`, `moment2` have one layout: each parameter starts on a multiple of 256 elements
+ * (a block) and is padded with zeros. The tables `rate` and `decay` give one number per block, so a parameter group is a run of
+ * blocks. The rule sees g = c · gradient, with c = min(1, clipNorm / (‖gradient‖ + 1e-6)), or 1 where clipNorm = 0, and
+ * r = rate · (rate multiplier of the block).
+ *
+ * A block with rate multiplier 0 is frozen: parameter and moments keep their bytes, whatever the gradient holds. Where
+ * loss or norm is not finite nothing changes at all, so weights survive until the host has seen it; a norm from
+ * `norms.stopped` on, where its square overflows f32, counts as not finite.
+ *
+ * Memory per element: reads the parameter, the gradient and each moment of the rule, writes all of them but the gradient.
+ */
+const update = (rule: UpdateRule) =>
+  kernel(
     {
       name: rule.name,
       doc: `one step of ${rule.name} over the parameter arena and its companions, in place`,
-      schedule: { tiles: { g: group, e: blockElements }, workgroup: [64, 4] },
+      variant: [numberOf(rule) > 0 && `rule ${numberOf(rule) + 1}`],
+      // 16 blocks for each program
+      tiles: { g: 16, e: blockElements },
+      workgroup: [64, 4],
+      reads: { hyper: 'f32', gradientNorm: 'f32', loss: 'f32', gradient: 'f32', rate: 'f32', decay: 'f32' },
+      updates: {
+        parameter: 'f32',
+        moment1: rule.moments > 0 ? 'f32' : undefined,
+        moment2: rule.moments > 1 ? 'f32' : undefined,
+      },
+      parameters: { blocks: 'i32' },
     },
-    (k) => updateProgram(k, rule),
+    (k, symbols) => {
+      const { g, e, hyper, gradientNorm, loss, gradient, rate, decay, blocks } = symbols;
+      const settings = rule.settings.map((name) => [name, k.parameter(name, 'f32')] as const);
+      const now = (name: keyof typeof hyperLayout) => k.load(hyper, [[hyperLayout[name], 1]]);
+      const norm = k.load(gradientNorm, [[0, 1]]);
+      const [clip, rateNow] = [now('clipNorm'), now('rate')];
+      const corrections = { correction1: now('correction1'), correction2: now('correction2') };
+      const scale = k.select(k.lt(0, clip), k.min(1, k.div(clip, k.add(norm, 1e-6))), 1);
+      const good = k.and(k.isFinite(norm), k.isFinite(k.load(loss, [[0, 1]])));
+      k.when(k.and(good, k.lt(norm, norms.stopped)), () => {
+        const G = tileOf(k, g, 0, blocks);
+        const at = matrix(G, k.span(e, 0, blockElements), blockElements);
+        const multiplier = k.load(rate, [[G, 1]]);
+        const live = k.lt(0, multiplier);
+        const none = k.constant(0);
+        const kept = (['parameter', ...MOMENTS] as const).flatMap((name) => {
+          const buffer = symbols[name];
+          return buffer ? [{ name, buffer, before: k.load(buffer, at) }] : [];
+        });
+        const [before = none, before1 = none, before2 = none] = kept.map((each) => each.before);
+        const next = rule.apply(k, {
+          parameter: before,
+          gradient: k.mul(k.load(gradient, at), scale),
+          moment1: before1,
+          moment2: before2,
+          rate: k.mul(multiplier, rateNow),
+          decay: k.load(decay, [[G, 1]]),
+          ...corrections,
+          settings: Object.fromEntries(settings),
+        });
+        for (const { name, buffer, before } of kept) {
+          const value = next[name];
+          if (value === undefined) {
+            throw new FrondError(
+              'FROND-K040',
+              `optimizer ${rule.name} keeps ${rule.moments} moments, but gives no new ${name}`,
+              { hint: 'return parameter and every moment that `moments` counts' },
+            );
+          }
+          k.store(buffer, at, k.select(live, value, before));
+        }
+      });
+    },
   );
-  traced.set(rule, kernel);
-  return kernel;
-}
 
-/** One step of a rule over its arenas, under the tables `rate` and `decay`. One launch. */
-export function planUpdate<S extends string>(rule: UpdateRule<S>, args: UpdateArguments<S>): LaunchPlan[] {
-  const { hyper, gradientNorm, loss, blocks, settings } = args;
-  const arenas = ['parameter', 'gradient', ...MOMENTS.slice(0, rule.moments)];
+/** One step of a rule over its arenas. `hyper` as in `hyperLayout`, loss and norm scalars. One launch. */
+export function planUpdate(
+  rule: UpdateRule,
+  args: Readonly<Record<'hyper' | 'gradientNorm' | 'loss', Slot>> & {
+    /** number of 256-element blocks of the arenas */
+    readonly blocks: Dim;
+    readonly settings: Readonly<Record<string, number>>;
+  },
+): LaunchPlan[] {
+  const arena = (name: string): Slot => ({ kind: 'arena', name });
+  const table = (name: string): Slot => ({ kind: 'table', name });
+  const settings = Object.fromEntries(
+    rule.settings.map((name) => [name, { value: args.settings[name] ?? 0 }]),
+  );
   return [
-    {
-      kernel: traceUpdate(rule),
-      grid: [blocksOf(blocks, group)],
-      scalars: {
-        blocks,
-        ...Object.fromEntries(rule.settings.map((name) => [name, { value: settings[name] }])),
-      },
-      slots: {
-        ...{ hyper, gradientNorm, loss },
-        ...Object.fromEntries(arenas.map((name) => [name, { kind: 'arena', name } as const])),
-        rate: { kind: 'table', name: 'rate' },
-        decay: { kind: 'table', name: 'decay' },
-      },
-    },
+    update(rule)
+      .over({ g: args.blocks })
+      .with(
+        {
+          ...args,
+          parameter: arena('parameter'),
+          gradient: arena('gradient'),
+          moment1: arena('moment1'),
+          moment2: arena('moment2'),
+          rate: table('rate'),
+          decay: table('decay'),
+        },
+        { scalars: settings, slots: {} },
+      ),
   ];
 }
+
+/**
+ * AdamW (Loshchilov & Hutter 2019, in the form of torch.optim.AdamW):
+ *
+ *   m ← β₁ m + (1 − β₁) g                 v ← β₂ v + (1 − β₂) g²
+ *   p ← p (1 − r d) − r · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
+ *
+ * r = rate of the block, d = its decay. Memory per element: reads 16 bytes, writes 12.
+ */
+export const adamWRule: UpdateRule<'beta1' | 'beta2' | 'epsilon'> = {
+  name: 'adamW',
+  moments: 2,
+  settings: ['beta1', 'beta2', 'epsilon'],
+  apply(k, { parameter, gradient, moment1, moment2, rate, decay, correction1, correction2, settings }) {
+    const { beta1, beta2, epsilon } = settings;
+    const m = k.add(k.mul(moment1, beta1), k.mul(gradient, k.sub(1, beta1)));
+    const v = k.add(k.mul(moment2, beta2), k.mul(k.mul(gradient, gradient), k.sub(1, beta2)));
+    const root = k.add(k.sqrt(k.mul(v, correction2)), epsilon);
+    const change = k.div(k.mul(m, k.mul(rate, correction1)), root);
+    const keep = k.sub(1, k.mul(rate, decay));
+    return { parameter: k.sub(k.mul(parameter, keep), change), moment1: m, moment2: v };
+  },
+};

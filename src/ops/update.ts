@@ -1,6 +1,5 @@
-import { adamWRule } from '../../kernels/adamW.ts';
 import { planGradientNorm } from '../../kernels/gradientNorm.ts';
-import { planUpdate, type UpdateRule } from '../../kernels/update.ts';
+import { adamWRule, planUpdate, type UpdateRule } from '../../kernels/update.ts';
 import { finite } from '../base/kinds.ts';
 import { ARENA_BLOCKS, ARENA_CHUNK, type OpRecord } from '../ir/record.ts';
 import { groups } from './attributes.ts';

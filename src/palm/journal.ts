@@ -1,4 +1,4 @@
-import { journalColumns, journalLayout } from '../../kernels/journal.ts';
+import { journalColumns, journalLayout } from '../../kernels/gradientNorm.ts';
 import type { ModelState } from '../runtime/state.ts';
 
 /** What the device noted of one step. */

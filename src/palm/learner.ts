@@ -1,4 +1,4 @@
-import { journalLayout } from '../../kernels/journal.ts';
+import { journalLayout } from '../../kernels/gradientNorm.ts';
 import { defined, FrondError, printPlace } from '../base/errors.ts';
 import { count, natural, type OptionsOf, optional } from '../base/kinds.ts';
 import { own } from '../base/own.ts';

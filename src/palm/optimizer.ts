@@ -1,5 +1,5 @@
-import { adamWRule } from '../../kernels/adamW.ts';
 import type { UpdateRule } from '../../kernels/update.ts';
+import { adamWRule } from '../../kernels/update.ts';
 import { FrondError } from '../base/errors.ts';
 import {
   callable,

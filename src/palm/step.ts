@@ -1,4 +1,4 @@
-import { JOURNAL_TASKS } from '../../kernels/journal.ts';
+import { JOURNAL_TASKS } from '../../kernels/gradientNorm.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import {
   flag,

@@ -1,4 +1,4 @@
-import { journalElements } from '../../kernels/journal.ts';
+import { journalElements } from '../../kernels/gradientNorm.ts';
 import { checkArguments } from '../base/arguments.ts';
 import type { TypedArray } from '../base/dtype.ts';
 import { elementRule, type HostData, numbersOf } from '../base/elements.ts';
@@ -20,7 +20,7 @@ const arenaKind = oneOf('parameter', 'gradient', 'moment1', 'moment2', 'journal'
 
 /**
  * Flat arenas of equal layout: the weights, and what the optimizer keeps beside each of them. Beside them the journal of the
- * latest steps, of a layout of its own (`kernels/journal.ts`).
+ * latest steps, of a layout of its own (`kernels/gradientNorm.ts`).
  */
 export type ArenaName = TypeOf<typeof arenaKind>;
 

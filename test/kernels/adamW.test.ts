@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { blockElements, hyperLayout, planAdamW } from '../../kernels/adamW.ts';
-import { norms } from '../../kernels/journal.ts';
+import { blockElements, norms } from '../../kernels/gradientNorm.ts';
+import { adamWRule, hyperLayout, planUpdate } from '../../kernels/update.ts';
 import type { Precision, TypedArray } from '../../src/base/dtype.ts';
 import { checkKernel } from '../../src/kernel/check.ts';
 import { expectClose, gaussian, type Tolerance } from '../support/arrays.ts';
@@ -43,9 +43,9 @@ function run(state: State, step: Step, precision: Precision, launch: RunLaunch =
   hyper[hyperLayout.correction2] = 1 / (1 - settings.beta2 ** step.number);
   hyper[hyperLayout.clipNorm] = step.clipNorm;
   const arenas = Object.fromEntries(ARENAS.map((name) => [name, typed(state[name])]));
-  const plans = planAdamW({
+  const plans = planUpdate(adamWRule, {
     ...{ hyper: input(0), gradientNorm: input(1), loss: input(2), blocks: 'blocks' },
-    ...settings,
+    settings,
   });
   const inputs = [typed(hyper), typed([step.gradientNorm]), typed([step.loss])];
   const tables = { rate: typed(rates), decay: typed(decays) };

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { planGradientNorm } from '../../kernels/gradientNorm.ts';
-import { journalColumns, journalElements, journalLayout, norms } from '../../kernels/journal.ts';
+import {
+  journalColumns,
+  journalElements,
+  journalLayout,
+  norms,
+  planGradientNorm,
+} from '../../kernels/gradientNorm.ts';
 import type { Precision, TypedArray } from '../../src/base/dtype.ts';
 import { checkKernel } from '../../src/kernel/check.ts';
 import { gaussian } from '../support/arrays.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { journalElements } from '../../kernels/journal.ts';
+import { journalElements } from '../../kernels/gradientNorm.ts';
 import { defined } from '../../src/base/errors.ts';
 import { add, f32, type GraphContext, graph, mul, ones, reshape, sum } from '../../src/dsl/index.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';

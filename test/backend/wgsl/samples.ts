@@ -1,4 +1,3 @@
-import { planAdamW } from '../../../kernels/adamW.ts';
 import { planArgmax } from '../../../kernels/argmax.ts';
 import { type AttentionArguments, planAttention } from '../../../kernels/attention.ts';
 import { planAttentionGradient } from '../../../kernels/attentionGradient.ts';
@@ -9,13 +8,13 @@ import { planCrf } from '../../../kernels/crfForward.ts';
 import { planCrossEntropy, planCrossEntropyGradient } from '../../../kernels/crossEntropy.ts';
 import { planGather } from '../../../kernels/gather.ts';
 import { planGatherGradient } from '../../../kernels/gatherGradient.ts';
-import { planGradientNorm } from '../../../kernels/gradientNorm.ts';
-import { journalElements } from '../../../kernels/journal.ts';
+import { journalElements, planGradientNorm } from '../../../kernels/gradientNorm.ts';
 import { planLayerNorm, planLayerNormGradient } from '../../../kernels/layerNorm.ts';
 import { planMatmul } from '../../../kernels/matmul.ts';
 import { planPointwise } from '../../../kernels/pointwise.ts';
 import { planReduce } from '../../../kernels/reduce.ts';
 import { planSoftmax, planSoftmaxGradient } from '../../../kernels/softmax.ts';
+import { adamWRule, planUpdate } from '../../../kernels/update.ts';
 import type { LaunchPlan, Slot } from '../../../src/ir/record.ts';
 import { schedulesFrom } from '../../../src/kernel/schedule.ts';
 import { input, output } from '../../support/launch.ts';
@@ -310,9 +309,9 @@ const arenas = { parameter: elements, gradient: elements, moment1: elements };
 const adamW: Sample = {
   name: 'AdamW',
   quick: true,
-  plans: planAdamW({
+  plans: planUpdate(adamWRule, {
     ...{ hyper: input(0), gradientNorm: input(1), loss: input(2), blocks: 4 },
-    ...{ beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+    settings: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
   }),
   inputs: [Float64Array.of(1e-3, 1.2, 1.1, 1), Float64Array.of(4), Float64Array.of(0.5)],
   outputs: [],
