@@ -13,8 +13,7 @@ import {
   type Symbols,
   type Tuned,
 } from './kernel.ts';
-import { extentsOf, matrix, roundUp, tileOf } from './plan.ts';
-import { padded } from './pointwise.ts';
+import { extentsOf, matrix, padded, roundUp, tileOf } from './plan.ts';
 
 /** Shared by attention's kernels: addresses of heads, masked scores, and the dropout mask. */
 

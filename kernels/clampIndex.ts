@@ -1,5 +1,4 @@
 import { type Dim, minus } from '../src/base/dim.ts';
-import { defined } from '../src/base/errors.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import { kernel } from './kernel.ts';
 import { blocksOf } from './plan.ts';
@@ -46,9 +45,9 @@ const clampIndex = (hasLengths: boolean) =>
           outside = k.and(outside, k.lt(k.sub(position, k.mul(row, width)), length));
         }
         const distance = k.select(outside, k.sub(BEYOND, position), 0);
-        return [k.max(defined(before, 'distance'), distance)];
+        return [k.max(before, distance)];
       });
-      const distance = k.maximum(defined(nearest, 'distance'), i);
+      const distance = k.maximum(nearest, i);
       k.when(k.lt(0, distance), () => {
         const position = k.sub(BEYOND, distance);
         const word = k.arange(w);

@@ -4,8 +4,20 @@ import { defined } from '../src/base/errors.ts';
 import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
 import type { Kernel, Span, Value } from '../src/kernel/ir.ts';
-import { blocksOf, kernelOnce, strided, strideKind } from './plan.ts';
-import { loadedType, padded, storage, unravel } from './pointwise.ts';
+import type { Slots } from './kernel.ts';
+import {
+  blocksOf,
+  extentsOf,
+  kernelOnce,
+  loadedType,
+  paddedExtent,
+  storage,
+  strided,
+  strideKind,
+  temporary,
+  unravel,
+} from './plan.ts';
+import type { Matrix } from './rows.ts';
 
 /** One dimension of a copy: how many elements, and how far apart they lie on either side. */
 export interface CopyDim {
@@ -54,7 +66,7 @@ export const offsetAlong = (shape: Shape, axis: number, at: Dim): Dim =>
   times(at, contiguousStrides(shape)[axis] ?? 1);
 
 /** Joins neighbouring dims that are contiguous on both sides; dims of size 1 vanish. */
-function joinDims(dims: readonly CopyDim[]): CopyDim[] {
+function joinStrided(dims: readonly CopyDim[]): CopyDim[] {
   const joined: CopyDim[] = [];
   for (const dim of dims.toReversed()) {
     const inner = joined[0];
@@ -83,21 +95,18 @@ function layOut(dims: readonly CopyDim[]): Layout {
   return { outer: others.filter((dim) => dim !== row), row, column };
 }
 
-const extent = (size: Dim, largest: number): number =>
-  typeof size === 'number' ? Math.min(padded(size), largest) : largest;
-
 /**
  * One launch that copies (or clears) a strided region: transpose, slice, concat. Each element is read once and written
  * once. Sizes, strides and offsets are run-time scalars; only strides of 1 are part of the text.
  */
 export function planCopy(request: CopyRequest): readonly LaunchPlan[] {
   if (request.dims.some(({ size }) => size === 0)) return [];
-  const layout = layOut(joinDims(request.dims));
+  const layout = layOut(joinStrided(request.dims));
   const { outer, row, column } = layout;
   const tiles: Record<string, number> =
     row === undefined
-      ? { c: extent(column.size, 1024) }
-      : { r: extent(row.size, 32), c: extent(column.size, 32) };
+      ? { c: paddedExtent(column.size, 1024) }
+      : { r: paddedExtent(row.size, 32), c: paddedExtent(column.size, 32) };
   const offsets = { from: offsetIn(row, request.fromOffset), to: offsetIn(row, request.toOffset) };
   const kernel = traceCopy(request, layout, tiles, offsets);
   const scalars: Record<string, ScalarExpression> = {};
@@ -147,7 +156,7 @@ function traceCopy(
   const pattern = dims.map((dim) => `${strideKind(dim.from)[0]}${strideKind(dim.to)[0]}`).join('.');
   const name = from === undefined ? 'clear' : 'copy';
   const marks = `${offsets.from === undefined ? '' : ' from+'}${offsets.to === undefined ? '' : ' to+'}`;
-  const variant = `${dtype} ${pattern} ${Object.values(tiles).join('x')}${marks}`;
+  const variant = `${dtype} ${pattern} ${extentsOf(tiles)}${marks}`;
   const doc = 'copies a strided region: each element is read once and written once';
   return kernelOnce({ name, variant, doc, schedule: { tiles } }, (k) =>
     copyProgram(k, { source: from !== undefined, dtype, layout, tiles, offsets }),
@@ -189,3 +198,43 @@ function copyProgram(k: KernelBuilder, { source, dtype, layout, tiles, offsets }
   if (offsets.to !== undefined) to.push([k.parameter('toOffset'), 1]);
   k.store(y, to, x ? k.load(x, from) : k.fill(axes, 0, loadedType(dtype)));
 }
+
+// ---- kernels for rows, along any axis
+
+/**
+ * Runs a kernel for rows along any axis of tensors f32 of one shape. Along the last one it is `plan` itself; along another, operands
+ * are copied so that the axis comes last, and results are copied back: 2 bytes moved per byte of each.
+ */
+export function planAlong<N extends string>(
+  shape: Shape,
+  axis: number,
+  slots: Slots<N>,
+  plan: (rows: Matrix & Slots<N>) => readonly LaunchPlan[],
+): readonly LaunchPlan[] {
+  const others = shape.filter((_, i) => i !== axis);
+  const columns = shape[axis] ?? 1;
+  const rows = { rows: product(others), columns };
+  if (axis === shape.length - 1) return plan({ ...slots, ...rows });
+  const dims = moveLast(shape, axis);
+  const turned = Object.entries<Slot>(slots).map(([name, slot]) => ({
+    name,
+    slot,
+    copy: temporary(`${name}Turned`, 'f32', [...others, columns]),
+  }));
+  const copies = Object.fromEntries(turned.map(({ name, copy }) => [name, copy])) as Slots<N>;
+  return [
+    ...turned.flatMap(({ slot, copy }) =>
+      slot.kind === 'output' ? [] : planCopy({ from: slot, to: copy, dtype: 'f32', dims }),
+    ),
+    ...plan({ ...copies, ...rows }),
+    ...turned.flatMap(({ slot, copy }) =>
+      slot.kind === 'output' ? planCopy({ from: copy, to: slot, dtype: 'f32', dims: dims.map(reverse) }) : [],
+    ),
+  ];
+}
+
+const reverse = ({ size, from, to }: CopyDim): CopyDim => ({ size, from: to, to: from });
+
+/** Dims of the copy that makes `axis` the last one. */
+export const moveLast = (shape: Shape, axis: number): readonly CopyDim[] =>
+  transposeDims(shape, [...[...shape.keys()].filter((i) => i !== axis), axis]);

@@ -3,8 +3,8 @@ import { defined } from '../src/base/errors.ts';
 import type { ElementContext, LaunchScalars, ScalarExpression, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
 import type { Buffer, Span, Value } from '../src/kernel/ir.ts';
+import { elementContext, widen } from './elementwise.ts';
 import { type StrideKind, strided, strideKind } from './plan.ts';
-import { elementContext, widen } from './pointwise.ts';
 
 /** Element-wise functions that a kernel applies to the tiles of its result before it stores them. */
 

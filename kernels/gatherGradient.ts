@@ -84,17 +84,17 @@ interface Range {
 /** How many elements of a range are less than `bound`, a tile over one axis: bisection without branches. */
 function countBelow(k: KernelBuilder, { buffer, from, length, power, rounds }: Range, bound: Value): Value {
   const last = k.sub(k.add(k.constant(0, 'i32'), length), 1);
-  const initial = [k.fill(bound.axes, 0, 'i32'), k.add(k.constant(0, 'i32'), power)];
+  const initial = [k.fill(bound.axes, 0, 'i32'), k.add(k.constant(0, 'i32'), power)] as const;
   const [found] = k.loop(0, rounds, 1, initial, (_, count, step) => {
-    const probe = k.add(count as Value, step as Value);
+    const probe = k.add(count, step);
     const element = k.load(buffer, [
       [from, 1],
       [k.min(k.sub(probe, 1), last), 1],
     ]);
     const below = k.and(k.le(probe, length), k.lt(element, bound));
-    return [k.select(below, probe, count as Value), k.div(step as Value, 2)];
+    return [k.select(below, probe, count), k.div(step, 2)];
   });
-  return found as Value;
+  return found;
 }
 
 const merge = kernel(
@@ -117,10 +117,10 @@ const merge = kernel(
       const whole = { buffer: chunkSorted, from, length, power: chunk, rounds: Math.log2(chunk) + 1 };
       // what stands in an earlier chunk comes before its equals
       const below = countBelow(k, whole, k.select(k.lt(from, own), later, id));
-      return [k.add(places as Value, k.select(k.eq(from, own), 0, below))];
+      return [k.add(places, k.select(k.eq(from, own), 0, below))];
     });
     const at: TermInput[] = [
-      [place as Value, 1],
+      [place, 1],
       [I, 0],
     ];
     k.store(order, at, k.load(chunkOrder, [[I, 1]]));
@@ -144,10 +144,10 @@ const ends = kernel(
     const id = k.load(sorted, [[S, 1]]);
     const one = k.constant(1, 'i32');
     const [power, rounds] = k.loop(0, 30, 1, [one, one], (_, p, r) => {
-      const doubled = k.mul(p as Value, 2);
+      const doubled = k.mul(p, 2);
       const fits = k.le(doubled, count);
-      return [k.select(fits, doubled, p as Value), k.add(r as Value, k.select(fits, one, 0))];
-    }) as [Value, Value];
+      return [k.select(fits, doubled, p), k.add(r, k.select(fits, one, 0))];
+    });
     const end = countBelow(k, { buffer: sorted, from: 0, length: count, power, rounds }, k.add(id, 1));
     const before = k.load(sorted, [
       [k.max(k.sub(position, 1), 0), 1],
@@ -184,10 +184,10 @@ const sum = (columns: number) =>
             [R, 0],
             [C, 1],
           ]);
-          return [k.add(sum as Value, rows)];
+          return [k.add(sum, rows)];
         });
         const row = k.load(sorted, [[start, 1]]);
-        k.store(dtable, matrix(row, C, width), k.sum(total as Value, r));
+        k.store(dtable, matrix(row, C, width), k.sum(total, r));
       });
     },
   );

@@ -74,10 +74,10 @@ const partial = kernel(
       const G = k.span(g, start, blocks);
       const tile = k.load(gradient, matrix(G, E, blockElements));
       const live = k.lt(0, k.load(rate, [[G, 1]]));
-      return [k.add(sum as Value, k.select(live, k.mul(tile, tile), 0))];
+      return [k.add(sum, k.select(live, k.mul(tile, tile), 0))];
     });
     const before = k.select(k.eq(chunk, 0), 0, k.load(parts, [[program, 1]]));
-    k.store(parts, [[program, 1]], k.add(before, k.sum(total as Value, g, e)));
+    k.store(parts, [[program, 1]], k.add(before, k.sum(total, g, e)));
   },
 );
 

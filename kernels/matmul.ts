@@ -6,7 +6,7 @@ import { chooseSchedule, type Schedules, scheduleWords, shapeClassOf } from '../
 import { type Epilogue, epilogueBindings, epilogueVariant, storeThrough } from './epilogue.ts';
 import { addUp } from './longSum.ts';
 import { planMatmulSum } from './matmulSum.ts';
-import { blocksOf, kernelOnce, type StrideKind, stretchOf, strided, strideKind, tileExtent } from './plan.ts';
+import { blockOf, blocksOf, kernelOnce, type StrideKind, strided, strideKind, tileExtent } from './plan.ts';
 
 /**
  * out[…, m, n] = f(Σ_k x[…, m, k] · y[…, k, n])
@@ -117,17 +117,17 @@ function matmulProgram(k: KernelBuilder, options: MatmulOptions): void {
       strided(index, batch[i]?.[name] ?? 'none', () => k.parameter(`${name}Batch${i}`)),
     );
   const [baseX, baseY] = [base('x'), base('y')];
-  const part = split > 1 ? stretchOf(k, k.program(2), split, inner, tiles.k) : { from: 0, to: inner };
+  const part = split > 1 ? blockOf(k, k.program(2), split, inner, tiles.k) : { from: 0, to: inner };
   const stretch = { ...part, step: tiles.k, long: schedule.blocks === true };
   const [product] = addUp(k, stretch, [k.fill([m, n], 0)], (start, [sum]) => {
     const K = k.span(depth, start, part.to);
     const left = k.load(x, [...baseX, [M, transposeX ? 1 : inner], [K, transposeX ? rows : 1]]);
     const right = k.load(y, [...baseY, [K, transposeY ? 1 : columns], [N, transposeY ? inner : 1]]);
-    return [k.dot(left, right, sum as Value, depth)];
+    return [k.dot(left, right, sum, depth)];
   });
   const partial: TermInput[] = split > 1 ? [[k.program(2), k.mul(rows, columns)]] : base('out');
   const place: TermInput[] = [...partial, [M, columns], [N, 1]];
-  storeThrough(k, epilogue, [out, place], product as Value, [M, N, outer]);
+  storeThrough(k, epilogue, [out, place], product, [M, N, outer]);
   if (r) sumColumns(k, r, [y, columns, N], part, split > 1 ? k.program(2) : k.constant(0, 'i32'));
 }
 
@@ -147,7 +147,7 @@ function sumColumns(
     const rows = { from, to, step: r.size, long: true };
     const [total] = addUp(k, rows, [k.fill([r, N.axis], 0)], (start, [sum]) => [
       k.add(
-        sum as Value,
+        sum,
         k.load(y, [
           [k.span(r, start, to), columns],
           [N, 1],
@@ -160,7 +160,7 @@ function sumColumns(
         [stretch, columns],
         [N, 1],
       ],
-      k.sum(total as Value, r),
+      k.sum(total, r),
     );
   });
 }

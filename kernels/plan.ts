@@ -1,4 +1,4 @@
-import type { Dim, Shape } from '../src/base/dim.ts';
+import { type Dim, type Shape, times } from '../src/base/dim.ts';
 import type { DType } from '../src/base/dtype.ts';
 import type { GridExpression, Slot } from '../src/ir/record.ts';
 import {
@@ -8,7 +8,7 @@ import {
   traceKernel,
   type ValueLike,
 } from '../src/kernel/build.ts';
-import type { Axis, Kernel, Span, Value } from '../src/kernel/ir.ts';
+import type { Axis, Kernel, Span, StorageType, Value } from '../src/kernel/ir.ts';
 import { scheduleKey } from '../src/kernel/schedule.ts';
 
 const traced = new Map<string, Kernel>();
@@ -48,6 +48,13 @@ export function withStorage(kernel: Kernel, storage: Readonly<Record<string, 'f1
 /** Score of what does not exist or is ruled out: e^ABSENT is 0, and nothing is lower. */
 export const ABSENT = Number.NEGATIVE_INFINITY;
 
+/** Bool tensors are u32 in memory. */
+export const storage = (dtype: DType): StorageType => (dtype === 'bool' ? 'u32' : dtype);
+
+/** What a load gives: f16 is widened, bools stay words until they are compared with 0. */
+export const loadedType = (dtype: DType): 'f32' | 'i32' | 'u32' =>
+  dtype === 'i32' ? 'i32' : dtype === 'u32' || dtype === 'bool' ? 'u32' : 'f32';
+
 export const roundUp = (size: number, unit: number): number => Math.ceil(size / unit) * unit;
 
 /** One grid dimension of ceil(size / per) programs. */
@@ -64,6 +71,13 @@ export function tileExtent(size: Dim, largest: number, unit: number): number {
   return Math.min(largest, Math.max(unit, roundUp(Math.ceil(size / tiles), unit)));
 }
 
+/** The power of two, 4 or more, that holds `size`. */
+export const padded = (size: number): number => Math.max(4, 2 ** Math.ceil(Math.log2(Math.max(1, size))));
+
+/** That power of two, or `largest` where the size is larger or known at run time alone. */
+export const paddedExtent = (size: Dim, largest: number): number =>
+  typeof size === 'number' ? Math.min(padded(size), largest) : largest;
+
 /** Extents as they stand in variants: `32x256`. */
 export const extentsOf = (tiles: Readonly<Record<string, number>>): string => Object.values(tiles).join('x');
 
@@ -74,7 +88,41 @@ export const temporary = (name: string, dtype: DType, shape: Shape): Slot => ({
   type: { dtype, shape },
 });
 
+/** Neighbouring dimensions joined into one, as tensors have or lack all of them. */
+export interface JoinedDims {
+  readonly size: Dim;
+  /** by tensor: whether it has these dimensions */
+  readonly has: readonly boolean[];
+}
+
+/** Joins the dimensions of `shape` that the same tensors have, as `has` says of an axis; dimensions of size 1 vanish. */
+export function joinDims(shape: Shape, has: (axis: number) => readonly boolean[]): readonly JoinedDims[] {
+  const joined: JoinedDims[] = [];
+  shape.forEach((size, axis) => {
+    if (size === 1) return;
+    const own = has(axis);
+    const last = joined.at(-1);
+    if (last?.has.every((flag, i) => flag === own[i]))
+      joined[joined.length - 1] = { size: times(last.size, size), has: own };
+    else joined.push({ size, has: own });
+  });
+  return joined;
+}
+
 // ---- addresses
+
+/** Splits the program index along grid dimension 0 into one index per size, the last running fastest. */
+export function unravel(k: KernelBuilder, sizes: readonly Value[]): Value[] {
+  const [first, ...inner] = sizes;
+  if (first === undefined) return [];
+  let rest = k.program(0);
+  const indices: Value[] = [];
+  for (const size of inner.toReversed()) {
+    indices.unshift(k.rem(rest, size));
+    rest = k.div(rest, size);
+  }
+  return [rest, ...indices];
+}
 
 /** What this program takes along `axis`, one tile for each index of a grid dimension. */
 export const tileOf = (k: KernelBuilder, axis: Axis, dimension: 0 | 1 | 2 | 3, limit: ValueLike): Span =>
@@ -107,8 +155,8 @@ export function strided(index: TermInput[0], kind: StrideKind, parameter: () => 
   return [[index, kind === 'unit' ? 1 : parameter()]];
 }
 
-/** The part of 0 … length that stretch `index` of `count` takes: equal stretches, rounded up to whole tiles. */
-export function stretchOf(
+/** The part of 0 … length that block `index` of `count` takes: equal blocks, rounded up to whole tiles. */
+export function blockOf(
   k: KernelBuilder,
   index: Value,
   count: number,

@@ -1,258 +1,257 @@
-import { type Dim, product, type Shape, times } from '../src/base/dim.ts';
+import { type Dim, product } from '../src/base/dim.ts';
 import type { DType } from '../src/base/dtype.ts';
 import { defined } from '../src/base/errors.ts';
-import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
+import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
-import type { Axis, Kernel, Value } from '../src/kernel/ir.ts';
+import type { Axis, Value } from '../src/kernel/ir.ts';
+import { planElementwise, type StridedTensor } from './elementwise.ts';
+import { kernel } from './kernel.ts';
 import { addUp, isLong, type SumRange } from './longSum.ts';
-import { blocksOf, kernelOnce, stretchOf, tileExtent } from './plan.ts';
-import { loadedType, padded, planPointwise, type StridedTensor, storage } from './pointwise.ts';
+import {
+  ABSENT,
+  blockOf,
+  extentsOf,
+  joinDims,
+  loadedType,
+  matrix,
+  paddedExtent,
+  storage,
+  temporary,
+  tileExtent,
+  tileOf,
+} from './plan.ts';
 
 /*
  * Sums and maxima over any axes.
  *
- * Dimensions are joined into alternating groups, kept and reduced. Each reduced group is one step on a view
- * [outer, reduced, inner] of what is there so far, the last group first:
+ * Dimensions are joined where neighbours are all kept or all reduced. Each of the joined dims that are reduced takes one pass over a view
+ * [outer, reduced, inner] of what is there so far, the last one first:
  *
  *   inner = 1   rows: a program walks a block of rows in [r, c] tiles and combines across the tile once, at the end
  *   inner > 1   columns: the same with the roles of r and c exchanged; one tile of inner per program
  *
- * Where there is no outer dimension to share out (whole tensors, bias gradients), PARTS programs reduce equal stretches into
+ * Where there is no outer dimension to share out (whole tensors, bias gradients), PARTS programs reduce equal blocks into
  * a temporary and a second launch combines those in order. The order depends on shape and schedule alone.
  * Traffic: the operand is read once, partial results (PARTS × inner) are written and read once.
  */
 
 export type Reduction = 'sum' | 'max';
 
-export interface ReduceRequest {
-  readonly combine: Reduction;
-  readonly x: StridedTensor;
-  readonly axes: readonly number[];
-  readonly out: Slot;
-  /** tells the temporaries of this reduction from others of the same node */
-  readonly prefix?: string;
-}
-
-/** Stretches of a reduction without outer dimension. */
+/** Blocks of a reduction without outer dimension. */
 const PARTS = 32;
 /** Literal lengths up to this are reduced by one program instead of PARTS. */
 const SHORT = 256;
 
 /** What a combination starts from. */
-export function identity(combine: Reduction, dtype: DType): number {
+function identity(combine: Reduction, dtype: DType): number {
   if (combine === 'sum') return 0;
-  return dtype === 'i32' ? -0x80000000 : dtype === 'u32' || dtype === 'bool' ? 0 : Number.NEGATIVE_INFINITY;
-}
-
-interface Group {
-  readonly size: Dim;
-  readonly reduced: boolean;
-}
-
-function joinGroups(shape: Shape, axes: readonly number[]): Group[] {
-  const groups: Group[] = [];
-  shape.forEach((size, axis) => {
-    const reduced = axes.includes(axis);
-    const last = groups.at(-1);
-    if (size === 1) return;
-    if (last?.reduced === reduced) groups[groups.length - 1] = { size: times(last.size, size), reduced };
-    else groups.push({ size, reduced });
-  });
-  return groups;
+  return dtype === 'i32' ? -0x80000000 : dtype === 'u32' || dtype === 'bool' ? 0 : ABSENT;
 }
 
 /** Launches for out = combine of x over `axes`. */
-export function planReduce({ combine, x, axes, out, prefix = 'step' }: ReduceRequest): readonly LaunchPlan[] {
-  let groups = joinGroups(x.shape, axes);
-  const steps = groups.filter(({ reduced }) => reduced).length;
-  if (steps === 0) return copyThrough(x, out);
+export function planReduce({
+  combine,
+  x,
+  axes,
+  out,
+}: {
+  readonly combine: Reduction;
+  readonly x: StridedTensor;
+  readonly axes: readonly number[];
+  readonly out: Slot;
+}): readonly LaunchPlan[] {
+  let dims = joinDims(x.shape, (axis) => [axes.includes(axis)]);
+  const isReduced = ({ has }: { readonly has: readonly boolean[] }) => has[0] === true;
+  const passes = dims.filter(isReduced).length;
+  if (passes === 0) {
+    const apply = (_k: KernelBuilder, [value]: readonly Value[]) => defined(value, 'value');
+    return planElementwise({ name: 'copy', key: 'copy', inputs: [x], results: [{ ...x, slot: out }], apply });
+  }
   const launches: LaunchPlan[] = [];
   let from = x.slot;
-  for (let step = 1; step <= steps; step++) {
-    const at = groups.findLastIndex(({ reduced }) => reduced);
-    const shape = {
-      outer: product(groups.slice(0, at).map(({ size }) => size)),
-      reduced: groups[at]?.size ?? 1,
-      inner: product(groups.slice(at + 1).map(({ size }) => size)),
+  for (let pass = 1; pass <= passes; pass++) {
+    const at = dims.findLastIndex(isReduced);
+    const view = {
+      outer: product(dims.slice(0, at).map(({ size }) => size)),
+      reduced: dims[at]?.size ?? 1,
+      inner: product(dims.slice(at + 1).map(({ size }) => size)),
     };
-    const name = `${prefix}${step}`;
-    const result: TensorShape = { dtype: x.dtype, shape: [shape.outer, shape.inner] };
-    const to: Slot = step === steps ? out : { kind: 'temporary', name, type: result };
-    launches.push(...reduceStep(combine, x.dtype, shape, from, to, name));
-    groups = groups.toSpliced(at, 1);
+    const name = `pass${pass}`;
+    const to = pass === passes ? out : temporary(name, x.dtype, [view.outer, view.inner]);
+    launches.push(...reduceView({ combine, dtype: x.dtype, ...view }, from, to, name));
+    dims = dims.toSpliced(at, 1);
     from = to;
   }
   return launches;
 }
 
-interface TensorShape {
-  readonly dtype: DType;
-  readonly shape: Shape;
-}
-
-const copyThrough = (x: StridedTensor, out: Slot): readonly LaunchPlan[] =>
-  planPointwise({
-    name: 'copy',
-    key: 'copy',
-    inputs: [x],
-    results: [{ ...x, slot: out }],
-    apply: (_k, [value]) => defined(value, 'value'),
-  });
-
+/** What one launch reduces. */
 interface View {
+  readonly combine: Reduction;
+  readonly dtype: DType;
   readonly outer: Dim;
   readonly reduced: Dim;
   readonly inner: Dim;
 }
 
-function reduceStep(
-  combine: Reduction,
-  dtype: DType,
-  view: View,
-  from: Slot,
-  to: Slot,
-  name: string,
-): LaunchPlan[] {
+function reduceView(view: View, x: Slot, out: Slot, name: string): LaunchPlan[] {
   const short = typeof view.reduced === 'number' && view.reduced <= SHORT;
-  if (view.outer !== 1 || short) return [reduceOnce(combine, dtype, view, from, to)];
-  const partial: Slot = {
-    kind: 'temporary',
-    name: `${name}Partial`,
-    type: { dtype, shape: [PARTS, view.inner] },
-  };
-  return [
-    reduceOnce(combine, dtype, view, from, partial, PARTS),
-    reduceOnce(combine, dtype, { ...view, reduced: PARTS }, partial, to),
-  ];
+  if (view.outer !== 1 || short) return [reduceOnce(view, x, out)];
+  const partial = temporary(`${name}Partial`, view.dtype, [PARTS, view.inner]);
+  return [reduceOnce(view, x, partial, PARTS), reduceOnce({ ...view, reduced: PARTS }, partial, out)];
 }
 
-/** One launch; `parts` > 1 cuts the reduced dimension into that many stretches, whose results take the place of `outer`. */
-function reduceOnce(
-  combine: Reduction,
-  dtype: DType,
-  { outer, reduced, inner }: View,
-  x: Slot,
-  out: Slot,
-  parts = 1,
-): LaunchPlan {
-  const slots = { x, out };
-  if (inner === 1 && parts === 1) {
-    const r = tileExtent(outer, 16, 4);
-    const c = typeof reduced === 'number' ? Math.min(padded(reduced), 64) : 64;
-    const kernel = trace('rows', combine, dtype, r, c, parts, isLong(reduced, c), rowsProgram);
-    return { kernel, grid: [blocksOf(outer, r)], scalars: { outer, reduced }, slots };
-  }
-  if (inner === 1) {
-    const kernel = trace('whole', combine, dtype, 4, 256, parts, true, wholeProgram);
-    return { kernel, grid: [blocksOf(parts, 1)], scalars: { reduced }, slots };
-  }
-  const r = typeof reduced === 'number' ? Math.min(padded(reduced), 16) : 16;
-  const c = typeof inner === 'number' ? Math.min(padded(inner), 64) : 64;
-  const scalars: Record<string, ScalarExpression> = { reduced, inner };
-  const kernel = trace('columns', combine, dtype, r, c, parts, isLong(reduced, r), columnsProgram);
-  return { kernel, grid: [blocksOf(parts > 1 ? parts : outer, 1), blocksOf(inner, c)], scalars, slots };
+/** One launch; `parts` > 1 cuts the reduced dimension into that many blocks, whose results take the place of `outer`. */
+function reduceOnce(view: View, x: Slot, out: Slot, parts = 1): LaunchPlan {
+  const { outer, reduced, inner } = view;
+  const given = { x, out, outer, reduced, inner };
+  if (inner === 1 && parts === 1) return rows(view).over({ r: outer }).with(given);
+  if (inner === 1) return whole(view, parts).over(parts).with(given);
+  return columns(view, parts)
+    .over(parts > 1 ? parts : outer, { c: inner })
+    .with(given);
 }
 
-interface Program {
-  readonly k: KernelBuilder;
-  readonly combine: Reduction;
-  readonly dtype: DType;
-  readonly r: Axis;
-  readonly c: Axis;
-  readonly parts: number;
-  /** a sum of floats in blocks */
-  readonly long: boolean;
-}
-
-function trace(
+const declared = <T extends Readonly<Record<string, number>>>(
   form: string,
-  combine: Reduction,
-  dtype: DType,
-  rows: number,
-  columns: number,
+  { combine, dtype }: View,
+  tiles: T,
   parts: number,
-  isLongSum: boolean,
-  program: (context: Program) => void,
-): Kernel {
-  const long = isLongSum && combine === 'sum' && loadedType(dtype) === 'f32';
-  const variant = `${form} ${dtype} ${rows}x${columns}${parts > 1 ? ` parts ${parts}` : ''}${long ? ' long' : ''}`;
-  const doc = `${combine} of [outer, reduced, inner] over reduced, by ${form}: x is read once`;
-  const tiles = { r: rows, c: columns };
-  return kernelOnce({ name: combine, variant, doc, schedule: { tiles } }, (k) => {
-    const r = k.axis('r', rows);
-    const c = k.axis('c', columns);
-    program({ k, combine, dtype, r, c, parts, long });
-  });
-}
+  long: boolean,
+) => ({
+  name: combine,
+  doc: `${combine} of [outer, reduced, inner] over reduced, by ${form}: x is read once`,
+  variant: [form, dtype, extentsOf(tiles), parts > 1 && `parts ${parts}`, long && 'long'],
+  tiles,
+  reads: { x: storage(dtype) },
+  writes: { out: storage(dtype) },
+});
 
-/** The tile of what `load` gives over a stretch, combined; `axes` are those of the tile. */
+/** The tile of what `load` gives over a range, combined; `axes` are those of the tile. */
 function combined(
-  { k, combine, dtype, long }: Program,
+  k: KernelBuilder,
+  { combine, dtype }: View,
   axes: readonly Axis[],
-  stretch: Omit<SumRange, 'long'>,
+  range: SumRange,
   load: (at: Value, otherwise: number) => Value,
 ): Value {
   const start = identity(combine, dtype);
-  const join = (x: Value, y: Value): Value => (combine === 'sum' ? k.add(x, y) : k.max(x, y));
-  const [total] = addUp(k, { ...stretch, long }, [k.fill(axes, start, loadedType(dtype))], (at, [acc]) => [
-    join(defined(acc, 'total'), load(at, start)),
-  ]);
-  return defined(total, 'total');
+  const [total] = addUp(k, range, [k.fill(axes, start, loadedType(dtype))], (at, [sum]) => {
+    const tile = load(at, start);
+    return [combine === 'sum' ? k.add(sum, tile) : k.max(sum, tile)];
+  });
+  return total;
 }
+
+/** What is added up in blocks where it is long. */
+const isFloatSum = ({ combine, dtype }: View): boolean => combine === 'sum' && loadedType(dtype) === 'f32';
 
 /** out[outer] of x [outer, reduced]: a block of rows per program. */
-function rowsProgram(program: Program): void {
-  const { k, combine, dtype, r, c } = program;
-  const x = k.read('x', storage(dtype));
-  const out = k.write('out', storage(dtype));
-  const outer = k.parameter('outer');
-  const reduced = k.parameter('reduced');
-  const R = k.span(r, k.mul(k.program(0), r.size), outer);
-  const total = combined(program, [r, c], { from: 0, to: reduced, step: c.size }, (at, otherwise) => {
-    const terms = [
-      [R, reduced],
-      [k.span(c, at, reduced), 1],
-    ] as const;
-    return k.load(x, terms, otherwise);
-  });
-  k.store(out, [[R, 1]], k.reduce(combine, total, c));
-}
-
-/** out[part] of x [reduced]: a stretch of a vector per program. */
-function wholeProgram(program: Program): void {
-  const { k, combine, dtype, c, parts } = program;
-  const x = k.read('x', storage(dtype));
-  const out = k.write('out', storage(dtype));
-  const reduced = k.parameter('reduced');
-  const { from, to } = stretchOf(k, k.program(0), parts, reduced, c.size);
-  const total = combined(program, [c], { from, to, step: c.size }, (at, otherwise) =>
-    k.load(x, [[k.span(c, at, to), 1]], otherwise),
+function rows(view: View) {
+  const tiles = { r: tileExtent(view.outer, 16, 4), c: paddedExtent(view.reduced, 64) };
+  const long = isFloatSum(view) && isLong(view.reduced, tiles.c);
+  return kernel(
+    { ...declared('rows', view, tiles, 1, long), parameters: { outer: 'i32', reduced: 'i32' } },
+    (k, { r, c, x, out, outer, reduced }) => {
+      const R = tileOf(k, r, 0, outer);
+      const range = { from: 0, to: reduced, step: c.size, long };
+      const total = combined(k, view, [r, c], range, (at, otherwise) =>
+        k.load(x, matrix(R, k.span(c, at, reduced), reduced), otherwise),
+      );
+      k.store(out, [[R, 1]], k.reduce(view.combine, total, c));
+    },
   );
-  k.store(out, [[k.program(0), 1]], k.reduce(combine, total, c));
 }
 
-/** out[outer, inner] of x [outer, reduced, inner]: one outer index (or stretch of `reduced`) and one tile of inner per program. */
-function columnsProgram(program: Program): void {
-  const { k, combine, dtype, r, c, parts } = program;
-  const x = k.read('x', storage(dtype));
-  const out = k.write('out', storage(dtype));
-  const reduced = k.parameter('reduced');
-  const inner = k.parameter('inner');
-  const row = k.program(0);
-  const C = k.span(c, k.mul(k.program(1), c.size), inner);
-  const { from, to } = parts > 1 ? stretchOf(k, row, parts, reduced, r.size) : { from: 0, to: reduced };
-  const base = parts > 1 ? k.constant(0, 'i32') : k.mul(row, k.mul(reduced, inner));
-  const total = combined(program, [r, c], { from, to, step: r.size }, (at, otherwise) => {
-    const terms = [
-      [base, 1],
-      [k.span(r, at, to), inner],
-      [C, 1],
-    ] as const;
-    return k.load(x, terms, otherwise);
-  });
-  const terms = [
-    [row, inner],
-    [C, 1],
-  ] as const;
-  k.store(out, terms, k.reduce(combine, total, r));
+/** out[part] of x [reduced]: a block of a vector per program. */
+function whole(view: View, parts: number) {
+  const long = isFloatSum(view);
+  return kernel(
+    { ...declared('whole', view, { c: 256 }, parts, long), parameters: { reduced: 'i32' } },
+    (k, { c, x, out, reduced }) => {
+      const { from, to } = blockOf(k, k.program(0), parts, reduced, c.size);
+      const total = combined(k, view, [c], { from, to, step: c.size, long }, (at, otherwise) =>
+        k.load(x, [[k.span(c, at, to), 1]], otherwise),
+      );
+      k.store(out, [[k.program(0), 1]], k.reduce(view.combine, total, c));
+    },
+  );
 }
+
+/** out[outer, inner] of x [outer, reduced, inner]: one outer index (or block of `reduced`) and one tile of inner per program. */
+function columns(view: View, parts: number) {
+  const tiles = { r: paddedExtent(view.reduced, 16), c: paddedExtent(view.inner, 64) };
+  const long = isFloatSum(view) && isLong(view.reduced, tiles.r);
+  return kernel(
+    { ...declared('columns', view, tiles, parts, long), parameters: { reduced: 'i32', inner: 'i32' } },
+    (k, { r, c, x, out, reduced, inner }) => {
+      const row = k.program(0);
+      const C = tileOf(k, c, 1, inner);
+      const { from, to } = parts > 1 ? blockOf(k, row, parts, reduced, r.size) : { from: 0, to: reduced };
+      const base = parts > 1 ? k.constant(0, 'i32') : k.mul(row, k.mul(reduced, inner));
+      const total = combined(k, view, [r, c], { from, to, step: r.size, long }, (at, otherwise) =>
+        k.load(x, [[base, 1], ...matrix(k.span(r, at, to), C, inner)], otherwise),
+      );
+      k.store(out, matrix(row, C, inner), k.reduce(view.combine, total, r));
+    },
+  );
+}
+
+/** Index of the first largest element of each row of x [outer, reduced], i32; NaN counts as larger than all numbers. */
+const argmax = (dtype: DType, tiles: { readonly r: number; readonly c: number }) =>
+  kernel(
+    {
+      name: 'argmax',
+      doc: 'index of the first largest element of each row of [outer, reduced]: x is read once',
+      variant: [dtype, extentsOf(tiles)],
+      tiles,
+      reads: { x: storage(dtype) },
+      writes: { out: 'i32' },
+      parameters: { outer: 'i32', reduced: 'i32' },
+    },
+    (k, { r, c, x, out, outer, reduced }) => {
+      const lowest = identity('max', dtype);
+      const R = tileOf(k, r, 0, outer);
+      const initial = [k.fill([r], lowest, loadedType(dtype)), k.fill([r], 0, 'i32')] as const;
+      const [, index] = k.loop(0, reduced, c.size, initial, (at, before, where) => {
+        const tile = k.load(x, matrix(R, k.span(c, at, reduced), reduced), lowest);
+        const most = k.maximum(tile, c);
+        const larger = k.lt(before, most);
+        const better =
+          dtype === 'i32' || dtype === 'u32'
+            ? larger
+            : k.or(larger, k.and(k.isNaN(most), k.not(k.isNaN(before))));
+        return [k.select(better, most, before), k.select(better, k.add(k.argmax(tile, c), at), where)];
+      });
+      k.store(out, [[R, 1]], index);
+    },
+  );
+
+/** The index along the rows of x [outer, reduced]. One launch. */
+export function planArgmax(args: {
+  readonly x: Slot;
+  readonly out: Slot;
+  readonly dtype: DType;
+  readonly outer: Dim;
+  readonly reduced: Dim;
+}): readonly LaunchPlan[] {
+  const { dtype, outer, reduced } = args;
+  const tiles = { r: tileExtent(outer, 16, 4), c: paddedExtent(reduced, 64) };
+  return [argmax(dtype, tiles).over({ r: outer }).with(args)];
+}
+
+const size = kernel(
+  {
+    name: 'size',
+    doc: 'out[0] = size',
+    tiles: {},
+    writes: { out: 'f32' },
+    parameters: { size: 'f32' },
+  },
+  (k, { out, size }) => k.store(out, [[k.program(0), 1]], size),
+);
+
+/** Writes a size, such as that over which a mean is taken, into a tensor of one element. */
+export const planSize = (given: Dim, out: Slot): readonly LaunchPlan[] => [
+  size.over(1).with({ out, size: given }),
+];

@@ -1,5 +1,5 @@
 import { copyDims, offsetAlong, planCopy, transposeDims } from '../../kernels/copy.ts';
-import { planPointwise } from '../../kernels/pointwise.ts';
+import { planElementwise } from '../../kernels/elementwise.ts';
 import { type Dim, plus, printShape, type Shape } from '../base/dim.ts';
 import { defined } from '../base/errors.ts';
 import { integer, listOf, natural } from '../base/kinds.ts';
@@ -56,7 +56,7 @@ export const broadcast = defineOp({
   },
   vjp: (b, { x, dout }) => [b.unbroadcast(dout, b.typeOf(x).shape)],
   lower: ({ x, out }, { slots }) =>
-    planPointwise({
+    planElementwise({
       name: 'broadcast',
       key: 'x',
       inputs: [{ slot: slots.x, ...x }],

@@ -1,5 +1,5 @@
 import type { Epilogue, EpilogueOperand } from '../../kernels/epilogue.ts';
-import { loadedType } from '../../kernels/pointwise.ts';
+import { loadedType } from '../../kernels/plan.ts';
 import { defined } from '../base/errors.ts';
 import type { OptionsOf } from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';

@@ -1,4 +1,4 @@
-import { planPointwise } from '../../kernels/pointwise.ts';
+import { planElementwise } from '../../kernels/elementwise.ts';
 import { product, times } from '../base/dim.ts';
 import { defined } from '../base/errors.ts';
 import { type Expression, FUSED, type Instruction, readExpression, readResults } from '../ir/expression.ts';
@@ -134,7 +134,7 @@ export function planExpression(
   name?: string,
 ): readonly LaunchPlan[] {
   const types = addressedTypes(registry, fused.expression, inputs);
-  return planPointwise({
+  return planElementwise({
     ...(name === undefined ? {} : { name }),
     key: keyOfExpression(registry, fused),
     inputs: types.map((type, index) => ({ slot: { kind: 'input', index }, ...type })),

@@ -1,9 +1,6 @@
-import { moveLast } from '../../kernels/along.ts';
-import { planArgmax } from '../../kernels/argmax.ts';
-import { planCopy } from '../../kernels/copy.ts';
+import { moveLast, planCopy } from '../../kernels/copy.ts';
 import { temporary } from '../../kernels/plan.ts';
-import { planReduce } from '../../kernels/reduce.ts';
-import { planSize } from '../../kernels/size.ts';
+import { planArgmax, planReduce, planSize } from '../../kernels/reduce.ts';
 import { type Dim, product, requireSome } from '../base/dim.ts';
 import { flag, integer, listOf, type OptionsOf, optional } from '../base/kinds.ts';
 import type { Ref, TensorType } from '../ir/graph.ts';

@@ -1,4 +1,4 @@
-import { planAlong } from '../../kernels/along.ts';
+import { planAlong } from '../../kernels/copy.ts';
 import { planSoftmax, planSoftmaxGradient } from '../../kernels/softmax.ts';
 import type { OptionsOf } from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';

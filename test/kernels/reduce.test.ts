@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { planArgmax } from '../../kernels/argmax.ts';
-import { planReduce } from '../../kernels/reduce.ts';
+import { planArgmax, planReduce } from '../../kernels/reduce.ts';
 import { expectClose, gaussian } from '../support/arrays.ts';
 import { runs } from '../support/counts.ts';
 import { input, output, runPlans, simulator, unwritten } from '../support/launch.ts';

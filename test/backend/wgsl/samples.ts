@@ -1,4 +1,3 @@
-import { planArgmax } from '../../../kernels/argmax.ts';
 import { type AttentionArguments, planAttention } from '../../../kernels/attention.ts';
 import { planAttentionGradient } from '../../../kernels/attentionGradient.ts';
 import { planCopy } from '../../../kernels/copy.ts';
@@ -6,13 +5,13 @@ import { planCrfGradient } from '../../../kernels/crfBackward.ts';
 import { planCrfDecode } from '../../../kernels/crfDecode.ts';
 import { planCrf } from '../../../kernels/crfForward.ts';
 import { planCrossEntropy, planCrossEntropyGradient } from '../../../kernels/crossEntropy.ts';
+import { planElementwise } from '../../../kernels/elementwise.ts';
 import { planGather } from '../../../kernels/gather.ts';
 import { planGatherGradient } from '../../../kernels/gatherGradient.ts';
 import { journalElements, planGradientNorm } from '../../../kernels/gradientNorm.ts';
 import { planLayerNorm, planLayerNormGradient } from '../../../kernels/layerNorm.ts';
 import { planMatmul } from '../../../kernels/matmul.ts';
-import { planPointwise } from '../../../kernels/pointwise.ts';
-import { planReduce } from '../../../kernels/reduce.ts';
+import { planArgmax, planReduce } from '../../../kernels/reduce.ts';
 import { planSoftmax, planSoftmaxGradient } from '../../../kernels/softmax.ts';
 import { adamWRule, planUpdate } from '../../../kernels/update.ts';
 import type { LaunchPlan, Slot } from '../../../src/ir/record.ts';
@@ -275,7 +274,7 @@ function memoryKernels({ rows, columns }: SampleSizes): Sample[] {
   const pointwise: Sample = {
     name: 'element-wise with broadcasting',
     quick: true,
-    plans: planPointwise({
+    plans: planElementwise({
       key: 'tanh(x + bias) · log(1 + e^x)',
       inputs: [x, bias],
       results: [{ ...x, slot: output(0) }],

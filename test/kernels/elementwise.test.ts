@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { planPointwise } from '../../kernels/pointwise.ts';
+import { planElementwise } from '../../kernels/elementwise.ts';
 import { defined } from '../../src/base/errors.ts';
 import { threefry } from '../../src/base/random.ts';
 import { gaussian } from '../support/arrays.ts';
@@ -27,7 +27,7 @@ describe('element-wise kernels', () => {
           const asNamed = (own: readonly number[]) =>
             own.map((size, i) => (size === 1 ? 1 : defined(dims[i + dims.length - own.length], 'dim')));
           const [x, y] = [gaussian(count(xShape), 'x'), gaussian(count(yShape), 'y')];
-          const plans = planPointwise({
+          const plans = planElementwise({
             key: 'x - 2 y',
             inputs: [
               { slot: input(0), shape: asNamed(xShape), dtype: 'f32' },
@@ -63,7 +63,7 @@ describe('element-wise kernels', () => {
       ],
       [[9, 130], [130]],
     ] as const) {
-      const plans = planPointwise({
+      const plans = planElementwise({
         key: 'index',
         inputs: [
           { slot: input(0), shape: other, dtype: 'f32' },
@@ -88,7 +88,7 @@ describe('element-wise kernels', () => {
   });
 
   it('keep bools as 0 and 1 in u32 memory, and widen what has fewer axes than the result', () => {
-    const plans = planPointwise({
+    const plans = planElementwise({
       key: 'not',
       inputs: [{ slot: input(0), shape: [3, 1], dtype: 'bool' }],
       results: [{ slot: output(0), shape: [3, 4], dtype: 'bool' }],
@@ -103,7 +103,7 @@ describe('element-wise kernels', () => {
 
   it('have one text for all sizes of one structure', () => {
     const plan = (rows: number) =>
-      planPointwise({
+      planElementwise({
         key: 'same',
         inputs: [{ slot: input(0), shape: [rows, 64], dtype: 'f32' }],
         results: [{ slot: output(0), shape: [rows, 64], dtype: 'f32' }],
