@@ -1,6 +1,5 @@
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
 import { attention, attentionGradient } from './attention.ts';
-import { checkAttributes } from './attributes.ts';
 import { broadcast, concat, copy, transpose } from './copies.ts';
 import { crfDecode, crfGradient, crfLogLikelihood, crfLoss } from './crf.ts';
 import { crossEntropy, crossEntropyGradient } from './crossEntropy.ts';
@@ -16,18 +15,8 @@ import { logSoftmax, softmax, softmaxGradient } from './softmax.ts';
 import { constant, input, parameter } from './sources.ts';
 import { adamW, gradientNorm } from './update.ts';
 
-/** Beside what the rule of its shape reads, all attributes are checked. */
-const checked = (record: OpRecord): OpRecord => ({
-  ...record,
-  shape(inputs, attributes) {
-    const types = record.shape(inputs, attributes);
-    if (record.attributes) checkAttributes(record.name, record.attributes, attributes);
-    return types;
-  },
-});
-
 const byName = (records: readonly OpRecord[]): OpRegistry =>
-  new Map(records.map((record) => [record.name, checked(record)]));
+  new Map(records.map((record) => [record.name, record]));
 
 /** What fused expressions may consist of. */
 const elementwise = byName([...elementwiseOps(), constant]);
