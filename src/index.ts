@@ -12,9 +12,8 @@ export {
   compareDevices,
   type Difference,
 } from './inspect/compare.ts';
-export { toDot } from './inspect/dot.ts';
-export { toMermaid } from './inspect/mermaid.ts';
 export { toSvg } from './inspect/svg.ts';
+export { toDot, toMermaid } from './inspect/text.ts';
 export { GraphBuilder } from './ir/builder.ts';
 export { checkGraph } from './ir/check.ts';
 export { applyEdit, type Edited, edit, type GraphPatch } from './ir/edit.ts';

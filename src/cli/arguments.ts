@@ -1,42 +1,57 @@
+import { parseArgs } from 'node:util';
 import { FrondError } from '../base/errors.ts';
-import { own } from '../base/own.ts';
 
-/** What a command gets for each kind of argument: `word` and `words` go by their place, the others by `--name`. */
-interface Kinds {
-  readonly word: string;
-  readonly words: readonly string[];
-  readonly text: string;
-  readonly natural: number;
-  readonly count: number;
-  readonly flag: boolean;
+/** Of an option that a command looks at only where another argument is one of these values; elsewhere it is refused. */
+interface Condition {
+  readonly argument: string;
+  readonly values: readonly string[];
+  /** these values, in an error */
+  readonly shown: string;
 }
 
-export interface Argument {
-  readonly kind: keyof Kinds;
+/** An argument of a command, and as T what the command gets. `word` and `words` go by their place, the others by `--name`. */
+export interface Argument<T = unknown> {
+  readonly kind: 'word' | 'words' | 'text' | 'natural' | 'count' | 'flag';
   readonly description: string;
-  readonly default?: string | number;
-  /** all that it may be */
+  readonly default?: T;
   readonly choices?: readonly string[];
-  /** where it is looked at: when another argument is one of these values; elsewhere it is refused */
-  readonly only?: { readonly argument: string; readonly values: readonly string[]; readonly shown: string };
+  readonly only?: Condition;
 }
 
 export type Arguments = Readonly<Record<string, Argument>>;
-
-type ValueOf<A extends Argument> = A extends { readonly choices: readonly (infer V)[] }
-  ? V
-  : Kinds[A['kind']];
-
-/** What a command gets: options without a default may be undefined. */
 export type ValuesOf<A extends Arguments> = {
-  readonly [K in keyof A]:
-    | ValueOf<A[K]>
-    | (A[K] extends { readonly default: unknown } | { readonly kind: 'word' | 'words' | 'flag' }
-        ? never
-        : undefined);
+  readonly [K in keyof A]: A[K] extends Argument<infer T> ? T : never;
 };
 
-export const isPlace = ({ kind }: Argument): boolean => kind === 'word' || kind === 'words';
+const argument =
+  <T>(kind: Argument['kind']) =>
+  (description: string): Argument<T> => ({ kind, description });
+
+export const word = argument<string>('word');
+/** All words from here on. */
+export const words = argument<readonly string[]>('words');
+export const flag = argument<boolean>('flag');
+export const text = argument<string | undefined>('text');
+/** A whole number from 0 on. */
+export const natural = argument<number | undefined>('natural');
+/** A whole number from 1 on. */
+export const count = argument<number | undefined>('count');
+export const choice = <T extends string>(
+  choices: readonly T[],
+  description: string,
+): Argument<T | undefined> => ({ kind: 'text', description, choices });
+
+/** The option with a value that it has where it is left out. */
+export const usually = <T>(value: NonNullable<T>, option: Argument<T>): Argument<NonNullable<T>> => ({
+  ...(option as Argument<NonNullable<T>>),
+  default: value,
+});
+export const only = <T>(condition: Condition, option: Argument<T>): Argument<T> => ({
+  ...option,
+  only: condition,
+});
+
+const isPlace = ({ kind }: Argument): boolean => kind === 'word' || kind === 'words';
 
 /**
  * Reads what was typed as a command declares it: nothing is ignored.
@@ -57,49 +72,55 @@ export function parseArguments<A extends Arguments>(
     if (argument.kind === 'words') values.set(name, words.slice(place));
     else values.set(name, readValue(name, argument, place < 0 ? options.get(name) : words[place]));
   }
-  for (const name of options.keys()) requireUsed(command, args, name, values);
+  for (const [name, { only }] of Object.entries(args)) {
+    if (only === undefined || !options.has(name)) continue;
+    const chosen = String(values.get(only.argument));
+    if (only.values.includes(chosen)) continue;
+    const use = places.some(([place]) => place === only.argument) ? chosen : `--${only.argument} ${chosen}`;
+    throw new FrondError('FROND-U026', `frond ${command} ${use} does not look at --${name}`, {
+      hint: `leave it out: it belongs to ${only.shown}`,
+    });
+  }
   return Object.fromEntries(values) as ValuesOf<A>;
 }
 
 /** Words by place, and what stands behind each option; '' behind a flag. */
 function split(command: string, args: Arguments, typed: readonly string[]) {
-  const known = Object.entries(args).flatMap(([name, argument]) => (isPlace(argument) ? [] : [name]));
-  const words: string[] = [];
+  const known = new Map(Object.entries(args).filter(([, each]) => !isPlace(each)));
+  const names = [...known.keys()];
+  const types = [...known].map(
+    ([name, { kind }]) => [name, { type: kind === 'flag' ? 'boolean' : 'string' }] as const,
+  );
+  const { tokens } = parseArgs({
+    args: [...typed],
+    options: Object.fromEntries(types),
+    allowPositionals: true,
+    strict: false,
+    tokens: true,
+  });
   const options = new Map<string, string>();
-  for (let i = 0; i < typed.length; i++) {
-    const text = typed[i] ?? '';
-    if (text === '--') {
-      words.push(...typed.slice(i + 1));
-      break;
-    }
-    if (!text.startsWith('-') || text === '-') {
-      words.push(text);
-      continue;
-    }
-    const [option = '', value] = text.replace(/^--?/, '').split(/=(.*)/s);
-    if (!text.startsWith('--') || !known.includes(option)) {
-      throw new FrondError('FROND-U010', `frond ${command} has no option ${text.split('=')[0]}`, {
-        hint:
-          known.length === 0
-            ? 'it takes none'
-            : `it has: ${known.map((name) => `--${name}`).join(', ')}; see frond ${command} --help`,
+  for (const token of tokens) {
+    if (token.kind !== 'option') continue;
+    const { name, rawName, value, inlineValue, index } = token;
+    const option = rawName.startsWith('--') ? known.get(name) : undefined;
+    if (option === undefined) {
+      const all = `it has: ${names.map((each) => `--${each}`).join(', ')}; see frond ${command} --help`;
+      const what = typed[index]?.split('=')[0];
+      throw new FrondError('FROND-U010', `frond ${command} has no option ${what}`, {
+        hint: names.length === 0 ? 'it takes none' : all,
       });
     }
-    const { kind, description } = own(args, option) as Argument;
-    if (kind === 'flag') {
-      if (value !== undefined) throw new FrondError('FROND-U001', `--${option} takes no value, got ${value}`);
-      options.set(option, '');
-      continue;
+    if (option.kind === 'flag' && value !== undefined) {
+      throw new FrondError('FROND-U001', `--${name} takes no value, got ${value}`);
     }
-    const given = value ?? typed[++i];
-    if (given === undefined || given === '' || (value === undefined && given.startsWith('--'))) {
-      throw new FrondError('FROND-U001', `--${option} needs a value`, {
-        hint: `--${option} ${option.toUpperCase()}: ${description}`,
+    if (option.kind !== 'flag' && (!value || (!inlineValue && value.startsWith('--')))) {
+      throw new FrondError('FROND-U001', `--${name} needs a value`, {
+        hint: `--${name} ${name.toUpperCase()}: ${option.description}`,
       });
     }
-    options.set(option, given);
+    options.set(name, value ?? '');
   }
-  return { words, options };
+  return { words: tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : [])), options };
 }
 
 function requireWords(
@@ -123,15 +144,14 @@ function requireWords(
 
 function readValue(
   name: string,
-  argument: Argument,
-  text: string | undefined,
-): string | number | boolean | undefined {
-  const { kind, choices } = argument;
-  if (kind === 'flag') return text !== undefined;
-  if (text === undefined) return argument.default;
-  if (kind === 'natural' || kind === 'count') return wholeNumber(name, text, kind === 'count' ? 1 : 0);
-  if (choices?.includes(text) === false) throw unknownChoice(name, text, choices);
-  return text;
+  { kind, choices, default: usual }: Argument,
+  typed: string | undefined,
+): unknown {
+  if (kind === 'flag') return typed !== undefined;
+  if (typed === undefined) return usual;
+  if (kind === 'natural' || kind === 'count') return wholeNumber(name, typed, kind === 'count' ? 1 : 0);
+  if (choices?.includes(typed) === false) throw unknownChoice(name, typed, choices);
+  return typed;
 }
 
 function wholeNumber(option: string, text: string, least: number): number {
@@ -153,20 +173,3 @@ export const unknownChoice = (what: string, given: string, known: readonly strin
   new FrondError('FROND-U006', `there is no ${what} ${given}`, {
     hint: `choose one of: ${known.join(', ')}`,
   });
-
-function requireUsed(
-  command: string,
-  args: Arguments,
-  name: string,
-  values: ReadonlyMap<string, unknown>,
-): void {
-  const { only } = own(args, name) as Argument;
-  if (only === undefined) return;
-  const { argument, shown } = only;
-  const chosen = String(values.get(argument));
-  if (only.values.includes(chosen)) return;
-  const use = isPlace(own(args, argument) as Argument) ? chosen : `--${argument} ${chosen}`;
-  throw new FrondError('FROND-U026', `frond ${command} ${use} does not look at --${name}`, {
-    hint: `leave it out: it belongs to ${shown}`,
-  });
-}

@@ -1,8 +1,8 @@
 // Run in a process of its own by `frond doctor`: native libraries print what they like, and keep a process alive.
 
 import { FrondError } from '../base/errors.ts';
+import { openTried } from '../runtime/chooseDevice.ts';
 import type { Device } from '../runtime/device.ts';
-import { openTried } from '../runtime/trial.ts';
 import { wasmDevice } from '../runtime/wasm/device.ts';
 import { listAdapters } from '../runtime/webgpu/adapter.ts';
 import type { AdapterDescription } from '../runtime/webgpu/description.ts';

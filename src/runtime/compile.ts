@@ -13,13 +13,13 @@ import { type PassLog, type PassOptions, runPasses } from '../passes/index.ts';
 import { type Device, deviceKind } from './device.ts';
 import { Executable } from './executable.ts';
 import type { FedTensor, TensorValue } from './feeds.ts';
-import { giveGradientsMemory } from './gradients.ts';
 import { checkConstants, guardIndices } from './indices.ts';
 import { type LoweredProgram, lowerGraph } from './lower.ts';
 import { orderForMemory } from './memoryOrder.ts';
 import { layoutParameters } from './parameters.ts';
 import { schedulesOf } from './schedules.ts';
 import { ModelState } from './state.ts';
+import { giveGradientsMemory } from './updates.ts';
 
 const compileOptions = {
   /** weights to share; without it the graph gets a zeroed state of its own on `device` */

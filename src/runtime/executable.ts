@@ -9,13 +9,13 @@ import { bindCommands, elementsOf, launchShapes, locator, planProgram } from './
 import { requireFits, sideBySide } from './chunks.ts';
 import type { BoundProgram, Device, LaunchTime, Location, Memory } from './device.ts';
 import { type Feeds, readFeeds, type TensorValue } from './feeds.ts';
-import { groupTables } from './groupTables.ts';
 import { checkIndices, outsideOf } from './indices.ts';
 import type { LoweredProgram } from './lower.ts';
 import { align } from './memoryPlan.ts';
 import { atNode, inputsOf } from './nodes.ts';
 import { BLOCK } from './parameters.ts';
 import type { ArenaName, ModelState } from './state.ts';
+import { groupTables } from './updates.ts';
 
 /** The program with memory and numbers of one set of sizes. */
 interface Binding {
@@ -287,7 +287,12 @@ export class Executable {
   async #fillTables(): Promise<void> {
     const names = [...this.#slotNames('table')].filter((name) => !this.#tables.has(name));
     if (names.length === 0) return;
-    const groups = groupTables(this.program, (name) => this.state.entry(name), this.state.layout.elements);
+    const groups = groupTables(
+      this.graph,
+      this.program.steps.map(({ node }) => node),
+      (name) => this.state.entry(name),
+      this.state.layout.elements,
+    );
     const tables = names.map((name) => ({ name, values: groups.get(name) ?? new Int32Array(NOTE_WORDS) }));
     // of equal length, in one memory: a GPU that binds few buffers then binds them as one
     const length = align(Math.max(...tables.map(({ values }) => values.length)));

@@ -6,9 +6,9 @@ import { nodePath } from '../ir/names.ts';
 import type { Demand, LaunchPlan, LowerContext, OpRegistry, Slot } from '../ir/record.ts';
 import type { Schedule } from '../kernel/ir.ts';
 import { noSchedules, type Schedules, scheduleKey } from '../kernel/schedule.ts';
-import { pinnedGradients } from './gradients.ts';
 import { type ComputedIndex, type IndexRange, indicesOf } from './indices.ts';
 import { contextOf, memoryRoots } from './nodes.ts';
+import { pinnedGradients } from './updates.ts';
 
 /** A node with the launches that compute it. */
 export interface LoweredNode {

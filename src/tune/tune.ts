@@ -1,5 +1,5 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
-import { evaluate } from '../base/dim.ts';
+import { evaluate, namesOf } from '../base/dim.ts';
 import { FrondError } from '../base/errors.ts';
 import {
   callable,
@@ -13,8 +13,10 @@ import {
   unchecked,
   withFields,
 } from '../base/kinds.ts';
-import { type Graph, irKind, type Node } from '../ir/graph.ts';
-import { registryKind } from '../ir/record.ts';
+import { GraphBuilder } from '../ir/builder.ts';
+import { type Graph, irKind, type Node, type Ref } from '../ir/graph.ts';
+import { typeOfRef } from '../ir/names.ts';
+import { type OpRegistry, registryKind } from '../ir/record.ts';
 import { type PartialSchedule, type ScheduleTable, scheduleKind } from '../kernel/schedule.ts';
 import { ops } from '../ops/index.ts';
 import { compile } from '../runtime/compile.ts';
@@ -24,7 +26,6 @@ import type { Executable } from '../runtime/executable.ts';
 import type { Feeds } from '../runtime/feeds.ts';
 import type { LoweredProgram } from '../runtime/lower.ts';
 import { contextOf } from '../runtime/nodes.ts';
-import { isolate } from './isolate.ts';
 import { knobsOf } from './knobs.ts';
 import { type Found, searchSchedule } from './search.ts';
 
@@ -107,6 +108,24 @@ async function timeOf(executable: Executable, feeds: Feeds): Promise<number> {
   while ((await timed(runs)) < SERIES_MILLISECONDS) runs *= 2;
   for (let i = 0; i < SERIES; i++) best = Math.min(best, (await timed(runs)) / runs);
   return best;
+}
+
+/** A graph of nothing but `node`, its operands fed and its results given. */
+function isolate(graph: Graph, node: Node, registry: OpRegistry): Graph {
+  const b = new GraphBuilder(`only-${node.op}`, registry);
+  const known = new Map<Ref, Ref>();
+  const operands = node.inputs.map((ref, i) => {
+    const fed = known.get(ref) ?? b.input(`operand${i}`, typeOfRef(graph, ref));
+    known.set(ref, fed);
+    return fed;
+  });
+  // a sum of dimensions, such as 1+time, tells no size: an input that nothing reads does
+  const dims = [...known.keys()].flatMap((ref) => typeOfRef(graph, ref).shape);
+  for (const name of new Set(dims.flatMap(namesOf))) b.input(`size.${name}`, { dtype: 'f32', shape: [name] });
+  b.op(node.op, operands, node.attributes).forEach((ref, i) => {
+    b.output(`result${i}`, ref);
+  });
+  return b.finish();
 }
 
 /** Milliseconds of a graph under `schedules`; undefined where they are not legal on the device, or `known` has what they make. */

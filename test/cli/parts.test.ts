@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { FrondError } from '../../src/base/errors.ts';
-import { parseArguments } from '../../src/cli/arguments.ts';
+import { flag, parseArguments, text, word, words } from '../../src/cli/arguments.ts';
 import { lineChart, ticks } from '../../src/cli/chart.ts';
 import { comparisonText } from '../../src/cli/compare.ts';
 import { describe as inOneLine, placeIn, shownError } from '../../src/cli/failure.ts';
@@ -14,10 +14,10 @@ import type { palm } from '../../src/index.ts';
 
 describe('arguments', () => {
   const args = {
-    file: { kind: 'word', description: 'recipe' },
-    epochs: { kind: 'text', description: 'passes' },
-    resume: { kind: 'flag', description: 'go on' },
-  } as const;
+    file: word('recipe'),
+    epochs: text('passes'),
+    resume: flag('go on'),
+  };
   const parse = (...typed: string[]) => parseArguments('train', args, typed);
 
   it('accepts options before and after, with = or a space, and texts that look like options behind --', () => {
@@ -30,7 +30,7 @@ describe('arguments', () => {
     ]) {
       expect(() => parse(...typed)).not.toThrow();
     }
-    const texts = { run: args.file, texts: { kind: 'words', description: 'texts' } } as const;
+    const texts = { run: args.file, texts: words('texts') };
     expect(parseArguments('predict', texts, ['run', 'one text', 'another'])).toEqual({
       run: 'run',
       texts: ['one text', 'another'],

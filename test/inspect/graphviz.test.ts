@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { toDot } from '../../src/inspect/dot.ts';
 import { drawGraph } from '../../src/inspect/picture.ts';
+import { toDot } from '../../src/inspect/text.ts';
 import { joint, nested, odd, small } from './graphs.ts';
 import { elementsOf, readXml } from './read.ts';
 

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { toDot } from '../../src/inspect/dot.ts';
-import { toMermaid } from '../../src/inspect/mermaid.ts';
+import { toDot, toMermaid } from '../../src/inspect/text.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import { checkGraph } from '../../src/ir/check.ts';
 import { type Graph, makeRef, type Node, splitRef } from '../../src/ir/graph.ts';
@@ -10,8 +9,8 @@ import { printGraph } from '../../src/ir/print.ts';
 import { ops } from '../../src/ops/index.ts';
 import { differentiate, passes, runPasses } from '../../src/passes/index.ts';
 import { executionOrder } from '../../src/runtime/compile.ts';
-import { giveGradientsMemory } from '../../src/runtime/gradients.ts';
 import { lowerGraph } from '../../src/runtime/lower.ts';
+import { giveGradientsMemory } from '../../src/runtime/updates.ts';
 import { runs } from '../support/counts.ts';
 import { randomGraph } from '../support/randomGraph.ts';
 import { counting } from '../support/work.ts';

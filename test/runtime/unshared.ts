@@ -6,10 +6,10 @@ import { bindCommands, elementsOf, lifetimesOf, locator } from '../../src/runtim
 import type { Location } from '../../src/runtime/device.ts';
 import type { Executable } from '../../src/runtime/executable.ts';
 import { type Feeds, readFeeds } from '../../src/runtime/feeds.ts';
-import { groupTables } from '../../src/runtime/groupTables.ts';
 import { planMemory } from '../../src/runtime/memoryPlan.ts';
 import { BLOCK } from '../../src/runtime/parameters.ts';
 import type { ArenaName } from '../../src/runtime/state.ts';
+import { groupTables } from '../../src/runtime/updates.ts';
 
 /**
  * What `executable` would give if every tensor had memory of its own, which holds NaN until it is written: the same command
@@ -67,7 +67,12 @@ export async function runUnshared(
     arenas.set(name, await state.arena(name));
   }
   const tables = new Map<string, Location>();
-  for (const [name, values] of groupTables(program, (name) => state.entry(name), layout.elements)) {
+  for (const [name, values] of groupTables(
+    graph,
+    program.steps.map(({ node }) => node),
+    (name) => state.entry(name),
+    layout.elements,
+  )) {
     tables.set(name, await place(values.length, values));
   }
   const places = locator(program, plan, sizes, {

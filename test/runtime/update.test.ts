@@ -8,11 +8,11 @@ import { defineOptimizer, HYPER, hyperOf, registryWith } from '../../src/palm/op
 import { constant } from '../../src/palm/schedule.ts';
 import { buildStep } from '../../src/palm/step.ts';
 import { compile, executionOrder } from '../../src/runtime/compile.ts';
-import { giveGradientsMemory } from '../../src/runtime/gradients.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { lowerGraph } from '../../src/runtime/lower.ts';
 import { layoutParameters } from '../../src/runtime/parameters.ts';
 import { ModelState } from '../../src/runtime/state.ts';
+import { giveGradientsMemory } from '../../src/runtime/updates.ts';
 import { messageOf } from '../support/message.ts';
 import { bytes, f32Value, numbers, strictDevice } from './support.ts';
 import { classifier, feedsFor, tagger, trainedWeights } from './training.ts';

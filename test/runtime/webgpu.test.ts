@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vit
 import { DEFAULT_LIMITS } from '../../src/backend/wgsl/index.ts';
 import { defined } from '../../src/base/errors.ts';
 import { add, f32, graph, mean, mul, tanh } from '../../src/dsl/index.ts';
+import { openTried } from '../../src/runtime/chooseDevice.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import type { Location } from '../../src/runtime/device.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
-import { openTried } from '../../src/runtime/trial.ts';
 import { type WebgpuDevice, webgpuDevice } from '../../src/runtime/webgpu/webgpuDevice.ts';
 import { NO_ADAPTER } from '../support/gpu.ts';
 import { openWebgpu } from '../support/webgpu.ts';
