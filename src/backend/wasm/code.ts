@@ -104,11 +104,10 @@ export function joined<T extends Kind>(
   return first && rest.reduce(join, first);
 }
 
-/** The parameters and result of a function of the module. */
+/** A function of the module. */
 export interface FunctionReference<T extends Result = Result> {
   readonly index: number;
   readonly name: string;
-  readonly parameters: readonly Kind[];
   readonly result: T;
 }
 

@@ -1,10 +1,20 @@
 import type { Axis, Span, Value } from '../../kernel/ir.ts';
-import { block, type Code, call, type Statement, select, set, when } from './code.ts';
+import { spanOver } from './analysis.ts';
+import { block, type Code, constantOf, joined, type Statement, select, set, when } from './code.ts';
 import { whileBelow } from './encode.ts';
 import { f32x4, i32, memory, plus, v128 } from './instructions.ts';
-import { isWhole } from './loops.ts';
-import { type Lowering, lengthOf, type Pack, type Place, placeOf, reserve } from './lowering.ts';
-import { COLUMNS, microKernel, ROWS } from './microKernel.ts';
+import { type End, isWhole } from './loops.ts';
+import {
+  bytesOf,
+  type Lowering,
+  lengthOf,
+  type Pack,
+  type Place,
+  placeOf,
+  reserve,
+  scratchAt,
+} from './lowering.ts';
+import { COLUMNS, multiply, ROWS } from './microKernel.ts';
 import { type StreamedSide, streamedSide, streamProduct, wantsRows } from './stream.ts';
 import { type Destination, naturalAxis, rowsOf, writeTile } from './write.ts';
 
@@ -16,40 +26,30 @@ const PAD = 64;
 /** Up to this size a tile serves as the right side where it lies: its columns still fit the first-level cache. */
 const DIRECT_BYTES = 32 * 1024;
 
-const freeAxis = (dot: Dot, side: Side): Axis => (side === 'left' ? dot.row : dot.column);
-
 /** The layout that the micro-kernel wants of a factor which is still to be written. */
 function packedLayout(at: Lowering, dot: Dot, side: Side): { readonly pack: Pack; readonly to: Destination } {
   const { over } = dot;
-  const value = dot[side];
-  const free = freeAxis(dot, side);
-  const width = side === 'left' ? ROWS : COLUMNS;
-  const [overEnd, freeEnd] = [zeroBeyond(value, over), zeroBeyond(value, free)];
-  const blockEnd = freeEnd && { span: freeEnd, unit: width };
+  const [free, width] = side === 'left' ? ([dot.row, ROWS] as const) : ([dot.column, COLUMNS] as const);
+  const endOf = (axis: Axis, unit: number): End | undefined => {
+    const span = zeroBeyond(dot[side], axis);
+    return span && { span, unit };
+  };
   if (side === 'left' && inRows(at, dot)) {
     const depthStride = over.size * 4 + (over.size % 128 === 0 ? PAD : 0);
     const offset = reserve(at, free.size * depthStride);
+    const ends = { depth: endOf(free, width), along: endOf(over, 4) };
     return {
       pack: { offset, rowStep: depthStride, depthStep: 4, blockStep: ROWS * depthStride },
-      to: {
-        ...{ offset, depth: free, along: over, depthStride },
-        ends: { depth: blockEnd, along: overEnd && { span: overEnd, unit: 4 } },
-      },
+      to: { offset, depth: free, along: over, depthStride, ends },
     };
   }
-  const depthStep = width * 4;
-  const blockStep = over.size * depthStep + PAD;
-  const offset = reserve(at, Math.ceil(free.size / width) * blockStep);
+  const depthStride = width * 4;
+  const blockStride = over.size * depthStride + PAD;
+  const offset = reserve(at, Math.ceil(free.size / width) * blockStride);
+  const ends = { depth: endOf(over, 1), along: endOf(free, width) };
   return {
-    pack: { offset, rowStep: 4, depthStep, blockStep },
-    to: {
-      offset,
-      depth: over,
-      along: free,
-      depthStride: depthStep,
-      panels: { width: side === 'left' ? ROWS : COLUMNS, blockStride: blockStep },
-      ends: { depth: overEnd && { span: overEnd, unit: 1 }, along: blockEnd },
-    },
+    pack: { offset, rowStep: 4, depthStep: depthStride, blockStep: blockStride },
+    to: { offset, depth: over, along: free, depthStride, panels: { width, blockStride }, ends },
   };
 }
 
@@ -71,14 +71,13 @@ function directPack(at: Lowering, dot: Dot, side: Side): Pack | undefined {
   const value = dot[side];
   if (!at.analysis.isPlaced(value)) return undefined;
   const { offset, rowStride, axes } = placeOf(at, value);
-  const overFirst = axes[0] === dot.over;
-  if (side === 'left') {
-    return overFirst
-      ? { offset, rowStep: 4, depthStep: rowStride, blockStep: ROWS * 4 }
-      : { offset, rowStep: rowStride, depthStep: 4, blockStep: ROWS * rowStride };
+  const width = side === 'left' ? ROWS : COLUMNS;
+  if (axes[0] !== dot.over) {
+    if (side === 'right') return undefined;
+    return { offset, rowStep: rowStride, depthStep: 4, blockStep: width * rowStride };
   }
-  if (!overFirst || rowStride * dot.over.size > DIRECT_BYTES) return undefined;
-  return { offset, rowStep: 4, depthStep: rowStride, blockStep: COLUMNS * 4 };
+  if (side === 'right' && rowStride * dot.over.size > DIRECT_BYTES) return undefined;
+  return { offset, rowStep: 4, depthStep: rowStride, blockStep: width * 4 };
 }
 
 /**
@@ -110,9 +109,7 @@ function packNow(at: Lowering, dot: Dot, side: Side, statements: Statement[]): P
 
 /** A span beyond which every element of `value` is zero along `axis`. */
 function zeroBeyond(value: Value, axis: Axis): Span | undefined {
-  if (value.op === 'load' && value.otherwise === 0) {
-    for (const { index } of value.terms) if (index.kind === 'span' && index.axis === axis) return index;
-  }
+  if (value.op === 'load' && value.otherwise === 0) return spanOver(value.terms, axis);
   if (value.op === 'rename') return zeroBeyond(value.arg, axis === value.to ? value.from : axis);
   if (value.op === 'elementwise' && value.fn === 'mul') {
     const [x, y] = value.args;
@@ -165,29 +162,17 @@ export function writeDot(at: Lowering, dot: Dot, place: Place): Statement[] {
       statements.push(streamProduct(at, streamed, left, to, [rows, columns, depth]));
       if (accumulate) statements.push(addTo(at, place, to));
     } else if (right) {
-      const shape = { ...shapeOf(left, right), outRow: place.rowStride, accumulate, fused: at.relaxed };
-      const address = ({ offset }: { offset: number }) => plus(at.scratch, offset);
-      const sizes = [blocksOf(rows, ROWS), blocksOf(columns, COLUMNS), depth];
-      const reference = microKernel(at.module, shape);
-      statements.push(call(reference, [address(left), address(right), address(place), ...sizes]));
+      const blocks = [blocksOf(rows, ROWS), blocksOf(columns, COLUMNS)] as const;
+      statements.push(multiply(at, left, right, place, accumulate, [...blocks, depth]));
     }
     return statements;
   });
 }
 
-const shapeOf = (left: Pack, right: Pack) => ({
-  leftRow: left.rowStep,
-  leftDepth: left.depthStep,
-  leftBlock: left.blockStep,
-  rightDepth: right.depthStep,
-  rightPanel: right.blockStep,
-});
-
-const isConstant = ({ operands, bytes }: Code): boolean => operands.length === 0 && bytes[0] === 0x41;
-
 /** ceil(count / width) for a power of two. */
 function blocksOf(count: Code<'i32'>, width: number): Code<'i32'> {
-  if (isConstant(count)) return i32.const(Math.ceil(Number(count.text) / width));
+  const known = constantOf(count);
+  if (known !== undefined) return i32.const(Math.ceil(known / width));
   return i32.shrS(plus(count, width - 1), Math.log2(width));
 }
 
@@ -197,20 +182,17 @@ function clearUnless(
   place: Place,
   ...filled: readonly (readonly [count: Code<'i32'>, axis: Axis])[]
 ): Statement[] {
-  const tests = filled.flatMap(([count, { size }]) => (isConstant(count) ? [] : [i32.ltS(count, size)]));
-  const [first, ...rest] = tests;
-  return first ? [when(rest.reduce(i32.or, first), [clear(at, place)])] : [];
+  const cuts = filled.filter(([count]) => constantOf(count) === undefined);
+  const tests = cuts.map(([count, { size }]) => i32.ltS(count, size));
+  const isCut = joined(tests, i32.or);
+  return isCut ? [when(isCut, [clear(at, place)])] : [];
 }
 
-const bytesOf = ({ axes, rowStride }: Place): number => (axes[0]?.size ?? 1) * rowStride;
-
-function clear(at: Lowering, place: Place): Statement {
-  return memory.fill(plus(at.scratch, place.offset), 0, bytesOf(place));
-}
+const clear = (at: Lowering, place: Place): Statement => memory.fill(scratchAt(at, place), 0, bytesOf(place));
 
 /** place += from, tiles of the same shape */
 function addTo({ fn, scratch }: Lowering, place: Place, from: Place): Statement {
-  const [at, end] = [fn.local('i32', 'at'), fn.local('i32', 'end')];
+  const [at, end] = fn.several('i32', 'at', 'end');
   const sum = f32x4.add(v128.load(at, place.offset), v128.load(at, from.offset));
   return block([
     set(at, scratch),

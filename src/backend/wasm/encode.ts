@@ -166,9 +166,8 @@ export class ModuleBuilder {
   /** Declares a function; its body is set by `define`, so that functions may call later ones. */
   declare<T extends Result>(name: string, builder: FunctionBuilder, result: T): FunctionReference<T> {
     const reference = { index: this.functions.length, name, result };
-    const parameters = builder.parameters.map(({ result }) => result);
-    this.functions.push({ ...reference, parameters, builder, body: [] });
-    return { ...reference, parameters };
+    this.functions.push({ ...reference, builder, body: [] });
+    return reference;
   }
 
   define({ index }: FunctionReference, body: readonly Statement[]): void {
@@ -199,53 +198,46 @@ export class ModuleBuilder {
   encode(memory: MemoryLimits, exported: readonly string[]): Uint8Array {
     const bytes = new ByteList();
     bytes.append([0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
-    const section = (id: number, content: readonly number[]): void => {
-      bytes.append([id, ...unsigned(content.length), ...content]);
+    const section = (id: number, content: ByteList): void => {
+      bytes.append([id, ...unsigned(content.length)]);
+      bytes.appendList(content);
     };
-    const { types, indices } = this.#types();
-    section(1, [...unsigned(types.length), ...types.flat()]);
-    section(2, [
-      ...unsigned(2),
-      ...[...nameBytes('frond'), ...nameBytes('memory'), 0x02, ...limitBytes(memory)],
-      ...[...nameBytes('frond'), ...nameBytes('scratch'), 0x03, KIND.i32, 0x00],
-    ]);
-    section(3, [...unsigned(indices.length), ...indices.flatMap(unsigned)]);
+    const types = this.functions.map(typeBytes);
+    const distinct = new Map(types.map((type) => [type.join(' '), type]));
+    const keys = [...distinct.keys()];
     const exports = this.functions.filter(({ name }) => exported.includes(name));
-    section(7, [
-      ...unsigned(exports.length),
-      ...exports.flatMap(({ name, index }) => [...nameBytes(name), 0x00, ...unsigned(index)]),
-    ]);
-    const bodies = this.functions.map(functionBytes);
-    const count = unsigned(bodies.length);
-    const sizes = bodies.map(({ length }) => unsigned(length));
-    const total = bodies.reduce((sum, body, i) => sum + body.length + (sizes[i]?.length ?? 0), count.length);
-    bytes.append([10, ...unsigned(total), ...count]);
-    bodies.forEach((body, i) => {
-      bytes.append(sizes[i] ?? []);
-      bytes.appendList(body);
-    });
+    section(1, counted([...distinct.values()]));
+    section(
+      2,
+      counted([
+        [...nameBytes('frond'), ...nameBytes('memory'), 0x02, ...limitBytes(memory)],
+        [...nameBytes('frond'), ...nameBytes('scratch'), 0x03, KIND.i32, 0x00],
+      ]),
+    );
+    section(3, counted(types.map((type) => unsigned(keys.indexOf(type.join(' '))))));
+    section(7, counted(exports.map(({ name, index }) => [...nameBytes(name), 0x00, ...unsigned(index)])));
+    const code = counted([], this.functions.length);
+    for (const body of this.functions.map(functionBytes)) {
+      code.append(unsigned(body.length));
+      code.appendList(body);
+    }
+    section(10, code);
     return bytes.toBytes();
   }
+}
 
-  #types(): { readonly types: readonly number[][]; readonly indices: readonly number[] } {
-    const types: number[][] = [];
-    const places = new Map<string, number>();
-    const indices = this.functions.map(({ parameters, result }) => {
-      const results = result === 'none' ? [] : [KIND[result]];
-      const type = [
-        0x60,
-        ...unsigned(parameters.length),
-        ...parameters.map((kind) => KIND[kind]),
-        ...unsigned(results.length),
-        ...results,
-      ];
-      const key = type.join(' ');
-      const place = places.get(key) ?? types.push(type) - 1;
-      places.set(key, place);
-      return place;
-    });
-    return { types, indices };
-  }
+/** How many entries there are, and the entries. */
+function counted(entries: readonly (readonly number[])[], count = entries.length): ByteList {
+  const bytes = new ByteList();
+  bytes.append(unsigned(count));
+  for (const entry of entries) bytes.append(entry);
+  return bytes;
+}
+
+function typeBytes({ builder: { parameters }, result }: WasmFunction): number[] {
+  const kinds = parameters.map((parameter) => KIND[parameter.result]);
+  const results = result === 'none' ? [] : [KIND[result]];
+  return [0x60, ...unsigned(kinds.length), ...kinds, ...unsigned(results.length), ...results];
 }
 
 function limitBytes({ initial, maximum, shared }: MemoryLimits): number[] {

@@ -39,7 +39,6 @@ export interface Lowering {
   readonly scratch: Local<'i32'>;
   readonly addresses: ReadonlyMap<Buffer, Local<'i32'>>;
   readonly scalars: Map<Value, Scalar>;
-  readonly carriedLocals: Map<Value, Local>;
   readonly places: Map<Value, Place>;
   /** factors of each `dot` that were packed where they were made */
   readonly packs: Map<Value, { left?: Pack; right?: Pack }>;
@@ -73,11 +72,17 @@ export function rowStrideOf(axes: readonly Axis[]): number {
   return bytes % ALIASING === 0 ? bytes + PAD : bytes;
 }
 
+/** The address of what lies in scratch memory. */
+export const scratchAt = ({ scratch }: Lowering, { offset }: { readonly offset: number }): Code<'i32'> =>
+  plus(scratch, offset);
+
+/** Bytes of a tile, but for the padding of a vector. */
+export const bytesOf = ({ axes: [first], rowStride }: Place): number => (first?.size ?? 1) * (rowStride || 4);
+
 /** A place for a tile over `axes`. */
 export function allocateTile(at: Lowering, axes: readonly Axis[]): Place {
-  const rowStride = rowStrideOf(axes);
-  const bytes = rowStride > 0 ? (axes[0]?.size ?? 1) * rowStride : (axes[0]?.size ?? 1) * 4 + 32;
-  return { offset: reserve(at, bytes), axes, rowStride };
+  const place = { offset: 0, axes, rowStride: rowStrideOf(axes) };
+  return { ...place, offset: reserve(at, bytesOf(place) + (axes.length === 2 ? 0 : 32)) };
 }
 
 /** Code of a uniform scalar. */

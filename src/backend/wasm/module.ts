@@ -87,7 +87,6 @@ function beginLowering(
     addresses: new Map(buffers.map((buffer, i) => [buffer, defined(addresses[i], buffer.name)])),
     inPlace: inPlaceOf(analysis),
     scratch: fn.local('i32', 'scratch'),
-    carriedLocals: new Map(),
     places: new Map(),
     packs: new Map(),
     used: 0,

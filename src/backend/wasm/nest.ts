@@ -13,13 +13,11 @@ const ORIGIN: Cell = { row: 0, vector: 0 };
 export class Nest extends Loops {
   /** The value at a cell: read where it is placed, else computed. */
   override evaluate(value: Value, cell: Cell = ORIGIN, roles: Roles = this.roles): Code<'v128'> {
-    if (value.op === 'constant' || value.op === 'fill') {
-      return literal(this.at.fn, value.dtype, value.value);
+    const isLiteral = value.op === 'constant' || value.op === 'fill';
+    if (isLiteral || (value.op === 'inside' && this.isWithin(value.span, roles))) {
+      return this.compute(value, cell, roles);
     }
     const level = this.levelOf(value.axes, roles);
-    if (value.op === 'inside' && this.isWithin(value.span, roles)) {
-      return literal(this.at.fn, 'bool', 1);
-    }
     const key = `${value.id} ${this.keyOf(value.axes, cell, roles)}`;
     return this.once(level, key, `v${value.id}`, () => {
       if (value.axes.length === 0) return splat(value.dtype, scalar(this.at, value));

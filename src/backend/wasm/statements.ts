@@ -18,6 +18,7 @@ import { kindOf, scalarCast, scalarElementwise, splat } from './elementwise.ts';
 import { f32, f32x4, i32, i32x4, memory, plus } from './instructions.ts';
 import {
   allocateTile,
+  bytesOf,
   elementAddress,
   integer,
   type Lowering,
@@ -25,6 +26,7 @@ import {
   placeOf,
   reserve,
   scalar,
+  scratchAt,
   unsupported,
 } from './lowering.ts';
 import { writeReduce } from './reduce.ts';
@@ -72,14 +74,8 @@ function writePlaced(at: Lowering, value: Value, place: Place): Statement[] {
   return writeTile(at, value, rowsOf(place), true);
 }
 
-const bytesOf = ({ axes, rowStride }: Place): number =>
-  (axes[0]?.size ?? 1) * (rowStride === 0 ? 4 : rowStride);
-
-function copyPlace(at: Lowering, from: Place, to: Place): Statement[] {
-  if (from.offset === to.offset) return [];
-  const address = ({ offset }: Place): Code<'i32'> => plus(at.scratch, offset);
-  return [memory.copy(address(to), address(from), bytesOf(to))];
-}
+const copyPlace = (at: Lowering, from: Place, to: Place): Statement[] =>
+  from.offset === to.offset ? [] : [memory.copy(scratchAt(at, to), scratchAt(at, from), bytesOf(to))];
 
 function writeLoop(at: Lowering, statement: Loop): Statement[] {
   const { from, to, step, induction, carried, initial, body } = statement;
@@ -107,7 +103,6 @@ const trapUnlessPositive = (step: Code<'i32'>): Statement =>
 function begins(at: Lowering, carried: Value, initial: Value): Statement[] {
   if (carried.axes.length === 0) {
     const local = at.fn.local(kindOf(carried.dtype), `v${carried.id}`);
-    at.carriedLocals.set(carried, local);
     at.scalars.set(carried, local as Scalar);
     return [set(local, scalar(at, initial))];
   }
@@ -131,7 +126,7 @@ function carryOn(at: Lowering, { carried, yields }: Loop): Statement[] {
       const code = scalar(at, next);
       const local = at.fn.local(code.result, 'next') as Local;
       first.push(set(local, code));
-      second.push(set(defined(at.carriedLocals.get(value), 'local of a carried scalar'), local));
+      second.push(set(scalar(at, value) as Local, local));
       return;
     }
     const [from, to] = [placeOf(at, next), placeOf(at, value)];
@@ -150,9 +145,7 @@ function writeScalar(at: Lowering, value: Value): Statement[] {
   const kind = kindOf(value.dtype);
   const local = at.fn.local(kind, `v${value.id}`);
   at.scalars.set(value, local as Scalar);
-  if (value.op === 'reduce') {
-    return writeReduce(at, value, { scalar: local });
-  }
+  if (value.op === 'reduce') return writeReduce(at, value, { scalar: local });
   const statements: Statement[] = [];
   const code = compute(at, value, statements);
   return [...statements, set(local, code as Code<typeof kind>)];

@@ -1,8 +1,9 @@
-import type { Axis, Span, Term, Value } from '../../kernel/ir.ts';
+import type { Axis, Value } from '../../kernel/ir.ts';
+import { isUnit, type SpanTerm, spanTerms } from './analysis.ts';
 import { type Code, call, type Local, type Statement, select, set, when } from './code.ts';
 import { countUp, type FunctionBuilder, type Locals, whileBelow } from './encode.ts';
 import { f32x4, i32, i32x4, plus, times, v128 } from './instructions.ts';
-import { elementAddress, type Lowering, type Pack, type Place, strideBytes } from './lowering.ts';
+import { elementAddress, type Lowering, type Pack, type Place, scratchAt, strideBytes } from './lowering.ts';
 import { keepIn, transposed } from './vectors.ts';
 
 /**
@@ -21,17 +22,9 @@ const FEW_ROWS = 4;
 /** A right side in its buffer: the terms of the contracted axis and of the columns. */
 export interface StreamedSide {
   readonly load: Load;
-  readonly over: Term & { readonly index: Span };
-  readonly column: Term & { readonly index: Span };
+  readonly over: SpanTerm;
+  readonly column: SpanTerm;
 }
-
-const spanOver = (terms: readonly Term[], axis: Axis): (Term & { readonly index: Span }) | undefined => {
-  const own = terms.filter(({ index }) => index.kind === 'span' && index.axis === axis);
-  const [only] = own;
-  return own.length === 1 && only?.index.kind === 'span' ? { ...only, index: only.index } : undefined;
-};
-
-const isUnit = ({ stride }: Term): boolean => stride.op === 'constant' && stride.value === 1;
 
 /** The right side of a product that streams it; undefined where it is packed or lies in scratch memory. */
 export function streamedSide({ analysis }: Lowering, dot: Dot): StreamedSide | undefined {
@@ -39,8 +32,11 @@ export function streamedSide({ analysis }: Lowering, dot: Dot): StreamedSide | u
   if (row.size > FEW_ROWS || right.op !== 'load' || right.buffer.dtype !== 'f32') return undefined;
   // what a loop further in multiplies with again and again is packed before it
   if (right.otherwise !== 0 || right.region !== dot.region || analysis.isPlaced(right)) return undefined;
-  const [depth, along] = [spanOver(right.terms, over), spanOver(right.terms, column)];
-  if (!depth || !along || !(isUnit(depth) || isUnit(along))) return undefined;
+  const termsOver = (axis: Axis) => spanTerms(right.terms).filter(({ index }) => index.axis === axis);
+  const [depth, ...moreDepths] = termsOver(over);
+  const [along, ...moreColumns] = termsOver(column);
+  if (!depth || !along || moreDepths.length + moreColumns.length > 0) return undefined;
+  if (!isUnit(depth) && !isUnit(along)) return undefined;
   const gathers = right.terms.some(({ index }) => index.kind === 'value' && index.axes.length > 0);
   return gathers ? undefined : { load: right, over: depth, column: along };
 }
@@ -61,21 +57,21 @@ type Parameters = Locals<'i32', typeof PARAMETERS>;
 export function streamProduct(
   at: Lowering,
   { load, over, column }: StreamedSide,
-  { offset, rowStep, depthStep }: Pack,
+  left: Pack,
   out: Place,
   sizes: readonly [rows: Code<'i32'>, columns: Code<'i32'>, depth: Code<'i32'>],
 ): Statement {
   const right = elementAddress(at, load.buffer, load.terms);
   const along = isUnit(column);
   const step = strideBytes(at, load.buffer, (along ? over : column).stride);
+  const { rowStep, depthStep } = left;
   const shape: Shape = { rowStep, depthStep, outRow: out.rowStride };
   const name = `stream_${along ? 'down' : 'along'}_${rowStep}_${depthStep}_${shape.outRow}`;
   const author = along ? downColumns : alongRows;
   const reference = at.module.helper(name, 'i32', PARAMETERS, 'none', (fn, parameters) =>
     author(fn, shape, parameters),
   );
-  const [from, to] = [plus(at.scratch, offset), plus(at.scratch, out.offset)];
-  return call(reference, [from, right, to, ...sizes, step]);
+  return call(reference, [scratchAt(at, left), right, scratchAt(at, out), ...sizes, step]);
 }
 
 /** Rows of the right side taken together: as often as `out` is then read and written. */
