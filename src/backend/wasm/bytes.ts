@@ -1,35 +1,8 @@
 /** Numbers as WebAssembly's binary format spells them (LEB128, little-endian floats). */
 
-/** Bytes that are appended to. */
-export class ByteList {
-  #bytes = new Uint8Array(1024);
-  length = 0;
-
-  push(byte: number): void {
-    if (this.length === this.#bytes.length) this.#grow(1);
-    this.#bytes[this.length++] = byte;
-  }
-
-  append(bytes: readonly number[]): void {
-    for (let i = 0; i < bytes.length; i++) this.push(bytes[i] as number);
-  }
-
-  appendList(list: ByteList): void {
-    if (this.length + list.length > this.#bytes.length) this.#grow(list.length);
-    this.#bytes.set(list.#bytes.subarray(0, list.length), this.length);
-    this.length += list.length;
-  }
-
-  /** A copy of what is there. */
-  toBytes(): Uint8Array {
-    return this.#bytes.slice(0, this.length);
-  }
-
-  #grow(more: number): void {
-    const larger = new Uint8Array(Math.max(2 * this.#bytes.length, this.length + more));
-    larger.set(this.#bytes);
-    this.#bytes = larger;
-  }
+/** Appends bytes, of which there may be more than a call takes arguments. */
+export function append(bytes: number[], more: readonly number[]): void {
+  for (let i = 0; i < more.length; i++) bytes.push(more[i] as number);
 }
 
 /** Unsigned LEB128 of a number below 2³². */

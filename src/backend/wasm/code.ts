@@ -1,4 +1,4 @@
-import { type ByteList, signed, unsigned } from './bytes.ts';
+import { append, signed, unsigned } from './bytes.ts';
 
 /** What an instruction leaves on the stack; `none` for statements. */
 export type Kind = 'i32' | 'f32' | 'v128';
@@ -117,11 +117,11 @@ export const call = <T extends Result>(
 ): Code<T> => code(result, `call $${name}`, [0x10, ...unsigned(index)], args);
 
 /** Appends the bytes of instructions in order, operands first. */
-export function encodeCode(statements: readonly Code[], into: ByteList): void {
+export function encodeCode(statements: readonly Code[], into: number[]): void {
   for (let i = 0; i < statements.length; i++) {
     const { operands, bytes, body, otherwise } = statements[i] as Code;
     if (operands.length > 0) encodeCode(operands, into);
-    into.append(bytes);
+    append(into, bytes);
     if (!body) continue;
     encodeCode(body, into);
     if (otherwise) {

@@ -16,7 +16,7 @@ import {
 } from './lowering.ts';
 import { COLUMNS, multiply, ROWS } from './microKernel.ts';
 import { type StreamedSide, streamedSide, streamProduct, wantsRows } from './stream.ts';
-import { type Destination, naturalAxis, rowsOf, writeTile } from './write.ts';
+import { type Destination, isZero, naturalAxis, rowsOf, writeTile } from './write.ts';
 
 type Dot = Value & { readonly op: 'dot' };
 type Side = 'left' | 'right';
@@ -200,8 +200,6 @@ function addTo({ fn, scratch }: Lowering, place: Place, from: Place): Statement 
     whileBelow(at, 16, end, [v128.store(at, sum, place.offset)]),
   ]);
 }
-
-const isZero = (value: Value): boolean => value.op === 'fill' && value.value === 0;
 
 function writeAccumulator(at: Lowering, accumulator: Value, place: Place): Statement[] {
   if (at.analysis.isPlaced(accumulator) && placeOf(at, accumulator).offset === place.offset) return [];

@@ -1,4 +1,4 @@
-import { ByteList, nameBytes, unsigned } from './bytes.ts';
+import { append, nameBytes, unsigned } from './bytes.ts';
 import {
   branchIf,
   type Code,
@@ -196,42 +196,33 @@ export class ModuleBuilder {
   }
 
   encode(memory: MemoryLimits, exported: readonly string[]): Uint8Array {
-    const bytes = new ByteList();
-    bytes.append([0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
-    const section = (id: number, content: ByteList): void => {
-      bytes.append([id, ...unsigned(content.length)]);
-      bytes.appendList(content);
+    const bytes = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+    const section = (id: number, entries: readonly (readonly number[])[]): void => {
+      const content = unsigned(entries.length);
+      for (const entry of entries) append(content, entry);
+      bytes.push(id, ...unsigned(content.length));
+      append(bytes, content);
     };
     const types = this.functions.map(typeBytes);
     const distinct = new Map(types.map((type) => [type.join(' '), type]));
     const keys = [...distinct.keys()];
     const exports = this.functions.filter(({ name }) => exported.includes(name));
-    section(1, counted([...distinct.values()]));
+    section(1, [...distinct.values()]);
+    section(2, [
+      [...nameBytes('frond'), ...nameBytes('memory'), 0x02, ...limitBytes(memory)],
+      [...nameBytes('frond'), ...nameBytes('scratch'), 0x03, KIND.i32, 0x00],
+    ]);
     section(
-      2,
-      counted([
-        [...nameBytes('frond'), ...nameBytes('memory'), 0x02, ...limitBytes(memory)],
-        [...nameBytes('frond'), ...nameBytes('scratch'), 0x03, KIND.i32, 0x00],
-      ]),
+      3,
+      types.map((type) => unsigned(keys.indexOf(type.join(' ')))),
     );
-    section(3, counted(types.map((type) => unsigned(keys.indexOf(type.join(' '))))));
-    section(7, counted(exports.map(({ name, index }) => [...nameBytes(name), 0x00, ...unsigned(index)])));
-    const code = counted([], this.functions.length);
-    for (const body of this.functions.map(functionBytes)) {
-      code.append(unsigned(body.length));
-      code.appendList(body);
-    }
-    section(10, code);
-    return bytes.toBytes();
+    section(
+      7,
+      exports.map(({ name, index }) => [...nameBytes(name), 0x00, ...unsigned(index)]),
+    );
+    section(10, this.functions.map(functionBytes));
+    return Uint8Array.from(bytes);
   }
-}
-
-/** How many entries there are, and the entries. */
-function counted(entries: readonly (readonly number[])[], count = entries.length): ByteList {
-  const bytes = new ByteList();
-  bytes.append(unsigned(count));
-  for (const entry of entries) bytes.append(entry);
-  return bytes;
 }
 
 function typeBytes({ builder: { parameters }, result }: WasmFunction): number[] {
@@ -245,13 +236,14 @@ function limitBytes({ initial, maximum, shared }: MemoryLimits): number[] {
   return [flags, ...unsigned(initial), ...(maximum === undefined ? [] : unsigned(maximum))];
 }
 
-function functionBytes({ builder, body }: WasmFunction): ByteList {
+function functionBytes({ builder, body }: WasmFunction): number[] {
   const { locals } = builder;
-  const bytes = new ByteList();
-  bytes.append(unsigned(locals.length));
-  for (const [count, kind] of locals) bytes.append([...unsigned(count), KIND[kind]]);
-  encodeCode(builder.prologue, bytes);
-  encodeCode(body, bytes);
-  bytes.push(0x0b);
+  const content = unsigned(locals.length);
+  for (const [count, kind] of locals) content.push(...unsigned(count), KIND[kind]);
+  encodeCode(builder.prologue, content);
+  encodeCode(body, content);
+  content.push(0x0b);
+  const bytes = unsigned(content.length);
+  append(bytes, content);
   return bytes;
 }

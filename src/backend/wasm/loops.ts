@@ -51,9 +51,9 @@ export interface End {
   readonly unit: number;
 }
 
-export interface NestOptions {
+export interface LoopOptions {
   /** spans that may cut the tile; those that never do are left out */
-  readonly cuts?: readonly Cut[];
+  readonly cuts: readonly Cut[];
   /** the span that ends the loop over rows; without it, rows up to the end of the axis are visited */
   readonly rows?: End | undefined;
   /** the same for lanes, in whole vectors */
@@ -77,7 +77,7 @@ export abstract class Loops {
   readonly rowIndex: Local<'i32'>;
   /** four times the index of the first lane */
   readonly laneBytes: Local<'i32'>;
-  readonly #options: NestOptions;
+  readonly #options: LoopOptions;
   readonly #cuts: readonly Cut[];
   readonly #outer: readonly [Statement[], Statement[]] = [[], []];
   readonly #inside: Statement[] = [];
@@ -87,12 +87,12 @@ export abstract class Loops {
   protected isInside = true;
   #vectors = 1;
 
-  constructor(at: Lowering, row: Axis | undefined, lane: Axis, options: NestOptions = {}) {
+  constructor(at: Lowering, row: Axis | undefined, lane: Axis, options: LoopOptions) {
     this.at = at;
     this.#options = options;
     this.row = row;
     this.lane = lane;
-    this.#cuts = distinct(options.cuts ?? []).filter(({ span, role }) => !this.#isRowEnd(span, role));
+    this.#cuts = distinct(options.cuts).filter(({ span, role }) => !this.#isRowEnd(span, role));
     this.roles = rolesOf(row, lane);
     this.rowIndex = at.fn.local('i32', row?.name ?? 'row');
     this.laneBytes = at.fn.local('i32', `${lane.name}_bytes`);

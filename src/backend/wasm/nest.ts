@@ -1,16 +1,58 @@
-import type { Value } from '../../kernel/ir.ts';
+import { defined } from '../../base/errors.ts';
+import { operandsOf } from '../../kernel/flow.ts';
+import type { Axis, Span, Value } from '../../kernel/ir.ts';
 import { loadElements } from './access.ts';
+import { spanTerms } from './analysis.ts';
 import type { Code } from './code.ts';
 import { literal, splat, vectorCast, vectorElementwise } from './elementwise.ts';
 import { i32, i32x4, plus, times, v128 } from './instructions.ts';
-import { type Cell, Loops, type Roles, renamed } from './loops.ts';
-import { placeOf, scalar } from './lowering.ts';
+import { type Cell, type Cut, type LoopOptions, Loops, type Roles, renamed, rolesOf } from './loops.ts';
+import { type Lowering, placeOf, scalar } from './lowering.ts';
 import { callThreefry } from './vectors.ts';
 
 const ORIGIN: Cell = { row: 0, vector: 0 };
 
+interface NestOptions extends Omit<LoopOptions, 'cuts'> {
+  /** the values that are evaluated */
+  readonly of?: readonly Value[];
+  /** they are computed, although they have a place */
+  readonly fresh?: boolean;
+  /** spans that may cut the nest besides those that the values meet */
+  readonly spans?: readonly Span[];
+}
+
+/** Spans that a nest over `value` meets: its own and those of what is computed with it. */
+function cutsOf({ analysis }: Lowering, value: Value, roles: Roles, fresh: boolean): Cut[] {
+  const cuts: Cut[] = [];
+  const seen = new Set<string>();
+  const visit = (inner: Value, known: Roles): void => {
+    const key = `${inner.id} ${inner.axes.map((axis) => known.get(axis)).join(' ')}`;
+    if (seen.has(key)) return;
+    seen.add(key);
+    const loaded = inner.op === 'load' ? spanTerms(inner.terms).map(({ index }) => index) : [];
+    const spans = inner.op === 'inside' ? [inner.span] : loaded;
+    for (const span of spans) cuts.push({ span, role: defined(known.get(span.axis), 'role of a span') });
+    const own = inner.op === 'rename' ? renamed(known, inner.to, inner.from) : known;
+    for (const operand of operandsOf(inner)) {
+      if (operand.axes.length > 0 && !analysis.isPlaced(operand)) visit(operand, own);
+    }
+  };
+  if (fresh || !analysis.isPlaced(value)) visit(value, roles);
+  return cuts;
+}
+
 /** A loop nest into which values are evaluated, element by element. */
 export class Nest extends Loops {
+  constructor(at: Lowering, row: Axis | undefined, lane: Axis, options: NestOptions = {}) {
+    const { of = [], spans = [], fresh = false, ...loops } = options;
+    const roles = rolesOf(row, lane);
+    const own = spans.map((span): Cut => ({ span, role: defined(roles.get(span.axis), 'role of a span') }));
+    super(at, row, lane, {
+      ...loops,
+      cuts: [...of.flatMap((value) => cutsOf(at, value, roles, fresh)), ...own],
+    });
+  }
+
   /** The value at a cell: read where it is placed, else computed. */
   override evaluate(value: Value, cell: Cell = ORIGIN, roles: Roles = this.roles): Code<'v128'> {
     const isLiteral = value.op === 'constant' || value.op === 'fill';

@@ -3,10 +3,10 @@ import type { Axis, Value, ValueType } from '../../kernel/ir.ts';
 import { type Code, type Local, type Statement, set } from './code.ts';
 import type { FunctionBuilder } from './encode.ts';
 import { f32, f32x4, i32, i32x4, plus, times, v128 } from './instructions.ts';
-import { type Cell, rolesOf } from './loops.ts';
+import type { Cell } from './loops.ts';
 import { type Lowering, type Place, reserve, unsupported } from './lowering.ts';
 import { Nest } from './nest.ts';
-import { cutsOf, vectorsAtOnce } from './write.ts';
+import { vectorsAtOnce } from './write.ts';
 
 type Reduce = Value & { readonly op: 'reduce' };
 type Vector = Code<'v128'>;
@@ -64,7 +64,7 @@ export function writeReduce(at: Lowering, value: Reduce, to: Target): Statement[
 }
 
 const nestOver = (at: Lowering, { arg }: Reduce, row: Axis | undefined, lane: Axis): Nest =>
-  new Nest(at, row, lane, { cuts: cutsOf(at, arg, rolesOf(row, lane)) });
+  new Nest(at, row, lane, { of: [arg] });
 
 /** Accumulators in vectors, joined across lanes at the end of each row, or of all. */
 function acrossLanes(at: Lowering, value: Reduce, nest: Nest, to: Target): Statement[] {

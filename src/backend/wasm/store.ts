@@ -1,15 +1,15 @@
 import { defined } from '../../base/errors.ts';
-import type { Axis, Store } from '../../kernel/ir.ts';
+import type { Axis, Store, Value } from '../../kernel/ir.ts';
 import { accessOf } from './access.ts';
-import { spanOver } from './analysis.ts';
+import { spanOver, spanTerms } from './analysis.ts';
 import { type Code, type Statement, set, when } from './code.ts';
 import { vectorCast } from './elementwise.ts';
 import { f32, f32x4, i32, i32x4, v128 } from './instructions.ts';
-import { type Cell, type Cut, type End, type Roles, rolesOf } from './loops.ts';
+import type { Cell, End } from './loops.ts';
 import { elementAddress, elementBytes, type Lowering, scalar } from './lowering.ts';
 import { Nest } from './nest.ts';
 import { keepIn, toHalf } from './vectors.ts';
-import { cutsOf, vectorsAtOnce } from './write.ts';
+import { vectorsAtOnce } from './write.ts';
 
 /**
  * Writes a tile or a scalar to a buffer; what lies beyond a span's limit is not written. Stores of a group are written when
@@ -36,9 +36,9 @@ function storeNest(at: Lowering, group: readonly Store[]): Statement[] {
   const [first, second] = value.axes;
   const lane = defined(second ?? first, 'axis of a store');
   const row = second && first;
-  const roles = rolesOf(row, lane);
   const nest = new Nest(at, row, lane, {
-    cuts: group.flatMap((store) => cutsOfStore(at, store, roles)),
+    of: group.flatMap((store) => [store.value, ...indexTiles(store.terms)]),
+    spans: group.flatMap((store) => spanTerms(store.terms).map(({ index }) => index)),
     rows: endOver(terms, row),
     lanes: endOver(terms, lane),
   });
@@ -57,13 +57,8 @@ function storeNest(at: Lowering, group: readonly Store[]): Statement[] {
   return nest.close();
 }
 
-const cutsOfStore = (at: Lowering, { value, terms }: Store, roles: Roles): Cut[] => [
-  ...cutsOf(at, value, roles),
-  ...terms.flatMap(({ index }): Cut[] => {
-    if (index.kind === 'span') return [{ span: index, role: defined(roles.get(index.axis), 'role') }];
-    return index.axes.length > 0 ? cutsOf(at, index, roles) : [];
-  }),
-];
+const indexTiles = (terms: Store['terms']): Value[] =>
+  terms.flatMap(({ index }) => (index.kind === 'value' && index.axes.length > 0 ? [index] : []));
 
 /** The span over an axis, where there is one: what lies past its end need not be computed. */
 const endOver = (terms: Store['terms'], axis: Axis | undefined): End | undefined => {

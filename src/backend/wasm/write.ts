@@ -1,10 +1,9 @@
-import { defined } from '../../base/errors.ts';
 import { operandsOf } from '../../kernel/flow.ts';
 import type { Axis, Value } from '../../kernel/ir.ts';
-import { spanTerms, unitAxis } from './analysis.ts';
+import { unitAxis } from './analysis.ts';
 import { type Code, type Statement, set } from './code.ts';
 import { i32, memory, plus, times, v128 } from './instructions.ts';
-import { type Cell, type Cut, type End, type Roles, renamed, rolesOf } from './loops.ts';
+import type { Cell, End } from './loops.ts';
 import type { Lowering, Place } from './lowering.ts';
 import { Nest } from './nest.ts';
 import { transposed } from './vectors.ts';
@@ -26,33 +25,6 @@ export interface Destination {
 export function rowsOf({ offset, axes, rowStride }: Place): Destination {
   const [first, second] = axes as readonly [Axis, Axis | undefined];
   return { offset, depth: second && first, along: second ?? first, depthStride: rowStride };
-}
-
-/**
- * Spans that a nest over `value` meets: its own and those of what is computed with it. `fresh`: it is computed, although
- * it has a place.
- */
-export function cutsOf({ analysis }: Lowering, value: Value, roles: Roles, fresh = false): Cut[] {
-  const cuts: Cut[] = [];
-  const seen = new Set<string>();
-  const visit = (inner: Value, known: Roles): void => {
-    const key = `${inner.id} ${inner.axes.map((axis) => known.get(axis)).join(' ')}`;
-    if (seen.has(key)) return;
-    seen.add(key);
-    const spans =
-      inner.op === 'inside'
-        ? [inner.span]
-        : inner.op === 'load'
-          ? spanTerms(inner.terms).map(({ index }) => index)
-          : [];
-    for (const span of spans) cuts.push({ span, role: defined(known.get(span.axis), 'role of a span') });
-    const own = inner.op === 'rename' ? renamed(known, inner.to, inner.from) : known;
-    for (const operand of operandsOf(inner)) {
-      if (operand.axes.length > 0 && !analysis.isPlaced(operand)) visit(operand, own);
-    }
-  };
-  if (fresh || !analysis.isPlaced(value)) visit(value, roles);
-  return cuts;
 }
 
 /**
@@ -91,28 +63,17 @@ export function vectorsAtOnce(at: Lowering, value: Value, lane: Axis, fresh = fa
   return lane.size % 8 === 0 ? 2 : 1;
 }
 
+export const isZero = (value: Value): boolean => value.op === 'fill' && value.value === 0;
+
 /** Evaluates `value` into scratch memory. */
 export function writeTile(at: Lowering, value: Value, to: Destination, fresh: boolean): Statement[] {
-  const zeros = zeroFill(at, value, to);
-  if (zeros) return zeros;
-  const lies = naturalAxis(at, value, fresh);
-  const across = to.depth !== undefined && lies === to.depth;
-  const element = (nest: Nest, cell: Cell): Code<'v128'> =>
-    fresh ? nest.compute(value, cell) : nest.evaluate(value, cell);
-  const [row, lane] = across ? [to.along, to.depth ?? to.along] : [to.depth, to.along];
-  const cuts = cutsOf(at, value, rolesOf(row, lane), fresh);
-  const nest = () =>
-    across
-      ? turned(at, to, cuts, element)
-      : direct(at, to, cuts, vectorsAtOnce(at, value, to.along, fresh), element);
-  return [...clearTail(at, to), ...at.fn.scoped(nest)];
-}
-
-function zeroFill(at: Lowering, value: Value, to: Destination): Statement[] | undefined {
-  if (value.op !== 'fill' || value.value !== 0 || to.panels) return undefined;
-  const bytes = to.depth ? to.depth.size * to.depthStride : to.along.size * 4;
-  const start = plus(at.scratch, to.offset);
-  return [memory.fill(start, 0, bytes)];
+  const { depth, along, depthStride, panels, offset } = to;
+  if (isZero(value) && !panels) {
+    const bytes = depth ? depth.size * depthStride : along.size * 4;
+    return [memory.fill(plus(at.scratch, offset), 0, bytes)];
+  }
+  const author = depth && naturalAxis(at, value, fresh) === depth ? turned : direct;
+  return [...clearTail(at, to), ...at.fn.scoped(() => author(at, value, to, fresh))];
 }
 
 /** Columns that a last panel has and the tile lacks are zero, so that they do no harm in a product. */
@@ -122,27 +83,23 @@ function clearTail(at: Lowering, { along, panels, offset }: Destination): Statem
   return [memory.fill(plus(at.scratch, last), 0, panels.blockStride)];
 }
 
-type Element = (nest: Nest, cell: Cell) => Code<'v128'>;
+const elementOf = (nest: Nest, value: Value, cell: Cell, fresh: boolean): Code<'v128'> =>
+  fresh ? nest.compute(value, cell) : nest.evaluate(value, cell);
 
-function direct(
-  at: Lowering,
-  to: Destination,
-  cuts: readonly Cut[],
-  most: number,
-  element: Element,
-): Statement[] {
+function direct(at: Lowering, value: Value, to: Destination, fresh: boolean): Statement[] {
   const { depth, along, depthStride, panels, offset, ends } = to;
-  const nest = new Nest(at, depth, along, { cuts, rows: ends?.depth, lanes: ends?.along });
+  const nest = new Nest(at, depth, along, { of: [value], fresh, rows: ends?.depth, lanes: ends?.along });
   // the vectors of an iteration stay within a panel
-  const wide = panels ? (panels.width === 8 && along.size % 8 === 0 ? 2 : 1) : most;
+  const inPanel = panels?.width === 8 && along.size % 8 === 0 ? 2 : 1;
+  const wide = panels ? inPanel : vectorsAtOnce(at, value, along, fresh);
   const row = depth ? nest.rowAddress(depthStride) : at.scratch;
   const address = at.fn.local('i32', 'to');
   nest.each(wide, (vectors) => {
-    const start = panels ? plus(row, panelOffset(nest, panels, vectors)) : plus(row, nest.laneBytes);
-    nest.push(2, set(address, start));
+    const lanes = panels ? panelOffset(nest, panels, vectors) : nest.laneBytes;
+    nest.push(2, set(address, plus(row, lanes)));
     for (let vector = 0; vector < vectors; vector++) {
-      const code = element(nest, { row: 0, vector });
-      nest.push(2, v128.store(address, code, offset + vector * 16));
+      const element = elementOf(nest, value, { row: 0, vector }, fresh);
+      nest.push(2, v128.store(address, element, offset + vector * 16));
     }
   });
   return nest.close();
@@ -161,30 +118,27 @@ function panelOffset(
 }
 
 /** Blocks of 4 × 4: read along `depth`, where memory runs, turned, and stored along `along`. */
-function turned(at: Lowering, to: Destination, cuts: readonly Cut[], element: Element): Statement[] {
+function turned(at: Lowering, value: Value, to: Destination, fresh: boolean): Statement[] {
   const { along, depth = along, depthStride, panels, offset, ends } = to;
-  const nest = new Nest(at, along, depth, { cuts, rows: ends?.along, lanes: ends?.depth, step: 4 });
+  const options = { of: [value], fresh, rows: ends?.along, lanes: ends?.depth, step: 4 };
+  const nest = new Nest(at, along, depth, options);
   const index = nest.rowIndex;
   const place = panels
     ? plus(
         times(i32.shrU(index, panels.width === 8 ? 3 : 2), panels.blockStride),
-        panels.width === 8 ? times(i32.and(index, 4), 4) : i32.const(0),
+        panels.width === 8 ? times(i32.and(index, 4), 4) : 0,
       )
     : times(index, 4);
   const column = nest.once(1, 'column', 'column', () => plus(at.scratch, place));
   const address = at.fn.local('i32', 'to');
-  const keep = (code: Code<'v128'>, name: string): Code<'v128'> => nest.keep(2, name, code);
   nest.each(1, () => {
-    const rows = [0, 1, 2, 3].map((row) => keep(element(nest, { row, vector: 0 }), `line${row}`)) as [
-      Code<'v128'>,
-      Code<'v128'>,
-      Code<'v128'>,
-      Code<'v128'>,
-    ];
+    const line = (row: number): Code<'v128'> =>
+      nest.keep(2, `line${row}`, elementOf(nest, value, { row, vector: 0 }, fresh));
+    const lines = [line(0), line(1), line(2), line(3)] as const;
     const down = times(i32.shrU(nest.laneBytes, 2), depthStride);
     nest.push(2, set(address, plus(column, down)));
-    transposed(rows, { keep }).forEach((line, i) => {
-      nest.push(2, v128.store(address, line, offset + i * depthStride));
+    transposed(lines, nest.scopeAt(2)).forEach((code, i) => {
+      nest.push(2, v128.store(address, code, offset + i * depthStride));
     });
   });
   return nest.close();
