@@ -8,8 +8,8 @@ import { traceKernel } from '../../src/kernel/build.ts';
 import { threadsRefused } from '../../src/platform/browser/worker.ts';
 import { platform } from '../../src/platform/node/index.ts';
 import type { BoundProgram, Location } from '../../src/runtime/device.ts';
-import { bindLaunches } from '../../src/runtime/wasm/commandList.ts';
 import { type WasmDevice, wasmDevice } from '../../src/runtime/wasm/device.ts';
+import { bindLaunches } from '../../src/runtime/wasm/launches.ts';
 import { startScript, temporaryFolder } from '../store/support/bundle.ts';
 import { runs } from '../support/counts.ts';
 

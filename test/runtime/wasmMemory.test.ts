@@ -1,14 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { defined } from '../../src/base/errors.ts';
-import { webAssembly } from '../../src/base/webAssembly.ts';
 import { traceKernel } from '../../src/kernel/build.ts';
-import { type Block, Heap } from '../../src/runtime/wasm/heap.ts';
-import { compileKernel } from '../../src/runtime/wasm/modules.ts';
-import { Scratch } from '../../src/runtime/wasm/scratch.ts';
+import { type Block, Heap, Scratch } from '../../src/runtime/wasm/heap.ts';
+import { compileKernel } from '../../src/runtime/wasm/launches.ts';
 import { runs } from '../support/counts.ts';
-
-const engine = defined(webAssembly(), 'WebAssembly');
 
 describe('the heap of the wasm device', () => {
   it.each([false, true])(
@@ -20,7 +15,7 @@ describe('the heap of the wasm device', () => {
       );
       fc.assert(
         fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-          const heap = new Heap(engine, shared);
+          const heap = new Heap(shared);
           const held: { block: Block; mark: number }[] = [];
           steps.forEach((one, at) => {
             if ('free' in one) {
@@ -49,7 +44,7 @@ describe('the heap of the wasm device', () => {
   );
 
   it('gives a thread scratch memory that all of its kernels share', () => {
-    const scratch = new Scratch(new Heap(engine, false));
+    const scratch = new Scratch(new Heap(false));
     const small = scratch.address(1000);
     expect(scratch.address(64)).toBe(small);
     const large = scratch.address(5000);
@@ -65,9 +60,9 @@ it('compiles kernels of the same text once, whoever traced them', async () => {
       k.store(k.write('y'), at, k.add(k.load(k.read('x'), at), add));
     });
   const settings = { shared: false, relaxed: false };
-  const first = await compileKernel(engine, traced(1), settings);
-  expect((await compileKernel(engine, traced(1), settings)).module).toBe(first.module);
-  expect((await compileKernel(engine, traced(2), settings)).module).not.toBe(first.module);
-  const shared = await compileKernel(engine, traced(1), { ...settings, shared: true });
+  const first = await compileKernel(traced(1), settings);
+  expect((await compileKernel(traced(1), settings)).module).toBe(first.module);
+  expect((await compileKernel(traced(2), settings)).module).not.toBe(first.module);
+  const shared = await compileKernel(traced(1), { ...settings, shared: true });
   expect(shared.module).not.toBe(first.module);
 });

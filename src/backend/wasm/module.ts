@@ -1,5 +1,5 @@
 import { defined, FrondError } from '../../base/errors.ts';
-import { type WebAssemblyApi, type WebAssemblyMemory, webAssembly } from '../../base/webAssembly.ts';
+import { type WebAssemblyMemory, webAssembly } from '../../base/webAssembly.ts';
 import { assertKernel } from '../../kernel/check.ts';
 import type { Kernel, Value } from '../../kernel/ir.ts';
 import { analyse } from './analysis.ts';
@@ -156,14 +156,9 @@ export function assembleKernel(kernel: Kernel, options: WasmOptions = {}): WasmK
 export type RunCells = (first: number, last: number, ...numbers: readonly number[]) => void;
 
 /** Gives a compiled module its memory and scratch memory of its own. */
-export function instantiateModule(
-  engine: WebAssemblyApi,
-  module: object,
-  memory: WebAssemblyMemory,
-  scratch: number,
-): RunCells {
-  const { exports } = new engine.Instance(module, { frond: { memory, scratch } });
-  return exports.run as RunCells;
+export function instantiateModule(module: object, memory: WebAssemblyMemory, scratch: number): RunCells {
+  const { Instance } = defined(webAssembly(), 'WebAssembly');
+  return new Instance(module, { frond: { memory, scratch } }).exports.run as RunCells;
 }
 
 /** What a program that trapped gives. */

@@ -1,17 +1,16 @@
+import { platform } from '#platform';
 import { hasRelaxedSimd, hasSimd } from '../../backend/wasm/index.ts';
-import { checkOptions } from '../../base/arguments.ts';
+import { checkOptions, show } from '../../base/arguments.ts';
 import { isFloating, type TypedArray } from '../../base/dtype.ts';
 import { FrondError } from '../../base/errors.ts';
 import { halfBits, halfValue } from '../../base/half.ts';
-import { flag, optional, unchecked } from '../../base/kinds.ts';
+import { count as countKind, flag, optional, unchecked } from '../../base/kinds.ts';
 import type { Device, Location } from '../device.ts';
 import { withLifetime } from '../lifetime.ts';
-import { addressOf, bindLaunches } from './commandList.ts';
-import { type Block, engineOf, Heap } from './heap.ts';
-import type { Runner } from './runner.ts';
-import { SingleRunner } from './single.ts';
+import { type Block, Heap } from './heap.ts';
+import { addressOf, bindLaunches } from './launches.ts';
+import { singleRunner } from './single.ts';
 import { ThreadedRunner } from './threaded.ts';
-import { chooseThreads } from './threads.ts';
 
 export interface WasmOptions {
   /** threads to use; default: one for each core, where threads can share memory. With 1, steps run in the calling thread */
@@ -38,6 +37,31 @@ function relaxedOf({ relaxed = false }: WasmOptions): boolean {
   });
 }
 
+/** Threads where nobody asks for a number: more of them mostly wait for memory, or for each other. */
+const MOST = 16;
+
+interface ThreadChoice {
+  readonly threads: number;
+  /** how many, and why not more: nothing is chosen silently */
+  readonly note: string;
+}
+
+const count = (threads: number): string => (threads === 1 ? 'one thread' : `${threads} threads`);
+
+/** @throws FROND-R028 for a number of threads that is none */
+function chooseThreads(asked: number | undefined): ThreadChoice {
+  if (asked !== undefined && !countKind.holds(asked)) {
+    throw new FrondError('FROND-R028', `wasmDevice: threads is ${show(asked)}`, {
+      hint: 'give a whole number from 1 on, or leave it out: one for each core',
+    });
+  }
+  const wanted = asked ?? Math.min(platform.cores, MOST);
+  if (wanted === 1) return { threads: 1, note: count(1) };
+  const refused = platform.threadsRefused();
+  if (refused !== undefined) return { threads: 1, note: `${count(1)}: ${refused}` };
+  return { threads: wanted, note: count(wanted) };
+}
+
 const stored = ({ dtype }: Location, data: ArrayLike<number>): ArrayLike<number> =>
   dtype === 'f16' ? Uint16Array.from(data, halfBits) : data;
 
@@ -51,22 +75,21 @@ const loaded = (view: TypedArray | Uint16Array<ArrayBuffer>): TypedArray =>
  */
 export function wasmDevice(options: WasmOptions = {}): WasmDevice {
   checkOptions('wasmDevice', options, WASM);
-  const engine = engineOf(hasSimd());
+  if (!hasSimd()) {
+    throw new FrondError('FROND-R020', 'this engine has no WebAssembly SIMD', {
+      hint: 'use the device `interpreter`, or update Node or the browser',
+    });
+  }
   const relaxed = relaxedOf(options);
   const { threads, note } = chooseThreads(options.threads);
-  const heap = new Heap(engine, threads > 1);
-  const runner: Runner =
-    threads > 1
-      ? new ThreadedRunner(engine, heap, threads, relaxed)
-      : new SingleRunner(engine, heap, relaxed);
+  const heap = new Heap(threads > 1);
+  const runner = threads > 1 ? new ThreadedRunner(heap, threads, relaxed) : singleRunner(heap, relaxed);
   // growing detaches the buffer, so views are made when they are needed
   const view = (location: Location): TypedArray | Uint16Array<ArrayBuffer> => {
     const { dtype, length } = location;
-    const address = addressOf(location);
-    if (dtype === 'f16') return new Uint16Array(heap.memory.buffer, address, length);
-    if (isFloating(dtype)) return new Float32Array(heap.memory.buffer, address, length);
-    if (dtype === 'i32') return new Int32Array(heap.memory.buffer, address, length);
-    return new Uint32Array(heap.memory.buffer, address, length);
+    const Whole = dtype === 'i32' ? Int32Array : Uint32Array;
+    const View = dtype === 'f16' ? Uint16Array : isFloating(dtype) ? Float32Array : Whole;
+    return new View(heap.memory.buffer, addressOf(location), length);
   };
   return withLifetime({
     name: 'wasm',

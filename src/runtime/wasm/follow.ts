@@ -27,6 +27,16 @@ export const CONTROL = {
 /** Words of a launch in the list before its numbers: number of the kernel, cells, launches to wait for. */
 export const HEAD = 3;
 
+/** A kernel as a thread gets it. */
+export interface FollowerKernel {
+  readonly number: number;
+  readonly module: object;
+  readonly scratch: number;
+  /** how many numbers it takes beside the range of cells, and which of them are f32 */
+  readonly numbers: number;
+  readonly floats: readonly number[];
+}
+
 /** What a thread is told. */
 export type ToFollower =
   | {
@@ -38,23 +48,17 @@ export type ToFollower =
       readonly threads: number;
       readonly layout: typeof CONTROL;
     }
-  | {
-      readonly kind: 'kernels';
-      readonly kernels: readonly {
-        readonly number: number;
-        readonly module: object;
-        readonly scratch: number;
-        /** how many numbers it takes beside the range of cells, and which of them are f32 */
-        readonly numbers: number;
-        readonly floats: readonly number[];
-      }[];
-    };
+  | { readonly kind: 'kernels'; readonly kernels: readonly FollowerKernel[] };
 
 /** What a thread tells. `done`: the last one has finished the list. */
 export type FromFollower =
   | { readonly kind: 'ready' }
   | { readonly kind: 'done' }
   | { readonly kind: 'failed'; readonly reason: string };
+
+type LoadedKernel = Pick<FollowerKernel, 'numbers' | 'floats'> & {
+  readonly run: (...numbers: number[]) => void;
+};
 
 interface FollowerPort {
   post(message: FromFollower): void;
@@ -65,7 +69,7 @@ interface FollowerPort {
  * A thread of the wasm device. Its text is what workers run, so it uses nothing from outside of itself, and its functions
  * are methods: bundlers that keep names wrap other functions in a helper that is not there.
  *
- * All threads walk through one command list. Each launch has a stretch of cells for each thread, which first takes from its
+ * All threads walk through one command list. Each launch has a range of cells for each thread, which first takes from its
  * own, a quarter of what is left at a time, and then helps the others; so most cells stay where their data is in a cache, and
  * nobody idles while there is work. Which thread computes a cell never shows in the result.
  */
@@ -80,11 +84,7 @@ export function follow(port: FollowerPort): void {
     index: 0,
     threads: 1,
     seen: 0,
-    kernels: [] as {
-      readonly run: (...numbers: number[]) => void;
-      readonly numbers: number;
-      readonly floats: readonly number[];
-    }[],
+    kernels: [] as LoadedKernel[],
   };
   const thread = {
     serve(): void {
@@ -112,7 +112,7 @@ export function follow(port: FollowerPort): void {
       const times = new Float64Array(buffer, 4 * clock, keeps ? launches + 1 : 0);
       let known = 0;
       for (let launch = 0, at = list + 1; launch < launches; launch++) {
-        const kernel = kernels[words[at] as number] as (typeof kernels)[number];
+        const kernel = kernels[words[at] as number] as LoadedKernel;
         for (const after = words[at + 2] as number; known < after; known++) {
           if (!thread.ended(counters + known * (threads + 1))) return;
         }
@@ -145,7 +145,7 @@ export function follow(port: FollowerPort): void {
         if (spins >= SPINS) Atomics.wait(control, word.begun, begun, 10);
       }
     },
-    launch(kernel: (typeof state.kernels)[number], at: number, counter: number): void {
+    launch(kernel: LoadedKernel, at: number, counter: number): void {
       const { words, floats, index, threads } = state;
       const cells = words[at + 1] as number;
       let numbers: number[] | undefined;
@@ -197,7 +197,7 @@ export function follow(port: FollowerPort): void {
       thread.wake(true);
       if (first) port.post({ kind: 'failed', reason: String(error) });
     },
-    install(kernels: (ToFollower & { kind: 'kernels' })['kernels']): void {
+    install(kernels: readonly FollowerKernel[]): void {
       const { memory } = state;
       const { Instance } = (
         globalThis as unknown as { WebAssembly: { Instance: new (...given: unknown[]) => unknown } }

@@ -1,6 +1,6 @@
 import { READ_AHEAD } from '../../backend/wasm/index.ts';
-import { FrondError } from '../../base/errors.ts';
-import { type WebAssemblyApi, type WebAssemblyMemory, webAssembly } from '../../base/webAssembly.ts';
+import { defined, FrondError } from '../../base/errors.ts';
+import { type WebAssemblyMemory, webAssembly } from '../../base/webAssembly.ts';
 import type { Memory } from '../device.ts';
 
 const PAGE = 65_536;
@@ -8,7 +8,7 @@ const ALIGNMENT = 256;
 /** What 32-bit addresses reach. */
 const MAX_PAGES = 65_536;
 
-/** A stretch of linear memory; `address` and `bytes` are multiples of 256. */
+/** A block of linear memory; `address` and `bytes` are multiples of 256. */
 export interface Block extends Memory {
   readonly address: number;
   readonly bytes: number;
@@ -17,25 +17,19 @@ export interface Block extends Memory {
 const alignUp = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
 /** @throws FROND-R001 where not even the addresses can be had */
-function reserve(engine: WebAssemblyApi, shared: boolean): WebAssemblyMemory {
-  if (!shared) return attempt(() => new engine.Memory({ initial: 16 }));
-  // an engine that cannot reserve 4 GiB of addresses, such as one of 32 bits, may have less
-  for (let maximum = MAX_PAGES; maximum > 1024; maximum /= 2) {
+function reserve(shared: boolean): WebAssemblyMemory {
+  const { Memory } = defined(webAssembly(), 'WebAssembly');
+  for (let maximum = MAX_PAGES; ; maximum /= 2) {
     try {
-      return new engine.Memory({ initial: 16, maximum, shared });
-    } catch {}
-  }
-  return attempt(() => new engine.Memory({ initial: 16, maximum: 1024, shared }));
-}
-
-function attempt(make: () => WebAssemblyMemory): WebAssemblyMemory {
-  try {
-    return make();
-  } catch (cause) {
-    throw new FrondError('FROND-R001', 'the wasm device cannot have a memory', {
-      hint: 'close devices that are not used any more, as each reserves addresses; or raise the limit (ulimit -v), or use the interpreter',
-      cause,
-    });
+      return new Memory(shared ? { initial: 16, maximum, shared } : { initial: 16 });
+    } catch (cause) {
+      // an engine that cannot reserve 4 GiB of addresses, such as one of 32 bits, may have less
+      if (shared && maximum > 1024) continue;
+      throw new FrondError('FROND-R001', 'the wasm device cannot have a memory', {
+        hint: 'close devices that are not used any more, as each reserves addresses; or raise the limit (ulimit -v), or use the interpreter',
+        cause,
+      });
+    }
   }
 }
 
@@ -50,8 +44,8 @@ export class Heap {
   #free: Block[] = [];
 
   /** @param shared several threads use it */
-  constructor(engine: WebAssemblyApi, shared: boolean) {
-    this.memory = reserve(engine, shared);
+  constructor(shared: boolean) {
+    this.memory = reserve(shared);
   }
 
   /** Zeroed. @throws FROND-R001 beyond 4 GiB or what the machine has */
@@ -76,19 +70,14 @@ export class Heap {
 
   /** Gives a block back; free neighbours become one. */
   free({ address, bytes }: Block): void {
-    const after = this.#free.findIndex((block) => block.address > address);
-    const at = after < 0 ? this.#free.length : after;
-    const [before, next] = [this.#free[at - 1], this.#free[at]];
-    const joinsBefore = before !== undefined && before.address + before.bytes === address;
-    const joinsNext = next !== undefined && address + bytes === next.address;
-    const start = joinsBefore ? before.address : address;
-    const end = joinsNext ? next.address + next.bytes : address + bytes;
-    const replaced = Number(joinsBefore) + Number(joinsNext);
-    this.#free.splice(joinsBefore ? at - 1 : at, replaced, {
-      words: 0,
-      address: start,
-      bytes: end - start,
-    });
+    const blocks = [...this.#free, { words: 0, address, bytes }].sort((a, b) => a.address - b.address);
+    this.#free = [];
+    for (const block of blocks) {
+      const last = this.#free.at(-1);
+      const touches = last !== undefined && last.address + last.bytes === block.address;
+      if (touches) this.#free.splice(-1, 1, { ...last, bytes: last.bytes + block.bytes });
+      else this.#free.push(block);
+    }
   }
 
   #grow(end: number, bytes: number): void {
@@ -111,11 +100,22 @@ export class Heap {
   }
 }
 
-/** The engine with what the wasm device needs. @throws FROND-R020 where it has no WebAssembly SIMD */
-export function engineOf(hasSimd: boolean): WebAssemblyApi {
-  const engine = webAssembly();
-  if (engine !== undefined && hasSimd) return engine;
-  throw new FrondError('FROND-R020', 'this engine has no WebAssembly SIMD', {
-    hint: 'use the device `interpreter`, or update Node or the browser',
-  });
+/** Scratch memory of one thread. It runs one kernel at a time, so that all kernels may use the same. */
+export class Scratch {
+  readonly #heap: Heap;
+  #block: Block | undefined;
+
+  constructor(heap: Heap) {
+    this.#heap = heap;
+  }
+
+  /** The address of so many bytes. Kernels that were given less keep what they have. */
+  address(bytes: number): number {
+    const known = this.#block;
+    if (known !== undefined && known.bytes >= bytes) return known.address;
+    // at least twice as much as before, so that what is given up sums to less than what is in use
+    const words = Math.ceil(Math.max(bytes, 2 * (known?.bytes ?? 0)) / 4);
+    this.#block = this.#heap.allocate(words);
+    return this.#block.address;
+  }
 }

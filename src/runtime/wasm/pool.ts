@@ -1,9 +1,8 @@
 import { platform } from '#platform';
 import { FrondError } from '../../base/errors.ts';
-import type { WebAssemblyMemory } from '../../base/webAssembly.ts';
 import type { PlatformWorker } from '../../platform/types.ts';
 import { deviceClosed, deviceLost } from '../device.ts';
-import { CONTROL, type FromFollower, follow, type ToFollower } from './follow.ts';
+import { CONTROL, type FollowerKernel, type FromFollower, follow, type ToFollower } from './follow.ts';
 import type { Heap } from './heap.ts';
 
 /** Milliseconds after which a thread that does not answer when it is started or given kernels counts as lost. */
@@ -28,8 +27,7 @@ export interface FailedLaunch {
  */
 export class Pool {
   readonly threads: number;
-  readonly #memory: WebAssemblyMemory;
-  readonly #address: number;
+  readonly #heap: Heap;
   readonly #control: Int32Array;
   readonly #workers: PlatformWorker[] = [];
   #started: Promise<void> | undefined;
@@ -40,9 +38,9 @@ export class Pool {
 
   constructor(heap: Heap, threads: number) {
     this.threads = threads;
-    this.#memory = heap.memory;
-    this.#address = heap.allocate(CONTROL.words).address;
-    this.#control = new Int32Array(heap.memory.buffer, this.#address, CONTROL.words);
+    this.#heap = heap;
+    const { address } = heap.allocate(CONTROL.words);
+    this.#control = new Int32Array(heap.memory.buffer, address, CONTROL.words);
   }
 
   /** @throws FROND-R030 when a thread was lost, FROND-R026 after `close` */
@@ -73,13 +71,13 @@ export class Pool {
     });
     worker.hold();
     this.#workers.push(worker);
-    const { threads } = this;
-    const [memory, control] = [this.#memory, this.#address / 4];
-    this.#post(worker, { kind: 'start', memory, control, index, threads, layout: CONTROL });
+    const { memory } = this.#heap;
+    const control = this.#control.byteOffset / 4;
+    this.#post(worker, { kind: 'start', memory, control, index, threads: this.threads, layout: CONTROL });
   }
 
   /** Gives every thread kernels, with scratch memory of its own. */
-  async install(kernelsOf: (thread: number) => (ToFollower & { kind: 'kernels' })['kernels']): Promise<void> {
+  async install(kernelsOf: (thread: number) => readonly FollowerKernel[]): Promise<void> {
     await this.#answers(() => {
       this.#workers.forEach((worker, thread) => {
         this.#post(worker, { kind: 'kernels', kernels: kernelsOf(thread) });
@@ -92,12 +90,10 @@ export class Pool {
   async run(list: number, counters: number, clock = 0): Promise<FailedLaunch | undefined> {
     const control = this.#control;
     await this.#await(1, () => {
-      Atomics.store(control, CONTROL.list, list);
-      Atomics.store(control, CONTROL.counters, counters);
-      Atomics.store(control, CONTROL.clock, clock);
-      Atomics.store(control, CONTROL.begun, 0);
-      Atomics.store(control, CONTROL.left, this.threads);
-      Atomics.store(control, CONTROL.failed, 0);
+      const words = { list, counters, clock, begun: 0, left: this.threads, failed: 0 } as const;
+      for (const [name, value] of Object.entries(words)) {
+        Atomics.store(control, CONTROL[name as keyof typeof words], value);
+      }
       this.#failure = undefined;
       this.#command(1);
     });

@@ -1,15 +1,11 @@
 import { trapped } from '../../backend/wasm/index.ts';
 import { defined } from '../../base/errors.ts';
-import type { WebAssemblyApi } from '../../base/webAssembly.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import type { BoundProgram, LaunchTime } from '../device.ts';
-import type { BoundLaunch } from './commandList.ts';
 import { HEAD } from './follow.ts';
-import type { Block, Heap } from './heap.ts';
-import { type CompileSettings, compileKernel } from './modules.ts';
+import { type Block, type Heap, Scratch } from './heap.ts';
+import { type BoundLaunch, compileFresh, type Runner } from './launches.ts';
 import { Pool } from './pool.ts';
-import type { Runner } from './runner.ts';
-import { Scratch } from './scratch.ts';
 
 /** A command list with its counters, as words. */
 interface Encoded {
@@ -25,7 +21,7 @@ const LIST_WORDS = 16_384;
 const floatsOf = ({ buffers, parameters }: Kernel): number[] =>
   parameters.flatMap(({ dtype }, i) => (dtype === 'f32' ? [3 + buffers.length + i] : []));
 
-/** For each launch: cells that have not ended, and for each thread cells of its stretch that have not begun. */
+/** For each launch: cells that have not ended, and for each thread cells of its range that have not begun. */
 function countersOf(cells: number, threads: number): number[] {
   const ends = Array.from({ length: threads + 1 }, (_, thread) => Math.floor((thread * cells) / threads));
   return [cells, ...ends.slice(1).map((end, thread) => end - (ends[thread] ?? 0))];
@@ -62,9 +58,8 @@ function timesOf(launches: readonly BoundLaunch[], { memory }: Heap, { address }
 
 /** Runs launches on threads of their own; results are the same bytes whatever their number. */
 export class ThreadedRunner implements Runner {
-  readonly #engine: WebAssemblyApi;
   readonly #heap: Heap;
-  readonly #settings: CompileSettings;
+  readonly #relaxed: boolean;
   readonly #pool: Pool;
   readonly #scratch: readonly Scratch[];
   readonly #numbers = new Map<Kernel, number>();
@@ -73,9 +68,8 @@ export class ThreadedRunner implements Runner {
   #area: Block;
   #resident: Encoded | undefined;
 
-  constructor(engine: WebAssemblyApi, heap: Heap, threads: number, relaxed: boolean) {
-    this.#engine = engine;
-    this.#settings = { shared: true, relaxed };
+  constructor(heap: Heap, threads: number, relaxed: boolean) {
+    this.#relaxed = relaxed;
     this.#heap = heap;
     this.#pool = new Pool(heap, threads);
     this.#area = heap.allocate(LIST_WORDS);
@@ -84,26 +78,20 @@ export class ThreadedRunner implements Runner {
 
   prepare(kernels: readonly Kernel[]): Promise<void> {
     return this.inTurn(async () => {
-      const fresh = kernels.filter((kernel) => !this.#numbers.has(kernel));
-      if (fresh.length === 0) return;
+      if (kernels.every((kernel) => this.#numbers.has(kernel))) return;
       // threads start while kernels are compiled
-      const started = this.#pool.start();
-      const compiled = await Promise.all(
-        fresh.map((kernel) => compileKernel(this.#engine, kernel, this.#settings)),
-      );
-      await started;
+      const settings = { shared: true, relaxed: this.#relaxed };
+      const compiling = compileFresh(kernels, this.#numbers, settings);
+      const [fresh] = await Promise.all([compiling, this.#pool.start()]);
       const base = this.#numbers.size;
       await this.#pool.install((thread) =>
-        fresh.map((kernel, i) => {
-          const { module, scratchBytes } = defined(compiled[i], `module of kernel ${kernel.name}`);
+        fresh.map(({ kernel, module, scratchBytes }, i) => {
           const scratch = defined(this.#scratch[thread], 'scratch of a thread').address(scratchBytes);
           const numbers = 3 + kernel.buffers.length + kernel.parameters.length;
           return { number: base + i, module, scratch, numbers, floats: floatsOf(kernel) };
         }),
       );
-      fresh.forEach((kernel, i) => {
-        this.#numbers.set(kernel, base + i);
-      });
+      for (const [i, { kernel }] of fresh.entries()) this.#numbers.set(kernel, base + i);
     });
   }
 
@@ -113,8 +101,7 @@ export class ThreadedRunner implements Runner {
     const encoded = encode(launches, numberOf, this.#pool.threads);
     const run = async (list: Encoded, clock?: Block): Promise<void> => {
       const failed = await this.#run(list, clock);
-      if (failed === undefined) return;
-      throw trapped(launches[failed.launch]?.kernel.name ?? 'unknown', failed.reason);
+      if (failed) throw trapped(launches[failed.launch]?.kernel.name ?? 'unknown', failed.reason);
     };
     return {
       run: () => this.inTurn(() => run(encoded)),

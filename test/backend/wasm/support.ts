@@ -34,7 +34,7 @@ export function instantiateKernel(
   scratch: number,
 ): RunLaunch {
   const engine = defined(webAssembly(), 'WebAssembly');
-  const run = instantiateModule(engine, new engine.Module(bytes), memory, scratch);
+  const run = instantiateModule(new engine.Module(bytes), memory, scratch);
   return ({ grid, buffers, scalars }, first = 0, last) => {
     const [g0 = 1, g1 = 1, g2 = 1] = grid;
     const addresses = kernel.buffers.map(({ name }) => defined(buffers[name], `buffer ${name}`));
