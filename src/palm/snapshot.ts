@@ -3,7 +3,7 @@ import { defined, type ErrorCode, FrondError } from '../base/errors.ts';
 import { fits, flag, type Kind, type Kinds, type OptionsOf, object, optional } from '../base/kinds.ts';
 import { fingerprint } from '../base/random.ts';
 import type { Attribute, Graph, Node } from '../ir/graph.ts';
-import { decodeUtf8 } from '../platform/text.ts';
+import { decodeUtf8 } from '../platform/shared.ts';
 import type { ParameterLayout } from '../runtime/parameters.ts';
 import type { ArenaName, ModelState } from '../runtime/state.ts';
 import type { LoadedCheckpoint } from '../store/checkpoint.ts';

@@ -19,8 +19,6 @@ export interface Files {
   makeFolder(path: string): Promise<void>;
   /** Writes every byte and waits until the disk has them. */
   writeDurably(path: string, bytes: Uint8Array): Promise<void>;
-  /** Adds at the end, making the file if needed. */
-  append(path: string, text: string): Promise<void>;
   /** Makes the entries of a folder durable; a no-op where the system has no such call. */
   syncFolder(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;

@@ -1,6 +1,6 @@
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
-import { decodeUtf8 } from '../platform/text.ts';
+import { decodeUtf8 } from '../platform/shared.ts';
 import { type Json, parseStrictJson } from './json.ts';
 
 export const FORMAT = 1;

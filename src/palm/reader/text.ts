@@ -1,5 +1,5 @@
 import { FrondError, type SourcePlace } from '../../base/errors.ts';
-import { decodeUtf8 } from '../../platform/text.ts';
+import { decodeUtf8 } from '../../platform/shared.ts';
 import { brokenAt, linesOf } from '../words.ts';
 
 /**

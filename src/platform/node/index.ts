@@ -1,21 +1,12 @@
 import { createHash } from 'node:crypto';
-import { appendFile, mkdir, open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { decodeUtf8 } from '../text.ts';
+import { attempting, decodeUtf8 } from '../shared.ts';
 import type { Files, Kind, Platform } from '../types.ts';
 import { codeOf, fileFailure, NO_FILE } from './failure.ts';
 import { openGpu } from './gpu.ts';
 import { spawnWorker, threadsRefused } from './worker.ts';
-
-/** Runs one call to the file system and names path and reason when it fails. */
-async function attempt<T>(what: string, path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    throw fileFailure(what, path, cause);
-  }
-}
 
 async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
   const handle = await open(path, 'w');
@@ -94,6 +85,8 @@ async function kindOf(path: string): Promise<Kind> {
   }
 }
 
+const attempt = attempting(fileFailure);
+
 export const files: Files = {
   join: (...parts) => join(...parts),
   nameOf: (path) => basename(path),
@@ -104,7 +97,6 @@ export const files: Files = {
   realPath: (path) => attempt('look at', path, () => realpath(path)),
   makeFolder: (path) => attempt('make folder', path, () => makeFolder(path)),
   writeDurably: (path, bytes) => attempt('write', path, () => writeDurably(path, bytes)),
-  append: (path, text) => attempt('write', path, () => appendFile(path, text)),
   syncFolder: (path) => attempt('sync', path, () => syncFolder(path)),
   rename: (from, to) => attempt('rename', from, () => rename(from, to)),
   remove: (path) => attempt('remove', path, () => rm(path, { recursive: true, force: true })),

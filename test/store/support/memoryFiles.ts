@@ -1,5 +1,5 @@
 import { FrondError } from '../../../src/base/errors.ts';
-import { decodeUtf8 } from '../../../src/platform/text.ts';
+import { decodeUtf8 } from '../../../src/platform/shared.ts';
 import type { Files } from '../../../src/platform/types.ts';
 
 /** What a disk holds: names of folders, bytes of files. */
@@ -159,9 +159,6 @@ export class MemoryFiles {
     realPath: async (path) => parts(path).join('/'),
     makeFolder: async (path) => this.#makeFolder(path),
     writeDurably: async (path, bytes) => this.#write(path, bytes),
-    append: async () => {
-      throw new Error('no save appends');
-    },
     syncFolder: async (path) =>
       this.#flush(this.#idOf(this.#find(path) ?? { kind: 'folder', names: new Map() })),
     rename: async (from, to) => this.#rename(from, to),
