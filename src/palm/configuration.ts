@@ -5,7 +5,6 @@ import type { Attribute } from '../ir/graph.ts';
 import { lengthsOf, packBatch } from './batches.ts';
 import type { ComponentRecord, Reader } from './contract.ts';
 import type { LearnerPlan } from './learner.ts';
-import { scheduleRecord } from './schedule.ts';
 import { graphFingerprint } from './snapshot.ts';
 
 /** What must be equal for a run to go on where another one stopped. */
@@ -18,7 +17,7 @@ export async function configurationOf(plan: LearnerPlan): Promise<Configuration>
     tasks: plan.tasks.map(({ name, weight }) => ({ name, weight })),
     graph: graphFingerprint(plan.step),
     optimizer: { name: rule.name, ...settings },
-    schedule: { ...scheduleRecord(rate) },
+    schedule: { name: rate.name, parameters: rate.parameters },
     clipNorm: plan.clipNorm,
     ...plan.settings,
     epochs: plan.epochs,

@@ -77,13 +77,6 @@ export function defineHead<
   return { ...definition, needs } as unknown as Head<B, R, L, P, E>;
 }
 
-/** A reader, a backbone on it and a head on both, found to fit. */
-export interface Connection<R extends Reader, B extends Backbone, H extends Head> {
-  readonly reader: R;
-  readonly backbone: B;
-  readonly head: H;
-}
-
 /**
  * Puts three components together. What does not fit is a type error at the argument to blame, and is found again at run time.
  * @throws FROND-C001 for a missing tensor, C002 for an element type, C003 for a shape, C012 for labels in another order,
@@ -93,7 +86,7 @@ export function register<R extends Reader, B extends Backbone, H extends Head>(
   reader: R,
   backbone: Checked<BackboneProblem<R, B>, B>,
   head: Checked<HeadProblem<R, B, H>, H>,
-): Connection<R, B, H> {
+): { readonly reader: R; readonly backbone: B; readonly head: H } {
   const kinds = { reader: readerKind, backbone: backboneKind, head: headKind };
   checkArguments('register', kinds, [reader, backbone, head]);
   const connection = { reader, backbone: backbone as B, head: head as H };

@@ -1,5 +1,5 @@
 export { convertTags } from '../nn/tags.ts';
-export * as backbone from './backbone/index.ts';
+export * as backbone from './backbone/compact.ts';
 export type {
   Backbone,
   Batch,

@@ -1,4 +1,4 @@
-import { journalLayout } from '../../kernels/gradientNorm.ts';
+import { journalColumns, journalLayout } from '../../kernels/gradientNorm.ts';
 import { defined, FrondError, printPlace } from '../base/errors.ts';
 import { count, natural, type OptionsOf, optional } from '../base/kinds.ts';
 import { own } from '../base/own.ts';
@@ -23,7 +23,6 @@ import {
 } from './evaluate.ts';
 import type { Task } from './graphs.ts';
 import { type HostCopy, restoreCopy } from './hostCopy.ts';
-import { clearStop, type JournalRow, readJournal } from './journal.ts';
 import { HYPER, hyperOf, type Optimizer, registryWith } from './optimizer.ts';
 import { rateAt } from './schedule.ts';
 
@@ -70,6 +69,40 @@ export interface Collected {
   readonly results: readonly StepResult[];
   /** FROND-T010 where one did not; the steps behind it have changed nothing */
   readonly failure: FrondError | undefined;
+}
+
+/** What the device noted of one step. */
+interface JournalRow {
+  readonly loss: number;
+  readonly losses: readonly number[];
+  /** norm of the gradient before clipping */
+  readonly gradientNorm: number;
+  /** loss or norm is not finite, by the device's own test */
+  readonly broken: boolean;
+}
+
+/** The latest `count` steps, the oldest first. Waits for the device. */
+async function readJournal(state: ModelState, tasks: number, count: number): Promise<JournalRow[]> {
+  const { next, first, rows, loss, norm, broken, tasks: taskAt } = journalLayout;
+  const journal = await state.device.read(await state.arena('journal'));
+  const columns = journalColumns(tasks);
+  return Array.from({ length: count }, (_, i) => {
+    const row = ((journal[next] ?? 0) - count + i + rows) % rows;
+    const at = first + row * columns;
+    const number = (column: number): number => journal[at + column] ?? Number.NaN;
+    return {
+      loss: number(loss),
+      losses: Array.from({ length: tasks }, (_, task) => number(taskAt + task)),
+      gradientNorm: number(norm),
+      broken: number(broken) !== 0,
+    };
+  });
+}
+
+/** Lets updates act again. */
+async function clearStop(state: ModelState): Promise<void> {
+  const journal = await state.arena('journal');
+  await state.device.write({ ...journal, offset: journal.offset + journalLayout.stopped, length: 1 }, [0]);
 }
 
 /** A model on a device while it learns: weights, optimizer state, and how far it is. Everything else is a function of the plan. */
@@ -179,17 +212,6 @@ export class Learner {
     this.step = at;
     this.#open = 0;
     return { results, failure };
-  }
-
-  /**
-   * One step, to its end.
-   * @throws FROND-T010 when loss or gradient is not finite: the weights keep their values, the first node at fault is named
-   */
-  async trainStep(): Promise<StepResult> {
-    await this.submit();
-    const { results, failure } = await this.collect();
-    if (failure !== undefined) throw failure;
-    return defined(results[0], 'result of a step');
   }
 
   #result({ loss, losses, gradientNorm }: JournalRow, step: number): StepResult {

@@ -1,3 +1,4 @@
+import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
 import {
   count,
@@ -15,12 +16,28 @@ import {
 } from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { fingerprint } from '../base/random.ts';
+import { typedGraph } from '../ir/check.ts';
 import type { Graph } from '../ir/graph.ts';
+import type { OpRecord, OpRegistry } from '../ir/record.ts';
 import type { Schedule } from '../kernel/ir.ts';
 import { scheduleKey } from '../kernel/schedule.ts';
+import { ops } from '../ops/index.ts';
+import type { LoadedCheckpoint } from '../store/checkpoint.ts';
 import type { ComponentRecord, Head, Reader } from './contract.ts';
+import { resultName } from './graphs.ts';
 import type { Learner, LearnerPlan } from './learner.ts';
-import { graphRecord, sealOf } from './snapshot.ts';
+import {
+  checkForm,
+  decodeJson,
+  fileOf,
+  graphFrom,
+  graphRecord,
+  isChanged,
+  malformed,
+  sealOf,
+} from './snapshot.ts';
+
+export const MODEL = 'model.json';
 
 const graph = typed<Graph>(object);
 const component = nullable(typed<ComponentRecord>(withFields('what a component is made of', { kind: text })));
@@ -37,7 +54,7 @@ const kernel = withFields('a kernel', {
   schedule: typed<Schedule>(object),
 });
 /** What a file must say of a model; what runs of earlier versions do not say is optional. */
-export const modelForm = {
+const modelForm = {
   name,
   /** training losses */
   forward: graph,
@@ -156,4 +173,61 @@ export function otherDevice(saved: Partial<ModelRecord>, learner: Learner): stri
   });
   if (changed.length === 0) return undefined;
   return `it was trained with other schedules of ${[...new Set(changed.map(({ name }) => name))].join(', ')}`;
+}
+
+/** The update of an optimizer of the user's own: a checkpoint knows its name only, and predicting does without it. */
+const update = (name: string): OpRecord => ({
+  name,
+  doc: "an optimizer of the user's own",
+  kind: 'update',
+  arity: [0, Number.POSITIVE_INFINITY],
+  shape: () => [{ dtype: 'f32', shape: [] }],
+});
+
+/** The ops of frond, and as updates those that the update phase of a graph has beside them. */
+function registryFor({ nodes }: Graph): OpRegistry {
+  const own = Object.values(Object(nodes)).flatMap((node) => {
+    const { op, phase } = Object(node) as { readonly op?: unknown; readonly phase?: unknown };
+    return typeof op === 'string' && phase === 'update' && !ops.has(op) ? [op] : [];
+  });
+  return own.length === 0 ? ops : new Map([...ops, ...own.map((op) => [op, update(op)] as const)]);
+}
+
+/**
+ * What a checkpoint says of its model, with its form and its graphs checked: whatever stands in the file, nothing later meets a
+ * value that it does not expect.
+ * @throws FROND-F013 when no training run saved it, FROND-I… and S… for a graph that is not legal
+ */
+export function modelOf(checkpoint: LoadedCheckpoint): ModelRecord {
+  const file = platform.files.join(checkpoint.folder, MODEL);
+  const given = decodeJson(fileOf(checkpoint, MODEL), file);
+  checkForm(given, modelForm, file);
+  const record = given as ModelRecord;
+  const tasks = record.tasks.map((task) => task.name);
+  const twice = tasks.find((task, i) => tasks.indexOf(task) !== i);
+  if (twice !== undefined) throw malformed(file, `it has two tasks ${twice}`);
+  const graphs = { forward: record.forward, step: record.step, prediction: record.prediction };
+  for (const [which, graph] of Object.entries(graphs)) {
+    try {
+      const read = graphFrom(graph);
+      graphs[which as keyof typeof graphs] = typedGraph(read, registryFor(read));
+    } catch (cause) {
+      throw cause instanceof FrondError ? cause.with({ place: { file } }) : cause;
+    }
+  }
+  const stray = Object.keys(graphs.prediction.outputs).find(
+    (output) => !tasks.some((task) => output.startsWith(resultName(task, ''))),
+  );
+  if (stray !== undefined) throw malformed(file, `its prediction gives ${stray}, of no task`);
+  return { ...record, ...graphs };
+}
+
+/**
+ * Makes sure that a model is what was saved: a legal graph with another constant would answer, and wrongly.
+ * @throws FROND-F013
+ */
+export async function checkSeal(checkpoint: LoadedCheckpoint): Promise<void> {
+  const file = platform.files.join(checkpoint.folder, MODEL);
+  if (await isChanged(decodeJson(fileOf(checkpoint, MODEL), file)))
+    throw malformed(file, 'its content has changed since it was saved');
 }

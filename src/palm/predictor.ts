@@ -16,8 +16,7 @@ import type { Listener } from './events.ts';
 import { differenceOf, type Task } from './graphs.ts';
 import { type ClassifyOptions, classify } from './head/classify.ts';
 import { type SequenceLabelOptions, sequenceLabel } from './head/sequenceLabel.ts';
-import { checkSeal, modelOf } from './modelFile.ts';
-import { checkMeaning, type ModelRecord } from './modelRecord.ts';
+import { checkMeaning, checkSeal, type ModelRecord, modelOf } from './modelRecord.ts';
 import { jointReaderFrom } from './reader/joint.ts';
 import { MAX_LOSSES } from './recovery.ts';
 import { BEST, WEIGHTS } from './runStore.ts';
@@ -109,6 +108,16 @@ export async function loadModelRecord(folder: string): Promise<ModelRecord> {
   return record;
 }
 
+/** What a run has left. */
+interface Model {
+  readonly checkpoint: LoadedCheckpoint;
+  readonly record: ModelRecord;
+  readonly tasks: readonly Task[];
+  readonly reader: Reader;
+  /** most words of a batch */
+  readonly maximum: number;
+}
+
 /** The model on a device. */
 interface Loaded {
   readonly device: Device;
@@ -118,12 +127,7 @@ interface Loaded {
   readonly executable: Executable;
 }
 
-async function loadOn(
-  device: Device,
-  own: boolean,
-  record: ModelRecord,
-  checkpoint: LoadedCheckpoint,
-): Promise<Loaded> {
+async function loadOn(device: Device, own: boolean, { record, checkpoint }: Model): Promise<Loaded> {
   const weights = checkpoint.files.has(BEST) ? BEST : WEIGHTS;
   let state: ModelState | undefined;
   try {
@@ -165,30 +169,20 @@ export class Predictor {
   readonly checkpoint: LoadedCheckpoint;
   readonly tasks: readonly Task[];
   readonly reader: Reader;
-  readonly #record: ModelRecord;
-  /** most words of a batch */
-  readonly #maximum: number;
+  readonly #model: Model;
   #loaded: Loaded;
   #reloading: Promise<void> | undefined;
   #freed = false;
   /** predictions under way */
   #running = 0;
 
-  private constructor(parts: {
-    checkpoint: LoadedCheckpoint;
-    record: ModelRecord;
-    tasks: readonly Task[];
-    reader: Reader;
-    maximum: number;
-    loaded: Loaded;
-  }) {
-    this.name = parts.record.name;
-    this.checkpoint = parts.checkpoint;
-    this.tasks = parts.tasks;
-    this.reader = parts.reader;
-    this.#record = parts.record;
-    this.#maximum = parts.maximum;
-    this.#loaded = parts.loaded;
+  private constructor(model: Model, loaded: Loaded) {
+    this.name = model.record.name;
+    this.checkpoint = model.checkpoint;
+    this.tasks = model.tasks;
+    this.reader = model.reader;
+    this.#model = model;
+    this.#loaded = loaded;
   }
 
   /**
@@ -216,8 +210,8 @@ export class Predictor {
     // runs of earlier versions do not say
     const maximum = maximumOf(reader, `the run in ${folder}`, record.maximumLength ?? undefined);
     const device = options.device ?? (await chooseDevice('auto')).device;
-    const loaded = await loadOn(device, options.device === undefined, record, checkpoint);
-    return new Predictor({ checkpoint, record, tasks, reader, maximum, loaded });
+    const model = { checkpoint, record, tasks, reader, maximum };
+    return new Predictor(model, await loadOn(device, options.device === undefined, model));
   }
 
   /**
@@ -249,7 +243,7 @@ export class Predictor {
   ): Promise<Predictions> {
     const loaded = this.#loaded;
     try {
-      const limited = { ...options, maximum: this.#maximum };
+      const limited = { ...options, maximum: this.#model.maximum };
       return await predictAll(loaded.executable, this.tasks, this.reader, examples, limited);
     } catch (cause) {
       if (!isDeviceLost(cause) || attempt >= MAX_LOSSES) throw cause;
@@ -264,7 +258,7 @@ export class Predictor {
     this.#reloading ??= (async () => {
       if (lost.device.reopen === undefined) throw cause;
       const device = await lost.device.reopen();
-      this.#loaded = await loadOn(device, true, this.#record, this.checkpoint);
+      this.#loaded = await loadOn(device, true, this.#model);
       if (lost.own) await lost.device.close().catch(() => undefined);
     })().finally(() => {
       this.#reloading = undefined;

@@ -8,20 +8,14 @@ import { Learner, type LearnerPlan, type StepResult } from './learner.ts';
 /** Losses of the device without a step of progress between them, after which a run gives up. */
 export const MAX_LOSSES = 3;
 
-/** The latest checkpoint that a run has written or come from. */
-export interface CheckpointPlace {
-  readonly folder: string;
-  readonly step: number;
-}
-
 /**
  * Keeps a learner alive whose device may be lost. The host has a copy of weights and optimizer state of some step; everything
  * else is a function of the plan and the step. So on a new device the copy is restored, and the steps behind it are run again.
  * Devices that cannot be lost have no `reopen`, and nothing is copied.
  */
 export class Recovery {
-  /** the latest checkpoint, for the error of a run that gives up */
-  checkpoint: CheckpointPlace | undefined;
+  /** the latest checkpoint that the run has written or come from, for the error when it gives up */
+  checkpoint: { readonly folder: string; readonly step: number } | undefined;
   readonly #plan: LearnerPlan;
   #device: Device;
   /** whether `close` closes the device: those passed in belong to who made them */

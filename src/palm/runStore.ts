@@ -15,8 +15,7 @@ import { loadLatest, saveCheckpoint } from '../store/checkpoint.ts';
 import { type Configuration, checkConfiguration } from './configuration.ts';
 import type { Metrics } from './contract.ts';
 import type { Listener } from './events.ts';
-import { MODEL, modelOf } from './modelFile.ts';
-import { checkConstants, modelRecord, otherDevice } from './modelRecord.ts';
+import { checkConstants, MODEL, modelOf, modelRecord, otherDevice } from './modelRecord.ts';
 import { emptyLosses, type Run } from './run.ts';
 import {
   bestFile,

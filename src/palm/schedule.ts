@@ -2,14 +2,11 @@ import { checkArguments, checkOptions, show } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
 import { callable, kind, name as nameKind, object, withFields } from '../base/kinds.ts';
 
-/** A learning-rate schedule as checkpoints and reports keep it. */
-export interface ScheduleRecord {
+/** A learning-rate schedule; checkpoints and reports keep its name and parameters. */
+export interface Schedule {
   readonly name: string;
   readonly parameters: Readonly<Record<string, number>>;
-}
-
-/** A schedule: its record, and the rate of the update after `step` finished ones out of `total`. */
-export interface Schedule extends ScheduleRecord {
+  /** the rate of the update after `step` finished ones out of `total` */
   readonly at: (step: number, total: number) => number;
 }
 
@@ -52,8 +49,6 @@ export function rateAt(schedule: Schedule, step: number, total: number): number 
   }
   return rate;
 }
-
-export const scheduleRecord = ({ name, parameters }: Schedule): ScheduleRecord => ({ name, parameters });
 
 const constantRate = defineSchedule('constant', ({ rate }: { readonly rate: number }) => rate);
 const triangularRate = defineSchedule(

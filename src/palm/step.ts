@@ -54,9 +54,6 @@ function matches(pattern: string, name: string): boolean {
   return name.endsWith(last) && name.length - last.length >= at;
 }
 
-const groupOf = (name: string, groups: readonly ParameterGroup[]): ParameterGroup | undefined =>
-  groups.find((group) => matches(group.match, name));
-
 /** @throws FROND-T002 for a setting out of range, and for a group without any parameter */
 function checkBackward(options: BackwardOptions, forward: Graph): void {
   checkSettings('buildBackward', options, backwardOptions);
@@ -93,45 +90,40 @@ export function buildStep(
       hint: `give at most ${JOURNAL_TASKS}`,
     });
   }
-  const groups = options.groups ?? [];
   const registry = registryWith(options.optimizer);
-  const trainable = Object.values(forward.nodes)
-    .filter((node) => node.op === 'parameter' && node.attributes.trainable !== false)
-    .filter((node) => {
-      const group = groupOf(String(node.attributes.name), groups);
-      return group?.freeze !== true && group?.rate !== 0;
-    });
-  const names = trainable.map((node) => String(node.attributes.name));
-  const ranks = new Map(
-    trainable.map((node) => [String(node.attributes.name), node.types[0]?.shape.length ?? 0]),
-  );
-  const { graph, gradients } = differentiate(forward, registry, { loss, parameters: names });
-  const updated = names.filter((name) => gradients[name] !== undefined);
+  const weights = Object.values(forward.nodes)
+    .filter(({ op, attributes }) => op === 'parameter' && attributes.trainable !== false)
+    .map(({ attributes, types }) => {
+      const name = String(attributes.name);
+      const {
+        freeze,
+        rate = 1,
+        weightDecay,
+      } = options.groups?.find(({ match }) => matches(match, name)) ?? {};
+      const decays = (types[0]?.shape.length ?? 0) >= 2;
+      const decay = weightDecay ?? (decays ? (options.weightDecay ?? 0) : 0);
+      return { name, frozen: freeze === true || rate === 0, rate, decay };
+    })
+    .filter(({ frozen }) => !frozen);
+  const parameters = weights.map(({ name }) => name);
+  const { graph, gradients } = differentiate(forward, registry, { loss, parameters });
+  const updated = weights.filter(({ name }) => gradients[name] !== undefined);
 
   const builder = new GraphBuilder(forward.name, registry, graph);
   builder.phase = 'update';
   builder.scope = 'update';
-  const arriving = updated.map((name) => defined(gradients[name], `gradient of ${name}`));
-  const rates = updated.map((name) => groupOf(name, groups)?.rate ?? 1);
-  const decays = updated.map((name) => {
-    const own = groupOf(name, groups)?.weightDecay;
-    return own ?? ((ranks.get(name) ?? 0) >= 2 ? (options.weightDecay ?? 0) : 0);
-  });
+  const arriving = updated.map(({ name }) => defined(gradients[name], `gradient of ${name}`));
+  const attributes = {
+    parameters: updated.map(({ name }) => name),
+    rates: updated.map(({ rate }) => rate),
+    decays: updated.map(({ decay }) => decay),
+  };
   const hyper = builder.input(HYPER, { dtype: 'f32', shape: [4] });
   const lossRef = defined(graph.outputs[loss], `output ${loss}`);
   const noted = tasks.map((task) => defined(graph.outputs[task], `output ${task}`));
-  const norm = builder.one('gradientNorm', [lossRef, ...noted, ...arriving], {
-    parameters: updated,
-    rates,
-    decays,
-  });
+  const norm = builder.one('gradientNorm', [lossRef, ...noted, ...arriving], attributes);
   const { rule, settings } = options.optimizer;
-  const [done] = builder.op(rule.name, [lossRef, norm, hyper, ...arriving], {
-    parameters: updated,
-    rates,
-    decays,
-    ...settings,
-  });
+  const [done] = builder.op(rule.name, [lossRef, norm, hyper, ...arriving], { ...attributes, ...settings });
   builder.effect(defined(done, `output of ${rule.name}`));
   builder.output('gradientNorm', norm);
   return builder.finish();

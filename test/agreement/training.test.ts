@@ -9,6 +9,7 @@ import { buildStep } from '../../src/palm/step.ts';
 import type { Device } from '../../src/runtime/device.ts';
 import { runs } from '../support/counts.ts';
 import { NO_ADAPTER } from '../support/gpu.ts';
+import { trainStep } from '../support/trainStep.ts';
 import { twinPlan } from '../twin/model.ts';
 import { openOracle, subjects } from './devices.ts';
 
@@ -42,7 +43,7 @@ interface Trained {
 async function train(device: Device, steps: number, from?: HostCopy): Promise<Trained> {
   const learner = await Learner.create(await plan(), device, from);
   const losses: number[] = [];
-  for (let i = 0; i < steps; i++) losses.push((await learner.trainStep()).loss);
+  for (let i = 0; i < steps; i++) losses.push((await trainStep(learner)).loss);
   const { copy } = await beginCopy(learner.state, learner.step);
   return { losses, copy: await copy };
 }

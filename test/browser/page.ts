@@ -5,6 +5,7 @@ import { type Case, faultOf } from '../agreement/agree.ts';
 import { type Subject, subjects } from '../agreement/devices.ts';
 import { midGraph, subgraphOf } from '../agreement/midGraph.ts';
 import { families, validSamples } from '../ops/samples/all.ts';
+import { trainStep } from '../support/trainStep.ts';
 import { twinPlan } from '../twin/model.ts';
 
 /** What a page does: tests with names, one after the other; a test fails by throwing. */
@@ -61,7 +62,7 @@ async function train(device: Device, steps = 12): Promise<number[]> {
   const plan = await twinPlan('data', async (path) => (await fetch(path)).text());
   const learner = await Learner.create(plan, device);
   const losses: number[] = [];
-  for (let i = 0; i < steps; i++) losses.push((await learner.trainStep()).loss);
+  for (let i = 0; i < steps; i++) losses.push((await trainStep(learner)).loss);
   await device.close();
   return losses;
 }

@@ -13,7 +13,7 @@ import {
   type Tensor,
 } from '../../src/dsl/index.ts';
 import { typeOfRef } from '../../src/ir/names.ts';
-import { compactEncoder } from '../../src/palm/backbone/index.ts';
+import { compactEncoder } from '../../src/palm/backbone/compact.ts';
 import type { Backbone, Head, Specs } from '../../src/palm/contract.ts';
 import { anySize, checkBatch, checkContract } from '../../src/palm/contractCheck.ts';
 import type { HeadOnBackboneProblem } from '../../src/palm/contractTypes.ts';

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { constant, defineSchedule, rateAt, scheduleRecord, triangular } from '../../src/palm/schedule.ts';
+import { constant, defineSchedule, rateAt, type Schedule, triangular } from '../../src/palm/schedule.ts';
+
+const recordOf = ({ name, parameters }: Schedule) => ({ name, parameters });
 
 const rates = (schedule: ReturnType<typeof constant>, total: number): number[] =>
   Array.from({ length: total }, (_, step) => rateAt(schedule, step, total));
@@ -41,11 +43,11 @@ describe('schedules', () => {
     );
     const schedule = halving({ rate: 1, every: 2 });
     expect(rates(schedule, 5)).toEqual([1, 1, 0.5, 0.5, 0.25]);
-    expect(JSON.parse(JSON.stringify(scheduleRecord(schedule)))).toEqual({
+    expect(JSON.parse(JSON.stringify(recordOf(schedule)))).toEqual({
       name: 'halving',
       parameters: { rate: 1, every: 2 },
     });
-    expect(scheduleRecord(triangular({ warmup: 0.1 }, 5e-5))).toEqual({
+    expect(recordOf(triangular({ warmup: 0.1 }, 5e-5))).toEqual({
       name: 'triangular',
       parameters: { rate: 5e-5, warmup: 0.1 },
     });

@@ -8,6 +8,7 @@ import type { Device, Location } from '../../src/runtime/device.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
 import { messageOf } from '../support/message.ts';
+import { trainStep } from '../support/trainStep.ts';
 import { twinPlan } from '../twin/model.ts';
 
 const home = fileURLToPath(new URL('../../examples/data/home', import.meta.url));
@@ -16,7 +17,7 @@ const STEPS = 20;
 async function train(device: Device): Promise<{ losses: number[]; weights: Float32Array[] }> {
   const learner = await Learner.create(await twinPlan(home), device);
   const losses: number[] = [];
-  for (let i = 0; i < STEPS; i++) losses.push((await learner.trainStep()).loss);
+  for (let i = 0; i < STEPS; i++) losses.push((await trainStep(learner)).loss);
   const weights: Float32Array[] = [];
   for (const name of learner.state.layout.entries.keys())
     weights.push(Float32Array.from(await learner.state.read(name)));

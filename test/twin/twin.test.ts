@@ -5,6 +5,7 @@ import { interpreterDevice, wasmDevice } from '../../src/index.ts';
 import { Learner } from '../../src/palm/learner.ts';
 import { runs } from '../support/counts.ts';
 import { NO_ADAPTER } from '../support/gpu.ts';
+import { trainStep } from '../support/trainStep.ts';
 import { openWebgpu } from '../support/webgpu.ts';
 import { settings, twinPlan } from './model.ts';
 
@@ -47,7 +48,7 @@ describe('the twin in PyTorch', () => {
       expect(stored.losses.length).toBe(settings.steps);
       let worst = 0;
       for (const [intent, slots] of stored.losses.slice(0, steps[name])) {
-        const { losses, loss } = await learner.trainStep();
+        const { losses, loss } = await trainStep(learner);
         worst = Math.max(worst, Math.abs(loss - intent - slots) / (intent + slots));
         worst = Math.max(worst, Math.abs((losses.slots ?? 0) - slots) / slots);
       }

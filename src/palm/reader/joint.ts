@@ -32,8 +32,15 @@ import {
   vocabularyKind,
 } from '../vocabulary.ts';
 import { type Spelling, spell, wordsIn } from '../words.ts';
-import { checkExamples, wordsOf } from './examples.ts';
-import { filesKind, type JointExample, jointFiles, readJoint, readTextKind } from './jointFiles.ts';
+import {
+  checkExamples,
+  filesKind,
+  type JointExample,
+  jointFiles,
+  readJoint,
+  readTextKind,
+  wordsOf,
+} from './jointFiles.ts';
 import type { ReadText } from './text.ts';
 
 /** What a joint reader gives. */

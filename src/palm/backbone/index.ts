@@ -1,1 +1,0 @@
-export { type CompactOptions, compactEncoder } from './compact.ts';
