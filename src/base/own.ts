@@ -1,3 +1,14 @@
 /** What `record` itself holds under a name of the user's; names such as `constructor` never reach its prototype. */
 export const own = <T>(record: { readonly [name: string]: T } | undefined, name: string): T | undefined =>
   record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
+
+/** Values by key, both in order. */
+export function grouped<K, V>(pairs: Iterable<readonly [K, V]>): Map<K, V[]> {
+  const groups = new Map<K, V[]>();
+  for (const [key, value] of pairs) {
+    const known = groups.get(key);
+    if (known === undefined) groups.set(key, [value]);
+    else known.push(value);
+  }
+  return groups;
+}

@@ -1,6 +1,7 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { printShape } from '../base/dim.ts';
 import { flag, natural, type OptionsOf, omittable, unchecked } from '../base/kinds.ts';
+import { grouped } from '../base/own.ts';
 import { shown } from '../base/shown.ts';
 import type { Graph, GraphLike, Node, Phase } from '../ir/graph.ts';
 import { graphKind, irOf, splitRef } from '../ir/graph.ts';
@@ -167,15 +168,13 @@ function knotOf(arrows: readonly (readonly [string, string])[]): Set<string> {
     [0, 1],
     [1, 0],
   ] as const) {
-    const [next, waiting] = [new Map<string, string[]>(), new Map<string, number>()];
-    for (const arrow of arrows) {
+    const inside = arrows.flatMap((arrow): [string, string][] => {
       const [from, to] = [arrow[tail], arrow[head]];
-      if (from === to || !left.has(from) || !left.has(to)) continue;
-      const known = next.get(from);
-      if (known === undefined) next.set(from, [to]);
-      else known.push(to);
-      waiting.set(to, (waiting.get(to) ?? 0) + 1);
-    }
+      return from !== to && left.has(from) && left.has(to) ? [[from, to]] : [];
+    });
+    const next = grouped(inside);
+    const waiting = new Map<string, number>();
+    for (const [, to] of inside) waiting.set(to, (waiting.get(to) ?? 0) + 1);
     const free = [...left].filter((id) => !waiting.has(id));
     for (let id = free.pop(); id !== undefined; id = free.pop()) {
       left.delete(id);

@@ -1,4 +1,5 @@
 import { FrondError } from '../base/errors.ts';
+import { grouped } from '../base/own.ts';
 import type { Graph, Node, NodeId, Ref } from './graph.ts';
 import { splitRef } from './graph.ts';
 import { nodeOf, nodePath } from './names.ts';
@@ -63,14 +64,5 @@ export const rootsOf = (graph: Graph): NodeId[] => [
 ];
 
 /** Ids of the nodes that read each tensor; a node that reads it twice is listed twice. */
-export function usersOf(graph: Graph): Map<Ref, NodeId[]> {
-  const users = new Map<Ref, NodeId[]>();
-  for (const node of Object.values(graph.nodes)) {
-    for (const input of node.inputs) {
-      const known = users.get(input);
-      if (known) known.push(node.id);
-      else users.set(input, [node.id]);
-    }
-  }
-  return users;
-}
+export const usersOf = (graph: Graph): Map<Ref, NodeId[]> =>
+  grouped(Object.values(graph.nodes).flatMap(({ id, inputs }) => inputs.map((ref) => [ref, id] as const)));

@@ -1,6 +1,15 @@
 import { evaluate, namesOf } from '../base/dim.ts';
 import { Heap } from '../base/heap.ts';
-import { type Graph, makeRef, type Node, type Ref, splitRef, type TensorType } from '../ir/graph.ts';
+import { grouped } from '../base/own.ts';
+import {
+  type Graph,
+  makeRef,
+  type Node,
+  type NodeId,
+  type Ref,
+  splitRef,
+  type TensorType,
+} from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { gradientsOf, memoryRoots } from './nodes.ts';
 
@@ -17,32 +26,29 @@ const nominalSize = ({ shape }: TensorType): number =>
     }
   }, 1);
 
-/** Memory of the tensors that live in the step's arena, and how many nodes still have to read each. */
-interface Ledger {
+/** What nodes read and write of the step's own arena. */
+interface Traffic {
   readonly bytes: ReadonlyMap<Ref, number>;
-  readonly readers: Map<Ref, number>;
-  /** what a node reads, each tensor once */
-  readonly reads: (node: Node) => readonly Ref[];
+  /** what a node reads, each tensor once; nothing of a view, which moves nothing */
+  readonly readsOf: (node: Node) => readonly Ref[];
+  readonly isView: (node: Node) => boolean;
 }
 
-function openLedger(graph: Graph, order: readonly Node[], registry: OpRegistry): Ledger {
-  const root = memoryRoots(order, registry);
+function trafficOf(order: readonly Node[], root: (ref: Ref) => Ref, registry: OpRegistry): Traffic {
   const kindOf = (node: Node) => registry.get(node.op)?.kind;
-  const bytes = new Map<Ref, number>();
-  for (const node of order) {
-    if (kindOf(node) === 'source' || kindOf(node) === 'view') continue;
-    node.types.forEach((type, k) => {
-      bytes.set(makeRef(node.id, k), nominalSize(type));
-    });
-  }
-  // gradients of parameters live elsewhere, outputs live on
+  const isView = (node: Node): boolean => kindOf(node) === 'view';
+  const results = order.flatMap((node) =>
+    isView(node) || kindOf(node) === 'source'
+      ? []
+      : node.types.map((type, k) => [makeRef(node.id, k), nominalSize(type)] as const),
+  );
+  const bytes = new Map(results);
+  // gradients of parameters live elsewhere
   for (const { ref } of order.flatMap(gradientsOf)) bytes.delete(root(ref));
-  const reads = (node: Node): Ref[] => [...new Set(node.inputs.map(root))].filter((ref) => bytes.has(ref));
-  const readers = new Map<Ref, number>();
-  const count = (ref: Ref): unknown => readers.set(ref, (readers.get(ref) ?? 0) + 1);
-  for (const node of order) if (kindOf(node) !== 'view') for (const ref of reads(node)) count(ref);
-  for (const ref of Object.values(graph.outputs)) count(root(ref));
-  return { bytes, readers, reads };
+  const readsOf = (node: Node): Ref[] =>
+    isView(node) ? [] : [...new Set(node.inputs.map(root))].filter((ref) => bytes.has(ref));
+  const reads = new Map(order.map((node) => [node, readsOf(node)]));
+  return { bytes, isView, readsOf: (node) => reads.get(node) ?? [] };
 }
 
 /**
@@ -57,55 +63,45 @@ export function orderForMemory(
   fixed: number,
   registry: OpRegistry,
 ): Node[] {
-  const { bytes, readers, reads } = openLedger(graph, order, registry);
+  const root = memoryRoots(order, registry);
+  const { bytes, readsOf, isView } = trafficOf(order, root, registry);
   const early = order.slice(0, fixed);
-  const isView = (node: Node): boolean => registry.get(node.op)?.kind === 'view';
-  const users = grouped(early, (node) => new Set(node.inputs.map((input) => splitRef(input).id)));
-  const readersOf = grouped(early, (node) => (isView(node) ? [] : reads(node)));
+  const readersOf = grouped(early.flatMap((node) => readsOf(node).map((ref) => [ref, node] as const)));
+  // how many nodes still have to read each tensor; outputs live on
+  const left = new Map<Ref, number>();
+  for (const ref of [...order.flatMap(readsOf), ...Object.values(graph.outputs).map(root)])
+    left.set(ref, (left.get(ref) ?? 0) + 1);
+  const operandsOf = (node: Node): Set<NodeId> => new Set(node.inputs.map((ref) => splitRef(ref).id));
+  const users = grouped(early.flatMap((node) => [...operandsOf(node)].map((id) => [id, node] as const)));
   const waiting = new Map(early.map((node) => [node, 0]));
   for (const node of [...users.values()].flat()) waiting.set(node, (waiting.get(node) ?? 0) + 1);
   const growth = (node: Node): number => {
     if (isView(node)) return Number.NEGATIVE_INFINITY;
     const taken = node.types.reduce((sum, _, k) => sum + (bytes.get(makeRef(node.id, k)) ?? 0), 0);
-    return reads(node).reduce(
-      (sum, ref) => sum - (readers.get(ref) === 1 ? (bytes.get(ref) ?? 0) : 0),
-      taken,
-    );
+    const freed = readsOf(node).filter((ref) => left.get(ref) === 1);
+    return freed.reduce((sum, ref) => sum - (bytes.get(ref) ?? 0), taken);
   };
   const place = new Map(early.map((node, i) => [node, i]));
   const ready = new Heap<Node>();
   // a node whose growth falls while it waits stands there twice: what it gives first counts
-  const push = (node: Node): void => ready.push(node, growth(node), place.get(node) ?? 0);
-  for (const node of early) if (waiting.get(node) === 0) push(node);
+  const pushIfReady = (node: Node): void => {
+    if (waiting.get(node) === 0) ready.push(node, growth(node), place.get(node) ?? 0);
+  };
+  early.forEach(pushIfReady);
   const ordered = new Set<Node>();
   for (let next = ready.pop(); next !== undefined; next = ready.pop()) {
     if (ordered.has(next)) continue;
     ordered.add(next);
-    for (const ref of isView(next) ? [] : reads(next)) {
-      const left = (readers.get(ref) ?? 1) - 1;
-      readers.set(ref, left);
-      if (left !== 1) continue;
-      const last = readersOf.get(ref)?.find((node) => !ordered.has(node));
-      if (last !== undefined && waiting.get(last) === 0) push(last);
+    for (const ref of readsOf(next)) {
+      const readers = (left.get(ref) ?? 1) - 1;
+      left.set(ref, readers);
+      const last = readers === 1 ? readersOf.get(ref)?.find((node) => !ordered.has(node)) : undefined;
+      if (last !== undefined) pushIfReady(last);
     }
     for (const user of users.get(next.id) ?? []) {
-      const left = (waiting.get(user) ?? 1) - 1;
-      waiting.set(user, left);
-      if (left === 0) push(user);
+      waiting.set(user, (waiting.get(user) ?? 1) - 1);
+      pushIfReady(user);
     }
   }
   return [...ordered, ...order.slice(fixed)];
-}
-
-/** Nodes by each of the keys that they have, in order. */
-function grouped(nodes: readonly Node[], keysOf: (node: Node) => Iterable<string>): Map<string, Node[]> {
-  const groups = new Map<string, Node[]>();
-  for (const node of nodes) {
-    for (const key of keysOf(node)) {
-      const known = groups.get(key);
-      if (known) known.push(node);
-      else groups.set(key, [node]);
-    }
-  }
-  return groups;
 }
