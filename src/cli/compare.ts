@@ -2,59 +2,46 @@ import { existsSync, statSync } from 'node:fs';
 import { extname, join, relative } from 'node:path';
 import pc from 'picocolors';
 import { platform } from '#platform';
-import { defined, printPlace, type SourcePlace } from '../base/errors.ts';
-import {
-  type Comparison,
-  checkGraph,
-  chooseDevice,
-  compareDevices,
-  type Device,
-  type Difference,
-  FrondError,
-  floatsOf,
-  type Graph,
-  interpreterDevice,
-  loadLatest,
-  ops,
-  palm,
-  parseGraph,
-  readSafetensors,
-} from '../index.ts';
+import { defined, FrondError, printPlace, type SourcePlace } from '../base/errors.ts';
+import * as frond from '../index.ts';
 import { unknownChoice } from './arguments.ts';
 import { type Given, GRAPHS } from './commands.ts';
+import { printLine } from './io.ts';
 import { loadModule } from './recipe.ts';
 import { shownSizes, sizesOf } from './run.ts';
 import { shown } from './shown.ts';
 
-/** @throws FROND-R020, R021 as `chooseDevice` does, R028 for a number of threads that is none */
-async function openDevice(text: string): Promise<Device> {
-  if (text === 'interpreter:f64') return interpreterDevice({ precision: 'f64' });
+/** @throws FROND-R020, R021 as `chooseDevice` does, R028 for an invalid number of threads */
+async function openDevice(text: string): Promise<frond.Device> {
+  if (text === 'interpreter:f64') return frond.interpreterDevice({ precision: 'f64' });
   const threads = /^wasm:(\d+)$/.exec(text)?.[1];
-  if (threads === undefined) return (await chooseDevice(text)).device;
-  return (await chooseDevice('wasm', { wasm: { threads: Number(threads) } })).device;
+  if (threads === undefined) return (await frond.chooseDevice(text)).device;
+  return (await frond.chooseDevice('wasm', { wasm: { threads: Number(threads) } })).device;
 }
 
 interface Subject {
-  readonly graph: Graph;
+  readonly graph: frond.Graph;
   readonly weights?: ReadonlyMap<string, ArrayLike<number>>;
 }
 
 async function graphOfRun(folder: string, name = 'forward'): Promise<Subject> {
   const which = GRAPHS.find((known) => known === name);
   if (which === undefined) throw unknownChoice('graph', name, GRAPHS);
-  const graph = (await palm.loadModelRecord(folder))[which];
+  const graph = (await frond.palm.loadModelRecord(folder))[which];
   const inside = join(folder, 'checkpoints');
-  const { files } = await loadLatest(existsSync(inside) ? inside : folder);
+  const { files } = await frond.loadLatest(existsSync(inside) ? inside : folder);
   const file = 'weights.safetensors';
-  const { tensors } = readSafetensors(defined(files.get(file), file), file);
-  const values = [...tensors].map(([name, tensor]) => [name, floatsOf(tensor, name, file)] as const);
+  const { tensors } = frond.readSafetensors(defined(files.get(file), file), file);
+  const values = [...tensors].map(([name, tensor]) => [name, frond.floatsOf(tensor, name, file)] as const);
   return { graph, weights: new Map(values) };
 }
 
-const graphIn = (value: unknown): Graph | undefined => {
-  const { ir, nodes, inputs, outputs }: Partial<Graph> & { readonly ir?: unknown } = Object(value);
+const graphIn = (value: unknown): frond.Graph | undefined => {
+  const { ir, nodes, inputs, outputs }: Partial<frond.Graph> & { readonly ir?: unknown } = Object(value);
   if (ir !== undefined) return graphIn(ir);
-  return nodes !== undefined && Array.isArray(inputs) && outputs !== undefined ? (value as Graph) : undefined;
+  return nodes !== undefined && Array.isArray(inputs) && outputs !== undefined
+    ? (value as frond.Graph)
+    : undefined;
 };
 
 async function graphOfModule(file: string, name: string | undefined): Promise<Subject> {
@@ -92,7 +79,7 @@ async function subjectOf({ what, graph }: Given<'compare'>): Promise<Subject> {
   }
   if (statSync(what).isDirectory()) return graphOfRun(what, graph);
   if (MODULES.includes(extname(what))) return graphOfModule(what, graph);
-  return { graph: parseGraph(await platform.files.readText(what), what) };
+  return { graph: frond.parseGraph(await platform.files.readText(what), what) };
 }
 
 function toleranceOf(text: string): number {
@@ -112,7 +99,7 @@ function shownPlace(place: SourcePlace): string {
 const short = (value: number): string => (Number.isFinite(value) ? value.toPrecision(9) : String(value));
 
 function describe(
-  { node, op, place, shape, index, values, size }: Difference,
+  { node, op, place, shape, index, values, size }: frond.Difference,
   names: readonly string[],
 ): string {
   const where = place === undefined ? '' : ` (${shownPlace(place)})`;
@@ -125,7 +112,7 @@ function describe(
 }
 
 /** What `frond compare` prints. */
-export function comparisonText(comparison: Comparison, names: readonly string[]): string {
+export function comparisonText(comparison: frond.Comparison, names: readonly string[]): string {
   const { nodes, tolerance, first, largest } = comparison;
   if (first !== undefined) {
     return `${nodes} nodes; the first to differ by more than ${tolerance}:\n${describe(first, names)}`;
@@ -139,23 +126,23 @@ export function comparisonText(comparison: Comparison, names: readonly string[])
 export async function compare(args: Given<'compare'>): Promise<number> {
   const tolerance = toleranceOf(args.tolerance);
   const { graph, weights } = await subjectOf(args);
-  checkGraph(graph, ops);
+  frond.checkGraph(graph, frond.ops);
   const sizes = sizesOf(graph, args.sizes);
   const names = [args.first, args.second];
-  const devices: Device[] = [];
+  const devices: frond.Device[] = [];
   try {
     for (const name of names) devices.push(await openDevice(name));
-    const [first, second] = devices as [Device, Device];
+    const [first, second] = devices as [frond.Device, frond.Device];
     const { seed, optimised } = args;
-    const comparison = await compareDevices(graph, [first, second], {
+    const comparison = await frond.compareDevices(graph, [first, second], {
       sizes,
       seed,
       optimised,
       tolerance,
       ...(weights !== undefined && { weights }),
     });
-    process.stdout.write(`${names.join(' and ')} at ${shownSizes(sizes) || 'fixed sizes'}\n`);
-    process.stdout.write(`${comparisonText(comparison, names)}\n`);
+    printLine(`${names.join(' and ')} at ${shownSizes(sizes) || 'fixed sizes'}`);
+    printLine(comparisonText(comparison, names));
     return comparison.first === undefined ? 0 : 1;
   } finally {
     for (const device of devices) await device.close();

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import pc from 'picocolors';
 import { hasRelaxedSimd, hasSimd } from '../backend/wasm/index.ts';
 import { codeOf } from '../platform/node/failure.ts';
-import { version } from './io.ts';
+import { printLine, version } from './io.ts';
 import type { AdapterDescription, Probed, Tried } from './probe.ts';
 
 /** One thing that this machine may or may not have. */
@@ -117,10 +117,10 @@ const MARK = { yes: pc.green('✓'), partly: pc.yellow('~'), no: pc.red('✗') }
 
 /** `frond doctor` */
 export function doctor(): number {
-  process.stdout.write(`frond ${version()}\n`);
+  printLine(`frond ${version()}`);
   for (const { what, state, detail, hint } of diagnose()) {
-    process.stdout.write(`${MARK[state]} ${what.padEnd(20)} ${detail}\n`);
-    if (hint !== undefined) process.stdout.write(`  ${pc.dim(`→ ${hint}`)}\n`);
+    printLine(`${MARK[state]} ${what.padEnd(20)} ${detail}`);
+    if (hint !== undefined) printLine(`  ${pc.dim(`→ ${hint}`)}`);
   }
   return 0;
 }

@@ -1,15 +1,5 @@
 import { ARENA_BLOCKS } from '../base/dim.ts';
-import {
-  type Graph,
-  layoutParameters,
-  ops,
-  printFusion,
-  printGraph,
-  reportFusion,
-  toDot,
-  toMermaid,
-  toSvg,
-} from '../index.ts';
+import * as frond from '../index.ts';
 import { BLOCK } from '../runtime/parameters.ts';
 import { schedulesOf } from '../runtime/schedules.ts';
 import type { Given } from './commands.ts';
@@ -18,25 +8,31 @@ import { loadRun, shownSizes, sizesOf } from './run.ts';
 type Options = Pick<Given<'inspect'>, 'depth' | 'parameters' | 'sizes'>;
 
 /** What the graph will cost on the device `wasm`, beside what it would without fusion. */
-function report(graph: Graph, { sizes: given }: Options): string {
+function report(graph: frond.Graph, { sizes: given }: Options): string {
   const sizes = sizesOf(graph, given);
-  const blocks = layoutParameters([graph]).elements / BLOCK;
-  const found = reportFusion(graph, ops, { ...sizes, [ARENA_BLOCKS]: blocks }, schedulesOf('wasm'));
-  return `${graph.name} at ${shownSizes(sizes)}\n${printFusion(found)}\n`;
+  const blocks = frond.layoutParameters([graph]).elements / BLOCK;
+  const found = frond.reportFusion(
+    graph,
+    frond.ops,
+    { ...sizes, [ARENA_BLOCKS]: blocks },
+    schedulesOf('wasm'),
+  );
+  return `${graph.name} at ${shownSizes(sizes)}\n${frond.printFusion(found)}\n`;
 }
 
 const drawing =
-  (draw: typeof toDot) =>
-  (graph: Graph, { depth, parameters }: Options): string =>
+  (draw: typeof frond.toDot) =>
+  (graph: frond.Graph, { depth, parameters }: Options): string =>
     draw(graph, { depth, parameters });
 
-const PRINT: Readonly<Record<Given<'inspect'>['format'], (graph: Graph, options: Options) => string>> = {
-  text: (graph) => printGraph(graph),
-  dot: drawing(toDot),
-  mermaid: drawing(toMermaid),
-  svg: drawing(toSvg),
-  report,
-};
+const PRINT: Readonly<Record<Given<'inspect'>['format'], (graph: frond.Graph, options: Options) => string>> =
+  {
+    text: (graph) => frond.printGraph(graph),
+    dot: drawing(frond.toDot),
+    mermaid: drawing(frond.toMermaid),
+    svg: drawing(frond.toSvg),
+    report,
+  };
 
 /** `frond inspect RUN`: the graphs that a run was made of. */
 export async function inspect({ run, graph, format, ...options }: Given<'inspect'>): Promise<number> {

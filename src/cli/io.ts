@@ -66,7 +66,7 @@ const tooLong = (line: number): FrondError =>
     hint: 'give one sentence per line',
   });
 
-/** Streams that nobody reads any longer; Node itself lets them be written to again and again. */
+/** Streams without a reader; Node itself lets them be written to again and again. */
 const closed = new WeakSet<object>();
 
 export const isClosed = (stream: object): boolean => closed.has(stream);
@@ -102,6 +102,11 @@ export async function writeWhole(path: string, text: string): Promise<void> {
   } finally {
     await files.remove(temporary);
   }
+}
+
+/** A line of standard output. */
+export function printLine(line: string): void {
+  process.stdout.write(`${line}\n`);
 }
 
 /** Of frond. */

@@ -6,7 +6,7 @@ import { FrondError } from '../base/errors.ts';
 import { type Argument, parseArguments } from './arguments.ts';
 import { COMMANDS, type CommandName, type Given } from './commands.ts';
 import { shownError } from './failure.ts';
-import { version, watchOutputs } from './io.ts';
+import { printLine, version, watchOutputs } from './io.ts';
 import { shownLines } from './shown.ts';
 
 /** What a command does, and its exit code. Each loads what it needs when it runs: help and mistakes answer at once. */
@@ -15,13 +15,7 @@ const RUN: { readonly [C in CommandName]: (given: Given<C>) => Promise<number> }
   predict: async (given) => (await import('./predict.ts')).predict(given),
   inspect: async (given) => (await import('./inspect.ts')).inspect(given),
   compare: async (given) => (await import('./compare.ts')).compare(given),
-  kernel: async (given) => {
-    if (given.action === 'profile') return (await import('./profile.ts')).profile(given);
-    if (given.action === 'tune') return (await import('./tune.ts')).tune(given);
-    throw new FrondError('FROND-U011', `frond kernel ${given.action}: there is no such action`, {
-      hint: 'write frond kernel tune RUN, or frond kernel profile RUN',
-    });
-  },
+  kernel: async (given) => (await import('./kernel.ts')).kernel(given),
   doctor: async () => (await import('./doctor.ts')).doctor(),
 };
 
@@ -51,7 +45,7 @@ async function showUsage(name?: CommandName): Promise<void> {
   };
   const text = await renderUsage(name === undefined ? all : describe(name));
   // the renderer colours whatever it writes to
-  process.stdout.write(`${pc.isColorSupported ? text : stripVTControlCharacters(text)}\n`);
+  printLine(pc.isColorSupported ? text : stripVTControlCharacters(text));
 }
 
 const mapValues = <T, U>(record: Readonly<Record<string, T>>, of: (value: T) => U): Record<string, U> =>
@@ -65,7 +59,7 @@ const runCommand = <C extends CommandName>(name: C, typed: readonly string[]): P
 /** One command line. @throws FROND-U… where it makes no sense, and whatever the command throws */
 async function run([name, ...rest]: readonly string[]): Promise<number> {
   if (name === undefined || name === 'help' || isHelp(name)) await showUsage();
-  else if (name === '--version' || name === '-v') process.stdout.write(`${version()}\n`);
+  else if (name === '--version' || name === '-v') printLine(version());
   else if (!isCommand(name)) {
     throw new FrondError('FROND-U009', `frond has no command ${name}`, {
       hint: `choose one of: ${Object.keys(COMMANDS).join(', ')}; see frond --help`,

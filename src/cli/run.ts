@@ -22,10 +22,10 @@ export async function loadRun(run: string): Promise<palm.ModelRecord> {
   return palm.loadModelRecord(run);
 }
 
-/** Size of a named dimension that nobody gave. */
+/** Size of a named dimension where none is given. */
 const USUAL_SIZE = 32;
 
-/** @throws FROND-U015 for what is no list of the graph's dimensions */
+/** @throws FROND-U015 for what is not a list of the graph's dimensions */
 export function sizesOf(graph: Graph, text: string | undefined): Record<string, number> {
   const names = dimensionsOf(graph);
   const sizes = Object.fromEntries(names.map((name) => [name, USUAL_SIZE]));

@@ -8,14 +8,14 @@ import { hasCheckpoint } from '../store/checkpoint.ts';
 import type { Argument } from './arguments.ts';
 import { COMMANDS, type Given } from './commands.ts';
 import { Curve } from './curve.ts';
-import { writeWhole } from './io.ts';
+import { printLine, writeWhole } from './io.ts';
+import { tunedSchedules } from './kernel.ts';
 import { describePrediction } from './predict.ts';
 import { compileProgress, progressListener } from './progress.ts';
 import { loadRecipe, recipeName, runRecipe } from './recipe.ts';
 import { reportPage } from './report.ts';
 import { printScores, scoresOf } from './scores.ts';
 import { shellWord, shown } from './shown.ts';
-import { tunedSchedules } from './tune.ts';
 
 /** outputs/NAME, or outputs/NAME-2, … where there is a run already. */
 function freshFolder(name: string): string {
@@ -101,7 +101,7 @@ async function finish(
   { start, steps }: Curve,
 ): Promise<void> {
   const { trainer, summary, examples = [] } = result;
-  process.stdout.write(`${printScores(test)}\n`);
+  printLine(printScores(test));
   const { history, bestStep } = summary;
   const kept = history.find(({ step }) => step === bestStep) ?? history.at(-1);
   const metrics = {
@@ -120,7 +120,7 @@ async function finish(
   if (examples.length === 0) return;
   const predictions = await trainer.predict(examples);
   const described = examples.map((text, i) => describePrediction(text, predictions, i));
-  process.stdout.write(`\n${described.join('\n')}\n`);
+  printLine(`\n${described.join('\n')}`);
 }
 
 /** `frond train FILE` */
@@ -150,12 +150,12 @@ export async function train(args: Given<'train'>): Promise<number> {
     const context = { data, output, epochs, batchSize, seed, resume, device, signal: stop.signal, on };
     const result = await runRecipe(recipe, file, context);
     if (result.summary.reason === 'aborted') {
-      process.stdout.write(`${await interrupted(args, output)}\n`);
+      printLine(await interrupted(args, output));
       return 130;
     }
     if (result.test !== undefined)
       await finish(output, result, result.test, factsOf(args, sha256, device, curve), curve);
-    process.stdout.write(`\n${await farewell(output, result)}\n`);
+    printLine(`\n${await farewell(output, result)}`);
     await result.trainer.close();
     return 0;
   } finally {

@@ -53,7 +53,7 @@ const pictureOptions = {
 };
 export type PictureOptions = OptionsOf<typeof pictureOptions>;
 
-/** Frames within frames that anybody can tell apart. */
+/** The most frames within frames that can still be told apart. */
 const DEEPEST = 64;
 
 const cut = (scope: string, depth: number): string => scope.split('/').slice(0, depth).join('/');

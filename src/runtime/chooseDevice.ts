@@ -37,7 +37,7 @@ async function whyNoGpu({ webgpu }: ChooseOptions): Promise<string | undefined> 
   return software ? `the only GPU is a program, ${name}` : undefined;
 }
 
-/** The fastest device that computes something here; what was refused is told. */
+/** The fastest device that computes something here, and why not a faster one. */
 async function best(options: ChooseOptions): Promise<ChosenDevice> {
   const why = 'the fastest device that works here';
   const refused: string[] = [];
@@ -73,7 +73,7 @@ async function onWasm(why: string, open: () => WasmDevice | Promise<WasmDevice>)
 /**
  * Opens a device by name; `auto` takes the fastest one that computes something here and says why: a GPU, unless it is a program that
  * plays one, else WebAssembly, else the interpreter.
- * @throws FROND-R020 where the device asked for cannot be run, FROND-R021 for a name that is none
+ * @throws FROND-R020 where the device asked for cannot be run, FROND-R021 for an unknown name
  */
 export async function chooseDevice(name: string, options: ChooseOptions = {}): Promise<ChosenDevice> {
   checkOptions('chooseDevice', options, { webgpu: optional(object), wasm: optional(object) });

@@ -136,7 +136,7 @@ export async function compile<G extends Graph | TypedGraph>(
   state.require(program.graph);
   const executable = new Executable(program, state);
   await executable.prepare();
-  // the compiler is told that the executable's inputs and outputs are those of the graph
+  // for the compiler: the executable's inputs and outputs are those of the graph
   return { executable, passes: log } as unknown as CompiledOf<G>;
 }
 

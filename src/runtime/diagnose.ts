@@ -21,7 +21,7 @@ export interface NonFinite {
 /**
  * Finds where a step went wrong: runs it again, unfused and without its updates, with every tensor as an output, and names
  * the first one that holds a NaN or an infinity and has a part in the loss or, where that is finite, in what the updates read:
- * an infinity that the graph itself masks away is nobody's fault. Weights are read, never written.
+ * an infinity that the graph itself masks away does no harm. Weights are read, never written.
  */
 export async function findNonFinite(
   graph: Graph,

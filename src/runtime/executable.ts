@@ -27,7 +27,7 @@ interface Binding {
 /** Bindings kept: one per set of sizes, the latest ones. */
 const KEPT_BINDINGS = 64;
 
-/** Words of a table that is none of groups. */
+/** Words of a table that notes the first index outside. */
 const NOTE_WORDS = 4;
 
 /** A string would be taken for the list of its letters. */
@@ -70,7 +70,7 @@ export class Executable {
    * promise settles.
    * @throws FROND-R009…R012 when the feeds do not fit the declaration, FROND-R012 too where an id that the graph computed is out of
    *   range, FROND-R013 for an output that the graph does not
-   *   have, FROND-R023 for feeds or a list of outputs that are none, FROND-R031 for an element that its dtype does not hold,
+   *   have, FROND-R023 for invalid feeds or lists of outputs, FROND-R031 for an element that its dtype does not hold,
    *   FROND-R032 for parameters that have no values, FROND-R033 for a state that was freed; nothing has run then
    */
   async run(

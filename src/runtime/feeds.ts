@@ -114,8 +114,8 @@ export interface ReadFeeds {
 
 /**
  * Elements and sizes of the named dimensions as the feeds give them, checked against every declared dtype and shape.
- * @throws FROND-R009 for a missing feed, FROND-R010 for one that does not fit, FROND-R011 for one that nobody declared,
- *   FROND-R023 for what is no feed at all, FROND-R031 for an element that the dtype does not hold
+ * @throws FROND-R009 for a missing feed, FROND-R010 for one that does not fit, FROND-R011 for one that is not declared,
+ *   FROND-R023 for what is not a feed, FROND-R031 for an element that the dtype does not hold
  */
 export function readFeeds(graph: Graph, feeds: Feeds): ReadFeeds {
   const inputs = inputsOf(graph);

@@ -109,7 +109,7 @@ function xavierLimit(shape: readonly number[]): number {
 
 /**
  * Initial values of a parameter: a pure function of seed, name and initialiser.
- * @throws FROND-S019 for an initialiser that is none, as an edited file may have
+ * @throws FROND-S019 for an unknown initialiser, as an edited file may have
  */
 export function initialValues(
   { name, length, initializer, shape }: ParameterEntry,
