@@ -60,6 +60,18 @@ export interface Graph {
   readonly effects: readonly NodeId[];
 }
 
+/** The number or numbers of a constant; undefined for other nodes. */
+export const constantValue = (node: Node | undefined): Attribute | undefined =>
+  node?.op === 'constant' ? node.attributes.value : undefined;
+
+/** A constant in the place of a node. */
+export const asConstant = (node: Node, value: Attribute): Node => ({
+  ...node,
+  op: 'constant',
+  inputs: [],
+  attributes: { value },
+});
+
 /** A graph by itself, or the typed one around it, as `graph()` gives it. */
 export type GraphLike = Graph | { readonly ir: Graph };
 
@@ -74,7 +86,7 @@ export const irKind: Kind = {
   ...kind('a graph, such as the field ir of what graph() gives', hasNodes),
   advise: (value) => (graphKind.holds(value) ? 'give its field ir' : undefined),
 };
-export const refKind: Kind = { ...text, what: 'the ref of a tensor, which is a text' };
+export const refKind: Kind<Ref> = { ...text, what: 'the ref of a tensor, which is a text' };
 export const refs = listOf(refKind, 'refs of tensors');
 
 export const irOf = (graph: GraphLike): Graph => ('ir' in graph ? graph.ir : graph);

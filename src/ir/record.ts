@@ -1,4 +1,4 @@
-import type { Dim } from '../base/dim.ts';
+import type { Dim, Shape } from '../base/dim.ts';
 import { type Kind, kind } from '../base/kinds.ts';
 import type { KernelBuilder } from '../kernel/build.ts';
 import type { Kernel, Value } from '../kernel/ir.ts';
@@ -216,6 +216,8 @@ export interface OpRecord {
   swapLast?(attributes: Attributes, index: number): Attributes | undefined;
   /** Takes an attribute `epilogue`: element-wise steps on its result, with up to this many operands behind its own. */
   readonly epilogueOperands?: number;
+  /** The axes, from the left, over which it adds up its operand and which it leaves out; undefined where it does something else. */
+  sumsOver?(attributes: Attributes, shape: Shape): readonly number[] | undefined;
   /** Takes an attribute `columnSums`: a second result, the sums over the rows of its right operand, a matrix. */
   readonly sumsColumns?: true;
 

@@ -31,6 +31,7 @@ type Facts = Pick<
   | 'stretches'
   | 'swapLast'
   | 'epilogueOperands'
+  | 'sumsOver'
   | 'sumsColumns'
   | 'report'
 >;

@@ -45,6 +45,8 @@ export const sum = defineOp({
   operands: ['x'],
   attributes: reduced,
   idle: true,
+  sumsOver: ({ axes, keepDims }, shape) =>
+    reduced.axes.holds(axes) && keepDims !== true ? axesOf('sum', axes, shape) : undefined,
   shape: ({ x }, attributes) => [reducedType('sum', x, attributes)],
   vjp: (b, { x, dout }, attributes) => [broadcastBack(b, 'sum', dout, x, attributes)],
   lower: ({ x }, { slots, attributes }) => lowerReduction('sum', x, attributes, slots),

@@ -1,27 +1,29 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { isFloating } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
-import { names, optional, text, unchecked } from '../base/kinds.ts';
+import { names, type OptionsOf, omittable, text, unchecked } from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph, GraphLike, Node, NodeId, Ref, TensorType } from '../ir/graph.ts';
 import { graphKind, irOf, makeRef, refKind, refs, splitRef } from '../ir/graph.ts';
 import { nodePath, typeOfRef } from '../ir/names.ts';
 import { topologicalOrder } from '../ir/order.ts';
+import { printType } from '../ir/print.ts';
 import { type OpRegistry, registryKind } from '../ir/record.ts';
 import { expandTracked } from './expand.ts';
 import { resolve } from './rewrite.ts';
 
-export interface DifferentiateOptions {
+const differentiateOptions = {
   /** name of an output, or a ref; a scalar unless `upstream` is given */
-  readonly loss: string;
+  loss: { ...text, what: 'the name of an output, such as loss' },
   /** names of parameters; by default all trainable ones, or none when `wrt` is given */
-  readonly parameters?: readonly string[] | undefined;
+  parameters: omittable(names),
   /** tensors, such as inputs, to differentiate with respect to */
-  readonly wrt?: readonly Ref[] | undefined;
+  wrt: omittable(refs),
   /** gradient that arrives at the loss, of its type; by default 1 */
-  readonly upstream?: Ref | undefined;
-}
+  upstream: omittable(refKind),
+};
+export type DifferentiateOptions = OptionsOf<typeof differentiateOptions>;
 
 export interface Differentiated {
   /** the graph with its backward part */
@@ -48,12 +50,7 @@ export function differentiate(
 ): Differentiated {
   const kinds = { graph: graphKind, registry: registryKind, options: unchecked };
   checkArguments('differentiate', kinds, [given, registry, options]);
-  checkOptions('differentiate', options, {
-    loss: { ...text, what: 'the name of an output, such as loss' },
-    parameters: optional(names),
-    wrt: optional(refs),
-    upstream: optional(refKind),
-  });
+  checkOptions('differentiate', options, differentiateOptions);
   const original = irOf(given);
   const { graph, replacements } = expandTracked(original, registry);
   const named = own(graph.outputs, options.loss);
@@ -144,18 +141,17 @@ function startOfBackward(builder: GraphBuilder, graph: Graph, loss: Ref, upstrea
   const place = node && { node: nodePath(node), place: node.source };
   if (node) builder.at(node, 'backward');
   if (!isFloating(type.dtype) || (upstream === undefined && type.shape.length > 0)) {
-    throw new FrondError(
-      'FROND-P002',
-      `the loss is ${type.dtype}[${type.shape.join(', ')}]; it must be a floating-point scalar`,
-      { ...place, hint: 'take its mean or sum, or give the gradient that arrives at it as `upstream`' },
-    );
+    throw new FrondError('FROND-P002', `the loss is ${printType(type)}; it must be a floating-point scalar`, {
+      ...place,
+      hint: 'take its mean or sum, or give the gradient that arrives at it as `upstream`',
+    });
   }
   if (upstream === undefined) return builder.constant(1, type);
   const given = builder.typeOf(upstream);
   if (given.dtype !== type.dtype || !compatible(given, type)) {
     throw new FrondError(
       'FROND-P002',
-      `the upstream gradient is ${given.dtype}[${given.shape.join(', ')}], the loss ${type.dtype}[${type.shape.join(', ')}]`,
+      `the upstream gradient is ${printType(given)}, the loss ${printType(type)}`,
       place,
     );
   }
@@ -193,10 +189,9 @@ const narrow = (builder: GraphBuilder, gradient: Ref, { dtype }: TensorType): Re
 /** A rule that gives a gradient of another shape is a defect; found here, at the op, not steps later. */
 function checkGradient(node: Node, index: number, operand: TensorType, gradient: TensorType): void {
   if (gradient.dtype === operand.dtype && compatible(gradient, operand)) return;
-  const print = (type: TensorType): string => `${type.dtype}[${type.shape.join(', ')}]`;
   throw new FrondError(
     'FROND-P005',
-    `the gradient rule of ${node.op} gives ${print(gradient)} for operand ${index}, which is ${print(operand)}`,
+    `the gradient rule of ${node.op} gives ${printType(gradient)} for operand ${index}, which is ${printType(operand)}`,
     { node: nodePath(node), place: node.source },
   );
 }

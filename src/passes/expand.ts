@@ -5,7 +5,7 @@ import { makeRef } from '../ir/graph.ts';
 import { nodePath } from '../ir/names.ts';
 import { topologicalOrder } from '../ir/order.ts';
 import type { OpRegistry } from '../ir/record.ts';
-import { type Replacements, redirect, resolve } from './rewrite.ts';
+import { type Replacements, resolve, rewrite } from './rewrite.ts';
 
 /** An op may expand into ops that expand again; deeper than this, two of them expand into each other. */
 const DEEPEST = 16;
@@ -26,7 +26,7 @@ export function expandTracked(
       (node) => registry.get(node.op)?.expand !== undefined && !replacements.has(node.id),
     );
     const [first] = found;
-    if (first === undefined) return { graph: redirect(current, replacements), replacements };
+    if (first === undefined) return { graph: rewrite(current, new Map(), replacements), replacements };
     if (depth === DEEPEST) throw endless(first);
     current = expandOnce(current, found, registry, replacements);
   }

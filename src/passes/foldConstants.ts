@@ -1,12 +1,11 @@
+import { placeIn } from '../base/dim.ts';
 import type { Precision } from '../base/dtype.ts';
-import type { Graph, Node, TensorType } from '../ir/graph.ts';
-import { splitRef } from '../ir/graph.ts';
-import { topologicalOrder } from '../ir/order.ts';
+import { asConstant, constantValue, type Graph, type Node, type TensorType } from '../ir/graph.ts';
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
 import { applied, converted, roundTo, storedAs } from '../kernel/arithmetic.ts';
 import { KernelBuilder } from '../kernel/build.ts';
 import type { Value } from '../kernel/ir.ts';
-import { dropUnused } from './rewrite.ts';
+import { rewriteNodes } from './rewrite.ts';
 
 /** Larger results stay computed: a graph is no place for data. */
 const LARGEST = 64;
@@ -15,45 +14,31 @@ const LARGEST = 64;
  * Replaces element-wise functions of small constants by their value, computed and rounded as a device of that precision does, and
  * views of constants whose elements are all equal by such constants.
  */
-export function foldConstants(graph: Graph, registry: OpRegistry, precision: Precision = 'f32'): Graph {
-  const nodes: Record<string, Node> = {};
-  let changed = false;
-  for (const node of topologicalOrder(graph)) {
-    const operands = node.inputs.map((input) => nodes[splitRef(input).id]);
-    const folded = fold(node, operands, registry.get(node.op), precision);
-    if (folded !== undefined) changed = true;
-    nodes[node.id] = folded ?? node;
-  }
-  return changed ? dropUnused({ ...graph, nodes }) : graph;
-}
-
-function fold(
-  node: Node,
-  operands: readonly (Node | undefined)[],
-  record: OpRecord | undefined,
-  precision: Precision,
-): Node | undefined {
-  const [type] = node.types;
-  if (record === undefined || type === undefined || node.types.length !== 1 || operands.length === 0)
-    return undefined;
-  const constants = operands.flatMap((operand) => (operand?.op === 'constant' ? [operand] : []));
-  if (constants.length !== operands.length) return undefined;
-  const isView = record.kind === 'view';
-  if (isView && !isSmall(type)) return undefined;
-  const value = isView ? sameEverywhere(constants) : evaluate(node, constants, record, type, precision);
-  if (value === undefined) return undefined;
-  return { ...node, op: 'constant', inputs: [], attributes: { value } };
-}
+export const foldConstants = (graph: Graph, registry: OpRegistry, precision: Precision = 'f32'): Graph =>
+  rewriteNodes(graph, registry, (node, before) => {
+    const constants = node.inputs
+      .map((input) => before.node(input))
+      .filter((operand): operand is Node => constantValue(operand) !== undefined);
+    const [type, ...others] = node.types;
+    const record = registry.get(node.op);
+    const foldable = constants.length > 0 && constants.length === node.inputs.length && others.length === 0;
+    if (record === undefined || type === undefined || !foldable) return node;
+    const value =
+      record.kind === 'view'
+        ? sameEverywhere(constants, type)
+        : evaluate(node, constants, record, type, precision);
+    return value === undefined ? node : asConstant(node, value);
+  });
 
 /** Whether the number of elements is known and small. */
 const isSmall = ({ shape }: TensorType): boolean =>
   shape.every((dim) => typeof dim === 'number') &&
   shape.reduce<number>((x, y) => x * Number(y), 1) <= LARGEST;
 
-function sameEverywhere(constants: readonly Node[]): number | undefined {
-  const values = constants.map((constant) => constant.attributes.value);
-  const [first] = values;
-  return typeof first === 'number' && values.every((value) => Object.is(value, first)) ? first : undefined;
+function sameEverywhere(constants: readonly Node[], type: TensorType): number | undefined {
+  const [first, ...others] = constants.map(constantValue);
+  const same = typeof first === 'number' && others.every((value) => Object.is(value, first));
+  return same && isSmall(type) ? first : undefined;
 }
 
 function evaluate(
@@ -76,19 +61,13 @@ function evaluate(
     const value = meaning(emit(k, args, node.attributes), precision);
     return value === undefined ? undefined : round(value);
   };
-  if (constants.every((constant) => typeof constant.attributes.value === 'number'))
+  if (constants.every((constant) => typeof constantValue(constant) === 'number'))
     return at(type.shape.map(() => 0));
   if (!isSmall(type)) return undefined;
-  const values = indices(type.shape.map(Number)).map(at);
+  const shape = type.shape.map(Number);
+  const count = shape.reduce((x, y) => x * y, 1);
+  const values = Array.from({ length: count }, (_, i) => at(placeIn(i, shape)));
   return values.some((value) => value === undefined) ? undefined : values.map(Number);
-}
-
-/** All index tuples of a shape in row-major order. */
-function indices(shape: readonly number[]): number[][] {
-  return shape.reduce<number[][]>(
-    (tuples, size) => tuples.flatMap((tuple) => Array.from({ length: size }, (_, i) => [...tuple, i])),
-    [[]],
-  );
 }
 
 /** Element of a constant that is broadcast to the rank of `index`. */

@@ -1,10 +1,7 @@
-import type { Graph, Node, NodeId, Ref } from '../ir/graph.ts';
-import { makeRef, splitRef } from '../ir/graph.ts';
-import { findNode, typeOfRef } from '../ir/names.ts';
-import { topologicalOrder } from '../ir/order.ts';
+import { type Graph, makeRef, type Node, type NodeId, type Ref, splitRef } from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
-import { dependsOn, isLegal, positionsOf, shapeOf } from './fusion.ts';
-import { type Replacements, redirect } from './rewrite.ts';
+import { type Fusion, fusionOf, isLegal } from './fusion.ts';
+import { type Replacements, rewrite } from './rewrite.ts';
 
 /**
  * Lets the product that gives the gradient of a weight, xᵀ · dy, add up the columns of dy on the way: the gradient of the
@@ -12,54 +9,63 @@ import { type Replacements, redirect } from './rewrite.ts';
  * operand holds the same elements.
  */
 export function fuseColumnSums(graph: Graph, registry: OpRegistry): Graph {
-  const products = productsByOperand(graph, registry);
+  const fusion = fusionOf(graph, registry);
+  const products = productsByOperand(fusion);
   const replacements: Replacements = new Map();
-  const nodes: Record<NodeId, Node> = { ...graph.nodes };
-  const position = positionsOf(graph);
-  for (const sum of topologicalOrder(graph)) {
-    const [from] = sum.inputs;
-    if (sum.op !== 'sum' || from === undefined || !addsRows(graph, sum, from)) continue;
-    const product = products.get(sourceOf(graph, from, registry));
-    if (product === undefined || nodes[product.id] !== product || product.phase !== sum.phase) continue;
+  const changed = new Map<NodeId, Node>();
+  for (const sum of fusion.order) {
+    const from = addsRows(fusion, sum);
+    const product = from === undefined ? undefined : products.get(sourceOf(fusion, from));
+    if (product === undefined || changed.has(product.id) || product.phase !== sum.phase) continue;
     const fused: Node = {
       ...product,
       attributes: { ...product.attributes, columnSums: true },
       types: [...product.types, ...sum.types],
     };
-    if (!isLegal(fused, (ref) => typeOfRef(graph, ref), registry)) continue;
-    if (dependsOn(graph, product, new Set([sum.id]), position)) continue;
-    nodes[product.id] = fused;
+    if (!isLegal(fused, fusion) || dependsOn(fusion, product, sum)) continue;
+    changed.set(product.id, fused);
     replacements.set(sum.id, makeRef(product.id, 1));
   }
-  return replacements.size === 0 ? graph : redirect({ ...graph, nodes }, replacements);
+  return rewrite(graph, changed, replacements);
 }
 
 /** The tensor whose elements a view shows in the same order. */
-function sourceOf(graph: Graph, ref: Ref, registry: OpRegistry): Ref {
-  const node = findNode(graph, splitRef(ref).id);
-  const [inner] = node?.inputs ?? [];
-  const isView = node !== undefined && registry.get(node.op)?.kind === 'view';
-  return isView && inner !== undefined ? sourceOf(graph, inner, registry) : ref;
+function sourceOf(fusion: Fusion, ref: Ref): Ref {
+  const [inner] = fusion.node(ref)?.inputs ?? [];
+  return fusion.record(ref)?.kind === 'view' && inner !== undefined ? sourceOf(fusion, inner) : ref;
 }
 
 /** Products of matrices by what their right operand shows; those that can take the sums, one each. */
-function productsByOperand(graph: Graph, registry: OpRegistry): Map<Ref, Node> {
+function productsByOperand(fusion: Fusion): Map<Ref, Node> {
   const products = new Map<Ref, Node>();
-  for (const node of Object.values(graph.nodes)) {
+  for (const node of fusion.order) {
     const [, right] = node.inputs;
-    if (right === undefined || !registry.get(node.op)?.sumsColumns) continue;
-    if (node.attributes.columnSums !== undefined || node.attributes.epilogue !== undefined) continue;
-    if (node.attributes.transposeX === true && shapeOf(graph, right).length === 2) {
-      products.set(sourceOf(graph, right, registry), node);
-    }
+    const { columnSums, epilogue, transposeX } = node.attributes;
+    if (right === undefined || !fusion.record(node.id)?.sumsColumns) continue;
+    if (columnSums !== undefined || epilogue !== undefined || transposeX !== true) continue;
+    if (fusion.type(right).shape.length === 2) products.set(sourceOf(fusion, right), node);
   }
   return products;
 }
 
-function addsRows(graph: Graph, { attributes }: Node, from: Ref): boolean {
-  const rank = shapeOf(graph, from).length;
-  const { axes } = attributes;
-  if (!Array.isArray(axes) || attributes.keepDims === true) return false;
-  const reduced = new Set(axes.map((axis) => (Number(axis) + rank) % rank));
-  return rank >= 2 && reduced.size === rank - 1 && !reduced.has(rank - 1);
+/** The operand of which a node adds up all rows along the last axis; undefined for other nodes. */
+function addsRows(fusion: Fusion, { id, inputs: [from], attributes }: Node): Ref | undefined {
+  if (from === undefined) return undefined;
+  const { shape } = fusion.type(from);
+  const axes = fusion.record(id)?.sumsOver?.(attributes, shape);
+  const last = shape.length - 1;
+  return last > 0 && axes?.length === last && !axes.includes(last) ? from : undefined;
+}
+
+/** Whether `node` depends on `other`. Looks only at what stands behind that in the order, so that it stays local. */
+function dependsOn(fusion: Fusion, node: Node, other: Node): boolean {
+  const seen = new Set<NodeId>();
+  for (let open = [...node.inputs]; open.length > 0; ) {
+    const { id } = splitRef(open.pop() ?? '');
+    if (id === other.id) return true;
+    if (seen.has(id) || fusion.place(id) < fusion.place(other.id)) continue;
+    seen.add(id);
+    open = [...open, ...(fusion.node(id)?.inputs ?? [])];
+  }
+  return false;
 }

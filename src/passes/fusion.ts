@@ -1,38 +1,68 @@
-import type { Dim } from '../base/dim.ts';
-import { FrondError } from '../base/errors.ts';
+import { type Dim, sameShape } from '../base/dim.ts';
+import { defined, FrondError } from '../base/errors.ts';
 import { inferTypes } from '../ir/builder.ts';
-import { constantInstruction, type Instruction } from '../ir/expression.ts';
-import type { Graph, Node, NodeId, Ref, TensorType } from '../ir/graph.ts';
-import { splitRef } from '../ir/graph.ts';
-import { findNode, typeOfRef } from '../ir/names.ts';
-import { topologicalOrder } from '../ir/order.ts';
+import {
+  constantInstruction,
+  type Expression,
+  FUSED,
+  type Instruction,
+  readExpression,
+} from '../ir/expression.ts';
+import { constantValue, type Graph, type Node, type NodeId, type Ref } from '../ir/graph.ts';
+import { findNode } from '../ir/names.ts';
+import { topologicalOrder, usersOf } from '../ir/order.ts';
 import { printType } from '../ir/print.ts';
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
+import { type Nodes, nodesOf } from './rewrite.ts';
 
-/** What rewriting passes ask about tensors and nodes. */
+/** What the passes that fuse nodes know of a graph. */
+export interface Fusion extends Nodes {
+  /** operands before users */
+  readonly order: readonly Node[];
+  /** nodes that read a tensor, as often as they do */
+  users(ref: Ref): readonly NodeId[];
+  /** outputs and effects */
+  readonly kept: ReadonlySet<Ref>;
+  /** place in the order: what a node depends on has a smaller one */
+  place(id: NodeId): number;
+}
+
+export function fusionOf(graph: Graph, registry: OpRegistry): Fusion {
+  const order = topologicalOrder(graph);
+  const users = usersOf(graph);
+  const places = new Map(order.map((node, i) => [node.id, i]));
+  return {
+    ...nodesOf(registry, (id) => findNode(graph, id)),
+    order,
+    users: (ref) => users.get(ref) ?? [],
+    kept: new Set([...Object.values(graph.outputs), ...graph.effects]),
+    place: (id) => places.get(id) ?? 0,
+  };
+}
 
 /** Whether the op's own shape rule takes a rewritten node and gives the type it has: the rule has the last word. */
-export function isLegal(node: Node, typeOf: (ref: Ref) => TensorType, registry: OpRegistry): boolean {
+export function isLegal(node: Node, { registry, type }: Nodes): boolean {
   const record = registry.get(node.op);
   if (record === undefined) return false;
   try {
-    return inferTypes(record, node, typeOf).map(printType).join() === node.types.map(printType).join();
+    return inferTypes(record, node, type).map(printType).join() === node.types.map(printType).join();
   } catch (error) {
     if (error instanceof FrondError) return false;
     throw error;
   }
 }
 
-export const shapeOf = (graph: Graph, ref: Ref): readonly Dim[] => typeOfRef(graph, ref).shape;
+export const haveSameShape = (nodes: Nodes, x: Ref, y: Ref): boolean =>
+  sameShape(nodes.type(x).shape, nodes.type(y).shape);
 
 /** A constant of one number as a literal of a kernel; undefined for other tensors. */
-export function asConstantInstruction(graph: Graph, ref: Ref): Instruction | undefined {
-  const node = findNode(graph, splitRef(ref).id);
-  const [type] = node?.types ?? [];
-  const value = node?.op === 'constant' ? node.attributes.value : undefined;
-  if (typeof value !== 'number' || type === undefined || type.dtype === 'f16') return undefined;
+export function literalOf(nodes: Nodes, ref: Ref): Instruction | undefined {
+  const value = constantValue(nodes.node(ref));
+  const { dtype } = nodes.type(ref);
   // the text of a kernel has no way to write what is not finite in f32
-  return Number.isFinite(Math.fround(value)) ? constantInstruction(value, type.dtype) : undefined;
+  return typeof value === 'number' && dtype !== 'f16' && Number.isFinite(Math.fround(value))
+    ? constantInstruction(value, dtype)
+    : undefined;
 }
 
 /** Whether an op reads operand `index` whole instead of element by element. */
@@ -43,26 +73,35 @@ export const isWhole = (record: OpRecord | undefined, index: number): boolean =>
 export const coversShape = (shapes: readonly (readonly Dim[])[], shape: readonly Dim[]): boolean =>
   shape.every((dim, i) => shapes.some((own) => own[i - shape.length + own.length] === dim));
 
-/** Places in a topological order: what a node depends on has a smaller one. */
-export const positionsOf = (graph: Graph): ReadonlyMap<NodeId, number> =>
-  new Map(topologicalOrder(graph).map((node, i) => [node.id, i]));
+/** What an element-wise node computes of its operands; undefined for other nodes. */
+export function expressionOf({ op, inputs, attributes }: Node, registry: OpRegistry): Expression | undefined {
+  if (op === FUSED) return readExpression(attributes.expression, inputs.length);
+  const record = registry.get(op);
+  if (record?.kind !== 'elementwise' || record.emit === undefined) return undefined;
+  return [{ op, args: inputs.map((_, i) => i), attributes }];
+}
 
-/** Whether `node` depends on one of `targets`. Looks only at what stands behind the first of them, so that it stays local. */
-export function dependsOn(
-  graph: Graph,
-  node: Node,
-  targets: ReadonlySet<NodeId>,
-  position: ReadonlyMap<NodeId, number>,
-): boolean {
-  const at = (id: NodeId): number => position.get(id) ?? 0;
-  const first = Math.min(...[...targets].map(at));
-  const seen = new Set<NodeId>();
-  for (let open = [...node.inputs]; open.length > 0; ) {
-    const { id } = splitRef(open.pop() ?? '');
-    if (targets.has(id)) return true;
-    if (seen.has(id) || at(id) < first) continue;
-    seen.add(id);
-    open = [...open, ...(findNode(graph, id)?.inputs ?? [])];
-  }
-  return false;
+/** An expression in the making. `operands` have the first numbers; scalar constants that are read become literals. */
+export function joinExpressions(nodes: Nodes, operands: readonly Ref[]) {
+  const numbers = new Map(operands.map((ref, i) => [ref, i]));
+  const instructions: Instruction[] = [];
+  const push = (instruction: Instruction): number => operands.length + instructions.push(instruction) - 1;
+  const numberOf = (ref: Ref): number => {
+    const number =
+      numbers.get(ref) ?? push(defined(literalOf(nodes, ref), `operand ${ref} of an expression`));
+    numbers.set(ref, number);
+    return number;
+  };
+  return {
+    instructions,
+    /** Adds what a node computes. @returns the place in `instructions` of each instruction */
+    add({ id, inputs }: Node, expression: Expression): readonly number[] {
+      const known = inputs.map(numberOf);
+      for (const { op, args, attributes } of expression) {
+        known.push(push({ op, args: args.map((arg) => defined(known[arg], 'argument')), attributes }));
+      }
+      numbers.set(id, known.at(-1) ?? -1);
+      return known.slice(inputs.length).map((number) => number - operands.length);
+    },
+  };
 }

@@ -1,8 +1,7 @@
-import { sameShape } from '../base/dim.ts';
 import type { Graph, Node, NodeId, Ref } from '../ir/graph.ts';
-import { splitRef } from '../ir/graph.ts';
-import { usersOf } from '../ir/order.ts';
+import { printType } from '../ir/print.ts';
 import type { OpRegistry } from '../ir/record.ts';
+import { fusionOf } from './fusion.ts';
 
 /**
  * Moves to the forward part what the backward part alone keeps a tensor for, as the derivative of gelu keeps what gelu was
@@ -10,29 +9,18 @@ import type { OpRegistry } from '../ir/record.ts';
  * instead of x, which takes the same memory, and fusion computes it together with what else is made of x.
  */
 export function hoistDerivatives(graph: Graph, registry: OpRegistry): Graph {
-  const users = usersOf(graph);
-  const kept = new Set(Object.values(graph.outputs));
+  const fusion = fusionOf(graph, registry);
+  const isForward = (ref: Ref): boolean => fusion.node(ref)?.phase === 'forward';
+  const isKeptFor = (ref: Ref, { id, types }: Node): boolean =>
+    fusion.record(ref)?.kind !== 'source' &&
+    !fusion.kept.has(ref) &&
+    fusion.users(ref).every((user) => user === id || isForward(user)) &&
+    printType(fusion.type(ref)) === types.map(printType).join();
   const hoisted: Record<NodeId, Node> = {};
-  const early = (ref: Ref): boolean => graph.nodes[splitRef(ref).id]?.phase === 'forward';
-  const keptFor = (ref: Ref, node: Node): boolean => {
-    const owner = graph.nodes[splitRef(ref).id];
-    const readers = (users.get(ref) ?? []).filter((id) => graph.nodes[id]?.phase !== 'forward');
-    const type = owner?.types[splitRef(ref).output];
-    return (
-      owner !== undefined &&
-      registry.get(owner.op)?.kind !== 'source' &&
-      !kept.has(ref) &&
-      readers.every((id) => id === node.id) &&
-      type !== undefined &&
-      type.dtype === node.types[0]?.dtype &&
-      sameShape(type.shape, node.types[0].shape)
-    );
-  };
-  for (const node of Object.values(graph.nodes)) {
-    if (node.phase !== 'backward' || registry.get(node.op)?.kind !== 'elementwise') continue;
-    if (node.inputs.every(early) && node.inputs.some((ref) => keptFor(ref, node))) {
+  for (const node of fusion.order) {
+    if (node.phase !== 'backward' || fusion.record(node.id)?.kind !== 'elementwise') continue;
+    if (node.inputs.every(isForward) && node.inputs.some((ref) => isKeptFor(ref, node)))
       hoisted[node.id] = { ...node, phase: 'forward' };
-    }
   }
   return Object.keys(hoisted).length === 0 ? graph : { ...graph, nodes: { ...graph.nodes, ...hoisted } };
 }

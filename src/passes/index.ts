@@ -1,7 +1,7 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
 import type { Precision } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
-import { flag, names, oneOf, optional, unchecked } from '../base/kinds.ts';
+import { flag, names, type OptionsOf, omittable, oneOf, unchecked } from '../base/kinds.ts';
 import { checkGraph } from '../ir/check.ts';
 import { diffGraphs, type GraphPatch } from '../ir/edit.ts';
 import { type Graph, irKind } from '../ir/graph.ts';
@@ -12,7 +12,7 @@ import { fuseColumnSums } from './fuseColumnSums.ts';
 import { fuseElementwise } from './fuseElementwise.ts';
 import { fuseEpilogue } from './fuseEpilogue.ts';
 import { hoistDerivatives } from './hoistDerivatives.ts';
-import { removeDeadNodes } from './removeDeadNodes.ts';
+import { removeDeadNodes } from './rewrite.ts';
 import { shareCommonSubexpressions } from './shareCommonSubexpressions.ts';
 import { simplify } from './simplify.ts';
 
@@ -24,43 +24,40 @@ export interface Pass {
   run(graph: Graph, registry: OpRegistry, precision?: Precision): Graph;
 }
 
+const pass = (name: string, doc: string, run: Pass['run']): Pass => ({ name, doc, run });
+
+/** Passes that join nodes into fewer kernels. */
+const fusing: readonly Pass[] = [
+  pass(
+    'hoistDerivatives',
+    'computes derivatives where their argument is, when only they would keep it',
+    hoistDerivatives,
+  ),
+  pass('fuseColumnSums', 'lets the gradient of a weight add up that of its bias', fuseColumnSums),
+  pass('fuseElementwise', 'joins element-wise nodes into one kernel', fuseElementwise),
+  pass('fuseEpilogue', 'lets matmul apply the element-wise node that follows it', fuseEpilogue),
+];
+export const fusingPasses: readonly string[] = fusing.map(({ name }) => name);
+
 /** What happens to a graph between its declaration and its lowering, in order. Differentiation comes before. */
 export const passes: readonly Pass[] = [
-  { name: 'expand', doc: 'rewrites convenience ops into the ops that they are made of', run: expand },
-  { name: 'removeDeadNodes', doc: 'drops what no output or effect depends on', run: removeDeadNodes },
-  { name: 'foldConstants', doc: 'computes functions of small constants', run: foldConstants },
-  { name: 'simplify', doc: 'drops neutral elements and views of views', run: simplify },
-  { name: 'shareCommonSubexpressions', doc: 'computes equal nodes once', run: shareCommonSubexpressions },
-  {
-    name: 'hoistDerivatives',
-    doc: 'computes derivatives where their argument is, when only they would keep it',
-    run: hoistDerivatives,
-  },
-  {
-    name: 'fuseColumnSums',
-    doc: 'lets the gradient of a weight add up that of its bias',
-    run: fuseColumnSums,
-  },
-  { name: 'fuseElementwise', doc: 'joins element-wise nodes into one kernel', run: fuseElementwise },
-  { name: 'fuseEpilogue', doc: 'lets matmul apply the element-wise node that follows it', run: fuseEpilogue },
+  pass('expand', 'rewrites convenience ops into the ops that they are made of', expand),
+  pass('removeDeadNodes', 'drops what no output or effect depends on', removeDeadNodes),
+  pass('foldConstants', 'computes functions of small constants', foldConstants),
+  pass('simplify', 'drops neutral elements and views of views', simplify),
+  pass('shareCommonSubexpressions', 'computes equal nodes once', shareCommonSubexpressions),
+  ...fusing,
 ];
 
-/** Names of the passes that join nodes into fewer kernels. */
-export const fusingPasses: readonly string[] = [
-  'hoistDerivatives',
-  'fuseColumnSums',
-  'fuseElementwise',
-  'fuseEpilogue',
-];
-
-export interface PassOptions {
+const passOptions = {
   /** names of passes to leave out */
-  readonly disable?: readonly string[] | undefined;
+  disable: omittable(names),
   /** check the graph before the first and after every pass */
-  readonly check?: boolean | undefined;
+  check: omittable(flag),
   /** of the device: what constants are folded in; default: f32 */
-  readonly precision?: Precision | undefined;
-}
+  precision: omittable(oneOf('f32', 'f64')),
+};
+export type PassOptions = OptionsOf<typeof passOptions>;
 
 export interface PassLog {
   readonly pass: string;
@@ -85,25 +82,22 @@ export function runPasses(
 ): { readonly graph: Graph; readonly log: readonly PassLog[] } {
   const kinds = { graph: irKind, registry: registryKind, options: unchecked };
   checkArguments('runPasses', kinds, [graph, registry, options]);
-  checkOptions('runPasses', options, {
-    disable: optional(names),
-    check: optional(flag),
-    precision: optional(oneOf('f32', 'f64')),
-  });
-  const disabled = new Set(options.disable ?? []);
-  for (const name of disabled) {
-    if (passes.some((pass) => pass.name === name)) continue;
-    throw new FrondError('FROND-P004', `there is no pass called ${name}`, {
-      hint: `the passes are: ${passes.map((pass) => pass.name).join(', ')}`,
+  checkOptions('runPasses', options, passOptions);
+  const { disable = [], check, precision } = options;
+  const all = passes.map(({ name }) => name);
+  const unknown = disable.find((name) => !all.includes(name));
+  if (unknown !== undefined) {
+    throw new FrondError('FROND-P004', `there is no pass called ${unknown}`, {
+      hint: `the passes are: ${all.join(', ')}`,
     });
   }
-  if (options.check) checkGraph(graph, registry);
+  if (check) checkGraph(graph, registry);
   const log: PassLog[] = [];
   let current = graph;
   for (const pass of passes) {
-    if (disabled.has(pass.name)) continue;
-    const entry = runPass(pass, current, registry, options.precision);
-    if (options.check && entry.changed) checkAfter(pass, entry.graph, registry);
+    if (disable.includes(pass.name)) continue;
+    const entry = runPass(pass, current, registry, precision);
+    if (check && entry.changed) checkAfter(pass, entry.graph, registry);
     log.push(entry);
     current = entry.graph;
   }

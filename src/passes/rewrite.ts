@@ -1,6 +1,8 @@
-import type { Graph, Node, NodeId, Ref } from '../ir/graph.ts';
-import { splitRef } from '../ir/graph.ts';
-import { topologicalOrder } from '../ir/order.ts';
+import { defined } from '../base/errors.ts';
+import type { Graph, Node, NodeId, Ref, TensorType } from '../ir/graph.ts';
+import { makeRef, splitRef } from '../ir/graph.ts';
+import { rootsOf, topologicalOrder } from '../ir/order.ts';
+import type { OpRecord, OpRegistry } from '../ir/record.ts';
 
 /** Which tensor stands in for which; followed to its end, so that a replacement may be replaced in turn. */
 export type Replacements = Map<Ref, Ref>;
@@ -17,40 +19,86 @@ export function resolve(replacements: Replacements, ref: Ref): Ref {
   return last;
 }
 
-/**
- * The graph with every use of a replaced tensor redirected, its nodes in topological order and the now unused nodes dropped.
- * Inputs and parameters stay: they are part of what a graph promises. A graph without changes comes back as itself.
- */
-export function redirect(graph: Graph, replacements: Replacements): Graph {
-  if (replacements.size === 0) return graph;
-  const nodes: Record<NodeId, Node> = {};
-  for (const node of Object.values(graph.nodes)) nodes[node.id] = redirectNode(node, replacements);
-  return dropUnused({ ...graph, nodes, ...redirectResults(graph, replacements) });
+/** What passes ask about the nodes of a graph. */
+export interface Nodes {
+  readonly registry: OpRegistry;
+  /** the node that makes a tensor */
+  node(ref: Ref | undefined): Node | undefined;
+  record(ref: Ref | undefined): OpRecord | undefined;
+  type(ref: Ref): TensorType;
 }
 
-/** Outputs and effects after replacement. */
-export const redirectResults = (
-  { outputs, effects }: Graph,
-  replacements: Replacements,
-): Pick<Graph, 'outputs' | 'effects'> =>
-  replacements.size === 0
-    ? { outputs, effects }
-    : {
-        outputs: Object.fromEntries(
-          Object.entries(outputs).map(([name, ref]) => [name, resolve(replacements, ref)]),
-        ),
-        effects: effects.map((id) => splitRef(resolve(replacements, id)).id),
-      };
+export function nodesOf(registry: OpRegistry, find: (id: NodeId) => Node | undefined): Nodes {
+  const node = (ref: Ref | undefined) => (ref === undefined ? undefined : find(splitRef(ref).id));
+  return {
+    registry,
+    node,
+    record: (ref) => registry.get(node(ref)?.op ?? ''),
+    type: (ref) => defined(node(ref)?.types[splitRef(ref).output], `type of ${ref}`),
+  };
+}
 
-export function redirectNode(node: Node, replacements: Replacements): Node {
+/**
+ * Visits nodes, operands before users, each with its operands replaced already. `visit` gives the node as it is to be, or the tensor
+ * that stands in for its first result, and the next ones of which for its others. `before` are the rewritten nodes so far; `visit`
+ * may put another in the place of one of them.
+ */
+export function rewriteNodes(
+  graph: Graph,
+  registry: OpRegistry,
+  visit: (node: Node, before: Nodes, put: (node: Node) => void) => Node | Ref,
+): Graph {
+  const replacements: Replacements = new Map();
+  const nodes = new Map<NodeId, Node>();
+  const before = nodesOf(registry, (id) => nodes.get(id));
+  const put = (node: Node): void => void nodes.set(node.id, node);
+  let changed = false;
+  for (const original of topologicalOrder(graph)) {
+    const result = visit(redirectNode(original, replacements), before, put);
+    if (typeof result === 'string') {
+      const { id, output } = splitRef(result);
+      original.types.forEach((_, k) => {
+        replacements.set(makeRef(original.id, k), makeRef(id, output + k));
+      });
+    } else put(result);
+    changed ||= result !== original;
+  }
+  return changed ? withNodes(graph, nodes.values(), replacements) : graph;
+}
+
+/**
+ * The graph with some nodes changed and every use of a replaced tensor redirected, its nodes in topological order and the now unused
+ * ones dropped. A graph without changes comes back as itself.
+ */
+export function rewrite(graph: Graph, changed: ReadonlyMap<NodeId, Node>, replacements: Replacements): Graph {
+  if (changed.size === 0 && replacements.size === 0) return graph;
+  const nodes = Object.values(graph.nodes).map((node) =>
+    redirectNode(changed.get(node.id) ?? node, replacements),
+  );
+  return withNodes(graph, nodes, replacements);
+}
+
+function redirectNode(node: Node, replacements: Replacements): Node {
   if (!node.inputs.some((input) => replacements.has(input))) return node;
   return { ...node, inputs: node.inputs.map((input) => resolve(replacements, input)) };
 }
 
-/** Keeps what outputs and effects depend on, inputs and parameters; nodes come in topological order. */
-export function dropUnused(graph: Graph): Graph {
-  const live = new Set<NodeId>(graph.effects);
-  for (const ref of Object.values(graph.outputs)) live.add(splitRef(ref).id);
+function withNodes(graph: Graph, nodes: Iterable<Node>, replacements: Replacements): Graph {
+  const follow = (ref: Ref): Ref => resolve(replacements, ref);
+  const { outputs, effects } = graph;
+  return dropUnused({
+    ...graph,
+    nodes: Object.fromEntries([...nodes].map((node) => [node.id, node])),
+    ...(replacements.size > 0 && {
+      outputs: Object.fromEntries(Object.entries(outputs).map(([name, ref]) => [name, follow(ref)])),
+      effects: effects.map((id) => splitRef(follow(id)).id),
+    }),
+  });
+}
+
+/** Keeps what outputs and effects depend on, and inputs and parameters, which a graph promises; in topological order. */
+function dropUnused(graph: Graph): Graph {
+  const live = new Set(rootsOf(graph));
   const order = topologicalOrder(graph);
   for (const node of order.toReversed()) {
     if (node.op === 'input' || node.op === 'parameter') live.add(node.id);
@@ -58,4 +106,10 @@ export function dropUnused(graph: Graph): Graph {
   }
   const kept = order.filter((node) => live.has(node.id));
   return { ...graph, nodes: Object.fromEntries(kept.map((node) => [node.id, node])) };
+}
+
+/** Drops nodes that neither an output nor an effect depends on. Inputs and parameters stay. */
+export function removeDeadNodes(graph: Graph): Graph {
+  const live = dropUnused(graph);
+  return Object.keys(live.nodes).length === Object.keys(graph.nodes).length ? graph : live;
 }

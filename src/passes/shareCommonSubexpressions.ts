@@ -1,9 +1,7 @@
-import type { Graph, Node, Phase } from '../ir/graph.ts';
-import { makeRef } from '../ir/graph.ts';
-import { topologicalOrder } from '../ir/order.ts';
+import { constantValue, type Graph, type Node, type Phase } from '../ir/graph.ts';
 import { printAttribute, printType } from '../ir/print.ts';
 import type { OpRegistry } from '../ir/record.ts';
-import { dropUnused, type Replacements, redirectNode, redirectResults } from './rewrite.ts';
+import { rewriteNodes } from './rewrite.ts';
 
 const RANK: Readonly<Record<Phase, number>> = { forward: 0, backward: 1, update: 2 };
 
@@ -12,36 +10,28 @@ const RANK: Readonly<Record<Phase, number>> = { forward: 0, backward: 1, update:
  * function (random ones of their key and stream), except those that update parameters; inputs and parameters are never joined.
  */
 export function shareCommonSubexpressions(graph: Graph, registry: OpRegistry): Graph {
-  const replacements: Replacements = new Map();
   const kept = new Map<string, Node>();
   const effects = new Set(graph.effects);
-  const nodes: Record<string, Node> = {};
-  for (const original of topologicalOrder(graph)) {
-    const node = redirectNode(original, replacements);
-    const shareable = isPure(node, registry) && !effects.has(node.id);
-    const key = shareable ? keyOf(node) : '';
-    const twin = shareable ? kept.get(key) : undefined;
+  return rewriteNodes(graph, registry, (node, _, put) => {
+    if (!isPure(node, registry) || effects.has(node.id)) return node;
+    const key = keyOf(node);
+    const twin = kept.get(key);
     if (twin === undefined) {
-      nodes[node.id] = node;
-      if (shareable) kept.set(key, node);
-      continue;
+      kept.set(key, node);
+      return node;
     }
-    node.types.forEach((_, k) => {
-      replacements.set(makeRef(node.id, k), makeRef(twin.id, k));
-    });
     if (RANK[node.phase] < RANK[twin.phase]) {
       // what the forward part computes belongs to it, whoever came first
       const earlier = { ...twin, phase: node.phase };
-      nodes[twin.id] = earlier;
       kept.set(key, earlier);
+      put(earlier);
     }
-  }
-  if (replacements.size === 0) return graph;
-  return dropUnused({ ...graph, nodes, ...redirectResults(graph, replacements) });
+    return twin.id;
+  });
 }
 
 function isPure(node: Node, registry: OpRegistry): boolean {
-  if (node.op === 'constant') return true;
+  if (constantValue(node) !== undefined) return true;
   const kind = registry.get(node.op)?.kind;
   return kind !== undefined && kind !== 'update' && kind !== 'source';
 }

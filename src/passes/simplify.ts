@@ -1,60 +1,33 @@
 import { isFloating } from '../base/dtype.ts';
-import { defined } from '../base/errors.ts';
-import type { Graph, Node, Ref, TensorType } from '../ir/graph.ts';
-import { splitRef } from '../ir/graph.ts';
-import { topologicalOrder } from '../ir/order.ts';
+import { constantValue, type Graph, type Node, type Ref } from '../ir/graph.ts';
 import { printType } from '../ir/print.ts';
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
 import { coversShape, isLegal, isWhole } from './fusion.ts';
-import { dropUnused, type Replacements, redirectNode, redirectResults } from './rewrite.ts';
-
-/** What a rule sees of the graph before a node. */
-interface Before {
-  node(ref: Ref | undefined): Node | undefined;
-  type(ref: Ref): TensorType;
-  record(node: Node | undefined): OpRecord | undefined;
-}
+import { type Nodes, rewriteNodes } from './rewrite.ts';
 
 /** Gives an equal tensor, or the same node said more simply, or undefined. */
-type Rule = (node: Node, record: OpRecord, before: Before) => Ref | Node | undefined;
+type Rule = (node: Node, record: OpRecord, before: Nodes) => Ref | Node | undefined;
 
 /**
  * Applies what the ops' records promise: neutral elements, views of views, functions that undo themselves, products that read a
  * transposed operand as it is, and element-wise ops that read a stretched operand, which broadcasting does anyway.
  */
-export function simplify(graph: Graph, registry: OpRegistry): Graph {
-  const replacements: Replacements = new Map();
-  const nodes = new Map<string, Node>();
-  const before: Before = {
-    node: (ref) => (ref === undefined ? undefined : nodes.get(splitRef(ref).id)),
-    type: (ref) => defined(nodes.get(splitRef(ref).id)?.types[splitRef(ref).output], `type of ${ref}`),
-    record: (node) => (node === undefined ? undefined : registry.get(node.op)),
-  };
-  let changed = false;
-  for (const original of topologicalOrder(graph)) {
-    const result = simplest(redirectNode(original, replacements), before, registry);
-    if (typeof result === 'string') replacements.set(original.id, result);
-    else nodes.set(original.id, result);
-    if (result !== original) changed = true;
-  }
-  if (!changed) return graph;
-  const results = redirectResults(graph, replacements);
-  return dropUnused({ ...graph, nodes: Object.fromEntries(nodes), ...results });
-}
+export const simplify = (graph: Graph, registry: OpRegistry): Graph =>
+  rewriteNodes(graph, registry, simplest);
 
 /** None of the rules fires on what it gives, so rewriting ends. */
-function simplest(node: Node, before: Before, registry: OpRegistry): Ref | Node {
-  const record = before.record(node);
+function simplest(node: Node, before: Nodes): Ref | Node {
+  const record = before.registry.get(node.op);
   if (record === undefined) return node;
   for (const rule of RULES) {
     const next = rule(node, record, before);
     if (typeof next === 'string') return next;
-    if (next !== undefined && isLegal(next, before.type, registry)) return simplest(next, before, registry);
+    if (next !== undefined && isLegal(next, before)) return simplest(next, before);
   }
   return node;
 }
 
-const hasTypeOf = (before: Before, ref: Ref, { types: [type] }: Node): boolean =>
+const hasTypeOf = (before: Nodes, ref: Ref, { types: [type] }: Node): boolean =>
   type !== undefined && printType(before.type(ref)) === printType(type);
 
 /** f(x, neutral) = x, and f(neutral, x) = x where f commutes. */
@@ -62,14 +35,9 @@ const dropNeutral: Rule = (node, { neutral }, before) => {
   const [x, y] = node.inputs;
   if (neutral === undefined || x === undefined || y === undefined) return undefined;
   const isNeutral = (ref: Ref): boolean => {
-    const other = before.node(ref);
+    const value = constantValue(before.node(ref));
     // −0 is neutral to floats, where x + 0 is 0 for x = −0
-    return (
-      other?.op === 'constant' &&
-      (isFloating(before.type(ref).dtype)
-        ? Object.is(other.attributes.value, neutral.value)
-        : other.attributes.value === neutral.value)
-    );
+    return isFloating(before.type(ref).dtype) ? Object.is(value, neutral.value) : value === neutral.value;
   };
   if (isNeutral(y) && hasTypeOf(before, x, node)) return x;
   return neutral.commutes && isNeutral(x) && hasTypeOf(before, y, node) ? y : undefined;
@@ -100,7 +68,7 @@ const composeViews: Rule = (node, { compose }, before) => {
 const takeSwapped: Rule = (node, { swapLast }, before) => {
   for (const [index, input] of node.inputs.entries()) {
     const inner = before.node(input);
-    const permutation = inner && before.record(inner)?.permutation?.(inner.attributes);
+    const permutation = inner && before.record(input)?.permutation?.(inner.attributes);
     const [source] = inner?.inputs ?? [];
     if (permutation === undefined || source === undefined || !swapsLastTwo(permutation)) continue;
     const attributes = swapLast?.(node.attributes, index);
@@ -121,7 +89,7 @@ const readUnderBroadcast: Rule = (node, record, before) => {
   for (const [index, input] of node.inputs.entries()) {
     const inner = before.node(input);
     const [source] = inner?.inputs ?? [];
-    if (source === undefined || !before.record(inner)?.stretches || isWhole(record, index)) continue;
+    if (source === undefined || !before.record(input)?.stretches || isWhole(record, index)) continue;
     const inputs = node.inputs.with(index, source);
     const shapes = inputs.filter((_, i) => !isWhole(record, i)).map((ref) => before.type(ref).shape);
     if (coversShape(shapes, node.types[0]?.shape ?? [])) return { ...node, inputs };

@@ -10,7 +10,7 @@ import { fuseElementwise } from '../../src/passes/fuseElementwise.ts';
 import { fuseEpilogue } from '../../src/passes/fuseEpilogue.ts';
 import { hoistDerivatives } from '../../src/passes/hoistDerivatives.ts';
 import { differentiate, runPasses } from '../../src/passes/index.ts';
-import { removeDeadNodes } from '../../src/passes/removeDeadNodes.ts';
+import { removeDeadNodes } from '../../src/passes/rewrite.ts';
 import { shareCommonSubexpressions } from '../../src/passes/shareCommonSubexpressions.ts';
 import { simplify } from '../../src/passes/simplify.ts';
 import { testOps } from '../support/testOps.ts';

@@ -152,7 +152,7 @@ const ILLEGAL: readonly (readonly [from: string, to: string, code: string])[] = 
   ['f32[2, 4, batch]', 'f32[2, 4, 12345678901234567890]', 'FROND-I006'],
   ['permutation: [2, 0, 1]', 'permutation: [2, 0, 0]', 'FROND-S016'],
   ['axes: [2], keepDims: true', 'axes: [2], keepDims: "no"', 'FROND-S019'],
-  ['softmax(%transpose) {axis: -1}', 'softmax(%transpose) {axis: "last"}', 'FROND-S012'],
+  ['softmax(%transpose) {axis: -1}', 'softmax(%transpose) {axis: "last"}', 'FROND-S019'],
   ['softmax(%transpose)', 'softmax(%cast)', 'FROND-I006'],
   ['gather(%w, %ids)', 'gather(%w, %cast)', 'FROND-S010'],
   ['matmul(%x, %w)', 'matmul(%concat, %w)', 'FROND-I003'],
