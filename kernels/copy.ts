@@ -1,21 +1,21 @@
 import { type Dim, product, type Shape, times } from '../src/base/dim.ts';
 import type { DType } from '../src/base/dtype.ts';
 import { defined } from '../src/base/errors.ts';
-import type { LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
-import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
-import type { Kernel, Span, Value } from '../src/kernel/ir.ts';
+import type { LaunchPlan, Slot } from '../src/ir/record.ts';
+import type { TermInput } from '../src/kernel/build.ts';
 import type { Slots } from './kernel.ts';
 import {
-  blocksOf,
   extentsOf,
+  gridOver,
   kernelOnce,
   loadedType,
   paddedExtent,
+  placeIn,
   storage,
   strided,
   strideKind,
+  strideScalars,
   temporary,
-  unravel,
 } from './plan.ts';
 import type { Matrix } from './rows.ts';
 
@@ -95,108 +95,67 @@ function layOut(dims: readonly CopyDim[]): Layout {
   return { outer: others.filter((dim) => dim !== row), row, column };
 }
 
-/**
- * One launch that copies (or clears) a strided region: transpose, slice, concat. Each element is read once and written
- * once. Sizes, strides and offsets are run-time scalars; only strides of 1 are part of the text.
- */
-export function planCopy(request: CopyRequest): readonly LaunchPlan[] {
-  if (request.dims.some(({ size }) => size === 0)) return [];
-  const layout = layOut(joinStrided(request.dims));
-  const { outer, row, column } = layout;
-  const tiles: Record<string, number> =
-    row === undefined
-      ? { c: paddedExtent(column.size, 1024) }
-      : { r: paddedExtent(row.size, 32), c: paddedExtent(column.size, 32) };
-  const offsets = { from: offsetIn(row, request.fromOffset), to: offsetIn(row, request.toOffset) };
-  const kernel = traceCopy(request, layout, tiles, offsets);
-  const scalars: Record<string, ScalarExpression> = {};
-  const put = (name: string, dim: CopyDim): void => {
-    scalars[name] = dim.size;
-    for (const side of ['from', 'to'] as const) {
-      if (strideKind(dim[side]) === 'parameter') scalars[`${name}_${side}`] = dim[side];
-    }
-  };
-  outer.forEach((dim, i) => {
-    put(`outer${i}`, dim);
-  });
-  if (row) put('rows', row);
-  put('columns', column);
-  if (offsets.from !== undefined) scalars.fromOffset = offsets.from;
-  if (offsets.to !== undefined) scalars.toOffset = offsets.to;
-  if (request.from === undefined) dropSource(scalars);
-  const grid = [
-    ...(outer.length > 0 ? [blocksOf(product(outer.map(({ size }) => size)), 1)] : []),
-    ...(row ? [blocksOf(row.size, tiles.r ?? 4)] : []),
-    blocksOf(column.size, tiles.c ?? 4),
-  ];
-  const slots: Record<string, Slot> = request.from ? { x: request.from, y: request.to } : { y: request.to };
-  return [{ kernel, grid, scalars, slots }];
-}
-
-interface Offsets {
-  readonly from: Dim | undefined;
-  readonly to: Dim | undefined;
-}
-
 /** A region of rows takes its offsets at launch, 0 among them, so that slice, concat and transpose have one text. */
 const offsetIn = (row: CopyDim | undefined, offset: Dim = 0): Dim | undefined =>
   row === undefined && offset === 0 ? undefined : offset;
 
-function dropSource(scalars: Record<string, ScalarExpression>): void {
-  for (const name of Object.keys(scalars)) if (/_from$|^fromOffset$/.test(name)) delete scalars[name];
-}
-
-function traceCopy(
-  { from, dtype }: CopyRequest,
-  layout: Layout,
-  tiles: Readonly<Record<string, number>>,
-  offsets: Offsets,
-): Kernel {
-  const dims = [...layout.outer, ...(layout.row ? [layout.row] : []), layout.column];
-  const pattern = dims.map((dim) => `${strideKind(dim.from)[0]}${strideKind(dim.to)[0]}`).join('.');
-  const name = from === undefined ? 'clear' : 'copy';
-  const marks = `${offsets.from === undefined ? '' : ' from+'}${offsets.to === undefined ? '' : ' to+'}`;
-  const variant = `${dtype} ${pattern} ${extentsOf(tiles)}${marks}`;
-  const doc = 'copies a strided region: each element is read once and written once';
-  return kernelOnce({ name, variant, doc, schedule: { tiles } }, (k) =>
-    copyProgram(k, { source: from !== undefined, dtype, layout, tiles, offsets }),
+/**
+ * One launch that copies (or clears) a strided region: transpose, slice, concat. Each element is read once and written
+ * once. Sizes, strides and offsets are run-time scalars; only strides of 1 are part of the text.
+ */
+export function planCopy({ from, to, dtype, dims, ...offset }: CopyRequest): readonly LaunchPlan[] {
+  if (dims.some(({ size }) => size === 0)) return [];
+  const { outer, row, column } = layOut(joinStrided(dims));
+  const ordered = [...outer, ...(row ? [row] : []), column];
+  const names = [...outer.map((_, i) => `outer${i}`), ...(row ? ['rows'] : []), 'columns'];
+  const tiles: Readonly<Record<string, number>> = row
+    ? { r: paddedExtent(row.size, 32), c: paddedExtent(column.size, 32) }
+    : { c: paddedExtent(column.size, 1024) };
+  const sides = from === undefined ? (['to'] as const) : (['from', 'to'] as const);
+  const offsets = { from: offsetIn(row, offset.fromOffset), to: offsetIn(row, offset.toOffset) };
+  const pattern = ordered.map((dim) => `${strideKind(dim.from)[0]}${strideKind(dim.to)[0]}`).join('.');
+  const marks = sides.map((side) => (offsets[side] === undefined ? '' : ` ${side}+`)).join('');
+  const kernel = kernelOnce(
+    {
+      name: from === undefined ? 'clear' : 'copy',
+      variant: `${dtype} ${pattern} ${extentsOf(tiles)}${marks}`,
+      doc: 'copies a strided region: each element is read once and written once',
+      schedule: { tiles },
+    },
+    (k) => {
+      const x = from && k.read('x', storage(dtype));
+      const y = k.write('y', storage(dtype));
+      const axes = Object.entries(tiles).map(([name, extent]) => k.axis(name, extent));
+      const sizes = names.map((name) => k.parameter(name));
+      const at = placeIn(k, sizes, axes);
+      const address = (side: 'from' | 'to'): TermInput[] => [
+        ...at.flatMap((index, i) => strided(k, index, ordered[i]?.[side] ?? 0, `${names[i]}_${side}`)),
+        ...(offsets[side] === undefined ? [] : [[k.parameter(`${side}Offset`), 1] as const]),
+      ];
+      k.store(y, address('to'), x ? k.load(x, address('from')) : k.fill(axes, 0, loadedType(dtype)));
+    },
   );
-}
-
-interface CopyProgram {
-  readonly source: boolean;
-  readonly dtype: DType;
-  readonly layout: Layout;
-  readonly tiles: Readonly<Record<string, number>>;
-  readonly offsets: Offsets;
-}
-
-function copyProgram(k: KernelBuilder, { source, dtype, layout, tiles, offsets }: CopyProgram): void {
-  const x = source ? k.read('x', storage(dtype)) : undefined;
-  const y = k.write('y', storage(dtype));
-  const { outer, row, column } = layout;
-  const outerSizes = outer.map((_, i) => k.parameter(`outer${i}`));
-  const from: TermInput[] = [];
-  const to: TermInput[] = [];
-  const add = (index: Span | Value, name: string, dim: CopyDim): void => {
-    if (source) from.push(...strided(index, strideKind(dim.from), () => k.parameter(`${name}_from`)));
-    to.push(...strided(index, strideKind(dim.to), () => k.parameter(`${name}_to`)));
-  };
-  unravel(k, outerSizes).forEach((index, i) => {
-    add(index, `outer${i}`, defined(outer[i], 'dimension'));
-  });
-  let grid = outer.length > 0 ? 1 : 0;
-  const axisOf = (name: string, size: string, extentName: 'r' | 'c', dim: CopyDim) => {
-    const axis = k.axis(name, tiles[extentName] ?? 4);
-    const start = k.mul(k.program(grid++ as 0 | 1 | 2), axis.size);
-    add(k.span(axis, start, k.parameter(size)), size, dim);
-    return axis;
-  };
-  const axes = row ? [axisOf('r', 'rows', 'r', row)] : [];
-  axes.push(axisOf('c', 'columns', 'c', column));
-  if (source && offsets.from !== undefined) from.push([k.parameter('fromOffset'), 1]);
-  if (offsets.to !== undefined) to.push([k.parameter('toOffset'), 1]);
-  k.store(y, to, x ? k.load(x, from) : k.fill(axes, 0, loadedType(dtype)));
+  const strides = sides.flatMap((side) =>
+    ordered.map((dim, i) => [`${names[i]}_${side}`, dim[side]] as const),
+  );
+  const given = sides.flatMap((side) =>
+    offsets[side] === undefined ? [] : [[`${side}Offset`, offsets[side]] as const],
+  );
+  return [
+    {
+      kernel,
+      grid: gridOver(
+        ordered.map(({ size }) => size),
+        Object.values(tiles),
+      ),
+      scalars: {
+        ...Object.fromEntries(ordered.map(({ size }, i) => [names[i], size])),
+        ...strideScalars(Object.fromEntries(strides)),
+        ...Object.fromEntries(given),
+      },
+      slots: from === undefined ? { y: to } : { x: from, y: to },
+    },
+  ];
 }
 
 // ---- kernels for rows, along any axis

@@ -1,20 +1,19 @@
-import { type Dim, product, type Shape } from '../src/base/dim.ts';
+import type { Shape } from '../src/base/dim.ts';
 import type { DType } from '../src/base/dtype.ts';
 import { defined } from '../src/base/errors.ts';
-import type { ElementContext, GridExpression, LaunchPlan, LaunchScalars, Slot } from '../src/ir/record.ts';
+import type { ElementContext, LaunchPlan, LaunchScalars, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
 import type { Axis, Buffer, Span, Value } from '../src/kernel/ir.ts';
 import {
-  blocksOf,
   extentsOf,
+  gridOver,
   type JoinedDims,
   joinDims,
   kernelOnce,
   padded,
   paddedExtent,
+  placeIn,
   storage,
-  tileOf,
-  unravel,
 } from './plan.ts';
 
 /** A tensor that a generated kernel reads or writes. */
@@ -42,11 +41,8 @@ export interface ElementwiseRequest {
 /** Elements of a tile of a flat kernel. */
 const FLAT = 1024;
 
-/** Extents of the tile axes: rows, unless the kernel is flat, and columns. */
-interface Tiles {
-  readonly r?: number;
-  readonly c: number;
-}
+/** Extents of the tile axes: rows `r`, unless the kernel is flat, and columns `c`. */
+type Tiles = Readonly<Record<string, number>>;
 
 const operandName = (i: number): string => `x${i}`;
 const resultName = (i: number): string => (i === 0 ? 'y' : `y${i}`);
@@ -71,9 +67,9 @@ export function planElementwise(request: ElementwiseRequest): readonly LaunchPla
   const tiles = tilesOf(dims);
   const dtypes = [...inputs, ...results].map(({ dtype }) => dtype).join(',');
   const pattern = dims.map(({ has }) => has.map(Number).join('')).join('.');
-  const variant = `${key} ${dtypes} ${pattern} ${extentsOf({ ...tiles })}`;
+  const variant = `${key} ${dtypes} ${pattern} ${extentsOf(tiles)}`;
   const doc = `${key} per element of ${dims.length} joined dimension(s): each operand is read, each result written once`;
-  const kernel = kernelOnce({ name, variant, doc, schedule: { tiles: { ...tiles } } }, (k) =>
+  const kernel = kernelOnce({ name, variant, doc, schedule: { tiles } }, (k) =>
     program(k, request, dims, tiles),
   );
   const sizes = dims.map(({ size }, i) => [sizeName(i, dims.length), size]);
@@ -84,7 +80,10 @@ export function planElementwise(request: ElementwiseRequest): readonly LaunchPla
   return [
     {
       kernel,
-      grid: gridOf(dims, tiles),
+      grid: gridOver(
+        dims.map(({ size }) => size),
+        Object.values(tiles),
+      ),
       scalars: {
         ...Object.fromEntries(sizes),
         ...Object.fromEntries(Object.entries(scalars).map(([own, [, value]]) => [own, value])),
@@ -102,17 +101,6 @@ function tilesOf(dims: readonly JoinedDims[]): Tiles {
   return { r: Math.max(4, FLAT / 2 / c), c };
 }
 
-/** Tile axes take the last dimensions of the grid, what stands outside of them shares the first. */
-function gridOf(dims: readonly JoinedDims[], { r, c }: Tiles): GridExpression[] {
-  const size = (fromRight: number): Dim => dims.at(-fromRight)?.size ?? 1;
-  const outer = dims.slice(0, -2).map((each) => each.size);
-  return [
-    ...(outer.length > 0 ? [blocksOf(product(outer), 1)] : []),
-    ...(r === undefined ? [] : [blocksOf(size(2), r)]),
-    blocksOf(size(1), c),
-  ];
-}
-
 function program(
   k: KernelBuilder,
   { inputs, results, scalars, apply }: ElementwiseRequest,
@@ -122,12 +110,8 @@ function program(
   const buffers = inputs.map(({ dtype }, i) => k.read(operandName(i), storage(dtype)));
   const outs = results.map(({ dtype }, i) => k.write(resultName(i), storage(dtype)));
   const sizes = dims.map((_, i) => k.parameter(sizeName(i, dims.length)));
-  const axes = [...(tiles.r === undefined ? [] : [k.axis('r', tiles.r)]), k.axis('c', tiles.c)];
-  const outer = sizes.length - axes.length;
-  const spans = axes.map((axis, i) =>
-    tileOf(k, axis, ((outer > 0 ? 1 : 0) + i) as 0 | 1 | 2, defined(sizes[outer + i], 'size')),
-  );
-  const positions = [...unravel(k, sizes.slice(0, outer)), ...spans];
+  const axes = Object.entries(tiles).map(([name, extent]) => k.axis(name, extent));
+  const positions = placeIn(k, sizes, axes);
   const values = inputs.map(({ dtype }, i) => {
     const terms = address(k, positions, sizes, (dim) => dims[dim]?.has[i] === true);
     const value = k.load(defined(buffers[i], 'buffer'), terms);

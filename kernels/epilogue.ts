@@ -1,21 +1,19 @@
 import type { Dim } from '../src/base/dim.ts';
 import { defined } from '../src/base/errors.ts';
-import type { ElementContext, LaunchScalars, ScalarExpression, Slot } from '../src/ir/record.ts';
+import type { ElementContext, LaunchScalars, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
 import type { Buffer, Span, Value } from '../src/kernel/ir.ts';
 import { elementContext, widen } from './elementwise.ts';
-import { type StrideKind, strided, strideKind } from './plan.ts';
+import type { Bindings } from './kernel.ts';
+import { strided, strideKind, strideScalars } from './plan.ts';
 
 /** Element-wise functions that a kernel applies to the tiles of its result before it stores them. */
 
-/** An operand of an epilogue, addressed at row · rowStride + column · columnStride + Σ batch · batchStride. */
 export interface EpilogueOperand {
   readonly slot: Slot;
   readonly dtype: 'f32' | 'i32' | 'u32';
-  readonly rowStride: Dim;
-  readonly columnStride: Dim;
-  /** one per outer dim of the result */
-  readonly batchStrides: readonly Dim[];
+  /** over the outer dims of the result, its rows, and its columns */
+  readonly strides: readonly Dim[];
 }
 
 /** `key` must determine what `apply` does. */
@@ -35,14 +33,13 @@ export interface Epilogue {
   readonly scalars?: LaunchScalars;
 }
 
-const kindsOf = ({ rowStride, columnStride, batchStrides }: EpilogueOperand): StrideKind[] =>
-  [rowStride, columnStride, ...batchStrides].map(strideKind);
-
 /** What an epilogue adds to the variant of a kernel. */
 export const epilogueVariant = ({ key, operands }: Epilogue): string =>
-  `${key}(${operands.map((operand) => `${operand.dtype} ${kindsOf(operand).join(',')}`).join('; ')})`;
+  `${key}(${operands.map(({ dtype, strides }) => `${dtype} ${strides.map(strideKind).join(',')}`).join('; ')})`;
 
+const operandName = (i: number): string => `operand${i}`;
 const otherName = (i: number): string => `other${i}`;
+const strideName = (i: number, dim: number): string => `${operandName(i)}Stride${dim}`;
 
 /** Stores f(result), for the tile over `M` and `N` of outer index `outer`, at `place` of `out` and of further results. */
 export function storeThrough(
@@ -56,17 +53,12 @@ export function storeThrough(
     k.store(out, place, result);
     return;
   }
-  const buffers = epilogue.operands.map(({ dtype }, i) => k.read(`operand${i}`, dtype));
-  const loaded = epilogue.operands.map((operand, i) => {
-    const [row = 'none', column = 'none', ...batch] = kindsOf(operand);
-    const terms = [
-      ...outer.flatMap((index, dim) =>
-        strided(index, batch[dim] ?? 'none', () => k.parameter(`operand${i}Batch${dim}`)),
-      ),
-      ...strided(M, row, () => k.parameter(`operand${i}Row`)),
-      ...strided(N, column, () => k.parameter(`operand${i}Column`)),
-    ];
-    return k.load(defined(buffers[i], 'buffer'), terms.length > 0 ? terms : [[0, 1]]);
+  const buffers = epilogue.operands.map(({ dtype }, i) => k.read(operandName(i), dtype));
+  const loaded = buffers.map((buffer, i) => {
+    const terms = [...outer, M, N].flatMap((index, dim) =>
+      strided(k, index, epilogue.operands[i]?.strides[dim] ?? 0, strideName(i, dim)),
+    );
+    return k.load(buffer, terms.length > 0 ? terms : [[0, 1]]);
   });
   const outs = [out, ...(epilogue.others ?? []).map((_, i) => k.write(otherName(i)))];
   const context = elementContext(k, place, buffers, epilogue.scalars);
@@ -76,26 +68,19 @@ export function storeThrough(
 }
 
 /** Slots and scalars of the operands at launch. */
-export function epilogueBindings(epilogue: Epilogue | undefined): {
-  readonly slots: Readonly<Record<string, Slot>>;
-  readonly scalars: Readonly<Record<string, ScalarExpression>>;
-} {
-  const slots: Record<string, Slot> = {};
-  const scalars: Record<string, ScalarExpression> = {};
-  for (const [name, [, value]] of Object.entries(epilogue?.scalars ?? {})) scalars[name] = value;
-  epilogue?.others?.forEach((slot, i) => {
-    slots[otherName(i)] = slot;
-  });
-  epilogue?.operands.forEach(({ slot, rowStride, columnStride, batchStrides }, i) => {
-    slots[`operand${i}`] = slot;
-    const strides = [
-      ['Row', rowStride],
-      ['Column', columnStride],
-      ...batchStrides.map((stride, dim) => [`Batch${dim}`, stride] as const),
-    ] as const;
-    for (const [name, stride] of strides) {
-      if (strideKind(stride) === 'parameter') scalars[`operand${i}${name}`] = stride;
-    }
-  });
-  return { slots, scalars };
+export function epilogueBindings(epilogue: Epilogue | undefined): Bindings {
+  const { operands = [], others = [], scalars = {} } = epilogue ?? {};
+  const strides = operands.flatMap((operand, i) =>
+    operand.strides.map((stride, dim) => [strideName(i, dim), stride] as const),
+  );
+  return {
+    slots: Object.fromEntries([
+      ...others.map((slot, i) => [otherName(i), slot] as const),
+      ...operands.map(({ slot }, i) => [operandName(i), slot] as const),
+    ]),
+    scalars: {
+      ...Object.fromEntries(Object.entries(scalars).map(([name, [, value]]) => [name, value])),
+      ...strideScalars(Object.fromEntries(strides)),
+    },
+  };
 }

@@ -20,10 +20,10 @@ import { blocksOf, kernelOnce } from './plan.ts';
  *   twice.over({ i: count }).with({ x, y, count })
  */
 
-type Extents = Readonly<Record<string, number>>;
 export type ParameterType = 'i32' | 'u32' | 'f32';
-/** Types by name. A name whose type is undefined is not declared in this variant, and a launch need not give it. */
+/** By name. What is undefined is not declared in this variant, and a launch need not give it. */
 export type Declared<T> = Readonly<Record<string, T | undefined>>;
+type Extents = Declared<number>;
 export type None = Readonly<Record<never, never>>;
 
 export interface Declaration<T, R, W, U, P> extends Omit<Schedule, 'tiles'> {
@@ -82,7 +82,8 @@ export function kernel<
   declaration: Declaration<T, R, W, U, P>,
   program: (k: KernelBuilder, symbols: Symbols<T, R & W & U, P>) => void,
 ): Launchable<T, Given<R & W & U, P>> {
-  const { name, doc, tiles, variant = [], reads, writes, updates, parameters, choice, ...rest } = declaration;
+  const { name, doc, variant = [], reads, writes, updates, parameters, choice, ...rest } = declaration;
+  const tiles = eachOf<number, number>(rest.tiles, (_axis, extent) => extent);
   const schedule: Schedule = { ...(choice?.schedule ?? { tiles }), ...rest, tiles };
   const words = [...variant, ...(choice ? scheduleWords(schedule, choice.own) : [])].filter(Boolean);
   const options = { name, doc, variant: words.join(' '), schedule };
@@ -131,7 +132,7 @@ function eachOf<V, M>(
 
 type Tiled<T> = { readonly [A in keyof T]?: Dim };
 
-function gridOf<T extends Extents>(size: Dim | GridExpression | Tiled<T>, tiles: T): GridExpression[] {
+function gridOf(size: Dim | GridExpression | Tiled<Extents>, tiles: Extents): GridExpression[] {
   if (typeof size !== 'object') return [blocksOf(size, 1)];
   if ('per' in size) return [size as GridExpression];
   return Object.entries<Dim>(size as Record<string, Dim>).map(([axis, length]) =>

@@ -1,5 +1,6 @@
-import type { Epilogue, EpilogueOperand } from '../../kernels/epilogue.ts';
+import type { Epilogue } from '../../kernels/epilogue.ts';
 import { loadedType } from '../../kernels/plan.ts';
+import type { Dim } from '../base/dim.ts';
 import { defined } from '../base/errors.ts';
 import type { OptionsOf } from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
@@ -49,7 +50,7 @@ export function epilogueOf(
   { epilogue, ...attributes }: EpilogueAttributes,
   types: readonly [TensorType, ...(readonly TensorType[])],
   { extras, others }: { readonly extras: readonly Slot[]; readonly others: readonly Slot[] },
-  strides: (type: TensorType, index: number) => Omit<EpilogueOperand, 'slot' | 'dtype'>,
+  strides: (type: TensorType, index: number) => readonly Dim[],
 ): Epilogue | undefined {
   if (epilogue === undefined) return undefined;
   const fused = readFused({ ...attributes, expression: epilogue }, types.length);
@@ -59,7 +60,7 @@ export function epilogueOf(
     operands: addressed.map((type, i) => ({
       slot: defined(extras[i], 'operand of the epilogue'),
       dtype: loadedType(type.dtype),
-      ...strides(type, i),
+      strides: strides(type, i),
     })),
     others,
     scalars: scalarsOfExpression(registry, fused.expression),

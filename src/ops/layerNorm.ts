@@ -1,6 +1,5 @@
-import type { EpilogueOperand } from '../../kernels/epilogue.ts';
 import { planLayerNorm, planLayerNormGradient } from '../../kernels/layerNorm.ts';
-import { product } from '../base/dim.ts';
+import { type Dim, product } from '../base/dim.ts';
 import { notNegative } from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
@@ -40,20 +39,13 @@ export const layerNorm = defineOp({
 });
 
 /** Where an operand of the epilogue has rows, it has all of them: outer dims are joined. */
-function stridesUnder(
-  x: TensorType,
-  { shape }: TensorType,
-): Pick<EpilogueOperand, 'rowStride' | 'columnStride' | 'batchStrides'> {
+function stridesUnder(x: TensorType, { shape }: TensorType): readonly Dim[] {
   const { columns } = rowsOf(x);
   const outer = shape.slice(0, -1);
   const hasRows = outer.some((dim) => dim !== 1);
   if (hasRows) expectShape('layerNormGradient', 'an operand of the epilogue', outer, x.shape.slice(0, -1));
   const hasColumns = (shape.at(-1) ?? 1) !== 1;
-  return {
-    rowStride: hasRows ? (hasColumns ? columns : 1) : 0,
-    columnStride: hasColumns ? 1 : 0,
-    batchStrides: [],
-  };
+  return [hasRows ? (hasColumns ? columns : 1) : 0, hasColumns ? 1 : 0];
 }
 
 /** Gradients of the three operands. An epilogue is applied to dx. */

@@ -6,15 +6,7 @@ import type { Build, OpRegistry } from '../ir/record.ts';
 import { epilogue } from './attributes.ts';
 import { defineOp } from './define.ts';
 import { epilogueOf, epilogueTypes } from './epilogue.ts';
-import {
-  batchOf,
-  groupStrides,
-  hasDim,
-  layOut,
-  type MatmulLayout,
-  sidesOf,
-  swapped,
-} from './matmulLayout.ts';
+import { batchOf, layOut, sidesOf, stridesIn, swapped } from './matmulLayout.ts';
 import { broadcastShapes, expectFloat, expectSame, expectShape, fail, widen } from './rules.ts';
 
 /*
@@ -53,21 +45,6 @@ function sumsOf(x: TensorType, y: TensorType, { transposeY, epilogue }: Attribut
   }
   return { dtype: 'f32', shape: y.shape.slice(1) };
 }
-
-const stridesIn =
-  (layout: MatmulLayout) =>
-  ({ shape }: TensorType, extra: number) => {
-    // behind x and y
-    const index = 2 + extra;
-    const [hasRows, hasColumns] = [layout.hasRows[index] === true, hasDim(shape, 0)];
-    const width = hasColumns ? layout.columns : 1;
-    const height = hasRows ? layout.allRows : 1;
-    return {
-      rowStride: hasRows ? width : 0,
-      columnStride: hasColumns ? 1 : 0,
-      batchStrides: groupStrides(layout.groups, index, times(height, width)),
-    };
-  };
 
 // ---- gradient
 
@@ -145,7 +122,9 @@ export const matmul = (registry: OpRegistry) =>
         batch: batchOf(layout),
         transposeX: attributes.transposeX === true,
         transposeY: attributes.transposeY === true,
-        epilogue: epilogueOf(registry, attributes, [out, ...extras], slots, stridesIn(layout)),
+        epilogue: epilogueOf(registry, attributes, [out, ...extras], slots, (type, i) =>
+          stridesIn(layout, type, i),
+        ),
         schedules,
       });
     },

@@ -1,6 +1,7 @@
 import type { MatmulBatch } from '../../kernels/matmul.ts';
+import { type JoinedDims, joinDims } from '../../kernels/plan.ts';
 import { type Dim, printShape, type Shape, times } from '../base/dim.ts';
-import type { Attributes, TensorType } from '../ir/graph.ts';
+import type { TensorType } from '../ir/graph.ts';
 import { broadcastShapes, fail } from './rules.ts';
 
 /* How a batched product with broadcasting becomes one matrix product under at most two outer grid dims. */
@@ -12,10 +13,15 @@ interface Sides {
   readonly inner: Dim;
 }
 
+interface Transposes {
+  readonly transposeX?: boolean;
+  readonly transposeY?: boolean;
+}
+
 export const swapped = (shape: Shape, swap: boolean): Shape =>
   swap && shape.length >= 2 ? [...shape.slice(0, -2), shape.at(-1) ?? 1, shape.at(-2) ?? 1] : shape;
 
-export function sidesOf(x: TensorType, y: TensorType, attributes: Attributes): Sides {
+export function sidesOf(x: TensorType, y: TensorType, attributes: Transposes): Sides {
   const xShape = swapped(x.shape, attributes.transposeX === true);
   const yShape = swapped(y.shape, attributes.transposeY === true);
   return {
@@ -28,41 +34,27 @@ export function sidesOf(x: TensorType, y: TensorType, attributes: Attributes): S
 
 // ---- layout: outer dims become rows where they can, else at most two grid dims
 
-/** Outer dims that x, y and every epilogue operand have or lack together. */
-interface Group {
-  readonly size: Dim;
-  /** of x, y and the epilogue operands */
-  readonly has: readonly boolean[];
-}
-
 export interface MatmulLayout extends Sides {
   /** rows of one matrix product: those of x and the outer dims that join them */
   readonly allRows: Dim;
-  readonly groups: readonly Group[];
-  /** of x, y and the epilogue operands: whether it runs along those rows */
+  /** outer dims that x, y and every extra operand have or lack together */
+  readonly grid: readonly JoinedDims[];
+  /** of x, y and the extra operands: whether it runs along those rows */
   readonly hasRows: readonly boolean[];
 }
 
-export const hasDim = (shape: Shape, fromRight: number): boolean => (shape.at(-1 - fromRight) ?? 1) !== 1;
+const hasDim = (shape: Shape, fromRight: number): boolean => (shape.at(-1 - fromRight) ?? 1) !== 1;
 
 export function layOut(
   operands: readonly [x: TensorType, y: TensorType, ...extras: TensorType[]],
-  attributes: Attributes,
+  attributes: Transposes,
 ): MatmulLayout {
   const [x, y] = operands;
   const sides = sidesOf(x, y, attributes);
-  const groups: Group[] = [];
-  sides.outer.forEach((size, axis) => {
-    if (size === 1) return;
-    // distance from the right in shapes that end with [rows, columns]
-    const fromRight = sides.outer.length - 1 - axis + 2;
-    const has = operands.map(({ shape }) => hasDim(shape, fromRight));
-    const last = groups.at(-1);
-    if (last?.has.every((flag, i) => flag === has[i])) {
-      groups[groups.length - 1] = { size: times(last.size, size), has };
-    } else groups.push({ size, has });
-  });
-  const last = groups.at(-1);
+  // distance from the right in shapes that end with [rows, columns]
+  const fromRight = (axis: number): number => sides.outer.length - 1 - axis + 2;
+  const joined = joinDims(sides.outer, (axis) => operands.map(({ shape }) => hasDim(shape, fromRight(axis))));
+  const last = joined.at(-1);
   // x lies there row after row, y is the same for all: one taller matrix
   const ownRows = operands.map(({ shape }) => hasDim(shape, 1));
   const joins =
@@ -70,45 +62,60 @@ export function layOut(
     last.has[1] === false &&
     attributes.transposeX !== true &&
     (sides.rows === 1 || last.has.every((flag, i) => i < 2 || flag === ownRows[i]));
-  const kept = joins ? groups.slice(0, -1) : groups;
-  if (kept.length > 2) {
+  const grid = joins ? joined.slice(0, -1) : joined;
+  if (grid.length > 2) {
     const shapes = `${printShape(x.shape)} x ${printShape(y.shape)}`;
     fail(
       'FROND-S013',
-      `matmul: ${kept.length} outer dimensions are left after joining in ${shapes}, two are possible`,
+      `matmul: ${grid.length} outer dimensions are left after joining in ${shapes}, two are possible`,
       'reshape the operands so that dimensions that both have stand together',
     );
   }
   return {
     ...sides,
     allRows: joins ? times(last.size, sides.rows) : sides.rows,
-    groups: kept,
+    grid,
     hasRows: joins ? last.has : ownRows,
   };
 }
 
-/** Strides of an operand over the kept outer groups: 0 where it lacks one. */
-export function groupStrides(groups: readonly Group[], index: number, matrix: Dim): readonly Dim[] {
+/** Strides of a tensor over the grid, in front of a matrix of so many elements: 0 where it lacks a dim. */
+function gridStrides(
+  grid: readonly JoinedDims[],
+  has: (dims: JoinedDims) => boolean,
+  matrix: Dim,
+): readonly Dim[] {
   const strides: Dim[] = [];
   let stride = matrix;
-  for (const { size, has } of groups.toReversed()) {
-    strides.unshift(has[index] ? stride : 0);
-    if (has[index]) stride = times(size, stride);
+  for (const dims of grid.toReversed()) {
+    strides.unshift(has(dims) ? stride : 0);
+    if (has(dims)) stride = times(dims.size, stride);
   }
   return strides;
 }
 
-export function batchOf({ groups, allRows, inner, columns }: MatmulLayout): MatmulBatch[] {
-  const strides = {
-    x: groupStrides(groups, 0, times(allRows, inner)),
-    y: groupStrides(groups, 1, times(inner, columns)),
-  };
-  const all = groups.map(({ size }) => ({ size, has: [true] }));
-  const out = groupStrides(all, 0, times(allRows, columns));
-  return groups.map(({ size }, i) => ({
-    size,
-    x: strides.x[i] ?? 0,
-    y: strides.y[i] ?? 0,
-    out: out[i] ?? 0,
-  }));
+const operand =
+  (index: number) =>
+  ({ has }: JoinedDims): boolean =>
+    has[index] === true;
+
+/** The outer dims with the strides that x, y and the result have over them. */
+export function batchOf({ grid, allRows, inner, columns }: MatmulLayout): MatmulBatch[] {
+  const x = gridStrides(grid, operand(0), times(allRows, inner));
+  const y = gridStrides(grid, operand(1), times(inner, columns));
+  const out = gridStrides(grid, () => true, times(allRows, columns));
+  // the stride of an empty result is 0, which would broadcast it
+  return grid.map(({ size }, i) => ({ size, x: x[i] ?? 0, y: y[i] ?? 0, out: out[i] || 1 }));
+}
+
+/** Strides of the extra operand of that number, over outer dims, rows and columns. */
+export function stridesIn(layout: MatmulLayout, { shape }: TensorType, extra: number): readonly Dim[] {
+  const index = 2 + extra;
+  const [hasRows, hasColumns] = [layout.hasRows[index] === true, hasDim(shape, 0)];
+  const width = hasColumns ? layout.columns : 1;
+  return [
+    ...gridStrides(layout.grid, operand(index), times(hasRows ? layout.allRows : 1, width)),
+    hasRows ? width : 0,
+    hasColumns ? 1 : 0,
+  ];
 }

@@ -74,7 +74,8 @@ describe('matmul', () => {
     const out = unwritten(rows * columns);
     const plans = planMatmul({
       ...slots,
-      ...{ rows, columns, inner, batch: [], tiles: { m: 16, n: 24, k: 8 } },
+      ...{ rows, columns, inner, batch: [] },
+      schedules: schedulesFrom([{ matmul: { '': { tiles: { m: 16, n: 24, k: 8 } } } }]),
     });
     expect(plans[0]?.kernel.schedule.tiles).toEqual({ m: 16, n: 16, k: 8 });
     runPlans(plans, { inputs: [x, y], outputs: [out] });
@@ -114,14 +115,12 @@ describe('matmul', () => {
         return [k.add(k.mul(k.map('tanh', k.add(accumulator, b)), s), r)];
       },
       operands: [
-        { slot: input(2), dtype: 'f32', rowStride: 0, columnStride: 1, batchStrides: [0] },
-        { slot: input(3), dtype: 'f32', rowStride: 0, columnStride: 0, batchStrides: [1] },
+        { slot: input(2), dtype: 'f32', strides: [0, 0, 1] },
+        { slot: input(3), dtype: 'f32', strides: [1, 0, 0] },
         {
           slot: input(4),
           dtype: 'f32',
-          rowStride: 'columns',
-          columnStride: 1,
-          batchStrides: ['rows*columns'],
+          strides: ['rows*columns', 'columns', 1],
         },
       ],
     };
@@ -153,7 +152,7 @@ describe('matmul', () => {
     const epilogue: Epilogue = {
       key: 'acc * 2 + bias',
       apply: (k, sum, [b]) => [k.add(k.mul(sum, 2), b ?? 0)],
-      operands: [{ slot: input(2), dtype: 'f32', rowStride: 0, columnStride: 1, batchStrides: [] }],
+      operands: [{ slot: input(2), dtype: 'f32', strides: [0, 1] }],
     };
     const sizes = { rows, columns, inner };
     const plan = (programs: number, k: Dim) =>

@@ -63,7 +63,7 @@ function products({ rows, columns, inner, batch }: SampleSizes): Sample[] {
           const x = bias ? k.add(accumulator, bias) : accumulator;
           return [k.mul(k.mul(x, 0.5), k.add(1, k.map('erf', k.mul(x, Math.SQRT1_2))))];
         },
-        operands: [{ slot: input(2), dtype: 'f32', rowStride: 0, columnStride: 1, batchStrides: [] }],
+        operands: [{ slot: input(2), dtype: 'f32', strides: [0, 1] }],
       },
     }),
     inputs: [rows * inner, columns * inner, columns],
