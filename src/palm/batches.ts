@@ -96,9 +96,7 @@ export function packBatch(reader: Reader, examples: readonly unknown[], size: Ba
     throw new FrondError(
       'FROND-C006',
       `reader ${reader.name}: ${name} is ${packed}, ${size[name]} was asked for`,
-      {
-        hint: 'pack fills rows and columns up to the size that it is given',
-      },
+      { hint: 'pack fills rows and columns up to the size that it is given' },
     );
   }
   return batch;

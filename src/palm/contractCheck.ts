@@ -1,7 +1,7 @@
 import { checkOptions } from '../base/arguments.ts';
 import { type Dim, evaluate, namesOf, printShape, type Shape, type Sizes } from '../base/dim.ts';
 import type { DType } from '../base/dtype.ts';
-import { type ErrorCode, FrondError } from '../base/errors.ts';
+import { FrondError } from '../base/errors.ts';
 import { type OptionsOf, optional } from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import type { Graph } from '../ir/graph.ts';
@@ -36,11 +36,9 @@ function compare(needer: string, needs: Specs, giver: string, gives: Specs): voi
     if (given === undefined) {
       throw new FrondError('FROND-C001', `${wanted}, which ${giver} does not give`, { hint });
     }
-    const fail = (code: ErrorCode): never => {
-      throw new FrondError(code, `${wanted}, but ${giver} gives ${printSpec(given)}`, { hint });
-    };
-    if (given.dtype !== needed.dtype) fail('FROND-C002');
-    if (!sameShape(needed.shape, given.shape)) fail('FROND-C003');
+    if (given.dtype === needed.dtype && sameShape(needed.shape, given.shape)) continue;
+    const code = given.dtype === needed.dtype ? 'FROND-C003' : 'FROND-C002';
+    throw new FrondError(code, `${wanted}, but ${giver} gives ${printSpec(given)}`, { hint });
   }
 }
 
@@ -157,36 +155,26 @@ export function checkDistinct(head: string, needs: HeadNeeds): void {
 export function checkBuilt(component: string, gives: Specs, built: Named): void {
   for (const [name, declared] of Object.entries(gives)) {
     const tensor = own(built, name);
+    if (tensor?.dtype === declared.dtype && sameShape(declared.shape, tensor.shape)) continue;
+    const what = `${component} declares ${name}: ${printSpec(declared)}, but build`;
     if (tensor === undefined) {
-      throw new FrondError(
-        'FROND-C004',
-        `${component} declares ${name}: ${printSpec(declared)}, but build did not return it`,
-        {
-          hint: `build returned ${Object.keys(built).join(', ') || 'nothing'}`,
-        },
-      );
+      throw new FrondError('FROND-C004', `${what} did not return it`, {
+        hint: `build returned ${Object.keys(built).join(', ') || 'nothing'}`,
+      });
     }
-    if (tensor.dtype === declared.dtype && sameShape(declared.shape, tensor.shape)) continue;
-    throw new FrondError(
-      'FROND-C005',
-      `${component} declares ${name}: ${printSpec(declared)}, but build returned ${printSpec(tensor)}`,
-      {
-        hint: 'make the declaration in gives and the returned tensor agree',
-      },
-    );
+    throw new FrondError('FROND-C005', `${what} returned ${printSpec(tensor)}`, {
+      hint: 'make the declaration in gives and the returned tensor agree',
+    });
   }
 }
 
 /** @throws FROND-C007 when the loss of a head is no f32 scalar */
 export function checkLoss(head: string, loss: Spec | undefined): void {
   if (loss?.dtype === 'f32' && loss.shape.length === 0) return;
-  throw new FrondError(
-    'FROND-C007',
-    `head ${head}: the loss is ${loss === undefined ? 'missing' : printSpec(loss)}, not an f32 scalar`,
-    {
-      hint: 'take the mean over the rows by weight',
-    },
-  );
+  const found = loss === undefined ? 'missing' : printSpec(loss);
+  throw new FrondError('FROND-C007', `head ${head}: the loss is ${found}, not an f32 scalar`, {
+    hint: 'take the mean over the rows by weight',
+  });
 }
 
 /**

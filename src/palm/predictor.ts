@@ -57,10 +57,7 @@ const cannotMake = (what: string, option: string, folder: string): FrondError =>
   new FrondError(
     'FROND-F014',
     `the run in ${folder} has ${what} of its own, which its checkpoint cannot make again`,
-    {
-      place: { file: folder },
-      hint: `load it in a program, with the option \`${option}\``,
-    },
+    { place: { file: folder }, hint: `load it in a program, with the option \`${option}\`` },
   );
 
 /** The newest whole checkpoint of a run; `folder` is the run's, or the one that its checkpoints are in. */

@@ -12,6 +12,7 @@ import {
   optional,
   typed,
 } from '../base/kinds.ts';
+import { own } from '../base/own.ts';
 import type { Graph } from '../ir/graph.ts';
 import { type Device, deviceKind } from '../runtime/device.ts';
 import type { Backbone, Head, Metrics, Reader } from './contract.ts';
@@ -103,7 +104,7 @@ export interface MultiHeadOptions<E = never> extends OptionsOf<typeof multiHeadO
 /** Several tasks on one backbone. */
 export class MultiHeadTrainer<E = never> extends TrainerBase {
   readonly #trainers: readonly Trainer[];
-  readonly #metrics: ((predictions: Predictions, examples: readonly E[]) => Metrics) | undefined;
+  readonly #metrics: JointMetrics | undefined;
 
   /** @throws FROND-T003 for no tasks, or two of one name; FROND-T002 for an option that it does not have */
   constructor(trainers: readonly Trainer[], options: MultiHeadOptions<E> = {}) {
@@ -116,11 +117,10 @@ export class MultiHeadTrainer<E = never> extends TrainerBase {
     const names = trainers.map(({ name }) => name);
     const twice = names.find((name, i) => names.indexOf(name) !== i);
     if (trainers.length === 0 || twice !== undefined) {
-      throw new FrondError(
-        'FROND-T003',
-        twice === undefined ? 'no tasks were given' : `two tasks are called ${twice}`,
-        { hint: 'give the trainers of at least one task, each with a name of its own' },
-      );
+      const what = twice === undefined ? 'no tasks were given' : `two tasks are called ${twice}`;
+      throw new FrondError('FROND-T003', what, {
+        hint: 'give the trainers of at least one task, each with a name of its own',
+      });
     }
   }
 
@@ -134,13 +134,10 @@ export class MultiHeadTrainer<E = never> extends TrainerBase {
     const [first] = connections;
     const other = connections.find(({ backbone }) => backbone !== first?.backbone);
     if (first === undefined || other !== undefined) {
-      throw new FrondError(
-        'FROND-T003',
-        `task ${other?.task.name} stands on another backbone than ${first?.task.name}`,
-        {
-          hint: 'pass the same backbone object to buildForward of every trainer',
-        },
-      );
+      const what = `task ${other?.task.name} stands on another backbone than ${first?.task.name}`;
+      throw new FrondError('FROND-T003', what, {
+        hint: 'pass the same backbone object to buildForward of every trainer',
+      });
     }
     return { backbone: first.backbone, tasks: connections.map(({ task }) => task) };
   }
@@ -151,8 +148,7 @@ export class MultiHeadTrainer<E = never> extends TrainerBase {
    */
   fitReaders(readers: Readonly<Record<string, Reader>>, options: FitOptions): void {
     checkArguments('fitReaders', { readers: objectOf(readerKind, 'a reader for each task') }, [readers]);
-    const known = new Map(Object.entries(readers));
-    const given = this.tasksOf().tasks.map(({ name }) => ({ name, reader: known.get(name) }));
+    const given = this.tasksOf().tasks.map(({ name }) => ({ name, reader: own(readers, name) }));
     const [first] = given;
     const odd = given.find(({ reader }) => reader === undefined || reader !== first?.reader);
     if (first?.reader === undefined || odd !== undefined) {
@@ -166,7 +162,7 @@ export class MultiHeadTrainer<E = never> extends TrainerBase {
   }
 
   protected override jointMetrics(): JointMetrics | undefined {
-    return this.#metrics as JointMetrics | undefined;
+    return this.#metrics;
   }
 }
 

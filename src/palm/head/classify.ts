@@ -68,11 +68,9 @@ export function classify<E extends object>(options: ClassifyOptions<E>) {
         return { label: classes[best] ?? '', probability: Math.min(1, at(best)) };
       });
     },
-    metrics: (predictions, examples: readonly E[]): ClassScores & Record<string, unknown> => ({
-      ...classScores(
-        examples.map(gold),
-        predictions.map(({ label }) => label),
-      ),
-    }),
+    metrics(predictions, examples: readonly E[]): ClassScores & Record<string, unknown> {
+      const labels = predictions.map(({ label }) => label);
+      return { ...classScores(examples.map(gold), labels) };
+    },
   });
 }

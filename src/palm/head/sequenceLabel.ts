@@ -71,11 +71,9 @@ export function sequenceLabel<E extends object>(options: SequenceLabelOptions<E>
         probability: Math.min(1, probability.data[row] ?? 0),
       }));
     },
-    metrics: (predictions, examples: readonly E[]): EntityScores & Record<string, unknown> => ({
-      ...entityScores(
-        examples.map(gold),
-        predictions.map(({ tags }) => tags),
-      ),
-    }),
+    metrics(predictions, examples: readonly E[]): EntityScores & Record<string, unknown> {
+      const found = predictions.map(({ tags }) => tags);
+      return { ...entityScores(examples.map(gold), found) };
+    },
   });
 }

@@ -16,10 +16,8 @@ import {
   text,
 } from '../../base/kinds.ts';
 import { declare } from '../../dsl/graph.ts';
-import type { Attribute } from '../../ir/graph.ts';
 import { convertTags, type LabelScheme, schemeKind, schemeOf, writtenIn } from '../../nn/tags.ts';
 import type { Batch, BatchSize, ComponentRecord, Reader } from '../contract.ts';
-import { defineReader } from '../define.ts';
 import { collectLabels, collectTags, type LabelSet, labelSet, labelsKind } from '../labels.ts';
 import { checkSettings } from '../settings.ts';
 import {
@@ -169,21 +167,18 @@ export function jointReaderOf(
     if (!strict && part !== 'train') continue;
     for (const [i, example] of examples.entries()) checkLabels(maps, example, part, i);
   }
-  const reader = defineReader({
+  const { tokens } = maps.vocabulary;
+  const [intents, tags] = [maps.intents.names, maps.tags.names];
+  const encoding = { ...maps, ...spelling, maximumLength };
+  return {
+    ...encoding,
     name,
     gives: jointSpecs,
-    names: { tokens: maps.vocabulary.tokens, intents: maps.intents.names, tags: maps.tags.names },
+    names: { tokens, intents, tags },
     parts,
-    maximumLength,
-    length: (example: JointExample) => Math.min(maximumLength, wordsOf(example).length),
-    unseen: (example: JointExample) => Math.max(0, wordsOf(example).length - maximumLength),
-    pack: (examples, size) => packJoint({ ...maps, ...spelling, maximumLength }, examples, size),
-  });
-  return {
-    ...reader,
-    ...maps,
-    ...spelling,
-    maximumLength,
+    length: (example) => Math.min(maximumLength, wordsOf(example).length),
+    unseen: (example) => Math.max(0, wordsOf(example).length - maximumLength),
+    pack: (examples, size) => packJoint(encoding, examples, size),
     parse: (text) => parseSentence(text, spelling),
     notes: [
       ...notes,
@@ -192,15 +187,7 @@ export function jointReaderOf(
         ...truncated(part, examples, maximumLength),
       ]),
     ],
-    record: {
-      kind: 'joint',
-      vocabulary: maps.vocabulary.tokens,
-      intents: maps.intents.names,
-      tags: maps.tags.names,
-      scheme,
-      maximumLength,
-      ...spelling,
-    },
+    record: { kind: 'joint', vocabulary: tokens, intents, tags, scheme, maximumLength, ...spelling },
   };
 }
 
@@ -210,16 +197,12 @@ export function jointReaderOf(
  * @throws FROND-D011, D012, T002 when it is damaged
  */
 export function jointReaderFrom(record: ComponentRecord): JointReader {
-  const list = (name: string): readonly Attribute[] => {
-    const value = record[name];
-    return Array.isArray(value) ? value : [];
-  };
-  const vocabulary = vocabularyFrom(list('vocabulary'), 'vocabulary');
+  const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+  const [intents, tags] = [record.intents, record.tags].map((names) => labelSet(list(names).map(String)));
+  const vocabulary = vocabularyFrom(list(record.vocabulary), 'vocabulary');
   const small = misspelt(vocabulary, { lowercase: true, unicode: 'none' }) === undefined;
-  const tags = labelSet(list('tags').map(String));
   // those of older runs do not say the scheme: it follows from the tags
-  const { lowercase = small, unicode = 'none', scheme = schemeOf(tags.names), maximumLength } = record;
-  const intents = labelSet(list('intents').map(String));
+  const { lowercase = small, unicode = 'none', scheme = schemeOf(tags?.names ?? []), maximumLength } = record;
   const options = { vocabulary, intents, tags, scheme, maximumLength, lowercase, unicode };
   return jointReaderOf({}, options as JointOptions);
 }
@@ -239,9 +222,7 @@ function completeMaps(
     throw new FrondError(
       'FROND-D022',
       `the vocabulary spells ${show(odd)}, which this reader never looks up`,
-      {
-        hint: 'give lowercase and unicode as the run had them that the vocabulary is from',
-      },
+      { hint: 'give lowercase and unicode as the run had them that the vocabulary is from' },
     );
   }
   if (given && intents && tags) return { vocabulary: given, intents, tags };
@@ -307,15 +288,18 @@ function unknownLabels(maps: Maps, part: string, examples: readonly JointExample
 }
 
 function checkLabels(maps: Maps, example: JointExample, part: string, index: number): void {
-  const unknown = !maps.intents.ids.has(example.intent)
-    ? { what: 'intent', label: example.intent, known: maps.intents }
-    : { what: 'tag', label: example.tags.find((tag) => !maps.tags.ids.has(tag)), known: maps.tags };
-  if (unknown.label === undefined) return;
-  const place = { file: example.file ?? part, line: example.line ?? index + 1 };
-  throw new FrondError('FROND-D006', `unknown ${unknown.what} ${unknown.label}`, {
-    place,
-    hint: `known are: ${shorten(unknown.known.names)}`,
-  });
+  const kinds = [
+    ['intent', [example.intent], maps.intents],
+    ['tag', example.tags, maps.tags],
+  ] as const;
+  for (const [what, labels, { ids, names }] of kinds) {
+    const unknown = labels.find((label) => !ids.has(label));
+    if (unknown === undefined) continue;
+    throw new FrondError('FROND-D006', `unknown ${what} ${unknown}`, {
+      place: { file: example.file ?? part, line: example.line ?? index + 1 },
+      hint: `known are: ${shorten(names)}`,
+    });
+  }
 }
 
 const shorten = (names: readonly string[]): string =>
@@ -357,19 +341,14 @@ function packJoint(maps: Encoding, examples: readonly JointExample[], size: Batc
     intents[row] = intent ?? 0;
     weights[row] = known ? 1 : 0;
   });
-  return {
-    tokens: { dtype: 'i32', shape: [batch, time], data: tokens },
-    positions: { dtype: 'i32', shape: [batch, time], data: positions },
-    mask: {
-      dtype: 'bool',
-      shape: [batch, time],
-      data: Uint32Array.from(positions, (position, i) => +(position < (lengths[Math.floor(i / time)] ?? 0))),
-    },
-    lengths: { dtype: 'i32', shape: [batch], data: lengths },
-    intents: { dtype: 'i32', shape: [batch], data: intents },
-    tags: { dtype: 'i32', shape: [batch, time], data: tags },
-    weights: { dtype: 'f32', shape: [batch], data: weights },
-  };
+  const isWord = (position: number, i: number): number => +(position < (lengths[Math.floor(i / time)] ?? 0));
+  const mask = Uint32Array.from(positions, isWord);
+  const data = { tokens, positions, mask, lengths, intents, tags, weights };
+  const packed = Object.entries(jointSpecs).map(([name, { dtype, shape }]) => {
+    const sizes = shape.map((dim) => size[dim]);
+    return [name, { dtype, shape: sizes, data: data[name as keyof JointSpecs] }];
+  });
+  return Object.fromEntries(packed) as Batch<JointSpecs>;
 }
 
 function parseSentence(sentence: string, spelling: Spelling): JointExample {

@@ -89,10 +89,7 @@ function checkLineCounts(files: JointFiles, lines: Lines): void {
   throw new FrondError(
     'FROND-D003',
     `the three files differ in length: ${files.words} has ${counts[0]} lines, ${files.tags} ${counts[1]}, ${files.intents} ${counts[2]}`,
-    {
-      place: { file, line: shortest + 1 },
-      hint: 'line n of each file belongs to the same sentence',
-    },
+    { place: { file, line: shortest + 1 }, hint: 'line n of each file belongs to the same sentence' },
   );
 }
 
