@@ -19,10 +19,8 @@ export interface WordArithmetic<T> {
 /** The definition, over any arithmetic: both words under a key at a counter. */
 export function threefryOver<T>(
   m: WordArithmetic<T>,
-  key0: T,
-  key1: T,
-  counter0: T,
-  counter1: T,
+  [key0, key1]: readonly [T, T],
+  [counter0, counter1]: readonly [T, T],
 ): readonly [T, T] {
   const key2 = m.keep('key2', m.xor(m.number(PARITY), m.xor(key0, key1)));
   const schedule = [
@@ -54,7 +52,7 @@ const numbers: WordArithmetic<number> = {
 
 /** Two u32 words under `key` at `counter`. Arguments are taken modulo 2³². */
 export function threefry(key0: number, key1: number, counter0: number, counter1: number): [number, number] {
-  const [x, y] = threefryOver(numbers, key0, key1, counter0, counter1);
+  const [x, y] = threefryOver(numbers, [key0, key1], [counter0, counter1]);
   return [x >>> 0, y >>> 0];
 }
 

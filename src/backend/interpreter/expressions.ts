@@ -1,6 +1,14 @@
 /** Functions of numbers as JavaScript: one expression per value, over names and literals. Bools are JavaScript's own. */
 import type { Precision } from '../../base/dtype.ts';
+import { threefryOver, type WordArithmetic } from '../../base/random.ts';
 import type { ElementwiseName, Value, ValueType } from '../../kernel/ir.ts';
+import {
+  type Arithmetic,
+  type ArithmeticText,
+  infixArithmetic,
+  operand,
+  transcendental,
+} from '../../kernel/transcendental.ts';
 
 /** The element-wise table in JavaScript, before its results are brought to their type. */
 const functions: Readonly<Record<ElementwiseName, (x: string, y: string, z: string) => string>> = {
@@ -76,34 +84,6 @@ export function castText(x: string, from: ValueType, to: ValueType, precision: P
   return rounded(`${x} !== ${x} ? 0 : Math.trunc(Math.min(Math.max(${x}, ${low}), ${high}))`, to, precision);
 }
 
-const rotations = [
-  [13, 15, 26, 6],
-  [17, 29, 16, 24],
-] as const;
-
-/**
- * Statements that leave both words of Threefry-2x32 (20 rounds, `base/random.ts`) in `x` and `y`. `keys` are three
- * names: the key's words and their xor with the constant of the cipher.
- */
-export function threefryText(
-  [x, y]: readonly [string, string],
-  counters: readonly string[],
-  keys: readonly string[],
-): string[] {
-  const [counter0, counter1] = counters;
-  const [key0, key1] = keys;
-  const lines = [`let ${x} = (${counter0} + ${key0}) | 0;`, `let ${y} = (${counter1} + ${key1}) | 0;`];
-  for (let block = 1; block <= 5; block++) {
-    for (const turn of rotations[(block - 1) % 2] ?? []) {
-      lines.push(`${x} = (${x} + ${y}) | 0;`);
-      lines.push(`${y} = ((${y} << ${turn}) | (${y} >>> ${32 - turn})) ^ ${x};`);
-    }
-    lines.push(`${x} = (${x} + ${keys[block % 3]}) | 0;`);
-    lines.push(`${y} = (${y} + ${keys[(block + 1) % 3]} + ${block}) | 0;`);
-  }
-  return lines;
-}
-
 /** Where the text of an expression goes: what its operands are called, and the statements that it needs before it. */
 export interface ExpressionScope {
   readonly precision: Precision;
@@ -133,14 +113,52 @@ function randomPair(
   { id, key0, key1, counter0, counter1 }: Value & { readonly op: 'random' },
   { read, push, pairs }: ExpressionScope,
 ): readonly [string, string] {
-  const counters = [read(counter0), read(counter1)];
-  const words = [read(key0), read(key1)];
-  const key = [...words, ...counters].join(' ');
-  const pair = pairs.get(key) ?? ([`a${id}`, `b${id}`] as const);
-  if (pairs.has(key)) return pair;
+  const [k0, k1, c0, c1] = [read(key0), read(key1), read(counter0), read(counter1)];
+  const key = [k0, k1, c0, c1].join(' ');
+  const known = pairs.get(key);
+  if (known) return known;
+  let kept = 0;
+  const words: WordArithmetic<string> = {
+    number: String,
+    add: (x, y) => `((${x} + ${y}) | 0)`,
+    xor: (x, y) => `${x} ^ ${y}`,
+    rotateLeft: (x, bits) => `((${x} << ${bits}) | (${x} >>> ${32 - bits}))`,
+    keep(name, text) {
+      const local = `${name}_${id}_${kept++}`;
+      push(`const ${local} = ${text};`);
+      return local;
+    },
+  };
+  const pair = threefryOver(words, [k0, k1], [c0, c1]);
   pairs.set(key, pair);
-  const [k0, k1, k2] = [`k${id}_0`, `k${id}_1`, `k${id}_2`];
-  push(`const ${k0} = ${words[0]} | 0, ${k1} = ${words[1]} | 0, ${k2} = 0x1bd11bda ^ ${k0} ^ ${k1};`);
-  push(...threefryText(pair, counters, [k0, k1, k2]));
   return pair;
+}
+
+const made = new Map<string, (x: number) => number>();
+
+/**
+ * The f32 form of a function that JavaScript has not, as a function of doubles: within 2 ULP of f32, and far quicker than the
+ * reference. exp, log and tanh are JavaScript's own. Results are to be rounded to f32. Made once.
+ */
+export function fastOf(name: 'erf' | 'erfcx'): (x: number) => number {
+  const known = made.get(name);
+  if (known) return known;
+  const lines: string[] = [];
+  const m: Arithmetic<ArithmeticText> = {
+    ...infixArithmetic,
+    number: (value) => operand(String(value)),
+    abs: ({ text }) => operand(`Math.abs(${text})`),
+    madd: (x, y, z) => m.add(m.mul(x, y), z),
+    atMost: ({ text }, most) => operand(`Math.min(${text}, ${most})`),
+    below: ({ text }, limit, yes, no) => operand(`(${text} < ${limit} ? ${yes.text} : ${no.text})`),
+    withSign: (magnitude, x) => operand(`(${x.text} < 0 ? -${magnitude.text} : ${magnitude.text})`),
+    keep(local, { text }) {
+      lines.push(`const ${local} = ${text};`);
+      return operand(local);
+    },
+  };
+  const { text } = transcendental[name](m, operand('x'));
+  const fast = new Function('x', [...lines, `return ${text};`].join('\n')) as (x: number) => number;
+  made.set(name, fast);
+  return fast;
 }

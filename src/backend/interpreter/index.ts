@@ -9,8 +9,8 @@ import { kernelKind } from '../../kernel/kinds.ts';
 import { checkLaunch } from './checkLaunch.ts';
 import { endlessLoop, type LaunchSizes, walk } from './definition.ts';
 import { theMultiplier } from './dot.ts';
+import { fastOf } from './expressions.ts';
 import { KernelText } from './kernelText.ts';
-import { fastOf } from './loops/transcendental.ts';
 
 export type { LaunchSizes } from './definition.ts';
 export { type Finding, type FindingKind, requireClean, type SimulationReport, simulate } from './simulate.ts';

@@ -170,7 +170,7 @@ export function callThreefry(module: ModuleBuilder, word: 0 | 1, args: readonly 
         rotateLeft: (x, bits) => v128.or(i32x4.shl(x, bits), i32x4.shrU(x, 32 - bits)),
         keep: (name, value) => keep(value, name),
       };
-      return threefryOver(words, k0, k1, c0, c1)[word];
+      return threefryOver(words, [k0, k1], [c0, c1])[word];
     }),
   );
   return call(reference, args);
