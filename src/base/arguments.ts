@@ -1,6 +1,6 @@
-import { type ErrorCode, FrondError } from './errors.ts';
+import type { ErrorCode } from './errors.ts';
 import { fits, type Kind, type Kinds } from './kinds.ts';
-import { callerPlace } from './source.ts';
+import { errorAtCall } from './source.ts';
 
 // JavaScript passes what it likes. What a call takes is said once, as a table from name to kind; what does not fit is refused
 // at the caller's line before anything is done with it.
@@ -27,30 +27,39 @@ export function show(value: unknown): string {
 /** The same for what should be a name: names stand without quotes. */
 export const shownName = (value: unknown): string => (typeof value === 'string' ? value : show(value));
 
+/** What a call takes, by name; a table among the kinds is of options. */
+type Taken = Readonly<Record<string, Kind | Kinds>>;
+const isKind = (taken: Kind | Kinds): taken is Kind => typeof taken.holds === 'function';
+const mayBeLeftOut = (taken: Kind | Kinds): boolean =>
+  isKind(taken) ? taken.optional === true : Object.values(taken).every(mayBeLeftOut);
+
 /** `attention(q, k, v, options)`: arguments that may be left out have a question mark. */
-const signature = (caller: string, kinds: Kinds): string =>
-  `${caller}(${Object.entries(kinds)
-    .map(([name, { optional }]) => (optional ? `${name}?` : name))
+const signature = (caller: string, taken: Taken): string =>
+  `${caller}(${Object.entries(taken)
+    .map(([name, kind]) => (mayBeLeftOut(kind) ? `${name}?` : name))
     .join(', ')})`;
 
 /**
- * Refuses arguments that do not fit, in the order of `kinds`: `checkArguments('gather', { table: tensor, ids: tensor }, [table, ids])`.
+ * Refuses arguments that do not fit, in the order of `taken`, and options as `checkOptions` does:
+ * `checkArguments('gather', { table: tensor, ids: tensor }, [table, ids])`.
  * @throws FROND-S045, or what `code` says
  */
 export function checkArguments(
   caller: string,
-  kinds: Kinds,
+  taken: Taken,
   values: readonly unknown[],
   code: ErrorCode = CODE,
 ): void {
-  for (const [i, [name, kind]] of Object.entries(kinds).entries()) {
+  for (const [i, [name, kind]] of Object.entries(taken).entries()) {
     const value = values[i];
-    if (fits(kind, value)) continue;
-    const missing = value === undefined;
-    throw new FrondError(code, `${caller}: ${name} is ${missing ? 'missing' : show(value)}`, {
-      place: callerPlace(),
-      hint: kind.advise?.(value) ?? `give ${kind.what}: ${signature(caller, kinds)}`,
-    });
+    if (!isKind(kind)) checkOptions<object>(caller, value as object, kind, code);
+    else if (!fits(kind, value)) {
+      throw errorAtCall(
+        code,
+        `${caller}: ${name} is ${value === undefined ? 'missing' : show(value)}`,
+        kind.advise?.(value) ?? `give ${kind.what}: ${signature(caller, taken)}`,
+      );
+    }
   }
 }
 
@@ -65,18 +74,19 @@ export function checkOptions<O extends object>(
   kinds: { readonly [K in keyof Required<O>]: Kind<unknown> },
   code: ErrorCode = CODE,
 ): void {
-  const refuse = (summary: string, hint: string): never => {
-    throw new FrondError(code, summary, { place: callerPlace(), hint });
-  };
   const names = Object.keys(kinds);
   const given: unknown = options;
   if (typeof given !== 'object' || given === null || Symbol.iterator in given) {
-    refuse(`the options object of ${caller} is ${show(given)}`, `give an object with ${names.join(', ')}`);
-    return;
+    throw errorAtCall(
+      code,
+      `the options object of ${caller} is ${show(given)}`,
+      `give an object with ${names.join(', ')}`,
+    );
   }
   const unknown = Object.keys(given).find((key) => !names.includes(key));
   if (unknown !== undefined) {
-    refuse(
+    throw errorAtCall(
+      code,
       `${caller} has no option ${unknown}`,
       `did you mean ${nearestOf(unknown, names)}? It has: ${names.join(', ')}`,
     );
@@ -84,7 +94,8 @@ export function checkOptions<O extends object>(
   for (const [name, kind] of Object.entries<Kind>(kinds)) {
     const value = given[name as keyof typeof given] as unknown;
     if (fits(kind, value)) continue;
-    refuse(
+    throw errorAtCall(
+      code,
       `${caller}: ${name} is ${value === undefined ? 'missing' : show(value)}`,
       kind.advise?.(value) ?? `give ${kind.what}`,
     );

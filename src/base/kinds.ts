@@ -32,8 +32,8 @@ type Plain<T> = { [N in keyof T]: T[N] };
  *     export type LayerOptions = OptionsOf<typeof layerOptions>; // { readonly width: number; readonly name?: string }
  */
 export type OptionsOf<K extends Kinds> = Plain<
-  { readonly [N in keyof K as K[N] extends OptionalKind ? never : N]: TypeOf<K[N]> } & {
-    readonly [N in keyof K as K[N] extends OptionalKind ? N : never]?: TypeOf<K[N]>;
+  { readonly [N in keyof K as K[N] extends { readonly optional: true } ? never : N]: TypeOf<K[N]> } & {
+    readonly [N in keyof K as K[N] extends { readonly optional: true } ? N : never]?: TypeOf<K[N]>;
   }
 >;
 

@@ -1,4 +1,4 @@
-import type { SourcePlace } from '../base/errors.ts';
+import { type ErrorCode, FrondError, type SourcePlace } from './errors.ts';
 
 // The user's line is the innermost stack frame outside frond. Where frond lies follows from this module's own place.
 
@@ -41,6 +41,10 @@ export function callerPlace(): SourcePlace | undefined {
   }
   return undefined;
 }
+
+/** An error at the line where the user called frond. */
+export const errorAtCall = (code: ErrorCode, summary: string, hint?: string): FrondError =>
+  new FrondError(code, summary, { place: callerPlace(), hint });
 
 interface StackSettings {
   stackTraceLimit?: number;

@@ -1,7 +1,7 @@
 import { checkOptions } from '../base/arguments.ts';
 import { count, flag, optional, unchecked } from '../base/kinds.ts';
 import { dropoutOf } from './dropout.ts';
-import { type DType, emit, handleOf, type Shape, type Tensor, wrap } from './tensor.ts';
+import { type DType, emit, handleOf, type Shape, type Tensor } from './tensor.ts';
 import type { MustBe, TakesFloat } from './types/dtype.ts';
 import type {
   AttentionHeads,
@@ -22,6 +22,8 @@ export interface AttentionOptions<H = number, M = Tensor<'bool'>> {
   /** fraction of the probabilities dropped in training graphs */
   readonly dropout?: number;
 }
+
+const ATTENTION = { heads: count, mask: unchecked, causal: optional(flag), dropout: unchecked };
 
 /**
  * softmax(q kᵀ / √w) v for each head (Vaswani et al. 2017): q [batch, time, heads·w], k and v [batch, keys, heads·w],
@@ -47,19 +49,15 @@ export function attention<
     Operand<Both<MustBe<'attention', 'the mask', 'bool', B, Late>, AttentionMask<K, M, Late>>, Tensor<B, M>>
   >,
 ): Tensor<'f32', Q> {
-  checkOptions('attention', options, {
-    ...{ heads: count, mask: unchecked, causal: optional(flag), dropout: unchecked },
-  });
+  checkOptions('attention', options, ATTENTION);
   const { heads, mask, causal = false, dropout = 0 } = options;
   const { state } = handleOf('attention', 'operand 1', q);
   const drop = dropoutOf('attention', state, dropout);
-  const operands: unknown[] = [q, k, v];
-  if (mask !== undefined) operands.push(mask);
-  if (drop !== undefined) operands.push(wrap(state, drop.key));
-  return emit('attention', operands, {
+  const others = [mask, drop?.key].filter((operand) => operand !== undefined);
+  return emit('attention', [q, k, v, ...others], {
     heads: Number(heads),
     causal,
     masked: mask !== undefined,
-    ...(drop === undefined ? {} : { rate: drop.rate, stream: drop.stream }),
+    ...drop?.attributes,
   });
 }

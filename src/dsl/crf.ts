@@ -17,11 +17,11 @@ export interface ChainScores<
   Late,
 > {
   /** f32 [C, C], from → to */
-  readonly transitions: Score<'transitions', E, DM, M, Late>;
+  readonly transitions: Beside<E, 'transitions', 'f32', DM, M, Late>;
   /** f32 [C], of the first label */
-  readonly start: Score<'start', E, DA, A, Late>;
+  readonly start: Beside<E, 'start', 'f32', DA, A, Late>;
   /** f32 [C], of the last label */
-  readonly stop: Score<'stop', E, DZ, Z, Late>;
+  readonly stop: Beside<E, 'stop', 'f32', DZ, Z, Late>;
 }
 
 export const scoresKind = having(
@@ -33,10 +33,19 @@ export const scoresKind = having(
 const LIKELIHOOD = { emissions: unchecked, tags: unchecked, lengths: unchecked, scores: scoresKind };
 const DECODE = { emissions: unchecked, lengths: unchecked, scores: scoresKind };
 
-type Score<What extends CrfPart, E extends Shape, D extends DType, S extends Shape, Late> = Operand<
-  Both<MustBe<'crf', What, 'f32', D, Late>, CrfOperand<What, E, S, Late>>,
-  Tensor<D, S>
+type Emissions<D extends DType, E extends Shape, Late> = Operand<
+  Both<TakesFloat<'crf', D, Late>, CrfEmissions<E, Late>>,
+  Tensor<D, E>
 >;
+/** What stands beside emissions E, of type `Wanted`. */
+type Beside<
+  E extends Shape,
+  What extends CrfPart,
+  Wanted extends DType,
+  D extends DType,
+  S extends Shape,
+  Late,
+> = Operand<Both<MustBe<'crf', What, Wanted, D, Late>, CrfOperand<What, E, S, Late>>, Tensor<D, S>>;
 
 /**
  * log P(tags | emissions) of each sequence under a linear-chain CRF (Lafferty, McCallum, Pereira 2001): emissions
@@ -60,12 +69,9 @@ function logLikelihood<
   Z extends Shape,
   Late = never,
 >(
-  emissions: Operand<Both<TakesFloat<'crf', D, Late>, CrfEmissions<E, Late>>, Tensor<D, E>>,
-  tags: Operand<Both<MustBe<'crf', 'tags', 'i32', I, Late>, CrfOperand<'tags', E, S, Late>>, Tensor<I, S>>,
-  lengths: Operand<
-    Both<MustBe<'crf', 'lengths', 'i32', J, Late>, CrfOperand<'lengths', E, L, Late>>,
-    Tensor<J, L>
-  >,
+  emissions: Emissions<D, E, Late>,
+  tags: Beside<E, 'tags', 'i32', I, S, Late>,
+  lengths: Beside<E, 'lengths', 'i32', J, L, Late>,
   scores: ChainScores<E, DM, M, DA, A, DZ, Z, Late>,
 ): Tensor<'f32', CrfResult<'lengths', E, Late>> {
   checkArguments('crf.logLikelihood', LIKELIHOOD, [emissions, tags, lengths, scores]);
@@ -91,11 +97,8 @@ function decode<
   Z extends Shape,
   Late = never,
 >(
-  emissions: Operand<Both<TakesFloat<'crf', D, Late>, CrfEmissions<E, Late>>, Tensor<D, E>>,
-  lengths: Operand<
-    Both<MustBe<'crf', 'lengths', 'i32', J, Late>, CrfOperand<'lengths', E, L, Late>>,
-    Tensor<J, L>
-  >,
+  emissions: Emissions<D, E, Late>,
+  lengths: Beside<E, 'lengths', 'i32', J, L, Late>,
   scores: ChainScores<E, DM, M, DA, A, DZ, Z, Late>,
 ): Tensor<'i32', CrfResult<'tags', E, Late>> {
   checkArguments('crf.decode', DECODE, [emissions, lengths, scores]);

@@ -1,9 +1,8 @@
 import { show } from '../base/arguments.ts';
-import { FrondError } from '../base/errors.ts';
 import { fraction } from '../base/kinds.ts';
 import { hashName } from '../base/random.ts';
-import { callerPlace } from '../base/source.ts';
-import type { Ref } from '../ir/graph.ts';
+import { errorAtCall } from '../base/source.ts';
+import type { Attributes } from '../ir/graph.ts';
 import { type DType, emit, type GraphState, handleOf, type Shape, type Tensor, wrap } from './tensor.ts';
 import type { TakesFloat } from './types/dtype.ts';
 import type { Operand } from './types/result.ts';
@@ -16,16 +15,17 @@ export function dropoutOf(
   op: string,
   state: GraphState,
   rate: number,
-): { readonly rate: number; readonly key: Ref; readonly stream: number } | undefined {
+): { readonly key: Tensor; readonly attributes: Attributes } | undefined {
   if (!fraction.holds(rate)) {
-    throw new FrondError('FROND-S024', `${op}: the dropout rate is ${show(rate)}`, {
-      place: callerPlace(),
-      hint: 'it is a fraction, 0 ≤ rate < 1',
-    });
+    throw errorAtCall(
+      'FROND-S024',
+      `${op}: the dropout rate is ${show(rate)}`,
+      'it is a fraction, 0 ≤ rate < 1',
+    );
   }
   if (!state.training || rate === 0) return undefined;
   state.randomKey ??= state.builder.input(RANDOM_KEY, { dtype: 'u32', shape: [2] });
-  return { rate, key: state.randomKey, stream: freshStream(op, state) };
+  return { key: wrap(state, state.randomKey), attributes: { rate, stream: freshStream(op, state) } };
 }
 
 /** A stream that belongs to the scope: layers that come and go elsewhere change no mask here. */
@@ -49,5 +49,5 @@ export function dropout<D extends DType, S extends Shape, Late = never>(
   const handle = handleOf('dropout', 'operand 1', x);
   const drop = dropoutOf('dropout', handle.state, rate);
   if (drop === undefined) return handle as unknown as Tensor<D, S>;
-  return emit('dropout', [x, wrap(handle.state, drop.key)], { rate, stream: drop.stream });
+  return emit('dropout', [x, drop.key], drop.attributes);
 }

@@ -1,8 +1,7 @@
 import { checkArguments } from '../base/arguments.ts';
 import { isFloating } from '../base/dtype.ts';
-import { FrondError } from '../base/errors.ts';
 import { text } from '../base/kinds.ts';
-import { callerPlace } from '../base/source.ts';
+import { errorAtCall } from '../base/source.ts';
 import { type Bound, bindPattern, refuse, sidesOf, wordsOf } from './pattern.ts';
 import { inOrder, type Labelled, reshapeTo } from './rearrange.ts';
 import { type Dim, emit, handleOf, type Tensor } from './tensor.ts';
@@ -26,9 +25,7 @@ export function einsum<const P extends string, Ts extends readonly Tensor[], Lat
   if (sides.length < handles.length) refuse('einsum: fewer operands in the pattern than tensors');
   const integers = handles.find(({ dtype }) => !isFloating(dtype));
   if (integers !== undefined) {
-    throw new FrondError('FROND-S010', `einsum: cannot take ${integers.dtype} operands`, {
-      place: callerPlace(),
-    });
+    throw errorAtCall('FROND-S010', `einsum: cannot take ${integers.dtype} operands`);
   }
   const shapes = handles.map(({ shape }) => shape);
   const bound = bindPattern('einsum', sides, wordsOf(right), shapes);

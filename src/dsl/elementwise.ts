@@ -4,8 +4,8 @@ import { oneOf, unchecked } from '../base/kinds.ts';
 import * as rows from '../ops/elementwise.ts';
 import { type DType, emit, type Shape, type Tensor } from './tensor.ts';
 import type { Broadcast, Elementwise, SameTypes } from './types/broadcast.ts';
-import type { TakesBool, TakesFloat, TakesNumber } from './types/dtype.ts';
-import type { Bad, Good, Operand, ShapeOf } from './types/result.ts';
+import type { MustBe, TakesFloat, TakesNumber } from './types/dtype.ts';
+import type { Good, Operand, ShapeOf } from './types/result.ts';
 
 /** One function per element of a floating tensor. */
 type FloatMap<Op extends string> = <D extends DType, S extends Shape, Late = never>(
@@ -94,17 +94,12 @@ export function where<
   Y extends Tensor | number,
   Late = never,
 >(
-  condition: Operand<Condition<C, Late>, Tensor<C, S>>,
+  condition: Operand<MustBe<'where', 'the condition', 'bool', C, Late>, Tensor<C, S>>,
   yes: Tensor<D, A>,
   no: Operand<Where<S, D, A, Y, Late>, Y>,
 ): Tensor<D, ShapeOf<Where<S, D, A, Y, Late>>> {
   return emit('where', [condition, yes, no]);
 }
-
-type Condition<D extends DType, Late> =
-  TakesBool<'where', D, Late> extends Bad<unknown>
-    ? Bad<`where: the condition must be bool, not ${D}`>
-    : Good<D>;
 
 type Where<C extends Shape, D extends DType, A extends Shape, Y, Late> =
   SameTypes<'where', D, A, Y, Late> extends infer R

@@ -1,29 +1,41 @@
-import { checkArguments, checkOptions } from '../base/arguments.ts';
-import { placeIn } from '../base/dim.ts';
+import { checkArguments } from '../base/arguments.ts';
+import { placeIn, printShape } from '../base/dim.ts';
 import { dtypes } from '../base/dtype.ts';
 import { elementRule, type HostData, numbersOf } from '../base/elements.ts';
-import { FrondError, type SourcePlace } from '../base/errors.ts';
 import {
   anything,
   callable,
   flag,
   having,
-  object,
   objectOf,
   oneOf,
   optional,
   text,
   unchecked,
 } from '../base/kinds.ts';
-import { callerPlace } from '../base/source.ts';
+import { callerPlace, errorAtCall } from '../base/source.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph, Ref } from '../ir/graph.ts';
 import { ops } from '../ops/index.ts';
-import { checkDims, shapeKind } from './dims.ts';
-import type { Initializer } from './initializer.ts';
-import { declareParameter, type ParameterOptions } from './parameter.ts';
+import {
+  declareParameter,
+  type Initializer,
+  initializerKind,
+  type ParameterOptions,
+  parameterOptions,
+} from './parameter.ts';
 import { checkScope, underConstruction, within } from './scope.ts';
-import { type DType, type GraphState, handleOf, isTensor, type Shape, type Tensor, wrap } from './tensor.ts';
+import {
+  checkDims,
+  type DType,
+  type GraphState,
+  handleOf,
+  isTensor,
+  type Shape,
+  shapeKind,
+  type Tensor,
+  wrap,
+} from './tensor.ts';
 
 /** What a graph is fed with under one name. */
 export interface Declaration<D extends DType = DType, S extends Shape = Shape> {
@@ -34,7 +46,6 @@ export type Declarations = Readonly<Record<string, Declaration>>;
 export type Outputs = Readonly<Record<string, Tensor>>;
 
 export const contextKind = having('the g that graph() hands to its function', 'parameter', 'constant');
-const declarationKind = having('a declaration', 'dtype', 'shape');
 
 /** Declares an input ahead, for the `inputs` option of `graph`, so that feeding is typed. */
 export const declare = <D extends DType, const S extends Shape>(
@@ -43,10 +54,7 @@ export const declare = <D extends DType, const S extends Shape>(
 ): Declaration<D, [...S]> => {
   checkArguments('declare', { dtype: oneOf(...dtypes), shape: shapeKind }, [dtype, shape]);
   // a component that takes any size says -1, which an input refuses
-  checkDims(
-    'declare',
-    shape.filter((dim) => dim !== -1),
-  );
+  checkDims('declare', shape, -1);
   return { dtype, shape: [...shape] };
 };
 
@@ -102,6 +110,16 @@ export interface GraphContext {
   scope<R>(name: string, build: () => R): R;
 }
 
+const declarationsKind = objectOf(
+  having('a declaration', 'dtype', 'shape'),
+  "an object of declarations, such as declare(f32, ['batch', 128])",
+);
+const GRAPH = {
+  name: text,
+  build: callable,
+  options: { training: optional(flag), inputs: optional(declarationsKind) },
+};
+
 /**
  * Declares a static graph: `build` is called once and returns the named results.
  *
@@ -117,13 +135,7 @@ export function graph<const I extends Declarations = Declarations, O extends Out
   build: (g: GraphContext, inputs: InputTensors<I>) => O,
   options: GraphOptions<I> = {},
 ): TypedGraph<I, O> {
-  checkArguments('graph', { name: text, build: callable }, [name, build]);
-  checkOptions('graph', options, {
-    training: optional(flag),
-    inputs: optional(
-      objectOf(declarationKind, "an object of declarations, such as declare(f32, ['batch', 128])"),
-    ),
-  });
+  checkArguments('graph', GRAPH, [name, build, options]);
   const builder = new GraphBuilder(name, ops);
   const training = options.training ?? false;
   const state: GraphState = { builder, training, randomKey: undefined, finished: false, streams: new Set() };
@@ -154,7 +166,7 @@ export function graph<const I extends Declarations = Declarations, O extends Out
 /** @throws FROND-S027 for a function that gives nothing, or a promise: what it adds after its first await would be lost */
 function requireResults(name: string, outputs: unknown): void {
   const refuse = (what: string, hint: string): never => {
-    throw new FrondError('FROND-S027', `graph ${name}: its function ${what}`, { place: callerPlace(), hint });
+    throw errorAtCall('FROND-S027', `graph ${name}: its function ${what}`, hint);
   };
   if (outputs instanceof Promise) {
     // what goes wrong in it later is not the caller's concern any more
@@ -166,25 +178,22 @@ function requireResults(name: string, outputs: unknown): void {
   refuse(`returns ${given}, not the named results`, 'return an object, such as { loss }');
 }
 
+const INPUT = { name: text, dtype: unchecked, shape: shapeKind };
+const PARAMETER = { ...INPUT, initializer: initializerKind, options: parameterOptions };
 const CONSTANT = { value: anything, dtype: unchecked, shape: shapeKind };
-const PARAMETER = {
-  ...{ name: text, dtype: unchecked, shape: shapeKind },
-  ...{ initializer: unchecked, options: optional(object) },
-};
 
 function contextOf(state: GraphState): GraphContext {
   const { builder } = state;
   return {
     training: state.training,
     input: (name, dtype, shape) => {
-      checkArguments('g.input', { name: text, dtype: unchecked, shape: shapeKind }, [name, dtype, shape]);
+      checkArguments('g.input', INPUT, [name, dtype, shape]);
       builder.source = callerPlace();
       checkDims(`input ${name}`, shape);
       return wrap(state, builder.input(name, { dtype, shape: [...shape] }));
     },
     parameter: (name, dtype, shape, initializer, options = {}) => {
       checkArguments('g.parameter', PARAMETER, [name, dtype, shape, initializer, options]);
-      checkOptions('g.parameter', options, { trainable: optional(flag) });
       return wrap(state, declareParameter(state, name, { dtype, shape, initializer, ...options }));
     },
     constant: <R>(value: unknown, dtype: DType = 'f32', shape: readonly number[] = []): R => {
@@ -192,8 +201,7 @@ function contextOf(state: GraphState): GraphContext {
       builder.source = callerPlace();
       builder.requireDType('constant', dtype);
       checkDims('constant', shape);
-      const given = constantValue(value, dtype, shape, builder.source);
-      return wrap(state, builder.constant(given, { dtype, shape: [...shape] }));
+      return wrap(state, builder.constant(constantValue(value, dtype, shape), { dtype, shape: [...shape] }));
     },
     scope: (name, run) => {
       checkScope(name, run);
@@ -203,25 +211,15 @@ function contextOf(state: GraphState): GraphContext {
 }
 
 /** One number for all elements, or each of them, as numbers that `dtype` holds. */
-function constantValue(
-  value: unknown,
-  dtype: DType,
-  shape: readonly number[],
-  place: SourcePlace | undefined,
-): number | number[] {
+function constantValue(value: unknown, dtype: DType, shape: readonly number[]): number | number[] {
   const isList = typeof value === 'object' && value !== null && 'length' in value;
   const list = isList ? (value as HostData) : [value as number];
   const elements = shape.reduce((x, y) => x * y, 1);
-  if (isList && list.length !== elements) {
-    throw new FrondError('FROND-S018', `constant: ${list.length} elements given for [${shape.join(', ')}]`, {
-      place,
-    });
-  }
+  if (isList && list.length !== elements)
+    throw errorAtCall('FROND-S018', `constant: ${list.length} elements given for ${printShape(shape)}`);
   const numbers = numbersOf(dtype, list, (index, element) => {
-    const at = isList ? `element [${placeIn(index, shape).join(', ')}] is ` : '';
-    return new FrondError('FROND-S010', `constant: ${at}${element}, ${dtype} takes ${elementRule(dtype)}`, {
-      place,
-    });
+    const at = isList ? `element ${printShape(placeIn(index, shape))} is ` : '';
+    return errorAtCall('FROND-S010', `constant: ${at}${element}, ${dtype} takes ${elementRule(dtype)}`);
   });
   return isList ? Array.from(numbers) : Number(numbers[0]);
 }

@@ -1,7 +1,6 @@
 export { type AttentionOptions, attention } from './attention.ts';
 export { type ChainScores, crf } from './crf.ts';
 export { dropout, RANDOM_KEY } from './dropout.ts';
-export { bool, f16, f32, i32, u32 } from './dtype.ts';
 export { einsum } from './einsum.ts';
 export * from './elementwise.ts';
 export {
@@ -15,16 +14,7 @@ export {
   type TypedGraph,
 } from './graph.ts';
 export {
-  constant,
-  type Initializer,
-  normal,
-  ones,
-  truncatedNormal,
-  uniform,
-  xavier,
-  zeros,
-} from './initializer.ts';
-export {
+  crossEntropy,
   type EmbeddingOptions,
   embedding,
   gather,
@@ -32,14 +22,32 @@ export {
   type LinearOptions,
   layerNorm,
   linear,
-  logSoftmax,
   matmul,
-  softmax,
 } from './layer.ts';
-export { crossEntropy } from './loss.ts';
-export type { ParameterOptions } from './parameter.ts';
+export {
+  constant,
+  type Initializer,
+  normal,
+  ones,
+  type ParameterOptions,
+  truncatedNormal,
+  uniform,
+  xavier,
+  zeros,
+} from './parameter.ts';
 export { rearrange } from './rearrange.ts';
-export { argmax, max, mean, sum } from './reduce.ts';
+export { argmax, logSoftmax, max, mean, softmax, sum } from './reduce.ts';
 export { scope } from './scope.ts';
-export { type Dim, type DType, isTensor, type Shape, type Tensor } from './tensor.ts';
+export {
+  bool,
+  type Dim,
+  type DType,
+  f16,
+  f32,
+  i32,
+  isTensor,
+  type Shape,
+  type Tensor,
+  u32,
+} from './tensor.ts';
 export { assertShape, broadcastTo, concat, reshape, slice, split, transpose } from './view.ts';

@@ -1,10 +1,16 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
-import { FrondError } from '../base/errors.ts';
-import { flag, natural, notNegative, optional, text, unchecked } from '../base/kinds.ts';
-import { callerPlace } from '../base/source.ts';
-import { type Initializer, ones, truncatedNormal, xavier, zeros } from './initializer.ts';
-import { declareParameter, nameless } from './parameter.ts';
-import { AXIS } from './reduce.ts';
+import { flag, natural, notNegative, type OptionsOf, optional, text, unchecked } from '../base/kinds.ts';
+import { errorAtCall } from '../base/source.ts';
+import {
+  declareParameter,
+  type Initializer,
+  initializerKind,
+  nameless,
+  ones,
+  truncatedNormal,
+  xavier,
+  zeros,
+} from './parameter.ts';
 import { within } from './scope.ts';
 import {
   type Dim,
@@ -17,9 +23,8 @@ import {
   type Tensor,
   wrap,
 } from './tensor.ts';
-import type { OnAxis } from './types/axis.ts';
 import type { FloatPair, MustBe, TakesFloat } from './types/dtype.ts';
-import type { Gather, Matmul, ReplaceLast } from './types/layer.ts';
+import type { CrossEntropy, Gather, Matmul, ReplaceLast } from './types/layer.ts';
 import type { Both, Operand, ShapeOf } from './types/result.ts';
 
 /** x · y over the last two dims; leading dims broadcast. */
@@ -30,14 +35,15 @@ export function matmul<D extends DType, A extends Shape, E extends DType, B exte
   return emit('matmul', [x, y]);
 }
 
-export interface LinearOptions {
+const linearOptions = {
   /** scope of its parameters, 'linear' by default */
-  readonly name?: string;
+  name: optional(text),
   /** of the weight; Glorot's by default */
-  readonly initializer?: Initializer;
+  initializer: optional(initializerKind),
   /** false leaves the bias out */
-  readonly bias?: boolean;
-}
+  bias: optional(flag),
+};
+export type LinearOptions = OptionsOf<typeof linearOptions>;
 
 /** x [..., in] · weight [in, out] + bias [out]; declares `NAME/weight` and `NAME/bias`. */
 export function linear<D extends DType, S extends Shape, const Out extends Dim, Late = never>(
@@ -45,9 +51,7 @@ export function linear<D extends DType, S extends Shape, const Out extends Dim, 
   out: Out,
   options: LinearOptions = {},
 ): Tensor<'f32', ShapeOf<ReplaceLast<'linear', S, Out, Late>>> {
-  checkOptions('linear', options, {
-    ...{ name: optional(text), initializer: unchecked, bias: optional(flag) },
-  });
+  checkOptions('linear', options, linearOptions);
   const { name = 'linear', initializer = xavier(), bias = true } = options;
   const handle = handleOf('linear', 'operand 1', x);
   const width = lastSize('linear', handle);
@@ -65,9 +69,9 @@ function lastSize(op: string, { shape }: Handle): number {
   const size = shape.at(-1);
   if (typeof size === 'number') return size;
   if (size === undefined) {
-    throw new FrondError('FROND-S013', `${op}: the input is a scalar`, { place: callerPlace() });
+    throw errorAtCall('FROND-S013', `${op}: the input is a scalar`);
   }
-  throw nameless(`${op}: the last dimension is ${size}, not a number`, callerPlace());
+  throw nameless(`${op}: the last dimension is ${size}, not a number`);
 }
 
 /** Rows of `table` [V, ...row] by ids: [...ids, ...row]. */
@@ -79,11 +83,13 @@ export function gather<D extends DType, T extends Shape, I extends DType, S exte
   return emit('gather', [table, ids]);
 }
 
-export interface EmbeddingOptions {
+const embeddingOptions = {
   /** scope of its parameter, 'embedding' by default */
-  readonly name?: string;
-  readonly initializer?: Initializer;
-}
+  name: optional(text),
+  initializer: optional(initializerKind),
+};
+export type EmbeddingOptions = OptionsOf<typeof embeddingOptions>;
+const EMBEDDING = { ids: unchecked, vocabulary: natural, width: natural, options: embeddingOptions };
 
 /** Looks ids up in a table of its own; declares `NAME/weight` [vocabulary, width]. */
 export function embedding<
@@ -98,9 +104,7 @@ export function embedding<
   width: W,
   options: EmbeddingOptions = {},
 ): Tensor<'f32', [...S, W]> {
-  const sizes = { ids: unchecked, vocabulary: natural, width: natural, options: unchecked };
-  checkArguments('embedding', sizes, [ids, vocabulary, width, options]);
-  checkOptions('embedding', options, { name: optional(text), initializer: unchecked });
+  checkArguments('embedding', EMBEDDING, [ids, vocabulary, width, options]);
   const { name = 'embedding', initializer = truncatedNormal(0.02) } = options;
   const handle = handleOf('embedding', 'operand 1', ids);
   return within(handle.state, name, () =>
@@ -108,37 +112,20 @@ export function embedding<
   );
 }
 
-/** e^x normalised to sum 1 along `axis`, by default the last one. */
-export function softmax<D extends DType, S extends Shape, const A extends number = -1, Late = never>(
-  x: Operand<TakesFloat<'softmax', D, Late>, Tensor<D, S>>,
-  axis?: Operand<OnAxis<'softmax', S, A, Late>, A>,
-): Tensor<'f32', S> {
-  checkArguments('softmax', AXIS, [x, axis]);
-  return emit('softmax', [x], { axis: typeof axis === 'number' ? axis : -1 });
-}
-
-/** Logarithm of softmax along `axis`, by default the last one. */
-export function logSoftmax<D extends DType, S extends Shape, const A extends number = -1, Late = never>(
-  x: Operand<TakesFloat<'logSoftmax', D, Late>, Tensor<D, S>>,
-  axis?: Operand<OnAxis<'logSoftmax', S, A, Late>, A>,
-): Tensor<'f32', S> {
-  checkArguments('logSoftmax', AXIS, [x, axis]);
-  return emit('logSoftmax', [x], { axis: typeof axis === 'number' ? axis : -1 });
-}
-
-export interface LayerNormOptions {
+const layerNormOptions = {
   /** scope of its parameters, 'layerNorm' by default */
-  readonly name?: string;
+  name: optional(text),
   /** added to the variance */
-  readonly epsilon?: number;
-}
+  epsilon: optional(notNegative),
+};
+export type LayerNormOptions = OptionsOf<typeof layerNormOptions>;
 
 /** (x − mean) / √(variance + ε) · γ + β over the last axis (Ba, Kiros, Hinton 2016); declares `NAME/gamma`, `NAME/beta`. */
 export function layerNorm<D extends DType, S extends Shape, Late = never>(
   x: Operand<TakesFloat<'layerNorm', D, Late>, Tensor<D, S>>,
   options: LayerNormOptions = {},
 ): Tensor<'f32', S> {
-  checkOptions('layerNorm', options, { name: optional(text), epsilon: optional(notNegative) });
+  checkOptions('layerNorm', options, layerNormOptions);
   const { name = 'layerNorm', epsilon = 1e-5 } = options;
   const handle = handleOf('layerNorm', 'operand 1', x);
   const width = lastSize('layerNorm', handle);
@@ -147,4 +134,25 @@ export function layerNorm<D extends DType, S extends Shape, Late = never>(
     const beta = declare(handle, 'beta', [width], zeros());
     return emit('layerNorm', [x, gamma, beta], { epsilon });
   });
+}
+
+/**
+ * −log softmax(logits)[label] for each row: logits [..., classes], labels i32 [...], result [...].
+ * Rows labelled −1 are ignored: their loss and gradient are 0.
+ */
+export function crossEntropy<
+  D extends DType,
+  L extends Shape,
+  I extends DType,
+  S extends Shape,
+  Late = never,
+>(
+  logits: Operand<TakesFloat<'crossEntropy', D, Late>, Tensor<D, L>>,
+  labels: Operand<
+    Both<MustBe<'crossEntropy', 'labels', 'i32', I, Late>, CrossEntropy<L, S, Late>>,
+    Tensor<I, S>
+  >,
+): Tensor<'f32', ShapeOf<CrossEntropy<L, S, Late>>> {
+  refuseSwapped('crossEntropy', ['logits', logits], ['labels', labels]);
+  return emit('crossEntropy', [logits, labels]);
 }

@@ -1,17 +1,43 @@
-import { show } from '../base/arguments.ts';
-import { FrondError, type SourcePlace } from '../base/errors.ts';
-import { notNegative } from '../base/kinds.ts';
-import { callerPlace } from '../base/source.ts';
+import { checkArguments, show } from '../base/arguments.ts';
+import type { FrondError } from '../base/errors.ts';
+import { flag, type Kinds, notNegative, type OptionsOf, optional, typed, unchecked } from '../base/kinds.ts';
+import { own } from '../base/own.ts';
+import { callerPlace, errorAtCall } from '../base/source.ts';
 import type { Ref } from '../ir/graph.ts';
 import { INITIALIZERS, type Initializer, isInitializer } from '../ir/initializer.ts';
 import { joinScope } from '../ir/names.ts';
-import { checkDims } from './dims.ts';
-import type { DType, GraphState, Shape } from './tensor.ts';
+import { checkDims, type DType, type GraphState, type Shape } from './tensor.ts';
 
-export interface ParameterOptions {
-  /** false: no gradient and no update, such as a frozen table */
-  readonly trainable?: boolean;
+export type { Initializer };
+
+/** The same, once its number is right. */
+function checked(initializer: Initializer): Initializer {
+  const { kind, ...settings } = initializer;
+  checkArguments(kind, INITIALIZERS[kind], Object.values(settings), 'FROND-S019');
+  return initializer;
 }
+
+export const zeros = (): Initializer => ({ kind: 'zeros' });
+export const ones = (): Initializer => ({ kind: 'ones' });
+export const constant = (value: number): Initializer => checked({ kind: 'constant', value });
+/** Normal with mean 0. */
+export const normal = (deviation: number): Initializer => checked({ kind: 'normal', deviation });
+/** Normal with mean 0, drawn again beyond two deviations. */
+export const truncatedNormal = (deviation: number): Initializer =>
+  checked({ kind: 'truncatedNormal', deviation });
+/** Uniform in ±limit. */
+export const uniform = (limit: number): Initializer => checked({ kind: 'uniform', limit });
+/** Uniform in ±√(6 / (fan-in + fan-out)) (Glorot and Bengio 2010). */
+export const xavier = (): Initializer => ({ kind: 'xavier' });
+
+/** What is wrong with one is said by `declareParameter`, which knows the parameter's name. */
+export const initializerKind = typed<Initializer>(unchecked);
+
+export const parameterOptions = {
+  /** false: no gradient and no update, such as a frozen table */
+  trainable: optional(flag),
+};
+export type ParameterOptions = OptionsOf<typeof parameterOptions>;
 
 interface ParameterDeclaration extends ParameterOptions {
   readonly dtype: DType;
@@ -28,54 +54,50 @@ export function declareParameter(
   name: string,
   { dtype, shape, initializer, trainable }: ParameterDeclaration,
 ): Ref {
-  const place = callerPlace();
-  builder.source = place;
+  builder.source = callerPlace();
   checkDims(`parameter ${name}`, shape);
   const named = shape.find((dim) => typeof dim === 'string');
-  if (named !== undefined) throw nameless(`parameter ${name}: dimension ${named} has no number`, place);
+  if (named !== undefined) throw nameless(`parameter ${name}: dimension ${named} has no number`);
   // weights, gradients and moments lie in flat arenas of f32
   if (dtype !== 'f32') {
-    throw new FrondError('FROND-S010', `parameter ${name}: cannot be ${show(dtype)}`, {
-      place,
-      hint: 'parameters are f32; feed other tensors with g.input or fix them with g.constant',
-    });
+    throw errorAtCall(
+      'FROND-S010',
+      `parameter ${name}: cannot be ${show(dtype)}`,
+      'parameters are f32; feed other tensors with g.input or fix them with g.constant',
+    );
   }
-  checkInitializer(joinScope(builder.scope, name), initializer, place);
+  checkInitializer(joinScope(builder.scope, name), initializer);
   const type = { dtype, shape: [...shape] };
   return builder.parameter(name, type, { initializer: { ...initializer }, trainable });
 }
 
 /** A size that a parameter takes on is a literal number when the graph is built. */
-export const nameless = (summary: string, place: SourcePlace | undefined): FrondError =>
-  new FrondError('FROND-S026', summary, {
-    place,
-    hint: 'parameters have literal sizes; only fed dimensions are named',
-  });
+export const nameless = (summary: string): FrondError =>
+  errorAtCall('FROND-S026', summary, 'parameters have literal sizes; only fed dimensions are named');
+
+const callOf = (kind: string, settings: Kinds): string => `${kind}(${Object.keys(settings)})`;
 
 /** Without this check a forgotten or misspelt initializer would show as weights that are NaN. */
-function checkInitializer(name: string, given: unknown, place: SourcePlace | undefined): void {
+function checkInitializer(name: string, given: unknown): void {
   if (isInitializer(given)) return;
   const wrong = (what: string, hint: string): FrondError =>
-    new FrondError('FROND-S019', `parameter ${name}: ${what}`, { place, hint });
-  const calls = new Map(
-    Object.entries(INITIALIZERS).map(([kind, settings]) => [kind, `${kind}(${Object.keys(settings)})`]),
-  );
-  const fields = new Map<string, unknown>(
-    typeof given === 'object' && given !== null ? Object.entries(given) : [],
-  );
-  const kind = fields.get('kind');
-  const call = typeof kind === 'string' ? calls.get(kind) : undefined;
-  if (call === undefined) {
-    const named = typeof given === 'function' ? given.name : given;
-    const called = typeof named === 'string' ? calls.get(named) : undefined;
+    errorAtCall('FROND-S019', `parameter ${name}: ${what}`, hint);
+  const { kind, ...settings } = Object(given) as Readonly<Record<string, unknown>>;
+  const known = typeof kind === 'string' ? own<Kinds>(INITIALIZERS, kind) : undefined;
+  if (known === undefined) {
+    const named: unknown = typeof given === 'function' ? given.name : given;
+    const meant = typeof named === 'string' ? own<Kinds>(INITIALIZERS, named) : undefined;
+    const calls = Object.entries(INITIALIZERS).map(([each, numbers]) => callOf(each, numbers));
     throw wrong(
       given === undefined ? 'it has no initializer' : `${show(given)} is not an initializer`,
-      called === undefined ? `initializers are: ${[...calls.values()].join(', ')}` : `call it: ${called}`,
+      meant === undefined
+        ? `initializers are: ${calls.join(', ')}`
+        : `call it: ${callOf(String(named), meant)}`,
     );
   }
-  const [setting = '', wanted] = Object.entries(INITIALIZERS[kind as Initializer['kind']])[0] ?? [];
+  const [setting = '', wanted] = Object.entries(known)[0] ?? [];
   throw wrong(
-    `${setting} of ${kind} is ${show(fields.get(setting))}`,
+    `${setting} of ${kind} is ${show(settings[setting])}`,
     `it is a finite number${wanted === notNegative ? ' and not negative' : ''}, such as ${kind}(0.02)`,
   );
 }

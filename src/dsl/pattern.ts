@@ -1,6 +1,5 @@
 import { type Dim, over, printShape, product, type Shape } from '../base/dim.ts';
-import { FrondError } from '../base/errors.ts';
-import { callerPlace } from '../base/source.ts';
+import { errorAtCall } from '../base/source.ts';
 
 /** A label, '1', or a composite: a list of labels. */
 export type Item = string | readonly string[];
@@ -16,7 +15,7 @@ export interface Bound {
 }
 
 export const refuse = (summary: string, hint?: string): never => {
-  throw new FrondError('FROND-S025', summary, { place: callerPlace(), hint });
+  throw errorAtCall('FROND-S025', summary, hint);
 };
 
 // ---- reading the text
@@ -87,9 +86,6 @@ export function bindPattern(
   const stray = Object.keys(sizes).find((label) => !before.flat().includes(label));
   if (stray !== undefined) refuse(`${op}: size given for unknown label ${stray}`);
   for (const items of left) requireOnce(op, items, op === 'einsum' ? 'in one operand' : 'on the left');
-  requireKnown(op, right, before, 'left');
-  requireOnce(op, right, 'on the right');
-  if (op === 'rearrange') requireKnown(op, before, right, 'right');
   const bound = new Map(Object.entries(sizes));
   let most = 0;
   const operands = left.map((items, i) => {
@@ -109,6 +105,9 @@ export function bindPattern(
     most = Math.max(most, rest);
     return axes;
   });
+  requireKnown(op, right, before, 'left');
+  requireOnce(op, right, 'on the right');
+  if (op === 'rearrange') requireKnown(op, before, right, 'right');
   const sizeOf = (items: readonly Item[]): Dim => product(items.flat().map((label) => bound.get(label) ?? 1));
   return { operands, result: expand(right, most), sizeOf };
 }

@@ -1,9 +1,8 @@
 import { checkArguments } from '../base/arguments.ts';
 import { sameShape } from '../base/dim.ts';
 import { object, optional, text, unchecked } from '../base/kinds.ts';
-import { checkDims } from './dims.ts';
 import { bindPattern, itemsOf, labelsOf, sidesOf } from './pattern.ts';
-import { type Dim, type DType, emit, handleOf, type Shape, type Tensor } from './tensor.ts';
+import { checkDims, type Dim, type DType, emit, handleOf, type Shape, type Tensor } from './tensor.ts';
 import type { Labels, Rearrange } from './types/pattern.ts';
 import type { Operand, ShapeOf } from './types/result.ts';
 

@@ -1,8 +1,8 @@
-import { checkArguments, checkOptions } from '../base/arguments.ts';
-import { either, flag, listOf, object, optional, unchecked } from '../base/kinds.ts';
+import { checkArguments } from '../base/arguments.ts';
+import { either, flag, listOf, optional, unchecked } from '../base/kinds.ts';
 import { axisKind, type DType, emit, handleOf, type Shape, type Tensor } from './tensor.ts';
 import type { OnAxis, Reduce } from './types/axis.ts';
-import type { TakesNumber } from './types/dtype.ts';
+import type { TakesFloat, TakesNumber } from './types/dtype.ts';
 import type { Operand, ShapeOf } from './types/result.ts';
 
 type Axes = number | readonly number[] | undefined;
@@ -29,27 +29,46 @@ export const mean: Reduction<'mean'> = (x, axes, options) => reduce('mean', x, a
 export const max: Reduction<'max'> = (x, axes, options) => reduce('max', x, axes, options);
 
 const REDUCTION = {
-  ...{ x: unchecked, axes: optional(either(axisKind, listOf(axisKind, 'axes'))) },
-  options: optional(object),
+  x: unchecked,
+  axes: optional(either(axisKind, listOf(axisKind, 'axes'))),
+  options: { keepDims: optional(flag) },
 };
 
 function reduce<R>(op: string, x: unknown, axes: unknown, options: { readonly keepDims?: boolean } = {}): R {
   checkArguments(op, REDUCTION, [x, axes, options]);
-  checkOptions(op, options, { keepDims: optional(flag) });
   const { keepDims = false } = options;
   const { shape } = handleOf(op, 'operand 1', x);
   const list = axes === undefined ? shape.map((_, i) => i) : Array.isArray(axes) ? axes : [axes];
   return emit(op, [x], { axes: list.map(Number), keepDims });
 }
 
-/** `softmax(x, axis)` and its like. */
-export const AXIS = { x: unchecked, axis: optional(axisKind) };
+const AXIS = { x: unchecked, axis: optional(axisKind) };
+
+/** What works along one axis, by default the last one. */
+function alongAxis<R>(op: string, x: unknown, axis: unknown): R {
+  checkArguments(op, AXIS, [x, axis]);
+  return emit(op, [x], { axis: typeof axis === 'number' ? axis : -1 });
+}
 
 /** Index of the largest element along `axis`, the first one of equals; the axis is dropped. */
 export function argmax<D extends DType, S extends Shape, const A extends number = -1, Late = never>(
   x: Tensor<D, S>,
   axis?: Operand<OnAxis<'argmax', S, A, Late>, A>,
 ): Tensor<'i32', ShapeOf<Reduce<'argmax', S, A, false, Late>>> {
-  checkArguments('argmax', AXIS, [x, axis]);
-  return emit('argmax', [x], { axis: typeof axis === 'number' ? axis : -1 });
+  return alongAxis('argmax', x, axis);
 }
+
+type Normalization<Op extends string> = <
+  D extends DType,
+  S extends Shape,
+  const A extends number = -1,
+  Late = never,
+>(
+  x: Operand<TakesFloat<Op, D, Late>, Tensor<D, S>>,
+  axis?: Operand<OnAxis<Op, S, A, Late>, A>,
+) => Tensor<'f32', S>;
+
+/** e^x normalised to sum 1 along `axis`, by default the last one. */
+export const softmax: Normalization<'softmax'> = (x, axis) => alongAxis('softmax', x, axis);
+/** Logarithm of softmax along `axis`, by default the last one. */
+export const logSoftmax: Normalization<'logSoftmax'> = (x, axis) => alongAxis('logSoftmax', x, axis);

@@ -1,9 +1,8 @@
 import { checkArguments } from '../base/arguments.ts';
-import { FrondError } from '../base/errors.ts';
 import { callable, text } from '../base/kinds.ts';
-import { callerPlace } from '../base/source.ts';
+import { errorAtCall } from '../base/source.ts';
 import { checkName, joinScope } from '../ir/names.ts';
-import type { GraphState } from './tensor.ts';
+import { CALL_INSIDE, type GraphState } from './tensor.ts';
 
 // The graphs whose functions are running, innermost last. Building is synchronous, so this is no more than a call stack.
 const building: GraphState[] = [];
@@ -23,10 +22,7 @@ export function underConstruction<R>(state: GraphState, build: () => R): R {
 function currentState(what: string): GraphState {
   const state = building.at(-1);
   if (state !== undefined) return state;
-  throw new FrondError('FROND-S022', `${what}: no graph is being built`, {
-    place: callerPlace(),
-    hint: 'call it inside the function that is given to graph()',
-  });
+  throw errorAtCall('FROND-S022', `${what}: no graph is being built`, CALL_INSIDE);
 }
 
 /**

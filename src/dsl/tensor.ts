@@ -1,13 +1,21 @@
-import { type Dim, printShape, type Shape } from '../base/dim.ts';
+import { show } from '../base/arguments.ts';
+import { type Dim, isDim, printShape, type Shape } from '../base/dim.ts';
 import { type DType, isFloating } from '../base/dtype.ts';
 import { elementRule, numbersOf } from '../base/elements.ts';
-import { defined, FrondError } from '../base/errors.ts';
-import { integer, kind } from '../base/kinds.ts';
-import { callerPlace } from '../base/source.ts';
+import { defined, type FrondError } from '../base/errors.ts';
+import { anything, integer, kind, listOf } from '../base/kinds.ts';
+import { callerPlace, errorAtCall } from '../base/source.ts';
 import type { GraphBuilder } from '../ir/builder.ts';
 import type { Attributes, Ref } from '../ir/graph.ts';
 
 export type { Dim, DType, Shape };
+
+// Element types as values, so that they are spelled without quotes where a tensor is declared.
+export const f32 = 'f32' as const;
+export const f16 = 'f16' as const;
+export const i32 = 'i32' as const;
+export const u32 = 'u32' as const;
+export const bool = 'bool' as const;
 
 declare const single: unique symbol;
 
@@ -72,16 +80,33 @@ export type { Handle };
 
 export const isTensor = (value: unknown): value is Tensor => value instanceof Handle;
 
-export const tensorKind = kind('a tensor', isTensor);
+export const tensorKind = kind<Tensor>('a tensor', isTensor);
 export const axisKind = { ...integer, what: 'an axis, such as 0, or -1 for the last one' };
+export const shapeKind = listOf(anything, "sizes and names, such as ['batch', 128]");
+
+/**
+ * A dimension is a natural number, a name, or an expression over names; `or` may stand in the place of one.
+ * @throws FROND-S023 for anything else
+ */
+export function checkDims(what: string, shape: readonly Dim[], or?: number): void {
+  for (const dim of shape) {
+    if (dim === or || isDim(dim)) continue;
+    throw errorAtCall(
+      'FROND-S023',
+      `${what}: ${show(dim)} is not a dimension`,
+      'a dimension is a whole number, a name such as batch, or an expression such as time+1',
+    );
+  }
+}
 
 /** @throws FROND-S020 when `value` is no tensor */
 export function handleOf(op: string, what: string, value: unknown): Handle {
   if (value instanceof Handle) return value;
-  throw new FrondError('FROND-S020', `${op}: ${what} is ${describe(value)}, not a tensor`, {
-    place: callerPlace(),
-    hint: 'tensors come from g.input, g.parameter, g.constant and from operations on them',
-  });
+  throw errorAtCall(
+    'FROND-S020',
+    `${op}: ${what} is ${describe(value)}, not a tensor`,
+    'tensors come from g.input, g.parameter, g.constant and from operations on them',
+  );
 }
 
 const describe = (value: unknown): string =>
@@ -99,10 +124,11 @@ type Argument = readonly [name: string, value: unknown];
  */
 export function refuseSwapped(op: string, [first, x]: Argument, [second, y]: Argument): void {
   if (!isTensor(x) || !isTensor(y) || isFloating(x.dtype) || !isFloating(y.dtype)) return;
-  throw new FrondError('FROND-S010', `${op}: ${first} are ${x.dtype}, ${second} are ${y.dtype}`, {
-    place: callerPlace(),
-    hint: `the arguments are swapped: ${op}(${first}, ${second})`,
-  });
+  throw errorAtCall(
+    'FROND-S010',
+    `${op}: ${first} are ${x.dtype}, ${second} are ${y.dtype}`,
+    `the arguments are swapped: ${op}(${first}, ${second})`,
+  );
 }
 
 /** Tensors are typed by the signatures of the operations; here the compiler is told that the graph agrees. */
@@ -111,23 +137,21 @@ export const wrap = <R>(state: GraphState, ref: Ref): R => new Handle(state, ref
 /** The graph that all operands belong to. @throws FROND-S021 when they come from two graphs, FROND-S022 when it is finished */
 export function stateOf(op: string, operands: readonly Handle[]): GraphState {
   const [first] = operands;
-  if (first === undefined) throw new FrondError('FROND-S020', `${op}: no operands`, { place: callerPlace() });
-  for (const operand of operands) {
-    if (operand.state !== first.state) {
-      throw new FrondError('FROND-S021', `${op}: operands come from two graphs`, {
-        place: callerPlace(),
-        hint: 'a tensor belongs to the graph in whose function it was made',
-      });
-    }
+  if (first === undefined) throw errorAtCall('FROND-S020', `${op}: no operands`);
+  if (operands.some(({ state }) => state !== first.state)) {
+    throw errorAtCall(
+      'FROND-S021',
+      `${op}: operands come from two graphs`,
+      'a tensor belongs to the graph in whose function it was made',
+    );
   }
   if (first.state.finished) {
-    throw new FrondError('FROND-S022', `${op}: the graph of its operands is finished`, {
-      place: callerPlace(),
-      hint: 'call it inside the function that is given to graph()',
-    });
+    throw errorAtCall('FROND-S022', `${op}: the graph of its operands is finished`, CALL_INSIDE);
   }
   return first.state;
 }
+
+export const CALL_INSIDE = 'call it inside the function that is given to graph()';
 
 /**
  * Adds a node and gives its first output. A plain number among the operands becomes a constant of the element type of the
@@ -146,23 +170,23 @@ export function emit<R>(op: string, operands: readonly unknown[], attributes: At
   return wrap(state, defined(first, `output of ${op}`));
 }
 
-/** A number takes its element type from the tensor before it. */
 const numberFirst = (op: string, value: number): FrondError =>
-  new FrondError('FROND-S020', `${op}: operand 1 is a number, not a tensor`, {
-    place: callerPlace(),
-    hint:
-      op === 'sub'
-        ? `a number stands second: add(neg(x), ${value})`
-        : `a number stands second; in the first place write g.constant(${value})`,
-  });
+  errorAtCall(
+    'FROND-S020',
+    `${op}: operand 1 is a number, not a tensor`,
+    op === 'sub'
+      ? `a number stands second: add(neg(x), ${value})`
+      : `a number stands second; in the first place write g.constant(${value})`,
+  );
 
+/** A number takes its element type from the tensor before it. */
 function numberLike(op: string, { builder }: GraphState, value: number, dtype: DType): Ref {
-  numbersOf(dtype, [value], (_, element) => {
-    const hint = `a number beside a tensor of ${dtype} is one of ${elementRule(dtype)}`;
-    return new FrondError('FROND-S010', `${op}: operands are ${dtype} and ${element}`, {
-      place: builder.source,
-      hint,
-    });
-  });
+  numbersOf(dtype, [value], (_, element) =>
+    errorAtCall(
+      'FROND-S010',
+      `${op}: operands are ${dtype} and ${element}`,
+      `a number beside a tensor of ${dtype} is one of ${elementRule(dtype)}`,
+    ),
+  );
   return builder.constant(value, { dtype, shape: [] });
 }

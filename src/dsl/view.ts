@@ -1,6 +1,5 @@
 import { checkArguments, show } from '../base/arguments.ts';
 import { printShape } from '../base/dim.ts';
-import { FrondError } from '../base/errors.ts';
 import {
   anything,
   either,
@@ -12,16 +11,17 @@ import {
   optional,
   unchecked,
 } from '../base/kinds.ts';
-import { callerPlace } from '../base/source.ts';
-import { checkDims, shapeKind } from './dims.ts';
+import { errorAtCall } from '../base/source.ts';
 import {
   axisKind,
+  checkDims,
   type Dim,
   type DType,
   emit,
   handleOf,
   isTensor,
   type Shape,
+  shapeKind,
   type Tensor,
 } from './tensor.ts';
 import type { ReplaceAt } from './types/axis.ts';
@@ -36,19 +36,18 @@ export function reshape<D extends DType, S extends Shape, const T extends Shape,
   shape: Operand<Reshape<S, T, Late>, readonly [...T]>,
 ): Tensor<D, ShapeOf<Reshape<S, T, Late>>> {
   const dims = dimsOf(shape);
-  checkDims(
-    'reshape',
-    dims.filter((dim) => dim !== -1),
-  );
+  checkDims('reshape', dims, -1);
   return emit('reshape', [x], { shape: [...dims] });
 }
+
+const TRANSPOSE = { x: unchecked, permutation: listOf(integer, 'axes') };
 
 /** Axes in another order: result axis i is axis `permutation[i]` of x. */
 export function transpose<D extends DType, S extends Shape, const P extends readonly number[], Late = never>(
   x: Tensor<D, S>,
   permutation: Operand<Transpose<S, P, Late>, readonly [...P]>,
 ): Tensor<D, ShapeOf<Transpose<S, P, Late>>> {
-  checkArguments('transpose', { x: unchecked, permutation: listOf(integer, 'axes') }, [x, permutation]);
+  checkArguments('transpose', TRANSPOSE, [x, permutation]);
   return emit('transpose', [x], { permutation: dimsOf(permutation).map(Number) });
 }
 
@@ -76,10 +75,7 @@ export function concat<const Ts extends readonly Tensor[], A extends number, Lat
   return emit('concat', tensors as readonly unknown[], { axis });
 }
 
-const SLICE = {
-  ...{ x: unchecked, axis: axisKind, from: integer },
-  to: optional(either(integer, oneOf('end'))),
-};
+const SLICE = { x: unchecked, axis: axisKind, from: integer, to: optional(either(integer, oneOf('end'))) };
 
 /**
  * Elements `from` to `to` (without `to`) along `axis`; negative positions count from the end, 'end' is the end.
@@ -100,13 +96,16 @@ export function slice<
 ): Tensor<D, ShapeOf<Slice<S, A, From, To, Late>>> {
   checkArguments('slice', SLICE, [x, axis, 0, to]);
   if (typeof from !== 'number') {
-    throw new FrondError('FROND-S019', `slice: a bound must be a position, not ${show(from)}`, {
-      place: callerPlace(),
-      hint: 'say where it begins: slice(x, axis, from, to)',
-    });
+    throw errorAtCall(
+      'FROND-S019',
+      `slice: a bound must be a position, not ${show(from)}`,
+      'say where it begins: slice(x, axis, from, to)',
+    );
   }
   return emit('slice', [x], { axis: Number(axis), from, to: to ?? 'end' });
 }
+
+const SPLIT = { x: unchecked, axis: axisKind, sizes: listOf(natural, 'sizes') };
 
 /** Parts of the given sizes along `axis`, one after the other; literal sizes that add up to the whole. */
 export function split<
@@ -120,28 +119,21 @@ export function split<
   axis: A,
   sizes: Operand<Split<S, A, N, Late>, readonly [...N]>,
 ): { -readonly [K in keyof N]: Tensor<D, ReplaceAt<S, A, N[K], Late>> } {
-  checkArguments('split', { x: unchecked, axis: axisKind, sizes: listOf(natural, 'sizes') }, [
-    x,
-    axis,
-    sizes,
-  ]);
+  checkArguments('split', SPLIT, [x, axis, sizes]);
   const { shape } = handleOf('split', 'operand 1', x);
-  const lengths = dimsOf(sizes).map(Number);
-  const total = lengths.reduce((sum, length) => sum + length, 0);
+  let total = 0;
+  const ranges = dimsOf(sizes).map((size) => {
+    const from = total;
+    total += Number(size);
+    return { from, to: total };
+  });
   const dim = Number.isInteger(axis) ? shape.at(axis) : undefined;
-  if (dim === undefined) {
-    throw new FrondError('FROND-S012', `split: axis ${axis} is out of range for shape ${printShape(shape)}`, {
-      place: callerPlace(),
-    });
-  }
-  if (dim !== total) {
-    throw new FrondError('FROND-S014', `split: sizes add up to ${total}, dimension is ${dim}`, {
-      place: callerPlace(),
-    });
-  }
-  const ends = lengths.map((_, i) => lengths.slice(0, i + 1).reduce((sum, length) => sum + length, 0));
-  const parts = ends.map((to, i) => emit('slice', [x], { axis, from: to - (lengths[i] ?? 0), to }));
-  return parts as { -readonly [K in keyof N]: Tensor<D, never> };
+  if (dim === undefined)
+    throw errorAtCall('FROND-S012', `split: axis ${axis} is out of range for shape ${printShape(shape)}`);
+  if (dim !== total) throw errorAtCall('FROND-S014', `split: sizes add up to ${total}, dimension is ${dim}`);
+  return ranges.map((range) => emit('slice', [x], { axis, ...range })) as {
+    -readonly [K in keyof N]: Tensor<D, never>;
+  };
 }
 
 /**
@@ -155,13 +147,8 @@ export function assertShape<D extends DType, const T extends Shape>(
   checkArguments('assertShape', { x: unchecked, shape: shapeKind }, [x, shape]);
   checkDims('assertShape', shape);
   const handle = handleOf('assertShape', 'operand 1', x);
-  if (printShape(handle.shape) !== printShape(shape)) {
-    throw new FrondError(
-      'FROND-S014',
-      `assertShape: the shape is ${printShape(handle.shape)}, not ${printShape(shape)}`,
-      { place: callerPlace() },
-    );
-  }
+  const [found, wanted] = [printShape(handle.shape), printShape(shape)];
+  if (found !== wanted) throw errorAtCall('FROND-S014', `assertShape: the shape is ${found}, not ${wanted}`);
   return handle as unknown as Tensor<D, [...T]>;
 }
 
@@ -171,7 +158,5 @@ const isDims = (value: unknown): value is readonly Dim[] =>
 /** Shapes reach the operations typed as themselves or as an error's text; here it is a list, or a wrong call. */
 function dimsOf(value: unknown): readonly Dim[] {
   if (isDims(value)) return value;
-  throw new FrondError('FROND-S019', `a list of dimensions is expected, not ${show(value)}`, {
-    place: callerPlace(),
-  });
+  throw errorAtCall('FROND-S019', `a list of dimensions is expected, not ${show(value)}`);
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fillNearNormals, NEAR } from '../../src/base/nearNormals.ts';
 import { fillUniforms, normal, permutation, uniforms } from '../../src/base/random.ts';
-import type { Initializer } from '../../src/dsl/initializer.ts';
+import type { Initializer } from '../../src/dsl/parameter.ts';
 import { initialValues } from '../../src/runtime/parameters.ts';
 
 /** The first of 16 draws within two deviations. */

@@ -86,13 +86,29 @@ type OverKnown<X, Y> = Y extends 1
 // a Dim. They are `never` where the operation fails.
 
 /** X · Y */
-export type Times<X, Y> = [X, Y] extends [Dim, Dim] ? TimesKnown<X, Y> & Dim : never;
+export type Times<X, Y> = [X, Y] extends [Dim, Dim]
+  ? TimesKnown<X, Y> extends infer Q extends Dim
+    ? Q
+    : never
+  : never;
 /** X + Y */
-export type Plus<X, Y> = [X, Y] extends [Dim, Dim] ? PlusKnown<X, Y> & Dim : never;
+export type Plus<X, Y> = [X, Y] extends [Dim, Dim]
+  ? PlusKnown<X, Y> extends infer Q extends Dim
+    ? Q
+    : never
+  : never;
 /** X − Y; never when that is a negative number */
-export type Minus<X, Y> = [X, Y] extends [Dim, Dim] ? MinusKnown<X, Y> & Dim : never;
+export type Minus<X, Y> = [X, Y] extends [Dim, Dim]
+  ? MinusKnown<X, Y> extends infer Q extends Dim
+    ? Q
+    : never
+  : never;
 /** X / Y; never when both are numbers and Y does not divide X */
-export type Over<X, Y> = [X, Y] extends [Dim, Dim] ? OverKnown<X, Y> & Dim : never;
+export type Over<X, Y> = [X, Y] extends [Dim, Dim]
+  ? OverKnown<X, Y> extends infer Q extends Dim
+    ? Q
+    : never
+  : never;
 
 interface Mark {
   readonly mark: 1;

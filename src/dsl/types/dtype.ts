@@ -16,14 +16,6 @@ export type TakesFloat<Op extends string, D extends DType, Late> =
 export type TakesNumber<Op extends string, D extends DType, Late> =
   Same<D, 'bool', Late> extends true ? Bad<`${Op}: cannot take ${D} operands`> : Good<D>;
 
-/** Good for bool and what only the build knows */
-export type TakesBool<Op extends string, D extends DType, Late> =
-  Same<D, 'bool', Late> extends true
-    ? Good<D>
-    : Same<D, DType, Late> extends true
-      ? Good<D>
-      : Bad<`${Op}: cannot take ${D} operands`>;
-
 /** true when two operands may have one element type */
 export type SameType<X extends DType, Y extends DType, Late> =
   Same<X, Y, Late> extends true ? true : Same<X, DType, Late> extends true ? true : Same<Y, DType, Late>;

@@ -77,17 +77,19 @@ type Misses<O extends Op, Label, Side extends string> = Label extends string
   ? Bad<`${O}: ${Label extends '...' ? '...' : `label ${Label}`} does not occur on the ${Side}`>
   : never;
 
+/** What is wrong with the labels of the operands by themselves, never where nothing is. */
+type LeftFault<O extends Op, Left extends readonly unknown[]> = {
+  [I in keyof Left]: OccursTwice<O, Twice<Left[I]>, Once[O]>;
+}[number];
+
 type Either<First, Second> = [First] extends [never] ? Second : First;
 
-/** What is wrong with the labels, whatever the dims; never where nothing is. */
-type Fault<O extends Op, Left extends readonly unknown[], Right> = Either<
-  { [I in keyof Left]: OccursTwice<O, Twice<Left[I]>, Once[O]> }[number],
+/** What is wrong with the right side. */
+type RightFault<O extends Op, Left, Right> = Either<
+  Misses<O, Exclude<Leaves<Right>, Leaves<Left> | (O extends 'rearrange' ? '1' : never)>, 'left'>,
   Either<
-    Misses<O, Exclude<Leaves<Right>, Leaves<Left> | (O extends 'rearrange' ? '1' : never)>, 'left'>,
-    Either<
-      OccursTwice<O, Twice<Right>, 'on the right'>,
-      O extends 'rearrange' ? Misses<O, Exclude<Leaves<Left>, Leaves<Right> | '1'>, 'right'> : never
-    >
+    OccursTwice<O, Twice<Right>, 'on the right'>,
+    O extends 'rearrange' ? Misses<O, Exclude<Leaves<Left>, Leaves<Right> | '1'>, 'right'> : never
   >
 >;
 
@@ -192,6 +194,11 @@ type Read<Right, Bound, Late, Done extends readonly unknown[] = []> = Right exte
         : Read<Rest, Bound, Late, [...Done, 1]>
   : Good<Done>;
 
+/** What the right side reads, unless it is wrong. */
+type Result<O extends Op, Left, Right, Bound, Late> = [RightFault<O, Left, Right>] extends [never]
+  ? Read<Right, Bound, Late>
+  : RightFault<O, Left, Right>;
+
 // ---- rearrange
 
 /** The shape that `rearrange` gives S by a pattern; sizes name the parts of composites on the left. */
@@ -199,13 +206,13 @@ export type Rearrange<Pattern extends string, S extends Shape, Sizes, Late> = st
   ? Good<Shape>
   : Pattern extends `${infer Left}->${infer Right}`
     ? [Exclude<keyof Sizes, Labels<Pattern>>] extends [never]
-      ? [Fault<'rearrange', [Items<Left>], Items<Right>>] extends [never]
+      ? [LeftFault<'rearrange', [Items<Left>]>] extends [never]
         ? Ranked<S, Bind<'rearrange', Items<Left>, S, Sizes, Late>, Late> extends infer Bound
           ? Bound extends Ends
             ? Bound
-            : Read<Items<Right>, Bound, Late>
+            : Result<'rearrange', Items<Left>, Items<Right>, Bound, Late>
           : never
-        : Fault<'rearrange', [Items<Left>], Items<Right>>
+        : LeftFault<'rearrange', [Items<Left>]>
       : Bad<`rearrange: size given for unknown label ${Exclude<keyof Sizes, Labels<Pattern>> & string}`>
     : Bad<'rearrange: the pattern has no ->'>;
 
@@ -215,13 +222,13 @@ export type Rearrange<Pattern extends string, S extends Shape, Sizes, Late> = st
 export type Einsum<Pattern extends string, Tensors, Late> = string extends Pattern
   ? Good<Shape>
   : Pattern extends `${infer Left}->${infer Right}`
-    ? [Fault<'einsum', Operands<Left>, Words<Right>>] extends [never]
+    ? [LeftFault<'einsum', Operands<Left>>] extends [never]
       ? BindAll<Operands<Left>, Tensors, object, Late> extends infer Bound
         ? Bound extends Ends
           ? Bound
-          : Read<Words<Right>, Bound, Late>
+          : Result<'einsum', Operands<Left>, Words<Right>, Bound, Late>
         : never
-      : Fault<'einsum', Operands<Left>, Words<Right>>
+      : LeftFault<'einsum', Operands<Left>>
     : Bad<'einsum: the pattern has no ->'>;
 
 /** Binds one operand after the other. */
