@@ -14,7 +14,7 @@ import {
 import { own } from '../base/own.ts';
 import { callerPlace } from '../base/source.ts';
 import { callSite } from './callSite.ts';
-import { accepts, elementwise, resultType } from './elementwise.ts';
+import { elementwise } from './elementwise.ts';
 import type {
   Access,
   Axis,
@@ -46,6 +46,18 @@ import {
   valueKind,
   values as valuesKind,
 } from './kinds.ts';
+import {
+  type Fault,
+  formOf,
+  inOrder,
+  loadedType,
+  loopFaults,
+  sizeFaults,
+  storeFaults,
+  tileFaults,
+  type ValueBody,
+  whenFaults,
+} from './rules.ts';
 import { scheduleKind } from './schedule.ts';
 
 /** A scalar or tile, or a plain number that takes the type its neighbours have. */
@@ -56,19 +68,15 @@ export type TermInput = readonly [index: Span | ValueLike, stride: ValueLike];
 /** As many values as a loop was given. */
 export type Carried<I extends readonly Value[]> = { -readonly [N in keyof I]: Value };
 
-type Untagged<T> = T extends Value
-  ? Omit<T, 'kind' | 'id' | 'axes' | 'dtype' | 'region' | 'source' | 'label'>
-  : never;
-type ValueBody = Untagged<Value>;
-
 const isNumber = (x: unknown): x is number => typeof x === 'number';
-const inOrder = (axes: Iterable<Axis>): Axis[] => [...new Set(axes)].sort((a, b) => a.order - b.order);
-/** Memory of f16 is read and written as f32 values. */
-const loadedType = ({ dtype }: Buffer): ValueType => (dtype === 'f16' ? 'f32' : dtype);
-const axesOfTerms = (terms: readonly Term[]): readonly Axis[] =>
-  terms.flatMap(({ index }) => (index.kind === 'span' ? [index.axis] : index.axes));
 const fail = (summary: string, hint?: string): never => {
   throw new FrondError('FROND-K001', summary, { hint, place: callerPlace() });
+};
+
+/** Refuses the first of what is wrong, at the author's line. */
+const judge = (faults: readonly Fault[]): void => {
+  const [first] = faults;
+  if (first) fail(first.message, first.hint);
 };
 
 const check = (method: string, kinds: Readonly<Record<string, Kind>>, given: readonly unknown[]): void =>
@@ -129,10 +137,8 @@ export class KernelBuilder {
   /** A tile axis of `size` elements, a multiple of 4. Tiles list their axes in the order of these calls. */
   axis(name: string, size: number): Axis {
     check('axis', { name: nameKind, size: unchecked }, [name, size]);
-    if (!Number.isSafeInteger(size) || size <= 0 || size % 4 !== 0) {
-      fail(`axis ${name}: its extent must be a positive multiple of 4, not ${shownName(size)}`);
-    }
     const axis: Axis = { kind: 'axis', order: this.#axes.length, name, size };
+    judge(sizeFaults(axis));
     this.#axes.push(axis);
     return axis;
   }
@@ -181,7 +187,7 @@ export class KernelBuilder {
 
   inside(span: Span): Value {
     check('inside', { span: spanKind }, [span]);
-    return this.#value({ op: 'inside', span }, [span.axis], 'bool');
+    return this.#computed({ op: 'inside', span });
   }
 
   // ---- values
@@ -206,23 +212,10 @@ export class KernelBuilder {
   map(fn: ElementwiseName, ...inputs: readonly ValueLike[]): Value {
     if (typeof fn !== 'string' || !Object.hasOwn(elementwise, fn)) throw noFunction(fn);
     for (const [i, input] of inputs.entries()) check(fn, { [`argument ${i}`]: operandKind }, [input]);
-    const row = elementwise[fn];
-    if (inputs.length !== row.arity) fail(`${fn} takes ${row.arity} arguments, got ${inputs.length}`);
     const typed = (fn === 'select' ? inputs.slice(1) : inputs).find((input) => !isNumber(input));
     const dtype = typed === undefined || isNumber(typed) ? 'f32' : typed.dtype;
-    const args = inputs.map((input, i) => {
-      const wanted = fn === 'select' && i === 0 ? 'bool' : dtype;
-      const arg = this.#lift(input, wanted);
-      if (arg.dtype !== wanted) fail(`${fn}: argument ${i} is ${arg.dtype}, expected ${wanted}`);
-      return arg;
-    });
-    if (!accepts(fn, dtype)) fail(`${fn} takes ${row.accepts} arguments, got ${dtype}`);
-    const axes = inOrder(args.flatMap((arg) => arg.axes));
-    if (axes.length > 2) {
-      const names = axes.map((axis) => axis.name).join(', ');
-      fail(`${fn}: a tile has at most two axes, this one would have ${names}`);
-    }
-    return this.#value({ op: 'elementwise', fn, args }, axes, resultType(fn, dtype));
+    const args = inputs.map((input, i) => this.#lift(input, fn === 'select' && i === 0 ? 'bool' : dtype));
+    return this.#computed({ op: 'elementwise', fn, args });
   }
 
   add = (x: ValueLike, y: ValueLike): Value => this.map('add', x, y);
@@ -251,36 +244,25 @@ export class KernelBuilder {
   /** Element at Σ index·stride; what lies outside a span reads as `otherwise`, the consumer's identity. */
   load(buffer: Buffer, at: readonly TermInput[], otherwise = 0): Value {
     check('load', { buffer: bufferKind, at: termsKind, otherwise: number }, [buffer, at, otherwise]);
-    if (buffer.access === 'write') fail(`load: buffer ${buffer.name} is write-only`);
-    const terms = this.#terms(at);
-    const axes = inOrder(axesOfTerms(terms));
-    if (axes.length > 2) fail(`load of ${buffer.name}: a tile has at most two axes`);
-    return this.#value({ op: 'load', buffer, terms, otherwise }, axes, loadedType(buffer));
+    return this.#computed({ op: 'load', buffer, terms: this.#terms(at), otherwise });
   }
 
   store(buffer: Buffer, at: readonly TermInput[], value: ValueLike): void {
     check('store', { buffer: bufferKind, at: termsKind, value: operandKind }, [buffer, at, value]);
-    if (buffer.access === 'read') fail(`store: buffer ${buffer.name} is read-only`);
     const dtype = loadedType(buffer);
     const lifted = this.#lift(value, dtype);
     const stored = lifted.dtype === 'bool' && dtype === 'u32' ? this.cast(lifted, 'u32') : lifted;
-    if (stored.dtype !== dtype)
-      fail(`store to ${buffer.name}: value is ${stored.dtype}, buffer is ${buffer.dtype}`);
-    const terms = this.#terms(at);
-    const covered = new Set(axesOfTerms(terms));
-    const missing = stored.axes.find((axis) => !covered.has(axis));
-    if (missing)
-      fail(`store to ${buffer.name}: axis ${missing.name} of the value has no index, elements would collide`);
-    if (covered.size !== stored.axes.length) {
-      fail(`store to ${buffer.name}: the indices run over an axis that the value does not have`);
-    }
     const site = callSite();
     const statement: Store = {
-      ...{ kind: 'store', buffer, terms, value: stored },
+      kind: 'store',
+      buffer,
+      terms: this.#terms(at),
+      value: stored,
       get source() {
         return site();
       },
     };
+    judge(storeFaults(statement));
     this.#push(statement);
   }
 
@@ -291,12 +273,7 @@ export class KernelBuilder {
       arg,
       over,
     ]);
-    const stray = over.find((axis) => !arg.axes.includes(axis));
-    if (stray || over.length === 0)
-      fail(`reduce ${combine}: axis ${stray?.name ?? '(none)'} is not an axis of the tile`);
-    if (combine === 'argmax' && over.length !== 1) fail('reduce argmax runs over exactly one axis');
-    const axes = arg.axes.filter((axis) => !over.includes(axis));
-    return this.#value({ op: 'reduce', combine, arg, over }, axes, combine === 'argmax' ? 'i32' : arg.dtype);
+    return this.#computed({ op: 'reduce', combine, arg, over });
   }
 
   sum = (arg: Value, ...over: readonly Axis[]): Value => this.reduce('sum', arg, ...over);
@@ -306,38 +283,22 @@ export class KernelBuilder {
   /** accumulator + Σ over `over` of left · right; the axes of the result are the two that remain, row from `left`. */
   dot(left: Value, right: Value, accumulator: Value | undefined, over: Axis): Value {
     check('dot', DOT, [left, right, accumulator, over]);
-    const row = left.axes.find((axis) => axis !== over);
-    const column = right.axes.find((axis) => axis !== over);
-    const isMatrix = ({ axes }: Value): boolean => axes.length === 2 && axes.includes(over);
-    if (!row || !column || !isMatrix(left) || !isMatrix(right)) {
-      return fail('dot: both operands are tiles of two axes that share the contracted one');
-    }
-    if (row === column || row.order > column.order) {
-      fail(
-        `dot: the axes of the result must be declared in order, ${row.name} (left) before ${column.name} (right)`,
-        'swap the operands',
-      );
-    }
-    if (accumulator && (accumulator.axes[0] !== row || accumulator.axes[1] !== column)) {
-      fail('dot: the accumulator must have the axes of the result');
-    }
-    return this.#value({ op: 'dot', left, right, accumulator, over, row, column }, [row, column], 'f32');
+    const other = (tile: Value): Axis => tile.axes.find((axis) => axis !== over) ?? over;
+    return this.#computed({
+      op: 'dot',
+      left,
+      right,
+      accumulator,
+      over,
+      row: other(left),
+      column: other(right),
+    });
   }
 
   /** The same tile with axis `from` called `to`. The renamed axes must stand in declaration order too. */
   rename(arg: Value, from: Axis, to: Axis): Value {
     check('rename', { arg: valueKind, from: axisKind, to: axisKind }, [arg, from, to]);
-    if (from.size !== to.size)
-      fail(`rename: axis ${from.name} has ${from.size} elements, ${to.name} has ${to.size}`);
-    const axes = arg.axes.map((axis) => (axis === from ? to : axis));
-    const [first, second] = axes;
-    if (first && second && first.order >= second.order) {
-      fail(
-        `rename: ${second.name} would have to be declared after ${first.name}`,
-        'a rename must not transpose a tile',
-      );
-    }
-    return this.#value({ op: 'rename', arg, from, to }, axes, arg.dtype);
+    return this.#computed({ op: 'rename', arg, from, to });
   }
 
   /** A word of Threefry-2x32 (Salmon et al. 2011, 20 rounds); counters are logical element indices. */
@@ -345,8 +306,7 @@ export class KernelBuilder {
     check('random', { key: pairKind, counter: pairKind, word: word(2) }, [key, counter, half]);
     const [key0, key1] = [this.#lift(key[0], 'u32'), this.#lift(key[1], 'u32')];
     const [counter0, counter1] = [this.#lift(counter[0], 'u32'), this.#lift(counter[1], 'u32')];
-    const axes = inOrder([...counter0.axes, ...counter1.axes]);
-    return this.#value({ op: 'random', key0, key1, counter0, counter1, word: half }, axes, 'u32');
+    return this.#computed({ op: 'random', key0, key1, counter0, counter1, word: half });
   }
 
   /** What values are called in generated text: `k.name({ scores, weights })` gives them the names of the author's variables. */
@@ -372,11 +332,7 @@ export class KernelBuilder {
     body: (i: Value, ...carried: Carried<I>) => readonly Value[],
   ): Carried<I> {
     check('loop', LOOP, [from, to, step, initial, body]);
-    const bounds = [from, to, step].map((bound) => this.#lift(bound, 'i32'));
-    const [start, end, stride] = bounds;
-    if (!start || !end || !stride || bounds.some((bound) => bound.axes.length > 0)) {
-      return fail('loop: bounds must be uniform scalars');
-    }
+    const [start, end, stride] = [this.#lift(from, 'i32'), this.#lift(to, 'i32'), this.#lift(step, 'i32')];
     const { region, result: inside } = this.#inRegion(() => {
       const induction = this.#value({ op: 'induction' }, [], 'i32');
       const carried = initial.map((value, index) =>
@@ -386,28 +342,9 @@ export class KernelBuilder {
     });
     const { induction, carried, yields } = inside;
     check('loop', { 'what the body returns': valuesKind }, [yields]);
-    if (yields.length !== initial.length) {
-      fail(`loop: the body returns ${yields.length} values, ${initial.length} are carried`);
-    }
-    yields.forEach((value, i) => {
-      const before = initial[i];
-      const same =
-        before?.dtype === value.dtype &&
-        before.axes.length === value.axes.length &&
-        before.axes.every((axis, j) => axis === value.axes[j]);
-      if (!same) fail(`loop: carried value ${i} changes its axes or type`);
-    });
-    const loop: Loop = {
-      kind: 'loop',
-      from: start,
-      to: end,
-      step: stride,
-      induction,
-      initial,
-      carried,
-      yields,
-      body: region,
-    };
+    const bounds = { from: start, to: end, step: stride };
+    const loop: Loop = { kind: 'loop', ...bounds, induction, initial, carried, yields, body: region };
+    judge(loopFaults(loop));
     this.#push(loop);
     const results = initial.map((value, index) =>
       this.#value({ op: 'result', loop, index }, value.axes, value.dtype),
@@ -418,8 +355,7 @@ export class KernelBuilder {
   /** Runs `body` for its stores where the uniform `condition` holds. */
   when(condition: Value, body: () => void): void {
     check('when', { condition: valueKind, body: callable }, [condition, body]);
-    if (condition.axes.length > 0 || condition.dtype !== 'bool')
-      fail('when: the condition must be a uniform bool');
+    judge(whenFaults({ condition }));
     this.#push({ kind: 'when', condition, body: this.#inRegion(body).region });
   }
 
@@ -458,6 +394,14 @@ export class KernelBuilder {
 
   #lift(value: ValueLike, dtype: ValueType): Value {
     return isNumber(value) ? this.constant(value, dtype) : value;
+  }
+
+  /** A value whose axes and type follow from its operands. */
+  #computed(body: ValueBody): Value {
+    const { axes, dtype, faults } = formOf(body, { axes: [], dtype: 'f32' });
+    const what = body.op === 'elementwise' ? body.fn : body.op;
+    judge([...faults, ...tileFaults(what, axes, body.op)]);
+    return this.#value(body, axes, dtype);
   }
 
   #value(body: ValueBody, axes: readonly Axis[], dtype: ValueType): Value {

@@ -1,14 +1,24 @@
 import { checkArguments } from '../base/arguments.ts';
 import { type ErrorCode, FrondError, type SourcePlace } from '../base/errors.ts';
 import { describeConflict, placeAxes } from './checkPlacement.ts';
-import { storeFaults, updateFaults } from './checkStores.ts';
-import { axisFaults, type Fault, valueFaults } from './checkTypes.ts';
+import { collisionFaults, updateFaults } from './checkStores.ts';
 import { findUniform } from './checkUniform.ts';
-import { describe, operandsOf, type PlacedStatement, statementsOf, termValues } from './flow.ts';
-import type { Kernel, Loop, Region, Store, Value } from './ir.ts';
+import { describe, type PlacedStatement, statementsOf, valuesReadBy } from './flow.ts';
+import type { Kernel, Region, Statement, Store, Value } from './ir.ts';
 import { kernelKind } from './kinds.ts';
+import {
+  type Fault,
+  formOf,
+  loopFaults,
+  names,
+  sameAxes,
+  sizeFaults,
+  storeFaults,
+  tileFaults,
+  whenFaults,
+} from './rules.ts';
 
-/** Something that makes a kernel illegal in at least one reading, and therefore in all. */
+/** Something that makes a kernel illegal in at least one backend, and therefore in all. */
 export interface KernelFinding {
   /**
    * K101 axes of a tile · K102 declarations · K103 placement on threads · K104 use outside of a region · K105 uniformity
@@ -29,13 +39,7 @@ type Report = (fault: Fault, at?: Value | Store) => void;
 /** Axes, buffers and parameters: extents, names, numbers given at launch. */
 function checkDeclarations(kernel: Kernel, report: Report): void {
   kernel.axes.forEach((axis, place) => {
-    if (!Number.isInteger(axis.size) || axis.size <= 0 || axis.size % 4 !== 0) {
-      report({
-        code: 'FROND-K102',
-        message: `axis ${axis.name} has ${axis.size} elements`,
-        hint: 'extents are positive multiples of 4; a logical size that is not goes into the limit of a span',
-      });
-    }
+    for (const fault of sizeFaults(axis)) report(fault);
     if (axis.order !== place) {
       report({ code: 'FROND-K102', message: `axis ${axis.name} has order ${axis.order} at place ${place}` });
     }
@@ -46,7 +50,7 @@ function checkDeclarations(kernel: Kernel, report: Report): void {
     if (!/^[A-Za-z]\w*$/.test(name) || name.includes('__')) {
       report({
         code: 'FROND-K102',
-        message: `${name} is not a name that every reading can print`,
+        message: `${name} is not a name that every backend can print`,
         hint: 'use a letter followed by letters, digits and single underscores',
       });
     }
@@ -60,61 +64,60 @@ function checkDeclarations(kernel: Kernel, report: Report): void {
 /** Every value is used after it is made, and inside the region that makes it. */
 function checkRegions(kernel: Kernel, report: Report): void {
   const visible = new Set<Value>();
-  const use = (value: Value, user: Value | Store | undefined, what: string): void => {
-    if (visible.has(value)) return;
-    report(
-      {
-        code: 'FROND-K104',
-        message: `${what} uses ${describe(value)} outside of the region that makes it`,
-        hint: 'values made in a loop or condition stay inside; carry what is needed later',
-      },
-      user ?? value,
-    );
+  const use = (values: readonly Value[], statement: Statement, what: string): void => {
+    for (const value of values) {
+      if (visible.has(value)) continue;
+      report(
+        {
+          code: 'FROND-K104',
+          message: `${what} uses ${describe(value)} outside of the region that makes it`,
+          hint: 'values made in a loop or condition stay inside; carry what is needed later',
+        },
+        userOf(statement) ?? value,
+      );
+    }
   };
-  const walk = (region: Region): void => {
+  /** what `end` judges may use the values of the region */
+  const walk = (region: Region, end: () => void): void => {
     const made: Value[] = [];
     for (const statement of region.statements) {
-      if (statement.kind === 'let') {
-        const { value } = statement;
-        for (const operand of operandsOf(value)) use(operand, value, describe(value));
-        visible.add(value);
-        made.push(value);
-      } else if (statement.kind === 'store') {
-        for (const operand of [statement.value, ...termValues(statement.terms)]) {
-          use(operand, statement, `store to ${statement.buffer.name}`);
-        }
-      } else if (statement.kind === 'loop') {
-        const { from, to, step, initial, body, yields, induction } = statement;
-        for (const operand of [from, to, step, ...initial]) use(operand, undefined, 'a loop');
-        // the body is walked by hand so that what it yields is judged while its values are visible
-        const inner = walkKeeping(body);
-        for (const operand of [induction, ...yields]) use(operand, undefined, 'the end of a loop');
-        for (const value of inner) visible.delete(value);
+      if (statement.kind === 'loop') {
+        const { from, to, step, initial, yields, induction } = statement;
+        use([from, to, step, ...initial], statement, 'a loop');
+        walk(statement.body, () => use([induction, ...yields], statement, 'the end of a loop'));
       } else {
-        use(statement.condition, undefined, 'a condition');
-        walk(statement.body);
+        use(valuesReadBy(statement), statement, nameOf(statement));
+        if (statement.kind === 'when') walk(statement.body, () => {});
+        if (statement.kind !== 'let') continue;
+        visible.add(statement.value);
+        made.push(statement.value);
       }
     }
+    end();
     for (const value of made) visible.delete(value);
   };
-  const walkKeeping = (region: Region): Value[] => {
-    const made: Value[] = [];
-    for (const statement of region.statements) if (statement.kind === 'let') made.push(statement.value);
-    walk(region);
-    for (const value of made) visible.add(value);
-    return made;
-  };
-  walk(kernel.body);
+  walk(kernel.body, () => {});
+}
+
+/** The value or store that a finding about a statement names. */
+function userOf(statement: Statement): Value | Store | undefined {
+  if (statement.kind === 'let') return statement.value;
+  return statement.kind === 'store' ? statement : undefined;
+}
+
+function nameOf(statement: Statement): string {
+  if (statement.kind === 'let') return describe(statement.value);
+  return statement.kind === 'store' ? `store to ${statement.buffer.name}` : 'a condition';
 }
 
 /** Loop bounds and conditions are scalars that all threads agree on. */
-function checkControl({ statement }: PlacedStatement, uniform: ReadonlySet<Value>, report: Report): void {
+function checkControl(statement: Statement, uniform: ReadonlySet<Value>, report: Report): void {
   const demand = (value: Value, what: string): void => {
-    if (uniform.has(value)) return;
+    if (uniform.has(value) || value.axes.length > 0) return;
     report(
       {
         code: 'FROND-K105',
-        message: `${what} must be a uniform scalar, ${describe(value)} is ${value.axes.length > 0 ? 'a tile' : 'loaded from memory that this program writes'}`,
+        message: `${what} must be a uniform scalar, ${describe(value)} is loaded from memory that this program writes`,
         hint: 'use constants, parameters, program indices, loads of read buffers, loop counters or reductions over all axes',
       },
       value,
@@ -122,108 +125,55 @@ function checkControl({ statement }: PlacedStatement, uniform: ReadonlySet<Value
   };
   if (statement.kind === 'when') {
     demand(statement.condition, 'a condition');
-    if (statement.condition.dtype !== 'bool') {
-      report({ code: 'FROND-K106', message: 'a condition must be a bool' }, statement.condition);
-    }
+    for (const fault of whenFaults(statement)) report(fault, statement.condition);
   } else if (statement.kind === 'loop') {
-    for (const [bound, what] of [
-      [statement.from, 'the start of a loop'],
-      [statement.to, 'the end of a loop'],
-      [statement.step, 'the step of a loop'],
-    ] as const) {
-      demand(bound, what);
-      if (bound.dtype !== 'i32') report({ code: 'FROND-K106', message: `${what} must be an i32` }, bound);
-    }
-    if (statement.step.op === 'constant' && statement.step.value <= 0) {
-      report({ code: 'FROND-K109', message: 'the step of a loop must be positive' }, statement.step);
-    }
-    checkCarried(statement, report);
+    demand(statement.from, 'the start of a loop');
+    demand(statement.to, 'the end of a loop');
+    demand(statement.step, 'the step of a loop');
+    for (const fault of loopFaults(statement)) report(fault, statement.induction);
   }
 }
 
-function checkCarried(loop: Loop, report: Report): void {
-  const { initial, carried, yields } = loop;
-  if (carried.length !== initial.length || yields.length !== initial.length) {
-    report({
-      code: 'FROND-K109',
-      message: `a loop starts ${initial.length} values, carries ${carried.length} and yields ${yields.length}`,
-    });
-    return;
+/** A value has the axes and the type that follow from its operands. */
+function valueFaults(value: Value, kernel: Kernel): Fault[] {
+  const { axes, dtype, faults } = formOf(value, value);
+  const what = describe(value);
+  const found = [...tileFaults(what, value.axes, value.op), ...faults];
+  for (const axis of value.axes) {
+    if (kernel.axes[axis.order] === axis) continue;
+    found.push({ code: 'FROND-K101', message: `axis ${axis.name} is not declared by this kernel` });
   }
-  initial.forEach((value, i) => {
-    for (const other of [carried[i], yields[i]]) {
-      const same =
-        other?.dtype === value.dtype &&
-        other.axes.length === value.axes.length &&
-        other.axes.every((axis, j) => axis === value.axes[j]);
-      if (!same) {
-        report(
-          {
-            code: 'FROND-K109',
-            message: `carried value ${i} changes its axes or type`,
-            hint: 'rename axes or broadcast (add a fill) before yielding',
-          },
-          other ?? value,
-        );
-      }
-    }
-  });
+  if (!sameAxes(axes, value.axes)) {
+    const message = `${what} has the axes ${names(value.axes)}, those of its operands are ${names(axes)}`;
+    found.push({ code: 'FROND-K110', message });
+  }
+  if (dtype !== value.dtype) {
+    found.push({ code: 'FROND-K106', message: `${what} is ${value.dtype}, its operands give ${dtype}` });
+  }
+  return found;
 }
 
-/** Scalars that spans, addresses and keys are made of. */
-function checkScalars(terms: readonly Value[], what: string, at: Value | Store, report: Report): void {
-  for (const value of terms) {
-    if (value.axes.length > 0) {
-      report({ code: 'FROND-K105', message: `${what} must be scalars, ${describe(value)} is a tile` }, at);
-    }
-    if (value.dtype !== 'i32') {
-      report(
-        { code: 'FROND-K106', message: `${what} must be i32, ${describe(value)} is ${value.dtype}` },
-        at,
-      );
-    }
-  }
-}
-
-function checkAddress(at: (Value & { readonly op: 'load' }) | Store, report: Report): void {
-  const where = at.kind === 'store' ? `store to ${at.buffer.name}` : `load of ${at.buffer.name}`;
-  for (const { index, stride } of at.terms) {
-    checkScalars([stride], `${where}: strides`, at, report);
-    if (index.kind === 'span') checkScalars([index.start, index.limit], `${where}: spans`, at, report);
-    else if (index.dtype !== 'i32' && index.dtype !== 'u32') {
-      report({ code: 'FROND-K106', message: `${where}: an index is ${index.dtype}, not i32 or u32` }, at);
-    }
-  }
-}
-
-function checkStep(
-  step: PlacedStatement,
+function checkStatement(
+  placed: PlacedStatement,
   kernel: Kernel,
-  steps: readonly PlacedStatement[],
+  statements: readonly PlacedStatement[],
   report: Report,
 ): void {
-  const { statement } = step;
-  if (statement.kind === 'let') {
-    const { value } = statement;
-    for (const fault of [...axisFaults(value, kernel.axes), ...valueFaults(value)]) report(fault, value);
-    if (value.op === 'load') checkAddress(value, report);
-    if (value.op === 'inside') {
-      checkScalars([value.span.start, value.span.limit], 'the ends of a span', value, report);
-    }
-    if (value.op === 'load' && !kernel.buffers.includes(value.buffer)) {
-      report({ code: 'FROND-K102', message: `buffer ${value.buffer.name} is not declared` }, value);
-    }
-  } else if (statement.kind === 'store') {
-    checkAddress(statement, report);
-    for (const fault of storeFaults(step, statement, steps)) report(fault, statement);
-    if (!kernel.buffers.includes(statement.buffer)) {
-      report({ code: 'FROND-K102', message: `buffer ${statement.buffer.name} is not declared` }, statement);
-    }
+  const at = userOf(placed.statement);
+  if (!at) return;
+  const faults =
+    at.kind === 'store'
+      ? [...storeFaults(at), ...collisionFaults(placed, at, statements)]
+      : valueFaults(at, kernel);
+  for (const fault of faults) report(fault, at);
+  const buffer = at.kind === 'store' || at.op === 'load' ? at.buffer : undefined;
+  if (buffer && !kernel.buffers.includes(buffer)) {
+    report({ code: 'FROND-K102', message: `buffer ${buffer.name} is not declared` }, at);
   }
 }
 
 /**
- * Judges a kernel for every reading at once: what has no finding here is legal in the interpreter, in WGSL under its
+ * Judges a kernel for every backend at once: what has no finding here is legal in the interpreter, in WGSL under its
  * uniformity rules, and in WASM. Limits of an adapter (memory, bindings) are judged when printing for it.
  */
 export function checkKernel(kernel: Kernel): readonly KernelFinding[] {
@@ -239,14 +189,14 @@ export function checkKernel(kernel: Kernel): readonly KernelFinding[] {
   };
   checkDeclarations(kernel, report);
   checkRegions(kernel, report);
-  const steps = statementsOf(kernel);
-  const uniform = findUniform(steps);
-  for (const step of steps) {
-    checkStep(step, kernel, steps, report);
-    checkControl(step, uniform, report);
+  const statements = statementsOf(kernel);
+  const uniform = findUniform(statements);
+  for (const placed of statements) {
+    checkStatement(placed, kernel, statements, report);
+    checkControl(placed.statement, uniform, report);
   }
-  for (const { value, fault } of updateFaults(kernel, steps)) report(fault, value);
-  for (const conflict of placeAxes(steps).conflicts) {
+  for (const { value, fault } of updateFaults(kernel, statements)) report(fault, value);
+  for (const conflict of placeAxes(statements).conflicts) {
     report(
       {
         code: 'FROND-K103',

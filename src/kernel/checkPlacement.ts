@@ -79,10 +79,10 @@ function findSpread(
 }
 
 /** Puts every axis on a thread dimension; where tiles disagree, says which two. */
-export function placeAxes(steps: readonly PlacedStatement[]): Placement {
-  const values = valuesOf(steps);
+export function placeAxes(statements: readonly PlacedStatement[]): Placement {
+  const values = valuesOf(statements);
   const streamable = findStreamable(values);
-  const spread = findSpread(values, usersOf(steps), streamable);
+  const spread = findSpread(values, usersOf(statements), streamable);
   const dimensionOf = new Map<Axis, ThreadDimension>();
   const reason = new Map<Axis, Value>();
   const conflicts = new Map<Axis, Conflict>();

@@ -4,12 +4,12 @@ import type { Loop, Value } from './ir.ts';
 /**
  * The scalars that every thread of a workgroup provably agrees on, as WGSL's uniformity analysis sees it:
  * constants, parameters, program indices, loads of `read` buffers at uniform places, loop counters, reductions over
- * all axes (broadcast by the reading), and what is computed or carried from these alone.
+ * all axes (broadcast by the backend), and what is computed or carried from these alone.
  * A scalar loaded from memory that the program writes is not among them.
  */
-export function findUniform(steps: readonly PlacedStatement[]): ReadonlySet<Value> {
-  const values = valuesOf(steps);
-  const loops = steps.flatMap(({ statement }) => (statement.kind === 'loop' ? [statement] : []));
+export function findUniform(statements: readonly PlacedStatement[]): ReadonlySet<Value> {
+  const values = valuesOf(statements);
+  const loops = statements.flatMap(({ statement }) => (statement.kind === 'loop' ? [statement] : []));
   const loopOf = new Map<Value, Loop>(loops.flatMap((loop) => loop.carried.map((value) => [value, loop])));
   // Start from "every scalar is uniform" and strike out until nothing changes: carried values are cyclic.
   const uniform = new Set(values.filter((value) => value.axes.length === 0));

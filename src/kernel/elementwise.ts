@@ -1,5 +1,3 @@
-import type { ElementwiseName, ValueType } from './ir.ts';
-
 /** One row per element-wise function: its arity, its result type, and what it means in f64. */
 export interface ElementwiseRow {
   readonly arity: 1 | 2 | 3;
@@ -7,10 +5,10 @@ export interface ElementwiseRow {
   readonly accepts: 'number' | 'float' | 'integer' | 'bool' | 'any';
   /** result type, given the type of its (last) argument */
   readonly result: 'same' | 'bool';
-  /** reference meaning on numbers; integers wrap and divisions of integers truncate in the readings; bools are 0 and 1 */
+  /** reference meaning on numbers; integers wrap and divisions of integers truncate in the backends; bools are 0 and 1 */
   readonly reference: (x: number, y: number, z: number) => number;
   /**
-   * Largest error allowed to a reading's f32 form against `reference` rounded to f32, in ULP of the result,
+   * Largest error allowed to a backend's f32 form against `reference` rounded to f32, in ULP of the result,
    * on finite arguments with a normal result. 0.5 = correctly rounded.
    */
   readonly ulp: number;
@@ -51,7 +49,7 @@ const float = 'float';
 const integer = 'integer';
 const bool = 'bool';
 
-export const elementwise: Readonly<Record<ElementwiseName, ElementwiseRow>> = {
+const rows = {
   add: { arity: 2, accepts: number, result: 'same', ulp: 0.5, reference: (x, y) => x + y },
   sub: { arity: 2, accepts: number, result: 'same', ulp: 0.5, reference: (x, y) => x - y },
   mul: { arity: 2, accepts: number, result: 'same', ulp: 0.5, reference: (x, y) => x * y },
@@ -82,15 +80,7 @@ export const elementwise: Readonly<Record<ElementwiseName, ElementwiseRow>> = {
   bitAnd: { arity: 2, accepts: integer, result: 'same', ulp: 0, reference: (x, y) => x & y },
   bitXor: { arity: 2, accepts: integer, result: 'same', ulp: 0, reference: (x, y) => x ^ y },
   shiftRight: { arity: 2, accepts: integer, result: 'same', ulp: 0, reference: (x, y) => x >>> y },
-};
+} satisfies Readonly<Record<string, ElementwiseRow>>;
 
-/** Result type of `fn` over arguments of type `dtype` (for `select`: the type of its branches). */
-export const resultType = (fn: ElementwiseName, dtype: ValueType): ValueType =>
-  elementwise[fn].result === 'bool' ? 'bool' : dtype;
-
-/** Whether `fn` takes arguments of type `dtype`. */
-export function accepts(fn: ElementwiseName, dtype: ValueType): boolean {
-  const kind = dtype === 'f32' ? 'float' : dtype === 'bool' ? 'bool' : 'integer';
-  const taken = elementwise[fn].accepts;
-  return taken === 'any' || taken === kind || (taken === 'number' && kind !== 'bool');
-}
+export type ElementwiseName = keyof typeof rows;
+export const elementwise: Readonly<Record<ElementwiseName, ElementwiseRow>> = rows;

@@ -3,8 +3,12 @@
  *
  * A kernel is one *program*, run for every cell of a grid of up to four axes. A program computes with uniform
  * scalars and with tiles of rank 1 or 2 over named axes, always in the order in which the axes were declared.
- * There are no threads, barriers or shared memory: each reading (interpreter, WGSL, WASM) decides those.
+ * There are no threads, barriers or shared memory: each backend (interpreter, WGSL, WASM) decides those.
  */
+
+import type { ElementwiseName } from './elementwise.ts';
+
+export type { ElementwiseName };
 
 /** Element type of a value inside a program. */
 export type ValueType = 'f32' | 'i32' | 'u32' | 'bool';
@@ -19,7 +23,7 @@ export interface Axis {
   readonly size: number;
 }
 
-/** The stretch `start .. min(start + axis.size, limit)` of a logical index that an axis stands for. */
+/** The range `start .. min(start + axis.size, limit)` of a logical index that an axis stands for. */
 export interface Span {
   readonly kind: 'span';
   readonly axis: Axis;
@@ -47,39 +51,6 @@ export interface Term {
   readonly index: Span | Value;
   readonly stride: Value;
 }
-
-/** Names of the element-wise functions; `elementwise.ts` is their table. */
-export type ElementwiseName =
-  | 'add'
-  | 'sub'
-  | 'mul'
-  | 'div'
-  | 'rem'
-  | 'min'
-  | 'max'
-  | 'neg'
-  | 'abs'
-  | 'floor'
-  | 'exp'
-  | 'log'
-  | 'sqrt'
-  | 'rsqrt'
-  | 'tanh'
-  | 'erf'
-  | 'erfcx'
-  | 'lt'
-  | 'le'
-  | 'eq'
-  | 'ne'
-  | 'and'
-  | 'or'
-  | 'not'
-  | 'select'
-  | 'isFinite'
-  | 'isNaN'
-  | 'bitAnd'
-  | 'bitXor'
-  | 'shiftRight';
 
 export type Combine = 'sum' | 'max' | 'argmax';
 
@@ -198,14 +169,14 @@ export interface Schedule {
   readonly tiles: Readonly<Record<string, number>>;
   /**
    * WGSL: threads along axis 1 (x) and axis 0 (y) of a tile. Where four times as many divide an axis, threads own groups of
-   * four neighbours (vec4). Absent: the reading chooses, for products so that a thread has up to 8 × 8 elements of a tile.
+   * four neighbours (vec4). Absent: the backend chooses, for products so that a thread has up to 8 × 8 elements of a tile.
    */
   readonly workgroup?: readonly [x: number, y: number] | undefined;
   /** WGSL: depth of one staged step of a `dot`, 16 where absent; halved until it fits the device's workgroup memory */
   readonly stage?: number | undefined;
-  /** WASM: whether operands of `dot` are packed into panels; default: the reading decides */
+  /** WASM: whether operands of `dot` are packed into panels; default: the backend decides */
   readonly pack?: boolean | undefined;
-  /** stretches of a contracted dimension that programs of their own sum up before one more launch adds those; default 1 */
+  /** ranges of a contracted dimension that programs of their own sum up before one more launch adds those; default 1 */
   readonly split?: number | undefined;
   /** whether long sums of products are added up in blocks (`kernels/longSum.ts`): where tiles are in memory, not in registers */
   readonly blocks?: boolean | undefined;
@@ -225,7 +196,7 @@ export interface Kernel {
   readonly body: Region;
 }
 
-/** One launch with its sizes bound: what every reading executes. */
+/** One launch with its sizes bound: what every backend executes. */
 export interface Launch {
   readonly kernel: Kernel;
   readonly grid: readonly number[];

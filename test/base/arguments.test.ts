@@ -189,7 +189,7 @@ describe('the kernel language refuses at the author’s line', () => {
   });
 
   it('axes that do not fit, and operands of another kind', async () => {
-    expect(await traced((k) => k.axis('i', 3))).toBe(
+    expect(await traced((k) => k.axis('i', 3))).toContain(
       '[FROND-K001] axis i: its extent must be a positive multiple of 4, not 3\n  at test/base/arguments.test.ts',
     );
     expect(await traced((k) => k.add('x' as never, 1))).toContain(
