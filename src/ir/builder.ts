@@ -18,7 +18,7 @@ import {
 } from '../base/kinds.ts';
 import type { Attribute, Attributes, Graph, Node, NodeId, Phase, Ref, TensorType } from './graph.ts';
 import { irKind, makeRef, refKind, splitRef } from './graph.ts';
-import { checkName, joinScope, nodePath } from './names.ts';
+import { checkName, joinScope, placeOf } from './names.ts';
 import { inOrder, type NamedOperands, type Operand } from './operands.ts';
 import { type Build, type OpRecord, type OpRegistry, registryKind } from './record.ts';
 import { checkType } from './type.ts';
@@ -340,7 +340,7 @@ export function inferTypes(
   node: Node,
   typeOf: (ref: Ref) => TensorType,
 ): readonly TensorType[] {
-  const place = { node: nodePath(node), place: node.source };
+  const place = placeOf(node);
   const [least, most] = typeof record.arity === 'number' ? [record.arity, record.arity] : record.arity;
   if (node.inputs.length < least || node.inputs.length > most) {
     const wanted = least === most ? `${least}` : `${least} to ${most}`;

@@ -98,3 +98,6 @@ export function splitRef(ref: Ref): { readonly id: NodeId; readonly output: numb
 }
 
 export const makeRef = (id: NodeId, output: number): Ref => (output === 0 ? id : `${id}#${output}`);
+
+/** Its outputs. */
+export const refsOf = ({ id, types }: Node): readonly Ref[] => types.map((_, output) => makeRef(id, output));

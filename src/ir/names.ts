@@ -1,5 +1,5 @@
 import { nearestOf, show } from '../base/arguments.ts';
-import { FrondError } from '../base/errors.ts';
+import { type ErrorDetails, FrondError } from '../base/errors.ts';
 import { own } from '../base/own.ts';
 import type { Graph, Node, NodeId, Ref, TensorType } from './graph.ts';
 import { splitRef } from './graph.ts';
@@ -25,6 +25,9 @@ export const joinScope = (scope: string, name: string): string => (scope === '' 
 /** What messages call a node: its scope path and id. */
 export const nodePath = (node: Node): string =>
   node.scope === '' || node.id.startsWith(`${node.scope}/`) ? node.id : `${node.scope}/${node.id}`;
+
+/** Where an error is that concerns a node. */
+export const placeOf = (node: Node): ErrorDetails => ({ node: nodePath(node), place: node.source });
 
 /** The node called `id`, or undefined; ids such as `constructor` never reach the prototype. */
 export const findNode = (graph: Graph, id: NodeId): Node | undefined => own(graph.nodes, id);
@@ -60,10 +63,11 @@ export function typeOfRef(graph: Graph, ref: Ref): TensorType {
   const node = nodeOf(graph, id);
   const type = node.types[output];
   if (type === undefined) {
-    throw new FrondError('FROND-I009', `%${ref}: ${node.op} has ${node.types.length} output(s)`, {
-      node: nodePath(node),
-      place: node.source,
-    });
+    throw new FrondError(
+      'FROND-I009',
+      `%${ref}: ${node.op} has ${node.types.length} output(s)`,
+      placeOf(node),
+    );
   }
   return type;
 }

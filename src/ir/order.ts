@@ -2,7 +2,7 @@ import { FrondError } from '../base/errors.ts';
 import { grouped } from '../base/own.ts';
 import type { Graph, Node, NodeId, Ref } from './graph.ts';
 import { splitRef } from './graph.ts';
-import { nodeOf, nodePath } from './names.ts';
+import { nodeOf, placeOf } from './names.ts';
 
 const OPEN = 1;
 const DONE = 2;
@@ -50,11 +50,11 @@ function cycleError(graph: Graph, path: readonly Node[], id: NodeId): FrondError
   // operands are pushed after their users, so reading backwards goes along the arrows
   const names = [...cycle.map((node) => node.id).reverse(), cycle.at(-1)?.id ?? id];
   const shown = names.length > 8 ? [...names.slice(0, 7), '…'] : names;
-  const node = nodeOf(graph, id);
-  return new FrondError('FROND-I003', `graph ${graph.name} has a cycle: %${shown.join(' → %')}`, {
-    node: nodePath(node),
-    place: node.source,
-  });
+  return new FrondError(
+    'FROND-I003',
+    `graph ${graph.name} has a cycle: %${shown.join(' → %')}`,
+    placeOf(nodeOf(graph, id)),
+  );
 }
 
 /** The nodes that must run: what outputs and effects depend on. */

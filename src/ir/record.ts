@@ -211,7 +211,7 @@ export interface OpRecord {
   /** Nothing but the order of axes changes: axis i of the result is axis permutation[i] of the operand. */
   permutation?(attributes: Attributes): readonly number[];
   /** Repeats its operand as broadcasting does, so that element-wise readers can do without it. */
-  readonly stretches?: true;
+  readonly broadcasts?: true;
   /** Attributes with which operand `index` is read with its last two axes swapped; undefined where it cannot be. */
   swapLast?(attributes: Attributes, index: number): Attributes | undefined;
   /** Takes an attribute `epilogue`: element-wise steps on its result, with up to this many operands behind its own. */

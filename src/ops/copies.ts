@@ -64,7 +64,7 @@ export const broadcast = defineOp({
       apply: (_k, [value]) => defined(value, 'operand'),
     }),
   idle: true,
-  stretches: true,
+  broadcasts: true,
   compose: (outer) => outer,
   flops: 0,
 });

@@ -28,7 +28,7 @@ type Facts = Pick<
   | 'idle'
   | 'compose'
   | 'permutation'
-  | 'stretches'
+  | 'broadcasts'
   | 'swapLast'
   | 'epilogueOperands'
   | 'sumsOver'

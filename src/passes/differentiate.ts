@@ -5,11 +5,11 @@ import { names, type OptionsOf, omittable, text, unchecked } from '../base/kinds
 import { own } from '../base/own.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph, GraphLike, Node, NodeId, Ref, TensorType } from '../ir/graph.ts';
-import { graphKind, irOf, makeRef, refKind, refs, splitRef } from '../ir/graph.ts';
-import { nodePath, typeOfRef } from '../ir/names.ts';
+import { graphKind, irOf, makeRef, refKind, refs, refsOf, splitRef } from '../ir/graph.ts';
+import { placeOf, typeOfRef } from '../ir/names.ts';
 import { topologicalOrder } from '../ir/order.ts';
 import { printType } from '../ir/print.ts';
-import { type OpRegistry, registryKind } from '../ir/record.ts';
+import { type OpRecord, type OpRegistry, registryKind } from '../ir/record.ts';
 import { expandTracked } from './expand.ts';
 import { resolve } from './rewrite.ts';
 
@@ -51,45 +51,50 @@ export function differentiate(
   const kinds = { graph: graphKind, registry: registryKind, options: unchecked };
   checkArguments('differentiate', kinds, [given, registry, options]);
   checkOptions('differentiate', options, differentiateOptions);
-  const original = irOf(given);
-  const { graph, replacements } = expandTracked(original, registry);
-  const named = own(graph.outputs, options.loss);
-  const loss = named ?? resolve(replacements, options.loss);
-  const targets = new Map<string, Ref>();
-  for (const ref of options.wrt ?? []) targets.set(ref, resolve(replacements, ref));
-  for (const [name, id] of chooseParameters(graph, options)) targets.set(name, id);
-
+  const { graph, replacements } = expandTracked(irOf(given), registry);
+  const follow = (ref: Ref): Ref => resolve(replacements, ref);
+  const loss = own(graph.outputs, options.loss) ?? follow(options.loss);
+  const targets = [
+    ...(options.wrt ?? []).map((ref) => [ref, follow(ref)] as const),
+    ...chooseParameters(graph, options),
+  ];
   const builder = new GraphBuilder(graph.name, registry, graph);
   const order = topologicalOrder(graph, [splitRef(loss).id]);
-  const needed = whatNeedsGradient(order, new Set(targets.values()), graph);
-  const arriving = new Map<Ref, Ref[]>();
-  const upstream = options.upstream === undefined ? undefined : resolve(replacements, options.upstream);
-  arriving.set(loss, [startOfBackward(builder, graph, loss, upstream)]);
+  const needed = whatNeedsGradient(
+    order,
+    targets.map(([, ref]) => ref),
+    graph,
+  );
+  const upstream = options.upstream === undefined ? undefined : follow(options.upstream);
+  const arriving = new Map<Ref, Ref[]>([[loss, [startOfBackward(builder, loss, upstream)]]]);
 
   const total = new Map<Ref, Ref>();
   for (const node of order.toReversed()) {
     builder.at(node, 'backward');
-    const gradients = node.types.map((_, k) => sumUp(builder, arriving.get(makeRef(node.id, k))));
-    gradients.forEach((gradient, k) => {
-      if (gradient !== undefined) total.set(makeRef(node.id, k), gradient);
+    const outputs = refsOf(node);
+    const gradients = outputs.map((ref) => {
+      const sum = arriving.get(ref)?.reduce((x, y) => builder.add(x, y));
+      if (sum !== undefined) total.set(ref, sum);
+      return sum;
     });
     const needs = node.inputs.map((input) => needed.has(input));
     if (!needs.includes(true) || gradients.every((gradient) => gradient === undefined)) continue;
-    gradientsOfInputs(builder, registry, node, gradients, needs).forEach((given, i) => {
-      const input = node.inputs[i];
-      if (given === undefined || input === undefined || !needs[i]) return;
-      const gradient = narrow(builder, given, builder.typeOf(input));
-      checkGradient(node, i, builder.typeOf(input), builder.typeOf(gradient));
-      const known = arriving.get(input);
-      if (known) known.push(gradient);
-      else arriving.set(input, [gradient]);
+    const { inputs, attributes } = node;
+    const context = { inputs, outputs, gradients, attributes, needs };
+    ruleOf(node, registry)(builder, context).forEach((gradient, i) => {
+      const input = inputs[i];
+      if (gradient === undefined || input === undefined || !needs[i]) return;
+      const known = arriving.get(input) ?? [];
+      arriving.set(input, known);
+      known.push(fitted(builder, node, i, gradient));
     });
   }
-  const found = [...targets].flatMap(([name, ref]) => {
-    const gradient = total.get(ref);
-    return gradient === undefined ? [] : [[name, gradient] as const];
-  });
-  const gradients = Object.fromEntries(found);
+  const gradients = Object.fromEntries(
+    targets.flatMap(([name, ref]) => {
+      const gradient = total.get(ref);
+      return gradient === undefined ? [] : [[name, gradient] as const];
+    }),
+  );
   return { graph: withoutLeftovers(graph, builder.finish(), Object.values(gradients)), gradients };
 }
 
@@ -123,9 +128,8 @@ function chooseParameters(graph: Graph, options: DifferentiateOptions): [string,
 }
 
 /** Floating tensors that depend on a target: only they take part in the backward pass. */
-function whatNeedsGradient(order: readonly Node[], targets: ReadonlySet<Ref>, graph: Graph): Set<Ref> {
-  const needed = new Set<Ref>();
-  for (const target of targets) if (isFloating(typeOfRef(graph, target).dtype)) needed.add(target);
+function whatNeedsGradient(order: readonly Node[], targets: readonly Ref[], graph: Graph): Set<Ref> {
+  const needed = new Set(targets.filter((target) => isFloating(typeOfRef(graph, target).dtype)));
   for (const node of order) {
     if (!node.inputs.some((input) => needed.has(input))) continue;
     node.types.forEach((type, k) => {
@@ -135,69 +139,53 @@ function whatNeedsGradient(order: readonly Node[], targets: ReadonlySet<Ref>, gr
   return needed;
 }
 
-function startOfBackward(builder: GraphBuilder, graph: Graph, loss: Ref, upstream: Ref | undefined): Ref {
-  const type = typeOfRef(graph, loss);
+function startOfBackward(builder: GraphBuilder, loss: Ref, upstream: Ref | undefined): Ref {
+  const type = builder.typeOf(loss);
   const node = builder.nodeOf(loss);
-  const place = node && { node: nodePath(node), place: node.source };
   if (node) builder.at(node, 'backward');
+  const refused = (summary: string, hint?: string): FrondError =>
+    new FrondError('FROND-P002', summary, { ...(node && placeOf(node)), hint });
   if (!isFloating(type.dtype) || (upstream === undefined && type.shape.length > 0)) {
-    throw new FrondError('FROND-P002', `the loss is ${printType(type)}; it must be a floating-point scalar`, {
-      ...place,
-      hint: 'take its mean or sum, or give the gradient that arrives at it as `upstream`',
-    });
+    throw refused(
+      `the loss is ${printType(type)}; it must be a floating-point scalar`,
+      'take its mean or sum, or give the gradient that arrives at it as `upstream`',
+    );
   }
   if (upstream === undefined) return builder.constant(1, type);
   const given = builder.typeOf(upstream);
-  if (given.dtype !== type.dtype || !compatible(given, type)) {
-    throw new FrondError(
-      'FROND-P002',
-      `the upstream gradient is ${printType(given)}, the loss ${printType(type)}`,
-      place,
-    );
-  }
-  return upstream;
+  if (compatible(given, type)) return upstream;
+  throw refused(`the upstream gradient is ${printType(given)}, the loss ${printType(type)}`);
 }
 
-const sumUp = (builder: GraphBuilder, parts: readonly Ref[] | undefined): Ref | undefined =>
-  parts?.reduce((total, part) => builder.add(total, part));
-
-function gradientsOfInputs(
-  builder: GraphBuilder,
-  registry: OpRegistry,
-  node: Node,
-  gradients: readonly (Ref | undefined)[],
-  needs: readonly boolean[],
-): readonly (Ref | undefined)[] {
+function ruleOf(node: Node, registry: OpRegistry): NonNullable<OpRecord['vjp']> {
   const record = registry.get(node.op);
-  if (record?.vjp === undefined) {
-    throw new FrondError('FROND-P001', `${node.op} has no gradient, and the loss depends on it`, {
-      node: nodePath(node),
-      place: node.source,
-      hint: `leave what it reads out of the differentiated tensors, or give ${node.op} a vjp`,
-    });
-  }
-  const outputs = node.types.map((_, k) => makeRef(node.id, k));
-  return record.vjp(builder, { inputs: node.inputs, outputs, gradients, attributes: node.attributes, needs });
+  if (record?.vjp) return record.vjp.bind(record);
+  throw new FrondError('FROND-P001', `${node.op} has no gradient, and the loss depends on it`, {
+    ...placeOf(node),
+    hint: `leave what it reads out of the differentiated tensors, or give ${node.op} a vjp`,
+  });
 }
 
-/** Rules may work in f32 for an operand of f16. */
-const narrow = (builder: GraphBuilder, gradient: Ref, { dtype }: TensorType): Ref =>
-  dtype === 'f16' && builder.typeOf(gradient).dtype === 'f32'
-    ? builder.one('cast', [gradient], { dtype })
-    : gradient;
-
-/** A rule that gives a gradient of another shape is a defect; found here, at the op, not steps later. */
-function checkGradient(node: Node, index: number, operand: TensorType, gradient: TensorType): void {
-  if (gradient.dtype === operand.dtype && compatible(gradient, operand)) return;
+/**
+ * The gradient of an operand, of which rules may give one in f32 for f16. One of another shape is a defect of the rule: found here, at
+ * the op, and not where it is used.
+ */
+function fitted(builder: GraphBuilder, node: Node, index: number, given: Ref): Ref {
+  const wanted = builder.typeOf(node.inputs[index] ?? '');
+  const isWide = wanted.dtype === 'f16' && builder.typeOf(given).dtype === 'f32';
+  const gradient = isWide ? builder.one('cast', [given], { dtype: 'f16' }) : given;
+  const type = builder.typeOf(gradient);
+  if (compatible(type, wanted)) return gradient;
   throw new FrondError(
     'FROND-P005',
-    `the gradient rule of ${node.op} gives ${printType(gradient)} for operand ${index}, which is ${printType(operand)}`,
-    { node: nodePath(node), place: node.source },
+    `the gradient rule of ${node.op} gives ${printType(type)} for operand ${index}, which is ${printType(wanted)}`,
+    placeOf(node),
   );
 }
 
 /** Equal as far as can be told before sizes are bound: one size may be written in two ways. */
 const compatible = (x: TensorType, y: TensorType): boolean =>
+  x.dtype === y.dtype &&
   x.shape.length === y.shape.length &&
   x.shape.every((dim, i) => {
     const other = y.shape[i];

@@ -1,8 +1,7 @@
 import { FrondError } from '../base/errors.ts';
 import { GraphBuilder } from '../ir/builder.ts';
-import type { Graph, Node } from '../ir/graph.ts';
-import { makeRef } from '../ir/graph.ts';
-import { nodePath } from '../ir/names.ts';
+import { type Graph, type Node, refsOf } from '../ir/graph.ts';
+import { placeOf } from '../ir/names.ts';
 import { topologicalOrder } from '../ir/order.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { type Replacements, resolve, rewrite } from './rewrite.ts';
@@ -41,24 +40,21 @@ function expandOnce(
   const builder = new GraphBuilder(graph.name, registry, graph);
   for (const node of found) {
     const inputs = node.inputs.map((input) => resolve(replacements, input));
-    const results = registry
-      .get(node.op)
-      ?.expand?.(builder.at(node), { inputs, attributes: node.attributes });
-    if (results?.length !== node.types.length) {
-      throw new FrondError('FROND-X001', `${node.op}: its expansion gives ${results?.length ?? 0} results`, {
-        node: nodePath(node),
-        place: node.source,
-      });
+    const { expand } = registry.get(node.op) ?? {};
+    const results = expand?.(builder.at(node), { inputs, attributes: node.attributes }) ?? [];
+    if (results.length !== node.types.length) {
+      throw new FrondError(
+        'FROND-X001',
+        `${node.op}: its expansion gives ${results.length} results`,
+        placeOf(node),
+      );
     }
-    results.forEach((ref, output) => {
-      replacements.set(makeRef(node.id, output), ref);
+    refsOf(node).forEach((ref, output) => {
+      replacements.set(ref, results[output] ?? ref);
     });
   }
   return builder.finish();
 }
 
 const endless = (node: Node): FrondError =>
-  new FrondError('FROND-P006', `${node.op} expands into ops that expand without end`, {
-    node: nodePath(node),
-    place: node.source,
-  });
+  new FrondError('FROND-P006', `${node.op} expands into ops that expand without end`, placeOf(node));

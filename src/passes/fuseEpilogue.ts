@@ -1,5 +1,5 @@
 import { expressionAttribute, FUSED, readResults, resultsAttribute } from '../ir/expression.ts';
-import { type Graph, makeRef, type Node, type NodeId, type Ref, splitRef } from '../ir/graph.ts';
+import { type Graph, makeRef, type Node, type NodeId, type Ref, refsOf, splitRef } from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import {
   expressionOf,
@@ -40,9 +40,8 @@ export function fuseEpilogue(graph: Graph, registry: OpRegistry): Graph {
       if (place === undefined) continue;
       moved.set(product.id, place).set(reader.id, place);
       // results of the epilogue stand for the product's first one, and behind its others
-      reader.types.forEach((_, k) => {
-        const at = k === 0 ? 0 : product.types.length - 1 + k;
-        replacements.set(makeRef(reader.id, k), makeRef(product.id, at));
+      refsOf(reader).forEach((ref, k) => {
+        replacements.set(ref, makeRef(product.id, k === 0 ? 0 : product.types.length - 1 + k));
       });
     }
     changed.set(fused.id, fused);
@@ -62,7 +61,7 @@ function placeBefore(
   inputs: readonly Ref[],
   placeOf: (id: NodeId) => number,
 ): number | undefined {
-  const waiting = product.types.flatMap((_, k) => (k === 0 ? [] : fusion.users(makeRef(product.id, k))));
+  const waiting = refsOf(product).slice(1).flatMap(fusion.users);
   const needed = Math.min(...waiting.map(placeOf));
   const ready = Math.max(...inputs.map((ref) => placeOf(splitRef(ref).id)));
   const place = placeOf(reader.id) < needed ? placeOf(reader.id) : (ready + needed) / 2;
@@ -70,8 +69,8 @@ function placeBefore(
 }
 
 function withEpilogue(fusion: Fusion, product: Node, reader: Node, most: number): Node | undefined {
-  const alike = reader.types.every(
-    ({ dtype }, k) => dtype === 'f32' && haveSameShape(fusion, makeRef(reader.id, k), product.id),
+  const alike = refsOf(reader).every(
+    (ref) => fusion.type(ref).dtype === 'f32' && haveSameShape(fusion, ref, product.id),
   );
   const expression = expressionOf(reader, fusion.registry);
   if (!alike || reader.phase !== product.phase || expression === undefined) return undefined;

@@ -1,6 +1,6 @@
 import { defined } from '../base/errors.ts';
 import type { Graph, Node, NodeId, Ref, TensorType } from '../ir/graph.ts';
-import { makeRef, splitRef } from '../ir/graph.ts';
+import { makeRef, refsOf, splitRef } from '../ir/graph.ts';
 import { rootsOf, topologicalOrder } from '../ir/order.ts';
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
 
@@ -57,8 +57,8 @@ export function rewriteNodes(
     const result = visit(redirectNode(original, replacements), before, put);
     if (typeof result === 'string') {
       const { id, output } = splitRef(result);
-      original.types.forEach((_, k) => {
-        replacements.set(makeRef(original.id, k), makeRef(id, output + k));
+      refsOf(original).forEach((ref, k) => {
+        replacements.set(ref, makeRef(id, output + k));
       });
     } else put(result);
     changed ||= result !== original;

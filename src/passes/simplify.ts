@@ -10,7 +10,7 @@ type Rule = (node: Node, record: OpRecord, before: Nodes) => Ref | Node | undefi
 
 /**
  * Applies what the ops' records promise: neutral elements, views of views, functions that undo themselves, products that read a
- * transposed operand as it is, and element-wise ops that read a stretched operand, which broadcasting does anyway.
+ * transposed operand as it is, and element-wise ops that read an operand as broadcast, which they do themselves.
  */
 export const simplify = (graph: Graph, registry: OpRegistry): Graph =>
   rewriteNodes(graph, registry, simplest);
@@ -83,13 +83,13 @@ const swapsLastTwo = (permutation: readonly number[]): boolean => {
   return rank >= 2 && permutation.every((axis, i) => axis === wanted(i));
 };
 
-/** f(stretched x, y) = f(x, y) where y alone has the result's shape. */
+/** f(broadcast x, y) = f(x, y) where y alone has the result's shape. */
 const readUnderBroadcast: Rule = (node, record, before) => {
   if (record.kind !== 'elementwise') return undefined;
   for (const [index, input] of node.inputs.entries()) {
     const inner = before.node(input);
     const [source] = inner?.inputs ?? [];
-    if (source === undefined || !before.record(input)?.stretches || isWhole(record, index)) continue;
+    if (source === undefined || !before.record(input)?.broadcasts || isWhole(record, index)) continue;
     const inputs = node.inputs.with(index, source);
     const shapes = inputs.filter((_, i) => !isWhole(record, i)).map((ref) => before.type(ref).shape);
     if (coversShape(shapes, node.types[0]?.shape ?? [])) return { ...node, inputs };

@@ -2,7 +2,7 @@ import { withStorage } from '../../kernels/plan.ts';
 import { FrondError } from '../base/errors.ts';
 import { own } from '../base/own.ts';
 import type { Graph, Node, Ref } from '../ir/graph.ts';
-import { nodePath } from '../ir/names.ts';
+import { placeOf } from '../ir/names.ts';
 import type { Demand, LaunchPlan, LowerContext, OpRegistry, Slot } from '../ir/record.ts';
 import type { Schedule } from '../kernel/ir.ts';
 import { noSchedules, type Schedules, scheduleKey } from '../kernel/schedule.ts';
@@ -58,7 +58,7 @@ function lowerNode(
   schedules: Schedules,
 ): LoweredNode | undefined {
   const record = registry.get(node.op);
-  const at = { node: nodePath(node), place: node.source };
+  const at = placeOf(node);
   if (record === undefined) {
     throw new FrondError('FROND-R006', `op ${node.op} is not known`, {
       ...at,
