@@ -91,17 +91,7 @@ const findExchanged = (
 const isOwned = ({ op }: Value): boolean =>
   op === 'dot' || op === 'reduce' || op === 'carried' || op === 'result';
 
-const TRANSCENDENTAL: ReadonlySet<string> = new Set([
-  'exp',
-  'log',
-  'tanh',
-  'erf',
-  'erfcx',
-  'sqrt',
-  'rsqrt',
-  'div',
-  'rem',
-]);
+const COSTLY = new Set<string>(['exp', 'log', 'tanh', 'erf', 'erfcx', 'sqrt', 'rsqrt', 'div', 'rem']);
 
 /** Rough operations per element when computed again; kept tiles and arithmetic on indices cost nothing. */
 function weigh(values: readonly Value[]): ReadonlyMap<Value, number> {
@@ -109,7 +99,7 @@ function weigh(values: readonly Value[]): ReadonlyMap<Value, number> {
   const weightOf = (value: Value): number => {
     if (value.axes.length === 0 || isOwned(value)) return 0;
     if (value.op === 'load' || value.op === 'random') return 100;
-    if (value.op === 'elementwise' && TRANSCENDENTAL.has(value.fn)) return 100;
+    if (value.op === 'elementwise' && COSTLY.has(value.fn)) return 100;
     const inner = operandsOf(value).reduce((sum, operand) => sum + (weights.get(operand) ?? 0), 0);
     return value.op === 'elementwise' ? inner + 1 : inner;
   };
@@ -189,17 +179,23 @@ function isPinned(value: Value, found: readonly Demand[], { statements, orderOf 
   });
 }
 
+/** Equal keys: every thread touches the same elements. */
+export function addressKey(terms: readonly Term[]): string {
+  const nameOf = (value: Value): string => (value.op === 'constant' ? `${value.value}` : `%${value.id}`);
+  return terms
+    .map(({ index, stride }) => {
+      const at = index.kind === 'span' ? `${index.axis.order} ${nameOf(index.start)}` : nameOf(index);
+      return `${at} ${nameOf(stride)}`;
+    })
+    .sort()
+    .join();
+}
+
 /**
  * Whether a store that uses a load of its own buffer may hit elements that other threads have yet to load: unless both
  * address a tile of two axes in the same way, all loads come first.
  */
-function writesElsewhere(store: Store, load: Load): boolean {
-  const nameOf = (value: Value): string => (value.op === 'constant' ? `${value.value}` : `%${value.id}`);
-  const key = ({ index, stride }: Term): string => {
-    if (index.kind === 'span') return `${index.axis.order} ${nameOf(index.start)} ${nameOf(stride)}`;
-    return index.axes.length > 0 ? 'elsewhere' : `%${index.id} ${nameOf(stride)}`;
-  };
-  const keys = (terms: readonly Term[]): string => terms.map(key).sort().join();
-  const [ours, theirs] = [keys(load.terms), keys(store.terms)];
-  return load.axes.length < 2 || ours !== theirs || ours.includes('elsewhere');
-}
+const writesElsewhere = ({ terms }: Store, load: Load): boolean =>
+  load.axes.length < 2 ||
+  addressKey(load.terms) !== addressKey(terms) ||
+  terms.some(({ index }) => index.kind === 'value' && index.axes.length > 0);

@@ -112,6 +112,12 @@ export function quadCell(cell: Cell, axis: Axis): Cell {
   return withWalk(cell, axis, { ...walk, lane: '0', scope: walk.quadScope });
 }
 
+/** Which quad of an axis one of a thread's is. */
+export function quadIndex(p: Printer, axis: Axis, quad: string): string {
+  const { thread, threads } = layoutOf(p, axis);
+  return plus(thread, times(quad, threads));
+}
+
 /** The component of a vec4 that stands for the cell's element along `axis`. */
 export const componentIn = (cell: Cell, axis: Axis): string => componentOf(walkOf(cell, axis).lane);
 

@@ -16,7 +16,7 @@ import {
 } from './cells.ts';
 import { applied, argumentType } from './functionCalls.ts';
 import { nameFor } from './names.ts';
-import { type Printer, registersOf, typeOf } from './printer.ts';
+import { type Printer, registersOf, splat, typeOf } from './printer.ts';
 import { allOf, atom, compound, literal, operandText, plus, type Text, wrap } from './text.ts';
 
 /** The variable that holds `value`: results live on in what their loop carried. */
@@ -138,10 +138,9 @@ function loadText(p: Printer, value: Load, cell: Cell, lanes: 1 | 4): string {
   const { text, dtype } = storedAt(p, value.buffer, at, lanes);
   const loaded = converted(text, dtype, value.dtype, lanes);
   if (inside.length === 0) return loaded;
-  const missing = literal(p, value.otherwise, value.dtype);
-  const otherwise =
-    lanes === 1 ? missing : `${typeOf(value.dtype, 4)}(${value.otherwise === 0 ? '' : missing})`;
-  return `select(${otherwise}, ${loaded}, ${allOf(inside)})`;
+  // four zeros need no argument
+  const otherwise = value.otherwise === 0 && lanes === 4 ? '' : literal(p, value.otherwise, value.dtype);
+  return `select(${splat(value.dtype, lanes, otherwise)}, ${loaded}, ${allOf(inside)})`;
 }
 
 /** Whether a load takes four neighbours along `axis` where `cell` stands. */
@@ -183,8 +182,7 @@ export function fourOf(p: Printer, value: Value, quad: Cell, axis: Axis): string
     forLanes(p, axis, quad, (cell) => texts.push(textOf(p, value, cell, true).text));
     return `${type}(${texts.join(', ')})`;
   }
-  const name = p.writer.declare('four');
-  p.writer.line(`var ${name}: ${type};`);
+  const name = p.writer.var('four', `: ${type}`);
   forLanes(p, axis, quad, (cell) => {
     p.writer.line(`${name}${componentIn(cell, axis)} = ${textOf(p, value, cell, true).text};`);
   });

@@ -1,4 +1,4 @@
-export { dispatchSize, uniformData } from './launch.ts';
+export { dispatchSize, uniformData } from './bindings.ts';
 export { printWgsl } from './module.ts';
 export {
   DEFAULT_LIMITS,

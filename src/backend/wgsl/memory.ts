@@ -33,8 +33,8 @@ export interface Hazards {
 export class SharedMemory {
   readonly #arrays = new Map<string, SharedArray>();
   readonly #writer: Writer;
-  #unread = new Set<string>();
-  #storage: StorageAccess[] = [];
+  /** replaced, never changed: who writes a branch or a loop keeps the one of before */
+  hazards: Hazards = { shared: new Set(), storage: [] };
 
   constructor(writer: Writer) {
     this.#writer = writer;
@@ -47,7 +47,7 @@ export class SharedMemory {
     if (known) known.length = Math.max(known.length, length);
     else this.#arrays.set(name, { name, dtype, lanes, length });
     // somebody may still be reading it
-    if (this.#unread.has(name)) this.barrier();
+    if (this.hazards.shared.has(name)) this.barrier();
     return name;
   }
 
@@ -59,41 +59,34 @@ export class SharedMemory {
 
   barrier(): void {
     this.#writer.line('workgroupBarrier();');
-    this.#unread.clear();
+    this.#passed();
   }
 
   /** Gives all threads what one has written to a single value, under a name like `wanted`; that waits like a barrier. */
   loadUniform(shared: string, wanted: string): string {
-    this.#unread.clear();
+    this.#passed();
     return this.#writer.let(wanted, `workgroupUniformLoad(&${shared})`);
   }
 
+  #passed(): void {
+    this.hazards = { ...this.hazards, shared: new Set() };
+  }
+
   reading(...names: readonly string[]): void {
-    for (const name of names) this.#unread.add(name);
+    this.hazards = { ...this.hazards, shared: new Set([...this.hazards.shared, ...names]) };
   }
 
   /** Says that all threads are about to access a buffer that the program writes. */
   access(next: StorageAccess): void {
-    const conflict = this.#storage.some(
+    const { shared, storage } = this.hazards;
+    const conflict = storage.some(
       (earlier) =>
         earlier.buffer === next.buffer &&
         (earlier.writes || next.writes) &&
         (earlier.key === undefined || earlier.key !== next.key),
     );
-    if (conflict) {
-      this.#writer.line('storageBarrier();');
-      this.#storage = [];
-    }
-    this.#storage.push(next);
-  }
-
-  get hazards(): Hazards {
-    return { shared: new Set(this.#unread), storage: [...this.#storage] };
-  }
-
-  set hazards(state: Hazards) {
-    this.#unread = new Set(state.shared);
-    this.#storage = [...state.storage];
+    if (conflict) this.#writer.line('storageBarrier();');
+    this.hazards = { shared, storage: conflict ? [next] : [...storage, next] };
   }
 
   get arrays(): readonly SharedArray[] {

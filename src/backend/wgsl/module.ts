@@ -146,21 +146,16 @@ function decide(
   };
 }
 
-/** The body of `main`, and the printer with what it asked for on the way. */
-function printBody(decisions: Decisions): Printer {
-  const p = makePrinter(decisions);
-  for (const name of ['program', 'program_0', 'program_1', 'program_2', 'program_3'])
-    p.writer.innermost.names.add(name);
-  printRegion(p, decisions.kernel.body);
-  return p;
-}
-
 /** Prints with the schedule's stage, or where that takes too much workgroup memory, with the largest half that fits. */
 function printWithin(decisions: Decisions, limits: WgslLimits): Printer {
-  let p = printBody(decisions);
-  while (p.memory.bytes > limits.workgroupBytes && p.stage > 4) {
-    p = printBody({ ...decisions, stage: Math.max(4, p.stage / 2 - ((p.stage / 2) % 4)) });
-  }
+  const printed = (stage: number): Printer => {
+    const p = makePrinter({ ...decisions, stage });
+    printRegion(p, decisions.kernel.body);
+    return p;
+  };
+  let p = printed(decisions.stage);
+  while (p.memory.bytes > limits.workgroupBytes && p.stage > 4)
+    p = printed(Math.max(4, p.stage / 2 - ((p.stage / 2) % 4)));
   if (p.memory.bytes > limits.workgroupBytes) {
     const arrays = p.memory.arrays.map((array) => `${array.name} ${bytesOf(array)}`);
     throw limitError(

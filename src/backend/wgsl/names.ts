@@ -20,7 +20,7 @@ const RESERVED = new Set([
     'writeonly yield ' +
     // predeclared names that the text uses, and the names of the module's own declarations
     'bool f16 f32 i32 u32 vec2 vec3 vec4 vec2u vec3u array bitcast select min max abs floor sqrt inverseSqrt exp log tanh ' +
-    'fma clamp workgroupBarrier storageBarrier workgroupUniformLoad main Launch launch group groups local lane tx ty ' +
+    'fma clamp workgroupBarrier storageBarrier workgroupUniformLoad main Launch launch program group groups local lane tx ty ' +
     'subgroupShuffleXor subgroup subgroup_lane subgroup_size'
   ).split(' '),
 ]);

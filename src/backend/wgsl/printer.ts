@@ -67,6 +67,10 @@ export function registersOf(p: Printer, axes: readonly Axis[]) {
 export const typeOf = (dtype: ValueType | StorageType, lanes: 1 | 4): string =>
   lanes === 4 ? `vec4<${dtype}>` : dtype;
 
+/** `text` in every lane. */
+export const splat = (dtype: ValueType | StorageType, lanes: 1 | 4, text: string): string =>
+  lanes === 4 ? `${typeOf(dtype, 4)}(${text})` : text;
+
 /** Conditions under which one thread alone acts where several have the same elements of a tile with these axes. */
 export function aloneIn(p: Printer, axes: readonly Axis[]): string[] {
   const used = new Set(axes.map((axis) => layoutOf(p, axis).dimension));

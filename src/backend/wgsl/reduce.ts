@@ -8,13 +8,13 @@ import {
   forLanes,
   forQuads,
   keyIn,
+  quadIndex,
   walkOf,
 } from './cells.ts';
 import { registerOf, textOf } from './expressions.ts';
 import { extremeOf } from './functionCalls.ts';
 import { nameFor } from './names.ts';
-import { aloneIn, layoutOf, type Printer, typeOf } from './printer.ts';
-import { quadIndex } from './staging.ts';
+import { aloneIn, layoutOf, type Printer, splat, typeOf } from './printer.ts';
 import { allOf, guarded, literal, lowestOf, plus, times } from './text.ts';
 import { tails, targetOf } from './tiles.ts';
 
@@ -73,30 +73,26 @@ interface Fold {
   readonly dtype: ValueType;
 }
 
-/** What one thread has of a result: a variable, and for argmax one for the position; of four results where they are vec4. */
-interface Part {
-  readonly best: string;
-  readonly position: string | undefined;
-}
+/** What there is of a result: the best so far, and for argmax its position; of four results where they are vec4. */
+type Part = readonly string[];
 
 function declarePart({ p, value, dtype, lanes }: Fold, wanted: string, wantedPosition: string): Part {
   const { writer } = p;
   const identity = value.combine === 'sum' ? literal(p, 0, dtype) : lowestOf(p, dtype);
-  const best = writer.declare(wanted);
-  writer.line(`var ${best} = ${lanes === 4 ? `${typeOf(dtype, 4)}(${identity})` : identity};`);
-  if (value.combine !== 'argmax') return { best, position: undefined };
-  const position = writer.declare(wantedPosition);
-  writer.line(`var ${position} = ${typeOf('i32', lanes)}(2147483647);`);
-  return { best, position };
+  const best = writer.var(wanted, ` = ${splat(dtype, lanes, identity)}`);
+  if (value.combine !== 'argmax') return [best];
+  return [best, writer.var(wantedPosition, ` = ${typeOf('i32', lanes)}(2147483647)`)];
 }
 
 /** Statements that fold `next` into `part`. */
-function foldText({ p, value }: Fold, { best, position }: Part, next: Part, lanes: 1 | 4): string {
-  if (value.combine === 'sum') return `${best} += ${next.best};`;
-  if (position === undefined)
-    return `${best} = ${extremeOf(p, 'max', value.arg.dtype, lanes, [best, next.best])};`;
-  const better = `(${next.best} > ${best}) | ((${next.best} == ${best}) & (${next.position} < ${position}))`;
-  return `${position} = select(${position}, ${next.position}, ${better}); ${best} = max(${best}, ${next.best});`;
+function foldText({ p, value }: Fold, part: Part, next: Part, lanes: 1 | 4): string {
+  const [best = '', position] = part;
+  const [other = '', candidate] = next;
+  if (value.combine === 'sum') return `${best} += ${other};`;
+  if (value.combine === 'max')
+    return `${best} = ${extremeOf(p, 'max', value.arg.dtype, lanes, [best, other])};`;
+  const better = `(${other} > ${best}) | ((${other} == ${best}) & (${candidate} < ${position}))`;
+  return `${position} = select(${position}, ${candidate}, ${better}); ${best} = max(${best}, ${other});`;
 }
 
 /** Folds a thread's own elements for the results at `cell`: one, or the four of a quad. Then those of its subgroup. */
@@ -126,8 +122,8 @@ function foldElement(fold: Fold, part: Part, cell: Cell): void {
     combine !== 'argmax' || /^[\w.[\] +*]*$/.test(compared)
       ? compared
       : p.writer.bind(`part ${id} ${keyIn(cell, arg.axes)}`, 'next', compared);
-  const next = { best, position: part.position && elementIn(p, cell, over[0] as Axis) };
-  const own = { best: part.best + component, position: part.position && part.position + component };
+  const next = combine === 'argmax' ? [best, elementIn(p, cell, over[0] as Axis)] : [best];
+  const own = part.map((name) => name + component);
   p.writer.line(guarded(missing, foldText(fold, own, next, 1)));
 }
 
@@ -136,19 +132,19 @@ function foldSubgroup(fold: Fold, part: Part): void {
   const { p, lanes, team } = fold;
   if (team.width > 1) p.usesSubgroups = true;
   for (let distance = 1; distance < team.width; distance *= 2) {
-    const swapped = (name: string): string => `subgroupShuffleXor(${name}, ${distance}u)`;
-    const other = {
-      best: part.position ? p.writer.let('other', swapped(part.best)) : swapped(part.best),
-      position: part.position && p.writer.let('other_position', swapped(part.position)),
-    };
+    const swapped = part.map((name) => `subgroupShuffleXor(${name}, ${distance}u)`);
+    const isNamed = part.length > 1;
+    const other = isNamed
+      ? swapped.map((text, i) => p.writer.let(i === 0 ? 'other' : 'other_position', text))
+      : swapped;
     p.writer.line(foldText(fold, part, other, lanes));
   }
 }
 
 /** Parts in workgroup memory: those of each member, for as many results as are folded at once. */
 interface Parts {
-  readonly values: string;
-  readonly positions: string | undefined;
+  /** an array for what is best, and one for its position */
+  readonly arrays: readonly string[];
   /** where the part of a member for a result stands */
   readonly placeOf: (result: string, member: string) => string;
 }
@@ -157,18 +153,17 @@ function claimParts({ p, value, kept, lanes, team, dtype }: Fold, results: numbe
   const length = results * team.parts;
   // results side by side, so that neighbouring threads write to neighbouring places
   const inside = kept !== undefined && layoutOf(p, kept).dimension === 'x';
+  const values = p.memory.claim('parts', dtype, lanes, length);
   return {
-    values: p.memory.claim('parts', dtype, lanes, length),
-    positions: value.combine === 'argmax' ? p.memory.claim('positions', 'i32', lanes, length) : undefined,
+    arrays:
+      value.combine === 'argmax' ? [values, p.memory.claim('positions', 'i32', lanes, length)] : [values],
     placeOf: (result, member) =>
       inside ? plus(times(member, results), result) : plus(times(result, team.parts), member),
   };
 }
 
-const storePart = (parts: Parts, at: string, { best, position }: Part): string[] => [
-  `${parts.values}[${at}] = ${best};`,
-  ...(position === undefined ? [] : [`${parts.positions}[${at}] = ${position};`]),
-];
+const storePart = ({ arrays }: Parts, at: string, part: Part): string[] =>
+  part.map((name, i) => `${arrays[i]}[${at}] = ${name};`);
 
 /** Writes a thread's part, once for each team of threads that have the same, and once for each subgroup. */
 function writePart({ p, value, team }: Fold, parts: Parts, result: string, part: Part): void {
@@ -185,7 +180,7 @@ function foldParts(fold: Fold, parts: Parts, result: string, to: number, from = 
   const total = declarePart(fold, 'folded', 'best_position');
   const i = writer.declare('i');
   const at = parts.placeOf(result, i);
-  const next = { best: `${parts.values}[${at}]`, position: `${parts.positions}[${at}]` };
+  const next = parts.arrays.map((array) => `${array}[${at}]`);
   const step = by === 1 ? `${i}++` : `${i} += ${by}`;
   writer.line(
     `for (var ${i} = ${from}; ${i} < ${to}; ${step}) { ${foldText(fold, total, next, fold.lanes)} }`,
@@ -243,8 +238,8 @@ function reduceAlong(fold: Fold, kept: Axis): string {
   const { thread, threads, quads } = layoutOf(p, kept);
   const target = targetOf(p, value).name;
   const assign = (cell: Cell, total: () => Part): void => {
-    const { best, position } = total();
-    p.writer.line(`${registerOf(p, target, value.axes, cell)} = ${position ?? best};`);
+    const result = total().at(-1);
+    p.writer.line(`${registerOf(p, target, value.axes, cell)} = ${result};`);
   };
   const forResults: ForResults = (body) => forQuads(p, [kept], body);
   const together = quads * threads;
@@ -266,7 +261,7 @@ function reduceAlong(fold: Fold, kept: Axis): string {
     const parts = claimParts(fold, together);
     const resultOf = (cell: Cell): string => quadIndex(p, kept, walkOf(cell, kept).quad);
     foldResults(fold, parts, resultOf, forResults, assign);
-    p.memory.reading(parts.values, ...(parts.positions === undefined ? [] : [parts.positions]));
+    p.memory.reading(...parts.arrays);
   }
   return target;
 }
@@ -276,7 +271,7 @@ function reduceAll(fold: Fold): string {
   const { p, value, team } = fold;
   const shared = p.memory.claimUniform(`uniform_${value.id}`, value.dtype);
   const whole = everything(p);
-  const share = ({ best, position }: Part): string => `${shared} = ${position ?? best};`;
+  const share = (part: Part): string => `${shared} = ${part.at(-1)};`;
   if (team.parts === 1) p.writer.line(guarded(['lane == 0'], share(foldOwn(fold, whole))));
   else {
     const last = (_: Cell, total: () => Part): void =>

@@ -1,6 +1,6 @@
 import { operandsOf, valuesReadBy } from '../../kernel/flow.ts';
 import type { Loop, Region, Statement, Store, Value, When } from '../../kernel/ir.ts';
-import type { Load } from './analysis.ts';
+import { addressKey, type Load } from './analysis.ts';
 import { forCells, forQuads } from './cells.ts';
 import { printDot } from './dot.ts';
 import { address, converted, fourOf, storedAt, textOf, variableOf } from './expressions.ts';
@@ -16,14 +16,7 @@ import { declareTile, fillTile, printExchange, tails, targetOf } from './tiles.t
  * touches the elements that it touched before.
  */
 function access(p: Printer, { buffer, terms }: Load | Store, { axes }: Value, writes: boolean): void {
-  const parts = terms.map(({ index, stride }) =>
-    index.kind === 'span'
-      ? `span ${index.axis.order} ${textOf(p, index.start).text}`
-      : index.axes.length > 0
-        ? `tile ${index.id} ${stride.id}`
-        : `${textOf(p, index).text} ${textOf(p, stride).text}`,
-  );
-  const key = aloneIn(p, axes).length > 0 ? undefined : parts.sort().join('; ');
+  const key = aloneIn(p, axes).length > 0 ? undefined : addressKey(terms);
   p.memory.access({ buffer: buffer.name, writes, key });
 }
 
@@ -121,9 +114,7 @@ function printInitial(p: Printer, loop: Loop): void {
     if (!carried) return;
     if (carried.axes.length === 0) {
       const { text } = textOf(p, value);
-      const name = p.writer.declare(carriedName(loop, i));
-      p.writer.line(`var ${name}: ${carried.dtype} = ${text};`);
-      p.variables.set(carried, name);
+      p.variables.set(carried, p.writer.var(carriedName(loop, i), `: ${carried.dtype} = ${text}`));
       return;
     }
     accessUnlessHeld(p, value);

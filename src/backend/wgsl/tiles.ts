@@ -17,11 +17,9 @@ export const tails = (p: Printer, axes: readonly Axis[], cell: Cell): string[] =
  */
 export function declareTile(p: Printer, value: Value, zero: boolean, wanted = nameFor(p, value)): string {
   const { count, lanes } = registersOf(p, value.axes);
-  const name = p.writer.declare(wanted);
   const register = typeOf(value.dtype, lanes);
   const type = count === 1 ? register : `array<${register}, ${count}>`;
-  p.writer.line(zero ? `var ${name} = ${type}();` : `var ${name}: ${type};`);
-  return name;
+  return p.writer.var(wanted, zero ? ` = ${type}()` : `: ${type}`);
 }
 
 /** The variable that the tile is written to: the carried one that it replaces, or a new one. */

@@ -89,4 +89,11 @@ export class Writer {
     this.line(`let ${name} = ${text};`, block);
     return name;
   }
+
+  /** `var` under a free name like `wanted`, which it gives; `rest`: type, initialiser or both. */
+  var(wanted: string, rest: string): string {
+    const name = this.declare(wanted);
+    this.line(`var ${name}${rest};`);
+    return name;
+  }
 }
