@@ -71,40 +71,6 @@ export interface Collected {
   readonly failure: FrondError | undefined;
 }
 
-/** What the device noted of one step. */
-interface JournalRow {
-  readonly loss: number;
-  readonly losses: readonly number[];
-  /** norm of the gradient before clipping */
-  readonly gradientNorm: number;
-  /** loss or norm is not finite, by the device's own test */
-  readonly broken: boolean;
-}
-
-/** The latest `count` steps, the oldest first. Waits for the device. */
-async function readJournal(state: ModelState, tasks: number, count: number): Promise<JournalRow[]> {
-  const { next, first, rows, loss, norm, broken, tasks: taskAt } = journalLayout;
-  const journal = await state.device.read(await state.arena('journal'));
-  const columns = journalColumns(tasks);
-  return Array.from({ length: count }, (_, i) => {
-    const row = ((journal[next] ?? 0) - count + i + rows) % rows;
-    const at = first + row * columns;
-    const number = (column: number): number => journal[at + column] ?? Number.NaN;
-    return {
-      loss: number(loss),
-      losses: Array.from({ length: tasks }, (_, task) => number(taskAt + task)),
-      gradientNorm: number(norm),
-      broken: number(broken) !== 0,
-    };
-  });
-}
-
-/** Lets updates act again. */
-async function clearStop(state: ModelState): Promise<void> {
-  const journal = await state.arena('journal');
-  await state.device.write({ ...journal, offset: journal.offset + journalLayout.stopped, length: 1 }, [0]);
-}
-
 /** A model on a device while it learns: weights, optimizer state, and how far it is. Everything else is a function of the plan. */
 export class Learner {
   readonly plan: LearnerPlan;
@@ -200,28 +166,43 @@ export class Learner {
    * @throws FROND-R012 where an id that the graph computes is out of range
    */
   async collect(): Promise<Collected> {
-    const journal = readJournal(this.state, this.plan.tasks.length, this.#open);
-    const [rows] = await Promise.all([journal, this.#stepper.checkIndices()]);
-    const broken = rows.findIndex((row) => row.broken);
-    const good = broken < 0 ? rows : rows.slice(0, broken);
-    const results = good.map((row, i) => this.#result(row, this.step + i));
-    const failed = rows[broken];
-    const at = this.step + good.length;
-    const failure = failed === undefined ? undefined : await this.#diverged(at, this.#result(failed, at));
-    if (failed !== undefined) await clearStop(this.state);
+    const [noted] = await Promise.all([this.#noted(), this.#stepper.checkIndices()]);
+    const broken = noted.findIndex((step) => step.broken);
+    const results = (broken < 0 ? noted : noted.slice(0, broken)).map(({ result }) => result);
+    const failed = noted[broken]?.result;
+    const at = this.step + results.length;
+    const failure = failed === undefined ? undefined : await this.#diverged(at, failed);
+    if (failed !== undefined) await this.#letUpdatesAct();
     this.step = at;
     this.#open = 0;
     return { results, failure };
   }
 
-  #result({ loss, losses, gradientNorm }: JournalRow, step: number): StepResult {
+  /** What the device noted of the open steps, the oldest first; `broken` by its own test. Waits for the device. */
+  async #noted(): Promise<readonly { readonly result: StepResult; readonly broken: boolean }[]> {
+    const { next, first, rows, loss, norm, broken, tasks: taskAt } = journalLayout;
     const { tasks, optimizer } = this.plan;
-    return {
-      loss,
-      losses: Object.fromEntries(tasks.map(({ name }, i) => [name, defined(losses[i], name)])),
-      rate: rateAt(optimizer.rate, step, this.totalSteps),
-      gradientNorm,
-    };
+    const count = this.#open;
+    const journal = await this.state.device.read(await this.state.arena('journal'));
+    return Array.from({ length: count }, (_, i) => {
+      const row = ((journal[next] ?? 0) - count + i + rows) % rows;
+      const at = first + row * journalColumns(tasks.length);
+      const number = (column: number): number => journal[at + column] ?? Number.NaN;
+      const result = {
+        loss: number(loss),
+        losses: Object.fromEntries(tasks.map(({ name }, task) => [name, number(taskAt + task)])),
+        rate: rateAt(optimizer.rate, this.step + i, this.totalSteps),
+        gradientNorm: number(norm),
+      };
+      return { result, broken: number(broken) !== 0 };
+    });
+  }
+
+  /** A step that failed has stopped all updates behind it. */
+  async #letUpdatesAct(): Promise<void> {
+    const { device } = this.state;
+    const journal = await this.state.arena('journal');
+    await device.write({ ...journal, offset: journal.offset + journalLayout.stopped, length: 1 }, [0]);
   }
 
   async #diverged(step: number, { loss, gradientNorm }: StepResult): Promise<FrondError> {

@@ -24,7 +24,7 @@ import type { Task } from './graphs.ts';
 import type { FitOptions } from './learner.ts';
 import type { TrainingSummary } from './run.ts';
 import { backboneKind, checkSettings, headKind, readerKind } from './settings.ts';
-import { missing, TrainerBase } from './trainerBase.ts';
+import { needed, TrainerBase } from './trainerBase.ts';
 
 export type { FitOptions } from './learner.ts';
 export type { SaverOptions } from './trainerBase.ts';
@@ -72,8 +72,7 @@ export class Trainer extends TrainerBase {
 
   /** The task and its backbone, once `buildForward` was called. */
   get connection(): { readonly backbone: Backbone; readonly task: Task } {
-    if (this.#task === undefined) throw missing('buildForward', `trainer ${this.name}`);
-    return this.#task;
+    return needed(this.#task, 'buildForward', `trainer ${this.name}`);
   }
 
   protected override tasksOf() {

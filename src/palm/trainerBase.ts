@@ -45,8 +45,11 @@ export const closed = (caller: string, name: string): FrondError =>
     hint: 'call it before close or free, or load the run again',
   });
 
-export const missing = (what: string, before: string): FrondError =>
-  new FrondError('FROND-T001', `${before} was called before ${what}`, { hint: `call ${what} first` });
+/** What an earlier call has to give. @throws FROND-T001 */
+export function needed<T>(value: T | undefined, from: string, caller: string): T {
+  if (value !== undefined) return value;
+  throw new FrondError('FROND-T001', `${caller} was called before ${from}`, { hint: `call ${from} first` });
+}
 
 /** What `Trainer` and `MultiHeadTrainer` share: from tasks on one backbone to a trained model. */
 export abstract class TrainerBase {
@@ -106,8 +109,7 @@ export abstract class TrainerBase {
 
   /** The graph that predicts: no labels, no dropout. */
   get prediction(): Graph {
-    if (this.#graphs === undefined) throw missing('buildForward', 'prediction');
-    return this.#graphs.prediction;
+    return needed(this.#graphs, 'buildForward', 'prediction').prediction;
   }
 
   /**
@@ -117,9 +119,9 @@ export abstract class TrainerBase {
    */
   buildBackward(options: BackwardOptions): Graph {
     this.#checkChangeable('buildBackward');
-    if (this.#graphs === undefined) throw missing('buildForward', 'buildBackward');
+    const { training } = needed(this.#graphs, 'buildForward', 'buildBackward');
     const losses = this.tasksOf().tasks.map(({ name }) => lossName(name));
-    const graph = buildStep(this.#graphs.training, 'loss', options, losses);
+    const graph = buildStep(training, 'loss', options, losses);
     this.#step = { graph, options };
     return graph;
   }
@@ -174,35 +176,30 @@ export abstract class TrainerBase {
   }
 
   async #make(caller: string): Promise<Run> {
-    if (this.#graphs === undefined) throw missing('buildForward', caller);
-    if (this.#step === undefined) throw missing('buildBackward', caller);
-    if (this.#fit === undefined) throw missing('fitReader', caller);
+    const graphs = needed(this.#graphs, 'buildForward', caller);
+    const { graph: step, options } = needed(this.#step, 'buildBackward', caller);
+    const { reader, options: fit } = needed(this.#fit, 'fitReader', caller);
     const device = this.#device ?? (await chooseDevice('auto')).device;
-    const { options } = this.#step;
     const { backbone, tasks } = this.tasksOf();
-    const { reader } = this.#fit;
     const maximumLength = maximumOf(reader, `backbone ${backbone.name}`, backbone.maximumLength);
-    const recovery = await Recovery.create(
-      {
-        name: this.name,
-        tasks,
-        reader,
-        maximumLength,
-        forward: this.#graphs.training,
-        step: this.#step.graph,
-        prediction: this.#graphs.prediction,
-        optimizer: options.optimizer,
-        clipNorm: options.clipNorm ?? 0,
-        ...this.#fit.options,
-        jointMetrics: this.jointMetrics(),
-        settings: {
-          weightDecay: options.weightDecay ?? 0,
-          groups: (options.groups ?? []).map((group) => ({ ...group })),
-        },
+    const plan = {
+      ...fit,
+      name: this.name,
+      tasks,
+      reader,
+      maximumLength,
+      forward: graphs.training,
+      step,
+      prediction: graphs.prediction,
+      optimizer: options.optimizer,
+      clipNorm: options.clipNorm ?? 0,
+      jointMetrics: this.jointMetrics(),
+      settings: {
+        weightDecay: options.weightDecay ?? 0,
+        groups: (options.groups ?? []).map((group) => ({ ...group })),
       },
-      device,
-      this.#device === undefined,
-    );
+    };
+    const recovery = await Recovery.create(plan, device, this.#device === undefined);
     this.#run = new Run(recovery);
     return this.#run;
   }
