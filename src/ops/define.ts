@@ -18,36 +18,25 @@ type Gradients<O extends Names, R extends Names> = Both<O, R, Ref> & { readonly 
   readonly needs: ByName<O[number], boolean>;
 };
 
-/** What the records of ops say of the op as a whole. */
-type Facts = Pick<
-  OpRecord,
-  | 'name'
-  | 'doc'
-  | 'neutral'
-  | 'involution'
-  | 'idle'
-  | 'compose'
-  | 'permutation'
-  | 'broadcasts'
-  | 'swapLast'
-  | 'epilogueOperands'
-  | 'sumsOver'
-  | 'sumsColumns'
-  | 'report'
->;
-
 /**
  * An op, its operands by name. Names as in `ir/operands.ts`: `x`, `bias?`, `...others`. Rules receive attributes of the kinds that
  * `attributes` states; other nodes are refused.
  */
-export interface Definition<O extends Names, R extends Names, K extends Kinds, A = OptionsOf<K>>
-  extends Facts {
+export interface Definition<O extends Names, R extends Names, K extends Kinds>
+  extends Rules<O, R, OptionsOf<K>>,
+    Omit<OpRecord, keyof Rules<O, R, unknown> | 'attributes' | 'arity' | 'cost' | Elementwise> {
+  readonly attributes: K;
+}
+
+/** What element-wise ops state beside, in `elementwiseOps.ts`. */
+type Elementwise = 'emit' | 'whole' | 'scalars';
+
+interface Rules<O extends Names, R extends Names, A> {
   /** 'kernel' where it is left out */
   readonly kind?: OpRecord['kind'];
   readonly operands: O;
   /** 'out' where they are left out */
   readonly results?: R;
-  readonly attributes: K;
   /** Whether an optional operand or result is there. Without a word of it, the first of them are. */
   readonly given?: { readonly [N in OptionalName<O[number] | R[number]>]?: (attributes: A) => boolean };
   /** What the results behind the first are, where they are kept for the op's own gradient and have none themselves. */

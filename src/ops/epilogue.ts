@@ -6,14 +6,7 @@ import type { OptionsOf } from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
 import type { OpRegistry, Slot } from '../ir/record.ts';
 import type { epilogue as epilogueKinds } from './attributes.ts';
-import {
-  addressedTypes,
-  emitExpression,
-  keyOfExpression,
-  readFused,
-  scalarsOfExpression,
-  typesOfExpression,
-} from './expression.ts';
+import { compileExpression, readFused, typesOfExpression } from './expression.ts';
 import { expectShape, expectType } from './rules.ts';
 
 /*
@@ -32,11 +25,8 @@ export function epilogueTypes(
 ): readonly TensorType[] {
   const [first] = types;
   if (epilogue === undefined) return [first];
-  const results = typesOfExpression(
-    registry,
-    readFused({ ...attributes, expression: epilogue }, types.length),
-    types,
-  );
+  const fused = readFused({ ...attributes, expression: epilogue }, types.length);
+  const results = typesOfExpression(registry, fused, types);
   for (const result of results) {
     expectShape(op, 'the result of the epilogue', result.shape, first.shape);
     expectType(op, 'the result of the epilogue', result, 'f32');
@@ -54,25 +44,22 @@ export function epilogueOf(
 ): Epilogue | undefined {
   if (epilogue === undefined) return undefined;
   const fused = readFused({ ...attributes, expression: epilogue }, types.length);
-  const addressed = addressedTypes(registry, fused.expression, types).slice(1);
+  const compiled = compileExpression(registry, fused, types);
+  const operands = compiled.operands.slice(1);
   return {
-    key: `${keyOfExpression(registry, fused)} of ${addressed.map(({ dtype }) => dtype).join(',')}`,
-    operands: addressed.map((type, i) => ({
+    key: `${compiled.key} of ${operands.map(({ dtype }) => dtype).join(',')}`,
+    operands: operands.map((type, i) => ({
       slot: defined(extras[i], 'operand of the epilogue'),
       dtype: loadedType(type.dtype),
       strides: strides(type, i),
     })),
     others,
-    scalars: scalarsOfExpression(registry, fused.expression),
-    apply: (k, accumulator, values, context) => {
-      const typed = values.map((value, i) =>
-        addressed[i]?.dtype === 'bool' ? k.map('ne', value, 0) : value,
-      );
-      return emitExpression(k, registry, fused, [accumulator, ...typed], {
-        ...context,
-        // operand 0 of the instructions is the op's own result
-        element: (number, at) => context.element(number - 1, at),
-      });
+    scalars: compiled.scalars,
+    apply(k, result, values, context) {
+      const typed = values.map((value, i) => (operands[i]?.dtype === 'bool' ? k.map('ne', value, 0) : value));
+      // operand 0 of the instructions is the op's own result
+      const element = (operand: number, at: number) => context.element(operand - 1, at);
+      return compiled.emit(k, [result, ...typed], { ...context, element });
     },
   };
 }

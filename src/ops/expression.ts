@@ -70,61 +70,54 @@ export function typesOfExpression(
   return results;
 }
 
-/** A scalar of instruction `index`: several may be of one op. */
-const scalarName = (name: string, index: number): string => `${name}_${index}`;
-
-/**
- * The same function on values of the kernel language, by the emit rules of the instructions. Elements that `context` gives are those of
- * the expression's operands.
- */
-export const emitExpression = (
-  k: KernelBuilder,
-  registry: OpRegistry,
-  fused: Fused,
-  operands: readonly Value[],
-  context: ElementContext,
-): readonly Value[] =>
-  run(fused, operands, (instruction, args, index) => {
-    const { emit } = record(registry, instruction.op);
-    if (emit === undefined) return fail('FROND-S019', `${instruction.op} has no element-wise form`);
-    return emit(k, args, instruction.attributes ?? {}, {
-      index: context.index,
-      element: (operand, at) => context.element(instruction.args[operand] ?? -1, at),
-      scalar: (name) => context.scalar(scalarName(name, index)),
-    });
-  });
-
-/** What the launch of a kernel for the expression is given. */
-export const scalarsOfExpression = (registry: OpRegistry, expression: Expression): LaunchScalars =>
-  Object.fromEntries(
-    expression.flatMap(({ op, attributes = {} }, index) =>
-      Object.entries(record(registry, op).scalars?.(attributes) ?? {}).map(
-        ([name, value]) => [scalarName(name, index), value] as const,
-      ),
-    ),
-  );
-
-/** Types of the operands as a kernel addresses them: [] for those that an instruction reads whole. */
-export function addressedTypes(
-  registry: OpRegistry,
-  expression: Expression,
-  operands: readonly TensorType[],
-): readonly TensorType[] {
-  const whole = new Set(
-    expression.flatMap(({ op, args }) => (record(registry, op).whole ?? []).map((operand) => args[operand])),
-  );
-  return operands.map((type, i) => (whole.has(i) ? { ...type, shape: [] } : type));
+/** An expression over operands of certain types, as a kernel computes it. */
+interface Compiled {
+  /** tells it from others, readable in the name of a kernel: `mul(0,1) tanh(2)`, and `→ 0,1` for two results */
+  readonly key: string;
+  /** types of the operands as a kernel addresses them: [] for those that an instruction reads whole */
+  readonly operands: readonly TensorType[];
+  /** what a launch is given */
+  readonly scalars: LaunchScalars;
+  /** The same function on values of the kernel language. Elements that `context` gives are those of the expression's operands. */
+  emit(k: KernelBuilder, operands: readonly Value[], context: ElementContext): readonly Value[];
 }
 
-/** A text that tells expressions apart, readable in the name of a kernel: `mul(0,1) tanh(2)`, and `→ 0,1` for two results. */
-export const keyOfExpression = (registry: OpRegistry, { expression, results }: Fused): string =>
-  expression
-    .map(({ op, args, attributes = {} }) => {
-      const isText = Object.keys(attributes).length > 0 && record(registry, op).scalars === undefined;
-      return `${op}${isText ? printAttribute(attributes) : ''}(${args.join(',')})`;
-    })
-    .concat(results.length > 1 ? [`→ ${results.join(',')}`] : [])
-    .join(' ');
+export function compileExpression(
+  registry: OpRegistry,
+  fused: Fused,
+  types: readonly TensorType[],
+): Compiled {
+  const { expression, results } = fused;
+  const records = expression.map(({ op }) => record(registry, op));
+  // expressions may hold several instructions of one op
+  const scalarName = (name: string, index: number): string => `${name}_${index}`;
+  const words = expression.map(({ op, args, attributes = {} }, index) => {
+    const isText = Object.keys(attributes).length > 0 && records[index]?.scalars === undefined;
+    return `${op}${isText ? printAttribute(attributes) : ''}(${args.join(',')})`;
+  });
+  const whole = new Set(
+    expression.flatMap(({ args }, index) => (records[index]?.whole ?? []).map((operand) => args[operand])),
+  );
+  const scalars = expression.flatMap(({ attributes = {} }, index) =>
+    Object.entries(records[index]?.scalars?.(attributes) ?? {}).map(
+      ([name, value]) => [scalarName(name, index), value] as const,
+    ),
+  );
+  return {
+    key: [...words, ...(results.length > 1 ? [`→ ${results.join(',')}`] : [])].join(' '),
+    operands: types.map((type, i) => (whole.has(i) ? { ...type, shape: [] } : type)),
+    scalars: Object.fromEntries(scalars),
+    emit: (k, operands, context) =>
+      run(fused, operands, ({ op, args, attributes = {} }, values, index) => {
+        const emit = records[index]?.emit ?? fail('FROND-S019', `${op} has no element-wise form`);
+        return emit(k, values, attributes, {
+          index: context.index,
+          element: (operand, at) => context.element(args[operand] ?? -1, at),
+          scalar: (name) => context.scalar(scalarName(name, index)),
+        });
+      }),
+  };
+}
 
 /** One launch of the expression for every element of the result; its operands are the inputs. */
 export function planExpression(
@@ -133,14 +126,13 @@ export function planExpression(
   { inputs, outputs }: Pick<LowerContext, 'inputs' | 'outputs'>,
   name?: string,
 ): readonly LaunchPlan[] {
-  const types = addressedTypes(registry, fused.expression, inputs);
+  const { operands, emit, ...compiled } = compileExpression(registry, fused, inputs);
   return planElementwise({
-    ...(name === undefined ? {} : { name }),
-    key: keyOfExpression(registry, fused),
-    inputs: types.map((type, index) => ({ slot: { kind: 'input', index }, ...type })),
+    ...compiled,
+    ...(name !== undefined && { name }),
+    inputs: operands.map((type, index) => ({ slot: { kind: 'input', index }, ...type })),
     results: outputs.map((type, index) => ({ slot: { kind: 'output', index }, ...type })),
-    scalars: scalarsOfExpression(registry, fused.expression),
-    apply: (k, values, context) => emitExpression(k, registry, fused, values, context),
+    apply: emit,
   });
 }
 

@@ -1,46 +1,36 @@
 import { planMatmul } from '../../kernels/matmul.ts';
-import { printShape, product, type Shape, times } from '../base/dim.ts';
-import { flag, optional } from '../base/kinds.ts';
-import type { Attributes, Ref, TensorType } from '../ir/graph.ts';
+import { printShape, product, times } from '../base/dim.ts';
+import { flag, type OptionsOf, optional } from '../base/kinds.ts';
+import type { Ref, TensorType } from '../ir/graph.ts';
 import type { Build, OpRegistry } from '../ir/record.ts';
 import { epilogue } from './attributes.ts';
 import { defineOp } from './define.ts';
 import { epilogueOf, epilogueTypes } from './epilogue.ts';
-import { batchOf, layOut, sidesOf, stridesIn, swapped } from './matmulLayout.ts';
-import { broadcastShapes, expectFloat, expectSame, expectShape, fail, widen } from './rules.ts';
+import { batchOf, layOut, sidesOf, stridesIn } from './matmulLayout.ts';
+import { expectFloat, expectSame, expectShape, fail, widen } from './rules.ts';
 
 /*
  * z[…, m, n] = Σ_k x[…, m, k] · y[…, k, n], outer dims broadcast. `transposeX` and `transposeY` swap an operand's last two dims.
  * Attribute `columnSums` asks for a second result, Σ_k y[k, n], of matrices without outer dims: where the product is the gradient
  * of a weight, that is the gradient of its bias.
- * An epilogue (attribute `epilogue`, steps over 0 = z, 1 … = further operands) is applied before the result is stored.
+ * An epilogue (attribute `epilogue`, instructions over 0 = z, 1 … = further operands) is applied before the result is stored.
  */
 
-/** Shape of the product; x may be a vector when y is a matrix. */
-function productShape(xType: TensorType, yType: TensorType, attributes: Attributes): Shape {
-  const x = swapped(xType.shape, attributes.transposeX === true);
-  const y = swapped(yType.shape, attributes.transposeY === true);
-  const inner = x.at(-1);
-  if (inner === undefined) return fail('FROND-S013', 'matmul: left operand is a scalar');
-  if (y.length < 2) {
-    fail('FROND-S013', `matmul: right operand needs 2 or more dimensions, has ${printShape(y)}`);
-  }
-  if (x.length < 2 && y.length > 2) {
-    fail('FROND-S013', `matmul: left operand needs 2 or more dimensions, has ${printShape(x)}`);
-  }
-  const [inner2, columns] = [y.at(-2) ?? 1, y.at(-1) ?? 1];
-  if (inner !== inner2) {
-    const where = `in ${printShape(x)} x ${printShape(y)}`;
-    fail('FROND-S015', `matmul: inner dimensions differ: ${inner} and ${inner2} ${where}`);
-  }
-  if (x.length === 1) return [columns];
-  const outer = broadcastShapes('matmul batch', x.slice(0, -2), y.slice(0, -2));
-  return [...outer, x.at(-2) ?? 1, columns];
-}
+const attributes = {
+  transposeX: optional(flag),
+  transposeY: optional(flag),
+  columnSums: optional(flag),
+  ...epilogue,
+};
+type MatmulAttributes = OptionsOf<typeof attributes>;
 
 /** Type of the second result. */
-function sumsOf(x: TensorType, y: TensorType, { transposeY, epilogue }: Attributes): TensorType {
-  if (x.shape.length !== 2 || y.shape.length !== 2 || transposeY === true || epilogue !== undefined) {
+function sumsOf(
+  x: TensorType,
+  y: TensorType,
+  { transposeY = false, epilogue }: MatmulAttributes,
+): TensorType {
+  if (x.shape.length !== 2 || y.shape.length !== 2 || transposeY || epilogue !== undefined) {
     fail('FROND-S019', 'matmul: columnSums is for two matrices, the right one as it is, without epilogue');
   }
   return { dtype: 'f32', shape: y.shape.slice(1) };
@@ -56,12 +46,11 @@ interface Gradients {
 }
 
 /** dx' = dout · y'ᵀ and dy' = x'ᵀ · dout, where ' is the operand as it enters the product; in f32, as dout is. */
-function vjp(b: Build, refs: Gradients, attributes: Attributes): readonly (Ref | undefined)[] {
-  if (attributes.epilogue !== undefined || attributes.columnSums !== undefined)
+function vjp(b: Build, refs: Gradients, attributes: MatmulAttributes): readonly (Ref | undefined)[] {
+  const { transposeX = false, transposeY = false, epilogue, columnSums } = attributes;
+  if (epilogue !== undefined || columnSums !== undefined)
     fail('FROND-P001', 'matmul: what fusion made of it has no gradient');
   const [x, y, dout] = [widen(b, refs.x), widen(b, refs.y), refs.dout];
-  const transposeX = attributes.transposeX === true;
-  const transposeY = attributes.transposeY === true;
   const xShape = b.typeOf(x).shape;
   const yShape = b.typeOf(y).shape;
   const dx = (): Ref =>
@@ -97,17 +86,13 @@ export const matmul = (registry: OpRegistry) =>
     operands: ['x', 'y', '...extras'],
     results: ['out', 'sums?', '...others'],
     given: { sums: ({ columnSums }) => columnSums === true },
-    attributes: {
-      transposeX: optional(flag),
-      transposeY: optional(flag),
-      columnSums: optional(flag),
-      ...epilogue,
-    },
+    attributes,
     shape({ x, y, extras }, attributes) {
       expectSame('matmul', x, y);
       expectFloat('matmul', x, y);
-      const type: TensorType = { dtype: 'f32', shape: productShape(x, y, attributes) };
-      layOut([x, y, ...extras], attributes);
+      const { outer, rows, columns } = layOut([x, y, ...extras], attributes);
+      const shape = x.shape.length === 1 ? [columns] : [...outer, rows, columns];
+      const type: TensorType = { dtype: 'f32', shape };
       if (attributes.columnSums) return [type, sumsOf(x, y, attributes)];
       return epilogueTypes('matmul', registry, attributes, [type, ...extras]);
     },
@@ -120,8 +105,8 @@ export const matmul = (registry: OpRegistry) =>
         columns: layout.columns,
         inner: layout.inner,
         batch: batchOf(layout),
-        transposeX: attributes.transposeX === true,
-        transposeY: attributes.transposeY === true,
+        transposeX: attributes.transposeX,
+        transposeY: attributes.transposeY,
         epilogue: epilogueOf(registry, attributes, [out, ...extras], slots, (type, i) =>
           stridesIn(layout, type, i),
         ),

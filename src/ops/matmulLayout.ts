@@ -18,18 +18,30 @@ interface Transposes {
   readonly transposeY?: boolean;
 }
 
-export const swapped = (shape: Shape, swap: boolean): Shape =>
+const swapped = (shape: Shape, swap: boolean): Shape =>
   swap && shape.length >= 2 ? [...shape.slice(0, -2), shape.at(-1) ?? 1, shape.at(-2) ?? 1] : shape;
 
-export function sidesOf(x: TensorType, y: TensorType, attributes: Transposes): Sides {
-  const xShape = swapped(x.shape, attributes.transposeX === true);
-  const yShape = swapped(y.shape, attributes.transposeY === true);
-  return {
-    outer: broadcastShapes('matmul batch', xShape.slice(0, -2), yShape.slice(0, -2)),
-    rows: xShape.at(-2) ?? 1,
-    inner: xShape.at(-1) ?? 1,
-    columns: yShape.at(-1) ?? 1,
-  };
+/** The sizes of a product; x may be a vector where y is a matrix. */
+export function sidesOf(
+  { shape: xShape }: TensorType,
+  { shape: yShape }: TensorType,
+  { transposeX = false, transposeY = false }: Transposes,
+): Sides {
+  const [x, y] = [swapped(xShape, transposeX), swapped(yShape, transposeY)];
+  const inner = x.at(-1) ?? fail('FROND-S013', 'matmul: left operand is a scalar');
+  const [rows, columns] = y.slice(-2);
+  if (rows === undefined || columns === undefined) {
+    return fail('FROND-S013', `matmul: right operand needs 2 or more dimensions, has ${printShape(y)}`);
+  }
+  if (x.length < 2 && y.length > 2) {
+    fail('FROND-S013', `matmul: left operand needs 2 or more dimensions, has ${printShape(x)}`);
+  }
+  if (inner !== rows) {
+    const where = `in ${printShape(x)} x ${printShape(y)}`;
+    fail('FROND-S015', `matmul: inner dimensions differ: ${inner} and ${rows} ${where}`);
+  }
+  const outer = broadcastShapes('matmul batch', x.slice(0, -2), y.slice(0, -2));
+  return { outer, rows: x.at(-2) ?? 1, columns, inner };
 }
 
 // ---- layout: outer dims become rows where they can, else at most two grid dims
