@@ -24,33 +24,26 @@ export interface ChainConstraints {
 }
 
 /**
- * All that steps depend on, as numbers of types (0: no chunk) for each label. The step from → to is allowed where enters[to] is
- * leaves[from] or ends[from]; a sentence begins where enters is 0, and ends where ends is 0.
+ * All that transitions depend on, as numbers of types (0: no chunk) for each label. The one from → to is allowed where enters[to]
+ * is leaves[from] or ends[from]; a sentence begins where enters is 0, and ends where ends is 0.
  */
-interface ChainCodes {
-  /** the type of the chunk that the label goes on with */
-  readonly enters: readonly number[];
-  /** the type of the chunk that may go on behind the label */
-  readonly leaves: readonly number[];
-  /** 0 where a chunk may end with the label, else the type that has to go on */
-  readonly ends: readonly number[];
-}
-
-function chainCodes(labels: readonly string[], scheme: LabelScheme): ChainCodes {
+function chainCodes(labels: readonly string[], scheme: LabelScheme) {
   const tags = labels.map(splitTag);
   const types = new Map([...new Set(tags.map(({ type }) => type))].map((type, i) => [type, i + 1]));
   const begun = new Set(tags.flatMap(({ part, type }) => (part === 'B' ? [type] : [])));
   const number = (type: string, holds: boolean): number => (holds ? (types.get(type) ?? 0) : 0);
   return {
-    // a type that no label begins is begun by those inside of it, as conlleval reads them
+    // the type of the chunk that the label goes on with; a type that no label begins is begun by those inside of it, as conlleval
+    // reads them
     enters: tags.map(({ part, type }) => number(type, (part === 'I' || part === 'E') && begun.has(type))),
+    // the type of the chunk that may go on behind the label
     leaves: tags.map(({ part, type }) => number(type, part === 'B' || part === 'I')),
-    // in BIO a chunk may end anywhere, else only at its last word
+    // 0 where a chunk may end with the label, which is anywhere in BIO, else the type that has to go on
     ends: tags.map(({ part, type }) => number(type, scheme !== 'BIO' && (part === 'B' || part === 'I'))),
   };
 }
 
-/** The steps that a scheme allows between `labels`, in the order of their ids: labels² numbers. */
+/** The transitions that a scheme allows between `labels`, in the order of their ids: labels² numbers. */
 export function chainConstraints(labels: readonly string[], scheme: LabelScheme): ChainConstraints {
   checkArguments('chainConstraints', { labels: names, scheme: schemeKind }, [labels, scheme]);
   const { enters, leaves, ends } = chainCodes(labels, scheme);

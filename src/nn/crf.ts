@@ -1,21 +1,22 @@
-import { checkArguments, checkOptions } from '../base/arguments.ts';
-import { names, optional, text, unchecked } from '../base/kinds.ts';
+import { checkArguments } from '../base/arguments.ts';
+import { names, type OptionsOf, omittable, optional, text } from '../base/kinds.ts';
 import { contextKind } from '../dsl/graph.ts';
 import { f32, type GraphContext, scope, uniform } from '../dsl/index.ts';
 import { constrain, type LabelChain } from './chain.ts';
-import { type LabelScheme, schemeKind } from './tags.ts';
+import { schemeKind } from './tags.ts';
 
-export interface CrfLayerOptions {
+const crfLayerOptions = {
   /** decoding never emits a labelling that the scheme forbids; training is free */
-  readonly scheme?: LabelScheme | undefined;
+  scheme: omittable(schemeKind),
   /** scope of its parameters, 'crf' by default */
-  readonly name?: string;
-}
+  name: optional(text),
+};
+export type CrfLayerOptions = OptionsOf<typeof crfLayerOptions>;
 
 export interface CrfLayer<C extends number> {
   /** the parameters */
   readonly scores: LabelChain<C>;
-  /** the parameters with forbidden steps ruled out; the same tensors when there is no scheme */
+  /** the parameters with forbidden transitions ruled out; the same tensors when there is no scheme */
   readonly constrained: LabelChain<C>;
 }
 
@@ -25,8 +26,11 @@ export function crfLayer<C extends number = number>(
   labels: readonly string[] & { readonly length: C },
   options: CrfLayerOptions = {},
 ): CrfLayer<C> {
-  checkArguments('crfLayer', { g: contextKind, labels: names, options: unchecked }, [g, labels, options]);
-  checkOptions('crfLayer', options, { scheme: optional(schemeKind), name: optional(text) });
+  checkArguments('crfLayer', { g: contextKind, labels: names, options: crfLayerOptions }, [
+    g,
+    labels,
+    options,
+  ]);
   const { scheme, name = 'crf' } = options;
   const count = labels.length;
   return scope(name, () => {

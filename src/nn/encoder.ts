@@ -1,5 +1,15 @@
-import { checkArguments, checkOptions } from '../base/arguments.ts';
-import { count, flag, natural, optional, text, unchecked } from '../base/kinds.ts';
+import { checkArguments } from '../base/arguments.ts';
+import {
+  count,
+  flag,
+  natural,
+  type OptionsOf,
+  omittable,
+  optional,
+  text,
+  typed,
+  unchecked,
+} from '../base/kinds.ts';
 import {
   add,
   attention,
@@ -13,34 +23,31 @@ import {
 } from '../dsl/index.ts';
 import { tensorKind } from '../dsl/tensor.ts';
 
-const ATTENTION = {
-  ...{ heads: count, mask: optional(tensorKind), causal: optional(flag), dropout: unchecked },
-};
-const BLOCK = { ...ATTENTION, inner: count, attentionDropout: unchecked };
+/** Judged by the dropout itself. */
+const rateKind = optional(typed<number>(unchecked));
 
-/** What all of them take. */
-const checkInput = (caller: string, x: unknown, options: unknown): void =>
-  checkArguments(caller, { x: tensorKind, options: unchecked }, [x, options]);
-
-export interface SelfAttentionOptions {
+const attending = {
   /** the width is shared out over this many heads */
-  readonly heads: number;
+  heads: count,
   /** [batch, time]: true where a position may be attended to */
-  readonly mask?: Tensor<'bool'> | undefined;
-  readonly causal?: boolean;
+  mask: omittable(typed<Tensor<'bool'>>(tensorKind)),
+  causal: optional(flag),
+};
+const selfAttentionOptions = {
+  ...attending,
   /** of the attention's probabilities */
-  readonly dropout?: number;
+  dropout: rateKind,
   /** scope of its parameters, 'attention' by default */
-  readonly name?: string;
-}
+  name: optional(text),
+};
+export type SelfAttentionOptions = OptionsOf<typeof selfAttentionOptions>;
 
 /** Attention of a sequence to itself: four linear maps, `query`, `key`, `value`, `output`, around `attention`. */
 export function selfAttention<B extends Dim, T extends Dim, W extends Dim>(
   x: Tensor<'f32', [B, T, W]>,
   options: SelfAttentionOptions,
 ): Tensor<'f32', [B, T, W]> {
-  checkInput('selfAttention', x, options);
-  checkOptions('selfAttention', options, { ...ATTENTION, name: optional(text) });
+  checkArguments('selfAttention', { x: tensorKind, options: selfAttentionOptions }, [x, options]);
   const { heads, mask, causal = false, dropout: rate = 0, name = 'attention' } = options;
   const width = x.shape[2];
   return scope(name, () => {
@@ -53,22 +60,22 @@ export function selfAttention<B extends Dim, T extends Dim, W extends Dim>(
   });
 }
 
-export interface FeedForwardOptions {
+const feedForwardOptions = {
   /** elements between the two maps */
-  readonly inner: number;
+  inner: count,
   /** behind the activation */
-  readonly dropout?: number;
+  dropout: rateKind,
   /** scope of its parameters, 'feedForward' by default */
-  readonly name?: string;
-}
+  name: optional(text),
+};
+export type FeedForwardOptions = OptionsOf<typeof feedForwardOptions>;
 
 /** linear → gelu → dropout → linear, per position. */
 export function feedForward<B extends Dim, T extends Dim, W extends Dim>(
   x: Tensor<'f32', [B, T, W]>,
   options: FeedForwardOptions,
 ): Tensor<'f32', [B, T, W]> {
-  checkInput('feedForward', x, options);
-  checkOptions('feedForward', options, { inner: count, dropout: unchecked, name: optional(text) });
+  checkArguments('feedForward', { x: tensorKind, options: feedForwardOptions }, [x, options]);
   const { inner, dropout: rate = 0, name = 'feedForward' } = options;
   return scope(name, () => {
     const hidden = dropout(gelu(linear(x, inner, { name: 'inner' })), rate);
@@ -76,25 +83,23 @@ export function feedForward<B extends Dim, T extends Dim, W extends Dim>(
   });
 }
 
-export interface EncoderBlockOptions {
-  readonly heads: number;
-  /** inner width of the feed-forward part */
-  readonly inner: number;
-  readonly mask?: Tensor<'bool'> | undefined;
-  readonly causal?: boolean;
+const encoderBlockOptions = {
+  ...attending,
   /** before each residual sum */
-  readonly dropout?: number;
+  dropout: rateKind,
+  /** inner width of the feed-forward part */
+  inner: count,
   /** of the attention's probabilities; as `dropout` when left out */
-  readonly attentionDropout?: number;
-}
+  attentionDropout: rateKind,
+};
+export type EncoderBlockOptions = OptionsOf<typeof encoderBlockOptions>;
 
 /** A pre-norm transformer block (Xiong et al. 2020): x + drop(attention(norm x)), then x + drop(feedForward(norm x)). */
 export function encoderBlock<B extends Dim, T extends Dim, W extends Dim>(
   x: Tensor<'f32', [B, T, W]>,
   options: EncoderBlockOptions,
 ): Tensor<'f32', [B, T, W]> {
-  checkInput('encoderBlock', x, options);
-  checkOptions('encoderBlock', options, BLOCK);
+  checkArguments('encoderBlock', { x: tensorKind, options: encoderBlockOptions }, [x, options]);
   const { heads, inner, mask, causal = false, dropout: rate = 0, attentionDropout = rate } = options;
   const attended = selfAttention(layerNorm(x, { name: 'attentionNorm' }), {
     heads,
@@ -107,19 +112,20 @@ export function encoderBlock<B extends Dim, T extends Dim, W extends Dim>(
   return add(y, dropout(mapped, rate));
 }
 
-export interface EncoderOptions extends EncoderBlockOptions {
-  readonly layers: number;
+const encoderOptions = {
+  ...encoderBlockOptions,
+  layers: natural,
   /** scope of its parameters, 'encoder' by default */
-  readonly name?: string;
-}
+  name: optional(text),
+};
+export type EncoderOptions = OptionsOf<typeof encoderOptions>;
 
 /** Blocks `layer.0`, `layer.1`, … and a last layer norm: parameters such as `encoder/layer.0/attention/query/weight`. */
 export function encoder<B extends Dim, T extends Dim, W extends Dim>(
   x: Tensor<'f32', [B, T, W]>,
   options: EncoderOptions,
 ): Tensor<'f32', [B, T, W]> {
-  checkInput('encoder', x, options);
-  checkOptions('encoder', options, { ...BLOCK, layers: natural, name: optional(text) });
+  checkArguments('encoder', { x: tensorKind, options: encoderOptions }, [x, options]);
   const { layers, name = 'encoder', ...block } = options;
   return scope(name, () => {
     let y = x;

@@ -1,5 +1,5 @@
-import { checkArguments, checkOptions } from '../base/arguments.ts';
-import { natural, optional, text, unchecked } from '../base/kinds.ts';
+import { checkArguments } from '../base/arguments.ts';
+import { natural, type OptionsOf, optional, text, unchecked } from '../base/kinds.ts';
 import { contextKind } from '../dsl/graph.ts';
 import {
   add,
@@ -12,12 +12,14 @@ import {
 } from '../dsl/index.ts';
 import { tensorKind } from '../dsl/tensor.ts';
 
-export interface PositionOptions {
+const positionOptions = {
   /** positions run from 0 to below this */
-  readonly max: number;
+  max: natural,
   /** scope of its parameter, 'positions' by default */
-  readonly name?: string;
-}
+  name: optional(text),
+};
+export type PositionOptions = OptionsOf<typeof positionOptions>;
+const POSITIONS = { g: contextKind, x: tensorKind, positions: unchecked, options: positionOptions };
 
 /** Adds a learned vector per position: x [B, T, W], positions i32 [B, T]; declares `NAME/weight` [max, W]. */
 export function learnedPositions<B extends Dim, T extends Dim, W extends Dim>(
@@ -26,9 +28,7 @@ export function learnedPositions<B extends Dim, T extends Dim, W extends Dim>(
   positions: Tensor<'i32', [B, T]>,
   options: PositionOptions,
 ): Tensor<'f32', [B, T, W]> {
-  const kinds = { g: contextKind, x: tensorKind, positions: unchecked, options: unchecked };
-  checkArguments('learnedPositions', kinds, [g, x, positions, options]);
-  checkOptions('learnedPositions', options, { max: natural, name: optional(text) });
+  checkArguments('learnedPositions', POSITIONS, [g, x, positions, options]);
   const { max, name = 'positions' } = options;
   const width = x.shape[2];
   const table = scope(name, () => g.parameter('weight', 'f32', [max, width], truncatedNormal(0.02)));

@@ -1,5 +1,5 @@
-import { checkArguments, checkOptions } from '../base/arguments.ts';
-import { optional, text, unchecked } from '../base/kinds.ts';
+import { checkArguments } from '../base/arguments.ts';
+import { type OptionsOf, optional, text } from '../base/kinds.ts';
 import { contextKind } from '../dsl/graph.ts';
 import {
   broadcastTo,
@@ -17,10 +17,11 @@ import type { Minus, Plus } from '../dsl/types/dimension.ts';
 
 // A learned vector in front of every sentence, whose encoding stands for the whole of it (BERT's [CLS] without a token).
 
-export interface SentenceOptions {
+const sentenceOptions = {
   /** scope of its parameter, 'sentence' by default */
-  readonly name?: string;
-}
+  name: optional(text),
+};
+export type SentenceOptions = OptionsOf<typeof sentenceOptions>;
 
 /** x [B, T, W] with the learned vector in front: [B, 1+T, W]; declares `NAME/weight` [1, 1, W]. */
 export function prependSentence<B extends Dim, T extends Dim, W extends Dim>(
@@ -28,9 +29,8 @@ export function prependSentence<B extends Dim, T extends Dim, W extends Dim>(
   x: Tensor<'f32', [B, T, W]>,
   options: SentenceOptions = {},
 ): Tensor<'f32', [B, Plus<1, T>, W]> {
-  const kinds = { g: contextKind, x: tensorKind, options: unchecked };
+  const kinds = { g: contextKind, x: tensorKind, options: sentenceOptions };
   checkArguments('prependSentence', kinds, [g, x, options]);
-  checkOptions('prependSentence', options, { name: optional(text) });
   const { name = 'sentence' } = options;
   const [batch, , width] = x.shape;
   const vector = scope(name, () => g.parameter('weight', 'f32', [1, 1, width], truncatedNormal(0.02)));
