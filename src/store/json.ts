@@ -136,8 +136,8 @@ export class JsonCursor {
   }
 }
 
-/** A JSON value with objects as maps, so that no key can touch a prototype and none can be lost. */
-export type Json = null | boolean | number | string | readonly Json[] | ReadonlyMap<string, Json>;
+/** A JSON value; what an object holds is its own, also under names such as `__proto__`. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
 
 const MAX_DEPTH = 32;
 const LITERALS = { t: ['true', true], f: ['false', false], n: ['null', null] } as const;
@@ -153,9 +153,9 @@ export function parseStrictJson(text: string, file: string): Json {
     const first = cursor.peek();
     switch (first) {
       case '{': {
-        const entries = new Map<string, Json>();
-        cursor.members((name) => entries.set(name, value(depth + 1)));
-        return entries;
+        const entries: [string, Json][] = [];
+        cursor.members((name) => entries.push([name, value(depth + 1)]));
+        return Object.fromEntries(entries);
       }
       case '[': {
         const items: Json[] = [];

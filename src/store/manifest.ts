@@ -1,15 +1,14 @@
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
+import { finite, integer, object, type TypeOf, text, withFields } from '../base/kinds.ts';
 import { decodeUtf8 } from '../platform/shared.ts';
-import { type Json, parseStrictJson } from './json.ts';
+import { parseStrictJson } from './json.ts';
 
 export const FORMAT = 1;
 
+const fileKind = withFields('a file', { size: finite, sha256: text });
 /** A file of a checkpoint as its manifest lists it. */
-export interface ListedFile {
-  readonly size: number;
-  readonly sha256: string;
-}
+export type ListedFile = TypeOf<typeof fileKind>;
 
 export type Summary = Readonly<Record<string, string | number>>;
 
@@ -40,25 +39,27 @@ type Broken = (reason: string) => FrondError;
  * @throws what `broken` makes of a reason when it is not whole; FROND-F011 when a later version of frond wrote it
  */
 export async function parseManifest(bytes: Uint8Array, path: string, broken: Broken): Promise<Manifest> {
-  const text = attempt(() => decodeUtf8(bytes, path), broken);
-  const hash = SEAL.exec(text)?.[1];
-  if (hash !== undefined && hash !== (await hashOf(sealed(text, ''))))
+  const content = attempt(() => decodeUtf8(bytes, path), broken);
+  const hash = SEAL.exec(content)?.[1];
+  if (hash !== undefined && hash !== (await hashOf(sealed(content, ''))))
     throw broken('the content of its manifest has changed');
-  const manifest = attempt(() => parseStrictJson(text, path), broken);
-  const format = manifest instanceof Map ? manifest.get('format') : undefined;
+  const manifest: Readonly<Record<string, unknown>> = Object(
+    attempt(() => parseStrictJson(content, path), broken),
+  );
+  const { format, step, files, summary } = manifest;
   if (typeof format === 'number' && format > FORMAT) {
     throw new FrondError('FROND-F011', `${path} has format ${format}, this version reads ${FORMAT}`, {
       place: { file: path },
       hint: 'update frond',
     });
   }
-  if (hash === undefined || format !== FORMAT || !(manifest instanceof Map))
+  const known = hash !== undefined && format === FORMAT;
+  if (!known || !integer.holds(step) || step < 0 || !object.holds(files))
     throw broken('its manifest is malformed');
-  const step = manifest.get('step');
-  const files = listedFiles(manifest.get('files'), broken);
-  if (typeof step !== 'number' || !Number.isSafeInteger(step) || step < 0)
-    throw broken('its manifest is malformed');
-  return { step, files, summary: summaryOf(manifest.get('summary')) };
+  const facts = Object.entries(Object(summary)).filter(
+    (fact): fact is [string, string | number] => typeof fact[1] === 'string' || typeof fact[1] === 'number',
+  );
+  return { step, files: listedFiles(files, broken), summary: Object.fromEntries(facts) };
 }
 
 function attempt<T>(work: () => T, broken: Broken): T {
@@ -69,28 +70,16 @@ function attempt<T>(work: () => T, broken: Broken): T {
   }
 }
 
-function listedFiles(listed: Json | undefined, broken: Broken): ReadonlyMap<string, ListedFile> {
-  if (!(listed instanceof Map)) throw broken('its manifest is malformed');
-  return new Map(
-    [...listed].map(([name, entry]) => {
-      const [size, sha256] = entry instanceof Map ? [entry.get('size'), entry.get('sha256')] : [];
+const listedFiles = (files: object, broken: Broken): ReadonlyMap<string, ListedFile> =>
+  new Map(
+    Object.entries(files).map(([name, entry]) => {
       // names stay inside the folder
-      if (!isFileName(name) || typeof size !== 'number' || typeof sha256 !== 'string')
+      if (!isFileName(name) || !fileKind.holds(entry))
         throw broken(`its manifest lists ${JSON.stringify(name)}`);
-      return [name, { size, sha256 }];
+      return [name, { size: entry.size, sha256: entry.sha256 }];
     }),
   );
-}
 
 /** What a checkpoint calls its files: no separators, no hidden files, not the manifest. */
 export const isFileName = (name: string): boolean =>
   /^[A-Za-z0-9_][\w.-]*$/.test(name) && name !== 'manifest.json';
-
-function summaryOf(summary: Json | undefined): Summary {
-  const facts = summary instanceof Map ? [...summary] : [];
-  return Object.fromEntries(
-    facts.filter(
-      (fact): fact is [string, string | number] => typeof fact[1] === 'string' || typeof fact[1] === 'number',
-    ),
-  );
-}

@@ -1,6 +1,6 @@
 import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import { notNegative, objectOf, recordOf, type TypeOf, text as textKind } from '../base/kinds.ts';
+import { notNegative, object, objectOf, recordOf, type TypeOf, text as textKind } from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { byClass, type PartialSchedule, tableKind } from '../kernel/schedule.ts';
 import { type Json, parseStrictJson } from '../store/json.ts';
@@ -87,18 +87,18 @@ const TUNING: Form = {
 
 type Refuse = (what: string) => never;
 
-const mapOf = (value: Json | undefined, where: string, refuse: Refuse): ReadonlyMap<string, Json> =>
-  value instanceof Map ? value : refuse(where);
+const fieldsOf = (value: Json | undefined, where: string, refuse: Refuse): Readonly<Record<string, Json>> =>
+  object.holds(value) ? (value as Readonly<Record<string, Json>>) : refuse(where);
 
 /** A value of the file as plain data, where it has the form that its place asks for. */
 function read(value: Json | undefined, form: Form, where: string, refuse: Refuse): unknown {
   if ('is' in form) return value !== undefined && form.is(value) ? value : refuse(where);
-  const fields = mapOf(value, where, refuse);
-  const names = 'all' in form ? Object.keys(form.all) : [...fields.keys()];
+  const fields = fieldsOf(value, where, refuse);
+  const names = 'all' in form ? Object.keys(form.all) : Object.keys(fields);
   const entries = names.map((name) => {
     const at = `${where}, ${name}`;
     const inner = 'each' in form ? form.each : own('all' in form ? form.all : form.some, name);
-    return [name, inner === undefined ? refuse(at) : read(fields.get(name), inner, at, refuse)] as const;
+    return [name, inner === undefined ? refuse(at) : read(own(fields, name), inner, at, refuse)] as const;
   });
   return Object.fromEntries(entries);
 }
@@ -112,9 +112,9 @@ export function parseTuning(text: string, file: string): TuningCache {
       hint: 'mend the entry, or remove the file: built-in schedules apply without it',
     });
   };
-  const root = mapOf(parseStrictJson(text, file), 'the whole', refuse);
-  if (root.get('format') !== TUNING_FORMAT) refuse(`format ${JSON.stringify(root.get('format') ?? null)}`);
-  const devices = [...mapOf(root.get('devices'), 'devices', refuse)];
+  const { format, devices: known } = fieldsOf(parseStrictJson(text, file), 'the whole', refuse);
+  if (format !== TUNING_FORMAT) refuse(`format ${JSON.stringify(format ?? null)}`);
+  const devices = Object.entries(fieldsOf(known, 'devices', refuse));
   return Object.fromEntries(
     devices.map(([key, value]) => [key, read(value, TUNING, `devices ${key}`, refuse) as DeviceTuning]),
   );
