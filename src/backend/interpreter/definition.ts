@@ -1,6 +1,6 @@
 /**
  * The readable definition of the kernel language: a walk over a kernel, one element at a time, in the order of its
- * statements. Slow on purpose; the compiled interpreter and every other reading are compared with it, and the
+ * statements. Slow on purpose; the generated interpreter and every other backend are compared with it, and the
  * simulator watches its memory accesses.
  */
 
@@ -235,17 +235,9 @@ function evaluate(value: Value, at: Walk): Tile {
       return { axes, data: tileOf(value.arg, at).data };
     case 'random': {
       const parts = [value.key0, value.key1, value.counter0, value.counter1];
-      const [k0, k1, c0, c1] = parts.map((part) => lookup(tileOf(part, at), axes)) as [
-        Lookup,
-        Lookup,
-        Lookup,
-        Lookup,
-      ];
-      return make(
-        axes,
-        round,
-        (i, j) => threefry(k0(i, j), k1(i, j), c0(i, j), c1(i, j))[value.word] as number,
-      );
+      const reads = parts.map((part) => lookup(tileOf(part, at), axes));
+      const words = (i: number, j: number) => reads.map((read) => read(i, j)) as Parameters<typeof threefry>;
+      return make(axes, round, (i, j) => threefry(...words(i, j))[value.word]);
     }
     case 'result':
       return defined(at.results.get(value.loop)?.[value.index], 'result of a loop');

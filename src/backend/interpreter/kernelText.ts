@@ -4,7 +4,7 @@
  */
 import type { Precision } from '../../base/dtype.ts';
 import { defined } from '../../base/errors.ts';
-import { type Flow, flowOf, operandsOf } from '../../kernel/flow.ts';
+import { type Flow, flowOf, operandsOf, termValues } from '../../kernel/flow.ts';
 import type { Axis, Buffer, Kernel, Loop, Region, Store, Value, ValueType } from '../../kernel/ir.ts';
 import { addressOf } from './address.ts';
 import { carriedSums } from './definition.ts';
@@ -89,7 +89,6 @@ export class KernelText implements KernelScope {
   }
 
   tile(value: Value): string {
-    if (value.op === 'rename') return this.tile(value.arg);
     if (value.op === 'result') return this.tile(carriedOf(value.loop, value.index));
     return defined(this.#tiles.get(value), `tile of value %${value.id}`);
   }
@@ -102,6 +101,11 @@ export class KernelText implements KernelScope {
 
   buffer(buffer: Buffer): string {
     return this.#declare(`b${this.#kernel.buffers.indexOf(buffer)}`, 'undefined');
+  }
+
+  stored(buffer: Buffer, place: string, element: string): string {
+    const isHalf = buffer.dtype === 'f16' && this.precision === 'f32';
+    return `${this.buffer(buffer)}[${place}] = ${isHalf ? `roundHalf(${element})` : element};`;
   }
 
   extent(axis: Axis): string {
@@ -127,23 +131,22 @@ export class KernelText implements KernelScope {
   #region(region: Region, end: (place: Place) => readonly string[]): string[] {
     const lines: string[] = [];
     const place = { lines, open: new OpenLoops((loop) => lines.push(this.#fused(loop))) };
-    const waiting = this.#rules
-      .filter((rule) => rule.region === region)
-      .map((rule) => ({ rule, ends: rule.spans.flatMap(({ start, limit }) => [start, limit]) }))
-      .map(({ rule, ends }) => ({
-        rule,
-        ends,
-        missing: new Set(ends.filter((one) => one.region === region)),
-      }));
-    for (const { rule } of waiting) lines.push(`${this.extent(rule.axis)} = ${rule.axis.size};`);
-    const settle = (value: Value): void => {
-      for (const { rule, ends, missing } of waiting) {
-        if (!missing.delete(value) || missing.size > 0) continue;
-        place.open.need(ends);
+    const rules = this.#rules.filter((rule) => rule.region === region);
+    const missing = new Map(
+      rules.map((rule) => [rule, new Set(endsOf(rule).filter((end) => end.region === region))]),
+    );
+    /** Sets the extents that have waited for `value`, or for nothing. */
+    const settle = (value?: Value): void => {
+      for (const [rule, ends] of missing) {
+        if (value) ends.delete(value);
+        if (ends.size > 0) continue;
+        missing.delete(rule);
+        place.open.need(endsOf(rule));
         lines.push(this.#setExtent(rule));
       }
     };
-    for (const { rule, missing } of waiting) if (missing.size === 0) lines.push(this.#setExtent(rule));
+    lines.push(...rules.map(({ axis }) => `${this.extent(axis)} = ${axis.size};`));
+    settle();
     for (const statement of region.statements) {
       if (statement.kind === 'let') {
         if (!this.#flow.live.has(statement.value)) continue;
@@ -199,7 +202,7 @@ export class KernelText implements KernelScope {
       lines.push(this.#dot(value, lines));
     } else if (value.op === 'rename') {
       open.need([value.arg]);
-      if (isVirtual(value.arg)) this.#tiles.set(value.arg, this.#materialised(value.arg, lines));
+      this.#tiles.set(value, this.#tileHere(value.arg, lines));
     } else if (value.op === 'reduce' || (value.axes.length > 0 && !isVirtual(value) && !isOfLoop(value))) {
       open.take(value);
     } else if (value.axes.length === 0) {
@@ -230,22 +233,16 @@ export class KernelText implements KernelScope {
   #scalarStore(store: Store, { lines, open }: Place): void {
     const { buffer, value, terms } = store;
     open.order(store);
-    open.need([
-      value,
-      ...terms.flatMap(({ index, stride }) => (index.kind === 'value' ? [index, stride] : [])),
-    ]);
-    const text = this.scalar(value);
-    const isHalf = buffer.dtype === 'f16' && this.precision === 'f32';
-    lines.push(
-      `${this.buffer(buffer)}[${this.#scalarAddress(store)}] = ${isHalf ? `roundHalf(${text})` : text};`,
-    );
+    open.need([value, ...termValues(terms)]);
+    lines.push(this.stored(buffer, this.#scalarAddress(store), this.scalar(value)));
   }
 
-  /** A tile with the elements of a value that loops find out anew. */
-  #materialised(value: Value, lines: string[]): string {
-    if (value.op === 'fill' || value.op === 'constant') {
+  /** The tile of a value; one that loops find out anew is filled here. */
+  #tileHere(value: Value, lines: string[]): string {
+    if (!isVirtual(value)) return this.tile(value);
+    if (value.op === 'fill') {
       const name = this.#allocate(value, this.precision);
-      lines.push(`${name}.fill(${literal(value.value, value.dtype, this.precision)});`);
+      lines.push(`${name}.fill(${this.scalar(value)});`);
       return name;
     }
     lines.push(this.#fused({ axes: value.axes, members: new Set([value]) }, () => true));
@@ -273,8 +270,9 @@ export class KernelText implements KernelScope {
   }
 
   #copy(value: Value, to: string, lines: string[]): string {
-    if (value.op === 'fill') return `${to}.fill(${literal(value.value, value.dtype, this.precision)});`;
-    return `${to}.set(${isVirtual(value) ? this.#materialised(value, lines) : this.tile(value)});`;
+    return value.op === 'fill'
+      ? `${to}.fill(${this.scalar(value)});`
+      : `${to}.set(${this.#tileHere(value, lines)});`;
   }
 
   /** A scalar that a loop carries on: a sum of another loop is rounded where this one does not add to it. */
@@ -322,11 +320,11 @@ export class KernelText implements KernelScope {
   #dot(value: DotValue, lines: string[]): string {
     const { left, right, over, row, column, accumulator } = value;
     const factors = [this.#factor(left, row, over, lines), this.#factor(right, column, over, lines)];
-    const number = accumulator?.op === 'fill' ? accumulator.value : 0;
+    const number = accumulator?.op === 'fill' ? this.scalar(accumulator) : '0';
     const initial =
       accumulator && accumulator.op !== 'fill'
-        ? `${isVirtual(accumulator) ? this.#materialised(accumulator, lines) : this.tile(accumulator)}, ${column.size}, 1`
-        : `${this.#declare(`z${value.id}`, `new Float64Array([${literal(number, 'f32', this.precision)}])`)}, 0, 0`;
+        ? `${this.#tileHere(accumulator, lines)}, ${column.size}, 1`
+        : `${this.#declare(`z${value.id}`, `new Float64Array([${number}])`)}, 0, 0`;
     const extents = `${this.extent(row)}, ${this.extent(column)}`;
     return `multiply(${factors.join(', ')}, ${extents}, ${this.own(value)}, ${column.size}, ${initial});`;
   }
@@ -341,11 +339,13 @@ export class KernelText implements KernelScope {
       const strides = `free: ${own?.stride}, depth: ${depth?.stride}`;
       return `{ data: ${this.buffer(value.buffer)}, offset: ${base}, ${strides}, ${counts}, isStable: true }`;
     }
-    const tile = isVirtual(value) ? this.#materialised(value, lines) : this.tile(value);
+    const tile = this.#tileHere(value, lines);
     const strides = value.axes[0] === free ? `free: ${over.size}, depth: 1` : `free: 1, depth: ${free.size}`;
     return `{ data: ${tile}, offset: 0, ${strides}, count: ${free.size}, length: ${over.size}, isStable: false }`;
   }
 }
+
+const endsOf = ({ spans }: ExtentRule): Value[] => spans.flatMap(({ start, limit }) => [start, limit]);
 
 const carriedOf = (loop: Loop, index: number): Value => defined(loop.carried[index], 'carried value');
 

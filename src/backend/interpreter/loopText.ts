@@ -18,6 +18,8 @@ export interface KernelScope {
   /** a new tile for what a loop computes */
   own(value: Value): string;
   buffer(buffer: Buffer): string;
+  /** the statement that stores an element */
+  stored(buffer: Buffer, place: string, element: string): string;
   /** how many elements along an axis count at the moment */
   extent(axis: Axis): string;
   /** doubles for a reduction over rows, one for each column */
@@ -206,8 +208,8 @@ export class LoopText {
   #store({ buffer, terms, value }: Store): void {
     const element = this.#read(value);
     const { place, conditions } = this.#address(terms);
-    const isHalf = buffer.dtype === 'f16' && this.#kernel.precision === 'f32';
-    const text = `${this.#use(this.#kernel.buffer(buffer))}[(${place}) | 0] = ${isHalf ? `roundHalf(${element})` : element};`;
+    this.#use(this.#kernel.buffer(buffer));
+    const text = this.#kernel.stored(buffer, `(${place}) | 0`, element);
     this.#push(2, conditions.length > 0 ? `if (${conditions.join(' && ')}) ${text}` : text);
   }
 

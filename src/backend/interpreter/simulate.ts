@@ -7,24 +7,27 @@ import { kernelKind } from '../../kernel/kinds.ts';
 import { checkLaunch } from './checkLaunch.ts';
 import { type LaunchSizes, type MemoryAccess, programsOf, type Watcher, walk } from './definition.ts';
 
-/** What can be wrong with a kernel's use of memory. */
-export type FindingKind =
+/** What can be wrong with a kernel's use of memory, and how that is said of an element. */
+const sentences = {
   /** an address below 0 or past the end */
-  | 'out-of-range'
+  'out-of-range': 'is out of range',
   /** an element of a `write`, `update` or `scratch` buffer that two programs store */
-  | 'two-writers'
+  'two-writers': 'is stored by two programs',
   /** an element of a `write` or `update` buffer that one program stores twice */
-  | 'written-twice'
+  'written-twice': 'is stored twice by one program',
   /** a load of `scratch` that nothing has stored */
-  | 'never-written'
+  'never-written': 'is loaded before anything stored it',
   /** a load of what another program stores, before or after it */
-  | 'foreign-read'
+  'foreign-read': 'is loaded by one program and stored by another',
   /** a load of `update` after the program's own store to the element */
-  | 'read-after-write'
+  'read-after-write': 'is loaded after this program stored it',
   /** an element of a `write` buffer that no program stores */
-  | 'unwritten'
+  unwritten: 'is never stored',
   /** two bindings that share memory, one of them written */
-  | 'shared-memory';
+  'shared-memory': 'lies in memory that another binding shares',
+} as const;
+
+export type FindingKind = keyof typeof sentences;
 
 export interface Finding {
   readonly kind: FindingKind;
@@ -66,11 +69,16 @@ type Draft = Omit<Finding, 'count' | 'message'>;
 class Findings {
   readonly #found = new Map<string, { draft: Draft; count: number }>();
 
-  add(draft: Draft): void {
-    const key = [draft.kind, draft.buffer, draft.source].join(' ');
-    const known = this.#found.get(key);
-    if (known) known.count++;
-    else this.#found.set(key, { draft, count: 1 });
+  add(
+    kind: FindingKind,
+    { buffer, address, program, source }: Partial<MemoryAccess> & Pick<MemoryAccess, 'buffer' | 'address'>,
+    other?: readonly number[],
+  ): void {
+    const draft: Draft = { kind, buffer: buffer.name, element: address, program, other, source };
+    const key = [kind, buffer.name, source].join(' ');
+    const known = this.#found.get(key) ?? { draft, count: 0 };
+    known.count++;
+    this.#found.set(key, known);
   }
 
   list(): Finding[] {
@@ -81,17 +89,6 @@ class Findings {
     }));
   }
 }
-
-const sentences: Record<FindingKind, string> = {
-  'out-of-range': 'is out of range',
-  'two-writers': 'is stored by two programs',
-  'written-twice': 'is stored twice by one program',
-  'never-written': 'is loaded before anything stored it',
-  'foreign-read': 'is loaded by one program and stored by another',
-  'read-after-write': 'is loaded after this program stored it',
-  unwritten: 'is never stored',
-  'shared-memory': 'lies in memory that another binding shares',
-};
 
 function describe({ kind, buffer, element, program, other, source }: Draft, count: number): string {
   const who = [program && `program [${program.join(', ')}]`, other && `program [${other.join(', ')}]`].filter(
@@ -105,12 +102,6 @@ function describe({ kind, buffer, element, program, other, source }: Draft, coun
   ].join('');
 }
 
-const SIMULATED = {
-  kernel: kernelKind,
-  launch: unchecked,
-  buffers: unchecked,
-};
-
 /**
  * Runs a launch by the definition of the language and reports every access that a parallel device could get wrong.
  * The buffers hold the launch's results afterwards. Precision follows the buffers: f64 where any is a Float64Array.
@@ -121,7 +112,8 @@ export function simulate(
   launch: LaunchSizes,
   buffers: Readonly<Record<string, TypedArray>>,
 ): SimulationReport {
-  checkArguments('simulate', SIMULATED, [kernel, launch, buffers]);
+  const kinds = { kernel: kernelKind, launch: unchecked, buffers: unchecked };
+  checkArguments('simulate', kinds, [kernel, launch, buffers]);
   const precision: Precision = Object.values(buffers ?? {}).some((data) => data instanceof Float64Array)
     ? 'f64'
     : 'f32';
@@ -149,14 +141,7 @@ function watch(
   const numberOf = (program: readonly number[]): number =>
     program.reduceRight((index, coordinate, d) => index * (grid[d] ?? 1) + coordinate, 0);
   const report = (kind: FindingKind, access: MemoryAccess, other = NOBODY): void =>
-    findings.add({
-      kind,
-      buffer: access.buffer.name,
-      element: access.address,
-      program: access.program,
-      other: programs[other],
-      source: access.source,
-    });
+    findings.add(kind, access, programs[other]);
   const inRange = (access: MemoryAccess, { writer }: History): boolean => {
     if (Number.isInteger(access.address) && access.address >= 0 && access.address < writer.length)
       return true;
@@ -197,18 +182,10 @@ function watch(
 }
 
 function reportUnwritten(histories: ReadonlyMap<Buffer, History>, findings: Findings): void {
-  for (const [{ name, access }, { writer }] of histories) {
-    if (access !== 'write') continue;
-    writer.forEach((program, element) => {
-      if (program !== NOBODY) return;
-      findings.add({
-        kind: 'unwritten',
-        buffer: name,
-        element,
-        program: undefined,
-        other: undefined,
-        source: undefined,
-      });
+  for (const [buffer, { writer }] of histories) {
+    if (buffer.access !== 'write') continue;
+    writer.forEach((program, address) => {
+      if (program === NOBODY) findings.add('unwritten', { buffer, address });
     });
   }
 }
@@ -232,15 +209,8 @@ function reportSharedMemory(
         data.byteOffset < other.data.byteOffset + other.data.byteLength,
     );
     if (!rival) continue;
-    const element = Math.max(0, (rival.data.byteOffset - data.byteOffset) / data.BYTES_PER_ELEMENT);
-    findings.add({
-      kind: 'shared-memory',
-      buffer: buffer.name,
-      element,
-      program: undefined,
-      other: undefined,
-      source: undefined,
-    });
+    const address = Math.max(0, (rival.data.byteOffset - data.byteOffset) / data.BYTES_PER_ELEMENT);
+    findings.add('shared-memory', { buffer, address });
   }
 }
 

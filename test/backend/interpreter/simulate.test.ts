@@ -154,8 +154,8 @@ describe('simulate', () => {
 
   it('refuses a loop that never ends', () => {
     const kernel = trace((k) => {
-      k.loop(0, 2, 0, [], () => []);
+      k.loop(0, 2, k.parameter('step'), [], () => []);
     });
-    expect(() => simulate(kernel, { grid: [1], scalars: {} }, {})).toThrow(/FROND-K031/);
+    expect(() => simulate(kernel, { grid: [1], scalars: { step: 0 } }, {})).toThrow(/FROND-K031/);
   });
 });
