@@ -1,6 +1,6 @@
 import { type Graph, makeRef, type Node, type NodeId, type Ref, splitRef } from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
-import { type Fusion, fusionOf, isLegal } from './fusion.ts';
+import { type Fusion, fusionOf } from './fusion.ts';
 import { type Replacements, rewrite } from './rewrite.ts';
 
 /**
@@ -22,7 +22,7 @@ export function fuseColumnSums(graph: Graph, registry: OpRegistry): Graph {
       attributes: { ...product.attributes, columnSums: true },
       types: [...product.types, ...sum.types],
     };
-    if (!isLegal(fused, fusion) || dependsOn(fusion, product, sum)) continue;
+    if (!fusion.isLegal(fused) || dependsOn(fusion, product, sum)) continue;
     changed.set(product.id, fused);
     replacements.set(sum.id, makeRef(product.id, 1));
   }
@@ -31,8 +31,9 @@ export function fuseColumnSums(graph: Graph, registry: OpRegistry): Graph {
 
 /** The tensor whose elements a view shows in the same order. */
 function sourceOf(fusion: Fusion, ref: Ref): Ref {
-  const [inner] = fusion.node(ref)?.inputs ?? [];
-  return fusion.record(ref)?.kind === 'view' && inner !== undefined ? sourceOf(fusion, inner) : ref;
+  const node = fusion.node(ref);
+  const [inner] = node?.inputs ?? [];
+  return fusion.record(node)?.kind === 'view' && inner !== undefined ? sourceOf(fusion, inner) : ref;
 }
 
 /** Products of matrices by what their right operand shows; those that can take the sums, one each. */
@@ -41,7 +42,7 @@ function productsByOperand(fusion: Fusion): Map<Ref, Node> {
   for (const node of fusion.order) {
     const [, right] = node.inputs;
     const { columnSums, epilogue, transposeX } = node.attributes;
-    if (right === undefined || !fusion.record(node.id)?.sumsColumns) continue;
+    if (right === undefined || !fusion.record(node)?.sumsColumns) continue;
     if (columnSums !== undefined || epilogue !== undefined || transposeX !== true) continue;
     if (fusion.type(right).shape.length === 2) products.set(sourceOf(fusion, right), node);
   }
@@ -49,10 +50,11 @@ function productsByOperand(fusion: Fusion): Map<Ref, Node> {
 }
 
 /** The operand of which a node adds up all rows along the last axis; undefined for other nodes. */
-function addsRows(fusion: Fusion, { id, inputs: [from], attributes }: Node): Ref | undefined {
+function addsRows(fusion: Fusion, node: Node): Ref | undefined {
+  const [from] = node.inputs;
   if (from === undefined) return undefined;
   const { shape } = fusion.type(from);
-  const axes = fusion.record(id)?.sumsOver?.(attributes, shape);
+  const axes = fusion.record(node)?.sumsOver?.(node.attributes, shape);
   const last = shape.length - 1;
   return last > 0 && axes?.length === last && !axes.includes(last) ? from : undefined;
 }

@@ -1,16 +1,7 @@
 import { expressionAttribute, FUSED, resultsAttribute } from '../ir/expression.ts';
 import { type Graph, makeRef, type Node, type NodeId, type Ref, splitRef } from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
-import {
-  expressionOf,
-  type Fusion,
-  fusionOf,
-  haveSameShape,
-  isLegal,
-  isWhole,
-  joinExpressions,
-  literalOf,
-} from './fusion.ts';
+import { type Fusion, fusionOf, haveSameShape, joinExpressions } from './fusion.ts';
 import { type Replacements, rewrite } from './rewrite.ts';
 
 /** WebGPU's default limit is 8 storage buffers per kernel, results included. */
@@ -55,7 +46,7 @@ export function fuseElementwise(graph: Graph, registry: OpRegistry): Graph {
 function findClusters(fusion: Fusion): Set<Cluster> {
   // tensors that some element-wise op reads whole stay operands, and no kernel reads them per element as well
   const whole = new Set(
-    fusion.order.flatMap((node) => node.inputs.filter((_, i) => isWhole(fusion.record(node.id), i))),
+    fusion.order.flatMap((node) => node.inputs.filter((_, i) => fusion.readsWhole(node, i))),
   );
   const clusters = new Map<NodeId, Cluster>();
   const placeOf = (id: NodeId): number => clusters.get(id)?.place ?? fusion.place(id);
@@ -64,7 +55,7 @@ function findClusters(fusion: Fusion): Set<Cluster> {
     const own: Cluster = {
       members: [node],
       results: [node],
-      operands: new Set(node.inputs.filter((input) => literalOf(fusion, input) === undefined)),
+      operands: new Set(node.inputs.filter((input) => fusion.literal(input) === undefined)),
       place: placeOf(node.id),
     };
     const readers = fusion.users(node.id);
@@ -86,12 +77,11 @@ function findClusters(fusion: Fusion): Set<Cluster> {
 
 /** Whether a node is a function of elements, each of which the kernel of a cluster can read. */
 function canJoin(fusion: Fusion, node: Node, whole: ReadonlySet<Ref>): boolean {
-  const record = fusion.record(node.id);
-  if (record?.kind !== 'elementwise' || record.emit === undefined || node.types.length !== 1) return false;
-  const literals = node.inputs.map((input) => literalOf(fusion, input) !== undefined);
+  if (node.op === FUSED || node.types.length !== 1 || fusion.expression(node) === undefined) return false;
+  const literals = node.inputs.map((input) => fusion.literal(input) !== undefined);
   // functions of literals alone are no text for WGSL, which computes them itself and refuses what overflows
   if (literals.length > 0 && !literals.includes(false)) return false;
-  return node.inputs.every((input, i) => (isWhole(record, i) ? !literals[i] : !whole.has(input)));
+  return node.inputs.every((input, i) => (fusion.readsWhole(node, i) ? !literals[i] : !whole.has(input)));
 }
 
 /** The cluster of a node together with others that read it. */
@@ -134,13 +124,13 @@ const areAlike = (fusion: Fusion, node: Node, other: Node): boolean =>
 function fusedNode(fusion: Fusion, { members, results, operands }: Cluster): Node | undefined {
   const root = results.at(-1);
   const inputs = members.flatMap((node) => node.inputs);
-  const hasLiterals = inputs.some((input) => literalOf(fusion, input) !== undefined);
+  const hasLiterals = inputs.some((input) => fusion.literal(input) !== undefined);
   if (root === undefined || (members.length === 1 && !hasLiterals)) return undefined;
   // in the order in which the instructions read them
   const read = [...new Set(inputs.filter((input) => operands.has(input)))];
   const joined = joinExpressions(fusion, read);
   const places = new Map(
-    members.map((node) => [node, joined.add(node, expressionOf(node, fusion.registry) ?? [])[0] ?? 0]),
+    members.map((node) => [node, joined.add(node, fusion.expression(node) ?? [])[0] ?? 0]),
   );
   const own = results.toReversed();
   const chosen = own.map((node) => places.get(node) ?? 0);
@@ -153,5 +143,5 @@ function fusedNode(fusion: Fusion, { members, results, operands }: Cluster): Nod
     types: own.flatMap(({ types }) => types),
   };
   // a literal has no shape: what remains must still broadcast to the shape of each result
-  return isLegal(fused, fusion) ? fused : undefined;
+  return fusion.isLegal(fused) ? fused : undefined;
 }

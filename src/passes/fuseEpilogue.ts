@@ -1,16 +1,7 @@
 import { expressionAttribute, FUSED, readResults, resultsAttribute } from '../ir/expression.ts';
 import { type Graph, makeRef, type Node, type NodeId, type Ref, refsOf, splitRef } from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
-import {
-  expressionOf,
-  type Fusion,
-  fusionOf,
-  haveSameShape,
-  isLegal,
-  isWhole,
-  joinExpressions,
-  literalOf,
-} from './fusion.ts';
+import { type Fusion, fusionOf, haveSameShape, joinExpressions } from './fusion.ts';
 import { type Replacements, rewrite } from './rewrite.ts';
 
 /**
@@ -27,14 +18,14 @@ export function fuseEpilogue(graph: Graph, registry: OpRegistry): Graph {
   const moved = new Map<NodeId, number>();
   const placeOf = (id: NodeId): number => moved.get(id) ?? fusion.place(id);
   for (const product of fusion.order) {
-    const most = fusion.record(product.id)?.epilogueOperands;
+    const most = fusion.record(product)?.epilogueOperands;
     if (most === undefined || product.attributes.epilogue !== undefined || fusion.kept.has(product.id))
       continue;
     const [only, ...others] = new Set(fusion.users(product.id));
     const reader = fusion.node(only);
     if (reader === undefined || others.length > 0 || absorbed.has(reader.id)) continue;
     const fused = withEpilogue(fusion, product, reader, most);
-    if (fused === undefined || !isLegal(fused, fusion)) continue;
+    if (fused === undefined || !fusion.isLegal(fused)) continue;
     if (product.types.length > 1) {
       const place = placeBefore(fusion, product, reader, fused.inputs, placeOf);
       if (place === undefined) continue;
@@ -72,11 +63,11 @@ function withEpilogue(fusion: Fusion, product: Node, reader: Node, most: number)
   const alike = refsOf(reader).every(
     (ref) => fusion.type(ref).dtype === 'f32' && haveSameShape(fusion, ref, product.id),
   );
-  const expression = expressionOf(reader, fusion.registry);
+  const expression = fusion.expression(reader);
   if (!alike || reader.phase !== product.phase || expression === undefined) return undefined;
   // constants become literals, except where fusion has decided that already, and where they are read whole
   const isLiteral = (input: Ref, i: number): boolean =>
-    reader.op !== FUSED && !isWhole(fusion.record(reader.id), i) && literalOf(fusion, input) !== undefined;
+    reader.op !== FUSED && !fusion.readsWhole(reader, i) && fusion.literal(input) !== undefined;
   const extras = [
     ...new Set(reader.inputs.filter((input, i) => input !== product.id && !isLiteral(input, i))),
   ];

@@ -12,13 +12,13 @@ export function hoistDerivatives(graph: Graph, registry: OpRegistry): Graph {
   const fusion = fusionOf(graph, registry);
   const isForward = (ref: Ref): boolean => fusion.node(ref)?.phase === 'forward';
   const isKeptFor = (ref: Ref, { id, types }: Node): boolean =>
-    fusion.record(ref)?.kind !== 'source' &&
+    fusion.record(fusion.node(ref))?.kind !== 'source' &&
     !fusion.kept.has(ref) &&
     fusion.users(ref).every((user) => user === id || isForward(user)) &&
     printType(fusion.type(ref)) === types.map(printType).join();
   const hoisted: Record<NodeId, Node> = {};
   for (const node of fusion.order) {
-    if (node.phase !== 'backward' || fusion.record(node.id)?.kind !== 'elementwise') continue;
+    if (node.phase !== 'backward' || fusion.record(node)?.kind !== 'elementwise') continue;
     if (node.inputs.every(isForward) && node.inputs.some((ref) => isKeptFor(ref, node)))
       hoisted[node.id] = { ...node, phase: 'forward' };
   }

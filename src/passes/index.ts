@@ -96,26 +96,22 @@ export function runPasses(
   let current = graph;
   for (const pass of passes) {
     if (disable.includes(pass.name)) continue;
-    const entry = runPass(pass, current, registry, precision);
-    if (check && entry.changed) checkAfter(pass, entry.graph, registry);
-    log.push(entry);
-    current = entry.graph;
+    const before = current;
+    const start = performance.now();
+    const after = pass.run(before, registry, precision);
+    log.push({
+      pass: pass.name,
+      milliseconds: performance.now() - start,
+      nodesBefore: Object.keys(before.nodes).length,
+      nodesAfter: Object.keys(after.nodes).length,
+      changed: after !== before,
+      graph: after,
+      patches: () => diffGraphs(before, after),
+    });
+    if (check && after !== before) checkAfter(pass, after, registry);
+    current = after;
   }
   return { graph: current, log };
-}
-
-function runPass(pass: Pass, before: Graph, registry: OpRegistry, precision?: Precision): PassLog {
-  const start = performance.now();
-  const graph = pass.run(before, registry, precision);
-  return {
-    pass: pass.name,
-    milliseconds: performance.now() - start,
-    nodesBefore: Object.keys(before.nodes).length,
-    nodesAfter: Object.keys(graph.nodes).length,
-    changed: graph !== before,
-    graph,
-    patches: () => diffGraphs(before, graph),
-  };
 }
 
 function checkAfter(pass: Pass, graph: Graph, registry: OpRegistry): void {

@@ -1,7 +1,9 @@
-import { defined } from '../base/errors.ts';
+import { defined, FrondError } from '../base/errors.ts';
+import { inferTypes } from '../ir/builder.ts';
 import type { Graph, Node, NodeId, Ref, TensorType } from '../ir/graph.ts';
 import { makeRef, refsOf, splitRef } from '../ir/graph.ts';
 import { rootsOf, topologicalOrder } from '../ir/order.ts';
+import { printType } from '../ir/print.ts';
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
 
 /** Which tensor stands in for which; followed to its end, so that a replacement may be replaced in turn. */
@@ -21,20 +23,34 @@ export function resolve(replacements: Replacements, ref: Ref): Ref {
 
 /** What passes ask about the nodes of a graph. */
 export interface Nodes {
-  readonly registry: OpRegistry;
   /** the node that makes a tensor */
   node(ref: Ref | undefined): Node | undefined;
-  record(ref: Ref | undefined): OpRecord | undefined;
+  record(node: Node | undefined): OpRecord | undefined;
   type(ref: Ref): TensorType;
+  /** Whether the op's own shape rule takes a rewritten node and gives the types it has: the rule has the last word. */
+  isLegal(node: Node): boolean;
+  /** Whether a node reads operand `index` whole instead of element by element. */
+  readsWhole(node: Node, index: number): boolean;
 }
 
 export function nodesOf(registry: OpRegistry, find: (id: NodeId) => Node | undefined): Nodes {
   const node = (ref: Ref | undefined) => (ref === undefined ? undefined : find(splitRef(ref).id));
+  const type = (ref: Ref) => defined(node(ref)?.types[splitRef(ref).output], `type of ${ref}`);
   return {
-    registry,
     node,
-    record: (ref) => registry.get(node(ref)?.op ?? ''),
-    type: (ref) => defined(node(ref)?.types[splitRef(ref).output], `type of ${ref}`),
+    record: (node) => registry.get(node?.op ?? ''),
+    type,
+    isLegal(rewritten) {
+      const record = registry.get(rewritten.op);
+      try {
+        const types = record && inferTypes(record, rewritten, type);
+        return types?.map(printType).join() === rewritten.types.map(printType).join();
+      } catch (error) {
+        if (error instanceof FrondError) return false;
+        throw error;
+      }
+    },
+    readsWhole: ({ op }, index) => registry.get(op)?.whole?.includes(index) === true,
   };
 }
 

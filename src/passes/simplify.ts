@@ -2,7 +2,7 @@ import { isFloating } from '../base/dtype.ts';
 import { constantValue, type Graph, type Node, type Ref } from '../ir/graph.ts';
 import { printType } from '../ir/print.ts';
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
-import { coversShape, isLegal, isWhole } from './fusion.ts';
+import { coversShape } from './fusion.ts';
 import { type Nodes, rewriteNodes } from './rewrite.ts';
 
 /** Gives an equal tensor, or the same node said more simply, or undefined. */
@@ -17,12 +17,12 @@ export const simplify = (graph: Graph, registry: OpRegistry): Graph =>
 
 /** None of the rules fires on what it gives, so rewriting ends. */
 function simplest(node: Node, before: Nodes): Ref | Node {
-  const record = before.registry.get(node.op);
+  const record = before.record(node);
   if (record === undefined) return node;
   for (const rule of RULES) {
     const next = rule(node, record, before);
     if (typeof next === 'string') return next;
-    if (next !== undefined && isLegal(next, before)) return simplest(next, before);
+    if (next !== undefined && before.isLegal(next)) return simplest(next, before);
   }
   return node;
 }
@@ -68,7 +68,7 @@ const composeViews: Rule = (node, { compose }, before) => {
 const takeSwapped: Rule = (node, { swapLast }, before) => {
   for (const [index, input] of node.inputs.entries()) {
     const inner = before.node(input);
-    const permutation = inner && before.record(input)?.permutation?.(inner.attributes);
+    const permutation = inner && before.record(inner)?.permutation?.(inner.attributes);
     const [source] = inner?.inputs ?? [];
     if (permutation === undefined || source === undefined || !swapsLastTwo(permutation)) continue;
     const attributes = swapLast?.(node.attributes, index);
@@ -89,9 +89,9 @@ const readUnderBroadcast: Rule = (node, record, before) => {
   for (const [index, input] of node.inputs.entries()) {
     const inner = before.node(input);
     const [source] = inner?.inputs ?? [];
-    if (source === undefined || !before.record(input)?.broadcasts || isWhole(record, index)) continue;
+    if (source === undefined || !before.record(inner)?.broadcasts || before.readsWhole(node, index)) continue;
     const inputs = node.inputs.with(index, source);
-    const shapes = inputs.filter((_, i) => !isWhole(record, i)).map((ref) => before.type(ref).shape);
+    const shapes = inputs.filter((_, i) => !before.readsWhole(node, i)).map((ref) => before.type(ref).shape);
     if (coversShape(shapes, node.types[0]?.shape ?? [])) return { ...node, inputs };
   }
   return undefined;
