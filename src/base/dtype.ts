@@ -1,3 +1,5 @@
+import { show } from './arguments.ts';
+
 /** Element types of graph tensors. `bool` is stored as u32 (0 or 1); `f16` is a storage type only. */
 export const dtypes = ['f32', 'f16', 'i32', 'u32', 'bool'] as const;
 export type DType = (typeof dtypes)[number];
@@ -19,4 +21,59 @@ export const isFloating = (dtype: DType): boolean => dtype === 'f32' || dtype ==
 export function allocate(dtype: DType, length: number, precision: Precision = 'f32'): TypedArray {
   if (isFloating(dtype)) return precision === 'f64' ? new Float64Array(length) : new Float32Array(length);
   return dtype === 'i32' ? new Int32Array(length) : new Uint32Array(length);
+}
+
+/**
+ * Elements of a tensor as they come from outside: any list of numbers, of 64-bit integers, or of `true` and `false`. Each must fit
+ * the dtype: whole numbers within 32 bits for i32 and u32, 0 and 1 for bool; floats are rounded as IEEE 754 says.
+ */
+export type HostData = ArrayLike<number> | ArrayLike<bigint> | ArrayLike<boolean>;
+
+const isNumber = (value: unknown): boolean => typeof value === 'number';
+
+const FITS: Readonly<Record<DType, (value: unknown) => boolean>> = {
+  f32: isNumber,
+  f16: isNumber,
+  i32: (value) => isNumber(value) && value === (Number(value) | 0),
+  u32: (value) => isNumber(value) && value === Number(value) >>> 0,
+  bool: (value) => value === 0 || value === 1 || typeof value === 'boolean',
+};
+
+const UNSIGNED = [Uint8Array, Uint8ClampedArray, Uint16Array];
+const INTEGERS = { i32: [Int32Array, Int16Array, Int8Array, ...UNSIGNED], u32: [Uint32Array, ...UNSIGNED] };
+
+/** Whether an array's own type says that every element fits. */
+function cannotFail(dtype: DType, data: unknown): boolean {
+  if (isFloating(dtype)) return data instanceof Float32Array || data instanceof Float64Array;
+  return dtype !== 'bool' && INTEGERS[dtype as 'i32' | 'u32'].some((type) => data instanceof type);
+}
+
+/** What an element must be, for a message. */
+export const elementRule = (dtype: DType): string =>
+  ({
+    f32: 'numbers',
+    f16: 'numbers',
+    i32: 'whole numbers from -2147483648 to 2147483647',
+    u32: 'whole numbers from 0 to 4294967295',
+    bool: '0, 1, false and true',
+  })[dtype];
+
+/**
+ * The elements as numbers that a device takes; arrays whose type fits are given back as they are.
+ * @throws what `refuse` makes of the place of the first element that does not fit, and of the element as text
+ */
+export function numbersOf(
+  dtype: DType,
+  data: HostData,
+  refuse: (index: number, element: string) => Error,
+): ArrayLike<number> {
+  if (cannotFail(dtype, data)) return data as ArrayLike<number>;
+  const fits = FITS[dtype];
+  let areNumbers = true;
+  for (let i = 0; i < data.length; i++) {
+    const given: unknown = data[i];
+    if (!fits(typeof given === 'bigint' ? Number(given) : given)) throw refuse(i, show(given));
+    areNumbers &&= isNumber(given);
+  }
+  return areNumbers ? (data as ArrayLike<number>) : Array.from(data as ArrayLike<unknown>, Number);
 }

@@ -1,7 +1,6 @@
 import { checkArguments } from '../base/arguments.ts';
 import { placeIn, printShape } from '../base/dim.ts';
-import { dtypes } from '../base/dtype.ts';
-import { elementRule, type HostData, numbersOf } from '../base/elements.ts';
+import { dtypes, elementRule, type HostData, numbersOf } from '../base/dtype.ts';
 import {
   anything,
   callable,

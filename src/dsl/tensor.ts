@@ -1,7 +1,6 @@
 import { show } from '../base/arguments.ts';
 import { type Dim, isDim, printShape, type Shape } from '../base/dim.ts';
-import { type DType, isFloating } from '../base/dtype.ts';
-import { elementRule, numbersOf } from '../base/elements.ts';
+import { type DType, elementRule, isFloating, numbersOf } from '../base/dtype.ts';
 import { defined, type FrondError } from '../base/errors.ts';
 import { anything, integer, kind, listOf } from '../base/kinds.ts';
 import { callerPlace, errorAtCall } from '../base/source.ts';

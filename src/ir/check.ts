@@ -1,6 +1,6 @@
 import { checkArguments } from '../base/arguments.ts';
 import { sameShape } from '../base/dim.ts';
-import { numbersOf } from '../base/elements.ts';
+import { numbersOf } from '../base/dtype.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
 import { unchecked } from '../base/kinds.ts';
 import { inferTypes } from './builder.ts';

@@ -1,5 +1,4 @@
-import { fillNearNormals, NEAR } from '../base/nearNormals.ts';
-import { fillUniforms, normal } from '../base/random.ts';
+import { fillNearNormals, fillUniforms, NEAR, normal } from '../base/random.ts';
 
 /** Draws made at once: few enough that they stay in the nearest caches. */
 const AT_ONCE = 512;

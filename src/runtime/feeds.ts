@@ -1,7 +1,6 @@
 import { show, shownName } from '../base/arguments.ts';
 import { type Dim, evaluate, placeIn, printShape, type Sizes } from '../base/dim.ts';
-import type { DType } from '../base/dtype.ts';
-import { elementRule, type HostData, numbersOf } from '../base/elements.ts';
+import { type DType, elementRule, type HostData, numbersOf } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
 import { elements as elementsKind } from '../base/kinds.ts';
 import { own } from '../base/own.ts';

@@ -1,7 +1,6 @@
 import { journalElements } from '../../kernels/gradientNorm.ts';
 import { checkArguments } from '../base/arguments.ts';
-import type { TypedArray } from '../base/dtype.ts';
-import { elementRule, type HostData, numbersOf } from '../base/elements.ts';
+import { elementRule, type HostData, numbersOf, type TypedArray } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
 import { elements, having, integer, oneOf, type TypeOf, text } from '../base/kinds.ts';
 import { type Graph, irKind } from '../ir/graph.ts';

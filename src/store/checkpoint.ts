@@ -45,9 +45,13 @@ const checkpointFiles = {
 };
 export type CheckpointFiles = OptionsOf<typeof checkpointFiles>;
 
-export interface LoadedCheckpoint extends CheckpointFiles {
-  readonly folder: string;
+/** A checkpoint that was found whole. */
+interface Whole extends CheckpointFiles {
   readonly step: number;
+}
+
+export interface LoadedCheckpoint extends Whole {
+  readonly folder: string;
   /** newer checkpoints that were not whole, with the reason */
   readonly skipped: readonly { readonly name: string; readonly reason: string }[];
 }
@@ -159,10 +163,7 @@ async function holds(
 }
 
 /** The checkpoint, or why it is not whole. @throws FROND-F011 for one from the future */
-async function wholeOrReason(
-  folder: string,
-  files: Files,
-): Promise<(CheckpointFiles & { step: number }) | string> {
+async function wholeOrReason(folder: string, files: Files): Promise<Whole | string> {
   try {
     return await readCheckpoint(folder, files);
   } catch (cause) {
@@ -229,10 +230,7 @@ export async function sweepTemporaries(
  * Reads one checkpoint folder and verifies it.
  * @throws FROND-F010 when it is not whole, with the reason; FROND-F011 when a later version of frond wrote it
  */
-export async function readCheckpoint(
-  folder: string,
-  files: Files = platform.files,
-): Promise<CheckpointFiles & { step: number }> {
+export async function readCheckpoint(folder: string, files: Files = platform.files): Promise<Whole> {
   checkArguments('readCheckpoint', { folder: folderKind }, [folder]);
   const broken = (reason: string): FrondError =>
     new FrondError('FROND-F010', `checkpoint ${folder} is not whole: ${reason}`, {

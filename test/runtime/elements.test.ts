@@ -1,6 +1,5 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import type { DType } from '../../src/base/dtype.ts';
-import type { HostData } from '../../src/base/elements.ts';
+import type { DType, HostData } from '../../src/base/dtype.ts';
 import { add, bool, declare, f32, graph, i32, mul, normal, u32, where } from '../../src/dsl/index.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import type { Feeds } from '../../src/runtime/feeds.ts';

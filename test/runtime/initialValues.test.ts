@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fillNearNormals, NEAR } from '../../src/base/nearNormals.ts';
-import { fillUniforms, normal, permutation, uniforms } from '../../src/base/random.ts';
+import { fillNearNormals, fillUniforms, NEAR, normal, permutation, uniforms } from '../../src/base/random.ts';
 import type { Initializer } from '../../src/dsl/parameter.ts';
 import { initialValues } from '../../src/runtime/parameters.ts';
 
