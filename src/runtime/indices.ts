@@ -44,8 +44,12 @@ interface IndexRead extends IndexBounds {
   readonly lengths: Ref | undefined;
 }
 
-function indexReads(graph: Graph, order: readonly Node[], registry: OpRegistry): IndexRead[] {
-  const root = memoryRoots(order, registry);
+function indexReads(
+  graph: Graph,
+  order: readonly Node[],
+  registry: OpRegistry,
+  root = memoryRoots(order, registry),
+): IndexRead[] {
   return order.flatMap((reader) => {
     const refOf = (operand: number): Ref =>
       defined(reader.inputs[operand], `operand ${operand} of ${reader.id}`);
@@ -115,13 +119,13 @@ export function indicesOf(
   graph: Graph,
   order: readonly Node[],
   registry: OpRegistry,
+  root: (ref: Ref) => Ref,
 ): { readonly indices: readonly IndexRange[]; readonly computedIndices: readonly ComputedIndex[] } {
-  const root = memoryRoots(order, registry);
   const indices = new Map<string, IndexRange>();
   const computed = new Map<string, ComputedIndex>();
   const onHost = (home: Ref): NodeId | undefined =>
     isSource(graph, home, registry) ? splitRef(home).id : undefined;
-  for (const { reader, home, low, below, lengths: rows } of indexReads(graph, order, registry)) {
+  for (const { reader, home, low, below, lengths: rows } of indexReads(graph, order, registry, root)) {
     const { op, attributes, inputs } = nodeOf(graph, splitRef(home).id);
     const report = registry.get(op)?.report?.(attributes);
     if (report !== undefined && !computed.has(report)) {

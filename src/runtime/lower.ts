@@ -100,13 +100,14 @@ export function lowerGraph(
   registry: OpRegistry,
   schedules: Schedules = noSchedules,
 ): LoweredProgram {
+  const root = memoryRoots(order, registry);
   const steps = order.flatMap((node) => lowerNode(graph, node, registry, schedules) ?? []);
   return {
     graph,
     steps,
-    root: memoryRoots(order, registry),
-    gradients: pinnedGradients(graph, order, registry),
-    ...indicesOf(graph, order, registry),
+    root,
+    gradients: pinnedGradients(graph, order, registry, root),
+    ...indicesOf(graph, order, registry, root),
     schedules: usedSchedules(steps),
   };
 }

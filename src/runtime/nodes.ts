@@ -49,9 +49,9 @@ export const isSource = (graph: Graph, ref: Ref, registry: OpRegistry): boolean 
 
 /** What an update reads as the gradient of each of its parameters, and which of its operands that is. */
 export function gradientsOf({ id, inputs, attributes: { parameters } }: Node) {
-  const names = Array.isArray(parameters) ? parameters.map(String) : [];
-  const first = inputs.length - names.length;
-  return names.map((parameter, i) => {
+  if (!Array.isArray(parameters)) return [];
+  const first = inputs.length - parameters.length;
+  return parameters.map(String).map((parameter, i) => {
     const operand = first + i;
     return { parameter, operand, ref: defined(inputs[operand], `gradient of ${parameter} at ${id}`) };
   });

@@ -37,10 +37,11 @@ export function giveGradientsMemory(graph: Graph, order: readonly Node[], regist
     return copy;
   };
   for (const node of order) {
+    const gradients = gradientsOf(node);
+    if (gradients.length === 0) continue;
     const inputs = [...node.inputs];
-    for (const { parameter, operand, ref } of gradientsOf(node)) {
+    for (const { parameter, operand, ref } of gradients)
       inputs[operand] = choose(parameter, ref, node)?.id ?? ref;
-    }
     nodes[node.id] = { ...node, inputs };
   }
   const copied = [...chosen.values()].some(({ copy }) => copy !== undefined);
@@ -63,8 +64,8 @@ export function pinnedGradients(
   graph: Graph,
   order: readonly Node[],
   registry: OpRegistry,
+  root: (ref: Ref) => Ref,
 ): Map<Ref, string> {
-  const root = memoryRoots(order, registry);
   const pinned = new Map<Ref, string>();
   for (const { parameter, ref } of order.flatMap(gradientsOf)) {
     const home = root(ref);
