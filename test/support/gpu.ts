@@ -9,8 +9,7 @@ import { allocateBuffers, type GpuMemory } from '../../src/runtime/webgpu/memory
 import { GpuOwner } from '../../src/runtime/webgpu/owner.ts';
 import { Pipelines } from '../../src/runtime/webgpu/pipelines.ts';
 import { bindLaunches } from '../../src/runtime/webgpu/program.ts';
-import { Submissions } from '../../src/runtime/webgpu/submission.ts';
-import { Transfer } from '../../src/runtime/webgpu/transfer.ts';
+import { GpuQueue } from '../../src/runtime/webgpu/queue.ts';
 import { arenasFor } from './arenas.ts';
 
 /** Why no WGSL can be executed here: tests print it instead of passing silently. */
@@ -122,16 +121,16 @@ async function execute(
   launch: Launch & { readonly multiplesOf4: readonly string[] },
   buffers: Readonly<Record<string, TypedArray>>,
 ): Promise<void> {
-  const transfer = new Transfer(owner);
+  const queue = new GpuQueue(owner);
   const { located, memories } = await place(owner, launch, buffers);
-  for (const { host, ...location } of located) transfer.write(location, host);
+  for (const { host, ...location } of located) queue.write(location, host);
   const places = Object.fromEntries(located.map((location) => [location.name, location]));
   const program = await bindLaunches([{ ...launch, buffers: places }], owner, pipelines, 65_535);
-  await new Submissions(owner).run(program.launches);
+  await queue.run(program.launches);
   const access = new Map(launch.kernel.buffers.map((buffer) => [buffer.name, buffer.access]));
   await Promise.all(
     located.map(async ({ host, ...location }) => {
-      if (access.get(location.name) !== 'read') host.set(await transfer.read(location));
+      if (access.get(location.name) !== 'read') host.set(await queue.read(location));
     }),
   );
   program.uniforms.destroy();

@@ -8,8 +8,7 @@ import { allocateBuffers, type GpuMemory } from './memory.ts';
 import { GpuOwner } from './owner.ts';
 import { Pipelines } from './pipelines.ts';
 import { bindLaunches } from './program.ts';
-import { Submissions } from './submission.ts';
-import { Transfer } from './transfer.ts';
+import { GpuQueue } from './queue.ts';
 
 export const webgpuOptions = {
   /** entry point of WebGPU, such as `navigator.gpu`; default: what the page has, or the package `webgpu` */
@@ -54,17 +53,15 @@ export async function webgpuDevice(options: WebgpuOptions = {}): Promise<WebgpuD
   options.onDevice?.(device);
   const { limits, features, software } = description;
   const owner = new GpuOwner(device, kept);
-  const transfer = new Transfer(owner);
-  const { storageBuffers, workgroupBytes, invocations } = limits;
+  const queue = new GpuQueue(owner);
   const pipelines = new Pipelines(owner, {
-    limits: { storageBuffers, workgroupBytes, invocations },
+    limits,
     shaderF16: features.includes('shader-f16'),
     unroll: !software,
     subgroups,
   });
   const largest = Math.min(limits.bufferBytes, limits.bindingBytes, MOST_BYTES);
   const chunkBytes = Math.floor(largest / CHUNK_UNIT) * CHUNK_UNIT;
-  const submissions = new Submissions(owner);
 
   return withLifetime({
     name: 'webgpu',
@@ -74,26 +71,20 @@ export async function webgpuDevice(options: WebgpuOptions = {}): Promise<WebgpuD
     texts: () => pipelines.texts,
     allocate: (words) => allocateBuffers(owner, words, chunkBytes),
     free(memory) {
-      transfer.flush();
+      queue.flush();
       for (const buffer of (memory as GpuMemory).buffers) buffer.destroy();
     },
     async write(location, data) {
-      transfer.write(location, data);
+      queue.write(location, data);
     },
-    read: (location) => transfer.read(location),
+    read: (location) => queue.read(location),
     prepare: (launches, onProgress = options.onProgress) => pipelines.prepare(launches, onProgress),
     async bind(commands: readonly Command[]): Promise<BoundProgram> {
       const { launches, uniforms } = await bindLaunches(commands, owner, pipelines, limits.groups);
-      const clock = features.includes('timestamp-query');
+      const hasClock = features.includes('timestamp-query');
       return {
-        async run() {
-          transfer.flush();
-          await submissions.run(launches);
-        },
-        async profile() {
-          transfer.flush();
-          return clock ? submissions.profile(launches) : undefined;
-        },
+        run: () => queue.run(launches),
+        profile: async () => (hasClock ? queue.profile(launches) : undefined),
         free: () => uniforms.destroy(),
       };
     },
