@@ -14,7 +14,7 @@ export type Sizes = Readonly<Record<string, number>>;
 
 /** Size of frond's own that is bound beside the users': the number of blocks in a state's arenas. */
 export const ARENA_BLOCKS = 'arena.blocks';
-/** Which stretch of the arenas a launch works on, from 0: a GPU holds large ones in several buffers. */
+/** Which arena chunk a launch works on, from 0: a GPU holds large arenas in several buffers. */
 export const ARENA_CHUNK = 'arena.chunk';
 
 /** true for a sum or difference outside of parentheses */
@@ -120,14 +120,6 @@ const tokenize = (text: string): Token[] =>
     /^\d/.test(part) ? Number(part) : part,
   );
 
-/** A dim being read from left to right. */
-interface Reading {
-  readonly dim: string;
-  readonly tokens: readonly Token[];
-  readonly sizes: Sizes;
-  next: number;
-}
-
 /**
  * The size that `dim` has under `sizes`.
  * @throws FROND-S001 when a name is not bound, FROND-S002 when a division leaves a remainder or a size is negative.
@@ -135,7 +127,7 @@ interface Reading {
 export function evaluate(dim: Dim, sizes: Sizes): number {
   if (typeof dim === 'number') return dim;
   if (Object.hasOwn(sizes, dim)) return sizes[dim] as number;
-  const size = readSum({ dim, tokens: tokenize(dim), sizes, next: 0 });
+  const size = evaluateExpression(dim, sizes);
   if (size < 0) throw new FrondError('FROND-S002', `dimension ${dim} would be ${size}`);
   return size;
 }
@@ -146,52 +138,51 @@ export function evaluateDim(dim: Dim, sizes: Sizes): number {
   return evaluate(dim, sizes);
 }
 
-function readSum(at: Reading): number {
-  let value = readTerm(at);
-  while (at.tokens[at.next] === '+' || at.tokens[at.next] === '-') {
-    value = at.tokens[at.next++] === '+' ? value + readTerm(at) : value - readTerm(at);
-  }
-  return value;
-}
-
-function readTerm(at: Reading): number {
-  let value = readPrimary(at);
-  while (at.tokens[at.next] === '*' || at.tokens[at.next] === '/') {
-    const operator = at.tokens[at.next++];
-    const right = readPrimary(at);
-    if (operator === '/' && value % right !== 0) {
-      throw new FrondError('FROND-S002', `dimension ${at.dim}: ${value} is not divisible by ${right}`);
+/** Sums of terms, terms of primaries: a number, a name, `(sum)` or `ceil(sum, per)`. */
+function evaluateExpression(dim: string, sizes: Sizes): number {
+  const tokens = tokenize(dim);
+  let next = 0;
+  const sum = (): number => {
+    let value = term();
+    while (tokens[next] === '+' || tokens[next] === '-')
+      value = tokens[next++] === '+' ? value + term() : value - term();
+    return value;
+  };
+  const term = (): number => {
+    let value = primary();
+    while (tokens[next] === '*' || tokens[next] === '/') {
+      const operator = tokens[next++];
+      const right = primary();
+      if (operator === '/' && value % right !== 0) {
+        throw new FrondError('FROND-S002', `dimension ${dim}: ${value} is not divisible by ${right}`);
+      }
+      value = operator === '*' ? value * right : value / right;
     }
-    value = operator === '*' ? value * right : value / right;
-  }
-  return value;
-}
-
-/** The names that users gave. */
-const boundNames = (sizes: Sizes): string[] =>
-  Object.keys(sizes).filter((name) => name !== ARENA_BLOCKS && name !== ARENA_CHUNK);
-
-/** A number, a name, `(sum)` or `ceil(sum, per)`. */
-function readPrimary(at: Reading): number {
-  const token = at.tokens[at.next++];
-  if (typeof token === 'number') return token;
-  if (token === '(') {
-    const inner = readSum(at);
-    at.next++;
-    return inner;
-  }
-  if (token === 'ceil' && at.tokens[at.next] === '(') {
-    at.next++;
-    const size = readSum(at);
-    at.next++;
-    const per = readSum(at);
-    at.next++;
-    return Math.ceil(size / per);
-  }
-  if (token !== undefined && Object.hasOwn(at.sizes, token)) return at.sizes[token] as number;
-  throw new FrondError('FROND-S001', `dimension ${token ?? '?'} of ${at.dim} has no size`, {
-    hint: `bound dimensions are: ${boundNames(at.sizes).join(', ') || 'none'}`,
-  });
+    return value;
+  };
+  /** a sum and the token behind it */
+  const inner = (): number => {
+    const value = sum();
+    next++;
+    return value;
+  };
+  const primary = (): number => {
+    const token = tokens[next++];
+    if (typeof token === 'number') return token;
+    if (token === '(') return inner();
+    if (token === 'ceil' && tokens[next] === '(') {
+      next++;
+      const size = inner();
+      return Math.ceil(size / inner());
+    }
+    if (token !== undefined && Object.hasOwn(sizes, token)) return sizes[token] as number;
+    // frond's own sizes are no names of the user's
+    const bound = Object.keys(sizes).filter((name) => name !== ARENA_BLOCKS && name !== ARENA_CHUNK);
+    throw new FrondError('FROND-S001', `dimension ${token ?? '?'} of ${dim} has no size`, {
+      hint: `bound dimensions are: ${bound.join(', ') || 'none'}`,
+    });
+  };
+  return sum();
 }
 
 /** Where element `index` of a row-major tensor of `shape` lies: one number per axis. */
