@@ -144,12 +144,12 @@ function bindings(dims: AttentionDims, { exact, dropout: drops }: Switches): Bin
       heads,
       queryTime,
       keyTime,
-      scale: { value: scale },
+      scale,
       ...(exact ? {} : { width }),
       ...(drops && {
-        stream: { value: (dropout?.stream ?? 0) >>> 0 },
-        threshold: { value: Math.min(0xffffffff, Math.floor(keep * 0x100000000)) },
-        inverseKeep: { value: 1 / keep },
+        stream: (dropout?.stream ?? 0) >>> 0,
+        threshold: Math.min(0xffffffff, Math.floor(keep * 0x100000000)),
+        inverseKeep: 1 / keep,
       }),
     },
   };

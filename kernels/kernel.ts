@@ -1,6 +1,6 @@
 import type { Dim } from '../src/base/dim.ts';
 import { defined } from '../src/base/errors.ts';
-import type { GridExpression, LaunchPlan, ScalarExpression, Slot } from '../src/ir/record.ts';
+import type { GridExpression, LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Axis, Buffer, Schedule, StorageType, Value } from '../src/kernel/ir.ts';
 import { chooseSchedule, type Schedules, scheduleWords, shapeClassOf } from '../src/kernel/schedule.ts';
@@ -47,12 +47,11 @@ type Held<D, V> = { readonly [N in keyof D]: V | (undefined extends D[N] ? undef
 /** What a program gets. */
 export type Symbols<T, B, P> = Held<T, Axis> & Held<B, Buffer> & Held<P, Value>;
 
-type NumberFor<T> = T extends 'i32' ? Dim : T extends ParameterType ? ScalarExpression : undefined;
 type MayLack<G> = { readonly [N in keyof G as undefined extends G[N] ? never : N]: G[N] } & {
   readonly [N in keyof G as undefined extends G[N] ? N : never]?: G[N];
 };
-/** What a launch is given. A plain number is the value of a parameter, a text a size that the feed tells. */
-export type Given<B, P> = MayLack<Held<B, Slot> & { readonly [N in keyof P]: NumberFor<P[N]> }>;
+/** What a launch is given. */
+export type Given<B, P> = MayLack<Held<B, Slot> & Held<P, Dim>>;
 
 export type Axes<N extends string> = Readonly<Record<N, Axis>>;
 export type Buffers<N extends string> = Readonly<Record<N, Buffer>>;
@@ -98,13 +97,13 @@ export function kernel<
     kernelOnce(options, (k) => program(k, declare(k) as unknown as Symbols<T, R & W & U, P>));
   const launch = (
     grid: readonly GridExpression[],
-    given: Readonly<Record<string, Slot | ScalarExpression>>,
+    given: Readonly<Record<string, Slot | Dim>>,
     more: Bindings | undefined,
   ): LaunchPlan => {
-    const take = <V extends Slot | ScalarExpression>(names: Declared<unknown>): Record<string, V> =>
+    const take = <V extends Slot | Dim>(names: Declared<unknown>): Record<string, V> =>
       eachOf(names, (key) => defined(given[key], `${key} of a launch of kernel ${name}`) as V);
     const slots = { ...take<Slot>({ ...reads, ...writes, ...updates }), ...more?.slots };
-    const scalars = { ...take<ScalarExpression>({ ...parameters }), ...more?.scalars };
+    const scalars = { ...take<Dim>({ ...parameters }), ...more?.scalars };
     return { kernel: traced(), grid, slots, scalars, shapeClass: choice?.shapeClass };
   };
   return {

@@ -124,7 +124,7 @@ interface Normalised extends Matrix {
 /** out f32 [rows, columns], mean and rstd f32 [rows]. One launch. */
 export const planLayerNorm = (
   args: Normalised & { readonly beta: Slot; readonly out: Slot; readonly epsilon: number },
-): LaunchPlan[] => [layerNorm.over(args).with({ ...args, epsilon: { value: args.epsilon } })];
+): LaunchPlan[] => [layerNorm.over(args).with(args)];
 
 /** dx f32 [rows, columns], dgamma and dbeta f32 [columns]. Two launches: rows, then the sum over blocks of rows. */
 export function planLayerNormGradient(

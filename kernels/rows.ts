@@ -19,7 +19,7 @@ import { ABSENT, extentsOf, matrix, roundUp, tileExtent, tileOf } from './plan.t
 
 /*
  * Kernels that work along the rows of a matrix [rows, columns], one block of rows per program. A row that fits into a tile is kept
- * whole: it is loaded once, without a loop. A longer one is walked tile by tile, once for each of `maxima`, `sums` and `each`.
+ * whole: it is loaded once, without a loop. A longer one is walked tile by tile, once for each of `maximum`, `sums` and `each`.
  * A program says what it does once, for both.
  */
 

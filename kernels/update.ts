@@ -148,9 +148,7 @@ export function planUpdate(
 ): LaunchPlan[] {
   const arena = (name: string): Slot => ({ kind: 'arena', name });
   const table = (name: string): Slot => ({ kind: 'table', name });
-  const settings = Object.fromEntries(
-    rule.settings.map((name) => [name, { value: args.settings[name] ?? 0 }]),
-  );
+  const settings = Object.fromEntries(rule.settings.map((name) => [name, args.settings[name] ?? 0]));
   return [
     update(rule)
       .over({ g: args.blocks })

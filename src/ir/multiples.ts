@@ -37,5 +37,5 @@ function twos(dim: Dim): number {
  */
 export const multiplesOf4 = ({ scalars }: Pick<LaunchPlan, 'scalars'>): readonly string[] =>
   Object.entries(scalars)
-    .filter(([, value]) => twos(typeof value === 'object' ? value.value : value) === 4)
+    .filter(([, value]) => twos(value) === 4)
     .map(([name]) => name);

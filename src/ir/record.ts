@@ -59,9 +59,6 @@ export interface VjpContext {
 /** A size that must not be negative, such as what is left behind a slice of a named dimension; or one that must not be 0. */
 export type Demand = Dim | { readonly some: Dim };
 
-/** A number given to a launch: a size expression, or (for f32 and u32 parameters) a plain number. */
-export type ScalarExpression = Dim | { readonly value: number };
-
 /**
  * Number of programs along one grid dimension: ceil(size / per), and no fewer than `least`, which is 0 where it is left out: what a
  * program writes beside elements of its own has to be written where there are none, too.
@@ -97,7 +94,8 @@ export type Slot =
 export interface LaunchPlan {
   readonly kernel: Kernel;
   readonly grid: readonly GridExpression[];
-  readonly scalars: Readonly<Record<string, ScalarExpression>>;
+  /** by parameter: a size, or a plain number */
+  readonly scalars: Readonly<Record<string, Dim>>;
   /** by buffer name of the kernel */
   readonly slots: Readonly<Record<string, Slot>>;
   /** the class under which its schedule was looked up (`kernel/schedule.ts`); absent where the kernel takes none */
@@ -146,7 +144,7 @@ export interface ElementContext {
 }
 
 /** Numbers given at each launch, by name. */
-export type LaunchScalars = Readonly<Record<string, readonly ['i32' | 'u32' | 'f32', ScalarExpression]>>;
+export type LaunchScalars = Readonly<Record<string, readonly ['i32' | 'u32' | 'f32', Dim]>>;
 
 /** Everything frond knows about an op, in one place. */
 export interface OpRecord {

@@ -153,9 +153,9 @@ const dropout = defineElementwise({
   },
   vjp: (b, { key, dout }, attributes) => [b.one('dropout', { x: dout, key }, attributes)],
   scalars: ({ rate, stream }) => ({
-    threshold: ['u32', { value: Math.min(0xffffffff, Math.floor((1 - rate) * 0x100000000)) }],
-    inverseKeep: ['f32', { value: 1 / (1 - rate) }],
-    stream: ['u32', { value: stream >>> 0 }],
+    threshold: ['u32', Math.min(0xffffffff, Math.floor((1 - rate) * 0x100000000))],
+    inverseKeep: ['f32', 1 / (1 - rate)],
+    stream: ['u32', stream >>> 0],
   }),
   emit(k, { x, key }, _attributes, context) {
     const { index, element, scalar } = defined(context, 'context of dropout');

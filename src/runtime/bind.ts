@@ -121,12 +121,7 @@ export function launchShapes({ graph, steps, root, gradients }: LoweredProgram):
 }
 
 const scalarsOf = (launch: LaunchPlan, sizes: Sizes): Record<string, number> =>
-  Object.fromEntries(
-    Object.entries(launch.scalars).map(([name, scalar]) => [
-      name,
-      typeof scalar === 'object' ? scalar.value : evaluate(scalar, sizes),
-    ]),
-  );
+  Object.fromEntries(Object.entries(launch.scalars).map(([name, scalar]) => [name, evaluate(scalar, sizes)]));
 
 export const gridOf = (launch: LaunchPlan, sizes: Sizes): number[] =>
   launch.grid.map(({ size, per, least = 0 }) => Math.max(least, Math.ceil(evaluate(size, sizes) / per)));

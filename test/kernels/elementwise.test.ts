@@ -70,7 +70,7 @@ describe('element-wise kernels', () => {
           { slot: input(1), shape: [], dtype: 'u32' },
         ],
         results: [{ slot: output(0), shape, dtype: 'f32' }],
-        scalars: { step: ['f32', { value: 0.5 }] },
+        scalars: { step: ['f32', 0.5] },
         apply: (k, [x], { index, element, scalar }) => {
           const draw = k.random([element(1, 0), element(1, 1)], [index(), 0], 0);
           const unit = k.cast(k.map('shiftRight', draw, 8), 'f32');

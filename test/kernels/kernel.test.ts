@@ -23,7 +23,7 @@ const scaled = (plus: boolean) =>
     },
   );
 
-const given = { x: input(0), y: output(0), count: 'n', factor: { value: 2 } };
+const given = { x: input(0), y: output(0), count: 'n', factor: 2 };
 
 it('gives programs and launches what is declared, by name', () => {
   const plain = scaled(false).over({ i: 'n' }).with(given);

@@ -2,7 +2,7 @@ import { interpretKernel, requireClean, simulate } from '../../src/backend/inter
 import { evaluate, type Sizes } from '../../src/base/dim.ts';
 import { allocate, isFloating, type Precision, type TypedArray } from '../../src/base/dtype.ts';
 import { defined } from '../../src/base/errors.ts';
-import type { LaunchPlan, ScalarExpression, Slot } from '../../src/ir/record.ts';
+import type { LaunchPlan, Slot } from '../../src/ir/record.ts';
 import type { Kernel, Launch } from '../../src/kernel/ir.ts';
 import { gridOf } from '../../src/runtime/bind.ts';
 
@@ -42,9 +42,6 @@ export function interpreterOf(precision: Precision): RunLaunch {
 export const simulator: RunLaunch = ({ kernel, grid, scalars }, buffers) =>
   requireClean(simulate(kernel, { grid, scalars }, buffers));
 
-const scalarOf = (expression: ScalarExpression, sizes: Sizes): number =>
-  typeof expression === 'object' ? expression.value : evaluate(expression, sizes);
-
 /** The launch of a plan with its sizes bound. */
 export function bindPlan(plan: LaunchPlan, sizes: Sizes): Launch {
   const { kernel, scalars } = plan;
@@ -52,7 +49,7 @@ export function bindPlan(plan: LaunchPlan, sizes: Sizes): Launch {
     kernel,
     grid: gridOf(plan, sizes),
     scalars: Object.fromEntries(
-      Object.entries(scalars).map(([name, expression]) => [name, scalarOf(expression, sizes)]),
+      Object.entries(scalars).map(([name, expression]) => [name, evaluate(expression, sizes)]),
     ),
   };
 }

@@ -130,7 +130,7 @@ describe('four neighbours at a time', () => {
       ...{
         literal: 8,
         odd: 6,
-        value: { value: 12 },
+        value: 12,
         name: 'rows',
         width: 'rows*128',
         twos: 'rows*2*columns*2',
