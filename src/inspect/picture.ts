@@ -33,7 +33,6 @@ export const COLORS = {
   backward: { fill: '#fdeee0', stroke: '#b3793f' },
   update: { fill: '#e9f6e6', stroke: '#5f9653' },
 } as const;
-export const PHASES = ['forward', 'backward', 'update'] as const satisfies readonly Phase[];
 
 /** What every drawing (DOT, Mermaid, SVG) prints. */
 export interface Picture {

@@ -1,13 +1,12 @@
 import dagre from '@dagrejs/dagre';
 import { defined, FrondError } from '../base/errors.ts';
 import { escapeMarkup } from '../base/shown.ts';
-import type { GraphLike, Phase } from '../ir/graph.ts';
+import { type GraphLike, PHASES, type Phase } from '../ir/graph.ts';
 import {
   type Arrow,
   type Box,
   COLORS,
   drawGraph,
-  PHASES,
   type Picture,
   type PictureOptions,
   type Scope,

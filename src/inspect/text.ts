@@ -1,14 +1,6 @@
 import { shown } from '../base/shown.ts';
-import type { GraphLike } from '../ir/graph.ts';
-import {
-  type Box,
-  COLORS,
-  drawGraph,
-  PHASES,
-  type PictureOptions,
-  scopeLines,
-  scopeTree,
-} from './picture.ts';
+import { type GraphLike, PHASES } from '../ir/graph.ts';
+import { type Box, COLORS, drawGraph, type PictureOptions, scopeLines, scopeTree } from './picture.ts';
 
 const quote = (text: string): string => `"${shown(text).replace(/["\\]/g, '\\$&')}"`;
 

@@ -17,11 +17,10 @@ import {
   unchecked,
 } from '../base/kinds.ts';
 import type { Attribute, Attributes, Graph, Node, NodeId, Phase, Ref, TensorType } from './graph.ts';
-import { irKind, makeRef, refKind, splitRef } from './graph.ts';
-import { checkName, joinScope, placeOf } from './names.ts';
+import { irKind, makeRef, PHASES, refKind, splitRef } from './graph.ts';
+import { checkName, checkType, joinScope, placeOf } from './names.ts';
 import { inOrder, type NamedOperands, type Operand } from './operands.ts';
 import { type Build, type OpRecord, type OpRegistry, registryKind } from './record.ts';
-import { checkType } from './type.ts';
 
 const nodeKind = having('a node of a graph', 'scope', 'phase', 'op');
 const typeKind = having("a type, such as { dtype: 'f32', shape: [2] }", 'dtype', 'shape');
@@ -82,10 +81,7 @@ export class GraphBuilder implements Build {
 
   /** Makes the next nodes carry the scope, phase and source line of `node`. */
   at(node: Node, phase: Phase = node.phase): this {
-    checkArguments('GraphBuilder.at', { node: nodeKind, phase: oneOf('forward', 'backward', 'update') }, [
-      node,
-      phase,
-    ]);
+    checkArguments('GraphBuilder.at', { node: nodeKind, phase: oneOf(...PHASES) }, [node, phase]);
     this.scope = node.scope;
     this.phase = phase;
     this.source = node.source;

@@ -1,20 +1,15 @@
 import { checkArguments } from '../base/arguments.ts';
-import { sameShape } from '../base/dim.ts';
+import { printShape, product, sameShape } from '../base/dim.ts';
 import { numbersOf } from '../base/dtype.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
-import { unchecked } from '../base/kinds.ts';
+import { fits, integer, names, omittable, text, unchecked, withFields } from '../base/kinds.ts';
 import { inferTypes } from './builder.ts';
 import type { Graph, Node, Ref, TensorType } from './graph.ts';
-import { makeRef, splitRef } from './graph.ts';
-import { checkName, findNode, isName, namesHint, nodePath, typeOfRef } from './names.ts';
+import { DEEPEST, isPhase, makeRef, splitRef } from './graph.ts';
+import { checkName, checkType, findNode, isName, namesHint, nodePath, placeOf, typeOfRef } from './names.ts';
 import { topologicalOrder } from './order.ts';
 import { printNode, printType } from './print.ts';
 import { type OpRegistry, registryKind } from './record.ts';
-import { checkType } from './type.ts';
-
-const PHASES: readonly string[] = ['forward', 'backward', 'update'];
-/** Attributes nested deeper than this are taken for a cycle. */
-const DEEPEST = 32;
 
 /**
  * Proves that a graph means something, wherever it comes from: it has the form of one, every operand exists before its use,
@@ -39,7 +34,11 @@ export function checkGraph(graph: Graph, registry: OpRegistry): void {
   };
   checkName(graph.name, 'graph');
   for (const [key, node] of nodes) check(node, () => checkForm(key, node));
-  for (const [, node] of nodes) check(node, () => checkOperands(graph, node));
+  for (const [, node] of nodes) {
+    check(node, () => {
+      for (const ref of node.inputs) checkRef(graph, ref, node.op);
+    });
+  }
   const order = orderOf(graph);
   for (const node of order) check(node, () => checkTypes(graph, node, registry));
   checkInterface(graph, check);
@@ -84,18 +83,14 @@ function checkFrame(graph: unknown): asserts graph is Graph {
   if (!isPlainObject(nodes)) throw malformed(`graph ${name} has no nodes`);
   for (const [key, node] of Object.entries(nodes)) {
     const texts = isPlainObject(node) && isTexts([node.id, node.op, node.scope, node.phase]);
-    if (!texts || !isSource(node.source)) throw malformed(`graph ${name}: %${key} is not a node`);
+    if (!texts || !fits(placeKind, node.source)) throw malformed(`graph ${name}: %${key} is not a node`);
   }
 }
 
-const isTexts = (value: unknown): value is readonly string[] =>
-  Array.isArray(value) && value.every((item) => typeof item === 'string');
-
-function isSource(source: unknown): boolean {
-  if (source === undefined) return true;
-  if (!isPlainObject(source) || typeof source.file !== 'string') return false;
-  return [source.line, source.column].every((place) => place === undefined || Number.isSafeInteger(place));
-}
+const isTexts = names.holds;
+const placeKind = omittable(
+  withFields('a place', { file: text, line: omittable(integer), column: omittable(integer) }),
+);
 
 const problem = (code: ErrorCode, summary: string): FrondError => new FrondError(code, summary);
 
@@ -105,15 +100,9 @@ function located(graph: Graph, node: Node, error: unknown): FrondError {
     error instanceof FrondError
       ? error
       : new FrondError('FROND-I012', `${node.op}: its shape rule cannot read this node`, { cause: error });
-  const around = neighbours(graph, node);
-  const hint = [known.details.hint, around].filter((part) => part !== undefined).join('\n');
-  const { cause, place } = known.details;
-  return new FrondError(known.code, known.summary, {
-    node: known.details.node ?? nodePath(node),
-    place: place ?? node.source,
-    hint,
-    cause,
-  });
+  const { code, summary, details } = known.with(placeOf(node));
+  const hint = [details.hint, neighbours(graph, node)].filter((part) => part !== undefined).join('\n');
+  return new FrondError(code, summary, { ...details, hint });
 }
 
 /** Up to two lines of the text form before and after a node, in the order of the record. */
@@ -122,17 +111,17 @@ function neighbours(graph: Graph, node: Node): string {
   const at = all.indexOf(node);
   const lines = all.slice(Math.max(0, at - 2), at + 3).map((other) => {
     const mark = other === node ? '>' : ' ';
-    return `  ${mark} ${safely(() => printNode(other, { longestList: 8 })) ?? `%${other.id} = …`}`;
+    return `  ${mark} ${printed(other)}`;
   });
   return ['around it:', ...lines].join('\n');
 }
 
 /** A malformed node may not even print. */
-function safely(print: () => string): string | undefined {
+function printed(node: Node): string {
   try {
-    return print();
+    return printNode(node, { longestList: 8 });
   } catch {
-    return undefined;
+    return `%${node.id} = …`;
   }
 }
 
@@ -143,7 +132,7 @@ function checkForm(key: string, node: Node): void {
     throw problem('FROND-I002', `%${key} is bound to a node that calls itself %${node.id}`);
   checkName(node.id, 'node');
   if (node.scope !== '') checkName(node.scope, 'scope');
-  if (!PHASES.includes(node.phase)) throw problem('FROND-I012', `${String(node.phase)} is not a phase`);
+  if (!isPhase(node.phase)) throw problem('FROND-I012', `${String(node.phase)} is not a phase`);
   if (!isTexts(node.inputs)) throw problem('FROND-I012', 'its operands are not a list of names');
   if (!Array.isArray(node.types)) throw problem('FROND-I012', 'its types are not a list');
   for (const type of node.types) checkType(type);
@@ -175,10 +164,6 @@ function findStray(value: unknown, path: string, depth: number): string | undefi
 }
 
 // ---- nodes among nodes
-
-function checkOperands(graph: Graph, node: Node): void {
-  for (const ref of node.inputs) checkRef(graph, ref, node.op);
-}
 
 function checkRef(graph: Graph, ref: Ref, user: string): void {
   const { id, output } = splitRef(ref);
@@ -248,14 +233,9 @@ function checkConstant(value: unknown, { dtype, shape }: TensorType): void {
     throw problem('FROND-I007', 'the value of a constant is a number or a list of numbers');
   numbersOf(dtype, values, (_, item) => problem('FROND-I007', `a constant of ${dtype} cannot be ${item}`));
   if (!Array.isArray(value)) return;
-  const elements = shape.reduce<number>(
-    (total, dim) => (typeof dim === 'number' ? total * dim : Number.NaN),
-    1,
-  );
-  const { length } = value as readonly number[];
-  if (length !== elements) {
-    throw problem('FROND-I006', `a constant of shape [${shape.join(', ')}] cannot have ${length} value(s)`);
-  }
+  const { length } = values;
+  if (length !== product(shape))
+    throw problem('FROND-I006', `a constant of shape ${printShape(shape)} cannot have ${length} value(s)`);
 }
 
 // ---- the graph as a whole

@@ -33,7 +33,7 @@ export function edit(graph: Graph, recipe: (draft: Draft<Graph>) => void, regist
   return { graph: edited, patches, inverse };
 }
 
-/** The draft is gone when an asynchronous recipe comes to its second step. @throws FROND-I013 */
+/** The draft is gone when an asynchronous recipe goes on after its first await. @throws FROND-I013 */
 function refusePromise(result: unknown, name: string): void {
   if (!(result instanceof Promise)) return;
   result.catch(() => undefined);

@@ -3,8 +3,9 @@ import { FrondError } from '../base/errors.ts';
 import type { Attribute, Attributes } from './graph.ts';
 
 /**
- * One step of a fused element-wise function. Arguments are numbered: operand i for i < operands, else step i − operands.
- * A step of op `constant` has no arguments and attributes `{ value: number, dtype }`: scalars of the graph live in the kernel's
+ * One entry of the program of a fused element-wise function. Arguments are numbered: operand i for i < operands, else instruction
+ * i − operands.
+ * An instruction of op `constant` has no arguments and attributes `{ value: number, dtype }`: scalars of the graph live in the kernel's
  * text instead of taking a buffer.
  */
 export interface Instruction {
@@ -13,11 +14,11 @@ export interface Instruction {
   readonly attributes?: Attributes | undefined;
 }
 
-/** The op that fusion makes of a group of element-wise nodes. */
+/** The op that fusion makes of a cluster of element-wise nodes. */
 export const FUSED = 'pointwise';
 
 /**
- * What attribute `expression` of `pointwise` and attribute `epilogue` of other ops hold. The last step is the result, unless
+ * What attribute `expression` of `pointwise` and attribute `epilogue` of other ops hold. The last instruction is the result, unless
  * attribute `results` names several. Operands of `pointwise` are its inputs; operands of an epilogue are the op's own first
  * result (0), then the inputs that follow the op's own.
  */
@@ -31,40 +32,45 @@ export const constantInstruction = (value: number, dtype: DType): Instruction =>
 });
 
 /** An expression as an attribute: plain data without absent fields. */
-export const expressionAttribute = (steps: Expression): Attribute =>
-  steps.map(({ op, args, attributes }) =>
+export const expressionAttribute = (instructions: Expression): Attribute =>
+  instructions.map(({ op, args, attributes }) =>
     attributes === undefined || Object.keys(attributes).length === 0
       ? { op, args }
       : { op, args, attributes },
   );
 
 /**
- * Reads it back. @throws FROND-I007 when the attribute is no expression, or a step reads what is not computed before it.
+ * Reads it back. @throws FROND-I007 when the attribute is no expression, or an instruction reads what is not computed before it.
  */
 export function readExpression(attribute: Attribute | undefined, operands: number): Expression {
-  if (!Array.isArray(attribute) || attribute.length === 0) throw malformed('it must be a list of steps');
-  return attribute.map((step, index) => {
-    if (!isInstruction(step)) throw malformed(`step ${index} needs an op and the numbers of its arguments`);
-    const stray = step.args.find((arg) => !Number.isInteger(arg) || arg < 0 || arg >= operands + index);
-    if (stray !== undefined) throw malformed(`step ${index} (${step.op}) reads argument ${stray}`);
-    return step;
+  if (!Array.isArray(attribute) || attribute.length === 0)
+    throw malformed('it must be a list of instructions');
+  return attribute.map((instruction, index) => {
+    if (!isInstruction(instruction))
+      throw malformed(`instruction ${index} needs an op and the numbers of its arguments`);
+    const stray = instruction.args.find(
+      (arg) => !Number.isInteger(arg) || arg < 0 || arg >= operands + index,
+    );
+    if (stray !== undefined)
+      throw malformed(`instruction ${index} (${instruction.op}) reads argument ${stray}`);
+    return instruction;
   });
 }
 
 /**
- * Attribute `results`: the steps, counted from 0, whose values are the results; by default the last one alone.
- * @throws FROND-I007 when it names no step
+ * Attribute `results`: the instructions, counted from 0, whose values are the results; by default the last one alone.
+ * @throws FROND-I007 when it names no instruction
  */
-export function readResults(attribute: Attribute | undefined, steps: Expression): readonly number[] {
-  if (attribute === undefined) return [steps.length - 1];
-  const isStepNumber = (value: Attribute): value is number => typeof value === 'number' && value in steps;
-  if (Array.isArray(attribute) && attribute.length > 0 && attribute.every(isStepNumber)) return attribute;
-  throw malformed('its results must be numbers of steps');
+export function readResults(attribute: Attribute | undefined, instructions: Expression): readonly number[] {
+  if (attribute === undefined) return [instructions.length - 1];
+  const isNumber = (value: Attribute): value is number => typeof value === 'number' && value in instructions;
+  if (Array.isArray(attribute) && attribute.length > 0 && attribute.every(isNumber)) return attribute;
+  throw malformed('its results must be numbers of instructions');
 }
 
-/** Attribute `results`, absent where the last step alone is the result. */
-export const resultsAttribute = (steps: Expression, results: readonly number[]): Attributes =>
-  results.length === 1 && results[0] === steps.length - 1 ? {} : { results };
+/** Attribute `results`, absent where the last instruction alone is the result. */
+export const resultsAttribute = (instructions: Expression, results: readonly number[]): Attributes =>
+  results.length === 1 && results[0] === instructions.length - 1 ? {} : { results };
 
 const malformed = (what: string): FrondError =>
   new FrondError('FROND-I007', `an element-wise expression is malformed: ${what}`);

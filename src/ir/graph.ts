@@ -16,8 +16,12 @@ export interface TensorType {
   readonly shape: readonly Dim[];
 }
 
-export type Phase = 'forward' | 'backward' | 'update';
+export const PHASES = ['forward', 'backward', 'update'] as const;
+export type Phase = (typeof PHASES)[number];
+export const isPhase = (value: unknown): value is Phase => PHASES.some((phase) => phase === value);
 
+/** Attributes nested deeper than this are taken for a cycle. */
+export const DEEPEST = 32;
 /** Attribute values are plain data so that a graph prints, parses and compares. */
 export type Attribute =
   | number

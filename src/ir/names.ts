@@ -1,5 +1,7 @@
-import { nearestOf, show } from '../base/arguments.ts';
-import { type ErrorDetails, FrondError } from '../base/errors.ts';
+import { nearestOf, show, shownName } from '../base/arguments.ts';
+import { isDim } from '../base/dim.ts';
+import { dtypeHint, isDType } from '../base/dtype.ts';
+import { type ErrorDetails, FrondError, type SourcePlace } from '../base/errors.ts';
 import { own } from '../base/own.ts';
 import type { Graph, Node, NodeId, Ref, TensorType } from './graph.ts';
 import { splitRef } from './graph.ts';
@@ -17,6 +19,18 @@ export function checkName(name: unknown, what: string): void {
       hint: 'names start with a letter or underscore and go on with letters, digits, "_", ".", "-" and "/"; __proto__ is none',
     });
   }
+}
+
+/** @throws FROND-I006 for an element type that there is not, and for a shape that is no list of sizes and names */
+export function checkType({ dtype, shape }: TensorType, what?: string, place?: SourcePlace): void {
+  const refuse = (summary: string, hint?: string): never => {
+    const whole = what === undefined ? summary : `${what}: ${summary}`;
+    throw new FrondError('FROND-I006', whole, { place, hint });
+  };
+  if (!isDType(dtype)) refuse(`${shownName(dtype)} is not a dtype`, dtypeHint);
+  if (!Array.isArray(shape)) refuse(`${shownName(shape)} is not a shape`);
+  const wrong = shape.findIndex((dim) => !isDim(dim));
+  if (wrong >= 0) refuse(`${shownName(shape[wrong])} is not a dimension`);
 }
 
 /** `name` below `scope`; '' is the top. */

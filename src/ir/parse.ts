@@ -1,15 +1,15 @@
 import { checkArguments } from '../base/arguments.ts';
-import type { Dim } from '../base/dim.ts';
 import { dtypeHint, isDType } from '../base/dtype.ts';
 import { FrondError, type SourcePlace } from '../base/errors.ts';
 import { optional, text as textKind } from '../base/kinds.ts';
-import type { Attribute, Attributes, Graph, Node, NodeId, Phase, Ref, TensorType } from './graph.ts';
+import { own } from '../base/own.ts';
+import type { Attribute, Attributes, Graph, Node, NodeId, Ref, TensorType } from './graph.ts';
+import { DEEPEST, isPhase } from './graph.ts';
 import { printType } from './print.ts';
 
-const PHASES: readonly string[] = ['forward', 'backward', 'update'];
-/** As `checkGraph` allows. */
-const DEEPEST = 32;
-const NUMBERS: Readonly<Record<string, number>> = { NaN, Infinity };
+const WORDS = { true: true, false: false, null: null };
+/** Numbers as JavaScript prints them, and words by themselves. */
+const VALUE = /(?:true|false|null)(?![\w./-])|-?(?:NaN|Infinity|\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)/y;
 
 /**
  * Reads the text form that `printGraph` writes and gives the same value back. What the graph means is `checkGraph`'s matter.
@@ -91,8 +91,7 @@ function parseNode(cursor: Cursor): Node {
   cursor.expect('=');
   const op = cursor.name();
   cursor.expect('(');
-  const inputs: Ref[] = [];
-  cursor.list(')', () => inputs.push(cursor.ref()));
+  const inputs = cursor.list(')', () => cursor.ref());
   const attributes = cursor.take('{') ? parseAttributes(cursor) : {};
   cursor.expect(':');
   const types: TensorType[] = [];
@@ -102,20 +101,16 @@ function parseNode(cursor: Cursor): Node {
     while (cursor.take(','));
   }
   const phase = cursor.take('@') ? cursor.name() : 'forward';
-  if (!PHASES.includes(phase)) cursor.fail(`${phase} is not a phase`);
-  return { id, op, inputs, attributes, types, phase: phase as Phase, ...parseComment(cursor) };
+  if (!isPhase(phase)) return cursor.fail(`${phase} is not a phase`);
+  return { id, op, inputs, attributes, types, phase, ...parseComment(cursor) };
 }
 
 function parseType(cursor: Cursor): TensorType {
   const dtype = cursor.name();
   if (!isDType(dtype)) return cursor.fail(`${dtype} is not a dtype: ${dtypeHint}`);
   cursor.expect('[');
-  const shape: Dim[] = [];
-  cursor.list(']', () => {
-    const dim = cursor.match(/[^\s,\]]+/y, 'a dimension');
-    shape.push(/^\d+$/.test(dim) ? Number(dim) : dim);
-  });
-  return { dtype, shape };
+  const dims = cursor.list(']', () => cursor.match(/[^\s,\]]+/y, 'a dimension'));
+  return { dtype, shape: dims.map((dim) => (/^\d+$/.test(dim) ? Number(dim) : dim)) };
 }
 
 function parseComment(cursor: Cursor): { scope: string; source?: SourcePlace } {
@@ -154,22 +149,10 @@ function parseAttribute(cursor: Cursor, depth: number): Attribute {
   if (depth > DEEPEST) cursor.fail(`attributes are nested deeper than ${DEEPEST}`);
   if (cursor.peek('"')) return cursor.string();
   if (cursor.take('{')) return parseAttributes(cursor, depth + 1);
-  if (cursor.take('[')) {
-    const items: Attribute[] = [];
-    cursor.list(']', () => items.push(parseAttribute(cursor, depth + 1)));
-    return items;
-  }
-  for (const [word, value] of [
-    ['true', true],
-    ['false', false],
-    ['null', null],
-  ] as const) {
-    if (cursor.takeWord(word)) return value;
-  }
-  const text = cursor.match(/-?(?:NaN|Infinity|\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)/y, 'a value');
-  const magnitude = NUMBERS[text.replace('-', '')];
-  if (magnitude === undefined) return Number(text);
-  return text.startsWith('-') ? -magnitude : magnitude;
+  if (cursor.take('[')) return cursor.list(']', () => parseAttribute(cursor, depth + 1));
+  const text = cursor.match(VALUE, 'a value');
+  const word = own<Attribute>(WORDS, text);
+  return word === undefined ? Number(text) : word;
 }
 
 /** A place in one line; every method skips white space first. */
@@ -261,10 +244,12 @@ class Cursor {
   }
 
   /** Items between commas up to `close`, which is consumed. */
-  list(close: string, item: () => void): void {
-    if (this.take(close)) return;
-    do item();
+  list<T>(close: string, item: () => T): T[] {
+    const items: T[] = [];
+    if (this.take(close)) return items;
+    do items.push(item());
     while (this.take(','));
     this.expect(close);
+    return items;
   }
 }

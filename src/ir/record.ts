@@ -212,7 +212,7 @@ export interface OpRecord {
   readonly broadcasts?: true;
   /** Attributes with which operand `index` is read with its last two axes swapped; undefined where it cannot be. */
   swapLast?(attributes: Attributes, index: number): Attributes | undefined;
-  /** Takes an attribute `epilogue`: element-wise steps on its result, with up to this many operands behind its own. */
+  /** Takes an attribute `epilogue`: element-wise instructions on its result, with up to this many operands behind its own. */
   readonly epilogueOperands?: number;
   /** The axes, from the left, over which it adds up its operand and which it leaves out; undefined where it does something else. */
   sumsOver?(attributes: Attributes, shape: Shape): readonly number[] | undefined;
