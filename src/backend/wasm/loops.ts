@@ -26,6 +26,8 @@ export type Roles = ReadonlyMap<Axis, Role>;
 export interface Cell {
   readonly row: number;
   readonly vector: number;
+  /** what the axes of the values are to the nest, which differs inside a rename */
+  readonly roles: Roles;
 }
 
 /** Where a statement stands: before the loops, once per row, once per vector. */
@@ -73,10 +75,10 @@ export abstract class Loops {
   readonly at: Lowering;
   readonly row: Axis | undefined;
   readonly lane: Axis;
-  readonly roles: Roles;
   readonly rowIndex: Local<'i32'>;
   /** four times the index of the first lane */
   readonly laneBytes: Local<'i32'>;
+  readonly #roles: Roles;
   readonly #options: LoopOptions;
   readonly #cuts: readonly Cut[];
   readonly #outer: readonly [Statement[], Statement[]] = [[], []];
@@ -92,8 +94,8 @@ export abstract class Loops {
     this.#options = options;
     this.row = row;
     this.lane = lane;
+    this.#roles = rolesOf(row, lane);
     this.#cuts = distinct(options.cuts).filter(({ span, role }) => !this.#isRowEnd(span, role));
-    this.roles = rolesOf(row, lane);
     this.rowIndex = at.fn.local('i32', row?.name ?? 'row');
     this.laneBytes = at.fn.local('i32', `${lane.name}_bytes`);
   }
@@ -152,6 +154,10 @@ export abstract class Loops {
     return { module, fn, keep, isHot: level === 2 && this.isInside };
   }
 
+  cell(vector = 0, row = 0): Cell {
+    return { row, vector, roles: this.#roles };
+  }
+
   /** Index of the row of a cell. */
   rowAt({ row }: Cell): Code<'i32'> {
     return plus(this.rowIndex, row);
@@ -166,24 +172,24 @@ export abstract class Loops {
     });
   }
 
-  roleOf(axis: Axis, roles: Roles): Role {
+  roleOf(axis: Axis, { roles }: Cell): Role {
     return defined(roles.get(axis), `role of axis ${axis.name} in a nest of ${this.at.kernel.name}`);
   }
 
-  levelOf(axes: readonly Axis[], roles: Roles): Level {
-    const own = axes.map((axis) => this.roleOf(axis, roles));
+  levelOf(axes: readonly Axis[], cell: Cell): Level {
+    const own = axes.map((axis) => this.roleOf(axis, cell));
     return own.includes('lane') ? 2 : own.includes('row') ? 1 : 0;
   }
 
   /** Names what `axes` of a cell distinguish. */
-  keyOf(axes: readonly Axis[], cell: Cell, roles: Roles): string {
+  keyOf(axes: readonly Axis[], cell: Cell): string {
     return axes
-      .map((axis) => (this.roleOf(axis, roles) === 'row' ? `r${cell.row}` : `v${cell.vector}`))
+      .map((axis) => (this.roleOf(axis, cell) === 'row' ? `r${cell.row}` : `v${cell.vector}`))
       .join('');
   }
 
   /** The value at a cell: read where it is placed, else computed. */
-  abstract evaluate(value: Value, cell: Cell, roles: Roles): Code<'v128'>;
+  abstract evaluate(value: Value, cell: Cell): Code<'v128'>;
 
   /** Base of scratch memory plus the row's distance in tiles of this stride. */
   rowAddress(rowStride: number): Code<'i32'> {
@@ -193,8 +199,8 @@ export abstract class Loops {
   }
 
   /** Whether nothing of this nest is beyond the span. */
-  isWithin(span: Span, roles: Roles): boolean {
-    return this.isInside || isWhole(span) || this.#isRowEnd(span, this.roleOf(span.axis, roles));
+  isWithin(span: Span, cell: Cell): boolean {
+    return this.isInside || isWhole(span) || this.#isRowEnd(span, this.roleOf(span.axis, cell));
   }
 
   #isRowEnd(span: Span, role: Role): boolean {
@@ -204,9 +210,9 @@ export abstract class Loops {
   }
 
   /** start + index < limit, in every lane. */
-  spanMask(span: Span, cell: Cell, roles: Roles): Code<'v128'> {
+  spanMask(span: Span, cell: Cell): Code<'v128'> {
     const id = `${span.start.id} ${span.limit.id}`;
-    if (this.roleOf(span.axis, roles) === 'row') {
+    if (this.roleOf(span.axis, cell) === 'row') {
       return this.once(1, `row mask ${id} ${cell.row}`, 'row_mask', () =>
         i32x4.splat(i32.sub(0, this.isRowInside(span, cell))),
       );
@@ -284,7 +290,7 @@ export abstract class Loops {
   /** Lanes inside all spans, then the rest of the row. */
   #loops(inner: Code<'i32'>, end: Code<'i32'>): Statement[] {
     const rows = this.#cuts.flatMap(({ span, role }) => (role === 'row' ? [span] : []));
-    const last: Cell = { row: (this.#options.step ?? 1) - 1, vector: 0 };
+    const last = this.cell(0, (this.#options.step ?? 1) - 1);
     const tests = rows.map((span) => i32.ltS(this.rowAt(last), this.lengthOf(span)));
     const inside = joined(tests, i32.and);
     const cut = inside ? this.once(1, 'cut', 'cut', () => select(inside, inner, i32.const(0))) : inner;

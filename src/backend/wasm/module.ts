@@ -2,7 +2,7 @@ import { defined, FrondError } from '../../base/errors.ts';
 import { type WebAssemblyMemory, webAssembly } from '../../base/webAssembly.ts';
 import { assertKernel } from '../../kernel/check.ts';
 import type { Kernel, Value } from '../../kernel/ir.ts';
-import { analyse } from './analysis.ts';
+import { analyse, inPlaceOf } from './analysis.ts';
 import {
   branchIf,
   call,
@@ -18,7 +18,6 @@ import {
 } from './code.ts';
 import { kindOf } from './elementwise.ts';
 import { FunctionBuilder, type MemoryLimits, ModuleBuilder } from './encode.ts';
-import { inPlaceOf } from './inPlace.ts';
 import { f32x4, globalGet, i32, plus, v128 } from './instructions.ts';
 import type { Lowering } from './lowering.ts';
 import { printModule } from './print.ts';

@@ -3,7 +3,6 @@ import type { Axis, Value, ValueType } from '../../kernel/ir.ts';
 import { type Code, type Local, type Statement, set } from './code.ts';
 import type { FunctionBuilder } from './encode.ts';
 import { f32, f32x4, i32, i32x4, plus, times, v128 } from './instructions.ts';
-import type { Cell } from './loops.ts';
 import { type Lowering, type Place, reserve, unsupported } from './lowering.ts';
 import { Nest } from './nest.ts';
 import { vectorsAtOnce } from './write.ts';
@@ -96,7 +95,7 @@ function runningTotal(at: Lowering, nest: Nest, value: Reduce): Running {
   const totals = [first, ...Array.from({ length: most - 1 }, () => at.fn.local('v128', name))];
   nest.each(most, (vectors) => {
     totals.slice(0, vectors).forEach((total, vector) => {
-      const element = nest.evaluate(value.arg, { row: 0, vector });
+      const element = nest.evaluate(value.arg, nest.cell(vector));
       nest.push(2, set(total, join(total, element)));
     });
   });
@@ -117,7 +116,7 @@ const acrossVector = (x: Local<'v128'>, join: Join): Statement[] => [
 function runningArgmax(at: Lowering, nest: Nest, value: Reduce): Running {
   const { lowest, max, isLarger } = numbersOf(at, value);
   const [most, where, better, top] = at.fn.several('v128', 'most', 'where', 'better', 'top');
-  const cell: Cell = { row: 0, vector: 0 };
+  const cell = nest.cell();
   nest.each(1, () => {
     const element = nest.evaluate(value.arg, cell);
     nest.push(2, set(better, isLarger(most, element)));
@@ -150,7 +149,7 @@ function downRows(at: Lowering, value: Reduce, place: Place, row: Axis, lane: Ax
       const address = plus(at.scratch, nest.laneBytes);
       nest.each(vectorsAtOnce(at, arg, lane), (vectors) => {
         for (let vector = 0; vector < vectors; vector++) {
-          const element = nest.evaluate(arg, { row: 0, vector });
+          const element = nest.evaluate(arg, nest.cell(vector));
           const offset = place.offset + vector * 16;
           nest.push(2, v128.store(address, join(v128.load(address, offset), element), offset));
         }
@@ -170,7 +169,7 @@ function argmaxDownRows(at: Lowering, value: Reduce, place: Place, row: Axis, la
       const nest = nestOver(at, value, row, lane);
       const address = plus(at.scratch, nest.laneBytes);
       const better = at.fn.local('v128', 'better');
-      const cell: Cell = { row: 0, vector: 0 };
+      const cell = nest.cell();
       const update = (offset: number, next: Vector): Statement =>
         v128.store(address, v128.select(better, next, v128.load(address, offset)), offset);
       nest.each(1, () => {

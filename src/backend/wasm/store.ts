@@ -1,13 +1,12 @@
 import { defined } from '../../base/errors.ts';
 import type { Axis, Store, Value } from '../../kernel/ir.ts';
-import { accessOf } from './access.ts';
 import { spanOver, spanTerms } from './analysis.ts';
 import { type Code, type Statement, set, when } from './code.ts';
 import { vectorCast } from './elementwise.ts';
 import { f32, f32x4, i32, i32x4, v128 } from './instructions.ts';
 import type { Cell, End } from './loops.ts';
 import { elementAddress, elementBytes, type Lowering, scalar } from './lowering.ts';
-import { Nest } from './nest.ts';
+import { accessOf, Nest } from './nest.ts';
 import { keepIn, toHalf } from './vectors.ts';
 import { vectorsAtOnce } from './write.ts';
 
@@ -45,7 +44,7 @@ function storeNest(at: Lowering, group: readonly Store[]): Statement[] {
   const atOnce = Math.min(...group.map((store) => vectorsAtOnce(at, store.value, lane)));
   nest.each(atOnce, (vectors) => {
     for (let vector = 0; vector < vectors; vector++) {
-      const cell: Cell = { row: 0, vector };
+      const cell = nest.cell(vector);
       const elements = group.map((store) => nest.evaluate(store.value, cell));
       group.forEach((store, i) => {
         const element = defined(elements[i], 'element');
@@ -67,11 +66,11 @@ const endOver = (terms: Store['terms'], axis: Axis | undefined): End | undefined
 };
 
 function storeVector(nest: Nest, store: Store, cell: Cell, element: Code<'v128'>): void {
-  const { at, roles } = nest;
+  const { at } = nest;
   const { buffer } = store;
   const isHalf = buffer.dtype === 'f16';
   const key = `store ${buffer.name}`;
-  const access = accessOf(nest, key, store, cell, roles);
+  const access = accessOf(nest, key, store, cell);
   const value = nest.once(2, `value ${key} ${cell.vector}`, 'value', () =>
     isHalf ? toHalf(nest.scopeAt(2), element) : element,
   );

@@ -98,7 +98,7 @@ function direct(at: Lowering, value: Value, to: Destination, fresh: boolean): St
     const lanes = panels ? panelOffset(nest, panels, vectors) : nest.laneBytes;
     nest.push(2, set(address, plus(row, lanes)));
     for (let vector = 0; vector < vectors; vector++) {
-      const element = elementOf(nest, value, { row: 0, vector }, fresh);
+      const element = elementOf(nest, value, nest.cell(vector), fresh);
       nest.push(2, v128.store(address, element, offset + vector * 16));
     }
   });
@@ -133,7 +133,7 @@ function turned(at: Lowering, value: Value, to: Destination, fresh: boolean): St
   const address = at.fn.local('i32', 'to');
   nest.each(1, () => {
     const line = (row: number): Code<'v128'> =>
-      nest.keep(2, `line${row}`, elementOf(nest, value, { row, vector: 0 }, fresh));
+      nest.keep(2, `line${row}`, elementOf(nest, value, nest.cell(0, row), fresh));
     const lines = [line(0), line(1), line(2), line(3)] as const;
     const down = times(i32.shrU(nest.laneBytes, 2), depthStride);
     nest.push(2, set(address, plus(column, down)));
