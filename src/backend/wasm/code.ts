@@ -33,7 +33,8 @@ export function code<T extends Result>(
   bytes: readonly number[],
   operands: readonly (Code | number)[] = [],
 ): Code<T> {
-  return { result, text, operands: operands.map(codeOf), bytes };
+  const hasNumbers = operands.some((operand) => typeof operand === 'number');
+  return { result, text, operands: hasNumbers ? operands.map(codeOf) : (operands as readonly Code[]), bytes };
 }
 
 const CONST = 0x41;
@@ -52,7 +53,10 @@ export interface Local<T extends Kind = Kind> extends Code<T> {
 }
 
 export const localOf = <T extends Kind>(kind: T, index: number, name: string): Local<T> => ({
-  ...code(kind, `$${name}`, [0x20, ...unsigned(index)]),
+  result: kind,
+  text: `$${name}`,
+  operands: [],
+  bytes: [0x20, ...unsigned(index)],
   index,
   name,
 });

@@ -197,11 +197,11 @@ export class ModuleBuilder {
 
   encode(memory: MemoryLimits, exported: readonly string[]): Uint8Array {
     const bytes = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
-    const section = (id: number, entries: readonly (readonly number[])[]): void => {
-      const content = unsigned(entries.length);
-      for (const entry of entries) append(content, entry);
-      bytes.push(id, ...unsigned(content.length));
-      append(bytes, content);
+    const section = (id: number, entries: readonly (readonly number[])[], count = entries.length): void => {
+      const head = unsigned(count);
+      const length = entries.reduce((sum, entry) => sum + entry.length, head.length);
+      bytes.push(id, ...unsigned(length), ...head);
+      for (const entry of entries) append(bytes, entry);
     };
     const types = this.functions.map(typeBytes);
     const distinct = new Map(types.map((type) => [type.join(' '), type]));
@@ -220,8 +220,9 @@ export class ModuleBuilder {
       7,
       exports.map(({ name, index }) => [...nameBytes(name), 0x00, ...unsigned(index)]),
     );
-    section(10, this.functions.map(functionBytes));
-    return Uint8Array.from(bytes);
+    const bodies = this.functions.map(functionBytes).flatMap((body) => [unsigned(body.length), body]);
+    section(10, bodies, this.functions.length);
+    return new Uint8Array(bytes);
   }
 }
 
@@ -238,12 +239,10 @@ function limitBytes({ initial, maximum, shared }: MemoryLimits): number[] {
 
 function functionBytes({ builder, body }: WasmFunction): number[] {
   const { locals } = builder;
-  const content = unsigned(locals.length);
-  for (const [count, kind] of locals) content.push(...unsigned(count), KIND[kind]);
-  encodeCode(builder.prologue, content);
-  encodeCode(body, content);
-  content.push(0x0b);
-  const bytes = unsigned(content.length);
-  append(bytes, content);
+  const bytes = unsigned(locals.length);
+  for (const [count, kind] of locals) bytes.push(...unsigned(count), KIND[kind]);
+  encodeCode(builder.prologue, bytes);
+  encodeCode(body, bytes);
+  bytes.push(0x0b);
   return bytes;
 }

@@ -101,7 +101,11 @@ const vectorArithmetic = ({ fn, keep }: VectorScope): BitArithmetic<Vector> => {
   const float = (value: number): Vector => fn.float(value);
   const word = (value: number): Vector => fn.word(value);
   const m: BitArithmetic<Vector> = {
-    ...f32x4,
+    add: f32x4.add,
+    sub: f32x4.sub,
+    mul: f32x4.mul,
+    div: f32x4.div,
+    abs: f32x4.abs,
     number: float,
     madd: (x, y, z) => f32x4.add(f32x4.mul(x, y), z),
     atMost: (x, most) => f32x4.pmin(x, float(most)),
