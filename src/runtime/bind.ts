@@ -19,12 +19,12 @@ const temporaryKey = (node: Node, name: string): string => `${node.id}!${name}`;
 /** Lifetimes of everything that lives in the step's own arena: results of launches and their temporaries. */
 export function lifetimesOf(program: LoweredProgram, sizes: Sizes): Lifetime<string>[] {
   const last = new Map<Ref, number>();
-  program.steps.forEach((step, at) => {
-    for (const ref of step.node.inputs) last.set(program.root(ref), at);
+  program.nodes.forEach(({ node }, at) => {
+    for (const ref of node.inputs) last.set(program.root(ref), at);
   });
-  const end = program.steps.length;
+  const end = program.nodes.length;
   for (const ref of Object.values(program.graph.outputs)) last.set(program.root(ref), end);
-  return program.steps.flatMap(({ node, launches }, from) => {
+  return program.nodes.flatMap(({ node, launches }, from) => {
     const life = (key: string, type: TensorType, to: number): Lifetime<string> => ({
       key,
       words: atNode(node, () => elementsOf(type, sizes)),
@@ -47,8 +47,8 @@ export function lifetimesOf(program: LoweredProgram, sizes: Sizes): Lifetime<str
 }
 
 /** @throws FROND-S002 naming the node, where a size that must not be negative is; FROND-S028 for one that must not be 0 */
-function checkDemands(steps: readonly LoweredNode[], sizes: Sizes): void {
-  for (const { node, demands } of steps) {
+function checkDemands(nodes: readonly LoweredNode[], sizes: Sizes): void {
+  for (const { node, demands } of nodes) {
     atNode(node, () => {
       for (const size of demands) {
         if (typeof size === 'object') requireSome(node.op, evaluate(size.some, sizes));
@@ -64,10 +64,10 @@ function checkDemands(steps: readonly LoweredNode[], sizes: Sizes): void {
  * @throws FROND-S002 where the sizes do not fit a node, FROND-R025 for a tensor that no chunk holds
  */
 export function planProgram(program: LoweredProgram, sizes: Sizes, chunk?: number): MemoryPlan<string> {
-  checkDemands(program.steps, sizes);
+  checkDemands(program.nodes, sizes);
   const lifetimes = lifetimesOf(program, sizes);
   for (const { key, words, from } of lifetimes) {
-    const { node } = defined(program.steps[from], `step of ${key}`);
+    const { node } = defined(program.nodes[from], `node of ${key}`);
     atNode(node, () => requireFits(`the tensor ${key}`, words, chunk));
   }
   return planMemory(lifetimes, chunk);
@@ -98,7 +98,7 @@ const mapSlots = <P>({ slots }: LaunchPlan, of: (slot: Slot) => P): Record<strin
   Object.fromEntries(Object.entries(slots).map(([name, slot]) => [name, of(slot)]));
 
 /** The program's launches as they can be known before sizes are. */
-export function launchShapes({ graph, steps, root, gradients }: LoweredProgram): LaunchShape[] {
+export function launchShapes({ graph, nodes, root, gradients }: LoweredProgram): LaunchShape[] {
   const places: Places<Place> = {
     tensor(ref) {
       const tensor = root(ref);
@@ -111,7 +111,7 @@ export function launchShapes({ graph, steps, root, gradients }: LoweredProgram):
     arena: (name) => ({ memory: name, tensor: 'all' }),
     table: (name) => ({ memory: 'tables', tensor: name }),
   };
-  return steps.flatMap(({ node, launches }) =>
+  return nodes.flatMap(({ node, launches }) =>
     launches.map((launch) => ({
       kernel: launch.kernel,
       multiplesOf4: multiplesOf4(launch),
@@ -162,7 +162,7 @@ export function locator(
  * device holds the arenas in several.
  */
 export function bindCommands(
-  { steps }: LoweredProgram,
+  { nodes }: LoweredProgram,
   places: Places<Location>,
   sizes: Sizes,
   chunk?: number,
@@ -182,7 +182,7 @@ export function bindCommands(
     return [command];
   };
   const chunks = arenaChunks(sizes[ARENA_BLOCKS] ?? 0, chunk);
-  return steps.flatMap(({ node, launches }) =>
+  return nodes.flatMap(({ node, launches }) =>
     launches.flatMap((launch) => {
       const parts = Object.values(launch.slots).some(isArena) ? chunks : [undefined];
       return parts.flatMap((part) => commandOf(launch, node, part));

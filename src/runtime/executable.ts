@@ -279,7 +279,7 @@ export class Executable {
 
   /** Names of the state's arenas, or of the group tables, that launches use. */
   #slotNames(kind: 'arena' | 'table'): Set<string> {
-    const launches = this.program.steps.flatMap((step) => step.launches);
+    const launches = this.program.nodes.flatMap((step) => step.launches);
     const slots = launches.flatMap((launch) => Object.values(launch.slots));
     return new Set(slots.flatMap((slot) => (slot.kind === kind ? [slot.name] : [])));
   }
@@ -289,7 +289,7 @@ export class Executable {
     if (names.length === 0) return;
     const groups = groupTables(
       this.graph,
-      this.program.steps.map(({ node }) => node),
+      this.program.nodes.map(({ node }) => node),
       (name) => this.state.entry(name),
       this.state.layout.elements,
     );

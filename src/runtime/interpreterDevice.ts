@@ -64,7 +64,7 @@ export function interpreterDevice(options: { readonly precision?: Precision } = 
       for (const { kernel } of list) compiled(kernel);
     },
     bind(commands: readonly Command[]): BoundProgram {
-      const steps = commands.map((command) => ({
+      const launches = commands.map((command) => ({
         of: command.kernel,
         kernel: compiled(command.kernel),
         launch: { grid: command.grid, scalars: command.scalars },
@@ -77,10 +77,10 @@ export function interpreterDevice(options: { readonly precision?: Precision } = 
       }));
       return {
         async run() {
-          for (const { kernel, launch, buffers } of steps) kernel.run(launch, buffers);
+          for (const { kernel, launch, buffers } of launches) kernel.run(launch, buffers);
         },
         async profile() {
-          return steps.map(({ kernel, launch, buffers, of: { name, variant } }): LaunchTime => {
+          return launches.map(({ kernel, launch, buffers, of: { name, variant } }): LaunchTime => {
             const begin = platform.now();
             kernel.run(launch, buffers);
             return { kernel: name, variant, milliseconds: platform.now() - begin };

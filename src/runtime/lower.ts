@@ -30,7 +30,7 @@ export interface UsedSchedule {
 /** A graph as launches over symbolic sizes, in the order in which they run. */
 export interface LoweredProgram {
   readonly graph: Graph;
-  readonly steps: readonly LoweredNode[];
+  readonly nodes: readonly LoweredNode[];
   /** the tensor whose memory a ref shares: itself, or what it is a view of */
   readonly root: (ref: Ref) => Ref;
   /** gradients that live in the gradient arena at their parameter's place: root ref → parameter name */
@@ -41,9 +41,9 @@ export interface LoweredProgram {
   readonly schedules: readonly UsedSchedule[];
 }
 
-function usedSchedules(steps: readonly LoweredNode[]): UsedSchedule[] {
+function usedSchedules(nodes: readonly LoweredNode[]): UsedSchedule[] {
   const used = new Map<string, UsedSchedule>();
-  for (const { kernel, shapeClass = '' } of steps.flatMap(({ launches }) => launches)) {
+  for (const { kernel, shapeClass = '' } of nodes.flatMap(({ launches }) => launches)) {
     const { name, variant, schedule } = kernel;
     const key = [name, shapeClass, variant, scheduleKey(schedule)].join('|');
     used.set(key, { kernel: name, shapeClass, variant, schedule });
@@ -101,13 +101,13 @@ export function lowerGraph(
   schedules: Schedules = noSchedules,
 ): LoweredProgram {
   const root = memoryRoots(order, registry);
-  const steps = order.flatMap((node) => lowerNode(graph, node, registry, schedules) ?? []);
+  const nodes = order.flatMap((node) => lowerNode(graph, node, registry, schedules) ?? []);
   return {
     graph,
-    steps,
+    nodes,
     root,
     gradients: pinnedGradients(graph, order, registry, root),
     ...indicesOf(graph, order, registry, root),
-    schedules: usedSchedules(steps),
+    schedules: usedSchedules(nodes),
   };
 }

@@ -1,6 +1,6 @@
 import { fitInChunk } from './chunks.ts';
 
-/** A tensor that needs memory from step `from` to step `to`, both included. */
+/** A tensor that needs memory from node `from` to node `to` of the order, both included. */
 export interface Lifetime<Key> {
   readonly key: Key;
   readonly words: number;
@@ -66,7 +66,7 @@ function giveBack(gaps: Gap[], start: number, words: number): void {
 }
 
 /**
- * Places tensors in one arena so that those whose lifetimes overlap never share a word: walks the steps once, giving the
+ * Places tensors in one arena so that those whose lifetimes overlap never share a word: walks the nodes once, giving the
  * best-fitting gap to what begins and taking back what has ended. `chunk`: no tensor crosses a multiple of so many words.
  */
 export function planMemory<Key>(lifetimes: readonly Lifetime<Key>[], chunk?: number): MemoryPlan<Key> {

@@ -35,7 +35,7 @@ export interface FusionReport {
 
 const schedulesKind = optional(having('schedules', 'find', 'programs'));
 const reportKind = having('what reportFusion gives', 'fused', 'unfused', 'peakShare');
-const programKind = having('a lowered program, such as executable.program', 'steps', 'graph');
+const programKind = having('a lowered program, such as executable.program', 'nodes', 'graph', 'gradients');
 
 /** Optimises and lowers a graph with fusion and without; nothing runs, and no device is needed. */
 export function reportFusion(
@@ -78,12 +78,12 @@ export function reportProgram(program: LoweredProgram, registry: OpRegistry, siz
   checkArguments('reportProgram', kinds, [program, registry, sizes]);
   requireNames(program.graph, sizes);
   const plan = planProgram(program, sizes);
-  const launches = program.steps.flatMap((step) =>
-    step.launches.filter((launch) => gridOf(launch, sizes).every((count) => count > 0)),
+  const launches = program.nodes.flatMap(({ launches }) =>
+    launches.filter((launch) => gridOf(launch, sizes).every((count) => count > 0)),
   );
   let flops = 0;
   let bytesMoved = 0;
-  for (const { node } of program.steps) {
+  for (const { node } of program.nodes) {
     const context = contextOf(program.graph, node);
     const cost = registry.get(node.op)?.cost?.(context);
     flops += cost === undefined ? 0 : evaluate(cost.flops, sizes);

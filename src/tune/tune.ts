@@ -59,11 +59,11 @@ interface Candidate {
 
 /** One node per kernel and class, those first whose classes have most work. */
 function candidates(
-  { graph, steps }: LoweredProgram,
+  { graph, nodes }: LoweredProgram,
   { device, sizes, registry = ops }: TuneOptions,
 ): Candidate[] {
   const found = new Map<string, Candidate>();
-  for (const { node, launches } of steps) {
+  for (const { node, launches } of nodes) {
     const cost = registry.get(node.op)?.cost?.(contextOf(graph, node));
     const own = cost === undefined ? 0 : evaluate(cost.flops, sizes);
     for (const {

@@ -44,7 +44,7 @@ function tiledBy({ kernel, scalars }: LaunchPlan): Tiled[] {
 function tiledSizes(graph: Graph): Tiled[] {
   const { graph: ready } = runPasses(graph, ops);
   const programs = NAMES.map((name) => lowerGraph(ready, executionOrder(ready), ops, schedulesOf(name)));
-  const launches = programs.flatMap(({ steps }) => steps.flatMap((step) => step.launches));
+  const launches = programs.flatMap(({ nodes }) => nodes.flatMap(({ launches }) => launches));
   return launches.flatMap(tiledBy);
 }
 

@@ -81,10 +81,10 @@ describe('ops of which a dimension is empty', () => {
         if (middle === undefined || (sample.op.startsWith('crf') && sample.inputs[0]?.shape.at(-1) === 0))
           return [];
         const { graph: ready } = runPasses(middle.graph, ops);
-        const { steps } = lowerGraph(ready, executionOrder(ready), ops, schedulesOf(device));
-        const kernels = steps.flatMap(({ launches }) => launches.map(({ kernel }) => kernel));
+        const { nodes } = lowerGraph(ready, executionOrder(ready), ops, schedulesOf(device));
+        const kernels = nodes.flatMap(({ launches }) => launches.map(({ kernel }) => kernel));
         const illegal = kernels.flatMap((kernel) => checkKernel(kernel).map(({ message }) => message));
-        return [...steps.flatMap(unwritten), ...illegal].map((fault) => `${name(sample)}: ${fault}`);
+        return [...nodes.flatMap(unwritten), ...illegal].map((fault) => `${name(sample)}: ${fault}`);
       });
       expect(faults).toEqual([]);
     },

@@ -15,8 +15,8 @@ import { validSamples } from './samples/all.ts';
 
 function kernelsOf(graph: Graph): Set<Kernel> {
   const { graph: ready } = runPasses(graph, ops, { check: true });
-  const { steps } = lowerGraph(ready, topologicalOrder(ready), ops);
-  return new Set(steps.flatMap(({ launches }) => launches.map(({ kernel }) => kernel)));
+  const { nodes } = lowerGraph(ready, topologicalOrder(ready), ops);
+  return new Set(nodes.flatMap(({ launches }) => launches.map(({ kernel }) => kernel)));
 }
 
 describe('every kernel that an op lowers to is legal for all readings', () => {

@@ -62,9 +62,9 @@ test('dropout joins fused kernels: the same masks, legal everywhere, no kernel o
       expect(Math.abs((got[i] ?? Number.NaN) - value)).toBeLessThan(1e-12);
     });
   }
-  const { steps } = fused.executable.program;
-  expect(steps.some(({ node }) => node.op === 'dropout' && node.phase === 'forward')).toBe(false);
-  for (const { kernel } of steps.flatMap(({ launches }) => launches)) {
+  const { nodes } = fused.executable.program;
+  expect(nodes.some(({ node }) => node.op === 'dropout' && node.phase === 'forward')).toBe(false);
+  for (const { kernel } of nodes.flatMap(({ launches }) => launches)) {
     assertKernel(kernel);
     expect(printWgsl(kernel, { arenas: arenasFor(kernel) }).code).toContain('@compute');
   }

@@ -210,7 +210,7 @@ describe('an executable', () => {
       await device.prepare([]);
     };
     const { executable } = await compile(scores(), { device: { ...device, prepare } });
-    const kernels = executable.program.steps.flatMap(({ launches }) => launches.map(({ kernel }) => kernel));
+    const kernels = executable.program.nodes.flatMap(({ launches }) => launches.map(({ kernel }) => kernel));
     expect(prepared).toBe(new Set(kernels).size);
     expect(defined(kernels[0], 'kernel').name).toBeTypeOf('string');
   });

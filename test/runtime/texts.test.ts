@@ -46,7 +46,7 @@ it('the joint training step needs few texts, and Dawn takes them all under guara
     onProgress: (done, total) => progress.push([done, total]),
   });
   const { executable } = await compile(step, { device, registry });
-  const launches = executable.program.steps.flatMap((each) => each.launches).length;
+  const launches = executable.program.nodes.flatMap((each) => each.launches).length;
   console.log(`joint training step: ${launches} launches of ${device.texts()} WGSL texts`);
   expect(device.texts()).toBeLessThanOrEqual(60);
   expect(progress.map(([done]) => done)).toEqual(Array.from(progress, (_, i) => i + 1));

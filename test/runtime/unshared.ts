@@ -22,7 +22,7 @@ export async function runUnshared(
   const { device, layout } = state;
   const fed = readFeeds(graph, feeds);
   const sizes: Sizes = { ...fed.sizes, [ARENA_BLOCKS]: layout.elements / BLOCK };
-  const end = program.steps.length;
+  const end = program.nodes.length;
   const plan = planMemory(lifetimesOf(program, sizes).map((life) => ({ ...life, from: 0, to: end })));
   const place = async (length: number, values: ArrayLike<number>): Promise<Location> => {
     const location: Location = {
@@ -69,7 +69,7 @@ export async function runUnshared(
   const tables = new Map<string, Location>();
   for (const [name, values] of groupTables(
     graph,
-    program.steps.map(({ node }) => node),
+    program.nodes.map(({ node }) => node),
     (name) => state.entry(name),
     layout.elements,
   )) {

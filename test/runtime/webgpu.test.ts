@@ -65,7 +65,7 @@ describe('a training step on the GPU', () => {
     await plain.executable.run(feedsFor(0, 4));
     const times = await timed.executable.profile(feedsFor(0, 4));
     if (!device.adapter.features.includes('timestamp-query')) return expect(times).toBeUndefined();
-    const launches = timed.executable.program.steps.flatMap((step) => step.launches);
+    const launches = timed.executable.program.nodes.flatMap((step) => step.launches);
     expect(times?.map(({ kernel }) => kernel)).toEqual(launches.map(({ kernel }) => kernel.name));
     expect(times?.every(({ milliseconds }) => Number.isFinite(milliseconds) && milliseconds >= 0)).toBe(true);
     expect(await trainedWeights(timed.state)).toBe(await trainedWeights(plain.state));

@@ -73,7 +73,7 @@ const graphs = [...sizedOps, ...longRows].flatMap(
 function launchesOf(device: DeviceName, { graph }: Case, kernel?: string, schedule: PartialSchedule = {}) {
   const overlay = kernel === undefined ? {} : { [kernel]: { '': schedule } };
   const { program } = optimiseAndLower(graph, ops, schedulesOf(device, [overlay]));
-  return program.steps.flatMap(({ launches }) => launches);
+  return program.nodes.flatMap(({ launches }) => launches);
 }
 
 const kernelsOf = (device: DeviceName, one: Case): string[] => {
