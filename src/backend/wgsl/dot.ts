@@ -22,7 +22,7 @@ import type { Block } from './writer.ts';
 
 /*
  * accumulator += left · right, where a thread owns a block of the result: R rows × C columns in registers. Both operands stand in
- * workgroup memory as [over][kept], so that one step of the contraction reads R + C numbers for R·C multiply-adds.
+ * workgroup memory as [over][kept], so that one slice of the contraction reads R + C numbers for R·C multiply-adds.
  *
  * What that gives on a GPU (128 lanes of f32 and 128 bytes of workgroup memory per clock and multiprocessor, as NVIDIA's and
  * most others): a warp of 32 threads needs R·C/4 clocks for its multiply-adds. Laid out 16 × 2 threads, it reads C·16
@@ -34,7 +34,7 @@ import type { Block } from './writer.ts';
  *
  * Of what a warp issues, 64 / 68 is arithmetic then; 64 / 76 where the browser clamps every index and addresses cost one
  * instruction each. 8 × 8 keeps 64 sums, 16 operands and some 30 numbers more in registers: about 110, so that 65,536 registers
- * hold two workgroups of 256 threads. A chunk of 16 steps keeps all lanes busy for 8 · 16 · 16 = 2,048 clocks, longer
+ * hold two workgroups of 256 threads. A chunk of 16 slices keeps all lanes busy for 8 · 16 · 16 = 2,048 clocks, longer
  * than its reads from memory take (about 700), so that each workgroup computes while the other waits: hence no double buffer.
  * A tile of 128 × 128 reads 1/64 number from memory per multiply-add: at 60 TFLOP/s (30 T multiply-adds per second) 1.9 TB/s, most
  * of it from the second-level cache, where 64 × 64 tiles would ask for 3.8 TB/s.
@@ -46,12 +46,12 @@ interface Staged {
   readonly value: Value;
   readonly over: Axis;
   readonly kept: Axis;
-  /** neighbours in memory are steps of the contraction, as far as the text tells */
+  /** neighbours in memory are slices of the contraction, as far as the text tells */
   readonly turned: boolean;
   /** evaluated chunk by chunk from memory; else written whole by the threads that own its elements */
   readonly streamed: boolean;
   readonly lanes: 1 | 4;
-  /** of one step, in elements of the array */
+  /** of one slice, in elements of the array */
   readonly pitch: number;
 }
 
@@ -97,8 +97,8 @@ function planOperand(p: Printer, dot: Dot, side: 'left' | 'right', depth: number
   return { array, value, over, kept, turned, streamed, lanes, pitch };
 }
 
-const placeIn = ({ array, pitch }: Staged, step: string, element: string): string =>
-  `${array}[${plus(times(step, pitch), element)}]`;
+const placeIn = ({ array, pitch }: Staged, slice: string, element: string): string =>
+  `${array}[${plus(times(slice, pitch), element)}]`;
 
 /** Every thread writes its elements of an operand; a rename changes only the place that they are written to. */
 function stageWhole(p: Printer, staged: Staged): void {
@@ -106,11 +106,11 @@ function stageWhole(p: Printer, staged: Staged): void {
   const [over, kept] = [named(staged.over), named(staged.kept)];
   forCells(p, source.axes, (cell) => {
     const text = textOf(p, source, cell, true).text;
-    const step = elementIn(p, cell, over);
+    const slice = elementIn(p, cell, over);
     const place =
       staged.lanes === 4
-        ? `${placeIn(staged, step, quadIndex(p, kept, walkOf(cell, kept).quad))}${componentIn(cell, kept)}`
-        : placeIn(staged, step, elementIn(p, cell, kept));
+        ? `${placeIn(staged, slice, quadIndex(p, kept, walkOf(cell, kept).quad))}${componentIn(cell, kept)}`
+        : placeIn(staged, slice, elementIn(p, cell, kept));
     p.writer.line(guarded(tails(p, source.axes, cell), `${place} = ${text};`));
   });
 }
@@ -144,18 +144,18 @@ function stageChunk(p: Printer, staged: Staged, first: string, depth: number, bu
   const { writer } = p;
   const width = kept.size / lanes;
   const count = itemsOf(staged, depth);
-  const steps = count / width;
+  const slices = count / width;
   forItems(p, count, busy, (item) => {
-    const inner = turned ? steps : width;
+    const inner = turned ? slices : width;
     const remainder = `${item} % ${inner}`;
     const quotient = inner === count ? '0' : `${item} / ${inner}`;
     const [which, element] = turned ? [remainder, quotient] : [quotient, remainder];
-    const step = writer.declare(`${over.name}_step`);
+    const slice = writer.declare(`${over.name}_slice`);
     const at = writer.declare(lanes === 4 ? `${kept.name}_vector` : kept.name);
-    writer.line(`let ${step} = ${steps < depth ? `(${which}) * 4` : which};`);
+    writer.line(`let ${slice} = ${slices < depth ? `(${which}) * 4` : which};`);
     writer.line(`let ${at} = ${element};`);
-    if (lanes === 4 && turned) stageTurned(p, staged, first, step, at);
-    else stageStraight(p, staged, first, step, at);
+    if (lanes === 4 && turned) stageTurned(p, staged, first, slice, at);
+    else stageStraight(p, staged, first, slice, at);
   });
 }
 
@@ -167,49 +167,49 @@ const stagingCell = (outside: Block, walks: readonly (readonly [Axis, Walk])[]):
   count: 1,
 });
 
-/** The element of the contraction that step `step` of a chunk stands for. */
+/** Where slice `slice` of a chunk stands along the contracted axis. */
 const overAt =
-  (p: Printer, { over }: Staged, first: string, step: string, block: Block) =>
+  (p: Printer, { over }: Staged, first: string, slice: string, block: Block) =>
   (): string =>
     first === '0'
-      ? step
-      : p.writer.bind(`element ${over.order} ${step}`, over.name, `${first} + ${step}`, block);
+      ? slice
+      : p.writer.bind(`element ${over.order} ${slice}`, over.name, `${first} + ${slice}`, block);
 
-/** One step of a row or column, or of four that are neighbours. */
-function stageStraight(p: Printer, staged: Staged, first: string, step: string, at: string): void {
+/** One slice of a row or column, or of four neighbouring ones. */
+function stageStraight(p: Printer, staged: Staged, first: string, slice: string, at: string): void {
   const { value, over, kept, lanes } = staged;
   const block = p.writer.innermost;
   const start = (): string =>
     lanes === 1 ? at : p.writer.bind(`first ${at}`, kept.name, `${at} * 4`, block);
   const cell = stagingCell(block, [
-    [over, walkAt(step, 1, { block, depth: 0 }, { first: overAt(p, staged, first, step, block) })],
+    [over, walkAt(slice, 1, { block, depth: 0 }, { first: overAt(p, staged, first, slice, block) })],
     [kept, walkAt(at, lanes, { block, depth: 1 }, { first: start })],
   ]);
   const text = lanes === 4 ? fourOf(p, value, cell, kept) : textOf(p, value, cell, true).text;
-  p.writer.line(`${placeIn(staged, step, at)} = ${text};`);
+  p.writer.line(`${placeIn(staged, slice, at)} = ${text};`);
 }
 
-/** Four steps of four rows or columns whose steps are neighbours in memory: read along it, written across. */
-function stageTurned(p: Printer, staged: Staged, first: string, step: string, at: string): void {
+/** Four slices, which are neighbours in memory, of four rows or columns: read along memory, written across. */
+function stageTurned(p: Printer, staged: Staged, first: string, slice: string, at: string): void {
   const { value, over, kept } = staged;
   const { writer } = p;
   const outside = writer.innermost;
   const rows = names(p, 'along', { count: 4, lanes: 4, unroll: p.options.unroll === true }, (row, block) => {
     const element = writer.bind(`row ${at} ${row}`, kept.name, plus(`${at} * 4`, row), block);
-    // the first element of four steps is known outside of the row, its neighbours are met inside
+    // the first element of four slices is known outside of the row, its neighbours are met inside
     const scopes = {
-      first: overAt(p, staged, first, step, outside),
+      first: overAt(p, staged, first, slice, outside),
       quadScope: { block: outside, depth: 0 },
     };
     const cell = stagingCell(outside, [
       [kept, walkAt(element, 1, { block, depth: 1 })],
-      [over, walkAt(step, 4, { block: outside, depth: 2 }, scopes)],
+      [over, walkAt(slice, 4, { block: outside, depth: 2 }, scopes)],
     ]);
     return fourOf(p, value, cell, over);
   });
   const turn = (lane: string): void => {
     const four = ['0', '1', '2', '3'].map((row) => `${rows(row)}${componentOf(lane)}`);
-    writer.line(`${placeIn(staged, plus(step, lane), at)} = vec4<f32>(${four.join(', ')});`);
+    writer.line(`${placeIn(staged, plus(slice, lane), at)} = vec4<f32>(${four.join(', ')});`);
   };
   countTo(p, 'turn', 4, turn, { braces: false });
 }
@@ -263,12 +263,12 @@ function usefulEnd(p: Printer, { left, right, over }: Dot): string | undefined {
   return undefined;
 }
 
-/** What a thread reads of a staged operand at one step of the contraction: a vec4, or a number, per quad of its elements. */
-function readStaged(p: Printer, staged: Staged, step: string, quad: string): string {
+/** What a thread reads of a staged operand at one slice of the contraction: a vec4, or a number, per quad of its elements. */
+function readStaged(p: Printer, staged: Staged, slice: string, quad: string): string {
   const { kept, lanes } = staged;
   const index = quadIndex(p, kept, quad);
-  if (layoutOf(p, kept).lanes === lanes) return placeIn(staged, step, index);
-  const parts = ['0', '1', '2', '3'].map((lane) => placeIn(staged, step, plus(times(index, 4), lane)));
+  if (layoutOf(p, kept).lanes === lanes) return placeIn(staged, slice, index);
+  const parts = ['0', '1', '2', '3'].map((lane) => placeIn(staged, slice, plus(times(index, 4), lane)));
   return `vec4<f32>(${parts.join(', ')})`;
 }
 
@@ -280,7 +280,7 @@ interface Chunk {
   readonly count: number;
 }
 
-/** accumulator += left · right for the steps of a chunk. */
+/** accumulator += left · right for the slices of a chunk. */
 function multiply(p: Printer, { row, column, axes }: Dot, target: string, chunk: Chunk): void {
   const { writer } = p;
   const { left, right, first, count } = chunk;
@@ -289,7 +289,7 @@ function multiply(p: Printer, { row, column, axes }: Dot, target: string, chunk:
   const read = (staged: Staged, counter: string, quad: string): string =>
     readStaged(p, staged, staged.streamed ? counter : plus(first, counter), quad);
   const head = (counter: string): string => `var ${counter} = 0; ${counter} < ${count}; ${counter}++`;
-  writer.loop('step', head, (counter) => {
+  writer.loop('slice', head, (counter) => {
     const across = names(p, 'right', { count: columns.quads, lanes: columns.lanes, unroll }, (quad) =>
       read(right, counter, quad),
     );

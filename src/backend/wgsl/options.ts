@@ -54,7 +54,7 @@ export const wgslOptions = {
   /** buffers to bind `read_write` although the kernel only reads them: they lie in a GPU buffer that the launch writes */
   readWrite: omittable(names),
 };
-/** How a kernel is spelled; none of it is a matter of the kernel. */
+/** How a kernel is printed; the kernel itself says nothing of these. */
 export type WgslOptions = OptionsOf<typeof wgslOptions>;
 
 /** A kernel that needs more than the adapter has. */

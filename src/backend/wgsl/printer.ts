@@ -30,7 +30,7 @@ export interface Decisions {
   readonly spanNames: ReadonlyMap<Value, string>;
 }
 
-/** Everything that the rooms of the printer share while one kernel is written. */
+/** What is decided, and what is written so far, while one kernel is printed. */
 export interface Printer extends Decisions {
   readonly writer: Writer;
   readonly memory: SharedMemory;

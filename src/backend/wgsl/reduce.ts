@@ -60,7 +60,7 @@ function widthOf({ options: { subgroups }, threads }: Printer, neighbours: numbe
   return width;
 }
 
-/** A reduction and how its results are laid out; the printer with it, since every room of the fold writes text. */
+/** A reduction, how its results are laid out, and the printer that it is written with. */
 interface Fold {
   readonly p: Printer;
   readonly value: Reduce;

@@ -11,10 +11,10 @@ export interface BindingPattern {
 }
 
 /** Items by key, in order of first appearance. */
-function groupsOf<T>(items: readonly T[], keyOf: (item: T) => unknown): T[][] {
-  const groups = new Map<unknown, T[]>(items.map((item) => [keyOf(item), []]));
-  for (const item of items) groups.get(keyOf(item))?.push(item);
-  return [...groups.values()];
+function partsBy<T>(items: readonly T[], keyOf: (item: T) => unknown): T[][] {
+  const parts = new Map<unknown, T[]>(items.map((item) => [keyOf(item), []]));
+  for (const item of items) parts.get(keyOf(item))?.push(item);
+  return [...parts.values()];
 }
 
 const count = (items: readonly unknown[]): number => new Set(items).size;
@@ -31,7 +31,7 @@ export function planBindings(
 ): BindingPattern {
   const buffers = kernel.buffers.map(({ name, access }) => ({ name, access, ...placeOf(name) }));
   const written = new Set(buffers.filter(({ access }) => access !== 'read').map(({ memory }) => memory));
-  const memories = groupsOf(buffers, ({ memory }) => memory);
+  const memories = partsBy(buffers, ({ memory }) => memory);
   const arenas: Record<string, string> = {};
   let left = buffers.length;
   const join = (members: readonly { readonly name: string }[]): void => {
@@ -41,7 +41,7 @@ export function planBindings(
   };
   for (const members of memories) {
     if (!written.has(members[0]?.memory)) continue;
-    for (const same of groupsOf(members, ({ tensor }) => tensor)) join(same);
+    for (const same of partsBy(members, ({ tensor }) => tensor)) join(same);
   }
   for (const members of [...memories].sort((a, b) => b.length - a.length)) {
     if (left > limit) join(members);
@@ -64,13 +64,13 @@ export function allowsBindings(
     name: own(arenas, name) ?? name,
     writes: access !== 'read' || readWrite.includes(name),
   }));
-  const isWhole = groupsOf(bindings, ({ name }) => name).every(
+  const isWhole = partsBy(bindings, ({ name }) => name).every(
     (members) => count(members.map(({ memory }) => memory)) === 1,
   );
-  const isApart = groupsOf(bindings, ({ memory }) => memory).every((members) => {
+  const isApart = partsBy(bindings, ({ memory }) => memory).every((members) => {
     const writing = new Set(members.filter(({ writes }) => writes).map(({ name }) => name));
     if (writing.size === 0) return true;
-    const tensors = groupsOf(members, ({ tensor }) => tensor);
+    const tensors = partsBy(members, ({ tensor }) => tensor);
     return (
       members.every(({ name }) => writing.has(name)) &&
       tensors.every((same) => count(same.map(({ name }) => name)) === 1)

@@ -129,10 +129,10 @@ fn main(
     var scores = array<vec4<f32>, 4>();
     for (var d_first = 0; d_first < 32; d_first += 8) {
       if (lane < 16) {
-        let d_step = (lane % 2) * 4;
+        let d_slice = (lane % 2) * 4;
         let i_vector = lane / 2;
         var along: array<vec4<f32>, 4>;
-        let d = d_first + d_step;
+        let d = d_first + d_slice;
         for (var along_i = 0; along_i < 4; along_i++) {
           let i = i_vector * 4 + along_i;
           var four: vec4<f32>;
@@ -144,27 +144,27 @@ fn main(
           along[along_i] = four;
         }
         for (var turn = 0; turn < 4; turn++) {
-          left_tile_vec4[(d_step + turn) * 9 + i_vector] = vec4<f32>(along[0][turn], along[1][turn], along[2][turn], along[3][turn]);
+          left_tile_vec4[(d_slice + turn) * 9 + i_vector] = vec4<f32>(along[0][turn], along[1][turn], along[2][turn], along[3][turn]);
         }
       }
       if ((lane >= 16) & (lane < 32)) {
-        let d_step = ((lane - 16) % 2) * 4;
+        let d_slice = ((lane - 16) % 2) * 4;
         let j_vector = (lane - 16) / 2;
         var along: array<vec4<f32>, 4>;
-        let d = d_first + d_step;
+        let d = d_first + d_slice;
         for (var along_i = 0; along_i < 4; along_i++) {
           let j = j_vector * 4 + along_i;
           let j_at = j_start + j;
           along[along_i] = select(vec4<f32>(), k[(program_2 * product_3 + program_1 * 32 + j_at * product + d) >> 2u], j_at < launch.keyTime);
         }
         for (var turn = 0; turn < 4; turn++) {
-          right_tile_vec4[(d_step + turn) * 9 + j_vector] = vec4<f32>(along[0][turn], along[1][turn], along[2][turn], along[3][turn]);
+          right_tile_vec4[(d_slice + turn) * 9 + j_vector] = vec4<f32>(along[0][turn], along[1][turn], along[2][turn], along[3][turn]);
         }
       }
       workgroupBarrier();
-      for (var step = 0; step < 8; step++) {
-        let right = right_tile_vec4[step * 9 + tx];
-        let left = left_tile_vec4[step * 9 + ty];
+      for (var slice = 0; slice < 8; slice++) {
+        let right = right_tile_vec4[slice * 9 + tx];
+        let left = left_tile_vec4[slice * 9 + ty];
         for (var i_lane = 0; i_lane < 4; i_lane++) {
           scores[i_lane] = fma(vec4<f32>(left[i_lane]), right, scores[i_lane]);
         }
@@ -251,16 +251,16 @@ fn main(
     }
     let j_end = min(32, launch.keyTime - j_start);
     for (var j_first = 0; j_first < j_end; j_first += 8) {
-      let j_step = lane / 8;
+      let j_slice = lane / 8;
       let d_vector = lane % 8;
-      let j = j_first + j_step;
+      let j = j_first + j_slice;
       let j_at = j_start + j;
       let d = d_vector * 4;
-      right_tile_vec4[j_step * 8 + d_vector] = select(vec4<f32>(), v[(program_2 * product_3 + program_1 * 32 + j_at * product + d) >> 2u], j_at < launch.keyTime);
+      right_tile_vec4[j_slice * 8 + d_vector] = select(vec4<f32>(), v[(program_2 * product_3 + program_1 * 32 + j_at * product + d) >> 2u], j_at < launch.keyTime);
       workgroupBarrier();
-      for (var step = 0; step < 8; step++) {
-        let right = right_tile_vec4[step * 8 + tx];
-        let left = left_tile_vec4[(j_first + step) * 9 + ty];
+      for (var slice = 0; slice < 8; slice++) {
+        let right = right_tile_vec4[slice * 8 + tx];
+        let left = left_tile_vec4[(j_first + slice) * 9 + ty];
         for (var i_lane = 0; i_lane < 4; i_lane++) {
           output[i_lane] = fma(vec4<f32>(left[i_lane]), right, output[i_lane]);
         }

@@ -187,18 +187,18 @@ fn main(
     let y_end = min(132, launch.labels);
     for (var y_first = 0; y_first < y_end; y_first += 4) {
       for (var item = lane; item < 528; item += 256) {
-        let y_step = item / 132;
+        let y_slice = item / 132;
         let z = item % 132;
-        let y = y_first + y_step;
-        right_tile[y_step * 132 + z] = select(0.0, operands_f32[launch.weights_base + y * launch.labels + z], (y < launch.labels) & (z < launch.labels));
+        let y = y_first + y_slice;
+        right_tile[y_slice * 132 + z] = select(0.0, operands_f32[launch.weights_base + y * launch.labels + z], (y < launch.labels) & (z < launch.labels));
       }
       workgroupBarrier();
-      for (var step = 0; step < 4; step++) {
+      for (var slice = 0; slice < 4; slice++) {
         var right: array<f32, 5>;
         for (var right_i = 0; right_i < 5; right_i++) {
-          right[right_i] = right_tile[step * 132 + tx + right_i * 32];
+          right[right_i] = right_tile[slice * 132 + tx + right_i * 32];
         }
-        let left = left_tile[(y_first + step) * 9 + ty];
+        let left = left_tile[(y_first + slice) * 9 + ty];
         for (var z_i = 0; z_i < 5; z_i++) {
           dot_over_y[z_i] = fma(left, right[z_i], dot_over_y[z_i]);
         }

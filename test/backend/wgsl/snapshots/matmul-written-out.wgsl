@@ -51,11 +51,11 @@ fn main(
     // products summed over k
     let k_end = min(64, launch.inner - k_start);
     for (var k_first = 0; k_first < k_end; k_first += 16) {
-      let k_step = (lane % 4) * 4;
+      let k_slice = (lane % 4) * 4;
       let m_vector = lane / 4;
       let m = m_vector * 4;
       let m_at = m_start + m;
-      let k = k_first + k_step;
+      let k = k_first + k_slice;
       let k_at = k_start + k;
       let along = select(vec4<f32>(), x[(m_at * launch.inner + k_at) >> 2u], (m_at < launch.rows) & (k_at < launch.inner));
       let m_2 = m_vector * 4 + 1;
@@ -67,14 +67,14 @@ fn main(
       let m_4 = m_vector * 4 + 3;
       let m_at_4 = m_start + m_4;
       let along_4 = select(vec4<f32>(), x[(m_at_4 * launch.inner + k_at) >> 2u], (m_at_4 < launch.rows) & (k_at < launch.inner));
-      left_tile_vec4[k_step * 17 + m_vector] = vec4<f32>(along.x, along_2.x, along_3.x, along_4.x);
-      left_tile_vec4[(k_step + 1) * 17 + m_vector] = vec4<f32>(along.y, along_2.y, along_3.y, along_4.y);
-      left_tile_vec4[(k_step + 2) * 17 + m_vector] = vec4<f32>(along.z, along_2.z, along_3.z, along_4.z);
-      left_tile_vec4[(k_step + 3) * 17 + m_vector] = vec4<f32>(along.w, along_2.w, along_3.w, along_4.w);
-      let k_step_2 = (lane % 4) * 4;
+      left_tile_vec4[k_slice * 17 + m_vector] = vec4<f32>(along.x, along_2.x, along_3.x, along_4.x);
+      left_tile_vec4[(k_slice + 1) * 17 + m_vector] = vec4<f32>(along.y, along_2.y, along_3.y, along_4.y);
+      left_tile_vec4[(k_slice + 2) * 17 + m_vector] = vec4<f32>(along.z, along_2.z, along_3.z, along_4.z);
+      left_tile_vec4[(k_slice + 3) * 17 + m_vector] = vec4<f32>(along.w, along_2.w, along_3.w, along_4.w);
+      let k_slice_2 = (lane % 4) * 4;
       let n_vector = lane / 4;
       let n = n_vector * 4;
-      let k_2 = k_first + k_step_2;
+      let k_2 = k_first + k_slice_2;
       let k_at_2 = k_start + k_2;
       let n_at = n_start + n;
       let along_5 = select(vec4<f32>(), y[(k_at_2 + n_at * launch.inner) >> 2u], (k_at_2 < launch.inner) & (n_at < launch.columns));
@@ -87,16 +87,16 @@ fn main(
       let n_4 = n_vector * 4 + 3;
       let n_at_4 = n_start + n_4;
       let along_8 = select(vec4<f32>(), y[(k_at_2 + n_at_4 * launch.inner) >> 2u], (k_at_2 < launch.inner) & (n_at_4 < launch.columns));
-      right_tile_vec4[k_step_2 * 17 + n_vector] = vec4<f32>(along_5.x, along_6.x, along_7.x, along_8.x);
-      right_tile_vec4[(k_step_2 + 1) * 17 + n_vector] = vec4<f32>(along_5.y, along_6.y, along_7.y, along_8.y);
-      right_tile_vec4[(k_step_2 + 2) * 17 + n_vector] = vec4<f32>(along_5.z, along_6.z, along_7.z, along_8.z);
-      right_tile_vec4[(k_step_2 + 3) * 17 + n_vector] = vec4<f32>(along_5.w, along_6.w, along_7.w, along_8.w);
+      right_tile_vec4[k_slice_2 * 17 + n_vector] = vec4<f32>(along_5.x, along_6.x, along_7.x, along_8.x);
+      right_tile_vec4[(k_slice_2 + 1) * 17 + n_vector] = vec4<f32>(along_5.y, along_6.y, along_7.y, along_8.y);
+      right_tile_vec4[(k_slice_2 + 2) * 17 + n_vector] = vec4<f32>(along_5.z, along_6.z, along_7.z, along_8.z);
+      right_tile_vec4[(k_slice_2 + 3) * 17 + n_vector] = vec4<f32>(along_5.w, along_6.w, along_7.w, along_8.w);
       workgroupBarrier();
-      for (var step = 0; step < 16; step++) {
-        let right = right_tile_vec4[step * 17 + tx];
-        let right_2 = right_tile_vec4[step * 17 + tx + 8];
+      for (var slice = 0; slice < 16; slice++) {
+        let right = right_tile_vec4[slice * 17 + tx];
+        let right_2 = right_tile_vec4[slice * 17 + tx + 8];
         {
-          let left = left_tile_vec4[step * 17 + ty];
+          let left = left_tile_vec4[slice * 17 + ty];
           accumulator[0] = fma(vec4<f32>(left.x), right, accumulator[0]);
           accumulator[1] = fma(vec4<f32>(left.x), right_2, accumulator[1]);
           accumulator[2] = fma(vec4<f32>(left.y), right, accumulator[2]);
@@ -107,7 +107,7 @@ fn main(
           accumulator[7] = fma(vec4<f32>(left.w), right_2, accumulator[7]);
         }
         {
-          let left = left_tile_vec4[step * 17 + ty + 8];
+          let left = left_tile_vec4[slice * 17 + ty + 8];
           accumulator[8] = fma(vec4<f32>(left.x), right, accumulator[8]);
           accumulator[9] = fma(vec4<f32>(left.x), right_2, accumulator[9]);
           accumulator[10] = fma(vec4<f32>(left.y), right, accumulator[10]);

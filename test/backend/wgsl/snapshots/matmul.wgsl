@@ -52,10 +52,10 @@ fn main(
     let k_end = min(64, launch.inner - k_start);
     for (var k_first = 0; k_first < k_end; k_first += 8) {
       if (lane < 32) {
-        let k_step = (lane % 2) * 4;
+        let k_slice = (lane % 2) * 4;
         let m_vector = lane / 2;
         var along: array<vec4<f32>, 4>;
-        let k = k_first + k_step;
+        let k = k_first + k_slice;
         let k_at = k_start + k;
         for (var along_i = 0; along_i < 4; along_i++) {
           let m = m_vector * 4 + along_i;
@@ -63,14 +63,14 @@ fn main(
           along[along_i] = select(vec4<f32>(), x[(m_at * launch.inner + k_at) >> 2u], (m_at < launch.rows) & (k_at < launch.inner));
         }
         for (var turn = 0; turn < 4; turn++) {
-          left_tile_vec4[(k_step + turn) * 17 + m_vector] = vec4<f32>(along[0][turn], along[1][turn], along[2][turn], along[3][turn]);
+          left_tile_vec4[(k_slice + turn) * 17 + m_vector] = vec4<f32>(along[0][turn], along[1][turn], along[2][turn], along[3][turn]);
         }
       }
       if (lane >= 32) {
-        let k_step = ((lane - 32) % 2) * 4;
+        let k_slice = ((lane - 32) % 2) * 4;
         let n_vector = (lane - 32) / 2;
         var along: array<vec4<f32>, 4>;
-        let k = k_first + k_step;
+        let k = k_first + k_slice;
         let k_at = k_start + k;
         for (var along_i = 0; along_i < 4; along_i++) {
           let n = n_vector * 4 + along_i;
@@ -78,17 +78,17 @@ fn main(
           along[along_i] = select(vec4<f32>(), y[(k_at + n_at * launch.inner) >> 2u], (k_at < launch.inner) & (n_at < launch.columns));
         }
         for (var turn = 0; turn < 4; turn++) {
-          right_tile_vec4[(k_step + turn) * 17 + n_vector] = vec4<f32>(along[0][turn], along[1][turn], along[2][turn], along[3][turn]);
+          right_tile_vec4[(k_slice + turn) * 17 + n_vector] = vec4<f32>(along[0][turn], along[1][turn], along[2][turn], along[3][turn]);
         }
       }
       workgroupBarrier();
-      for (var step = 0; step < 8; step++) {
+      for (var slice = 0; slice < 8; slice++) {
         var right: array<vec4<f32>, 2>;
         for (var right_i = 0; right_i < 2; right_i++) {
-          right[right_i] = right_tile_vec4[step * 17 + tx + right_i * 8];
+          right[right_i] = right_tile_vec4[slice * 17 + tx + right_i * 8];
         }
         for (var m_quad = 0; m_quad < 2; m_quad++) {
-          let left = left_tile_vec4[step * 17 + ty + m_quad * 8];
+          let left = left_tile_vec4[slice * 17 + ty + m_quad * 8];
           for (var m_lane = 0; m_lane < 4; m_lane++) {
             for (var n_quad = 0; n_quad < 2; n_quad++) {
               accumulator[m_quad * 8 + m_lane * 2 + n_quad] = fma(vec4<f32>(left[m_lane]), right[n_quad], accumulator[m_quad * 8 + m_lane * 2 + n_quad]);
