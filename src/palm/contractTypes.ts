@@ -78,17 +78,10 @@ export type HeadOnBackboneProblem<B extends Backbone, H extends Head> = Problem<
   'the backbone'
 >;
 
-/** why a head cannot learn from a reader */
-export type HeadOnReaderProblem<R extends Reader, H extends Head> = Problem<
-  H['needs']['reader'] & H['needs']['labels'],
-  R['gives'],
-  'the head',
-  'the reader'
->;
-
+/** why a head cannot stand on a backbone, or cannot learn from a reader */
 export type HeadProblem<R extends Reader, B extends Backbone, H extends Head> =
   | HeadOnBackboneProblem<B, H>
-  | HeadOnReaderProblem<R, H>;
+  | Problem<H['needs']['reader'] & H['needs']['labels'], R['gives'], 'the head', 'the reader'>;
 
 /** T when there is no problem, else the problem's text, which the compiler then names as the expected type. */
 export type Checked<P, T> = [P] extends [never] ? T : P;
