@@ -1,7 +1,7 @@
 /**
  * Counter-based random numbers: Threefry-2x32, 20 rounds (Salmon, Moraes, Dror, Shaw, "Parallel random numbers:
  * as easy as 1, 2, 3", SC 2011). Every draw is a pure function of (key, counter), so dropout, initialisation and
- * shuffling need no mutable state and every reading of a kernel draws the same numbers.
+ * shuffling need no mutable state and every backend draws the same numbers.
  */
 export const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24] as const;
 export const PARITY = 0x1bd11bda;

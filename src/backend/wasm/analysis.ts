@@ -97,7 +97,7 @@ function costFrom(isStored: (value: Value) => boolean): (value: Value) => number
 /** Decides from the last value to the first, so that the users of a value are decided before it. */
 function findPlaced(
   { statements, values, users, live, orderOf }: Flow,
-  groups: ReadonlyMap<User, readonly Store[]>,
+  joint: ReadonlyMap<User, readonly Store[]>,
 ): ReadonlySet<Value> {
   const placed = new Set<Value>();
   /** values, stores, loops and conditions whose loop nests evaluate a value */
@@ -109,7 +109,7 @@ function findPlaced(
     const found = new Set<User>();
     for (const user of users.get(value) ?? []) {
       // stores in one nest are one consumer
-      if (user.kind !== 'value') found.add(groups.get(user)?.[0] ?? user);
+      if (user.kind !== 'value') found.add(joint.get(user)?.[0] ?? user);
       else if (!live.has(user)) continue;
       else if (user.axes.length === 0 || placed.has(user)) found.add(user);
       else for (const consumer of consumers.get(user) ?? []) found.add(consumer);
@@ -150,8 +150,8 @@ function findPlaced(
 
 export function analyse(kernel: Kernel): Analysis {
   const flow = flowOf(kernel);
-  const groups = storeGroups(flow);
-  const placed = findPlaced(flow, groups);
+  const joint = jointStores(flow);
+  const placed = findPlaced(flow, joint);
   const isPlaced = (value: Value): boolean => placed.has(value);
   const reads = new Map<Value, ReadonlySet<Value>>();
   const readsOf = (value: Value): ReadonlySet<Value> => {
@@ -166,7 +166,7 @@ export function analyse(kernel: Kernel): Analysis {
     flow,
     isPlaced,
     readsOf,
-    together: (store) => groups.get(store) ?? [store],
+    together: (store) => joint.get(store) ?? [store],
     costOf: costFrom(isPlaced),
   };
 }
@@ -175,8 +175,8 @@ export function analyse(kernel: Kernel): Analysis {
  * Stores of the same elements that follow each other. They are written in one nest, in place of the last of them, so that what
  * several results have in common is computed once per element and needs no memory.
  */
-function storeGroups({ statements }: Flow): ReadonlyMap<Store, readonly Store[]> {
-  const groups = new Map<Store, Store[]>();
+function jointStores({ statements }: Flow): ReadonlyMap<Store, readonly Store[]> {
+  const joint = new Map<Store, Store[]>();
   let [open, within]: [Store[], Region | undefined] = [[], undefined];
   for (const { statement, region } of statements) {
     if (statement.kind === 'let') {
@@ -191,10 +191,10 @@ function storeGroups({ statements }: Flow): ReadonlyMap<Store, readonly Store[]>
       if (!first || within !== region || !apart || !coversTheSame(first, statement)) open = [];
       open.push(statement);
       within = region;
-      groups.set(statement, open);
+      joint.set(statement, open);
     }
   }
-  return groups;
+  return joint;
 }
 
 function coversTheSame(first: Store, second: Store): boolean {
@@ -211,7 +211,7 @@ function coversTheSame(first: Store, second: Store): boolean {
 /**
  * Which yielded tiles may be written straight into the memory of the carried tile that they replace.
  *
- * That is safe where nobody reads the old tile afterwards in the same iteration, and the yielded tile itself reads it
+ * That is safe where the old tile is not read afterwards in the same iteration, and the yielded tile itself reads it
  * only element by element, at the position that it then writes.
  */
 export function inPlaceOf(analysis: Analysis): ReadonlyMap<Value, Value> {
@@ -266,7 +266,7 @@ function findLastReads({ flow, isPlaced, readsOf, together }: Analysis): Readonl
       ?.some((user) => user.kind === 'value' && user.op === 'dot' && user.accumulator !== value) ?? false;
   statements.forEach(({ statement }, at) => {
     if (statement.kind === 'store') {
-      // written where the last store of its group stands
+      // written where the last of its joint stores stands
       const written = Math.max(...together(statement).map(orderOf));
       for (const value of valuesReadBy(statement)) evaluate(value, written);
     } else if (statement.kind === 'loop') {

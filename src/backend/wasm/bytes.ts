@@ -26,7 +26,7 @@ export function signed(value: number): number[] {
   for (;;) {
     const low = rest & 0x7f;
     rest >>= 7;
-    // Done when what remains is the sign bit of the last group, repeated.
+    // done when what remains is the sign bit of the last seven, repeated
     const done = (rest === 0 && (low & 0x40) === 0) || (rest === -1 && (low & 0x40) !== 0);
     bytes.push(done ? low : low | 0x80);
     if (done) return bytes;

@@ -68,7 +68,7 @@ export interface LoopOptions {
  * The loops of a nest over the rows and lanes of a tile, and where in them a span holds. What depends on rows only, or on
  * neither, is computed at its own level, once. `nest.ts` adds the evaluation of values.
  *
- * Lanes are visited in two stretches: whole vectors inside all spans, without masks, then the rest of the row, one vector at
+ * Lanes are visited in two ranges: whole vectors inside all spans, without masks, then the rest of the row, one vector at
  * a time under masks. A row that a span leaves out is all rest. What is computed once per row is the same for both.
  */
 export abstract class Loops {

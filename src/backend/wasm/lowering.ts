@@ -46,7 +46,7 @@ export interface Lowering {
   used: number;
 }
 
-/** The error of a construct that this reading cannot spell. */
+/** The error of a construct that this backend does not have. */
 export const unsupported = (kernel: Kernel, what: string, node?: string): FrondError =>
   new FrondError('FROND-K210', `kernel ${kernel.name}: ${what} is not supported in WebAssembly`, {
     node,

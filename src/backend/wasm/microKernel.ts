@@ -23,7 +23,7 @@ interface Shape {
  *
  * A block has eight accumulators; with two vectors of the right side and one of the left that is what sixteen vector
  * registers hold. Larger blocks spill and run at half to four fifths of the speed, with fused multiply-add too, and so do
- * several steps of the depth loop written out. A panel of the right side, [depth][8], stays in the first-level cache while
+ * several iterations of the depth loop written out. A panel of the right side, [depth][8], stays in the first-level cache while
  * the blocks of the left side pass by. It is a function of its own because engines replace quickly compiled code by
  * optimised code between calls only.
  */
@@ -36,9 +36,9 @@ export function multiply(
   sizes: readonly [blocks: Code<'i32'>, panels: Code<'i32'>, depth: Code<'i32'>],
 ): Statement {
   const shape: Shape = { left, right, outRow: out.rowStride, accumulate, fused: at.relaxed };
-  const steps = [left.rowStep, left.depthStep, left.blockStep, right.depthStep, right.blockStep];
+  const strides = [left.rowStep, left.depthStep, left.blockStep, right.depthStep, right.blockStep];
   const options = `${accumulate ? '_add' : ''}${at.relaxed ? '_fused' : ''}`;
-  const name = `multiply${options}_${[...steps, out.rowStride].join('_')}`;
+  const name = `multiply${options}_${[...strides, out.rowStride].join('_')}`;
   const reference = at.module.helper(name, 'i32', PARAMETERS, 'none', (fn, parameters) =>
     author(fn, shape, parameters),
   );

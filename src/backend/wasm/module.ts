@@ -31,8 +31,8 @@ export interface WasmOptions {
    * on every machine. Default false; `hasRelaxedSimd` says whether the engine knows it.
    */
   readonly relaxed?: boolean | undefined;
-  /** the caller has judged the kernel already; it is not judged again */
-  readonly judged?: boolean | undefined;
+  /** the caller has checked the kernel already; it is not checked again */
+  readonly checked?: boolean | undefined;
 }
 
 /** A kernel as a WebAssembly module. */
@@ -126,10 +126,10 @@ function defineRun(
 /**
  * Assembles a kernel as WebAssembly with 128-bit vectors.
  *
- * @throws FROND-K1… when the kernel is illegal; FROND-K210 when it uses what this reading cannot spell.
+ * @throws FROND-K1… when the kernel is illegal; FROND-K210 when it uses what this backend does not have.
  */
 export function assembleKernel(kernel: Kernel, options: WasmOptions = {}): WasmKernel {
-  if (!options.judged) assertKernel(kernel);
+  if (!options.checked) assertKernel(kernel);
   const module = new ModuleBuilder();
   const { gridRank, buffers, parameters } = kernel;
   const programs = Array.from({ length: gridRank }, (_, i) => [`program${i}`, 'i32'] as const);

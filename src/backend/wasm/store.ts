@@ -11,13 +11,13 @@ import { keepIn, toHalf } from './vectors.ts';
 import { vectorsAtOnce } from './write.ts';
 
 /**
- * Writes a tile or a scalar to a buffer; what lies beyond a span's limit is not written. Stores of a group are written when
+ * Writes a tile or a scalar to a buffer; what lies beyond a span's limit is not written. Joint stores are written when
  * its last one is reached.
  */
 export function writeStores(at: Lowering, store: Store): Statement[] {
   if (store.value.axes.length === 0) return at.fn.scoped(() => storeScalar(at, store));
-  const group = at.analysis.together(store);
-  return group.at(-1) === store ? at.fn.scoped(() => storeNest(at, group)) : [];
+  const stores = at.analysis.together(store);
+  return stores.at(-1) === store ? at.fn.scoped(() => storeNest(at, stores)) : [];
 }
 
 function storeScalar(at: Lowering, { buffer, terms, value }: Store): Statement[] {
@@ -30,23 +30,23 @@ function storeScalar(at: Lowering, { buffer, terms, value }: Store): Statement[]
   return [...statements, i32.store16(address, i32x4.lane(bits, 0))];
 }
 
-function storeNest(at: Lowering, group: readonly Store[]): Statement[] {
-  const { value, terms } = defined(group[0], 'store');
+function storeNest(at: Lowering, stores: readonly Store[]): Statement[] {
+  const { value, terms } = defined(stores[0], 'store');
   const [first, second] = value.axes;
   const lane = defined(second ?? first, 'axis of a store');
   const row = second && first;
   const nest = new Nest(at, row, lane, {
-    of: group.flatMap((store) => [store.value, ...indexTiles(store.terms)]),
-    spans: group.flatMap((store) => spanTerms(store.terms).map(({ index }) => index)),
+    of: stores.flatMap((store) => [store.value, ...indexTiles(store.terms)]),
+    spans: stores.flatMap((store) => spanTerms(store.terms).map(({ index }) => index)),
     rows: endOver(terms, row),
     lanes: endOver(terms, lane),
   });
-  const atOnce = Math.min(...group.map((store) => vectorsAtOnce(at, store.value, lane)));
+  const atOnce = Math.min(...stores.map((store) => vectorsAtOnce(at, store.value, lane)));
   nest.each(atOnce, (vectors) => {
     for (let vector = 0; vector < vectors; vector++) {
       const cell = nest.cell(vector);
-      const elements = group.map((store) => nest.evaluate(store.value, cell));
-      group.forEach((store, i) => {
+      const elements = stores.map((store) => nest.evaluate(store.value, cell));
+      stores.forEach((store, i) => {
         const element = defined(elements[i], 'element');
         const isBool = store.value.dtype === 'bool';
         storeVector(nest, store, cell, isBool ? vectorCast(at.fn, 'bool', 'u32', element) : element);

@@ -37,7 +37,7 @@ function relaxedOf({ relaxed = false }: WasmOptions): boolean {
   });
 }
 
-/** Threads where nobody asks for a number: more of them mostly wait for memory, or for each other. */
+/** Threads where no number is given: more of them mostly wait for memory, or for each other. */
 const MOST = 16;
 
 interface ThreadChoice {

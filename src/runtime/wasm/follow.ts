@@ -10,13 +10,13 @@ export const CONTROL = {
   /** word index of the command list, and of its counters */
   list: 2,
   counters: 3,
-  /** word index of the times at which launches begin, as f64, and of the last one's end; 0: nobody asks */
+  /** word index of the times at which launches begin, as f64, and of the last one's end; 0: not asked for */
   clock: 4,
   /** launches that may begin, where they are timed */
   begun: 5,
   /** threads that have not finished the list yet */
   left: 16,
-  /** changes when a launch has ended that somebody sleeps for */
+  /** changes when a launch has ended that a thread sleeps for */
   signal: 32,
   sleepers: 48,
   /** 1 + the launch that failed first; 0: none */
@@ -37,7 +37,7 @@ export interface FollowerKernel {
   readonly floats: readonly number[];
 }
 
-/** What a thread is told. */
+/** Messages to a thread. */
 export type ToFollower =
   | {
       readonly kind: 'start';
@@ -50,7 +50,7 @@ export type ToFollower =
     }
   | { readonly kind: 'kernels'; readonly kernels: readonly FollowerKernel[] };
 
-/** What a thread tells. `done`: the last one has finished the list. */
+/** Messages from a thread. `done`: the last one has finished the list. */
 export type FromFollower =
   | { readonly kind: 'ready' }
   | { readonly kind: 'done' }
@@ -71,7 +71,7 @@ interface FollowerPort {
  *
  * All threads walk through one command list. Each launch has a range of cells for each thread, which first takes from its
  * own, a quarter of what is left at a time, and then helps the others; so most cells stay where their data is in a cache, and
- * nobody idles while there is work. Which thread computes a cell never shows in the result.
+ * no thread idles while there is work. Which thread computes a cell never shows in the result.
  */
 export function follow(port: FollowerPort): void {
   const SPINS = 4000;
@@ -129,7 +129,7 @@ export function follow(port: FollowerPort): void {
       if (!keeps) return;
       if (thread.ended(counters + (launches - 1) * (threads + 1))) times[launches] = performance.now();
     },
-    /** Nobody works on a timed launch before the first thread has read the clock. @returns false when a launch has failed */
+    /** No thread works on a timed launch before the first thread has read the clock. @returns false when a launch has failed */
     turn(launch: number): boolean {
       const { control, word, index } = state;
       if (index === 0) {

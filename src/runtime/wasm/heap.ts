@@ -57,7 +57,7 @@ export class Heap {
       const address = this.#top;
       this.#grow(address + bytes, bytes);
       this.#top = address + bytes;
-      // what was never used is zero, and stays unmapped until somebody writes there
+      // what was never used is zero, and stays unmapped until it is written
       return { words, address, bytes };
     }
     const { address } = reused;

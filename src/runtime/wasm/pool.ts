@@ -59,7 +59,7 @@ export class Pool {
     }).then(() => {
       this.#running = true;
     });
-    // whoever waits for it hears of it; until then it is no rejection that nobody handles
+    // a rejection is handled by who awaits it, perhaps later
     this.#started.catch(() => undefined);
     return this.#started;
   }

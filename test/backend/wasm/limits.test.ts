@@ -39,7 +39,7 @@ it.each(unsupported)('%s gives a typed error', (_, code, author) => {
 
 const softmax = onlyKernel(planSoftmax({ x: input(0), out: output(0), rows: 'rows', columns: 7 }));
 
-it('names what it cannot spell in a kernel that nobody has judged', () => {
+it('names what it does not have in a kernel that was not checked', () => {
   const kernel = trace((k) => {
     const c = k.axis('c', 4);
     const truths = k.lt(k.arange(c), 2);
@@ -47,7 +47,7 @@ it('names what it cannot spell in a kernel that nobody has judged', () => {
     Object.assign(most, { arg: truths, dtype: 'bool' });
     k.store(k.write('out'), [[k.program(0), 1]], k.cast(most, 'f32'));
   });
-  expect(() => assembleKernel(kernel, { judged: true })).toThrow(/^\[FROND-K210\].*reduce max of bools/);
+  expect(() => assembleKernel(kernel, { checked: true })).toThrow(/^\[FROND-K210\].*reduce max of bools/);
 });
 
 it('turns a trap into a typed error', () => {
