@@ -97,6 +97,8 @@ const LONGEST = 1000;
 /** A natural number, a name, or a well-formed expression with a name in it. */
 export function isDim(value: unknown): value is Dim {
   if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0;
+  // most are plain names
+  if (typeof value === 'string' && /^[A-Za-z_]\w{0,99}$/.test(value)) return value !== '__proto__';
   if (typeof value !== 'string' || value.length > LONGEST || !/^[\w.+\-*/()]+$/.test(value)) return false;
   const names = namesOf(value);
   // every name as 1: what is left must be well formed, whatever its value

@@ -40,9 +40,9 @@ type Not = <S extends Shape>(x: Tensor<'bool', S>) => Tensor<'bool', S>;
 /** What a row of a table of element-wise ops is called as. */
 type OfUnary<Op extends string, Row> = Row extends { readonly takes: 'bool' }
   ? Not
-  : Row extends { readonly takes: 'float' }
-    ? FloatMap<Op>
-    : NumberMap<Op>;
+  : Row extends { readonly takes: 'number' }
+    ? NumberMap<Op>
+    : FloatMap<Op>;
 type OfBinary<Op extends string, Row> = Row extends { readonly takes: 'bool' }
   ? Logic<Op>
   : Row extends { readonly gives: 'bool' }

@@ -85,7 +85,7 @@ export function defineOp<const O extends Names, K extends Kinds, const R extends
   const [least, most] = arityOf(operandNames);
   const present: { readonly [option: string]: ((attributes: A) => boolean) | undefined } = given ?? {};
   const bind = <T>(names: readonly Name[], values: readonly T[], attributes: Attributes) =>
-    byName(name, names, values, (option) => present[option]?.(attributes as A));
+    byName(name, names, values, given && ((option) => present[option]?.(attributes as A)));
   // here names and attributes that are checked as a rule runs become those that the compiler knows
   const operandsOf = <T>(values: readonly T[], attributes: Attributes) =>
     bind(operandNames, values, attributes) as ByName<O[number], T>;

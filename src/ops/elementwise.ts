@@ -10,12 +10,12 @@ import type { ElementwiseName, Value } from '../kernel/ir.ts';
 
 interface Row extends Pick<OpRecord, 'neutral' | 'involution'> {
   readonly doc: string;
-  /** types it takes: all operands have the same one */
-  readonly takes: 'float' | 'number' | 'bool';
+  /** types it takes, the same one for all operands: by default 'float' of one operand, 'number' of two */
+  readonly takes?: 'float' | 'number' | 'bool';
   /** 'bool' for comparisons; else the operands' type */
   readonly gives?: 'bool';
-  /** floating-point operations per element, as a roofline counts them */
-  readonly flops: number;
+  /** floating-point operations per element, as a roofline counts them; 1 where they are left out */
+  readonly flops?: number;
 }
 
 /** y = f(x). `emit` is a function of the kernel language, or written in it; gradients have the shape of the result. */
@@ -45,40 +45,19 @@ const normalCdf = (k: KernelBuilder, x: Value, power: Value): Value => {
 };
 
 export const unary = {
-  neg: {
-    doc: '−x',
-    takes: 'number',
-    flops: 1,
-    emit: 'neg',
-    involution: true,
-    vjp: (b, { dy }) => b.neg(dy),
-  },
+  neg: { doc: '−x', takes: 'number', emit: 'neg', involution: true, vjp: (b, { dy }) => b.neg(dy) },
   abs: {
     doc: '|x|; its gradient at 0 is 0',
     takes: 'number',
-    flops: 1,
     emit: 'abs',
     vjp: (b, { x, dy }) =>
       b.sub(b.where(b.one('less', [0, x]), dy, 0), b.where(b.one('less', [x, 0]), dy, 0)),
   },
-  exp: { doc: 'e^x', takes: 'float', flops: 8, emit: 'exp', vjp: (b, { y, dy }) => b.mul(dy, y) },
-  log: {
-    doc: 'natural logarithm',
-    takes: 'float',
-    flops: 8,
-    emit: 'log',
-    vjp: (b, { x, dy }) => b.div(dy, x),
-  },
-  sqrt: {
-    doc: 'square root',
-    takes: 'float',
-    flops: 1,
-    emit: 'sqrt',
-    vjp: (b, { y, dy }) => b.div(b.mul(dy, 0.5), y),
-  },
+  exp: { doc: 'e^x', flops: 8, emit: 'exp', vjp: (b, { y, dy }) => b.mul(dy, y) },
+  log: { doc: 'natural logarithm', flops: 8, emit: 'log', vjp: (b, { x, dy }) => b.div(dy, x) },
+  sqrt: { doc: 'square root', emit: 'sqrt', vjp: (b, { y, dy }) => b.div(b.mul(dy, 0.5), y) },
   rsqrt: {
     doc: '1/√x',
-    takes: 'float',
     flops: 2,
     emit: 'rsqrt',
     // d x^(−1/2) = −½ x^(−3/2)
@@ -86,14 +65,12 @@ export const unary = {
   },
   tanh: {
     doc: 'hyperbolic tangent',
-    takes: 'float',
     flops: 10,
     emit: 'tanh',
     vjp: (b, { x, dy }) => b.mul(dy, b.one('tanhSlope', [x])),
   },
   tanhSlope: {
     doc: '1 − tanh² x as 4p / (1 + p)² with p = e^(−2|x|): the derivative of tanh, whose digits it keeps where tanh is close to ±1',
-    takes: 'float',
     flops: 12,
     emit(k, x) {
       const power = k.exp(k.mul(k.map('abs', x), -2));
@@ -104,21 +81,18 @@ export const unary = {
   },
   erf: {
     doc: 'error function, 2/√π ∫₀ˣ e^(−t²) dt',
-    takes: 'float',
     flops: 12,
     emit: 'erf',
     vjp: (b, { x, dy }) => b.mul(dy, b.mul(2 / Math.sqrt(Math.PI), b.exp(b.neg(b.mul(x, x))))),
   },
   gelu: {
     doc: 'x · Φ(x) with the normal distribution function (Hendrycks and Gimpel 2016), not its tanh approximation',
-    takes: 'float',
     flops: 15,
     emit: (k, x) => k.mul(x, normalCdf(k, x, normalPower(k, x))),
     vjp: (b, { x, dy }) => b.mul(dy, b.one('geluSlope', [x])),
   },
   geluSlope: {
     doc: 'Φ(x) + x φ(x): the derivative of gelu',
-    takes: 'float',
     flops: 25,
     emit(k, x) {
       const power = normalPower(k, x);
@@ -132,14 +106,11 @@ export const unary = {
   },
   relu: {
     doc: 'max(x, 0); its gradient at 0 is 0',
-    takes: 'float',
-    flops: 1,
     emit: (k, x) => k.max(x, 0),
     vjp: (b, { y, dy }) => b.where(b.one('less', [0, y]), dy, 0),
   },
   sigmoid: {
     doc: '1 / (1 + e^(−x)), as e^x / (1 + e^x) for x < 0: nothing overflows, and small results keep their digits',
-    takes: 'float',
     flops: 12,
     emit(k, x) {
       const power = k.exp(k.neg(k.map('abs', x)));
@@ -148,46 +119,32 @@ export const unary = {
     // 1 − y as σ(−x), which keeps its digits where y is close to 1
     vjp: (b, { x, y, dy }) => b.mul(dy, b.mul(y, b.one('sigmoid', [b.neg(x)]))),
   },
-  floor: { doc: 'largest integer ≤ x', takes: 'float', flops: 1, emit: 'floor' },
-  isFinite: {
-    doc: 'neither infinite nor NaN',
-    takes: 'float',
-    gives: 'bool',
-    flops: 1,
-    emit: 'isFinite',
-  },
-  not: { doc: 'not x', takes: 'bool', flops: 1, emit: 'not', involution: true },
+  floor: { doc: 'largest integer ≤ x', emit: 'floor' },
+  isFinite: { doc: 'neither infinite nor NaN', gives: 'bool', emit: 'isFinite' },
+  not: { doc: 'not x', takes: 'bool', emit: 'not', involution: true },
 } satisfies Readonly<Record<string, Unary>>;
 
 export const binary = {
   add: {
     doc: 'x + y',
-    takes: 'number',
-    flops: 1,
     emit: 'add',
     neutral: { value: -0, commutes: true },
     vjp: (_b, { dz }) => [dz, dz],
   },
   sub: {
     doc: 'x − y',
-    takes: 'number',
-    flops: 1,
     emit: 'sub',
     neutral: { value: 0, commutes: false },
     vjp: (b, { dz }) => [dz, b.neg(dz)],
   },
   mul: {
     doc: 'x · y per element',
-    takes: 'number',
-    flops: 1,
     emit: 'mul',
     neutral: { value: 1, commutes: true },
     vjp: (b, { x, y, dz }) => [b.mul(dz, y), b.mul(dz, x)],
   },
   div: {
     doc: 'x / y',
-    takes: 'number',
-    flops: 1,
     emit: 'div',
     neutral: { value: 1, commutes: false },
     vjp(b, { y, z, dz }) {
@@ -197,26 +154,22 @@ export const binary = {
   },
   maximum: {
     doc: 'the larger of x and y; the gradient of a tie goes to x',
-    takes: 'number',
-    flops: 1,
     emit: 'max',
     vjp: (b, { x, y, dz }) => splitWhere(b, b.one('greaterEqual', [x, y]), dz),
   },
   minimum: {
     doc: 'the smaller of x and y; the gradient of a tie goes to x',
-    takes: 'number',
-    flops: 1,
     emit: 'min',
     vjp: (b, { x, y, dz }) => splitWhere(b, b.one('lessEqual', [x, y]), dz),
   },
-  equal: { doc: 'x = y', takes: 'number', gives: 'bool', flops: 1, emit: 'eq' },
-  notEqual: { doc: 'x ≠ y', takes: 'number', gives: 'bool', flops: 1, emit: 'ne' },
-  less: { doc: 'x < y', takes: 'number', gives: 'bool', flops: 1, emit: 'lt' },
-  lessEqual: { doc: 'x ≤ y', takes: 'number', gives: 'bool', flops: 1, emit: 'le' },
-  greater: { doc: 'x > y', takes: 'number', gives: 'bool', flops: 1, emit: (k, x, y) => k.lt(y, x) },
-  greaterEqual: { doc: 'x ≥ y', takes: 'number', gives: 'bool', flops: 1, emit: (k, x, y) => k.le(y, x) },
-  and: { doc: 'both', takes: 'bool', flops: 1, emit: 'and' },
-  or: { doc: 'either or both', takes: 'bool', flops: 1, emit: 'or' },
+  equal: { doc: 'x = y', gives: 'bool', emit: 'eq' },
+  notEqual: { doc: 'x ≠ y', gives: 'bool', emit: 'ne' },
+  less: { doc: 'x < y', gives: 'bool', emit: 'lt' },
+  lessEqual: { doc: 'x ≤ y', gives: 'bool', emit: 'le' },
+  greater: { doc: 'x > y', gives: 'bool', emit: (k, x, y) => k.lt(y, x) },
+  greaterEqual: { doc: 'x ≥ y', gives: 'bool', emit: (k, x, y) => k.le(y, x) },
+  and: { doc: 'both', takes: 'bool', emit: 'and' },
+  or: { doc: 'either or both', takes: 'bool', emit: 'or' },
 } satisfies Readonly<Record<string, Binary>>;
 
 /** A gradient that goes to the first operand where the condition holds, else to the second. */

@@ -57,21 +57,24 @@ function defineElementwise<
   return record;
 }
 
-const TAKEN: Readonly<Record<Unary['takes'], readonly DType[]>> = {
+type Takes = NonNullable<Unary['takes']>;
+
+const TAKEN: Readonly<Record<Takes, readonly DType[]>> = {
   float: ['f32', 'f16'],
   number: ['f32', 'f16', 'i32', 'u32'],
   bool: ['bool'],
 };
 
-function expectTaken(op: string, takes: Unary['takes'], ...types: readonly TensorType[]): void {
+function expectTaken(op: string, takes: Takes, ...types: readonly TensorType[]): void {
   const other = types.find(({ dtype }) => !TAKEN[takes].includes(dtype));
   if (other)
     fail('FROND-S010', `${op}: cannot take ${other.dtype} operands`, `it takes ${TAKEN[takes].join(', ')}`);
 }
 
-const unaryOp = (name: string, { emit, vjp, takes, gives, ...facts }: Unary): OpRecord =>
+const unaryOp = (name: string, { emit, vjp, takes = 'float', gives, flops = 1, ...facts }: Unary): OpRecord =>
   defineElementwise({
     ...facts,
+    flops,
     name,
     operands: ['x'],
     results: ['y'],
@@ -84,9 +87,13 @@ const unaryOp = (name: string, { emit, vjp, takes, gives, ...facts }: Unary): Op
     vjp: vjp && ((b, refs) => [vjp(b, refs)]),
   });
 
-const binaryOp = (name: string, { emit, vjp, takes, gives, ...facts }: Binary): OpRecord =>
+const binaryOp = (
+  name: string,
+  { emit, vjp, takes = 'number', gives, flops = 1, ...facts }: Binary,
+): OpRecord =>
   defineElementwise({
     ...facts,
+    flops,
     name,
     operands: ['x', 'y'],
     results: ['z'],

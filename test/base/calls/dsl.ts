@@ -43,7 +43,7 @@ const named = (make: (fn: Function) => Row, table: object): Rows =>
     }),
   );
 
-type Takes = { readonly takes: string };
+type Takes = { readonly doc: string; readonly takes?: string };
 const takingBool = (table: Readonly<Record<string, Takes>>, bool: boolean): object =>
   Object.fromEntries(Object.entries(table).filter(([, { takes }]) => (takes === 'bool') === bool));
 
