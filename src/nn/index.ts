@@ -1,5 +1,13 @@
-export { type ChainConstraints, chainConstraints, constrain, FORBIDDEN, type LabelChain } from './chain.ts';
-export { type CrfLayer, type CrfLayerOptions, crfLayer } from './crf.ts';
+export {
+  type ChainConstraints,
+  type CrfLayer,
+  type CrfLayerOptions,
+  chainConstraints,
+  constrain,
+  crfLayer,
+  FORBIDDEN,
+  type LabelChain,
+} from './crf.ts';
 export {
   type EncoderBlockOptions,
   type EncoderOptions,
@@ -10,6 +18,13 @@ export {
   type SelfAttentionOptions,
   selfAttention,
 } from './encoder.ts';
-export { learnedPositions, type PositionOptions } from './position.ts';
-export { prependSentence, prependVisible, type SentenceOptions, sentenceOf, tokensOf } from './sentence.ts';
+export {
+  learnedPositions,
+  type PositionOptions,
+  prependSentence,
+  prependVisible,
+  type SentenceOptions,
+  sentenceOf,
+  tokensOf,
+} from './sequence.ts';
 export { type LabelScheme, readTag, schemeOf, type Tag } from './tags.ts';

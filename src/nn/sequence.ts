@@ -1,11 +1,13 @@
 import { checkArguments } from '../base/arguments.ts';
-import { type OptionsOf, optional, text } from '../base/kinds.ts';
+import { natural, type OptionsOf, optional, text, unchecked } from '../base/kinds.ts';
 import { contextKind } from '../dsl/graph.ts';
 import {
+  add,
   broadcastTo,
   concat,
   type Dim,
   type GraphContext,
+  gather,
   reshape,
   scope,
   slice,
@@ -15,7 +17,37 @@ import {
 import { tensorKind } from '../dsl/tensor.ts';
 import type { Minus, Plus } from '../dsl/types/dimension.ts';
 
-// A learned vector in front of every sentence, whose encoding stands for the whole of it (BERT's [CLS] without a token).
+// What is added to the vectors of tokens before they are encoded, and taken from what was encoded.
+
+/** Declares `NAME/weight`, drawn as tables of embeddings are. */
+const learned = <const S extends readonly Dim[]>(
+  g: GraphContext,
+  name: string,
+  shape: S,
+): Tensor<'f32', [...S]> => scope(name, () => g.parameter('weight', 'f32', shape, truncatedNormal(0.02)));
+
+const positionOptions = {
+  /** positions run from 0 to below this */
+  max: natural,
+  /** scope of its parameter, 'positions' by default */
+  name: optional(text),
+};
+export type PositionOptions = OptionsOf<typeof positionOptions>;
+const POSITIONS = { g: contextKind, x: tensorKind, positions: unchecked, options: positionOptions };
+
+/** Adds a learned vector per position: x [B, T, W], positions i32 [B, T]; declares `NAME/weight` [max, W]. */
+export function learnedPositions<B extends Dim, T extends Dim, W extends Dim>(
+  g: GraphContext,
+  x: Tensor<'f32', [B, T, W]>,
+  positions: Tensor<'i32', [B, T]>,
+  options: PositionOptions,
+): Tensor<'f32', [B, T, W]> {
+  checkArguments('learnedPositions', POSITIONS, [g, x, positions, options]);
+  const { max, name = 'positions' } = options;
+  return add(x, gather(learned(g, name, [max, x.shape[2]]), positions));
+}
+
+// ---- a learned vector in front of every sentence, whose encoding stands for the whole of it (BERT's [CLS] without a token).
 
 const sentenceOptions = {
   /** scope of its parameter, 'sentence' by default */
@@ -33,8 +65,7 @@ export function prependSentence<B extends Dim, T extends Dim, W extends Dim>(
   checkArguments('prependSentence', kinds, [g, x, options]);
   const { name = 'sentence' } = options;
   const [batch, , width] = x.shape;
-  const vector = scope(name, () => g.parameter('weight', 'f32', [1, 1, width], truncatedNormal(0.02)));
-  return concat([broadcastTo(vector, [batch, 1, width]), x], 1);
+  return concat([broadcastTo(learned(g, name, [1, 1, width]), [batch, 1, width]), x], 1);
 }
 
 /** The mask of the longer sequence: [B, T] → [B, 1+T]; the sentence's own position is always visible. */
