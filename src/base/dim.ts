@@ -31,7 +31,7 @@ function isSum(dim: string): boolean {
 /** What stands behind a `/`. */
 const divisor = (dim: Dim): string => (typeof dim === 'string' && /[-+*/]/.test(dim) ? `(${dim})` : `${dim}`);
 
-/** `dim` without its divisor `y`, or undefined when it is no quotient by `y` */
+/** `dim` without its divisor `y`, or undefined when it is not a quotient by `y` */
 const undivided = (dim: Dim, y: Dim): string | undefined =>
   typeof dim === 'string' && dim.endsWith(`/${divisor(y)}`) && !isSum(dim)
     ? dim.slice(0, -`/${divisor(y)}`.length)
@@ -134,7 +134,7 @@ export function evaluate(dim: Dim, sizes: Sizes): number {
   return size;
 }
 
-/** `evaluate` for whoever may pass anything. @throws FROND-S045, and as `evaluate` */
+/** `evaluate` with its arguments checked. @throws FROND-S045, and as `evaluate` */
 export function evaluateDim(dim: Dim, sizes: Sizes): number {
   checkArguments('evaluateDim', { dim: either(natural, text), sizes: sizesKind }, [dim, sizes]);
   return evaluate(dim, sizes);

@@ -105,7 +105,7 @@ export function chunksOf(tags: readonly string[]): readonly Chunk[] {
 const endsBefore = (current: Tag, previous: Tag): boolean =>
   'OBS'.includes(current.part) || 'ES'.includes(previous.part) || current.type !== previous.type;
 
-/** The same chunks in the tags of another scheme; what holds a text that is no tag stays as it is. */
+/** The same chunks in the tags of another scheme; a list with an invalid tag stays as it is. */
 export function convertTags(tags: readonly string[], scheme: LabelScheme): readonly string[] {
   checkArguments('convertTags', { tags: names, scheme: schemeKind }, [tags, scheme]);
   if (tags.some((tag) => readTag(tag) === undefined)) return tags;

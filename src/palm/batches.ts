@@ -35,7 +35,7 @@ export const batchesPerEpoch = (examples: number, batchSize: number): number =>
  * The batches of one epoch, each example in exactly one of them: a pure function of its arguments, so that a run resumes in the
  * middle of an epoch by asking for the same plan. Examples are shuffled, sorted by padded length within a window of batches, cut
  * into batches, and the batches shuffled again.
- * @throws FROND-D013 for a batch size or window that is no positive integer
+ * @throws FROND-D013 for a batch size or window that is not a positive whole number
  */
 export function planBatches(options: BatchPlanOptions): readonly PlannedBatch[] {
   const { lengths, batchSize, shuffle, window = 16, maximum = Number.POSITIVE_INFINITY } = options;
@@ -67,7 +67,7 @@ export function planBatches(options: BatchPlanOptions): readonly PlannedBatch[] 
 
 /**
  * Words of each example.
- * @throws FROND-C006 for a length that is no positive whole number, D008 for one above `maximum`
+ * @throws FROND-C006 for a length that is not a positive whole number, D008 for one above `maximum`
  */
 export const lengthsOf = <E>(
   reader: Pick<Reader<Specs, E>, 'name' | 'length' | 'maximumLength'>,

@@ -54,7 +54,7 @@ export interface Reader<G extends Specs = Specs, E = unknown> {
   length(example: E): number;
   /** the most that `length` gives; without it, any number */
   readonly maximumLength?: number;
-  /** words of an example that the model does not see: those who predict are told of them; without it, none */
+  /** words of an example that the model does not see: prediction warns of them; without it, none */
   unseen?(example: E): number;
   /** Packs up to `size.batch` examples; rows without an example have weight 0. */
   pack(examples: readonly E[], size: BatchSize): Batch<G>;

@@ -44,7 +44,7 @@ function compare(needer: string, needs: Specs, giver: string, gives: Specs): voi
 
 /**
  * The most words that both sides allow: no batch is longer, padding included.
- * @throws FROND-C006 for a limit that is no positive whole number, D019 for a reader whose sentences may be longer than the model takes
+ * @throws FROND-C006 for a limit that is not a positive whole number, D019 for a reader whose sentences may be longer than the model takes
  */
 export function maximumOf(
   reader: Pick<Reader, 'name' | 'maximumLength'>,

@@ -44,7 +44,7 @@ export interface PredictOptions {
   /** most words of a batch; default: what the reader says */
   readonly maximum?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** is told, as a warning, of how many examples the model sees the first words only */
+  /** receives a warning when the model sees only the first words of some examples, with their number */
   readonly on?: Listener | undefined;
 }
 

@@ -213,7 +213,7 @@ export class Predictor {
 
   /**
    * Predictions of every task for each text or example, from one encoder pass. Of longer texts the model sees the first
-   * `maximumLength` words, and labels these: `on` is told of how many. Where the device is lost, another one is opened.
+   * `maximumLength` words, and labels these: `on` receives a warning with their number. Where the device is lost, another one is opened.
    * @throws FROND-T002 for what is neither, FROND-T006 after `free`, FROND-R030 when the device is lost again and again
    */
   async predict(

@@ -61,7 +61,7 @@ export class Recovery {
     return this.#device.reopen !== undefined;
   }
 
-  /** Who hears what happens; what nobody has heard so far is told at once. */
+  /** Sets the listener; events that came before there was one are sent to it now. */
   listen(listener: Listener | undefined): void {
     this.#listener = listener;
     if (listener === undefined) return;
@@ -201,7 +201,7 @@ export class Recovery {
   }
 
   #gaveUp(what: string, cause: unknown): FrondError {
-    // whoever asks again may try as often
+    // a new attempt may lose the device as often
     this.#losses = 0;
     const saved =
       this.checkpoint === undefined

@@ -116,13 +116,13 @@ export class Run {
     return this.recovery.learner;
   }
 
-  /** Settings and data of the run, looked at once: they never change. */
+  /** Settings and data of the run, computed once: they never change. */
   configuration(): Promise<Configuration> {
     this.#configuration ??= configurationOf(this.learner.plan);
     return this.#configuration;
   }
 
-  /** Does `work` while no step is under way, so that what it reads belongs to one step: at once, or after the step at hand. */
+  /** Does `work` while no step is under way, so that what it reads belongs to one step: now, or after the current step. */
   betweenSteps<T>(work: () => Promise<T>): Promise<T> {
     if (!this.#training) return work();
     return new Promise((resolve, reject) => {
@@ -277,7 +277,7 @@ export class Run {
     const metrics = await recovery.surviving((learner) => learner.evaluate(part));
     this.history.push({ ...record, metrics });
     const score = scoreOf?.(metrics);
-    // a score that is no number, such as a mean over nothing, is never the best
+    // a score that is not a number, such as a mean over nothing, is never the best
     const finite = score !== undefined && Number.isFinite(score);
     const best = finite && (this.best === undefined || score > this.best.score);
     if (best) {

@@ -36,7 +36,7 @@ const wrong = (name: string, summary: string, hint: string): FrondError =>
 
 /**
  * The rate of the update after `step` finished ones, in a run of `total` updates.
- * @throws FROND-T020 when the schedule gives something that is no rate
+ * @throws FROND-T020 when the schedule gives an invalid rate
  */
 export function rateAt(schedule: Schedule, step: number, total: number): number {
   const rate = schedule.at(step, total);

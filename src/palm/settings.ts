@@ -55,11 +55,11 @@ export const listener = optional(typed<Listener>(callable));
 export const partKind: Kind<string> = { ...name, what: 'the name of a part, such as test' };
 export const folderKind: Kind<string> = { ...name, what: 'the path of the run' };
 
-/** @throws FROND-T002 for what is no path of a folder */
+/** @throws FROND-T002 for anything but the path of a folder */
 export const checkFolder = (caller: string, folder: unknown): void =>
   checkArguments(caller, { folder: folderKind }, [folder], 'FROND-T002');
 
 const inputsKind = listOf(either(text, object), "texts or examples, such as predict(['a text'])");
-/** Texts, and examples of the reader. @throws FROND-T002 for what is no list of them, such as one text */
+/** Texts, and examples of the reader. @throws FROND-T002 for anything but a list of them, such as one text */
 export const checkInputs = (inputs: unknown): void =>
   checkArguments('predict', { inputs: inputsKind }, [inputs], 'FROND-T002');

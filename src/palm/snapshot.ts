@@ -20,7 +20,7 @@ const encoder = new TextEncoder();
 export const encodeJson = (value: unknown): Uint8Array =>
   encoder.encode(`${JSON.stringify(value, null, 1)}\n`);
 
-/** @throws FROND-F013 for what is no JSON */
+/** @throws FROND-F013 for malformed JSON */
 export function decodeJson(bytes: Uint8Array, file: string): unknown {
   try {
     return JSON.parse(decodeUtf8(bytes, file));
@@ -54,7 +54,7 @@ export async function isChanged(record: unknown): Promise<boolean> {
   return seal !== undefined && seal !== (await sealOf(Object(record)));
 }
 
-/** @throws FROND-F013 for what is no object, or has not the fields that it should have */
+/** @throws FROND-F013 for anything but an object with these fields */
 export function checkForm<K extends Kinds>(
   given: unknown,
   kinds: K,

@@ -253,7 +253,7 @@ export abstract class TrainerBase {
 
   /**
    * Predictions of every task, from one encoder pass. Texts are parsed by the reader; of longer ones the model sees the first
-   * `maximumLength` words, and labels these: `on` is told of how many.
+   * `maximumLength` words, and labels these: `on` receives a warning with their number.
    * @throws FROND-C011 for texts where the reader cannot parse any, FROND-T002 for what is neither text nor example
    */
   async predict(

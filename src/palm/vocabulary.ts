@@ -41,7 +41,7 @@ export type VocabularyOptions = OptionsOf<typeof vocabularyOptions>;
 
 /**
  * The words of training sentences, the most frequent first, equal counts in code-unit order.
- * @throws FROND-T002 for a count that is no whole number, FROND-D021 for a word that could not be read back
+ * @throws FROND-T002 for a count that is not a whole number, FROND-D021 for a word that could not be read back
  */
 export function buildVocabulary(
   sentences: Iterable<readonly string[]>,
@@ -77,7 +77,7 @@ export function printVocabulary(vocabulary: Vocabulary): string {
 
 /**
  * Reads what `printVocabulary` wrote.
- * @throws FROND-D011 for a missing special token, one that is no word, or one that stands twice
+ * @throws FROND-D011 for a missing special token, an invalid word, or a word that stands twice
  */
 export function parseVocabulary(text: string, file = 'vocabulary'): Vocabulary {
   checkArguments('parseVocabulary', { text: textKind, file: textKind }, [text, file], 'FROND-T002');

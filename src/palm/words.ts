@@ -51,7 +51,7 @@ export function spell(word: string, { lowercase, unicode }: Spelling): string {
   return unicode === 'NFC' ? small.normalize('NFC') : small;
 }
 
-/** @throws FROND-D021 for what is no word; `where` says which one it is */
+/** @throws FROND-D021 for an invalid word; `where` says which one it is */
 export function checkWord(word: unknown, where: string, place?: SourcePlace): void {
   const problem = wordProblem(word);
   if (problem === undefined) return;

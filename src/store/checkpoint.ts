@@ -252,7 +252,7 @@ export async function readCheckpoint(folder: string, files: Files = platform.fil
   return { step: manifest.step, files: content, summary: manifest.summary };
 }
 
-/** A file in the folder itself: reading a pipe would wait for ever, and a link may lead to what is none of the checkpoint's. */
+/** A file in the folder itself: reading a pipe would wait for ever, and a link may lead outside the checkpoint. */
 async function readListed(
   folder: string,
   name: string,

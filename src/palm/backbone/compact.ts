@@ -76,7 +76,7 @@ type Words = Tensor<'i32', ['batch', 'time']>;
  * A small pre-norm transformer over words (Vaswani et al. 2017, Xiong et al. 2020): word and position embeddings, a learned
  * vector in front whose encoding stands for the sentence, encoder blocks, a last layer norm.
  * Gives `encoded` [batch, time, width] for the words and `sentence` [batch, width].
- * @throws FROND-T002 for a size that is no positive whole number, and for an option that it does not have
+ * @throws FROND-T002 for a size that is not a positive whole number, and for an option that it does not have
  */
 export function compactEncoder<const W extends number>(
   options: CompactOptions<W>,

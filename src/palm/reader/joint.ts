@@ -109,7 +109,7 @@ export type JointMaps = OptionsOf<typeof maps>;
 export type JointOptions = OptionsOf<typeof jointOptions>;
 export type JointFolderOptions = OptionsOf<typeof jointFolderOptions>;
 
-// what is in them is told with part and number of the example
+// errors in them name the part and the number of the example
 const partsKind: Kind = { ...object, what: 'the examples of each part: { train, valid, test }' };
 
 /**
@@ -137,7 +137,7 @@ export async function jointReader(options: JointFolderOptions): Promise<JointRea
   return { ...reader, notes: [...(reader.notes ?? []), ...decoded] };
 }
 
-/** A decoder that is not strict puts U+FFFD where it cannot go on; in bytes it is told from one that stands in the file. */
+/** A decoder that is not strict puts U+FFFD where it cannot go on; bytes show whether the file itself holds one. */
 const doubt = (path: string): string =>
   `${path} holds U+FFFD, perhaps for what is not UTF-8: let readText give bytes, as (path) => readFile(path) does, to have that checked`;
 

@@ -169,7 +169,7 @@ interface Position {
 /**
  * Holds examples in memory to the rules of those that are read. In other parts than `train` an example may go without labels: no
  * tags, and the intent ''.
- * @throws FROND-D020 for what is no example, D021 for what is no word, D004 for more or fewer tags than words, D005 for what is no tag, D008 for more
+ * @throws FROND-D020 for a malformed example, D021 for an invalid word, D004 for more or fewer tags than words, D005 for a malformed tag, D008 for more
  *   words than `maximum`; each names part and index
  */
 export function checkExamples(part: string, examples: readonly JointExample[], maximum: number): void {
