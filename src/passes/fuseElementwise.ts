@@ -43,7 +43,7 @@ export function fuseElementwise(graph: Graph, registry: OpRegistry): Graph {
 }
 
 /** Walks from results to operands, so that a node's users have found their clusters before it. */
-function findClusters(fusion: Fusion): Set<Cluster> {
+function findClusters(fusion: Fusion): readonly Cluster[] {
   // tensors that some element-wise op reads whole stay operands, and no kernel reads them per element as well
   const whole = new Set(
     fusion.order.flatMap((node) => node.inputs.filter((_, i) => fusion.readsWhole(node, i))),
@@ -72,7 +72,11 @@ function findClusters(fusion: Fusion): Set<Cluster> {
       own;
     for (const member of cluster.members) clusters.set(member.id, cluster);
   }
-  return new Set(clusters.values());
+  return [...new Set(clusters.values())].map(({ members, results, ...cluster }) => ({
+    ...cluster,
+    members: inOrder(fusion, members),
+    results: inOrder(fusion, results),
+  }));
 }
 
 /** Whether a node is a function of elements, each of which the kernel of a cluster can read. */
@@ -96,8 +100,8 @@ function join(
   const [node] = own.members;
   if (first === undefined || node === undefined) return undefined;
   if (!homes.every(({ members: [member] }) => member && areAlike(fusion, node, member))) return undefined;
-  const members = inOrder(fusion, [node, ...homes.flatMap((home) => home.members)]);
-  const results = inOrder(fusion, [...homes.flatMap((home) => home.results), ...(isRead ? [node] : [])]);
+  const members = [node, ...homes.flatMap((home) => home.members)];
+  const results = [...homes.flatMap((home) => home.results), ...(isRead ? [node] : [])];
   const inside = new Set(members.map(({ id }) => id));
   const operands = new Set(
     [own, ...homes].flatMap((cluster) => [...cluster.operands]).filter((ref) => !inside.has(ref)),

@@ -42,11 +42,10 @@ export function fusionOf(graph: Graph, registry: OpRegistry): Fusion {
     place: (id) => places.get(id) ?? 0,
     literal(ref) {
       const value = constantValue(nodes.node(ref));
-      const { dtype } = nodes.type(ref);
       // the text of a kernel has no way to write what is not finite in f32
-      return typeof value === 'number' && dtype !== 'f16' && Number.isFinite(Math.fround(value))
-        ? constantInstruction(value, dtype)
-        : undefined;
+      if (typeof value !== 'number' || !Number.isFinite(Math.fround(value))) return undefined;
+      const { dtype } = nodes.type(ref);
+      return dtype === 'f16' ? undefined : constantInstruction(value, dtype);
     },
     expression({ op, inputs, attributes }) {
       if (op === FUSED) return readExpression(attributes.expression, inputs.length);

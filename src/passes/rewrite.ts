@@ -35,7 +35,11 @@ export interface Nodes {
 
 export function nodesOf(registry: OpRegistry, find: (id: NodeId) => Node | undefined): Nodes {
   const node = (ref: Ref | undefined) => (ref === undefined ? undefined : find(splitRef(ref).id));
-  const type = (ref: Ref) => defined(node(ref)?.types[splitRef(ref).output], `type of ${ref}`);
+  const type = (ref: Ref): TensorType => {
+    const { id, output } = splitRef(ref);
+    const found = find(id)?.types[output];
+    return found ?? defined<TensorType>(found, `type of ${ref}`);
+  };
   return {
     node,
     record: (node) => registry.get(node?.op ?? ''),
