@@ -1,6 +1,6 @@
 import { checkOptions, shownName } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import { object, optional } from '../base/kinds.ts';
+import { type OptionsOf, object, omittable, typed } from '../base/kinds.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import { ops } from '../ops/index.ts';
 import { compile } from './compile.ts';
@@ -16,12 +16,13 @@ export interface ChosenDevice {
   readonly reason: string;
 }
 
-export interface ChooseOptions {
+const chooseOptions = {
   /** for the device webgpu */
-  readonly webgpu?: WebgpuOptions | undefined;
+  webgpu: omittable(typed<WebgpuOptions>(object)),
   /** for the device wasm */
-  readonly wasm?: WasmOptions | undefined;
-}
+  wasm: omittable(typed<WasmOptions>(object)),
+};
+export type ChooseOptions = OptionsOf<typeof chooseOptions>;
 
 /** Devices that run whole steps, the preferred one first. */
 export const deviceNames: readonly DeviceName[] = ['webgpu', 'wasm', 'interpreter'];
@@ -76,7 +77,7 @@ async function onWasm(why: string, open: () => WasmDevice | Promise<WasmDevice>)
  * @throws FROND-R020 where the device asked for cannot be run, FROND-R021 for an unknown name
  */
 export async function chooseDevice(name: string, options: ChooseOptions = {}): Promise<ChosenDevice> {
-  checkOptions('chooseDevice', options, { webgpu: optional(object), wasm: optional(object) });
+  checkOptions('chooseDevice', options, chooseOptions);
   checkOptions('chooseDevice', options.webgpu ?? {}, webgpuOptions);
   checkOptions('chooseDevice', options.wasm ?? {}, WASM);
   switch (name) {

@@ -206,11 +206,10 @@ function checkRange(
   }
 }
 
-function outside(what: string, { op, source, ...rest }: Node, low: number, last: number): FrondError {
+function outside(what: string, reader: Node, low: number, last: number): FrondError {
   const takes = last < low ? 'has nothing to take' : `takes ${low} to ${last}`;
-  return new FrondError('FROND-R012', `${what}, ${op} ${takes}`, {
-    ...{ node: nodePath({ op, source, ...rest }), place: source, hint },
-  });
+  const summary = `${what}, ${reader.op} ${takes}`;
+  return new FrondError('FROND-R012', summary, { node: nodePath(reader), place: reader.source, hint });
 }
 
 /** What a note of the device says: see `kernels/clampIndex.ts`. Undefined where it says nothing. */

@@ -22,8 +22,8 @@ const ALIGNMENT = 64;
 export const align = (words: number): number => Math.max(1, Math.ceil(words / ALIGNMENT)) * ALIGNMENT;
 
 interface Gap {
-  start: number;
-  end: number;
+  readonly start: number;
+  readonly end: number;
 }
 
 /** Takes the smallest gap that fits, or grows the arena. */
@@ -47,22 +47,16 @@ function take(gaps: Gap[], words: number, top: number, chunk: number | undefined
   return start;
 }
 
+/** Adds a gap, joined with those that it touches. */
 function giveBack(gaps: Gap[], start: number, words: number): void {
   const end = start + words;
-  let at = 0;
-  while (at < gaps.length && (gaps[at]?.start ?? 0) < start) at++;
-  gaps.splice(at, 0, { start, end });
-  const next = gaps[at + 1];
-  if (next !== undefined && next.start === end) {
-    next.start = start;
-    gaps.splice(at, 1);
-  }
-  const merged = gaps[at];
-  const before = gaps[at - 1];
-  if (merged !== undefined && before !== undefined && before.end === merged.start) {
-    before.end = merged.end;
-    gaps.splice(at, 1);
-  }
+  const behind = gaps.findIndex((gap) => gap.start >= end);
+  const at = behind < 0 ? gaps.length : behind;
+  const [before, next] = [gaps[at - 1], gaps[at]];
+  const first = before?.end === start ? before.start : start;
+  const last = next?.start === end ? next.end : end;
+  const from = first < start ? at - 1 : at;
+  gaps.splice(from, (last > end ? at + 1 : at) - from, { start: first, end: last });
 }
 
 /**

@@ -8,10 +8,12 @@ export interface Knob {
   readonly settings: readonly PartialSchedule[];
 }
 
-const tile = (axis: string, extents: readonly number[]): Knob => ({
-  name: `tile ${axis}`,
-  settings: extents.map((extent) => ({ tiles: { [axis]: extent } })),
-});
+/** One knob for each axis of the tiles. */
+const tiles = (axes: Readonly<Record<string, readonly number[]>>): Knob[] =>
+  Object.entries(axes).map(([axis, extents]) => ({
+    name: `tile ${axis}`,
+    settings: extents.map((extent) => ({ tiles: { [axis]: extent } })),
+  }));
 
 const packing: Knob = { name: 'pack', settings: [{ pack: true }, { pack: false }] };
 const splits: Knob = { name: 'split', settings: [1, 2, 4, 8].map((split) => ({ split })) };
@@ -30,47 +32,46 @@ const all = (kernels: readonly string[], knobs: readonly Knob[]): Knobs =>
 
 const attention = ['attention', 'attentionQueryGradient', 'attentionKeyGradient'];
 const rows = [
-  ...['softmax', 'softmaxGradient', 'layerNorm', 'layerNormGradient'],
-  ...['crossEntropy', 'crossEntropyGradient'],
-];
-
-const wasmRows = [tile('r', [4, 8, 16, 32, 64]), tile('c', [64, 128, 256, 512, 1024])];
-const gpuRows = [
-  threads([16, 16], [32, 8], [64, 4], [128, 2], [256, 1], [64, 1]),
-  ...[tile('r', [4, 8, 16, 32]), tile('c', [64, 128, 256, 512, 1024])],
+  'softmax',
+  'softmaxGradient',
+  'layerNorm',
+  'layerNormGradient',
+  'crossEntropy',
+  'crossEntropyGradient',
 ];
 
 /** By device and kernel, what is worth trying; a kernel that stands nowhere keeps its built-in schedule. */
 const KNOBS: Readonly<Record<DeviceName, Knobs>> = {
   wasm: {
-    matmul: [tile('n', blocks), tile('m', blocks), tile('k', [...blocks, 512]), splits, packing],
-    ...all(attention, [tile('i', [8, 16, 32, 64, 128]), tile('j', [8, 16, 32, 64, 128]), packing]),
-    ...all(rows, wasmRows),
-    layerNormReduction: [tile('b', [4, 8, 16, 32]), tile('c', [64, 128, 256])],
-    gather: [tile('r', [4, 8, 16, 32, 64, 128]), tile('c', [64, 128, 256, 512])],
+    matmul: [...tiles({ n: blocks, m: blocks, k: [...blocks, 512] }), splits, packing],
+    ...all(attention, [...tiles({ i: [8, 16, 32, 64, 128], j: [8, 16, 32, 64, 128] }), packing]),
+    ...all(rows, tiles({ r: [4, 8, 16, 32, 64], c: [64, 128, 256, 512, 1024] })),
+    layerNormReduction: tiles({ b: [4, 8, 16, 32], c: [64, 128, 256] }),
+    gather: tiles({ r: [4, 8, 16, 32, 64, 128], c: [64, 128, 256, 512] }),
   },
   webgpu: {
     matmul: [
-      ...[tile('n', [32, 64, 128]), tile('m', [32, 64, 128]), tile('k', [16, 32, 64])],
-      ...[threads([8, 8], [16, 8], [16, 16], [32, 8]), stages, splits],
+      ...tiles({ n: [32, 64, 128], m: [32, 64, 128], k: [16, 32, 64] }),
+      threads([8, 8], [16, 8], [16, 16], [32, 8]),
+      stages,
+      splits,
     ],
     ...all(attention, [
-      ...[tile('i', [16, 32, 64, 128]), tile('j', [16, 32, 64])],
-      ...[threads([8, 8], [16, 8], [8, 16], [16, 16]), stages],
+      ...tiles({ i: [16, 32, 64, 128], j: [16, 32, 64] }),
+      threads([8, 8], [16, 8], [8, 16], [16, 16]),
+      stages,
     ]),
-    ...all(rows, gpuRows),
-    layerNormReduction: [
-      threads([16, 16], [32, 8], [64, 4]),
-      tile('b', [8, 16, 32]),
-      tile('c', [32, 64, 128]),
-    ],
+    ...all(rows, [
+      threads([16, 16], [32, 8], [64, 4], [128, 2], [256, 1], [64, 1]),
+      ...tiles({ r: [4, 8, 16, 32], c: [64, 128, 256, 512, 1024] }),
+    ]),
+    layerNormReduction: [threads([16, 16], [32, 8], [64, 4]), ...tiles({ b: [8, 16, 32], c: [32, 64, 128] })],
     gather: [
       threads([32, 8], [64, 4], [128, 2], [16, 16]),
-      tile('r', [4, 8, 16, 32]),
-      tile('c', [64, 128, 256]),
+      ...tiles({ r: [4, 8, 16, 32], c: [64, 128, 256] }),
     ],
   },
-  interpreter: { matmul: [tile('n', blocks), tile('m', blocks), tile('k', blocks)] },
+  interpreter: { matmul: tiles({ n: blocks, m: blocks, k: blocks }) },
 };
 
 /** Kernels that tuning turns something of. */
