@@ -1,4 +1,4 @@
-import { FrondError } from '../../base/errors.ts';
+import { defined, FrondError } from '../../base/errors.ts';
 import type { Axis, Buffer, Span, StorageType, Term, Value, ValueType } from '../../kernel/ir.ts';
 import { isConstant, isWhole, type Load } from './analysis.ts';
 import {
@@ -110,7 +110,7 @@ export function storedAt(
   at: string,
   lanes: 1 | 4,
 ): { readonly text: string; readonly dtype: StorageType } {
-  const { binding = buffer.name, arena, dtype = buffer.dtype } = p.storage.get(buffer.name) ?? {};
+  const { binding, arena, dtype } = defined(p.storage.get(buffer.name), `place of ${buffer.name}`);
   const name = p.globals.get(binding) ?? binding;
   const index = arena ? plus(`launch.${buffer.name}_base`, at) : at;
   if (!p.vectors.has(buffer)) return { text: `${name}[${index}]`, dtype };
