@@ -270,7 +270,7 @@ export class GraphBuilder implements Build {
     checkArguments('GraphBuilder.unbroadcast', { dy: unchecked, shape: sizes }, [dy, shape]);
     const wide = this.typeOf(dy).shape;
     const leading = wide.length - shape.length;
-    // dims that the smaller tensor lacks, and dims of size 1 that were stretched
+    // dims that the smaller tensor lacks, and dims of size 1 that were broadcast
     const axes = wide.flatMap((dim, i) => {
       const own = shape[i - leading];
       return i < leading || (own === 1 && dim !== 1) ? [i] : [];

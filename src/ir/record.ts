@@ -70,7 +70,7 @@ export interface GridExpression {
 }
 
 /**
- * The sizes that no feed binds: the number of 256-element blocks of an arena, and the index of the arena's stretch that a launch
+ * The sizes that no feed binds: the number of 256-element blocks of an arena, and the index of the arena chunk that a launch
  * works on. Launches of update ops use them; the runtime binds them beside the sizes of the batch.
  */
 export { ARENA_BLOCKS, ARENA_CHUNK } from '../base/dim.ts';

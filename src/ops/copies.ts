@@ -4,9 +4,8 @@ import { type Dim, plus, printShape, type Shape } from '../base/dim.ts';
 import { defined } from '../base/errors.ts';
 import { integer, listOf, natural } from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
-import { dims } from './attributes.ts';
 import { defineOp } from './define.ts';
-import { axisOf, expectSame, fail } from './rules.ts';
+import { axisOf, dims, expectSame, fail } from './rules.ts';
 
 const axes = listOf(natural, 'axes');
 const permutationOf = (attributes: { readonly permutation?: unknown }): readonly number[] =>

@@ -4,8 +4,7 @@ import type { Kinds, OptionsOf } from '../base/kinds.ts';
 import type { Attributes, Ref, TensorType } from '../ir/graph.ts';
 import { arityOf, type ByName, byName, type Name, type OptionalName, readName } from '../ir/operands.ts';
 import type { Build, Demand, IndexBounds, LaunchPlan, LowerContext, OpRecord, Slot } from '../ir/record.ts';
-import { checkAttributes } from './attributes.ts';
-import { bytesOf, refuse } from './rules.ts';
+import { bytesOf, checkAttributes, refuse } from './rules.ts';
 
 type Names = readonly string[];
 

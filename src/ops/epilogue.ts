@@ -5,8 +5,8 @@ import { defined } from '../base/errors.ts';
 import type { OptionsOf } from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
 import type { OpRegistry, Slot } from '../ir/record.ts';
-import type { epilogue as epilogueKinds } from './attributes.ts';
 import { compileExpression, readFused, typesOfExpression } from './expression.ts';
+import type { epilogue as epilogueKinds } from './rules.ts';
 import { expectShape, expectType } from './rules.ts';
 
 /*

@@ -14,9 +14,8 @@ import type {
 } from '../ir/record.ts';
 import type { KernelBuilder } from '../kernel/build.ts';
 import type { Value } from '../kernel/ir.ts';
-import { instructions, results } from './attributes.ts';
 import { defineOp } from './define.ts';
-import { expectShape, fail } from './rules.ts';
+import { expectShape, fail, instructions, results } from './rules.ts';
 
 /** The expression of a node, and which of its instructions are results. */
 export interface Fused {

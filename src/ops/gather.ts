@@ -3,9 +3,8 @@ import { planGather } from '../../kernels/gather.ts';
 import { planGatherGradient } from '../../kernels/gatherGradient.ts';
 import { printShape, product } from '../base/dim.ts';
 import { integer, text } from '../base/kinds.ts';
-import { dims } from './attributes.ts';
 import { defineOp } from './define.ts';
-import { expectFloat, expectType, expectTypes, fail } from './rules.ts';
+import { dims, expectFloat, expectType, expectTypes, fail } from './rules.ts';
 
 /** Rows of a table [vocabulary, ...row]; the result is [...ids, ...row]. */
 export const gather = defineOp({

@@ -3,10 +3,9 @@ import { type Dim, product } from '../base/dim.ts';
 import { notNegative } from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
-import { epilogue } from './attributes.ts';
 import { defineOp } from './define.ts';
 import { epilogueOf, epilogueTypes } from './epilogue.ts';
-import { expectFloat, expectShape, expectTypes, lastDim } from './rules.ts';
+import { epilogue, expectFloat, expectShape, expectTypes, lastDim } from './rules.ts';
 
 const rowsOf = ({ shape }: TensorType) => ({
   rows: product(shape.slice(0, -1)),

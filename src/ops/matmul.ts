@@ -3,11 +3,10 @@ import { printShape, product, times } from '../base/dim.ts';
 import { flag, type OptionsOf, optional } from '../base/kinds.ts';
 import type { Ref, TensorType } from '../ir/graph.ts';
 import type { Build, OpRegistry } from '../ir/record.ts';
-import { epilogue } from './attributes.ts';
 import { defineOp } from './define.ts';
 import { epilogueOf, epilogueTypes } from './epilogue.ts';
 import { batchOf, layOut, sidesOf, stridesIn } from './matmulLayout.ts';
-import { expectFloat, expectSame, expectShape, fail, widen } from './rules.ts';
+import { epilogue, expectFloat, expectSame, expectShape, fail, widen } from './rules.ts';
 
 /*
  * z[…, m, n] = Σ_k x[…, m, k] · y[…, k, n], outer dims broadcast. `transposeX` and `transposeY` swap an operand's last two dims.

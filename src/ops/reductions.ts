@@ -5,9 +5,8 @@ import { type Dim, product, requireSome } from '../base/dim.ts';
 import { flag, integer, listOf, type OptionsOf, optional } from '../base/kinds.ts';
 import type { Ref, TensorType } from '../ir/graph.ts';
 import type { Build, Slot } from '../ir/record.ts';
-import { axis, dim } from './attributes.ts';
 import { defineOp } from './define.ts';
-import { axesOf, axisOf, expectFloat, fail, reducedShape, widen } from './rules.ts';
+import { axesOf, axis, axisOf, dim, expectFloat, fail, reducedShape, widen } from './rules.ts';
 
 /** Negative axes count from the right; they are dropped unless they are kept with size 1. */
 const reduced = { axes: listOf(integer, 'integers'), keepDims: optional(flag) };

@@ -2,9 +2,8 @@ import { copyDims, offsetAlong, planCopy } from '../../kernels/copy.ts';
 import { type Dim, isDim, minus, plus, type Shape } from '../base/dim.ts';
 import { integer, kind, type OptionsOf, optional } from '../base/kinds.ts';
 import type { LaunchPlan, Slot } from '../ir/record.ts';
-import { dim } from './attributes.ts';
 import { defineOp } from './define.ts';
-import { axisOf, difference, fail } from './rules.ts';
+import { axisOf, difference, dim, fail } from './rules.ts';
 
 /** Negative numbers count from the right; 'end' is the size. */
 const bound = kind<Dim>('a position', (value) => typeof value === 'number' || isDim(value));

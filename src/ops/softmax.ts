@@ -2,9 +2,8 @@ import { planAlong } from '../../kernels/copy.ts';
 import { planSoftmax, planSoftmaxGradient } from '../../kernels/softmax.ts';
 import type { OptionsOf } from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
-import { axis } from './attributes.ts';
 import { defineOp } from './define.ts';
-import { axisOf, expectFloat, expectTypes, widen } from './rules.ts';
+import { axis, axisOf, expectFloat, expectTypes, widen } from './rules.ts';
 
 /** Attribute `axis`, the last one by default. */
 const along = (op: string, { shape }: Pick<TensorType, 'shape'>, { axis: at = -1 }: OptionsOf<typeof axis>) =>

@@ -2,9 +2,8 @@ import { planGradientNorm } from '../../kernels/gradientNorm.ts';
 import { adamWRule, planUpdate, type UpdateRule } from '../../kernels/update.ts';
 import { finite } from '../base/kinds.ts';
 import { ARENA_BLOCKS, ARENA_CHUNK, type OpRecord } from '../ir/record.ts';
-import { groups } from './attributes.ts';
 import { defineOp } from './define.ts';
-import { expectShape, expectTypes } from './rules.ts';
+import { expectShape, expectTypes, groups } from './rules.ts';
 
 /*
  * Ops of the update phase work on whole arenas. Their last operands are the gradients of attribute `parameters`, in that

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { checkAttributes } from '../../src/ops/attributes.ts';
 import { ops } from '../../src/ops/index.ts';
+import { checkAttributes } from '../../src/ops/rules.ts';
 
 describe('attributes', () => {
   it('are declared by every op that has operands, and no others are taken', () => {
