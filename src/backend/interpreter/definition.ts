@@ -11,12 +11,7 @@ import { threefry } from '../../base/random.ts';
 import { applied, converted, roundTo, storedAs } from '../../kernel/arithmetic.ts';
 import { statementsOf } from '../../kernel/flow.ts';
 import type { Axis, Buffer, Kernel, Loop, Region, Store, Term, Value } from '../../kernel/ir.ts';
-
-/** Where a kernel runs: the sizes of its grid and the values of its parameters. */
-export interface LaunchSizes {
-  readonly grid: readonly number[];
-  readonly scalars: Readonly<Record<string, number>>;
-}
+import { type LaunchSizes, programsOf } from './launch.ts';
 
 /** One access to memory, as a walk meets it. */
 export interface MemoryAccess {
@@ -53,16 +48,6 @@ interface Walk {
   readonly results: Map<Loop, readonly Tile[]>;
   /** sums that loops carry, which are not rounded */
   readonly sums: ReadonlySet<Value>;
-}
-
-/** The grid's programs in order: the first dimension runs fastest. */
-export function programsOf(grid: readonly number[]): number[][] {
-  const [g0 = 1, g1 = 1, g2 = 1, g3 = 1] = grid;
-  const programs: number[][] = [];
-  for (let d = 0; d < g3; d++)
-    for (let c = 0; c < g2; c++)
-      for (let b = 0; b < g1; b++) for (let a = 0; a < g0; a++) programs.push([a, b, c, d]);
-  return programs;
 }
 
 /** Runs every program of a launch in order. `watcher` sees each load and store. */

@@ -6,13 +6,13 @@ import { oneOf } from '../../base/kinds.ts';
 import { erf, erfcx } from '../../kernel/elementwise.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import { kernelKind } from '../../kernel/kinds.ts';
-import { checkLaunch } from './checkLaunch.ts';
-import { endlessLoop, type LaunchSizes, walk } from './definition.ts';
+import { endlessLoop, walk } from './definition.ts';
 import { theMultiplier } from './dot.ts';
 import { fastOf } from './expressions.ts';
 import { KernelText } from './kernelText.ts';
+import { checkLaunch, type LaunchSizes } from './launch.ts';
 
-export type { LaunchSizes } from './definition.ts';
+export type { LaunchSizes } from './launch.ts';
 export { type Finding, type FindingKind, requireClean, type SimulationReport, simulate } from './simulate.ts';
 
 type Buffers = Readonly<Record<string, TypedArray>>;

@@ -4,8 +4,8 @@ import { FrondError } from '../../base/errors.ts';
 import { unchecked } from '../../base/kinds.ts';
 import type { Buffer, Kernel } from '../../kernel/ir.ts';
 import { kernelKind } from '../../kernel/kinds.ts';
-import { checkLaunch } from './checkLaunch.ts';
-import { type LaunchSizes, type MemoryAccess, programsOf, type Watcher, walk } from './definition.ts';
+import { type MemoryAccess, type Watcher, walk } from './definition.ts';
+import { checkLaunch, type LaunchSizes, programsOf } from './launch.ts';
 
 /** What can be wrong with a kernel's use of memory, and how that is said of an element. */
 const sentences = {

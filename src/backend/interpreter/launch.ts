@@ -2,7 +2,22 @@ import { show, shownName } from '../../base/arguments.ts';
 import type { Precision, TypedArray } from '../../base/dtype.ts';
 import { FrondError } from '../../base/errors.ts';
 import type { Buffer, Kernel } from '../../kernel/ir.ts';
-import type { LaunchSizes } from './definition.ts';
+
+/** Where a kernel runs: the sizes of its grid and the values of its parameters. */
+export interface LaunchSizes {
+  readonly grid: readonly number[];
+  readonly scalars: Readonly<Record<string, number>>;
+}
+
+/** The grid's programs in order: the first dimension runs fastest. */
+export function programsOf(grid: readonly number[]): number[][] {
+  const [g0 = 1, g1 = 1, g2 = 1, g3 = 1] = grid;
+  const programs: number[][] = [];
+  for (let d = 0; d < g3; d++)
+    for (let c = 0; c < g2; c++)
+      for (let b = 0; b < g1; b++) for (let a = 0; a < g0; a++) programs.push([a, b, c, d]);
+  return programs;
+}
 
 /**
  * Whether a launch gives `kernel` all that it needs.
