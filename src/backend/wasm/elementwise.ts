@@ -46,60 +46,47 @@ const floatScalars: Rows<Float, Scalar> = {
   isNaN: (x) => f32.ne(x, x),
 };
 
-const integerScalars: Rows<Integer> = {
-  ...i32,
-  neg: (x) => i32.sub(0, x),
-  not: i32.eqz,
-  bitAnd: i32.and,
-  bitXor: i32.xor,
-  shiftRight: i32.shrU,
-};
-const signedScalars: Rows<Integer> = {
-  ...integerScalars,
-  abs: (x) => select(i32.ltS(x, 0), i32.sub(0, x), x),
-  min: (x, y) => select(i32.ltS(x, y), x, y),
-  max: (x, y) => select(i32.ltS(x, y), y, x),
-  lt: i32.ltS,
-  le: i32.leS,
-  div: (x, y, scope) => divideSigned(scope, 'div', x, y),
-  rem: (x, y, scope) => divideSigned(scope, 'rem', x, y),
-};
-const unsignedScalars: Rows<Integer> = {
-  ...integerScalars,
-  abs: (x) => x,
-  min: (x, y) => select(i32.ltU(x, y), x, y),
-  max: (x, y) => select(i32.ltU(x, y), y, x),
-  lt: i32.ltU,
-  le: i32.leU,
-  div: (x, y, scope) => divideUnsigned(scope, 'div', x, y),
-  rem: (x, y, scope) => divideUnsigned(scope, 'rem', x, y),
-};
+/** Integers with a sign, or without. */
+type Sign = 'S' | 'U';
 
-const integerVectors: Rows<Vector> = {
+const integerScalars = (sign: Sign): Rows<Integer> => {
+  const [lt, le] = [i32[`lt${sign}`], i32[`le${sign}`]];
+  const divide = sign === 'S' ? divideSigned : divideUnsigned;
+  return {
+    ...i32,
+    lt,
+    le,
+    neg: (x) => i32.sub(0, x),
+    abs: (x) => (sign === 'S' ? select(i32.ltS(x, 0), i32.sub(0, x), x) : x),
+    min: (x, y) => select(lt(x, y), x, y),
+    max: (x, y) => select(lt(x, y), y, x),
+    div: (x, y, scope) => divide(scope, 'div', x, y),
+    rem: (x, y, scope) => divide(scope, 'rem', x, y),
+    not: i32.eqz,
+    bitAnd: i32.and,
+    bitXor: i32.xor,
+    shiftRight: i32.shrU,
+  };
+};
+const signedScalars = integerScalars('S');
+const unsignedScalars = integerScalars('U');
+
+const integerVectors = (sign: Sign, scalars: Rows<Integer>): Rows<Vector> => ({
   ...i32x4,
+  ...byLane(scalars, 'div', 'rem', 'shiftRight'),
+  lt: i32x4[`lt${sign}`],
+  le: i32x4[`le${sign}`],
+  min: i32x4[`min${sign}`],
+  max: i32x4[`max${sign}`],
+  abs: sign === 'S' ? i32x4.abs : (x) => x,
   not: v128.not,
   and: v128.and,
   or: v128.or,
   bitAnd: v128.and,
   bitXor: v128.xor,
-};
-const signedVectors: Rows<Vector> = {
-  ...integerVectors,
-  ...byLane(signedScalars, 'div', 'rem', 'shiftRight'),
-  min: i32x4.minS,
-  max: i32x4.maxS,
-  lt: i32x4.ltS,
-  le: i32x4.leS,
-};
-const unsignedVectors: Rows<Vector> = {
-  ...integerVectors,
-  ...byLane(unsignedScalars, 'div', 'rem', 'shiftRight'),
-  abs: (x) => x,
-  min: i32x4.minU,
-  max: i32x4.maxU,
-  lt: i32x4.ltU,
-  le: i32x4.leU,
-};
+});
+const signedVectors = integerVectors('S', signedScalars);
+const unsignedVectors = integerVectors('U', unsignedScalars);
 
 const vectorRows = { f32: floatVectors, i32: signedVectors, u32: unsignedVectors, bool: unsignedVectors };
 
