@@ -102,8 +102,6 @@ export function where<
 }
 
 type Where<C extends Shape, D extends DType, A extends Shape, Y, Late> =
-  SameTypes<'where', D, A, Y, Late> extends infer R
-    ? R extends Good<infer S extends Shape>
-      ? Broadcast<'where', C, S, Late>
-      : R
-    : never;
+  SameTypes<'where', D, A, Y, Late> extends Good<infer S extends Shape>
+    ? Broadcast<'where', C, S, Late>
+    : SameTypes<'where', D, A, Y, Late>;

@@ -133,8 +133,10 @@ export function refuseSwapped(op: string, [first, x]: Argument, [second, y]: Arg
 /** Tensors are typed by the signatures of the operations; here the compiler is told that the graph agrees. */
 export const wrap = <R>(state: GraphState, ref: Ref): R => new Handle(state, ref) as unknown as R;
 
+export const CALL_INSIDE = 'call it inside the function that is given to graph()';
+
 /** The graph that all operands belong to. @throws FROND-S021 when they come from two graphs, FROND-S022 when it is finished */
-export function stateOf(op: string, operands: readonly Handle[]): GraphState {
+function stateOf(op: string, operands: readonly Handle[]): GraphState {
   const [first] = operands;
   if (first === undefined) throw errorAtCall('FROND-S020', `${op}: no operands`);
   if (operands.some(({ state }) => state !== first.state)) {
@@ -149,8 +151,6 @@ export function stateOf(op: string, operands: readonly Handle[]): GraphState {
   }
   return first.state;
 }
-
-export const CALL_INSIDE = 'call it inside the function that is given to graph()';
 
 /**
  * Adds a node and gives its first output. A plain number among the operands becomes a constant of the element type of the

@@ -53,7 +53,8 @@ export function applyEdit(graph: Graph, patches: readonly GraphPatch[], registry
 }
 
 const patchKind = recordOf('a patch', {
-  ...{ op: oneOf('replace', 'add', 'remove'), path: listOf(either(natural, text), 'keys') },
+  op: oneOf('replace', 'add', 'remove'),
+  path: listOf(either(natural, text), 'keys'),
   value: unchecked,
 });
 
