@@ -125,7 +125,7 @@ export const kernelRows: Rows = {
     const { tile, j } = parts(k);
     return call(k.rename.bind(k), tile, j, k.axis('other', 8));
   }),
-  [`${k$}random`]: tracing((k, call) => call(k.random.bind(k), [1, 2], [3, k.program(0)], 1)),
+  [`${k$}random`]: tracing((k, call) => call(k.random.bind(k), [1, 2], [3, k.cast(k.program(0), 'u32')], 1)),
   [`${k$}name`]: tracing((k, call) => call(k.name.bind(k), { two: k.constant(2) })),
   [`${k$}loop`]: tracing((k, call) =>
     call(k.loop.bind(k), 0, 16, 8, [k.constant(0)], (_: Value, sum: Value) => [k.add(sum, 1)]),
