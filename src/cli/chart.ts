@@ -1,9 +1,11 @@
 import { escapeMarkup } from '../base/shown.ts';
 
+type Point = readonly [x: number, y: number];
+
 /** One line of a chart. */
 export interface Series {
   readonly name: string;
-  readonly points: readonly (readonly [x: number, y: number])[];
+  readonly points: readonly Point[];
 }
 
 export interface ChartOptions {
@@ -39,29 +41,31 @@ export function ticks(low: number, high: number, count: number, whole = false): 
 
 /** A line chart as SVG text, without any library, so that a report is one file. */
 export function lineChart(series: readonly Series[], options: ChartOptions): string {
-  const points = series.flatMap(({ points: list }) => list).filter(([, y]) => Number.isFinite(y));
+  const points = series.flatMap(({ points: list }) => list.filter(isFinitePoint));
   const xs = points.map(([x]) => x);
   const [low, high] = [Math.min(...xs, options.from ?? 0), Math.max(1, ...xs)];
   const rows = ticks(0, options.top ?? Math.max(1e-6, ...points.map(([, y]) => y)), 4);
   const columns = ticks(low, high, 6, true).filter((x) => x >= low && x <= high);
   const top = rows.at(-1) ?? 1;
-  const atX = (x: number): number => LEFT + ((x - low) / Math.max(high - low, 1e-9)) * (WIDTH - LEFT - RIGHT);
-  const atY = (y: number): number => HEIGHT - BOTTOM - (Math.min(y, top) / top) * (HEIGHT - BOTTOM - TOP);
+  const atX = (x: number): string =>
+    (LEFT + ((x - low) / Math.max(high - low, 1e-9)) * (WIDTH - LEFT - RIGHT)).toFixed(1);
+  const heightOf = (y: number): number =>
+    HEIGHT - BOTTOM - (Math.min(y, top) / top) * (HEIGHT - BOTTOM - TOP);
+  const placeOf = ([x, y]: Point): [string, string] => [atX(x), heightOf(y).toFixed(1)];
   const grid = [
-    ...rows.map(
-      (y) =>
-        `<path d="M${LEFT} ${atY(y).toFixed(1)}H${WIDTH - RIGHT}" stroke="#e4e9ee"/><text x="${LEFT - 6}" y="${(atY(y) + 3).toFixed(1)}" text-anchor="end">${label(y)}</text>`,
-    ),
+    ...rows.map((y) => {
+      const [at, textAt] = [heightOf(y).toFixed(1), (heightOf(y) + 3).toFixed(1)];
+      return `<path d="M${LEFT} ${at}H${WIDTH - RIGHT}" stroke="#e4e9ee"/><text x="${LEFT - 6}" y="${textAt}" text-anchor="end">${label(y)}</text>`;
+    }),
     ...columns.map(
-      (x) =>
-        `<text x="${atX(x).toFixed(1)}" y="${HEIGHT - BOTTOM + 14}" text-anchor="middle">${label(x)}</text>`,
+      (x) => `<text x="${atX(x)}" y="${HEIGHT - BOTTOM + 14}" text-anchor="middle">${label(x)}</text>`,
     ),
   ];
   return [
     `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" class="chart" role="img" aria-label="${escapeMarkup(options.title)}">`,
     `<text x="${LEFT}" y="12" class="title">${escapeMarkup(options.title)}</text>`,
     ...grid,
-    ...series.map(({ points: list }, i) => line(list, colorOf(i), atX, atY)),
+    ...series.map(({ points: list }, i) => line(list.filter(isFinitePoint).map(placeOf), colorOf(i))),
     ...legendOf(series),
     `<text x="${WIDTH - RIGHT}" y="${HEIGHT - 4}" text-anchor="end">${escapeMarkup(options.x)}</text>`,
     `<text x="${LEFT}" y="${HEIGHT - 4}">${escapeMarkup(options.y)}</text>`,
@@ -69,29 +73,16 @@ export function lineChart(series: readonly Series[], options: ChartOptions): str
   ].join('\n');
 }
 
+const isFinitePoint = ([, y]: Point): boolean => Number.isFinite(y);
+
 const colorOf = (i: number): string => COLORS[i % COLORS.length] ?? 'black';
 
 /** Few points are also shown as dots: a line of one point would be invisible. */
-function line(
-  list: Series['points'],
-  color: string,
-  atX: (x: number) => number,
-  atY: (y: number) => number,
-): string {
-  const finite = list.filter(([, y]) => Number.isFinite(y));
-  const path = finite
-    .map(([x, y], k) => `${k === 0 ? 'M' : 'L'}${atX(x).toFixed(1)} ${atY(y).toFixed(1)}`)
-    .join('');
-  const dots =
-    finite.length > 24
-      ? ''
-      : finite
-          .map(
-            ([x, y]) =>
-              `<circle cx="${atX(x).toFixed(1)}" cy="${atY(y).toFixed(1)}" r="2.4" fill="${color}"/>`,
-          )
-          .join('');
-  return `<path d="${path}" fill="none" stroke="${color}" stroke-width="1.6"/>${dots}`;
+function line(places: readonly (readonly [x: string, y: string])[], color: string): string {
+  const path = places.map(([x, y], k) => `${k === 0 ? 'M' : 'L'}${x} ${y}`).join('');
+  const dots = places.map(([x, y]) => `<circle cx="${x}" cy="${y}" r="2.4" fill="${color}"/>`);
+  const shown = places.length > 24 ? '' : dots.join('');
+  return `<path d="${path}" fill="none" stroke="${color}" stroke-width="1.6"/>${shown}`;
 }
 
 /** Names of the lines, in a row; a single line is named by the title. */
