@@ -7,7 +7,7 @@ import { flowOf } from '../../../src/kernel/flow.ts';
 import { input, output } from '../../support/launch.ts';
 import { recipes } from '../../support/randomKernel.ts';
 import { check } from './randomCheck.ts';
-import { bothWays, distance, numbers, trace, zeros } from './support.ts';
+import { bothWays, distance, floats, numbers, trace, zeros } from './support.ts';
 
 const length = 50;
 
@@ -43,6 +43,36 @@ describe('chains of element-wise values', () => {
     }
   });
 });
+
+test.each(['f32', 'f64'] as const)(
+  'memory that a program writes is read in the order of statements, in %s',
+  (precision) => {
+    const kernel = trace((k) => {
+      const c = k.axis('c', 8);
+      const [memory, state] = [k.buffer('memory', 'f32', 'scratch'), k.buffer('state', 'f32', 'update')];
+      const at = [[k.span(c, 0, 6), 1]] as const;
+      const reversed = [[k.sub(5, k.min(k.arange(c), 5)), 1], [k.span(c, 0, 6), 0]] as const; // biome-ignore format: one line
+      const before = k.load(state, at);
+      const turned = k.load(state, reversed);
+      k.store(state, at, k.add(before, k.mul(turned, 10)));
+      k.store(memory, at, before);
+      const once = k.load(memory, reversed);
+      k.store(memory, at, k.mul(once, 2));
+      const twice = k.load(memory, at);
+      k.store(memory, reversed, twice);
+      k.store(k.write('y'), at, k.add(k.add(once, twice), k.load(memory, at)));
+    });
+    const buffers = {
+      state: floats([1, 2, 3, 4, 5, 6], precision),
+      memory: zeros(6, precision),
+      y: zeros(6, precision),
+    };
+    const { defined, prepared } = bothWays(kernel, { grid: [1], scalars: {} }, buffers, precision);
+    expect(prepared).toEqual(defined);
+    expect([...(prepared.state ?? [])]).toEqual([61, 52, 43, 34, 25, 16]);
+    expect([...(prepared.y ?? [])]).toEqual([20, 19, 18, 17, 16, 15]);
+  },
+);
 
 describe('extents', () => {
   const rulesOf = (causal: boolean) => {
