@@ -31,6 +31,8 @@ export interface Declaration<T, R, W, U, P> extends Omit<Schedule, 'tiles'> {
   readonly doc: string;
   /** extents of the tile axes, in the order in which tiles list them */
   readonly tiles: T;
+  /** axes among them that are no part of the schedule, as nothing tunes them */
+  readonly fixed?: readonly string[];
   /** what else tells its text from others of the same name: extents that differ, switches */
   readonly variant?: readonly (string | false | undefined)[];
   readonly reads?: R;
@@ -81,9 +83,21 @@ export function kernel<
   declaration: Declaration<T, R, W, U, P>,
   program: (k: KernelBuilder, symbols: Symbols<T, R & W & U, P>) => void,
 ): Launchable<T, Given<R & W & U, P>> {
-  const { name, doc, variant = [], reads, writes, updates, parameters, choice, ...rest } = declaration;
+  const {
+    name,
+    doc,
+    variant = [],
+    fixed = [],
+    reads,
+    writes,
+    updates,
+    parameters,
+    choice,
+    ...rest
+  } = declaration;
   const tiles = eachOf<number, number>(rest.tiles, (_axis, extent) => extent);
-  const schedule: Schedule = { ...(choice?.schedule ?? { tiles }), ...rest, tiles };
+  const scheduled = Object.entries(tiles).filter(([axis]) => !fixed.includes(axis));
+  const schedule: Schedule = { ...choice?.schedule, ...rest, tiles: Object.fromEntries(scheduled) };
   const words = [...variant, ...(choice ? scheduleWords(schedule, choice.own) : [])].filter(Boolean);
   const options = { name, doc, variant: words.join(' '), schedule };
   const declare = (k: KernelBuilder) => ({

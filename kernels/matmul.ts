@@ -86,6 +86,7 @@ function matmul(args: MatmulArguments, choice: Choice<Tiles>) {
       ],
       // r first: what it adds up is a tile over r and n
       tiles: { r: args.sums && SUMMED_ROWS, ...tiles },
+      fixed: ['r'],
       choice,
       reads: { x: 'f32', y: 'f32' },
       writes: { out: 'f32', sums: args.sums && 'f32' },

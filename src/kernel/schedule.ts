@@ -127,10 +127,12 @@ export function chooseSchedule(
 }
 
 /** Equal for schedules that say the same, in whatever order. */
-export const scheduleKey = ({ tiles, ...rest }: Schedule): string =>
-  JSON.stringify([tiles, rest].map((part) => Object.entries(part).filter(isGiven).sort()));
-
-const isGiven = ([, value]: readonly [string, unknown]): boolean => value !== undefined;
+export const scheduleKey = ({ tiles, workgroup, stage, pack, split, blocks }: Schedule): string => {
+  const extents = Object.keys(tiles)
+    .sort()
+    .map((axis) => `${axis}=${tiles[axis]}`);
+  return [extents, workgroup, stage, pack, split, blocks].join(' ');
+};
 
 /** What tells a text from the one of the plan function's own schedule, tiles and split apart: a part of its variant. */
 export function scheduleWords({ workgroup, stage, pack, blocks }: Schedule, own: Schedule): string[] {

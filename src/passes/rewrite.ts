@@ -2,7 +2,7 @@ import { defined, FrondError } from '../base/errors.ts';
 import { inferTypes } from '../ir/builder.ts';
 import type { Graph, Node, NodeId, Ref, TensorType } from '../ir/graph.ts';
 import { makeRef, refsOf, splitRef } from '../ir/graph.ts';
-import { rootsOf, topologicalOrder } from '../ir/order.ts';
+import { isSorted, rootsOf, topologicalOrder } from '../ir/order.ts';
 import { printType } from '../ir/print.ts';
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
 
@@ -105,31 +105,36 @@ function redirectNode(node: Node, replacements: Replacements): Node {
 
 function withNodes(graph: Graph, nodes: Iterable<Node>, replacements: Replacements): Graph {
   const follow = (ref: Ref): Ref => resolve(replacements, ref);
-  const { outputs, effects } = graph;
-  return dropUnused({
+  const outputs = Object.entries(graph.outputs).map(([name, ref]) => [name, follow(ref)]);
+  const redirected = {
     ...graph,
-    nodes: Object.fromEntries([...nodes].map((node) => [node.id, node])),
     ...(replacements.size > 0 && {
-      outputs: Object.fromEntries(Object.entries(outputs).map(([name, ref]) => [name, follow(ref)])),
-      effects: effects.map((id) => splitRef(follow(id)).id),
+      outputs: Object.fromEntries(outputs),
+      effects: graph.effects.map((id) => splitRef(follow(id)).id),
     }),
-  });
+  };
+  const list = [...nodes];
+  return withUsed(redirected, isSorted(list) ? list : topologicalOrder({ ...graph, nodes: byId(list) }));
 }
 
-/** Keeps what outputs and effects depend on, and inputs and parameters, which a graph promises; in topological order. */
-function dropUnused(graph: Graph): Graph {
+const byId = (nodes: readonly Node[]): Graph['nodes'] =>
+  Object.fromEntries(nodes.map((node) => [node.id, node]));
+
+/**
+ * The graph with those of the nodes of `order`, operands before users, that are used: inputs and parameters, which a graph promises, and
+ * what outputs and effects depend on.
+ */
+function withUsed(graph: Graph, order: readonly Node[]): Graph {
   const live = new Set(rootsOf(graph));
-  const order = topologicalOrder(graph);
   for (const node of order.toReversed()) {
     if (node.op === 'input' || node.op === 'parameter') live.add(node.id);
     if (live.has(node.id)) for (const input of node.inputs) live.add(splitRef(input).id);
   }
-  const kept = order.filter((node) => live.has(node.id));
-  return { ...graph, nodes: Object.fromEntries(kept.map((node) => [node.id, node])) };
+  return { ...graph, nodes: byId(order.filter((node) => live.has(node.id))) };
 }
 
 /** Drops nodes that neither an output nor an effect depends on. Inputs and parameters stay. */
 export function removeDeadNodes(graph: Graph): Graph {
-  const live = dropUnused(graph);
+  const live = withUsed(graph, topologicalOrder(graph));
   return Object.keys(live.nodes).length === Object.keys(graph.nodes).length ? graph : live;
 }

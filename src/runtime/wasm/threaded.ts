@@ -79,10 +79,10 @@ export class ThreadedRunner implements Runner {
   prepare(kernels: readonly Kernel[]): Promise<void> {
     return this.inTurn(async () => {
       if (kernels.every((kernel) => this.#numbers.has(kernel))) return;
-      // threads start while kernels are compiled
-      const settings = { shared: true, relaxed: this.#relaxed };
-      const compiling = compileFresh(kernels, this.#numbers, settings);
-      const [fresh] = await Promise.all([compiling, this.#pool.start()]);
+      // threads start while kernels are compiled, which takes this one until all texts are assembled
+      const starting = this.#pool.start();
+      const compiling = compileFresh(kernels, this.#numbers, { shared: true, relaxed: this.#relaxed });
+      const [fresh] = await Promise.all([compiling, starting]);
       const base = this.#numbers.size;
       await this.#pool.install((thread) =>
         fresh.map(({ kernel, module, scratchBytes }, i) => {
