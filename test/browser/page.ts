@@ -1,12 +1,12 @@
 import { chooseDevice, type Device, wasmDevice, webgpuDevice } from 'frond';
 import { defined } from '../../src/base/errors.ts';
 import { Learner } from '../../src/palm/learner.ts';
-import { type Case, faultOf } from '../agreement/agree.ts';
-import { type Subject, subjects } from '../agreement/devices.ts';
-import { midGraph, subgraphOf } from '../agreement/midGraph.ts';
 import { families, validSamples } from '../ops/samples/all.ts';
+import { twinPlan } from '../palm/twin/model.ts';
+import { type Case, faultOf } from '../runtime/agreement/agree.ts';
+import { type Subject, subjects } from '../runtime/agreement/devices.ts';
+import { midGraph, subgraphOf } from '../runtime/agreement/midGraph.ts';
 import { trainStep } from '../support/trainStep.ts';
-import { twinPlan } from '../twin/model.ts';
 
 /** What a page does: tests with names, one after the other; a test fails by throwing. */
 type Test = readonly [name: string, run: () => Promise<void>];

@@ -43,7 +43,7 @@ afterAll(() => removeFolder(copy));
 describe('what docs/adding.md adds', () => {
   it('is well typed', async () => {
     const compiler = join(copy, 'node_modules', 'typescript', 'bin', 'tsc');
-    const include = ['src', 'kernels', 'test/ops', 'test/agreement', 'test/base/calls'];
+    const include = ['src', 'kernels', 'test/ops', 'test/runtime/agreement', 'test/base/calls'];
     writeFileSync(
       join(copy, 'tsconfig.adding.json'),
       JSON.stringify({ extends: './tsconfig.json', include }),
@@ -60,7 +60,7 @@ describe('what docs/adding.md adds', () => {
     const args = [
       'run',
       ...files,
-      ...['test/agreement/ops.test.ts', 'test/base/fuzz.test.ts'],
+      ...['test/runtime/agreement/ops.test.ts', 'test/base/fuzz.test.ts'],
       '-t',
       'samples|softplus|rmsNorm|dsl',
       '--reporter=json',

@@ -4,7 +4,7 @@ import { type Dim, evaluate, minus, over, plus, times } from '../../src/base/dim
 import type { Minus, Over, Plus, Product, Times } from '../../src/dsl/types/dimension.ts';
 import type { Add, Divide, Multiply, Subtract } from '../../src/dsl/types/natural.ts';
 import { runs } from '../support/counts.ts';
-import type { Equal } from '../types/equality.ts';
+import type { Equal } from './types/equality.ts';
 
 /** The type is exactly the literal `text` (else this does not compile), and so is the value at run time. */
 function agree<T>() {

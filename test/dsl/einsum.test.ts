@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { einsum, f32, graph, rearrange } from '../../src/dsl/index.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
-import { expectType, type F } from '../types/equality.ts';
+import { expectType, type F } from './types/equality.ts';
 
 interface Values {
   readonly shape: readonly number[];

@@ -35,7 +35,7 @@ import {
 } from '../../src/dsl/index.ts';
 import { checkGraph } from '../../src/ir/check.ts';
 import { ops } from '../../src/ops/index.ts';
-import { expectType } from '../types/equality.ts';
+import { expectType } from './types/equality.ts';
 
 const parametersOf = (built: ReturnType<typeof graph>) =>
   Object.values(built.ir.nodes)

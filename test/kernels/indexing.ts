@@ -40,7 +40,7 @@ export function asDims(shape: readonly number[], named: readonly boolean[]): { d
   return { dims, sizes: Object.fromEntries(shape.map((size, i) => [`d${i}`, size])) };
 }
 
-/** Every kernel of the plans is legal for all readings. */
+/** Every kernel of the plans is legal for all backends. */
 export function assertLegal(plans: readonly LaunchPlan[]): void {
   for (const { kernel } of plans) assertKernel(kernel);
 }

@@ -24,7 +24,7 @@ import { ops } from '../../src/ops/index.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import type { Feeds } from '../../src/runtime/feeds.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
-import { expectType, type F } from '../types/equality.ts';
+import { expectType, type F } from '../dsl/types/equality.ts';
 
 const parametersOf = ({ ir }: TypedGraph) =>
   Object.values(ir.nodes).flatMap(({ op, attributes, types }) =>

@@ -6,7 +6,7 @@ import { differentiate } from '../../src/passes/index.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import type { Device } from '../../src/runtime/device.ts';
 import type { Feeds, TensorValue } from '../../src/runtime/feeds.ts';
-import { openOracle, subjects } from '../agreement/devices.ts';
+import { openOracle, subjects } from '../runtime/agreement/devices.ts';
 import { expectClose } from '../support/arrays.ts';
 import { build, feedsOf } from './run.ts';
 import { validSamples } from './samples/all.ts';

@@ -6,7 +6,7 @@ import { ops } from '../../src/ops/index.ts';
 import { differentiate } from '../../src/passes/index.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
-import { outcomesOn } from '../agreement/agree.ts';
+import { outcomesOn } from '../runtime/agreement/agree.ts';
 import { draw } from './run.ts';
 
 /** Beside it f32 holds halves only: a logarithm that is added to it is lost. */

@@ -19,7 +19,7 @@ function kernelsOf(graph: Graph): Set<Kernel> {
   return new Set(nodes.flatMap(({ launches }) => launches.map(({ kernel }) => kernel)));
 }
 
-describe('every kernel that an op lowers to is legal for all readings', () => {
+describe('every kernel that an op lowers to is legal for all backends', () => {
   test.each([...new Set(validSamples.map(({ op }) => op))])('%s', (op) => {
     const texts = new Map<string, Kernel>();
     for (const sample of validSamples.filter((each) => each.op === op)) {

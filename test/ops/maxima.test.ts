@@ -7,8 +7,8 @@ import { ops } from '../../src/ops/index.ts';
 import { differentiate } from '../../src/passes/index.ts';
 import type { Device } from '../../src/runtime/device.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
-import { outcomesOn } from '../agreement/agree.ts';
-import { onEveryDevice } from '../agreement/everyDevice.ts';
+import { outcomesOn } from '../runtime/agreement/agree.ts';
+import { onEveryDevice } from '../runtime/agreement/everyDevice.ts';
 import { NO_ADAPTER } from '../support/gpu.ts';
 
 const { NaN: nan, NEGATIVE_INFINITY: low, POSITIVE_INFINITY: high } = Number;

@@ -6,7 +6,7 @@ import { erfcx } from '../../src/kernel/elementwise.ts';
 import { ops } from '../../src/ops/index.ts';
 import { differentiate } from '../../src/passes/index.ts';
 import { compile } from '../../src/runtime/compile.ts';
-import { onEveryDevice } from '../agreement/everyDevice.ts';
+import { onEveryDevice } from '../runtime/agreement/everyDevice.ts';
 import { NO_ADAPTER } from '../support/gpu.ts';
 
 interface Function {

@@ -7,9 +7,9 @@ import { chooseDevice, openTried } from '../../src/runtime/chooseDevice.ts';
 import type { Device, Location } from '../../src/runtime/device.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
+import { twinPlan } from '../palm/twin/model.ts';
 import { messageOf } from '../support/message.ts';
 import { trainStep } from '../support/trainStep.ts';
-import { twinPlan } from '../twin/model.ts';
 
 const home = fileURLToPath(new URL('../../examples/data/home', import.meta.url));
 const STEPS = 20;

@@ -33,7 +33,7 @@ describe('a safetensors file', () => {
   });
 
   it('from the reference library is written the same again', () => {
-    const folder = new URL('../goldens/', import.meta.url);
+    const folder = new URL('../ops/goldens/', import.meta.url);
     const names = readdirSync(folder).filter((name) => name.endsWith('.safetensors'));
     expect(names.length).toBeGreaterThan(3);
     for (const name of names) {

@@ -10,7 +10,7 @@ export interface Tolerance {
   readonly relative: number;
 }
 
-/** For f64 readings against an f64 reference that sums in another order. */
+/** For f64 results against an f64 reference that sums in another order. */
 export const F64: Tolerance = { absolute: 1e-12, relative: 1e-11 };
 /** For gradients against central differences in f64 (scoreboard G1). */
 export const DIFFERENCES: Tolerance = { absolute: 1e-7, relative: 1e-5 };

@@ -123,7 +123,7 @@ export async function jointReader(options: JointFolderOptions): Promise<JointRea
   const sources =
     files ?? Object.fromEntries(names.map((name) => [name, jointFiles(`${folder ?? '.'}/${name}`)]));
   const decoded: string[] = [];
-  const reading: ReadText = async (path) => {
+  const noting: ReadText = async (path) => {
     const content = await readText(path);
     if (typeof content === 'string' && content.includes('\uFFFD')) decoded.push(doubt(path));
     return content;
@@ -131,7 +131,7 @@ export async function jointReader(options: JointFolderOptions): Promise<JointRea
   const limit = truncate ? {} : { maximumLength };
   const parts = new Map<string, readonly JointExample[]>();
   for (const [name, paths] of Object.entries(sources)) {
-    parts.set(name, await readJoint(paths, { readText: reading, ...limit }));
+    parts.set(name, await readJoint(paths, { readText: noting, ...limit }));
   }
   const reader = jointReaderOf(Object.fromEntries(parts), rest);
   return { ...reader, notes: [...(reader.notes ?? []), ...decoded] };

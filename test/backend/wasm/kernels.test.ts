@@ -16,7 +16,7 @@ import {
 } from '../wgsl/samples.ts';
 import { wasmRunner } from './support.ts';
 
-/** The same numbers for every reading: drawn, rounded to f32. */
+/** The same numbers for every backend: drawn, rounded to f32. */
 function tensors(sample: Sample, precision: Precision, sizes: SampleSizes) {
   const make = (data: Data, name: string): TypedArray => {
     if (data instanceof Int32Array || data instanceof Uint32Array) return data.slice();

@@ -7,7 +7,7 @@ import { kernelOf, launchOf, type Recipe, recipes } from '../../support/randomKe
 import { distance } from '../interpreter/support.ts';
 import { wasmRunner } from './support.ts';
 
-/** Without transcendentals both readings round each operation alike, but for the order of sums. */
+/** Without transcendentals both backends round each operation alike, but for the order of sums. */
 function check(recipe: Recipe): void {
   const kernel = kernelOf(recipe, false);
   // Placement on threads does not matter here; everything else that is illegal may not be spelled.

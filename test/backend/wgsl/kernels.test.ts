@@ -71,7 +71,7 @@ describe('every kernel', () => {
   });
 });
 
-/** The same numbers for every reading: drawn, rounded to f32. */
+/** The same numbers for every backend: drawn, rounded to f32. */
 function tensors(sample: Sample, sizes: SampleSizes, precision: Precision) {
   const make = (data: Data, name: string): TypedArray => {
     if (data instanceof Int32Array || data instanceof Uint32Array) return data.slice();

@@ -11,7 +11,7 @@ import { interpreterOf } from '../../support/launch.ts';
 import { kernelOf, launchOf, recipes } from '../../support/randomKernel.ts';
 import { distance } from '../interpreter/support.ts';
 
-/** Random kernels that the checker passes. Without transcendentals: f32 readings then differ by the order of sums only. */
+/** Random kernels that the checker passes. Without transcendentals: f32 backends then differ by the order of sums only. */
 function drawn(count: number, seed: number) {
   return fc
     .sample(recipes, { seed, numRuns: count })

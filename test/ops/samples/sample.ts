@@ -1,7 +1,7 @@
 import type { DType } from '../../../src/base/dtype.ts';
 import type { ErrorCode } from '../../../src/base/errors.ts';
 import type { Attributes, TensorType } from '../../../src/ir/graph.ts';
-import type { Tolerance } from '../../agreement/agree.ts';
+import type { Tolerance } from '../../runtime/agreement/agree.ts';
 import type { Reference } from '../../support/tensor.ts';
 
 /*

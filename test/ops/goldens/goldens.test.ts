@@ -1,0 +1,213 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import {
+  attention,
+  bool,
+  crossEntropy,
+  f32,
+  gelu,
+  graph,
+  i32,
+  layerNorm,
+  type Tensor,
+} from '../../../src/dsl/index.ts';
+import { GraphBuilder } from '../../../src/ir/builder.ts';
+import type { Graph, Ref } from '../../../src/ir/graph.ts';
+import * as nn from '../../../src/nn/index.ts';
+import { ops } from '../../../src/ops/index.ts';
+import { adamW, HYPER, hyperOf } from '../../../src/palm/optimizer.ts';
+import { constant } from '../../../src/palm/schedule.ts';
+import { differentiate } from '../../../src/passes/index.ts';
+import { compile } from '../../../src/runtime/compile.ts';
+import type { Feeds, TensorValue } from '../../../src/runtime/feeds.ts';
+import { interpreterDevice } from '../../../src/runtime/interpreterDevice.ts';
+import { layoutParameters } from '../../../src/runtime/parameters.ts';
+import { ModelState } from '../../../src/runtime/state.ts';
+import { readSafetensors } from '../../../src/store/safetensors.ts';
+import { runGraph } from '../../support/run.ts';
+
+/** Tensors that `make.py` stored. */
+function golden(name: string): Map<string, TensorValue> {
+  const bytes = new Uint8Array(readFileSync(new URL(`${name}.safetensors`, import.meta.url)));
+  const { tensors } = readSafetensors(bytes, name);
+  return new Map(
+    [...tensors].map(([key, { dtype, shape, bytes: raw }]) => {
+      const buffer = raw.slice().buffer;
+      const whole = dtype === 'I32';
+      return [
+        key,
+        {
+          dtype: whole ? 'i32' : 'f32',
+          shape,
+          data: whole ? new Int32Array(buffer) : new Float32Array(buffer),
+        },
+      ];
+    }),
+  );
+}
+
+const get = (tensors: ReadonlyMap<string, TensorValue>, key: string): TensorValue => {
+  const value = tensors.get(key);
+  if (value === undefined) throw new Error(`golden ${key} is missing`);
+  return value;
+};
+
+function expectClose(actual: ArrayLike<number> | undefined, wanted: TensorValue, what: string): void {
+  expect(actual?.length, what).toBe(wanted.data.length);
+  let worst = 0;
+  for (let i = 0; i < wanted.data.length; i++) {
+    const reference = wanted.data[i] as number;
+    worst = Math.max(worst, Math.abs((actual?.[i] ?? Number.NaN) - reference) / (1 + Math.abs(reference)));
+  }
+  expect(worst, what).toBeLessThan(2e-5);
+}
+
+/** Adds gradients of all float inputs under a fed upstream gradient, as outputs `d.NAME`. */
+function withGradients(forward: Graph, shape: readonly number[]): Graph {
+  const builder = new GraphBuilder(forward.name, ops, forward);
+  const upstream = builder.input('upstream', { dtype: 'f32', shape });
+  const graph = builder.finish();
+  const wrt = graph.inputs.filter((id) => id !== upstream && graph.nodes[id]?.types[0]?.dtype === 'f32');
+  const { graph: both, gradients } = differentiate(graph, ops, {
+    loss: 'out',
+    wrt,
+    parameters: [],
+    upstream,
+  });
+  const done = new GraphBuilder(both.name, ops, both);
+  for (const ref of wrt) done.output(`d.${ref}`, gradients[ref] as Ref);
+  return done.finish();
+}
+
+async function check(
+  name: string,
+  forward: Graph,
+  adapt: (feeds: Feeds) => Feeds = (feeds) => feeds,
+): Promise<void> {
+  const tensors = golden(name);
+  const graph = withGradients(forward, get(tensors, 'out').shape);
+  const feeds = adapt(Object.fromEntries(graph.inputs.map((id) => [id, get(tensors, id)] as const)));
+  for (const precision of ['f32', 'f64'] as const) {
+    const results = await runGraph(graph, feeds, { precision });
+    for (const key of Object.keys(graph.outputs))
+      expectClose(results[key]?.data, get(tensors, key), `${name} ${precision} ${key}`);
+  }
+}
+
+/** Overrides the parameters that a layer declares, so that they are fed. */
+const fed = (forward: Graph): Graph => {
+  const nodes = Object.fromEntries(
+    Object.entries(forward.nodes).map(([id, node]) =>
+      node.op === 'parameter' ? [id, { ...node, op: 'input', attributes: { name: id } }] : [id, node],
+    ),
+  );
+  const extra = Object.values(nodes).filter(
+    (node) => node.op === 'input' && !forward.inputs.includes(node.id),
+  );
+  return { ...forward, nodes, inputs: [...forward.inputs, ...extra.map((node) => node.id)] };
+};
+
+describe('values of PyTorch', () => {
+  it('layer norm', async () => {
+    const forward = graph('layer_norm', (g) => ({
+      out: layerNorm(g.input('x', f32, [5, 7, 24]), { name: 'norm' }),
+    }));
+    const renamed = JSON.parse(
+      JSON.stringify(fed(forward.ir)).replaceAll('norm/gamma', 'gamma').replaceAll('norm/beta', 'beta'),
+    ) as Graph;
+    await check('layer_norm', renamed);
+  });
+
+  it('gelu', async () => {
+    await check('gelu', graph('gelu', (g) => ({ out: gelu(g.input('x', f32, [11, 13])) })).ir);
+  });
+
+  it('cross-entropy', async () => {
+    const forward = graph('ce', (g) => {
+      const logits = g.input('logits', f32, [9, 14]);
+      return { out: crossEntropy(logits, g.input('labels', i32, [9])) };
+    });
+    await check('cross_entropy', forward.ir);
+  });
+
+  it('attention with masked keys', async () => {
+    const forward = graph('attention', (g) => {
+      const [q, k, v] = ['q', 'k', 'v'].map((name) => g.input(name, f32, [3, 10, 32])) as [F, F, F];
+      return { out: attention(q, k, v, { heads: 4, mask: g.input('mask', bool, [3, 10]) }) };
+    });
+    await check('attention', forward.ir, (feeds) => ({
+      ...feeds,
+      mask: {
+        dtype: 'bool',
+        shape: [3, 10],
+        data: Uint32Array.from(Array.from(feeds.mask?.data ?? [], Number)),
+      },
+    }));
+  });
+
+  it('a pre-norm encoder layer, forward and backward', async () => {
+    const layer = graph('encoder_layer', (g) => {
+      const mask = g.input('mask', bool, [2, 9]);
+      return { out: nn.encoderBlock(g.input('x', f32, [2, 9, 16]), { heads: 4, inner: 40, mask }) };
+    });
+    const names: Record<string, string> = {
+      'attentionNorm/gamma': 'gamma1',
+      'attentionNorm/beta': 'beta1',
+      'feedForwardNorm/gamma': 'gamma2',
+      'feedForwardNorm/beta': 'beta2',
+    };
+    for (const [part, letter] of Object.entries({ query: 'q', key: 'k', value: 'v', output: 'o' })) {
+      names[`attention/${part}/weight`] = `w${letter}`;
+      names[`attention/${part}/bias`] = `b${letter}`;
+    }
+    for (const [part, digit] of Object.entries({ inner: '1', outer: '2' })) {
+      names[`feedForward/${part}/weight`] = `w${digit}`;
+      names[`feedForward/${part}/bias`] = `b${digit}`;
+    }
+    let text = JSON.stringify(fed(layer.ir));
+    for (const [ours, theirs] of Object.entries(names)) text = text.replaceAll(`"${ours}"`, `"${theirs}"`);
+    const renamed = JSON.parse(text) as Graph;
+    expect(renamed.inputs).toHaveLength(18);
+    await check('encoder_layer', renamed, (feeds) => ({
+      ...feeds,
+      mask: {
+        dtype: 'bool',
+        shape: [2, 9],
+        data: Uint32Array.from(Array.from(feeds.mask?.data ?? [], Number)),
+      },
+    }));
+  });
+
+  it('AdamW with decay and clipping, five steps', async () => {
+    const tensors = golden('adam_w');
+    const builder = new GraphBuilder('adam_w', ops);
+    const shapes = [[6, 50], [17]];
+    const gradients = shapes.map((shape, i) => {
+      builder.parameter(`p${i}`, { dtype: 'f32', shape }, { initializer: { kind: 'zeros' } });
+      return builder.input(`g${i}`, { dtype: 'f32', shape });
+    });
+    const attributes = { parameters: ['p0', 'p1'], rates: [1, 1], decays: [0.01, 0] };
+    const norm = builder.one('gradientNorm', gradients, attributes);
+    const hyper = builder.input(HYPER, { dtype: 'f32', shape: [4] });
+    const optimizer = adamW({ rate: constant(1e-2) });
+    const inputs = [builder.constant(0), norm, hyper, ...gradients];
+    builder.effect(builder.one('adamW', inputs, { ...attributes, ...optimizer.settings }));
+    builder.output('norm', norm);
+    const graph = builder.finish();
+    const state = new ModelState(interpreterDevice(), layoutParameters([graph]));
+    const { executable } = await compile(graph, { state, check: true });
+    for (const i of [0, 1]) await state.write(`p${i}`, get(tensors, `start.${i}`).data);
+    for (let step = 0; step < 5; step++) {
+      const { norm: length } = await executable.run({
+        g0: get(tensors, `gradient.${step}.0`),
+        g1: get(tensors, `gradient.${step}.1`),
+        [HYPER]: { dtype: 'f32', shape: [4], data: hyperOf(optimizer, 1e-2, step, 1) },
+      });
+      expect(length?.data[0]).toBeCloseTo(get(tensors, `norm.${step}`).data[0] ?? 0, 4);
+      for (const i of [0, 1])
+        expectClose(await state.read(`p${i}`), get(tensors, `after.${step}.${i}`), `p${i} after ${step}`);
+    }
+  });
+});
+
+type F = Tensor<'f32', [3, 10, 32]>;

@@ -1,0 +1,36 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { interpreterDevice, writeSafetensors } from '../../../src/index.ts';
+import { beginCopy } from '../../../src/palm/hostCopy.ts';
+import { Learner } from '../../../src/palm/learner.ts';
+import { rateAt } from '../../../src/palm/schedule.ts';
+import { weightsFile } from '../../../src/palm/snapshot.ts';
+import type { StoredTensor } from '../../../src/store/safetensors.ts';
+import { settings, twinPlan } from './model.ts';
+
+/** Writes what `twin.py` starts from: first weights, 100 batches, rates. */
+export async function exportTwin(data: string, folder: string): Promise<void> {
+  const plan = await twinPlan(data);
+  const learner = await Learner.create(plan, interpreterDevice());
+  const tensors = new Map<string, StoredTensor>();
+  for (let step = 0; step < settings.steps; step++) {
+    for (const [name, { dtype, shape, data: values }] of Object.entries(learner.feeds(step))) {
+      const floats = dtype === 'f32';
+      const array = floats ? Float32Array.from(values, Number) : Int32Array.from(values, Number);
+      tensors.set(`${step}/${name}`, {
+        dtype: floats ? 'F32' : 'I32',
+        shape,
+        bytes: new Uint8Array(array.buffer),
+      });
+    }
+  }
+  const { layers, heads, weightDecay, clipNorm, steps } = settings;
+  const rates = Array.from({ length: steps }, (_, step) =>
+    rateAt(plan.optimizer.rate, step, learner.totalSteps),
+  );
+  mkdirSync(folder, { recursive: true });
+  const { copy } = await beginCopy(learner.state, 0);
+  writeFileSync(join(folder, 'weights.safetensors'), weightsFile(learner.state.layout, await copy));
+  writeFileSync(join(folder, 'batches.safetensors'), writeSafetensors({ tensors, metadata: new Map() }));
+  writeFileSync(join(folder, 'config.json'), JSON.stringify({ layers, heads, weightDecay, clipNorm, rates }));
+}
