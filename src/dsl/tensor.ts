@@ -89,7 +89,7 @@ export const shapeKind = listOf(anything, "sizes and names, such as ['batch', 12
  */
 export function checkDims(what: string, shape: readonly Dim[], or?: number): void {
   for (const dim of shape) {
-    if (dim === or || isDim(dim)) continue;
+    if (isDim(dim) || (or !== undefined && dim === or)) continue;
     throw errorAtCall(
       'FROND-S023',
       `${what}: ${show(dim)} is not a dimension`,

@@ -94,7 +94,7 @@ describe('ops of which a dimension is empty', () => {
     const oracle = openOracle();
     const devices = [interpreterDevice(), wasmDevice({ threads: 1 })];
     // one in four is compiled in the quick suite
-    const chosen = emptySamples.filter((_, i) => i % runs(1, 4) === 0);
+    const chosen = emptySamples.filter((_, i) => i % runs(1, 8) === 0);
     for (const sample of chosen) {
       const middle = built(sample);
       if (middle === undefined || sample.op.startsWith('crf')) continue;
@@ -112,7 +112,7 @@ describe('ops of which a dimension is empty', () => {
   it('agree with the oracle where only a feed tells that a named size is 0', async () => {
     const oracle = openOracle();
     const devices = [interpreterDevice(), wasmDevice({ threads: 1 })];
-    const chosen = sizedOps.filter((_, i) => i % runs(1, 3) === 0);
+    const chosen = sizedOps.filter((_, i) => i % runs(1, 6) === 0);
     for (const sized of chosen) {
       const { graph, feeds } = midGraph(sized);
       const empty = Object.keys(sized.sizes).map((name) => ({ ...sized.sizes, [name]: 0 }));

@@ -128,19 +128,19 @@ describe('executed', () => {
     const all = samplesAt(sizes);
     return runs(1, 0) === 1 ? all : all.filter(({ quick }) => quick).filter((_, i) => i % of === part);
   };
-  it.for(chosen(ODD, 0, 2))('$name agrees with the f64 interpreter', async (sample, { skip }) => {
+  it.for(chosen(ODD, 0, 3))('$name agrees with the f64 interpreter', async (sample, { skip }) => {
     if (!gpu) return skip(NO_ADAPTER);
     await compare(gpu, sample, ODD, {});
   });
 
-  it.for(chosen(FOURS, 1, 2))('$name in vec4, with subgroups, agrees', async (sample, { skip }) => {
+  it.for(chosen(FOURS, 1, 3))('$name in vec4, with subgroups, agrees', async (sample, { skip }) => {
     if (!gpu) return skip(NO_ADAPTER);
     await compare(gpu, sample, FOURS, { subgroups: gpu.subgroups });
   });
 
   // which software Vulkan compiles slowly where there is much of it
   const short = (sample: Sample) => runs(1, /attention|CRF/.test(sample.name) ? 0 : 1) === 1;
-  it.for(chosen(FOURS, 0, 3).filter(short))('$name written out agrees', async (sample, { skip }) => {
+  it.for(chosen(FOURS, 2, 3).filter(short))('$name written out agrees', async (sample, { skip }) => {
     if (!gpu) return skip(NO_ADAPTER);
     await compare(gpu, sample, FOURS, { unroll: true, subgroups: gpu.subgroups });
   });

@@ -56,7 +56,7 @@ describe('a device that is lost once', () => {
     const shuffled = [...permutation(calls.length, 7, 'points')];
     const most = {
       ...{ prepare: runs(2, 1), bind: runs(2, 1), allocate: runs(2, 1), reopen: 0 },
-      ...{ run: runs(6, 2), read: runs(8, 2), write: runs(5, 1) },
+      ...{ run: runs(6, 1), read: runs(8, 1), write: runs(5, 1) },
     };
     return (Object.keys(most) as CallKind[]).flatMap((kind) =>
       shuffled.filter((at) => calls[at] === kind).slice(0, most[kind]),
@@ -72,7 +72,7 @@ describe('a device that is lost once', () => {
       const calls = called[i] ?? [];
       const wanted = whole[i];
       const chosen = points(calls);
-      expect(chosen).toHaveLength(runs(25, 8));
+      expect(chosen).toHaveLength(runs(25, 6));
       for (const at of chosen) {
         const device = lossyDevice(wasm, (call) => call === at);
         const after = await trained(device, fresh(), { snapshotEvery });
