@@ -47,7 +47,7 @@ interface ParameterDeclaration extends ParameterOptions {
 
 /**
  * Adds a parameter under the scope of the moment.
- * @throws FROND-S010 for another dtype than f32, FROND-S019 for an initializer that is none, FROND-S023 for a wrong dimension, FROND-S026 for a named one
+ * @throws FROND-S010 for another dtype than f32, FROND-S019 for an invalid initializer, FROND-S023 for a wrong dimension, FROND-S026 for a named one
  */
 export function declareParameter(
   { builder }: GraphState,

@@ -4,7 +4,8 @@ import { contiguousStrides, planCopy } from '../../kernels/copy.ts';
 import { gaussian } from '../support/arrays.ts';
 import { runs } from '../support/counts.ts';
 import { input, interpreterOf, output, runPlans, simulator, unwritten } from '../support/launch.ts';
-import { asDims, assertLegal, count, flags, shapes, unravel } from './indexing.ts';
+import { count, indexOf } from '../support/tensor.ts';
+import { asDims, assertLegal, flags, shapes } from './indexing.ts';
 
 describe('strided copies', () => {
   it('transpose any rank by any permutation, with literal and named sizes', () => {
@@ -28,7 +29,7 @@ describe('strided copies', () => {
         runPlans(plans, { inputs: [x], outputs: [out], sizes }, 'f64', simulator);
         const turned = order.map((axis) => shape[axis] ?? 1);
         out.forEach((value, flat) => {
-          const index = unravel(flat, turned);
+          const index = indexOf(flat, turned);
           const source = shape.reduce((at, size, axis) => at * size + (index[order.indexOf(axis)] ?? 0), 0);
           expect(value).toBe(x[source]);
         });
@@ -63,7 +64,7 @@ describe('strided copies', () => {
           const out = new Float64Array(count(whole)).fill(-7);
           runPlans(plans, { inputs: [x], outputs: [out] }, 'f64', interpreterOf('f64'));
           out.forEach((value, flat) => {
-            const index = unravel(flat, whole);
+            const index = indexOf(flat, whole);
             const place = (index[axis] ?? 0) - start;
             const inside = place >= 0 && place < (part[axis] ?? 0);
             const at = part.reduce((sum, size, i) => sum * size + (i === axis ? place : (index[i] ?? 0)), 0);

@@ -6,7 +6,8 @@ import { threefry } from '../../src/base/random.ts';
 import { gaussian } from '../support/arrays.ts';
 import { runs } from '../support/counts.ts';
 import { input, output, runPlans, simulator, unwritten } from '../support/launch.ts';
-import { asDims, assertLegal, count, flags, pick, shapes, unravel } from './indexing.ts';
+import { count, get, indexOf } from '../support/tensor.ts';
+import { asDims, assertLegal, flags, shapes } from './indexing.ts';
 
 /** A shape that broadcasts to `shape`: leading dims dropped, others set to 1. */
 const narrower = (shape: readonly number[], dropped: number, ones: readonly boolean[]): number[] =>
@@ -40,8 +41,10 @@ describe('element-wise kernels', () => {
           const out = unwritten(count(shape));
           runPlans(plans, { inputs: [x, y], outputs: [out], sizes }, 'f64', simulator);
           out.forEach((value, flat) => {
-            const index = unravel(flat, shape);
-            expect(value).toBe(pick(x, xShape, index) - 2 * pick(y, yShape, index));
+            const index = indexOf(flat, shape);
+            expect(value).toBe(
+              get({ shape: xShape, data: x }, index) - 2 * get({ shape: yShape, data: y }, index),
+            );
           });
         },
       ),

@@ -2,26 +2,7 @@ import fc from 'fast-check';
 import type { Dim, Sizes } from '../../src/base/dim.ts';
 import type { LaunchPlan } from '../../src/ir/record.ts';
 import { assertKernel } from '../../src/kernel/check.ts';
-
-/** Number of elements of a shape. */
-export const count = (shape: readonly number[]): number => shape.reduce((total, size) => total * size, 1);
-
-/** Row-major position as an index, the last dimension running fastest. */
-export function unravel(flat: number, shape: readonly number[]): number[] {
-  const index: number[] = [];
-  let rest = flat;
-  for (const size of shape.toReversed()) {
-    index.unshift(rest % size);
-    rest = Math.floor(rest / size);
-  }
-  return index;
-}
-
-/** Element of a tensor that is broadcast to a longer index. */
-export function pick(data: ArrayLike<number>, shape: readonly number[], index: readonly number[]): number {
-  const own = index.slice(index.length - shape.length);
-  return data[shape.reduce((at, size, i) => at * size + (size === 1 ? 0 : (own[i] ?? 0)), 0)] as number;
-}
+import { count } from '../support/tensor.ts';
 
 /** Shapes of rank 0 to 5: small and odd sizes, one of them now and then longer than a tile. */
 export const shapes = (longest: number): fc.Arbitrary<number[]> =>

@@ -4,7 +4,8 @@ import { planArgmax, planReduce } from '../../kernels/reduce.ts';
 import { expectClose, gaussian } from '../support/arrays.ts';
 import { runs } from '../support/counts.ts';
 import { input, output, runPlans, simulator, unwritten } from '../support/launch.ts';
-import { asDims, assertLegal, count, flags, shapes, unravel } from './indexing.ts';
+import { count, indexOf } from '../support/tensor.ts';
+import { asDims, assertLegal, flags, shapes } from './indexing.ts';
 
 function naive(
   combine: 'sum' | 'max',
@@ -16,7 +17,7 @@ function naive(
   const start = combine === 'sum' ? 0 : Number.NEGATIVE_INFINITY;
   const out = Array<number>(count(kept)).fill(start);
   Array.from(x).forEach((value, flat) => {
-    const index = unravel(flat, shape).filter((_, i) => !axes.includes(i));
+    const index = indexOf(flat, shape).filter((_, i) => !axes.includes(i));
     const at = index.reduce((sum, i, j) => sum * (kept[j] ?? 1) + i, 0);
     const before = out[at] ?? start;
     out[at] = combine === 'sum' ? before + value : Math.max(before, value);

@@ -48,7 +48,7 @@ interface ThreadChoice {
 
 const count = (threads: number): string => (threads === 1 ? 'one thread' : `${threads} threads`);
 
-/** @throws FROND-R028 for a number of threads that is none */
+/** @throws FROND-R028 for an invalid number of threads */
 function chooseThreads(asked: number | undefined): ThreadChoice {
   if (asked !== undefined && !countKind.holds(asked)) {
     throw new FrondError('FROND-R028', `wasmDevice: threads is ${show(asked)}`, {
@@ -71,7 +71,7 @@ const loaded = (view: TypedArray | Uint16Array<ArrayBuffer>): TypedArray =>
 /**
  * Generated WebAssembly with 128-bit vectors as a device. Results do not depend on the number of threads.
  * @throws FROND-R020 where the engine has no WebAssembly SIMD, or no relaxed SIMD and that is asked for,
- *   FROND-R028 for a number of threads that is none
+ *   FROND-R028 for an invalid number of threads
  */
 export function wasmDevice(options: WasmOptions = {}): WasmDevice {
   checkOptions('wasmDevice', options, WASM);
