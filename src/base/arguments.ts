@@ -1,5 +1,5 @@
 import type { ErrorCode } from './errors.ts';
-import { fits, type Kind, type Kinds } from './kinds.ts';
+import * as is from './kinds.ts';
 import { errorAtCall } from './source.ts';
 
 // JavaScript passes what it likes. What a call takes is said once, as a table from name to kind; what does not fit is refused
@@ -28,9 +28,9 @@ export function show(value: unknown): string {
 export const shownName = (value: unknown): string => (typeof value === 'string' ? value : show(value));
 
 /** What a call takes, by name; a table among the kinds is of options. */
-type Taken = Readonly<Record<string, Kind | Kinds>>;
-const isKind = (taken: Kind | Kinds): taken is Kind => typeof taken.holds === 'function';
-const mayBeLeftOut = (taken: Kind | Kinds): boolean =>
+type Taken = Readonly<Record<string, is.Kind | is.Kinds>>;
+const isKind = (taken: is.Kind | is.Kinds): taken is is.Kind => typeof taken.holds === 'function';
+const mayBeLeftOut = (taken: is.Kind | is.Kinds): boolean =>
   isKind(taken) ? taken.optional === true : Object.values(taken).every(mayBeLeftOut);
 
 /** `attention(q, k, v, options)`: arguments that may be left out have a question mark. */
@@ -53,7 +53,7 @@ export function checkArguments(
   for (const [i, [name, kind]] of Object.entries(taken).entries()) {
     const value = values[i];
     if (!isKind(kind)) checkOptions<object>(caller, value as object, kind, code);
-    else if (!fits(kind, value)) {
+    else if (!is.fits(kind, value)) {
       throw errorAtCall(
         code,
         `${caller}: ${name} is ${value === undefined ? 'missing' : show(value)}`,
@@ -71,7 +71,7 @@ export function checkArguments(
 export function checkOptions<O extends object>(
   caller: string,
   options: O,
-  kinds: { readonly [K in keyof Required<O>]: Kind<unknown> },
+  kinds: { readonly [K in keyof Required<O>]: is.Kind<unknown> },
   code: ErrorCode = CODE,
 ): void {
   const names = Object.keys(kinds);
@@ -91,9 +91,9 @@ export function checkOptions<O extends object>(
       `did you mean ${nearestOf(unknown, names)}? It has: ${names.join(', ')}`,
     );
   }
-  for (const [name, kind] of Object.entries<Kind>(kinds)) {
+  for (const [name, kind] of Object.entries<is.Kind>(kinds)) {
     const value = given[name as keyof typeof given] as unknown;
-    if (fits(kind, value)) continue;
+    if (is.fits(kind, value)) continue;
     throw errorAtCall(
       code,
       `${caller}: ${name} is ${value === undefined ? 'missing' : show(value)}`,

@@ -1,6 +1,6 @@
 import { checkArguments } from './arguments.ts';
 import { FrondError } from './errors.ts';
-import { either, natural, sizesKind, text } from './kinds.ts';
+import * as is from './kinds.ts';
 
 /**
  * A dimension of a shape: a size, or an expression over named sizes in the text form
@@ -136,7 +136,7 @@ export function evaluate(dim: Dim, sizes: Sizes): number {
 
 /** `evaluate` with its arguments checked. @throws FROND-S045, and as `evaluate` */
 export function evaluateDim(dim: Dim, sizes: Sizes): number {
-  checkArguments('evaluateDim', { dim: either(natural, text), sizes: sizesKind }, [dim, sizes]);
+  checkArguments('evaluateDim', { dim: is.either(is.natural, is.text), sizes: is.sizes }, [dim, sizes]);
   return evaluate(dim, sizes);
 }
 

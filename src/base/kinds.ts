@@ -132,5 +132,5 @@ export const having = <T = object>(what: string, ...fields: readonly string[]): 
 export const instanceOf = <T>(what: string, maker: abstract new (...operands: never[]) => T): Kind<T> =>
   kind(what, (value) => value instanceof maker);
 /** Sizes of named dimensions. */
-export const sizesKind = objectOf(natural, 'an object of sizes, such as { batch: 32 }');
+export const sizes = objectOf(natural, 'an object of sizes, such as { batch: 32 }');
 export const bytes = instanceOf('a Uint8Array', Uint8Array);

@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { finite, natural, objectOf, typed, withFields } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import type { palm } from '../index.ts';
 
 export type StepEvent = Extract<palm.TrainingEvent, { type: 'step' }>;
@@ -12,12 +12,12 @@ interface Kept {
 }
 
 /** What a report reads of a step. */
-const stepKind = typed<StepEvent>(
-  withFields('a step', {
-    step: natural,
-    losses: objectOf(finite, 'numbers by task'),
-    rate: finite,
-    gradientNorm: finite,
+const stepKind = is.typed<StepEvent>(
+  is.withFields('a step', {
+    step: is.natural,
+    losses: is.objectOf(is.finite, 'numbers by task'),
+    rate: is.finite,
+    gradientNorm: is.finite,
   }),
 );
 

@@ -1,5 +1,5 @@
 import { checkOptions } from '../base/arguments.ts';
-import { count, flag, optional, unchecked } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { dropoutOf } from './dropout.ts';
 import { type DType, emit, handleOf, type Shape, type Tensor } from './tensor.ts';
 import type { MustBe, TakesFloat } from './types/dtype.ts';
@@ -23,7 +23,12 @@ export interface AttentionOptions<H = number, M = Tensor<'bool'>> {
   readonly dropout?: number;
 }
 
-const ATTENTION = { heads: count, mask: unchecked, causal: optional(flag), dropout: unchecked };
+const ATTENTION = {
+  heads: is.count,
+  mask: is.unchecked,
+  causal: is.optional(is.flag),
+  dropout: is.unchecked,
+};
 
 /**
  * softmax(q kᵀ / √w) v for each head (Vaswani et al. 2017): q [batch, time, heads·w], k and v [batch, keys, heads·w],

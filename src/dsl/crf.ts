@@ -1,5 +1,5 @@
 import { checkArguments } from '../base/arguments.ts';
-import { having, unchecked } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { type DType, emit, refuseSwapped, type Shape, type Tensor } from './tensor.ts';
 import type { MustBe, TakesFloat } from './types/dtype.ts';
 import type { CrfEmissions, CrfOperand, CrfPart, CrfResult } from './types/layer.ts';
@@ -24,14 +24,14 @@ export interface ChainScores<
   readonly stop: Beside<E, 'stop', 'f32', DZ, Z, Late>;
 }
 
-export const scoresKind = having(
+export const scoresKind = is.having(
   'an object with transitions, start and stop',
   'transitions',
   'start',
   'stop',
 );
-const LIKELIHOOD = { emissions: unchecked, tags: unchecked, lengths: unchecked, scores: scoresKind };
-const DECODE = { emissions: unchecked, lengths: unchecked, scores: scoresKind };
+const LIKELIHOOD = { emissions: is.unchecked, tags: is.unchecked, lengths: is.unchecked, scores: scoresKind };
+const DECODE = { emissions: is.unchecked, lengths: is.unchecked, scores: scoresKind };
 
 type Emissions<D extends DType, E extends Shape, Late> = Operand<
   Both<TakesFloat<'crf', D, Late>, CrfEmissions<E, Late>>,

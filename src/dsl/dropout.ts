@@ -1,5 +1,5 @@
 import { show } from '../base/arguments.ts';
-import { fraction } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { hashName } from '../base/random.ts';
 import { errorAtCall } from '../base/source.ts';
 import type { Attributes } from '../ir/graph.ts';
@@ -16,7 +16,7 @@ export function dropoutOf(
   state: GraphState,
   rate: number,
 ): { readonly key: Tensor; readonly attributes: Attributes } | undefined {
-  if (!fraction.holds(rate)) {
+  if (!is.fraction.holds(rate)) {
     throw errorAtCall(
       'FROND-S024',
       `${op}: the dropout rate is ${show(rate)}`,

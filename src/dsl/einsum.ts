@@ -1,6 +1,6 @@
 import { checkArguments } from '../base/arguments.ts';
 import { isFloating } from '../base/dtype.ts';
-import { text } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { errorAtCall } from '../base/source.ts';
 import { type Bound, bindPattern, refuse, sidesOf, wordsOf } from './pattern.ts';
 import { inOrder, type Labelled, reshapeTo } from './rearrange.ts';
@@ -17,7 +17,7 @@ export function einsum<const P extends string, Ts extends readonly Tensor[], Lat
   pattern: Operand<Einsum<P, Ts, Late>, P>,
   ...operands: Ts
 ): Tensor<'f32', ShapeOf<Einsum<P, Ts, Late>>> {
-  checkArguments('einsum', { pattern: text }, [pattern]);
+  checkArguments('einsum', { pattern: is.text }, [pattern]);
   const handles = operands.map((operand, i) => handleOf('einsum', `operand ${i + 1}`, operand));
   const [left, right] = sidesOf('einsum', String(pattern));
   const sides = left.split(',').map(wordsOf);

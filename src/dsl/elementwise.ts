@@ -1,6 +1,6 @@
 import { checkArguments } from '../base/arguments.ts';
 import { dtypes } from '../base/dtype.ts';
-import { oneOf, unchecked } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import * as rows from '../ops/elementwise.ts';
 import { type DType, emit, type Shape, type Tensor } from './tensor.ts';
 import type { Broadcast, Elementwise, SameTypes } from './types/broadcast.ts';
@@ -81,7 +81,7 @@ export const {
 
 /** Converts the elements; floats are cut towards 0, bools are 0 and 1, everything but 0 becomes true. */
 export function cast<S extends Shape, D extends DType>(x: Tensor<DType, S>, dtype: D): Tensor<D, S> {
-  checkArguments('cast', { x: unchecked, dtype: oneOf(...dtypes) }, [x, dtype], 'FROND-S019');
+  checkArguments('cast', { x: is.unchecked, dtype: is.oneOf(...dtypes) }, [x, dtype], 'FROND-S019');
   return emit('cast', [x], { dtype });
 }
 

@@ -1,17 +1,7 @@
 import { checkArguments } from '../base/arguments.ts';
 import { placeIn, printShape } from '../base/dim.ts';
 import { dtypes, elementRule, type HostData, numbersOf } from '../base/dtype.ts';
-import {
-  anything,
-  callable,
-  flag,
-  having,
-  objectOf,
-  oneOf,
-  optional,
-  text,
-  unchecked,
-} from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { callerPlace, errorAtCall } from '../base/source.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph, Ref } from '../ir/graph.ts';
@@ -44,14 +34,14 @@ export interface Declaration<D extends DType = DType, S extends Shape = Shape> {
 export type Declarations = Readonly<Record<string, Declaration>>;
 export type Outputs = Readonly<Record<string, Tensor>>;
 
-export const contextKind = having('the g that graph() hands to its function', 'parameter', 'constant');
+export const contextKind = is.having('the g that graph() hands to its function', 'parameter', 'constant');
 
 /** Declares an input ahead, for the `inputs` option of `graph`, so that feeding is typed. */
 export const declare = <D extends DType, const S extends Shape>(
   dtype: D,
   shape: S,
 ): Declaration<D, [...S]> => {
-  checkArguments('declare', { dtype: oneOf(...dtypes), shape: shapeKind }, [dtype, shape]);
+  checkArguments('declare', { dtype: is.oneOf(...dtypes), shape: shapeKind }, [dtype, shape]);
   // a component that takes any size says -1, which an input refuses
   checkDims('declare', shape, -1);
   return { dtype, shape: [...shape] };
@@ -109,14 +99,14 @@ export interface GraphContext {
   scope<R>(name: string, build: () => R): R;
 }
 
-const declarationsKind = objectOf(
-  having('a declaration', 'dtype', 'shape'),
+const declarationsKind = is.objectOf(
+  is.having('a declaration', 'dtype', 'shape'),
   "an object of declarations, such as declare(f32, ['batch', 128])",
 );
 const GRAPH = {
-  name: text,
-  build: callable,
-  options: { training: optional(flag), inputs: optional(declarationsKind) },
+  name: is.text,
+  build: is.callable,
+  options: { training: is.optional(is.flag), inputs: is.optional(declarationsKind) },
 };
 
 /**
@@ -177,9 +167,9 @@ function requireResults(name: string, outputs: unknown): void {
   refuse(`returns ${given}, not the named results`, 'return an object, such as { loss }');
 }
 
-const INPUT = { name: text, dtype: unchecked, shape: shapeKind };
+const INPUT = { name: is.text, dtype: is.unchecked, shape: shapeKind };
 const PARAMETER = { ...INPUT, initializer: initializerKind, options: parameterOptions };
-const CONSTANT = { value: anything, dtype: unchecked, shape: shapeKind };
+const CONSTANT = { value: is.anything, dtype: is.unchecked, shape: shapeKind };
 
 function contextOf(state: GraphState): GraphContext {
   const { builder } = state;

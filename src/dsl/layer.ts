@@ -1,5 +1,5 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
-import { flag, natural, notNegative, type OptionsOf, optional, text, unchecked } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { errorAtCall } from '../base/source.ts';
 import {
   declareParameter,
@@ -37,13 +37,13 @@ export function matmul<D extends DType, A extends Shape, E extends DType, B exte
 
 const linearOptions = {
   /** scope of its parameters, 'linear' by default */
-  name: optional(text),
+  name: is.optional(is.text),
   /** of the weight; Glorot's by default */
-  initializer: optional(initializerKind),
+  initializer: is.optional(initializerKind),
   /** false leaves the bias out */
-  bias: optional(flag),
+  bias: is.optional(is.flag),
 };
-export type LinearOptions = OptionsOf<typeof linearOptions>;
+export type LinearOptions = is.OptionsOf<typeof linearOptions>;
 
 /** x [..., in] · weight [in, out] + bias [out]; declares `NAME/weight` and `NAME/bias`. */
 export function linear<D extends DType, S extends Shape, const Out extends Dim, Late = never>(
@@ -85,11 +85,11 @@ export function gather<D extends DType, T extends Shape, I extends DType, S exte
 
 const embeddingOptions = {
   /** scope of its parameter, 'embedding' by default */
-  name: optional(text),
-  initializer: optional(initializerKind),
+  name: is.optional(is.text),
+  initializer: is.optional(initializerKind),
 };
-export type EmbeddingOptions = OptionsOf<typeof embeddingOptions>;
-const EMBEDDING = { ids: unchecked, vocabulary: natural, width: natural, options: embeddingOptions };
+export type EmbeddingOptions = is.OptionsOf<typeof embeddingOptions>;
+const EMBEDDING = { ids: is.unchecked, vocabulary: is.natural, width: is.natural, options: embeddingOptions };
 
 /** Looks ids up in a table of its own; declares `NAME/weight` [vocabulary, width]. */
 export function embedding<
@@ -114,11 +114,11 @@ export function embedding<
 
 const layerNormOptions = {
   /** scope of its parameters, 'layerNorm' by default */
-  name: optional(text),
+  name: is.optional(is.text),
   /** added to the variance */
-  epsilon: optional(notNegative),
+  epsilon: is.optional(is.notNegative),
 };
-export type LayerNormOptions = OptionsOf<typeof layerNormOptions>;
+export type LayerNormOptions = is.OptionsOf<typeof layerNormOptions>;
 
 /** (x − mean) / √(variance + ε) · γ + β over the last axis (Ba, Kiros, Hinton 2016); declares `NAME/gamma`, `NAME/beta`. */
 export function layerNorm<D extends DType, S extends Shape, Late = never>(

@@ -1,6 +1,6 @@
 import { checkArguments, show } from '../base/arguments.ts';
 import type { FrondError } from '../base/errors.ts';
-import { flag, type Kinds, notNegative, type OptionsOf, optional, typed, unchecked } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { callerPlace, errorAtCall } from '../base/source.ts';
 import type { Ref } from '../ir/graph.ts';
@@ -31,13 +31,13 @@ export const uniform = (limit: number): Initializer => checked({ kind: 'uniform'
 export const xavier = (): Initializer => ({ kind: 'xavier' });
 
 /** What is wrong with one is said by `declareParameter`, which knows the parameter's name. */
-export const initializerKind = typed<Initializer>(unchecked);
+export const initializerKind = is.typed<Initializer>(is.unchecked);
 
 export const parameterOptions = {
   /** false: no gradient and no update, such as a frozen table */
-  trainable: optional(flag),
+  trainable: is.optional(is.flag),
 };
-export type ParameterOptions = OptionsOf<typeof parameterOptions>;
+export type ParameterOptions = is.OptionsOf<typeof parameterOptions>;
 
 interface ParameterDeclaration extends ParameterOptions {
   readonly dtype: DType;
@@ -75,7 +75,7 @@ export function declareParameter(
 export const nameless = (summary: string): FrondError =>
   errorAtCall('FROND-S026', summary, 'parameters have literal sizes; only fed dimensions are named');
 
-const callOf = (kind: string, settings: Kinds): string => `${kind}(${Object.keys(settings)})`;
+const callOf = (kind: string, settings: is.Kinds): string => `${kind}(${Object.keys(settings)})`;
 
 /** Without this check a forgotten or misspelt initializer would show as weights that are NaN. */
 function checkInitializer(name: string, given: unknown): void {
@@ -83,10 +83,10 @@ function checkInitializer(name: string, given: unknown): void {
   const wrong = (what: string, hint: string): FrondError =>
     errorAtCall('FROND-S019', `parameter ${name}: ${what}`, hint);
   const { kind, ...settings } = Object(given) as Readonly<Record<string, unknown>>;
-  const known = typeof kind === 'string' ? own<Kinds>(INITIALIZERS, kind) : undefined;
+  const known = typeof kind === 'string' ? own<is.Kinds>(INITIALIZERS, kind) : undefined;
   if (known === undefined) {
     const named: unknown = typeof given === 'function' ? given.name : given;
-    const meant = typeof named === 'string' ? own<Kinds>(INITIALIZERS, named) : undefined;
+    const meant = typeof named === 'string' ? own<is.Kinds>(INITIALIZERS, named) : undefined;
     const calls = Object.entries(INITIALIZERS).map(([each, numbers]) => callOf(each, numbers));
     throw wrong(
       given === undefined ? 'it has no initializer' : `${show(given)} is not an initializer`,
@@ -98,6 +98,6 @@ function checkInitializer(name: string, given: unknown): void {
   const [setting = '', wanted] = Object.entries(known)[0] ?? [];
   throw wrong(
     `${setting} of ${kind} is ${show(settings[setting])}`,
-    `it is a finite number${wanted === notNegative ? ' and not negative' : ''}, such as ${kind}(0.02)`,
+    `it is a finite number${wanted === is.notNegative ? ' and not negative' : ''}, such as ${kind}(0.02)`,
   );
 }

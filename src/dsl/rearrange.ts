@@ -1,6 +1,6 @@
 import { checkArguments } from '../base/arguments.ts';
 import { sameShape } from '../base/dim.ts';
-import { object, optional, text, unchecked } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { bindPattern, itemsOf, labelsOf, sidesOf } from './pattern.ts';
 import { checkDims, type Dim, type DType, emit, handleOf, type Shape, type Tensor } from './tensor.ts';
 import type { Labels, Rearrange } from './types/pattern.ts';
@@ -26,7 +26,7 @@ export function rearrange<
   pattern: Operand<Rearrange<P, S, Z, Late>, P>,
   sizes?: Z & { readonly [K in Labels<P>]?: Dim },
 ): Tensor<D, ShapeOf<Rearrange<P, S, Z, Late>>> {
-  const kinds = { x: unchecked, pattern: text, sizes: optional(object) };
+  const kinds = { x: is.unchecked, pattern: is.text, sizes: is.optional(is.object) };
   checkArguments('rearrange', kinds, [x, pattern, sizes]);
   checkDims('rearrange', Object.values<Dim>(sizes ?? {}));
   const [left, right] = sidesOf('rearrange', String(pattern));

@@ -1,5 +1,5 @@
 import { checkArguments } from '../base/arguments.ts';
-import { either, flag, listOf, optional, unchecked } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { axisKind, type DType, emit, handleOf, type Shape, type Tensor } from './tensor.ts';
 import type { OnAxis, Reduce } from './types/axis.ts';
 import type { TakesFloat, TakesNumber } from './types/dtype.ts';
@@ -29,9 +29,9 @@ export const mean: Reduction<'mean'> = (x, axes, options) => reduce('mean', x, a
 export const max: Reduction<'max'> = (x, axes, options) => reduce('max', x, axes, options);
 
 const REDUCTION = {
-  x: unchecked,
-  axes: optional(either(axisKind, listOf(axisKind, 'axes'))),
-  options: { keepDims: optional(flag) },
+  x: is.unchecked,
+  axes: is.optional(is.either(axisKind, is.listOf(axisKind, 'axes'))),
+  options: { keepDims: is.optional(is.flag) },
 };
 
 function reduce<R>(op: string, x: unknown, axes: unknown, options: { readonly keepDims?: boolean } = {}): R {
@@ -42,7 +42,7 @@ function reduce<R>(op: string, x: unknown, axes: unknown, options: { readonly ke
   return emit(op, [x], { axes: list.map(Number), keepDims });
 }
 
-const AXIS = { x: unchecked, axis: optional(axisKind) };
+const AXIS = { x: is.unchecked, axis: is.optional(axisKind) };
 
 /** What works along one axis, by default the last one. */
 function alongAxis<R>(op: string, x: unknown, axis: unknown): R {

@@ -1,5 +1,5 @@
 import { checkArguments } from '../base/arguments.ts';
-import { callable, text } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { errorAtCall } from '../base/source.ts';
 import { checkName, joinScope } from '../ir/names.ts';
 import { CALL_INSIDE, type GraphState } from './tensor.ts';
@@ -35,7 +35,7 @@ export function scope<R>(name: string, build: () => R): R {
 }
 
 export const checkScope = (name: string, build: () => unknown): void =>
-  checkArguments('scope', { name: text, build: callable }, [name, build]);
+  checkArguments('scope', { name: is.text, build: is.callable }, [name, build]);
 
 export function within<R>({ builder }: GraphState, name: string, build: () => R): R {
   checkName(name, 'scope');

@@ -2,7 +2,7 @@ import { show } from '../base/arguments.ts';
 import { type Dim, isDim, printShape, type Shape } from '../base/dim.ts';
 import { type DType, elementRule, isFloating, numbersOf } from '../base/dtype.ts';
 import { defined, type FrondError } from '../base/errors.ts';
-import { anything, integer, kind, listOf } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { callerPlace, errorAtCall } from '../base/source.ts';
 import type { GraphBuilder } from '../ir/builder.ts';
 import type { Attributes, Ref } from '../ir/graph.ts';
@@ -79,9 +79,9 @@ export type { Handle };
 
 export const isTensor = (value: unknown): value is Tensor => value instanceof Handle;
 
-export const tensorKind = kind<Tensor>('a tensor', isTensor);
-export const axisKind = { ...integer, what: 'an axis, such as 0, or -1 for the last one' };
-export const shapeKind = listOf(anything, "sizes and names, such as ['batch', 128]");
+export const tensorKind = is.kind<Tensor>('a tensor', isTensor);
+export const axisKind = { ...is.integer, what: 'an axis, such as 0, or -1 for the last one' };
+export const shapeKind = is.listOf(is.anything, "sizes and names, such as ['batch', 128]");
 
 /**
  * A dimension is a natural number, a name, or an expression over names; `or` may stand in the place of one.

@@ -1,16 +1,6 @@
 import { checkArguments, show } from '../base/arguments.ts';
 import { printShape } from '../base/dim.ts';
-import {
-  anything,
-  either,
-  integer,
-  type Kind,
-  listOf,
-  natural,
-  oneOf,
-  optional,
-  unchecked,
-} from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { errorAtCall } from '../base/source.ts';
 import {
   axisKind,
@@ -40,7 +30,7 @@ export function reshape<D extends DType, S extends Shape, const T extends Shape,
   return emit('reshape', [x], { shape: [...dims] });
 }
 
-const TRANSPOSE = { x: unchecked, permutation: listOf(integer, 'axes') };
+const TRANSPOSE = { x: is.unchecked, permutation: is.listOf(is.integer, 'axes') };
 
 /** Axes in another order: result axis i is axis `permutation[i]` of x. */
 export function transpose<D extends DType, S extends Shape, const P extends readonly number[], Late = never>(
@@ -61,8 +51,8 @@ export function broadcastTo<D extends DType, S extends Shape, const T extends Sh
   return emit('broadcast', [x], { shape: [...dims] });
 }
 
-const tensorsKind: Kind = {
-  ...listOf(anything, 'tensors'),
+const tensorsKind: is.Kind = {
+  ...is.listOf(is.anything, 'tensors'),
   advise: (value) => (isTensor(value) ? 'give a list of tensors: concat([a, b], axis)' : undefined),
 };
 
@@ -75,7 +65,12 @@ export function concat<const Ts extends readonly Tensor[], A extends number, Lat
   return emit('concat', tensors as readonly unknown[], { axis });
 }
 
-const SLICE = { x: unchecked, axis: axisKind, from: integer, to: optional(either(integer, oneOf('end'))) };
+const SLICE = {
+  x: is.unchecked,
+  axis: axisKind,
+  from: is.integer,
+  to: is.optional(is.either(is.integer, is.oneOf('end'))),
+};
 
 /**
  * Elements `from` to `to` (without `to`) along `axis`; negative positions count from the end, 'end' is the end.
@@ -105,7 +100,7 @@ export function slice<
   return emit('slice', [x], { axis: Number(axis), from, to: to ?? 'end' });
 }
 
-const SPLIT = { x: unchecked, axis: axisKind, sizes: listOf(natural, 'sizes') };
+const SPLIT = { x: is.unchecked, axis: axisKind, sizes: is.listOf(is.natural, 'sizes') };
 
 /** Parts of the given sizes along `axis`, one after the other; literal sizes that add up to the whole. */
 export function split<
@@ -144,7 +139,7 @@ export function assertShape<D extends DType, const T extends Shape>(
   x: Tensor<D, Shape>,
   shape: T,
 ): Tensor<D, [...T]> {
-  checkArguments('assertShape', { x: unchecked, shape: shapeKind }, [x, shape]);
+  checkArguments('assertShape', { x: is.unchecked, shape: shapeKind }, [x, shape]);
   checkDims('assertShape', shape);
   const handle = handleOf('assertShape', 'operand 1', x);
   const [found, wanted] = [printShape(handle.shape), printShape(shape)];

@@ -1,18 +1,7 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { placeIn } from '../base/dim.ts';
 import { defined, type SourcePlace } from '../base/errors.ts';
-import {
-  flag,
-  instanceOf,
-  kind,
-  natural,
-  notNegative,
-  type OptionsOf,
-  optional,
-  sizesKind,
-  typed,
-  unchecked,
-} from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { type GraphLike, graphKind, irOf } from '../ir/graph.ts';
 import { nodePath } from '../ir/names.ts';
 import { ops } from '../ops/index.ts';
@@ -26,19 +15,21 @@ import { ModelState } from '../runtime/state.ts';
 
 const compareOptions = {
   /** of the named dimensions */
-  sizes: optional(sizesKind),
+  sizes: is.optional(is.sizes),
   /** of inputs and first weights; default 1 */
-  seed: optional(natural),
+  seed: is.optional(is.natural),
   /** largest difference allowed, in units of max(1, largest element of the tensor); default 1e-5 */
-  tolerance: optional(notNegative),
+  tolerance: is.optional(is.notNegative),
   /** compare the nodes that the passes leave, fused ones among them; default: those of the graph itself */
-  optimised: optional(flag),
+  optimised: is.optional(is.flag),
   /** weights by parameter name; default: drawn by their initialisers */
-  weights: optional(
-    typed<ReadonlyMap<string, ArrayLike<number>>>(instanceOf('a Map from parameter names to numbers', Map)),
+  weights: is.optional(
+    is.typed<ReadonlyMap<string, ArrayLike<number>>>(
+      is.instanceOf('a Map from parameter names to numbers', Map),
+    ),
   ),
 };
-export type CompareOptions = OptionsOf<typeof compareOptions>;
+export type CompareOptions = is.OptionsOf<typeof compareOptions>;
 
 /** Where two devices differ most in one tensor. */
 export interface Difference {
@@ -68,7 +59,7 @@ export interface Comparison {
   readonly largest: Difference | undefined;
 }
 
-const devicesKind = kind(
+const devicesKind = is.kind(
   'two devices, such as [interpreterDevice(), wasmDevice()]',
   (value) => Array.isArray(value) && value.length === 2 && [...value].every(deviceKind.holds),
 );
@@ -84,7 +75,7 @@ export async function compareDevices(
   devices: readonly [Device, Device],
   options: CompareOptions = {},
 ): Promise<Comparison> {
-  const kinds = { graph: graphKind, devices: devicesKind, options: unchecked };
+  const kinds = { graph: graphKind, devices: devicesKind, options: is.unchecked };
   checkArguments('compareDevices', kinds, [given, devices, options]);
   checkOptions('compareDevices', options, compareOptions);
   const { sizes = {}, seed = 1, weights, tolerance = COMPARE_TOLERANCE, optimised = false } = options;

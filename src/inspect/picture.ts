@@ -1,6 +1,6 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { printShape } from '../base/dim.ts';
-import { flag, natural, type OptionsOf, omittable, unchecked } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { grouped } from '../base/own.ts';
 import { shown } from '../base/shown.ts';
 import type { Graph, GraphLike, Node, Phase } from '../ir/graph.ts';
@@ -46,11 +46,11 @@ const pictureOptions = {
    * scopes of this depth are one box each: 1 leaves the outermost ones, 0 one box for each phase. Default: everything is shown,
    * down to scopes of depth 64
    */
-  depth: omittable(natural),
+  depth: is.omittable(is.natural),
   /** whether parameters and constants get boxes; default true */
-  parameters: omittable(flag),
+  parameters: is.omittable(is.flag),
 };
-export type PictureOptions = OptionsOf<typeof pictureOptions>;
+export type PictureOptions = is.OptionsOf<typeof pictureOptions>;
 
 /** The most frames within frames that can still be told apart. */
 const DEEPEST = 64;
@@ -100,7 +100,7 @@ interface Fold {
 
 /** Nodes and scopes of `graph` as boxes and arrows, folded to the depth asked for. Arrows make no cycle. */
 export function drawGraph(caller: string, given: GraphLike, options: PictureOptions = {}): Picture {
-  checkArguments(caller, { graph: graphKind, options: unchecked }, [given, options]);
+  checkArguments(caller, { graph: graphKind, options: is.unchecked }, [given, options]);
   checkOptions(caller, options, pictureOptions);
   const graph = irOf(given);
   const depth = Math.min(options.depth ?? DEEPEST, DEEPEST);

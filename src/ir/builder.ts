@@ -2,36 +2,23 @@ import { checkArguments, checkOptions, show } from '../base/arguments.ts';
 import { type Dim, sameShape } from '../base/dim.ts';
 import type { DType } from '../base/dtype.ts';
 import { FrondError, type SourcePlace } from '../base/errors.ts';
-import {
-  anything,
-  either,
-  flag,
-  having,
-  integer,
-  kind,
-  listOf,
-  object,
-  oneOf,
-  optional,
-  text,
-  unchecked,
-} from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import type { Attribute, Attributes, Graph, Node, NodeId, Phase, Ref, TensorType } from './graph.ts';
 import { irKind, makeRef, PHASES, refKind, splitRef } from './graph.ts';
 import { checkName, checkType, joinScope, placeOf } from './names.ts';
 import { inOrder, type NamedOperands, type Operand } from './operands.ts';
 import { type Build, type OpRecord, type OpRegistry, registryKind } from './record.ts';
 
-const nodeKind = having('a node of a graph', 'scope', 'phase', 'op');
-const typeKind = having("a type, such as { dtype: 'f32', shape: [2] }", 'dtype', 'shape');
-const numbersKind = kind(
+const nodeKind = is.having('a node of a graph', 'scope', 'phase', 'op');
+const typeKind = is.having("a type, such as { dtype: 'f32', shape: [2] }", 'dtype', 'shape');
+const numbersKind = is.kind(
   'a number or a list of numbers',
   (value) =>
     typeof value === 'number' || (Array.isArray(value) && value.every((each) => typeof each === 'number')),
 );
-const axesKind = listOf(integer, 'axes');
-const sizes = listOf(anything, 'sizes');
-const operandsKind = either(listOf(anything, 'refs'), object);
+const axesKind = is.listOf(is.integer, 'axes');
+const sizes = is.listOf(is.anything, 'sizes');
+const operandsKind = is.either(is.listOf(is.anything, 'refs'), is.object);
 const isList = (operands: readonly Operand[] | NamedOperands): operands is readonly Operand[] =>
   Array.isArray(operands);
 
@@ -65,7 +52,7 @@ export class GraphBuilder implements Build {
   readonly #counters = new Map<string, number>();
 
   constructor(name: string, registry: OpRegistry, base?: Graph) {
-    const kinds = { name: unchecked, registry: registryKind, base: optional(irKind) };
+    const kinds = { name: is.unchecked, registry: registryKind, base: is.optional(irKind) };
     checkArguments('GraphBuilder', kinds, [name, registry, base]);
     checkName(name, 'graph');
     this.#name = name;
@@ -81,7 +68,7 @@ export class GraphBuilder implements Build {
 
   /** Makes the next nodes carry the scope, phase and source line of `node`. */
   at(node: Node, phase: Phase = node.phase): this {
-    checkArguments('GraphBuilder.at', { node: nodeKind, phase: oneOf(...PHASES) }, [node, phase]);
+    checkArguments('GraphBuilder.at', { node: nodeKind, phase: is.oneOf(...PHASES) }, [node, phase]);
     this.scope = node.scope;
     this.phase = phase;
     this.source = node.source;
@@ -93,7 +80,7 @@ export class GraphBuilder implements Build {
   /** A fed tensor. @throws FROND-I008 when the name is taken. */
   input(name: string, type: TensorType): Ref {
     checkName(name, 'input');
-    checkArguments('GraphBuilder.input', { name: text, type: typeKind }, [name, type]);
+    checkArguments('GraphBuilder.input', { name: is.text, type: typeKind }, [name, type]);
     if (this.#nodes.has(name)) {
       throw new FrondError('FROND-I008', `input ${name}: the name is taken`, { place: this.source });
     }
@@ -108,11 +95,11 @@ export class GraphBuilder implements Build {
    * @throws FROND-I008 when a parameter of that name exists.
    */
   parameter(name: string, type: TensorType, options: ParameterOptions): Ref {
-    const kinds = { name: text, type: typeKind, options: object };
+    const kinds = { name: is.text, type: typeKind, options: is.object };
     checkArguments('GraphBuilder.parameter', kinds, [name, type, options]);
     checkOptions('GraphBuilder.parameter', options, {
-      initializer: anything,
-      trainable: optional(flag),
+      initializer: is.anything,
+      trainable: is.optional(is.flag),
     });
     const full = joinScope(this.scope, name);
     checkName(full, 'parameter');
@@ -181,7 +168,7 @@ export class GraphBuilder implements Build {
     operands: readonly Operand[] | NamedOperands,
     attributes: Attributes = {},
   ): readonly Ref[] {
-    const kinds = { name: text, operands: operandsKind, attributes: object };
+    const kinds = { name: is.text, operands: operandsKind, attributes: is.object };
     checkArguments('GraphBuilder.op', kinds, [name, operands, attributes]);
     const record = this.#record(name);
     const inputs = this.#refs(
@@ -237,29 +224,36 @@ export class GraphBuilder implements Build {
   where = (condition: Ref, yes: Operand, no: Operand): Ref => this.one('where', [condition, yes, no]);
 
   sum(x: Ref, axes: readonly number[], keepDims = false): Ref {
-    checkArguments('GraphBuilder.sum', { x: unchecked, axes: axesKind, keepDims: flag }, [x, axes, keepDims]);
+    checkArguments('GraphBuilder.sum', { x: is.unchecked, axes: axesKind, keepDims: is.flag }, [
+      x,
+      axes,
+      keepDims,
+    ]);
     const rank = this.typeOf(x).shape.length;
     const counted = axes.map((axis) => (axis < 0 ? axis + rank : axis));
     return this.one('sum', [x], { axes: counted, keepDims });
   }
 
   reshape(x: Ref, shape: readonly Dim[]): Ref {
-    checkArguments('GraphBuilder.reshape', { x: unchecked, shape: sizes }, [x, shape]);
+    checkArguments('GraphBuilder.reshape', { x: is.unchecked, shape: sizes }, [x, shape]);
     return sameShape(this.typeOf(x).shape, shape) ? x : this.one('reshape', [x], { shape });
   }
 
   transpose(x: Ref, permutation: readonly number[]): Ref {
-    checkArguments('GraphBuilder.transpose', { x: unchecked, permutation: axesKind }, [x, permutation]);
+    checkArguments('GraphBuilder.transpose', { x: is.unchecked, permutation: axesKind }, [x, permutation]);
     return permutation.every((axis, i) => axis === i) ? x : this.one('transpose', [x], { permutation });
   }
 
   broadcast(x: Ref, shape: readonly Dim[]): Ref {
-    checkArguments('GraphBuilder.broadcast', { x: unchecked, shape: sizes }, [x, shape]);
+    checkArguments('GraphBuilder.broadcast', { x: is.unchecked, shape: sizes }, [x, shape]);
     return sameShape(this.typeOf(x).shape, shape) ? x : this.one('broadcast', [x], { shape });
   }
 
   matmul(x: Ref, y: Ref, options: { transposeX?: boolean; transposeY?: boolean } = {}): Ref {
-    checkOptions('GraphBuilder.matmul', options, { transposeX: optional(flag), transposeY: optional(flag) });
+    checkOptions('GraphBuilder.matmul', options, {
+      transposeX: is.optional(is.flag),
+      transposeY: is.optional(is.flag),
+    });
     return this.one('matmul', [x, y], {
       ...(options.transposeX ? { transposeX: true } : {}),
       ...(options.transposeY ? { transposeY: true } : {}),
@@ -267,7 +261,7 @@ export class GraphBuilder implements Build {
   }
 
   unbroadcast(dy: Ref, shape: readonly Dim[]): Ref {
-    checkArguments('GraphBuilder.unbroadcast', { dy: unchecked, shape: sizes }, [dy, shape]);
+    checkArguments('GraphBuilder.unbroadcast', { dy: is.unchecked, shape: sizes }, [dy, shape]);
     const wide = this.typeOf(dy).shape;
     const leading = wide.length - shape.length;
     // dims that the smaller tensor lacks, and dims of size 1 that were broadcast

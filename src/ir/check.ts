@@ -2,7 +2,7 @@ import { checkArguments } from '../base/arguments.ts';
 import { printShape, product, sameShape } from '../base/dim.ts';
 import { numbersOf } from '../base/dtype.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
-import { fits, integer, names, omittable, text, unchecked, withFields } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { inferTypes } from './builder.ts';
 import type { Graph, Node, Ref, TensorType } from './graph.ts';
 import { DEEPEST, isPhase, makeRef, splitRef } from './graph.ts';
@@ -23,7 +23,7 @@ import { type OpRegistry, registryKind } from './record.ts';
  */
 export function checkGraph(graph: Graph, registry: OpRegistry): void {
   checkFrame(graph);
-  checkArguments('checkGraph', { graph: unchecked, registry: registryKind }, [graph, registry]);
+  checkArguments('checkGraph', { graph: is.unchecked, registry: registryKind }, [graph, registry]);
   const nodes = Object.entries(graph.nodes);
   const check = (node: Node, run: () => void): void => {
     try {
@@ -83,13 +83,17 @@ function checkFrame(graph: unknown): asserts graph is Graph {
   if (!isPlainObject(nodes)) throw malformed(`graph ${name} has no nodes`);
   for (const [key, node] of Object.entries(nodes)) {
     const texts = isPlainObject(node) && isTexts([node.id, node.op, node.scope, node.phase]);
-    if (!texts || !fits(placeKind, node.source)) throw malformed(`graph ${name}: %${key} is not a node`);
+    if (!texts || !is.fits(placeKind, node.source)) throw malformed(`graph ${name}: %${key} is not a node`);
   }
 }
 
-const isTexts = names.holds;
-const placeKind = omittable(
-  withFields('a place', { file: text, line: omittable(integer), column: omittable(integer) }),
+const isTexts = is.names.holds;
+const placeKind = is.omittable(
+  is.withFields('a place', {
+    file: is.text,
+    line: is.omittable(is.integer),
+    column: is.omittable(is.integer),
+  }),
 );
 
 const problem = (code: ErrorCode, summary: string): FrondError => new FrondError(code, summary);

@@ -1,7 +1,7 @@
 import { applyPatches, castDraft, type Draft, enablePatches, type Patch, produceWithPatches } from 'immer';
 import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import { callable, either, listOf, natural, oneOf, recordOf, text, unchecked } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { checkGraph } from './check.ts';
 import { type Graph, irKind } from './graph.ts';
 import { type OpRegistry, registryKind } from './record.ts';
@@ -23,7 +23,7 @@ export interface Edited {
  * @throws FROND-I013 for an asynchronous recipe, as `checkGraph` does when the edited graph is not legal; nothing has changed then.
  */
 export function edit(graph: Graph, recipe: (draft: Draft<Graph>) => void, registry: OpRegistry): Edited {
-  const kinds = { graph: irKind, recipe: callable, registry: registryKind };
+  const kinds = { graph: irKind, recipe: is.callable, registry: registryKind };
   checkArguments('edit', kinds, [graph, recipe, registry]);
   enablePatches();
   const [edited, patches, inverse] = produceWithPatches(graph, (draft) => {
@@ -44,7 +44,7 @@ function refusePromise(result: unknown, name: string): void {
 
 /** Applies the patches of an edit, or its inverse ones to undo it. @throws FROND-I013 for patches of another graph, and as `checkGraph` does. */
 export function applyEdit(graph: Graph, patches: readonly GraphPatch[], registry: OpRegistry): Graph {
-  const kinds = { graph: irKind, patches: listOf(patchKind, 'patches'), registry: registryKind };
+  const kinds = { graph: irKind, patches: is.listOf(patchKind, 'patches'), registry: registryKind };
   checkArguments('applyEdit', kinds, [graph, patches, registry]);
   enablePatches();
   const edited = patched(graph, patches);
@@ -52,10 +52,10 @@ export function applyEdit(graph: Graph, patches: readonly GraphPatch[], registry
   return edited;
 }
 
-const patchKind = recordOf('a patch', {
-  op: oneOf('replace', 'add', 'remove'),
-  path: listOf(either(natural, text), 'keys'),
-  value: unchecked,
+const patchKind = is.recordOf('a patch', {
+  op: is.oneOf('replace', 'add', 'remove'),
+  path: is.listOf(is.either(is.natural, is.text), 'keys'),
+  value: is.unchecked,
 });
 
 function patched(graph: Graph, patches: readonly GraphPatch[]): Graph {

@@ -1,7 +1,7 @@
 import type { Dim } from '../base/dim.ts';
 import type { DType } from '../base/dtype.ts';
 import type { SourcePlace } from '../base/errors.ts';
-import { having, type Kind, kind, listOf, text } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 
 /** Name of a node, unique in its graph; what the text form prints after `%`. */
 export type NodeId = string;
@@ -79,19 +79,19 @@ export const asConstant = (node: Node, value: Attribute): Node => ({
 /** A graph by itself, or the typed one around it, as `graph()` gives it. */
 export type GraphLike = Graph | { readonly ir: Graph };
 
-const hasNodes = having('a graph', 'name', 'nodes', 'inputs', 'outputs', 'effects').holds;
+const hasNodes = is.having('a graph', 'name', 'nodes', 'inputs', 'outputs', 'effects').holds;
 /** What is given as a graph: the function that `graph` was given is none. */
-export const graphKind = kind('a graph, as graph() gives it', (value) =>
+export const graphKind = is.kind('a graph, as graph() gives it', (value) =>
   hasNodes(typeof value === 'object' && value !== null && 'ir' in value ? value.ir : value),
 );
 
 /** The graph itself, without what the compiler knows of it. */
-export const irKind: Kind = {
-  ...kind('a graph, such as the field ir of what graph() gives', hasNodes),
+export const irKind: is.Kind = {
+  ...is.kind('a graph, such as the field ir of what graph() gives', hasNodes),
   advise: (value) => (graphKind.holds(value) ? 'give its field ir' : undefined),
 };
-export const refKind: Kind<Ref> = { ...text, what: 'the ref of a tensor, which is a text' };
-export const refs = listOf(refKind, 'refs of tensors');
+export const refKind: is.Kind<Ref> = { ...is.text, what: 'the ref of a tensor, which is a text' };
+export const refs = is.listOf(refKind, 'refs of tensors');
 
 export const irOf = (graph: GraphLike): Graph => ('ir' in graph ? graph.ir : graph);
 

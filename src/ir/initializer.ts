@@ -1,4 +1,4 @@
-import { finite, type Kinds, notNegative } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 
 /** How a parameter can be filled at first, with the number that each kind depends on. */
@@ -6,10 +6,10 @@ export const INITIALIZERS = {
   zeros: {},
   ones: {},
   xavier: {},
-  constant: { value: finite },
-  normal: { deviation: notNegative },
-  truncatedNormal: { deviation: notNegative },
-  uniform: { limit: notNegative },
+  constant: { value: is.finite },
+  normal: { deviation: is.notNegative },
+  truncatedNormal: { deviation: is.notNegative },
+  uniform: { limit: is.notNegative },
 };
 type Table = typeof INITIALIZERS;
 
@@ -22,6 +22,6 @@ export type Initializer = {
 export function isInitializer(value: unknown): value is Initializer {
   if (typeof value !== 'object' || value === null || !('kind' in value)) return false;
   const { kind, ...settings } = value as Readonly<Record<string, unknown>>;
-  const wanted = typeof kind === 'string' ? own<Kinds>(INITIALIZERS, kind) : undefined;
+  const wanted = typeof kind === 'string' ? own<is.Kinds>(INITIALIZERS, kind) : undefined;
   return wanted !== undefined && Object.entries(wanted).every(([name, { holds }]) => holds(settings[name]));
 }

@@ -1,7 +1,7 @@
 import { checkArguments } from '../base/arguments.ts';
 import { dtypeHint, isDType } from '../base/dtype.ts';
 import { FrondError, type SourcePlace } from '../base/errors.ts';
-import { optional, text as textKind } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import type { Attribute, Attributes, Graph, Node, NodeId, Ref, TensorType } from './graph.ts';
 import { DEEPEST, isPhase } from './graph.ts';
@@ -17,7 +17,7 @@ const VALUE = /(?:true|false|null)(?![\w./-])|-?(?:NaN|Infinity|\d+(?:\.\d+)?(?:
  * @throws FROND-I020 with line and column where the text is malformed, FROND-I002 where a name is bound twice.
  */
 export function parseGraph(text: string, file = 'graph'): Graph {
-  checkArguments('parseGraph', { text: textKind, file: optional(textKind) }, [text, file]);
+  checkArguments('parseGraph', { text: is.text, file: is.optional(is.text) }, [text, file]);
   const lines = text.split(/\r?\n/);
   // not objects: a name such as __proto__ would be lost before anyone refuses it
   const nodes = new Map<NodeId, Node>();

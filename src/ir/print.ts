@@ -2,7 +2,7 @@ import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { printShape } from '../base/dim.ts';
 import type { SourcePlace } from '../base/errors.ts';
 import { printPlace } from '../base/errors.ts';
-import { natural, optional, unchecked } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import type { Attribute, Attributes, GraphLike, Node, TensorType } from './graph.ts';
 import { graphKind, irOf } from './graph.ts';
 import { nodeOf } from './names.ts';
@@ -31,8 +31,8 @@ export const printType = ({ dtype, shape }: TensorType): string => `${dtype}${pr
  * @throws FROND-I003 when the graph has a cycle, FROND-I001 when an operand does not exist.
  */
 export function printGraph(given: GraphLike, options: PrintOptions = {}): string {
-  checkArguments('printGraph', { graph: graphKind, options: unchecked }, [given, options]);
-  checkOptions('printGraph', options, { longestList: optional(natural) });
+  checkArguments('printGraph', { graph: graphKind, options: is.unchecked }, [given, options]);
+  checkOptions('printGraph', options, { longestList: is.optional(is.natural) });
   const graph = irOf(given);
   const inputs = graph.inputs.map((id) => {
     const types = nodeOf(graph, id).types.map(printType);

@@ -1,5 +1,5 @@
 import type { Dim, Shape } from '../base/dim.ts';
-import { type Kind, kind } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import type { KernelBuilder } from '../kernel/build.ts';
 import type { Kernel, Value } from '../kernel/ir.ts';
 import type { Schedules } from '../kernel/schedule.ts';
@@ -158,7 +158,7 @@ export interface OpRecord {
   /** what the operands are called, so that the builder takes them by name */
   readonly operands?: readonly Name[];
   /** The attributes that it takes, by name; a node with others is refused. Absent: they are for its own rules to judge. */
-  readonly attributes?: Readonly<Record<string, Kind>>;
+  readonly attributes?: Readonly<Record<string, is.Kind>>;
   /**
    * Types of the outputs. Throws FROND-S… in the words of the type-level messages, such as
    * `matmul: inner dimensions differ: 128 and 256 in [batch, time, 128] x [256, 64]`.
@@ -233,7 +233,7 @@ export interface OpRecord {
 /** Name → record. Passes and runtime receive it, so that neither imports the ops. */
 export type OpRegistry = ReadonlyMap<string, OpRecord>;
 
-export const registryKind = kind<OpRegistry>(
+export const registryKind = is.kind<OpRegistry>(
   'the ops by name, such as frond exports as ops',
   (value) =>
     value instanceof Map && [...value.values()].every((record) => typeof Object(record).shape === 'function'),

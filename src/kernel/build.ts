@@ -1,16 +1,6 @@
 import { checkArguments, checkOptions, nearestOf, shownName } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import {
-  callable,
-  type Kind,
-  kind,
-  name as nameKind,
-  objectOf,
-  oneOf,
-  optional,
-  text,
-  unchecked,
-} from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { callerPlace } from '../base/source.ts';
 import { callSite } from './callSite.ts';
@@ -79,27 +69,33 @@ const judge = (faults: readonly Fault[]): void => {
   if (first) fail(first.message, first.hint);
 };
 
-const check = (method: string, kinds: Readonly<Record<string, Kind>>, given: readonly unknown[]): void =>
+const check = (method: string, kinds: Readonly<Record<string, is.Kind>>, given: readonly unknown[]): void =>
   checkArguments(`k.${method}`, kinds, given, 'FROND-K001');
-const word = (count: number): Kind =>
-  kind(
+const word = (count: number): is.Kind =>
+  is.kind(
     `a whole number from 0 to ${count - 1}`,
     (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) < count,
   );
 
-const number = kind('a number', (value) => typeof value === 'number');
-const optionalValue = kind('a value', (value) => value === undefined || valueKind.holds(value));
-const whole = kind(
+const number = is.kind('a number', (value) => typeof value === 'number');
+const optionalValue = is.kind('a value', (value) => value === undefined || valueKind.holds(value));
+const whole = is.kind(
   'a whole number of 32 bits',
   (value) => Number.isInteger(value) && Math.abs(Number(value)) < 2 ** 32,
 );
 /** What a number may be that stands for a value of a type. */
-const CONSTANTS: Readonly<Record<ValueType, Kind>> = {
+const CONSTANTS: Readonly<Record<ValueType, is.Kind>> = {
   ...{ f32: number, i32: whole, u32: whole },
-  bool: kind('0 or 1', (value) => value === 0 || value === 1),
+  bool: is.kind('0 or 1', (value) => value === 0 || value === 1),
 };
-const DOT = { left: valueKind, right: valueKind, accumulator: optional(valueKind), over: axisKind };
-const LOOP = { from: operandKind, to: operandKind, step: operandKind, initial: valuesKind, body: callable };
+const DOT = { left: valueKind, right: valueKind, accumulator: is.optional(valueKind), over: axisKind };
+const LOOP = {
+  from: operandKind,
+  to: operandKind,
+  step: operandKind,
+  initial: valuesKind,
+  body: is.callable,
+};
 
 function noFunction(fn: unknown): FrondError {
   const names = Object.keys(elementwise);
@@ -136,7 +132,7 @@ export class KernelBuilder {
 
   /** A tile axis of `size` elements, a multiple of 4. Tiles list their axes in the order of these calls. */
   axis(name: string, size: number): Axis {
-    check('axis', { name: nameKind, size: unchecked }, [name, size]);
+    check('axis', { name: is.name, size: is.unchecked }, [name, size]);
     const axis: Axis = { kind: 'axis', order: this.#axes.length, name, size };
     judge(sizeFaults(axis));
     this.#axes.push(axis);
@@ -144,7 +140,11 @@ export class KernelBuilder {
   }
 
   buffer(name: string, dtype: StorageType, access: Access): Buffer {
-    const kinds = { name: nameKind, dtype: storageKind, access: oneOf('read', 'write', 'update', 'scratch') };
+    const kinds = {
+      name: is.name,
+      dtype: storageKind,
+      access: is.oneOf('read', 'write', 'update', 'scratch'),
+    };
     check('buffer', kinds, [name, dtype, access]);
     if (this.#buffers.some((other) => other.name === name)) fail(`buffer ${name} is declared twice`);
     const stored = dtype === 'f32' ? (own(this.#storage, name) ?? dtype) : dtype;
@@ -158,7 +158,7 @@ export class KernelBuilder {
 
   /** A uniform scalar given at launch. */
   parameter(name: string, dtype: 'i32' | 'u32' | 'f32' = 'i32'): Value {
-    check('parameter', { name: nameKind, dtype: oneOf('i32', 'u32', 'f32') }, [name, dtype]);
+    check('parameter', { name: is.name, dtype: is.oneOf('i32', 'u32', 'f32') }, [name, dtype]);
     const value = this.#value({ op: 'parameter', name }, [], dtype);
     if (value.op === 'parameter') this.#parameters.push(value);
     return value;
@@ -268,7 +268,7 @@ export class KernelBuilder {
 
   /** Combines over `over`; over every axis of `arg` the result is a uniform scalar. */
   reduce(combine: Combine, arg: Value, ...over: readonly Axis[]): Value {
-    check('reduce', { combine: oneOf('sum', 'max', 'argmax'), arg: valueKind, over: axesKind }, [
+    check('reduce', { combine: is.oneOf('sum', 'max', 'argmax'), arg: valueKind, over: axesKind }, [
       combine,
       arg,
       over,
@@ -311,7 +311,7 @@ export class KernelBuilder {
 
   /** What values are called in generated text: `k.name({ scores, weights })` gives them the names of the author's variables. */
   name(values: Readonly<Record<string, Value | undefined>>): void {
-    check('name', { values: objectOf(optionalValue, 'an object of values') }, [values]);
+    check('name', { values: is.objectOf(optionalValue, 'an object of values') }, [values]);
     for (const [label, value] of Object.entries(values)) {
       const holders = value?.op === 'result' ? [value, value.loop.carried[value.index]] : [value];
       for (const holder of holders) if (holder && !holder.label) Object.assign(holder, { label });
@@ -354,13 +354,13 @@ export class KernelBuilder {
 
   /** Runs `body` for its stores where the uniform `condition` holds. */
   when(condition: Value, body: () => void): void {
-    check('when', { condition: valueKind, body: callable }, [condition, body]);
+    check('when', { condition: valueKind, body: is.callable }, [condition, body]);
     judge(whenFaults({ condition }));
     this.#push({ kind: 'when', condition, body: this.#inRegion(body).region });
   }
 
   finish(name: string, variant: string, doc: string, schedule: Schedule): Kernel {
-    const kinds = { name: nameKind, variant: text, doc: text, schedule: scheduleKind };
+    const kinds = { name: is.name, variant: is.text, doc: is.text, schedule: scheduleKind };
     check('finish', kinds, [name, variant, doc, schedule]);
     return {
       name,
@@ -470,10 +470,10 @@ export interface KernelOptions {
 /** Traces `author` once with symbolic arguments into a kernel. */
 export function traceKernel(options: KernelOptions, author: (k: KernelBuilder) => void): Kernel {
   checkOptions('traceKernel', options, {
-    ...{ name: nameKind, variant: optional(text), doc: text, schedule: scheduleKind },
-    storage: optional(objectOf(storageKind, 'an object of element types by buffer')),
+    ...{ name: is.name, variant: is.optional(is.text), doc: is.text, schedule: scheduleKind },
+    storage: is.optional(is.objectOf(storageKind, 'an object of element types by buffer')),
   });
-  checkArguments('traceKernel', { options: unchecked, author: callable }, [options, author]);
+  checkArguments('traceKernel', { options: is.unchecked, author: is.callable }, [options, author]);
   const { name, variant = '', doc, schedule, storage } = options;
   const builder = new KernelBuilder(storage);
   author(builder);

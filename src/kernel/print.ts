@@ -1,5 +1,5 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
-import { flag, optional, unchecked } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import type { Kernel, Region, Span, Statement, Store, Term, Value } from './ir.ts';
 import { kernelKind } from './kinds.ts';
 
@@ -14,8 +14,8 @@ export interface PrintOptions {
  * are used. The body of a loop or `when` is indented.
  */
 export function printKernel(kernel: Kernel, options: PrintOptions = {}): string {
-  checkArguments('printKernel', { kernel: kernelKind, options: unchecked }, [kernel, options]);
-  checkOptions('printKernel', options, { sources: optional(flag) });
+  checkArguments('printKernel', { kernel: kernelKind, options: is.unchecked }, [kernel, options]);
+  checkOptions('printKernel', options, { sources: is.optional(is.flag) });
   const { name, variant, doc, gridRank, axes, parameters, buffers, body } = kernel;
   const title = variant ? `${name} "${variant}"` : name;
   const declarations = [

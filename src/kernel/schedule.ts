@@ -1,5 +1,5 @@
 import type { Dim } from '../base/dim.ts';
-import { count, flag, type Kind, listOf, objectOf, optional, recordOf, typed } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import type { Schedule } from './ir.ts';
 
@@ -24,19 +24,24 @@ export type PartialSchedule = Partial<Schedule>;
  */
 export type ScheduleTable = Readonly<Record<string, Readonly<Record<string, PartialSchedule>>>>;
 
-export const scheduleKind = typed<PartialSchedule>(
-  recordOf('a schedule', {
-    tiles: optional(objectOf(count, 'tiles')),
-    workgroup: optional(listOf(count, 'threads')),
-    stage: optional(count),
-    split: optional(count),
-    pack: optional(flag),
-    blocks: optional(flag),
+export const scheduleKind = is.typed<PartialSchedule>(
+  is.recordOf('a schedule', {
+    tiles: is.optional(is.objectOf(is.count, 'tiles')),
+    workgroup: is.optional(is.listOf(is.count, 'threads')),
+    stage: is.optional(is.count),
+    split: is.optional(is.count),
+    pack: is.optional(is.flag),
+    blocks: is.optional(is.flag),
   }),
 );
 /** By kernel and shape class. */
-export const byClass = <T>(entry: Kind<T>): Kind<Readonly<Record<string, Readonly<Record<string, T>>>>> =>
-  objectOf(objectOf(entry, 'classes'), "an object by kernel and shape class, such as { matmul: { '': … } }");
+export const byClass = <T>(
+  entry: is.Kind<T>,
+): is.Kind<Readonly<Record<string, Readonly<Record<string, T>>>>> =>
+  is.objectOf(
+    is.objectOf(entry, 'classes'),
+    "an object by kernel and shape class, such as { matmul: { '': … } }",
+  );
 export const tableKind = byClass(scheduleKind);
 
 /** What lowering is told about the device. */

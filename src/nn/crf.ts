@@ -1,6 +1,6 @@
 import { FORBIDDEN } from '../../kernels/crfDecode.ts';
 import { checkArguments } from '../base/arguments.ts';
-import { names, type OptionsOf, omittable, optional, text } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { scoresKind } from '../dsl/crf.ts';
 import { contextKind } from '../dsl/graph.ts';
 import { equal, f32, type GraphContext, i32, or, scope, type Tensor, uniform, where } from '../dsl/index.ts';
@@ -45,7 +45,7 @@ function chainCodes(labels: readonly string[], scheme: LabelScheme) {
 
 /** The transitions that a scheme allows between `labels`, in the order of their ids: labels² numbers. */
 export function chainConstraints(labels: readonly string[], scheme: LabelScheme): ChainConstraints {
-  checkArguments('chainConstraints', { labels: names, scheme: schemeKind }, [labels, scheme]);
+  checkArguments('chainConstraints', { labels: is.names, scheme: schemeKind }, [labels, scheme]);
   const { enters, leaves, ends } = chainCodes(labels, scheme);
   const score = (allowed: boolean): number => (allowed ? 0 : FORBIDDEN);
   return {
@@ -67,7 +67,7 @@ export function constrain<C extends number>(
   labels: readonly string[],
   scheme: LabelScheme,
 ): LabelChain<C> {
-  const kinds = { g: contextKind, scores: scoresKind, labels: names, scheme: schemeKind };
+  const kinds = { g: contextKind, scores: scoresKind, labels: is.names, scheme: schemeKind };
   checkArguments('constrain', kinds, [g, scores, labels, scheme]);
   const { transitions, start, stop } = scores;
   const count = labels.length;
@@ -85,11 +85,11 @@ export function constrain<C extends number>(
 
 const crfLayerOptions = {
   /** decoding never emits a labelling that the scheme forbids; training is free */
-  scheme: omittable(schemeKind),
+  scheme: is.omittable(schemeKind),
   /** scope of its parameters, 'crf' by default */
-  name: optional(text),
+  name: is.optional(is.text),
 };
-export type CrfLayerOptions = OptionsOf<typeof crfLayerOptions>;
+export type CrfLayerOptions = is.OptionsOf<typeof crfLayerOptions>;
 
 export interface CrfLayer<C extends number> {
   /** the parameters */
@@ -104,7 +104,7 @@ export function crfLayer<C extends number = number>(
   labels: readonly string[] & { readonly length: C },
   options: CrfLayerOptions = {},
 ): CrfLayer<C> {
-  const kinds = { g: contextKind, labels: names, options: crfLayerOptions };
+  const kinds = { g: contextKind, labels: is.names, options: crfLayerOptions };
   checkArguments('crfLayer', kinds, [g, labels, options]);
   const { scheme, name = 'crf' } = options;
   const count = labels.length;

@@ -1,15 +1,5 @@
 import { checkArguments } from '../base/arguments.ts';
-import {
-  count,
-  flag,
-  natural,
-  type OptionsOf,
-  omittable,
-  optional,
-  text,
-  typed,
-  unchecked,
-} from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import {
   add,
   attention,
@@ -24,23 +14,23 @@ import {
 import { tensorKind } from '../dsl/tensor.ts';
 
 /** Judged by the dropout itself. */
-const rateKind = optional(typed<number>(unchecked));
+const rateKind = is.optional(is.typed<number>(is.unchecked));
 
 const attending = {
   /** the width is shared out over this many heads */
-  heads: count,
+  heads: is.count,
   /** [batch, time]: true where a position may be attended to */
-  mask: omittable(typed<Tensor<'bool'>>(tensorKind)),
-  causal: optional(flag),
+  mask: is.omittable(is.typed<Tensor<'bool'>>(tensorKind)),
+  causal: is.optional(is.flag),
 };
 const selfAttentionOptions = {
   ...attending,
   /** of the attention's probabilities */
   dropout: rateKind,
   /** scope of its parameters, 'attention' by default */
-  name: optional(text),
+  name: is.optional(is.text),
 };
-export type SelfAttentionOptions = OptionsOf<typeof selfAttentionOptions>;
+export type SelfAttentionOptions = is.OptionsOf<typeof selfAttentionOptions>;
 
 /** Attention of a sequence to itself: four linear maps, `query`, `key`, `value`, `output`, around `attention`. */
 export function selfAttention<B extends Dim, T extends Dim, W extends Dim>(
@@ -62,13 +52,13 @@ export function selfAttention<B extends Dim, T extends Dim, W extends Dim>(
 
 const feedForwardOptions = {
   /** elements between the two maps */
-  inner: count,
+  inner: is.count,
   /** behind the activation */
   dropout: rateKind,
   /** scope of its parameters, 'feedForward' by default */
-  name: optional(text),
+  name: is.optional(is.text),
 };
-export type FeedForwardOptions = OptionsOf<typeof feedForwardOptions>;
+export type FeedForwardOptions = is.OptionsOf<typeof feedForwardOptions>;
 
 /** linear → gelu → dropout → linear, per position. */
 export function feedForward<B extends Dim, T extends Dim, W extends Dim>(
@@ -88,11 +78,11 @@ const encoderBlockOptions = {
   /** before each residual sum */
   dropout: rateKind,
   /** inner width of the feed-forward part */
-  inner: count,
+  inner: is.count,
   /** of the attention's probabilities; as `dropout` when left out */
   attentionDropout: rateKind,
 };
-export type EncoderBlockOptions = OptionsOf<typeof encoderBlockOptions>;
+export type EncoderBlockOptions = is.OptionsOf<typeof encoderBlockOptions>;
 
 /** A pre-norm transformer block (Xiong et al. 2020): x + drop(attention(norm x)), then x + drop(feedForward(norm x)). */
 export function encoderBlock<B extends Dim, T extends Dim, W extends Dim>(
@@ -114,11 +104,11 @@ export function encoderBlock<B extends Dim, T extends Dim, W extends Dim>(
 
 const encoderOptions = {
   ...encoderBlockOptions,
-  layers: natural,
+  layers: is.natural,
   /** scope of its parameters, 'encoder' by default */
-  name: optional(text),
+  name: is.optional(is.text),
 };
-export type EncoderOptions = OptionsOf<typeof encoderOptions>;
+export type EncoderOptions = is.OptionsOf<typeof encoderOptions>;
 
 /** Blocks `layer.0`, `layer.1`, … and a last layer norm: parameters such as `encoder/layer.0/attention/query/weight`. */
 export function encoder<B extends Dim, T extends Dim, W extends Dim>(

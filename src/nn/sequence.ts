@@ -1,5 +1,5 @@
 import { checkArguments } from '../base/arguments.ts';
-import { natural, type OptionsOf, optional, text, unchecked } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { contextKind } from '../dsl/graph.ts';
 import {
   add,
@@ -28,12 +28,12 @@ const learned = <const S extends readonly Dim[]>(
 
 const positionOptions = {
   /** positions run from 0 to below this */
-  max: natural,
+  max: is.natural,
   /** scope of its parameter, 'positions' by default */
-  name: optional(text),
+  name: is.optional(is.text),
 };
-export type PositionOptions = OptionsOf<typeof positionOptions>;
-const POSITIONS = { g: contextKind, x: tensorKind, positions: unchecked, options: positionOptions };
+export type PositionOptions = is.OptionsOf<typeof positionOptions>;
+const POSITIONS = { g: contextKind, x: tensorKind, positions: is.unchecked, options: positionOptions };
 
 /** Adds a learned vector per position: x [B, T, W], positions i32 [B, T]; declares `NAME/weight` [max, W]. */
 export function learnedPositions<B extends Dim, T extends Dim, W extends Dim>(
@@ -51,9 +51,9 @@ export function learnedPositions<B extends Dim, T extends Dim, W extends Dim>(
 
 const sentenceOptions = {
   /** scope of its parameter, 'sentence' by default */
-  name: optional(text),
+  name: is.optional(is.text),
 };
-export type SentenceOptions = OptionsOf<typeof sentenceOptions>;
+export type SentenceOptions = is.OptionsOf<typeof sentenceOptions>;
 
 /** x [B, T, W] with the learned vector in front: [B, 1+T, W]; declares `NAME/weight` [1, 1, W]. */
 export function prependSentence<B extends Dim, T extends Dim, W extends Dim>(

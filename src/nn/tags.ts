@@ -1,5 +1,5 @@
 import { checkArguments } from '../base/arguments.ts';
-import { type Kind, names, oneOf, series } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 
 /**
@@ -56,7 +56,7 @@ export const printTag = ({ part, type }: Tag, scheme: LabelScheme): string =>
 
 /** The scheme that a set of labels is written in, by its letters; BIO where nothing marks the end of a chunk. */
 export function schemeOf(labels: Iterable<string>): LabelScheme {
-  checkArguments('schemeOf', { labels: series('labels') }, [labels]);
+  checkArguments('schemeOf', { labels: is.series('labels') }, [labels]);
   const letters = new Set(Array.from(labels, (label) => (readTag(label) === undefined ? '' : label[0])));
   const has = (...some: readonly string[]): boolean => some.some((letter) => letters.has(letter));
   if (has('L', 'U')) return 'BILOU';
@@ -64,8 +64,8 @@ export function schemeOf(labels: Iterable<string>): LabelScheme {
   return has('E', 'S') ? 'BIOES' : 'BIO';
 }
 
-export const schemeKind: Kind<LabelScheme> = {
-  ...oneOf(...(Object.keys(LETTERS) as LabelScheme[])),
+export const schemeKind: is.Kind<LabelScheme> = {
+  ...is.oneOf(...(Object.keys(LETTERS) as LabelScheme[])),
   advise: () =>
     `give one of ${Object.keys(LETTERS).join(', ')}; data may be written in any of them, or in IOB1`,
 };
@@ -85,7 +85,7 @@ const OUTSIDE: Tag = { part: 'O', type: '' };
  * all schemes (BIO, IOB1, BIOES, BILOU, BMES) are read alike, and none has to be named.
  */
 export function chunksOf(tags: readonly string[]): readonly Chunk[] {
-  checkArguments('chunksOf', { tags: names }, [tags]);
+  checkArguments('chunksOf', { tags: is.names }, [tags]);
   const chunks: Chunk[] = [];
   let start = -1;
   let previous = OUTSIDE;
@@ -107,7 +107,7 @@ const endsBefore = (current: Tag, previous: Tag): boolean =>
 
 /** The same chunks in the tags of another scheme; a list with an invalid tag stays as it is. */
 export function convertTags(tags: readonly string[], scheme: LabelScheme): readonly string[] {
-  checkArguments('convertTags', { tags: names, scheme: schemeKind }, [tags, scheme]);
+  checkArguments('convertTags', { tags: is.names, scheme: schemeKind }, [tags, scheme]);
   if (tags.some((tag) => readTag(tag) === undefined)) return tags;
   const converted = tags.map(() => 'O');
   for (const { type, start, end } of chunksOf(tags)) {

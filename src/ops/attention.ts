@@ -2,7 +2,7 @@ import { planAttention } from '../../kernels/attention.ts';
 import type { AttentionDims } from '../../kernels/attentionBlock.ts';
 import { planAttentionGradient } from '../../kernels/attentionGradient.ts';
 import { type Dim, printShape, product, times } from '../base/dim.ts';
-import { count, flag, fraction, integer, type OptionsOf, optional } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
 import type { Slot } from '../ir/record.ts';
 import { defineOp } from './define.ts';
@@ -16,13 +16,13 @@ import { expectFloat, expectTypes, fail } from './rules.ts';
 
 /** Attributes of attention and of its gradient. */
 const settings = {
-  heads: count,
-  causal: optional(flag),
-  masked: optional(flag),
-  rate: optional(fraction),
-  stream: optional(integer),
+  heads: is.count,
+  causal: is.optional(is.flag),
+  masked: is.optional(is.flag),
+  rate: is.optional(is.fraction),
+  stream: is.optional(is.integer),
 };
-type Settings = OptionsOf<typeof settings>;
+type Settings = is.OptionsOf<typeof settings>;
 
 /** Which of the optional operands are there. */
 const given = {

@@ -2,12 +2,12 @@ import { copyDims, offsetAlong, planCopy, transposeDims } from '../../kernels/co
 import { planElementwise } from '../../kernels/elementwise.ts';
 import { type Dim, plus, printShape, type Shape } from '../base/dim.ts';
 import { defined } from '../base/errors.ts';
-import { integer, listOf, natural } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
 import { defineOp } from './define.ts';
 import { axisOf, dims, expectSame, fail } from './rules.ts';
 
-const axes = listOf(natural, 'axes');
+const axes = is.listOf(is.natural, 'axes');
 const permutationOf = (attributes: { readonly permutation?: unknown }): readonly number[] =>
   axes.holds(attributes.permutation) ? attributes.permutation : [];
 
@@ -99,7 +99,7 @@ export const concat = defineOp({
   name: 'concat',
   doc: 'tensors one after the other along an axis',
   operands: ['first', '...others'],
-  attributes: { axis: integer },
+  attributes: { axis: is.integer },
   shape({ first, others }, attributes) {
     const axis = axisOf('concat', attributes.axis, first.shape);
     for (const other of others) {

@@ -1,6 +1,6 @@
 import { type Dim, product, times } from '../base/dim.ts';
 import { defined } from '../base/errors.ts';
-import type { Kinds, OptionsOf } from '../base/kinds.ts';
+import type * as is from '../base/kinds.ts';
 import type { Attributes, Ref, TensorType } from '../ir/graph.ts';
 import { arityOf, type ByName, byName, type Name, type OptionalName, readName } from '../ir/operands.ts';
 import type { Build, Demand, IndexBounds, LaunchPlan, LowerContext, OpRecord, Slot } from '../ir/record.ts';
@@ -21,8 +21,8 @@ type Gradients<O extends Names, R extends Names> = Both<O, R, Ref> & { readonly 
  * An op, its operands by name. Names as in `ir/operands.ts`: `x`, `bias?`, `...others`. Rules receive attributes of the kinds that
  * `attributes` states; other nodes are refused.
  */
-export interface Definition<O extends Names, R extends Names, K extends Kinds>
-  extends Rules<O, R, OptionsOf<K>>,
+export interface Definition<O extends Names, R extends Names, K extends is.Kinds>
+  extends Rules<O, R, is.OptionsOf<K>>,
     Omit<OpRecord, keyof Rules<O, R, unknown> | 'attributes' | 'arity' | 'cost' | Elementwise> {
   readonly attributes: K;
 }
@@ -65,10 +65,10 @@ const perElement = ([first]: readonly TensorType[], flops: number): Dim =>
   flops === 0 ? 0 : times(product(first?.shape ?? []), flops);
 
 /** The record of an op, whose rules take lists: passes, checker and printers see no names. */
-export function defineOp<const O extends Names, K extends Kinds, const R extends Names = readonly ['out']>(
+export function defineOp<const O extends Names, K extends is.Kinds, const R extends Names = readonly ['out']>(
   definition: Definition<O, R, K>,
 ): OpRecord {
-  type A = OptionsOf<K>;
+  type A = is.OptionsOf<K>;
   const {
     name,
     kind = 'kernel',

@@ -1,6 +1,6 @@
 import { type DType, dtypes, isFloating } from '../base/dtype.ts';
 import { defined } from '../base/errors.ts';
-import { fraction, integer, type Kinds, type OptionsOf, oneOf } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
 import { type ByName, byName } from '../ir/operands.ts';
 import type { ElementContext, LaunchScalars, OpRecord } from '../ir/record.ts';
@@ -12,24 +12,24 @@ import { planExpression } from './expression.ts';
 import { broadcastShapes, expectFloat, expectSame, expectTypes, fail } from './rules.ts';
 
 /** An op whose result is a function of one element of each operand; operands broadcast as in NumPy. */
-interface ElementwiseDefinition<O extends readonly string[], R extends readonly string[], K extends Kinds>
+interface ElementwiseDefinition<O extends readonly string[], R extends readonly string[], K extends is.Kinds>
   extends Omit<Definition<O, R, K>, 'kind' | 'lower'> {
   emit(
     k: KernelBuilder,
     values: ByName<O[number], Value>,
-    attributes: OptionsOf<K>,
+    attributes: is.OptionsOf<K>,
     context: ElementContext | undefined,
   ): Value;
   /** operands that do not broadcast but are read whole, such as a random key */
   readonly whole?: readonly O[number][];
   /** what `emit` knows of the attributes, so that they are no part of a kernel's text */
-  scalars?(attributes: OptionsOf<K>): LaunchScalars;
+  scalars?(attributes: is.OptionsOf<K>): LaunchScalars;
 }
 
 /** The record: gradients are summed back over what was broadcast, and one launch of `emit` computes the op by itself. */
 function defineElementwise<
   const O extends readonly string[],
-  K extends Kinds,
+  K extends is.Kinds,
   const R extends readonly string[] = readonly ['out'],
 >({ emit, whole, scalars, ...definition }: ElementwiseDefinition<O, R, K>): OpRecord {
   const { vjp, ...plain } = defineOp<O, K, R>({ ...definition, kind: 'elementwise' });
@@ -37,9 +37,14 @@ function defineElementwise<
   const record: OpRecord = {
     ...plain,
     emit: (k, args, attributes, context) =>
-      emit(k, byName(name, operands, args) as ByName<O[number], Value>, attributes as OptionsOf<K>, context),
+      emit(
+        k,
+        byName(name, operands, args) as ByName<O[number], Value>,
+        attributes as is.OptionsOf<K>,
+        context,
+      ),
     ...(whole && { whole: whole.map((operand) => operands.findIndex((each) => each.name === operand)) }),
-    ...(scalars && { scalars: (attributes) => scalars(attributes as OptionsOf<K>) }),
+    ...(scalars && { scalars: (attributes) => scalars(attributes as is.OptionsOf<K>) }),
     lower(context) {
       const instruction = { op: name, args: [...context.inputs.keys()], attributes: context.attributes };
       const itself = { expression: [instruction], results: [0] };
@@ -129,7 +134,7 @@ const cast = defineElementwise({
   doc: 'converts to attribute dtype; floats are cut towards 0, bools are 0 and 1, x ≠ 0 becomes true',
   idle: true,
   operands: ['x'],
-  attributes: { dtype: oneOf(...dtypes) },
+  attributes: { dtype: is.oneOf(...dtypes) },
   shape: ({ x }, { dtype }) => [{ dtype, shape: x.shape }],
   vjp(b, { x, dout }, { dtype }) {
     const from = b.typeOf(x).dtype;
@@ -151,7 +156,7 @@ const dropout = defineElementwise({
   name: 'dropout',
   doc: 'zeroes elements with probability rate and scales the others by 1 / (1 − rate)',
   operands: ['x', 'key'],
-  attributes: { rate: fraction, stream: integer },
+  attributes: { rate: is.fraction, stream: is.integer },
   whole: ['key'],
   shape({ x, key }) {
     expectFloat('dropout', x);

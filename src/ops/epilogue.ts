@@ -2,7 +2,7 @@ import type { Epilogue } from '../../kernels/epilogue.ts';
 import { loadedType } from '../../kernels/plan.ts';
 import type { Dim } from '../base/dim.ts';
 import { defined } from '../base/errors.ts';
-import type { OptionsOf } from '../base/kinds.ts';
+import type * as is from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
 import type { OpRegistry, Slot } from '../ir/record.ts';
 import { compileExpression, readFused, typesOfExpression } from './expression.ts';
@@ -14,7 +14,7 @@ import { expectShape, expectType } from './rules.ts';
  * Results of the instructions, named by attribute `results`, take the place of that first result and follow the op's own as `others`.
  */
 
-type EpilogueAttributes = OptionsOf<typeof epilogueKinds>;
+type EpilogueAttributes = is.OptionsOf<typeof epilogueKinds>;
 
 /** Types of the epilogue's results, all of the shape of the first of `types`, which is the first result of the op without it. */
 export function epilogueTypes(

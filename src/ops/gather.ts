@@ -2,7 +2,7 @@ import { planClampIndex } from '../../kernels/clampIndex.ts';
 import { planGather } from '../../kernels/gather.ts';
 import { planGatherGradient } from '../../kernels/gatherGradient.ts';
 import { printShape, product } from '../base/dim.ts';
-import { integer, text } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { defineOp } from './define.ts';
 import { dims, expectFloat, expectType, expectTypes, fail } from './rules.ts';
 
@@ -65,7 +65,7 @@ export const clampIndex = defineOp({
   name: 'clampIndex',
   doc: 'ids brought into a range; the first one outside is noted for the host',
   operands: ['ids', 'lengths?'],
-  attributes: { low: integer, below: dims, report: text },
+  attributes: { low: is.integer, below: dims, report: is.text },
   shape({ ids, lengths }) {
     expectType('clampIndex', 'the ids', ids, 'i32');
     if (lengths) expectTypes('clampIndex', { 'the lengths': [lengths, 'i32', ids.shape.slice(0, 1)] });

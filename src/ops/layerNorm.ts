@@ -1,6 +1,6 @@
 import { planLayerNorm, planLayerNormGradient } from '../../kernels/layerNorm.ts';
 import { type Dim, product } from '../base/dim.ts';
-import { notNegative } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { defineOp } from './define.ts';
@@ -22,7 +22,7 @@ export const layerNorm = defineOp({
   operands: ['x', 'gamma', 'beta'],
   results: ['out', 'mean', 'rstd'],
   saved: 'mean and rstd',
-  attributes: { epsilon: notNegative },
+  attributes: { epsilon: is.notNegative },
   shape({ x, gamma, beta }) {
     expectFloat('layerNorm', x, gamma, beta);
     const width = lastDim('layerNorm', 'the input', x.shape);

@@ -1,6 +1,6 @@
 import { planMatmul } from '../../kernels/matmul.ts';
 import { printShape, product, times } from '../base/dim.ts';
-import { flag, type OptionsOf, optional } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import type { Ref, TensorType } from '../ir/graph.ts';
 import type { Build, OpRegistry } from '../ir/record.ts';
 import { defineOp } from './define.ts';
@@ -16,12 +16,12 @@ import { epilogue, expectFloat, expectSame, expectShape, fail, widen } from './r
  */
 
 const attributes = {
-  transposeX: optional(flag),
-  transposeY: optional(flag),
-  columnSums: optional(flag),
+  transposeX: is.optional(is.flag),
+  transposeY: is.optional(is.flag),
+  columnSums: is.optional(is.flag),
   ...epilogue,
 };
-type MatmulAttributes = OptionsOf<typeof attributes>;
+type MatmulAttributes = is.OptionsOf<typeof attributes>;
 
 /** Type of the second result. */
 function sumsOf(

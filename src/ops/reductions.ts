@@ -2,15 +2,15 @@ import { moveLast, planCopy } from '../../kernels/copy.ts';
 import { temporary } from '../../kernels/plan.ts';
 import { planArgmax, planReduce, planSize } from '../../kernels/reduce.ts';
 import { type Dim, product, requireSome } from '../base/dim.ts';
-import { flag, integer, listOf, type OptionsOf, optional } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import type { Ref, TensorType } from '../ir/graph.ts';
 import type { Build, Slot } from '../ir/record.ts';
 import { defineOp } from './define.ts';
 import { axesOf, axis, axisOf, dim, expectFloat, fail, reducedShape, widen } from './rules.ts';
 
 /** Negative axes count from the right; they are dropped unless they are kept with size 1. */
-const reduced = { axes: listOf(integer, 'integers'), keepDims: optional(flag) };
-type Reduced = OptionsOf<typeof reduced>;
+const reduced = { axes: is.listOf(is.integer, 'integers'), keepDims: is.optional(is.flag) };
+type Reduced = is.OptionsOf<typeof reduced>;
 
 function reducedType(
   op: string,
@@ -65,7 +65,7 @@ export const max = defineOp({
   doc: 'largest element over attribute axes',
   kind: 'reduction',
   operands: ['x'],
-  attributes: { ...reduced, orNone: optional(flag) },
+  attributes: { ...reduced, orNone: is.optional(is.flag) },
   shape({ x }, attributes) {
     const type = reducedType('max', x, attributes);
     for (const size of sizesOf(x, attributes)) requireSome('max', size);

@@ -1,5 +1,5 @@
 import { type Dim, isDim, over, printShape, type Shape, times } from '../base/dim.ts';
-import { kind, listOf } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { defineOp } from './define.ts';
 import { fail } from './rules.ts';
 
@@ -70,8 +70,8 @@ function inferDim(from: Shape, to: Shape): Shape {
   return to.map((dim) => (dim === -1 ? rest : dim));
 }
 
-const sizes = listOf(
-  kind<Dim>('a dimension or -1', (value) => value === -1 || isDim(value)),
+const sizes = is.listOf(
+  is.kind<Dim>('a dimension or -1', (value) => value === -1 || isDim(value)),
   'dimensions',
 );
 

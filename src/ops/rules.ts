@@ -11,7 +11,7 @@ import {
 } from '../base/dim.ts';
 import { type DType, isFloating } from '../base/dtype.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
-import { integer, type Kinds, kind, listOf, notNegative, optional, text } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import type { Attribute, Attributes, Ref, TensorType } from '../ir/graph.ts';
 import type { Build, LowerContext } from '../ir/record.ts';
 
@@ -34,29 +34,33 @@ const show = (value: Attribute | undefined): string => JSON.stringify(value) ?? 
 // ---- attributes: those that several ops take, and the check that nodes have no others
 
 /** A size: a natural number, a name, or an expression over names. */
-export const dim = kind<Dim>('a dimension', isDim);
-export const dims = listOf(dim, 'dimensions');
+export const dim = is.kind<Dim>('a dimension', isDim);
+export const dims = is.listOf(dim, 'dimensions');
 
 /** Negative ones count from the right; the last one where it is left out. */
-export const axis = { axis: optional(integer) };
+export const axis = { axis: is.optional(is.integer) };
 
 /** Of expressions: `readFused` says what is wrong with one. */
-export const instructions = listOf(
-  kind<Attribute>('an instruction', (value) => typeof value === 'object'),
+export const instructions = is.listOf(
+  is.kind<Attribute>('an instruction', (value) => typeof value === 'object'),
   'instructions',
 );
-export const results = optional(listOf(integer, 'numbers of instructions'));
-export const epilogue = { epilogue: optional(instructions), results };
+export const results = is.optional(is.listOf(is.integer, 'numbers of instructions'));
+export const epilogue = { epilogue: is.optional(instructions), results };
 
-const numbers = optional(listOf(notNegative, 'numbers'));
+const numbers = is.optional(is.listOf(is.notNegative, 'numbers'));
 /** Of updates: the parameters whose gradients the last operands are, and what belongs to each. */
-export const groups = { parameters: optional(listOf(text, 'names')), rates: numbers, decays: numbers };
+export const groups = {
+  parameters: is.optional(is.listOf(is.text, 'names')),
+  rates: numbers,
+  decays: numbers,
+};
 
 /**
  * Refuses attributes that an op does not take, that are missing or of another kind, as those of a file may be.
  * @throws FROND-S019
  */
-export function checkAttributes(op: string, kinds: Kinds, attributes: Attributes): void {
+export function checkAttributes(op: string, kinds: is.Kinds, attributes: Attributes): void {
   const stranger = Object.keys(attributes).find((name) => !Object.hasOwn(kinds, name));
   if (stranger !== undefined) {
     const taken = Object.keys(kinds).join(', ');

@@ -1,12 +1,12 @@
 import { copyDims, offsetAlong, planCopy } from '../../kernels/copy.ts';
 import { type Dim, isDim, minus, plus, type Shape } from '../base/dim.ts';
-import { integer, kind, type OptionsOf, optional } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import type { LaunchPlan, Slot } from '../ir/record.ts';
 import { defineOp } from './define.ts';
 import { axisOf, difference, dim, fail } from './rules.ts';
 
 /** Negative numbers count from the right; 'end' is the size. */
-const bound = kind<Dim>('a position', (value) => typeof value === 'number' || isDim(value));
+const bound = is.kind<Dim>('a position', (value) => typeof value === 'number' || isDim(value));
 
 /** A range of one axis. */
 interface Range {
@@ -17,7 +17,12 @@ interface Range {
   readonly rest: Dim;
 }
 
-const ranges = { axis: integer, from: optional(bound), to: optional(bound), length: optional(dim) };
+const ranges = {
+  axis: is.integer,
+  from: is.optional(bound),
+  to: is.optional(bound),
+  length: is.optional(dim),
+};
 
 /** Position counted from the left. */
 function position(value: Dim, size: Dim): Dim {
@@ -28,7 +33,7 @@ function position(value: Dim, size: Dim): Dim {
 }
 
 /** By default from 0 to the end. */
-function rangeOf(shape: Shape, { from = 0, to = 'end', ...given }: OptionsOf<typeof ranges>): Range {
+function rangeOf(shape: Shape, { from = 0, to = 'end', ...given }: is.OptionsOf<typeof ranges>): Range {
   const axis = axisOf('slice', given.axis, shape);
   const size = shape[axis] ?? 1;
   const start = position(from, size);
@@ -98,7 +103,7 @@ export const sliceGradient = defineOp({
   doc: 'a tensor placed in zeros along one axis: gradient of slice',
   operands: ['part'],
   results: ['whole'],
-  attributes: { axis: integer, start: dim, size: dim },
+  attributes: { axis: is.integer, start: dim, size: dim },
   shape({ part: { dtype, shape } }, { size, start, ...attributes }) {
     const axis = axisOf('sliceGradient', attributes.axis, shape);
     restOf('sliceGradient', size, start, shape[axis] ?? 1);

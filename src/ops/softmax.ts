@@ -1,13 +1,16 @@
 import { planAlong } from '../../kernels/copy.ts';
 import { planSoftmax, planSoftmaxGradient } from '../../kernels/softmax.ts';
-import type { OptionsOf } from '../base/kinds.ts';
+import type * as is from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
 import { defineOp } from './define.ts';
 import { axis, axisOf, expectFloat, expectTypes, widen } from './rules.ts';
 
 /** Attribute `axis`, the last one by default. */
-const along = (op: string, { shape }: Pick<TensorType, 'shape'>, { axis: at = -1 }: OptionsOf<typeof axis>) =>
-  axisOf(op, at, shape);
+const along = (
+  op: string,
+  { shape }: Pick<TensorType, 'shape'>,
+  { axis: at = -1 }: is.OptionsOf<typeof axis>,
+) => axisOf(op, at, shape);
 
 /** softmax(x)_i = e^{x_i} / Σ_j e^{x_j} along attribute `axis`. */
 export const softmax = defineOp({

@@ -1,5 +1,5 @@
 import { dtypes } from '../base/dtype.ts';
-import { kind, oneOf, optional } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import type { OpRecord } from '../ir/record.ts';
 import { defineOp } from './define.ts';
 import { fail } from './rules.ts';
@@ -21,8 +21,8 @@ export const input = source('input', 'a tensor that is fed');
 export const parameter = source('parameter', 'a tensor that training changes and checkpoints keep');
 
 const literal = {
-  value: kind<number>('a number', (value) => typeof value === 'number'),
-  dtype: optional(oneOf(...dtypes)),
+  value: is.kind<number>('a number', (value) => typeof value === 'number'),
+  dtype: is.optional(is.oneOf(...dtypes)),
 };
 
 /**

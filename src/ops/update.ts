@@ -1,6 +1,6 @@
 import { planGradientNorm } from '../../kernels/gradientNorm.ts';
 import { adamWRule, planUpdate, type UpdateRule } from '../../kernels/update.ts';
-import { finite } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { ARENA_BLOCKS, ARENA_CHUNK, type OpRecord } from '../ir/record.ts';
 import { defineOp } from './define.ts';
 import { expectShape, expectTypes, groups } from './rules.ts';
@@ -49,7 +49,7 @@ export const updateOp = (rule: UpdateRule): OpRecord =>
     kind: 'update',
     operands: ['loss', 'gradientNorm', 'hyper', '...gradients'],
     results: ['token'],
-    attributes: { ...groups, ...Object.fromEntries(rule.settings.map((name) => [name, finite])) },
+    attributes: { ...groups, ...Object.fromEntries(rule.settings.map((name) => [name, is.finite])) },
     shape({ loss, gradientNorm, hyper }) {
       expectShape(rule.name, 'the loss', loss.shape, []);
       expectShape(rule.name, 'the norm', gradientNorm.shape, []);

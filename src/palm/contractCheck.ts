@@ -2,7 +2,7 @@ import { checkOptions } from '../base/arguments.ts';
 import { type Dim, evaluate, namesOf, printShape, type Shape, type Sizes } from '../base/dim.ts';
 import type { DType } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
-import { type OptionsOf, optional } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { Backbone, Batch, Head, HeadNeeds, Named, Reader, Specs } from './contract.ts';
@@ -102,12 +102,12 @@ function compareCounts(backbone: Backbone, reader: Reader): void {
 }
 
 const meetingKinds = {
-  reader: optional(readerKind),
-  backbone: optional(backboneKind),
-  head: optional(headKind),
+  reader: is.optional(readerKind),
+  backbone: is.optional(backboneKind),
+  head: is.optional(headKind),
 };
 /** Components that meet; those left out are not checked. */
-export type Meeting = OptionsOf<typeof meetingKinds>;
+export type Meeting = is.OptionsOf<typeof meetingKinds>;
 
 /**
  * Checks reader → backbone, reader → head and backbone → head, where both are there.

@@ -1,5 +1,5 @@
 import { checkArguments } from '../base/arguments.ts';
-import { name, object, optional, withFields } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import type { GraphContext } from '../dsl/graph.ts';
 import type { Tensor } from '../dsl/tensor.ts';
 import type { TensorValue } from '../runtime/feeds.ts';
@@ -31,9 +31,13 @@ export function defineBackbone<const N extends Specs, const G extends Specs>(
   return backbone;
 }
 
-const definitionKind = withFields('a head, with name, needs, build, loss, decode and metrics', {
-  name,
-  needs: withFields('needs', { backbone: object, reader: optional(object), labels: optional(object) }),
+const definitionKind = is.withFields('a head, with name, needs, build, loss, decode and metrics', {
+  name: is.name,
+  needs: is.withFields('needs', {
+    backbone: is.object,
+    reader: is.optional(is.object),
+    labels: is.optional(is.object),
+  }),
 });
 
 type None = Readonly<Record<never, never>>;

@@ -1,6 +1,6 @@
 import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import { kind, names as namesKind, series } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { readTag, TAG_FORM } from '../nn/tags.ts';
 
 /** Names of classes; the position is the id. */
@@ -11,7 +11,7 @@ export interface LabelSet {
 
 /** @throws FROND-D012 when there are none or one stands twice */
 export function labelSet(names: readonly string[]): LabelSet {
-  checkArguments('labelSet', { names: namesKind }, [names]);
+  checkArguments('labelSet', { names: is.names }, [names]);
   const ids = new Map(names.map((name, id) => [name, id]));
   if (names.length === 0 || ids.size < names.length) {
     const twice = names.find((name, i) => names.indexOf(name) !== i);
@@ -20,11 +20,11 @@ export function labelSet(names: readonly string[]): LabelSet {
   return { names: [...names], ids };
 }
 
-export const labelsKind = kind<LabelSet>(
+export const labelsKind = is.kind<LabelSet>(
   'labels, such as labelSet gives',
-  (value) => namesKind.holds((value as LabelSet | null)?.names) && (value as LabelSet).ids instanceof Map,
+  (value) => is.names.holds((value as LabelSet | null)?.names) && (value as LabelSet).ids instanceof Map,
 );
-const listKind = series('labels');
+const listKind = is.series('labels');
 
 /** The labels that occur, in code-unit order, so that ids do not depend on the order of the data. */
 export const collectLabels = (labels: Iterable<string>): LabelSet =>
@@ -33,7 +33,7 @@ export const collectLabels = (labels: Iterable<string>): LabelSet =>
 function distinct(caller: string, labels: Iterable<string>): string[] {
   checkArguments(caller, { labels: listKind }, [labels], 'FROND-T002');
   const list = [...new Set(labels)];
-  checkArguments(caller, { labels: namesKind }, [list], 'FROND-T002');
+  checkArguments(caller, { labels: is.names }, [list], 'FROND-T002');
   return list;
 }
 

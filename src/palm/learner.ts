@@ -1,6 +1,6 @@
 import { journalColumns, journalLayout } from '../../kernels/gradientNorm.ts';
 import { defined, FrondError, printPlace } from '../base/errors.ts';
-import { count, natural, type OptionsOf, optional } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { RANDOM_KEY } from '../dsl/index.ts';
 import type { Attribute, Graph } from '../ir/graph.ts';
@@ -28,13 +28,13 @@ import { rateAt } from './schedule.ts';
 
 export const fitOptions = {
   /** passes over the training part */
-  epochs: count,
+  epochs: is.count,
   /** default 32 */
-  batchSize: optional(count),
+  batchSize: is.optional(is.count),
   /** fixes first weights, shuffles and dropout; default 1 */
-  seed: optional(natural),
+  seed: is.optional(is.natural),
 };
-export type FitOptions = OptionsOf<typeof fitOptions>;
+export type FitOptions = is.OptionsOf<typeof fitOptions>;
 
 /** Everything that a run is made of, fixed before its first step. */
 export interface LearnerPlan extends Required<FitOptions> {

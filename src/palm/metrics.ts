@@ -1,6 +1,6 @@
 import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import { listOf, names, text, withFields } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { type Chunk, chunksOf, convertTags } from '../nn/tags.ts';
 
 export { type Chunk, chunksOf };
@@ -32,7 +32,7 @@ export interface ClassScores {
 
 /** @throws FROND-T030 when the numbers of labels differ */
 export function confusionMatrix(gold: readonly string[], predicted: readonly string[]): ConfusionMatrix {
-  checkArguments('confusionMatrix', { gold: names, predicted: names }, [gold, predicted]);
+  checkArguments('confusionMatrix', { gold: is.names, predicted: is.names }, [gold, predicted]);
   sameLength('labels', gold.length, predicted.length);
   const labels = [...new Set([...gold, ...predicted])].sort();
   const place = new Map(labels.map((label, i) => [label, i]));
@@ -110,7 +110,7 @@ export function entityScores(
   gold: readonly (readonly string[])[],
   predicted: readonly (readonly string[])[],
 ): EntityScores {
-  const sentences = listOf(names, 'lists of tags, one for each sentence');
+  const sentences = is.listOf(is.names, 'lists of tags, one for each sentence');
   checkArguments('entityScores', { gold: sentences, predicted: sentences }, [gold, predicted]);
   sameLength('sentences', gold.length, predicted.length);
   const counts = new Map<string, Counts>();
@@ -168,7 +168,7 @@ export interface JointScores {
   readonly exactMatch: number;
 }
 
-const sentences = listOf(withFields('labels', { intent: text, tags: names }), '{ intent, tags }');
+const sentences = is.listOf(is.withFields('labels', { intent: is.text, tags: is.names }), '{ intent, tags }');
 
 /** Scores of intent and slots together; see `classScores` and `entityScores`. */
 export function jointScores(gold: readonly JointLabels[], predicted: readonly JointLabels[]): JointScores {

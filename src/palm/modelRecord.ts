@@ -1,19 +1,6 @@
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
-import {
-  count,
-  listOf,
-  name,
-  nullable,
-  type OptionsOf,
-  object,
-  objectOf,
-  optional,
-  type TypeOf,
-  text,
-  typed,
-  withFields,
-} from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { fingerprint } from '../base/random.ts';
 import { typedGraph } from '../ir/check.ts';
@@ -39,23 +26,25 @@ import {
 
 export const MODEL = 'model.json';
 
-const graph = typed<Graph>(object);
-const component = nullable(typed<ComponentRecord>(withFields('what a component is made of', { kind: text })));
-const device = withFields('a device', {
-  name: text,
+const graph = is.typed<Graph>(is.object);
+const component = is.nullable(
+  is.typed<ComponentRecord>(is.withFields('what a component is made of', { kind: is.text })),
+);
+const device = is.withFields('a device', {
+  name: is.text,
   /** the hardware, where results depend on it */
-  adapter: nullable(text),
+  adapter: is.nullable(is.text),
 });
-const kernel = withFields('a kernel', {
-  name: text,
-  variant: text,
+const kernel = is.withFields('a kernel', {
+  name: is.text,
+  variant: is.text,
   /** under which its schedule was looked up */
-  shapeClass: text,
-  schedule: typed<Schedule>(object),
+  shapeClass: is.text,
+  schedule: is.typed<Schedule>(is.object),
 });
 /** What a file must say of a model; what runs of earlier versions do not say is optional. */
 const modelForm = {
-  name,
+  name: is.name,
   /** training losses */
   forward: graph,
   /** forward, backward and update */
@@ -63,22 +52,22 @@ const modelForm = {
   prediction: graph,
   /** null: made by a program of the user's own, which must be given again to predict */
   reader: component,
-  tasks: listOf(withFields('a task', { name, head: component }), 'tasks'),
+  tasks: is.listOf(is.withFields('a task', { name: is.name, head: component }), 'tasks'),
   /** fingerprints of what the ids of each tensor stood for: see `namesRecord` */
-  names: optional(objectOf(text, 'fingerprints')),
+  names: is.optional(is.objectOf(is.text, 'fingerprints')),
   /** most words that the model takes; null: any number */
-  maximumLength: optional(nullable(count)),
+  maximumLength: is.optional(is.nullable(is.count)),
   /** what it was trained on last */
-  device: optional(device),
+  device: is.optional(device),
   /** kernels of the training step with the schedules that they ran with: what rounding depends on */
-  kernels: optional(listOf(kernel, 'kernels')),
+  kernels: is.optional(is.listOf(kernel, 'kernels')),
   /** of all the rest: see `sealOf` */
-  seal: optional(text),
+  seal: is.optional(is.text),
 };
 /** All that predicting takes, beside the weights: plain data in every checkpoint. */
-export type ModelRecord = Required<OptionsOf<typeof modelForm>>;
-type DeviceRecord = TypeOf<typeof device>;
-type KernelRecord = TypeOf<typeof kernel>;
+export type ModelRecord = Required<is.OptionsOf<typeof modelForm>>;
+type DeviceRecord = is.TypeOf<typeof device>;
+type KernelRecord = is.TypeOf<typeof kernel>;
 
 /** What tells apart the names that a reader or a head has for ids, by tensor. */
 export const namesRecord = ({ names = {} }: Reader | Head): Record<string, string> =>

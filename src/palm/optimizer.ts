@@ -1,18 +1,7 @@
 import type { UpdateRule } from '../../kernels/update.ts';
 import { adamWRule } from '../../kernels/update.ts';
 import { FrondError } from '../base/errors.ts';
-import {
-  callable,
-  finite,
-  fraction,
-  having,
-  kind,
-  name,
-  type OptionsOf,
-  objectOf,
-  optional,
-  positive,
-} from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { ops } from '../ops/index.ts';
 import { updateOp } from '../ops/update.ts';
@@ -31,7 +20,7 @@ export interface Optimizer {
   readonly corrections: (step: number) => readonly [number, number];
 }
 
-export const optimizerKind = having<Optimizer>(
+export const optimizerKind = is.having<Optimizer>(
   'an optimizer, such as palm.adam({ rate: 0.001 })',
   'rule',
   'rate',
@@ -64,11 +53,11 @@ export function defineOptimizer<S extends string>(
   definition: OptimizerDefinition<S>,
 ): (options: { readonly rate: Schedule | number } & Partial<Record<S, number>>) => Optimizer {
   checkSettings<OptimizerDefinition<S>>('defineOptimizer', definition, {
-    name,
-    moments: kind('a whole number from 0 to 2', (value) => value === 0 || value === 1 || value === 2),
-    settings: objectOf(finite, 'an object of finite numbers'),
-    apply: callable,
-    corrections: optional(callable),
+    name: is.name,
+    moments: is.kind('a whole number from 0 to 2', (value) => value === 0 || value === 1 || value === 2),
+    settings: is.objectOf(is.finite, 'an object of finite numbers'),
+    apply: is.callable,
+    corrections: is.optional(is.callable),
   });
   const { moments, settings: defaults, corrections } = definition;
   const names = Object.keys(defaults) as S[];
@@ -80,7 +69,7 @@ export function defineOptimizer<S extends string>(
     apply: (k, operands) => definition.apply(k, operands),
   };
   return (options) => {
-    const kinds = Object.fromEntries(names.map((setting) => [setting, optional(finite)]));
+    const kinds = Object.fromEntries(names.map((setting) => [setting, is.optional(is.finite)]));
     checkSettings<object>(definition.name, options, { rate: scheduleKind, ...kinds });
     const settings = Object.fromEntries(
       names.map((setting) => [setting, options[setting] ?? defaults[setting]]),
@@ -115,13 +104,13 @@ const adamOptions = {
   /** learning rate over the real number of steps; a number: the same at every step */
   rate: scheduleKind,
   /** decay of the mean gradient, default 0.9 */
-  beta1: optional(fraction),
+  beta1: is.optional(is.fraction),
   /** decay of the mean squared gradient, default 0.999 */
-  beta2: optional(fraction),
+  beta2: is.optional(is.fraction),
   /** added to the root, default 1e-8 */
-  epsilon: optional(positive),
+  epsilon: is.optional(is.positive),
 };
-export type AdamOptions = OptionsOf<typeof adamOptions>;
+export type AdamOptions = is.OptionsOf<typeof adamOptions>;
 
 /**
  * Adam (Kingma and Ba 2015) with decoupled weight decay (Loshchilov and Hutter 2019): the decay that `buildBackward` is

@@ -1,6 +1,6 @@
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
-import { callable, type OptionsOf, objectOf, optional, signal, typed } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { chooseDevice } from '../runtime/chooseDevice.ts';
 import { compile } from '../runtime/compile.ts';
@@ -28,15 +28,15 @@ import { closed, exampleOf } from './trainerBase.ts';
 type Makers = Readonly<Record<string, (record: ComponentRecord) => Reader | Head>>;
 
 const predictorOptions = {
-  device: optional(deviceKind),
+  device: is.optional(deviceKind),
   /** the reader of the run, where the checkpoint cannot make it again */
-  reader: optional(readerKind),
+  reader: is.optional(readerKind),
   /** heads of the run by task, where the checkpoint cannot make them again */
-  heads: optional(objectOf(headKind, 'an object of heads by task')),
+  heads: is.optional(is.objectOf(headKind, 'an object of heads by task')),
   /** makes readers and heads of one's own again from their records: a function for each `kind` */
-  components: optional(typed<Makers>(objectOf(callable, 'an object of functions by kind'))),
+  components: is.optional(is.typed<Makers>(is.objectOf(is.callable, 'an object of functions by kind'))),
 };
-export type PredictorOptions = OptionsOf<typeof predictorOptions>;
+export type PredictorOptions = is.OptionsOf<typeof predictorOptions>;
 
 /** The options that a head was made with; it checks them itself. */
 const optionsIn = <O>({ kind: _, ...options }: ComponentRecord): O => options as unknown as O;
@@ -222,7 +222,7 @@ export class Predictor {
   ): Promise<Predictions> {
     if (this.#freed) throw closed('predict', this.name);
     checkInputs(inputs);
-    checkSettings('predict', options, { signal: optional(signal), on: listener });
+    checkSettings('predict', options, { signal: is.optional(is.signal), on: listener });
     const examples = inputs.map((input) => exampleOf(this.reader, input));
     this.#running++;
     try {

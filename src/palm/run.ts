@@ -1,15 +1,6 @@
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
-import {
-  callable,
-  count,
-  kind,
-  notNegative,
-  type OptionsOf,
-  optional,
-  signal,
-  typed,
-} from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { isDeviceLost } from '../runtime/device.ts';
 import { type Configuration, configurationOf } from './configuration.ts';
@@ -21,33 +12,33 @@ import type { Recovery } from './recovery.ts';
 import { folderKind, listener } from './settings.ts';
 import { type Best, writeValues } from './snapshot.ts';
 
-const partOrNull = kind<string | null>(
+const partOrNull = is.kind<string | null>(
   'the name of a part, or null',
   (value) => value === null || typeof value === 'string',
 );
-const scoreKind = typed<(metrics: Metrics) => number>({
-  ...callable,
+const scoreKind = is.typed<(metrics: Metrics) => number>({
+  ...is.callable,
   what: 'a function of the metrics, such as (metrics) => metrics.slots.f1',
 });
 export const trainOptions = {
   /** steps between `step` events; default 10 */
-  printEvery: optional(count),
+  printEvery: is.optional(is.count),
   /** part that is evaluated after every epoch; null: none. Default `valid` where the reader has it */
-  evaluate: optional(partOrNull),
+  evaluate: is.optional(partOrNull),
   /** the higher the better: the weights with the highest value on the evaluated part are kept, and restored at the end */
-  best: optional(scoreKind),
+  best: is.optional(scoreKind),
   /** folder to save to; the same as `setSaver({ folder })` */
-  saveTo: optional(folderKind),
+  saveTo: is.optional(folderKind),
   /** stops after the step at hand, saved if there is a saver */
-  signal: optional(signal),
+  signal: is.optional(is.signal),
   /**
    * seconds between copies of the weights in host memory, from which training goes on when the device is lost; default 30. Checkpoints
    * are such copies too. Devices that cannot be lost are not copied
    */
-  snapshotEvery: optional(notNegative),
+  snapshotEvery: is.optional(is.notNegative),
   on: listener,
 };
-export type TrainOptions = OptionsOf<typeof trainOptions>;
+export type TrainOptions = is.OptionsOf<typeof trainOptions>;
 
 /** What is known after an epoch. */
 export interface EpochRecord {

@@ -1,15 +1,4 @@
-import {
-  finite,
-  listOf,
-  natural,
-  nullable,
-  type OptionsOf,
-  object,
-  objectOf,
-  optional,
-  typed,
-  withFields,
-} from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import type { ArenaName } from '../runtime/state.ts';
 import { loadLatest, saveCheckpoint } from '../store/checkpoint.ts';
 import { type Configuration, checkConfiguration } from './configuration.ts';
@@ -38,23 +27,23 @@ export const BEST = 'best.safetensors';
 export const MOMENTS = 'moments.safetensors';
 export const PROGRESS = 'progress.json';
 
-const numbers = objectOf(finite, 'numbers by task');
-const epoch = withFields('an epoch', {
-  epoch: natural,
-  step: natural,
-  loss: finite,
+const numbers = is.objectOf(is.finite, 'numbers by task');
+const epoch = is.withFields('an epoch', {
+  epoch: is.natural,
+  step: is.natural,
+  loss: is.finite,
   losses: numbers,
-  metrics: optional(typed<Metrics>(object)),
+  metrics: is.optional(is.typed<Metrics>(is.object)),
 });
 const progressForm = {
-  configuration: typed<Configuration>(object),
-  step: natural,
-  sums: withFields('sums over an epoch', { count: natural, loss: finite, losses: numbers }),
-  history: listOf(epoch, 'epochs'),
-  best: nullable(withFields('a score with its step', { score: finite, step: natural })),
+  configuration: is.typed<Configuration>(is.object),
+  step: is.natural,
+  sums: is.withFields('sums over an epoch', { count: is.natural, loss: is.finite, losses: numbers }),
+  history: is.listOf(epoch, 'epochs'),
+  best: is.nullable(is.withFields('a score with its step', { score: is.finite, step: is.natural })),
 };
 /** How far a run is: with the weights and moments, all that resuming takes. */
-type Progress = OptionsOf<typeof progressForm>;
+type Progress = is.OptionsOf<typeof progressForm>;
 
 /** @returns the folder of the checkpoint */
 export async function saveRun(run: Run, folder: string, keep: number): Promise<string> {

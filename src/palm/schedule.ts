@@ -1,6 +1,6 @@
 import { checkArguments, checkOptions, show } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import { callable, kind, name as nameKind, object, withFields } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 
 /** A learning-rate schedule; checkpoints and reports keep its name and parameters. */
 export interface Schedule {
@@ -20,9 +20,9 @@ export function defineSchedule<P extends Readonly<Record<string, number>>>(
   name: string,
   rate: (parameters: P, step: number, total: number) => number,
 ): (parameters: P) => Schedule {
-  checkArguments('defineSchedule', { name: nameKind, rate: callable }, [name, rate], 'FROND-T020');
+  checkArguments('defineSchedule', { name: is.name, rate: is.callable }, [name, rate], 'FROND-T020');
   return (parameters) => {
-    checkArguments(name, { parameters: object }, [parameters], 'FROND-T020');
+    checkArguments(name, { parameters: is.object }, [parameters], 'FROND-T020');
     for (const [key, value] of Object.entries(parameters)) {
       if (!Number.isFinite(value))
         throw wrong(name, `${key} is ${show(value)}`, 'parameters are finite numbers');
@@ -66,7 +66,7 @@ export function constant(rate: number): Schedule {
   return constantRate({ rate });
 }
 
-const warmupKind = kind(
+const warmupKind = is.kind(
   'the fraction of all steps, from 0 to 1',
   (value) => typeof value === 'number' && value >= 0 && value <= 1,
 );
@@ -82,9 +82,9 @@ export function triangular(options: { readonly warmup: number }, rate: number): 
 }
 
 /** A rate, or a schedule of rates. */
-export const scheduleKind = kind<Schedule | number>(
+export const scheduleKind = is.kind<Schedule | number>(
   'a number, palm.constantRate(0.001), palm.triangular({ warmup: 0.1 }, 0.001) or one of defineSchedule',
-  (rate) => typeof rate === 'number' || withFields('a schedule', { at: callable }).holds(rate),
+  (rate) => typeof rate === 'number' || is.withFields('a schedule', { at: is.callable }).holds(rate),
 );
 
 export const scheduleOf = (rate: Schedule | number): Schedule =>

@@ -1,16 +1,5 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
-import {
-  callable,
-  either,
-  type Kind,
-  listOf,
-  name,
-  object,
-  optional,
-  text,
-  typed,
-  withFields,
-} from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import type { Backbone, Head, Reader } from './contract.ts';
 import type { Listener } from './events.ts';
 
@@ -21,45 +10,45 @@ import type { Listener } from './events.ts';
 export function checkSettings<O extends object>(
   caller: string,
   settings: O,
-  kinds: { readonly [K in keyof Required<O>]: Kind },
+  kinds: { readonly [K in keyof Required<O>]: is.Kind },
 ): void {
   checkOptions(caller, settings, kinds, 'FROND-T002');
 }
 
 /** A reader, backbone or head: what the functions of PALM take need not be of a class. */
-export const readerKind = typed<Reader>(
-  withFields('a reader, such as palm.reader.jointReader gives', {
-    name: text,
-    gives: object,
-    parts: object,
-    pack: callable,
+export const readerKind = is.typed<Reader>(
+  is.withFields('a reader, such as palm.reader.jointReader gives', {
+    name: is.text,
+    gives: is.object,
+    parts: is.object,
+    pack: is.callable,
   }),
 );
-export const backboneKind = typed<Backbone>(
-  withFields('a backbone, such as palm.backbone.compactEncoder gives', {
-    name: text,
-    needs: object,
-    gives: object,
-    build: callable,
+export const backboneKind = is.typed<Backbone>(
+  is.withFields('a backbone, such as palm.backbone.compactEncoder gives', {
+    name: is.text,
+    needs: is.object,
+    gives: is.object,
+    build: is.callable,
   }),
 );
-export const headKind = typed<Head>(
-  withFields('a head, such as palm.head.classify gives', {
-    name: text,
-    needs: object,
-    build: callable,
-    loss: callable,
+export const headKind = is.typed<Head>(
+  is.withFields('a head, such as palm.head.classify gives', {
+    name: is.text,
+    needs: is.object,
+    build: is.callable,
+    loss: is.callable,
   }),
 );
-export const listener = optional(typed<Listener>(callable));
-export const partKind: Kind<string> = { ...name, what: 'the name of a part, such as test' };
-export const folderKind: Kind<string> = { ...name, what: 'the path of the run' };
+export const listener = is.optional(is.typed<Listener>(is.callable));
+export const partKind: is.Kind<string> = { ...is.name, what: 'the name of a part, such as test' };
+export const folderKind: is.Kind<string> = { ...is.name, what: 'the path of the run' };
 
 /** @throws FROND-T002 for anything but the path of a folder */
 export const checkFolder = (caller: string, folder: unknown): void =>
   checkArguments(caller, { folder: folderKind }, [folder], 'FROND-T002');
 
-const inputsKind = listOf(either(text, object), "texts or examples, such as predict(['a text'])");
+const inputsKind = is.listOf(is.either(is.text, is.object), "texts or examples, such as predict(['a text'])");
 /** Texts, and examples of the reader. @throws FROND-T002 for anything but a list of them, such as one text */
 export const checkInputs = (inputs: unknown): void =>
   checkArguments('predict', { inputs: inputsKind }, [inputs], 'FROND-T002');

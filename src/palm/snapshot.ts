@@ -1,6 +1,6 @@
 import { platform } from '#platform';
 import { defined, type ErrorCode, FrondError } from '../base/errors.ts';
-import { fits, flag, type Kind, type Kinds, type OptionsOf, object, optional } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { fingerprint } from '../base/random.ts';
 import type { Attribute, Graph, Node } from '../ir/graph.ts';
 import { decodeUtf8 } from '../platform/shared.ts';
@@ -55,14 +55,14 @@ export async function isChanged(record: unknown): Promise<boolean> {
 }
 
 /** @throws FROND-F013 for anything but an object with these fields */
-export function checkForm<K extends Kinds>(
+export function checkForm<K extends is.Kinds>(
   given: unknown,
   kinds: K,
   file: string,
-): asserts given is OptionsOf<K> {
-  if (!object.holds(given)) throw malformed(file);
-  for (const [name, field] of Object.entries<Kind>(kinds)) {
-    if (!fits(field, given[name as keyof typeof given]))
+): asserts given is is.OptionsOf<K> {
+  if (!is.object.holds(given)) throw malformed(file);
+  for (const [name, field] of Object.entries<is.Kind>(kinds)) {
+    if (!is.fits(field, given[name as keyof typeof given]))
       throw malformed(file, `its ${name} is not ${field.what}`);
   }
 }
@@ -123,9 +123,9 @@ export interface LoadReport {
 
 export const loadOptions = {
   /** accept a file that lacks parameters or has others; never one whose shapes differ. Default: false */
-  partial: optional(flag),
+  partial: is.optional(is.flag),
 };
-export type LoadOptions = OptionsOf<typeof loadOptions>;
+export type LoadOptions = is.OptionsOf<typeof loadOptions>;
 
 const counted = (names: readonly string[], noun: string): string =>
   `${names.length} ${noun}${names.length === 1 ? '' : 's'}`;

@@ -1,16 +1,6 @@
 import { JOURNAL_TASKS } from '../../kernels/gradientNorm.ts';
 import { defined, FrondError } from '../base/errors.ts';
-import {
-  flag,
-  listOf,
-  notNegative,
-  type OptionsOf,
-  object,
-  optional,
-  positive,
-  text,
-  typed,
-} from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph } from '../ir/graph.ts';
 import { differentiate } from '../passes/index.ts';
@@ -19,27 +9,27 @@ import { checkSettings } from './settings.ts';
 
 const parameterGroup = {
   /** matched against the whole parameter name; `*` stands for any run of characters */
-  match: text,
+  match: is.text,
   /** multiplies the learning rate, default 1; 0 freezes */
-  rate: optional(notNegative),
+  rate: is.optional(is.notNegative),
   /** replaces the weight decay for these parameters */
-  weightDecay: optional(notNegative),
+  weightDecay: is.optional(is.notNegative),
   /** no gradient is computed and nothing is updated */
-  freeze: optional(flag),
+  freeze: is.optional(is.flag),
 };
 /** Parameters that share a rate multiplier and a weight decay. The first group whose pattern matches a name counts. */
-export type ParameterGroup = OptionsOf<typeof parameterGroup>;
+export type ParameterGroup = is.OptionsOf<typeof parameterGroup>;
 
-const groupsKind = listOf(object, "groups, such as [{ match: '*/bias', rate: 2 }]");
+const groupsKind = is.listOf(is.object, "groups, such as [{ match: '*/bias', rate: 2 }]");
 const backwardOptions = {
   optimizer: optimizerKind,
   /** decoupled decay of weights; biases, layer-norm scales and other vectors are exempt. Default 0 */
-  weightDecay: optional(notNegative),
+  weightDecay: is.optional(is.notNegative),
   /** largest global norm of the gradient, above 0; left out: no clipping */
-  clipNorm: optional({ ...positive, what: `${positive.what}, or leave clipNorm out` }),
-  groups: optional(typed<readonly ParameterGroup[]>(groupsKind)),
+  clipNorm: is.optional({ ...is.positive, what: `${is.positive.what}, or leave clipNorm out` }),
+  groups: is.optional(is.typed<readonly ParameterGroup[]>(groupsKind)),
 };
-export type BackwardOptions = OptionsOf<typeof backwardOptions>;
+export type BackwardOptions = is.OptionsOf<typeof backwardOptions>;
 
 /** `*` stands for any letters. Each part is taken where it comes first: no pattern costs more than one pass over the name. */
 function matches(pattern: string, name: string): boolean {

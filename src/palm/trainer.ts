@@ -1,17 +1,6 @@
 import { checkArguments, show } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import {
-  callable,
-  instanceOf,
-  type Kind,
-  listOf,
-  notNegative,
-  type OptionsOf,
-  objectOf,
-  oneOf,
-  optional,
-  typed,
-} from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import type { Graph } from '../ir/graph.ts';
 import { type Device, deviceKind } from '../runtime/device.ts';
@@ -31,11 +20,11 @@ export type { SaverOptions } from './trainerBase.ts';
 
 const trainerOptions = {
   /** factor of this task's loss where several tasks learn together; default 1 */
-  mixRatio: optional(notNegative),
+  mixRatio: is.optional(is.notNegative),
   /** where it runs; default: the fastest device that works here */
-  device: optional(deviceKind),
+  device: is.optional(deviceKind),
 };
-export type TrainerOptions = OptionsOf<typeof trainerOptions>;
+export type TrainerOptions = is.OptionsOf<typeof trainerOptions>;
 
 /** Outputs are called TASK.RESULT: a point in a task's name would mix up two tasks. @throws FROND-T003 */
 function checkTaskName(name: unknown): void {
@@ -85,18 +74,18 @@ export class Trainer extends TrainerBase {
   }
 }
 
-const policyKind: Kind<'joint'> = {
-  ...oneOf('joint'),
+const policyKind: is.Kind<'joint'> = {
+  ...is.oneOf('joint'),
   advise: (policy) => (policy === 'alternate' ? 'alternate is not there yet: give joint' : undefined),
 };
 const multiHeadOptions = {
   /** `joint`: every batch carries the labels of every task; one encoder pass, the weighted sum of the losses */
-  policy: optional(policyKind),
+  policy: is.optional(policyKind),
   /** metrics over all tasks at once, such as exact match */
-  metrics: optional(typed<JointMetrics>(callable)),
-  device: optional(deviceKind),
+  metrics: is.optional(is.typed<JointMetrics>(is.callable)),
+  device: is.optional(deviceKind),
 };
-export interface MultiHeadOptions<E = never> extends OptionsOf<typeof multiHeadOptions> {
+export interface MultiHeadOptions<E = never> extends is.OptionsOf<typeof multiHeadOptions> {
   readonly metrics?: (predictions: Predictions, examples: readonly E[]) => Metrics;
 }
 
@@ -107,7 +96,7 @@ export class MultiHeadTrainer<E = never> extends TrainerBase {
 
   /** @throws FROND-T003 for no tasks, or two of one name; FROND-T002 for an option that it does not have */
   constructor(trainers: readonly Trainer[], options: MultiHeadOptions<E> = {}) {
-    const tasks = listOf(instanceOf('a trainer', Trainer), "trainers, such as palm.trainer('intent')");
+    const tasks = is.listOf(is.instanceOf('a trainer', Trainer), "trainers, such as palm.trainer('intent')");
     checkArguments('multiHeadTrainer', { trainers: tasks }, [trainers], 'FROND-T003');
     checkSettings('multiHeadTrainer', options, multiHeadOptions);
     super(trainers.map(({ name }) => name).join('-'), options.device);
@@ -146,7 +135,7 @@ export class MultiHeadTrainer<E = never> extends TrainerBase {
    * @throws FROND-T003 for a task without a reader, or two readers; otherwise as `fitReader`
    */
   fitReaders(readers: Readonly<Record<string, Reader>>, options: FitOptions): void {
-    checkArguments('fitReaders', { readers: objectOf(readerKind, 'a reader for each task') }, [readers]);
+    checkArguments('fitReaders', { readers: is.objectOf(readerKind, 'a reader for each task') }, [readers]);
     const given = this.tasksOf().tasks.map(({ name }) => ({ name, reader: own(readers, name) }));
     const [first] = given;
     const odd = given.find(({ reader }) => reader === undefined || reader !== first?.reader);

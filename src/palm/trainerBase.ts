@@ -1,7 +1,7 @@
 import { platform } from '#platform';
 import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import { count, name, type OptionsOf, optional, signal as signalKind, unchecked } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import type { Graph } from '../ir/graph.ts';
 import { chooseDevice } from '../runtime/chooseDevice.ts';
 import type { Device } from '../runtime/device.ts';
@@ -33,11 +33,11 @@ const saverOptions = {
   /** folder of the run; checkpoints go to `checkpoints` in it */
   folder: folderKind,
   /** a checkpoint every so many steps, besides those at the end of each epoch; default: none */
-  everySteps: optional(count),
+  everySteps: is.optional(is.count),
   /** whole checkpoints to keep; default 2 */
-  keep: optional(count),
+  keep: is.optional(is.count),
 };
-export type SaverOptions = OptionsOf<typeof saverOptions>;
+export type SaverOptions = is.OptionsOf<typeof saverOptions>;
 
 /** What was closed or freed holds no weights any more. */
 export const closed = (caller: string, name: string): FrondError =>
@@ -244,7 +244,7 @@ export abstract class TrainerBase {
 
   /** Metrics of each task, under its name, and those of all tasks together, over a part of the reader's data. */
   async evaluate(part = 'test', signal?: AbortSignal): Promise<Metrics> {
-    const kinds = { part: partKind, signal: optional(signalKind) };
+    const kinds = { part: partKind, signal: is.optional(is.signal) };
     checkArguments('evaluate', kinds, [part, signal], 'FROND-T002');
     return this.#use('evaluate', ({ recovery }) =>
       recovery.surviving((learner) => learner.evaluate(part, signal)),
@@ -308,7 +308,7 @@ export abstract class TrainerBase {
    * @throws FROND-W010…W013 for missing, surplus or wrong-shaped tensors
    */
   async loadCheckpoint(file: string, options: LoadOptions = {}): Promise<LoadReport> {
-    const kinds = { file: { ...name, what: 'the path of a file' }, options: unchecked };
+    const kinds = { file: { ...is.name, what: 'the path of a file' }, options: is.unchecked };
     checkArguments('loadCheckpoint', kinds, [file, options], 'FROND-T002');
     checkSettings('loadCheckpoint', options, loadOptions);
     return this.#use('loadCheckpoint', async ({ learner, recovery }) => {

@@ -1,14 +1,6 @@
 import { checkArguments, show } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import {
-  kind,
-  names as namesKind,
-  natural,
-  type OptionsOf,
-  optional,
-  series,
-  text as textKind,
-} from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { checkSettings } from './settings.ts';
 import { checkWord, linesOf, type Spelling, spell, wordProblem } from './words.ts';
 
@@ -25,19 +17,18 @@ export interface Vocabulary {
   readonly ids: ReadonlyMap<string, number>;
 }
 
-export const vocabularyKind = kind<Vocabulary>(
+export const vocabularyKind = is.kind<Vocabulary>(
   'a vocabulary, such as parseVocabulary gives',
-  (value) =>
-    namesKind.holds((value as Vocabulary | null)?.tokens) && (value as Vocabulary).ids instanceof Map,
+  (value) => is.names.holds((value as Vocabulary | null)?.tokens) && (value as Vocabulary).ids instanceof Map,
 );
-const sentencesKind = series('sentences, each a list of words');
-const sentenceKind = namesKind;
+const sentencesKind = is.series('sentences, each a list of words');
+const sentenceKind = is.names;
 
 const vocabularyOptions = {
   /** words seen less often have no id of their own; default 2, so that training meets the unknown word too */
-  minimumCount: optional(natural),
+  minimumCount: is.optional(is.natural),
 };
-export type VocabularyOptions = OptionsOf<typeof vocabularyOptions>;
+export type VocabularyOptions = is.OptionsOf<typeof vocabularyOptions>;
 
 /**
  * The words of training sentences, the most frequent first, equal counts in code-unit order.
@@ -80,7 +71,7 @@ export function printVocabulary(vocabulary: Vocabulary): string {
  * @throws FROND-D011 for a missing special token, an invalid word, or a word that stands twice
  */
 export function parseVocabulary(text: string, file = 'vocabulary'): Vocabulary {
-  checkArguments('parseVocabulary', { text: textKind, file: textKind }, [text, file], 'FROND-T002');
+  checkArguments('parseVocabulary', { text: is.text, file: is.text }, [text, file], 'FROND-T002');
   const lines = linesOf(text);
   return vocabularyFrom(lines.at(-1) === '' && lines.length > 1 ? lines.slice(0, -1) : lines, file);
 }

@@ -1,7 +1,7 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { isFloating } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
-import { names, type OptionsOf, omittable, text, unchecked } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph, GraphLike, Node, NodeId, Ref, TensorType } from '../ir/graph.ts';
@@ -15,15 +15,15 @@ import { resolve } from './rewrite.ts';
 
 const differentiateOptions = {
   /** name of an output, or a ref; a scalar unless `upstream` is given */
-  loss: { ...text, what: 'the name of an output, such as loss' },
+  loss: { ...is.text, what: 'the name of an output, such as loss' },
   /** names of parameters; by default all trainable ones, or none when `wrt` is given */
-  parameters: omittable(names),
+  parameters: is.omittable(is.names),
   /** tensors, such as inputs, to differentiate with respect to */
-  wrt: omittable(refs),
+  wrt: is.omittable(refs),
   /** gradient that arrives at the loss, of its type; by default 1 */
-  upstream: omittable(refKind),
+  upstream: is.omittable(refKind),
 };
-export type DifferentiateOptions = OptionsOf<typeof differentiateOptions>;
+export type DifferentiateOptions = is.OptionsOf<typeof differentiateOptions>;
 
 export interface Differentiated {
   /** the graph with its backward part */
@@ -48,7 +48,7 @@ export function differentiate(
   registry: OpRegistry,
   options: DifferentiateOptions,
 ): Differentiated {
-  const kinds = { graph: graphKind, registry: registryKind, options: unchecked };
+  const kinds = { graph: graphKind, registry: registryKind, options: is.unchecked };
   checkArguments('differentiate', kinds, [given, registry, options]);
   checkOptions('differentiate', options, differentiateOptions);
   const { graph, replacements } = expandTracked(irOf(given), registry);

@@ -1,7 +1,7 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
 import type { Precision } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
-import { flag, names, type OptionsOf, omittable, oneOf, unchecked } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { checkGraph } from '../ir/check.ts';
 import { diffGraphs, type GraphPatch } from '../ir/edit.ts';
 import { type Graph, irKind } from '../ir/graph.ts';
@@ -51,13 +51,13 @@ export const passes: readonly Pass[] = [
 
 const passOptions = {
   /** names of passes to leave out */
-  disable: omittable(names),
+  disable: is.omittable(is.names),
   /** check the graph before the first and after every pass */
-  check: omittable(flag),
+  check: is.omittable(is.flag),
   /** of the device: what constants are folded in; default: f32 */
-  precision: omittable(oneOf('f32', 'f64')),
+  precision: is.omittable(is.oneOf('f32', 'f64')),
 };
-export type PassOptions = OptionsOf<typeof passOptions>;
+export type PassOptions = is.OptionsOf<typeof passOptions>;
 
 export interface PassLog {
   readonly pass: string;
@@ -80,7 +80,7 @@ export function runPasses(
   registry: OpRegistry,
   options: PassOptions = {},
 ): { readonly graph: Graph; readonly log: readonly PassLog[] } {
-  const kinds = { graph: irKind, registry: registryKind, options: unchecked };
+  const kinds = { graph: irKind, registry: registryKind, options: is.unchecked };
   checkArguments('runPasses', kinds, [graph, registry, options]);
   checkOptions('runPasses', options, passOptions);
   const { disable = [], check, precision } = options;

@@ -1,6 +1,6 @@
 import { checkOptions, shownName } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import { type OptionsOf, object, omittable, typed } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import { ops } from '../ops/index.ts';
 import { compile } from './compile.ts';
@@ -18,11 +18,11 @@ export interface ChosenDevice {
 
 const chooseOptions = {
   /** for the device webgpu */
-  webgpu: omittable(typed<WebgpuOptions>(object)),
+  webgpu: is.omittable(is.typed<WebgpuOptions>(is.object)),
   /** for the device wasm */
-  wasm: omittable(typed<WasmOptions>(object)),
+  wasm: is.omittable(is.typed<WasmOptions>(is.object)),
 };
-export type ChooseOptions = OptionsOf<typeof chooseOptions>;
+export type ChooseOptions = is.OptionsOf<typeof chooseOptions>;
 
 /** Devices that run whole steps, the preferred one first. */
 export const deviceNames: readonly DeviceName[] = ['webgpu', 'wasm', 'interpreter'];

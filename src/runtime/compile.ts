@@ -1,7 +1,7 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
 import type { DType } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
-import { flag, instanceOf, listOf, type OptionsOf, omittable, text } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import type { Declarations, Outputs, RANDOM_KEY, TypedGraph } from '../dsl/index.ts';
 import { checkGraph } from '../ir/check.ts';
 import { type Graph, graphKind, irOf, type Node, type NodeId, splitRef } from '../ir/graph.ts';
@@ -23,18 +23,18 @@ import { giveGradientsMemory } from './updates.ts';
 
 const compileOptions = {
   /** weights to share; without it the graph gets a zeroed state of its own on `device` */
-  state: omittable(instanceOf('the state of a model', ModelState)),
-  device: omittable(deviceKind),
+  state: is.omittable(is.instanceOf('the state of a model', ModelState)),
+  device: is.omittable(deviceKind),
   /** names of passes to leave out */
-  disable: omittable(listOf(text, "names of passes, such as ['fuseElementwise']")),
+  disable: is.omittable(is.listOf(is.text, "names of passes, such as ['fuseElementwise']")),
   /** ops to compile with; default: those of frond */
-  registry: omittable(registryKind),
+  registry: is.omittable(registryKind),
   /** check the graph after every pass */
-  check: omittable(flag),
+  check: is.omittable(is.flag),
   /** schedules laid over the device's own, such as those that tuning found; `program.schedules` lists what was used */
-  schedules: omittable(tableKind),
+  schedules: is.omittable(tableKind),
 };
-export type CompileOptions = OptionsOf<typeof compileOptions>;
+export type CompileOptions = is.OptionsOf<typeof compileOptions>;
 
 /**
  * Nodes that run, operands before users. Updates, and whatever depends on them, come after everything that may still read the old

@@ -1,7 +1,7 @@
 import { checkArguments } from '../base/arguments.ts';
 import type { DType, Precision, TypedArray } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
-import { having, type Kind } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import type { Kernel, Launch } from '../kernel/ir.ts';
 import { type ScheduleTable, tableKind } from '../kernel/schedule.ts';
 
@@ -94,8 +94,8 @@ export interface Device {
 }
 
 /** What is given as a device; people give its name, or the function that makes one. */
-export const deviceKind: Kind<Device> = {
-  ...having<Device>('a device, such as wasmDevice()', 'allocate', 'bind', 'close'),
+export const deviceKind: is.Kind<Device> = {
+  ...is.having<Device>('a device, such as wasmDevice()', 'allocate', 'bind', 'close'),
   advise: (value) => {
     if (typeof value === 'string') return `open it: wasmDevice(), or (await chooseDevice('${value}')).device`;
     if (typeof value === 'function') return `call it: ${value.name}()`;

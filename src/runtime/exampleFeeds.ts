@@ -1,7 +1,7 @@
 import { checkOptions } from '../base/arguments.ts';
 import { ARENA_BLOCKS, evaluate, namesOf, type Sizes } from '../base/dim.ts';
 import { type DType, isFloating } from '../base/dtype.ts';
-import { unchecked } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { fillUniforms } from '../base/random.ts';
 import type { Graph, NodeId } from '../ir/graph.ts';
 import type { TensorValue } from './feeds.ts';
@@ -57,7 +57,7 @@ export const dimensionsOf = (graph: Graph): string[] => [
 
 /** A misspelt name would leave the size of another one open. @throws FROND-S045 */
 export function requireNames(graph: Graph, { [ARENA_BLOCKS]: _, ...sizes }: Sizes): void {
-  const kinds = Object.fromEntries(dimensionsOf(graph).map((name) => [name, unchecked]));
+  const kinds = Object.fromEntries(dimensionsOf(graph).map((name) => [name, is.unchecked]));
   checkOptions(`graph ${graph.name}`, sizes, kinds);
 }
 

@@ -1,7 +1,7 @@
 import { checkOptions } from '../base/arguments.ts';
 import { evaluate, type Sizes } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
-import { type Kind, names, optional } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { type Graph, type Ref, splitRef } from '../ir/graph.ts';
 import { nodeOf, typeOfRef } from '../ir/names.ts';
 import { ARENA_BLOCKS } from '../ir/record.ts';
@@ -31,8 +31,8 @@ const KEPT_BINDINGS = 64;
 const NOTE_WORDS = 4;
 
 /** A string would be taken for the list of its letters. */
-const readKind: Kind = {
-  ...optional(names),
+const readKind: is.Kind = {
+  ...is.optional(is.names),
   advise: (value) => (typeof value === 'string' ? `write read: ['${value}']` : undefined),
 };
 

@@ -2,7 +2,7 @@ import { show, shownName } from '../base/arguments.ts';
 import { type Dim, evaluate, placeIn, printShape, type Sizes } from '../base/dim.ts';
 import { type DType, elementRule, type HostData, numbersOf } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
-import { elements as elementsKind } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { RANDOM_KEY } from '../dsl/dropout.ts';
 import type { Graph } from '../ir/graph.ts';
@@ -76,7 +76,7 @@ function requireTensor({ name, node }: Input, value: unknown): void {
   const isThing = typeof value === 'object' && value !== null;
   const { shape, data }: { readonly shape?: unknown; readonly data?: unknown } = Object(value);
   const hasShape = Array.isArray(shape);
-  if (hasShape && elementsKind.holds(data)) return;
+  if (hasShape && is.elements.holds(data)) return;
   const lacks = isThing ? `a tensor without ${hasShape ? 'data' : 'a shape'}` : 'no tensor';
   throw new FrondError('FROND-R023', `input ${name}: fed ${lacks}`, {
     place: node.source,

@@ -3,7 +3,7 @@ import { type InterpretedKernel, interpretKernel } from '../backend/interpreter/
 import { checkOptions } from '../base/arguments.ts';
 import { isFloating, type Precision, type TypedArray } from '../base/dtype.ts';
 import { defined, FrondError } from '../base/errors.ts';
-import { oneOf, optional } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { storedAs } from '../kernel/arithmetic.ts';
 import type { Kernel } from '../kernel/ir.ts';
@@ -16,7 +16,7 @@ interface HostMemory extends Memory {
 
 /** The typed-array interpreter as a device. In f64 precision it is the oracle that other devices are compared with. */
 export function interpreterDevice(options: { readonly precision?: Precision } = {}): Device {
-  checkOptions('interpreterDevice', options, { precision: optional(oneOf('f32', 'f64')) });
+  checkOptions('interpreterDevice', options, { precision: is.optional(is.oneOf('f32', 'f64')) });
   const precision = options.precision ?? 'f32';
   const wordBytes = precision === 'f64' ? 8 : 4;
   const kernels = new Map<Kernel, InterpretedKernel>();

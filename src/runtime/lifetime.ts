@@ -1,6 +1,6 @@
 import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import { elements, having, type Kinds, kind, listOf } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import {
   type BoundProgram,
   type Command,
@@ -15,11 +15,14 @@ const memoryFreed = (): FrondError =>
     hint: 'free a state or a block of memory after its last use',
   });
 
-const size = kind('a whole number from 0 on', (value) => Number.isInteger(value) && Number(value) >= 0);
-const block = having('memory that this device gave', 'words');
-const place = having('a place: memory, offset, length and dtype', 'memory', 'offset', 'length', 'dtype');
-const commandList = listOf(having('a command', 'kernel', 'buffers'), 'commands');
-const launches = kind('a list of launches', (value) => Array.isArray(value) || Object(value) instanceof Set);
+const size = is.kind('a whole number from 0 on', (value) => Number.isInteger(value) && Number(value) >= 0);
+const block = is.having('memory that this device gave', 'words');
+const place = is.having('a place: memory, offset, length and dtype', 'memory', 'offset', 'length', 'dtype');
+const commandList = is.listOf(is.having('a command', 'kernel', 'buffers'), 'commands');
+const launches = is.kind(
+  'a list of launches',
+  (value) => Array.isArray(value) || Object(value) instanceof Set,
+);
 
 /** @throws FROND-R036 for a place that is not within its memory, or data that is not within the place */
 function requireInside({ memory, offset, length }: Location, count = 0): void {
@@ -45,7 +48,7 @@ export function withLifetime<D extends Device>(inner: D): D {
   };
   /** A method that looks at what it is given first. */
   const guarded =
-    <A extends readonly unknown[], R>(name: string, kinds: Kinds, work: (...given: A) => R) =>
+    <A extends readonly unknown[], R>(name: string, kinds: is.Kinds, work: (...given: A) => R) =>
     async (...given: A): Promise<Awaited<R>> => {
       checkArguments(`device.${name}`, kinds, given);
       return await work(...given);
@@ -81,7 +84,7 @@ export function withLifetime<D extends Device>(inner: D): D {
     },
     write: guarded(
       'write',
-      { location: place, data: elements },
+      { location: place, data: is.elements },
       (location: Location, data: ArrayLike<number>) => {
         check([location.memory]);
         requireInside(location, data.length);

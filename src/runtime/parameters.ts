@@ -1,7 +1,7 @@
 import { checkArguments } from '../base/arguments.ts';
 import { evaluate, printShape } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
-import { listOf } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { type Attribute, type Graph, irKind, type Node } from '../ir/graph.ts';
 import { INITIALIZERS, type Initializer, isInitializer } from '../ir/initializer.ts';
 import { requireFits, sideBySide } from './chunks.ts';
@@ -73,7 +73,7 @@ export function requireSameShape(known: ParameterEntry, node: Node): void {
  * @throws FROND-R003 when two graphs declare one name with different shapes
  */
 export function layoutParameters(graphs: readonly Graph[]): ParameterLayout {
-  checkArguments('layoutParameters', { graphs: listOf(irKind, 'graphs') }, [graphs]);
+  checkArguments('layoutParameters', { graphs: is.listOf(irKind, 'graphs') }, [graphs]);
   const entries = new Map<string, ParameterEntry>();
   let offset = 0;
   for (const node of graphs.flatMap((graph) => Object.values(graph.nodes))) {

@@ -1,6 +1,6 @@
 import { checkArguments } from '../base/arguments.ts';
 import { evaluate, type Sizes } from '../base/dim.ts';
-import { having, optional, sizesKind } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { type GraphLike, graphKind, irOf } from '../ir/graph.ts';
 import { type OpRegistry, registryKind } from '../ir/record.ts';
 import { noSchedules, type Schedules } from '../kernel/schedule.ts';
@@ -33,9 +33,9 @@ export interface FusionReport {
   readonly peakShare: number;
 }
 
-const schedulesKind = optional(having('schedules', 'find', 'programs'));
-const reportKind = having('what reportFusion gives', 'fused', 'unfused', 'peakShare');
-const programKind = having('a lowered program, such as executable.program', 'nodes', 'graph', 'gradients');
+const schedulesKind = is.optional(is.having('schedules', 'find', 'programs'));
+const reportKind = is.having('what reportFusion gives', 'fused', 'unfused', 'peakShare');
+const programKind = is.having('a lowered program, such as executable.program', 'nodes', 'graph', 'gradients');
 
 /** Optimises and lowers a graph with fusion and without; nothing runs, and no device is needed. */
 export function reportFusion(
@@ -44,7 +44,7 @@ export function reportFusion(
   sizes: Sizes,
   schedules: Schedules = noSchedules,
 ): FusionReport {
-  const kinds = { graph: graphKind, registry: registryKind, sizes: sizesKind, schedules: schedulesKind };
+  const kinds = { graph: graphKind, registry: registryKind, sizes: is.sizes, schedules: schedulesKind };
   checkArguments('reportFusion', kinds, [given, registry, sizes, schedules]);
   const graph = irOf(given);
   const [fused, unfused] = [[], fusingPasses].map((disable) =>
@@ -74,7 +74,7 @@ export function printFusion(report: FusionReport): string {
 const WORD = 4;
 
 export function reportProgram(program: LoweredProgram, registry: OpRegistry, sizes: Sizes): ProgramReport {
-  const kinds = { program: programKind, registry: registryKind, sizes: sizesKind };
+  const kinds = { program: programKind, registry: registryKind, sizes: is.sizes };
   checkArguments('reportProgram', kinds, [program, registry, sizes]);
   requireNames(program.graph, sizes);
   const plan = planProgram(program, sizes);

@@ -2,7 +2,7 @@ import { journalElements } from '../../kernels/gradientNorm.ts';
 import { checkArguments } from '../base/arguments.ts';
 import { elementRule, type HostData, numbersOf, type TypedArray } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
-import { elements, having, integer, oneOf, type TypeOf, text } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { type Graph, irKind } from '../ir/graph.ts';
 import { listed } from '../ir/names.ts';
 import { type Device, deviceKind, type Location, type Memory } from './device.ts';
@@ -14,14 +14,14 @@ import {
   requireSameShape,
 } from './parameters.ts';
 
-const layoutKind = having<ParameterLayout>('what layoutParameters gives', 'entries', 'elements');
-const arenaKind = oneOf('parameter', 'gradient', 'moment1', 'moment2', 'journal');
+const layoutKind = is.having<ParameterLayout>('what layoutParameters gives', 'entries', 'elements');
+const arenaKind = is.oneOf('parameter', 'gradient', 'moment1', 'moment2', 'journal');
 
 /**
  * Flat arenas of equal layout: the weights, and what the optimizer keeps beside each of them. Beside them the journal of the
  * latest steps, of a layout of its own (`kernels/gradientNorm.ts`).
  */
-export type ArenaName = TypeOf<typeof arenaKind>;
+export type ArenaName = is.TypeOf<typeof arenaKind>;
 
 /**
  * A model's weights and optimizer state on a device. Executables compiled against one state share it, so a predictor
@@ -66,7 +66,7 @@ export class ModelState {
 
   /** @throws FROND-R004 for a name that the model does not have */
   entry(parameter: string): ParameterEntry {
-    checkArguments('state.entry', { parameter: text }, [parameter]);
+    checkArguments('state.entry', { parameter: is.text }, [parameter]);
     const entry = this.layout.entries.get(parameter);
     if (entry === undefined) {
       throw new FrondError('FROND-R004', `the model has no parameter ${parameter}`, {
@@ -124,7 +124,7 @@ export class ModelState {
    * @throws FROND-R005 when the number of values is not that of the parameter's elements, FROND-R031 for one that is no number
    */
   async write(parameter: string, values: HostData, arena: ArenaName = 'parameter'): Promise<void> {
-    checkArguments('state.write', { parameter: text, values: elements }, [parameter, values]);
+    checkArguments('state.write', { parameter: is.text, values: is.elements }, [parameter, values]);
     const location = await this.#location(parameter, arena);
     if (values.length !== location.length) {
       throw new FrondError(
@@ -142,7 +142,7 @@ export class ModelState {
 
   /** Fills every parameter from its initialiser; the same seed gives the same bytes. @throws FROND-S045 for a seed that is no whole number */
   async initialize(seed: number): Promise<void> {
-    checkArguments('initialize', { seed: integer }, [seed]);
+    checkArguments('initialize', { seed: is.integer }, [seed]);
     for (const entry of this.layout.entries.values())
       await this.write(entry.name, initialValues(entry, seed));
   }

@@ -1,20 +1,7 @@
 import { platform } from '#platform';
 import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import {
-  bytes as bytesKind,
-  either,
-  kind,
-  name,
-  natural,
-  type OptionsOf,
-  object,
-  objectOf,
-  optional,
-  text,
-  typed,
-  unchecked,
-} from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import type { Files } from '../platform/types.ts';
 import { isFileName, type ListedFile, parseManifest, printManifest } from './manifest.ts';
 
@@ -32,18 +19,18 @@ export { FORMAT } from './manifest.ts';
  */
 const MANIFEST = 'manifest.json';
 
-const folderKind = { ...name, what: 'the path of a folder' };
-const filesKind = kind<ReadonlyMap<string, Uint8Array>>(
+const folderKind = { ...is.name, what: 'the path of a folder' };
+const filesKind = is.kind<ReadonlyMap<string, Uint8Array>>(
   'a Map of bytes by name',
-  (value) => value instanceof Map && [...value.values()].every(bytesKind.holds),
+  (value) => value instanceof Map && [...value.values()].every(is.bytes.holds),
 );
-const anyNumber = kind<number>('a number', (value) => typeof value === 'number');
+const anyNumber = is.kind<number>('a number', (value) => typeof value === 'number');
 const checkpointFiles = {
   files: filesKind,
   /** small facts to show without opening the files */
-  summary: objectOf(either(anyNumber, text), 'an object of numbers and texts'),
+  summary: is.objectOf(is.either(anyNumber, is.text), 'an object of numbers and texts'),
 };
-export type CheckpointFiles = OptionsOf<typeof checkpointFiles>;
+export type CheckpointFiles = is.OptionsOf<typeof checkpointFiles>;
 
 /** A checkpoint that was found whole. */
 interface Whole extends CheckpointFiles {
@@ -58,11 +45,11 @@ export interface LoadedCheckpoint extends Whole {
 
 const saveOptions = {
   /** whole checkpoints to keep, the new one included; default 2 */
-  keep: optional(natural),
+  keep: is.optional(is.natural),
   /** for tests: the file system to use */
-  files: optional(typed<Files>(object)),
+  files: is.optional(is.typed<Files>(is.object)),
 };
-export type SaveOptions = OptionsOf<typeof saveOptions>;
+export type SaveOptions = is.OptionsOf<typeof saveOptions>;
 
 interface Candidate {
   readonly name: string;
@@ -103,7 +90,7 @@ export async function saveCheckpoint(
   content: CheckpointFiles,
   options: SaveOptions = {},
 ): Promise<string> {
-  const kinds = { folder: folderKind, step: natural, content: unchecked, options: unchecked };
+  const kinds = { folder: folderKind, step: is.natural, content: is.unchecked, options: is.unchecked };
   checkArguments('saveCheckpoint', kinds, [folder, step, content, options]);
   checkOptions('saveCheckpoint', content, checkpointFiles);
   checkOptions('saveCheckpoint', options, saveOptions);

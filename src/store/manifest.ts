@@ -1,14 +1,14 @@
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
-import { finite, integer, object, type TypeOf, text, withFields } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { decodeUtf8 } from '../platform/shared.ts';
 import { parseStrictJson } from './json.ts';
 
 export const FORMAT = 1;
 
-const fileKind = withFields('a file', { size: finite, sha256: text });
+const fileKind = is.withFields('a file', { size: is.finite, sha256: is.text });
 /** A file of a checkpoint as its manifest lists it. */
-export type ListedFile = TypeOf<typeof fileKind>;
+export type ListedFile = is.TypeOf<typeof fileKind>;
 
 export type Summary = Readonly<Record<string, string | number>>;
 
@@ -54,7 +54,7 @@ export async function parseManifest(bytes: Uint8Array, path: string, broken: Bro
     });
   }
   const known = hash !== undefined && format === FORMAT;
-  if (!known || !integer.holds(step) || step < 0 || !object.holds(files))
+  if (!known || !is.integer.holds(step) || step < 0 || !is.object.holds(files))
     throw broken('its manifest is malformed');
   const facts = Object.entries(Object(summary)).filter(
     (fact): fact is [string, string | number] => typeof fact[1] === 'string' || typeof fact[1] === 'number',

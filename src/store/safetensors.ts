@@ -1,19 +1,7 @@
 import { checkArguments, checkOptions, show } from '../base/arguments.ts';
 import { numbersOf } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
-import {
-  bytes as bytesKind,
-  elements,
-  finite,
-  having,
-  instanceOf,
-  listOf,
-  natural,
-  type OptionsOf,
-  optional,
-  text as textKind,
-  typed,
-} from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { isWellFormed, JsonCursor } from './json.ts';
 
 /** Element types of the format by their bits. */
@@ -152,12 +140,12 @@ export interface StoredTensor {
   readonly bytes: Uint8Array;
 }
 
-const mapKind = instanceOf('a Map by name', Map);
+const mapKind = is.instanceOf('a Map by name', Map);
 const storedTensors = {
-  tensors: typed<ReadonlyMap<string, StoredTensor>>(mapKind),
-  metadata: typed<ReadonlyMap<string, string>>(mapKind),
+  tensors: is.typed<ReadonlyMap<string, StoredTensor>>(mapKind),
+  metadata: is.typed<ReadonlyMap<string, string>>(mapKind),
 };
-export type StoredTensors = OptionsOf<typeof storedTensors>;
+export type StoredTensors = is.OptionsOf<typeof storedTensors>;
 
 /**
  * Reads a safetensors file strictly: every byte after the header belongs to exactly one tensor.
@@ -166,7 +154,7 @@ export type StoredTensors = OptionsOf<typeof storedTensors>;
  * @throws FROND-W001 for a malformed container, FROND-W002 for malformed JSON
  */
 export function readSafetensors(bytes: Uint8Array, file = 'safetensors'): StoredTensors {
-  checkArguments('readSafetensors', { bytes: bytesKind, file: optional(textKind) }, [bytes, file]);
+  checkArguments('readSafetensors', { bytes: is.bytes, file: is.optional(is.text) }, [bytes, file]);
   if (bytes.length < 8) throw invalid(file, `${bytes.length} bytes, the header's length alone takes 8`);
   const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
   if (length > BigInt(MAX_HEADER))
@@ -198,8 +186,8 @@ function coverageProblem(entries: readonly HeaderEntry[], length: number): strin
   return next === length ? undefined : `the tensors end at byte ${next}, the data at ${length}`;
 }
 
-const STORED = { dtype: textKind, shape: listOf(finite, 'sizes'), bytes: bytesKind };
-const storedKind = having('a stored tensor, such as storeFloats gives', 'dtype', 'shape', 'bytes');
+const STORED = { dtype: is.text, shape: is.listOf(is.finite, 'sizes'), bytes: is.bytes };
+const storedKind = is.having('a stored tensor, such as storeFloats gives', 'dtype', 'shape', 'bytes');
 
 const cannotStore = (name: string, why: string): FrondError =>
   new FrondError('FROND-W003', `tensor ${show(name)} cannot be stored: ${why}`, {
@@ -207,7 +195,7 @@ const cannotStore = (name: string, why: string): FrondError =>
   });
 
 function checkStorable(name: string, tensor: StoredTensor): void {
-  checkArguments('writeSafetensors', { name: textKind, tensor: storedKind }, [name, tensor]);
+  checkArguments('writeSafetensors', { name: is.text, tensor: storedKind }, [name, tensor]);
   const { dtype, shape, bytes } = tensor;
   checkArguments('writeSafetensors', STORED, [dtype, shape, bytes]);
   if (name === '__metadata__') throw cannotStore(name, 'the format keeps this name for itself');
@@ -270,7 +258,10 @@ export function writeSafetensors(content: StoredTensors): Uint8Array {
 
 /** An f32 tensor for storing. frond runs on little-endian machines only, as WebAssembly and WebGPU do. */
 export function storeFloats(values: ArrayLike<number>, shape: readonly number[]): StoredTensor {
-  checkArguments('storeFloats', { values: elements, shape: listOf(natural, 'sizes') }, [values, shape]);
+  checkArguments('storeFloats', { values: is.elements, shape: is.listOf(is.natural, 'sizes') }, [
+    values,
+    shape,
+  ]);
   const numbers = numbersOf('f32', values, (index, element) => {
     return new FrondError('FROND-W003', `storeFloats: element ${index} is ${element}, F32 takes numbers`);
   });
@@ -279,7 +270,7 @@ export function storeFloats(values: ArrayLike<number>, shape: readonly number[])
 
 /** The elements of an F32 tensor, copied. @throws FROND-W004 for another element type, FROND-W003 for bytes that do not fit the shape */
 export function floatsOf(tensor: StoredTensor, name: string, file?: string): Float32Array {
-  const kinds = { tensor: storedKind, name: textKind, file: optional(textKind) };
+  const kinds = { tensor: storedKind, name: is.text, file: is.optional(is.text) };
   checkArguments('floatsOf', kinds, [tensor, name, file]);
   checkArguments('floatsOf', STORED, [tensor.dtype, tensor.shape, tensor.bytes]);
   if (tensor.dtype !== 'F32') {

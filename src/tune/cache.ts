@@ -1,6 +1,6 @@
 import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
-import { notNegative, object, objectOf, recordOf, type TypeOf, text as textKind } from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { byClass, type PartialSchedule, tableKind } from '../kernel/schedule.ts';
 import { type Json, parseStrictJson } from '../store/json.ts';
@@ -8,32 +8,35 @@ import { type Tuned, tableOf, tunedKind } from './tune.ts';
 
 export const TUNING_FORMAT = 1;
 
-const measuredKind = recordOf('times', { milliseconds: notNegative, builtInMilliseconds: notNegative });
+const measuredKind = is.recordOf('times', {
+  milliseconds: is.notNegative,
+  builtInMilliseconds: is.notNegative,
+});
 /** What was measured for one kernel and class, beside the winner, for whoever reads the file. */
-export type Measured = TypeOf<typeof measuredKind>;
+export type Measured = is.TypeOf<typeof measuredKind>;
 
-const tuningKind = recordOf('what is known of a device', {
+const tuningKind = is.recordOf('what is known of a device', {
   table: tableKind,
   /** kernel → class → times */
   measured: byClass(measuredKind),
 });
 /** What is known of one device, as found by one version of frond. */
-export type DeviceTuning = TypeOf<typeof tuningKind>;
+export type DeviceTuning = is.TypeOf<typeof tuningKind>;
 
-const cacheKind = objectOf(tuningKind, 'a tuning cache');
+const cacheKind = is.objectOf(tuningKind, 'a tuning cache');
 /** By adapter and version: see `tuningKey`. */
-export type TuningCache = TypeOf<typeof cacheKind>;
+export type TuningCache = is.TypeOf<typeof cacheKind>;
 
 /** Winners hold for the adapter and the version of frond that they were measured with, and for nothing else. */
 export function tuningKey(device: string, adapter: string, version: string): string {
-  const kinds = { device: textKind, adapter: textKind, version: textKind };
+  const kinds = { device: is.text, adapter: is.text, version: is.text };
   checkArguments('tuningKey', kinds, [device, adapter, version]);
   return `${device}, ${adapter}, frond ${version}`;
 }
 
 /** `cache` with new findings under `key`: those of the same kernel and class are replaced, the others stay. */
 export function rememberTuning(cache: TuningCache, key: string, tuned: readonly Tuned[]): TuningCache {
-  const kinds = { cache: cacheKind, key: textKind, tuned: tunedKind };
+  const kinds = { cache: cacheKind, key: is.text, tuned: tunedKind };
   checkArguments('rememberTuning', kinds, [cache, key, tuned]);
   const known = cache[key] ?? { table: {}, measured: {} };
   const found = tableOf(tuned);
@@ -88,7 +91,7 @@ const TUNING: Form = {
 type Refuse = (what: string) => never;
 
 const fieldsOf = (value: Json | undefined, where: string, refuse: Refuse): Readonly<Record<string, Json>> =>
-  object.holds(value) ? (value as Readonly<Record<string, Json>>) : refuse(where);
+  is.object.holds(value) ? (value as Readonly<Record<string, Json>>) : refuse(where);
 
 /** A value of the file as plain data, where it has the form that its place asks for. */
 function read(value: Json | undefined, form: Form, where: string, refuse: Refuse): unknown {
@@ -105,7 +108,7 @@ function read(value: Json | undefined, form: Form, where: string, refuse: Refuse
 
 /** @throws FROND-F040 when the text is no tuning cache, with the place in it; FROND-W002 when it is no JSON */
 export function parseTuning(text: string, file: string): TuningCache {
-  checkArguments('parseTuning', { text: textKind, file: textKind }, [text, file]);
+  checkArguments('parseTuning', { text: is.text, file: is.text }, [text, file]);
   const refuse = (what: string): never => {
     throw new FrondError('FROND-F040', `${what} is not what a tuning cache holds`, {
       place: { file },

@@ -1,18 +1,7 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { evaluate, namesOf } from '../base/dim.ts';
 import { FrondError } from '../base/errors.ts';
-import {
-  callable,
-  listOf,
-  notNegative,
-  type OptionsOf,
-  omittable,
-  sizesKind,
-  text,
-  typed,
-  unchecked,
-  withFields,
-} from '../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import { type Graph, irKind, type Node, type Ref } from '../ir/graph.ts';
 import { typeOfRef } from '../ir/names.ts';
@@ -32,14 +21,14 @@ import { type Found, searchSchedule } from './search.ts';
 const tuneOptions = {
   device: deviceKind,
   /** sizes of the graph's named dimensions to measure at, such as { batch: 32, time: 32 } */
-  sizes: sizesKind,
+  sizes: is.sizes,
   /** to spend on all kernels together; default 60. The search of a kernel under way ends with its best so far */
-  seconds: omittable(notNegative),
-  registry: omittable(registryKind),
+  seconds: is.omittable(is.notNegative),
+  registry: is.omittable(registryKind),
   /** after each kernel and class */
-  onTuned: omittable(typed<(tuned: Tuned, left: number) => void>(callable)),
+  onTuned: is.omittable(is.typed<(tuned: Tuned, left: number) => void>(is.callable)),
 };
-export type TuneOptions = OptionsOf<typeof tuneOptions>;
+export type TuneOptions = is.OptionsOf<typeof tuneOptions>;
 
 /** What tuning found for a kernel in one shape class. */
 export interface Tuned extends Found {
@@ -155,7 +144,7 @@ async function measure(
  * at `sizes`, under the schedules of its knobs. Nothing changes until `compile` is given the table of what was found.
  */
 export async function tuneSchedules(graph: Graph, options: TuneOptions): Promise<readonly Tuned[]> {
-  checkArguments('tuneSchedules', { graph: irKind, options: unchecked }, [graph, options]);
+  checkArguments('tuneSchedules', { graph: irKind, options: is.unchecked }, [graph, options]);
   checkOptions('tuneSchedules', options, tuneOptions);
   const { device, registry = ops, seconds = 60 } = options;
   requireNames(graph, options.sizes);
@@ -185,13 +174,13 @@ export async function tuneSchedules(graph: Graph, options: TuneOptions): Promise
   return tuned;
 }
 
-export const tunedKind = listOf(
-  withFields('what tuneSchedules finds', {
-    kernel: text,
-    shapeClass: text,
+export const tunedKind = is.listOf(
+  is.withFields('what tuneSchedules finds', {
+    kernel: is.text,
+    shapeClass: is.text,
     schedule: scheduleKind,
-    milliseconds: notNegative,
-    builtInMilliseconds: notNegative,
+    milliseconds: is.notNegative,
+    builtInMilliseconds: is.notNegative,
   }),
   'what tuneSchedules finds',
 );

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { flag, optional } from '../../src/base/kinds.ts';
+import * as is from '../../src/base/kinds.ts';
 import { differentiate } from '../../src/index.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import type { TensorType } from '../../src/ir/graph.ts';
@@ -16,7 +16,7 @@ const affine = defineOp({
   operands: ['x', 'scale?', 'shift?', '...others'],
   results: ['out', 'level'],
   saved: 'levels',
-  attributes: { scaled: optional(flag), shifted: optional(flag) },
+  attributes: { scaled: is.optional(is.flag), shifted: is.optional(is.flag) },
   given: { scale: ({ scaled = false }) => scaled, shift: ({ shifted = false }) => shifted },
   shape: ({ x }) => [x, scalar],
   vjp: (b, { dout, scale, others, needs }) => [

@@ -2,7 +2,7 @@
 import { checkArguments } from '../../base/arguments.ts';
 import type { Precision, TypedArray } from '../../base/dtype.ts';
 import { roundHalf } from '../../base/half.ts';
-import { oneOf } from '../../base/kinds.ts';
+import * as is from '../../base/kinds.ts';
 import { erf, erfcx } from '../../kernel/elementwise.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import { kernelKind } from '../../kernel/kinds.ts';
@@ -32,7 +32,7 @@ export interface InterpretedKernel {
  * its definition. Element-wise results are the definition's, bit for bit.
  */
 export function interpretKernel(kernel: Kernel, precision: Precision): InterpretedKernel {
-  const kinds = { kernel: kernelKind, precision: oneOf('f32', 'f64') };
+  const kinds = { kernel: kernelKind, precision: is.oneOf('f32', 'f64') };
   checkArguments('interpretKernel', kinds, [kernel, precision]);
   const run = canGenerate() ? generated(kernel, precision) : walked(kernel, precision);
   return {

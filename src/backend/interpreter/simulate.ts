@@ -1,7 +1,7 @@
 import { checkArguments } from '../../base/arguments.ts';
 import type { Precision, TypedArray } from '../../base/dtype.ts';
 import { FrondError } from '../../base/errors.ts';
-import { unchecked } from '../../base/kinds.ts';
+import * as is from '../../base/kinds.ts';
 import type { Buffer, Kernel } from '../../kernel/ir.ts';
 import { kernelKind } from '../../kernel/kinds.ts';
 import { type MemoryAccess, type Watcher, walk } from './definition.ts';
@@ -112,7 +112,7 @@ export function simulate(
   launch: LaunchSizes,
   buffers: Readonly<Record<string, TypedArray>>,
 ): SimulationReport {
-  const kinds = { kernel: kernelKind, launch: unchecked, buffers: unchecked };
+  const kinds = { kernel: kernelKind, launch: is.unchecked, buffers: is.unchecked };
   checkArguments('simulate', kinds, [kernel, launch, buffers]);
   const precision: Precision = Object.values(buffers ?? {}).some((data) => data instanceof Float64Array)
     ? 'f64'

@@ -1,5 +1,5 @@
 import { checkArguments, checkOptions } from '../../base/arguments.ts';
-import { unchecked } from '../../base/kinds.ts';
+import * as is from '../../base/kinds.ts';
 import { assertKernel } from '../../kernel/check.ts';
 import { valuesOf } from '../../kernel/flow.ts';
 import type { Kernel } from '../../kernel/ir.ts';
@@ -174,7 +174,7 @@ function printWithin(decisions: Decisions, limits: WgslLimits): Printer {
  * FROND-K202 when it needs more or other buffers, FROND-K203 when its workgroup has too many threads.
  */
 export function printWgsl(kernel: Kernel, options: WgslOptions = {}): WgslModule {
-  checkArguments('printWgsl', { kernel: kernelKind, options: unchecked }, [kernel, options]);
+  checkArguments('printWgsl', { kernel: kernelKind, options: is.unchecked }, [kernel, options]);
   checkOptions('printWgsl', options, wgslOptions);
   assertKernel(kernel);
   const { limits = DEFAULT_LIMITS, transcendentals } = options;

@@ -1,4 +1,4 @@
-import { count, fraction, type OptionsOf, optional, text } from '../../base/kinds.ts';
+import * as is from '../../base/kinds.ts';
 import {
   broadcastTo,
   declare,
@@ -28,30 +28,30 @@ import { UNKNOWN } from '../vocabulary.ts';
 
 const compactOptions = {
   /** entries of the word table, padding and unknown included */
-  vocabulary: count,
+  vocabulary: is.count,
   /** elements of every vector */
-  width: count,
-  layers: count,
-  heads: count,
+  width: is.count,
+  layers: is.count,
+  heads: is.count,
   /** inner width of the feed-forward part; default 4 · width */
-  inner: optional(count),
+  inner: is.optional(is.count),
   /** most words of a sentence; default 128 */
-  maximumLength: optional(count),
+  maximumLength: is.optional(is.count),
   /** inside the layers; default 0.1 */
-  dropout: optional(fraction),
+  dropout: is.optional(is.fraction),
   /** of the attention's probabilities; default as `dropout` */
-  attentionDropout: optional(fraction),
+  attentionDropout: is.optional(is.fraction),
   /** of the embedded words and of what the heads get; default 0.3 */
-  outerDropout: optional(fraction),
+  outerDropout: is.optional(is.fraction),
   /**
    * Share of the words that training hides behind the unknown word, so that the model learns to read what it does not know from
    * its neighbours (Iyyer et al. 2015); default 0
    */
-  wordDropout: optional(fraction),
+  wordDropout: is.optional(is.fraction),
   /** scope of its parameters; default `encoder` */
-  name: optional(text),
+  name: is.optional(is.text),
 };
-export interface CompactOptions<W extends number> extends OptionsOf<typeof compactOptions> {
+export interface CompactOptions<W extends number> extends is.OptionsOf<typeof compactOptions> {
   readonly width: W;
 }
 

@@ -1,4 +1,4 @@
-import { callable, names, optional } from '../../base/kinds.ts';
+import * as is from '../../base/kinds.ts';
 import {
   crossEntropy,
   declare,
@@ -48,7 +48,7 @@ const needs = {
 
 /** One class per sentence: a linear map of the sentence's encoding, softmax, cross-entropy. @throws FROND-D012 for no classes or one twice */
 export function classify<E extends object>(options: ClassifyOptions<E>) {
-  checkSettings('classify', options, { classes: names, gold: optional(callable) });
+  checkSettings('classify', options, { classes: is.names, gold: is.optional(is.callable) });
   const classes = labelSet(options.classes).names;
   const gold = options.gold ?? ((example: E) => String('intent' in example ? example.intent : ''));
   return defineHead({

@@ -1,4 +1,4 @@
-import { name, type OptionsOf } from '../../base/kinds.ts';
+import * as is from '../../base/kinds.ts';
 import type { Predictions } from '../evaluate.ts';
 import { jointScores } from '../metrics.ts';
 import type { JointExample } from '../reader/jointFiles.ts';
@@ -6,9 +6,9 @@ import { checkSettings } from '../settings.ts';
 import type { Classified } from './classify.ts';
 import type { Tagged } from './sequenceLabel.ts';
 
-const jointTasks = { intent: name, slots: name };
+const jointTasks = { intent: is.name, slots: is.name };
 /** Names of the two tasks whose predictions are looked at together. */
-export type JointTasks = OptionsOf<typeof jointTasks>;
+export type JointTasks = is.OptionsOf<typeof jointTasks>;
 
 /** A metric of two tasks at once: the share of sentences whose intent and every tag are right. */
 export function exactMatch(tasks: JointTasks) {

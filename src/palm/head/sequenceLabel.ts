@@ -1,4 +1,4 @@
-import { callable, names, optional } from '../../base/kinds.ts';
+import * as is from '../../base/kinds.ts';
 import { crf, declare, exp, linear, neg } from '../../dsl/index.ts';
 import { constrain, crfLayer, type LabelScheme, schemeOf } from '../../nn/index.ts';
 import { schemeKind } from '../../nn/tags.ts';
@@ -37,9 +37,9 @@ const needs = {
  */
 export function sequenceLabel<E extends object>(options: SequenceLabelOptions<E>) {
   checkSettings('sequenceLabel', options, {
-    labels: names,
-    scheme: optional(schemeKind),
-    gold: optional(callable),
+    labels: is.names,
+    scheme: is.optional(schemeKind),
+    gold: is.optional(is.callable),
   });
   const labels = labelSet(options.labels).names;
   const { scheme = schemeOf(labels) } = options;

@@ -1,20 +1,6 @@
 import { checkArguments, show } from '../../base/arguments.ts';
 import { FrondError } from '../../base/errors.ts';
-import {
-  anything,
-  count,
-  flag,
-  type Kind,
-  kind,
-  listOf,
-  natural,
-  type OptionsOf,
-  object,
-  objectOf,
-  oneOf,
-  optional,
-  text,
-} from '../../base/kinds.ts';
+import * as is from '../../base/kinds.ts';
 import { declare } from '../../dsl/graph.ts';
 import { convertTags, type LabelScheme, schemeKind, schemeOf, writtenIn } from '../../nn/tags.ts';
 import type { Batch, BatchSize, ComponentRecord, Reader } from '../contract.ts';
@@ -70,47 +56,47 @@ export interface JointReader extends Reader<JointSpecs, JointExample>, Spelling 
   parse(text: string): JointExample;
 }
 
-const labels = optional(labelsKind);
-const maps = { vocabulary: optional(vocabularyKind), intents: labels, tags: labels };
+const labels = is.optional(labelsKind);
+const maps = { vocabulary: is.optional(vocabularyKind), intents: labels, tags: labels };
 const jointOptions = {
   ...maps,
   /** default `joint` */
-  name: optional(text),
+  name: is.optional(is.text),
   /** words seen less often in training are unknown; default 2 */
-  minimumCount: optional(natural),
+  minimumCount: is.optional(is.natural),
   /** most words that the model sees; default 128 */
-  maximumLength: optional(count),
+  maximumLength: is.optional(is.count),
   /** let the model see the first `maximumLength` words of longer sentences, instead of refusing them; scores still count all */
-  truncate: optional(flag),
+  truncate: is.optional(is.flag),
   /** default true: word tables learnt from few sentences cannot afford two entries for `Play` and `play`, and people type either */
-  lowercase: optional(flag),
+  lowercase: is.optional(is.flag),
   /** default NFC, which most keyboards give: the same word, typed another way, is the same word */
-  unicode: optional(oneOf('NFC', 'none')),
+  unicode: is.optional(is.oneOf('NFC', 'none')),
   /** refuse labels in validation and test that training never shows, instead of counting them as errors */
-  strict: optional(flag),
+  strict: is.optional(is.flag),
   /**
    * how the tags that the model learns are written, whatever the data are written in (BIO, IOB1, BIOES, BILOU, BMES: found out and
    * converted, with a note); default: that of `tags` where they are given, else BIO
    */
-  scheme: optional(schemeKind),
+  scheme: is.optional(schemeKind),
 };
 const jointFolderOptions = {
   ...jointOptions,
   readText: readTextKind,
   /** holds `train`, and if `parts` names them `valid` and `test`, each with `seq.in`, `seq.out`, `label` */
-  folder: optional(text),
+  folder: is.optional(is.text),
   /** instead of a folder: the files of each part */
-  files: optional(objectOf(filesKind, 'paths of words, tags and intents of each part')),
+  files: is.optional(is.objectOf(filesKind, 'paths of words, tags and intents of each part')),
   /** default train, valid, test */
-  parts: optional(listOf(text, 'names')),
+  parts: is.optional(is.listOf(is.text, 'names')),
 };
 /** What ids mean. Those of an earlier run are given to predict or to resume with it. */
-export type JointMaps = OptionsOf<typeof maps>;
-export type JointOptions = OptionsOf<typeof jointOptions>;
-export type JointFolderOptions = OptionsOf<typeof jointFolderOptions>;
+export type JointMaps = is.OptionsOf<typeof maps>;
+export type JointOptions = is.OptionsOf<typeof jointOptions>;
+export type JointFolderOptions = is.OptionsOf<typeof jointFolderOptions>;
 
 // errors in them name the part and the number of the example
-const partsKind: Kind = { ...object, what: 'the examples of each part: { train, valid, test }' };
+const partsKind: is.Kind = { ...is.object, what: 'the examples of each part: { train, valid, test }' };
 
 /**
  * Reads a folder in the ATIS format and makes a reader of it.
@@ -309,9 +295,9 @@ interface Encoding extends Maps, Spelling {
   readonly maximumLength: number;
 }
 
-const examplesKind = listOf(anything, 'examples');
-const sizeKind = kind('the size of the batch: { batch, time }', (value) =>
-  [(value as BatchSize | null)?.batch, (value as BatchSize | null)?.time].every(count.holds),
+const examplesKind = is.listOf(is.anything, 'examples');
+const sizeKind = is.kind('the size of the batch: { batch, time }', (value) =>
+  [(value as BatchSize | null)?.batch, (value as BatchSize | null)?.time].every(is.count.holds),
 );
 
 /** Tensors of `jointSpecs`. An unlabelled example, as `parse` gives, has intent '' and therefore weight 0. */
@@ -352,7 +338,7 @@ function packJoint(maps: Encoding, examples: readonly JointExample[], size: Batc
 }
 
 function parseSentence(sentence: string, spelling: Spelling): JointExample {
-  checkArguments('parse', { text }, [sentence], 'FROND-T002');
+  checkArguments('parse', { text: is.text }, [sentence], 'FROND-T002');
   const words = wordsIn(sentence).map((word) => spell(word, spelling));
   if (words.length === 0) {
     throw new FrondError('FROND-D009', 'the sentence has no words', { hint: 'give at least one word' });

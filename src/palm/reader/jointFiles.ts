@@ -1,6 +1,6 @@
 import { checkArguments, show } from '../../base/arguments.ts';
 import { FrondError, type SourcePlace } from '../../base/errors.ts';
-import { callable, count, type Kind, kind, type OptionsOf, optional, text, typed } from '../../base/kinds.ts';
+import * as is from '../../base/kinds.ts';
 import { readTag, TAG_FORM } from '../../nn/tags.ts';
 import { checkSettings } from '../settings.ts';
 import { checkWord, splitWords, tooLong, type Word } from '../words.ts';
@@ -25,25 +25,27 @@ export interface JointExample {
 
 /** The three files of a part in the ATIS folder format. */
 export function jointFiles(folder: string): JointFiles {
-  checkArguments('jointFiles', { folder: text }, [folder], 'FROND-T002');
+  checkArguments('jointFiles', { folder: is.text }, [folder], 'FROND-T002');
   return { words: `${folder}/seq.in`, tags: `${folder}/seq.out`, intents: `${folder}/label` };
 }
 
 /** What says where the three files are. */
-export const filesKind = kind<JointFiles>('the paths of words, tags and intents', (value) =>
-  ['words', 'tags', 'intents'].every((what) => text.holds(new Map(Object.entries(Object(value))).get(what))),
+export const filesKind = is.kind<JointFiles>('the paths of words, tags and intents', (value) =>
+  ['words', 'tags', 'intents'].every((what) =>
+    is.text.holds(new Map(Object.entries(Object(value))).get(what)),
+  ),
 );
-export const readTextKind: Kind<ReadText> = {
-  ...typed(callable),
+export const readTextKind: is.Kind<ReadText> = {
+  ...is.typed(is.callable),
   what: 'a function, such as (path) => readFile(path)',
 };
 
 const readJointOptions = {
   readText: readTextKind,
   /** a sentence of more words is an error; default: no limit */
-  maximumLength: optional(count),
+  maximumLength: is.optional(is.count),
 };
-export type ReadJointOptions = OptionsOf<typeof readJointOptions>;
+export type ReadJointOptions = is.OptionsOf<typeof readJointOptions>;
 
 /**
  * Reads one part of a joint intent and slot data set (the format of Goo et al. 2018: `seq.in`, `seq.out`, `label`).

@@ -4,7 +4,7 @@ import { checkOptions, show } from '../../base/arguments.ts';
 import { isFloating, type TypedArray } from '../../base/dtype.ts';
 import { FrondError } from '../../base/errors.ts';
 import { halfBits, halfValue } from '../../base/half.ts';
-import { count as countKind, flag, optional, unchecked } from '../../base/kinds.ts';
+import * as is from '../../base/kinds.ts';
 import type { Device, Location } from '../device.ts';
 import { withLifetime } from '../lifetime.ts';
 import { type Block, Heap } from './heap.ts';
@@ -22,7 +22,7 @@ export interface WasmOptions {
   readonly relaxed?: boolean | undefined;
 }
 
-export const WASM = { threads: unchecked, relaxed: optional(flag) };
+export const WASM = { threads: is.unchecked, relaxed: is.optional(is.flag) };
 
 export interface WasmDevice extends Device {
   readonly threads: number;
@@ -50,7 +50,7 @@ const count = (threads: number): string => (threads === 1 ? 'one thread' : `${th
 
 /** @throws FROND-R028 for an invalid number of threads */
 function chooseThreads(asked: number | undefined): ThreadChoice {
-  if (asked !== undefined && !countKind.holds(asked)) {
+  if (asked !== undefined && !is.count.holds(asked)) {
     throw new FrondError('FROND-R028', `wasmDevice: threads is ${show(asked)}`, {
       hint: 'give a whole number from 1 on, or leave it out: one for each core',
     });

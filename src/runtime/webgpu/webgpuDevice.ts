@@ -1,5 +1,5 @@
 import { checkOptions } from '../../base/arguments.ts';
-import { callable, having, type OptionsOf, object, omittable, optional, typed } from '../../base/kinds.ts';
+import * as is from '../../base/kinds.ts';
 import type { BoundProgram, Command, Device } from '../device.ts';
 import { withLifetime } from '../lifetime.ts';
 import { openAdapter } from './adapter.ts';
@@ -12,20 +12,20 @@ import { GpuQueue } from './queue.ts';
 
 export const webgpuOptions = {
   /** entry point of WebGPU, such as `navigator.gpu`; default: what the page has, or the package `webgpu` */
-  gpu: omittable(
-    having<{ requestAdapter(): Promise<unknown> }>(
+  gpu: is.omittable(
+    is.having<{ requestAdapter(): Promise<unknown> }>(
       'an entry point of WebGPU, such as navigator.gpu',
       'requestAdapter',
     ),
   ),
   /** limits to stay within, where the adapter has more */
-  limits: optional(typed<Partial<GpuLimits>>(object)),
+  limits: is.optional(is.typed<Partial<GpuLimits>>(is.object)),
   /** kernels compiled so far, while a program is made ready */
-  onProgress: optional(typed<(done: number, total: number) => void>(callable)),
+  onProgress: is.optional(is.typed<(done: number, total: number) => void>(is.callable)),
   /** the GPU device itself, as soon as it is open: for tests that destroy it */
-  onDevice: optional(typed<(device: { destroy(): void }) => void>(callable)),
+  onDevice: is.optional(is.typed<(device: { destroy(): void }) => void>(is.callable)),
 };
-export type WebgpuOptions = OptionsOf<typeof webgpuOptions>;
+export type WebgpuOptions = is.OptionsOf<typeof webgpuOptions>;
 
 /** Kernels count elements in 31 bits. */
 const MOST_BYTES = 2 ** 32;
