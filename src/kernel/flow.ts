@@ -89,13 +89,15 @@ export function usersOf(statements: readonly PlacedStatement[]): ReadonlyMap<Val
   return users;
 }
 
-/** What every backend asks about the values of a kernel before it writes code. */
+/** What every backend asks about a kernel before it writes code. */
 export interface Flow {
   readonly statements: readonly PlacedStatement[];
-  readonly values: readonly Value[];
-  readonly users: ReadonlyMap<Value, readonly User[]>;
-  /** values whose result reaches memory or control flow, and all that loops carry */
+  /** values whose result reaches memory or control flow, and all that loops carry; the others concern no backend */
   readonly live: ReadonlySet<Value>;
+  /** the live values in program order */
+  readonly values: readonly Value[];
+  /** the live users of each live value, in program order */
+  readonly users: ReadonlyMap<Value, readonly User[]>;
   /** the place in program order of a value, store, loop or condition */
   orderOf(item: User): number;
   /** a place behind everything inside a loop */
@@ -107,11 +109,11 @@ export interface Flow {
 export function flowOf(kernel: Kernel): Flow {
   const statements = statementsOf(kernel);
   const values = valuesOf(statements);
-  const users = usersOf(statements);
-  const live = new Set<Value>();
+  const allUsers = usersOf(statements);
+  const users = new Map<Value, readonly User[]>();
   for (const value of values.toReversed()) {
-    const isRead = users.get(value)?.some((user) => user.kind !== 'value' || live.has(user));
-    if (isRead || value.op === 'carried') live.add(value);
+    const found = (allUsers.get(value) ?? []).filter((user) => user.kind !== 'value' || users.has(user));
+    if (found.length > 0 || value.op === 'carried') users.set(value, found);
   }
   const orders = new Map(statements.map(({ statement }, order) => [userOf(statement), order]));
   const orderOf = (item: User): number => defined(orders.get(item), 'statement of the kernel');
@@ -121,9 +123,9 @@ export function flowOf(kernel: Kernel): Flow {
   });
   return {
     statements,
-    values,
+    live: new Set(users.keys()),
+    values: values.filter((value) => users.has(value)),
     users,
-    live,
     orderOf,
     endOf: (loop) => ends.get(loop) ?? orderOf(loop) + 0.5,
     regionOf: (item) => defined(statements[orderOf(item)], 'statement of the kernel').region,

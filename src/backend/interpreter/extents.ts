@@ -84,9 +84,9 @@ function constantRule(axis: Axis, { values, stores }: Uses): ExtentRule | undefi
 }
 
 /** Rules for the axes that have one. */
-export function extentRules(kernel: Kernel, { statements, values, live }: Flow): ExtentRule[] {
+export function extentRules(kernel: Kernel, { statements, values }: Flow): ExtentRule[] {
   const uses = {
-    values: values.filter((value) => live.has(value)),
+    values,
     stores: statements.flatMap(({ statement }) => (statement.kind === 'store' ? [statement] : [])),
   };
   const isRenamed = (axis: Axis): boolean =>

@@ -190,10 +190,7 @@ export class KernelText implements KernelScope {
 
   #isReadOutside(value: Value, { members }: FusedLoop): boolean {
     const users = this.#flow.users.get(value) ?? [];
-    return users.some((user) => {
-      if (user.kind === 'loop' || user.kind === 'when') return true;
-      return !members.has(user) && (user.kind === 'store' || this.#flow.live.has(user));
-    });
+    return users.some((user) => user.kind === 'loop' || user.kind === 'when' || !members.has(user));
   }
 
   #value(value: Value, { lines, open }: Place): void {

@@ -96,7 +96,7 @@ function costFrom(isStored: (value: Value) => boolean): (value: Value) => number
 
 /** Decides from the last value to the first, so that the users of a value are decided before it. */
 function findPlaced(
-  { statements, values, users, live, orderOf }: Flow,
+  { statements, values, users, orderOf }: Flow,
   joint: ReadonlyMap<User, readonly Store[]>,
 ): ReadonlySet<Value> {
   const placed = new Set<Value>();
@@ -110,7 +110,6 @@ function findPlaced(
     for (const user of users.get(value) ?? []) {
       // stores in one nest are one consumer
       if (user.kind !== 'value') found.add(joint.get(user)?.[0] ?? user);
-      else if (!live.has(user)) continue;
       else if (user.axes.length === 0 || placed.has(user)) found.add(user);
       else for (const consumer of consumers.get(user) ?? []) found.add(consumer);
     }
@@ -124,8 +123,7 @@ function findPlaced(
 
   /** A row vector inside a tile would be computed again for every row. */
   const repeats = ({ axes: [axis, ...others] }: Value, own: readonly User[]): boolean =>
-    others.length === 0 &&
-    own.some((user) => user.kind === 'value' && live.has(user) && user.axes[1] === axis);
+    others.length === 0 && own.some((user) => user.kind === 'value' && user.axes[1] === axis);
 
   const pays = (value: Value, own: ReadonlySet<User>): boolean => {
     if (costOf(value) <= KEEP) return false;
@@ -140,7 +138,7 @@ function findPlaced(
   };
 
   for (const value of values.toReversed()) {
-    if (value.axes.length === 0 || !live.has(value)) continue;
+    if (value.axes.length === 0) continue;
     const own = consumersOf(value);
     consumers.set(value, own);
     if (!isFusible(value) || mustStay(value) || pays(value, own)) placed.add(value);

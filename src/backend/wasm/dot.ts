@@ -88,7 +88,7 @@ export function packFactors(at: Lowering, value: Value): Statement[] {
   const statements: Statement[] = [];
   const made = new Map<string, Pack>();
   for (const user of at.analysis.flow.users.get(value) ?? []) {
-    if (user.kind !== 'value' || user.op !== 'dot' || !at.analysis.flow.live.has(user)) continue;
+    if (user.kind !== 'value' || user.op !== 'dot') continue;
     for (const side of ['left', 'right'] as const) {
       if (user[side] !== value || directPack(at, user, side)) continue;
       if (side === 'right' && streamOf(at, user)) continue;

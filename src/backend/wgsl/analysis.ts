@@ -28,17 +28,10 @@ export const isWhole = ({ axis, start, limit }: Span): boolean =>
   isConstant(start, 0) && limit.op === 'constant' && limit.value >= axis.size;
 
 export function analyse(kernel: Kernel): Analysis {
-  const { users: allUsers, values: allValues, ...flow } = flowOf(kernel);
-  const { statements, live } = flow;
-  const values = allValues.filter((value) => live.has(value));
-  const users = new Map(
-    values.map((value) => [
-      value,
-      (allUsers.get(value) ?? []).filter((user) => user.kind !== 'value' || live.has(user)),
-    ]),
-  );
+  const flow = flowOf(kernel);
+  const { statements, live, values } = flow;
   const placement = placeAxes(statements);
-  const facts = { ...flow, values, users, placement, exchanged: findExchanged(values, placement) };
+  const facts = { ...flow, placement, exchanged: findExchanged(values, placement) };
   const { kept, demands } = findKept(facts);
   const lastRead = (carried: Value): number =>
     Math.max(...(demands.get(carried) ?? []).map(({ order }) => order));
@@ -53,7 +46,7 @@ export function analyse(kernel: Kernel): Analysis {
     controlling: findControlling(flow),
     kept,
     inPlace: findInPlace(
-      { ...flow, values, users },
+      flow,
       lastRead,
       (value) => value.op === 'dot' || value.op === 'reduce' || kept.has(value),
     ),
