@@ -2,26 +2,9 @@ import { times } from '../src/base/dim.ts';
 import type { LaunchPlan } from '../src/ir/record.ts';
 import type { KernelBuilder, ValueLike } from '../src/kernel/build.ts';
 import type { Span, Value } from '../src/kernel/ir.ts';
-import {
-  type CrfBlock,
-  type CrfScores,
-  type CrfSizes,
-  type CrfTiles,
-  crfBlock,
-  crfTiles,
-  eachSequence,
-  exceptWhere,
-  fillSteps,
-  finite,
-  loadLevels,
-  SIZES,
-  scaledTransitions,
-  UNDERFLOW,
-  unshifted,
-  whereSteps,
-} from './crfBlock.ts';
+import * as crf from './crfBlock.ts';
 import { planCrfWeights } from './crfForward.ts';
-import { type Axes, type Buffers, kernel, type Slots } from './kernel.ts';
+import { type Axes, type Buffers, floats, kernel, type Slots } from './kernel.ts';
 import { among, matrix, temporary, tileExtent, tileOf } from './plan.ts';
 
 /**
@@ -43,7 +26,7 @@ import { among, matrix, temporary, tileExtent, tileOf } from './plan.ts';
  *
  * Memory: emissions and alpha read twice; demissions, left and right written once.
  */
-const crfBackward = ({ block, labels, stage }: CrfTiles) =>
+const crfBackward = ({ block, labels, stage }: crf.CrfTiles) =>
   kernel(
     {
       name: 'crfBackward',
@@ -53,36 +36,29 @@ const crfBackward = ({ block, labels, stage }: CrfTiles) =>
       workgroup: [32, 8],
       stage,
       reads: {
-        emissions: 'f32',
-        transitions: 'f32',
-        level: 'f32',
-        weights: 'f32',
-        alpha: 'f32',
-        offset: 'f32',
+        ...floats('emissions', 'transitions', 'level', 'weights', 'alpha', 'offset', 'dloss', 'stop'),
         lengths: 'i32',
-        dloss: 'f32',
         tags: 'i32',
-        stop: 'f32',
       },
-      writes: { demissions: 'f32', left: 'f32', right: 'f32', mass: 'f32', exact: 'f32' },
-      parameters: SIZES,
+      writes: floats('demissions', 'left', 'right', 'mass', 'exact'),
+      parameters: crf.SIZES,
     },
     (k, symbols) => {
-      const at = crfBlock(k, symbols);
+      const at = crf.block(k, symbols);
       const { b, y, B, Y, time, lengths, longest, step, moment } = at;
       const { emissions, offset, tags, demissions, left, right, mass, exact } = symbols;
       const dloss = k.load(symbols.dloss, [[B, 1]]);
-      const levels = loadLevels(k, at, symbols.level);
+      const levels = crf.loadLevels(k, at, symbols.level);
       const alphaAt = (t: Value) => k.load(symbols.alpha, step(t));
       // a_t of the forward pass, bit for bit, from what it saved
       const remainder = (t: Value) => {
         const level = k.select(k.eq(t, 0), levels.first, levels.later);
-        const total = unshifted(k, alphaAt(t), level, k.load(emissions, step(t)));
+        const total = crf.unshifted(k, alphaAt(t), level, k.load(emissions, step(t)));
         return k.sub(total, k.load(offset, moment(t)));
       };
-      const [last] = whereSteps(k, time, [k.fill([b, y], 0)], () => {
+      const [last] = crf.whereSteps(k, time, [k.fill([b, y], 0)], () => {
         const ends = k.add(remainder(k.max(k.sub(lengths, 1), 0)), k.load(symbols.stop, [[Y, 1]]));
-        const exps = k.exp(k.sub(ends, finite(k, k.maximum(ends, y))));
+        const exps = k.exp(k.sub(ends, crf.finite(k, k.maximum(ends, y))));
         return [k.select(k.eq(dloss, 0), 0, k.mul(exps, k.div(dloss, k.sum(exps, y))))];
       });
       const initial = k.select(k.eq(lengths, longest), last, 0);
@@ -106,45 +82,37 @@ const crfBackward = ({ block, labels, stage }: CrfTiles) =>
         // sequences that end at t − 1 begin here
         return [k.select(k.eq(t, lengths), last, counts(pair.before))];
       });
-      fillSteps(k, longest, time, (t) => {
+      crf.fillSteps(k, longest, time, (t) => {
         for (const buffer of [demissions, left, right]) k.store(buffer, step(t), k.fill([b, y], 0));
         for (const buffer of [mass, exact]) k.store(buffer, moment(t), k.fill([b], 0));
       });
     },
   );
 
-/** What a step back gives. */
-interface Pair {
-  /** factors of the transition gradient, [b, y]: e^a or, where `exact`, a */
-  readonly left: Value;
-  /** G e^{−α} or, where `exact`, G */
-  readonly right: Value;
-  readonly exact: Value;
-  /** G at t − 1 */
-  readonly before: Value;
-}
-
-/** From α and G at t, and a at t − 1. */
+/**
+ * From α and G at t, and a at t − 1: G at t − 1, and factors of the transition gradient [b, y], `left` e^a and `right` G e^{−α} or, where
+ * `exact`, a and G.
+ */
 function stepBack(
   k: KernelBuilder,
-  at: CrfBlock,
+  at: crf.CrfBlock,
   symbols: Axes<'u' | 'z'> & Buffers<'transitions' | 'level' | 'weights'>,
   { a, g, alpha }: Readonly<Record<'a' | 'g' | 'alpha', Value>>,
-): Pair {
+) {
   const { b, y, Y, labels } = at;
   const { u, z } = symbols;
   const Z = k.span(z, 0, labels);
   const depth = k.neg(alpha);
-  const limit = -Math.log(UNDERFLOW);
+  const limit = -Math.log(crf.UNDERFLOW);
   const exact = k.not(k.le(k.maximum(depth, b, y), limit));
   const r = k.mul(g, k.exp(k.min(depth, limit)));
   const p = k.exp(a);
   const weights = k.load(symbols.weights, matrix(Y, Z, labels));
   const usual = k.mul(p, k.dot(k.rename(r, y, z), weights, undefined, z));
   // G_{t−1}[y] = Σ_z G_t[z] exp(a[y] + T[y, z] − level[z] − α[z])
-  const before = exceptWhere(k, exact, usual, () => {
-    const scores = scaledTransitions(k, symbols, matrix(k.span(u, 0, labels), Z, labels));
-    return eachSequence(k, at, y, (rowOf) => {
+  const before = crf.exceptWhere(k, exact, usual, () => {
+    const scores = crf.scaledTransitions(k, symbols, matrix(k.span(u, 0, labels), Z, labels));
+    return crf.eachSequence(k, at, y, (rowOf) => {
       const paths = k.sub(k.add(rowOf(a, u), scores), rowOf(alpha, z));
       return k.rename(k.sum(flowing(k, rowOf(g, z), paths), z), u, y);
     });
@@ -182,15 +150,8 @@ const crfPairs = (tile: number) =>
       workgroup: [16, 16],
       stage: 16,
       reads: {
-        left: 'f32',
-        right: 'f32',
-        exact: 'f32',
+        ...floats('left', 'right', 'exact', 'mass', 'transitions', 'level', 'alpha', 'weights'),
         tags: 'i32',
-        mass: 'f32',
-        transitions: 'f32',
-        level: 'f32',
-        alpha: 'f32',
-        weights: 'f32',
       },
       writes: { parts: 'f32' },
       parameters: { labels: 'i32', rows: 'i32' },
@@ -212,10 +173,10 @@ const crfPairs = (tile: number) =>
       };
       /** adds the rows of a chunk that are marked, one by one */
       const marked = (from: Value, sum: Value): Value => {
-        const scores = scaledTransitions(k, symbols, square);
+        const scores = crf.scaledTransitions(k, symbols, square);
         const [total] = k.loop(from, k.min(k.add(from, CHUNK), rows), 1, [sum], (row, before) => {
           const isMarked = k.lt(0, k.load(exact, [[row, 1]]));
-          const after = exceptWhere(k, isMarked, before, () => {
+          const after = crf.exceptWhere(k, isMarked, before, () => {
             const start = k.load(left, matrix(row, Y, labels));
             const to = k.load(right, matrix(row, Z, labels));
             const depth = k.load(symbols.alpha, matrix(row, Z, labels));
@@ -234,7 +195,7 @@ const crfPairs = (tile: number) =>
         const product = k.dot(rowsLeft, k.load(right, matrix(R, Z, labels)), sum, r);
         const counted = gold(R, others);
         const some = k.lt(0, k.maximum(marks, r));
-        return [product, exceptWhere(k, some, counted, () => marked(from, counted))];
+        return [product, crf.exceptWhere(k, some, counted, () => marked(from, counted))];
       });
       const sum = k.add(k.mul(products, k.load(weights, square)), direct);
       k.store(parts, [[k.program(2), k.mul(labels, labels)], ...square], sum);
@@ -275,7 +236,7 @@ const crfEnds = (tile: number) =>
       workgroup: [16, 16],
       reads: { demissions: 'f32', lengths: 'i32' },
       writes: { dstart: 'f32', dstop: 'f32' },
-      parameters: SIZES,
+      parameters: crf.SIZES,
     },
     (k, { b, y, demissions, lengths, dstart, dstop, batch, time, labels }) => {
       const Y = tileOf(k, y, 0, labels);
@@ -298,13 +259,13 @@ const crfEnds = (tile: number) =>
  * dstart and dstop [labels]. Five launches.
  */
 export function planCrfGradient(
-  args: CrfSizes &
-    CrfScores &
+  args: crf.CrfSizes &
+    crf.CrfScores &
     Slots<'tags' | 'alpha' | 'offset' | 'dloss' | 'demissions' | 'dtransitions' | 'dstart' | 'dstop'>,
 ): LaunchPlan[] {
   const { batch, time, labels } = args;
   const { launch, ...weights } = planCrfWeights(args.transitions, labels);
-  const tiles = crfTiles(labels);
+  const tiles = crf.tiles(labels);
   const tile = tileExtent(labels, 64, 4);
   const stored = {
     ...args,

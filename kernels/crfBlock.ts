@@ -1,7 +1,7 @@
 import type { Dim } from '../src/base/dim.ts';
 import type { Carried, KernelBuilder, TermInput } from '../src/kernel/build.ts';
-import type { Axis, Buffer, Span, Value } from '../src/kernel/ir.ts';
-import type { Axes, Buffers, Slots } from './kernel.ts';
+import type { Axis, Buffer, Value } from '../src/kernel/ir.ts';
+import { type Axes, type Buffers, floats, type Slots } from './kernel.ts';
 import { ABSENT, matrix, roundUp, tileOf } from './plan.ts';
 
 /**
@@ -34,13 +34,7 @@ export interface CrfSizes {
 export type CrfScores = Slots<'emissions' | 'transitions' | 'start' | 'stop' | 'lengths'>;
 
 /** The same in declarations. */
-export const SCORES = {
-  emissions: 'f32',
-  transitions: 'f32',
-  start: 'f32',
-  stop: 'f32',
-  lengths: 'i32',
-} as const;
+export const SCORES = { ...floats('emissions', 'transitions', 'start', 'stop'), lengths: 'i32' } as const;
 export const SIZES = { batch: 'i32', time: 'i32', labels: 'i32' } as const;
 
 const LARGEST = 3.4028234663852886e38;
@@ -51,23 +45,15 @@ export const finite = (k: KernelBuilder, x: Value): Value => k.max(k.min(x, LARG
 /** Below this a sum of exponentials may have lost terms to underflow of f32, and the log-domain takes over. */
 export const UNDERFLOW = 1e-30;
 
-export interface CrfTiles {
-  /** sequences in a program */
-  readonly block: number;
-  /** labels, rounded up to a multiple of 4 */
-  readonly labels: number;
-  /** WGSL: depth of a staged chunk of the weights */
-  readonly stage: number;
-}
-
 /** Bytes of workgroup memory for a product's operands; reductions need some of the 16 KiB that every device has. */
 const stagingBytes = 14_000;
 
 /**
- * Tiles for a number of labels. On a GPU the levels of the block and a chunk of the weights are staged together,
- * (block + stage) · labels numbers, which fits up to 436 labels.
+ * Tiles for a number of labels: sequences in a program, labels rounded up to a multiple of 4, and for WGSL the depth of a staged chunk
+ * of the weights. On a GPU the levels of the block and that chunk are staged together, (block + stage) · labels numbers, which fits up
+ * to 436 labels.
  */
-export function crfTiles(labels: number): CrfTiles {
+export function tiles(labels: number) {
   const extent = roundUp(labels, 4);
   const choices = [
     { block: 8, stage: 16 },
@@ -77,64 +63,33 @@ export function crfTiles(labels: number): CrfTiles {
   const fits = choices.find(({ block, stage }) => (block + stage) * extent * 4 <= stagingBytes);
   return { ...(fits ?? { block: 4, stage: 4 }), labels: extent };
 }
+export type CrfTiles = ReturnType<typeof tiles>;
 
 /** A program over a block of sequences. */
-export interface CrfBlock {
-  readonly b: Axis;
-  readonly y: Axis;
-  readonly B: Span;
-  readonly Y: Span;
-  readonly time: Value;
-  readonly labels: Value;
-  /** time · labels */
-  readonly sequence: Value;
-  /** [b]; 0 past the batch */
-  readonly lengths: Value;
-  /** sequences of the block that exist: all, or fewer in the last program */
-  readonly rows: Value;
-  /** the largest of the lengths */
-  readonly longest: Value;
-  /** address of [b, time, labels] at a time step: a scalar, or one per sequence */
-  step(t: TermInput[0]): readonly TermInput[];
-  /** address of [b, time] at a time step */
-  moment(t: TermInput[0]): readonly TermInput[];
-}
-
-export function crfBlock(
+export function block(
   k: KernelBuilder,
   symbols: Axes<'b' | 'y'> & Buffers<'lengths'> & Readonly<Record<keyof typeof SIZES, Value>>,
-): CrfBlock {
+) {
   const { b, y, batch, time, labels } = symbols;
   const B = tileOf(k, b, 0, batch);
   const Y = k.span(y, 0, labels);
+  /** [b]; 0 past the batch */
   const lengths = k.load(symbols.lengths, [[B, 1]]);
+  /** elements of a sequence */
   const sequence = k.mul(time, labels);
-  return {
-    b,
-    y,
-    B,
-    Y,
-    time,
-    labels,
-    sequence,
-    lengths,
-    rows: k.min(k.sub(batch, B.start), b.size),
-    longest: k.maximum(lengths, b),
-    step: (t) => [[B, sequence], ...matrix(t, Y, labels)],
-    moment: (t) => [
-      [B, time],
-      [t, 1],
-    ],
-  };
+  /** sequences of the block that exist: all, or fewer in the last program */
+  const rows = k.min(k.sub(batch, B.start), b.size);
+  const longest = k.maximum(lengths, b);
+  /** address of [b, time, labels] at a time step: a scalar, or one per sequence */
+  const step = (t: TermInput[0]): TermInput[] => [[B, sequence], ...matrix(t, Y, labels)];
+  /** address of [b, time] at a time step */
+  const moment = (t: TermInput[0]) => matrix(B, t, time);
+  return { b, y, B, Y, time, labels, sequence, lengths, rows, longest, step, moment };
 }
+export type CrfBlock = ReturnType<typeof block>;
 
 /** level and level_0 as vectors over y, ABSENT at labels that do not exist. */
-export interface Levels {
-  readonly first: Value;
-  readonly later: Value;
-}
-
-export const loadLevels = (k: KernelBuilder, { Y }: CrfBlock, level: Buffer): Levels => ({
+export const loadLevels = (k: KernelBuilder, { Y }: CrfBlock, level: Buffer) => ({
   first: k.select(k.inside(Y), 0, ABSENT),
   later: k.load(level, [[Y, 1]], ABSENT),
 });

@@ -1,15 +1,6 @@
 import type { LaunchPlan } from '../src/ir/record.ts';
 import type { Value } from '../src/kernel/ir.ts';
-import {
-  type CrfScores,
-  type CrfSizes,
-  type CrfTiles,
-  crfBlock,
-  crfTiles,
-  fillSteps,
-  SIZES,
-  whereSteps,
-} from './crfBlock.ts';
+import * as crf from './crfBlock.ts';
 import { planCrfSemiring } from './crfSemiring.ts';
 import { kernel, type Slots } from './kernel.ts';
 import { ABSENT, matrix, temporary } from './plan.ts';
@@ -31,7 +22,7 @@ export const FORBIDDEN = -1e30;
  *
  * Memory of the second launch: levels read once, one column of the transitions per step and sequence.
  */
-const crfPath = ({ block, labels }: CrfTiles) =>
+const crfPath = ({ block, labels }: crf.CrfTiles) =>
   kernel(
     {
       name: 'crfPath',
@@ -41,17 +32,17 @@ const crfPath = ({ block, labels }: CrfTiles) =>
       workgroup: [32, 8],
       reads: { levels: 'f32', transitions: 'f32', stop: 'f32', lengths: 'i32' },
       writes: { tags: 'i32' },
-      parameters: SIZES,
+      parameters: crf.SIZES,
     },
     (k, symbols) => {
       const { levels, transitions, stop, tags } = symbols;
-      const { b, y, Y, labels, lengths, longest, time, step, moment } = crfBlock(k, symbols);
+      const { b, y, Y, labels, lengths, longest, time, step, moment } = crf.block(k, symbols);
       const none = k.fill([b], 0, 'i32');
       const final = k.max(k.sub(lengths, 1), 0);
       // where all levels are −∞ or NaN, the first of those that do not exist may be as large
       const best = (scores: Value): Value => k.min(k.argmax(scores, y), k.sub(labels, 1));
       const levelsAt = (t: Value): Value => k.load(levels, step(t), ABSENT);
-      const [last] = whereSteps(k, time, [none], () => [
+      const [last] = crf.whereSteps(k, time, [none], () => [
         best(k.add(levelsAt(final), k.load(stop, [[Y, 1]]))),
       ]);
       k.loop(0, longest, 1, [none], (i, following) => {
@@ -63,17 +54,17 @@ const crfPath = ({ block, labels }: CrfTiles) =>
         k.store(tags, moment(t), within);
         return [within];
       });
-      fillSteps(k, longest, time, (t) => k.store(tags, moment(t), none));
+      crf.fillSteps(k, longest, time, (t) => k.store(tags, moment(t), none));
     },
   );
 
 /** The best labelling of each sequence and its score. Two launches. */
-export function planCrfDecode(args: CrfSizes & CrfScores & Slots<'tags' | 'score'>): LaunchPlan[] {
+export function planCrfDecode(args: crf.CrfSizes & crf.CrfScores & Slots<'tags' | 'score'>): LaunchPlan[] {
   const { batch, time, labels } = args;
   const levels = temporary('crfLevels', 'f32', [batch, time, labels]);
   return [
     planCrfSemiring('max', { ...args, levels }),
-    crfPath(crfTiles(labels))
+    crfPath(crf.tiles(labels))
       .over({ b: batch })
       .with({ ...args, levels }),
   ];

@@ -1,27 +1,8 @@
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder, ValueLike } from '../src/kernel/build.ts';
-import type { Axis, Span, Value } from '../src/kernel/ir.ts';
-import {
-  type CrfBlock,
-  type CrfScores,
-  type CrfSizes,
-  crfBlock,
-  crfTiles,
-  eachSequence,
-  exceptWhere,
-  fillSteps,
-  finite,
-  loadLevels,
-  logSum,
-  SCORES,
-  SIZES,
-  scaledTransitions,
-  split,
-  UNDERFLOW,
-  unshifted,
-  whereSteps,
-} from './crfBlock.ts';
-import { type Axes, type Buffers, kernel, type Slots } from './kernel.ts';
+import type { Span, Value } from '../src/kernel/ir.ts';
+import * as crf from './crfBlock.ts';
+import { type Axes, type Buffers, floats, kernel, type Slots } from './kernel.ts';
 import { ABSENT, extentsOf, matrix, roundUp, temporary, tileExtent, tileOf } from './plan.ts';
 
 /**
@@ -47,7 +28,7 @@ const crfWeights = (tiles: Readonly<Record<'y' | 'z', number>>) =>
       const Z = tileOf(k, z, 0, labels);
       const at = matrix(k.span(y, 0, labels), Z, labels);
       const scores = k.load(transitions, at, ABSENT);
-      const largest = finite(k, k.maximum(scores, y));
+      const largest = crf.finite(k, k.maximum(scores, y));
       k.store(level, [[Z, 1]], largest);
       k.store(weights, at, k.exp(k.sub(scores, largest)));
     },
@@ -87,7 +68,7 @@ export function planCrfWeights(transitions: Slot, labels: number) {
  *
  * Memory: emissions read once, alpha written once, transitions read per step (from cache or workgroup memory).
  */
-const crfForward = ({ block, labels, stage }: ReturnType<typeof crfTiles>) =>
+const crfForward = ({ block, labels, stage }: crf.CrfTiles) =>
   kernel(
     {
       name: 'crfForward',
@@ -96,17 +77,17 @@ const crfForward = ({ block, labels, stage }: ReturnType<typeof crfTiles>) =>
       tiles: { b: block, y: labels, u: labels, z: labels, t: STEPS },
       workgroup: [32, 8],
       stage,
-      reads: { ...SCORES, level: 'f32', weights: 'f32', tags: 'i32' },
-      writes: { alpha: 'f32', offset: 'f32', loss: 'f32', logZ: 'f32' },
-      parameters: SIZES,
+      reads: { ...crf.SCORES, ...floats('level', 'weights'), tags: 'i32' },
+      writes: floats('alpha', 'offset', 'loss', 'logZ'),
+      parameters: crf.SIZES,
     },
     (k, symbols) => {
-      const { y, t, stop, loss, logZ } = symbols;
-      const at = crfBlock(k, symbols);
+      const { y, stop, loss, logZ } = symbols;
+      const at = crf.block(k, symbols);
       const { remainder, whole } = recursion(k, at, symbols);
-      const rest = logSum(k, k.add(remainder, k.load(stop, [[at.Y, 1]])), y);
-      const gold = goldScore(k, at, t, symbols);
-      const difference = k.add(k.sub(whole, gold.whole), k.sub(rest, gold.fraction));
+      const rest = crf.logSum(k, k.add(remainder, k.load(stop, [[at.Y, 1]])), y);
+      const [goldWhole, goldRest] = goldScore(k, at, symbols);
+      const difference = k.add(k.sub(whole, goldWhole), k.sub(rest, goldRest));
       const filled = (value: Value) => k.select(k.lt(0, at.lengths), value, 0);
       // rounding must not make any labelling likelier than certain
       k.store(loss, [[at.B, 1]], filled(k.select(k.lt(difference, 0), 0, difference)));
@@ -117,14 +98,14 @@ const crfForward = ({ block, labels, stage }: ReturnType<typeof crfTiles>) =>
 /** Where every sequence ends: its levels are whole [b] + remainder [b, y]. */
 function recursion(
   k: KernelBuilder,
-  at: CrfBlock,
+  at: crf.CrfBlock,
   symbols: Axes<'u' | 'z'> &
     Buffers<'emissions' | 'transitions' | 'start' | 'level' | 'weights' | 'alpha' | 'offset'>,
-): Readonly<Record<'remainder' | 'whole', Value>> {
+) {
   const { u, z, emissions, level, alpha, offset } = symbols;
   const { b, y, Y, time, labels, lengths, longest } = at;
   const Z = k.span(z, 0, labels);
-  const levels = loadLevels(k, at, level);
+  const levels = crf.loadLevels(k, at, level);
   const save = (t: ValueLike, values: Value, shift: Value) => {
     k.store(alpha, at.step(t), values);
     k.store(offset, at.moment(t), shift);
@@ -133,57 +114,57 @@ function recursion(
   const absent = k.add(k.fill([b, z], 0), k.select(k.inside(Z), 0, 1));
   const weights = k.load(symbols.weights, matrix(Y, Z, labels));
 
-  const initial = whereSteps(k, time, [k.fill([b, y], 0), k.fill([b], 0)], (t) => {
+  const initial = crf.whereSteps(k, time, [k.fill([b, y], 0), k.fill([b], 0)], (t) => {
     const first = k.add(k.fill([b, y], 0), k.load(symbols.start, [[Y, 1]]));
-    const [a, shift] = split(k, unshifted(k, first, levels.first, k.load(emissions, at.step(t))), y);
+    const [a, shift] = crf.split(k, crf.unshifted(k, first, levels.first, k.load(emissions, at.step(t))), y);
     save(t, first, shift);
     return [a, shift];
   });
   const [remainder, whole] = k.loop(1, longest, 1, initial, (t, a, shifts) => {
     const sums = k.dot(k.exp(a), weights, absent, y);
     // comparisons are written so that NaN stays, and does not decide for the other sequences of the block
-    const lost = k.not(k.le(k.maximum(k.neg(sums), b, z), -UNDERFLOW));
-    const logs = exceptWhere(k, lost, k.log(k.select(k.lt(sums, UNDERFLOW), UNDERFLOW, sums)), () => {
-      const scores = scaledTransitions(k, symbols, matrix(k.span(u, 0, labels), Z, labels));
-      return eachSequence(k, at, z, (rowOf) => logSum(k, k.add(rowOf(a, u), scores), u));
-    });
+    const lost = k.not(k.le(k.maximum(k.neg(sums), b, z), -crf.UNDERFLOW));
+    const logs = crf.exceptWhere(
+      k,
+      lost,
+      k.log(k.select(k.lt(sums, crf.UNDERFLOW), crf.UNDERFLOW, sums)),
+      () => {
+        const scores = crf.scaledTransitions(k, symbols, matrix(k.span(u, 0, labels), Z, labels));
+        return crf.eachSequence(k, at, z, (rowOf) => crf.logSum(k, k.add(rowOf(a, u), scores), u));
+      },
+    );
     const next = k.rename(logs, z, y);
-    const [after, shift] = split(k, unshifted(k, next, levels.later, k.load(emissions, at.step(t))), y);
+    const [after, shift] = crf.split(
+      k,
+      crf.unshifted(k, next, levels.later, k.load(emissions, at.step(t))),
+      y,
+    );
     save(t, next, shift);
     const active = k.lt(t, lengths);
     return [k.select(active, after, a), k.select(active, k.add(shifts, shift), shifts)];
   });
-  fillSteps(k, k.max(longest, 1), time, (t) => save(t, k.fill([b, y], 0), k.fill([b], 0)));
+  crf.fillSteps(k, k.max(longest, 1), time, (t) => save(t, k.fill([b, y], 0), k.fill([b], 0)));
   return { remainder, whole };
 }
 
 /** Time steps scored at once. */
 const STEPS = 32;
 
-/** A score in two parts: a sum of whole numbers, exact in f32 up to 2²⁴, and a remainder in [0, 1), or −∞. */
-interface SplitScore {
-  readonly whole: Value;
-  readonly fraction: Value;
-}
+/** A score in two parts: a sum of whole numbers, exact in f32 up to 2²⁴, and what is left. */
+type Split = readonly [whole: Value, rest: Value];
 
 /**
  * Score of each sequence's tags:  start[y₁] + Σ_t E[t, y_t] + Σ_t T[y_{t−1}, y_t] + stop[y_n],  as vectors over the block.
  *
  * Every summand is split into its whole number and the rest, which is exact, and the two are added up apart. Tags at or
- * beyond the length are not used as indices. The sequence runs in chunks of 32 steps, [block, 32] tiles.
+ * beyond the length are not used as indices. The sequence runs in chunks of 32 steps, [block, 32] tiles. The rest lies in [0, 1), or is −∞.
  */
 function goldScore(
   k: KernelBuilder,
-  { b, B, time, labels, sequence, lengths, longest, moment }: CrfBlock,
-  t: Axis,
-  {
-    emissions,
-    transitions,
-    start,
-    stop,
-    tags,
-  }: Buffers<'emissions' | 'transitions' | 'start' | 'stop' | 'tags'>,
-): SplitScore {
+  { b, B, time, labels, sequence, lengths, longest, moment }: crf.CrfBlock,
+  symbols: Axes<'t'> & Buffers<'emissions' | 'transitions' | 'start' | 'stop' | 'tags'>,
+): Split {
+  const { t, emissions, transitions, start, stop, tags } = symbols;
   /** tags at a position of each sequence; 0 where they do not count, so that they may be used as indices */
   const tagsAt = (position: Span | ValueLike, counts: Value): Value =>
     k.select(counts, k.load(tags, moment(position)), 0);
@@ -200,21 +181,19 @@ function goldScore(
     return addSplit(k, sums, k.select(active, emission, 0), k.select(inner, transition, 0));
   });
   const sums = [k.sum(wholes, t), k.sum(rests, t)] as const;
-  const [whole, rest] = whereSteps(k, time, sums, () => {
+  const [whole, rest] = crf.whereSteps(k, time, sums, () => {
     const nonEmpty = k.lt(0, lengths);
     const last = k.max(k.sub(lengths, 1), 0);
     const first = k.load(start, [[tagsAt(0, nonEmpty), 1]]);
     return addSplit(k, sums, first, k.load(stop, [[tagsAt(last, nonEmpty), 1]]));
   });
-  const carry = k.map('floor', finite(k, rest));
-  return { whole: k.add(whole, carry), fraction: k.sub(rest, carry) };
+  const carry = k.map('floor', crf.finite(k, rest));
+  return [k.add(whole, carry), k.sub(rest, carry)];
 }
-
-type Split = readonly [whole: Value, rest: Value];
 
 const addSplit = (k: KernelBuilder, sum: Split, ...parts: readonly Value[]): Split =>
   parts.reduce<Split>(([whole, rest], part) => {
-    const floor = k.map('floor', finite(k, part));
+    const floor = k.map('floor', crf.finite(k, part));
     return [k.add(whole, floor), k.add(rest, k.sub(part, floor))];
   }, sum);
 
@@ -223,12 +202,12 @@ const addSplit = (k: KernelBuilder, sum: Split, ...parts: readonly Value[]): Spl
  * Two launches.
  */
 export function planCrf(
-  args: CrfSizes & CrfScores & Slots<'tags' | 'loss' | 'logZ' | 'alpha' | 'offset'>,
+  args: crf.CrfSizes & crf.CrfScores & Slots<'tags' | 'loss' | 'logZ' | 'alpha' | 'offset'>,
 ): LaunchPlan[] {
   const { launch, ...weights } = planCrfWeights(args.transitions, args.labels);
   return [
     launch,
-    crfForward(crfTiles(args.labels))
+    crfForward(crf.tiles(args.labels))
       .over({ b: args.batch })
       .with({ ...args, ...weights }),
   ];

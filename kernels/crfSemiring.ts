@@ -1,7 +1,7 @@
 import type { LaunchPlan } from '../src/ir/record.ts';
 import type { KernelBuilder, ValueLike } from '../src/kernel/build.ts';
 import type { Axis, Value } from '../src/kernel/ir.ts';
-import { type CrfScores, type CrfSizes, fillSteps, logSum, SCORES, split, whereSteps } from './crfBlock.ts';
+import * as crf from './crfBlock.ts';
 import { kernel, type Slots } from './kernel.ts';
 import { ABSENT, matrix, roundUp } from './plan.ts';
 
@@ -26,7 +26,7 @@ export type Semiring = 'log' | 'max';
 
 const PLUS: Readonly<Record<Semiring, (k: KernelBuilder, terms: Value, over: Axis) => Value>> = {
   max: (k, terms, over) => k.maximum(terms, over),
-  log: logSum,
+  log: crf.logSum,
 };
 
 const crfSemiring = (extent: number, semiring: Semiring) =>
@@ -37,7 +37,7 @@ const crfSemiring = (extent: number, semiring: Semiring) =>
       variant: [`${extent} ${semiring}`],
       tiles: { y: extent, z: extent },
       workgroup: [32, 8],
-      reads: SCORES,
+      reads: crf.SCORES,
       writes: { levels: semiring === 'max' ? 'f32' : undefined, score: 'f32' },
       parameters: { time: 'i32', labels: 'i32' },
     },
@@ -53,19 +53,19 @@ const crfSemiring = (extent: number, semiring: Semiring) =>
       const keep = (t: ValueLike, values: Value) => {
         if (levels) k.store(levels, step(t), values);
       };
-      const initial = whereSteps(k, time, [k.fill([y], 0), k.constant(0)], (t) => {
+      const initial = crf.whereSteps(k, time, [k.fill([y], 0), k.constant(0)], (t) => {
         const first = k.add(k.load(start, [[Y, 1]], ABSENT), k.load(emissions, step(t)));
-        const [level, whole] = split(k, first, y);
+        const [level, whole] = crf.split(k, first, y);
         keep(t, level);
         return [level, whole];
       });
       const [level, whole] = k.loop(1, length, 1, initial, (t, before, sum) => {
         const arrived = k.rename(plus(k.add(before, scores)), z, y);
-        const [next, shift] = split(k, k.add(arrived, k.load(emissions, step(t))), y);
+        const [next, shift] = crf.split(k, k.add(arrived, k.load(emissions, step(t))), y);
         keep(t, next);
         return [next, k.add(sum, shift)];
       });
-      fillSteps(k, k.max(length, 1), time, (t) => keep(t, k.fill([y], 0)));
+      crf.fillSteps(k, k.max(length, 1), time, (t) => keep(t, k.fill([y], 0)));
       const total = k.add(whole, plus(k.add(level, k.load(stop, [[Y, 1]]))));
       k.store(score, [[sequence, 1]], k.select(k.lt(0, length), total, 0));
     },
@@ -74,5 +74,5 @@ const crfSemiring = (extent: number, semiring: Semiring) =>
 /** log Z or the best score of each sequence, by definition; for `max` also the levels. One launch. */
 export const planCrfSemiring = (
   semiring: Semiring,
-  args: CrfSizes & CrfScores & Slots<'score'> & Partial<Slots<'levels'>>,
+  args: crf.CrfSizes & crf.CrfScores & Slots<'score'> & Partial<Slots<'levels'>>,
 ): LaunchPlan => crfSemiring(roundUp(args.labels, 4), semiring).over(args.batch).with(args);

@@ -59,6 +59,10 @@ export type Axes<N extends string> = Readonly<Record<N, Axis>>;
 export type Buffers<N extends string> = Readonly<Record<N, Buffer>>;
 export type Slots<N extends string> = Readonly<Record<N, Slot>>;
 
+/** The declaration of so many buffers or parameters of f32. */
+export const floats = <N extends string>(...names: readonly N[]) =>
+  Object.fromEntries(names.map((name) => [name, 'f32'])) as Readonly<Record<N, 'f32'>>;
+
 /** What a program declares beside its declaration, such as the operands of an epilogue. */
 export type Bindings = Pick<LaunchPlan, 'slots' | 'scalars'>;
 
