@@ -1,7 +1,7 @@
 import { checkArguments } from '../base/arguments.ts';
 import { dtypes } from '../base/dtype.ts';
 import * as is from '../base/kinds.ts';
-import * as rows from '../ops/elementwise.ts';
+import type * as rows from '../ops/elementwise.ts';
 import { type DType, emit, type Shape, type Tensor } from './tensor.ts';
 import type { Broadcast, Elementwise, SameTypes } from './types/broadcast.ts';
 import type { MustBe, TakesFloat, TakesNumber } from './types/dtype.ts';
@@ -37,47 +37,77 @@ type Logic<Op extends string> = <A extends Shape, B extends Shape, Late = never>
 
 type Not = <S extends Shape>(x: Tensor<'bool', S>) => Tensor<'bool', S>;
 
-/** What a row of a table of element-wise ops is called as. */
-type OfUnary<Op extends string, Row> = Row extends { readonly takes: 'bool' }
+type Unary = typeof rows.unary;
+type Binary = typeof rows.binary;
+
+/** What an element-wise op is called as, by its row. */
+type OfUnary<Op extends keyof Unary> = Unary[Op] extends { readonly takes: 'bool' }
   ? Not
-  : Row extends { readonly takes: 'number' }
+  : Unary[Op] extends { readonly takes: 'number' }
     ? NumberMap<Op>
     : FloatMap<Op>;
-type OfBinary<Op extends string, Row> = Row extends { readonly takes: 'bool' }
+type OfBinary<Op extends keyof Binary> = Binary[Op] extends { readonly takes: 'bool' }
   ? Logic<Op>
-  : Row extends { readonly gives: 'bool' }
+  : Binary[Op] extends { readonly gives: 'bool' }
     ? Compare<Op>
     : Combine<Op>;
 
-type Unary = { readonly [Op in keyof typeof rows.unary]: OfUnary<Op, (typeof rows.unary)[Op]> };
-type Binary = { readonly [Op in keyof typeof rows.binary]: OfBinary<Op, (typeof rows.binary)[Op]> };
+const unary = <Op extends keyof Unary>(op: Op) => ((x: unknown) => emit(op, [x])) as OfUnary<Op>;
+const binary = <Op extends keyof Binary>(op: Op) =>
+  ((x: unknown, y: unknown) => emit(op, [x, y])) as OfBinary<Op>;
 
-const each = <F>(table: object, make: (op: string) => unknown): F =>
-  Object.fromEntries(Object.keys(table).map((op) => [op, make(op)])) as F;
-
-/** Negation, absolute value and so on: the rows say what each of them is. */
-export const { neg, abs, exp, log, sqrt, rsqrt, tanh, erf, gelu, relu, sigmoid, not } = each<Unary>(
-  rows.unary,
-  (op) => (x: unknown) => emit(op, [x]),
-);
-
-/** Operators and comparisons; `mul` is the product per element. */
-export const {
-  add,
-  sub,
-  mul,
-  div,
-  maximum,
-  minimum,
-  equal,
-  notEqual,
-  less,
-  lessEqual,
-  greater,
-  greaterEqual,
-  and,
-  or,
-} = each<Binary>(rows.binary, (op) => (x: unknown, y: unknown) => emit(op, [x, y]));
+/** −x */
+export const neg = unary('neg');
+/** |x|; its gradient at 0 is 0. */
+export const abs = unary('abs');
+/** e^x */
+export const exp = unary('exp');
+/** The natural logarithm. */
+export const log = unary('log');
+/** √x */
+export const sqrt = unary('sqrt');
+/** 1 / √x */
+export const rsqrt = unary('rsqrt');
+/** The hyperbolic tangent. */
+export const tanh = unary('tanh');
+/** The error function: 2/√π ∫₀ˣ e^(−t²) dt. */
+export const erf = unary('erf');
+/** x · Φ(x) with the normal distribution function (Hendrycks and Gimpel 2016), not its tanh approximation. */
+export const gelu = unary('gelu');
+/** max(x, 0); its gradient at 0 is 0. */
+export const relu = unary('relu');
+/** 1 / (1 + e^(−x)) */
+export const sigmoid = unary('sigmoid');
+/** True where x is false. */
+export const not = unary('not');
+/** x + y */
+export const add = binary('add');
+/** x − y */
+export const sub = binary('sub');
+/** x · y, the product per element; `matmul` multiplies matrices. */
+export const mul = binary('mul');
+/** x / y */
+export const div = binary('div');
+/** The larger of x and y; the gradient of a tie goes to x. */
+export const maximum = binary('maximum');
+/** The smaller of x and y; the gradient of a tie goes to x. */
+export const minimum = binary('minimum');
+/** x = y */
+export const equal = binary('equal');
+/** x ≠ y */
+export const notEqual = binary('notEqual');
+/** x < y */
+export const less = binary('less');
+/** x ≤ y */
+export const lessEqual = binary('lessEqual');
+/** x > y */
+export const greater = binary('greater');
+/** x ≥ y */
+export const greaterEqual = binary('greaterEqual');
+/** True where both are. */
+export const and = binary('and');
+/** True where either or both are. */
+export const or = binary('or');
 
 /** Converts the elements; floats are cut towards 0, bools are 0 and 1, everything but 0 becomes true. */
 export function cast<S extends Shape, D extends DType>(x: Tensor<DType, S>, dtype: D): Tensor<D, S> {
