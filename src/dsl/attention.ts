@@ -1,7 +1,8 @@
 import { checkOptions } from '../base/arguments.ts';
 import * as is from '../base/kinds.ts';
 import { dropoutOf } from './dropout.ts';
-import { type DType, emit, handleOf, type Shape, type Tensor } from './tensor.ts';
+import { emit, handleOf } from './handle.ts';
+import type { DType, Shape, Tensor } from './tensor.ts';
 import type { MustBe, TakesFloat } from './types/dtype.ts';
 import type {
   AttentionHeads,

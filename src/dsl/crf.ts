@@ -1,6 +1,7 @@
 import { checkArguments } from '../base/arguments.ts';
 import * as is from '../base/kinds.ts';
-import { type DType, emit, refuseSwapped, type Shape, type Tensor } from './tensor.ts';
+import { emit, refuseSwapped, scoresKind } from './handle.ts';
+import type { DType, Shape, Tensor } from './tensor.ts';
 import type { MustBe, TakesFloat } from './types/dtype.ts';
 import type { CrfEmissions, CrfOperand, CrfPart, CrfResult } from './types/layer.ts';
 import type { Both, Operand } from './types/result.ts';
@@ -24,12 +25,6 @@ export interface ChainScores<
   readonly stop: Beside<E, 'stop', 'f32', DZ, Z, Late>;
 }
 
-export const scoresKind = is.having(
-  'an object with transitions, start and stop',
-  'transitions',
-  'start',
-  'stop',
-);
 const LIKELIHOOD = { emissions: is.unchecked, tags: is.unchecked, lengths: is.unchecked, scores: scoresKind };
 const DECODE = { emissions: is.unchecked, lengths: is.unchecked, scores: scoresKind };
 

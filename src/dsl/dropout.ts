@@ -3,7 +3,8 @@ import * as is from '../base/kinds.ts';
 import { hashName } from '../base/random.ts';
 import { errorAtCall } from '../base/source.ts';
 import type { Attributes } from '../ir/graph.ts';
-import { type DType, emit, type GraphState, handleOf, type Shape, type Tensor, wrap } from './tensor.ts';
+import { emit, type GraphState, handleOf, wrap } from './handle.ts';
+import type { DType, Shape, Tensor } from './tensor.ts';
 import type { TakesFloat } from './types/dtype.ts';
 import type { Operand } from './types/result.ts';
 

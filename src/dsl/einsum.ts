@@ -2,9 +2,10 @@ import { checkArguments } from '../base/arguments.ts';
 import { isFloating } from '../base/dtype.ts';
 import * as is from '../base/kinds.ts';
 import { errorAtCall } from '../base/source.ts';
+import { emit, handleOf } from './handle.ts';
 import { type Bound, bindPattern, refuse, sidesOf, wordsOf } from './pattern.ts';
 import { inOrder, type Labelled, reshapeTo } from './rearrange.ts';
-import { type Dim, emit, handleOf, type Tensor } from './tensor.ts';
+import type { Dim, Tensor } from './tensor.ts';
 import type { Einsum } from './types/pattern.ts';
 import type { Operand, ShapeOf } from './types/result.ts';
 

@@ -6,6 +6,7 @@ import { callerPlace, errorAtCall } from '../base/source.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph, Ref } from '../ir/graph.ts';
 import { ops } from '../ops/index.ts';
+import { checkDims, type GraphState, handleOf, isTensor, shapeKind, wrap } from './handle.ts';
 import {
   declareParameter,
   type Initializer,
@@ -14,17 +15,7 @@ import {
   parameterOptions,
 } from './parameter.ts';
 import { checkScope, underConstruction, within } from './scope.ts';
-import {
-  checkDims,
-  type DType,
-  type GraphState,
-  handleOf,
-  isTensor,
-  type Shape,
-  shapeKind,
-  type Tensor,
-  wrap,
-} from './tensor.ts';
+import type { DType, Shape, Tensor } from './tensor.ts';
 
 /** What a graph is fed with under one name. */
 export interface Declaration<D extends DType = DType, S extends Shape = Shape> {
@@ -33,8 +24,6 @@ export interface Declaration<D extends DType = DType, S extends Shape = Shape> {
 }
 export type Declarations = Readonly<Record<string, Declaration>>;
 export type Outputs = Readonly<Record<string, Tensor>>;
-
-export const contextKind = is.having('the g that graph() hands to its function', 'parameter', 'constant');
 
 /** Declares an input ahead, for the `inputs` option of `graph`, so that feeding is typed. */
 export const declare = <D extends DType, const S extends Shape>(

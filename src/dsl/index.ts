@@ -1,29 +1,11 @@
-export { type AttentionOptions, attention } from './attention.ts';
-export { type ChainScores, crf } from './crf.ts';
+export * from './attention.ts';
+export * from './crf.ts';
 export { dropout, RANDOM_KEY } from './dropout.ts';
-export { einsum } from './einsum.ts';
+export * from './einsum.ts';
 export * from './elementwise.ts';
-export {
-  type Declaration,
-  type Declarations,
-  declare,
-  type GraphContext,
-  type GraphOptions,
-  graph,
-  type Outputs,
-  type TypedGraph,
-} from './graph.ts';
-export {
-  crossEntropy,
-  type EmbeddingOptions,
-  embedding,
-  gather,
-  type LayerNormOptions,
-  type LinearOptions,
-  layerNorm,
-  linear,
-  matmul,
-} from './layer.ts';
+export * from './graph.ts';
+export { isTensor } from './handle.ts';
+export * from './layer.ts';
 export {
   constant,
   type Initializer,
@@ -36,18 +18,7 @@ export {
   zeros,
 } from './parameter.ts';
 export { rearrange } from './rearrange.ts';
-export { argmax, logSoftmax, max, mean, softmax, sum } from './reduce.ts';
+export * from './reduce.ts';
 export { scope } from './scope.ts';
-export {
-  bool,
-  type Dim,
-  type DType,
-  f16,
-  f32,
-  i32,
-  isTensor,
-  type Shape,
-  type Tensor,
-  u32,
-} from './tensor.ts';
-export { assertShape, broadcastTo, concat, reshape, slice, split, transpose } from './view.ts';
+export * from './tensor.ts';
+export * from './view.ts';

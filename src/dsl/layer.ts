@@ -1,6 +1,7 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
 import * as is from '../base/kinds.ts';
 import { errorAtCall } from '../base/source.ts';
+import { emit, type Handle, handleOf, refuseSwapped, wrap } from './handle.ts';
 import {
   declareParameter,
   type Initializer,
@@ -12,17 +13,7 @@ import {
   zeros,
 } from './parameter.ts';
 import { within } from './scope.ts';
-import {
-  type Dim,
-  type DType,
-  emit,
-  type Handle,
-  handleOf,
-  refuseSwapped,
-  type Shape,
-  type Tensor,
-  wrap,
-} from './tensor.ts';
+import type { Dim, DType, Shape, Tensor } from './tensor.ts';
 import type { FloatPair, MustBe, TakesFloat } from './types/dtype.ts';
 import type { CrossEntropy, Gather, Matmul, ReplaceLast } from './types/layer.ts';
 import type { Both, Operand, ShapeOf } from './types/result.ts';

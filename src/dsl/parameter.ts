@@ -6,7 +6,8 @@ import { callerPlace, errorAtCall } from '../base/source.ts';
 import type { Ref } from '../ir/graph.ts';
 import { INITIALIZERS, type Initializer, isInitializer } from '../ir/initializer.ts';
 import { joinScope } from '../ir/names.ts';
-import { checkDims, type DType, type GraphState, type Shape } from './tensor.ts';
+import { checkDims, type GraphState } from './handle.ts';
+import type { DType, Shape } from './tensor.ts';
 
 export type { Initializer };
 

@@ -1,8 +1,9 @@
 import { checkArguments } from '../base/arguments.ts';
 import { sameShape } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
+import { checkDims, emit, handleOf } from './handle.ts';
 import { bindPattern, itemsOf, labelsOf, sidesOf } from './pattern.ts';
-import { checkDims, type Dim, type DType, emit, handleOf, type Shape, type Tensor } from './tensor.ts';
+import type { Dim, DType, Shape, Tensor } from './tensor.ts';
 import type { Labels, Rearrange } from './types/pattern.ts';
 import type { Operand, ShapeOf } from './types/result.ts';
 

@@ -1,6 +1,7 @@
 import { checkArguments } from '../base/arguments.ts';
 import * as is from '../base/kinds.ts';
-import { axisKind, type DType, emit, handleOf, type Shape, type Tensor } from './tensor.ts';
+import { axisKind, emit, handleOf } from './handle.ts';
+import type { DType, Shape, Tensor } from './tensor.ts';
 import type { OnAxis, Reduce } from './types/axis.ts';
 import type { TakesFloat, TakesNumber } from './types/dtype.ts';
 import type { Operand, ShapeOf } from './types/result.ts';
@@ -11,7 +12,7 @@ type Axes = number | readonly number[] | undefined;
  * Reduces over `axes` (negative ones count from the right; left out: all of them).
  * With `keepDims` the reduced dims stay with size 1.
  */
-export type Reduction<Op extends string> = <
+type Reduction<Op extends string> = <
   D extends DType,
   S extends Shape,
   const A extends Axes = undefined,

@@ -2,7 +2,7 @@ import { checkArguments } from '../base/arguments.ts';
 import * as is from '../base/kinds.ts';
 import { errorAtCall } from '../base/source.ts';
 import { checkName, joinScope } from '../ir/names.ts';
-import { CALL_INSIDE, type GraphState } from './tensor.ts';
+import { CALL_INSIDE, type GraphState } from './handle.ts';
 
 // The graphs whose functions are running, innermost last. Building is synchronous, so this is no more than a call stack.
 const building: GraphState[] = [];

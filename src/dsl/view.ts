@@ -2,18 +2,8 @@ import { checkArguments, show } from '../base/arguments.ts';
 import { printShape } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
 import { errorAtCall } from '../base/source.ts';
-import {
-  axisKind,
-  checkDims,
-  type Dim,
-  type DType,
-  emit,
-  handleOf,
-  isTensor,
-  type Shape,
-  shapeKind,
-  type Tensor,
-} from './tensor.ts';
+import { axisKind, checkDims, emit, handleOf, isTensor, shapeKind } from './handle.ts';
+import type { Dim, DType, Shape, Tensor } from './tensor.ts';
 import type { ReplaceAt } from './types/axis.ts';
 import type { BroadcastTo } from './types/broadcast.ts';
 import type { Reshape } from './types/reshape.ts';

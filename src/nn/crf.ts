@@ -1,8 +1,7 @@
 import { FORBIDDEN } from '../../kernels/crfDecode.ts';
 import { checkArguments } from '../base/arguments.ts';
 import * as is from '../base/kinds.ts';
-import { scoresKind } from '../dsl/crf.ts';
-import { contextKind } from '../dsl/graph.ts';
+import { contextKind, scoresKind } from '../dsl/handle.ts';
 import { equal, f32, type GraphContext, i32, or, scope, type Tensor, uniform, where } from '../dsl/index.ts';
 import { type LabelScheme, schemeKind, splitTag } from './tags.ts';
 

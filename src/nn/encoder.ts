@@ -1,5 +1,6 @@
 import { checkArguments } from '../base/arguments.ts';
 import * as is from '../base/kinds.ts';
+import { tensorKind } from '../dsl/handle.ts';
 import {
   add,
   attention,
@@ -11,7 +12,6 @@ import {
   scope,
   type Tensor,
 } from '../dsl/index.ts';
-import { tensorKind } from '../dsl/tensor.ts';
 
 /** Judged by the dropout itself. */
 const rateKind = is.optional(is.typed<number>(is.unchecked));

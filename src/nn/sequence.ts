@@ -1,6 +1,6 @@
 import { checkArguments } from '../base/arguments.ts';
 import * as is from '../base/kinds.ts';
-import { contextKind } from '../dsl/graph.ts';
+import { contextKind, tensorKind } from '../dsl/handle.ts';
 import {
   add,
   broadcastTo,
@@ -14,7 +14,6 @@ import {
   type Tensor,
   truncatedNormal,
 } from '../dsl/index.ts';
-import { tensorKind } from '../dsl/tensor.ts';
 import type { Minus, Plus } from '../dsl/types/dimension.ts';
 
 // What is added to the vectors of tokens before they are encoded, and taken from what was encoded.

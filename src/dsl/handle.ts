@@ -1,0 +1,163 @@
+import { show } from '../base/arguments.ts';
+import { type Dim, isDim, printShape, type Shape } from '../base/dim.ts';
+import { type DType, elementRule, isFloating, numbersOf } from '../base/dtype.ts';
+import { defined, type FrondError } from '../base/errors.ts';
+import * as is from '../base/kinds.ts';
+import { callerPlace, errorAtCall } from '../base/source.ts';
+import type { GraphBuilder } from '../ir/builder.ts';
+import type { Attributes, Ref } from '../ir/graph.ts';
+import type { Tensor } from './tensor.ts';
+
+/** What the tensors of one graph share while it is built. */
+export interface GraphState {
+  readonly builder: GraphBuilder;
+  readonly training: boolean;
+  /** the ref of the `random.key` input, once something needed it */
+  randomKey: Ref | undefined;
+  /** the function of the graph has returned */
+  finished: boolean;
+  /** streams of random numbers that are taken: each dropout draws from one of its own */
+  readonly streams: Set<number>;
+}
+
+/** The one implementation of `Tensor`. */
+class Handle {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly state: GraphState;
+  readonly ref: Ref;
+
+  constructor(state: GraphState, ref: Ref) {
+    const { dtype, shape } = state.builder.typeOf(ref);
+    this.dtype = dtype;
+    this.shape = shape;
+    this.state = state;
+    this.ref = ref;
+  }
+
+  toString(): string {
+    return `%${this.ref}: ${this.dtype}${printShape(this.shape)}`;
+  }
+}
+
+export type { Handle };
+
+export const isTensor = (value: unknown): value is Tensor => value instanceof Handle;
+
+export const tensorKind = is.kind<Tensor>('a tensor', isTensor);
+export const axisKind = { ...is.integer, what: 'an axis, such as 0, or -1 for the last one' };
+export const shapeKind = is.listOf(is.anything, "sizes and names, such as ['batch', 128]");
+export const contextKind = is.having('the g that graph() hands to its function', 'parameter', 'constant');
+export const scoresKind = is.having(
+  'an object with transitions, start and stop',
+  'transitions',
+  'start',
+  'stop',
+);
+
+/**
+ * A dimension is a natural number, a name, or an expression over names; `or` may stand in the place of one.
+ * @throws FROND-S023 for anything else
+ */
+export function checkDims(what: string, shape: readonly Dim[], or?: number): void {
+  for (const dim of shape) {
+    if (isDim(dim) || (or !== undefined && dim === or)) continue;
+    throw errorAtCall(
+      'FROND-S023',
+      `${what}: ${show(dim)} is not a dimension`,
+      'a dimension is a whole number, a name such as batch, or an expression such as time+1',
+    );
+  }
+}
+
+/** @throws FROND-S020 when `value` is no tensor */
+export function handleOf(op: string, what: string, value: unknown): Handle {
+  if (value instanceof Handle) return value;
+  throw errorAtCall(
+    'FROND-S020',
+    `${op}: ${what} is ${describe(value)}, not a tensor`,
+    'tensors come from g.input, g.parameter, g.constant and from operations on them',
+  );
+}
+
+const describe = (value: unknown): string =>
+  value === null || value === undefined
+    ? String(value)
+    : typeof value === 'object'
+      ? 'an object'
+      : `a ${typeof value}`;
+
+type Argument = readonly [name: string, value: unknown];
+
+/**
+ * Numbers stand first, ids second: the other way round the dtypes alone would say that a cast is wanting.
+ * @throws FROND-S010
+ */
+export function refuseSwapped(op: string, [first, x]: Argument, [second, y]: Argument): void {
+  if (!isTensor(x) || !isTensor(y) || isFloating(x.dtype) || !isFloating(y.dtype)) return;
+  throw errorAtCall(
+    'FROND-S010',
+    `${op}: ${first} are ${x.dtype}, ${second} are ${y.dtype}`,
+    `the arguments are swapped: ${op}(${first}, ${second})`,
+  );
+}
+
+/** Tensors are typed by the signatures of the operations; here the compiler is told that the graph agrees. */
+export const wrap = <R>(state: GraphState, ref: Ref): R => new Handle(state, ref) as unknown as R;
+
+export const CALL_INSIDE = 'call it inside the function that is given to graph()';
+
+/** The graph that all operands belong to. @throws FROND-S021 when they come from two graphs, FROND-S022 when it is finished */
+function stateOf(op: string, operands: readonly Handle[]): GraphState {
+  const [first] = operands;
+  if (first === undefined) throw errorAtCall('FROND-S020', `${op}: no operands`);
+  if (operands.some(({ state }) => state !== first.state)) {
+    throw errorAtCall(
+      'FROND-S021',
+      `${op}: operands come from two graphs`,
+      'a tensor belongs to the graph in whose function it was made',
+    );
+  }
+  if (first.state.finished) {
+    throw errorAtCall('FROND-S022', `${op}: the graph of its operands is finished`, CALL_INSIDE);
+  }
+  return first.state;
+}
+
+/**
+ * Adds a node and gives its first output. A plain number among the operands becomes a constant of the element type of the
+ * tensor before it. The caller's signature states the type R of the result.
+ */
+export function emit<R>(op: string, operands: readonly unknown[], attributes: Attributes = {}): R {
+  const tensors = operands.filter((operand) => operand instanceof Handle);
+  const state = stateOf(op, tensors.length > 0 ? tensors : [handleOf(op, 'operand 1', operands[0])]);
+  state.builder.source = callerPlace();
+  const refs = operands.map((operand, i) => {
+    if (typeof operand !== 'number') return handleOf(op, `operand ${i + 1}`, operand).ref;
+    if (i === 0) throw numberFirst(op, operand);
+    return numberLike(op, state, operand, handleOf(op, `operand ${i}`, operands[i - 1]).dtype);
+  });
+  const [first] = state.builder.op(op, refs, attributes);
+  return wrap(state, defined(first, `output of ${op}`));
+}
+
+const numberFirst = (op: string, value: number): FrondError =>
+  errorAtCall(
+    'FROND-S020',
+    `${op}: operand 1 is a number, not a tensor`,
+    op === 'sub'
+      ? `a number stands second: add(neg(x), ${value})`
+      : `a number stands second; in the first place write g.constant(${value})`,
+  );
+
+/** A number takes its element type from the tensor before it. */
+function numberLike(op: string, { builder }: GraphState, value: number, dtype: DType): Ref {
+  numbersOf(dtype, [value], (_, element) =>
+    errorAtCall(
+      'FROND-S010',
+      `${op}: operands are ${dtype} and ${element}`,
+      `a number beside a tensor of ${dtype} is one of ${elementRule(dtype)}`,
+    ),
+  );
+  return builder.constant(value, { dtype, shape: [] });
+}
