@@ -33,10 +33,11 @@ export {
 export { loadModelRecord, Predictor, type PredictorOptions } from './predictor.ts';
 export * as reader from './reader/index.ts';
 export type { JointExample } from './reader/jointFiles.ts';
-export type { EpochRecord, TrainingSummary, TrainOptions } from './run.ts';
+export type { EpochRecord } from './run.ts';
 export { constant as constantRate, defineSchedule, type Schedule, triangular } from './schedule.ts';
 export type { LoadOptions, LoadReport } from './snapshot.ts';
 export type { BackwardOptions, ParameterGroup } from './step.ts';
+export type { TrainingSummary, TrainOptions } from './train.ts';
 export {
   type FitOptions,
   type MultiHeadOptions,

@@ -4,7 +4,7 @@ import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { chooseDevice } from '../runtime/chooseDevice.ts';
 import { compile } from '../runtime/compile.ts';
-import { type Device, deviceKind, isDeviceLost } from '../runtime/device.ts';
+import { type Device, deviceKind } from '../runtime/device.ts';
 import type { Executable } from '../runtime/executable.ts';
 import { layoutParameters } from '../runtime/parameters.ts';
 import { ModelState } from '../runtime/state.ts';
@@ -18,10 +18,10 @@ import { type ClassifyOptions, classify } from './head/classify.ts';
 import { type SequenceLabelOptions, sequenceLabel } from './head/sequenceLabel.ts';
 import { checkMeaning, checkSeal, type ModelRecord, modelOf } from './modelRecord.ts';
 import { jointReaderFrom } from './reader/joint.ts';
-import { MAX_LOSSES } from './recovery.ts';
 import { BEST, WEIGHTS } from './runStore.ts';
 import { checkFolder, checkInputs, checkSettings, headKind, listener, readerKind } from './settings.ts';
 import { fileOf, matchArena, writeValues } from './snapshot.ts';
+import { type Survival, Survivor } from './survivor.ts';
 import { closed, exampleOf } from './trainerBase.ts';
 
 /** Make components again from what a checkpoint keeps of them, by the kind of their records. */
@@ -117,28 +117,29 @@ interface Model {
 
 /** The model on a device. */
 interface Loaded {
-  readonly device: Device;
-  /** whether it was opened here, and is closed here */
-  readonly own: boolean;
-  readonly state: ModelState;
   readonly executable: Executable;
+  /** predictions that were answered */
+  step: number;
+  free(): void;
 }
 
-async function loadOn(device: Device, own: boolean, { record, checkpoint }: Model): Promise<Loaded> {
+async function loadOn(device: Device, { record, checkpoint }: Model, step: number): Promise<Loaded> {
   const weights = checkpoint.files.has(BEST) ? BEST : WEIGHTS;
-  let state: ModelState | undefined;
+  const layout = layoutParameters([record.step, record.prediction]);
+  const file = platform.files.join(checkpoint.folder, weights);
+  // before memory is taken on the word of the graphs
+  const match = matchArena(layout, fileOf(checkpoint, weights), file);
+  const state = new ModelState(device, layout);
   try {
-    const layout = layoutParameters([record.step, record.prediction]);
-    const file = platform.files.join(checkpoint.folder, weights);
-    // before memory is taken on the word of the graphs
-    const match = matchArena(layout, fileOf(checkpoint, weights), file);
-    state = new ModelState(device, layout);
     await writeValues(state, match.values);
     const { executable } = await compile(record.prediction, { state });
-    return { device, own, state, executable };
+    const free = (): void => {
+      executable.free();
+      state.free();
+    };
+    return { executable, step, free };
   } catch (cause) {
-    state?.free();
-    if (own) await device.close();
+    state.free();
     throw cause;
   }
 }
@@ -166,19 +167,18 @@ export class Predictor {
   readonly checkpoint: LoadedCheckpoint;
   readonly tasks: readonly Task[];
   readonly reader: Reader;
-  readonly #model: Model;
-  #loaded: Loaded;
-  #reloading: Promise<void> | undefined;
+  readonly #maximum: number;
+  readonly #loaded: Survivor<Loaded>;
   #freed = false;
   /** predictions under way */
   #running = 0;
 
-  private constructor(model: Model, loaded: Loaded) {
-    this.name = model.record.name;
-    this.checkpoint = model.checkpoint;
-    this.tasks = model.tasks;
-    this.reader = model.reader;
-    this.#model = model;
+  private constructor({ record, checkpoint, tasks, reader, maximum }: Model, loaded: Survivor<Loaded>) {
+    this.name = record.name;
+    this.checkpoint = checkpoint;
+    this.tasks = tasks;
+    this.reader = reader;
+    this.#maximum = maximum;
     this.#loaded = loaded;
   }
 
@@ -208,7 +208,12 @@ export class Predictor {
     const maximum = maximumOf(reader, `the run in ${folder}`, record.maximumLength ?? undefined);
     const device = options.device ?? (await chooseDevice('auto')).device;
     const model = { checkpoint, record, tasks, reader, maximum };
-    return new Predictor(model, await loadOn(device, options.device === undefined, model));
+    const life: Survival<Loaded> = {
+      make: (next, lost) => loadOn(next, model, lost?.step ?? 0),
+      gaveUp: (_, cause) => cause,
+    };
+    const loaded = new Survivor(life, device, options.device === undefined);
+    return new Predictor(model, await loaded.begin());
   }
 
   /**
@@ -226,41 +231,16 @@ export class Predictor {
     const examples = inputs.map((input) => exampleOf(this.reader, input));
     this.#running++;
     try {
-      return await this.#predict(examples, options, 1);
+      return await this.#loaded.surviving(async (loaded) => {
+        const limited = { ...options, maximum: this.#maximum };
+        const found = await predictAll(loaded.executable, this.tasks, this.reader, examples, limited);
+        loaded.step++;
+        return found;
+      });
     } finally {
       this.#running--;
       this.#release();
     }
-  }
-
-  async #predict(
-    examples: readonly object[],
-    options: { readonly signal?: AbortSignal },
-    attempt: number,
-  ): Promise<Predictions> {
-    const loaded = this.#loaded;
-    try {
-      const limited = { ...options, maximum: this.#model.maximum };
-      return await predictAll(loaded.executable, this.tasks, this.reader, examples, limited);
-    } catch (cause) {
-      if (!isDeviceLost(cause) || attempt >= MAX_LOSSES) throw cause;
-      await this.#reload(loaded, cause);
-      return this.#predict(examples, options, attempt + 1);
-    }
-  }
-
-  /** Puts the model on another device, once for all predictions that met the loss. */
-  async #reload(lost: Loaded, cause: unknown): Promise<void> {
-    if (lost !== this.#loaded) return;
-    this.#reloading ??= (async () => {
-      if (lost.device.reopen === undefined) throw cause;
-      const device = await lost.device.reopen();
-      this.#loaded = await loadOn(device, true, this.#model);
-      if (lost.own) await lost.device.close().catch(() => undefined);
-    })().finally(() => {
-      this.#reloading = undefined;
-    });
-    await this.#reloading;
   }
 
   /** Gives the memory back, once predictions under way have ended; the device too, unless it was passed in. */
@@ -271,10 +251,6 @@ export class Predictor {
   }
 
   #release(): void {
-    if (!this.#freed || this.#running > 0) return;
-    const { executable, state, device, own } = this.#loaded;
-    executable.free();
-    state.free();
-    if (own) device.close().catch(() => undefined);
+    if (this.#freed && this.#running === 0) this.#loaded.close().catch(() => undefined);
   }
 }

@@ -5,7 +5,7 @@ import { type Configuration, checkConfiguration } from './configuration.ts';
 import type { Metrics } from './contract.ts';
 import type { Listener } from './events.ts';
 import { checkConstants, MODEL, modelOf, modelRecord, otherDevice } from './modelRecord.ts';
-import { emptyLosses, type Run } from './run.ts';
+import type { Run } from './run.ts';
 import {
   bestFile,
   checkForm,
@@ -48,7 +48,7 @@ type Progress = is.OptionsOf<typeof progressForm>;
 /** @returns the folder of the checkpoint */
 export async function saveRun(run: Run, folder: string, keep: number): Promise<string> {
   checkConstants(run.learner.plan);
-  const copy = await run.recovery.copy();
+  const copy = await run.copy();
   const { learner, best } = run;
   const { layout } = learner.state;
   const progress: Progress = {
@@ -67,7 +67,7 @@ export async function saveRun(run: Run, folder: string, keep: number): Promise<s
   if (best !== undefined) files.set(BEST, bestFile(layout, best));
   const summary = { name: learner.plan.name, epoch: learner.epoch, steps: learner.totalSteps };
   const saved = await saveCheckpoint(folder, copy.step, { files, summary }, { keep });
-  run.recovery.checkpoint = { folder: saved, step: copy.step };
+  run.checkpoint = { folder: saved, step: copy.step };
   return saved;
 }
 
@@ -77,7 +77,7 @@ export async function resumeRun(run: Run, folder: string, on: Listener | undefin
   const { skipped, folder: found, step } = checkpoint;
   // where nobody listens yet, training tells it
   const warn = (message: string): void =>
-    on === undefined ? run.recovery.tell({ type: 'warning', message }) : on({ type: 'warning', message });
+    on === undefined ? run.warn(message) : on({ type: 'warning', message });
   for (const { name, reason } of skipped)
     warn(`checkpoint ${name} was passed over: ${reason}; going on from ${found}`);
   const progress = await progressOf(fileOf(checkpoint, PROGRESS), `${found}/${PROGRESS}`, step);
@@ -88,12 +88,11 @@ export async function resumeRun(run: Run, folder: string, on: Listener | undefin
   // all is read and checked before the first weight changes
   const matches = [match(WEIGHTS), match(MOMENTS, 'moment1'), match(MOMENTS, 'moment2')];
   const best = progress.best === null ? undefined : { ...progress.best, weights: match(BEST).values };
-  await run.recovery.change(async ({ state }) => {
+  await run.change(async ({ state }) => {
     for (const { values, arena } of matches) await writeValues(state, values, arena);
   }, step);
-  run.recovery.checkpoint = { folder: found, step };
-  const { count, loss, losses } = progress.sums;
-  run.sums = { count, loss, losses: Object.assign(emptyLosses(), losses) };
+  run.checkpoint = { folder: found, step };
+  run.sums = progress.sums;
   run.history = [...progress.history];
   run.best = best;
   const other = otherDevice(checkpoint.files.has(MODEL) ? modelOf(checkpoint) : {}, run.learner);

@@ -11,8 +11,8 @@ import type { JointMetrics, Predictions } from './evaluate.ts';
 import type { Listener } from './events.ts';
 import type { Task } from './graphs.ts';
 import type { FitOptions } from './learner.ts';
-import type { TrainingSummary } from './run.ts';
 import { backboneKind, checkSettings, headKind, readerKind } from './settings.ts';
+import type { TrainingSummary } from './train.ts';
 import { needed, TrainerBase } from './trainerBase.ts';
 
 export type { FitOptions } from './learner.ts';

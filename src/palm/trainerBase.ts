@@ -14,8 +14,7 @@ import type { Listener } from './events.ts';
 import { lossName, predictionGraph, type Task, trainingGraph } from './graphs.ts';
 import { type FitOptions, fitOptions } from './learner.ts';
 import { checkConstants } from './modelRecord.ts';
-import { Recovery } from './recovery.ts';
-import { type EpochRecord, Run, type TrainingSummary, type TrainOptions, trainOptions } from './run.ts';
+import { type EpochRecord, Run } from './run.ts';
 import { resumeRun, saveRun } from './runStore.ts';
 import {
   checkFolder,
@@ -28,6 +27,7 @@ import {
 } from './settings.ts';
 import { type LoadOptions, type LoadReport, loadOptions, matchArena, writeValues } from './snapshot.ts';
 import { type BackwardOptions, buildStep } from './step.ts';
+import { type TrainingSummary, type TrainOptions, train, trainOptions } from './train.ts';
 
 const saverOptions = {
   /** folder of the run; checkpoints go to `checkpoints` in it */
@@ -199,9 +199,10 @@ export abstract class TrainerBase {
         groups: (options.groups ?? []).map((group) => ({ ...group })),
       },
     };
-    const recovery = await Recovery.create(plan, device, this.#device === undefined);
-    this.#run = new Run(recovery);
-    return this.#run;
+    const run = new Run(plan, device, this.#device === undefined);
+    await run.model.begin();
+    this.#run = run;
+    return run;
   }
 
   /**
@@ -218,16 +219,14 @@ export abstract class TrainerBase {
     try {
       const run = await this.#ready('train');
       const saver = options.saveTo === undefined ? this.#saver : { ...this.#saver, folder: options.saveTo };
-      return await (saver === undefined
-        ? run.train(options, undefined)
-        : this.#trainSaving(run, saver, options));
+      return await (saver === undefined ? train(run, options) : this.#trainSaving(run, saver, options));
     } finally {
       this.#training = false;
     }
   }
 
   async #trainSaving(run: Run, saver: SaverOptions, options: TrainOptions): Promise<TrainingSummary> {
-    checkConstants(run.learner.plan);
+    checkConstants(run.plan);
     const folder = platform.files.join(saver.folder, 'checkpoints');
     const release = await lockFolder(saver.folder);
     this.#locked = saver.folder;
@@ -235,7 +234,7 @@ export abstract class TrainerBase {
       await sweepTemporaries(folder);
       await checkNewest(folder, run.learner.step);
       const save = (): Promise<string> => saveRun(run, folder, saver.keep ?? 2);
-      return await run.train(options, { save, everySteps: saver.everySteps });
+      return await train(run, options, { save, everySteps: saver.everySteps });
     } finally {
       this.#locked = undefined;
       await release();
@@ -246,9 +245,7 @@ export abstract class TrainerBase {
   async evaluate(part = 'test', signal?: AbortSignal): Promise<Metrics> {
     const kinds = { part: partKind, signal: is.optional(is.signal) };
     checkArguments('evaluate', kinds, [part, signal], 'FROND-T002');
-    return this.#use('evaluate', ({ recovery }) =>
-      recovery.surviving((learner) => learner.evaluate(part, signal)),
-    );
+    return this.#use('evaluate', ({ model }) => model.surviving((learner) => learner.evaluate(part, signal)));
   }
 
   /**
@@ -262,9 +259,9 @@ export abstract class TrainerBase {
   ): Promise<Predictions> {
     checkInputs(inputs);
     checkSettings('predict', options, { on: listener });
-    return this.#use('predict', ({ learner, recovery }) => {
-      const parsed = inputs.map((input) => exampleOf(learner.plan.reader, input));
-      return recovery.surviving((current) => current.predict(parsed, options));
+    return this.#use('predict', ({ plan, model }) => {
+      const parsed = inputs.map((input) => exampleOf(plan.reader, input));
+      return model.surviving((learner) => learner.predict(parsed, options));
     });
   }
 
@@ -311,11 +308,11 @@ export abstract class TrainerBase {
     const kinds = { file: { ...is.name, what: 'the path of a file' }, options: is.unchecked };
     checkArguments('loadCheckpoint', kinds, [file, options], 'FROND-T002');
     checkSettings('loadCheckpoint', options, loadOptions);
-    return this.#use('loadCheckpoint', async ({ learner, recovery }) => {
+    return this.#use('loadCheckpoint', async (run) => {
       this.#checkIdle();
       const bytes = await platform.files.readBytes(file);
-      const match = matchArena(learner.state.layout, bytes, file, 'parameter', options);
-      await recovery.change(({ state }) => writeValues(state, match.values));
+      const match = matchArena(run.learner.state.layout, bytes, file, 'parameter', options);
+      await run.change(({ state }) => writeValues(state, match.values));
       return match.report;
     });
   }
@@ -335,7 +332,7 @@ export abstract class TrainerBase {
     if (this.#closed) return;
     this.#closed = true;
     await Promise.allSettled(this.#working);
-    await this.#run?.recovery.close();
+    await this.#run?.close();
   }
 }
 

@@ -1,0 +1,209 @@
+import { platform } from '#platform';
+import { FrondError } from '../base/errors.ts';
+import * as is from '../base/kinds.ts';
+import { own } from '../base/own.ts';
+import { isDeviceLost } from '../runtime/device.ts';
+import type { Metrics } from './contract.ts';
+import { valuesOf } from './hostCopy.ts';
+import type { StepResult } from './learner.ts';
+import { type EpochRecord, NO_STEPS, type Run, type Sums } from './run.ts';
+import { folderKind, listener } from './settings.ts';
+import { writeValues } from './snapshot.ts';
+
+const partOrNull = is.kind<string | null>(
+  'the name of a part, or null',
+  (value) => value === null || typeof value === 'string',
+);
+const scoreKind = is.typed<(metrics: Metrics) => number>({
+  ...is.callable,
+  what: 'a function of the metrics, such as (metrics) => metrics.slots.f1',
+});
+export const trainOptions = {
+  /** steps between `step` events; default 10 */
+  printEvery: is.optional(is.count),
+  /** part that is evaluated after every epoch; null: none. Default `valid` where the reader has it */
+  evaluate: is.optional(partOrNull),
+  /** the higher the better: the weights with the highest value on the evaluated part are kept, and restored at the end */
+  best: is.optional(scoreKind),
+  /** folder to save to; the same as `setSaver({ folder })` */
+  saveTo: is.optional(folderKind),
+  /** stops after the step at hand, saved if there is a saver */
+  signal: is.optional(is.signal),
+  /**
+   * seconds between copies of the weights in host memory, from which training goes on when the device is lost; default 30. Checkpoints
+   * are such copies too. Devices that cannot be lost are not copied
+   */
+  snapshotEvery: is.optional(is.notNegative),
+  on: listener,
+};
+export type TrainOptions = is.OptionsOf<typeof trainOptions>;
+
+export interface TrainingSummary {
+  readonly steps: number;
+  readonly reason: 'done' | 'aborted';
+  readonly seconds: number;
+  readonly history: readonly EpochRecord[];
+  /** step whose weights the model now has, when `best` was given */
+  readonly bestStep?: number;
+}
+
+interface Saving {
+  readonly save: () => Promise<string>;
+  readonly everySteps: number | undefined;
+}
+
+/** Milliseconds of work that the device may be ahead of what the host knows, so that a stop or a fault is soon noticed. */
+const MOST_UNSEEN = 250;
+
+/**
+ * Trains to the end of the epochs, or until it is stopped.
+ * @throws FROND-T002 for `best` without a part to evaluate
+ */
+export async function train(run: Run, options: TrainOptions, saving?: Saving): Promise<TrainingSummary> {
+  const { parts } = run.plan.reader;
+  const { evaluate: part = parts.valid === undefined ? null : 'valid' } = options;
+  if (options.best !== undefined && part === null) {
+    throw new FrondError('FROND-T002', 'best is given, but nothing is evaluated', {
+      hint: `give evaluate, one of ${Object.keys(parts).join(', ')}, or leave best out`,
+    });
+  }
+  run.training = true;
+  run.listen(options.on ?? (() => undefined));
+  try {
+    return await trainOn(run, part, options, saving);
+  } finally {
+    await run.answerWaiting();
+    run.training = false;
+    run.listen(undefined);
+  }
+}
+
+async function trainOn(
+  run: Run,
+  part: string | null,
+  { printEvery = 10, best: scoreOf, signal, snapshotEvery = 30 }: TrainOptions,
+  saving: Saving | undefined,
+): Promise<TrainingSummary> {
+  const start = platform.now();
+  const seconds = (): number => (platform.now() - start) / 1000;
+  const { step: from, totalSteps, perEpoch } = run.learner;
+  const saveEvery = saving?.everySteps ?? Number.POSITIVE_INFINITY;
+  const save = async (): Promise<void> => {
+    const folder = await saving?.save();
+    if (folder !== undefined) run.tell({ type: 'checkpoint', folder, step: run.learner.step });
+  };
+  await tellStart(run);
+  while (!run.learner.done && signal?.aborted !== true) {
+    const { results, failure } = await stepsUntil(run, [printEvery, perEpoch, saveEvery], signal);
+    for (const result of results) run.sums = plus(run.sums, result);
+    run.note(results);
+    const last = results.at(-1);
+    const { step } = run.learner;
+    if (last !== undefined && (step % printEvery === 0 || step === totalSteps))
+      report(run, last, (step - from) / Math.max(seconds(), 1e-9));
+    if (failure !== undefined) throw failure;
+    const endOfEpoch = step % perEpoch === 0;
+    if (endOfEpoch) await finishEpoch(run, part, scoreOf);
+    if (endOfEpoch || step % saveEvery === 0) await save();
+    await run.copyWhenDue(snapshotEvery);
+    await run.answerWaiting();
+  }
+  const { history, best } = run;
+  const { done, step } = run.learner;
+  if (!done && (step % perEpoch !== 0 || step === 0)) await save();
+  if (done && best !== undefined) await run.change(({ state }) => writeValues(state, best.weights));
+  const end = { reason: done ? 'done' : 'aborted', seconds: seconds() } as const;
+  run.tell({ type: 'end', step, ...end });
+  return { steps: step, ...end, history, ...(best === undefined ? {} : { bestStep: best.step }) };
+}
+
+/**
+ * Submits steps up to the next multiple of a period, after which the host has to know something, then waits for all of them. Where
+ * the device is lost, all of them are submitted again.
+ * @returns those that went well, and what ended them early
+ */
+const stepsUntil = (run: Run, periods: readonly number[], signal: AbortSignal | undefined) =>
+  run.model.surviving(async (learner) => {
+    const start = platform.now();
+    const goOn = (): boolean =>
+      !learner.full &&
+      learner.submitted < learner.totalSteps &&
+      signal?.aborted !== true &&
+      run.waiting.length === 0 &&
+      platform.now() - start < MOST_UNSEEN &&
+      periods.every((period) => learner.submitted % period !== 0);
+    let failure: unknown;
+    do {
+      try {
+        await learner.submit();
+      } catch (cause) {
+        if (isDeviceLost(cause)) throw cause;
+        // such as a batch that does not fit: the steps before it count
+        failure = cause;
+      }
+      await run.letEventsIn();
+    } while (failure === undefined && goOn());
+    const collected = await learner.collect();
+    return { results: collected.results, failure: collected.failure ?? failure };
+  });
+
+async function tellStart(run: Run): Promise<void> {
+  const { plan, state, totalSteps, step } = run.learner;
+  run.tell({
+    type: 'start',
+    tasks: plan.tasks.map(({ name }) => name),
+    device: state.device.name,
+    parameters: [...state.layout.entries.values()].reduce((total, { length }) => total + length, 0),
+    examples: (plan.reader.parts.train ?? []).length,
+    data: (await run.configuration()).trainingData,
+    epochs: plan.epochs,
+    steps: totalSteps,
+    from: step,
+  });
+  for (const message of plan.reader.notes ?? []) run.warn(message);
+}
+
+const plus = ({ count, loss, losses }: Sums, step: StepResult): Sums => ({
+  count: count + 1,
+  loss: loss + step.loss,
+  losses: Object.fromEntries(
+    Object.entries(step.losses).map(([task, value]) => [task, (own(losses, task) ?? 0) + value]),
+  ),
+});
+
+function report(run: Run, result: StepResult, stepsPerSecond: number): void {
+  const { step, totalSteps, perEpoch } = run.learner;
+  run.tell({
+    type: 'step',
+    step,
+    steps: totalSteps,
+    epoch: Math.ceil(step / perEpoch),
+    ...result,
+    stepsPerSecond,
+    secondsLeft: (totalSteps - step) / stepsPerSecond,
+  });
+}
+
+async function finishEpoch(run: Run, part: string | null, scoreOf: TrainOptions['best']): Promise<void> {
+  const { epoch, step } = run.learner;
+  const { count, loss, losses } = run.sums;
+  const means = Object.fromEntries(Object.entries(losses).map(([task, sum]) => [task, sum / count]));
+  run.sums = NO_STEPS;
+  const record = { epoch, step, loss: loss / count, losses: means };
+  if (part === null) {
+    run.history.push(record);
+    return;
+  }
+  // not given up half-way: what this epoch reached is measured, then saved
+  const metrics = await run.model.surviving((learner) => learner.evaluate(part));
+  run.history.push({ ...record, metrics });
+  const score = scoreOf?.(metrics);
+  // a score that is not a number, such as a mean over nothing, is never the best
+  const finite = score !== undefined && Number.isFinite(score);
+  const best = finite && (run.best === undefined || score > run.best.score);
+  if (best) {
+    const weights = valuesOf(run.learner.state.layout, await run.copy(), 'parameter');
+    run.best = { score, step, weights };
+  }
+  run.tell({ type: 'evaluation', part, epoch, step, metrics, best });
+}
