@@ -1,6 +1,5 @@
 import type { LaunchPlan } from '../src/ir/record.ts';
-import { type AttentionDims, attentionKernel } from './attentionBlock.ts';
-import type { Slots } from './kernel.ts';
+import { attentionKernel } from './attentionBlock.ts';
 import { ABSENT } from './plan.ts';
 
 /**
@@ -53,7 +52,7 @@ const attention = attentionKernel(
   },
 );
 
-export type AttentionArguments = AttentionDims & Slots<'q' | 'k' | 'v' | 'out' | 'levels'>;
+export type AttentionArguments = Parameters<typeof attention>[0];
 
 /** out f32 [batch, queryTime, heads·width] and levels. One launch. */
-export const planAttention = (args: AttentionArguments): LaunchPlan[] => [attention.over(args).with(args)];
+export const planAttention = (args: AttentionArguments): LaunchPlan[] => [attention(args)];

@@ -1,10 +1,9 @@
 import type { Dim } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { Carried, KernelBuilder, TermInput } from '../src/kernel/build.ts';
-import type { Axis, Buffer, Schedule, Span, StorageType, Value } from '../src/kernel/ir.ts';
+import type { Buffer, Schedule, Span, StorageType, Value } from '../src/kernel/ir.ts';
 import {
   type Axes,
-  type Bindings,
   choose,
   type Declared,
   type Given,
@@ -13,7 +12,7 @@ import {
   type Symbols,
   type Tuned,
 } from './kernel.ts';
-import { extentsOf, matrix, padded, roundUp, tileOf } from './plan.ts';
+import { dropoutScalars, extentsOf, matrix, padded, roundUp, tileOf } from './plan.ts';
 
 /** Shared by attention's kernels: addresses of heads, masked scores, and the dropout mask. */
 
@@ -44,35 +43,6 @@ export interface AttentionDims extends Tuned {
   readonly dropout?: AttentionDropout | undefined;
 }
 
-/** What the programs of attention's kernels have in common: one block of queries or keys of one head of one sample. */
-export interface AttentionBlock {
-  /** queries, keys, elements of a head */
-  readonly i: Axis;
-  readonly j: Axis;
-  readonly d: Axis;
-  /** the program's own block, along i or j */
-  readonly own: Span;
-  readonly scale: Value;
-  /** Walks the blocks of the other axis that may meet the program's own. */
-  meet<const I extends readonly Value[]>(
-    initial: I,
-    body: (other: Span, carried: Carried<I>) => readonly Value[],
-  ): Carried<I>;
-  /** tile of [batch, time, heads·width] over queries or keys and the elements of this head */
-  head(buffer: Buffer, T: Span): Value;
-  storeHead(buffer: Buffer, T: Span, value: Value): void;
-  /** queries · keysᵀ, of which the rows are those of the program's own block */
-  product(queries: Value, keys: Value): Value;
-  /** address of a number per query in [batch, heads, queryTime] */
-  perQuery(I: Span): readonly TermInput[];
-  /** addresses of the largest score of a query and of log Σ e^(score − largest), in [batch, heads, 2, queryTime] */
-  levels(I: Span): readonly [largest: readonly TermInput[], logSum: readonly TermInput[]];
-  /** where query i may attend to key j, bool over i, j or both */
-  allowed(I: Span, J: Span): Value;
-  /** what dropout makes of tiles over this block: 0 where it drops, 1 / (1 − rate) times the element elsewhere */
-  dropout(I: Span, J: Span): (tile: Value) => Value;
-}
-
 /** What shapes the text beside the schedule. */
 interface Switches {
   /** the width is exactly the extent of d: no masks along it */
@@ -93,80 +63,51 @@ const extentFor = (time: Dim, largest: number): number =>
 
 type Tiles = Readonly<Record<'i' | 'j' | 'd', number>>;
 
-/** A kernel of attention: `attention.over(dims).with({ q, k, v, out, levels })`. */
+/** A kernel of attention: `attention({ ...dims, q, k, v, out, levels })` is its launch. */
 export function attentionKernel<R extends Declared<StorageType>, W extends Declared<StorageType>>(
   { own, ...declaration }: { name: string; doc: string; own: Switches['own']; reads: R; writes: W },
   program: (k: KernelBuilder, block: AttentionBlock, symbols: Symbols<Tiles, R & W & None, None>) => void,
 ) {
-  return {
-    over(dims: AttentionDims) {
-      const { batch, heads, queryTime, keyTime, width, mask, schedules } = dims;
-      const switches: Switches = {
-        own,
-        exact: width % 4 === 0,
-        causal: dims.causal,
-        masked: mask !== undefined,
-        dropout: dims.dropout !== undefined && dims.dropout.rate > 0,
-      };
-      const { exact, causal, masked, dropout } = switches;
-      const flags = [causal && 'causal', masked && 'masked', dropout && 'dropout'];
-      const sizes = { i: queryTime, j: keyTime, d: width };
-      const words = flags.filter((flag) => flag).join(' ');
-      const choice = choose(declaration.name, OWN, sizes, schedules, words);
-      const i = extentFor(queryTime, choice.schedule.tiles.i);
-      const j = extentFor(keyTime, choice.schedule.tiles.j);
-      const d = roundUp(width, 4);
-      const launchable = kernel<Tiles, R, W>(
-        {
-          ...declaration,
-          variant: [extentsOf({ i, j, d }), exact && 'exact', ...flags],
-          choice,
-          // the result of a `dot` has the axis of its left operand first
-          tiles: own === 'queries' ? { i, j, d } : { j, i, d },
-        },
-        (k, symbols) => program(k, attentionBlock(k, symbols, switches), symbols),
-      );
-      const launch = launchable.over(own === 'queries' ? { i: queryTime } : { j: keyTime }, heads, batch);
-      return {
-        with: (given: Given<R & W & None, None>): LaunchPlan => launch.with(given, bindings(dims, switches)),
-      };
-    },
+  return (args: AttentionDims & Given<R & W & None, None>): LaunchPlan => {
+    const { batch, heads, queryTime, keyTime, width, scale, causal, mask, schedules } = args;
+    const dropout = args.dropout && args.dropout.rate > 0 ? args.dropout : undefined;
+    const [masked, exact] = [mask !== undefined, width % 4 === 0];
+    const switches = { own, exact, causal, masked, dropout: dropout !== undefined };
+    const flags = [causal && 'causal', masked && 'masked', dropout && 'dropout'];
+    const words = flags.filter((flag) => flag).join(' ');
+    const sizes = { i: queryTime, j: keyTime, d: width };
+    const choice = choose(declaration.name, OWN, sizes, schedules, words);
+    const i = extentFor(queryTime, choice.schedule.tiles.i);
+    const j = extentFor(keyTime, choice.schedule.tiles.j);
+    const d = roundUp(width, 4);
+    const launchable = kernel<Tiles, R, W>(
+      {
+        ...declaration,
+        variant: [extentsOf({ i, j, d }), exact && 'exact', ...flags],
+        choice,
+        // the result of a `dot` has the axis of its left operand first
+        tiles: own === 'queries' ? { i, j, d } : { j, i, d },
+      },
+      (k, symbols) => program(k, attentionBlock(k, symbols, switches), symbols),
+    );
+    // what `attentionBlock` declares by itself
+    const sizesGiven = { heads, queryTime, keyTime, scale, ...(exact ? {} : { width }) };
+    return launchable.over(own === 'queries' ? { i: queryTime } : { j: keyTime }, heads, batch).with(args, {
+      slots: { ...(mask && { mask }), ...(dropout && { key: dropout.key }) },
+      scalars: { ...sizesGiven, ...(dropout && dropoutScalars(dropout)) },
+    });
   };
 }
 
-/** What `attentionBlock` declares by itself. */
-function bindings(dims: AttentionDims, { exact, dropout: drops }: Switches): Bindings {
-  const { heads, queryTime, keyTime, width, scale, mask, dropout } = dims;
-  const keep = 1 - (dropout?.rate ?? 0);
-  return {
-    slots: { ...(mask && { mask }), ...(drops && dropout && { key: dropout.key }) },
-    scalars: {
-      heads,
-      queryTime,
-      keyTime,
-      scale,
-      ...(exact ? {} : { width }),
-      ...(drops && {
-        stream: (dropout?.stream ?? 0) >>> 0,
-        threshold: Math.min(0xffffffff, Math.floor(keep * 0x100000000)),
-        inverseKeep: 1 / keep,
-      }),
-    },
-  };
-}
+/** What the programs of attention's kernels have in common: one block of queries or keys of one head of one sample. */
+export type AttentionBlock = ReturnType<typeof attentionBlock>;
 
 /** Grid: blocks (dimension 0), heads (1), batch (2). */
-function attentionBlock(
-  k: KernelBuilder,
-  { i, j, d }: Axes<'i' | 'j' | 'd'>,
-  switches: Switches,
-): AttentionBlock {
+function attentionBlock(k: KernelBuilder, { i, j, d }: Axes<'i' | 'j' | 'd'>, switches: Switches) {
   const { exact, causal, masked, dropout } = switches;
-  const [heads, queryTime, keyTime] = [
-    k.parameter('heads'),
-    k.parameter('queryTime'),
-    k.parameter('keyTime'),
-  ];
+  const heads = k.parameter('heads');
+  const queryTime = k.parameter('queryTime');
+  const keyTime = k.parameter('keyTime');
   const scale = k.parameter('scale', 'f32');
   const width = exact ? k.constant(d.size, 'i32') : k.parameter('width');
   const mask = masked ? k.read('mask', 'u32') : undefined;
@@ -182,14 +123,20 @@ function attentionBlock(
     [head, width],
     ...matrix(T, D, tokenStride),
   ];
-  const perQuery = (I: Span): readonly TermInput[] => matrix(headIndex, I, queryTime);
+  /** address of a number per query in [batch, heads, queryTime] */
+  const perQuery = (I: Span) => matrix(headIndex, I, queryTime);
   return {
     i,
     j,
     d,
+    /** the program's own block, along i or j */
     own,
     scale,
-    meet(initial, body) {
+    /** Walks the blocks of the other axis that may meet the program's own. */
+    meet<const I extends readonly Value[]>(
+      initial: I,
+      body: (other: Span, carried: Carried<I>) => readonly Value[],
+    ): Carried<I> {
       const other = ownsQueries ? j : i;
       const time = ownsQueries ? keyTime : queryTime;
       const from = causal && !ownsQueries ? k.mul(k.div(own.start, i.size), i.size) : 0;
@@ -198,22 +145,27 @@ function attentionBlock(
         body(k.span(other, start, time), carried),
       );
     },
-    head: (buffer, T) => k.load(buffer, at(T)),
-    storeHead: (buffer, T, value) => k.store(buffer, at(T), value),
-    product: (queries, keys) =>
+    /** tile of [batch, time, heads·width] over queries or keys and the elements of this head */
+    head: (buffer: Buffer, T: Span): Value => k.load(buffer, at(T)),
+    storeHead: (buffer: Buffer, T: Span, value: Value): void => k.store(buffer, at(T), value),
+    /** queries · keysᵀ, of which the rows are those of the program's own block */
+    product: (queries: Value, keys: Value): Value =>
       ownsQueries ? k.dot(queries, keys, undefined, d) : k.dot(keys, queries, undefined, d),
     perQuery,
-    levels: (I) => {
+    /** addresses of the largest score of a query and of log Σ e^(score − largest), in [batch, heads, 2, queryTime] */
+    levels(I: Span): readonly [largest: readonly TermInput[], logSum: readonly TermInput[]] {
       const largest = matrix(headIndex, I, k.mul(queryTime, 2));
       return [largest, [[1, queryTime], ...largest]];
     },
-    allowed(I, J) {
+    /** where query i may attend to key j, bool over i, j or both */
+    allowed(I: Span, J: Span): Value {
       const inside = k.inside(J);
       const word = mask && k.load(mask, matrix(sample, J, keyTime));
       const unmasked = word ? k.and(inside, k.map('ne', word, 0)) : inside;
       return causal ? k.and(unmasked, k.le(indices(k, J), indices(k, I))) : unmasked;
     },
-    dropout: dropout ? dropoutBy(k, headIndex, queryTime, keyTime) : () => (tile) => tile,
+    /** what dropout makes of tiles over this block: 0 where it drops, 1 / (1 − rate) times the element elsewhere */
+    dropout: dropout ? dropoutBy(k, headIndex, queryTime, keyTime) : () => (tile: Value) => tile,
   };
 }
 
@@ -224,22 +176,17 @@ const indices = (k: KernelBuilder, { axis, start }: Span): Value => k.add(k.aran
  * Keeps a probability iff its random word is below (1 − rate)·2³². The counter is the element's index in
  * [batch, heads, queryTime, keyTime] modulo 2³², so forward and backward draw the same mask, whatever their tiles.
  */
-function dropoutBy(
-  k: KernelBuilder,
-  headIndex: Value,
-  queryTime: Value,
-  keyTime: Value,
-): AttentionBlock['dropout'] {
+function dropoutBy(k: KernelBuilder, headIndex: Value, queryTime: Value, keyTime: Value) {
   const words = k.read('key', 'u32');
   const stream = k.parameter('stream', 'u32');
   const key = [k.map('bitXor', k.load(words, [[0, 1]]), stream), k.load(words, [[1, 1]])] as const;
   const threshold = k.parameter('threshold', 'u32');
   const inverseKeep = k.parameter('inverseKeep', 'f32');
-  return (I, J) => {
+  return (I: Span, J: Span) => {
     const row = k.add(indices(k, I), k.mul(headIndex, queryTime));
     const element = k.add(indices(k, J), k.mul(row, keyTime));
     const word = k.random(key, [k.cast(element, 'u32'), 0], 0);
     const factor = k.select(k.lt(word, threshold), inverseKeep, 0);
-    return (tile) => k.mul(tile, factor);
+    return (tile: Value) => k.mul(tile, factor);
   };
 }

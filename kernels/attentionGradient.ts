@@ -103,8 +103,5 @@ export function planAttentionGradient(
 ): LaunchPlan[] {
   const { batch, heads, queryTime } = args;
   const products = temporary('products', 'f32', [batch, heads, queryTime]);
-  return [
-    queryGradient.over(args).with({ ...args, products }),
-    keyGradient.over(args).with({ ...args, products }),
-  ];
+  return [queryGradient({ ...args, products }), keyGradient({ ...args, products })];
 }

@@ -5,7 +5,7 @@ import type { Span, Value } from '../src/kernel/ir.ts';
 import * as crf from './crfBlock.ts';
 import { planCrfWeights } from './crfForward.ts';
 import { type Axes, type Buffers, floats, kernel, type Slots } from './kernel.ts';
-import { among, matrix, temporary, tileExtent, tileOf } from './plan.ts';
+import { among, forEach, matrix, temporary, tileExtent, tileOf } from './plan.ts';
 
 /**
  * Marginals of a linear-chain CRF by recursion from the last step, and with them the gradient of log Z − score of the tags.
@@ -82,7 +82,8 @@ const crfBackward = ({ block, labels, stage }: crf.CrfTiles) =>
         // sequences that end at t − 1 begin here
         return [k.select(k.eq(t, lengths), last, counts(pair.before))];
       });
-      crf.fillSteps(k, longest, time, (t) => {
+      // steps that no sequence has
+      forEach(k, longest, time, 1, (t) => {
         for (const buffer of [demissions, left, right]) k.store(buffer, step(t), k.fill([b, y], 0));
         for (const buffer of [mass, exact]) k.store(buffer, moment(t), k.fill([b], 0));
       });

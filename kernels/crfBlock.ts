@@ -140,14 +140,6 @@ export const whereSteps = <const I extends readonly Value[]>(
   body: (t: Value) => readonly Value[],
 ): Carried<I> => k.loop(0, k.min(time, 1), 1, otherwise, (t, ..._) => body(t));
 
-/** Writes steps from `from` on, which no sequence has. */
-export function fillSteps(k: KernelBuilder, from: Value, to: Value, write: (t: Value) => void): void {
-  k.loop(from, to, 1, [], (t) => {
-    write(t);
-    return [];
-  });
-}
-
 /** log Σ e^paths along `over`; −∞ where all paths are. */
 export function logSum(k: KernelBuilder, paths: Value, over: Axis): Value {
   const top = finite(k, k.maximum(paths, over));

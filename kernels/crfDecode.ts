@@ -3,7 +3,7 @@ import type { Value } from '../src/kernel/ir.ts';
 import * as crf from './crfBlock.ts';
 import { planCrfSemiring } from './crfSemiring.ts';
 import { kernel, type Slots } from './kernel.ts';
-import { ABSENT, matrix, temporary } from './plan.ts';
+import { ABSENT, forEach, matrix, temporary } from './plan.ts';
 
 /**
  * What is added to the scores of what may not be, by constraints (BIO, BIOES, …). As no sum of other scores comes near it, a
@@ -54,7 +54,8 @@ const crfPath = ({ block, labels }: crf.CrfTiles) =>
         k.store(tags, moment(t), within);
         return [within];
       });
-      crf.fillSteps(k, longest, time, (t) => k.store(tags, moment(t), none));
+      // steps that no sequence has
+      forEach(k, longest, time, 1, (t) => k.store(tags, moment(t), none));
     },
   );
 

@@ -3,7 +3,7 @@ import type { KernelBuilder, ValueLike } from '../src/kernel/build.ts';
 import type { Span, Value } from '../src/kernel/ir.ts';
 import * as crf from './crfBlock.ts';
 import { type Axes, type Buffers, floats, kernel, type Slots } from './kernel.ts';
-import { ABSENT, extentsOf, matrix, roundUp, temporary, tileExtent, tileOf } from './plan.ts';
+import { ABSENT, extentsOf, forEach, matrix, roundUp, temporary, tileExtent, tileOf } from './plan.ts';
 
 /**
  * Transitions in the exponential domain:  level[z] = max_y T[y, z],  weights[y, z] = exp(T[y, z] − level[z]).
@@ -143,7 +143,8 @@ function recursion(
     const active = k.lt(t, lengths);
     return [k.select(active, after, a), k.select(active, k.add(shifts, shift), shifts)];
   });
-  crf.fillSteps(k, k.max(longest, 1), time, (t) => save(t, k.fill([b, y], 0), k.fill([b], 0)));
+  // steps that no sequence has
+  forEach(k, k.max(longest, 1), time, 1, (t) => save(t, k.fill([b, y], 0), k.fill([b], 0)));
   return { remainder, whole };
 }
 

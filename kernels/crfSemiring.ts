@@ -3,7 +3,7 @@ import type { KernelBuilder, ValueLike } from '../src/kernel/build.ts';
 import type { Axis, Value } from '../src/kernel/ir.ts';
 import * as crf from './crfBlock.ts';
 import { kernel, type Slots } from './kernel.ts';
-import { ABSENT, matrix, roundUp } from './plan.ts';
+import { ABSENT, forEach, matrix, roundUp } from './plan.ts';
 
 /**
  * The recursion of a linear-chain CRF over a semiring (⊕, +): ⊕ over all labellings y of a sequence of
@@ -65,7 +65,8 @@ const crfSemiring = (extent: number, semiring: Semiring) =>
         keep(t, next);
         return [next, k.add(sum, shift)];
       });
-      crf.fillSteps(k, k.max(length, 1), time, (t) => keep(t, k.fill([y], 0)));
+      // steps that no sequence has
+      forEach(k, k.max(length, 1), time, 1, (t) => keep(t, k.fill([y], 0)));
       const total = k.add(whole, plus(k.add(level, k.load(stop, [[Y, 1]]))));
       k.store(score, [[sequence, 1]], k.select(k.lt(0, length), total, 0));
     },

@@ -1,22 +1,19 @@
-import type { Dim } from '../src/base/dim.ts';
-import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { Span } from '../src/kernel/ir.ts';
-import type { Tuned } from './kernel.ts';
 import { ABSENT } from './plan.ts';
 import { rowKernel } from './rows.ts';
 
 /**
- * Cross-entropy of logits x [rows, classes] against one label per row (i32; −1 = ignored; other labels must be below
- * `classes`):
+ * Cross-entropy of logits x [rows, columns] against one label per row (i32 [rows]; −1 = ignored; other labels must be below
+ * `columns`):
  *   loss = (m − x[label]) + log l,  m = max x,  l = Σ exp(x − m);  ignored rows have loss 0.
- * Both parts are ≥ 0, nothing cancels.
+ * Both parts are ≥ 0, nothing cancels. `levels` [2, rows] saves m and log l for the gradient.
  *
  * Gradient:  dx_c = dloss · (exp((x_c − m) − log l) − [c = label]), and 0 in ignored rows. m and log l are kept apart: large logits would
  * swallow the logarithm.
  *
  * Memory: forward reads x once (short rows) or twice, writes two numbers per row; gradient reads x and writes dx once.
  */
-const crossEntropy = rowKernel(
+export const { plan: planCrossEntropy } = rowKernel(
   {
     name: 'crossEntropy',
     doc: 'loss = log Σ exp(logits) − logits[label]',
@@ -38,8 +35,8 @@ const crossEntropy = rowKernel(
   },
 );
 
-/** Every tile of dlogits by itself: no reduction is left to do. */
-const crossEntropyGradient = rowKernel(
+/** Every tile of dlogits by itself, from dloss [rows]: no reduction is left to do. */
+export const { plan: planCrossEntropyGradient } = rowKernel(
   {
     name: 'crossEntropyGradient',
     doc: 'dlogits = (softmax(logits) − [c = label]) · dloss',
@@ -57,24 +54,3 @@ const crossEntropyGradient = rowKernel(
       store(dlogits, C, k.select(k.lt(label, 0), 0, gradient));
     }),
 );
-
-interface Logits extends Tuned {
-  readonly rows: Dim;
-  readonly classes: Dim;
-  /** f32 [rows, classes] */
-  readonly logits: Slot;
-  /** i32 [rows], −1 = ignored */
-  readonly labels: Slot;
-  /** f32 [2, rows], m and log l of each row, saved for the gradient */
-  readonly levels: Slot;
-}
-
-/** loss f32 [rows] and levels f32 [2, rows]. One launch. */
-export const planCrossEntropy = (args: Logits & { readonly loss: Slot }): LaunchPlan[] => [
-  crossEntropy.over({ ...args, columns: args.classes }).with(args),
-];
-
-/** dlogits f32 [rows, classes] from dloss f32 [rows]. One launch. */
-export const planCrossEntropyGradient = (
-  args: Logits & { readonly dloss: Slot; readonly dlogits: Slot },
-): LaunchPlan[] => [crossEntropyGradient.over({ ...args, columns: args.classes }).with(args)];

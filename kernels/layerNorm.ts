@@ -1,15 +1,15 @@
 import { ceilDivide } from '../src/base/dim.ts';
-import type { LaunchPlan, Slot } from '../src/ir/record.ts';
+import type { LaunchPlan } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Schedule, Span, Value } from '../src/kernel/ir.ts';
 import { type Epilogue, epilogueBindings, epilogueVariant, storeThrough } from './epilogue.ts';
-import { type Choice, choose, kernel } from './kernel.ts';
+import { type Choice, choose, kernel, type Slots } from './kernel.ts';
 import { addUp } from './longSum.ts';
 import { extentsOf, matrix, temporary, tileOf } from './plan.ts';
 import { type Matrix, type RowBlock, rowKernel } from './rows.ts';
 
 /**
- * Layer normalisation along the rows of x [rows, columns] with gain γ and bias β [columns]:
+ * Layer normalisation along the rows of x [rows, columns] with gain γ and bias β [columns]; mean μ and rstd [rows] are kept:
  *   μ = mean x,  σ² = mean (x − μ)²,  rstd = (σ² + ε)^(−1/2),  x̂ = (x − μ) rstd,  y = γ x̂ + β.
  * The variance takes its own pass over (x − μ)²: mean x² − μ² would cancel for rows far from zero.
  *
@@ -24,7 +24,7 @@ import { type Matrix, type RowBlock, rowKernel } from './rows.ts';
  * Memory: forward reads x once (short rows) or three times, writes y; gradient reads x and dy once or twice, writes dx
  * and 2/16 of its size in partial sums, which the second launch reads once.
  */
-const layerNorm = rowKernel(
+export const { plan: planLayerNorm } = rowKernel(
   {
     name: 'layerNorm',
     doc: 'y = γ (x − mean) rstd + β along rows',
@@ -111,31 +111,13 @@ const layerNormReduction = (choice: Choice<typeof OWN.tiles>) =>
     },
   );
 
-interface Normalised extends Matrix {
-  /** f32 [rows, columns] */
-  readonly x: Slot;
-  /** f32 [columns] */
-  readonly gamma: Slot;
-  /** f32 [rows]: written by the forward, read by the gradient */
-  readonly mean: Slot;
-  readonly rstd: Slot;
-}
-
-/** out f32 [rows, columns], mean and rstd f32 [rows]. One launch. */
-export const planLayerNorm = (
-  args: Normalised & { readonly beta: Slot; readonly out: Slot; readonly epsilon: number },
-): LaunchPlan[] => [layerNorm.over(args).with(args)];
-
 /** dx f32 [rows, columns], dgamma and dbeta f32 [columns]. Two launches: rows, then the sum over blocks of rows. */
 export function planLayerNormGradient(
-  args: Normalised & {
-    readonly dy: Slot;
-    readonly dx: Slot;
-    readonly dgamma: Slot;
-    readonly dbeta: Slot;
-    /** applied to dx */
-    readonly epilogue?: Epilogue | undefined;
-  },
+  args: Matrix &
+    Slots<'x' | 'gamma' | 'mean' | 'rstd' | 'dy' | 'dx' | 'dgamma' | 'dbeta'> & {
+      /** applied to dx */
+      readonly epilogue?: Epilogue | undefined;
+    },
 ): LaunchPlan[] {
   const { rows, columns, epilogue, schedules } = args;
   const gradient = layerNormGradient(epilogue).over(args);

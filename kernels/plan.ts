@@ -82,6 +82,13 @@ export const paddedExtent = (size: Dim, largest: number): number =>
 /** Extents as they stand in variants: `32x256`. */
 export const extentsOf = (tiles: Readonly<Record<string, number>>): string => Object.values(tiles).join('x');
 
+/** What a launch of dropout is given: an element is kept iff its random word is below `threshold`, (1 − rate)·2³². */
+export const dropoutScalars = ({ rate, stream }: { readonly rate: number; readonly stream: number }) => ({
+  stream: stream >>> 0,
+  threshold: Math.min(0xffffffff, Math.floor((1 - rate) * 0x100000000)),
+  inverseKeep: 1 / (1 - rate),
+});
+
 /** Memory that lives through the launches of one node. */
 export const temporary = (name: string, dtype: DType, shape: Shape): Slot => ({
   kind: 'temporary',
@@ -151,6 +158,20 @@ function unravel(k: KernelBuilder, sizes: readonly Value[]): Value[] {
 /** What this program takes along `axis`, one tile for each index of a grid dimension. */
 export const tileOf = (k: KernelBuilder, axis: Axis, dimension: 0 | 1 | 2 | 3, limit: ValueLike): Span =>
   k.span(axis, k.mul(k.program(dimension), axis.size), limit);
+
+/** Runs `body` for its stores from `from` up to `to`. */
+export function forEach(
+  k: KernelBuilder,
+  from: ValueLike,
+  to: ValueLike,
+  step: number,
+  body: (i: Value) => void,
+): void {
+  k.loop(from, to, step, [], (i) => {
+    body(i);
+    return [];
+  });
+}
 
 /** Address in a row-major matrix of so many columns. */
 export const matrix = (

@@ -1,14 +1,13 @@
-import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { Span } from '../src/kernel/ir.ts';
 import { ABSENT } from './plan.ts';
-import { type Matrix, rowKernel } from './rows.ts';
+import { rowKernel } from './rows.ts';
 
 /**
- * Softmax along the rows of x [rows, columns]:  y = exp(x − max x) / Σ exp(x − max x).
+ * Softmax along the rows of x [rows, columns], into out:  y = exp(x − max x) / Σ exp(x − max x).
  *
  * Memory: reads x once (whole rows) or three times (looped; the later two from cache), writes y once.
  */
-const softmax = rowKernel(
+export const { plan: planSoftmax } = rowKernel(
   {
     name: 'softmax',
     doc: 'y = exp(x − max x) / Σ exp(x − max x) along rows',
@@ -28,11 +27,11 @@ const softmax = rowKernel(
 
 /**
  * Gradient of softmax: with y_i = e^{x_i} / Σ e^{x_j},  ∂y_i/∂x_j = y_i (δ_ij − y_j), hence
- *   dx_j = Σ_i dy_i y_i (δ_ij − y_j) = y_j (dy_j − Σ_i y_i dy_i).
+ *   dx_j = Σ_i dy_i y_i (δ_ij − y_j) = y_j (dy_j − Σ_i y_i dy_i)  for y, dy and dx [rows, columns].
  *
  * Memory: reads y and dy once or twice, writes dx once.
  */
-const softmaxGradient = rowKernel(
+export const { plan: planSoftmaxGradient } = rowKernel(
   {
     name: 'softmaxGradient',
     doc: 'dx = y (dy − Σ y dy) along rows',
@@ -44,13 +43,3 @@ const softmaxGradient = rowKernel(
     each((C) => store(dx, C, k.mul(load(y, C), k.sub(load(dy, C), inner))));
   },
 );
-
-/** out = softmax(x) along the rows of [rows, columns]. One launch. */
-export const planSoftmax = (args: Matrix & Readonly<Record<'x' | 'out', Slot>>): LaunchPlan[] => [
-  softmax.over(args).with(args),
-];
-
-/** dx = y (dy − Σ y dy) along the rows of [rows, columns], where y is the forward's result. One launch. */
-export const planSoftmaxGradient = (
-  args: Matrix & Readonly<Record<'y' | 'dy' | 'dx', Slot>>,
-): LaunchPlan[] => [softmaxGradient.over(args).with(args)];

@@ -2,16 +2,11 @@ import { planCrossEntropy, planCrossEntropyGradient } from '../../kernels/crossE
 import { product, times } from '../base/dim.ts';
 import type { TensorType } from '../ir/graph.ts';
 import { defineOp } from './define.ts';
-import { expectFloat, expectShape, expectType, expectTypes, lastDim } from './rules.ts';
-
-const rowsOf = ({ shape }: TensorType) => ({
-  rows: product(shape.slice(0, -1)),
-  classes: lastDim('crossEntropy', 'the input', shape),
-});
+import { expectFloat, expectShape, expectType, expectTypes, lastDim, rowsOf } from './rules.ts';
 
 /** Labels are classes, or −1. */
 const indices = ({ logits }: { readonly logits: TensorType }) => ({
-  labels: { low: -1, below: rowsOf(logits).classes },
+  labels: { low: -1, below: lastDim('crossEntropy', 'the input', logits.shape) },
 });
 
 const flops = ({ logits }: { readonly logits: TensorType }) => times(product(logits.shape), 11);
@@ -41,7 +36,8 @@ export const crossEntropy = defineOp({
   vjp: (b, { logits, labels, levels, dloss }) => [
     b.one('crossEntropyGradient', { logits, labels, levels, dloss }),
   ],
-  lower: ({ logits }, { slots, schedules }) => planCrossEntropy({ ...slots, ...rowsOf(logits), schedules }),
+  lower: ({ logits }, { slots, schedules }) =>
+    planCrossEntropy({ ...slots, ...rowsOf('crossEntropy', logits), schedules }),
   indices,
   flops,
 });
@@ -64,7 +60,7 @@ export const crossEntropyGradient = defineOp({
     return [logits];
   },
   lower: ({ logits }, { slots, schedules }) =>
-    planCrossEntropyGradient({ ...slots, ...rowsOf(logits), schedules }),
+    planCrossEntropyGradient({ ...slots, ...rowsOf('crossEntropy', logits), schedules }),
   indices,
   flops,
 });

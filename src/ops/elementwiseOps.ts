@@ -1,3 +1,4 @@
+import { dropoutScalars } from '../../kernels/plan.ts';
 import { type DType, dtypes, isFloating } from '../base/dtype.ts';
 import { defined } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
@@ -164,11 +165,10 @@ const dropout = defineElementwise({
     return [x];
   },
   vjp: (b, { key, dout }, attributes) => [b.one('dropout', { x: dout, key }, attributes)],
-  scalars: ({ rate, stream }) => ({
-    threshold: ['u32', Math.min(0xffffffff, Math.floor((1 - rate) * 0x100000000))],
-    inverseKeep: ['f32', 1 / (1 - rate)],
-    stream: ['u32', stream >>> 0],
-  }),
+  scalars(attributes) {
+    const { threshold, inverseKeep, stream } = dropoutScalars(attributes);
+    return { threshold: ['u32', threshold], inverseKeep: ['f32', inverseKeep], stream: ['u32', stream] };
+  },
   emit(k, { x, key }, _attributes, context) {
     const { index, element, scalar } = defined(context, 'context of dropout');
     const key0 = k.map('bitXor', key, scalar('stream'));

@@ -1,16 +1,11 @@
 import { planLayerNorm, planLayerNormGradient } from '../../kernels/layerNorm.ts';
-import { type Dim, product } from '../base/dim.ts';
+import type { Dim } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { defineOp } from './define.ts';
 import { epilogueOf, epilogueTypes } from './epilogue.ts';
-import { epilogue, expectFloat, expectShape, expectTypes, lastDim } from './rules.ts';
-
-const rowsOf = ({ shape }: TensorType) => ({
-  rows: product(shape.slice(0, -1)),
-  columns: lastDim('layerNorm', 'the input', shape),
-});
+import { epilogue, expectFloat, expectShape, expectTypes, lastDim, rowsOf } from './rules.ts';
 
 /**
  * y = γ (x − mean x) / √(var x + ε) + β along the last axis (Ba, Kiros and Hinton 2016); var is the mean square deviation.
@@ -33,13 +28,13 @@ export const layerNorm = defineOp({
   },
   vjp: (b, { x, gamma, mean, rstd, dout }) => b.op('layerNormGradient', { x, gamma, mean, rstd, dy: dout }),
   lower: ({ x }, { slots, attributes: { epsilon }, schedules }) =>
-    planLayerNorm({ ...slots, ...rowsOf(x), epsilon, schedules }),
+    planLayerNorm({ ...slots, ...rowsOf('layerNorm', x), epsilon, schedules }),
   flops: 8,
 });
 
 /** Where an operand of the epilogue has rows, it has all of them: outer dims are joined. */
 function stridesUnder(x: TensorType, { shape }: TensorType): readonly Dim[] {
-  const { columns } = rowsOf(x);
+  const { columns } = rowsOf('layerNorm', x);
   const outer = shape.slice(0, -1);
   const hasRows = outer.some((dim) => dim !== 1);
   if (hasRows) expectShape('layerNormGradient', 'an operand of the epilogue', outer, x.shape.slice(0, -1));
@@ -71,7 +66,7 @@ export const layerNormGradient = (registry: OpRegistry) =>
     lower: ({ x, dx, extras }, { slots, attributes, schedules }) =>
       planLayerNormGradient({
         ...slots,
-        ...rowsOf(x),
+        ...rowsOf('layerNorm', x),
         schedules,
         epilogue: epilogueOf(registry, attributes, [dx, ...extras], slots, (type) => stridesUnder(x, type)),
       }),

@@ -157,6 +157,12 @@ export function lastDim(op: string, what: string, shape: Shape): Dim {
   return shape.at(-1) ?? fail('FROND-S013', `${op}: ${what} is a scalar`);
 }
 
+/** A tensor as a matrix, whose rows run along the last dimension. */
+export const rowsOf = (op: string, { shape }: TensorType) => ({
+  rows: product(shape.slice(0, -1)),
+  columns: lastDim(op, 'the input', shape),
+});
+
 export const difference = (x: Dim, y: Dim): Dim => (x === y ? 0 : minus(x, y));
 
 // ---- cost

@@ -31,7 +31,7 @@ const labels = Int32Array.from({ length: ROWS }, (_, r) => (r % 5) - 1);
 
 function rowSamples(columns: Dim): Sample[] {
   const dims = { rows: 'rows', columns };
-  const logits = { logits: input(0), labels: input(1), rows: 'rows', classes: columns };
+  const logits = { logits: input(0), labels: input(1), rows: 'rows', columns };
   return [
     {
       name: 'softmax',

@@ -140,7 +140,7 @@ function rowKernels({ rows, columns }: SampleSizes): Sample[] {
   };
 
   const classes = Int32Array.from({ length: rows }, (_, r) => (r % 5) - 1);
-  const logits = { logits: input(0), labels: input(1), rows: 'rows', classes: 'columns' };
+  const logits = { logits: input(0), labels: input(1), rows: 'rows', columns: 'columns' };
   const crossEntropy: Sample = {
     name: 'cross-entropy',
     plans: planCrossEntropy({ ...logits, loss: output(0), levels: output(1) }),
