@@ -12,18 +12,15 @@ export function fitInChunk(start: number, words: number, chunk: number | undefin
   return start + words <= next ? start : next;
 }
 
-/** Where tensors of these lengths begin that lie one behind the other, and where the last one ends. */
-export function sideBySide(
-  lengths: readonly number[],
-  chunk: number | undefined,
-): { readonly offsets: readonly number[]; readonly end: number } {
-  let end = 0;
-  const offsets = lengths.map((words) => {
-    const offset = fitInChunk(end, words, chunk);
-    end = offset + words;
+/** Where tensors of these lengths begin that lie one behind the other, and the words that they take. */
+export function sideBySide(lengths: readonly number[], chunk: number | undefined) {
+  let words = 0;
+  const offsets = lengths.map((length) => {
+    const offset = fitInChunk(words, length, chunk);
+    words = offset + length;
     return offset;
   });
-  return { offsets, end };
+  return { offsets, words };
 }
 
 export const tooLarge = (what: string, bytes: number, limit: number): FrondError =>

@@ -1,11 +1,12 @@
 import { checkOptions } from '../base/arguments.ts';
 import { evaluate, type Sizes } from '../base/dim.ts';
+import type { DType } from '../base/dtype.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
-import { type Graph, type Ref, splitRef } from '../ir/graph.ts';
+import { type Graph, type Node, type Ref, splitRef } from '../ir/graph.ts';
 import { nodeOf, typeOfRef } from '../ir/names.ts';
 import { ARENA_BLOCKS } from '../ir/record.ts';
-import { bindCommands, elementsOf, launchShapes, locator, planProgram } from './bind.ts';
+import { bindCommands, elementsOf, launchShapes, planProgram, sharedKey, slotsOf } from './bind.ts';
 import { requireFits, sideBySide } from './chunks.ts';
 import type { BoundProgram, Device, LaunchTime, Location, Memory } from './device.ts';
 import { type Feeds, readFeeds, type TensorValue } from './feeds.ts';
@@ -13,15 +14,27 @@ import { checkIndices, outsideOf } from './indices.ts';
 import type { LoweredProgram } from './lower.ts';
 import { align } from './memoryPlan.ts';
 import { atNode, inputsOf } from './nodes.ts';
-import { BLOCK } from './parameters.ts';
+import { BLOCK, parametersOf } from './parameters.ts';
 import type { ArenaName, ModelState } from './state.ts';
-import { groupTables } from './updates.ts';
+import { groupTable, isGroupTable } from './updates.ts';
+
+/** Where something of the program lies, by its key (`bind.ts`). */
+type Placed = readonly [key: string, place: Location];
+type Places = ReadonlyMap<string, Location>;
 
 /** The program with memory and numbers of one set of sizes. */
 interface Binding {
   readonly sizes: Sizes;
   readonly program: BoundProgram;
-  readonly tensor: (ref: Ref) => Location;
+  readonly places: Places;
+}
+
+/** A tensor that gets memory from the executable. */
+interface Tensor {
+  readonly key: string;
+  readonly words: number;
+  readonly dtype: DType;
+  readonly values?: () => ArrayLike<number>;
 }
 
 /** Bindings kept: one per set of sizes, the latest ones. */
@@ -47,10 +60,10 @@ export class Executable {
   readonly state: ModelState;
   readonly #device: Device;
   readonly #bindings = new Map<string, Binding>();
-  /** memory that only grows: results of the step, and what is fed */
-  readonly #blocks = new Map<'results' | 'inputs', Memory>();
-  readonly #constants = new Map<Ref, Location>();
-  readonly #tables = new Map<string, Location>();
+  /** memory that only grows, by what it is for */
+  readonly #memories = new Map<string, Memory>();
+  /** by key */
+  #tables: Places = new Map();
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(program: LoweredProgram, state: ModelState) {
@@ -93,12 +106,10 @@ export class Executable {
   /** Gives the memory back after the runs asked for so far. A later run takes new memory. */
   free(): Promise<void> {
     return this.#inTurn(async () => {
-      const places = [...this.#constants.values(), ...this.#tables.values()];
-      for (const memory of new Set([...this.#blocks.values(), ...places.map((place) => place.memory)])) {
-        this.#device.free(memory);
-      }
-      this.#forgetAll();
-      for (const known of [this.#blocks, this.#constants, this.#tables]) known.clear();
+      this.#forget();
+      for (const memory of this.#memories.values()) this.#device.free(memory);
+      this.#memories.clear();
+      this.#tables = new Map();
     });
   }
 
@@ -130,7 +141,7 @@ export class Executable {
 
   async #checkNotes(): Promise<void> {
     const notes = this.program.computedIndices.flatMap((computed) => {
-      const place = this.#tables.get(computed.report);
+      const place = this.#tables.get(sharedKey('table', computed.report));
       return place === undefined ? [] : [{ computed, place }];
     });
     const read = await Promise.all(notes.map(({ place }) => this.#device.read(place)));
@@ -149,7 +160,8 @@ export class Executable {
     this.state.requireWritten(this.graph);
     const binding = await this.#binding(sizes);
     for (const { node, name } of inputsOf(this.graph)) {
-      await this.#device.write(binding.tensor(node.id), defined(tensors.get(name), `feed ${name}`).data);
+      const place = this.#placeOf(node.id, binding);
+      await this.#device.write(place, defined(tensors.get(name), `feed ${name}`).data);
     }
     return binding;
   }
@@ -161,12 +173,18 @@ export class Executable {
     });
   }
 
-  async #read(ref: Ref, { sizes, tensor }: Binding): Promise<TensorValue> {
+  #placeOf(ref: Ref, { places }: Binding): Location {
+    return defined(places.get(this.program.root(ref)), `memory of ${ref}`);
+  }
+
+  async #read(ref: Ref, binding: Binding): Promise<TensorValue> {
     const { dtype, shape } = typeOfRef(this.graph, ref);
     return {
       dtype,
-      shape: atNode(nodeOf(this.graph, splitRef(ref).id), () => shape.map((dim) => evaluate(dim, sizes))),
-      data: await this.#device.read(tensor(ref)),
+      shape: atNode(nodeOf(this.graph, splitRef(ref).id), () =>
+        shape.map((dim) => evaluate(dim, binding.sizes)),
+      ),
+      data: await this.#device.read(this.#placeOf(ref, binding)),
     };
   }
 
@@ -176,134 +194,118 @@ export class Executable {
     // the least recently used binding stands first
     this.#bindings.delete(key);
     this.#bindings.set(key, binding);
-    const oldest = this.#bindings.keys().next().value;
-    if (this.#bindings.size > KEPT_BINDINGS && oldest !== undefined) this.#forget(oldest);
+    if (this.#bindings.size > KEPT_BINDINGS) this.#forget([...this.#bindings.keys()].slice(0, 1));
     return binding;
   }
 
-  #forget(key: string): void {
-    this.#bindings.get(key)?.program.free?.();
-    this.#bindings.delete(key);
-  }
-
-  #forgetAll(): void {
-    for (const key of [...this.#bindings.keys()]) this.#forget(key);
+  #forget(keys: readonly string[] = [...this.#bindings.keys()]): void {
+    for (const key of keys) {
+      this.#bindings.get(key)?.program.free?.();
+      this.#bindings.delete(key);
+    }
   }
 
   async #bind(sizes: Sizes): Promise<Binding> {
-    const plan = planProgram(this.program, sizes, this.#device.chunkWords);
-    const results = await this.#grow('results', plan.words);
-    const inputs = await this.#placeInputs(sizes);
-    const constants = await this.#placeConstants(sizes);
-    const fixed = new Map([...constants, ...inputs, ...(await this.#placeState())]);
-    await this.#fillTables();
-    const arenas = new Map<string, Location>();
-    for (const name of this.#slotNames('arena')) arenas.set(name, await this.state.arena(name as ArenaName));
-    const places = locator(this.program, plan, sizes, {
-      results,
-      fixed,
-      arena: (name) => defined(arenas.get(name), `arena ${name}`),
-      table: (name) => defined(this.#tables.get(name), `table ${name}`),
-    });
-    const commands = bindCommands(this.program, places, sizes, this.#device.chunkWords);
-    const program = await this.#device.bind(commands);
-    return { sizes, program, tensor: places.tensor };
-  }
-
-  /** Memory that only grows; bindings into the outgrown block are forgotten. */
-  async #grow(which: 'results' | 'inputs', words: number): Promise<Memory> {
-    const known = this.#blocks.get(which);
-    if (known !== undefined && known.words >= words) return known;
-    if (known !== undefined) this.#discard(this.#blocks, which, known);
-    const memory = await this.#device.allocate(Math.max(1, words));
-    this.#blocks.set(which, memory);
-    return memory;
-  }
-
-  /** Frees memory that is too small; no binding may use it any more, also if there is none to replace it. */
-  #discard<K>(from: Map<K, unknown>, key: K, memory: Memory): void {
-    from.delete(key);
-    this.#forgetAll();
-    this.#device.free(memory);
-  }
-
-  async #placeInputs(sizes: Sizes): Promise<Map<Ref, Location>> {
     const { chunkWords } = this.#device;
-    const inputs = inputsOf(this.graph);
-    const lengths = inputs.map(({ name, type }) => {
-      const length = elementsOf(type, sizes);
-      requireFits(`input ${name}`, length, chunkWords);
-      return length;
-    });
-    const { offsets, end } = sideBySide(lengths.map(align), chunkWords);
-    const memory = await this.#grow('inputs', end);
-    const placed = inputs.map(({ node, type: { dtype } }, i) => {
-      return [node.id, { memory, offset: offsets[i] ?? 0, length: lengths[i] ?? 0, dtype }] as const;
-    });
-    return new Map(placed);
+    const plan = planProgram(this.program, sizes, chunkWords);
+    const results = await this.#place('results', plan.tensors, plan);
+    const inputs = inputsOf(this.graph).map(({ node, name }) => this.#tensorOf(`input ${name}`, node, sizes));
+    const fed = await this.#place('inputs', inputs);
+    const constants = await this.#placeConstants(sizes);
+    const state = await this.#placeState();
+    this.#tables = new Map(await this.#place('tables', this.#tensorsOfTables()));
+    const places = new Map([...results, ...fed, ...constants, ...state, ...this.#tables]);
+    const program = await this.#device.bind(bindCommands(this.program, places, sizes, chunkWords));
+    return { sizes, program, places };
   }
 
-  async #placeState(): Promise<Map<Ref, Location>> {
-    const parameters = Object.values(this.graph.nodes).flatMap(({ op, id, attributes }) =>
-      op === 'parameter' ? [['parameter', id, String(attributes.name)] as const] : [],
-    );
-    const gradients = [...this.program.gradients].map(([ref, name]) => ['gradient', ref, name] as const);
-    const places = new Map<Ref, Location>();
-    for (const [arena, ref, name] of [...parameters, ...gradients]) {
-      const { offset, length } = this.state.entry(name);
-      places.set(ref, { ...(await this.state.arena(arena)), offset, length });
+  /** @throws FROND-R025 where no chunk holds it */
+  #tensorOf(what: string, node: Node, sizes: Sizes): Tensor {
+    const type = typeOfRef(this.graph, node.id);
+    const words = atNode(node, () => elementsOf(type, sizes));
+    requireFits(what, words, this.#device.chunkWords);
+    return { key: node.id, words, dtype: type.dtype };
+  }
+
+  /**
+   * Places tensors in memory that only grows, one behind the other where no plan says where. Their values are written when the memory
+   * is new. No binding may use what is outgrown any more, also if there is none to replace it.
+   */
+  async #place(
+    what: string,
+    tensors: readonly Tensor[],
+    { offsets, words } = sideBySide(
+      tensors.map((tensor) => align(tensor.words)),
+      this.#device.chunkWords,
+    ),
+  ): Promise<Placed[]> {
+    const known = this.#memories.get(what);
+    const isNew = known === undefined || known.words < words;
+    if (isNew && known !== undefined) {
+      this.#memories.delete(what);
+      this.#forget();
+      this.#device.free(known);
+    }
+    const memory = isNew ? await this.#device.allocate(Math.max(1, words)) : known;
+    const placed = tensors.map(({ key, words: length, dtype }, i): Placed => {
+      return [key, { memory, offset: offsets[i] ?? 0, length, dtype }];
+    });
+    for (const [i, [, place]] of isNew ? placed.entries() : []) {
+      const values = tensors[i]?.values?.();
+      if (values !== undefined) await this.#device.write({ ...place, length: values.length }, values);
+    }
+    this.#memories.set(what, memory);
+    return placed;
+  }
+
+  /** Constants are written once; one of a named size again when it has to be longer than ever before. */
+  async #placeConstants(sizes: Sizes): Promise<Placed[]> {
+    const places: Placed[] = [];
+    for (const node of Object.values(this.graph.nodes)) {
+      if (node.op !== 'constant') continue;
+      const what = `constant ${node.id}`;
+      const { value } = node.attributes;
+      const tensor = this.#tensorOf(what, node, sizes);
+      // as much as the memory holds, which is not written again for a size within it
+      const filled = (): number[] => new Array<number>(align(tensor.words)).fill(Number(value));
+      const values = Array.isArray(value) ? () => value.map(Number) : filled;
+      places.push(...(await this.#place(what, [{ ...tensor, values }])));
     }
     return places;
   }
 
-  /** Constants are written once; one of a named size again when it has to be longer than ever before. */
-  async #placeConstants(sizes: Sizes): Promise<ReadonlyMap<Ref, Location>> {
-    for (const node of Object.values(this.graph.nodes)) {
-      const { op, id, types, attributes } = node;
-      if (op !== 'constant') continue;
-      const type = defined(types[0], 'type of a constant');
-      const length = atNode(node, () => elementsOf(type, sizes));
-      requireFits(`constant ${id}`, length, this.#device.chunkWords);
-      const known = this.#constants.get(id);
-      if (known !== undefined && known.length >= length) continue;
-      if (known !== undefined) this.#discard(this.#constants, id, known.memory);
-      const { value } = attributes;
-      const values = Array.isArray(value) ? value.map(Number) : new Array<number>(length).fill(Number(value));
-      const memory = await this.#device.allocate(align(length));
-      const location = { memory, offset: 0, length, dtype: type.dtype };
-      await this.#device.write(location, values);
-      this.#constants.set(id, location);
+  async #placeState(): Promise<Placed[]> {
+    const parameters = parametersOf(this.graph).map(({ node, name }) => [node.id, name] as const);
+    const places: Placed[] = [];
+    for (const [arena, refs] of [
+      ['parameter', parameters],
+      ['gradient', this.program.gradients],
+    ] as const) {
+      for (const [ref, name] of refs) {
+        const { offset, length } = this.state.entry(name);
+        places.push([ref, { ...(await this.state.arena(arena)), offset, length }]);
+      }
     }
-    return this.#constants;
+    for (const name of this.#sharedNames('arena'))
+      places.push([sharedKey('arena', name), await this.state.arena(name as ArenaName)]);
+    return places;
   }
 
-  /** Names of the state's arenas, or of the group tables, that launches use. */
-  #slotNames(kind: 'arena' | 'table'): Set<string> {
-    const launches = this.program.nodes.flatMap((step) => step.launches);
-    const slots = launches.flatMap((launch) => Object.values(launch.slots));
-    return new Set(slots.flatMap((slot) => (slot.kind === kind ? [slot.name] : [])));
+  /** Names of the state's arenas, or of the tables, that launches use. */
+  #sharedNames(kind: 'arena' | 'table'): string[] {
+    const slots = this.program.nodes.flatMap(slotsOf);
+    return [...new Set(slots.flatMap((slot) => (slot.kind === kind ? [slot.name] : [])))];
   }
 
-  async #fillTables(): Promise<void> {
-    const names = [...this.#slotNames('table')].filter((name) => !this.#tables.has(name));
-    if (names.length === 0) return;
-    const groups = groupTables(
-      this.graph,
-      this.program.nodes.map(({ node }) => node),
-      (name) => this.state.entry(name),
-      this.state.layout.elements,
-    );
-    const tables = names.map((name) => ({ name, values: groups.get(name) ?? new Int32Array(NOTE_WORDS) }));
-    // of equal length, in one memory: a GPU that binds few buffers then binds them as one
-    const length = align(Math.max(...tables.map(({ values }) => values.length)));
-    const lengths = tables.map(() => length);
-    const { offsets, end } = sideBySide(lengths, this.#device.chunkWords);
-    const memory = await this.#device.allocate(end);
-    for (const [i, { name, values }] of tables.entries()) {
-      const dtype = values instanceof Int32Array ? 'i32' : 'f32';
-      const location: Location = { memory, offset: offsets[i] ?? 0, length: values.length, dtype };
-      await this.#device.write(location, values);
-      this.#tables.set(name, location);
-    }
+  /** Tables of parameter groups, and notes, which are zero at first, as memory is. They share memory, so that a GPU can bind all as one. */
+  #tensorsOfTables(): Tensor[] {
+    return this.#sharedNames('table').map((name) => {
+      const key = sharedKey('table', name);
+      if (!isGroupTable(name)) return { key, words: NOTE_WORDS, dtype: 'i32' };
+      const { layout } = this.state;
+      const order = this.program.nodes.map(({ node }) => node);
+      const values = () => groupTable(name, this.graph, order, layout);
+      return { key, words: layout.elements / BLOCK, dtype: 'f32', values };
+    });
   }
 }

@@ -27,6 +27,12 @@ export interface ParameterLayout {
   readonly elements: number;
 }
 
+/** The parameters that a graph declares, by name. */
+export const parametersOf = ({ nodes }: Graph): { readonly node: Node; readonly name: string }[] =>
+  Object.values(nodes)
+    .filter(({ op }) => op === 'parameter')
+    .map((node) => ({ node, name: String(node.attributes.name) }));
+
 /** In whole blocks. */
 const paddedLength = ({ length }: ParameterEntry): number => Math.ceil(length / BLOCK) * BLOCK;
 
@@ -76,8 +82,7 @@ export function layoutParameters(graphs: readonly Graph[]): ParameterLayout {
   checkArguments('layoutParameters', { graphs: is.listOf(irKind, 'graphs') }, [graphs]);
   const entries = new Map<string, ParameterEntry>();
   let offset = 0;
-  for (const node of graphs.flatMap((graph) => Object.values(graph.nodes))) {
-    if (node.op !== 'parameter') continue;
+  for (const { node } of graphs.flatMap(parametersOf)) {
     const entry = entryOf(node, offset);
     const known = entries.get(entry.name);
     if (known === undefined) {
@@ -96,9 +101,9 @@ export function chunkLayout(layout: ParameterLayout, chunk: number | undefined):
   if (chunk === undefined || layout.elements <= chunk) return layout;
   const known = [...layout.entries.values()];
   for (const { name, length } of known) requireFits(`parameter ${name}`, length, chunk);
-  const { offsets, end } = sideBySide(known.map(paddedLength), chunk);
+  const { offsets, words } = sideBySide(known.map(paddedLength), chunk);
   const entries = known.map((entry, i) => [entry.name, { ...entry, offset: offsets[i] ?? 0 }] as const);
-  return { entries: new Map(entries), elements: end };
+  return { entries: new Map(entries), elements: words };
 }
 
 function xavierLimit(shape: readonly number[]): number {

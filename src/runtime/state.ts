@@ -11,6 +11,7 @@ import {
   initialValues,
   type ParameterEntry,
   type ParameterLayout,
+  parametersOf,
   requireSameShape,
 } from './parameters.ts';
 
@@ -83,9 +84,7 @@ export class ModelState {
   require(graph: Graph): void {
     this.#check();
     checkArguments('state.require', { graph: irKind }, [graph]);
-    for (const node of Object.values(graph.nodes)) {
-      if (node.op === 'parameter') requireSameShape(this.entry(String(node.attributes.name)), node);
-    }
+    for (const { node, name } of parametersOf(graph)) requireSameShape(this.entry(name), node);
   }
 
   #check(): void {
@@ -102,9 +101,7 @@ export class ModelState {
   requireWritten(graph: Graph): void {
     this.#check();
     if (this.#written.size === this.layout.entries.size) return;
-    const names = Object.values(graph.nodes).flatMap(({ op, attributes: { name } }) =>
-      op === 'parameter' && !this.#written.has(String(name)) ? [String(name)] : [],
-    );
+    const names = parametersOf(graph).flatMap(({ name }) => (this.#written.has(name) ? [] : [name]));
     if (names.length === 0) return;
     throw new FrondError('FROND-R032', `graph ${graph.name}: parameters without values: ${listed(names)}`, {
       hint: 'draw first weights with state.initialize(seed), or load some with state.write(name, values)',

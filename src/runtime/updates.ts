@@ -1,9 +1,9 @@
-import { FrondError } from '../base/errors.ts';
+import { defined, FrondError } from '../base/errors.ts';
 import type { Graph, Node, NodeId, Ref } from '../ir/graph.ts';
-import { findNode, nodePath, typeOfRef } from '../ir/names.ts';
+import { findNode, placeOf, typeOfRef } from '../ir/names.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { gradientsOf, isSource, memoryRoots } from './nodes.ts';
-import { BLOCK, type ParameterEntry } from './parameters.ts';
+import { BLOCK, type ParameterLayout } from './parameters.ts';
 
 /**
  * Every gradient that an update reads gets memory of its own in the gradient arena. Where one tensor is the gradient of
@@ -24,8 +24,7 @@ export function giveGradientsMemory(graph: Graph, order: readonly Node[], regist
     if (known !== undefined) {
       const summary = `parameter ${parameter} has two gradients: %${known.home} and %${home}`;
       throw new FrondError('FROND-R016', summary, {
-        node: nodePath(reader),
-        place: reader.source,
+        ...placeOf(reader),
         hint: 'add them up before the updates read them',
       });
     }
@@ -81,10 +80,13 @@ export function pinnedGradients(
 }
 
 /** The attribute of update nodes that each table is made from, and what parameters get that it does not list. */
-const TABLES = [
-  { name: 'rate', attribute: 'rates', otherwise: 1 },
-  { name: 'decay', attribute: 'decays', otherwise: 0 },
-] as const;
+const TABLES = {
+  rate: { attribute: 'rates', otherwise: 1 },
+  decay: { attribute: 'decays', otherwise: 0 },
+} as const;
+type GroupTable = keyof typeof TABLES;
+
+export const isGroupTable = (name: string): name is GroupTable => Object.hasOwn(TABLES, name);
 
 /** What an update says about its parameters; one graph has one table, so all of its updates must say the same. */
 const groupsOf = ({ attributes: { parameters, rates, decays } }: Node): string =>
@@ -94,37 +96,31 @@ const groupsOf = ({ attributes: { parameters, rates, decays } }: Node): string =
  * One number per block of the arenas, from the update nodes' attributes `parameters`, `rates` (default 1) and `decays`
  * (default 0). Blocks of parameters that no update names have rate 0: the optimizer leaves them alone.
  *
- * @returns tables by name
  * @throws FROND-R015 when updates of one graph differ in their parameters, rates or decays
  */
-export function groupTables(
+export function groupTable(
+  name: GroupTable,
   graph: Graph,
   order: readonly Node[],
-  entry: (parameter: string) => ParameterEntry,
-  elements: number,
-): ReadonlyMap<string, Float32Array> {
-  const updates = order.filter((node) => gradientsOf(node).length > 0);
-  const [first] = updates;
-  const other = updates.find((node) => first !== undefined && groupsOf(node) !== groupsOf(first));
-  if (first !== undefined && other !== undefined) {
+  { entries, elements }: ParameterLayout,
+): Float32Array {
+  const values = new Float32Array(elements / BLOCK);
+  const [first, ...others] = order.filter((node) => gradientsOf(node).length > 0);
+  if (first === undefined) return values;
+  const other = others.find((node) => groupsOf(node) !== groupsOf(first));
+  if (other !== undefined) {
     throw new FrondError(
       'FROND-R015',
       `graph ${graph.name}: ${first.id} and ${other.id} differ in the parameters, rates or decays that they name`,
-      { node: nodePath(other), place: other.source, hint: 'give all updates of a graph the same lists' },
+      { ...placeOf(other), hint: 'give all updates of a graph the same lists' },
     );
   }
-  const blocks = Math.max(1, elements / BLOCK);
-  return new Map(
-    TABLES.map(({ name, attribute, otherwise }) => {
-      const values = new Float32Array(blocks);
-      if (first === undefined) return [name, values];
-      const given = first.attributes[attribute];
-      gradientsOf(first).forEach(({ parameter }, i) => {
-        const { offset, length } = entry(parameter);
-        const value = Array.isArray(given) ? Number(given[i] ?? otherwise) : otherwise;
-        values.fill(value, offset / BLOCK, Math.ceil((offset + length) / BLOCK));
-      });
-      return [name, values];
-    }),
-  );
+  const { attribute, otherwise } = TABLES[name];
+  const given = first.attributes[attribute];
+  gradientsOf(first).forEach(({ parameter }, i) => {
+    const { offset, length } = defined(entries.get(parameter), `parameter ${parameter}`);
+    const value = Array.isArray(given) ? Number(given[i] ?? otherwise) : otherwise;
+    values.fill(value, offset / BLOCK, Math.ceil((offset + length) / BLOCK));
+  });
+  return values;
 }
