@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { FrondError } from '../base/errors.ts';
+import { grouped } from '../base/own.ts';
 
 /** Of an option that a command looks at only where another argument is one of these values; elsewhere it is refused. */
 interface Condition {
@@ -11,10 +12,12 @@ interface Condition {
 
 /** An argument of a command, and as T what the command gets. `word` and `words` go by their place, the others by `--name`. */
 export interface Argument<T = unknown> {
-  readonly kind: 'word' | 'words' | 'text' | 'natural' | 'count' | 'flag';
+  readonly kind: 'word' | 'words' | 'option' | 'flag';
   readonly description: string;
+  /** of all that was typed for it; '' stands for a flag */
+  readonly read: (typed: readonly string[], name: string) => T;
+  /** what it is where nothing was typed, as help says it */
   readonly default?: T;
-  readonly choices?: readonly string[];
   readonly only?: Condition;
 }
 
@@ -24,26 +27,32 @@ export type ValuesOf<A extends Arguments> = {
 };
 
 const argument =
-  <T>(kind: Argument['kind']) =>
-  (description: string): Argument<T> => ({ kind, description });
+  <T>(kind: Argument['kind'], read: Argument<T>['read']) =>
+  (description: string): Argument<T> => ({ kind, description, read });
 
-export const word = argument<string>('word');
+/** Of an option that is typed twice the last counts. */
+const option = <T>(read: (typed: string, name: string) => T) =>
+  argument('option', (all, name) => {
+    const typed = all.at(-1);
+    return typed === undefined ? undefined : read(typed, name);
+  });
+
+export const word = argument('word', ([typed = '']) => typed);
 /** All words from here on. */
-export const words = argument<readonly string[]>('words');
-export const flag = argument<boolean>('flag');
-export const text = argument<string | undefined>('text');
+export const words = argument('words', (all) => all);
+export const flag = argument('flag', (all) => all.length > 0);
+export const text = option((typed) => typed);
 /** A whole number from 0 on. */
-export const natural = argument<number | undefined>('natural');
+export const natural = option((typed, name) => wholeNumber(name, typed, 0));
 /** A whole number from 1 on. */
-export const count = argument<number | undefined>('count');
-export const choice = <T extends string>(
-  choices: readonly T[],
-  description: string,
-): Argument<T | undefined> => ({ kind: 'text', description, choices });
+export const count = option((typed, name) => wholeNumber(name, typed, 1));
+export const choice = <T extends string>(choices: readonly T[], description: string) =>
+  option((typed, name) => chosen(name, typed, choices))(description);
 
 /** The option with a value that it has where it is left out. */
-export const usually = <T>(value: NonNullable<T>, option: Argument<T>): Argument<NonNullable<T>> => ({
-  ...(option as Argument<NonNullable<T>>),
+export const usually = <T>(value: T & {}, option: Argument<T>): Argument<T & {}> => ({
+  ...option,
+  read: (typed, name) => option.read(typed, name) ?? value,
   default: value,
 });
 export const only = <T>(condition: Condition, option: Argument<T>): Argument<T> => ({
@@ -51,7 +60,14 @@ export const only = <T>(condition: Condition, option: Argument<T>): Argument<T> 
   only: condition,
 });
 
-const isPlace = ({ kind }: Argument): boolean => kind === 'word' || kind === 'words';
+export type Named = readonly [name: string, argument: Argument];
+
+/** Arguments that go by their place, and those that go by `--name`. */
+export function partsOf(args: Arguments): { readonly places: Named[]; readonly options: Named[] } {
+  const isPlace = ([, { kind }]: Named): boolean => kind === 'word' || kind === 'words';
+  const all = Object.entries(args);
+  return { places: all.filter(isPlace), options: all.filter((each) => !isPlace(each)) };
+}
 
 /**
  * Reads what was typed as a command declares it: nothing is ignored.
@@ -63,71 +79,66 @@ export function parseArguments<A extends Arguments>(
   args: A,
   typed: readonly string[],
 ): ValuesOf<A> {
-  const { words, options } = split(command, args, typed);
-  const places = Object.entries(args).filter(([, argument]) => isPlace(argument));
-  requireWords(command, places, words);
-  const values = new Map<string, unknown>();
-  for (const [name, argument] of Object.entries(args)) {
-    const place = places.findIndex(([each]) => each === name);
-    if (argument.kind === 'words') values.set(name, words.slice(place));
-    else values.set(name, readValue(name, argument, place < 0 ? options.get(name) : words[place]));
-  }
-  for (const [name, { only }] of Object.entries(args)) {
-    if (only === undefined || !options.has(name)) continue;
-    const chosen = String(values.get(only.argument));
-    if (only.values.includes(chosen)) continue;
-    const use = places.some(([place]) => place === only.argument) ? chosen : `--${only.argument} ${chosen}`;
-    throw new FrondError('FROND-U026', `frond ${command} ${use} does not look at --${name}`, {
-      hint: `leave it out: it belongs to ${only.shown}`,
-    });
-  }
-  return Object.fromEntries(values) as ValuesOf<A>;
-}
-
-/** Words by place, and what stands behind each option; '' behind a flag. */
-function split(command: string, args: Arguments, typed: readonly string[]) {
-  const known = new Map(Object.entries(args).filter(([, each]) => !isPlace(each)));
-  const names = [...known.keys()];
-  const types = [...known].map(
-    ([name, { kind }]) => [name, { type: kind === 'flag' ? 'boolean' : 'string' }] as const,
-  );
+  const { places, options } = partsOf(args);
   const { tokens } = parseArgs({
     args: [...typed],
-    options: Object.fromEntries(types),
+    options: Object.fromEntries(
+      options.map(([name, { kind }]) => [name, { type: kind === 'flag' ? 'boolean' : 'string' } as const]),
+    ),
     allowPositionals: true,
     strict: false,
     tokens: true,
   });
-  const options = new Map<string, string>();
-  for (const token of tokens) {
-    if (token.kind !== 'option') continue;
-    const { name, rawName, value, inlineValue, index } = token;
-    const option = rawName.startsWith('--') ? known.get(name) : undefined;
-    if (option === undefined) {
-      const all = `it has: ${names.map((each) => `--${each}`).join(', ')}; see frond ${command} --help`;
-      const what = typed[index]?.split('=')[0];
-      throw new FrondError('FROND-U010', `frond ${command} has no option ${what}`, {
-        hint: names.length === 0 ? 'it takes none' : all,
-      });
-    }
-    if (option.kind === 'flag' && value !== undefined) {
-      throw new FrondError('FROND-U001', `--${name} takes no value, got ${value}`);
-    }
-    if (option.kind !== 'flag' && (!value || (!inlineValue && value.startsWith('--')))) {
-      throw new FrondError('FROND-U001', `--${name} needs a value`, {
-        hint: `--${name} ${name.toUpperCase()}: ${option.description}`,
-      });
-    }
-    options.set(name, value ?? '');
+  const given = grouped(
+    tokens.flatMap((token) => (token.kind === 'option' ? [typedOption(command, options, typed, token)] : [])),
+  );
+  const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []));
+  requireWords(command, places, words);
+  for (const [i, [name, { kind }]] of places.entries())
+    given.set(name, words.slice(i, kind === 'words' ? undefined : i + 1));
+  const values = Object.fromEntries(
+    Object.entries(args).map(([name, { read }]) => [name, read(given.get(name) ?? [], name)]),
+  );
+  for (const [name, { only }] of options) {
+    if (only === undefined || !given.has(name)) continue;
+    const other = String(values[only.argument]);
+    if (only.values.includes(other)) continue;
+    const use = args[only.argument]?.kind === 'word' ? other : `--${only.argument} ${other}`;
+    throw new FrondError('FROND-U026', `frond ${command} ${use} does not look at --${name}`, {
+      hint: `leave it out: it belongs to ${only.shown}`,
+    });
   }
-  return { words: tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : [])), options };
+  return values as ValuesOf<A>;
 }
 
-function requireWords(
+type Token = NonNullable<ReturnType<typeof parseArgs>['tokens']>[number];
+
+/** The name of an option with its value; '' behind a flag. */
+function typedOption(
   command: string,
-  places: readonly (readonly [string, Argument])[],
-  words: readonly string[],
-): void {
+  options: readonly Named[],
+  typed: readonly string[],
+  { name, rawName, value = '', inlineValue, index }: Extract<Token, { kind: 'option' }>,
+): readonly [string, string] {
+  const option = rawName.startsWith('--') ? options.find(([each]) => each === name)?.[1] : undefined;
+  if (option === undefined) {
+    const all = options.map(([each]) => `--${each}`).join(', ');
+    throw new FrondError('FROND-U010', `frond ${command} has no option ${typed[index]?.split('=')[0]}`, {
+      hint: all === '' ? 'it takes none' : `it has: ${all}; see frond ${command} --help`,
+    });
+  }
+  if (option.kind === 'flag' && inlineValue) {
+    throw new FrondError('FROND-U001', `--${name} takes no value, got ${value}`);
+  }
+  if (option.kind !== 'flag' && (value === '' || (!inlineValue && value.startsWith('--')))) {
+    throw new FrondError('FROND-U001', `--${name} needs a value`, {
+      hint: `--${name} ${name.toUpperCase()}: ${option.description}`,
+    });
+  }
+  return [name, value];
+}
+
+function requireWords(command: string, places: readonly Named[], words: readonly string[]): void {
   const missing = places.slice(words.length).find(([, { kind }]) => kind === 'word');
   if (missing !== undefined) {
     const [place, { description }] = missing;
@@ -140,18 +151,6 @@ function requireWords(
   throw new FrondError('FROND-U011', `frond ${command}: one argument too many: ${surplus}`, {
     hint: 'put texts with spaces in quotes',
   });
-}
-
-function readValue(
-  name: string,
-  { kind, choices, default: usual }: Argument,
-  typed: string | undefined,
-): unknown {
-  if (kind === 'flag') return typed !== undefined;
-  if (typed === undefined) return usual;
-  if (kind === 'natural' || kind === 'count') return wholeNumber(name, typed, kind === 'count' ? 1 : 0);
-  if (choices?.includes(typed) === false) throw unknownChoice(name, typed, choices);
-  return typed;
 }
 
 function wholeNumber(option: string, text: string, least: number): number {
@@ -169,7 +168,11 @@ function wholeNumber(option: string, text: string, least: number): number {
   });
 }
 
-export const unknownChoice = (what: string, given: string, known: readonly string[]): FrondError =>
-  new FrondError('FROND-U006', `there is no ${what} ${given}`, {
+/** @throws FROND-U006 */
+export function chosen<T extends string>(what: string, given: string, known: readonly T[]): T {
+  const found = known.find((each) => each === given);
+  if (found !== undefined) return found;
+  throw new FrondError('FROND-U006', `there is no ${what} ${given}`, {
     hint: `choose one of: ${known.join(', ')}`,
   });
+}

@@ -4,7 +4,7 @@ import pc from 'picocolors';
 import { platform } from '#platform';
 import { defined, FrondError, printPlace, type SourcePlace } from '../base/errors.ts';
 import * as frond from '../index.ts';
-import { unknownChoice } from './arguments.ts';
+import { chosen } from './arguments.ts';
 import { type Given, GRAPHS } from './commands.ts';
 import { printLine } from './io.ts';
 import { loadModule } from './recipe.ts';
@@ -25,8 +25,7 @@ interface Subject {
 }
 
 async function graphOfRun(folder: string, name = 'forward'): Promise<Subject> {
-  const which = GRAPHS.find((known) => known === name);
-  if (which === undefined) throw unknownChoice('graph', name, GRAPHS);
+  const which = chosen('graph', name, GRAPHS);
   const graph = (await frond.palm.loadModelRecord(folder))[which];
   const inside = join(folder, 'checkpoints');
   const { files } = await frond.loadLatest(existsSync(inside) ? inside : folder);
@@ -45,27 +44,27 @@ const graphIn = (value: unknown): frond.Graph | undefined => {
 };
 
 async function graphOfModule(file: string, name: string | undefined): Promise<Subject> {
-  const found = Object.entries(await loadModule(file)).flatMap(([key, value]) => {
+  const graphs = new Map<string, frond.Graph>();
+  for (const [key, value] of Object.entries(await loadModule(file))) {
     const graph = graphIn(value);
-    return graph === undefined ? [] : [[key, graph] as const];
-  });
-  const [first] = found;
+    if (graph !== undefined) graphs.set(key, graph);
+  }
+  const names = [...graphs.keys()];
+  const [first] = names;
   if (first === undefined) {
     throw new FrondError('FROND-U017', `${file} exports no graph`, {
       place: { file },
       hint: "export const model = graph('model', (g) => …)",
     });
   }
-  const names = found.map(([key]) => key);
   if (name === undefined && names.length > 1) {
     throw new FrondError('FROND-U019', `${file} exports ${names.length} graphs`, {
       place: { file },
       hint: `choose one: ${names.map((each) => `--graph ${each}`).join(', ')}`,
     });
   }
-  const chosen = name === undefined ? first : found.find(([key]) => key === name);
-  if (chosen === undefined) throw unknownChoice('graph', String(name), names);
-  return { graph: chosen[1] };
+  const which = chosen('graph', name ?? first, names);
+  return { graph: defined(graphs.get(which), which) };
 }
 
 const MODULES: readonly string[] = ['.ts', '.mts', '.js', '.mjs'];

@@ -1,9 +1,7 @@
 #!/usr/bin/env node
-import { stripVTControlCharacters } from 'node:util';
-import { type ArgDef, type CommandDef, renderUsage } from 'citty';
 import pc from 'picocolors';
 import { FrondError } from '../base/errors.ts';
-import { type Argument, parseArguments } from './arguments.ts';
+import { type Named, parseArguments, partsOf } from './arguments.ts';
 import { COMMANDS, type CommandName, type Given } from './commands.ts';
 import { shownError } from './failure.ts';
 import { printLine, version, watchOutputs } from './io.ts';
@@ -21,35 +19,50 @@ const RUN: { readonly [C in CommandName]: (given: Given<C>) => Promise<number> }
 
 const isCommand = (name: string): name is CommandName => Object.hasOwn(COMMANDS, name);
 
-/** Help's own kinds of arguments. */
-const usageOf = ({ kind, description, default: usual }: Argument): ArgDef => {
-  switch (kind) {
-    case 'word':
-    case 'words':
-      return { type: 'positional', description, required: kind === 'word' };
-    case 'flag':
-      return { type: 'boolean', description };
-    default:
-      return { type: 'string', description, ...(usual !== undefined && { default: String(usual) }) };
-  }
-};
+const title = (text: string): string => pc.underline(pc.bold(text));
 
-async function showUsage(name?: CommandName): Promise<void> {
-  const describe = (each: CommandName): CommandDef => ({
-    meta: { name: `frond ${each}`, description: COMMANDS[each].description },
-    args: mapValues(COMMANDS[each].args, usageOf),
-  });
-  const all: CommandDef = {
-    meta: { name: 'frond', description: 'Typed static graphs for language models' },
-    subCommands: mapValues(COMMANDS, ({ description }) => ({ meta: { description } })),
-  };
-  const text = await renderUsage(name === undefined ? all : describe(name));
-  // the renderer colours whatever it writes to
-  printLine(pc.isColorSupported ? text : stripVTControlCharacters(text));
+const opening = (command: string, description: string, use: readonly string[]): string =>
+  `${pc.gray(`${description} (${command})`)}\n\n${title('USAGE')} ${pc.cyan([command, ...use].join(' '))}\n\n`;
+
+/** A part of the help: two columns, the left one flush right. */
+function section(name: string, rows: readonly (readonly [left: string, right: string])[]): string {
+  const width = 2 + Math.max(...rows.map(([left]) => left.length));
+  const lines = rows.map(
+    ([left, right]) => `${' '.repeat(width - left.length)}${pc.cyan(left)}    ${right}\n`,
+  );
+  return rows.length === 0 ? '' : `${title(name)}\n\n${lines.join('')}\n`;
 }
 
-const mapValues = <T, U>(record: Readonly<Record<string, T>>, of: (value: T) => U): Record<string, U> =>
-  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, of(value)]));
+function rowOf([name, { kind, description, default: usual }]: Named): readonly [string, string] {
+  const [place, option] = [name.toUpperCase(), `--${name}`];
+  const written = {
+    word: place,
+    words: place,
+    flag: option,
+    option: `${option}=<${name.replaceAll('-', '_')}>`,
+  };
+  const note = kind === 'word' ? '(Required)' : usual === undefined ? '' : `(Default: ${usual})`;
+  return [written[kind], note === '' ? description : `${description} ${pc.gray(note)}`];
+}
+
+function help(): string {
+  const rows = Object.entries(COMMANDS).map(([name, { description }]) => [name, description] as const);
+  const start = opening('frond', 'Typed static graphs for language models', [
+    Object.keys(COMMANDS).join('|'),
+  ]);
+  const more = `Use ${pc.cyan('frond <command> --help')} for more information about a command.`;
+  return start + section('COMMANDS', rows) + more;
+}
+
+function helpOf(name: CommandName): string {
+  const { description, args } = COMMANDS[name];
+  const { places, options } = partsOf(args);
+  const words = places.map(([place, { kind }]) =>
+    (kind === 'word' ? `<${place}>` : `[${place}]`).toUpperCase(),
+  );
+  const start = opening(`frond ${name}`, description, options.length === 0 ? words : ['[OPTIONS]', ...words]);
+  return start + section('ARGUMENTS', places.map(rowOf)) + section('OPTIONS', options.map(rowOf));
+}
 
 const isHelp = (text: string | undefined): boolean => text === '--help' || text === '-h';
 
@@ -58,13 +71,13 @@ const runCommand = <C extends CommandName>(name: C, typed: readonly string[]): P
 
 /** One command line. @throws FROND-U… where it makes no sense, and whatever the command throws */
 async function run([name, ...rest]: readonly string[]): Promise<number> {
-  if (name === undefined || name === 'help' || isHelp(name)) await showUsage();
+  if (name === undefined || name === 'help' || isHelp(name)) printLine(help());
   else if (name === '--version' || name === '-v') printLine(version());
   else if (!isCommand(name)) {
     throw new FrondError('FROND-U009', `frond has no command ${name}`, {
       hint: `choose one of: ${Object.keys(COMMANDS).join(', ')}; see frond --help`,
     });
-  } else if (rest.some(isHelp)) await showUsage(name);
+  } else if (rest.some(isHelp)) process.stdout.write(helpOf(name));
   else return runCommand(name, rest);
   return 0;
 }
