@@ -1,5 +1,5 @@
 import { defined } from '../base/errors.ts';
-import type { Kernel, Loop, Region, Statement, Store, Term, Value, When } from './ir.ts';
+import type { Kernel, Loop, Region, Statement, Store, Term, Value, ValueOf, When } from './ir.ts';
 
 /** The values that an address is computed from. */
 export const termValues = (terms: readonly Term[]): Value[] =>
@@ -7,27 +7,35 @@ export const termValues = (terms: readonly Term[]): Value[] =>
     index.kind === 'span' ? [index.start, index.limit, stride] : [index, stride],
   );
 
+/** What is said of a value by its op. */
+export type ByOp<R> = { readonly [Op in Value['op']]: (value: ValueOf<Op>) => R };
+
+/** What `table` says of `value`. */
+export const byOp = <R>(table: ByOp<R>, value: Value): R => (table[value.op] as (value: Value) => R)(value);
+
+const none = (): readonly Value[] => [];
+
+const OPERANDS: ByOp<readonly Value[]> = {
+  constant: none,
+  parameter: none,
+  program: none,
+  arange: none,
+  inside: ({ span }) => [span.start, span.limit],
+  fill: none,
+  elementwise: ({ args }) => args,
+  cast: ({ arg }) => [arg],
+  load: ({ terms }) => termValues(terms),
+  reduce: ({ arg }) => [arg],
+  dot: ({ left, right, accumulator }) => (accumulator ? [left, right, accumulator] : [left, right]),
+  rename: ({ arg }) => [arg],
+  random: ({ key0, key1, counter0, counter1 }) => [key0, key1, counter0, counter1],
+  induction: none,
+  carried: none,
+  result: none,
+};
+
 /** The values that `value` is computed from; loop results depend on their loop instead. */
-export function operandsOf(value: Value): readonly Value[] {
-  switch (value.op) {
-    case 'inside':
-      return [value.span.start, value.span.limit];
-    case 'elementwise':
-      return value.args;
-    case 'cast':
-    case 'reduce':
-    case 'rename':
-      return [value.arg];
-    case 'load':
-      return termValues(value.terms);
-    case 'dot':
-      return value.accumulator ? [value.left, value.right, value.accumulator] : [value.left, value.right];
-    case 'random':
-      return [value.key0, value.key1, value.counter0, value.counter1];
-    default:
-      return [];
-  }
-}
+export const operandsOf = (value: Value): readonly Value[] => byOp(OPERANDS, value);
 
 /** A statement with the loops and conditions around it, outermost first. */
 export interface PlacedStatement {

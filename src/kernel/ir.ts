@@ -126,6 +126,8 @@ export type Value = Typed &
     | { readonly op: 'result'; readonly loop: Loop; readonly index: number }
   );
 
+export type ValueOf<Op extends Value['op']> = Extract<Value, { readonly op: Op }>;
+
 export interface Region {
   readonly id: number;
   readonly parent: Region | undefined;
@@ -190,7 +192,7 @@ export interface Kernel {
   readonly schedule: Schedule;
   readonly axes: readonly Axis[];
   readonly buffers: readonly Buffer[];
-  readonly parameters: readonly (Value & { readonly op: 'parameter' })[];
+  readonly parameters: readonly ValueOf<'parameter'>[];
   /** number of grid dimensions in use, 1 to 4 */
   readonly gridRank: number;
   readonly body: Region;

@@ -58,8 +58,7 @@ function canGenerate(): boolean {
 }
 
 function walked(kernel: Kernel, precision: Precision): InterpretedKernel['run'] {
-  const unwatched = { load: () => true, store: () => true };
-  return (launch, buffers) => walk(kernel, launch, buffers, precision, unwatched);
+  return (launch, buffers) => walk(kernel, launch, buffers, precision);
 }
 
 function generated(kernel: Kernel, precision: Precision): InterpretedKernel['run'] {

@@ -1,10 +1,10 @@
 import { checkArguments } from '../../base/arguments.ts';
 import type { Precision, TypedArray } from '../../base/dtype.ts';
-import { FrondError } from '../../base/errors.ts';
+import { defined, FrondError } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
 import type { Buffer, Kernel } from '../../kernel/ir.ts';
 import { kernelKind } from '../../kernel/kinds.ts';
-import { type MemoryAccess, type Watcher, walk } from './definition.ts';
+import { type Watcher, walk } from './definition.ts';
 import { checkLaunch, type LaunchSizes, programsOf } from './launch.ts';
 
 /** What can be wrong with a kernel's use of memory, and how that is said of an element. */
@@ -63,37 +63,21 @@ interface History {
   readonly readerBefore: Int32Array;
 }
 
-type Draft = Omit<Finding, 'count' | 'message'>;
+type Report = (
+  kind: FindingKind,
+  place: Pick<Finding, 'buffer' | 'element'> & Partial<Pick<Finding, 'program' | 'other' | 'source'>>,
+) => void;
 
-/** Collects findings, one per kind, buffer and place in the source. */
-class Findings {
-  readonly #found = new Map<string, { draft: Draft; count: number }>();
-
-  add(
-    kind: FindingKind,
-    { buffer, address, program, source }: Partial<MemoryAccess> & Pick<MemoryAccess, 'buffer' | 'address'>,
-    other?: readonly number[],
-  ): void {
-    const draft: Draft = { kind, buffer: buffer.name, element: address, program, other, source };
-    const key = [kind, buffer.name, source].join(' ');
-    const known = this.#found.get(key) ?? { draft, count: 0 };
-    known.count++;
-    this.#found.set(key, known);
-  }
-
-  list(): Finding[] {
-    return [...this.#found.values()].map(({ draft, count }) => ({
-      ...draft,
-      count,
-      message: describe(draft, count),
-    }));
-  }
-}
-
-function describe({ kind, buffer, element, program, other, source }: Draft, count: number): string {
-  const who = [program && `program [${program.join(', ')}]`, other && `program [${other.join(', ')}]`].filter(
-    Boolean,
-  );
+function describe({
+  kind,
+  buffer,
+  element,
+  program,
+  other,
+  source,
+  count,
+}: Omit<Finding, 'message'>): string {
+  const who = [program, other].flatMap((one) => (one ? [`program [${one.join(', ')}]`] : []));
   return [
     `${kind}: ${buffer}[${element}] ${sentences[kind]}`,
     who.length > 0 ? ` (${who.join(' and ')})` : '',
@@ -114,103 +98,92 @@ export function simulate(
 ): SimulationReport {
   const kinds = { kernel: kernelKind, launch: is.unchecked, buffers: is.unchecked };
   checkArguments('simulate', kinds, [kernel, launch, buffers]);
-  const precision: Precision = Object.values(buffers ?? {}).some((data) => data instanceof Float64Array)
-    ? 'f64'
-    : 'f32';
+  const isDouble = Object.values(buffers ?? {}).some((data) => data instanceof Float64Array);
+  const precision: Precision = isDouble ? 'f64' : 'f32';
   checkLaunch(kernel, launch, buffers, precision);
-  const findings = new Findings();
-  const programs = programsOf(launch.grid);
+  /** one per kind, buffer and place in the source */
+  const found = new Map<string, Omit<Finding, 'message'>>();
+  const report: Report = (kind, { program, other, source, ...element }) => {
+    const key = [kind, element.buffer, source].join(' ');
+    const known = found.get(key) ?? { kind, ...element, program, other, source, count: 0 };
+    found.set(key, { ...known, count: known.count + 1 });
+  };
   const histories = new Map<Buffer, History>();
   for (const buffer of kernel.buffers) {
-    const length = buffers[buffer.name]?.length ?? 0;
-    const blank = () => new Int32Array(length).fill(NOBODY);
+    const blank = () => new Int32Array(buffers[buffer.name]?.length ?? 0).fill(NOBODY);
     histories.set(buffer, { writer: blank(), reader: blank(), readerBefore: blank() });
   }
-  reportSharedMemory(kernel, buffers, findings);
-  walk(kernel, launch, buffers, precision, watch(histories, programs, launch.grid, findings));
-  reportUnwritten(histories, findings);
-  return { kernel: kernel.name, programs: programs.length, findings: findings.list() };
-}
-
-function watch(
-  histories: ReadonlyMap<Buffer, History>,
-  programs: readonly (readonly number[])[],
-  grid: readonly number[],
-  findings: Findings,
-): Watcher {
-  const numberOf = (program: readonly number[]): number =>
-    program.reduceRight((index, coordinate, d) => index * (grid[d] ?? 1) + coordinate, 0);
-  const report = (kind: FindingKind, access: MemoryAccess, other = NOBODY): void =>
-    findings.add(kind, access, programs[other]);
-  const inRange = (access: MemoryAccess, { writer }: History): boolean => {
-    if (Number.isInteger(access.address) && access.address >= 0 && access.address < writer.length)
-      return true;
-    report('out-of-range', access);
-    return false;
-  };
-  return {
-    load(access) {
-      const history = histories.get(access.buffer);
-      if (!history || !inRange(access, history)) return false;
-      const self = numberOf(access.program);
-      const writer = history.writer[access.address] ?? NOBODY;
-      const { access: mode } = access.buffer;
-      if (writer !== NOBODY && writer !== self) report('foreign-read', access, writer);
-      else if (mode === 'scratch' && writer === NOBODY) report('never-written', access);
-      else if (mode === 'update' && writer === self) report('read-after-write', access);
-      const reader = history.reader[access.address] ?? NOBODY;
-      if (reader !== self) {
-        history.readerBefore[access.address] = reader;
-        history.reader[access.address] = self;
-      }
-      return true;
-    },
-    store(access) {
-      const history = histories.get(access.buffer);
-      if (!history || !inRange(access, history)) return false;
-      const self = numberOf(access.program);
-      const writer = history.writer[access.address] ?? NOBODY;
-      const lastReader = history.reader[access.address] ?? NOBODY;
-      const reader = lastReader === self ? (history.readerBefore[access.address] ?? NOBODY) : lastReader;
-      if (writer !== NOBODY && writer !== self) report('two-writers', access, writer);
-      else if (writer === self && access.buffer.access !== 'scratch') report('written-twice', access);
-      if (reader !== NOBODY && writer !== reader) report('foreign-read', access, reader);
-      history.writer[access.address] = self;
-      return true;
-    },
-  };
-}
-
-function reportUnwritten(histories: ReadonlyMap<Buffer, History>, findings: Findings): void {
+  const programs = programsOf(launch.grid);
+  reportSharedMemory(kernel, buffers, report);
+  walk(kernel, launch, buffers, precision, watching(histories, programs, report));
   for (const [buffer, { writer }] of histories) {
     if (buffer.access !== 'write') continue;
-    writer.forEach((program, address) => {
-      if (program === NOBODY) findings.add('unwritten', { buffer, address });
+    writer.forEach((program, element) => {
+      if (program === NOBODY) report('unwritten', { buffer: buffer.name, element });
     });
   }
+  const findings = [...found.values()].map((finding) => ({ ...finding, message: describe(finding) }));
+  return { kernel: kernel.name, programs: programs.length, findings };
+}
+
+function watching(
+  histories: ReadonlyMap<Buffer, History>,
+  programs: readonly (readonly number[])[],
+  report: Report,
+): Watcher {
+  return (by, element, self) => {
+    const { buffer } = by;
+    const note = (kind: FindingKind, other = NOBODY): void => {
+      const { source } = by;
+      report(kind, { buffer: buffer.name, element, program: programs[self], other: programs[other], source });
+    };
+    const { writer: writers, reader: readers, readerBefore } = defined(histories.get(buffer), 'buffer');
+    const [writer, reader] = [writers[element], readers[element]];
+    if (writer === undefined || reader === undefined) {
+      note('out-of-range');
+      return false;
+    }
+    const isForeign = writer !== NOBODY && writer !== self;
+    if (by.kind === 'value') {
+      if (isForeign) note('foreign-read', writer);
+      else if (buffer.access === 'scratch' && writer === NOBODY) note('never-written');
+      else if (buffer.access === 'update' && writer === self) note('read-after-write');
+      if (reader !== self) {
+        readerBefore[element] = reader;
+        readers[element] = self;
+      }
+    } else {
+      if (isForeign) note('two-writers', writer);
+      else if (writer === self && buffer.access !== 'scratch') note('written-twice');
+      const other = reader === self ? readerBefore[element] : reader;
+      if (other !== NOBODY && other !== writer) note('foreign-read', other);
+      writers[element] = self;
+    }
+    return true;
+  };
 }
 
 function reportSharedMemory(
-  kernel: Kernel,
-  buffers: Readonly<Record<string, TypedArray>>,
-  findings: Findings,
+  { buffers }: Kernel,
+  bound: Readonly<Record<string, TypedArray>>,
+  report: Report,
 ): void {
-  const bound = kernel.buffers.flatMap((buffer) => {
-    const data = buffers[buffer.name];
-    return data ? [{ buffer, data }] : [];
+  const memory = buffers.map(({ name, access }) => {
+    const data = defined(bound[name], 'bound buffer');
+    return { name, access, data, end: data.byteOffset + data.byteLength };
   });
-  for (const { buffer, data } of bound) {
-    if (buffer.access === 'read') continue;
-    const rival = bound.find(
+  for (const { name, access, data, end } of memory) {
+    if (access === 'read') continue;
+    const rival = memory.find(
       (other) =>
-        other.buffer !== buffer &&
+        other.name !== name &&
         other.data.buffer === data.buffer &&
-        other.data.byteOffset < data.byteOffset + data.byteLength &&
-        data.byteOffset < other.data.byteOffset + other.data.byteLength,
+        other.data.byteOffset < end &&
+        data.byteOffset < other.end,
     );
     if (!rival) continue;
-    const address = Math.max(0, (rival.data.byteOffset - data.byteOffset) / data.BYTES_PER_ELEMENT);
-    findings.add('shared-memory', { buffer, address });
+    const element = Math.max(0, (rival.data.byteOffset - data.byteOffset) / data.BYTES_PER_ELEMENT);
+    report('shared-memory', { buffer: name, element });
   }
 }
 

@@ -22,8 +22,6 @@ export const zeros = (length: number, precision: Precision): TypedArray => alloc
 export const copyOf = (buffers: Buffers): Record<string, TypedArray> =>
   Object.fromEntries(Object.entries(buffers).map(([name, data]) => [name, data.slice()]));
 
-const anything = { load: () => true, store: () => true };
-
 export type Interpret = typeof interpretKernel;
 
 /** Buffers after a launch, by the definition and by the prepared steps (which run twice: the second must not differ). */
@@ -35,7 +33,7 @@ export function bothWays(
   interpret: Interpret = interpretKernel,
 ): { defined: Buffers; prepared: Buffers } {
   const defined = copyOf(buffers);
-  walk(kernel, launch, defined, precision, anything);
+  walk(kernel, launch, defined, precision);
   const interpreted = interpret(kernel, precision);
   interpreted.run(launch, copyOf(buffers));
   const prepared = copyOf(buffers);
