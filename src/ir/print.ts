@@ -77,6 +77,10 @@ function printSource(source: SourcePlace): string {
 
 const isIdentifier = (text: string): boolean => /^[A-Za-z_]\w*$/.test(text);
 
+/** What a node computes of operands of such types, whichever they are: nodes of equal kinds compute the same. */
+export const printComputation = ({ op, attributes, types }: Node, operands: readonly TensorType[]): string =>
+  `${op}(${operands.map(printType).join()})${printAttributes(attributes)}: ${types.map(printType).join()}`;
+
 function printAttributes(attributes: Attributes, options: PrintOptions = {}): string {
   const fields = Object.entries(attributes).map(
     ([key, value]) => `${isIdentifier(key) ? key : JSON.stringify(key)}: ${printAttribute(value, options)}`,

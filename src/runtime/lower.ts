@@ -1,9 +1,10 @@
 import { withStorage } from '../../kernels/plan.ts';
-import { FrondError } from '../base/errors.ts';
+import { type ErrorCode, FrondError } from '../base/errors.ts';
 import { own } from '../base/own.ts';
 import type { Graph, Node, Ref } from '../ir/graph.ts';
 import { placeOf } from '../ir/names.ts';
-import type { Demand, LaunchPlan, LowerContext, OpRegistry, Slot } from '../ir/record.ts';
+import { printComputation } from '../ir/print.ts';
+import type { Demand, LaunchPlan, LowerContext, OpRecord, OpRegistry, Slot } from '../ir/record.ts';
 import type { Schedule } from '../kernel/ir.ts';
 import { noSchedules, type Schedules, scheduleKey } from '../kernel/schedule.ts';
 import { type ComputedIndex, type IndexRange, indicesOf } from './indices.ts';
@@ -51,30 +52,43 @@ function usedSchedules(nodes: readonly LoweredNode[]): UsedSchedule[] {
   return [...used.values()];
 }
 
-function lowerNode(
+/** The op of a node that runs as launches; undefined for what is there before, or lies in another tensor's memory. */
+function recordOf(node: Node, registry: OpRegistry): OpRecord | undefined {
+  const record = registry.get(node.op);
+  const refused = (code: ErrorCode, what: string, hint: string) =>
+    new FrondError(code, `op ${node.op} ${what}`, { ...placeOf(node), hint });
+  if (record === undefined)
+    throw refused('FROND-R006', 'is not known', 'compile with the registry that has it');
+  if (record.kind === 'source' || record.kind === 'view') return undefined;
+  if (record.lower === undefined)
+    throw refused('FROND-R007', 'has no kernels', 'leave the pass `expand` switched on');
+  return record;
+}
+
+/** Launches name operands and results by number, so that the layers of a model, which compute the same, share theirs. */
+function lowerNodes(
   graph: Graph,
-  node: Node,
+  order: readonly Node[],
   registry: OpRegistry,
   schedules: Schedules,
-): LoweredNode | undefined {
-  const record = registry.get(node.op);
-  const at = placeOf(node);
-  if (record === undefined) {
-    throw new FrondError('FROND-R006', `op ${node.op} is not known`, {
-      ...at,
-      hint: 'compile with the registry that has it',
-    });
-  }
-  if (record.kind === 'source' || record.kind === 'view') return undefined;
-  if (record.lower === undefined) {
-    throw new FrondError('FROND-R007', `op ${node.op} has no kernels`, {
-      ...at,
-      hint: 'leave the pass `expand` switched on',
-    });
-  }
-  const context = { ...contextOf(graph, node), schedules };
-  const launches = record.lower(context).map((launch) => storedAs(launch, context));
-  return { node, launches, demands: record.demands?.(context) ?? [] };
+): LoweredNode[] {
+  const known = new Map<string, Omit<LoweredNode, 'node'>>();
+  return order.flatMap((node) => {
+    const record = recordOf(node, registry);
+    if (record === undefined) return [];
+    const context = { ...contextOf(graph, node), schedules };
+    const computation = printComputation(node, context.inputs);
+    let lowered = known.get(computation);
+    if (lowered === undefined) {
+      const launches = record.lower?.(context) ?? [];
+      lowered = {
+        launches: launches.map((launch) => storedAs(launch, context)),
+        demands: record.demands?.(context) ?? [],
+      };
+      known.set(computation, lowered);
+    }
+    return [{ node, ...lowered }];
+  });
 }
 
 /** The launch with buffers of f16 where it is bound to tensors of f16. */
@@ -101,7 +115,7 @@ export function lowerGraph(
   schedules: Schedules = noSchedules,
 ): LoweredProgram {
   const root = memoryRoots(order, registry);
-  const nodes = order.flatMap((node) => lowerNode(graph, node, registry, schedules) ?? []);
+  const nodes = lowerNodes(graph, order, registry, schedules);
   return {
     graph,
     nodes,
