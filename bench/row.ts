@@ -1,9 +1,9 @@
 import type { Figure } from './race.ts';
 import { measured } from './race.ts';
 
-/** A limit on a figure or on its ratio to a peer. */
+/** A limit on a figure, on the same by processor time, or on its ratio to a peer. */
 export interface Limit {
-  readonly of: 'value' | 'ratio';
+  readonly of: 'value' | 'processor' | 'ratio';
   readonly least?: number;
   readonly most?: number;
 }
@@ -44,8 +44,8 @@ export interface Suite {
   readonly run: (context: Context) => Promise<readonly Row[]>;
 }
 
-const within = (limit: Limit, { value, ratio }: Pick<Row, 'value' | 'ratio'>): boolean | undefined => {
-  const figure = limit.of === 'value' ? value : ratio;
+const within = (limit: Limit, row: Row): boolean | undefined => {
+  const figure = row[limit.of];
   if (figure === undefined) return undefined;
   return (
     figure >= (limit.least ?? Number.NEGATIVE_INFINITY) && figure <= (limit.most ?? Number.POSITIVE_INFINITY)

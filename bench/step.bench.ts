@@ -11,6 +11,8 @@ export const about = 'training step of a pre-norm encoder: forward, backward, Ad
 interface Case extends StepCase {
   readonly asked?: Limit;
   readonly aim: Limit;
+  /** milliseconds of processor time that the interpreter may take at a ceiling of 43 GFLOP/s in registers */
+  readonly interpreter?: number;
   /** times as fast as each peer, our two threads against its one */
   readonly against: Readonly<Record<string, number>>;
 }
@@ -20,6 +22,7 @@ const cases: readonly Case[] = [
     ...{ layers: 2, width: 128, heads: 4, inner: 512, batch: 32, time: 32 },
     asked: { of: 'value', most: 36 },
     aim: { of: 'value', most: 26 },
+    interpreter: 900,
     against: { 'jax-js': 2.6, 'tfjs-wasm': 20 },
   },
   {
@@ -29,7 +32,10 @@ const cases: readonly Case[] = [
   },
 ];
 
-function entrants(at: StepCase): readonly Entrant[] {
+/** GFLOP/s in registers of the machine for which the interpreter's time was asked. */
+const CEILING = 43;
+
+function entrants({ interpreter, ...at }: Case): readonly Entrant[] {
   const frond = (name: string, what: string, options: object): Entrant => ({
     name,
     file: 'frond.ts',
@@ -42,6 +48,9 @@ function entrants(at: StepCase): readonly Entrant[] {
   return [
     frond('frond 2', 'step', { at, device: 'wasm', threads: 2 }),
     frond('frond 1', 'step', { at, device: 'wasm', threads: 1 }),
+    ...(interpreter === undefined
+      ? []
+      : [frond('frond interpreter', 'step', { at, device: 'interpreter', threads: 1 })]),
     frond('frond 512³', 'matmul', { rows: 512, inner: 512, count: 1, device: 'wasm', threads: 1 }),
     peer('jax-js', 'jax.mjs', { update: true }),
     peer('jax-js, no update', 'jax.mjs', { update: false }),
@@ -50,7 +59,7 @@ function entrants(at: StepCase): readonly Entrant[] {
   ];
 }
 
-function timesOf(at: Case, figures: ReadonlyMap<string, Figure>): Row[] {
+function timesOf(at: Case, figures: ReadonlyMap<string, Figure>, { arithmetic = CEILING }: Ceilings): Row[] {
   const row = { case: nameOf(at), what: 'step' };
   const [one, two] = [figures.get('frond 1'), figures.get('frond 2')];
   const { asked, aim } = at;
@@ -59,6 +68,16 @@ function timesOf(at: Case, figures: ReadonlyMap<string, Figure>): Row[] {
     rowOf({ ...row, by: 'frond wasm', threads: 1 }, time, one),
     comparedRow(rowOf(double, time, two), two, one),
   ];
+  if (at.interpreter !== undefined) {
+    const most = Math.round((at.interpreter * CEILING) / arithmetic);
+    const interpreted = {
+      ...row,
+      by: 'frond interpreter',
+      threads: 1,
+      asked: { of: 'processor', most },
+    } as const;
+    rows.push(rowOf(interpreted, time, figures.get('frond interpreter')));
+  }
   for (const [name, figure] of figures) {
     if (name.startsWith('frond')) continue;
     const factor = at.against[name];
@@ -139,7 +158,7 @@ export async function run({ quick }: Context): Promise<readonly Row[]> {
   const rows: Row[] = [...ceilings.rows];
   for (const at of quick ? cases.slice(0, 1) : cases) {
     const figures = await races.race(entrants(at));
-    rows.push(...timesOf(at, figures), shareOf(at, figures), ...(await planOf(at, ceilings)));
+    rows.push(...timesOf(at, figures, ceilings), shareOf(at, figures), ...(await planOf(at, ceilings)));
   }
   races.end();
   return rows;

@@ -18,7 +18,7 @@ const shown = (value: number | undefined): string => {
 
 const limited = (limit: Limit): string => {
   const [sign, bound] = limit.least === undefined ? ['≤', limit.most] : ['≥', limit.least];
-  return `${sign} ${bound}${limit.of === 'ratio' ? ' ×' : ''}`;
+  return `${sign} ${bound}${{ value: '', processor: ' cpu', ratio: ' ×' }[limit.of]}`;
 };
 
 const ratioOf = (ratio: number | undefined): string => (ratio === undefined ? '' : `${shown(ratio)} ×`);
