@@ -54,7 +54,7 @@ export interface Term {
 
 export type Combine = 'sum' | 'max' | 'argmax';
 
-interface Typed {
+export interface Typed {
   readonly kind: 'value';
   /** unique in its kernel, in order of creation */
   readonly id: number;

@@ -5,21 +5,6 @@ import type { Kernel, Region, Span, Statement, Store, Term, Value } from '../../
 export type Load = Value & { readonly op: 'load' };
 export type Dot = Value & { readonly op: 'dot' };
 
-/** What the printer decides before it writes. Of values and their users these are the live ones. */
-export interface Analysis extends Flow {
-  readonly placement: Placement;
-  /** loads and stores in program order */
-  readonly accesses: readonly (Load | Store)[];
-  /** values that loop bounds and conditions are computed from */
-  readonly controlling: ReadonlySet<Value>;
-  /** tiles computed where they stand and kept in private memory; the others are computed where they are used */
-  readonly kept: ReadonlySet<Value>;
-  /** renames that move elements between threads */
-  readonly exchanged: ReadonlySet<Value>;
-  /** yielded tiles that may be written straight into the carried one */
-  readonly inPlace: ReadonlyMap<Value, Value>;
-}
-
 export const isConstant = (value: Value, number: number): boolean =>
   value.op === 'constant' && value.value === number;
 
@@ -27,50 +12,14 @@ export const isConstant = (value: Value, number: number): boolean =>
 export const isWhole = ({ axis, start, limit }: Span): boolean =>
   isConstant(start, 0) && limit.op === 'constant' && limit.value >= axis.size;
 
-export function analyse(kernel: Kernel): Analysis {
+/** What the printer decides from the kernel alone. */
+export function analyse(kernel: Kernel) {
   const flow = flowOf(kernel);
   const { statements, live, values } = flow;
   const placement = placeAxes(statements);
-  const facts = { ...flow, placement, exchanged: findExchanged(values, placement) };
-  const { kept, demands } = findKept(facts);
-  const lastRead = (carried: Value): number =>
-    Math.max(...(demands.get(carried) ?? []).map(({ order }) => order));
-  const accesses = statements.flatMap(({ statement }): (Load | Store)[] => {
-    if (statement.kind === 'store') return [statement];
-    const value = statement.kind === 'let' ? statement.value : undefined;
-    return value?.op === 'load' && live.has(value) ? [value] : [];
-  });
-  return {
-    ...facts,
-    accesses,
-    controlling: findControlling(flow),
-    kept,
-    inPlace: findInPlace(
-      flow,
-      lastRead,
-      (value) => value.op === 'dot' || value.op === 'reduce' || kept.has(value),
-    ),
-  };
-}
-
-/** What decides how often loops run and which conditions hold. */
-function findControlling({ statements }: Pick<Flow, 'statements'>): Set<Value> {
-  const loops = statements.flatMap(({ statement }) => (statement.kind === 'loop' ? [statement] : []));
-  const found = new Set<Value>();
-  for (const { statement } of statements) {
-    if (statement.kind === 'when') dependenciesOf(statement.condition, loops, found);
-    if (statement.kind !== 'loop') continue;
-    for (const bound of [statement.from, statement.to, statement.step]) dependenciesOf(bound, loops, found);
-  }
-  return found;
-}
-
-/** Renames of one axis whose two names live on different thread dimensions. */
-const findExchanged = (
-  values: readonly Value[],
-  { dimensionOf, streamable, spread }: Placement,
-): ReadonlySet<Value> =>
-  new Set(
+  const { dimensionOf, streamable, spread } = placement;
+  /** renames of one axis whose two names live on different thread dimensions: elements move between threads */
+  const exchanged: ReadonlySet<Value> = new Set(
     values.filter(
       (value) =>
         value.op === 'rename' &&
@@ -79,6 +28,44 @@ const findExchanged = (
         dimensionOf.get(value.from) !== dimensionOf.get(value.to),
     ),
   );
+  const loops = statements.flatMap(({ statement }) => (statement.kind === 'loop' ? [statement] : []));
+  /** values that loop bounds and conditions are computed from */
+  const controlling = new Set<Value>();
+  for (const { statement } of statements) {
+    const bounds =
+      statement.kind === 'when'
+        ? [statement.condition]
+        : statement.kind === 'loop'
+          ? [statement.from, statement.to, statement.step]
+          : [];
+    for (const bound of bounds) dependenciesOf(bound, loops, controlling);
+  }
+  const { kept, demands } = findKept({ ...flow, placement, exchanged });
+  const lastRead = (carried: Value): number =>
+    Math.max(...(demands.get(carried) ?? []).map(({ order }) => order));
+  return {
+    ...flow,
+    placement,
+    exchanged,
+    loops,
+    controlling,
+    dots: values.filter((value): value is Dot => value.op === 'dot'),
+    /** loads and stores in program order */
+    accesses: statements.flatMap(({ statement }): (Load | Store)[] => {
+      if (statement.kind === 'store') return [statement];
+      const value = statement.kind === 'let' ? statement.value : undefined;
+      return value?.op === 'load' && live.has(value) ? [value] : [];
+    }),
+    kept,
+    /** yielded tiles that may be written straight into the carried one */
+    inPlace: findInPlace(
+      flow,
+      lastRead,
+      (value) => value.op === 'dot' || value.op === 'reduce' || kept.has(value),
+    ),
+  };
+}
+export type Analysis = ReturnType<typeof analyse>;
 
 /** Operations with a private array of their own. */
 const isOwned = ({ op }: Value): boolean =>
@@ -89,18 +76,20 @@ const COSTLY = new Set<string>(['exp', 'log', 'tanh', 'erf', 'erfcx', 'sqrt', 'r
 /** Rough operations per element when computed again; kept tiles and arithmetic on indices cost nothing. */
 function weigh(values: readonly Value[]): ReadonlyMap<Value, number> {
   const weights = new Map<Value, number>();
-  const weightOf = (value: Value): number => {
-    if (value.axes.length === 0 || isOwned(value)) return 0;
-    if (value.op === 'load' || value.op === 'random') return 100;
-    if (value.op === 'elementwise' && COSTLY.has(value.fn)) return 100;
+  for (const value of values) {
+    if (value.axes.length === 0 || isOwned(value)) continue;
+    const fn = value.op === 'elementwise' ? value.fn : '';
+    const isCostly = value.op === 'load' || value.op === 'random' || COSTLY.has(fn);
     const inner = operandsOf(value).reduce((sum, operand) => sum + (weights.get(operand) ?? 0), 0);
-    return value.op === 'elementwise' ? inner + 1 : inner;
-  };
-  for (const value of values) weights.set(value, weightOf(value));
+    weights.set(value, isCostly ? 100 : inner + (fn === '' ? 0 : 1));
+  }
   return weights;
 }
 
-type Facts = Flow & Pick<Analysis, 'placement' | 'exchanged'>;
+interface Facts extends Flow {
+  readonly placement: Placement;
+  readonly exchanged: ReadonlySet<Value>;
+}
 
 /** A place where a tile's elements are asked for: a statement that walks them, at `order` in program order. */
 interface Demand {
@@ -133,8 +122,9 @@ function demandsOf(value: Value, facts: Facts, kept: ReadonlySet<Value>, known: 
 const CHEAP = 2;
 
 /**
- * Tiles that are computed where they stand: those that would be computed more than once (unless that costs next to nothing),
- * that a loop carries on, or that another place would see with other contents.
+ * Tiles that are computed where they stand and kept in private memory: those that would be computed more than once (unless that costs
+ * next to nothing), that a loop carries on, or that another place would see with other contents. The others are computed where they
+ * are used.
  */
 function findKept(facts: Facts): { readonly kept: ReadonlySet<Value>; readonly demands: Demands } {
   const kept = new Set<Value>();

@@ -1,94 +1,99 @@
 import { FrondError } from '../../base/errors.ts';
-import { own } from '../../base/own.ts';
-import type { Buffer, Kernel, Launch, StorageType } from '../../kernel/ir.ts';
-import {
-  limitError,
-  type WgslBinding,
-  type WgslLimits,
-  type WgslModule,
-  type WgslOptions,
-  type WgslUniform,
-} from './options.ts';
+import { grouped, own } from '../../base/own.ts';
+import type { Access, Buffer, Kernel, Launch, StorageType, ValueType } from '../../kernel/ir.ts';
+import { limitError, type WgslLimits, type WgslOptions } from './options.ts';
+
+export interface WgslBinding {
+  /** of the kernel's buffer, or of the arena that several share */
+  readonly name: string;
+  /** the kernel's buffers in it; in an arena, `<buffer>_base` of the uniforms says where each begins, in elements */
+  readonly buffers: readonly string[];
+  /** of the binding's elements; buffers of other types in an arena of words are reinterpreted */
+  readonly dtype: StorageType;
+  /** elements of the declared array are vec4: a range bound to it is a multiple of four elements, and at least one vec4 */
+  readonly lanes: 1 | 4;
+  readonly group: number;
+  readonly binding: number;
+  readonly access: 'read' | 'read_write';
+  /** what the kernel does with each buffer */
+  readonly roles: readonly Access[];
+}
+
+export interface WgslUniform {
+  /** a kernel parameter, `grid_0` … `grid_3` for the extents of the grid, or `<buffer>_base` */
+  readonly name: string;
+  readonly dtype: Exclude<ValueType, 'bool'>;
+  /** in bytes */
+  readonly offset: number;
+}
+
+/** A kernel as WGSL text and what a host needs to launch it; the entry point is `main`. */
+export interface WgslModule {
+  readonly kernel: string;
+  readonly code: string;
+  readonly bindings: readonly WgslBinding[];
+  /** fields of the uniform buffer at group 0, binding 0 */
+  readonly uniforms: readonly WgslUniform[];
+  readonly uniformBytes: number;
+  readonly workgroup: readonly [x: number, y: number];
+  readonly workgroupBytes: number;
+}
 
 /** Bindings in order of the kernel's buffers; an arena stands where its first buffer does. */
 function bindBuffers(kernel: Kernel, { arenas, readWrite = [] }: WgslOptions): WgslBinding[] {
-  const shared = new Map<string, Buffer[]>();
-  for (const buffer of kernel.buffers) {
-    const name = own(arenas, buffer.name) ?? buffer.name;
-    shared.set(name, [...(shared.get(name) ?? []), buffer]);
-  }
+  const shared = grouped(
+    kernel.buffers.map((buffer) => [own(arenas, buffer.name) ?? buffer.name, buffer] as const),
+  );
   const isRead = ({ name, access }: Buffer): boolean => access === 'read' && !readWrite.includes(name);
-  return [...shared].map(([name, buffers], i) => ({
-    name,
-    buffers: buffers.map((buffer) => buffer.name),
-    dtype: commonType(buffers),
-    lanes: 1,
-    group: 0,
-    binding: i + 1,
-    access: buffers.every(isRead) ? 'read' : 'read_write',
-    roles: buffers.map(({ access }) => access),
-  }));
+  return [...shared].map(([name, buffers], i) => {
+    const [dtype = 'u32', ...others] = new Set(buffers.map((buffer) => buffer.dtype));
+    return {
+      name,
+      buffers: buffers.map((buffer) => buffer.name),
+      // buffers of different types share an arena of words
+      dtype: others.length === 0 ? dtype : 'u32',
+      lanes: 1,
+      group: 0,
+      binding: i + 1,
+      access: buffers.every(isRead) ? 'read' : 'read_write',
+      roles: buffers.map(({ access }) => access),
+    };
+  });
 }
 
-/** Buffers of different types share an arena of words. */
-function commonType(buffers: readonly Buffer[]): StorageType {
-  const [dtype = 'u32', ...others] = new Set(buffers.map((buffer) => buffer.dtype));
-  return others.length === 0 ? dtype : 'u32';
-}
-
-/** @throws FROND-K202 where the adapter cannot bind the kernel's buffers */
+/**
+ * The bindings before it is known which are arrays of vec4.
+ * @throws FROND-K202 where the adapter cannot bind the kernel's buffers
+ */
 export function bindingsOf(kernel: Kernel, options: WgslOptions, limits: WgslLimits): WgslBinding[] {
   const bindings = bindBuffers(kernel, options);
-  const refuse = (what: string, hint: string): FrondError => limitError(kernel, 'FROND-K202', what, hint);
-  if (bindings.length > limits.storageBuffers) {
-    throw refuse(
-      `${bindings.length} storage bindings are over the limit of ${limits.storageBuffers}`,
-      'bind buffers that are used alike in one arena (option arenas), or split the kernel into two launches',
-    );
-  }
+  const require = (isMet: boolean, what: string, hint: string): void => {
+    if (!isMet) throw limitError(kernel, 'FROND-K202', what, hint);
+  };
+  require(bindings.length <=
+    limits.storageBuffers, `${bindings.length} storage bindings are over the limit of ${limits.storageBuffers}`, 'bind buffers that are used alike in one arena (option arenas), or split the kernel into two launches');
   const halves = kernel.buffers.filter(({ dtype }) => dtype === 'f16').map(({ name }) => name);
-  if (halves.length > 0 && !options.shaderF16) {
-    throw refuse(
-      `buffer ${halves[0]} holds f16, which this device cannot bind`,
-      'request the feature shader-f16, or store f32',
-    );
-  }
+  require(halves.length === 0 ||
+    options.shaderF16 ===
+      true, `buffer ${halves[0]} holds f16, which this device cannot bind`, 'request the feature shader-f16, or store f32');
   const mixed = bindings.find(
     ({ dtype, buffers }) => dtype !== 'f16' && buffers.some((name) => halves.includes(name)),
   );
-  if (mixed) {
-    throw refuse(
-      `binding ${mixed.name} joins buffers of f16 with others`,
-      'give f16 a binding of its own, or store f32',
-    );
-  }
+  require(mixed ===
+    undefined, `binding ${mixed?.name} joins buffers of f16 with others`, 'give f16 a binding of its own, or store f32');
   return bindings;
 }
-
-/** Where a buffer's elements are: in a binding of its own, or from a base on in an arena. */
-export interface StoragePlace extends Pick<WgslBinding, 'dtype' | 'access'> {
-  readonly binding: string;
-  readonly arena: boolean;
-}
-
-export const storagePlaces = (bindings: readonly WgslBinding[]): Map<string, StoragePlace> =>
-  new Map(
-    bindings.flatMap(({ name: binding, buffers, dtype, access }) =>
-      buffers.map((buffer) => [buffer, { binding, arena: buffers.length > 1, dtype, access }] as const),
-    ),
-  );
 
 /** Fields of the uniform buffer: the extents of the grid, the kernel's parameters, where buffers begin in arenas. */
 export function uniformsOf(kernel: Kernel, bindings: readonly WgslBinding[]): WgslUniform[] {
   const integer = (name: string) => ({ name, dtype: 'i32' as const });
+  const bases = bindings.flatMap(({ buffers }) => (buffers.length > 1 ? buffers : []));
   const fields: readonly Omit<WgslUniform, 'offset'>[] = [
     ...Array.from({ length: kernel.gridRank }, (_, dimension) => integer(`grid_${dimension}`)),
     ...kernel.parameters.map(
       ({ name, dtype }) => ({ name, dtype: dtype === 'bool' ? 'u32' : dtype }) as const,
     ),
-    ...bindings.flatMap(({ buffers }) =>
-      buffers.length > 1 ? buffers.map((name) => integer(`${name}_base`)) : [],
-    ),
+    ...bases.map((name) => integer(`${name}_base`)),
   ];
   return fields.map((field, i) => ({ ...field, offset: i * 4 }));
 }

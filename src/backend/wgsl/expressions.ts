@@ -1,4 +1,4 @@
-import { defined, FrondError } from '../../base/errors.ts';
+import { FrondError } from '../../base/errors.ts';
 import type { Axis, Buffer, Span, StorageType, Term, Value, ValueType } from '../../kernel/ir.ts';
 import { isConstant, isWhole, type Load } from './analysis.ts';
 import {
@@ -16,7 +16,7 @@ import {
 } from './cells.ts';
 import { applied, argumentType } from './functionCalls.ts';
 import { nameFor } from './names.ts';
-import { type Printer, registersOf, splat, typeOf } from './printer.ts';
+import { bindingOf, type Printer, registersOf, splat, typeOf } from './printer.ts';
 import { allOf, atom, compound, literal, operandText, plus, type Text, wrap } from './text.ts';
 
 /** The variable that holds `value`: results live on in what their loop carried. */
@@ -110,10 +110,11 @@ export function storedAt(
   at: string,
   lanes: 1 | 4,
 ): { readonly text: string; readonly dtype: StorageType } {
-  const { binding, arena, dtype } = defined(p.storage.get(buffer.name), `place of ${buffer.name}`);
-  const name = p.globals.get(binding) ?? binding;
-  const index = arena ? plus(`launch.${buffer.name}_base`, at) : at;
-  if (!p.vectors.has(buffer)) return { text: `${name}[${index}]`, dtype };
+  const binding = bindingOf(p, buffer);
+  const { dtype } = binding;
+  const name = p.globals.get(binding.name) ?? binding.name;
+  const index = binding.buffers.length > 1 ? plus(`launch.${buffer.name}_base`, at) : at;
+  if (binding.lanes === 1) return { text: `${name}[${index}]`, dtype };
   if (lanes === 4)
     return { text: `${name}[${index === '0' ? index : `${operandText(index)} >> 2u`}]`, dtype };
   const place = /^\w+$/.test(index) ? index : p.writer.bind(`place ${index}`, `${buffer.name}_at`, index);
@@ -145,17 +146,17 @@ function loadText(p: Printer, value: Load, cell: Cell, lanes: 1 | 4): string {
 
 /** Whether a load takes four neighbours along `axis` where `cell` stands. */
 function loadsQuad(p: Printer, value: Load, cell: Cell): boolean {
-  const axis = p.accesses.get(value);
-  return axis !== undefined && p.vectors.has(value.buffer) && inLanes(cell, axis, value.axes);
+  const axis = p.vectorAxes.get(value);
+  return axis !== undefined && bindingOf(p, value.buffer).lanes === 4 && inLanes(cell, axis, value.axes);
 }
 
 /** The four neighbours that the quad of `cell` along the load's vector axis stands for. */
 const quadText = (p: Printer, value: Load, cell: Cell): string =>
-  loadText(p, value, quadCell(cell, p.accesses.get(value) as Axis), 4);
+  loadText(p, value, quadCell(cell, p.vectorAxes.get(value) as Axis), 4);
 
 /** An element out of the vec4 that is loaded once for its quad. */
 function componentOfQuad(p: Printer, value: Load, cell: Cell): Text {
-  const axis = p.accesses.get(value) as Axis;
+  const axis = p.vectorAxes.get(value) as Axis;
   const quad = quadCell(cell, axis);
   const name = p.writer.bind(
     `vector ${value.id} ${keyIn(quad, value.axes)}`,

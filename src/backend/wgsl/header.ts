@@ -1,5 +1,5 @@
 import type { Buffer, Span, Term, Value } from '../../kernel/ir.ts';
-import { layoutOf, type Printer, typeOf } from './printer.ts';
+import { bindingOf, layoutOf, type Printer, typeOf } from './printer.ts';
 
 /** Comments at the top of a text: what the kernel computes, how buffers are addressed in its own terms, and the schedule. */
 
@@ -52,9 +52,9 @@ const limitsText = (terms: readonly Term[]): string =>
     .map(({ axis, limit }) => `, ${axis.name} < ${termText(limit)}`)
     .join('');
 
-function bufferLine({ analysis: { accesses }, vectors }: Printer, buffer: Buffer): string {
-  const first = accesses.find((access) => access.buffer === buffer);
-  const type = typeOf(buffer.dtype, vectors.has(buffer) ? 4 : 1);
+function bufferLine(p: Printer, buffer: Buffer): string {
+  const first = p.analysis.accesses.find((access) => access.buffer === buffer);
+  const type = typeOf(buffer.dtype, bindingOf(p, buffer).lanes);
   const where = first ? `[${addressText(first.terms)}]${limitsText(first.terms)}` : ': unused';
   return `//   ${buffer.access} ${buffer.name}${where} (${type})`;
 }

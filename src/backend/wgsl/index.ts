@@ -1,10 +1,9 @@
-export { dispatchSize, uniformData } from './bindings.ts';
-export { printWgsl } from './module.ts';
 export {
-  DEFAULT_LIMITS,
+  dispatchSize,
+  uniformData,
   type WgslBinding,
-  type WgslLimits,
   type WgslModule,
-  type WgslOptions,
   type WgslUniform,
-} from './options.ts';
+} from './bindings.ts';
+export { printWgsl } from './module.ts';
+export { DEFAULT_LIMITS, type WgslLimits, type WgslOptions } from './options.ts';

@@ -1,40 +1,16 @@
 import { checkArguments, checkOptions } from '../../base/arguments.ts';
 import * as is from '../../base/kinds.ts';
 import { assertKernel } from '../../kernel/check.ts';
-import { valuesOf } from '../../kernel/flow.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import { kernelKind } from '../../kernel/kinds.ts';
-import { analyse } from './analysis.ts';
-import { bindingsOf, storagePlaces, uniformsOf } from './bindings.ts';
+import { uniformsOf, type WgslModule, type WgslUniform } from './bindings.ts';
 import { functionsText } from './functions.ts';
 import { headerText } from './header.ts';
-import { findVectorAccesses, hasProduct, layOut, threadsFor, vectorBuffers } from './layout.ts';
 import { bytesOf } from './memory.ts';
-import { freeName, spanNames } from './names.ts';
-import {
-  DEFAULT_LIMITS,
-  limitError,
-  type WgslBinding,
-  type WgslLimits,
-  type WgslModule,
-  type WgslOptions,
-  type WgslUniform,
-  wgslOptions,
-} from './options.ts';
-import { type Decisions, makePrinter, type Printer, typeOf } from './printer.ts';
+import { limitError, type WgslOptions, wgslOptions } from './options.ts';
+import { type Decisions, decide, makePrinter, type Printer, typeOf } from './printer.ts';
 import { printRegion } from './statements.ts';
 import { atom, compound, wrap } from './text.ts';
-
-function globalNames(kernel: Kernel, bindings: readonly WgslBinding[]): Map<string, string> {
-  const globals = new Map<string, string>();
-  const taken = new Set<string>();
-  for (const { name } of [...bindings, ...kernel.parameters]) {
-    const free = freeName(name, (candidate) => taken.has(candidate));
-    taken.add(free);
-    globals.set(name, free);
-  }
-  return globals;
-}
 
 /** This program's index along each grid dimension in use, from a grid of workgroups folded into one line. */
 function programLines({ kernel, analysis }: Printer): string[] {
@@ -89,11 +65,7 @@ function mainText(p: Printer): string {
   return `@compute @workgroup_size(${x}, ${y})\nfn main(\n${indented(inputs.map((input) => `${input},`))}\n) {\n${indented(lines)}\n}\n`;
 }
 
-function declarationsText(
-  { globals, memory }: Printer,
-  uniforms: readonly WgslUniform[],
-  bindings: readonly WgslBinding[],
-): string {
+function declarationsText({ globals, memory, bindings }: Printer, uniforms: readonly WgslUniform[]): string {
   const nameOf = (name: string): string => globals.get(name) ?? name;
   const storage = bindings.map(
     ({ name, dtype, lanes, group, binding, access }) =>
@@ -113,59 +85,22 @@ function declarationsText(
   ].join('\n');
 }
 
-/** Everything that is decided before the first line is written. */
-function decide(
-  kernel: Kernel,
-  options: WgslOptions,
-  limits: WgslLimits,
-  bindings: readonly WgslBinding[],
-): Decisions {
-  const { unroll, multiplesOf4 = [] } = options;
-  const analysis = analyse(kernel);
-  const threads = threadsFor(kernel, analysis, limits);
-  const storage = storagePlaces(bindings);
-  const accesses = findVectorAccesses(analysis, multiplesOf4, storage);
-  const layouts = layOut(kernel, analysis, threads, accesses);
-  const { stage = 16 } = kernel.schedule;
-  return {
-    kernel,
-    options,
-    analysis,
-    threads,
-    storage,
-    accesses,
-    layouts,
-    vectors: vectorBuffers(analysis, accesses, layouts),
-    // what the schedule says; at most 8 where text is rolled, which SwiftShader compiles in less than half the time (0.3 s in
-    // place of 0.7 s for a product) and runs as fast
-    stage: unroll ? stage : Math.min(8, stage),
-    // rolled text with fewer meetings compiles slower on software Vulkan
-    partBytes: unroll && !hasProduct(analysis) ? 8192 : 4096,
-    globals: globalNames(kernel, bindings),
-    spanNames: spanNames(valuesOf(analysis.statements)),
-  };
-}
-
 /** Prints with the schedule's stage, or where that takes too much workgroup memory, with the largest half that fits. */
-function printWithin(decisions: Decisions, limits: WgslLimits): Printer {
-  const printed = (stage: number): Printer => {
-    const p = makePrinter({ ...decisions, stage });
-    printRegion(p, decisions.kernel.body);
-    return p;
-  };
-  let p = printed(decisions.stage);
-  while (p.memory.bytes > limits.workgroupBytes && p.stage > 4)
-    p = printed(Math.max(4, p.stage / 2 - ((p.stage / 2) % 4)));
-  if (p.memory.bytes > limits.workgroupBytes) {
-    const arrays = p.memory.arrays.map((array) => `${array.name} ${bytesOf(array)}`);
+function printWithin(decisions: Decisions): Printer {
+  const { kernel, limits } = decisions;
+  for (let { stage } = decisions; ; stage = Math.max(4, stage / 2 - ((stage / 2) % 4))) {
+    const p = makePrinter(decisions, stage);
+    printRegion(p, kernel.body);
+    const { bytes, arrays } = p.memory;
+    if (bytes <= limits.workgroupBytes) return p;
+    if (stage > 4) continue;
     throw limitError(
-      p.kernel,
+      kernel,
       'FROND-K201',
-      `${p.memory.bytes} bytes of workgroup memory are over the limit of ${limits.workgroupBytes} (${arrays.join(', ')})`,
+      `${bytes} bytes of workgroup memory are over the limit of ${limits.workgroupBytes} (${arrays.map((array) => `${array.name} ${bytesOf(array)}`).join(', ')})`,
       'give the schedule smaller tiles',
     );
   }
-  return p;
 }
 
 /**
@@ -177,27 +112,21 @@ export function printWgsl(kernel: Kernel, options: WgslOptions = {}): WgslModule
   checkArguments('printWgsl', { kernel: kernelKind, options: is.unchecked }, [kernel, options]);
   checkOptions('printWgsl', options, wgslOptions);
   assertKernel(kernel);
-  const { limits = DEFAULT_LIMITS, transcendentals } = options;
-  const separate = bindingsOf(kernel, options, limits);
-  const uniforms = uniformsOf(kernel, separate);
-  const p = printWithin(decide(kernel, options, limits, separate), limits);
-  const wide = new Set([...p.vectors].map(({ name }) => name));
-  const bindings = separate.map((binding) =>
-    wide.has(binding.buffers[0] ?? '') ? { ...binding, lanes: 4 as const } : binding,
-  );
+  const p = printWithin(decide(kernel, options));
+  const uniforms = uniformsOf(kernel, p.bindings);
   const enabled = [
-    ...(kernel.buffers.some(({ dtype }) => dtype === 'f16') ? ['enable f16;'] : []),
-    ...(p.usesSubgroups ? ['enable subgroups;'] : []),
+    ...(kernel.buffers.some(({ dtype }) => dtype === 'f16') ? ['enable f16;\n'] : []),
+    ...(p.usesSubgroups ? ['enable subgroups;\n'] : []),
   ];
   const code = `\
-${enabled.map((line) => `${line}\n`).join('')}${headerText(p)}
-${declarationsText(p, uniforms, bindings)}
+${enabled.join('')}${headerText(p)}
+${declarationsText(p, uniforms)}
 
-${functionsText(p.helpers, transcendentals === 'builtin')}${mainText(p)}`;
+${functionsText(p.helpers, options.transcendentals === 'builtin')}${mainText(p)}`;
   return {
     kernel: kernel.name,
     code,
-    bindings,
+    bindings: p.bindings,
     uniforms,
     uniformBytes: Math.ceil((uniforms.length * 4) / 16) * 16,
     workgroup: [p.threads.x, p.threads.y],

@@ -1,6 +1,6 @@
 import { FrondError } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
-import type { Access, Kernel, StorageType, ValueType } from '../../kernel/ir.ts';
+import type { Kernel } from '../../kernel/ir.ts';
 
 const limits = {
   /** storage buffers that one launch may bind */
@@ -53,39 +53,3 @@ export const limitError = (
   what: string,
   hint: string,
 ): FrondError => new FrondError(code, `kernel ${name} (${variant || 'only variant'}): ${what}`, { hint });
-
-export interface WgslBinding {
-  /** of the kernel's buffer, or of the arena that several share */
-  readonly name: string;
-  /** the kernel's buffers in it; in an arena, `<buffer>_base` of the uniforms says where each begins, in elements */
-  readonly buffers: readonly string[];
-  /** of the binding's elements; buffers of other types in an arena of words are reinterpreted */
-  readonly dtype: StorageType;
-  /** elements of the declared array are vec4: a range bound to it is a multiple of four elements, and at least one vec4 */
-  readonly lanes: 1 | 4;
-  readonly group: number;
-  readonly binding: number;
-  readonly access: 'read' | 'read_write';
-  /** what the kernel does with each buffer */
-  readonly roles: readonly Access[];
-}
-
-export interface WgslUniform {
-  /** a kernel parameter, `grid_0` … `grid_3` for the extents of the grid, or `<buffer>_base` */
-  readonly name: string;
-  readonly dtype: Exclude<ValueType, 'bool'>;
-  /** in bytes */
-  readonly offset: number;
-}
-
-/** A kernel as WGSL text and what a host needs to launch it; the entry point is `main`. */
-export interface WgslModule {
-  readonly kernel: string;
-  readonly code: string;
-  readonly bindings: readonly WgslBinding[];
-  /** fields of the uniform buffer at group 0, binding 0 */
-  readonly uniforms: readonly WgslUniform[];
-  readonly uniformBytes: number;
-  readonly workgroup: readonly [x: number, y: number];
-  readonly workgroupBytes: number;
-}

@@ -1,61 +1,73 @@
 import { defined } from '../../base/errors.ts';
 import type { Axis, Buffer, Kernel, StorageType, Value, ValueType } from '../../kernel/ir.ts';
-import type { Analysis } from './analysis.ts';
-import type { StoragePlace } from './bindings.ts';
+import { analyse } from './analysis.ts';
+import { bindingsOf, type WgslBinding } from './bindings.ts';
 import type { Helper } from './functions.ts';
-import type { AxisLayout, Threads, VectorAccesses } from './layout.ts';
+import { layOut } from './layout.ts';
 import { SharedMemory } from './memory.ts';
-import type { WgslOptions } from './options.ts';
+import { spanNames } from './names.ts';
+import { DEFAULT_LIMITS, type WgslOptions } from './options.ts';
 import { Writer } from './writer.ts';
 
 /** Everything that is decided before the first line is written. */
-export interface Decisions {
-  readonly kernel: Kernel;
-  readonly options: WgslOptions;
-  readonly analysis: Analysis;
-  readonly threads: Threads;
-  /** names of bindings and parameters in the text */
-  readonly globals: ReadonlyMap<string, string>;
-  /** which binding holds each buffer */
-  readonly storage: ReadonlyMap<string, StoragePlace>;
-  readonly layouts: ReadonlyMap<Axis, AxisLayout>;
-  /** accesses that may take four neighbours at a time, and the buffers that are arrays of vec4 */
-  readonly accesses: VectorAccesses;
-  readonly vectors: ReadonlySet<Buffer>;
-  /** deepest chunk of a contraction in workgroup memory */
-  readonly stage: number;
-  /** bytes of a reduction's parts above which results are reduced one after the other, in the same memory */
-  readonly partBytes: number;
-  /** names for scalars that are the ends of spans */
-  readonly spanNames: ReadonlyMap<Value, string>;
+export function decide(kernel: Kernel, options: WgslOptions) {
+  const { unroll = false, multiplesOf4 = [], limits = DEFAULT_LIMITS } = options;
+  const { stage = 16 } = kernel.schedule;
+  const separate = bindingsOf(kernel, options, limits);
+  const analysis = analyse(kernel);
+  const { vectors, ...layout } = layOut(kernel, analysis, limits, separate, multiplesOf4);
+  const bindings = separate.map(
+    (binding): WgslBinding => (vectors.has(binding.buffers[0] ?? '') ? { ...binding, lanes: 4 } : binding),
+  );
+  return {
+    kernel,
+    options,
+    limits,
+    analysis,
+    ...layout,
+    bindings,
+    /** names for scalars that are the ends of spans */
+    spanNames: spanNames(analysis.values),
+    // what the schedule says; at most 8 where text is rolled, which SwiftShader compiles in less than half the time (0.3 s in
+    // place of 0.7 s for a product) and runs as fast
+    /** deepest chunk of a contraction in workgroup memory */
+    stage: unroll ? stage : Math.min(8, stage),
+    // rolled text with fewer meetings compiles slower on software Vulkan
+    /** bytes of a reduction's parts above which results are reduced one after the other, in the same memory */
+    partBytes: unroll && analysis.dots.length === 0 ? 8192 : 4096,
+  };
 }
+export type Decisions = ReturnType<typeof decide>;
 
 /** What is decided, and what is written so far, while one kernel is printed. */
-export interface Printer extends Decisions {
-  readonly writer: Writer;
-  readonly memory: SharedMemory;
-  /** private arrays of tiles, and names of scalars */
-  readonly variables: Map<Value, string>;
-  readonly helpers: Set<Helper>;
-  /** whether threads exchange numbers inside subgroups so far */
-  usesSubgroups: boolean;
-}
-
-export function makePrinter(decisions: Decisions): Printer {
+export function makePrinter(decisions: Decisions, stage = decisions.stage) {
   const writer = new Writer();
-  for (const name of decisions.globals.values()) writer.innermost.names.add(name);
+  const named = [...decisions.bindings, ...decisions.kernel.parameters];
   return {
     ...decisions,
+    stage,
     writer,
+    /** names of bindings and parameters in the text */
+    globals: new Map(named.map(({ name }) => [name, writer.declare(name)])),
     memory: new SharedMemory(writer),
-    variables: new Map(),
-    helpers: new Set(),
+    /** private arrays of tiles, and names of scalars */
+    variables: new Map<Value, string>(),
+    helpers: new Set<Helper>(),
+    /** whether threads exchange numbers inside subgroups so far */
     usesSubgroups: false,
   };
 }
+export type Printer = ReturnType<typeof makePrinter>;
 
-export const layoutOf = ({ layouts }: Decisions, axis: Axis): AxisLayout =>
+export const layoutOf = ({ layouts }: Decisions, axis: Axis) =>
   defined(layouts.get(axis), `layout of axis ${axis.name}`);
+
+/** Where a buffer's elements are: in a binding of its own, or from a base on in an arena. */
+export const bindingOf = ({ bindings }: Decisions, { name }: Buffer): WgslBinding =>
+  defined(
+    bindings.find(({ buffers }) => buffers.includes(name)),
+    `binding of ${name}`,
+  );
 
 /** Registers that a thread keeps of a tile, each a number, or four along the last axis. */
 export function registersOf(p: Printer, axes: readonly Axis[]) {

@@ -6,7 +6,7 @@ import { printDot } from './dot.ts';
 import { address, converted, fourOf, storedAt, textOf, variableOf } from './expressions.ts';
 import { joinHazards } from './memory.ts';
 import { nameFor } from './names.ts';
-import { aloneIn, type Printer } from './printer.ts';
+import { aloneIn, bindingOf, type Printer } from './printer.ts';
 import { printReduce } from './reduce.ts';
 import { guarded } from './text.ts';
 import { declareTile, fillTile, printExchange, tails, targetOf } from './tiles.ts';
@@ -35,7 +35,7 @@ function printStore(p: Printer, store: Store): void {
   const { buffer, terms, value } = store;
   for (const operand of valuesReadBy(store)) accessUnlessHeld(p, operand);
   if (buffer.access !== 'write') access(p, store, value, true);
-  const lanes = p.vectors.has(buffer) ? 4 : 1;
+  const { lanes } = bindingOf(p, buffer);
   const last = value.axes.at(-1);
   (lanes === 4 ? forQuads : forCells)(p, value.axes, (cell) => {
     const text = lanes === 4 && last ? fourOf(p, value, cell, last) : textOf(p, value, cell, true).text;
@@ -71,7 +71,7 @@ function printScalar(p: Printer, value: Value): void {
 const needsBroadcast = (p: Printer, value: Value): boolean =>
   value.op === 'load' &&
   p.analysis.controlling.has(value) &&
-  p.storage.get(value.buffer.name)?.access === 'read_write';
+  bindingOf(p, value.buffer).access === 'read_write';
 
 function printValue(p: Printer, value: Value): void {
   const { live, kept, exchanged } = p.analysis;
