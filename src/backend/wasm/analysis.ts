@@ -1,4 +1,4 @@
-import { type Flow, findInPlace, flowOf, operandsOf, type User, valuesReadBy } from '../../kernel/flow.ts';
+import { type Flow, findInPlace, flowOf, operandsOf, type User } from '../../kernel/flow.ts';
 import type { Axis, ElementwiseName, Kernel, Region, Span, Store, Term, Value } from '../../kernel/ir.ts';
 
 /**
@@ -13,8 +13,8 @@ export interface Analysis {
   /** the stores that are written together with a store of a tile, itself included, in order */
   together(store: Store): readonly Store[];
   isPlaced(value: Value): boolean;
-  /** placed tiles whose memory an evaluation of `value` reads */
-  readsOf(value: Value): ReadonlySet<Value>;
+  /** yielded tiles that are written straight into the memory of the carried tile that they replace */
+  readonly inPlace: ReadonlyMap<Value, Value>;
   /** what it costs to compute an element of `value`, in additions, from what is placed */
   costOf(value: Value): number;
 }
@@ -78,19 +78,25 @@ function ownCost(value: Value): number {
   }
 }
 
+/** What is found out about each value once. */
+function memoised<R>(find: (value: Value) => R): (value: Value) => R {
+  const found = new Map<Value, R>();
+  return (value) => {
+    const known = found.get(value);
+    if (known !== undefined) return known;
+    const result = find(value);
+    found.set(value, result);
+    return result;
+  };
+}
+
+const tilesIn = (value: Value): Value[] => operandsOf(value).filter(({ axes }) => axes.length > 0);
+
 /** The cost of an element, in additions, from tiles that are stored: each of those is one. */
 function costFrom(isStored: (value: Value) => boolean): (value: Value) => number {
-  const costs = new Map<Value, number>();
-  const costOf = (value: Value): number => {
-    const known = costs.get(value);
-    if (known !== undefined) return known;
-    const cost = operandsOf(value).reduce((sum, operand) => {
-      if (operand.axes.length === 0) return sum;
-      return sum + (isStored(operand) ? 1 : costOf(operand));
-    }, ownCost(value));
-    costs.set(value, cost);
-    return cost;
-  };
+  const costOf = memoised((value): number =>
+    tilesIn(value).reduce((sum, tile) => sum + (isStored(tile) ? 1 : costOf(tile)), ownCost(value)),
+  );
   return costOf;
 }
 
@@ -151,22 +157,9 @@ export function analyse(kernel: Kernel): Analysis {
   const joint = jointStores(flow);
   const placed = findPlaced(flow, joint);
   const isPlaced = (value: Value): boolean => placed.has(value);
-  const reads = new Map<Value, ReadonlySet<Value>>();
-  const readsOf = (value: Value): ReadonlySet<Value> => {
-    const known = reads.get(value);
-    if (known) return known;
-    const tiles = operandsOf(value).filter(({ axes }) => axes.length > 0);
-    const found = new Set(tiles.flatMap((tile) => (isPlaced(tile) ? [tile] : [...readsOf(tile)])));
-    reads.set(value, found);
-    return found;
-  };
-  return {
-    flow,
-    isPlaced,
-    readsOf,
-    together: (store) => joint.get(store) ?? [store],
-    costOf: costFrom(isPlaced),
-  };
+  const together = (store: Store): readonly Store[] => joint.get(store) ?? [store];
+  const facts = { flow, isPlaced, together, costOf: costFrom(isPlaced) };
+  return { ...facts, inPlace: inPlaceOf(facts) };
 }
 
 /**
@@ -207,76 +200,44 @@ function coversTheSame(first: Store, second: Store): boolean {
 }
 
 /**
- * Which yielded tiles may be written straight into the memory of the carried tile that they replace.
- *
- * That is safe where the old tile is not read afterwards in the same iteration, and the yielded tile itself reads it
- * only element by element, at the position that it then writes.
+ * A yielded tile may take the place of the carried one where the old tile is not read afterwards in the same iteration, and
+ * the yielded tile itself reads it only element by element, at the position that it then writes.
  */
-export function inPlaceOf(analysis: Analysis): ReadonlyMap<Value, Value> {
-  const lastRead = findLastReads(analysis);
-  return findInPlace(
-    analysis.flow,
-    (carried) => lastRead.get(carried) ?? -1,
-    (value, carried) => isComputed(value) && readsElementwise(value, carried, analysis),
-  );
-}
+function inPlaceOf({ flow, isPlaced, together }: Omit<Analysis, 'inPlace'>): ReadonlyMap<Value, Value> {
+  const { users, live, orderOf, endOf } = flow;
 
-const isComputed = ({ op }: Value): boolean => op !== 'carried' && op !== 'result' && op !== 'rename';
-
-function readsElementwise(value: Value, carried: Value, analysis: Analysis): boolean {
-  if (value.op === 'reduce') return !analysis.readsOf(value).has(carried);
-  if (value.op !== 'dot') return !readsRenamed(value, carried, analysis);
-  // other operands that read the carried tile were packed before; the accumulator is read where it is written
-  if (value.left === carried || value.right === carried) return false;
-  const { accumulator } = value;
-  return !accumulator || analysis.isPlaced(accumulator) || !readsRenamed(accumulator, carried, analysis);
-}
-
-/** Whether `value` reads the carried tile through a rename, so perhaps at other positions. */
-function readsRenamed(value: Value, carried: Value, analysis: Analysis, seen = new Set<Value>()): boolean {
-  if (seen.has(value) || !analysis.readsOf(value).has(carried)) return false;
-  seen.add(value);
-  if (value.op === 'rename') return true;
-  const operands: readonly Value[] =
-    value.op === 'elementwise' ? value.args : value.op === 'cast' ? [value.arg] : [];
-  if (operands.length === 0) return true;
-  return operands.some(
-    (operand) =>
-      !analysis.isPlaced(operand) &&
-      operand.axes.length > 0 &&
-      readsRenamed(operand, carried, analysis, seen),
-  );
-}
-
-/** The place in program order where the memory of each placed tile is read last. */
-function findLastReads({ flow, isPlaced, readsOf, together }: Analysis): ReadonlyMap<Value, number> {
-  const { statements, users, live, orderOf, endOf } = flow;
-  const last = new Map<Value, number>();
-  const read = (tiles: Iterable<Value>, at: number): void => {
-    for (const tile of tiles) last.set(tile, Math.max(at, last.get(tile) ?? -1));
+  const readBy = (user: User, value: Value): number => {
+    // written where the last of its joint stores stands
+    if (user.kind === 'store') return Math.max(...together(user).map(orderOf));
+    if (user.kind === 'loop' && user.yields.includes(value)) return endOf(user);
+    if (user.kind !== 'value') return orderOf(user);
+    if (!live.has(user)) return -1;
+    // a factor that has no place is packed where it is made
+    if (user.op === 'dot' && user.accumulator !== value && !isPlaced(value)) return orderOf(value);
+    return user.axes.length === 0 || isPlaced(user) ? orderOf(user) : lastRead(user);
   };
-  const evaluate = (value: Value, at: number): void => {
-    if (value.axes.length > 0) read(isPlaced(value) ? [value] : readsOf(value), at);
+  /** The place in program order where the elements of a tile are asked for last. */
+  const lastRead = memoised((value): number =>
+    Math.max(-1, ...(users.get(value) ?? []).map((user) => readBy(user, value))),
+  );
+
+  /** Placed tiles whose memory an evaluation of `value` reads. */
+  const readsOf = memoised(
+    (value): ReadonlySet<Value> =>
+      new Set(tilesIn(value).flatMap((tile) => (isPlaced(tile) ? [tile] : [...readsOf(tile)]))),
+  );
+  const suits = (value: Value, carried: Value): boolean => {
+    const readsInPlace = memoised((inner): boolean => {
+      if (!readsOf(inner).has(carried)) return true;
+      if (inner.op !== 'elementwise' && inner.op !== 'cast') return false;
+      return tilesIn(inner).every((tile) => isPlaced(tile) || readsInPlace(tile));
+    });
+    if (value.op === 'carried' || value.op === 'result' || value.op === 'rename') return false;
+    if (value.op !== 'dot') return readsInPlace(value);
+    // other operands that read the carried tile were packed before; the accumulator is read where it is written
+    if (value.left === carried || value.right === carried) return false;
+    const { accumulator } = value;
+    return !accumulator || isPlaced(accumulator) || readsInPlace(accumulator);
   };
-  const feedsDot = (value: Value): boolean =>
-    users
-      .get(value)
-      ?.some((user) => user.kind === 'value' && user.op === 'dot' && user.accumulator !== value) ?? false;
-  statements.forEach(({ statement }, at) => {
-    if (statement.kind === 'store') {
-      // written where the last of its joint stores stands
-      const written = Math.max(...together(statement).map(orderOf));
-      for (const value of valuesReadBy(statement)) evaluate(value, written);
-    } else if (statement.kind === 'loop') {
-      for (const value of statement.initial) evaluate(value, at);
-      for (const value of statement.yields) evaluate(value, endOf(statement));
-    } else if (statement.kind === 'let' && live.has(statement.value)) {
-      const { value } = statement;
-      if (value.op === 'dot') {
-        read([value.left, value.right].filter(isPlaced), at);
-        if (value.accumulator) evaluate(value.accumulator, at);
-      } else if (value.axes.length === 0 || isPlaced(value) || feedsDot(value)) read(readsOf(value), at);
-    }
-  });
-  return last;
+  return findInPlace(flow, lastRead, suits);
 }

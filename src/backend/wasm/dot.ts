@@ -4,16 +4,7 @@ import { block, type Code, constantOf, joined, type Statement, select, set, when
 import { whileBelow } from './encode.ts';
 import { f32x4, i32, memory, plus, v128 } from './instructions.ts';
 import { type End, isWhole } from './loops.ts';
-import {
-  bytesOf,
-  type Lowering,
-  lengthOf,
-  type Pack,
-  type Place,
-  placeOf,
-  reserve,
-  scratchAt,
-} from './lowering.ts';
+import { bytesOf, type Lowering, type Pack, type Place } from './lowering.ts';
 import { COLUMNS, multiply, ROWS } from './microKernel.ts';
 import { type StreamedSide, streamedSide, streamProduct, wantsRows } from './stream.ts';
 import { type Destination, isZero, naturalAxis, rowsOf, writeTile } from './write.ts';
@@ -36,7 +27,7 @@ function packedLayout(at: Lowering, dot: Dot, side: Side): { readonly pack: Pack
   };
   if (side === 'left' && inRows(at, dot)) {
     const depthStride = over.size * 4 + (over.size % 128 === 0 ? PAD : 0);
-    const offset = reserve(at, free.size * depthStride);
+    const offset = at.reserve(free.size * depthStride);
     const ends = { depth: endOf(free, width), along: endOf(over, 4) };
     return {
       pack: { offset, rowStep: depthStride, depthStep: 4, blockStep: ROWS * depthStride },
@@ -45,7 +36,7 @@ function packedLayout(at: Lowering, dot: Dot, side: Side): { readonly pack: Pack
   }
   const depthStride = width * 4;
   const blockStride = over.size * depthStride + PAD;
-  const offset = reserve(at, Math.ceil(free.size / width) * blockStride);
+  const offset = at.reserve(Math.ceil(free.size / width) * blockStride);
   const ends = { depth: endOf(over, 1), along: endOf(free, width) };
   return {
     pack: { offset, rowStep: 4, depthStep: depthStride, blockStep: blockStride },
@@ -70,7 +61,7 @@ function streamOf(at: Lowering, dot: Dot): StreamedSide | undefined {
 function directPack(at: Lowering, dot: Dot, side: Side): Pack | undefined {
   const value = dot[side];
   if (!at.analysis.isPlaced(value)) return undefined;
-  const { offset, rowStride, axes } = placeOf(at, value);
+  const { offset, rowStride, axes } = at.placeOf(value);
   const width = side === 'left' ? ROWS : COLUMNS;
   if (axes[0] !== dot.over) {
     if (side === 'right') return undefined;
@@ -130,7 +121,7 @@ function cut(
   const least = at.fn.local('i32', `${axis.name}_length`);
   statements.push(set(least, axis.size));
   for (const span of cutting) {
-    const length = lengthOf(at, span);
+    const length = at.lengthOf(span);
     statements.push(set(least, select(i32.ltS(length, least), length, least)));
   }
   return least;
@@ -157,7 +148,7 @@ export function writeDot(at: Lowering, dot: Dot, place: Place): Statement[] {
     else statements.push(...clearUnless(at, place, [rows, row], [columns, column]));
     if (streamed) {
       // of a long sum, the sum of a tile by itself
-      const to = accumulate ? { ...place, offset: reserve(at, bytesOf(place)) } : place;
+      const to = accumulate ? { ...place, offset: at.reserve(bytesOf(place)) } : place;
       if (accumulate) statements.push(clear(at, to));
       statements.push(streamProduct(at, streamed, left, to, [rows, columns, depth]));
       if (accumulate) statements.push(addTo(at, place, to));
@@ -188,7 +179,7 @@ function clearUnless(
   return isCut ? [when(isCut, [clear(at, place)])] : [];
 }
 
-const clear = (at: Lowering, place: Place): Statement => memory.fill(scratchAt(at, place), 0, bytesOf(place));
+const clear = (at: Lowering, place: Place): Statement => memory.fill(at.scratchAt(place), 0, bytesOf(place));
 
 /** place += from, tiles of the same shape */
 function addTo({ fn, scratch }: Lowering, place: Place, from: Place): Statement {
@@ -202,6 +193,6 @@ function addTo({ fn, scratch }: Lowering, place: Place, from: Place): Statement 
 }
 
 function writeAccumulator(at: Lowering, accumulator: Value, place: Place): Statement[] {
-  if (at.analysis.isPlaced(accumulator) && placeOf(at, accumulator).offset === place.offset) return [];
+  if (at.analysis.isPlaced(accumulator) && at.placeOf(accumulator).offset === place.offset) return [];
   return writeTile(at, accumulator, rowsOf(place), false);
 }

@@ -16,7 +16,7 @@ import {
 import type { ElementwiseScope } from './elementwise.ts';
 import { countUp, whileBelow } from './encode.ts';
 import { i32, i32x4, plus, times } from './instructions.ts';
-import { type Lowering, lengthOf } from './lowering.ts';
+import type { Lowering } from './lowering.ts';
 
 /** What an axis is to a nest: its outer loop, or the inner one, whose elements are the lanes of vectors. */
 export type Role = 'row' | 'lane';
@@ -230,7 +230,7 @@ export abstract class Loops {
   /** limit − start of a span, computed once. */
   lengthOf(span: Span): Code<'i32'> {
     return this.once(0, `length ${span.start.id} ${span.limit.id}`, `${span.axis.name}_length`, () =>
-      lengthOf(this.at, span),
+      this.at.lengthOf(span),
     );
   }
 

@@ -1,7 +1,7 @@
 import { branchIf, type Code, call, type Local, loop, type Statement, set, tee, when } from './code.ts';
 import { countUp, type FunctionBuilder, type Locals } from './encode.ts';
 import { f32x4, i32, plus, times, v128 } from './instructions.ts';
-import { type Lowering, type Pack, type Place, scratchAt } from './lowering.ts';
+import type { Lowering, Pack, Place } from './lowering.ts';
 
 export const ROWS = 4;
 export const COLUMNS = 8;
@@ -42,7 +42,7 @@ export function multiply(
   const reference = at.module.helper(name, 'i32', PARAMETERS, 'none', (fn, parameters) =>
     author(fn, shape, parameters),
   );
-  return call(reference, [scratchAt(at, left), scratchAt(at, right), scratchAt(at, out), ...sizes]);
+  return call(reference, [at.scratchAt(left), at.scratchAt(right), at.scratchAt(out), ...sizes]);
 }
 
 function author(

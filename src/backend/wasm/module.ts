@@ -1,25 +1,21 @@
 import { defined, FrondError } from '../../base/errors.ts';
 import { type WebAssemblyMemory, webAssembly } from '../../base/webAssembly.ts';
 import { assertKernel } from '../../kernel/check.ts';
-import type { Kernel, Value } from '../../kernel/ir.ts';
-import { analyse, inPlaceOf } from './analysis.ts';
+import type { Kernel } from '../../kernel/ir.ts';
 import {
   branchIf,
   call,
   type FunctionReference,
-  type Kind,
   type Local,
   loop,
-  type Scalar,
   type Statement,
   set,
   tee,
   when,
 } from './code.ts';
-import { kindOf } from './elementwise.ts';
 import { FunctionBuilder, type MemoryLimits, ModuleBuilder } from './encode.ts';
 import { f32x4, globalGet, i32, plus, v128 } from './instructions.ts';
-import type { Lowering } from './lowering.ts';
+import { Lowering } from './lowering.ts';
 import { printModule } from './print.ts';
 import { writeRegion } from './statements.ts';
 
@@ -57,65 +53,22 @@ const PAGE = 65_536;
 
 type Integer = Local<'i32'>;
 
-const integers = (locals: readonly Local[]) => locals as readonly Integer[];
-
-function beginLowering(
-  kernel: Kernel,
-  { relaxed = false }: WasmOptions,
-  module: ModuleBuilder,
-  fn: FunctionBuilder,
-): Lowering {
-  const analysis = analyse(kernel);
-  const { gridRank, buffers, parameters } = kernel;
-  const programs = fn.parameters.slice(0, gridRank);
-  const addresses = integers(fn.parameters.slice(gridRank, gridRank + buffers.length));
-  const numbers = fn.parameters.slice(gridRank + buffers.length);
-  const scalars = new Map<Value, Scalar>();
-  for (const [i, value] of parameters.entries())
-    scalars.set(value, defined(numbers[i], value.name) as Scalar);
-  for (const value of analysis.flow.values) {
-    if (value.op === 'program') scalars.set(value, defined(programs[value.dimension], 'program') as Scalar);
-  }
-  return {
-    kernel,
-    analysis,
-    relaxed,
-    module,
-    fn,
-    scalars,
-    addresses: new Map(buffers.map((buffer, i) => [buffer, defined(addresses[i], buffer.name)])),
-    inPlace: inPlaceOf(analysis),
-    scratch: fn.local('i32', 'scratch'),
-    places: new Map(),
-    packs: new Map(),
-    used: 0,
-  };
-}
-
 /** run(first, last, g0, g1, g2, …): one program after the other. */
-function defineRun(
-  { gridRank }: Kernel,
-  module: ModuleBuilder,
-  program: FunctionReference<'none'>,
-  own: readonly (readonly [string, Kind])[],
-): void {
+function defineRun({ module, fn, kernel: { gridRank } }: Lowering, program: FunctionReference<'none'>): void {
+  const own = fn.parameters.slice(gridRank).map(({ name, result }) => [name, result] as const);
   const counts = ['first', 'last', 'grid0', 'grid1', 'grid2'].map((name) => [name, 'i32'] as const);
-  const fn = new FunctionBuilder([...counts, ...own]);
-  const reference = module.declare('run', fn, 'none');
-  const [first, last, ...grid] = integers(fn.parameters.slice(0, 5)) as readonly [
-    Integer,
-    Integer,
-    ...Integer[],
-  ];
-  const left = fn.local('i32', 'left');
-  const next = tee(first, plus(first, 1));
+  const run = new FunctionBuilder([...counts, ...own]);
+  const reference = module.declare('run', run, 'none');
+  const [first, last, ...grid] = run.parameters.slice(0, 5) as [Integer, Integer, ...Integer[]];
+  const left = run.local('i32', 'left');
   const statements: Statement[] = [set(left, first)];
   const indices = grid.slice(0, gridRank - 1).map((size, dimension) => {
-    const index = fn.local('i32', `index${dimension}`);
+    const index = run.local('i32', `index${dimension}`);
     statements.push(set(index, i32.remU(left, size)), set(left, i32.divU(left, size)));
     return index;
   });
-  const args = [...indices, left, ...fn.parameters.slice(5)];
+  const args = [...indices, left, ...run.parameters.slice(5)];
+  const next = tee(first, plus(first, 1));
   module.define(reference, [
     when(i32.ltU(first, last), [
       loop([...statements, call(program, args), branchIf(0, i32.ltU(next, last))]),
@@ -131,17 +84,10 @@ function defineRun(
 export function assembleKernel(kernel: Kernel, options: WasmOptions = {}): WasmKernel {
   if (!options.checked) assertKernel(kernel);
   const module = new ModuleBuilder();
-  const { gridRank, buffers, parameters } = kernel;
-  const programs = Array.from({ length: gridRank }, (_, i) => [`program${i}`, 'i32'] as const);
-  const own = [
-    ...buffers.map(({ name }) => [name, 'i32'] as const),
-    ...parameters.map(({ name, dtype }) => [name, kindOf(dtype)] as const),
-  ];
-  const fn = new FunctionBuilder([...programs, ...own]);
-  const program = module.declare('program', fn, 'none');
-  const at = beginLowering(kernel, options, module, fn);
+  const at = new Lowering(kernel, module, options.relaxed ?? false);
+  const program = module.declare('program', at.fn, 'none');
   module.define(program, [set(at.scratch, globalGet(0, 'scratch')), ...writeRegion(at, kernel.body)]);
-  defineRun(kernel, module, program, own);
+  defineRun(at, program);
   const memory = options.memory ?? { initial: Math.ceil((at.used + READ_AHEAD) / PAGE) };
   return {
     kernel,

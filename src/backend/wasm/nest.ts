@@ -6,15 +6,7 @@ import { type Code, joined, select } from './code.ts';
 import { literal, splat, vectorCast, vectorElementwise } from './elementwise.ts';
 import { i32, i32x4, plus, times, v128 } from './instructions.ts';
 import { type Cell, type Cut, type LoopOptions, Loops, type Roles, renamed, rolesOf } from './loops.ts';
-import {
-  bufferAddress,
-  elementAddress,
-  elementBytes,
-  type Lowering,
-  placeOf,
-  scalar,
-  strideBytes,
-} from './lowering.ts';
+import { elementBytes, type Lowering } from './lowering.ts';
 import { callThreefry, fromHalf, type VectorScope } from './vectors.ts';
 
 interface NestOptions extends Omit<LoopOptions, 'cuts'> {
@@ -67,7 +59,7 @@ export class Nest extends Loops {
     const level = this.levelOf(value.axes, cell);
     const key = `${value.id} ${this.keyOf(value.axes, cell)}`;
     return this.once(level, key, `v${value.id}`, () => {
-      if (value.axes.length === 0) return splat(value.dtype, scalar(this.at, value));
+      if (value.axes.length === 0) return splat(value.dtype, this.at.scalar(value));
       if (this.at.analysis.isPlaced(value)) return this.#read(value, cell);
       return this.compute(value, cell);
     });
@@ -110,7 +102,7 @@ export class Nest extends Loops {
 
   /** A tile in scratch memory. */
   #read(value: Value, cell: Cell): Code<'v128'> {
-    const { offset, rowStride, axes } = placeOf(this.at, value);
+    const { offset, rowStride, axes } = this.at.placeOf(value);
     const [first, second] = value.axes.map((axis) => this.roleOf(axis, cell));
     const { scratch } = this.at;
     if (axes.length === 1) {
@@ -169,13 +161,13 @@ export function accessOf(
   const spans = spanTerms(terms).flatMap(({ index }) => (nest.isWithin(index, cell) ? [] : [index]));
   const spansOver = (role: 'row' | 'lane'): Span[] =>
     spans.filter(({ axis }) => nest.roleOf(axis, cell) === role);
-  const base = nest.once(0, `base ${key}`, `${buffer.name}_base`, () => elementAddress(at, buffer, terms));
+  const base = nest.once(0, `base ${key}`, `${buffer.name}_base`, () => at.elementAddress(buffer, terms));
   const row = (): Code<'i32'> => {
     if (rowTerms.length === 0) return base;
     return nest.once(1, `row of ${key} ${cell.row}`, `${buffer.name}_row`, () =>
       rowTerms.reduce<Code<'i32'>>((address, { index, stride }) => {
         const position = index.kind === 'span' ? nest.rowAt(cell) : i32x4.lane(nest.evaluate(index, cell), 0);
-        return plus(address, times(position, strideBytes(at, buffer, stride)));
+        return plus(address, times(position, at.strideBytes(buffer, stride)));
       }, base),
     );
   };
@@ -187,7 +179,7 @@ export function accessOf(
       laneTerms.reduce<Code<'v128'>>((addresses, { index, stride }) => {
         const positions = index.kind === 'span' ? nest.laneIndices(cell) : nest.evaluate(index, cell);
         const step = nest.once(0, `step ${stride.id} ${bytes}`, 'step', () =>
-          i32x4.splat(strideBytes(at, buffer, stride)),
+          i32x4.splat(at.strideBytes(buffer, stride)),
         );
         return i32x4.add(addresses, i32x4.mul(positions, step));
       }, i32x4.splat(row())),
@@ -219,7 +211,7 @@ function loadElements(nest: Loops, value: Value & { readonly op: 'load' }, cell:
   const { buffer, axes, dtype, otherwise } = value;
   const key = `${value.id} ${axes.map((axis) => nest.roleOf(axis, cell)).join('')}`;
   const access = accessOf(nest, key, value, cell);
-  const safe = bufferAddress(nest.at, buffer);
+  const safe = nest.at.bufferAddress(buffer);
   const mask = access.mask();
   const guard = (elements: Code<'v128'>) =>
     mask ? v128.select(mask, elements, literal(nest.at.fn, dtype, otherwise)) : elements;

@@ -3,7 +3,7 @@ import type { Axis, Value, ValueType } from '../../kernel/ir.ts';
 import { type Code, type Local, type Statement, set } from './code.ts';
 import type { FunctionBuilder } from './encode.ts';
 import { f32, f32x4, i32, i32x4, plus, times, v128 } from './instructions.ts';
-import { type Lowering, type Place, reserve, unsupported } from './lowering.ts';
+import type { Lowering, Place } from './lowering.ts';
 import { Nest } from './nest.ts';
 import { vectorsAtOnce } from './write.ts';
 
@@ -37,7 +37,7 @@ const NUMBERS: Readonly<Record<Exclude<ValueType, 'bool'>, Numbers>> = {
 };
 
 function numbersOf(at: Lowering, { arg: { dtype }, combine, id }: Reduce): Numbers {
-  if (dtype === 'bool') throw unsupported(at.kernel, `reduce ${combine} of bools`, `%${id}`);
+  if (dtype === 'bool') throw at.unsupported(`reduce ${combine} of bools`, `%${id}`);
   return NUMBERS[dtype];
 }
 
@@ -161,7 +161,7 @@ function downRows(at: Lowering, value: Reduce, place: Place, row: Axis, lane: Ax
 
 function argmaxDownRows(at: Lowering, value: Reduce, place: Place, row: Axis, lane: Axis): Statement[] {
   const { lowest, isLarger } = numbersOf(at, value);
-  const most = reserve(at, lane.size * 4);
+  const most = at.reserve(lane.size * 4);
   return [
     ...fillVector(at, most, lane, lowest(at.fn)),
     ...fillVector(at, place.offset, lane, at.fn.word(0)),

@@ -16,19 +16,7 @@ import {
 import { packFactors, writeDot } from './dot.ts';
 import { kindOf, scalarCast, scalarElementwise, splat } from './elementwise.ts';
 import { f32, f32x4, i32, i32x4, memory, plus } from './instructions.ts';
-import {
-  allocateTile,
-  bytesOf,
-  elementAddress,
-  integer,
-  type Lowering,
-  type Place,
-  placeOf,
-  reserve,
-  scalar,
-  scratchAt,
-  unsupported,
-} from './lowering.ts';
+import { bytesOf, type Lowering, type Place } from './lowering.ts';
 import { writeReduce } from './reduce.ts';
 import { writeStores } from './store.ts';
 import { callThreefry, fromHalf, keepIn } from './vectors.ts';
@@ -45,7 +33,7 @@ function writeStatement(at: Lowering, statement: KernelStatement): Statement[] {
     case 'store':
       return writeStores(at, statement);
     case 'when':
-      return [when(integer(at, statement.condition), writeRegion(at, statement.body))];
+      return [when(at.integer(statement.condition), writeRegion(at, statement.body))];
     case 'loop':
       return writeLoop(at, statement);
   }
@@ -55,14 +43,14 @@ function writeValue(at: Lowering, value: Value): Statement[] {
   if (value.op === 'induction' || value.op === 'carried') return [];
   if (value.op === 'result') {
     const carried = defined(value.loop.carried[value.index], 'carried value');
-    if (value.axes.length === 0) at.scalars.set(value, scalar(at, carried));
-    else at.places.set(value, placeOf(at, carried));
+    if (value.axes.length === 0) at.scalars.set(value, at.scalar(carried));
+    else at.places.set(value, at.placeOf(carried));
     return value.axes.length === 0 ? [] : packFactors(at, value);
   }
   if (value.axes.length === 0) return writeScalar(at, value);
   if (!at.analysis.isPlaced(value)) return packFactors(at, value);
-  const replaced = at.inPlace.get(value);
-  const place = replaced ? placeOf(at, replaced) : allocateTile(at, value.axes);
+  const replaced = at.analysis.inPlace.get(value);
+  const place = replaced ? at.placeOf(replaced) : at.allocateTile(value.axes);
   const statements = writePlaced(at, value, place);
   at.places.set(value, place);
   return [...statements, ...packFactors(at, value)];
@@ -75,7 +63,7 @@ function writePlaced(at: Lowering, value: Value, place: Place): Statement[] {
 }
 
 const copyPlace = (at: Lowering, from: Place, to: Place): Statement[] =>
-  from.offset === to.offset ? [] : [memory.copy(scratchAt(at, to), scratchAt(at, from), bytesOf(to))];
+  from.offset === to.offset ? [] : [memory.copy(at.scratchAt(to), at.scratchAt(from), bytesOf(to))];
 
 function writeLoop(at: Lowering, statement: Loop): Statement[] {
   const { from, to, step, induction, carried, initial, body } = statement;
@@ -84,12 +72,12 @@ function writeLoop(at: Lowering, statement: Loop): Statement[] {
   at.scalars.set(induction, counter);
   const begin = carried.flatMap((value, i) => begins(at, value, defined(initial[i], 'initial value')));
   const inside = writeRegion(at, body);
-  const next = set(counter, plus(counter, integer(at, step)));
+  const next = set(counter, plus(counter, at.integer(step)));
   return [
     ...begin,
-    ...(step.op === 'constant' ? [] : [trapUnlessPositive(integer(at, step))]),
-    set(end, integer(at, to)),
-    set(counter, integer(at, from)),
+    ...(step.op === 'constant' ? [] : [trapUnlessPositive(at.integer(step))]),
+    set(end, at.integer(to)),
+    set(counter, at.integer(from)),
     block([
       loop([branchIf(1, i32.geS(counter, end)), ...inside, ...carryOn(at, statement), next, branch(0)]),
     ]),
@@ -104,11 +92,11 @@ function begins(at: Lowering, carried: Value, initial: Value): Statement[] {
   if (carried.axes.length === 0) {
     const local = at.fn.local(kindOf(carried.dtype), `v${carried.id}`);
     at.scalars.set(carried, local as Scalar);
-    return [set(local, scalar(at, initial))];
+    return [set(local, at.scalar(initial))];
   }
-  const place = allocateTile(at, carried.axes);
+  const place = at.allocateTile(carried.axes);
   at.places.set(carried, place);
-  if (at.analysis.isPlaced(initial)) return copyPlace(at, placeOf(at, initial), place);
+  if (at.analysis.isPlaced(initial)) return copyPlace(at, at.placeOf(initial), place);
   return writeTile(at, initial, rowsOf(place), false);
 }
 
@@ -117,22 +105,22 @@ function carryOn(at: Lowering, { carried, yields }: Loop): Statement[] {
   const first: Statement[] = [];
   const second: Statement[] = [];
   const targets = new Set(
-    carried.flatMap((value) => (value.axes.length > 0 ? [placeOf(at, value).offset] : [])),
+    carried.flatMap((value) => (value.axes.length > 0 ? [at.placeOf(value).offset] : [])),
   );
   carried.forEach((value, i) => {
     const next = defined(yields[i], 'yielded value');
     if (next === value) return;
     if (value.axes.length === 0) {
-      const code = scalar(at, next);
+      const code = at.scalar(next);
       const local = at.fn.local(code.result, 'next') as Local;
       first.push(set(local, code));
-      second.push(set(scalar(at, value) as Local, local));
+      second.push(set(at.scalar(value) as Local, local));
       return;
     }
-    const [from, to] = [placeOf(at, next), placeOf(at, value)];
+    const [from, to] = [at.placeOf(next), at.placeOf(value)];
     if (from.offset === to.offset) return;
     // another carried tile is about to be overwritten: it is kept aside first
-    const aside = targets.has(from.offset) ? { ...from, offset: reserve(at, bytesOf(from)) } : from;
+    const aside = targets.has(from.offset) ? { ...from, offset: at.reserve(bytesOf(from)) } : from;
     first.push(...copyPlace(at, from, aside));
     second.push(...copyPlace(at, aside, to));
   });
@@ -156,13 +144,13 @@ function compute(at: Lowering, value: Value, statements: Statement[]): Scalar {
   switch (value.op) {
     case 'elementwise': {
       const dtype = value.args[value.args.length - 1]?.dtype ?? value.dtype;
-      const args = value.args.map((arg) => scalar(at, arg));
+      const args = value.args.map((arg) => at.scalar(arg));
       return scalarElementwise(scope, value.fn, dtype, args);
     }
     case 'cast':
-      return scalarCast(value.arg.dtype, value.dtype, scalar(at, value.arg));
+      return scalarCast(value.arg.dtype, value.dtype, at.scalar(value.arg));
     case 'load': {
-      const address = elementAddress(at, value.buffer, value.terms);
+      const address = at.elementAddress(value.buffer, value.terms);
       if (value.buffer.dtype === 'f16') {
         return f32x4.lane(fromHalf(scope, i32x4.splat(i32.load16(address))), 0);
       }
@@ -170,10 +158,10 @@ function compute(at: Lowering, value: Value, statements: Statement[]): Scalar {
     }
     case 'random': {
       const parts = [value.key0, value.key1, value.counter0, value.counter1];
-      const args = parts.map((part) => splat(part.dtype, scalar(at, part)));
+      const args = parts.map((part) => splat(part.dtype, at.scalar(part)));
       return i32x4.lane(callThreefry(at.module, value.word, args), 0);
     }
     default:
-      throw unsupported(at.kernel, `scalar ${value.op}`, `%${value.id}`);
+      throw at.unsupported(`scalar ${value.op}`, `%${value.id}`);
   }
 }

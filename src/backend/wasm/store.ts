@@ -5,7 +5,7 @@ import { type Code, type Statement, set, when } from './code.ts';
 import { vectorCast } from './elementwise.ts';
 import { f32, f32x4, i32, i32x4, v128 } from './instructions.ts';
 import type { Cell, End } from './loops.ts';
-import { elementAddress, elementBytes, type Lowering, scalar } from './lowering.ts';
+import { elementBytes, type Lowering } from './lowering.ts';
 import { accessOf, Nest } from './nest.ts';
 import { keepIn, toHalf } from './vectors.ts';
 import { vectorsAtOnce } from './write.ts';
@@ -21,8 +21,8 @@ export function writeStores(at: Lowering, store: Store): Statement[] {
 }
 
 function storeScalar(at: Lowering, { buffer, terms, value }: Store): Statement[] {
-  const address = elementAddress(at, buffer, terms);
-  const code = scalar(at, value);
+  const address = at.elementAddress(buffer, terms);
+  const code = at.scalar(value);
   if (code.result === 'i32') return [i32.store(address, code)];
   if (buffer.dtype !== 'f16') return [f32.store(address, code)];
   const statements: Statement[] = [];

@@ -3,7 +3,7 @@ import { isUnit, type SpanTerm, spanTerms } from './analysis.ts';
 import { type Code, call, type Local, type Statement, select, set, when } from './code.ts';
 import { countUp, type FunctionBuilder, type Locals, whileBelow } from './encode.ts';
 import { f32x4, i32, i32x4, plus, times, v128 } from './instructions.ts';
-import { elementAddress, type Lowering, type Pack, type Place, scratchAt, strideBytes } from './lowering.ts';
+import type { Lowering, Pack, Place } from './lowering.ts';
 import { keepIn, transposed } from './vectors.ts';
 
 /**
@@ -61,9 +61,9 @@ export function streamProduct(
   out: Place,
   sizes: readonly [rows: Code<'i32'>, columns: Code<'i32'>, depth: Code<'i32'>],
 ): Statement {
-  const right = elementAddress(at, load.buffer, load.terms);
+  const right = at.elementAddress(load.buffer, load.terms);
   const along = isUnit(column);
-  const step = strideBytes(at, load.buffer, (along ? over : column).stride);
+  const step = at.strideBytes(load.buffer, (along ? over : column).stride);
   const { rowStep, depthStep } = left;
   const shape: Shape = { rowStep, depthStep, outRow: out.rowStride };
   const name = `stream_${along ? 'down' : 'along'}_${rowStep}_${depthStep}_${shape.outRow}`;
@@ -71,7 +71,7 @@ export function streamProduct(
   const reference = at.module.helper(name, 'i32', PARAMETERS, 'none', (fn, parameters) =>
     author(fn, shape, parameters),
   );
-  return call(reference, [scratchAt(at, left), right, scratchAt(at, out), ...sizes, step]);
+  return call(reference, [at.scratchAt(left), right, at.scratchAt(out), ...sizes, step]);
 }
 
 /** Rows of the right side taken together: as often as `out` is then read and written. */
