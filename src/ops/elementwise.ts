@@ -8,7 +8,9 @@ import type { ElementwiseName, Value } from '../kernel/ir.ts';
  * their own, such as `where`, stand in elementwiseOps.ts.
  */
 
-interface Row extends Pick<OpRecord, 'neutral' | 'involution'> {
+/** `emit` is a function of the kernel language, or written in it; gradients have the shape of the result. */
+export interface Row<Values extends readonly Value[], Refs extends string>
+  extends Pick<OpRecord, 'neutral' | 'involution'> {
   readonly doc: string;
   /** types it takes, the same one for all operands: by default 'float' of one operand, 'number' of two */
   readonly takes?: 'float' | 'number' | 'bool';
@@ -16,22 +18,13 @@ interface Row extends Pick<OpRecord, 'neutral' | 'involution'> {
   readonly gives?: 'bool';
   /** floating-point operations per element, as a roofline counts them; 1 where they are left out */
   readonly flops?: number;
+  readonly emit: ElementwiseName | ((k: KernelBuilder, ...values: Values) => Value);
+  vjp?(b: Build, refs: Readonly<Record<Refs, Ref>>): Ref | readonly Ref[];
 }
-
-/** y = f(x). `emit` is a function of the kernel language, or written in it; gradients have the shape of the result. */
-export interface Unary extends Row {
-  readonly emit: ElementwiseName | ((k: KernelBuilder, x: Value) => Value);
-  vjp?(b: Build, refs: { readonly x: Ref; readonly y: Ref; readonly dy: Ref }): Ref;
-}
-
-/** z = f(x, y). */
-export interface Binary extends Row {
-  readonly emit: ElementwiseName | ((k: KernelBuilder, x: Value, y: Value) => Value);
-  vjp?(
-    b: Build,
-    refs: { readonly x: Ref; readonly y: Ref; readonly z: Ref; readonly dz: Ref },
-  ): readonly [Ref, Ref];
-}
+/** y = f(x) */
+type Unary = Row<[x: Value], 'x' | 'y' | 'dy'>;
+/** z = f(x, y) */
+type Binary = Row<[x: Value, y: Value], 'x' | 'y' | 'z' | 'dz'>;
 
 /** 1/√(2π): the standard normal density at 0 */
 const DENSITY = 1 / Math.sqrt(2 * Math.PI);

@@ -2,15 +2,16 @@ import { dropoutScalars } from '../../kernels/plan.ts';
 import { type DType, dtypes, isFloating } from '../base/dtype.ts';
 import { defined } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
-import type { TensorType } from '../ir/graph.ts';
+import type { Ref, TensorType } from '../ir/graph.ts';
 import { type ByName, byName } from '../ir/operands.ts';
-import type { ElementContext, LaunchScalars, OpRecord } from '../ir/record.ts';
+import type { ElementContext, LaunchScalars, OpRecord, OpRegistry } from '../ir/record.ts';
 import type { KernelBuilder } from '../kernel/build.ts';
 import type { Value } from '../kernel/ir.ts';
 import { type Definition, defineOp } from './define.ts';
-import { type Binary, binary, splitWhere, type Unary, unary } from './elementwise.ts';
+import { binary, type Row, splitWhere, unary } from './elementwise.ts';
 import { planExpression } from './expression.ts';
 import { broadcastShapes, expectFloat, expectSame, expectTypes, fail } from './rules.ts';
+import { constant } from './sources.ts';
 
 /** An op whose result is a function of one element of each operand; operands broadcast as in NumPy. */
 interface ElementwiseDefinition<O extends readonly string[], R extends readonly string[], K extends is.Kinds>
@@ -63,55 +64,48 @@ function defineElementwise<
   return record;
 }
 
-type Takes = NonNullable<Unary['takes']>;
-
-const TAKEN: Readonly<Record<Takes, readonly DType[]>> = {
+const TAKEN: Readonly<Record<'float' | 'number' | 'bool', readonly DType[]>> = {
   float: ['f32', 'f16'],
   number: ['f32', 'f16', 'i32', 'u32'],
   bool: ['bool'],
 };
 
-function expectTaken(op: string, takes: Takes, ...types: readonly TensorType[]): void {
-  const other = types.find(({ dtype }) => !TAKEN[takes].includes(dtype));
-  if (other)
-    fail('FROND-S010', `${op}: cannot take ${other.dtype} operands`, `it takes ${TAKEN[takes].join(', ')}`);
+function broadcastTypes(op: string, x: TensorType, y: TensorType): TensorType {
+  expectSame(op, x, y);
+  return { dtype: x.dtype, shape: broadcastShapes(op, x.shape, y.shape) };
 }
 
-const unaryOp = (name: string, { emit, vjp, takes = 'float', gives, flops = 1, ...facts }: Unary): OpRecord =>
-  defineElementwise({
-    ...facts,
-    flops,
-    name,
-    operands: ['x'],
-    results: ['y'],
-    attributes: {},
-    shape({ x }) {
-      expectTaken(name, takes, x);
-      return [{ dtype: gives ?? x.dtype, shape: x.shape }];
-    },
-    emit: (k, { x }) => (typeof emit === 'string' ? k.map(emit, x) : emit(k, x)),
-    vjp: vjp && ((b, refs) => [vjp(b, refs)]),
-  });
-
-const binaryOp = (
+/** The op of a row, whose operands are of one type. */
+function rowOp<V extends readonly Value[], N extends string>(
   name: string,
-  { emit, vjp, takes = 'number', gives, flops = 1, ...facts }: Binary,
-): OpRecord =>
-  defineElementwise({
+  operands: readonly string[],
+  result: string,
+  { emit, vjp, takes = operands.length === 1 ? 'float' : 'number', gives, flops = 1, ...facts }: Row<V, N>,
+): OpRecord {
+  const taken = TAKEN[takes];
+  return defineElementwise({
     ...facts,
     flops,
     name,
-    operands: ['x', 'y'],
-    results: ['z'],
+    operands,
+    results: [result],
     attributes: {},
-    shape({ x, y }) {
-      expectTaken(name, takes, x, y);
-      expectSame(name, x, y);
-      return [{ dtype: gives ?? x.dtype, shape: broadcastShapes(name, x.shape, y.shape) }];
+    shape(given) {
+      const types = Object.values(given);
+      const other = types.find(({ dtype }) => !taken.includes(dtype));
+      if (other)
+        fail('FROND-S010', `${name}: cannot take ${other.dtype} operands`, `it takes ${taken.join(', ')}`);
+      const { dtype, shape } = types.reduce((x, y) => broadcastTypes(name, x, y));
+      return [{ dtype: gives ?? dtype, shape }];
     },
-    emit: (k, { x, y }) => (typeof emit === 'string' ? k.map(emit, x, y) : emit(k, x, y)),
-    vjp,
+    // operands go by the names of the row from here on
+    emit: (k, named) => {
+      const values = Object.values(named) as unknown as V;
+      return typeof emit === 'string' ? k.map(emit, ...values) : emit(k, ...values);
+    },
+    vjp: vjp && ((b, refs) => [vjp(b, refs as unknown as Readonly<Record<N, Ref>>)].flat()),
   });
+}
 
 const where = defineElementwise({
   name: 'where',
@@ -121,9 +115,8 @@ const where = defineElementwise({
   shape({ condition, yes, no }) {
     if (condition.dtype !== 'bool')
       fail('FROND-S010', `where: the condition must be bool, not ${condition.dtype}`);
-    expectSame('where', yes, no);
-    const branches = broadcastShapes('where', yes.shape, no.shape);
-    return [{ dtype: yes.dtype, shape: broadcastShapes('where', condition.shape, branches) }];
+    const { dtype, shape } = broadcastTypes('where', yes, no);
+    return [{ dtype, shape: broadcastShapes('where', condition.shape, shape) }];
   },
   vjp: (b, { condition, dout }) => [undefined, ...splitWhere(b, condition, dout)],
   emit: (k, { condition, yes, no }) => k.map('select', condition, yes, no),
@@ -178,13 +171,15 @@ const dropout = defineElementwise({
   flops: 60,
 });
 
-const records = <T>(rows: Readonly<Record<string, T>>, record: (name: string, row: T) => OpRecord) =>
-  Object.entries(rows).map(([name, row]) => record(name, row));
+export const registryOf = (records: readonly OpRecord[]): OpRegistry =>
+  new Map(records.map((record) => [record.name, record]));
 
-export const elementwiseOps = (): readonly OpRecord[] => [
-  ...records(unary, unaryOp),
-  ...records(binary, binaryOp),
+/** What fused expressions may consist of. */
+export const elementwise = registryOf([
+  ...Object.entries(unary).map(([name, row]) => rowOp(name, ['x'], 'y', row)),
+  ...Object.entries(binary).map(([name, row]) => rowOp(name, ['x', 'y'], 'z', row)),
   where,
   cast,
   dropout,
-];
+  constant,
+]);

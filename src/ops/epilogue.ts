@@ -4,7 +4,8 @@ import type { Dim } from '../base/dim.ts';
 import { defined } from '../base/errors.ts';
 import type * as is from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
-import type { OpRegistry, Slot } from '../ir/record.ts';
+import type { Slot } from '../ir/record.ts';
+import { elementwise } from './elementwiseOps.ts';
 import { compileExpression, readFused, typesOfExpression } from './expression.ts';
 import type { epilogue as epilogueKinds } from './rules.ts';
 import { expectShape, expectType } from './rules.ts';
@@ -19,14 +20,13 @@ type EpilogueAttributes = is.OptionsOf<typeof epilogueKinds>;
 /** Types of the epilogue's results, all of the shape of the first of `types`, which is the first result of the op without it. */
 export function epilogueTypes(
   op: string,
-  registry: OpRegistry,
   { epilogue, ...attributes }: EpilogueAttributes,
   types: readonly [TensorType, ...(readonly TensorType[])],
 ): readonly TensorType[] {
   const [first] = types;
   if (epilogue === undefined) return [first];
   const fused = readFused({ ...attributes, expression: epilogue }, types.length);
-  const results = typesOfExpression(registry, fused, types);
+  const results = typesOfExpression(elementwise, fused, types);
   for (const result of results) {
     expectShape(op, 'the result of the epilogue', result.shape, first.shape);
     expectType(op, 'the result of the epilogue', result, 'f32');
@@ -36,7 +36,6 @@ export function epilogueTypes(
 
 /** The epilogue as the kernel applies it to `types`; `strides` addresses the extra operand of that type and number. */
 export function epilogueOf(
-  registry: OpRegistry,
   { epilogue, ...attributes }: EpilogueAttributes,
   types: readonly [TensorType, ...(readonly TensorType[])],
   { extras, others }: { readonly extras: readonly Slot[]; readonly others: readonly Slot[] },
@@ -44,7 +43,7 @@ export function epilogueOf(
 ): Epilogue | undefined {
   if (epilogue === undefined) return undefined;
   const fused = readFused({ ...attributes, expression: epilogue }, types.length);
-  const compiled = compileExpression(registry, fused, types);
+  const compiled = compileExpression(elementwise, fused, types);
   const operands = compiled.operands.slice(1);
   return {
     key: `${compiled.key} of ${operands.map(({ dtype }) => dtype).join(',')}`,

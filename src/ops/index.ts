@@ -1,62 +1,41 @@
-import type { OpRecord, OpRegistry } from '../ir/record.ts';
-import { attention, attentionGradient } from './attention.ts';
-import { broadcast, concat, copy, transpose } from './copies.ts';
-import { crfDecode, crfGradient, crfLogLikelihood, crfLoss } from './crf.ts';
-import { crossEntropy, crossEntropyGradient } from './crossEntropy.ts';
-import { elementwiseOps } from './elementwiseOps.ts';
+import type { OpRecord } from '../ir/record.ts';
+import * as attention from './attention.ts';
+import * as copies from './copies.ts';
+import * as crf from './crf.ts';
+import * as crossEntropy from './crossEntropy.ts';
+import { elementwise, registryOf } from './elementwiseOps.ts';
 import { fused } from './expression.ts';
-import { clampIndex, gather, gatherGradient } from './gather.ts';
-import { layerNorm, layerNormGradient } from './layerNorm.ts';
-import { linear, matmul } from './matmul.ts';
-import { argmax, max, mean, size, sum } from './reductions.ts';
-import { reshape } from './reshape.ts';
-import { slice, sliceGradient } from './slice.ts';
-import { logSoftmax, softmax, softmaxGradient } from './softmax.ts';
-import { constant, input, parameter } from './sources.ts';
+import * as gather from './gather.ts';
+import * as layerNorm from './layerNorm.ts';
+import * as matmul from './matmul.ts';
+import * as reductions from './reductions.ts';
+import * as reshape from './reshape.ts';
+import * as slice from './slice.ts';
+import * as softmax from './softmax.ts';
+import * as sources from './sources.ts';
 import { adamW, gradientNorm } from './update.ts';
 
-const byName = (records: readonly OpRecord[]): OpRegistry =>
-  new Map(records.map((record) => [record.name, record]));
-
-/** What fused expressions may consist of. */
-const elementwise = byName([...elementwiseOps(), constant]);
+/** All that these files export are ops. */
+const files = [
+  sources,
+  matmul,
+  reductions,
+  reshape,
+  copies,
+  slice,
+  gather,
+  softmax,
+  layerNorm,
+  attention,
+  crossEntropy,
+  crf,
+];
 
 /** Every op of frond, by name. */
-export const ops: OpRegistry = byName([
-  input,
-  parameter,
+export const ops = registryOf([
   ...elementwise.values(),
   fused(elementwise),
-  matmul(elementwise),
-  linear,
-  sum,
-  mean,
-  max,
-  argmax,
-  size,
-  reshape,
-  transpose,
-  broadcast,
-  copy,
-  concat,
-  slice,
-  sliceGradient,
-  gather,
-  gatherGradient,
-  clampIndex,
-  softmax,
-  softmaxGradient,
-  logSoftmax,
-  layerNorm,
-  layerNormGradient(elementwise),
-  attention,
-  attentionGradient,
-  crossEntropy,
-  crossEntropyGradient,
-  crfLogLikelihood,
-  crfLoss,
-  crfGradient,
-  crfDecode,
+  ...files.flatMap((file) => Object.values<OpRecord>(file)),
   gradientNorm,
   adamW,
 ]);

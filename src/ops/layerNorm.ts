@@ -2,7 +2,6 @@ import { planLayerNorm, planLayerNormGradient } from '../../kernels/layerNorm.ts
 import type { Dim } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
-import type { OpRegistry } from '../ir/record.ts';
 import { defineOp } from './define.ts';
 import { epilogueOf, epilogueTypes } from './epilogue.ts';
 import { epilogue, expectFloat, expectShape, expectTypes, lastDim, rowsOf } from './rules.ts';
@@ -43,33 +42,32 @@ function stridesUnder(x: TensorType, { shape }: TensorType): readonly Dim[] {
 }
 
 /** Gradients of the three operands. An epilogue is applied to dx. */
-export const layerNormGradient = (registry: OpRegistry) =>
-  defineOp({
-    name: 'layerNormGradient',
-    doc: 'gradients of layerNorm with respect to its three operands',
-    operands: ['x', 'gamma', 'mean', 'rstd', 'dy', '...extras'],
-    results: ['dx', 'dgamma', 'dbeta', '...others'],
-    attributes: epilogue,
-    shape({ x, gamma, mean, rstd, dy, extras }, attributes) {
-      expectFloat('layerNormGradient', x, gamma);
-      expectShape('layerNormGradient', 'gamma', gamma.shape, [lastDim('layerNormGradient', 'x', x.shape)]);
-      const outer = x.shape.slice(0, -1);
-      expectTypes('layerNormGradient', {
-        mean: [mean, 'f32', outer],
-        rstd: [rstd, 'f32', outer],
-        dy: [dy, 'f32', x.shape],
-      });
-      for (const extra of extras) stridesUnder(x, extra);
-      const [dx, ...others] = epilogueTypes('layerNormGradient', registry, attributes, [x, ...extras]);
-      return [dx ?? x, gamma, gamma, ...others];
-    },
-    lower: ({ x, dx, extras }, { slots, attributes, schedules }) =>
-      planLayerNormGradient({
-        ...slots,
-        ...rowsOf('layerNorm', x),
-        schedules,
-        epilogue: epilogueOf(registry, attributes, [dx, ...extras], slots, (type) => stridesUnder(x, type)),
-      }),
-    epilogueOperands: 5,
-    flops: 14,
-  });
+export const layerNormGradient = defineOp({
+  name: 'layerNormGradient',
+  doc: 'gradients of layerNorm with respect to its three operands',
+  operands: ['x', 'gamma', 'mean', 'rstd', 'dy', '...extras'],
+  results: ['dx', 'dgamma', 'dbeta', '...others'],
+  attributes: epilogue,
+  shape({ x, gamma, mean, rstd, dy, extras }, attributes) {
+    expectFloat('layerNormGradient', x, gamma);
+    expectShape('layerNormGradient', 'gamma', gamma.shape, [lastDim('layerNormGradient', 'x', x.shape)]);
+    const outer = x.shape.slice(0, -1);
+    expectTypes('layerNormGradient', {
+      mean: [mean, 'f32', outer],
+      rstd: [rstd, 'f32', outer],
+      dy: [dy, 'f32', x.shape],
+    });
+    for (const extra of extras) stridesUnder(x, extra);
+    const [dx, ...others] = epilogueTypes('layerNormGradient', attributes, [x, ...extras]);
+    return [dx ?? x, gamma, gamma, ...others];
+  },
+  lower: ({ x, dx, extras }, { slots, attributes, schedules }) =>
+    planLayerNormGradient({
+      ...slots,
+      ...rowsOf('layerNorm', x),
+      schedules,
+      epilogue: epilogueOf(attributes, [dx, ...extras], slots, (type) => stridesUnder(x, type)),
+    }),
+  epilogueOperands: 5,
+  flops: 14,
+});

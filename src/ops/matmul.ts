@@ -2,7 +2,7 @@ import { planMatmul } from '../../kernels/matmul.ts';
 import { printShape, product, times } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
 import type { Ref, TensorType } from '../ir/graph.ts';
-import type { Build, OpRegistry } from '../ir/record.ts';
+import type { Build } from '../ir/record.ts';
 import { defineOp } from './define.ts';
 import { epilogueOf, epilogueTypes } from './epilogue.ts';
 import { batchOf, layOut, sidesOf, stridesIn } from './matmulLayout.ts';
@@ -78,54 +78,51 @@ function flatten(b: Build, x: Ref, dout: Ref): readonly [Ref, Ref] {
 }
 
 /** Matrix product of x and y under an epilogue. */
-export const matmul = (registry: OpRegistry) =>
-  defineOp({
-    name: 'matmul',
-    doc: 'matrix product over the last two dimensions; outer dimensions broadcast',
-    operands: ['x', 'y', '...extras'],
-    results: ['out', 'sums?', '...others'],
-    given: { sums: ({ columnSums }) => columnSums === true },
-    attributes,
-    shape({ x, y, extras }, attributes) {
-      expectSame('matmul', x, y);
-      expectFloat('matmul', x, y);
-      const { outer, rows, columns } = layOut([x, y, ...extras], attributes);
-      const shape = x.shape.length === 1 ? [columns] : [...outer, rows, columns];
-      const type: TensorType = { dtype: 'f32', shape };
-      if (attributes.columnSums) return [type, sumsOf(x, y, attributes)];
-      return epilogueTypes('matmul', registry, attributes, [type, ...extras]);
-    },
-    vjp,
-    lower({ x, y, out, extras }, { slots, attributes, schedules }) {
-      const layout = layOut([x, y, ...extras], attributes);
-      return planMatmul({
-        ...slots,
-        rows: layout.allRows,
-        columns: layout.columns,
-        inner: layout.inner,
-        batch: batchOf(layout),
-        transposeX: attributes.transposeX,
-        transposeY: attributes.transposeY,
-        epilogue: epilogueOf(registry, attributes, [out, ...extras], slots, (type, i) =>
-          stridesIn(layout, type, i),
-        ),
-        schedules,
-      });
-    },
-    swapLast(attributes, index) {
-      const flag = ['transposeX', 'transposeY'][index];
-      if (flag === undefined) return undefined;
-      const { [flag]: was, ...others } = attributes;
-      return was === true ? others : { ...others, [flag]: true };
-    },
-    // x, y and the result take three of WebGPU's eight storage buffers
-    epilogueOperands: 5,
-    sumsColumns: true,
-    flops({ x, y }, attributes) {
-      const { outer, rows, columns, inner } = sidesOf(x, y, attributes);
-      return times(product([...outer, rows, columns, inner]), 2);
-    },
-  });
+export const matmul = defineOp({
+  name: 'matmul',
+  doc: 'matrix product over the last two dimensions; outer dimensions broadcast',
+  operands: ['x', 'y', '...extras'],
+  results: ['out', 'sums?', '...others'],
+  given: { sums: ({ columnSums }) => columnSums === true },
+  attributes,
+  shape({ x, y, extras }, attributes) {
+    expectSame('matmul', x, y);
+    expectFloat('matmul', x, y);
+    const { outer, rows, columns } = layOut([x, y, ...extras], attributes);
+    const shape = x.shape.length === 1 ? [columns] : [...outer, rows, columns];
+    const type: TensorType = { dtype: 'f32', shape };
+    if (attributes.columnSums) return [type, sumsOf(x, y, attributes)];
+    return epilogueTypes('matmul', attributes, [type, ...extras]);
+  },
+  vjp,
+  lower({ x, y, out, extras }, { slots, attributes, schedules }) {
+    const layout = layOut([x, y, ...extras], attributes);
+    return planMatmul({
+      ...slots,
+      rows: layout.allRows,
+      columns: layout.columns,
+      inner: layout.inner,
+      batch: batchOf(layout),
+      transposeX: attributes.transposeX,
+      transposeY: attributes.transposeY,
+      epilogue: epilogueOf(attributes, [out, ...extras], slots, (type, i) => stridesIn(layout, type, i)),
+      schedules,
+    });
+  },
+  swapLast(attributes, index) {
+    const flag = ['transposeX', 'transposeY'][index];
+    if (flag === undefined) return undefined;
+    const { [flag]: was, ...others } = attributes;
+    return was === true ? others : { ...others, [flag]: true };
+  },
+  // x, y and the result take three of WebGPU's eight storage buffers
+  epilogueOperands: 5,
+  sumsColumns: true,
+  flops({ x, y }, attributes) {
+    const { outer, rows, columns, inner } = sidesOf(x, y, attributes);
+    return times(product([...outer, rows, columns, inner]), 2);
+  },
+});
 
 /** x [..., in], weight [in, out], bias [out]. */
 export const linear = defineOp({
