@@ -1,3 +1,5 @@
+import { own } from './own.ts';
+
 /** What an argument or an option must be, when a program runs and, as T, for the compiler. */
 export interface Kind<T = unknown> {
   /** in words, after "give": `a positive whole number` */
@@ -7,7 +9,10 @@ export interface Kind<T = unknown> {
   readonly optional?: boolean;
   /** what to do about a value that is nearly right, instead of "give …" */
   readonly advise?: (value: unknown) => string | undefined;
+  /** of an object: what each of its fields must be */
+  readonly fields?: (value: object) => readonly Field[];
 }
+type Field = readonly [name: string, kind: Kind, value: unknown];
 
 export interface OptionalKind<T = unknown> extends Kind<T> {
   readonly optional: true;
@@ -106,26 +111,35 @@ export const elements = kind<ArrayLike<unknown>>(
   'a list of numbers',
   (value) => typeof value === 'object' && value !== null && 'length' in value,
 );
+/** An object, the fields of which are of the kinds that `fields` gives for it. */
+const composed = <T>(what: string, fields: (value: object) => Field[]): Kind<T> => ({
+  ...kind<T>(what, (value) => isObject(value) && fields(value).every(([, inner, part]) => fits(inner, part))),
+  fields,
+});
 /** An object, each field of which is of one kind. */
-export const objectOf = <T>(element: Kind<T>, what: string): Kind<Readonly<Record<string, T>>> =>
-  kind(what, (value) => isObject(value) && Object.values(value).every(element.holds));
-const has = (value: object, key: string, field: Kind): boolean =>
-  fits(field, value[key as keyof typeof value]);
+export const objectOf = <T>(element: Kind<T>, what: string) =>
+  composed<Readonly<Record<string, T>>>(what, (value) =>
+    Object.entries(value).map(([name, part]) => [name, element, part]),
+  );
+const nothing = kind<never>('nothing', () => false);
+const fieldsOf = (value: object, kinds: Kinds, names: readonly string[]): Field[] =>
+  names.map((name) => [name, own(kinds, name) ?? nothing, value[name as keyof typeof value]]);
 
 /** An object with these fields, among others. */
-export const withFields = <F extends Kinds>(what: string, fields: F): Kind<OptionsOf<F>> =>
-  kind(
-    what,
-    (value) => isObject(value) && Object.entries(fields).every(([key, field]) => has(value, key, field)),
-  );
+export const withFields = <F extends Kinds>(what: string, fields: F) =>
+  composed<OptionsOf<F>>(what, (value) => fieldsOf(value, fields, Object.keys(fields)));
 /** An object with these fields and no others. */
-export const recordOf = <F extends Kinds>(what: string, fields: F): Kind<OptionsOf<F>> =>
-  kind(
-    what,
-    (value) =>
-      withFields(what, fields).holds(value) &&
-      Object.keys(Object(value)).every((key) => Object.hasOwn(fields, key)),
-  );
+export const recordOf = <F extends Kinds>(what: string, fields: F) =>
+  composed<OptionsOf<F>>(what, (value) => fieldsOf(value, fields, Object.keys({ ...fields, ...value })));
+/** The names that lead to the innermost field of `value` that does not fit; undefined where all do. */
+export function misfit(kind: Kind, value: unknown): readonly string[] | undefined {
+  if (fits(kind, value)) return undefined;
+  for (const [name, inner, part] of isObject(value) ? (kind.fields?.(value) ?? []) : []) {
+    const rest = misfit(inner, part);
+    if (rest !== undefined) return [name, ...rest];
+  }
+  return [];
+}
 /** An object that has all of `fields`, as devices, graphs, readers and heads have: they need not be of a class. */
 export const having = <T = object>(what: string, ...fields: readonly string[]): Kind<T> =>
   kind(what, (value) => isObject(value) && fields.every((field) => field in value));

@@ -24,16 +24,15 @@ export type PartialSchedule = Partial<Schedule>;
  */
 export type ScheduleTable = Readonly<Record<string, Readonly<Record<string, PartialSchedule>>>>;
 
-export const scheduleKind = is.typed<PartialSchedule>(
-  is.recordOf('a schedule', {
-    tiles: is.optional(is.objectOf(is.count, 'tiles')),
-    workgroup: is.optional(is.listOf(is.count, 'threads')),
-    stage: is.optional(is.count),
-    split: is.optional(is.count),
-    pack: is.optional(is.flag),
-    blocks: is.optional(is.flag),
-  }),
-);
+export const scheduleFields = {
+  tiles: is.optional(is.objectOf(is.count, 'tiles')),
+  workgroup: is.optional(is.listOf(is.count, 'threads')),
+  stage: is.optional(is.count),
+  split: is.optional(is.count),
+  pack: is.optional(is.flag),
+  blocks: is.optional(is.flag),
+};
+export const scheduleKind = is.typed<PartialSchedule>(is.recordOf('a schedule', scheduleFields));
 /** By kernel and shape class. */
 export const byClass = <T>(
   entry: is.Kind<T>,

@@ -2,6 +2,7 @@ import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { evaluate, namesOf } from '../base/dim.ts';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
+import { grouped } from '../base/own.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import { type Graph, irKind, type Node, type Ref } from '../ir/graph.ts';
 import { typeOfRef } from '../ir/names.ts';
@@ -36,37 +37,21 @@ export interface Tuned extends Found {
   readonly shapeClass: string;
 }
 
-interface Candidate {
-  readonly kernel: string;
-  readonly shapeClass: string;
-  /** the one with most work in this class */
-  readonly node: Node;
-  readonly most: number;
-  /** of all nodes in this class */
-  readonly flops: number;
-}
-
-/** One node per kernel and class, those first whose classes have most work. */
-function candidates(
-  { graph, nodes }: LoweredProgram,
-  { device, sizes, registry = ops }: TuneOptions,
-): Candidate[] {
-  const found = new Map<string, Candidate>();
-  for (const { node, launches } of nodes) {
+/** For each kernel and class the node with most work, those first whose classes have most. */
+function candidates({ graph, nodes }: LoweredProgram, { device, sizes, registry = ops }: TuneOptions) {
+  const uses = nodes.flatMap(({ node, launches }) => {
     const cost = registry.get(node.op)?.cost?.(contextOf(graph, node));
-    const own = cost === undefined ? 0 : evaluate(cost.flops, sizes);
-    for (const {
-      kernel: { name: kernel },
-      shapeClass,
-    } of launches) {
-      if (shapeClass === undefined || knobsOf(device.name, kernel).length === 0) continue;
-      const key = `${kernel} ${shapeClass}`;
-      const known = found.get(key) ?? { node, most: own, flops: 0 };
-      const heaviest = known.most >= own ? { node: known.node, most: known.most } : { node, most: own };
-      found.set(key, { kernel, shapeClass, ...heaviest, flops: known.flops + own });
-    }
-  }
-  return [...found.values()].sort((x, y) => y.flops - x.flops);
+    const flops = cost === undefined ? 0 : evaluate(cost.flops, sizes);
+    return launches.flatMap(({ kernel: { name: kernel }, shapeClass }) => {
+      if (shapeClass === undefined || knobsOf(device.name, kernel).length === 0) return [];
+      return [[`${kernel} ${shapeClass}`, { kernel, shapeClass, node, flops }] as const];
+    });
+  });
+  const classes = [...grouped(uses).values()].map((same) => ({
+    ...same.reduce((most, use) => (use.flops > most.flops ? use : most)),
+    flops: same.reduce((sum, { flops }) => sum + flops, 0),
+  }));
+  return classes.sort((x, y) => y.flops - x.flops);
 }
 
 /** Runs are repeated until they took this long, and the best of so many such series counts. */
@@ -185,13 +170,15 @@ export const tunedKind = is.listOf(
   'what tuneSchedules finds',
 );
 
+/** Whether nothing beat the built-in schedule. */
+export const isBuiltIn = (schedule: PartialSchedule): boolean => Object.keys(schedule).length === 0;
+
 /** The table of what beat the built-in schedules, for `compile({ schedules })`. */
 export function tableOf(tuned: readonly Tuned[]): ScheduleTable {
   checkArguments('tableOf', { tuned: tunedKind }, [tuned]);
-  const table: Record<string, Record<string, PartialSchedule>> = {};
-  for (const { kernel, shapeClass, schedule } of tuned) {
-    if (Object.keys(schedule).length === 0) continue;
-    table[kernel] = { ...table[kernel], [shapeClass]: schedule };
-  }
-  return table;
+  const winners = tuned.filter(({ schedule }) => !isBuiltIn(schedule));
+  const byKernel = grouped(
+    winners.map(({ kernel, shapeClass, schedule }) => [kernel, [shapeClass, schedule] as const] as const),
+  );
+  return Object.fromEntries([...byKernel].map(([kernel, classes]) => [kernel, Object.fromEntries(classes)]));
 }
