@@ -5,7 +5,7 @@ import type { Attribute } from '../ir/graph.ts';
 import { lengthsOf, packBatch } from './batches.ts';
 import type { ComponentRecord, Reader } from './contract.ts';
 import type { LearnerPlan } from './learner.ts';
-import { graphFingerprint } from './snapshot.ts';
+import { graphFingerprint } from './record.ts';
 
 /** What must be equal for a run to go on where another one stopped. */
 export type Configuration = Readonly<Record<string, Attribute>> & { readonly trainingData: string };

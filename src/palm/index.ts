@@ -35,7 +35,6 @@ export * as reader from './reader/index.ts';
 export type { JointExample } from './reader/jointFiles.ts';
 export type { EpochRecord } from './run.ts';
 export { constant as constantRate, defineSchedule, type Schedule, triangular } from './schedule.ts';
-export type { LoadOptions, LoadReport } from './snapshot.ts';
 export type { BackwardOptions, ParameterGroup } from './step.ts';
 export type { TrainingSummary, TrainOptions } from './train.ts';
 export {
@@ -52,3 +51,4 @@ export {
   trainer,
 } from './trainer.ts';
 export { buildVocabulary, parseVocabulary, printVocabulary, type Vocabulary } from './vocabulary.ts';
+export type { LoadOptions, LoadReport } from './weights.ts';

@@ -22,9 +22,9 @@ import {
   predictAll,
 } from './evaluate.ts';
 import type { Task } from './graphs.ts';
-import { type HostCopy, restoreCopy } from './hostCopy.ts';
 import { HYPER, hyperOf, type Optimizer, registryWith } from './optimizer.ts';
 import { rateAt } from './schedule.ts';
+import { type HostCopy, restoreCopy } from './weights.ts';
 
 export const fitOptions = {
   /** passes over the training part */

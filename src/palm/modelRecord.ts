@@ -1,10 +1,10 @@
-import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { fingerprint } from '../base/random.ts';
 import { typedGraph } from '../ir/check.ts';
-import type { Graph } from '../ir/graph.ts';
+import type { Graph, Node } from '../ir/graph.ts';
+import { placeOf } from '../ir/names.ts';
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
 import type { Schedule } from '../kernel/ir.ts';
 import { scheduleKey } from '../kernel/schedule.ts';
@@ -13,16 +13,7 @@ import type { LoadedCheckpoint } from '../store/checkpoint.ts';
 import type { ComponentRecord, Head, Reader } from './contract.ts';
 import { resultName } from './graphs.ts';
 import type { Learner, LearnerPlan } from './learner.ts';
-import {
-  checkForm,
-  decodeJson,
-  fileOf,
-  graphFrom,
-  graphRecord,
-  isChanged,
-  malformed,
-  sealOf,
-} from './snapshot.ts';
+import { graphFrom, graphRecord, malformed, pathOf, readRecord } from './record.ts';
 
 export const MODEL = 'model.json';
 
@@ -98,24 +89,16 @@ const MAX_CONSTANTS = 4_000_000;
 
 /** @throws FROND-C014 for graphs with so many constants that no checkpoint could be written */
 export function checkConstants({ name, forward, step, prediction }: GraphsToSave): void {
-  const sizes = [forward, step, prediction].flatMap(({ nodes }) =>
-    Object.values(nodes).map((node) => {
-      const { value } = node.attributes;
-      return { node, count: Array.isArray(value) ? value.length : 0 };
-    }),
-  );
-  const total = sizes.reduce((sum, { count }) => sum + count, 0);
+  const countOf = ({ attributes: { value } }: Node): number => (Array.isArray(value) ? value.length : 0);
+  const nodes = [forward, step, prediction].flatMap((graph) => Object.values(graph.nodes));
+  const total = nodes.reduce((sum, node) => sum + countOf(node), 0);
   if (total <= MAX_CONSTANTS) return;
-  const { node, count } = sizes.reduce((most, one) => (one.count > most.count ? one : most));
-  throw new FrondError(
-    'FROND-C014',
-    `the graphs of ${name} hold ${total} numbers as constants, a checkpoint keeps ${MAX_CONSTANTS}; ${count} of them stand here`,
-    {
-      node: node.scope === '' ? node.id : `${node.scope}/${node.id}`,
-      place: node.source,
-      hint: 'compute them in the graph from fewer, or keep them as a parameter that is not trained: { trainable: false }',
-    },
-  );
+  const node = nodes.reduce((most, one) => (countOf(one) > countOf(most) ? one : most));
+  const where = `a checkpoint keeps ${MAX_CONSTANTS}; ${countOf(node)} of them stand here`;
+  throw new FrondError('FROND-C014', `the graphs of ${name} hold ${total} numbers as constants, ${where}`, {
+    ...placeOf(node),
+    hint: 'compute them in the graph from fewer, or keep them as a parameter that is not trained: { trainable: false }',
+  });
 }
 type GraphsToSave = Pick<LearnerPlan, 'name' | 'forward' | 'step' | 'prediction'>;
 
@@ -127,9 +110,9 @@ const deviceOf = ({ state: { device } }: Learner): DeviceRecord => ({
   adapter: device.adapter?.name ?? null,
 });
 
-export async function modelRecord(learner: Learner): Promise<ModelRecord> {
+export function modelRecord(learner: Learner): Omit<ModelRecord, 'seal'> {
   const { name, forward, step, prediction, reader, tasks, maximumLength: most = Number.NaN } = learner.plan;
-  const record = {
+  return {
     name,
     forward: graphRecord(forward),
     step: graphRecord(step),
@@ -141,7 +124,6 @@ export async function modelRecord(learner: Learner): Promise<ModelRecord> {
     device: deviceOf(learner),
     kernels: kernelsOf(learner),
   };
-  return { ...record, seal: await sealOf(record) };
 }
 
 const shown = ({ name, adapter }: DeviceRecord): string => (adapter === null ? name : `${name} (${adapter})`);
@@ -188,35 +170,23 @@ function registryFor({ nodes }: Graph): OpRegistry {
  * @throws FROND-F013 when no training run saved it, FROND-I… and S… for a graph that is not legal
  */
 export function modelOf(checkpoint: LoadedCheckpoint): ModelRecord {
-  const file = platform.files.join(checkpoint.folder, MODEL);
-  const given = decodeJson(fileOf(checkpoint, MODEL), file);
-  checkForm(given, modelForm, file);
-  const record = given as ModelRecord;
+  const file = pathOf(checkpoint, MODEL);
+  const record = readRecord(checkpoint, MODEL, modelForm) as ModelRecord;
   const tasks = record.tasks.map((task) => task.name);
   const twice = tasks.find((task, i) => tasks.indexOf(task) !== i);
   if (twice !== undefined) throw malformed(file, `it has two tasks ${twice}`);
-  const graphs = { forward: record.forward, step: record.step, prediction: record.prediction };
-  for (const [which, graph] of Object.entries(graphs)) {
+  const read = (graph: Graph): Graph => {
     try {
-      const read = graphFrom(graph);
-      graphs[which as keyof typeof graphs] = typedGraph(read, registryFor(read));
+      const given = graphFrom(graph);
+      return typedGraph(given, registryFor(given));
     } catch (cause) {
       throw cause instanceof FrondError ? cause.with({ place: { file } }) : cause;
     }
-  }
-  const stray = Object.keys(graphs.prediction.outputs).find(
+  };
+  const [forward, step, prediction] = [read(record.forward), read(record.step), read(record.prediction)];
+  const stray = Object.keys(prediction.outputs).find(
     (output) => !tasks.some((task) => output.startsWith(resultName(task, ''))),
   );
   if (stray !== undefined) throw malformed(file, `its prediction gives ${stray}, of no task`);
-  return { ...record, ...graphs };
-}
-
-/**
- * Makes sure that a model is what was saved: a legal graph with another constant would answer, and wrongly.
- * @throws FROND-F013
- */
-export async function checkSeal(checkpoint: LoadedCheckpoint): Promise<void> {
-  const file = platform.files.join(checkpoint.folder, MODEL);
-  if (await isChanged(decodeJson(fileOf(checkpoint, MODEL), file)))
-    throw malformed(file, 'its content has changed since it was saved');
+  return { ...record, forward, step, prediction };
 }

@@ -16,13 +16,14 @@ import type { Listener } from './events.ts';
 import { differenceOf, type Task } from './graphs.ts';
 import { type ClassifyOptions, classify } from './head/classify.ts';
 import { type SequenceLabelOptions, sequenceLabel } from './head/sequenceLabel.ts';
-import { checkMeaning, checkSeal, type ModelRecord, modelOf } from './modelRecord.ts';
+import { checkMeaning, MODEL, type ModelRecord, modelOf } from './modelRecord.ts';
 import { jointReaderFrom } from './reader/joint.ts';
+import { checkSeal, fileOf } from './record.ts';
 import { BEST, WEIGHTS } from './runStore.ts';
 import { checkFolder, checkInputs, checkSettings, headKind, listener, readerKind } from './settings.ts';
-import { fileOf, matchArena, writeValues } from './snapshot.ts';
 import { type Survival, Survivor } from './survivor.ts';
 import { closed, exampleOf } from './trainerBase.ts';
+import { matchArena, writeValues } from './weights.ts';
 
 /** Make components again from what a checkpoint keeps of them, by the kind of their records. */
 type Makers = Readonly<Record<string, (record: ComponentRecord) => Reader | Head>>;
@@ -101,7 +102,7 @@ export async function loadModelRecord(folder: string): Promise<ModelRecord> {
   checkFolder('loadModelRecord', folder);
   const checkpoint = await latestOf(folder);
   const record = modelOf(checkpoint);
-  await checkSeal(checkpoint);
+  await checkSeal(checkpoint, MODEL);
   return record;
 }
 
@@ -126,9 +127,8 @@ interface Loaded {
 async function loadOn(device: Device, { record, checkpoint }: Model, step: number): Promise<Loaded> {
   const weights = checkpoint.files.has(BEST) ? BEST : WEIGHTS;
   const layout = layoutParameters([record.step, record.prediction]);
-  const file = platform.files.join(checkpoint.folder, weights);
   // before memory is taken on the word of the graphs
-  const match = matchArena(layout, fileOf(checkpoint, weights), file);
+  const match = matchArena(layout, fileOf(checkpoint, weights));
   const state = new ModelState(device, layout);
   try {
     await writeValues(state, match.values);
@@ -203,7 +203,7 @@ export class Predictor {
       checkNames(head, reader);
     }
     checkFeeds(`the run in ${folder}`, record.prediction, reader);
-    await checkSeal(checkpoint);
+    await checkSeal(checkpoint, MODEL);
     // runs of earlier versions do not say
     const maximum = maximumOf(reader, `the run in ${folder}`, record.maximumLength ?? undefined);
     const device = options.device ?? (await chooseDevice('auto')).device;

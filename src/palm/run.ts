@@ -4,10 +4,9 @@ import { type Device, isDeviceLost } from '../runtime/device.ts';
 import { type Configuration, configurationOf } from './configuration.ts';
 import type { Metrics } from './contract.ts';
 import { breather, type Listener, type TrainingEvent } from './events.ts';
-import { beginCopy, type HostCopy } from './hostCopy.ts';
 import { Learner, type LearnerPlan, type StepResult } from './learner.ts';
-import type { Best } from './snapshot.ts';
 import { type Survival, Survivor } from './survivor.ts';
+import { beginCopy, type HostCopy, type NamedValues } from './weights.ts';
 
 /** What is known after an epoch. */
 export interface EpochRecord {
@@ -25,6 +24,13 @@ export interface Sums extends Pick<StepResult, 'loss' | 'losses'> {
 }
 
 export const NO_STEPS: Sums = { count: 0, loss: 0, losses: {} };
+
+/** Weights that did best so far. */
+export interface Best {
+  readonly score: number;
+  readonly step: number;
+  readonly weights: NamedValues;
+}
 
 /**
  * A plan on its way through the epochs, on a device that may be lost. The host has a copy of weights and optimizer state of some

@@ -5,22 +5,9 @@ import { type Configuration, checkConfiguration } from './configuration.ts';
 import type { Metrics } from './contract.ts';
 import type { Listener } from './events.ts';
 import { checkConstants, MODEL, modelOf, modelRecord, otherDevice } from './modelRecord.ts';
+import { checkSeal, fileOf, malformed, pathOf, readRecord, sealedFile } from './record.ts';
 import type { Run } from './run.ts';
-import {
-  bestFile,
-  checkForm,
-  decodeJson,
-  encodeJson,
-  fileOf,
-  isChanged,
-  type Match,
-  malformed,
-  matchArena,
-  momentsFile,
-  sealOf,
-  weightsFile,
-  writeValues,
-} from './snapshot.ts';
+import { matchArena, valuesFile, valuesOf, writeValues } from './weights.ts';
 
 export const WEIGHTS = 'weights.safetensors';
 export const BEST = 'best.safetensors';
@@ -58,13 +45,14 @@ export async function saveRun(run: Run, folder: string, keep: number): Promise<s
     history: run.history,
     best: best === undefined ? null : { score: best.score, step: best.step },
   };
+  const values = (arena: ArenaName) => valuesOf(layout, copy, arena);
   const files = new Map([
-    [WEIGHTS, weightsFile(layout, copy)],
-    [MOMENTS, momentsFile(layout, copy)],
-    [PROGRESS, encodeJson({ ...progress, seal: await sealOf(progress) })],
-    [MODEL, encodeJson(await modelRecord(learner))],
+    [WEIGHTS, valuesFile(layout, { '': values('parameter') })],
+    [MOMENTS, valuesFile(layout, { 'moment1/': values('moment1'), 'moment2/': values('moment2') })],
+    [PROGRESS, await sealedFile(progress)],
+    [MODEL, await sealedFile(modelRecord(learner))],
   ]);
-  if (best !== undefined) files.set(BEST, bestFile(layout, best));
+  if (best !== undefined) files.set(BEST, valuesFile(layout, { '': best.weights }, ['step', `${best.step}`]));
   const summary = { name: learner.plan.name, epoch: learner.epoch, steps: learner.totalSteps };
   const saved = await saveCheckpoint(folder, copy.step, { files, summary }, { keep });
   run.checkpoint = { folder: saved, step: copy.step };
@@ -80,11 +68,12 @@ export async function resumeRun(run: Run, folder: string, on: Listener | undefin
     on === undefined ? run.warn(message) : on({ type: 'warning', message });
   for (const { name, reason } of skipped)
     warn(`checkpoint ${name} was passed over: ${reason}; going on from ${found}`);
-  const progress = await progressOf(fileOf(checkpoint, PROGRESS), `${found}/${PROGRESS}`, step);
+  const progress = readRecord(checkpoint, PROGRESS, progressForm);
+  if (progress.step !== step) throw malformed(pathOf(checkpoint, PROGRESS), 'it is of another step');
+  await checkSeal(checkpoint, PROGRESS);
   checkConfiguration(progress.configuration, await run.configuration(), found);
   const { layout } = run.learner.state;
-  const match = (name: string, arena?: ArenaName): Match =>
-    matchArena(layout, fileOf(checkpoint, name), `${found}/${name}`, arena);
+  const match = (name: string, arena?: ArenaName) => matchArena(layout, fileOf(checkpoint, name), arena);
   // all is read and checked before the first weight changes
   const matches = [match(WEIGHTS), match(MOMENTS, 'moment1'), match(MOMENTS, 'moment2')];
   const best = progress.best === null ? undefined : { ...progress.best, weights: match(BEST).values };
@@ -98,13 +87,4 @@ export async function resumeRun(run: Run, folder: string, on: Listener | undefin
   const other = otherDevice(checkpoint.files.has(MODEL) ? modelOf(checkpoint) : {}, run.learner);
   if (other !== undefined)
     warn(`${found}: ${other}; the bytes may differ from those of a run without a break`);
-}
-
-/** @throws FROND-F013 for what no run saved at this step */
-async function progressOf(bytes: Uint8Array, file: string, step: number): Promise<Progress> {
-  const progress = decodeJson(bytes, file);
-  checkForm(progress, progressForm, file);
-  if (progress.step !== step) throw malformed(file, 'it is of another step');
-  if (await isChanged(progress)) throw malformed(file, 'its content has changed since it was saved');
-  return progress;
 }

@@ -4,11 +4,10 @@ import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { isDeviceLost } from '../runtime/device.ts';
 import type { Metrics } from './contract.ts';
-import { valuesOf } from './hostCopy.ts';
 import type { StepResult } from './learner.ts';
 import { type EpochRecord, NO_STEPS, type Run, type Sums } from './run.ts';
 import { folderKind, listener } from './settings.ts';
-import { writeValues } from './snapshot.ts';
+import { valuesOf, writeValues } from './weights.ts';
 
 const partOrNull = is.kind<string | null>(
   'the name of a part, or null',

@@ -66,11 +66,7 @@ export class Trainer extends TrainerBase {
 
   protected override tasksOf() {
     const { backbone, task } = this.connection;
-    return { backbone, tasks: [task] };
-  }
-
-  protected override jointMetrics(): undefined {
-    return undefined;
+    return { backbone, tasks: [task], jointMetrics: undefined };
   }
 }
 
@@ -99,10 +95,10 @@ export class MultiHeadTrainer<E = never> extends TrainerBase {
     const tasks = is.listOf(is.instanceOf('a trainer', Trainer), "trainers, such as palm.trainer('intent')");
     checkArguments('multiHeadTrainer', { trainers: tasks }, [trainers], 'FROND-T003');
     checkSettings('multiHeadTrainer', options, multiHeadOptions);
-    super(trainers.map(({ name }) => name).join('-'), options.device);
+    const names = trainers.map(({ name }) => name);
+    super(names.join('-'), options.device);
     this.#trainers = trainers;
     this.#metrics = options.metrics;
-    const names = trainers.map(({ name }) => name);
     const twice = names.find((name, i) => names.indexOf(name) !== i);
     if (trainers.length === 0 || twice !== undefined) {
       const what = twice === undefined ? 'no tasks were given' : `two tasks are called ${twice}`;
@@ -127,7 +123,8 @@ export class MultiHeadTrainer<E = never> extends TrainerBase {
         hint: 'pass the same backbone object to buildForward of every trainer',
       });
     }
-    return { backbone: first.backbone, tasks: connections.map(({ task }) => task) };
+    const tasks = connections.map(({ task }) => task);
+    return { backbone: first.backbone, tasks, jointMetrics: this.#metrics };
   }
 
   /**
@@ -147,10 +144,6 @@ export class MultiHeadTrainer<E = never> extends TrainerBase {
       });
     }
     this.fitReader(first.reader, options);
-  }
-
-  protected override jointMetrics(): JointMetrics | undefined {
-    return this.#metrics;
   }
 }
 

@@ -9,10 +9,10 @@ import { checkNewest, sweepTemporaries } from '../store/checkpoint.ts';
 import { lockFolder } from '../store/lock.ts';
 import type { Backbone, Metrics, Reader } from './contract.ts';
 import { checkContract, maximumOf } from './contractCheck.ts';
-import type { JointMetrics, Predictions } from './evaluate.ts';
+import type { Predictions } from './evaluate.ts';
 import type { Listener } from './events.ts';
-import { lossName, predictionGraph, type Task, trainingGraph } from './graphs.ts';
-import { type FitOptions, fitOptions } from './learner.ts';
+import { lossName, predictionGraph, trainingGraph } from './graphs.ts';
+import { type FitOptions, fitOptions, type LearnerPlan } from './learner.ts';
 import { checkConstants } from './modelRecord.ts';
 import { type EpochRecord, Run } from './run.ts';
 import { resumeRun, saveRun } from './runStore.ts';
@@ -25,9 +25,9 @@ import {
   partKind,
   readerKind,
 } from './settings.ts';
-import { type LoadOptions, type LoadReport, loadOptions, matchArena, writeValues } from './snapshot.ts';
 import { type BackwardOptions, buildStep } from './step.ts';
 import { type TrainingSummary, type TrainOptions, train, trainOptions } from './train.ts';
+import { type LoadOptions, type LoadReport, loadOptions, matchArena, writeValues } from './weights.ts';
 
 const saverOptions = {
   /** folder of the run; checkpoints go to `checkpoints` in it */
@@ -55,9 +55,10 @@ export function needed<T>(value: T | undefined, from: string, caller: string): T
 export abstract class TrainerBase {
   readonly name: string;
   readonly #device: Device | undefined;
-  #graphs: { readonly training: Graph; readonly prediction: Graph } | undefined;
-  #step: { readonly graph: Graph; readonly options: BackwardOptions } | undefined;
-  #fit: { readonly reader: Reader; readonly options: Required<FitOptions> } | undefined;
+  // the parts of the plan, by the call that gives them
+  #graphs: Pick<LearnerPlan, 'forward' | 'prediction'> | undefined;
+  #step: Pick<LearnerPlan, 'step' | 'optimizer' | 'clipNorm' | 'settings'> | undefined;
+  #fit: Pick<LearnerPlan, 'reader' | keyof FitOptions> | undefined;
   #saver: SaverOptions | undefined;
   #run: Run | undefined;
   #making: Promise<Run> | undefined;
@@ -73,8 +74,7 @@ export abstract class TrainerBase {
     this.#device = device;
   }
 
-  protected abstract tasksOf(): { readonly backbone: Backbone; readonly tasks: readonly Task[] };
-  protected abstract jointMetrics(): JointMetrics | undefined;
+  protected abstract tasksOf(): Pick<LearnerPlan, 'tasks' | 'jointMetrics'> & { readonly backbone: Backbone };
 
   #checkOpen(caller: string): void {
     if (this.#closed) throw closed(caller, this.name);
@@ -100,11 +100,9 @@ export abstract class TrainerBase {
   protected forward(): Graph {
     this.#checkChangeable('buildForward');
     const { backbone, tasks } = this.tasksOf();
-    this.#graphs = {
-      training: trainingGraph(this.name, backbone, tasks),
-      prediction: predictionGraph(this.name, backbone, tasks),
-    };
-    return this.#graphs.training;
+    const forward = trainingGraph(this.name, backbone, tasks);
+    this.#graphs = { forward, prediction: predictionGraph(this.name, backbone, tasks) };
+    return forward;
   }
 
   /** The graph that predicts: no labels, no dropout. */
@@ -119,11 +117,13 @@ export abstract class TrainerBase {
    */
   buildBackward(options: BackwardOptions): Graph {
     this.#checkChangeable('buildBackward');
-    const { training } = needed(this.#graphs, 'buildForward', 'buildBackward');
+    const { forward } = needed(this.#graphs, 'buildForward', 'buildBackward');
     const losses = this.tasksOf().tasks.map(({ name }) => lossName(name));
-    const graph = buildStep(training, 'loss', options, losses);
-    this.#step = { graph, options };
-    return graph;
+    const step = buildStep(forward, 'loss', options, losses);
+    const { optimizer, clipNorm = 0, weightDecay = 0, groups = [] } = options;
+    const settings = { weightDecay, groups: groups.map((group) => ({ ...group })) };
+    this.#step = { step, optimizer, clipNorm, settings };
+    return step;
   }
 
   /**
@@ -144,7 +144,7 @@ export abstract class TrainerBase {
         hint: 'give it a part called train',
       });
     }
-    this.#fit = { reader, options: { epochs, batchSize, seed } };
+    this.#fit = { reader, epochs, batchSize, seed };
   }
 
   /** Where checkpoints go, and how often. @throws FROND-T002 for numbers that are no counts */
@@ -176,29 +176,15 @@ export abstract class TrainerBase {
   }
 
   async #make(caller: string): Promise<Run> {
-    const graphs = needed(this.#graphs, 'buildForward', caller);
-    const { graph: step, options } = needed(this.#step, 'buildBackward', caller);
-    const { reader, options: fit } = needed(this.#fit, 'fitReader', caller);
-    const device = this.#device ?? (await chooseDevice('auto')).device;
-    const { backbone, tasks } = this.tasksOf();
-    const maximumLength = maximumOf(reader, `backbone ${backbone.name}`, backbone.maximumLength);
-    const plan = {
-      ...fit,
-      name: this.name,
-      tasks,
-      reader,
-      maximumLength,
-      forward: graphs.training,
-      step,
-      prediction: graphs.prediction,
-      optimizer: options.optimizer,
-      clipNorm: options.clipNorm ?? 0,
-      jointMetrics: this.jointMetrics(),
-      settings: {
-        weightDecay: options.weightDecay ?? 0,
-        groups: (options.groups ?? []).map((group) => ({ ...group })),
-      },
+    const parts = {
+      ...needed(this.#graphs, 'buildForward', caller),
+      ...needed(this.#step, 'buildBackward', caller),
+      ...needed(this.#fit, 'fitReader', caller),
     };
+    const { backbone, ...tasks } = this.tasksOf();
+    const maximumLength = maximumOf(parts.reader, `backbone ${backbone.name}`, backbone.maximumLength);
+    const plan = { name: this.name, maximumLength, ...parts, ...tasks };
+    const device = this.#device ?? (await chooseDevice('auto')).device;
     const run = new Run(plan, device, this.#device === undefined);
     await run.model.begin();
     this.#run = run;
@@ -311,7 +297,7 @@ export abstract class TrainerBase {
     return this.#use('loadCheckpoint', async (run) => {
       this.#checkIdle();
       const bytes = await platform.files.readBytes(file);
-      const match = matchArena(run.learner.state.layout, bytes, file, 'parameter', options);
+      const match = matchArena(run.learner.state.layout, { file, bytes }, 'parameter', options);
       await run.change(({ state }) => writeValues(state, match.values));
       return match.report;
     });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { add, graph, palm } from '../../src/index.ts';
 import { predictionGraph, trainingGraph } from '../../src/palm/graphs.ts';
 import { checkConstants } from '../../src/palm/modelRecord.ts';
-import { encodeJson, graphRecord } from '../../src/palm/snapshot.ts';
+import { encodeJson, graphRecord } from '../../src/palm/record.ts';
 
 const encoder = palm.defineBackbone({
   name: 'encoder',

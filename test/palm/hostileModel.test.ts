@@ -9,7 +9,7 @@ import {
   parseGraph,
   saveCheckpoint,
 } from '../../src/index.ts';
-import { graphFrom, graphRecord, sealOf } from '../../src/palm/snapshot.ts';
+import { graphFrom, graphRecord, sealOf } from '../../src/palm/record.ts';
 import type { LoadedCheckpoint } from '../../src/store/checkpoint.ts';
 import { temporaryFolder } from '../store/support/bundle.ts';
 import { dice } from '../store/support/files.ts';

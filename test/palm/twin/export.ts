@@ -1,10 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { interpreterDevice, writeSafetensors } from '../../../src/index.ts';
-import { beginCopy } from '../../../src/palm/hostCopy.ts';
 import { Learner } from '../../../src/palm/learner.ts';
 import { rateAt } from '../../../src/palm/schedule.ts';
-import { weightsFile } from '../../../src/palm/snapshot.ts';
+import { beginCopy, valuesFile, valuesOf } from '../../../src/palm/weights.ts';
 import type { StoredTensor } from '../../../src/store/safetensors.ts';
 import { settings, twinPlan } from './model.ts';
 
@@ -30,7 +29,9 @@ export async function exportTwin(data: string, folder: string): Promise<void> {
   );
   mkdirSync(folder, { recursive: true });
   const { copy } = await beginCopy(learner.state, 0);
-  writeFileSync(join(folder, 'weights.safetensors'), weightsFile(learner.state.layout, await copy));
+  const { layout } = learner.state;
+  const weights = valuesFile(layout, { '': valuesOf(layout, await copy, 'parameter') });
+  writeFileSync(join(folder, 'weights.safetensors'), weights);
   writeFileSync(join(folder, 'batches.safetensors'), writeSafetensors({ tensors, metadata: new Map() }));
   writeFileSync(join(folder, 'config.json'), JSON.stringify({ layers, heads, weightDecay, clipNorm, rates }));
 }
