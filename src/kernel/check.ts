@@ -168,7 +168,7 @@ function checkControl(statement: Statement, uniform: ReadonlySet<Value>, report:
 
 /** A value has the axes and the type that follow from its operands. */
 function valueFaults(value: Value, kernel: Kernel): Fault[] {
-  const { axes, dtype, faults } = formOf(value, value);
+  const { axes, dtype, faults } = formOf(value);
   const what = describe(value);
   const found = [...tileFaults(what, value.axes, value.op), ...faults];
   for (const axis of value.axes) {

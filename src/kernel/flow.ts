@@ -1,4 +1,5 @@
 import { defined } from '../base/errors.ts';
+import { grouped } from '../base/own.ts';
 import type { Kernel, Loop, Region, Statement, Store, Term, Value, ValueOf, When } from './ir.ts';
 
 /** The values that an address is computed from. */
@@ -10,18 +11,15 @@ export const termValues = (terms: readonly Term[]): Value[] =>
 /** What is said of a value by its op. */
 export type ByOp<R> = { readonly [Op in Value['op']]: (value: ValueOf<Op>) => R };
 
-/** What `table` says of `value`. */
-export const byOp = <R>(table: ByOp<R>, value: Value): R => (table[value.op] as (value: Value) => R)(value);
+/** What `table` says of `value`, where it says anything. */
+export function byOp<R>(table: ByOp<R>, value: Value): R;
+export function byOp<R>(table: Partial<ByOp<R>>, value: Value): R | undefined;
+export function byOp<R>(table: Partial<ByOp<R>>, value: Value): R | undefined {
+  return (table[value.op] as ((value: Value) => R) | undefined)?.(value);
+}
 
-const none = (): readonly Value[] => [];
-
-const OPERANDS: ByOp<readonly Value[]> = {
-  constant: none,
-  parameter: none,
-  program: none,
-  arange: none,
+const OPERANDS: Partial<ByOp<readonly Value[]>> = {
   inside: ({ span }) => [span.start, span.limit],
-  fill: none,
   elementwise: ({ args }) => args,
   cast: ({ arg }) => [arg],
   load: ({ terms }) => termValues(terms),
@@ -29,13 +27,10 @@ const OPERANDS: ByOp<readonly Value[]> = {
   dot: ({ left, right, accumulator }) => (accumulator ? [left, right, accumulator] : [left, right]),
   rename: ({ arg }) => [arg],
   random: ({ key0, key1, counter0, counter1 }) => [key0, key1, counter0, counter1],
-  induction: none,
-  carried: none,
-  result: none,
 };
 
 /** The values that `value` is computed from; loop results depend on their loop instead. */
-export const operandsOf = (value: Value): readonly Value[] => byOp(OPERANDS, value);
+export const operandsOf = (value: Value): readonly Value[] => byOp(OPERANDS, value) ?? [];
 
 /** A statement with the loops and conditions around it, outermost first. */
 export interface PlacedStatement {
@@ -85,17 +80,12 @@ export type User = Value | Store | Loop | When;
 const userOf = (statement: Statement): User => (statement.kind === 'let' ? statement.value : statement);
 
 /** The users of each value, in program order. */
-export function usersOf(statements: readonly PlacedStatement[]): ReadonlyMap<Value, readonly User[]> {
-  const users = new Map<Value, User[]>();
-  for (const { statement } of statements) {
-    for (const value of valuesReadBy(statement)) {
-      const known = users.get(value) ?? [];
-      known.push(userOf(statement));
-      users.set(value, known);
-    }
-  }
-  return users;
-}
+export const usersOf = (statements: readonly PlacedStatement[]): ReadonlyMap<Value, readonly User[]> =>
+  grouped(
+    statements.flatMap(({ statement }) =>
+      valuesReadBy(statement).map((value) => [value, userOf(statement)] as const),
+    ),
+  );
 
 /** What every backend asks about a kernel before it writes code. */
 export interface Flow {
@@ -165,17 +155,11 @@ export function findInPlace(
 
 /** `reduce sum (kernels/softmax.ts:14)`: how findings and generated comments name a value. */
 export function describe(value: Value): string {
-  const what =
-    value.op === 'elementwise'
-      ? value.fn
-      : value.op === 'load'
-        ? `load of ${value.buffer.name}`
-        : value.op === 'reduce'
-          ? `reduce ${value.combine}`
-          : value.op === 'parameter'
-            ? `parameter ${value.name}`
-            : value.op;
-  return `${what} %${value.id}`;
+  const called = (what: string): string => `${what} %${value.id}`;
+  if (value.op === 'elementwise') return called(value.fn);
+  if (value.op === 'load') return called(`load of ${value.buffer.name}`);
+  if (value.op === 'reduce') return called(`reduce ${value.combine}`);
+  return called(value.op === 'parameter' ? `parameter ${value.name}` : value.op);
 }
 
 /**

@@ -1,5 +1,7 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
+import { defined } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
+import { type ByOp, byOp, operandsOf } from './flow.ts';
 import type { Kernel, Region, Span, Statement, Store, Term, Value } from './ir.ts';
 import { kernelKind } from './kinds.ts';
 
@@ -35,10 +37,6 @@ export function printKernel(kernel: Kernel, options: PrintOptions = {}): string 
   return `${lines.join('\n')}\n`;
 }
 
-/** Values that are written out where they are used and have no line of their own. */
-const isInline = ({ op }: Value): boolean =>
-  op === 'constant' || op === 'parameter' || op === 'program' || op === 'induction' || op === 'carried';
-
 function printRegion(region: Region, indent: string, options: PrintOptions): string[] {
   return region.statements.flatMap((statement) => printStatement(statement, indent, options));
 }
@@ -50,8 +48,9 @@ function printStatement(statement: Statement, indent: string, options: PrintOpti
   switch (statement.kind) {
     case 'let': {
       const { value } = statement;
-      if (isInline(value)) return [];
-      return [line(`%${value.id} = ${printExpression(value)} : ${printType(value)}`, value)];
+      const expression = byOp(EXPRESSIONS, value);
+      if (expression === undefined) return [];
+      return [line(`%${value.id} = ${expression} : ${printType(value)}`, value)];
     }
     case 'store': {
       const { buffer, terms, value } = statement;
@@ -61,7 +60,8 @@ function printStatement(statement: Statement, indent: string, options: PrintOpti
       const { from, to, step, induction, initial, carried, yields, body } = statement;
       const bounds = `${printOperand(from)} to ${printOperand(to)} step ${printOperand(step)}`;
       const state = carried.map(
-        (value, i) => `%${value.id} = ${printMaybe(initial[i])} : ${printType(value)}`,
+        (value, i) =>
+          `%${value.id} = ${printOperand(defined(initial[i], 'initial value'))} : ${printType(value)}`,
       );
       const carrying = state.length > 0 ? ` carrying ${state.join(', ')}` : '';
       return [
@@ -84,51 +84,40 @@ function printStatement(statement: Statement, indent: string, options: PrintOpti
 export const printType = ({ dtype, axes }: Value): string =>
   axes.length === 0 ? dtype : `${dtype}[${axes.map((axis) => axis.name).join(', ')}]`;
 
-function printExpression(value: Value): string {
-  switch (value.op) {
-    case 'arange':
-      return `arange ${value.axes[0]?.name ?? '?'}`;
-    case 'inside':
-      return `inside ${printSpan(value.span)}`;
-    case 'fill':
-      return `fill ${printNumber(value.value, value)}`;
-    case 'elementwise':
-      return `${value.fn}(${value.args.map(printOperand).join(', ')})`;
-    case 'cast':
-      return `cast ${printOperand(value.arg)}`;
-    case 'load': {
-      const masked = value.terms.some(({ index }) => index.kind === 'span');
-      const otherwise = masked ? ` else ${printNumber(value.otherwise, value)}` : '';
-      return `load ${value.buffer.name}[${printTerms(value.terms)}]${otherwise}`;
-    }
-    case 'reduce':
-      return `reduce ${value.combine} ${printOperand(value.arg)} over ${value.over.map((axis) => axis.name).join(', ')}`;
-    case 'dot': {
-      const accumulator = value.accumulator ? ` + ${printOperand(value.accumulator)}` : '';
-      return `dot ${printOperand(value.left)} · ${printOperand(value.right)} over ${value.over.name}${accumulator}`;
-    }
-    case 'rename':
-      return `rename ${printOperand(value.arg)} from ${value.from.name} to ${value.to.name}`;
-    case 'random': {
-      const key = `(${printOperand(value.key0)}, ${printOperand(value.key1)})`;
-      const counter = `(${printOperand(value.counter0)}, ${printOperand(value.counter1)})`;
-      return `random word ${value.word} key ${key} counter ${counter}`;
-    }
-    case 'result':
-      return `result ${value.index} of loop %${value.loop.induction.id}`;
-    default:
-      return printOperand(value);
-  }
-}
+/** Values without a line of their own, written out where they are used. */
+const INLINE: Partial<ByOp<string>> = {
+  constant: (value) => printNumber(value.value, value),
+  parameter: ({ name }) => name,
+  program: ({ dimension }) => `program(${dimension})`,
+  induction: ({ id }) => `%${id}`,
+  carried: ({ id }) => `%${id}`,
+};
 
-function printOperand(value: Value): string {
-  if (value.op === 'constant') return printNumber(value.value, value);
-  if (value.op === 'parameter') return value.name;
-  if (value.op === 'program') return `program(${value.dimension})`;
-  return `%${value.id}`;
-}
+const printOperand = (value: Value): string => byOp(INLINE, value) ?? `%${value.id}`;
 
-const printMaybe = (value: Value | undefined): string => (value ? printOperand(value) : '?');
+/** The right-hand sides of the others. */
+const EXPRESSIONS: Partial<ByOp<string>> = {
+  arange: ({ axes: [axis] }) => `arange ${axis?.name}`,
+  inside: ({ span }) => `inside ${printSpan(span)}`,
+  fill: (value) => `fill ${printNumber(value.value, value)}`,
+  elementwise: ({ fn, args }) => `${fn}(${args.map(printOperand).join(', ')})`,
+  cast: ({ arg }) => `cast ${printOperand(arg)}`,
+  load: (value) => {
+    const isMasked = value.terms.some(({ index }) => index.kind === 'span');
+    const otherwise = isMasked ? ` else ${printNumber(value.otherwise, value)}` : '';
+    return `load ${value.buffer.name}[${printTerms(value.terms)}]${otherwise}`;
+  },
+  reduce: ({ combine, arg, over }) =>
+    `reduce ${combine} ${printOperand(arg)} over ${over.map(({ name }) => name).join(', ')}`,
+  dot: ({ left, right, over, accumulator }) =>
+    `dot ${printOperand(left)} · ${printOperand(right)} over ${over.name}${accumulator ? ` + ${printOperand(accumulator)}` : ''}`,
+  rename: ({ arg, from, to }) => `rename ${printOperand(arg)} from ${from.name} to ${to.name}`,
+  random: (value) => {
+    const [key0, key1, counter0, counter1] = operandsOf(value).map(printOperand);
+    return `random word ${value.word} key (${key0}, ${key1}) counter (${counter0}, ${counter1})`;
+  },
+  result: ({ index, loop }) => `result ${index} of loop %${loop.induction.id}`,
+};
 
 /** Index × stride, summed: `r(%5 .. rows) * columns + c(0 .. columns)`; a stride of 1 is left out. */
 function printTerms(terms: readonly Term[]): string {

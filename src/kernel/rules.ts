@@ -2,8 +2,8 @@
 import { shownName } from '../base/arguments.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import { elementwise } from './elementwise.ts';
-import { describe } from './flow.ts';
-import type { Axis, Buffer, ElementwiseName, Loop, Store, Term, Value, ValueType, When } from './ir.ts';
+import { type ByOp, byOp, describe, operandsOf } from './flow.ts';
+import type { Axis, Buffer, Loop, Store, Term, Value, ValueType, When } from './ir.ts';
 
 /** What is wrong with one value or statement: the rest of a finding is known to the caller. */
 export interface Fault {
@@ -12,12 +12,6 @@ export interface Fault {
   readonly hint?: string | undefined;
 }
 
-type Untagged<T> = T extends Value
-  ? Omit<T, 'kind' | 'id' | 'axes' | 'dtype' | 'region' | 'source' | 'label'>
-  : never;
-/** What a value computes from what. */
-export type ValueBody = Untagged<Value>;
-
 /** Axes and type of a value, as they follow from its operands, and what is wrong with these. */
 export interface Form {
   readonly axes: readonly Axis[];
@@ -25,10 +19,9 @@ export interface Form {
   readonly faults: readonly Fault[];
 }
 
-type Rule = Fault | false;
 const typeFault = (message: string, hint?: string): Fault => ({ code: 'FROND-K106', message, hint });
 const axesFault = (message: string, hint?: string): Fault => ({ code: 'FROND-K110', message, hint });
-const broken = (...rules: readonly Rule[]): Fault[] => rules.filter((rule) => rule !== false);
+const broken = (...rules: readonly (Fault | false)[]): Fault[] => rules.filter((rule) => rule !== false);
 
 export const names = (axes: readonly Axis[]): string => `[${axes.map((axis) => axis.name).join(', ')}]`;
 export const sameAxes = (x: readonly Axis[], y: readonly Axis[]): boolean =>
@@ -104,63 +97,36 @@ const numberFaults = (value: number, what: string): Fault[] =>
       typeFault(`${what} is NaN`, 'use a number: −∞ is one, from which a maximum begins'),
   );
 
-function elementwiseForm(fn: ElementwiseName, args: readonly Value[]): Form {
-  const row = elementwise[fn];
-  const dtype = args.at(-1)?.dtype ?? 'f32';
-  const kind = dtype === 'f32' ? 'float' : dtype === 'bool' ? 'bool' : 'integer';
-  const isTaken =
-    row.accepts === 'any' || row.accepts === kind || (row.accepts === 'number' && kind !== 'bool');
-  const types = args.map((_, i) => (fn === 'select' && i === 0 ? 'bool' : dtype));
-  return {
-    axes: inOrder(args.flatMap((arg) => arg.axes)),
-    dtype: row.result === 'bool' ? 'bool' : dtype,
-    faults: broken(
-      args.length !== row.arity && typeFault(`${fn} takes ${row.arity} arguments, got ${args.length}`),
-      ...args.map(
-        (arg, i) =>
-          arg.dtype !== types[i] && typeFault(`${fn}: argument ${i} is ${arg.dtype}, expected ${types[i]}`),
+const FORMS: Partial<ByOp<Form>> = {
+  constant: ({ op, axes, dtype, value }) => ({ axes, dtype, faults: numberFaults(value, `a ${op}`) }),
+  fill: ({ op, axes, dtype, value }) => ({ axes, dtype, faults: numberFaults(value, `a ${op}`) }),
+  inside: ({ span: { axis, start, limit } }) => ({
+    axes: [axis],
+    dtype: 'bool',
+    faults: scalarFaults([start, limit], 'inside: an end of the span'),
+  }),
+  elementwise: ({ fn, args }) => {
+    const { accepts, arity, result } = elementwise[fn];
+    const dtype = args.at(-1)?.dtype ?? 'f32';
+    const kind = dtype === 'f32' ? 'float' : dtype === 'bool' ? 'bool' : 'integer';
+    const isTaken = accepts === 'any' || accepts === kind || (accepts === 'number' && kind !== 'bool');
+    const typeAt = (place: number): ValueType => (fn === 'select' && place === 0 ? 'bool' : dtype);
+    return {
+      axes: inOrder(args.flatMap(({ axes }) => axes)),
+      dtype: result === 'bool' ? 'bool' : dtype,
+      faults: broken(
+        args.length !== arity && typeFault(`${fn} takes ${arity} arguments, got ${args.length}`),
+        ...args.map(
+          (arg, i) =>
+            arg.dtype !== typeAt(i) &&
+            typeFault(`${fn}: argument ${i} is ${arg.dtype}, expected ${typeAt(i)}`),
+        ),
+        !isTaken && typeFault(`${fn} takes ${accepts} arguments, got ${dtype}`),
       ),
-      !isTaken && typeFault(`${fn} takes ${row.accepts} arguments, got ${dtype}`),
-    ),
-  };
-}
-
-function reduceForm({ arg, over, combine }: ValueBody & { readonly op: 'reduce' }): Form {
-  const stray = over.find((axis) => !arg.axes.includes(axis))?.name;
-  const isStray = stray !== undefined || over.length === 0;
-  return {
-    axes: arg.axes.filter((axis) => !over.includes(axis)),
-    dtype: combine === 'argmax' ? 'i32' : arg.dtype,
-    faults: broken(
-      isStray && axesFault(`reduce ${combine}: axis ${stray ?? '(none)'} is not an axis of the tile`),
-      combine === 'argmax' && over.length > 1 && axesFault('reduce argmax runs over exactly one axis'),
-      arg.dtype === 'bool' && typeFault(`reduce ${combine} of bool`, 'cast to i32 or f32 first'),
-    ),
-  };
-}
-
-function dotForm({ left, right, accumulator, over, row, column }: ValueBody & { readonly op: 'dot' }): Form {
-  const isFactor = ({ axes }: Value, kept: Axis): boolean =>
-    axes.length === 2 && axes.includes(over) && axes.includes(kept) && kept !== over;
-  const values = accumulator ? [left, right, accumulator] : [left, right];
-  return {
-    axes: [row, column],
-    dtype: 'f32',
-    faults: broken(
-      (!isFactor(left, row) || !isFactor(right, column)) &&
-        axesFault('dot: both operands are tiles of two axes that share the contracted one'),
-      accumulator !== undefined &&
-        !sameAxes(accumulator.axes, [row, column]) &&
-        axesFault('dot: the accumulator must have the axes of the result'),
-      values.some(({ dtype }) => dtype !== 'f32') &&
-        typeFault('dot works on f32 tiles', 'cast the operands to f32'),
-    ),
-  };
-}
-
-function loadForm({ buffer, terms, otherwise }: ValueBody & { readonly op: 'load' }): Form {
-  const where = `load of ${buffer.name}`;
-  return {
+    };
+  },
+  cast: ({ arg, dtype }) => ({ axes: arg.axes, dtype, faults: [] }),
+  load: ({ buffer, terms, otherwise }) => ({
     axes: axesOfTerms(terms),
     dtype: loadedType(buffer),
     faults: [
@@ -171,63 +137,65 @@ function loadForm({ buffer, terms, otherwise }: ValueBody & { readonly op: 'load
           hint: 'declare it as update (in place) or scratch (read back by the same program)',
         },
       ),
-      ...addressFaults(terms, where),
-      ...numberFaults(otherwise, `the default of a ${where}`),
+      ...addressFaults(terms, `load of ${buffer.name}`),
+      ...numberFaults(otherwise, `the default of a load of ${buffer.name}`),
     ],
-  };
-}
+  }),
+  reduce: ({ arg, over, combine }) => {
+    const stray = over.find((axis) => !arg.axes.includes(axis))?.name;
+    const isStray = stray !== undefined || over.length === 0;
+    return {
+      axes: arg.axes.filter((axis) => !over.includes(axis)),
+      dtype: combine === 'argmax' ? 'i32' : arg.dtype,
+      faults: broken(
+        isStray && axesFault(`reduce ${combine}: axis ${stray ?? '(none)'} is not an axis of the tile`),
+        combine === 'argmax' && over.length > 1 && axesFault('reduce argmax runs over exactly one axis'),
+        arg.dtype === 'bool' && typeFault(`reduce ${combine} of bool`, 'cast to i32 or f32 first'),
+      ),
+    };
+  },
+  dot: (dot) => {
+    const { left, right, accumulator, over, row, column } = dot;
+    const isFactor = ({ axes }: Value, kept: Axis): boolean =>
+      axes.length === 2 && axes.includes(over) && axes.includes(kept) && kept !== over;
+    return {
+      axes: [row, column],
+      dtype: 'f32',
+      faults: broken(
+        (!isFactor(left, row) || !isFactor(right, column)) &&
+          axesFault('dot: both operands are tiles of two axes that share the contracted one'),
+        accumulator !== undefined &&
+          !sameAxes(accumulator.axes, [row, column]) &&
+          axesFault('dot: the accumulator must have the axes of the result'),
+        operandsOf(dot).some(({ dtype }) => dtype !== 'f32') &&
+          typeFault('dot works on f32 tiles', 'cast the operands to f32'),
+      ),
+    };
+  },
+  rename: ({ arg, from, to }) => ({
+    axes: arg.axes.map((axis) => (axis === from ? to : axis)),
+    dtype: arg.dtype,
+    faults: broken(
+      from.size !== to.size &&
+        axesFault(`rename: axis ${from.name} has ${from.size} elements, ${to.name} has ${to.size}`),
+      !arg.axes.includes(from) && axesFault(`rename: axis ${from.name} is not an axis of the tile`),
+    ),
+  }),
+  random: ({ key0, key1, counter0, counter1 }) => ({
+    axes: inOrder([counter0, counter1].flatMap(({ axes }) => axes)),
+    dtype: 'u32',
+    faults: [
+      ...scalarFaults([key0, key1], 'random: a word of the key', 'u32'),
+      ...broken(
+        [counter0, counter1].some(({ dtype }) => dtype !== 'u32') && typeFault('random takes u32 counters'),
+      ),
+    ],
+  }),
+};
 
-/** What follows for a value from its operands; what does not follow from them is as it was `given`. */
-export function formOf(body: ValueBody, given: Omit<Form, 'faults'>): Form {
-  switch (body.op) {
-    case 'elementwise':
-      return elementwiseForm(body.fn, body.args);
-    case 'reduce':
-      return reduceForm(body);
-    case 'dot':
-      return dotForm(body);
-    case 'load':
-      return loadForm(body);
-    case 'constant':
-    case 'fill':
-      return { ...given, faults: numberFaults(body.value, `a ${body.op}`) };
-    case 'cast':
-      return { axes: body.arg.axes, dtype: given.dtype, faults: [] };
-    case 'rename': {
-      const { arg, from, to } = body;
-      return {
-        axes: arg.axes.map((axis) => (axis === from ? to : axis)),
-        dtype: arg.dtype,
-        faults: broken(
-          from.size !== to.size &&
-            axesFault(`rename: axis ${from.name} has ${from.size} elements, ${to.name} has ${to.size}`),
-          !arg.axes.includes(from) && axesFault(`rename: axis ${from.name} is not an axis of the tile`),
-        ),
-      };
-    }
-    case 'inside': {
-      const { axis, start, limit } = body.span;
-      return {
-        axes: [axis],
-        dtype: 'bool',
-        faults: scalarFaults([start, limit], 'inside: an end of the span'),
-      };
-    }
-    case 'random': {
-      const counters = [body.counter0, body.counter1];
-      return {
-        axes: inOrder(counters.flatMap(({ axes }) => axes)),
-        dtype: 'u32',
-        faults: [
-          ...scalarFaults([body.key0, body.key1], 'random: a word of the key', 'u32'),
-          ...broken(counters.some(({ dtype }) => dtype !== 'u32') && typeFault('random takes u32 counters')),
-        ],
-      };
-    }
-    default:
-      return { ...given, faults: [] };
-  }
-}
+/** What follows for a value from its operands; axes and type that do not follow from them are its own. */
+export const formOf = (value: Value): Form =>
+  byOp(FORMS, value) ?? { axes: value.axes, dtype: value.dtype, faults: [] };
 
 /** Type and axes of a store: its indices run over exactly the axes of the value. */
 export function storeFaults({ buffer, terms, value }: Store): Fault[] {
@@ -252,18 +220,11 @@ export function storeFaults({ buffer, terms, value }: Store): Fault[] {
   ];
 }
 
-export function whenFaults({ condition }: Pick<When, 'condition'>): Fault[] {
-  return scalarFaults([condition], 'when: the condition', 'bool');
-}
+export const whenFaults = ({ condition }: Pick<When, 'condition'>): Fault[] =>
+  scalarFaults([condition], 'when: the condition', 'bool');
 
 /** Bounds of a loop are scalars; what it yields keeps number, axes and types of what it carries. */
-export function loopFaults({
-  from,
-  to,
-  step,
-  initial,
-  yields,
-}: Omit<Loop, 'kind' | 'induction' | 'body'>): Fault[] {
+export function loopFaults({ from, to, step, initial, yields }: Loop): Fault[] {
   const carriedFault = (message: string, hint?: string): Fault => ({ code: 'FROND-K109', message, hint });
   const isSame = (value: Value, other: Value | undefined): boolean =>
     other?.dtype === value.dtype && sameAxes(other.axes, value.axes);
