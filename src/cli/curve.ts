@@ -5,12 +5,6 @@ import type { palm } from '../index.ts';
 
 export type StepEvent = Extract<palm.TrainingEvent, { type: 'step' }>;
 
-interface Kept {
-  /** of all sessions so far */
-  readonly seconds: number;
-  readonly steps: readonly StepEvent[];
-}
-
 /** What a report reads of a step. */
 const stepKind = is.typed<StepEvent>(
   is.withFields('a step', {
@@ -21,63 +15,52 @@ const stepKind = is.typed<StepEvent>(
   }),
 );
 
-const NOTHING: Kept = { seconds: 0, steps: [] };
-
 /**
  * The step events of a run and the time it took, those of the sessions before it was resumed among them. They are kept in
  * `curve.json` beside the checkpoints, as often as those: losing the file costs a part of a chart, never a run.
  */
 export class Curve {
-  readonly #folder: string;
-  #earlier: Kept = NOTHING;
-  #steps: StepEvent[] = [];
-  readonly #began = performance.now();
+  readonly #path: string;
+  /** when the run would have begun if it had never been stopped */
+  #began = performance.now();
+  readonly steps: StepEvent[] = [];
   /** how this session began; undefined before that */
   start: Extract<palm.TrainingEvent, { type: 'start' }> | undefined;
 
   constructor(folder: string) {
-    this.#folder = folder;
-  }
-
-  get steps(): readonly StepEvent[] {
-    return [...this.#earlier.steps, ...this.#steps];
+    this.#path = join(folder, 'curve.json');
   }
 
   /** Wall time of all sessions, from loading the data to now. */
   get seconds(): number {
-    return this.#earlier.seconds + (performance.now() - this.#began) / 1000;
+    return (performance.now() - this.#began) / 1000;
   }
 
   add(event: palm.TrainingEvent): void {
     if (event.type === 'start') this.start = event;
-    if (event.type === 'start' && event.from > 0) {
-      const { seconds, steps } = this.#read();
-      this.#earlier = { seconds, steps: steps.filter(({ step }) => step <= event.from) };
-    }
-    if (event.type === 'step') this.#steps.push(event);
+    if (event.type === 'start' && event.from > 0) this.#goOn(event.from);
+    if (event.type === 'step') this.steps.push(event);
     if (event.type === 'checkpoint' || event.type === 'end') this.#save();
   }
 
-  #read(): Kept {
+  /** Takes over what was kept of the steps up to `last`, if it is whole. */
+  #goOn(last: number): void {
     try {
-      if (!statSync(this.#path).isFile()) return NOTHING;
-      const kept = JSON.parse(readFileSync(this.#path, 'utf8')) as Partial<Kept>;
-      const whole = Array.isArray(kept.steps) && kept.steps.every(stepKind.holds);
-      return whole ? { seconds: Number(kept.seconds) || 0, steps: kept.steps ?? [] } : NOTHING;
+      if (!statSync(this.#path).isFile()) return;
+      const { seconds, steps } = JSON.parse(readFileSync(this.#path, 'utf8')) as Partial<Curve>;
+      if (!Array.isArray(steps) || !steps.every(stepKind.holds)) return;
+      this.steps.push(...steps.filter(({ step }) => step <= last));
+      this.#began -= 1000 * (Number(seconds) || 0);
     } catch {
-      return NOTHING;
+      // without it the chart begins here
     }
-  }
-
-  get #path(): string {
-    return join(this.#folder, 'curve.json');
   }
 
   #save(): void {
     const temporary = `${this.#path}.tmp`;
     try {
-      const kept: Kept = { seconds: this.seconds, steps: this.steps };
-      writeFileSync(temporary, `${JSON.stringify(kept)}\n`);
+      const { seconds, steps } = this;
+      writeFileSync(temporary, `${JSON.stringify({ seconds, steps })}\n`);
       renameSync(temporary, this.#path);
     } catch {
       rmSync(temporary, { force: true });

@@ -5,7 +5,6 @@ import pc from 'picocolors';
 import { hasRelaxedSimd, hasSimd } from '../backend/wasm/index.ts';
 import { codeOf } from '../platform/node/failure.ts';
 import { printLine, version } from './io.ts';
-import type { AdapterDescription, Probed, Tried } from './probe.ts';
 
 /** One thing that this machine may or may not have. */
 export interface Finding {
@@ -17,7 +16,7 @@ export interface Finding {
 }
 
 /** What is there, or is not and can be had by `hint`. */
-const finding = (what: string, isThere: boolean, detail: string, hint?: string): Finding =>
+export const finding = (what: string, isThere: boolean, detail: string, hint?: string): Finding =>
   isThere ? { what, state: 'yes', detail } : { what, state: 'no', detail, hint };
 
 function machine(): Finding[] {
@@ -34,83 +33,37 @@ function machine(): Finding[] {
   ];
 }
 
-/** What the optional GPU packages and the device wasm say, asked in a process of their own: they may print, hang on, or end it. */
-function probe(): Probed {
+/** What is asked for in a process of its own, with what to do where it is not there. */
+export const HINTS = {
+  'WebGPU adapter': 'npm install webgpu',
+  'gpu.js': 'npm install gpu.js',
+  'device webgpu': 'npm install webgpu',
+  'device wasm': 'use another device',
+} as const;
+
+/** What probe.ts finds of these: what it asks may print, hang on, or end the process. */
+function probe(): readonly Finding[] {
   const script = fileURLToPath(new URL('./probe.js', import.meta.url));
   const asked = spawnSync(process.execPath, [script], { encoding: 'utf8', timeout: 20_000 });
   // a process that the system refuses says nothing at all
   const { stdout, signal } = asked.stdout
     ? asked
     : { stdout: '', signal: asked.signal ?? codeOf(asked.error) };
-  const at = stdout.lastIndexOf('\n{') + 1;
-  if (stdout.startsWith('{', at)) return JSON.parse(stdout.slice(at)) as Probed;
+  const at = stdout.lastIndexOf('\n[') + 1;
+  if (stdout.startsWith('[', at)) return JSON.parse(stdout.slice(at)) as Finding[];
   const detail = `asking for it ended the process${signal ? ` (${signal})` : ''}`;
-  return {
-    webgpu: { adapters: [], reason: detail, hint: 'npm install webgpu' },
-    gpuJs: { state: 'no', detail },
-    wasm: { works: false, detail },
-  };
-}
-
-const MIB = 2 ** 20;
-
-function describeAdapter({ name, software, features, limits }: AdapterDescription): Finding {
-  const optional = features.filter((feature) => /^(shader-f16|subgroups|timestamp-query)$/.test(feature));
-  const { storageBuffers, bufferBytes, bindingBytes, workgroupBytes, invocations } = limits;
-  const detail = [
-    `${name}${software ? ', a program that plays a GPU' : ''}`,
-    optional.join(', ') || 'no optional features',
-    `${Math.floor(Math.min(bufferBytes, bindingBytes) / MIB)} MiB a buffer, ${storageBuffers} buffers a kernel`,
-    `${workgroupBytes / 1024} KiB and ${invocations} threads a workgroup`,
-  ].join('; ');
-  const hint = 'if there is a GPU in this machine, install its Vulkan driver';
-  return {
-    what: 'WebGPU adapter',
-    detail,
-    state: software ? 'partly' : 'yes',
-    hint: software ? hint : undefined,
-  };
-}
-
-function gpuPackages({ webgpu: { adapters, reason, hint }, gpuJs }: Probed): Finding[] {
-  return [
-    ...(adapters.length === 0
-      ? [finding('WebGPU adapter', false, reason, hint)]
-      : adapters.map(describeAdapter)),
-    finding('gpu.js', gpuJs.state === 'yes', gpuJs.detail, 'npm install gpu.js'),
-  ];
-}
-
-const tried = (what: string, { works, detail, hint }: Tried, isDefault: boolean): Finding =>
-  finding(
-    what,
-    works,
-    `${detail}${works && isDefault ? '; used by default' : ''}`,
-    hint || 'use another device',
-  );
-
-function webgpu({ webgpu: { adapters, reason, hint }, gpu }: Probed): Finding {
-  const what = 'device webgpu';
-  if (gpu !== undefined) return tried(what, gpu, true);
-  if (adapters.length === 0) return finding(what, false, reason, hint);
-  return { what, state: 'partly', detail: 'runs, far slower than wasm: only where it is asked for' };
-}
-
-/** Devices on which frond can train and predict here, the preferred one first, and why not the others. */
-function devices(probed: Probed): Finding[] {
-  const { gpu, wasm } = probed;
-  const interpreter = { works: true, detail: 'typed arrays, one thread; works everywhere' };
-  return [
-    webgpu(probed),
-    tried('device wasm', wasm, gpu?.works !== true),
-    tried('device interpreter', interpreter, gpu?.works !== true && !wasm.works),
-  ];
+  return Object.entries(HINTS).map(([what, hint]) => finding(what, false, detail, hint));
 }
 
 /** Looks at the machine: what frond can run here, and why not more. */
-export function diagnose(): readonly Finding[] {
-  const probed = probe();
-  return [...machine(), ...gpuPackages(probed), ...devices(probed)];
+function diagnose(): readonly Finding[] {
+  const interpreter = finding('device interpreter', true, 'typed arrays, one thread; works everywhere');
+  const findings = [...machine(), ...probe(), interpreter];
+  // devices stand in the order in which one is chosen
+  const used = findings.find(({ what, state }) => what.startsWith('device ') && state === 'yes');
+  return findings.map((each) =>
+    each === used ? { ...each, detail: `${each.detail}; used by default` } : each,
+  );
 }
 
 const MARK = { yes: pc.green('✓'), partly: pc.yellow('~'), no: pc.red('✗') } as const;

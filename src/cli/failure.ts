@@ -2,17 +2,14 @@ import { fileURLToPath } from 'node:url';
 import { FrondError } from '../base/errors.ts';
 import { codeOf, fileFailure, systemFailure } from '../platform/node/failure.ts';
 
-/** A frame of a stack trace: `at f (file:///x/y.ts:3:7)`, `at /x/y.ts:3:7`. */
-const FRAME =
-  /^at (?:async )?(?:.*\()?((?:file:\/\/|\/|[A-Za-z]:[\\/])[^():]*(?::\\[^():]*)?):(\d+):(\d+)\)?$/;
+/** Frames of a stack trace: `at f (file:///x/y.ts:3:7)`, `at /x/y.ts:3:7`. */
+const FRAMES =
+  /^\s*at (?:async )?(?:.*\()?((?:file:\/\/|\/|[A-Za-z]:[\\/])[^():]*(?::\\[^():]*)?):(\d+):(\d+)\)?$/gm;
 
 /** Where in `file` an error of any kind was thrown, if its stack says so. */
 export function placeIn(file: string, error: unknown): { line: number; column: number } | undefined {
   const stack = error instanceof Error ? (error.stack ?? '') : '';
-  for (const frame of stack.split('\n')) {
-    const match = FRAME.exec(frame.trim());
-    if (match === null) continue;
-    const [, where = '', line, column] = match;
+  for (const [, where = '', line, column] of stack.matchAll(FRAMES)) {
     const path = where.startsWith('file://') ? fileURLToPath(where) : where;
     if (path === file) return { line: Number(line), column: Number(column) };
   }

@@ -6,51 +6,35 @@ import { fileFailure } from '../platform/node/failure.ts';
 /** Bytes of the longest line that is taken: a sentence of ten million words, which no model reads to its end. */
 const LONGEST = 2 ** 26;
 
-const NEWLINE = 10;
-const RETURN = 13;
-
 /**
  * Lines as they come, blank ones too; line ends are those of Unix, Windows or old Macs. A byte is looked at and copied once however
  * long its line is, and no more of `input` is read before the last line was taken.
  * @throws FROND-U014 for what is not UTF-8, U020 for a line above 64 MiB; each names the line
  */
 export async function* linesFrom(input: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  let parts: Uint8Array[] = [];
-  let length = 0;
+  let line = '';
   let number = 1;
   let afterReturn = false;
-  const keep = (part: Uint8Array): void => {
-    length += part.length;
-    if (length > LONGEST) throw tooLong(number);
-    parts.push(part);
-  };
-  const take = (): string => {
-    const line = decodeLine(Buffer.concat(parts), number++);
-    parts = [];
-    length = 0;
-    return line;
-  };
   for await (const chunk of input) {
-    let start = 0;
-    for (let i = 0; i < chunk.length; i++) {
-      const byte = chunk[i];
-      const ends = byte === NEWLINE || byte === RETURN;
-      if (byte === NEWLINE && afterReturn) start = i + 1;
-      else if (ends) {
-        keep(chunk.subarray(start, i));
-        start = i + 1;
-        yield take();
+    // a character for each byte, so that bytes of one letter may come in two chunks
+    const text = Buffer.from(chunk).toString('latin1');
+    const lines = text.slice(afterReturn && text.startsWith('\n') ? 1 : 0).split(/\r\n?|\n/);
+    afterReturn = text.endsWith('\r');
+    for (const [i, part] of lines.entries()) {
+      if (i > 0) {
+        yield decodeLine(line, number++);
+        line = '';
       }
-      afterReturn = byte === RETURN;
+      line += part;
+      if (line.length > LONGEST) throw tooLong(number);
     }
-    if (start < chunk.length) keep(chunk.subarray(start));
   }
-  if (length > 0) yield take();
+  if (line !== '') yield decodeLine(line, number);
 }
 
-function decodeLine(bytes: Uint8Array, line: number): string {
+function decodeLine(bytes: string, line: number): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(bytes, 'latin1'));
   } catch (cause) {
     throw new FrondError('FROND-U014', 'standard input is not valid UTF-8', {
       place: { file: 'standard input', line },
@@ -76,16 +60,16 @@ export const isClosed = (stream: object): boolean => closed.has(stream);
  * lost for another reason, such as a full disk, this is said once, and `lost` is called.
  */
 export function watchOutputs(lost: () => void): void {
-  const onError = (stream: NodeJS.WriteStream, error: NodeJS.ErrnoException): void => {
-    if (closed.has(stream)) return;
-    closed.add(stream);
-    if (error.code === 'EPIPE' || (stream.isTTY && error.code === 'EIO')) return;
-    lost();
-    if (stream === process.stdout)
-      process.stderr.write(`${fileFailure('write to', 'standard output', error).message}\n`);
-  };
-  for (const stream of [process.stdout, process.stderr])
-    stream.on('error', (error: NodeJS.ErrnoException) => onError(stream, error));
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (closed.has(stream)) return;
+      closed.add(stream);
+      if (error.code === 'EPIPE' || (stream.isTTY && error.code === 'EIO')) return;
+      lost();
+      if (stream === process.stdout)
+        process.stderr.write(`${fileFailure('write to', 'standard output', error).message}\n`);
+    });
+  }
 }
 
 /**

@@ -2,7 +2,7 @@ import Table from 'cli-table3';
 import pc from 'picocolors';
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
-import { own } from '../base/own.ts';
+import { grouped, own } from '../base/own.ts';
 import * as frond from '../index.ts';
 import type { LaunchTime } from '../runtime/device.ts';
 import { exampleFeeds } from '../runtime/exampleFeeds.ts';
@@ -70,27 +70,21 @@ async function measure(graph: frond.Graph, device: frond.Device, sizes: Readonly
   await executable.state.initialize(1);
   const feeds = exampleFeeds(executable.program, sizes, { full: true });
   await executable.run(feeds);
-  let shortest: readonly LaunchTime[] | undefined;
-  for (let step = 0; step < STEPS; step++) {
+  let shortest = await executable.profile(feeds);
+  for (let step = 1; step < STEPS; step++) {
     const times = await executable.profile(feeds);
-    const before = shortest;
-    shortest = times?.map((time, i) => ({
+    shortest = shortest?.map((time, i) => ({
       ...time,
-      milliseconds: Math.min(time.milliseconds, before?.[i]?.milliseconds ?? Number.POSITIVE_INFINITY),
+      milliseconds: Math.min(time.milliseconds, times?.[i]?.milliseconds ?? Number.POSITIVE_INFINITY),
     }));
   }
   return shortest;
 }
 
+const sum = (list: readonly number[]): number => list.reduce((total, each) => total + each, 0);
+
 /** Kernels by the time that they take, as a table. */
-export function profileTable(times: readonly LaunchTime[]): string {
-  const kernels = new Map<string, { launches: number; milliseconds: number }>();
-  for (const { kernel, variant, milliseconds } of times) {
-    const name = variant === '' ? kernel : `${kernel} ${variant}`;
-    const sum = kernels.get(name) ?? { launches: 0, milliseconds: 0 };
-    kernels.set(name, { launches: sum.launches + 1, milliseconds: sum.milliseconds + milliseconds });
-  }
-  const total = times.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+function profileTable(times: readonly LaunchTime[]): string {
   const table = new Table({
     head: ['kernel', 'launches', 'ms', 'share'],
     style: { head: [], border: [] },
@@ -100,13 +94,16 @@ export function profileTable(times: readonly LaunchTime[]): string {
     colWidths: [64],
     wordWrap: true,
   });
-  const row = (name: string, launches: number, milliseconds: number): void => {
-    const share = total === 0 ? 0 : (100 * milliseconds) / total;
-    table.push([name, launches, milliseconds.toFixed(3), `${share.toFixed(1)} %`]);
-  };
-  const byTime = [...kernels].sort(([, a], [, b]) => b.milliseconds - a.milliseconds);
-  for (const [name, { launches, milliseconds }] of byTime) row(name, launches, milliseconds);
-  row('all', times.length, total);
+  const all = times.map(
+    ({ kernel, variant, milliseconds }) => [`${kernel} ${variant}`.trim(), milliseconds] as const,
+  );
+  const total = sum(all.map(([, milliseconds]) => milliseconds));
+  const kernels = [...grouped(all)].map(([name, list]) => ({ name, launches: list.length, time: sum(list) }));
+  kernels.sort((a, b) => b.time - a.time).push({ name: 'all', launches: all.length, time: total });
+  for (const { name, launches, time } of kernels) {
+    const share = total === 0 ? 0 : (100 * time) / total;
+    table.push([name, launches, time.toFixed(3), `${share.toFixed(1)} %`]);
+  }
   return table.toString();
 }
 

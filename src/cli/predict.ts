@@ -7,16 +7,9 @@ import { isClosed, linesFrom } from './io.ts';
 import { checkRun } from './run.ts';
 import { percent, shown, shownJson } from './shown.ts';
 
-const isTagged = (value: unknown): value is palm.head.Tagged =>
-  typeof value === 'object' && value !== null && 'tags' in value;
-const isClassified = (value: unknown): value is palm.head.Classified =>
-  typeof value === 'object' && value !== null && 'label' in value;
-
-/** Chunks of a tagged sentence by type. */
-const chunksIn = (words: readonly string[], tags: readonly string[]) =>
-  palm.metrics
-    .chunksOf(tags)
-    .map(({ type, start, end }) => ({ type, text: words.slice(start, end).join(' '), from: start, to: end }));
+/** What a head of frond predicts; one of the user's own gives what it likes. */
+const fieldsOf = (prediction: unknown): Partial<palm.head.Tagged & palm.head.Classified> =>
+  Object(prediction);
 
 /** One sentence with its chunks in brackets: `play [genre jazz] in the [room kitchen]`. */
 export function bracket(words: readonly string[], tags: readonly string[]): string {
@@ -29,19 +22,22 @@ export function bracket(words: readonly string[], tags: readonly string[]): stri
 }
 
 /** Everything that is known of one sentence, as `--json` prints it; its words as they were typed, parted as the reader parts them. */
-export function predictionRecord(
+function predictionRecord(
   text: string,
+  words: readonly string[],
   predictions: palm.Predictions,
   index: number,
-  words = wordsIn(text),
 ): Record<string, unknown> {
   const tasks = Object.entries(predictions).map(([task, list]) => {
-    const prediction = list[index];
-    if (isTagged(prediction)) {
-      const { tags, probability } = prediction;
-      return [task, { chunks: chunksIn(words, tags), tags, probability }] as const;
-    }
-    return [task, prediction] as const;
+    const { tags, probability } = fieldsOf(list[index]);
+    if (tags === undefined) return [task, list[index]] as const;
+    const chunks = palm.metrics.chunksOf(tags).map(({ type, start, end }) => ({
+      type,
+      text: words.slice(start, end).join(' '),
+      from: start,
+      to: end,
+    }));
+    return [task, { chunks, tags, probability }] as const;
   });
   return { text, words, ...Object.fromEntries(tasks) };
 }
@@ -49,22 +45,20 @@ export function predictionRecord(
 /** The same for people: the sentence with its slots in brackets, then intent and scores. */
 export function describePrediction(
   text: string,
+  words: readonly string[],
   predictions: palm.Predictions,
   index: number,
-  words = wordsIn(text),
 ): string {
   const lines: string[] = [];
   const details: string[] = [];
   for (const [task, list] of Object.entries(predictions)) {
-    const prediction = list[index];
-    if (isTagged(prediction)) {
-      lines.push(shown(bracket(words, prediction.tags)));
-      details.push(`${shown(task)} ${percent(prediction.probability)} %`);
-    } else if (isClassified(prediction)) {
-      details.unshift(
-        `${shown(task)} ${pc.bold(shown(prediction.label))} ${percent(prediction.probability)} %`,
-      );
-    } else details.push(`${shown(task)} ${shownJson(prediction)}`);
+    const { tags, label, probability } = fieldsOf(list[index]);
+    const score = `${percent(probability)} %`;
+    if (tags !== undefined) {
+      lines.push(shown(bracket(words, tags)));
+      details.push(`${shown(task)} ${score}`);
+    } else if (label !== undefined) details.unshift(`${shown(task)} ${pc.bold(shown(label))} ${score}`);
+    else details.push(`${shown(task)} ${shownJson(list[index])}`);
   }
   return [lines[0] ?? shown(text), `  ${details.join(', ')}`].join('\n');
 }
@@ -96,8 +90,8 @@ export async function answer(texts: readonly string[], to: Answering): Promise<v
   for (const [i, { text, words }] of asked.entries()) {
     if (words.length > most) warn(`the model sees the first ${most} of ${words.length} words`);
     const line = json
-      ? shownJson(predictionRecord(text, predictions, i, words))
-      : describePrediction(text, predictions, i, words);
+      ? shownJson(predictionRecord(text, words, predictions, i))
+      : describePrediction(text, words, predictions, i);
     await print(to, line);
   }
 }

@@ -1,9 +1,9 @@
-import { own } from '../base/own.ts';
+import { grouped, own } from '../base/own.ts';
 import { escapeMarkup } from '../base/shown.ts';
 import { FrondError, type Graph, type palm, toSvg } from '../index.ts';
 import { lineChart, type Series } from './chart.ts';
 import type { StepEvent } from './curve.ts';
-import { headlinesOf } from './scores.ts';
+import { headlinesOf, wholeScores } from './scores.ts';
 import { percent } from './shown.ts';
 
 export interface ReportInput {
@@ -50,11 +50,11 @@ function charts({ result, steps }: ReportInput): string {
   });
   const tasks = Object.keys(steps[0]?.losses ?? history[0]?.losses ?? {});
   const losses = tasks.map((task) => ofSteps(task, ({ losses }) => own(losses, task) ?? Number.NaN));
-  const scores = new Map<string, [number, number][]>();
-  for (const { epoch, metrics } of history) {
-    for (const { label, value, isWhole } of headlinesOf(metrics ?? {}))
-      if (isWhole) scores.set(label, [...(scores.get(label) ?? []), [epoch, value]]);
-  }
+  const scores = grouped(
+    history.flatMap(({ epoch, metrics }) =>
+      wholeScores(metrics).map(({ label, value }) => [label, [epoch, value] as const] as const),
+    ),
+  );
   const validation = [...scores].map(([name, points]) => ({ name, points }));
   const rate = [ofSteps('rate', (event) => event.rate)];
   const norm = [ofSteps('gradient norm', (event) => event.gradientNorm)];
@@ -132,9 +132,9 @@ function drawing(graph: Graph): string {
 export function reportPage(input: ReportInput): string {
   const { name, result, test, facts } = input;
   const { steps, history } = result.summary;
-  const big = headlinesOf(test)
-    .filter(({ isWhole }) => isWhole)
-    .map(({ label, value }) => `<div>${percent(value)} %<span>${escapeMarkup(label)}</span></div>`);
+  const big = wholeScores(test).map(
+    ({ label, value }) => `<div>${percent(value)} %<span>${escapeMarkup(label)}</span></div>`,
+  );
   return [
     `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escapeMarkup(name)}</title><style>${STYLE}</style>`,
     `<h1>${escapeMarkup(name)}</h1>`,

@@ -5,13 +5,8 @@ import { dimensionsOf } from '../runtime/exampleFeeds.ts';
 
 /** @throws FROND-U007 when `run` is no folder, before anything looks for checkpoints in it */
 export function checkRun(run: string): void {
-  const what = !existsSync(run)
-    ? 'there is no folder'
-    : statSync(run).isDirectory()
-      ? undefined
-      : 'not a folder:';
-  if (what === undefined) return;
-  throw new FrondError('FROND-U007', `${what} ${run}`, {
+  if (existsSync(run) && statSync(run).isDirectory()) return;
+  throw new FrondError('FROND-U007', `${existsSync(run) ? 'not a folder:' : 'there is no folder'} ${run}`, {
     hint: 'give the folder that frond train printed at its end, such as outputs/joint',
   });
 }
@@ -29,25 +24,24 @@ const USUAL_SIZE = 32;
 export function sizesOf(graph: Graph, text: string | undefined): Record<string, number> {
   const names = dimensionsOf(graph);
   const sizes = Object.fromEntries(names.map((name) => [name, USUAL_SIZE]));
-  for (const part of text === undefined ? [] : text.split(',')) {
-    const [, name, value] = /^\s*([^=]+)=(\d+)\s*$/.exec(part) ?? [];
+  for (const part of text?.split(',') ?? []) {
+    const [, name = '', size] = /^\s*([^=]+)=(\d+)\s*$/.exec(part) ?? [];
     const fault =
-      name === undefined
+      name === ''
         ? `"${part}" is not NAME=SIZE, such as batch=32`
         : !names.includes(name)
           ? `the graph ${graph.name} has no dimension ${name}`
-          : Number(value) < 1
-            ? `${name} is 0`
-            : undefined;
-    if (name === undefined || fault !== undefined) {
+          : `${name} is 0`;
+    if (!names.includes(name) || Number(size) < 1) {
+      const example = names.map((each) => `${each}=32`).join(',');
       throw new FrondError('FROND-U015', `--sizes: ${fault}`, {
         hint:
           names.length === 0
             ? 'it has no named dimensions: leave --sizes out'
-            : `its dimensions are ${names.join(', ')}: --sizes ${names.map((each) => `${each}=32`).join(',')}`,
+            : `its dimensions are ${names.join(', ')}: --sizes ${example}`,
       });
     }
-    sizes[name] = Number(value);
+    sizes[name] = Number(size);
   }
   return sizes;
 }

@@ -9,27 +9,29 @@ export interface Headline {
   readonly value: number;
   /** as a person reads it: `intent accuracy`, `slots F1`, `exact match` */
   readonly label: string;
-  /** whether it says by itself how good a model is: precision and recall do not */
-  readonly isWhole: boolean;
 }
 
 /** The headline numbers of each task: accuracy of classes; precision, recall and F1 of entities. */
 export function headlinesOf(metrics: palm.Metrics): Headline[] {
   return Object.entries(metrics).flatMap(([key, value]): Headline[] => {
     if (typeof value === 'number') {
-      const isExact = key === 'exactMatch';
-      return [{ measure: key, value, label: isExact ? 'exact match' : key, isWhole: isExact }];
+      return [{ measure: key, value, label: key === 'exactMatch' ? 'exact match' : key }];
     }
     const found: Readonly<Record<string, unknown>> = Object(value);
     const wanted = 'expected' in found ? ['precision', 'recall', 'f1'] : ['accuracy'];
     return wanted.flatMap((measure) => {
       const score = found[measure];
-      const isWhole = measure === 'accuracy' || measure === 'f1';
       const label = `${key} ${nameOf(measure)}`;
-      return typeof score === 'number' ? [{ task: key, measure, value: score, label, isWhole }] : [];
+      return typeof score === 'number' ? [{ task: key, measure, value: score, label }] : [];
     });
   });
 }
+
+/** Those that say by themselves how good a model is: precision and recall do not. */
+export const wholeScores = (metrics: palm.Metrics = {}): Headline[] =>
+  headlinesOf(metrics).filter(({ task, measure }) =>
+    (task === undefined ? ['exactMatch'] : ['accuracy', 'f1']).includes(measure),
+  );
 
 const nameOf = (measure: string): string => (measure === 'f1' ? 'F1' : measure);
 

@@ -4,6 +4,8 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import pc from 'picocolors';
 import { chooseDevice, type Device, FrondError, type palm } from '../index.ts';
+import { wordsIn } from '../palm/words.ts';
+import { codeOf } from '../platform/node/failure.ts';
 import { hasCheckpoint } from '../store/checkpoint.ts';
 import type { Argument } from './arguments.ts';
 import { COMMANDS, type Given } from './commands.ts';
@@ -19,16 +21,15 @@ import { shellWord, shown } from './shown.ts';
 
 /** outputs/NAME, or outputs/NAME-2, … where there is a run already. */
 function freshFolder(name: string): string {
+  mkdirSync('outputs', { recursive: true });
   for (let i = 1; ; i++) {
     const folder = join('outputs', i === 1 ? name : `${name}-${i}`);
-    if (existsSync(folder)) continue;
-    mkdirSync('outputs', { recursive: true });
     try {
       // making it claims it: of two runs that start at once, one goes on to the next name
       mkdirSync(folder);
       return folder;
     } catch (cause) {
-      if (!existsSync(folder)) throw cause;
+      if (codeOf(cause) !== 'EEXIST') throw cause;
     }
   }
 }
@@ -119,7 +120,7 @@ async function finish(
   await writeWhole(join(folder, 'report.html'), page);
   if (examples.length === 0) return;
   const predictions = await trainer.predict(examples);
-  const described = examples.map((text, i) => describePrediction(text, predictions, i));
+  const described = examples.map((text, i) => describePrediction(text, wordsIn(text), predictions, i));
   printLine(`\n${described.join('\n')}`);
 }
 

@@ -129,7 +129,7 @@ describe('what is printed', () => {
     const { listener } = progressListener(out, undefined);
     listener({ type: 'warning', message: hostile });
     const printed = [
-      describePrediction(hostile, predictions as unknown as palm.Predictions, 0),
+      describePrediction(hostile, [hostile], predictions as unknown as palm.Predictions, 0),
       printScores({ [hostile]: { accuracy: 1 } }),
       comparisonText(
         {

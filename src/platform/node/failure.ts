@@ -32,6 +32,10 @@ const textOf = (cause: unknown, key: string): string | undefined => {
   return typeof value === 'string' ? value : undefined;
 };
 
+/** The first line of what was thrown. */
+export const reasonOf = (cause: unknown): string =>
+  (cause instanceof Error ? cause.message : String(cause)).split('\n')[0] ?? '';
+
 /** The system's code, such as ENOENT; '' where it has none. */
 export const codeOf = (cause: unknown): string => textOf(cause, 'code') ?? '';
 

@@ -2,9 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import type { GpuEntry } from '../types.ts';
-
-const reasonOf = (cause: unknown): string =>
-  (cause instanceof Error ? cause.message : String(cause)).split('\n')[0] ?? '';
+import { reasonOf } from './failure.ts';
 
 /** The Vulkan loader complains where the variable is missing. */
 function quietly<T>(work: () => T): T {
