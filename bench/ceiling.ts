@@ -1,4 +1,5 @@
-import { branchIf, type Local, loop, type Statement, set, tee } from '../src/backend/wasm/code.ts';
+import type { Local, Statement } from '../src/backend/wasm/code.ts';
+import { branchIf, loop, set, tee } from '../src/backend/wasm/control.ts';
 import { FunctionBuilder, ModuleBuilder } from '../src/backend/wasm/encode.ts';
 import { f32x4, i32, plus, v128 } from '../src/backend/wasm/instructions.ts';
 import { webAssembly } from '../src/base/webAssembly.ts';

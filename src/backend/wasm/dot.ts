@@ -1,8 +1,8 @@
 import type { Axis, Span, Value } from '../../kernel/ir.ts';
 import { spanOver } from './analysis.ts';
-import { block, type Code, constantOf, joined, type Statement, select, set, when } from './code.ts';
-import { whileBelow } from './encode.ts';
-import { f32x4, i32, memory, plus, v128 } from './instructions.ts';
+import type { Integer, Statement } from './code.ts';
+import { block, joined, select, set, when, whileBelow } from './control.ts';
+import { constantOf, f32x4, i32, memory, plus, v128 } from './instructions.ts';
 import { type End, isWhole } from './loops.ts';
 import { bytesOf, type Lowering, type Pack, type Place } from './lowering.ts';
 import { COLUMNS, multiply, ROWS } from './microKernel.ts';
@@ -115,7 +115,7 @@ function cut(
   axis: Axis,
   spans: readonly (Span | undefined)[],
   statements: Statement[],
-): Code<'i32'> {
+): Integer {
   const cutting = spans.filter((span, i) => span && !isWhole(span) && spans.indexOf(span) === i) as Span[];
   if (cutting.length === 0) return i32.const(axis.size);
   const least = at.fn.local('i32', `${axis.name}_length`);
@@ -161,7 +161,7 @@ export function writeDot(at: Lowering, dot: Dot, place: Place): Statement[] {
 }
 
 /** ceil(count / width) for a power of two. */
-function blocksOf(count: Code<'i32'>, width: number): Code<'i32'> {
+function blocksOf(count: Integer, width: number): Integer {
   const known = constantOf(count);
   if (known !== undefined) return i32.const(Math.ceil(known / width));
   return i32.shrS(plus(count, width - 1), Math.log2(width));
@@ -171,7 +171,7 @@ function blocksOf(count: Code<'i32'>, width: number): Code<'i32'> {
 function clearUnless(
   at: Lowering,
   place: Place,
-  ...filled: readonly (readonly [count: Code<'i32'>, axis: Axis])[]
+  ...filled: readonly (readonly [count: Integer, axis: Axis])[]
 ): Statement[] {
   const cuts = filled.filter(([count]) => constantOf(count) === undefined);
   const tests = cuts.map(([count, { size }]) => i32.ltS(count, size));

@@ -1,19 +1,16 @@
 import { FrondError } from '../../base/errors.ts';
 import type { ElementwiseName, ValueType } from '../../kernel/ir.ts';
 import { type Transcendental, transcendental } from '../../kernel/transcendental.ts';
-import { type Code, call, constantOf, type Kind, type Scalar, select, set } from './code.ts';
+import type { Code, Float, Integer, Scalar, Vector } from './code.ts';
+import { call, select, set } from './control.ts';
 import type { FunctionBuilder, ModuleBuilder } from './encode.ts';
-import { ALL_ONES, f32, f32x4, i32, i32x4, v128 } from './instructions.ts';
+import { ALL_ONES, constantOf, f32, f32x4, i32, i32x4, v128 } from './instructions.ts';
 import { callMath, inlineMath, type VectorScope } from './vectors.ts';
 
 /**
  * The element-wise table and casts, on vectors of four and on scalars. A bool is −1 or 0 in each lane of a vector, 1 or
  * 0 as a scalar and in memory.
  */
-
-type Vector = Code<'v128'>;
-type Integer = Code<'i32'>;
-type Float = Code<'f32'>;
 
 export interface ElementwiseScope extends VectorScope {
   readonly module: ModuleBuilder;
@@ -24,7 +21,7 @@ export interface ElementwiseScope extends VectorScope {
   readonly isHot?: boolean | undefined;
 }
 
-export const kindOf = (dtype: ValueType): Exclude<Kind, 'v128'> => (dtype === 'f32' ? 'f32' : 'i32');
+export const kindOf = (dtype: ValueType): Scalar['result'] => (dtype === 'f32' ? 'f32' : 'i32');
 
 type Row<T extends Code, R extends Code = T> = (x: T, y: T, scope: ElementwiseScope) => R;
 /** The rows of the element-wise table that a type has, but for `select` and what is transcendental. */

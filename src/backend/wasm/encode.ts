@@ -1,29 +1,18 @@
 import { append, nameBytes, unsigned } from './bytes.ts';
-import {
-  branchIf,
-  type Code,
-  type CodeLike,
-  constantOf,
-  encodeCode,
-  type FunctionReference,
-  type Kind,
-  type Local,
-  localOf,
-  loop,
-  type Result,
-  type Statement,
-  set,
-  tee,
-  when,
-} from './code.ts';
-import { f32x4, i32, i32x4, plus } from './instructions.ts';
+import type { Body, Code, FunctionReference, Kind, Local, Result, Statement, Vector } from './code.ts';
+import { set } from './control.ts';
+import { f32x4, i32x4 } from './instructions.ts';
 
 const KIND: Readonly<Record<Kind, number>> = { i32: 0x7f, f32: 0x7d, v128: 0x7b };
 
-interface Constant {
-  readonly local: Local<'v128'>;
-  readonly value: Code<'v128'>;
-}
+const localOf = <T extends Kind>(kind: T, index: number, name: string): Local<T> => ({
+  result: kind,
+  text: `$${name}`,
+  operands: [],
+  bytes: [0x20, ...unsigned(index)],
+  index,
+  name,
+});
 
 /** A local of kind `K` for each of several names. */
 export type Locals<K extends Kind, N extends readonly string[]> = { readonly [I in keyof N]: Local<K> };
@@ -37,7 +26,9 @@ export class FunctionBuilder {
   /** suffixes below this are taken, for names of which there are several; until a scope ends */
   readonly #taken = new Map<string, number>();
   #scope: Local[] | undefined;
-  readonly #constants = new Map<string | number, Constant>();
+  readonly #constants = new Map<string | number, Vector>();
+  /** sets the constants, which has to run first */
+  readonly prologue: Statement[] = [];
 
   constructor(parameters: readonly (readonly [name: string, kind: Kind])[]) {
     this.parameters = parameters.map(([name, kind]) => this.local(kind, name));
@@ -82,33 +73,29 @@ export class FunctionBuilder {
   }
 
   /** A vector constant, set once where the function begins: engines load literals anew at every use. */
-  constant(value: Code<'v128'>): Code<'v128'> {
+  constant(value: Vector): Vector {
     return this.#constant(value.bytes.join(' '), () => value);
   }
 
   /** The integer `value` in every lane. */
-  word(value: number): Code<'v128'> {
+  word(value: number): Vector {
     return this.#constant(value | 0, () => i32x4.const(value));
   }
 
   /** The number `value` in every lane. */
-  float(value: number): Code<'v128'> {
+  float(value: number): Vector {
     const rounded = Math.fround(value);
     return this.#constant(`f${Object.is(rounded, -0) ? '-0' : rounded}`, () => f32x4.const(rounded));
   }
 
-  #constant(key: string | number, make: () => Code<'v128'>): Code<'v128'> {
+  #constant(key: string | number, make: () => Vector): Vector {
     const known = this.#constants.get(key);
-    if (known) return known.local;
+    if (known) return known;
     const value = make();
     const local = localOf('v128', this.#kinds.push('v128') - 1, value.text);
-    this.#constants.set(key, { local, value });
+    this.prologue.push(set(local, value));
+    this.#constants.set(key, local);
     return local;
-  }
-
-  /** What has to run first. */
-  get prologue(): Statement[] {
-    return [...this.#constants.values()].map(({ local, value }) => set(local, value));
   }
 
   /** Kinds of the locals after the parameters, in runs. */
@@ -123,32 +110,9 @@ export class FunctionBuilder {
   }
 }
 
-type Counting = readonly [
-  counter: Local<'i32'>,
-  step: number,
-  end: CodeLike<'i32'>,
-  body: readonly Statement[],
-];
-
-/** do { body } while ((counter += step) < end) */
-const repeat = (...[counter, step, end, body]: Counting): Statement =>
-  loop([...body, branchIf(0, i32.ltS(tee(counter, plus(counter, step)), end))]);
-
-/** while (counter < end) { body; counter += step }, from what the counter is on. */
-export const whileBelow = (...counting: Counting): Statement => {
-  const [counter, , end] = counting;
-  return when(i32.ltS(counter, end), [repeat(...counting)]);
-};
-
-/** for (counter = 0; counter < end; counter += step) body; tested at the end alone where `end` is a number, which is then positive. */
-export const countUp = (...counting: Counting): Statement[] => {
-  const [counter, , end] = counting;
-  return [set(counter, 0), constantOf(end) === undefined ? whileBelow(...counting) : repeat(...counting)];
-};
-
 export interface WasmFunction extends FunctionReference {
   readonly builder: FunctionBuilder;
-  body: readonly Statement[];
+  body: Body;
 }
 
 /** Limits of the imported memory, in pages of 64 KiB. */
@@ -170,7 +134,7 @@ export class ModuleBuilder {
     return reference;
   }
 
-  define({ index }: FunctionReference, body: readonly Statement[]): void {
+  define({ index }: FunctionReference, body: Body): void {
     const target = this.functions[index];
     if (target) target.body = body;
   }
@@ -191,7 +155,7 @@ export class ModuleBuilder {
     const reference = this.declare(name, builder, result);
     this.#helpers.set(name, reference);
     const locals = builder.parameters as readonly Local[] as Locals<K, N>;
-    this.define(reference, author(builder, locals) as readonly Statement[]);
+    this.define(reference, author(builder, locals) as Body);
     return reference;
   }
 
@@ -245,4 +209,22 @@ function functionBytes({ builder, body }: WasmFunction): number[] {
   encodeCode(body, bytes);
   bytes.push(0x0b);
   return bytes;
+}
+
+const END = 0x0b;
+
+/** Appends the bytes of instructions in order, operands first. */
+function encodeCode(statements: readonly Code[], into: number[]): void {
+  for (let i = 0; i < statements.length; i++) {
+    const { operands, bytes, body, otherwise } = statements[i] as Code;
+    if (operands.length > 0) encodeCode(operands, into);
+    append(into, bytes);
+    if (!body) continue;
+    encodeCode(body, into);
+    if (otherwise) {
+      into.push(0x05);
+      encodeCode(otherwise, into);
+    }
+    into.push(END);
+  }
 }

@@ -1,39 +1,34 @@
-import { floatBytes, integerBytes, unsigned } from './bytes.ts';
-import {
-  type Code,
-  type CodeLike,
-  code,
-  codeOf,
-  constantOf,
-  type Kind,
-  type Result,
-  type Statement,
-} from './code.ts';
+import { floatBytes, integerBytes, signed, unsigned } from './bytes.ts';
+import type { Code, CodeLike, Float, Integer, Kind, Result, Statement, Vector } from './code.ts';
 
 /** Typed builders of the instructions that kernels need, named as in the WebAssembly specification. */
 
 type Word = CodeLike<'i32'>;
-type Vector = Code<'v128'>;
+
+export function code<T extends Result>(
+  result: T,
+  text: string,
+  bytes: readonly number[],
+  operands: readonly (Code | number)[] = [],
+): Code<T> {
+  const hasNumbers = operands.some((operand) => typeof operand === 'number');
+  return { result, text, operands: hasNumbers ? operands.map(codeOf) : (operands as readonly Code[]), bytes };
+}
+
+const CONST = 0x41;
+
+export const codeOf = <T extends Code>(value: T | number): T | Code<'i32'> =>
+  typeof value === 'number' ? code('i32', `${value | 0}`, [CONST, ...signed(value)]) : value;
+
+/** The number that code is known to be. */
+export const constantOf = (x: Code | number): number | undefined =>
+  typeof x === 'number' ? x : x.bytes[0] === CONST ? Number(x.text) : undefined;
 
 const simd = (opcode: number): number[] => [0xfd, ...unsigned(opcode)];
 
 /** What an instruction's name begins with, and the kind of its operands. */
 const KINDS = { i32: 'i32', f32: 'f32', v128: 'v128', i32x4: 'v128', f32x4: 'v128' } as const;
 type Kinds = typeof KINDS;
-
-/** An instruction of each name, whose opcodes follow each other in the specification; `ltS` is spelled `lt_s`. */
-function numbered<const N extends readonly string[], F>(
-  type: keyof Kinds,
-  first: number,
-  names: N,
-  make: (text: string, bytes: number[]) => F,
-): { readonly [K in N[number]]: F } {
-  const entries = names.map((name, i) => {
-    const text = `${type}.${name.replace(/[SU]$/, (sign) => `_${sign.toLowerCase()}`)}`;
-    return [name, make(text, KINDS[type] === 'v128' ? simd(first + i) : [first + i])];
-  });
-  return Object.fromEntries(entries);
-}
 
 const unary =
   <R extends Result, A extends Kind>(result: R, _of: A, text: string, bytes: readonly number[]) =>
@@ -43,17 +38,24 @@ const binary =
   <R extends Result, A extends Kind>(result: R, _of: A, text: string, bytes: readonly number[]) =>
   (x: CodeLike<A>, y: CodeLike<A>): Code<R> =>
     code(result, text, bytes, [x, y]);
+const shift =
+  (result: 'v128', _of: 'v128', text: string, bytes: readonly number[]) => (x: Vector, count: Word) =>
+    code(result, text, bytes, [x, count]);
 
-const unaries = <T extends keyof Kinds, const N extends readonly string[]>(
+/** An instruction of each name, whose opcodes follow each other in the specification; `ltS` is spelled `lt_s`. */
+function numbered<T extends keyof Kinds, F, const N extends readonly string[]>(
   type: T,
   first: number,
+  make: (result: Kinds[T], of: Kinds[T], text: string, bytes: readonly number[]) => F,
   ...names: N
-) => numbered(type, first, names, (text, bytes) => unary(KINDS[type], KINDS[type], text, bytes));
-const binaries = <T extends keyof Kinds, const N extends readonly string[]>(
-  type: T,
-  first: number,
-  ...names: N
-) => numbered(type, first, names, (text, bytes) => binary(KINDS[type], KINDS[type], text, bytes));
+): { readonly [K in N[number]]: F } {
+  const kind = KINDS[type];
+  const entries = names.map((name, i) => {
+    const text = `${type}.${name.replace(/[SU]$/, (sign) => `_${sign.toLowerCase()}`)}`;
+    return [name, make(kind, kind, text, kind === 'v128' ? simd(first + i) : [first + i])];
+  });
+  return Object.fromEntries(entries);
+}
 
 /** Immediates of an access are the power of two that the address is a multiple of, and a constant offset. */
 const access = (text: string, bytes: readonly number[], offset: number, alignment: number) =>
@@ -77,19 +79,22 @@ const ofLane = <R extends Result>(
 ): Code<R> => code(result, `${text} ${lane}`, [...bytes, lane], operands);
 
 export const i32 = {
-  const: codeOf as (value: number) => Code<'i32'>,
+  const: codeOf as (value: number) => Integer,
   load: load('i32', 'i32.load', [0x28]),
   store: store('i32', 'i32.store', [0x36]),
   load16: load('i32', 'i32.load16_u', [0x2f], 1),
   store16: store('i32', 'i32.store16', [0x3b], 1),
-  ...unaries('i32', 0x45, 'eqz'),
-  ...binaries('i32', 0x46, 'eq', 'ne', 'ltS', 'ltU', 'gtS', 'gtU', 'leS', 'leU', 'geS', 'geU'),
-  ...binaries('i32', 0x6a, 'add', 'sub', 'mul', 'divS', 'divU', 'remS', 'remU'),
-  ...binaries('i32', 0x71, 'and', 'or', 'xor', 'shl', 'shrS', 'shrU'),
+  ...numbered('i32', 0x45, unary, 'eqz'),
+  ...numbered('i32', 0x46, binary, 'eq', 'ne', 'ltS', 'ltU', 'gtS', 'gtU', 'leS', 'leU', 'geS', 'geU'),
+  ...numbered('i32', 0x6a, binary, 'add', 'sub', 'mul', 'divS', 'divU', 'remS', 'remU'),
+  ...numbered('i32', 0x71, binary, 'and', 'or', 'xor', 'shl', 'shrS', 'shrU'),
   reinterpret: unary('i32', 'f32', 'i32.reinterpret_f32', [0xbc]),
   truncateS: unary('i32', 'f32', 'i32.trunc_sat_f32_s', [0xfc, 0x00]),
   truncateU: unary('i32', 'f32', 'i32.trunc_sat_f32_u', [0xfc, 0x01]),
 } as const;
+
+const comparison = (_: 'f32', of: 'f32', text: string, bytes: readonly number[]) =>
+  binary('i32', of, text, bytes);
 
 const floatText = (value: number): string => {
   if (Object.is(value, -0)) return '-0.0';
@@ -98,14 +103,12 @@ const floatText = (value: number): string => {
 };
 
 export const f32 = {
-  const: (value: number): Code<'f32'> => code('f32', floatText(value), [0x43, ...floatBytes(value)]),
+  const: (value: number): Float => code('f32', floatText(value), [0x43, ...floatBytes(value)]),
   load: load('f32', 'f32.load', [0x2a]),
   store: store('f32', 'f32.store', [0x38]),
-  ...numbered('f32', 0x5b, ['eq', 'ne', 'lt', 'gt', 'le'], (text, bytes) =>
-    binary('i32', 'f32', text, bytes),
-  ),
-  ...unaries('f32', 0x8b, 'abs', 'neg', 'ceil', 'floor', 'trunc', 'nearest', 'sqrt'),
-  ...binaries('f32', 0x92, 'add', 'sub', 'mul', 'div', 'min', 'max'),
+  ...numbered('f32', 0x5b, comparison, 'eq', 'ne', 'lt', 'gt', 'le'),
+  ...numbered('f32', 0x8b, unary, 'abs', 'neg', 'ceil', 'floor', 'trunc', 'nearest', 'sqrt'),
+  ...numbered('f32', 0x92, binary, 'add', 'sub', 'mul', 'div', 'min', 'max'),
   convertS: unary('f32', 'i32', 'f32.convert_i32_s', [0xb2]),
   convertU: unary('f32', 'i32', 'f32.convert_i32_u', [0xb3]),
 } as const;
@@ -131,9 +134,9 @@ export const v128 = {
     const bytes = lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => lane * 4 + byte));
     return code('v128', `shuffle32 ${lanes.join(' ')}`, [...simd(13), ...bytes], [x, y]);
   },
-  ...unaries('v128', 77, 'not'),
+  ...numbered('v128', 77, unary, 'not'),
   /** andnot: x and not y */
-  ...binaries('v128', 78, 'and', 'andnot', 'or', 'xor'),
+  ...numbered('v128', 78, binary, 'and', 'andnot', 'or', 'xor'),
   /** bits of `yes` where `mask` is set, else of `no` */
   select: (mask: Vector, yes: Vector, no: Vector): Vector =>
     code('v128', 'v128.bitselect', simd(82), [yes, no, mask]),
@@ -141,9 +144,6 @@ export const v128 = {
 
 /** Text of the vector whose bits are all set. */
 export const ALL_ONES = 'i32x4(-1)';
-
-const shift = (text: string, bytes: readonly number[]) => (x: Vector, count: Word) =>
-  code('v128', text, bytes, [x, count]);
 
 export const i32x4 = {
   const: (a: number, b = a, c = a, d = a): Vector => {
@@ -153,15 +153,15 @@ export const i32x4 = {
     return code('v128', text, [...simd(12), ...lanes.flatMap(integerBytes)]);
   },
   splat: unary('v128', 'i32', 'i32x4.splat', simd(17)),
-  lane: (x: Vector, lane: number): Code<'i32'> => ofLane('i32', ['i32x4.extract_lane', simd(27)], lane, [x]),
+  lane: (x: Vector, lane: number): Integer => ofLane('i32', ['i32x4.extract_lane', simd(27)], lane, [x]),
   replace: (x: Vector, value: Word, lane: number): Vector =>
     ofLane('v128', ['i32x4.replace_lane', simd(28)], lane, [x, value]),
-  ...binaries('i32x4', 55, 'eq', 'ne', 'ltS', 'ltU', 'gtS', 'gtU', 'leS', 'leU', 'geS', 'geU'),
-  ...unaries('i32x4', 160, 'abs', 'neg'),
-  ...numbered('i32x4', 171, ['shl', 'shrS', 'shrU'], shift),
-  ...binaries('i32x4', 174, 'add'),
-  ...binaries('i32x4', 177, 'sub'),
-  ...binaries('i32x4', 181, 'mul', 'minS', 'minU', 'maxS', 'maxU'),
+  ...numbered('i32x4', 55, binary, 'eq', 'ne', 'ltS', 'ltU', 'gtS', 'gtU', 'leS', 'leU', 'geS', 'geU'),
+  ...numbered('i32x4', 160, unary, 'abs', 'neg'),
+  ...numbered('i32x4', 171, shift, 'shl', 'shrS', 'shrU'),
+  ...numbered('i32x4', 174, binary, 'add'),
+  ...numbered('i32x4', 177, binary, 'sub'),
+  ...numbered('i32x4', 181, binary, 'mul', 'minS', 'minU', 'maxS', 'maxU'),
   /** the lower 16 bits of lanes that need no more: x in the lower half, y in the upper */
   narrow: binary('v128', 'v128', 'i16x8.narrow_i32x4_u', simd(134)),
   truncateS: unary('v128', 'v128', 'i32x4.trunc_sat_f32x4_s', simd(248)),
@@ -174,13 +174,13 @@ export const f32x4 = {
     return code('v128', `f32x4(${floatText(value)})`, [...simd(12), ...lane, ...lane, ...lane, ...lane]);
   },
   splat: unary('v128', 'f32', 'f32x4.splat', simd(19)),
-  lane: (x: Vector, lane: number): Code<'f32'> => ofLane('f32', ['f32x4.extract_lane', simd(31)], lane, [x]),
-  ...binaries('f32x4', 65, 'eq', 'ne', 'lt', 'gt', 'le'),
-  ...unaries('f32x4', 103, 'ceil', 'floor', 'trunc', 'nearest'),
-  ...unaries('f32x4', 224, 'abs', 'neg'),
-  ...unaries('f32x4', 227, 'sqrt'),
+  lane: (x: Vector, lane: number): Float => ofLane('f32', ['f32x4.extract_lane', simd(31)], lane, [x]),
+  ...numbered('f32x4', 65, binary, 'eq', 'ne', 'lt', 'gt', 'le'),
+  ...numbered('f32x4', 103, unary, 'ceil', 'floor', 'trunc', 'nearest'),
+  ...numbered('f32x4', 224, unary, 'abs', 'neg'),
+  ...numbered('f32x4', 227, unary, 'sqrt'),
   /** pmin: y < x ? y : x, which is one machine instruction, unlike min */
-  ...binaries('f32x4', 228, 'add', 'sub', 'mul', 'div', 'min', 'max', 'pmin'),
+  ...numbered('f32x4', 228, binary, 'add', 'sub', 'mul', 'div', 'min', 'max', 'pmin'),
   /** x · y + z, rounded once or twice as the machine likes: relaxed SIMD */
   relaxedMadd: (x: Vector, y: Vector, z: Vector): Vector =>
     code('v128', 'f32x4.relaxed_madd', simd(0x105), [x, y, z]),
@@ -197,11 +197,11 @@ export const memory = {
 } as const;
 
 /** An imported global: the base address of this worker's scratch memory. */
-export const globalGet = (index: number, name: string): Code<'i32'> =>
+export const globalGet = (index: number, name: string): Integer =>
   code('i32', `global $${name}`, [0x23, ...unsigned(index)]);
 
 /** x + y, with constants folded. */
-export function plus(x: Word, y: Word): Code<'i32'> {
+export function plus(x: Word, y: Word): Integer {
   const [a, b] = [constantOf(x), constantOf(y)];
   if (a !== undefined && b !== undefined) return i32.const(a + b);
   if (a === 0) return codeOf(y);
@@ -209,7 +209,7 @@ export function plus(x: Word, y: Word): Code<'i32'> {
 }
 
 /** x · y, with constants folded and powers of two shifted. */
-export function times(x: Word, y: Word): Code<'i32'> {
+export function times(x: Word, y: Word): Integer {
   const [a, b] = [constantOf(x), constantOf(y)];
   if (a !== undefined && b !== undefined) return i32.const(Math.imul(a, b));
   if (a !== undefined) return times(y, x);

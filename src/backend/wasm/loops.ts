@@ -1,20 +1,8 @@
 import { defined } from '../../base/errors.ts';
 import type { Axis, Span, Value } from '../../kernel/ir.ts';
-import {
-  block,
-  branchIf,
-  type Code,
-  isLocal,
-  joined,
-  type Kind,
-  type Local,
-  loop,
-  type Statement,
-  select,
-  set,
-} from './code.ts';
+import type { Body, Code, Integer, Kind, Local, Statement, Vector } from './code.ts';
+import { block, branchIf, countUp, joined, loop, select, set, whileBelow } from './control.ts';
 import type { ElementwiseScope } from './elementwise.ts';
-import { countUp, whileBelow } from './encode.ts';
 import { i32, i32x4, plus, times } from './instructions.ts';
 import type { Lowering } from './lowering.ts';
 
@@ -35,8 +23,8 @@ export type Level = 0 | 1 | 2;
 
 /** What stands around the loops over the lanes of each row, or around all loops. */
 export interface NestFrame {
-  readonly start: readonly Statement[];
-  readonly finish: readonly Statement[];
+  readonly start: Body;
+  readonly finish: Body;
   readonly perRow: boolean;
 }
 
@@ -135,7 +123,7 @@ export abstract class Loops {
     if (known) return known as Code<T>;
     const value = this.atLevel(level, make);
     // what only reads a local needs no other
-    const result = isLocal(value) ? value : this.keep(level, name, value);
+    const result = 'index' in value ? value : this.keep(level, name, value);
     this.#known.set(own, result);
     return result;
   }
@@ -150,7 +138,7 @@ export abstract class Loops {
   /** Where vector code of a level goes. */
   scopeAt(level: Level): ElementwiseScope {
     const { module, fn } = this.at;
-    const keep = (code: Code<'v128'>, name: string) => this.keep(level, name, code);
+    const keep = (code: Vector, name: string) => this.keep(level, name, code);
     return { module, fn, keep, isHot: level === 2 && this.isInside };
   }
 
@@ -159,12 +147,12 @@ export abstract class Loops {
   }
 
   /** Index of the row of a cell. */
-  rowAt({ row }: Cell): Code<'i32'> {
+  rowAt({ row }: Cell): Integer {
     return plus(this.rowIndex, row);
   }
 
   /** Indices of the lanes of a cell. */
-  laneIndices({ vector }: Cell): Code<'v128'> {
+  laneIndices({ vector }: Cell): Vector {
     return this.once(2, `lanes ${vector}`, `${this.lane.name}_lanes`, () => {
       const first = i32.shrU(this.laneBytes, 2);
       const ramp = [0, 1, 2, 3].map((i) => 4 * vector + i) as [number, number, number, number];
@@ -189,10 +177,10 @@ export abstract class Loops {
   }
 
   /** The value at a cell: read where it is placed, else computed. */
-  abstract evaluate(value: Value, cell: Cell): Code<'v128'>;
+  abstract evaluate(value: Value, cell: Cell): Vector;
 
   /** Base of scratch memory plus the row's distance in tiles of this stride. */
-  rowAddress(rowStride: number): Code<'i32'> {
+  rowAddress(rowStride: number): Integer {
     return this.once(1, `row ${rowStride}`, `${this.row?.name ?? 'row'}_row`, () =>
       plus(this.at.scratch, times(this.rowIndex, rowStride)),
     );
@@ -210,7 +198,7 @@ export abstract class Loops {
   }
 
   /** start + index < limit, in every lane. */
-  spanMask(span: Span, cell: Cell): Code<'v128'> {
+  spanMask(span: Span, cell: Cell): Vector {
     const id = `${span.start.id} ${span.limit.id}`;
     if (this.roleOf(span.axis, cell) === 'row') {
       return this.once(1, `row mask ${id} ${cell.row}`, 'row_mask', () =>
@@ -221,14 +209,14 @@ export abstract class Loops {
     return this.once(2, `mask ${id} ${cell.vector}`, 'mask', () => i32x4.ltS(this.laneIndices(cell), limit));
   }
 
-  isRowInside(span: Span, cell: Cell): Code<'i32'> {
+  isRowInside(span: Span, cell: Cell): Integer {
     return this.once(1, `row ok ${span.start.id} ${span.limit.id} ${cell.row}`, 'row_ok', () =>
       i32.ltS(this.rowAt(cell), this.lengthOf(span)),
     );
   }
 
   /** limit − start of a span, computed once. */
-  lengthOf(span: Span): Code<'i32'> {
+  lengthOf(span: Span): Integer {
     return this.once(0, `length ${span.start.id} ${span.limit.id}`, `${span.axis.name}_length`, () =>
       this.at.lengthOf(span),
     );
@@ -246,7 +234,7 @@ export abstract class Loops {
   }
 
   /** Bytes of the row that are visited, in whole vectors. */
-  #lanesEnd(): Code<'i32'> {
+  #lanesEnd(): Integer {
     const whole = i32.const(this.lane.size * 4);
     const { lanes } = this.#options;
     if (!lanes || isWhole(lanes.span)) return whole;
@@ -257,7 +245,7 @@ export abstract class Loops {
     });
   }
 
-  #rowsEnd(): Code<'i32'> | undefined {
+  #rowsEnd(): Integer | undefined {
     const { rows } = this.#options;
     if (!rows || isWhole(rows.span)) return undefined;
     const { span, unit } = rows;
@@ -266,11 +254,11 @@ export abstract class Loops {
   }
 
   /** Bytes of a row inside all spans over lanes, in whole iterations. */
-  #innerEnd(end: Code<'i32'>): Code<'i32'> {
+  #innerEnd(end: Integer): Integer {
     const spans = this.#cuts.flatMap(({ span, role }) => (role === 'lane' ? [span] : []));
     if (spans.length === 0) return end;
     return this.once(0, 'inner end', 'inner_end', () => {
-      const shortest = spans.reduce<Code<'i32'>>((least, span) => {
+      const shortest = spans.reduce<Integer>((least, span) => {
         const length = this.lengthOf(span);
         return select(i32.ltS(length, least), length, least);
       }, i32.const(this.lane.size));
@@ -281,14 +269,14 @@ export abstract class Loops {
   }
 
   /** One loop over all lanes. */
-  #loop(end: Code<'i32'>): Statement[] {
+  #loop(end: Integer): Statement[] {
     const step = this.#vectors * 16;
     if (this.lane.size * 4 <= step) return [set(this.laneBytes, 0), ...this.#inside];
     return countUp(this.laneBytes, step, end, this.#inside);
   }
 
   /** Lanes inside all spans, then the rest of the row. */
-  #loops(inner: Code<'i32'>, end: Code<'i32'>): Statement[] {
+  #loops(inner: Integer, end: Integer): Statement[] {
     const rows = this.#cuts.flatMap(({ span, role }) => (role === 'row' ? [span] : []));
     const last = this.cell(0, (this.#options.step ?? 1) - 1);
     const tests = rows.map((span) => i32.ltS(this.rowAt(last), this.lengthOf(span)));
@@ -301,7 +289,7 @@ export abstract class Loops {
     ];
   }
 
-  #rows(row: readonly Statement[], limit: Code<'i32'> | undefined): Statement[] {
+  #rows(row: Body, limit: Integer | undefined): Statement[] {
     if (!this.row) return [...row];
     const step = this.#options.step ?? 1;
     const first = set(this.rowIndex, 0);
@@ -333,7 +321,7 @@ export function renamed(roles: Roles, from: Axis, to: Axis): Roles {
   return inner;
 }
 
-const roundUp = (x: Code<'i32'>, unit: number): Code<'i32'> => i32.and(plus(x, unit - 1), -unit);
+const roundUp = (x: Integer, unit: number): Integer => i32.and(plus(x, unit - 1), -unit);
 
 const distinct = (cuts: readonly Cut[]): Cut[] => [
   ...new Map(

@@ -1,7 +1,7 @@
 import { defined, FrondError } from '../../base/errors.ts';
 import type { Axis, Buffer, Kernel, Span, Term, Value } from '../../kernel/ir.ts';
 import { type Analysis, analyse } from './analysis.ts';
-import type { Code, Local, Scalar } from './code.ts';
+import type { Integer, Local, Scalar } from './code.ts';
 import { kindOf, scalarLiteral } from './elementwise.ts';
 import { FunctionBuilder, type ModuleBuilder } from './encode.ts';
 import { i32, plus, times } from './instructions.ts';
@@ -57,7 +57,7 @@ export class Lowering {
   readonly places = new Map<Value, Place>();
   /** factors of each `dot` that were packed where they were made */
   readonly packs = new Map<Value, { left?: Pack; right?: Pack }>();
-  readonly #addresses: ReadonlyMap<Buffer, Code<'i32'>>;
+  readonly #addresses: ReadonlyMap<Buffer, Integer>;
   #used = 0;
 
   constructor(kernel: Kernel, module: ModuleBuilder, relaxed: boolean) {
@@ -107,7 +107,7 @@ export class Lowering {
   }
 
   /** The address of what lies in scratch memory. */
-  scratchAt({ offset }: { readonly offset: number }): Code<'i32'> {
+  scratchAt({ offset }: { readonly offset: number }): Integer {
     return plus(this.scratch, offset);
   }
 
@@ -128,30 +128,30 @@ export class Lowering {
   }
 
   /** Code of a uniform scalar that is known to be an integer: an index, a stride, a bound. */
-  integer(value: Value): Code<'i32'> {
+  integer(value: Value): Integer {
     const code = this.scalar(value);
     if (code.result !== 'i32') throw new FrondError('FROND-X003', `scalar %${value.id} is not an integer`);
     return code;
   }
 
   /** limit − start: how many elements a span has. */
-  lengthOf({ start, limit }: Span): Code<'i32'> {
+  lengthOf({ start, limit }: Span): Integer {
     if (start.op === 'constant' && limit.op === 'constant') return i32.const(limit.value - start.value);
     if (start.op === 'constant' && start.value === 0) return this.integer(limit);
     return i32.sub(this.integer(limit), this.integer(start));
   }
 
-  bufferAddress(buffer: Buffer): Code<'i32'> {
+  bufferAddress(buffer: Buffer): Integer {
     return defined(this.#addresses.get(buffer), `address of ${buffer.name}`);
   }
 
   /** Bytes between elements of a buffer `stride` apart. */
-  strideBytes(buffer: Buffer, stride: Value): Code<'i32'> {
+  strideBytes(buffer: Buffer, stride: Value): Integer {
     return times(this.integer(stride), elementBytes(buffer));
   }
 
   /** Address of the element whose indices are all scalars, or the starts of spans; index tiles count as 0. */
-  elementAddress(buffer: Buffer, terms: readonly Term[]): Code<'i32'> {
+  elementAddress(buffer: Buffer, terms: readonly Term[]): Integer {
     return terms.reduce((address, { index, stride }) => {
       if (index.kind === 'value' && index.axes.length > 0) return address;
       const position = this.integer(index.kind === 'span' ? index.start : index);

@@ -1,5 +1,6 @@
-import { branchIf, type Code, call, type Local, loop, type Statement, set, tee, when } from './code.ts';
-import { countUp, type FunctionBuilder, type Locals } from './encode.ts';
+import type { Integer, Local, Statement, Vector } from './code.ts';
+import { branchIf, call, countUp, loop, set, tee, when } from './control.ts';
+import type { FunctionBuilder, Locals } from './encode.ts';
 import { f32x4, i32, plus, times, v128 } from './instructions.ts';
 import type { Lowering, Pack, Place } from './lowering.ts';
 
@@ -33,7 +34,7 @@ export function multiply(
   right: Pack,
   out: Place,
   accumulate: boolean,
-  sizes: readonly [blocks: Code<'i32'>, panels: Code<'i32'>, depth: Code<'i32'>],
+  sizes: readonly [blocks: Integer, panels: Integer, depth: Integer],
 ): Statement {
   const shape: Shape = { left, right, outRow: out.rowStride, accumulate, fused: at.relaxed };
   const strides = [left.rowStep, left.depthStep, left.blockStep, right.depthStep, right.blockStep];
@@ -55,7 +56,7 @@ function author(
   const [x, y0, y1] = fn.several('v128', 'x', 'y0', 'y1');
   const eachSum = (visit: (sum: Local<'v128'>, offset: number) => Statement): Statement[] =>
     rows.flatMap((sums, i) => sums.map((sum, j) => visit(sum, i * outRow + j * 16)));
-  const addTo = (sum: Local<'v128'>, y: Code<'v128'>): Statement =>
+  const addTo = (sum: Local<'v128'>, y: Vector): Statement =>
     set(sum, fused ? f32x4.relaxedMadd(x, y, sum) : f32x4.add(sum, f32x4.mul(x, y)));
   const overDepth = loop([
     set(y0, v128.load(b)),

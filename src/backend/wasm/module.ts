@@ -2,17 +2,8 @@ import { defined, FrondError } from '../../base/errors.ts';
 import { type WebAssemblyMemory, webAssembly } from '../../base/webAssembly.ts';
 import { assertKernel } from '../../kernel/check.ts';
 import type { Kernel } from '../../kernel/ir.ts';
-import {
-  branchIf,
-  call,
-  type FunctionReference,
-  type Local,
-  loop,
-  type Statement,
-  set,
-  tee,
-  when,
-} from './code.ts';
+import type { Body, FunctionReference, Local, Statement } from './code.ts';
+import { branchIf, call, loop, set, tee, when } from './control.ts';
 import { FunctionBuilder, type MemoryLimits, ModuleBuilder } from './encode.ts';
 import { f32x4, globalGet, i32, plus, v128 } from './instructions.ts';
 import { Lowering } from './lowering.ts';
@@ -51,15 +42,17 @@ export const READ_AHEAD = 16;
 
 const PAGE = 65_536;
 
-type Integer = Local<'i32'>;
-
 /** run(first, last, g0, g1, g2, …): one program after the other. */
 function defineRun({ module, fn, kernel: { gridRank } }: Lowering, program: FunctionReference<'none'>): void {
   const own = fn.parameters.slice(gridRank).map(({ name, result }) => [name, result] as const);
   const counts = ['first', 'last', 'grid0', 'grid1', 'grid2'].map((name) => [name, 'i32'] as const);
   const run = new FunctionBuilder([...counts, ...own]);
   const reference = module.declare('run', run, 'none');
-  const [first, last, ...grid] = run.parameters.slice(0, 5) as [Integer, Integer, ...Integer[]];
+  const [first, last, ...grid] = run.parameters.slice(0, 5) as [
+    Local<'i32'>,
+    Local<'i32'>,
+    ...Local<'i32'>[],
+  ];
   const left = run.local('i32', 'left');
   const statements: Statement[] = [set(left, first)];
   const indices = grid.slice(0, gridRank - 1).map((size, dimension) => {
@@ -114,7 +107,7 @@ export const trapped = (kernel: string, cause: unknown): FrondError =>
   });
 
 /** Whether the engine takes a module whose one function runs `body`. */
-function takes(body: readonly Statement[]): boolean {
+function takes(body: Body): boolean {
   const module = new ModuleBuilder();
   module.define(module.declare('probe', new FunctionBuilder([]), 'none'), body);
   return webAssembly()?.validate(module.encode({ initial: 1 }, ['probe'])) ?? false;

@@ -2,7 +2,8 @@ import { defined } from '../../base/errors.ts';
 import { operandsOf } from '../../kernel/flow.ts';
 import type { Axis, Buffer, Span, Term, Value } from '../../kernel/ir.ts';
 import { isUnit, spanTerms } from './analysis.ts';
-import { type Code, joined, select } from './code.ts';
+import type { Integer, Vector } from './code.ts';
+import { joined, select } from './control.ts';
 import { literal, splat, vectorCast, vectorElementwise } from './elementwise.ts';
 import { i32, i32x4, plus, times, v128 } from './instructions.ts';
 import { type Cell, type Cut, type LoopOptions, Loops, type Roles, renamed, rolesOf } from './loops.ts';
@@ -51,7 +52,7 @@ export class Nest extends Loops {
   }
 
   /** The value at a cell: read where it is placed, else computed. */
-  override evaluate(value: Value, cell: Cell = this.cell()): Code<'v128'> {
+  override evaluate(value: Value, cell: Cell = this.cell()): Vector {
     const isLiteral = value.op === 'constant' || value.op === 'fill';
     if (isLiteral || (value.op === 'inside' && this.isWithin(value.span, cell))) {
       return this.compute(value, cell);
@@ -66,7 +67,7 @@ export class Nest extends Loops {
   }
 
   /** The value at a cell from its operands, even where it has a place. */
-  compute(value: Value, cell: Cell): Code<'v128'> {
+  compute(value: Value, cell: Cell): Vector {
     const level = this.levelOf(value.axes, cell);
     const scope = this.scopeAt(level);
     switch (value.op) {
@@ -101,7 +102,7 @@ export class Nest extends Loops {
   }
 
   /** A tile in scratch memory. */
-  #read(value: Value, cell: Cell): Code<'v128'> {
+  #read(value: Value, cell: Cell): Vector {
     const { offset, rowStride, axes } = this.at.placeOf(value);
     const [first, second] = value.axes.map((axis) => this.roleOf(axis, cell));
     const { scratch } = this.at;
@@ -130,17 +131,17 @@ export interface Access {
   /** `none`: the same element in all lanes; `unit`: neighbouring elements; `scattered`: each lane has an address */
   readonly lanes: 'none' | 'unit' | 'scattered';
   /** address of the element at lane 0 of the row */
-  row(): Code<'i32'>;
+  row(): Integer;
   /** address and constant offset of a vector of neighbouring elements */
-  start(): readonly [address: Code<'i32'>, offset: number];
+  start(): readonly [address: Integer, offset: number];
   /** addresses of the elements in all lanes */
-  addresses(): Code<'v128'>;
+  addresses(): Vector;
   /** where all spans hold, in every lane; undefined where nothing is cut */
-  mask(): Code<'v128'> | undefined;
+  mask(): Vector | undefined;
   /** whether the row is inside all spans over rows; undefined where none cuts them */
-  rowInside(): Code<'i32'> | undefined;
+  rowInside(): Integer | undefined;
   /** whether a lane is inside all spans over lanes */
-  laneInside(lane: number): Code<'i32'> | undefined;
+  laneInside(lane: number): Integer | undefined;
 }
 
 const axesOf = ({ index }: Term): readonly Axis[] => (index.kind === 'span' ? [index.axis] : index.axes);
@@ -162,10 +163,10 @@ export function accessOf(
   const spansOver = (role: 'row' | 'lane'): Span[] =>
     spans.filter(({ axis }) => nest.roleOf(axis, cell) === role);
   const base = nest.once(0, `base ${key}`, `${buffer.name}_base`, () => at.elementAddress(buffer, terms));
-  const row = (): Code<'i32'> => {
+  const row = (): Integer => {
     if (rowTerms.length === 0) return base;
     return nest.once(1, `row of ${key} ${cell.row}`, `${buffer.name}_row`, () =>
-      rowTerms.reduce<Code<'i32'>>((address, { index, stride }) => {
+      rowTerms.reduce<Integer>((address, { index, stride }) => {
         const position = index.kind === 'span' ? nest.rowAt(cell) : i32x4.lane(nest.evaluate(index, cell), 0);
         return plus(address, times(position, at.strideBytes(buffer, stride)));
       }, base),
@@ -176,7 +177,7 @@ export function accessOf(
     row,
     start: () => [plus(row(), bytes === 4 ? laneBytes : i32.shrU(laneBytes, 1)), cell.vector * 4 * bytes],
     addresses: () =>
-      laneTerms.reduce<Code<'v128'>>((addresses, { index, stride }) => {
+      laneTerms.reduce<Vector>((addresses, { index, stride }) => {
         const positions = index.kind === 'span' ? nest.laneIndices(cell) : nest.evaluate(index, cell);
         const step = nest.once(0, `step ${stride.id} ${bytes}`, 'step', () =>
           i32x4.splat(at.strideBytes(buffer, stride)),
@@ -207,13 +208,13 @@ export function accessOf(
  * The elements of a load at a cell. Masked lanes are not read at their address but at the beginning of the buffer, and
  * give the load's default; a vector whose first lane is inside may read up to 12 bytes past the last element.
  */
-function loadElements(nest: Loops, value: Value & { readonly op: 'load' }, cell: Cell): Code<'v128'> {
+function loadElements(nest: Loops, value: Value & { readonly op: 'load' }, cell: Cell): Vector {
   const { buffer, axes, dtype, otherwise } = value;
   const key = `${value.id} ${axes.map((axis) => nest.roleOf(axis, cell)).join('')}`;
   const access = accessOf(nest, key, value, cell);
   const safe = nest.at.bufferAddress(buffer);
   const mask = access.mask();
-  const guard = (elements: Code<'v128'>) =>
+  const guard = (elements: Vector) =>
     mask ? v128.select(mask, elements, literal(nest.at.fn, dtype, otherwise)) : elements;
   const level = nest.levelOf(axes, cell);
   const scope = nest.scopeAt(level);
@@ -232,7 +233,7 @@ function loadElements(nest: Loops, value: Value & { readonly op: 'load' }, cell:
     return guard(isHalf ? fromHalf(scope, i32x4.splat(i32.load16(one))) : v128.loadSplat(one));
   }
   const [address, offset] = access.start();
-  const load = (from: Code<'i32'>, more = 0) =>
+  const load = (from: Integer, more = 0) =>
     isHalf ? fromHalf(scope, v128.load16x4(from, more)) : v128.load(from, more);
   if (!mask) return load(address, offset);
   const conditions = [access.rowInside(), access.laneInside(0)].filter((code) => code !== undefined);
@@ -242,13 +243,12 @@ function loadElements(nest: Loops, value: Value & { readonly op: 'load' }, cell:
 }
 
 /** An element from each of four addresses. */
-function gathered(scope: VectorScope, isHalf: boolean, address: (lane: number) => Code<'i32'>): Code<'v128'> {
+function gathered(scope: VectorScope, isHalf: boolean, address: (lane: number) => Integer): Vector {
   if (isHalf) {
     const first = i32x4.splat(i32.load16(address(0)));
-    const insert = (words: Code<'v128'>, lane: number) =>
-      i32x4.replace(words, i32.load16(address(lane)), lane);
+    const insert = (words: Vector, lane: number) => i32x4.replace(words, i32.load16(address(lane)), lane);
     return fromHalf(scope, [1, 2, 3].reduce(insert, first));
   }
-  const insert = (elements: Code<'v128'>, lane: number) => v128.loadLane(address(lane), elements, lane);
+  const insert = (elements: Vector, lane: number) => v128.loadLane(address(lane), elements, lane);
   return [1, 2, 3].reduce(insert, v128.loadSplat(address(0)));
 }

@@ -1,6 +1,7 @@
 import { defined } from '../../base/errors.ts';
 import type { Axis, Value, ValueType } from '../../kernel/ir.ts';
-import { type Code, type Local, type Statement, set } from './code.ts';
+import type { Body, Float, Integer, Local, Statement, Vector } from './code.ts';
+import { set } from './control.ts';
 import type { FunctionBuilder } from './encode.ts';
 import { f32, f32x4, i32, i32x4, plus, times, v128 } from './instructions.ts';
 import type { Lowering, Place } from './lowering.ts';
@@ -8,7 +9,6 @@ import { Nest } from './nest.ts';
 import { vectorsAtOnce } from './write.ts';
 
 type Reduce = Value & { readonly op: 'reduce' };
-type Vector = Code<'v128'>;
 type Join = (x: Vector, y: Vector) => Vector;
 
 /** What a type's reductions are made of. */
@@ -74,16 +74,16 @@ function acrossLanes(at: Lowering, value: Reduce, nest: Nest, to: Target): State
     if ('scalar' in to) return set<'i32' | 'f32'>(to.scalar, result);
     const address = plus(at.scratch, times(nest.rowIndex, 4));
     return result.result === 'f32'
-      ? f32.store(address, result as Code<'f32'>, to.place.offset)
-      : i32.store(address, result as Code<'i32'>, to.place.offset);
+      ? f32.store(address, result as Float, to.place.offset)
+      : i32.store(address, result as Integer, to.place.offset);
   };
   const finish = [...running.finish, store()];
   return nest.close({ start: running.start, finish, perRow: 'place' in to });
 }
 
 interface Running {
-  readonly start: readonly Statement[];
-  readonly finish: readonly Statement[];
+  readonly start: Body;
+  readonly finish: Body;
   readonly result: Vector;
 }
 

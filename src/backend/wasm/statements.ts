@@ -1,21 +1,10 @@
 import { defined } from '../../base/errors.ts';
 import type { Statement as KernelStatement, Loop, Region, Value } from '../../kernel/ir.ts';
-import {
-  block,
-  branch,
-  branchIf,
-  type Code,
-  code,
-  type Local,
-  loop,
-  type Scalar,
-  type Statement,
-  set,
-  when,
-} from './code.ts';
+import type { Code, Integer, Local, Scalar, Statement } from './code.ts';
+import { block, branch, branchIf, loop, set, when } from './control.ts';
 import { packFactors, writeDot } from './dot.ts';
 import { kindOf, scalarCast, scalarElementwise, splat } from './elementwise.ts';
-import { f32, f32x4, i32, i32x4, memory, plus } from './instructions.ts';
+import { code, f32, f32x4, i32, i32x4, memory, plus } from './instructions.ts';
 import { bytesOf, type Lowering, type Place } from './lowering.ts';
 import { writeReduce } from './reduce.ts';
 import { writeStores } from './store.ts';
@@ -85,7 +74,7 @@ function writeLoop(at: Lowering, statement: Loop): Statement[] {
 }
 
 /** A loop that never advances would never end. */
-const trapUnlessPositive = (step: Code<'i32'>): Statement =>
+const trapUnlessPositive = (step: Integer): Statement =>
   when(i32.leS(step, 0), [code('none', 'unreachable', [0x00])]);
 
 function begins(at: Lowering, carried: Value, initial: Value): Statement[] {

@@ -1,7 +1,8 @@
 import { defined } from '../../base/errors.ts';
 import type { Axis, Store, Value } from '../../kernel/ir.ts';
 import { spanOver, spanTerms } from './analysis.ts';
-import { type Code, type Statement, set, when } from './code.ts';
+import type { Body, Integer, Statement, Vector } from './code.ts';
+import { set, when } from './control.ts';
 import { vectorCast } from './elementwise.ts';
 import { f32, f32x4, i32, i32x4, v128 } from './instructions.ts';
 import type { Cell, End } from './loops.ts';
@@ -65,7 +66,7 @@ const endOver = (terms: Store['terms'], axis: Axis | undefined): End | undefined
   return span && { span, unit: 1 };
 };
 
-function storeVector(nest: Nest, store: Store, cell: Cell, element: Code<'v128'>): void {
+function storeVector(nest: Nest, store: Store, cell: Cell, element: Vector): void {
   const { at } = nest;
   const { buffer } = store;
   const isHalf = buffer.dtype === 'f16';
@@ -74,11 +75,11 @@ function storeVector(nest: Nest, store: Store, cell: Cell, element: Code<'v128'>
   const value = nest.once(2, `value ${key} ${cell.vector}`, 'value', () =>
     isHalf ? toHalf(nest.scopeAt(2), element) : element,
   );
-  const guarded = (statements: readonly Statement[]): void => {
+  const guarded = (statements: Body): void => {
     const condition = access.rowInside();
     for (const statement of condition ? [when(condition, statements)] : statements) nest.push(2, statement);
   };
-  const lanes = (address: (lane: number) => Code<'i32'>, offset: number, bytes: number): Statement[] =>
+  const lanes = (address: (lane: number) => Integer, offset: number, bytes: number): Statement[] =>
     [0, 1, 2, 3].map((lane) => {
       const condition = access.laneInside(lane);
       const to = [address(lane), offset + lane * bytes] as const;

@@ -1,7 +1,8 @@
 import type { Axis, Value } from '../../kernel/ir.ts';
 import { isUnit, type SpanTerm, spanTerms } from './analysis.ts';
-import { type Code, call, type Local, type Statement, select, set, when } from './code.ts';
-import { countUp, type FunctionBuilder, type Locals, whileBelow } from './encode.ts';
+import type { Integer, Local, Statement, Vector } from './code.ts';
+import { call, countUp, select, set, when, whileBelow } from './control.ts';
+import type { FunctionBuilder, Locals } from './encode.ts';
 import { f32x4, i32, i32x4, plus, times, v128 } from './instructions.ts';
 import type { Lowering, Pack, Place } from './lowering.ts';
 import { keepIn, transposed } from './vectors.ts';
@@ -13,8 +14,6 @@ import { keepIn, transposed } from './vectors.ts';
 
 type Dot = Value & { readonly op: 'dot' };
 type Load = Value & { readonly op: 'load' };
-type Vector = Code<'v128'>;
-type Integer = Local<'i32'>;
 
 /** Rows up to which a product streams its right side. */
 const FEW_ROWS = 4;
@@ -59,7 +58,7 @@ export function streamProduct(
   { load, over, column }: StreamedSide,
   left: Pack,
   out: Place,
-  sizes: readonly [rows: Code<'i32'>, columns: Code<'i32'>, depth: Code<'i32'>],
+  sizes: readonly [rows: Integer, columns: Integer, depth: Integer],
 ): Statement {
   const right = at.elementAddress(load.buffer, load.terms);
   const along = isUnit(column);
@@ -134,8 +133,8 @@ type Guard = (vector: Vector) => Vector;
 /** `bytes` bytes, a vector at a time. */
 function byVectors(
   fn: FunctionBuilder,
-  counter: Integer,
-  bytes: Code<'i32'>,
+  counter: Local<'i32'>,
+  bytes: Integer,
   author: (guard: Guard) => Statement[],
 ): Statement[] {
   const whole = fn.local('i32', 'whole_bytes');
@@ -150,7 +149,7 @@ function byVectors(
 }
 
 /** Which of the lanes 0 … 3 are below `count`. */
-const lanesBelow = (fn: FunctionBuilder, count: Code<'i32'>): Vector =>
+const lanesBelow = (fn: FunctionBuilder, count: Integer): Vector =>
   i32x4.gtS(i32x4.splat(count), fn.constant(i32x4.const(0, 1, 2, 3)));
 
 /** right[columns, depth] runs along the contracted axis: four columns at a time, a vector of partial sums for each. */
@@ -161,7 +160,7 @@ function alongRows(fn: FunctionBuilder, { rowStep, outRow }: Shape, parameters: 
   const x = fn.local('v128', 'x');
   const totals = fn.several('v128', 'total0', 'total1', 'total2', 'total3');
   // columns past the end are computed from the last one, and dropped
-  const start = (i: number): Code<'i32'> => {
+  const start = (i: number): Integer => {
     const [column, last] = [plus(j, i), i32.sub(columns, 1)];
     return plus(right, times(select(i32.ltS(column, last), column, last), step));
   };

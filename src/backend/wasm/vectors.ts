@@ -6,13 +6,12 @@ import {
   type Transcendental,
   transcendental,
 } from '../../kernel/transcendental.ts';
-import { type Code, call, type Statement, set } from './code.ts';
+import type { Code, Statement, Vector } from './code.ts';
+import { call, set } from './control.ts';
 import type { FunctionBuilder, ModuleBuilder } from './encode.ts';
 import { f32x4, i32x4, v128 } from './instructions.ts';
 
 /** What takes several instructions on vectors: turning, f16 in memory, the transcendental functions, Threefry-2x32. */
-
-type Vector = Code<'v128'>;
 
 /** Where vector code goes: `keep` puts a value into a local variable, so that it can be used more than once. */
 export interface VectorScope {

@@ -1,7 +1,8 @@
 import { operandsOf } from '../../kernel/flow.ts';
 import type { Axis, Value } from '../../kernel/ir.ts';
 import { unitAxis } from './analysis.ts';
-import { type Code, type Statement, set } from './code.ts';
+import type { Integer, Statement, Vector } from './code.ts';
+import { set } from './control.ts';
 import { i32, memory, plus, times, v128 } from './instructions.ts';
 import type { Cell, End } from './loops.ts';
 import type { Lowering, Place } from './lowering.ts';
@@ -83,7 +84,7 @@ function clearTail(at: Lowering, { along, panels, offset }: Destination): Statem
   return [memory.fill(plus(at.scratch, last), 0, panels.blockStride)];
 }
 
-const elementOf = (nest: Nest, value: Value, cell: Cell, fresh: boolean): Code<'v128'> =>
+const elementOf = (nest: Nest, value: Value, cell: Cell, fresh: boolean): Vector =>
   fresh ? nest.compute(value, cell) : nest.evaluate(value, cell);
 
 function direct(at: Lowering, value: Value, to: Destination, fresh: boolean): Statement[] {
@@ -110,7 +111,7 @@ function panelOffset(
   nest: Nest,
   { width, blockStride }: NonNullable<Destination['panels']>,
   vectors: number,
-): Code<'i32'> {
+): Integer {
   const lanes = nest.laneBytes;
   const block = i32.shrU(lanes, width === 8 ? 5 : 4);
   const start = times(block, blockStride);
@@ -132,7 +133,7 @@ function turned(at: Lowering, value: Value, to: Destination, fresh: boolean): St
   const column = nest.once(1, 'column', 'column', () => plus(at.scratch, place));
   const address = at.fn.local('i32', 'to');
   nest.each(1, () => {
-    const line = (row: number): Code<'v128'> =>
+    const line = (row: number): Vector =>
       nest.keep(2, `line${row}`, elementOf(nest, value, nest.cell(0, row), fresh));
     const lines = [line(0), line(1), line(2), line(3)] as const;
     const down = times(i32.shrU(nest.laneBytes, 2), depthStride);

@@ -1,20 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { floatBytes, signed, unsigned } from '../../../src/backend/wasm/bytes.ts';
+import type { Code, Kind, Statement } from '../../../src/backend/wasm/code.ts';
 import {
   block,
   branch,
   branchIf,
-  type Code,
   call,
-  type Kind,
+  countUp,
   loop,
-  type Statement,
   select,
   set,
   tee,
   when,
-} from '../../../src/backend/wasm/code.ts';
-import { countUp, FunctionBuilder, ModuleBuilder } from '../../../src/backend/wasm/encode.ts';
+} from '../../../src/backend/wasm/control.ts';
+import { FunctionBuilder, ModuleBuilder } from '../../../src/backend/wasm/encode.ts';
 import { f32, f32x4, i32, i32x4, memory, plus, times, v128 } from '../../../src/backend/wasm/instructions.ts';
 import { defined } from '../../../src/base/errors.ts';
 import { webAssembly } from '../../../src/base/webAssembly.ts';
