@@ -1,26 +1,15 @@
-import type { Shape } from '../src/base/dim.ts';
-import type { DType } from '../src/base/dtype.ts';
 import { defined } from '../src/base/errors.ts';
+import type { TensorType } from '../src/ir/graph.ts';
 import type { ElementContext, LaunchPlan, LaunchScalars, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
 import type { Axis, Buffer, Span, Value } from '../src/kernel/ir.ts';
-import {
-  extentsOf,
-  gridOver,
-  type JoinedDims,
-  joinDims,
-  kernelOnce,
-  padded,
-  paddedExtent,
-  placeIn,
-  storage,
-} from './plan.ts';
+import { type JoinedDims, joinDims, launchOver } from './dims.ts';
+import type { Bindings } from './kernel.ts';
+import { extentsOf, padded, paddedExtent, storage } from './plan.ts';
 
 /** A tensor that a generated kernel reads or writes. */
-export interface StridedTensor {
+export interface StridedTensor extends TensorType {
   readonly slot: Slot;
-  readonly shape: Shape;
-  readonly dtype: DType;
 }
 
 export interface ElementwiseRequest {
@@ -41,13 +30,8 @@ export interface ElementwiseRequest {
 /** Elements of a tile of a flat kernel. */
 const FLAT = 1024;
 
-/** Extents of the tile axes: rows `r`, unless the kernel is flat, and columns `c`. */
-type Tiles = Readonly<Record<string, number>>;
-
 const operandName = (i: number): string => `x${i}`;
 const resultName = (i: number): string => (i === 0 ? 'y' : `y${i}`);
-const sizeName = (i: number, count: number): string =>
-  i === count - 1 ? 'columns' : i === count - 2 ? 'rows' : `outer${i}`;
 
 /**
  * One launch for out = f(inputs) per element, with NumPy broadcasting at any rank.
@@ -58,7 +42,7 @@ const sizeName = (i: number, count: number): string =>
  * Traffic: each operand is read once per element that it has in a tile's row or column; the result is written once.
  */
 export function planElementwise(request: ElementwiseRequest): readonly LaunchPlan[] {
-  const { name = 'fused', key, inputs, results, scalars = {} } = request;
+  const { name = 'fused', key, inputs, results, scalars = {}, apply } = request;
   const { shape } = defined(results[0], 'result');
   const found = joinDims(shape, (axis) =>
     inputs.map((input) => (input.shape[axis - shape.length + input.shape.length] ?? 1) !== 1),
@@ -67,61 +51,45 @@ export function planElementwise(request: ElementwiseRequest): readonly LaunchPla
   const tiles = tilesOf(dims);
   const dtypes = [...inputs, ...results].map(({ dtype }) => dtype).join(',');
   const pattern = dims.map(({ has }) => has.map(Number).join('')).join('.');
-  const variant = `${key} ${dtypes} ${pattern} ${extentsOf(tiles)}`;
-  const doc = `${key} per element of ${dims.length} joined dimension(s): each operand is read, each result written once`;
-  const kernel = kernelOnce({ name, variant, doc, schedule: { tiles } }, (k) =>
-    program(k, request, dims, tiles),
-  );
-  const sizes = dims.map(({ size }, i) => [sizeName(i, dims.length), size]);
-  const slots = [
-    ...results.map(({ slot }, i) => [resultName(i), slot] as const),
-    ...inputs.map(({ slot }, i) => [operandName(i), slot] as const),
-  ];
-  return [
+  const launch = launchOver(
+    dims.map(({ size }) => size),
     {
-      kernel,
-      grid: gridOver(
-        dims.map(({ size }) => size),
-        Object.values(tiles),
-      ),
-      scalars: {
-        ...Object.fromEntries(sizes),
-        ...Object.fromEntries(Object.entries(scalars).map(([own, [, value]]) => [own, value])),
-      },
-      slots: Object.fromEntries(slots),
+      name,
+      doc: `${key} per element of ${dims.length} joined dimension(s): each operand is read, each result written once`,
+      variant: [key, dtypes, pattern, extentsOf(tiles)],
+      tiles,
     },
-  ];
+    (k, { at, sizes, axes }) => {
+      const buffers = inputs.map(({ dtype }, i) => k.read(operandName(i), storage(dtype)));
+      const outs = results.map(({ dtype }, i) => k.write(resultName(i), storage(dtype)));
+      const values = inputs.map(({ dtype }, i) => {
+        const terms = address(k, at, sizes, (dim) => dims[dim]?.has[i] === true);
+        const value = k.load(defined(buffers[i], 'buffer'), terms);
+        return dtype === 'bool' ? k.map('ne', value, 0) : value;
+      });
+      const everywhere = address(k, at, sizes, () => true);
+      const context = elementContext(k, everywhere, buffers, scalars);
+      [apply(k, values, context)].flat().forEach((value, i) => {
+        k.store(defined(outs[i], 'buffer of a result'), everywhere, widen(k, value, axes));
+      });
+    },
+    {
+      slots: Object.fromEntries([
+        ...results.map(({ slot }, i) => [resultName(i), slot] as const),
+        ...inputs.map(({ slot }, i) => [operandName(i), slot] as const),
+      ]),
+      scalars: valuesOf(scalars),
+    },
+  );
+  return [launch];
 }
 
 /** About a thousand elements, columns as wide as a short literal row. */
-function tilesOf(dims: readonly JoinedDims[]): Tiles {
+function tilesOf(dims: readonly JoinedDims[]): Readonly<Record<string, number>> {
   const columns = dims.at(-1)?.size ?? 1;
   if (dims.length === 1) return { c: typeof columns === 'number' && columns <= 256 ? padded(columns) : FLAT };
   const c = typeof columns === 'number' ? paddedExtent(columns, 128) : 64;
   return { r: Math.max(4, FLAT / 2 / c), c };
-}
-
-function program(
-  k: KernelBuilder,
-  { inputs, results, scalars, apply }: ElementwiseRequest,
-  dims: readonly JoinedDims[],
-  tiles: Tiles,
-): void {
-  const buffers = inputs.map(({ dtype }, i) => k.read(operandName(i), storage(dtype)));
-  const outs = results.map(({ dtype }, i) => k.write(resultName(i), storage(dtype)));
-  const sizes = dims.map((_, i) => k.parameter(sizeName(i, dims.length)));
-  const axes = Object.entries(tiles).map(([name, extent]) => k.axis(name, extent));
-  const positions = placeIn(k, sizes, axes);
-  const values = inputs.map(({ dtype }, i) => {
-    const terms = address(k, positions, sizes, (dim) => dims[dim]?.has[i] === true);
-    const value = k.load(defined(buffers[i], 'buffer'), terms);
-    return dtype === 'bool' ? k.map('ne', value, 0) : value;
-  });
-  const everywhere = address(k, positions, sizes, () => true);
-  const context = elementContext(k, everywhere, buffers, scalars);
-  [apply(k, values, context)].flat().forEach((value, i) => {
-    k.store(defined(outs[i], 'buffer of a result'), everywhere, widen(k, value, axes));
-  });
 }
 
 /** Terms of a contiguous tensor that has the joined dims for which `has` holds; [[0, 1]] for a scalar. */
@@ -141,6 +109,10 @@ function address(
   }
   return terms.length > 0 ? terms : [[0, 1]];
 }
+
+/** What a launch is given for them. */
+export const valuesOf = (scalars: LaunchScalars): Bindings['scalars'] =>
+  Object.fromEntries(Object.entries(scalars).map(([name, [, value]]) => [name, value]));
 
 /** `terms` address the element in the result; `buffers` are the operands by number. */
 export function elementContext(

@@ -3,9 +3,9 @@ import { defined } from '../src/base/errors.ts';
 import type { ElementContext, LaunchScalars, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
 import type { Buffer, Span, Value } from '../src/kernel/ir.ts';
-import { elementContext, widen } from './elementwise.ts';
+import { strided, strideKind, strideScalars } from './dims.ts';
+import { elementContext, valuesOf, widen } from './elementwise.ts';
 import type { Bindings } from './kernel.ts';
-import { strided, strideKind, strideScalars } from './plan.ts';
 
 /** Element-wise functions that a kernel applies to the tiles of its result before it stores them. */
 
@@ -39,7 +39,6 @@ export const epilogueVariant = ({ key, operands }: Epilogue): string =>
 
 const operandName = (i: number): string => `operand${i}`;
 const otherName = (i: number): string => `other${i}`;
-const strideName = (i: number, dim: number): string => `${operandName(i)}Stride${dim}`;
 
 /** Stores f(result), for the tile over `M` and `N` of outer index `outer`, at `place` of `out` and of further results. */
 export function storeThrough(
@@ -55,9 +54,7 @@ export function storeThrough(
   }
   const buffers = epilogue.operands.map(({ dtype }, i) => k.read(operandName(i), dtype));
   const loaded = buffers.map((buffer, i) => {
-    const terms = [...outer, M, N].flatMap((index, dim) =>
-      strided(k, index, epilogue.operands[i]?.strides[dim] ?? 0, strideName(i, dim)),
-    );
+    const terms = strided(k, operandName(i), [...outer, M, N], epilogue.operands[i]?.strides ?? []);
     return k.load(buffer, terms.length > 0 ? terms : [[0, 1]]);
   });
   const outs = [out, ...(epilogue.others ?? []).map((_, i) => k.write(otherName(i)))];
@@ -70,17 +67,12 @@ export function storeThrough(
 /** Slots and scalars of the operands at launch. */
 export function epilogueBindings(epilogue: Epilogue | undefined): Bindings {
   const { operands = [], others = [], scalars = {} } = epilogue ?? {};
-  const strides = operands.flatMap((operand, i) =>
-    operand.strides.map((stride, dim) => [strideName(i, dim), stride] as const),
-  );
+  const strides = operands.flatMap((operand, i) => strideScalars(operandName(i), operand.strides));
   return {
     slots: Object.fromEntries([
       ...others.map((slot, i) => [otherName(i), slot] as const),
       ...operands.map(({ slot }, i) => [operandName(i), slot] as const),
     ]),
-    scalars: {
-      ...Object.fromEntries(Object.entries(scalars).map(([name, [, value]]) => [name, value])),
-      ...strideScalars(Object.fromEntries(strides)),
-    },
+    scalars: { ...valuesOf(scalars), ...Object.fromEntries(strides) },
   };
 }

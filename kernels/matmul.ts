@@ -2,29 +2,18 @@ import type { Dim } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
 import type { Axis, Buffer, Schedule, Span, Value } from '../src/kernel/ir.ts';
+import { strided, strideKind, strideScalars } from './dims.ts';
 import { type Epilogue, epilogueBindings, epilogueVariant, storeThrough } from './epilogue.ts';
 import { type Choice, choose, kernel, type Tuned } from './kernel.ts';
 import { addUp } from './longSum.ts';
-import {
-  blockOf,
-  blocksOf,
-  extentsOf,
-  matrix,
-  strided,
-  strideKind,
-  strideScalars,
-  temporary,
-  tileExtent,
-  tileOf,
-} from './plan.ts';
+import { blockOf, blocksOf, extentsOf, matrix, temporary, tileExtent, tileOf } from './plan.ts';
+
+const SIDES = ['x', 'y', 'out'] as const;
+type Side = (typeof SIDES)[number];
 
 /** An outer dim: its size and the stride, in elements, that it has in each operand; 0 broadcasts. */
-export interface MatmulBatch {
-  readonly size: Dim;
-  readonly x: Dim;
-  readonly y: Dim;
-  readonly out: Dim;
-}
+export type MatmulBatch = Readonly<Record<'size' | Side, Dim>>;
+const stridesOf = (batch: readonly MatmulBatch[], side: Side): Dim[] => batch.map((dims) => dims[side]);
 
 export interface MatmulArguments extends Tuned {
   readonly x: Slot;
@@ -81,7 +70,7 @@ function matmul(args: MatmulArguments, choice: Choice<Tiles>) {
         letters(args),
         split > 1 && `split ${split}`,
         args.sums !== undefined && 'sums',
-        ...batch.map(({ x, y, out }) => `batch(${[x, y, out].map(strideKind)})`),
+        ...batch.map((dims) => `batch(${SIDES.map((side) => strideKind(dims[side]))})`),
         epilogue && epilogueVariant(epilogue),
       ],
       // r first: what it adds up is a tile over r and n
@@ -96,8 +85,7 @@ function matmul(args: MatmulArguments, choice: Choice<Tiles>) {
       const M = tileOf(k, m, 0, rows);
       const N = tileOf(k, n, 1, columns);
       const outer = batch.map((_, i) => k.program(i === 0 ? 2 : 3));
-      const base = (name: 'x' | 'y' | 'out'): TermInput[] =>
-        outer.flatMap((index, i) => strided(k, index, batch[i]?.[name] ?? 0, `${name}Batch${i}`));
+      const base = (name: Side): TermInput[] => strided(k, name, outer, stridesOf(batch, name));
       const [baseX, baseY] = [base('x'), base('y')];
       const part = split > 1 ? blockOf(k, k.program(2), split, inner, tiles.k) : { from: 0, to: inner };
       const range = { ...part, step: tiles.k, long: blocks };
@@ -179,14 +167,12 @@ export function planMatmul(args: MatmulArguments): LaunchPlan[] {
   // the first row of programs makes the sums, whether or not out has rows
   const grid = [{ ...blocksOf(rows, tiles.m), least: sums ? 1 : 0 }, blocksOf(columns, tiles.n)];
   if (split === 1) {
-    const strides = batch.flatMap(({ x, y, out }, i) =>
-      Object.entries({ x, y, out }).map(([name, stride]) => [`${name}Batch${i}`, stride] as const),
-    );
     const { slots, scalars } = epilogueBindings(epilogue);
+    const strides = SIDES.flatMap((name) => strideScalars(name, stridesOf(batch, name)));
     return [
       matmul(args, choice)
         .over(...grid, ...batch.map(({ size }) => size))
-        .with(args, { slots, scalars: { ...scalars, ...strideScalars(Object.fromEntries(strides)) } }),
+        .with(args, { slots, scalars: { ...scalars, ...Object.fromEntries(strides) } }),
     ];
   }
   const partial = temporary('partial', 'f32', [split, rows, columns]);

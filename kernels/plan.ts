@@ -1,6 +1,5 @@
-import { type Dim, product, type Shape, times } from '../src/base/dim.ts';
+import type { Dim, Shape } from '../src/base/dim.ts';
 import type { DType } from '../src/base/dtype.ts';
-import { defined } from '../src/base/errors.ts';
 import type { GridExpression, Slot } from '../src/ir/record.ts';
 import {
   type KernelBuilder,
@@ -96,64 +95,7 @@ export const temporary = (name: string, dtype: DType, shape: Shape): Slot => ({
   type: { dtype, shape },
 });
 
-/** Neighbouring dimensions joined into one, as tensors have or lack all of them. */
-export interface JoinedDims {
-  readonly size: Dim;
-  /** by tensor: whether it has these dimensions */
-  readonly has: readonly boolean[];
-}
-
-/** Joins the dimensions of `shape` that the same tensors have, as `has` says of an axis; dimensions of size 1 vanish. */
-export function joinDims(shape: Shape, has: (axis: number) => readonly boolean[]): readonly JoinedDims[] {
-  const joined: JoinedDims[] = [];
-  shape.forEach((size, axis) => {
-    if (size === 1) return;
-    const own = has(axis);
-    const last = joined.at(-1);
-    if (last?.has.every((flag, i) => flag === own[i]))
-      joined[joined.length - 1] = { size: times(last.size, size), has: own };
-    else joined.push({ size, has: own });
-  });
-  return joined;
-}
-
 // ---- addresses
-
-/** The grid over `sizes`: the last ones in tiles of these extents, one dimension each, what stands outside of them in the first. */
-export function gridOver(sizes: readonly Dim[], extents: readonly number[]): GridExpression[] {
-  const outer = sizes.slice(0, -extents.length);
-  const tiled = sizes.slice(outer.length);
-  return [
-    ...(outer.length > 0 ? [blocksOf(product(outer), 1)] : []),
-    ...tiled.map((size, i) => blocksOf(size, extents[i] ?? 1)),
-  ];
-}
-
-/** Where a program of that grid stands along each of the sizes: an index, or a span of a tile axis. */
-export function placeIn(
-  k: KernelBuilder,
-  sizes: readonly Value[],
-  axes: readonly Axis[],
-): readonly (Span | Value)[] {
-  const outer = sizes.slice(0, -axes.length);
-  const first = outer.length > 0 ? 1 : 0;
-  const spans = sizes
-    .slice(outer.length)
-    .map((size, i) => tileOf(k, defined(axes[i], 'axis'), (first + i) as 0 | 1 | 2, size));
-  return [...unravel(k, outer), ...spans];
-}
-
-/** Splits the program index along grid dimension 0 into one index per size, the last running fastest. */
-function unravel(k: KernelBuilder, sizes: readonly Value[]): Value[] {
-  if (sizes.length === 0) return [];
-  let rest = k.program(0);
-  const indices: Value[] = [];
-  for (const size of sizes.slice(1).toReversed()) {
-    indices.unshift(k.rem(rest, size));
-    rest = k.div(rest, size);
-  }
-  return [rest, ...indices];
-}
 
 /** What this program takes along `axis`, one tile for each index of a grid dimension. */
 export const tileOf = (k: KernelBuilder, axis: Axis, dimension: 0 | 1 | 2 | 3, limit: ValueLike): Span =>
@@ -188,21 +130,6 @@ export const among = (place: Value, within: Span): readonly [TermInput, TermInpu
   [place, 1],
   [within, 0],
 ];
-
-/** A stride as an address term needs it: 0 drops the term, 1 stays in the text, anything else is a parameter. */
-export type StrideKind = 'none' | 'unit' | 'parameter';
-export const strideKind = (stride: Dim): StrideKind =>
-  stride === 0 ? 'none' : stride === 1 ? 'unit' : 'parameter';
-
-/** The address term index·stride, or nothing, under a parameter of that name where the stride is one. */
-export function strided(k: KernelBuilder, index: TermInput[0], stride: Dim, name: string): TermInput[] {
-  const kind = strideKind(stride);
-  return kind === 'none' ? [] : [[index, kind === 'unit' ? 1 : k.parameter(name)]];
-}
-
-/** What a launch gives for strides that are parameters. */
-export const strideScalars = (strides: Readonly<Record<string, Dim>>): Record<string, Dim> =>
-  Object.fromEntries(Object.entries(strides).filter(([, stride]) => strideKind(stride) === 'parameter'));
 
 /** The part of 0 … length that block `index` of `count` takes: equal blocks, rounded up to whole tiles. */
 export function blockOf(

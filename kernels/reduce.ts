@@ -4,6 +4,7 @@ import { defined } from '../src/base/errors.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Axis, Value } from '../src/kernel/ir.ts';
+import { joinDims } from './dims.ts';
 import { planElementwise, type StridedTensor } from './elementwise.ts';
 import { kernel } from './kernel.ts';
 import { addUp, isLong, type SumRange } from './longSum.ts';
@@ -11,7 +12,6 @@ import {
   ABSENT,
   blockOf,
   extentsOf,
-  joinDims,
   loadedType,
   matrix,
   paddedExtent,

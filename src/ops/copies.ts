@@ -1,4 +1,4 @@
-import { copyDims, offsetAlong, planCopy, transposeDims } from '../../kernels/copy.ts';
+import { partOf, planCopy, turned, wholeOf } from '../../kernels/copy.ts';
 import { planElementwise } from '../../kernels/elementwise.ts';
 import { type Dim, plus, printShape, type Shape } from '../base/dim.ts';
 import { defined } from '../base/errors.ts';
@@ -29,8 +29,11 @@ export const transpose = defineOp({
     const inverse = permutation.map((_, axis) => permutation.indexOf(axis));
     return [b.transpose(dout, inverse)];
   },
-  lower: ({ x: { dtype, shape } }, { slots, attributes }) =>
-    planCopy({ from: slots.x, to: slots.out, dtype, dims: transposeDims(shape, attributes.permutation) }),
+  lower: ({ x: { dtype, shape }, out }, { slots, attributes: { permutation } }) =>
+    planCopy(dtype, out.shape, {
+      from: turned(slots.x, shape, permutation),
+      to: wholeOf(slots.out, out.shape),
+    }),
   permutation: permutationOf,
   compose(outer, inner) {
     const first = permutationOf(inner);
@@ -76,7 +79,7 @@ export const copy = defineOp({
   shape: ({ x }) => [x],
   vjp: (_b, { dout }) => [dout],
   lower: ({ x: { dtype, shape } }, { slots }) =>
-    planCopy({ from: slots.x, to: slots.out, dtype, dims: copyDims(shape, shape, shape) }),
+    planCopy(dtype, shape, { from: wholeOf(slots.x, shape), to: wholeOf(slots.out, shape) }),
   flops: 0,
 });
 
@@ -125,14 +128,8 @@ export const concat = defineOp({
     const offsets = offsetsOf(parts, axis);
     return [slots.first, ...slots.others].flatMap((from, i) => {
       const { shape, dtype } = defined(parts[i], 'type of a part');
-      const dims = copyDims(shape, shape, out.shape);
-      return planCopy({
-        from,
-        to: slots.out,
-        dtype,
-        dims,
-        toOffset: offsetAlong(out.shape, axis, offsets[i] ?? 0),
-      });
+      const to = partOf(slots.out, out.shape, axis, offsets[i] ?? 0);
+      return planCopy(dtype, shape, { from: wholeOf(from, shape), to });
     });
   },
   flops: 0,

@@ -1,5 +1,5 @@
+import { type JoinedDims, joinDims } from '../../kernels/dims.ts';
 import type { MatmulBatch } from '../../kernels/matmul.ts';
-import { type JoinedDims, joinDims } from '../../kernels/plan.ts';
 import { type Dim, printShape, type Shape, times } from '../base/dim.ts';
 import type { TensorType } from '../ir/graph.ts';
 import { broadcastShapes, fail } from './rules.ts';

@@ -1,5 +1,4 @@
-import { moveLast, planCopy } from '../../kernels/copy.ts';
-import { temporary } from '../../kernels/plan.ts';
+import { planAlong } from '../../kernels/copy.ts';
 import { planArgmax, planReduce, planSize } from '../../kernels/reduce.ts';
 import { type Dim, product, requireSome } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
@@ -136,15 +135,10 @@ export const argmax = defineOp({
     return [{ dtype: 'i32', shape: others }];
   },
   demands: ({ x }, attributes) => [{ some: placeOf(x, attributes).size }],
-  lower({ x }, { slots, attributes }) {
-    const { dtype, shape } = x;
-    const { at, size, others } = placeOf(x, attributes);
-    const rows = { dtype, outer: product(others), reduced: size, out: slots.out };
-    if (at === shape.length - 1) return planArgmax({ x: slots.x, ...rows });
-    const turned = temporary('turned', dtype, [...others, size]);
-    const copy = planCopy({ from: slots.x, to: turned, dtype, dims: moveLast(shape, at) });
-    return [...copy, ...planArgmax({ x: turned, ...rows })];
-  },
+  lower: ({ x }, { slots, attributes }) =>
+    planAlong(x, placeOf(x, attributes).at, { x: slots.x }, ({ x: turned, rows, columns }) =>
+      planArgmax({ x: turned, out: slots.out, dtype: x.dtype, outer: rows, reduced: columns }),
+    ),
   within: ({ x }, attributes) => ({ low: 0, below: placeOf(x, attributes).size }),
   flops: ({ x }) => elementsOf(x),
 });

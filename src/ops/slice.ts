@@ -1,4 +1,4 @@
-import { copyDims, offsetAlong, planCopy } from '../../kernels/copy.ts';
+import { partOf, planCopy, wholeOf } from '../../kernels/copy.ts';
 import { type Dim, isDim, minus, plus, type Shape } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
 import type { LaunchPlan, Slot } from '../ir/record.ts';
@@ -85,13 +85,8 @@ export const slice = defineOp({
   },
   lower({ x: { dtype, shape }, out }, { slots, attributes }) {
     const { axis, start } = rangeOf(shape, attributes);
-    return planCopy({
-      from: slots.x,
-      to: slots.out,
-      dtype,
-      dims: copyDims(out.shape, shape, out.shape),
-      fromOffset: offsetAlong(shape, axis, start),
-    });
+    const from = partOf(slots.x, shape, axis, start);
+    return planCopy(dtype, out.shape, { from, to: wholeOf(slots.out, out.shape) });
   },
   demands: ({ x }, attributes) => [rangeOf(x.shape, attributes).rest],
   flops: 0,
@@ -116,12 +111,9 @@ export const sliceGradient = defineOp({
   lower({ part, whole }, { slots, attributes: { start, ...attributes } }) {
     const axis = axisOf('sliceGradient', attributes.axis, part.shape);
     const place = (from: Slot | undefined, at: Dim, shape: Shape): readonly LaunchPlan[] =>
-      planCopy({
-        from,
-        to: slots.whole,
-        dtype: part.dtype,
-        dims: copyDims(shape, shape, whole.shape),
-        toOffset: offsetAlong(whole.shape, axis, at),
+      planCopy(part.dtype, shape, {
+        from: wholeOf(from, shape),
+        to: partOf(slots.whole, whole.shape, axis, at),
       });
     const clear = (at: Dim, length: Dim) => place(undefined, at, whole.shape.with(axis, length));
     const end = plus(start, part.shape[axis] ?? 1);

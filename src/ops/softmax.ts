@@ -25,7 +25,7 @@ export const softmax = defineOp({
   },
   vjp: (b, { out, dout }, attributes) => [b.one('softmaxGradient', { y: out, dy: dout }, attributes)],
   lower: ({ x }, { slots, attributes, schedules }) =>
-    planAlong(x.shape, along('softmax', x, attributes), slots, (rows) => planSoftmax({ ...rows, schedules })),
+    planAlong(x, along('softmax', x, attributes), slots, (rows) => planSoftmax({ ...rows, schedules })),
   flops: 12,
 });
 
@@ -51,7 +51,7 @@ export const softmaxGradient = defineOp({
     return [toY, b.one('softmaxGradient', { y, dy: u }, attributes)];
   },
   lower: ({ y }, { slots, attributes, schedules }) =>
-    planAlong(y.shape, along('softmaxGradient', y, attributes), slots, (rows) =>
+    planAlong(y, along('softmaxGradient', y, attributes), slots, (rows) =>
       planSoftmaxGradient({ ...rows, schedules }),
     ),
   flops: 4,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { contiguousStrides, planCopy } from '../../kernels/copy.ts';
+import { partOf, planCopy, turned, wholeOf } from '../../kernels/copy.ts';
 import { gaussian } from '../support/arrays.ts';
 import { runs } from '../support/counts.ts';
 import { input, interpreterOf, output, runPlans, simulator, unwritten } from '../support/launch.ts';
@@ -15,21 +15,16 @@ describe('strided copies', () => {
           .map((_, i) => i)
           .toSorted((a, b) => (((a + 1) * (seed + 7)) % 11) - (((b + 1) * (seed + 7)) % 11));
         const { dims, sizes } = asDims(shape, named);
-        const from = contiguousStrides(dims);
-        const to = contiguousStrides(order.map((axis) => dims[axis] ?? 1));
-        const plans = planCopy({
-          from: input(0),
-          to: output(0),
-          dtype: 'f32',
-          dims: order.map((axis, i) => ({ size: dims[axis] ?? 1, from: from[axis] ?? 1, to: to[i] ?? 1 })),
-        });
+        const to = order.map((axis) => dims[axis] ?? 1);
+        const regions = { from: turned(input(0), dims, order), to: wholeOf(output(0), to) };
+        const plans = planCopy('f32', to, regions);
         assertLegal(plans);
         const x = gaussian(count(shape), 'x');
         const out = unwritten(count(shape));
         runPlans(plans, { inputs: [x], outputs: [out], sizes }, 'f64', simulator);
-        const turned = order.map((axis) => shape[axis] ?? 1);
+        const across = order.map((axis) => shape[axis] ?? 1);
         out.forEach((value, flat) => {
-          const index = indexOf(flat, turned);
+          const index = indexOf(flat, across);
           const source = shape.reduce((at, size, axis) => at * size + (index[order.indexOf(axis)] ?? 0), 0);
           expect(value).toBe(x[source]);
         });
@@ -51,13 +46,9 @@ describe('strided copies', () => {
         fc.boolean(),
         (part, axis, start, clear) => {
           const whole = part.map((size, i) => (i === axis ? size + start + 2 : size));
-          const [wide, narrow] = [contiguousStrides(whole), contiguousStrides(part)];
-          const plans = planCopy({
-            from: clear ? undefined : input(0),
-            to: output(0),
-            dtype: 'f32',
-            dims: part.map((size, i) => ({ size, from: narrow[i] ?? 1, to: wide[i] ?? 1 })),
-            toOffset: start * Number(wide[axis]),
+          const plans = planCopy('f32', part, {
+            from: wholeOf(clear ? undefined : input(0), part),
+            to: partOf(output(0), whole, axis, start),
           });
           assertLegal(plans);
           const x = gaussian(count(part), 'x');
@@ -77,13 +68,9 @@ describe('strided copies', () => {
   });
 
   it('joins what is contiguous on both sides into one vector', () => {
-    const strides = contiguousStrides(['batch', 'time', 8]);
-    const dims = (['batch', 'time', 8] as const).map((size, i) => ({
-      size,
-      from: strides[i] ?? 1,
-      to: strides[i] ?? 1,
-    }));
-    const [plan] = planCopy({ from: input(0), to: output(0), dtype: 'f32', dims });
+    const shape = ['batch', 'time', 8];
+    const regions = { from: wholeOf(input(0), shape), to: wholeOf(output(0), shape) };
+    const [plan] = planCopy('f32', shape, regions);
     expect(plan?.grid).toEqual([{ size: 'batch*time*8', per: 1024 }]);
     expect(plan?.scalars).toEqual({ columns: 'batch*time*8' });
   });

@@ -1,6 +1,6 @@
 import { type AttentionArguments, planAttention } from '../../../kernels/attention.ts';
 import { planAttentionGradient } from '../../../kernels/attentionGradient.ts';
-import { planCopy } from '../../../kernels/copy.ts';
+import { planCopy, turned, wholeOf } from '../../../kernels/copy.ts';
 import { planCrfGradient } from '../../../kernels/crfBackward.ts';
 import { planCrfDecode } from '../../../kernels/crfDecode.ts';
 import { planCrf } from '../../../kernels/crfForward.ts';
@@ -289,12 +289,9 @@ function memoryKernels({ rows, columns }: SampleSizes): Sample[] {
   const transpose: Sample = {
     name: 'transpose',
     quick: true,
-    plans: planCopy({
-      ...{ from: input(0), to: output(0), dtype: 'f32' },
-      dims: [
-        { size: 'columns', from: 1, to: 'rows' },
-        { size: 'rows', from: 'columns', to: 1 },
-      ],
+    plans: planCopy('f32', ['columns', 'rows'], {
+      from: turned(input(0), ['rows', 'columns'], [1, 0]),
+      to: wholeOf(output(0), ['columns', 'rows']),
     }),
     inputs: [matrix],
     outputs: [matrix],
