@@ -69,9 +69,9 @@ test('literal arithmetic is exact', () => {
   agree<Divide<1000000, 1000>>()(1000, 1000);
   agree<Divide<0, 5>>()(0, 0);
   const refused: [
-    Equal<Subtract<5, 70>, false>,
-    Equal<Divide<128, 5>, false>,
-    Equal<Divide<12, 128>, false>,
+    Equal<Subtract<5, 70>, never>,
+    Equal<Divide<128, 5>, never>,
+    Equal<Divide<12, 128>, never>,
   ] = [true, true, true];
   expect(refused).toHaveLength(3);
 });

@@ -13,10 +13,8 @@ type ScanSum<Text extends string, Depth extends 0[] = []> = Text extends `${infe
     ? ScanSum<Rest, [...Depth, 0]>
     : Head extends ')'
       ? ScanSum<Rest, Depth extends [0, ...infer Outer extends 0[]] ? Outer : []>
-      : Head extends '+' | '-'
-        ? Depth extends []
-          ? true
-          : ScanSum<Rest, Depth>
+      : [Head, Depth] extends ['+' | '-', []]
+        ? true
         : ScanSum<Rest, Depth>
   : false;
 
@@ -26,89 +24,63 @@ type Divisor<Y> = Y extends `${string}${'+' | '-' | '*' | '/'}${string}` ? `(${Y
 /** `X` without its divisor `Y`, or false when it is no quotient by `Y` */
 type Undivided<X, Y> = X extends `${infer N}/${Divisor<Y>}` ? (IsSum<X> extends true ? false : N) : false;
 
-type TimesKnown<X, Y> = X extends 1
-  ? Y
-  : Y extends 1
+/** What leaves the other operand as it is. */
+interface Neutral {
+  times: 1;
+  plus: 0;
+  minus: 0;
+  over: 1;
+}
+interface OfNumbers<X extends number, Y extends number> {
+  times: Multiply<X, Y>;
+  plus: Add<X, Y>;
+  minus: Subtract<X, Y>;
+  over: Divide<X, Y>;
+}
+interface OfNames<X, Y> {
+  times: X extends 1
+    ? Y
+    : Undivided<X, Y> extends infer N extends string
+      ? N
+      : Undivided<Y, X> extends infer N extends string
+        ? N
+        : `${Factor<X>}*${Factor<Y>}`;
+  plus: X extends 0 ? Y : X extends `${infer N}-${Factor<Y>}` ? N : `${X & Dim}+${Y & Dim}`;
+  minus: X extends `${infer N}+${Factor<Y>}`
+    ? N
+    : X extends `${Factor<Y>}+${infer N}`
+      ? N
+      : `${X & Dim}-${Factor<Y>}`;
+  over: X extends Y ? 1 : `${Factor<X>}/${Divisor<Y>}`;
+}
+
+type Known<Op extends keyof Neutral, X, Y> = [X, Y] extends [infer M extends number, infer N extends number]
+  ? OfNumbers<M, N>[Op]
+  : OfNames<X, Y>[Op];
+
+type Combined<Op extends keyof Neutral, X, Y> = X extends Dim
+  ? Y extends Neutral[Op]
     ? X
     : number extends X | Y
       ? number
       : string extends X | Y
         ? string
-        : [X, Y] extends [number, number]
-          ? Multiply<X & number, Y & number>
-          : Undivided<X, Y> extends infer N extends string
-            ? N
-            : Undivided<Y, X> extends infer N extends string
-              ? N
-              : `${Factor<X>}*${Factor<Y>}`;
-
-type PlusKnown<X, Y> = X extends 0
-  ? Y
-  : Y extends 0
-    ? X
-    : number extends X | Y
-      ? number
-      : string extends X | Y
-        ? string
-        : [X, Y] extends [number, number]
-          ? Add<X & number, Y & number>
-          : X extends `${infer N}-${Factor<Y>}`
-            ? N
-            : `${X & Dim}+${Y & Dim}`;
-
-type MinusKnown<X, Y> = Y extends 0
-  ? X
-  : number extends X | Y
-    ? number
-    : string extends X | Y
-      ? string
-      : [X, Y] extends [number, number]
-        ? Subtract<X & number, Y & number>
-        : X extends `${infer N}+${Factor<Y>}`
-          ? N
-          : X extends `${Factor<Y>}+${infer N}`
-            ? N
-            : `${X & Dim}-${Factor<Y>}`;
-
-type OverKnown<X, Y> = Y extends 1
-  ? X
-  : number extends X | Y
-    ? number
-    : string extends X | Y
-      ? string
-      : [X, Y] extends [Y, X]
-        ? 1
-        : [X, Y] extends [number, number]
-          ? Divide<X & number, Y & number>
-          : `${Factor<X>}/${Divisor<Y>}`;
+        : Known<Op, X, Y> extends infer Q extends Dim
+          ? Q
+          : never
+  : never;
 
 // The public forms: with a type parameter inside they stay unevaluated under their own name (`Over<D, 8>`), and count as
 // a Dim. They are `never` where the operation fails.
 
 /** X · Y */
-export type Times<X, Y> = [X, Y] extends [Dim, Dim]
-  ? TimesKnown<X, Y> extends infer Q extends Dim
-    ? Q
-    : never
-  : never;
+export type Times<X, Y> = Combined<'times', X, Y>;
 /** X + Y */
-export type Plus<X, Y> = [X, Y] extends [Dim, Dim]
-  ? PlusKnown<X, Y> extends infer Q extends Dim
-    ? Q
-    : never
-  : never;
+export type Plus<X, Y> = Combined<'plus', X, Y>;
 /** X − Y; never when that is a negative number */
-export type Minus<X, Y> = [X, Y] extends [Dim, Dim]
-  ? MinusKnown<X, Y> extends infer Q extends Dim
-    ? Q
-    : never
-  : never;
+export type Minus<X, Y> = Combined<'minus', X, Y>;
 /** X / Y; never when both are numbers and Y does not divide X */
-export type Over<X, Y> = [X, Y] extends [Dim, Dim]
-  ? OverKnown<X, Y> extends infer Q extends Dim
-    ? Q
-    : never
-  : never;
+export type Over<X, Y> = Combined<'over', X, Y>;
 
 interface Mark {
   readonly mark: 1;

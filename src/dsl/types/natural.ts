@@ -2,20 +2,14 @@
 // numbers of a single place are lengths of tuples, which the compiler adds and subtracts by itself.
 
 type Digit = '0' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9';
-/** A tuple for each digit, which its text looks up. */
-type Units = [
-  [],
-  [0],
-  [0, 0],
-  [0, 0, 0],
-  [0, 0, 0, 0],
-  [0, 0, 0, 0, 0],
-  [0, 0, 0, 0, 0, 0],
-  [0, 0, 0, 0, 0, 0, 0],
-  [0, 0, 0, 0, 0, 0, 0, 0],
-  [0, 0, 0, 0, 0, 0, 0, 0, 0],
-];
-type Ten = [...Units['9'], 0];
+/** The tuples that are shorter than `Count`. */
+type Tuples<
+  Count extends number,
+  Done extends 0[][] = [],
+  Next extends 0[] = [],
+> = Done['length'] extends Count ? Done : Tuples<Count, [...Done, Next], [...Next, 0]>;
+/** A tuple for each digit, which its text looks up, and one for ten. */
+type Units = Tuples<11>;
 
 type Reversed<Text extends string, Done extends string = ''> = Text extends `${infer Head}${infer Rest}`
   ? Reversed<Rest, `${Head}${Done}`>
@@ -67,7 +61,7 @@ type Difference<A extends Digit, B extends Digit, Borrow extends 0[]> = Units[A]
   ...infer Left,
 ]
   ? [[], `${Left['length']}`]
-  : [...Ten, ...Units[A]] extends [...Units[B], ...Borrow, ...infer Left]
+  : [...Units['10'], ...Units[A]] extends [...Units[B], ...Borrow, ...infer Left]
     ? [[0], `${Left['length']}`]
     : never;
 
@@ -93,7 +87,7 @@ type Quotient<A extends string, B extends string, Times extends 0[] = []> =
     ? Quotient<Left, B, [...Times, 0]>
     : [Times['length'], A];
 
-/** Long division of A, read from its highest place; false when something is left over. */
+/** Long division of A, read from its highest place; never when something is left over. */
 type DivideText<
   A extends string,
   B extends string,
@@ -105,7 +99,7 @@ type DivideText<
     : never
   : Left extends ''
     ? ToNumber<Done>
-    : false;
+    : never;
 
 /** A · B */
 export type Multiply<A extends number, B extends number> = ToNumber<MultiplyText<Reversed<`${A}`>, `${B}`>>;
@@ -115,18 +109,11 @@ export type Add<A extends number, B extends number> = ToNumber<
   MultiplyAdd<Reversed<`${A}`>, '1', Reversed<`${B}`>>
 >;
 
-/** A − B, or false when that is negative */
+/** A − B, or never when that is negative */
 export type Subtract<A extends number, B extends number> =
-  SubtractText<Reversed<`${A}`>, Reversed<`${B}`>> extends infer Left extends string ? ToNumber<Left> : false;
+  SubtractText<Reversed<`${A}`>, Reversed<`${B}`>> extends infer Left extends string ? ToNumber<Left> : never;
 
-/**
- * The exact quotient A / B, or false when B does not divide A. A size without a value ends it early: the compiler looks for the
- * constraint of a quotient of type parameters, too.
- */
+/** The exact quotient A / B, or never when B does not divide A. */
 export type Divide<A extends number, B extends number> = B extends 0
-  ? false
-  : A extends 0
-    ? 0
-    : number extends A
-      ? number
-      : DivideText<`${A}`, Reversed<`${B}`>>;
+  ? never
+  : DivideText<`${A}`, Reversed<`${B}`>>;

@@ -1,5 +1,5 @@
 import type { Dim, Shape } from '../../base/dim.ts';
-import type { Fails, Over, Times } from './dimension.ts';
+import type { Fails, Over, Product, Times } from './dimension.ts';
 import type { IsName, IsNumeric, IsWide, Same } from './identity.ts';
 import type { Bad, Good, PrintShape, Ranked } from './result.ts';
 
@@ -58,12 +58,6 @@ type WithoutAll<List extends Shape, Names extends Shape, Late> = Names extends r
     : false
   : List;
 
-type ProductOf<Names, N> = Names extends readonly [infer X, infer Y, ...infer Rest]
-  ? ProductOf<[Times<X, Y>, ...Rest], N>
-  : Names extends readonly [infer X]
-    ? Times<X, N>
-    : N;
-
 /** B with Q in place of -1 */
 type Fill<B extends Shape, Q, Late> = {
   -readonly [K in keyof B]: Same<B[K], -1, Late> extends true ? Q : B[K];
@@ -98,7 +92,7 @@ type Compare<A extends Shape, B extends Shape, WholeA extends Shape, WholeB exte
           ? HasHole<B, Late> extends true
             ? Fails<Over<N, M>> extends true
               ? CountsDiffer<WholeA, WholeB, Late>
-              : Good<Fill<WholeB, ProductOf<Left, Over<N, M>>, Late>>
+              : Good<Fill<WholeB, Product<[...Left, Over<N, M>], Late>, Late>>
             : Left extends readonly []
               ? Same<N, M, Late> extends true
                 ? Good<WholeB>
