@@ -1,6 +1,6 @@
 import type { Dim, Shape } from '../../base/dim.ts';
 import type { Same } from './identity.ts';
-import type { Bad, Good, PrintShape, Quiet, Ranked } from './result.ts';
+import type { Bad, Good, PrintShape, Quiet, Ranked, Twice } from './result.ts';
 
 /** A shape cut at one axis: the dims before it, its own, the dims after it. */
 export interface Cut<Before, D, After> {
@@ -58,13 +58,6 @@ export type ReplaceAt<S extends Shape, Axis extends number, New, Late> = number 
       any;
 
 // ---- several axes
-
-/** An axis that is written twice. */
-type Twice<Axes> = Axes extends readonly [infer Head extends number, ...infer Rest]
-  ? Head extends Rest[number]
-    ? Head
-    : Twice<Rest>
-  : never;
 
 type AxisSet<Axes> = Axes extends readonly number[] ? Axes[number] : Axes & number;
 

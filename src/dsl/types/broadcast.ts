@@ -6,18 +6,13 @@ import type { Alike, IsWide, Same } from './identity.ts';
 import type { Bad, Both, Good, PrintShape, Quiet } from './result.ts';
 
 /** Which of two dimensions broadcasting keeps: 'x', 'y' or neither. A tag, never the dimension itself, may be branched on. */
-type Kept<X, Y, Late> =
-  Same<X, Y, Late> extends true
-    ? 'x'
-    : Same<Y, 1, Late> extends true
+type Kept<X, Y, Late> = true extends Same<X, Y, Late> | Same<Y, 1, Late>
+  ? 'x'
+  : true extends Same<X, 1, Late> | IsWide<X, Late>
+    ? 'y'
+    : IsWide<Y, Late> extends true
       ? 'x'
-      : Same<X, 1, Late> extends true
-        ? 'y'
-        : IsWide<X, Late> extends true
-          ? 'y'
-          : IsWide<Y, Late> extends true
-            ? 'x'
-            : 'neither';
+      : 'neither';
 
 /**
  * The shape of an element-wise operation: dims are matched from the right, those of size 1 repeat.
@@ -32,13 +27,11 @@ export type Broadcast<Op extends string, A extends Shape, B extends Shape, Late,
         ? Good<[...B, ...Done]>
         : { s: A } extends { s: readonly [...infer HeadA extends Shape, infer X extends Dim] }
           ? { s: B } extends { s: readonly [...infer HeadB extends Shape, infer Y extends Dim] }
-            ? Kept<X, Y, Late> extends infer Keep
-              ? Keep extends 'x'
-                ? Broadcast<Op, HeadA, HeadB, Late, [X, ...Done]>
-                : Keep extends 'y'
-                  ? Broadcast<Op, HeadA, HeadB, Late, [Y, ...Done]>
-                  : Bad<`${Op}: cannot broadcast ${X} with ${Y}`>
-              : never
+            ? Kept<X, Y, Late> extends 'x'
+              ? Broadcast<Op, HeadA, HeadB, Late, [X, ...Done]>
+              : Kept<X, Y, Late> extends 'y'
+                ? Broadcast<Op, HeadA, HeadB, Late, [Y, ...Done]>
+                : Bad<`${Op}: cannot broadcast ${X} with ${Y}`>
             : Good<Shape>
           : Good<Shape>;
 

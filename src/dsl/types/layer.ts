@@ -2,7 +2,7 @@ import type { Dim, Shape } from '../../base/dim.ts';
 import type { Broadcast } from './broadcast.ts';
 import type { Indivisible } from './dimension.ts';
 import type { Alike, Compatible } from './identity.ts';
-import type { Bad, Good, PrintShape, Quiet, Ranked, ShapeOf } from './result.ts';
+import type { Bad, Both, Good, PrintShape, Quiet, Ranked, ShapeOf } from './result.ts';
 
 /** S with `New` in place of its last dim, for maps over the last axis */
 export type ReplaceLast<Op extends string, S extends Shape, New, Late> = { s: S } extends {
@@ -100,16 +100,16 @@ export type AttentionOther<What extends string, Q extends Shape, K extends Shape
 >;
 
 /** value [B, S, W] beside a key of the same length */
-export type AttentionValue<Q extends Shape, K extends Shape, V extends Shape, Late> =
-  AttentionOther<'value', Q, V, Late> extends Bad<infer Message>
-    ? Bad<Message>
-    : Ranked<
-        K | V,
-        Compatible<K[1], V[1], Late> extends true
-          ? Good<V>
-          : Bad<`attention: key and value lengths differ: ${K[1]} and ${V[1]}`>,
-        Late
-      >;
+export type AttentionValue<Q extends Shape, K extends Shape, V extends Shape, Late> = Both<
+  AttentionOther<'value', Q, V, Late>,
+  Ranked<
+    K | V,
+    Compatible<K[1], V[1], Late> extends true
+      ? Good<V>
+      : Bad<`attention: key and value lengths differ: ${K[1]} and ${V[1]}`>,
+    Late
+  >
+>;
 
 /** the width must be shared out evenly */
 export type AttentionHeads<Q extends Shape, H extends number, Late> = Ranked<
@@ -131,30 +131,23 @@ export type AttentionMask<K extends Shape, M extends Shape, Late> = Ranked<
 export type CrfEmissions<E extends Shape, Late> = NeedsThree<'crf: emissions', E, Late>;
 
 /** Its other operands, and what it gives. */
-interface CrfShapes<B extends Dim, T extends Dim, C extends Dim> {
-  tags: [B, T];
-  lengths: [B];
-  transitions: [C, C];
-  start: [C];
-  stop: [C];
+interface CrfShapes<E extends Shape> {
+  tags: [E[0], E[1]];
+  lengths: [E[0]];
+  transitions: [E[2], E[2]];
+  start: [E[2]];
+  stop: [E[2]];
 }
-export type CrfPart = keyof CrfShapes<Dim, Dim, Dim>;
-type CrfShape<What extends CrfPart, E extends Shape> = E extends readonly [
-  infer B extends Dim,
-  infer T extends Dim,
-  infer C extends Dim,
-]
-  ? CrfShapes<B, T, C>[What]
-  : Shape;
+export type CrfPart = keyof CrfShapes<Shape>;
 
 /** One operand beside emissions. */
 export type CrfOperand<What extends CrfPart, E extends Shape, S extends Shape, Late> = Ranked<
   E,
-  MustHave<`crf: ${What}`, CrfShape<What, E>, S, Late>,
+  MustHave<`crf: ${What}`, CrfShapes<E>[What], S, Late>,
   Late
 >;
 
 /** The shape of a result beside emissions. */
 export type CrfResult<What extends CrfPart, E extends Shape, Late> = ShapeOf<
-  Ranked<E, Good<CrfShape<What, E>>, Late>
+  Ranked<E, Good<CrfShapes<E>[What]>, Late>
 >;

@@ -8,7 +8,12 @@ interface Count<N, Names extends Shape> {
   readonly names: Names;
 }
 
-/** A number of elements, without the -1 of a shape: the literal factor, `number` where it cannot be told, and the named ones. */
+type ToDim<Text extends string> = Text extends `${infer N extends number}` ? N : Text;
+
+/**
+ * A number of elements, without the -1 of a shape: the literal factor, `number` where it cannot be told, and the named ones.
+ * `batch*time` is taken apart, other expressions are not.
+ */
 type Elements<S extends Shape, Late, N = 1, Names extends Shape = []> = S extends readonly [
   infer X extends Dim,
   ...infer Rest extends Shape,
@@ -20,41 +25,25 @@ type Elements<S extends Shape, Late, N = 1, Names extends Shape = []> = S extend
       : IsNumeric<X, Late> extends true
         ? Elements<Rest, Late, Times<N, X>, Names>
         : IsName<X, Late> extends true
-          ? FactorsOf<X> extends infer Factors
-            ? Factors extends Shape
-              ? Elements<[...Factors, ...Rest], Late, N, Names>
-              : Factors extends 'one'
-                ? Elements<Rest, Late, N, [...Names, X]>
-                : Count<number, Names>
-            : never
+          ? X extends `${string}${'+' | '-' | '/' | '('}${string}`
+            ? Count<number, Names>
+            : X extends `${infer Head}*${infer Tail}`
+              ? Elements<[ToDim<Head>, ToDim<Tail>, ...Rest], Late, N, Names>
+              : Elements<Rest, Late, N, [...Names, X]>
           : Elements<Rest, Late, N, [...Names, X]>
   : Count<N, Names>;
 
-/** `batch*time` taken apart; 'one' for a plain name, 'opaque' for other expressions */
-type FactorsOf<X> = X extends `${string}${'+' | '-' | '/' | '('}${string}`
-  ? 'opaque'
-  : X extends `${infer Head}*${infer Rest}`
-    ? [ToDim<Head>, ToDim<Rest>]
-    : 'one';
-type ToDim<Text extends string> = Text extends `${infer N extends number}` ? N : Text;
-
-/** List without one X, or false when X does not occur */
-type Without<List extends Shape, X, Late, Done extends Shape = []> = List extends readonly [
-  infer Head extends Dim,
-  ...infer Rest extends Shape,
-]
-  ? Same<Head, X, Late> extends true
-    ? [...Done, ...Rest]
-    : Without<Rest, X, Late, [...Done, Head]>
-  : false;
-
-/** List without all of `Names`, or false when one of them does not occur */
-type WithoutAll<List extends Shape, Names extends Shape, Late> = Names extends readonly [
-  infer Head extends Dim,
-  ...infer Rest extends Shape,
-]
-  ? Without<List, Head, Late> extends infer Left extends Shape
-    ? WithoutAll<Left, Rest, Late>
+/** List without all of `Names`, or false when one of them does not occur; `Passed` are dims that are not the first name. */
+type Without<
+  List extends Shape,
+  Names extends Shape,
+  Late,
+  Passed extends Shape = [],
+> = Names extends readonly [infer Name, ...infer RestNames extends Shape]
+  ? List extends readonly [infer Head extends Dim, ...infer Rest extends Shape]
+    ? Same<Head, Name, Late> extends true
+      ? Without<[...Passed, ...Rest], RestNames, Late>
+      : Without<Rest, Names, Late, [...Passed, Head]>
     : false
   : List;
 
@@ -88,7 +77,7 @@ type Compare<A extends Shape, B extends Shape, WholeA extends Shape, WholeB exte
     ? Elements<B, Late> extends Count<infer M, infer NamesB>
       ? number extends N | M
         ? Good<Fill<WholeB, Dim, Late>>
-        : WithoutAll<NamesA, NamesB, Late> extends infer Left extends Shape
+        : Without<NamesA, NamesB, Late> extends infer Left extends Shape
           ? HasHole<B, Late> extends true
             ? Fails<Over<N, M>> extends true
               ? CountsDiffer<WholeA, WholeB, Late>

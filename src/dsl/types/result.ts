@@ -41,11 +41,24 @@ export type Both<First, Second> = First extends Bad<unknown> ? First : Second;
 // ---- how messages print
 
 /** `[batch, time, 128]` */
-export type PrintShape<S> = S extends readonly [infer Head extends Dim, ...infer Rest]
-  ? PrintRest<Rest, `${Head}`>
-  : '[]';
-type PrintRest<S, Text extends string> = S extends readonly [infer Head extends Dim, ...infer Rest]
-  ? PrintRest<Rest, `${Text}, ${Head}`>
-  : `[${Text}]`;
+export type PrintShape<S> = `[${Join<S, ', '>}]`;
+export type Join<List, By extends string> = List extends readonly [infer Head extends Dim, ...infer Rest]
+  ? JoinRest<Rest, By, `${Head}`>
+  : '';
+type JoinRest<List, By extends string, Text extends string> = List extends readonly [
+  infer Head extends Dim,
+  ...infer Rest,
+]
+  ? JoinRest<Rest, By, `${Text}${By}${Head}`>
+  : Text;
 
 export type PrintDim<X> = readonly [X] extends readonly [infer D extends Dim] ? `${D}` : '?';
+
+/** The first element that occurs again, in lists within the list, too; never where none does. A 1 may. */
+export type Twice<List, Seen = never> = List extends readonly [infer Head, ...infer Rest]
+  ? Head extends readonly unknown[]
+    ? Twice<[...Head, ...Rest], Seen>
+    : Head extends Seen
+      ? Head
+      : Twice<Rest, Seen | Exclude<Head, '1'>>
+  : never;
