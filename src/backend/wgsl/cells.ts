@@ -91,10 +91,8 @@ export const keyIn = (cell: Cell, axes: readonly Axis[]): string =>
 const innermost = (cell: Cell, axes: readonly Axis[]): Walk | undefined =>
   axes
     .map((axis) => walkOf(cell, axis))
-    .reduce<Walk | undefined>(
-      (inner, walk) => (inner && inner.scope.depth > walk.scope.depth ? inner : walk),
-      undefined,
-    );
+    .sort((a, b) => a.scope.depth - b.scope.depth)
+    .at(-1);
 
 /** The outermost open block in which the indices along `axes` are known. */
 export const blockIn = (cell: Cell, axes: readonly Axis[]): Block =>
@@ -117,6 +115,9 @@ export function quadIndex(p: Printer, axis: Axis, quad: string): string {
   const { thread, threads } = layoutOf(p, axis);
   return plus(thread, times(quad, threads));
 }
+
+export const quadOf = (p: Printer, cell: Cell, axis: Axis): string =>
+  quadIndex(p, axis, walkOf(cell, axis).quad);
 
 /** The component of a vec4 that stands for the cell's element along `axis`. */
 export const componentIn = (cell: Cell, axis: Axis): string => componentOf(walkOf(cell, axis).lane);
@@ -195,7 +196,7 @@ export function forLanes(p: Printer, axis: Axis, cell: Cell, body: (cell: Cell) 
 
 /**
  * Writes `body` for every quad along the last of `axes` that a thread owns, and every element along the others, the first axis
- * outermost. Inside another walk, `around` is its cell.
+ * outermost. Inside another walk, `around` is its cell; of an axis that it has opened only the quad where it stands is walked.
  */
 export function forQuads(
   p: Printer,
@@ -204,11 +205,13 @@ export function forQuads(
   around = everything(p),
 ): void {
   const open = ([axis, ...inner]: readonly Axis[], cell: Cell): void => {
-    if (!axis) body(cell);
-    else if (inner.length === 0) openQuads(p, axis, cell, body);
-    else openQuads(p, axis, cell, (quad) => forLanes(p, axis, quad, (element) => open(inner, element)));
+    const enter = (quad: Cell): void =>
+      axis && inner.length > 0 ? forLanes(p, axis, quad, (element) => open(inner, element)) : body(quad);
+    if (!axis || cell.walks.has(axis)) enter(cell);
+    else openQuads(p, axis, cell, enter);
   };
-  const count = axes.reduce((product, axis) => product * layoutOf(p, axis).owned, around.count);
+  const fresh = axes.filter((axis) => !around.walks.has(axis));
+  const count = fresh.reduce((product, axis) => product * layoutOf(p, axis).owned, around.count);
   open(axes, { ...around, count });
 }
 
