@@ -1,6 +1,10 @@
 import { defined } from '../base/errors.ts';
 import { grouped } from '../base/own.ts';
-import type { Kernel, Loop, Region, Statement, Store, Term, Value, ValueOf, When } from './ir.ts';
+import type { Kernel, Loop, Region, Span, Statement, Store, Term, Value, ValueOf, When } from './ir.ts';
+
+/** The spans of an address. */
+export const spansOf = (terms: readonly Term[]): Span[] =>
+  terms.flatMap(({ index }) => (index.kind === 'span' ? [index] : []));
 
 /** The values that an address is computed from. */
 export const termValues = (terms: readonly Term[]): Value[] =>

@@ -1,5 +1,5 @@
 import { type Placement, placeAxes } from '../../kernel/checkPlacement.ts';
-import { dependenciesOf, type Flow, findInPlace, flowOf, operandsOf } from '../../kernel/flow.ts';
+import { dependenciesOf, type Flow, findInPlace, flowOf, operandsOf, spansOf } from '../../kernel/flow.ts';
 import type { Kernel, Region, Span, Statement, Store, Term, Value } from '../../kernel/ir.ts';
 
 export type Load = Value & { readonly op: 'load' };
@@ -11,6 +11,10 @@ export const isConstant = (value: Value, number: number): boolean =>
 /** Whether every element of a span's axis is inside it, as far as the text tells. */
 export const isWhole = ({ axis, start, limit }: Span): boolean =>
   isConstant(start, 0) && limit.op === 'constant' && limit.value >= axis.size;
+
+/** The spans along which neighbouring elements lie next to each other in memory. */
+export const unitSpans = (terms: readonly Term[]): Span[] =>
+  spansOf(terms.filter(({ stride }) => isConstant(stride, 1)));
 
 /** What the printer decides from the kernel alone. */
 export function analyse(kernel: Kernel) {

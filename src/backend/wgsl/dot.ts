@@ -1,5 +1,6 @@
+import { spansOf } from '../../kernel/flow.ts';
 import type { Axis, Value } from '../../kernel/ir.ts';
-import { type Dot, isConstant } from './analysis.ts';
+import { type Dot, unitSpans } from './analysis.ts';
 import {
   type Cell,
   componentIn,
@@ -9,6 +10,7 @@ import {
   forLanes,
   forQuads,
   quadIndex,
+  quadOf,
   type Walk,
   walkAt,
   walkOf,
@@ -40,27 +42,9 @@ import type { Block } from './writer.ts';
  * of it from the second-level cache, where 64 × 64 tiles would ask for 3.8 TB/s.
  */
 
-/** An operand in workgroup memory, [over][kept], as vec4 along `kept` where threads own quads. */
-interface Staged {
-  readonly array: string;
-  readonly value: Value;
-  readonly over: Axis;
-  readonly kept: Axis;
-  /** neighbours in memory are slices of the contraction, as far as the text tells */
-  readonly turned: boolean;
-  /** evaluated chunk by chunk from memory; else written whole by the threads that own its elements */
-  readonly streamed: boolean;
-  readonly lanes: 1 | 4;
-  /** of one slice, in elements of the array */
-  readonly pitch: number;
-}
-
 /** The axis along which the elements of a tile are neighbours in memory, as far as the text tells. */
 function unitAxis(value: Value): Axis | undefined {
-  if (value.op === 'load') {
-    const unit = value.terms.find(({ index, stride }) => index.kind === 'span' && isConstant(stride, 1));
-    return unit?.index.kind === 'span' ? unit.index.axis : undefined;
-  }
+  if (value.op === 'load') return unitSpans(value.terms)[0]?.axis;
   const args = value.op === 'elementwise' ? value.args : value.op === 'cast' ? [value.arg] : [];
   return args
     .filter(({ axes }) => axes.length > 0)
@@ -78,38 +62,42 @@ function sourceOf(
   return { source, named: (axis) => named(axis === value.to ? value.from : axis) };
 }
 
-/** Whether the threads that write a whole operand own quads of it, at the places where they are read. */
-function ownsQuads(p: Printer, value: Value, kept: Axis): boolean {
-  const { source, named } = sourceOf(p, value);
-  return source.axes.includes(named(kept)) && layoutOf(p, named(kept)).lanes === 4;
-}
-
-function planOperand(p: Printer, dot: Dot, side: 'left' | 'right', depth: number): Staged {
+/** An operand in workgroup memory, [over][kept], as vec4 along `kept` where threads own quads. `depth`: of a chunk of it. */
+function planOperand(p: Printer, dot: Dot, side: 'left' | 'right', depth: number) {
   const { over, [side]: value } = dot;
   const kept = side === 'left' ? dot.row : dot.column;
+  const { source, named } = sourceOf(p, value);
+  /** evaluated chunk by chunk from memory; else written whole by the threads that own its elements */
   const streamed = p.analysis.placement.streamable.has(value);
-  const lanes = layoutOf(p, kept).lanes === 4 && (streamed || ownsQuads(p, value, kept)) ? 4 : 1;
+  const isInQuads = (axis: Axis): boolean => layoutOf(p, axis).lanes === 4;
+  const ownsQuads = source.axes.includes(named(kept)) && isInQuads(named(kept));
+  const lanes: 1 | 4 = isInQuads(kept) && (streamed || ownsQuads) ? 4 : 1;
+  /** neighbours in memory are slices of the contraction, as far as the text tells */
   const turned = unitAxis(value) === over;
   const width = kept.size / lanes;
   // An odd pitch where threads write along the contraction, so that they hit different banks.
+  /** length of a slice, in elements of the array */
   const pitch = (!streamed || turned) && width % 2 === 0 ? width + 1 : width;
   const array = p.memory.claim(`${side}_tile`, 'f32', lanes, (streamed ? depth : over.size) * pitch);
-  return { array, value, over, kept, turned, streamed, lanes, pitch };
+  /** pieces in which a chunk is staged: numbers, vec4, or where it is turned, blocks of 4 × 4 */
+  const pieces = { along: width, across: lanes === 4 && turned ? depth / 4 : depth };
+  return { array, value, source, named, over, kept, turned, streamed, lanes, pitch, pieces };
 }
+type Staged = ReturnType<typeof planOperand>;
 
 const placeIn = ({ array, pitch }: Staged, slice: string, element: string): string =>
   `${array}[${plus(times(slice, pitch), element)}]`;
 
 /** Every thread writes its elements of an operand; a rename changes only the place that they are written to. */
 function stageWhole(p: Printer, staged: Staged): void {
-  const { source, named } = sourceOf(p, staged.value);
+  const { source, named } = staged;
   const [over, kept] = [named(staged.over), named(staged.kept)];
   forCells(p, source.axes, (cell) => {
     const text = textOf(p, source, cell, true).text;
     const slice = elementIn(p, cell, over);
     const place =
       staged.lanes === 4
-        ? `${placeIn(staged, slice, quadIndex(p, kept, walkOf(cell, kept).quad))}${componentIn(cell, kept)}`
+        ? `${placeIn(staged, slice, quadOf(p, cell, kept))}${componentIn(cell, kept)}`
         : placeIn(staged, slice, elementIn(p, cell, kept));
     p.writer.line(guarded(tails(p, source.axes, cell), `${place} = ${text};`));
   });
@@ -134,77 +122,66 @@ function forItems(p: Printer, count: number, busy: number, body: (item: string) 
   }
 }
 
-/** In how many pieces a chunk is staged: numbers, vec4, or where it is turned, blocks of 4 × 4. */
-const itemsOf = ({ kept, turned, lanes }: Staged, depth: number): number =>
-  (kept.size / lanes) * (lanes === 4 && turned ? depth / 4 : depth);
-
 /** All threads share out the elements of one chunk of an operand, along memory where that is known. */
-function stageChunk(p: Printer, staged: Staged, first: string, depth: number, busy: number): void {
-  const { over, kept, turned, lanes } = staged;
+function stageChunk(p: Printer, staged: Staged, first: string, busy: number): void {
+  const { over, kept, turned, lanes, pieces } = staged;
   const { writer } = p;
-  const width = kept.size / lanes;
-  const count = itemsOf(staged, depth);
-  const slices = count / width;
+  const count = pieces.along * pieces.across;
   forItems(p, count, busy, (item) => {
-    const inner = turned ? slices : width;
+    const inner = turned ? pieces.across : pieces.along;
     const remainder = `${item} % ${inner}`;
     const quotient = inner === count ? '0' : `${item} / ${inner}`;
     const [which, element] = turned ? [remainder, quotient] : [quotient, remainder];
-    const slice = writer.declare(`${over.name}_slice`);
-    const at = writer.declare(lanes === 4 ? `${kept.name}_vector` : kept.name);
-    writer.line(`let ${slice} = ${slices < depth ? `(${which}) * 4` : which};`);
-    writer.line(`let ${at} = ${element};`);
-    if (lanes === 4 && turned) stageTurned(p, staged, first, slice, at);
-    else stageStraight(p, staged, first, slice, at);
+    const inBlocks = lanes === 4 && turned;
+    const slice = writer.let(`${over.name}_slice`, inBlocks ? `(${which}) * 4` : which);
+    const at = writer.let(lanes === 4 ? `${kept.name}_vector` : kept.name, element);
+    const block = writer.innermost;
+    /** where the slice stands along the contracted axis */
+    const overAt = (): string => {
+      if (first === '0') return slice;
+      return writer.bind(`element ${over.order} ${slice}`, over.name, `${first} + ${slice}`, block);
+    };
+    (inBlocks ? stageTurned : stageStraight)(p, staged, slice, at, overAt);
   });
 }
 
 /** A cell that stands where the thread stages: nobody owns elements there. */
-const stagingCell = (outside: Block, walks: readonly (readonly [Axis, Walk])[]): Cell => ({
+const stagingCell = (outside: Block, ...walks: readonly (readonly [Axis, Walk])[]): Cell => ({
   walks: new Map(walks),
   outside,
   owned: false,
   count: 1,
 });
 
-/** Where slice `slice` of a chunk stands along the contracted axis. */
-const overAt =
-  (p: Printer, { over }: Staged, first: string, slice: string, block: Block) =>
-  (): string =>
-    first === '0'
-      ? slice
-      : p.writer.bind(`element ${over.order} ${slice}`, over.name, `${first} + ${slice}`, block);
-
 /** One slice of a row or column, or of four neighbouring ones. */
-function stageStraight(p: Printer, staged: Staged, first: string, slice: string, at: string): void {
+function stageStraight(p: Printer, staged: Staged, slice: string, at: string, overAt: () => string): void {
   const { value, over, kept, lanes } = staged;
   const block = p.writer.innermost;
-  const start = (): string =>
+  const keptAt = (): string =>
     lanes === 1 ? at : p.writer.bind(`first ${at}`, kept.name, `${at} * 4`, block);
-  const cell = stagingCell(block, [
-    [over, walkAt(slice, 1, { block, depth: 0 }, { first: overAt(p, staged, first, slice, block) })],
-    [kept, walkAt(at, lanes, { block, depth: 1 }, { first: start })],
-  ]);
+  const cell = stagingCell(
+    block,
+    [over, walkAt(slice, 1, { block, depth: 0 }, { first: overAt })],
+    [kept, walkAt(at, lanes, { block, depth: 1 }, { first: keptAt })],
+  );
   const text = lanes === 4 ? fourOf(p, value, cell, kept) : textOf(p, value, cell, true).text;
   p.writer.line(`${placeIn(staged, slice, at)} = ${text};`);
 }
 
 /** Four slices, which are neighbours in memory, of four rows or columns: read along memory, written across. */
-function stageTurned(p: Printer, staged: Staged, first: string, slice: string, at: string): void {
+function stageTurned(p: Printer, staged: Staged, slice: string, at: string, overAt: () => string): void {
   const { value, over, kept } = staged;
   const { writer } = p;
   const outside = writer.innermost;
   const rows = names(p, 'along', { count: 4, lanes: 4, unroll: p.options.unroll === true }, (row, block) => {
     const element = writer.bind(`row ${at} ${row}`, kept.name, plus(`${at} * 4`, row), block);
     // the first element of four slices is known outside of the row, its neighbours are met inside
-    const scopes = {
-      first: overAt(p, staged, first, slice, outside),
-      quadScope: { block: outside, depth: 0 },
-    };
-    const cell = stagingCell(outside, [
+    const scopes = { first: overAt, quadScope: { block: outside, depth: 0 } };
+    const cell = stagingCell(
+      outside,
       [kept, walkAt(element, 1, { block, depth: 1 })],
       [over, walkAt(slice, 4, { block: outside, depth: 2 }, scopes)],
-    ]);
+    );
     return fourOf(p, value, cell, over);
   });
   const turn = (lane: string): void => {
@@ -247,20 +224,16 @@ function chunkDepth(over: Axis, wanted: number): number {
 
 /** Where a contraction may stop because an operand is 0 from there on: the limit of its span, when its default is 0. */
 function usefulEnd(p: Printer, { left, right, over }: Dot): string | undefined {
-  for (const operand of [left, right]) {
-    const load =
-      operand.op === 'elementwise' && operand.fn === 'mul'
-        ? operand.args.find(({ op }) => op === 'load')
-        : operand;
-    if (load?.op !== 'load' || load.otherwise !== 0) continue;
-    for (const { index } of load.terms) {
-      if (index.kind !== 'span' || index.axis !== over) continue;
-      if (index.limit.op === 'constant' && index.start.op === 'constant') continue;
-      const [start, limit] = [textOf(p, index.start), textOf(p, index.limit).text];
-      return `min(${over.size}, ${start.text === '0' ? limit : `${limit} - ${wrap(start)}`})`;
-    }
-  }
-  return undefined;
+  const spans = [left, right].flatMap((operand) => {
+    const isProduct = operand.op === 'elementwise' && operand.fn === 'mul';
+    const load = isProduct ? operand.args.find(({ op }) => op === 'load') : operand;
+    return load?.op === 'load' && load.otherwise === 0 ? spansOf(load.terms) : [];
+  });
+  const isKnown = ({ op }: Value): boolean => op === 'constant';
+  const span = spans.find(({ axis, start, limit }) => axis === over && !(isKnown(start) && isKnown(limit)));
+  if (!span) return undefined;
+  const [start, limit] = [textOf(p, span.start), textOf(p, span.limit).text];
+  return `min(${over.size}, ${start.text === '0' ? limit : `${limit} - ${wrap(start)}`})`;
 }
 
 /** What a thread reads of a staged operand at one slice of the contraction: a vec4, or a number, per quad of its elements. */
@@ -272,18 +245,16 @@ function readStaged(p: Printer, staged: Staged, slice: string, quad: string): st
   return `vec4<f32>(${parts.join(', ')})`;
 }
 
-/** Steps `first` to `first + count` of the contraction, for both operands. */
-interface Chunk {
-  readonly left: Staged;
-  readonly right: Staged;
-  readonly first: string;
-  readonly count: number;
-}
-
-/** accumulator += left · right for the slices of a chunk. */
-function multiply(p: Printer, { row, column, axes }: Dot, target: string, chunk: Chunk): void {
+/** accumulator += left · right for the slices `first` to `first + count` of the contraction. */
+function multiply(
+  p: Printer,
+  { row, column, axes }: Dot,
+  target: string,
+  [left, right]: readonly [Staged, Staged],
+  first: string,
+  count: number,
+): void {
   const { writer } = p;
-  const { left, right, first, count } = chunk;
   const [rows, columns] = [layoutOf(p, row), layoutOf(p, column)];
   const unroll = writtenOut(p, rows.owned * columns.owned);
   const read = (staged: Staged, counter: string, quad: string): string =>
@@ -324,27 +295,25 @@ export function printDot(p: Printer, dot: Dot): void {
   const { writer, memory } = p;
   const { over } = dot;
   const depth = chunkDepth(over, p.stage);
-  const threads = p.threads.x * p.threads.y;
-  const left = planOperand(p, dot, 'left', depth);
-  const right = planOperand(p, dot, 'right', depth);
-  const streamed = [left, right].filter((operand) => operand.streamed);
-  for (const operand of [left, right]) if (!operand.streamed) stageWhole(p, operand);
+  const operands = [planOperand(p, dot, 'left', depth), planOperand(p, dot, 'right', depth)] as const;
+  const streamed = operands.filter((operand) => operand.streamed);
+  for (const operand of operands) if (!operand.streamed) stageWhole(p, operand);
   const target = prepareTarget(p, dot);
   const chunk = (first: string, count: number): void => {
     let busy = 0;
     for (const operand of streamed) {
-      const items = itemsOf(operand, depth);
-      if (busy + items > threads) busy = 0;
-      stageChunk(p, operand, first, depth, busy);
-      busy = items < threads ? busy + items : 0;
+      const items = operand.pieces.along * operand.pieces.across;
+      if (busy + items > p.threads.x * p.threads.y) busy = 0;
+      stageChunk(p, operand, first, busy);
+      busy += items;
     }
     memory.barrier();
-    multiply(p, dot, target, { left, right, first, count });
+    multiply(p, dot, target, operands, first, count);
   };
   const end = usefulEnd(p, dot);
   if (streamed.length === 0 || depth === over.size) {
     chunk('0', over.size);
-    memory.reading(left.array, right.array);
+    memory.reading(...operands.map(({ array }) => array));
   } else {
     const stop = end === undefined ? over.size : writer.bind(`end ${dot.id}`, `${over.name}_end`, end);
     const head = (first: string): string => `var ${first} = 0; ${first} < ${stop}; ${first} += ${depth}`;

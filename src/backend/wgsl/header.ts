@@ -1,3 +1,4 @@
+import { spansOf } from '../../kernel/flow.ts';
 import type { Buffer, Span, Term, Value } from '../../kernel/ir.ts';
 import { bindingOf, layoutOf, type Printer, typeOf } from './printer.ts';
 
@@ -47,8 +48,7 @@ function addressText(terms: readonly Term[], depth = 0): string {
 
 /** Up to where the axes of an address go. */
 const limitsText = (terms: readonly Term[]): string =>
-  terms
-    .flatMap(({ index }) => (index.kind === 'span' ? [index] : []))
+  spansOf(terms)
     .map(({ axis, limit }) => `, ${axis.name} < ${termText(limit)}`)
     .join('');
 

@@ -1,5 +1,5 @@
 import type { Axis, Kernel, Store, Term, Value } from '../../kernel/ir.ts';
-import { type Analysis, isConstant, isWhole, type Load } from './analysis.ts';
+import { type Analysis, isWhole, type Load, unitSpans } from './analysis.ts';
 import type { WgslBinding } from './bindings.ts';
 import { limitError, type WgslLimits } from './options.ts';
 
@@ -83,9 +83,7 @@ function divisibility({ loops }: Analysis, parameters: readonly string[]): (valu
 
 /** The axis along which four neighbours, from a multiple of 4 on, are four aligned neighbours in memory. */
 function vectorAxis(terms: readonly Term[], divides: (value: Value) => boolean): Axis | undefined {
-  const [span, ...others] = terms.flatMap(({ index, stride }) =>
-    index.kind === 'span' && isConstant(stride, 1) ? [index] : [],
-  );
+  const [span, ...others] = unitSpans(terms);
   if (!span || others.length > 0 || !divides(span.start)) return undefined;
   if (!isWhole(span) && !divides(span.limit)) return undefined;
   const aligned = terms.every(({ index, stride }) => {

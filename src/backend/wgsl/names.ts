@@ -1,3 +1,4 @@
+import { spansOf } from '../../kernel/flow.ts';
 import type { ElementwiseName, Value } from '../../kernel/ir.ts';
 import { HELPER_NAMES } from './functions.ts';
 
@@ -74,16 +75,17 @@ const NOUNS: Record<ElementwiseName, string> = {
   shiftRight: 'shifted',
 };
 
+const NOUNS_OF_OPS: Partial<Record<Value['op'], string>> = {
+  induction: 'round',
+  random: 'word',
+  inside: 'inside',
+};
+
 /** What scalars are called that are the ends of a span. */
 export function spanNames(values: readonly Value[]): ReadonlyMap<Value, string> {
   const names = new Map<Value, string>();
   for (const value of values) {
-    const spans =
-      value.op === 'inside'
-        ? [value.span]
-        : value.op === 'load'
-          ? value.terms.flatMap(({ index }) => (index.kind === 'span' ? [index] : []))
-          : [];
+    const spans = value.op === 'inside' ? [value.span] : value.op === 'load' ? spansOf(value.terms) : [];
     for (const { axis, start, limit } of spans) {
       if (!names.has(start)) names.set(start, `${axis.name}_start`);
       if (!names.has(limit)) names.set(limit, `${axis.name}_limit`);
@@ -105,20 +107,14 @@ function nounOf(value: Value): string {
     case 'load':
       return `${value.buffer.name}_value`;
     case 'reduce':
-      return `${value.combine === 'sum' ? 'sum' : value.combine}_over_${value.over.map(({ name }) => name).join('')}`;
+      return `${value.combine}_over_${value.over.map(({ name }) => name).join('')}`;
     case 'dot':
       return `dot_over_${value.over.name}`;
     case 'rename':
       return `along_${value.to.name}`;
     case 'cast':
       return `as_${value.dtype}`;
-    case 'induction':
-      return 'round';
-    case 'random':
-      return 'word';
-    case 'inside':
-      return 'inside';
     default:
-      return 'value';
+      return NOUNS_OF_OPS[value.op] ?? 'value';
   }
 }
