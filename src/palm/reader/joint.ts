@@ -168,10 +168,7 @@ export function jointReaderOf(
     parse: (text) => parseSentence(text, spelling),
     notes: [
       ...notes,
-      ...Object.entries(parts).flatMap(([part, examples]) => [
-        ...unknownLabels(maps, part, examples),
-        ...truncated(part, examples, maximumLength),
-      ]),
+      ...Object.entries(parts).flatMap(([part, examples]) => notesOn(encoding, part, examples)),
     ],
     record: { kind: 'joint', vocabulary: tokens, intents, tags, scheme, maximumLength, ...spelling },
   };
@@ -194,6 +191,8 @@ export function jointReaderFrom(record: ComponentRecord): JointReader {
 }
 
 type Maps = Required<JointMaps>;
+/** What turns words and labels into ids. */
+type Encoding = Pick<JointReader, keyof Maps | keyof Spelling | 'maximumLength'>;
 
 function completeMaps(
   train: readonly JointExample[] | undefined,
@@ -250,55 +249,45 @@ function inScheme(
   return { parts: Object.fromEntries(converted), notes };
 }
 
-/** What the model does not see of a part. */
-function truncated(part: string, examples: readonly JointExample[], maximum: number): string[] {
-  const long = examples.filter(({ words }) => words.length > maximum).length;
-  if (long === 0) return [];
-  return [
-    `the model sees the first ${maximum} words only of ${long} of ${examples.length} sentences of ${part}`,
-  ];
+/** Labels of an example that training never shows, with what they are and those that it shows. */
+const strangersIn = ({ intents, tags }: Maps, example: JointExample) =>
+  [
+    { what: 'intent', labels: [example.intent], set: intents },
+    { what: 'tag', labels: example.tags, set: tags },
+  ].flatMap(({ what, labels, set: { ids, names } }) =>
+    labels.filter((label) => !ids.has(label)).map((label) => ({ what, label, names })),
+  );
+
+/** What a part has of labels that training never shows (none where there are no labels), and of words that the model does not see. */
+function notesOn(encoding: Encoding, part: string, examples: readonly JointExample[]): string[] {
+  const { maximumLength } = encoding;
+  const share = (count: number): string => `${count} of ${examples.length} sentences of ${part}`;
+  const strange = examples
+    .map((example) => strangersIn(encoding, example).flatMap(({ label }) => (label === '' ? [] : [label])))
+    .filter((labels) => labels.length > 0);
+  const names = [...new Set(strange.flat())].sort();
+  const long = examples.filter(({ words }) => words.length > maximumLength).length;
+  const unknown = `${share(strange.length)} have labels that training never shows, which count as errors: ${shorten(names)}`;
+  const cut = `the model sees the first ${maximumLength} words only of ${share(long)}`;
+  return [...(names.length === 0 ? [] : [unknown]), ...(long === 0 ? [] : [cut])];
 }
 
-/** What a part has of labels that training never shows. */
-function unknownLabels(maps: Maps, part: string, examples: readonly JointExample[]): string[] {
-  const strangers = ({ intent, tags }: JointExample): string[] => [
-    ...(intent === '' || maps.intents.ids.has(intent) ? [] : [intent]),
-    ...tags.filter((tag) => !maps.tags.ids.has(tag)),
-  ];
-  const found = examples.map(strangers).filter((labels) => labels.length > 0);
-  if (found.length === 0) return [];
-  const names = [...new Set(found.flat())].sort();
-  return [
-    `${found.length} of ${examples.length} sentences of ${part} have labels that training never shows, which count as errors: ${shorten(names)}`,
-  ];
-}
-
+/** @throws FROND-D006 for a label that training never shows */
 function checkLabels(maps: Maps, example: JointExample, part: string, index: number): void {
-  const kinds = [
-    ['intent', [example.intent], maps.intents],
-    ['tag', example.tags, maps.tags],
-  ] as const;
-  for (const [what, labels, { ids, names }] of kinds) {
-    const unknown = labels.find((label) => !ids.has(label));
-    if (unknown === undefined) continue;
-    throw new FrondError('FROND-D006', `unknown ${what} ${unknown}`, {
-      place: { file: example.file ?? part, line: example.line ?? index + 1 },
-      hint: `known are: ${shorten(names)}`,
-    });
-  }
+  const [stranger] = strangersIn(maps, example);
+  if (stranger === undefined) return;
+  throw new FrondError('FROND-D006', `unknown ${stranger.what} ${stranger.label}`, {
+    place: { file: example.file ?? part, line: example.line ?? index + 1 },
+    hint: `known are: ${shorten(stranger.names)}`,
+  });
 }
 
 const shorten = (names: readonly string[]): string =>
   names.length > 12 ? `${names.slice(0, 12).join(', ')}, … (${names.length})` : names.join(', ');
 
-interface Encoding extends Maps, Spelling {
-  readonly maximumLength: number;
-}
-
 const examplesKind = is.listOf(is.anything, 'examples');
-const sizeKind = is.kind('the size of the batch: { batch, time }', (value) =>
-  [(value as BatchSize | null)?.batch, (value as BatchSize | null)?.time].every(is.count.holds),
-);
+const batchSize = { batch: is.count, time: is.count };
+const sizeKind = is.withFields('the size of the batch: { batch, time }', batchSize);
 
 /** Tensors of `jointSpecs`. An unlabelled example, as `parse` gives, has intent '' and therefore weight 0. */
 function packJoint(maps: Encoding, examples: readonly JointExample[], size: BatchSize): Batch<JointSpecs> {

@@ -6,12 +6,11 @@ import { checkSettings } from '../settings.ts';
 import { checkWord, splitWords, tooLong, type Word } from '../words.ts';
 import { type ReadText, readLines } from './text.ts';
 
+const paths = { words: is.text, tags: is.text, intents: is.text };
 /** Paths of the three parallel files of one part: words, tags and intents, one sentence per line. */
-export interface JointFiles {
-  readonly words: string;
-  readonly tags: string;
-  readonly intents: string;
-}
+export type JointFiles = is.OptionsOf<typeof paths>;
+/** What says where the three files are. */
+export const filesKind: is.Kind<JointFiles> = is.withFields('the paths of words, tags and intents', paths);
 
 /** One labelled sentence. Words and tags have the same length, at least 1. */
 export interface JointExample {
@@ -29,12 +28,6 @@ export function jointFiles(folder: string): JointFiles {
   return { words: `${folder}/seq.in`, tags: `${folder}/seq.out`, intents: `${folder}/label` };
 }
 
-/** What says where the three files are. */
-export const filesKind = is.kind<JointFiles>('the paths of words, tags and intents', (value) =>
-  ['words', 'tags', 'intents'].every((what) =>
-    is.text.holds(new Map(Object.entries(Object(value))).get(what)),
-  ),
-);
 export const readTextKind: is.Kind<ReadText> = {
   ...is.typed(is.callable),
   what: 'a function, such as (path) => readFile(path)',
@@ -62,11 +55,10 @@ export async function readJoint(
   const linesOf = (what: keyof JointFiles): Promise<readonly string[]> =>
     readLines(files[what], readText, hintFor(files[what], what));
   const [words, tags, intents] = await Promise.all([linesOf('words'), linesOf('tags'), linesOf('intents')]);
-  const lines = { words, tags, intents };
-  checkLineCounts(files, lines);
-  return lines.words.map((line, i) => {
-    checkLength(files.words, i + 1, splitWords(line), maximumLength);
-    return parseExample(files, i + 1, line, lines.tags[i] ?? '', lines.intents[i] ?? '');
+  checkLineCounts(files, { words, tags, intents });
+  return words.map((line, i) => {
+    const texts = { words: line, tags: tags[i] ?? '', intents: intents[i] ?? '' };
+    return parseExample(files, i + 1, texts, maximumLength);
   });
 }
 
@@ -76,14 +68,10 @@ const hintFor = (file: string, what: keyof JointFiles): string =>
     ? 'a part has three files: seq.in (words), seq.out (tags) and label (intents)'
     : `the ${what} of a part are read from it: check its path among the files of the part`;
 
-function checkLength(file: string, line: number, words: readonly Word[], maximum: number): void {
-  if (words.length <= maximum) return;
-  throw tooLong('a sentence', words.length, maximum, { file, line, column: words[maximum]?.column });
-}
-
-type Lines = { readonly [K in keyof JointFiles]: readonly string[] };
-
-function checkLineCounts(files: JointFiles, lines: Lines): void {
+function checkLineCounts(
+  files: JointFiles,
+  lines: Readonly<Record<keyof JointFiles, readonly string[]>>,
+): void {
   const counts = [lines.words.length, lines.tags.length, lines.intents.length];
   const shortest = Math.min(...counts);
   if (counts.every((count) => count === shortest)) return;
@@ -95,61 +83,44 @@ function checkLineCounts(files: JointFiles, lines: Lines): void {
   );
 }
 
-function parseExample(
-  files: JointFiles,
-  line: number,
-  wordLine: string,
-  tagLine: string,
-  intentLine: string,
-): JointExample {
-  const words = splitWords(wordLine);
-  const tags = splitWords(tagLine);
-  const intent = intentLine.trim();
-  if (words.length === 0) throw blank(files.words, line, 'words');
-  if (tags.length === 0) throw blank(files.tags, line, 'tags');
-  checkIntent(files.intents, line, intentLine, intent);
-  checkRagged(files, line, words, tags);
-  for (const { text, column } of tags) {
-    if (readTag(text) !== undefined) continue;
-    throw new FrondError('FROND-D005', `${show(text)} is not a tag`, {
-      place: { file: files.tags, line, column },
-      hint: TAG_FORM,
+function parseExample(files: JointFiles, line: number, texts: JointFiles, maximum: number): JointExample {
+  const [words, tags] = [splitWords(texts.words), splitWords(texts.tags)];
+  const intent = texts.intents.trim();
+  const at = (what: keyof JointFiles, column = 1): SourcePlace => ({ file: files[what], line, column });
+  if (words.length > maximum)
+    throw tooLong('a sentence', words.length, maximum, at('words', words[maximum]?.column));
+  const blank = (['words', 'tags', 'intents'] as const).find((what) => texts[what].trim() === '');
+  if (blank !== undefined) {
+    const what = blank === 'intents' ? 'intent' : blank;
+    throw new FrondError('FROND-D009', `line ${line} has no ${what}`, {
+      place: at(blank),
+      hint: 'take the line out of all three files, or fill it',
     });
   }
-  const textOf = ({ text }: Word): string => text;
-  return { words: words.map(textOf), tags: tags.map(textOf), intent, file: files.words, line };
-}
-
-const blank = (file: string, line: number, what: string): FrondError =>
-  new FrondError('FROND-D009', `line ${line} has no ${what}`, {
-    place: { file, line, column: 1 },
-    hint: 'take the line out of all three files, or fill it',
-  });
-
-function checkIntent(file: string, line: number, whole: string, intent: string): void {
-  if (intent === '') throw blank(file, line, 'intent');
   const space = intent.search(/\s/);
-  if (space < 0) return;
-  throw new FrondError('FROND-D010', `${show(intent)} is not one intent`, {
-    place: { file, line, column: whole.indexOf(intent) + space + 1 },
-    hint: 'an intent is one word; is this the file of the sentences?',
-  });
+  if (space >= 0) {
+    throw new FrondError('FROND-D010', `${show(intent)} is not one intent`, {
+      place: at('intents', texts.intents.indexOf(intent) + space + 1),
+      hint: 'an intent is one word; is this the file of the sentences?',
+    });
+  }
+  if (words.length !== tags.length) {
+    // points at the first word or tag without a partner
+    const [alone] = words.slice(tags.length);
+    const place = alone ? at('words', alone.column) : at('tags', tags[words.length]?.column);
+    throw new FrondError('FROND-D004', `${words.length} words have ${tags.length} tags`, {
+      place,
+      hint: `line ${line} of ${files.words} and of ${files.tags} must have the same number of entries`,
+    });
+  }
+  const odd = tags.find(({ text }) => readTag(text) === undefined);
+  if (odd !== undefined) throw notTag(odd.text, '', at('tags', odd.column));
+  const textsOf = (entries: readonly Word[]): string[] => entries.map(({ text }) => text);
+  return { words: textsOf(words), tags: textsOf(tags), intent, file: files.words, line };
 }
 
-function checkRagged(files: JointFiles, line: number, words: readonly Word[], tags: readonly Word[]): void {
-  if (words.length === tags.length) return;
-  // points at the first word or tag without a partner
-  const shared = Math.min(words.length, tags.length);
-  const [file, alone] =
-    words.length > tags.length ? [files.words, words[shared]] : [files.tags, tags[shared]];
-  throw new FrondError('FROND-D004', `${words.length} words have ${tags.length} tags`, {
-    place: { file, line, column: alone?.column },
-    hint: `line ${line} of ${files.words} and of ${files.tags} must have the same number of entries`,
-  });
-}
-
-const texts = (value: unknown): boolean =>
-  Array.isArray(value) && value.every((element) => typeof element === 'string');
+const notTag = (text: string, where: string, place: SourcePlace | undefined): FrondError =>
+  new FrondError('FROND-D005', `${where}${show(text)} is not a tag`, { place, hint: TAG_FORM });
 
 const malformed = (where: string, what: string): FrondError =>
   new FrondError('FROND-D020', `${where}: ${what}`, {
@@ -158,14 +129,8 @@ const malformed = (where: string, what: string): FrondError =>
 
 /** The words of an example that a program made. @throws FROND-D020 where they are no list of texts */
 export function wordsOf(example: JointExample): readonly string[] {
-  if (texts(example?.words)) return example.words;
+  if (is.names.holds(example?.words)) return example.words;
   throw malformed('an example', 'words is no list of texts');
-}
-
-/** Where an example was read; `example 3 of train` where it was made in memory. */
-interface Position {
-  readonly where: string;
-  readonly place: SourcePlace | undefined;
 }
 
 /**
@@ -178,31 +143,23 @@ export function checkExamples(part: string, examples: readonly JointExample[], m
   if (!Array.isArray(examples)) throw malformed(`part ${part}`, 'it is no list of examples');
   examples.forEach((example: JointExample, i) => {
     const where = `example ${i} of ${part}`;
-    const place = example?.file === undefined ? undefined : { file: example.file, line: example.line };
-    if (!texts(example?.words) || example.words.length === 0) {
+    const { words, tags, intent, file, line }: Partial<JointExample> = Object(example);
+    const place = file === undefined ? undefined : { file, line };
+    if (!is.names.holds(words) || words.length === 0)
       throw malformed(where, 'words is no list of texts, at least one');
+    for (const word of words) checkWord(word, where, place);
+    if (!is.names.holds(tags)) throw malformed(where, 'tags is no list of texts');
+    if (!is.text.holds(intent)) throw malformed(where, 'intent is no text');
+    const labelled = part === 'train' || intent !== '' || tags.length > 0;
+    if (labelled && tags.length !== words.length) {
+      throw new FrondError('FROND-D004', `${where}: ${words.length} words have ${tags.length} tags`, {
+        place,
+        hint: 'give each word its tag',
+      });
     }
-    for (const word of example.words) checkWord(word, where, place);
-    checkLabelled(example, part, { where, place });
-    if (example.words.length > maximum) throw tooLong(where, example.words.length, maximum, place);
+    const odd = tags.find((tag) => readTag(tag) === undefined);
+    if (odd !== undefined) throw notTag(odd, `${where}: `, place);
+    if (part === 'train' && intent === '') throw malformed(where, 'intent is empty');
+    if (words.length > maximum) throw tooLong(where, words.length, maximum, place);
   });
-}
-
-function checkLabelled({ words, tags, intent }: JointExample, part: string, at: Position): void {
-  const { where, place } = at;
-  if (!texts(tags)) throw malformed(where, 'tags is no list of texts');
-  if (typeof intent !== 'string') throw malformed(where, 'intent is no text');
-  const bare = intent === '' && tags.length === 0;
-  if (bare && part !== 'train') return;
-  if (tags.length !== words.length) {
-    throw new FrondError('FROND-D004', `${where}: ${words.length} words have ${tags.length} tags`, {
-      place,
-      hint: 'give each word its tag',
-    });
-  }
-  const odd = tags.find((tag) => readTag(tag) === undefined);
-  if (odd !== undefined) {
-    throw new FrondError('FROND-D005', `${where}: ${show(odd)} is not a tag`, { place, hint: TAG_FORM });
-  }
-  if (intent === '' && part === 'train') throw malformed(where, 'intent is empty');
 }
