@@ -17,18 +17,16 @@ type PrintSizes<S> = S extends readonly [infer Head, ...infer Rest]
   : '';
 type PrintSize<X> = number extends X ? 'any' : X extends string | number ? `${X}` : '?';
 
-/** true where every needed size is the given one; `number` on either side is any size */
-type SameShape<Needed, Given> = Needed extends readonly [infer N, ...infer Ns]
-  ? Given extends readonly [infer G, ...infer Gs]
-    ? SameSize<N, G> extends true
-      ? SameShape<Ns, Gs>
-      : false
-    : IsWide<Given>
-  : Needed extends readonly []
-    ? Given extends readonly []
-      ? true
-      : IsWide<Given>
-    : true;
+/** true where every needed size is the given one; `number` on either side is any size, of a length any number of them */
+type SameShape<Needed extends readonly unknown[], Given extends readonly unknown[]> = number extends
+  | Needed['length']
+  | Given['length']
+  ? true
+  : Needed['length'] extends Given['length']
+    ? false extends { [I in keyof Needed]: SameSize<Needed[I], Given[I & keyof Given]> }[number]
+      ? false
+      : true
+    : false;
 type SameSize<N, G> = number extends N | G
   ? true
   : string extends N | G
@@ -36,8 +34,6 @@ type SameSize<N, G> = number extends N | G
     : [N, G] extends [G, N]
       ? true
       : false;
-type IsWide<S> = S extends readonly unknown[] ? (number extends S['length'] ? true : false) : false;
-
 type SameType<N, G> = [N] extends [G] ? true : [G] extends [N] ? true : false;
 
 type Problem<Needs extends Specs, Gives extends Specs, Needer extends string, Giver extends string> = {

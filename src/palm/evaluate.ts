@@ -1,25 +1,14 @@
 import { defined, FrondError } from '../base/errors.ts';
-import { own } from '../base/own.ts';
+import { feedsFor } from '../runtime/diagnose.ts';
 import type { Executable } from '../runtime/executable.ts';
-import type { Feeds, TensorValue } from '../runtime/feeds.ts';
+import type { TensorValue } from '../runtime/feeds.ts';
 import { lengthsOf, packBatch, planBatches } from './batches.ts';
-import type { Batch, Metrics, Reader } from './contract.ts';
+import type { Metrics, Reader } from './contract.ts';
 import { breather, type Listener } from './events.ts';
 import { resultName, type Task } from './graphs.ts';
 
 /** Predictions of every task for the same examples, in their order. */
 export type Predictions = Readonly<Record<string, readonly unknown[]>>;
-
-/** Keeps what the graph takes in; a reader may give more. */
-export function feedsOf(executable: Executable, batch: Batch): Feeds {
-  const names = executable.graph.inputs.map((id) => String(executable.graph.nodes[id]?.attributes.name));
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const value = own(batch, name);
-      return value === undefined ? [] : [[name, value] as const];
-    }),
-  );
-}
 
 function resultsOf(task: string, values: Readonly<Record<string, TensorValue>>): Record<string, TensorValue> {
   const prefix = resultName(task, '');
@@ -72,7 +61,7 @@ export async function predictAll<E>(
     options.signal?.throwIfAborted();
     const packed = rows.map((row) => defined(examples[row], 'example'));
     const batch = packBatch(reader, packed, { batch: batchSize, time });
-    const values = await executable.run(feedsOf(executable, batch));
+    const values = await executable.run(feedsFor(executable.graph, batch));
     for (const { name, head } of tasks) {
       const decoded = head.decode(resultsOf(name, values), batch);
       checkDecoded(head.name, decoded, rows.length);

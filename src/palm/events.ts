@@ -1,6 +1,17 @@
 import { platform } from '#platform';
 import type { Metrics } from './contract.ts';
 
+/** What one training step tells. */
+export interface StepResult {
+  /** weighted sum over tasks */
+  readonly loss: number;
+  /** by task */
+  readonly losses: Readonly<Record<string, number>>;
+  readonly rate: number;
+  /** before clipping */
+  readonly gradientNorm: number;
+}
+
 /** What long work tells as it goes; the library itself prints nothing. */
 export type TrainingEvent =
   | {
@@ -16,22 +27,15 @@ export type TrainingEvent =
       /** first step of this run: 0, or where it resumes */
       readonly from: number;
     }
-  | {
+  | ({
       readonly type: 'step';
       /** finished steps */
       readonly step: number;
       readonly steps: number;
       readonly epoch: number;
-      /** weighted sum over tasks */
-      readonly loss: number;
-      /** by task */
-      readonly losses: Readonly<Record<string, number>>;
-      readonly rate: number;
-      /** before clipping */
-      readonly gradientNorm: number;
       readonly stepsPerSecond: number;
       readonly secondsLeft: number;
-    }
+    } & StepResult)
   | {
       readonly type: 'evaluation';
       readonly part: string;

@@ -2,6 +2,7 @@ import { add, type GraphContext, graph, mul, type Tensor } from '../dsl/index.ts
 import type { Graph, TensorType } from '../ir/graph.ts';
 import { typeOfRef } from '../ir/names.ts';
 import { printType } from '../ir/print.ts';
+import { parametersOf } from '../runtime/parameters.ts';
 import type { Backbone, Head, Named, Specs } from './contract.ts';
 import { anySize, checkBuilt, checkLoss } from './contractCheck.ts';
 
@@ -119,9 +120,7 @@ const resultTypes = (graph: Graph, task: string): [string, TensorType][] =>
     .map(([name, ref]) => [name.slice(resultName(task, '').length), typeOfRef(graph, ref)]);
 
 const parameterTypes = (graph: Graph): [string, TensorType][] =>
-  Object.values(graph.nodes)
-    .filter(({ op }) => op === 'parameter')
-    .map(({ id, attributes }) => [String(attributes.name), typeOfRef(graph, id)]);
+  parametersOf(graph).map(({ name, node }) => [name, typeOfRef(graph, node.id)]);
 
 const fits = (own: TensorType, other: TensorType): boolean =>
   own.dtype === other.dtype &&

@@ -6,21 +6,15 @@ import { RANDOM_KEY } from '../dsl/index.ts';
 import type { Attribute, Graph } from '../ir/graph.ts';
 import { compile } from '../runtime/compile.ts';
 import { type Device, isDeviceLost } from '../runtime/device.ts';
-import { findNonFinite } from '../runtime/diagnose.ts';
+import { feedsFor, findNonFinite } from '../runtime/diagnose.ts';
 import type { Executable } from '../runtime/executable.ts';
 import type { Feeds } from '../runtime/feeds.ts';
 import { layoutParameters } from '../runtime/parameters.ts';
 import { ModelState } from '../runtime/state.ts';
 import { batchesPerEpoch, lengthsOf, type PlannedBatch, packBatch, planBatches } from './batches.ts';
 import type { Metrics, Reader } from './contract.ts';
-import {
-  feedsOf,
-  type JointMetrics,
-  measure,
-  type Predictions,
-  type PredictOptions,
-  predictAll,
-} from './evaluate.ts';
+import { type JointMetrics, measure, type Predictions, type PredictOptions, predictAll } from './evaluate.ts';
+import type { StepResult } from './events.ts';
 import type { Task } from './graphs.ts';
 import { HYPER, hyperOf, type Optimizer, registryWith } from './optimizer.ts';
 import { rateAt } from './schedule.ts';
@@ -53,22 +47,6 @@ export interface LearnerPlan extends Required<FitOptions> {
   readonly jointMetrics: JointMetrics | undefined;
   /** what else went into the step graph, by the names that its author knows: a resumed run is compared with it */
   readonly settings?: Readonly<Record<string, Attribute>>;
-}
-
-/** What one training step tells. */
-export interface StepResult {
-  readonly loss: number;
-  readonly losses: Readonly<Record<string, number>>;
-  readonly rate: number;
-  readonly gradientNorm: number;
-}
-
-/** How the submitted steps went. */
-export interface Collected {
-  /** of the steps that went well, in order */
-  readonly results: readonly StepResult[];
-  /** FROND-T010 where one did not; the steps behind it have changed nothing */
-  readonly failure: FrondError | undefined;
 }
 
 /** A model on a device while it learns: weights, optimizer state, and how far it is. Everything else is a function of the plan. */
@@ -139,7 +117,7 @@ export class Learner {
     const hyper = hyperOf(optimizer, rateAt(optimizer.rate, step, this.totalSteps), step, clipNorm);
     const random = Object.hasOwn(this.plan.step.nodes, RANDOM_KEY);
     return {
-      ...feedsOf(this.#stepper, batch),
+      ...feedsFor(this.plan.step, batch),
       [HYPER]: { dtype: 'f32', shape: [4], data: hyper },
       ...(random ? { [RANDOM_KEY]: { dtype: 'u32', shape: [2], data: Uint32Array.of(seed, step) } } : {}),
     };
@@ -163,19 +141,20 @@ export class Learner {
 
   /**
    * Waits for the steps that were submitted, and counts those that went well.
+   * @returns what they told, in order, and FROND-T010 where one did not go well: the steps behind it have changed nothing
    * @throws FROND-R012 where an id that the graph computes is out of range
    */
-  async collect(): Promise<Collected> {
+  async collect(): Promise<{ readonly results: readonly StepResult[]; readonly failure?: FrondError }> {
     const [noted] = await Promise.all([this.#noted(), this.#stepper.checkIndices()]);
     const broken = noted.findIndex((step) => step.broken);
     const results = (broken < 0 ? noted : noted.slice(0, broken)).map(({ result }) => result);
     const failed = noted[broken]?.result;
     const at = this.step + results.length;
-    const failure = failed === undefined ? undefined : await this.#diverged(at, failed);
+    const failure = failed && (await this.#diverged(at, failed));
     if (failed !== undefined) await this.#letUpdatesAct();
     this.step = at;
     this.#open = 0;
-    return { results, failure };
+    return failure === undefined ? { results } : { results, failure };
   }
 
   /** What the device noted of the open steps, the oldest first; `broken` by its own test. Waits for the device. */

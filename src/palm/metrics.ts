@@ -62,17 +62,20 @@ export function classScores(gold: readonly string[], predicted: readonly string[
   };
 }
 
+interface Counts {
+  /** chunks in the gold tags */
+  expected: number;
+  /** chunks in the predicted tags */
+  found: number;
+  /** chunks in both: same words, same type */
+  correct: number;
+}
+
 /** Fractions of 1; 0 where nothing was found or expected. */
-export interface Score {
+export interface Score extends Readonly<Counts> {
   readonly precision: number;
   readonly recall: number;
   readonly f1: number;
-  /** chunks in the gold tags */
-  readonly expected: number;
-  /** chunks in the predicted tags */
-  readonly found: number;
-  /** chunks in both: same words, same type */
-  readonly correct: number;
 }
 
 export interface TypeScore extends Score {
@@ -84,12 +87,6 @@ export interface EntityScores extends Score {
   readonly types: readonly TypeScore[];
   /** share of words with the right tag, whatever the scheme, `O` included: what PALM called F1; never the measure of a tagger */
   readonly tokenAccuracy: number;
-}
-
-interface Counts {
-  expected: number;
-  found: number;
-  correct: number;
 }
 
 function scoreOf({ expected, found, correct }: Counts): Score {
@@ -170,6 +167,9 @@ export interface JointScores {
 
 const sentences = is.listOf(is.withFields('labels', { intent: is.text, tags: is.names }), '{ intent, tags }');
 
+const intentsOf = (list: readonly JointLabels[]) => list.map(({ intent }) => intent);
+const tagsOf = (list: readonly JointLabels[]) => list.map(({ tags }) => tags);
+
 /** Scores of intent and slots together; see `classScores` and `entityScores`. */
 export function jointScores(gold: readonly JointLabels[], predicted: readonly JointLabels[]): JointScores {
   checkArguments('jointScores', { gold: sentences, predicted: sentences }, [gold, predicted]);
@@ -179,14 +179,8 @@ export function jointScores(gold: readonly JointLabels[], predicted: readonly Jo
     return guess?.intent === sentence.intent && sameTags(sentence.tags, guess.tags);
   });
   return {
-    intent: classScores(
-      gold.map(({ intent }) => intent),
-      predicted.map(({ intent }) => intent),
-    ),
-    slots: entityScores(
-      gold.map(({ tags }) => tags),
-      predicted.map(({ tags }) => tags),
-    ),
+    intent: classScores(intentsOf(gold), intentsOf(predicted)),
+    slots: entityScores(tagsOf(gold), tagsOf(predicted)),
     exactMatch: gold.length === 0 ? 0 : exact.length / gold.length,
   };
 }

@@ -1,36 +1,45 @@
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
+import * as is from '../base/kinds.ts';
 import { type Device, isDeviceLost } from '../runtime/device.ts';
 import { type Configuration, configurationOf } from './configuration.ts';
 import type { Metrics } from './contract.ts';
-import { breather, type Listener, type TrainingEvent } from './events.ts';
-import { Learner, type LearnerPlan, type StepResult } from './learner.ts';
+import { breather, type Listener, type StepResult, type TrainingEvent } from './events.ts';
+import { Learner, type LearnerPlan } from './learner.ts';
 import { type Survival, Survivor } from './survivor.ts';
 import { beginCopy, type HostCopy, type NamedValues } from './weights.ts';
 
-/** What is known after an epoch. */
-export interface EpochRecord {
-  readonly epoch: number;
-  readonly step: number;
+const numbers = is.objectOf(is.finite, 'numbers by task');
+const epoch = is.withFields('an epoch', {
+  epoch: is.natural,
+  step: is.natural,
   /** mean over the epoch's steps: in all, and by task */
-  readonly loss: number;
-  readonly losses: Readonly<Record<string, number>>;
-  readonly metrics?: Metrics;
-}
+  loss: is.finite,
+  losses: numbers,
+  metrics: is.optional(is.typed<Metrics>(is.object)),
+});
+/** What is known after an epoch. */
+export type EpochRecord = is.TypeOf<typeof epoch>;
 
 /** Sums over the steps of the epoch at hand; saved, so that a resumed run reports the same means. */
-export interface Sums extends Pick<StepResult, 'loss' | 'losses'> {
-  readonly count: number;
-}
-
+const sums = is.withFields('sums over an epoch', { count: is.natural, loss: is.finite, losses: numbers });
+export type Sums = is.TypeOf<typeof sums>;
 export const NO_STEPS: Sums = { count: 0, loss: 0, losses: {} };
 
+const best = is.withFields('a score with its step', { score: is.finite, step: is.natural });
+
+/** How far a run is: with the weights and moments, all that resuming takes. */
+export const progressForm = {
+  configuration: is.typed<Configuration>(is.object),
+  step: is.natural,
+  sums,
+  history: is.listOf(epoch, 'epochs'),
+  best: is.nullable(best),
+};
+export type Progress = is.OptionsOf<typeof progressForm>;
+
 /** Weights that did best so far. */
-export interface Best {
-  readonly score: number;
-  readonly step: number;
-  readonly weights: NamedValues;
-}
+export type Best = is.TypeOf<typeof best> & { readonly weights: NamedValues };
 
 /**
  * A plan on its way through the epochs, on a device that may be lost. The host has a copy of weights and optimizer state of some

@@ -1,36 +1,16 @@
-import * as is from '../base/kinds.ts';
 import type { ArenaName } from '../runtime/state.ts';
 import { loadLatest, saveCheckpoint } from '../store/checkpoint.ts';
-import { type Configuration, checkConfiguration } from './configuration.ts';
-import type { Metrics } from './contract.ts';
+import { checkConfiguration } from './configuration.ts';
 import type { Listener } from './events.ts';
 import { checkConstants, MODEL, modelOf, modelRecord, otherDevice } from './modelRecord.ts';
 import { checkSeal, fileOf, malformed, pathOf, readRecord, sealedFile } from './record.ts';
-import type { Run } from './run.ts';
+import { type Progress, progressForm, type Run } from './run.ts';
 import { matchArena, valuesFile, valuesOf, writeValues } from './weights.ts';
 
 export const WEIGHTS = 'weights.safetensors';
 export const BEST = 'best.safetensors';
 export const MOMENTS = 'moments.safetensors';
 export const PROGRESS = 'progress.json';
-
-const numbers = is.objectOf(is.finite, 'numbers by task');
-const epoch = is.withFields('an epoch', {
-  epoch: is.natural,
-  step: is.natural,
-  loss: is.finite,
-  losses: numbers,
-  metrics: is.optional(is.typed<Metrics>(is.object)),
-});
-const progressForm = {
-  configuration: is.typed<Configuration>(is.object),
-  step: is.natural,
-  sums: is.withFields('sums over an epoch', { count: is.natural, loss: is.finite, losses: numbers }),
-  history: is.listOf(epoch, 'epochs'),
-  best: is.nullable(is.withFields('a score with its step', { score: is.finite, step: is.natural })),
-};
-/** How far a run is: with the weights and moments, all that resuming takes. */
-type Progress = is.OptionsOf<typeof progressForm>;
 
 /** @returns the folder of the checkpoint */
 export async function saveRun(run: Run, folder: string, keep: number): Promise<string> {

@@ -4,6 +4,7 @@ import * as is from '../base/kinds.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph } from '../ir/graph.ts';
 import { differentiate } from '../passes/index.ts';
+import { parametersOf } from '../runtime/parameters.ts';
 import { HYPER, optimizerKind, registryWith } from './optimizer.ts';
 import { checkSettings } from './settings.ts';
 
@@ -47,9 +48,7 @@ function matches(pattern: string, name: string): boolean {
 /** @throws FROND-T002 for a setting out of range, and for a group without any parameter */
 function checkBackward(options: BackwardOptions, forward: Graph): void {
   checkSettings('buildBackward', options, backwardOptions);
-  const names = Object.values(forward.nodes)
-    .filter(({ op }) => op === 'parameter')
-    .map(({ attributes }) => String(attributes.name));
+  const names = parametersOf(forward).map(({ name }) => name);
   for (const group of options.groups ?? []) {
     checkSettings('a parameter group', group, parameterGroup);
     const { match } = group;
@@ -81,16 +80,12 @@ export function buildStep(
     });
   }
   const registry = registryWith(options.optimizer);
-  const weights = Object.values(forward.nodes)
-    .filter(({ op, attributes }) => op === 'parameter' && attributes.trainable !== false)
-    .map(({ attributes, types }) => {
-      const name = String(attributes.name);
-      const {
-        freeze,
-        rate = 1,
-        weightDecay,
-      } = options.groups?.find(({ match }) => matches(match, name)) ?? {};
-      const decays = (types[0]?.shape.length ?? 0) >= 2;
+  const weights = parametersOf(forward)
+    .filter(({ node }) => node.attributes.trainable !== false)
+    .map(({ name, node }) => {
+      const group = options.groups?.find(({ match }) => matches(match, name));
+      const { freeze, rate = 1, weightDecay } = group ?? {};
+      const decays = (node.types[0]?.shape.length ?? 0) >= 2;
       const decay = weightDecay ?? (decays ? (options.weightDecay ?? 0) : 0);
       return { name, frozen: freeze === true || rate === 0, rate, decay };
     })

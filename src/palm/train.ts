@@ -4,7 +4,7 @@ import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { isDeviceLost } from '../runtime/device.ts';
 import type { Metrics } from './contract.ts';
-import type { StepResult } from './learner.ts';
+import type { StepResult } from './events.ts';
 import { type EpochRecord, NO_STEPS, type Run, type Sums } from './run.ts';
 import { folderKind, listener } from './settings.ts';
 import { valuesOf, writeValues } from './weights.ts';

@@ -42,8 +42,8 @@ export async function findNonFinite(
 
 const isFloat = ({ dtype }: TensorType): boolean => isFloating(dtype);
 
-/** Without those that only updates read. */
-function feedsFor(graph: Graph, feeds: Feeds): Feeds {
+/** Those of `feeds` that a graph takes in. */
+export function feedsFor(graph: Graph, feeds: Feeds): Feeds {
   const names = new Set(inputsOf(graph).map(({ name }) => name));
   return Object.fromEntries(Object.entries(feeds).filter(([name]) => names.has(name)));
 }

@@ -1,4 +1,5 @@
-import type { Learner, StepResult } from '../../src/palm/learner.ts';
+import type { StepResult } from '../../src/palm/events.ts';
+import type { Learner } from '../../src/palm/learner.ts';
 
 /** One step, to its end. @throws FROND-T010 when loss or gradient is not finite */
 export async function trainStep(learner: Learner): Promise<StepResult> {
