@@ -1,7 +1,7 @@
 /** Functions of numbers as JavaScript: one expression per value, over names and literals. Bools are JavaScript's own. */
 import type { Precision } from '../../base/dtype.ts';
 import { threefryOver, type WordArithmetic } from '../../base/random.ts';
-import type { ElementwiseName, Value, ValueType } from '../../kernel/ir.ts';
+import type { ElementwiseName, Value, ValueOf, ValueType } from '../../kernel/ir.ts';
 import {
   type Arithmetic,
   type ArithmeticText,
@@ -61,29 +61,6 @@ export function literal(value: number, dtype: ValueType, precision: Precision): 
   return Object.is(wrapped, -0) ? '(-0)' : wrapped < 0 ? `(${wrapped})` : String(wrapped);
 }
 
-/** A row of the element-wise table over the texts of its arguments. */
-export function elementwiseText(
-  { fn, args, dtype }: Value & { readonly op: 'elementwise' },
-  texts: readonly string[],
-  precision: Precision,
-): string {
-  const [x = '', y = '', z = ''] = texts;
-  const argument = args.at(-1)?.dtype;
-  // 32 bits times 32 bits need 64
-  if (fn === 'mul' && argument !== 'f32') return rounded(`Math.imul(${x}, ${y})`, dtype, precision);
-  const text = functions[fn](x, y, z);
-  return dtype === 'f32' && exact.has(fn) ? text : rounded(text, dtype, precision);
-}
-
-/** Casts: floats to integers truncate and saturate (NaN gives 0), integers wrap, anything but 0 is true. */
-export function castText(x: string, from: ValueType, to: ValueType, precision: Precision): string {
-  if (from === 'bool') return `${x} ? 1 : 0`;
-  if (to === 'bool') return `${x} !== 0`;
-  if (from !== 'f32') return rounded(x, to, precision);
-  const [low, high] = to === 'i32' ? ['-2147483648', '2147483647'] : ['0', '4294967295'];
-  return rounded(`${x} !== ${x} ? 0 : Math.trunc(Math.min(Math.max(${x}, ${low}), ${high}))`, to, precision);
-}
-
 /** Where the text of an expression goes: what its operands are called, and the statements that it needs before it. */
 export interface ExpressionScope {
   readonly precision: Precision;
@@ -93,24 +70,31 @@ export interface ExpressionScope {
   readonly pairs: Map<string, readonly [string, string]>;
 }
 
-/** Values that are functions of numbers, one element from one element of each operand. */
-export type ComputedValue = Value & { readonly op: 'elementwise' | 'cast' | 'random' };
+/** The text of a value that is a function of numbers, one element from one element of each operand. */
+export function expressionOf(value: Value, scope: ExpressionScope): string | undefined {
+  const { precision, read } = scope;
+  if (value.op === 'random') return `${randomPair(value, scope)[value.word]} >>> 0`;
+  if (value.op === 'cast') return castText(read(value.arg), value.arg.dtype, value.dtype, precision);
+  if (value.op !== 'elementwise') return undefined;
+  const { fn, args, dtype } = value;
+  const [x = '', y = '', z = ''] = args.map(read);
+  // 32 bits times 32 bits need 64
+  const isLong = fn === 'mul' && args.at(-1)?.dtype !== 'f32';
+  const text = isLong ? `Math.imul(${x}, ${y})` : functions[fn](x, y, z);
+  return dtype === 'f32' && exact.has(fn) ? text : rounded(text, dtype, precision);
+}
 
-export function expressionOf(value: ComputedValue, scope: ExpressionScope): string {
-  const { precision } = scope;
-  if (value.op === 'elementwise') {
-    return elementwiseText(
-      value,
-      value.args.map((arg) => scope.read(arg)),
-      precision,
-    );
-  }
-  if (value.op === 'cast') return castText(scope.read(value.arg), value.arg.dtype, value.dtype, precision);
-  return `${randomPair(value, scope)[value.word]} >>> 0`;
+/** Casts: floats to integers truncate and saturate (NaN gives 0), integers wrap, anything but 0 is true. */
+function castText(x: string, from: ValueType, to: ValueType, precision: Precision): string {
+  if (from === 'bool') return `${x} ? 1 : 0`;
+  if (to === 'bool') return `${x} !== 0`;
+  if (from !== 'f32') return rounded(x, to, precision);
+  const [low, high] = to === 'i32' ? ['-2147483648', '2147483647'] : ['0', '4294967295'];
+  return rounded(`${x} !== ${x} ? 0 : Math.trunc(Math.min(Math.max(${x}, ${low}), ${high}))`, to, precision);
 }
 
 function randomPair(
-  { id, key0, key1, counter0, counter1 }: Value & { readonly op: 'random' },
+  { id, key0, key1, counter0, counter1 }: ValueOf<'random'>,
   { read, push, pairs }: ExpressionScope,
 ): readonly [string, string] {
   const [k0, k1, c0, c1] = [read(key0), read(key1), read(counter0), read(counter1)];

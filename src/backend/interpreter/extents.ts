@@ -9,13 +9,13 @@
  *   that one stands for them; a sum along a row adds it as often as the definition does. A contraction needs an operand
  *   that is zero there, since `dot` leaves such elements out.
  */
-import type { Flow } from '../../kernel/flow.ts';
+import { type Flow, operandsOf } from '../../kernel/flow.ts';
 import type { Axis, Kernel, Region, Span, Store, Term, Value } from '../../kernel/ir.ts';
+import { isVirtual } from './fusedLoops.ts';
 
-/** The extent of an axis follows from `spans` (the longest counts, and `extra` elements more), known in `region`. */
+/** The extent of an axis follows from `spans`: the longest counts, and `extra` elements more. */
 export interface ExtentRule {
   readonly axis: Axis;
-  readonly region: Region;
   readonly spans: readonly Span[];
   readonly extra: 0 | 1;
 }
@@ -23,6 +23,7 @@ export interface ExtentRule {
 interface Uses {
   readonly values: readonly Value[];
   readonly stores: readonly Store[];
+  readonly orderOf: Flow['orderOf'];
 }
 
 const spansOver = (terms: readonly Term[], axis: Axis): Span[] =>
@@ -34,28 +35,46 @@ function isKnownIn(value: Value, region: Region): boolean {
   return false;
 }
 
-const areKnownIn = (spans: readonly Span[], region: Region): boolean =>
-  spans.every(({ start, limit }) => isKnownIn(start, region) && isKnownIn(limit, region));
+/** Whether the ends of `spans` are scalars of `region` that are computed before anything walks along `axis`. */
+function areKnown(
+  spans: readonly Span[],
+  region: Region,
+  axis: Axis,
+  { values, stores, orderOf }: Uses,
+): boolean {
+  const isAlong = ({ axes }: Value): boolean => axes.includes(axis);
+  const walking = [
+    ...values.filter((value) => !isVirtual(value) && [value, ...operandsOf(value)].some(isAlong)),
+    ...stores.filter(({ value }) => isAlong(value)),
+  ];
+  const first = Math.min(...walking.map(orderOf));
+  return spans.every(({ start, limit }) =>
+    [start, limit].every((end) => {
+      if (end.op === 'constant' || end.op === 'parameter' || end.op === 'program') return true;
+      return end.op !== 'reduce' && isKnownIn(end, region) && orderOf(end) < first;
+    }),
+  );
+}
 
-function independentRule(axis: Axis, { body }: Kernel, { values, stores }: Uses): ExtentRule | undefined {
-  const isMixed = values.some(
+function independentRule(axis: Axis, { body }: Kernel, uses: Uses): ExtentRule | undefined {
+  const isMixed = uses.values.some(
     (value) =>
       (value.op === 'reduce' && value.over.includes(axis)) || (value.op === 'dot' && value.over === axis),
   );
-  const spans = stores
+  const spans = uses.stores
     .filter(({ value }) => value.axes.includes(axis))
     .map(({ terms }) => spansOver(terms, axis)[0]);
   const known = spans.filter((span) => span !== undefined);
-  if (isMixed || known.length === 0 || known.length < spans.length || !areKnownIn(known, body))
-    return undefined;
-  return { axis, region: body, spans: known, extra: 0 };
+  if (isMixed || known.length === 0 || known.length < spans.length) return undefined;
+  return areKnown(known, body, axis, uses) ? { axis, spans: known, extra: 0 } : undefined;
 }
 
 /** Whether `dot` leaves out what lies outside the span of this operand. */
 const isCut = (operand: Value, axis: Axis): boolean =>
   operand.op === 'load' && operand.otherwise === 0 && spansOver(operand.terms, axis).length > 0;
 
-function constantRule(axis: Axis, { values, stores }: Uses): ExtentRule | undefined {
+function constantRule(axis: Axis, uses: Uses): ExtentRule | undefined {
+  const { values, stores } = uses;
   const along = values.filter(
     (value) => value.axes.includes(axis) && value.op !== 'fill' && value.op !== 'constant',
   );
@@ -80,13 +99,14 @@ function constantRule(axis: Axis, { values, stores }: Uses): ExtentRule | undefi
     }),
     ...written.flatMap(({ terms }) => spansOver(terms, axis)),
   ];
-  return spans.length > 0 && areKnownIn(spans, region) ? { axis, region, spans, extra: 1 } : undefined;
+  return spans.length > 0 && areKnown(spans, region, axis, uses) ? { axis, spans, extra: 1 } : undefined;
 }
 
 /** Rules for the axes that have one. */
-export function extentRules(kernel: Kernel, { statements, values }: Flow): ExtentRule[] {
+export function extentRules(kernel: Kernel, { statements, values, orderOf }: Flow): ExtentRule[] {
   const uses = {
     values,
+    orderOf,
     stores: statements.flatMap(({ statement }) => (statement.kind === 'store' ? [statement] : [])),
   };
   const isRenamed = (axis: Axis): boolean =>

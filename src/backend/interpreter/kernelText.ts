@@ -5,16 +5,13 @@
 import type { Precision } from '../../base/dtype.ts';
 import { defined } from '../../base/errors.ts';
 import { type Flow, flowOf, operandsOf, termValues } from '../../kernel/flow.ts';
-import type { Axis, Buffer, Kernel, Loop, Region, Store, Value, ValueType } from '../../kernel/ir.ts';
+import type { Axis, Kernel, Loop, Region, Store, Value, ValueOf } from '../../kernel/ir.ts';
 import { addressOf } from './address.ts';
-import { carriedSums } from './definition.ts';
-import { type ComputedValue, type ExpressionScope, expressionOf, literal, rounded } from './expressions.ts';
-import { type ExtentRule, extentRules } from './extents.ts';
+import { expressionOf, rounded } from './expressions.ts';
+import { extentRules } from './extents.ts';
 import { type FusedLoop, isDirect, isVirtual, OpenLoops } from './fusedLoops.ts';
-import { type KernelScope, LoopText } from './loopText.ts';
-
-type DotValue = Value & { readonly op: 'dot' };
-type LoadValue = Value & { readonly op: 'load' };
+import { LoopText } from './loopText.ts';
+import { carriedOf, KernelNames } from './names.ts';
 
 /** A region in the making: its statements, and the loops that wait. */
 interface Place {
@@ -22,36 +19,21 @@ interface Place {
   readonly open: OpenLoops;
 }
 
-const arrayOf = (dtype: ValueType, precision: Precision): string => {
-  if (dtype === 'i32') return 'Int32Array';
-  if (dtype === 'u32') return 'Uint32Array';
-  if (dtype === 'bool') return 'Uint8Array';
-  return precision === 'f64' ? 'Float64Array' : 'Float32Array';
-};
-
-export class KernelText implements KernelScope {
-  readonly precision: Precision;
+export class KernelText extends KernelNames {
   /** loops that may turn out to be endless, by their number in the text */
   readonly loops: Loop[] = [];
-  readonly #kernel: Kernel;
   readonly #flow: Flow;
-  readonly #sums: ReadonlySet<Value>;
-  readonly #rules: readonly ExtentRule[];
-  readonly #tiles = new Map<Value, string>();
-  readonly #declared = new Map<string, string>();
   readonly #functions: string[] = [];
 
   constructor(kernel: Kernel, precision: Precision) {
-    this.#kernel = kernel;
-    this.precision = precision;
-    this.#flow = flowOf(kernel);
-    this.#sums = carriedSums(kernel);
-    this.#rules = extentRules(kernel, this.#flow);
+    const flow = flowOf(kernel);
+    super(kernel, precision, extentRules(kernel, flow));
+    this.#flow = flow;
   }
 
   /** The body of a function that gives the launch, a function of grid, scalars and buffers. */
   print(): string {
-    const { buffers, parameters, body } = this.#kernel;
+    const { buffers, parameters, body } = this.kernel;
     const program = this.#region(body, () => []);
     const bound = [
       ...buffers.map((buffer) => `${this.buffer(buffer)} = buffers[${JSON.stringify(buffer.name)}];`),
@@ -63,7 +45,7 @@ export class KernelText implements KernelScope {
     const grid = [3, 2, 1, 0].map((d) => `for (let p${d} = 0; p${d} < (grid[${d}] ?? 1); p${d}++)`);
     return [
       '"use strict";',
-      ...[...this.#declared].map(([name, value]) => `let ${name} = ${value};`),
+      ...this.declarations(),
       ...this.#functions,
       'function program(p0, p1, p2, p3) {',
       ...program,
@@ -76,82 +58,13 @@ export class KernelText implements KernelScope {
     ].join('\n');
   }
 
-  precisionOf(value: Value): Precision {
-    return this.#sums.has(value) ? 'f64' : this.precision;
-  }
-
-  scalar(value: Value): string {
-    if (value.op === 'constant' || value.op === 'fill')
-      return literal(value.value, value.dtype, this.precision);
-    if (value.op === 'program') return `p${value.dimension}`;
-    if (value.op === 'result') return this.scalar(carriedOf(value.loop, value.index));
-    return this.#declare(`s${value.id}`, '0');
-  }
-
-  tile(value: Value): string {
-    if (value.op === 'result') return this.tile(carriedOf(value.loop, value.index));
-    return defined(this.#tiles.get(value), `tile of value %${value.id}`);
-  }
-
-  own(value: Value): string {
-    const name = this.#tiles.get(value) ?? this.#allocate(value, this.precisionOf(value));
-    this.#tiles.set(value, name);
-    return name;
-  }
-
-  buffer(buffer: Buffer): string {
-    return this.#declare(`b${this.#kernel.buffers.indexOf(buffer)}`, 'undefined');
-  }
-
-  stored(buffer: Buffer, place: string, element: string): string {
-    const isHalf = buffer.dtype === 'f16' && this.precision === 'f32';
-    return `${this.buffer(buffer)}[${place}] = ${isHalf ? `roundHalf(${element})` : element};`;
-  }
-
-  extent(axis: Axis): string {
-    const isRuled = this.#rules.some((rule) => rule.axis === axis);
-    return isRuled ? this.#declare(`e${axis.order}`, `${axis.size}`) : `${axis.size}`;
-  }
-
-  totals({ id, axes }: Value): string {
-    return this.#declare(`d${id}`, `new Float64Array(${axes[0]?.size})`);
-  }
-
-  #declare(name: string, value: string): string {
-    this.#declared.set(name, value);
-    return name;
-  }
-
-  #allocate({ axes, dtype }: Value, precision: Precision): string {
-    const size = axes.reduce((product, axis) => product * axis.size, 1);
-    return this.#declare(`t${this.#declared.size}`, `new ${arrayOf(dtype, precision)}(${size})`);
-  }
-
   /** The statements of a region, and those that `end` puts behind them. */
   #region(region: Region, end: (place: Place) => readonly string[]): string[] {
     const lines: string[] = [];
     const place = { lines, open: new OpenLoops((loop) => lines.push(this.#fused(loop))) };
-    const rules = this.#rules.filter((rule) => rule.region === region);
-    const missing = new Map(
-      rules.map((rule) => [rule, new Set(endsOf(rule).filter((end) => end.region === region))]),
-    );
-    /** Sets the extents that have waited for `value`, or for nothing. */
-    const settle = (value?: Value): void => {
-      for (const [rule, ends] of missing) {
-        if (value) ends.delete(value);
-        if (ends.size > 0) continue;
-        missing.delete(rule);
-        place.open.need(endsOf(rule));
-        lines.push(this.#setExtent(rule));
-      }
-    };
-    lines.push(...rules.map(({ axis }) => `${this.extent(axis)} = ${axis.size};`));
-    settle();
     for (const statement of region.statements) {
       if (statement.kind === 'let') {
-        if (!this.#flow.live.has(statement.value)) continue;
-        this.#value(statement.value, place);
-        settle(statement.value);
+        if (this.#flow.live.has(statement.value)) this.#value(statement.value, place);
       } else if (statement.kind === 'store') {
         if (statement.value.axes.length > 0) place.open.take(statement);
         else this.#scalarStore(statement, place);
@@ -167,11 +80,6 @@ export class KernelText implements KernelScope {
     place.open.flush();
     lines.push(...end(place));
     return lines;
-  }
-
-  #setExtent({ axis, spans, extra }: ExtentRule): string {
-    const lengths = spans.map(({ start, limit }) => `${this.scalar(limit)} - ${this.scalar(start)}`);
-    return `${this.extent(axis)} = Math.min(${axis.size}, Math.max(0, ${lengths.join(', ')}) + ${extra});`;
   }
 
   #fused(loop: FusedLoop, isKept = (value: Value) => this.#isReadOutside(value, loop)): string {
@@ -199,7 +107,7 @@ export class KernelText implements KernelScope {
       lines.push(this.#dot(value, lines));
     } else if (value.op === 'rename') {
       open.need([value.arg]);
-      this.#tiles.set(value, this.#tileHere(value.arg, lines));
+      this.keep(value, this.#tileHere(value.arg, lines));
     } else if (value.op === 'reduce' || (value.axes.length > 0 && !isVirtual(value) && !isOfLoop(value))) {
       open.take(value);
     } else if (value.axes.length === 0) {
@@ -213,17 +121,15 @@ export class KernelText implements KernelScope {
   /** What computes a scalar where it stands; nothing where it is a literal, or loops and launches set it. */
   #scalarText(value: Value, lines: string[]): string | undefined {
     if (value.op === 'load') return `${this.buffer(value.buffer)}[${this.#scalarAddress(value)}]`;
-    if (value.op !== 'elementwise' && value.op !== 'cast' && value.op !== 'random') return undefined;
-    const scope: ExpressionScope = {
+    return expressionOf(value, {
       precision: this.precisionOf(value),
       read: (operand) => this.scalar(operand),
       push: (...more) => lines.push(...more),
       pairs: new Map(),
-    };
-    return expressionOf(value as ComputedValue, scope);
+    });
   }
 
-  #scalarAddress({ terms }: LoadValue | Store): string {
+  #scalarAddress({ terms }: ValueOf<'load'> | Store): string {
     return addressOf(terms, [], (value) => this.scalar(value)).base;
   }
 
@@ -238,7 +144,7 @@ export class KernelText implements KernelScope {
   #tileHere(value: Value, lines: string[]): string {
     if (!isVirtual(value)) return this.tile(value);
     if (value.op === 'fill') {
-      const name = this.#allocate(value, this.precision);
+      const name = this.allocate(value);
       lines.push(`${name}.fill(${this.scalar(value)});`);
       return name;
     }
@@ -254,7 +160,7 @@ export class KernelText implements KernelScope {
       const initial = defined(loop.initial[i], 'initial value');
       if (carried.axes.length === 0)
         lines.push(`${this.scalar(carried)} = ${this.#handed(initial, carried)};`);
-      else lines.push(this.#copy(initial, this.own(carried), lines));
+      else lines.push(this.#copy(initial, this.keep(carried), lines));
     });
     const body = this.#region(loop.body, (place) => this.#advance(loop, place.lines));
     lines.push(
@@ -275,7 +181,7 @@ export class KernelText implements KernelScope {
   /** A scalar that a loop carries on: a sum of another loop is rounded where this one does not add to it. */
   #handed(value: Value, carried: Value): string {
     const text = this.scalar(value);
-    const isRounded = this.#sums.has(value) && !this.#sums.has(carried);
+    const isRounded = this.sums.has(value) && !this.sums.has(carried);
     return isRounded ? rounded(text, value.dtype, this.precision) : text;
   }
 
@@ -295,11 +201,11 @@ export class KernelText implements KernelScope {
         return;
       }
       const to = this.tile(carried);
-      const isOwn = this.#sums.has(value) === this.#sums.has(carried) && this.#isComputedIn(loop.body, value);
+      const isOwn = this.sums.has(value) === this.sums.has(carried) && this.#isComputedIn(loop.body, value);
       let from = isOwn ? this.tile(value) : undefined;
       if (from === undefined || taken.has(from)) {
         if (!isVirtual(value) && this.tile(value) === to) return;
-        from = this.#allocate(value, this.precisionOf(carried));
+        from = this.allocate(value, this.precisionOf(carried));
         lines.push(this.#copy(value, from, lines));
       }
       taken.add(from);
@@ -314,16 +220,16 @@ export class KernelText implements KernelScope {
     return value.region === region && !isVirtual(value) && !isOfLoop(value);
   }
 
-  #dot(value: DotValue, lines: string[]): string {
+  #dot(value: ValueOf<'dot'>, lines: string[]): string {
     const { left, right, over, row, column, accumulator } = value;
     const factors = [this.#factor(left, row, over, lines), this.#factor(right, column, over, lines)];
     const number = accumulator?.op === 'fill' ? this.scalar(accumulator) : '0';
     const initial =
       accumulator && accumulator.op !== 'fill'
         ? `${this.#tileHere(accumulator, lines)}, ${column.size}, 1`
-        : `${this.#declare(`z${value.id}`, `new Float64Array([${number}])`)}, 0, 0`;
+        : `${this.declare(`z${value.id}`, `new Float64Array([${number}])`)}, 0, 0`;
     const extents = `${this.extent(row)}, ${this.extent(column)}`;
-    return `multiply(${factors.join(', ')}, ${extents}, ${this.own(value)}, ${column.size}, ${initial});`;
+    return `multiply(${factors.join(', ')}, ${extents}, ${this.keep(value)}, ${column.size}, ${initial});`;
   }
 
   /** An operand of a product: where its elements stand, and how many lie inside spans. */
@@ -341,10 +247,6 @@ export class KernelText implements KernelScope {
     return `{ data: ${tile}, offset: 0, ${strides}, count: ${free.size}, length: ${over.size}, isStable: false }`;
   }
 }
-
-const endsOf = ({ spans }: ExtentRule): Value[] => spans.flatMap(({ start, limit }) => [start, limit]);
-
-const carriedOf = (loop: Loop, index: number): Value => defined(loop.carried[index], 'carried value');
 
 /** Values that loops and programs set themselves. */
 const isOfLoop = ({ op }: Value): boolean => op === 'carried' || op === 'result' || op === 'induction';

@@ -3,38 +3,19 @@
  * the kernel's text come in as parameters of the same names: t tiles, s scalars, b buffers, e extents. Own names: x values of
  * elements, c common parts, a totals of reductions; i is the row, j the column.
  */
-import type { Precision } from '../../base/dtype.ts';
-import type { Axis, Buffer, Store, Term, Value } from '../../kernel/ir.ts';
+import type { Axis, Store, Term, Value, ValueOf } from '../../kernel/ir.ts';
 import { addressOf, product, sum } from './address.ts';
-import { type ComputedValue, type ExpressionScope, expressionOf, literal, rounded } from './expressions.ts';
+import { type ExpressionScope, expressionOf, literal, rounded } from './expressions.ts';
 import { type FusedLoop, isDirect } from './fusedLoops.ts';
-
-/** What the text of a kernel calls its parts. */
-export interface KernelScope {
-  readonly precision: Precision;
-  precisionOf(value: Value): Precision;
-  scalar(value: Value): string;
-  tile(value: Value): string;
-  /** a new tile for what a loop computes */
-  own(value: Value): string;
-  buffer(buffer: Buffer): string;
-  /** the statement that stores an element */
-  stored(buffer: Buffer, place: string, element: string): string;
-  /** how many elements along an axis count at the moment */
-  extent(axis: Axis): string;
-  /** doubles for a reduction over rows, one for each column */
-  totals(value: Value): string;
-}
-
-type ReduceValue = Value & { readonly op: 'reduce' };
+import type { KernelNames } from './names.ts';
 
 /** Where a statement stands: once per run, once per row, once per element. */
 type Level = 0 | 1 | 2;
 
 export class LoopText {
-  readonly #kernel: KernelScope;
+  readonly #kernel: KernelNames;
   readonly #axes: readonly Axis[];
-  readonly #parameters = new Set<string>();
+  readonly #parameters = new Map<string, string>();
   readonly #before: readonly string[][] = [[], [], []];
   readonly #rowEnd: string[] = [];
   readonly #end: string[] = [];
@@ -50,7 +31,7 @@ export class LoopText {
    * their spans, which is so where `interior` holds.
    */
   constructor(
-    kernel: KernelScope,
+    kernel: KernelNames,
     { axes, members }: FusedLoop,
     isKept: (value: Value) => boolean,
     isInterior: boolean,
@@ -80,10 +61,10 @@ export class LoopText {
     const loops = second
       ? [outer, ...row, inner, ...body, '}', ...this.#rowEnd, '}']
       : [inner, ...body, '}', ...this.#rowEnd];
-    const call = `${name}(${[...this.#parameters].join(', ')})`;
+    const header = `function ${name}(${[...this.#parameters.keys()].join(', ')}) {`;
     return {
-      call: `${call};`,
-      text: [`function ${call} {`, ...head, ...loops, ...this.#end, '}'].join('\n'),
+      call: `${name}(${[...this.#parameters.values()].join(', ')});`,
+      text: [header, ...head, ...loops, ...this.#end, '}'].join('\n'),
     };
   }
 
@@ -91,9 +72,9 @@ export class LoopText {
     this.#before[level]?.push(...lines);
   }
 
-  /** A name of the kernel's text. */
-  #use(name: string): string {
-    if (/^[a-z]\d/.test(name)) this.#parameters.add(name);
+  /** A name of the kernel's text, or one for what stands there. */
+  #use(name: string, outside = name): string {
+    if (/^[a-z]\d/.test(name)) this.#parameters.set(name, outside);
     return name;
   }
 
@@ -108,7 +89,9 @@ export class LoopText {
   }
 
   #extent(axis: Axis | undefined): string {
-    return axis ? this.#use(this.#kernel.extent(axis)) : '1';
+    if (!axis) return '1';
+    const extent = this.#kernel.extent(axis);
+    return extent === `${axis.size}` ? extent : this.#use(`e${axis.order}`, extent);
   }
 
   #isRow(axis: Axis | undefined): boolean {
@@ -179,7 +162,7 @@ export class LoopText {
     return { place, conditions: [`j < ${isInRow ? this.#name(1, `${isInRow} ? ${width} : 0`) : width}`] };
   }
 
-  #load({ buffer, terms, otherwise, dtype }: Value & { readonly op: 'load' }): string {
+  #load({ buffer, terms, otherwise, dtype }: ValueOf<'load'>): string {
     const { place, conditions } = this.#address(terms);
     const element = `${this.#use(this.#kernel.buffer(buffer))}[(${place}) | 0]`;
     const other = literal(otherwise, dtype, this.#kernel.precision);
@@ -189,20 +172,13 @@ export class LoopText {
   /** A value of the loop's own axes; where others read it too, its elements are kept in a tile. */
   #compute(value: Value, isKept: boolean): void {
     const name = `x${value.id}`;
-    const precision = this.#kernel.precisionOf(value);
-    const text = value.op === 'load' ? this.#load(value) : this.#expression(value, precision);
+    const scope = { ...this.#scope, precision: this.#kernel.precisionOf(value) };
+    const text = value.op === 'load' ? this.#load(value) : (expressionOf(value, scope) ?? this.#read(value));
     this.#push(2, `const ${name} = ${text};`);
     this.#values.set(value, name);
     if (!isKept) return;
-    const element = `${this.#use(this.#kernel.own(value))}[${this.#place(this.#axes)}]`;
+    const element = `${this.#use(this.#kernel.keep(value))}[${this.#place(this.#axes)}]`;
     this.#push(2, `${element} = ${value.dtype === 'bool' ? `${name} ? 1 : 0` : name};`);
-  }
-
-  #expression(value: Value, precision: Precision): string {
-    const isComputed = value.op === 'elementwise' || value.op === 'cast' || value.op === 'random';
-    return isComputed
-      ? expressionOf(value as ComputedValue, { ...this.#scope, precision })
-      : this.#read(value);
   }
 
   #store({ buffer, terms, value }: Store): void {
@@ -214,13 +190,14 @@ export class LoopText {
   }
 
   /** A sum, maximum or place of the maximum of a value of the loop, in doubles and in the definition's order. */
-  #reduce(value: ReduceValue): void {
+  #reduce(value: ValueOf<'reduce'>): void {
     const { id, over, combine, arg } = value;
     const start = combine === 'sum' ? '0' : '-Infinity';
     const x = this.#read(arg);
     if (this.#axes.length === 2 && over.length === 1 && this.#isRow(over[0])) {
-      const tile = this.#use(this.#kernel.own(value));
-      const totals = this.#use(this.#kernel.totals(value));
+      const tile = this.#use(this.#kernel.keep(value));
+      const size = value.axes[0]?.size;
+      const totals = this.#use(this.#kernel.declare(`d${id}`, `new Float64Array(${size})`));
       this.#push(0, `${totals}.fill(${start});`, ...(combine === 'argmax' ? [`${tile}.fill(0);`] : []));
       this.#push(2, this.#combined(value, `${totals}[j]`, x, `${tile}[j]`, 'i'));
       if (combine !== 'argmax') this.#end.push(`${tile}.set(${totals});`);
@@ -239,14 +216,14 @@ export class LoopText {
       this.#rowEnd.push(`if (l${id} !== 0) ${rest}`);
     }
     const result = combine === 'argmax' ? place : total;
-    if (byRow) this.#rowEnd.push(`${this.#use(this.#kernel.own(value))}[i] = ${result};`);
+    if (byRow) this.#rowEnd.push(`${this.#use(this.#kernel.keep(value))}[i] = ${result};`);
     else {
       const text = rounded(result, value.dtype, this.#kernel.precision);
       this.#end.push(`${this.#kernel.scalar(value)} = ${text};`);
     }
   }
 
-  #combined({ combine }: ReduceValue, total: string, x: string, place: string, index: string): string {
+  #combined({ combine }: ValueOf<'reduce'>, total: string, x: string, place: string, index: string): string {
     if (combine === 'sum') return `${total} += ${x};`;
     if (combine === 'max') return `${total} = Math.max(${total}, ${x});`;
     // NaN is larger than all numbers
