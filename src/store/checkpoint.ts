@@ -1,9 +1,9 @@
 import { platform } from '#platform';
-import { checkArguments, checkOptions } from '../base/arguments.ts';
+import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import type { Files } from '../platform/types.ts';
-import { isFileName, type ListedFile, parseManifest, printManifest } from './manifest.ts';
+import { damage, isFileName, type ListedFile, parseManifest, printManifest } from './manifest.ts';
 
 export { FORMAT } from './manifest.ts';
 
@@ -51,27 +51,24 @@ const saveOptions = {
 };
 export type SaveOptions = is.OptionsOf<typeof saveOptions>;
 
-interface Candidate {
-  readonly name: string;
-  readonly step: number;
-  readonly revision: number;
-}
-
 const nameOf = (step: number, revision: number): string =>
   `step-${String(step).padStart(6, '0')}${revision === 0 ? '' : `.${revision}`}`;
 
-function candidateOf(name: string): Candidate | undefined {
+function numbersIn(name: string): { readonly step: number; readonly revision: number } | undefined {
   const match = /^step-(\d{6,15})(?:\.([1-9]\d{0,8}))?$/.exec(name);
-  return match === null ? undefined : { name, step: Number(match[1]), revision: Number(match[2] ?? 0) };
+  return match === null ? undefined : { step: Number(match[1]), revision: Number(match[2] ?? 0) };
 }
 
+const namesIn = async (folder: string, files: Files): Promise<readonly string[]> =>
+  (await files.kindOf(folder)) === 'folder' ? files.list(folder) : [];
+
 /** Folders of checkpoints in `folder`, newest first; whether they are whole is not known yet. */
-async function candidates(folder: string, files: Files): Promise<Candidate[]> {
-  if ((await files.kindOf(folder)) !== 'folder') return [];
-  return (await files.list(folder))
-    .map(candidateOf)
-    .filter((found) => found !== undefined)
-    .sort((a, b) => b.step - a.step || b.revision - a.revision);
+async function candidates(folder: string, files: Files) {
+  const found = (await namesIn(folder, files)).flatMap((name) => {
+    const numbers = numbersIn(name);
+    return numbers === undefined ? [] : [{ ...numbers, name, path: files.join(folder, name) }];
+  });
+  return found.sort((a, b) => b.step - a.step || b.revision - a.revision);
 }
 
 /** Whether a save into `folder` ever came to its end; one that did not leaves the folder empty. */
@@ -90,22 +87,18 @@ export async function saveCheckpoint(
   content: CheckpointFiles,
   options: SaveOptions = {},
 ): Promise<string> {
-  const kinds = { folder: folderKind, step: is.natural, content: is.unchecked, options: is.unchecked };
+  const kinds = { folder: folderKind, step: is.natural, content: checkpointFiles, options: saveOptions };
   checkArguments('saveCheckpoint', kinds, [folder, step, content, options]);
-  checkOptions('saveCheckpoint', content, checkpointFiles);
-  checkOptions('saveCheckpoint', options, saveOptions);
   const { files = platform.files, keep = 2 } = options;
   await files.makeFolder(folder);
   await checkNewest(folder, step, files);
   const listed = await describe(content);
-  const present = (await candidates(folder, files)).filter((other) => other.step === step);
-  const newest = present[0];
-  if (newest !== undefined && (await holds(files.join(folder, newest.name), listed, files))) {
+  const newest = (await candidates(folder, files)).find((other) => other.step === step);
+  if (newest !== undefined && (await holds(newest.path, listed, files))) {
     await files.syncFolder(folder);
-    return files.join(folder, newest.name);
+    return newest.path;
   }
-  const name = nameOf(step, newest === undefined ? 0 : newest.revision + 1);
-  const target = files.join(folder, name);
+  const target = files.join(folder, nameOf(step, newest === undefined ? 0 : newest.revision + 1));
   const temporary = `${target}.tmp`;
   try {
     await files.remove(temporary);
@@ -120,7 +113,7 @@ export async function saveCheckpoint(
     await files.remove(temporary).catch(() => undefined);
     throw cause;
   }
-  await prune(folder, name, keep, files);
+  await prune(folder, target, keep, files);
   return target;
 }
 
@@ -170,12 +163,11 @@ export async function checkNewest(
 ): Promise<void> {
   for (const other of await candidates(folder, files)) {
     if (other.step <= step) return;
-    const path = files.join(folder, other.name);
-    if (typeof (await wholeOrReason(path, files)) === 'string') continue;
+    if (typeof (await wholeOrReason(other.path, files)) === 'string') continue;
     throw new FrondError(
       'FROND-F021',
       `${folder} has a checkpoint of step ${other.step}, this run is at step ${step}`,
-      { place: { file: path }, hint: 'resume the run that is there, or save to another folder' },
+      { place: { file: other.path }, hint: 'resume the run that is there, or save to another folder' },
     );
   }
 }
@@ -183,35 +175,34 @@ export async function checkNewest(
 /** Removes older checkpoints beyond the `keep` newest whole ones, and damaged ones that are older than `saved`. */
 async function prune(folder: string, saved: string, keep: number, files: Files): Promise<void> {
   const all = await candidates(folder, files);
-  const older = all.slice(all.findIndex(({ name }) => name === saved) + 1);
   let whole = 1;
-  for (const { name } of older) {
-    const path = files.join(folder, name);
+  for (const { path } of all.slice(all.findIndex(({ path }) => path === saved) + 1)) {
     if (whole < keep && (await isWorthKeeping(path, files))) whole++;
     else await files.remove(path);
   }
 }
 
 /** Whole, or not to be judged: unreadable for now, or of a later format. */
-async function isWorthKeeping(folder: string, files: Files): Promise<boolean> {
-  return readCheckpoint(folder, files).then(
+const isWorthKeeping = (folder: string, files: Files): Promise<boolean> =>
+  readCheckpoint(folder, files).then(
     () => true,
     (cause: unknown) => !(cause instanceof FrondError && cause.code === 'FROND-F010'),
   );
-}
 
 /** Removes what interrupted saves have left. Call it while holding the folder's lock. */
 export async function sweepTemporaries(
   folder: string,
   files: Files = platform.files,
 ): Promise<readonly string[]> {
-  if ((await files.kindOf(folder)) !== 'folder') return [];
-  const stale = (await files.list(folder)).filter(
-    (name) => name.endsWith('.tmp') && candidateOf(name.slice(0, -4)) !== undefined,
+  const stale = (await namesIn(folder, files)).filter(
+    (name) => name.endsWith('.tmp') && numbersIn(name.slice(0, -4)) !== undefined,
   );
   for (const name of stale) await files.remove(files.join(folder, name));
   return stale;
 }
+
+/** An error of what stands in a folder, not of reading it. */
+const isDamage = ({ code }: FrondError): boolean => code === 'FROND-F010' || code === 'FROND-W002';
 
 /**
  * Reads one checkpoint folder and verifies it.
@@ -219,39 +210,40 @@ export async function sweepTemporaries(
  */
 export async function readCheckpoint(folder: string, files: Files = platform.files): Promise<Whole> {
   checkArguments('readCheckpoint', { folder: folderKind }, [folder]);
-  const broken = (reason: string): FrondError =>
-    new FrondError('FROND-F010', `checkpoint ${folder} is not whole: ${reason}`, {
+  try {
+    return await readWhole(folder, files);
+  } catch (cause) {
+    if (!(cause instanceof FrondError) || !isDamage(cause)) throw cause;
+    throw new FrondError('FROND-F010', `checkpoint ${folder} is not whole: ${cause.summary}`, {
       place: { file: folder },
       hint: 'load the run instead, which takes its newest whole checkpoint',
     });
-  const read = (name: string): Promise<Uint8Array> => readListed(folder, name, files, broken);
-  const manifest = await parseManifest(await read(MANIFEST), files.join(folder, MANIFEST), broken);
-  const named = candidateOf(files.nameOf(folder));
-  if (named !== undefined && named.step !== manifest.step)
-    throw broken(`its manifest is that of step ${manifest.step}`);
+  }
+}
+
+async function readWhole(folder: string, files: Files): Promise<Whole> {
+  const manifest = await readListed(folder, MANIFEST, files);
+  const { step, summary, files: listed } = await parseManifest(manifest, files.join(folder, MANIFEST));
+  if ((numbersIn(files.nameOf(folder))?.step ?? step) !== step)
+    throw damage(`its manifest is that of step ${step}`);
   const content = new Map<string, Uint8Array>();
-  for (const [name, { size, sha256 }] of manifest.files) {
-    const bytes = await read(name);
-    if (bytes.length !== size) throw broken(`${name} has ${bytes.length} bytes, not ${size}`);
-    if ((await platform.sha256(bytes)) !== sha256) throw broken(`the content of ${name} has changed`);
+  for (const [name, { size, sha256 }] of listed) {
+    const bytes = await readListed(folder, name, files);
+    if (bytes.length !== size) throw damage(`${name} has ${bytes.length} bytes, not ${size}`);
+    if ((await platform.sha256(bytes)) !== sha256) throw damage(`the content of ${name} has changed`);
     content.set(name, bytes);
   }
-  return { step: manifest.step, files: content, summary: manifest.summary };
+  return { step, files: content, summary };
 }
 
 /** A file in the folder itself: reading a pipe would wait for ever, and a link may lead outside the checkpoint. */
-async function readListed(
-  folder: string,
-  name: string,
-  files: Files,
-  broken: (reason: string) => FrondError,
-): Promise<Uint8Array> {
+async function readListed(folder: string, name: string, files: Files): Promise<Uint8Array> {
   const path = files.join(folder, name);
   const kind = await files.kindOf(path);
-  if (kind === 'none') throw broken(`${name} is missing`);
-  if (kind !== 'file') throw broken(`${name} is no regular file`);
+  if (kind === 'none') throw damage(`${name} is missing`);
+  if (kind !== 'file') throw damage(`${name} is no regular file`);
   if ((await files.realPath(path)) !== files.join(await files.realPath(folder), name))
-    throw broken(`${name} is a link that leads elsewhere`);
+    throw damage(`${name} is a link that leads elsewhere`);
   return files.readBytes(path);
 }
 
@@ -262,8 +254,7 @@ async function readListed(
 export async function loadLatest(folder: string, files: Files = platform.files): Promise<LoadedCheckpoint> {
   checkArguments('loadLatest', { folder: folderKind }, [folder]);
   const skipped: { name: string; reason: string }[] = [];
-  for (const { name } of await candidates(folder, files)) {
-    const path = files.join(folder, name);
+  for (const { name, path } of await candidates(folder, files)) {
     const found = await wholeOrReason(path, files);
     if (typeof found !== 'string') return { ...found, folder: path, skipped };
     skipped.push({ name, reason: found });

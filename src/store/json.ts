@@ -42,17 +42,16 @@ export class JsonCursor {
     return this.text[this.at];
   }
 
-  expect(token: string): void {
-    this.space();
-    if (!this.text.startsWith(token, this.at)) this.fail(`expected ${token}`);
-    this.at += token.length;
-  }
-
   /** Takes `token` if it comes next. */
   take(token: string): boolean {
-    if (this.peek() !== token) return false;
-    this.at++;
-    return true;
+    this.space();
+    const isNext = this.text.startsWith(token, this.at);
+    if (isNext) this.at += token.length;
+    return isNext;
+  }
+
+  expect(token: string): void {
+    if (!this.take(token)) this.fail(`expected ${token}`);
   }
 
   string(): string {
@@ -87,9 +86,8 @@ export class JsonCursor {
   /** A number written with digits only, and small enough to be exact; undefined, staying in place, for any other value. */
   natural(): number | undefined {
     const start = this.at;
-    const digits = this.#token(NATURAL);
-    const value = Number(digits);
-    if (digits !== undefined && Number.isSafeInteger(value)) return value;
+    const value = Number(this.#token(NATURAL));
+    if (Number.isSafeInteger(value)) return value;
     this.at = start;
     return undefined;
   }

@@ -42,9 +42,10 @@ const inUse = (folder: string, who: string, file: string): FrondError =>
 
 async function claimByFile(folder: string, files: Files): Promise<() => Promise<void>> {
   await files.makeFolder(folder);
-  let holder: Claim | undefined;
+  let holder: Awaited<ReturnType<typeof otherClaim>>;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    if (attempt > 0) await pause(10 * attempt * (1 + Math.random()));
+    const pause = 10 * attempt * (1 + Math.random());
+    if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, pause));
     const path = files.join(folder, `lock.${platform.processId}.${crypto.randomUUID()}`);
     held.add(path);
     const release = async (): Promise<void> => {
@@ -66,15 +67,10 @@ async function claimByFile(folder: string, files: Files): Promise<() => Promise<
   throw inUse(folder, who, holder?.path ?? folder);
 }
 
-interface Claim {
-  readonly path: string;
-  readonly processId: number;
-}
-
 /** A living claim other than `own`; dead ones are removed. */
-async function otherClaim(folder: string, own: string, files: Files): Promise<Claim | undefined> {
+async function otherClaim(folder: string, own: string, files: Files) {
   for (const name of await files.list(folder)) {
-    const processId = Number(CLAIM.exec(name)?.[1] ?? Number.NaN);
+    const processId = Number(CLAIM.exec(name)?.[1]);
     const path = files.join(folder, name);
     if (Number.isNaN(processId) || path === own) continue;
     const alive = processId === platform.processId ? held.has(path) : platform.isAlive(processId);
@@ -83,8 +79,3 @@ async function otherClaim(folder: string, own: string, files: Files): Promise<Cl
   }
   return undefined;
 }
-
-const pause = (milliseconds: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
-  });

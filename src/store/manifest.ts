@@ -32,20 +32,19 @@ export async function printManifest({ step, summary, files }: Manifest): Promise
   return new TextEncoder().encode(sealed(open, await hashOf(open)));
 }
 
-type Broken = (reason: string) => FrondError;
+/** What makes a folder no checkpoint: `readCheckpoint` says of which. */
+export const damage = (reason: string): FrondError => new FrondError('FROND-F010', reason);
 
 /**
  * Reads the bytes of a manifest.
- * @throws what `broken` makes of a reason when it is not whole; FROND-F011 when a later version of frond wrote it
+ * @throws FROND-F010 or W002 when it is not whole; FROND-F011 when a later version of frond wrote it
  */
-export async function parseManifest(bytes: Uint8Array, path: string, broken: Broken): Promise<Manifest> {
-  const content = attempt(() => decodeUtf8(bytes, path), broken);
+export async function parseManifest(bytes: Uint8Array, path: string): Promise<Manifest> {
+  const content = textOf(bytes, path);
   const hash = SEAL.exec(content)?.[1];
   if (hash !== undefined && hash !== (await hashOf(sealed(content, ''))))
-    throw broken('the content of its manifest has changed');
-  const manifest: Readonly<Record<string, unknown>> = Object(
-    attempt(() => parseStrictJson(content, path), broken),
-  );
+    throw damage('the content of its manifest has changed');
+  const manifest: Readonly<Record<string, unknown>> = Object(parseStrictJson(content, path));
   const { format, step, files, summary } = manifest;
   if (typeof format === 'number' && format > FORMAT) {
     throw new FrondError('FROND-F011', `${path} has format ${format}, this version reads ${FORMAT}`, {
@@ -55,30 +54,26 @@ export async function parseManifest(bytes: Uint8Array, path: string, broken: Bro
   }
   const known = hash !== undefined && format === FORMAT;
   if (!known || !is.integer.holds(step) || step < 0 || !is.object.holds(files))
-    throw broken('its manifest is malformed');
+    throw damage('its manifest is malformed');
   const facts = Object.entries(Object(summary)).filter(
     (fact): fact is [string, string | number] => typeof fact[1] === 'string' || typeof fact[1] === 'number',
   );
-  return { step, files: listedFiles(files, broken), summary: Object.fromEntries(facts) };
+  return { step, files: new Map(Object.entries(files).map(listedFile)), summary: Object.fromEntries(facts) };
 }
 
-function attempt<T>(work: () => T, broken: Broken): T {
+function textOf(bytes: Uint8Array, path: string): string {
   try {
-    return work();
-  } catch (cause) {
-    throw cause instanceof FrondError ? broken(cause.summary) : cause;
+    return decodeUtf8(bytes, path);
+  } catch {
+    throw damage(`${path} is not UTF-8 text`);
   }
 }
 
-const listedFiles = (files: object, broken: Broken): ReadonlyMap<string, ListedFile> =>
-  new Map(
-    Object.entries(files).map(([name, entry]) => {
-      // names stay inside the folder
-      if (!isFileName(name) || !fileKind.holds(entry))
-        throw broken(`its manifest lists ${JSON.stringify(name)}`);
-      return [name, { size: entry.size, sha256: entry.sha256 }];
-    }),
-  );
+function listedFile([name, entry]: [string, unknown]): [string, ListedFile] {
+  // names stay inside the folder
+  if (!isFileName(name) || !fileKind.holds(entry)) throw damage(`its manifest lists ${JSON.stringify(name)}`);
+  return [name, entry];
+}
 
 /** What a checkpoint calls its files: no separators, no hidden files, not the manifest. */
 export const isFileName = (name: string): boolean =>

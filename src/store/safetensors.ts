@@ -32,16 +32,7 @@ interface HeaderEntry {
   readonly end: number;
 }
 
-interface Header {
-  readonly entries: readonly HeaderEntry[];
-  readonly metadata: ReadonlyMap<string, string>;
-}
-
-const invalid = (file: string, what: string): FrondError =>
-  new FrondError('FROND-W001', `${file} is not a valid safetensors file: ${what}`, {
-    place: { file },
-    hint: 'the file is damaged or was not written by a safetensors library; copy it again',
-  });
+type Fail = (what: string) => never;
 
 const isStoredType = (name: string): name is StoredType => bitsOf(name) !== undefined;
 
@@ -49,10 +40,7 @@ const isStoredType = (name: string): name is StoredType => bitsOf(name) !== unde
  * Reads a header by its own grammar, so that whatever does not belong there is refused where it stands: nothing is built of a
  * hostile header but its entries up to the first mistake.
  */
-function parseHeader(bytes: Uint8Array, file: string): Header {
-  const fail = (what: string): never => {
-    throw invalid(file, what);
-  };
+function parseHeader(bytes: Uint8Array, file: string, fail: Fail) {
   if (bytes[0] !== 0x7b) fail('the header does not start with {');
   const cursor = new JsonCursor(decode(bytes, fail), file);
   const entries: HeaderEntry[] = [];
@@ -64,8 +52,6 @@ function parseHeader(bytes: Uint8Array, file: string): Header {
   cursor.end();
   return { entries, metadata };
 }
-
-type Fail = (what: string) => never;
 
 function decode(bytes: Uint8Array, fail: Fail): string {
   try {
@@ -155,20 +141,20 @@ export type StoredTensors = is.OptionsOf<typeof storedTensors>;
  */
 export function readSafetensors(bytes: Uint8Array, file = 'safetensors'): StoredTensors {
   checkArguments('readSafetensors', { bytes: is.bytes, file: is.optional(is.text) }, [bytes, file]);
-  if (bytes.length < 8) throw invalid(file, `${bytes.length} bytes, the header's length alone takes 8`);
+  const fail = (what: string): never => {
+    throw new FrondError('FROND-W001', `${file} is not a valid safetensors file: ${what}`, {
+      place: { file },
+      hint: 'the file is damaged or was not written by a safetensors library; copy it again',
+    });
+  };
+  if (bytes.length < 8) fail(`${bytes.length} bytes, the header's length alone takes 8`);
   const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
-  if (length > BigInt(MAX_HEADER))
-    throw invalid(file, `the header claims ${length} bytes, at most ${MAX_HEADER} are read`);
+  const claim = `the header claims ${length} bytes`;
+  if (length > BigInt(MAX_HEADER)) fail(`${claim}, at most ${MAX_HEADER} are read`);
   const start = 8 + Number(length);
-  if (start > bytes.length) {
-    throw invalid(
-      file,
-      `the header claims ${length} bytes, the file has ${bytes.length - 8} after its length`,
-    );
-  }
-  const { entries, metadata } = parseHeader(bytes.subarray(8, start), file);
-  const problem = coverageProblem(entries, bytes.length - start);
-  if (problem !== undefined) throw invalid(file, problem);
+  if (start > bytes.length) fail(`${claim}, the file has ${bytes.length - 8} after its length`);
+  const { entries, metadata } = parseHeader(bytes.subarray(8, start), file, fail);
+  checkCoverage(entries, bytes.length - start, fail);
   const tensors = new Map<string, StoredTensor>();
   for (const { name, dtype, shape, begin, end } of entries)
     tensors.set(name, { dtype, shape, bytes: bytes.subarray(start + begin, start + end) });
@@ -176,14 +162,14 @@ export function readSafetensors(bytes: Uint8Array, file = 'safetensors'): Stored
 }
 
 /** The tensors tile the data without hole or overlap, to the last byte. */
-function coverageProblem(entries: readonly HeaderEntry[], length: number): string | undefined {
+function checkCoverage(entries: readonly HeaderEntry[], length: number, fail: Fail): void {
   let next = 0;
   for (const { name, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
-    if (begin < next) return `tensor ${show(name)} overlaps another`;
-    if (begin > next) return `bytes ${next} to ${begin} belong to no tensor`;
+    if (begin < next) fail(`tensor ${show(name)} overlaps another`);
+    if (begin > next) fail(`bytes ${next} to ${begin} belong to no tensor`);
     next = end;
   }
-  return next === length ? undefined : `the tensors end at byte ${next}, the data at ${length}`;
+  if (next !== length) fail(`the tensors end at byte ${next}, the data at ${length}`);
 }
 
 const STORED = { dtype: is.text, shape: is.listOf(is.finite, 'sizes'), bytes: is.bytes };
@@ -215,7 +201,6 @@ function metadataText(metadata: ReadonlyMap<string, string>): string {
   return `"__metadata__":{${members.join(',')}}`;
 }
 
-/** The header with its spaces: the data starts on a multiple of 8 bytes. */
 function headerText({ tensors, metadata }: StoredTensors): string {
   const members = metadata.size > 0 ? [metadataText(metadata)] : [];
   let offset = 0;
@@ -258,10 +243,8 @@ export function writeSafetensors(content: StoredTensors): Uint8Array {
 
 /** An f32 tensor for storing. frond runs on little-endian machines only, as WebAssembly and WebGPU do. */
 export function storeFloats(values: ArrayLike<number>, shape: readonly number[]): StoredTensor {
-  checkArguments('storeFloats', { values: is.elements, shape: is.listOf(is.natural, 'sizes') }, [
-    values,
-    shape,
-  ]);
+  const kinds = { values: is.elements, shape: is.listOf(is.natural, 'sizes') };
+  checkArguments('storeFloats', kinds, [values, shape]);
   const numbers = numbersOf('f32', values, (index, element) => {
     return new FrondError('FROND-W003', `storeFloats: element ${index} is ${element}, F32 takes numbers`);
   });
