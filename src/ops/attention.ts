@@ -4,9 +4,10 @@ import { planAttentionGradient } from '../../kernels/attentionGradient.ts';
 import { type Dim, printShape, product, times } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
+import type { ByName } from '../ir/operands.ts';
 import type { Slot } from '../ir/record.ts';
 import { defineOp } from './define.ts';
-import { expectFloat, expectTypes, fail } from './rules.ts';
+import { expectFloat, expectTypes, f32, fail } from './rules.ts';
 
 /*
  * softmax(q kᵀ / √width) v for each head. q [batch, time, heads·width], k and v [batch, keys, heads·width]; where attribute `masked`
@@ -30,34 +31,18 @@ const given = {
   key: ({ rate }: Settings) => rate !== undefined,
 };
 
-interface Operands<T> {
-  readonly q: T;
-  readonly k: T;
-  readonly v: T;
-  readonly mask: T | undefined;
-  readonly key: T | undefined;
-}
+type Operands<T> = ByName<'q' | 'k' | 'v' | 'mask?' | 'key?', T>;
 
-type Matrix = readonly [batch: Dim, time: Dim, width: Dim];
-
-function matrixOf(what: string, { shape }: TensorType): Matrix {
+function sizesOf(what: string, { shape }: TensorType) {
   const [batch, time, width] = shape;
   if (shape.length !== 3 || batch === undefined || time === undefined || width === undefined) {
     return fail('FROND-S013', `attention: ${what} needs 3 dimensions, has ${printShape(shape)}`);
   }
-  return [batch, time, width];
+  return { batch, time, width };
 }
 
-/** Checks k or v beside q. */
-function besideQuery(what: string, query: Matrix, type: TensorType): Matrix {
-  const other = matrixOf(what, type);
-  if (other[0] !== query[0]) {
-    fail('FROND-S014', `attention: query and ${what} batches differ: ${query[0]} and ${other[0]}`);
-  }
-  if (other[2] !== query[2]) {
-    fail('FROND-S014', `attention: query and ${what} widths differ: ${query[2]} and ${other[2]}`);
-  }
-  return other;
+function expectEqual(what: string, x: Dim, y: Dim): void {
+  if (x !== y) fail('FROND-S014', `attention: ${what} differ: ${x} and ${y}`);
 }
 
 function headWidth(width: Dim, heads: number): number {
@@ -73,21 +58,22 @@ function headWidth(width: Dim, heads: number): number {
 function checkAttention({ q, k, v, mask, key }: Operands<TensorType>, attributes: Settings): TensorType {
   const { heads, rate, stream } = attributes;
   expectFloat('attention', q, k, v);
-  const query = matrixOf('query', q);
-  const [batch, keyTime] = besideQuery('key', query, k);
-  const [, valueTime] = besideQuery('value', query, v);
-  if (keyTime !== valueTime) {
-    fail('FROND-S014', `attention: key and value lengths differ: ${keyTime} and ${valueTime}`);
-  }
-  headWidth(query[2], heads);
+  const [query, keys, values] = [sizesOf('query', q), sizesOf('key', k), sizesOf('value', v)];
+  const { batch, time, width } = query;
+  expectEqual('query and key batches', batch, keys.batch);
+  expectEqual('query and key widths', width, keys.width);
+  expectEqual('query and value batches', batch, values.batch);
+  expectEqual('query and value widths', width, values.width);
+  expectEqual('key and value lengths', keys.time, values.time);
+  headWidth(width, heads);
   if (rate !== undefined && stream === undefined) {
     fail('FROND-S019', 'attention: attribute stream must be a number, not absent');
   }
   expectTypes('attention', {
-    ...(mask && { 'the mask': [mask, 'bool', [batch, keyTime]] }),
+    ...(mask && { 'the mask': [mask, 'bool', [batch, keys.time]] }),
     ...(key && { 'the key': [key, 'u32', [2]] }),
   });
-  return { dtype: 'f32', shape: [batch, heads, 2, query[1]] };
+  return f32([batch, heads, 2, time]);
 }
 
 function dimsOf(
@@ -95,8 +81,8 @@ function dimsOf(
   { mask, key }: Pick<Operands<Slot>, 'mask' | 'key'>,
   { heads, causal = false, rate = 0, stream = 0 }: Settings,
 ): AttentionDims {
-  const [batch, queryTime, all] = matrixOf('query', q);
-  const [, keyTime] = matrixOf('key', k);
+  const { batch, time: queryTime, width: all } = sizesOf('query', q);
+  const keyTime = sizesOf('key', k).time;
   const width = headWidth(all, heads);
   const dropout = key && { rate, key, stream };
   return { batch, heads, queryTime, keyTime, width, scale: 1 / Math.sqrt(width), causal, mask, dropout };
@@ -117,10 +103,7 @@ export const attention = defineOp({
   saved: 'the row sums',
   attributes: settings,
   given,
-  shape: (operands, attributes) => [
-    { dtype: 'f32', shape: operands.q.shape },
-    checkAttention(operands, attributes),
-  ],
+  shape: (operands, attributes) => [f32(operands.q.shape), checkAttention(operands, attributes)],
   vjp: (b, { needs: _, ...refs }, attributes) => b.op('attentionGradient', refs, attributes),
   lower: (types, { slots, attributes, schedules }) =>
     planAttention({ ...slots, ...dimsOf(types, slots, attributes), schedules }),

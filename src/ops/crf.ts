@@ -5,7 +5,7 @@ import { planCrf } from '../../kernels/crfForward.ts';
 import { plus, printShape, product, times } from '../base/dim.ts';
 import type { TensorType } from '../ir/graph.ts';
 import { defineOp } from './define.ts';
-import { expectFloat, expectTypes, fail } from './rules.ts';
+import { expectFloat, expectTypes, f32, fail } from './rules.ts';
 
 /*
  * Linear-chain conditional random fields (Lafferty, McCallum and Pereira 2001). The score of labels y of a sequence of length n is
@@ -64,12 +64,8 @@ export const crfLogLikelihood = defineOp({
   doc: 'log-probability of the tags of each sequence under a linear-chain CRF',
   operands: CHAIN,
   attributes: {},
-  shape: (chain) => [{ dtype: 'f32', shape: [checkChain(chain).batch] }],
-  expand: (b, chain) =>
-    b
-      .op('crfLoss', chain)
-      .slice(0, 1)
-      .map((loss) => b.neg(loss)),
+  shape: (chain) => [f32([checkChain(chain).batch])],
+  expand: (b, chain) => b.op('crfLoss', chain).slice(0, 1).map(b.neg),
 });
 
 /** Loss [batch], log Z [batch], and the forward levels with their offsets for the gradient. */
@@ -82,7 +78,7 @@ export const crfLoss = defineOp({
   attributes: {},
   shape(chain) {
     const { batch, time, labels } = checkChain(chain);
-    return [[batch], [batch], [batch, time, labels], [batch, time]].map((shape) => ({ dtype: 'f32', shape }));
+    return [[batch], [batch], [batch, time, labels], [batch, time]].map(f32);
   },
   vjp(b, { loss: _, logZ: __, needs: ___, ...refs }) {
     const [dEmissions, dTransitions, dStart, dStop] = b.op('crfGradient', refs);
@@ -123,10 +119,7 @@ export const crfDecode = defineOp({
   attributes: {},
   shape(chain) {
     const { batch, time } = checkChain(chain);
-    return [
-      { dtype: 'i32', shape: [batch, time] },
-      { dtype: 'f32', shape: [batch] },
-    ];
+    return [{ dtype: 'i32', shape: [batch, time] }, f32([batch])];
   },
   lower: (types, { slots }) => planCrfDecode({ ...slots, ...sizesOf(types) }),
   indices: (types) => ({ lengths: indices(types).lengths }),

@@ -2,7 +2,7 @@ import { planCrossEntropy, planCrossEntropyGradient } from '../../kernels/crossE
 import { product, times } from '../base/dim.ts';
 import type { TensorType } from '../ir/graph.ts';
 import { defineOp } from './define.ts';
-import { expectFloat, expectShape, expectType, expectTypes, lastDim, rowsOf } from './rules.ts';
+import { expectFloat, expectShape, expectType, expectTypes, f32, lastDim, rowsOf } from './rules.ts';
 
 /** Labels are classes, or −1. */
 const indices = ({ logits }: { readonly logits: TensorType }) => ({
@@ -28,10 +28,7 @@ export const crossEntropy = defineOp({
     lastDim('crossEntropy', 'the input', logits.shape);
     const shape = logits.shape.slice(0, -1);
     expectShape('crossEntropy', 'labels', labels.shape, shape);
-    return [
-      { dtype: 'f32', shape },
-      { dtype: 'f32', shape: [2, ...shape] },
-    ];
+    return [f32(shape), f32([2, ...shape])];
   },
   vjp: (b, { logits, labels, levels, dloss }) => [
     b.one('crossEntropyGradient', { logits, labels, levels, dloss }),

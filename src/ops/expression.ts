@@ -4,14 +4,7 @@ import { defined } from '../base/errors.ts';
 import { type Expression, FUSED, type Instruction, readExpression, readResults } from '../ir/expression.ts';
 import type { Attribute, TensorType } from '../ir/graph.ts';
 import { printAttribute } from '../ir/print.ts';
-import type {
-  ElementContext,
-  LaunchPlan,
-  LaunchScalars,
-  LowerContext,
-  OpRecord,
-  OpRegistry,
-} from '../ir/record.ts';
+import type { ElementContext, LaunchPlan, LowerContext, OpRecord, OpRegistry } from '../ir/record.ts';
 import type { KernelBuilder } from '../kernel/build.ts';
 import type { Value } from '../kernel/ir.ts';
 import { defineOp } from './define.ts';
@@ -70,22 +63,7 @@ export function typesOfExpression(
 }
 
 /** An expression over operands of certain types, as a kernel computes it. */
-interface Compiled {
-  /** tells it from others, readable in the name of a kernel: `mul(0,1) tanh(2)`, and `→ 0,1` for two results */
-  readonly key: string;
-  /** types of the operands as a kernel addresses them: [] for those that an instruction reads whole */
-  readonly operands: readonly TensorType[];
-  /** what a launch is given */
-  readonly scalars: LaunchScalars;
-  /** The same function on values of the kernel language. Elements that `context` gives are those of the expression's operands. */
-  emit(k: KernelBuilder, operands: readonly Value[], context: ElementContext): readonly Value[];
-}
-
-export function compileExpression(
-  registry: OpRegistry,
-  fused: Fused,
-  types: readonly TensorType[],
-): Compiled {
+export function compileExpression(registry: OpRegistry, fused: Fused, types: readonly TensorType[]) {
   const { expression, results } = fused;
   const records = expression.map(({ op }) => record(registry, op));
   // expressions may hold several instructions of one op
@@ -103,10 +81,14 @@ export function compileExpression(
     ),
   );
   return {
+    /** tells it from others, readable in the name of a kernel: `mul(0,1) tanh(2)`, and `→ 0,1` for two results */
     key: [...words, ...(results.length > 1 ? [`→ ${results.join(',')}`] : [])].join(' '),
+    /** types of the operands as a kernel addresses them: [] for those that an instruction reads whole */
     operands: types.map((type, i) => (whole.has(i) ? { ...type, shape: [] } : type)),
+    /** what a launch is given */
     scalars: Object.fromEntries(scalars),
-    emit: (k, operands, context) =>
+    /** The same function on values of the kernel language. Elements that `context` gives are those of the expression's operands. */
+    emit: (k: KernelBuilder, operands: readonly Value[], context: ElementContext): readonly Value[] =>
       run(fused, operands, ({ op, args, attributes = {} }, values, index) => {
         const emit = records[index]?.emit ?? fail('FROND-S019', `${op} has no element-wise form`);
         return emit(k, values, attributes, {

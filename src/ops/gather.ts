@@ -4,7 +4,7 @@ import { planGatherGradient } from '../../kernels/gatherGradient.ts';
 import { printShape, product } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
 import { defineOp } from './define.ts';
-import { dims, expectFloat, expectType, expectTypes, fail } from './rules.ts';
+import { dims, expectFloat, expectType, expectTypes, f32, fail } from './rules.ts';
 
 /** Rows of a table [vocabulary, ...row]; the result is [...ids, ...row]. */
 export const gather = defineOp({
@@ -18,7 +18,7 @@ export const gather = defineOp({
     if (table.shape.length === 0) {
       fail('FROND-S013', `gather: the table needs 1 or more dimensions, has ${printShape(table.shape)}`);
     }
-    return [{ dtype: 'f32', shape: [...ids.shape, ...table.shape.slice(1)] }];
+    return [f32([...ids.shape, ...table.shape.slice(1)])];
   },
   vjp: (b, { table, ids, dout }) => [
     b.one('gatherGradient', { dout, ids }, { shape: b.typeOf(table).shape }),
@@ -42,7 +42,7 @@ export const gatherGradient = defineOp({
       dy: [dout, 'f32', [...ids.shape, ...shape.slice(1)]],
       'the ids': [ids, 'i32', ids.shape],
     });
-    return [{ dtype: 'f32', shape }];
+    return [f32(shape)];
   },
   // linear in dout, and the transpose of gather
   vjp: (b, { ids, ddtable }) => [b.one('gather', { table: ddtable, ids })],

@@ -4,7 +4,7 @@ import * as is from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
 import { defineOp } from './define.ts';
 import { epilogueOf, epilogueTypes } from './epilogue.ts';
-import { epilogue, expectFloat, expectShape, expectTypes, lastDim, rowsOf } from './rules.ts';
+import { epilogue, expectFloat, expectShape, expectTypes, f32, lastDim, rowsOf } from './rules.ts';
 
 /**
  * y = γ (x − mean x) / √(var x + ε) + β along the last axis (Ba, Kiros and Hinton 2016); var is the mean square deviation.
@@ -22,8 +22,8 @@ export const layerNorm = defineOp({
     const width = lastDim('layerNorm', 'the input', x.shape);
     expectShape('layerNorm', 'gamma', gamma.shape, [width]);
     expectShape('layerNorm', 'beta', beta.shape, [width]);
-    const saved: TensorType = { dtype: 'f32', shape: x.shape.slice(0, -1) };
-    return [{ dtype: 'f32', shape: x.shape }, saved, saved];
+    const saved = f32(x.shape.slice(0, -1));
+    return [f32(x.shape), saved, saved];
   },
   vjp: (b, { x, gamma, mean, rstd, dout }) => b.op('layerNormGradient', { x, gamma, mean, rstd, dy: dout }),
   lower: ({ x }, { slots, attributes: { epsilon }, schedules }) =>

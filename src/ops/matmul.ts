@@ -6,7 +6,7 @@ import type { Build } from '../ir/record.ts';
 import { defineOp } from './define.ts';
 import { epilogueOf, epilogueTypes } from './epilogue.ts';
 import { batchOf, layOut, sidesOf, stridesIn } from './matmulLayout.ts';
-import { epilogue, expectFloat, expectSame, expectShape, fail, widen } from './rules.ts';
+import { epilogue, expectFloat, expectSame, expectShape, f32, fail, widen } from './rules.ts';
 
 /*
  * z[…, m, n] = Σ_k x[…, m, k] · y[…, k, n], outer dims broadcast. `transposeX` and `transposeY` swap an operand's last two dims.
@@ -32,49 +32,12 @@ function sumsOf(
   if (x.shape.length !== 2 || y.shape.length !== 2 || transposeY || epilogue !== undefined) {
     fail('FROND-S019', 'matmul: columnSums is for two matrices, the right one as it is, without epilogue');
   }
-  return { dtype: 'f32', shape: y.shape.slice(1) };
+  return f32(y.shape.slice(1));
 }
 
-// ---- gradient
-
-interface Gradients {
-  readonly x: Ref;
-  readonly y: Ref;
-  readonly dout: Ref;
-  readonly needs: { readonly x: boolean; readonly y: boolean };
-}
-
-/** dx' = dout · y'ᵀ and dy' = x'ᵀ · dout, where ' is the operand as it enters the product; in f32, as dout is. */
-function vjp(b: Build, refs: Gradients, attributes: MatmulAttributes): readonly (Ref | undefined)[] {
-  const { transposeX = false, transposeY = false, epilogue, columnSums } = attributes;
-  if (epilogue !== undefined || columnSums !== undefined)
-    fail('FROND-P001', 'matmul: what fusion made of it has no gradient');
-  const [x, y, dout] = [widen(b, refs.x), widen(b, refs.y), refs.dout];
-  const xShape = b.typeOf(x).shape;
-  const yShape = b.typeOf(y).shape;
-  const dx = (): Ref =>
-    transposeX
-      ? b.matmul(y, dout, { transposeX: transposeY, transposeY: true })
-      : b.matmul(dout, y, { transposeY: !transposeY });
-  const dy = (): Ref => {
-    const [left, right] = yShape.length === 2 && !transposeX ? flatten(b, x, dout) : [x, dout];
-    return transposeY
-      ? b.matmul(right, left, { transposeX: true, transposeY: transposeX })
-      : b.matmul(left, right, { transposeX: !transposeX });
-  };
-  return [
-    refs.needs.x ? b.unbroadcast(dx(), xShape) : undefined,
-    refs.needs.y ? b.unbroadcast(dy(), yShape) : undefined,
-  ];
-}
-
-/** A weight that all outer dims share: they join the contracted dimension, one product instead of a batch and its sum. */
-function flatten(b: Build, x: Ref, dout: Ref): readonly [Ref, Ref] {
-  const flat = (ref: Ref): Ref => {
-    const { shape } = b.typeOf(ref);
-    return b.reshape(ref, [product(shape.slice(0, -1)), shape.at(-1) ?? 1]);
-  };
-  return [flat(x), flat(dout)];
+function asMatrix(b: Build, ref: Ref): Ref {
+  const { shape } = b.typeOf(ref);
+  return b.reshape(ref, [product(shape.slice(0, -1)), shape.at(-1) ?? 1]);
 }
 
 /** Matrix product of x and y under an epilogue. */
@@ -89,12 +52,32 @@ export const matmul = defineOp({
     expectSame('matmul', x, y);
     expectFloat('matmul', x, y);
     const { outer, rows, columns } = layOut([x, y, ...extras], attributes);
-    const shape = x.shape.length === 1 ? [columns] : [...outer, rows, columns];
-    const type: TensorType = { dtype: 'f32', shape };
+    const type = f32(x.shape.length === 1 ? [columns] : [...outer, rows, columns]);
     if (attributes.columnSums) return [type, sumsOf(x, y, attributes)];
     return epilogueTypes('matmul', attributes, [type, ...extras]);
   },
-  vjp,
+  /** dx' = dout · y'ᵀ and dy' = x'ᵀ · dout, where ' is the operand as it enters the product; in f32, as dout is. */
+  vjp(b, { dout, needs, ...operands }, { transposeX = false, transposeY = false, epilogue, columnSums }) {
+    if (epilogue !== undefined || columnSums !== undefined)
+      fail('FROND-P001', 'matmul: what fusion made of it has no gradient');
+    const [x, y] = [widen(b, operands.x), widen(b, operands.y)];
+    const dx = (): Ref =>
+      transposeX
+        ? b.matmul(y, dout, { transposeX: transposeY, transposeY: true })
+        : b.matmul(dout, y, { transposeY: !transposeY });
+    const dy = (): Ref => {
+      // a weight that all outer dims share: they join the contracted dimension, one product instead of a batch and its sum
+      const joins = b.typeOf(y).shape.length === 2 && !transposeX;
+      const [left, right] = joins ? [asMatrix(b, x), asMatrix(b, dout)] : [x, dout];
+      return transposeY
+        ? b.matmul(right, left, { transposeX: true, transposeY: transposeX })
+        : b.matmul(left, right, { transposeX: !transposeX });
+    };
+    return [
+      needs.x ? b.unbroadcast(dx(), b.typeOf(x).shape) : undefined,
+      needs.y ? b.unbroadcast(dy(), b.typeOf(y).shape) : undefined,
+    ];
+  },
   lower({ x, y, out, extras }, { slots, attributes, schedules }) {
     const layout = layOut([x, y, ...extras], attributes);
     return planMatmul({
@@ -142,7 +125,7 @@ export const linear = defineOp({
       fail('FROND-S015', `linear: inner dimensions differ: ${inner} and ${rows} ${where}`);
     }
     if (bias) expectShape('linear', 'the bias', bias.shape, [columns]);
-    return [{ dtype: 'f32', shape: [...x.shape.slice(0, -1), columns] }];
+    return [f32([...x.shape.slice(0, -1), columns])];
   },
   expand(b, { x, weight, bias }) {
     const same = b.typeOf(x).dtype === b.typeOf(weight).dtype;

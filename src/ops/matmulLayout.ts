@@ -6,17 +6,7 @@ import { broadcastShapes, fail } from './rules.ts';
 
 /* How a batched product with broadcasting becomes one matrix product under at most two outer grid dims. */
 
-interface Sides {
-  readonly outer: Shape;
-  readonly rows: Dim;
-  readonly columns: Dim;
-  readonly inner: Dim;
-}
-
-interface Transposes {
-  readonly transposeX?: boolean;
-  readonly transposeY?: boolean;
-}
+type Transposes = Readonly<Partial<Record<'transposeX' | 'transposeY', boolean>>>;
 
 const swapped = (shape: Shape, swap: boolean): Shape =>
   swap && shape.length >= 2 ? [...shape.slice(0, -2), shape.at(-1) ?? 1, shape.at(-2) ?? 1] : shape;
@@ -26,7 +16,7 @@ export function sidesOf(
   { shape: xShape }: TensorType,
   { shape: yShape }: TensorType,
   { transposeX = false, transposeY = false }: Transposes,
-): Sides {
+) {
   const [x, y] = [swapped(xShape, transposeX), swapped(yShape, transposeY)];
   const inner = x.at(-1) ?? fail('FROND-S013', 'matmul: left operand is a scalar');
   const [rows, columns] = y.slice(-2);
@@ -46,21 +36,14 @@ export function sidesOf(
 
 // ---- layout: outer dims become rows where they can, else at most two grid dims
 
-export interface MatmulLayout extends Sides {
-  /** rows of one matrix product: those of x and the outer dims that join them */
-  readonly allRows: Dim;
-  /** outer dims that x, y and every extra operand have or lack together */
-  readonly grid: readonly JoinedDims[];
-  /** of x, y and the extra operands: whether it runs along those rows */
-  readonly hasRows: readonly boolean[];
-}
+export type MatmulLayout = ReturnType<typeof layOut>;
 
 const hasDim = (shape: Shape, fromRight: number): boolean => (shape.at(-1 - fromRight) ?? 1) !== 1;
 
 export function layOut(
   operands: readonly [x: TensorType, y: TensorType, ...extras: TensorType[]],
   attributes: Transposes,
-): MatmulLayout {
+) {
   const [x, y] = operands;
   const sides = sidesOf(x, y, attributes);
   // distance from the right in shapes that end with [rows, columns]
@@ -85,8 +68,11 @@ export function layOut(
   }
   return {
     ...sides,
+    /** rows of one matrix product: those of x and the outer dims that join them */
     allRows: joins ? times(last.size, sides.rows) : sides.rows,
+    /** outer dims that x, y and every extra operand have or lack together */
     grid,
+    /** of x, y and the extra operands: whether it runs along those rows */
     hasRows: joins ? last.has : ownRows,
   };
 }

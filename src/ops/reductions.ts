@@ -5,7 +5,7 @@ import * as is from '../base/kinds.ts';
 import type { Ref, TensorType } from '../ir/graph.ts';
 import type { Build, Slot } from '../ir/record.ts';
 import { defineOp } from './define.ts';
-import { axesOf, axis, axisOf, dim, expectFloat, fail, reducedShape, widen } from './rules.ts';
+import { axesOf, axis, axisOf, dim, expectFloat, f32, fail, reducedShape, widen } from './rules.ts';
 
 /** Negative axes count from the right; they are dropped unless they are kept with size 1. */
 const reduced = { axes: is.listOf(is.integer, 'integers'), keepDims: is.optional(is.flag) };
@@ -112,7 +112,7 @@ export const size = defineOp({
   doc: 'attribute size as an f32 scalar, for sizes that are known when a batch is fed',
   operands: [],
   attributes: { size: dim },
-  shape: () => [{ dtype: 'f32', shape: [] }],
+  shape: () => [f32([])],
   lower: (_types, { slots, attributes }) => planSize(attributes.size, slots.out),
 });
 

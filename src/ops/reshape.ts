@@ -3,28 +3,18 @@ import * as is from '../base/kinds.ts';
 import { defineOp } from './define.ts';
 import { fail } from './rules.ts';
 
-/** A product of sizes, taken apart: the literal factor and the named ones in order. */
-interface Factors {
-  readonly literal: number;
-  readonly names: readonly string[];
-  /** only names and literals occur, so that equality can be decided */
-  readonly plain: boolean;
-}
-
-function factorsOf(shape: Shape): Factors {
-  let literal = 1;
+/** A product of sizes, taken apart: the literal factor, and the named ones in order. */
+function factorsOf(shape: Shape) {
   const names: string[] = [];
+  let literal = 1;
+  /** only names and literals occur, so that equality can be decided */
   let plain = true;
-  for (const dim of shape) {
-    if (typeof dim === 'number') literal *= dim;
-    else if (/^[\w.]+(\*[\w.]+)*$/.test(dim)) {
-      for (const factor of dim.split('*')) {
-        if (/^\d+$/.test(factor)) literal *= Number(factor);
-        else names.push(factor);
-      }
-    } else {
-      plain = false;
-      names.push(dim);
+  for (const dim of shape.map(String)) {
+    const isProduct = /^[\w.]+(\*[\w.]+)*$/.test(dim);
+    plain &&= isProduct;
+    for (const factor of isProduct ? dim.split('*') : [dim]) {
+      if (/^\d+$/.test(factor)) literal *= Number(factor);
+      else names.push(factor);
     }
   }
   return { literal, names, plain };
@@ -32,13 +22,14 @@ function factorsOf(shape: Shape): Factors {
 
 const sorted = (names: readonly string[]): string => [...names].sort().join(' ');
 
+const refuseNames = (from: Shape, to: Shape): never =>
+  fail('FROND-S018', `reshape: named dimensions differ: ${printShape(from)} and ${printShape(to)}`);
+
 /** Throws where it is certain that the two shapes hold different numbers of elements. */
 function checkElements(from: Shape, to: Shape): void {
   const [x, y] = [factorsOf(from), factorsOf(to)];
   if (!x.plain || !y.plain || x.literal === 0) return;
-  if (sorted(x.names) !== sorted(y.names)) {
-    fail('FROND-S018', `reshape: named dimensions differ: ${printShape(x.names)} and ${printShape(y.names)}`);
-  }
+  if (sorted(x.names) !== sorted(y.names)) refuseNames(x.names, y.names);
   if (x.literal !== y.literal) {
     const [a, b] = [printShape(from), printShape(to)];
     fail('FROND-S018', `reshape: ${a} has ${x.literal} elements, ${b} has ${y.literal}`);
@@ -55,12 +46,7 @@ function inferDim(from: Shape, to: Shape): Shape {
   const names = [...x.names];
   for (const name of y.names) {
     const place = names.indexOf(name);
-    if (place < 0) {
-      fail(
-        'FROND-S018',
-        `reshape: named dimensions differ: ${printShape(x.names)} and ${printShape(y.names)}`,
-      );
-    }
+    if (place < 0) refuseNames(x.names, y.names);
     names.splice(place, 1);
   }
   const literal = over(x.literal, y.literal);

@@ -93,6 +93,8 @@ export function expectSame(op: string, x: TensorType, y: TensorType): void {
     fail('FROND-S010', `${op}: operands are ${x.dtype} and ${y.dtype}`, 'convert one of them with cast');
 }
 
+export const f32 = (shape: Shape): TensorType => ({ dtype: 'f32', shape });
+
 /** Throws unless `shape` is `wanted`. */
 export function expectShape(op: string, what: string, shape: Shape, wanted: Shape): void {
   if (!sameShape(shape, wanted))

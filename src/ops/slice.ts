@@ -8,15 +8,6 @@ import { axisOf, difference, dim, fail } from './rules.ts';
 /** Negative numbers count from the right; 'end' is the size. */
 const bound = is.kind<Dim>('a position', (value) => typeof value === 'number' || isDim(value));
 
-/** A range of one axis. */
-interface Range {
-  readonly axis: number;
-  readonly start: Dim;
-  readonly length: Dim;
-  /** what is left of the axis behind it */
-  readonly rest: Dim;
-}
-
 const ranges = {
   axis: is.integer,
   from: is.optional(bound),
@@ -32,30 +23,28 @@ function position(value: Dim, size: Dim): Dim {
   return value < 0 ? minus(size, -value) : value;
 }
 
-/** By default from 0 to the end. */
-function rangeOf(shape: Shape, { from = 0, to = 'end', ...given }: is.OptionsOf<typeof ranges>): Range {
+const isNegative = (dim: Dim): boolean => typeof dim === 'number' && dim < 0;
+
+/** A range of one axis, by default from 0 to the end, and what is left of the axis behind it. */
+function rangeOf(shape: Shape, { from = 0, to = 'end', ...given }: is.OptionsOf<typeof ranges>) {
   const axis = axisOf('slice', given.axis, shape);
   const size = shape[axis] ?? 1;
   const start = position(from, size);
   // names do not cancel: who knows the length says so
-  if (given.length !== undefined) {
-    const { length } = given;
-    return { axis, start, length, rest: restOf('slice', size, start, length) };
-  }
+  if (given.length !== undefined)
+    return { axis, start, length: given.length, rest: restOf('slice', size, start, given.length) };
   const end = position(to, size);
   const length = lengthOf(from, to, start, end, size);
-  const bad =
-    (typeof length === 'number' && length < 0) ||
-    (typeof start === 'number' && start < 0) ||
-    (typeof end === 'number' && typeof size === 'number' && end > size);
-  if (bad) fail('FROND-S017', `slice: ${from}..${to} does not fit dimension ${size}`);
-  return { axis, start, length, rest: difference(size, end) };
+  const rest = difference(size, end);
+  if ([length, start, rest].some(isNegative))
+    fail('FROND-S017', `slice: ${from}..${to} does not fit dimension ${size}`);
+  return { axis, start, length, rest };
 }
 
 /** What is left of `size` behind a part; names do not cancel: whoever binds them sees. @throws FROND-S017 for less than nothing */
 function restOf(op: string, size: Dim, start: Dim, length: Dim): Dim {
   const rest = difference(size, plus(start, length));
-  if ((typeof rest === 'number' && rest < 0) || (typeof start === 'number' && start < 0))
+  if (isNegative(rest) || isNegative(start))
     fail('FROND-S017', `${op}: ${length} from ${start} on does not fit dimension ${size}`);
   return rest;
 }

@@ -3,7 +3,7 @@ import { planSoftmax, planSoftmaxGradient } from '../../kernels/softmax.ts';
 import type * as is from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
 import { defineOp } from './define.ts';
-import { axis, axisOf, expectFloat, expectTypes, widen } from './rules.ts';
+import { axis, axisOf, expectFloat, expectTypes, f32, widen } from './rules.ts';
 
 /** Attribute `axis`, the last one by default. */
 const along = (
@@ -21,7 +21,7 @@ export const softmax = defineOp({
   shape({ x }, attributes) {
     expectFloat('softmax', x);
     along('softmax', x, attributes);
-    return [{ dtype: 'f32', shape: x.shape }];
+    return [f32(x.shape)];
   },
   vjp: (b, { out, dout }, attributes) => [b.one('softmaxGradient', { y: out, dy: dout }, attributes)],
   lower: ({ x }, { slots, attributes, schedules }) =>
@@ -40,7 +40,7 @@ export const softmaxGradient = defineOp({
     const { shape } = y;
     expectTypes('softmaxGradient', { 'the softmax': [y, 'f32', shape], 'the gradient': [dy, 'f32', shape] });
     along('softmaxGradient', y, attributes);
-    return [{ dtype: 'f32', shape }];
+    return [f32(shape)];
   },
   // with s = Σ y dy and upstream u:  ∂/∂dy is the same map of u;  ∂/∂y = u (dy − s) − dy Σ u y
   vjp(b, { y, dy, ddx: u }, attributes) {
@@ -66,7 +66,7 @@ export const logSoftmax = defineOp({
   shape({ x }, attributes) {
     expectFloat('logSoftmax', x);
     along('logSoftmax', x, attributes);
-    return [{ dtype: 'f32', shape: x.shape }];
+    return [f32(x.shape)];
   },
   expand(b, { x: given }, attributes) {
     const x = widen(b, given);

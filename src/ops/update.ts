@@ -3,7 +3,7 @@ import { adamWRule, planUpdate, type UpdateRule } from '../../kernels/update.ts'
 import * as is from '../base/kinds.ts';
 import { ARENA_BLOCKS, ARENA_CHUNK, type OpRecord } from '../ir/record.ts';
 import { defineOp } from './define.ts';
-import { expectShape, expectTypes, groups } from './rules.ts';
+import { expectShape, expectTypes, f32, groups } from './rules.ts';
 
 /*
  * Ops of the update phase work on whole arenas. Their last operands are the gradients of attribute `parameters`, in that
@@ -26,7 +26,7 @@ export const gradientNorm = defineOp({
   shape({ lossesAndGradients }, attributes) {
     for (const { shape } of lossesOf(lossesAndGradients, attributes))
       expectShape('gradientNorm', 'a loss', shape, []);
-    return [{ dtype: 'f32', shape: [] }];
+    return [f32([])];
   },
   lower: (_types, { slots: { lossesAndGradients, out }, attributes }) =>
     planGradientNorm({
@@ -54,7 +54,7 @@ export const updateOp = (rule: UpdateRule): OpRecord =>
       expectShape(rule.name, 'the loss', loss.shape, []);
       expectShape(rule.name, 'the norm', gradientNorm.shape, []);
       expectTypes(rule.name, { 'the hyper-parameters': [hyper, 'f32', [4]] });
-      return [{ dtype: 'f32', shape: [] }];
+      return [f32([])];
     },
     lower(_types, { slots: { loss, gradientNorm, hyper }, attributes }) {
       const given: Readonly<Record<string, unknown>> = attributes;
