@@ -2,7 +2,6 @@ import { nearestOf, show, shownName } from '../base/arguments.ts';
 import { isDim } from '../base/dim.ts';
 import { dtypeHint, isDType } from '../base/dtype.ts';
 import { type ErrorDetails, FrondError, type SourcePlace } from '../base/errors.ts';
-import { own } from '../base/own.ts';
 import type { Graph, Node, NodeId, Ref, TensorType } from './graph.ts';
 import { splitRef } from './graph.ts';
 
@@ -43,8 +42,11 @@ export const nodePath = (node: Node): string =>
 /** Where an error is that concerns a node. */
 export const placeOf = (node: Node): ErrorDetails => ({ node: nodePath(node), place: node.source });
 
-/** The node called `id`, or undefined; ids such as `constructor` never reach the prototype. */
-export const findNode = (graph: Graph, id: NodeId): Node | undefined => own(graph.nodes, id);
+/** The node called `id`, or undefined. What ids such as `constructor` find at the prototype is not called so. */
+export function findNode({ nodes }: Graph, id: NodeId): Node | undefined {
+  const node = nodes[id];
+  return node?.id === id ? node : undefined;
+}
 
 /** @throws FROND-I001 when no node has that id. */
 export function nodeOf(graph: Graph, id: NodeId): Node {

@@ -44,7 +44,7 @@ export interface LoweredProgram {
 
 function usedSchedules(nodes: readonly LoweredNode[]): UsedSchedule[] {
   const used = new Map<string, UsedSchedule>();
-  for (const { kernel, shapeClass = '' } of nodes.flatMap(({ launches }) => launches)) {
+  for (const { kernel, shapeClass = '' } of new Set(nodes.flatMap(({ launches }) => launches))) {
     const { name, variant, schedule } = kernel;
     const key = [name, shapeClass, variant, scheduleKey(schedule)].join('|');
     used.set(key, { kernel: name, shapeClass, variant, schedule });
