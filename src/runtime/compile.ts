@@ -13,7 +13,7 @@ import { type PassLog, type PassOptions, runPasses } from '../passes/index.ts';
 import { type Device, deviceKind } from './device.ts';
 import { Executable } from './executable.ts';
 import type { FedTensor, TensorValue } from './feeds.ts';
-import { checkConstants, guardIndices } from './indices.ts';
+import { guardIndices } from './indices.ts';
 import { type LoweredProgram, lowerGraph } from './lower.ts';
 import { orderForMemory } from './memoryOrder.ts';
 import { layoutParameters } from './parameters.ts';
@@ -108,7 +108,6 @@ export function optimiseAndLower(
   const guarded = guardIndices(optimised, executionOrder(optimised), registry);
   const ready = giveGradientsMemory(guarded, executionOrder(guarded), registry);
   const program = lowerGraph(ready, executionOrder(ready, registry), registry, schedules);
-  checkConstants(program);
   return { program, log };
 }
 

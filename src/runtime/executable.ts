@@ -159,10 +159,7 @@ export class Executable {
     checkIndices(this.program, tensors, sizes);
     this.state.requireWritten(this.graph);
     const binding = await this.#binding(sizes);
-    for (const { node, name } of inputsOf(this.graph)) {
-      const place = this.#placeOf(node.id, binding);
-      await this.#device.write(place, defined(tensors.get(name), `feed ${name}`).data);
-    }
+    for (const [id, { data }] of tensors) await this.#device.write(this.#placeOf(id, binding), data);
     return binding;
   }
 

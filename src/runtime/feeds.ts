@@ -27,26 +27,37 @@ const mismatch = ({ name, node }: Input, summary: string): FrondError =>
 /** A name by itself, which a feed binds; derived sizes are checked against it. */
 const isPlainName = (dim: Dim): dim is string => typeof dim === 'string' && /^[A-Za-z_][\w.]*$/.test(dim);
 
-/** The elements of a feed as numbers. */
-function readData(input: Input, { dtype, shape, data }: FedTensor): ArrayLike<number> {
+/**
+ * A feed with its elements as numbers.
+ * @throws FROND-R023 for what is no tensor at all, FROND-R010 and R031 as `readFeeds`
+ */
+function readFeed(input: Input, value: FedTensor): TensorValue {
   const { name, node, type: declared } = input;
+  const { dtype, shape, data }: FedTensor = Object(value);
+  const hasShape = Array.isArray(shape);
+  if (!hasShape || !is.elements.holds(data)) {
+    const isThing = typeof value === 'object' && value !== null;
+    const lacks = isThing ? `a tensor without ${hasShape ? 'data' : 'a shape'}` : 'no tensor';
+    throw new FrondError('FROND-R023', `input ${name}: fed ${lacks}`, {
+      place: node.source,
+      hint: 'a feed is { dtype, shape, data }',
+    });
+  }
   if (dtype !== declared.dtype) throw mismatch(input, `declared ${declared.dtype}, fed ${shownName(dtype)}`);
-  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
+  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0))
     throw mismatch(input, `${printShape(shape.map(show))} is not a list of sizes`);
-  }
-  if (shape.length !== declared.shape.length) {
+  if (shape.length !== declared.shape.length)
     throw mismatch(input, `declared ${printShape(declared.shape)}, fed ${printShape(shape)}`);
-  }
   const elements = shape.reduce((x, y) => x * y, 1);
-  if (elements !== data.length) {
+  if (elements !== data.length)
     throw mismatch(input, `shape ${printShape(shape)} has ${elements} elements, the data ${data.length}`);
-  }
-  return numbersOf(dtype, data, (index, element) => {
+  const numbers = numbersOf(dtype, data, (index, element) => {
     const at = `input ${name}: element [${placeIn(index, shape).join(', ')}]`;
     return new FrondError('FROND-R031', `${at} is ${element}, ${dtype} takes ${elementRule(dtype)}`, {
       place: node.source,
     });
   });
+  return { dtype, shape, data: numbers };
 }
 
 /** Binds the plain names of the declared shape to the sizes that were fed. */
@@ -71,19 +82,6 @@ function checkDerived(input: Input, { shape }: FedTensor, sizes: Sizes): void {
   }
 }
 
-/** @throws FROND-R023 for what is no tensor at all */
-function requireTensor({ name, node }: Input, value: unknown): void {
-  const isThing = typeof value === 'object' && value !== null;
-  const { shape, data }: { readonly shape?: unknown; readonly data?: unknown } = Object(value);
-  const hasShape = Array.isArray(shape);
-  if (hasShape && is.elements.holds(data)) return;
-  const lacks = isThing ? `a tensor without ${hasShape ? 'data' : 'a shape'}` : 'no tensor';
-  throw new FrondError('FROND-R023', `input ${name}: fed ${lacks}`, {
-    place: node.source,
-    hint: 'a feed is { dtype, shape, data }',
-  });
-}
-
 /** @throws FROND-R023 when `feeds` is no object, FROND-R011 for a feed that the graph does not declare */
 function requireFeeds(graph: Graph, feeds: unknown, names: readonly string[]): void {
   if (typeof feeds !== 'object' || feeds === null) {
@@ -105,36 +103,30 @@ const feedHint = (name: string, names: readonly string[]): string =>
     ? `dropout in a training graph draws from it: feed { dtype: 'u32', shape: [2], data: [seed, step] }`
     : `feed all of: ${names.join(', ')}`;
 
-/** Feeds with numbers as elements, by name of the input, and the sizes of the named dimensions. */
-export interface ReadFeeds {
-  readonly tensors: ReadonlyMap<string, TensorValue>;
-  readonly sizes: Sizes;
-}
-
 /**
- * Elements and sizes of the named dimensions as the feeds give them, checked against every declared dtype and shape.
+ * Tensors with numbers as elements by id of their input, and sizes of the named dimensions, as the feeds give them, checked against
+ * every declared dtype and shape.
  * @throws FROND-R009 for a missing feed, FROND-R010 for one that does not fit, FROND-R011 for one that is not declared,
  *   FROND-R023 for what is not a feed, FROND-R031 for an element that the dtype does not hold
  */
-export function readFeeds(graph: Graph, feeds: Feeds): ReadFeeds {
+export function readFeeds(graph: Graph, feeds: Feeds) {
   const inputs = inputsOf(graph);
   const names = inputs.map(({ name }) => name);
   requireFeeds(graph, feeds, names);
   const bound = new Map<string, number>();
   const fed = inputs.map((input) => {
-    const value = own(feeds, input.name);
-    if (value === undefined) {
+    const given = own(feeds, input.name);
+    if (given === undefined) {
       throw new FrondError('FROND-R009', `graph ${graph.name}: input ${input.name} was not fed`, {
         place: input.node.source,
         hint: feedHint(input.name, names),
       });
     }
-    requireTensor(input, value);
-    const data = readData(input, value);
-    bindSizes(input, value, bound);
-    return { input, value: { ...value, data } };
+    const tensor = readFeed(input, given);
+    bindSizes(input, tensor, bound);
+    return { input, tensor };
   });
-  const sizes = Object.fromEntries(bound);
-  for (const { input, value } of fed) checkDerived(input, value, sizes);
-  return { tensors: new Map(fed.map(({ input, value }) => [input.name, value])), sizes };
+  const sizes: Sizes = Object.fromEntries(bound);
+  for (const { input, tensor } of fed) checkDerived(input, tensor, sizes);
+  return { tensors: new Map(fed.map(({ input, tensor }) => [input.node.id, tensor])), sizes };
 }

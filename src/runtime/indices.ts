@@ -1,7 +1,7 @@
 import { evaluate, placeIn, type Sizes } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import { type Graph, type Node, type NodeId, type Ref, splitRef } from '../ir/graph.ts';
-import { nodeOf, nodePath, typeOfRef } from '../ir/names.ts';
+import { nodeOf, nodePath, placeOf, typeOfRef } from '../ir/names.ts';
 import type { IndexBounds, OpRegistry } from '../ir/record.ts';
 import type { TensorValue } from './feeds.ts';
 import { contextOf, isSource, memoryRoots } from './nodes.ts';
@@ -33,38 +33,25 @@ export interface ComputedIndex {
   readonly reader: Node;
 }
 
-/** An operand that indexes something. */
-interface IndexRead extends IndexBounds {
-  readonly reader: Node;
-  readonly operand: number;
-  readonly ref: Ref;
-  /** the tensor whose memory it shares */
-  readonly home: Ref;
-  /** lengths of its rows */
-  readonly lengths: Ref | undefined;
-}
-
+/** Operands that index something; `home`: the tensor whose memory one shares. */
 function indexReads(
   graph: Graph,
   order: readonly Node[],
   registry: OpRegistry,
   root = memoryRoots(order, registry),
-): IndexRead[] {
+) {
   return order.flatMap((reader) => {
     const refOf = (operand: number): Ref =>
       defined(reader.inputs[operand], `operand ${operand} of ${reader.id}`);
     const indexed = registry.get(reader.op)?.indices?.(contextOf(graph, reader)) ?? [];
-    return indexed.map(({ input, low, below, lengths }) => ({
-      reader,
-      operand: input,
-      ref: refOf(input),
-      home: root(refOf(input)),
-      low,
-      below,
-      lengths: lengths === undefined ? undefined : refOf(lengths),
-    }));
+    return indexed.map(({ input: operand, lengths: rows, ...bounds }) => {
+      const ref = refOf(operand);
+      const lengths = rows === undefined ? undefined : refOf(rows);
+      return { ...bounds, reader, operand, ref, home: root(ref), lengths };
+    });
   });
 }
+type IndexRead = ReturnType<typeof indexReads>[number];
 
 const fitsIn = (inner: IndexBounds, { low, below }: IndexBounds): boolean =>
   inner.low >= low &&
@@ -91,16 +78,14 @@ export function guardIndices(graph: Graph, order: readonly Node[], registry: OpR
     let id = `${producer}/clamped`;
     while (Object.hasOwn(nodes, id)) id = `${id}.`;
     guards.set(key, id);
-    const { phase } = nodeOf(graph, producer);
-    const attributes = { low, below: [below], report: id };
     nodes[id] = {
       ...reader,
       id,
       op: 'clampIndex',
       inputs,
       types: [typeOfRef(graph, ref)],
-      phase,
-      attributes,
+      phase: nodeOf(graph, producer).phase,
+      attributes: { low, below: [below], report: id },
     };
     return id;
   };
@@ -114,7 +99,10 @@ export function guardIndices(graph: Graph, order: readonly Node[], registry: OpR
   return guards.size === 0 ? graph : { ...graph, nodes };
 }
 
-/** What is indexed by, each once for its bounds. */
+/**
+ * What is indexed by, each once for its bounds.
+ * @throws FROND-R012 for a constant that is outside of bounds which no feed has to tell
+ */
 export function indicesOf(
   graph: Graph,
   order: readonly Node[],
@@ -135,67 +123,48 @@ export function indicesOf(
     const ids = onHost(home);
     if (ids === undefined) continue;
     const lengths = rows === undefined ? undefined : onHost(root(rows));
-    const key = [ids, low, below, lengths].join(' ');
-    if (!indices.has(key)) indices.set(key, { ids, low, below, lengths, reader });
+    const range = { ids, low, below, lengths, reader };
+    const isKnown = op === 'constant' && typeof below === 'number' && lengths === undefined;
+    if (isKnown) checkRange(graph, range, new Map(), {});
+    else indices.set([ids, low, below, lengths].join(' '), range);
   }
   return { indices: [...indices.values()], computedIndices: [...computed.values()] };
 }
 
-/** What of a lowered program says which ids are within what. */
-interface Indexing {
-  readonly graph: Graph;
-  readonly indices: readonly IndexRange[];
-}
-
-type Fed = ReadonlyMap<string, TensorValue>;
-
-const hint = 'check what made it: vocabulary, label map or padding';
+/** By id of the input. */
+type Fed = ReadonlyMap<NodeId, TensorValue>;
 
 /**
  * Refuses ids, fed or constant, that would index past a table: kernels do not check again.
  * @throws FROND-R012 naming the tensor, the element, the range and the node
  */
-export function checkIndices({ graph, indices }: Indexing, feeds: Fed, sizes: Sizes): void {
-  for (const range of indices) checkRange(range, (id) => hostTensor(graph, id, feeds, sizes), sizes);
+export function checkIndices(
+  { graph, indices }: { readonly graph: Graph; readonly indices: readonly IndexRange[] },
+  feeds: Fed,
+  sizes: Sizes,
+): void {
+  for (const range of indices) checkRange(graph, range, feeds, sizes);
 }
 
-/** The same for constants by themselves, before sizes are known. */
-export function checkConstants({ graph, indices }: Indexing): void {
-  for (const range of indices) {
-    const isKnown = typeof range.below === 'number' && range.lengths === undefined;
-    if (!isKnown || nodeOf(graph, range.ids).op !== 'constant') continue;
-    checkRange(range, (id) => constantTensor(nodeOf(graph, id)), {});
-  }
-}
-
-interface HostTensor {
-  readonly what: string;
-  readonly shape: readonly number[];
-  readonly data: ArrayLike<number>;
-}
-
-function hostTensor(graph: Graph, id: NodeId, feeds: Fed, sizes: Sizes): HostTensor {
-  const node = nodeOf(graph, id);
-  if (node.op === 'constant') return constantTensor(node, sizes);
-  const name = String(node.attributes.name);
-  return { what: `input ${name}`, ...defined(feeds.get(name), `feed ${name}`) };
-}
-
-/** One number for all elements stands for itself. */
-function constantTensor({ attributes: { value }, types }: Node, sizes: Sizes = {}): HostTensor {
+/** A tensor as the host has it. One number for all elements of a constant stands for itself. */
+function hostTensor(graph: Graph, id: NodeId, feeds: Fed, sizes: Sizes) {
+  const { op, attributes, types } = nodeOf(graph, id);
+  const { name, value } = attributes;
+  if (op !== 'constant') return { what: `input ${name}`, ...defined(feeds.get(id), `feed ${name}`) };
   if (!Array.isArray(value)) return { what: 'constant', shape: [1], data: [Number(value)] };
   const shape = (types[0]?.shape ?? []).map((dim) => evaluate(dim, sizes));
   return { what: 'constant', shape, data: value.map(Number) };
 }
 
 function checkRange(
+  graph: Graph,
   { ids, low, below, lengths, reader }: IndexRange,
-  tensor: (id: NodeId) => HostTensor,
+  feeds: Fed,
   sizes: Sizes,
 ): void {
-  const { what, shape, data } = tensor(ids);
+  const { what, shape, data } = hostTensor(graph, ids, feeds, sizes);
   const limit = evaluate(below, sizes);
-  const counts = lengths === undefined ? undefined : tensor(lengths).data;
+  const counts = lengths === undefined ? undefined : hostTensor(graph, lengths, feeds, sizes).data;
   const width = data.length / Math.max(1, counts?.length ?? 1);
   for (let i = 0; i < data.length; i++) {
     const id = data[i] as number;
@@ -208,8 +177,10 @@ function checkRange(
 
 function outside(what: string, reader: Node, low: number, last: number): FrondError {
   const takes = last < low ? 'has nothing to take' : `takes ${low} to ${last}`;
-  const summary = `${what}, ${reader.op} ${takes}`;
-  return new FrondError('FROND-R012', summary, { node: nodePath(reader), place: reader.source, hint });
+  return new FrondError('FROND-R012', `${what}, ${reader.op} ${takes}`, {
+    ...placeOf(reader),
+    hint: 'check what made it: vocabulary, label map or padding',
+  });
 }
 
 /** What a note of the device says: see `kernels/clampIndex.ts`. Undefined where it says nothing. */

@@ -48,7 +48,7 @@ export async function runUnshared(
   for (const { id, op, types, attributes } of Object.values(graph.nodes)) {
     const type = defined(types[0], 'type');
     const name = String(attributes.name);
-    if (op === 'input') places.set(id, await place(defined(fed.tensors.get(name), name).data, type.dtype));
+    if (op === 'input') places.set(id, await place(defined(fed.tensors.get(id), id).data, type.dtype));
     if (op === 'constant') {
       const { value } = attributes;
       const filled = new Array(elementsOf(type, sizes)).fill(Number(value));
