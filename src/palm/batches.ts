@@ -35,14 +35,9 @@ export const batchesPerEpoch = (examples: number, batchSize: number): number =>
  * The batches of one epoch, each example in exactly one of them: a pure function of its arguments, so that a run resumes in the
  * middle of an epoch by asking for the same plan. Examples are shuffled, sorted by padded length within a window of batches, cut
  * into batches, and the batches shuffled again.
- * @throws FROND-D013 for a batch size or window that is not a positive whole number
  */
 export function planBatches(options: BatchPlanOptions): readonly PlannedBatch[] {
   const { lengths, batchSize, shuffle, window = 16, maximum = Number.POSITIVE_INFINITY } = options;
-  for (const [name, value] of Object.entries({ batchSize, window })) {
-    if (Number.isInteger(value) && value > 0) continue;
-    throw new FrondError('FROND-D013', `${name} is ${value}`, { hint: `${name} is a positive whole number` });
-  }
   const least = Math.min(BUCKET, maximum);
   const padded = (row: number): number =>
     Math.max(least, Math.min(maximum, BUCKET * Math.ceil((lengths[row] ?? 0) / BUCKET)));

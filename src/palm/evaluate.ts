@@ -1,23 +1,13 @@
 import { defined, FrondError } from '../base/errors.ts';
 import { feedsFor } from '../runtime/diagnose.ts';
 import type { Executable } from '../runtime/executable.ts';
-import type { TensorValue } from '../runtime/feeds.ts';
 import { lengthsOf, packBatch, planBatches } from './batches.ts';
 import type { Metrics, Reader } from './contract.ts';
 import { breather, type Listener } from './events.ts';
-import { resultName, type Task } from './graphs.ts';
+import { resultsOf, type Task } from './graphs.ts';
 
 /** Predictions of every task for the same examples, in their order. */
 export type Predictions = Readonly<Record<string, readonly unknown[]>>;
-
-function resultsOf(task: string, values: Readonly<Record<string, TensorValue>>): Record<string, TensorValue> {
-  const prefix = resultName(task, '');
-  return Object.fromEntries(
-    Object.entries(values).flatMap(([name, value]) =>
-      name.startsWith(prefix) ? [[name.slice(prefix.length), value] as const] : [],
-    ),
-  );
-}
 
 /** @throws FROND-C009 */
 function checkDecoded(head: string, decoded: unknown, rows: number): void {
@@ -28,38 +18,44 @@ function checkDecoded(head: string, decoded: unknown, rows: number): void {
   });
 }
 
+/** What predicting takes beside a graph and its weights. */
+export interface Answering {
+  readonly tasks: readonly Task[];
+  readonly reader: Reader;
+  /** most words that reader and backbone both allow; default: what the reader says */
+  readonly maximumLength?: number | undefined;
+}
+
 export interface PredictOptions {
-  readonly batchSize?: number;
-  /** most words of a batch; default: what the reader says */
-  readonly maximum?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** receives a warning when the model sees only the first words of some examples, with their number */
   readonly on?: Listener | undefined;
 }
 
+/** Examples that are predicted at once. */
+const BATCH = 32;
+
 /**
  * Runs a prediction graph over examples, once per batch for all tasks.
  * @throws FROND-C006 for a batch that does not fit, FROND-C009 for a head that decodes too few rows
  */
-export async function predictAll<E>(
+export async function predictAll(
   executable: Executable,
-  tasks: readonly Task[],
-  reader: Reader,
-  examples: readonly E[],
-  options: PredictOptions = {},
+  { tasks, reader, maximumLength: maximum = reader.maximumLength }: Answering,
+  examples: readonly unknown[],
+  { signal, on }: PredictOptions = {},
 ): Promise<Predictions> {
-  const { maximum = reader.maximumLength } = options;
   const cut = examples.filter((example) => (reader.unseen?.(example) ?? 0) > 0).length;
   const message = `the model sees the first ${reader.maximumLength} words only of ${cut} of ${examples.length} texts`;
-  if (cut > 0) options.on?.({ type: 'warning', message });
+  if (cut > 0) on?.({ type: 'warning', message });
   const lengths = lengthsOf(reader, examples, maximum);
-  const batchSize = Math.max(1, Math.min(options.batchSize ?? 32, examples.length));
+  const batchSize = Math.max(1, Math.min(BATCH, examples.length));
   const results = new Map(tasks.map((task) => [task.name, new Array<unknown>(examples.length)]));
   const letEventsIn = breather();
   for (const { rows, time } of planBatches({ lengths, batchSize, maximum })) {
     await letEventsIn();
-    options.signal?.throwIfAborted();
-    const packed = rows.map((row) => defined(examples[row], 'example'));
+    signal?.throwIfAborted();
+    const packed = rows.map((row) => examples[row]);
     const batch = packBatch(reader, packed, { batch: batchSize, time });
     const values = await executable.run(feedsFor(executable.graph, batch));
     for (const { name, head } of tasks) {

@@ -28,25 +28,27 @@ export function inputsOf(g: GraphContext, needs: Specs, known: Map<string, Tenso
   );
 }
 
-/** The encoder's outputs, and the inputs that all components of a graph share. */
-interface Encoded {
-  readonly outputs: Named;
-  readonly known: Map<string, Tensor>;
-}
-
-/** Builds a backbone within the scope of its name and checks what it gives. @throws FROND-C004, C005 */
-function encode(g: GraphContext, backbone: Backbone): Encoded {
+/**
+ * Builds a backbone within the scope of its name, checks what it gives, and builds each task on it: `build` gets what the task's
+ * head needs of backbone and reader, and declares further inputs with `declare`.
+ * @throws FROND-C004, C005
+ */
+function onBackbone<R>(
+  g: GraphContext,
+  backbone: Backbone,
+  tasks: readonly Task[],
+  build: (task: Task, inputs: Named, declare: (needs: Specs) => Named) => R,
+): R[] {
   const known = new Map<string, Tensor>();
-  const inputs = inputsOf(g, backbone.needs, known);
+  const declare = (needs: Specs): Named => inputsOf(g, needs, known);
+  const inputs = declare(backbone.needs);
   const outputs = g.scope(backbone.name, () => backbone.build(g, inputs));
   checkBuilt(`backbone ${backbone.name}`, backbone.gives, outputs);
-  return { outputs, known };
-}
-
-/** What a head is built from: the tensors it needs of the backbone and of the reader. */
-function headInputs(g: GraphContext, { needs }: Head, { outputs, known }: Encoded): Named {
-  const ofBackbone = Object.entries(outputs).filter(([name]) => Object.hasOwn(needs.backbone, name));
-  return { ...Object.fromEntries(ofBackbone), ...inputsOf(g, needs.reader, known) };
+  return tasks.map((task) => {
+    const { needs } = task.head;
+    const ofBackbone = Object.entries(outputs).filter(([name]) => Object.hasOwn(needs.backbone, name));
+    return build(task, { ...Object.fromEntries(ofBackbone), ...declare(needs.reader) }, declare);
+  });
 }
 
 /**
@@ -55,27 +57,21 @@ function headInputs(g: GraphContext, { needs }: Head, { outputs, known }: Encode
  */
 export function trainingGraph(name: string, backbone: Backbone, tasks: readonly Task[]): Graph {
   const build = (g: GraphContext): Named => {
-    const encoded = encode(g, backbone);
-    const losses = tasks.map(({ name: task, head }) => {
-      const inputs = headInputs(g, head, encoded);
-      const labels = inputsOf(g, head.needs.labels, encoded.known);
-      return g.scope(task, () => {
-        const loss = head.loss(g, { ...inputs, ...labels, ...head.build(g, inputs) });
-        checkLoss(head.name, loss);
-        return loss;
-      });
+    const losses = onBackbone(g, backbone, tasks, ({ name: task, head, weight }, inputs, declare) => {
+      const labels = declare(head.needs.labels);
+      const loss = g.scope(task, () => head.loss(g, { ...inputs, ...labels, ...head.build(g, inputs) }));
+      checkLoss(head.name, loss);
+      return { named: [lossName(task), loss] as const, loss, weight };
     });
-    const weighted = losses.map((loss, i) =>
-      tasks[i]?.weight === 1 ? loss : mul(loss, tasks[i]?.weight ?? 1),
-    );
-    const named = losses.map((loss, i) => [lossName(tasks[i]?.name ?? ''), loss]);
-    return { loss: weighted.reduce((sum, loss) => add(sum, loss)), ...Object.fromEntries(named) };
+    const weighted = losses.map(({ loss, weight }) => (weight === 1 ? loss : mul(loss, weight)));
+    const named = Object.fromEntries(losses.map((one) => one.named));
+    return { loss: weighted.reduce((sum, loss) => add(sum, loss)), ...named };
   };
   return graph(name, build, { training: true }).ir;
 }
 
 /** What a prediction reads back of a head, as `TASK.RESULT`. */
-function resultsOf(g: GraphContext, head: Head, task: string, inputs: Named): [string, Tensor][] {
+function read(g: GraphContext, head: Head, task: string, inputs: Named): [string, Tensor][] {
   return g.scope(task, () => {
     const built = head.build(g, inputs);
     const chosen = head.predict?.(g, { ...inputs, ...built }) ?? built;
@@ -86,13 +82,18 @@ function resultsOf(g: GraphContext, head: Head, task: string, inputs: Named): [s
 /** The prediction graph: outputs `TASK.RESULT` for whatever each head's `predict` reads. No labels, no dropout. */
 export function predictionGraph(name: string, backbone: Backbone, tasks: readonly Task[]): Graph {
   const build = (g: GraphContext): Named => {
-    const encoded = encode(g, backbone);
-    return Object.fromEntries(
-      tasks.flatMap(({ name: task, head }) => resultsOf(g, head, task, headInputs(g, head, encoded))),
-    );
+    const results = onBackbone(g, backbone, tasks, (task, inputs) => read(g, task.head, task.name, inputs));
+    return Object.fromEntries(results.flat());
   };
   return graph(name, build).ir;
 }
+
+/** What stands under the names of a task's results, by the names that its head knows. */
+export const resultsOf = <T>(task: string, all: Readonly<Record<string, T>>): Record<string, T> => {
+  const prefix = resultName(task, '');
+  const own = Object.entries(all).filter(([name]) => name.startsWith(prefix));
+  return Object.fromEntries(own.map(([name, value]) => [name.slice(prefix.length), value]));
+};
 
 /** Stands for a size that a head does not mind; no size of its own is as odd. */
 const SOME_WIDTH = 1_000_003;
@@ -105,7 +106,7 @@ function graphOf(head: Head, task: string): Graph | undefined {
     },
   );
   const build = (g: GraphContext) =>
-    Object.fromEntries(resultsOf(g, head, task, inputsOf(g, Object.fromEntries(needs), new Map())));
+    Object.fromEntries(read(g, head, task, inputsOf(g, Object.fromEntries(needs), new Map())));
   try {
     return graph('results', build).ir;
   } catch {
@@ -115,9 +116,7 @@ function graphOf(head: Head, task: string): Graph | undefined {
 
 /** Types of the results that a graph gives for a task, by name. */
 const resultTypes = (graph: Graph, task: string): [string, TensorType][] =>
-  Object.entries(graph.outputs)
-    .filter(([name]) => name.startsWith(resultName(task, '')))
-    .map(([name, ref]) => [name.slice(resultName(task, '').length), typeOfRef(graph, ref)]);
+  Object.entries(resultsOf(task, graph.outputs)).map(([name, ref]) => [name, typeOfRef(graph, ref)]);
 
 const parameterTypes = (graph: Graph): [string, TensorType][] =>
   parametersOf(graph).map(({ name, node }) => [name, typeOfRef(graph, node.id)]);
@@ -131,16 +130,15 @@ const fits = (own: TensorType, other: TensorType): boolean =>
 export function differenceOf(head: Head, task: string, prediction: Graph): [string, string] | undefined {
   const own = graphOf(head, task);
   if (own === undefined) return undefined;
-  const [wanted, computed] = [own, prediction].map((graph) => resultTypes(graph, task));
-  const [reads, gives] = [wanted, computed].map((types) =>
+  const [wanted, computed] = [resultTypes(own, task), resultTypes(prediction, task)];
+  const named = (types: [string, TensorType][]): string =>
     types
-      ?.map(([name]) => name)
+      .map(([name]) => name)
       .sort()
-      .join(', '),
-  );
-  if (reads !== gives) return [`reads ${reads}`, `gives ${gives}`];
-  const known = new Map([...parameterTypes(prediction), ...(computed ?? [])]);
-  for (const [name, type] of [...parameterTypes(own), ...(wanted ?? [])]) {
+      .join(', ');
+  if (named(wanted) !== named(computed)) return [`reads ${named(wanted)}`, `gives ${named(computed)}`];
+  const known = new Map([...parameterTypes(prediction), ...computed]);
+  for (const [name, type] of [...parameterTypes(own), ...wanted]) {
     const other = known.get(name);
     if (other !== undefined && fits(type, other)) continue;
     const shape = type.shape.map((dim) => (dim === SOME_WIDTH ? 'any' : dim));

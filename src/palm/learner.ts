@@ -12,10 +12,16 @@ import type { Feeds } from '../runtime/feeds.ts';
 import { layoutParameters } from '../runtime/parameters.ts';
 import { ModelState } from '../runtime/state.ts';
 import { batchesPerEpoch, lengthsOf, type PlannedBatch, packBatch, planBatches } from './batches.ts';
-import type { Metrics, Reader } from './contract.ts';
-import { type JointMetrics, measure, type Predictions, type PredictOptions, predictAll } from './evaluate.ts';
+import type { Metrics } from './contract.ts';
+import {
+  type Answering,
+  type JointMetrics,
+  measure,
+  type Predictions,
+  type PredictOptions,
+  predictAll,
+} from './evaluate.ts';
 import type { StepResult } from './events.ts';
-import type { Task } from './graphs.ts';
 import { HYPER, hyperOf, type Optimizer, registryWith } from './optimizer.ts';
 import { rateAt } from './schedule.ts';
 import { type HostCopy, restoreCopy } from './weights.ts';
@@ -31,10 +37,8 @@ export const fitOptions = {
 export type FitOptions = is.OptionsOf<typeof fitOptions>;
 
 /** Everything that a run is made of, fixed before its first step. */
-export interface LearnerPlan extends Required<FitOptions> {
+export interface LearnerPlan extends Required<FitOptions>, Answering {
   readonly name: string;
-  readonly tasks: readonly Task[];
-  readonly reader: Reader;
   /** training losses */
   readonly forward: Graph;
   /** forward, backward and update */
@@ -42,8 +46,6 @@ export interface LearnerPlan extends Required<FitOptions> {
   readonly prediction: Graph;
   readonly optimizer: Optimizer;
   readonly clipNorm: number;
-  /** most words that reader and backbone both allow */
-  readonly maximumLength?: number | undefined;
   readonly jointMetrics: JointMetrics | undefined;
   /** what else went into the step graph, by the names that its author knows: a resumed run is compared with it */
   readonly settings?: Readonly<Record<string, Attribute>>;
@@ -208,12 +210,8 @@ export class Learner {
     });
   }
 
-  predict(
-    examples: readonly unknown[],
-    options: Pick<PredictOptions, 'signal' | 'on'> = {},
-  ): Promise<Predictions> {
-    const { tasks, reader, maximumLength: maximum } = this.plan;
-    return predictAll(this.#predictor, tasks, reader, examples, { ...options, maximum });
+  predict(examples: readonly unknown[], options?: PredictOptions): Promise<Predictions> {
+    return predictAll(this.#predictor, this.plan, examples, options);
   }
 
   /** Metrics over a part of the reader's data. @throws FROND-D015 for a part that it does not have */

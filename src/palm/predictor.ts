@@ -11,7 +11,7 @@ import { ModelState } from '../runtime/state.ts';
 import { type LoadedCheckpoint, loadLatest } from '../store/checkpoint.ts';
 import type { ComponentRecord, Head, Reader } from './contract.ts';
 import { checkFeeds, checkNames, maximumOf } from './contractCheck.ts';
-import { type Predictions, predictAll } from './evaluate.ts';
+import { type Answering, type Predictions, predictAll } from './evaluate.ts';
 import type { Listener } from './events.ts';
 import { differenceOf, type Task } from './graphs.ts';
 import { type ClassifyOptions, classify } from './head/classify.ts';
@@ -106,16 +106,6 @@ export async function loadModelRecord(folder: string): Promise<ModelRecord> {
   return record;
 }
 
-/** What a run has left. */
-interface Model {
-  readonly checkpoint: LoadedCheckpoint;
-  readonly record: ModelRecord;
-  readonly tasks: readonly Task[];
-  readonly reader: Reader;
-  /** most words of a batch */
-  readonly maximum: number;
-}
-
 /** The model on a device. */
 interface Loaded {
   readonly executable: Executable;
@@ -124,7 +114,7 @@ interface Loaded {
   free(): void;
 }
 
-async function loadOn(device: Device, { record, checkpoint }: Model, step: number): Promise<Loaded> {
+async function loadOn(device: Device, checkpoint: LoadedCheckpoint, record: ModelRecord): Promise<Loaded> {
   const weights = checkpoint.files.has(BEST) ? BEST : WEIGHTS;
   const layout = layoutParameters([record.step, record.prediction]);
   // before memory is taken on the word of the graphs
@@ -137,7 +127,7 @@ async function loadOn(device: Device, { record, checkpoint }: Model, step: numbe
       executable.free();
       state.free();
     };
-    return { executable, step, free };
+    return { executable, step: 0, free };
   } catch (cause) {
     state.free();
     throw cause;
@@ -167,18 +157,21 @@ export class Predictor {
   readonly checkpoint: LoadedCheckpoint;
   readonly tasks: readonly Task[];
   readonly reader: Reader;
-  readonly #maximum: number;
+  readonly #answering: Answering;
   readonly #loaded: Survivor<Loaded>;
   #freed = false;
   /** predictions under way */
   #running = 0;
 
-  private constructor({ record, checkpoint, tasks, reader, maximum }: Model, loaded: Survivor<Loaded>) {
-    this.name = record.name;
+  private constructor(
+    { name, checkpoint, ...answering }: Answering & Pick<Predictor, 'name' | 'checkpoint'>,
+    loaded: Survivor<Loaded>,
+  ) {
+    this.name = name;
     this.checkpoint = checkpoint;
-    this.tasks = tasks;
-    this.reader = reader;
-    this.#maximum = maximum;
+    this.tasks = answering.tasks;
+    this.reader = answering.reader;
+    this.#answering = answering;
     this.#loaded = loaded;
   }
 
@@ -205,15 +198,14 @@ export class Predictor {
     checkFeeds(`the run in ${folder}`, record.prediction, reader);
     await checkSeal(checkpoint, MODEL);
     // runs of earlier versions do not say
-    const maximum = maximumOf(reader, `the run in ${folder}`, record.maximumLength ?? undefined);
+    const maximumLength = maximumOf(reader, `the run in ${folder}`, record.maximumLength ?? undefined);
     const device = options.device ?? (await chooseDevice('auto')).device;
-    const model = { checkpoint, record, tasks, reader, maximum };
     const life: Survival<Loaded> = {
-      make: (next, lost) => loadOn(next, model, lost?.step ?? 0),
+      make: async (next, lost) => ({ ...(await loadOn(next, checkpoint, record)), step: lost?.step ?? 0 }),
       gaveUp: (_, cause) => cause,
     };
-    const loaded = new Survivor(life, device, options.device === undefined);
-    return new Predictor(model, await loaded.begin());
+    const loaded = await new Survivor(life, device, options.device === undefined).begin();
+    return new Predictor({ name: record.name, checkpoint, tasks, reader, maximumLength }, loaded);
   }
 
   /**
@@ -232,8 +224,7 @@ export class Predictor {
     this.#running++;
     try {
       return await this.#loaded.surviving(async (loaded) => {
-        const limited = { ...options, maximum: this.#maximum };
-        const found = await predictAll(loaded.executable, this.tasks, this.reader, examples, limited);
+        const found = await predictAll(loaded.executable, this.#answering, examples, options);
         loaded.step++;
         return found;
       });
