@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Access, Kernel } from '../../src/kernel/ir.ts';
-import { allowsBindings, isServedBy, planBindings } from '../../src/runtime/webgpu/bindings.ts';
+import type { Access } from '../../src/kernel/ir.ts';
+import {
+  allowsBindings,
+  isServedBy,
+  type PlacedBuffer,
+  planBindings,
+} from '../../src/runtime/webgpu/bindings.ts';
 
 interface Lying {
   readonly access: Access;
@@ -9,18 +14,9 @@ interface Lying {
   readonly tensor: number;
 }
 
-/** As much of a kernel as bindings depend on, with the places of its buffers. */
-function lying(buffers: readonly Lying[]) {
-  const named = buffers.map((buffer, i) => ({ name: `b${i}`, ...buffer }));
-  return {
-    kernel: { buffers: named } as unknown as Kernel,
-    placeOf: (name: string) => {
-      const { memory, tensor } = named.find((buffer) => buffer.name === name) ?? { memory: -1, tensor: -1 };
-      // tensors of different memories have nothing in common
-      return { memory, tensor: `${memory} ${tensor}` };
-    },
-  };
-}
+/** Named, and in their places: tensors of different memories have nothing in common. */
+const lying = (buffers: readonly Lying[]): PlacedBuffer[] =>
+  buffers.map((buffer, i) => ({ name: `b${i}`, ...buffer, tensor: `${buffer.memory} ${buffer.tensor}` }));
 
 const launches = fc.array(
   fc.record({
@@ -31,20 +27,20 @@ const launches = fc.array(
   { minLength: 1, maxLength: 14 },
 );
 
-const bindingsOf = ({ buffers }: Kernel, { arenas }: ReturnType<typeof planBindings>): number =>
+const bindingsOf = (buffers: readonly PlacedBuffer[], { arenas }: ReturnType<typeof planBindings>): number =>
   new Set(buffers.map(({ name }) => arenas[name] ?? name)).size;
 
 describe('bindings', () => {
   it('are legal, as few as the limit asks for, and no more joined than that', () => {
     fc.assert(
       fc.property(launches, fc.integer({ min: 4, max: 10 }), (buffers, limit) => {
-        const { kernel, placeOf } = lying(buffers);
-        const pattern = planBindings(kernel, placeOf, limit);
-        expect(allowsBindings(kernel, placeOf, pattern)).toBe(true);
+        const placed = lying(buffers);
+        const pattern = planBindings(placed, limit);
+        expect(allowsBindings(placed, pattern)).toBe(true);
         // four memories take four bindings at most
-        expect(bindingsOf(kernel, pattern)).toBeLessThanOrEqual(Math.max(4, limit));
-        const free = planBindings(kernel, placeOf, 99);
-        if (bindingsOf(kernel, free) <= limit) expect(pattern).toEqual(free);
+        expect(bindingsOf(placed, pattern)).toBeLessThanOrEqual(Math.max(4, limit));
+        const free = planBindings(placed, 99);
+        if (bindingsOf(placed, free) <= limit) expect(pattern).toEqual(free);
       }),
       { seed: 6 },
     );
@@ -52,33 +48,27 @@ describe('bindings', () => {
 
   it('keep what is only read apart from what is written, and one tensor in one', () => {
     const at = (access: Access, memory: number, tensor: number): Lying => ({ access, memory, tensor });
-    const { kernel, placeOf } = lying([
-      at('read', 0, 0),
-      at('read', 0, 0),
-      at('read', 1, 0),
-      at('write', 0, 1),
-    ]);
-    expect(planBindings(kernel, placeOf, 8)).toEqual({
+    const placed = lying([at('read', 0, 0), at('read', 0, 0), at('read', 1, 0), at('write', 0, 1)]);
+    expect(planBindings(placed, 8)).toEqual({
       arenas: { b0: 'b0_memory', b1: 'b0_memory' },
       readWrite: ['b0', 'b1'],
     });
-    expect(allowsBindings(kernel, placeOf, { arenas: {}, readWrite: ['b0', 'b1'] })).toBe(false);
-    expect(allowsBindings(kernel, placeOf, { arenas: { b0: 'x', b1: 'x' }, readWrite: [] })).toBe(false);
-    expect(allowsBindings(kernel, placeOf, { arenas: { b0: 'x', b2: 'x' }, readWrite: [] })).toBe(false);
+    expect(allowsBindings(placed, { arenas: {}, readWrite: ['b0', 'b1'] })).toBe(false);
+    expect(allowsBindings(placed, { arenas: { b0: 'x', b1: 'x' }, readWrite: [] })).toBe(false);
+    expect(allowsBindings(placed, { arenas: { b0: 'x', b2: 'x' }, readWrite: [] })).toBe(false);
   });
 
   it('take the text of another launch that binds more for writing, where they may', () => {
-    const { kernel, placeOf } = lying([
+    const [read, output] = [
       { access: 'read', memory: 0, tensor: 0 },
-      { access: 'read', memory: 1, tensor: 0 },
       { access: 'write', memory: 2, tensor: 0 },
-    ]);
-    const own = planBindings(kernel, placeOf, 8);
+    ] as const;
+    const placed = lying([read, { access: 'read', memory: 1, tensor: 0 }, output]);
+    const own = planBindings(placed, 8);
     const wider = { arenas: {}, readWrite: ['b0'] };
     expect(own.readWrite).toEqual([]);
-    expect(isServedBy(kernel, placeOf, own, wider)).toBe(true);
-    const twice = (name: string) => placeOf(name === 'b1' ? 'b0' : name);
+    expect(isServedBy(placed, own, wider)).toBe(true);
     // b0 and b1 are one tensor now: for writing they would have to share a binding
-    expect(isServedBy(kernel, twice, own, wider)).toBe(false);
+    expect(isServedBy(lying([read, read, output]), own, wider)).toBe(false);
   });
 });

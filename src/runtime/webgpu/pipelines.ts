@@ -2,33 +2,23 @@ import { printWgsl, type WgslLimits, type WgslModule, type WgslOptions } from '.
 import { defined } from '../../base/errors.ts';
 import { own } from '../../base/own.ts';
 import type { Kernel } from '../../kernel/ir.ts';
-import type { LaunchShape, Place } from '../device.ts';
-import { type BindingPattern, isServedBy, planBindings } from './bindings.ts';
+import type { LaunchShape } from '../device.ts';
+import { type BindingPattern, isServedBy, type PlacedBuffer, planBindings } from './bindings.ts';
 import type { GpuOwner } from './owner.ts';
 
 /** A bit of the WebGPU interface, as its specification numbers it. */
 const COMPUTE_STAGE = 0x4;
 
-export interface Pipeline {
-  readonly pipeline: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
-}
-
 /** How texts are spelled for a device. */
 export type TextOptions = WgslOptions & { readonly limits: WgslLimits };
-
-interface KnownModule {
-  readonly pattern: BindingPattern;
-  readonly multiples: string;
-  readonly module: WgslModule;
-}
 
 /** Texts, and what the GPU made of each: nothing is printed or compiled twice. */
 export class Pipelines {
   readonly #owner: GpuOwner;
   readonly #options: TextOptions;
-  readonly #modules = new Map<Kernel, readonly KnownModule[]>();
-  readonly #pipelines = new Map<string, Promise<Pipeline>>();
+  /** the texts of each kernel, with the launches that they were printed for */
+  readonly #modules = new Map<Kernel, { pattern: BindingPattern; multiples: string; module: WgslModule }[]>();
+  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
 
   constructor(owner: GpuOwner, options: TextOptions) {
     this.#owner = owner;
@@ -40,23 +30,29 @@ export class Pipelines {
     return this.#pipelines.size;
   }
 
+  /** How a launch with its buffers in these places is bound. */
+  patternOf(buffers: readonly PlacedBuffer[]): BindingPattern {
+    return planBindings(buffers, this.#options.limits.storageBuffers);
+  }
+
   /**
    * The text of a kernel for a launch with its buffers in these places.
    * @throws FROND-K201…K203 where it does not fit the limits
    */
   moduleOf(
     kernel: Kernel,
-    placeOf: (buffer: string) => Place,
+    buffers: readonly PlacedBuffer[],
     multiplesOf4: readonly string[] = [],
+    pattern = this.patternOf(buffers),
   ): WgslModule {
     const known = this.#modules.get(kernel) ?? [];
-    const own = planBindings(kernel, placeOf, this.#options.limits.storageBuffers);
+    this.#modules.set(kernel, known);
     const multiples = multiplesOf4.join();
     const alike = known.filter((one) => one.multiples === multiples);
-    const found = alike.find(({ pattern }) => isServedBy(kernel, placeOf, own, pattern));
+    const found = alike.find((one) => isServedBy(buffers, pattern, one.pattern));
     if (found !== undefined) return found.module;
-    const module = printWgsl(kernel, { ...this.#options, ...own, multiplesOf4 });
-    this.#modules.set(kernel, [...known, { pattern: own, multiples, module }]);
+    const module = printWgsl(kernel, { ...this.#options, ...pattern, multiplesOf4 });
+    known.push({ pattern, multiples, module });
     return module;
   }
 
@@ -66,15 +62,18 @@ export class Pipelines {
     onProgress?: (done: number, total: number) => void,
   ): Promise<void> {
     this.#owner.check();
-    const shapes = [...launches].map(({ kernel, places, multiplesOf4 }) => {
-      const placeOf = (name: string): Place => defined(own(places, name), `place of ${name}`);
-      const { readWrite } = planBindings(kernel, placeOf, this.#options.limits.storageBuffers);
-      return { kernel, placeOf, multiplesOf4, writes: readWrite.length };
+    const wanted = [...launches].map(({ kernel, places, multiplesOf4 }) => {
+      const buffers = kernel.buffers.map(({ name, access }) => {
+        return { name, access, ...defined(own(places, name), `place of ${name}`) };
+      });
+      return { kernel, buffers, multiplesOf4, pattern: this.patternOf(buffers) };
     });
     // those that bind most for writing come first: others of the kernel may then do with their text
-    const modules = shapes
-      .sort((a, b) => b.writes - a.writes)
-      .map(({ kernel, placeOf, multiplesOf4 }) => this.moduleOf(kernel, placeOf, multiplesOf4));
+    const modules = wanted
+      .sort((a, b) => b.pattern.readWrite.length - a.pattern.readWrite.length)
+      .map(({ kernel, buffers, multiplesOf4, pattern }) =>
+        this.moduleOf(kernel, buffers, multiplesOf4, pattern),
+      );
     const fresh = new Map(
       modules.filter(({ code }) => !this.#pipelines.has(code)).map((module) => [module.code, module]),
     );
@@ -88,7 +87,7 @@ export class Pipelines {
   }
 
   /** @throws FROND-R024 where the driver refuses the text */
-  pipelineOf(module: WgslModule): Promise<Pipeline> {
+  pipelineOf(module: WgslModule): Promise<GPUComputePipeline> {
     const known = this.#pipelines.get(module.code);
     if (known !== undefined) return known;
     const made = this.#make(module);
@@ -97,7 +96,7 @@ export class Pipelines {
     return made;
   }
 
-  async #make({ kernel: label, code, bindings }: WgslModule): Promise<Pipeline> {
+  async #make({ kernel: label, code, bindings }: WgslModule): Promise<GPUComputePipeline> {
     const { device } = this.#owner;
     const what = `kernel ${label}`;
     const entry = (binding: number, type: GPUBufferBindingType): GPUBindGroupLayoutEntry => ({
@@ -105,23 +104,17 @@ export class Pipelines {
       visibility: COMPUTE_STAGE,
       buffer: { type },
     });
-    const { layout, descriptor } = await this.#owner.scoped(what, () => {
-      const layout = device.createBindGroupLayout({
-        entries: [
-          entry(0, 'uniform'),
-          ...bindings.map(({ binding, access }) =>
-            entry(binding, access === 'read' ? 'read-only-storage' : 'storage'),
-          ),
-        ],
-      });
-      const descriptor: GPUComputePipelineDescriptor = {
+    const storage = bindings.map(({ binding, access }) =>
+      entry(binding, access === 'read' ? 'read-only-storage' : 'storage'),
+    );
+    const descriptor = await this.#owner.scoped(what, (): GPUComputePipelineDescriptor => {
+      const layout = device.createBindGroupLayout({ entries: [entry(0, 'uniform'), ...storage] });
+      return {
         layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
         compute: { module: device.createShaderModule({ code, label }), entryPoint: 'main' },
         label,
       };
-      return { layout, descriptor };
     });
-    const pipeline = await this.#owner.guard(what, device.createComputePipelineAsync(descriptor));
-    return { pipeline, layout };
+    return this.#owner.guard(what, device.createComputePipelineAsync(descriptor));
   }
 }

@@ -1,10 +1,10 @@
-import { dispatchSize, uniformData, type WgslModule } from '../../backend/wgsl/index.ts';
+import { dispatchSize, uniformData } from '../../backend/wgsl/index.ts';
 import { defined } from '../../base/errors.ts';
 import { own } from '../../base/own.ts';
-import type { Command, Place } from '../device.ts';
-import { alignBytes, type GpuRange, RANGE_ALIGNMENT, rangeOf, USAGE } from './memory.ts';
+import type { Command } from '../device.ts';
+import { alignBytes, RANGE_ALIGNMENT, rangeOf, USAGE } from './memory.ts';
 import type { GpuOwner } from './owner.ts';
-import type { Pipeline, Pipelines } from './pipelines.ts';
+import type { Pipelines } from './pipelines.ts';
 
 /** A launch ready to be encoded. */
 export interface GpuLaunch {
@@ -15,63 +15,28 @@ export interface GpuLaunch {
   readonly size: readonly [x: number, y: number, z: number];
 }
 
-/** A command with its text. */
-interface Planned {
-  readonly command: Command;
-  readonly module: WgslModule;
-  /** what each binding of the module covers */
-  readonly ranges: readonly (GpuRange & { readonly binding: number })[];
-  /** where each buffer begins in its binding, in elements */
-  readonly bases: Readonly<Record<string, number>>;
-}
-
-function planCommand(command: Command, pipelines: Pipelines): Planned {
-  const { kernel, buffers, multiplesOf4 } = command;
-  const known = new Map(
-    kernel.buffers.map(({ name }) => {
-      const what = `${name} of kernel ${kernel.name}`;
-      return [name, rangeOf(defined(own(buffers, name), what), what)];
-    }),
-  );
-  const range = (name: string): GpuRange => defined(known.get(name), `range of ${name}`);
-  // by buffer: what lies in different chunks of a memory cannot share a binding
-  const placeOf = (name: string): Place => ({ memory: range(name).buffer, tensor: range(name).offset });
-  const module = pipelines.moduleOf(kernel, placeOf, multiplesOf4);
-  const ranges = module.bindings.map(({ binding, buffers: names }) => ({
-    ...hullOf(names.map(range)),
-    binding,
-  }));
-  const bases = module.bindings.flatMap(({ buffers: names, dtype }, i) =>
-    names.map((name) => {
-      const bytes = range(name).offset - defined(ranges[i], 'range of a binding').offset;
-      return [name, bytes / (dtype === 'f16' ? 2 : 4)] as const;
-    }),
-  );
-  return { command, module, ranges, bases: Object.fromEntries(bases) };
-}
-
-/** From the first to the last byte of the ranges of a binding's buffers, rounded to what a range must be. */
-function hullOf(ranges: readonly GpuRange[]): GpuRange {
-  const { buffer } = defined(ranges[0], 'range of a binding');
-  const offset = Math.min(...ranges.map((range) => range.offset));
-  const end = Math.max(...ranges.map((range) => range.offset + Math.max(4, range.bytes)));
-  const bytes = Math.min(alignBytes(end - offset, RANGE_ALIGNMENT), buffer.size - offset);
-  return { buffer, offset, bytes };
-}
-
-/** One uniform buffer for all launches, each at its aligned offset, written once. */
-function uniformsOf(plans: readonly Planned[]) {
-  const offsets: number[] = [];
-  let size = 0;
-  for (const { module } of plans) {
-    offsets.push(size);
-    size += alignBytes(module.uniformBytes, RANGE_ALIGNMENT);
-  }
-  const data = new Uint8Array(Math.max(RANGE_ALIGNMENT, size));
-  plans.forEach(({ module, command, bases }, i) => {
-    data.set(new Uint8Array(uniformData(module, command, bases)), offsets[i]);
+/** A command with its text, and the ranges of memory that its bindings cover. */
+function planCommand(command: Command, pipelines: Pipelines) {
+  const { kernel, multiplesOf4 } = command;
+  const placed = kernel.buffers.map(({ name, access }) => {
+    const what = `${name} of kernel ${kernel.name}`;
+    const range = rangeOf(defined(own(command.buffers, name), what), what);
+    // by buffer: what lies in different chunks of a memory cannot share a binding
+    return { name, access, memory: range.buffer, tensor: range.offset, ...range };
   });
-  return { data, offsets };
+  const module = pipelines.moduleOf(kernel, placed, multiplesOf4);
+  /** where each buffer begins in its binding, in elements */
+  const bases: Record<string, number> = {};
+  const entries = module.bindings.map(({ binding, buffers, dtype }): GPUBindGroupEntry => {
+    const parts = placed.filter(({ name }) => buffers.includes(name));
+    const { buffer } = defined(parts[0], 'buffer of a binding');
+    const offset = Math.min(...parts.map((part) => part.offset));
+    const end = Math.max(...parts.map((part) => part.offset + Math.max(4, part.bytes)));
+    for (const part of parts) bases[part.name] = (part.offset - offset) / (dtype === 'f16' ? 2 : 4);
+    const size = Math.min(alignBytes(end - offset, RANGE_ALIGNMENT), buffer.size - offset);
+    return { binding, resource: { buffer, offset, size } };
+  });
+  return { command, module, entries, uniforms: uniformData(module, command, bases) };
 }
 
 /** Makes the command list ready. Every call to the GPU stands in one error scope. */
@@ -81,11 +46,19 @@ export async function bindLaunches(
   pipelines: Pipelines,
   groups: number,
 ): Promise<{ readonly launches: readonly GpuLaunch[]; readonly uniforms: GPUBuffer }> {
+  // one uniform buffer for all launches, each at its aligned offset, written once
+  let bytes = 0;
   const plans = commands
     .filter(({ grid }) => !grid.includes(0))
-    .map((command) => planCommand(command, pipelines));
+    .map((command) => {
+      const plan = planCommand(command, pipelines);
+      const offset = bytes;
+      bytes += alignBytes(plan.uniforms.byteLength, RANGE_ALIGNMENT);
+      return { ...plan, offset };
+    });
   const compiled = await Promise.all(plans.map(({ module }) => pipelines.pipelineOf(module)));
-  const { data, offsets } = uniformsOf(plans);
+  const data = new Uint8Array(Math.max(RANGE_ALIGNMENT, bytes));
+  for (const plan of plans) data.set(new Uint8Array(plan.uniforms), plan.offset);
   const { device } = owner;
   return owner.scoped('a command list', () => {
     const uniforms = device.createBuffer({
@@ -93,18 +66,17 @@ export async function bindLaunches(
       usage: USAGE.uniform | USAGE.copyTarget,
     });
     device.queue.writeBuffer(uniforms, 0, data);
-    const launches = plans.map(({ command: { kernel, grid }, module, ranges }, i): GpuLaunch => {
-      const { pipeline, layout } = compiled[i] as Pipeline;
-      const uniform = { buffer: uniforms, offset: offsets[i] ?? 0, size: module.uniformBytes };
-      const entries = ranges.map(({ binding, buffer, offset, bytes }) => ({
-        binding,
-        resource: { buffer, offset, size: bytes },
-      }));
+    const launches = plans.map(({ command: { kernel, grid }, module, entries, offset }, i): GpuLaunch => {
+      const pipeline = compiled[i] as GPUComputePipeline;
+      const resource = { buffer: uniforms, offset, size: module.uniformBytes };
       return {
         kernel: kernel.name,
         variant: kernel.variant,
         pipeline,
-        group: device.createBindGroup({ layout, entries: [{ binding: 0, resource: uniform }, ...entries] }),
+        group: device.createBindGroup({
+          layout: pipeline.getBindGroupLayout(0),
+          entries: [{ binding: 0, resource }, ...entries],
+        }),
         size: dispatchSize(grid, groups),
       };
     });

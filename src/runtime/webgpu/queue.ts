@@ -41,20 +41,25 @@ interface ReadRequest {
   reject(error: unknown): void;
 }
 
-/** Requests that travel together: as many as a staging buffer of moderate size holds. */
-function shared(requests: readonly ReadRequest[]): ReadRequest[][] {
-  const lists: ReadRequest[][] = [];
-  let left = -1;
+/** Requests that travel together, each with its place in their staging buffer of `size` bytes. */
+interface Batch {
+  size: number;
+  readonly requests: (ReadRequest & { readonly at: number })[];
+}
+
+function batchesOf(requests: readonly ReadRequest[]): Batch[] {
+  const batches: Batch[] = [];
   for (const request of requests) {
-    const bytes = alignBytes(request.range.bytes, 4);
-    if (bytes > left) {
-      lists.push([]);
-      left = STAGING_BYTES;
+    const bytes = Math.max(4, alignBytes(request.range.bytes, 4));
+    let batch = batches.at(-1);
+    if (batch === undefined || batch.size + bytes > STAGING_BYTES) {
+      batch = { size: 0, requests: [] };
+      batches.push(batch);
     }
-    lists.at(-1)?.push(request);
-    left -= bytes;
+    batch.requests.push({ ...request, at: batch.size });
+    batch.size += bytes;
   }
-  return lists;
+  return batches;
 }
 
 /**
@@ -92,30 +97,26 @@ export class GpuQueue {
     const requests = this.#reads;
     if (requests.length === 0) return;
     this.#reads = [];
-    for (const together of shared(requests)) {
-      this.#send(together).catch((cause: unknown) => {
-        for (const { reject } of together) reject(cause);
+    for (const batch of batchesOf(requests)) {
+      this.#send(batch).catch((cause: unknown) => {
+        for (const { reject } of batch.requests) reject(cause);
       });
     }
   }
 
-  #send(requests: readonly ReadRequest[]): Promise<void> {
-    let size = 0;
-    const places = requests.map((request) => {
-      const place = { ...request, at: size, bytes: alignBytes(request.range.bytes, 4) };
-      size += Math.max(4, place.bytes);
-      return place;
-    });
+  #send({ size, requests }: Batch): Promise<void> {
     return readBack(
       this.#owner,
       `a copy of ${size} bytes to the host`,
       size,
       (encoder, staging) => {
-        for (const { range, at, bytes } of places)
+        for (const { range, at } of requests) {
+          const bytes = alignBytes(range.bytes, 4);
           if (bytes > 0) encoder.copyBufferToBuffer(range.buffer, range.offset, staging, at, bytes);
+        }
       },
       (mapped) => {
-        for (const { location, at, resolve } of places) resolve(unpacked(location, mapped, at));
+        for (const { location, at, resolve } of requests) resolve(unpacked(location, mapped, at));
       },
     );
   }
