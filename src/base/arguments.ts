@@ -39,6 +39,15 @@ const signature = (caller: string, taken: Taken): string =>
     .map(([name, kind]) => (mayBeLeftOut(kind) ? `${name}?` : name))
     .join(', ')})`;
 
+function requireFit(kind: is.Kind, value: unknown, what: string, code: ErrorCode, more = () => ''): void {
+  if (is.fits(kind, value)) return;
+  throw errorAtCall(
+    code,
+    `${what} is ${value === undefined ? 'missing' : show(value)}`,
+    kind.advise?.(value) ?? `give ${kind.what}${more()}`,
+  );
+}
+
 /**
  * Refuses arguments that do not fit, in the order of `taken`, and options as `checkOptions` does:
  * `checkArguments('gather', { table: tensor, ids: tensor }, [table, ids])`.
@@ -53,13 +62,7 @@ export function checkArguments(
   for (const [i, [name, kind]] of Object.entries(taken).entries()) {
     const value = values[i];
     if (!isKind(kind)) checkOptions<object>(caller, value as object, kind, code);
-    else if (!is.fits(kind, value)) {
-      throw errorAtCall(
-        code,
-        `${caller}: ${name} is ${value === undefined ? 'missing' : show(value)}`,
-        kind.advise?.(value) ?? `give ${kind.what}: ${signature(caller, taken)}`,
-      );
-    }
+    else requireFit(kind, value, `${caller}: ${name}`, code, () => `: ${signature(caller, taken)}`);
   }
 }
 
@@ -92,13 +95,7 @@ export function checkOptions<O extends object>(
     );
   }
   for (const [name, kind] of Object.entries<is.Kind>(kinds)) {
-    const value = given[name as keyof typeof given] as unknown;
-    if (is.fits(kind, value)) continue;
-    throw errorAtCall(
-      code,
-      `${caller}: ${name} is ${value === undefined ? 'missing' : show(value)}`,
-      kind.advise?.(value) ?? `give ${kind.what}`,
-    );
+    requireFit(kind, given[name as keyof typeof given], `${caller}: ${name}`, code);
   }
 }
 

@@ -17,25 +17,23 @@ export const ARENA_BLOCKS = 'arena.blocks';
 /** Which arena chunk a launch works on, from 0: a GPU holds large arenas in several buffers. */
 export const ARENA_CHUNK = 'arena.chunk';
 
-/** true for a sum or difference outside of parentheses */
-function isSum(dim: string): boolean {
-  let depth = 0;
-  for (const letter of dim) {
-    if (letter === '(') depth++;
-    else if (letter === ')') depth--;
-    else if (depth === 0 && (letter === '+' || letter === '-')) return true;
-  }
-  return false;
+/** A text without what stands in parentheses. */
+function outside(text: string): string {
+  const less = text.replace(/\([^()]*\)/g, '');
+  return less === text ? text : outside(less);
 }
+const isSum = (dim: string): boolean => /[-+]/.test(outside(dim));
 
 /** What stands behind a `/`. */
 const divisor = (dim: Dim): string => (typeof dim === 'string' && /[-+*/]/.test(dim) ? `(${dim})` : `${dim}`);
 
+/** `dim` without `end`, or undefined when it does not end so */
+const before = (dim: Dim, end: string): string | undefined =>
+  typeof dim === 'string' && dim.endsWith(end) ? dim.slice(0, -end.length) : undefined;
+
 /** `dim` without its divisor `y`, or undefined when it is not a quotient by `y` */
 const undivided = (dim: Dim, y: Dim): string | undefined =>
-  typeof dim === 'string' && dim.endsWith(`/${divisor(y)}`) && !isSum(dim)
-    ? dim.slice(0, -`/${divisor(y)}`.length)
-    : undefined;
+  isSum(`${dim}`) ? undefined : before(dim, `/${divisor(y)}`);
 
 const factor = (dim: Dim): string => (typeof dim === 'string' && isSum(dim) ? `(${dim})` : `${dim}`);
 
@@ -44,9 +42,7 @@ export function times(x: Dim, y: Dim): Dim {
   if (x === 1) return y;
   if (y === 1) return x;
   if (typeof x === 'number' && typeof y === 'number') return x * y;
-  const whole = undivided(x, y) ?? undivided(y, x);
-  if (whole !== undefined) return whole;
-  return `${factor(x)}*${factor(y)}`;
+  return undivided(x, y) ?? undivided(y, x) ?? `${factor(x)}*${factor(y)}`;
 }
 
 export const product = (dims: readonly Dim[]): Dim => dims.reduce<Dim>(times, 1);
@@ -56,17 +52,16 @@ export function plus(x: Dim, y: Dim): Dim {
   if (x === 0) return y;
   if (y === 0) return x;
   if (typeof x === 'number' && typeof y === 'number') return x + y;
-  if (typeof x === 'string' && x.endsWith(`-${factor(y)}`)) return x.slice(0, -`-${factor(y)}`.length);
-  return `${x}+${y}`;
+  return before(x, `-${factor(y)}`) ?? `${x}+${y}`;
 }
 
 /** `x - y`; what was added is taken out again: `(1+time) - 1` and `(time+1) - 1` are `time`. */
 export function minus(x: Dim, y: Dim): Dim {
   if (y === 0) return x;
   if (typeof x === 'number' && typeof y === 'number') return x - y;
-  if (typeof x === 'string' && x.endsWith(`+${factor(y)}`)) return x.slice(0, -`+${factor(y)}`.length);
-  if (typeof x === 'string' && x.startsWith(`${factor(y)}+`)) return x.slice(`${factor(y)}+`.length);
-  return `${x}-${factor(y)}`;
+  const start = `${factor(y)}+`;
+  const after = typeof x === 'string' && x.startsWith(start) ? x.slice(start.length) : undefined;
+  return before(x, `+${factor(y)}`) ?? after ?? `${x}-${factor(y)}`;
 }
 
 /** `x / y` where it is exact, else undefined; a quotient of names stays symbolic and is checked when bound. */
@@ -103,17 +98,8 @@ export function isDim(value: unknown): value is Dim {
   const names = namesOf(value);
   // every name as 1: what is left must be well formed, whatever its value
   const skeleton = value.replace(NAME, '1');
-  const formed = /^(\(*\d+\)*)([-+*/]\(*\d+\)*)*$/.test(skeleton) && balanced(skeleton);
+  const formed = /^(\(*\d+\)*)([-+*/]\(*\d+\)*)*$/.test(skeleton) && !/[()]/.test(outside(skeleton));
   return formed && names.length > 0 && !names.includes('__proto__');
-}
-
-function balanced(text: string): boolean {
-  let depth = 0;
-  for (const letter of text) {
-    if (letter === '(') depth++;
-    if (letter === ')' && --depth < 0) return false;
-  }
-  return depth === 0;
 }
 
 type Token = string | number;

@@ -85,12 +85,8 @@ export const positive = numberThat('a finite number above 0', (value) => value >
 export const notNegative = numberThat('a finite number from 0 on', (value) => value >= 0);
 export const fraction = numberThat('a number from 0 on, below 1', (value) => value >= 0 && value < 1);
 export const integer = numberThat('a whole number', (value) => Number.isSafeInteger(value));
-export const natural = numberThat('a whole number from 0 on', isCount);
-export const count = numberThat('a positive whole number', (value) => isCount(value) && value > 0);
-
-function isCount(value: number): boolean {
-  return Number.isInteger(value) && value >= 0 && value < 2 ** 32;
-}
+export const natural = numberThat('a whole number from 0 on', (value) => value === value >>> 0);
+export const count = numberThat('a positive whole number', (value) => value === value >>> 0 && value > 0);
 
 export const oneOf = <V extends string>(...values: readonly V[]): Kind<V> =>
   kind(`one of ${values.join(', ')}`, (value) => values.some((one) => one === value));

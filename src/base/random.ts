@@ -167,26 +167,16 @@ export const NEAR = 1e-12;
 const STEPS = 1024;
 const UNIT = 0x1000000;
 
-interface Tables {
-  /** of i / STEPS */
-  readonly log: Float64Array;
-  /** of i / STEPS of a turn */
-  readonly cos: Float64Array;
-  readonly sin: Float64Array;
-}
-
 const table = (of: (i: number) => number): Float64Array =>
   Float64Array.from({ length: STEPS + 1 }, (_, i) => of(i / STEPS));
 
-let made: Tables | undefined;
-const tables = (): Tables => {
-  made ??= {
-    log: table(Math.log),
-    cos: table((i) => Math.cos(2 * Math.PI * i)),
-    sin: table((i) => Math.sin(2 * Math.PI * i)),
-  };
-  return made;
-};
+/** The logarithm of i / STEPS; cosine and sine of i / STEPS of a turn. */
+const makeTables = () => ({
+  log: table(Math.log),
+  cos: table((i) => Math.cos(2 * Math.PI * i)),
+  sin: table((i) => Math.sin(2 * Math.PI * i)),
+});
+let tables: ReturnType<typeof makeTables> | undefined;
 
 /**
  * As `normal`, within `NEAR`, for many indices at once; `normals` and `scratch` are no shorter than `indices`. Logarithm and
@@ -203,7 +193,8 @@ export function fillNearNormals(
   normals: Float64Array,
   scratch: Float64Array,
 ): void {
-  const { log, cos, sin } = tables();
+  tables ??= makeTables();
+  const { log, cos, sin } = tables;
   fillUniforms(seed, name, indices, normals, scratch);
   for (let i = 0; i < indices.length; i++) {
     const m = (UNIT - (normals[i] as number) * UNIT) | 0;

@@ -19,5 +19,4 @@ export interface WebAssemblyApi {
 }
 
 /** The engine's WebAssembly; undefined where it has none. */
-export const webAssembly = (): WebAssemblyApi | undefined =>
-  (globalThis as unknown as { readonly WebAssembly?: WebAssemblyApi }).WebAssembly;
+export const webAssembly = (): WebAssemblyApi | undefined => Reflect.get(globalThis, 'WebAssembly');
