@@ -12,3 +12,14 @@ export function grouped<K, V>(pairs: Iterable<readonly [K, V]>): Map<K, V[]> {
   }
   return groups;
 }
+
+/** Puts `item` into a sorted list, before what it `precedes`. */
+export function insert<T>(sorted: T[], item: T, precedes: (x: T, y: T) => boolean): void {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (precedes(item, sorted[middle] as T)) high = middle;
+    else low = middle + 1;
+  }
+  sorted.splice(low, 0, item);
+}

@@ -1,6 +1,5 @@
 import { evaluate, namesOf } from '../base/dim.ts';
-import { Heap } from '../base/heap.ts';
-import { grouped } from '../base/own.ts';
+import { grouped, insert } from '../base/own.ts';
 import {
   type Graph,
   makeRef,
@@ -82,14 +81,17 @@ export function orderForMemory(
     return freed.reduce((sum, ref) => sum - (bytes.get(ref) ?? 0), taken);
   };
   const place = new Map(early.map((node, i) => [node, i]));
-  const ready = new Heap<Node>();
+  // the next one stands last
+  const ready: { readonly node: Node; readonly growth: number; readonly place: number }[] = [];
   // a node whose growth falls while it waits stands there twice: what it gives first counts
   const pushIfReady = (node: Node): void => {
-    if (waiting.get(node) === 0) ready.push(node, growth(node), place.get(node) ?? 0);
+    if (waiting.get(node) !== 0) return;
+    const entry = { node, growth: growth(node), place: place.get(node) ?? 0 };
+    insert(ready, entry, (x, y) => x.growth > y.growth || (x.growth === y.growth && x.place > y.place));
   };
   early.forEach(pushIfReady);
   const ordered = new Set<Node>();
-  for (let next = ready.pop(); next !== undefined; next = ready.pop()) {
+  for (let next = ready.pop()?.node; next !== undefined; next = ready.pop()?.node) {
     if (ordered.has(next)) continue;
     ordered.add(next);
     for (const ref of readsOf(next)) {
