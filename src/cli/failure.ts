@@ -4,7 +4,7 @@ import { codeOf, fileFailure, systemFailure } from '../platform/node/failure.ts'
 
 /** Frames of a stack trace: `at f (file:///x/y.ts:3:7)`, `at /x/y.ts:3:7`. */
 const FRAMES =
-  /^\s*at (?:async )?(?:.*\()?((?:file:\/\/|\/|[A-Za-z]:[\\/])[^():]*(?::\\[^():]*)?):(\d+):(\d+)\)?$/gm;
+  /^[ \t]*at (?:async )?(?:.*\()?((?:file:\/\/|\/|[A-Za-z]:[\\/])[^():]*(?::\\[^():]*)?):(\d+):(\d+)\)?$/gm;
 
 /** Where in `file` an error of any kind was thrown, if its stack says so. */
 export function placeIn(file: string, error: unknown): { line: number; column: number } | undefined {
