@@ -80,18 +80,21 @@ const keyGradient = attentionKernel(
   },
 );
 
-type Level = readonly [largest: Value, logSum: Value];
-
-function loadLevels(k: KernelBuilder, block: AttentionBlock, levels: Buffer, I: Span): Level {
+function loadLevels(k: KernelBuilder, block: AttentionBlock, levels: Buffer, I: Span) {
   const [largest, logSum] = block.levels(I);
-  return [k.load(levels, largest), k.load(levels, logSum)];
+  return { largest: k.load(levels, largest), logSum: k.load(levels, logSum) };
 }
 
 /**
  * e^((score − largest) − logSum) where allowed, else exactly 0. In this order nothing is lost where scores are so large that they
  * would swallow the logarithm.
  */
-function probabilities(k: KernelBuilder, allowed: Value, scores: Value, [largest, logSum]: Level): Value {
+function probabilities(
+  k: KernelBuilder,
+  allowed: Value,
+  scores: Value,
+  { largest, logSum }: ReturnType<typeof loadLevels>,
+): Value {
   const weights = k.exp(k.select(allowed, k.sub(k.sub(scores, largest), logSum), ABSENT));
   k.name({ scores, weights });
   return weights;

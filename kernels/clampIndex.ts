@@ -1,31 +1,38 @@
 import { type Dim, minus } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import { kernel } from './kernel.ts';
-import { blocksOf } from './plan.ts';
+import { kernel, type Slots } from './kernel.ts';
+import { among, blocksOf } from './plan.ts';
 
 /** Above every position: a grid of blocks of that many has one program, or none where there are no ids. */
 const BEYOND = 2 ** 31 - 1;
 
 /**
- * out[i] = ids[i] brought into low … below − 1, so that whatever reads by them stays in its own memory.
+ * out[i] = ids[i], i32 [count], brought into low … below − 1, so that whatever reads by them stays in its own memory.
  *
  * The first id outside is noted in the report i32 [4]: its position + 1, its value, and below − 1; a note stands until the host
  * clears it. With lengths i32 [rows], ids [rows, width] at and beyond a row's length may be anything.
  *
- * One program, as one note has one writer: ids are few. Memory: reads and writes `count` words.
+ * One program, as one note has one writer: ids are few. Memory: reads and writes `count` words. One launch.
  */
-const clampIndex = (hasLengths: boolean) =>
-  kernel(
+export function planClampIndex({
+  below,
+  ...args
+}: Slots<'ids' | 'out' | 'report'> &
+  Readonly<Record<'count' | 'width' | 'below', Dim>> & {
+    readonly lengths: Slot | undefined;
+    readonly low: number;
+  }): LaunchPlan[] {
+  const clampIndex = kernel(
     {
       name: 'clampIndex',
       doc: 'brings ids into a range and notes the first one outside',
-      variant: [hasLengths && 'lengths'],
+      variant: [args.lengths && 'lengths'],
       tiles: { i: 1024, w: 4 },
       workgroup: [256, 1],
-      reads: { ids: 'i32', lengths: hasLengths ? 'i32' : undefined },
+      reads: { ids: 'i32', lengths: args.lengths && 'i32' },
       writes: { out: 'i32' },
       updates: { report: 'i32' },
-      parameters: { count: 'i32', low: 'i32', last: 'i32', width: hasLengths ? 'i32' : undefined },
+      parameters: { count: 'i32', low: 'i32', last: 'i32', width: args.lengths && 'i32' },
     },
     (k, { i, w, ids, lengths, out, report, count, low, last, width }) => {
       // the distance of the first id outside from the end of all positions: 0 where there is none
@@ -38,10 +45,7 @@ const clampIndex = (hasLengths: boolean) =>
         let outside = k.and(k.inside(I), k.map('ne', id, clamped));
         if (lengths !== undefined && width !== undefined) {
           const row = k.div(position, width);
-          const length = k.load(lengths, [
-            [row, 1],
-            [I, 0],
-          ]);
+          const length = k.load(lengths, among(row, I));
           outside = k.and(outside, k.lt(k.sub(position, k.mul(row, width)), length));
         }
         const distance = k.select(outside, k.sub(BEYOND, position), 0);
@@ -59,22 +63,5 @@ const clampIndex = (hasLengths: boolean) =>
       });
     },
   );
-
-/** ids i32 [count] within low … below − 1; lengths i32 [count / width], report i32 [4]. One launch. */
-export const planClampIndex = ({
-  below,
-  ...args
-}: {
-  readonly ids: Slot;
-  readonly lengths: Slot | undefined;
-  readonly out: Slot;
-  readonly report: Slot;
-  readonly count: Dim;
-  readonly width: Dim;
-  readonly low: number;
-  readonly below: Dim;
-}): LaunchPlan[] => [
-  clampIndex(args.lengths !== undefined)
-    .over(blocksOf(args.count, BEYOND))
-    .with({ ...args, last: minus(below, 1) }),
-];
+  return [clampIndex.over(blocksOf(args.count, BEYOND)).with({ ...args, last: minus(below, 1) })];
+}

@@ -1,9 +1,9 @@
 import { type Dim, times } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import type { KernelBuilder, TermInput, ValueLike } from '../src/kernel/build.ts';
+import type { KernelBuilder, ValueLike } from '../src/kernel/build.ts';
 import type { Buffer, Value } from '../src/kernel/ir.ts';
-import { kernel } from './kernel.ts';
-import { blocksOf, matrix, temporary, tileExtent, tileOf } from './plan.ts';
+import { kernel, type Slots } from './kernel.ts';
+import { among, blocksOf, matrix, temporary, tileExtent, tileOf } from './plan.ts';
 
 /**
  * dtable[v, :] = Σ over the positions i with ids[i] = v, in ascending order, of dout[i, :]; zero where there are none.
@@ -61,11 +61,7 @@ const chunks = kernel(
     const bound = k.add(id, k.cast(k.lt(k.add(k.arange(j), start), position), 'i32'));
     const others = k.load(ids, [[k.span(j, start, count), 1]], largestId);
     const place = k.add(k.sum(k.cast(k.lt(others, bound), 'i32'), j), start);
-    // the span with stride 0 keeps positions past the end from being stored
-    const at: TermInput[] = [
-      [place, 1],
-      [I, 0],
-    ];
+    const at = among(place, I);
     k.store(order, at, position);
     k.store(sorted, at, id);
   },
@@ -119,10 +115,7 @@ const merge = kernel(
       const below = countBelow(k, whole, k.select(k.lt(from, own), later, id));
       return [k.add(places, k.select(k.eq(from, own), 0, below))];
     });
-    const at: TermInput[] = [
-      [place, 1],
-      [I, 0],
-    ];
+    const at = among(place, I);
     k.store(order, at, k.load(chunkOrder, [[I, 1]]));
     k.store(sorted, at, id);
   },
@@ -149,10 +142,7 @@ const ends = kernel(
       return [k.select(fits, doubled, p), k.add(r, k.select(fits, one, 0))];
     });
     const end = countBelow(k, { buffer: sorted, from: 0, length: count, power, rounds }, k.add(id, 1));
-    const before = k.load(sorted, [
-      [k.max(k.sub(position, 1), 0), 1],
-      [S, 0],
-    ]);
+    const before = k.load(sorted, among(k.max(k.sub(position, 1), 0), S));
     const starts = k.or(k.eq(position, 0), k.map('ne', before, id));
     k.store(ends, [[S, 1]], k.select(starts, end, position));
   },
@@ -193,14 +183,9 @@ const sum = (columns: number) =>
   );
 
 /** dtable f32 [vocabulary, width], all of it written, of ids i32 [count] and dout f32 [count, width]. Five launches. */
-export function planGatherGradient(args: {
-  readonly ids: Slot;
-  readonly dout: Slot;
-  readonly dtable: Slot;
-  readonly count: Dim;
-  readonly width: Dim;
-  readonly vocabulary: Dim;
-}): LaunchPlan[] {
+export function planGatherGradient(
+  args: Slots<'ids' | 'dout' | 'dtable'> & Readonly<Record<'count' | 'width' | 'vocabulary', Dim>>,
+): LaunchPlan[] {
   const { count, width } = args;
   const integers = (name: string): Slot => temporary(`gather${name}`, 'i32', [count]);
   const [order, sorted] = [integers('Order'), integers('Sorted')];

@@ -4,7 +4,7 @@ import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Buffer, Value } from '../src/kernel/ir.ts';
 import { kernel } from './kernel.ts';
 import { addUp } from './longSum.ts';
-import { matrix, temporary } from './plan.ts';
+import { matrix, shared, temporary } from './plan.ts';
 
 /**
  * The journal of a training run, f32, on the device beside the weights: how each of the latest steps went, so that the host
@@ -137,17 +137,13 @@ export function planGradientNorm(args: {
   const { out, blocks, chunk = 0, losses = [] } = args;
   const parts = temporary('gradientNormParts', 'f32', [partials]);
   return [
-    partial.over(partials).with({
-      gradient: { kind: 'arena', name: 'gradient' },
-      rate: { kind: 'table', name: 'rate' },
-      parts,
-      blocks,
-      chunk,
-    }),
+    partial
+      .over(partials)
+      .with({ ...shared('arena', 'gradient'), ...shared('table', 'rate'), parts, blocks, chunk }),
     total(losses.length)
       .over(1)
       .with(
-        { parts, out, journal: { kind: 'arena', name: 'journal' } },
+        { parts, out, ...shared('arena', 'journal') },
         { slots: Object.fromEntries(losses.map((slot, i) => [lossName(i), slot])), scalars: {} },
       ),
   ];

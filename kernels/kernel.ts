@@ -73,9 +73,6 @@ export interface Launchable<T, G> {
   };
 }
 
-/** What a launch of such a kernel is given, by name. */
-export type GivenTo<L> = L extends Launchable<infer _, infer G> ? G : never;
-
 /** A kernel that is traced when it is first launched, once per name, variant and schedule. */
 export function kernel<
   T extends Extents,

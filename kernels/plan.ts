@@ -88,6 +88,10 @@ export const dropoutScalars = ({ rate, stream }: { readonly rate: number; readon
   inverseKeep: 1 / (1 - rate),
 });
 
+/** Arenas or tables (`ir/record.ts`), each under its own name. */
+export const shared = <N extends string>(kind: 'arena' | 'table', ...names: readonly N[]) =>
+  Object.fromEntries<Slot>(names.map((name) => [name, { kind, name }])) as Readonly<Record<N, Slot>>;
+
 /** Memory that lives through the launches of one node. */
 export const temporary = (name: string, dtype: DType, shape: Shape): Slot => ({
   kind: 'temporary',

@@ -6,6 +6,7 @@ import type { Axis, Buffer, Schedule, Span, StorageType, Value } from '../src/ke
 import {
   type Bindings,
   choose,
+  type Declaration,
   type Declared,
   type Given,
   kernel,
@@ -47,13 +48,11 @@ const WHOLE_ROW = 256;
 
 const OWN = { tiles: { r: 16, c: 64 }, workgroup: [16, 16] } satisfies Schedule;
 
-interface RowDeclaration<R, W, P> {
-  readonly name: string;
-  readonly doc: string;
-  readonly reads: R;
-  readonly writes: W;
-  readonly parameters?: P;
-  readonly variant?: readonly (string | undefined)[];
+interface RowDeclaration<R, W, P>
+  extends Pick<
+    Declaration<never, R, W, None, P>,
+    'name' | 'doc' | 'variant' | 'reads' | 'writes' | 'parameters'
+  > {
   /** A program takes one tile, `each` of its row: it combines nothing along rows. */
   readonly perTile?: boolean;
 }

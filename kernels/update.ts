@@ -5,7 +5,7 @@ import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Value } from '../src/kernel/ir.ts';
 import { blockElements, norms } from './gradientNorm.ts';
 import { kernel } from './kernel.ts';
-import { matrix, tileOf } from './plan.ts';
+import { matrix, shared, tileOf } from './plan.ts';
 
 /** Places in `hyper`, f32 [4]: what changes from step to step. */
 export const hyperLayout = {
@@ -146,8 +146,6 @@ export function planUpdate(
     readonly settings: Readonly<Record<string, number>>;
   },
 ): LaunchPlan[] {
-  const arena = (name: string): Slot => ({ kind: 'arena', name });
-  const table = (name: string): Slot => ({ kind: 'table', name });
   const settings = Object.fromEntries(rule.settings.map((name) => [name, args.settings[name] ?? 0]));
   return [
     update(rule)
@@ -155,12 +153,8 @@ export function planUpdate(
       .with(
         {
           ...args,
-          parameter: arena('parameter'),
-          gradient: arena('gradient'),
-          moment1: arena('moment1'),
-          moment2: arena('moment2'),
-          rate: table('rate'),
-          decay: table('decay'),
+          ...shared('arena', 'parameter', 'gradient', ...MOMENTS),
+          ...shared('table', 'rate', 'decay'),
         },
         { scalars: settings, slots: {} },
       ),
