@@ -22,13 +22,15 @@ export const FORBIDDEN = -1e30;
  *
  * Memory of the second launch: levels read once, one column of the transitions per step and sequence.
  */
-const crfPath = ({ block, labels }: crf.CrfTiles) =>
-  kernel(
+export function planCrfDecode(args: crf.CrfSizes & crf.CrfScores & Slots<'tags' | 'score'>): LaunchPlan[] {
+  const given = { ...args, levels: temporary('crfLevels', 'f32', [args.batch, args.time, args.labels]) };
+  const tiles = crf.tiles(args.labels);
+  const crfPath = kernel(
     {
       name: 'crfPath',
       doc: 'the best labelling, from the levels of the Viterbi recursion',
-      variant: [`${block}x${labels}`],
-      tiles: { b: block, y: labels },
+      variant: [`${tiles.block}x${tiles.labels}`],
+      tiles: { b: tiles.block, y: tiles.labels },
       workgroup: [32, 8],
       reads: { levels: 'f32', transitions: 'f32', stop: 'f32', lengths: 'i32' },
       writes: { tags: 'i32' },
@@ -58,15 +60,5 @@ const crfPath = ({ block, labels }: crf.CrfTiles) =>
       forEach(k, longest, time, 1, (t) => k.store(tags, moment(t), none));
     },
   );
-
-/** The best labelling of each sequence and its score. Two launches. */
-export function planCrfDecode(args: crf.CrfSizes & crf.CrfScores & Slots<'tags' | 'score'>): LaunchPlan[] {
-  const { batch, time, labels } = args;
-  const levels = temporary('crfLevels', 'f32', [batch, time, labels]);
-  return [
-    planCrfSemiring('max', { ...args, levels }),
-    crfPath(crf.tiles(labels))
-      .over({ b: batch })
-      .with({ ...args, levels }),
-  ];
+  return [planCrfSemiring('max', given), crfPath.over({ b: args.batch }).with(given)];
 }

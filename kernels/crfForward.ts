@@ -12,8 +12,13 @@ import { ABSENT, extentsOf, forEach, matrix, roundUp, temporary, tileExtent, til
  * Computed once per direction, so that a time step costs a multiply per transition and not an exponential.
  * A program takes a block of columns. Memory: reads and writes labels² numbers once.
  */
-const crfWeights = (tiles: Readonly<Record<'y' | 'z', number>>) =>
-  kernel(
+export function planCrfWeights(transitions: Slot, labels: number) {
+  const filled = {
+    weights: temporary('crfWeights', 'f32', [labels, labels]),
+    level: temporary('crfLevel', 'f32', [labels]),
+  };
+  const tiles = { y: roundUp(labels, 4), z: tileExtent(labels, 64, 4) };
+  const crfWeights = kernel(
     {
       name: 'crfWeights',
       doc: 'column maxima of the transitions and exp(transition − maximum)',
@@ -33,20 +38,8 @@ const crfWeights = (tiles: Readonly<Record<'y' | 'z', number>>) =>
       k.store(weights, at, k.exp(k.sub(scores, largest)));
     },
   );
-
-/** Fills the temporaries `weights` and `level`. */
-export function planCrfWeights(transitions: Slot, labels: number) {
-  const filled = {
-    weights: temporary('crfWeights', 'f32', [labels, labels]),
-    level: temporary('crfLevel', 'f32', [labels]),
-  };
-  const tiles = { y: roundUp(labels, 4), z: tileExtent(labels, 64, 4) };
-  return {
-    ...filled,
-    launch: crfWeights(tiles)
-      .over({ z: labels })
-      .with({ transitions, labels, ...filled }),
-  };
+  const given = { transitions, labels, ...filled };
+  return { ...filled, launch: crfWeights.over({ z: labels }).with(given) };
 }
 
 /**

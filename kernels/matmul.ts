@@ -69,7 +69,7 @@ function matmul(args: MatmulArguments, choice: Choice<Tiles>) {
         extentsOf(tiles),
         letters(args),
         split > 1 && `split ${split}`,
-        args.sums !== undefined && 'sums',
+        args.sums && 'sums',
         ...batch.map((dims) => `batch(${SIDES.map((side) => strideKind(dims[side]))})`),
         epilogue && epilogueVariant(epilogue),
       ],
@@ -200,22 +200,22 @@ interface SumArguments extends MatmulArguments {
  *
  * Memory: the partial products are read once, out is written once.
  */
-const matmulSum = (
-  tiles: { readonly m: number; readonly n: number },
-  { parts, epilogue, sums }: SumArguments,
-) =>
-  kernel(
+function planMatmulSum(args: SumArguments): LaunchPlan {
+  const { parts, epilogue } = args;
+  // one width for all: few texts, and what a narrow matrix wastes is small
+  const tiles = { m: tileExtent(args.rows, 16, 4), n: 64 };
+  const matmulSum = kernel(
     {
       name: 'matmulSum',
       doc: 'out = f(Σ partial products), in the order of the parts',
       variant: [
         `${parts} of ${extentsOf(tiles)}`,
-        sums !== undefined && 'sums',
+        args.sums && 'sums',
         epilogue && epilogueVariant(epilogue),
       ],
       tiles,
-      reads: { partial: 'f32', partialSums: sums && 'f32' },
-      writes: { out: 'f32', sums: sums && 'f32' },
+      reads: { partial: 'f32', partialSums: args.sums && 'f32' },
+      writes: { out: 'f32', sums: args.sums && 'f32' },
       parameters: { rows: 'i32', columns: 'i32' },
     },
     (k, { m, n, partial, partialSums, out, sums, rows, columns }) => {
@@ -229,18 +229,11 @@ const matmulSum = (
       storeThrough(k, epilogue, [out, place], sum, [M, N, []]);
       if (partialSums === undefined || sums === undefined) return;
       k.when(k.eq(k.program(0), 0), () => {
-        k.store(
-          sums,
-          [[N, 1]],
-          add((part) => k.load(partialSums, matrix(part, N, columns))),
-        );
+        const total = add((part) => k.load(partialSums, matrix(part, N, columns)));
+        k.store(sums, [[N, 1]], total);
       });
     },
   );
-
-function planMatmulSum(args: SumArguments): LaunchPlan {
-  // one width for all: few texts, and what a narrow matrix wastes is small
-  const tiles = { m: tileExtent(args.rows, 16, 4), n: 64 };
   const rows = { ...blocksOf(args.rows, tiles.m), least: args.sums ? 1 : 0 };
-  return matmulSum(tiles, args).over(rows, { n: args.columns }).with(args, epilogueBindings(args.epilogue));
+  return matmulSum.over(rows, { n: args.columns }).with(args, epilogueBindings(epilogue));
 }

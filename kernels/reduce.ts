@@ -6,7 +6,7 @@ import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Axis, Value } from '../src/kernel/ir.ts';
 import { joinDims } from './dims.ts';
 import { planElementwise, type StridedTensor } from './elementwise.ts';
-import { kernel } from './kernel.ts';
+import { kernel, type Slots } from './kernel.ts';
 import { addUp, isLong, type SumRange } from './longSum.ts';
 import {
   ABSENT,
@@ -49,17 +49,12 @@ function identity(combine: Reduction, dtype: DType): number {
 }
 
 /** Launches for out = combine of x over `axes`. */
-export function planReduce({
-  combine,
-  x,
-  axes,
-  out,
-}: {
-  readonly combine: Reduction;
-  readonly x: StridedTensor;
-  readonly axes: readonly number[];
-  readonly out: Slot;
-}): readonly LaunchPlan[] {
+export function planReduce(
+  combine: Reduction,
+  x: StridedTensor,
+  axes: readonly number[],
+  out: Slot,
+): readonly LaunchPlan[] {
   let dims = joinDims(x.shape, (axis) => [axes.includes(axis)]);
   const isReduced = ({ has }: { readonly has: readonly boolean[] }) => has[0] === true;
   const passes = dims.filter(isReduced).length;
@@ -197,9 +192,13 @@ function columns(view: View, parts: number) {
   );
 }
 
-/** Index of the first largest element of each row of x [outer, reduced], i32; NaN counts as larger than all numbers. */
-const argmax = (dtype: DType, tiles: { readonly r: number; readonly c: number }) =>
-  kernel(
+/** Index of the first largest element of each row of x [outer, reduced], i32; NaN counts as larger than all numbers. One launch. */
+export function planArgmax(
+  dtype: DType,
+  args: Slots<'x' | 'out'> & Readonly<Record<'outer' | 'reduced', Dim>>,
+): LaunchPlan[] {
+  const tiles = { r: tileExtent(args.outer, 16, 4), c: paddedExtent(args.reduced, 64) };
+  const argmax = kernel(
     {
       name: 'argmax',
       doc: 'index of the first largest element of each row of [outer, reduced]: x is read once',
@@ -226,32 +225,13 @@ const argmax = (dtype: DType, tiles: { readonly r: number; readonly c: number })
       k.store(out, [[R, 1]], index);
     },
   );
-
-/** The index along the rows of x [outer, reduced]. One launch. */
-export function planArgmax(args: {
-  readonly x: Slot;
-  readonly out: Slot;
-  readonly dtype: DType;
-  readonly outer: Dim;
-  readonly reduced: Dim;
-}): readonly LaunchPlan[] {
-  const { dtype, outer, reduced } = args;
-  const tiles = { r: tileExtent(outer, 16, 4), c: paddedExtent(reduced, 64) };
-  return [argmax(dtype, tiles).over({ r: outer }).with(args)];
+  return [argmax.over({ r: args.outer }).with(args)];
 }
 
 const size = kernel(
-  {
-    name: 'size',
-    doc: 'out[0] = size',
-    tiles: {},
-    writes: { out: 'f32' },
-    parameters: { size: 'f32' },
-  },
+  { name: 'size', doc: 'out[0] = size', tiles: {}, writes: { out: 'f32' }, parameters: { size: 'f32' } },
   (k, { out, size }) => k.store(out, [[k.program(0), 1]], size),
 );
 
 /** Writes a size, such as that over which a mean is taken, into a tensor of one element. */
-export const planSize = (given: Dim, out: Slot): readonly LaunchPlan[] => [
-  size.over(1).with({ out, size: given }),
-];
+export const planSize = (given: Dim, out: Slot): LaunchPlan[] => [size.over(1).with({ out, size: given })];

@@ -3,7 +3,7 @@ import { planArgmax, planReduce, planSize } from '../../kernels/reduce.ts';
 import { type Dim, product, requireSome } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
 import type { Ref, TensorType } from '../ir/graph.ts';
-import type { Build, Slot } from '../ir/record.ts';
+import type { Build } from '../ir/record.ts';
 import { defineOp } from './define.ts';
 import { axesOf, axis, axisOf, dim, expectFloat, f32, fail, reducedShape, widen } from './rules.ts';
 
@@ -28,14 +28,6 @@ function broadcastBack(b: Build, op: string, result: Ref, x: Ref, { axes }: Redu
 
 const elementsOf = ({ shape }: TensorType): Dim => product(shape);
 
-const lowerReduction = (
-  combine: 'sum' | 'max',
-  x: TensorType,
-  { axes }: Reduced,
-  slots: { x: Slot; out: Slot },
-) =>
-  planReduce({ combine, x: { slot: slots.x, ...x }, axes: axesOf(combine, axes, x.shape), out: slots.out });
-
 export const sum = defineOp({
   name: 'sum',
   doc: 'Σ over attribute axes',
@@ -47,7 +39,8 @@ export const sum = defineOp({
     reduced.axes.holds(axes) && keepDims !== true ? axesOf('sum', axes, shape) : undefined,
   shape: ({ x }, attributes) => [reducedType('sum', x, attributes)],
   vjp: (b, { x, dout }, attributes) => [broadcastBack(b, 'sum', dout, x, attributes)],
-  lower: ({ x }, { slots, attributes }) => lowerReduction('sum', x, attributes, slots),
+  lower: ({ x }, { slots, attributes: { axes } }) =>
+    planReduce('sum', { slot: slots.x, ...x }, axesOf('sum', axes, x.shape), slots.out),
   flops: ({ x }) => elementsOf(x),
 });
 
@@ -82,7 +75,8 @@ export const max = defineOp({
     const share = b.div(widen(b, dout), b.one('sum', [attains], { axes, keepDims }));
     return [b.mul(attains, broadcastBack(b, 'max', share, x, attributes))];
   },
-  lower: ({ x }, { slots, attributes }) => lowerReduction('max', x, attributes, slots),
+  lower: ({ x }, { slots, attributes: { axes } }) =>
+    planReduce('max', { slot: slots.x, ...x }, axesOf('max', axes, x.shape), slots.out),
   flops: ({ x }) => elementsOf(x),
 });
 
@@ -137,7 +131,7 @@ export const argmax = defineOp({
   demands: ({ x }, attributes) => [{ some: placeOf(x, attributes).size }],
   lower: ({ x }, { slots, attributes }) =>
     planAlong(x, placeOf(x, attributes).at, { x: slots.x }, ({ x: turned, rows, columns }) =>
-      planArgmax({ x: turned, out: slots.out, dtype: x.dtype, outer: rows, reduced: columns }),
+      planArgmax(x.dtype, { x: turned, out: slots.out, outer: rows, reduced: columns }),
     ),
   within: ({ x }, attributes) => ({ low: 0, below: placeOf(x, attributes).size }),
   flops: ({ x }) => elementsOf(x),

@@ -33,12 +33,8 @@ describe('reductions', () => {
         const { dims, sizes } = asDims(shape, named);
         const x = gaussian(count(shape), 'x');
         const wanted = naive(combine, x, shape, axes);
-        const plans = planReduce({
-          combine,
-          x: { slot: input(0), shape: dims, dtype: 'f32' },
-          axes,
-          out: output(0),
-        });
+        const operand = { slot: input(0), shape: dims, dtype: 'f32' } as const;
+        const plans = planReduce(combine, operand, axes, output(0));
         assertLegal(plans);
         const out = unwritten(wanted.length);
         runPlans(plans, { inputs: [x], outputs: [out], sizes }, 'f64', simulator);
@@ -53,7 +49,7 @@ describe('reductions', () => {
     const x = gaussian(rows * columns, 'x');
     const operand = { slot: input(0), shape: ['rows', 70], dtype: 'f32' } as const;
     for (const axes of [[0], [0, 1]]) {
-      const plans = planReduce({ combine: 'sum', x: operand, axes, out: output(0) });
+      const plans = planReduce('sum', operand, axes, output(0));
       assertLegal(plans);
       expect(plans.length).toBe(2);
       const wanted = naive('sum', x, [rows, columns], axes);
@@ -65,12 +61,7 @@ describe('reductions', () => {
 
   it('gives 0 for an empty sum', () => {
     const shape = ['rows', 3] as const;
-    const plans = planReduce({
-      combine: 'sum',
-      x: { slot: input(0), shape, dtype: 'f32' },
-      axes: [0],
-      out: output(0),
-    });
+    const plans = planReduce('sum', { slot: input(0), shape, dtype: 'f32' }, [0], output(0));
     const out = unwritten(3);
     runPlans(plans, { inputs: [new Float64Array(0)], outputs: [out], sizes: { rows: 0 } });
     expect([...out]).toEqual([0, 0, 0]);
@@ -86,10 +77,9 @@ describe('reductions', () => {
         (rows, columns, levels, named) => {
           // few levels, so that ties are common
           const x = gaussian(rows * columns, 'x').map((value) => Math.round(value * levels));
-          const plans = planArgmax({
+          const plans = planArgmax('f32', {
             x: input(0),
             out: output(0),
-            dtype: 'f32',
             outer: 'rows',
             reduced: named ? 'columns' : columns,
           });

@@ -258,7 +258,7 @@ function memoryKernels({ rows, columns }: SampleSizes): Sample[] {
   const reductions: Sample[] = [[1], [0], [0, 1]].flatMap((axes) =>
     (['sum', 'max'] as const).map((combine) => ({
       name: `${combine} over axes ${axes.join(' and ')}`,
-      plans: planReduce({ combine, x, axes, out: output(0) }),
+      plans: planReduce(combine, x, axes, output(0)),
       inputs: [matrix],
       outputs: [axes.length === 2 ? 1 : axes[0] === 1 ? rows : columns],
     })),
@@ -266,7 +266,7 @@ function memoryKernels({ rows, columns }: SampleSizes): Sample[] {
   const argmax: Sample = {
     name: 'argmax',
     quick: true,
-    plans: planArgmax({ x: input(0), out: output(0), dtype: 'f32', outer: 'rows', reduced: 'columns' }),
+    plans: planArgmax('f32', { x: input(0), out: output(0), outer: 'rows', reduced: 'columns' }),
     inputs: [Float64Array.from({ length: matrix }, (_, i) => (i * 37) % 23)],
     outputs: [new Int32Array(rows)],
   };
