@@ -1,5 +1,6 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { printShape } from '../base/dim.ts';
+import { defined } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { grouped } from '../base/own.ts';
 import { shown } from '../base/shown.ts';
@@ -69,8 +70,22 @@ function boxOf(node: Node): Box {
   return { id: node.id, label: shown(label), detail: shown(shape), kind, phase: node.phase, scope };
 }
 
-/** The box of a scope that hides nodes, called `layer`, or `layer (backward 1 of 2)` where there are others of that scope. */
-function foldedBox(id: string, { scope, phase, nodes }: Fold, which: string): Box {
+/** Nodes of one scope and phase that one box stands for. */
+interface Fold {
+  readonly id: string;
+  readonly scope: string;
+  readonly phase: Phase;
+  readonly nodes: number;
+}
+
+/** Called `layer`, or `layer (backward 1 of 2)` where there are other boxes of that scope. */
+function foldedBox({ id, scope, phase, nodes }: Fold, all: readonly Fold[]): Box {
+  const ofScope = all.filter((fold) => fold.scope === scope);
+  const own = ofScope.filter((fold) => fold.phase === phase).map((fold) => fold.id);
+  const which = [
+    ...(scope !== '' && phase !== 'forward' && own.length < ofScope.length ? [phase] : []),
+    ...(own.length > 1 ? [`${own.indexOf(id) + 1} of ${own.length}`] : []),
+  ].join(' ');
   const name = scope === '' ? phase : scope.slice(scope.lastIndexOf('/') + 1);
   return {
     id,
@@ -82,21 +97,7 @@ function foldedBox(id: string, { scope, phase, nodes }: Fold, which: string): Bo
   };
 }
 
-const outputBox = (name: string): Box => ({
-  id: `output:${name}`,
-  label: shown(name),
-  detail: 'output',
-  kind: 'output',
-  phase: 'forward',
-  scope: '',
-});
-
-/** Nodes that one box stands for. */
-interface Fold {
-  readonly scope: string;
-  readonly phase: Phase;
-  readonly nodes: number;
-}
+const outputId = (name: string): string => `output:${name}`;
 
 /** Nodes and scopes of `graph` as boxes and arrows, folded to the depth asked for. Arrows make no cycle. */
 export function drawGraph(caller: string, given: GraphLike, options: PictureOptions = {}): Picture {
@@ -109,28 +110,33 @@ export function drawGraph(caller: string, given: GraphLike, options: PictureOpti
   );
   const home = ({ op, id, scope, phase }: Node): string =>
     op === 'input' || depthOf(scope) < depth ? id : `${phase}:${cut(scope, depth)}`; // ids of nodes have no colon
-  const homes = new Map(order.map((node) => [node.id, home(node)]));
-  const boxOfNode = apart(order, homes);
-  const boxes = new Map<string, Node | Fold>();
+  const boxOfNode = apart(order, new Map(order.map((node) => [node.id, home(node)])));
+  const boxes = new Map<string, Box | Fold>();
   for (const node of order) {
-    const box = boxOfNode.get(node.id) ?? node.id;
-    const scope = cut(node.scope, depth);
-    const known = boxes.get(box) ?? (box === node.id ? node : { scope, phase: node.phase, nodes: 0 });
-    boxes.set(box, 'nodes' in known ? { ...known, nodes: known.nodes + 1 } : known);
+    const id = defined(boxOfNode.get(node.id), node.id);
+    const known = boxes.get(id);
+    const nodes = known !== undefined && 'nodes' in known ? known.nodes + 1 : 1;
+    boxes.set(
+      id,
+      id === node.id ? boxOf(node) : { id, scope: cut(node.scope, depth), phase: node.phase, nodes },
+    );
   }
-  const folds = [...boxes].flatMap(([id, box]) => ('nodes' in box ? [{ id, ...box }] : []));
-  const which = ({ scope, phase }: Fold, id: string): string => {
-    const own = folds.filter((fold) => fold.scope === scope && fold.phase === phase);
-    const part = own.length > 1 ? `${own.findIndex((fold) => fold.id === id) + 1} of ${own.length}` : '';
-    const others = phase !== 'forward' && folds.some((fold) => fold.scope === scope && fold.phase !== phase);
-    return [others && scope !== '' ? phase : '', part].filter((text) => text !== '').join(' ');
-  };
-  const outputs = Object.keys(graph.outputs).map(outputBox);
+  const all = [...boxes.values()];
+  const folds = all.filter((box) => 'nodes' in box);
   return {
     title: shown(graph.name),
     boxes: [
-      ...[...boxes].map(([id, box]) => ('nodes' in box ? foldedBox(id, box, which(box, id)) : boxOf(box))),
-      ...outputs,
+      ...all.map((box) => ('nodes' in box ? foldedBox(box, folds) : box)),
+      ...Object.keys(graph.outputs).map(
+        (name): Box => ({
+          id: outputId(name),
+          label: shown(name),
+          detail: 'output',
+          kind: 'output',
+          phase: 'forward',
+          scope: '',
+        }),
+      ),
     ],
     arrows: arrowsOf(graph, order, boxOfNode),
   };
@@ -142,9 +148,10 @@ export function drawGraph(caller: string, given: GraphLike, options: PictureOpti
  * another on the longest path to a node, which grows along every arrow.
  */
 function apart(order: readonly Node[], homes: ReadonlyMap<string, string>): Map<string, string> {
-  const homeOf = (id: string): string => homes.get(id) ?? id;
+  const homeOf = (id: string): string => defined(homes.get(id), id);
   const operands = ({ inputs }: Node) => inputs.map((ref) => splitRef(ref).id).filter((id) => homes.has(id));
   const knot = knotOf(
+    [...new Set(homes.values())],
     order.flatMap((node) => operands(node).map((id) => [homeOf(id), homeOf(node.id)] as const)),
   );
   const changes = new Map<string, number>();
@@ -160,28 +167,21 @@ function apart(order: readonly Node[], homes: ReadonlyMap<string, string>): Map<
   return boxes;
 }
 
-/** What lies on cycles of arrows, or between two: what is left when sources and sinks are taken away again and again. */
-function knotOf(arrows: readonly (readonly [string, string])[]): Set<string> {
-  const left = new Set(arrows.flat());
-  for (const [tail, head] of [
-    [0, 1],
-    [1, 0],
-  ] as const) {
-    const inside = arrows.flatMap((arrow): [string, string][] => {
-      const [from, to] = [arrow[tail], arrow[head]];
-      return from !== to && left.has(from) && left.has(to) ? [[from, to]] : [];
-    });
-    const next = grouped(inside);
-    const waiting = new Map<string, number>();
-    for (const [, to] of inside) waiting.set(to, (waiting.get(to) ?? 0) + 1);
-    const free = [...left].filter((id) => !waiting.has(id));
-    for (let id = free.pop(); id !== undefined; id = free.pop()) {
-      left.delete(id);
-      for (const to of next.get(id) ?? []) {
-        const count = (waiting.get(to) ?? 0) - 1;
-        waiting.set(to, count);
-        if (count === 0) free.push(to);
-      }
+/**
+ * What lies on cycles of arrows, or between two: what is left when boxes that nothing leads to, or that lead to nothing, are taken
+ * away again and again. Boxes stand in the order of the nodes, so that where there are no cycles the first round takes all.
+ */
+function knotOf(boxes: readonly string[], arrows: readonly (readonly [string, string])[]): Set<string> {
+  const left = new Set(boxes);
+  const sources = grouped(arrows.map(([from, to]) => [to, from]));
+  for (let before = -1; before !== left.size; ) {
+    before = left.size;
+    for (const [order, others] of [
+      [boxes, sources],
+      [boxes.toReversed(), grouped(arrows)],
+    ] as const) {
+      for (const box of order)
+        if (!others.get(box)?.some((other) => other !== box && left.has(other))) left.delete(box);
     }
   }
   return left;
@@ -189,20 +189,20 @@ function knotOf(arrows: readonly (readonly [string, string])[]): Set<string> {
 
 function arrowsOf(graph: Graph, order: readonly Node[], boxOfNode: ReadonlyMap<string, string>): Arrow[] {
   const arrows = new Map<string, Arrow>();
-  const connect = (ref: string, to: string): void => {
+  const flows = [
+    ...order.flatMap(({ id, inputs }) => inputs.map((ref) => [ref, boxOfNode.get(id) ?? id] as const)),
+    ...Object.entries(graph.outputs).map(([name, ref]) => [ref, outputId(name)] as const),
+  ];
+  for (const [ref, to] of flows) {
     const { id, output } = splitRef(ref);
     const from = boxOfNode.get(id);
-    if (from === undefined || from === to) return;
+    if (from === undefined || from === to) continue;
     const shape = findNode(graph, id)?.types[output]?.shape;
     const label = shape === undefined ? '' : shown(printShape(shape));
     const key = JSON.stringify([from, to]);
     const known = arrows.get(key);
     arrows.set(key, { from, to, label: known === undefined || known.label === label ? label : '' });
-  };
-  for (const node of order) {
-    for (const ref of node.inputs) connect(ref, boxOfNode.get(node.id) ?? node.id);
   }
-  for (const [name, ref] of Object.entries(graph.outputs)) connect(ref, `output:${name}`);
   return [...arrows.values()];
 }
 

@@ -1,9 +1,8 @@
 import dagre from '@dagrejs/dagre';
-import { defined, FrondError } from '../base/errors.ts';
+import { FrondError } from '../base/errors.ts';
 import { escapeMarkup } from '../base/shown.ts';
 import { type GraphLike, PHASES, type Phase } from '../ir/graph.ts';
 import {
-  type Arrow,
   type Box,
   COLORS,
   drawGraph,
@@ -35,53 +34,48 @@ interface Rectangle extends Point {
   readonly height: number;
 }
 
-/** Everything with its place; the place of an arrow is that of its text. */
-interface Layout {
-  readonly boxes: readonly (Box & Rectangle)[];
-  readonly frames: readonly (Scope & Rectangle)[];
-  readonly arrows: readonly (Arrow &
-    Rectangle & { readonly text: string; readonly points: readonly Point[] })[];
-}
+// the layout keeps its nodes in plain objects: names of the graph, such as `constructor`, stay out of it
+const frameId = (path: string): string => `frame ${path}`;
+const boxId = (id: string): string => `box ${id}`;
 
-/** Layers from inputs to outputs, with a frame around the boxes of each scope. */
-function layOut(picture: Picture, scopes: readonly Scope[]): Layout {
+/**
+ * Layers from inputs to outputs, with a frame around the boxes of each scope: everything with its place. That of an arrow is the
+ * place of its text.
+ */
+function layOut(picture: Picture, scopes: readonly Scope[]) {
   const layout = new dagre.graphlib.Graph({ directed: true, compound: true });
   layout.setGraph({ rankdir: 'TB', nodesep: 22, ranksep: 30, edgesep: 14, marginx: MARGIN, marginy: MARGIN });
   layout.setDefaultEdgeLabel(() => ({}));
-  // the layout keeps its nodes in plain objects: names of the graph, such as `constructor`, stay out of it
-  const frameIds = new Map(scopes.map(({ path }, i) => [path, `scope${i}`]));
-  const boxIds = new Map(picture.boxes.map(({ id }, i) => [id, `box${i}`]));
-  const frameOf = (path: string): string => defined(frameIds.get(path), path);
-  const boxOf = (id: string): string => defined(boxIds.get(id), id);
-  for (const { path } of scopes) layout.setNode(frameOf(path), {});
+  for (const { path } of scopes) layout.setNode(frameId(path), {});
   for (const { path, inner } of scopes)
-    for (const scope of inner) layout.setParent(frameOf(scope.path), frameOf(path));
+    for (const scope of inner) layout.setParent(frameId(scope.path), frameId(path));
   for (const box of picture.boxes) {
-    layout.setNode(boxOf(box.id), { width: widthOf(box), height: HEIGHT });
-    if (box.scope !== '') layout.setParent(boxOf(box.id), frameOf(box.scope));
+    layout.setNode(boxId(box.id), { width: widthOf(box), height: HEIGHT });
+    if (box.scope !== '') layout.setParent(boxId(box.id), frameId(box.scope));
   }
   // a shape is written on the arrow only where the box that it leaves does not say it: folded scopes
   const folded = new Set(picture.boxes.flatMap(({ kind, id }) => (kind === 'scope' ? [id] : [])));
   const arrows = picture.arrows.map((arrow) => {
     const text = folded.has(arrow.from) ? arrow.label : '';
     const size = text === '' ? {} : { width: LABEL_CHARACTER * text.length + 6, height: 12, labelpos: 'c' };
-    const ends = { v: boxOf(arrow.from), w: boxOf(arrow.to) };
+    const ends = { v: boxId(arrow.from), w: boxId(arrow.to) };
     layout.setEdge(ends, size);
     return { ...arrow, text, ends };
   });
   dagre.layout(layout);
+  const placeOf = (id: string): Rectangle => layout.node(id);
   return {
-    boxes: picture.boxes.map((box) => ({ ...box, ...layout.node(boxOf(box.id)) })),
-    frames: scopes.map((scope) => ({ ...scope, ...layout.node(frameOf(scope.path)) })),
+    boxes: picture.boxes.map((box) => ({ ...box, ...placeOf(boxId(box.id)) })),
+    frames: scopes.map((scope) => ({ ...scope, ...placeOf(frameId(scope.path)) })),
     arrows: arrows.map(({ ends, ...arrow }) => {
-      const { points, x, y } = layout.edge(ends);
+      const { points, x, y }: Point & { readonly points: readonly Point[] } = layout.edge(ends);
       return { ...arrow, points, x, y, width: LABEL_CHARACTER * arrow.text.length, height: 12 };
     }),
   };
 }
 
 /** What a drawing takes: everything in it, and the bends of arrows, which may run beyond all boxes. */
-function extentOf({ boxes, frames, arrows }: Layout): Rectangle {
+function extentOf({ boxes, frames, arrows }: ReturnType<typeof layOut>): Rectangle {
   const bends = arrows.flatMap(({ points }) => points.map((point) => ({ ...point, width: 0, height: 0 })));
   const texts = arrows.filter(({ text }) => text !== '');
   // a folded scope lies on another box
@@ -98,9 +92,15 @@ function extentOf({ boxes, frames, arrows }: Layout): Rectangle {
 /** All scopes but the outermost, which has no frame; outer ones first. */
 const scopesIn = ({ inner }: Scope): Scope[] => inner.flatMap((scope) => [scope, ...scopesIn(scope)]);
 
+/** In an attribute. */
+const print = (place: number): string => place.toFixed(1);
+
+const text = ({ x, y }: Point, attributes: string, content: string): string =>
+  `<text x="${print(x)}" y="${print(y)}" ${attributes}>${escapeMarkup(content)}</text>`;
+
 /** A curve through the middles between the corners that the layout gives. */
 function curve(points: readonly Point[]): string {
-  const at = ({ x, y }: Point): string => `${x.toFixed(1)} ${y.toFixed(1)}`;
+  const at = ({ x, y }: Point): string => `${print(x)} ${print(y)}`;
   const [first, ...rest] = points;
   const last = rest.pop();
   if (first === undefined || last === undefined) return '';
@@ -116,14 +116,13 @@ function drawBox({ kind, phase, label, detail, x, y, width }: Box & Rectangle): 
   const isFilled = kind === 'op' || kind === 'scope';
   const { fill, stroke } = COLORS[phase];
   const radius = kind === 'op' ? 5 : kind === 'scope' ? 9 : HEIGHT / 2;
-  const [left, top] = [(x - width / 2).toFixed(1), y - HEIGHT / 2];
   const rect = (dy: number): string =>
-    `<rect x="${left}" y="${(top + dy).toFixed(1)}" width="${width.toFixed(1)}" height="${HEIGHT}" rx="${radius}" fill="${isFilled ? fill : '#fff'}" stroke="${stroke}"/>`;
+    `<rect x="${print(x - width / 2)}" y="${print(y - HEIGHT / 2 + dy)}" width="${print(width)}" height="${HEIGHT}" rx="${radius}" fill="${isFilled ? fill : '#fff'}" stroke="${stroke}"/>`;
   return [
     // a folded scope lies on another box: there is more in it
     `<g class="${phase}">${kind === 'scope' ? rect(4) : ''}${rect(0)}`,
-    `<text x="${x.toFixed(1)}" y="${(y - 2).toFixed(1)}" font-weight="600" fill="${INK}">${escapeMarkup(label)}</text>`,
-    `<text x="${x.toFixed(1)}" y="${(y + 12).toFixed(1)}" fill="${QUIET}">${escapeMarkup(detail)}</text></g>`,
+    text({ x, y: y - 2 }, `font-weight="600" fill="${INK}"`, label),
+    `${text({ x, y: y + 12 }, `fill="${QUIET}"`, detail)}</g>`,
   ].join('');
 }
 
@@ -168,16 +167,20 @@ export function toSvg(graph: GraphLike, options: PictureOptions = {}): string {
   const { x: left, y: top, width, height } = extentOf(layout);
   const phases = PHASES.filter((phase) => picture.boxes.some((box) => box.phase === phase));
   const frames = layout.frames.map(({ label, x, y, width: w, height: h }) => {
-    const [leftmost, highest] = [x - w / 2, y - h / 2];
-    return `<rect x="${leftmost.toFixed(1)}" y="${highest.toFixed(1)}" width="${w.toFixed(1)}" height="${h.toFixed(1)}" rx="10" fill="#1f2933" fill-opacity=".025" stroke="#c6ced6" stroke-dasharray="4 3"/><text x="${(leftmost + 10).toFixed(1)}" y="${(highest + 3.5).toFixed(1)}" text-anchor="start" font-size="10" fill="${QUIET}" stroke="#fff" stroke-width="4" paint-order="stroke">${escapeMarkup(label)}</text>`;
+    const corner = { x: x - w / 2, y: y - h / 2 };
+    const place = `x="${print(corner.x)}" y="${print(corner.y)}" width="${print(w)}" height="${print(h)}"`;
+    const name = text(
+      { x: corner.x + 10, y: corner.y + 3.5 },
+      `text-anchor="start" font-size="10" fill="${QUIET}" stroke="#fff" stroke-width="4" paint-order="stroke"`,
+      label,
+    );
+    return `<rect ${place} rx="10" fill="${INK}" fill-opacity=".025" stroke="#c6ced6" stroke-dasharray="4 3"/>${name}`;
   });
-  const arrows = layout.arrows.map(({ points, x, y, label, text }) => {
+  const arrows = layout.arrows.map(({ points, x, y, label, text: shape }) => {
     const title = label === '' ? '' : `<title>${escapeMarkup(label)}</title>`;
-    const printed =
-      text === ''
-        ? ''
-        : `<text x="${x.toFixed(1)}" y="${(y + 3).toFixed(1)}" font-size="9" fill="${QUIET}" stroke="#fff" stroke-width="3" paint-order="stroke">${escapeMarkup(text)}</text>`;
-    return `<path d="${curve(points)}" fill="none" stroke="#8a97a5" marker-end="url(#head)">${title}</path>${printed}`;
+    const outlined = `font-size="9" fill="${QUIET}" stroke="#fff" stroke-width="3" paint-order="stroke"`;
+    const written = shape === '' ? '' : text({ x, y: y + 3 }, outlined, shape);
+    return `<path d="${curve(points)}" fill="none" stroke="#8a97a5" marker-end="url(#head)">${title}</path>${written}`;
   });
   const total = height + (phases.length < 2 ? 0 : 26);
   return [

@@ -1,28 +1,19 @@
-import { FrondError } from '../base/errors.ts';
+import { type ErrorCode, FrondError } from '../base/errors.ts';
+import { own } from '../base/own.ts';
 
 /** What the twins of Node and the browser have in common. */
 
-/**
- * How much of `bytes`, from the beginning, is whole characters of UTF-8. The longest prefix that may still become UTF-8 is found by
- * bisection; what it decodes to says how much of it is whole.
- */
+/** How much of `bytes`, from the beginning, is whole characters of UTF-8. */
 function wholeBytes(bytes: Uint8Array): number {
-  const decoded = (end: number): string | undefined => {
-    try {
-      const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-      return decoder.decode(bytes.subarray(0, end), { stream: true });
-    } catch {
-      return undefined;
-    }
-  };
-  let low = 0;
-  let high = bytes.length;
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if (decoded(middle) !== undefined) low = middle;
-    else high = middle - 1;
+  // U+FFFD stands for what is broken, and for itself where its own three bytes are there
+  const parts = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes).split('\ufffd');
+  let whole = 0;
+  for (const part of parts) {
+    whole += new TextEncoder().encode(part).length;
+    if (bytes[whole] !== 0xef || bytes[whole + 1] !== 0xbf || bytes[whole + 2] !== 0xbd) break;
+    whole += 3;
   }
-  return new TextEncoder().encode(decoded(low)).length;
+  return whole;
 }
 
 /** Strict UTF-8 without a byte-order mark. @throws FROND-F004 naming file, line and column (in bytes) of the first bad byte */
@@ -40,7 +31,26 @@ export function decodeUtf8(bytes: Uint8Array, file: string): string {
   }
 }
 
-/** Runs one call to the file system: what it throws becomes the error that `failure` makes of it, which names path and reason. */
+/** What is to be done about a failure of the file system, by the system's own name for it; F002 where it has no code of its own. */
+export type KnownFailures = Readonly<Record<string, { readonly code?: ErrorCode; readonly hint?: string }>>;
+
+/** A call to the file system that failed, as an error that names path and reason. */
+export function failureIn(
+  known: KnownFailures,
+  name: string,
+  what: string,
+  path: string,
+  cause: unknown,
+): FrondError {
+  const { code = 'FROND-F002', hint } = own(known, name) ?? {};
+  return new FrondError(code, `cannot ${what} ${path}: ${name || String(cause)}`, {
+    place: { file: path },
+    hint,
+    cause,
+  });
+}
+
+/** Runs one call to the file system: what it throws becomes the error that `failure` makes of it. */
 export const attempting =
   (failure: (what: string, path: string, cause: unknown) => FrondError) =>
   async <T>(what: string, path: string, work: () => Promise<T>): Promise<T> => {

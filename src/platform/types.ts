@@ -53,7 +53,6 @@ export interface WorkerEvents {
 }
 
 export interface Platform {
-  readonly name: 'node' | 'browser';
   readonly files: Files;
   /** milliseconds of a clock that never goes back */
   now(): number;

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { webAssembly } from '../../src/base/webAssembly.ts';
 import { traceKernel } from '../../src/kernel/build.ts';
-import { threadsRefused } from '../../src/platform/browser/worker.ts';
+import { platform as page } from '../../src/platform/browser/index.ts';
 import { platform } from '../../src/platform/node/index.ts';
 import type { BoundProgram, Location } from '../../src/runtime/device.ts';
 import { type WasmDevice, wasmDevice } from '../../src/runtime/wasm/device.ts';
@@ -244,11 +244,11 @@ describe('threads of the wasm device', () => {
   });
 
   it('are said to be one where a page may not share memory', () => {
-    expect(threadsRefused()).toBe('no workers can be started here');
+    expect(page.threadsRefused()).toBe('no workers can be started here');
     vi.stubGlobal('Worker', class {});
-    expect(threadsRefused()).toMatch(/^the page is not cross-origin isolated/);
+    expect(page.threadsRefused()).toMatch(/^the page is not cross-origin isolated/);
     vi.stubGlobal('crossOriginIsolated', true);
-    expect(threadsRefused()).toBeUndefined();
+    expect(page.threadsRefused()).toBeUndefined();
     vi.unstubAllGlobals();
     vi.spyOn(platform, 'threadsRefused').mockReturnValue('the page is not cross-origin isolated');
     const device = wasmDevice({ threads: 2 });

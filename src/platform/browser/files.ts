@@ -1,25 +1,11 @@
 import { FrondError } from '../../base/errors.ts';
-import { attempting, decodeUtf8 } from '../shared.ts';
+import { attempting, decodeUtf8, failureIn, type KnownFailures } from '../shared.ts';
 import type { Files, Kind } from '../types.ts';
-
-/** The part of the File System API that is used here; written out so that the library needs no DOM types. */
-interface FileHandle {
-  getFile(): Promise<{ arrayBuffer(): Promise<ArrayBuffer> }>;
-  createWritable(): Promise<{ write(data: Uint8Array): Promise<void>; close(): Promise<void> }>;
-}
-interface FolderHandle {
-  getFileHandle(name: string, options?: { create: boolean }): Promise<FileHandle>;
-  getDirectoryHandle(name: string, options?: { create: boolean }): Promise<FolderHandle>;
-  removeEntry(name: string, options?: { recursive: boolean }): Promise<void>;
-  keys(): AsyncIterable<string>;
-}
-interface Page {
-  readonly navigator?: { readonly storage?: { getDirectory?(): Promise<FolderHandle> } };
-}
+import { type FolderHandle, page } from './page.ts';
 
 /** Paths live in the page's private file system (OPFS). */
 async function root(): Promise<FolderHandle> {
-  const folder = await (globalThis as unknown as Page).navigator?.storage?.getDirectory?.();
+  const folder = await page.navigator?.storage?.getDirectory?.();
   if (folder === undefined) {
     throw new FrondError('FROND-F003', 'this page has no private file system', {
       hint: 'serve it from https or localhost in a current browser',
@@ -42,16 +28,14 @@ async function entryAt(path: string): Promise<{ readonly folder: FolderHandle; r
   return { folder: await folderAt(parts.slice(0, -1)), name: parts.at(-1) ?? '' };
 }
 
-function failureOf(what: string, path: string, cause: unknown): FrondError {
-  const name = cause instanceof Error ? cause.name : String(cause);
-  const isFull = name === 'QuotaExceededError';
-  const code = isFull ? 'FROND-F001' : name === 'NotFoundError' ? 'FROND-F041' : 'FROND-F002';
-  return new FrondError(code, `cannot ${what} ${path}: ${name}`, {
-    place: { file: path },
-    hint: isFull ? 'the storage that the browser grants this page is full' : undefined,
-    cause,
-  });
-}
+const KNOWN: KnownFailures = {
+  QuotaExceededError: { code: 'FROND-F001', hint: 'the storage that the browser grants this page is full' },
+  NotFoundError: { code: 'FROND-F041' },
+};
+
+const attempt = attempting((what, path, cause) =>
+  failureIn(KNOWN, cause instanceof Error ? cause.name : String(cause), what, path, cause),
+);
 
 async function readBytes(path: string): Promise<Uint8Array> {
   const { folder, name } = await entryAt(path);
@@ -104,8 +88,6 @@ async function remove(path: string): Promise<void> {
 }
 
 const pathOf = (...parts: readonly string[]): string => partsOf(parts.join('/')).join('/');
-
-const attempt = attempting(failureOf);
 
 export const files: Files = {
   join: pathOf,

@@ -1,11 +1,10 @@
-import { type ErrorCode, FrondError } from '../../base/errors.ts';
-import { own } from '../../base/own.ts';
+import type { FrondError } from '../../base/errors.ts';
+import { failureIn, type KnownFailures } from '../shared.ts';
 
 /** Of frond's own: what was to be read is a pipe, a device or a socket. */
 export const NO_FILE = 'not a regular file';
 
-/** What is to be done about the system's own codes. Those of a full disk and of what is not there have a code of their own. */
-const KNOWN: Readonly<Record<string, { readonly code?: ErrorCode; readonly hint: string }>> = {
+const KNOWN: KnownFailures = {
   ENOSPC: {
     code: 'FROND-F001',
     hint: 'the disk is full: free some space and try again, what was there before is untouched',
@@ -36,19 +35,21 @@ const textOf = (cause: unknown, key: string): string | undefined => {
 export const reasonOf = (cause: unknown): string =>
   (cause instanceof Error ? cause.message : String(cause)).split('\n')[0] ?? '';
 
+/** What `work` gives; `otherwise` where it throws. */
+export function attempt<T>(work: () => T, otherwise: T): T {
+  try {
+    return work();
+  } catch {
+    return otherwise;
+  }
+}
+
 /** The system's code, such as ENOENT; '' where it has none. */
 export const codeOf = (cause: unknown): string => textOf(cause, 'code') ?? '';
 
 /** A call to the file system that failed, as an error that names path and reason. */
-export function fileFailure(what: string, path: string, cause: unknown): FrondError {
-  const code = codeOf(cause);
-  const known = own(KNOWN, code);
-  return new FrondError(known?.code ?? 'FROND-F002', `cannot ${what} ${path}: ${code || String(cause)}`, {
-    place: { file: path },
-    hint: known?.hint,
-    cause,
-  });
-}
+export const fileFailure = (what: string, path: string, cause: unknown): FrondError =>
+  failureIn(KNOWN, codeOf(cause), what, path, cause);
 
 /** The same of an error that a call of Node itself has thrown; undefined where it is none. */
 export function systemFailure(cause: unknown): FrondError | undefined {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import type { GpuEntry } from '../types.ts';
-import { reasonOf } from './failure.ts';
+import { attempt, reasonOf } from './failure.ts';
 
 /** The Vulkan loader complains where the variable is missing. */
 function quietly<T>(work: () => T): T {
@@ -30,24 +30,16 @@ function isLoadable(library: string, folder: string): boolean {
 
 /** A folder's manifests, or the manifest itself. */
 function manifestsIn(place: string): string[] {
-  try {
-    return readdirSync(place)
-      .filter((name) => name.endsWith('.json'))
-      .map((name) => join(place, name));
-  } catch {
-    return [place];
-  }
+  const names = attempt(() => readdirSync(place), undefined);
+  return names?.filter((name) => name.endsWith('.json')).map((name) => join(place, name)) ?? [place];
 }
 
 /** Whether a manifest names a library that is there. */
-function isDriver(manifest: string): boolean {
-  try {
+const isDriver = (manifest: string): boolean =>
+  attempt(() => {
     const { ICD } = JSON.parse(readFileSync(manifest, 'utf8'));
     return isLoadable(String(ICD.library_path), dirname(manifest));
-  } catch {
-    return false;
-  }
-}
+  }, false);
 
 /** Whether the Vulkan loader would find a driver, by the rules of its LoaderDriverInterface.md. */
 function hasDriver(): boolean {
@@ -63,37 +55,23 @@ function hasDriver(): boolean {
   return places.flatMap(manifestsIn).some(isDriver);
 }
 
-/** What a Linux system lacks of Vulkan. Dawn would say so itself, on standard error. */
-function missingVulkan(): { readonly reason: string; readonly hint: string } | undefined {
-  if (process.platform !== 'linux') return undefined;
-  if (!isLoadable(LOADER, '')) {
-    return {
-      reason: `the system has no Vulkan (${LOADER})`,
-      hint: 'if there is a GPU, install its driver and the Vulkan loader, such as the package libvulkan1',
-    };
-  }
-  if (hasDriver()) return undefined;
-  return { reason: 'the system has no Vulkan driver', hint: 'if there is a GPU, install its Vulkan driver' };
-}
-
 /** WebGPU by the optional package `webgpu`, which brings Dawn. */
 export async function openGpu(): Promise<GpuEntry> {
+  const none = (reason: string, hint: string): GpuEntry => ({ gpu: undefined, reason, hint });
+  const hint = 'if there is a GPU, install its Vulkan driver';
+  const loaderHint =
+    'if there is a GPU, install its driver and the Vulkan loader, such as the package libvulkan1';
   try {
     const { create } = await import('webgpu');
-    const missing = missingVulkan();
-    if (missing !== undefined) return { gpu: undefined, ...missing };
-    return {
-      // Dawn rounds the GPU's clock to 65 µs, longer than most launches; that is meant for web pages
-      gpu: quietly(() => create(['disable-dawn-features=timestamp_quantization'])),
-      reason: '',
-      hint: 'if there is a GPU, install its Vulkan driver',
-    };
+    // what a Linux system lacks of Vulkan Dawn would say itself, on standard error
+    const isLinux = process.platform === 'linux';
+    if (isLinux && !isLoadable(LOADER, '')) return none(`the system has no Vulkan (${LOADER})`, loaderHint);
+    if (isLinux && !hasDriver()) return none('the system has no Vulkan driver', hint);
+    // Dawn rounds the GPU's clock to 65 µs, longer than most launches; that is meant for web pages
+    return { gpu: quietly(() => create(['disable-dawn-features=timestamp_quantization'])), reason: '', hint };
   } catch (cause) {
-    const absent = /cannot find (package|module)/i.test(String(cause));
-    return {
-      gpu: undefined,
-      reason: absent ? 'the package webgpu is not installed' : reasonOf(cause),
-      hint: absent ? 'npm install webgpu' : 'reinstall it for this system: npm install webgpu',
-    };
+    return /cannot find (package|module)/i.test(String(cause))
+      ? none('the package webgpu is not installed', 'npm install webgpu')
+      : none(reasonOf(cause), 'reinstall it for this system: npm install webgpu');
   }
 }

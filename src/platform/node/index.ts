@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { attempting, decodeUtf8 } from '../shared.ts';
@@ -8,29 +18,24 @@ import { codeOf, fileFailure, NO_FILE } from './failure.ts';
 import { openGpu } from './gpu.ts';
 import { spawnWorker, threadsRefused } from './worker.ts';
 
-async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(path, 'w');
-  try {
+async function opened<T>(path: string, flags: string, work: (file: FileHandle) => Promise<T>): Promise<T> {
+  const file = await open(path, flags);
+  return work(file).finally(() => file.close());
+}
+
+const writeDurably = (path: string, bytes: Uint8Array): Promise<void> =>
+  opened(path, 'w', async (file) => {
     // one call may write less than it was given
     for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await handle.write(bytes, done, bytes.length - done);
+      const { bytesWritten } = await file.write(bytes, done, bytes.length - done);
       if (bytesWritten === 0) throw Object.assign(new Error('nothing could be written'), { code: 'EIO' });
       done += bytesWritten;
     }
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
+    await file.sync();
+  });
 
 async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  if (process.platform !== 'win32') await opened(path, 'r', (folder) => folder.sync());
 }
 
 /** Makes missing folders from the top down, and their entries durable: else a crash could take all that is inside with them. */
@@ -53,16 +58,14 @@ async function makeFolder(path: string): Promise<void> {
   }
 }
 
-async function createExclusively(path: string, text: string): Promise<boolean> {
-  try {
-    const handle = await open(path, 'wx');
-    await handle.writeFile(text).finally(() => handle.close());
-    return true;
-  } catch (cause) {
-    if (codeOf(cause) === 'EEXIST') return false;
-    throw cause;
-  }
-}
+const createExclusively = (path: string, text: string): Promise<boolean> =>
+  opened(path, 'wx', (file) => file.writeFile(text)).then(
+    () => true,
+    (cause: unknown) => {
+      if (codeOf(cause) === 'EEXIST') return false;
+      throw cause;
+    },
+  );
 
 async function readBytes(path: string): Promise<Uint8Array> {
   // a pipe that nobody writes to, or a device, would never end
@@ -104,7 +107,6 @@ export const files: Files = {
 };
 
 export const platform: Platform = {
-  name: 'node',
   files,
   now: () => performance.now(),
   sha256: async (bytes) => createHash('sha256').update(bytes).digest('hex'),

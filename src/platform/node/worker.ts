@@ -1,23 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { PlatformWorker, WorkerEvents } from '../types.ts';
+import { attempt } from './failure.ts';
 
 /** Addresses from which on V8 starts threads beside a memory of WebAssembly; with fewer it ends the process. */
 const ADDRESSES = 16 * 2 ** 30;
 
-/** Whether the system lets this process have too few addresses (`ulimit -v`). */
+/** Whether the system lets this process have too few addresses (`ulimit -v`), in the words of Linux. */
 export function threadsRefused(): string | undefined {
-  const [, limit] = /^Max address space +(\d+)/m.exec(limits()) ?? [];
+  const limits = attempt(() => readFileSync('/proc/self/limits', 'utf8'), '');
+  const [, limit] = /^Max address space +(\d+)/m.exec(limits) ?? [];
   return limit !== undefined && Number(limit) < ADDRESSES ? 'addresses are limited (ulimit -v)' : undefined;
-}
-
-/** The limits of this process, in the words of Linux; elsewhere nothing. */
-function limits(): string {
-  try {
-    return readFileSync('/proc/self/limits', 'utf8');
-  } catch {
-    return '';
-  }
 }
 
 const PORT = `{
