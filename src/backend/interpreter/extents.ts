@@ -10,7 +10,7 @@
  *   that is zero there, since `dot` leaves such elements out.
  */
 import { type Flow, operandsOf } from '../../kernel/flow.ts';
-import type { Axis, Kernel, Region, Span, Store, Term, Value } from '../../kernel/ir.ts';
+import type { Axis, Kernel, Region, Span, Term, Value } from '../../kernel/ir.ts';
 import { isVirtual } from './fusedLoops.ts';
 
 /** The extent of an axis follows from `spans`: the longest counts, and `extra` elements more. */
@@ -18,12 +18,6 @@ export interface ExtentRule {
   readonly axis: Axis;
   readonly spans: readonly Span[];
   readonly extra: 0 | 1;
-}
-
-interface Uses {
-  readonly values: readonly Value[];
-  readonly stores: readonly Store[];
-  readonly orderOf: Flow['orderOf'];
 }
 
 const spansOver = (terms: readonly Term[], axis: Axis): Span[] =>
@@ -35,51 +29,40 @@ function isKnownIn(value: Value, region: Region): boolean {
   return false;
 }
 
-/** Whether the ends of `spans` are scalars of `region` that are computed before anything walks along `axis`. */
-function areKnown(
-  spans: readonly Span[],
-  region: Region,
-  axis: Axis,
-  { values, stores, orderOf }: Uses,
-): boolean {
-  const isAlong = ({ axes }: Value): boolean => axes.includes(axis);
-  const walking = [
-    ...values.filter((value) => !isVirtual(value) && [value, ...operandsOf(value)].some(isAlong)),
-    ...stores.filter(({ value }) => isAlong(value)),
-  ];
-  const first = Math.min(...walking.map(orderOf));
-  return spans.every(({ start, limit }) =>
-    [start, limit].every((end) => {
-      if (end.op === 'constant' || end.op === 'parameter' || end.op === 'program') return true;
-      return end.op !== 'reduce' && isKnownIn(end, region) && orderOf(end) < first;
-    }),
-  );
-}
-
-function independentRule(axis: Axis, { body }: Kernel, uses: Uses): ExtentRule | undefined {
-  const isMixed = uses.values.some(
-    (value) =>
-      (value.op === 'reduce' && value.over.includes(axis)) || (value.op === 'dot' && value.over === axis),
-  );
-  const spans = uses.stores
-    .filter(({ value }) => value.axes.includes(axis))
-    .map(({ terms }) => spansOver(terms, axis)[0]);
-  const known = spans.filter((span) => span !== undefined);
-  if (isMixed || known.length === 0 || known.length < spans.length) return undefined;
-  return areKnown(known, body, axis, uses) ? { axis, spans: known, extra: 0 } : undefined;
-}
-
 /** Whether `dot` leaves out what lies outside the span of this operand. */
 const isCut = (operand: Value, axis: Axis): boolean =>
   operand.op === 'load' && operand.otherwise === 0 && spansOver(operand.terms, axis).length > 0;
 
-function constantRule(axis: Axis, uses: Uses): ExtentRule | undefined {
-  const { values, stores } = uses;
-  const along = values.filter(
-    (value) => value.axes.includes(axis) && value.op !== 'fill' && value.op !== 'constant',
+function ruleOf(axis: Axis, body: Region, { statements, values, orderOf }: Flow): ExtentRule | undefined {
+  const isAlong = ({ axes }: Value): boolean => axes.includes(axis);
+  const stores = statements.flatMap(({ statement }) =>
+    statement.kind === 'store' && isAlong(statement.value) ? [statement] : [],
   );
+  const stored = stores.map(({ terms }) => spansOver(terms, axis));
+  const isRenamed = values.some((value) => value.op === 'rename' && [value.from, value.to].includes(axis));
+  if (isRenamed || stored.some((spans) => spans.length === 0)) return undefined;
+
+  const walking = [
+    ...values.filter((value) => !isVirtual(value) && [value, ...operandsOf(value)].some(isAlong)),
+    ...stores,
+  ];
+  const first = Math.min(...walking.map(orderOf));
+  /** The rule, where the ends of its spans are scalars that are computed before anything walks along the axis. */
+  const rule = (region: Region, spans: readonly Span[], extra: 0 | 1): ExtentRule | undefined => {
+    const isKnown = (end: Value): boolean =>
+      isOfLaunch(end) || (end.op !== 'reduce' && isKnownIn(end, region) && orderOf(end) < first);
+    const areKnown = spans.length > 0 && spans.every(({ start, limit }) => isKnown(start) && isKnown(limit));
+    return areKnown ? { axis, spans, extra } : undefined;
+  };
+
+  const isReduced = values.some((value) =>
+    value.op === 'reduce' ? value.over.includes(axis) : value.op === 'dot' && value.over === axis,
+  );
+  const independent = isReduced ? undefined : rule(body, stored.flat(), 0);
+  if (independent) return independent;
+
+  const along = values.filter((value) => isAlong(value) && value.op !== 'fill' && value.op !== 'constant');
   const region = along[0]?.region;
-  const written = stores.filter(({ value }) => value.axes.includes(axis));
   const isForeign = along.some(
     ({ op, region: own }) => own !== region || op === 'arange' || op === 'carried' || op === 'result',
   );
@@ -90,29 +73,16 @@ function constantRule(axis: Axis, uses: Uses): ExtentRule | undefined {
     // only along a row can the loop add what is left out in the definition's order
     return value.op === 'reduce' && value.over.includes(axis) && value.arg.axes.at(-1) !== axis;
   });
-  const isScattered = written.some(({ terms }) => spansOver(terms, axis).length === 0);
-  if (!region || isForeign || isMixed || isScattered) return undefined;
-  const spans = [
-    ...along.flatMap((value) => {
-      if (value.op === 'inside') return value.span.axis === axis ? [value.span] : [];
-      return value.op === 'load' ? spansOver(value.terms, axis) : [];
-    }),
-    ...written.flatMap(({ terms }) => spansOver(terms, axis)),
-  ];
-  return spans.length > 0 && areKnown(spans, region, axis, uses) ? { axis, spans, extra: 1 } : undefined;
+  const spans = along.flatMap((value) => {
+    if (value.op === 'inside') return value.span.axis === axis ? [value.span] : [];
+    return value.op === 'load' ? spansOver(value.terms, axis) : [];
+  });
+  return region && !isForeign && !isMixed ? rule(region, [...spans, ...stored.flat()], 1) : undefined;
 }
 
+/** Scalars that stand before a program begins. */
+const isOfLaunch = ({ op }: Value): boolean => op === 'constant' || op === 'parameter' || op === 'program';
+
 /** Rules for the axes that have one. */
-export function extentRules(kernel: Kernel, { statements, values, orderOf }: Flow): ExtentRule[] {
-  const uses = {
-    values,
-    orderOf,
-    stores: statements.flatMap(({ statement }) => (statement.kind === 'store' ? [statement] : [])),
-  };
-  const isRenamed = (axis: Axis): boolean =>
-    uses.values.some((value) => value.op === 'rename' && (value.from === axis || value.to === axis));
-  return kernel.axes.flatMap((axis) => {
-    if (isRenamed(axis)) return [];
-    return independentRule(axis, kernel, uses) ?? constantRule(axis, uses) ?? [];
-  });
-}
+export const extentRules = ({ axes, body }: Kernel, flow: Flow): ExtentRule[] =>
+  axes.flatMap((axis) => ruleOf(axis, body, flow) ?? []);
