@@ -5,6 +5,8 @@ export interface ElementwiseRow {
   readonly accepts: 'number' | 'float' | 'integer' | 'bool' | 'any';
   /** result type, given the type of its (last) argument */
   readonly result: 'same' | 'bool';
+  /** the operator that languages like C write between its arguments; with bools & and | do not branch */
+  readonly sign?: string;
   /** reference meaning on numbers; integers wrap and divisions of integers truncate in the backends; bools are 0 and 1 */
   readonly reference: (x: number, y: number, z: number) => number;
   /**
@@ -50,11 +52,11 @@ const integer = 'integer';
 const bool = 'bool';
 
 const rows = {
-  add: { arity: 2, accepts: number, result: 'same', ulp: 0.5, reference: (x, y) => x + y },
-  sub: { arity: 2, accepts: number, result: 'same', ulp: 0.5, reference: (x, y) => x - y },
-  mul: { arity: 2, accepts: number, result: 'same', ulp: 0.5, reference: (x, y) => x * y },
-  div: { arity: 2, accepts: number, result: 'same', ulp: 2.5, reference: (x, y) => x / y },
-  rem: { arity: 2, accepts: integer, result: 'same', ulp: 0, reference: (x, y) => x % y },
+  add: { arity: 2, accepts: number, result: 'same', sign: '+', ulp: 0.5, reference: (x, y) => x + y },
+  sub: { arity: 2, accepts: number, result: 'same', sign: '-', ulp: 0.5, reference: (x, y) => x - y },
+  mul: { arity: 2, accepts: number, result: 'same', sign: '*', ulp: 0.5, reference: (x, y) => x * y },
+  div: { arity: 2, accepts: number, result: 'same', sign: '/', ulp: 2.5, reference: (x, y) => x / y },
+  rem: { arity: 2, accepts: integer, result: 'same', sign: '%', ulp: 0, reference: (x, y) => x % y },
   min: { arity: 2, accepts: number, result: 'same', ulp: 0, reference: (x, y) => Math.min(x, y) },
   max: { arity: 2, accepts: number, result: 'same', ulp: 0, reference: (x, y) => Math.max(x, y) },
   neg: { arity: 1, accepts: number, result: 'same', ulp: 0, reference: (x) => -x },
@@ -67,18 +69,18 @@ const rows = {
   tanh: { arity: 1, accepts: float, result: 'same', ulp: 8, reference: Math.tanh },
   erf: { arity: 1, accepts: float, result: 'same', ulp: 8, reference: erf },
   erfcx: { arity: 1, accepts: float, result: 'same', ulp: 8, reference: erfcx },
-  lt: { arity: 2, accepts: number, result: 'bool', ulp: 0, reference: (x, y) => +(x < y) },
-  le: { arity: 2, accepts: number, result: 'bool', ulp: 0, reference: (x, y) => +(x <= y) },
-  eq: { arity: 2, accepts: number, result: 'bool', ulp: 0, reference: (x, y) => +(x === y) },
-  ne: { arity: 2, accepts: number, result: 'bool', ulp: 0, reference: (x, y) => +(x !== y) },
-  and: { arity: 2, accepts: bool, result: 'bool', ulp: 0, reference: (x, y) => x & y },
-  or: { arity: 2, accepts: bool, result: 'bool', ulp: 0, reference: (x, y) => x | y },
+  lt: { arity: 2, accepts: number, result: 'bool', sign: '<', ulp: 0, reference: (x, y) => +(x < y) },
+  le: { arity: 2, accepts: number, result: 'bool', sign: '<=', ulp: 0, reference: (x, y) => +(x <= y) },
+  eq: { arity: 2, accepts: number, result: 'bool', sign: '==', ulp: 0, reference: (x, y) => +(x === y) },
+  ne: { arity: 2, accepts: number, result: 'bool', sign: '!=', ulp: 0, reference: (x, y) => +(x !== y) },
+  and: { arity: 2, accepts: bool, result: 'bool', sign: '&', ulp: 0, reference: (x, y) => x & y },
+  or: { arity: 2, accepts: bool, result: 'bool', sign: '|', ulp: 0, reference: (x, y) => x | y },
   not: { arity: 1, accepts: bool, result: 'bool', ulp: 0, reference: (x) => x ^ 1 },
   select: { arity: 3, accepts: 'any', result: 'same', ulp: 0, reference: (c, x, y) => (c ? x : y) },
   isFinite: { arity: 1, accepts: float, result: 'bool', ulp: 0, reference: (x) => +Number.isFinite(x) },
   isNaN: { arity: 1, accepts: float, result: 'bool', ulp: 0, reference: (x) => +Number.isNaN(x) },
-  bitAnd: { arity: 2, accepts: integer, result: 'same', ulp: 0, reference: (x, y) => x & y },
-  bitXor: { arity: 2, accepts: integer, result: 'same', ulp: 0, reference: (x, y) => x ^ y },
+  bitAnd: { arity: 2, accepts: integer, result: 'same', sign: '&', ulp: 0, reference: (x, y) => x & y },
+  bitXor: { arity: 2, accepts: integer, result: 'same', sign: '^', ulp: 0, reference: (x, y) => x ^ y },
   shiftRight: { arity: 2, accepts: integer, result: 'same', ulp: 0, reference: (x, y) => x >>> y },
 } satisfies Readonly<Record<string, ElementwiseRow>>;
 

@@ -30,22 +30,22 @@ export interface Factor {
   readonly isStable: boolean;
 }
 
+/** The result or what it begins with: element (i, j) stands at i·`row` + j·`column`. */
+export interface Tile {
+  readonly data: Elements;
+  readonly row: number;
+  readonly column: number;
+}
+
 /** panel[start + [f / width][k][f % width]] = data[f, k], and 0 for the lines that the last strip lacks. */
-type Pack = (
-  panel: Float64Array,
-  start: number,
-  { data, free, depth }: Factor,
-  offset: number,
-  count: number,
-  length: number,
-) => void;
+type Pack = (panel: Float64Array, start: number, factor: Factor) => void;
 
 const lines = (count: number, text: (i: number) => string): string =>
   Array.from({ length: count }, (_, i) => text(i)).join('\n');
 
 const makePack = (width: number): Pack =>
   new Function(
-    ...['panel', 'start', '{ data, free, depth }', 'offset', 'count', 'length'],
+    ...['panel', 'start', '{ data, offset, free, depth, count, length }'],
     `let to = start;
     for (let f = 0; f < count; f += ${width}) {
       ${lines(width, (i) => `let p${i} = (offset + Math.min(f + ${i}, count - 1) * free) | 0;`)}
@@ -64,13 +64,10 @@ type Strip = (
   panel: number,
   rows: number,
   length: number,
-  out: Elements,
+  out: Tile,
   place: number,
-  outRow: number,
-  initial: Elements,
+  initial: Tile,
   from: number,
-  initialRow: number,
-  initialColumn: number,
 ) => void;
 
 const perCell = (text: (i: number, j: number) => string): string =>
@@ -81,7 +78,7 @@ const makeStrip = (left: Float64Array, right: Float64Array): Strip =>
   new Function(
     `return (leftPanel, rightPanel) => {
       const left = leftPanel, right = rightPanel;
-      return (panel, rows, length, out, place, outRow, initial, from, initialRow, initialColumn) => {
+      return (panel, rows, length, { data: out, row: outRow }, place, { data: initial, row, column }, from) => {
         let p = 0;
         for (let i = 0; i < rows; i += ${LEFT_WIDTH}) {
           ${perCell((i, j) => `let c${i}${j} = 0;`)}
@@ -99,16 +96,17 @@ const makeStrip = (left: Float64Array, right: Float64Array): Strip =>
   )()(left, right) as Strip;
 
 const storeRow = (i: number): string => `
-  ${lines(RIGHT_WIDTH, (j) => `out[place + ${j}] = initial[from + ${j} * initialColumn] + c${i}${j};`)}
+  ${lines(RIGHT_WIDTH, (j) => `out[place + ${j}] = initial[from + ${j} * column] + c${i}${j};`)}
   place += outRow;
-  from += initialRow;`;
+  from += row;`;
 
-interface KeptPanel {
-  readonly factor: Factor;
-  readonly offset: number;
-  readonly count: number;
-  readonly length: number;
-}
+/** The elements of a factor from (f, k) on. */
+const partOf = (factor: Factor, f: number, count: number, k: number, length: number): Factor => ({
+  ...factor,
+  offset: factor.offset + f * factor.free + k * factor.depth,
+  count,
+  length,
+});
 
 /** The panels, what packs them and what multiplies them: made once, when the first product is. */
 class Multiplier {
@@ -117,7 +115,7 @@ class Multiplier {
   readonly #packLeft = makePack(LEFT_WIDTH);
   readonly #packRight = makePack(RIGHT_WIDTH);
   readonly #strip = makeStrip(this.#left, this.#right);
-  readonly #kept: KeptPanel[] = [];
+  readonly #kept: Factor[] = [];
   #oldest = 0;
 
   forgetPanels(): void {
@@ -126,63 +124,51 @@ class Multiplier {
   }
 
   /** Packs a part of the right operand, unless that has been done in this launch; gives the panel's place. */
-  #rightPanel(factor: Factor, offset: number, count: number, length: number): number {
-    const isKept = factor.isStable && Math.ceil(count / RIGHT_WIDTH) * RIGHT_WIDTH * length <= KEPT_SIZE;
-    if (!isKept) {
-      this.#packRight(this.#right, 0, factor, offset, count, length);
+  #rightPanel(part: Factor): number {
+    const size = Math.ceil(part.count / RIGHT_WIDTH) * RIGHT_WIDTH * part.length;
+    if (!part.isStable || size > KEPT_SIZE) {
+      this.#packRight(this.#right, 0, part);
       return 0;
     }
     const known = this.#kept.findIndex(
-      (panel) =>
-        panel.offset === offset &&
-        panel.factor.data === factor.data &&
-        panel.factor.free === factor.free &&
-        panel.factor.depth === factor.depth &&
-        panel.count === count &&
-        panel.length === length,
+      (kept) =>
+        kept.offset === part.offset &&
+        kept.data === part.data &&
+        kept.free === part.free &&
+        kept.depth === part.depth &&
+        kept.count === part.count &&
+        kept.length === part.length,
     );
     const slot = known >= 0 ? known : this.#oldest;
     const place = CAPACITY + slot * KEPT_SIZE;
     if (known >= 0) return place;
     this.#oldest = (slot + 1) % KEPT;
-    this.#kept[slot] = { factor, offset, count, length };
-    this.#packRight(this.#right, place, factor, offset, count, length);
+    this.#kept[slot] = part;
+    this.#packRight(this.#right, place, part);
     return place;
   }
 
   /**
-   * out = initial + left · right for the first `high` × `wide` of a tile whose rows are `outRow` apart. Operands that outgrow the
-   * panels go in parts; a part of the depth adds to what the part before left in `out`.
+   * out = initial + left · right for the first `high` × `wide` of a tile. Operands that outgrow the panels go in parts; a part of the
+   * depth adds to what the part before left in `out`.
    */
-  multiply(
-    left: Factor,
-    right: Factor,
-    high: number,
-    wide: number,
-    out: Elements,
-    outRow: number,
-    initial: Elements,
-    initialRow: number,
-    initialColumn: number,
-  ): void {
+  multiply(left: Factor, right: Factor, high: number, wide: number, out: Tile, initial: Tile): void {
     const [rows, columns] = [Math.min(high, left.count), Math.min(wide, right.count)];
-    const length = Math.min(left.length, right.length);
-    const depthPart = Math.min(Math.max(length, 1), CAPACITY / RIGHT_WIDTH);
+    const depth = Math.min(left.length, right.length);
+    const depthPart = Math.min(Math.max(depth, 1), CAPACITY / RIGHT_WIDTH);
     const part = Math.floor(CAPACITY / depthPart / RIGHT_WIDTH) * RIGHT_WIDTH;
-    for (let k = 0; k === 0 || k < length; k += depthPart) {
-      const deep = Math.min(depthPart, length - k);
-      const [from, row, column] = k === 0 ? [initial, initialRow, initialColumn] : [out, outRow, 1];
+    for (let k = 0; k === 0 || k < depth; k += depthPart) {
+      const length = Math.min(depthPart, depth - k);
+      const before = k === 0 ? initial : out;
       for (let j = 0; j < columns; j += part) {
         const width = Math.min(part, columns - j);
-        const panel = this.#rightPanel(right, right.offset + j * right.free + k * right.depth, width, deep);
+        const panel = this.#rightPanel(partOf(right, j, width, k, length));
         for (let i = 0; i < rows; i += part) {
           const height = Math.min(part, rows - i);
-          const start = left.offset + i * left.free + k * left.depth;
-          this.#packLeft(this.#left, 0, left, start, height, deep);
+          this.#packLeft(this.#left, 0, partOf(left, i, height, k, length));
           for (let n = j; n < j + width; n += RIGHT_WIDTH) {
-            const at = panel + (n - j) * deep;
-            const place = i * outRow + n;
-            this.#strip(at, height, deep, out, place, outRow, from, i * row + n * column, row, column);
+            const from = i * before.row + n * before.column;
+            this.#strip(panel + (n - j) * length, height, length, out, i * out.row + n, before, from);
           }
         }
       }
@@ -192,7 +178,7 @@ class Multiplier {
     const beside = Math.ceil(columns / RIGHT_WIDTH) * RIGHT_WIDTH;
     for (let i = 0; i < high; i++) {
       for (let j = i < below ? beside : 0; j < wide; j++) {
-        out[i * outRow + j] = initial[i * initialRow + j * initialColumn] as number;
+        out.data[i * out.row + j] = initial.data[i * initial.row + j * initial.column] as number;
       }
     }
   }

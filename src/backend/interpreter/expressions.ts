@@ -1,6 +1,7 @@
 /** Functions of numbers as JavaScript: one expression per value, over names and literals. Bools are JavaScript's own. */
 import type { Precision } from '../../base/dtype.ts';
 import { threefryOver, type WordArithmetic } from '../../base/random.ts';
+import { elementwise } from '../../kernel/elementwise.ts';
 import type { ElementwiseName, Value, ValueOf, ValueType } from '../../kernel/ir.ts';
 import {
   type Arithmetic,
@@ -10,13 +11,8 @@ import {
   transcendental,
 } from '../../kernel/transcendental.ts';
 
-/** The element-wise table in JavaScript, before its results are brought to their type. */
-const functions: Readonly<Record<ElementwiseName, (x: string, y: string, z: string) => string>> = {
-  add: (x, y) => `${x} + ${y}`,
-  sub: (x, y) => `${x} - ${y}`,
-  mul: (x, y) => `${x} * ${y}`,
-  div: (x, y) => `${x} / ${y}`,
-  rem: (x, y) => `${x} % ${y}`,
+/** Rows of the element-wise table in JavaScript that are no operator of two arguments. */
+const functions: Partial<Record<ElementwiseName, (x: string, y: string, z: string) => string>> = {
   min: (x, y) => `Math.min(${x}, ${y})`,
   max: (x, y) => `Math.max(${x}, ${y})`,
   neg: (x) => `-${x}`,
@@ -29,18 +25,10 @@ const functions: Readonly<Record<ElementwiseName, (x: string, y: string, z: stri
   tanh: (x) => `Math.tanh(${x})`,
   erf: (x) => `erf(${x})`,
   erfcx: (x) => `erfcx(${x})`,
-  lt: (x, y) => `${x} < ${y}`,
-  le: (x, y) => `${x} <= ${y}`,
-  eq: (x, y) => `${x} === ${y}`,
-  ne: (x, y) => `${x} !== ${y}`,
-  and: (x, y) => `${x} && ${y}`,
-  or: (x, y) => `${x} || ${y}`,
   not: (x) => `!${x}`,
   select: (c, x, y) => `${c} ? ${x} : ${y}`,
   isFinite: (x) => `${x} - ${x} === 0`,
   isNaN: (x) => `${x} !== ${x}`,
-  bitAnd: (x, y) => `${x} & ${y}`,
-  bitXor: (x, y) => `${x} ^ ${y}`,
   shiftRight: (x, y) => `${x} >>> ${y}`,
 };
 
@@ -80,7 +68,8 @@ export function expressionOf(value: Value, scope: ExpressionScope): string | und
   const [x = '', y = '', z = ''] = args.map(read);
   // 32 bits times 32 bits need 64
   const isLong = fn === 'mul' && args.at(-1)?.dtype !== 'f32';
-  const text = isLong ? `Math.imul(${x}, ${y})` : functions[fn](x, y, z);
+  const usual = functions[fn]?.(x, y, z) ?? `${x} ${elementwise[fn].sign} ${y}`;
+  const text = isLong ? `Math.imul(${x}, ${y})` : usual;
   return dtype === 'f32' && exact.has(fn) ? text : rounded(text, dtype, precision);
 }
 

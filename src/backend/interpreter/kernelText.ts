@@ -4,7 +4,7 @@
  */
 import type { Precision } from '../../base/dtype.ts';
 import { defined } from '../../base/errors.ts';
-import { type Flow, flowOf, operandsOf, termValues } from '../../kernel/flow.ts';
+import { type Flow, flowOf, operandsOf, valuesReadBy } from '../../kernel/flow.ts';
 import type { Axis, Kernel, Loop, Region, Store, Value, ValueOf } from '../../kernel/ir.ts';
 import { addressOf } from './address.ts';
 import { expressionOf, rounded } from './expressions.ts';
@@ -13,17 +13,14 @@ import { type FusedLoop, isDirect, isVirtual, OpenLoops } from './fusedLoops.ts'
 import { LoopText } from './loopText.ts';
 import { carriedOf, KernelNames } from './names.ts';
 
-/** A region in the making: its statements, and the loops that wait. */
-interface Place {
-  readonly lines: string[];
-  readonly open: OpenLoops;
-}
-
 export class KernelText extends KernelNames {
   /** loops that may turn out to be endless, by their number in the text */
   readonly loops: Loop[] = [];
   readonly #flow: Flow;
   readonly #functions: string[] = [];
+  /** the statements of the region at hand, and its loops that wait */
+  #lines: string[] = [];
+  #open = new OpenLoops((loop) => this.#fused(loop));
 
   constructor(kernel: Kernel, precision: Precision) {
     const flow = flowOf(kernel);
@@ -34,7 +31,7 @@ export class KernelText extends KernelNames {
   /** The body of a function that gives the launch, a function of grid, scalars and buffers. */
   print(): string {
     const { buffers, parameters, body } = this.kernel;
-    const program = this.#region(body, () => []);
+    const program = this.#region(body);
     const bound = [
       ...buffers.map((buffer) => `${this.buffer(buffer)} = buffers[${JSON.stringify(buffer.name)}];`),
       ...parameters.map((parameter) => {
@@ -59,35 +56,38 @@ export class KernelText extends KernelNames {
   }
 
   /** The statements of a region, and those that `end` puts behind them. */
-  #region(region: Region, end: (place: Place) => readonly string[]): string[] {
+  #region(region: Region, end?: () => void): string[] {
+    const outer = this.#lines;
     const lines: string[] = [];
-    const place = { lines, open: new OpenLoops((loop) => lines.push(this.#fused(loop))) };
+    this.#lines = lines;
     for (const statement of region.statements) {
       if (statement.kind === 'let') {
-        if (this.#flow.live.has(statement.value)) this.#value(statement.value, place);
+        if (this.#flow.live.has(statement.value)) this.#value(statement.value);
       } else if (statement.kind === 'store') {
-        if (statement.value.axes.length > 0) place.open.take(statement);
-        else this.#scalarStore(statement, place);
+        if (statement.value.axes.length > 0) this.#open.take(statement);
+        else this.#scalarStore(statement);
       } else {
-        place.open.flush();
-        if (statement.kind === 'loop') this.#loop(statement, place);
+        this.#open.flush();
+        if (statement.kind === 'loop') this.#loop(statement);
         else {
-          const body = this.#region(statement.body, () => []);
+          const body = this.#region(statement.body);
           lines.push(`if (${this.scalar(statement.condition)}) {`, ...body, '}');
         }
       }
     }
-    place.open.flush();
-    lines.push(...end(place));
+    this.#open.flush();
+    end?.();
+    this.#lines = outer;
     return lines;
   }
 
-  #fused(loop: FusedLoop, isKept = (value: Value) => this.#isReadOutside(value, loop)): string {
+  /** Calls a fused loop; `isKept`: whether anything but the loop reads a value. */
+  #fused(loop: FusedLoop, isKept = (value: Value) => this.#isReadOutside(value, loop)): void {
     const inside = new LoopText(this, loop, isKept, true);
     const call = this.#function(inside);
-    if (inside.interior.size === 0) return call;
-    const edge = this.#function(new LoopText(this, loop, isKept, false));
-    return `if (${[...inside.interior].join(' && ')}) ${call} else ${edge}`;
+    const conditions = [...inside.interior].join(' && ');
+    const edge = conditions && this.#function(new LoopText(this, loop, isKept, false));
+    this.#lines.push(conditions ? `if (${conditions}) ${call} else ${edge}` : call);
   }
 
   #function(loop: LoopText): string {
@@ -101,30 +101,30 @@ export class KernelText extends KernelNames {
     return users.some((user) => user.kind === 'loop' || user.kind === 'when' || !members.has(user));
   }
 
-  #value(value: Value, { lines, open }: Place): void {
+  #value(value: Value): void {
     if (value.op === 'dot') {
-      open.need(operandsOf(value));
-      lines.push(this.#dot(value, lines));
+      this.#open.need(operandsOf(value));
+      this.#dot(value);
     } else if (value.op === 'rename') {
-      open.need([value.arg]);
-      this.keep(value, this.#tileHere(value.arg, lines));
+      this.#open.need([value.arg]);
+      this.keep(value, this.#tileHere(value.arg));
     } else if (value.op === 'reduce' || (value.axes.length > 0 && !isVirtual(value) && !isOfLoop(value))) {
-      open.take(value);
+      this.#open.take(value);
     } else if (value.axes.length === 0) {
-      open.order(value);
-      open.need(operandsOf(value));
-      const text = this.#scalarText(value, lines);
-      if (text !== undefined) lines.push(`${this.scalar(value)} = ${text};`);
+      this.#open.order(value);
+      this.#open.need(operandsOf(value));
+      const text = this.#scalarText(value);
+      if (text !== undefined) this.#lines.push(`${this.scalar(value)} = ${text};`);
     }
   }
 
   /** What computes a scalar where it stands; nothing where it is a literal, or loops and launches set it. */
-  #scalarText(value: Value, lines: string[]): string | undefined {
+  #scalarText(value: Value): string | undefined {
     if (value.op === 'load') return `${this.buffer(value.buffer)}[${this.#scalarAddress(value)}]`;
     return expressionOf(value, {
       precision: this.precisionOf(value),
       read: (operand) => this.scalar(operand),
-      push: (...more) => lines.push(...more),
+      push: (...lines) => this.#lines.push(...lines),
       pairs: new Map(),
     });
   }
@@ -133,37 +133,35 @@ export class KernelText extends KernelNames {
     return addressOf(terms, [], (value) => this.scalar(value)).base;
   }
 
-  #scalarStore(store: Store, { lines, open }: Place): void {
-    const { buffer, value, terms } = store;
-    open.order(store);
-    open.need([value, ...termValues(terms)]);
-    lines.push(this.stored(buffer, this.#scalarAddress(store), this.scalar(value)));
+  #scalarStore(store: Store): void {
+    const { buffer, value } = store;
+    this.#open.order(store);
+    this.#open.need(valuesReadBy(store));
+    this.#lines.push(this.stored(buffer, this.#scalarAddress(store), this.scalar(value)));
   }
 
   /** The tile of a value; one that loops find out anew is filled here. */
-  #tileHere(value: Value, lines: string[]): string {
-    if (!isVirtual(value)) return this.tile(value);
+  #tileHere(value: Value): string {
     if (value.op === 'fill') {
       const name = this.allocate(value);
-      lines.push(`${name}.fill(${this.scalar(value)});`);
+      this.#lines.push(`${name}.fill(${this.scalar(value)});`);
       return name;
     }
-    lines.push(this.#fused({ axes: value.axes, members: new Set([value]) }, () => true));
+    if (isVirtual(value)) this.#fused({ axes: value.axes, members: new Set([value]) }, () => true);
     return this.tile(value);
   }
 
-  #loop(loop: Loop, { lines }: Place): void {
+  #loop(loop: Loop): void {
     const counter = this.scalar(loop.induction);
     const [from, to, step] = [loop.from, loop.to, loop.step].map((bound) => this.scalar(bound));
     const number = this.loops.push(loop) - 1;
     loop.carried.forEach((carried, i) => {
       const initial = defined(loop.initial[i], 'initial value');
-      if (carried.axes.length === 0)
-        lines.push(`${this.scalar(carried)} = ${this.#handed(initial, carried)};`);
-      else lines.push(this.#copy(initial, this.keep(carried), lines));
+      if (carried.axes.length > 0) this.#copy(initial, this.keep(carried));
+      else this.#lines.push(`${this.scalar(carried)} = ${this.#handed(initial, carried)};`);
     });
-    const body = this.#region(loop.body, (place) => this.#advance(loop, place.lines));
-    lines.push(
+    const body = this.#region(loop.body, () => this.#advance(loop));
+    this.#lines.push(
       `for (let i = ${from}; i < ${to}; i += ${step}) {`,
       `${counter} = i;`,
       ...body,
@@ -172,10 +170,9 @@ export class KernelText extends KernelNames {
     );
   }
 
-  #copy(value: Value, to: string, lines: string[]): string {
-    return value.op === 'fill'
-      ? `${to}.fill(${this.scalar(value)});`
-      : `${to}.set(${this.#tileHere(value, lines)});`;
+  #copy(value: Value, to: string): void {
+    const call = value.op === 'fill' ? `fill(${this.scalar(value)})` : `set(${this.#tileHere(value)})`;
+    this.#lines.push(`${to}.${call};`);
   }
 
   /** A scalar that a loop carries on: a sum of another loop is rounded where this one does not add to it. */
@@ -190,13 +187,13 @@ export class KernelText extends KernelNames {
    * yields once, changes places with the carried one; any other value (one from outside, another carried value, a sum in
    * doubles) is copied aside first, since it may be read again or overwritten by these very exchanges.
    */
-  #advance(loop: Loop, lines: string[]): string[] {
+  #advance(loop: Loop): void {
     const exchanges: string[] = [];
     const taken = new Set<string>();
     loop.yields.forEach((value, i) => {
       const carried = carriedOf(loop, i);
       if (value.axes.length === 0) {
-        lines.push(`const n${i} = ${this.#handed(value, carried)};`);
+        this.#lines.push(`const n${i} = ${this.#handed(value, carried)};`);
         exchanges.push(`${this.scalar(carried)} = n${i};`);
         return;
       }
@@ -206,12 +203,12 @@ export class KernelText extends KernelNames {
       if (from === undefined || taken.has(from)) {
         if (!isVirtual(value) && this.tile(value) === to) return;
         from = this.allocate(value, this.precisionOf(carried));
-        lines.push(this.#copy(value, from, lines));
+        this.#copy(value, from);
       }
       taken.add(from);
       exchanges.push(`const n${i} = ${from};`, `${from} = ${to};`, `${to} = n${i};`);
     });
-    return exchanges;
+    this.#lines.push(...exchanges);
   }
 
   /** Whether each run of `region` writes the whole of the value's own tile. */
@@ -220,20 +217,21 @@ export class KernelText extends KernelNames {
     return value.region === region && !isVirtual(value) && !isOfLoop(value);
   }
 
-  #dot(value: ValueOf<'dot'>, lines: string[]): string {
+  #dot(value: ValueOf<'dot'>): void {
     const { left, right, over, row, column, accumulator } = value;
-    const factors = [this.#factor(left, row, over, lines), this.#factor(right, column, over, lines)];
+    const factors = `${this.#factor(left, row, over)}, ${this.#factor(right, column, over)}`;
+    const dense = (data: string): string => `{ data: ${data}, row: ${column.size}, column: 1 }`;
     const number = accumulator?.op === 'fill' ? this.scalar(accumulator) : '0';
     const initial =
       accumulator && accumulator.op !== 'fill'
-        ? `${this.#tileHere(accumulator, lines)}, ${column.size}, 1`
-        : `${this.declare(`z${value.id}`, `new Float64Array([${number}])`)}, 0, 0`;
+        ? dense(this.#tileHere(accumulator))
+        : `{ data: ${this.declare(`z${value.id}`, `new Float64Array([${number}])`)}, row: 0, column: 0 }`;
     const extents = `${this.extent(row)}, ${this.extent(column)}`;
-    return `multiply(${factors.join(', ')}, ${extents}, ${this.keep(value)}, ${column.size}, ${initial});`;
+    this.#lines.push(`multiply(${factors}, ${extents}, ${dense(this.keep(value))}, ${initial});`);
   }
 
   /** An operand of a product: where its elements stand, and how many lie inside spans. */
-  #factor(value: Value, free: Axis, over: Axis, lines: string[]): string {
+  #factor(value: Value, free: Axis, over: Axis): string {
     if (isDirect(value) && value.otherwise === 0) {
       const { base, along } = addressOf(value.terms, [free, over], (scalar) => this.scalar(scalar));
       const [own, depth] = along;
@@ -242,7 +240,7 @@ export class KernelText extends KernelNames {
       const strides = `free: ${own?.stride}, depth: ${depth?.stride}`;
       return `{ data: ${this.buffer(value.buffer)}, offset: ${base}, ${strides}, ${counts}, isStable: true }`;
     }
-    const tile = this.#tileHere(value, lines);
+    const tile = this.#tileHere(value);
     const strides = value.axes[0] === free ? `free: ${over.size}, depth: 1` : `free: 1, depth: ${free.size}`;
     return `{ data: ${tile}, offset: 0, ${strides}, count: ${free.size}, length: ${over.size}, isStable: false }`;
   }

@@ -134,8 +134,8 @@ export class LoopText {
     return this.#name(level, `${tile}[${this.#place(value.axes)}]${value.dtype === 'bool' ? ' !== 0' : ''}`);
   }
 
-  /** The address of the element at hand and the conditions under which spans let it count. */
-  #address(terms: readonly Term[]): { readonly place: string; readonly conditions: readonly string[] } {
+  /** The address of the element at hand and, where there is one, the condition under which spans let it count. */
+  #address(terms: readonly Term[]): { readonly place: string; readonly condition?: string | undefined } {
     const { base, along, indexTiles } = addressOf(terms, this.#axes, (value) => this.#scalar(value));
     const [column, row] = along.toReversed();
     const added = indexTiles.map(({ tile, stride }) => ({
@@ -154,19 +154,19 @@ export class LoopText {
         const axis = this.#axes[i];
         if (limit !== undefined && axis) this.interior.add(`${limit} >= ${this.#kernel.extent(axis)}`);
       });
-      return { place, conditions: [] };
+      return { place };
     }
     const isInRow = row?.limit === undefined ? undefined : `i < ${this.#name(0, row.limit)}`;
-    if (column?.limit === undefined) return { place, conditions: isInRow ? [isInRow] : [] };
+    if (column?.limit === undefined) return { place, condition: isInRow };
     const width = this.#name(0, column.limit);
-    return { place, conditions: [`j < ${isInRow ? this.#name(1, `${isInRow} ? ${width} : 0`) : width}`] };
+    return { place, condition: `j < ${isInRow ? this.#name(1, `${isInRow} ? ${width} : 0`) : width}` };
   }
 
   #load({ buffer, terms, otherwise, dtype }: ValueOf<'load'>): string {
-    const { place, conditions } = this.#address(terms);
+    const { place, condition } = this.#address(terms);
     const element = `${this.#use(this.#kernel.buffer(buffer))}[(${place}) | 0]`;
     const other = literal(otherwise, dtype, this.#kernel.precision);
-    return conditions.length > 0 ? `${conditions.join(' && ')} ? ${element} : ${other}` : element;
+    return condition ? `${condition} ? ${element} : ${other}` : element;
   }
 
   /** A value of the loop's own axes; where others read it too, its elements are kept in a tile. */
@@ -183,10 +183,10 @@ export class LoopText {
 
   #store({ buffer, terms, value }: Store): void {
     const element = this.#read(value);
-    const { place, conditions } = this.#address(terms);
+    const { place, condition } = this.#address(terms);
     this.#use(this.#kernel.buffer(buffer));
     const text = this.#kernel.stored(buffer, `(${place}) | 0`, element);
-    this.#push(2, conditions.length > 0 ? `if (${conditions.join(' && ')}) ${text}` : text);
+    this.#push(2, condition ? `if (${condition}) ${text}` : text);
   }
 
   /** A sum, maximum or place of the maximum of a value of the loop, in doubles and in the definition's order. */

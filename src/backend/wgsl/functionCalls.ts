@@ -1,22 +1,9 @@
+import { defined } from '../../base/errors.ts';
+import { elementwise } from '../../kernel/elementwise.ts';
 import type { ElementwiseName, Value, ValueType } from '../../kernel/ir.ts';
 import type { Helper } from './functions.ts';
 import type { Printer } from './printer.ts';
 import { atom, compound, type Text, wrap } from './text.ts';
-
-const INFIX = {
-  add: '+',
-  sub: '-',
-  mul: '*',
-  rem: '%',
-  lt: '<',
-  le: '<=',
-  eq: '==',
-  // not && and ||: those branch, and software Vulkan compiles branches slowly
-  and: '&',
-  or: '|',
-  bitAnd: '&',
-  bitXor: '^',
-} as const satisfies Partial<Record<ElementwiseName, string>>;
 
 const infix = (sign: string, args: readonly Text[]): Text => compound(args.map(wrap).join(` ${sign} `));
 
@@ -84,6 +71,6 @@ export function applied(p: Printer, fn: ElementwiseName, args: readonly Text[], 
     case 'erfcx':
       return call(p, `${fn}_f32`, args);
     default:
-      return infix(INFIX[fn], args);
+      return infix(defined(elementwise[fn].sign, `operator of ${fn}`), args);
   }
 }
