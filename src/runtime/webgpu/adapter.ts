@@ -29,35 +29,23 @@ export function describeAdapter(adapter: GPUAdapter): AdapterDescription {
   };
 }
 
-/** Why there is no adapter, and what to do about it. */
-interface NoAdapter {
-  readonly reason: string;
-  readonly hint: string;
-}
-/** An adapter, or why there is none. */
-export type AdapterSearch =
-  | { readonly adapter: GPUAdapter; readonly gpu: GPU }
-  | (NoAdapter & { readonly adapter: undefined });
-
 const requested = (gpu: GPU, wish: GPURequestAdapterOptions): Promise<GPUAdapter | null> =>
   gpu.requestAdapter(wish).catch(() => null);
 const FASTEST = { powerPreference: 'high-performance' } as const;
 const NOT_FOUND = 'WebGPU finds no adapter';
 
-/** Asks for the fastest adapter. A new one each time: an adapter makes one device. */
-export async function findAdapter(given?: GPU): Promise<AdapterSearch> {
-  const opened = given === undefined ? await platform.openGpu() : undefined;
-  const { reason, hint } = opened ?? { reason: '', hint: 'give another entry point' };
-  const gpu = given ?? (opened?.gpu as GPU | undefined);
-  if (gpu === undefined) return { adapter: undefined, reason, hint };
+/** Asks for the fastest adapter, or says why there is none. A new one each time: an adapter makes one device. */
+export async function findAdapter(given?: GPU) {
+  const entry = given && { gpu: given, reason: '', hint: 'give another entry point' };
+  const { reason, hint, ...opened } = entry ?? (await platform.openGpu());
+  const gpu = opened.gpu as GPU | undefined;
+  if (gpu === undefined) return { reason, hint };
   const adapter = await requested(gpu, FASTEST);
-  return adapter === null ? { adapter: undefined, reason: NOT_FOUND, hint } : { adapter, gpu };
+  return adapter === null ? { reason: NOT_FOUND, hint } : { adapter, gpu };
 }
 
 /** Every adapter that WebGPU gives away, by name: what it prefers for speed stands first. */
-export async function listAdapters(): Promise<
-  NoAdapter & { readonly adapters: readonly AdapterDescription[] }
-> {
+export async function listAdapters() {
   const { gpu, reason, hint } = await platform.openGpu();
   if (gpu === undefined) return { adapters: [], reason, hint };
   const found = new Map<string, AdapterDescription>();
@@ -70,26 +58,19 @@ export async function listAdapters(): Promise<
   return { adapters: [...found.values()], reason: NOT_FOUND, hint };
 }
 
-/** A device with the best that its adapter has; everything that must stay referenced while it is used. */
-export interface OpenedGpu {
-  readonly device: GPUDevice;
-  readonly description: AdapterDescription;
-  /** sizes of its subgroups, where kernels may use them: WGSL has to number them too */
-  readonly subgroups: { readonly min: number; readonly max: number } | undefined;
-  readonly kept: readonly unknown[];
-}
-
-export function subgroupsOf(gpu: GPU, { features, info }: GPUAdapter): OpenedGpu['subgroups'] {
+/** Sizes of an adapter's subgroups, where kernels may use them: WGSL has to number them too. */
+export function subgroupsOf(gpu: GPU, { features, info }: GPUAdapter) {
   const { subgroupMinSize: min, subgroupMaxSize: max } = info;
   const numbered = features.has('subgroups') && gpu.wgslLanguageFeatures.has('subgroup_id');
   return numbered && min !== undefined && max !== undefined ? { min, max } : undefined;
 }
 
 /**
+ * A device with the best that its adapter has.
  * @param wanted limits to stay within, though the adapter may have more
  * @throws FROND-R020 where there is no adapter, or it gives no device
  */
-export async function openAdapter(wanted: Partial<GpuLimits> = {}, given?: GPU): Promise<OpenedGpu> {
+export async function openAdapter(wanted: Partial<GpuLimits> = {}, given?: GPU) {
   const search = await findAdapter(given);
   if (search.adapter === undefined) {
     throw new FrondError('FROND-R020', `the device webgpu cannot be opened: ${search.reason}`, {
@@ -118,6 +99,7 @@ export async function openAdapter(wanted: Partial<GpuLimits> = {}, given?: GPU):
     device,
     description: { ...description, limits, features },
     subgroups: subgroupsOf(gpu, adapter),
+    /** what must stay referenced while the device is used */
     kept: [gpu, adapter, device],
   };
 }

@@ -39,16 +39,14 @@ export class GpuOwner {
   constructor(device: GPUDevice, kept: readonly unknown[]) {
     this.device = device;
     this.kept = [...kept];
-    device.lost.then(({ reason, message }) => this.#lose(reason, message));
+    device.lost.then(({ reason, message }) => {
+      const said = [reason || 'unknown', message.split('\n')[0]].filter(Boolean);
+      this.#end(deviceLost('webgpu', said.join(': ')));
+    });
     device.addEventListener('uncapturederror', (event) => {
       event.preventDefault();
       this.#failed ??= gpuError('a call', event.error);
     });
-  }
-
-  #lose(reason: string, message: string): void {
-    const said = message.split('\n')[0] ?? '';
-    this.#end(deviceLost('webgpu', [reason || 'unknown', said].filter((part) => part !== '').join(': ')));
   }
 
   #end(error: FrondError): void {
@@ -115,20 +113,16 @@ export class GpuOwner {
     this.check();
     const filters = ['internal', 'out-of-memory', 'validation'] as const;
     for (const filter of filters) this.device.pushErrorScope(filter);
-    let outcome: { readonly result: T } | { readonly thrown: unknown };
-    try {
-      outcome = { result: work() };
-    } catch (thrown) {
-      outcome = { thrown };
-    }
+    // at once; what it throws is told when the scopes are closed
+    const done = (async (): Promise<T> => work())();
+    done.catch(() => undefined);
     const pops = [...filters].reverse().map(() => this.device.popErrorScope());
     const [validation, memory, internal] = await this.guard(what, Promise.all(pops));
     this.check();
     // a buffer that could not be had makes whatever uses it invalid
     const error = memory ?? validation ?? internal;
     if (error) throw await this.#verdict(what, error, error === memory);
-    if ('result' in outcome) return outcome.result;
-    throw outcome.thrown instanceof FrondError ? outcome.thrown : await this.#verdict(what, outcome.thrown);
+    return this.guard(what, done);
   }
 
   /** Ends the device: every pending and later call fails with FROND-R026. */

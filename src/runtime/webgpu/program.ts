@@ -6,15 +6,6 @@ import { alignBytes, RANGE_ALIGNMENT, rangeOf, USAGE } from './memory.ts';
 import type { GpuOwner } from './owner.ts';
 import type { Pipelines } from './pipelines.ts';
 
-/** A launch ready to be encoded. */
-export interface GpuLaunch {
-  readonly kernel: string;
-  readonly variant: string;
-  readonly pipeline: GPUComputePipeline;
-  readonly group: GPUBindGroup;
-  readonly size: readonly [x: number, y: number, z: number];
-}
-
 /** A command with its text, and the ranges of memory that its bindings cover. */
 function planCommand(command: Command, pipelines: Pipelines) {
   const { kernel, multiplesOf4 } = command;
@@ -45,7 +36,7 @@ export async function bindLaunches(
   owner: GpuOwner,
   pipelines: Pipelines,
   groups: number,
-): Promise<{ readonly launches: readonly GpuLaunch[]; readonly uniforms: GPUBuffer }> {
+) {
   // one uniform buffer for all launches, each at its aligned offset, written once
   let bytes = 0;
   const plans = commands
@@ -66,20 +57,18 @@ export async function bindLaunches(
       usage: USAGE.uniform | USAGE.copyTarget,
     });
     device.queue.writeBuffer(uniforms, 0, data);
-    const launches = plans.map(({ command: { kernel, grid }, module, entries, offset }, i): GpuLaunch => {
+    const launches = plans.map(({ command: { kernel, grid }, module, entries, offset }, i) => {
       const pipeline = compiled[i] as GPUComputePipeline;
       const resource = { buffer: uniforms, offset, size: module.uniformBytes };
-      return {
-        kernel: kernel.name,
-        variant: kernel.variant,
-        pipeline,
-        group: device.createBindGroup({
-          layout: pipeline.getBindGroupLayout(0),
-          entries: [{ binding: 0, resource }, ...entries],
-        }),
-        size: dispatchSize(grid, groups),
-      };
+      const group = device.createBindGroup({
+        layout: pipeline.getBindGroupLayout(0),
+        entries: [{ binding: 0, resource }, ...entries],
+      });
+      return { kernel, pipeline, group, size: dispatchSize(grid, groups) };
     });
     return { launches, uniforms };
   });
 }
+
+/** A launch ready to be encoded. */
+export type GpuLaunch = Awaited<ReturnType<typeof bindLaunches>>['launches'][number];

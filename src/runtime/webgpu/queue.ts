@@ -68,7 +68,7 @@ function batchesOf(requests: readonly ReadRequest[]): Batch[] {
  */
 export class GpuQueue {
   readonly #owner: GpuOwner;
-  #reads: ReadRequest[] = [];
+  readonly #reads: ReadRequest[] = [];
   readonly #inFlight: Promise<unknown>[] = [];
 
   constructor(owner: GpuOwner) {
@@ -94,10 +94,7 @@ export class GpuQueue {
 
   /** Sends the reads asked for so far, before anything that could change what they see. */
   flush(): void {
-    const requests = this.#reads;
-    if (requests.length === 0) return;
-    this.#reads = [];
-    for (const batch of batchesOf(requests)) {
+    for (const batch of batchesOf(this.#reads.splice(0))) {
       this.#send(batch).catch((cause: unknown) => {
         for (const { reject } of batch.requests) reject(cause);
       });
@@ -166,10 +163,10 @@ export class GpuQueue {
     };
     const times = (bytes: ArrayBuffer): LaunchTime[] => {
       const stamps = new BigUint64Array(bytes);
-      return launches.map(({ kernel, variant }, i) => {
+      return launches.map(({ kernel: { name, variant } }, i) => {
         const [begin = 0n, end = 0n] = stamps.subarray(2 * i, 2 * i + 2);
         // clocks of some drivers run back between passes
-        return { kernel, variant, milliseconds: end > begin ? Number(end - begin) / 1e6 : 0 };
+        return { kernel: name, variant, milliseconds: end > begin ? Number(end - begin) / 1e6 : 0 };
       });
     };
     try {
