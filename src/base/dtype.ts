@@ -17,11 +17,15 @@ export type TypedArray = Float32Array | Float64Array | Int32Array | Uint32Array;
 
 export const isFloating = (dtype: DType): boolean => dtype === 'f32' || dtype === 'f16';
 
-/** A zeroed array for `length` elements of `dtype`. */
-export function allocate(dtype: DType, length: number, precision: Precision = 'f32'): TypedArray {
-  if (isFloating(dtype)) return precision === 'f64' ? new Float64Array(length) : new Float32Array(length);
-  return dtype === 'i32' ? new Int32Array(length) : new Uint32Array(length);
+/** The class of arrays that hold elements of `dtype`. */
+export function arrayTypeOf(dtype: DType, precision: Precision = 'f32') {
+  if (isFloating(dtype)) return precision === 'f64' ? Float64Array : Float32Array;
+  return dtype === 'i32' ? Int32Array : Uint32Array;
 }
+
+/** A zeroed array for `length` elements of `dtype`. */
+export const allocate = (dtype: DType, length: number, precision?: Precision): TypedArray =>
+  new (arrayTypeOf(dtype, precision))(length);
 
 /**
  * Elements of a tensor as they come from outside: any list of numbers, of 64-bit integers, or of `true` and `false`. Each must fit

@@ -31,7 +31,7 @@ const gpuName = ({ adapter: { name, software } }: WebgpuDevice): string =>
   software ? `${name}: no GPU but a program, far slower than wasm` : name;
 
 /** Why no GPU is used; undefined where there is one. */
-async function whyNoGpu({ webgpu }: ChooseOptions): Promise<string | undefined> {
+async function whyNoGpu(webgpu: WebgpuOptions | undefined): Promise<string | undefined> {
   const search = await findAdapter(webgpu?.gpu as GPU | undefined);
   if (search.adapter === undefined) return search.reason;
   const { name, software } = describeAdapter(search.adapter);
@@ -39,30 +39,25 @@ async function whyNoGpu({ webgpu }: ChooseOptions): Promise<string | undefined> 
 }
 
 /** The fastest device that computes something here, and why not a faster one. */
-async function best(options: ChooseOptions): Promise<ChosenDevice> {
+async function best({ webgpu, wasm }: ChooseOptions): Promise<ChosenDevice> {
   const why = 'the fastest device that works here';
-  const refused: string[] = [];
-  const attempt = async (open: () => Promise<ChosenDevice>): Promise<ChosenDevice | undefined> => {
+  const onGpu = async (): Promise<ChosenDevice> => {
+    const device = await openTried(() => webgpuDevice(webgpu));
+    return { device, reason: `${why}: ${gpuName(device)}` };
+  };
+  const onThreads = () => onWasm(why, () => openTried(() => wasmDevice(wasm)));
+  const noGpu = await whyNoGpu(webgpu);
+  const refused = noGpu === undefined ? [] : [noGpu];
+  for (const open of noGpu === undefined ? [onGpu, onThreads] : [onThreads]) {
     try {
-      return await open();
+      const { device, reason } = await open();
+      return { device, reason: [reason, ...refused].join('; ') };
     } catch (cause) {
       if (!(cause instanceof FrondError)) throw cause;
       refused.push(cause.summary);
-      return undefined;
     }
-  };
-  const noGpu = await whyNoGpu(options);
-  if (noGpu !== undefined) refused.push(noGpu);
-  const onGpu = async () => {
-    const device = await openTried(() => webgpuDevice(options.webgpu));
-    return { device, reason: `${why}: ${gpuName(device)}` };
-  };
-  const chosen = (noGpu === undefined ? await attempt(onGpu) : undefined) ??
-    (await attempt(() => onWasm(why, () => openTried(() => wasmDevice(options.wasm))))) ?? {
-      device: interpreterDevice(),
-      reason: why,
-    };
-  return { ...chosen, reason: [chosen.reason, ...refused].join('; ') };
+  }
+  return { device: interpreterDevice(), reason: [why, ...refused].join('; ') };
 }
 
 /** Says how many threads there are, and why not more. */
@@ -117,13 +112,10 @@ export async function openTried<D extends Device>(open: () => D | Promise<D>): P
     const { sum } = await executable.run({ x: { dtype: 'f32', shape: [TERMS.length], data: TERMS } });
     await executable.free();
     if (sum?.data[0] === 30) return device;
-    throw new FrondError(
-      'FROND-R035',
-      `the device ${device.name} computes ${sum?.data[0]} where 30 is right`,
-      {
-        hint: 'update its driver or the engine, or use another device',
-      },
-    );
+    const wrong = `the device ${device.name} computes ${sum?.data[0]} where 30 is right`;
+    throw new FrondError('FROND-R035', wrong, {
+      hint: 'update its driver or the engine, or use another device',
+    });
   } catch (cause) {
     await device.close().catch(() => undefined);
     throw cause;

@@ -1,13 +1,13 @@
 import { platform } from '#platform';
 import { type InterpretedKernel, interpretKernel } from '../backend/interpreter/index.ts';
 import { checkOptions } from '../base/arguments.ts';
-import { isFloating, type Precision, type TypedArray } from '../base/dtype.ts';
+import { arrayTypeOf, type Precision, type TypedArray } from '../base/dtype.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { storedAs } from '../kernel/arithmetic.ts';
 import type { Kernel } from '../kernel/ir.ts';
-import type { BoundProgram, Command, Device, LaunchTime, Location, Memory } from './device.ts';
+import type { Device, Location, Memory } from './device.ts';
 import { withLifetime } from './lifetime.ts';
 
 interface HostMemory extends Memory {
@@ -28,14 +28,8 @@ export function interpreterDevice(options: { readonly precision?: Precision } = 
   };
 
   const view = ({ memory, offset, length, dtype }: Location): TypedArray => {
-    const { bytes } = memory as HostMemory;
-    const start = offset * wordBytes;
-    if (isFloating(dtype)) {
-      return precision === 'f64'
-        ? new Float64Array(bytes, start, length)
-        : new Float32Array(bytes, start, length);
-    }
-    return dtype === 'i32' ? new Int32Array(bytes, start, length) : new Uint32Array(bytes, start, length);
+    const View = arrayTypeOf(dtype, precision);
+    return new View((memory as HostMemory).bytes, offset * wordBytes, length);
   };
 
   return withLifetime({
@@ -43,8 +37,7 @@ export function interpreterDevice(options: { readonly precision?: Precision } = 
     precision,
     async allocate(words) {
       try {
-        const memory: HostMemory = { words, bytes: new ArrayBuffer(words * wordBytes) };
-        return memory;
+        return { words, bytes: new ArrayBuffer(words * wordBytes) } satisfies HostMemory;
       } catch (cause) {
         throw new FrondError('FROND-R001', `the interpreter cannot allocate ${words * wordBytes} bytes`, {
           hint: 'use a smaller batch or a smaller model',
@@ -63,26 +56,25 @@ export function interpreterDevice(options: { readonly precision?: Precision } = 
     async prepare(list) {
       for (const { kernel } of list) compiled(kernel);
     },
-    bind(commands: readonly Command[]): BoundProgram {
-      const launches = commands.map((command) => ({
-        of: command.kernel,
-        kernel: compiled(command.kernel),
-        launch: { grid: command.grid, scalars: command.scalars },
-        buffers: Object.fromEntries(
-          command.kernel.buffers.map(({ name }) => [
-            name,
-            view(defined(own(command.buffers, name), `buffer ${name} of kernel ${command.kernel.name}`)),
-          ]),
-        ),
-      }));
+    bind(commands) {
+      const launches = commands.map((command) => {
+        const { kernel } = command;
+        const interpreted = compiled(kernel);
+        const views = kernel.buffers.map(({ name }) => {
+          const place = defined(own(command.buffers, name), `buffer ${name} of kernel ${kernel.name}`);
+          return [name, view(place)] as const;
+        });
+        const buffers = Object.fromEntries(views);
+        return { kernel, run: () => interpreted.run(command, buffers) };
+      });
       return {
         async run() {
-          for (const { kernel, launch, buffers } of launches) kernel.run(launch, buffers);
+          for (const launch of launches) launch.run();
         },
         async profile() {
-          return launches.map(({ kernel, launch, buffers, of: { name, variant } }): LaunchTime => {
+          return launches.map(({ kernel: { name, variant }, run }) => {
             const begin = platform.now();
-            kernel.run(launch, buffers);
+            run();
             return { kernel: name, variant, milliseconds: platform.now() - begin };
           });
         },

@@ -1,14 +1,7 @@
 import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
-import {
-  type BoundProgram,
-  type Command,
-  type Device,
-  deviceClosed,
-  type Location,
-  type Memory,
-} from './device.ts';
+import { type Command, type Device, deviceClosed, type Location, type Memory } from './device.ts';
 
 const memoryFreed = (): FrondError =>
   new FrondError('FROND-R033', 'memory is used that was given back, or is of another device', {
@@ -18,6 +11,7 @@ const memoryFreed = (): FrondError =>
 const size = is.kind('a whole number from 0 on', (value) => Number.isInteger(value) && Number(value) >= 0);
 const block = is.having('memory that this device gave', 'words');
 const place = is.having('a place: memory, offset, length and dtype', 'memory', 'offset', 'length', 'dtype');
+const written = { location: place, data: is.elements };
 const commandList = is.listOf(is.having('a command', 'kernel', 'buffers'), 'commands');
 const launches = is.kind(
   'a list of launches',
@@ -46,33 +40,36 @@ export function withLifetime<D extends Device>(inner: D): D {
     if (closed && inner.reopen === undefined) throw deviceClosed(inner.name);
     for (const memory of memories) if (!alive.has(memory)) throw memoryFreed();
   };
+  const used = (location: Location, count = 0): Location => {
+    check([location.memory]);
+    requireInside(location, count);
+    return location;
+  };
   /** A method that looks at what it is given first. */
   const guarded =
     <A extends readonly unknown[], R>(name: string, kinds: is.Kinds, work: (...given: A) => R) =>
     async (...given: A): Promise<Awaited<R>> => {
       checkArguments(`device.${name}`, kinds, given);
+      check();
       return await work(...given);
     };
-  const bind = async (commands: readonly Command[]): Promise<BoundProgram> => {
-    const used = new Set(
-      commands.flatMap(({ buffers }) => Object.values(buffers).map(({ memory }) => memory)),
-    );
-    check(used);
-    const program = await inner.bind(commands);
-    const { profile } = program;
-    const checked =
-      <R>(work: () => R) =>
-      async (): Promise<Awaited<R>> => {
-        check(used);
-        return await work();
-      };
-    return { ...program, run: checked(() => program.run()), ...(profile && { profile: checked(profile) }) };
-  };
   return {
     ...inner,
-    bind: guarded('bind', { commands: commandList }, bind),
+    bind: guarded('bind', { commands: commandList }, async (commands: readonly Command[]) => {
+      const places = commands.flatMap(({ buffers }) => Object.values(buffers));
+      const memories = new Set(places.map(({ memory }) => memory));
+      check(memories);
+      const program = await inner.bind(commands);
+      const checked =
+        <R>(work: () => R) =>
+        async (): Promise<Awaited<R>> => {
+          check(memories);
+          return await work();
+        };
+      const { profile } = program;
+      return { ...program, run: checked(() => program.run()), ...(profile && { profile: checked(profile) }) };
+    }),
     allocate: guarded('allocate', { words: size }, async (words: number) => {
-      check();
       const memory = await inner.allocate(words);
       alive.add(memory);
       return memory;
@@ -82,24 +79,13 @@ export function withLifetime<D extends Device>(inner: D): D {
       checkArguments('device.free', { memory: block }, [memory]);
       if (!closed && alive.delete(memory)) inner.free(memory);
     },
-    write: guarded(
-      'write',
-      { location: place, data: is.elements },
-      (location: Location, data: ArrayLike<number>) => {
-        check([location.memory]);
-        requireInside(location, data.length);
-        return inner.write(location, data);
-      },
+    write: guarded('write', written, (location: Location, data: ArrayLike<number>) =>
+      inner.write(used(location, data.length), data),
     ),
-    read: guarded('read', { location: place }, (location: Location) => {
-      check([location.memory]);
-      requireInside(location);
-      return inner.read(location);
-    }),
-    prepare: guarded('prepare', { launches }, (...given: Parameters<Device['prepare']>) => {
-      check();
-      return inner.prepare(...given);
-    }),
+    read: guarded('read', { location: place }, (location: Location) => inner.read(used(location))),
+    prepare: guarded('prepare', { launches }, (...given: Parameters<Device['prepare']>) =>
+      inner.prepare(...given),
+    ),
     async close() {
       closed = true;
       return inner.close();

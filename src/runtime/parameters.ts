@@ -2,7 +2,7 @@ import { checkArguments } from '../base/arguments.ts';
 import { evaluate, printShape } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
-import { type Attribute, type Graph, irKind, type Node } from '../ir/graph.ts';
+import { type Graph, irKind, type Node } from '../ir/graph.ts';
 import { INITIALIZERS, type Initializer, isInitializer } from '../ir/initializer.ts';
 import { requireFits, sideBySide } from './chunks.ts';
 import { drawNormals, drawUniforms } from './draws.ts';
@@ -27,8 +27,13 @@ export interface ParameterLayout {
   readonly elements: number;
 }
 
-/** The parameters that a graph declares, by name. */
-export const parametersOf = ({ nodes }: Graph): { readonly node: Node; readonly name: string }[] =>
+/** A parameter as a graph declares it. */
+interface Parameter {
+  readonly node: Node;
+  readonly name: string;
+}
+
+export const parametersOf = ({ nodes }: Graph): Parameter[] =>
   Object.values(nodes)
     .filter(({ op }) => op === 'parameter')
     .map((node) => ({ node, name: String(node.attributes.name) }));
@@ -36,30 +41,26 @@ export const parametersOf = ({ nodes }: Graph): { readonly node: Node; readonly 
 /** In whole blocks. */
 const paddedLength = ({ length }: ParameterEntry): number => Math.ceil(length / BLOCK) * BLOCK;
 
-const asInitializer = (attribute: Attribute | undefined): Initializer =>
-  (attribute ?? { kind: 'zeros' }) as unknown as Initializer;
-
-function entryOf(node: Node, offset: number): ParameterEntry {
+function entryOf({ node, name }: Parameter, offset: number): ParameterEntry {
   const type = defined(node.types[0], 'type of a parameter');
   const named = type.shape.find((dim) => typeof dim === 'string');
   if (named !== undefined) {
-    throw new FrondError(
-      'FROND-R002',
-      `parameter ${node.attributes.name} has a dimension without a size: ${named}`,
-      {
-        place: node.source,
-        hint: 'give parameters literal sizes',
-      },
-    );
+    const summary = `parameter ${node.attributes.name} has a dimension without a size: ${named}`;
+    throw new FrondError('FROND-R002', summary, {
+      place: node.source,
+      hint: 'give parameters literal sizes',
+    });
   }
   const shape = type.shape.map((dim) => evaluate(dim, {}));
+  const { initializer = { kind: 'zeros' }, trainable = true } = node.attributes;
   return {
-    name: String(node.attributes.name),
+    name,
     shape,
     length: shape.reduce((x, y) => x * y, 1),
     offset,
-    initializer: asInitializer(node.attributes.initializer),
-    trainable: node.attributes.trainable !== false,
+    // whether it is one is seen when values are drawn
+    initializer: initializer as unknown as Initializer,
+    trainable: trainable !== false,
   };
 }
 
@@ -82,13 +83,13 @@ export function layoutParameters(graphs: readonly Graph[]): ParameterLayout {
   checkArguments('layoutParameters', { graphs: is.listOf(irKind, 'graphs') }, [graphs]);
   const entries = new Map<string, ParameterEntry>();
   let offset = 0;
-  for (const { node } of graphs.flatMap(parametersOf)) {
-    const entry = entryOf(node, offset);
+  for (const parameter of graphs.flatMap(parametersOf)) {
+    const entry = entryOf(parameter, offset);
     const known = entries.get(entry.name);
     if (known === undefined) {
       entries.set(entry.name, entry);
       offset += paddedLength(entry);
-    } else requireSameShape(known, node);
+    } else requireSameShape(known, parameter.node);
   }
   return { entries, elements: offset };
 }
@@ -107,9 +108,8 @@ export function chunkLayout(layout: ParameterLayout, chunk: number | undefined):
 }
 
 function xavierLimit(shape: readonly number[]): number {
-  const fanIn = shape.at(-2) ?? shape.at(-1) ?? 1;
   const fanOut = shape.at(-1) ?? 1;
-  return Math.sqrt(6 / (fanIn + fanOut));
+  return Math.sqrt(6 / ((shape.at(-2) ?? fanOut) + fanOut));
 }
 
 /**
@@ -121,13 +121,10 @@ export function initialValues(
   seed: number,
 ): Float32Array {
   if (!isInitializer(initializer)) {
-    throw new FrondError(
-      'FROND-S019',
-      `parameter ${name}: ${JSON.stringify(initializer)} is not an initializer`,
-      {
-        hint: `initializers are: ${Object.keys(INITIALIZERS).join(', ')}, each with its number`,
-      },
-    );
+    const summary = `parameter ${name}: ${JSON.stringify(initializer)} is not an initializer`;
+    throw new FrondError('FROND-S019', summary, {
+      hint: `initializers are: ${Object.keys(INITIALIZERS).join(', ')}, each with its number`,
+    });
   }
   const values = new Float32Array(length);
   switch (initializer.kind) {

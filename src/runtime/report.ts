@@ -78,28 +78,21 @@ export function reportProgram(program: LoweredProgram, registry: OpRegistry, siz
   checkArguments('reportProgram', kinds, [program, registry, sizes]);
   requireNames(program.graph, sizes);
   const plan = planProgram(program, sizes);
-  const launches = program.nodes.flatMap(({ launches }) =>
-    launches.filter((launch) => gridOf(launch, sizes).every((count) => count > 0)),
-  );
-  let flops = 0;
-  let bytesMoved = 0;
-  for (const { node } of program.nodes) {
+  const launches = program.nodes
+    .flatMap((node) => node.launches)
+    .filter((launch) => !gridOf(launch, sizes).includes(0));
+  const costs = program.nodes.map(({ node }) => {
     const context = contextOf(program.graph, node);
     const cost = registry.get(node.op)?.cost?.(context);
-    flops += cost === undefined ? 0 : evaluate(cost.flops, sizes);
-    bytesMoved +=
-      cost === undefined
-        ? [...context.inputs, ...context.outputs].reduce(
-            (total, type) => total + WORD * elementsOf(type, sizes),
-            0,
-          )
-        : evaluate(cost.bytes, sizes);
-  }
+    if (cost !== undefined) return { flops: evaluate(cost.flops, sizes), bytes: evaluate(cost.bytes, sizes) };
+    const types = [...context.inputs, ...context.outputs];
+    return { flops: 0, bytes: types.reduce((sum, type) => sum + WORD * elementsOf(type, sizes), 0) };
+  });
   return {
     launches: launches.length,
     kernels: new Set(launches.map((launch) => launch.kernel)).size,
-    flops,
-    bytesMoved,
+    flops: costs.reduce((sum, { flops }) => sum + flops, 0),
+    bytesMoved: costs.reduce((sum, { bytes }) => sum + bytes, 0),
     peakBytes: plan.words * WORD,
     unsharedBytes: plan.unshared * WORD,
   };
