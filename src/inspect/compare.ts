@@ -7,9 +7,9 @@ import { nodePath } from '../ir/names.ts';
 import { ops } from '../ops/index.ts';
 import { runPasses } from '../passes/index.ts';
 import { type Device, deviceKind } from '../runtime/device.ts';
+import { type Observed, observe } from '../runtime/diagnose.ts';
 import { exampleFeeds, requireNames } from '../runtime/exampleFeeds.ts';
 import type { TensorValue } from '../runtime/feeds.ts';
-import { type Observed, observe } from '../runtime/observe.ts';
 import { layoutParameters } from '../runtime/parameters.ts';
 import { ModelState } from '../runtime/state.ts';
 

@@ -1,6 +1,6 @@
 import { defined, FrondError } from '../base/errors.ts';
-import { feedsFor } from '../runtime/diagnose.ts';
 import type { Executable } from '../runtime/executable.ts';
+import { feedsFor } from '../runtime/feeds.ts';
 import { lengthsOf, packBatch, planBatches } from './batches.ts';
 import type { Metrics, Reader } from './contract.ts';
 import { breather, type Listener } from './events.ts';

@@ -1,11 +1,60 @@
 import { isFloating } from '../base/dtype.ts';
-import type { SourcePlace } from '../base/errors.ts';
-import { type Graph, type Node, type Ref, splitRef, type TensorType } from '../ir/graph.ts';
-import { nodePath } from '../ir/names.ts';
-import type { Feeds } from './feeds.ts';
-import { inputsOf } from './nodes.ts';
-import { observe } from './observe.ts';
+import { defined, type SourcePlace } from '../base/errors.ts';
+import { type Graph, makeRef, type Node, type Ref, splitRef, type TensorType } from '../ir/graph.ts';
+import { nodeOf, nodePath } from '../ir/names.ts';
+import { passes } from '../passes/index.ts';
+import { compile, executionOrder } from './compile.ts';
+import { type Feeds, feedsFor, type TensorValue } from './feeds.ts';
+import type { LoweredProgram } from './lower.ts';
 import type { ModelState } from './state.ts';
+
+/** A result of a node, as a run gave it. */
+export interface Observed {
+  readonly node: Node;
+  /** which of the node's results */
+  readonly result: number;
+  readonly ref: Ref;
+  readonly value: TensorValue;
+}
+
+/** All passes but those that every graph needs: others join nodes, or drop one of two equal ones. */
+const optionalPasses = (): string[] =>
+  passes.map(({ name }) => name).filter((name) => name !== 'expand' && name !== 'removeDeadNodes');
+
+const outputName = (i: number): string => `observed.${i}`;
+
+/**
+ * Runs a graph once, unfused and without its updates, and gives all results of its nodes in the order in which they run. Weights are
+ * read, never written.
+ */
+export async function observe(
+  graph: Graph,
+  state: ModelState,
+  feedsOf: (program: LoweredProgram) => Feeds,
+  wanted: (type: TensorType) => boolean = () => true,
+): Promise<Observed[]> {
+  const order = executionOrder(graph).filter(({ phase }) => phase !== 'update');
+  const results = order.flatMap((node) =>
+    node.types.flatMap((type, result) =>
+      wanted(type) ? [{ node, result, ref: makeRef(node.id, result) }] : [],
+    ),
+  );
+  const nodes = Object.fromEntries(order.map((node) => [node.id, node]));
+  const observed: Graph = {
+    ...graph,
+    nodes,
+    inputs: graph.inputs.filter((id) => Object.hasOwn(nodes, id)),
+    outputs: Object.fromEntries(results.map(({ ref }, i) => [outputName(i), ref])),
+    effects: [],
+  };
+  const { executable } = await compile(observed, { state, disable: optionalPasses() });
+  try {
+    const values = await executable.run(feedsOf(executable.program));
+    return results.map((each, i) => ({ ...each, value: defined(values[outputName(i)], each.ref) }));
+  } finally {
+    await executable.free();
+  }
+}
 
 export interface NonFinite {
   /** scope path and id of the first node with a value that is not finite although its operands are */
@@ -33,7 +82,9 @@ export async function findNonFinite(
   for (const { node, ref, value } of tensors) {
     const { data } = value;
     const element = Array.prototype.findIndex.call(data, (element: number) => !Number.isFinite(element));
-    if (element >= 0) broken.set(ref, describe(node, element, data[element] ?? Number.NaN));
+    if (element < 0) continue;
+    const { op, phase, source: place } = node;
+    broken.set(ref, { node: nodePath(node), op, phase, value: data[element] ?? Number.NaN, element, place });
   }
   const reached = reachedFrom(graph, broken);
   const culprit = tensors.find(({ ref }) => reached.has(ref)) ?? tensors.find(({ ref }) => broken.has(ref));
@@ -42,27 +93,14 @@ export async function findNonFinite(
 
 const isFloat = ({ dtype }: TensorType): boolean => isFloating(dtype);
 
-/** Those of `feeds` that a graph takes in. */
-export function feedsFor(graph: Graph, feeds: Feeds): Feeds {
-  const names = new Set(inputsOf(graph).map(({ name }) => name));
-  return Object.fromEntries(Object.entries(feeds).filter(([name]) => names.has(name)));
-}
-
-function describe(node: Node, element: number, value: number): NonFinite {
-  return { node: nodePath(node), op: node.op, phase: node.phase, value, element, place: node.source };
-}
-
 /** Broken tensors on a chain of broken tensors that ends in the loss, or else in an operand of an update. */
 function reachedFrom(graph: Graph, broken: ReadonlyMap<Ref, unknown>): ReadonlySet<Ref> {
   const { loss } = graph.outputs;
   const updates = Object.values(graph.nodes).filter((node) => node.phase === 'update');
   const ends = loss !== undefined && broken.has(loss) ? [loss] : updates.flatMap((node) => node.inputs);
-  const reached = new Set<Ref>();
-  for (let open = ends; open.length > 0; ) {
-    const ref = open.pop();
-    if (ref === undefined || !broken.has(ref) || reached.has(ref)) continue;
-    reached.add(ref);
-    open = [...open, ...(graph.nodes[splitRef(ref).id]?.inputs ?? [])];
-  }
+  const reached = new Set(ends.filter((ref) => broken.has(ref)));
+  for (const ref of reached)
+    for (const operand of nodeOf(graph, splitRef(ref).id).inputs)
+      if (broken.has(operand)) reached.add(operand);
   return reached;
 }

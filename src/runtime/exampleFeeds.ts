@@ -1,12 +1,14 @@
 import { checkOptions } from '../base/arguments.ts';
 import { ARENA_BLOCKS, evaluate, namesOf, type Sizes } from '../base/dim.ts';
-import { type DType, isFloating } from '../base/dtype.ts';
+import { isFloating } from '../base/dtype.ts';
 import * as is from '../base/kinds.ts';
 import { fillUniforms } from '../base/random.ts';
-import type { Graph, NodeId } from '../ir/graph.ts';
+import type { Graph } from '../ir/graph.ts';
+import { typeOfRef } from '../ir/names.ts';
+import { elementsOf } from './bind.ts';
 import type { TensorValue } from './feeds.ts';
 import type { LoweredProgram } from './lower.ts';
-import { inputsOf } from './nodes.ts';
+import { type Input, inputsOf } from './nodes.ts';
 
 export interface ExampleOptions {
   /** default 1 */
@@ -31,21 +33,18 @@ export function exampleFeeds(
   sizes: Sizes,
   { seed = 1, full = false }: ExampleOptions = {},
 ): Record<string, TensorValue> {
-  const inputs = inputsOf(program.graph).map(({ node: { id }, name, type: { dtype, shape: dims } }) => {
-    const shape = dims.map((dim) => evaluate(dim, sizes));
-    return { id, name, dtype, shape, count: shape.reduce((all, size) => all * size, 1) };
-  });
-  const countOf = new Map(inputs.map(({ id, count }) => [id, count]));
-  const feeds = inputs.map(({ id, name, dtype, shape, count }) => {
-    const range = rangeOf(id, dtype, program, sizes, countOf);
+  const feeds = inputsOf(program.graph).map((input) => {
+    const { name, type } = input;
+    const count = elementsOf(type, sizes);
+    const { low, below, isWork } = rangeOf(input, program, sizes);
     const [counter, draws] = [Float64Array.from({ length: count }, (_, i) => i), new Float64Array(count)];
     fillUniforms(seed, name, counter, draws, new Float64Array(count));
     const element = (u: number): number => {
-      if (isFloating(dtype)) return 2 * u - 1;
-      if (full && range.isWork) return range.below - 1;
-      return Math.floor(range.low + u * (range.below - range.low));
+      if (isFloating(type.dtype)) return 2 * u - 1;
+      return full && isWork ? below - 1 : Math.floor(low + u * (below - low));
     };
-    return [name, { dtype, shape, data: draws.map(element) }] as const;
+    const shape = type.shape.map((dim) => evaluate(dim, sizes));
+    return [name, { dtype: type.dtype, shape, data: draws.map(element) }] as const;
   });
   return Object.fromEntries(feeds);
 }
@@ -61,21 +60,17 @@ export function requireNames(graph: Graph, { [ARENA_BLOCKS]: _, ...sizes }: Size
   checkOptions(`graph ${graph.name}`, sizes, kinds);
 }
 
-function rangeOf(
-  id: NodeId,
-  dtype: DType,
-  { indices }: LoweredProgram,
-  sizes: Sizes,
-  countOf: ReadonlyMap<NodeId, number>,
-): Range {
+function rangeOf({ node: { id }, type }: Input, { graph, indices }: LoweredProgram, sizes: Sizes): Range {
   const rows = indices.find(({ lengths }) => lengths === id);
   if (rows !== undefined) {
-    const width = (countOf.get(rows.ids) ?? 0) / Math.max(1, countOf.get(id) ?? 1);
+    const width = elementsOf(typeOfRef(graph, rows.ids), sizes) / Math.max(1, elementsOf(type, sizes));
     return { low: Math.min(1, width), below: width + 1, isWork: true };
   }
   const ids = indices.filter((range) => range.ids === id);
   const low = Math.max(0, ...ids.map((range) => range.low));
   const below = Math.min(...ids.map((range) => evaluate(range.below, sizes)));
   if (Number.isFinite(below)) return { low, below: Math.max(low, below) };
-  return dtype === 'u32' ? { low: 0, below: 2 ** 24 } : { low: 0, below: 2, isWork: dtype === 'bool' };
+  return type.dtype === 'u32'
+    ? { low: 0, below: 2 ** 24 }
+    : { low: 0, below: 2, isWork: type.dtype === 'bool' };
 }

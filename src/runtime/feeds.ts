@@ -130,3 +130,9 @@ export function readFeeds(graph: Graph, feeds: Feeds) {
   for (const { input, tensor } of fed) checkDerived(input, tensor, sizes);
   return { tensors: new Map(fed.map(({ input, tensor }) => [input.node.id, tensor])), sizes };
 }
+
+/** Those of `feeds` that a graph takes in. */
+export function feedsFor(graph: Graph, feeds: Feeds): Feeds {
+  const names = new Set(inputsOf(graph).map(({ name }) => name));
+  return Object.fromEntries(Object.entries(feeds).filter(([name]) => names.has(name)));
+}
