@@ -95,15 +95,15 @@ export abstract class Loops {
   }
 
   /**
-   * The body of the loop over lanes. `author` writes it for cells with up to `vectors` vectors of a row, and once more for
-   * one vector at a time where spans cut the tile.
+   * The body of the loop over lanes. `author` writes it for each of up to `vectors` cells along a row, and once more for one
+   * cell at a time where spans cut the tile.
    */
-  each(vectors: number, author: (vectors: number) => void): void {
+  each(vectors: number, author: (cell: Cell, vectors: number) => void): void {
     this.#vectors = vectors;
-    author(vectors);
+    for (let vector = 0; vector < vectors; vector++) author(this.cell(vector), vectors);
     if (this.#cuts.length === 0) return;
     this.isInside = false;
-    author(1);
+    author(this.cell(), 1);
     this.isInside = true;
   }
 

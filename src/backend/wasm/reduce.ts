@@ -93,11 +93,9 @@ function runningTotal(at: Lowering, nest: Nest, value: Reduce): Running {
   const most = vectorsAtOnce(at, value.arg, nest.lane);
   const first = at.fn.local('v128', name);
   const totals = [first, ...Array.from({ length: most - 1 }, () => at.fn.local('v128', name))];
-  nest.each(most, (vectors) => {
-    totals.slice(0, vectors).forEach((total, vector) => {
-      const element = nest.evaluate(value.arg, nest.cell(vector));
-      nest.push(2, set(total, join(total, element)));
-    });
+  nest.each(most, (cell) => {
+    const total = totals[cell.vector] ?? first;
+    nest.push(2, set(total, join(total, nest.evaluate(value.arg, cell))));
   });
   return {
     start: totals.map((total) => set(total, identity)),
@@ -116,8 +114,7 @@ const acrossVector = (x: Local<'v128'>, join: Join): Statement[] => [
 function runningArgmax(at: Lowering, nest: Nest, value: Reduce): Running {
   const { lowest, max, isLarger } = numbersOf(at, value);
   const [most, where, better, top] = at.fn.several('v128', 'most', 'where', 'better', 'top');
-  const cell = nest.cell();
-  nest.each(1, () => {
+  nest.each(1, (cell) => {
     const element = nest.evaluate(value.arg, cell);
     nest.push(2, set(better, isLarger(most, element)));
     nest.push(2, set(most, v128.select(better, element, most)));
@@ -147,12 +144,10 @@ function downRows(at: Lowering, value: Reduce, place: Place, row: Axis, lane: Ax
     ...at.fn.scoped(() => {
       const nest = nestOver(at, value, row, lane);
       const address = plus(at.scratch, nest.laneBytes);
-      nest.each(vectorsAtOnce(at, arg, lane), (vectors) => {
-        for (let vector = 0; vector < vectors; vector++) {
-          const element = nest.evaluate(arg, nest.cell(vector));
-          const offset = place.offset + vector * 16;
-          nest.push(2, v128.store(address, join(v128.load(address, offset), element), offset));
-        }
+      nest.each(vectorsAtOnce(at, arg, lane), (cell) => {
+        const element = nest.evaluate(arg, cell);
+        const offset = place.offset + cell.vector * 16;
+        nest.push(2, v128.store(address, join(v128.load(address, offset), element), offset));
       });
       return nest.close();
     }),
@@ -169,10 +164,9 @@ function argmaxDownRows(at: Lowering, value: Reduce, place: Place, row: Axis, la
       const nest = nestOver(at, value, row, lane);
       const address = plus(at.scratch, nest.laneBytes);
       const better = at.fn.local('v128', 'better');
-      const cell = nest.cell();
       const update = (offset: number, next: Vector): Statement =>
         v128.store(address, v128.select(better, next, v128.load(address, offset)), offset);
-      nest.each(1, () => {
+      nest.each(1, (cell) => {
         const element = nest.evaluate(value.arg, cell);
         nest.push(2, set(better, isLarger(v128.load(address, most), element)));
         nest.push(2, update(most, element));

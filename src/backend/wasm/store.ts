@@ -43,16 +43,13 @@ function storeNest(at: Lowering, stores: readonly Store[]): Statement[] {
     lanes: endOver(terms, lane),
   });
   const atOnce = Math.min(...stores.map((store) => vectorsAtOnce(at, store.value, lane)));
-  nest.each(atOnce, (vectors) => {
-    for (let vector = 0; vector < vectors; vector++) {
-      const cell = nest.cell(vector);
-      const elements = stores.map((store) => nest.evaluate(store.value, cell));
-      stores.forEach((store, i) => {
-        const element = defined(elements[i], 'element');
-        const isBool = store.value.dtype === 'bool';
-        storeVector(nest, store, cell, isBool ? vectorCast(at.fn, 'bool', 'u32', element) : element);
-      });
-    }
+  nest.each(atOnce, (cell) => {
+    const elements = stores.map((store) => nest.evaluate(store.value, cell));
+    stores.forEach((store, i) => {
+      const element = defined(elements[i], 'element');
+      const isBool = store.value.dtype === 'bool';
+      storeVector(nest, store, cell, isBool ? vectorCast(at.fn, 'bool', 'u32', element) : element);
+    });
   });
   return nest.close();
 }

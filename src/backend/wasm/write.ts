@@ -95,13 +95,10 @@ function direct(at: Lowering, value: Value, to: Destination, fresh: boolean): St
   const wide = panels ? inPanel : vectorsAtOnce(at, value, along, fresh);
   const row = depth ? nest.rowAddress(depthStride) : at.scratch;
   const address = at.fn.local('i32', 'to');
-  nest.each(wide, (vectors) => {
+  nest.each(wide, (cell, vectors) => {
     const lanes = panels ? panelOffset(nest, panels, vectors) : nest.laneBytes;
-    nest.push(2, set(address, plus(row, lanes)));
-    for (let vector = 0; vector < vectors; vector++) {
-      const element = elementOf(nest, value, nest.cell(vector), fresh);
-      nest.push(2, v128.store(address, element, offset + vector * 16));
-    }
+    if (cell.vector === 0) nest.push(2, set(address, plus(row, lanes)));
+    nest.push(2, v128.store(address, elementOf(nest, value, cell, fresh), offset + cell.vector * 16));
   });
   return nest.close();
 }
