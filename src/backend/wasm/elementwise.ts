@@ -1,4 +1,4 @@
-import { FrondError } from '../../base/errors.ts';
+import { defined } from '../../base/errors.ts';
 import type { ElementwiseName, ValueType } from '../../kernel/ir.ts';
 import { type Transcendental, transcendental } from '../../kernel/transcendental.ts';
 import type { Code, Float, Integer, Scalar, Vector } from './code.ts';
@@ -46,31 +46,59 @@ const floatScalars: Rows<Float, Scalar> = {
 /** Integers with a sign, or without. */
 type Sign = 'S' | 'U';
 
+/** Division by zero gives 0, where the machine's instructions would trap; −2³¹ / −1 wraps. */
+const divide =
+  (sign: Sign, fn: 'div' | 'rem'): Row<Integer> =>
+  (x, y, { module }) => {
+    const direct = i32[`${fn}${sign}`];
+    const known = constantOf(y) ?? 0;
+    if (sign === 'U' ? known !== 0 : known > 0) return direct(x, y);
+    const wrapped = (a: Integer, b: Integer): Integer => {
+      const isMinusOne = i32.eq(b, -1);
+      const byMinusOne = fn === 'div' ? i32.sub(0, a) : i32.const(0);
+      return select(isMinusOne, byMinusOne, direct(a, select(isMinusOne, i32.const(1), b)));
+    };
+    const name = `${fn}_${sign.toLowerCase()}`;
+    const reference = module.helper(name, 'i32', ['x', 'y'], 'i32', (builder, [a, b]) => {
+      const divisor = builder.local('i32', 'divisor');
+      const isZero = i32.eqz(b);
+      const result = (sign === 'U' ? direct : wrapped)(a, divisor);
+      return [set(divisor, select(isZero, i32.const(1), b)), select(isZero, i32.const(0), result)];
+    });
+    return call(reference, [x, y]);
+  };
+
 const integerScalars = (sign: Sign): Rows<Integer> => {
-  const [lt, le] = [i32[`lt${sign}`], i32[`le${sign}`]];
-  const divide = sign === 'S' ? divideSigned : divideUnsigned;
+  const lt = i32[`lt${sign}`];
   return {
     ...i32,
     lt,
-    le,
+    le: i32[`le${sign}`],
     neg: (x) => i32.sub(0, x),
     abs: (x) => (sign === 'S' ? select(i32.ltS(x, 0), i32.sub(0, x), x) : x),
     min: (x, y) => select(lt(x, y), x, y),
     max: (x, y) => select(lt(x, y), y, x),
-    div: (x, y, scope) => divide(scope, 'div', x, y),
-    rem: (x, y, scope) => divide(scope, 'rem', x, y),
+    div: divide(sign, 'div'),
+    rem: divide(sign, 'rem'),
     not: i32.eqz,
     bitAnd: i32.and,
     bitXor: i32.xor,
     shiftRight: i32.shrU,
   };
 };
-const signedScalars = integerScalars('S');
-const unsignedScalars = integerScalars('U');
+/** What SIMD has no instruction for: four scalar results put into a vector. */
+const byLane =
+  (scalar: Row<Integer>): Row<Vector> =>
+  (x, y, scope) =>
+    [0, 1, 2, 3].reduce((result, lane) => {
+      const [a, b] = [i32x4.lane(x, lane), i32x4.lane(y, lane)];
+      return i32x4.replace(result, scalar(a, b, scope), lane);
+    }, x);
 
-const integerVectors = (sign: Sign, scalars: Rows<Integer>): Rows<Vector> => ({
+const integerVectors = (sign: Sign): Rows<Vector> => ({
   ...i32x4,
-  ...byLane(scalars, 'div', 'rem', 'shiftRight'),
+  div: byLane(divide(sign, 'div')),
+  rem: byLane(divide(sign, 'rem')),
   lt: i32x4[`lt${sign}`],
   le: i32x4[`le${sign}`],
   min: i32x4[`min${sign}`],
@@ -81,33 +109,12 @@ const integerVectors = (sign: Sign, scalars: Rows<Integer>): Rows<Vector> => ({
   or: v128.or,
   bitAnd: v128.and,
   bitXor: v128.xor,
+  shiftRight: byLane(i32.shrU),
 });
-const signedVectors = integerVectors('S', signedScalars);
-const unsignedVectors = integerVectors('U', unsignedScalars);
 
-const vectorRows = { f32: floatVectors, i32: signedVectors, u32: unsignedVectors, bool: unsignedVectors };
-
-/** Rows that SIMD has no instruction for, as four scalar results put into a vector. */
-function byLane(rows: Rows<Integer>, ...names: readonly ElementwiseName[]): Rows<Vector> {
-  const rowOf = (name: ElementwiseName): Row<Vector> => {
-    const scalar = rowIn(rows, name, 'integers');
-    return (x, y, scope) =>
-      [0, 1, 2, 3].reduce<Vector>(
-        (result, lane) =>
-          i32x4.replace(result, scalar(i32x4.lane(x, lane), i32x4.lane(y, lane), scope), lane),
-        x,
-      );
-  };
-  return Object.fromEntries(names.map((name) => [name, rowOf(name)]));
-}
-
-function rowIn<T extends Code, R extends Code>(rows: Rows<T, R>, fn: ElementwiseName, of: string): Row<T, R> {
-  const row = rows[fn];
-  if (row) return row;
-  throw new FrondError('FROND-K210', `${fn} of ${of} is not supported in WebAssembly`);
-}
-
-const typesOf = (dtype: ValueType): string => (dtype === 'f32' ? dtype : 'integers');
+const [signed, unsigned] = [integerVectors('S'), integerVectors('U')];
+const vectorRows = { f32: floatVectors, i32: signed, u32: unsigned, bool: unsigned };
+const scalarRows = { i32: integerScalars('S'), u32: integerScalars('U'), bool: integerScalars('U') };
 
 const isTranscendental = (fn: ElementwiseName): fn is Transcendental => Object.hasOwn(transcendental, fn);
 
@@ -129,7 +136,7 @@ export function vectorElementwise(
   if (fn === 'and' && isEverywhere(x)) return y;
   if (fn === 'and' && isEverywhere(y)) return x;
   if (isTranscendental(fn)) return mathOf(scope, fn, x);
-  return rowIn(vectorRows[dtype], fn, typesOf(dtype))(x, y, scope);
+  return defined(vectorRows[dtype][fn], fn)(x, y, scope);
 }
 
 /** `fn` on scalars. */
@@ -146,37 +153,11 @@ export function scalarElementwise(
   if (dtype === 'f32') {
     const [x, y] = args as [Float, Float];
     if (isTranscendental(fn)) return f32x4.lane(mathOf(scope, fn, f32x4.splat(x)), 0);
-    return rowIn(floatScalars, fn, dtype)(x, y, scope);
+    return defined(floatScalars[fn], fn)(x, y, scope);
   }
   const [x, y] = args as [Integer, Integer];
-  return rowIn(dtype === 'i32' ? signedScalars : unsignedScalars, fn, typesOf(dtype))(x, y, scope);
+  return defined(scalarRows[dtype][fn], fn)(x, y, scope);
 }
-
-/** Division by zero gives 0: the machine's instructions would trap. */
-function divideUnsigned({ module }: ElementwiseScope, fn: 'div' | 'rem', x: Integer, y: Integer): Integer {
-  const direct = fn === 'div' ? i32.divU : i32.remU;
-  return constantOf(y) ? direct(x, y) : call(guarded(module, `${fn}_u`, direct), [x, y]);
-}
-
-/** As for unsigned numbers, and −2³¹ / −1 wraps. */
-function divideSigned({ module }: ElementwiseScope, fn: 'div' | 'rem', x: Integer, y: Integer): Integer {
-  const direct = fn === 'div' ? i32.divS : i32.remS;
-  if ((constantOf(y) ?? 0) > 0) return direct(x, y);
-  const author = (a: Integer, b: Integer): Integer => {
-    const isMinusOne = i32.eq(b, -1);
-    const byMinusOne = fn === 'div' ? i32.sub(0, a) : i32.const(0);
-    return select(isMinusOne, byMinusOne, direct(a, select(isMinusOne, i32.const(1), b)));
-  };
-  return call(guarded(module, `${fn}_s`, author), [x, y]);
-}
-
-/** A function x, y → y = 0 ? 0 : author(x, y). */
-const guarded = (module: ModuleBuilder, name: string, author: (x: Integer, y: Integer) => Integer) =>
-  module.helper(name, 'i32', ['x', 'y'], 'i32', (fn, [x, y]) => {
-    const divisor = fn.local('i32', 'divisor');
-    const isZero = i32.eqz(y);
-    return [set(divisor, select(isZero, i32.const(1), y)), select(isZero, i32.const(0), author(x, divisor))];
-  });
 
 export function vectorCast(fn: FunctionBuilder, from: ValueType, to: ValueType, x: Vector): Vector {
   if (from === to) return x;
