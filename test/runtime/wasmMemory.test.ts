@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { traceKernel } from '../../src/kernel/build.ts';
-import { type Block, Heap, Scratch } from '../../src/runtime/wasm/heap.ts';
+import { type Block, Heap, scratchOf } from '../../src/runtime/wasm/heap.ts';
 import { compileKernel } from '../../src/runtime/wasm/launches.ts';
 import { runs } from '../support/counts.ts';
 
@@ -44,12 +44,12 @@ describe('the heap of the wasm device', () => {
   );
 
   it('gives a thread scratch memory that all of its kernels share', () => {
-    const scratch = new Scratch(new Heap(false));
-    const small = scratch.address(1000);
-    expect(scratch.address(64)).toBe(small);
-    const large = scratch.address(5000);
+    const scratch = scratchOf(new Heap(false));
+    const small = scratch(1000);
+    expect(scratch(64)).toBe(small);
+    const large = scratch(5000);
     expect(large).not.toBe(small);
-    expect(scratch.address(1000)).toBe(large);
+    expect(scratch(1000)).toBe(large);
   });
 });
 

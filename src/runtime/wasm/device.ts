@@ -1,7 +1,7 @@
 import { platform } from '#platform';
 import { hasRelaxedSimd, hasSimd } from '../../backend/wasm/index.ts';
 import { checkOptions, show } from '../../base/arguments.ts';
-import { isFloating, type TypedArray } from '../../base/dtype.ts';
+import type { DType, TypedArray } from '../../base/dtype.ts';
 import { FrondError } from '../../base/errors.ts';
 import { halfBits, halfValue } from '../../base/half.ts';
 import * as is from '../../base/kinds.ts';
@@ -30,26 +30,13 @@ export interface WasmDevice extends Device {
   readonly note: string;
 }
 
-function relaxedOf({ relaxed = false }: WasmOptions): boolean {
-  if (!relaxed || hasRelaxedSimd()) return relaxed;
-  throw new FrondError('FROND-R020', 'this engine has no relaxed SIMD', {
-    hint: 'leave out relaxed, or update Node (20 needs --experimental-wasm-relaxed-simd)',
-  });
-}
-
 /** Threads where no number is given: more of them mostly wait for memory, or for each other. */
 const MOST = 16;
 
-interface ThreadChoice {
-  readonly threads: number;
-  /** how many, and why not more: nothing is chosen silently */
-  readonly note: string;
-}
-
 const count = (threads: number): string => (threads === 1 ? 'one thread' : `${threads} threads`);
 
-/** @throws FROND-R028 for an invalid number of threads */
-function chooseThreads(asked: number | undefined): ThreadChoice {
+/** How many, and why not more: nothing is chosen silently. @throws FROND-R028 for an invalid number of threads */
+function chooseThreads(asked: number | undefined): Pick<WasmDevice, 'threads' | 'note'> {
   if (asked !== undefined && !is.count.holds(asked)) {
     throw new FrondError('FROND-R028', `wasmDevice: threads is ${show(asked)}`, {
       hint: 'give a whole number from 1 on, or leave it out: one for each core',
@@ -62,10 +49,16 @@ function chooseThreads(asked: number | undefined): ThreadChoice {
   return { threads: wanted, note: count(wanted) };
 }
 
+type Elements = TypedArray | Uint16Array<ArrayBuffer>;
+
+/** Elements as they lie in memory. */
+const VIEWS: Readonly<Record<DType, new (buffer: ArrayBuffer, address: number, length: number) => Elements>> =
+  { f32: Float32Array, f16: Uint16Array, i32: Int32Array, u32: Uint32Array, bool: Uint32Array };
+
 const stored = ({ dtype }: Location, data: ArrayLike<number>): ArrayLike<number> =>
   dtype === 'f16' ? Uint16Array.from(data, halfBits) : data;
 
-const loaded = (view: TypedArray | Uint16Array<ArrayBuffer>): TypedArray =>
+const loaded = (view: Elements): TypedArray =>
   view instanceof Uint16Array ? Float32Array.from(view, halfValue) : view.slice();
 
 /**
@@ -80,17 +73,18 @@ export function wasmDevice(options: WasmOptions = {}): WasmDevice {
       hint: 'use the device `interpreter`, or update Node or the browser',
     });
   }
-  const relaxed = relaxedOf(options);
+  const { relaxed = false } = options;
+  if (relaxed && !hasRelaxedSimd()) {
+    throw new FrondError('FROND-R020', 'this engine has no relaxed SIMD', {
+      hint: 'leave out relaxed, or update Node (20 needs --experimental-wasm-relaxed-simd)',
+    });
+  }
   const { threads, note } = chooseThreads(options.threads);
   const heap = new Heap(threads > 1);
   const runner = threads > 1 ? new ThreadedRunner(heap, threads, relaxed) : singleRunner(heap, relaxed);
   // growing detaches the buffer, so views are made when they are needed
-  const view = (location: Location): TypedArray | Uint16Array<ArrayBuffer> => {
-    const { dtype, length } = location;
-    const Whole = dtype === 'i32' ? Int32Array : Uint32Array;
-    const View = dtype === 'f16' ? Uint16Array : isFloating(dtype) ? Float32Array : Whole;
-    return new View(heap.memory.buffer, addressOf(location), length);
-  };
+  const view = (location: Location): Elements =>
+    new VIEWS[location.dtype](heap.memory.buffer, addressOf(location), location.length);
   return withLifetime({
     name: 'wasm',
     precision: 'f32',

@@ -75,24 +75,20 @@ interface FollowerPort {
  */
 export function follow(port: FollowerPort): void {
   const SPINS = 4000;
-  const state = {
-    memory: undefined as unknown as { readonly buffer: ArrayBuffer },
-    word: undefined as unknown as typeof CONTROL,
-    control: new Int32Array(0),
-    words: new Int32Array(0),
-    floats: new Float32Array(0),
-    index: 0,
-    threads: 1,
-    seen: 0,
-    kernels: [] as LoadedKernel[],
-  };
+  const kernels: LoadedKernel[] = [];
+  let memory: { readonly buffer: ArrayBuffer };
+  let word: typeof CONTROL;
+  let control: Int32Array;
+  let words = new Int32Array(0);
+  let floats = new Float32Array(0);
+  let index = 0;
+  let threads = 1;
+  let seen = 0;
   const thread = {
     serve(): void {
-      const { control, word } = state;
       for (;;) {
-        while (Atomics.load(control, word.epoch) === state.seen)
-          Atomics.wait(control, word.epoch, state.seen);
-        state.seen = Atomics.load(control, word.epoch);
+        while (Atomics.load(control, word.epoch) === seen) Atomics.wait(control, word.epoch, seen);
+        seen = Atomics.load(control, word.epoch);
         if (Atomics.load(control, word.runs) === 0) return;
         thread.walk(Atomics.load(control, word.list), Atomics.load(control, word.counters));
         if (Atomics.sub(control, word.left, 1) === 1) port.post({ kind: 'done' });
@@ -100,15 +96,14 @@ export function follow(port: FollowerPort): void {
     },
     /** The list is: number of launches, then for each its head and numbers. Counters: cells not ended, then cells not begun. */
     walk(list: number, counters: number): void {
-      const { buffer } = state.memory;
-      if (state.words.buffer !== buffer) {
-        state.words = new Int32Array(buffer);
-        state.floats = new Float32Array(buffer);
+      const { buffer } = memory;
+      if (words.buffer !== buffer) {
+        words = new Int32Array(buffer);
+        floats = new Float32Array(buffer);
       }
-      const { words, kernels, threads } = state;
       const launches = words[list] as number;
-      const clock = Atomics.load(state.control, state.word.clock);
-      const keeps = clock !== 0 && state.index === 0;
+      const clock = Atomics.load(control, word.clock);
+      const keeps = clock !== 0 && index === 0;
       const times = new Float64Array(buffer, 4 * clock, keeps ? launches + 1 : 0);
       let known = 0;
       for (let launch = 0, at = list + 1; launch < launches; launch++) {
@@ -131,7 +126,6 @@ export function follow(port: FollowerPort): void {
     },
     /** No thread works on a timed launch before the first thread has read the clock. @returns false when a launch has failed */
     turn(launch: number): boolean {
-      const { control, word, index } = state;
       if (index === 0) {
         Atomics.store(control, word.begun, launch + 1);
         Atomics.notify(control, word.begun);
@@ -146,7 +140,6 @@ export function follow(port: FollowerPort): void {
       }
     },
     launch(kernel: LoadedKernel, at: number, counter: number): void {
-      const { words, floats, index, threads } = state;
       const cells = words[at + 1] as number;
       let numbers: number[] | undefined;
       for (let offset = 0; offset < threads; offset++) {
@@ -171,7 +164,6 @@ export function follow(port: FollowerPort): void {
     },
     /** Waits until all cells of a launch have ended. @returns false when a launch has failed */
     ended(counter: number): boolean {
-      const { words, control, word } = state;
       for (let spins = 0; Atomics.load(words, counter) !== 0; spins++) {
         if (Atomics.load(control, word.failed) !== 0) return false;
         if (spins < SPINS) continue;
@@ -186,39 +178,36 @@ export function follow(port: FollowerPort): void {
       return Atomics.load(control, word.failed) === 0;
     },
     wake(always: boolean): void {
-      const { control, word } = state;
       if (!always && Atomics.load(control, word.sleepers) === 0) return;
       Atomics.add(control, word.signal, 1);
       Atomics.notify(control, word.signal);
     },
     fail(launch: number, error: unknown): void {
-      const { control, word } = state;
       const first = Atomics.compareExchange(control, word.failed, 0, launch + 1) === 0;
       thread.wake(true);
       if (first) port.post({ kind: 'failed', reason: String(error) });
     },
-    install(kernels: readonly FollowerKernel[]): void {
-      const { memory } = state;
+    install(fresh: readonly FollowerKernel[]): void {
       const { Instance } = (
         globalThis as unknown as { WebAssembly: { Instance: new (...given: unknown[]) => unknown } }
       ).WebAssembly;
-      for (const { number, module, scratch, numbers, floats } of kernels) {
+      for (const { number, module, scratch, numbers, floats } of fresh) {
         const instance = new Instance(module, { frond: { memory, scratch } }) as {
           exports: { run: (...numbers: number[]) => void };
         };
-        state.kernels[number] = { run: instance.exports.run, numbers, floats };
+        kernels[number] = { run: instance.exports.run, numbers, floats };
       }
     },
   };
   port.listen((message) => {
     if (message.kind === 'start') {
-      state.memory = message.memory as typeof state.memory;
-      state.word = message.layout;
-      state.control = new Int32Array(state.memory.buffer, 4 * message.control, message.layout.words);
-      state.index = message.index;
-      state.threads = message.threads;
+      memory = message.memory as typeof memory;
+      word = message.layout;
+      control = new Int32Array(memory.buffer, 4 * message.control, message.layout.words);
+      index = message.index;
+      threads = message.threads;
     } else thread.install(message.kernels);
-    state.seen = Atomics.load(state.control, state.word.epoch);
+    seen = Atomics.load(control, word.epoch);
     port.post({ kind: 'ready' });
     thread.serve();
   });

@@ -15,12 +15,6 @@ interface Awaited {
   readonly reject: (error: unknown) => void;
 }
 
-/** A launch of the list that did not end. */
-export interface FailedLaunch {
-  readonly launch: number;
-  readonly reason: string;
-}
-
 /**
  * The threads of a wasm device. They sleep on a word of shared memory; the host never blocks: it wakes them and awaits a
  * message. Between lists they listen for kernels.
@@ -73,21 +67,22 @@ export class Pool {
     this.#workers.push(worker);
     const { memory } = this.#heap;
     const control = this.#control.byteOffset / 4;
-    this.#post(worker, { kind: 'start', memory, control, index, threads: this.threads, layout: CONTROL });
+    const { threads } = this;
+    worker.post({ kind: 'start', memory, control, index, threads, layout: CONTROL } satisfies ToFollower);
   }
 
   /** Gives every thread kernels, with scratch memory of its own. */
   async install(kernelsOf: (thread: number) => readonly FollowerKernel[]): Promise<void> {
     await this.#answers(() => {
       this.#workers.forEach((worker, thread) => {
-        this.#post(worker, { kind: 'kernels', kernels: kernelsOf(thread) });
+        worker.post({ kind: 'kernels', kernels: kernelsOf(thread) } satisfies ToFollower);
       });
       this.#command(0);
     });
   }
 
   /** Runs a list; addresses are word indices, `clock` that of the times if any. @returns the launch that failed, where one did */
-  async run(list: number, counters: number, clock = 0): Promise<FailedLaunch | undefined> {
+  async run(list: number, counters: number, clock = 0) {
     const control = this.#control;
     await this.#await(1, () => {
       const words = { list, counters, clock, begun: 0, left: this.threads, failed: 0 } as const;
@@ -106,10 +101,6 @@ export class Pool {
     this.#end(deviceClosed('wasm'));
   }
 
-  #post(worker: PlatformWorker, message: ToFollower): void {
-    worker.post(message);
-  }
-
   #command(runs: 0 | 1): void {
     Atomics.store(this.#control, CONTROL.runs, runs);
     Atomics.add(this.#control, CONTROL.epoch, 1);
@@ -120,25 +111,20 @@ export class Pool {
   async #answers(begin: () => void): Promise<void> {
     const late = (): void => this.#lose(`a thread did not answer for ${PATIENCE / 1000} s`);
     const timer = setTimeout(late, PATIENCE);
-    try {
-      await this.#await(this.threads, begin);
-    } finally {
-      clearTimeout(timer);
-    }
+    await this.#await(this.threads, begin).finally(() => clearTimeout(timer));
   }
 
   /** Keeps the process alive until so many answers have come. */
   async #await(answers: number, begin: () => void): Promise<void> {
     this.check();
     for (const worker of this.#workers) worker.hold();
-    try {
-      await new Promise<void>((resolve, reject) => {
-        this.#awaited = { answers, resolve, reject };
-        begin();
-      });
-    } finally {
+    const answered = new Promise<void>((resolve, reject) => {
+      this.#awaited = { answers, resolve, reject };
+      begin();
+    });
+    await answered.finally(() => {
       for (const worker of this.#workers) worker.release();
-    }
+    });
   }
 
   #receive(message: FromFollower): void {

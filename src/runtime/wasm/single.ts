@@ -3,12 +3,12 @@ import { instantiateModule, type RunCells, trapped } from '../../backend/wasm/in
 import { defined } from '../../base/errors.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import type { BoundProgram, LaunchTime } from '../device.ts';
-import { type Heap, Scratch } from './heap.ts';
+import { type Heap, scratchOf } from './heap.ts';
 import { type BoundLaunch, compileFresh, type Runner } from './launches.ts';
 
 /** Runs launches in the calling thread, one after the other, before `run` returns. */
 export function singleRunner(heap: Heap, relaxed: boolean): Runner {
-  const scratch = new Scratch(heap);
+  const scratch = scratchOf(heap);
   const kernels = new Map<Kernel, RunCells>();
 
   function bind(launches: readonly BoundLaunch[]): BoundProgram {
@@ -47,7 +47,7 @@ export function singleRunner(heap: Heap, relaxed: boolean): Runner {
     async prepare(asked) {
       const fresh = await compileFresh(asked, kernels, { shared: false, relaxed });
       for (const { kernel, module, scratchBytes } of fresh) {
-        kernels.set(kernel, instantiateModule(module, heap.memory, scratch.address(scratchBytes)));
+        kernels.set(kernel, instantiateModule(module, heap.memory, scratch(scratchBytes)));
       }
     },
     // nothing is under way between calls

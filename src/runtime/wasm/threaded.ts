@@ -3,16 +3,12 @@ import { defined } from '../../base/errors.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import type { BoundProgram, LaunchTime } from '../device.ts';
 import { HEAD } from './follow.ts';
-import { type Block, type Heap, Scratch } from './heap.ts';
+import { type Block, type Heap, scratchOf } from './heap.ts';
 import { type BoundLaunch, compileFresh, type Runner } from './launches.ts';
 import { Pool } from './pool.ts';
 
 /** A command list with its counters, as words. */
-interface Encoded {
-  readonly words: Int32Array;
-  /** where the counters begin: on a cache line that the list is not on */
-  readonly counters: number;
-}
+type Encoded = ReturnType<typeof encode>;
 
 /** Room for a list of some hundred launches; longer ones get more. */
 const LIST_WORDS = 16_384;
@@ -27,33 +23,22 @@ function countersOf(cells: number, threads: number): number[] {
   return [cells, ...ends.slice(1).map((end, thread) => end - (ends[thread] ?? 0))];
 }
 
-function encode(
-  launches: readonly BoundLaunch[],
-  numberOf: (kernel: Kernel) => number,
-  threads: number,
-): Encoded {
+function encode(launches: readonly BoundLaunch[], known: ReadonlyMap<Kernel, number>, threads: number) {
   const listWords = 1 + launches.reduce((sum, { numbers }) => sum + HEAD + numbers.length, 0);
+  // counters begin on a cache line that the list is not on
   const counters = Math.ceil(listWords / 16) * 16;
   const words = new Int32Array(counters + launches.length * (threads + 1));
   const floats = new Float32Array(words.buffer);
   words[0] = launches.length;
   let at = 1;
   for (const [i, { kernel, cells, numbers, after }] of launches.entries()) {
-    words.set([numberOf(kernel), cells, after, ...numbers], at);
+    const number = defined(known.get(kernel), `prepared kernel ${kernel.name}`);
+    words.set([number, cells, after, ...numbers], at);
     for (const position of floatsOf(kernel)) floats[at + HEAD + position] = numbers[position] ?? 0;
     at += HEAD + numbers.length;
     words.set(countersOf(cells, threads), counters + i * (threads + 1));
   }
-  return { words, counters };
-}
-
-/** Milliseconds of each launch, from when it and those after it began. */
-function timesOf(launches: readonly BoundLaunch[], { memory }: Heap, { address }: Block): LaunchTime[] {
-  const begins = new Float64Array(memory.buffer, address, launches.length + 1);
-  return launches.map(({ kernel: { name, variant } }, i): LaunchTime => {
-    const milliseconds = (begins[i + 1] ?? 0) - (begins[i] ?? 0);
-    return { kernel: name, variant, milliseconds };
-  });
+  return { launches, words, counters };
 }
 
 /** Runs launches on threads of their own; results are the same bytes whatever their number. */
@@ -61,7 +46,7 @@ export class ThreadedRunner implements Runner {
   readonly #heap: Heap;
   readonly #relaxed: boolean;
   readonly #pool: Pool;
-  readonly #scratch: readonly Scratch[];
+  readonly #scratch: readonly ((bytes: number) => number)[];
   readonly #numbers = new Map<Kernel, number>();
   #last: Promise<unknown> = Promise.resolve();
   /** where the list lies that runs, and which one it is: at first below all that the memory may grow by */
@@ -73,7 +58,7 @@ export class ThreadedRunner implements Runner {
     this.#heap = heap;
     this.#pool = new Pool(heap, threads);
     this.#area = heap.allocate(LIST_WORDS);
-    this.#scratch = Array.from({ length: threads }, () => new Scratch(heap));
+    this.#scratch = Array.from({ length: threads }, () => scratchOf(heap));
   }
 
   prepare(kernels: readonly Kernel[]): Promise<void> {
@@ -86,7 +71,7 @@ export class ThreadedRunner implements Runner {
       const base = this.#numbers.size;
       await this.#pool.install((thread) =>
         fresh.map(({ kernel, module, scratchBytes }, i) => {
-          const scratch = defined(this.#scratch[thread], 'scratch of a thread').address(scratchBytes);
+          const scratch = defined(this.#scratch[thread], 'scratch of a thread')(scratchBytes);
           const numbers = 3 + kernel.buffers.length + kernel.parameters.length;
           return { number: base + i, module, scratch, numbers, floats: floatsOf(kernel) };
         }),
@@ -96,34 +81,34 @@ export class ThreadedRunner implements Runner {
   }
 
   bind(launches: readonly BoundLaunch[]): BoundProgram {
-    const numberOf = (kernel: Kernel): number =>
-      defined(this.#numbers.get(kernel), `prepared kernel ${kernel.name}`);
-    const encoded = encode(launches, numberOf, this.#pool.threads);
-    const run = async (list: Encoded, clock?: Block): Promise<void> => {
-      const failed = await this.#run(list, clock);
-      if (failed) throw trapped(launches[failed.launch]?.kernel.name ?? 'unknown', failed.reason);
-    };
+    const encoded = encode(launches, this.#numbers, this.#pool.threads);
     return {
-      run: () => this.inTurn(() => run(encoded)),
-      profile: () =>
-        this.inTurn(async () => {
-          // one after the other: each waits for all before it
-          const serial = launches.map((launch, after) => ({ ...launch, after }));
-          const clock = this.#heap.allocate(2 * (launches.length + 1));
-          try {
-            await run(encode(serial, numberOf, this.#pool.threads), clock);
-            return timesOf(launches, this.#heap, clock);
-          } finally {
-            this.#heap.free(clock);
-          }
-        }),
+      run: () => this.inTurn(() => this.#run(encoded)),
+      profile: () => this.inTurn(() => this.#profile(launches)),
     };
   }
 
-  async #run(encoded: Encoded, clock: Block | undefined) {
-    const { words, counters } = encoded;
+  /** Milliseconds of each launch, from when it and those after it began. */
+  async #profile(launches: readonly BoundLaunch[]): Promise<LaunchTime[]> {
+    // one after the other: each waits for all before it
+    const serial = launches.map((launch, after) => ({ ...launch, after }));
+    const clock = this.#heap.allocate(2 * (launches.length + 1));
+    try {
+      await this.#run(encode(serial, this.#numbers, this.#pool.threads), clock);
+      const begins = new Float64Array(this.#heap.memory.buffer, clock.address, launches.length + 1);
+      return launches.map(({ kernel: { name, variant } }, i) => {
+        const milliseconds = (begins[i + 1] ?? 0) - (begins[i] ?? 0);
+        return { kernel: name, variant, milliseconds };
+      });
+    } finally {
+      this.#heap.free(clock);
+    }
+  }
+
+  async #run(encoded: Encoded, clock?: Block): Promise<void> {
+    const { launches, words, counters } = encoded;
     // threads are started with the first kernel: there may be none to answer
-    if (words[0] === 0) return undefined;
+    if (launches.length === 0) return;
     if (this.#area.words < words.length) {
       const larger = this.#heap.allocate(2 * words.length);
       this.#heap.free(this.#area);
@@ -135,7 +120,8 @@ export class ThreadedRunner implements Runner {
     else shared.set(words);
     this.#resident = encoded;
     const list = this.#area.address / 4;
-    return this.#pool.run(list, list + counters, clock === undefined ? 0 : clock.address / 4);
+    const failed = await this.#pool.run(list, list + counters, clock && clock.address / 4);
+    if (failed) throw trapped(launches[failed.launch]?.kernel.name ?? 'unknown', failed.reason);
   }
 
   /** What `work` gives, begun when everything asked for before has ended. */
