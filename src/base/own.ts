@@ -2,6 +2,15 @@
 export const own = <T>(record: { readonly [name: string]: T } | undefined, name: string): T | undefined =>
   record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
 
+/** Other values under the same names. */
+export const mapValues = <K extends string, T, R>(
+  record: Readonly<Record<K, T>>,
+  change: (value: T, name: K) => R,
+): Record<K, R> => {
+  const entries = Object.entries(record) as [K, T][];
+  return Object.fromEntries(entries.map(([name, value]) => [name, change(value, name)])) as Record<K, R>;
+};
+
 /** Values by key, both in order. */
 export function grouped<K, V>(pairs: Iterable<readonly [K, V]>): Map<K, V[]> {
   const groups = new Map<K, V[]>();

@@ -1,3 +1,4 @@
+import { mapValues } from '../base/own.ts';
 import { add, type GraphContext, graph, mul, type Tensor } from '../dsl/index.ts';
 import type { Graph, TensorType } from '../ir/graph.ts';
 import { typeOfRef } from '../ir/names.ts';
@@ -19,13 +20,11 @@ export const resultName = (task: string, result: string): string => `${task}.${r
 
 /** Declares the inputs of a graph that a component needs; names that are there already are shared. */
 export function inputsOf(g: GraphContext, needs: Specs, known: Map<string, Tensor>): Named {
-  return Object.fromEntries(
-    Object.entries(needs).map(([name, { dtype, shape }]) => {
-      const tensor = known.get(name) ?? g.input(name, dtype, shape);
-      known.set(name, tensor);
-      return [name, tensor];
-    }),
-  );
+  return mapValues(needs, ({ dtype, shape }, name) => {
+    const tensor = known.get(name) ?? g.input(name, dtype, shape);
+    known.set(name, tensor);
+    return tensor;
+  });
 }
 
 /**
@@ -100,13 +99,11 @@ const SOME_WIDTH = 1_000_003;
 
 /** A head built on inputs of its own: a checkpoint knows no backbone. Undefined where that fails, since it minds the size after all. */
 function graphOf(head: Head, task: string): Graph | undefined {
-  const needs = Object.entries({ ...head.needs.backbone, ...head.needs.reader }).map(
-    ([name, { dtype, shape }]) => {
-      return [name, { dtype, shape: shape.map((dim) => (dim === anySize ? SOME_WIDTH : dim)) }] as const;
-    },
-  );
-  const build = (g: GraphContext) =>
-    Object.fromEntries(read(g, head, task, inputsOf(g, Object.fromEntries(needs), new Map())));
+  const needs = mapValues({ ...head.needs.backbone, ...head.needs.reader }, ({ dtype, shape }) => ({
+    dtype,
+    shape: shape.map((dim) => (dim === anySize ? SOME_WIDTH : dim)),
+  }));
+  const build = (g: GraphContext) => Object.fromEntries(read(g, head, task, inputsOf(g, needs, new Map())));
   try {
     return graph('results', build).ir;
   } catch {

@@ -1,6 +1,6 @@
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
-import { own } from '../base/own.ts';
+import { mapValues, own } from '../base/own.ts';
 import { fingerprint } from '../base/random.ts';
 import { typedGraph } from '../ir/check.ts';
 import type { Graph, Node } from '../ir/graph.ts';
@@ -62,9 +62,7 @@ type KernelRecord = is.TypeOf<typeof kernel>;
 
 /** What tells apart the names that a reader or a head has for ids, by tensor. */
 export const namesRecord = ({ names = {} }: Reader | Head): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(names).map(([tensor, list]) => [tensor, fingerprint(JSON.stringify(list))]),
-  );
+  mapValues(names, (list) => fingerprint(JSON.stringify(list)));
 
 /** Whose ids mean something else than those of the run. @throws FROND-C012 */
 export function checkMeaning(

@@ -2,6 +2,7 @@ import type { UpdateRule } from '../../kernels/update.ts';
 import { adamWRule } from '../../kernels/update.ts';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
+import { mapValues } from '../base/own.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { ops } from '../ops/index.ts';
 import { updateOp } from '../ops/update.ts';
@@ -69,11 +70,9 @@ export function defineOptimizer<S extends string>(
     apply: (k, operands) => definition.apply(k, operands),
   };
   return (options) => {
-    const kinds = Object.fromEntries(names.map((setting) => [setting, is.optional(is.finite)]));
+    const kinds = mapValues(defaults, () => is.optional(is.finite));
     checkSettings<object>(definition.name, options, { rate: scheduleKind, ...kinds });
-    const settings = Object.fromEntries(
-      names.map((setting) => [setting, options[setting] ?? defaults[setting]]),
-    ) as Readonly<Record<S, number>>;
+    const settings = mapValues(defaults, (value, name) => options[name] ?? value);
     return {
       rule: rule as unknown as UpdateRule,
       rate: scheduleOf(options.rate),

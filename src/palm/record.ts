@@ -1,6 +1,7 @@
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
+import { mapValues } from '../base/own.ts';
 import { fingerprint } from '../base/random.ts';
 import type { Attribute, Graph, Node } from '../ir/graph.ts';
 import { decodeUtf8 } from '../platform/shared.ts';
@@ -89,7 +90,7 @@ const WORDS = new Map(
 
 const mapNodes = (graph: Graph, change: (node: Node) => Node): Graph => ({
   ...graph,
-  nodes: Object.fromEntries(Object.entries(graph.nodes).map(([id, node]) => [id, change(node)])),
+  nodes: mapValues(graph.nodes, change),
 });
 
 /** Changes every number, or list of numbers, that a constant holds. */

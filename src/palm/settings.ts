@@ -15,31 +15,17 @@ export function checkSettings<O extends object>(
   checkOptions(caller, settings, kinds, 'FROND-T002');
 }
 
-/** A reader, backbone or head: what the functions of PALM take need not be of a class. */
+// a reader, backbone or head: what the functions of PALM take need not be of a class
+const readerFields = { name: is.text, gives: is.object, parts: is.object, pack: is.callable };
+const backboneFields = { name: is.text, needs: is.object, gives: is.object, build: is.callable };
+const headFields = { name: is.text, needs: is.object, build: is.callable, loss: is.callable };
 export const readerKind = is.typed<Reader>(
-  is.withFields('a reader, such as palm.reader.jointReader gives', {
-    name: is.text,
-    gives: is.object,
-    parts: is.object,
-    pack: is.callable,
-  }),
+  is.withFields('a reader, such as palm.reader.jointReader gives', readerFields),
 );
 export const backboneKind = is.typed<Backbone>(
-  is.withFields('a backbone, such as palm.backbone.compactEncoder gives', {
-    name: is.text,
-    needs: is.object,
-    gives: is.object,
-    build: is.callable,
-  }),
+  is.withFields('a backbone, such as palm.backbone.compactEncoder gives', backboneFields),
 );
-export const headKind = is.typed<Head>(
-  is.withFields('a head, such as palm.head.classify gives', {
-    name: is.text,
-    needs: is.object,
-    build: is.callable,
-    loss: is.callable,
-  }),
-);
+export const headKind = is.typed<Head>(is.withFields('a head, such as palm.head.classify gives', headFields));
 export const listener = is.optional(is.typed<Listener>(is.callable));
 export const partKind: is.Kind<string> = { ...is.name, what: 'the name of a part, such as test' };
 export const folderKind: is.Kind<string> = { ...is.name, what: 'the path of the run' };

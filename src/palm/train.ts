@@ -1,7 +1,7 @@
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
-import { own } from '../base/own.ts';
+import { mapValues, own } from '../base/own.ts';
 import { isDeviceLost } from '../runtime/device.ts';
 import type { Metrics } from './contract.ts';
 import type { StepResult } from './events.ts';
@@ -9,10 +9,7 @@ import { type EpochRecord, NO_STEPS, type Run, type Sums } from './run.ts';
 import { folderKind, listener } from './settings.ts';
 import { valuesOf, writeValues } from './weights.ts';
 
-const partOrNull = is.kind<string | null>(
-  'the name of a part, or null',
-  (value) => value === null || typeof value === 'string',
-);
+const partOrNull = { ...is.nullable(is.text), what: 'the name of a part, or null' };
 const scoreKind = is.typed<(metrics: Metrics) => number>({
   ...is.callable,
   what: 'a function of the metrics, such as (metrics) => metrics.slots.f1',
@@ -165,9 +162,7 @@ async function tellStart(run: Run): Promise<void> {
 const plus = ({ count, loss, losses }: Sums, step: StepResult): Sums => ({
   count: count + 1,
   loss: loss + step.loss,
-  losses: Object.fromEntries(
-    Object.entries(step.losses).map(([task, value]) => [task, (own(losses, task) ?? 0) + value]),
-  ),
+  losses: mapValues(step.losses, (value, task) => (own(losses, task) ?? 0) + value),
 });
 
 function report(run: Run, result: StepResult, stepsPerSecond: number): void {
@@ -186,8 +181,8 @@ function report(run: Run, result: StepResult, stepsPerSecond: number): void {
 async function finishEpoch(run: Run, part: string | null, scoreOf: TrainOptions['best']): Promise<void> {
   const { epoch, step } = run.learner;
   const { count, loss, losses } = run.sums;
-  const means = Object.fromEntries(Object.entries(losses).map(([task, sum]) => [task, sum / count]));
   run.sums = NO_STEPS;
+  const means = mapValues(losses, (sum) => sum / count);
   const record = { epoch, step, loss: loss / count, losses: means };
   if (part === null) {
     run.history.push(record);

@@ -1,6 +1,7 @@
 import { checkArguments, show } from '../../base/arguments.ts';
 import { FrondError } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
+import { mapValues } from '../../base/own.ts';
 import { declare } from '../../dsl/graph.ts';
 import { convertTags, type LabelScheme, schemeKind, schemeOf, writtenIn } from '../../nn/tags.ts';
 import type { Batch, BatchSize, ComponentRecord, Reader } from '../contract.ts';
@@ -319,11 +320,10 @@ function packJoint(maps: Encoding, examples: readonly JointExample[], size: Batc
   const isWord = (position: number, i: number): number => +(position < (lengths[Math.floor(i / time)] ?? 0));
   const mask = Uint32Array.from(positions, isWord);
   const data = { tokens, positions, mask, lengths, intents, tags, weights };
-  const packed = Object.entries(jointSpecs).map(([name, { dtype, shape }]) => {
+  return mapValues(jointSpecs, ({ dtype, shape }, name) => {
     const sizes = shape.map((dim) => size[dim]);
-    return [name, { dtype, shape: sizes, data: data[name as keyof JointSpecs] }];
-  });
-  return Object.fromEntries(packed) as Batch<JointSpecs>;
+    return { dtype, shape: sizes, data: data[name] };
+  }) as Batch<JointSpecs>;
 }
 
 function parseSentence(sentence: string, spelling: Spelling): JointExample {
