@@ -24,7 +24,7 @@ import {
 import type { StepResult } from './events.ts';
 import { HYPER, hyperOf, type Optimizer, registryWith } from './optimizer.ts';
 import { rateAt } from './schedule.ts';
-import { type HostCopy, restoreCopy } from './weights.ts';
+import { type HostCopy, writeValues } from './weights.ts';
 
 export const fitOptions = {
   /** passes over the training part */
@@ -78,7 +78,7 @@ export class Learner {
   static async create(plan: LearnerPlan, device: Device, copy?: HostCopy): Promise<Learner> {
     const state = new ModelState(device, layoutParameters([plan.step, plan.prediction]));
     if (copy === undefined) await state.initialize(plan.seed);
-    else await restoreCopy(state, copy);
+    for (const [arena, values] of copy?.arenas ?? []) await writeValues(state, values, arena);
     const stepper = await compile(plan.step, { state, registry: registryWith(plan.optimizer) });
     const predictor = await compile(plan.prediction, { state });
     const learner = new Learner(plan, state, stepper.executable, predictor.executable);

@@ -65,16 +65,12 @@ export const namesRecord = ({ names = {} }: Reader | Head): Record<string, strin
   mapValues(names, (list) => fingerprint(JSON.stringify(list)));
 
 /** Whose ids mean something else than those of the run. @throws FROND-C012 */
-export function checkMeaning(
-  what: string,
-  { names }: Partial<ModelRecord>,
-  part: Reader | Head,
-  folder: string,
-) {
+export function checkMeaning({ names }: Partial<ModelRecord>, part: Reader | Head, folder: string): void {
   const other = Object.entries(namesRecord(part)).find(
     ([tensor, print]) => (own(names, tensor) ?? print) !== print,
   );
   if (other === undefined) return;
+  const what = 'pack' in part ? 'reader' : 'head';
   throw new FrondError(
     'FROND-C012',
     `${what} ${part.name} has other names for the ids of ${other[0]} than the run in ${folder}, or has them in another order`,

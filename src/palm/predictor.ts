@@ -189,10 +189,10 @@ export class Predictor {
     const tasks = tasksOf(record, options, folder);
     const reader = options.reader ?? componentFrom(record.reader, options.components);
     if (!readerKind.holds(reader)) throw cannotMake('a reader', 'reader', folder);
-    checkMeaning('reader', record, reader, folder);
+    checkMeaning(record, reader, folder);
     checkSpelling(record, reader, folder);
     for (const { head } of tasks) {
-      checkMeaning('head', record, head, folder);
+      checkMeaning(record, head, folder);
       checkNames(head, reader);
     }
     checkFeeds(`the run in ${folder}`, record.prediction, reader);

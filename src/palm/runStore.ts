@@ -5,7 +5,7 @@ import type { Listener } from './events.ts';
 import { checkConstants, MODEL, modelOf, modelRecord, otherDevice } from './modelRecord.ts';
 import { checkSeal, fileOf, malformed, pathOf, readRecord, sealedFile } from './record.ts';
 import { type Progress, progressForm, type Run } from './run.ts';
-import { matchArena, valuesFile, valuesOf, writeValues } from './weights.ts';
+import { matchArena, valuesFile, writeValues } from './weights.ts';
 
 export const WEIGHTS = 'weights.safetensors';
 export const BEST = 'best.safetensors';
@@ -25,10 +25,10 @@ export async function saveRun(run: Run, folder: string, keep: number): Promise<s
     history: run.history,
     best: best === undefined ? null : { score: best.score, step: best.step },
   };
-  const values = (arena: ArenaName) => valuesOf(layout, copy, arena);
+  const { arenas } = copy;
   const files = new Map([
-    [WEIGHTS, valuesFile(layout, { '': values('parameter') })],
-    [MOMENTS, valuesFile(layout, { 'moment1/': values('moment1'), 'moment2/': values('moment2') })],
+    [WEIGHTS, valuesFile(layout, { '': arenas.get('parameter') })],
+    [MOMENTS, valuesFile(layout, { 'moment1/': arenas.get('moment1'), 'moment2/': arenas.get('moment2') })],
     [PROGRESS, await sealedFile(progress)],
     [MODEL, await sealedFile(modelRecord(learner))],
   ]);

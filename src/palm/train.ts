@@ -1,5 +1,5 @@
 import { platform } from '#platform';
-import { FrondError } from '../base/errors.ts';
+import { defined, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { mapValues, own } from '../base/own.ts';
 import { isDeviceLost } from '../runtime/device.ts';
@@ -7,7 +7,7 @@ import type { Metrics } from './contract.ts';
 import type { StepResult } from './events.ts';
 import { type EpochRecord, NO_STEPS, type Run, type Sums } from './run.ts';
 import { folderKind, listener } from './settings.ts';
-import { valuesOf, writeValues } from './weights.ts';
+import { writeValues } from './weights.ts';
 
 const partOrNull = { ...is.nullable(is.text), what: 'the name of a part, or null' };
 const scoreKind = is.typed<(metrics: Metrics) => number>({
@@ -196,8 +196,8 @@ async function finishEpoch(run: Run, part: string | null, scoreOf: TrainOptions[
   const finite = score !== undefined && Number.isFinite(score);
   const best = finite && (run.best === undefined || score > run.best.score);
   if (best) {
-    const weights = valuesOf(run.learner.state.layout, await run.copy(), 'parameter');
-    run.best = { score, step, weights };
+    const { arenas } = await run.copy();
+    run.best = { score, step, weights: defined(arenas.get('parameter'), 'weights') };
   }
   run.tell({ type: 'evaluation', part, epoch, step, metrics, best });
 }

@@ -2,6 +2,7 @@ import type { TypedArray } from '../base/dtype.ts';
 import { defined, type ErrorCode, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { chunksOf } from '../runtime/chunks.ts';
+import type { Location } from '../runtime/device.ts';
 import type { ParameterLayout } from '../runtime/parameters.ts';
 import type { ArenaName, ModelState } from '../runtime/state.ts';
 import {
@@ -15,30 +16,32 @@ import type { ReadFile } from './record.ts';
 
 // Weights and moments: from the device to host memory and to files, and back.
 
+/** Numbers of parameters by their names. */
+export type NamedValues = ReadonlyMap<string, TypedArray>;
+
 /** What a run has on its device, in host memory: the weights and what the optimizer keeps beside them, after step `step`. */
 export interface HostCopy {
   readonly step: number;
   /** by name; one that was never used is left out, and all zero */
-  readonly arenas: ReadonlyMap<ArenaName, TypedArray>;
+  readonly arenas: ReadonlyMap<ArenaName, NamedValues>;
 }
-
-/** Numbers of parameters by their names. */
-export type NamedValues = ReadonlyMap<string, Float32Array>;
 
 const COPIED: readonly ArenaName[] = ['parameter', 'moment1', 'moment2'];
 
-/** Puts parts together, in their own type: a device of precision f64 gives f64. */
-function joined(parts: readonly TypedArray[]): TypedArray {
-  const [first] = parts;
-  if (first !== undefined && parts.length === 1) return first;
-  const length = parts.reduce((total, part) => total + part.length, 0);
-  const all = first instanceof Float64Array ? new Float64Array(length) : new Float32Array(length);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+/** Reads chunk by chunk: no parameter crosses a border of the device's chunks, and no read may. */
+async function readArena({ device, layout }: ModelState, arena: Location): Promise<NamedValues> {
+  const chunk = device.chunkWords ?? arena.length;
+  const reads = chunksOf(arena.length, chunk).map(({ start, words }) =>
+    device.read({ ...arena, offset: arena.offset + start, length: words }),
+  );
+  const parts = await Promise.all(reads);
+  const values = [...layout.entries.values()].map(({ name, offset, length }) => {
+    const start = offset % chunk;
+    // a parameter without elements may stand behind the end
+    const value = parts[Math.floor(offset / chunk)]?.subarray(start, start + length);
+    return [name, value ?? new Float32Array(length)] as const;
+  });
+  return new Map(values);
 }
 
 /**
@@ -49,50 +52,23 @@ export async function beginCopy(
   state: ModelState,
   step: number,
 ): Promise<{ readonly copy: Promise<HostCopy> }> {
-  const { device } = state;
   const names = COPIED.filter((name) => state.has(name));
-  const arenas = await Promise.all(names.map((name) => state.arena(name)));
-  // asked for in one turn, so that nothing comes in between; no read crosses a border of the device's chunks
-  const parts = arenas.map((arena) =>
-    chunksOf(arena.length, device.chunkWords).map(({ start, words }) =>
-      device.read({ ...arena, offset: arena.offset + start, length: words }),
-    ),
-  );
-  const values = Promise.all(parts.map(async (reads) => joined(await Promise.all(reads))));
-  const copy = values.then((all) => ({
-    step,
-    arenas: new Map(names.map((name, i) => [name, defined(all[i], name)])),
-  }));
-  return { copy };
+  const places = await Promise.all(names.map(async (name) => [name, await state.arena(name)] as const));
+  // asked for in one turn, so that nothing comes in between
+  const reads = places.map(async ([name, arena]) => [name, await readArena(state, arena)] as const);
+  return { copy: Promise.all(reads).then((arenas) => ({ step, arenas: new Map(arenas) })) };
 }
 
-/** Writes a copy to a device that has nothing yet. */
-export async function restoreCopy(state: ModelState, { arenas }: HostCopy): Promise<void> {
-  for (const [arena, values] of arenas) {
-    for (const { name, offset, length } of state.layout.entries.values())
-      await state.write(name, values.subarray(offset, offset + length), arena);
-  }
-}
-
-/** The values of all parameters, or of what is kept beside them, by name, in order. */
-export const valuesOf = ({ entries }: ParameterLayout, { arenas }: HostCopy, arena: ArenaName): NamedValues =>
-  new Map(
-    [...entries].map(([name, { offset, length }]) => {
-      const values = arenas.get(arena)?.subarray(offset, offset + length);
-      return [name, values === undefined ? new Float32Array(length) : Float32Array.from(values)];
-    }),
-  );
-
-/** Values of a model in a safetensors file, those of each arena behind a prefix. */
+/** Values of a model in a safetensors file, those of each arena behind a prefix; an arena that is left out is all zero. */
 export function valuesFile(
   { entries }: ParameterLayout,
-  arenas: Readonly<Record<string, NamedValues>>,
+  arenas: Readonly<Record<string, NamedValues | undefined>>,
   metadata: readonly [string, string] = ['format', 'frond'],
 ): Uint8Array {
   const tensors = Object.entries(arenas).flatMap(([prefix, values]) =>
-    [...values].map(([name, floats]): [string, StoredTensor] => [
+    [...entries.values()].map(({ name, shape, length }): [string, StoredTensor] => [
       `${prefix}${name}`,
-      storeFloats(floats, defined(entries.get(name), name).shape),
+      storeFloats(values?.get(name) ?? new Float32Array(length), shape),
     ]),
   );
   return writeSafetensors({ tensors: new Map(tensors), metadata: new Map([metadata]) });
@@ -119,18 +95,11 @@ const counted = (names: readonly string[], noun: string): string =>
 const some = (names: readonly string[]): string =>
   names.length <= 4 ? names.join(', ') : `${names.slice(0, 4).join(', ')} and ${names.length - 4} more`;
 
-/** Where the values of a file belong in a model: nothing is written yet. */
-export interface Match {
-  readonly arena: ArenaName;
-  readonly report: LoadReport;
-  readonly values: NamedValues;
-}
-
 /** Names in the files of moments begin with that of their arena. */
 const PREFIX = /^(moment[12])\//;
 
 /**
- * Reads the values of an arena from a safetensors file and checks that they fit.
+ * Reads the values of an arena from a safetensors file and checks that they fit; nothing is written yet.
  * @throws FROND-W010 for missing parameters, FROND-W011 for surplus tensors, FROND-W012 for another shape, FROND-W013 when nothing
  * matches at all, FROND-W004 for elements that are not f32
  */
@@ -139,7 +108,7 @@ export function matchArena(
   { file, bytes }: ReadFile,
   arena: ArenaName = 'parameter',
   { partial = false }: LoadOptions = {},
-): Match {
+) {
   const stored = new Map<string, StoredTensor>();
   for (const [name, tensor] of readSafetensors(bytes, file).tensors) {
     const [prefix, of] = arena === 'parameter' ? [] : (PREFIX.exec(name) ?? []);

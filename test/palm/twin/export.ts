@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { interpreterDevice, writeSafetensors } from '../../../src/index.ts';
 import { Learner } from '../../../src/palm/learner.ts';
 import { rateAt } from '../../../src/palm/schedule.ts';
-import { beginCopy, valuesFile, valuesOf } from '../../../src/palm/weights.ts';
+import { beginCopy, valuesFile } from '../../../src/palm/weights.ts';
 import type { StoredTensor } from '../../../src/store/safetensors.ts';
 import { settings, twinPlan } from './model.ts';
 
@@ -29,8 +29,8 @@ export async function exportTwin(data: string, folder: string): Promise<void> {
   );
   mkdirSync(folder, { recursive: true });
   const { copy } = await beginCopy(learner.state, 0);
-  const { layout } = learner.state;
-  const weights = valuesFile(layout, { '': valuesOf(layout, await copy, 'parameter') });
+  const { arenas } = await copy;
+  const weights = valuesFile(learner.state.layout, { '': arenas.get('parameter') });
   writeFileSync(join(folder, 'weights.safetensors'), weights);
   writeFileSync(join(folder, 'batches.safetensors'), writeSafetensors({ tensors, metadata: new Map() }));
   writeFileSync(join(folder, 'config.json'), JSON.stringify({ layers, heads, weightDecay, clipNorm, rates }));
