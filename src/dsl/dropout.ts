@@ -3,7 +3,7 @@ import * as is from '../base/kinds.ts';
 import { hashName } from '../base/random.ts';
 import { errorAtCall } from '../base/source.ts';
 import type { Attributes } from '../ir/graph.ts';
-import { emit, type GraphState, handleOf, wrap } from './handle.ts';
+import { emit, type GraphState, handleOf, typed, wrap } from './handle.ts';
 import type { DType, Shape, Tensor } from './tensor.ts';
 import type { TakesFloat } from './types/dtype.ts';
 import type { Operand } from './types/result.ts';
@@ -49,6 +49,6 @@ export function dropout<D extends DType, S extends Shape, Late = never>(
 ): Tensor<D, S> {
   const handle = handleOf('dropout', 'operand 1', x);
   const drop = dropoutOf('dropout', handle.state, rate);
-  if (drop === undefined) return handle as unknown as Tensor<D, S>;
+  if (drop === undefined) return typed(handle);
   return emit('dropout', [x, drop.key], drop.attributes);
 }

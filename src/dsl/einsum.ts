@@ -2,8 +2,8 @@ import { checkArguments } from '../base/arguments.ts';
 import { isFloating } from '../base/dtype.ts';
 import * as is from '../base/kinds.ts';
 import { errorAtCall } from '../base/source.ts';
-import { emit, handleOf } from './handle.ts';
-import { type Bound, bindPattern, refuse, sidesOf, wordsOf } from './pattern.ts';
+import { emit, handleOf, typed } from './handle.ts';
+import { type Bound, bindPattern } from './pattern.ts';
 import { inOrder, type Labelled, reshapeTo } from './rearrange.ts';
 import type { Dim, Tensor } from './tensor.ts';
 import type { Einsum } from './types/pattern.ts';
@@ -20,25 +20,20 @@ export function einsum<const P extends string, Ts extends readonly Tensor[], Lat
 ): Tensor<'f32', ShapeOf<Einsum<P, Ts, Late>>> {
   checkArguments('einsum', { pattern: is.text }, [pattern]);
   const handles = operands.map((operand, i) => handleOf('einsum', `operand ${i + 1}`, operand));
-  const [left, right] = sidesOf('einsum', String(pattern));
-  const sides = left.split(',').map(wordsOf);
-  if (sides.length > handles.length) refuse('einsum: more operands in the pattern than tensors');
-  if (sides.length < handles.length) refuse('einsum: fewer operands in the pattern than tensors');
   const integers = handles.find(({ dtype }) => !isFloating(dtype));
-  if (integers !== undefined) {
+  if (integers !== undefined)
     throw errorAtCall('FROND-S010', `einsum: cannot take ${integers.dtype} operands`);
-  }
   const shapes = handles.map(({ shape }) => shape);
-  const bound = bindPattern('einsum', sides, wordsOf(right), shapes);
+  const bound = bindPattern('einsum', String(pattern), shapes);
   const result = bound.result.flat();
   const labelled = handles.map((handle, i) =>
-    squeezed({ tensor: handle as unknown as Tensor, labels: (bound.operands[i] ?? []).flat() }, bound),
+    squeezed({ tensor: typed(handle), labels: (bound.operands[i] ?? []).flat() }, bound),
   );
   const combined = labelled.reduce((x, y, i) => {
     const later = new Set([...result, ...labelled.slice(i + 1).flatMap(({ labels }) => labels)]);
     return contract(sumOut(x, [...y.labels, ...later]), sumOut(y, [...x.labels, ...later]), later, bound);
   });
-  return inOrder(sumOut(combined, result), result) as Tensor<'f32', never>;
+  return typed(inOrder(sumOut(combined, result), result));
 }
 
 /** Leaves axes of size 1 under '...' out where another operand has more there. */

@@ -6,7 +6,7 @@ import { callerPlace, errorAtCall } from '../base/source.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph, Ref } from '../ir/graph.ts';
 import { ops } from '../ops/index.ts';
-import { checkDims, type GraphState, handleOf, isTensor, shapeKind, wrap } from './handle.ts';
+import { checkDims, type GraphState, handleOf, isTensor, shapeKind, typed, wrap } from './handle.ts';
 import {
   declareParameter,
   type Initializer,
@@ -122,21 +122,19 @@ export function graph<const I extends Declarations = Declarations, O extends Out
     const declared = Object.entries(options.inputs ?? {}).map(
       ([key, { dtype, shape }]) => [key, g.input(key, dtype, shape)] as const,
     );
-    return build(g, Object.fromEntries(declared) as unknown as InputTensors<I>);
+    return build(g, typed(Object.fromEntries(declared)));
   });
   requireResults(name, outputs);
-  for (const [key, tensor] of Object.entries(outputs)) {
-    const handle = handleOf('graph', `output ${key}`, tensor);
-    builder.output(key, handle.ref);
-  }
+  for (const [key, tensor] of Object.entries(outputs))
+    builder.output(key, handleOf('graph', `output ${key}`, tensor).ref);
   const ir = builder.finish();
-  const described = (refs: readonly (readonly [string, Ref])[]) =>
-    Object.fromEntries(refs.map(([key, ref]) => [key, builder.typeOf(ref)]));
+  const described = <R>(refs: readonly (readonly [string, Ref])[]): R =>
+    typed(Object.fromEntries(refs.map(([key, ref]) => [key, builder.typeOf(ref)])));
   return {
     ir,
     name,
-    inputs: described(ir.inputs.map((id) => [id, id])) as unknown as I,
-    outputs: described(Object.entries(ir.outputs)) as unknown as TypedGraph<I, O>['outputs'],
+    inputs: described(ir.inputs.map((id) => [id, id])),
+    outputs: described(Object.entries(ir.outputs)),
     training: state.training,
   };
 }
@@ -172,7 +170,7 @@ function contextOf(state: GraphState): GraphContext {
     },
     parameter: (name, dtype, shape, initializer, options = {}) => {
       checkArguments('g.parameter', PARAMETER, [name, dtype, shape, initializer, options]);
-      return wrap(state, declareParameter(state, name, { dtype, shape, initializer, ...options }));
+      return declareParameter(state, name, shape, initializer, { ...options, dtype });
     },
     constant: <R>(value: unknown, dtype: DType = 'f32', shape: readonly number[] = []): R => {
       checkArguments('g.constant', CONSTANT, [value, dtype, shape]);

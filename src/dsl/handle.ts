@@ -103,34 +103,29 @@ export function refuseSwapped(op: string, [first, x]: Argument, [second, y]: Arg
 }
 
 /** Tensors are typed by the signatures of the operations; here the compiler is told that the graph agrees. */
-export const wrap = <R>(state: GraphState, ref: Ref): R => new Handle(state, ref) as unknown as R;
+export const typed = <R>(tensors: unknown): R => tensors as R;
+export const wrap = <R>(state: GraphState, ref: Ref): R => typed(new Handle(state, ref));
 
 export const CALL_INSIDE = 'call it inside the function that is given to graph()';
 
-/** The graph that all operands belong to. @throws FROND-S021 when they come from two graphs, FROND-S022 when it is finished */
-function stateOf(op: string, operands: readonly Handle[]): GraphState {
-  const [first] = operands;
-  if (first === undefined) throw errorAtCall('FROND-S020', `${op}: no operands`);
-  if (operands.some(({ state }) => state !== first.state)) {
+/**
+ * Adds a node and gives its first output. A plain number among the operands becomes a constant of the element type of the
+ * tensor before it. The caller's signature states the type R of the result.
+ * @throws FROND-S021 when operands come from two graphs, FROND-S022 when their graph is finished
+ */
+export function emit<R>(op: string, operands: readonly unknown[], attributes: Attributes = {}): R {
+  const tensors = operands.filter((operand) => operand instanceof Handle);
+  const { state } = tensors[0] ?? handleOf(op, 'operand 1', operands[0]);
+  if (tensors.some((tensor) => tensor.state !== state)) {
     throw errorAtCall(
       'FROND-S021',
       `${op}: operands come from two graphs`,
       'a tensor belongs to the graph in whose function it was made',
     );
   }
-  if (first.state.finished) {
+  if (state.finished) {
     throw errorAtCall('FROND-S022', `${op}: the graph of its operands is finished`, CALL_INSIDE);
   }
-  return first.state;
-}
-
-/**
- * Adds a node and gives its first output. A plain number among the operands becomes a constant of the element type of the
- * tensor before it. The caller's signature states the type R of the result.
- */
-export function emit<R>(op: string, operands: readonly unknown[], attributes: Attributes = {}): R {
-  const tensors = operands.filter((operand) => operand instanceof Handle);
-  const state = stateOf(op, tensors.length > 0 ? tensors : [handleOf(op, 'operand 1', operands[0])]);
   state.builder.source = callerPlace();
   const refs = operands.map((operand, i) => {
     if (typeof operand !== 'number') return handleOf(op, `operand ${i + 1}`, operand).ref;

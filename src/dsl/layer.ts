@@ -1,10 +1,9 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
 import * as is from '../base/kinds.ts';
 import { errorAtCall } from '../base/source.ts';
-import { emit, type Handle, handleOf, refuseSwapped, wrap } from './handle.ts';
+import { emit, handleOf, refuseSwapped } from './handle.ts';
 import {
   declareParameter,
-  type Initializer,
   initializerKind,
   nameless,
   ones,
@@ -44,24 +43,20 @@ export function linear<D extends DType, S extends Shape, const Out extends Dim, 
 ): Tensor<'f32', ShapeOf<ReplaceLast<'linear', S, Out, Late>>> {
   checkOptions('linear', options, linearOptions);
   const { name = 'linear', initializer = xavier(), bias = true } = options;
-  const handle = handleOf('linear', 'operand 1', x);
-  const width = lastSize('linear', handle);
-  return within(handle.state, name, () => {
-    const weight = declare(handle, 'weight', [width, out], initializer);
-    return emit('linear', bias ? [x, weight, declare(handle, 'bias', [out], zeros())] : [x, weight]);
+  const { state, shape } = handleOf('linear', 'operand 1', x);
+  const width = lastSize('linear', shape);
+  return within(state, name, () => {
+    const weight = declareParameter(state, 'weight', [width, out], initializer);
+    const added = bias ? [declareParameter(state, 'bias', [out], zeros())] : [];
+    return emit('linear', [x, weight, ...added]);
   });
 }
 
-const declare = (like: Handle, name: string, shape: Shape, initializer: Initializer): Tensor =>
-  wrap(like.state, declareParameter(like.state, name, { dtype: 'f32', shape, initializer }));
-
 /** The size of the last dim, which a parameter takes on: a literal number when the graph is built. */
-function lastSize(op: string, { shape }: Handle): number {
+function lastSize(op: string, shape: Shape): number {
   const size = shape.at(-1);
   if (typeof size === 'number') return size;
-  if (size === undefined) {
-    throw errorAtCall('FROND-S013', `${op}: the input is a scalar`);
-  }
+  if (size === undefined) throw errorAtCall('FROND-S013', `${op}: the input is a scalar`);
   throw nameless(`${op}: the last dimension is ${size}, not a number`);
 }
 
@@ -97,9 +92,9 @@ export function embedding<
 ): Tensor<'f32', [...S, W]> {
   checkArguments('embedding', EMBEDDING, [ids, vocabulary, width, options]);
   const { name = 'embedding', initializer = truncatedNormal(0.02) } = options;
-  const handle = handleOf('embedding', 'operand 1', ids);
-  return within(handle.state, name, () =>
-    emit('gather', [declare(handle, 'weight', [vocabulary, width], initializer), ids]),
+  const { state } = handleOf('embedding', 'operand 1', ids);
+  return within(state, name, () =>
+    emit('gather', [declareParameter(state, 'weight', [vocabulary, width], initializer), ids]),
   );
 }
 
@@ -118,11 +113,11 @@ export function layerNorm<D extends DType, S extends Shape, Late = never>(
 ): Tensor<'f32', S> {
   checkOptions('layerNorm', options, layerNormOptions);
   const { name = 'layerNorm', epsilon = 1e-5 } = options;
-  const handle = handleOf('layerNorm', 'operand 1', x);
-  const width = lastSize('layerNorm', handle);
-  return within(handle.state, name, () => {
-    const gamma = declare(handle, 'gamma', [width], ones());
-    const beta = declare(handle, 'beta', [width], zeros());
+  const { state, shape } = handleOf('layerNorm', 'operand 1', x);
+  const width = lastSize('layerNorm', shape);
+  return within(state, name, () => {
+    const gamma = declareParameter(state, 'gamma', [width], ones());
+    const beta = declareParameter(state, 'beta', [width], zeros());
     return emit('layerNorm', [x, gamma, beta], { epsilon });
   });
 }

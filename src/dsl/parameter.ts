@@ -3,10 +3,9 @@ import type { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { callerPlace, errorAtCall } from '../base/source.ts';
-import type { Ref } from '../ir/graph.ts';
 import { INITIALIZERS, type Initializer, isInitializer } from '../ir/initializer.ts';
 import { joinScope } from '../ir/names.ts';
-import { checkDims, type GraphState } from './handle.ts';
+import { checkDims, type GraphState, wrap } from './handle.ts';
 import type { DType, Shape } from './tensor.ts';
 
 export type { Initializer };
@@ -40,21 +39,18 @@ export const parameterOptions = {
 };
 export type ParameterOptions = is.OptionsOf<typeof parameterOptions>;
 
-interface ParameterDeclaration extends ParameterOptions {
-  readonly dtype: DType;
-  readonly shape: Shape;
-  readonly initializer: Initializer;
-}
-
 /**
  * Adds a parameter under the scope of the moment.
  * @throws FROND-S010 for another dtype than f32, FROND-S019 for an invalid initializer, FROND-S023 for a wrong dimension, FROND-S026 for a named one
  */
-export function declareParameter(
-  { builder }: GraphState,
+export function declareParameter<R>(
+  state: GraphState,
   name: string,
-  { dtype, shape, initializer, trainable }: ParameterDeclaration,
-): Ref {
+  shape: Shape,
+  initializer: Initializer,
+  { dtype = 'f32', trainable }: ParameterOptions & { readonly dtype?: DType } = {},
+): R {
+  const { builder } = state;
   builder.source = callerPlace();
   checkDims(`parameter ${name}`, shape);
   const named = shape.find((dim) => typeof dim === 'string');
@@ -69,7 +65,7 @@ export function declareParameter(
   }
   checkInitializer(joinScope(builder.scope, name), initializer);
   const type = { dtype, shape: [...shape] };
-  return builder.parameter(name, type, { initializer: { ...initializer }, trainable });
+  return wrap(state, builder.parameter(name, type, { initializer: { ...initializer }, trainable }));
 }
 
 /** A size that a parameter takes on is a literal number when the graph is built. */

@@ -14,24 +14,16 @@ export interface Bound {
   sizeOf(items: readonly Item[]): Dim;
 }
 
-export const refuse = (summary: string, hint?: string): never => {
+function refuse(summary: string, hint?: string): never {
   throw errorAtCall('FROND-S025', summary, hint);
-};
+}
 
 // ---- reading the text
 
-/** The texts of both sides. */
-export function sidesOf(op: Op, pattern: string): readonly [string, string] {
-  const [left, right, ...more] = pattern.split('->');
-  return left === undefined || right === undefined || more.length > 0
-    ? refuse(`${op}: the pattern has no ->`)
-    : [left, right];
-}
-
-export const wordsOf = (text: string): string[] => text.match(/\S+/g) ?? [];
+const wordsOf = (text: string): string[] => text.match(/\S+/g) ?? [];
 
 /** Words, and composites in brackets. */
-export const itemsOf = (text: string): Item[] =>
+const itemsOf = (text: string): Item[] =>
   [...text.matchAll(/\(([^()]*)\)|(\S+)/g)].map(([, composite, word]) => word ?? wordsOf(composite ?? ''));
 
 /** Labels of the axes under '...': the last one is always called ...1. */
@@ -77,11 +69,17 @@ function requireKnown(op: Op, items: readonly Item[], known: readonly Item[], si
  */
 export function bindPattern(
   op: Op,
-  left: readonly (readonly Item[])[],
-  right: readonly Item[],
+  pattern: string,
   shapes: readonly Shape[],
   sizes: Readonly<Record<string, Dim>> = {},
 ): Bound {
+  const [leftText = '', rightText, ...more] = pattern.split('->');
+  if (rightText === undefined || more.length > 0) refuse(`${op}: the pattern has no ->`);
+  const read: (text: string) => Item[] = op === 'einsum' ? wordsOf : itemsOf;
+  const left = (op === 'einsum' ? leftText.split(',') : [leftText]).map(read);
+  const right = read(rightText);
+  if (left.length > shapes.length) refuse('einsum: more operands in the pattern than tensors');
+  if (left.length < shapes.length) refuse('einsum: fewer operands in the pattern than tensors');
   const before = left.flat();
   const stray = Object.keys(sizes).find((label) => !before.flat().includes(label));
   if (stray !== undefined) refuse(`${op}: size given for unknown label ${stray}`);

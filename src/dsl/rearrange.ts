@@ -1,8 +1,8 @@
 import { checkArguments } from '../base/arguments.ts';
 import { sameShape } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
-import { checkDims, emit, handleOf } from './handle.ts';
-import { bindPattern, itemsOf, labelsOf, sidesOf } from './pattern.ts';
+import { checkDims, emit, handleOf, typed } from './handle.ts';
+import { bindPattern, type Item, labelsOf } from './pattern.ts';
 import type { Dim, DType, Shape, Tensor } from './tensor.ts';
 import type { Labels, Rearrange } from './types/pattern.ts';
 import type { Operand, ShapeOf } from './types/result.ts';
@@ -30,26 +30,12 @@ export function rearrange<
   const kinds = { x: is.unchecked, pattern: is.text, sizes: is.optional(is.object) };
   checkArguments('rearrange', kinds, [x, pattern, sizes]);
   checkDims('rearrange', Object.values<Dim>(sizes ?? {}));
-  const [left, right] = sidesOf('rearrange', String(pattern));
   const { shape } = handleOf('rearrange', 'operand 1', x);
-  const given = { ...sizes };
-  const { operands, result, sizeOf } = bindPattern(
-    'rearrange',
-    [itemsOf(left)],
-    itemsOf(right),
-    [shape],
-    given,
-  );
+  const { operands, result, sizeOf } = bindPattern('rearrange', String(pattern), [shape], { ...sizes });
   const labels = labelsOf('rearrange', operands.flat());
-  const divided = reshapeTo(
-    x,
-    labels.map((label) => sizeOf([label])),
-  );
-  const ordered = inOrder({ tensor: divided, labels }, labelsOf('rearrange', result));
-  return reshapeTo(
-    ordered,
-    result.map((item) => sizeOf([item])),
-  ) as Tensor<D, never>;
+  const dims = (items: readonly Item[]): Dim[] => items.map((item) => sizeOf([item]));
+  const divided = { tensor: reshapeTo(x, dims(labels)), labels };
+  return typed(reshapeTo(inOrder(divided, labelsOf('rearrange', result)), dims(result)));
 }
 
 /** A tensor whose axes are called by labels. */

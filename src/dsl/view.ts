@@ -2,7 +2,7 @@ import { checkArguments, show } from '../base/arguments.ts';
 import { printShape } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
 import { errorAtCall } from '../base/source.ts';
-import { axisKind, checkDims, emit, handleOf, isTensor, shapeKind } from './handle.ts';
+import { axisKind, checkDims, emit, handleOf, isTensor, shapeKind, typed } from './handle.ts';
 import type { Dim, DType, Shape, Tensor } from './tensor.ts';
 import type { ReplaceAt } from './types/axis.ts';
 import type { BroadcastTo } from './types/broadcast.ts';
@@ -116,9 +116,7 @@ export function split<
   if (dim === undefined)
     throw errorAtCall('FROND-S012', `split: axis ${axis} is out of range for shape ${printShape(shape)}`);
   if (dim !== total) throw errorAtCall('FROND-S014', `split: sizes add up to ${total}, dimension is ${dim}`);
-  return ranges.map((range) => emit('slice', [x], { axis, ...range })) as {
-    -readonly [K in keyof N]: Tensor<D, never>;
-  };
+  return typed(ranges.map((range) => emit('slice', [x], { axis, ...range })));
 }
 
 /**
@@ -134,7 +132,7 @@ export function assertShape<D extends DType, const T extends Shape>(
   const handle = handleOf('assertShape', 'operand 1', x);
   const [found, wanted] = [printShape(handle.shape), printShape(shape)];
   if (found !== wanted) throw errorAtCall('FROND-S014', `assertShape: the shape is ${found}, not ${wanted}`);
-  return handle as unknown as Tensor<D, [...T]>;
+  return typed(handle);
 }
 
 const isDims = (value: unknown): value is readonly Dim[] =>

@@ -16,7 +16,7 @@ import {
 /** Judged by the dropout itself. */
 const rateKind = is.optional(is.typed<number>(is.unchecked));
 
-const attending = {
+const attentionOptions = {
   /** the width is shared out over this many heads */
   heads: is.count,
   /** [batch, time]: true where a position may be attended to */
@@ -24,7 +24,7 @@ const attending = {
   causal: is.optional(is.flag),
 };
 const selfAttentionOptions = {
-  ...attending,
+  ...attentionOptions,
   /** of the attention's probabilities */
   dropout: rateKind,
   /** scope of its parameters, 'attention' by default */
@@ -38,16 +38,12 @@ export function selfAttention<B extends Dim, T extends Dim, W extends Dim>(
   options: SelfAttentionOptions,
 ): Tensor<'f32', [B, T, W]> {
   checkArguments('selfAttention', { x: tensorKind, options: selfAttentionOptions }, [x, options]);
-  const { heads, mask, causal = false, dropout: rate = 0, name = 'attention' } = options;
+  const { name = 'attention', ...settings } = options;
   const width = x.shape[2];
-  return scope(name, () => {
-    const [q, k, v] = [
-      linear(x, width, { name: 'query' }),
-      linear(x, width, { name: 'key' }),
-      linear(x, width, { name: 'value' }),
-    ];
-    return linear(attention(q, k, v, { heads, mask, causal, dropout: rate }), width, { name: 'output' });
-  });
+  const map = (part: string) => linear(x, width, { name: part });
+  return scope(name, () =>
+    linear(attention(map('query'), map('key'), map('value'), settings), width, { name: 'output' }),
+  );
 }
 
 const feedForwardOptions = {
@@ -74,7 +70,7 @@ export function feedForward<B extends Dim, T extends Dim, W extends Dim>(
 }
 
 const encoderBlockOptions = {
-  ...attending,
+  ...attentionOptions,
   /** before each residual sum */
   dropout: rateKind,
   /** inner width of the feed-forward part */
@@ -90,13 +86,9 @@ export function encoderBlock<B extends Dim, T extends Dim, W extends Dim>(
   options: EncoderBlockOptions,
 ): Tensor<'f32', [B, T, W]> {
   checkArguments('encoderBlock', { x: tensorKind, options: encoderBlockOptions }, [x, options]);
-  const { heads, inner, mask, causal = false, dropout: rate = 0, attentionDropout = rate } = options;
-  const attended = selfAttention(layerNorm(x, { name: 'attentionNorm' }), {
-    heads,
-    mask,
-    causal,
-    dropout: attentionDropout,
-  });
+  const { inner, dropout: rate = 0, attentionDropout = rate, ...settings } = options;
+  const attending = { ...settings, dropout: attentionDropout };
+  const attended = selfAttention(layerNorm(x, { name: 'attentionNorm' }), attending);
   const y = add(x, dropout(attended, rate));
   const mapped = feedForward(layerNorm(y, { name: 'feedForwardNorm' }), { inner });
   return add(y, dropout(mapped, rate));

@@ -25,16 +25,8 @@ export interface Tag {
   readonly type: string;
 }
 
-const PARTS: Readonly<Record<string, Part>> = {
-  O: 'O',
-  B: 'B',
-  I: 'I',
-  E: 'E',
-  S: 'S',
-  M: 'I',
-  L: 'E',
-  U: 'S',
-};
+/** All but the letters of words inside of a chunk. */
+const PARTS: Readonly<Record<string, Part>> = { O: 'O', B: 'B', E: 'E', L: 'E', S: 'S', U: 'S' };
 
 /** Part and type of any text: a letter that no scheme has stands for a word inside of a chunk. */
 export function splitTag(text: string): Tag {

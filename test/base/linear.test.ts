@@ -7,7 +7,7 @@ import { describe as describeError, placeIn } from '../../src/cli/failure.ts';
 import { sizesOf } from '../../src/cli/run.ts';
 import { shellWord, shown, shownJson } from '../../src/cli/shown.ts';
 import { checkDims } from '../../src/dsl/handle.ts';
-import { bindPattern, itemsOf } from '../../src/dsl/pattern.ts';
+import { bindPattern } from '../../src/dsl/pattern.ts';
 import { f32, type Graph, graph, printGraph, toDot, toMermaid, toSvg } from '../../src/index.ts';
 import { parseGraph } from '../../src/ir/parse.ts';
 import { readTag } from '../../src/nn/tags.ts';
@@ -26,7 +26,7 @@ function madeIn(file: string): Graph {
 
 /** Everything that takes text of a user apart; readers of data have a test of their own, `test/palm/words.test.ts`. */
 const takers: Readonly<Record<string, (text: string) => unknown>> = {
-  'a pattern of rearrange': (text) => bindPattern('rearrange', [itemsOf(text)], itemsOf(text), [[1, 2]]),
+  'a pattern of rearrange': (text) => bindPattern('rearrange', `${text}->${text}`, [[1, 2]]),
   'a dimension': (text) => checkDims('x', [text]),
   'names in a dimension': namesOf,
   'a printed graph': parseGraph,
