@@ -5,7 +5,7 @@ import type { TensorType } from '../src/ir/graph.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
 import type { Span, Value } from '../src/kernel/ir.ts';
-import { launchOver, strided, strideKind, strideScalars } from './dims.ts';
+import { contiguousStrides, launchOver, strided, strideKind, strideScalars } from './dims.ts';
 import type { Slots } from './kernel.ts';
 import { extentsOf, loadedType, paddedExtent, storage, temporary } from './plan.ts';
 import type { Matrix } from './rows.ts';
@@ -16,17 +16,6 @@ interface Region<S extends Slot | undefined> {
   readonly slot: S;
   readonly strides: readonly Dim[];
   readonly offset?: Dim;
-}
-
-/** Row-major strides of a contiguous tensor, in elements. */
-export function contiguousStrides(shape: Shape): readonly Dim[] {
-  const strides: Dim[] = [];
-  let stride: Dim = 1;
-  for (const size of shape.toReversed()) {
-    strides.unshift(stride);
-    stride = times(size, stride);
-  }
-  return strides;
 }
 
 /** All of a contiguous tensor. */

@@ -80,6 +80,25 @@ function unravel(k: KernelBuilder, sizes: readonly Value[]): Value[] {
 
 // ---- strides
 
+/**
+ * Row-major strides, in elements, of a contiguous tensor of those sizes that it has, 0 for the others. `innermost`: what the last of
+ * them strides over.
+ */
+export function contiguousStrides(
+  sizes: Shape,
+  has: (dim: number) => boolean = () => true,
+  innermost: Dim = 1,
+): readonly Dim[] {
+  const strides: Dim[] = [];
+  let stride = innermost;
+  sizes.toReversed().forEach((size, i) => {
+    const own = has(sizes.length - 1 - i);
+    strides.unshift(own ? stride : 0);
+    if (own) stride = times(size, stride);
+  });
+  return strides;
+}
+
 /** A stride as an address term needs it: 0 drops the term, 1 stays in the text, anything else is a parameter. */
 export type StrideKind = 'none' | 'unit' | 'parameter';
 export const strideKind = (stride: Dim): StrideKind =>

@@ -2,7 +2,7 @@ import { planCrossEntropy, planCrossEntropyGradient } from '../../kernels/crossE
 import { product, times } from '../base/dim.ts';
 import type { TensorType } from '../ir/graph.ts';
 import { defineOp } from './define.ts';
-import { expectFloat, expectShape, expectType, expectTypes, f32, lastDim, rowsOf } from './rules.ts';
+import { expectFloat, expectTypes, f32, lastDim, rowsOf } from './rules.ts';
 
 /** Labels are classes, or −1. */
 const indices = ({ logits }: { readonly logits: TensorType }) => ({
@@ -24,10 +24,9 @@ export const crossEntropy = defineOp({
   attributes: {},
   shape({ logits, labels }) {
     expectFloat('crossEntropy', logits);
-    expectType('crossEntropy', 'labels', labels, 'i32');
     lastDim('crossEntropy', 'the input', logits.shape);
     const shape = logits.shape.slice(0, -1);
-    expectShape('crossEntropy', 'labels', labels.shape, shape);
+    expectTypes('crossEntropy', { labels: [labels, 'i32', shape] });
     return [f32(shape), f32([2, ...shape])];
   },
   vjp: (b, { logits, labels, levels, dloss }) => [

@@ -118,12 +118,7 @@ export const unary = {
 } satisfies Readonly<Record<string, Unary>>;
 
 export const binary = {
-  add: {
-    doc: 'x + y',
-    emit: 'add',
-    neutral: { value: -0, commutes: true },
-    vjp: (_b, { dz }) => [dz, dz],
-  },
+  add: { doc: 'x + y', emit: 'add', neutral: { value: -0, commutes: true }, vjp: (_b, { dz }) => [dz, dz] },
   sub: {
     doc: 'x − y',
     emit: 'sub',

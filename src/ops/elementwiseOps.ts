@@ -38,13 +38,11 @@ function defineElementwise<
   const { name, operands = [] } = plain;
   const record: OpRecord = {
     ...plain,
-    emit: (k, args, attributes, context) =>
-      emit(
-        k,
-        byName(name, operands, args) as ByName<O[number], Value>,
-        attributes as is.OptionsOf<K>,
-        context,
-      ),
+    // here names and attributes become those that the compiler knows
+    emit(k, args, attributes, context) {
+      const values = byName(name, operands, args) as ByName<O[number], Value>;
+      return emit(k, values, attributes as is.OptionsOf<K>, context);
+    },
     ...(whole && { whole: whole.map((operand) => operands.findIndex((each) => each.name === operand)) }),
     ...(scalars && { scalars: (attributes) => scalars(attributes as is.OptionsOf<K>) }),
     lower(context) {

@@ -8,7 +8,7 @@ import type { Slot } from '../ir/record.ts';
 import { elementwise } from './elementwiseOps.ts';
 import { compileExpression, readFused, typesOfExpression } from './expression.ts';
 import type { epilogue as epilogueKinds } from './rules.ts';
-import { expectShape, expectType } from './rules.ts';
+import { expectTypes } from './rules.ts';
 
 /*
  * What ops with an attribute `epilogue` share: instructions over 0 = the op's own first result, 1 … = its operands `extras`.
@@ -27,10 +27,8 @@ export function epilogueTypes(
   if (epilogue === undefined) return [first];
   const fused = readFused({ ...attributes, expression: epilogue }, types.length);
   const results = typesOfExpression(elementwise, fused, types);
-  for (const result of results) {
-    expectShape(op, 'the result of the epilogue', result.shape, first.shape);
-    expectType(op, 'the result of the epilogue', result, 'f32');
-  }
+  for (const result of results)
+    expectTypes(op, { 'the result of the epilogue': [result, 'f32', first.shape] });
   return results;
 }
 

@@ -4,7 +4,7 @@ import { planGatherGradient } from '../../kernels/gatherGradient.ts';
 import { printShape, product } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
 import { defineOp } from './define.ts';
-import { dims, expectFloat, expectType, expectTypes, f32, fail } from './rules.ts';
+import { dims, expectFloat, expectTypes, f32, fail } from './rules.ts';
 
 /** Rows of a table [vocabulary, ...row]; the result is [...ids, ...row]. */
 export const gather = defineOp({
@@ -14,7 +14,7 @@ export const gather = defineOp({
   attributes: {},
   shape({ table, ids }) {
     expectFloat('gather', table);
-    expectType('gather', 'the ids', ids, 'i32');
+    expectTypes('gather', { 'the ids': [ids, 'i32'] });
     if (table.shape.length === 0) {
       fail('FROND-S013', `gather: the table needs 1 or more dimensions, has ${printShape(table.shape)}`);
     }
@@ -40,7 +40,7 @@ export const gatherGradient = defineOp({
     if (shape.length === 0) fail('FROND-S013', 'gatherGradient: the table needs 1 or more dimensions');
     expectTypes('gatherGradient', {
       dy: [dout, 'f32', [...ids.shape, ...shape.slice(1)]],
-      'the ids': [ids, 'i32', ids.shape],
+      'the ids': [ids, 'i32'],
     });
     return [f32(shape)];
   },
@@ -67,8 +67,10 @@ export const clampIndex = defineOp({
   operands: ['ids', 'lengths?'],
   attributes: { low: is.integer, below: dims, report: is.text },
   shape({ ids, lengths }) {
-    expectType('clampIndex', 'the ids', ids, 'i32');
-    if (lengths) expectTypes('clampIndex', { 'the lengths': [lengths, 'i32', ids.shape.slice(0, 1)] });
+    expectTypes('clampIndex', {
+      'the ids': [ids, 'i32'],
+      ...(lengths && { 'the lengths': [lengths, 'i32', ids.shape.slice(0, 1)] }),
+    });
     return [ids];
   },
   lower: ({ ids: { shape } }, { slots, attributes: { low, below, report } }) =>

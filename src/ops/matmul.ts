@@ -82,12 +82,10 @@ export const matmul = defineOp({
     const layout = layOut([x, y, ...extras], attributes);
     return planMatmul({
       ...slots,
+      ...attributes,
+      ...layout,
       rows: layout.allRows,
-      columns: layout.columns,
-      inner: layout.inner,
       batch: batchOf(layout),
-      transposeX: attributes.transposeX,
-      transposeY: attributes.transposeY,
       epilogue: epilogueOf(attributes, [out, ...extras], slots, (type, i) => stridesIn(layout, type, i)),
       schedules,
     });

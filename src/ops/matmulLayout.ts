@@ -1,4 +1,4 @@
-import { type JoinedDims, joinDims } from '../../kernels/dims.ts';
+import { contiguousStrides, joinDims } from '../../kernels/dims.ts';
 import type { MatmulBatch } from '../../kernels/matmul.ts';
 import { type Dim, printShape, type Shape, times } from '../base/dim.ts';
 import type { TensorType } from '../ir/graph.ts';
@@ -77,31 +77,20 @@ export function layOut(
   };
 }
 
-/** Strides of a tensor over the grid, in front of a matrix of so many elements: 0 where it lacks a dim. */
-function gridStrides(
-  grid: readonly JoinedDims[],
-  has: (dims: JoinedDims) => boolean,
-  matrix: Dim,
-): readonly Dim[] {
-  const strides: Dim[] = [];
-  let stride = matrix;
-  for (const dims of grid.toReversed()) {
-    strides.unshift(has(dims) ? stride : 0);
-    if (has(dims)) stride = times(dims.size, stride);
-  }
-  return strides;
-}
-
-const operand =
-  (index: number) =>
-  ({ has }: JoinedDims): boolean =>
-    has[index] === true;
+/** Strides over the grid of a tensor of matrices of so many elements: operand `index`, or the result, which has all of its dims. */
+const gridStrides = ({ grid }: Pick<MatmulLayout, 'grid'>, matrix: Dim, index?: number): readonly Dim[] =>
+  contiguousStrides(
+    grid.map(({ size }) => size),
+    (dim) => index === undefined || grid[dim]?.has[index] === true,
+    matrix,
+  );
 
 /** The outer dims with the strides that x, y and the result have over them. */
-export function batchOf({ grid, allRows, inner, columns }: MatmulLayout): MatmulBatch[] {
-  const x = gridStrides(grid, operand(0), times(allRows, inner));
-  const y = gridStrides(grid, operand(1), times(inner, columns));
-  const out = gridStrides(grid, () => true, times(allRows, columns));
+export function batchOf(layout: MatmulLayout): MatmulBatch[] {
+  const { grid, allRows, inner, columns } = layout;
+  const x = gridStrides(layout, times(allRows, inner), 0);
+  const y = gridStrides(layout, times(inner, columns), 1);
+  const out = gridStrides(layout, times(allRows, columns));
   // the stride of an empty result is 0, which would broadcast it
   return grid.map(({ size }, i) => ({ size, x: x[i] ?? 0, y: y[i] ?? 0, out: out[i] || 1 }));
 }
@@ -111,9 +100,6 @@ export function stridesIn(layout: MatmulLayout, { shape }: TensorType, extra: nu
   const index = 2 + extra;
   const [hasRows, hasColumns] = [layout.hasRows[index] === true, hasDim(shape, 0)];
   const width = hasColumns ? layout.columns : 1;
-  return [
-    ...gridStrides(layout.grid, operand(index), times(hasRows ? layout.allRows : 1, width)),
-    hasRows ? width : 0,
-    hasColumns ? 1 : 0,
-  ];
+  const matrix = times(hasRows ? layout.allRows : 1, width);
+  return [...gridStrides(layout, matrix, index), hasRows ? width : 0, hasColumns ? 1 : 0];
 }

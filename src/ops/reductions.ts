@@ -1,6 +1,6 @@
 import { planAlong } from '../../kernels/copy.ts';
 import { planArgmax, planReduce, planSize } from '../../kernels/reduce.ts';
-import { type Dim, product, requireSome } from '../base/dim.ts';
+import { product, requireSome } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
 import type { Ref, TensorType } from '../ir/graph.ts';
 import type { Build } from '../ir/record.ts';
@@ -26,8 +26,6 @@ function broadcastBack(b: Build, op: string, result: Ref, x: Ref, { axes }: Redu
   return b.broadcast(b.reshape(result, reducedShape(shape, axesOf(op, axes, shape), true)), shape);
 }
 
-const elementsOf = ({ shape }: TensorType): Dim => product(shape);
-
 export const sum = defineOp({
   name: 'sum',
   doc: 'Σ over attribute axes',
@@ -41,7 +39,7 @@ export const sum = defineOp({
   vjp: (b, { x, dout }, attributes) => [broadcastBack(b, 'sum', dout, x, attributes)],
   lower: ({ x }, { slots, attributes: { axes } }) =>
     planReduce('sum', { slot: slots.x, ...x }, axesOf('sum', axes, x.shape), slots.out),
-  flops: ({ x }) => elementsOf(x),
+  flops: ({ x }) => product(x.shape),
 });
 
 /** The sizes over which a maximum is taken: of none there is one only where −∞ will do. */
@@ -77,7 +75,7 @@ export const max = defineOp({
   },
   lower: ({ x }, { slots, attributes: { axes } }) =>
     planReduce('max', { slot: slots.x, ...x }, axesOf('max', axes, x.shape), slots.out),
-  flops: ({ x }) => elementsOf(x),
+  flops: ({ x }) => product(x.shape),
 });
 
 export const mean = defineOp({
@@ -134,5 +132,5 @@ export const argmax = defineOp({
       planArgmax(x.dtype, { x: turned, out: slots.out, outer: rows, reduced: columns }),
     ),
   within: ({ x }, attributes) => ({ low: 0, below: placeOf(x, attributes).size }),
-  flops: ({ x }) => elementsOf(x),
+  flops: ({ x }) => product(x.shape),
 });

@@ -82,12 +82,6 @@ export function expectFloat(op: string, ...types: readonly TensorType[]): void {
   }
 }
 
-export function expectType(op: string, what: string, type: TensorType, ...dtypes: readonly DType[]): void {
-  if (!dtypes.includes(type.dtype)) {
-    fail('FROND-S010', `${op}: ${what} must be ${dtypes.join(' or ')}, not ${type.dtype}`);
-  }
-}
-
 export function expectSame(op: string, x: TensorType, y: TensorType): void {
   if (x.dtype !== y.dtype)
     fail('FROND-S010', `${op}: operands are ${x.dtype} and ${y.dtype}`, 'convert one of them with cast');
@@ -104,10 +98,10 @@ export function expectShape(op: string, what: string, shape: Shape, wanted: Shap
 /** Throws unless each operand, called as the table does, is of that dtype and shape. */
 export function expectTypes(
   op: string,
-  operands: Readonly<Record<string, readonly [given: TensorType, dtype: DType, shape: Shape]>>,
+  operands: Readonly<Record<string, readonly [given: TensorType, dtype: DType, shape?: Shape]>>,
 ): void {
-  for (const [name, [given, dtype, shape]] of Object.entries(operands)) {
-    expectType(op, name, given, dtype);
+  for (const [name, [given, dtype, shape = given.shape]] of Object.entries(operands)) {
+    if (given.dtype !== dtype) fail('FROND-S010', `${op}: ${name} must be ${dtype}, not ${given.dtype}`);
     expectShape(op, name, given.shape, shape);
   }
 }
@@ -125,13 +119,15 @@ export function broadcastShapes(op: string, x: Shape, y: Shape): Shape {
     const b = y[y.length - 1 - i] ?? 1;
     if (a === b || b === 1) return a;
     if (a === 1) return b;
-    return fail('FROND-S011', `${op}: cannot broadcast ${a} with ${b}`, broadcastHint(x, y));
+    const shapes = `the shapes are ${printShape(x)} and ${printShape(y)}, aligned at the right`;
+    return fail(
+      'FROND-S011',
+      `${op}: cannot broadcast ${a} with ${b}`,
+      `${shapes}; dimensions must be equal or 1`,
+    );
   });
   return fromRight.reverse();
 }
-
-const broadcastHint = (x: Shape, y: Shape): string =>
-  `the shapes are ${printShape(x)} and ${printShape(y)}, aligned at the right; dimensions must be equal or 1`;
 
 /** `axis` counted from the left; negative axes count from the right. */
 export function axisOf(op: string, axis: number, shape: Shape): number {
@@ -169,11 +165,11 @@ export const difference = (x: Dim, y: Dim): Dim => (x === y ? 0 : minus(x, y));
 
 // ---- cost
 
-const BYTES: Readonly<Record<DType, number>> = { f32: 4, f16: 2, i32: 4, u32: 4, bool: 4 };
-
 /** Bytes of all operands and results, each once. */
 export function bytesOf({ inputs, outputs }: LowerContext): Dim {
-  const sizes = [...inputs, ...outputs].map(({ shape, dtype }) => times(product(shape), BYTES[dtype]));
+  const sizes = [...inputs, ...outputs].map(({ shape, dtype }) =>
+    times(product(shape), dtype === 'f16' ? 2 : 4),
+  );
   return sizes.reduce<Dim>(plus, 0);
 }
 

@@ -12,17 +12,22 @@ const along = (
   { axis: at = -1 }: is.OptionsOf<typeof axis>,
 ) => axisOf(op, at, shape);
 
+/** The same shape in f32, where there is such an axis. */
+const shapeAlong =
+  (op: string) =>
+  ({ x }: { readonly x: TensorType }, attributes: is.OptionsOf<typeof axis>) => {
+    expectFloat(op, x);
+    along(op, x, attributes);
+    return [f32(x.shape)];
+  };
+
 /** softmax(x)_i = e^{x_i} / Σ_j e^{x_j} along attribute `axis`. */
 export const softmax = defineOp({
   name: 'softmax',
   doc: 'e^x normalised to sum 1 along attribute axis',
   operands: ['x'],
   attributes: axis,
-  shape({ x }, attributes) {
-    expectFloat('softmax', x);
-    along('softmax', x, attributes);
-    return [f32(x.shape)];
-  },
+  shape: shapeAlong('softmax'),
   vjp: (b, { out, dout }, attributes) => [b.one('softmaxGradient', { y: out, dy: dout }, attributes)],
   lower: ({ x }, { slots, attributes, schedules }) =>
     planAlong(x, along('softmax', x, attributes), slots, (rows) => planSoftmax({ ...rows, schedules })),
@@ -63,11 +68,7 @@ export const logSoftmax = defineOp({
   doc: 'logarithm of softmax along attribute axis',
   operands: ['x'],
   attributes: axis,
-  shape({ x }, attributes) {
-    expectFloat('logSoftmax', x);
-    along('logSoftmax', x, attributes);
-    return [f32(x.shape)];
-  },
+  shape: shapeAlong('logSoftmax'),
   expand(b, { x: given }, attributes) {
     const x = widen(b, given);
     const at = along('logSoftmax', b.typeOf(x), attributes);

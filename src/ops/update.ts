@@ -57,8 +57,7 @@ export const updateOp = (rule: UpdateRule): OpRecord =>
       return [f32([])];
     },
     lower(_types, { slots: { loss, gradientNorm, hyper }, attributes }) {
-      const given: Readonly<Record<string, unknown>> = attributes;
-      const settings = Object.fromEntries(rule.settings.map((name) => [name, Number(given[name])]));
+      const { parameters, rates, decays, ...settings } = attributes;
       return planUpdate(rule, { loss, gradientNorm, hyper, blocks: ARENA_BLOCKS, settings });
     },
     flops: 0,
