@@ -1,4 +1,3 @@
-import { platform } from '#platform';
 import type { Metrics } from './contract.ts';
 
 /** What one training step tells. */
@@ -74,10 +73,10 @@ const PAUSE_EVERY = 30;
  * and clicks get through while a device computes in this thread. Promises alone never let them in.
  */
 export function breather(): () => Promise<void> {
-  let last = platform.now();
+  let last = performance.now();
   return async () => {
-    if (platform.now() - last < PAUSE_EVERY) return;
+    if (performance.now() - last < PAUSE_EVERY) return;
     await new Promise((resolve) => setTimeout(resolve, 0));
-    last = platform.now();
+    last = performance.now();
   };
 }

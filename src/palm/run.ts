@@ -1,4 +1,3 @@
-import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { type Device, isDeviceLost } from '../runtime/device.ts';
@@ -66,7 +65,7 @@ export class Run implements Survival<Learner> {
   #results: StepResult[] = [];
   #copying: Promise<unknown> | undefined;
   /** when the latest copy was begun; the first weights of the seed need none */
-  #copied = platform.now();
+  #copied = performance.now();
   /** counts changes of the weights that are no steps: a copy begun before one is of no use */
   #generation = 0;
   #listener: Listener | undefined;
@@ -136,7 +135,7 @@ export class Run implements Survival<Learner> {
       if (!this.#losable || generation !== this.#generation || step < from) return made;
       this.#results = this.#results.slice(step - from);
       this.#copy = made;
-      this.#copied = platform.now();
+      this.#copied = performance.now();
       return made;
     };
     return { kept: copy.then(keep) };
@@ -150,8 +149,8 @@ export class Run implements Survival<Learner> {
   /** Begins a copy where the last one is older than so many seconds, and does not wait for it. Call it between steps. */
   async copyWhenDue(seconds: number): Promise<void> {
     if (!this.#losable || this.#copying !== undefined) return;
-    if (platform.now() - this.#copied < 1000 * seconds) return;
-    this.#copied = platform.now();
+    if (performance.now() - this.#copied < 1000 * seconds) return;
+    this.#copied = performance.now();
     const { step } = this.learner;
     const { kept } = await this.#beginCopy();
     const copying: Promise<unknown> = kept
@@ -177,7 +176,7 @@ export class Run implements Survival<Learner> {
       this.#generation++;
       if (this.#losable) {
         this.#copy = await (await beginCopy(learner.state, step)).copy;
-        this.#copied = platform.now();
+        this.#copied = performance.now();
       }
       this.#results = [];
       learner.step = step;

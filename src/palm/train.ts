@@ -1,4 +1,3 @@
-import { platform } from '#platform';
 import { defined, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { mapValues, own } from '../base/own.ts';
@@ -80,8 +79,8 @@ async function trainOn(
   { printEvery = 10, best: scoreOf, signal, snapshotEvery = 30 }: TrainOptions,
   saving: Saving | undefined,
 ): Promise<TrainingSummary> {
-  const start = platform.now();
-  const seconds = (): number => (platform.now() - start) / 1000;
+  const start = performance.now();
+  const seconds = (): number => (performance.now() - start) / 1000;
   const { step: from, totalSteps, perEpoch } = run.learner;
   const saveEvery = saving?.everySteps ?? Number.POSITIVE_INFINITY;
   const save = async (): Promise<void> => {
@@ -120,13 +119,13 @@ async function trainOn(
  */
 const stepsUntil = (run: Run, periods: readonly number[], signal: AbortSignal | undefined) =>
   run.model.surviving(async (learner) => {
-    const start = platform.now();
+    const start = performance.now();
     const goOn = (): boolean =>
       !learner.full &&
       learner.submitted < learner.totalSteps &&
       signal?.aborted !== true &&
       run.waiting.length === 0 &&
-      platform.now() - start < MOST_UNSEEN &&
+      performance.now() - start < MOST_UNSEEN &&
       periods.every((period) => learner.submitted % period !== 0);
     let failure: unknown;
     do {

@@ -54,8 +54,6 @@ export interface WorkerEvents {
 
 export interface Platform {
   readonly files: Files;
-  /** milliseconds of a clock that never goes back */
-  now(): number;
   /** lower-case hexadecimal */
   sha256(bytes: Uint8Array): Promise<string>;
   /** id of this process, and whether another one still runs; a page is always process 0 and alone */

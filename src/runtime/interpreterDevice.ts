@@ -1,4 +1,3 @@
-import { platform } from '#platform';
 import { type InterpretedKernel, interpretKernel } from '../backend/interpreter/index.ts';
 import { checkOptions } from '../base/arguments.ts';
 import { arrayTypeOf, type Precision, type TypedArray } from '../base/dtype.ts';
@@ -73,9 +72,9 @@ export function interpreterDevice(options: { readonly precision?: Precision } = 
         },
         async profile() {
           return launches.map(({ kernel: { name, variant }, run }) => {
-            const begin = platform.now();
+            const begin = performance.now();
             run();
-            return { kernel: name, variant, milliseconds: platform.now() - begin };
+            return { kernel: name, variant, milliseconds: performance.now() - begin };
           });
         },
       };

@@ -108,7 +108,6 @@ export const files: Files = {
 
 export const platform: Platform = {
   files,
-  now: () => performance.now(),
   sha256: async (bytes) => createHash('sha256').update(bytes).digest('hex'),
   processId: process.pid,
   isAlive(processId) {

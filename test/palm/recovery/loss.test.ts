@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { permutation } from '../../../src/base/random.ts';
 import { type Device, FrondError, interpreterDevice, palm } from '../../../src/index.ts';
-import { platform } from '../../../src/platform/node/index.ts';
 import { wasmDevice } from '../../../src/runtime/wasm/device.ts';
 import { temporaryFolder } from '../../store/support/bundle.ts';
 import { runs } from '../../support/counts.ts';
@@ -12,7 +11,7 @@ import { curve, filesOf, type Outcome, trained } from './support/trained.ts';
 
 const folder = temporaryFolder();
 // so that the order of calls does not depend on how fast this machine is
-beforeAll(() => void vi.spyOn(platform, 'now').mockReturnValue(0));
+beforeAll(() => void vi.spyOn(performance, 'now').mockReturnValue(0));
 afterAll(() => {
   vi.restoreAllMocks();
   folder.remove();

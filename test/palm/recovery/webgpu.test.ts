@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { create, globals } from 'webgpu';
 import { permutation } from '../../../src/base/random.ts';
 import type { Device, palm } from '../../../src/index.ts';
-import { platform } from '../../../src/platform/node/index.ts';
 import { webgpuDevice } from '../../../src/runtime/webgpu/webgpuDevice.ts';
 import { temporaryFolder } from '../../store/support/bundle.ts';
 import { runs } from '../../support/counts.ts';
@@ -36,7 +35,7 @@ interface Log {
 let gpu: GPU | undefined;
 beforeAll(async () => {
   // so that the order of calls does not depend on how fast this machine is
-  vi.spyOn(platform, 'now').mockReturnValue(0);
+  vi.spyOn(performance, 'now').mockReturnValue(0);
   Object.assign(globalThis, globals);
   const entry = create([]);
   if ((await entry.requestAdapter()) !== null) gpu = entry;
