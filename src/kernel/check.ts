@@ -1,63 +1,53 @@
 import { checkArguments } from '../base/arguments.ts';
-import { type ErrorCode, FrondError, type SourcePlace } from '../base/errors.ts';
+import { FrondError, type SourcePlace } from '../base/errors.ts';
 import { describeConflict, placeAxes } from './checkPlacement.ts';
-import { collisionFaults, updateFaults } from './checkStores.ts';
-import { describe, operandsOf, type PlacedStatement, statementsOf, valuesOf, valuesReadBy } from './flow.ts';
-import type { Kernel, Loop, Region, Statement, Store, Value } from './ir.ts';
-import { kernelKind } from './kinds.ts';
+import { collisionFaults } from './checkStores.ts';
 import {
-  type Fault,
-  formOf,
-  loopFaults,
-  names,
-  sameAxes,
-  sizeFaults,
-  storeFaults,
-  tileFaults,
-  whenFaults,
-} from './rules.ts';
+  dependenciesOf,
+  describe,
+  loopsOf,
+  type PlacedStatement,
+  statementsOf,
+  valuesOf,
+  valuesReadBy,
+} from './flow.ts';
+import type { Buffer, Kernel, Region, Statement, Store, Value } from './ir.ts';
+import { kernelKind } from './kinds.ts';
+import * as rules from './rules.ts';
 
 /** Something that makes a kernel illegal in at least one backend, and therefore in all. */
-export interface KernelFinding {
-  /**
-   * K101 axes of a tile · K102 declarations · K103 placement on threads · K104 use outside of a region · K105 uniformity
-   * K106 types · K107 access of a buffer · K108 colliding stores · K109 carried values · K110 shapes · K112 order of accesses
-   */
-  readonly code: ErrorCode;
+export interface KernelFinding extends rules.Fault {
   readonly kernel: string;
   /** the value concerned: `reduce sum %12` */
   readonly value?: string | undefined;
   /** `file:line` of the author's call */
   readonly source?: string | undefined;
-  readonly message: string;
-  readonly hint?: string | undefined;
 }
 
-type Report = (fault: Fault, at?: Value | Store) => void;
+type Report = (at: Value | Store | undefined, ...faults: readonly rules.Fault[]) => void;
 
 /** Axes, buffers and parameters: extents, names, numbers given at launch. */
-function checkDeclarations(kernel: Kernel, report: Report): void {
-  kernel.axes.forEach((axis, place) => {
-    for (const fault of sizeFaults(axis)) report(fault);
-    if (axis.order !== place) {
-      report({ code: 'FROND-K102', message: `axis ${axis.name} has order ${axis.order} at place ${place}` });
-    }
-  });
-  const seen = new Set<string>();
-  for (const { name } of [...kernel.buffers, ...kernel.parameters]) {
-    if (seen.has(name)) report({ code: 'FROND-K102', message: `${name} is declared twice` });
-    if (!/^[A-Za-z]\w*$/.test(name) || name.includes('__')) {
-      report({
-        code: 'FROND-K102',
-        message: `${name} is not a name that every backend can print`,
-        hint: 'use a letter followed by letters, digits and single underscores',
-      });
-    }
-    seen.add(name);
-  }
-  if (!Number.isInteger(kernel.gridRank) || kernel.gridRank < 1 || kernel.gridRank > 4) {
-    report({ code: 'FROND-K102', message: `a grid has 1 to 4 dimensions, not ${kernel.gridRank}` });
-  }
+function declarationFaults({ axes, buffers, parameters, gridRank }: Kernel): rules.Fault[] {
+  const fault = (message: string, hint?: string): rules.Fault => ({ code: 'FROND-K102', message, hint });
+  const all = [...buffers, ...parameters].map(({ name }) => name);
+  return [
+    ...axes.flatMap(rules.sizeFaults),
+    ...rules.broken(
+      ...axes.map(
+        ({ name, order }, i) => order !== i && fault(`axis ${name} has order ${order} at place ${i}`),
+      ),
+      ...all.map((name, i) => all.indexOf(name) < i && fault(`${name} is declared twice`)),
+      ...all.map(
+        (name) =>
+          (!/^[A-Za-z]\w*$/.test(name) || name.includes('__')) &&
+          fault(
+            `${name} is not a name that every backend can print`,
+            'use a letter followed by letters, digits and single underscores',
+          ),
+      ),
+      ![1, 2, 3, 4].includes(gridRank) && fault(`a grid has 1 to 4 dimensions, not ${gridRank}`),
+    ),
+  ];
 }
 
 /** Every value is used after it is made, and inside the region that makes it. */
@@ -66,14 +56,11 @@ function checkRegions(kernel: Kernel, report: Report): void {
   const use = (values: readonly Value[], statement: Statement, what: string): void => {
     for (const value of values) {
       if (visible.has(value)) continue;
-      report(
-        {
-          code: 'FROND-K104',
-          message: `${what} uses ${describe(value)} outside of the region that makes it`,
-          hint: 'values made in a loop or condition stay inside; carry what is needed later',
-        },
-        userOf(statement) ?? value,
-      );
+      report(userOf(statement) ?? value, {
+        code: 'FROND-K104',
+        message: `${what} uses ${describe(value)} outside of the region that makes it`,
+        hint: 'values made in a loop or condition stay inside; carry what is needed later',
+      });
     }
   };
   /** what `end` judges may use the values of the region */
@@ -104,104 +91,82 @@ function userOf(statement: Statement): Value | Store | undefined {
   return statement.kind === 'store' ? statement : undefined;
 }
 
-function nameOf(statement: Statement): string {
-  if (statement.kind === 'let') return describe(statement.value);
-  return statement.kind === 'store' ? `store to ${statement.buffer.name}` : 'a condition';
-}
+const nameOf = (statement: Statement): string => describeUser(userOf(statement)) ?? 'a condition';
+
+const describeUser = (user: Value | Store | undefined): string | undefined =>
+  user?.kind === 'store' ? `store to ${user.buffer.name}` : user && describe(user);
 
 /**
- * The scalars that every thread of a workgroup provably agrees on, as WGSL's uniformity analysis sees it:
- * constants, parameters, program indices, loads of `read` buffers at uniform places, loop counters, reductions over
- * all axes (broadcast by the backend), and what is computed or carried from these alone.
- * A scalar loaded from memory that the program writes is not among them.
+ * Loop bounds and conditions are scalars that every thread of a workgroup provably agrees on, as WGSL's uniformity analysis sees
+ * it: constants, parameters, program indices, loads of `read` buffers at uniform places, loop counters, reductions over all axes
+ * (broadcast by the backend), and what is computed or carried from these alone. A scalar loaded from memory that the program writes
+ * is not among them.
  */
-function findUniform(statements: readonly PlacedStatement[]): ReadonlySet<Value> {
-  const values = valuesOf(statements);
-  const loops = statements.flatMap(({ statement }) => (statement.kind === 'loop' ? [statement] : []));
-  const loopOf = new Map<Value, Loop>(loops.flatMap((loop) => loop.carried.map((value) => [value, loop])));
-  // Start from "every scalar is uniform" and strike out until nothing changes: carried values are cyclic.
-  const uniform = new Set(values.filter((value) => value.axes.length === 0));
-  const holds = (value: Value): boolean => {
-    if (value.op === 'reduce') return true;
-    if (value.op === 'load' && value.buffer.access !== 'read') return false;
-    if (value.op === 'carried' || value.op === 'result') {
-      const loop = value.op === 'result' ? value.loop : loopOf.get(value);
-      const sources = [loop?.initial[value.index], loop?.yields[value.index]];
-      return sources.every((source) => source !== undefined && uniform.has(source));
-    }
-    return operandsOf(value).every((operand) => uniform.has(operand));
-  };
-  for (let changed = true; changed; ) {
-    changed = false;
-    for (const value of [...uniform]) {
-      if (holds(value)) continue;
-      uniform.delete(value);
-      changed = true;
-    }
-  }
-  return uniform;
-}
-
-/** Loop bounds and conditions are scalars that all threads agree on. */
-function checkControl(statement: Statement, uniform: ReadonlySet<Value>, report: Report): void {
+function checkControl(statement: Statement, statements: readonly PlacedStatement[], report: Report): void {
+  const reductions = valuesOf(statements).filter(({ op }) => op === 'reduce');
   const demand = (value: Value, what: string): void => {
-    if (uniform.has(value) || value.axes.length > 0) return;
-    report(
-      {
-        code: 'FROND-K105',
-        message: `${what} must be a uniform scalar, ${describe(value)} is loaded from memory that this program writes`,
-        hint: 'use constants, parameters, program indices, loads of read buffers, loop counters or reductions over all axes',
-      },
-      value,
-    );
+    const sources = dependenciesOf(value, loopsOf(statements), new Set(reductions));
+    const isUniform = ![...sources].some((source) => source.op === 'load' && source.buffer.access !== 'read');
+    if (isUniform || value.axes.length > 0) return;
+    report(value, {
+      code: 'FROND-K105',
+      message: `${what} must be a uniform scalar, ${describe(value)} is loaded from memory that this program writes`,
+      hint: 'use constants, parameters, program indices, loads of read buffers, loop counters or reductions over all axes',
+    });
   };
   if (statement.kind === 'when') {
     demand(statement.condition, 'a condition');
-    for (const fault of whenFaults(statement)) report(fault, statement.condition);
+    report(statement.condition, ...rules.whenFaults(statement));
   } else if (statement.kind === 'loop') {
     demand(statement.from, 'the start of a loop');
     demand(statement.to, 'the end of a loop');
     demand(statement.step, 'the step of a loop');
-    for (const fault of loopFaults(statement)) report(fault, statement.induction);
+    report(statement.induction, ...rules.loopFaults(statement));
   }
 }
 
 /** A value has the axes and the type that follow from its operands. */
-function valueFaults(value: Value, kernel: Kernel): Fault[] {
-  const { axes, dtype, faults } = formOf(value);
+function valueFaults(value: Value, kernel: Kernel): rules.Fault[] {
+  const { axes, dtype, faults } = rules.formOf(value);
   const what = describe(value);
-  const found = [...tileFaults(what, value.axes, value.op), ...faults];
-  for (const axis of value.axes) {
-    if (kernel.axes[axis.order] === axis) continue;
-    found.push({ code: 'FROND-K101', message: `axis ${axis.name} is not declared by this kernel` });
-  }
-  if (!sameAxes(axes, value.axes)) {
-    const message = `${what} has the axes ${names(value.axes)}, those of its operands are ${names(axes)}`;
-    found.push({ code: 'FROND-K110', message });
-  }
-  if (dtype !== value.dtype) {
-    found.push({ code: 'FROND-K106', message: `${what} is ${value.dtype}, its operands give ${dtype}` });
-  }
-  return found;
+  return [
+    ...rules.tileFaults(what, value.axes, value.op),
+    ...faults,
+    ...rules.broken(
+      ...value.axes.map(
+        (axis) =>
+          kernel.axes[axis.order] !== axis &&
+          rules.tileFault(`axis ${axis.name} is not declared by this kernel`),
+      ),
+      !rules.sameAxes(axes, value.axes) &&
+        rules.axesFault(
+          `${what} has the axes ${rules.names(value.axes)}, those of its operands are ${rules.names(axes)}`,
+        ),
+      dtype !== value.dtype && rules.typeFault(`${what} is ${value.dtype}, its operands give ${dtype}`),
+    ),
+  ];
 }
 
-function checkStatement(
-  placed: PlacedStatement,
-  kernel: Kernel,
-  statements: readonly PlacedStatement[],
-  report: Report,
-): void {
-  const at = userOf(placed.statement);
-  if (!at) return;
-  const faults =
-    at.kind === 'store'
-      ? [...storeFaults(at), ...collisionFaults(placed, at, statements)]
-      : valueFaults(at, kernel);
-  for (const fault of faults) report(fault, at);
-  const buffer = at.kind === 'store' || at.op === 'load' ? at.buffer : undefined;
-  if (buffer && !kernel.buffers.includes(buffer)) {
-    report({ code: 'FROND-K102', message: `buffer ${buffer.name} is not declared` }, at);
-  }
+/**
+ * Loads of `update` buffers come before their stores, also in the same round of a loop: afterwards an element holds what the program
+ * wrote. `stored`: the buffers that are stored before a statement.
+ */
+function accessFaults(at: Value | Store, kernel: Kernel, stored: ReadonlySet<Buffer>): rules.Fault[] {
+  if (at.kind === 'value' && at.op !== 'load') return [];
+  const { buffer } = at;
+  return rules.broken(
+    !kernel.buffers.includes(buffer) && {
+      code: 'FROND-K102',
+      message: `buffer ${buffer.name} is not declared`,
+    },
+    at.kind === 'value' &&
+      buffer.access === 'update' &&
+      stored.has(buffer) && {
+        code: 'FROND-K112',
+        message: `load of the update buffer ${buffer.name} after a store to it`,
+        hint: 'load before storing, or declare the buffer as scratch',
+      },
+  );
 }
 
 /**
@@ -211,32 +176,31 @@ function checkStatement(
 export function checkKernel(kernel: Kernel): readonly KernelFinding[] {
   checkArguments('checkKernel', { kernel: kernelKind }, [kernel]);
   const findings: KernelFinding[] = [];
-  const report: Report = (fault, at) => {
-    findings.push({
-      ...fault,
-      kernel: kernel.name,
-      value: at === undefined ? undefined : at.kind === 'store' ? `store to ${at.buffer.name}` : describe(at),
-      source: at?.source,
-    });
+  const report: Report = (at, ...faults) => {
+    for (const fault of faults) {
+      findings.push({ ...fault, kernel: kernel.name, value: describeUser(at), source: at?.source });
+    }
   };
-  checkDeclarations(kernel, report);
+  report(undefined, ...declarationFaults(kernel));
   checkRegions(kernel, report);
   const statements = statementsOf(kernel);
-  const uniform = findUniform(statements);
+  const stored = new Set<Buffer>();
   for (const placed of statements) {
-    checkStatement(placed, kernel, statements, report);
-    checkControl(placed.statement, uniform, report);
+    const { statement } = placed;
+    const at = userOf(statement);
+    if (statement.kind === 'store') {
+      report(at, ...rules.storeFaults(statement), ...collisionFaults(placed, statement, statements));
+      stored.add(statement.buffer);
+    } else if (statement.kind === 'let') report(at, ...valueFaults(statement.value, kernel));
+    else checkControl(statement, statements, report);
+    if (at) report(at, ...accessFaults(at, kernel, stored));
   }
-  for (const { value, fault } of updateFaults(kernel, statements)) report(fault, value);
   for (const conflict of placeAxes(statements).conflicts) {
-    report(
-      {
-        code: 'FROND-K103',
-        message: describeConflict(conflict),
-        hint: `declare another axis of ${conflict.axis.size} elements and rename one of the tiles`,
-      },
-      conflict.second,
-    );
+    report(conflict.second, {
+      code: 'FROND-K103',
+      message: describeConflict(conflict),
+      hint: `declare another axis of ${conflict.axis.size} elements and rename one of the tiles`,
+    });
   }
   return findings;
 }

@@ -29,19 +29,16 @@ export interface Placement {
 /** Loads of buffers that the program itself writes stay where they stand in program order. */
 const isStable = (value: Value): boolean => value.op !== 'load' || value.buffer.access === 'read';
 
+/** Values whose elements each thread computes for itself and keeps. */
+export const isOwned = ({ op }: Value): boolean =>
+  op === 'dot' || op === 'reduce' || op === 'carried' || op === 'result';
+
 function findStreamable(values: readonly Value[]): Set<Value> {
   const streamable = new Set<Value>();
   for (const value of values) {
-    const leaf = value.op === 'constant' || value.op === 'fill' || value.op === 'arange';
-    const computed =
-      value.op === 'inside' ||
-      value.op === 'elementwise' ||
-      value.op === 'cast' ||
-      value.op === 'load' ||
-      value.op === 'rename' ||
-      value.op === 'random';
-    const fromStreamable = computed && operandsOf(value).every((operand) => streamable.has(operand));
-    if (value.axes.length === 0 || leaf || (fromStreamable && isStable(value))) streamable.add(value);
+    const fromStreamable = operandsOf(value).every((operand) => streamable.has(operand));
+    if (value.axes.length === 0 || (!isOwned(value) && fromStreamable && isStable(value)))
+      streamable.add(value);
   }
   return streamable;
 }
@@ -68,12 +65,9 @@ function findSpread(
   streamable: Set<Value>,
 ): Set<Value> {
   const spread = new Set<Value>();
-  for (const value of [...values].reverse()) {
-    if (value.axes.length === 0) continue;
-    const owned =
-      value.op === 'dot' || value.op === 'reduce' || value.op === 'carried' || value.op === 'result';
-    const wanted = (users.get(value) ?? []).some((user) => spreads(value, user, streamable, spread));
-    if (owned || wanted) spread.add(value);
+  for (const value of values.toReversed()) {
+    const isWanted = users.get(value)?.some((user) => spreads(value, user, streamable, spread));
+    if (value.axes.length > 0 && (isOwned(value) || isWanted)) spread.add(value);
   }
   return spread;
 }
@@ -84,22 +78,21 @@ export function placeAxes(statements: readonly PlacedStatement[]): Placement {
   const streamable = findStreamable(values);
   const spread = findSpread(values, usersOf(statements), streamable);
   const dimensionOf = new Map<Axis, ThreadDimension>();
-  const reason = new Map<Axis, Value>();
+  const reasons = new Map<Axis, Value>();
   const conflicts = new Map<Axis, Conflict>();
   for (const value of values) {
     if (value.axes.length !== 2 || !spread.has(value)) continue;
-    value.axes.forEach((axis, position) => {
+    for (const [position, axis] of value.axes.entries()) {
       const dimension = position === 0 ? 'y' : 'x';
-      const known = dimensionOf.get(axis);
-      const earlier = reason.get(axis);
-      if (known === undefined || !earlier) {
+      const earlier = reasons.get(axis);
+      if (earlier === undefined) {
         dimensionOf.set(axis, dimension);
-        reason.set(axis, value);
-      } else if (known !== dimension && !conflicts.has(axis)) {
-        const [first, second] = known === 'y' ? [earlier, value] : [value, earlier];
+        reasons.set(axis, value);
+      } else if (dimensionOf.get(axis) !== dimension && !conflicts.has(axis)) {
+        const [first, second] = dimension === 'x' ? [earlier, value] : [value, earlier];
         conflicts.set(axis, { axis, first, second });
       }
-    });
+    }
   }
   for (const value of values) {
     for (const axis of value.axes) if (!dimensionOf.has(axis)) dimensionOf.set(axis, 'x');

@@ -62,6 +62,9 @@ export function statementsOf(kernel: Kernel): PlacedStatement[] {
 export const valuesOf = (statements: readonly PlacedStatement[]): Value[] =>
   statements.flatMap(({ statement }) => (statement.kind === 'let' ? [statement.value] : []));
 
+export const loopsOf = (statements: readonly PlacedStatement[]): Loop[] =>
+  statements.flatMap(({ statement }) => (statement.kind === 'loop' ? [statement] : []));
+
 /** The values that a statement reads; those of its body, where it has one, are read by the statements inside. */
 export function valuesReadBy(statement: Statement): readonly Value[] {
   switch (statement.kind) {

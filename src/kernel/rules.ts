@@ -7,6 +7,10 @@ import type { Axis, Buffer, Loop, Store, Term, Value, ValueType, When } from './
 
 /** What is wrong with one value or statement: the rest of a finding is known to the caller. */
 export interface Fault {
+  /**
+   * K101 axes of a tile · K102 declarations · K103 placement on threads · K104 use outside of a region · K105 uniformity
+   * K106 types · K107 access of a buffer · K108 colliding stores · K109 carried values · K110 shapes · K112 order of accesses
+   */
   readonly code: ErrorCode;
   readonly message: string;
   readonly hint?: string | undefined;
@@ -19,9 +23,12 @@ export interface Form {
   readonly faults: readonly Fault[];
 }
 
-const typeFault = (message: string, hint?: string): Fault => ({ code: 'FROND-K106', message, hint });
-const axesFault = (message: string, hint?: string): Fault => ({ code: 'FROND-K110', message, hint });
-const broken = (...rules: readonly (Fault | false)[]): Fault[] => rules.filter((rule) => rule !== false);
+export const tileFault = (message: string, hint?: string): Fault => ({ code: 'FROND-K101', message, hint });
+export const typeFault = (message: string, hint?: string): Fault => ({ code: 'FROND-K106', message, hint });
+export const axesFault = (message: string, hint?: string): Fault => ({ code: 'FROND-K110', message, hint });
+/** What is wrong by the rules that do not hold. */
+export const broken = (...rules: readonly (Fault | false)[]): Fault[] =>
+  rules.filter((rule) => rule !== false);
 
 export const names = (axes: readonly Axis[]): string => `[${axes.map((axis) => axis.name).join(', ')}]`;
 export const sameAxes = (x: readonly Axis[], y: readonly Axis[]): boolean =>
@@ -51,13 +58,12 @@ const ORDER_HINTS: Readonly<Partial<Record<Value['op'], string>>> = {
 /** Tiles have at most two axes, in the order of their declaration. */
 export function tileFaults(what: string, axes: readonly Axis[], op: Value['op']): Fault[] {
   const [first, second] = axes;
-  const fault = (message: string, hint?: string): Fault => ({ code: 'FROND-K101', message, hint });
   return broken(
-    axes.length > 2 && fault(`${what}: a tile has at most two axes, this one would have ${names(axes)}`),
+    axes.length > 2 && tileFault(`${what}: a tile has at most two axes, this one would have ${names(axes)}`),
     first !== undefined &&
       second !== undefined &&
       first.order >= second.order &&
-      fault(
+      tileFault(
         `${what}: the axes ${names(axes)} do not stand in the order of declaration`,
         ORDER_HINTS[op] ??
           'declare axes in the order in which tiles use them; a transposed operand has other strides',

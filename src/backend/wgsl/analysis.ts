@@ -1,5 +1,13 @@
-import { type Placement, placeAxes } from '../../kernel/checkPlacement.ts';
-import { dependenciesOf, type Flow, findInPlace, flowOf, operandsOf, spansOf } from '../../kernel/flow.ts';
+import { isOwned, type Placement, placeAxes } from '../../kernel/checkPlacement.ts';
+import {
+  dependenciesOf,
+  type Flow,
+  findInPlace,
+  flowOf,
+  loopsOf,
+  operandsOf,
+  spansOf,
+} from '../../kernel/flow.ts';
 import type { Kernel, Region, Span, Statement, Store, Term, Value } from '../../kernel/ir.ts';
 
 export type Load = Value & { readonly op: 'load' };
@@ -32,7 +40,7 @@ export function analyse(kernel: Kernel) {
         dimensionOf.get(value.from) !== dimensionOf.get(value.to),
     ),
   );
-  const loops = statements.flatMap(({ statement }) => (statement.kind === 'loop' ? [statement] : []));
+  const loops = loopsOf(statements);
   /** values that loop bounds and conditions are computed from */
   const controlling = new Set<Value>();
   for (const { statement } of statements) {
@@ -70,10 +78,6 @@ export function analyse(kernel: Kernel) {
   };
 }
 export type Analysis = ReturnType<typeof analyse>;
-
-/** Operations with a private array of their own. */
-const isOwned = ({ op }: Value): boolean =>
-  op === 'dot' || op === 'reduce' || op === 'carried' || op === 'result';
 
 const COSTLY = new Set<string>(['exp', 'log', 'tanh', 'erf', 'erfcx', 'sqrt', 'rsqrt', 'div', 'rem']);
 
