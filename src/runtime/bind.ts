@@ -39,51 +39,43 @@ interface ArenaTensor extends Lifetime<string> {
   readonly dtype: DType;
 }
 
-/** Lifetimes of everything that lives in the step's own arena. */
-export function lifetimesOf(program: LoweredProgram, sizes: Sizes): ArenaTensor[] {
+/**
+ * Lifetimes of everything that lives in the step's own arena; `chunk`: words of a chunk, where the device has memory in chunks.
+ * @throws FROND-S002 where the sizes do not fit a node, FROND-S028 where one must not be 0, FROND-R025 for a tensor that no chunk holds
+ */
+export function lifetimesOf(program: LoweredProgram, sizes: Sizes, chunk?: number): ArenaTensor[] {
   const last = new Map<Ref, number>();
   program.nodes.forEach(({ node }, at) => {
     for (const ref of node.inputs) last.set(program.root(ref), at);
   });
   const end = program.nodes.length;
   for (const ref of Object.values(program.graph.outputs)) last.set(program.root(ref), end);
-  return program.nodes.flatMap((lowered, from) => {
+  const placed = (lowered: LoweredNode, from: number): ArenaTensor[] => {
     const { node } = lowered;
+    checkDemands(lowered, sizes);
     const tensors = new Map(node.types.map((type, k) => [makeRef(node.id, k), type]));
     for (const slot of slotsOf(lowered))
       if (slot.kind === 'temporary') tensors.set(keyOf(slot, node, program.root), slot.type);
     return [...tensors].flatMap(([key, type]) => {
       if (program.gradients.has(key)) return [];
-      const words = atNode(node, () => elementsOf(type, sizes));
+      const words = elementsOf(type, sizes);
+      requireFits(`the tensor ${key}`, words, chunk);
       return [{ key, words, from, to: last.get(key) ?? from, dtype: type.dtype }];
     });
-  });
+  };
+  return program.nodes.flatMap((lowered, from) => atNode(lowered.node, () => placed(lowered, from)));
 }
 
-/** @throws FROND-S002 naming the node, where a size that must not be negative is; FROND-S028 for one that must not be 0 */
-function checkDemands(nodes: readonly LoweredNode[], sizes: Sizes): void {
-  for (const { node, demands } of nodes) {
-    atNode(node, () => {
-      for (const size of demands) {
-        if (typeof size === 'object') requireSome(node.op, evaluate(size.some, sizes));
-        else if (evaluate(size, sizes) < 0)
-          throw new FrondError('FROND-S002', `a dimension would be ${size}`);
-      }
-    });
+function checkDemands({ node, demands }: LoweredNode, sizes: Sizes): void {
+  for (const size of demands) {
+    if (typeof size === 'object') requireSome(node.op, evaluate(size.some, sizes));
+    else if (evaluate(size, sizes) < 0) throw new FrondError('FROND-S002', `a dimension would be ${size}`);
   }
 }
 
-/**
- * Where everything in the step's arena lies; `chunk`: as a device with memory in chunks wants it.
- * @throws FROND-S002 where the sizes do not fit a node, FROND-R025 for a tensor that no chunk holds
- */
+/** Where everything in the step's arena lies. @throws as `lifetimesOf` */
 export function planProgram(program: LoweredProgram, sizes: Sizes, chunk?: number) {
-  checkDemands(program.nodes, sizes);
-  const tensors = lifetimesOf(program, sizes);
-  for (const { key, words, from } of tensors) {
-    const { node } = defined(program.nodes[from], `node of ${key}`);
-    atNode(node, () => requireFits(`the tensor ${key}`, words, chunk));
-  }
+  const tensors = lifetimesOf(program, sizes, chunk);
   const { offsets, words, unshared } = planMemory(tensors, chunk);
   return { tensors, offsets: tensors.map(({ key }) => offsets.get(key) ?? 0), words, unshared };
 }

@@ -91,10 +91,9 @@ export function guardIndices(graph: Graph, order: readonly Node[], registry: OpR
   };
   for (const read of indexReads(graph, order, registry)) {
     if (isSafe(read)) continue;
-    const clamped = guard(read);
-    const reader = nodeOf({ ...graph, nodes }, read.reader.id);
-    const inputs = reader.inputs.map((ref, i) => (i === read.operand ? clamped : ref));
-    nodes[reader.id] = { ...reader, inputs };
+    const inputs = [...(nodes[read.reader.id] ?? read.reader).inputs];
+    inputs[read.operand] = guard(read);
+    nodes[read.reader.id] = { ...read.reader, inputs };
   }
   return guards.size === 0 ? graph : { ...graph, nodes };
 }

@@ -14,37 +14,31 @@ import { BLOCK, type ParameterLayout } from './parameters.ts';
 export function giveGradientsMemory(graph: Graph, order: readonly Node[], registry: OpRegistry): Graph {
   const root = memoryRoots(order, registry);
   const nodes: Record<NodeId, Node> = { ...graph.nodes };
-  const owned = new Set<Ref>();
-  /** by parameter: the tensor that is its gradient, and the copy that the updates read instead, where one is needed */
-  const chosen = new Map<string, { readonly home: Ref; readonly copy: Node | undefined }>();
-  const choose = (parameter: string, ref: Ref, reader: Node): Node | undefined => {
-    const home = root(ref);
-    const known = chosen.get(parameter);
-    if (known?.home === home) return known.copy;
-    if (known !== undefined) {
-      const summary = `parameter ${parameter} has two gradients: %${known.home} and %${home}`;
-      throw new FrondError('FROND-R016', summary, {
-        ...placeOf(reader),
-        hint: 'add them up before the updates read them',
-      });
+  /** the tensor that is the gradient of a parameter, the parameter at whose place one lies, and what updates read instead */
+  const [homes, owners, copies] = [new Map<string, Ref>(), new Map<Ref, string>(), new Map<string, Node>()];
+  for (const reader of order) {
+    const inputs = [...reader.inputs];
+    for (const { parameter, operand, ref } of gradientsOf(reader)) {
+      const home = root(ref);
+      const known = homes.get(parameter) ?? home;
+      if (known !== home) {
+        const summary = `parameter ${parameter} has two gradients: %${known} and %${home}`;
+        const hint = 'add them up before the updates read them';
+        throw new FrondError('FROND-R016', summary, { ...placeOf(reader), hint });
+      }
+      homes.set(parameter, home);
+      if (!isSource(graph, home, registry) && (owners.get(home) ?? parameter) === parameter) {
+        owners.set(home, parameter);
+        continue;
+      }
+      const copy = copies.get(parameter) ?? copyOf(graph, parameter, ref, reader);
+      copies.set(parameter, copy);
+      inputs[operand] = copy.id;
+      nodes[copy.id] = copy;
+      nodes[reader.id] = { ...reader, inputs };
     }
-    const needsCopy = owned.has(home) || isSource(graph, home, registry);
-    const copy = needsCopy ? copyOf(graph, parameter, ref, reader) : undefined;
-    if (copy === undefined) owned.add(home);
-    else nodes[copy.id] = copy;
-    chosen.set(parameter, { home, copy });
-    return copy;
-  };
-  for (const node of order) {
-    const gradients = gradientsOf(node);
-    if (gradients.length === 0) continue;
-    const inputs = [...node.inputs];
-    for (const { parameter, operand, ref } of gradients)
-      inputs[operand] = choose(parameter, ref, node)?.id ?? ref;
-    nodes[node.id] = { ...node, inputs };
   }
-  const copied = [...chosen.values()].some(({ copy }) => copy !== undefined);
-  return copied ? { ...graph, nodes } : graph;
+  return copies.size === 0 ? graph : { ...graph, nodes };
 }
 
 /** A node that copies `ref`, under an id that the graph does not have. */
