@@ -5,8 +5,8 @@ import type { Axis, Buffer, Schedule, Span, Value } from '../src/kernel/ir.ts';
 import { strided, strideKind, strideScalars } from './dims.ts';
 import { type Epilogue, epilogueBindings, epilogueVariant, storeThrough } from './epilogue.ts';
 import { type Choice, choose, kernel, type Tuned } from './kernel.ts';
-import { addUp } from './longSum.ts';
-import { blockOf, blocksOf, extentsOf, matrix, temporary, tileExtent, tileOf } from './plan.ts';
+import { addUp, blockOf } from './longSum.ts';
+import { blocksOf, extentsOf, matrix, temporary, tileExtent, tileOf } from './plan.ts';
 
 const SIDES = ['x', 'y', 'out'] as const;
 type Side = (typeof SIDES)[number];

@@ -134,16 +134,3 @@ export const among = (place: Value, within: Span): readonly [TermInput, TermInpu
   [place, 1],
   [within, 0],
 ];
-
-/** The part of 0 … length that block `index` of `count` takes: equal blocks, rounded up to whole tiles. */
-export function blockOf(
-  k: KernelBuilder,
-  index: Value,
-  count: number,
-  length: Value,
-  tile: number,
-): { readonly from: Value; readonly to: Value } {
-  const each = k.mul(k.div(k.add(length, count * tile - 1), count * tile), tile);
-  const from = k.mul(index, each);
-  return { from, to: k.min(length, k.add(from, each)) };
-}

@@ -7,10 +7,9 @@ import type { Axis, Value } from '../src/kernel/ir.ts';
 import { joinDims } from './dims.ts';
 import { planElementwise, type StridedTensor } from './elementwise.ts';
 import { kernel, type Slots } from './kernel.ts';
-import { addUp, isLong, type SumRange } from './longSum.ts';
+import { addUp, blockOf, isLong, type SumRange } from './longSum.ts';
 import {
   ABSENT,
-  blockOf,
   extentsOf,
   loadedType,
   matrix,

@@ -1,6 +1,5 @@
-import { planAttention } from '../../kernels/attention.ts';
+import { planAttention, planAttentionGradient } from '../../kernels/attention.ts';
 import type { AttentionDims } from '../../kernels/attentionBlock.ts';
-import { planAttentionGradient } from '../../kernels/attentionGradient.ts';
 import { type Dim, printShape, product, times } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';

@@ -1,6 +1,5 @@
 import { planClampIndex } from '../../kernels/clampIndex.ts';
-import { planGather } from '../../kernels/gather.ts';
-import { planGatherGradient } from '../../kernels/gatherGradient.ts';
+import { planGather, planGatherGradient } from '../../kernels/gather.ts';
 import { printShape, product } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
 import { defineOp } from './define.ts';

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type AttentionArguments, planAttention } from '../../kernels/attention.ts';
-import { planAttentionGradient } from '../../kernels/attentionGradient.ts';
+import { type AttentionArguments, planAttention, planAttentionGradient } from '../../kernels/attention.ts';
 import type { Dim } from '../../src/base/dim.ts';
 import { threefry } from '../../src/base/random.ts';
 import type { Slot } from '../../src/ir/record.ts';

@@ -1,8 +1,7 @@
 import { planCrfGradient } from '../../kernels/crfBackward.ts';
 import type { CrfScores, CrfSizes } from '../../kernels/crfBlock.ts';
-import { planCrfDecode } from '../../kernels/crfDecode.ts';
+import { planCrfDecode, planCrfSemiring } from '../../kernels/crfDecode.ts';
 import { planCrf } from '../../kernels/crfForward.ts';
-import { planCrfSemiring } from '../../kernels/crfSemiring.ts';
 import type { Precision, TypedArray } from '../../src/base/dtype.ts';
 import { normal, uniforms } from '../../src/base/random.ts';
 import { input, interpreterOf, output, type RunLaunch, runPlans, unwritten } from '../support/launch.ts';

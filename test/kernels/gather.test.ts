@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { planGather } from '../../kernels/gather.ts';
-import { planGatherGradient } from '../../kernels/gatherGradient.ts';
+import { planGather, planGatherGradient } from '../../kernels/gather.ts';
 import type { Dim } from '../../src/base/dim.ts';
 import type { Precision, TypedArray } from '../../src/base/dtype.ts';
 import { checkKernel } from '../../src/kernel/check.ts';

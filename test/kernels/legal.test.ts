@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type AttentionArguments, planAttention } from '../../kernels/attention.ts';
-import { planAttentionGradient } from '../../kernels/attentionGradient.ts';
+import { type AttentionArguments, planAttention, planAttentionGradient } from '../../kernels/attention.ts';
 import { planCrossEntropy, planCrossEntropyGradient } from '../../kernels/crossEntropy.ts';
 import { planLayerNorm, planLayerNormGradient } from '../../kernels/layerNorm.ts';
 import { planMatmul } from '../../kernels/matmul.ts';

@@ -1,13 +1,11 @@
-import { type AttentionArguments, planAttention } from '../../../kernels/attention.ts';
-import { planAttentionGradient } from '../../../kernels/attentionGradient.ts';
+import { type AttentionArguments, planAttention, planAttentionGradient } from '../../../kernels/attention.ts';
 import { planCopy, turned, wholeOf } from '../../../kernels/copy.ts';
 import { planCrfGradient } from '../../../kernels/crfBackward.ts';
 import { planCrfDecode } from '../../../kernels/crfDecode.ts';
 import { planCrf } from '../../../kernels/crfForward.ts';
 import { planCrossEntropy, planCrossEntropyGradient } from '../../../kernels/crossEntropy.ts';
 import { planElementwise } from '../../../kernels/elementwise.ts';
-import { planGather } from '../../../kernels/gather.ts';
-import { planGatherGradient } from '../../../kernels/gatherGradient.ts';
+import { planGather, planGatherGradient } from '../../../kernels/gather.ts';
 import { journalElements, planGradientNorm } from '../../../kernels/gradientNorm.ts';
 import { planLayerNorm, planLayerNormGradient } from '../../../kernels/layerNorm.ts';
 import { planMatmul } from '../../../kernels/matmul.ts';
