@@ -1,6 +1,6 @@
 import { compile, type Device, type Feeds, type Graph, interpreterDevice, wasmDevice } from 'frond';
 import { normal } from '../src/base/random.ts';
-import { HYPER } from '../src/palm/optimizer.ts';
+import { HYPER } from '../src/palm/step.ts';
 import type { BoundProgram } from '../src/runtime/device.ts';
 import { registerCeiling } from './ceiling.ts';
 import { serve, type Work } from './contender.ts';

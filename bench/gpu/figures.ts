@@ -14,7 +14,7 @@ import {
   type ScheduleTable,
 } from 'frond';
 import { normal } from '../../src/base/random.ts';
-import { HYPER } from '../../src/palm/optimizer.ts';
+import { HYPER } from '../../src/palm/step.ts';
 import type { BoundProgram, Location } from '../../src/runtime/device.ts';
 import { initialValues } from '../../src/runtime/parameters.ts';
 import { jointModel } from '../joint.ts';

@@ -16,6 +16,7 @@ import {
 } from './parameter.ts';
 import { checkScope, underConstruction, within } from './scope.ts';
 import type { DType, Shape, Tensor } from './tensor.ts';
+import type { Tensors } from './types/result.ts';
 
 /** What a graph is fed with under one name. */
 export interface Declaration<D extends DType = DType, S extends Shape = Shape> {
@@ -53,10 +54,6 @@ export interface GraphOptions<I extends Declarations> {
   /** inputs declared ahead; the function receives them as its second argument */
   readonly inputs?: I;
 }
-
-type InputTensors<I extends Declarations> = {
-  readonly [K in keyof I]: Tensor<I[K]['dtype'], I[K]['shape']>;
-};
 
 /** What the function of `graph` declares tensors with. */
 export interface GraphContext {
@@ -110,7 +107,7 @@ const GRAPH = {
  */
 export function graph<const I extends Declarations = Declarations, O extends Outputs = Outputs>(
   name: string,
-  build: (g: GraphContext, inputs: InputTensors<I>) => O,
+  build: (g: GraphContext, inputs: Tensors<I>) => O,
   options: GraphOptions<I> = {},
 ): TypedGraph<I, O> {
   checkArguments('graph', GRAPH, [name, build, options]);

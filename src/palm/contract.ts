@@ -1,19 +1,15 @@
 import type { TypedArray } from '../base/dtype.ts';
-import type { Declarations, GraphContext } from '../dsl/graph.ts';
+import type { Declarations, GraphContext, Outputs } from '../dsl/graph.ts';
 import type { Tensor } from '../dsl/tensor.ts';
+import type { Tensors } from '../dsl/types/result.ts';
 import type { Attribute } from '../ir/graph.ts';
 import type { TensorValue } from '../runtime/feeds.ts';
 
 // The contract of PALM: every component declares the named tensors that it needs and those that it gives. The compiler compares
 // the declarations where components meet, and `checkContract` does so again when a program runs.
 
-/** Named tensors that a component needs or gives. */
+/** Outputs tensors that a component needs or gives. */
 export type Specs = Declarations;
-
-/** The symbolic tensors of declared names. */
-export type Tensors<S extends Specs> = {
-  readonly [K in keyof S]: Tensor<S[K]['dtype'], S[K]['shape']>;
-};
 
 /** What ids stand for: names in the order of their ids, by the tensor that holds the ids. */
 export type Names = Readonly<Record<string, readonly string[]>>;
@@ -88,9 +84,6 @@ export interface HeadNeeds<B extends Specs = Specs, R extends Specs = Specs, L e
   readonly labels: L;
 }
 
-/** Symbolic tensors by name. */
-export type Named = Readonly<Record<string, Tensor>>;
-
 /** Plain numbers, in tables or groups, that say how good predictions are. */
 export type Metrics = Readonly<Record<string, unknown>>;
 
@@ -113,11 +106,11 @@ export interface Head<
   /** of those of its labels that are ids: the reader must mean the same by them */
   readonly names?: Names;
   /** Declares the tensors of the task, such as scores. */
-  build(g: GraphContext, inputs: Tensors<B & R>): Named;
+  build(g: GraphContext, inputs: Tensors<B & R>): Outputs;
   /** The mean loss over rows by weight. `tensors` are the inputs, the labels and what `build` gave, by name. */
-  loss(g: GraphContext, tensors: Named): Tensor<'f32', []>;
+  loss(g: GraphContext, tensors: Outputs): Tensor<'f32', []>;
   /** What a prediction reads back; without it, all that `build` gave. */
-  predict?(g: GraphContext, tensors: Named): Named;
+  predict?(g: GraphContext, tensors: Outputs): Outputs;
   /** One prediction per row of the batch, rows without an example included. */
   decode(values: Values, batch: Batch<R>): readonly P[];
   metrics(predictions: readonly P[], examples: readonly E[]): Metrics;

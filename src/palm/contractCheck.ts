@@ -4,8 +4,9 @@ import type { DType } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
+import type { Outputs } from '../dsl/graph.ts';
 import type { Graph } from '../ir/graph.ts';
-import type { Backbone, Batch, Head, HeadNeeds, Named, Reader, Specs } from './contract.ts';
+import type { Backbone, Batch, Head, HeadNeeds, Reader, Specs } from './contract.ts';
 import { backboneKind, headKind, readerKind } from './settings.ts';
 
 /**
@@ -152,7 +153,7 @@ export function checkDistinct(head: string, needs: HeadNeeds): void {
  * Checks what a component's `build` returned against its declaration.
  * @throws FROND-C004 for a missing tensor, C005 for another element type or shape
  */
-export function checkBuilt(component: string, gives: Specs, built: Named): void {
+export function checkBuilt(component: string, gives: Specs, built: Outputs): void {
   for (const [name, declared] of Object.entries(gives)) {
     const tensor = own(built, name);
     if (tensor?.dtype === declared.dtype && sameShape(declared.shape, tensor.shape)) continue;

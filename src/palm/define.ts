@@ -1,9 +1,10 @@
 import { checkArguments } from '../base/arguments.ts';
 import * as is from '../base/kinds.ts';
-import type { GraphContext } from '../dsl/graph.ts';
+import type { GraphContext, Outputs } from '../dsl/graph.ts';
 import type { Tensor } from '../dsl/tensor.ts';
+import type { Tensors } from '../dsl/types/result.ts';
 import type { TensorValue } from '../runtime/feeds.ts';
-import type { Backbone, Batch, Head, Named, Reader, Specs, Tensors } from './contract.ts';
+import type { Backbone, Batch, Head, Reader, Specs } from './contract.ts';
 import { checkContract, checkDistinct } from './contractCheck.ts';
 import type { BackboneProblem, Checked, HeadProblem } from './contractTypes.ts';
 import { backboneKind, headKind, readerKind } from './settings.ts';
@@ -47,8 +48,8 @@ export interface HeadDefinition<
   B extends Specs,
   R extends Specs,
   L extends Specs,
-  O extends Named,
-  V extends Named,
+  O extends Outputs,
+  V extends Outputs,
   P,
   E,
 > extends Pick<Head<B, R, L, P, E>, 'name' | 'names' | 'record' | 'metrics'> {
@@ -65,12 +66,12 @@ export interface HeadDefinition<
  */
 export function defineHead<
   const B extends Specs,
-  O extends Named,
+  O extends Outputs,
   P,
   E,
   const R extends Specs = None,
   const L extends Specs = None,
-  V extends Named = O,
+  V extends Outputs = O,
 >(definition: HeadDefinition<B, R, L, O, V, P, E>): Head<B, R, L, P, E> {
   checkArguments('defineHead', { definition: definitionKind }, [definition]);
   const { backbone, reader, labels } = definition.needs;

@@ -1,10 +1,10 @@
 import { mapValues } from '../base/own.ts';
-import { add, type GraphContext, graph, mul, type Tensor } from '../dsl/index.ts';
+import { add, type GraphContext, graph, mul, type Outputs, type Tensor } from '../dsl/index.ts';
 import type { Graph, TensorType } from '../ir/graph.ts';
 import { typeOfRef } from '../ir/names.ts';
 import { printType } from '../ir/print.ts';
 import { parametersOf } from '../runtime/parameters.ts';
-import type { Backbone, Head, Named, Specs } from './contract.ts';
+import type { Backbone, Head, Specs } from './contract.ts';
 import { anySize, checkBuilt, checkLoss } from './contractCheck.ts';
 
 /** A head under the name of its task. */
@@ -19,7 +19,7 @@ export const lossName = (task: string): string => `${task}.loss`;
 export const resultName = (task: string, result: string): string => `${task}.${result}`;
 
 /** Declares the inputs of a graph that a component needs; names that are there already are shared. */
-export function inputsOf(g: GraphContext, needs: Specs, known: Map<string, Tensor>): Named {
+export function inputsOf(g: GraphContext, needs: Specs, known: Map<string, Tensor>): Outputs {
   return mapValues(needs, ({ dtype, shape }, name) => {
     const tensor = known.get(name) ?? g.input(name, dtype, shape);
     known.set(name, tensor);
@@ -36,10 +36,10 @@ function onBackbone<R>(
   g: GraphContext,
   backbone: Backbone,
   tasks: readonly Task[],
-  build: (task: Task, inputs: Named, declare: (needs: Specs) => Named) => R,
+  build: (task: Task, inputs: Outputs, declare: (needs: Specs) => Outputs) => R,
 ): R[] {
   const known = new Map<string, Tensor>();
-  const declare = (needs: Specs): Named => inputsOf(g, needs, known);
+  const declare = (needs: Specs): Outputs => inputsOf(g, needs, known);
   const inputs = declare(backbone.needs);
   const outputs = g.scope(backbone.name, () => backbone.build(g, inputs));
   checkBuilt(`backbone ${backbone.name}`, backbone.gives, outputs);
@@ -55,7 +55,7 @@ function onBackbone<R>(
  * @throws FROND-C004, C005 when a component builds other tensors than it declares, C007 for a loss that is no f32 scalar
  */
 export function trainingGraph(name: string, backbone: Backbone, tasks: readonly Task[]): Graph {
-  const build = (g: GraphContext): Named => {
+  const build = (g: GraphContext): Outputs => {
     const losses = onBackbone(g, backbone, tasks, ({ name: task, head, weight }, inputs, declare) => {
       const labels = declare(head.needs.labels);
       const loss = g.scope(task, () => head.loss(g, { ...inputs, ...labels, ...head.build(g, inputs) }));
@@ -70,7 +70,7 @@ export function trainingGraph(name: string, backbone: Backbone, tasks: readonly 
 }
 
 /** What a prediction reads back of a head, as `TASK.RESULT`. */
-function read(g: GraphContext, head: Head, task: string, inputs: Named): [string, Tensor][] {
+function read(g: GraphContext, head: Head, task: string, inputs: Outputs): [string, Tensor][] {
   return g.scope(task, () => {
     const built = head.build(g, inputs);
     const chosen = head.predict?.(g, { ...inputs, ...built }) ?? built;
@@ -80,7 +80,7 @@ function read(g: GraphContext, head: Head, task: string, inputs: Named): [string
 
 /** The prediction graph: outputs `TASK.RESULT` for whatever each head's `predict` reads. No labels, no dropout. */
 export function predictionGraph(name: string, backbone: Backbone, tasks: readonly Task[]): Graph {
-  const build = (g: GraphContext): Named => {
+  const build = (g: GraphContext): Outputs => {
     const results = onBackbone(g, backbone, tasks, (task, inputs) => read(g, task.head, task.name, inputs));
     return Object.fromEntries(results.flat());
   };

@@ -22,8 +22,9 @@ import {
   predictAll,
 } from './evaluate.ts';
 import type { StepResult } from './events.ts';
-import { HYPER, hyperOf, type Optimizer, registryWith } from './optimizer.ts';
+import type { Optimizer } from './optimizer.ts';
 import { rateAt } from './schedule.ts';
+import { HYPER, hyperOf, registryWith } from './step.ts';
 import { type HostCopy, writeValues } from './weights.ts';
 
 export const fitOptions = {

@@ -3,14 +3,9 @@ import { adamWRule } from '../../kernels/update.ts';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { mapValues } from '../base/own.ts';
-import type { OpRegistry } from '../ir/record.ts';
 import { ops } from '../ops/index.ts';
-import { updateOp } from '../ops/update.ts';
 import { type Schedule, scheduleKind, scheduleOf } from './schedule.ts';
 import { checkSettings } from './settings.ts';
-
-/** The rule that the ops of frond hold already. */
-const ADAM_W = adamWRule as unknown as UpdateRule;
 
 /** An optimizer: how it changes a weight, its constants, its learning rate. */
 export interface Optimizer {
@@ -20,12 +15,6 @@ export interface Optimizer {
   /** the two numbers of a step (from 0) that the rule sees as `correction1` and `correction2` */
   readonly corrections: (step: number) => readonly [number, number];
 }
-
-export const optimizerKind = is.having<Optimizer>(
-  'an optimizer, such as palm.adam({ rate: 0.001 })',
-  'rule',
-  'rate',
-);
 
 /** A rule with what a user may leave out. */
 export interface OptimizerDefinition<S extends string> extends Omit<UpdateRule<S>, 'settings'> {
@@ -121,7 +110,7 @@ export function adamW(options: AdamOptions): Optimizer {
   checkSettings('adamW', options, adamOptions);
   const { rate, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
   return {
-    rule: ADAM_W,
+    rule: adamWRule as unknown as UpdateRule,
     rate: scheduleOf(rate),
     settings: { beta1, beta2, epsilon },
     corrections: (step) => [1 / (1 - beta1 ** (step + 1)), 1 / (1 - beta2 ** (step + 1))],
@@ -130,15 +119,3 @@ export function adamW(options: AdamOptions): Optimizer {
 
 /** PALM's name for the same optimizer: without weight decay the two are one. */
 export const adam = adamW;
-
-/** The ops of frond with that of the optimizer among them. */
-export const registryWith = ({ rule }: Optimizer): OpRegistry =>
-  rule === ADAM_W ? ops : new Map([...ops, [rule.name, updateOp(rule)]]);
-
-/** Name of the fed tensor with the numbers that change from step to step. */
-export const HYPER = 'optimizer.hyper';
-
-/** Scalars of step `step` (from 0): rate, the two corrections, and the largest gradient norm (0: no clipping). */
-export function hyperOf(optimizer: Optimizer, rate: number, step: number, clipNorm: number): Float32Array {
-  return Float32Array.of(rate, ...optimizer.corrections(step), clipNorm);
-}

@@ -3,9 +3,12 @@ import { defined, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph } from '../ir/graph.ts';
+import type { OpRegistry } from '../ir/record.ts';
+import { ops } from '../ops/index.ts';
+import { updateOp } from '../ops/update.ts';
 import { differentiate } from '../passes/index.ts';
 import { parametersOf } from '../runtime/parameters.ts';
-import { HYPER, optimizerKind, registryWith } from './optimizer.ts';
+import type { Optimizer } from './optimizer.ts';
 import { checkSettings } from './settings.ts';
 
 const parameterGroup = {
@@ -21,6 +24,11 @@ const parameterGroup = {
 /** Parameters that share a rate multiplier and a weight decay. The first group whose pattern matches a name counts. */
 export type ParameterGroup = is.OptionsOf<typeof parameterGroup>;
 
+const optimizerKind = is.having<Optimizer>(
+  'an optimizer, such as palm.adam({ rate: 0.001 })',
+  'rule',
+  'rate',
+);
 const groupsKind = is.listOf(is.object, "groups, such as [{ match: '*/bias', rate: 2 }]");
 const backwardOptions = {
   optimizer: optimizerKind,
@@ -112,4 +120,16 @@ export function buildStep(
   builder.effect(defined(done, `output of ${rule.name}`));
   builder.output('gradientNorm', norm);
   return builder.finish();
+}
+
+/** The ops of frond, which hold AdamW, with that of the optimizer among them. */
+export const registryWith = ({ rule }: Optimizer): OpRegistry =>
+  ops.has(rule.name) ? ops : new Map([...ops, [rule.name, updateOp(rule)]]);
+
+/** Name of the fed tensor with the numbers that change from step to step. */
+export const HYPER = 'optimizer.hyper';
+
+/** Scalars of step `step` (from 0): rate, the two corrections, and the largest gradient norm (0: no clipping). */
+export function hyperOf(optimizer: Optimizer, rate: number, step: number, clipNorm: number): Float32Array {
+  return Float32Array.of(rate, ...optimizer.corrections(step), clipNorm);
 }

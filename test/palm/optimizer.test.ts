@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { crossEntropy, f32, gather, graph, i32, linear, mean, normal } from '../../src/dsl/index.ts';
-import { defineOptimizer, HYPER, hyperOf, type Optimizer, registryWith } from '../../src/palm/optimizer.ts';
+import { defineOptimizer, type Optimizer } from '../../src/palm/optimizer.ts';
 import { constant } from '../../src/palm/schedule.ts';
-import { buildStep } from '../../src/palm/step.ts';
+import { buildStep, HYPER, hyperOf, registryWith } from '../../src/palm/step.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { layoutParameters } from '../../src/runtime/parameters.ts';

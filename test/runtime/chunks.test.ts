@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { add, f32, graph, mean, mul, normal, tanh } from '../../src/dsl/index.ts';
-import { adamW, HYPER, hyperOf } from '../../src/palm/optimizer.ts';
+import { adamW } from '../../src/palm/optimizer.ts';
 import { constant } from '../../src/palm/schedule.ts';
-import { buildStep } from '../../src/palm/step.ts';
+import { buildStep, HYPER, hyperOf } from '../../src/palm/step.ts';
 import { chunksOf, fitInChunk } from '../../src/runtime/chunks.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import type { Device } from '../../src/runtime/device.ts';

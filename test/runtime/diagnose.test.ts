@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { exp, f32, graph, log, mul, ones, sqrt, sum } from '../../src/dsl/index.ts';
-import { HYPER } from '../../src/palm/optimizer.ts';
+import { HYPER } from '../../src/palm/step.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import { findNonFinite } from '../../src/runtime/diagnose.ts';
 import { bytes, f32Value, strictDevice } from './support.ts';

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { create } from 'webgpu';
 import { DEFAULT_LIMITS } from '../../src/backend/wgsl/index.ts';
 import { palm } from '../../src/index.ts';
-import { registryWith } from '../../src/palm/optimizer.ts';
+import { registryWith } from '../../src/palm/step.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import { webgpuDevice } from '../../src/runtime/webgpu/webgpuDevice.ts';
 

@@ -12,9 +12,9 @@ import {
   mean,
   normal,
 } from '../../src/dsl/index.ts';
-import { adamW, HYPER, hyperOf } from '../../src/palm/optimizer.ts';
+import { adamW } from '../../src/palm/optimizer.ts';
 import { constant } from '../../src/palm/schedule.ts';
-import { buildStep } from '../../src/palm/step.ts';
+import { buildStep, HYPER, hyperOf } from '../../src/palm/step.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { layoutParameters } from '../../src/runtime/parameters.ts';

@@ -14,9 +14,9 @@ import {
   tanh,
 } from '../../src/dsl/index.ts';
 import type { Graph } from '../../src/ir/graph.ts';
-import { adamW, HYPER, hyperOf } from '../../src/palm/optimizer.ts';
+import { adamW } from '../../src/palm/optimizer.ts';
 import { constant } from '../../src/palm/schedule.ts';
-import { type BackwardOptions, buildStep } from '../../src/palm/step.ts';
+import { type BackwardOptions, buildStep, HYPER, hyperOf } from '../../src/palm/step.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import type { Device } from '../../src/runtime/device.ts';
 import type { Feeds } from '../../src/runtime/feeds.ts';

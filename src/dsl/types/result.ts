@@ -1,4 +1,6 @@
 import type { Dim, Shape } from '../../base/dim.ts';
+import type { DType } from '../../base/dtype.ts';
+import type { Tensor } from '../tensor.ts';
 import type { Same } from './identity.ts';
 
 // What a shape function yields. Both are plain objects, so that `R extends …` is decided at once even when the shape
@@ -23,6 +25,11 @@ export type Operand<R, T> = R extends Bad<infer Message> ? Message : T;
 /** The result's shape; `any` after a mistake, so that one mistake gives one diagnostic. */
 // biome-ignore lint/suspicious/noExplicitAny: only `any` keeps later uses of a wrong result silent
 export type ShapeOf<R> = R extends Good<infer S> ? S : any;
+
+/** The symbolic tensors of declared names. */
+export type Tensors<S extends Readonly<Record<string, { readonly dtype: DType; readonly shape: Shape }>>> = {
+  readonly [K in keyof S]: Tensor<S[K]['dtype'], S[K]['shape']>;
+};
 
 /** R, unless `S`, or a member of it, is the shape that follows a mistake: then nothing more is said. */
 // biome-ignore lint/suspicious/noExplicitAny: recognises that shape, and passes it on

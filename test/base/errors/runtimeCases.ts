@@ -2,7 +2,7 @@ import { dropout, f32, gather, graph, i32, linear, mul, normal, zeros } from '..
 import { GraphBuilder } from '../../../src/ir/builder.ts';
 import type { OpRecord } from '../../../src/ir/record.ts';
 import { ops } from '../../../src/ops/index.ts';
-import { HYPER } from '../../../src/palm/optimizer.ts';
+import { HYPER } from '../../../src/palm/step.ts';
 import { compile, executionOrder } from '../../../src/runtime/compile.ts';
 import { interpreterDevice } from '../../../src/runtime/interpreterDevice.ts';
 import { lowerGraph } from '../../../src/runtime/lower.ts';
