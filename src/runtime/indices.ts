@@ -4,7 +4,7 @@ import { type Graph, type Node, type NodeId, type Ref, splitRef } from '../ir/gr
 import { nodeOf, nodePath, placeOf, typeOfRef } from '../ir/names.ts';
 import type { IndexBounds, OpRegistry } from '../ir/record.ts';
 import type { TensorValue } from './feeds.ts';
-import { contextOf, isSource, memoryRoots } from './nodes.ts';
+import { contextOf, inOrder, isSource, type OrderedGraph } from './nodes.ts';
 
 /*
  * Kernels trust what they index by. What is fed or constant is checked on the host; what the graph computes is clamped on the device,
@@ -34,12 +34,7 @@ export interface ComputedIndex {
 }
 
 /** Operands that index something; `home`: the tensor whose memory one shares. */
-function indexReads(
-  graph: Graph,
-  order: readonly Node[],
-  registry: OpRegistry,
-  root = memoryRoots(order, registry),
-) {
+function indexReads({ graph, order, registry, root }: OrderedGraph) {
   return order.flatMap((reader) => {
     const refOf = (operand: number): Ref =>
       defined(reader.inputs[operand], `operand ${operand} of ${reader.id}`);
@@ -89,7 +84,7 @@ export function guardIndices(graph: Graph, order: readonly Node[], registry: OpR
     };
     return id;
   };
-  for (const read of indexReads(graph, order, registry)) {
+  for (const read of indexReads(inOrder(graph, order, registry))) {
     if (isSafe(read)) continue;
     const inputs = [...(nodes[read.reader.id] ?? read.reader).inputs];
     inputs[read.operand] = guard(read);
@@ -102,17 +97,13 @@ export function guardIndices(graph: Graph, order: readonly Node[], registry: OpR
  * What is indexed by, each once for its bounds.
  * @throws FROND-R012 for a constant that is outside of bounds which no feed has to tell
  */
-export function indicesOf(
-  graph: Graph,
-  order: readonly Node[],
-  registry: OpRegistry,
-  root: (ref: Ref) => Ref,
-): { readonly indices: readonly IndexRange[]; readonly computedIndices: readonly ComputedIndex[] } {
+export function indicesOf(ordered: OrderedGraph) {
+  const { graph, registry, root } = ordered;
   const indices = new Map<string, IndexRange>();
   const computed = new Map<string, ComputedIndex>();
   const onHost = (home: Ref): NodeId | undefined =>
     isSource(graph, home, registry) ? splitRef(home).id : undefined;
-  for (const { reader, home, low, below, lengths: rows } of indexReads(graph, order, registry, root)) {
+  for (const { reader, home, low, below, lengths: rows } of indexReads(ordered)) {
     const { op, attributes, inputs } = nodeOf(graph, splitRef(home).id);
     const report = registry.get(op)?.report?.(attributes);
     if (report !== undefined && !computed.has(report)) {

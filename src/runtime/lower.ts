@@ -8,7 +8,7 @@ import type { Demand, LaunchPlan, LowerContext, OpRecord, OpRegistry, Slot } fro
 import type { Schedule } from '../kernel/ir.ts';
 import { noSchedules, type Schedules, scheduleKey } from '../kernel/schedule.ts';
 import { type ComputedIndex, type IndexRange, indicesOf } from './indices.ts';
-import { contextOf, memoryRoots } from './nodes.ts';
+import { contextOf, inOrder } from './nodes.ts';
 import { pinnedGradients } from './updates.ts';
 
 /** A node with the launches that compute it. */
@@ -114,14 +114,14 @@ export function lowerGraph(
   registry: OpRegistry,
   schedules: Schedules = noSchedules,
 ): LoweredProgram {
-  const root = memoryRoots(order, registry);
+  const ordered = inOrder(graph, order, registry);
   const nodes = lowerNodes(graph, order, registry, schedules);
   return {
     graph,
     nodes,
-    root,
-    gradients: pinnedGradients(graph, order, registry, root),
-    ...indicesOf(graph, order, registry, root),
+    root: ordered.root,
+    gradients: pinnedGradients(ordered),
+    ...indicesOf(ordered),
     schedules: usedSchedules(nodes),
   };
 }

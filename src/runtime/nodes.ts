@@ -43,6 +43,13 @@ export function memoryRoots(order: readonly Node[], registry: OpRegistry): (ref:
   return (ref) => roots.get(ref) ?? ref;
 }
 
+/** A graph with the order in which its nodes run, and what is known of their ops and memory. */
+export const inOrder = (graph: Graph, order: readonly Node[], registry: OpRegistry) => {
+  const root = memoryRoots(order, registry);
+  return { graph, order, registry, root };
+};
+export type OrderedGraph = ReturnType<typeof inOrder>;
+
 /** Whether a tensor is fed, a parameter or a constant: it is there before anything runs. */
 export const isSource = (graph: Graph, ref: Ref, registry: OpRegistry): boolean =>
   registry.get(nodeOf(graph, splitRef(ref).id).op)?.kind === 'source';

@@ -39,9 +39,10 @@ export const parametersOf = ({ nodes }: Graph): Parameter[] =>
     .map((node) => ({ node, name: String(node.attributes.name) }));
 
 /** In whole blocks. */
-const paddedLength = ({ length }: ParameterEntry): number => Math.ceil(length / BLOCK) * BLOCK;
+const paddedLength = ({ length }: Pick<ParameterEntry, 'length'>): number =>
+  Math.ceil(length / BLOCK) * BLOCK;
 
-function entryOf({ node, name }: Parameter, offset: number): ParameterEntry {
+function entryOf({ node, name }: Parameter): Omit<ParameterEntry, 'offset'> {
   const type = defined(node.types[0], 'type of a parameter');
   const named = type.shape.find((dim) => typeof dim === 'string');
   if (named !== undefined) {
@@ -57,7 +58,6 @@ function entryOf({ node, name }: Parameter, offset: number): ParameterEntry {
     name,
     shape,
     length: shape.reduce((x, y) => x * y, 1),
-    offset,
     // whether it is one is seen when values are drawn
     initializer: initializer as unknown as Initializer,
     trainable: trainable !== false,
@@ -65,7 +65,7 @@ function entryOf({ node, name }: Parameter, offset: number): ParameterEntry {
 }
 
 /** @throws FROND-R003 when the parameter that `node` declares has another shape than `known`, which has its name */
-export function requireSameShape(known: ParameterEntry, node: Node): void {
+export function requireSameShape(known: Pick<ParameterEntry, 'name' | 'shape'>, node: Node): void {
   const shape = printShape(node.types[0]?.shape ?? []);
   if (printShape(known.shape) === shape) return;
   throw new FrondError(
@@ -75,23 +75,28 @@ export function requireSameShape(known: ParameterEntry, node: Node): void {
   );
 }
 
+/** One parameter behind the other. */
+function laidOut(parameters: Iterable<Omit<ParameterEntry, 'offset'>>, chunk?: number): ParameterLayout {
+  const known = [...parameters];
+  const { offsets, words } = sideBySide(known.map(paddedLength), chunk);
+  const entries = known.map((entry, i) => [entry.name, { ...entry, offset: offsets[i] ?? 0 }] as const);
+  return { entries: new Map(entries), elements: words };
+}
+
 /**
  * Lays out the parameters of one or several graphs that share them, in order of first appearance.
  * @throws FROND-R003 when two graphs declare one name with different shapes
  */
 export function layoutParameters(graphs: readonly Graph[]): ParameterLayout {
   checkArguments('layoutParameters', { graphs: is.listOf(irKind, 'graphs') }, [graphs]);
-  const entries = new Map<string, ParameterEntry>();
-  let offset = 0;
+  const entries = new Map<string, Omit<ParameterEntry, 'offset'>>();
   for (const parameter of graphs.flatMap(parametersOf)) {
-    const entry = entryOf(parameter, offset);
+    const entry = entryOf(parameter);
     const known = entries.get(entry.name);
-    if (known === undefined) {
-      entries.set(entry.name, entry);
-      offset += paddedLength(entry);
-    } else requireSameShape(known, parameter.node);
+    if (known === undefined) entries.set(entry.name, entry);
+    else requireSameShape(known, parameter.node);
   }
-  return { entries, elements: offset };
+  return laidOut(entries.values());
 }
 
 /**
@@ -100,11 +105,8 @@ export function layoutParameters(graphs: readonly Graph[]): ParameterLayout {
  */
 export function chunkLayout(layout: ParameterLayout, chunk: number | undefined): ParameterLayout {
   if (chunk === undefined || layout.elements <= chunk) return layout;
-  const known = [...layout.entries.values()];
-  for (const { name, length } of known) requireFits(`parameter ${name}`, length, chunk);
-  const { offsets, words } = sideBySide(known.map(paddedLength), chunk);
-  const entries = known.map((entry, i) => [entry.name, { ...entry, offset: offsets[i] ?? 0 }] as const);
-  return { entries: new Map(entries), elements: words };
+  for (const { name, length } of layout.entries.values()) requireFits(`parameter ${name}`, length, chunk);
+  return laidOut(layout.entries.values(), chunk);
 }
 
 function xavierLimit(shape: readonly number[]): number {

@@ -2,7 +2,7 @@ import { defined, FrondError } from '../base/errors.ts';
 import type { Graph, Node, NodeId, Ref } from '../ir/graph.ts';
 import { findNode, placeOf, typeOfRef } from '../ir/names.ts';
 import type { OpRegistry } from '../ir/record.ts';
-import { gradientsOf, isSource, memoryRoots } from './nodes.ts';
+import { gradientsOf, isSource, memoryRoots, type OrderedGraph } from './nodes.ts';
 import { BLOCK, type ParameterLayout } from './parameters.ts';
 
 /**
@@ -53,12 +53,7 @@ function copyOf(graph: Graph, parameter: string, ref: Ref, reader: Node): Node {
  * The parameter at whose place in the gradient arena each gradient lies, by root ref.
  * @throws FROND-R008 for a gradient that `giveGradientsMemory` gave no memory
  */
-export function pinnedGradients(
-  graph: Graph,
-  order: readonly Node[],
-  registry: OpRegistry,
-  root: (ref: Ref) => Ref,
-): Map<Ref, string> {
+export function pinnedGradients({ graph, order, registry, root }: OrderedGraph): Map<Ref, string> {
   const pinned = new Map<Ref, string>();
   for (const { parameter, ref } of order.flatMap(gradientsOf)) {
     const home = root(ref);
