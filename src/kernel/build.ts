@@ -2,7 +2,6 @@ import { checkArguments, checkOptions, nearestOf, shownName } from '../base/argu
 import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { errorAtCall } from '../base/source.ts';
-import { callSite } from './callSite.ts';
 import { elementwise } from './elementwise.ts';
 import type {
   Access,
@@ -50,6 +49,21 @@ const fail = (summary: string, hint?: string): never => {
 const judge = ([first]: readonly rules.Fault[]): void => {
   if (first) fail(first.message, first.hint);
 };
+
+/**
+ * What was made at the kernel author's call, with its `file:line`: the first stack frame outside of the builder. That is read when it
+ * is asked for, as writing a stack out takes longer than tracing, and few kernels are ever complained about.
+ */
+function sited<T extends Value | Store>(made: T): T {
+  const here = new Error();
+  const get = (): string | undefined => {
+    const lines = here.stack?.split('\n') ?? [];
+    const frame = lines.slice(1).find((line) => !/kernel\/build\.[jt]s/.test(line));
+    const match = frame?.match(/([\w.-]+\/[\w.-]+\.[jt]s):(\d+):\d+/);
+    return match ? `${match[1]}:${match[2]}` : undefined;
+  };
+  return Object.defineProperty(made, 'source', { get, enumerable: true });
+}
 
 const checkCall = (method: string, taken: is.Kinds, given: readonly unknown[]): void =>
   checkArguments(`k.${method}`, taken, given, 'FROND-K001');
@@ -203,16 +217,7 @@ export class KernelBuilder {
     const dtype = rules.loadedType(buffer);
     const lifted = this.#lift(value, dtype);
     const stored = lifted.dtype === 'bool' && dtype === 'u32' ? this.cast(lifted, 'u32') : lifted;
-    const site = callSite();
-    const statement: Store = {
-      kind: 'store',
-      buffer,
-      terms: this.#terms(at),
-      value: stored,
-      get source() {
-        return site();
-      },
-    };
+    const statement = sited<Store>({ kind: 'store', buffer, terms: this.#terms(at), value: stored });
     judge(rules.storeFaults(statement));
     this.#push(statement);
   }
@@ -354,18 +359,8 @@ export class KernelBuilder {
     const key = keyOf(body, dtype);
     const twin = key === undefined ? undefined : this.#visible(key);
     if (twin !== undefined) return twin;
-    const site = callSite();
-    const value = {
-      ...body,
-      kind: 'value',
-      id: this.#nextId++,
-      axes,
-      dtype,
-      region: this.#region,
-      get source() {
-        return site();
-      },
-    } as Value;
+    const made = { kind: 'value', id: this.#nextId++, axes, dtype, region: this.#region } as const;
+    const value = sited<Value>({ ...body, ...made });
     this.#push({ kind: 'let', value });
     if (key !== undefined) {
       const known = this.#known.get(this.#region) ?? new Map<string, Value>();

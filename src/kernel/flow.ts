@@ -1,10 +1,10 @@
 import { defined } from '../base/errors.ts';
 import { grouped } from '../base/own.ts';
-import type { Kernel, Loop, Region, Span, Statement, Store, Term, Value, ValueOf, When } from './ir.ts';
+import type { Axis, Kernel, Loop, Region, Span, Statement, Store, Term, Value, ValueOf, When } from './ir.ts';
 
-/** The spans of an address. */
-export const spansOf = (terms: readonly Term[]): Span[] =>
-  terms.flatMap(({ index }) => (index.kind === 'span' ? [index] : []));
+/** The spans of an address, or those over one axis. */
+export const spansOf = (terms: readonly Term[], axis?: Axis): Span[] =>
+  terms.flatMap(({ index }) => (index.kind === 'span' && (!axis || index.axis === axis) ? [index] : []));
 
 /** The values that an address is computed from. */
 export const termValues = (terms: readonly Term[]): Value[] =>

@@ -6,12 +6,10 @@
  * There are no threads, barriers or shared memory: each backend (interpreter, WGSL, WASM) decides those.
  */
 
-import type { ElementwiseName } from './elementwise.ts';
+import type { ElementwiseName, ValueType } from './elementwise.ts';
 
-export type { ElementwiseName };
+export type { ElementwiseName, ValueType };
 
-/** Element type of a value inside a program. */
-export type ValueType = 'f32' | 'i32' | 'u32' | 'bool';
 /** Element type of a buffer. A bool tensor is stored as u32; f16 is converted on load and store. */
 export type StorageType = 'f32' | 'f16' | 'i32' | 'u32';
 

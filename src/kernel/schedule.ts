@@ -68,42 +68,36 @@ export const noSchedules: Schedules = { find: () => ({}), programs: 1 };
 const wordsOf = (text: string): string[] => text.split(' ').filter((word) => word !== '');
 
 /** `over` laid over `under`, tile by tile. */
-export function mergeSchedules(under: PartialSchedule, over: PartialSchedule): PartialSchedule {
-  return { ...under, ...over, ...(over.tiles && { tiles: { ...under.tiles, ...over.tiles } }) };
-}
+export const mergeSchedules = <S extends PartialSchedule>(under: S, over: PartialSchedule): S => ({
+  ...under,
+  ...over,
+  ...(over.tiles && { tiles: { ...under.tiles, ...over.tiles } }),
+});
 
 /** One source from several tables: a later table is laid over the earlier ones. */
 export function schedulesFrom(tables: readonly ScheduleTable[], programs = 1): Schedules {
   const known = new Map<string, PartialSchedule>();
-  const look = (kernel: string, shapeClass: string): PartialSchedule => {
-    const words = new Set(wordsOf(shapeClass));
-    return tables.reduce<PartialSchedule>(
-      (under, table) => mergeSchedules(under, lookIn(own(table, kernel) ?? {}, words)),
-      {},
-    );
-  };
   return {
     programs,
     find(kernel, shapeClass) {
       const key = `${kernel} ${shapeClass}`;
-      const found = known.get(key) ?? look(kernel, shapeClass);
+      const words = new Set(wordsOf(shapeClass));
+      const found =
+        known.get(key) ??
+        tables.flatMap((table) => entriesFor(table, kernel, words)).reduce(mergeSchedules, {});
       known.set(key, found);
       return found;
     },
   };
 }
 
-/** The entries that apply, those with fewer words underneath. */
-function lookIn(
-  entries: Readonly<Record<string, PartialSchedule>>,
-  words: ReadonlySet<string>,
-): PartialSchedule {
-  return Object.entries(entries)
-    .map(([key, schedule]) => ({ own: wordsOf(key), schedule }))
-    .filter(({ own }) => own.every((word) => words.has(word)))
-    .sort((x, y) => x.own.length - y.own.length)
-    .reduce<PartialSchedule>((under, { schedule }) => mergeSchedules(under, schedule), {});
-}
+/** The entries of a table that apply, those with fewer words first. */
+const entriesFor = (table: ScheduleTable, kernel: string, words: ReadonlySet<string>): PartialSchedule[] =>
+  Object.entries(own(table, kernel) ?? {})
+    .map(([key, schedule]) => ({ schedule, asked: wordsOf(key) }))
+    .filter(({ asked }) => asked.every((word) => words.has(word)))
+    .sort((x, y) => x.asked.length - y.asked.length)
+    .map(({ schedule }) => schedule);
 
 /** Ranges end at powers of two from 4 to this. */
 const LARGEST_RANGE = 4096;
@@ -120,15 +114,12 @@ export const shapeClassOf = (words: string, sizes: Readonly<Record<string, Dim>>
   [...wordsOf(words), ...Object.entries(sizes).map(([name, size]) => sizeWord(name, size))].join(' ');
 
 /** The plan function's own schedule with what the device's tables say laid over it. */
-export function chooseSchedule(
+export const chooseSchedule = (
   schedules: Schedules | undefined,
   kernel: string,
   shapeClass: string,
   own: Schedule,
-): Schedule {
-  const found = schedules?.find(kernel, shapeClass) ?? {};
-  return { ...own, ...found, tiles: { ...own.tiles, ...found.tiles } };
-}
+): Schedule => mergeSchedules(own, schedules?.find(kernel, shapeClass) ?? {});
 
 /** Equal for schedules that say the same, in whatever order. */
 export const scheduleKey = ({ tiles, workgroup, stage, pack, split, blocks }: Schedule): string => {

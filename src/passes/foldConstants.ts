@@ -2,8 +2,8 @@ import { placeIn } from '../base/dim.ts';
 import type { Precision } from '../base/dtype.ts';
 import { asConstant, constantValue, type Graph, type Node, type TensorType } from '../ir/graph.ts';
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
-import { applied, converted, roundTo, storedAs } from '../kernel/arithmetic.ts';
 import { KernelBuilder } from '../kernel/build.ts';
+import { applied, converted, roundTo, storedAs } from '../kernel/elementwise.ts';
 import type { Value } from '../kernel/ir.ts';
 import { rewriteNodes } from './rewrite.ts';
 

@@ -4,7 +4,7 @@ import { arrayTypeOf, type Precision, type TypedArray } from '../base/dtype.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
-import { storedAs } from '../kernel/arithmetic.ts';
+import { storedAs } from '../kernel/elementwise.ts';
 import type { Kernel } from '../kernel/ir.ts';
 import type { Device, Location, Memory } from './device.ts';
 import { withLifetime } from './lifetime.ts';

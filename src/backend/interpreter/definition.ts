@@ -8,7 +8,7 @@ import type { Precision, TypedArray } from '../../base/dtype.ts';
 import { defined, FrondError } from '../../base/errors.ts';
 import { own } from '../../base/own.ts';
 import { threefry } from '../../base/random.ts';
-import { applied, converted, roundTo, storedAs } from '../../kernel/arithmetic.ts';
+import { applied, converted, roundTo, storedAs } from '../../kernel/elementwise.ts';
 import { type ByOp, byOp, operandsOf, statementsOf } from '../../kernel/flow.ts';
 import type { Axis, Kernel, Loop, Region, Span, Store, Term, Value, ValueOf } from '../../kernel/ir.ts';
 import { type LaunchSizes, programsOf } from './launch.ts';

@@ -9,8 +9,8 @@
  *   that one stands for them; a sum along a row adds it as often as the definition does. A contraction needs an operand
  *   that is zero there, since `dot` leaves such elements out.
  */
-import { type Flow, operandsOf } from '../../kernel/flow.ts';
-import type { Axis, Kernel, Region, Span, Term, Value } from '../../kernel/ir.ts';
+import { type Flow, operandsOf, spansOf } from '../../kernel/flow.ts';
+import type { Axis, Kernel, Region, Span, Value } from '../../kernel/ir.ts';
 import { isVirtual } from './fusedLoops.ts';
 
 /** The extent of an axis follows from `spans`: the longest counts, and `extra` elements more. */
@@ -20,9 +20,6 @@ export interface ExtentRule {
   readonly extra: 0 | 1;
 }
 
-const spansOver = (terms: readonly Term[], axis: Axis): Span[] =>
-  terms.flatMap(({ index }) => (index.kind === 'span' && index.axis === axis ? [index] : []));
-
 /** Whether `value` is at hand where `region` runs. */
 function isKnownIn(value: Value, region: Region): boolean {
   for (let at: Region | undefined = region; at; at = at.parent) if (value.region === at) return true;
@@ -31,14 +28,14 @@ function isKnownIn(value: Value, region: Region): boolean {
 
 /** Whether `dot` leaves out what lies outside the span of this operand. */
 const isCut = (operand: Value, axis: Axis): boolean =>
-  operand.op === 'load' && operand.otherwise === 0 && spansOver(operand.terms, axis).length > 0;
+  operand.op === 'load' && operand.otherwise === 0 && spansOf(operand.terms, axis).length > 0;
 
 function ruleOf(axis: Axis, body: Region, { statements, values, orderOf }: Flow): ExtentRule | undefined {
   const isAlong = ({ axes }: Value): boolean => axes.includes(axis);
   const stores = statements.flatMap(({ statement }) =>
     statement.kind === 'store' && isAlong(statement.value) ? [statement] : [],
   );
-  const stored = stores.map(({ terms }) => spansOver(terms, axis));
+  const stored = stores.map(({ terms }) => spansOf(terms, axis));
   const isRenamed = values.some((value) => value.op === 'rename' && [value.from, value.to].includes(axis));
   if (isRenamed || stored.some((spans) => spans.length === 0)) return undefined;
 
@@ -75,7 +72,7 @@ function ruleOf(axis: Axis, body: Region, { statements, values, orderOf }: Flow)
   });
   const spans = along.flatMap((value) => {
     if (value.op === 'inside') return value.span.axis === axis ? [value.span] : [];
-    return value.op === 'load' ? spansOver(value.terms, axis) : [];
+    return value.op === 'load' ? spansOf(value.terms, axis) : [];
   });
   return region && !isForeign && !isMixed ? rule(region, [...spans, ...stored.flat()], 1) : undefined;
 }
