@@ -38,12 +38,13 @@ export const branchIf = (depth: number, condition: Code<'i32'>): Statement =>
 export const select = <T extends Kind>(condition: Code<'i32'>, yes: Code<T>, no: Code<T>): Code<T> =>
   code(yes.result, 'select', [0x1b], [yes, no, condition]);
 
-/** Several codes in one, from the first on; undefined where there is none. */
-export function joined<T extends Kind>(
-  codes: readonly Code<T>[],
+/** The codes of several items in one, from the first on; undefined where there is none. */
+export function joined<I, T extends Kind>(
   join: (x: Code<T>, y: Code<T>) => Code<T>,
+  items: readonly I[],
+  make: (item: I) => Code<T>,
 ): Code<T> | undefined {
-  const [first, ...rest] = codes;
+  const [first, ...rest] = items.map(make);
   return first && rest.reduce(join, first);
 }
 

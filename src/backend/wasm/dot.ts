@@ -174,8 +174,7 @@ function clearUnless(
   ...filled: readonly (readonly [count: Integer, axis: Axis])[]
 ): Statement[] {
   const cuts = filled.filter(([count]) => constantOf(count) === undefined);
-  const tests = cuts.map(([count, { size }]) => i32.ltS(count, size));
-  const isCut = joined(tests, i32.or);
+  const isCut = joined(i32.or, cuts, ([count, { size }]) => i32.ltS(count, size));
   return isCut ? [when(isCut, [clear(at, place)])] : [];
 }
 

@@ -1,5 +1,5 @@
 import { defined } from '../../base/errors.ts';
-import type { Axis, Span, Value } from '../../kernel/ir.ts';
+import type { Axis, Span } from '../../kernel/ir.ts';
 import type { Body, Code, Integer, Kind, Local, Statement, Vector } from './code.ts';
 import { block, branchIf, countUp, joined, loop, select, set, whileBelow } from './control.ts';
 import type { ElementwiseScope } from './elementwise.ts';
@@ -42,8 +42,6 @@ export interface End {
 }
 
 export interface LoopOptions {
-  /** spans that may cut the tile; those that never do are left out */
-  readonly cuts: readonly Cut[];
   /** the span that ends the loop over rows; without it, rows up to the end of the axis are visited */
   readonly rows?: End | undefined;
   /** the same for lanes, in whole vectors */
@@ -59,7 +57,7 @@ export interface LoopOptions {
  * Lanes are visited in two ranges: whole vectors inside all spans, without masks, then the rest of the row, one vector at
  * a time under masks. A row that a span leaves out is all rest. What is computed once per row is the same for both.
  */
-export abstract class Loops {
+export class Loops {
   readonly at: Lowering;
   readonly row: Axis | undefined;
   readonly lane: Axis;
@@ -77,13 +75,14 @@ export abstract class Loops {
   protected isInside = true;
   #vectors = 1;
 
-  constructor(at: Lowering, row: Axis | undefined, lane: Axis, options: LoopOptions) {
+  /** @param cuts spans that may cut the tile; those that never do are left out */
+  constructor(at: Lowering, row: Axis | undefined, lane: Axis, options: LoopOptions, cuts: readonly Cut[]) {
     this.at = at;
     this.#options = options;
     this.row = row;
     this.lane = lane;
     this.#roles = rolesOf(row, lane);
-    this.#cuts = distinct(options.cuts).filter(({ span, role }) => !this.#isRowEnd(span, role));
+    this.#cuts = distinct(cuts).filter(({ span, role }) => !this.#isRowEnd(span, role));
     this.rowIndex = at.fn.local('i32', row?.name ?? 'row');
     this.laneBytes = at.fn.local('i32', `${lane.name}_bytes`);
   }
@@ -176,9 +175,6 @@ export abstract class Loops {
       .join('');
   }
 
-  /** The value at a cell: read where it is placed, else computed. */
-  abstract evaluate(value: Value, cell: Cell): Vector;
-
   /** Base of scratch memory plus the row's distance in tiles of this stride. */
   rowAddress(rowStride: number): Integer {
     return this.once(1, `row ${rowStride}`, `${this.row?.name ?? 'row'}_row`, () =>
@@ -191,9 +187,13 @@ export abstract class Loops {
     return this.isInside || isWhole(span) || this.#isRowEnd(span, this.roleOf(span.axis, cell));
   }
 
+  get #step(): number {
+    return this.#options.step ?? 1;
+  }
+
   #isRowEnd(span: Span, role: Role): boolean {
-    const { rows, step = 1 } = this.#options;
-    if (role !== 'row' || !rows || rows.unit > 1 || step > 1) return false;
+    const { rows } = this.#options;
+    if (role !== 'row' || !rows || rows.unit > 1 || this.#step > 1) return false;
     return rows.span.start === span.start && rows.span.limit === span.limit;
   }
 
@@ -238,34 +238,33 @@ export abstract class Loops {
     const whole = i32.const(this.lane.size * 4);
     const { lanes } = this.#options;
     if (!lanes || isWhole(lanes.span)) return whole;
-    return this.once(0, 'lanes end', 'lanes_end', () => {
-      const length = this.lengthOf(lanes.span);
-      const bytes = times(roundUp(length, Math.max(4, lanes.unit)), 4);
-      return select(i32.ltS(length, this.lane.size), bytes, whole);
-    });
+    const length = this.lengthOf(lanes.span);
+    const bytes = times(roundUp(length, Math.max(4, lanes.unit)), 4);
+    return this.keep(0, 'lanes_end', select(i32.ltS(length, this.lane.size), bytes, whole));
   }
 
   #rowsEnd(): Integer | undefined {
     const { rows } = this.#options;
     if (!rows || isWhole(rows.span)) return undefined;
-    const { span, unit } = rows;
-    if (unit === 1) return this.lengthOf(span);
-    return this.once(0, 'rows end', 'rows_end', () => roundUp(this.lengthOf(span), unit));
+    const length = this.lengthOf(rows.span);
+    return rows.unit === 1 ? length : this.keep(0, 'rows_end', roundUp(length, rows.unit));
+  }
+
+  #cutting(role: Role): Span[] {
+    return this.#cuts.flatMap((cut) => (cut.role === role ? [cut.span] : []));
   }
 
   /** Bytes of a row inside all spans over lanes, in whole iterations. */
   #innerEnd(end: Integer): Integer {
-    const spans = this.#cuts.flatMap(({ span, role }) => (role === 'lane' ? [span] : []));
+    const spans = this.#cutting('lane');
     if (spans.length === 0) return end;
-    return this.once(0, 'inner end', 'inner_end', () => {
-      const shortest = spans.reduce<Integer>((least, span) => {
-        const length = this.lengthOf(span);
-        return select(i32.ltS(length, least), length, least);
-      }, i32.const(this.lane.size));
-      const kept = this.once(0, 'shortest', 'shortest', () => shortest);
-      const bytes = i32.and(times(kept, 4), -16 * this.#vectors);
-      return select(i32.gtS(kept, 0), bytes, i32.const(0));
-    });
+    const least = spans.reduce<Integer>((shortest, span) => {
+      const length = this.lengthOf(span);
+      return select(i32.ltS(length, shortest), length, shortest);
+    }, i32.const(this.lane.size));
+    const shortest = this.keep(0, 'shortest', least);
+    const bytes = i32.and(times(shortest, 4), -16 * this.#vectors);
+    return this.keep(0, 'inner_end', select(i32.gtS(shortest, 0), bytes, i32.const(0)));
   }
 
   /** One loop over all lanes. */
@@ -277,11 +276,9 @@ export abstract class Loops {
 
   /** Lanes inside all spans, then the rest of the row. */
   #loops(inner: Integer, end: Integer): Statement[] {
-    const rows = this.#cuts.flatMap(({ span, role }) => (role === 'row' ? [span] : []));
-    const last = this.cell(0, (this.#options.step ?? 1) - 1);
-    const tests = rows.map((span) => i32.ltS(this.rowAt(last), this.lengthOf(span)));
-    const inside = joined(tests, i32.and);
-    const cut = inside ? this.once(1, 'cut', 'cut', () => select(inside, inner, i32.const(0))) : inner;
+    const last = this.rowAt(this.cell(0, this.#step - 1));
+    const inside = joined(i32.and, this.#cutting('row'), (span) => i32.ltS(last, this.lengthOf(span)));
+    const cut = inside ? this.keep(1, 'cut', select(inside, inner, i32.const(0))) : inner;
     return [
       set(this.laneBytes, 0),
       whileBelow(this.laneBytes, this.#vectors * 16, cut, this.#inside),
@@ -289,22 +286,16 @@ export abstract class Loops {
     ];
   }
 
-  #rows(row: Body, limit: Integer | undefined): Statement[] {
-    if (!this.row) return [...row];
-    const step = this.#options.step ?? 1;
-    const first = set(this.rowIndex, 0);
-    if (this.row.size <= step) {
-      return limit ? [first, block([branchIf(0, i32.leS(limit, 0)), ...row])] : [first, ...row];
-    }
-    if (!limit) return countUp(this.rowIndex, step, this.row.size, row);
-    const size = this.row.size;
-    const next = [
-      branchIf(1, i32.geS(this.rowIndex, limit)),
-      ...row,
-      set(this.rowIndex, plus(this.rowIndex, step)),
-      branchIf(0, i32.ltS(this.rowIndex, size)),
-    ];
-    return [first, block([loop(next)])];
+  #rows(row: Body, limit: Integer | undefined): Body {
+    if (!this.row) return row;
+    const { size } = this.row;
+    const [index, step] = [this.rowIndex, this.#step];
+    const isSingle = size <= step;
+    if (!limit) return isSingle ? [set(index, 0), ...row] : countUp(index, step, size, row);
+    const single = [branchIf(0, i32.leS(limit, 0)), ...row];
+    const next = [set(index, plus(index, step)), branchIf(0, i32.ltS(index, size))];
+    const several = [loop([branchIf(1, i32.geS(index, limit)), ...row, ...next])];
+    return [set(index, 0), block(isSingle ? single : several)];
   }
 }
 
@@ -313,13 +304,8 @@ export const rolesOf = (row: Axis | undefined, lane: Axis): Roles =>
   new Map<Axis, Role>([...(row ? [[row, 'row'] as const] : []), [lane, 'lane']]);
 
 /** The roles inside a rename: what is `from` outside is `to` there. */
-export function renamed(roles: Roles, from: Axis, to: Axis): Roles {
-  const inner = new Map(roles);
-  const role = inner.get(from);
-  inner.delete(from);
-  if (role) inner.set(to, role);
-  return inner;
-}
+export const renamed = (roles: Roles, from: Axis, to: Axis): Roles =>
+  new Map(Array.from(roles, ([axis, role]) => [axis === from ? to : axis, role]));
 
 const roundUp = (x: Integer, unit: number): Integer => i32.and(plus(x, unit - 1), -unit);
 

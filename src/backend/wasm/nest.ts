@@ -1,16 +1,25 @@
 import { defined } from '../../base/errors.ts';
 import { operandsOf } from '../../kernel/flow.ts';
-import type { Axis, Buffer, Span, Term, Value } from '../../kernel/ir.ts';
+import type { Axis, Span, Store, Term, Value } from '../../kernel/ir.ts';
 import { isUnit, spanTerms } from './analysis.ts';
 import type { Integer, Vector } from './code.ts';
 import { joined, select } from './control.ts';
 import { literal, splat, vectorCast, vectorElementwise } from './elementwise.ts';
 import { i32, i32x4, plus, times, v128 } from './instructions.ts';
-import { type Cell, type Cut, type LoopOptions, Loops, type Roles, renamed, rolesOf } from './loops.ts';
+import {
+  type Cell,
+  type Cut,
+  type Level,
+  type LoopOptions,
+  Loops,
+  type Roles,
+  renamed,
+  rolesOf,
+} from './loops.ts';
 import { elementBytes, type Lowering } from './lowering.ts';
 import { callThreefry, fromHalf, type VectorScope } from './vectors.ts';
 
-interface NestOptions extends Omit<LoopOptions, 'cuts'> {
+interface NestOptions extends LoopOptions {
   /** the values that are evaluated */
   readonly of?: readonly Value[];
   /** they are computed, although they have a place */
@@ -18,6 +27,11 @@ interface NestOptions extends Omit<LoopOptions, 'cuts'> {
   /** spans that may cut the nest besides those that the values meet */
   readonly spans?: readonly Span[];
 }
+
+const cutBy = (span: Span, roles: Roles): Cut => ({
+  span,
+  role: defined(roles.get(span.axis), 'role of a span'),
+});
 
 /** Spans that a nest over `value` meets: its own and those of what is computed with it. */
 function cutsOf({ analysis }: Lowering, value: Value, roles: Roles, fresh: boolean): Cut[] {
@@ -29,7 +43,7 @@ function cutsOf({ analysis }: Lowering, value: Value, roles: Roles, fresh: boole
     seen.add(key);
     const loaded = inner.op === 'load' ? spanTerms(inner.terms).map(({ index }) => index) : [];
     const spans = inner.op === 'inside' ? [inner.span] : loaded;
-    for (const span of spans) cuts.push({ span, role: defined(known.get(span.axis), 'role of a span') });
+    for (const span of spans) cuts.push(cutBy(span, known));
     const own = inner.op === 'rename' ? renamed(known, inner.to, inner.from) : known;
     for (const operand of operandsOf(inner)) {
       if (operand.axes.length > 0 && !analysis.isPlaced(operand)) visit(operand, own);
@@ -42,17 +56,14 @@ function cutsOf({ analysis }: Lowering, value: Value, roles: Roles, fresh: boole
 /** A loop nest into which values are evaluated, element by element. */
 export class Nest extends Loops {
   constructor(at: Lowering, row: Axis | undefined, lane: Axis, options: NestOptions = {}) {
-    const { of = [], spans = [], fresh = false, ...loops } = options;
+    const { of = [], spans = [], fresh = false } = options;
     const roles = rolesOf(row, lane);
-    const own = spans.map((span): Cut => ({ span, role: defined(roles.get(span.axis), 'role of a span') }));
-    super(at, row, lane, {
-      ...loops,
-      cuts: [...of.flatMap((value) => cutsOf(at, value, roles, fresh)), ...own],
-    });
+    const cuts = of.flatMap((value) => cutsOf(at, value, roles, fresh));
+    super(at, row, lane, options, [...cuts, ...spans.map((span) => cutBy(span, roles))]);
   }
 
   /** The value at a cell: read where it is placed, else computed. */
-  override evaluate(value: Value, cell: Cell = this.cell()): Vector {
+  evaluate(value: Value, cell: Cell = this.cell()): Vector {
     const isLiteral = value.op === 'constant' || value.op === 'fill';
     if (isLiteral || (value.op === 'inside' && this.isWithin(value.span, cell))) {
       return this.compute(value, cell);
@@ -126,80 +137,63 @@ export class Nest extends Loops {
   }
 }
 
-/** An access to a buffer from a cell of a nest. What it computes is placed in the nest when it is asked for. */
-export interface Access {
-  /** `none`: the same element in all lanes; `unit`: neighbouring elements; `scattered`: each lane has an address */
-  readonly lanes: 'none' | 'unit' | 'scattered';
-  /** address of the element at lane 0 of the row */
-  row(): Integer;
-  /** address and constant offset of a vector of neighbouring elements */
-  start(): readonly [address: Integer, offset: number];
-  /** addresses of the elements in all lanes */
-  addresses(): Vector;
-  /** where all spans hold, in every lane; undefined where nothing is cut */
-  mask(): Vector | undefined;
-  /** whether the row is inside all spans over rows; undefined where none cuts them */
-  rowInside(): Integer | undefined;
-  /** whether a lane is inside all spans over lanes */
-  laneInside(lane: number): Integer | undefined;
-}
-
 const axesOf = ({ index }: Term): readonly Axis[] => (index.kind === 'span' ? [index.axis] : index.axes);
 
-/** @param key tells this access from others of the nest */
+/**
+ * An access to a buffer from a cell of a nest. What it computes is placed in the nest when it is asked for.
+ *
+ * @param key tells this access from others of the nest
+ */
 export function accessOf(
-  nest: Loops,
+  nest: Nest,
   key: string,
-  { buffer, terms }: { readonly buffer: Buffer; readonly terms: readonly Term[] },
+  { buffer, terms }: Pick<Store, 'buffer' | 'terms'>,
   cell: Cell,
-): Access {
+) {
   const { at, laneBytes } = nest;
   const bytes = elementBytes(buffer);
-  const [rowTerms, laneTerms] = [1, 2].map((level) =>
-    terms.filter((term) => nest.levelOf(axesOf(term), cell) === level),
-  ) as [Term[], Term[]];
+  const termsAt = (level: Level) => terms.filter((term) => nest.levelOf(axesOf(term), cell) === level);
+  const [rowTerms, laneTerms] = [termsAt(1), termsAt(2)];
   const isRun = laneTerms.length === 1 && spanTerms(laneTerms).some(isUnit);
+  // the same element in all lanes; neighbouring elements; an address for each lane
+  const lanes: 'none' | 'unit' | 'scattered' = laneTerms.length === 0 ? 'none' : isRun ? 'unit' : 'scattered';
   const spans = spanTerms(terms).flatMap(({ index }) => (nest.isWithin(index, cell) ? [] : [index]));
   const spansOver = (role: 'row' | 'lane'): Span[] =>
     spans.filter(({ axis }) => nest.roleOf(axis, cell) === role);
   const base = nest.once(0, `base ${key}`, `${buffer.name}_base`, () => at.elementAddress(buffer, terms));
+  /** address of the element at lane 0 of the row */
   const row = (): Integer => {
     if (rowTerms.length === 0) return base;
     return nest.once(1, `row of ${key} ${cell.row}`, `${buffer.name}_row`, () =>
-      rowTerms.reduce<Integer>((address, { index, stride }) => {
+      rowTerms.reduce((address, { index, stride }) => {
         const position = index.kind === 'span' ? nest.rowAt(cell) : i32x4.lane(nest.evaluate(index, cell), 0);
         return plus(address, times(position, at.strideBytes(buffer, stride)));
       }, base),
     );
   };
   return {
-    lanes: laneTerms.length === 0 ? 'none' : isRun ? 'unit' : 'scattered',
+    lanes,
     row,
-    start: () => [plus(row(), bytes === 4 ? laneBytes : i32.shrU(laneBytes, 1)), cell.vector * 4 * bytes],
+    /** address and constant offset of a vector of neighbouring elements */
+    start: () =>
+      [plus(row(), bytes === 4 ? laneBytes : i32.shrU(laneBytes, 1)), cell.vector * 4 * bytes] as const,
+    /** addresses of the elements in all lanes */
     addresses: () =>
-      laneTerms.reduce<Vector>((addresses, { index, stride }) => {
+      laneTerms.reduce((addresses, { index, stride }) => {
         const positions = index.kind === 'span' ? nest.laneIndices(cell) : nest.evaluate(index, cell);
         const step = nest.once(0, `step ${stride.id} ${bytes}`, 'step', () =>
           i32x4.splat(at.strideBytes(buffer, stride)),
         );
         return i32x4.add(addresses, i32x4.mul(positions, step));
       }, i32x4.splat(row())),
-    mask: () =>
-      joined(
-        spans.map((span) => nest.spanMask(span, cell)),
-        v128.and,
-      ),
-    rowInside: () =>
-      joined(
-        spansOver('row').map((span) => nest.isRowInside(span, cell)),
-        i32.and,
-      ),
-    laneInside(lane) {
+    /** where all spans hold, in every lane; undefined where nothing is cut */
+    mask: () => joined(v128.and, spans, (span) => nest.spanMask(span, cell)),
+    /** whether the row is inside all spans over rows; undefined where none cuts them */
+    rowInside: () => joined(i32.and, spansOver('row'), (span) => nest.isRowInside(span, cell)),
+    /** whether a lane is inside all spans over lanes */
+    laneInside(lane: number) {
       const index = i32.shrU(plus(laneBytes, cell.vector * 16 + lane * 4), 2);
-      return joined(
-        spansOver('lane').map((span) => i32.ltS(index, nest.lengthOf(span))),
-        i32.and,
-      );
+      return joined(i32.and, spansOver('lane'), (span) => i32.ltS(index, nest.lengthOf(span)));
     },
   };
 }
@@ -208,7 +202,7 @@ export function accessOf(
  * The elements of a load at a cell. Masked lanes are not read at their address but at the beginning of the buffer, and
  * give the load's default; a vector whose first lane is inside may read up to 12 bytes past the last element.
  */
-function loadElements(nest: Loops, value: Value & { readonly op: 'load' }, cell: Cell): Vector {
+function loadElements(nest: Nest, value: Value & { readonly op: 'load' }, cell: Cell): Vector {
   const { buffer, axes, dtype, otherwise } = value;
   const key = `${value.id} ${axes.map((axis) => nest.roleOf(axis, cell)).join('')}`;
   const access = accessOf(nest, key, value, cell);
@@ -237,7 +231,7 @@ function loadElements(nest: Loops, value: Value & { readonly op: 'load' }, cell:
     isHalf ? fromHalf(scope, v128.load16x4(from, more)) : v128.load(from, more);
   if (!mask) return load(address, offset);
   const conditions = [access.rowInside(), access.laneInside(0)].filter((code) => code !== undefined);
-  const inside = joined(conditions, i32.and);
+  const inside = joined(i32.and, conditions, (code) => code);
   const moved = plus(address, offset);
   return guard(load(inside ? select(inside, moved, safe) : moved));
 }
