@@ -26,14 +26,14 @@ export function registerCeiling(): { readonly run: () => void; readonly operatio
     return [set(sum, f32x4.add(sum, other)), set(product, f32x4.mul(product, other))];
   });
   const next = tee(i, plus(i, i32.const(1)));
-  module.define(module.declare('run', fn, 'none'), [
+  module.declare('run', fn, 'none').body = [
     set(other, v128.load(i32.const(0))),
     loop([
       ...Array.from({ length: UNROLL }, () => steps).flat(),
       branchIf(0, i32.ltS(next, i32.const(iterations))),
     ]),
     ...[...sums, ...products].map((local) => v128.store(i32.const(0), local)),
-  ]);
+  ];
   const memory = new engine.Memory({ initial: 1 });
   const { exports } = new engine.Instance(new engine.Module(module.encode({ initial: 1 }, ['run'])), {
     frond: { memory, scratch: 0 },

@@ -109,14 +109,10 @@ function zeroBeyond(value: Value, axis: Axis): Span | undefined {
   return undefined;
 }
 
-/** min(size, lengths of the spans), at least 0, in a local. */
-function cut(
-  at: Lowering,
-  axis: Axis,
-  spans: readonly (Span | undefined)[],
-  statements: Statement[],
-): Integer {
-  const cutting = spans.filter((span, i) => span && !isWhole(span) && spans.indexOf(span) === i) as Span[];
+/** How far along `axis` the elements of `values` are not all zero, in a local: at most its size. */
+function extent(at: Lowering, axis: Axis, values: readonly Value[], statements: Statement[]): Integer {
+  const spans = new Set(values.map((value) => zeroBeyond(value, axis)));
+  const cutting = [...spans].flatMap((span) => (span && !isWhole(span) ? [span] : []));
   if (cutting.length === 0) return i32.const(axis.size);
   const least = at.fn.local('i32', `${axis.name}_length`);
   statements.push(set(least, axis.size));
@@ -138,10 +134,9 @@ export function writeDot(at: Lowering, dot: Dot, place: Place): Statement[] {
     const streamed = streamOf(at, dot);
     const left = factor('left');
     const right = streamed ? undefined : factor('right');
-    const rows = cut(at, row, [zeroBeyond(dot.left, row)], statements);
-    const columns = cut(at, column, [zeroBeyond(dot.right, column)], statements);
-    const spans = [zeroBeyond(dot.left, over), zeroBeyond(dot.right, over)];
-    const depth = cut(at, over, spans, statements);
+    const rows = extent(at, row, [dot.left], statements);
+    const columns = extent(at, column, [dot.right], statements);
+    const depth = extent(at, over, [dot.left, dot.right], statements);
     if (accumulate) statements.push(...writeAccumulator(at, accumulator, place));
     // what is left out keeps what was accumulated, or 0
     else if (streamed) statements.push(clear(at, place));
@@ -154,7 +149,7 @@ export function writeDot(at: Lowering, dot: Dot, place: Place): Statement[] {
       if (accumulate) statements.push(addTo(at, place, to));
     } else if (right) {
       const blocks = [blocksOf(rows, ROWS), blocksOf(columns, COLUMNS)] as const;
-      statements.push(multiply(at, left, right, place, accumulate, [...blocks, depth]));
+      statements.push(multiply(at, { left, right, out: place, accumulate }, [...blocks, depth]));
     }
     return statements;
   });

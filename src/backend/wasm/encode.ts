@@ -110,8 +110,9 @@ export class FunctionBuilder {
   }
 }
 
-export interface WasmFunction extends FunctionReference {
+export interface WasmFunction<T extends Result = Result> extends FunctionReference<T> {
   readonly builder: FunctionBuilder;
+  /** set after it is declared, so that functions may call later ones */
   body: Body;
 }
 
@@ -127,16 +128,11 @@ export class ModuleBuilder {
   readonly functions: WasmFunction[] = [];
   readonly #helpers = new Map<string, FunctionReference>();
 
-  /** Declares a function; its body is set by `define`, so that functions may call later ones. */
-  declare<T extends Result>(name: string, builder: FunctionBuilder, result: T): FunctionReference<T> {
-    const reference = { index: this.functions.length, name, result };
-    this.functions.push({ ...reference, builder, body: [] });
-    return reference;
-  }
-
-  define({ index }: FunctionReference, body: Body): void {
-    const target = this.functions[index];
-    if (target) target.body = body;
+  /** A function whose body is still to be set. */
+  declare<T extends Result>(name: string, builder: FunctionBuilder, result: T): WasmFunction<T> {
+    const made: WasmFunction<T> = { index: this.functions.length, name, result, builder, body: [] };
+    this.functions.push(made);
+    return made;
   }
 
   /**
@@ -155,7 +151,7 @@ export class ModuleBuilder {
     const reference = this.declare(name, builder, result);
     this.#helpers.set(name, reference);
     const locals = builder.parameters as readonly Local[] as Locals<K, N>;
-    this.define(reference, author(builder, locals) as Body);
+    reference.body = author(builder, locals) as Body;
     return reference;
   }
 

@@ -43,17 +43,14 @@ export const READ_AHEAD = 16;
 
 const PAGE = 65_536;
 
+type Index = Local<'i32'>;
+
 /** run(first, last, g0, g1, g2, …): one program after the other. */
 function defineRun({ module, fn, kernel: { gridRank } }: Lowering, program: FunctionReference<'none'>): void {
   const own = fn.parameters.slice(gridRank).map(({ name, result }) => [name, result] as const);
   const counts = ['first', 'last', 'grid0', 'grid1', 'grid2'].map((name) => [name, 'i32'] as const);
   const run = new FunctionBuilder([...counts, ...own]);
-  const reference = module.declare('run', run, 'none');
-  const [first, last, ...grid] = run.parameters.slice(0, 5) as [
-    Local<'i32'>,
-    Local<'i32'>,
-    ...Local<'i32'>[],
-  ];
+  const [first, last, ...grid] = run.parameters.slice(0, 5) as [Index, Index, ...Index[]];
   const left = run.local('i32', 'left');
   const statements: Statement[] = [set(left, first)];
   const indices = grid.slice(0, gridRank - 1).map((size, dimension) => {
@@ -63,11 +60,8 @@ function defineRun({ module, fn, kernel: { gridRank } }: Lowering, program: Func
   });
   const args = [...indices, left, ...run.parameters.slice(5)];
   const next = tee(first, plus(first, 1));
-  module.define(reference, [
-    when(i32.ltU(first, last), [
-      loop([...statements, call(program, args), branchIf(0, i32.ltU(next, last))]),
-    ]),
-  ]);
+  const each = loop([...statements, call(program, args), branchIf(0, i32.ltU(next, last))]);
+  module.declare('run', run, 'none').body = [when(i32.ltU(first, last), [each])];
 }
 
 /**
@@ -80,7 +74,7 @@ export function assembleKernel(kernel: Kernel, options: WasmOptions = {}): WasmK
   const module = new ModuleBuilder();
   const at = new Lowering(kernel, module, options.relaxed ?? false);
   const program = module.declare('program', at.fn, 'none');
-  module.define(program, [set(at.scratch, globalGet(0, 'scratch')), ...writeRegion(at, kernel.body)]);
+  program.body = [set(at.scratch, globalGet(0, 'scratch')), ...writeRegion(at, kernel.body)];
   defineRun(at, program);
   const memory = options.memory ?? { initial: Math.ceil((at.used + READ_AHEAD) / PAGE) };
   return {
@@ -110,7 +104,7 @@ export const trapped = (kernel: string, cause: unknown): FrondError =>
 /** Whether the engine takes a module whose one function runs `body`. */
 function takes(body: Body): boolean {
   const module = new ModuleBuilder();
-  module.define(module.declare('probe', new FunctionBuilder([]), 'none'), body);
+  module.declare('probe', new FunctionBuilder([]), 'none').body = body;
   return webAssembly()?.validate(module.encode({ initial: 1 }, ['probe'])) ?? false;
 }
 

@@ -9,14 +9,12 @@ export const COLUMNS = 8;
 
 const PARAMETERS = ['left', 'right', 'out', 'blocks', 'panels', 'depth'] as const;
 
-interface Shape {
+interface Product {
   readonly left: Pack;
   readonly right: Pack;
-  readonly outRow: number;
+  readonly out: Place;
   /** adds to what `out` holds */
   readonly accumulate: boolean;
-  /** multiplies and adds in one instruction of relaxed SIMD */
-  readonly fused: boolean;
 }
 
 /**
@@ -30,34 +28,32 @@ interface Shape {
  */
 export function multiply(
   at: Lowering,
-  left: Pack,
-  right: Pack,
-  out: Place,
-  accumulate: boolean,
+  product: Product,
   sizes: readonly [blocks: Integer, panels: Integer, depth: Integer],
 ): Statement {
-  const shape: Shape = { left, right, outRow: out.rowStride, accumulate, fused: at.relaxed };
+  const { left, right, out, accumulate } = product;
   const strides = [left.rowStep, left.depthStep, left.blockStep, right.depthStep, right.blockStep];
   const options = `${accumulate ? '_add' : ''}${at.relaxed ? '_fused' : ''}`;
   const name = `multiply${options}_${[...strides, out.rowStride].join('_')}`;
   const reference = at.module.helper(name, 'i32', PARAMETERS, 'none', (fn, parameters) =>
-    author(fn, shape, parameters),
+    author(fn, product, at.relaxed, parameters),
   );
   return call(reference, [at.scratchAt(left), at.scratchAt(right), at.scratchAt(out), ...sizes]);
 }
 
 function author(
   fn: FunctionBuilder,
-  { left, right, outRow, accumulate, fused }: Shape,
+  { left, right, out: { rowStride }, accumulate }: Product,
+  relaxed: boolean,
   [leftAt, rightAt, out, blocks, panels, depth]: Locals<'i32', typeof PARAMETERS>,
 ): Statement[] {
   const [panel, block, a, b, c, end] = fn.several('i32', 'panel', 'block', 'a', 'b', 'c', 'end');
   const rows = Array.from({ length: ROWS }, (_, i) => fn.several('v128', `sum${i}0`, `sum${i}1`));
   const [x, y0, y1] = fn.several('v128', 'x', 'y0', 'y1');
   const eachSum = (visit: (sum: Local<'v128'>, offset: number) => Statement): Statement[] =>
-    rows.flatMap((sums, i) => sums.map((sum, j) => visit(sum, i * outRow + j * 16)));
+    rows.flatMap((sums, i) => sums.map((sum, j) => visit(sum, i * rowStride + j * 16)));
   const addTo = (sum: Local<'v128'>, y: Vector): Statement =>
-    set(sum, fused ? f32x4.relaxedMadd(x, y, sum) : f32x4.add(sum, f32x4.mul(x, y)));
+    set(sum, relaxed ? f32x4.relaxedMadd(x, y, sum) : f32x4.add(sum, f32x4.mul(x, y)));
   const overDepth = loop([
     set(y0, v128.load(b)),
     set(y1, v128.load(b, 16)),
@@ -78,7 +74,7 @@ function author(
     ...eachSum((sum, offset) =>
       v128.store(c, accumulate ? f32x4.add(v128.load(c, offset), sum) : sum, offset),
     ),
-    set(c, plus(c, ROWS * outRow)),
+    set(c, plus(c, ROWS * rowStride)),
   ];
   return countUp(panel, 1, panels, [
     set(c, out),

@@ -43,12 +43,6 @@ export function streamedSide({ analysis }: Lowering, dot: Dot): StreamedSide | u
 /** Whether the left side has to lie in rows along the contracted axis. */
 export const wantsRows = ({ column }: StreamedSide): boolean => !isUnit(column);
 
-interface Shape {
-  readonly rowStep: number;
-  readonly depthStep: number;
-  readonly outRow: number;
-}
-
 const PARAMETERS = ['left', 'right', 'out', 'rows', 'columns', 'depth', 'step'] as const;
 type Parameters = Locals<'i32', typeof PARAMETERS>;
 
@@ -63,15 +57,16 @@ export function streamProduct(
   const right = at.elementAddress(load.buffer, load.terms);
   const along = isUnit(column);
   const step = at.strideBytes(load.buffer, (along ? over : column).stride);
-  const { rowStep, depthStep } = left;
-  const shape: Shape = { rowStep, depthStep, outRow: out.rowStride };
-  const name = `stream_${along ? 'down' : 'along'}_${rowStep}_${depthStep}_${shape.outRow}`;
+  const name = `stream_${along ? 'down' : 'along'}_${left.rowStep}_${left.depthStep}_${out.rowStride}`;
   const author = along ? downColumns : alongRows;
   const reference = at.module.helper(name, 'i32', PARAMETERS, 'none', (fn, parameters) =>
-    author(fn, shape, parameters),
+    author(fn, { ...left, outRow: out.rowStride }, parameters),
   );
   return call(reference, [at.scratchAt(left), right, at.scratchAt(out), ...sizes, step]);
 }
+
+/** Steps through the left side, and from row to row of the product. */
+type Shape = Pack & { readonly outRow: number };
 
 /** Rows of the right side taken together: as often as `out` is then read and written. */
 const TOGETHER = 8;

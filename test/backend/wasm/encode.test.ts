@@ -27,8 +27,7 @@ function execute(
 ) {
   const module = new ModuleBuilder();
   const fn = new FunctionBuilder([]);
-  const reference = module.declare('run', fn, 'none');
-  module.define(reference, body(fn, module));
+  module.declare('run', fn, 'none').body = body(fn, module);
   const bytes = module.encode({ initial: 1 }, ['run']);
   expect(engine.validate(bytes)).toBe(true);
   const held = new engine.Memory({ initial: 1 });
