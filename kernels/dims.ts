@@ -80,22 +80,15 @@ function unravel(k: KernelBuilder, sizes: readonly Value[]): Value[] {
 
 // ---- strides
 
-/**
- * Row-major strides, in elements, of a contiguous tensor of those sizes that it has, 0 for the others. `innermost`: what the last of
- * them strides over.
- */
-export function contiguousStrides(
-  sizes: Shape,
-  has: (dim: number) => boolean = () => true,
-  innermost: Dim = 1,
-): readonly Dim[] {
+/** Row-major strides, in elements, of a contiguous tensor of those sizes that it has, which are all by default; 0 for the others. */
+export function contiguousStrides(sizes: Shape, has: readonly boolean[] = []): readonly Dim[] {
   const strides: Dim[] = [];
-  let stride = innermost;
-  sizes.toReversed().forEach((size, i) => {
-    const own = has(sizes.length - 1 - i);
+  let stride: Dim = 1;
+  for (let dim = sizes.length - 1; dim >= 0; dim--) {
+    const own = has[dim] ?? true;
     strides.unshift(own ? stride : 0);
-    if (own) stride = times(size, stride);
-  });
+    if (own) stride = times(sizes[dim] ?? 1, stride);
+  }
   return strides;
 }
 

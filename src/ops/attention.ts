@@ -1,12 +1,12 @@
 import { planAttention, planAttentionGradient } from '../../kernels/attention.ts';
 import type { AttentionDims } from '../../kernels/attentionBlock.ts';
-import { type Dim, printShape, product, times } from '../base/dim.ts';
+import { type Dim, product, times } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
 import type { ByName } from '../ir/operands.ts';
 import type { Slot } from '../ir/record.ts';
 import { defineOp } from './define.ts';
-import { expectFloat, expectTypes, f32, fail } from './rules.ts';
+import { expectFloat, expectTypes, f32, fail, threeDims } from './rules.ts';
 
 /*
  * softmax(q kᵀ / √width) v for each head. q [batch, time, heads·width], k and v [batch, keys, heads·width]; where attribute `masked`
@@ -33,10 +33,7 @@ const given = {
 type Operands<T> = ByName<'q' | 'k' | 'v' | 'mask?' | 'key?', T>;
 
 function sizesOf(what: string, { shape }: TensorType) {
-  const [batch, time, width] = shape;
-  if (shape.length !== 3 || batch === undefined || time === undefined || width === undefined) {
-    return fail('FROND-S013', `attention: ${what} needs 3 dimensions, has ${printShape(shape)}`);
-  }
+  const [batch, time, width] = threeDims('attention', what, shape);
   return { batch, time, width };
 }
 

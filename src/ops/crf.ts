@@ -2,10 +2,10 @@ import { planCrfGradient } from '../../kernels/crfBackward.ts';
 import type { CrfSizes } from '../../kernels/crfBlock.ts';
 import { planCrfDecode } from '../../kernels/crfDecode.ts';
 import { planCrf } from '../../kernels/crfForward.ts';
-import { plus, printShape, product, times } from '../base/dim.ts';
+import { plus, product, times } from '../base/dim.ts';
 import type { TensorType } from '../ir/graph.ts';
 import { defineOp } from './define.ts';
-import { expectFloat, expectTypes, f32, fail } from './rules.ts';
+import { expectFloat, expectTypes, f32, fail, threeDims } from './rules.ts';
 
 /*
  * Linear-chain conditional random fields (Lafferty, McCallum and Pereira 2001). The score of labels y of a sequence of length n is
@@ -17,10 +17,7 @@ import { expectFloat, expectTypes, f32, fail } from './rules.ts';
 type Chain<N extends string> = Readonly<Record<N, TensorType>>;
 
 function sizesOf({ emissions: { shape } }: Chain<'emissions'>): CrfSizes {
-  const [batch, time, labels] = shape;
-  if (shape.length !== 3 || batch === undefined || time === undefined || labels === undefined) {
-    return fail('FROND-S013', `crf: emissions needs 3 dimensions, has ${printShape(shape)}`);
-  }
+  const [batch, time, labels] = threeDims('crf', 'emissions', shape);
   if (typeof labels !== 'number') {
     return fail('FROND-S026', `crf: the number of labels must be known, not ${labels}`);
   }

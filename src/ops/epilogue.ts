@@ -16,16 +16,21 @@ import { expectTypes } from './rules.ts';
  */
 
 type EpilogueAttributes = is.OptionsOf<typeof epilogueKinds>;
+/** Of the op's own first result and the extra operands. */
+type Types = readonly [TensorType, ...(readonly TensorType[])];
+
+const fusedOf = ({ epilogue, results }: EpilogueAttributes, types: Types) =>
+  epilogue && readFused({ expression: epilogue, ...(results && { results }) }, types.length);
 
 /** Types of the epilogue's results, all of the shape of the first of `types`, which is the first result of the op without it. */
 export function epilogueTypes(
   op: string,
-  { epilogue, ...attributes }: EpilogueAttributes,
-  types: readonly [TensorType, ...(readonly TensorType[])],
+  attributes: EpilogueAttributes,
+  types: Types,
 ): readonly TensorType[] {
   const [first] = types;
-  if (epilogue === undefined) return [first];
-  const fused = readFused({ ...attributes, expression: epilogue }, types.length);
+  const fused = fusedOf(attributes, types);
+  if (fused === undefined) return [first];
   const results = typesOfExpression(elementwise, fused, types);
   for (const result of results)
     expectTypes(op, { 'the result of the epilogue': [result, 'f32', first.shape] });
@@ -34,13 +39,13 @@ export function epilogueTypes(
 
 /** The epilogue as the kernel applies it to `types`; `strides` addresses the extra operand of that type and number. */
 export function epilogueOf(
-  { epilogue, ...attributes }: EpilogueAttributes,
-  types: readonly [TensorType, ...(readonly TensorType[])],
+  attributes: EpilogueAttributes,
+  types: Types,
   { extras, others }: { readonly extras: readonly Slot[]; readonly others: readonly Slot[] },
   strides: (type: TensorType, index: number) => readonly Dim[],
 ): Epilogue | undefined {
-  if (epilogue === undefined) return undefined;
-  const fused = readFused({ ...attributes, expression: epilogue }, types.length);
+  const fused = fusedOf(attributes, types);
+  if (fused === undefined) return undefined;
   const compiled = compileExpression(elementwise, fused, types);
   const operands = compiled.operands.slice(1);
   return {

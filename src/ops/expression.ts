@@ -1,7 +1,7 @@
 import { planElementwise } from '../../kernels/elementwise.ts';
 import { product, times } from '../base/dim.ts';
 import { defined } from '../base/errors.ts';
-import { type Expression, FUSED, type Instruction, readExpression, readResults } from '../ir/expression.ts';
+import { FUSED, type Instruction, readExpression, readResults } from '../ir/expression.ts';
 import type { Attribute, TensorType } from '../ir/graph.ts';
 import { printAttribute } from '../ir/print.ts';
 import type { ElementContext, LaunchPlan, LowerContext, OpRecord, OpRegistry } from '../ir/record.ts';
@@ -10,20 +10,15 @@ import type { Value } from '../kernel/ir.ts';
 import { defineOp } from './define.ts';
 import { expectShape, fail, instructions, results } from './rules.ts';
 
-/** The expression of a node, and which of its instructions are results. */
-export interface Fused {
-  readonly expression: Expression;
-  readonly results: readonly number[];
-}
-
-/** What an op's attributes say. */
+/** What an op's attributes say: the expression of a node, and which of its instructions are results. */
 export function readFused(
   attributes: { readonly expression: Attribute; readonly results?: Attribute },
   operands: number,
-): Fused {
+) {
   const expression = readExpression(attributes.expression, operands);
   return { expression, results: readResults(attributes.results, expression) };
 }
+export type Fused = Readonly<ReturnType<typeof readFused>>;
 
 /** Runs `apply` over the instructions, whose arguments `readFused` has checked; operands and values share one numbering. */
 function run<T>(

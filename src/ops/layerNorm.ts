@@ -1,3 +1,4 @@
+import { contiguousStrides } from '../../kernels/dims.ts';
 import { planLayerNorm, planLayerNormGradient } from '../../kernels/layerNorm.ts';
 import type { Dim } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
@@ -33,12 +34,12 @@ export const layerNorm = defineOp({
 
 /** Where an operand of the epilogue has rows, it has all of them: outer dims are joined. */
 function stridesUnder(x: TensorType, { shape }: TensorType): readonly Dim[] {
-  const { columns } = rowsOf('layerNorm', x);
+  const { rows, columns } = rowsOf('layerNorm', x);
   const outer = shape.slice(0, -1);
   const hasRows = outer.some((dim) => dim !== 1);
   if (hasRows) expectShape('layerNormGradient', 'an operand of the epilogue', outer, x.shape.slice(0, -1));
   const hasColumns = (shape.at(-1) ?? 1) !== 1;
-  return [hasRows ? (hasColumns ? columns : 1) : 0, hasColumns ? 1 : 0];
+  return contiguousStrides([rows, columns], [hasRows, hasColumns]);
 }
 
 /** Gradients of the three operands. An epilogue is applied to dx. */

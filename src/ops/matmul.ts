@@ -1,7 +1,7 @@
 import { planMatmul } from '../../kernels/matmul.ts';
 import { printShape, product, times } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
-import type { Ref, TensorType } from '../ir/graph.ts';
+import type { Ref } from '../ir/graph.ts';
 import type { Build } from '../ir/record.ts';
 import { defineOp } from './define.ts';
 import { epilogueOf, epilogueTypes } from './epilogue.ts';
@@ -21,19 +21,6 @@ const attributes = {
   columnSums: is.optional(is.flag),
   ...epilogue,
 };
-type MatmulAttributes = is.OptionsOf<typeof attributes>;
-
-/** Type of the second result. */
-function sumsOf(
-  x: TensorType,
-  y: TensorType,
-  { transposeY = false, epilogue }: MatmulAttributes,
-): TensorType {
-  if (x.shape.length !== 2 || y.shape.length !== 2 || transposeY || epilogue !== undefined) {
-    fail('FROND-S019', 'matmul: columnSums is for two matrices, the right one as it is, without epilogue');
-  }
-  return f32(y.shape.slice(1));
-}
 
 function asMatrix(b: Build, ref: Ref): Ref {
   const { shape } = b.typeOf(ref);
@@ -53,8 +40,11 @@ export const matmul = defineOp({
     expectFloat('matmul', x, y);
     const { outer, rows, columns } = layOut([x, y, ...extras], attributes);
     const type = f32(x.shape.length === 1 ? [columns] : [...outer, rows, columns]);
-    if (attributes.columnSums) return [type, sumsOf(x, y, attributes)];
-    return epilogueTypes('matmul', attributes, [type, ...extras]);
+    const { transposeY = false, epilogue, columnSums } = attributes;
+    if (!columnSums) return epilogueTypes('matmul', attributes, [type, ...extras]);
+    if (x.shape.length !== 2 || y.shape.length !== 2 || transposeY || epilogue !== undefined)
+      fail('FROND-S019', 'matmul: columnSums is for two matrices, the right one as it is, without epilogue');
+    return [type, f32(y.shape.slice(1))];
   },
   /** dx' = dout · y'ᵀ and dy' = x'ᵀ · dout, where ' is the operand as it enters the product; in f32, as dout is. */
   vjp(b, { dout, needs, ...operands }, { transposeX = false, transposeY = false, epilogue, columnSums }) {

@@ -1,6 +1,6 @@
-import { contiguousStrides, joinDims } from '../../kernels/dims.ts';
+import { contiguousStrides, type JoinedDims, joinDims } from '../../kernels/dims.ts';
 import type { MatmulBatch } from '../../kernels/matmul.ts';
-import { type Dim, printShape, type Shape, times } from '../base/dim.ts';
+import { printShape, type Shape, times } from '../base/dim.ts';
 import type { TensorType } from '../ir/graph.ts';
 import { broadcastShapes, fail } from './rules.ts';
 
@@ -37,6 +37,9 @@ export function sidesOf(
 // ---- layout: outer dims become rows where they can, else at most two grid dims
 
 export type MatmulLayout = ReturnType<typeof layOut>;
+
+const hasGrid = (grid: readonly JoinedDims[], operand: number): boolean[] =>
+  grid.map(({ has }) => has[operand] === true);
 
 const hasDim = (shape: Shape, fromRight: number): boolean => (shape.at(-1 - fromRight) ?? 1) !== 1;
 
@@ -77,29 +80,22 @@ export function layOut(
   };
 }
 
-/** Strides over the grid of a tensor of matrices of so many elements: operand `index`, or the result, which has all of its dims. */
-const gridStrides = ({ grid }: Pick<MatmulLayout, 'grid'>, matrix: Dim, index?: number): readonly Dim[] =>
-  contiguousStrides(
-    grid.map(({ size }) => size),
-    (dim) => index === undefined || grid[dim]?.has[index] === true,
-    matrix,
-  );
-
 /** The outer dims with the strides that x, y and the result have over them. */
-export function batchOf(layout: MatmulLayout): MatmulBatch[] {
-  const { grid, allRows, inner, columns } = layout;
-  const x = gridStrides(layout, times(allRows, inner), 0);
-  const y = gridStrides(layout, times(inner, columns), 1);
-  const out = gridStrides(layout, times(allRows, columns));
+export function batchOf({ grid, allRows, inner, columns }: MatmulLayout): MatmulBatch[] {
+  const sizes = grid.map(({ size }) => size);
+  const x = contiguousStrides([...sizes, allRows, inner], hasGrid(grid, 0));
+  const y = contiguousStrides([...sizes, inner, columns], hasGrid(grid, 1));
+  const out = contiguousStrides([...sizes, allRows, columns]);
   // the stride of an empty result is 0, which would broadcast it
   return grid.map(({ size }, i) => ({ size, x: x[i] ?? 0, y: y[i] ?? 0, out: out[i] || 1 }));
 }
 
 /** Strides of the extra operand of that number, over outer dims, rows and columns. */
-export function stridesIn(layout: MatmulLayout, { shape }: TensorType, extra: number): readonly Dim[] {
-  const index = 2 + extra;
-  const [hasRows, hasColumns] = [layout.hasRows[index] === true, hasDim(shape, 0)];
-  const width = hasColumns ? layout.columns : 1;
-  const matrix = times(hasRows ? layout.allRows : 1, width);
-  return [...gridStrides(layout, matrix, index), hasRows ? width : 0, hasColumns ? 1 : 0];
+export function stridesIn(
+  { grid, hasRows, allRows, columns }: MatmulLayout,
+  { shape }: TensorType,
+  i: number,
+) {
+  const has = [...hasGrid(grid, 2 + i), hasRows[2 + i] === true, hasDim(shape, 0)];
+  return contiguousStrides([...grid.map(({ size }) => size), allRows, columns], has);
 }

@@ -150,6 +150,14 @@ export function axesOf(op: string, given: readonly number[], shape: Shape): read
 export const reducedShape = (shape: Shape, axes: readonly number[], keepDims: boolean): Shape =>
   shape.flatMap((dim, i) => (axes.includes(i) ? (keepDims ? [1] : []) : [dim]));
 
+/** The dimensions of a tensor that has three. */
+export function threeDims(op: string, what: string, shape: Shape): readonly [Dim, Dim, Dim] {
+  const [x, y, z] = shape;
+  if (shape.length !== 3 || x === undefined || y === undefined || z === undefined)
+    return fail('FROND-S013', `${op}: ${what} needs 3 dimensions, has ${printShape(shape)}`);
+  return [x, y, z];
+}
+
 /** The last dimension; scalars have none. */
 export function lastDim(op: string, what: string, shape: Shape): Dim {
   return shape.at(-1) ?? fail('FROND-S013', `${op}: ${what} is a scalar`);
