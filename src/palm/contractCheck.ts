@@ -1,10 +1,9 @@
 import { checkOptions } from '../base/arguments.ts';
-import { type Dim, evaluate, namesOf, printShape, type Shape, type Sizes } from '../base/dim.ts';
-import type { DType } from '../base/dtype.ts';
+import { type Dim, evaluate, namesOf, printShape, type Sizes } from '../base/dim.ts';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
-import type { Outputs } from '../dsl/graph.ts';
+import type { Declaration, Outputs } from '../dsl/graph.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { Backbone, Batch, Head, HeadNeeds, Reader, Specs } from './contract.ts';
 import { backboneKind, headKind, readerKind } from './settings.ts';
@@ -14,20 +13,19 @@ import { backboneKind, headKind, readerKind } from './settings.ts';
  */
 export const anySize: number = -1;
 
-interface Spec {
-  readonly dtype: DType;
-  readonly shape: Shape;
-}
+export type Spec = Declaration;
 
-const printSpec = ({ dtype, shape }: Spec): string =>
+export const printSpec = ({ dtype, shape }: Spec): string =>
   `${dtype}${printShape(shape.map((dim) => (dim === anySize ? 'any' : dim)))}`;
 const printSpecs = (specs: Specs): string =>
   Object.entries(specs)
     .map(([name, spec]) => `${name}: ${printSpec(spec)}`)
     .join(', ') || 'nothing';
 
-const sameShape = (needed: Shape, given: Shape): boolean =>
-  needed.length === given.length && needed.every((dim, i) => dim === anySize || dim === given[i]);
+export const fits = (needed: Spec, given: Spec): boolean =>
+  needed.dtype === given.dtype &&
+  needed.shape.length === given.shape.length &&
+  needed.shape.every((dim, i) => dim === anySize || dim === given.shape[i]);
 
 function compare(needer: string, needs: Specs, giver: string, gives: Specs): void {
   const hint = `${giver} gives ${printSpecs(gives)}`;
@@ -37,7 +35,7 @@ function compare(needer: string, needs: Specs, giver: string, gives: Specs): voi
     if (given === undefined) {
       throw new FrondError('FROND-C001', `${wanted}, which ${giver} does not give`, { hint });
     }
-    if (given.dtype === needed.dtype && sameShape(needed.shape, given.shape)) continue;
+    if (fits(needed, given)) continue;
     const code = given.dtype === needed.dtype ? 'FROND-C003' : 'FROND-C002';
     throw new FrondError(code, `${wanted}, but ${giver} gives ${printSpec(given)}`, { hint });
   }
@@ -53,11 +51,9 @@ export function maximumOf(
   most: number | undefined,
 ): number {
   const { name, maximumLength = most ?? Number.POSITIVE_INFINITY } = reader;
-  for (const [whose, limit] of [
-    [taker, most],
-    [`reader ${name}`, reader.maximumLength],
-  ] as const) {
-    if (limit === undefined || (Number.isInteger(limit) && limit > 0)) continue;
+  const limits = [[taker, most] as const, [`reader ${name}`, reader.maximumLength] as const];
+  for (const [whose, limit] of limits) {
+    if (limit === undefined || is.count.holds(limit)) continue;
     throw new FrondError('FROND-C006', `${whose}: maximumLength is ${limit}`, {
       hint: 'it is the most words of a sentence, a whole number from 1 on; leave it out where there is no limit',
     });
@@ -156,7 +152,7 @@ export function checkDistinct(head: string, needs: HeadNeeds): void {
 export function checkBuilt(component: string, gives: Specs, built: Outputs): void {
   for (const [name, declared] of Object.entries(gives)) {
     const tensor = own(built, name);
-    if (tensor?.dtype === declared.dtype && sameShape(declared.shape, tensor.shape)) continue;
+    if (tensor !== undefined && fits(declared, tensor)) continue;
     const what = `${component} declares ${name}: ${printSpec(declared)}, but build`;
     if (tensor === undefined) {
       throw new FrondError('FROND-C004', `${what} did not return it`, {

@@ -36,27 +36,20 @@ type SameSize<N, G> = number extends N | G
       : false;
 type SameType<N, G> = [N] extends [G] ? true : [G] extends [N] ? true : false;
 
+type Fits<N extends Spec, G extends Spec> =
+  SameType<N['dtype'], G['dtype']> extends true ? SameShape<N['shape'], G['shape']> : false;
+
 type Problem<Needs extends Specs, Gives extends Specs, Needer extends string, Giver extends string> = {
   [K in keyof Needs & string]: string extends K
     ? never
     : string extends keyof Gives
       ? never
       : K extends keyof Gives
-        ? SameType<Needs[K]['dtype'], Gives[K]['dtype']> extends true
-          ? SameShape<Needs[K]['shape'], Gives[K]['shape']> extends true
-            ? never
-            : Differs<K, Needs[K], Gives[K], Needer, Giver>
-          : Differs<K, Needs[K], Gives[K], Needer, Giver>
+        ? Fits<Needs[K], Gives[K]> extends true
+          ? never
+          : `${Needer} needs ${K}: ${Print<Needs[K]>}, but ${Giver} gives ${Print<Gives[K]>}`
         : `${Needer} needs ${K}: ${Print<Needs[K]>}, which ${Giver} does not give`;
 }[keyof Needs & string];
-
-type Differs<
-  K extends string,
-  N,
-  G,
-  Needer extends string,
-  Giver extends string,
-> = `${Needer} needs ${K}: ${Print<N>}, but ${Giver} gives ${Print<G>}`;
 
 /** why a backbone cannot stand on a reader */
 export type BackboneProblem<R extends Reader, B extends Backbone> = Problem<

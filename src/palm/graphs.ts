@@ -1,11 +1,10 @@
-import { mapValues } from '../base/own.ts';
+import { mapValues, own } from '../base/own.ts';
 import { add, type GraphContext, graph, mul, type Outputs, type Tensor } from '../dsl/index.ts';
-import type { Graph, TensorType } from '../ir/graph.ts';
+import type { Graph, Ref } from '../ir/graph.ts';
 import { typeOfRef } from '../ir/names.ts';
-import { printType } from '../ir/print.ts';
 import { parametersOf } from '../runtime/parameters.ts';
 import type { Backbone, Head, Specs } from './contract.ts';
-import { anySize, checkBuilt, checkLoss } from './contractCheck.ts';
+import { anySize, checkBuilt, checkLoss, fits, printSpec, type Spec } from './contractCheck.ts';
 
 /** A head under the name of its task. */
 export interface Task {
@@ -111,35 +110,25 @@ function graphOf(head: Head, task: string): Graph | undefined {
   }
 }
 
-/** Types of the results that a graph gives for a task, by name. */
-const resultTypes = (graph: Graph, task: string): [string, TensorType][] =>
-  Object.entries(resultsOf(task, graph.outputs)).map(([name, ref]) => [name, typeOfRef(graph, ref)]);
-
-const parameterTypes = (graph: Graph): [string, TensorType][] =>
-  parametersOf(graph).map(({ name, node }) => [name, typeOfRef(graph, node.id)]);
-
-const fits = (own: TensorType, other: TensorType): boolean =>
-  own.dtype === other.dtype &&
-  own.shape.length === other.shape.length &&
-  own.shape.every((dim, i) => dim === SOME_WIDTH || dim === other.shape[i]);
-
 /** What a head and a graph have otherwise: the results that are read, or a parameter. In words, the head's first. */
 export function differenceOf(head: Head, task: string, prediction: Graph): [string, string] | undefined {
-  const own = graphOf(head, task);
-  if (own === undefined) return undefined;
-  const [wanted, computed] = [resultTypes(own, task), resultTypes(prediction, task)];
-  const named = (types: [string, TensorType][]): string =>
-    types
-      .map(([name]) => name)
-      .sort()
-      .join(', ');
-  if (named(wanted) !== named(computed)) return [`reads ${named(wanted)}`, `gives ${named(computed)}`];
-  const known = new Map([...parameterTypes(prediction), ...computed]);
-  for (const [name, type] of [...parameterTypes(own), ...wanted]) {
-    const other = known.get(name);
-    if (other !== undefined && fits(type, other)) continue;
-    const shape = type.shape.map((dim) => (dim === SOME_WIDTH ? 'any' : dim));
-    return [`has ${name}: ${printType({ ...type, shape })}`, `has ${other ? printType(other) : 'none'}`];
+  const built = graphOf(head, task);
+  if (built === undefined) return undefined;
+  const specOf = (graph: Graph, ref: Ref): Spec => {
+    const { dtype, shape } = typeOfRef(graph, ref);
+    return { dtype, shape: shape.map((dim) => (dim === SOME_WIDTH ? anySize : dim)) };
+  };
+  const results = (graph: Graph) => mapValues(resultsOf(task, graph.outputs), (ref) => specOf(graph, ref));
+  const parameters = (graph: Graph) =>
+    Object.fromEntries(parametersOf(graph).map(({ name, node }) => [name, specOf(graph, node.id)]));
+  const [wanted, computed] = [results(built), results(prediction)];
+  const names = (specs: object): string => Object.keys(specs).sort().join(', ');
+  if (names(wanted) !== names(computed)) return [`reads ${names(wanted)}`, `gives ${names(computed)}`];
+  const known = { ...parameters(prediction), ...computed };
+  for (const [name, spec] of Object.entries({ ...parameters(built), ...wanted })) {
+    const other = own(known, name);
+    if (other !== undefined && fits(spec, other)) continue;
+    return [`has ${name}: ${printSpec(spec)}`, `has ${other ? printSpec(other) : 'none'}`];
   }
   return undefined;
 }

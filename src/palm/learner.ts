@@ -62,14 +62,15 @@ export class Learner {
   step = 0;
   /** steps beyond `step` that the device was given */
   #open = 0;
-  readonly #stepper: Executable;
+  /** of the training step */
+  readonly executable: Executable;
   readonly #predictor: Executable;
   #epochPlan: { readonly epoch: number; readonly batches: readonly PlannedBatch[] } | undefined;
 
   private constructor(plan: LearnerPlan, state: ModelState, stepper: Executable, predictor: Executable) {
     this.plan = plan;
     this.state = state;
-    this.#stepper = stepper;
+    this.executable = stepper;
     this.#predictor = predictor;
     this.perEpoch = batchesPerEpoch((plan.reader.parts.train ?? []).length, plan.batchSize);
     this.totalSteps = this.perEpoch * plan.epochs;
@@ -87,12 +88,8 @@ export class Learner {
     return learner;
   }
 
-  get executable(): Executable {
-    return this.#stepper;
-  }
-
   get epoch(): number {
-    return this.perEpoch === 0 ? 0 : Math.floor(this.step / this.perEpoch);
+    return Math.floor(this.step / this.perEpoch);
   }
 
   get done(): boolean {
@@ -138,7 +135,7 @@ export class Learner {
 
   /** Hands forward, backward and update for the next batch to the device, without waiting for their end. */
   async submit(): Promise<void> {
-    await this.#stepper.run(this.feeds(this.submitted), { read: [] });
+    await this.executable.run(this.feeds(this.submitted), { read: [] });
     this.#open++;
   }
 
@@ -148,7 +145,7 @@ export class Learner {
    * @throws FROND-R012 where an id that the graph computes is out of range
    */
   async collect(): Promise<{ readonly results: readonly StepResult[]; readonly failure?: FrondError }> {
-    const [noted] = await Promise.all([this.#noted(), this.#stepper.checkIndices()]);
+    const [noted] = await Promise.all([this.#noted(), this.executable.checkIndices()]);
     const broken = noted.findIndex((step) => step.broken);
     const results = (broken < 0 ? noted : noted.slice(0, broken)).map(({ result }) => result);
     const failed = noted[broken]?.result;
@@ -228,7 +225,7 @@ export class Learner {
   }
 
   free(): void {
-    this.#stepper.free();
+    this.executable.free();
     this.#predictor.free();
     this.state.free();
   }

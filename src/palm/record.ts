@@ -88,11 +88,6 @@ const WORDS = new Map(
   [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY].map((n) => [String(n), n]),
 );
 
-const mapNodes = (graph: Graph, change: (node: Node) => Node): Graph => ({
-  ...graph,
-  nodes: mapValues(graph.nodes, change),
-});
-
 /** Changes every number, or list of numbers, that a constant holds. */
 function mapNumbers(node: Node, change: (value: unknown) => Attribute): Node {
   const value = node?.attributes?.value;
@@ -102,17 +97,18 @@ function mapNumbers(node: Node, change: (value: unknown) => Attribute): Node {
 }
 
 /** The graph as plain data for JSON, without the source lines of its author. */
-export const graphRecord = (graph: Graph): Graph =>
-  mapNodes(graph, ({ source: _, ...node }) =>
+export const graphRecord = (graph: Graph): Graph => ({
+  ...graph,
+  nodes: mapValues(graph.nodes, ({ source: _, ...node }) =>
     mapNumbers(node, (value) => (Number.isFinite(value) ? (value as number) : String(value))),
-  );
+  ),
+});
 
 /** The graph of which `graphRecord` was made; what stood in a file is given on as it is, to be checked. */
-export const graphFrom = (record: Graph): Graph =>
-  typeof record.nodes === 'object' && record.nodes !== null
-    ? mapNodes(record, (node) =>
-        mapNumbers(node, (value) => WORDS.get(String(value)) ?? (value as Attribute)),
-      )
-    : record;
+export const graphFrom = (record: Graph): Graph => {
+  if (typeof record.nodes !== 'object' || record.nodes === null) return record;
+  const number = (value: unknown): Attribute => WORDS.get(String(value)) ?? (value as Attribute);
+  return { ...record, nodes: mapValues(record.nodes, (node) => mapNumbers(node, number)) };
+};
 
 export const graphFingerprint = (graph: Graph): string => fingerprint(JSON.stringify(graphRecord(graph)));

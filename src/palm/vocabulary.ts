@@ -22,7 +22,6 @@ export const vocabularyKind = is.kind<Vocabulary>(
   (value) => is.names.holds((value as Vocabulary | null)?.tokens) && (value as Vocabulary).ids instanceof Map,
 );
 const sentencesKind = is.series('sentences, each a list of words');
-const sentenceKind = is.names;
 
 const vocabularyOptions = {
   /** words seen less often have no id of their own; default 2, so that training meets the unknown word too */
@@ -43,7 +42,7 @@ export function buildVocabulary(
   const { minimumCount = 2 } = options;
   const counts = new Map<string, number>();
   for (const words of sentences) {
-    checkArguments('buildVocabulary', { sentence: sentenceKind }, [words], 'FROND-T002');
+    checkArguments('buildVocabulary', { sentence: is.names }, [words], 'FROND-T002');
     for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
   }
   for (const word of counts.keys()) checkWord(word, 'the vocabulary');

@@ -13,14 +13,7 @@ import {
   truncatedNormal,
   where,
 } from '../../dsl/index.ts';
-import {
-  encoder,
-  learnedPositions,
-  prependSentence,
-  prependVisible,
-  sentenceOf,
-  tokensOf,
-} from '../../nn/index.ts';
+import * as nn from '../../nn/index.ts';
 import type { Backbone } from '../contract.ts';
 import { defineBackbone } from '../define.ts';
 import { checkSettings } from '../settings.ts';
@@ -95,20 +88,23 @@ export function compactEncoder<const W extends number>(
       const table = scope('words', () =>
         g.parameter('weight', f32, [vocabulary, width], truncatedNormal(0.02)),
       );
-      const embedded = learnedPositions(g, gather(table, hideWords(g, tokens, wordDropout)), positions, {
+      const embedded = nn.learnedPositions(g, gather(table, hideWords(g, tokens, wordDropout)), positions, {
         max: maximumLength,
       });
-      const x = dropout(prependSentence(g, embedded), outerDropout);
-      const y = encoder(x, {
+      const x = dropout(nn.prependSentence(g, embedded), outerDropout);
+      const y = nn.encoder(x, {
         layers,
         heads,
         inner,
-        mask: prependVisible(g, mask),
+        mask: nn.prependVisible(g, mask),
         dropout: inside,
         attentionDropout,
         name: 'layers',
       });
-      return { encoded: dropout(tokensOf(y), outerDropout), sentence: dropout(sentenceOf(y), outerDropout) };
+      return {
+        encoded: dropout(nn.tokensOf(y), outerDropout),
+        sentence: dropout(nn.sentenceOf(y), outerDropout),
+      };
     },
   });
 }

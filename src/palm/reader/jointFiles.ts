@@ -6,6 +6,7 @@ import { checkSettings } from '../settings.ts';
 import { checkWord, splitWords, tooLong, type Word } from '../words.ts';
 import { type ReadText, readLines } from './text.ts';
 
+const FILES = ['words', 'tags', 'intents'] as const;
 const paths = { words: is.text, tags: is.text, intents: is.text };
 /** Paths of the three parallel files of one part: words, tags and intents, one sentence per line. */
 export type JointFiles = is.OptionsOf<typeof paths>;
@@ -52,10 +53,9 @@ export async function readJoint(
   checkArguments('readJoint', { files: filesKind }, [files], 'FROND-T002');
   checkSettings('readJoint', options, readJointOptions);
   const { readText, maximumLength = Number.POSITIVE_INFINITY } = options;
-  const linesOf = (what: keyof JointFiles): Promise<readonly string[]> =>
-    readLines(files[what], readText, hintFor(files[what], what));
-  const [words, tags, intents] = await Promise.all([linesOf('words'), linesOf('tags'), linesOf('intents')]);
-  checkLineCounts(files, { words, tags, intents });
+  const read = FILES.map((what) => readLines(files[what], readText, hintFor(files[what], what)));
+  const [words = [], tags = [], intents = []] = await Promise.all(read);
+  checkLineCounts(files, [words.length, tags.length, intents.length]);
   return words.map((line, i) => {
     const texts = { words: line, tags: tags[i] ?? '', intents: intents[i] ?? '' };
     return parseExample(files, i + 1, texts, maximumLength);
@@ -68,14 +68,10 @@ const hintFor = (file: string, what: keyof JointFiles): string =>
     ? 'a part has three files: seq.in (words), seq.out (tags) and label (intents)'
     : `the ${what} of a part are read from it: check its path among the files of the part`;
 
-function checkLineCounts(
-  files: JointFiles,
-  lines: Readonly<Record<keyof JointFiles, readonly string[]>>,
-): void {
-  const counts = [lines.words.length, lines.tags.length, lines.intents.length];
+function checkLineCounts(files: JointFiles, counts: readonly number[]): void {
   const shortest = Math.min(...counts);
   if (counts.every((count) => count === shortest)) return;
-  const file = [files.words, files.tags, files.intents][counts.indexOf(shortest)] ?? files.words;
+  const file = files[FILES[counts.indexOf(shortest)] ?? 'words'];
   throw new FrondError(
     'FROND-D003',
     `the three files differ in length: ${files.words} has ${counts[0]} lines, ${files.tags} ${counts[1]}, ${files.intents} ${counts[2]}`,
@@ -89,7 +85,7 @@ function parseExample(files: JointFiles, line: number, texts: JointFiles, maximu
   const at = (what: keyof JointFiles, column = 1): SourcePlace => ({ file: files[what], line, column });
   if (words.length > maximum)
     throw tooLong('a sentence', words.length, maximum, at('words', words[maximum]?.column));
-  const blank = (['words', 'tags', 'intents'] as const).find((what) => texts[what].trim() === '');
+  const blank = FILES.find((what) => texts[what].trim() === '');
   if (blank !== undefined) {
     const what = blank === 'intents' ? 'intent' : blank;
     throw new FrondError('FROND-D009', `line ${line} has no ${what}`, {
