@@ -6,12 +6,7 @@ export { type Dim, evaluateDim, type Shape } from './base/dim.ts';
 export type { DType, Precision } from './base/dtype.ts';
 export { type ErrorCode, FrondError } from './base/errors.ts';
 export * from './dsl/index.ts';
-export {
-  type CompareOptions,
-  type Comparison,
-  compareDevices,
-  type Difference,
-} from './inspect/compare.ts';
+export { type CompareOptions, type Comparison, compareDevices, type Difference } from './inspect/compare.ts';
 export { toSvg } from './inspect/svg.ts';
 export { toDot, toMermaid } from './inspect/text.ts';
 export { GraphBuilder } from './ir/builder.ts';
@@ -52,11 +47,7 @@ export {
 } from './runtime/report.ts';
 export { ModelState } from './runtime/state.ts';
 export { type WasmDevice, type WasmOptions, wasmDevice } from './runtime/wasm/device.ts';
-export {
-  type WebgpuDevice,
-  type WebgpuOptions,
-  webgpuDevice,
-} from './runtime/webgpu/webgpuDevice.ts';
+export { type WebgpuDevice, type WebgpuOptions, webgpuDevice } from './runtime/webgpu/webgpuDevice.ts';
 export { loadLatest, readCheckpoint, saveCheckpoint } from './store/checkpoint.ts';
 export {
   floatsOf,
@@ -65,11 +56,5 @@ export {
   storeFloats,
   writeSafetensors,
 } from './store/safetensors.ts';
-export {
-  parseTuning,
-  printTuning,
-  rememberTuning,
-  type TuningCache,
-  tuningKey,
-} from './tune/cache.ts';
+export { parseTuning, printTuning, rememberTuning, type TuningCache, tuningKey } from './tune/cache.ts';
 export { type Tuned, type TuneOptions, tableOf, tuneSchedules } from './tune/tune.ts';

@@ -2,7 +2,7 @@ import { checkArguments, checkOptions } from '../base/arguments.ts';
 import { printShape } from '../base/dim.ts';
 import { defined } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
-import { grouped } from '../base/own.ts';
+import { grouped, own } from '../base/own.ts';
 import { shown } from '../base/shown.ts';
 import type { Graph, GraphLike, Node, Phase } from '../ir/graph.ts';
 import { graphKind, irOf, splitRef } from '../ir/graph.ts';
@@ -59,22 +59,36 @@ const DEEPEST = 64;
 const cut = (scope: string, depth: number): string => scope.split('/').slice(0, depth).join('/');
 const depthOf = (scope: string): number => (scope === '' ? 0 : scope.split('/').length);
 
-function boxOf(node: Node): Box {
-  const type = node.types[0];
+const KINDS: Readonly<Record<string, Box['kind']>> = {
+  input: 'input',
+  parameter: 'parameter',
+  constant: 'parameter',
+};
+
+/** Ids of nodes have no colon. */
+const OUTPUT = 'output:';
+/** An output as a node that takes it. */
+const outputNode = ([name, ref]: readonly [string, string]): Node => {
+  const id = `${OUTPUT}${name}`;
+  return { id, op: name, inputs: [ref], attributes: {}, types: [], phase: 'forward', scope: '' };
+};
+
+function boxOf({ id, op, types: [type], phase, scope }: Node): Box {
+  const kind = id.startsWith(OUTPUT) ? 'output' : (own(KINDS, op) ?? 'op');
   const shape = type === undefined ? '' : `${type.dtype}${printShape(type.shape)}`;
-  const kind =
-    node.op === 'input' ? 'input' : node.op === 'parameter' || node.op === 'constant' ? 'parameter' : 'op';
-  const label = kind === 'op' ? node.op : node.id;
-  // an input is declared where it is first needed, but belongs to the whole graph
-  const scope = kind === 'input' ? '' : node.scope;
-  return { id: node.id, label: shown(label), detail: shown(shape), kind, phase: node.phase, scope };
+  return {
+    id,
+    label: shown(kind === 'op' || kind === 'output' ? op : id),
+    detail: kind === 'output' ? kind : shown(shape),
+    kind,
+    phase,
+    // an input is declared where it is first needed, but belongs to the whole graph
+    scope: kind === 'input' ? '' : scope,
+  };
 }
 
 /** Nodes of one scope and phase that one box stands for. */
-interface Fold {
-  readonly id: string;
-  readonly scope: string;
-  readonly phase: Phase;
+interface Fold extends Pick<Box, 'id' | 'scope' | 'phase'> {
   readonly nodes: number;
 }
 
@@ -97,47 +111,33 @@ function foldedBox({ id, scope, phase, nodes }: Fold, all: readonly Fold[]): Box
   };
 }
 
-const outputId = (name: string): string => `output:${name}`;
-
 /** Nodes and scopes of `graph` as boxes and arrows, folded to the depth asked for. Arrows make no cycle. */
 export function drawGraph(caller: string, given: GraphLike, options: PictureOptions = {}): Picture {
   checkArguments(caller, { graph: graphKind, options: is.unchecked }, [given, options]);
   checkOptions(caller, options, pictureOptions);
   const graph = irOf(given);
   const depth = Math.min(options.depth ?? DEEPEST, DEEPEST);
-  const order = topologicalOrder(graph).filter(
-    (node) => options.parameters !== false || (node.op !== 'parameter' && node.op !== 'constant'),
-  );
+  const isShown = ({ op }: Node): boolean => options.parameters !== false || own(KINDS, op) !== 'parameter';
+  const order = [
+    ...topologicalOrder(graph).filter(isShown),
+    ...Object.entries(graph.outputs).map(outputNode),
+  ];
   const home = ({ op, id, scope, phase }: Node): string =>
-    op === 'input' || depthOf(scope) < depth ? id : `${phase}:${cut(scope, depth)}`; // ids of nodes have no colon
+    op === 'input' || id.startsWith(OUTPUT) || depthOf(scope) < depth ? id : `${phase}:${cut(scope, depth)}`;
   const boxOfNode = apart(order, new Map(order.map((node) => [node.id, home(node)])));
   const boxes = new Map<string, Box | Fold>();
   for (const node of order) {
     const id = defined(boxOfNode.get(node.id), node.id);
     const known = boxes.get(id);
     const nodes = known !== undefined && 'nodes' in known ? known.nodes + 1 : 1;
-    boxes.set(
-      id,
-      id === node.id ? boxOf(node) : { id, scope: cut(node.scope, depth), phase: node.phase, nodes },
-    );
+    const scope = cut(node.scope, depth);
+    boxes.set(id, id === node.id ? boxOf(node) : { id, scope, phase: node.phase, nodes });
   }
   const all = [...boxes.values()];
   const folds = all.filter((box) => 'nodes' in box);
   return {
     title: shown(graph.name),
-    boxes: [
-      ...all.map((box) => ('nodes' in box ? foldedBox(box, folds) : box)),
-      ...Object.keys(graph.outputs).map(
-        (name): Box => ({
-          id: outputId(name),
-          label: shown(name),
-          detail: 'output',
-          kind: 'output',
-          phase: 'forward',
-          scope: '',
-        }),
-      ),
-    ],
+    boxes: all.map((box) => ('nodes' in box ? foldedBox(box, folds) : box)),
     arrows: arrowsOf(graph, order, boxOfNode),
   };
 }
@@ -189,19 +189,18 @@ function knotOf(boxes: readonly string[], arrows: readonly (readonly [string, st
 
 function arrowsOf(graph: Graph, order: readonly Node[], boxOfNode: ReadonlyMap<string, string>): Arrow[] {
   const arrows = new Map<string, Arrow>();
-  const flows = [
-    ...order.flatMap(({ id, inputs }) => inputs.map((ref) => [ref, boxOfNode.get(id) ?? id] as const)),
-    ...Object.entries(graph.outputs).map(([name, ref]) => [ref, outputId(name)] as const),
-  ];
-  for (const [ref, to] of flows) {
-    const { id, output } = splitRef(ref);
-    const from = boxOfNode.get(id);
-    if (from === undefined || from === to) continue;
-    const shape = findNode(graph, id)?.types[output]?.shape;
-    const label = shape === undefined ? '' : shown(printShape(shape));
-    const key = JSON.stringify([from, to]);
-    const known = arrows.get(key);
-    arrows.set(key, { from, to, label: known === undefined || known.label === label ? label : '' });
+  for (const node of order) {
+    const to = boxOfNode.get(node.id) ?? node.id;
+    for (const ref of node.inputs) {
+      const { id, output } = splitRef(ref);
+      const from = boxOfNode.get(id);
+      if (from === undefined || from === to) continue;
+      const shape = findNode(graph, id)?.types[output]?.shape;
+      const label = shape === undefined ? '' : shown(printShape(shape));
+      const key = JSON.stringify([from, to]);
+      const known = arrows.get(key);
+      arrows.set(key, { from, to, label: known === undefined || known.label === label ? label : '' });
+    }
   }
   return [...arrows.values()];
 }

@@ -50,12 +50,13 @@ export function failureIn(
   });
 }
 
-/** Runs one call to the file system: what it throws becomes the error that `failure` makes of it. */
+/** Makes calls to the file system whose errors are those that `failure` makes of what `work` throws; `what` says what it does. */
 export const attempting =
   (failure: (what: string, path: string, cause: unknown) => FrondError) =>
-  async <T>(what: string, path: string, work: () => Promise<T>): Promise<T> => {
+  <A extends readonly unknown[], T>(what: string, work: (path: string, ...more: A) => Promise<T>) =>
+  async (path: string, ...more: A): Promise<T> => {
     try {
-      return await work();
+      return await work(path, ...more);
     } catch (cause) {
       throw cause instanceof FrondError ? cause : failure(what, path, cause);
     }

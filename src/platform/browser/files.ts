@@ -92,20 +92,19 @@ const pathOf = (...parts: readonly string[]): string => partsOf(parts.join('/'))
 export const files: Files = {
   join: pathOf,
   nameOf: (path) => partsOf(path).at(-1) ?? '',
-  readBytes: (path) => attempt('read', path, () => readBytes(path)),
+  readBytes: attempt('read', readBytes),
   readText: async (path) => decodeUtf8(await files.readBytes(path), path),
-  list: (folder) => attempt('list', folder, async () => namesIn(await folderAt(partsOf(folder)))),
+  list: attempt('list', async (folder) => namesIn(await folderAt(partsOf(folder)))),
   kindOf,
   realPath: async (path) => pathOf(path),
-  makeFolder: (path) => attempt('make folder', path, async () => void (await folderAt(partsOf(path), true))),
-  writeDurably: (path, bytes) => attempt('write', path, () => writeDurably(path, bytes)),
+  makeFolder: attempt('make folder', async (path) => void (await folderAt(partsOf(path), true))),
+  writeDurably: attempt('write', writeDurably),
   syncFolder: async () => undefined,
-  rename: (from, to) => attempt('rename', from, () => rename(from, to)),
-  remove: (path) => attempt('remove', path, () => remove(path)),
-  createExclusively: (path, text) =>
-    attempt('create', path, async () => {
-      if ((await kindOf(path)) !== 'none') return false;
-      await writeDurably(path, new TextEncoder().encode(text));
-      return true;
-    }),
+  rename: attempt('rename', rename),
+  remove: attempt('remove', remove),
+  createExclusively: attempt('create', async (path, text: string) => {
+    if ((await kindOf(path)) !== 'none') return false;
+    await writeDurably(path, new TextEncoder().encode(text));
+    return true;
+  }),
 };

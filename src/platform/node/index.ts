@@ -23,17 +23,6 @@ async function opened<T>(path: string, flags: string, work: (file: FileHandle) =
   return work(file).finally(() => file.close());
 }
 
-const writeDurably = (path: string, bytes: Uint8Array): Promise<void> =>
-  opened(path, 'w', async (file) => {
-    // one call may write less than it was given
-    for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await file.write(bytes, done, bytes.length - done);
-      if (bytesWritten === 0) throw Object.assign(new Error('nothing could be written'), { code: 'EIO' });
-      done += bytesWritten;
-    }
-    await file.sync();
-  });
-
 async function syncFolder(path: string): Promise<void> {
   if (process.platform !== 'win32') await opened(path, 'r', (folder) => folder.sync());
 }
@@ -58,25 +47,6 @@ async function makeFolder(path: string): Promise<void> {
   }
 }
 
-const createExclusively = (path: string, text: string): Promise<boolean> =>
-  opened(path, 'wx', (file) => file.writeFile(text)).then(
-    () => true,
-    (cause: unknown) => {
-      if (codeOf(cause) === 'EEXIST') return false;
-      throw cause;
-    },
-  );
-
-async function readBytes(path: string): Promise<Uint8Array> {
-  // a pipe that nobody writes to, or a device, would never end
-  if ((await kindOf(path)) === 'other')
-    throw Object.assign(new Error(`${path} is no file`), { code: NO_FILE });
-  const bytes = await readFile(path);
-  // a small file may lie in memory that Node shares among many; a large one is not copied
-  const own = bytes.length === bytes.buffer.byteLength;
-  return own ? new Uint8Array(bytes.buffer) : new Uint8Array(bytes);
-}
-
 async function kindOf(path: string): Promise<Kind> {
   try {
     const found = await stat(path);
@@ -93,17 +63,43 @@ const attempt = attempting(fileFailure);
 export const files: Files = {
   join: (...parts) => join(...parts),
   nameOf: (path) => basename(path),
-  readBytes: (path) => attempt('read', path, () => readBytes(path)),
+  readBytes: attempt('read', async (path) => {
+    // a pipe that nobody writes to, or a device, would never end
+    if ((await kindOf(path)) === 'other')
+      throw Object.assign(new Error(`${path} is no file`), { code: NO_FILE });
+    const bytes = await readFile(path);
+    // a small file may lie in memory that Node shares among many; a large one is not copied
+    const own = bytes.length === bytes.buffer.byteLength;
+    return own ? new Uint8Array(bytes.buffer) : new Uint8Array(bytes);
+  }),
   readText: async (path) => decodeUtf8(await files.readBytes(path), path),
-  list: (folder) => attempt('list', folder, async () => (await readdir(folder)).sort()),
-  kindOf: (path) => attempt('look at', path, () => kindOf(path)),
-  realPath: (path) => attempt('look at', path, () => realpath(path)),
-  makeFolder: (path) => attempt('make folder', path, () => makeFolder(path)),
-  writeDurably: (path, bytes) => attempt('write', path, () => writeDurably(path, bytes)),
-  syncFolder: (path) => attempt('sync', path, () => syncFolder(path)),
-  rename: (from, to) => attempt('rename', from, () => rename(from, to)),
-  remove: (path) => attempt('remove', path, () => rm(path, { recursive: true, force: true })),
-  createExclusively: (path, text) => attempt('create', path, () => createExclusively(path, text)),
+  list: attempt('list', async (folder) => (await readdir(folder)).sort()),
+  kindOf: attempt('look at', kindOf),
+  realPath: attempt('look at', (path) => realpath(path)),
+  makeFolder: attempt('make folder', makeFolder),
+  writeDurably: attempt('write', (path, bytes: Uint8Array) =>
+    opened(path, 'w', async (file) => {
+      // one call may write less than it was given
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesWritten } = await file.write(bytes, done, bytes.length - done);
+        if (bytesWritten === 0) throw Object.assign(new Error('nothing could be written'), { code: 'EIO' });
+        done += bytesWritten;
+      }
+      await file.sync();
+    }),
+  ),
+  syncFolder: attempt('sync', syncFolder),
+  rename: attempt('rename', (from, to: string) => rename(from, to)),
+  remove: attempt('remove', (path) => rm(path, { recursive: true, force: true })),
+  createExclusively: attempt('create', async (path, text: string) => {
+    try {
+      await opened(path, 'wx', (file) => file.writeFile(text));
+      return true;
+    } catch (cause) {
+      if (codeOf(cause) === 'EEXIST') return false;
+      throw cause;
+    }
+  }),
 };
 
 export const platform: Platform = {
