@@ -1,5 +1,5 @@
 import type { Dim } from '../../base/dim.ts';
-import type { IsNumeric, Same } from './identity.ts';
+import type { IsNumeric, Mark, Same } from './identity.ts';
 import type { Add, Divide, Multiply, Subtract } from './natural.ts';
 
 // Arithmetic of dimensions. Names combine to the same text that `times`, `plus`, `minus`, `over` of base/dim.ts build.
@@ -81,10 +81,6 @@ export type Plus<X, Y> = Combined<'plus', X, Y>;
 export type Minus<X, Y> = Combined<'minus', X, Y>;
 /** X / Y; never when both are numbers and Y does not divide X */
 export type Over<X, Y> = Combined<'over', X, Y>;
-
-interface Mark {
-  readonly mark: 1;
-}
 
 /** X · (P / X) = P, also while P is a type parameter: `Over<P, Q>` is recognised by its alias, `Same` decides. */
 type TimesOpaque<X, Y, Late> = { q: Y } | Mark | Late extends

@@ -7,7 +7,7 @@ import type { Dim, Shape } from '../../base/dim.ts';
 // is left to infer tells whether everything matched. `Late` is `never` at every call; it keeps the check type generic
 // inside these declarations, so that the compiler does not resolve them where they are declared.
 
-interface Mark {
+export interface Mark {
   readonly mark: 1;
 }
 

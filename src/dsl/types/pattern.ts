@@ -10,12 +10,7 @@ import type { Bad, Both, Good, Join, PrintDim, PrintShape, Ranked, Twice } from 
 // The patterns of `rearrange` and `einsum`, such as `b t (h d) -> b h t d`. Items are labels, '1', '...', or composites (lists of
 // labels). The left side binds labels to dims (an object type label → dim), the right side reads them.
 
-/** The two functions, and where on the left a label may occur once. */
-interface Once {
-  einsum: 'in one operand';
-  rearrange: 'on the left';
-}
-type Op = keyof Once;
+type Op = 'einsum' | 'rearrange';
 
 // ---- what a pattern says by itself, decided once for all of its uses
 
@@ -62,7 +57,7 @@ type Misses<O extends Op, Label, Side extends string> = Label extends string
 
 /** What is wrong with the labels of the operands by themselves, never where nothing is. */
 type LeftFault<O extends Op, Left extends readonly unknown[]> = {
-  [I in keyof Left]: OccursTwice<O, Twice<Left[I]>, Once[O]>;
+  [I in keyof Left]: OccursTwice<O, Twice<Left[I]>, O extends 'einsum' ? 'in one operand' : 'on the left'>;
 }[number];
 
 type Either<First, Second> = [First] extends [never] ? Second : First;

@@ -1,7 +1,7 @@
 import type { Dim, Shape } from '../../base/dim.ts';
 import type { DType } from '../../base/dtype.ts';
 import type { Tensor } from '../tensor.ts';
-import type { At, AxisMissing, Cut } from './axis.ts';
+import type { At, AxisMissing, Cut, OnAxis } from './axis.ts';
 import type { Fails, Minus, Plus } from './dimension.ts';
 import type { SameType } from './dtype.ts';
 import type { Compatible, IsNumeric, IsWide } from './identity.ts';
@@ -118,27 +118,22 @@ type FirstDifference<A extends Shape, B extends Shape, Late> = A extends readonl
     : Bad<'rank'>;
 
 /** Tensors of one element type whose shapes are equal but for `Axis` → that shape with the dims of `Axis` added up. */
-export type Concat<Tensors, Axis extends number, Late, Done = 'start'> = Tensors extends readonly [
+export type Concat<Tensors, Axis extends number, Late> = Tensors extends readonly [
   Tensor<infer D extends DType, infer S extends Shape>,
+  Tensor<infer E extends DType, infer T extends Shape>,
   ...infer Rest,
 ]
-  ? At<S, Axis, Late> extends Cut<infer Before extends Shape, infer X extends Dim, infer After extends Shape>
-    ? Done extends Joined<infer D0 extends DType, infer B0 extends Shape, infer X0, infer A0 extends Shape>
-      ? SameType<D0, D, Late> extends true
-        ? FirstDifference<[...B0, ...A0], [...Before, ...After], Late> extends Bad<
+  ? At<S, Axis, Late> extends Cut<infer Before extends Shape, infer X, infer After extends Shape>
+    ? At<T, Axis, Late> extends Cut<infer BeforeT extends Shape, infer Y, infer AfterT extends Shape>
+      ? SameType<D, E, Late> extends true
+        ? FirstDifference<[...Before, ...After], [...BeforeT, ...AfterT], Late> extends Bad<
             infer Message extends string
           >
           ? Bad<`concat: other dimensions differ: ${Message}`>
-          : Concat<Rest, Axis, Late, Joined<D0, B0, Plus<X0, X>, A0>>
-        : Bad<`concat: operands are ${D0} and ${D}`>
-      : Concat<Rest, Axis, Late, Joined<D, Before, X, After>>
+          : Concat<[Tensor<D, [...Before, Plus<X, Y>, ...After]>, ...Rest], Axis, Late>
+        : Bad<`concat: operands are ${D} and ${E}`>
+      : AxisMissing<'concat', T, Axis, Late>
     : AxisMissing<'concat', S, Axis, Late>
-  : Done extends Joined<DType, infer Before extends Shape, infer X, infer After extends Shape>
-    ? Good<[...Before, X, ...After]>
+  : Tensors extends readonly [Tensor<DType, infer S extends Shape>]
+    ? OnAxis<'concat', S, Axis, Late>
     : Good<Shape>;
-
-/** the element type and the cut shape of what has been joined */
-interface Joined<D, Before, X, After> {
-  readonly dtype: D;
-  readonly cut: Cut<Before, X, After>;
-}
