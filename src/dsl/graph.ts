@@ -5,16 +5,20 @@ import * as is from '../base/kinds.ts';
 import { callerPlace, errorAtCall } from '../base/source.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph, Ref } from '../ir/graph.ts';
+import type { Initializer } from '../ir/initializer.ts';
 import { ops } from '../ops/index.ts';
-import { checkDims, type GraphState, handleOf, isTensor, shapeKind, typed, wrap } from './handle.ts';
 import {
-  declareParameter,
-  type Initializer,
-  initializerKind,
-  type ParameterOptions,
-  parameterOptions,
-} from './parameter.ts';
-import { checkScope, underConstruction, within } from './scope.ts';
+  checkDims,
+  type GraphState,
+  handleOf,
+  isTensor,
+  shapeKind,
+  typed,
+  underConstruction,
+  within,
+  wrap,
+} from './handle.ts';
+import { declareParameter, initializerKind, type ParameterOptions, parameterOptions } from './parameter.ts';
 import type { DType, Shape, Tensor } from './tensor.ts';
 import type { Tensors } from './types/result.ts';
 
@@ -176,10 +180,7 @@ function contextOf(state: GraphState): GraphContext {
       checkDims('constant', shape);
       return wrap(state, builder.constant(constantValue(value, dtype, shape), { dtype, shape: [...shape] }));
     },
-    scope: (name, run) => {
-      checkScope(name, run);
-      return within(state, name, run);
-    },
+    scope: (name, run) => within(state, name, run),
   };
 }
 

@@ -1,4 +1,4 @@
-import { show } from '../base/arguments.ts';
+import { checkArguments, show } from '../base/arguments.ts';
 import { type Dim, isDim, printShape, type Shape } from '../base/dim.ts';
 import { type DType, elementRule, isFloating, numbersOf } from '../base/dtype.ts';
 import { defined, type FrondError } from '../base/errors.ts';
@@ -6,6 +6,7 @@ import * as is from '../base/kinds.ts';
 import { callerPlace, errorAtCall } from '../base/source.ts';
 import type { GraphBuilder } from '../ir/builder.ts';
 import type { Attributes, Ref } from '../ir/graph.ts';
+import { checkName, joinScope } from '../ir/names.ts';
 import type { Tensor } from './tensor.ts';
 
 /** What the tensors of one graph share while it is built. */
@@ -18,6 +19,46 @@ export interface GraphState {
   finished: boolean;
   /** streams of random numbers that are taken: each dropout draws from one of its own */
   readonly streams: Set<number>;
+}
+
+// The graphs whose functions are running, innermost last. Building is synchronous, so this is no more than a call stack.
+const building: GraphState[] = [];
+
+/** Runs `build` with `state` as the graph under construction. */
+export function underConstruction<R>(state: GraphState, build: () => R): R {
+  building.push(state);
+  try {
+    return build();
+  } finally {
+    building.pop();
+    state.finished = true;
+  }
+}
+
+const CALL_INSIDE = 'call it inside the function that is given to graph()';
+
+/**
+ * Runs `build` with `name` appended to the scope path: parameters declared in it are called `PATH/name/…`, its nodes
+ * are drawn as one box. Several levels may be given at once: `encoder/layer.0`.
+ */
+export function scope<R>(name: string, build: () => R): R {
+  return within(building.at(-1), name, build);
+}
+
+/** The same in a graph that is known. @throws FROND-S022 where none is being built */
+export function within<R>(state: GraphState | undefined, name: string, build: () => R): R {
+  checkArguments('scope', { name: is.text, build: is.callable }, [name, build]);
+  if (state === undefined)
+    throw errorAtCall('FROND-S022', `scope ${name}: no graph is being built`, CALL_INSIDE);
+  checkName(name, 'scope');
+  const { builder } = state;
+  const outer = builder.scope;
+  builder.scope = joinScope(outer, name);
+  try {
+    return build();
+  } finally {
+    builder.scope = outer;
+  }
 }
 
 /** The one implementation of `Tensor`. */
@@ -105,8 +146,6 @@ export function refuseSwapped(op: string, [first, x]: Argument, [second, y]: Arg
 /** Tensors are typed by the signatures of the operations; here the compiler is told that the graph agrees. */
 export const typed = <R>(tensors: unknown): R => tensors as R;
 export const wrap = <R>(state: GraphState, ref: Ref): R => typed(new Handle(state, ref));
-
-export const CALL_INSIDE = 'call it inside the function that is given to graph()';
 
 /**
  * Adds a node and gives its first output. A plain number among the operands becomes a constant of the element type of the

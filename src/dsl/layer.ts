@@ -1,17 +1,8 @@
 import { checkArguments, checkOptions } from '../base/arguments.ts';
 import * as is from '../base/kinds.ts';
-import { errorAtCall } from '../base/source.ts';
-import { emit, handleOf, refuseSwapped } from './handle.ts';
-import {
-  declareParameter,
-  initializerKind,
-  nameless,
-  ones,
-  truncatedNormal,
-  xavier,
-  zeros,
-} from './parameter.ts';
-import { within } from './scope.ts';
+import { emit, handleOf, refuseSwapped, within } from './handle.ts';
+import { ones, truncatedNormal, xavier, zeros } from './initializers.ts';
+import { declareParameter, initializerKind, lastSize } from './parameter.ts';
 import type { Dim, DType, Shape, Tensor } from './tensor.ts';
 import type { FloatPair, MustBe, TakesFloat } from './types/dtype.ts';
 import type { CrossEntropy, Gather, Matmul, ReplaceLast } from './types/layer.ts';
@@ -50,14 +41,6 @@ export function linear<D extends DType, S extends Shape, const Out extends Dim, 
     const added = bias ? [declareParameter(state, 'bias', [out], zeros())] : [];
     return emit('linear', [x, weight, ...added]);
   });
-}
-
-/** The size of the last dim, which a parameter takes on: a literal number when the graph is built. */
-function lastSize(op: string, shape: Shape): number {
-  const size = shape.at(-1);
-  if (typeof size === 'number') return size;
-  if (size === undefined) throw errorAtCall('FROND-S013', `${op}: the input is a scalar`);
-  throw nameless(`${op}: the last dimension is ${size}, not a number`);
 }
 
 /** Rows of `table` [V, ...row] by ids: [...ids, ...row]. */

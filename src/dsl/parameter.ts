@@ -1,4 +1,4 @@
-import { checkArguments, show } from '../base/arguments.ts';
+import { show } from '../base/arguments.ts';
 import type { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
@@ -7,28 +7,6 @@ import { INITIALIZERS, type Initializer, isInitializer } from '../ir/initializer
 import { joinScope } from '../ir/names.ts';
 import { checkDims, type GraphState, wrap } from './handle.ts';
 import type { DType, Shape } from './tensor.ts';
-
-export type { Initializer };
-
-/** The same, once its number is right. */
-function checked(initializer: Initializer): Initializer {
-  const { kind, ...settings } = initializer;
-  checkArguments(kind, INITIALIZERS[kind], Object.values(settings), 'FROND-S019');
-  return initializer;
-}
-
-export const zeros = (): Initializer => ({ kind: 'zeros' });
-export const ones = (): Initializer => ({ kind: 'ones' });
-export const constant = (value: number): Initializer => checked({ kind: 'constant', value });
-/** Normal with mean 0. */
-export const normal = (deviation: number): Initializer => checked({ kind: 'normal', deviation });
-/** Normal with mean 0, drawn again beyond two deviations. */
-export const truncatedNormal = (deviation: number): Initializer =>
-  checked({ kind: 'truncatedNormal', deviation });
-/** Uniform in ±limit. */
-export const uniform = (limit: number): Initializer => checked({ kind: 'uniform', limit });
-/** Uniform in ±√(6 / (fan-in + fan-out)) (Glorot and Bengio 2010). */
-export const xavier = (): Initializer => ({ kind: 'xavier' });
 
 /** What is wrong with one is said by `declareParameter`, which knows the parameter's name. */
 export const initializerKind = is.typed<Initializer>(is.unchecked);
@@ -69,8 +47,16 @@ export function declareParameter<R>(
 }
 
 /** A size that a parameter takes on is a literal number when the graph is built. */
-export const nameless = (summary: string): FrondError =>
+const nameless = (summary: string): FrondError =>
   errorAtCall('FROND-S026', summary, 'parameters have literal sizes; only fed dimensions are named');
+
+/** The size of the last dim, which a parameter takes on: a literal number when the graph is built. */
+export function lastSize(op: string, shape: Shape): number {
+  const size = shape.at(-1);
+  if (typeof size === 'number') return size;
+  if (size === undefined) throw errorAtCall('FROND-S013', `${op}: the input is a scalar`);
+  throw nameless(`${op}: the last dimension is ${size}, not a number`);
+}
 
 const callOf = (kind: string, settings: is.Kinds): string => `${kind}(${Object.keys(settings)})`;
 

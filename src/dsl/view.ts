@@ -15,9 +15,7 @@ export function reshape<D extends DType, S extends Shape, const T extends Shape,
   x: Tensor<D, S>,
   shape: Operand<Reshape<S, T, Late>, readonly [...T]>,
 ): Tensor<D, ShapeOf<Reshape<S, T, Late>>> {
-  const dims = dimsOf(shape);
-  checkDims('reshape', dims, -1);
-  return emit('reshape', [x], { shape: [...dims] });
+  return emit('reshape', [x], { shape: dimsOf('reshape', shape, -1) });
 }
 
 const TRANSPOSE = { x: is.unchecked, permutation: is.listOf(is.integer, 'axes') };
@@ -28,7 +26,7 @@ export function transpose<D extends DType, S extends Shape, const P extends read
   permutation: Operand<Transpose<S, P, Late>, readonly [...P]>,
 ): Tensor<D, ShapeOf<Transpose<S, P, Late>>> {
   checkArguments('transpose', TRANSPOSE, [x, permutation]);
-  return emit('transpose', [x], { permutation: dimsOf(permutation).map(Number) });
+  return emit('transpose', [x], { permutation: [...typed<readonly number[]>(permutation)] });
 }
 
 /** x repeated along dims of size 1 and along new leading dims. */
@@ -36,9 +34,7 @@ export function broadcastTo<D extends DType, S extends Shape, const T extends Sh
   x: Tensor<D, S>,
   shape: Operand<BroadcastTo<S, T, Late>, readonly [...T]>,
 ): Tensor<D, ShapeOf<BroadcastTo<S, T, Late>>> {
-  const dims = dimsOf(shape);
-  checkDims('broadcastTo', dims);
-  return emit('broadcast', [x], { shape: [...dims] });
+  return emit('broadcast', [x], { shape: dimsOf('broadcastTo', shape) });
 }
 
 const tensorsKind: is.Kind = {
@@ -107,9 +103,9 @@ export function split<
   checkArguments('split', SPLIT, [x, axis, sizes]);
   const { shape } = handleOf('split', 'operand 1', x);
   let total = 0;
-  const ranges = dimsOf(sizes).map((size) => {
+  const ranges = typed<readonly number[]>(sizes).map((size) => {
     const from = total;
-    total += Number(size);
+    total += size;
     return { from, to: total };
   });
   const dim = Number.isInteger(axis) ? shape.at(axis) : undefined;
@@ -139,7 +135,8 @@ const isDims = (value: unknown): value is readonly Dim[] =>
   Array.isArray(value) && value.every((dim) => typeof dim === 'number' || typeof dim === 'string');
 
 /** Shapes reach the operations typed as themselves or as an error's text; here it is a list, or a wrong call. */
-function dimsOf(value: unknown): readonly Dim[] {
-  if (isDims(value)) return value;
-  throw errorAtCall('FROND-S019', `a list of dimensions is expected, not ${show(value)}`);
+function dimsOf(op: string, value: unknown, or?: number): readonly Dim[] {
+  if (!isDims(value)) throw errorAtCall('FROND-S019', `a list of dimensions is expected, not ${show(value)}`);
+  checkDims(op, value, or);
+  return [...value];
 }

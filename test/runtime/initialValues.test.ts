@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fillNearNormals, fillUniforms, NEAR, normal, permutation, uniforms } from '../../src/base/random.ts';
-import type { Initializer } from '../../src/dsl/parameter.ts';
+import type { Initializer } from '../../src/dsl/initializers.ts';
 import { initialValues } from '../../src/runtime/parameters.ts';
 
 /** The first of 16 draws within two deviations. */

@@ -54,17 +54,6 @@ type MultiplyText<
   ? MultiplyText<A, Rest, MultiplyAdd<A, b, `0${Done}`>>
   : Done;
 
-/** a − b − borrow in one place: what it borrows from the next, and the digit */
-type Difference<A extends Digit, B extends Digit, Borrow extends 0[]> = Units[A] extends [
-  ...Units[B],
-  ...Borrow,
-  ...infer Left,
-]
-  ? [[], `${Left['length']}`]
-  : [...Units['10'], ...Units[A]] extends [...Units[B], ...Borrow, ...infer Left]
-    ? [[0], `${Left['length']}`]
-    : never;
-
 /** A − B, or false when that is negative */
 type SubtractText<
   A extends string,
@@ -73,9 +62,11 @@ type SubtractText<
   Done extends string = '',
 > = A extends `${infer a extends Digit}${infer RestA}`
   ? B extends `${infer b extends Digit}${infer RestB}`
-    ? Difference<a, b, Borrow> extends [infer Next extends 0[], infer d extends Digit]
-      ? SubtractText<RestA, RestB, Next, `${Done}${d}`>
-      : never
+    ? Units[a] extends [...Units[b], ...Borrow, ...infer Left]
+      ? SubtractText<RestA, RestB, [], `${Done}${Left['length']}`>
+      : [...Units[10], ...Units[a]] extends [...Units[b], ...Borrow, ...infer Left]
+        ? SubtractText<RestA, RestB, [0], `${Done}${Left['length']}`>
+        : never
     : SubtractText<A, '0', Borrow, Done>
   : [B, Borrow] extends ['', []]
     ? WithoutHighZeros<Done>
