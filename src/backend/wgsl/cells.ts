@@ -220,3 +220,9 @@ export function forCells(p: Printer, axes: readonly Axis[], body: (cell: Cell) =
   const last = axes.at(-1);
   forQuads(p, axes, (cell) => (last ? forLanes(p, last, cell, body) : body(cell)), around);
 }
+
+/** Conditions under which a cell is an element of the tile: threads do not always divide its extents. */
+export const tails = (p: Printer, axes: readonly Axis[], cell: Cell): string[] =>
+  axes
+    .filter((axis) => axis.size !== layoutOf(p, axis).owned * layoutOf(p, axis).threads)
+    .map((axis) => `${elementIn(p, cell, axis)} < ${axis.size}`);

@@ -1,25 +1,10 @@
 import { spansOf } from '../../kernel/flow.ts';
 import type { Axis, Value } from '../../kernel/ir.ts';
 import { type Dot, unitSpans } from './analysis.ts';
-import {
-  type Cell,
-  componentIn,
-  countTo,
-  elementIn,
-  forCells,
-  forLanes,
-  forQuads,
-  quadIndex,
-  quadOf,
-  type Walk,
-  walkAt,
-  walkOf,
-  writtenOut,
-} from './cells.ts';
-import { fourOf, registerOf, textOf } from './expressions.ts';
+import * as cells from './cells.ts';
+import { fillTile, fourOf, registerOf, targetOf, textOf } from './expressions.ts';
 import { layoutOf, type Printer, splat, typeOf } from './printer.ts';
 import { componentOf, guarded, plus, times, wrap } from './text.ts';
-import { fillTile, tails, targetOf } from './tiles.ts';
 import type { Block } from './writer.ts';
 
 /*
@@ -92,14 +77,14 @@ const placeIn = ({ array, pitch }: Staged, slice: string, element: string): stri
 function stageWhole(p: Printer, staged: Staged): void {
   const { source, named } = staged;
   const [over, kept] = [named(staged.over), named(staged.kept)];
-  forCells(p, source.axes, (cell) => {
+  cells.forCells(p, source.axes, (cell) => {
     const text = textOf(p, source, cell, true).text;
-    const slice = elementIn(p, cell, over);
+    const slice = cells.elementIn(p, cell, over);
     const place =
       staged.lanes === 4
-        ? `${placeIn(staged, slice, quadOf(p, cell, kept))}${componentIn(cell, kept)}`
-        : placeIn(staged, slice, elementIn(p, cell, kept));
-    p.writer.line(guarded(tails(p, source.axes, cell), `${place} = ${text};`));
+        ? `${placeIn(staged, slice, cells.quadOf(p, cell, kept))}${cells.componentIn(cell, kept)}`
+        : placeIn(staged, slice, cells.elementIn(p, cell, kept));
+    p.writer.line(guarded(cells.tails(p, source.axes, cell), `${place} = ${text};`));
   });
 }
 
@@ -113,7 +98,7 @@ function forItems(p: Printer, count: number, busy: number, body: (item: string) 
     writer.block(`if (${condition})`, () => body(`(lane - ${busy})`));
   } else if (count === threads) body('lane');
   else if (count < threads) writer.block(`if (lane < ${count})`, () => body('lane'));
-  else if (count % threads === 0 && writtenOut(p, (8 * count) / threads)) {
+  else if (count % threads === 0 && cells.writtenOut(p, (8 * count) / threads)) {
     for (let i = 0; i < count / threads; i++) {
       writer.block('', () => body(i === 0 ? 'lane' : `(lane + ${i * threads})`));
     }
@@ -146,7 +131,7 @@ function stageChunk(p: Printer, staged: Staged, first: string, busy: number): vo
 }
 
 /** A cell that stands where the thread stages: nobody owns elements there. */
-const stagingCell = (outside: Block, ...walks: readonly (readonly [Axis, Walk])[]): Cell => ({
+const stagingCell = (outside: Block, ...walks: readonly (readonly [Axis, cells.Walk])[]): cells.Cell => ({
   walks: new Map(walks),
   outside,
   owned: false,
@@ -161,8 +146,8 @@ function stageStraight(p: Printer, staged: Staged, slice: string, at: string, ov
     lanes === 1 ? at : p.writer.bind(`first ${at}`, kept.name, `${at} * 4`, block);
   const cell = stagingCell(
     block,
-    [over, walkAt(slice, 1, { block, depth: 0 }, { first: overAt })],
-    [kept, walkAt(at, lanes, { block, depth: 1 }, { first: keptAt })],
+    [over, cells.walkAt(slice, 1, { block, depth: 0 }, { first: overAt })],
+    [kept, cells.walkAt(at, lanes, { block, depth: 1 }, { first: keptAt })],
   );
   const text = lanes === 4 ? fourOf(p, value, cell, kept) : textOf(p, value, cell, true).text;
   p.writer.line(`${placeIn(staged, slice, at)} = ${text};`);
@@ -179,8 +164,8 @@ function stageTurned(p: Printer, staged: Staged, slice: string, at: string, over
     const scopes = { first: overAt, quadScope: { block: outside, depth: 0 } };
     const cell = stagingCell(
       outside,
-      [kept, walkAt(element, 1, { block, depth: 1 })],
-      [over, walkAt(slice, 4, { block: outside, depth: 2 }, scopes)],
+      [kept, cells.walkAt(element, 1, { block, depth: 1 })],
+      [over, cells.walkAt(slice, 4, { block: outside, depth: 2 }, scopes)],
     );
     return fourOf(p, value, cell, over);
   });
@@ -188,7 +173,7 @@ function stageTurned(p: Printer, staged: Staged, slice: string, at: string, over
     const four = ['0', '1', '2', '3'].map((row) => `${rows(row)}${componentOf(lane)}`);
     writer.line(`${placeIn(staged, plus(slice, lane), at)} = vec4<f32>(${four.join(', ')});`);
   };
-  countTo(p, 'turn', 4, turn, { braces: false });
+  cells.countTo(p, 'turn', 4, turn, { braces: false });
 }
 
 /**
@@ -207,7 +192,7 @@ function names(
     return (counter) => known[Number(counter)] ?? '';
   }
   const name = writer.var(wanted, `: array<${typeOf('f32', lanes)}, ${count}>`);
-  countTo(p, `${wanted}_i`, count, (counter, block) => {
+  cells.countTo(p, `${wanted}_i`, count, (counter, block) => {
     const value = text(counter, block);
     writer.line(`${name}[${counter}] = ${value};`);
   });
@@ -239,7 +224,7 @@ function usefulEnd(p: Printer, { left, right, over }: Dot): string | undefined {
 /** What a thread reads of a staged operand at one slice of the contraction: a vec4, or a number, per quad of its elements. */
 function readStaged(p: Printer, staged: Staged, slice: string, quad: string): string {
   const { kept, lanes } = staged;
-  const index = quadIndex(p, kept, quad);
+  const index = cells.quadIndex(p, kept, quad);
   if (layoutOf(p, kept).lanes === lanes) return placeIn(staged, slice, index);
   const parts = ['0', '1', '2', '3'].map((lane) => placeIn(staged, slice, plus(times(index, 4), lane)));
   return `vec4<f32>(${parts.join(', ')})`;
@@ -256,7 +241,7 @@ function multiply(
 ): void {
   const { writer } = p;
   const [rows, columns] = [layoutOf(p, row), layoutOf(p, column)];
-  const unroll = writtenOut(p, rows.owned * columns.owned);
+  const unroll = cells.writtenOut(p, rows.owned * columns.owned);
   const read = (staged: Staged, counter: string, quad: string): string =>
     readStaged(p, staged, staged.streamed ? counter : plus(first, counter), quad);
   const head = (counter: string): string => `var ${counter} = 0; ${counter} < ${count}; ${counter}++`;
@@ -264,16 +249,16 @@ function multiply(
     const across = names(p, 'right', { count: columns.quads, lanes: columns.lanes, unroll }, (quad) =>
       read(right, counter, quad),
     );
-    forQuads(p, [row], (rowQuad) => {
-      const down = writer.let('left', read(left, counter, walkOf(rowQuad, row).quad));
-      forLanes(p, row, rowQuad, (rowCell) => {
-        const factor = rows.lanes === 4 ? `${down}${componentIn(rowCell, row)}` : down;
-        const add = (cell: Cell): void => {
+    cells.forQuads(p, [row], (rowQuad) => {
+      const down = writer.let('left', read(left, counter, cells.walkOf(rowQuad, row).quad));
+      cells.forLanes(p, row, rowQuad, (rowCell) => {
+        const factor = rows.lanes === 4 ? `${down}${cells.componentIn(rowCell, row)}` : down;
+        const add = (cell: cells.Cell): void => {
           const sum = registerOf(p, target, axes, cell);
           const number = splat('f32', columns.lanes, factor);
-          writer.line(`${sum} = fma(${number}, ${across(walkOf(cell, column).quad)}, ${sum});`);
+          writer.line(`${sum} = fma(${number}, ${across(cells.walkOf(cell, column).quad)}, ${sum});`);
         };
-        forQuads(p, [column], add, rowCell);
+        cells.forQuads(p, [column], add, rowCell);
       });
     });
   });
@@ -294,6 +279,7 @@ function prepareTarget(p: Printer, dot: Dot): string {
 export function printDot(p: Printer, dot: Dot): void {
   const { writer, memory } = p;
   const { over } = dot;
+  writer.line(`// products summed over ${over.name}`);
   const depth = chunkDepth(over, p.stage);
   const operands = [planOperand(p, dot, 'left', depth), planOperand(p, dot, 'right', depth)] as const;
   const streamed = operands.filter((operand) => operand.streamed);

@@ -128,7 +128,6 @@ fn from_bits(bits: u32) -> f32 {
 }`,
   min_f32: () => extreme('min'),
   max_f32: () => extreme('max'),
-  min_f32x4: () => extreme('min', 4),
   max_f32x4: () => extreme('max', 4),
   order_f32: () => `\
 // integers in the order of the numbers: zeros of both signs are equal, NaN is the largest

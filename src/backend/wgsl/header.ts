@@ -1,10 +1,9 @@
+import { elementwise } from '../../kernel/elementwise.ts';
 import { spansOf } from '../../kernel/flow.ts';
 import type { Buffer, Span, Term, Value } from '../../kernel/ir.ts';
 import { bindingOf, layoutOf, type Printer, typeOf } from './printer.ts';
 
 /** Comments at the top of a text: what the kernel computes, how buffers are addressed in its own terms, and the schedule. */
-
-const SIGNS: Readonly<Record<string, string>> = { add: '+', sub: '-', mul: '*', div: '/', rem: '%' };
 
 /** An index or stride in the kernel's terms; `…` where it is more than a short expression. */
 function termText(value: Value, depth = 0): string {
@@ -24,7 +23,7 @@ function termText(value: Value, depth = 0): string {
     case 'load':
       return depth > 2 ? '…' : `${value.buffer.name}[${addressText(value.terms, depth + 1)}]`;
     case 'elementwise': {
-      const sign = SIGNS[value.fn];
+      const { sign } = elementwise[value.fn];
       if (depth > 2 || value.args.length !== 2) return '…';
       const [x, y] = value.args.map((arg) => termText(arg, depth + 1));
       const text = sign === undefined ? `${value.fn}(${x}, ${y})` : `${x} ${sign} ${y}`;

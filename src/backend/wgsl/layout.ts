@@ -1,3 +1,4 @@
+import { type ByOp, byOp } from '../../kernel/flow.ts';
 import type { Axis, Kernel, Store, Term, Value } from '../../kernel/ir.ts';
 import { type Analysis, isWhole, type Load, unitSpans } from './analysis.ts';
 import type { WgslBinding } from './bindings.ts';
@@ -58,26 +59,20 @@ function threadsFor(
  * which are multiples of 4 themselves.
  */
 function divisibility({ loops }: Analysis, parameters: readonly string[]): (value: Value) => boolean {
-  const divides = (value: Value): boolean => {
-    switch (value.op) {
-      case 'constant':
-      case 'fill':
-        return value.value % 4 === 0;
-      case 'parameter':
-        return parameters.includes(value.name);
-      case 'cast':
-        return value.arg.dtype !== 'f32' && divides(value.arg);
-      case 'induction':
-        return loops.some(
-          ({ induction, from, step }) => induction === value && divides(from) && divides(step),
-        );
-      case 'elementwise':
-        if (value.fn === 'mul') return value.args.some(divides);
-        return ['add', 'sub', 'min', 'max'].includes(value.fn) && value.args.every(divides);
-      default:
-        return false;
-    }
+  const isMultiple = ({ value }: { readonly value: number }): boolean => value % 4 === 0;
+  const table: Partial<ByOp<boolean>> = {
+    constant: isMultiple,
+    fill: isMultiple,
+    parameter: ({ name }) => parameters.includes(name),
+    cast: ({ arg }) => arg.dtype !== 'f32' && divides(arg),
+    induction: (value) =>
+      loops.some(({ induction, from, step }) => induction === value && divides(from) && divides(step)),
+    elementwise({ fn, args }) {
+      if (fn === 'mul') return args.some(divides);
+      return ['add', 'sub', 'min', 'max'].includes(fn) && args.every(divides);
+    },
   };
+  const divides = (value: Value): boolean => byOp(table, value) ?? false;
   return divides;
 }
 

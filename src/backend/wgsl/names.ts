@@ -1,4 +1,4 @@
-import { spansOf } from '../../kernel/flow.ts';
+import { type ByOp, byOp, spansOf } from '../../kernel/flow.ts';
 import type { ElementwiseName, Value } from '../../kernel/ir.ts';
 import { HELPER_NAMES } from './functions.ts';
 
@@ -75,10 +75,16 @@ const NOUNS: Record<ElementwiseName, string> = {
   shiftRight: 'shifted',
 };
 
-const NOUNS_OF_OPS: Partial<Record<Value['op'], string>> = {
-  induction: 'round',
-  random: 'word',
-  inside: 'inside',
+const NOUNS_OF_OPS: Partial<ByOp<string>> = {
+  elementwise: ({ fn }) => NOUNS[fn],
+  load: ({ buffer }) => `${buffer.name}_value`,
+  reduce: ({ combine, over }) => `${combine}_over_${over.map(({ name }) => name).join('')}`,
+  dot: ({ over }) => `dot_over_${over.name}`,
+  rename: ({ to }) => `along_${to.name}`,
+  cast: ({ dtype }) => `as_${dtype}`,
+  induction: () => 'round',
+  random: () => 'word',
+  inside: () => 'inside',
 };
 
 /** What scalars are called that are the ends of a span. */
@@ -98,23 +104,4 @@ export function spanNames(values: readonly Value[]): ReadonlyMap<Value, string> 
 export const nameFor = (
   { spanNames }: { readonly spanNames: ReadonlyMap<Value, string> },
   value: Value,
-): string => value.label ?? spanNames.get(value) ?? nounOf(value);
-
-function nounOf(value: Value): string {
-  switch (value.op) {
-    case 'elementwise':
-      return NOUNS[value.fn];
-    case 'load':
-      return `${value.buffer.name}_value`;
-    case 'reduce':
-      return `${value.combine}_over_${value.over.map(({ name }) => name).join('')}`;
-    case 'dot':
-      return `dot_over_${value.over.name}`;
-    case 'rename':
-      return `along_${value.to.name}`;
-    case 'cast':
-      return `as_${value.dtype}`;
-    default:
-      return NOUNS_OF_OPS[value.op] ?? 'value';
-  }
-}
+): string => value.label ?? spanNames.get(value) ?? byOp(NOUNS_OF_OPS, value) ?? 'value';

@@ -76,11 +76,13 @@ export function registersOf(p: Printer, axes: readonly Axis[]) {
   return { count: layouts.reduce((count, { owned }) => count * owned, 1) / lanes, lanes };
 }
 
-export const typeOf = (dtype: ValueType | StorageType, lanes: 1 | 4): string =>
-  lanes === 4 ? `vec4<${dtype}>` : dtype;
+/** Of elements in registers or in memory. */
+export type ElementType = ValueType | StorageType;
+
+export const typeOf = (dtype: ElementType, lanes: 1 | 4): string => (lanes === 4 ? `vec4<${dtype}>` : dtype);
 
 /** `text` in every lane. */
-export const splat = (dtype: ValueType | StorageType, lanes: 1 | 4, text: string): string =>
+export const splat = (dtype: ElementType, lanes: 1 | 4, text: string): string =>
   lanes === 4 ? `${typeOf(dtype, 4)}(${text})` : text;
 
 /** Conditions under which one thread alone acts where several have the same elements of a tile with these axes. */

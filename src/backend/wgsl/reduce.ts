@@ -1,11 +1,9 @@
-import type { Axis, Value } from '../../kernel/ir.ts';
-import { type Cell, componentIn, elementIn, everything, forCells, forQuads, keyIn, quadOf } from './cells.ts';
-import { registerOf, textOf } from './expressions.ts';
-import { extremeOf } from './functionCalls.ts';
+import type { Axis, ValueOf } from '../../kernel/ir.ts';
+import * as cells from './cells.ts';
+import { largerOf, registerOf, targetOf, textOf } from './expressions.ts';
 import { nameFor } from './names.ts';
 import { aloneIn, layoutOf, type Printer, splat, typeOf } from './printer.ts';
 import { allOf, guarded, literal, lowestOf, plus, times } from './text.ts';
-import { tails, targetOf } from './tiles.ts';
 
 /*
  * Folds along axes: each thread its own elements; then the threads of a team exchange parts, by subgroups as far as those reach,
@@ -13,7 +11,7 @@ import { tails, targetOf } from './tiles.ts';
  * FAN broadcast reads; of more, every FAN-th thread folds FAN first (256 parts: two levels). Each fold runs in a fixed order.
  */
 
-type Reduce = Value & { readonly op: 'reduce' };
+type Reduce = ValueOf<'reduce'>;
 
 /** Parts that one thread folds in a row. */
 const FAN = 16;
@@ -67,33 +65,35 @@ function foldText(p: Printer, { combine, arg }: Reduce, part: Part, next: Part, 
   const [best = '', position] = part;
   const [other = '', candidate] = next;
   if (combine === 'sum') return `${best} += ${other};`;
-  if (combine === 'max') return `${best} = ${extremeOf(p, 'max', arg.dtype, lanes, [best, other])};`;
+  if (combine === 'max') return `${best} = ${largerOf(p, arg.dtype, lanes, best, other)};`;
   const better = `(${other} > ${best}) | ((${other} == ${best}) & (${candidate} < ${position}))`;
   return `${position} = select(${position}, ${candidate}, ${better}); ${best} = max(${best}, ${other});`;
 }
 
 /** Folds a thread's own elements for the results at `cell`: one, or the four of a quad. Then those of its subgroup. */
-function foldOwn(fold: Fold, cell: Cell): Part {
+function foldOwn(fold: Fold, cell: cells.Cell): Part {
   const part = declarePart(fold, 'part', 'position');
-  forCells(fold.p, fold.value.arg.axes, (element) => foldElement(fold, part, element), cell);
+  cells.forCells(fold.p, fold.value.arg.axes, (element) => foldElement(fold, part, element), cell);
   foldSubgroup(fold, part);
   return part;
 }
 
-function foldElement({ p, value, kept, lanes, dtype }: Fold, part: Part, cell: Cell): void {
+function foldElement({ p, value, kept, lanes, dtype }: Fold, part: Part, cell: cells.Cell): void {
   const { arg, over, combine, id } = value;
-  const component = kept && lanes === 4 ? componentIn(cell, kept) : '';
+  const component = kept && lanes === 4 ? cells.componentIn(cell, kept) : '';
   const own = part.map((name) => name + component);
   const { text } = textOf(p, arg, cell);
-  const missing = tails(p, over, cell);
+  const missing = cells.tails(p, over, cell);
   let next = [text];
   if (combine === 'argmax') {
     const isOrdered = dtype !== arg.dtype;
     if (isOrdered) p.helpers.add('order_f32');
     const compared = isOrdered ? `order_f32(${text})` : text;
     const isShort = /^[\w.[\] +*]*$/.test(compared);
-    const best = isShort ? compared : p.writer.bind(`part ${id} ${keyIn(cell, arg.axes)}`, 'next', compared);
-    next = [best, elementIn(p, cell, over[0] as Axis)];
+    const best = isShort
+      ? compared
+      : p.writer.bind(`part ${id} ${cells.keyIn(cell, arg.axes)}`, 'next', compared);
+    next = [best, cells.elementIn(p, cell, over[0] as Axis)];
   }
   p.writer.line(guarded(missing, foldText(p, value, own, next, 1)));
 }
@@ -164,9 +164,9 @@ function foldParts(fold: Fold, memory: Parts, result: string, to: number, from =
 function foldResults(
   fold: Fold,
   memory: Parts,
-  resultOf: (cell: Cell) => string,
-  forResults: (body: (cell: Cell) => void) => void,
-  assign: (cell: Cell, total: () => Part) => void,
+  resultOf: (cell: cells.Cell) => string,
+  forResults: (body: (cell: cells.Cell) => void) => void,
+  assign: (cell: cells.Cell, total: () => Part) => void,
 ): void {
   const { p, value, member } = fold;
   forResults((cell) => writePart(fold, memory, resultOf(cell), foldOwn(fold, cell)));
@@ -190,6 +190,7 @@ function foldResults(
 }
 
 export function printReduce(p: Printer, value: Reduce): void {
+  p.writer.line(`// ${value.combine} over ${value.over.map(({ name }) => name).join(' and ')}`);
   const fold = foldOf(p, value);
   p.variables.set(value, fold.kept ? reduceAlong(fold, fold.kept) : reduceAll(fold));
 }
@@ -199,20 +200,20 @@ function reduceAlong(fold: Fold, kept: Axis): string {
   const { p, value, lanes, parts } = fold;
   const { thread, threads, quads } = layoutOf(p, kept);
   const { name } = targetOf(p, value);
-  const assign = (cell: Cell, total: () => Part): void =>
+  const assign = (cell: cells.Cell, total: () => Part): void =>
     p.writer.line(`${registerOf(p, name, value.axes, cell)} = ${total().at(-1)};`);
-  const forResults = (body: (cell: Cell) => void): void => forQuads(p, [kept], body);
+  const forResults = (body: (cell: cells.Cell) => void): void => cells.forQuads(p, [kept], body);
   const together = quads * threads;
   if (parts === 1) forResults((cell) => assign(cell, () => foldOwn(fold, cell)));
   else if (quads === 1 || together * lanes * 4 * parts <= p.partBytes) {
     const memory = claimParts(fold, together);
-    foldResults(fold, memory, (cell) => quadOf(p, cell, kept), forResults, assign);
+    foldResults(fold, memory, (cell) => cells.quadOf(p, cell, kept), forResults, assign);
     p.memory.reading(...memory.arrays);
   } else {
     // less memory and more barriers: all threads meet for each result, or four, that a thread keeps
     const memory = claimParts(fold, threads);
     forResults((cell) => {
-      const forResult = (body: (cell: Cell) => void): void => body(cell);
+      const forResult = (body: (cell: cells.Cell) => void): void => body(cell);
       foldResults(fold, memory, () => thread, forResult, assign);
       p.memory.barrier();
     });
@@ -224,11 +225,11 @@ function reduceAlong(fold: Fold, kept: Axis): string {
 function reduceAll(fold: Fold): string {
   const { p, value } = fold;
   const shared = p.memory.claimUniform(`uniform_${value.id}`, value.dtype);
-  const whole = everything(p);
+  const whole = cells.everything(p);
   const share = (part: Part): string => `${shared} = ${part.at(-1)};`;
   if (fold.parts === 1) p.writer.line(guarded(['lane == 0'], share(foldOwn(fold, whole))));
   else {
-    const last = (_: Cell, total: () => Part): void =>
+    const last = (_: cells.Cell, total: () => Part): void =>
       p.writer.block('if (lane == 0)', () => p.writer.line(share(total())));
     foldResults(
       fold,

@@ -1,15 +1,14 @@
 import { operandsOf, valuesReadBy } from '../../kernel/flow.ts';
-import type { Loop, Region, Statement, Store, Value, When } from '../../kernel/ir.ts';
+import type { Loop, Region, Store, Value, ValueOf, When } from '../../kernel/ir.ts';
 import { addressKey, type Load } from './analysis.ts';
-import { forCells, forQuads } from './cells.ts';
+import * as cells from './cells.ts';
 import { printDot } from './dot.ts';
-import { address, converted, fourOf, storedAt, textOf, variableOf } from './expressions.ts';
+import { assignment, declareTile, fillTile, targetOf, textOf, variableOf } from './expressions.ts';
 import { joinHazards } from './memory.ts';
 import { nameFor } from './names.ts';
-import { aloneIn, bindingOf, type Printer } from './printer.ts';
+import { aloneIn, bindingOf, layoutOf, type Printer } from './printer.ts';
 import { printReduce } from './reduce.ts';
 import { guarded } from './text.ts';
-import { declareTile, fillTile, printExchange, tails, targetOf } from './tiles.ts';
 
 /**
  * Says that all threads are about to read or write elements of a buffer, of a tile like `value`. Accesses are alike when every thread
@@ -32,18 +31,13 @@ function accessUnlessHeld(p: Printer, value: Value): void {
 
 /** Assigns element by element, or four neighbours at a time, each computed by itself. */
 function printStore(p: Printer, store: Store): void {
-  const { buffer, terms, value } = store;
+  const { buffer, value } = store;
   for (const operand of valuesReadBy(store)) accessUnlessHeld(p, operand);
   if (buffer.access !== 'write') access(p, store, value, true);
-  const { lanes } = bindingOf(p, buffer);
-  const last = value.axes.at(-1);
-  (lanes === 4 ? forQuads : forCells)(p, value.axes, (cell) => {
-    const text = lanes === 4 && last ? fourOf(p, value, cell, last) : textOf(p, value, cell, true).text;
-    const { text: at, inside } = address(p, terms, cell);
-    const conditions = [...inside, ...tails(p, value.axes, cell), ...aloneIn(p, value.axes)];
-    const place = storedAt(p, buffer, at, lanes);
-    const stored = converted(text, value.dtype, place.dtype, lanes);
-    p.writer.line(guarded(conditions, `${place.text} = ${stored};`));
+  const walk = bindingOf(p, buffer).lanes === 4 ? cells.forQuads : cells.forCells;
+  walk(p, value.axes, (cell) => {
+    const { line, inside } = assignment(p, store, cell);
+    p.writer.line(guarded([...inside, ...cells.tails(p, value.axes, cell), ...aloneIn(p, value.axes)], line));
   });
 }
 
@@ -57,40 +51,50 @@ function staysInline(p: Printer, value: Value): boolean {
 
 function printScalar(p: Printer, value: Value): void {
   if (staysInline(p, value)) return;
+  const { writer, memory, analysis } = p;
   accessLoads(p, value);
   const { text } = textOf(p, value);
   const name = nameFor(p, value);
-  if (needsBroadcast(p, value)) {
-    const shared = p.memory.claimUniform(`uniform_${value.id}`, value.dtype);
-    p.writer.line(guarded(['lane == 0'], `${shared} = ${text};`));
-    p.variables.set(value, p.memory.loadUniform(shared, name));
-  } else p.variables.set(value, p.writer.let(name, text));
+  // WGSL takes nothing from a writable binding for uniform, even where this program does not write it
+  if (
+    value.op === 'load' &&
+    analysis.controlling.has(value) &&
+    bindingOf(p, value.buffer).access === 'read_write'
+  ) {
+    const shared = memory.claimUniform(`uniform_${value.id}`, value.dtype);
+    writer.line(guarded(['lane == 0'], `${shared} = ${text};`));
+    p.variables.set(value, memory.loadUniform(shared, name));
+  } else p.variables.set(value, writer.let(name, text));
 }
 
-/** WGSL takes nothing from a writable binding for uniform, even where this program does not write it. */
-const needsBroadcast = (p: Printer, value: Value): boolean =>
-  value.op === 'load' &&
-  p.analysis.controlling.has(value) &&
-  bindingOf(p, value.buffer).access === 'read_write';
+/** Moves the elements of a tile of one axis to the threads that own them under the axis' other name. */
+function printExchange(p: Printer, value: ValueOf<'rename'>): void {
+  const { writer, memory } = p;
+  const { arg, from, to } = value;
+  writer.line(`// ${from.name} becomes ${to.name}: elements change threads`);
+  const { owned, threads } = layoutOf(p, from);
+  const shared = memory.claim('exchange', value.dtype, 1, owned * threads);
+  cells.forCells(p, arg.axes, (cell) => {
+    const text = textOf(p, arg, cell, true).text;
+    writer.line(guarded(aloneIn(p, arg.axes), `${shared}[${cells.elementIn(p, cell, from)}] = ${text};`));
+  });
+  memory.barrier();
+  const name = declareTile(p, value, false);
+  fillTile(p, name, value, (cell) => `${shared}[min(${cells.elementIn(p, cell, to)}, ${to.size - 1})]`);
+  memory.reading(shared);
+  p.variables.set(value, name);
+}
 
-function printValue(p: Printer, value: Value): void {
-  const { live, kept, exchanged } = p.analysis;
-  if (!live.has(value) || value.op === 'carried' || value.op === 'induction') return;
-  if (value.op === 'reduce') {
-    p.writer.line(`// ${value.combine} over ${value.over.map(({ name }) => name).join(' and ')}`);
-    accessLoads(p, value);
-    printReduce(p, value);
-  } else if (value.axes.length === 0) printScalar(p, value);
-  else if (value.op === 'dot') {
-    p.writer.line(`// products summed over ${value.over.name}`);
-    accessLoads(p, value);
-    printDot(p, value);
-  } else if (value.op === 'rename' && exchanged.has(value)) {
-    p.writer.line(`// ${value.from.name} becomes ${value.to.name}: elements change threads`);
-    accessLoads(p, value);
-    printExchange(p, value);
-  } else if (kept.has(value)) {
-    accessLoads(p, value);
+/** Writes a tile where it stands, and gives it a name, if anything is to be kept of it. */
+function printTile(p: Printer, value: Value): void {
+  const isExchanged = value.op === 'rename' && p.analysis.exchanged.has(value);
+  const isKept = p.analysis.kept.has(value);
+  if (value.op !== 'reduce' && value.op !== 'dot' && !isExchanged && !isKept) return;
+  accessLoads(p, value);
+  if (value.op === 'reduce') printReduce(p, value);
+  else if (value.op === 'dot') printDot(p, value);
+  else if (isExchanged) printExchange(p, value);
+  else {
     const { name } = targetOf(p, value);
     fillTile(p, name, value);
     p.variables.set(value, name);
@@ -149,17 +153,17 @@ function printLoop(p: Printer, loop: Loop): void {
   const counter = writer.declare(nameFor(p, loop.induction));
   p.variables.set(loop.induction, counter);
   const [from, to, step] = [loop.from, loop.to, loop.step].map((bound) => textOf(p, bound).text);
-  const body = (): void => {
-    printRegion(p, loop.body);
-    printYields(p, loop);
+  const before = memory.hazards;
+  const print = (printer: Printer): void => {
+    printRegion(printer, loop.body);
+    printYields(printer, loop);
   };
   // Written once to learn which accesses the end of a round leaves open for the next, then for good.
-  const before = memory.hazards;
-  const outside = new Set(p.variables.keys());
-  writer.capture(body);
-  for (const value of [...p.variables.keys()]) if (!outside.has(value)) p.variables.delete(value);
+  writer.capture(() => print({ ...p, variables: new Map(p.variables) }));
   memory.hazards = joinHazards(before, memory.hazards, 'next');
-  writer.block(`for (var ${counter}: i32 = ${from}; ${counter} < ${to}; ${counter} += ${step})`, body);
+  writer.block(`for (var ${counter}: i32 = ${from}; ${counter} < ${to}; ${counter} += ${step})`, () =>
+    print(p),
+  );
   memory.hazards = joinHazards(before, memory.hazards, 'next');
   writer.innermost.names.delete(counter);
 }
@@ -171,13 +175,16 @@ function printWhen(p: Printer, { condition, body }: When): void {
   memory.hazards = joinHazards(before, memory.hazards, 'same');
 }
 
-function printStatement(p: Printer, statement: Statement): void {
-  if (statement.kind === 'let') printValue(p, statement.value);
-  else if (statement.kind === 'store') printStore(p, statement);
-  else if (statement.kind === 'loop') printLoop(p, statement);
-  else printWhen(p, statement);
-}
-
-export function printRegion(p: Printer, region: Region): void {
-  for (const statement of region.statements) printStatement(p, statement);
+export function printRegion(p: Printer, { statements }: Region): void {
+  for (const statement of statements) {
+    if (statement.kind === 'store') printStore(p, statement);
+    else if (statement.kind === 'loop') printLoop(p, statement);
+    else if (statement.kind === 'when') printWhen(p, statement);
+    else {
+      const { value } = statement;
+      if (!p.analysis.live.has(value) || value.op === 'carried' || value.op === 'induction') continue;
+      if (value.axes.length === 0 && value.op !== 'reduce') printScalar(p, value);
+      else printTile(p, value);
+    }
+  }
 }
