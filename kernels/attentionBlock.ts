@@ -12,7 +12,7 @@ import {
   type Symbols,
   type Tuned,
 } from './kernel.ts';
-import { dropoutScalars, extentsOf, matrix, padded, roundUp, tileOf } from './plan.ts';
+import { dropoutScalars, extentsOf, indices, matrix, padded, roundUp, tileOf } from './plan.ts';
 
 /** Shared by attention's kernels: addresses of heads, masked scores, and the dropout mask. */
 
@@ -168,9 +168,6 @@ function attentionBlock(k: KernelBuilder, { i, j, d }: Axes<'i' | 'j' | 'd'>, sw
     dropout: dropout ? dropoutBy(k, headIndex, queryTime, keyTime) : () => (tile: Value) => tile,
   };
 }
-
-/** The logical indices that a span stands for. */
-const indices = (k: KernelBuilder, { axis, start }: Span): Value => k.add(k.arange(axis), start);
 
 /**
  * Keeps a probability iff its random word is below (1 − rate)·2³². The counter is the element's index in

@@ -1,7 +1,7 @@
 import { type Dim, minus } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import { kernel, type Slots } from './kernel.ts';
-import { among, blocksOf } from './plan.ts';
+import { among, blocksOf, indices } from './plan.ts';
 
 /** Above every position: a grid of blocks of that many has one program, or none where there are no ids. */
 const BEYOND = 2 ** 31 - 1;
@@ -38,7 +38,7 @@ export function planClampIndex({
       // the distance of the first id outside from the end of all positions: 0 where there is none
       const [nearest] = k.loop(0, count, i.size, [k.fill([i], 0, 'i32')], (from, before) => {
         const I = k.span(i, from, count);
-        const position = k.add(k.arange(i), from);
+        const position = indices(k, I);
         const id = k.load(ids, [[I, 1]]);
         const clamped = k.max(k.min(id, last), low);
         k.store(out, [[I, 1]], clamped);

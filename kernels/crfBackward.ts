@@ -5,7 +5,7 @@ import type { Span, Value } from '../src/kernel/ir.ts';
 import * as crf from './crfBlock.ts';
 import { planCrfWeights } from './crfForward.ts';
 import { type Axes, type Buffers, floats, kernel, type Slots } from './kernel.ts';
-import { among, forEach, matrix, temporary, tileExtent, tileOf } from './plan.ts';
+import { among, forEach, indices, matrix, temporary, tileExtent, tileOf } from './plan.ts';
 
 /**
  * Marginals of a linear-chain CRF by recursion from the last step, and with them the gradient of log Z − score of the tags.
@@ -164,11 +164,11 @@ const crfPairs = (tile: number) =>
       const square = matrix(Y, Z, labels);
       /** adds −mass · one-hot(tag before) ⊗ one-hot(tag); the first row of a sequence has mass 0 */
       const gold = (R: Span, sum: Value): Value => {
-        const before = k.max(k.sub(k.add(k.arange(r), R.start), 1), 0);
+        const before = k.max(k.sub(indices(k, R), 1), 0);
         // the span with stride 0 makes rows past the end −1
         const tagBefore = k.load(tags, among(before, R), -1);
-        const isFrom = k.eq(tagBefore, k.add(k.arange(y), Y.start));
-        const isTo = k.eq(k.load(tags, [[R, 1]], -1), k.add(k.arange(z), Z.start));
+        const isFrom = k.eq(tagBefore, indices(k, Y));
+        const isTo = k.eq(k.load(tags, [[R, 1]], -1), indices(k, Z));
         const weighted = k.select(isFrom, k.neg(k.load(mass, [[R, 1]])), 0);
         return k.dot(weighted, k.select(isTo, 1, 0), sum, r);
       };

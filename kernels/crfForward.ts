@@ -3,7 +3,7 @@ import type { KernelBuilder, ValueLike } from '../src/kernel/build.ts';
 import type { Span, Value } from '../src/kernel/ir.ts';
 import * as crf from './crfBlock.ts';
 import { type Axes, type Buffers, floats, kernel, type Slots } from './kernel.ts';
-import { ABSENT, extentsOf, forEach, matrix, roundUp, temporary, tileExtent, tileOf } from './plan.ts';
+import { ABSENT, extentsOf, forEach, indices, matrix, temporary, tileExtent, tileOf } from './plan.ts';
 
 /**
  * Transitions in the exponential domain:  level[z] = max_y T[y, z],  weights[y, z] = exp(T[y, z] − level[z]).
@@ -17,7 +17,7 @@ export function planCrfWeights(transitions: Slot, labels: number) {
     weights: temporary('crfWeights', 'f32', [labels, labels]),
     level: temporary('crfLevel', 'f32', [labels]),
   };
-  const tiles = { y: roundUp(labels, 4), z: tileExtent(labels, 64, 4) };
+  const tiles = { y: crf.tiles(labels).labels, z: tileExtent(labels, 64, 4) };
   const crfWeights = kernel(
     {
       name: 'crfWeights',
@@ -165,7 +165,7 @@ function goldScore(
   const zeros = k.fill([b, t], 0);
   const [wholes, rests] = k.loop(0, longest, STEPS, [zeros, zeros], (from, ...sums) => {
     const T = k.span(t, from, time);
-    const position = k.add(k.arange(t), from);
+    const position = indices(k, T);
     const active = k.lt(position, lengths);
     const inner = k.and(active, k.lt(0, position));
     const tag = tagsAt(T, active);

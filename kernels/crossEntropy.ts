@@ -1,5 +1,5 @@
 import type { Span } from '../src/kernel/ir.ts';
-import { ABSENT } from './plan.ts';
+import { ABSENT, indices } from './plan.ts';
 import { rowKernel } from './rows.ts';
 
 /**
@@ -20,13 +20,13 @@ export const { plan: planCrossEntropy } = rowKernel(
     reads: { logits: 'f32', labels: 'i32' },
     writes: { loss: 'f32', levels: 'f32' },
   },
-  (k, { c, load, loadVector, storeVector, cut, maximum, sums }, { logits, labels, loss, levels }) => {
+  (k, { load, loadVector, storeVector, cut, maximum, sums }, { logits, labels, loss, levels }) => {
     const label = loadVector(labels, -1);
     const tile = (C: Span) => load(logits, C, ABSENT);
     const largest = maximum(tile);
     const [total, chosen] = sums(
       (C) => cut(k.exp(k.sub(tile(C), largest)), C),
-      (C) => k.select(k.eq(k.add(k.arange(c), C.start), label), tile(C), 0),
+      (C) => k.select(k.eq(indices(k, C), label), tile(C), 0),
     );
     const logTotal = k.log(total);
     storeVector(loss, k.select(k.lt(label, 0), 0, k.add(k.sub(largest, chosen), logTotal)));
@@ -44,12 +44,12 @@ export const { plan: planCrossEntropyGradient } = rowKernel(
     writes: { dlogits: 'f32' },
     perTile: true,
   },
-  (k, { c, load, loadVector, store, each }, { logits, labels, levels, dloss, dlogits }) =>
+  (k, { load, loadVector, store, each }, { logits, labels, levels, dloss, dlogits }) =>
     each((C) => {
       const label = loadVector(labels, -1);
       const shifted = k.sub(load(logits, C), loadVector(levels));
       const probability = k.exp(k.sub(shifted, loadVector(levels, 0, 1)));
-      const target = k.select(k.eq(k.add(k.arange(c), C.start), label), k.constant(1), 0);
+      const target = k.select(k.eq(indices(k, C), label), k.constant(1), 0);
       const gradient = k.mul(k.sub(probability, target), loadVector(dloss));
       store(dlogits, C, k.select(k.lt(label, 0), 0, gradient));
     }),

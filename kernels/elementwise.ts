@@ -5,7 +5,7 @@ import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
 import type { Axis, Buffer, Span, Value } from '../src/kernel/ir.ts';
 import { type JoinedDims, joinDims, launchOver } from './dims.ts';
 import type { Bindings } from './kernel.ts';
-import { extentsOf, padded, paddedExtent, storage } from './plan.ts';
+import { extentsOf, indices, padded, paddedExtent, storage } from './plan.ts';
 
 /** A tensor that a generated kernel reads or writes. */
 export interface StridedTensor extends TensorType {
@@ -133,8 +133,7 @@ export function elementContext(
 
 function indexOf(k: KernelBuilder, terms: readonly TermInput[]): Value {
   const parts = terms.map(([index, stride]) => {
-    const at =
-      typeof index !== 'number' && index.kind === 'span' ? k.add(k.arange(index.axis), index.start) : index;
+    const at = typeof index !== 'number' && index.kind === 'span' ? indices(k, index) : index;
     return stride === 1 ? at : k.mul(at, stride);
   });
   return parts.reduce<Value>((total, part) => k.add(total, part), k.constant(0, 'i32'));

@@ -3,7 +3,7 @@ import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder, ValueLike } from '../src/kernel/build.ts';
 import type { Buffer, Schedule, Value } from '../src/kernel/ir.ts';
 import { choose, kernel, type Slots, type Tuned } from './kernel.ts';
-import { among, blocksOf, extentsOf, matrix, temporary, tileExtent, tileOf } from './plan.ts';
+import { among, blocksOf, extentsOf, indices, matrix, temporary, tileExtent, tileOf } from './plan.ts';
 
 const OWN = { tiles: { r: 32, c: 256 }, workgroup: [32, 8] } satisfies Schedule;
 
@@ -90,12 +90,12 @@ const chunks = kernel(
   (k, { i, j, ids, order, sorted, count }) => {
     const start = k.mul(k.program(0), chunk);
     const own = k.add(start, k.mul(k.program(1), placed));
-    const I = k.span(i, own, count);
+    const [I, J] = [k.span(i, own, count), k.span(j, start, count)];
     const id = k.load(ids, [[I, 1]]);
-    const position = k.add(k.arange(i), own);
+    const position = indices(k, I);
     // (x, j) < (id, i) is x < id + 1 where j < i, and x < id elsewhere
-    const bound = k.add(id, k.cast(k.lt(k.add(k.arange(j), start), position), 'i32'));
-    const others = k.load(ids, [[k.span(j, start, count), 1]], largestId);
+    const bound = k.add(id, k.cast(k.lt(indices(k, J), position), 'i32'));
+    const others = k.load(ids, [[J, 1]], largestId);
     const place = k.add(k.sum(k.cast(k.lt(others, bound), 'i32'), j), start);
     const at = among(place, I);
     k.store(order, at, position);
@@ -169,7 +169,7 @@ const ends = kernel(
   },
   (k, { s, sorted, ends, count }) => {
     const S = tileOf(k, s, 0, count);
-    const position = k.add(k.arange(s), S.start);
+    const position = indices(k, S);
     const id = k.load(sorted, [[S, 1]]);
     const one = k.constant(1, 'i32');
     const [power, rounds] = k.loop(0, 30, 1, [one, one], (_, p, r) => {

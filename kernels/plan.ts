@@ -105,6 +105,9 @@ export const temporary = (name: string, dtype: DType, shape: Shape): Slot => ({
 export const tileOf = (k: KernelBuilder, axis: Axis, dimension: 0 | 1 | 2 | 3, limit: ValueLike): Span =>
   k.span(axis, k.mul(k.program(dimension), axis.size), limit);
 
+/** The logical indices that a span stands for. */
+export const indices = (k: KernelBuilder, { axis, start }: Span): Value => k.add(k.arange(axis), start);
+
 /** Runs `body` for its stores from `from` up to `to`. */
 export function forEach(
   k: KernelBuilder,
