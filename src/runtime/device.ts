@@ -2,7 +2,7 @@ import { checkArguments } from '../base/arguments.ts';
 import type { DType, Precision, TypedArray } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
-import type { Kernel, Launch } from '../kernel/ir.ts';
+import type { Launch } from '../kernel/ir.ts';
 import { type ScheduleTable, tableKind } from '../kernel/schedule.ts';
 
 export type DeviceName = 'interpreter' | 'wasm' | 'webgpu';
@@ -35,12 +35,9 @@ export interface Place {
 }
 
 /** A launch before sizes are known. */
-export interface LaunchShape {
-  readonly kernel: Kernel;
+export interface LaunchShape extends Pick<Command, 'kernel' | 'multiplesOf4'> {
   /** by buffer name of the kernel */
   readonly places: Readonly<Record<string, Place>>;
-  /** as in `Command` */
-  readonly multiplesOf4?: readonly string[];
 }
 
 /** Milliseconds of one launch, in the order of the command list. */

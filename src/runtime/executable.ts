@@ -15,7 +15,7 @@ import type { LoweredProgram } from './lower.ts';
 import { align } from './memoryPlan.ts';
 import { atNode, inputsOf } from './nodes.ts';
 import { BLOCK, parametersOf } from './parameters.ts';
-import type { ArenaName, ModelState } from './state.ts';
+import { type ArenaName, locate, type ModelState } from './state.ts';
 import { groupTable, isGroupTable } from './updates.ts';
 
 /** Where something of the program lies, by its key (`bind.ts`). */
@@ -272,17 +272,11 @@ export class Executable {
   }
 
   async #placeState(): Promise<Placed[]> {
-    const parameters = parametersOf(this.graph).map(({ node, name }) => [node.id, name] as const);
     const places: Placed[] = [];
-    for (const [arena, refs] of [
-      ['parameter', parameters],
-      ['gradient', this.program.gradients],
-    ] as const) {
-      for (const [ref, name] of refs) {
-        const { offset, length } = this.state.entry(name);
-        places.push([ref, { ...(await this.state.arena(arena)), offset, length }]);
-      }
-    }
+    for (const { node, name } of parametersOf(this.graph))
+      places.push([node.id, await locate(this.state, name, 'parameter')]);
+    for (const [ref, name] of this.program.gradients)
+      places.push([ref, await locate(this.state, name, 'gradient')]);
     for (const name of this.#sharedNames('arena'))
       places.push([sharedKey('arena', name), await this.state.arena(name as ArenaName)]);
     return places;

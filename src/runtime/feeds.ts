@@ -1,7 +1,7 @@
 import { show, shownName } from '../base/arguments.ts';
 import { type Dim, evaluate, placeIn, printShape, type Sizes } from '../base/dim.ts';
 import { type DType, elementRule, type HostData, numbersOf } from '../base/dtype.ts';
-import { FrondError } from '../base/errors.ts';
+import { type ErrorCode, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { RANDOM_KEY } from '../dsl/dropout.ts';
@@ -21,8 +21,8 @@ export interface TensorValue extends FedTensor {
   readonly data: ArrayLike<number>;
 }
 
-const mismatch = ({ name, node }: Input, summary: string): FrondError =>
-  new FrondError('FROND-R010', `input ${name}: ${summary}`, { place: node.source });
+const wrong = ({ name, node }: Input, summary: string, code: ErrorCode = 'FROND-R010', hint?: string) =>
+  new FrondError(code, `input ${name}: ${summary}`, { place: node.source, hint });
 
 /** A name by itself, which a feed binds; derived sizes are checked against it. */
 const isPlainName = (dim: Dim): dim is string => typeof dim === 'string' && /^[A-Za-z_][\w.]*$/.test(dim);
@@ -32,30 +32,25 @@ const isPlainName = (dim: Dim): dim is string => typeof dim === 'string' && /^[A
  * @throws FROND-R023 for what is no tensor at all, FROND-R010 and R031 as `readFeeds`
  */
 function readFeed(input: Input, value: FedTensor): TensorValue {
-  const { name, node, type: declared } = input;
+  const { type: declared } = input;
   const { dtype, shape, data }: FedTensor = Object(value);
   const hasShape = Array.isArray(shape);
   if (!hasShape || !is.elements.holds(data)) {
     const isThing = typeof value === 'object' && value !== null;
     const lacks = isThing ? `a tensor without ${hasShape ? 'data' : 'a shape'}` : 'no tensor';
-    throw new FrondError('FROND-R023', `input ${name}: fed ${lacks}`, {
-      place: node.source,
-      hint: 'a feed is { dtype, shape, data }',
-    });
+    throw wrong(input, `fed ${lacks}`, 'FROND-R023', 'a feed is { dtype, shape, data }');
   }
-  if (dtype !== declared.dtype) throw mismatch(input, `declared ${declared.dtype}, fed ${shownName(dtype)}`);
+  if (dtype !== declared.dtype) throw wrong(input, `declared ${declared.dtype}, fed ${shownName(dtype)}`);
   if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0))
-    throw mismatch(input, `${printShape(shape.map(show))} is not a list of sizes`);
+    throw wrong(input, `${printShape(shape.map(show))} is not a list of sizes`);
   if (shape.length !== declared.shape.length)
-    throw mismatch(input, `declared ${printShape(declared.shape)}, fed ${printShape(shape)}`);
+    throw wrong(input, `declared ${printShape(declared.shape)}, fed ${printShape(shape)}`);
   const elements = shape.reduce((x, y) => x * y, 1);
   if (elements !== data.length)
-    throw mismatch(input, `shape ${printShape(shape)} has ${elements} elements, the data ${data.length}`);
+    throw wrong(input, `shape ${printShape(shape)} has ${elements} elements, the data ${data.length}`);
   const numbers = numbersOf(dtype, data, (index, element) => {
-    const at = `input ${name}: element [${placeIn(index, shape).join(', ')}]`;
-    return new FrondError('FROND-R031', `${at} is ${element}, ${dtype} takes ${elementRule(dtype)}`, {
-      place: node.source,
-    });
+    const at = `element [${placeIn(index, shape).join(', ')}]`;
+    return wrong(input, `${at} is ${element}, ${dtype} takes ${elementRule(dtype)}`, 'FROND-R031');
   });
   return { dtype, shape, data: numbers };
 }
@@ -66,7 +61,7 @@ function bindSizes(input: Input, { shape }: FedTensor, sizes: Map<string, number
     if (!isPlainName(dim)) continue;
     const size = shape[i] as number;
     const known = sizes.get(dim) ?? size;
-    if (known !== size) throw mismatch(input, `${dim} is ${size} here and ${known} in another dimension`);
+    if (known !== size) throw wrong(input, `${dim} is ${size} here and ${known} in another dimension`);
     sizes.set(dim, known);
   }
 }
@@ -78,7 +73,7 @@ function checkDerived(input: Input, { shape }: FedTensor, sizes: Sizes): void {
     if (wanted === shape[i]) continue;
     const meaning = typeof dim === 'string' ? `${dim} = ${wanted}` : `${wanted}`;
     const both = `declared ${printShape(declared.shape)}, fed ${printShape(shape)}`;
-    throw mismatch(input, `${both}: axis ${i} must be ${meaning}`);
+    throw wrong(input, `${both}: axis ${i} must be ${meaning}`);
   }
 }
 

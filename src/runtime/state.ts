@@ -108,13 +108,8 @@ export class ModelState {
     });
   }
 
-  async #location(parameter: string, arena: ArenaName): Promise<Location> {
-    const { offset, length } = this.entry(parameter);
-    return { ...(await this.arena(arena)), offset, length };
-  }
-
   async read(parameter: string, arena: ArenaName = 'parameter'): Promise<TypedArray> {
-    return this.device.read(await this.#location(parameter, arena));
+    return this.device.read(await locate(this, parameter, arena));
   }
 
   /**
@@ -122,7 +117,7 @@ export class ModelState {
    */
   async write(parameter: string, values: HostData, arena: ArenaName = 'parameter'): Promise<void> {
     checkArguments('state.write', { parameter: is.text, values: is.elements }, [parameter, values]);
-    const location = await this.#location(parameter, arena);
+    const location = await locate(this, parameter, arena);
     if (values.length !== location.length) {
       throw new FrondError(
         'FROND-R005',
@@ -151,4 +146,10 @@ export class ModelState {
     for (const memory of this.#arenas.values()) memory.then(free, () => undefined);
     this.#arenas.clear();
   }
+}
+
+/** Where a parameter, or what belongs to it, lies. @throws as `entry` and `arena` */
+export async function locate(state: ModelState, parameter: string, arena: ArenaName): Promise<Location> {
+  const { offset, length } = state.entry(parameter);
+  return { ...(await state.arena(arena)), offset, length };
 }

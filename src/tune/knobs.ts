@@ -41,7 +41,7 @@ const rows = [
 ];
 
 /** By device and kernel, what is worth trying; a kernel that stands nowhere keeps its built-in schedule. */
-const KNOBS: Readonly<Record<DeviceName, Knobs>> = {
+export const KNOBS: Readonly<Record<DeviceName, Knobs>> = {
   wasm: {
     matmul: [...tiles({ n: blocks, m: blocks, k: [...blocks, 512] }), splits, packing],
     ...all(attention, [...tiles({ i: [8, 16, 32, 64, 128], j: [8, 16, 32, 64, 128] }), packing]),
@@ -73,9 +73,6 @@ const KNOBS: Readonly<Record<DeviceName, Knobs>> = {
   },
   interpreter: { matmul: tiles({ n: blocks, m: blocks, k: blocks }) },
 };
-
-/** Kernels that tuning turns something of. */
-export const tunedKernels = (device: DeviceName): readonly string[] => Object.keys(KNOBS[device]);
 
 /** What tuning may turn for a kernel on a kind of device, the most telling first; [] for nothing. */
 export const knobsOf = (device: DeviceName, kernel: string): readonly Knob[] =>
