@@ -80,8 +80,8 @@ export class KernelBuilder {
   readonly #axes: Axis[] = [];
   readonly #buffers: Buffer[] = [];
   readonly #parameters: ValueOf<'parameter'>[] = [];
-  readonly #root: Region = { id: 0, parent: undefined, statements: [] };
-  #region: Region = this.#root;
+  readonly #body: Region = { id: 0, parent: undefined, statements: [] };
+  #region = this.#body;
   #nextId = 0;
   #nextRegion = 1;
   #gridRank = 1;
@@ -313,17 +313,9 @@ export class KernelBuilder {
 
   finish(name: string, variant: string, doc: string, schedule: Schedule): Kernel {
     check('finish', name, variant, doc, schedule);
-    return {
-      name,
-      variant,
-      doc,
-      schedule,
-      axes: this.#axes,
-      buffers: this.#buffers,
-      parameters: this.#parameters,
-      gridRank: this.#gridRank,
-      body: this.#root,
-    };
+    const [axes, buffers, parameters] = [this.#axes, this.#buffers, this.#parameters];
+    const traced = { axes, buffers, parameters, gridRank: this.#gridRank, body: this.#body };
+    return { name, variant, doc, schedule, ...traced };
   }
 
   /** Lets `body` append to a region of its own. */

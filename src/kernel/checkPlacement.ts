@@ -46,17 +46,11 @@ function findStreamable(values: readonly Value[]): Set<Value> {
 /** Whether `user` needs the elements of `value` in the threads that own them. */
 function spreads(value: Value, user: User, streamable: Set<Value>, spread: Set<Value>): boolean {
   if (user.kind !== 'value') return user.kind !== 'when';
-  switch (user.op) {
-    case 'reduce':
-      return true;
-    case 'dot':
-      // a renamed operand is staged straight from the elements of its argument
-      return value === user.accumulator || (!streamable.has(value) && value.op !== 'rename');
-    case 'rename':
-      return !streamable.has(user);
-    default:
-      return spread.has(user);
-  }
+  if (user.op === 'reduce') return true;
+  // a renamed operand is staged straight from the elements of its argument
+  if (user.op === 'dot')
+    return value === user.accumulator || (!streamable.has(value) && value.op !== 'rename');
+  return user.op === 'rename' ? !streamable.has(user) : spread.has(user);
 }
 
 function findSpread(

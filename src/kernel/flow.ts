@@ -33,8 +33,9 @@ const OPERANDS: Partial<ByOp<readonly Value[]>> = {
   random: ({ key0, key1, counter0, counter1 }) => [key0, key1, counter0, counter1],
 };
 
-/** The values that `value` is computed from; loop results depend on their loop instead. */
-export const operandsOf = (value: Value): readonly Value[] => byOp(OPERANDS, value) ?? [];
+/** The values that a value or store is computed from; loop results depend on their loop instead. */
+export const operandsOf = (of: Value | Store): readonly Value[] =>
+  of.kind === 'store' ? [of.value, ...termValues(of.terms)] : (byOp(OPERANDS, of) ?? []);
 
 /** A statement with the loops and conditions around it, outermost first. */
 export interface PlacedStatement {
@@ -71,7 +72,7 @@ export function valuesReadBy(statement: Statement): readonly Value[] {
     case 'let':
       return operandsOf(statement.value);
     case 'store':
-      return [statement.value, ...termValues(statement.terms)];
+      return operandsOf(statement);
     case 'loop': {
       const { from, to, step, initial, yields } = statement;
       return [from, to, step, ...initial, ...yields];
@@ -122,17 +123,18 @@ export function flowOf(kernel: Kernel): Flow {
   }
   const orders = new Map(statements.map(({ statement }, order) => [userOf(statement), order]));
   const orderOf = (item: User): number => defined(orders.get(item), 'statement of the kernel');
-  const ends = new Map<Loop, number>();
-  statements.forEach(({ loops }, order) => {
-    for (const loop of loops) ends.set(loop, order + 0.5);
-  });
   return {
     statements,
     live: new Set(users.keys()),
     values: values.filter((value) => users.has(value)),
     users,
     orderOf,
-    endOf: (loop) => ends.get(loop) ?? orderOf(loop) + 0.5,
+    endOf: (loop) =>
+      0.5 +
+      Math.max(
+        orderOf(loop),
+        statements.findLastIndex(({ loops }) => loops.includes(loop)),
+      ),
     regionOf: (item) => defined(statements[orderOf(item)], 'statement of the kernel').region,
   };
 }

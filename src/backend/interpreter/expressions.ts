@@ -1,8 +1,9 @@
-/** Functions of numbers as JavaScript: one expression per value, over names and literals. Bools are JavaScript's own. */
+/** Functions of numbers and addresses as JavaScript, over names and literals. Bools are JavaScript's own. */
 import type { Precision } from '../../base/dtype.ts';
 import { threefryOver, type WordArithmetic } from '../../base/random.ts';
 import { elementwise } from '../../kernel/elementwise.ts';
-import type { ElementwiseName, Value, ValueOf, ValueType } from '../../kernel/ir.ts';
+import { spansOf } from '../../kernel/flow.ts';
+import type { Axis, ElementwiseName, Term, Value, ValueOf, ValueType } from '../../kernel/ir.ts';
 import {
   type Arithmetic,
   type ArithmeticText,
@@ -51,7 +52,6 @@ export function literal(value: number, dtype: ValueType, precision: Precision): 
 
 /** Where the text of an expression goes: what its operands are called, and the statements that it needs before it. */
 export interface ExpressionScope {
-  readonly precision: Precision;
   read(value: Value): string;
   push(...statements: readonly string[]): void;
   /** names of both words of each random pair, by the names of its key and counter */
@@ -59,8 +59,8 @@ export interface ExpressionScope {
 }
 
 /** The text of a value that is a function of numbers, one element from one element of each operand. */
-export function expressionOf(value: Value, scope: ExpressionScope): string | undefined {
-  const { precision, read } = scope;
+export function expressionOf(value: Value, precision: Precision, scope: ExpressionScope): string | undefined {
+  const { read } = scope;
   if (value.op === 'random') return `${randomPair(value, scope)[value.word]} >>> 0`;
   if (value.op === 'cast') return castText(read(value.arg), value.arg.dtype, value.dtype, precision);
   if (value.op !== 'elementwise') return undefined;
@@ -134,4 +134,40 @@ export function fastOf(name: 'erf' | 'erfcx'): (x: number) => number {
   const fast = new Function('x', [...lines, `return ${text};`].join('\n')) as (x: number) => number;
   made.set(name, fast);
   return fast;
+}
+
+/** Sums and products of indices. */
+export const product = (x: string, y: string): string => {
+  if (x === '0' || y === '0') return '0';
+  return x === '1' ? y : y === '1' ? x : `${x} * ${y}`;
+};
+
+export const sum = (parts: readonly string[]): string =>
+  parts.filter((part) => part !== '0').join(' + ') || '0';
+
+/**
+ * The address of a tile's elements along `axes`, where `scalar` gives the text of a uniform value: that of the first element without
+ * what index tiles add, and how it moves along each axis. `limit`: how many elements lie inside the spans, where there are any.
+ */
+export function addressOf(terms: readonly Term[], axes: readonly Axis[], scalar: (value: Value) => string) {
+  const indexTiles = terms.flatMap(({ index, stride }) =>
+    index.kind === 'value' && index.axes.length > 0 ? [{ tile: index, stride: scalar(stride) }] : [],
+  );
+  const base = terms.map(({ index, stride }) => {
+    if (index.kind === 'span') return product(scalar(index.start), scalar(stride));
+    return index.axes.length === 0 ? product(scalar(index), scalar(stride)) : '0';
+  });
+  const along = axes.map((axis) => {
+    const moving = terms.filter(({ index }) => index.kind === 'span' && index.axis === axis);
+    const limits = spansOf(terms, axis).flatMap(({ start, limit }) => {
+      const isWhole = scalar(start) === '0' && limit.op === 'constant' && limit.value >= axis.size;
+      if (isWhole) return [];
+      return [scalar(start) === '0' ? scalar(limit) : `${scalar(limit)} - ${scalar(start)}`];
+    });
+    return {
+      stride: sum(moving.map(({ stride }) => scalar(stride))),
+      limit: limits.length > 1 ? `Math.min(${limits.join(', ')})` : limits[0],
+    };
+  });
+  return { base: sum(base), along, indexTiles };
 }

@@ -1,6 +1,6 @@
 /** Which values, reductions and stores of a region are computed together, in one loop over their elements. */
-import { operandsOf, termValues } from '../../kernel/flow.ts';
-import type { Axis, Buffer, Store, Term, Value } from '../../kernel/ir.ts';
+import { operandsOf } from '../../kernel/flow.ts';
+import type { Axis, Buffer, Store, Term, Value, ValueOf } from '../../kernel/ir.ts';
 
 /** What a loop computes: values element by element, reductions of them, and stores. */
 export type Member = Value | Store;
@@ -11,7 +11,7 @@ export interface FusedLoop {
 }
 
 /** Loads that any loop reads straight from memory: no index tile finds them, and nothing in the launch writes them. */
-export const isDirect = (value: Value): value is Value & { readonly op: 'load' } =>
+export const isDirect = (value: Value): value is ValueOf<'load'> =>
   value.op === 'load' &&
   value.axes.length > 0 &&
   value.buffer.access === 'read' &&
@@ -39,12 +39,11 @@ function writtenBuffer(member: Member): Buffer | undefined {
   return member.op === 'load' && member.buffer.access !== 'read' ? member.buffer : undefined;
 }
 
-const areSamePlaces = (a: readonly Term[], b: readonly Term[]): boolean =>
-  areSame(termValues(a), termValues(b)) &&
-  a.every(({ index }, i) => {
-    const other = b[i]?.index;
-    return index.kind === 'value' || (other?.kind === 'span' && other.axis === index.axis);
-  });
+/** Equal lists: equal addresses. */
+const partsOf = (terms: readonly Term[]): (Axis | Value)[] =>
+  terms.flatMap(({ index, stride }) =>
+    index.kind === 'span' ? [index.axis, index.start, index.limit, stride] : [index, stride],
+  );
 
 /** Whether `next` must see memory, or be seen in it, after all of `loop` has run. */
 function mustFollow(next: Member, loop: FusedLoop): boolean {
@@ -54,9 +53,9 @@ function mustFollow(next: Member, loop: FusedLoop): boolean {
     if (writtenBuffer(member) !== buffer) return false;
     if (next.kind !== 'store') return member.kind === 'store';
     // a store replaces, element by element, what its own loop has loaded from the same place
-    const replaces =
-      member.kind === 'value' && member.op === 'load' && areSamePlaces(member.terms, next.terms);
-    return !replaces || !areSame(axesOf(next), loop.axes);
+    const isReplaced =
+      member.kind === 'value' && member.op === 'load' && areSame(partsOf(member.terms), partsOf(next.terms));
+    return !isReplaced || !areSame(axesOf(next), loop.axes);
   });
 }
 
@@ -66,7 +65,7 @@ function mustFollow(next: Member, loop: FusedLoop): boolean {
  */
 export class OpenLoops {
   readonly #emit: (loop: FusedLoop) => void;
-  #open: FusedLoop[] = [];
+  readonly #open = new Set<FusedLoop>();
 
   constructor(emit: (loop: FusedLoop) => void) {
     this.#emit = emit;
@@ -75,35 +74,33 @@ export class OpenLoops {
   /** Takes a member into the loop over its axes, a new one where it needs the end of the one that waits. */
   take(member: Member): void {
     const axes = axesOf(member);
-    const operands =
-      member.kind === 'store' ? [member.value, ...termValues(member.terms)] : operandsOf(member);
-    const known = this.#open.find((loop) => areSame(loop.axes, axes));
+    const operands = operandsOf(member);
+    const known = [...this.#open].find((loop) => areSame(loop.axes, axes));
     const isReduced = operands.some((operand) => operand.op === 'reduce' && known?.members.has(operand));
     this.order(member);
     this.need(operands, isReduced ? undefined : known);
-    const loop = known && this.#open.includes(known) ? known : { axes, members: new Set<Member>() };
-    if (loop !== known) this.#open.push(loop);
+    const loop = known && this.#open.has(known) ? known : { axes, members: new Set<Member>() };
+    this.#open.add(loop);
     loop.members.add(member);
   }
 
   /** Runs the loops that an access to memory has to follow. */
   order(member: Member): void {
-    for (const loop of [...this.#open]) if (mustFollow(member, loop)) this.#close(loop);
+    this.#run((loop) => mustFollow(member, loop));
   }
 
   /** Runs the loops that compute any of `values`, except `own`. */
   need(values: readonly Value[], own?: FusedLoop): void {
-    for (const loop of [...this.#open]) {
-      if (loop !== own && values.some((value) => loop.members.has(value))) this.#close(loop);
-    }
+    this.#run((loop) => loop !== own && values.some((value) => loop.members.has(value)));
   }
 
   flush(): void {
-    for (const loop of [...this.#open]) this.#close(loop);
+    this.#run(() => true);
   }
 
-  #close(loop: FusedLoop): void {
-    this.#open = this.#open.filter((other) => other !== loop);
-    this.#emit(loop);
+  #run(isDue: (loop: FusedLoop) => boolean): void {
+    for (const loop of this.#open) {
+      if (isDue(loop) && this.#open.delete(loop)) this.#emit(loop);
+    }
   }
 }

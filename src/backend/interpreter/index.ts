@@ -34,7 +34,8 @@ export interface InterpretedKernel {
 export function interpretKernel(kernel: Kernel, precision: Precision): InterpretedKernel {
   const kinds = { kernel: kernelKind, precision: is.oneOf('f32', 'f64') };
   checkArguments('interpretKernel', kinds, [kernel, precision]);
-  const run = canGenerate() ? generated(kernel, precision) : walked(kernel, precision);
+  const walked: Run = (launch, buffers) => walk(kernel, launch, buffers, precision);
+  const run = canGenerate() ? generated(kernel, precision) : walked;
   return {
     run(launch, buffers) {
       checkLaunch(kernel, launch, buffers, precision);
@@ -42,6 +43,8 @@ export function interpretKernel(kernel: Kernel, precision: Precision): Interpret
     },
   };
 }
+
+type Run = InterpretedKernel['run'];
 
 let allowed: boolean | undefined;
 
@@ -57,11 +60,7 @@ function canGenerate(): boolean {
   return allowed;
 }
 
-function walked(kernel: Kernel, precision: Precision): InterpretedKernel['run'] {
-  return (launch, buffers) => walk(kernel, launch, buffers, precision);
-}
-
-function generated(kernel: Kernel, precision: Precision): InterpretedKernel['run'] {
+function generated(kernel: Kernel, precision: Precision): Run {
   const kernelText = new KernelText(kernel, precision);
   const text = kernelText.print();
   const multiplier = theMultiplier();

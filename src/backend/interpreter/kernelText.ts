@@ -4,10 +4,9 @@
  */
 import type { Precision } from '../../base/dtype.ts';
 import { defined } from '../../base/errors.ts';
-import { type Flow, flowOf, operandsOf, valuesReadBy } from '../../kernel/flow.ts';
+import { type Flow, flowOf, operandsOf, type User } from '../../kernel/flow.ts';
 import type { Axis, Kernel, Loop, Region, Store, Value, ValueOf } from '../../kernel/ir.ts';
-import { addressOf } from './address.ts';
-import { expressionOf, rounded } from './expressions.ts';
+import { addressOf, expressionOf, rounded } from './expressions.ts';
 import { extentRules } from './extents.ts';
 import { type FusedLoop, isDirect, isVirtual, OpenLoops } from './fusedLoops.ts';
 import { LoopText } from './loopText.ts';
@@ -81,8 +80,11 @@ export class KernelText extends KernelNames {
     return lines;
   }
 
-  /** Calls a fused loop; `isKept`: whether anything but the loop reads a value. */
-  #fused(loop: FusedLoop, isKept = (value: Value) => this.#isReadOutside(value, loop)): void {
+  /** Calls a fused loop, which keeps what anything but itself reads, or `all`. */
+  #fused(loop: FusedLoop, all = false): void {
+    const isReader = (user: User): boolean =>
+      user.kind === 'loop' || user.kind === 'when' || !loop.members.has(user);
+    const isKept = (value: Value): boolean => all || (this.#flow.users.get(value) ?? []).some(isReader);
     const inside = new LoopText(this, loop, isKept, true);
     const call = this.#function(inside);
     const conditions = [...inside.interior].join(' && ');
@@ -94,11 +96,6 @@ export class KernelText extends KernelNames {
     const { text, call } = loop.print(`loop${this.#functions.length}`);
     this.#functions.push(text);
     return call;
-  }
-
-  #isReadOutside(value: Value, { members }: FusedLoop): boolean {
-    const users = this.#flow.users.get(value) ?? [];
-    return users.some((user) => user.kind === 'loop' || user.kind === 'when' || !members.has(user));
   }
 
   #value(value: Value): void {
@@ -121,8 +118,7 @@ export class KernelText extends KernelNames {
   /** What computes a scalar where it stands; nothing where it is a literal, or loops and launches set it. */
   #scalarText(value: Value): string | undefined {
     if (value.op === 'load') return `${this.buffer(value.buffer)}[${this.#scalarAddress(value)}]`;
-    return expressionOf(value, {
-      precision: this.precisionOf(value),
+    return expressionOf(value, this.precisionOf(value), {
       read: (operand) => this.scalar(operand),
       push: (...lines) => this.#lines.push(...lines),
       pairs: new Map(),
@@ -136,7 +132,7 @@ export class KernelText extends KernelNames {
   #scalarStore(store: Store): void {
     const { buffer, value } = store;
     this.#open.order(store);
-    this.#open.need(valuesReadBy(store));
+    this.#open.need(operandsOf(store));
     this.#lines.push(this.stored(buffer, this.#scalarAddress(store), this.scalar(value)));
   }
 
@@ -147,7 +143,7 @@ export class KernelText extends KernelNames {
       this.#lines.push(`${name}.fill(${this.scalar(value)});`);
       return name;
     }
-    if (isVirtual(value)) this.#fused({ axes: value.axes, members: new Set([value]) }, () => true);
+    if (isVirtual(value)) this.#fused({ axes: value.axes, members: new Set([value]) }, true);
     return this.tile(value);
   }
 

@@ -4,8 +4,7 @@
  * elements, c common parts, a totals of reductions; i is the row, j the column.
  */
 import type { Axis, Store, Term, Value, ValueOf } from '../../kernel/ir.ts';
-import { addressOf, product, sum } from './address.ts';
-import { type ExpressionScope, expressionOf, literal, rounded } from './expressions.ts';
+import * as js from './expressions.ts';
 import { type FusedLoop, isDirect } from './fusedLoops.ts';
 import type { KernelNames } from './names.ts';
 
@@ -24,7 +23,11 @@ export class LoopText {
   readonly #isInterior: boolean;
   readonly #values = new Map<Value, string>();
   readonly #common = new Map<string, string>();
-  readonly #scope: ExpressionScope;
+  readonly #scope: js.ExpressionScope = {
+    read: (value) => this.#read(value),
+    push: (...lines) => this.#push(2, ...lines),
+    pairs: new Map(),
+  };
 
   /**
    * `isKept`: whether anything but the loop reads a value. `isInterior`: the text is for runs in which all elements lie inside
@@ -39,12 +42,6 @@ export class LoopText {
     this.#kernel = kernel;
     this.#isInterior = isInterior;
     this.#axes = axes;
-    this.#scope = {
-      precision: kernel.precision,
-      read: (value) => this.#read(value),
-      push: (...lines) => this.#push(2, ...lines),
-      pairs: new Map(),
-    };
     for (const member of members) {
       if (member.kind === 'store') this.#store(member);
       else if (member.op === 'reduce') this.#reduce(member);
@@ -120,7 +117,7 @@ export class LoopText {
     const known = this.#values.get(value);
     if (known) return known;
     if (value.op === 'constant' || value.op === 'fill') {
-      return literal(value.value, value.dtype, this.#kernel.precision);
+      return js.literal(value.value, value.dtype, this.#kernel.precision);
     }
     if (value.axes.length === 0) return this.#scalar(value);
     const level = this.#levelOf(value);
@@ -136,19 +133,21 @@ export class LoopText {
 
   /** The address of the element at hand and, where there is one, the condition under which spans let it count. */
   #address(terms: readonly Term[]): { readonly place: string; readonly condition?: string | undefined } {
-    const { base, along, indexTiles } = addressOf(terms, this.#axes, (value) => this.#scalar(value));
+    const { base, along, indexTiles } = js.addressOf(terms, this.#axes, (value) => this.#scalar(value));
     const [column, row] = along.toReversed();
     const added = indexTiles.map(({ tile, stride }) => ({
       level: this.#levelOf(tile),
-      text: product(this.#read(tile), stride),
+      text: js.product(this.#read(tile), stride),
     }));
     const first = this.#name(0, /^\w+$/.test(base) ? base : `(${base}) | 0`);
     const ofRow = added.filter(({ level }) => level === 1).map(({ text }) => text);
-    const start = row ? this.#name(1, `(${sum([first, product('i', row.stride), ...ofRow])}) | 0`) : first;
+    const start = row
+      ? this.#name(1, `(${js.sum([first, js.product('i', row.stride), ...ofRow])}) | 0`)
+      : first;
     const stride = column?.stride ?? '0';
-    const step = stride === '0' || stride === '1' ? product('j', stride) : `Math.imul(j, ${stride})`;
+    const step = stride === '0' || stride === '1' ? js.product('j', stride) : `Math.imul(j, ${stride})`;
     const ofElement = added.filter(({ level }) => level === 2).map(({ text }) => text);
-    const place = sum([start, step, ...ofElement]);
+    const place = js.sum([start, step, ...ofElement]);
     if (this.#isInterior) {
       along.forEach(({ limit }, i) => {
         const axis = this.#axes[i];
@@ -165,15 +164,15 @@ export class LoopText {
   #load({ buffer, terms, otherwise, dtype }: ValueOf<'load'>): string {
     const { place, condition } = this.#address(terms);
     const element = `${this.#use(this.#kernel.buffer(buffer))}[(${place}) | 0]`;
-    const other = literal(otherwise, dtype, this.#kernel.precision);
+    const other = js.literal(otherwise, dtype, this.#kernel.precision);
     return condition ? `${condition} ? ${element} : ${other}` : element;
   }
 
   /** A value of the loop's own axes; where others read it too, its elements are kept in a tile. */
   #compute(value: Value, isKept: boolean): void {
     const name = `x${value.id}`;
-    const scope = { ...this.#scope, precision: this.#kernel.precisionOf(value) };
-    const text = value.op === 'load' ? this.#load(value) : (expressionOf(value, scope) ?? this.#read(value));
+    const computed = js.expressionOf(value, this.#kernel.precisionOf(value), this.#scope);
+    const text = value.op === 'load' ? this.#load(value) : (computed ?? this.#read(value));
     this.#push(2, `const ${name} = ${text};`);
     this.#values.set(value, name);
     if (!isKept) return;
@@ -218,7 +217,7 @@ export class LoopText {
     const result = combine === 'argmax' ? place : total;
     if (byRow) this.#rowEnd.push(`${this.#use(this.#kernel.keep(value))}[i] = ${result};`);
     else {
-      const text = rounded(result, value.dtype, this.#kernel.precision);
+      const text = js.rounded(result, value.dtype, this.#kernel.precision);
       this.#end.push(`${this.#kernel.scalar(value)} = ${text};`);
     }
   }

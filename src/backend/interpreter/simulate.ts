@@ -56,12 +56,7 @@ export interface SimulationReport {
 const NOBODY = -1;
 
 /** What is known of each element of one buffer: the last program that stored it and the last two that loaded it. */
-interface History {
-  readonly writer: Int32Array;
-  readonly reader: Int32Array;
-  /** the last reader that is not `reader` */
-  readonly readerBefore: Int32Array;
-}
+type History = Readonly<Record<'writer' | 'reader' | 'readerBefore', Int32Array>>;
 
 type Report = (
   kind: FindingKind,
@@ -168,24 +163,20 @@ function reportSharedMemory(
   bound: Readonly<Record<string, TypedArray>>,
   report: Report,
 ): void {
-  const memory = buffers.map(({ name, access }) => {
-    const data = defined(bound[name], 'bound buffer');
-    return { name, access, data, end: data.byteOffset + data.byteLength };
-  });
-  for (const { name, access, data, end } of memory) {
-    if (access === 'read') continue;
-    const rival = memory.find(
-      (other) =>
-        other.name !== name &&
-        other.data.buffer === data.buffer &&
-        other.data.byteOffset < end &&
-        data.byteOffset < other.end,
-    );
+  const memoryOf = ({ name }: Buffer): TypedArray => defined(bound[name], 'bound buffer');
+  for (const buffer of buffers.filter(({ access }) => access !== 'read')) {
+    const data = memoryOf(buffer);
+    const rival = buffers.find((other) => other !== buffer && areShared(memoryOf(other), data));
     if (!rival) continue;
-    const element = Math.max(0, (rival.data.byteOffset - data.byteOffset) / data.BYTES_PER_ELEMENT);
-    report('shared-memory', { buffer: name, element });
+    const bytes = Math.max(0, memoryOf(rival).byteOffset - data.byteOffset);
+    report('shared-memory', { buffer: buffer.name, element: bytes / data.BYTES_PER_ELEMENT });
   }
 }
+
+const areShared = (one: TypedArray, other: TypedArray): boolean =>
+  one.buffer === other.buffer &&
+  one.byteOffset < other.byteOffset + other.byteLength &&
+  other.byteOffset < one.byteOffset + one.byteLength;
 
 /**
  * The report as an error, for those who want a launch without findings or none.
