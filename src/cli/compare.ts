@@ -4,6 +4,7 @@ import pc from 'picocolors';
 import { platform } from '#platform';
 import { defined, FrondError, printPlace, type SourcePlace } from '../base/errors.ts';
 import * as frond from '../index.ts';
+import { type GraphLike, graphKind, irOf } from '../ir/graph.ts';
 import { chosen } from './arguments.ts';
 import { type Given, GRAPHS } from './commands.ts';
 import { printLine } from './io.ts';
@@ -35,20 +36,9 @@ async function graphOfRun(folder: string, name = 'forward'): Promise<Subject> {
   return { graph, weights: new Map(values) };
 }
 
-const graphIn = (value: unknown): frond.Graph | undefined => {
-  const { ir, nodes, inputs, outputs }: Partial<frond.Graph> & { readonly ir?: unknown } = Object(value);
-  if (ir !== undefined) return graphIn(ir);
-  return nodes !== undefined && Array.isArray(inputs) && outputs !== undefined
-    ? (value as frond.Graph)
-    : undefined;
-};
-
 async function graphOfModule(file: string, name: string | undefined): Promise<Subject> {
-  const graphs = new Map<string, frond.Graph>();
-  for (const [key, value] of Object.entries(await loadModule(file))) {
-    const graph = graphIn(value);
-    if (graph !== undefined) graphs.set(key, graph);
-  }
+  const exported = Object.entries(await loadModule(file));
+  const graphs = new Map(exported.filter((each): each is [string, GraphLike] => graphKind.holds(each[1])));
   const names = [...graphs.keys()];
   const [first] = names;
   if (first === undefined) {
@@ -64,7 +54,7 @@ async function graphOfModule(file: string, name: string | undefined): Promise<Su
     });
   }
   const which = chosen('graph', name ?? first, names);
-  return { graph: defined(graphs.get(which), which) };
+  return { graph: irOf(defined(graphs.get(which), which)) };
 }
 
 const MODULES: readonly string[] = ['.ts', '.mts', '.js', '.mjs'];

@@ -21,7 +21,7 @@ async function readCache(path: string): Promise<frond.TuningCache> {
 
 /**
  * The winners of a tuning cache for this device.
- * @throws FROND-U016 when the cache has none for it, FROND-F040 when it is none
+ * @throws FROND-U016 when the cache has none for it, FROND-F040 when the file is no tuning cache
  */
 export async function tunedSchedules(path: string, device: frond.Device) {
   const cache = await readCache(path);
@@ -37,11 +37,8 @@ const text = (schedule: object): string =>
   Object.keys(schedule).length === 0 ? 'built-in' : JSON.stringify(schedule).replaceAll('"', '');
 
 /** A training step, and the device and sizes to measure it with. */
-interface Subject {
+interface Subject extends frond.ChosenDevice {
   readonly step: frond.Graph;
-  readonly device: frond.Device;
-  /** why this device */
-  readonly reason: string;
   readonly sizes: Record<string, number>;
 }
 

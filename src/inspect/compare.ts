@@ -63,9 +63,6 @@ const devicesKind = is.kind(
   'two devices, such as [interpreterDevice(), wasmDevice()]',
   (value) => Array.isArray(value) && value.length === 2 && [...value].every(deviceKind.holds),
 );
-/** 1e-5 · max(1, largest): what long sums in f32 keep to, in any order. */
-export const COMPARE_TOLERANCE = 1e-5;
-
 /**
  * Runs the forward and backward part of a graph on two devices, with equal weights and inputs drawn from a seed
  * (`exampleFeeds`), and finds the first node whose results differ. Updates are left out.
@@ -78,7 +75,8 @@ export async function compareDevices(
   const kinds = { graph: graphKind, devices: devicesKind, options: is.unchecked };
   checkArguments('compareDevices', kinds, [given, devices, options]);
   checkOptions('compareDevices', options, compareOptions);
-  const { sizes = {}, seed = 1, weights, tolerance = COMPARE_TOLERANCE, optimised = false } = options;
+  // 1e-5 · max(1, largest) is what long sums in f32 keep to, in any order
+  const { sizes = {}, seed = 1, weights, tolerance = 1e-5, optimised = false } = options;
   const graph = optimised ? runPasses(irOf(given), ops).graph : irOf(given);
   requireNames(graph, sizes);
   const resultsOn = async (device: Device): Promise<Observed[]> => {
@@ -123,12 +121,11 @@ function differenceOf(
     [at, size] = [i, found];
   }
   if (at < 0) return undefined;
-  const { op, phase, source } = node;
   return {
     node: nodePath(node),
-    op,
-    phase,
-    place: source,
+    op: node.op,
+    phase: node.phase,
+    place: node.source,
     result,
     shape,
     index: placeIn(at, shape),

@@ -105,8 +105,8 @@ function curve(points: readonly Point[]): string {
   const last = rest.pop();
   if (first === undefined || last === undefined) return '';
   const bends = rest.map((corner, i) => {
-    const next = rest[i + 1] ?? last;
-    const end = i === rest.length - 1 ? next : { x: (corner.x + next.x) / 2, y: (corner.y + next.y) / 2 };
+    const next = rest[i + 1];
+    const end = next ? { x: (corner.x + next.x) / 2, y: (corner.y + next.y) / 2 } : last;
     return `Q${at(corner)} ${at(end)}`;
   });
   return `M${at(first)}${bends.length > 0 ? bends.join('') : `L${at(last)}`}`;

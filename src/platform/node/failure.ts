@@ -51,7 +51,7 @@ export const codeOf = (cause: unknown): string => textOf(cause, 'code') ?? '';
 export const fileFailure = (what: string, path: string, cause: unknown): FrondError =>
   failureIn(KNOWN, codeOf(cause), what, path, cause);
 
-/** The same of an error that a call of Node itself has thrown; undefined where it is none. */
+/** The same of an error that a call of Node itself has thrown; undefined for any other error. */
 export function systemFailure(cause: unknown): FrondError | undefined {
   const syscall = textOf(cause, 'syscall');
   if (syscall === undefined) return undefined;

@@ -1,15 +1,5 @@
 import { createHash } from 'node:crypto';
-import {
-  type FileHandle,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  realpath,
-  rename,
-  rm,
-  stat,
-} from 'node:fs/promises';
+import * as fs from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { attempting, decodeUtf8 } from '../shared.ts';
@@ -18,8 +8,8 @@ import { codeOf, fileFailure, NO_FILE } from './failure.ts';
 import { openGpu } from './gpu.ts';
 import { spawnWorker, threadsRefused } from './worker.ts';
 
-async function opened<T>(path: string, flags: string, work: (file: FileHandle) => Promise<T>): Promise<T> {
-  const file = await open(path, flags);
+async function opened<T>(path: string, flags: string, work: (file: fs.FileHandle) => Promise<T>): Promise<T> {
+  const file = await fs.open(path, flags);
   return work(file).finally(() => file.close());
 }
 
@@ -39,7 +29,7 @@ async function makeFolder(path: string): Promise<void> {
   if ((await kindOf(top)) !== 'folder')
     throw Object.assign(new Error(`${top} is a file`), { code: 'ENOTDIR' });
   for (const folder of missing) {
-    await mkdir(folder).catch((cause: unknown) => {
+    await fs.mkdir(folder).catch((cause: unknown) => {
       // another process may have made it meanwhile
       if (codeOf(cause) !== 'EEXIST') throw cause;
     });
@@ -49,7 +39,7 @@ async function makeFolder(path: string): Promise<void> {
 
 async function kindOf(path: string): Promise<Kind> {
   try {
-    const found = await stat(path);
+    const found = await fs.stat(path);
     if (found.isDirectory()) return 'folder';
     return found.isFile() ? 'file' : 'other';
   } catch (cause) {
@@ -67,15 +57,15 @@ export const files: Files = {
     // a pipe that nobody writes to, or a device, would never end
     if ((await kindOf(path)) === 'other')
       throw Object.assign(new Error(`${path} is no file`), { code: NO_FILE });
-    const bytes = await readFile(path);
+    const bytes = await fs.readFile(path);
     // a small file may lie in memory that Node shares among many; a large one is not copied
     const own = bytes.length === bytes.buffer.byteLength;
     return own ? new Uint8Array(bytes.buffer) : new Uint8Array(bytes);
   }),
   readText: async (path) => decodeUtf8(await files.readBytes(path), path),
-  list: attempt('list', async (folder) => (await readdir(folder)).sort()),
+  list: attempt('list', async (folder) => (await fs.readdir(folder)).sort()),
   kindOf: attempt('look at', kindOf),
-  realPath: attempt('look at', (path) => realpath(path)),
+  realPath: attempt('look at', (path) => fs.realpath(path)),
   makeFolder: attempt('make folder', makeFolder),
   writeDurably: attempt('write', (path, bytes: Uint8Array) =>
     opened(path, 'w', async (file) => {
@@ -89,8 +79,8 @@ export const files: Files = {
     }),
   ),
   syncFolder: attempt('sync', syncFolder),
-  rename: attempt('rename', (from, to: string) => rename(from, to)),
-  remove: attempt('remove', (path) => rm(path, { recursive: true, force: true })),
+  rename: attempt('rename', (from, to: string) => fs.rename(from, to)),
+  remove: attempt('remove', (path) => fs.rm(path, { recursive: true, force: true })),
   createExclusively: attempt('create', async (path, text: string) => {
     try {
       await opened(path, 'wx', (file) => file.writeFile(text));
