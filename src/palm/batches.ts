@@ -27,6 +27,10 @@ export interface PlannedBatch {
   readonly time: number;
 }
 
+/** A list in parts of `size`; the last one may be shorter. */
+export const slices = <T>(list: readonly T[], size: number): T[][] =>
+  Array.from({ length: Math.ceil(list.length / size) }, (_, i) => list.slice(i * size, (i + 1) * size));
+
 /** ⌈examples / batchSize⌉: the last batch may be partial, and none is lost. */
 export const batchesPerEpoch = (examples: number, batchSize: number): number =>
   Math.ceil(examples / batchSize);
@@ -47,16 +51,12 @@ export function planBatches(options: BatchPlanOptions): readonly PlannedBatch[] 
       : Array.from(permutation(length, shuffle.seed, `${shuffle.name}/epoch.${shuffle.epoch}/${what}`));
   const order = shuffled(lengths.length, 'examples');
   const span = shuffle === undefined ? Math.max(1, order.length) : window * batchSize;
-  const windows = Array.from({ length: Math.ceil(order.length / span) }, (_, i) =>
-    order.slice(i * span, (i + 1) * span),
-  );
   // sort is stable: equal lengths keep their shuffled order
-  const sorted = windows.flatMap((rows) => rows.sort((a, b) => padded(a) - padded(b)));
-  const batches: PlannedBatch[] = [];
-  for (let start = 0; start < sorted.length; start += batchSize) {
-    const rows = sorted.slice(start, start + batchSize);
-    batches.push({ rows, time: rows.reduce((longest, row) => Math.max(longest, padded(row)), least) });
-  }
+  const sorted = slices(order, span).flatMap((rows) => rows.sort((a, b) => padded(a) - padded(b)));
+  const batches = slices(sorted, batchSize).map((rows) => ({
+    rows,
+    time: rows.reduce((longest, row) => Math.max(longest, padded(row)), least),
+  }));
   return shuffled(batches.length, 'batches').map((i) => batches[i] ?? { rows: [], time: least });
 }
 

@@ -2,7 +2,7 @@ import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
 import { fingerprint } from '../base/random.ts';
 import type { Attribute } from '../ir/graph.ts';
-import { lengthsOf, packBatch } from './batches.ts';
+import { lengthsOf, packBatch, slices } from './batches.ts';
 import type { ComponentRecord, Reader } from './contract.ts';
 import type { LearnerPlan } from './learner.ts';
 import { graphFingerprint } from './record.ts';
@@ -44,11 +44,9 @@ const CHUNK = 64;
  * keeps of it, does not matter.
  */
 async function dataFingerprint(reader: Reader): Promise<string> {
-  const examples = reader.parts.train ?? [];
   const encoder = new TextEncoder();
   let digest = '';
-  for (let start = 0; start < examples.length; start += CHUNK) {
-    const chunk = examples.slice(start, start + CHUNK);
+  for (const chunk of slices(reader.parts.train ?? [], CHUNK)) {
     const time = Math.max(...lengthsOf(reader, chunk));
     const batch = packBatch(reader, chunk, { batch: chunk.length, time });
     for (const [name, { dtype, shape, data }] of Object.entries(batch)) {

@@ -19,7 +19,7 @@ import { type SequenceLabelOptions, sequenceLabel } from './head/sequenceLabel.t
 import { checkMeaning, MODEL, type ModelRecord, modelOf } from './modelRecord.ts';
 import { jointReaderFrom } from './reader/joint.ts';
 import { checkSeal, fileOf } from './record.ts';
-import { BEST, WEIGHTS } from './runStore.ts';
+import { BEST, checkpointsOf, WEIGHTS } from './runStore.ts';
 import { checkFolder, checkInputs, checkSettings, headKind, listener, readerKind } from './settings.ts';
 import { type Survival, Survivor } from './survivor.ts';
 import { closed, exampleOf } from './trainerBase.ts';
@@ -63,9 +63,8 @@ const cannotMake = (what: string, option: string, folder: string): FrondError =>
 
 /** The newest whole checkpoint of a run; `folder` is the run's, or the one that its checkpoints are in. */
 async function latestOf(folder: string): Promise<LoadedCheckpoint> {
-  const { files } = platform;
-  const inside = files.join(folder, 'checkpoints');
-  return loadLatest((await files.kindOf(inside)) === 'folder' ? inside : folder);
+  const inside = checkpointsOf(folder);
+  return loadLatest((await platform.files.kindOf(inside)) === 'folder' ? inside : folder);
 }
 
 /** A head that the run's graph was not built with, such as that of another task. @throws FROND-F016 */

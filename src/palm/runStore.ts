@@ -1,3 +1,4 @@
+import { platform } from '#platform';
 import type { ArenaName } from '../runtime/state.ts';
 import { loadLatest, saveCheckpoint } from '../store/checkpoint.ts';
 import { checkConfiguration } from './configuration.ts';
@@ -11,6 +12,9 @@ export const WEIGHTS = 'weights.safetensors';
 export const BEST = 'best.safetensors';
 export const MOMENTS = 'moments.safetensors';
 export const PROGRESS = 'progress.json';
+
+/** Where a run has its checkpoints. */
+export const checkpointsOf = (folder: string): string => platform.files.join(folder, 'checkpoints');
 
 /** @returns the folder of the checkpoint */
 export async function saveRun(run: Run, folder: string, keep: number): Promise<string> {
@@ -34,14 +38,14 @@ export async function saveRun(run: Run, folder: string, keep: number): Promise<s
   ]);
   if (best !== undefined) files.set(BEST, valuesFile(layout, { '': best.weights }, ['step', `${best.step}`]));
   const summary = { name: learner.plan.name, epoch: learner.epoch, steps: learner.totalSteps };
-  const saved = await saveCheckpoint(folder, copy.step, { files, summary }, { keep });
+  const saved = await saveCheckpoint(checkpointsOf(folder), copy.step, { files, summary }, { keep });
   run.checkpoint = { folder: saved, step: copy.step };
   return saved;
 }
 
 /** Puts a run where its newest whole checkpoint stands; damaged newer ones are passed over with a warning. */
 export async function resumeRun(run: Run, folder: string, on: Listener | undefined): Promise<void> {
-  const checkpoint = await loadLatest(folder);
+  const checkpoint = await loadLatest(checkpointsOf(folder));
   const { skipped, folder: found, step } = checkpoint;
   // where nobody listens yet, training tells it
   const warn = (message: string): void =>

@@ -15,7 +15,7 @@ import { lossName, predictionGraph, trainingGraph } from './graphs.ts';
 import { type FitOptions, fitOptions, type LearnerPlan } from './learner.ts';
 import { checkConstants } from './modelRecord.ts';
 import { type EpochRecord, Run } from './run.ts';
-import { resumeRun, saveRun } from './runStore.ts';
+import { checkpointsOf, resumeRun, saveRun } from './runStore.ts';
 import {
   checkFolder,
   checkInputs,
@@ -137,7 +137,6 @@ export abstract class TrainerBase {
     checkSettings('fitReader', options, fitOptions);
     const { epochs, batchSize = 32, seed = 1 } = options;
     const { backbone, tasks } = this.tasksOf();
-    checkContract({ reader, backbone });
     for (const { head } of tasks) checkContract({ reader, backbone, head });
     if ((reader.parts.train ?? []).length === 0) {
       throw new FrondError('FROND-D014', `the reader ${reader.name} has no training examples`, {
@@ -213,13 +212,13 @@ export abstract class TrainerBase {
 
   async #trainSaving(run: Run, saver: SaverOptions, options: TrainOptions): Promise<TrainingSummary> {
     checkConstants(run.plan);
-    const folder = platform.files.join(saver.folder, 'checkpoints');
+    const folder = checkpointsOf(saver.folder);
     const release = await lockFolder(saver.folder);
     this.#locked = saver.folder;
     try {
       await sweepTemporaries(folder);
       await checkNewest(folder, run.learner.step);
-      const save = (): Promise<string> => saveRun(run, folder, saver.keep ?? 2);
+      const save = (): Promise<string> => saveRun(run, saver.folder, saver.keep ?? 2);
       return await train(run, options, { save, everySteps: saver.everySteps });
     } finally {
       this.#locked = undefined;
@@ -259,12 +258,11 @@ export abstract class TrainerBase {
    */
   async save(folder: string): Promise<string> {
     checkFolder('save', folder);
-    const inside = platform.files.join(folder, 'checkpoints');
     const keep = this.#saver?.keep ?? 2;
     const save = async (run: Run): Promise<string> => {
       const release = this.#locked === folder ? undefined : await lockFolder(folder);
       try {
-        return await saveRun(run, inside, keep);
+        return await saveRun(run, folder, keep);
       } finally {
         await release?.();
       }
@@ -281,7 +279,7 @@ export abstract class TrainerBase {
     checkArguments('resume', kinds, [folder, on], 'FROND-T002');
     return this.#use('resume', async (run) => {
       this.#checkIdle();
-      await resumeRun(run, platform.files.join(folder, 'checkpoints'), on);
+      await resumeRun(run, folder, on);
       return run.learner.step;
     });
   }
