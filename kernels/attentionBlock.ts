@@ -91,10 +91,10 @@ export function attentionKernel<R extends Declared<StorageType>, W extends Decla
       (k, symbols) => program(k, attentionBlock(k, symbols, switches), symbols),
     );
     // what `attentionBlock` declares by itself
-    const sizesGiven = { heads, queryTime, keyTime, scale, ...(exact ? {} : { width }) };
+    const dimsGiven = { heads, queryTime, keyTime, scale, ...(exact ? {} : { width }) };
     return launchable.over(own === 'queries' ? { i: queryTime } : { j: keyTime }, heads, batch).with(args, {
       slots: { ...(mask && { mask }), ...(dropout && { key: dropout.key }) },
-      scalars: { ...sizesGiven, ...(dropout && dropoutScalars(dropout)) },
+      scalars: { ...dimsGiven, ...(dropout && dropoutScalars(dropout)) },
     });
   };
 }

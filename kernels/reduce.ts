@@ -80,12 +80,9 @@ export function planReduce(
 }
 
 /** What one launch reduces. */
-interface View {
+interface View extends Readonly<Record<'outer' | 'reduced' | 'inner', Dim>> {
   readonly combine: Reduction;
   readonly dtype: DType;
-  readonly outer: Dim;
-  readonly reduced: Dim;
-  readonly inner: Dim;
 }
 
 function reduceView(view: View, x: Slot, out: Slot, name: string): LaunchPlan[] {
