@@ -48,12 +48,9 @@ export class FrondError extends Error {
 
   /** The same error with more known about its place, as seen from further out. */
   with(details: ErrorDetails): FrondError {
-    return new FrondError(this.code, this.summary, { ...details, ...definedOnly(this.details) });
+    const known = Object.entries(this.details).filter(([, value]) => value !== undefined);
+    return new FrondError(this.code, this.summary, { ...details, ...Object.fromEntries(known) });
   }
-}
-
-function definedOnly(details: ErrorDetails): ErrorDetails {
-  return Object.fromEntries(Object.entries(details).filter(([, value]) => value !== undefined));
 }
 
 function render(code: ErrorCode, summary: string, { place, node, hint }: ErrorDetails): string {

@@ -93,7 +93,11 @@ export function normal(seed: number, name: string, index: number): number {
   return Math.sqrt(-2 * Math.log(1 - u)) * Math.cos(2 * Math.PI * v);
 }
 
-const turn = (y: number, bits: number, x: number): number => ((y << bits) | (y >>> (32 - bits))) ^ x;
+/** One round. The engine keeps what it gives in registers: no object is made. */
+const mix = (x: number, y: number, bits: number) => {
+  const sum = (x + y) | 0;
+  return { x: sum, y: ((y << bits) | (y >>> (32 - bits))) ^ sum };
+};
 
 /**
  * As `uniforms`, for many indices at once and some ten times as fast: one of each pair goes into `u`, the other into `v`, which
@@ -116,25 +120,17 @@ export function fillUniforms(
     let x = ((index >>> 0) + a) | 0;
     let y = ((index < 0x100000000 ? 0 : Math.floor(index / 0x100000000)) + b) | 0;
     for (let block = 1; ; block += 2) {
-      x = (x + y) | 0;
-      y = turn(y, 13, x);
-      x = (x + y) | 0;
-      y = turn(y, 15, x);
-      x = (x + y) | 0;
-      y = turn(y, 26, x);
-      x = (x + y) | 0;
-      y = turn(y, 6, x);
+      ({ x, y } = mix(x, y, 13));
+      ({ x, y } = mix(x, y, 15));
+      ({ x, y } = mix(x, y, 26));
+      ({ x, y } = mix(x, y, 6));
       x = (x + b) | 0;
       y = (y + c + block) | 0;
       if (block === 5) break;
-      x = (x + y) | 0;
-      y = turn(y, 17, x);
-      x = (x + y) | 0;
-      y = turn(y, 29, x);
-      x = (x + y) | 0;
-      y = turn(y, 16, x);
-      x = (x + y) | 0;
-      y = turn(y, 24, x);
+      ({ x, y } = mix(x, y, 17));
+      ({ x, y } = mix(x, y, 29));
+      ({ x, y } = mix(x, y, 16));
+      ({ x, y } = mix(x, y, 24));
       x = (x + c) | 0;
       y = (y + a + block + 1) | 0;
       const first = a;

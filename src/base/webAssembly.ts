@@ -9,11 +9,7 @@ export interface WebAssemblyApi {
     module: object,
     imports: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
   ) => { readonly exports: Readonly<Record<string, unknown>> };
-  readonly Memory: new (options: {
-    initial: number;
-    maximum?: number;
-    shared?: boolean;
-  }) => WebAssemblyMemory;
+  readonly Memory: new (size: { initial: number; maximum?: number; shared?: boolean }) => WebAssemblyMemory;
   validate(bytes: Uint8Array): boolean;
   compile(bytes: Uint8Array): Promise<object>;
 }
