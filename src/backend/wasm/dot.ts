@@ -47,7 +47,7 @@ function packedLayout(at: Lowering, dot: Dot, side: Side): { readonly pack: Pack
 /** Whether the left side is packed in rows along the contracted axis, and not in blocks of four rows. */
 function inRows(at: Lowering, dot: Dot): boolean {
   const streamed = streamedSide(at, dot);
-  return (streamed && wantsRows(streamed)) || naturalAxis(at, dot.left, false) !== dot.row;
+  return (streamed && wantsRows(streamed)) || naturalAxis(at, dot.left) !== dot.row;
 }
 
 /** The right side where it is read from the buffer that it lies in. */
@@ -94,7 +94,7 @@ export function packFactors(at: Lowering, value: Value): Statement[] {
 
 function packNow(at: Lowering, dot: Dot, side: Side, statements: Statement[]): Pack {
   const { pack, to } = packedLayout(at, dot, side);
-  statements.push(...writeTile(at, dot[side], to, false));
+  statements.push(...writeTile(at, dot[side], to));
   return pack;
 }
 
@@ -188,5 +188,5 @@ function addTo({ fn, scratch }: Lowering, place: Place, from: Place): Statement 
 
 function writeAccumulator(at: Lowering, accumulator: Value, place: Place): Statement[] {
   if (at.analysis.isPlaced(accumulator) && at.placeOf(accumulator).offset === place.offset) return [];
-  return writeTile(at, accumulator, rowsOf(place), false);
+  return writeTile(at, accumulator, rowsOf(place));
 }

@@ -22,8 +22,6 @@ import { callThreefry, fromHalf, type VectorScope } from './vectors.ts';
 interface NestOptions extends LoopOptions {
   /** the values that are evaluated */
   readonly of?: readonly Value[];
-  /** they are computed, although they have a place */
-  readonly fresh?: boolean;
   /** spans that may cut the nest besides those that the values meet */
   readonly spans?: readonly Span[];
 }
@@ -34,7 +32,7 @@ const cutBy = (span: Span, roles: Roles): Cut => ({
 });
 
 /** Spans that a nest over `value` meets: its own and those of what is computed with it. */
-function cutsOf({ analysis }: Lowering, value: Value, roles: Roles, fresh: boolean): Cut[] {
+function cutsOf({ places }: Lowering, value: Value, roles: Roles): Cut[] {
   const cuts: Cut[] = [];
   const seen = new Set<string>();
   const visit = (inner: Value, known: Roles): void => {
@@ -46,19 +44,19 @@ function cutsOf({ analysis }: Lowering, value: Value, roles: Roles, fresh: boole
     for (const span of spans) cuts.push(cutBy(span, known));
     const own = inner.op === 'rename' ? renamed(known, inner.to, inner.from) : known;
     for (const operand of operandsOf(inner)) {
-      if (operand.axes.length > 0 && !analysis.isPlaced(operand)) visit(operand, own);
+      if (operand.axes.length > 0 && !places.has(operand)) visit(operand, own);
     }
   };
-  if (fresh || !analysis.isPlaced(value)) visit(value, roles);
+  if (!places.has(value)) visit(value, roles);
   return cuts;
 }
 
 /** A loop nest into which values are evaluated, element by element. */
 export class Nest extends Loops {
   constructor(at: Lowering, row: Axis | undefined, lane: Axis, options: NestOptions = {}) {
-    const { of = [], spans = [], fresh = false } = options;
+    const { of = [], spans = [] } = options;
     const roles = rolesOf(row, lane);
-    const cuts = of.flatMap((value) => cutsOf(at, value, roles, fresh));
+    const cuts = of.flatMap((value) => cutsOf(at, value, roles));
     super(at, row, lane, options, [...cuts, ...spans.map((span) => cutBy(span, roles))]);
   }
 
@@ -66,19 +64,21 @@ export class Nest extends Loops {
   evaluate(value: Value, cell: Cell = this.cell()): Vector {
     const isLiteral = value.op === 'constant' || value.op === 'fill';
     if (isLiteral || (value.op === 'inside' && this.isWithin(value.span, cell))) {
-      return this.compute(value, cell);
+      return this.#compute(value, cell);
     }
+    const { analysis, places } = this.at;
+    // what is about to be stored needs no local of its own
+    if (analysis.isPlaced(value) && !places.has(value)) return this.#compute(value, cell);
     const level = this.levelOf(value.axes, cell);
     const key = `${value.id} ${this.keyOf(value.axes, cell)}`;
     return this.once(level, key, `v${value.id}`, () => {
       if (value.axes.length === 0) return splat(value.dtype, this.at.scalar(value));
-      if (this.at.analysis.isPlaced(value)) return this.#read(value, cell);
-      return this.compute(value, cell);
+      return places.has(value) ? this.#read(value, cell) : this.#compute(value, cell);
     });
   }
 
-  /** The value at a cell from its operands, even where it has a place. */
-  compute(value: Value, cell: Cell): Vector {
+  /** The value at a cell from its operands. */
+  #compute(value: Value, cell: Cell): Vector {
     const level = this.levelOf(value.axes, cell);
     const scope = this.scopeAt(level);
     switch (value.op) {

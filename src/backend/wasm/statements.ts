@@ -48,7 +48,7 @@ function writeValue(at: Lowering, value: Value): Statement[] {
 function writePlaced(at: Lowering, value: Value, place: Place): Statement[] {
   if (value.op === 'dot') return writeDot(at, value, place);
   if (value.op === 'reduce') return writeReduce(at, value, { place });
-  return writeTile(at, value, rowsOf(place), true);
+  return writeTile(at, value, rowsOf(place));
 }
 
 const copyPlace = (at: Lowering, from: Place, to: Place): Statement[] =>
@@ -86,7 +86,7 @@ function begins(at: Lowering, carried: Value, initial: Value): Statement[] {
   const place = at.allocateTile(carried.axes);
   at.places.set(carried, place);
   if (at.analysis.isPlaced(initial)) return copyPlace(at, at.placeOf(initial), place);
-  return writeTile(at, initial, rowsOf(place), false);
+  return writeTile(at, initial, rowsOf(place));
 }
 
 /** Hands the yielded values to the next iteration, all at once. */
