@@ -57,25 +57,16 @@ export const unitAxis = ({ terms }: Value & { readonly op: 'load' }): Axis | und
   spanTerms(terms).find(isUnit)?.index.axis;
 
 function ownCost(value: Value): number {
-  switch (value.op) {
-    case 'elementwise': {
-      const integer = value.args[0]?.dtype === 'i32' || value.args[0]?.dtype === 'u32';
-      if (integer && (value.fn === 'div' || value.fn === 'rem')) return INTEGER_DIVISION_COST;
-      return FUNCTION_COST[value.fn] ?? 1;
-    }
-    case 'random':
-      return RANDOM_COST;
-    case 'load': {
-      const last = value.axes[value.axes.length - 1];
-      const gathered = value.terms.some(({ index }) => index.kind === 'value' && index.axes.length > 0);
-      const strided = value.axes.length > 0 && unitAxis(value) !== last && value.axes.length === 2;
-      return gathered || strided ? GATHER_COST : 1;
-    }
-    case 'cast':
-      return 1;
-    default:
-      return 0;
+  if (value.op === 'cast') return 1;
+  if (value.op === 'random') return RANDOM_COST;
+  if (value.op === 'elementwise') {
+    const isDivision = value.fn === 'div' || value.fn === 'rem';
+    return isDivision && value.dtype !== 'f32' ? INTEGER_DIVISION_COST : (FUNCTION_COST[value.fn] ?? 1);
   }
+  if (value.op !== 'load') return 0;
+  const gathered = value.terms.some(({ index }) => index.kind === 'value' && index.axes.length > 0);
+  const strided = value.axes.length === 2 && unitAxis(value) !== value.axes[1];
+  return gathered || strided ? GATHER_COST : 1;
 }
 
 /** What is found out about each value once. */

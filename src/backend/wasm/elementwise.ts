@@ -1,5 +1,5 @@
 import { defined } from '../../base/errors.ts';
-import type { ElementwiseName, ValueType } from '../../kernel/ir.ts';
+import type { ElementwiseName, Value, ValueType } from '../../kernel/ir.ts';
 import { type Transcendental, transcendental } from '../../kernel/transcendental.ts';
 import type { Code, Float, Integer, Scalar, Vector } from './code.ts';
 import { call, select, set } from './control.ts';
@@ -124,28 +124,34 @@ const mathOf = (scope: ElementwiseScope, fn: Transcendental, x: Vector): Vector 
 /** Whether a mask is the constant that holds in every lane, as inside the limits of a span. */
 const isEverywhere = ({ text }: Vector): boolean => text === `$${ALL_ONES}`;
 
-/** `fn` on vectors; `dtype` is the type of its last argument. Arguments are cheap to repeat. */
+type Elementwise = Value & { readonly op: 'elementwise' };
+
+/** The type of the last argument is that of the function. */
+const typeOf = ({ args, dtype }: Elementwise): ValueType => args.at(-1)?.dtype ?? dtype;
+
+/** A function on vectors. Arguments are cheap to repeat. */
 export function vectorElementwise(
   scope: ElementwiseScope,
-  fn: ElementwiseName,
-  dtype: ValueType,
+  value: Elementwise,
   args: readonly Vector[],
 ): Vector {
+  const { fn } = value;
   const [x, y, z] = args as [Vector, Vector, Vector];
   if (fn === 'select') return isEverywhere(x) ? y : v128.select(x, y, z);
   if (fn === 'and' && isEverywhere(x)) return y;
   if (fn === 'and' && isEverywhere(y)) return x;
   if (isTranscendental(fn)) return mathOf(scope, fn, x);
-  return defined(vectorRows[dtype][fn], fn)(x, y, scope);
+  return defined(vectorRows[typeOf(value)][fn], fn)(x, y, scope);
 }
 
-/** `fn` on scalars. */
+/** A function on scalars. */
 export function scalarElementwise(
   scope: ElementwiseScope,
-  fn: ElementwiseName,
-  dtype: ValueType,
+  value: Elementwise,
   args: readonly Code[],
 ): Scalar {
+  const { fn } = value;
+  const dtype = typeOf(value);
   if (fn === 'select') {
     const [condition, yes, no] = args as [Integer, Integer, Integer];
     return select(condition, yes, no);

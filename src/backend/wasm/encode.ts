@@ -78,15 +78,13 @@ export class FunctionBuilder {
   }
 
   /** The integer `value` in every lane. */
-  word(value: number): Vector {
-    return this.#constant(value | 0, () => i32x4.const(value));
-  }
+  readonly word = (value: number): Vector => this.#constant(value | 0, () => i32x4.const(value));
 
   /** The number `value` in every lane. */
-  float(value: number): Vector {
+  readonly float = (value: number): Vector => {
     const rounded = Math.fround(value);
     return this.#constant(`f${Object.is(rounded, -0) ? '-0' : rounded}`, () => f32x4.const(rounded));
-  }
+  };
 
   #constant(key: string | number, make: () => Vector): Vector {
     const known = this.#constants.get(key);

@@ -93,8 +93,7 @@ export class Nest extends Loops {
           : this.spanMask(value.span, cell);
       case 'elementwise': {
         const args = value.args.map((arg) => this.evaluate(arg, cell));
-        const dtype = value.args[value.args.length - 1]?.dtype ?? value.dtype;
-        return vectorElementwise(scope, value.fn, dtype, args);
+        return vectorElementwise(scope, value, args);
       }
       case 'cast':
         return vectorCast(this.at.fn, value.arg.dtype, value.dtype, this.evaluate(value.arg, cell));

@@ -1,6 +1,6 @@
 import { defined } from '../../base/errors.ts';
 import type { Statement as KernelStatement, Loop, Region, Value } from '../../kernel/ir.ts';
-import type { Code, Integer, Local, Scalar, Statement } from './code.ts';
+import type { Code, Local, Scalar, Statement } from './code.ts';
 import { block, branch, branchIf, loop, set, when } from './control.ts';
 import { packFactors, writeDot } from './dot.ts';
 import { kindOf, scalarCast, scalarElementwise, splat } from './elementwise.ts';
@@ -34,7 +34,7 @@ function writeValue(at: Lowering, value: Value): Statement[] {
     const carried = defined(value.loop.carried[value.index], 'carried value');
     if (value.axes.length === 0) at.scalars.set(value, at.scalar(carried));
     else at.places.set(value, at.placeOf(carried));
-    return value.axes.length === 0 ? [] : packFactors(at, value);
+    return packFactors(at, value);
   }
   if (value.axes.length === 0) return writeScalar(at, value);
   if (!at.analysis.isPlaced(value)) return packFactors(at, value);
@@ -54,6 +54,8 @@ function writePlaced(at: Lowering, value: Value, place: Place): Statement[] {
 const copyPlace = (at: Lowering, from: Place, to: Place): Statement[] =>
   from.offset === to.offset ? [] : [memory.copy(at.scratchAt(to), at.scratchAt(from), bytesOf(to))];
 
+const unreachable = code('none', 'unreachable', [0x00]);
+
 function writeLoop(at: Lowering, statement: Loop): Statement[] {
   const { from, to, step, induction, carried, initial, body } = statement;
   const counter = at.fn.local('i32', `v${induction.id}`);
@@ -64,7 +66,8 @@ function writeLoop(at: Lowering, statement: Loop): Statement[] {
   const next = set(counter, plus(counter, at.integer(step)));
   return [
     ...begin,
-    ...(step.op === 'constant' ? [] : [trapUnlessPositive(at.integer(step))]),
+    // a loop that never advances would never end
+    ...(step.op === 'constant' ? [] : [when(i32.leS(at.integer(step), 0), [unreachable])]),
     set(end, at.integer(to)),
     set(counter, at.integer(from)),
     block([
@@ -72,10 +75,6 @@ function writeLoop(at: Lowering, statement: Loop): Statement[] {
     ]),
   ];
 }
-
-/** A loop that never advances would never end. */
-const trapUnlessPositive = (step: Integer): Statement =>
-  when(i32.leS(step, 0), [code('none', 'unreachable', [0x00])]);
 
 function begins(at: Lowering, carried: Value, initial: Value): Statement[] {
   if (carried.axes.length === 0) {
@@ -132,9 +131,8 @@ function compute(at: Lowering, value: Value, statements: Statement[]): Scalar {
   const scope = { module: at.module, ...keepIn(at.fn, statements) };
   switch (value.op) {
     case 'elementwise': {
-      const dtype = value.args[value.args.length - 1]?.dtype ?? value.dtype;
       const args = value.args.map((arg) => at.scalar(arg));
-      return scalarElementwise(scope, value.fn, dtype, args);
+      return scalarElementwise(scope, value, args);
     }
     case 'cast':
       return scalarCast(value.arg.dtype, value.dtype, at.scalar(value.arg));

@@ -61,11 +61,10 @@ const SMALLEST_NORMAL = 0x38800000;
  * Moved to the place of f32's mantissa and exponent and scaled by 2¹¹², which is exact, for subnormal numbers too. ∞ and
  * NaN come out as 2¹⁶ and more, and get the highest exponent.
  */
-export function fromHalf({ fn, keep }: VectorScope, bits: Vector): Vector {
-  const word = (value: number) => fn.word(value);
+export function fromHalf({ fn: { word, float }, keep }: VectorScope, bits: Vector): Vector {
   const half = keep(bits, 'half');
   const magnitude = keep(v128.and(half, word(MAGNITUDE)), 'magnitude');
-  const scaled = f32x4.mul(i32x4.shl(magnitude, 13), fn.float(REBIAS));
+  const scaled = f32x4.mul(i32x4.shl(magnitude, 13), float(REBIAS));
   const special = v128.and(i32x4.geS(magnitude, word(INFINITY_BITS)), word(F32_INFINITY));
   const sign = i32x4.shl(v128.andnot(half, word(MAGNITUDE)), 16);
   return v128.or(v128.or(scaled, special), sign);
@@ -75,15 +74,14 @@ export function fromHalf({ fn, keep }: VectorScope, bits: Vector): Vector {
  * Normal numbers: the exponent is rebiased, and 0xfff plus the last bit kept is added to what is dropped, so that a tie goes
  * to even; a carry goes into the exponent, up to ∞. Subnormal numbers are added to ½, whose last bit is worth 2⁻²⁴.
  */
-export function toHalf({ fn, keep }: VectorScope, value: Vector): Vector {
-  const word = (bits: number) => fn.word(bits);
+export function toHalf({ fn: { word, float }, keep }: VectorScope, value: Vector): Vector {
   const x = keep(value, 'x');
   const sign = keep(v128.and(x, word(SIGN)), 'sign');
   const magnitude = keep(v128.xor(x, sign), 'magnitude');
   const odd = v128.and(i32x4.shrU(magnitude, 13), word(1));
   const rebiased = i32x4.add(magnitude, word(0xfff - (112 << 23)));
   const normal = i32x4.shrU(i32x4.add(rebiased, odd), 13);
-  const tiny = i32x4.sub(f32x4.add(magnitude, fn.float(0.5)), fn.float(0.5));
+  const tiny = i32x4.sub(f32x4.add(magnitude, float(0.5)), float(0.5));
   const isTiny = i32x4.ltS(magnitude, word(SMALLEST_NORMAL));
   const finite = keep(v128.select(isTiny, tiny, normal), 'finite');
   const isNumber = i32x4.leS(magnitude, word(F32_INFINITY));
@@ -96,9 +94,7 @@ export function toHalf({ fn, keep }: VectorScope, value: Vector): Vector {
 const ROUNDER = 1.5 * 2 ** 23;
 const SIGN = -0x80000000;
 
-const vectorArithmetic = ({ fn, keep }: VectorScope): BitArithmetic<Vector> => {
-  const float = (value: number): Vector => fn.float(value);
-  const word = (value: number): Vector => fn.word(value);
+const vectorArithmetic = ({ fn: { word, float }, keep }: VectorScope): BitArithmetic<Vector> => {
   const m: BitArithmetic<Vector> = {
     add: f32x4.add,
     sub: f32x4.sub,
@@ -167,7 +163,7 @@ export function callThreefry(module: ModuleBuilder, word: 0 | 1, args: readonly 
   const reference = module.helper(`threefry${word}`, 'v128', THREEFRY, 'v128', (fn, [k0, k1, c0, c1]) =>
     authored(fn, ({ keep }) => {
       const words: WordArithmetic<Vector> = {
-        number: (value) => fn.word(value),
+        number: fn.word,
         add: i32x4.add,
         xor: v128.xor,
         rotateLeft: (x, bits) => v128.or(i32x4.shl(x, bits), i32x4.shrU(x, 32 - bits)),
