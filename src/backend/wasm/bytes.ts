@@ -1,4 +1,6 @@
-/** Numbers as WebAssembly's binary format spells them (LEB128, little-endian floats). */
+import type { Code } from './code.ts';
+
+/** Numbers and code as WebAssembly's binary format spells them (LEB128, little-endian floats). */
 
 /** Appends bytes, of which there may be more than a call takes arguments. */
 export function append(bytes: number[], more: readonly number[]): void {
@@ -33,22 +35,30 @@ export function signed(value: number): number[] {
   }
 }
 
-const scratch = new DataView(new ArrayBuffer(4));
-
-export function floatBytes(value: number): number[] {
-  scratch.setFloat32(0, value);
-  return integerBytes(scratch.getInt32(0));
-}
-
-export const integerBytes = (value: number): number[] => [
-  value & 0xff,
-  (value >> 8) & 0xff,
-  (value >> 16) & 0xff,
-  value >>> 24,
-];
+// typed arrays are little-endian wherever WebAssembly runs
+export const floatBytes = (value: number): number[] => [...new Uint8Array(Float32Array.of(value).buffer)];
+export const integerBytes = (value: number): number[] => [...new Uint8Array(Int32Array.of(value).buffer)];
 
 /** A UTF-8 name of ASCII characters with its length. */
 export const nameBytes = (name: string): number[] => [
   ...unsigned(name.length),
   ...Array.from(name, (character) => character.charCodeAt(0)),
 ];
+
+const END = 0x0b;
+
+/** Appends the bytes of instructions in order, operands first. */
+export function encodeCode(statements: readonly Code[], into: number[]): void {
+  for (let i = 0; i < statements.length; i++) {
+    const { operands, bytes, body, otherwise } = statements[i] as Code;
+    if (operands.length > 0) encodeCode(operands, into);
+    append(into, bytes);
+    if (!body) continue;
+    encodeCode(body, into);
+    if (otherwise) {
+      into.push(0x05);
+      encodeCode(otherwise, into);
+    }
+    into.push(END);
+  }
+}

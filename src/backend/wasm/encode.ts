@@ -1,4 +1,4 @@
-import { append, nameBytes, unsigned } from './bytes.ts';
+import { append, encodeCode, nameBytes, unsigned } from './bytes.ts';
 import type { Body, Code, FunctionReference, Kind, Local, Result, Statement, Vector } from './code.ts';
 import { set } from './control.ts';
 import { f32x4, i32x4 } from './instructions.ts';
@@ -164,20 +164,17 @@ export class ModuleBuilder {
     const types = this.functions.map(typeBytes);
     const distinct = new Map(types.map((type) => [type.join(' '), type]));
     const keys = [...distinct.keys()];
-    const exports = this.functions.filter(({ name }) => exported.includes(name));
+    const typeIndices = types.map((type) => unsigned(keys.indexOf(type.join(' '))));
+    const exports = this.functions
+      .filter(({ name }) => exported.includes(name))
+      .map(({ name, index }) => [...nameBytes(name), 0x00, ...unsigned(index)]);
     section(1, [...distinct.values()]);
     section(2, [
       [...nameBytes('frond'), ...nameBytes('memory'), 0x02, ...limitBytes(memory)],
       [...nameBytes('frond'), ...nameBytes('scratch'), 0x03, KIND.i32, 0x00],
     ]);
-    section(
-      3,
-      types.map((type) => unsigned(keys.indexOf(type.join(' ')))),
-    );
-    section(
-      7,
-      exports.map(({ name, index }) => [...nameBytes(name), 0x00, ...unsigned(index)]),
-    );
+    section(3, typeIndices);
+    section(7, exports);
     const bodies = this.functions.map(functionBytes).flatMap((body) => [unsigned(body.length), body]);
     section(10, bodies, this.functions.length);
     return new Uint8Array(bytes);
@@ -203,22 +200,4 @@ function functionBytes({ builder, body }: WasmFunction): number[] {
   encodeCode(body, bytes);
   bytes.push(0x0b);
   return bytes;
-}
-
-const END = 0x0b;
-
-/** Appends the bytes of instructions in order, operands first. */
-function encodeCode(statements: readonly Code[], into: number[]): void {
-  for (let i = 0; i < statements.length; i++) {
-    const { operands, bytes, body, otherwise } = statements[i] as Code;
-    if (operands.length > 0) encodeCode(operands, into);
-    append(into, bytes);
-    if (!body) continue;
-    encodeCode(body, into);
-    if (otherwise) {
-      into.push(0x05);
-      encodeCode(otherwise, into);
-    }
-    into.push(END);
-  }
 }

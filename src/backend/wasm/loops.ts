@@ -72,7 +72,7 @@ export class Loops {
   readonly #rest: Statement[] = [];
   readonly #known = new Map<string, Code>();
   /** lanes are inside all spans, as far as what is being computed depends on them */
-  protected isInside = true;
+  #isInside = true;
   #vectors = 1;
 
   /** @param cuts spans that may cut the tile; those that never do are left out */
@@ -90,7 +90,7 @@ export class Loops {
   /** A statement of a level, after those so far. */
   push(level: Level, statement: Statement): void {
     if (level !== 2) this.#outer[level].push(statement);
-    else (this.isInside ? this.#inside : this.#rest).push(statement);
+    else (this.#isInside ? this.#inside : this.#rest).push(statement);
   }
 
   /**
@@ -101,26 +101,21 @@ export class Loops {
     this.#vectors = vectors;
     for (let vector = 0; vector < vectors; vector++) author(this.cell(vector), vectors);
     if (this.#cuts.length === 0) return;
-    this.isInside = false;
+    this.#isInside = false;
     author(this.cell(), 1);
-    this.isInside = true;
-  }
-
-  /** What depends on no lane is computed once per row, for rows that spans leave out too. */
-  protected atLevel<T>(level: Level, make: () => T): T {
-    const outer = this.isInside;
-    if (level < 2) this.isInside = this.#cuts.length === 0;
-    const made = make();
-    this.isInside = outer;
-    return made;
+    this.#isInside = true;
   }
 
   /** `make` evaluated once at its level. */
   once<T extends Kind>(level: Level, key: string, name: string, make: () => Code<T>): Code<T> {
-    const own = level === 2 && !this.isInside ? `rest ${key}` : key;
+    const own = level === 2 && !this.#isInside ? `rest ${key}` : key;
     const known = this.#known.get(own);
     if (known) return known as Code<T>;
-    const value = this.atLevel(level, make);
+    const outer = this.#isInside;
+    // what depends on no lane is computed once per row, for rows that spans leave out too
+    if (level < 2) this.#isInside = this.#cuts.length === 0;
+    const value = make();
+    this.#isInside = outer;
     // what only reads a local needs no other
     const result = 'index' in value ? value : this.keep(level, name, value);
     this.#known.set(own, result);
@@ -138,7 +133,7 @@ export class Loops {
   scopeAt(level: Level): ElementwiseScope {
     const { module, fn } = this.at;
     const keep = (code: Vector, name: string) => this.keep(level, name, code);
-    return { module, fn, keep, isHot: level === 2 && this.isInside };
+    return { module, fn, keep, isHot: level === 2 && this.#isInside };
   }
 
   cell(vector = 0, row = 0): Cell {
@@ -184,7 +179,7 @@ export class Loops {
 
   /** Whether nothing of this nest is beyond the span. */
   isWithin(span: Span, cell: Cell): boolean {
-    return this.isInside || isWhole(span) || this.#isRowEnd(span, this.roleOf(span.axis, cell));
+    return this.#isInside || isWhole(span) || this.#isRowEnd(span, this.roleOf(span.axis, cell));
   }
 
   get #step(): number {
