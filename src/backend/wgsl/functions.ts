@@ -1,57 +1,48 @@
 import { PARITY, ROTATIONS } from '../../base/random.ts';
-import {
-  type ArithmeticText,
-  type BitArithmetic,
-  EXP,
-  infixArithmetic,
-  LOG,
-  operand,
-  type Transcendental,
-  transcendental,
-} from '../../kernel/transcendental.ts';
+import * as math from '../../kernel/transcendental.ts';
 
 const decimal = (value: number): string => (Number.isInteger(value) ? `${value}.0` : `${value}`);
 
 /** The arithmetic of a function of x, whose statements go into `lines`. */
-function arithmetic(lines: string[], exp: string): BitArithmetic<ArithmeticText> {
-  const keep = (name: string, { text }: ArithmeticText): ArithmeticText => {
+function arithmetic(lines: string[], exp: string): math.BitArithmetic<math.ArithmeticText> {
+  const keep = (name: string, { text }: math.ArithmeticText): math.ArithmeticText => {
     lines.push(`let ${name} = ${text};`);
-    return operand(name);
+    return math.operand(name);
   };
   return {
-    ...infixArithmetic,
-    number: (value) => operand(decimal(value)),
-    abs: ({ text }) => operand(`abs(${text})`),
-    madd: (x, y, z) => operand(`fma(${x.text}, ${y.text}, ${z.text})`),
-    atMost: ({ text }, most) => operand(`select(${text}, ${decimal(most)}, ${text} > ${decimal(most)})`),
+    ...math.infixArithmetic,
+    number: (value) => math.operand(decimal(value)),
+    abs: ({ text }) => math.operand(`abs(${text})`),
+    madd: (x, y, z) => math.operand(`fma(${x.text}, ${y.text}, ${z.text})`),
+    atMost: ({ text }, most) => math.operand(`select(${text}, ${decimal(most)}, ${text} > ${decimal(most)})`),
     below: ({ text }, limit, yes, no) =>
-      operand(`select(${no.text}, ${yes.text}, ${text} < ${decimal(limit)})`),
-    withSign: ({ text }, x) => operand(`select(${text}, -${text}, ${x.text} < 0.0)`),
+      math.operand(`select(${no.text}, ${yes.text}, ${text} < ${decimal(limit)})`),
+    withSign: ({ text }, x) => math.operand(`select(${text}, -${text}, ${x.text} < 0.0)`),
     keep,
-    exp: ({ text }) => operand(`${exp}(${text})`),
+    exp: ({ text }) => math.operand(`${exp}(${text})`),
     nearest(x) {
-      const n = keep('n', operand(`round(${x.text})`));
+      const n = keep('n', math.operand(`round(${x.text})`));
       return [n, n];
     },
     // two factors, because n = 128 has no f32 power of its own
     timesPower({ text }, n) {
       lines.push(`let whole = i32(clamp(${n.text}, -127.0, 128.0));`, 'let half = whole >> 1u;');
-      return operand(
+      return math.operand(
         `${text} * bitcast<f32>((half + 127) << 23u) * bitcast<f32>((whole - half + 127) << 23u)`,
       );
     },
     expEnds: (_, { text }) =>
-      operand(`select(select(${text}, exp(x), x > ${EXP.highest}), 0.0, x < ${EXP.lowest})`),
+      math.operand(`select(select(${text}, exp(x), x > ${math.EXP.highest}), 0.0, x < ${math.EXP.lowest})`),
     split() {
       lines.push(
         'let bits = bitcast<u32>(x);',
         'let magnitude = bits & 0x7fffffffu;',
         'let tiny = bits < 0x800000u;',
-        `let shifted = bitcast<i32>(select(bits, bitcast<u32>(f32(bits)), tiny)) - ${LOG.sqrtHalfBits};`,
+        `let shifted = bitcast<i32>(select(bits, bitcast<u32>(f32(bits)), tiny)) - ${math.LOG.sqrtHalfBits};`,
         'let e = f32((shifted >> 23u) - select(0, 149, tiny));',
-        `let f = bitcast<f32>((shifted & ${0x7fffff}) + ${LOG.sqrtHalfBits}) - 1.0;`,
+        `let f = bitcast<f32>((shifted & ${0x7fffff}) + ${math.LOG.sqrtHalfBits}) - 1.0;`,
       );
-      return [operand('e'), operand('f')];
+      return [math.operand('e'), math.operand('f')];
     },
     logEnds(_, { text }) {
       lines.push(
@@ -59,18 +50,18 @@ function arithmetic(lines: string[], exp: string): BitArithmetic<ArithmeticText>
         'let past = select(bits | 0x7fc00000u, bits, bits == 0x7f800000u);',
         'let special = bitcast<f32>(select(past, bits | 0xff800000u, magnitude == 0u));',
       );
-      return operand(`select(${text}, special, (magnitude == 0u) | (bits >= 0x7f800000u))`);
+      return math.operand(`select(${text}, special, (magnitude == 0u) | (bits >= 0x7f800000u))`);
     },
   };
 }
 
 /** A function of `kernel/transcendental.ts`; with `builtin`, the exp that others call is the device's own. */
 const mathText =
-  (name: Transcendental, ...comments: readonly string[]) =>
+  (name: math.Transcendental, ...comments: readonly string[]) =>
   (builtin: boolean): string => {
     const lines: string[] = [];
     const m = arithmetic(lines, builtin ? 'exp' : 'exp_f32');
-    const { text } = transcendental[name](m, operand('x'));
+    const { text } = math.transcendental[name](m, math.operand('x'));
     const body = [...lines, `return ${text};`].map((line) => `  ${line}`);
     return [...comments, `fn ${name}_f32(x: f32) -> f32 {`, ...body, '}'].join('\n');
   };
@@ -168,15 +159,12 @@ export type Helper = keyof typeof TEXTS;
 /** Names that the texts above take. */
 export const HELPER_NAMES: readonly string[] = [...Object.keys(TEXTS), 'rotate_left'];
 
-/** The functions that call others. */
-const CALLED: Partial<Record<string, Helper>> = { tanh_f32: 'exp_f32', to_i32: 'is_nan', to_u32: 'is_nan' };
-
-/** The functions that a module needs, each before its users; with `builtin`, exp is the device's own. */
+/** The functions that a module needs, and those that they call; with `builtin`, exp is the device's own. */
 export function functionsText(helpers: ReadonlySet<Helper>, builtin: boolean): string {
-  const needed = new Set<string>([...helpers].flatMap((helper) => [helper, CALLED[helper] ?? helper]));
-  if (builtin) needed.delete('exp_f32');
-  return Object.entries(TEXTS)
-    .filter(([name]) => needed.has(name))
-    .map(([, text]) => `${text(builtin)}\n\n`)
-    .join('');
+  let text = '';
+  for (const [name, write] of Object.entries(TEXTS).reverse()) {
+    const isNeeded = helpers.has(name as Helper) || text.includes(`${name}(`);
+    if (isNeeded) text = `${write(builtin)}\n\n${text}`;
+  }
+  return text;
 }

@@ -1,38 +1,29 @@
 import { elementwise } from '../../kernel/elementwise.ts';
-import { spansOf } from '../../kernel/flow.ts';
+import { type ByOp, byOp, spansOf } from '../../kernel/flow.ts';
 import type { Buffer, Span, Term, Value } from '../../kernel/ir.ts';
 import { bindingOf, layoutOf, type Printer, typeOf } from './printer.ts';
 
 /** Comments at the top of a text: what the kernel computes, how buffers are addressed in its own terms, and the schedule. */
 
+const termsAt = (depth: number): Partial<ByOp<string>> => ({
+  constant: ({ value }) => `${value}`,
+  fill: ({ value }) => `${value}`,
+  parameter: ({ name }) => name,
+  program: ({ dimension }) => `program_${dimension}`,
+  arange: ({ axes }) => axes[0]?.name ?? '…',
+  cast: ({ arg }) => termText(arg, depth),
+  load: ({ buffer, terms }) => (depth > 2 ? '…' : `${buffer.name}[${addressText(terms, depth + 1)}]`),
+  elementwise({ fn, args }) {
+    const { sign } = elementwise[fn];
+    if (depth > 2 || args.length !== 2) return '…';
+    const [x, y] = args.map((arg) => termText(arg, depth + 1));
+    if (sign === undefined) return `${fn}(${x}, ${y})`;
+    return depth > 0 ? `(${x} ${sign} ${y})` : `${x} ${sign} ${y}`;
+  },
+});
+
 /** An index or stride in the kernel's terms; `…` where it is more than a short expression. */
-function termText(value: Value, depth = 0): string {
-  if (value.label !== undefined) return value.label;
-  switch (value.op) {
-    case 'constant':
-    case 'fill':
-      return `${value.value}`;
-    case 'parameter':
-      return value.name;
-    case 'program':
-      return `program_${value.dimension}`;
-    case 'arange':
-      return value.axes[0]?.name ?? '…';
-    case 'cast':
-      return termText(value.arg, depth);
-    case 'load':
-      return depth > 2 ? '…' : `${value.buffer.name}[${addressText(value.terms, depth + 1)}]`;
-    case 'elementwise': {
-      const { sign } = elementwise[value.fn];
-      if (depth > 2 || value.args.length !== 2) return '…';
-      const [x, y] = value.args.map((arg) => termText(arg, depth + 1));
-      const text = sign === undefined ? `${value.fn}(${x}, ${y})` : `${x} ${sign} ${y}`;
-      return sign !== undefined && depth > 0 ? `(${text})` : text;
-    }
-    default:
-      return '…';
-  }
-}
+const termText = (value: Value, depth = 0): string => value.label ?? byOp(termsAt(depth), value) ?? '…';
 
 const indexText = (index: Span | Value, depth: number): string =>
   index.kind === 'span' ? index.axis.name : termText(index, depth);
