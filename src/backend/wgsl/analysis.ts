@@ -43,15 +43,9 @@ export function analyse(kernel: Kernel) {
   const loops = loopsOf(statements);
   /** values that loop bounds and conditions are computed from */
   const controlling = new Set<Value>();
-  for (const { statement } of statements) {
-    const bounds =
-      statement.kind === 'when'
-        ? [statement.condition]
-        : statement.kind === 'loop'
-          ? [statement.from, statement.to, statement.step]
-          : [];
-    for (const bound of bounds) dependenciesOf(bound, loops, controlling);
-  }
+  const bounds = loops.flatMap(({ from, to, step }) => [from, to, step]);
+  const conditions = statements.flatMap(({ conditions }) => conditions.map(({ condition }) => condition));
+  for (const value of [...bounds, ...conditions]) dependenciesOf(value, loops, controlling);
   const { kept, demands } = findKept({ ...flow, placement, exchanged });
   const lastRead = (carried: Value): number =>
     Math.max(...(demands.get(carried) ?? []).map(({ order }) => order));
@@ -104,27 +98,6 @@ interface Demand {
   readonly order: number;
   readonly region: Region;
 }
-type Demands = ReadonlyMap<Value, readonly Demand[]>;
-
-/** Where the elements of `value` are asked for, given those of its users that come later. */
-function demandsOf(value: Value, facts: Facts, kept: ReadonlySet<Value>, known: Demands): Demand[] {
-  const { users, placement, exchanged, orderOf, endOf, regionOf } = facts;
-  return (users.get(value) ?? []).flatMap((user): readonly Demand[] => {
-    const here = { order: orderOf(user), region: regionOf(user) };
-    if (user.kind === 'loop') {
-      return [
-        ...(user.initial.includes(value) ? [here] : []),
-        ...(user.yields.includes(value) ? [{ order: endOf(user), region: user.body }] : []),
-      ];
-    }
-    if (user.kind !== 'value') return [here];
-    const isFactor = user.op === 'dot' && value !== user.accumulator;
-    // evaluated where it is staged, from memory alone
-    if (isFactor && placement.streamable.has(value)) return [];
-    const walks = user.op === 'dot' || user.op === 'reduce' || kept.has(user) || exchanged.has(user);
-    return walks ? [here] : (known.get(user) ?? []);
-  });
-}
 
 /** Operations per element that may be repeated rather than kept. */
 const CHEAP = 2;
@@ -132,24 +105,40 @@ const CHEAP = 2;
 /**
  * Tiles that are computed where they stand and kept in private memory: those that would be computed more than once (unless that costs
  * next to nothing), that a loop carries on, or that another place would see with other contents. The others are computed where they
- * are used.
+ * are used. `demands`: where the elements of a tile are asked for.
  */
-function findKept(facts: Facts): { readonly kept: ReadonlySet<Value>; readonly demands: Demands } {
+function findKept(facts: Facts) {
+  const { values, users, placement, exchanged, orderOf, endOf, regionOf } = facts;
   const kept = new Set<Value>();
   const demands = new Map<Value, readonly Demand[]>();
-  const weights = weigh(facts.values);
-  for (const value of facts.values.toReversed()) {
+  /** from the demands for its users, which come later */
+  const demandsOf = (value: Value): Demand[] =>
+    (users.get(value) ?? []).flatMap((user): readonly Demand[] => {
+      const here = { order: orderOf(user), region: regionOf(user) };
+      if (user.kind === 'loop') {
+        return [
+          ...(user.initial.includes(value) ? [here] : []),
+          ...(user.yields.includes(value) ? [{ order: endOf(user), region: user.body }] : []),
+        ];
+      }
+      if (user.kind !== 'value') return [here];
+      const isFactor = user.op === 'dot' && value !== user.accumulator;
+      // evaluated where it is staged, from memory alone
+      if (isFactor && placement.streamable.has(value)) return [];
+      const walks = user.op === 'dot' || user.op === 'reduce' || kept.has(user) || exchanged.has(user);
+      return walks ? [here] : (demands.get(user) ?? []);
+    });
+  const weights = weigh(values);
+  for (const value of values.toReversed()) {
     if (value.axes.length === 0) continue;
-    const found = demandsOf(value, facts, kept, demands);
+    const found = demandsOf(value);
     demands.set(value, found);
-    if (isOwned(value) || facts.exchanged.has(value) || found.length === 0) continue;
+    if (isOwned(value) || exchanged.has(value) || found.length === 0) continue;
     if (value.op === 'fill' || value.op === 'arange' || value.op === 'inside') continue;
     const several = new Set(found.map(({ order }) => order)).size > 1;
     const elsewhere = found.some(({ region }) => region !== value.region);
     const again = (weights.get(value) ?? 0) > CHEAP && (several || elsewhere);
-    const yielded = facts.users
-      .get(value)
-      ?.some((user) => user.kind === 'loop' && user.yields.includes(value));
+    const yielded = users.get(value)?.some((user) => user.kind === 'loop' && user.yields.includes(value));
     if (again || yielded || isPinned(value, found, facts)) kept.add(value);
   }
   return { kept, demands };

@@ -268,9 +268,9 @@ function multiply(
 function prepareTarget(p: Printer, dot: Dot): string {
   const { accumulator } = dot;
   const zero = !accumulator || (accumulator.op === 'fill' && accumulator.value === 0);
-  const { name, fresh } = targetOf(p, dot, zero);
-  const inherited = accumulator && p.variables.get(accumulator) === name;
-  if (inherited || (fresh && zero)) return name;
+  const name = targetOf(p, dot, zero);
+  const isInherited = accumulator && p.variables.get(accumulator) === name;
+  if (isInherited || (zero && !p.analysis.inPlace.has(dot))) return name;
   fillTile(p, name, dot, (cell) => (accumulator ? textOf(p, accumulator, cell, true).text : '0.0'));
   return name;
 }

@@ -281,15 +281,9 @@ export function declareTile(p: Printer, value: Value, zero: boolean, wanted = na
 }
 
 /** The variable that the tile is written to: the carried one that it replaces, or a new one. */
-export function targetOf(
-  p: Printer,
-  value: Value,
-  zero = false,
-): { readonly name: string; readonly fresh: boolean } {
+export function targetOf(p: Printer, value: Value, zero = false): string {
   const carried = p.analysis.inPlace.get(value);
-  const name = carried && p.variables.get(carried);
-  if (name !== undefined) return { name, fresh: false };
-  return { name: declareTile(p, value, zero), fresh: true };
+  return (carried && p.variables.get(carried)) ?? declareTile(p, value, zero);
 }
 
 /** Writes what `text` gives for each element of a tile into the variable `name`; usually the elements of `value` themselves. */

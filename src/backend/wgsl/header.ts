@@ -55,9 +55,8 @@ export function headerText(p: Printer): string {
   const tiles = kernel.axes.map((axis) => `${axis.name} ${axis.size}`).join(', ') || 'none';
   const spread = new Set([...p.analysis.placement.spread].flatMap(({ axes }) => axes));
   const owned = kernel.axes
-    .map((axis) => ({ axis, owned: layoutOf(p, axis).owned }))
-    .filter(({ axis, owned }) => spread.has(axis) && owned > 1)
-    .map(({ axis, owned }) => `${axis.name} ${owned}`);
+    .filter((axis) => spread.has(axis) && layoutOf(p, axis).owned > 1)
+    .map((axis) => `${axis.name} ${layoutOf(p, axis).owned}`);
   const each = owned.length === 0 ? '' : `, each with up to ${owned.join(', ')} elements of a tile`;
   const staged = p.memory.arrays.some(({ name }) => name.startsWith('left_tile'))
     ? `; stage: ${p.stage}`

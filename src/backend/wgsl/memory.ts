@@ -1,4 +1,4 @@
-import type { ValueType } from '../../kernel/ir.ts';
+import type { Value, ValueType } from '../../kernel/ir.ts';
 import type { Writer } from './writer.ts';
 
 export interface SharedArray {
@@ -51,21 +51,21 @@ export class SharedMemory {
     return name;
   }
 
-  /** A single value that `workgroupUniformLoad` hands to all threads. */
-  claimUniform(name: string, dtype: ValueType): string {
-    this.#arrays.set(name, { name, dtype, lanes: 1, length: 0 });
-    return name;
-  }
-
   barrier(): void {
     this.#writer.line('workgroupBarrier();');
     this.#passed();
   }
 
-  /** Gives all threads what one has written to a single value, under a name like `wanted`; that waits like a barrier. */
-  loadUniform(shared: string, wanted: string): string {
+  /**
+   * Gives all threads what one writes to a single value, under a name like `wanted`, as a value that WGSL knows to be uniform; that
+   * waits like a barrier.
+   */
+  broadcast({ id, dtype }: Value, wanted: string, write: (shared: string) => void): string {
+    const name = `uniform_${id}`;
+    this.#arrays.set(name, { name, dtype, lanes: 1, length: 0 });
+    write(name);
     this.#passed();
-    return this.#writer.let(wanted, `workgroupUniformLoad(&${shared})`);
+    return this.#writer.let(wanted, `workgroupUniformLoad(&${name})`);
   }
 
   #passed(): void {

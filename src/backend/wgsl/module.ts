@@ -14,18 +14,18 @@ import { atom, compound, wrap } from './text.ts';
 
 /** This program's index along each grid dimension in use, from a grid of workgroups folded into one line. */
 function programLines({ kernel, analysis }: Printer): string[] {
-  const used = new Set(analysis.values.flatMap((value) => (value.op === 'program' ? [value.dimension] : [])));
   const extents = Array.from({ length: kernel.gridRank }, (_, i) => `launch.grid_${i}`);
   const indices = extents.map((extent, i) => {
     const above = extents.slice(0, i).join(' * ');
-    const quotient = compound(`program / ${i > 1 ? `(${above})` : above}`);
-    const index = i === 0 ? atom('program') : quotient;
+    const index = i === 0 ? atom('program') : compound(`program / ${i > 1 ? `(${above})` : above}`);
     return `let program_${i} = ${i === extents.length - 1 ? index.text : `${wrap(index)} % ${extent}`};`;
   });
   return [
     'let program = i32(group.x + group.y * groups.x);',
     `if (program >= ${extents.join(' * ')}) { return; }`,
-    ...indices.filter((_, i) => used.has(i as 0 | 1 | 2 | 3)),
+    ...indices.filter((_, i) =>
+      analysis.values.some((value) => value.op === 'program' && value.dimension === i),
+    ),
   ];
 }
 

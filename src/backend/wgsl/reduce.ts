@@ -199,7 +199,7 @@ export function printReduce(p: Printer, value: Reduce): void {
 function reduceAlong(fold: Fold, kept: Axis): string {
   const { p, value, lanes, parts } = fold;
   const { thread, threads, quads } = layoutOf(p, kept);
-  const { name } = targetOf(p, value);
+  const name = targetOf(p, value);
   const assign = (cell: cells.Cell, total: () => Part): void =>
     p.writer.line(`${registerOf(p, name, value.axes, cell)} = ${total().at(-1)};`);
   const forResults = (body: (cell: cells.Cell) => void): void => cells.forQuads(p, [kept], body);
@@ -221,23 +221,22 @@ function reduceAlong(fold: Fold, kept: Axis): string {
   return name;
 }
 
-/** Over all axes: one thread folds the last parts and hands the result to all, as a value that WGSL knows to be uniform. */
+/** Over all axes: one thread folds the last parts and hands the result to all. */
 function reduceAll(fold: Fold): string {
   const { p, value } = fold;
-  const shared = p.memory.claimUniform(`uniform_${value.id}`, value.dtype);
-  const whole = cells.everything(p);
-  const share = (part: Part): string => `${shared} = ${part.at(-1)};`;
-  if (fold.parts === 1) p.writer.line(guarded(['lane == 0'], share(foldOwn(fold, whole))));
-  else {
+  return p.memory.broadcast(value, nameFor(p, value), (shared) => {
+    const whole = cells.everything(p);
+    const share = (part: Part): string => `${shared} = ${part.at(-1)};`;
     const last = (_: cells.Cell, total: () => Part): void =>
       p.writer.block('if (lane == 0)', () => p.writer.line(share(total())));
-    foldResults(
-      fold,
-      claimParts(fold, 1),
-      () => '0',
-      (body) => body(whole),
-      last,
-    );
-  }
-  return p.memory.loadUniform(shared, nameFor(p, value));
+    if (fold.parts === 1) p.writer.line(guarded(['lane == 0'], share(foldOwn(fold, whole))));
+    else
+      foldResults(
+        fold,
+        claimParts(fold, 1),
+        () => '0',
+        (body) => body(whole),
+        last,
+      );
+  });
 }

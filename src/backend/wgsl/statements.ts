@@ -51,20 +51,14 @@ function staysInline(p: Printer, value: Value): boolean {
 
 function printScalar(p: Printer, value: Value): void {
   if (staysInline(p, value)) return;
-  const { writer, memory, analysis } = p;
   accessLoads(p, value);
   const { text } = textOf(p, value);
   const name = nameFor(p, value);
   // WGSL takes nothing from a writable binding for uniform, even where this program does not write it
-  if (
-    value.op === 'load' &&
-    analysis.controlling.has(value) &&
-    bindingOf(p, value.buffer).access === 'read_write'
-  ) {
-    const shared = memory.claimUniform(`uniform_${value.id}`, value.dtype);
-    writer.line(guarded(['lane == 0'], `${shared} = ${text};`));
-    p.variables.set(value, memory.loadUniform(shared, name));
-  } else p.variables.set(value, writer.let(name, text));
+  const isDoubted = value.op === 'load' && bindingOf(p, value.buffer).access === 'read_write';
+  const share = (shared: string): void => p.writer.line(guarded(['lane == 0'], `${shared} = ${text};`));
+  const isShared = isDoubted && p.analysis.controlling.has(value);
+  p.variables.set(value, isShared ? p.memory.broadcast(value, name, share) : p.writer.let(name, text));
 }
 
 /** Moves the elements of a tile of one axis to the threads that own them under the axis' other name. */
@@ -95,7 +89,7 @@ function printTile(p: Printer, value: Value): void {
   else if (value.op === 'dot') printDot(p, value);
   else if (isExchanged) printExchange(p, value);
   else {
-    const { name } = targetOf(p, value);
+    const name = targetOf(p, value);
     fillTile(p, name, value);
     p.variables.set(value, name);
   }
