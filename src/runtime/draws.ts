@@ -31,40 +31,6 @@ export function drawUniforms(values: Float32Array, { seed, name }: Stream, limit
   return values;
 }
 
-/** Whether the draw of an index, known within `NEAR`, lies within two deviations. */
-function isInside(draw: number, { seed, name }: Stream, index: number): boolean {
-  const beyond = Math.abs(draw) - 2;
-  return Math.abs(beyond) > NEAR ? beyond < 0 : Math.abs(normal(seed, name, index)) <= 2;
-}
-
-/**
- * Replaces the draws that do not lie within two deviations by those of the next index, as long as there are `attempts` of them;
- * of the last one it does not ask that (probability 5e-22 for 16). `indices` gets the indices of the draws that were taken.
- */
-function redraw(
-  stream: Stream,
-  attempts: number,
-  indices: Float64Array,
-  draws: Float64Array,
-  [next, drawn, scratch]: readonly [Float64Array, Float64Array, Float64Array],
-): void {
-  const places: number[] = [];
-  for (let i = 0; i < indices.length; i++)
-    if (!isInside(draws[i] as number, stream, indices[i] as number)) places.push(i);
-  for (let attempt = 1; attempt < attempts && places.length > 0; attempt++) {
-    for (let i = 0; i < places.length; i++) next[i] = (indices[places[i] as number] as number) + 1;
-    fillNearNormals(stream.seed, stream.name, next.subarray(0, places.length), drawn, scratch);
-    let left = 0;
-    for (let i = 0; i < places.length; i++) {
-      const place = places[i] as number;
-      indices[place] = next[i] as number;
-      draws[place] = drawn[i] as number;
-      if (!isInside(draws[place] as number, stream, indices[place] as number)) places[left++] = place;
-    }
-    places.length = left;
-  }
-}
-
 /**
  * Fills `values` with `deviation` times normal draws: of element i the first within two deviations among those of the `attempts`
  * indices from i · `attempts` on; with one attempt, that one. The values are those of `normal`, bit for bit: rounding to f32 keeps
@@ -72,16 +38,40 @@ function redraw(
  */
 export function drawNormals(
   values: Float32Array,
-  stream: Stream,
+  { seed, name }: Stream,
   deviation: number,
   attempts: number,
 ): Float32Array {
-  const [draws, scratch] = [block(), block()];
-  const { seed, name } = stream;
-  const buffers = [block(), block(), block()] as const;
+  const [draws, next, drawn, scratch] = [block(), block(), block(), block()];
+  /** Whether the draw of an index, known within `NEAR`, lies within two deviations. */
+  const isInside = (draw: number, index: number): boolean => {
+    const beyond = Math.abs(draw) - 2;
+    return Math.abs(beyond) > NEAR ? beyond < 0 : Math.abs(normal(seed, name, index)) <= 2;
+  };
+  /**
+   * Replaces the draws that do not lie within two deviations by those of the next index, as long as there are attempts; of the last
+   * one it does not ask that (probability 5e-22 for 16). `indices` gets the indices of the draws that were taken.
+   */
+  const redraw = (indices: Float64Array): void => {
+    const places: number[] = [];
+    for (let i = 0; i < indices.length; i++)
+      if (!isInside(draws[i] as number, indices[i] as number)) places.push(i);
+    for (let attempt = 1; attempt < attempts && places.length > 0; attempt++) {
+      for (let i = 0; i < places.length; i++) next[i] = (indices[places[i] as number] as number) + 1;
+      fillNearNormals(seed, name, next.subarray(0, places.length), drawn, scratch);
+      let left = 0;
+      for (let i = 0; i < places.length; i++) {
+        const place = places[i] as number;
+        indices[place] = next[i] as number;
+        draws[place] = drawn[i] as number;
+        if (!isInside(draws[place] as number, indices[place] as number)) places[left++] = place;
+      }
+      places.length = left;
+    }
+  };
   for (const [indices, first] of blocksOf(values.length, attempts)) {
     fillNearNormals(seed, name, indices, draws, scratch);
-    if (attempts > 1) redraw(stream, attempts, indices, draws, buffers);
+    if (attempts > 1) redraw(indices);
     for (let i = 0; i < indices.length; i++) {
       const draw = draws[i] as number;
       const low = Math.fround(deviation * (draw - NEAR));

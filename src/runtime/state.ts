@@ -50,10 +50,10 @@ export class ModelState {
   async arena(name: ArenaName): Promise<Location> {
     this.#check();
     checkArguments('state.arena', { name: arenaKind }, [name]);
-    const known = this.#arenas.get(name);
     const length = name === 'journal' ? journalElements : this.layout.elements;
-    const memory = known ?? this.device.allocate(Math.max(1, length));
-    if (known === undefined) {
+    let memory = this.#arenas.get(name);
+    if (memory === undefined) {
+      memory = this.device.allocate(Math.max(1, length));
       this.#arenas.set(name, memory);
       memory.catch(() => this.#arenas.delete(name));
     }
