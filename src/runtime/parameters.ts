@@ -27,26 +27,17 @@ export interface ParameterLayout {
   readonly elements: number;
 }
 
-/** A parameter as a graph declares it. */
-interface Parameter {
-  readonly node: Node;
-  readonly name: string;
-}
-
-export const parametersOf = ({ nodes }: Graph): Parameter[] =>
+/** Parameters as a graph declares them. */
+export const parametersOf = ({ nodes }: Graph) =>
   Object.values(nodes)
     .filter(({ op }) => op === 'parameter')
     .map((node) => ({ node, name: String(node.attributes.name) }));
 
-/** In whole blocks. */
-const paddedLength = ({ length }: Pick<ParameterEntry, 'length'>): number =>
-  Math.ceil(length / BLOCK) * BLOCK;
-
-function entryOf({ node, name }: Parameter): Omit<ParameterEntry, 'offset'> {
+function entryOf(node: Node, name: string): Omit<ParameterEntry, 'offset'> {
   const type = defined(node.types[0], 'type of a parameter');
   const named = type.shape.find((dim) => typeof dim === 'string');
   if (named !== undefined) {
-    const summary = `parameter ${node.attributes.name} has a dimension without a size: ${named}`;
+    const summary = `parameter ${name} has a dimension without a size: ${named}`;
     throw new FrondError('FROND-R002', summary, {
       place: node.source,
       hint: 'give parameters literal sizes',
@@ -68,17 +59,16 @@ function entryOf({ node, name }: Parameter): Omit<ParameterEntry, 'offset'> {
 export function requireSameShape(known: Pick<ParameterEntry, 'name' | 'shape'>, node: Node): void {
   const shape = printShape(node.types[0]?.shape ?? []);
   if (printShape(known.shape) === shape) return;
-  throw new FrondError(
-    'FROND-R003',
-    `parameter ${known.name} is ${printShape(known.shape)} in one graph and ${shape} in another`,
-    { place: node.source, hint: 'give one of them another name or scope' },
-  );
+  const summary = `parameter ${known.name} is ${printShape(known.shape)} in one graph and ${shape} in another`;
+  const hint = 'give one of them another name or scope';
+  throw new FrondError('FROND-R003', summary, { place: node.source, hint });
 }
 
 /** One parameter behind the other. */
 function laidOut(parameters: Iterable<Omit<ParameterEntry, 'offset'>>, chunk?: number): ParameterLayout {
   const known = [...parameters];
-  const { offsets, words } = sideBySide(known.map(paddedLength), chunk);
+  const lengths = known.map(({ length }) => Math.ceil(length / BLOCK) * BLOCK);
+  const { offsets, words } = sideBySide(lengths, chunk);
   const entries = known.map((entry, i) => [entry.name, { ...entry, offset: offsets[i] ?? 0 }] as const);
   return { entries: new Map(entries), elements: words };
 }
@@ -90,11 +80,11 @@ function laidOut(parameters: Iterable<Omit<ParameterEntry, 'offset'>>, chunk?: n
 export function layoutParameters(graphs: readonly Graph[]): ParameterLayout {
   checkArguments('layoutParameters', { graphs: is.listOf(irKind, 'graphs') }, [graphs]);
   const entries = new Map<string, Omit<ParameterEntry, 'offset'>>();
-  for (const parameter of graphs.flatMap(parametersOf)) {
-    const entry = entryOf(parameter);
-    const known = entries.get(entry.name);
-    if (known === undefined) entries.set(entry.name, entry);
-    else requireSameShape(known, parameter.node);
+  for (const { node, name } of graphs.flatMap(parametersOf)) {
+    const entry = entryOf(node, name);
+    const known = entries.get(name);
+    if (known === undefined) entries.set(name, entry);
+    else requireSameShape(known, node);
   }
   return laidOut(entries.values());
 }
