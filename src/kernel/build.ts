@@ -40,7 +40,6 @@ type ValueBody = Untagged<Value>;
 /** As many values as a loop was given. */
 export type Carried<I extends readonly Value[]> = { -readonly [N in keyof I]: Value };
 
-const isNumber = (x: unknown): x is number => typeof x === 'number';
 const fail = (summary: string, hint?: string): never => {
   throw errorAtCall('FROND-K001', summary, hint);
 };
@@ -177,8 +176,8 @@ export class KernelBuilder {
       fail(`k.map: there is no function ${shownName(fn)}`, hint);
     }
     for (const [i, input] of inputs.entries()) checkCall(fn, { [`argument ${i}`]: kinds.operand }, [input]);
-    const typed = (fn === 'select' ? inputs.slice(1) : inputs).find((input) => !isNumber(input));
-    const dtype = typed === undefined || isNumber(typed) ? 'f32' : typed.dtype;
+    const typed = (fn === 'select' ? inputs.slice(1) : inputs).find((input) => typeof input !== 'number');
+    const dtype = typed?.dtype ?? 'f32';
     const args = inputs.map((input, i) => this.#lift(input, fn === 'select' && i === 0 ? 'bool' : dtype));
     return this.#computed({ op: 'elementwise', fn, args });
   }
@@ -330,13 +329,13 @@ export class KernelBuilder {
 
   #terms(at: readonly TermInput[]): Term[] {
     return at.map(([index, stride]) => ({
-      index: isNumber(index) ? this.#lift(index, 'i32') : index,
+      index: typeof index === 'number' ? this.#lift(index, 'i32') : index,
       stride: this.#lift(stride, 'i32'),
     }));
   }
 
   #lift(value: ValueLike, dtype: ValueType): Value {
-    return isNumber(value) ? this.constant(value, dtype) : value;
+    return typeof value === 'number' ? this.constant(value, dtype) : value;
   }
 
   /** A value whose axes and type follow from its operands. */

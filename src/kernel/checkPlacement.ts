@@ -53,24 +53,16 @@ function spreads(value: Value, user: User, streamable: Set<Value>, spread: Set<V
   return user.op === 'rename' ? !streamable.has(user) : spread.has(user);
 }
 
-function findSpread(
-  values: readonly Value[],
-  users: ReadonlyMap<Value, readonly User[]>,
-  streamable: Set<Value>,
-): Set<Value> {
+/** Puts every axis on a thread dimension; where tiles disagree, says which two. */
+export function placeAxes(statements: readonly PlacedStatement[]): Placement {
+  const values = valuesOf(statements);
+  const streamable = findStreamable(values);
+  const users = usersOf(statements);
   const spread = new Set<Value>();
   for (const value of values.toReversed()) {
     const isWanted = users.get(value)?.some((user) => spreads(value, user, streamable, spread));
     if (value.axes.length > 0 && (isOwned(value) || isWanted)) spread.add(value);
   }
-  return spread;
-}
-
-/** Puts every axis on a thread dimension; where tiles disagree, says which two. */
-export function placeAxes(statements: readonly PlacedStatement[]): Placement {
-  const values = valuesOf(statements);
-  const streamable = findStreamable(values);
-  const spread = findSpread(values, usersOf(statements), streamable);
   const dimensionOf = new Map<Axis, ThreadDimension>();
   const reasons = new Map<Axis, Value>();
   const conflicts = new Map<Axis, Conflict>();

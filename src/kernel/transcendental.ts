@@ -39,11 +39,8 @@ export interface BitArithmetic<T> extends Arithmetic<T> {
   logEnds(x: T, usual: T): T;
 }
 
-/** c₀ + c₁ z + c₂ z² + … */
-type Coefficients = readonly number[];
-
-/** Horner's rule. */
-function polynomial<T>(m: Arithmetic<T>, coefficients: Coefficients, z: T): T {
+/** c₀ + c₁ z + c₂ z² + … by Horner's rule. */
+function polynomial<T>(m: Arithmetic<T>, coefficients: readonly number[], z: T): T {
   const [highest, ...rest] = coefficients.map((c) => m.number(c)).reverse() as [T, ...T[]];
   return rest.reduce((sum, coefficient) => m.madd(sum, z, coefficient), highest);
 }

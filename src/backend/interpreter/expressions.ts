@@ -1,7 +1,7 @@
 /** Functions of numbers and addresses as JavaScript, over names and literals. Bools are JavaScript's own. */
 import type { Precision } from '../../base/dtype.ts';
 import { threefryOver, type WordArithmetic } from '../../base/random.ts';
-import { elementwise } from '../../kernel/elementwise.ts';
+import { elementwise, roundTo } from '../../kernel/elementwise.ts';
 import { spansOf } from '../../kernel/flow.ts';
 import type { Axis, ElementwiseName, Term, Value, ValueOf, ValueType } from '../../kernel/ir.ts';
 import {
@@ -45,9 +45,8 @@ export function rounded(text: string, dtype: ValueType, precision: Precision): s
 /** A number of the given type as it stands in the text. */
 export function literal(value: number, dtype: ValueType, precision: Precision): string {
   if (dtype === 'bool') return String(value !== 0);
-  const exact = dtype !== 'f32' ? value : precision === 'f32' ? Math.fround(value) : value;
-  const wrapped = dtype === 'i32' ? exact | 0 : dtype === 'u32' ? exact >>> 0 : exact;
-  return Object.is(wrapped, -0) ? '(-0)' : wrapped < 0 ? `(${wrapped})` : String(wrapped);
+  const rounded = roundTo(dtype, precision)(value);
+  return Object.is(rounded, -0) ? '(-0)' : rounded < 0 ? `(${rounded})` : String(rounded);
 }
 
 /** Where the text of an expression goes: what its operands are called, and the statements that it needs before it. */
@@ -165,6 +164,7 @@ export function addressOf(terms: readonly Term[], axes: readonly Axis[], scalar:
       return [scalar(start) === '0' ? scalar(limit) : `${scalar(limit)} - ${scalar(start)}`];
     });
     return {
+      axis,
       stride: sum(moving.map(({ stride }) => scalar(stride))),
       limit: limits.length > 1 ? `Math.min(${limits.join(', ')})` : limits[0],
     };

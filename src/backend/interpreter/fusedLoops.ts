@@ -17,13 +17,9 @@ export const isDirect = (value: Value): value is ValueOf<'load'> =>
   value.buffer.access === 'read' &&
   value.terms.every(({ index }) => index.kind === 'span' || index.axes.length === 0);
 
+const virtual: ReadonlySet<Value['op']> = new Set(['fill', 'constant', 'arange', 'inside']);
 /** Tiles that every loop which reads them finds out anew, so that no memory holds them. */
-export const isVirtual = (value: Value): boolean =>
-  value.op === 'fill' ||
-  value.op === 'constant' ||
-  value.op === 'arange' ||
-  value.op === 'inside' ||
-  isDirect(value);
+export const isVirtual = (value: Value): boolean => virtual.has(value.op) || isDirect(value);
 
 const axesOf = (member: Member): readonly Axis[] => {
   if (member.kind === 'store') return member.value.axes;

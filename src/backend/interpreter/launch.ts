@@ -10,14 +10,11 @@ export interface LaunchSizes {
 }
 
 /** The grid's programs in order: the first dimension runs fastest. */
-export function programsOf(grid: readonly number[]): number[][] {
-  const [g0 = 1, g1 = 1, g2 = 1, g3 = 1] = grid;
-  const programs: number[][] = [];
-  for (let d = 0; d < g3; d++)
-    for (let c = 0; c < g2; c++)
-      for (let b = 0; b < g1; b++) for (let a = 0; a < g0; a++) programs.push([a, b, c, d]);
-  return programs;
-}
+export const programsOf = ([a = 1, b = 1, c = 1, d = 1]: readonly number[]): number[][] =>
+  Array.from({ length: a * b * c * d }, (_, i) => {
+    const [row, plane] = [Math.floor(i / a), Math.floor(i / a / b)];
+    return [i % a, row % b, plane % c, Math.floor(plane / c)];
+  });
 
 /**
  * Whether a launch gives `kernel` all that it needs.
@@ -54,7 +51,8 @@ export function checkLaunch(
 const shown = (value: unknown): string =>
   Array.isArray(value) ? `[${value.map(show).join(', ')}]` : shownName(value);
 
-function arrayOf(dtype: Buffer['dtype'], precision: Precision) {
+/** Memory of a type. */
+export function arrayOf(dtype: Buffer['dtype'], precision: Precision) {
   if (dtype === 'i32') return Int32Array;
   if (dtype === 'u32') return Uint32Array;
   return precision === 'f64' ? Float64Array : Float32Array;

@@ -116,10 +116,7 @@ export class LoopText {
   #read(value: Value): string {
     const known = this.#values.get(value);
     if (known) return known;
-    if (value.op === 'constant' || value.op === 'fill') {
-      return js.literal(value.value, value.dtype, this.#kernel.precision);
-    }
-    if (value.axes.length === 0) return this.#scalar(value);
+    if (value.axes.length === 0 || value.op === 'fill') return this.#scalar(value);
     const level = this.#levelOf(value);
     if (value.op === 'arange') return this.#index(value.axes[0]);
     if (value.op === 'inside') {
@@ -135,24 +132,21 @@ export class LoopText {
   #address(terms: readonly Term[]): { readonly place: string; readonly condition?: string | undefined } {
     const { base, along, indexTiles } = js.addressOf(terms, this.#axes, (value) => this.#scalar(value));
     const [column, row] = along.toReversed();
-    const added = indexTiles.map(({ tile, stride }) => ({
-      level: this.#levelOf(tile),
-      text: js.product(this.#read(tile), stride),
-    }));
+    const added = (level: Level): string[] =>
+      indexTiles
+        .filter(({ tile }) => this.#levelOf(tile) === level)
+        .map(({ tile, stride }) => js.product(this.#read(tile), stride));
     const first = this.#name(0, /^\w+$/.test(base) ? base : `(${base}) | 0`);
-    const ofRow = added.filter(({ level }) => level === 1).map(({ text }) => text);
     const start = row
-      ? this.#name(1, `(${js.sum([first, js.product('i', row.stride), ...ofRow])}) | 0`)
+      ? this.#name(1, `(${js.sum([first, js.product('i', row.stride), ...added(1)])}) | 0`)
       : first;
     const stride = column?.stride ?? '0';
     const step = stride === '0' || stride === '1' ? js.product('j', stride) : `Math.imul(j, ${stride})`;
-    const ofElement = added.filter(({ level }) => level === 2).map(({ text }) => text);
-    const place = js.sum([start, step, ...ofElement]);
+    const place = js.sum([start, step, ...added(2)]);
     if (this.#isInterior) {
-      along.forEach(({ limit }, i) => {
-        const axis = this.#axes[i];
-        if (limit !== undefined && axis) this.interior.add(`${limit} >= ${this.#kernel.extent(axis)}`);
-      });
+      for (const { axis, limit } of along) {
+        if (limit !== undefined) this.interior.add(`${limit} >= ${this.#kernel.extent(axis)}`);
+      }
       return { place };
     }
     const isInRow = row?.limit === undefined ? undefined : `i < ${this.#name(0, row.limit)}`;
@@ -209,7 +203,7 @@ export class LoopText {
     const columns = this.#axes.at(-1);
     if (combine === 'sum' && columns && this.#extent(columns) !== `${columns.size}`) {
       // what lies past the extent equals the last element before it
-      this.#push(byRow || this.#axes.length === 2 ? 1 : 0, `let l${id} = 0;`);
+      this.#push(this.#axes.length === 2 ? 1 : 0, `let l${id} = 0;`);
       this.#push(2, `l${id} = ${x};`);
       const rest = `for (let r = ${this.#extent(columns)}; r < ${columns.size}; r++) ${total} += l${id};`;
       this.#rowEnd.push(`if (l${id} !== 0) ${rest}`);

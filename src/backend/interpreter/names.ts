@@ -1,16 +1,10 @@
 import type { Precision } from '../../base/dtype.ts';
 import { defined } from '../../base/errors.ts';
-import type { Axis, Buffer, Kernel, Loop, Value, ValueType } from '../../kernel/ir.ts';
+import type { Axis, Buffer, Kernel, Loop, Value } from '../../kernel/ir.ts';
 import { carriedSums } from './definition.ts';
 import { literal } from './expressions.ts';
 import type { ExtentRule } from './extents.ts';
-
-const arrayOf = (dtype: ValueType, precision: Precision): string => {
-  if (dtype === 'i32') return 'Int32Array';
-  if (dtype === 'u32') return 'Uint32Array';
-  if (dtype === 'bool') return 'Uint8Array';
-  return precision === 'f64' ? 'Float64Array' : 'Float32Array';
-};
+import { arrayOf } from './launch.ts';
 
 export const carriedOf = (loop: Loop, index: number): Value => defined(loop.carried[index], 'carried value');
 
@@ -65,7 +59,8 @@ export class KernelNames {
 
   allocate({ axes, dtype }: Value, precision = this.precision): string {
     const size = axes.reduce((product, axis) => product * axis.size, 1);
-    return this.declare(`t${this.#declared.size}`, `new ${arrayOf(dtype, precision)}(${size})`);
+    const { name } = dtype === 'bool' ? Uint8Array : arrayOf(dtype, precision);
+    return this.declare(`t${this.#declared.size}`, `new ${name}(${size})`);
   }
 
   buffer(buffer: Buffer): string {
