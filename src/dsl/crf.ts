@@ -18,11 +18,11 @@ export interface ChainScores<
   Late,
 > {
   /** f32 [C, C], from → to */
-  readonly transitions: Beside<E, 'transitions', 'f32', DM, M, Late>;
+  readonly transitions: Beside<E, 'transitions', DM, M, Late>;
   /** f32 [C], of the first label */
-  readonly start: Beside<E, 'start', 'f32', DA, A, Late>;
+  readonly start: Beside<E, 'start', DA, A, Late>;
   /** f32 [C], of the last label */
-  readonly stop: Beside<E, 'stop', 'f32', DZ, Z, Late>;
+  readonly stop: Beside<E, 'stop', DZ, Z, Late>;
 }
 
 const LIKELIHOOD = { emissions: is.unchecked, tags: is.unchecked, lengths: is.unchecked, scores: scoresKind };
@@ -32,15 +32,14 @@ type Emissions<D extends DType, E extends Shape, Late> = Operand<
   Both<TakesFloat<'crf', D, Late>, CrfEmissions<E, Late>>,
   Tensor<D, E>
 >;
-/** What stands beside emissions E, of type `Wanted`. */
-type Beside<
-  E extends Shape,
-  What extends CrfPart,
-  Wanted extends DType,
-  D extends DType,
-  S extends Shape,
-  Late,
-> = Operand<Both<MustBe<'crf', What, Wanted, D, Late>, CrfOperand<What, E, S, Late>>, Tensor<D, S>>;
+/** What stands beside emissions E: ids or scores. */
+type Beside<E extends Shape, What extends CrfPart, D extends DType, S extends Shape, Late> = Operand<
+  Both<
+    MustBe<'crf', What, What extends 'tags' | 'lengths' ? 'i32' : 'f32', D, Late>,
+    CrfOperand<What, E, S, Late>
+  >,
+  Tensor<D, S>
+>;
 
 /**
  * log P(tags | emissions) of each sequence under a linear-chain CRF (Lafferty, McCallum, Pereira 2001): emissions
@@ -65,8 +64,8 @@ function logLikelihood<
   Late = never,
 >(
   emissions: Emissions<D, E, Late>,
-  tags: Beside<E, 'tags', 'i32', I, S, Late>,
-  lengths: Beside<E, 'lengths', 'i32', J, L, Late>,
+  tags: Beside<E, 'tags', I, S, Late>,
+  lengths: Beside<E, 'lengths', J, L, Late>,
   scores: ChainScores<E, DM, M, DA, A, DZ, Z, Late>,
 ): Tensor<'f32', CrfResult<'lengths', E, Late>> {
   checkArguments('crf.logLikelihood', LIKELIHOOD, [emissions, tags, lengths, scores]);
@@ -93,7 +92,7 @@ function decode<
   Late = never,
 >(
   emissions: Emissions<D, E, Late>,
-  lengths: Beside<E, 'lengths', 'i32', J, L, Late>,
+  lengths: Beside<E, 'lengths', J, L, Late>,
   scores: ChainScores<E, DM, M, DA, A, DZ, Z, Late>,
 ): Tensor<'i32', CrfResult<'tags', E, Late>> {
   checkArguments('crf.decode', DECODE, [emissions, lengths, scores]);

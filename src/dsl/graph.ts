@@ -136,7 +136,7 @@ export function graph<const I extends Declarations = Declarations, O extends Out
     name,
     inputs: described(ir.inputs.map((id) => [id, id])),
     outputs: described(Object.entries(ir.outputs)),
-    training: state.training,
+    training,
   };
 }
 
@@ -150,9 +150,9 @@ function requireResults(name: string, outputs: unknown): void {
     outputs.catch(() => undefined);
     refuse('is asynchronous', 'load what it needs before, and build at once');
   }
-  if (typeof outputs === 'object' && outputs !== null && !isTensor(outputs)) return;
   const given = isTensor(outputs) ? 'a tensor' : outputs === null ? 'null' : typeof outputs;
-  refuse(`returns ${given}, not the named results`, 'return an object, such as { loss }');
+  if (given !== 'object')
+    refuse(`returns ${given}, not the named results`, 'return an object, such as { loss }');
 }
 
 const INPUT = { name: is.text, dtype: is.unchecked, shape: shapeKind };

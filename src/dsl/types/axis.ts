@@ -2,18 +2,11 @@ import type { Dim, Shape } from '../../base/dim.ts';
 import type { Same } from './identity.ts';
 import type { Bad, Good, PrintShape, Quiet, Ranked, Twice } from './result.ts';
 
-/** A shape cut at one axis: the dims before it, its own, the dims after it. */
-export interface Cut<Before, D, After> {
-  readonly before: Before;
-  readonly dim: D;
-  readonly after: After;
-}
-
 type FromRight<S extends Shape, Place, After extends Shape = []> = { s: S } extends {
   s: readonly [...infer Head extends Shape, infer Last extends Dim];
 }
   ? [Last, ...After]['length'] extends Place
-    ? Cut<Head, Last, After>
+    ? [Head, Last, After]
     : FromRight<Head, Place, [Last, ...After]>
   : false;
 
@@ -22,11 +15,11 @@ type FromLeft<S extends Shape, Place, Before extends Shape = []> = S extends rea
   ...infer Rest extends Shape,
 ]
   ? Before['length'] extends Place
-    ? Cut<Before, First, Rest>
+    ? [Before, First, Rest]
     : FromLeft<Rest, Place, [...Before, First]>
   : false;
 
-/** S cut at `Axis` (negative ones count from the right), or false when there is no such axis */
+/** S cut at `Axis` (negative ones count from the right): the dims before it, its own, those after it; false when it has none */
 export type At<S extends Shape, Axis extends number, Late> =
   // biome-ignore lint/suspicious/noExplicitAny: recognises the shape that follows a mistake
   Same<S, any, Late> extends true
@@ -52,7 +45,7 @@ export type OnAxis<Op extends string, S extends Shape, Axis extends number, Late
 /** S with the dim of the axis replaced */
 export type ReplaceAt<S extends Shape, Axis extends number, New, Late> = number extends Axis
   ? { -readonly [K in keyof S]: Dim }
-  : At<S, Axis, Late> extends Cut<infer Before extends Shape, infer _D, infer After extends Shape>
+  : At<S, Axis, Late> extends [infer Before extends Shape, infer _D, infer After extends Shape]
     ? [...Before, New, ...After]
     : // biome-ignore lint/suspicious/noExplicitAny: stays silent after a mistake
       any;

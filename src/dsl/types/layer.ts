@@ -36,7 +36,7 @@ type Product<A extends Shape, B extends Shape, Late> = { s: A } extends {
     ? Inner<A, B, K, K2, Good<[...L, N]>, Late>
     : { s: B } extends { s: readonly [...infer R extends Shape, infer K2 extends Dim, infer N extends Dim] }
       ? { s: L } extends { s: readonly [...infer Outer extends Shape, infer M extends Dim] }
-        ? Inner<A, B, K, K2, Before<Broadcast<'matmul batch', Outer, R, Late>, [M, N]>, Late>
+        ? Inner<A, B, K, K2, Broadcast<'matmul batch', Outer, R, Late, [M, N]>, Late>
         : { s: L } extends { s: readonly [] }
           ? Bad<`matmul: left operand needs 2 or more dimensions, has ${PrintShape<A>}`>
           : Good<Shape>
@@ -52,8 +52,6 @@ type Inner<A extends Shape, B extends Shape, K extends Dim, K2 extends Dim, R, L
   Compatible<K, K2, Late> extends true
     ? R
     : Bad<`matmul: inner dimensions differ: ${K} and ${K2} in ${PrintShape<A>} x ${PrintShape<B>}`>;
-
-type Before<R, Last extends Shape> = R extends Good<infer Q extends Shape> ? Good<[...Q, ...Last]> : R;
 
 // ---- operands whose shapes follow from another's
 

@@ -3,11 +3,6 @@ import type { Fails, Over, Product, Times } from './dimension.ts';
 import type { IsName, IsNumeric, IsWide, Same } from './identity.ts';
 import type { Bad, Good, PrintShape, Ranked } from './result.ts';
 
-interface Count<N, Names extends Shape> {
-  readonly literal: N;
-  readonly names: Names;
-}
-
 type ToDim<Text extends string> = Text extends `${infer N extends number}` ? N : Text;
 
 /**
@@ -21,17 +16,17 @@ type Elements<S extends Shape, Late, N = 1, Names extends Shape = []> = S extend
   ? Same<X, -1, Late> extends true
     ? Elements<Rest, Late, N, Names>
     : IsWide<X, Late> extends true
-      ? Count<number, Names>
+      ? [number, Names]
       : IsNumeric<X, Late> extends true
         ? Elements<Rest, Late, Times<N, X>, Names>
         : IsName<X, Late> extends true
           ? X extends `${string}${'+' | '-' | '/' | '('}${string}`
-            ? Count<number, Names>
+            ? [number, Names]
             : X extends `${infer Head}*${infer Tail}`
               ? Elements<[ToDim<Head>, ToDim<Tail>, ...Rest], Late, N, Names>
               : Elements<Rest, Late, N, [...Names, X]>
           : Elements<Rest, Late, N, [...Names, X]>
-  : Count<N, Names>;
+  : [N, Names];
 
 /** List without all of `Names`, or false when one of them does not occur; `Passed` are dims that are not the first name. */
 type Without<
@@ -60,11 +55,11 @@ type NamesDiffer<
   A extends Shape,
   B extends Shape,
   Late,
-> = Bad<`reshape: named dimensions differ: ${PrintShape<Elements<A, Late>['names']>} and ${PrintShape<Elements<B, Late>['names']>}`>;
+> = Bad<`reshape: named dimensions differ: ${PrintShape<Elements<A, Late>[1]>} and ${PrintShape<Elements<B, Late>[1]>}`>;
 
 type CountsDiffer<A extends Shape, B extends Shape, Late> = [
-  Elements<A, Late>['literal'],
-  Elements<B, Late>['literal'],
+  Elements<A, Late>[0],
+  Elements<B, Late>[0],
 ] extends [infer N extends Dim, infer M extends Dim]
   ? HasHole<B, Late> extends true
     ? Bad<`reshape: ${N} is not divisible by ${M}`>
@@ -73,8 +68,8 @@ type CountsDiffer<A extends Shape, B extends Shape, Late> = [
 
 /** A and B without the leading dims that WholeA and WholeB have in common */
 type Compare<A extends Shape, B extends Shape, WholeA extends Shape, WholeB extends Shape, Late> =
-  Elements<A, Late> extends Count<infer N, infer NamesA>
-    ? Elements<B, Late> extends Count<infer M, infer NamesB>
+  Elements<A, Late> extends [infer N, infer NamesA extends Shape]
+    ? Elements<B, Late> extends [infer M, infer NamesB extends Shape]
       ? number extends N | M
         ? Good<Fill<WholeB, Dim, Late>>
         : Without<NamesA, NamesB, Late> extends infer Left extends Shape

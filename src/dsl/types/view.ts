@@ -1,7 +1,7 @@
 import type { Dim, Shape } from '../../base/dim.ts';
 import type { DType } from '../../base/dtype.ts';
 import type { Tensor } from '../tensor.ts';
-import type { At, AxisMissing, Cut, OnAxis } from './axis.ts';
+import type { At, AxisMissing, OnAxis } from './axis.ts';
 import type { Fails, Minus, Plus } from './dimension.ts';
 import type { SameType } from './dtype.ts';
 import type { Compatible, IsNumeric, IsWide } from './identity.ts';
@@ -35,7 +35,7 @@ export type Split<S extends Shape, Axis extends number, Sizes extends Shape, Lat
   | Axis
   | Sizes['length']
   ? Good<S>
-  : At<S, Axis, Late> extends Cut<infer _Before, infer D extends Dim, infer _After>
+  : At<S, Axis, Late> extends [infer _Before, infer D extends Dim, infer _After]
     ? Compatible<SumOf<Sizes>, D, Late> extends true
       ? Good<S>
       : Bad<`split: sizes add up to ${PrintDim<SumOf<Sizes>>}, dimension is ${D}`>
@@ -90,11 +90,7 @@ type Fraction<N> = N extends number
 export type Slice<S extends Shape, Axis extends number, From, To, Late> = number extends Axis
   ? Good<{ -readonly [K in keyof S]: Dim }>
   : [Fraction<From | To>] extends [never]
-    ? At<S, Axis, Late> extends Cut<
-        infer Before extends Shape,
-        infer D extends Dim,
-        infer After extends Shape
-      >
+    ? At<S, Axis, Late> extends [infer Before extends Shape, infer D extends Dim, infer After extends Shape]
       ? LengthOf<D, From, To, Late> extends Good<infer N>
         ? Good<[...Before, N, ...After]>
         : Bad<`slice: ${From & Dim}..${To & Dim} does not fit dimension ${D}`>
@@ -123,8 +119,8 @@ export type Concat<Tensors, Axis extends number, Late> = Tensors extends readonl
   Tensor<infer E extends DType, infer T extends Shape>,
   ...infer Rest,
 ]
-  ? At<S, Axis, Late> extends Cut<infer Before extends Shape, infer X, infer After extends Shape>
-    ? At<T, Axis, Late> extends Cut<infer BeforeT extends Shape, infer Y, infer AfterT extends Shape>
+  ? At<S, Axis, Late> extends [infer Before extends Shape, infer X, infer After extends Shape]
+    ? At<T, Axis, Late> extends [infer BeforeT extends Shape, infer Y, infer AfterT extends Shape]
       ? SameType<D, E, Late> extends true
         ? FirstDifference<[...Before, ...After], [...BeforeT, ...AfterT], Late> extends Bad<
             infer Message extends string
