@@ -83,6 +83,7 @@ class Handle {
 
 export type { Handle };
 
+/** Whether a value is a tensor of a graph under construction, or of one that was. */
 export const isTensor = (value: unknown): value is Tensor => value instanceof Handle;
 
 export const tensorKind = is.kind<Tensor>('a tensor', isTensor);

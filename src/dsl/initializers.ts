@@ -10,8 +10,11 @@ function checked(initializer: Initializer): Initializer {
   return initializer;
 }
 
+/** 0 everywhere. */
 export const zeros = (): Initializer => ({ kind: 'zeros' });
+/** 1 everywhere. */
 export const ones = (): Initializer => ({ kind: 'ones' });
+/** The same value everywhere. */
 export const constant = (value: number): Initializer => checked({ kind: 'constant', value });
 /** Normal with mean 0. */
 export const normal = (deviation: number): Initializer => checked({ kind: 'normal', deviation });

@@ -8,10 +8,7 @@ import type { Operand, ShapeOf } from './types/result.ts';
 
 type Axes = number | readonly number[] | undefined;
 
-/**
- * Reduces over `axes` (negative ones count from the right; left out: all of them).
- * With `keepDims` the reduced dims stay with size 1.
- */
+/** A reduction over `axes`. */
 type Reduction<Op extends string> = <
   D extends DType,
   S extends Shape,
@@ -24,9 +21,11 @@ type Reduction<Op extends string> = <
   options?: { readonly keepDims?: K },
 ) => Tensor<D, ShapeOf<Reduce<Op, S, A, K, Late>>>;
 
+/** The sum over `axes`: one, or a list; negative ones count from the right; all by default. With `keepDims` they stay, of size 1. */
 export const sum: Reduction<'sum'> = (x, axes, options) => reduce('sum', x, axes, options);
+/** The mean over `axes`, which are given as for `sum`. */
 export const mean: Reduction<'mean'> = (x, axes, options) => reduce('mean', x, axes, options);
-/** The largest element. */
+/** The largest element along `axes`, which are given as for `sum`. */
 export const max: Reduction<'max'> = (x, axes, options) => reduce('max', x, axes, options);
 
 const REDUCTION = {

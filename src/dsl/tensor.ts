@@ -4,10 +4,16 @@ import type { DType } from '../base/dtype.ts';
 export type { Dim, DType, Shape };
 
 // Element types as values, so that they are spelled without quotes where a tensor is declared.
+
+/** Floats of 32 bits. */
 export const f32 = 'f32' as const;
+/** Floats of 16 bits, which are computed with as f32. */
 export const f16 = 'f16' as const;
+/** Whole numbers of 32 bits. */
 export const i32 = 'i32' as const;
+/** Whole numbers of 32 bits without a sign. */
 export const u32 = 'u32' as const;
+/** True and false. */
 export const bool = 'bool' as const;
 
 declare const single: unique symbol;
