@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { FrondError } from '../base/errors.ts';
 import { grouped } from '../base/own.ts';
 
-/** Of an option that a command looks at only where another argument is one of these values; elsewhere it is refused. */
+/** An option may be limited to uses where another argument has one of these values. */
 interface Condition {
   readonly argument: string;
   readonly values: readonly string[];
@@ -14,9 +14,9 @@ interface Condition {
 export interface Argument<T = unknown> {
   readonly kind: 'word' | 'words' | 'option' | 'flag';
   readonly description: string;
-  /** of all that was typed for it; '' stands for a flag */
+  /** reads all that was typed for it; a flag is typed as '' */
   readonly read: (typed: readonly string[], name: string) => T;
-  /** what it is where nothing was typed, as help says it */
+  /** value where nothing was typed, as help prints it */
   readonly default?: T;
   readonly only?: Condition;
 }
@@ -30,7 +30,7 @@ const argument =
   <T>(kind: Argument['kind'], read: Argument<T>['read']) =>
   (description: string): Argument<T> => ({ kind, description, read });
 
-/** Of an option that is typed twice the last counts. */
+/** Where an option is typed twice, the last one counts. */
 const option = <T>(read: (typed: string, name: string) => T) =>
   argument('option', (all, name) => {
     const typed = all.at(-1);
@@ -49,7 +49,7 @@ export const count = option((typed, name) => wholeNumber(name, typed, 1));
 export const choice = <T extends string>(choices: readonly T[], description: string) =>
   option((typed, name) => chosen(name, typed, choices))(description);
 
-/** The option with a value that it has where it is left out. */
+/** The option with a default value. */
 export const usually = <T>(value: T & {}, option: Argument<T>): Argument<T & {}> => ({
   ...option,
   read: (typed, name) => option.read(typed, name) ?? value,

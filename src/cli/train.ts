@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import pc from 'picocolors';
 import { chooseDevice, type Device, FrondError, type palm } from '../index.ts';
 import { wordsIn } from '../palm/words.ts';
-import { codeOf } from '../platform/node/failure.ts';
+import { attempt, codeOf } from '../platform/node/failure.ts';
 import { hasCheckpoint } from '../store/checkpoint.ts';
 import type { Argument } from './arguments.ts';
 import { COMMANDS, type Given } from './commands.ts';
@@ -30,17 +30,6 @@ function freshFolder(name: string): string {
       return folder;
     } catch (cause) {
       if (codeOf(cause) !== 'EEXIST') throw cause;
-    }
-  }
-}
-
-/** Takes folders back where the run came to nothing: those that are empty, and folders at all. */
-function dropIfEmpty(...folders: readonly string[]): void {
-  for (const folder of folders) {
-    try {
-      rmdirSync(folder);
-    } catch {
-      // what is in it stays
     }
   }
 }
@@ -140,7 +129,8 @@ export async function train(args: Given<'train'>): Promise<number> {
   const curve = new Curve(output);
   const tidy = (): void => {
     progress.stop();
-    dropIfEmpty(output, 'outputs');
+    // where the run came to nothing its folder is empty and goes; one that holds something stays
+    for (const folder of [output, 'outputs']) attempt(() => rmdirSync(folder), undefined);
   };
   const release = onInterrupt(stop, () => curve.start !== undefined, tidy);
   const on: palm.Listener = (event) => {

@@ -214,21 +214,19 @@ export interface Scope {
   readonly inner: readonly Scope[];
 }
 
-/** The boxes in their scopes, both in order of first appearance. */
-export function scopeTree(picture: Picture): Scope {
-  type Growing = Scope & { readonly boxes: Box[]; readonly inner: Scope[] };
-  const scopes = new Map<string, Growing>([['', { path: '', label: '', boxes: [], inner: [] }]]);
-  const scopeAt = (path: string): Growing => {
-    const known = scopes.get(path);
-    if (known !== undefined) return known;
-    const slash = path.lastIndexOf('/');
-    const scope: Growing = { path, label: shown(path.slice(slash + 1)), boxes: [], inner: [] };
-    scopes.set(path, scope);
-    scopeAt(path.slice(0, Math.max(0, slash))).inner.push(scope);
-    return scope;
+/** Boxes that lie in the scope `path` in their scopes, both in order of first appearance. */
+export function scopeTree(boxes: readonly Box[], path = ''): Scope {
+  const next = ({ scope }: Box): string => {
+    const end = scope.indexOf('/', path.length + 1);
+    return end < 0 ? scope : scope.slice(0, end);
   };
-  for (const box of picture.boxes) scopeAt(box.scope).boxes.push(box);
-  return scopeAt('');
+  const inner = grouped(boxes.flatMap((box) => (box.scope === path ? [] : [[next(box), box] as const])));
+  return {
+    path,
+    label: shown(path.slice(path.lastIndexOf('/') + 1)),
+    boxes: boxes.filter(({ scope }) => scope === path),
+    inner: [...inner].map(([below, own]) => scopeTree(own, below)),
+  };
 }
 
 /** How a language of text writes a scope. */

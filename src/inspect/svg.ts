@@ -163,7 +163,7 @@ function requireSize({ title, boxes, arrows }: Picture): void {
 export function toSvg(graph: GraphLike, options: PictureOptions = {}): string {
   const picture = drawGraph('toSvg', graph, options);
   requireSize(picture);
-  const layout = layOut(picture, scopesIn(scopeTree(picture)));
+  const layout = layOut(picture, scopesIn(scopeTree(picture.boxes)));
   const { x: left, y: top, width, height } = extentOf(layout);
   const phases = PHASES.filter((phase) => picture.boxes.some((box) => box.phase === phase));
   const frames = layout.frames.map(({ label, x, y, width: w, height: h }) => {

@@ -24,7 +24,7 @@ function printBox(box: Box): string {
 /** The graph in Graphviz's language: scopes are clusters, phases are colours, edges carry shapes. */
 export function toDot(graph: GraphLike, options: PictureOptions = {}): string {
   const picture = drawGraph('toDot', graph, options);
-  const nodes = scopeLines(scopeTree(picture), {
+  const nodes = scopeLines(scopeTree(picture.boxes), {
     box: printBox,
     open: ({ path, label }) => [
       `subgraph ${quote(`cluster ${path}`)} {`,
@@ -63,7 +63,7 @@ export function toMermaid(graph: GraphLike, options: PictureOptions = {}): strin
   const picture = drawGraph('toMermaid', graph, options);
   const names = new Map(picture.boxes.map((box, i) => [box.id, `n${i}`]));
   let scopes = 0;
-  const nodes = scopeLines(scopeTree(picture), {
+  const nodes = scopeLines(scopeTree(picture.boxes), {
     box({ id, kind, phase, label, detail }) {
       const [open, close] = BRACKETS[kind];
       const text = [label, detail].filter((line) => line !== '').map(escapeText);

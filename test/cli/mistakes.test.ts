@@ -31,7 +31,7 @@ async function refuses(args: readonly string[], code: number, err: string): Prom
   expect(existsSync(join(home, 'outputs'))).toBe(false);
 }
 
-describe('a command line that cannot be meant', () => {
+describe('a command line that makes no sense', () => {
   const train =
     '--data, --output, --epochs, --batch-size, --seed, --device, --threads, --schedules, --resume';
 
@@ -124,7 +124,7 @@ it('a device that does not exist', async () => {
   );
 });
 
-describe('a recipe that is none', () => {
+describe('what is not a recipe', () => {
   const write = (name: string, text: string): void => writeFileSync(join(home, name), text);
 
   it('there is no such file', () =>
@@ -193,7 +193,7 @@ describe('a recipe that is none', () => {
   });
 });
 
-describe('data that are none', () => {
+describe('data that cannot be read', () => {
   const data = (change: () => void): void => {
     rmSync(join(home, 'data'), { recursive: true, force: true });
     writeData(join(home, 'data'), { train: 8, valid: 2, test: 2 });

@@ -48,8 +48,8 @@ describe('arguments', () => {
   });
 });
 
-describe('errors that are none of ours', () => {
-  it('are told in one line', () => {
+describe('errors of other kinds', () => {
+  it('are described in one line', () => {
     expect(inOneLine(new TypeError('x is not a function\n  at y'))).toBe('TypeError: x is not a function');
     expect(inOneLine(new Error('SyntaxError: no brace'))).toBe('SyntaxError: no brace');
     expect(inOneLine('a string')).toBe('threw "a string"');
@@ -172,7 +172,7 @@ describe('what is printed', () => {
     });
   });
 
-  it('tells that a device was lost, and what is done about it', () => {
+  it('says that a device was lost, and what is done about it', () => {
     const lines: string[] = [];
     const out = { isTTY: false, write: (text: string) => lines.push(text) } as unknown as NodeJS.WriteStream;
     const { listener } = progressListener(out, undefined);
@@ -185,7 +185,7 @@ describe('what is printed', () => {
     ]);
   });
 
-  it('tells times as a clock does', () => {
+  it('prints times as a clock does', () => {
     expect([0, 59.6, 95, 3600, Number.NaN, Number.POSITIVE_INFINITY].map(clock)).toEqual([
       '0:00',
       '1:00',

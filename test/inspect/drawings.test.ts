@@ -327,12 +327,12 @@ describe('folding', () => {
 
   it('holds all boxes in the tree of scopes, in order of appearance', () => {
     const picture = drawGraph('drawGraph', joint(2));
-    const root = scopeTree(picture);
+    const root = scopeTree(picture.boxes);
     const count = (scope: typeof root): number =>
       scope.boxes.length + scope.inner.reduce((sum, inner) => sum + count(inner), 0);
     expect(count(root)).toBe(picture.boxes.length);
     expect(
-      scopeTree(drawGraph('drawGraph', nested())).inner.map(({ path, inner }) => [
+      scopeTree(drawGraph('drawGraph', nested()).boxes).inner.map(({ path, inner }) => [
         path,
         inner.map((one) => one.label),
       ]),
