@@ -27,11 +27,9 @@ export interface AttentionDropout {
 }
 
 /** Sizes and switches that attention and its gradient share. */
-export interface AttentionDims extends Tuned {
-  readonly batch: Dim;
-  readonly heads: Dim;
-  readonly queryTime: Dim;
-  readonly keyTime: Dim;
+export interface AttentionDims
+  extends Tuned,
+    Readonly<Record<'batch' | 'heads' | 'queryTime' | 'keyTime', Dim>> {
   /** elements of one head, 1 … 128 */
   readonly width: number;
   /** factor on q · k, usually 1 / √width */

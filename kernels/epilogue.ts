@@ -9,13 +9,6 @@ import type { Bindings } from './kernel.ts';
 
 /** Element-wise functions that a kernel applies to the tiles of its result before it stores them. */
 
-export interface EpilogueOperand {
-  readonly slot: Slot;
-  readonly dtype: 'f32' | 'i32' | 'u32';
-  /** over the outer dims of the result, its rows, and its columns */
-  readonly strides: readonly Dim[];
-}
-
 /** `key` must determine what `apply` does. */
 export interface Epilogue {
   apply(
@@ -26,7 +19,12 @@ export interface Epilogue {
     context: ElementContext,
   ): readonly Value[];
   readonly key: string;
-  readonly operands: readonly EpilogueOperand[];
+  /** with strides over the outer dims of the result, its rows, and its columns */
+  readonly operands: readonly {
+    readonly slot: Slot;
+    readonly dtype: 'f32' | 'i32' | 'u32';
+    readonly strides: readonly Dim[];
+  }[];
   /** where results behind the first go, which lies where the kernel's own result would: all have its shape */
   readonly others?: readonly Slot[];
   /** numbers given at launch, so that they are no part of the text */

@@ -103,14 +103,9 @@ const chunks = kernel(
   },
 );
 
-/** A range of an ascending buffer; `power` is a power of two, and 2 · power > length. */
-interface Range {
+/** A range of an ascending buffer; `power` is a power of two, 2 · power > length, and `rounds` is log₂ power + 1. */
+interface Range extends Readonly<Record<'from' | 'length' | 'power' | 'rounds', ValueLike>> {
   readonly buffer: Buffer;
-  readonly from: ValueLike;
-  readonly length: ValueLike;
-  readonly power: ValueLike;
-  /** log₂ power + 1 */
-  readonly rounds: ValueLike;
 }
 
 /** How many elements of a range are less than `bound`, a tile over one axis: bisection without branches. */

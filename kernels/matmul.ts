@@ -4,7 +4,7 @@ import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
 import type { Axis, Buffer, Schedule, Span, Value } from '../src/kernel/ir.ts';
 import { strided, strideKind, strideScalars } from './dims.ts';
 import { type Epilogue, epilogueBindings, epilogueVariant, storeThrough } from './epilogue.ts';
-import { type Choice, choose, kernel, type Tuned } from './kernel.ts';
+import { type Choice, choose, kernel, type Slots, type Tuned } from './kernel.ts';
 import { addUp, blockOf } from './longSum.ts';
 import { blocksOf, extentsOf, matrix, temporary, tileExtent, tileOf } from './plan.ts';
 
@@ -15,15 +15,12 @@ type Side = (typeof SIDES)[number];
 export type MatmulBatch = Readonly<Record<'size' | Side, Dim>>;
 const stridesOf = (batch: readonly MatmulBatch[], side: Side): Dim[] => batch.map((dims) => dims[side]);
 
-export interface MatmulArguments extends Tuned {
-  readonly x: Slot;
-  readonly y: Slot;
-  readonly out: Slot;
+export interface MatmulArguments
+  extends Tuned,
+    Slots<Side>,
+    Readonly<Record<'rows' | 'columns' | 'inner', Dim>> {
   /** where the sums over the columns of y go, f32 [columns]; only without `batch` and `transposeY` */
   readonly sums?: Slot | undefined;
-  readonly rows: Dim;
-  readonly columns: Dim;
-  readonly inner: Dim;
   /** at most two, outermost first */
   readonly batch: readonly MatmulBatch[];
   readonly transposeX?: boolean | undefined;

@@ -11,11 +11,7 @@ import { axesOf, axis, axisOf, dim, expectFloat, f32, fail, reducedShape, widen 
 const reduced = { axes: is.listOf(is.integer, 'integers'), keepDims: is.optional(is.flag) };
 type Reduced = is.OptionsOf<typeof reduced>;
 
-function reducedType(
-  op: string,
-  { dtype, shape }: TensorType,
-  { axes, keepDims = false }: Reduced,
-): TensorType {
+function reducedType(op: string, { dtype, shape }: TensorType, { axes, keepDims = false }: Reduced) {
   if (dtype === 'bool') fail('FROND-S010', `${op}: cannot take bool operands`, 'convert it with cast');
   return { dtype, shape: reducedShape(shape, axesOf(op, axes, shape), keepDims) };
 }

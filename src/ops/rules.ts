@@ -1,14 +1,4 @@
-import {
-  type Dim,
-  isDim,
-  minus,
-  plus,
-  printShape,
-  product,
-  type Shape,
-  sameShape,
-  times,
-} from '../base/dim.ts';
+import { type Dim, isDim, plus, printShape, product, type Shape, sameShape, times } from '../base/dim.ts';
 import { type DType, isFloating } from '../base/dtype.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
@@ -28,8 +18,6 @@ import type { Build, LowerContext } from '../ir/record.ts';
 export function fail(code: ErrorCode, summary: string, hint?: string): never {
   throw new FrondError(code, summary, { hint });
 }
-
-const show = (value: Attribute | undefined): string => JSON.stringify(value) ?? 'absent';
 
 // ---- attributes: those that several ops take, and the check that nodes have no others
 
@@ -69,7 +57,10 @@ export function checkAttributes(op: string, kinds: is.Kinds, attributes: Attribu
   for (const [name, { what, holds, optional: may }] of Object.entries(kinds)) {
     const value = attributes[name];
     if (value === undefined ? may !== true : !holds(value))
-      fail('FROND-S019', `${op}: attribute ${name} must be ${what}, not ${show(value)}`);
+      fail(
+        'FROND-S019',
+        `${op}: attribute ${name} must be ${what}, not ${JSON.stringify(value) ?? 'absent'}`,
+      );
   }
 }
 
@@ -168,8 +159,6 @@ export const rowsOf = (op: string, { shape }: TensorType) => ({
   rows: product(shape.slice(0, -1)),
   columns: lastDim(op, 'the input', shape),
 });
-
-export const difference = (x: Dim, y: Dim): Dim => (x === y ? 0 : minus(x, y));
 
 // ---- cost
 

@@ -3,7 +3,7 @@ import { type Dim, isDim, minus, plus, type Shape } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
 import type { LaunchPlan, Slot } from '../ir/record.ts';
 import { defineOp } from './define.ts';
-import { axisOf, difference, dim, fail } from './rules.ts';
+import { axisOf, dim, fail } from './rules.ts';
 
 /** Negative numbers count from the right; 'end' is the size. */
 const bound = is.kind<Dim>('a position', (value) => typeof value === 'number' || isDim(value));
@@ -23,6 +23,7 @@ function position(value: Dim, size: Dim): Dim {
   return value < 0 ? minus(size, -value) : value;
 }
 
+const difference = (x: Dim, y: Dim): Dim => (x === y ? 0 : minus(x, y));
 const isNegative = (dim: Dim): boolean => typeof dim === 'number' && dim < 0;
 
 /** A range of one axis, by default from 0 to the end, and what is left of the axis behind it. */

@@ -11,10 +11,8 @@ import { expectShape, expectTypes, f32, groups } from './rules.ts';
  */
 
 /** The losses among the operands, the loss and those of the tasks, or none. Gradients follow. */
-const lossesOf = <T>(
-  operands: readonly T[],
-  { parameters = [] }: { readonly parameters?: readonly string[] },
-) => operands.slice(0, operands.length - parameters.length);
+const lossesOf = <T>(operands: readonly T[], { parameters = [] }: is.OptionsOf<typeof groups>) =>
+  operands.slice(0, operands.length - parameters.length);
 
 /** With losses the step is judged and written into the journal. */
 export const gradientNorm = defineOp({
