@@ -9,9 +9,9 @@ import { defined, FrondError } from '../../base/errors.ts';
 import { own } from '../../base/own.ts';
 import { threefry } from '../../base/random.ts';
 import { applied, converted, roundTo, storedAs } from '../../kernel/elementwise.ts';
-import { type ByOp, byOp, operandsOf, statementsOf } from '../../kernel/flow.ts';
+import { type ByOp, byOp, loopsOf, operandsOf, statementsOf, valuesOf } from '../../kernel/flow.ts';
 import type { Axis, Kernel, Loop, Region, Span, Store, Term, Value, ValueOf } from '../../kernel/ir.ts';
-import { type LaunchSizes, programsOf } from './launch.ts';
+import { type Buffers, type LaunchSizes, programsOf } from './launch.ts';
 
 /**
  * Answers whether the program of a number (in the order of `programsOf`) may access an element; a load that may not gives 0, a store
@@ -23,25 +23,24 @@ export type Watcher = (by: ValueOf<'load'> | Store, address: number, program: nu
 export function walk(
   kernel: Kernel,
   { grid, scalars }: LaunchSizes,
-  buffers: Readonly<Record<string, TypedArray>>,
+  buffers: Buffers,
   precision: Precision,
   watch: Watcher = () => true,
 ): void {
   const sums = carriedSums(kernel);
   for (const [number, program] of programsOf(grid).entries()) {
-    const allows: Surroundings['allows'] = (by, address) => watch(by, address, number);
-    new Walk({ program, scalars, buffers, precision, allows, sums }).run(kernel.body);
+    new Walk({ program, number, scalars, buffers, precision, sums, watch }).run(kernel.body);
   }
 }
 
-interface Surroundings {
+interface Surroundings extends Pick<LaunchSizes, 'scalars'> {
   readonly program: readonly number[];
-  readonly scalars: Readonly<Record<string, number>>;
-  readonly buffers: Readonly<Record<string, TypedArray>>;
+  readonly number: number;
+  readonly buffers: Buffers;
   readonly precision: Precision;
-  readonly allows: (by: ValueOf<'load'> | Store, address: number) => boolean;
   /** sums that loops carry, which are not rounded */
   readonly sums: ReadonlySet<Value>;
+  readonly watch: Watcher;
 }
 
 const itemOf = (list: ArrayLike<number>, index: number): number => list[index] as number;
@@ -79,13 +78,13 @@ class Walk {
   }
 
   /** Makes `values` the carried ones. A sum that another loop carries is rounded where this one does not add to it. */
-  #carry({ carried }: Loop, values: readonly Value[]): void {
+  #carry(loop: Loop, values: readonly Value[]): void {
     const { sums, precision } = this.#at;
     const tiles = values.map((value, i) => {
-      const isKept = !sums.has(value) || sums.has(defined(carried[i], 'carried value'));
+      const isKept = !sums.has(value) || sums.has(carriedOf(loop, i));
       return isKept ? this.#tile(value) : this.#tile(value).map(roundTo(value.dtype, precision));
     });
-    for (const [i, { id }] of carried.entries()) this.#tiles[id] = defined(tiles[i], 'carried tile');
+    for (const [i, { id }] of loop.carried.entries()) this.#tiles[id] = defined(tiles[i], 'carried tile');
   }
 
   #store(store: Store): void {
@@ -93,8 +92,7 @@ class Walk {
     const [data, round] = [this.#memory(store), storedAs(buffer.dtype, this.#at.precision)];
     this.#each(value.axes, () => {
       const address = this.#address(terms);
-      const isWritten = !Number.isNaN(address) && this.#at.allows(store, address);
-      if (isWritten) data[address] = round(this.#read(value));
+      if (this.#isAllowed(store, address)) data[address] = round(this.#read(value));
     });
   }
 
@@ -115,6 +113,10 @@ class Walk {
 
   #memory({ buffer }: ValueOf<'load'> | Store): TypedArray {
     return defined(own(this.#at.buffers, buffer.name), 'bound buffer');
+  }
+
+  #isAllowed(by: ValueOf<'load'> | Store, address: number): boolean {
+    return !Number.isNaN(address) && this.#at.watch(by, address, this.#at.number);
   }
 
   /** Calls `visit` at each place along `axes`, the last one fastest. */
@@ -168,7 +170,7 @@ class Walk {
     load: (load) => {
       const address = this.#address(load.terms);
       if (Number.isNaN(address)) return load.otherwise;
-      return this.#at.allows(load, address) ? (this.#memory(load)[address] ?? 0) : 0;
+      return this.#isAllowed(load, address) ? (this.#memory(load)[address] ?? 0) : 0;
     },
     reduce: ({ combine, arg, over }) => {
       let [total, place] = [combine === 'sum' ? 0 : Number.NEGATIVE_INFINITY, 0];
@@ -201,9 +203,11 @@ class Walk {
     },
     induction: (counter) => this.#read(counter),
     carried: (carried) => this.#read(carried),
-    result: ({ loop, index }) => this.#read(defined(loop.carried[index], 'carried value')),
+    result: ({ loop, index }) => this.#read(carriedOf(loop, index)),
   };
 }
+
+export const carriedOf = (loop: Loop, index: number): Value => defined(loop.carried[index], 'carried value');
 
 /** The error of a loop whose step is not positive; raised after its first iteration, as `from` may not be below `to`. */
 export const endlessLoop = (loop: Loop, step: number): FrondError =>
@@ -220,17 +224,14 @@ const isLarger = (x: number, largest: number): boolean =>
  * is carried counts as a sum where the next round adds to it, or to a multiple of it.
  */
 export function carriedSums(kernel: Kernel): ReadonlySet<Value> {
-  const sums = new Set<Value>();
-  for (const { statement } of statementsOf(kernel)) {
-    if (statement.kind === 'let' && statement.value.op === 'result') {
-      const { loop, index } = statement.value;
-      if (sums.has(loop.carried[index] as Value)) sums.add(statement.value);
-    }
-    if (statement.kind !== 'loop') continue;
-    statement.yields.forEach((value, i) => {
-      if (value.dtype === 'f32')
-        for (const part of pathTo(statement.carried[i], value, 'add')) sums.add(part);
-    });
+  const statements = statementsOf(kernel);
+  const sums = new Set(
+    loopsOf(statements).flatMap(({ carried, yields }) =>
+      yields.flatMap((value, i) => (value.dtype === 'f32' ? pathTo(carried[i], value, 'add') : [])),
+    ),
+  );
+  for (const value of valuesOf(statements)) {
+    if (value.op === 'result' && sums.has(carriedOf(value.loop, value.index))) sums.add(value);
   }
   return sums;
 }

@@ -139,11 +139,10 @@ class Multiplier {
         kept.count === part.count &&
         kept.length === part.length,
     );
-    const slot = known >= 0 ? known : this.#oldest;
-    const place = CAPACITY + slot * KEPT_SIZE;
-    if (known >= 0) return place;
-    this.#oldest = (slot + 1) % KEPT;
-    this.#kept[slot] = part;
+    if (known >= 0) return CAPACITY + known * KEPT_SIZE;
+    const place = CAPACITY + this.#oldest * KEPT_SIZE;
+    this.#kept[this.#oldest] = part;
+    this.#oldest = (this.#oldest + 1) % KEPT;
     this.#packRight(this.#right, place, part);
     return place;
   }

@@ -30,10 +30,10 @@ const areSame = <T>(a: readonly T[], b: readonly T[]): boolean =>
   a.length === b.length && a.every((item, i) => item === b[i]);
 
 /** The memory that a member reads or writes and that the program also writes. */
-function writtenBuffer(member: Member): Buffer | undefined {
-  if (member.kind === 'store') return member.buffer;
-  return member.op === 'load' && member.buffer.access !== 'read' ? member.buffer : undefined;
-}
+const writtenBuffer = (member: Member): Buffer | undefined =>
+  member.kind === 'store' || (member.op === 'load' && member.buffer.access !== 'read')
+    ? member.buffer
+    : undefined;
 
 /** Equal lists: equal addresses. */
 const partsOf = (terms: readonly Term[]): (Axis | Value)[] =>

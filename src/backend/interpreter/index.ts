@@ -1,6 +1,6 @@
 /** The interpreter: runs kernels over typed arrays, in f32 (the product's fallback) or f64 (the oracle). */
 import { checkArguments } from '../../base/arguments.ts';
-import type { Precision, TypedArray } from '../../base/dtype.ts';
+import type { Precision } from '../../base/dtype.ts';
 import { roundHalf } from '../../base/half.ts';
 import * as is from '../../base/kinds.ts';
 import { erf, erfcx } from '../../kernel/elementwise.ts';
@@ -10,12 +10,10 @@ import { endlessLoop, walk } from './definition.ts';
 import { theMultiplier } from './dot.ts';
 import { fastOf } from './expressions.ts';
 import { KernelText } from './kernelText.ts';
-import { checkLaunch, type LaunchSizes } from './launch.ts';
+import { type Buffers, checkLaunch, type LaunchSizes } from './launch.ts';
 
 export type { LaunchSizes } from './launch.ts';
 export { type Finding, type FindingKind, requireClean, type SimulationReport, simulate } from './simulate.ts';
-
-type Buffers = Readonly<Record<string, TypedArray>>;
 
 /** A kernel prepared for repeated launches. */
 export interface InterpretedKernel {
@@ -50,12 +48,10 @@ let allowed: boolean | undefined;
 
 /** Whether this engine lets us make functions from text. */
 function canGenerate(): boolean {
-  if (allowed === undefined) {
-    try {
-      allowed = new Function('return true')() === true;
-    } catch {
-      allowed = false;
-    }
+  try {
+    allowed ??= new Function('return true')() === true;
+  } catch {
+    allowed = false;
   }
   return allowed;
 }

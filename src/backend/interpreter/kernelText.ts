@@ -6,11 +6,12 @@ import type { Precision } from '../../base/dtype.ts';
 import { defined } from '../../base/errors.ts';
 import { type Flow, flowOf, operandsOf, type User } from '../../kernel/flow.ts';
 import type { Axis, Kernel, Loop, Region, Store, Value, ValueOf } from '../../kernel/ir.ts';
+import { carriedOf } from './definition.ts';
 import { addressOf, expressionOf, rounded } from './expressions.ts';
 import { extentRules } from './extents.ts';
 import { type FusedLoop, isDirect, isVirtual, OpenLoops } from './fusedLoops.ts';
 import { LoopText } from './loopText.ts';
-import { carriedOf, KernelNames } from './names.ts';
+import { KernelNames } from './names.ts';
 
 export class KernelText extends KernelNames {
   /** loops that may turn out to be endless, by their number in the text */

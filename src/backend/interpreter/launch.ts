@@ -9,6 +9,9 @@ export interface LaunchSizes {
   readonly scalars: Readonly<Record<string, number>>;
 }
 
+/** Memory by the names of a kernel's buffers. */
+export type Buffers = Readonly<Record<string, TypedArray>>;
+
 /** The grid's programs in order: the first dimension runs fastest. */
 export const programsOf = ([a = 1, b = 1, c = 1, d = 1]: readonly number[]): number[][] =>
   Array.from({ length: a * b * c * d }, (_, i) => {
@@ -23,7 +26,7 @@ export const programsOf = ([a = 1, b = 1, c = 1, d = 1]: readonly number[]): num
 export function checkLaunch(
   kernel: Kernel,
   launch: LaunchSizes,
-  buffers: Readonly<Record<string, TypedArray>>,
+  buffers: Buffers,
   precision: Precision,
 ): void {
   const refuse = (what: string, hint?: string): never => {

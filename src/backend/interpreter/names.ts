@@ -1,12 +1,10 @@
 import type { Precision } from '../../base/dtype.ts';
 import { defined } from '../../base/errors.ts';
-import type { Axis, Buffer, Kernel, Loop, Value } from '../../kernel/ir.ts';
-import { carriedSums } from './definition.ts';
+import type { Axis, Buffer, Kernel, Value } from '../../kernel/ir.ts';
+import { carriedOf, carriedSums } from './definition.ts';
 import { literal } from './expressions.ts';
 import type { ExtentRule } from './extents.ts';
 import { arrayOf } from './launch.ts';
-
-export const carriedOf = (loop: Loop, index: number): Value => defined(loop.carried[index], 'carried value');
 
 /** What the text of a kernel calls its parts, and what it declares for them. */
 export class KernelNames {

@@ -5,7 +5,7 @@ import * as is from '../../base/kinds.ts';
 import type { Buffer, Kernel } from '../../kernel/ir.ts';
 import { kernelKind } from '../../kernel/kinds.ts';
 import { type Watcher, walk } from './definition.ts';
-import { checkLaunch, type LaunchSizes, programsOf } from './launch.ts';
+import { type Buffers, checkLaunch, type LaunchSizes, programsOf } from './launch.ts';
 
 /** What can be wrong with a kernel's use of memory, and how that is said of an element. */
 const sentences = {
@@ -63,15 +63,8 @@ type Report = (
   place: Pick<Finding, 'buffer' | 'element'> & Partial<Pick<Finding, 'program' | 'other' | 'source'>>,
 ) => void;
 
-function describe({
-  kind,
-  buffer,
-  element,
-  program,
-  other,
-  source,
-  count,
-}: Omit<Finding, 'message'>): string {
+function describe(finding: Omit<Finding, 'message'>): string {
+  const { kind, buffer, element, program, other, source, count } = finding;
   const who = [program, other].flatMap((one) => (one ? [`program [${one.join(', ')}]`] : []));
   return [
     `${kind}: ${buffer}[${element}] ${sentences[kind]}`,
@@ -86,11 +79,7 @@ function describe({
  * The buffers hold the launch's results afterwards. Precision follows the buffers: f64 where any is a Float64Array.
  * @throws FROND-K030 when the grid, a scalar or a buffer is missing or of another type
  */
-export function simulate(
-  kernel: Kernel,
-  launch: LaunchSizes,
-  buffers: Readonly<Record<string, TypedArray>>,
-): SimulationReport {
+export function simulate(kernel: Kernel, launch: LaunchSizes, buffers: Buffers): SimulationReport {
   const kinds = { kernel: kernelKind, launch: is.unchecked, buffers: is.unchecked };
   checkArguments('simulate', kinds, [kernel, launch, buffers]);
   const isDouble = Object.values(buffers ?? {}).some((data) => data instanceof Float64Array);
@@ -158,11 +147,7 @@ function watching(
   };
 }
 
-function reportSharedMemory(
-  { buffers }: Kernel,
-  bound: Readonly<Record<string, TypedArray>>,
-  report: Report,
-): void {
+function reportSharedMemory({ buffers }: Kernel, bound: Buffers, report: Report): void {
   const memoryOf = ({ name }: Buffer): TypedArray => defined(bound[name], 'bound buffer');
   for (const buffer of buffers.filter(({ access }) => access !== 'read')) {
     const data = memoryOf(buffer);
