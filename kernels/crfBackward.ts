@@ -5,7 +5,7 @@ import type { Span, Value } from '../src/kernel/ir.ts';
 import * as crf from './crfBlock.ts';
 import { planCrfWeights } from './crfForward.ts';
 import { type Axes, type Buffers, floats, kernel, type Slots } from './kernel.ts';
-import { among, forEach, indices, matrix, temporary, tileExtent, tileOf } from './plan.ts';
+import { among, forEach, indices, matrix, temporaries, temporary, tileExtent, tileOf } from './plan.ts';
 
 /**
  * Marginals of a linear-chain CRF by recursion from the last step, and with them the gradient of log Z − score of the tags.
@@ -271,11 +271,9 @@ export function planCrfGradient(
   const stored = {
     ...args,
     ...weights,
-    left: temporary('crfLeft', 'f32', [batch, time, labels]),
-    right: temporary('crfRight', 'f32', [batch, time, labels]),
-    mass: temporary('crfMass', 'f32', [batch, time]),
-    exact: temporary('crfExact', 'f32', [batch, time]),
-    parts: temporary('crfParts', 'f32', [PARTS, labels, labels]),
+    ...temporaries('f32', [batch, time, labels], 'left', 'right'),
+    ...temporaries('f32', [batch, time], 'mass', 'exact'),
+    parts: temporary('parts', 'f32', [PARTS, labels, labels]),
     rows: times(batch, time),
     elements: labels * labels,
   };

@@ -1,9 +1,9 @@
 import { type Dim, times } from '../src/base/dim.ts';
-import type { LaunchPlan, Slot } from '../src/ir/record.ts';
+import type { LaunchPlan } from '../src/ir/record.ts';
 import type { KernelBuilder, ValueLike } from '../src/kernel/build.ts';
 import type { Buffer, Schedule, Value } from '../src/kernel/ir.ts';
 import { choose, kernel, type Slots, type Tuned } from './kernel.ts';
-import { among, blocksOf, extentsOf, indices, matrix, temporary, tileExtent, tileOf } from './plan.ts';
+import { among, blocksOf, extentsOf, indices, matrix, temporaries, tileExtent, tileOf } from './plan.ts';
 
 const OWN = { tiles: { r: 32, c: 256 }, workgroup: [32, 8] } satisfies Schedule;
 
@@ -218,16 +218,14 @@ export function planGatherGradient(
   args: Slots<'ids' | 'dout' | 'dtable'> & Readonly<Record<'count' | 'width' | 'vocabulary', Dim>>,
 ): LaunchPlan[] {
   const { count, width } = args;
-  const integers = (name: string): Slot => temporary(`gather${name}`, 'i32', [count]);
-  const [order, sorted] = [integers('Order'), integers('Sorted')];
-  const inChunks = { chunkOrder: integers('ChunkOrder'), chunkSorted: integers('ChunkSorted') };
-  const given = { ...args, ...inChunks, order, sorted, ends: integers('Ends') };
+  const chunked = temporaries('i32', [count], 'chunkOrder', 'chunkSorted');
+  const given = { ...args, ...chunked, ...temporaries('i32', [count], 'order', 'sorted', 'ends') };
   const elements = times(args.vocabulary, width);
   return [
     zero.over({ e: elements }).with({ ...given, elements }),
     chunks
       .over(blocksOf(count, chunk), blocksOf(chunk, placed))
-      .with({ ...given, order: inChunks.chunkOrder, sorted: inChunks.chunkSorted }),
+      .with({ ...given, order: chunked.chunkOrder, sorted: chunked.chunkSorted }),
     merge.over({ i: count }).with(given),
     ends.over({ s: count }).with(given),
     sum(tileExtent(width, 256, 4))

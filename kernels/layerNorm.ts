@@ -5,7 +5,7 @@ import type { Schedule, Span, Value } from '../src/kernel/ir.ts';
 import { type Epilogue, epilogueBindings, epilogueVariant, storeThrough } from './epilogue.ts';
 import { type Choice, choose, kernel, type Slots } from './kernel.ts';
 import { addUp } from './longSum.ts';
-import { extentsOf, matrix, temporary, tileOf } from './plan.ts';
+import { extentsOf, matrix, temporaries, tileOf } from './plan.ts';
 import { type Matrix, type RowBlock, rowKernel } from './rows.ts';
 
 /**
@@ -122,10 +122,7 @@ export function planLayerNormGradient(
   const { rows, columns, epilogue, schedules } = args;
   const gradient = layerNormGradient(epilogue).over(args);
   const blocks = ceilDivide(rows, gradient.tiles.r);
-  const sums = {
-    gammaPartial: temporary('gammaPartial', 'f32', [blocks, columns]),
-    betaPartial: temporary('betaPartial', 'f32', [blocks, columns]),
-  };
+  const sums = temporaries('f32', [blocks, columns], 'gammaPartial', 'betaPartial');
   const choice = choose('layerNormReduction', OWN, { b: blocks, c: columns }, schedules);
   return [
     gradient.with({ ...args, ...sums }, epilogueBindings(epilogue)),

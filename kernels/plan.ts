@@ -99,6 +99,10 @@ export const temporary = (name: string, dtype: DType, shape: Shape): Slot => ({
   type: { dtype, shape },
 });
 
+/** The same of one type under several names. */
+export const temporaries = <N extends string>(dtype: DType, shape: Shape, ...names: readonly N[]) =>
+  Object.fromEntries(names.map((name) => [name, temporary(name, dtype, shape)])) as Readonly<Record<N, Slot>>;
+
 // ---- addresses
 
 /** What this program takes along `axis`, one tile for each index of a grid dimension. */
