@@ -16,7 +16,7 @@ export interface BatchPlanOptions {
   /** no batch is longer than this; default: no limit */
   readonly maximum?: number | undefined;
   /** batches among whose examples lengths are sorted: more means less padding and less shuffling; default 16 */
-  readonly window?: number;
+  readonly pool?: number;
 }
 
 /** One batch to be packed: which examples, and how long each row becomes. */
@@ -37,11 +37,11 @@ export const batchesPerEpoch = (examples: number, batchSize: number): number =>
 
 /**
  * The batches of one epoch, each example in exactly one of them: a pure function of its arguments, so that a run resumes in the
- * middle of an epoch by asking for the same plan. Examples are shuffled, sorted by padded length within a window of batches, cut
+ * middle of an epoch by asking for the same plan. Examples are shuffled, sorted by padded length within a pool of batches, cut
  * into batches, and the batches shuffled again.
  */
 export function planBatches(options: BatchPlanOptions): readonly PlannedBatch[] {
-  const { lengths, batchSize, shuffle, window = 16, maximum = Number.POSITIVE_INFINITY } = options;
+  const { lengths, batchSize, shuffle, pool = 16, maximum = Number.POSITIVE_INFINITY } = options;
   const least = Math.min(BUCKET, maximum);
   const padded = (row: number): number =>
     Math.max(least, Math.min(maximum, BUCKET * Math.ceil((lengths[row] ?? 0) / BUCKET)));
@@ -50,7 +50,7 @@ export function planBatches(options: BatchPlanOptions): readonly PlannedBatch[] 
       ? Array.from({ length }, (_, i) => i)
       : Array.from(permutation(length, shuffle.seed, `${shuffle.name}/epoch.${shuffle.epoch}/${what}`));
   const order = shuffled(lengths.length, 'examples');
-  const span = shuffle === undefined ? Math.max(1, order.length) : window * batchSize;
+  const span = shuffle === undefined ? Math.max(1, order.length) : pool * batchSize;
   // sort is stable: equal lengths keep their shuffled order
   const sorted = slices(order, span).flatMap((rows) => rows.sort((a, b) => padded(a) - padded(b)));
   const batches = slices(sorted, batchSize).map((rows) => ({

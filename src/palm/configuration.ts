@@ -36,8 +36,8 @@ function readerSettings(record: ComponentRecord): Attribute {
   return { ...Object.fromEntries(settings), lists: fingerprint(JSON.stringify(lists)) };
 }
 
-/** Examples that are packed at once for their fingerprint. */
-const CHUNK = 64;
+/** Examples that are packed together for their fingerprint. */
+const PACKED = 64;
 
 /**
  * Tells training parts apart by the numbers that the model would see, in order: where the data lies, and what else its reader
@@ -46,9 +46,9 @@ const CHUNK = 64;
 async function dataFingerprint(reader: Reader): Promise<string> {
   const encoder = new TextEncoder();
   let digest = '';
-  for (const chunk of slices(reader.parts.train ?? [], CHUNK)) {
-    const time = Math.max(...lengthsOf(reader, chunk));
-    const batch = packBatch(reader, chunk, { batch: chunk.length, time });
+  for (const examples of slices(reader.parts.train ?? [], PACKED)) {
+    const time = Math.max(...lengthsOf(reader, examples));
+    const batch = packBatch(reader, examples, { batch: examples.length, time });
     for (const [name, { dtype, shape, data }] of Object.entries(batch)) {
       const label = encoder.encode(`${digest} ${name}: ${dtype}[${shape.join()}] `);
       const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

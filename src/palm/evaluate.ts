@@ -32,7 +32,7 @@ export interface PredictOptions {
   readonly on?: Listener | undefined;
 }
 
-/** Examples that are predicted at once. */
+/** Examples that are predicted together. */
 const BATCH = 32;
 
 /**

@@ -1,6 +1,6 @@
 import type { Metrics } from './contract.ts';
 
-/** What one training step tells. */
+/** The figures of one training step. */
 export interface StepResult {
   /** weighted sum over tasks */
   readonly loss: number;
@@ -11,7 +11,7 @@ export interface StepResult {
   readonly gradientNorm: number;
 }
 
-/** What long work tells as it goes; the library itself prints nothing. */
+/** What long work reports as it goes; the library itself prints nothing. */
 export type TrainingEvent =
   | {
       readonly type: 'start';

@@ -141,7 +141,7 @@ export class Learner {
 
   /**
    * Waits for the steps that were submitted, and counts those that went well.
-   * @returns what they told, in order, and FROND-T010 where one did not go well: the steps behind it have changed nothing
+   * @returns the figures of those, in order, and FROND-T010 where one did not go well: the steps behind it have changed nothing
    * @throws FROND-R012 where an id that the graph computes is out of range
    */
   async collect(): Promise<{ readonly results: readonly StepResult[]; readonly failure?: FrondError }> {

@@ -124,7 +124,7 @@ const shown = ({ name, adapter }: DeviceRecord): string => (adapter === null ? n
 
 /**
  * What a run that goes on has otherwise than the one that was saved, and its bytes depend on: the device, or else the schedules of
- * kernels. Undefined where there is nothing, or the saved record does not tell.
+ * kernels. Undefined where there is nothing, or the saved record does not say.
  */
 export function otherDevice(saved: Partial<ModelRecord>, learner: Learner): string | undefined {
   const { device = deviceOf(learner), kernels = [] } = saved;

@@ -50,7 +50,7 @@ const COMPONENTS: Readonly<Record<string, (record: ComponentRecord) => unknown>>
     sequenceLabel({ scheme: 'BIO', ...optionsIn<SequenceLabelOptions<object>>(record) }),
 };
 
-/** The component that a record tells of; undefined where nothing is known of its kind. */
+/** The component that a record describes; undefined where its kind is unknown. */
 const componentFrom = (record: ComponentRecord | null, makers: Makers = {}): unknown =>
   record === null ? undefined : own({ ...COMPONENTS, ...makers }, record.kind)?.(record);
 

@@ -95,13 +95,13 @@ export class Run implements Survival<Learner> {
     this.#unheard = [];
   }
 
-  tell(event: TrainingEvent): void {
+  emit(event: TrainingEvent): void {
     if (this.#listener === undefined) this.#unheard.push(event);
     else this.#listener(event);
   }
 
   warn(message: string): void {
-    this.tell({ type: 'warning', message });
+    this.emit({ type: 'warning', message });
   }
 
   /** Does `work` while no step is under way, so that what it reads belongs to one step: now, or after the current step. */
@@ -155,7 +155,7 @@ export class Run implements Survival<Learner> {
     const { kept } = await this.#beginCopy();
     const copying: Promise<unknown> = kept
       .catch((cause: unknown) => {
-        // of a lost device the next step tells
+        // that the device is lost, the next step finds out
         if (isDeviceLost(cause)) return;
         const why = cause instanceof Error ? cause.message : String(cause);
         this.warn(`the weights could not be copied at step ${step}: ${why}`);
@@ -211,7 +211,7 @@ export class Run implements Survival<Learner> {
   }
 
   onLoss(step: number, losses: number, reason: string): void {
-    this.tell({ type: 'recovery', step, from: this.#copy?.step ?? 0, losses, reason });
+    this.emit({ type: 'recovery', step, from: this.#copy?.step ?? 0, losses, reason });
   }
 
   gaveUp(what: string, cause: unknown): FrondError {

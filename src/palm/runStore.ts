@@ -47,7 +47,7 @@ export async function saveRun(run: Run, folder: string, keep: number): Promise<s
 export async function resumeRun(run: Run, folder: string, on: Listener | undefined): Promise<void> {
   const checkpoint = await loadLatest(checkpointsOf(folder));
   const { skipped, folder: found, step } = checkpoint;
-  // where nobody listens yet, training tells it
+  // without a listener, training warns when it begins
   const warn = (message: string): void =>
     on === undefined ? run.warn(message) : on({ type: 'warning', message });
   for (const { name, reason } of skipped)

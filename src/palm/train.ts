@@ -85,9 +85,9 @@ async function trainOn(
   const saveEvery = saving?.everySteps ?? Number.POSITIVE_INFINITY;
   const save = async (): Promise<void> => {
     const folder = await saving?.save();
-    if (folder !== undefined) run.tell({ type: 'checkpoint', folder, step: run.learner.step });
+    if (folder !== undefined) run.emit({ type: 'checkpoint', folder, step: run.learner.step });
   };
-  await tellStart(run);
+  await emitStart(run);
   while (!run.learner.done && signal?.aborted !== true) {
     const { results, failure } = await stepsUntil(run, [printEvery, perEpoch, saveEvery], signal);
     for (const result of results) run.sums = plus(run.sums, result);
@@ -108,7 +108,7 @@ async function trainOn(
   if (!done && (step % perEpoch !== 0 || step === 0)) await save();
   if (done && best !== undefined) await run.change(({ state }) => writeValues(state, best.weights));
   const end = { reason: done ? 'done' : 'aborted', seconds: seconds() } as const;
-  run.tell({ type: 'end', step, ...end });
+  run.emit({ type: 'end', step, ...end });
   return { steps: step, ...end, history, ...(best === undefined ? {} : { bestStep: best.step }) };
 }
 
@@ -142,9 +142,9 @@ const stepsUntil = (run: Run, periods: readonly number[], signal: AbortSignal | 
     return { results: collected.results, failure: collected.failure ?? failure };
   });
 
-async function tellStart(run: Run): Promise<void> {
+async function emitStart(run: Run): Promise<void> {
   const { plan, state, totalSteps, step } = run.learner;
-  run.tell({
+  run.emit({
     type: 'start',
     tasks: plan.tasks.map(({ name }) => name),
     device: state.device.name,
@@ -166,7 +166,7 @@ const plus = ({ count, loss, losses }: Sums, step: StepResult): Sums => ({
 
 function report(run: Run, result: StepResult, stepsPerSecond: number): void {
   const { step, totalSteps, perEpoch } = run.learner;
-  run.tell({
+  run.emit({
     type: 'step',
     step,
     steps: totalSteps,
@@ -198,5 +198,5 @@ async function finishEpoch(run: Run, part: string | null, scoreOf: TrainOptions[
     const { arenas } = await run.copy();
     run.best = { score, step, weights: defined(arenas.get('parameter'), 'weights') };
   }
-  run.tell({ type: 'evaluation', part, epoch, step, metrics, best });
+  run.emit({ type: 'evaluation', part, epoch, step, metrics, best });
 }

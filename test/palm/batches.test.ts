@@ -9,15 +9,15 @@ const sizes = fc.record({
   lengths: fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 70 }),
   batchSize: fc.integer({ min: 1, max: 12 }),
   seed: fc.option(fc.nat(), { nil: undefined }),
-  window: fc.integer({ min: 1, max: 4 }),
+  pool: fc.integer({ min: 1, max: 4 }),
 });
 
 describe('the batches of an epoch', () => {
   test('hold every example once, padded to the next multiple of 4', () => {
     fc.assert(
-      fc.property(sizes, ({ lengths, batchSize, seed, window }) => {
+      fc.property(sizes, ({ lengths, batchSize, seed, pool }) => {
         const shuffle = seed === undefined ? undefined : { seed, name: 'train', epoch: 3 };
-        const plan = planBatches({ lengths, batchSize, shuffle, window });
+        const plan = planBatches({ lengths, batchSize, shuffle, pool });
         expect(plan).toHaveLength(batchesPerEpoch(lengths.length, batchSize));
         expect(plan.flatMap(({ rows }) => rows).sort((a, b) => a - b)).toEqual(lengths.map((_, i) => i));
         expect(plan.filter(({ rows }) => rows.length < batchSize).length).toBeLessThanOrEqual(1);
@@ -51,8 +51,8 @@ describe('the batches of an epoch', () => {
   test('waste little on padding', () => {
     const lengths = Array.from({ length: 640 }, (_, i) => 4 + ((i * 2654435761) % 29));
     const words = lengths.reduce((x, y) => x + y, 0);
-    const padded = (window: number) =>
-      planBatches({ lengths, batchSize: 32, window, shuffle: { seed: 1, name: 'a', epoch: 0 } }).reduce(
+    const padded = (pool: number) =>
+      planBatches({ lengths, batchSize: 32, pool, shuffle: { seed: 1, name: 'a', epoch: 0 } }).reduce(
         (sum, { rows, time }) => sum + rows.length * time,
         0,
       );

@@ -226,28 +226,25 @@ function completeMaps(
 }
 
 /** All parts in one scheme, with notes on what was written in another and on what its own scheme forbids. */
-function inScheme(
-  parts: Readonly<Record<string, readonly JointExample[]>>,
-  scheme: LabelScheme,
-): { readonly parts: Readonly<Record<string, readonly JointExample[]>>; readonly notes: readonly string[] } {
+function inScheme(given: Readonly<Record<string, readonly JointExample[]>>, scheme: LabelScheme) {
   const notes: string[] = [];
-  const converted = Object.entries(parts).map(([part, examples]) => {
+  const parts = mapValues(given, (examples, part) => {
     const written = examples.map(({ tags }) => convertTags(tags, scheme));
-    if (written.every((tags, i) => tags === examples[i]?.tags)) return [part, examples] as const;
+    if (written.every((tags, i) => tags === examples[i]?.tags)) return examples;
     const source = writtenIn(examples.map(({ tags }) => tags));
-    const odd = ({ tags }: JointExample): boolean => source !== 'IOB1' && convertTags(tags, source) !== tags;
     if (source !== scheme)
       notes.push(`the tags of ${part} are written in ${source} and were converted to ${scheme}`);
-    const first = examples.find(odd);
+    const odd = examples.filter(({ tags }) => source !== 'IOB1' && convertTags(tags, source) !== tags);
+    const [first] = odd;
     if (first !== undefined) {
-      const line = first.line ?? examples.indexOf(first) + 1;
+      const place = `${first.file ?? part}:${first.line ?? examples.indexOf(first) + 1}`;
       notes.push(
-        `${examples.filter(odd).length} of ${examples.length} sentences of ${part} have tags that ${source} forbids, the first in ${first.file ?? part}:${line}; their chunks were read as conlleval reads them`,
+        `${odd.length} of ${examples.length} sentences of ${part} have tags that ${source} forbids, the first in ${place}; their chunks were read as conlleval reads them`,
       );
     }
-    return [part, examples.map((example, i) => ({ ...example, tags: written[i] ?? [] }))] as const;
+    return examples.map((example, i) => ({ ...example, tags: written[i] ?? [] }));
   });
-  return { parts: Object.fromEntries(converted), notes };
+  return { parts, notes };
 }
 
 /** Labels of an example that training never shows, with what they are and those that it shows. */
