@@ -9,6 +9,21 @@ import { resultsOf, type Task } from './graphs.ts';
 /** Predictions of every task for the same examples, in their order. */
 export type Predictions = Readonly<Record<string, readonly unknown[]>>;
 
+/** What was closed or freed holds no weights any more. */
+export const closed = (caller: string, name: string): FrondError =>
+  new FrondError('FROND-T006', `${caller} was called after ${name} was given back`, {
+    hint: 'call it before close or free, or load the run again',
+  });
+
+/** The example that is meant by a text, or by an example. @throws FROND-C011 when the reader reads files only */
+export function exampleOf(reader: Reader, input: string | object): object {
+  const example = typeof input === 'string' ? reader.parse?.(input) : input;
+  if (typeof example === 'object' && example !== null) return example;
+  throw new FrondError('FROND-C011', `the reader ${reader.name} cannot parse a text`, {
+    hint: 'give it a function `parse`, or predict examples instead of texts',
+  });
+}
+
 /** @throws FROND-C009 */
 function checkDecoded(head: string, decoded: unknown, rows: number): void {
   if (Array.isArray(decoded) && decoded.length >= rows) return;

@@ -1,11 +1,11 @@
 export { convertTags } from '../nn/tags.ts';
-export * as backbone from './backbone/compact.ts';
+export * as backbone from './backbone.ts';
 export type * from './contract.ts';
 export { anySize, checkContract } from './contractCheck.ts';
 export * from './define.ts';
 export type { Predictions } from './evaluate.ts';
 export type { Listener, TrainingEvent } from './events.ts';
-export * as head from './head/index.ts';
+export * as head from './head.ts';
 export { collectLabels, collectTags, type LabelSet, labelSet } from './labels.ts';
 export * as metrics from './metrics.ts';
 export type { ModelRecord } from './modelRecord.ts';

@@ -151,7 +151,12 @@ export class Learner {
     const failed = noted[broken]?.result;
     const at = this.step + results.length;
     const failure = failed && (await this.#diverged(at, failed));
-    if (failed !== undefined) await this.#letUpdatesAct();
+    if (failed !== undefined) {
+      // a step that failed has stopped all updates behind it: let them act again
+      const journal = await this.state.arena('journal');
+      const stopped = { ...journal, offset: journal.offset + journalLayout.stopped, length: 1 };
+      await this.state.device.write(stopped, [0]);
+    }
     this.step = at;
     this.#open = 0;
     return failure === undefined ? { results } : { results, failure };
@@ -175,13 +180,6 @@ export class Learner {
       };
       return { result, broken: number(broken) !== 0 };
     });
-  }
-
-  /** A step that failed has stopped all updates behind it. */
-  async #letUpdatesAct(): Promise<void> {
-    const { device } = this.state;
-    const journal = await this.state.arena('journal');
-    await device.write({ ...journal, offset: journal.offset + journalLayout.stopped, length: 1 }, [0]);
   }
 
   async #diverged(step: number, { loss, gradientNorm }: StepResult): Promise<FrondError> {

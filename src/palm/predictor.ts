@@ -11,18 +11,16 @@ import { ModelState } from '../runtime/state.ts';
 import { type LoadedCheckpoint, loadLatest } from '../store/checkpoint.ts';
 import type { ComponentRecord, Head, Reader } from './contract.ts';
 import { checkFeeds, checkNames, maximumOf } from './contractCheck.ts';
-import { type Answering, type Predictions, predictAll } from './evaluate.ts';
+import { type Answering, closed, exampleOf, type Predictions, predictAll } from './evaluate.ts';
 import type { Listener } from './events.ts';
 import { differenceOf, type Task } from './graphs.ts';
-import { type ClassifyOptions, classify } from './head/classify.ts';
-import { type SequenceLabelOptions, sequenceLabel } from './head/sequenceLabel.ts';
+import { type ClassifyOptions, classify, type SequenceLabelOptions, sequenceLabel } from './head.ts';
 import { checkMeaning, MODEL, type ModelRecord, modelOf } from './modelRecord.ts';
 import { jointReaderFrom } from './reader/joint.ts';
 import { checkSeal, fileOf } from './record.ts';
 import { BEST, checkpointsOf, WEIGHTS } from './runStore.ts';
 import { checkFolder, checkInputs, checkSettings, headKind, listener, readerKind } from './settings.ts';
 import { type Survival, Survivor } from './survivor.ts';
-import { closed, exampleOf } from './trainerBase.ts';
 import { matchArena, writeValues } from './weights.ts';
 
 /** Make components again from what a checkpoint keeps of them, by the kind of their records. */
@@ -67,17 +65,10 @@ async function latestOf(folder: string): Promise<LoadedCheckpoint> {
   return loadLatest((await platform.files.kindOf(inside)) === 'folder' ? inside : folder);
 }
 
-/** A head that the run's graph was not built with, such as that of another task. @throws FROND-F016 */
-function checkHead({ prediction }: ModelRecord, task: string, head: Head, folder: string): void {
-  const [own, run] = differenceOf(head, task, prediction) ?? [];
-  if (own === undefined) return;
-  throw new FrondError(
-    'FROND-F016',
-    `head ${head.name} ${own}, task ${task} of the run in ${folder} ${run}`,
-    { place: { file: folder }, hint: 'give each task the head that it was trained with' },
-  );
-}
-
+/**
+ * The tasks of a run with their heads, given or made again.
+ * @throws FROND-F014, and F016 for a task that the run does not have, and a head that its graph was not built with
+ */
 function tasksOf(record: ModelRecord, { heads, components }: PredictorOptions, folder: string): Task[] {
   const names = record.tasks.map(({ name }) => name);
   const given = new Map(Object.entries(heads ?? {}));
@@ -91,8 +82,13 @@ function tasksOf(record: ModelRecord, { heads, components }: PredictorOptions, f
   return record.tasks.map(({ name, head: kept }): Task => {
     const head = given.get(name) ?? componentFrom(kept, components);
     if (!headKind.holds(head)) throw cannotMake(`a head of task ${name}`, 'heads', folder);
-    checkHead(record, name, head, folder);
-    return { name, head, weight: 1 };
+    const [reads, gives] = differenceOf(head, name, record.prediction) ?? [];
+    if (reads === undefined) return { name, head, weight: 1 };
+    throw new FrondError(
+      'FROND-F016',
+      `head ${head.name} ${reads}, task ${name} of the run in ${folder} ${gives}`,
+      { place: { file: folder }, hint: 'give each task the head that it was trained with' },
+    );
   });
 }
 

@@ -17,7 +17,7 @@ export const PROGRESS = 'progress.json';
 export const checkpointsOf = (folder: string): string => platform.files.join(folder, 'checkpoints');
 
 /** @returns the folder of the checkpoint */
-export async function saveRun(run: Run, folder: string, keep: number): Promise<string> {
+export async function saveRun(run: Run, folder: string, keep = 2): Promise<string> {
   checkConstants(run.learner.plan);
   const copy = await run.copy();
   const { learner, best } = run;

@@ -9,7 +9,7 @@ import { checkNewest, sweepTemporaries } from '../store/checkpoint.ts';
 import { lockFolder } from '../store/lock.ts';
 import type { Backbone, Metrics, Reader } from './contract.ts';
 import { checkContract, maximumOf } from './contractCheck.ts';
-import type { Predictions } from './evaluate.ts';
+import { closed, exampleOf, type Predictions } from './evaluate.ts';
 import type { Listener } from './events.ts';
 import { lossName, predictionGraph, trainingGraph } from './graphs.ts';
 import { type FitOptions, fitOptions, type LearnerPlan } from './learner.ts';
@@ -38,12 +38,6 @@ const saverOptions = {
   keep: is.optional(is.count),
 };
 export type SaverOptions = is.OptionsOf<typeof saverOptions>;
-
-/** What was closed or freed holds no weights any more. */
-export const closed = (caller: string, name: string): FrondError =>
-  new FrondError('FROND-T006', `${caller} was called after ${name} was given back`, {
-    hint: 'call it before close or free, or load the run again',
-  });
 
 /** What an earlier call has to give. @throws FROND-T001 */
 export function needed<T>(value: T | undefined, from: string, caller: string): T {
@@ -218,7 +212,7 @@ export abstract class TrainerBase {
     try {
       await sweepTemporaries(folder);
       await checkNewest(folder, run.learner.step);
-      const save = (): Promise<string> => saveRun(run, saver.folder, saver.keep ?? 2);
+      const save = (): Promise<string> => saveRun(run, saver.folder, saver.keep);
       return await train(run, options, { save, everySteps: saver.everySteps });
     } finally {
       this.#locked = undefined;
@@ -258,11 +252,10 @@ export abstract class TrainerBase {
    */
   async save(folder: string): Promise<string> {
     checkFolder('save', folder);
-    const keep = this.#saver?.keep ?? 2;
     const save = async (run: Run): Promise<string> => {
       const release = this.#locked === folder ? undefined : await lockFolder(folder);
       try {
-        return await saveRun(run, folder, keep);
+        return await saveRun(run, folder, this.#saver?.keep);
       } finally {
         await release?.();
       }
@@ -318,13 +311,4 @@ export abstract class TrainerBase {
     await Promise.allSettled(this.#working);
     await this.#run?.close();
   }
-}
-
-/** The example that is meant by a text, or by an example. @throws FROND-C011 when the reader reads files only */
-export function exampleOf(reader: Reader, input: string | object): object {
-  const example = typeof input === 'string' ? reader.parse?.(input) : input;
-  if (typeof example === 'object' && example !== null) return example;
-  throw new FrondError('FROND-C011', `the reader ${reader.name} cannot parse a text`, {
-    hint: 'give it a function `parse`, or predict examples instead of texts',
-  });
 }

@@ -13,13 +13,13 @@ import {
   type Tensor,
 } from '../../src/dsl/index.ts';
 import { typeOfRef } from '../../src/ir/names.ts';
-import { compactEncoder } from '../../src/palm/backbone/compact.ts';
+import { compactEncoder } from '../../src/palm/backbone.ts';
 import type { Backbone, Head, Specs } from '../../src/palm/contract.ts';
 import { anySize, checkBatch, checkContract } from '../../src/palm/contractCheck.ts';
 import type { HeadOnBackboneProblem } from '../../src/palm/contractTypes.ts';
 import { defineBackbone, defineHead, defineReader, register } from '../../src/palm/define.ts';
 import { inputsOf, predictionGraph, trainingGraph } from '../../src/palm/graphs.ts';
-import { classify as classes, sequenceLabel } from '../../src/palm/head/index.ts';
+import { classify as classes, sequenceLabel } from '../../src/palm/head.ts';
 import { trainer } from '../../src/palm/index.ts';
 import { jointReaderOf } from '../../src/palm/reader/joint.ts';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FrondError, loadLatest, palm, saveCheckpoint } from '../../src/index.ts';
-import { exampleOf } from '../../src/palm/trainerBase.ts';
+import { exampleOf } from '../../src/palm/evaluate.ts';
 import { files } from '../../src/platform/node/index.ts';
 import { temporaryFolder } from '../store/support/bundle.ts';
 import {

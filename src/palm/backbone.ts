@@ -1,4 +1,4 @@
-import * as is from '../../base/kinds.ts';
+import * as is from '../base/kinds.ts';
 import {
   broadcastTo,
   declare,
@@ -12,12 +12,12 @@ import {
   type Tensor,
   truncatedNormal,
   where,
-} from '../../dsl/index.ts';
-import * as nn from '../../nn/index.ts';
-import type { Backbone } from '../contract.ts';
-import { defineBackbone } from '../define.ts';
-import { checkSettings } from '../settings.ts';
-import { UNKNOWN } from '../vocabulary.ts';
+} from '../dsl/index.ts';
+import * as nn from '../nn/index.ts';
+import type { Backbone } from './contract.ts';
+import { defineBackbone } from './define.ts';
+import { checkSettings } from './settings.ts';
+import { UNKNOWN } from './vocabulary.ts';
 
 const compactOptions = {
   /** entries of the word table, padding and unknown included */
