@@ -17,31 +17,28 @@ const PAD = 64;
 /** Up to this size a tile serves as the right side where it lies: its columns still fit the first-level cache. */
 const DIRECT_BYTES = 32 * 1024;
 
-/** The layout that the micro-kernel wants of a factor which is still to be written. */
-function packedLayout(at: Lowering, dot: Dot, side: Side): { readonly pack: Pack; readonly to: Destination } {
+/** Packs a factor as the micro-kernel wants it. */
+function packNow(at: Lowering, dot: Dot, side: Side, statements: Statement[]): Pack {
   const { over } = dot;
   const [free, width] = side === 'left' ? ([dot.row, ROWS] as const) : ([dot.column, COLUMNS] as const);
   const endOf = (axis: Axis, unit: number): End | undefined => {
     const span = zeroBeyond(dot[side], axis);
     return span && { span, unit };
   };
+  const write = (to: Destination) => statements.push(...writeTile(at, dot[side], to));
   if (side === 'left' && inRows(at, dot)) {
     const depthStride = over.size * 4 + (over.size % 128 === 0 ? PAD : 0);
     const offset = at.reserve(free.size * depthStride);
     const ends = { depth: endOf(free, width), along: endOf(over, 4) };
-    return {
-      pack: { offset, rowStep: depthStride, depthStep: 4, blockStep: ROWS * depthStride },
-      to: { offset, depth: free, along: over, depthStride, ends },
-    };
+    write({ offset, depth: free, along: over, depthStride, ends });
+    return { offset, rowStep: depthStride, depthStep: 4, blockStep: ROWS * depthStride };
   }
   const depthStride = width * 4;
   const blockStride = over.size * depthStride + PAD;
   const offset = at.reserve(Math.ceil(free.size / width) * blockStride);
   const ends = { depth: endOf(over, 1), along: endOf(free, width) };
-  return {
-    pack: { offset, rowStep: 4, depthStep: depthStride, blockStep: blockStride },
-    to: { offset, depth: over, along: free, depthStride, panels: { width, blockStride }, ends },
-  };
+  write({ offset, depth: over, along: free, depthStride, panels: { width, blockStride }, ends });
+  return { offset, rowStep: 4, depthStep: depthStride, blockStep: blockStride };
 }
 
 /** Whether the left side is packed in rows along the contracted axis, and not in blocks of four rows. */
@@ -90,12 +87,6 @@ export function packFactors(at: Lowering, value: Value): Statement[] {
     }
   }
   return statements;
-}
-
-function packNow(at: Lowering, dot: Dot, side: Side, statements: Statement[]): Pack {
-  const { pack, to } = packedLayout(at, dot, side);
-  statements.push(...writeTile(at, dot[side], to));
-  return pack;
 }
 
 /** A span beyond which every element of `value` is zero along `axis`. */

@@ -4,6 +4,7 @@ import type { Body, Float, Integer, Local, Statement, Vector } from './code.ts';
 import { set } from './control.ts';
 import type { FunctionBuilder } from './encode.ts';
 import { f32, f32x4, i32, i32x4, plus, times, v128 } from './instructions.ts';
+import type { NestFrame } from './loops.ts';
 import type { Lowering, Place } from './lowering.ts';
 import { Nest } from './nest.ts';
 import { vectorsAtOnce } from './write.ts';
@@ -77,13 +78,10 @@ function acrossLanes(at: Lowering, value: Reduce, nest: Nest, to: Target): State
       ? f32.store(address, result as Float, to.place.offset)
       : i32.store(address, result as Integer, to.place.offset);
   };
-  const finish = [...running.finish, store()];
-  return nest.close({ start: running.start, finish, perRow: 'place' in to });
+  return nest.close({ ...running, finish: [...running.finish, store()], perRow: 'place' in to });
 }
 
-interface Running {
-  readonly start: Body;
-  readonly finish: Body;
+interface Running extends Pick<NestFrame, 'start' | 'finish'> {
   readonly result: Vector;
 }
 
