@@ -62,11 +62,9 @@ export class Nest extends Loops {
 
   /** The value at a cell: read where it is placed, else computed. */
   evaluate(value: Value, cell: Cell = this.cell()): Vector {
-    const isLiteral = value.op === 'constant' || value.op === 'fill';
-    if (isLiteral || (value.op === 'inside' && this.isWithin(value.span, cell))) {
-      return this.#compute(value, cell);
-    }
-    const { analysis, places } = this.at;
+    const { analysis, places, fn } = this.at;
+    if (value.op === 'constant' || value.op === 'fill') return literal(fn, value.dtype, value.value);
+    if (value.op === 'inside' && this.isWithin(value.span, cell)) return literal(fn, 'bool', 1);
     // what is about to be stored needs no local of its own
     if (analysis.isPlaced(value) && !places.has(value)) return this.#compute(value, cell);
     const level = this.levelOf(value.axes, cell);
@@ -80,35 +78,28 @@ export class Nest extends Loops {
   /** The value at a cell from its operands. */
   #compute(value: Value, cell: Cell): Vector {
     const level = this.levelOf(value.axes, cell);
-    const scope = this.scopeAt(level);
     switch (value.op) {
-      case 'constant':
-      case 'fill':
-        return literal(this.at.fn, value.dtype, value.value);
       case 'arange':
         return level === 2 ? this.laneIndices(cell) : i32x4.splat(this.rowAt(cell));
       case 'inside':
-        return this.isWithin(value.span, cell)
-          ? literal(this.at.fn, 'bool', 1)
-          : this.spanMask(value.span, cell);
-      case 'elementwise': {
-        const args = value.args.map((arg) => this.evaluate(arg, cell));
-        return vectorElementwise(scope, value, args);
-      }
+        return this.spanMask(value.span, cell);
+      case 'elementwise':
+        return vectorElementwise(this.scopeAt(level), value, this.#operands(value, cell));
       case 'cast':
         return vectorCast(this.at.fn, value.arg.dtype, value.dtype, this.evaluate(value.arg, cell));
       case 'rename':
         return this.evaluate(value.arg, { ...cell, roles: renamed(cell.roles, value.to, value.from) });
-      case 'random': {
-        const { key0, key1, counter0, counter1 } = value;
-        const args = [key0, key1, counter0, counter1].map((arg) => this.evaluate(arg, cell));
-        return callThreefry(this.at.module, value.word, args);
-      }
+      case 'random':
+        return callThreefry(this.at.module, value.word, this.#operands(value, cell));
       case 'load':
         return loadElements(this, value, cell);
       default:
         return this.#read(value, cell);
     }
+  }
+
+  #operands(value: Value, cell: Cell): Vector[] {
+    return operandsOf(value).map((operand) => this.evaluate(operand, cell));
   }
 
   /** A tile in scratch memory. */

@@ -1,6 +1,6 @@
 import { defined } from '../../base/errors.ts';
 import type { Axis, Value, ValueType } from '../../kernel/ir.ts';
-import type { Body, Float, Integer, Local, Statement, Vector } from './code.ts';
+import type { Float, Integer, Local, Statement, Vector } from './code.ts';
 import { set } from './control.ts';
 import type { FunctionBuilder } from './encode.ts';
 import { f32, f32x4, i32, i32x4, plus, times, v128 } from './instructions.ts';

@@ -1,4 +1,5 @@
 import { defined } from '../../base/errors.ts';
+import { operandsOf } from '../../kernel/flow.ts';
 import type { Statement as KernelStatement, Loop, Region, Value } from '../../kernel/ir.ts';
 import type { Code, Local, Scalar, Statement } from './code.ts';
 import { block, branch, branchIf, loop, set, when } from './control.ts';
@@ -144,8 +145,7 @@ function compute(at: Lowering, value: Value, statements: Statement[]): Scalar {
       return value.dtype === 'f32' ? f32.load(address) : i32.load(address);
     }
     case 'random': {
-      const parts = [value.key0, value.key1, value.counter0, value.counter1];
-      const args = parts.map((part) => splat(part.dtype, at.scalar(part)));
+      const args = operandsOf(value).map((part) => splat(part.dtype, at.scalar(part)));
       return i32x4.lane(callThreefry(at.module, value.word, args), 0);
     }
     default:

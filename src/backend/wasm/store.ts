@@ -44,12 +44,8 @@ function storeNest(at: Lowering, stores: readonly Store[]): Statement[] {
   });
   const atOnce = Math.min(...stores.map((store) => vectorsAtOnce(at, store.value, lane)));
   nest.each(atOnce, (cell) => {
-    const elements = stores.map((store) => nest.evaluate(store.value, cell));
-    stores.forEach((store, i) => {
-      const element = defined(elements[i], 'element');
-      const isBool = store.value.dtype === 'bool';
-      storeVector(nest, store, cell, isBool ? vectorCast(at.fn, 'bool', 'u32', element) : element);
-    });
+    const evaluated = stores.map((store) => [store, nest.evaluate(store.value, cell)] as const);
+    for (const [store, element] of evaluated) storeVector(nest, store, cell, element);
   });
   return nest.close();
 }
@@ -63,9 +59,10 @@ const endOver = (terms: Store['terms'], axis: Axis | undefined): End | undefined
   return span && { span, unit: 1 };
 };
 
-function storeVector(nest: Nest, store: Store, cell: Cell, element: Vector): void {
+function storeVector(nest: Nest, store: Store, cell: Cell, evaluated: Vector): void {
   const { at } = nest;
-  const { buffer } = store;
+  const { buffer, value: of } = store;
+  const element = of.dtype === 'bool' ? vectorCast(at.fn, 'bool', 'u32', evaluated) : evaluated;
   const isHalf = buffer.dtype === 'f16';
   const key = `store ${buffer.name}`;
   const access = accessOf(nest, key, store, cell);
@@ -78,11 +75,11 @@ function storeVector(nest: Nest, store: Store, cell: Cell, element: Vector): voi
   };
   const lanes = (address: (lane: number) => Integer, offset: number, bytes: number): Statement[] =>
     [0, 1, 2, 3].map((lane) => {
-      const condition = access.laneInside(lane);
-      const to = [address(lane), offset + lane * bytes] as const;
+      const [to, from] = [address(lane), offset + lane * bytes];
       const one = isHalf
-        ? i32.store16(to[0], i32x4.lane(value, lane), to[1])
-        : v128.storeLane(to[0], value, lane, to[1]);
+        ? i32.store16(to, i32x4.lane(value, lane), from)
+        : v128.storeLane(to, value, lane, from);
+      const condition = access.laneInside(lane);
       return condition ? when(condition, [one]) : one;
     });
   if (access.lanes === 'scattered') {
