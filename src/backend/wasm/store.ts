@@ -75,10 +75,10 @@ function storeVector(nest: Nest, store: Store, cell: Cell, evaluated: Vector): v
   };
   const lanes = (address: (lane: number) => Integer, offset: number, bytes: number): Statement[] =>
     [0, 1, 2, 3].map((lane) => {
-      const [to, from] = [address(lane), offset + lane * bytes];
+      const [to, distance] = [address(lane), offset + lane * bytes];
       const one = isHalf
-        ? i32.store16(to, i32x4.lane(value, lane), from)
-        : v128.storeLane(to, value, lane, from);
+        ? i32.store16(to, i32x4.lane(value, lane), distance)
+        : v128.storeLane(to, value, lane, distance);
       const condition = access.laneInside(lane);
       return condition ? when(condition, [one]) : one;
     });

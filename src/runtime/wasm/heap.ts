@@ -74,9 +74,8 @@ export class Heap {
     this.#free = [];
     for (const block of blocks) {
       const last = this.#free.at(-1);
-      const touches = last !== undefined && last.address + last.bytes === block.address;
-      if (touches) this.#free.splice(-1, 1, { ...last, bytes: last.bytes + block.bytes });
-      else this.#free.push(block);
+      if (last === undefined || last.address + last.bytes < block.address) this.#free.push(block);
+      else this.#free.splice(-1, 1, { ...last, bytes: last.bytes + block.bytes });
     }
   }
 

@@ -70,11 +70,8 @@ export function bindLaunches(commands: readonly Command[]): BoundLaunch[] {
   let after = 0;
   return commands.map((command, at) => {
     // who waits for a launch has waited for all before it, so the search ends there
-    for (let earlier = at - 1; earlier >= after; earlier--) {
-      if (!conflict(ranges[earlier] ?? [], ranges[at] ?? [])) continue;
-      after = earlier + 1;
-      break;
-    }
+    const open = ranges.slice(after, at);
+    after += open.findLastIndex((earlier) => conflict(earlier, ranges[at] ?? [])) + 1;
     const cells = command.grid.reduce((product, size) => product * size, 1);
     return { kernel: command.kernel, cells, numbers: numbersOf(command), after };
   });
