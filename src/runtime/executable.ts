@@ -247,10 +247,12 @@ export class Executable {
     const placed = tensors.map(({ key, words: length, dtype }, i): Placed => {
       return [key, { memory, offset: offsets[i] ?? 0, length, dtype }];
     });
-    for (const [i, [, place]] of isNew ? placed.entries() : []) {
-      const values = tensors[i]?.values?.();
-      if (values !== undefined) await this.#device.write({ ...place, length: values.length }, values);
+    for (const [i, { values }] of isNew ? tensors.entries() : []) {
+      const data = values?.();
+      const place = placed[i]?.[1];
+      if (data && place) await this.#device.write({ ...place, length: data.length }, data);
     }
+    // only now: memory without its values would not be written again
     this.#memories.set(what, memory);
     return placed;
   }

@@ -141,14 +141,11 @@ function holdSame(found: Whole | string, { files }: CheckpointFiles): boolean {
 }
 
 /** The checkpoint, or why it is not whole. @throws FROND-F011 for one from the future */
-async function wholeOrReason(folder: string, files: Files): Promise<Whole | string> {
-  try {
-    return await readCheckpoint(folder, files);
-  } catch (cause) {
-    if (!(cause instanceof FrondError) || cause.code === 'FROND-F011') throw cause;
-    return cause.summary;
-  }
-}
+const wholeOrReason = (folder: string, files: Files): Promise<Whole | string> =>
+  readCheckpoint(folder, files).catch((cause: unknown) => {
+    if (cause instanceof FrondError && cause.code !== 'FROND-F011') return cause.summary;
+    throw cause;
+  });
 
 /**
  * Makes sure that a run at `step` may save to `folder`: a later whole checkpoint would be taken for its newest.
