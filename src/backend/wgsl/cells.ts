@@ -1,8 +1,7 @@
 import { defined } from '../../base/errors.ts';
 import type { Axis } from '../../kernel/ir.ts';
 import { layoutOf, type Printer, registersOf } from './printer.ts';
-import { componentOf, plus, times } from './text.ts';
-import type { Block } from './writer.ts';
+import { type Block, componentOf, plus, times } from './text.ts';
 
 /** An open block, and how many walks are open around and in it. */
 interface Scope {

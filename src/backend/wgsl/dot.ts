@@ -4,8 +4,7 @@ import { type Dot, unitSpans } from './analysis.ts';
 import * as cells from './cells.ts';
 import { fillTile, fourOf, registerOf, targetOf, textOf } from './expressions.ts';
 import { layoutOf, type Printer, splat, typeOf } from './printer.ts';
-import { componentOf, guarded, plus, times, wrap } from './text.ts';
-import type { Block } from './writer.ts';
+import { type Block, componentOf, guarded, plus, times, wrap } from './text.ts';
 
 /*
  * accumulator += left · right, where a thread owns a block of the result: R rows × C columns in registers. Both operands stand in
@@ -131,12 +130,11 @@ function stageChunk(p: Printer, staged: Staged, first: string, busy: number): vo
 }
 
 /** A cell that stands where the thread stages: nobody owns elements there. */
-const stagingCell = (outside: Block, ...walks: readonly (readonly [Axis, cells.Walk])[]): cells.Cell => ({
-  walks: new Map(walks),
-  outside,
-  owned: false,
-  count: 1,
-});
+const stagingCell = (
+  p: Printer,
+  outside: Block,
+  ...walks: readonly (readonly [Axis, cells.Walk])[]
+): cells.Cell => ({ ...cells.everything(p), walks: new Map(walks), outside, owned: false });
 
 /** One slice of a row or column, or of four neighbouring ones. */
 function stageStraight(p: Printer, staged: Staged, slice: string, at: string, overAt: () => string): void {
@@ -145,6 +143,7 @@ function stageStraight(p: Printer, staged: Staged, slice: string, at: string, ov
   const keptAt = (): string =>
     lanes === 1 ? at : p.writer.bind(`first ${at}`, kept.name, `${at} * 4`, block);
   const cell = stagingCell(
+    p,
     block,
     [over, cells.walkAt(slice, 1, { block, depth: 0 }, { first: overAt })],
     [kept, cells.walkAt(at, lanes, { block, depth: 1 }, { first: keptAt })],
@@ -163,6 +162,7 @@ function stageTurned(p: Printer, staged: Staged, slice: string, at: string, over
     // the first element of four slices is known outside of the row, its neighbours are met inside
     const scopes = { first: overAt, quadScope: { block: outside, depth: 0 } };
     const cell = stagingCell(
+      p,
       outside,
       [kept, cells.walkAt(element, 1, { block, depth: 1 })],
       [over, cells.walkAt(slice, 4, { block: outside, depth: 2 }, scopes)],
@@ -221,9 +221,10 @@ function usefulEnd(p: Printer, { left, right, over }: Dot): string | undefined {
   return `min(${over.size}, ${start.text === '0' ? limit : `${limit} - ${wrap(start)}`})`;
 }
 
-/** What a thread reads of a staged operand at one slice of the contraction: a vec4, or a number, per quad of its elements. */
-function readStaged(p: Printer, staged: Staged, slice: string, quad: string): string {
-  const { kept, lanes } = staged;
+/** What a thread reads of a staged operand at one slice of a chunk: a vec4, or a number, per quad of its elements. */
+function readStaged(p: Printer, staged: Staged, first: string, counter: string, quad: string): string {
+  const { kept, lanes, streamed } = staged;
+  const slice = streamed ? counter : plus(first, counter);
   const index = cells.quadIndex(p, kept, quad);
   if (layoutOf(p, kept).lanes === lanes) return placeIn(staged, slice, index);
   const parts = ['0', '1', '2', '3'].map((lane) => placeIn(staged, slice, plus(times(index, 4), lane)));
@@ -242,15 +243,13 @@ function multiply(
   const { writer } = p;
   const [rows, columns] = [layoutOf(p, row), layoutOf(p, column)];
   const unroll = cells.writtenOut(p, rows.owned * columns.owned);
-  const read = (staged: Staged, counter: string, quad: string): string =>
-    readStaged(p, staged, staged.streamed ? counter : plus(first, counter), quad);
   const head = (counter: string): string => `var ${counter} = 0; ${counter} < ${count}; ${counter}++`;
   writer.loop('slice', head, (counter) => {
     const across = names(p, 'right', { count: columns.quads, lanes: columns.lanes, unroll }, (quad) =>
-      read(right, counter, quad),
+      readStaged(p, right, first, counter, quad),
     );
     cells.forQuads(p, [row], (rowQuad) => {
-      const down = writer.let('left', read(left, counter, cells.walkOf(rowQuad, row).quad));
+      const down = writer.let('left', readStaged(p, left, first, counter, cells.walkOf(rowQuad, row).quad));
       cells.forLanes(p, row, rowQuad, (rowCell) => {
         const factor = rows.lanes === 4 ? `${down}${cells.componentIn(rowCell, row)}` : down;
         const add = (cell: cells.Cell): void => {

@@ -54,7 +54,7 @@ function compute(p: Printer, value: Value, cell: cells.Cell): Text {
   switch (value.op) {
     case 'constant':
     case 'fill':
-      return atom(literal(p, value.value, value.dtype));
+      return atom(literal(p.helpers, value.value, value.dtype));
     case 'parameter':
       return atom(`launch.${p.globals.get(value.name) ?? value.name}`);
     case 'program':
@@ -181,7 +181,8 @@ function loadText(p: Printer, value: Load, cell: cells.Cell, lanes: 1 | 4): stri
   const loaded = converted(text, dtype, value.dtype, lanes);
   if (inside.length === 0) return loaded;
   // four zeros need no argument
-  const otherwise = value.otherwise === 0 && lanes === 4 ? '' : literal(p, value.otherwise, value.dtype);
+  const otherwise =
+    value.otherwise === 0 && lanes === 4 ? '' : literal(p.helpers, value.otherwise, value.dtype);
   return `select(${splat(value.dtype, lanes, otherwise)}, ${loaded}, ${allOf(inside)})`;
 }
 

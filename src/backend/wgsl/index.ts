@@ -1,9 +1,11 @@
 export {
+  DEFAULT_LIMITS,
   dispatchSize,
   uniformData,
   type WgslBinding,
+  type WgslLimits,
   type WgslModule,
+  type WgslOptions,
   type WgslUniform,
-} from './bindings.ts';
+} from './interface.ts';
 export { printWgsl } from './module.ts';
-export { DEFAULT_LIMITS, type WgslLimits, type WgslOptions } from './options.ts';

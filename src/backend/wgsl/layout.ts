@@ -1,8 +1,7 @@
 import { type ByOp, byOp } from '../../kernel/flow.ts';
 import type { Axis, Kernel, Store, Term, Value } from '../../kernel/ir.ts';
 import { type Analysis, isWhole, type Load, unitSpans } from './analysis.ts';
-import type { WgslBinding } from './bindings.ts';
-import { limitError, type WgslLimits } from './options.ts';
+import { limitError, type WgslBinding, type WgslLimits } from './interface.ts';
 
 const powerAtMost = (limit: number, size: number): number =>
   2 ** Math.floor(Math.log2(Math.max(1, Math.min(limit, size))));

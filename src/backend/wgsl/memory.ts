@@ -1,5 +1,5 @@
 import type { Value, ValueType } from '../../kernel/ir.ts';
-import type { Writer } from './writer.ts';
+import type { Writer } from './text.ts';
 
 export interface SharedArray {
   readonly name: string;

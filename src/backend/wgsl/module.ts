@@ -3,11 +3,10 @@ import * as is from '../../base/kinds.ts';
 import { assertKernel } from '../../kernel/check.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import { kernelKind } from '../../kernel/kinds.ts';
-import { uniformsOf, type WgslModule, type WgslUniform } from './bindings.ts';
 import { functionsText } from './functions.ts';
 import { headerText } from './header.ts';
+import { limitError, type WgslModule, type WgslOptions, wgslOptions } from './interface.ts';
 import { bytesOf } from './memory.ts';
-import { limitError, type WgslOptions, wgslOptions } from './options.ts';
 import { type Decisions, decide, makePrinter, type Printer, typeOf } from './printer.ts';
 import { printRegion } from './statements.ts';
 import { atom, compound, wrap } from './text.ts';
@@ -65,7 +64,7 @@ function mainText(p: Printer): string {
   return `@compute @workgroup_size(${x}, ${y})\nfn main(\n${indented(inputs.map((input) => `${input},`))}\n) {\n${indented(lines)}\n}\n`;
 }
 
-function declarationsText({ globals, memory, bindings }: Printer, uniforms: readonly WgslUniform[]): string {
+function declarationsText({ globals, memory, bindings, uniforms }: Printer): string {
   const nameOf = (name: string): string => globals.get(name) ?? name;
   const storage = bindings.map(
     ({ name, dtype, lanes, group, binding, access }) =>
@@ -113,22 +112,21 @@ export function printWgsl(kernel: Kernel, options: WgslOptions = {}): WgslModule
   checkOptions('printWgsl', options, wgslOptions);
   assertKernel(kernel);
   const p = printWithin(decide(kernel, options));
-  const uniforms = uniformsOf(kernel, p.bindings);
   const enabled = [
     ...(kernel.buffers.some(({ dtype }) => dtype === 'f16') ? ['enable f16;\n'] : []),
     ...(p.usesSubgroups ? ['enable subgroups;\n'] : []),
   ];
   const code = `\
 ${enabled.join('')}${headerText(p)}
-${declarationsText(p, uniforms)}
+${declarationsText(p)}
 
 ${functionsText(p.helpers, options.transcendentals === 'builtin')}${mainText(p)}`;
   return {
     kernel: kernel.name,
     code,
     bindings: p.bindings,
-    uniforms,
-    uniformBytes: Math.ceil((uniforms.length * 4) / 16) * 16,
+    uniforms: p.uniforms,
+    uniformBytes: Math.ceil((p.uniforms.length * 4) / 16) * 16,
     workgroup: [p.threads.x, p.threads.y],
     workgroupBytes: p.memory.bytes,
   };

@@ -1,13 +1,12 @@
 import { defined } from '../../base/errors.ts';
 import type { Axis, Buffer, Kernel, StorageType, Value, ValueType } from '../../kernel/ir.ts';
 import { analyse } from './analysis.ts';
-import { bindingsOf, type WgslBinding } from './bindings.ts';
 import type { Helper } from './functions.ts';
+import { bindingsOf, DEFAULT_LIMITS, uniformsOf, type WgslBinding, type WgslOptions } from './interface.ts';
 import { layOut } from './layout.ts';
 import { SharedMemory } from './memory.ts';
 import { spanNames } from './names.ts';
-import { DEFAULT_LIMITS, type WgslOptions } from './options.ts';
-import { Writer } from './writer.ts';
+import { Writer } from './text.ts';
 
 /** Everything that is decided before the first line is written. */
 export function decide(kernel: Kernel, options: WgslOptions) {
@@ -26,6 +25,7 @@ export function decide(kernel: Kernel, options: WgslOptions) {
     analysis,
     ...layout,
     bindings,
+    uniforms: uniformsOf(kernel, bindings),
     /** names for scalars that are the ends of spans */
     spanNames: spanNames(analysis.values),
     // what the schedule says; at most 8 where text is rolled, which SwiftShader compiles in less than half the time (0.3 s in

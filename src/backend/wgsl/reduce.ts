@@ -3,7 +3,7 @@ import * as cells from './cells.ts';
 import { largerOf, registerOf, targetOf, textOf } from './expressions.ts';
 import { nameFor } from './names.ts';
 import { aloneIn, layoutOf, type Printer, splat, typeOf } from './printer.ts';
-import { allOf, guarded, literal, lowestOf, plus, times } from './text.ts';
+import { allOf, guarded, literal, plus, times } from './text.ts';
 
 /*
  * Folds along axes: each thread its own elements; then the threads of a team exchange parts, by subgroups as far as those reach,
@@ -12,6 +12,9 @@ import { allOf, guarded, literal, lowestOf, plus, times } from './text.ts';
  */
 
 type Reduce = ValueOf<'reduce'>;
+
+/** What a maximum starts from. */
+const LOWEST = { f32: Number.NEGATIVE_INFINITY, i32: -2147483648, u32: 0, bool: 0 } as const;
 
 /** Parts that one thread folds in a row. */
 const FAN = 16;
@@ -54,7 +57,7 @@ type Part = readonly string[];
 
 function declarePart({ p, value, dtype, lanes }: Fold, wanted: string, wantedPosition: string): Part {
   const { writer } = p;
-  const identity = value.combine === 'sum' ? literal(p, 0, dtype) : lowestOf(p, dtype);
+  const identity = literal(p.helpers, value.combine === 'sum' ? 0 : LOWEST[dtype], dtype);
   const best = writer.var(wanted, ` = ${splat(dtype, lanes, identity)}`);
   if (value.combine !== 'argmax') return [best];
   return [best, writer.var(wantedPosition, ` = ${typeOf('i32', lanes)}(2147483647)`)];

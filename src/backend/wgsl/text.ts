@@ -1,5 +1,7 @@
+import { defined } from '../../base/errors.ts';
 import type { ValueType } from '../../kernel/ir.ts';
-import type { Printer } from './printer.ts';
+import type { Helper } from './functions.ts';
+import { freeName } from './names.ts';
 
 /** An expression; `atomic` ones need no parentheses inside another. */
 export interface Text {
@@ -30,9 +32,7 @@ export function plus(...indices: readonly string[]): string {
 
 /** Conditions joined without branching. */
 export const allOf = (conditions: readonly string[]): string =>
-  conditions.length === 1
-    ? (conditions[0] ?? 'true')
-    : conditions.map((condition) => `(${condition})`).join(' & ');
+  conditions.map((condition) => (conditions.length === 1 ? condition : `(${condition})`)).join(' & ');
 
 /** `line` where all conditions hold. */
 export const guarded = (conditions: readonly string[], line: string): string =>
@@ -42,30 +42,112 @@ export const guarded = (conditions: readonly string[], line: string): string =>
 export const componentOf = (lane: string): string =>
   isNumber(lane) ? `.${'xyzw'[Number(lane)]}` : `[${lane}]`;
 
-/** The lowest value of a type: what a maximum starts from. */
-export const lowestOf = (p: Pick<Printer, 'helpers'>, dtype: ValueType): string =>
-  dtype === 'f32' ? literal(p, Number.NEGATIVE_INFINITY, dtype) : dtype === 'i32' ? 'i32(-2147483648)' : '0u';
-
 /**
  * A number as a text of `dtype`. WGSL has no literal for what is not finite, refuses constant expressions of that value, and may take
  * −0 for 0: a function of the module makes them from their bits.
  */
-export function literal({ helpers }: Pick<Printer, 'helpers'>, value: number, dtype: ValueType): string {
-  switch (dtype) {
-    case 'bool':
-      return value === 0 ? 'false' : 'true';
-    case 'u32':
-      return `${value >>> 0}u`;
-    case 'i32':
-      return value === -2147483648 ? 'i32(-2147483648)' : `${Math.trunc(value)}`;
-    default: {
-      const single = Math.fround(value);
-      if (!Number.isFinite(single) || Object.is(single, -0)) {
-        helpers.add('from_bits');
-        const bits = Number.isNaN(single) ? '7fc' : single === 0 ? '800' : single > 0 ? '7f8' : 'ff8';
-        return `from_bits(0x${bits}00000u)`;
-      }
-      return /^-?\d+$/.test(`${value}`) ? `${value}.0` : `${value}`;
+export function literal(helpers: Set<Helper>, value: number, dtype: ValueType): string {
+  if (dtype === 'bool') return value === 0 ? 'false' : 'true';
+  if (dtype === 'u32') return `${value >>> 0}u`;
+  if (dtype === 'i32') return value === -2147483648 ? 'i32(-2147483648)' : `${Math.trunc(value)}`;
+  const single = Math.fround(value);
+  if (Number.isFinite(single) && !Object.is(single, -0)) {
+    return /^-?\d+$/.test(`${value}`) ? `${value}.0` : `${value}`;
+  }
+  helpers.add('from_bits');
+  const bits = Number.isNaN(single) ? '7fc' : single === 0 ? '800' : single > 0 ? '7f8' : 'ff8';
+  return `from_bits(0x${bits}00000u)`;
+}
+
+/** The inside of a pair of braces while it is being written. */
+export interface Block {
+  readonly lines: string[];
+  readonly names: Set<string>;
+  /** expressions that have a name here: key → name */
+  readonly known: Map<string, string>;
+}
+
+const emptyBlock = (): Block => ({ lines: [], names: new Set(), known: new Map() });
+
+/**
+ * Writes nested blocks of text. A line may be put into any open block: what is written into an outer one stands before
+ * the inner block, which is how expressions that do not depend on a loop's counter move out of it.
+ */
+export class Writer {
+  readonly #open: Block[] = [emptyBlock()];
+
+  get innermost(): Block {
+    return defined(this.#open[this.#open.length - 1], 'open block');
+  }
+
+  line(text: string, block: Block = this.innermost): void {
+    block.lines.push(text);
+  }
+
+  /** A name that no open block has yet, declared in `block`. */
+  declare(wanted: string, block: Block = this.innermost): string {
+    const name = freeName(wanted, (candidate) => this.#open.some(({ names }) => names.has(candidate)));
+    block.names.add(name);
+    return name;
+  }
+
+  /** `head { … }` with what `body` writes inside; without head, braces only around names. */
+  block(head: string, body: (block: Block) => void): void {
+    const block = this.capture(body);
+    if (head === '' && block.names.size === 0) {
+      for (const line of block.lines) this.line(line);
+      return;
     }
+    this.line(head === '' ? '{' : `${head} {`);
+    for (const line of block.lines) this.line(line === '' ? '' : `  ${line}`);
+    this.line('}');
+  }
+
+  /** `for (head) { … }` with a counter called `wanted`, whose name is free again behind the loop. */
+  loop(
+    wanted: string,
+    head: (counter: string) => string,
+    body: (counter: string, block: Block) => void,
+  ): void {
+    const counter = this.declare(wanted);
+    this.block(`for (${head(counter)})`, (block) => body(counter, block));
+    this.innermost.names.delete(counter);
+  }
+
+  /** What `body` writes, apart from the text; used where a block is written twice to learn how it ends. */
+  capture(body: (block: Block) => void): Block {
+    const block = emptyBlock();
+    this.#open.push(block);
+    body(block);
+    this.#open.pop();
+    return block;
+  }
+
+  /** The name that an open block gave to the expression `key`. */
+  nameOf(key: string): string | undefined {
+    return this.#open.find(({ known }) => known.has(key))?.known.get(key);
+  }
+
+  /** `let name = text;` in `block`, remembered under `key`. */
+  bind(key: string, wanted: string, text: string | (() => string), block: Block = this.innermost): string {
+    const known = this.nameOf(key);
+    if (known !== undefined) return known;
+    const name = this.let(wanted, typeof text === 'string' ? text : text(), block);
+    block.known.set(key, name);
+    return name;
+  }
+
+  /** `let name = text;` under a free name like `wanted`, which it gives. */
+  let(wanted: string, text: string, block: Block = this.innermost): string {
+    const name = this.declare(wanted, block);
+    this.line(`let ${name} = ${text};`, block);
+    return name;
+  }
+
+  /** `var` under a free name like `wanted`, which it gives; `rest`: type, initialiser or both. */
+  var(wanted: string, rest: string): string {
+    const name = this.declare(wanted);
+    this.line(`var ${name}${rest};`);
+    return name;
   }
 }
