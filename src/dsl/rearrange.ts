@@ -13,7 +13,7 @@ type NoSizes = Record<never, never>;
 /**
  * Reshapes and transposes by names of axes: `rearrange(x, 'b t (h d) -> b h t d', { h: 4 })`.
  *
- * A word names an axis, `(h d)` one that is the product of two, `...` any number of axes, `1` an axis of size 1. Groups on
+ * A word names an axis, `(h d)` one that is the product of two, `...` any number of axes, `1` an axis of size 1. Composites on
  * the left need a size for all but one of their labels. Runs as reshape, transpose, reshape, leaving out what does nothing.
  */
 export function rearrange<

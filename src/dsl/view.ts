@@ -108,7 +108,7 @@ export function split<
     total += size;
     return { from, to: total };
   });
-  const dim = Number.isInteger(axis) ? shape.at(axis) : undefined;
+  const dim = shape.at(axis);
   if (dim === undefined)
     throw errorAtCall('FROND-S012', `split: axis ${axis} is out of range for shape ${printShape(shape)}`);
   if (dim !== total) throw errorAtCall('FROND-S014', `split: sizes add up to ${total}, dimension is ${dim}`);

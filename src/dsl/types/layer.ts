@@ -4,23 +4,22 @@ import type { Indivisible } from './dimension.ts';
 import type { Alike, Compatible } from './identity.ts';
 import type { Bad, Both, Good, PrintShape, Quiet, Ranked, ShapeOf } from './result.ts';
 
+/** What a shape that has no last dim is: the mistake that the message names, or of unknown rank. */
+type NoDims<S extends Shape, Message> = S extends readonly [] ? Bad<Message> : Good<Shape>;
+
 /** S with `New` in place of its last dim, for maps over the last axis */
 export type ReplaceLast<Op extends string, S extends Shape, New, Late> = { s: S } extends {
   s: readonly [...infer Head extends Shape, infer _Last extends Dim];
 }
   ? Quiet<S, Good<[...Head, New]>, Late>
-  : S extends readonly []
-    ? Bad<`${Op}: the input is a scalar`>
-    : Good<Shape>;
+  : NoDims<S, `${Op}: the input is a scalar`>;
 
 /** Rows of a table [V, ...Row] by ids [...Ids] → [...Ids, ...Row] */
 export type Gather<Table extends Shape, Ids extends Shape, Late> = Quiet<
   Table | Ids,
   Table extends readonly [infer _V extends Dim, ...infer Row extends Shape]
     ? Good<[...Ids, ...Row]>
-    : Table extends readonly []
-      ? Bad<'gather: the table needs 1 or more dimensions, has []'>
-      : Good<Shape>,
+    : NoDims<Table, 'gather: the table needs 1 or more dimensions, has []'>,
   Late
 >;
 
@@ -43,9 +42,7 @@ type Product<A extends Shape, B extends Shape, Late> = { s: A } extends {
       : number extends B['length']
         ? Good<Shape>
         : Bad<`matmul: right operand needs 2 or more dimensions, has ${PrintShape<B>}`>
-  : A extends readonly []
-    ? Bad<'matmul: left operand is a scalar'>
-    : Good<Shape>;
+  : NoDims<A, 'matmul: left operand is a scalar'>;
 
 /** R when the inner dims may be the same */
 type Inner<A extends Shape, B extends Shape, K extends Dim, K2 extends Dim, R, Late> =

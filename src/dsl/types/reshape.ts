@@ -1,7 +1,7 @@
 import type { Dim, Shape } from '../../base/dim.ts';
 import type { Fails, Over, Product, Times } from './dimension.ts';
 import type { IsName, IsNumeric, IsWide, Same } from './identity.ts';
-import type { Bad, Good, PrintShape, Ranked } from './result.ts';
+import type { Bad, Good, PrintDim, PrintShape, Ranked } from './result.ts';
 
 type ToDim<Text extends string> = Text extends `${infer N extends number}` ? N : Text;
 
@@ -57,14 +57,11 @@ type NamesDiffer<
   Late,
 > = Bad<`reshape: named dimensions differ: ${PrintShape<Elements<A, Late>[1]>} and ${PrintShape<Elements<B, Late>[1]>}`>;
 
-type CountsDiffer<A extends Shape, B extends Shape, Late> = [
-  Elements<A, Late>[0],
-  Elements<B, Late>[0],
-] extends [infer N extends Dim, infer M extends Dim]
-  ? HasHole<B, Late> extends true
-    ? Bad<`reshape: ${N} is not divisible by ${M}`>
-    : Bad<`reshape: ${PrintShape<A>} has ${N} elements, ${PrintShape<B>} has ${M}`>
-  : never;
+type PrintCount<S extends Shape, Late> = PrintDim<Elements<S, Late>[0]>;
+type CountsDiffer<A extends Shape, B extends Shape, Late> =
+  HasHole<B, Late> extends true
+    ? Bad<`reshape: ${PrintCount<A, Late>} is not divisible by ${PrintCount<B, Late>}`>
+    : Bad<`reshape: ${PrintShape<A>} has ${PrintCount<A, Late>} elements, ${PrintShape<B>} has ${PrintCount<B, Late>}`>;
 
 /** A and B without the leading dims that WholeA and WholeB have in common */
 type Compare<A extends Shape, B extends Shape, WholeA extends Shape, WholeB extends Shape, Late> =
