@@ -47,9 +47,8 @@ function rowOf([name, { kind, description, default: usual }]: Named): readonly [
 
 function help(): string {
   const rows = Object.entries(COMMANDS).map(([name, { description }]) => [name, description] as const);
-  const start = opening('frond', 'Typed static graphs for language models', [
-    Object.keys(COMMANDS).join('|'),
-  ]);
+  const names = rows.map(([name]) => name).join('|');
+  const start = opening('frond', 'Typed static graphs for language models', [names]);
   const more = `Use ${pc.cyan('frond <command> --help')} for more information about a command.`;
   return start + section('COMMANDS', rows) + more;
 }

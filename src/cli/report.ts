@@ -1,6 +1,7 @@
 import { grouped, own } from '../base/own.ts';
 import { escapeMarkup } from '../base/shown.ts';
-import { FrondError, type Graph, type palm, toSvg } from '../index.ts';
+import { type Graph, type palm, toSvg } from '../index.ts';
+import { attempt } from '../platform/node/failure.ts';
 import { lineChart, type Series } from './chart.ts';
 import type { StepEvent } from './curve.ts';
 import { headlinesOf, wholeScores } from './scores.ts';
@@ -118,14 +119,8 @@ const taskTables = (test: palm.Metrics): string[] =>
 
 /** The graph with as many scopes shown as find room. */
 function drawing(graph: Graph): string {
-  for (const depth of [2, 1]) {
-    try {
-      return toSvg(graph, { depth, parameters: false });
-    } catch (error) {
-      if (!(error instanceof FrondError)) throw error;
-    }
-  }
-  return toSvg(graph, { depth: 0, parameters: false });
+  const foldedTo = (depth: number): string => toSvg(graph, { depth, parameters: false });
+  return attempt(() => foldedTo(2), undefined) ?? attempt(() => foldedTo(1), undefined) ?? foldedTo(0);
 }
 
 /** The report of a run: one page that needs nothing else. */
