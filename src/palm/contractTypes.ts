@@ -1,3 +1,4 @@
+import type { PrintShape } from '../dsl/types/result.ts';
 import type { Backbone, Head, Reader, Specs } from './contract.ts';
 
 // What does not fit between components, as a text that the compiler prints; `never` when all fits. What types cannot decide
@@ -9,13 +10,8 @@ interface Spec {
 }
 
 /** `f32[batch, time, 128]` */
-type Print<S> = S extends Spec ? `${S['dtype']}[${PrintSizes<S['shape']>}]` : '?';
-type PrintSizes<S> = S extends readonly [infer Head, ...infer Rest]
-  ? Rest extends readonly []
-    ? PrintSize<Head>
-    : `${PrintSize<Head>}, ${PrintSizes<Rest>}`
-  : '';
-type PrintSize<X> = number extends X ? 'any' : X extends string | number ? `${X}` : '?';
+type Print<S extends Spec> = `${S['dtype']}${PrintShape<Named<S['shape']>>}`;
+type Named<Shape> = { [I in keyof Shape]: number extends Shape[I] ? 'any' : Shape[I] };
 
 /** true where every needed size is the given one; `number` on either side is any size, of a length any number of them */
 type SameShape<Needed extends readonly unknown[], Given extends readonly unknown[]> = number extends
