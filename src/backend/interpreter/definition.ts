@@ -92,7 +92,8 @@ class Walk {
     const [data, round] = [this.#memory(store), storedAs(buffer.dtype, this.#at.precision)];
     this.#each(value.axes, () => {
       const address = this.#address(terms);
-      if (this.#isAllowed(store, address)) data[address] = round(this.#read(value));
+      const isWritten = !Number.isNaN(address) && this.#at.watch(store, address, this.#at.number);
+      if (isWritten) data[address] = round(this.#read(value));
     });
   }
 
@@ -113,10 +114,6 @@ class Walk {
 
   #memory({ buffer }: ValueOf<'load'> | Store): TypedArray {
     return defined(own(this.#at.buffers, buffer.name), 'bound buffer');
-  }
-
-  #isAllowed(by: ValueOf<'load'> | Store, address: number): boolean {
-    return !Number.isNaN(address) && this.#at.watch(by, address, this.#at.number);
   }
 
   /** Calls `visit` at each place along `axes`, the last one fastest. */
@@ -170,16 +167,19 @@ class Walk {
     load: (load) => {
       const address = this.#address(load.terms);
       if (Number.isNaN(address)) return load.otherwise;
-      return this.#isAllowed(load, address) ? (this.#memory(load)[address] ?? 0) : 0;
+      const isRead = this.#at.watch(load, address, this.#at.number);
+      return isRead ? (this.#memory(load)[address] ?? 0) : 0;
     },
     reduce: ({ combine, arg, over }) => {
       let [total, place] = [combine === 'sum' ? 0 : Number.NEGATIVE_INFINITY, 0];
+      // NaN is larger than all numbers
+      const isLarger = (x: number): boolean => x > total || (Number.isNaN(x) && !Number.isNaN(total));
       const axes = arg.axes.filter((axis) => over.includes(axis));
       this.#each(axes, () => {
         const x = this.#read(arg);
         if (combine === 'sum') total += x;
         else if (combine === 'max') total = Math.max(total, x);
-        else if (isLarger(x, total)) [total, place] = [x, this.#along(defined(axes[0], 'axis'))];
+        else if (isLarger(x)) [total, place] = [x, this.#along(defined(axes[0], 'axis'))];
       });
       return combine === 'argmax' ? place : total;
     },
@@ -214,10 +214,6 @@ export const endlessLoop = (loop: Loop, step: number): FrondError =>
   new FrondError('FROND-K031', `a loop advances by ${step} and never ends`, {
     node: loop.step.source ?? loop.induction.source,
   });
-
-/** Whether x comes after `largest` in the order of maxima, in which NaN is larger than all numbers. */
-const isLarger = (x: number, largest: number): boolean =>
-  x > largest || (Number.isNaN(x) && !Number.isNaN(largest));
 
 /**
  * Sums that loops carry, with the values that hold them: they stay in doubles from round to round, however long the loop is. What

@@ -58,18 +58,12 @@ function canGenerate(): boolean {
 
 function generated(kernel: Kernel, precision: Precision): Run {
   const kernelText = new KernelText(kernel, precision);
-  const text = kernelText.print();
   const multiplier = theMultiplier();
-  const isSingle = precision === 'f32';
-  const names = {
-    loops: kernelText.loops,
-    endlessLoop,
-    roundHalf,
-    multiply: multiplier.multiply.bind(multiplier),
-    erf: isSingle ? fastOf('erf') : erf,
-    erfcx: isSingle ? fastOf('erfcx') : erfcx,
-  };
-  const launch = new Function(...Object.keys(names), text)(...Object.values(names));
+  const multiply = multiplier.multiply.bind(multiplier);
+  const errorFunctions =
+    precision === 'f32' ? { erf: fastOf('erf'), erfcx: fastOf('erfcx') } : { erf, erfcx };
+  const names = { loops: kernelText.loops, endlessLoop, roundHalf, multiply, ...errorFunctions };
+  const launch = new Function(...Object.keys(names), kernelText.print())(...Object.values(names));
   return ({ grid, scalars }, buffers) => {
     multiplier.forgetPanels();
     launch(grid, scalars, buffers);

@@ -42,7 +42,7 @@ export class KernelText extends KernelNames {
     const grid = [3, 2, 1, 0].map((d) => `for (let p${d} = 0; p${d} < (grid[${d}] ?? 1); p${d}++)`);
     return [
       '"use strict";',
-      ...this.declarations(),
+      ...[...this.declared].map(([name, value]) => `let ${name} = ${value};`),
       ...this.#functions,
       'function program(p0, p1, p2, p3) {',
       ...program,
@@ -149,7 +149,6 @@ export class KernelText extends KernelNames {
   }
 
   #loop(loop: Loop): void {
-    const counter = this.scalar(loop.induction);
     const [from, to, step] = [loop.from, loop.to, loop.step].map((bound) => this.scalar(bound));
     const number = this.loops.push(loop) - 1;
     loop.carried.forEach((carried, i) => {
@@ -160,7 +159,7 @@ export class KernelText extends KernelNames {
     const body = this.#region(loop.body, () => this.#advance(loop));
     this.#lines.push(
       `for (let i = ${from}; i < ${to}; i += ${step}) {`,
-      `${counter} = i;`,
+      `${this.scalar(loop.induction)} = i;`,
       ...body,
       `if (${step} <= 0) throw endlessLoop(loops[${number}], ${step});`,
       '}',

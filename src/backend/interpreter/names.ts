@@ -14,7 +14,8 @@ export class KernelNames {
   readonly sums: ReadonlySet<Value>;
   readonly #rules: readonly ExtentRule[];
   readonly #tiles = new Map<Value, string>();
-  readonly #declared = new Map<string, string>();
+  /** what the variables of the text begin with, by their names */
+  readonly declared = new Map<string, string>();
 
   constructor(kernel: Kernel, precision: Precision, rules: readonly ExtentRule[]) {
     this.kernel = kernel;
@@ -23,12 +24,8 @@ export class KernelNames {
     this.#rules = rules;
   }
 
-  declarations(): string[] {
-    return [...this.#declared].map(([name, value]) => `let ${name} = ${value};`);
-  }
-
   declare(name: string, value: string): string {
-    this.#declared.set(name, value);
+    this.declared.set(name, value);
     return name;
   }
 
@@ -58,7 +55,7 @@ export class KernelNames {
   allocate({ axes, dtype }: Value, precision = this.precision): string {
     const size = axes.reduce((product, axis) => product * axis.size, 1);
     const { name } = dtype === 'bool' ? Uint8Array : arrayOf(dtype, precision);
-    return this.declare(`t${this.#declared.size}`, `new ${name}(${size})`);
+    return this.declare(`t${this.declared.size}`, `new ${name}(${size})`);
   }
 
   buffer(buffer: Buffer): string {
