@@ -1,9 +1,8 @@
 import { show } from '../base/arguments.ts';
 import type { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
-import { own } from '../base/own.ts';
 import { callerPlace, errorAtCall } from '../base/source.ts';
-import { INITIALIZERS, type Initializer, isInitializer } from '../ir/initializer.ts';
+import { INITIALIZERS, type Initializer, isInitializer, settingsOf } from '../ir/initializer.ts';
 import { joinScope } from '../ir/names.ts';
 import { checkDims, type GraphState, wrap } from './handle.ts';
 import type { DType, Shape } from './tensor.ts';
@@ -66,10 +65,10 @@ function checkInitializer(name: string, given: unknown): void {
   const wrong = (what: string, hint: string): FrondError =>
     errorAtCall('FROND-S019', `parameter ${name}: ${what}`, hint);
   const { kind, ...settings } = Object(given) as Readonly<Record<string, unknown>>;
-  const known = typeof kind === 'string' ? own<is.Kinds>(INITIALIZERS, kind) : undefined;
+  const known = settingsOf(kind);
   if (known === undefined) {
     const named: unknown = typeof given === 'function' ? given.name : given;
-    const meant = typeof named === 'string' ? own<is.Kinds>(INITIALIZERS, named) : undefined;
+    const meant = settingsOf(named);
     const calls = Object.entries(INITIALIZERS).map(([each, numbers]) => callOf(each, numbers));
     throw wrong(
       given === undefined ? 'it has no initializer' : `${show(given)} is not an initializer`,

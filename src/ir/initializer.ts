@@ -18,10 +18,14 @@ export type Initializer = {
   [K in keyof Table]: { readonly kind: K } & { readonly [N in keyof Table[K]]: number };
 }[keyof Table];
 
+/** The numbers that a kind depends on; undefined where there is no such kind. */
+export const settingsOf = (kind: unknown): is.Kinds | undefined =>
+  typeof kind === 'string' ? own<is.Kinds>(INITIALIZERS, kind) : undefined;
+
 /** An object of a known kind with its number. */
 export function isInitializer(value: unknown): value is Initializer {
   if (typeof value !== 'object' || value === null || !('kind' in value)) return false;
   const { kind, ...settings } = value as Readonly<Record<string, unknown>>;
-  const wanted = typeof kind === 'string' ? own<is.Kinds>(INITIALIZERS, kind) : undefined;
+  const wanted = settingsOf(kind);
   return wanted !== undefined && Object.entries(wanted).every(([name, { holds }]) => holds(settings[name]));
 }
