@@ -49,8 +49,9 @@ function probe(): readonly Finding[] {
   const { stdout, signal } = asked.stdout
     ? asked
     : { stdout: '', signal: asked.signal ?? codeOf(asked.error) };
-  const at = stdout.lastIndexOf('\n[') + 1;
-  if (stdout.startsWith('[', at)) return JSON.parse(stdout.slice(at)) as Finding[];
+  // a library's own lines may begin with a bracket
+  const at = stdout.lastIndexOf('\n[{') + 1;
+  if (stdout.startsWith('[{', at)) return JSON.parse(stdout.slice(at)) as Finding[];
   const detail = `asking for it ended the process${signal ? ` (${signal})` : ''}`;
   return Object.entries(HINTS).map(([what, hint]) => finding(what, false, detail, hint));
 }
