@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Access } from '../../src/kernel/ir.ts';
 import {
-  allowsBindings,
+  type BindingPattern,
   isServedBy,
   type PlacedBuffer,
   planBindings,
@@ -27,6 +27,28 @@ const launches = fc.array(
   { minLength: 1, maxLength: 14 },
 );
 
+/** The rules of WebGPU, pair by pair. */
+const isLegal = (buffers: readonly PlacedBuffer[], { arenas, readWrite }: BindingPattern): boolean => {
+  const bound = buffers.map(({ name, memory, tensor }) => ({
+    memory,
+    tensor,
+    binding: arenas[name] ?? name,
+  }));
+  const writing = new Set(
+    buffers.flatMap(({ name, access }) =>
+      access !== 'read' || readWrite.includes(name) ? [arenas[name] ?? name] : [],
+    ),
+  );
+  return bound.every((one) =>
+    bound.every((other) => {
+      if (one.binding === other.binding) return one.memory === other.memory;
+      if (one.memory !== other.memory || !(writing.has(one.binding) || writing.has(other.binding)))
+        return true;
+      return writing.has(one.binding) && writing.has(other.binding) && one.tensor !== other.tensor;
+    }),
+  );
+};
+
 const bindingsOf = (buffers: readonly PlacedBuffer[], { arenas }: ReturnType<typeof planBindings>): number =>
   new Set(buffers.map(({ name }) => arenas[name] ?? name)).size;
 
@@ -36,9 +58,11 @@ describe('bindings', () => {
       fc.property(launches, fc.integer({ min: 4, max: 10 }), (buffers, limit) => {
         const placed = lying(buffers);
         const pattern = planBindings(placed, limit);
-        expect(allowsBindings(placed, pattern)).toBe(true);
+        expect(isLegal(placed, pattern)).toBe(true);
         // four memories take four bindings at most
         expect(bindingsOf(placed, pattern)).toBeLessThanOrEqual(Math.max(4, limit));
+        const wider = { ...pattern, readWrite: placed.map(({ name }) => name) };
+        expect(isServedBy(placed, pattern, wider)).toBe(isLegal(placed, wider));
         const free = planBindings(placed, 99);
         if (bindingsOf(placed, free) <= limit) expect(pattern).toEqual(free);
       }),
@@ -53,9 +77,9 @@ describe('bindings', () => {
       arenas: { b0: 'b0_memory', b1: 'b0_memory' },
       readWrite: ['b0', 'b1'],
     });
-    expect(allowsBindings(placed, { arenas: {}, readWrite: ['b0', 'b1'] })).toBe(false);
-    expect(allowsBindings(placed, { arenas: { b0: 'x', b1: 'x' }, readWrite: [] })).toBe(false);
-    expect(allowsBindings(placed, { arenas: { b0: 'x', b2: 'x' }, readWrite: [] })).toBe(false);
+    expect(isLegal(placed, { arenas: {}, readWrite: ['b0', 'b1'] })).toBe(false);
+    expect(isLegal(placed, { arenas: { b0: 'x', b1: 'x' }, readWrite: [] })).toBe(false);
+    expect(isLegal(placed, { arenas: { b0: 'x', b2: 'x' }, readWrite: [] })).toBe(false);
   });
 
   it('take the text of another launch that binds more for writing, where they may', () => {

@@ -46,42 +46,26 @@ export function planBindings(buffers: readonly PlacedBuffer[], limit: number): B
 }
 
 /**
- * Whether a launch may be bound by `pattern`: its shared bindings lie in one memory each, and in no memory is a binding for writing
- * beside one for reading, or beside another of the same tensor.
+ * Whether a launch that would be bound by `wanted` can do with the text of another launch of the kernel, bound by `known`: one that
+ * shares bindings just as it does, and only binds more for writing. In no memory may then be a binding for writing beside one for
+ * reading, or beside another of the same tensor.
  */
-export function allowsBindings(
+export function isServedBy(
   buffers: readonly PlacedBuffer[],
+  wanted: BindingPattern,
   { arenas, readWrite }: BindingPattern,
 ): boolean {
-  const bindings = buffers.map(({ name, access, ...place }) => ({
-    ...place,
-    name: own(arenas, name) ?? name,
-    writes: access !== 'read' || readWrite.includes(name),
-  }));
-  const isWhole = partsBy(bindings, ({ name }) => name).every(
-    (members) => count(members, ({ memory }) => memory) === 1,
-  );
-  const isApart = partsBy(bindings, ({ memory }) => memory).every((members) => {
-    const writing = new Set(members.filter(({ writes }) => writes).map(({ name }) => name));
+  if (JSON.stringify(arenas) !== JSON.stringify(wanted.arenas)) return false;
+  if (!wanted.readWrite.every((name) => readWrite.includes(name))) return false;
+  const bindingOf = ({ name }: PlacedBuffer): string => own(arenas, name) ?? name;
+  return partsBy(buffers, ({ memory }) => memory).every((members) => {
+    const written = members.filter(({ name, access }) => access !== 'read' || readWrite.includes(name));
+    const writing = new Set(written.map(bindingOf));
     if (writing.size === 0) return true;
     const tensors = partsBy(members, ({ tensor }) => tensor);
     return (
-      members.every(({ name }) => writing.has(name)) &&
-      tensors.every((same) => count(same, ({ name }) => name) === 1)
+      members.every((member) => writing.has(bindingOf(member))) &&
+      tensors.every((same) => count(same, bindingOf) === 1)
     );
   });
-  return isWhole && isApart;
 }
-
-/**
- * Whether a launch that would be bound by `own` can do with the text of another launch of the kernel, bound by `known`: one that shares
- * bindings just as it does, and only binds more for writing.
- */
-export const isServedBy = (
-  buffers: readonly PlacedBuffer[],
-  own: BindingPattern,
-  known: BindingPattern,
-): boolean =>
-  JSON.stringify(known.arenas) === JSON.stringify(own.arenas) &&
-  own.readWrite.every((name) => known.readWrite.includes(name)) &&
-  allowsBindings(buffers, known);

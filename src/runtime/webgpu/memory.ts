@@ -61,9 +61,8 @@ export async function allocateBuffers(
 export function rangeOf({ memory, offset: words, length, dtype }: Location, what: string): GpuRange {
   const { buffers, chunkBytes } = memory as GpuMemory;
   const bytes = length * (dtype === 'f16' ? 2 : WORD);
-  const chunk = Math.floor((words * WORD) / chunkBytes);
-  const offset = words * WORD - chunk * chunkBytes;
-  const buffer = buffers[chunk];
+  const offset = (words * WORD) % chunkBytes;
+  const buffer = buffers[Math.floor((words * WORD) / chunkBytes)];
   if (buffer === undefined || offset + bytes > alignBytes(buffer.size, RANGE_ALIGNMENT)) {
     throw tooLarge(what, bytes, chunkBytes);
   }

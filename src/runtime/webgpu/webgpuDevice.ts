@@ -74,9 +74,7 @@ export async function webgpuDevice(options: WebgpuOptions = {}): Promise<WebgpuD
       queue.flush();
       for (const buffer of (memory as GpuMemory).buffers) buffer.destroy();
     },
-    async write(location, data) {
-      queue.write(location, data);
-    },
+    write: async (location, data) => queue.write(location, data),
     read: (location) => queue.read(location),
     prepare: (launches, onProgress = options.onProgress) => pipelines.prepare(launches, onProgress),
     async bind(commands: readonly Command[]): Promise<BoundProgram> {
@@ -89,8 +87,6 @@ export async function webgpuDevice(options: WebgpuOptions = {}): Promise<WebgpuD
       };
     },
     reopen: () => webgpuDevice(options),
-    async close() {
-      owner.close();
-    },
+    close: async () => owner.close(),
   });
 }
