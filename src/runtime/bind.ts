@@ -1,6 +1,7 @@
 import { ARENA_BLOCKS, ARENA_CHUNK, evaluate, requireSome, type Sizes } from '../base/dim.ts';
 import type { DType } from '../base/dtype.ts';
 import { defined, FrondError } from '../base/errors.ts';
+import { mapValues } from '../base/own.ts';
 import { makeRef, type Node, type Ref, type TensorType } from '../ir/graph.ts';
 import { multiplesOf4 } from '../ir/multiples.ts';
 import type { LaunchPlan, Slot } from '../ir/record.ts';
@@ -80,9 +81,6 @@ export function planProgram(program: LoweredProgram, sizes: Sizes, chunk?: numbe
   return { tensors, offsets: tensors.map(({ key }) => offsets.get(key) ?? 0), words, unshared };
 }
 
-const mapSlots = <P>({ slots }: LaunchPlan, of: (slot: Slot) => P): Record<string, P> =>
-  Object.fromEntries(Object.entries(slots).map(([name, slot]) => [name, of(slot)]));
-
 /** The program's launches as they can be known before sizes are. */
 export function launchShapes({ graph, nodes, root, gradients }: LoweredProgram): LaunchShape[] {
   const memoryOf = (slot: Slot, key: string): string => {
@@ -97,16 +95,13 @@ export function launchShapes({ graph, nodes, root, gradients }: LoweredProgram):
     launches.map((launch) => ({
       kernel: launch.kernel,
       multiplesOf4: multiplesOf4(launch),
-      places: mapSlots(launch, (slot) => {
+      places: mapValues(launch.slots, (slot) => {
         const tensor = keyOf(slot, node, root);
         return { memory: memoryOf(slot, tensor), tensor };
       }),
     })),
   );
 }
-
-const scalarsOf = (launch: LaunchPlan, sizes: Sizes): Record<string, number> =>
-  Object.fromEntries(Object.entries(launch.scalars).map(([name, scalar]) => [name, evaluate(scalar, sizes)]));
 
 export const gridOf = (launch: LaunchPlan, sizes: Sizes): number[] =>
   launch.grid.map(({ size, per, least = 0 }) => Math.max(least, Math.ceil(evaluate(size, sizes) / per)));
@@ -140,9 +135,9 @@ export function bindCommands(
     const command = {
       kernel: launch.kernel,
       grid,
-      scalars: scalarsOf(launch, part.sizes),
+      scalars: mapValues(launch.scalars, (scalar) => evaluate(scalar, part.sizes)),
       multiplesOf4: multiplesOf4(launch),
-      buffers: mapSlots(launch, (slot) => {
+      buffers: mapValues(launch.slots, (slot) => {
         const key = keyOf(slot, node, root);
         return within(defined(places.get(key), `memory of ${key}`), slot, part);
       }),

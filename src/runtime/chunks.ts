@@ -22,6 +22,7 @@ export function sideBySide(lengths: readonly number[], chunk: number | undefined
   });
   return { offsets, words };
 }
+export type Offsets = ReturnType<typeof sideBySide>;
 
 export const tooLarge = (what: string, bytes: number, limit: number): FrondError =>
   new FrondError(

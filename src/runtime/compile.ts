@@ -87,10 +87,8 @@ export interface TypedExecutable<I extends Declarations, O extends Outputs> exte
   ): Promise<{ readonly [P in K]: Typed<TensorValue, O[P]['dtype']> }>;
 }
 
-export interface TypedCompiled<I extends Declarations, O extends Outputs> {
+export interface TypedCompiled<I extends Declarations, O extends Outputs> extends Pick<Compiled, 'passes'> {
   readonly executable: TypedExecutable<I, O>;
-  /** what each pass did, with its time */
-  readonly passes: readonly PassLog[];
 }
 
 /** No overloads: so the compiler's message about a wrong option speaks of the option, whatever graph is given. */

@@ -7,7 +7,7 @@ import { type Graph, type Node, type Ref, splitRef } from '../ir/graph.ts';
 import { nodeOf, typeOfRef } from '../ir/names.ts';
 import { ARENA_BLOCKS } from '../ir/record.ts';
 import { bindCommands, elementsOf, launchShapes, planProgram, sharedKey, slotsOf } from './bind.ts';
-import { requireFits, sideBySide } from './chunks.ts';
+import { type Offsets, requireFits, sideBySide } from './chunks.ts';
 import type { BoundProgram, Device, LaunchTime, Location, Memory } from './device.ts';
 import { type Feeds, readFeeds, type TensorValue } from './feeds.ts';
 import { checkIndices, outsideOf } from './indices.ts';
@@ -228,14 +228,9 @@ export class Executable {
    * Places tensors in memory that only grows, one behind the other where no plan says where. Their values are written when the memory
    * is new. No binding may use what is outgrown any more, also if there is none to replace it.
    */
-  async #place(
-    what: string,
-    tensors: readonly Tensor[],
-    { offsets, words } = sideBySide(
-      tensors.map((tensor) => align(tensor.words)),
-      this.#device.chunkWords,
-    ),
-  ): Promise<Placed[]> {
+  async #place(what: string, tensors: readonly Tensor[], plan?: Offsets): Promise<Placed[]> {
+    const lengths = tensors.map((tensor) => align(tensor.words));
+    const { offsets, words } = plan ?? sideBySide(lengths, this.#device.chunkWords);
     const known = this.#memories.get(what);
     const isNew = known === undefined || known.words < words;
     if (isNew && known !== undefined) {

@@ -92,12 +92,6 @@ function requireFeeds(graph: Graph, feeds: unknown, names: readonly string[]): v
   });
 }
 
-/** What to do about an input that was not fed. */
-const feedHint = (name: string, names: readonly string[]): string =>
-  name === RANDOM_KEY
-    ? `dropout in a training graph draws from it: feed { dtype: 'u32', shape: [2], data: [seed, step] }`
-    : `feed all of: ${names.join(', ')}`;
-
 /**
  * Tensors with numbers as elements by id of their input, and sizes of the named dimensions, as the feeds give them, checked against
  * every declared dtype and shape.
@@ -114,7 +108,10 @@ export function readFeeds(graph: Graph, feeds: Feeds) {
     if (given === undefined) {
       throw new FrondError('FROND-R009', `graph ${graph.name}: input ${input.name} was not fed`, {
         place: input.node.source,
-        hint: feedHint(input.name, names),
+        hint:
+          input.name === RANDOM_KEY
+            ? `dropout in a training graph draws from it: feed { dtype: 'u32', shape: [2], data: [seed, step] }`
+            : `feed all of: ${names.join(', ')}`,
       });
     }
     const tensor = readFeed(input, given);

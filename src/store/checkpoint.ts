@@ -6,7 +6,7 @@ import { decodeUtf8 } from '../platform/shared.ts';
 import type { Files } from '../platform/types.ts';
 import { parseStrictJson } from './json.ts';
 
-export const FORMAT = 1;
+const FORMAT = 1;
 
 /**
  * A checkpoint is a folder `step-000123` that is either whole or not there:

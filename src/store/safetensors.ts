@@ -24,10 +24,8 @@ const MAX_RANK = 32;
 const MAX_METADATA = 10_000;
 
 /** A tensor as the header describes it; its bytes are begin … end − 1 of the data. */
-interface HeaderEntry {
+interface HeaderEntry extends Pick<StoredTensor, 'dtype' | 'shape'> {
   readonly name: string;
-  readonly dtype: StoredType;
-  readonly shape: readonly number[];
   readonly begin: number;
   readonly end: number;
 }

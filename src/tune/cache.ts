@@ -18,9 +18,6 @@ const tuningOf = <T>(table: is.Kind<T>) =>
   /** `measured`: kernel → class → times */
   is.recordOf('what is known of a device', { table, measured: byClass(measuredKind) });
 const tuningKind = tuningOf(tableKind);
-/** What is known of one device, as found by one version of frond. */
-export type DeviceTuning = is.TypeOf<typeof tuningKind>;
-
 const cacheKind = is.objectOf(tuningKind, 'a tuning cache');
 /** By adapter and version: see `tuningKey`. */
 export type TuningCache = is.TypeOf<typeof cacheKind>;
@@ -53,6 +50,10 @@ export function printTuning(cache: TuningCache): string {
   return `${JSON.stringify({ format: TUNING_FORMAT, devices: cache }, null, 2)}\n`;
 }
 
+const isTile = (value: unknown): boolean => is.count.holds(value) && value % 4 === 0;
+const isPair = (value: unknown): boolean =>
+  Array.isArray(value) && value.length === 2 && value.every(is.count.holds);
+
 /** What the file may hold: tiles and workgroups are those that a kernel can have. */
 const storedSchedule = is.recordOf('a schedule', {
   ...scheduleFields,
@@ -60,14 +61,6 @@ const storedSchedule = is.recordOf('a schedule', {
   workgroup: is.optional(is.kind('two numbers of threads', isPair)),
 });
 const stored = is.objectOf(tuningOf(byClass(storedSchedule)), 'devices');
-
-function isTile(value: unknown): boolean {
-  return is.count.holds(value) && value % 4 === 0;
-}
-
-function isPair(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 2 && value.every(is.count.holds);
-}
 
 /** @throws FROND-F040 when the text is no tuning cache, with the place in it; FROND-W002 when it is no JSON */
 export function parseTuning(text: string, file: string): TuningCache {
