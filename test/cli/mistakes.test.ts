@@ -116,6 +116,46 @@ describe('a command line that makes no sense', () => {
   ])('%j', (args, err) => refuses(args, 2, err));
 });
 
+describe('help', () => {
+  const help = async (...args: string[]): Promise<string> => {
+    const { code, out, err } = await frond(...args);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    return out;
+  };
+
+  it('of frond names the commands', async () => {
+    const out = await help('--help');
+    expect(out).toMatch(/^Typed static graphs for language models \(frond\)\n\nUSAGE frond train\|predict\|/);
+    expect(out).toMatch(/\nCOMMANDS\n\n {4}train {4}Train the recipe in a file\n {2}predict {4}Label /);
+    expect(out).toMatch(/\n\nUse frond <command> --help for more information about a command\.\n$/);
+    for (const again of [[], ['help'], ['-h']]) expect(await help(...again)).toBe(out);
+  });
+
+  it('of a command says what it takes, wherever it is asked for', async () => {
+    const out = await help('predict', '--help');
+    expect(
+      out,
+    ).toBe(`Label sentences with a trained run; without any, one per line of standard input (frond predict)
+
+USAGE frond predict [OPTIONS] <RUN> [TEXT]
+
+ARGUMENTS
+
+   RUN    folder of the run (Required)
+  TEXT    sentences, each in quotes
+
+OPTIONS
+
+             --json    one JSON object per line
+  --device=<device>    auto, webgpu, wasm or interpreter (Default: auto)
+
+`);
+    expect(await help('predict', 'nowhere', '--json', '-h')).toBe(out);
+    expect(await help('train', '--help')).toContain('\n  --batch-size=<batch_size>    sentences per step\n');
+    expect(await help('doctor', '--help')).toMatch(/\n\nUSAGE frond doctor\n\n$/);
+  });
+});
+
 it('a device that does not exist', async () => {
   await refuses(
     ['train', 'tiny.ts', '--device', 'gpu'],
