@@ -71,17 +71,16 @@ function defineRun({ module, fn, kernel: { gridRank } }: Lowering, program: Func
  */
 export function assembleKernel(kernel: Kernel, options: WasmOptions = {}): WasmKernel {
   if (!options.checked) assertKernel(kernel);
-  const module = new ModuleBuilder();
-  const at = new Lowering(kernel, module, options.relaxed ?? false);
-  const program = module.declare('program', at.fn, 'none');
+  const at = new Lowering(kernel, options.relaxed ?? false);
+  const program = at.module.declare('program', at.fn, 'none');
   program.body = [set(at.scratch, globalGet(0, 'scratch')), ...writeRegion(at, kernel.body)];
   defineRun(at, program);
   const memory = options.memory ?? { initial: Math.ceil((at.used + READ_AHEAD) / PAGE) };
   return {
     kernel,
-    bytes: module.encode(memory, ['run']),
+    bytes: at.module.encode(memory, ['run']),
     scratchBytes: at.used,
-    text: () => printModule(module),
+    text: () => printModule(at.module),
   };
 }
 

@@ -3,7 +3,7 @@ import type { Axis, Buffer, Kernel, Span, Term, Value } from '../../kernel/ir.ts
 import { type Analysis, analyse } from './analysis.ts';
 import type { Integer, Local, Scalar } from './code.ts';
 import { kindOf, scalarLiteral } from './elementwise.ts';
-import { FunctionBuilder, type ModuleBuilder } from './encode.ts';
+import { FunctionBuilder, ModuleBuilder } from './encode.ts';
 import { i32, plus, times } from './instructions.ts';
 
 /** A tile in scratch memory: row-major, rows padded to whole blocks of eight elements. */
@@ -46,7 +46,7 @@ export const elementBytes = ({ dtype }: Buffer): 2 | 4 => (dtype === 'f16' ? 2 :
 export class Lowering {
   readonly kernel: Kernel;
   readonly analysis: Analysis;
-  readonly module: ModuleBuilder;
+  readonly module = new ModuleBuilder();
   /** the program's function: grid indices, addresses of the buffers, parameters */
   readonly fn: FunctionBuilder;
   /** relaxed SIMD may be used */
@@ -58,9 +58,10 @@ export class Lowering {
   /** factors of each `dot` that were packed where they were made */
   readonly packs = new Map<Value, { left?: Pack; right?: Pack }>();
   readonly #addresses: ReadonlyMap<Buffer, Integer>;
-  #used = 0;
+  /** bytes of scratch memory in use */
+  used = 0;
 
-  constructor(kernel: Kernel, module: ModuleBuilder, relaxed: boolean) {
+  constructor(kernel: Kernel, relaxed: boolean) {
     const { gridRank, buffers, parameters } = kernel;
     const fn = new FunctionBuilder([
       ...Array.from({ length: gridRank }, (_, i) => [`program${i}`, 'i32'] as const),
@@ -68,7 +69,6 @@ export class Lowering {
       ...parameters.map(({ name, dtype }) => [name, kindOf(dtype)] as const),
     ]);
     this.kernel = kernel;
-    this.module = module;
     this.fn = fn;
     this.relaxed = relaxed;
     this.analysis = analyse(kernel);
@@ -84,25 +84,17 @@ export class Lowering {
 
   /** The error of a construct that this backend does not have. */
   unsupported(what: string, node: string): FrondError {
-    return new FrondError(
-      'FROND-K210',
-      `kernel ${this.kernel.name}: ${what} is not supported in WebAssembly`,
-      {
-        node,
-        hint: 'run this kernel on the interpreter or on WebGPU',
-      },
-    );
-  }
-
-  /** Bytes of scratch memory in use. */
-  get used(): number {
-    return this.#used;
+    const summary = `kernel ${this.kernel.name}: ${what} is not supported in WebAssembly`;
+    return new FrondError('FROND-K210', summary, {
+      node,
+      hint: 'run this kernel on the interpreter or on WebGPU',
+    });
   }
 
   /** Reserves scratch memory, on a cache line. */
   reserve(bytes: number): number {
-    const offset = this.#used;
-    this.#used += Math.ceil(bytes / 64) * 64;
+    const offset = this.used;
+    this.used += Math.ceil(bytes / 64) * 64;
     return offset;
   }
 

@@ -77,12 +77,8 @@ export function bindLaunches(commands: readonly Command[]): BoundLaunch[] {
   });
 }
 
-/** A kernel that an engine has compiled, without a memory yet. */
-export interface CompiledKernel {
-  readonly module: object;
-  /** scratch memory that each thread needs */
-  readonly scratchBytes: number;
-}
+/** A kernel that an engine has compiled, without a memory yet, and the scratch memory that each thread needs. */
+type CompiledKernel = Awaited<ReturnType<typeof assemble>>;
 
 /** Modules kept in a process: some large models' worth. */
 const KEPT = 1024;
@@ -91,7 +87,7 @@ const KEPT = 1024;
 const modules = new Map<string, Promise<CompiledKernel>>();
 
 /** What one text makes different modules of. */
-export interface CompileSettings {
+interface CompileSettings {
   /** threads share the memory */
   readonly shared: boolean;
   /** multiply and add in one instruction of relaxed SIMD */
@@ -115,14 +111,14 @@ export const compileFresh = (
   kernels: readonly Kernel[],
   known: ReadonlyMap<Kernel, unknown>,
   settings: CompileSettings,
-): Promise<readonly (CompiledKernel & { readonly kernel: Kernel })[]> =>
+) =>
   Promise.all(
     kernels
       .filter((kernel) => !known.has(kernel))
       .map(async (kernel) => ({ kernel, ...(await compileKernel(kernel, settings)) })),
   );
 
-async function assemble(kernel: Kernel, { shared, relaxed }: CompileSettings): Promise<CompiledKernel> {
+async function assemble(kernel: Kernel, { shared, relaxed }: CompileSettings) {
   // a memory with a lower maximum may be imported too
   const memory = shared ? { initial: 1, maximum: 65_536, shared } : { initial: 1 };
   const { bytes, scratchBytes } = assembleKernel(kernel, { memory, relaxed });
