@@ -87,8 +87,8 @@ export async function findNonFinite(
     broken.set(ref, { node: nodePath(node), op, phase, value: data[element] ?? Number.NaN, element, place });
   }
   const reached = reachedFrom(graph, broken);
-  const culprit = tensors.find(({ ref }) => reached.has(ref)) ?? tensors.find(({ ref }) => broken.has(ref));
-  return culprit === undefined ? undefined : broken.get(culprit.ref);
+  const refs = [...broken.keys()];
+  return broken.get(refs.find((ref) => reached.has(ref)) ?? refs[0] ?? '');
 }
 
 const isFloat = ({ dtype }: TensorType): boolean => isFloating(dtype);

@@ -8,7 +8,7 @@ import { nodeOf, typeOfRef } from '../ir/names.ts';
 import { ARENA_BLOCKS } from '../ir/record.ts';
 import { bindCommands, elementsOf, launchShapes, planProgram, sharedKey, slotsOf } from './bind.ts';
 import { type Offsets, requireFits, sideBySide } from './chunks.ts';
-import type { BoundProgram, Device, LaunchTime, Location, Memory } from './device.ts';
+import type { BoundProgram, LaunchTime, Location, Memory } from './device.ts';
 import { type Feeds, readFeeds, type TensorValue } from './feeds.ts';
 import { checkIndices, outsideOf } from './indices.ts';
 import type { LoweredProgram } from './lower.ts';
@@ -58,7 +58,6 @@ export class Executable {
   readonly graph: Graph;
   readonly program: LoweredProgram;
   readonly state: ModelState;
-  readonly #device: Device;
   readonly #bindings = new Map<string, Binding>();
   /** memory that only grows, by what it is for */
   readonly #memories = new Map<string, Memory>();
@@ -70,12 +69,11 @@ export class Executable {
     this.graph = program.graph;
     this.program = program;
     this.state = state;
-    this.#device = state.device;
   }
 
   /** Compiles every kernel of the program. */
   async prepare(): Promise<void> {
-    await this.#device.prepare(launchShapes(this.program));
+    await this.state.device.prepare(launchShapes(this.program));
   }
 
   /**
@@ -107,7 +105,7 @@ export class Executable {
   free(): Promise<void> {
     return this.#inTurn(async () => {
       this.#forget();
-      for (const memory of this.#memories.values()) this.#device.free(memory);
+      for (const memory of this.#memories.values()) this.state.device.free(memory);
       this.#memories.clear();
       this.#tables = new Map();
     });
@@ -144,11 +142,11 @@ export class Executable {
       const place = this.#tables.get(sharedKey('table', computed.report));
       return place === undefined ? [] : [{ computed, place }];
     });
-    const read = await Promise.all(notes.map(({ place }) => this.#device.read(place)));
+    const read = await Promise.all(notes.map(({ place }) => this.state.device.read(place)));
     const errors = notes.flatMap(({ computed }, i) => outsideOf(computed, read[i] ?? []) ?? []);
     const [first] = errors;
     if (first === undefined) return;
-    for (const { place } of notes) await this.#device.write(place, new Int32Array(place.length));
+    for (const { place } of notes) await this.state.device.write(place, new Int32Array(place.length));
     throw first;
   }
 
@@ -159,7 +157,7 @@ export class Executable {
     checkIndices(this.program, tensors, sizes);
     this.state.requireWritten(this.graph);
     const binding = await this.#binding(sizes);
-    for (const [id, { data }] of tensors) await this.#device.write(this.#placeOf(id, binding), data);
+    for (const [id, { data }] of tensors) await this.state.device.write(this.#placeOf(id, binding), data);
     return binding;
   }
 
@@ -181,7 +179,7 @@ export class Executable {
       shape: atNode(nodeOf(this.graph, splitRef(ref).id), () =>
         shape.map((dim) => evaluate(dim, binding.sizes)),
       ),
-      data: await this.#device.read(this.#placeOf(ref, binding)),
+      data: await this.state.device.read(this.#placeOf(ref, binding)),
     };
   }
 
@@ -203,7 +201,7 @@ export class Executable {
   }
 
   async #bind(sizes: Sizes): Promise<Binding> {
-    const { chunkWords } = this.#device;
+    const { chunkWords } = this.state.device;
     const plan = planProgram(this.program, sizes, chunkWords);
     const results = await this.#place('results', plan.tensors, plan);
     const inputs = inputsOf(this.graph).map(({ node, name }) => this.#tensorOf(`input ${name}`, node, sizes));
@@ -212,7 +210,7 @@ export class Executable {
     const state = await this.#placeState();
     this.#tables = new Map(await this.#place('tables', this.#tensorsOfTables()));
     const places = new Map([...results, ...fed, ...constants, ...state, ...this.#tables]);
-    const program = await this.#device.bind(bindCommands(this.program, places, sizes, chunkWords));
+    const program = await this.state.device.bind(bindCommands(this.program, places, sizes, chunkWords));
     return { sizes, program, places };
   }
 
@@ -220,7 +218,7 @@ export class Executable {
   #tensorOf(what: string, node: Node, sizes: Sizes): Tensor {
     const type = typeOfRef(this.graph, node.id);
     const words = atNode(node, () => elementsOf(type, sizes));
-    requireFits(what, words, this.#device.chunkWords);
+    requireFits(what, words, this.state.device.chunkWords);
     return { key: node.id, words, dtype: type.dtype };
   }
 
@@ -230,22 +228,22 @@ export class Executable {
    */
   async #place(what: string, tensors: readonly Tensor[], plan?: Offsets): Promise<Placed[]> {
     const lengths = tensors.map((tensor) => align(tensor.words));
-    const { offsets, words } = plan ?? sideBySide(lengths, this.#device.chunkWords);
+    const { offsets, words } = plan ?? sideBySide(lengths, this.state.device.chunkWords);
     const known = this.#memories.get(what);
     const isNew = known === undefined || known.words < words;
     if (isNew && known !== undefined) {
       this.#memories.delete(what);
       this.#forget();
-      this.#device.free(known);
+      this.state.device.free(known);
     }
-    const memory = isNew ? await this.#device.allocate(Math.max(1, words)) : known;
+    const memory = isNew ? await this.state.device.allocate(Math.max(1, words)) : known;
     const placed = tensors.map(({ key, words: length, dtype }, i): Placed => {
       return [key, { memory, offset: offsets[i] ?? 0, length, dtype }];
     });
     for (const [i, { values }] of isNew ? tensors.entries() : []) {
       const data = values?.();
       const place = placed[i]?.[1];
-      if (data && place) await this.#device.write({ ...place, length: data.length }, data);
+      if (data && place) await this.state.device.write({ ...place, length: data.length }, data);
     }
     // only now: memory without its values would not be written again
     this.#memories.set(what, memory);
