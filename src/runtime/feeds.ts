@@ -125,6 +125,6 @@ export function readFeeds(graph: Graph, feeds: Feeds) {
 
 /** Those of `feeds` that a graph takes in. */
 export function feedsFor(graph: Graph, feeds: Feeds): Feeds {
-  const names = new Set(inputsOf(graph).map(({ name }) => name));
+  const names = new Set(graph.inputs.map((id) => graph.nodes[id]?.attributes.name));
   return Object.fromEntries(Object.entries(feeds).filter(([name]) => names.has(name)));
 }
