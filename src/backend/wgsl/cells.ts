@@ -48,11 +48,7 @@ export const walkAt = (
   key: string,
   lanes: 1 | 4,
   scope: Scope,
-  {
-    first = () => key,
-    quad = '0',
-    quadScope = scope,
-  }: Partial<Pick<Walk, 'first' | 'quad' | 'quadScope'>> = {},
+  { first = () => key, quad = '0', quadScope = scope }: Partial<Walk> = {},
 ): Walk => ({ first, quad, lane: '0', lanes, key, quadScope, scope });
 
 /**
@@ -82,10 +78,7 @@ export function elementIn(p: Printer, cell: Cell, axis: Axis): string {
 
 /** Tells the element of a tile over `axes` from others. */
 export const keyIn = (cell: Cell, axes: readonly Axis[]): string =>
-  axes
-    .map((axis) => walkOf(cell, axis))
-    .map(({ key, lane }) => `${key} ${lane}`)
-    .join();
+  axes.map((axis) => `${walkOf(cell, axis).key} ${walkOf(cell, axis).lane}`).join();
 
 const innermost = (cell: Cell, axes: readonly Axis[]): Walk | undefined =>
   axes
@@ -155,12 +148,12 @@ export function countTo(
       else body(`${i}`, writer.innermost);
     }
   } else {
-    writer.loop(name, (counter) => `var ${counter} = 0; ${counter} < ${count}; ${counter}++`, body);
+    writer.loop(name, { to: count }, body);
   }
 }
 
 const nextDepth = ({ walks }: Cell): number =>
-  1 + [...walks.values()].reduce((deepest, { scope }) => Math.max(deepest, scope.depth), -1);
+  1 + Math.max(-1, ...[...walks.values()].map(({ scope }) => scope.depth));
 
 /** Opens the quads of `axis` that a thread owns; `body` stands at the first element of each. */
 function openQuads(p: Printer, axis: Axis, around: Cell, body: (cell: Cell) => void): void {
@@ -185,12 +178,10 @@ function openQuads(p: Printer, axis: Axis, around: Cell, body: (cell: Cell) => v
 export function forLanes(p: Printer, axis: Axis, cell: Cell, body: (cell: Cell) => void): void {
   const walk = walkOf(cell, axis);
   const depth = nextDepth(cell);
+  const enter = (lane: string, block: Block): void =>
+    body(withWalk(cell, axis, { ...walk, lane, scope: { block, depth } }));
   if (walk.lanes === 1) body(cell);
-  else {
-    const enter = (lane: string, block: Block): void =>
-      body(withWalk(cell, axis, { ...walk, lane, scope: { block, depth } }));
-    countTo(p, `${axis.name}_lane`, 4, enter, { braces: false });
-  }
+  else countTo(p, `${axis.name}_lane`, 4, enter, { braces: false });
 }
 
 /**

@@ -28,19 +28,14 @@ import { type Block, componentOf, guarded, plus, times, wrap } from './text.ts';
 
 /** The axis along which the elements of a tile are neighbours in memory, as far as the text tells. */
 function unitAxis(value: Value): Axis | undefined {
+  if (value.axes.length === 0) return undefined;
   if (value.op === 'load') return unitSpans(value.terms)[0]?.axis;
   const args = value.op === 'elementwise' ? value.args : value.op === 'cast' ? [value.arg] : [];
-  return args
-    .filter(({ axes }) => axes.length > 0)
-    .map(unitAxis)
-    .find((axis) => axis !== undefined);
+  return args.map(unitAxis).find((axis) => axis !== undefined);
 }
 
 /** What a renamed operand is written from: the tile that threads own, and its name for an axis of the operand. */
-function sourceOf(
-  p: Printer,
-  value: Value,
-): { readonly source: Value; readonly named: (axis: Axis) => Axis } {
+function sourceOf(p: Printer, value: Value): { source: Value; named: (axis: Axis) => Axis } {
   if (value.op !== 'rename' || p.variables.has(value)) return { source: value, named: (axis) => axis };
   const { source, named } = sourceOf(p, value.arg);
   return { source, named: (axis) => named(axis === value.to ? value.from : axis) };
@@ -102,7 +97,7 @@ function forItems(p: Printer, count: number, busy: number, body: (item: string) 
       writer.block('', () => body(i === 0 ? 'lane' : `(lane + ${i * threads})`));
     }
   } else {
-    writer.loop('item', (item) => `var ${item} = lane; ${item} < ${count}; ${item} += ${threads}`, body);
+    writer.loop('item', { from: 'lane', to: count, by: threads }, body);
   }
 }
 
@@ -243,8 +238,7 @@ function multiply(
   const { writer } = p;
   const [rows, columns] = [layoutOf(p, row), layoutOf(p, column)];
   const unroll = cells.writtenOut(p, rows.owned * columns.owned);
-  const head = (counter: string): string => `var ${counter} = 0; ${counter} < ${count}; ${counter}++`;
-  writer.loop('slice', head, (counter) => {
+  writer.loop('slice', { to: count }, (counter) => {
     const across = names(p, 'right', { count: columns.quads, lanes: columns.lanes, unroll }, (quad) =>
       readStaged(p, right, first, counter, quad),
     );
@@ -300,9 +294,8 @@ export function printDot(p: Printer, dot: Dot): void {
     chunk('0', over.size);
     memory.reading(...operands.map(({ array }) => array));
   } else {
-    const stop = end === undefined ? over.size : writer.bind(`end ${dot.id}`, `${over.name}_end`, end);
-    const head = (first: string): string => `var ${first} = 0; ${first} < ${stop}; ${first} += ${depth}`;
-    writer.loop(`${over.name}_first`, head, (first) => {
+    const to = end === undefined ? over.size : writer.bind(`end ${dot.id}`, `${over.name}_end`, end);
+    writer.loop(`${over.name}_first`, { to, by: depth }, (first) => {
       chunk(first, depth);
       memory.barrier();
     });

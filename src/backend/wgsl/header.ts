@@ -58,12 +58,10 @@ export function headerText(p: Printer): string {
     .filter((axis) => spread.has(axis) && layoutOf(p, axis).owned > 1)
     .map((axis) => `${axis.name} ${layoutOf(p, axis).owned}`);
   const each = owned.length === 0 ? '' : `, each with up to ${owned.join(', ')} elements of a tile`;
-  const staged = p.memory.arrays.some(({ name }) => name.startsWith('left_tile'))
-    ? `; stage: ${p.stage}`
-    : '';
+  const isStaged = p.memory.arrays.some(({ name }) => name.startsWith('left_tile'));
   return [
     `// ${kernel.name}${variant}: ${kernel.doc}`,
-    `// tiles: ${tiles}${staged}; workgroup: ${threads.x} × ${threads.y} threads${each}`,
+    `// tiles: ${tiles}${isStaged ? `; stage: ${p.stage}` : ''}; workgroup: ${threads.x} × ${threads.y} threads${each}`,
     ...kernel.buffers.map((buffer) => bufferLine(p, buffer)),
   ].join('\n');
 }

@@ -121,20 +121,27 @@ function bindBuffers(kernel: Kernel, { arenas, readWrite = [] }: WgslOptions): W
  */
 export function bindingsOf(kernel: Kernel, options: WgslOptions, limits: WgslLimits): WgslBinding[] {
   const bindings = bindBuffers(kernel, options);
-  const require = (isMet: boolean, what: string, hint: string): void => {
+  const demand = (isMet: boolean, what: string, hint: string): void => {
     if (!isMet) throw limitError(kernel, 'FROND-K202', what, hint);
   };
-  require(bindings.length <=
-    limits.storageBuffers, `${bindings.length} storage bindings are over the limit of ${limits.storageBuffers}`, 'bind buffers that are used alike in one arena (option arenas), or split the kernel into two launches');
-  const halves = kernel.buffers.filter(({ dtype }) => dtype === 'f16').map(({ name }) => name);
-  require(halves.length === 0 ||
-    options.shaderF16 ===
-      true, `buffer ${halves[0]} holds f16, which this device cannot bind`, 'request the feature shader-f16, or store f32');
-  const mixed = bindings.find(
-    ({ dtype, buffers }) => dtype !== 'f16' && buffers.some((name) => halves.includes(name)),
+  demand(
+    bindings.length <= limits.storageBuffers,
+    `${bindings.length} storage bindings are over the limit of ${limits.storageBuffers}`,
+    'bind buffers that are used alike in one arena (option arenas), or split the kernel into two launches',
   );
-  require(mixed ===
-    undefined, `binding ${mixed?.name} joins buffers of f16 with others`, 'give f16 a binding of its own, or store f32');
+  const halves = kernel.buffers.filter(({ dtype }) => dtype === 'f16').map(({ name }) => name);
+  demand(
+    halves.length === 0 || options.shaderF16 === true,
+    `buffer ${halves[0]} holds f16, which this device cannot bind`,
+    'request the feature shader-f16, or store f32',
+  );
+  const isMixed = ({ dtype, buffers }: WgslBinding): boolean =>
+    dtype !== 'f16' && buffers.some((name) => halves.includes(name));
+  demand(
+    !bindings.some(isMixed),
+    `binding ${bindings.find(isMixed)?.name} joins buffers of f16 with others`,
+    'give f16 a binding of its own, or store f32',
+  );
   return bindings;
 }
 

@@ -101,7 +101,5 @@ export function spanNames(values: readonly Value[]): ReadonlyMap<Value, string> 
 }
 
 /** A name that says what `value` is, as far as the kernel's source tells. */
-export const nameFor = (
-  { spanNames }: { readonly spanNames: ReadonlyMap<Value, string> },
-  value: Value,
-): string => value.label ?? spanNames.get(value) ?? byOp(NOUNS_OF_OPS, value) ?? 'value';
+export const nameFor = ({ spanNames }: { spanNames: ReadonlyMap<Value, string> }, value: Value): string =>
+  value.label ?? spanNames.get(value) ?? byOp(NOUNS_OF_OPS, value) ?? 'value';

@@ -3,7 +3,7 @@ import * as cells from './cells.ts';
 import { largerOf, registerOf, targetOf, textOf } from './expressions.ts';
 import { nameFor } from './names.ts';
 import { aloneIn, layoutOf, type Printer, splat, typeOf } from './printer.ts';
-import { allOf, guarded, literal, plus, times } from './text.ts';
+import { allOf, guarded, literal, plus, rangeText, times } from './text.ts';
 
 /*
  * Folds along axes: each thread its own elements; then the threads of a team exchange parts, by subgroups as far as those reach,
@@ -154,9 +154,8 @@ function foldParts(fold: Fold, memory: Parts, result: string, to: number, from =
   const i = p.writer.declare('i');
   const at = memory.placeOf(result, i);
   const next = memory.arrays.map((array) => `${array}[${at}]`);
-  const step = by === 1 ? `${i}++` : `${i} += ${by}`;
   const body = foldText(p, value, total, next, lanes);
-  p.writer.line(`for (var ${i} = ${from}; ${i} < ${to}; ${step}) { ${body} }`);
+  p.writer.line(`for (${rangeText(i, { from, to, by })}) { ${body} }`);
   return total;
 }
 

@@ -67,6 +67,16 @@ export interface Block {
   readonly known: Map<string, string>;
 }
 
+/** Where a counter begins (at 0 unless said), where it ends, and in which steps it gets there. */
+export interface Range {
+  readonly from?: string;
+  readonly to: string | number;
+  readonly by?: number;
+}
+
+export const rangeText = (counter: string, { from = '0', to, by = 1 }: Range): string =>
+  `var ${counter} = ${from}; ${counter} < ${to}; ${counter}${by === 1 ? '++' : ` += ${by}`}`;
+
 const emptyBlock = (): Block => ({ lines: [], names: new Set(), known: new Map() });
 
 /**
@@ -103,14 +113,10 @@ export class Writer {
     this.line('}');
   }
 
-  /** `for (head) { … }` with a counter called `wanted`, whose name is free again behind the loop. */
-  loop(
-    wanted: string,
-    head: (counter: string) => string,
-    body: (counter: string, block: Block) => void,
-  ): void {
+  /** A loop over a range with a counter called `wanted`, whose name is free again behind it. */
+  loop(wanted: string, range: Range, body: (counter: string, block: Block) => void): void {
     const counter = this.declare(wanted);
-    this.block(`for (${head(counter)})`, (block) => body(counter, block));
+    this.block(`for (${rangeText(counter, range)})`, (block) => body(counter, block));
     this.innermost.names.delete(counter);
   }
 
