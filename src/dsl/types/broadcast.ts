@@ -6,13 +6,16 @@ import type { Alike, IsWide, Same } from './identity.ts';
 import type { Bad, Both, Good, PrintShape, Quiet } from './result.ts';
 
 /** Which of two dimensions broadcasting keeps: 'x', 'y' or neither. A tag, never the dimension itself, may be branched on. */
-type Kept<X, Y, Late> = true extends Same<X, Y, Late> | Same<Y, 1, Late>
-  ? 'x'
-  : true extends Same<X, 1, Late> | IsWide<X, Late>
-    ? 'y'
-    : IsWide<Y, Late> extends true
+type Kept<X, Y, Late> =
+  Same<X, Y, Late> extends true
+    ? 'x'
+    : Same<Y, 1, Late> extends true
       ? 'x'
-      : 'neither';
+      : true extends Same<X, 1, Late> | IsWide<X, Late>
+        ? 'y'
+        : IsWide<Y, Late> extends true
+          ? 'x'
+          : 'neither';
 
 /**
  * The shape of an element-wise operation: dims are matched from the right, those of size 1 repeat.

@@ -76,18 +76,22 @@ type RightFault<O extends Op, Left, Right> = Either<
 type Ends = Bad<unknown> | Good<unknown>;
 
 /** Binds the items of one operand to its dims from the left, and from the right after '...'. */
-type Bind<O extends Op, Left, Dims extends Shape, Bound, Late> =
-  Bound extends Bad<unknown>
+type Bind<O extends Op, Left, Dims extends Shape, Bound, Late> = Left extends readonly [
+  infer Item,
+  ...infer Rest,
+]
+  ? Item extends '...'
+    ? BindFromRight<O, Rest, Dims, Bound, Late>
+    : Dims extends readonly [infer X extends Dim, ...infer RestDims extends Shape]
+      ? BindOne<O, Item, X, Bound, Late> extends infer Next
+        ? Next extends Bad<unknown>
+          ? Next
+          : Bind<O, Rest, RestDims, Next, Late>
+        : never
+      : Bad<`${O}: more labels than dimensions`>
+  : Dims extends readonly []
     ? Bound
-    : Left extends readonly [infer Item, ...infer Rest]
-      ? Item extends '...'
-        ? BindFromRight<O, Rest, Dims, Bound, Late>
-        : Dims extends readonly [infer X extends Dim, ...infer RestDims extends Shape]
-          ? Bind<O, Rest, RestDims, BindOne<O, Item, X, Bound, Late>, Late>
-          : Bad<`${O}: more labels than dimensions`>
-      : Dims extends readonly []
-        ? Bound
-        : Bad<`${O}: fewer labels than dimensions, left over ${PrintShape<Dims>}`>;
+    : Bad<`${O}: fewer labels than dimensions, left over ${PrintShape<Dims>}`>;
 
 type BindFromRight<O extends Op, Left, Dims extends Shape, Bound, Late> =
   Bound extends Bad<unknown>

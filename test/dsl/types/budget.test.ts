@@ -12,10 +12,10 @@ import { model } from './budget/encoder.ts';
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const EXAMPLE = 'test/dsl/types/budget/encoder.ts';
 /** What the example takes at present; a change beyond 5 % either way wants to be looked at, and then pinned anew. */
-const PINNED = 15_498;
+const PINNED = 15_428;
 const BUDGET = 60_000;
 /** The same for 200 einsums and rearrangements, all of different sizes. */
-const PINNED_PATTERNS = 181_924;
+const PINNED_PATTERNS = 188_340;
 const BUDGET_PATTERNS = 300_000;
 
 const OPTIONS = {
