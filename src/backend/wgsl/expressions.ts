@@ -17,7 +17,7 @@ export const registerOf = (p: Printer, name: string, axes: readonly Axis[], cell
   registersOf(p, axes).count === 1 ? name : `${name}[${cells.registerIn(p, cell, axes)}]`;
 
 /** The private element of a tile at `cell`. */
-export function elementOf(p: Printer, name: string, axes: readonly Axis[], cell: cells.Cell): string {
+function elementOf(p: Printer, name: string, axes: readonly Axis[], cell: cells.Cell): string {
   const register = registerOf(p, name, axes, cell);
   const last = axes.at(-1);
   return last && registersOf(p, axes).lanes === 4 ? `${register}${cells.componentIn(cell, last)}` : register;

@@ -11,7 +11,7 @@ function messageOf(cause: unknown): string {
 }
 
 /** What a failure of the GPU is called: a loss, memory that it has not, or anything else that it refuses. */
-export function gpuError(what: string, cause: unknown, outOfMemory = false): FrondError {
+function gpuError(what: string, cause: unknown, outOfMemory = false): FrondError {
   return outOfMemory
     ? new FrondError('FROND-R001', `the GPU has not enough memory: ${what}`, {
         hint: 'use a smaller batch or a smaller model, or close other programs that use the GPU',
