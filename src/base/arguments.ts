@@ -39,14 +39,13 @@ const signature = (caller: string, taken: Taken): string =>
     .map(([name, kind]) => (mayBeLeftOut(kind) ? `${name}?` : name))
     .join(', ')})`;
 
-function requireFit(kind: is.Kind, value: unknown, what: string, code: ErrorCode, more = () => ''): void {
-  if (is.fits(kind, value)) return;
-  throw errorAtCall(
+/** What is wrong with a value that does not fit. Made only then: kernels are built with a check of every argument. */
+const misfit = (kind: is.Kind, value: unknown, what: string, code: ErrorCode, more = '') =>
+  errorAtCall(
     code,
     `${what} is ${value === undefined ? 'missing' : show(value)}`,
-    kind.advise?.(value) ?? `give ${kind.what}${more()}`,
+    kind.advise?.(value) ?? `give ${kind.what}${more}`,
   );
-}
 
 /**
  * Refuses arguments that do not fit, in the order of `taken`, and options as `checkOptions` does:
@@ -62,7 +61,8 @@ export function checkArguments(
   for (const [i, [name, kind]] of Object.entries(taken).entries()) {
     const value = values[i];
     if (!isKind(kind)) checkOptions<object>(caller, value as object, kind, code);
-    else requireFit(kind, value, `${caller}: ${name}`, code, () => `: ${signature(caller, taken)}`);
+    else if (!is.fits(kind, value))
+      throw misfit(kind, value, `${caller}: ${name}`, code, `: ${signature(caller, taken)}`);
   }
 }
 
@@ -95,7 +95,8 @@ export function checkOptions<O extends object>(
     );
   }
   for (const [name, kind] of Object.entries<is.Kind>(kinds)) {
-    requireFit(kind, given[name as keyof typeof given], `${caller}: ${name}`, code);
+    const value: unknown = given[name as keyof typeof given];
+    if (!is.fits(kind, value)) throw misfit(kind, value, `${caller}: ${name}`, code);
   }
 }
 
