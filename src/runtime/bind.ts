@@ -3,11 +3,10 @@ import type { DType } from '../base/dtype.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import { mapValues } from '../base/own.ts';
 import { makeRef, type Node, type Ref, type TensorType } from '../ir/graph.ts';
-import { multiplesOf4 } from '../ir/multiples.ts';
 import type { LaunchPlan, Slot } from '../ir/record.ts';
 import { chunksOf, requireFits } from './chunks.ts';
 import type { Command, LaunchShape, Location } from './device.ts';
-import type { LoweredNode, LoweredProgram } from './lower.ts';
+import type { LoweredLaunch, LoweredNode, LoweredProgram } from './lower.ts';
 import { type Lifetime, planMemory } from './memoryPlan.ts';
 import { atNode } from './nodes.ts';
 import { BLOCK } from './parameters.ts';
@@ -94,7 +93,7 @@ export function launchShapes({ graph, nodes, root, gradients }: LoweredProgram):
   return nodes.flatMap(({ node, launches }) =>
     launches.map((launch) => ({
       kernel: launch.kernel,
-      multiplesOf4: multiplesOf4(launch),
+      multiplesOf4: launch.multiplesOf4,
       places: mapValues(launch.slots, (slot) => {
         const tensor = keyOf(slot, node, root);
         return { memory: memoryOf(slot, tensor), tensor };
@@ -129,14 +128,14 @@ export function bindCommands(
     const own = { [ARENA_BLOCKS]: words / BLOCK, [ARENA_CHUNK]: index };
     return { start, words, sizes: { ...sizes, ...own } };
   });
-  const commandOf = (launch: LaunchPlan, node: Node, part: ArenaPart): Command[] => {
+  const commandOf = (launch: LoweredLaunch, node: Node, part: ArenaPart): Command[] => {
     const grid = gridOf(launch, part.sizes);
     if (grid.includes(0)) return [];
     const command = {
       kernel: launch.kernel,
       grid,
       scalars: mapValues(launch.scalars, (scalar) => evaluate(scalar, part.sizes)),
-      multiplesOf4: multiplesOf4(launch),
+      multiplesOf4: launch.multiplesOf4,
       buffers: mapValues(launch.slots, (slot) => {
         const key = keyOf(slot, node, root);
         return within(defined(places.get(key), `memory of ${key}`), slot, part);

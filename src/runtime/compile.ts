@@ -103,8 +103,10 @@ export function optimiseAndLower(
 ): { readonly program: LoweredProgram; readonly log: readonly PassLog[] } {
   const { disable, check, precision } = options;
   const { graph: optimised, log } = runPasses(graph, registry, { disable, check, precision });
-  const guarded = guardIndices(optimised, executionOrder(optimised), registry);
-  const ready = giveGradientsMemory(guarded, executionOrder(guarded), registry);
+  const order = executionOrder(optimised);
+  const guarded = guardIndices(optimised, order, registry);
+  const guardedOrder = guarded === optimised ? order : executionOrder(guarded);
+  const ready = giveGradientsMemory(guarded, guardedOrder, registry);
   const program = lowerGraph(ready, executionOrder(ready, registry), registry, schedules);
   return { program, log };
 }

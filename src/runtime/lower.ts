@@ -2,19 +2,25 @@ import { withStorage } from '../../kernels/plan.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
 import { own } from '../base/own.ts';
 import type { Graph, Node, Ref } from '../ir/graph.ts';
+import { multiplesOf4 } from '../ir/multiples.ts';
 import { placeOf } from '../ir/names.ts';
 import { printComputation } from '../ir/print.ts';
 import type { Demand, LaunchPlan, LowerContext, OpRecord, OpRegistry, Slot } from '../ir/record.ts';
-import type { Schedule } from '../kernel/ir.ts';
+import type { Kernel, Schedule } from '../kernel/ir.ts';
 import { noSchedules, type Schedules, scheduleKey } from '../kernel/schedule.ts';
 import { type ComputedIndex, type IndexRange, indicesOf } from './indices.ts';
 import { contextOf, inOrder } from './nodes.ts';
 import { pinnedGradients } from './updates.ts';
 
+export interface LoweredLaunch extends LaunchPlan {
+  /** parameters that are multiples of 4 whatever a feed brings */
+  readonly multiplesOf4: readonly string[];
+}
+
 /** A node with the launches that compute it. */
 export interface LoweredNode {
   readonly node: Node;
-  readonly launches: readonly LaunchPlan[];
+  readonly launches: readonly LoweredLaunch[];
   readonly demands: readonly Demand[];
 }
 
@@ -82,7 +88,11 @@ function lowerNodes(
     if (lowered === undefined) {
       const launches = record.lower?.(context) ?? [];
       lowered = {
-        launches: launches.map((launch) => storedAs(launch, context)),
+        launches: launches.map((launch) => ({
+          ...launch,
+          kernel: kernelFor(launch, context),
+          multiplesOf4: multiplesOf4(launch),
+        })),
         demands: record.demands?.(context) ?? [],
       };
       known.set(computation, lowered);
@@ -91,20 +101,18 @@ function lowerNodes(
   });
 }
 
-/** The launch with buffers of f16 where it is bound to tensors of f16. */
-function storedAs(launch: LaunchPlan, { inputs, outputs }: LowerContext): LaunchPlan {
+/** The kernel of a launch, with buffers of f16 where it is bound to tensors of f16. */
+function kernelFor({ kernel, slots }: LaunchPlan, { inputs, outputs }: LowerContext): Kernel {
   const dtypeOf = (slot: Slot | undefined) =>
     slot?.kind === 'input'
       ? inputs[slot.index]?.dtype
       : slot?.kind === 'output'
         ? outputs[slot.index]?.dtype
         : undefined;
-  const halves = launch.kernel.buffers.filter(
-    ({ name, dtype }) => dtype === 'f32' && dtypeOf(own(launch.slots, name)) === 'f16',
+  const halves = kernel.buffers.filter(
+    ({ name, dtype }) => dtype === 'f32' && dtypeOf(own(slots, name)) === 'f16',
   );
-  if (halves.length === 0) return launch;
-  const storage = Object.fromEntries(halves.map(({ name }) => [name, 'f16' as const]));
-  return { ...launch, kernel: withStorage(launch.kernel, storage) };
+  return withStorage(kernel, Object.fromEntries(halves.map(({ name }) => [name, 'f16' as const])));
 }
 
 /** Lowers every node of `order` (topological, updates last), with the schedules of the device that is to run it. */

@@ -4,6 +4,7 @@ import { own } from '../../base/own.ts';
 import { webAssembly } from '../../base/webAssembly.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import { printKernel } from '../../kernel/print.ts';
+import { scheduleKey } from '../../kernel/schedule.ts';
 import type { BoundProgram, Command, Location } from '../device.ts';
 import type { Block } from './heap.ts';
 
@@ -83,8 +84,11 @@ type CompiledKernel = Awaited<ReturnType<typeof assemble>>;
 /** Modules kept in a process: some large models' worth. */
 const KEPT = 1024;
 
-/** By text, the latest used last: executables and devices of one process share modules, and assembling them costs most. */
-const modules = new Map<string, Promise<CompiledKernel>>();
+/**
+ * By name, variant and schedule, the latest used last: executables and devices of one process share modules, as assembling them costs
+ * most. Two texts of one name displace each other.
+ */
+const modules = new Map<string, { readonly kernel: Kernel; readonly compiled: Promise<CompiledKernel> }>();
 
 /** What one text makes different modules of. */
 interface CompileSettings {
@@ -96,10 +100,13 @@ interface CompileSettings {
 
 /** Compiles a kernel; one of the same text and settings is compiled once in a process. */
 export function compileKernel(kernel: Kernel, settings: CompileSettings): Promise<CompiledKernel> {
-  const key = `${settings.shared} ${settings.relaxed} ${JSON.stringify(kernel.schedule)} ${printKernel(kernel)}`;
-  const compiled = modules.get(key) ?? assemble(kernel, settings);
+  const { name, variant, schedule } = kernel;
+  const key = [settings.shared, settings.relaxed, scheduleKey(schedule), name, variant].join(' ');
+  const known = modules.get(key);
+  const isSame = known?.kernel === kernel || (known && printKernel(known.kernel) === printKernel(kernel));
+  const compiled = isSame ? known.compiled : assemble(kernel, settings);
   modules.delete(key);
-  modules.set(key, compiled);
+  modules.set(key, { kernel, compiled });
   compiled.catch(() => modules.delete(key));
   const oldest = modules.keys().next().value;
   if (modules.size > KEPT && oldest !== undefined) modules.delete(oldest);
