@@ -25,7 +25,7 @@ export function declareParameter<R>(
   name: string,
   shape: Shape,
   initializer: Initializer,
-  { dtype = 'f32', trainable }: ParameterOptions & { readonly dtype?: DType } = {},
+  { dtype, trainable }: ParameterOptions & { readonly dtype: DType } = { dtype: 'f32' },
 ): R {
   const { builder } = state;
   builder.source = callerPlace();
