@@ -1,5 +1,5 @@
 import { defined } from '../../base/errors.ts';
-import { operandsOf } from '../../kernel/flow.ts';
+import { operandsOf, spansOf } from '../../kernel/flow.ts';
 import type { Axis, Span, Store, Term, Value } from '../../kernel/ir.ts';
 import { isUnit, spanTerms } from './analysis.ts';
 import type { Integer, Vector } from './code.ts';
@@ -39,7 +39,7 @@ function cutsOf({ places }: Lowering, value: Value, roles: Roles): Cut[] {
     const key = `${inner.id} ${inner.axes.map((axis) => known.get(axis)).join(' ')}`;
     if (seen.has(key)) return;
     seen.add(key);
-    const loaded = inner.op === 'load' ? spanTerms(inner.terms).map(({ index }) => index) : [];
+    const loaded = inner.op === 'load' ? spansOf(inner.terms) : [];
     const spans = inner.op === 'inside' ? [inner.span] : loaded;
     for (const span of spans) cuts.push(cutBy(span, known));
     const own = inner.op === 'rename' ? renamed(known, inner.to, inner.from) : known;
@@ -147,7 +147,7 @@ export function accessOf(
   const isRun = laneTerms.length === 1 && spanTerms(laneTerms).some(isUnit);
   // the same element in all lanes; neighbouring elements; an address for each lane
   const lanes: 'none' | 'unit' | 'scattered' = laneTerms.length === 0 ? 'none' : isRun ? 'unit' : 'scattered';
-  const spans = spanTerms(terms).flatMap(({ index }) => (nest.isWithin(index, cell) ? [] : [index]));
+  const spans = spansOf(terms).filter((span) => !nest.isWithin(span, cell));
   const spansOver = (role: 'row' | 'lane'): Span[] =>
     spans.filter(({ axis }) => nest.roleOf(axis, cell) === role);
   const base = nest.once(0, `base ${key}`, `${buffer.name}_base`, () => at.elementAddress(buffer, terms));

@@ -1,6 +1,7 @@
 import { defined } from '../../base/errors.ts';
+import { spansOf } from '../../kernel/flow.ts';
 import type { Axis, Store, Value } from '../../kernel/ir.ts';
-import { spanOver, spanTerms } from './analysis.ts';
+import { spanOver } from './analysis.ts';
 import type { Body, Integer, Statement, Vector } from './code.ts';
 import { set, when } from './control.ts';
 import { vectorCast } from './elementwise.ts';
@@ -38,7 +39,7 @@ function storeNest(at: Lowering, stores: readonly Store[]): Statement[] {
   const row = second && first;
   const nest = new Nest(at, row, lane, {
     of: stores.flatMap((store) => [store.value, ...indexTiles(store.terms)]),
-    spans: stores.flatMap((store) => spanTerms(store.terms).map(({ index }) => index)),
+    spans: stores.flatMap((store) => spansOf(store.terms)),
     rows: endOver(terms, row),
     lanes: endOver(terms, lane),
   });
