@@ -79,8 +79,12 @@ async function trainOnce(
   await device.close();
   const best = summary.history.find(({ step }) => step === summary.bestStep);
   return {
-    ...{ seed, ...test, seconds, processorSeconds: (user + system) / 1e6 },
-    ...{ steps: summary.steps, bestStep: summary.bestStep },
+    seed,
+    ...test,
+    seconds,
+    processorSeconds: (user + system) / 1e6,
+    steps: summary.steps,
+    bestStep: summary.bestStep,
     validation: best?.metrics === undefined ? undefined : scoresOf(best.metrics),
   };
 }

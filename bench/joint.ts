@@ -10,8 +10,13 @@ export function jointModel(
   { device, epochs, seed }: { readonly device: Device; readonly epochs: number; readonly seed: number },
 ) {
   const encoder = palm.backbone.compactEncoder({
-    ...{ vocabulary: reader.vocabulary.tokens.length, width: 128, layers: 2, heads: 4, inner: 512 },
-    ...{ dropout: 0.1, outerDropout: 0.3 },
+    vocabulary: reader.vocabulary.tokens.length,
+    width: 128,
+    layers: 2,
+    heads: 4,
+    inner: 512,
+    dropout: 0.1,
+    outerDropout: 0.3,
   });
   const intent = palm.trainer('intent');
   intent.buildForward(encoder, palm.head.classify({ classes: reader.intents.names }));

@@ -17,7 +17,10 @@ export async function load(url, context, next) {
   const { transformSync } = await import('esbuild');
   const path = fileURLToPath(url);
   const { code } = transformSync(readFileSync(path, 'utf8'), {
-    ...{ loader: 'ts', format: 'esm', sourcemap: 'inline', sourcefile: path },
+    loader: 'ts',
+    format: 'esm',
+    sourcemap: 'inline',
+    sourcefile: path,
   });
   return { format: 'module', source: code, shortCircuit: true };
 }

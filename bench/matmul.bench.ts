@@ -25,10 +25,16 @@ const sizes: readonly Size[] = [
 ];
 
 const frond = (name: string, what: string, options: object): Entrant => ({
-  ...{ name, file: 'frond.ts', what, options },
+  name,
+  file: 'frond.ts',
+  what,
+  options,
 });
 const peer = (name: string, file: string, options: object, what = 'matmul'): Entrant => ({
-  ...{ name, file: `peers/${file}`, what, options },
+  name,
+  file: `peers/${file}`,
+  what,
+  options,
 });
 
 function entrants({ rows, inner, large }: Size): readonly Entrant[] {
@@ -71,7 +77,9 @@ function rowsOf(size: Size, figures: ReadonlyMap<string, Figure>, ceiling: numbe
   const ours = figures.get('frond 1');
   const single = rowOf(
     {
-      ...{ ...row, by: 'frond wasm', aim: least('value', size.aim) },
+      ...row,
+      by: 'frond wasm',
+      aim: least('value', size.aim),
       asked: size.asked === undefined ? undefined : least('value', size.asked),
     },
     scale,

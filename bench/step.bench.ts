@@ -19,14 +19,24 @@ interface Case extends StepCase {
 
 const cases: readonly Case[] = [
   {
-    ...{ layers: 2, width: 128, heads: 4, inner: 512, batch: 32, time: 32 },
+    layers: 2,
+    width: 128,
+    heads: 4,
+    inner: 512,
+    batch: 32,
+    time: 32,
     asked: { of: 'value', most: 36 },
     aim: { of: 'value', most: 26 },
     interpreter: 900,
     against: { 'jax-js': 2.6, 'tfjs-wasm': 20 },
   },
   {
-    ...{ layers: 4, width: 256, heads: 4, inner: 1024, batch: 16, time: 64 },
+    layers: 4,
+    width: 256,
+    heads: 4,
+    inner: 1024,
+    batch: 16,
+    time: 64,
     aim: { of: 'value', most: 215 },
     against: { 'jax-js': 2.5 },
   },
@@ -43,7 +53,10 @@ function entrants({ interpreter, ...at }: Case): readonly Entrant[] {
     options,
   });
   const peer = (name: string, file: string, options: object): Entrant => ({
-    ...{ name, file: `peers/${file}`, what: 'step', options: { at, classes, ...options } },
+    name,
+    file: `peers/${file}`,
+    what: 'step',
+    options: { at, classes, ...options },
   });
   return [
     frond('frond 2', 'step', { at, device: 'wasm', threads: 2 }),
@@ -94,7 +107,11 @@ function timesOf(at: Case, figures: ReadonlyMap<string, Figure>, { arithmetic = 
 function shareOf(at: StepCase, figures: ReadonlyMap<string, Figure>): Row {
   const [two, product] = [figures.get('frond 2'), figures.get('frond 512³')];
   const row: Row = {
-    ...{ case: nameOf(at), what: 'matmul share of the step', by: 'frond wasm', threads: 2, unit: '%' },
+    case: nameOf(at),
+    what: 'matmul share of the step',
+    by: 'frond wasm',
+    threads: 2,
+    unit: '%',
     asked: { of: 'value', least: 70 },
     aim: { of: 'value', least: 85 },
   };

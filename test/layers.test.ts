@@ -121,7 +121,7 @@ describe('budgets', () => {
     base: 910,
     platform: 540,
     ir: 1380,
-    kernel: 1620,
+    kernel: 1630,
     store: 670,
     kernels: 2660,
     ops: 1910,

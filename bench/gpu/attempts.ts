@@ -191,7 +191,9 @@ function tuned(
     async work() {
       const subject = make();
       const found = await tuneSchedules(subject.graph, {
-        ...{ device: on.device, sizes: { batch, time }, seconds: tuneSeconds },
+        device: on.device,
+        sizes: { batch, time },
+        seconds: tuneSeconds,
       });
       const table = tableOf(found);
       const searched = `${found.length} classes searched`;

@@ -62,7 +62,9 @@ function pytorch(plan: Plan): void {
   const script = fileURLToPath(new URL('pytorchGpu.py', import.meta.url));
   try {
     const text = execFileSync(options.python, [script, JSON.stringify(plan)], {
-      ...{ encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 300_000 },
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 300_000,
     });
     for (const line of text.split('\n')) if (line.startsWith('@')) record(JSON.parse(line.slice(1)));
   } catch (cause) {
@@ -87,7 +89,10 @@ function compare(): void {
 const sizes = options.sizes?.split(',').map(Number);
 const spending = { milliseconds: Number(options.milliseconds), tuneSeconds: Number(options['tune-seconds']) };
 const card: Plan = {
-  ...{ small: false, sizes: sizes ?? [512, 1024, 2048, 4096, 8192], batch: 32, time: 128 },
+  small: false,
+  sizes: sizes ?? [512, 1024, 2048, 4096, 8192],
+  batch: 32,
+  time: 128,
   ...spending,
 };
 const small: Plan = { small: true, sizes: sizes ?? [64, 128], batch: 2, time: 16, ...spending };

@@ -395,7 +395,10 @@ export interface KernelOptions {
 /** Traces `author` once with symbolic arguments into a kernel. */
 export function traceKernel(options: KernelOptions, author: (k: KernelBuilder) => void): Kernel {
   checkOptions('traceKernel', options, {
-    ...{ name: is.name, variant: is.optional(is.text), doc: is.text, schedule: scheduleKind },
+    name: is.name,
+    variant: is.optional(is.text),
+    doc: is.text,
+    schedule: scheduleKind,
     storage: is.optional(is.objectOf(kinds.storage, 'an object of element types by buffer')),
   });
   checkArguments('traceKernel', { options: is.unchecked, author: is.callable }, [options, author]);

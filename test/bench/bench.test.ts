@@ -14,7 +14,9 @@ const named = { case: 'c', what: 'w', by: 'b' };
 test('what is asked of a figure holds or does not, and is open where there is none', () => {
   const asked = { of: 'value', most: 10 } as const;
   expect(rowOf({ ...named, asked }, time, { wall: 10, processor: 12 })).toMatchObject({
-    ...{ value: 10, processor: 12, holds: true },
+    value: 10,
+    processor: 12,
+    holds: true,
   });
   expect(rowOf({ ...named, asked }, time, { wall: 10.1, processor: 9 }).holds).toBe(false);
   const none = judged(rowOf({ ...named, asked }, time, { failed: 'no peer' }));
@@ -73,8 +75,10 @@ test('a CRF gives all of its gradients, and those of the emissions of a step add
   const values = await run(crfGradient(labels), {
     emissions: tensor(draw(batch * steps * labels), batch, steps, labels),
     transitions: tensor(draw(labels * labels), labels, labels),
-    ...{ start: tensor(draw(labels), labels), stop: tensor(draw(labels), labels) },
-    ...{ tags: indices([0, 1, 2, 3, 2, 1], batch, steps), lengths: indices([3, 2], batch) },
+    start: tensor(draw(labels), labels),
+    stop: tensor(draw(labels), labels),
+    tags: indices([0, 1, 2, 3, 2, 1], batch, steps),
+    lengths: indices([3, 2], batch),
   });
   expect(Object.keys(values).sort()).toEqual(['d.emissions', 'd.start', 'd.stop', 'd.transitions', 'loss']);
   const emissions = Array.from(values['d.emissions']?.data ?? []);

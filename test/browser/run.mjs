@@ -33,7 +33,11 @@ const absent = {
 async function bundle() {
   const { outputFiles } = await build({
     entryPoints: [at('test/browser/page.ts')],
-    ...{ bundle: true, platform: 'browser', format: 'esm', minify: true, write: false },
+    bundle: true,
+    platform: 'browser',
+    format: 'esm',
+    minify: true,
+    write: false,
     alias: { '#platform': at('src/platform/browser/index.ts'), frond: at('src/index.ts') },
     define: { 'process.env.FROND_TEST_LONG': 'undefined' },
     plugins: [absent],

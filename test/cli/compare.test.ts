@@ -86,7 +86,8 @@ describe('frond compare', () => {
 
   it('takes printed graphs, threads, and the nodes that the passes leave', async () => {
     expect(await frond('wasm:1', 'wasm:2', 'counter.txt', '--seed', '3')).toEqual({
-      ...{ code: 0, err: '' },
+      code: 0,
+      err: '',
       out: 'wasm:1 and wasm:2 at batch 32\n1 nodes agree within 0.00001; all are equal\n',
     });
     const fused = await frond('wasm:1', 'wasm:2', 'model.ts', '--optimised');

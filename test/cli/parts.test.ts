@@ -133,10 +133,18 @@ describe('what is printed', () => {
       printScores({ [hostile]: { accuracy: 1 } }),
       comparisonText(
         {
-          ...{ nodes: 1, tolerance: 1 },
+          nodes: 1,
+          tolerance: 1,
           first: {
-            ...{ node: hostile, op: 'add', phase: 'forward', place: { file: hostile }, result: 0 },
-            ...{ shape: [1], index: [0], values: [0, 1], size: 1 },
+            node: hostile,
+            op: 'add',
+            phase: 'forward',
+            place: { file: hostile },
+            result: 0,
+            shape: [1],
+            index: [0],
+            values: [0, 1],
+            size: 1,
           },
           largest: undefined,
         },

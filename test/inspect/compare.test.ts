@@ -82,8 +82,12 @@ describe('compareDevices', () => {
     const devices = [interpreterDevice(), corrupted('softmax', 0.25, 7)] as const;
     const { first } = await compareDevices(model(), devices, { sizes: SIZES });
     expect(first).toMatchObject({
-      ...{ node: 'head/softmax', op: 'softmax', phase: 'forward', result: 0 },
-      ...{ shape: [3, 4, 5], index: [0, 1, 2] },
+      node: 'head/softmax',
+      op: 'softmax',
+      phase: 'forward',
+      result: 0,
+      shape: [3, 4, 5],
+      index: [0, 1, 2],
     });
     expect(first?.size).toBeCloseTo(0.25, 6);
     expect(first?.place?.file).toContain('compare.test.ts');

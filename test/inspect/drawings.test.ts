@@ -375,7 +375,13 @@ it('any names are drawn as they are, in all three languages', () => {
         // a number sign tells results of a node apart
         const [x, y] = [`x${one}`.replaceAll('#', ''), `y${other}`.replaceAll('#', '')];
         const node = (id: string, op: string, scope: string, inputs: readonly string[]): Node => ({
-          ...{ id, op, scope, inputs, attributes: {}, types: [type], phase: 'forward' },
+          id,
+          op,
+          scope,
+          inputs,
+          attributes: {},
+          types: [type],
+          phase: 'forward',
         });
         const nodes = [node(x, 'input', '', []), node(y, op, scope, [makeRef(x, 0)])];
         const named = { name: title, inputs: [x], effects: [] };

@@ -56,7 +56,10 @@ export function copies(graph: Graph, count: number): Graph {
 export function odd(): Graph {
   const type = { dtype: 'f32', shape: ['"n"', '<b>'] } as const;
   const node = (id: string, op: string, scope: string, inputs: readonly string[] = []): Node => ({
-    ...{ id, op, scope, inputs },
+    id,
+    op,
+    scope,
+    inputs,
     attributes: { name: id },
     types: [type],
     phase: 'forward',

@@ -72,18 +72,21 @@ const ofOp = <O extends Value['op']>(values: readonly Value[], op: O): (Value & 
 
 const faults: readonly Fault[] = [
   {
-    ...{ code: 'FROND-K101', name: 'axes out of order' },
+    code: 'FROND-K101',
+    name: 'axes out of order',
     places: (_, values) =>
       values
         .filter(({ axes }) => axes.length === 2)
         .map((value) => () => change(value, { axes: [...value.axes].reverse() as readonly Axis[] })),
   },
   {
-    ...{ code: 'FROND-K102', name: 'extent that is no multiple of 4' },
+    code: 'FROND-K102',
+    name: 'extent that is no multiple of 4',
     places: (kernel) => kernel.axes.map((axis) => () => change(axis, { size: 6 })),
   },
   {
-    ...{ code: 'FROND-K102', name: 'name that is taken or cannot be printed' },
+    code: 'FROND-K102',
+    name: 'name that is taken or cannot be printed',
     places: (kernel) =>
       kernel.buffers.flatMap((buffer) => [
         () => change(buffer, { name: 'size' }),
@@ -91,7 +94,8 @@ const faults: readonly Fault[] = [
       ]),
   },
   {
-    ...{ code: 'FROND-K103', name: 'one axis on both thread dimensions' },
+    code: 'FROND-K103',
+    name: 'one axis on both thread dimensions',
     places: (kernel, values) =>
       ofOp(values, 'rename').map((value) => () => {
         // j, the second axis of the product, becomes the first of another tile
@@ -112,7 +116,8 @@ const faults: readonly Fault[] = [
       }),
   },
   {
-    ...{ code: 'FROND-K104', name: 'value of a loop used after it' },
+    code: 'FROND-K104',
+    name: 'value of a loop used after it',
     places: (kernel, values) =>
       loops(kernel).flatMap(({ body }) => {
         const inner = values.find(({ region, op }) => region === body && op === 'dot');
@@ -122,7 +127,8 @@ const faults: readonly Fault[] = [
       }),
   },
   {
-    ...{ code: 'FROND-K104', name: 'use before definition' },
+    code: 'FROND-K104',
+    name: 'use before definition',
     places: (kernel, values) =>
       ofOp(values, 'elementwise')
         .filter(({ axes }) => axes.length > 0)
@@ -136,7 +142,8 @@ const faults: readonly Fault[] = [
         }),
   },
   {
-    ...{ code: 'FROND-K105', name: 'control that threads may not agree on' },
+    code: 'FROND-K105',
+    name: 'control that threads may not agree on',
     places: (kernel, values) => {
       const scratch = ofOp(values, 'load').find(({ buffer }) => buffer.access === 'scratch');
       const length = ofOp(values, 'load').find(({ dtype }) => dtype === 'i32');
@@ -147,7 +154,8 @@ const faults: readonly Fault[] = [
     },
   },
   {
-    ...{ code: 'FROND-K106', name: 'wrong type' },
+    code: 'FROND-K106',
+    name: 'wrong type',
     places: (_, values) =>
       values
         .filter(
@@ -157,7 +165,8 @@ const faults: readonly Fault[] = [
         .map((value) => () => change(value, { dtype: value.dtype === 'u32' ? 'f32' : 'u32' })),
   },
   {
-    ...{ code: 'FROND-K106', name: 'number that is none' },
+    code: 'FROND-K106',
+    name: 'number that is none',
     places: (_, values) => [
       ...ofOp(values, 'constant').map((value) => () => change(value, { value: Number.NaN })),
       ...ofOp(values, 'fill').map((value) => () => change(value, { value: Number.NaN })),
@@ -165,7 +174,8 @@ const faults: readonly Fault[] = [
     ],
   },
   {
-    ...{ code: 'FROND-K107', name: 'access that the buffer does not allow' },
+    code: 'FROND-K107',
+    name: 'access that the buffer does not allow',
     places: (kernel, values) => [
       ...ofOp(values, 'load').map(
         ({ buffer }) =>
@@ -180,7 +190,8 @@ const faults: readonly Fault[] = [
     ],
   },
   {
-    ...{ code: 'FROND-K108', name: 'colliding stores' },
+    code: 'FROND-K108',
+    name: 'colliding stores',
     places: (kernel, values) => {
       const zero = ofOp(values, 'constant').find(({ value }) => value === 0);
       return stores(kernel).flatMap((store) =>
@@ -191,7 +202,8 @@ const faults: readonly Fault[] = [
     },
   },
   {
-    ...{ code: 'FROND-K109', name: 'carried values that do not fit' },
+    code: 'FROND-K109',
+    name: 'carried values that do not fit',
     places: (kernel, values) =>
       loops(kernel).flatMap((loop) => {
         const [vector] = ofOp(values, 'reduce').filter(({ axes }) => axes.length === 1);
@@ -199,7 +211,8 @@ const faults: readonly Fault[] = [
       }),
   },
   {
-    ...{ code: 'FROND-K110', name: 'axes that an operation does not take' },
+    code: 'FROND-K110',
+    name: 'axes that an operation does not take',
     places: (_, values) => [
       ...ofOp(values, 'reduce').map((value) => () => change(value, { over: [] })),
       ...ofOp(values, 'dot').map((value) => () => change(value, { over: value.row })),
@@ -207,7 +220,8 @@ const faults: readonly Fault[] = [
     ],
   },
   {
-    ...{ code: 'FROND-K112', name: 'load of an update buffer after its store' },
+    code: 'FROND-K112',
+    name: 'load of an update buffer after its store',
     places: (kernel, values) => {
       const load = ofOp(values, 'load').find(({ buffer }) => buffer.access === 'update');
       return load ? [() => kernel.body.statements.push({ kind: 'let', value: { ...load, id: 999 } })] : [];

@@ -44,7 +44,10 @@ function run(state: State, step: Step, precision: Precision, launch: RunLaunch =
   hyper[hyperLayout.clipNorm] = step.clipNorm;
   const arenas = Object.fromEntries(ARENAS.map((name) => [name, typed(state[name])]));
   const plans = planUpdate(adamWRule, {
-    ...{ hyper: input(0), gradientNorm: input(1), loss: input(2), blocks: 'blocks' },
+    hyper: input(0),
+    gradientNorm: input(1),
+    loss: input(2),
+    blocks: 'blocks',
     settings,
   });
   const inputs = [typed(hyper), typed([step.gradientNorm]), typed([step.loss])];

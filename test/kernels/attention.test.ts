@@ -90,7 +90,11 @@ function naive(c: Case, { q, k, v, mask }: Tensors): { out: Float64Array; levels
 function argumentsFor(c: Case, symbolic: boolean): AttentionArguments {
   const name = (text: string, size: number): Dim => (symbolic ? text : size);
   return {
-    ...{ q: input(0), k: input(1), v: input(2), out: output(0), levels: output(1) },
+    q: input(0),
+    k: input(1),
+    v: input(2),
+    out: output(0),
+    levels: output(1),
     mask: c.lengths ? input(3) : undefined,
     batch: name('batch', c.batch),
     heads: c.heads,
@@ -124,8 +128,12 @@ function gradients(c: Case, tensors: Tensors, dout: Float64Array) {
     Float64Array,
   ];
   const extra: Record<'out' | 'levels' | 'dout' | 'dq' | 'dk' | 'dv', Slot> = {
-    ...{ out: input(5), levels: input(6), dout: input(7) },
-    ...{ dq: output(0), dk: output(1), dv: output(2) },
+    out: input(5),
+    levels: input(6),
+    dout: input(7),
+    dq: output(0),
+    dk: output(1),
+    dv: output(2),
   };
   const { batch, queryTime, keyTime } = c;
   runPlans(planAttentionGradient({ ...argumentsFor(c, true), ...extra }), {

@@ -154,7 +154,9 @@ function truncate(problem: CrfProblem, b: number): CrfProblem {
   const length = at(lengths, b);
   return {
     ...problem,
-    ...{ batch: 1, time: length, lengths: Int32Array.of(length) },
+    batch: 1,
+    time: length,
+    lengths: Int32Array.of(length),
     emissions: emissions.slice(b * time * labels, (b * time + length) * labels),
     tags: tags.slice(b * time, b * time + length),
   };

@@ -41,7 +41,10 @@ export function drawProblem(
     b === 0 ? time : shortest + below('length', b, time + 1 - shortest),
   );
   return {
-    ...{ batch, time, labels, lengths },
+    batch,
+    time,
+    labels,
+    lengths,
     emissions: scores('emissions', batch * time * labels),
     transitions: scores('transitions', labels * labels),
     start: scores('start', labels),
@@ -57,7 +60,11 @@ const typed = (values: Float64Array, precision: Precision): TypedArray =>
   precision === 'f64' ? values : Float32Array.from(values);
 
 const scores: CrfScores = {
-  ...{ emissions: input(0), transitions: input(1), start: input(2), stop: input(3), lengths: input(4) },
+  emissions: input(0),
+  transitions: input(1),
+  start: input(2),
+  stop: input(3),
+  lengths: input(4),
 };
 const inputsOf = (problem: CrfProblem, precision: Precision): TypedArray[] => [
   ...[problem.emissions, problem.transitions, problem.start, problem.stop].map((values) =>
@@ -82,8 +89,13 @@ export function runLoss(
   const { batch, time, labels } = problem;
   const outputs = [batch, batch, batch * time * labels, batch * time].map((n) => unwritten(n, precision));
   const plans = planCrf({
-    ...{ ...scores, ...sizes(problem), tags: input(5) },
-    ...{ loss: output(0), logZ: output(1), alpha: output(2), offset: output(3) },
+    ...scores,
+    ...sizes(problem),
+    tags: input(5),
+    loss: output(0),
+    logZ: output(1),
+    alpha: output(2),
+    offset: output(3),
   });
   const inputs = [...inputsOf(problem, precision), problem.tags];
   runPlans(plans, { inputs, outputs, sizes: { batch, time } }, precision, run);
@@ -111,8 +123,16 @@ export function runGradient(
   const lengths = [batch * time * labels, labels * labels, labels, labels];
   const outputs = lengths.map((n) => unwritten(n, precision));
   const plans = planCrfGradient({
-    ...{ ...scores, ...sizes(problem), tags: input(5), alpha: input(6), offset: input(7), dloss: input(8) },
-    ...{ demissions: output(0), dtransitions: output(1), dstart: output(2), dstop: output(3) },
+    ...scores,
+    ...sizes(problem),
+    tags: input(5),
+    alpha: input(6),
+    offset: input(7),
+    dloss: input(8),
+    demissions: output(0),
+    dtransitions: output(1),
+    dstart: output(2),
+    dstop: output(3),
   });
   const inputs = [...inputsOf(problem, precision), ...[tags, alpha, offset, typed(dloss, precision)]];
   runPlans(plans, { inputs, outputs, sizes: { batch, time } }, precision, run);

@@ -22,8 +22,12 @@ function forward(x: Float64Array, labels: Int32Array, dims: readonly [Dim, Dim],
   const rows = labels.length;
   const [loss, levels] = [unwritten(rows) as Float64Array, unwritten(2 * rows) as Float64Array];
   const plans = planCrossEntropy({
-    ...{ logits: input(0), labels: input(1), loss: output(0), levels: output(1) },
-    ...{ rows: dims[0], columns: dims[1] },
+    logits: input(0),
+    labels: input(1),
+    loss: output(0),
+    levels: output(1),
+    rows: dims[0],
+    columns: dims[1],
   });
   runPlans(plans, { inputs: [x, labels], outputs: [loss, levels], sizes: { rows, classes } });
   return { loss, levels };
@@ -72,8 +76,13 @@ describe('crossEntropy', () => {
       const { levels } = forward(x, labels, dims, classes);
       const dlogits = unwritten(rows * classes) as Float64Array;
       const plans = planCrossEntropyGradient({
-        ...{ logits: input(0), labels: input(1), levels: input(2), dloss: input(3), dlogits: output(0) },
-        ...{ rows: dims[0], columns: dims[1] },
+        logits: input(0),
+        labels: input(1),
+        levels: input(2),
+        dloss: input(3),
+        dlogits: output(0),
+        rows: dims[0],
+        columns: dims[1],
       });
       runPlans(plans, { inputs: [x, labels, levels, dloss], outputs: [dlogits], sizes: { rows, classes } });
       const expected = differences(x, () => inner(naive(x, labels, classes).loss, dloss));

@@ -43,8 +43,12 @@ function gradient(
 ): TypedArray {
   const dtable = unwritten(vocabulary * width, precision);
   const plans = planGatherGradient({
-    ...{ ids: input(0), dout: input(1), dtable: output(0) },
-    ...{ count: 'count', width, vocabulary: 'vocabulary' },
+    ids: input(0),
+    dout: input(1),
+    dtable: output(0),
+    count: 'count',
+    width,
+    vocabulary: 'vocabulary',
   });
   const sizes = { count: ids.length, vocabulary };
   runPlans(plans, { inputs: [ids, dout], outputs: [dtable], sizes }, precision, run);

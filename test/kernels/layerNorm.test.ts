@@ -45,8 +45,15 @@ function forward(
     Float64Array,
   ];
   const plans = planLayerNorm({
-    ...{ x: input(0), gamma: input(1), beta: input(2), out: output(0), mean: output(1), rstd: output(2) },
-    ...{ rows: dims[0], columns: dims[1], epsilon: EPSILON },
+    x: input(0),
+    gamma: input(1),
+    beta: input(2),
+    out: output(0),
+    mean: output(1),
+    rstd: output(2),
+    rows: dims[0],
+    columns: dims[1],
+    epsilon: EPSILON,
   });
   runPlans(plans, { inputs: [x, gamma, beta], outputs: [out, mean, rstd], sizes: { rows, columns } });
   return { out, mean, rstd };
@@ -64,8 +71,16 @@ function gradient(
     (length) => unwritten(length) as Float64Array,
   ) as [Float64Array, Float64Array, Float64Array];
   const plans = planLayerNormGradient({
-    ...{ x: input(0), gamma: input(1), mean: input(2), rstd: input(3), dy: input(4) },
-    ...{ dx: output(0), dgamma: output(1), dbeta: output(2), rows: dims[0], columns: dims[1] },
+    x: input(0),
+    gamma: input(1),
+    mean: input(2),
+    rstd: input(3),
+    dy: input(4),
+    dx: output(0),
+    dgamma: output(1),
+    dbeta: output(2),
+    rows: dims[0],
+    columns: dims[1],
   });
   runPlans(plans, {
     inputs: [x, gamma, mean, rstd, dy],

@@ -35,38 +35,57 @@ function rowSamples(columns: Dim): Sample[] {
     {
       name: 'softmax',
       plans: planSoftmax({ x: input(0), out: output(0), ...dims }),
-      ...{ inputs: [matrix], outputs: [matrix] },
+      inputs: [matrix],
+      outputs: [matrix],
     },
     {
       name: 'softmax gradient',
       plans: planSoftmaxGradient({ y: input(0), dy: input(1), dx: output(0), ...dims }),
-      ...{ inputs: [matrix, matrix], outputs: [matrix] },
+      inputs: [matrix, matrix],
+      outputs: [matrix],
     },
     {
       name: 'layerNorm',
       plans: planLayerNorm({
-        ...{ x: input(0), gamma: input(1), beta: input(2), epsilon: 1e-5, ...dims },
-        ...{ out: output(0), mean: output(1), rstd: output(2) },
+        x: input(0),
+        gamma: input(1),
+        beta: input(2),
+        epsilon: 1e-5,
+        ...dims,
+        out: output(0),
+        mean: output(1),
+        rstd: output(2),
       }),
-      ...{ inputs: [matrix, COLUMNS, COLUMNS], outputs: [matrix, ROWS, ROWS] },
+      inputs: [matrix, COLUMNS, COLUMNS],
+      outputs: [matrix, ROWS, ROWS],
     },
     {
       name: 'layerNorm gradient',
       plans: planLayerNormGradient({
-        ...{ x: input(0), gamma: input(1), mean: input(2), rstd: input(3), dy: input(4), ...dims },
-        ...{ dx: output(0), dgamma: output(1), dbeta: output(2) },
+        x: input(0),
+        gamma: input(1),
+        mean: input(2),
+        rstd: input(3),
+        dy: input(4),
+        ...dims,
+        dx: output(0),
+        dgamma: output(1),
+        dbeta: output(2),
       }),
-      ...{ inputs: [matrix, COLUMNS, ROWS, ROWS, matrix], outputs: [matrix, COLUMNS, COLUMNS] },
+      inputs: [matrix, COLUMNS, ROWS, ROWS, matrix],
+      outputs: [matrix, COLUMNS, COLUMNS],
     },
     {
       name: 'crossEntropy',
       plans: planCrossEntropy({ ...logits, loss: output(0), levels: output(1) }),
-      ...{ inputs: [matrix, labels], outputs: [ROWS, 2 * ROWS] },
+      inputs: [matrix, labels],
+      outputs: [ROWS, 2 * ROWS],
     },
     {
       name: 'crossEntropy gradient',
       plans: planCrossEntropyGradient({ ...logits, levels: input(2), dloss: input(3), dlogits: output(0) }),
-      ...{ inputs: [matrix, labels, 2 * ROWS, ROWS], outputs: [matrix] },
+      inputs: [matrix, labels, 2 * ROWS, ROWS],
+      outputs: [matrix],
     },
   ];
 }
@@ -76,22 +95,38 @@ function attentionSamples(width: number, causal: boolean, masked: boolean, dropo
   const model = batch * time * heads * width;
   const mask = Uint32Array.from({ length: batch * time }, (_, j) => (j % 3 ? 1 : 0));
   const shared: AttentionArguments = {
-    ...{ q: input(0), k: input(1), v: input(2), out: output(0), levels: output(1) },
-    ...{ batch: 'batch', heads, queryTime: 'time', keyTime: 'time', width, scale: 0.3, causal },
+    q: input(0),
+    k: input(1),
+    v: input(2),
+    out: output(0),
+    levels: output(1),
+    batch: 'batch',
+    heads,
+    queryTime: 'time',
+    keyTime: 'time',
+    width,
+    scale: 0.3,
+    causal,
     mask: masked ? input(3) : undefined,
     dropout: dropout ? { rate: 0.1, key: input(4), stream: 5 } : undefined,
   };
   const key = Uint32Array.of(1, 2);
   const statistics = 2 * batch * heads * time;
   const results: Record<'out' | 'levels' | 'dout' | 'dq' | 'dk' | 'dv', Slot> = {
-    ...{ out: input(5), levels: input(6), dout: input(7), dq: output(0), dk: output(1), dv: output(2) },
+    out: input(5),
+    levels: input(6),
+    dout: input(7),
+    dq: output(0),
+    dk: output(1),
+    dv: output(2),
   };
   const flags = [causal && 'causal', masked && 'masked', dropout && 'dropout'].filter(Boolean).join(' ');
   return [
     {
       name: `attention of width ${width} ${flags}`,
       plans: planAttention(shared),
-      ...{ inputs: [model, model, model, mask, key], outputs: [model, statistics] },
+      inputs: [model, model, model, mask, key],
+      outputs: [model, statistics],
     },
     {
       name: `attention gradient of width ${width} ${flags}`,
@@ -106,8 +141,14 @@ const matmulSamples: Sample[] = [false, true].flatMap((transposeX) =>
   [false, true].map((transposeY) => ({
     name: `matmul ${transposeX ? 'xᵀ' : 'x'} ${transposeY ? 'yᵀ' : 'y'}`,
     plans: planMatmul({
-      ...{ x: input(0), y: input(1), out: output(0), rows: 'rows', columns: 'columns', inner: 40 },
-      ...{ transposeX, transposeY },
+      x: input(0),
+      y: input(1),
+      out: output(0),
+      rows: 'rows',
+      columns: 'columns',
+      inner: 40,
+      transposeX,
+      transposeY,
       batch: [{ size: 'batch', x: 'rows*40', y: 0, out: 'rows*columns' }],
     }),
     inputs: [2 * ROWS * 40, 40 * COLUMNS],

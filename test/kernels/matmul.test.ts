@@ -74,7 +74,10 @@ describe('matmul', () => {
     const out = unwritten(rows * columns);
     const plans = planMatmul({
       ...slots,
-      ...{ rows, columns, inner, batch: [] },
+      rows,
+      columns,
+      inner,
+      batch: [],
       schedules: schedulesFrom([{ matmul: { '': { tiles: { m: 16, n: 24, k: 8 } } } }]),
     });
     expect(plans[0]?.kernel.schedule.tiles).toEqual({ m: 16, n: 16, k: 8 });
@@ -157,7 +160,12 @@ describe('matmul', () => {
     const sizes = { rows, columns, inner };
     const plan = (programs: number, k: Dim) =>
       planMatmul({
-        ...{ ...slots, rows, columns, inner: k, batch: [], epilogue },
+        ...slots,
+        rows,
+        columns,
+        inner: k,
+        batch: [],
+        epilogue,
         schedules: schedulesFrom([], programs),
       });
     expect(plan(1, 'inner')).toHaveLength(1);
@@ -178,7 +186,11 @@ describe('matmul', () => {
     const y = gaussian(inner * columns, 'y');
     const [out, sums] = [unwritten(rows * columns), unwritten(columns)];
     const plans = planMatmul({
-      ...{ ...slots, ...symbolic, batch: [], transposeX: true, sums: output(1) },
+      ...slots,
+      ...symbolic,
+      batch: [],
+      transposeX: true,
+      sums: output(1),
       schedules: schedulesFrom([{ matmul: { '': { split, tiles: { k: 16 } } } }]),
     });
     expect(plans).toHaveLength(split > 1 ? 2 : 1);
@@ -216,8 +228,15 @@ describe('matmul', () => {
     const size = fc.integer({ min: 0, max: 80 });
     const tile = fc.constantFrom(8, 16, 24, 64);
     const anyCase = fc.record({
-      ...{ rows: size, columns: size, inner: size, m: tile, n: tile, k: tile },
-      ...{ transposeX: fc.boolean(), transposeY: fc.boolean(), symbolic: fc.boolean() },
+      rows: size,
+      columns: size,
+      inner: size,
+      m: tile,
+      n: tile,
+      k: tile,
+      transposeX: fc.boolean(),
+      transposeY: fc.boolean(),
+      symbolic: fc.boolean(),
       split: fc.constantFrom(1, 2, 5),
     });
     fc.assert(

@@ -78,7 +78,9 @@ describe('softmax', () => {
       const y = naive(x, few, columns);
       const dx = unwritten(few * columns);
       const plans = planSoftmaxGradient({
-        ...{ y: input(0), dy: input(1), dx: output(0) },
+        y: input(0),
+        dy: input(1),
+        dx: output(0),
         rows: dims[0] === rows ? few : dims[0],
         columns: dims[1],
       });

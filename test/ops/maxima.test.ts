@@ -67,7 +67,10 @@ async function expectLargest(device: Device, round = Math.fround): Promise<void>
       for (const axis of [0, 1] as const) {
         const got = await largest(device, row, axis);
         expect({ row: row.slice(0, 6), axis, ...got, max: Number(got.max) + 0 }).toEqual({
-          ...{ row: row.slice(0, 6), axis, max: Number(row[first]) + 0, argmax: first },
+          row: row.slice(0, 6),
+          axis,
+          max: Number(row[first]) + 0,
+          argmax: first,
           shares: wanted.map(share),
         });
       }
@@ -120,7 +123,8 @@ it('the largest elements of f64, which f32 does not reach', async () => {
   await expectLargest(device, (x) => x);
   for (const axis of [0, 1] as const) {
     expect(await largest(device, [-1e300, -1e301, -1e300], axis)).toEqual({
-      ...{ max: -1e300, argmax: 0 },
+      max: -1e300,
+      argmax: 0,
       shares: [0.5, 0, 0.5],
     });
   }

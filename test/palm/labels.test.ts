@@ -123,7 +123,11 @@ describe('a reader of tags in any scheme', () => {
     ['B-x L-x', 'B-x E-x', 'BILOU'],
   ])('names sentences that break their own scheme: %j is right, %j is not', (right, wrong, scheme) => {
     const example = (line: string, at: number) => ({
-      ...{ words: ['a', 'b'], tags: split(line), intent: 'a', file: 'seq.out', line: at },
+      words: ['a', 'b'],
+      tags: split(line),
+      intent: 'a',
+      file: 'seq.out',
+      line: at,
     });
     const { notes } = jointReaderOf({ train: [right, right, wrong].map((line, i) => example(line, 4 + i)) });
     expect(notes).toEqual([
@@ -142,12 +146,18 @@ describe('a reader of tags in any scheme', () => {
 test('a tagger of data in IOB1 finds the chunks that it was trained on', async () => {
   const rooms = ['kitchen', 'attic', 'hall', 'cellar'];
   const train = rooms.map((room) => ({
-    ...{ words: ['light', 'the', room, 'now'], tags: ['O', 'O', 'I-room', 'O'], intent: 'a' },
+    words: ['light', 'the', room, 'now'],
+    tags: ['O', 'O', 'I-room', 'O'],
+    intent: 'a',
   }));
   const reader = jointReaderOf({ train }, { minimumCount: 1 });
   const trainer = palm.trainer('slots', { device: interpreterDevice() });
   const encoder = palm.backbone.compactEncoder({
-    ...{ vocabulary: reader.vocabulary.tokens.length, width: 8, layers: 1, heads: 1, dropout: 0 },
+    vocabulary: reader.vocabulary.tokens.length,
+    width: 8,
+    layers: 1,
+    heads: 1,
+    dropout: 0,
     outerDropout: 0,
   });
   trainer.buildForward(encoder, palm.head.sequenceLabel({ labels: reader.tags.names }));

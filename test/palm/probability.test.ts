@@ -3,7 +3,9 @@ import { palm } from '../../src/index.ts';
 
 const over = Math.fround(1.0000015);
 const tensor = (data: Float32Array | Int32Array, ...shape: number[]) => ({
-  ...{ dtype: data instanceof Int32Array ? ('i32' as const) : ('f32' as const), shape, data },
+  dtype: data instanceof Int32Array ? ('i32' as const) : ('f32' as const),
+  shape,
+  data,
 });
 
 test('no head reports a probability above 1, whatever the device rounds', () => {

@@ -149,7 +149,9 @@ describe.each(devices)('on %s', (_, device) => {
       }, device);
     const emissions = f32Value([2, 3, 3], wave(18));
     const feeds = (tags: readonly number[], lengths: readonly number[]): Feeds => ({
-      ...{ emissions, tags: i32Value([2, 3], tags), lengths: i32Value([2], lengths) },
+      emissions,
+      tags: i32Value([2, 3], tags),
+      lengths: i32Value([2], lengths),
     });
 
     it('tags are labels up to the length, and lengths within the time', async () => {

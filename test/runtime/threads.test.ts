@@ -262,7 +262,12 @@ async function bundled(name: string, text: string): Promise<string> {
   const outfile = join(folder.path, `${name}.mjs`);
   await build({
     stdin: { contents: text, resolveDir: fileURLToPath(new URL('.', import.meta.url)), loader: 'ts' },
-    ...{ bundle: true, platform: 'node', format: 'esm', minify: true, keepNames: true, outfile },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    minify: true,
+    keepNames: true,
+    outfile,
     alias: { '#platform': fileURLToPath(new URL('../../src/platform/node/index.ts', import.meta.url)) },
     logLevel: 'error',
   });

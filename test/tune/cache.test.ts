@@ -6,7 +6,9 @@ const key = tuningKey('wasm', 'Some Processor', '0.1.0');
 const times = { milliseconds: 1, builtInMilliseconds: 2, tried: 5 };
 const found = [
   {
-    ...{ kernel: 'matmul', shapeClass: 'nn m n≤64 k≤32', ...times },
+    kernel: 'matmul',
+    shapeClass: 'nn m n≤64 k≤32',
+    ...times,
     schedule: { tiles: { m: 64, n: 32 }, workgroup: [16, 8], stage: 8, split: 2, pack: false },
   },
   { kernel: 'matmul', shapeClass: 'tn m', schedule: {}, ...times },

@@ -26,13 +26,17 @@ const labels: Operand = { dtype: 'i32', shape: ['m'], element: (i) => ((i * 37) 
 const sizes = { m: 21 };
 const longRows: readonly Sized[] = [
   {
-    ...{ name: 'softmax of long rows', sizes },
+    name: 'softmax of long rows',
+    sizes,
     op: 'softmax',
     operands: [f32('m', LONG)],
     attributes: { axis: -1 },
   },
   {
-    ...{ name: 'layerNorm of long rows', sizes, op: 'layerNorm', attributes: { epsilon: 1e-3 } },
+    name: 'layerNorm of long rows',
+    sizes,
+    op: 'layerNorm',
+    attributes: { epsilon: 1e-3 },
     operands: [f32('m', LONG), f32(LONG), f32(LONG)],
   },
   { ...{ name: 'crossEntropy of long rows', sizes }, op: 'crossEntropy', operands: [f32('m', LONG), labels] },

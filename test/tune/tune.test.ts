@@ -23,7 +23,9 @@ describe('tuning', () => {
     const device = interpreterDevice();
     const told: string[] = [];
     const tuned = await tuneSchedules(twoProducts(), {
-      ...{ device, sizes: { time: 9 }, seconds: 600 },
+      device,
+      sizes: { time: 9 },
+      seconds: 600,
       onTuned: ({ shapeClass }, left) => told.push(`${shapeClass}, ${left} left`),
     });
     expect(told).toEqual(['nn m n≤64 k≤32, 1 left', 'nt m n≤32 k≤64, 0 left']);

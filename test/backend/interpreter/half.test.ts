@@ -61,7 +61,11 @@ it.each(['f32', 'f64'] as const)(
     const given = out();
     given.set(x);
     const buffers = {
-      ...{ x: given, straight: out(), turned: out(), placed: out(), full: out() },
+      x: given,
+      straight: out(),
+      turned: out(),
+      placed: out(),
+      full: out(),
       places: Int32Array.from({ length: 8 }, (_, i) => rows - 1 - i),
     };
     const { defined, prepared } = bothWays(kernel, { grid: [1], scalars: {} }, buffers, precision);

@@ -7,6 +7,8 @@ import { planMatmul } from '../../../kernels/matmul.ts';
 import { planSoftmax } from '../../../kernels/softmax.ts';
 import type { TypedArray } from '../../../src/base/dtype.ts';
 import type { LaunchPlan } from '../../../src/ir/record.ts';
+import type { Schedule } from '../../../src/kernel/ir.ts';
+import { schedulesFrom } from '../../../src/kernel/schedule.ts';
 import { expectClose, gaussian } from '../../support/arrays.ts';
 import { runs } from '../../support/counts.ts';
 import { input, interpreterOf, output, runPlans } from '../../support/launch.ts';
@@ -42,6 +44,9 @@ function compare(
   });
 }
 
+/** A table that gives every product these tiles. */
+const tiled = (tiles: Schedule['tiles']) => schedulesFrom([{ matmul: { '': { tiles } } }]);
+
 const cube: readonly (readonly [number, number, number])[] = [1, 3, 4, 7, 8, 9, 16, 17, 33].flatMap(
   (m, i, all) => {
     const at = (step: number) => all[(i * step + 5) % all.length] ?? 1;
@@ -57,8 +62,16 @@ it.each([
 ])('matmul with transposed operands %s, %s', (transposeX, transposeY) => {
   for (const [rows, columns, inner] of cube) {
     const plans = planMatmul({
-      ...{ x: input(0), y: input(1), out: output(0), batch: [], transposeX, transposeY },
-      ...{ rows: 'rows', columns: 'columns', inner: 'inner', tiles: { m: 8, n: 16, k: 8 } },
+      x: input(0),
+      y: input(1),
+      out: output(0),
+      batch: [],
+      transposeX,
+      transposeY,
+      rows: 'rows',
+      columns: 'columns',
+      inner: 'inner',
+      schedules: tiled({ m: 8, n: 16, k: 8 }),
     });
     compare(plans, [rows * inner, columns * inner], [rows * columns], { rows, columns, inner });
   }
@@ -67,8 +80,14 @@ it.each([
 it('matmul whose tiles are cut to the sizes, some of them no multiple of a panel', () => {
   for (const [rows, columns, inner] of cube) {
     const literal = planMatmul({
-      ...{ x: input(0), y: input(1), out: output(0), batch: [] },
-      ...{ rows, columns, inner, tiles: { m: 12, n: 12, k: 12 } },
+      x: input(0),
+      y: input(1),
+      out: output(0),
+      batch: [],
+      rows,
+      columns,
+      inner,
+      schedules: tiled({ m: 12, n: 12, k: 12 }),
     });
     compare(literal, [rows * inner, columns * inner], [rows * columns]);
   }
@@ -88,8 +107,14 @@ it('matmul around the ends of blocks and tiles, with tiles as large as a device 
     ([rows, columns, inner], transposeX, transposeY, named) => {
       const dims = named ? { rows: 'rows', columns: 'columns', inner: 'inner' } : { rows, columns, inner };
       const plans = planMatmul({
-        ...{ x: input(0), y: input(1), out: output(0), batch: [], transposeX, transposeY },
-        ...{ ...dims, tiles: { m: 128, n: 256, k: 256 } },
+        x: input(0),
+        y: input(1),
+        out: output(0),
+        batch: [],
+        transposeX,
+        transposeY,
+        ...dims,
+        schedules: tiled({ m: 128, n: 256, k: 256 }),
       });
       compare(plans, [rows * inner, columns * inner], [rows * columns], { rows, columns, inner });
     },
@@ -104,8 +129,16 @@ it('matmul of few rows, which reads y where it lies', () => {
   const property = fc.property(rows, side, side, tile, fc.boolean(), fc.boolean(), (...chosen) => {
     const [m, columns, inner, extent, transposeX, transposeY] = chosen;
     const plans = planMatmul({
-      ...{ x: input(0), y: input(1), out: output(0), batch: [], transposeX, transposeY },
-      ...{ rows: 'm', columns: 'columns', inner: 'inner', tiles: { m: 4, n: extent, k: extent } },
+      x: input(0),
+      y: input(1),
+      out: output(0),
+      batch: [],
+      transposeX,
+      transposeY,
+      rows: 'm',
+      columns: 'columns',
+      inner: 'inner',
+      schedules: tiled({ m: 4, n: extent, k: extent }),
     });
     compare(plans, [m * inner, columns * inner], [m * columns], { m, columns, inner });
   });
@@ -117,7 +150,14 @@ it.each([false, true])(
   (transposeY) => {
     const [rows, columns, inner] = [1, 7, 9];
     const plans = planMatmul({
-      ...{ x: input(0), y: input(1), out: output(0), batch: [], transposeY, rows, columns, inner },
+      x: input(0),
+      y: input(1),
+      out: output(0),
+      batch: [],
+      transposeY,
+      rows,
+      columns,
+      inner,
     });
     for (let poisoned = 0; poisoned < columns; poisoned++) {
       const y = new Float32Array(columns * inner).fill(1);
@@ -151,8 +191,15 @@ it('softmax and the gradient of layer norm', () => {
         columns: c,
       });
       const plans = planLayerNormGradient({
-        ...{ x: input(0), gamma: input(1), mean: input(2), rstd: input(3), dy: input(4), ...dims },
-        ...{ dx: output(0), dgamma: output(1), dbeta: output(2) },
+        x: input(0),
+        gamma: input(1),
+        mean: input(2),
+        rstd: input(3),
+        dy: input(4),
+        ...dims,
+        dx: output(0),
+        dgamma: output(1),
+        dbeta: output(2),
       });
       compare(plans, [r * c, c, r, r, r * c], [r * c, c, c], { rows: r, columns: c });
     }
@@ -170,8 +217,18 @@ it('attention at times and widths around the blocks', () => {
     const [q, k, w] = [queryTime ?? 1, keyTime ?? 1, width ?? 1];
     for (const causal of [false, true]) {
       const plans = planAttention({
-        ...{ q: input(0), k: input(1), v: input(2), out: output(0), levels: output(1) },
-        ...{ batch: 2, heads: 2, queryTime: 'q', keyTime: 'k', width: w, scale: 0.4, causal },
+        q: input(0),
+        k: input(1),
+        v: input(2),
+        out: output(0),
+        levels: output(1),
+        batch: 2,
+        heads: 2,
+        queryTime: 'q',
+        keyTime: 'k',
+        width: w,
+        scale: 0.4,
+        causal,
         mask: input(3),
       });
       const mask = Uint32Array.from({ length: 2 * k }, (_, j) => (j % 3 === 1 ? 0 : 1));
@@ -187,9 +244,19 @@ it('the forward recursion of a CRF, with sequences of no and one step, also wher
     const tags = Int32Array.from({ length: batch * time }, (_, i) => (i * 7) % labels);
     const tokens = batch * time;
     const plans = planCrf({
-      ...{ emissions: input(0), transitions: input(1), start: input(2), stop: input(3), lengths: input(4) },
-      ...{ tags: input(5), alpha: output(0), offset: output(1), loss: output(2), logZ: output(3) },
-      ...{ batch: 'batch', time: 'time', labels },
+      emissions: input(0),
+      transitions: input(1),
+      start: input(2),
+      stop: input(3),
+      lengths: input(4),
+      tags: input(5),
+      alpha: output(0),
+      offset: output(1),
+      loss: output(2),
+      logZ: output(3),
+      batch: 'batch',
+      time: 'time',
+      labels,
     });
     // one label has one path, whose loss is what rounding leaves of 0
     for (const scale of labels === 1 ? [1] : [1, 100]) {

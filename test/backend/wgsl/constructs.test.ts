@@ -138,24 +138,40 @@ function manyPrograms(k: KernelBuilder): void {
 
 const cases: readonly Case[] = [
   {
-    ...{ name: 'rows', workgroup: [8, 4], author: rows, grid: [2] },
+    name: 'rows',
+    workgroup: [8, 4],
+    author: rows,
+    grid: [2],
     buffers: { x: 17 * 19, y: 17 * 19 },
   },
   {
-    ...{ name: 'rows, elements written out', workgroup: [8, 4], author: rows, grid: [2] },
+    name: 'rows, elements written out',
+    workgroup: [8, 4],
+    author: rows,
+    grid: [2],
     buffers: { x: 17 * 19, y: 17 * 19 },
     options: { unroll: true },
   },
   {
-    ...{ name: 'scratch between rounds', workgroup: [8, 1], author: scratchRounds, grid: [2] },
+    name: 'scratch between rounds',
+    workgroup: [8, 1],
+    author: scratchRounds,
+    grid: [2],
     buffers: { x: 64, memory: 64, out: 64 },
   },
   {
-    ...{ name: 'a vector along both dimensions', workgroup: [8, 4], author: outerProduct, grid: [1] },
+    name: 'a vector along both dimensions',
+    workgroup: [8, 4],
+    author: outerProduct,
+    grid: [1],
     buffers: { x: 121, y: 121 },
   },
   {
-    ...{ name: 'uniform control', workgroup: [8, 1], author: controls, grid: [3], scalars: { size: 21 } },
+    name: 'uniform control',
+    workgroup: [8, 1],
+    author: controls,
+    grid: [3],
+    scalars: { size: 21 },
     buffers: {
       counts: Int32Array.of(0, 3, 5),
       out: 21,
@@ -171,13 +187,19 @@ const cases: readonly Case[] = [
       grid: [1],
     },
     buffers: {
-      ...{ x: 512, ties: Int32Array.from({ length: 64 }, (_, i) => (i * 7) % 5), y: 1, z: 8 },
+      x: 512,
+      ties: Int32Array.from({ length: 64 }, (_, i) => (i * 7) % 5),
+      y: 1,
+      z: 8,
       best: new Int32Array(1),
     },
     options,
   })),
   {
-    ...{ name: 'a large grid', workgroup: [1, 1], author: manyPrograms, grid: [300, 250, 2] },
+    name: 'a large grid',
+    workgroup: [1, 1],
+    author: manyPrograms,
+    grid: [300, 250, 2],
     buffers: { out: new Int32Array(300 * 250 * 2) },
   },
 ];

@@ -135,7 +135,10 @@ describe('four neighbours at a time', () => {
         width: 'rows*128',
         twos: 'rows*2*columns*2',
       },
-      ...{ sum: 'rows*4+8', odds: '(rows+4)*2', quotient: 'rows*4/2', blocks: 'ceil(rows*4, 3)' },
+      sum: 'rows*4+8',
+      odds: '(rows+4)*2',
+      quotient: 'rows*4/2',
+      blocks: 'ceil(rows*4, 3)',
     };
     expect(multiplesOf4({ scalars })).toEqual(['literal', 'value', 'width', 'twos', 'sum']);
   });

@@ -53,8 +53,14 @@ function products({ rows, columns, inner, batch }: SampleSizes): Sample[] {
     name: 'matmul with epilogue',
     quick: true,
     plans: planMatmul({
-      ...{ x: input(0), y: input(1), out: output(0), batch: [] },
-      ...{ rows: 'rows', columns: 'columns', inner: 'inner', transposeY: true },
+      x: input(0),
+      y: input(1),
+      out: output(0),
+      batch: [],
+      rows: 'rows',
+      columns: 'columns',
+      inner: 'inner',
+      transposeY: true,
       epilogue: {
         key: 'gelu(accumulator + bias)',
         apply: (k, accumulator, [bias]) => {
@@ -71,8 +77,13 @@ function products({ rows, columns, inner, batch }: SampleSizes): Sample[] {
   const matmulBatched: Sample = {
     name: 'batched matmul of transposed operands',
     plans: planMatmul({
-      ...{ x: input(0), y: input(1), out: output(0), transposeX: true },
-      ...{ rows: 'rows', columns: 'columns', inner: 'inner' },
+      x: input(0),
+      y: input(1),
+      out: output(0),
+      transposeX: true,
+      rows: 'rows',
+      columns: 'columns',
+      inner: 'inner',
       batch: [{ size: 'batch', x: 'rows*inner', y: 0, out: 'rows*columns' }],
     }),
     inputs: [batch * rows * inner, inner * columns],
@@ -83,8 +94,13 @@ function products({ rows, columns, inner, batch }: SampleSizes): Sample[] {
   const matmulLarge: Sample = {
     name: 'matmul in large tiles',
     plans: planMatmul({
-      ...{ x: input(0), y: input(1), out: output(0), batch: [] },
-      ...{ rows: 'rows', columns: 'columns', inner: 'inner' },
+      x: input(0),
+      y: input(1),
+      out: output(0),
+      batch: [],
+      rows: 'rows',
+      columns: 'columns',
+      inner: 'inner',
       schedules: schedulesFrom([{ matmul: { '': large } }]),
     }),
     inputs: [rows * inner, inner * columns],
@@ -120,8 +136,14 @@ function rowKernels({ rows, columns }: SampleSizes): Sample[] {
   const layerNorm: Sample = {
     name: 'layer norm',
     plans: planLayerNorm({
-      ...{ x: input(0), gamma: input(1), beta: input(2), epsilon: 1e-5, ...dims },
-      ...{ out: output(0), mean: output(1), rstd: output(2) },
+      x: input(0),
+      gamma: input(1),
+      beta: input(2),
+      epsilon: 1e-5,
+      ...dims,
+      out: output(0),
+      mean: output(1),
+      rstd: output(2),
     }),
     inputs: [matrix, columns, columns],
     outputs: [matrix, rows, rows],
@@ -130,8 +152,15 @@ function rowKernels({ rows, columns }: SampleSizes): Sample[] {
     name: 'layer norm gradient',
     quick: true,
     plans: planLayerNormGradient({
-      ...{ x: input(0), gamma: input(1), mean: input(2), rstd: input(3), dy: input(4), ...dims },
-      ...{ dx: output(0), dgamma: output(1), dbeta: output(2) },
+      x: input(0),
+      gamma: input(1),
+      mean: input(2),
+      rstd: input(3),
+      dy: input(4),
+      ...dims,
+      dx: output(0),
+      dgamma: output(1),
+      dbeta: output(2),
     }),
     inputs: [matrix, columns, rows, rows, matrix],
     outputs: [matrix, columns, columns],
@@ -165,13 +194,28 @@ function attention(width: number, time: number): Sample[] {
   const mask = Uint32Array.from({ length: samples * time }, (_, j) => (j % 3 ? 1 : 0));
   const key = Uint32Array.of(1, 2);
   const shared: AttentionArguments = {
-    ...{ q: input(0), k: input(1), v: input(2), out: output(0), levels: output(1) },
-    ...{ batch: samples, heads, queryTime: time, keyTime: time, width, scale: 0.3, causal: true },
+    q: input(0),
+    k: input(1),
+    v: input(2),
+    out: output(0),
+    levels: output(1),
+    batch: samples,
+    heads,
+    queryTime: time,
+    keyTime: time,
+    width,
+    scale: 0.3,
+    causal: true,
     mask: input(3),
     dropout: { rate: 0.1, key: input(4), stream: 5 },
   };
   const results: Record<'out' | 'levels' | 'dout' | 'dq' | 'dk' | 'dv', Slot> = {
-    ...{ out: input(5), levels: input(6), dout: input(7), dq: output(0), dk: output(1), dv: output(2) },
+    out: input(5),
+    levels: input(6),
+    dout: input(7),
+    dq: output(0),
+    dk: output(1),
+    dv: output(2),
   };
   const statistics = 2 * samples * heads * time;
   return [
@@ -179,7 +223,8 @@ function attention(width: number, time: number): Sample[] {
       name: `attention of width ${width}`,
       quick: width === 32,
       plans: planAttention(shared),
-      ...{ inputs: [model, model, model, mask, key], outputs: [model, statistics] },
+      inputs: [model, model, model, mask, key],
+      outputs: [model, statistics],
     },
     {
       name: `attention gradient of width ${width}`,
@@ -194,7 +239,11 @@ function crf(labels: number, { batch, time }: SampleSizes): Record<'loss' | 'gra
   const tokens = batch * time;
   const sizes = { batch: 'batch', time: 'time', labels };
   const scores = {
-    ...{ emissions: input(0), transitions: input(1), start: input(2), stop: input(3), lengths: input(4) },
+    emissions: input(0),
+    transitions: input(1),
+    start: input(2),
+    stop: input(3),
+    lengths: input(4),
     ...sizes,
   };
   const lengths = Int32Array.from({ length: batch }, (_, b) => [time, 1, 4][b % 3] as number);
@@ -207,7 +256,10 @@ function crf(labels: number, { batch, time }: SampleSizes): Record<'loss' | 'gra
       plans: planCrf({
         ...scores,
         tags: input(5),
-        ...{ alpha: output(0), offset: output(1), loss: output(2), logZ: output(3) },
+        alpha: output(0),
+        offset: output(1),
+        loss: output(2),
+        logZ: output(3),
       }),
       inputs: [...operands, tags],
       outputs: [tokens * labels, tokens, batch, batch],
@@ -216,8 +268,14 @@ function crf(labels: number, { batch, time }: SampleSizes): Record<'loss' | 'gra
       name: `CRF gradient at ${labels} labels`,
       plans: planCrfGradient({
         ...scores,
-        ...{ tags: input(5), alpha: input(6), offset: input(7), dloss: input(8) },
-        ...{ demissions: output(0), dtransitions: output(1), dstart: output(2), dstop: output(3) },
+        tags: input(5),
+        alpha: input(6),
+        offset: input(7),
+        dloss: input(8),
+        demissions: output(0),
+        dtransitions: output(1),
+        dstart: output(2),
+        dstop: output(3),
       }),
       inputs: [...operands, tags, tokens * labels, tokens, batch],
       outputs: [tokens * labels, labels * labels, labels, labels],
@@ -245,8 +303,12 @@ function memoryKernels({ rows, columns }: SampleSizes): Sample[] {
   const gatherGradient: Sample = {
     name: 'gather gradient',
     plans: planGatherGradient({
-      ...{ ids: input(0), dout: input(1), dtable: output(0) },
-      ...{ count: 23, width: 'columns', vocabulary: 11 },
+      ids: input(0),
+      dout: input(1),
+      dtable: output(0),
+      count: 23,
+      width: 'columns',
+      vocabulary: 11,
     }),
     inputs: [ids, 23 * columns],
     outputs: [11 * columns],
@@ -304,7 +366,10 @@ const adamW: Sample = {
   name: 'AdamW',
   quick: true,
   plans: planUpdate(adamWRule, {
-    ...{ hyper: input(0), gradientNorm: input(1), loss: input(2), blocks: 4 },
+    hyper: input(0),
+    gradientNorm: input(1),
+    loss: input(2),
+    blocks: 4,
     settings: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
   }),
   inputs: [Float64Array.of(1e-3, 1.2, 1.1, 1), Float64Array.of(4), Float64Array.of(0.5)],

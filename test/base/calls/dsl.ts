@@ -59,7 +59,10 @@ export const dslRows: Rows = {
   dropout: building((g, call) => call(frond.dropout, x(g), 0.5)),
   attention: building((g, call) =>
     call(frond.attention, x(g), y(g), g.input('v', f32, ['batch', 4, 8]), {
-      ...{ heads: 2, mask: yes(g), causal: true, dropout: 0.1 },
+      heads: 2,
+      mask: yes(g),
+      causal: true,
+      dropout: 0.1,
     }),
   ),
   'crf.logLikelihood': building((g, call) =>
@@ -126,13 +129,24 @@ export const nnRows: Rows = {
   ),
   'nn.encoder': building((g, call) =>
     call(frond.nn.encoder, x(g), {
-      ...{ layers: 1, heads: 2, inner: 8, mask: yes(g), causal: true, dropout: 0.1, attentionDropout: 0.1 },
+      layers: 1,
+      heads: 2,
+      inner: 8,
+      mask: yes(g),
+      causal: true,
+      dropout: 0.1,
+      attentionDropout: 0.1,
       name: 'e',
     }),
   ),
   'nn.encoderBlock': building((g, call) =>
     call(frond.nn.encoderBlock, x(g), {
-      ...{ heads: 2, inner: 8, mask: yes(g), causal: true, dropout: 0.1, attentionDropout: 0.1 },
+      heads: 2,
+      inner: 8,
+      mask: yes(g),
+      causal: true,
+      dropout: 0.1,
+      attentionDropout: 0.1,
     }),
   ),
   'nn.feedForward': building((g, call) =>

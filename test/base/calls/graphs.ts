@@ -28,7 +28,9 @@ export const irRows: Rows = {
   },
   differentiate: (call) =>
     call(frond.differentiate, model(), ops, {
-      ...{ loss: 'loss', parameters: ['linear/weight'], wrt: ['x'] },
+      loss: 'loss',
+      parameters: ['linear/weight'],
+      wrt: ['x'],
       upstream: undefined,
     }),
   runPasses: (call) => call(frond.runPasses, model().ir, ops, { disable: ['expand'], check: true }),
@@ -103,8 +105,12 @@ const onState =
 export const runtimeRows: Rows = {
   compile: (call) =>
     call(frond.compile, model(), {
-      ...{ device: device(), state: undefined, disable: ['fuseElementwise'], registry: ops },
-      ...{ check: true, schedules: {} },
+      device: device(),
+      state: undefined,
+      disable: ['fuseElementwise'],
+      registry: ops,
+      check: true,
+      schedules: {},
     }),
   chooseDevice: (call) => call(frond.chooseDevice, 'wasm', { wasm: { threads: 1 }, webgpu: {} }),
   interpreterDevice: (call) => call(frond.interpreterDevice, { precision: 'f64' }),
@@ -116,7 +122,10 @@ export const runtimeRows: Rows = {
   reportProgram: async (call) => call(frond.reportProgram, (await executable()).program, ops, { batch: 2 }),
   compareDevices: (call) =>
     call(frond.compareDevices, model(), [device(), device()], {
-      ...{ sizes: { batch: 2 }, seed: 1, tolerance: 1e-5, optimised: true },
+      sizes: { batch: 2 },
+      seed: 1,
+      tolerance: 1e-5,
+      optimised: true,
       weights: new Map([
         ['linear/weight', new Float32Array(8)],
         ['linear/bias', new Float32Array(2)],
@@ -163,7 +172,10 @@ export const runtimeRows: Rows = {
 export const tuneRows: Rows = {
   tuneSchedules: (call) =>
     call(frond.tuneSchedules, model().ir, {
-      ...{ device: device(), sizes: { batch: 2 }, seconds: 0.001, registry: ops },
+      device: device(),
+      sizes: { batch: 2 },
+      seconds: 0.001,
+      registry: ops,
       onTuned: () => undefined,
     }),
   tableOf: (call) => call(frond.tableOf, tuned),

@@ -4,7 +4,10 @@ import type { Call, Row, Rows } from './row.ts';
 
 type K = frond.KernelBuilder;
 const OPTIONS = {
-  ...{ name: 'rows', variant: '', doc: 'y = Σx by rows', schedule: { tiles: { i: 4, j: 8 }, split: 1 } },
+  name: 'rows',
+  variant: '',
+  doc: 'y = Σx by rows',
+  schedule: { tiles: { i: 4, j: 8 }, split: 1 },
   storage: { x: 'f32' },
 } as const;
 
@@ -51,9 +54,14 @@ export const kernelRows: Rows = {
   assertKernel: (call) => call(frond.assertKernel, sums()),
   printWgsl: (call) =>
     call(frond.printWgsl, sums(), {
-      ...{ limits: { storageBuffers: 8, workgroupBytes: 16_384, invocations: 256 }, shaderF16: false },
-      ...{ unroll: true, transcendentals: 'builtin', multiplesOf4: ['rows'], subgroups: undefined },
-      ...{ arenas: { x: 'a' }, readWrite: ['x'] },
+      limits: { storageBuffers: 8, workgroupBytes: 16_384, invocations: 256 },
+      shaderF16: false,
+      unroll: true,
+      transcendentals: 'builtin',
+      multiplesOf4: ['rows'],
+      subgroups: undefined,
+      arenas: { x: 'a' },
+      readWrite: ['x'],
     }),
   interpretKernel: (call) => call(frond.interpretKernel, sums(), 'f32'),
   'interpretKernel#run': (call) => {

@@ -88,12 +88,20 @@ export const palmRows: Rows = {
   'palm.adamW': (call) => call(palm.adamW, { rate: 0.1, beta1: 0.9, beta2: 0.99, epsilon: 1e-8 }),
   'palm.defineOptimizer': (call) =>
     call(palm.defineOptimizer, {
-      ...{ name: 'plain', moments: 0, settings: { beta: 0.9 }, apply: () => ({}), corrections: () => [1, 1] },
+      name: 'plain',
+      moments: 0,
+      settings: { beta: 0.9 },
+      apply: () => ({}),
+      corrections: () => [1, 1],
     }),
   'palm.backbone.compactEncoder': (call) =>
     call(palm.backbone.compactEncoder, {
       ...sizes,
-      ...{ dropout: 0.1, attentionDropout: 0.1, outerDropout: 0.1, wordDropout: 0.1, name: 'encoder' },
+      dropout: 0.1,
+      attentionDropout: 0.1,
+      outerDropout: 0.1,
+      wordDropout: 0.1,
+      name: 'encoder',
     }),
   'palm.head.classify': (call) => call(palm.head.classify, { classes: ['a', 'b'], gold: () => 'a' }),
   'palm.head.sequenceLabel': (call) =>
@@ -132,8 +140,14 @@ export const palmRows: Rows = {
       palm.reader.jointReaderOf,
       { train: [example()] },
       {
-        ...{ name: 'joint', minimumCount: 1, maximumLength: 9, truncate: false, lowercase: true },
-        ...{ unicode: 'NFC', strict: false, scheme: 'BIO' },
+        name: 'joint',
+        minimumCount: 1,
+        maximumLength: 9,
+        truncate: false,
+        lowercase: true,
+        unicode: 'NFC',
+        strict: false,
+        scheme: 'BIO',
       },
     ),
   'palm.reader.jointReader': (call) =>
@@ -151,7 +165,9 @@ export const palmRows: Rows = {
   },
   'palm.Trainer#buildBackward': (call) =>
     call(built().buildBackward.bind(built()), {
-      ...{ optimizer: optimizer(), weightDecay: 0.1, clipNorm: 1 },
+      optimizer: optimizer(),
+      weightDecay: 0.1,
+      clipNorm: 1,
       groups: [{ match: '*', rate: 1, weightDecay: 0, freeze: false }],
     }),
   'palm.Trainer#fitReader': (call) =>
@@ -160,8 +176,13 @@ export const palmRows: Rows = {
     call(built().setSaver.bind(built()), { folder: 'run', everySteps: 1, keep: 2 }),
   'palm.Trainer#train': (call) =>
     call(ready().train.bind(ready()), {
-      ...{ printEvery: 1, evaluate: 'test', best: () => 1, saveTo: fresh(), signal: stopped() },
-      ...{ snapshotEvery: 30, on: () => undefined },
+      printEvery: 1,
+      evaluate: 'test',
+      best: () => 1,
+      saveTo: fresh(),
+      signal: stopped(),
+      snapshotEvery: 30,
+      on: () => undefined,
     }),
   'palm.Trainer#evaluate': (call) =>
     call(ready().evaluate.bind(ready()), 'test', new AbortController().signal),
@@ -180,7 +201,9 @@ export const palmRows: Rows = {
   'palm.loadModelRecord': async (call) => call(palm.loadModelRecord, await run()),
   'palm.Predictor.load': async (call) => {
     const loaded = await call(palm.Predictor.load, await run(), {
-      ...{ device: device(), reader: reader(), heads: { intent: classes() } },
+      device: device(),
+      reader: reader(),
+      heads: { intent: classes() },
     });
     if (loaded instanceof palm.Predictor) await loaded.free();
   },

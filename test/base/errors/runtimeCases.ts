@@ -50,7 +50,10 @@ function freedState(): ModelState {
 }
 
 const unlowered: OpRecord = {
-  ...{ name: 'mystery', doc: 'has no kernels', kind: 'kernel', arity: 1 },
+  name: 'mystery',
+  doc: 'has no kernels',
+  kind: 'kernel',
+  arity: 1,
   shape: (inputs) => inputs,
 };
 

@@ -42,8 +42,24 @@ const built = (build: (g: GraphContext, loose: Loose) => unknown) => () =>
 /** The calls of the DSL as people without types have them. */
 type Loose = Readonly<Record<keyof typeof calls, (...operands: readonly unknown[]) => never>>;
 const calls = {
-  ...{ add, attention, concat, dropout, einsum, gather, layerNorm, linear, matmul, rearrange },
-  ...{ reshape, slice, softmax, transpose, sub, div, sum, max },
+  add,
+  attention,
+  concat,
+  dropout,
+  einsum,
+  gather,
+  layerNorm,
+  linear,
+  matmul,
+  rearrange,
+  reshape,
+  slice,
+  softmax,
+  transpose,
+  sub,
+  div,
+  sum,
+  max,
 };
 const loose = calls as unknown as Loose;
 

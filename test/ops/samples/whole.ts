@@ -11,7 +11,10 @@ export const updateSamples: OpSamples = {
 export const sourceSamples: OpSamples = {
   ...none,
   elsewhere: {
-    ...{ input: 'every test', parameter: 'every test', constant: 'test/passes/folding.test.ts' },
-    ...{ size: 'test/runtime/feeds.test.ts', pointwise: 'test/ops/fused.test.ts' },
+    input: 'every test',
+    parameter: 'every test',
+    constant: 'test/passes/folding.test.ts',
+    size: 'test/runtime/feeds.test.ts',
+    pointwise: 'test/ops/fused.test.ts',
   },
 };

@@ -54,8 +54,13 @@ describe('a device that is lost once', () => {
   const points = (calls: readonly CallKind[]): number[] => {
     const shuffled = [...permutation(calls.length, 7, 'points')];
     const most = {
-      ...{ prepare: runs(2, 1), bind: runs(2, 1), allocate: runs(2, 1), reopen: 0 },
-      ...{ run: runs(6, 1), read: runs(8, 1), write: runs(5, 1) },
+      prepare: runs(2, 1),
+      bind: runs(2, 1),
+      allocate: runs(2, 1),
+      reopen: 0,
+      run: runs(6, 1),
+      read: runs(8, 1),
+      write: runs(5, 1),
     };
     return (Object.keys(most) as CallKind[]).flatMap((kind) =>
       shuffled.filter((at) => calls[at] === kind).slice(0, most[kind]),
@@ -225,7 +230,9 @@ it('steps that run on another device again are held against those of before, and
   const trainer = tinyTrainer({ device });
   const warnings: string[] = [];
   await trainer.train({
-    ...{ printEvery: 1, snapshotEvery: 1e9, evaluate: null },
+    printEvery: 1,
+    snapshotEvery: 1e9,
+    evaluate: null,
     on: (event) => void (event.type === 'warning' && warnings.push(event.message)),
   });
   await trainer.close();

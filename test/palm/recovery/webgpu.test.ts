@@ -83,7 +83,9 @@ async function train(entry: GPU, plan?: Plan) {
   const trainer = regression(await fragile(entry, log, plan));
   const events: palm.TrainingEvent[] = [];
   await trainer.train({
-    ...{ printEvery: 3, saveTo: run, snapshotEvery: 0 },
+    printEvery: 3,
+    saveTo: run,
+    snapshotEvery: 0,
     best: ({ plane }) => Number((plane as { squaredError: number }).squaredError),
     on: (event) => events.push(event),
   });

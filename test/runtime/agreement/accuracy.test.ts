@@ -13,9 +13,25 @@ import { onEveryDevice } from './everyDevice.ts';
 
 /** Ops that are one function of the kernel language, by its name: their bounds in ULP stand in its table. */
 const FUNCTIONS: Readonly<Record<string, ElementwiseName>> = {
-  ...{ neg: 'neg', abs: 'abs', floor: 'floor', exp: 'exp', log: 'log', sqrt: 'sqrt', rsqrt: 'rsqrt' },
-  ...{ tanh: 'tanh', erf: 'erf', add: 'add', sub: 'sub', mul: 'mul', div: 'div' },
-  ...{ maximum: 'max', minimum: 'min', equal: 'eq', notEqual: 'ne', less: 'lt', lessEqual: 'le' },
+  neg: 'neg',
+  abs: 'abs',
+  floor: 'floor',
+  exp: 'exp',
+  log: 'log',
+  sqrt: 'sqrt',
+  rsqrt: 'rsqrt',
+  tanh: 'tanh',
+  erf: 'erf',
+  add: 'add',
+  sub: 'sub',
+  mul: 'mul',
+  div: 'div',
+  maximum: 'max',
+  minimum: 'min',
+  equal: 'eq',
+  notEqual: 'ne',
+  less: 'lt',
+  lessEqual: 'le',
 };
 
 /** WGSL may round in any direction. */

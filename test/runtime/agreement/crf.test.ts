@@ -51,7 +51,9 @@ async function run(device: Device, problem: CrfProblem, weights?: readonly numbe
   const { batch, time, labels } = problem;
   const { executable } = await chainOn(device, labels);
   const tensor = (shape: readonly number[], data: ArrayLike<number>) => ({
-    ...{ dtype: f32, shape, data: Float32Array.from(data) },
+    dtype: f32,
+    shape,
+    data: Float32Array.from(data),
   });
   const results = await executable.run({
     emissions: tensor([batch, time, labels], problem.emissions),

@@ -29,7 +29,8 @@ function caseOf(
   const known = { ...sizes, ...changed };
   const literal = (dim: Dim): Dim => (typeof dim === 'string' ? (known[dim] ?? dim) : dim);
   const { graph, feeds } = midGraph({
-    ...{ op, attributes: attributes as Attributes },
+    op,
+    attributes: attributes as Attributes,
     operands: operands.map((operand) => ({ ...operand, shape: operand.shape.map(literal) })),
   });
   const run = { name: JSON.stringify(known), feeds: feeds({ sizes: known }), tolerance: LONG_SUMS };

@@ -31,7 +31,9 @@ export const subgraphOf = ({ op, inputs, attributes }: Sample): Subgraph => ({
   op,
   attributes,
   operands: inputs.map(({ dtype, shape, range, values }) => ({
-    ...{ dtype, shape, range },
+    dtype,
+    shape,
+    range,
     element: values && ((i) => values[i % values.length] ?? 0),
   })),
 });

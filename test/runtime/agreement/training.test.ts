@@ -20,8 +20,15 @@ async function plan(): Promise<LearnerPlan> {
   const twin = await twinPlan(home);
   const reader = twin.reader as unknown as { readonly vocabulary: palm.Vocabulary };
   const backbone = palm.backbone.compactEncoder({
-    ...{ vocabulary: reader.vocabulary.tokens.length, width: 16, layers: 1, heads: 2, inner: 32 },
-    ...{ dropout: 0.1, attentionDropout: 0.1, outerDropout: 0.1, wordDropout: 0.1 },
+    vocabulary: reader.vocabulary.tokens.length,
+    width: 16,
+    layers: 1,
+    heads: 2,
+    inner: 32,
+    dropout: 0.1,
+    attentionDropout: 0.1,
+    outerDropout: 0.1,
+    wordDropout: 0.1,
   });
   const forward = trainingGraph('joint', backbone as unknown as palm.Backbone, twin.tasks);
   const losses = twin.tasks.map(({ name }) => lossName(name));

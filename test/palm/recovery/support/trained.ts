@@ -31,7 +31,10 @@ export async function trained(
   const events: palm.TrainingEvent[] = [];
   try {
     await trainer.train({
-      ...{ printEvery: 2, saveTo: run, snapshotEvery: 0, best: ({ exactMatch }) => -Number(exactMatch) },
+      printEvery: 2,
+      saveTo: run,
+      snapshotEvery: 0,
+      best: ({ exactMatch }) => -Number(exactMatch),
       ...options,
       on: (event) => events.push(event),
     });
