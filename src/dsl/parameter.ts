@@ -13,6 +13,8 @@ export const initializerKind = is.typed<Initializer>(is.unchecked);
 export const parameterOptions = {
   /** false: no gradient and no update, such as a frozen table */
   trainable: is.optional(is.flag),
+  /** whether weight decay applies; default: to rank 2 and above, since vectors are biases and scales of norms */
+  decays: is.optional(is.flag),
 };
 export type ParameterOptions = is.OptionsOf<typeof parameterOptions>;
 
@@ -25,7 +27,7 @@ export function declareParameter<R>(
   name: string,
   shape: Shape,
   initializer: Initializer,
-  { dtype, trainable }: ParameterOptions & { readonly dtype: DType } = { dtype: 'f32' },
+  { dtype, ...options }: ParameterOptions & { readonly dtype: DType } = { dtype: 'f32' },
 ): R {
   const { builder } = state;
   builder.source = callerPlace();
@@ -42,7 +44,7 @@ export function declareParameter<R>(
   }
   checkInitializer(joinScope(builder.scope, name), initializer);
   const type = { dtype, shape: [...shape] };
-  return wrap(state, builder.parameter(name, type, { initializer: { ...initializer }, trainable }));
+  return wrap(state, builder.parameter(name, type, { initializer: { ...initializer }, ...options }));
 }
 
 /** A size that a parameter takes on is a literal number when the graph is built. */

@@ -28,6 +28,8 @@ export interface ParameterOptions {
   /** plain data that names the distribution of the first values */
   readonly initializer: Attribute;
   readonly trainable?: boolean | undefined;
+  /** false: weight decay leaves it alone. Default: that of its rank, from which `buildBackward` decides */
+  readonly decays?: boolean | undefined;
 }
 
 /**
@@ -100,6 +102,7 @@ export class GraphBuilder implements Build {
     checkOptions('GraphBuilder.parameter', options, {
       initializer: is.anything,
       trainable: is.optional(is.flag),
+      decays: is.optional(is.flag),
     });
     const full = joinScope(this.scope, name);
     checkName(full, 'parameter');
@@ -117,6 +120,7 @@ export class GraphBuilder implements Build {
       name: full,
       initializer: options.initializer,
       trainable: options.trainable ?? true,
+      ...(options.decays === undefined ? {} : { decays: options.decays }),
     };
     this.#append(id, 'parameter', [], attributes, [type]);
     this.#parameters.set(full, id);

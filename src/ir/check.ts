@@ -234,6 +234,8 @@ function checkSource({ op, id, inputs, types, attributes }: Node): void {
     if (type.dtype !== 'f32') throw problem('FROND-I006', `a parameter cannot be ${type.dtype}`);
     if (typeof attributes.trainable !== 'boolean')
       throw problem('FROND-I007', 'trainable must be true or false');
+    if (attributes.decays !== undefined && typeof attributes.decays !== 'boolean')
+      throw problem('FROND-I007', 'decays must be true or false');
   }
 }
 

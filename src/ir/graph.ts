@@ -51,7 +51,8 @@ export interface Node {
  * A static graph in SSA form: an immutable value. The order of execution is derived, never stored.
  *
  * Inputs, parameters and constants are nodes too (ops `input`, `parameter`, `constant`), so every tensor has one kind of name.
- * A node of op `parameter` has attributes `name` (scope path and given name: the checkpoint's key), `initializer`, `trainable`.
+ * A node of op `parameter` has attributes `name` (scope path and given name: the checkpoint's key), `initializer`, `trainable`,
+ * and `decays` where its author says whether weight decay applies.
  */
 export interface Graph {
   readonly name: string;

@@ -109,7 +109,8 @@ export function crfLayer<C extends number = number>(
   const count = labels.length;
   return scope(name, () => {
     const scores = {
-      transitions: g.parameter('transitions', f32, [count, count], uniform(0.1)),
+      // scores of pairs, which have no scale that decay could keep small
+      transitions: g.parameter('transitions', f32, [count, count], uniform(0.1), { decays: false }),
       start: g.parameter('start', f32, [count], uniform(0.1)),
       stop: g.parameter('stop', f32, [count], uniform(0.1)),
     };

@@ -17,7 +17,7 @@ const source = (name: string, doc: string): OpRecord => ({
 /** A tensor fed with each step. Attribute `name`. */
 export const input = source('input', 'a tensor that is fed');
 
-/** A tensor that training changes. Attributes `name`, `initializer`, `trainable`. */
+/** A tensor that training changes. Attributes `name`, `initializer`, `trainable`, and where it is given `decays`. */
 export const parameter = source('parameter', 'a tensor that training changes and checkpoints keep');
 
 const literal = {

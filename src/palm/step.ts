@@ -32,7 +32,7 @@ const optimizerKind = is.having<Optimizer>(
 const groupsKind = is.listOf(is.object, "groups, such as [{ match: '*/bias', rate: 2 }]");
 const backwardOptions = {
   optimizer: optimizerKind,
-  /** decoupled decay of weights; biases, layer-norm scales and other vectors are exempt. Default 0 */
+  /** decoupled decay of weights; biases, layer-norm scales and other vectors are exempt, and the transitions of a CRF. Default 0 */
   weightDecay: is.optional(is.notNegative),
   /** largest global norm of the gradient, above 0; left out: no clipping */
   clipNorm: is.optional({ ...is.positive, what: `${is.positive.what}, or leave clipNorm out` }),
@@ -72,7 +72,8 @@ function checkBackward(options: BackwardOptions, forward: Graph): void {
  * The training step of a forward graph: its backward part and the update, in one graph. The journal on the device notes of
  * each step its loss, its gradient norm and the outputs `tasks`.
  *
- * Weights (rank ≥ 2) decay, vectors and scalars do not, as is usual for biases and normalisation; a group may say otherwise.
+ * Weights (rank ≥ 2) decay, vectors and scalars do not, as is usual for biases and normalisation; nor do the transitions of a CRF.
+ * A parameter declared with `decays` and a group may say otherwise.
  * @throws FROND-P… when the loss has no gradient, FROND-T003 for more tasks than a row of the journal holds, FROND-T002 for settings out of range or without effect
  */
 export function buildStep(
@@ -93,8 +94,8 @@ export function buildStep(
     .map(({ name, node }) => {
       const group = options.groups?.find(({ match }) => matches(match, name));
       const { freeze, rate = 1, weightDecay } = group ?? {};
-      const decays = (node.types[0]?.shape.length ?? 0) >= 2;
-      const decay = weightDecay ?? (decays ? (options.weightDecay ?? 0) : 0);
+      const { decays = (node.types[0]?.shape.length ?? 0) >= 2 } = node.attributes;
+      const decay = weightDecay ?? (decays === true ? (options.weightDecay ?? 0) : 0);
       return { name, frozen: freeze === true || rate === 0, rate, decay };
     })
     .filter(({ frozen }) => !frozen);

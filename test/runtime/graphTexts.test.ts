@@ -142,6 +142,7 @@ const ILLEGAL: readonly (readonly [from: string, to: string, code: string])[] = 
   ['kind: "normal"', 'kind: "norml"', 'FROND-S019'],
   ['deviation: 0.02', 'deviation: -1', 'FROND-S019'],
   ['trainable: true', 'trainable: 1', 'FROND-I007'],
+  ['trainable: true', 'trainable: true, decays: 1', 'FROND-I007'],
   ['epsilon: 0.00001', 'epsilon: NaN', 'FROND-S019'],
   ['axis: 1, from: 1, to: "end"', 'axis: 1, from: 1.5', 'FROND-S019'],
   ['axis: 1, from: 1, to: "end"', 'axis: 1, from: 2, length: 4', 'FROND-S017'],

@@ -4,6 +4,7 @@ import { defined } from '../../src/base/errors.ts';
 import { add, f32, type GraphContext, graph, mul, ones, reshape, sum } from '../../src/dsl/index.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import { printGraph } from '../../src/ir/print.ts';
+import * as nn from '../../src/nn/index.ts';
 import { defineOptimizer } from '../../src/palm/optimizer.ts';
 import { constant } from '../../src/palm/schedule.ts';
 import { buildStep, HYPER, hyperOf, registryWith } from '../../src/palm/step.ts';
@@ -223,6 +224,34 @@ describe('an update', () => {
       return Math.abs((after[0] ?? 0) - (before[0] ?? 0));
     };
     expect((await moved(0.5)) / (await moved(1))).toBeCloseTo(0.5, 4);
+  });
+
+  it('decays matrices and not vectors, unless they are declared otherwise or a group says so', () => {
+    const forward = graph('model', (g) => {
+      const declared = (name: string, shape: number[], options = {}) =>
+        sum(g.parameter(name, f32, shape, ones(), options), [...shape.keys()]);
+      const parts = [
+        declared('matrix', [2, 2]),
+        declared('vector', [2]),
+        declared('kept', [2, 2], { decays: false }),
+        declared('shrunk', [2], { decays: true }),
+        declared('grouped', [2, 2], { decays: false }),
+        g.scope('crf', () => sum(nn.crfLayer(g, ['A', 'B'], { name: 'chain' }).scores.transitions, [0, 1])),
+      ];
+      return { loss: parts.reduce((total, part) => add(total, part)) };
+    }).ir;
+    const groups = [{ match: 'grouped', weightDecay: 0.5 }];
+    const { nodes } = buildStep(forward, 'loss', { optimizer: descent, weightDecay: 0.01, groups });
+    const { parameters, decays } = defined(nodes['update/descent'] ?? nodes.descent, 'update').attributes;
+    const known = parameters as readonly string[];
+    expect(Object.fromEntries(known.map((name, i) => [name, (decays as readonly number[])[i]]))).toEqual({
+      matrix: 0.01,
+      vector: 0,
+      kept: 0,
+      shrunk: 0.01,
+      grouped: 0.5,
+      'crf/chain/transitions': 0,
+    });
   });
 
   it('does nothing when everything is frozen', async () => {

@@ -93,8 +93,9 @@ def main(folder, name):
     config = json.load(open(os.path.join(folder, "config.json")))
     p = {key: value.requires_grad_() for key, value in load(os.path.join(folder, "weights.safetensors")).items()}
     batches = load(os.path.join(folder, "batches.safetensors"))
-    decayed = [value for value in p.values() if value.dim() >= 2]
-    others = [value for value in p.values() if value.dim() < 2]
+    decays = lambda name, value: value.dim() >= 2 and not name.endswith("/transitions")
+    decayed = [value for name, value in p.items() if decays(name, value)]
+    others = [value for name, value in p.items() if not decays(name, value)]
     groups = [{"params": decayed, "weight_decay": config["weightDecay"]}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=1.0, betas=(0.9, 0.999), eps=1e-8)
     curve = []
