@@ -129,7 +129,7 @@ async function planOf(at: StepCase, { arithmetic, memory }: Ceilings): Promise<R
     const device = wasmDevice({ threads: 1 });
     const { executable } = await compile(graph, { device, disable });
     const { batch, time: steps } = at;
-    const blocks = executable.state.layout.elements / BLOCK;
+    const blocks = executable.state.layout.trained / BLOCK;
     const result = reportProgram(executable.program, ops, { batch, time: steps, [ARENA_BLOCKS]: blocks });
     await device.close();
     return result;

@@ -140,7 +140,7 @@ const step = (on: On, { batch, time, milliseconds }: Plan, name: string, make: (
     withSubject(on, make(), async (prepared) => {
       const { each, alone } = await timeOf(prepared, milliseconds);
       const { executable, compileMilliseconds } = prepared;
-      const blocks = executable.state.layout.elements / BLOCK;
+      const blocks = executable.state.layout.trained / BLOCK;
       const report = reportProgram(executable.program, ops, { batch, time, [ARENA_BLOCKS]: blocks });
       const facts = [
         `${report.launches} launches of ${report.kernels} kernels`,

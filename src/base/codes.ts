@@ -91,6 +91,7 @@ export const CODES = {
   R014: 'neither a state nor a device to compile for',
   R015: 'updates of one graph that differ in their groups',
   R016: 'two gradients of one parameter',
+  R017: 'gradient or moments of a parameter that no update changes',
   R020: 'an engine that cannot run the device',
   R021: 'a device that does not exist',
   R022: 'an argument or option of compile that is missing, unknown or of the wrong kind',

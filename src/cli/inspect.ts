@@ -10,7 +10,7 @@ type Options = Pick<Given<'inspect'>, 'depth' | 'parameters' | 'sizes'>;
 /** What the graph will cost on the device `wasm`, beside what it would without fusion. */
 function report(graph: frond.Graph, { sizes: given }: Options): string {
   const sizes = sizesOf(graph, given);
-  const blocks = frond.layoutParameters([graph]).elements / BLOCK;
+  const blocks = frond.layoutParameters([graph]).trained / BLOCK;
   const found = frond.reportFusion(
     graph,
     frond.ops,

@@ -82,8 +82,8 @@ export type Slot =
   /** temporary memory that lives through this node's launches */
   | { readonly kind: 'temporary'; readonly name: string; readonly type: TensorType }
   /**
-   * The whole parameter arena or a companion arena of equal layout (`gradient`, `moment1`, `moment2`, …), as f32.
-   * Only update ops use it. */
+   * The trained part of the parameter arena, or an arena beside it (`gradient`, `moment1`, `moment2`, or any other name), as f32. Only
+   * update ops use it. */
   | { readonly kind: 'arena'; readonly name: string }
   /**
    * Memory that stays from run to run: the per-block table (256 elements a block) of numbers that belong to parameter groups, `rate`

@@ -35,11 +35,13 @@ async function readArena({ device, layout }: ModelState, arena: Location): Promi
     device.read({ ...arena, offset: arena.offset + start, length: words }),
   );
   const parts = await Promise.all(reads);
-  const values = [...layout.entries.values()].map(({ name, offset, length }) => {
+  // an arena beside that of the parameters ends with the trained ones
+  const values = [...layout.entries.values()].flatMap(({ name, offset, length }) => {
+    if (offset + length > arena.length) return [];
     const start = offset % chunk;
     // a parameter without elements may stand behind the end
     const value = parts[Math.floor(offset / chunk)]?.subarray(start, start + length);
-    return [name, value ?? new Float32Array(length)] as const;
+    return [[name, value ?? new Float32Array(length)] as const];
   });
   return new Map(values);
 }
@@ -59,17 +61,21 @@ export async function beginCopy(
   return { copy: Promise.all(reads).then((arenas) => ({ step, arenas: new Map(arenas) })) };
 }
 
+/** Parameters that have a place in an arena: all in that of the parameters, elsewhere the trained ones. */
+const namesIn = ({ entries }: ParameterLayout, arena: ArenaName): string[] =>
+  [...entries.values()].flatMap(({ name, trained }) => (trained || arena === 'parameter' ? [name] : []));
+
 /** Values of a model in a safetensors file, those of each arena behind a prefix; an arena that is left out is all zero. */
 export function valuesFile(
-  { entries }: ParameterLayout,
+  layout: ParameterLayout,
   arenas: Readonly<Record<string, NamedValues | undefined>>,
   metadata: readonly [string, string] = ['format', 'frond'],
 ): Uint8Array {
   const tensors = Object.entries(arenas).flatMap(([prefix, values]) =>
-    [...entries.values()].map(({ name, shape, length }): [string, StoredTensor] => [
-      `${prefix}${name}`,
-      storeFloats(values?.get(name) ?? new Float32Array(length), shape),
-    ]),
+    namesIn(layout, prefix === '' ? 'parameter' : prefix).map((name): [string, StoredTensor] => {
+      const { shape, length } = defined(layout.entries.get(name), name);
+      return [`${prefix}${name}`, storeFloats(values?.get(name) ?? new Float32Array(length), shape)];
+    }),
   );
   return writeSafetensors({ tensors: new Map(tensors), metadata: new Map([metadata]) });
 }
@@ -104,7 +110,7 @@ const PREFIX = /^(moment[12])\//;
  * matches at all, FROND-W004 for elements that are not f32
  */
 export function matchArena(
-  { entries }: ParameterLayout,
+  layout: ParameterLayout,
   { file, bytes }: ReadFile,
   arena: ArenaName = 'parameter',
   { partial = false }: LoadOptions = {},
@@ -115,7 +121,8 @@ export function matchArena(
     if (of === undefined) stored.set(name, tensor);
     else if (of === arena) stored.set(name.slice(prefix?.length), tensor);
   }
-  const names = [...entries.keys()];
+  const { entries } = layout;
+  const names = namesIn(layout, arena);
   const report: LoadReport = {
     loaded: names.filter((name) => stored.has(name)),
     missing: names.filter((name) => !stored.has(name)),
@@ -151,7 +158,7 @@ function checkReport({ loaded, missing, surplus }: LoadReport, file: string, par
   const refuse = (code: ErrorCode, what: string, hint: string): never => {
     throw new FrondError(code, `${file} ${what}`, { place: { file }, hint });
   };
-  if (loaded.length === 0) {
+  if (loaded.length === 0 && missing.length > 0) {
     const hint = `it holds ${some(surplus) || 'no tensors'}; the model wants ${some(missing)}`;
     refuse('FROND-W013', "holds none of the model's parameters", hint);
   }

@@ -15,7 +15,7 @@ import type { LoweredProgram } from './lower.ts';
 import { align } from './memoryPlan.ts';
 import { atNode, inputsOf } from './nodes.ts';
 import { BLOCK, parametersOf } from './parameters.ts';
-import { type ArenaName, locate, type ModelState } from './state.ts';
+import { locate, type ModelState } from './state.ts';
 import { groupTable, isGroupTable } from './updates.ts';
 
 /** Where something of the program lies, by its key (`bind.ts`). */
@@ -153,7 +153,7 @@ export class Executable {
   /** The binding for the sizes of `feeds`, with these written to its inputs. */
   async #fed(feeds: Feeds): Promise<Binding> {
     const { tensors, sizes: fed } = readFeeds(this.graph, feeds);
-    const sizes = { ...fed, [ARENA_BLOCKS]: this.state.layout.elements / BLOCK };
+    const sizes = { ...fed, [ARENA_BLOCKS]: this.state.layout.trained / BLOCK };
     checkIndices(this.program, tensors, sizes);
     this.state.requireWritten(this.graph);
     const binding = await this.#binding(sizes);
@@ -273,7 +273,7 @@ export class Executable {
     for (const [ref, name] of this.program.gradients)
       places.push([ref, await locate(this.state, name, 'gradient')]);
     for (const name of this.#sharedNames('arena'))
-      places.push([sharedKey('arena', name), await this.state.arena(name as ArenaName)]);
+      places.push([sharedKey('arena', name), await this.state.arena(name)]);
     return places;
   }
 
@@ -291,7 +291,7 @@ export class Executable {
       const { layout } = this.state;
       const order = this.program.nodes.map(({ node }) => node);
       const values = () => groupTable(name, this.graph, order, layout);
-      return { key, words: layout.elements / BLOCK, dtype: 'f32', values };
+      return { key, words: layout.trained / BLOCK, dtype: 'f32', values };
     });
   }
 }

@@ -17,14 +17,17 @@ export interface ParameterEntry {
   /** first element in each arena */
   readonly offset: number;
   readonly initializer: Initializer;
-  readonly trainable: boolean;
+  /** whether an update changes it: others have no place in gradients and moments */
+  readonly trained: boolean;
 }
 
-/** Where each parameter lies in the flat arenas (parameter, gradient, moments), which all share it. */
+/** Where each parameter lies in the flat arenas: trained ones come first, so that what belongs to them has the same offsets. */
 export interface ParameterLayout {
   readonly entries: ReadonlyMap<string, ParameterEntry>;
-  /** padded length of an arena, a multiple of BLOCK */
+  /** padded length of the arena of parameters, a multiple of BLOCK */
   readonly elements: number;
+  /** that of the arenas beside it (gradients, moments), which end with the trained parameters */
+  readonly trained: number;
 }
 
 /** Parameters as a graph declares them. */
@@ -33,7 +36,13 @@ export const parametersOf = ({ nodes }: Graph) =>
     .filter(({ op }) => op === 'parameter')
     .map((node) => ({ node, name: String(node.attributes.name) }));
 
-function entryOf(node: Node, name: string): Omit<ParameterEntry, 'offset'> {
+/** Parameters that updates of a graph change. */
+export const trainedBy = ({ nodes }: Graph): string[] =>
+  Object.values(nodes).flatMap(({ attributes: { parameters } }) =>
+    Array.isArray(parameters) ? parameters.map(String) : [],
+  );
+
+function entryOf(node: Node, name: string): Omit<ParameterEntry, 'offset' | 'trained'> {
   const type = defined(node.types[0], 'type of a parameter');
   const named = type.shape.find((dim) => typeof dim === 'string');
   if (named !== undefined) {
@@ -44,14 +53,13 @@ function entryOf(node: Node, name: string): Omit<ParameterEntry, 'offset'> {
     });
   }
   const shape = type.shape.map((dim) => evaluate(dim, {}));
-  const { initializer = { kind: 'zeros' }, trainable = true } = node.attributes;
+  const { initializer = { kind: 'zeros' } } = node.attributes;
   return {
     name,
     shape,
     length: shape.reduce((x, y) => x * y, 1),
     // whether it is one is seen when values are drawn
     initializer: initializer as unknown as Initializer,
-    trainable: trainable !== false,
   };
 }
 
@@ -64,26 +72,31 @@ export function requireSameShape(known: Pick<ParameterEntry, 'name' | 'shape'>, 
   throw new FrondError('FROND-R003', summary, { place: node.source, hint });
 }
 
-/** One parameter behind the other. */
+/** One parameter behind the other, the trained ones first. */
 function laidOut(parameters: Iterable<Omit<ParameterEntry, 'offset'>>, chunk?: number): ParameterLayout {
-  const known = [...parameters];
+  const all = [...parameters];
+  const count = all.filter(({ trained }) => trained).length;
+  const known = all.sort((x, y) => Number(y.trained) - Number(x.trained));
   const lengths = known.map(({ length }) => Math.ceil(length / BLOCK) * BLOCK);
   const { offsets, words } = sideBySide(lengths, chunk);
   const entries = known.map((entry, i) => [entry.name, { ...entry, offset: offsets[i] ?? 0 }] as const);
-  return { entries: new Map(entries), elements: words };
+  const trained = count === 0 ? 0 : (offsets[count - 1] ?? 0) + (lengths[count - 1] ?? 0);
+  return { entries: new Map(entries), elements: words, trained };
 }
 
 /**
- * Lays out the parameters of one or several graphs that share them, in order of first appearance.
+ * Lays out the parameters of one or several graphs that share them: those that an update of one of the graphs changes, then the
+ * others, both in order of first appearance.
  * @throws FROND-R003 when two graphs declare one name with different shapes
  */
 export function layoutParameters(graphs: readonly Graph[]): ParameterLayout {
   checkArguments('layoutParameters', { graphs: is.listOf(irKind, 'graphs') }, [graphs]);
   const entries = new Map<string, Omit<ParameterEntry, 'offset'>>();
+  const trained = new Set(graphs.flatMap(trainedBy));
   for (const { node, name } of graphs.flatMap(parametersOf)) {
     const entry = entryOf(node, name);
     const known = entries.get(name);
-    if (known === undefined) entries.set(name, entry);
+    if (known === undefined) entries.set(name, { ...entry, trained: trained.has(name) });
     else requireSameShape(known, node);
   }
   return laidOut(entries.values());

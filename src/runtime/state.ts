@@ -13,16 +13,15 @@ import {
   type ParameterLayout,
   parametersOf,
   requireSameShape,
+  trainedBy,
 } from './parameters.ts';
 
 const layoutKind = is.having<ParameterLayout>('what layoutParameters gives', 'entries', 'elements');
-const arenaKind = is.oneOf('parameter', 'gradient', 'moment1', 'moment2', 'journal');
-
 /**
- * Flat arenas of equal layout: the weights, and what the optimizer keeps beside each of them. Beside them the journal of the
- * latest steps, of a layout of its own (`kernels/gradientNorm.ts`).
+ * Flat arenas: `parameter`, the weights; under any other name what is kept beside each trained one, such as `gradient`, `moment1`
+ * and `moment2`; and `journal`, the latest steps, of a layout of its own (`kernels/gradientNorm.ts`).
  */
-export type ArenaName = is.TypeOf<typeof arenaKind>;
+export type ArenaName = string;
 
 /**
  * A model's weights and optimizer state on a device. Executables compiled against one state share it, so a predictor
@@ -49,8 +48,9 @@ export class ModelState {
    */
   async arena(name: ArenaName): Promise<Location> {
     this.#check();
-    checkArguments('state.arena', { name: arenaKind }, [name]);
-    const length = name === 'journal' ? journalElements : this.layout.elements;
+    checkArguments('state.arena', { name: is.name }, [name]);
+    const { elements, trained } = this.layout;
+    const length = name === 'journal' ? journalElements : name === 'parameter' ? elements : trained;
     let memory = this.#arenas.get(name);
     if (memory === undefined) {
       memory = this.device.allocate(Math.max(1, length));
@@ -61,7 +61,7 @@ export class ModelState {
   }
 
   has(name: ArenaName): boolean {
-    checkArguments('state.has', { name: arenaKind }, [name]);
+    checkArguments('state.has', { name: is.name }, [name]);
     return this.#arenas.has(name);
   }
 
@@ -78,13 +78,15 @@ export class ModelState {
   }
 
   /**
-   * Makes sure that every parameter of `graph` is one of this model.
-   * @throws FROND-R004 for one that the model does not have, FROND-R003 for one of another shape, FROND-R033 after `free`
+   * Makes sure that every parameter of `graph` is one of this model, and that there is room for the gradients of those that it updates.
+   * @throws FROND-R004 for one that the model does not have, FROND-R003 for one of another shape, FROND-R017 for one to update that
+   *   the layout takes for frozen, FROND-R033 after `free`
    */
   require(graph: Graph): void {
     this.#check();
     checkArguments('state.require', { graph: irKind }, [graph]);
     for (const { node, name } of parametersOf(graph)) requireSameShape(this.entry(name), node);
+    for (const name of trainedBy(graph)) requireTrained(this.entry(name));
   }
 
   #check(): void {
@@ -148,8 +150,24 @@ export class ModelState {
   }
 }
 
-/** Where a parameter, or what belongs to it, lies. @throws as `entry` and `arena` */
+function requireTrained({ name, trained }: ParameterEntry): void {
+  if (trained) return;
+  throw new FrondError(
+    'FROND-R017',
+    `parameter ${name} has no gradient and no moments: no update changes it`,
+    {
+      hint: 'lay the parameters out with the graph that updates it: layoutParameters([step, prediction])',
+    },
+  );
+}
+
+/**
+ * Where a parameter, or what belongs to it, lies.
+ * @throws FROND-R017 for what does not belong to a parameter that is not trained; as `entry` and `arena`
+ */
 export async function locate(state: ModelState, parameter: string, arena: ArenaName): Promise<Location> {
-  const { offset, length } = state.entry(parameter);
+  const entry = state.entry(parameter);
+  if (arena !== 'parameter') requireTrained(entry);
+  const { offset, length } = entry;
   return { ...(await state.arena(arena)), offset, length };
 }

@@ -91,9 +91,9 @@ export function groupTable(
   name: GroupTable,
   graph: Graph,
   order: readonly Node[],
-  { entries, elements }: ParameterLayout,
+  { entries, trained }: ParameterLayout,
 ): Float32Array {
-  const values = new Float32Array(elements / BLOCK);
+  const values = new Float32Array(trained / BLOCK);
   const [first, ...others] = order.filter((node) => gradientsOf(node).length > 0);
   if (first === undefined) return values;
   const other = others.find((node) => groupsOf(node) !== groupsOf(first));

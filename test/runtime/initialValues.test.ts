@@ -38,7 +38,7 @@ describe('initial values', () => {
       [2 ** 40 + 5, 'y'],
     ] as const) {
       for (const length of [0, 1, 511, 512, 513, 40_000]) {
-        const entry = { name, shape, length, offset: 0, initializer, trainable: true };
+        const entry = { name, shape, length, offset: 0, initializer, trained: true };
         const wanted = Float32Array.from({ length }, (_, index) => draw(seed, name, index));
         expect(bytes(initialValues(entry, seed)).equals(bytes(wanted)), `${length} of ${name}`).toBe(true);
       }

@@ -84,9 +84,8 @@ export function feedsFor(step: number, batch: number): Feeds {
 export async function trainedWeights(state: ModelState): Promise<string> {
   const parts: string[] = [];
   for (const name of state.layout.entries.keys()) {
-    for (const arena of ['parameter', 'moment1', 'moment2'] as const) {
-      parts.push(bytes(await state.read(name, arena)));
-    }
+    const beside = state.entry(name).trained ? ['moment1', 'moment2'] : [];
+    for (const arena of ['parameter', ...beside]) parts.push(bytes(await state.read(name, arena)));
   }
   return parts.join(' ');
 }

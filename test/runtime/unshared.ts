@@ -22,7 +22,7 @@ export async function runUnshared(
 ): Promise<Record<string, number[]>> {
   const { device, layout } = state;
   const fed = readFeeds(graph, feeds);
-  const sizes: Sizes = { ...fed.sizes, [ARENA_BLOCKS]: layout.elements / BLOCK };
+  const sizes: Sizes = { ...fed.sizes, [ARENA_BLOCKS]: layout.trained / BLOCK };
   const end = program.nodes.length;
   const tensors = lifetimesOf(program, sizes).map((life) => ({ ...life, from: 0, to: end }));
   const plan = planMemory(tensors);

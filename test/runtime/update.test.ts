@@ -189,8 +189,6 @@ describe('an update', () => {
     const { executable, state } = await classifier({ groups: [{ match: 'hidden/*', ...still }] });
     const before = new Map<string, string>();
     for (const name of state.layout.entries.keys()) before.set(name, bytes(await state.read(name)));
-    // what a frozen block of the gradient arena holds must not matter
-    await state.write('hidden/weight', new Array(64).fill(Number.NaN), 'gradient');
     for (let step = 0; step < 3; step++) {
       const { gradientNorm } = await executable.run(feedsFor(step, 4));
       expect(Number(gradientNorm?.data[0])).toBeGreaterThan(0);
@@ -199,8 +197,16 @@ describe('an update', () => {
       const same = bytes(await state.read(name)) === old;
       expect(same, name).toBe(name.startsWith('hidden/'));
     }
-    expect(numbers({ dtype: 'f32', shape: [], data: await state.read('hidden/weight', 'moment1') })).toEqual(
-      new Array(64).fill(0),
+    // a parameter that no update changes takes no memory in gradients and moments
+    const { layout } = state;
+    expect(layout.elements - layout.trained).toBe(2 * 256);
+    for (const arena of ['gradient', 'moment1', 'moment2'])
+      expect((await state.arena(arena)).length).toBe(layout.trained);
+    expect(await messageOf(() => state.read('hidden/weight', 'moment1'))).toBe(
+      [
+        '[FROND-R017] parameter hidden/weight has no gradient and no moments: no update changes it',
+        '  hint: lay the parameters out with the graph that updates it: layoutParameters([step, prediction])',
+      ].join('\n'),
     );
   });
 
@@ -302,7 +308,7 @@ describe('executables on one state', () => {
       if (full) throw new Error('no memory');
       return device.allocate(words);
     };
-    const layout = layoutParameters([tagger(true)]);
+    const layout = layoutParameters([buildStep(tagger(true), 'loss', { optimizer: descent })]);
     const state = new ModelState({ ...device, allocate }, layout);
     await expect(Promise.all([state.arena('gradient'), state.arena('gradient')])).rejects.toThrow(
       'no memory',
@@ -311,7 +317,7 @@ describe('executables on one state', () => {
     const [one, other] = await Promise.all([state.arena('gradient'), state.arena('gradient')]);
     expect(one.memory).toBe(other.memory);
     expect((await state.arena('gradient')).memory).toBe(one.memory);
-    expect(usage.live).toBe(layout.elements);
+    expect(usage.live).toBe(layout.trained);
   });
 
   it('must agree with it on the parameters', async () => {

@@ -78,6 +78,7 @@ export const runtimeCases: readonly Case[] = [
   ],
   ['R003', () => layoutParameters([declaring(2), declaring(3)])],
   ['R004', () => new ModelState(device, layoutParameters([declaring(2)])).read('v')],
+  ['R017', () => new ModelState(device, layoutParameters([declaring(2)])).read('w', 'moment1')],
   ['R005', () => new ModelState(device, layoutParameters([declaring(2)])).write('w', [1, 2, 3])],
   ['R006', () => lowerGraph(mystery(), executionOrder(mystery()), ops)],
   ['R007', () => compile(mystery(), { device, registry: new Map([...ops, ['mystery', unlowered]]) })],
