@@ -17,7 +17,7 @@ import * as nn from '../nn/index.ts';
 import type { Backbone } from './contract.ts';
 import { defineBackbone } from './define.ts';
 import { checkSettings } from './settings.ts';
-import { UNKNOWN } from './vocabulary.ts';
+import { UNKNOWN } from './tokenizer/vocabulary.ts';
 
 const compactOptions = {
   /** entries of the word table, padding and unknown included */

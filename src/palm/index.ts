@@ -16,7 +16,12 @@ export type { JointExample } from './reader/jointFiles.ts';
 export type { EpochRecord } from './run.ts';
 export { constant as constantRate, defineSchedule, type Schedule, triangular } from './schedule.ts';
 export type { BackwardOptions, ParameterGroup } from './step.ts';
+export {
+  buildVocabulary,
+  parseVocabulary,
+  printVocabulary,
+  type Vocabulary,
+} from './tokenizer/vocabulary.ts';
 export type { TrainingSummary, TrainOptions } from './train.ts';
 export * from './trainer.ts';
-export { buildVocabulary, parseVocabulary, printVocabulary, type Vocabulary } from './vocabulary.ts';
 export type { LoadOptions, LoadReport } from './weights.ts';

@@ -21,6 +21,7 @@ import { checkSeal, fileOf } from './record.ts';
 import { BEST, checkpointsOf, WEIGHTS } from './runStore.ts';
 import { checkFolder, checkInputs, checkSettings, headKind, listener, readerKind } from './settings.ts';
 import { type Survival, Survivor } from './survivor.ts';
+import { spellingOptions } from './tokenizer/spelling.ts';
 import { matchArena, writeValues } from './weights.ts';
 
 /** Make components again from what a checkpoint keeps of them, by the kind of their records. */
@@ -131,7 +132,7 @@ async function loadOn(device: Device, checkpoint: LoadedCheckpoint, record: Mode
 
 /** A reader that spells words otherwise would look others up. @throws FROND-D022 */
 function checkSpelling({ reader: saved }: ModelRecord, { name, record }: Reader, folder: string): void {
-  for (const setting of ['lowercase', 'unicode']) {
+  for (const setting of Object.keys(spellingOptions)) {
     const [wanted, given] = [saved?.[setting], record?.[setting]];
     if (wanted === undefined || given === undefined || wanted === given) continue;
     throw new FrondError(

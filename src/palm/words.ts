@@ -37,20 +37,6 @@ export function wordProblem(word: unknown): string | undefined {
   return BROKEN.test(word) ? `the word ${show(word)} holds a zero byte or half of a character` : undefined;
 }
 
-/** Which of their spellings words are looked up in. */
-export interface Spelling {
-  /** capitals count as small letters */
-  readonly lowercase: boolean;
-  /** `NFC`: letters and accents in one (é as one character, however it was typed); `none`: as they come */
-  readonly unicode: 'NFC' | 'none';
-}
-
-/** A word as the vocabulary spells it. A word stays one word, and one that is spelt so already stays as it is. */
-export function spell(word: string, { lowercase, unicode }: Spelling): string {
-  const small = lowercase ? word.toLowerCase() : word;
-  return unicode === 'NFC' ? small.normalize('NFC') : small;
-}
-
 /** @throws FROND-D021 for an invalid word; `where` says which one it is */
 export function checkWord(word: unknown, where: string, place?: SourcePlace): void {
   const problem = wordProblem(word);

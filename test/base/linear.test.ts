@@ -11,7 +11,7 @@ import { bindPattern } from '../../src/dsl/pattern.ts';
 import { f32, type Graph, graph, printGraph, toDot, toMermaid, toSvg } from '../../src/index.ts';
 import { parseGraph } from '../../src/ir/parse.ts';
 import { readTag } from '../../src/nn/tags.ts';
-import { parseVocabulary } from '../../src/palm/vocabulary.ts';
+import { parseVocabulary } from '../../src/palm/tokenizer/vocabulary.ts';
 import { parseStrictJson } from '../../src/store/json.ts';
 
 /** A graph whose one node was made in the file of this name. */

@@ -17,7 +17,7 @@ import {
   sum,
   tanh,
 } from '../../src/index.ts';
-import { parseVocabulary } from '../../src/palm/vocabulary.ts';
+import { parseVocabulary } from '../../src/palm/tokenizer/vocabulary.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
 import { temporaryFolder } from '../store/support/bundle.ts';
 import {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { FrondError } from '../../src/base/errors.ts';
 import { jointReader, jointReaderOf } from '../../src/palm/reader/joint.ts';
 import { type JointExample, jointFiles, readJoint } from '../../src/palm/reader/jointFiles.ts';
-import { UNKNOWN } from '../../src/palm/vocabulary.ts';
+import { UNKNOWN } from '../../src/palm/tokenizer/vocabulary.ts';
 import { runs } from '../support/counts.ts';
 
 const WORDS = 'turn on the lights\nfly from new york\n';

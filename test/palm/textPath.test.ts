@@ -112,7 +112,7 @@ describe('the text path', () => {
     const vocabulary = palm.buildVocabulary([['Play', 'play']], { minimumCount: 1 });
     const { parts } = tinyReader();
     expect(() => readerOf(parts, { vocabulary })).toThrow(
-      '[FROND-D022] the vocabulary spells "Play", which this reader never looks up\n  hint: give lowercase and unicode as the run had them that the vocabulary is from',
+      '[FROND-D022] the vocabulary spells "Play", which this reader never looks up\n  hint: give lowercase, unicode and stripAccents as the run had them that the vocabulary is from',
     );
     expect(readerOf(parts, { vocabulary, lowercase: false }).vocabulary.tokens).toContain('Play');
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readLines } from '../../src/palm/reader/text.ts';
-import { brokenAt, linesOf, spell, splitWords, wordProblem } from '../../src/palm/words.ts';
+import { brokenAt, linesOf, splitWords, wordProblem } from '../../src/palm/words.ts';
 
 /** What `\s` matches, one by one: among them what does not break (U+00A0), ideographic space, U+2028, the byte-order mark. */
 const SPACES = [
@@ -40,32 +40,6 @@ describe('words', () => {
   test('of Unix, Windows and old Macs stand on the same lines', () => {
     const lines = ['a b', '', 'c\u2028d', 'e\u0085f'];
     for (const end of ['\n', '\r\n', '\r']) expect(linesOf(`\ufeff${lines.join(end)}`)).toEqual(lines);
-  });
-});
-
-describe('the spelling of a word', () => {
-  const small = { lowercase: true, unicode: 'NFC' } as const;
-
-  test('is one for capitals and for accents, however they are typed', () => {
-    expect(['CAFE\u0301', 'Caf\u00e9', 'caf\u00e9'].map((word) => spell(word, small))).toEqual([
-      'caf\u00e9',
-      'caf\u00e9',
-      'caf\u00e9',
-    ]);
-    expect(spell('CAFE\u0301', { lowercase: false, unicode: 'none' })).toBe('CAFE\u0301');
-    expect(spell('CAFE\u0301', { lowercase: true, unicode: 'none' })).toBe('cafe\u0301');
-    expect(spell('CAFE\u0301', { lowercase: false, unicode: 'NFC' })).toBe('CAF\u00c9');
-  });
-
-  test('of every character is a word, and is spelt so itself', () => {
-    const wrong: number[] = [];
-    for (let code = 1; code < 0x20000; code++) {
-      const word = String.fromCodePoint(code);
-      if (wordProblem(word) !== undefined) continue;
-      const once = spell(`a${word}`, small);
-      if (wordProblem(once) !== undefined || spell(once, small) !== once) wrong.push(code);
-    }
-    expect(wrong).toEqual([]);
   });
 });
 

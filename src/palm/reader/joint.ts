@@ -7,16 +7,17 @@ import { convertTags, type LabelScheme, schemeKind, schemeOf, writtenIn } from '
 import type { Batch, BatchSize, ComponentRecord, Reader } from '../contract.ts';
 import { collectLabels, collectTags, type LabelSet, labelSet, labelsKind } from '../labels.ts';
 import { checkSettings } from '../settings.ts';
+import { type Spelling, spellingOptions, spellWord } from '../tokenizer/spelling.ts';
 import {
   buildVocabulary,
   lookup,
   misspelt,
   PADDING,
   type Vocabulary,
-  vocabularyFrom,
   vocabularyKind,
-} from '../vocabulary.ts';
-import { type Spelling, spell, wordsIn } from '../words.ts';
+  wordVocabularyFrom,
+} from '../tokenizer/vocabulary.ts';
+import { wordsIn } from '../words.ts';
 import {
   checkExamples,
   filesKind,
@@ -69,10 +70,11 @@ const jointOptions = {
   maximumLength: is.optional(is.count),
   /** let the model see the first `maximumLength` words of longer sentences, instead of refusing them; scores still count all */
   truncate: is.optional(is.flag),
-  /** default true: word tables learnt from few sentences cannot afford two entries for `Play` and `play`, and people type either */
-  lowercase: is.optional(is.flag),
-  /** default NFC, which most keyboards give: the same word, typed another way, is the same word */
-  unicode: is.optional(is.oneOf('NFC', 'none')),
+  /**
+   * by default small letters: word tables learnt from few sentences cannot afford two entries for `Play` and `play`, and people
+   * type either; and NFC, which most keyboards give: the same word, typed another way, is the same word
+   */
+  ...spellingOptions,
   /** refuse labels in validation and test that training never shows, instead of counting them as errors */
   strict: is.optional(is.flag),
   /**
@@ -144,11 +146,12 @@ export function jointReaderOf(
   checkArguments('jointReaderOf', { parts: partsKind }, [given], 'FROND-T002');
   checkSettings('jointReaderOf', options, jointOptions);
   const { name = 'joint', maximumLength = DEFAULT_LENGTH, truncate = false, strict = false } = options;
-  const { lowercase = true, unicode = 'NFC', scheme = schemeOf(options.tags?.names ?? []) } = options;
+  const { lowercase = true, unicode = 'NFC', stripAccents = false } = options;
+  const { scheme = schemeOf(options.tags?.names ?? []) } = options;
   const limit = truncate ? Number.POSITIVE_INFINITY : maximumLength;
   for (const [part, examples] of Object.entries(given)) checkExamples(part, examples, limit);
   const { parts, notes } = inScheme(given, scheme);
-  const spelling = { lowercase, unicode };
+  const spelling = { lowercase, unicode, stripAccents };
   const maps = completeMaps(parts.train, options, spelling);
   for (const [part, examples] of Object.entries(parts)) {
     if (!strict && part !== 'train') continue;
@@ -183,11 +186,13 @@ export function jointReaderOf(
 export function jointReaderFrom(record: ComponentRecord): JointReader {
   const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
   const [intents, tags] = [record.intents, record.tags].map((names) => labelSet(list(names).map(String)));
-  const vocabulary = vocabularyFrom(list(record.vocabulary), 'vocabulary');
-  const small = misspelt(vocabulary, { lowercase: true, unicode: 'none' }) === undefined;
+  const vocabulary = wordVocabularyFrom(list(record.vocabulary), 'vocabulary');
+  const small = misspelt(vocabulary, { lowercase: true, unicode: 'none', stripAccents: false }) === undefined;
   // those of older runs do not say the scheme: it follows from the tags
-  const { lowercase = small, unicode = 'none', scheme = schemeOf(tags?.names ?? []), maximumLength } = record;
-  const options = { vocabulary, intents, tags, scheme, maximumLength, lowercase, unicode };
+  const { lowercase = small, unicode = 'none', stripAccents = false, maximumLength } = record;
+  const { scheme = schemeOf(tags?.names ?? []) } = record;
+  const spelling = { lowercase, unicode, stripAccents };
+  const options = { vocabulary, intents, tags, scheme, maximumLength, ...spelling };
   return jointReaderOf({}, options as JointOptions);
 }
 
@@ -202,13 +207,13 @@ function completeMaps(
 ): Maps {
   // ids follow from the names, whatever a hand-made map says
   const [intents, tags] = [labels.intents, labels.tags].map((set) => set && labelSet(set.names));
-  const given = vocabulary && vocabularyFrom(vocabulary.tokens ?? [], 'vocabulary');
+  const given = vocabulary && wordVocabularyFrom(vocabulary.tokens ?? [], 'vocabulary');
   const odd = given && misspelt(given, spelling);
   if (odd !== undefined) {
     throw new FrondError(
       'FROND-D022',
       `the vocabulary spells ${show(odd)}, which this reader never looks up`,
-      { hint: 'give lowercase and unicode as the run had them that the vocabulary is from' },
+      { hint: 'give lowercase, unicode and stripAccents as the run had them that the vocabulary is from' },
     );
   }
   if (given && intents && tags) return { vocabulary: given, intents, tags };
@@ -217,7 +222,7 @@ function completeMaps(
       hint: 'give a part called train, or the vocabulary, intents and tags of an earlier run',
     });
   }
-  const sentences = train.map(({ words }) => words.map((word) => spell(word, spelling)));
+  const sentences = train.map(({ words }) => words.map((word) => spellWord(word, spelling)));
   return {
     vocabulary: given ?? buildVocabulary(sentences, { minimumCount }),
     intents: intents ?? collectLabels(train.map(({ intent }) => intent)),
@@ -306,7 +311,7 @@ function packJoint(maps: Encoding, examples: readonly JointExample[], size: Batc
     let known = intent !== undefined;
     for (let i = 0; i < length; i++) {
       const tag = maps.tags.ids.get(example.tags?.[i] ?? '');
-      tokens[row * time + i] = lookup(maps.vocabulary, spell(example.words[i] ?? '', maps));
+      tokens[row * time + i] = lookup(maps.vocabulary, spellWord(example.words[i] ?? '', maps));
       tags[row * time + i] = tag ?? 0;
       known &&= tag !== undefined;
     }
@@ -325,7 +330,7 @@ function packJoint(maps: Encoding, examples: readonly JointExample[], size: Batc
 
 function parseSentence(sentence: string, spelling: Spelling): JointExample {
   checkArguments('parse', { text: is.text }, [sentence], 'FROND-T002');
-  const words = wordsIn(sentence).map((word) => spell(word, spelling));
+  const words = wordsIn(sentence).map((word) => spellWord(word, spelling));
   if (words.length === 0) {
     throw new FrondError('FROND-D009', 'the sentence has no words', { hint: 'give at least one word' });
   }

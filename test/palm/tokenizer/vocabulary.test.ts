@@ -1,16 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fingerprint } from '../../src/base/random.ts';
-import { chainConstraints, readTag } from '../../src/nn/index.ts';
-import { collectLabels, collectTags, labelSet } from '../../src/palm/labels.ts';
+import { fingerprint } from '../../../src/base/random.ts';
+import { chainConstraints, readTag } from '../../../src/nn/index.ts';
+import { collectLabels, collectTags, labelSet } from '../../../src/palm/labels.ts';
 import {
   buildVocabulary,
   lookup,
   parseVocabulary,
   printVocabulary,
   UNKNOWN,
-} from '../../src/palm/vocabulary.ts';
-import { runs } from '../support/counts.ts';
+  wordVocabularyFrom,
+} from '../../../src/palm/tokenizer/vocabulary.ts';
+import { runs } from '../../support/counts.ts';
 
 describe('a vocabulary', () => {
   const sentences = ['a b a', 'c a b', 'd [PAD] [PAD]'].map((line) => line.split(' '));
@@ -88,15 +89,41 @@ describe('a vocabulary', () => {
   });
 
   test.each([
-    ['', 'v.txt:1:1', 'expected [PAD], found ""'],
-    ['[PAD]\n', 'v.txt:2:1', 'expected [UNK], found the end'],
-    ['[PAD]\nword\n', 'v.txt:2:1', 'expected [UNK], found "word"'],
-    ['[PAD]\n[UNK]\na\n\nb\n', 'v.txt:4:1', 'a word is empty'],
-    ['[PAD]\n[UNK]\na\nb c\n', 'v.txt:4:1', 'the word "b c" holds white space'],
+    ['', 'v.txt:1:1', 'a token is empty'],
+    ['[PAD]\n', 'v.txt:1:1', 'there is no [UNK]'],
+    ['[PAD]\n[UNK]\na\n\nb\n', 'v.txt:4:1', 'a token is empty'],
     ['[PAD]\n[UNK]\na\nb\na\n', 'v.txt:5:1', 'token "a" stands on line 3 already'],
+    ['[PAD]\n[UNK]\na\0\n', 'v.txt:3:1', 'the token "a\\u0000" holds a zero byte or half of a character'],
+    ['[UNK]\t0\na\t2\nb\t2\n', 'v.txt:3:1', 'id 2 stands on line 2 already'],
+    ['[UNK]\t0\na\t2\na\t3\n', 'v.txt:3:1', 'token "a" stands on line 2 already'],
+    ['[UNK]\t0\n\t2\n', 'v.txt:2:1', 'a token is empty'],
+    ['[UNK]\t0\na\t99999999\n', 'v.txt:2:1', 'the id 99999999 is too large'],
   ])('is refused when its text is %j', (text, place, summary) => {
     expect(() => parseVocabulary(text, 'v.txt')).toThrow(
-      `[FROND-D011] ${summary}\n  at ${place}\n  hint: a vocabulary has one token per line, [PAD] and [UNK] first`,
+      `[FROND-D011] ${summary}\n  at ${place}\n  hint: a vocabulary has one token per line, or token, tab and id; [UNK] is among them`,
+    );
+  });
+
+  test('may write ids beside its tokens and leave some out', () => {
+    const vocabulary = parseVocabulary('[UNK]\t3\r\nb\t0\r\na \u3000b\t5\r\n', 'v.txt');
+    expect(vocabulary.tokens).toEqual(['b', '', '', '[UNK]', '', 'a \u3000b']);
+    expect(vocabulary.ids.get('[UNK]')).toBe(3);
+    expect(parseVocabulary(printVocabulary(vocabulary)).tokens).toEqual(vocabulary.tokens);
+    // a tab is part of a token where not every line ends in a number
+    expect(parseVocabulary('[UNK]\na\t7\n').tokens).toEqual(['[UNK]', 'a\t7']);
+  });
+
+  test('has the special tokens that are asked for, once and in front', () => {
+    const { tokens } = buildVocabulary([['a', '[SEP]', '[SEP]', 'a']], { special: ['[CLS]', '[SEP]'] });
+    expect(tokens).toEqual(['[PAD]', '[UNK]', '[CLS]', '[SEP]', 'a']);
+  });
+
+  test.each([
+    [['[UNK]', '[PAD]'], 'vocabulary:1:1', 'expected [PAD], found "[UNK]"'],
+    [['[PAD]', 'word', '[UNK]'], 'vocabulary:2:1', 'expected [UNK], found "word"'],
+  ])('%j is refused by a reader whose ids begin with padding and unknown', (tokens, place, summary) => {
+    expect(() => wordVocabularyFrom(tokens, 'vocabulary')).toThrow(
+      `[FROND-D011] ${summary}\n  at ${place}\n`,
     );
   });
 });
