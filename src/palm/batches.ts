@@ -1,4 +1,4 @@
-import { FrondError } from '../base/errors.ts';
+import { defined, FrondError } from '../base/errors.ts';
 import { permutation } from '../base/random.ts';
 import type { Batch, BatchSize, Reader, Specs } from './contract.ts';
 import { checkBatch } from './contractCheck.ts';
@@ -10,7 +10,10 @@ const BUCKET = 4;
 export interface BatchPlanOptions {
   /** words of each example */
   readonly lengths: ArrayLike<number>;
-  readonly batchSize: number;
+  /** examples of a batch; without it, as many as `tokens` allows */
+  readonly batchSize?: number | undefined;
+  /** most words of a batch, padding included: short examples come in larger batches */
+  readonly tokens?: number | undefined;
   /** the key of the shuffle; undefined: no shuffle, examples in order of length */
   readonly shuffle?: { readonly seed: number; readonly name: string; readonly epoch: number } | undefined;
   /** no batch is longer than this; default: no limit */
@@ -21,8 +24,10 @@ export interface BatchPlanOptions {
 
 /** One batch to be packed: which examples, and how long each row becomes. */
 export interface PlannedBatch {
-  /** indices of examples; fewer than the batch size in the last, partial batch only */
+  /** indices of examples */
   readonly rows: readonly number[];
+  /** rows that it is filled up to, with some of weight 0 where there are fewer examples */
+  readonly size: number;
   /** padded length, at least the longest example: a multiple of 4, or the maximum */
   readonly time: number;
 }
@@ -31,17 +36,42 @@ export interface PlannedBatch {
 export const slices = <T>(list: readonly T[], size: number): T[][] =>
   Array.from({ length: Math.ceil(list.length / size) }, (_, i) => list.slice(i * size, (i + 1) * size));
 
+/** What cuts examples into batches. */
+type BatchSizes = Pick<BatchPlanOptions, 'batchSize' | 'tokens'>;
+
+/** Rows of a batch that is so long. */
+const sizeOf = ({ batchSize, tokens }: BatchSizes, time: number): number =>
+  Math.min(
+    batchSize ?? Number.POSITIVE_INFINITY,
+    tokens === undefined ? Number.POSITIVE_INFINITY : Math.floor(tokens / time),
+  );
+
 /** ⌈examples / batchSize⌉: the last batch may be partial, and none is lost. */
 export const batchesPerEpoch = (examples: number, batchSize: number): number =>
   Math.ceil(examples / batchSize);
 
+/** Sorted examples, cut where one more would be too much. */
+function cut(sorted: readonly number[], padded: (row: number) => number, sizes: BatchSizes): number[][] {
+  const batches: number[][] = [];
+  let open: number[] = [];
+  for (const row of sorted) {
+    if (open.length > 0 && open.length >= sizeOf(sizes, padded(row))) {
+      batches.push(open);
+      open = [];
+    }
+    open.push(row);
+  }
+  return open.length === 0 ? batches : [...batches, open];
+}
+
 /**
  * The batches of one epoch, each example in exactly one of them: a pure function of its arguments, so that a run resumes in the
  * middle of an epoch by asking for the same plan. Examples are shuffled, sorted by padded length within a pool of batches, cut
- * into batches, and the batches shuffled again.
+ * into batches, and the batches shuffled again. With `tokens` the pool is the whole part, so that every epoch has as many batches.
+ * @throws FROND-T002 for an example that is longer than `tokens`
  */
 export function planBatches(options: BatchPlanOptions): readonly PlannedBatch[] {
-  const { lengths, batchSize, shuffle, pool = 16, maximum = Number.POSITIVE_INFINITY } = options;
+  const { lengths, batchSize, tokens, shuffle, pool = 16, maximum = Number.POSITIVE_INFINITY } = options;
   const least = Math.min(BUCKET, maximum);
   const padded = (row: number): number =>
     Math.max(least, Math.min(maximum, BUCKET * Math.ceil((lengths[row] ?? 0) / BUCKET)));
@@ -50,14 +80,19 @@ export function planBatches(options: BatchPlanOptions): readonly PlannedBatch[] 
       ? Array.from({ length }, (_, i) => i)
       : Array.from(permutation(length, shuffle.seed, `${shuffle.name}/epoch.${shuffle.epoch}/${what}`));
   const order = shuffled(lengths.length, 'examples');
-  const span = shuffle === undefined ? Math.max(1, order.length) : pool * batchSize;
+  const whole = shuffle === undefined || batchSize === undefined || tokens !== undefined;
+  const span = whole ? Math.max(1, order.length) : pool * batchSize;
   // sort is stable: equal lengths keep their shuffled order
   const sorted = slices(order, span).flatMap((rows) => rows.sort((a, b) => padded(a) - padded(b)));
-  const batches = slices(sorted, batchSize).map((rows) => ({
-    rows,
-    time: rows.reduce((longest, row) => Math.max(longest, padded(row)), least),
-  }));
-  return shuffled(batches.length, 'batches').map((i) => batches[i] ?? { rows: [], time: least });
+  const batches = cut(sorted, padded, options).map((rows) => {
+    const time = rows.reduce((longest, row) => Math.max(longest, padded(row)), least);
+    const size = sizeOf(options, time);
+    if (size >= 1) return { rows, size, time };
+    throw new FrondError('FROND-T002', `tokens is ${tokens}, but an example takes ${time} of them`, {
+      hint: `give at least ${time}`,
+    });
+  });
+  return shuffled(batches.length, 'batches').map((i) => defined(batches[i], `batch ${i}`));
 }
 
 /**

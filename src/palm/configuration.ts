@@ -3,30 +3,43 @@ import { FrondError } from '../base/errors.ts';
 import { fingerprint } from '../base/random.ts';
 import type { Attribute } from '../ir/graph.ts';
 import { lengthsOf, packBatch, slices } from './batches.ts';
-import type { ComponentRecord, Reader } from './contract.ts';
-import type { LearnerPlan } from './learner.ts';
+import type { ComponentRecord } from './contract.ts';
+import { type Setup, type Source, tasksOf, trainingPart } from './learner.ts';
 import { graphFingerprint } from './record.ts';
 
 /** What must be equal for a run to go on where another one stopped. */
 export type Configuration = Readonly<Record<string, Attribute>> & { readonly trainingData: string };
 
 /** Settings and data that a resumed run must share with the one it continues. */
-export async function configurationOf(plan: LearnerPlan): Promise<Configuration> {
-  const { rate, rule, settings } = plan.optimizer;
+export async function configurationOf(setup: Setup): Promise<Configuration> {
+  const { optimizer, clipNorm, settings, seed, sources } = setup;
+  const { rate, rule } = optimizer;
+  const each = await Promise.all(sources.map(sourceConfiguration));
+  // names of tasks have no points
+  const prefixed = each.map((one, i) =>
+    sources.length === 1 ? one : mapKeys(one, (key) => `${sources[i]?.name}.${key}`),
+  );
+  const data = each.map(({ trainingData }) => trainingData);
   return {
-    tasks: plan.tasks.map(({ name, weight }) => ({ name, weight })),
-    graph: graphFingerprint(plan.step),
-    optimizer: { name: rule.name, ...settings },
+    tasks: tasksOf(setup).map(({ name, weight }) => ({ name, weight })),
+    ...Object.assign({}, ...prefixed),
+    optimizer: { name: rule.name, ...optimizer.settings },
     schedule: { name: rate.name, parameters: rate.parameters },
-    clipNorm: plan.clipNorm,
-    ...plan.settings,
-    epochs: plan.epochs,
-    batchSize: plan.batchSize,
-    seed: plan.seed,
-    trainingData: await dataFingerprint(plan.reader),
-    reader: readerSettings(plan.reader.record ?? { kind: 'own' }),
+    clipNorm,
+    ...settings,
+    seed,
+    trainingData: data.length === 1 ? data[0] : fingerprint(data.join()),
   };
 }
+
+const sourceConfiguration = async (source: Source) => ({
+  graph: graphFingerprint(source.step),
+  trainingData: await dataFingerprint(source),
+  reader: readerSettings(source.reader.record ?? { kind: 'own' }),
+});
+
+const mapKeys = <T>(record: Readonly<Record<string, T>>, change: (key: string) => string) =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [change(key), value]));
 
 /** Settings by name, so that a difference can be said; lists, such as a vocabulary, by one fingerprint. */
 function readerSettings(record: ComponentRecord): Attribute {
@@ -43,10 +56,11 @@ const PACKED = 64;
  * Tells training parts apart by the numbers that the model would see, in order: where the data lies, and what else its reader
  * keeps of it, does not matter.
  */
-async function dataFingerprint(reader: Reader): Promise<string> {
+async function dataFingerprint(source: Source): Promise<string> {
+  const { reader } = source;
   const encoder = new TextEncoder();
   let digest = '';
-  for (const examples of slices(reader.parts.train ?? [], PACKED)) {
+  for (const examples of slices(trainingPart(source), PACKED)) {
     const time = Math.max(...lengthsOf(reader, examples));
     const batch = packBatch(reader, examples, { batch: examples.length, time });
     for (const [name, { dtype, shape, data }] of Object.entries(batch)) {

@@ -67,11 +67,11 @@ export async function predictAll(
   const batchSize = Math.max(1, Math.min(BATCH, examples.length));
   const results = new Map(tasks.map((task) => [task.name, new Array<unknown>(examples.length)]));
   const letEventsIn = breather();
-  for (const { rows, time } of planBatches({ lengths, batchSize, maximum })) {
+  for (const { rows, size, time } of planBatches({ lengths, batchSize, maximum })) {
     await letEventsIn();
     signal?.throwIfAborted();
     const packed = rows.map((row) => examples[row]);
-    const batch = packBatch(reader, packed, { batch: batchSize, time });
+    const batch = packBatch(reader, packed, { batch: size, time });
     const values = await executable.run(feedsFor(executable.graph, batch));
     for (const { name, head } of tasks) {
       const decoded = head.decode(resultsOf(name, values), batch);

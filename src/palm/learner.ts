@@ -11,7 +11,7 @@ import type { Executable } from '../runtime/executable.ts';
 import { type Feeds, feedsFor } from '../runtime/feeds.ts';
 import { layoutParameters } from '../runtime/parameters.ts';
 import { ModelState } from '../runtime/state.ts';
-import { batchesPerEpoch, lengthsOf, type PlannedBatch, packBatch, planBatches } from './batches.ts';
+import { lengthsOf, packBatch } from './batches.ts';
 import type { Metrics } from './contract.ts';
 import {
   type Answering,
@@ -22,7 +22,9 @@ import {
   predictAll,
 } from './evaluate.ts';
 import type { StepResult } from './events.ts';
+import type { Task } from './graphs.ts';
 import type { Optimizer } from './optimizer.ts';
+import type { PlannedTask, TrainingPlan } from './plan.ts';
 import { rateAt } from './schedule.ts';
 import { HYPER, hyperOf, registryWith } from './step.ts';
 import { type HostCopy, writeValues } from './weights.ts';
@@ -37,87 +39,119 @@ export const fitOptions = {
 };
 export type FitOptions = is.OptionsOf<typeof fitOptions>;
 
-/** Everything that a run is made of, fixed before its first step. */
-export interface LearnerPlan extends Required<FitOptions>, Answering {
+/** What a step learns from: a reader, with the tasks that learn from its batches together. */
+export interface Source extends Answering {
+  /** of its task, or of all of them */
   readonly name: string;
   /** training losses */
   readonly forward: Graph;
   /** forward, backward and update */
   readonly step: Graph;
   readonly prediction: Graph;
-  readonly optimizer: Optimizer;
-  readonly clipNorm: number;
-  readonly jointMetrics: JointMetrics | undefined;
-  /** what else went into the step graph, by the names that its author knows: a resumed run is compared with it */
-  readonly settings?: Readonly<Record<string, Attribute>>;
 }
 
-/** A model on a device while it learns: weights, optimizer state, and how far it is. Everything else is a function of the plan. */
+/** Everything that a run is made of, fixed before its first step. */
+export interface Setup {
+  readonly name: string;
+  /** one for all tasks, or one for each of them */
+  readonly sources: readonly Source[];
+  /** which source is learnt from at each step, by its name */
+  readonly plan: TrainingPlan;
+  readonly optimizer: Optimizer;
+  readonly clipNorm: number;
+  readonly seed: number;
+  readonly jointMetrics: JointMetrics | undefined;
+  /** what else the run depends on, by the names that its author knows: a resumed run is compared with it */
+  readonly settings: Readonly<Record<string, Attribute>>;
+}
+
+export const tasksOf = ({ sources }: Setup): readonly Task[] => sources.flatMap(({ tasks }) => tasks);
+
+export const trainingPart = ({ reader }: Source): readonly unknown[] => reader.parts.train ?? [];
+
+/** What the plan of a run knows of a source. */
+export const plannedSource = (
+  source: Omit<Source, 'forward' | 'step' | 'prediction'>,
+  sizes: Pick<PlannedTask, 'batchSize'>,
+): PlannedTask => ({
+  ...sizes,
+  name: source.name,
+  examples: (source.reader.parts.train ?? []).length,
+  lengths: () => lengthsOf(source.reader, source.reader.parts.train ?? [], source.maximumLength),
+  stream: `${source.reader.name}/train`,
+  maximum: source.maximumLength,
+});
+
+/** A source on a device. */
+interface Compiled {
+  readonly source: Source;
+  readonly stepper: Executable;
+  readonly predictor: Executable;
+}
+
+/** A model on a device while it learns: weights, optimizer state, and how far it is. Everything else is a function of the setup. */
 export class Learner {
-  readonly plan: LearnerPlan;
+  readonly setup: Setup;
   readonly state: ModelState;
-  readonly perEpoch: number;
-  readonly totalSteps: number;
   /** steps known to have gone well */
   step = 0;
   /** steps beyond `step` that the device was given */
   #open = 0;
-  /** of the training step */
-  readonly executable: Executable;
-  readonly #predictor: Executable;
-  #epochPlan: { readonly epoch: number; readonly batches: readonly PlannedBatch[] } | undefined;
+  readonly #compiled: ReadonlyMap<string, Compiled>;
 
-  private constructor(plan: LearnerPlan, state: ModelState, stepper: Executable, predictor: Executable) {
-    this.plan = plan;
+  private constructor(setup: Setup, state: ModelState, compiled: readonly Compiled[]) {
+    this.setup = setup;
     this.state = state;
-    this.executable = stepper;
-    this.#predictor = predictor;
-    this.perEpoch = batchesPerEpoch((plan.reader.parts.train ?? []).length, plan.batchSize);
-    this.totalSteps = this.perEpoch * plan.epochs;
+    this.#compiled = new Map(compiled.map((one) => [one.source.name, one]));
   }
 
-  /** Compiles both graphs, and takes the weights from `copy`, or draws the first ones from the seed. */
-  static async create(plan: LearnerPlan, device: Device, copy?: HostCopy): Promise<Learner> {
-    const state = new ModelState(device, layoutParameters([plan.step, plan.prediction]));
-    if (copy === undefined) await state.initialize(plan.seed);
+  /** Compiles all graphs, and takes the weights from `copy`, or draws the first ones from the seed. */
+  static async create(setup: Setup, device: Device, copy?: HostCopy): Promise<Learner> {
+    const graphs = setup.sources.flatMap(({ step, prediction }) => [step, prediction]);
+    const state = new ModelState(device, layoutParameters(graphs));
+    if (copy === undefined) await state.initialize(setup.seed);
     for (const [arena, values] of copy?.arenas ?? []) await writeValues(state, values, arena);
-    const stepper = await compile(plan.step, { state, registry: registryWith(plan.optimizer) });
-    const predictor = await compile(plan.prediction, { state });
-    const learner = new Learner(plan, state, stepper.executable, predictor.executable);
+    const registry = registryWith(setup.optimizer);
+    const compiled: Compiled[] = [];
+    for (const source of setup.sources) {
+      const { executable: stepper } = await compile(source.step, { state, registry });
+      const { executable: predictor } = await compile(source.prediction, { state });
+      compiled.push({ source, stepper, predictor });
+    }
+    const learner = new Learner(setup, state, compiled);
     learner.step = copy?.step ?? 0;
     return learner;
   }
 
-  get epoch(): number {
-    return Math.floor(this.step / this.perEpoch);
+  /** training steps as they are compiled, one for each source */
+  get steppers(): readonly Executable[] {
+    return [...this.#compiled.values()].map(({ stepper }) => stepper);
   }
 
   get done(): boolean {
-    return this.step >= this.totalSteps;
+    return this.step >= this.setup.plan.steps;
   }
 
-  #batch(step: number): PlannedBatch {
-    const epoch = Math.floor(step / this.perEpoch);
-    if (this.#epochPlan?.epoch !== epoch) {
-      const { reader, batchSize, seed, maximumLength: maximum } = this.plan;
-      const lengths = lengthsOf(reader, reader.parts.train ?? [], maximum);
-      const shuffle = { seed, name: `${reader.name}/train`, epoch };
-      this.#epochPlan = { epoch, batches: planBatches({ lengths, batchSize, shuffle, maximum }) };
-    }
-    return defined(this.#epochPlan.batches[step % this.perEpoch], `batch of step ${step}`);
+  #sourceAt(step: number): Compiled {
+    return this.#of(this.setup.plan.turn(step).task);
   }
 
-  /** What step `step` is fed: a pure function of the plan, so that a resumed run sees the same. */
+  #of(source: string): Compiled {
+    return defined(this.#compiled.get(source), `source ${source}`);
+  }
+
+  /** What step `step` is fed: a pure function of the setup, so that a resumed run sees the same. */
   feeds(step: number): Feeds {
-    const { reader, batchSize, seed, optimizer, clipNorm } = this.plan;
-    const { rows, time } = this.#batch(step);
-    const examples = reader.parts.train ?? [];
+    const { optimizer, clipNorm, seed, plan } = this.setup;
+    const { source } = this.#sourceAt(step);
+    const { rows, size, time } = plan.at(step).batch;
+    const examples = trainingPart(source);
     const packed = rows.map((row) => examples[row]);
-    const batch = packBatch(reader, packed, { batch: batchSize, time });
-    const hyper = hyperOf(optimizer, rateAt(optimizer.rate, step, this.totalSteps), step, clipNorm);
-    const random = Object.hasOwn(this.plan.step.nodes, RANDOM_KEY);
+    const batch = packBatch(source.reader, packed, { batch: size, time });
+    const hyper = hyperOf(optimizer, rateAt(optimizer.rate, step, plan.steps), step, clipNorm);
+    const random = Object.hasOwn(source.step.nodes, RANDOM_KEY);
     return {
-      ...feedsFor(this.plan.step, batch),
+      ...feedsFor(source.step, batch),
       [HYPER]: { dtype: 'f32', shape: [4], data: hyper },
       ...(random ? { [RANDOM_KEY]: { dtype: 'u32', shape: [2], data: Uint32Array.of(seed, step) } } : {}),
     };
@@ -135,7 +169,8 @@ export class Learner {
 
   /** Hands forward, backward and update for the next batch to the device, without waiting for their end. */
   async submit(): Promise<void> {
-    await this.executable.run(this.feeds(this.submitted), { read: [] });
+    const { stepper } = this.#sourceAt(this.submitted);
+    await stepper.run(this.feeds(this.submitted), { read: [] });
     this.#open++;
   }
 
@@ -145,7 +180,8 @@ export class Learner {
    * @throws FROND-R012 where an id that the graph computes is out of range
    */
   async collect(): Promise<{ readonly results: readonly StepResult[]; readonly failure?: FrondError }> {
-    const [noted] = await Promise.all([this.#noted(), this.executable.checkIndices()]);
+    const checks = this.steppers.map((stepper) => stepper.checkIndices());
+    const [noted] = await Promise.all([this.#noted(), ...checks]);
     const broken = noted.findIndex((step) => step.broken);
     const results = (broken < 0 ? noted : noted.slice(0, broken)).map(({ result }) => result);
     const failed = noted[broken]?.result;
@@ -165,17 +201,18 @@ export class Learner {
   /** What the device noted of the open steps, the oldest first; `broken` by its own test. Waits for the device. */
   async #noted(): Promise<readonly { readonly result: StepResult; readonly broken: boolean }[]> {
     const { next, first, rows, loss, norm, broken, tasks: taskAt } = journalLayout;
-    const { tasks, optimizer } = this.plan;
+    const { optimizer, plan } = this.setup;
     const count = this.#open;
     const journal = await this.state.device.read(await this.state.arena('journal'));
     return Array.from({ length: count }, (_, i) => {
       const row = ((journal[next] ?? 0) - count + i + rows) % rows;
+      const { tasks } = this.#sourceAt(this.step + i).source;
       const at = first + row * journalColumns(tasks.length);
       const number = (column: number): number => journal[at + column] ?? Number.NaN;
       const result = {
         loss: number(loss),
         losses: Object.fromEntries(tasks.map(({ name }, task) => [name, number(taskAt + task)])),
-        rate: rateAt(optimizer.rate, this.step + i, this.totalSteps),
+        rate: rateAt(optimizer.rate, this.step + i, plan.steps),
         gradientNorm: number(norm),
       };
       return { result, broken: number(broken) !== 0 };
@@ -184,7 +221,7 @@ export class Learner {
 
   async #diverged(step: number, { loss, gradientNorm }: StepResult): Promise<FrondError> {
     // the search needs far more memory than the step: where it fails, the error is still this one
-    const search = findNonFinite(this.plan.step, this.feeds(step), this.state);
+    const search = findNonFinite(this.#sourceAt(step).source.step, this.feeds(step), this.state);
     const culprit = await search.catch((cause) => {
       if (isDeviceLost(cause)) throw cause;
       return undefined;
@@ -194,7 +231,7 @@ export class Learner {
       culprit === undefined
         ? 'no tensor of the step is at fault by itself'
         : `the first value that is not finite is element ${culprit.element} (${culprit.value}) of ${culprit.op}, in the ${culprit.phase} part`;
-    const { clipNorm } = this.plan;
+    const { clipNorm } = this.setup;
     const advice =
       clipNorm > 0
         ? `lower the learning rate or clipNorm, which is ${clipNorm}`
@@ -206,25 +243,35 @@ export class Learner {
     });
   }
 
-  predict(examples: readonly unknown[], options?: PredictOptions): Promise<Predictions> {
-    return predictAll(this.#predictor, this.plan, examples, options);
+  /** Predictions of the tasks of a source. */
+  predict(source: Source, examples: readonly unknown[], options?: PredictOptions): Promise<Predictions> {
+    return predictAll(this.#of(source.name).predictor, source, examples, options);
   }
 
-  /** Metrics over a part of the reader's data. @throws FROND-D015 for a part that it does not have */
+  /** Metrics of all tasks that have such a part. @throws FROND-D015 where none has */
   async evaluate(part: string, signal?: AbortSignal): Promise<Metrics> {
-    const examples = own(this.plan.reader.parts, part);
-    if (examples === undefined) {
-      throw new FrondError('FROND-D015', `the reader ${this.plan.reader.name} has no part ${part}`, {
-        hint: `it has: ${Object.keys(this.plan.reader.parts).join(', ')}`,
-      });
+    const { sources, jointMetrics } = this.setup;
+    const measured: Metrics[] = [];
+    for (const source of sources) {
+      const examples = own(source.reader.parts, part);
+      if (examples === undefined) continue;
+      const predictions = await this.predict(source, examples, { signal });
+      measured.push(measure(source.tasks, predictions, examples, jointMetrics));
     }
-    const predictions = await this.predict(examples, { signal });
-    return measure(this.plan.tasks, predictions, examples, this.plan.jointMetrics);
+    if (measured.length > 0) return Object.assign({}, ...measured);
+    const names = new Set(sources.map(({ reader }) => reader.name));
+    const parts = new Set(sources.flatMap(({ reader }) => Object.keys(reader.parts)));
+    const readers = names.size === 1 ? `the reader ${[...names].join()} has` : 'the readers have';
+    throw new FrondError('FROND-D015', `${readers} no part ${part}`, {
+      hint: `${names.size === 1 ? 'it has' : 'they have'}: ${[...parts].join(', ')}`,
+    });
   }
 
   free(): void {
-    this.executable.free();
-    this.#predictor.free();
+    for (const { stepper, predictor } of this.#compiled.values()) {
+      stepper.free();
+      predictor.free();
+    }
     this.state.free();
   }
 }

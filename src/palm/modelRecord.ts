@@ -1,4 +1,4 @@
-import { FrondError } from '../base/errors.ts';
+import { defined, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { mapValues, own } from '../base/own.ts';
 import { fingerprint } from '../base/random.ts';
@@ -12,7 +12,7 @@ import { ops } from '../ops/index.ts';
 import type { LoadedCheckpoint } from '../store/checkpoint.ts';
 import type { ComponentRecord, Head, Reader } from './contract.ts';
 import { resultName } from './graphs.ts';
-import type { Learner, LearnerPlan } from './learner.ts';
+import type { Learner, Source } from './learner.ts';
 import { graphFrom, graphRecord, malformed, pathOf, readRecord } from './record.ts';
 
 export const MODEL = 'model.json';
@@ -94,10 +94,12 @@ export function checkConstants({ name, forward, step, prediction }: GraphsToSave
     hint: 'compute them in the graph from fewer, or keep them as a parameter that is not trained: { trainable: false }',
   });
 }
-type GraphsToSave = Pick<LearnerPlan, 'name' | 'forward' | 'step' | 'prediction'>;
+type GraphsToSave = Pick<Source, 'name' | 'forward' | 'step' | 'prediction'>;
 
-const kernelsOf = ({ executable }: Learner): KernelRecord[] =>
-  executable.program.schedules.map(({ kernel, ...rest }) => ({ name: kernel, ...rest }));
+const kernelsOf = ({ steppers }: Learner): KernelRecord[] =>
+  steppers.flatMap(({ program }) =>
+    program.schedules.map(({ kernel, ...rest }) => ({ name: kernel, ...rest })),
+  );
 
 const deviceOf = ({ state: { device } }: Learner): DeviceRecord => ({
   name: device.name,
@@ -105,9 +107,17 @@ const deviceOf = ({ state: { device } }: Learner): DeviceRecord => ({
 });
 
 export function modelRecord(learner: Learner): Omit<ModelRecord, 'seal'> {
-  const { name, forward, step, prediction, reader, tasks, maximumLength: most = Number.NaN } = learner.plan;
+  const [source] = learner.setup.sources;
+  const {
+    forward,
+    step,
+    prediction,
+    reader,
+    tasks,
+    maximumLength: most = Number.NaN,
+  } = defined(source, 'source');
   return {
-    name,
+    name: learner.setup.name,
     forward: graphRecord(forward),
     step: graphRecord(step),
     prediction: graphRecord(prediction),

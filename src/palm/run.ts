@@ -4,7 +4,7 @@ import { type Device, isDeviceLost } from '../runtime/device.ts';
 import { type Configuration, configurationOf } from './configuration.ts';
 import type { Metrics } from './contract.ts';
 import { breather, type Listener, type StepResult, type TrainingEvent } from './events.ts';
-import { Learner, type LearnerPlan } from './learner.ts';
+import { Learner, type Setup } from './learner.ts';
 import { type Survival, Survivor } from './survivor.ts';
 import { beginCopy, type HostCopy, type NamedValues } from './weights.ts';
 
@@ -41,12 +41,12 @@ export type Progress = is.OptionsOf<typeof progressForm>;
 export type Best = is.TypeOf<typeof best> & { readonly weights: NamedValues };
 
 /**
- * A plan on its way through the epochs, on a device that may be lost. The host has a copy of weights and optimizer state of some
- * step; everything else is a function of the plan and the step. So on a new device the copy is restored, and the steps behind it
+ * A setup on its way through its plan, on a device that may be lost. The host has a copy of weights and optimizer state of some
+ * step; everything else is a function of the setup and the step. So on a new device the copy is restored, and the steps behind it
  * are run again. Devices that cannot be lost have no `reopen`, and nothing is copied.
  */
 export class Run implements Survival<Learner> {
-  readonly plan: LearnerPlan;
+  readonly setup: Setup;
   readonly model: Survivor<Learner>;
   history: EpochRecord[] = [];
   best: Best | undefined;
@@ -71,8 +71,8 @@ export class Run implements Survival<Learner> {
   #listener: Listener | undefined;
   #unheard: TrainingEvent[] = [];
 
-  constructor(plan: LearnerPlan, device: Device, own: boolean) {
-    this.plan = plan;
+  constructor(setup: Setup, device: Device, own: boolean) {
+    this.setup = setup;
     this.model = new Survivor(this, device, own);
   }
 
@@ -83,7 +83,7 @@ export class Run implements Survival<Learner> {
 
   /** Settings and data of the run, computed once: they never change. */
   configuration(): Promise<Configuration> {
-    this.#configuration ??= configurationOf(this.plan);
+    this.#configuration ??= configurationOf(this.setup);
     return this.#configuration;
   }
 
@@ -185,7 +185,7 @@ export class Run implements Survival<Learner> {
 
   /** The learner on another device, from the copy, with the steps behind it run again: a step that goes otherwise is said. */
   async make(device: Device, lost: Learner | undefined): Promise<Learner> {
-    const learner = await Learner.create(this.plan, device, this.#copy);
+    const learner = await Learner.create(this.setup, device, this.#copy);
     if (lost === undefined) return learner;
     const from = learner.step;
     const results: StepResult[] = [];

@@ -18,7 +18,7 @@ export const checkpointsOf = (folder: string): string => platform.files.join(fol
 
 /** @returns the folder of the checkpoint */
 export async function saveRun(run: Run, folder: string, keep = 2): Promise<string> {
-  checkConstants(run.learner.plan);
+  run.setup.sources.forEach(checkConstants);
   const copy = await run.copy();
   const { learner, best } = run;
   const { layout } = learner.state;
@@ -37,7 +37,8 @@ export async function saveRun(run: Run, folder: string, keep = 2): Promise<strin
     [MODEL, await sealedFile(modelRecord(learner))],
   ]);
   if (best !== undefined) files.set(BEST, valuesFile(layout, { '': best.weights }, ['step', `${best.step}`]));
-  const summary = { name: learner.plan.name, epoch: learner.epoch, steps: learner.totalSteps };
+  const { name, plan } = run.setup;
+  const summary = { name, epoch: plan.epochsAfter(learner.step), steps: plan.steps };
   const saved = await saveCheckpoint(checkpointsOf(folder), copy.step, { files, summary }, { keep });
   run.checkpoint = { folder: saved, step: copy.step };
   return saved;

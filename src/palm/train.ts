@@ -4,6 +4,7 @@ import { mapValues, own } from '../base/own.ts';
 import { isDeviceLost } from '../runtime/device.ts';
 import type { Metrics } from './contract.ts';
 import type { StepResult } from './events.ts';
+import { tasksOf, trainingPart } from './learner.ts';
 import { type EpochRecord, NO_STEPS, type Run, type Sums } from './run.ts';
 import { folderKind, listener } from './settings.ts';
 import { writeValues } from './weights.ts';
@@ -55,11 +56,11 @@ const MOST_UNSEEN = 250;
  * @throws FROND-T002 for `best` without a part to evaluate
  */
 export async function train(run: Run, options: TrainOptions, saving?: Saving): Promise<TrainingSummary> {
-  const { parts } = run.plan.reader;
-  const { evaluate: part = parts.valid === undefined ? null : 'valid' } = options;
+  const parts = new Set(run.setup.sources.flatMap(({ reader }) => Object.keys(reader.parts)));
+  const { evaluate: part = parts.has('valid') ? 'valid' : null } = options;
   if (options.best !== undefined && part === null) {
     throw new FrondError('FROND-T002', 'best is given, but nothing is evaluated', {
-      hint: `give evaluate, one of ${Object.keys(parts).join(', ')}, or leave best out`,
+      hint: `give evaluate, one of ${[...parts].join(', ')}, or leave best out`,
     });
   }
   run.training = true;
@@ -81,7 +82,8 @@ async function trainOn(
 ): Promise<TrainingSummary> {
   const start = performance.now();
   const seconds = (): number => (performance.now() - start) / 1000;
-  const { step: from, totalSteps, perEpoch } = run.learner;
+  const { plan } = run.setup;
+  const { step: from } = run.learner;
   const saveEvery = saving?.everySteps ?? Number.POSITIVE_INFINITY;
   const save = async (): Promise<void> => {
     const folder = await saving?.save();
@@ -89,15 +91,15 @@ async function trainOn(
   };
   await emitStart(run);
   while (!run.learner.done && signal?.aborted !== true) {
-    const { results, failure } = await stepsUntil(run, [printEvery, perEpoch, saveEvery], signal);
+    const { results, failure } = await stepsUntil(run, [printEvery, saveEvery], signal);
     for (const result of results) run.sums = plus(run.sums, result);
     run.note(results);
     const last = results.at(-1);
     const { step } = run.learner;
-    if (last !== undefined && (step % printEvery === 0 || step === totalSteps))
+    if (last !== undefined && (step % printEvery === 0 || step === plan.steps))
       report(run, last, (step - from) / Math.max(seconds(), 1e-9));
     if (failure !== undefined) throw failure;
-    const endOfEpoch = step % perEpoch === 0;
+    const endOfEpoch = plan.endsEpoch(step);
     if (endOfEpoch) await finishEpoch(run, part, scoreOf);
     if (endOfEpoch || step % saveEvery === 0) await save();
     await run.copyWhenDue(snapshotEvery);
@@ -105,7 +107,7 @@ async function trainOn(
   }
   const { history, best } = run;
   const { done, step } = run.learner;
-  if (!done && (step % perEpoch !== 0 || step === 0)) await save();
+  if (!done && !plan.endsEpoch(step)) await save();
   if (done && best !== undefined) await run.change(({ state }) => writeValues(state, best.weights));
   const end = { reason: done ? 'done' : 'aborted', seconds: seconds() } as const;
   run.emit({ type: 'end', step, ...end });
@@ -113,7 +115,7 @@ async function trainOn(
 }
 
 /**
- * Submits steps up to the next multiple of a period, after which the host has to know something, then waits for all of them. Where
+ * Submits steps up to the end of an epoch or the next multiple of a period, after which the host has to know something, then waits for all of them. Where
  * the device is lost, all of them are submitted again.
  * @returns those that went well, and what ended them early
  */
@@ -122,7 +124,7 @@ const stepsUntil = (run: Run, periods: readonly number[], signal: AbortSignal | 
     const start = performance.now();
     const goOn = (): boolean =>
       !learner.full &&
-      learner.submitted < learner.totalSteps &&
+      !run.setup.plan.endsEpoch(learner.submitted) &&
       signal?.aborted !== true &&
       run.waiting.length === 0 &&
       performance.now() - start < MOST_UNSEEN &&
@@ -143,19 +145,21 @@ const stepsUntil = (run: Run, periods: readonly number[], signal: AbortSignal | 
   });
 
 async function emitStart(run: Run): Promise<void> {
-  const { plan, state, totalSteps, step } = run.learner;
+  const { setup } = run;
+  const { state, step } = run.learner;
   run.emit({
     type: 'start',
-    tasks: plan.tasks.map(({ name }) => name),
+    tasks: tasksOf(setup).map(({ name }) => name),
     device: state.device.name,
     parameters: [...state.layout.entries.values()].reduce((total, { length }) => total + length, 0),
-    examples: (plan.reader.parts.train ?? []).length,
+    examples: setup.sources.reduce((sum, source) => sum + trainingPart(source).length, 0),
     data: (await run.configuration()).trainingData,
-    epochs: plan.epochs,
-    steps: totalSteps,
+    epochs: setup.plan.epochs,
+    steps: setup.plan.steps,
     from: step,
   });
-  for (const message of plan.reader.notes ?? []) run.warn(message);
+  const notes = new Set(setup.sources.flatMap(({ reader }) => reader.notes ?? []));
+  for (const message of notes) run.warn(message);
 }
 
 const plus = ({ count, loss, losses }: Sums, step: StepResult): Sums => ({
@@ -165,20 +169,22 @@ const plus = ({ count, loss, losses }: Sums, step: StepResult): Sums => ({
 });
 
 function report(run: Run, result: StepResult, stepsPerSecond: number): void {
-  const { step, totalSteps, perEpoch } = run.learner;
+  const { step } = run.learner;
+  const { plan } = run.setup;
   run.emit({
     type: 'step',
     step,
-    steps: totalSteps,
-    epoch: Math.ceil(step / perEpoch),
+    steps: plan.steps,
+    epoch: plan.epochsAfter(step - 1) + 1,
     ...result,
     stepsPerSecond,
-    secondsLeft: (totalSteps - step) / stepsPerSecond,
+    secondsLeft: (plan.steps - step) / stepsPerSecond,
   });
 }
 
 async function finishEpoch(run: Run, part: string | null, scoreOf: TrainOptions['best']): Promise<void> {
-  const { epoch, step } = run.learner;
+  const { step } = run.learner;
+  const epoch = run.setup.plan.epochsAfter(step);
   const { count, loss, losses } = run.sums;
   run.sums = NO_STEPS;
   const means = mapValues(losses, (sum) => sum / count);

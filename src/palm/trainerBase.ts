@@ -12,8 +12,9 @@ import { checkContract, maximumOf } from './contractCheck.ts';
 import { closed, exampleOf, type Predictions } from './evaluate.ts';
 import type { Listener } from './events.ts';
 import { lossName, predictionGraph, trainingGraph } from './graphs.ts';
-import { type FitOptions, fitOptions, type LearnerPlan } from './learner.ts';
+import { type FitOptions, fitOptions, plannedSource, type Setup, type Source } from './learner.ts';
 import { checkConstants } from './modelRecord.ts';
+import { trainingPlan } from './plan.ts';
 import { type EpochRecord, Run } from './run.ts';
 import { checkpointsOf, resumeRun, saveRun } from './runStore.ts';
 import {
@@ -49,10 +50,10 @@ export function needed<T>(value: T | undefined, from: string, caller: string): T
 export abstract class TrainerBase {
   readonly name: string;
   readonly #device: Device | undefined;
-  // the parts of the plan, by the call that gives them
-  #graphs: Pick<LearnerPlan, 'forward' | 'prediction'> | undefined;
-  #step: Pick<LearnerPlan, 'step' | 'optimizer' | 'clipNorm' | 'settings'> | undefined;
-  #fit: Pick<LearnerPlan, 'reader' | keyof FitOptions> | undefined;
+  // the parts of the setup, by the call that gives them
+  #graphs: Pick<Source, 'forward' | 'prediction'> | undefined;
+  #step: (Pick<Source, 'step'> & Pick<Setup, 'optimizer' | 'clipNorm' | 'settings'>) | undefined;
+  #fit: (Pick<Source, 'reader'> & Required<FitOptions>) | undefined;
   #saver: SaverOptions | undefined;
   #run: Run | undefined;
   #making: Promise<Run> | undefined;
@@ -68,7 +69,8 @@ export abstract class TrainerBase {
     this.#device = device;
   }
 
-  protected abstract tasksOf(): Pick<LearnerPlan, 'tasks' | 'jointMetrics'> & { readonly backbone: Backbone };
+  protected abstract tasksOf(): Pick<Source, 'tasks'> &
+    Pick<Setup, 'jointMetrics'> & { readonly backbone: Backbone };
 
   #checkOpen(caller: string): void {
     if (this.#closed) throw closed(caller, this.name);
@@ -169,16 +171,20 @@ export abstract class TrainerBase {
   }
 
   async #make(caller: string): Promise<Run> {
-    const parts = {
-      ...needed(this.#graphs, 'buildForward', caller),
-      ...needed(this.#step, 'buildBackward', caller),
-      ...needed(this.#fit, 'fitReader', caller),
+    const graphs = needed(this.#graphs, 'buildForward', caller);
+    const { step, settings, ...learning } = needed(this.#step, 'buildBackward', caller);
+    const { reader, epochs, batchSize, seed } = needed(this.#fit, 'fitReader', caller);
+    const { name } = this;
+    const { backbone, tasks, jointMetrics } = this.tasksOf();
+    const maximumLength = maximumOf(reader, `backbone ${backbone.name}`, backbone.maximumLength);
+    const source = { name, tasks, reader, maximumLength, step, ...graphs };
+    const plan = trainingPlan({ tasks: [plannedSource(source, { batchSize })], epochs, seed });
+    const setup: Setup = {
+      ...{ name, sources: [source], plan, seed, jointMetrics, ...learning },
+      settings: { ...settings, epochs, batchSize },
     };
-    const { backbone, ...tasks } = this.tasksOf();
-    const maximumLength = maximumOf(parts.reader, `backbone ${backbone.name}`, backbone.maximumLength);
-    const plan = { name: this.name, maximumLength, ...parts, ...tasks };
     const device = this.#device ?? (await chooseDevice('auto')).device;
-    const run = new Run(plan, device, this.#device === undefined);
+    const run = new Run(setup, device, this.#device === undefined);
     await run.model.begin();
     this.#run = run;
     return run;
@@ -205,7 +211,7 @@ export abstract class TrainerBase {
   }
 
   async #trainSaving(run: Run, saver: SaverOptions, options: TrainOptions): Promise<TrainingSummary> {
-    checkConstants(run.plan);
+    run.setup.sources.forEach(checkConstants);
     const folder = checkpointsOf(saver.folder);
     const release = await lockFolder(saver.folder);
     this.#locked = saver.folder;
@@ -238,9 +244,13 @@ export abstract class TrainerBase {
   ): Promise<Predictions> {
     checkInputs(inputs);
     checkSettings('predict', options, { on: listener });
-    return this.#use('predict', ({ plan, model }) => {
-      const parsed = inputs.map((input) => exampleOf(plan.reader, input));
-      return model.surviving((learner) => learner.predict(parsed, options));
+    return this.#use('predict', async ({ setup, model }) => {
+      const predictions: Predictions[] = [];
+      for (const source of setup.sources) {
+        const parsed = inputs.map((input) => exampleOf(source.reader, input));
+        predictions.push(await model.surviving((learner) => learner.predict(source, parsed, options)));
+      }
+      return Object.assign({}, ...predictions);
     });
   }
 

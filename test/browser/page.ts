@@ -2,7 +2,7 @@ import { chooseDevice, type Device, wasmDevice, webgpuDevice } from 'frond';
 import { defined } from '../../src/base/errors.ts';
 import { Learner } from '../../src/palm/learner.ts';
 import { families, validSamples } from '../ops/samples/all.ts';
-import { twinPlan } from '../palm/twin/model.ts';
+import { twinSetup } from '../palm/twin/model.ts';
 import { type Case, faultOf } from '../runtime/agreement/agree.ts';
 import { type Subject, subjects } from '../runtime/agreement/devices.ts';
 import { midGraph, subgraphOf } from '../runtime/agreement/midGraph.ts';
@@ -59,8 +59,8 @@ function agreement({ name, gpu, open }: Subject): Test[] {
 
 /** Losses of some steps of the joint model over the sentences of `examples/data/home`. */
 async function train(device: Device, steps = 12): Promise<number[]> {
-  const plan = await twinPlan('data', async (path) => (await fetch(path)).text());
-  const learner = await Learner.create(plan, device);
+  const setup = await twinSetup('data', async (path) => (await fetch(path)).text());
+  const learner = await Learner.create(setup, device);
   const losses: number[] = [];
   for (let i = 0; i < steps; i++) losses.push((await trainStep(learner)).loss);
   await device.close();

@@ -7,7 +7,7 @@ import { chooseDevice, openTried } from '../../src/runtime/chooseDevice.ts';
 import type { Device, Location } from '../../src/runtime/device.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
-import { twinPlan } from '../palm/twin/model.ts';
+import { twinSetup } from '../palm/twin/model.ts';
 import { messageOf } from '../support/message.ts';
 import { trainStep } from '../support/trainStep.ts';
 
@@ -15,7 +15,7 @@ const home = fileURLToPath(new URL('../../examples/data/home', import.meta.url))
 const STEPS = 20;
 
 async function train(device: Device): Promise<{ losses: number[]; weights: Float32Array[] }> {
-  const learner = await Learner.create(await twinPlan(home), device);
+  const learner = await Learner.create(await twinSetup(home), device);
   const losses: number[] = [];
   for (let i = 0; i < STEPS; i++) losses.push((await trainStep(learner)).loss);
   const weights: Float32Array[] = [];

@@ -5,12 +5,12 @@ import { Learner } from '../../../src/palm/learner.ts';
 import { rateAt } from '../../../src/palm/schedule.ts';
 import { beginCopy, valuesFile } from '../../../src/palm/weights.ts';
 import type { StoredTensor } from '../../../src/store/safetensors.ts';
-import { settings, twinPlan } from './model.ts';
+import { settings, twinSetup } from './model.ts';
 
 /** Writes what `twin.py` starts from: first weights, 100 batches, rates. */
 export async function exportTwin(data: string, folder: string): Promise<void> {
-  const plan = await twinPlan(data);
-  const learner = await Learner.create(plan, interpreterDevice());
+  const setup = await twinSetup(data);
+  const learner = await Learner.create(setup, interpreterDevice());
   const tensors = new Map<string, StoredTensor>();
   for (let step = 0; step < settings.steps; step++) {
     for (const [name, { dtype, shape, data: values }] of Object.entries(learner.feeds(step))) {
@@ -25,7 +25,7 @@ export async function exportTwin(data: string, folder: string): Promise<void> {
   }
   const { layers, heads, weightDecay, clipNorm, steps } = settings;
   const rates = Array.from({ length: steps }, (_, step) =>
-    rateAt(plan.optimizer.rate, step, learner.totalSteps),
+    rateAt(setup.optimizer.rate, step, setup.plan.steps),
   );
   mkdirSync(folder, { recursive: true });
   const { copy } = await beginCopy(learner.state, 0);

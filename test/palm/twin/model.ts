@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { palm } from '../../../src/index.ts';
 import { lossName, predictionGraph, type Task, trainingGraph } from '../../../src/palm/graphs.ts';
-import type { LearnerPlan } from '../../../src/palm/learner.ts';
+import { plannedSource, type Setup } from '../../../src/palm/learner.ts';
+import { trainingPlan } from '../../../src/palm/plan.ts';
 import { buildStep } from '../../../src/palm/step.ts';
 
 /** Everything about the run that frond and `twin.py` share. */
@@ -21,7 +22,7 @@ export const settings = {
 const readUtf8 = (path: string): Promise<string> => readFile(path, 'utf8');
 
 /** The joint model over the data in `folder`, dropout off. */
-export async function twinPlan(folder: string, readText = readUtf8): Promise<LearnerPlan> {
+export async function twinSetup(folder: string, readText = readUtf8): Promise<Setup> {
   const { width, layers, heads, inner, batchSize, seed, weightDecay, clipNorm, rate } = settings;
   const reader = await palm.reader.jointReader({
     folder,
@@ -44,18 +45,23 @@ export async function twinPlan(folder: string, readText = readUtf8): Promise<Lea
   const optimizer = palm.adamW({ rate: palm.triangular({ warmup: 0.1 }, rate) });
   const forward = trainingGraph('twin', backbone as unknown as palm.Backbone, tasks);
   const losses = tasks.map(({ name }) => lossName(name));
-  return {
+  const source = {
     name: 'twin',
     tasks,
     reader: reader as unknown as palm.Reader,
     forward,
     step: buildStep(forward, 'loss', { optimizer, weightDecay, clipNorm }, losses),
     prediction: predictionGraph('twin', backbone as unknown as palm.Backbone, tasks),
+  };
+  const plan = trainingPlan({ tasks: [plannedSource(source, { batchSize })], epochs: 1, seed });
+  return {
+    name: 'twin',
+    sources: [source],
+    plan,
     optimizer,
     clipNorm,
-    epochs: 1,
-    batchSize,
     seed,
     jointMetrics: undefined,
+    settings: {},
   };
 }

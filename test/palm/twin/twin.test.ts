@@ -7,7 +7,7 @@ import { runs } from '../../support/counts.ts';
 import { NO_ADAPTER } from '../../support/gpu.ts';
 import { trainStep } from '../../support/trainStep.ts';
 import { openWebgpu } from '../../support/webgpu.ts';
-import { settings, twinPlan } from './model.ts';
+import { settings, twinSetup } from './model.ts';
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -44,7 +44,7 @@ describe('the twin in PyTorch', () => {
       const device = await open();
       if (device === undefined) return skip(NO_ADAPTER);
       const stored = JSON.parse(readFileSync(at(`${name}.json`), 'utf8')) as { losses: [number, number][] };
-      const learner = await Learner.create(await twinPlan(folder), device);
+      const learner = await Learner.create(await twinSetup(folder), device);
       expect(stored.losses.length).toBe(settings.steps);
       let worst = 0;
       for (const [intent, slots] of stored.losses.slice(0, steps[name])) {

@@ -3,11 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { defined } from '../../../src/base/errors.ts';
 import { palm } from '../../../src/index.ts';
 import { lossName, trainingGraph } from '../../../src/palm/graphs.ts';
-import { Learner, type LearnerPlan } from '../../../src/palm/learner.ts';
+import { Learner, plannedSource, type Setup } from '../../../src/palm/learner.ts';
+import { trainingPlan } from '../../../src/palm/plan.ts';
 import { buildStep } from '../../../src/palm/step.ts';
 import { beginCopy, type HostCopy } from '../../../src/palm/weights.ts';
 import type { Device } from '../../../src/runtime/device.ts';
-import { twinPlan } from '../../palm/twin/model.ts';
+import { twinSetup } from '../../palm/twin/model.ts';
 import { runs } from '../../support/counts.ts';
 import { NO_ADAPTER } from '../../support/gpu.ts';
 import { trainStep } from '../../support/trainStep.ts';
@@ -16,9 +17,11 @@ import { openOracle, subjects } from './devices.ts';
 const home = fileURLToPath(new URL('../../../examples/data/home', import.meta.url));
 
 /** The joint model, small, with every kind of dropout. Nobody predicts here, so that prediction gets no kernels of its own. */
-async function plan(): Promise<LearnerPlan> {
-  const twin = await twinPlan(home);
-  const reader = twin.reader as unknown as { readonly vocabulary: palm.Vocabulary };
+async function setup(): Promise<Setup> {
+  const twin = await twinSetup(home);
+  const source = defined(twin.sources[0], 'source');
+  const { tasks } = source;
+  const reader = source.reader as unknown as { readonly vocabulary: palm.Vocabulary };
   const backbone = palm.backbone.compactEncoder({
     vocabulary: reader.vocabulary.tokens.length,
     width: 16,
@@ -30,15 +33,16 @@ async function plan(): Promise<LearnerPlan> {
     outerDropout: 0.1,
     wordDropout: 0.1,
   });
-  const forward = trainingGraph('joint', backbone as unknown as palm.Backbone, twin.tasks);
-  const losses = twin.tasks.map(({ name }) => lossName(name));
+  const forward = trainingGraph('joint', backbone as unknown as palm.Backbone, tasks);
+  const losses = tasks.map(({ name }) => lossName(name));
   const step = buildStep(
     forward,
     'loss',
     { optimizer: twin.optimizer, clipNorm: twin.clipNorm, weightDecay: 0.01 },
     losses,
   );
-  return { ...twin, name: 'joint', forward, step, prediction: forward, batchSize: 4 };
+  const plan = trainingPlan({ tasks: [plannedSource(source, { batchSize: 4 })], epochs: 1, seed: twin.seed });
+  return { ...twin, plan, sources: [{ ...source, forward, step, prediction: forward }] };
 }
 
 interface Trained {
@@ -48,7 +52,7 @@ interface Trained {
 
 /** Some steps, from a checkpoint where there is one. */
 async function train(device: Device, steps: number, from?: HostCopy): Promise<Trained> {
-  const learner = await Learner.create(await plan(), device, from);
+  const learner = await Learner.create(await setup(), device, from);
   const losses: number[] = [];
   for (let i = 0; i < steps; i++) losses.push((await trainStep(learner)).loss);
   const { copy } = await beginCopy(learner.state, learner.step);
