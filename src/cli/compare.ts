@@ -31,7 +31,7 @@ async function graphOfRun(folder: string, name = 'forward'): Promise<Subject> {
   const inside = join(folder, 'checkpoints');
   const { files } = await frond.loadLatest(existsSync(inside) ? inside : folder);
   const file = 'weights.safetensors';
-  const { tensors } = frond.readSafetensors(defined(files.get(file), file), file);
+  const { tensors } = frond.readSafetensors(await defined(files.get(file), file).read(), file);
   const values = [...tensors].map(([name, tensor]) => [name, frond.floatsOf(tensor, name, file)] as const);
   return { graph, weights: new Map(values) };
 }

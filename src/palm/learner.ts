@@ -27,7 +27,7 @@ import type { Optimizer } from './optimizer.ts';
 import type { PlannedTask, TrainingPlan } from './plan.ts';
 import { rateAt } from './schedule.ts';
 import { HYPER, hyperOf, registryWith } from './step.ts';
-import { type HostCopy, writeValues } from './weights.ts';
+import type { Point } from './weights.ts';
 
 export const fitOptions = {
   /** passes over the training part */
@@ -105,12 +105,11 @@ export class Learner {
     this.#compiled = new Map(compiled.map((one) => [one.source.name, one]));
   }
 
-  /** Compiles all graphs, and takes the weights from `copy`, or draws the first ones from the seed. */
-  static async create(setup: Setup, device: Device, copy?: HostCopy): Promise<Learner> {
+  /** Compiles all graphs; the state is that of a point, or the first weights of the seed. */
+  static async create(setup: Setup, device: Device, from?: Point): Promise<Learner> {
     const graphs = setup.sources.flatMap(({ step, prediction }) => [step, prediction]);
     const state = new ModelState(device, layoutParameters(graphs));
-    if (copy === undefined) await state.initialize(setup.seed);
-    for (const [arena, values] of copy?.arenas ?? []) await writeValues(state, values, arena);
+    await (from === undefined ? state.initialize(setup.seed) : from.restore(state));
     const registry = registryWith(setup.optimizer);
     const compiled: Compiled[] = [];
     for (const source of setup.sources) {
@@ -119,7 +118,7 @@ export class Learner {
       compiled.push({ source, stepper, predictor });
     }
     const learner = new Learner(setup, state, compiled);
-    learner.step = copy?.step ?? 0;
+    learner.step = from?.step ?? 0;
     return learner;
   }
 

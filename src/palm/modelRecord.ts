@@ -173,9 +173,9 @@ function registryFor({ nodes }: Graph): OpRegistry {
  * value that it does not expect.
  * @throws FROND-F013 when no training run saved it, FROND-I… and S… for a graph that is not legal
  */
-export function modelOf(checkpoint: LoadedCheckpoint): ModelRecord {
+export async function modelOf(checkpoint: LoadedCheckpoint): Promise<ModelRecord> {
   const file = pathOf(checkpoint, MODEL);
-  const record = readRecord(checkpoint, MODEL, modelForm) as ModelRecord;
+  const record = (await readRecord(checkpoint, MODEL, modelForm)) as ModelRecord;
   const tasks = record.tasks.map((task) => task.name);
   const twice = tasks.find((task, i) => tasks.indexOf(task) !== i);
   if (twice !== undefined) throw malformed(file, `it has two tasks ${twice}`);

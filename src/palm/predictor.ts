@@ -17,12 +17,12 @@ import { differenceOf, type Task } from './graphs.ts';
 import { type ClassifyOptions, classify, type SequenceLabelOptions, sequenceLabel } from './head.ts';
 import { checkMeaning, MODEL, type ModelRecord, modelOf } from './modelRecord.ts';
 import { jointReaderFrom } from './reader/joint.ts';
-import { checkSeal, fileOf } from './record.ts';
-import { BEST, checkpointsOf, WEIGHTS } from './runStore.ts';
+import { checkSeal } from './record.ts';
+import { BEST, checkpointsOf, tensorsOf, WEIGHTS } from './runStore.ts';
 import { checkFolder, checkInputs, checkSettings, headKind, listener, readerKind } from './settings.ts';
 import { type Survival, Survivor } from './survivor.ts';
 import { spellingOptions } from './tokenizer/spelling.ts';
-import { matchArena, writeValues } from './weights.ts';
+import { matchArena, writeTensors } from './weights.ts';
 
 /** Make components again from what a checkpoint keeps of them, by the kind of their records. */
 type Makers = Readonly<Record<string, (record: ComponentRecord) => Reader | Head>>;
@@ -97,7 +97,7 @@ function tasksOf(record: ModelRecord, { heads, components }: PredictorOptions, f
 export async function loadModelRecord(folder: string): Promise<ModelRecord> {
   checkFolder('loadModelRecord', folder);
   const checkpoint = await latestOf(folder);
-  const record = modelOf(checkpoint);
+  const record = await modelOf(checkpoint);
   await checkSeal(checkpoint, MODEL);
   return record;
 }
@@ -114,10 +114,10 @@ async function loadOn(device: Device, checkpoint: LoadedCheckpoint, record: Mode
   const weights = checkpoint.files.has(BEST) ? BEST : WEIGHTS;
   const layout = layoutParameters([record.step, record.prediction]);
   // before memory is taken on the word of the graphs
-  const match = matchArena(layout, fileOf(checkpoint, weights));
+  const match = matchArena(layout, await tensorsOf(checkpoint, weights));
   const state = new ModelState(device, layout);
   try {
-    await writeValues(state, match.values);
+    await writeTensors(state, match.tensors);
     const { executable } = await compile(record.prediction, { state });
     const free = (): void => {
       executable.free();
@@ -181,7 +181,7 @@ export class Predictor {
     checkFolder('Predictor.load', folder);
     checkSettings('Predictor.load', options, predictorOptions);
     const checkpoint = await latestOf(folder);
-    const record = modelOf(checkpoint);
+    const record = await modelOf(checkpoint);
     const tasks = tasksOf(record, options, folder);
     const reader = options.reader ?? componentFrom(record.reader, options.components);
     if (!readerKind.holds(reader)) throw cannotMake('a reader', 'reader', folder);

@@ -6,6 +6,7 @@ import { fingerprint } from '../base/random.ts';
 import type { Attribute, Graph, Node } from '../ir/graph.ts';
 import { decodeUtf8 } from '../platform/shared.ts';
 import type { LoadedCheckpoint } from '../store/checkpoint.ts';
+import type { StoredFile } from '../store/file.ts';
 
 // The files of a checkpoint that are JSON: plain data under a seal.
 
@@ -24,19 +25,15 @@ export function sealOf(record: object): Promise<string> {
 export const sealedFile = async (record: object): Promise<Uint8Array> =>
   encodeJson({ ...record, seal: await sealOf(record) });
 
-export const pathOf = ({ folder }: LoadedCheckpoint, name: string): string =>
-  platform.files.join(folder, name);
+/** What is read of a checkpoint. */
+export type FilesOf = Pick<LoadedCheckpoint, 'folder' | 'files'>;
 
-/** What a file holds, and its path for errors. */
-export interface ReadFile {
-  readonly file: string;
-  readonly bytes: Uint8Array;
-}
+export const pathOf = ({ folder }: FilesOf, name: string): string => platform.files.join(folder, name);
 
 /** @throws FROND-F013 when the checkpoint was not saved by a training run */
-export function fileOf(checkpoint: LoadedCheckpoint, name: string): ReadFile {
-  const bytes = checkpoint.files.get(name);
-  if (bytes !== undefined) return { file: pathOf(checkpoint, name), bytes };
+export function fileOf(checkpoint: FilesOf, name: string): StoredFile {
+  const file = checkpoint.files.get(name);
+  if (file !== undefined) return file;
   throw new FrondError('FROND-F013', `checkpoint ${checkpoint.folder} has no ${name}`, {
     place: { file: checkpoint.folder },
     hint: 'it was not saved by a training run; load its weights with loadCheckpoint instead',
@@ -52,12 +49,13 @@ export const malformed = (file: string, why?: string, cause?: unknown): FrondErr
   });
 
 /** What a file says, as an object with the fields of `form`. @throws FROND-F013 where it is anything else */
-export function readRecord<K extends is.Kinds>(
+export async function readRecord<K extends is.Kinds>(
   checkpoint: LoadedCheckpoint,
   name: string,
   form: K,
-): is.OptionsOf<K> {
-  const { file, bytes } = fileOf(checkpoint, name);
+): Promise<is.OptionsOf<K>> {
+  const { path: file, read } = fileOf(checkpoint, name);
+  const bytes = await read();
   let given: unknown;
   try {
     given = JSON.parse(decodeUtf8(bytes, file));
@@ -78,7 +76,7 @@ export function readRecord<K extends is.Kinds>(
  * @throws FROND-F013
  */
 export async function checkSeal(checkpoint: LoadedCheckpoint, name: string): Promise<void> {
-  const record = readRecord(checkpoint, name, { seal: is.optional(is.text) });
+  const record = await readRecord(checkpoint, name, { seal: is.optional(is.text) });
   if (record.seal === undefined || record.seal === (await sealOf(record))) return;
   throw malformed(pathOf(checkpoint, name), 'its content has changed since it was saved');
 }

@@ -1,12 +1,13 @@
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { type Device, isDeviceLost } from '../runtime/device.ts';
+import type { ModelState } from '../runtime/state.ts';
 import { type Configuration, configurationOf } from './configuration.ts';
 import type { Metrics } from './contract.ts';
 import { breather, type Listener, type StepResult, type TrainingEvent } from './events.ts';
 import { Learner, type Setup } from './learner.ts';
 import { type Survival, Survivor } from './survivor.ts';
-import { beginCopy, type HostCopy, type NamedValues } from './weights.ts';
+import { beginCopy, type Point, pointOf, type Tensors } from './weights.ts';
 
 const numbers = is.objectOf(is.finite, 'numbers by task');
 const epoch = is.withFields('an epoch', {
@@ -37,13 +38,18 @@ export const progressForm = {
 };
 export type Progress = is.OptionsOf<typeof progressForm>;
 
-/** Weights that did best so far. */
-export type Best = is.TypeOf<typeof best> & { readonly weights: NamedValues };
+/** What did best so far; its weights are undefined while they are those on the device, which are saved before the next step. */
+export type Best = is.TypeOf<typeof best> & { readonly weights: Tensors | undefined };
+
+/** Bytes of weights and moments up to which a model on the processor is copied. */
+const MOST_COPIED = 2 ** 28;
 
 /**
- * A setup on its way through its plan, on a device that may be lost. The host has a copy of weights and optimizer state of some
- * step; everything else is a function of the setup and the step. So on a new device the copy is restored, and the steps behind it
- * are run again. Devices that cannot be lost have no `reopen`, and nothing is copied.
+ * A setup on its way through its plan, on a device that may be lost. The host can restore weights and optimizer state of some
+ * step, from a copy in its memory or from a checkpoint; everything else is a function of the setup and the step. So they are
+ * restored on a new device, and the steps behind them are run again. Devices that cannot be lost have no `reopen`, and nothing is
+ * copied; nor is a model beyond 256 MiB on the processor, where a copy would take as much memory again: such a run goes on
+ * from its last checkpoint.
  */
 export class Run implements Survival<Learner> {
   readonly setup: Setup;
@@ -59,21 +65,24 @@ export class Run implements Survival<Learner> {
   readonly letEventsIn = breather();
   readonly waiting: (() => Promise<void>)[] = [];
   #configuration: Promise<Configuration> | undefined;
-  /** undefined: the first weights of the seed */
-  #copy: HostCopy | undefined;
-  /** steps behind the copy, as they went the first time */
+  /** where a lost run goes on */
+  #point: Point;
+  /** steps behind that point, as they went the first time */
   #results: StepResult[] = [];
   #copying: Promise<unknown> | undefined;
-  /** when the latest copy was begun; the first weights of the seed need none */
+  /** when the latest copy was begun, or the point was set; the first weights of the seed need none */
   #copied = performance.now();
   /** counts changes of the weights that are no steps: a copy begun before one is of no use */
   #generation = 0;
+  /** ends when what was begun between steps, before training, has ended */
+  #settled: Promise<unknown> = Promise.resolve();
   #listener: Listener | undefined;
   #unheard: TrainingEvent[] = [];
 
   constructor(setup: Setup, device: Device, own: boolean) {
     this.setup = setup;
     this.model = new Survivor(this, device, own);
+    this.#point = { step: 0, restore: (state) => state.initialize(setup.seed) };
   }
 
   /** The learner of the device at hand: another one after a loss. */
@@ -104,12 +113,25 @@ export class Run implements Survival<Learner> {
     this.emit({ type: 'warning', message });
   }
 
-  /** Does `work` while no step is under way, so that what it reads belongs to one step: now, or after the current step. */
+  /**
+   * Does `work` while no step is under way and no other such work, so that what it reads belongs to one step: now, or after the
+   * current step.
+   */
   betweenSteps<T>(work: () => Promise<T>): Promise<T> {
-    if (!this.training) return work();
-    return new Promise((resolve, reject) => {
-      this.waiting.push(() => work().then(resolve, reject));
-    });
+    if (this.training) {
+      return new Promise((resolve, reject) => {
+        this.waiting.push(() => work().then(resolve, reject));
+      });
+    }
+    const doing = this.#settled.then(work);
+    this.#settled = doing.catch(() => undefined);
+    return doing;
+  }
+
+  /** No step is run before what was begun between steps has ended. */
+  async beginTraining(): Promise<void> {
+    this.training = true;
+    await this.#settled;
   }
 
   async answerWaiting(): Promise<void> {
@@ -120,40 +142,42 @@ export class Run implements Survival<Learner> {
     return this.learner.state.device.reopen !== undefined;
   }
 
+  /** Whether the host's memory may hold a copy of the state. */
+  get #copyable(): boolean {
+    const { device, layout } = this.learner.state;
+    return device.adapter !== undefined || 3 * 4 * layout.elements <= MOST_COPIED;
+  }
+
   /** Steps that went well. They are compared with when they have to be run again. */
   note(results: readonly StepResult[]): void {
     if (this.#losable) this.#results.push(...results);
   }
 
-  /** Asks for a copy as of now; it is under way when this settles, and `kept` settles when it can be gone on from. */
-  async #beginCopy(): Promise<{ readonly kept: Promise<HostCopy> }> {
-    const { state, step } = this.learner;
-    const generation = this.#generation;
-    const { copy } = await beginCopy(state, step);
-    const keep = (made: HostCopy): HostCopy => {
-      const from = this.#copy?.step ?? 0;
-      if (!this.#losable || generation !== this.#generation || step < from) return made;
-      this.#results = this.#results.slice(step - from);
-      this.#copy = made;
-      this.#copied = performance.now();
-      return made;
-    };
-    return { kept: copy.then(keep) };
+  /** From `point` on a lost run goes on; the steps up to there are forgotten. */
+  #goOnFrom(point: Point): void {
+    this.#results = this.#results.slice(point.step - this.#point.step);
+    this.#point = point;
+    this.#copied = performance.now();
   }
 
-  /** A copy of this moment, to save or to go on from. Call it between steps. */
-  copy(): Promise<HostCopy> {
-    return this.model.surviving(async () => (await this.#beginCopy()).kept);
+  /** A checkpoint of this moment was saved, from which the run can go on. Call it between steps. */
+  wasSaved(point: Point): void {
+    if (this.#losable) this.#goOnFrom(point);
   }
 
   /** Begins a copy where the last one is older than so many seconds, and does not wait for it. Call it between steps. */
   async copyWhenDue(seconds: number): Promise<void> {
-    if (!this.#losable || this.#copying !== undefined) return;
+    if (!this.#losable || this.#copying !== undefined || !this.#copyable) return;
     if (performance.now() - this.#copied < 1000 * seconds) return;
     this.#copied = performance.now();
-    const { step } = this.learner;
-    const { kept } = await this.#beginCopy();
-    const copying: Promise<unknown> = kept
+    const { state, step } = this.learner;
+    const generation = this.#generation;
+    const { copy } = await beginCopy(state, step);
+    const copying: Promise<unknown> = copy
+      .then((made) => {
+        const isNew = generation === this.#generation && step > this.#point.step;
+        if (isNew) this.#goOnFrom(pointOf(made));
+      })
       .catch((cause: unknown) => {
         // that the device is lost, the next step finds out
         if (isDeviceLost(cause)) return;
@@ -167,25 +191,37 @@ export class Run implements Survival<Learner> {
   }
 
   /**
-   * Changes weights by something else than a step; `step` is where the learner stands afterwards. Where the device is lost in it,
-   * all of it is done again.
+   * Changes the state by something else than a step; where the device is lost in it, all of it is done again.
+   * @param to for work that sets all of the state: the step where it stands afterwards
    */
-  change(work: (learner: Learner) => Promise<void>, step = this.learner.step): Promise<void> {
+  change(work: Point['restore'], to?: number): Promise<void> {
     return this.model.surviving(async (learner) => {
-      await work(learner);
+      await work(learner.state);
       this.#generation++;
-      if (this.#losable) {
-        this.#copy = await (await beginCopy(learner.state, step)).copy;
-        this.#copied = performance.now();
-      }
+      if (this.#losable) this.#point = await this.#pointAfter(work, to);
+      this.#copied = performance.now();
       this.#results = [];
-      learner.step = step;
+      learner.step = to ?? learner.step;
     });
   }
 
-  /** The learner on another device, from the copy, with the steps behind it run again: a step that goes otherwise is said. */
+  /** How what `work` has left can be had again: from a copy, or from the files that it was read from. */
+  async #pointAfter(work: Point['restore'], to: number | undefined): Promise<Point> {
+    const { state, step } = this.learner;
+    if (!this.#copyable && to !== undefined) return { step: to, restore: work };
+    const before = this.#point;
+    if (this.#copyable || before.step !== step)
+      return pointOf(await (await beginCopy(state, to ?? step)).copy);
+    const restore = async (next: ModelState): Promise<void> => {
+      await before.restore(next);
+      await work(next);
+    };
+    return { step, restore };
+  }
+
+  /** The learner on another device, from the point to go on from, with the steps behind it run again: a step that goes otherwise is said. */
   async make(device: Device, lost: Learner | undefined): Promise<Learner> {
-    const learner = await Learner.create(this.setup, device, this.#copy);
+    const learner = await Learner.create(this.setup, device, this.#point);
     if (lost === undefined) return learner;
     const from = learner.step;
     const results: StepResult[] = [];
@@ -211,7 +247,7 @@ export class Run implements Survival<Learner> {
   }
 
   onLoss(step: number, losses: number, reason: string): void {
-    this.emit({ type: 'recovery', step, from: this.#copy?.step ?? 0, losses, reason });
+    this.emit({ type: 'recovery', step, from: this.#point.step, losses, reason });
   }
 
   gaveUp(what: string, cause: unknown): FrondError {

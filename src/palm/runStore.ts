@@ -1,12 +1,16 @@
 import { platform } from '#platform';
+import type { Pieces } from '../platform/types.ts';
+import type { ParameterLayout } from '../runtime/parameters.ts';
 import type { ArenaName } from '../runtime/state.ts';
-import { loadLatest, saveCheckpoint } from '../store/checkpoint.ts';
+import { loadLatest, readCheckpoint, saveCheckpoint } from '../store/checkpoint.ts';
+import { storedFile } from '../store/file.ts';
+import { openSafetensors } from '../store/safetensors.ts';
 import { checkConfiguration } from './configuration.ts';
 import type { Listener } from './events.ts';
 import { checkConstants, MODEL, modelOf, modelRecord, otherDevice } from './modelRecord.ts';
-import { checkSeal, fileOf, malformed, pathOf, readRecord, sealedFile } from './record.ts';
+import { checkSeal, type FilesOf, fileOf, malformed, pathOf, readRecord, sealedFile } from './record.ts';
 import { type Progress, progressForm, type Run } from './run.ts';
-import { matchArena, valuesFile, writeValues } from './weights.ts';
+import { matchArena, type Point, tensorsFile, tensorsOn, writeTensors } from './weights.ts';
 
 export const WEIGHTS = 'weights.safetensors';
 export const BEST = 'best.safetensors';
@@ -16,31 +20,71 @@ export const PROGRESS = 'progress.json';
 /** Where a run has its checkpoints. */
 export const checkpointsOf = (folder: string): string => platform.files.join(folder, 'checkpoints');
 
-/** @returns the folder of the checkpoint */
-export async function saveRun(run: Run, folder: string, keep = 2): Promise<string> {
-  run.setup.sources.forEach(checkConstants);
-  const copy = await run.copy();
-  const { learner, best } = run;
-  const { layout } = learner.state;
-  const progress: Progress = {
-    configuration: await run.configuration(),
-    step: copy.step,
-    sums: run.sums,
-    history: run.history,
-    best: best === undefined ? null : { score: best.score, step: best.step },
+/** The tensors of a file of a checkpoint. @throws FROND-F013 where it has none of this name, FROND-W001, W002 */
+export async function tensorsOf(checkpoint: FilesOf, name: string) {
+  const file = fileOf(checkpoint, name);
+  return { file: file.path, ...(await openSafetensors(file, file.path)) };
+}
+
+/** Finds the whole state of a run in a checkpoint, and checks that it fits; nothing is written yet. */
+async function stateIn(checkpoint: FilesOf, layout: ParameterLayout): Promise<Point['restore']> {
+  const match = async (name: string, arena?: ArenaName) =>
+    matchArena(layout, await tensorsOf(checkpoint, name), arena);
+  const matches = [await match(WEIGHTS), await match(MOMENTS, 'moment1'), await match(MOMENTS, 'moment2')];
+  return async (state) => {
+    for (const { tensors, arena } of matches) await writeTensors(state, tensors, arena);
   };
-  const { arenas } = copy;
-  const files = new Map([
-    [WEIGHTS, valuesFile(layout, { '': arenas.get('parameter') })],
-    [MOMENTS, valuesFile(layout, { 'moment1/': arenas.get('moment1'), 'moment2/': arenas.get('moment2') })],
-    [PROGRESS, await sealedFile(progress)],
-    [MODEL, await sealedFile(modelRecord(learner))],
-  ]);
-  if (best !== undefined) files.set(BEST, valuesFile(layout, { '': best.weights }, ['step', `${best.step}`]));
-  const { name, plan } = run.setup;
-  const summary = { name, epoch: plan.epochsAfter(learner.step), steps: plan.steps };
-  const saved = await saveCheckpoint(checkpointsOf(folder), copy.step, { files, summary }, { keep });
-  run.checkpoint = { folder: saved, step: copy.step };
+}
+
+/**
+ * Saves what is on the device, piece by piece: call it between steps.
+ * @returns the folder of the checkpoint
+ */
+export async function saveRun(run: Run, folder: string, keep = 2): Promise<string> {
+  const { sources, name, plan } = run.setup;
+  sources.forEach(checkConstants);
+  const configuration = await run.configuration();
+  return run.model.surviving(async (learner) => {
+    const { state, step } = learner;
+    const { sums, history, best } = run;
+    const progress: Progress = {
+      configuration,
+      step,
+      sums,
+      history,
+      best: best === undefined ? null : { score: best.score, step: best.step },
+    };
+    const on = (arena: ArenaName) => tensorsOn(state, arena);
+    const files = new Map<string, Uint8Array | Pieces>([
+      [WEIGHTS, tensorsFile({ '': on('parameter') })],
+      [MOMENTS, tensorsFile({ 'moment1/': on('moment1'), 'moment2/': on('moment2') })],
+      [PROGRESS, await sealedFile(progress)],
+      [MODEL, await sealedFile(modelRecord(learner))],
+    ]);
+    if (best !== undefined) {
+      const weights = best.weights ?? on('parameter');
+      files.set(BEST, tensorsFile({ '': weights }, ['step', `${best.step}`]));
+    }
+    const summary = { name, epoch: plan.epochsAfter(step), steps: plan.steps };
+    const saved = await saveCheckpoint(checkpointsOf(folder), step, { files, summary }, { keep });
+    run.checkpoint = { folder: saved, step };
+    return saved;
+  });
+}
+
+/** Saves to the run's own folder: from there it goes on when its device is lost, and there its best weights are. */
+export async function saveOwn(run: Run, folder: string, keep?: number): Promise<string> {
+  const saved = await saveRun(run, folder, keep);
+  if (run.best !== undefined) {
+    const path = platform.files.join(saved, BEST);
+    const { tensors } = await openSafetensors(await storedFile(path, platform.files), path);
+    run.best = { ...run.best, weights: tensors };
+  }
+  const restore: Point['restore'] = async (state) => {
+    const checkpoint = { folder: saved, ...(await readCheckpoint(saved)) };
+    await (await stateIn(checkpoint, state.layout))(state);
+  };
+  run.wasSaved({ step: run.learner.step, restore });
   return saved;
 }
 
@@ -53,23 +97,20 @@ export async function resumeRun(run: Run, folder: string, on: Listener | undefin
     on === undefined ? run.warn(message) : on({ type: 'warning', message });
   for (const { name, reason } of skipped)
     warn(`checkpoint ${name} was passed over: ${reason}; going on from ${found}`);
-  const progress = readRecord(checkpoint, PROGRESS, progressForm);
+  const progress = await readRecord(checkpoint, PROGRESS, progressForm);
   if (progress.step !== step) throw malformed(pathOf(checkpoint, PROGRESS), 'it is of another step');
   await checkSeal(checkpoint, PROGRESS);
   checkConfiguration(progress.configuration, await run.configuration(), found);
   const { layout } = run.learner.state;
-  const match = (name: string, arena?: ArenaName) => matchArena(layout, fileOf(checkpoint, name), arena);
-  // all is read and checked before the first weight changes
-  const matches = [match(WEIGHTS), match(MOMENTS, 'moment1'), match(MOMENTS, 'moment2')];
-  const best = progress.best === null ? undefined : { ...progress.best, weights: match(BEST).values };
-  await run.change(async ({ state }) => {
-    for (const { values, arena } of matches) await writeValues(state, values, arena);
-  }, step);
+  // all is checked before the first weight changes
+  const restore = await stateIn(checkpoint, layout);
+  const weights = progress.best && matchArena(layout, await tensorsOf(checkpoint, BEST)).tensors;
+  await run.change(restore, step);
   run.checkpoint = { folder: found, step };
   run.sums = progress.sums;
   run.history = [...progress.history];
-  run.best = best;
-  const other = otherDevice(checkpoint.files.has(MODEL) ? modelOf(checkpoint) : {}, run.learner);
+  run.best = progress.best === null ? undefined : { ...progress.best, weights: weights ?? undefined };
+  const other = otherDevice(checkpoint.files.has(MODEL) ? await modelOf(checkpoint) : {}, run.learner);
   if (other !== undefined)
     warn(`${found}: ${other}; the bytes may differ from those of a run without a break`);
 }

@@ -1,4 +1,4 @@
-import { defined, FrondError } from '../base/errors.ts';
+import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { mapValues, own } from '../base/own.ts';
 import { isDeviceLost } from '../runtime/device.ts';
@@ -7,7 +7,7 @@ import type { StepResult } from './events.ts';
 import { tasksOf, trainingPart } from './learner.ts';
 import { type EpochRecord, NO_STEPS, type Run, type Sums } from './run.ts';
 import { folderKind, listener } from './settings.ts';
-import { writeValues } from './weights.ts';
+import { beginCopy, tensorsIn, writeTensors } from './weights.ts';
 
 const partOrNull = { ...is.nullable(is.text), what: 'the name of a part, or null' };
 const scoreKind = is.typed<(metrics: Metrics) => number>({
@@ -19,15 +19,19 @@ export const trainOptions = {
   printEvery: is.optional(is.count),
   /** part that is evaluated after every epoch; null: none. Default `valid` where the reader has it */
   evaluate: is.optional(partOrNull),
-  /** the higher the better: the weights with the highest value on the evaluated part are kept, and restored at the end */
+  /**
+   * the higher the better: the weights with the highest value on the evaluated part are kept, and restored at the end. They are
+   * in the run's checkpoints; where nothing is saved, in memory
+   */
   best: is.optional(scoreKind),
   /** folder to save to; the same as `setSaver({ folder })` */
   saveTo: is.optional(folderKind),
   /** stops after the step at hand, saved if there is a saver */
   signal: is.optional(is.signal),
   /**
-   * seconds between copies of the weights in host memory, from which training goes on when the device is lost; default 30. Checkpoints
-   * are such copies too. Devices that cannot be lost are not copied
+   * seconds between copies of weights and optimizer state in host memory, from which training goes on when the device is lost;
+   * default 30. It goes on from checkpoints too. Not copied are devices that cannot be lost, and models on the processor whose
+   * weights and optimizer state take more than 256 MiB
    */
   snapshotEvery: is.optional(is.notNegative),
   on: listener,
@@ -63,7 +67,7 @@ export async function train(run: Run, options: TrainOptions, saving?: Saving): P
       hint: `give evaluate, one of ${[...parts].join(', ')}, or leave best out`,
     });
   }
-  run.training = true;
+  await run.beginTraining();
   run.listen(options.on ?? (() => undefined));
   try {
     return await trainOn(run, part, options, saving);
@@ -90,6 +94,8 @@ async function trainOn(
     if (folder !== undefined) run.emit({ type: 'checkpoint', folder, step: run.learner.step });
   };
   await emitStart(run);
+  // a checkpoint that could not be written has not taken them
+  await holdBest(run);
   while (!run.learner.done && signal?.aborted !== true) {
     const { results, failure } = await stepsUntil(run, [printEvery, saveEvery], signal);
     for (const result of results) run.sums = plus(run.sums, result);
@@ -102,13 +108,15 @@ async function trainOn(
     const endOfEpoch = plan.endsEpoch(step);
     if (endOfEpoch) await finishEpoch(run, part, scoreOf);
     if (endOfEpoch || step % saveEvery === 0) await save();
+    if (saving === undefined) await holdBest(run);
     await run.copyWhenDue(snapshotEvery);
     await run.answerWaiting();
   }
   const { history, best } = run;
   const { done, step } = run.learner;
   if (!done && !plan.endsEpoch(step)) await save();
-  if (done && best !== undefined) await run.change(({ state }) => writeValues(state, best.weights));
+  const { weights } = best ?? {};
+  if (done && weights !== undefined) await run.change((state) => writeTensors(state, weights));
   const end = { reason: done ? 'done' : 'aborted', seconds: seconds() } as const;
   run.emit({ type: 'end', step, ...end });
   return { steps: step, ...end, history, ...(best === undefined ? {} : { bestStep: best.step }) };
@@ -182,6 +190,17 @@ function report(run: Run, result: StepResult, stepsPerSecond: number): void {
   });
 }
 
+/** Copies weights that did best, while they are those on the device, to memory. */
+async function holdBest(run: Run): Promise<void> {
+  const { best } = run;
+  if (best === undefined || best.weights !== undefined) return;
+  const values = await run.model.surviving(async ({ state, step }) => {
+    const { copy } = await beginCopy(state, step, ['parameter']);
+    return (await copy).arenas.get('parameter');
+  });
+  run.best = { ...best, weights: tensorsIn(run.learner.state.layout, values ?? new Map()) };
+}
+
 async function finishEpoch(run: Run, part: string | null, scoreOf: TrainOptions['best']): Promise<void> {
   const { step } = run.learner;
   const epoch = run.setup.plan.epochsAfter(step);
@@ -200,9 +219,6 @@ async function finishEpoch(run: Run, part: string | null, scoreOf: TrainOptions[
   // a score that is not a number, such as a mean over nothing, is never the best
   const finite = score !== undefined && Number.isFinite(score);
   const best = finite && (run.best === undefined || score > run.best.score);
-  if (best) {
-    const { arenas } = await run.copy();
-    run.best = { score, step, weights: defined(arenas.get('parameter'), 'weights') };
-  }
+  if (best) run.best = { score, step, weights: undefined };
   run.emit({ type: 'evaluation', part, epoch, step, metrics, best });
 }

@@ -6,7 +6,9 @@ import type { Graph } from '../ir/graph.ts';
 import { chooseDevice } from '../runtime/chooseDevice.ts';
 import type { Device } from '../runtime/device.ts';
 import { checkNewest, sweepTemporaries } from '../store/checkpoint.ts';
+import { storedFile } from '../store/file.ts';
 import { lockFolder } from '../store/lock.ts';
+import { openSafetensors } from '../store/safetensors.ts';
 import type { Backbone, Metrics, Reader } from './contract.ts';
 import { checkContract, maximumOf } from './contractCheck.ts';
 import { closed, exampleOf, type Predictions } from './evaluate.ts';
@@ -16,7 +18,7 @@ import { type FitOptions, fitOptions, plannedSource, type Setup, type Source } f
 import { checkConstants } from './modelRecord.ts';
 import { trainingPlan } from './plan.ts';
 import { type EpochRecord, Run } from './run.ts';
-import { checkpointsOf, resumeRun, saveRun } from './runStore.ts';
+import { checkpointsOf, resumeRun, saveOwn, saveRun } from './runStore.ts';
 import {
   checkFolder,
   checkInputs,
@@ -28,7 +30,7 @@ import {
 } from './settings.ts';
 import { type BackwardOptions, buildStep } from './step.ts';
 import { type TrainingSummary, type TrainOptions, train, trainOptions } from './train.ts';
-import { type LoadOptions, type LoadReport, loadOptions, matchArena, writeValues } from './weights.ts';
+import { type LoadOptions, type LoadReport, loadOptions, matchArena, writeTensors } from './weights.ts';
 
 const saverOptions = {
   /** folder of the run; checkpoints go to `checkpoints` in it */
@@ -218,7 +220,7 @@ export abstract class TrainerBase {
     try {
       await sweepTemporaries(folder);
       await checkNewest(folder, run.learner.step);
-      const save = (): Promise<string> => saveRun(run, saver.folder, saver.keep);
+      const save = (): Promise<string> => saveOwn(run, saver.folder, saver.keep);
       return await train(run, options, { save, everySteps: saver.everySteps });
     } finally {
       this.#locked = undefined;
@@ -280,10 +282,12 @@ export abstract class TrainerBase {
   async resume(folder: string, on?: Listener): Promise<number> {
     const kinds = { folder: folderKind, on: listener };
     checkArguments('resume', kinds, [folder, on], 'FROND-T002');
-    return this.#use('resume', async (run) => {
+    return this.#use('resume', (run) => {
       this.#checkIdle();
-      await resumeRun(run, folder, on);
-      return run.learner.step;
+      return run.betweenSteps(async () => {
+        await resumeRun(run, folder, on);
+        return run.learner.step;
+      });
     });
   }
 
@@ -295,12 +299,14 @@ export abstract class TrainerBase {
     const kinds = { file: { ...is.name, what: 'the path of a file' }, options: is.unchecked };
     checkArguments('loadCheckpoint', kinds, [file, options], 'FROND-T002');
     checkSettings('loadCheckpoint', options, loadOptions);
-    return this.#use('loadCheckpoint', async (run) => {
+    return this.#use('loadCheckpoint', (run) => {
       this.#checkIdle();
-      const bytes = await platform.files.readBytes(file);
-      const match = matchArena(run.learner.state.layout, { file, bytes }, 'parameter', options);
-      await run.change(({ state }) => writeValues(state, match.values));
-      return match.report;
+      return run.betweenSteps(async () => {
+        const { tensors } = await openSafetensors(await storedFile(file, platform.files), file);
+        const match = matchArena(run.learner.state.layout, { file, tensors }, 'parameter', options);
+        await run.change((state) => writeTensors(state, match.tensors));
+        return match.report;
+      });
     });
   }
 

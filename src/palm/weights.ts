@@ -1,22 +1,20 @@
 import type { TypedArray } from '../base/dtype.ts';
 import { defined, type ErrorCode, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
+import type { Pieces } from '../platform/types.ts';
 import { chunksOf } from '../runtime/chunks.ts';
 import type { Location } from '../runtime/device.ts';
 import type { ParameterLayout } from '../runtime/parameters.ts';
 import type { ArenaName, ModelState } from '../runtime/state.ts';
-import {
-  floatsOf,
-  readSafetensors,
-  type StoredTensor,
-  storeFloats,
-  writeSafetensors,
-} from '../store/safetensors.ts';
-import type { ReadFile } from './record.ts';
+import { PIECE } from '../store/file.ts';
+import { requireFloats, streamSafetensors, type TensorPieces } from '../store/safetensors.ts';
 
-// Weights and moments: from the device to host memory and to files, and back.
+// Weights and moments: between the device, host memory and files.
 
-/** Numbers of parameters by their names. */
+/** Weights, or what the optimizer keeps beside them, by the names of their parameters; read when they are asked for. */
+export type Tensors = ReadonlyMap<string, TensorPieces>;
+
+/** Numbers of parameters by their names, in host memory. */
 export type NamedValues = ReadonlyMap<string, TypedArray>;
 
 /** What a run has on its device, in host memory: the weights and what the optimizer keeps beside them, after step `step`. */
@@ -26,22 +24,29 @@ export interface HostCopy {
   readonly arenas: ReadonlyMap<ArenaName, NamedValues>;
 }
 
-const COPIED: readonly ArenaName[] = ['parameter', 'moment1', 'moment2'];
+/** All that a run goes on from. */
+const ARENAS: readonly ArenaName[] = ['parameter', 'moment1', 'moment2'];
+
+/** Parameters that have a place in an arena: all in that of the parameters, elsewhere the trained ones. */
+const entriesIn = ({ entries }: ParameterLayout, arena: ArenaName) =>
+  [...entries.values()].filter(({ trained }) => trained || arena === 'parameter');
 
 /** Reads chunk by chunk: no parameter crosses a border of the device's chunks, and no read may. */
-async function readArena({ device, layout }: ModelState, arena: Location): Promise<NamedValues> {
+async function readArena(
+  { device, layout }: ModelState,
+  name: ArenaName,
+  arena: Location,
+): Promise<NamedValues> {
   const chunk = device.chunkWords ?? arena.length;
   const reads = chunksOf(arena.length, chunk).map(({ start, words }) =>
     device.read({ ...arena, offset: arena.offset + start, length: words }),
   );
   const parts = await Promise.all(reads);
-  // an arena beside that of the parameters ends with the trained ones
-  const values = [...layout.entries.values()].flatMap(({ name, offset, length }) => {
-    if (offset + length > arena.length) return [];
+  const values = entriesIn(layout, name).map(({ name, offset, length }) => {
     const start = offset % chunk;
     // a parameter without elements may stand behind the end
     const value = parts[Math.floor(offset / chunk)]?.subarray(start, start + length);
-    return [[name, value ?? new Float32Array(length)] as const];
+    return [name, value ?? new Float32Array(length)] as const;
   });
   return new Map(values);
 }
@@ -53,31 +58,89 @@ async function readArena({ device, layout }: ModelState, arena: Location): Promi
 export async function beginCopy(
   state: ModelState,
   step: number,
+  arenas = ARENAS,
 ): Promise<{ readonly copy: Promise<HostCopy> }> {
-  const names = COPIED.filter((name) => state.has(name));
+  const names = arenas.filter((name) => state.has(name));
   const places = await Promise.all(names.map(async (name) => [name, await state.arena(name)] as const));
   // asked for in one turn, so that nothing comes in between
-  const reads = places.map(async ([name, arena]) => [name, await readArena(state, arena)] as const);
+  const reads = places.map(async ([name, arena]) => [name, await readArena(state, name, arena)] as const);
   return { copy: Promise.all(reads).then((arenas) => ({ step, arenas: new Map(arenas) })) };
 }
 
-/** Parameters that have a place in an arena: all in that of the parameters, elsewhere the trained ones. */
-const namesIn = ({ entries }: ParameterLayout, arena: ArenaName): string[] =>
-  [...entries.values()].flatMap(({ name, trained }) => (trained || arena === 'parameter' ? [name] : []));
+/** Elements that are read from a device at once. */
+const WINDOW = PIECE / Float32Array.BYTES_PER_ELEMENT;
 
-/** Values of a model in a safetensors file, those of each arena behind a prefix; an arena that is left out is all zero. */
-export function valuesFile(
-  layout: ParameterLayout,
-  arenas: Readonly<Record<string, NamedValues | undefined>>,
-  metadata: readonly [string, string] = ['format', 'frond'],
-): Uint8Array {
-  const tensors = Object.entries(arenas).flatMap(([prefix, values]) =>
-    namesIn(layout, prefix === '' ? 'parameter' : prefix).map((name): [string, StoredTensor] => {
-      const { shape, length } = defined(layout.entries.get(name), name);
-      return [`${prefix}${name}`, storeFloats(values?.get(name) ?? new Float32Array(length), shape)];
+/** Where a run can go on: `restore` gives a state what it had after step `step`. */
+export interface Point {
+  readonly step: number;
+  readonly restore: (state: ModelState) => Promise<void>;
+}
+
+export const pointOf = ({ step, arenas }: HostCopy): Point => ({
+  step,
+  restore: async (state) => {
+    for (const [arena, values] of arenas)
+      for (const [name, floats] of values) await state.write(name, floats, arena);
+  },
+});
+
+const bytesOf = (values: TypedArray): Uint8Array => {
+  // an interpreter of precision f64 has other numbers
+  const { buffer, byteOffset, byteLength } =
+    values instanceof Float32Array ? values : new Float32Array(values);
+  return new Uint8Array(buffer, byteOffset, byteLength);
+};
+
+/**
+ * An arena of a device as tensors. Their pieces are read when they are asked for, 4 MiB of the arena at a time; no step may run
+ * from the first to the last of them. One that was never used is all zero.
+ */
+export function tensorsOn(state: ModelState, name: ArenaName): Tensors {
+  let window = { start: 0, values: new Float32Array(0) as TypedArray };
+  const from = async (offset: number): Promise<TypedArray> => {
+    const { start, values } = window;
+    if (offset >= start && offset < start + values.length) return values.subarray(offset - start);
+    const arena = await state.arena(name);
+    const { chunkWords: chunk = arena.length } = state.device;
+    const length = Math.min(WINDOW, arena.length - offset, chunk - (offset % chunk));
+    window = { start: offset, values: await state.device.read({ ...arena, offset, length }) };
+    return window.values;
+  };
+  const zeros = new Float32Array(state.has(name) ? 0 : WINDOW);
+  async function* pieces(offset: number, length: number): Pieces {
+    for (let at = 0; at < length; ) {
+      const values = (state.has(name) ? await from(offset + at) : zeros).subarray(0, length - at);
+      at += values.length;
+      yield bytesOf(values);
+    }
+  }
+  const tensors = entriesIn(state.layout, name).map(({ name, shape, offset, length }) => {
+    return [name, { dtype: 'F32', shape, pieces: () => pieces(offset, length) }] as const;
+  });
+  return new Map(tensors);
+}
+
+/** Numbers in host memory as tensors. */
+export const tensorsIn = ({ entries }: ParameterLayout, values: NamedValues): Tensors =>
+  new Map(
+    [...values].map(([name, numbers]) => {
+      const { shape } = defined(entries.get(name), name);
+      async function* pieces(): Pieces {
+        yield bytesOf(numbers);
+      }
+      return [name, { dtype: 'F32', shape, pieces }] as const;
     }),
   );
-  return writeSafetensors({ tensors: new Map(tensors), metadata: new Map([metadata]) });
+
+/** A safetensors file, the tensors of each set behind a prefix. */
+export function tensorsFile(
+  sets: Readonly<Record<string, Tensors>>,
+  metadata: readonly [string, string] = ['format', 'frond'],
+): Pieces {
+  const tensors = Object.entries(sets).flatMap(([prefix, set]) =>
+    [...set].map(([name, tensor]) => [`${prefix}${name}`, tensor] as const),
+  );
+  return streamSafetensors({ tensors: new Map(tensors), metadata: new Map([metadata]) });
 }
 
 /** What loading weights found: nothing is ever left out silently. */
@@ -105,44 +168,52 @@ const some = (names: readonly string[]): string =>
 const PREFIX = /^(moment[12])\//;
 
 /**
- * Reads the values of an arena from a safetensors file and checks that they fit; nothing is written yet.
+ * Finds the tensors of an arena in a safetensors file and checks that they fit; none is read yet.
  * @throws FROND-W010 for missing parameters, FROND-W011 for surplus tensors, FROND-W012 for another shape, FROND-W013 when nothing
  * matches at all, FROND-W004 for elements that are not f32
  */
 export function matchArena(
   layout: ParameterLayout,
-  { file, bytes }: ReadFile,
+  { file, tensors }: { readonly file: string; readonly tensors: Tensors },
   arena: ArenaName = 'parameter',
   { partial = false }: LoadOptions = {},
 ) {
-  const stored = new Map<string, StoredTensor>();
-  for (const [name, tensor] of readSafetensors(bytes, file).tensors) {
+  const stored = new Map<string, TensorPieces>();
+  for (const [name, tensor] of tensors) {
     const [prefix, of] = arena === 'parameter' ? [] : (PREFIX.exec(name) ?? []);
     if (of === undefined) stored.set(name, tensor);
     else if (of === arena) stored.set(name.slice(prefix?.length), tensor);
   }
   const { entries } = layout;
-  const names = namesIn(layout, arena);
+  const names = entriesIn(layout, arena).map(({ name }) => name);
   const report: LoadReport = {
     loaded: names.filter((name) => stored.has(name)),
     missing: names.filter((name) => !stored.has(name)),
     surplus: [...stored.keys()].filter((name) => !entries.has(name)),
   };
   checkReport(report, file, partial);
-  const values = report.loaded.map((name) => {
+  const matched = report.loaded.map((name) => {
     const tensor = defined(stored.get(name), `tensor ${name}`);
     checkShape(name, tensor.shape, defined(entries.get(name), name).shape, file);
-    return [name, floatsOf(tensor, name, file)] as const;
+    requireFloats(tensor, name, file);
+    return [name, tensor] as const;
   });
-  return { arena, report, values: new Map(values) };
+  return { arena, report, tensors: new Map(matched) as Tensors };
 }
 
-export async function writeValues(
+/** Pieces of F32, each of whole elements, as numbers. */
+async function* floatsOf(pieces: Pieces): AsyncIterable<Float32Array> {
+  for await (const { buffer, byteOffset, byteLength } of pieces)
+    yield new Float32Array(buffer as ArrayBuffer, byteOffset, byteLength / Float32Array.BYTES_PER_ELEMENT);
+}
+
+/** Fills parameters, or what belongs to them, piece by piece. */
+export async function writeTensors(
   state: ModelState,
-  values: NamedValues,
+  tensors: Tensors,
   arena: ArenaName = 'parameter',
 ): Promise<void> {
-  for (const [name, floats] of values) await state.write(name, floats, arena);
+  for (const [name, { pieces }] of tensors) await state.fill(name, floatsOf(pieces()), arena);
 }
 
 function checkShape(name: string, stored: readonly number[], wanted: readonly number[], file: string): void {

@@ -1,5 +1,6 @@
 import { type ErrorCode, FrondError } from '../base/errors.ts';
 import { own } from '../base/own.ts';
+import type { Pieces } from './types.ts';
 
 /** What the twins of Node and the browser have in common. */
 
@@ -61,3 +62,9 @@ export const attempting =
       throw cause instanceof FrondError ? cause : failure(what, path, cause);
     }
   };
+
+/** Bytes as one piece; pieces as they are. */
+export async function* piecesOf(content: Uint8Array | Pieces): Pieces {
+  if (content instanceof Uint8Array) yield content;
+  else yield* content;
+}

@@ -1,12 +1,19 @@
 /** What a path leads to; `other`: a pipe, a device, a socket. */
 export type Kind = 'file' | 'folder' | 'other' | 'none';
 
+/** Bytes in pieces, in order. */
+export type Pieces = AsyncIterable<Uint8Array>;
+
 /** What frond needs from where it runs. Node and the browser each have a twin; package conditions choose. */
 export interface Files {
   join(...parts: readonly string[]): string;
   /** last part of a path */
   nameOf(path: string): string;
   readBytes(path: string): Promise<Uint8Array>;
+  /** Bytes of a file. */
+  sizeOf(path: string): Promise<number>;
+  /** Bytes begin … end − 1 of a file, in memory of their own. @throws FROND-F002 where the file ends before */
+  readRange(path: string, begin: number, end: number): Promise<Uint8Array>;
   /** Strict UTF-8. @throws FROND-F004 at the first byte that is not */
   readText(path: string): Promise<string>;
   /** Names in a folder, sorted. */
@@ -17,8 +24,8 @@ export interface Files {
   realPath(path: string): Promise<string>;
   /** With all folders above it. */
   makeFolder(path: string): Promise<void>;
-  /** Writes every byte and waits until the disk has them. */
-  writeDurably(path: string, bytes: Uint8Array): Promise<void>;
+  /** Writes every byte and waits until the disk has them; of pieces no more than one is held. */
+  writeDurably(path: string, content: Uint8Array | Pieces): Promise<void>;
   /** Makes the entries of a folder durable; a no-op where the system has no such call. */
   syncFolder(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
@@ -52,10 +59,18 @@ export interface WorkerEvents {
   ended(reason: string): void;
 }
 
+/** SHA-256 of bytes that come in pieces. */
+export interface Hash {
+  update(bytes: Uint8Array): void;
+  /** of all so far, in lower-case hexadecimal; nothing can be added afterwards */
+  digest(): string;
+}
+
 export interface Platform {
   readonly files: Files;
   /** lower-case hexadecimal */
   sha256(bytes: Uint8Array): Promise<string>;
+  startHash(): Hash;
   /** id of this process, and whether another one still runs; a page is always process 0 and alone */
   readonly processId: number;
   isAlive(processId: number): boolean;

@@ -17,6 +17,10 @@ import {
 } from './parameters.ts';
 
 const layoutKind = is.having<ParameterLayout>('what layoutParameters gives', 'entries', 'elements');
+const piecesKind = is.kind('lists of numbers', (value) =>
+  [Symbol.iterator, Symbol.asyncIterator].some((each) => each in Object(value)),
+);
+
 /**
  * Flat arenas: `parameter`, the weights; under any other name what is kept beside each trained one, such as `gradient`, `moment1`
  * and `moment2`; and `journal`, the latest steps, of a layout of its own (`kernels/gradientNorm.ts`).
@@ -119,18 +123,36 @@ export class ModelState {
    */
   async write(parameter: string, values: HostData, arena: ArenaName = 'parameter'): Promise<void> {
     checkArguments('state.write', { parameter: is.text, values: is.elements }, [parameter, values]);
-    const location = await locate(this, parameter, arena);
-    if (values.length !== location.length) {
-      throw new FrondError(
-        'FROND-R005',
-        `parameter ${parameter} has ${location.length} elements, got ${values.length}`,
-      );
+    await this.fill(parameter, [values], arena);
+  }
+
+  /**
+   * Writes a parameter piece by piece, so that a large one need not be in memory as a whole.
+   * @throws as `write`
+   */
+  async fill(
+    parameter: string,
+    pieces: Iterable<HostData> | AsyncIterable<HostData>,
+    arena: ArenaName = 'parameter',
+  ): Promise<void> {
+    checkArguments('state.fill', { parameter: is.text, pieces: piecesKind }, [parameter, pieces]);
+    const { offset, length, ...place } = await locate(this, parameter, arena);
+    const requireLength = (fits: boolean, given: number): void => {
+      if (fits) return;
+      throw new FrondError('FROND-R005', `parameter ${parameter} has ${length} elements, got ${given}`);
+    };
+    let at = 0;
+    for await (const piece of pieces) {
+      checkArguments('state.fill', { piece: is.elements }, [piece]);
+      requireLength(at + piece.length <= length, at + piece.length);
+      const numbers = numbersOf('f32', piece, (index, element) => {
+        const where = `parameter ${parameter}: element ${at + index}`;
+        return new FrondError('FROND-R031', `${where} is ${element}, f32 takes ${elementRule('f32')}`);
+      });
+      await this.device.write({ ...place, offset: offset + at, length: piece.length }, numbers);
+      at += piece.length;
     }
-    const numbers = numbersOf('f32', values, (index, element) => {
-      const at = `parameter ${parameter}: element ${index}`;
-      return new FrondError('FROND-R031', `${at} is ${element}, f32 takes ${elementRule('f32')}`);
-    });
-    await this.device.write(location, numbers);
+    requireLength(at === length, at);
     if (arena === 'parameter') this.#written.add(parameter);
   }
 

@@ -2,8 +2,9 @@ import { platform } from '#platform';
 import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
-import { decodeUtf8 } from '../platform/shared.ts';
-import type { Files } from '../platform/types.ts';
+import { decodeUtf8, piecesOf } from '../platform/shared.ts';
+import type { Files, Pieces } from '../platform/types.ts';
+import { type StoredFile, storedFile } from './file.ts';
 import { parseStrictJson } from './json.ts';
 
 const FORMAT = 1;
@@ -21,21 +22,28 @@ const FORMAT = 1;
 const MANIFEST = 'manifest.json';
 
 const folderKind = { ...is.name, what: 'the path of a folder' };
-const filesKind = is.kind<ReadonlyMap<string, Uint8Array>>(
+const contentKind = is.kind<Uint8Array | Pieces>(
+  'bytes',
+  (value) => is.bytes.holds(value) || Symbol.asyncIterator in Object(value),
+);
+const filesKind = is.kind<ReadonlyMap<string, Uint8Array | Pieces>>(
   'a Map of bytes by name',
-  (value) => value instanceof Map && [...value.values()].every(is.bytes.holds),
+  (value) => value instanceof Map && [...value.values()].every(contentKind.holds),
 );
 const anyNumber = is.kind<number>('a number', (value) => typeof value === 'number');
 const checkpointFiles = {
+  /** by name: bytes, or pieces of them, of which no more than one is held at a time */
   files: filesKind,
   /** small facts to show without opening the files */
   summary: is.objectOf(is.either(anyNumber, is.text), 'an object of numbers and texts'),
 };
 export type CheckpointFiles = is.OptionsOf<typeof checkpointFiles>;
 
-/** A checkpoint that was found whole. */
-interface Whole extends CheckpointFiles {
+/** A checkpoint that was found whole: every file has the hash that its manifest lists. */
+interface Whole extends Pick<CheckpointFiles, 'summary'> {
   readonly step: number;
+  /** by name; they are read when they are asked for their bytes */
+  readonly files: ReadonlyMap<string, StoredFile>;
 }
 
 export interface LoadedCheckpoint extends Whole {
@@ -93,18 +101,21 @@ export async function saveCheckpoint(
   const { files = platform.files, keep = 2 } = options;
   await files.makeFolder(folder);
   await checkNewest(folder, step, files);
-  const listed = await describe(content);
+  for (const name of content.files.keys()) requireFileName(name);
   const newest = (await candidates(folder, files)).find((other) => other.step === step);
-  if (newest !== undefined && holdSame(await wholeOrReason(newest.path, files), content)) {
-    await files.syncFolder(folder);
-    return newest.path;
-  }
   const target = files.join(folder, nameOf(step, newest === undefined ? 0 : newest.revision + 1));
   const temporary = `${target}.tmp`;
   try {
     await files.remove(temporary);
     await files.makeFolder(temporary);
-    for (const [file, bytes] of content.files) await files.writeDurably(files.join(temporary, file), bytes);
+    const listed = new Map<string, ListedFile>();
+    for (const [file, bytes] of content.files)
+      listed.set(file, await writeHashed(files.join(temporary, file), bytes, files));
+    if (newest !== undefined && holdsSame(await wholeOrReason(newest.path, files), listed)) {
+      await files.remove(temporary);
+      await files.syncFolder(folder);
+      return newest.path;
+    }
     const manifest = await printManifest({ step, summary: content.summary, files: listed });
     await files.writeDurably(files.join(temporary, MANIFEST), manifest);
     await files.syncFolder(temporary);
@@ -118,27 +129,27 @@ export async function saveCheckpoint(
   return target;
 }
 
-async function describe({ files }: CheckpointFiles): Promise<ReadonlyMap<string, ListedFile>> {
-  const listed = new Map<string, ListedFile>();
-  for (const [name, bytes] of files) {
-    if (!isFileName(name)) {
-      throw new FrondError('FROND-F015', `${JSON.stringify(name)} is not a name for a file of a checkpoint`, {
-        hint: 'use letters, digits, dots, dashes and underscores',
-      });
+/** Writes a file, and takes size and hash of what goes by. */
+async function writeHashed(path: string, content: Uint8Array | Pieces, files: Files): Promise<ListedFile> {
+  const hash = platform.startHash();
+  let size = 0;
+  async function* passing(): Pieces {
+    for await (const piece of piecesOf(content)) {
+      checkArguments('saveCheckpoint', { piece: is.bytes }, [piece]);
+      hash.update(piece);
+      size += piece.length;
+      yield piece;
     }
-    listed.set(name, { size: bytes.length, sha256: await platform.sha256(bytes) });
   }
-  return listed;
+  await files.writeDurably(path, passing());
+  return { size, sha256: hash.digest() };
 }
 
 /** True where a whole checkpoint holds just these files. */
-function holdSame(found: Whole | string, { files }: CheckpointFiles): boolean {
-  if (typeof found === 'string' || found.files.size !== files.size) return false;
-  return [...files].every(([name, bytes]) => {
-    const there = found.files.get(name);
-    return there?.length === bytes.length && bytes.every((byte, i) => byte === there[i]);
-  });
-}
+const holdsSame = (found: Whole | string, listed: ReadonlyMap<string, ListedFile>): boolean =>
+  typeof found !== 'string' &&
+  found.files.size === listed.size &&
+  [...listed].every(([name, { sha256 }]) => found.files.get(name)?.sha256 === sha256);
 
 /** The checkpoint, or why it is not whole. @throws FROND-F011 for one from the future */
 const wholeOrReason = (folder: string, files: Files): Promise<Whole | string> =>
@@ -217,29 +228,31 @@ export async function readCheckpoint(folder: string, files: Files = platform.fil
 }
 
 async function readWhole(folder: string, files: Files): Promise<Whole> {
-  const manifest = await readListed(folder, MANIFEST, files);
+  const manifest = await (await fileIn(folder, MANIFEST, files)).read();
   const { step, summary, files: listed } = await parseManifest(manifest, files.join(folder, MANIFEST));
   if ((numbersIn(files.nameOf(folder))?.step ?? step) !== step)
     throw damage(`its manifest is that of step ${step}`);
-  const content = new Map<string, Uint8Array>();
+  const content = new Map<string, StoredFile>();
   for (const [name, { size, sha256 }] of listed) {
-    const bytes = await readListed(folder, name, files);
-    if (bytes.length !== size) throw damage(`${name} has ${bytes.length} bytes, not ${size}`);
-    if ((await platform.sha256(bytes)) !== sha256) throw damage(`the content of ${name} has changed`);
-    content.set(name, bytes);
+    const file = await fileIn(folder, name, files);
+    if (file.size !== size) throw damage(`${name} has ${file.size} bytes, not ${size}`);
+    const hash = platform.startHash();
+    for await (const piece of file) hash.update(piece);
+    if (hash.digest() !== sha256) throw damage(`the content of ${name} has changed`);
+    content.set(name, { ...file, sha256 });
   }
   return { step, files: content, summary };
 }
 
 /** A file in the folder itself: reading a pipe would wait for ever, and a link may lead outside the checkpoint. */
-async function readListed(folder: string, name: string, files: Files): Promise<Uint8Array> {
+async function fileIn(folder: string, name: string, files: Files) {
   const path = files.join(folder, name);
   const kind = await files.kindOf(path);
   if (kind === 'none') throw damage(`${name} is missing`);
   if (kind !== 'file') throw damage(`${name} is no regular file`);
   if ((await files.realPath(path)) !== files.join(await files.realPath(folder), name))
     throw damage(`${name} is a link that leads elsewhere`);
-  return files.readBytes(path);
+  return storedFile(path, files);
 }
 
 /**
@@ -330,6 +343,13 @@ function listedFile([name, entry]: [string, unknown]): [string, ListedFile] {
   // names stay inside the folder
   if (!isFileName(name) || !fileKind.holds(entry)) throw damage(`its manifest lists ${JSON.stringify(name)}`);
   return [name, entry];
+}
+
+function requireFileName(name: string): void {
+  if (isFileName(name)) return;
+  throw new FrondError('FROND-F015', `${JSON.stringify(name)} is not a name for a file of a checkpoint`, {
+    hint: 'use letters, digits, dots, dashes and underscores',
+  });
 }
 
 /** What a checkpoint calls its files: no separators, no hidden files, not the manifest. */

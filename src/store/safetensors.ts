@@ -2,6 +2,8 @@ import { checkArguments, checkOptions, show } from '../base/arguments.ts';
 import { numbersOf } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
+import type { Pieces } from '../platform/types.ts';
+import { rangeOf, type Source } from './file.ts';
 import { isWellFormed, JsonCursor } from './json.ts';
 
 /** Element types of the format by their bits. */
@@ -139,24 +141,58 @@ export type StoredTensors = is.OptionsOf<typeof storedTensors>;
  */
 export function readSafetensors(bytes: Uint8Array, file = 'safetensors'): StoredTensors {
   checkArguments('readSafetensors', { bytes: is.bytes, file: is.optional(is.text) }, [bytes, file]);
-  const fail = (what: string): never => {
-    throw new FrondError('FROND-W001', `${file} is not a valid safetensors file: ${what}`, {
-      place: { file },
-      hint: 'the file is damaged or was not written by a safetensors library; copy it again',
-    });
-  };
-  if (bytes.length < 8) fail(`${bytes.length} bytes, the header's length alone takes 8`);
-  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
-  const claim = `the header claims ${length} bytes`;
-  if (length > BigInt(MAX_HEADER)) fail(`${claim}, at most ${MAX_HEADER} are read`);
-  const start = 8 + Number(length);
-  if (start > bytes.length) fail(`${claim}, the file has ${bytes.length - 8} after its length`);
+  const fail = refusal(file);
+  const start = dataStart(bytes.subarray(0, 8), bytes.length, fail);
   const { entries, metadata } = parseHeader(bytes.subarray(8, start), file, fail);
   checkCoverage(entries, bytes.length - start, fail);
   const tensors = new Map<string, StoredTensor>();
   for (const { name, dtype, shape, begin, end } of entries)
     tensors.set(name, { dtype, shape, bytes: bytes.subarray(start + begin, start + end) });
   return { tensors, metadata };
+}
+
+/** A tensor whose bytes come in pieces, each of whole elements. */
+export interface TensorPieces extends Pick<StoredTensor, 'dtype' | 'shape'> {
+  readonly pieces: () => Pieces;
+}
+
+export interface TensorStreams extends Pick<StoredTensors, 'metadata'> {
+  readonly tensors: ReadonlyMap<string, TensorPieces>;
+}
+
+/**
+ * Reads the header as strictly as `readSafetensors`, and the tensors piece by piece when they are asked for.
+ * @throws FROND-W001 for a malformed container, FROND-W002 for malformed JSON
+ */
+export async function openSafetensors(source: Source, file: string): Promise<TensorStreams> {
+  const fail = refusal(file);
+  const start = dataStart(await source.read(0, Math.min(8, source.size)), source.size, fail);
+  const { entries, metadata } = parseHeader(await source.read(8, start), file, fail);
+  checkCoverage(entries, source.size - start, fail);
+  const tensors = new Map<string, TensorPieces>();
+  for (const { name, dtype, shape, begin, end } of entries)
+    tensors.set(name, { dtype, shape, pieces: () => rangeOf(source, start + begin, start + end) });
+  return { tensors, metadata };
+}
+
+const refusal =
+  (file: string): Fail =>
+  (what) => {
+    throw new FrondError('FROND-W001', `${file} is not a valid safetensors file: ${what}`, {
+      place: { file },
+      hint: 'the file is damaged or was not written by a safetensors library; copy it again',
+    });
+  };
+
+/** Where the data begins in a file of `size` bytes; `first`: its first 8. */
+function dataStart(first: Uint8Array, size: number, fail: Fail): number {
+  if (first.length < 8) fail(`${size} bytes, the header's length alone takes 8`);
+  const length = new DataView(first.buffer, first.byteOffset, 8).getBigUint64(0, true);
+  const claim = `the header claims ${length} bytes`;
+  if (length > BigInt(MAX_HEADER)) fail(`${claim}, at most ${MAX_HEADER} are read`);
+  const start = 8 + Number(length);
+  if (start > size) fail(`${claim}, the file has ${size - 8} after its length`);
+  return start;
 }
 
 /** The tensors tile the data without hole or overlap, to the last byte. */
@@ -184,9 +220,13 @@ function checkStorable(name: string, tensor: StoredTensor): void {
   checkArguments('writeSafetensors', STORED, [dtype, shape, bytes]);
   if (name === '__metadata__') throw cannotStore(name, 'the format keeps this name for itself');
   if (!isWellFormed(name)) throw cannotStore(name, 'its name holds half of a surrogate pair');
+  checkSize(name, tensor, bytes.length);
+}
+
+function checkSize(name: string, { dtype, shape }: Omit<StoredTensor, 'bytes'>, size: number): void {
   const sized = shape.every((size) => Number.isSafeInteger(size) && size >= 0);
-  if (!sized || bytesOf(dtype, shape) !== BigInt(bytes.length))
-    throw cannotStore(name, `${bytes.length} bytes for ${dtype} [${shape.join(', ')}]`);
+  if (!sized || bytesOf(dtype, shape) !== BigInt(size))
+    throw cannotStore(name, `${size} bytes for ${dtype} [${shape.join(', ')}]`);
 }
 
 /** Member by member: an object would sort keys that look like numbers to the front. */
@@ -199,17 +239,30 @@ function metadataText(metadata: ReadonlyMap<string, string>): string {
   return `"__metadata__":{${members.join(',')}}`;
 }
 
-function headerText({ tensors, metadata }: StoredTensors): string {
+/** All that stands before the data: the header's length and the header. */
+function headerOf({ tensors, metadata }: TensorHeaders): Uint8Array {
   const members = metadata.size > 0 ? [metadataText(metadata)] : [];
   let offset = 0;
-  for (const [name, tensor] of tensors) {
-    checkStorable(name, tensor);
-    const { dtype, shape, bytes } = tensor;
-    const fields = { dtype, shape, data_offsets: [offset, offset + bytes.length] };
-    members.push(`${JSON.stringify(name)}:${JSON.stringify(fields)}`);
-    offset += bytes.length;
+  for (const [name, { dtype, shape }] of tensors) {
+    const end = offset + Number(bytesOf(dtype, shape));
+    members.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [offset, end] })}`);
+    offset = end;
   }
-  return `{${members.join(',')}}`;
+  const text = new TextEncoder().encode(`{${members.join(',')}}`);
+  // the data starts on a multiple of 8 bytes; the format allows spaces at the header's end
+  const padded = Math.ceil(text.length / 8) * 8;
+  if (padded > MAX_HEADER) {
+    throw new FrondError('FROND-W003', `${tensors.size} tensors cannot be stored in one file`, {
+      hint: `their names and shapes take ${padded} bytes, a header holds at most ${MAX_HEADER}`,
+    });
+  }
+  const out = new Uint8Array(8 + padded).fill(0x20);
+  new DataView(out.buffer).setBigUint64(0, BigInt(padded), true);
+  out.set(text, 8);
+  return out;
+}
+interface TensorHeaders extends Pick<StoredTensors, 'metadata'> {
+  readonly tensors: ReadonlyMap<string, Omit<StoredTensor, 'bytes'>>;
 }
 
 /**
@@ -218,25 +271,31 @@ function headerText({ tensors, metadata }: StoredTensors): string {
  */
 export function writeSafetensors(content: StoredTensors): Uint8Array {
   checkOptions('writeSafetensors', content, storedTensors);
-  const text = new TextEncoder().encode(headerText(content));
-  // the data starts on a multiple of 8 bytes; the format allows spaces at the header's end
-  const padded = Math.ceil(text.length / 8) * 8;
-  if (padded > MAX_HEADER) {
-    throw new FrondError('FROND-W003', `${content.tensors.size} tensors cannot be stored in one file`, {
-      hint: `their names and shapes take ${padded} bytes, a header holds at most ${MAX_HEADER}`,
-    });
-  }
-  const tensors = [...content.tensors.values()];
-  const out = new Uint8Array(tensors.reduce((total, { bytes }) => total + bytes.length, 8 + padded));
-  new DataView(out.buffer).setBigUint64(0, BigInt(padded), true);
-  out.fill(0x20, 8, 8 + padded);
-  out.set(text, 8);
-  let at = 8 + padded;
-  for (const { bytes } of tensors) {
-    out.set(bytes, at);
-    at += bytes.length;
+  for (const [name, tensor] of content.tensors) checkStorable(name, tensor);
+  const parts = [headerOf(content), ...[...content.tensors.values()].map(({ bytes }) => bytes)];
+  const out = new Uint8Array(parts.reduce((total, { length }) => total + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
   }
   return out;
+}
+
+/**
+ * The bytes that `writeSafetensors` gives, piece by piece.
+ * @throws FROND-W003 for a tensor whose pieces do not fit its shape
+ */
+export async function* streamSafetensors(content: TensorStreams): Pieces {
+  yield headerOf(content);
+  for (const [name, tensor] of content.tensors) {
+    let size = 0;
+    for await (const piece of tensor.pieces()) {
+      size += piece.length;
+      yield piece;
+    }
+    checkSize(name, tensor, size);
+  }
 }
 
 /** An f32 tensor for storing. frond runs on little-endian machines only, as WebAssembly and WebGPU do. */
@@ -254,14 +313,18 @@ export function floatsOf(tensor: StoredTensor, name: string, file?: string): Flo
   const kinds = { tensor: storedKind, name: is.text, file: is.optional(is.text) };
   checkArguments('floatsOf', kinds, [tensor, name, file]);
   checkArguments('floatsOf', STORED, [tensor.dtype, tensor.shape, tensor.bytes]);
-  if (tensor.dtype !== 'F32') {
-    throw new FrondError(
-      'FROND-W004',
-      `tensor ${show(name)} is ${tensor.dtype}, which is not supported as numbers here: F32 was expected`,
-      { place: file === undefined ? undefined : { file }, hint: 'convert it to F32 before saving it' },
-    );
-  }
+  requireFloats(tensor, name, file);
   checkStorable(name, tensor);
   // not slice(), which shares the memory where the caller gave a Buffer of Node
   return new Float32Array(new Uint8Array(tensor.bytes).buffer);
+}
+
+/** @throws FROND-W004 for another element type than F32 */
+export function requireFloats({ dtype }: Pick<StoredTensor, 'dtype'>, name: string, file?: string): void {
+  if (dtype === 'F32') return;
+  throw new FrondError(
+    'FROND-W004',
+    `tensor ${show(name)} is ${dtype}, which is not supported as numbers here: F32 was expected`,
+    { place: file === undefined ? undefined : { file }, hint: 'convert it to F32 before saving it' },
+  );
 }

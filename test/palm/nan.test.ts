@@ -27,6 +27,7 @@ import {
 } from '../../src/index.ts';
 import { findNonFinite } from '../../src/runtime/diagnose.ts';
 import { temporaryFolder } from '../store/support/bundle.ts';
+import { bytesIn } from '../store/support/bytes.ts';
 import { type TinyReader, tinyBackbone, tinyReader } from './support/tiny.ts';
 
 const folder = temporaryFolder();
@@ -76,12 +77,13 @@ async function failure(trainer: ReturnType<typeof trainerOf>) {
   const error = await trainer.train().catch((cause) => cause);
   expect(error).toBeInstanceOf(FrondError);
   expect(error.code).toBe('FROND-T010');
-  const then = await loadLatest(join(run, 'checkpoints'));
-  const now = await loadLatest(join(await trainer.save(fresh()), '..'));
+  const checkpoint = await loadLatest(join(run, 'checkpoints'));
+  const then = await bytesIn(checkpoint);
+  const now = await bytesIn(await loadLatest(join(await trainer.save(fresh()), '..')));
   for (const name of ['weights.safetensors', 'moments.safetensors', 'progress.json'])
-    expect(Buffer.from(now.files.get(name) ?? []).equals(then.files.get(name) ?? Buffer.of())).toBe(true);
+    expect(Buffer.from(now.get(name) ?? []).equals(then.get(name) ?? Buffer.of())).toBe(true);
   await trainer.close();
-  return { error: error as FrondError, step: then.step };
+  return { error: error as FrondError, step: checkpoint.step };
 }
 
 describe('a loss that is not finite', () => {

@@ -20,6 +20,7 @@ import {
 import { parseVocabulary } from '../../src/palm/tokenizer/vocabulary.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
 import { temporaryFolder } from '../store/support/bundle.ts';
+import { bytesIn } from '../store/support/bytes.ts';
 import {
   type Change,
   empty,
@@ -57,11 +58,11 @@ beforeAll(async () => {
 
 /** The run's checkpoint with changed files, as a whole one. */
 async function forged(change: Change): Promise<string> {
-  const { files, step, summary } = await loadLatest(checkpoints(run));
-  const changed = new Map(files);
-  change(changed);
+  const checkpoint = await loadLatest(checkpoints(run));
+  const files = await bytesIn(checkpoint);
+  change(files);
   const target = fresh();
-  await saveCheckpoint(checkpoints(target), step, { files: changed, summary });
+  await saveCheckpoint(checkpoints(target), checkpoint.step, { files, summary: checkpoint.summary });
   return target;
 }
 

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FrondError, loadLatest, type palm, readSafetensors, saveCheckpoint } from '../../src/index.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
 import { bundleScript, startScript, temporaryFolder } from '../store/support/bundle.ts';
+import { bytesIn } from '../store/support/bytes.ts';
 import { runs } from '../support/counts.ts';
 import {
   type Change,
@@ -222,11 +223,11 @@ describe('what is damaged in a checkpoint', () => {
 
   /** Saves the checkpoint of `run` anew with changed files, sealed as a whole one, to a run of its own. */
   async function forged(run: string, change: Change): Promise<string> {
-    const { files, step, summary } = await loadLatest(join(run, 'checkpoints'));
-    const changed = new Map(files);
-    change(changed);
+    const { step, summary, ...checkpoint } = await loadLatest(join(run, 'checkpoints'));
+    const files = await bytesIn(checkpoint);
+    change(files);
     const target = fresh();
-    await saveCheckpoint(join(target, 'checkpoints'), step, { files: changed, summary });
+    await saveCheckpoint(join(target, 'checkpoints'), step, { files, summary });
     return target;
   }
 

@@ -5,6 +5,7 @@ import { FrondError, loadLatest, palm } from '../../src/index.ts';
 import { files } from '../../src/platform/node/index.ts';
 import { lockFolder } from '../../src/store/lock.ts';
 import { temporaryFolder } from '../store/support/bundle.ts';
+import { bytesIn } from '../store/support/bytes.ts';
 import {
   PER_EPOCH,
   STEPS,
@@ -34,8 +35,12 @@ const errorOf = (work: Promise<unknown>): Promise<FrondError> =>
 
 /** The content of the newest checkpoint of a run, for comparing. */
 async function stateOf(run: string): Promise<unknown[]> {
-  const { step, files: content } = await loadLatest(checkpoints(run));
-  return [step, ...[...content].map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')])];
+  const checkpoint = await loadLatest(checkpoints(run));
+  const content = await bytesIn(checkpoint);
+  return [
+    checkpoint.step,
+    ...[...content].map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')]),
+  ];
 }
 
 describe('training', () => {

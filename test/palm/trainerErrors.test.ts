@@ -4,6 +4,7 @@ import { FrondError, loadLatest, palm, saveCheckpoint } from '../../src/index.ts
 import { exampleOf } from '../../src/palm/evaluate.ts';
 import { files } from '../../src/platform/node/index.ts';
 import { temporaryFolder } from '../store/support/bundle.ts';
+import { bytesIn } from '../store/support/bytes.ts';
 import {
   type Change,
   empty,
@@ -49,7 +50,7 @@ describe('errors of weights say', () => {
 
   /** What loading the run's weights says once they are changed. */
   async function loading(change: Change): Promise<string> {
-    const changed = new Map((await loadLatest(join(run, 'checkpoints'))).files);
+    const changed = await bytesIn(await loadLatest(join(run, 'checkpoints')));
     change(changed);
     const file = join(folder.path, 'weights.safetensors');
     await files.writeDurably(file, changed.get('weights.safetensors') ?? new Uint8Array());
@@ -107,8 +108,8 @@ describe('errors of weights say', () => {
 
   it('FROND-F013: what a training run would have saved', async () => {
     const resume = async (name: string, change: Change): Promise<string> => {
-      const { files: content, step, summary } = await loadLatest(join(run, 'checkpoints'));
-      const changed = new Map(content);
+      const { step, summary, ...checkpoint } = await loadLatest(join(run, 'checkpoints'));
+      const changed = await bytesIn(checkpoint);
       change(changed);
       const target = join(folder.path, name);
       await saveCheckpoint(join(target, 'checkpoints'), step, { files: changed, summary });

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { loadLatest, saveCheckpoint } from '../../src/store/checkpoint.ts';
 import { runs } from '../support/counts.ts';
+import { bytesIn } from './support/bytes.ts';
 import { contentOf } from './support/content.ts';
 import { dice } from './support/files.ts';
 import { MemoryFiles } from './support/memoryFiles.ts';
@@ -14,7 +15,7 @@ async function survivor(disk: MemoryFiles): Promise<number> {
     return undefined;
   });
   if (loaded === undefined) return 0;
-  expect([...loaded.files]).toEqual([...contentOf(loaded.step).files]);
+  expect(await bytesIn(loaded)).toEqual(contentOf(loaded.step).files);
   return loaded.step;
 }
 

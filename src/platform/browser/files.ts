@@ -1,6 +1,6 @@
 import { FrondError } from '../../base/errors.ts';
-import { attempting, decodeUtf8, failureIn, type KnownFailures } from '../shared.ts';
-import type { Files, Kind } from '../types.ts';
+import { attempting, decodeUtf8, failureIn, type KnownFailures, piecesOf } from '../shared.ts';
+import type { Files, Kind, Pieces } from '../types.ts';
 import { type FolderHandle, page } from './page.ts';
 
 /** Paths live in the page's private file system (OPFS). */
@@ -37,18 +37,28 @@ const attempt = attempting((what, path, cause) =>
   failureIn(KNOWN, cause instanceof Error ? cause.name : String(cause), what, path, cause),
 );
 
-async function readBytes(path: string): Promise<Uint8Array> {
+async function fileAt(path: string) {
   const { folder, name } = await entryAt(path);
-  const file = await (await folder.getFileHandle(name)).getFile();
-  return new Uint8Array(await file.arrayBuffer());
+  return (await folder.getFileHandle(name)).getFile();
+}
+
+async function readRange(path: string, begin: number, end: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(await (await fileAt(path)).slice(begin, end).arrayBuffer());
+  if (bytes.length < end - begin) throw failureIn(KNOWN, 'the file ends before', 'read', path, undefined);
+  return bytes;
 }
 
 /** The write becomes visible as a whole when the stream is closed. */
-async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+async function writeDurably(path: string, content: Uint8Array | Pieces): Promise<void> {
   const { folder, name } = await entryAt(path);
   const handle = await folder.getFileHandle(name, { create: true });
   const stream = await handle.createWritable();
-  await stream.write(bytes);
+  try {
+    for await (const piece of piecesOf(content)) await stream.write(piece);
+  } catch (cause) {
+    await stream.abort().catch(() => undefined);
+    throw cause;
+  }
   await stream.close();
 }
 
@@ -71,13 +81,21 @@ async function kindOf(path: string): Promise<Kind> {
   }
 }
 
+/** Bytes that are copied at once. */
+const PIECE = 2 ** 22;
+
+async function* piecesAt(path: string): Pieces {
+  const { size } = await fileAt(path);
+  for (let at = 0; at < size; at += PIECE) yield readRange(path, at, Math.min(size, at + PIECE));
+}
+
 /** There is no rename of folders: copies, then removes. A page is alone with its files, so nobody sees the middle. */
 async function rename(from: string, to: string): Promise<void> {
   if ((await kindOf(from)) === 'folder') {
     await folderAt(partsOf(to), true);
     for (const name of await namesIn(await folderAt(partsOf(from))))
       await rename(`${from}/${name}`, `${to}/${name}`);
-  } else await writeDurably(to, await readBytes(from));
+  } else await writeDurably(to, piecesAt(from));
   await remove(from);
 }
 
@@ -92,7 +110,9 @@ const pathOf = (...parts: readonly string[]): string => partsOf(parts.join('/'))
 export const files: Files = {
   join: pathOf,
   nameOf: (path) => partsOf(path).at(-1) ?? '',
-  readBytes: attempt('read', readBytes),
+  readBytes: attempt('read', async (path) => new Uint8Array(await (await fileAt(path)).arrayBuffer())),
+  sizeOf: attempt('read', async (path) => (await fileAt(path)).size),
+  readRange: attempt('read', readRange),
   readText: async (path) => decodeUtf8(await files.readBytes(path), path),
   list: attempt('list', async (folder) => namesIn(await folderAt(partsOf(folder)))),
   kindOf,

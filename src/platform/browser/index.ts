@@ -1,6 +1,7 @@
 import type { Platform, PlatformWorker, WorkerEvents } from '../types.ts';
 import { files } from './files.ts';
 import { page } from './page.ts';
+import { startHash } from './sha256.ts';
 
 export { files };
 
@@ -80,6 +81,7 @@ const hexadecimal = (bytes: ArrayBuffer): string =>
 export const platform: Platform = {
   files,
   sha256: async (bytes) => hexadecimal(await crypto.subtle.digest('SHA-256', new Uint8Array(bytes))),
+  startHash,
   processId: 0,
   isAlive: () => false,
   claim,

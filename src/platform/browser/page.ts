@@ -1,8 +1,18 @@
 // What a page has that is used here, written out so that the library needs no DOM types. A page may lack any of it.
 
+interface PageBlob {
+  readonly size: number;
+  slice(begin: number, end: number): PageBlob;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
+
 interface FileHandle {
-  getFile(): Promise<{ arrayBuffer(): Promise<ArrayBuffer> }>;
-  createWritable(): Promise<{ write(data: Uint8Array): Promise<void>; close(): Promise<void> }>;
+  getFile(): Promise<PageBlob>;
+  createWritable(): Promise<{
+    write(data: Uint8Array): Promise<void>;
+    close(): Promise<void>;
+    abort(): Promise<void>;
+  }>;
 }
 export interface FolderHandle {
   getFileHandle(name: string, options?: { create: boolean }): Promise<FileHandle>;

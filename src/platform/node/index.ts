@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { attempting, decodeUtf8 } from '../shared.ts';
-import type { Files, Kind, Platform } from '../types.ts';
+import { attempting, decodeUtf8, piecesOf } from '../shared.ts';
+import type { Files, Kind, Pieces, Platform } from '../types.ts';
 import { codeOf, fileFailure, NO_FILE } from './failure.ts';
 import { openGpu } from './gpu.ts';
 import { spawnWorker, threadsRefused } from './worker.ts';
@@ -48,36 +48,64 @@ async function kindOf(path: string): Promise<Kind> {
   }
 }
 
+/** A pipe that nobody writes to, or a device, would never end. */
+async function requireFile(path: string): Promise<void> {
+  if ((await kindOf(path)) === 'other')
+    throw Object.assign(new Error(`${path} is no file`), { code: NO_FILE });
+}
+
+const ended = (what: string): Error => Object.assign(new Error(what), { code: 'EIO' });
+
+async function readRange(path: string, begin: number, end: number): Promise<Uint8Array> {
+  await requireFile(path);
+  return opened(path, 'r', async (file) => {
+    const bytes = new Uint8Array(end - begin);
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesRead } = await file.read(bytes, done, bytes.length - done, begin + done);
+      if (bytesRead === 0) throw ended('the file ends before');
+      done += bytesRead;
+    }
+    return bytes;
+  });
+}
+
+async function writeDurably(path: string, content: Uint8Array | Pieces): Promise<void> {
+  await opened(path, 'w', async (file) => {
+    for await (const bytes of piecesOf(content)) {
+      // one call may write less than it was given
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesWritten } = await file.write(bytes, done, bytes.length - done);
+        if (bytesWritten === 0) throw ended('nothing could be written');
+        done += bytesWritten;
+      }
+    }
+    await file.sync();
+  });
+}
+
 const attempt = attempting(fileFailure);
 
 export const files: Files = {
   join: (...parts) => join(...parts),
   nameOf: (path) => basename(path),
   readBytes: attempt('read', async (path) => {
-    // a pipe that nobody writes to, or a device, would never end
-    if ((await kindOf(path)) === 'other')
-      throw Object.assign(new Error(`${path} is no file`), { code: NO_FILE });
+    await requireFile(path);
     const bytes = await fs.readFile(path);
     // a small file may lie in memory that Node shares among many; a large one is not copied
     const own = bytes.length === bytes.buffer.byteLength;
     return own ? new Uint8Array(bytes.buffer) : new Uint8Array(bytes);
   }),
+  sizeOf: attempt('read', async (path) => {
+    await requireFile(path);
+    return (await fs.stat(path)).size;
+  }),
+  readRange: attempt('read', readRange),
   readText: async (path) => decodeUtf8(await files.readBytes(path), path),
   list: attempt('list', async (folder) => (await fs.readdir(folder)).sort()),
   kindOf: attempt('look at', kindOf),
   realPath: attempt('look at', (path) => fs.realpath(path)),
   makeFolder: attempt('make folder', makeFolder),
-  writeDurably: attempt('write', (path, bytes: Uint8Array) =>
-    opened(path, 'w', async (file) => {
-      // one call may write less than it was given
-      for (let done = 0; done < bytes.length; ) {
-        const { bytesWritten } = await file.write(bytes, done, bytes.length - done);
-        if (bytesWritten === 0) throw Object.assign(new Error('nothing could be written'), { code: 'EIO' });
-        done += bytesWritten;
-      }
-      await file.sync();
-    }),
-  ),
+  writeDurably: attempt('write', writeDurably),
   syncFolder: attempt('sync', syncFolder),
   rename: attempt('rename', (from, to: string) => fs.rename(from, to)),
   remove: attempt('remove', (path) => fs.rm(path, { recursive: true, force: true })),
@@ -95,6 +123,10 @@ export const files: Files = {
 export const platform: Platform = {
   files,
   sha256: async (bytes) => createHash('sha256').update(bytes).digest('hex'),
+  startHash: () => {
+    const hash = createHash('sha256');
+    return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest('hex') };
+  },
   processId: process.pid,
   isAlive(processId) {
     try {

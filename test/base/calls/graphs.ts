@@ -149,6 +149,9 @@ export const runtimeRows: Rows = {
   'ModelState#write': onState((state, call) =>
     call(state.write.bind(state), 'linear/bias', [1, 2], 'parameter'),
   ),
+  'ModelState#fill': onState((state, call) =>
+    call(state.fill.bind(state), 'linear/bias', [[1, 2]], 'parameter'),
+  ),
   'ModelState#initialize': onState((state, call) => call(state.initialize.bind(state), 7)),
   'ModelState#free': onState((state, call) => call(state.free.bind(state))),
   'Executable#run': async (call) => {

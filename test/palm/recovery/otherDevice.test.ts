@@ -41,12 +41,10 @@ async function resumed(run: string, device: Device) {
 /** The same checkpoint with another text in its model record. */
 async function edited(from: RegExp, to: string): Promise<string> {
   const { files, step, summary } = await loadLatest(join(stopped, 'checkpoints'));
-  const text = new TextDecoder().decode(files.get('model.json'));
+  const text = new TextDecoder().decode(await files.get('model.json')?.read());
   expect(text).toMatch(from);
-  const changed = new Map([
-    ...files,
-    ['model.json', new TextEncoder().encode(text.replace(from, to))] as const,
-  ]);
+  const changed = new Map<string, Uint8Array | AsyncIterable<Uint8Array>>(files);
+  changed.set('model.json', new TextEncoder().encode(text.replace(from, to)));
   const target = fresh();
   await saveCheckpoint(join(target, 'checkpoints'), step, { files: changed, summary });
   return target;

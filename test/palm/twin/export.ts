@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { interpreterDevice, writeSafetensors } from '../../../src/index.ts';
 import { Learner } from '../../../src/palm/learner.ts';
 import { rateAt } from '../../../src/palm/schedule.ts';
-import { beginCopy, valuesFile } from '../../../src/palm/weights.ts';
+import { tensorsFile, tensorsOn } from '../../../src/palm/weights.ts';
 import type { StoredTensor } from '../../../src/store/safetensors.ts';
+import { joined } from '../../store/support/bytes.ts';
 import { settings, twinSetup } from './model.ts';
 
 /** Writes what `twin.py` starts from: first weights, 100 batches, rates. */
@@ -28,10 +29,8 @@ export async function exportTwin(data: string, folder: string): Promise<void> {
     rateAt(setup.optimizer.rate, step, setup.plan.steps),
   );
   mkdirSync(folder, { recursive: true });
-  const { copy } = await beginCopy(learner.state, 0);
-  const { arenas } = await copy;
-  const weights = valuesFile(learner.state.layout, { '': arenas.get('parameter') });
-  writeFileSync(join(folder, 'weights.safetensors'), weights);
+  const weights = tensorsFile({ '': tensorsOn(learner.state, 'parameter') });
+  writeFileSync(join(folder, 'weights.safetensors'), await joined(weights));
   writeFileSync(join(folder, 'batches.safetensors'), writeSafetensors({ tensors, metadata: new Map() }));
   writeFileSync(join(folder, 'config.json'), JSON.stringify({ layers, heads, weightDecay, clipNorm, rates }));
 }

@@ -6,7 +6,7 @@ import { lossName, trainingGraph } from '../../../src/palm/graphs.ts';
 import { Learner, plannedSource, type Setup } from '../../../src/palm/learner.ts';
 import { trainingPlan } from '../../../src/palm/plan.ts';
 import { buildStep } from '../../../src/palm/step.ts';
-import { beginCopy, type HostCopy } from '../../../src/palm/weights.ts';
+import { beginCopy, type HostCopy, pointOf } from '../../../src/palm/weights.ts';
 import type { Device } from '../../../src/runtime/device.ts';
 import { twinSetup } from '../../palm/twin/model.ts';
 import { runs } from '../../support/counts.ts';
@@ -52,7 +52,7 @@ interface Trained {
 
 /** Some steps, from a checkpoint where there is one. */
 async function train(device: Device, steps: number, from?: HostCopy): Promise<Trained> {
-  const learner = await Learner.create(await setup(), device, from);
+  const learner = await Learner.create(await setup(), device, from && pointOf(from));
   const losses: number[] = [];
   for (let i = 0; i < steps; i++) losses.push((await trainStep(learner)).loss);
   const { copy } = await beginCopy(learner.state, learner.step);

@@ -1,6 +1,7 @@
 import { FrondError } from '../../../src/base/errors.ts';
 import { decodeUtf8 } from '../../../src/platform/shared.ts';
 import type { Files } from '../../../src/platform/types.ts';
+import { joined } from './bytes.ts';
 
 /** What a disk holds: names of folders, bytes of files. */
 type Entry =
@@ -149,6 +150,8 @@ export class MemoryFiles {
       if (entry?.kind !== 'file') throw gone(path);
       return entry.bytes.slice();
     },
+    sizeOf: async (path) => (await this.files.readBytes(path)).length,
+    readRange: async (path, begin, end) => (await this.files.readBytes(path)).slice(begin, end),
     readText: async (path) => decodeUtf8(await this.files.readBytes(path), path),
     list: async (path) => {
       const entry = this.#find(path);
@@ -158,7 +161,8 @@ export class MemoryFiles {
     kindOf: async (path) => this.#find(path)?.kind ?? 'none',
     realPath: async (path) => parts(path).join('/'),
     makeFolder: async (path) => this.#makeFolder(path),
-    writeDurably: async (path, bytes) => this.#write(path, bytes),
+    writeDurably: async (path, content) =>
+      this.#write(path, await joined(content instanceof Uint8Array ? [content] : content)),
     syncFolder: async (path) =>
       this.#flush(this.#idOf(this.#find(path) ?? { kind: 'folder', names: new Map() })),
     rename: async (from, to) => this.#rename(from, to),
