@@ -125,6 +125,8 @@ export const CODES = {
   D020: 'a malformed example in memory',
   D021: 'a word that no file could hold',
   D022: 'a vocabulary or run that spells words differently from the reader',
+  D023: 'a vocabulary without a token that is needed',
+  D024: 'a tokenizer.json that is malformed or describes what is not supported',
   C001: 'a tensor that is needed but not given',
   C002: 'a tensor of another dtype than needed',
   C003: 'a tensor of another shape than needed',

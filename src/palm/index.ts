@@ -16,6 +16,7 @@ export type { JointExample } from './reader/jointFiles.ts';
 export type { EpochRecord } from './run.ts';
 export { constant as constantRate, defineSchedule, type Schedule, triangular } from './schedule.ts';
 export type { BackwardOptions, ParameterGroup } from './step.ts';
+export * as tokenizer from './tokenizer/index.ts';
 export {
   buildVocabulary,
   parseVocabulary,

@@ -93,7 +93,8 @@ export function printVocabulary(vocabulary: Vocabulary): string {
 interface Entry {
   readonly token: unknown;
   readonly id: number;
-  readonly line: number;
+  /** absent where a file has no lines to speak of */
+  readonly line?: number;
 }
 
 /**
@@ -116,26 +117,37 @@ export function parseVocabulary(text: string, file = 'vocabulary'): Vocabulary {
 }
 
 /** The vocabulary with these tokens, the position being the id; '' for an id without one. @throws FROND-D011 */
-export const vocabularyFrom = (tokens: readonly unknown[], file: string): Vocabulary =>
+export const vocabularyFrom = (tokens: readonly unknown[], file: string, unknown?: string): Vocabulary =>
   vocabularyOf(
     tokens.map((token, id) => ({ token, id, line: id + 1 })).filter(({ token }) => token !== ''),
     file,
+    unknown,
   );
 
 /** No table of embeddings is larger; what is beyond is a mistake. */
 const MOST_IDS = 2 ** 22;
 
-function vocabularyOf(entries: readonly Entry[], file: string): Vocabulary {
+/**
+ * The vocabulary with these tokens.
+ * @param unknown the token that it cannot do without
+ * @throws FROND-D011 for an empty or broken token, an id that is too large, one that stands twice, and without `unknown`
+ */
+export function vocabularyOf(
+  entries: readonly Entry[],
+  file: string,
+  unknown: string = SPECIAL_TOKENS.unknown,
+): Vocabulary {
   const ids = new Map<string, number>();
-  const lines = new Map<number | string, number>();
-  const fail = (line: number, summary: string): never => {
+  const earlier = new Map<number | string, Entry>();
+  const fail = (line: number | undefined, summary: string): never => {
     throw new FrondError('FROND-D011', summary, {
-      place: { file, line, column: 1 },
-      hint: 'a vocabulary has one token per line, or token, tab and id; [UNK] is among them',
+      place: { file, line, column: line === undefined ? undefined : 1 },
+      hint: `a vocabulary has one token per line, or token, tab and id; ${unknown} is among them`,
     });
   };
-  for (const { token, id, line } of entries) {
-    if (typeof token !== 'string') return fail(line, `${JSON.stringify(token) ?? String(token)} is no token`);
+  for (const entry of entries) {
+    const { token, id, line } = entry;
+    if (typeof token !== 'string') return fail(line, `${show(token)} is no token`);
     if (token === '') fail(line, 'a token is empty');
     if (brokenAt(token) >= 0) fail(line, `the token ${show(token)} holds a zero byte or half of a character`);
     if (id >= MOST_IDS) fail(line, `the id ${id} is too large`);
@@ -143,17 +155,26 @@ function vocabularyOf(entries: readonly Entry[], file: string): Vocabulary {
       [`token ${show(token)}`, token],
       [`id ${id}`, id],
     ] as const) {
-      const earlier = lines.get(key);
-      if (earlier !== undefined) fail(line, `${what} stands on line ${earlier} already`);
-      lines.set(key, line);
+      const first = earlier.get(key);
+      if (first?.line !== undefined) fail(line, `${what} stands on line ${first.line} already`);
+      if (first !== undefined) fail(line, `${show(first.token)} and ${show(token)} have the same id ${id}`);
+      earlier.set(key, entry);
     }
     ids.set(token, id);
   }
-  if (!ids.has(SPECIAL_TOKENS.unknown))
-    fail(entries.at(-1)?.line ?? 1, `there is no ${SPECIAL_TOKENS.unknown}`);
+  if (!ids.has(unknown)) fail(entries.at(-1)?.line, `there is no ${unknown}`);
   const tokens = new Array<string>(entries.reduce((most, { id }) => Math.max(most, id + 1), 0)).fill('');
   for (const [token, id] of ids) tokens[id] = token;
   return { tokens, ids };
+}
+
+/** The id of a token. @throws FROND-D023 when the vocabulary does not have it */
+export function idIn({ ids }: Vocabulary, token: string, needer: string): number {
+  const id = ids.get(token);
+  if (id !== undefined) return id;
+  throw new FrondError('FROND-D023', `${needer} needs ${token}, which the vocabulary does not have`, {
+    hint: `take a vocabulary that has it, or build one with special: ['${token}']`,
+  });
 }
 
 /** A vocabulary of words, none with white space, that begins as `buildVocabulary` begins one. @throws FROND-D011 for any other */

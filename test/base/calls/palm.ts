@@ -66,6 +66,11 @@ const texts = new Map([
 ]);
 const readText = async (path: string) => texts.get(path) ?? '';
 const files = () => palm.reader.jointFiles('d/train');
+const vocabulary = () => palm.parseVocabulary('[PAD]\n[UNK]\na\n');
+const tokenizerJson = JSON.stringify({
+  model: { type: 'WordPiece', vocab: { '[UNK]': 0, a: 1 } },
+  pre_tokenizer: { type: 'BertPreTokenizer' },
+});
 const specs = { x: frond.declare(f32, ['batch', 4]) };
 
 export const palmRows: Rows = {
@@ -76,6 +81,29 @@ export const palmRows: Rows = {
   'palm.buildVocabulary': (call) => call(palm.buildVocabulary, [['a', 'b'], ['a']], { minimumCount: 1 }),
   'palm.printVocabulary': (call) => call(palm.printVocabulary, palm.buildVocabulary([['a', 'a']])),
   'palm.parseVocabulary': (call) => call(palm.parseVocabulary, '[PAD]\n[UNK]\na\n', 'a file'),
+  'palm.tokenizer.wordPiece': (call) =>
+    call(palm.tokenizer.wordPiece, {
+      vocabulary: vocabulary(),
+      lowercase: true,
+      unicode: 'NFC',
+      stripAccents: true,
+      clean: true,
+      units: 'bert',
+      prefix: '##',
+      maximumCharacters: 100,
+      unknown: '[UNK]',
+      special: ['[PAD]'],
+      added: ['a'],
+    }),
+  'palm.tokenizer.word': (call) => call(palm.tokenizer.word, { vocabulary: vocabulary(), lowercase: false }),
+  'palm.tokenizer.character': (call) =>
+    call(palm.tokenizer.character, { vocabulary: vocabulary(), clean: false }),
+  'palm.tokenizer.fromTokenizerJson': (call) =>
+    call(palm.tokenizer.fromTokenizerJson, tokenizerJson, 'a file'),
+  'palm.tokenizer.tokenizerFrom': (call) =>
+    call(palm.tokenizer.tokenizerFrom, { kind: 'word', vocabulary: ['[UNK]', 'a'] }),
+  'palm.tokenizer.specialId': (call) =>
+    call(palm.tokenizer.specialId, palm.tokenizer.word({ vocabulary: vocabulary() }), 'unknown', 'a reader'),
   'palm.metrics.chunksOf': (call) => call(palm.metrics.chunksOf, chunks[0]),
   'palm.metrics.entityScores': (call) => call(palm.metrics.entityScores, chunks, chunks),
   'palm.metrics.classScores': (call) => call(palm.metrics.classScores, ['a', 'b'], ['a', 'a']),
