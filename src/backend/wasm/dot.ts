@@ -3,7 +3,7 @@ import { spanOver } from './analysis.ts';
 import type { Integer, Statement } from './code.ts';
 import { block, joined, select, set, when, whileBelow } from './control.ts';
 import { constantOf, f32x4, i32, memory, plus, v128 } from './instructions.ts';
-import { type End, isWhole } from './loops.ts';
+import { endAt, isWhole } from './loops.ts';
 import { bytesOf, type Lowering, type Pack, type Place } from './lowering.ts';
 import { COLUMNS, multiply, ROWS } from './microKernel.ts';
 import { type StreamedSide, streamedSide, streamProduct, wantsRows } from './stream.ts';
@@ -21,10 +21,7 @@ const DIRECT_BYTES = 32 * 1024;
 function packNow(at: Lowering, dot: Dot, side: Side, statements: Statement[]): Pack {
   const { over } = dot;
   const [free, width] = side === 'left' ? ([dot.row, ROWS] as const) : ([dot.column, COLUMNS] as const);
-  const endOf = (axis: Axis, unit: number): End | undefined => {
-    const span = zeroBeyond(dot[side], axis);
-    return span && { span, unit };
-  };
+  const endOf = (axis: Axis, unit: number) => endAt(zeroBeyond(dot[side], axis), unit);
   const write = (to: Destination) => statements.push(...writeTile(at, dot[side], to));
   if (side === 'left' && inRows(at, dot)) {
     const depthStride = over.size * 4 + (over.size % 128 === 0 ? PAD : 0);
@@ -114,6 +111,16 @@ function extent(at: Lowering, axis: Axis, values: readonly Value[], statements: 
   return least;
 }
 
+/**
+ * The product that alone reads a carried tile of zeros and takes its place: the first iteration may store it, and the tile needs no
+ * zeros before.
+ */
+export function sumFromZero(at: Lowering, carried: Value, initial: Value): Dot | undefined {
+  const [user, ...others] = at.analysis.flow.users.get(carried) ?? [];
+  if (user?.kind !== 'value' || user.op !== 'dot' || others.length > 0 || !isZero(initial)) return undefined;
+  return at.analysis.inPlace.get(user) === carried && !streamOf(at, user) ? user : undefined;
+}
+
 /** The product into `place`, which may be that of the carried tile it adds to. */
 export function writeDot(at: Lowering, dot: Dot, place: Place): Statement[] {
   return at.fn.scoped(() => {
@@ -122,25 +129,25 @@ export function writeDot(at: Lowering, dot: Dot, place: Place): Statement[] {
       directPack(at, dot, side) ?? at.packs.get(dot)?.[side] ?? packNow(at, dot, side, statements);
     const { accumulator, over, row, column } = dot;
     const accumulate = accumulator !== undefined && !isZero(accumulator);
+    const first = at.firsts.get(dot);
     const streamed = streamOf(at, dot);
     const left = factor('left');
     const right = streamed ? undefined : factor('right');
     const rows = extent(at, row, [dot.left], statements);
     const columns = extent(at, column, [dot.right], statements);
     const depth = extent(at, over, [dot.left, dot.right], statements);
-    if (accumulate) statements.push(...writeAccumulator(at, accumulator, place));
+    if (accumulate && !first) statements.push(...writeAccumulator(at, accumulator, place));
     // what is left out keeps what was accumulated, or 0
-    else if (streamed) statements.push(clear(at, place));
-    else statements.push(...clearUnless(at, place, [rows, row], [columns, column]));
+    else if (!streamed) statements.push(...clearUnless(at, place, first, [rows, row], [columns, column]));
     if (streamed) {
       // of a long sum, the sum of a tile by itself
       const to = accumulate ? { ...place, offset: at.reserve(bytesOf(place)) } : place;
-      if (accumulate) statements.push(clear(at, to));
-      statements.push(streamProduct(at, streamed, left, to, [rows, columns, depth]));
+      statements.push(clear(at, to), streamProduct(at, streamed, left, to, [rows, columns, depth]));
       if (accumulate) statements.push(addTo(at, place, to));
     } else if (right) {
       const blocks = [blocksOf(rows, ROWS), blocksOf(columns, COLUMNS)] as const;
-      statements.push(multiply(at, { left, right, out: place, accumulate }, [...blocks, depth]));
+      const adds = first ? i32.eqz(first) : i32.const(accumulate ? 1 : 0);
+      statements.push(multiply(at, { left, right, out: place, adds }, [...blocks, depth]));
     }
     return statements;
   });
@@ -153,15 +160,16 @@ function blocksOf(count: Integer, width: number): Integer {
   return i32.shrS(plus(count, width - 1), Math.log2(width));
 }
 
-/** Clears a place that a product does not fill. */
+/** Clears a place that a product does not fill, where `first` holds. */
 function clearUnless(
   at: Lowering,
   place: Place,
+  first: Integer | undefined,
   ...filled: readonly (readonly [count: Integer, axis: Axis])[]
 ): Statement[] {
   const cuts = filled.filter(([count]) => constantOf(count) === undefined);
   const isCut = joined(i32.or, cuts, ([count, { size }]) => i32.ltS(count, size));
-  return isCut ? [when(isCut, [clear(at, place)])] : [];
+  return isCut ? [when(first ? i32.and(first, isCut) : isCut, [clear(at, place)])] : [];
 }
 
 const clear = (at: Lowering, place: Place): Statement => memory.fill(at.scratchAt(place), 0, bytesOf(place));

@@ -41,6 +41,8 @@ export interface End {
   readonly unit: number;
 }
 
+export const endAt = (span: Span | undefined, unit: number): End | undefined => span && { span, unit };
+
 export interface LoopOptions {
   /** the span that ends the loop over rows; without it, rows up to the end of the axis are visited */
   readonly rows?: End | undefined;

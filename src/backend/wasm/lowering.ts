@@ -57,6 +57,8 @@ export class Lowering {
   readonly places = new Map<Value, Place>();
   /** factors of each `dot` that were packed where they were made */
   readonly packs = new Map<Value, { left?: Pack; right?: Pack }>();
+  /** of products that `sumFromZero` finds: whether this is the first iteration */
+  readonly firsts = new Map<Value, Integer>();
   readonly #addresses: ReadonlyMap<Buffer, Integer>;
   /** bytes of scratch memory in use */
   used = 0;

@@ -3,7 +3,7 @@ import { operandsOf } from '../../kernel/flow.ts';
 import type { Statement as KernelStatement, Loop, Region, Value } from '../../kernel/ir.ts';
 import type { Code, Local, Scalar, Statement } from './code.ts';
 import { block, branch, branchIf, loop, set, when } from './control.ts';
-import { packFactors, writeDot } from './dot.ts';
+import { packFactors, sumFromZero, writeDot } from './dot.ts';
 import { kindOf, scalarCast, scalarElementwise, splat } from './elementwise.ts';
 import { code, f32, f32x4, i32, i32x4, memory, plus } from './instructions.ts';
 import { bytesOf, type Lowering, type Place } from './lowering.ts';
@@ -62,7 +62,13 @@ function writeLoop(at: Lowering, statement: Loop): Statement[] {
   const counter = at.fn.local('i32', `v${induction.id}`);
   const end = at.fn.local('i32', 'end');
   at.scalars.set(induction, counter);
-  const begin = carried.flatMap((value, i) => begins(at, value, defined(initial[i], 'initial value')));
+  const [begin, zeros]: [Statement[], Statement[]] = [[], []];
+  carried.forEach((value, i) => {
+    const start = defined(initial[i], 'initial value');
+    const sum = sumFromZero(at, value, start);
+    if (sum) at.firsts.set(sum, i32.eq(counter, at.integer(from)));
+    (sum ? zeros : begin).push(...begins(at, value, start));
+  });
   const inside = writeRegion(at, body);
   const next = set(counter, plus(counter, at.integer(step)));
   return [
@@ -71,6 +77,8 @@ function writeLoop(at: Lowering, statement: Loop): Statement[] {
     ...(step.op === 'constant' ? [] : [when(i32.leS(at.integer(step), 0), [unreachable])]),
     set(end, at.integer(to)),
     set(counter, at.integer(from)),
+    // what the first iteration stores is zero where there is none
+    ...(zeros.length > 0 ? [when(i32.geS(counter, end), zeros)] : []),
     block([
       loop([branchIf(1, i32.geS(counter, end)), ...inside, ...carryOn(at, statement), next, branch(0)]),
     ]),

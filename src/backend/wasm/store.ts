@@ -1,12 +1,12 @@
 import { defined } from '../../base/errors.ts';
 import { spansOf } from '../../kernel/flow.ts';
-import type { Axis, Store, Value } from '../../kernel/ir.ts';
+import type { Store, Value } from '../../kernel/ir.ts';
 import { spanOver } from './analysis.ts';
 import type { Body, Integer, Statement, Vector } from './code.ts';
 import { set, when } from './control.ts';
 import { vectorCast } from './elementwise.ts';
 import { f32, f32x4, i32, i32x4, v128 } from './instructions.ts';
-import type { Cell, End } from './loops.ts';
+import { type Cell, endAt } from './loops.ts';
 import { elementBytes, type Lowering } from './lowering.ts';
 import { accessOf, Nest } from './nest.ts';
 import { keepIn, toHalf } from './vectors.ts';
@@ -40,8 +40,9 @@ function storeNest(at: Lowering, stores: readonly Store[]): Statement[] {
   const nest = new Nest(at, row, lane, {
     of: stores.flatMap((store) => [store.value, ...indexTiles(store.terms)]),
     spans: stores.flatMap((store) => spansOf(store.terms)),
-    rows: endOver(terms, row),
-    lanes: endOver(terms, lane),
+    // what lies past the end of a span need not be computed
+    rows: endAt(spanOver(terms, row), 1),
+    lanes: endAt(spanOver(terms, lane), 1),
   });
   const atOnce = Math.min(...stores.map((store) => vectorsAtOnce(at, store.value, lane)));
   nest.each(atOnce, (cell) => {
@@ -53,12 +54,6 @@ function storeNest(at: Lowering, stores: readonly Store[]): Statement[] {
 
 const indexTiles = (terms: Store['terms']): Value[] =>
   terms.flatMap(({ index }) => (index.kind === 'value' && index.axes.length > 0 ? [index] : []));
-
-/** The span over an axis, where there is one: what lies past its end need not be computed. */
-const endOver = (terms: Store['terms'], axis: Axis | undefined): End | undefined => {
-  const span = spanOver(terms, axis);
-  return span && { span, unit: 1 };
-};
 
 function storeVector(nest: Nest, store: Store, cell: Cell, evaluated: Vector): void {
   const { at } = nest;
