@@ -13,6 +13,7 @@ const suites: Readonly<Record<string, () => Promise<Suite>>> = {
   step: () => import('./step.bench.ts'),
   crf: () => import('./crf.bench.ts'),
   compile: () => import('./compile.bench.ts'),
+  memory: () => import('./memory.bench.ts'),
 };
 
 const usage = `usage: npm run bench -- SUITE … [--quick] [--json FILE]   suites: ${Object.keys(suites).join(', ')}, all
