@@ -75,16 +75,21 @@ async function dataFingerprint(source: Source): Promise<string> {
   return digest.slice(0, 16);
 }
 
-/** @throws FROND-F030 naming every setting that differs */
+/** @throws FROND-F030 naming every setting that differs, but for the epochs: a run may go on for another number of them */
 export function checkConfiguration(saved: Configuration, current: Configuration, folder: string): void {
   const names = [...new Set([...Object.keys(saved), ...Object.keys(current)])];
-  const differing = names.filter((name) => JSON.stringify(saved[name]) !== JSON.stringify(current[name]));
+  const differing = names.filter(
+    (name) => name !== 'epochs' && JSON.stringify(saved[name]) !== JSON.stringify(current[name]),
+  );
   if (differing.length === 0) return;
   const shown = differing.map(
     (name) => `${name} was ${JSON.stringify(saved[name])}, is ${JSON.stringify(current[name])}`,
   );
-  throw new FrondError('FROND-F030', `the run in ${folder} cannot be resumed: ${shown.join('; ')}`, {
-    place: { file: folder },
-    hint: 'resume with the settings and the data that it began with, or start a new run in another folder',
-  });
+  throw notResumable(folder, shown.join('; '), 'resume with the settings and the data that it began with');
 }
+
+export const notResumable = (folder: string, why: string, advice: string): FrondError =>
+  new FrondError('FROND-F030', `the run in ${folder} cannot be resumed: ${why}`, {
+    place: { file: folder },
+    hint: `${advice}, or start a new run in another folder`,
+  });

@@ -2,10 +2,10 @@ import { platform } from '#platform';
 import type { Pieces } from '../platform/types.ts';
 import type { ParameterLayout } from '../runtime/parameters.ts';
 import type { ArenaName } from '../runtime/state.ts';
-import { loadLatest, readCheckpoint, saveCheckpoint } from '../store/checkpoint.ts';
+import { type LoadedCheckpoint, loadLatest, readCheckpoint, saveCheckpoint } from '../store/checkpoint.ts';
 import { storedFile } from '../store/file.ts';
 import { openSafetensors } from '../store/safetensors.ts';
-import { checkConfiguration } from './configuration.ts';
+import { checkConfiguration, notResumable } from './configuration.ts';
 import type { Listener } from './events.ts';
 import { checkConstants, MODEL, modelOf, modelRecord, otherDevice } from './modelRecord.ts';
 import { checkSeal, type FilesOf, fileOf, malformed, pathOf, readRecord, sealedFile } from './record.ts';
@@ -88,6 +88,34 @@ export async function saveOwn(run: Run, folder: string, keep?: number): Promise<
   return saved;
 }
 
+const short = (rate: number): number => Number(rate.toPrecision(3));
+
+/**
+ * What another number of epochs changes for a run that goes on; undefined where it changes nothing.
+ * @throws FROND-F030 where the run is beyond its end already
+ */
+function otherEpochs({ setup }: Run, epochs: unknown, { step, summary, folder }: LoadedCheckpoint) {
+  const { plan, sources } = setup;
+  const { rate } = setup.optimizer;
+  if (epochs === plan.epochs) return undefined;
+  if (step > plan.steps) {
+    const why = `it has done ${step} steps, and epochs is now ${plan.epochs}, ${plan.steps} steps`;
+    throw notResumable(folder, why, 'give it more epochs');
+  }
+  const before = Number(summary.steps);
+  const [next, was] = [rate.at(step, plan.steps), rate.at(step, before)];
+  const changes = [
+    ...(next === was || step === plan.steps
+      ? []
+      : [
+          `its schedule ${rate.name} now covers ${plan.steps} steps: the next rate is ${short(next)}, not ${short(was)}`,
+        ]),
+    ...(sources.length > 1 ? ['which task has which of the steps to come is planned anew'] : []),
+  ];
+  if (changes.length === 0) return undefined;
+  return `the run was planned for ${epochs} epochs, ${before} steps, and goes on to ${plan.epochs}; ${changes.join('; ')}`;
+}
+
 /** Puts a run where its newest whole checkpoint stands; damaged newer ones are passed over with a warning. */
 export async function resumeRun(run: Run, folder: string, on: Listener | undefined): Promise<void> {
   const checkpoint = await loadLatest(checkpointsOf(folder));
@@ -101,6 +129,7 @@ export async function resumeRun(run: Run, folder: string, on: Listener | undefin
   if (progress.step !== step) throw malformed(pathOf(checkpoint, PROGRESS), 'it is of another step');
   await checkSeal(checkpoint, PROGRESS);
   checkConfiguration(progress.configuration, await run.configuration(), found);
+  const changed = otherEpochs(run, progress.configuration.epochs, checkpoint);
   const { layout } = run.learner.state;
   // all is checked before the first weight changes
   const restore = await stateIn(checkpoint, layout);
@@ -110,6 +139,7 @@ export async function resumeRun(run: Run, folder: string, on: Listener | undefin
   run.sums = progress.sums;
   run.history = [...progress.history];
   run.best = progress.best === null ? undefined : { ...progress.best, weights: weights ?? undefined };
+  if (changed !== undefined) warn(changed);
   const other = otherDevice(checkpoint.files.has(MODEL) ? await modelOf(checkpoint) : {}, run.learner);
   if (other !== undefined)
     warn(`${found}: ${other}; the bytes may differ from those of a run without a break`);

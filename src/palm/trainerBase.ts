@@ -276,7 +276,9 @@ export abstract class TrainerBase {
   }
 
   /**
-   * Goes on where the newest whole checkpoint in `folder` stopped; what follows is byte for byte what would have followed then.
+   * Goes on where the newest whole checkpoint in `folder` stopped; what follows is byte for byte what would have followed then. A
+   * run may go on for another number of epochs, a finished one too: the schedule of its rates is then that of the new number of
+   * steps, and a warning says what that changes.
    * @throws FROND-F012 when there is none, FROND-F030 when settings or data differ, naming each
    */
   async resume(folder: string, on?: Listener): Promise<number> {

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FrondError, loadLatest, type palm, readSafetensors, saveCheckpoint } from '../../src/index.ts';
+import { FrondError, loadLatest, palm, readSafetensors, saveCheckpoint } from '../../src/index.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
 import { bundleScript, startScript, temporaryFolder } from '../store/support/bundle.ts';
 import { bytesIn } from '../store/support/bytes.ts';
@@ -167,7 +167,7 @@ describe('a resume is refused', () => {
     const run = stopped;
     const cases: readonly (readonly [Parameters<typeof tinyTrainer>[0], readonly string[]])[] = [
       [{ seed: 6 }, ['seed']],
-      [{ epochs: 3, batchSize: 5 }, ['epochs', 'batchSize']],
+      [{ epochs: 3, batchSize: 5 }, ['batchSize']],
       [{ rate: 0.02, warmup: 0.5 }, ['schedule']],
       [{ clipNorm: 2 }, ['clipNorm']],
       [{ weightDecay: 0.5 }, ['graph', 'weightDecay']],
@@ -210,6 +210,58 @@ describe('a resume is refused', () => {
     await saveCheckpoint(join(empty, 'checkpoints'), 1, { files: new Map(), summary: {} });
     await expect(trainer.resume(empty)).rejects.toThrow(`has no progress.json`);
     await trainer.close();
+  });
+});
+
+describe('a finished run goes on for more epochs', () => {
+  /** Trains to the end, from where the run stands, and gives the warnings. */
+  async function train(run: string, options: Parameters<typeof tinyTrainer>[0]): Promise<string[]> {
+    const trainer = tinyTrainer(options);
+    const warnings: string[] = [];
+    const on = (event: palm.TrainingEvent): void => {
+      if (event.type === 'warning') warnings.push(event.message);
+    };
+    if (existsSync(run)) await trainer.resume(run, on);
+    await trainer.train({
+      saveTo: run,
+      on,
+      best: (metrics) => -Number((metrics.slots as { f1: number }).f1),
+    });
+    expect(trainer.history).toHaveLength(options?.epochs ?? 2);
+    await trainer.close();
+    return warnings;
+  }
+
+  it('as one that had them from the beginning, byte for byte, where the rate does not depend on them', async () => {
+    const [whole, run] = [fresh(), fresh()];
+    const schedule = palm.constantRate(0.01);
+    await train(whole, { epochs: 3, schedule });
+    await train(run, { epochs: 2, schedule });
+    expect(await train(run, { epochs: 3, schedule })).toEqual([]);
+    expect(bytesOf(run)).toEqual(bytesOf(whole));
+  });
+
+  it('with the schedule of the new number of steps, which is said', async () => {
+    const run = fresh();
+    await train(run, {});
+    expect(await train(run, { epochs: 3 })).toEqual([
+      'the run was planned for 2 epochs, 12 steps, and goes on to 3; its schedule triangular now covers 18 steps: the next rate is 0.00395, not 0',
+    ]);
+  });
+
+  it('or ends earlier, but not before where it is', async () => {
+    const run = fresh();
+    const trainer = tinyTrainer({ epochs: 3 });
+    await trainer.train({ saveTo: run, printEvery: 1, ...stopAfter(7) });
+    await trainer.close();
+    expect(await train(run, { epochs: 2 })).toEqual([
+      'the run was planned for 3 epochs, 18 steps, and goes on to 2; its schedule triangular now covers 12 steps: the next rate is 0.00481, not 0.00724',
+    ]);
+    const shorter = tinyTrainer({ epochs: 1 });
+    await expect(shorter.resume(run)).rejects.toThrow(
+      `[FROND-F030] the run in ${run}/checkpoints/step-000012 cannot be resumed: it has done 12 steps, and epochs is now 1, 6 steps\n  at ${run}/checkpoints/step-000012\n  hint: give it more epochs, or start a new run in another folder`,
+    );
+    await shorter.close();
   });
 });
 

@@ -14,6 +14,10 @@ export interface TinyOptions {
   /** training sentences */
   readonly sentences?: number;
   readonly warmup?: number;
+  /** default: triangular, with the warm-up */
+  readonly schedule?: palm.Schedule;
+  /** default: the words of the sentences */
+  readonly vocabulary?: number;
   /** default: the interpreter */
   readonly device?: Device;
 }
@@ -46,9 +50,10 @@ export function tinyReader({ sentences = 22 }: TinyOptions = {}) {
 
 export type TinyReader = ReturnType<typeof tinyReader>;
 
-export function tinyBackbone(reader: TinyReader, { width = 8, dropout = 0.2 }: TinyOptions = {}) {
+export function tinyBackbone(reader: TinyReader, options: TinyOptions = {}) {
+  const { width = 8, dropout = 0.2, vocabulary = reader.vocabulary.tokens.length } = options;
   return palm.backbone.compactEncoder({
-    vocabulary: reader.vocabulary.tokens.length,
+    vocabulary,
     width,
     layers: 1,
     heads: 2,
@@ -72,7 +77,7 @@ export function tinyTrainer(options: TinyOptions = {}, reader: TinyReader = tiny
   });
   both.buildForward();
   both.buildBackward({
-    optimizer: palm.adamW({ rate: palm.triangular({ warmup }, rate) }),
+    optimizer: palm.adamW({ rate: options.schedule ?? palm.triangular({ warmup }, rate) }),
     weightDecay: options.weightDecay ?? 0.01,
     clipNorm: options.clipNorm ?? 1,
   });
