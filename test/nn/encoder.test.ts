@@ -8,6 +8,7 @@ import {
   i32,
   type Tensor,
   type TypedGraph,
+  truncatedNormal,
 } from '../../src/dsl/index.ts';
 import { checkGraph } from '../../src/ir/check.ts';
 import {
@@ -81,6 +82,31 @@ describe('encoder', () => {
       Object.values(model.ir.nodes).flatMap(({ attributes }) => attributes.rate ?? []);
     expect(rates(build(true))).toEqual([0.2, 0.1, 0.1, 0.2, 0.1, 0.1]);
     expect(rates(build(false))).toEqual([]);
+  });
+
+  test('drops out behind the activation where that is asked for', () => {
+    const model = graph(
+      'model',
+      (g) => {
+        const x = g.input('x', f32, ['batch', 'time', 8]);
+        return { y: encoder(x, { layers: 1, heads: 2, inner: 16, dropout: 0.1, activationDropout: 0.3 }) };
+      },
+      { training: true },
+    );
+    const rates = Object.values(model.ir.nodes).flatMap(({ attributes }) => attributes.rate ?? []);
+    expect(rates).toEqual([0.1, 0.1, 0.3, 0.1]);
+  });
+
+  test('hands its initializer to the weights of all linear maps', () => {
+    const initializer = truncatedNormal(0.02);
+    const model = graph('model', (g) => {
+      const x = g.input('x', f32, ['batch', 'time', 8]);
+      return { y: encoder(x, { layers: 1, heads: 2, inner: 16, norm: 'post', initializer }) };
+    });
+    const drawn = Object.values(model.ir.nodes).flatMap(({ op, attributes, types }) =>
+      op === 'parameter' && types[0]?.shape.length === 2 ? [attributes.initializer] : [],
+    );
+    expect(drawn).toEqual(Array(6).fill(initializer));
   });
 
   test('masked positions change nothing at the others', async () => {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
   attention,
@@ -12,101 +11,21 @@ import {
   type Tensor,
 } from '../../../src/dsl/index.ts';
 import { GraphBuilder } from '../../../src/ir/builder.ts';
-import type { Graph, Ref } from '../../../src/ir/graph.ts';
+import type { Graph } from '../../../src/ir/graph.ts';
 import * as nn from '../../../src/nn/index.ts';
 import { ops } from '../../../src/ops/index.ts';
 import { adamW } from '../../../src/palm/optimizer.ts';
 import { constant } from '../../../src/palm/schedule.ts';
 import { HYPER, hyperOf } from '../../../src/palm/step.ts';
-import { differentiate } from '../../../src/passes/index.ts';
 import { compile } from '../../../src/runtime/compile.ts';
-import type { Feeds, TensorValue } from '../../../src/runtime/feeds.ts';
 import { interpreterDevice } from '../../../src/runtime/interpreterDevice.ts';
 import { layoutParameters } from '../../../src/runtime/parameters.ts';
 import { ModelState } from '../../../src/runtime/state.ts';
-import { readSafetensors } from '../../../src/store/safetensors.ts';
-import { runGraph } from '../../support/run.ts';
+import { expectClose, expectGolden, fed, get, readGolden } from '../../support/goldens.ts';
 
-/** Tensors that `make.py` stored. */
-function golden(name: string): Map<string, TensorValue> {
-  const bytes = new Uint8Array(readFileSync(new URL(`${name}.safetensors`, import.meta.url)));
-  const { tensors } = readSafetensors(bytes, name);
-  return new Map(
-    [...tensors].map(([key, { dtype, shape, bytes: raw }]) => {
-      const buffer = raw.slice().buffer;
-      const whole = dtype === 'I32';
-      return [
-        key,
-        {
-          dtype: whole ? 'i32' : 'f32',
-          shape,
-          data: whole ? new Int32Array(buffer) : new Float32Array(buffer),
-        },
-      ];
-    }),
-  );
-}
+const fileOf = (name: string): URL => new URL(`${name}.safetensors`, import.meta.url);
 
-const get = (tensors: ReadonlyMap<string, TensorValue>, key: string): TensorValue => {
-  const value = tensors.get(key);
-  if (value === undefined) throw new Error(`golden ${key} is missing`);
-  return value;
-};
-
-function expectClose(actual: ArrayLike<number> | undefined, wanted: TensorValue, what: string): void {
-  expect(actual?.length, what).toBe(wanted.data.length);
-  let worst = 0;
-  for (let i = 0; i < wanted.data.length; i++) {
-    const reference = wanted.data[i] as number;
-    worst = Math.max(worst, Math.abs((actual?.[i] ?? Number.NaN) - reference) / (1 + Math.abs(reference)));
-  }
-  expect(worst, what).toBeLessThan(2e-5);
-}
-
-/** Adds gradients of all float inputs under a fed upstream gradient, as outputs `d.NAME`. */
-function withGradients(forward: Graph, shape: readonly number[]): Graph {
-  const builder = new GraphBuilder(forward.name, ops, forward);
-  const upstream = builder.input('upstream', { dtype: 'f32', shape });
-  const graph = builder.finish();
-  const wrt = graph.inputs.filter((id) => id !== upstream && graph.nodes[id]?.types[0]?.dtype === 'f32');
-  const { graph: both, gradients } = differentiate(graph, ops, {
-    loss: 'out',
-    wrt,
-    parameters: [],
-    upstream,
-  });
-  const done = new GraphBuilder(both.name, ops, both);
-  for (const ref of wrt) done.output(`d.${ref}`, gradients[ref] as Ref);
-  return done.finish();
-}
-
-async function check(
-  name: string,
-  forward: Graph,
-  adapt: (feeds: Feeds) => Feeds = (feeds) => feeds,
-): Promise<void> {
-  const tensors = golden(name);
-  const graph = withGradients(forward, get(tensors, 'out').shape);
-  const feeds = adapt(Object.fromEntries(graph.inputs.map((id) => [id, get(tensors, id)] as const)));
-  for (const precision of ['f32', 'f64'] as const) {
-    const results = await runGraph(graph, feeds, { precision });
-    for (const key of Object.keys(graph.outputs))
-      expectClose(results[key]?.data, get(tensors, key), `${name} ${precision} ${key}`);
-  }
-}
-
-/** Overrides the parameters that a layer declares, so that they are fed. */
-const fed = (forward: Graph): Graph => {
-  const nodes = Object.fromEntries(
-    Object.entries(forward.nodes).map(([id, node]) =>
-      node.op === 'parameter' ? [id, { ...node, op: 'input', attributes: { name: id } }] : [id, node],
-    ),
-  );
-  const extra = Object.values(nodes).filter(
-    (node) => node.op === 'input' && !forward.inputs.includes(node.id),
-  );
-  return { ...forward, nodes, inputs: [...forward.inputs, ...extra.map((node) => node.id)] };
-};
+const check = (name: string, forward: Graph): Promise<void> => expectGolden(fileOf(name), forward);
 
 describe('values of PyTorch', () => {
   it('layer norm', async () => {
@@ -136,14 +55,7 @@ describe('values of PyTorch', () => {
       const [q, k, v] = ['q', 'k', 'v'].map((name) => g.input(name, f32, [3, 10, 32])) as [F, F, F];
       return { out: attention(q, k, v, { heads: 4, mask: g.input('mask', bool, [3, 10]) }) };
     });
-    await check('attention', forward.ir, (feeds) => ({
-      ...feeds,
-      mask: {
-        dtype: 'bool',
-        shape: [3, 10],
-        data: Uint32Array.from(Array.from(feeds.mask?.data ?? [], Number)),
-      },
-    }));
+    await check('attention', forward.ir);
   });
 
   it('a pre-norm encoder layer, forward and backward', async () => {
@@ -169,18 +81,11 @@ describe('values of PyTorch', () => {
     for (const [ours, theirs] of Object.entries(names)) text = text.replaceAll(`"${ours}"`, `"${theirs}"`);
     const renamed = JSON.parse(text) as Graph;
     expect(renamed.inputs).toHaveLength(18);
-    await check('encoder_layer', renamed, (feeds) => ({
-      ...feeds,
-      mask: {
-        dtype: 'bool',
-        shape: [2, 9],
-        data: Uint32Array.from(Array.from(feeds.mask?.data ?? [], Number)),
-      },
-    }));
+    await check('encoder_layer', renamed);
   });
 
   it('AdamW with decay and clipping, five steps', async () => {
-    const tensors = golden('adam_w');
+    const tensors = readGolden(fileOf('adam_w'));
     const builder = new GraphBuilder('adam_w', ops);
     const shapes = [[6, 50], [17]];
     const gradients = shapes.map((shape, i) => {
