@@ -128,9 +128,9 @@ describe('errors of weights say', () => {
   });
 
   it('FROND-F030: every setting that differs', async () => {
-    const other = tinyTrainer({ epochs: 3, batchSize: 5 });
+    const other = tinyTrainer({ clipNorm: 2, batchSize: 5 });
     expect(await message(() => other.resume(run))).toMatchInlineSnapshot(`
-      "[FROND-F030] the run in FOLDER/run/checkpoints/step-000001 cannot be resumed: epochs was 2, is 3; batchSize was 4, is 5
+      "[FROND-F030] the run in FOLDER/run/checkpoints/step-000001 cannot be resumed: clipNorm was 1, is 2; batchSize was 4, is 5
         at FOLDER/run/checkpoints/step-000001
         hint: resume with the settings and the data that it began with, or start a new run in another folder"
     `);

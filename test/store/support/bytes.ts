@@ -20,3 +20,8 @@ export const given = ({ files }: CheckpointFiles, name: string): Uint8Array => {
   if (bytes instanceof Uint8Array) return bytes;
   throw new Error(`${name} is not given as bytes`);
 };
+
+/** Bytes as pieces of at most `most` bytes. */
+export async function* cut(bytes: Uint8Array, most: number): Pieces {
+  for (let begin = 0; begin < bytes.length; begin += most) yield bytes.subarray(begin, begin + most);
+}
