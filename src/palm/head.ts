@@ -20,7 +20,13 @@ import { anySize } from './contractCheck.ts';
 import { defineHead } from './define.ts';
 import type { Predictions } from './evaluate.ts';
 import { labelSet } from './labels.ts';
-import { type ClassScores, classScores, type EntityScores, entityScores, jointScores } from './metrics.ts';
+import {
+  type ClassScores,
+  classScores,
+  type EntityScores,
+  entityScores,
+  jointScores,
+} from './metrics/index.ts';
 import type { JointExample } from './reader/jointFiles.ts';
 import { checkSettings } from './settings.ts';
 

@@ -7,7 +7,7 @@ export type { Predictions } from './evaluate.ts';
 export type { Listener, TrainingEvent } from './events.ts';
 export * as head from './head.ts';
 export { collectLabels, collectTags, type LabelSet, labelSet } from './labels.ts';
-export * as metrics from './metrics.ts';
+export * as metrics from './metrics/index.ts';
 export type { ModelRecord } from './modelRecord.ts';
 export * from './optimizer.ts';
 export { loadModelRecord, Predictor, type PredictorOptions } from './predictor.ts';

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { chunksOf, classScores, confusionMatrix, entityScores, jointScores } from '../../src/palm/metrics.ts';
-import { runs } from '../support/counts.ts';
+import {
+  chunksOf,
+  classScores,
+  confusionMatrix,
+  entityScores,
+  jointScores,
+} from '../../../src/palm/metrics/index.ts';
+import { runs } from '../../support/counts.ts';
 
 const split = (line: string): string[] => (line === '' ? [] : line.split(' '));
 const show = (line: string): string =>
