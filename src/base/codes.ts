@@ -30,6 +30,7 @@ export const CODES = {
   S026: 'a named size where a number is needed when the graph is built',
   S027: 'a graph function that is asynchronous or returns no results',
   S028: 'a largest element of an empty dimension',
+  S029: 'a reused parameter that is not there or differs',
   S045: 'an argument or option of a call that is missing, unknown or of the wrong kind',
   I001: 'a name that refers to no node',
   I002: 'a name that is bound twice',

@@ -12,6 +12,7 @@ import {
   type GraphState,
   handleOf,
   isTensor,
+  type ScopeOptions,
   shapeKind,
   typed,
   underConstruction,
@@ -86,7 +87,8 @@ export interface GraphContext {
     dtype: D,
     shape: S,
   ): Tensor<D, [...S]>;
-  scope<R>(name: string, build: () => R): R;
+  /** As the function `scope`, in this graph. */
+  scope<R>(name: string, build: () => R, options?: ScopeOptions): R;
 }
 
 const declarationsKind = is.objectOf(
@@ -117,7 +119,15 @@ export function graph<const I extends Declarations = Declarations, O extends Out
   checkArguments('graph', GRAPH, [name, build, options]);
   const builder = new GraphBuilder(name, ops);
   const training = options.training ?? false;
-  const state: GraphState = { builder, training, randomKey: undefined, finished: false, streams: new Set() };
+  const state: GraphState = {
+    builder,
+    training,
+    randomKey: undefined,
+    finished: false,
+    streams: new Set(),
+    parameters: new Map(),
+    reuse: false,
+  };
   const g = contextOf(state);
   const outputs = underConstruction(state, () => {
     const declared = Object.entries(options.inputs ?? {}).map(
@@ -180,7 +190,7 @@ function contextOf(state: GraphState): GraphContext {
       checkDims('constant', shape);
       return wrap(state, builder.constant(constantValue(value, dtype, shape), { dtype, shape: [...shape] }));
     },
-    scope: (name, run) => within(state, name, run),
+    scope: (name, run, options = {}) => within(state, name, run, options),
   };
 }
 

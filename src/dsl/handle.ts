@@ -19,7 +19,20 @@ export interface GraphState {
   finished: boolean;
   /** streams of random numbers that are taken: each dropout draws from one of its own */
   readonly streams: Set<number>;
+  /** what was declared, by full name */
+  readonly parameters: Map<string, Ref>;
+  /** declared parameters are given again: see `ScopeOptions` */
+  reuse: boolean;
 }
+
+export const scopeOptions = {
+  /**
+   * true: the parameters that were declared under this path are given again, here and in the scopes inside, so that a layer is
+   * applied several times with the same weights; their gradients add up. Initializers are those of the first time
+   */
+  reuse: is.optional(is.flag),
+};
+export type ScopeOptions = is.OptionsOf<typeof scopeOptions>;
 
 // The graphs whose functions are running, innermost last. Building is synchronous, so this is no more than a call stack.
 const building: GraphState[] = [];
@@ -40,24 +53,41 @@ const CALL_INSIDE = 'call it inside the function that is given to graph()';
 /**
  * Runs `build` with `name` appended to the scope path: parameters declared in it are called `PATH/name/…`, its nodes
  * are drawn as one box. Several levels may be given at once: `encoder/layer.0`.
+ *
+ *     const left = scope('encoder', () => encode(a));
+ *     const right = scope('encoder', () => encode(b), { reuse: true }); // the same parameters
+ *
+ * @throws FROND-S022 where no graph is being built, S029 for a reused parameter that is not there or differs
  */
-export function scope<R>(name: string, build: () => R): R {
-  return within(building.at(-1), name, build);
+export function scope<R>(name: string, build: () => R, options: ScopeOptions = {}): R {
+  return within(building.at(-1), name, build, options);
 }
 
 /** The same in a graph that is known. @throws FROND-S022 where none is being built */
-export function within<R>(state: GraphState | undefined, name: string, build: () => R): R {
-  checkArguments('scope', { name: is.text, build: is.callable }, [name, build]);
+export function within<R>(
+  state: GraphState | undefined,
+  name: string,
+  build: () => R,
+  options: ScopeOptions = {},
+): R {
+  checkArguments('scope', { name: is.text, build: is.callable, options: scopeOptions }, [
+    name,
+    build,
+    options,
+  ]);
   if (state === undefined)
     throw errorAtCall('FROND-S022', `scope ${name}: no graph is being built`, CALL_INSIDE);
   checkName(name, 'scope');
   const { builder } = state;
-  const outer = builder.scope;
+  const { scope: outer } = builder;
+  const { reuse } = state;
   builder.scope = joinScope(outer, name);
+  state.reuse = reuse || options.reuse === true;
   try {
     return build();
   } finally {
     builder.scope = outer;
+    state.reuse = reuse;
   }
 }
 

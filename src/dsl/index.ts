@@ -4,7 +4,7 @@ export { dropout, RANDOM_KEY } from './dropout.ts';
 export * from './einsum.ts';
 export * from './elementwise.ts';
 export * from './graph.ts';
-export { isTensor, scope } from './handle.ts';
+export { isTensor, type ScopeOptions, scope } from './handle.ts';
 export * from './initializers.ts';
 export * from './layer.ts';
 export type { ParameterOptions } from './parameter.ts';

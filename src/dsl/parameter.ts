@@ -1,7 +1,9 @@
 import { show } from '../base/arguments.ts';
+import { printShape } from '../base/dim.ts';
 import type { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { callerPlace, errorAtCall } from '../base/source.ts';
+import type { Ref } from '../ir/graph.ts';
 import { INITIALIZERS, type Initializer, isInitializer, settingsOf } from '../ir/initializer.ts';
 import { joinScope } from '../ir/names.ts';
 import { checkDims, type GraphState, wrap } from './handle.ts';
@@ -19,8 +21,9 @@ export const parameterOptions = {
 export type ParameterOptions = is.OptionsOf<typeof parameterOptions>;
 
 /**
- * Adds a parameter under the scope of the moment.
- * @throws FROND-S010 for another dtype than f32, FROND-S019 for an invalid initializer, FROND-S023 for a wrong dimension, FROND-S026 for a named one
+ * Adds a parameter under the scope of the moment, or gives it again in a scope that reuses.
+ * @throws FROND-S010 for another dtype than f32, FROND-S019 for an invalid initializer, FROND-S023 for a wrong dimension, FROND-S026 for a named one,
+ *   FROND-S029 for a reused one that is not there or differs
  */
 export function declareParameter<R>(
   state: GraphState,
@@ -42,9 +45,45 @@ export function declareParameter<R>(
       'parameters are f32; feed other tensors with g.input or fix them with g.constant',
     );
   }
-  checkInitializer(joinScope(builder.scope, name), initializer);
+  const full = joinScope(builder.scope, name);
+  checkInitializer(full, initializer);
+  if (state.reuse) return wrap(state, declaredBefore(state, full, shape, options));
   const type = { dtype, shape: [...shape] };
-  return wrap(state, builder.parameter(name, type, { initializer: { ...initializer }, ...options }));
+  const ref = builder.parameter(name, type, { initializer: { ...initializer }, ...options });
+  state.parameters.set(full, ref);
+  return wrap(state, ref);
+}
+
+/** The parameter of a name, which asked for again must be what it is. @throws FROND-S029 */
+function declaredBefore(
+  { builder, parameters }: GraphState,
+  name: string,
+  shape: Shape,
+  { trainable = true, decays }: ParameterOptions,
+): Ref {
+  const ref = parameters.get(name);
+  if (ref === undefined) {
+    throw errorAtCall(
+      'FROND-S029',
+      `parameter ${name} is reused, but was not declared before`,
+      'enter the scope without { reuse: true } the first time, and build the same in it each time',
+    );
+  }
+  const { attributes = {} } = builder.nodeOf(ref) ?? {};
+  const compared = {
+    shape: [printShape(builder.typeOf(ref).shape), printShape(shape)],
+    trainable: [attributes.trainable, trainable],
+    decays: [attributes.decays, decays],
+  };
+  for (const [setting, [known, asked]] of Object.entries(compared)) {
+    if (known === asked) continue;
+    throw errorAtCall(
+      'FROND-S029',
+      `parameter ${name}: its ${setting} is ${known}, reused as ${asked}`,
+      'reuse gives the same parameter: build the same in the scope each time, or use another scope',
+    );
+  }
+  return ref;
 }
 
 /** A size that a parameter takes on is a literal number when the graph is built. */

@@ -90,7 +90,7 @@ export const dslRows: Rows = {
   slice: building((g, call) => call(frond.slice, x(g), 1, 0, 2)),
   split: building((g, call) => call(frond.split, x(g), 2, [3, 5])),
   assertShape: building((g, call) => call(frond.assertShape, x(g), ['batch', 4, 8])),
-  scope: building((_, call) => call(frond.scope, 'block', () => 1)),
+  scope: building((_, call) => call(frond.scope, 'block', () => 1, { reuse: true })),
   isTensor: building((g, call) => call(frond.isTensor, x(g))),
   declare: (call) => call(frond.declare, f32, ['batch', 4]),
   graph: (call) =>
@@ -110,7 +110,7 @@ export const dslRows: Rows = {
     call(g.parameter, 'a', f32, [2, 4], frond.normal(0.1), { trainable: false }),
   ),
   'GraphContext#constant': building((g, call) => call(g.constant, [1, 2], f32, [2])),
-  'GraphContext#scope': building((g, call) => call(g.scope, 'block', () => 1)),
+  'GraphContext#scope': building((g, call) => call(g.scope, 'block', () => 1, { reuse: true })),
 };
 
 const triple = (g: frond.GraphContext) => ({

@@ -118,6 +118,17 @@ export const shapeCases: readonly Case[] = [
       return attention(query, query, query, { heads: 2 });
     }),
   ],
+  [
+    'S029',
+    built((g) => g.scope('a', () => g.parameter('w', 'f32', [2], { kind: 'zeros' }), { reuse: true })),
+  ],
+  [
+    'S029',
+    built((g) => {
+      g.scope('a', () => g.parameter('w', 'f32', [2], { kind: 'zeros' }));
+      g.scope('a', () => g.parameter('w', 'f32', [3], { kind: 'zeros' }), { reuse: true });
+    }),
+  ],
   ['S028', built((g, { max }) => max(x(g, 'batch', 0), 1))],
   ['S010', () => graph('model', (g) => ({ w: loosely(g).parameter('w', 'i32', [2], zeros()) }))],
   ['S019', () => graph('model', (g) => ({ w: loosely(g).parameter('w', 'f32', [2], f32) }))],
