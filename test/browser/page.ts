@@ -1,4 +1,4 @@
-import { chooseDevice, type Device, wasmDevice, webgpuDevice } from 'frond';
+import { chooseDevice, type Device, loadLatest, saveCheckpoint, wasmDevice, webgpuDevice } from 'frond';
 import { defined } from '../../src/base/errors.ts';
 import { Learner } from '../../src/palm/learner.ts';
 import { families, validSamples } from '../ops/samples/all.ts';
@@ -97,6 +97,20 @@ function training(): Test[] {
   ];
 }
 
+/** Bytes of a file that is not small, in pieces. */
+async function* pieces(): AsyncIterable<Uint8Array> {
+  for (let i = 0; i < 5; i++) yield new Uint8Array(2 ** 20 + 1).fill(i + 1);
+}
+
+async function storing(): Promise<void> {
+  const folder = `run-${crypto.randomUUID()}`;
+  for (const step of [1, 2])
+    await saveCheckpoint(folder, step, { files: new Map([['x', pieces()]]), summary: {} });
+  const { step, files } = await loadLatest(folder);
+  const bytes = await defined(files.get('x'), 'x').read(2 ** 20, 2 ** 20 + 2);
+  equal([step, files.get('x')?.size, [...bytes]], [2, 5 * (2 ** 20 + 1), [1, 2]]);
+}
+
 /** A page that is cross-origin isolated has all devices. */
 const isolated = (): Test[] => [
   ['the page is cross-origin isolated', async () => equal(globalThis.crossOriginIsolated, true)],
@@ -115,6 +129,7 @@ const isolated = (): Test[] => [
 /** A page that is not has one thread, and hears why. */
 const plain = (): Test[] => [
   ['the page is not cross-origin isolated', async () => equal(globalThis.crossOriginIsolated, false)],
+  ['checkpoints lie in the private file system', storing],
   [
     'wasm has one thread where memory cannot be shared, and says so',
     async () => {
