@@ -49,6 +49,7 @@ export { ModelState } from './runtime/state.ts';
 export { type WasmDevice, type WasmOptions, wasmDevice } from './runtime/wasm/device.ts';
 export { type WebgpuDevice, type WebgpuOptions, webgpuDevice } from './runtime/webgpu/webgpuDevice.ts';
 export { loadLatest, readCheckpoint, saveCheckpoint } from './store/checkpoint.ts';
+export type { StoredFile } from './store/file.ts';
 export {
   floatsOf,
   readSafetensors,

@@ -10,7 +10,7 @@ import type { Listener } from './events.ts';
 import { checkConstants, MODEL, modelOf, modelRecord, otherDevice } from './modelRecord.ts';
 import { checkSeal, type FilesOf, fileOf, malformed, pathOf, readRecord, sealedFile } from './record.ts';
 import { type Progress, progressForm, type Run } from './run.ts';
-import { matchArena, type Point, tensorsFile, tensorsOn, writeTensors } from './weights.ts';
+import { BESIDE, matchArena, type Point, tensorsFile, tensorsOn, writeTensors } from './weights.ts';
 
 export const WEIGHTS = 'weights.safetensors';
 export const BEST = 'best.safetensors';
@@ -30,7 +30,8 @@ export async function tensorsOf(checkpoint: FilesOf, name: string) {
 async function stateIn(checkpoint: FilesOf, layout: ParameterLayout): Promise<Point['restore']> {
   const match = async (name: string, arena?: ArenaName) =>
     matchArena(layout, await tensorsOf(checkpoint, name), arena);
-  const matches = [await match(WEIGHTS), await match(MOMENTS, 'moment1'), await match(MOMENTS, 'moment2')];
+  const matches = [await match(WEIGHTS)];
+  for (const arena of BESIDE) matches.push(await match(MOMENTS, arena));
   return async (state) => {
     for (const { tensors, arena } of matches) await writeTensors(state, tensors, arena);
   };
@@ -56,14 +57,14 @@ export async function saveRun(run: Run, folder: string, keep = 2): Promise<strin
     };
     const on = (arena: ArenaName) => tensorsOn(state, arena);
     const files = new Map<string, Uint8Array | Pieces>([
-      [WEIGHTS, tensorsFile({ '': on('parameter') })],
-      [MOMENTS, tensorsFile({ 'moment1/': on('moment1'), 'moment2/': on('moment2') })],
+      [WEIGHTS, tensorsFile({ parameter: on('parameter') })],
+      [MOMENTS, tensorsFile(Object.fromEntries(BESIDE.map((arena) => [arena, on(arena)])))],
       [PROGRESS, await sealedFile(progress)],
       [MODEL, await sealedFile(modelRecord(learner))],
     ]);
     if (best !== undefined) {
       const weights = best.weights ?? on('parameter');
-      files.set(BEST, tensorsFile({ '': weights }, ['step', `${best.step}`]));
+      files.set(BEST, tensorsFile({ parameter: weights }, ['step', `${best.step}`]));
     }
     const summary = { name, epoch: plan.epochsAfter(step), steps: plan.steps };
     const saved = await saveCheckpoint(checkpointsOf(folder), step, { files, summary }, { keep });
@@ -104,16 +105,14 @@ function otherEpochs({ setup }: Run, epochs: unknown, { step, summary, folder }:
   }
   const before = Number(summary.steps);
   const [next, was] = [rate.at(step, plan.steps), rate.at(step, before)];
-  const changes = [
-    ...(next === was || step === plan.steps
-      ? []
-      : [
-          `its schedule ${rate.name} now covers ${plan.steps} steps: the next rate is ${short(next)}, not ${short(was)}`,
-        ]),
-    ...(sources.length > 1 ? ['which task has which of the steps to come is planned anew'] : []),
-  ];
+  const changes: string[] = [];
+  if (next !== was && step < plan.steps) {
+    const rates = `the next rate is ${short(next)}, not ${short(was)}`;
+    changes.push(`its schedule ${rate.name} now covers ${plan.steps} steps instead of ${before}, ${rates}`);
+  }
+  if (sources.length > 1) changes.push('which task has which of the steps to come is planned anew');
   if (changes.length === 0) return undefined;
-  return `the run was planned for ${epochs} epochs, ${before} steps, and goes on to ${plan.epochs}; ${changes.join('; ')}`;
+  return `the run was planned with epochs ${epochs}, and goes on with ${plan.epochs}: ${changes.join('; ')}`;
 }
 
 /** Puts a run where its newest whole checkpoint stands; damaged newer ones are passed over with a warning. */

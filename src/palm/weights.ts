@@ -24,8 +24,10 @@ export interface HostCopy {
   readonly arenas: ReadonlyMap<ArenaName, NamedValues>;
 }
 
-/** All that a run goes on from. */
-const ARENAS: readonly ArenaName[] = ['parameter', 'moment1', 'moment2'];
+/** What a run keeps beside the weights, for each trained parameter. */
+export const BESIDE: readonly ArenaName[] = ['moment1', 'moment2'];
+/** All that it goes on from. */
+const ARENAS: readonly ArenaName[] = ['parameter', ...BESIDE];
 
 /** Parameters that have a place in an arena: all in that of the parameters, elsewhere the trained ones. */
 const entriesIn = ({ entries }: ParameterLayout, arena: ArenaName) =>
@@ -132,13 +134,13 @@ export const tensorsIn = ({ entries }: ParameterLayout, values: NamedValues): Te
     }),
   );
 
-/** A safetensors file, the tensors of each set behind a prefix. */
+/** A safetensors file with the tensors of arenas, those beside the weights behind a prefix. */
 export function tensorsFile(
-  sets: Readonly<Record<string, Tensors>>,
+  arenas: Readonly<Record<ArenaName, Tensors>>,
   metadata: readonly [string, string] = ['format', 'frond'],
 ): Pieces {
-  const tensors = Object.entries(sets).flatMap(([prefix, set]) =>
-    [...set].map(([name, tensor]) => [`${prefix}${name}`, tensor] as const),
+  const tensors = Object.entries(arenas).flatMap(([arena, held]) =>
+    [...held].map(([name, tensor]) => [`${prefixOf(arena)}${name}`, tensor] as const),
   );
   return streamSafetensors({ tensors: new Map(tensors), metadata: new Map([metadata]) });
 }
@@ -164,8 +166,8 @@ const counted = (names: readonly string[], noun: string): string =>
 const some = (names: readonly string[]): string =>
   names.length <= 4 ? names.join(', ') : `${names.slice(0, 4).join(', ')} and ${names.length - 4} more`;
 
-/** Names in the files of moments begin with that of their arena. */
-const PREFIX = /^(moment[12])\//;
+/** Names in the file of what is kept beside the weights begin with that of their arena. */
+const prefixOf = (arena: ArenaName): string => (arena === 'parameter' ? '' : `${arena}/`);
 
 /**
  * Finds the tensors of an arena in a safetensors file and checks that they fit; none is read yet.
@@ -180,9 +182,9 @@ export function matchArena(
 ) {
   const stored = new Map<string, TensorPieces>();
   for (const [name, tensor] of tensors) {
-    const [prefix, of] = arena === 'parameter' ? [] : (PREFIX.exec(name) ?? []);
+    const of = arena === 'parameter' ? undefined : BESIDE.find((one) => name.startsWith(prefixOf(one)));
     if (of === undefined) stored.set(name, tensor);
-    else if (of === arena) stored.set(name.slice(prefix?.length), tensor);
+    else if (of === arena) stored.set(name.slice(prefixOf(of).length), tensor);
   }
   const { entries } = layout;
   const names = entriesIn(layout, arena).map(({ name }) => name);

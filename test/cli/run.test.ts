@@ -376,6 +376,21 @@ describe('an output that is closed', () => {
   });
 });
 
+describe('a finished run', () => {
+  it('goes on for more epochs, to the bytes of one that had them from the beginning', async () => {
+    const trained = (output: string, epochs: number, ...more: string[]) =>
+      frond(['train', 'tiny.ts', '--output', output, '--epochs', String(epochs), ...more]);
+    await trained('three', 3);
+    await trained('two', 2);
+    const resumed = await trained('two', 3, '--resume');
+    expect(resumed).toMatchObject({ code: 0, err: '' });
+    expect(resumed.out).toContain('going on after step 6');
+    expect(newest(join(home, 'two'))).toEqual(newest(join(home, 'three')));
+    const fewer = await trained('two', 1, '--resume');
+    expect(fewer.err).toMatch(/^\[FROND-F030\] .* it has done 9 steps, and epochs is now 1, 3 steps\n/);
+  });
+});
+
 describe('an interrupted run', () => {
   it('saves where its terminal is closed, as it does where it is told to end', async () => {
     let told = false;

@@ -245,7 +245,7 @@ describe('a finished run goes on for more epochs', () => {
     const run = fresh();
     await train(run, {});
     expect(await train(run, { epochs: 3 })).toEqual([
-      'the run was planned for 2 epochs, 12 steps, and goes on to 3; its schedule triangular now covers 18 steps: the next rate is 0.00395, not 0',
+      'the run was planned with epochs 2, and goes on with 3: its schedule triangular now covers 18 steps instead of 12, the next rate is 0.00395, not 0',
     ]);
   });
 
@@ -255,7 +255,7 @@ describe('a finished run goes on for more epochs', () => {
     await trainer.train({ saveTo: run, printEvery: 1, ...stopAfter(7) });
     await trainer.close();
     expect(await train(run, { epochs: 2 })).toEqual([
-      'the run was planned for 3 epochs, 18 steps, and goes on to 2; its schedule triangular now covers 12 steps: the next rate is 0.00481, not 0.00724',
+      'the run was planned with epochs 3, and goes on with 2: its schedule triangular now covers 12 steps instead of 18, the next rate is 0.00481, not 0.00724',
     ]);
     const shorter = tinyTrainer({ epochs: 1 });
     await expect(shorter.resume(run)).rejects.toThrow(

@@ -29,7 +29,7 @@ export async function exportTwin(data: string, folder: string): Promise<void> {
     rateAt(setup.optimizer.rate, step, setup.plan.steps),
   );
   mkdirSync(folder, { recursive: true });
-  const weights = tensorsFile({ '': tensorsOn(learner.state, 'parameter') });
+  const weights = tensorsFile({ parameter: tensorsOn(learner.state, 'parameter') });
   writeFileSync(join(folder, 'weights.safetensors'), await joined(weights));
   writeFileSync(join(folder, 'batches.safetensors'), writeSafetensors({ tensors, metadata: new Map() }));
   writeFileSync(join(folder, 'config.json'), JSON.stringify({ layers, heads, weightDecay, clipNorm, rates }));
