@@ -19,6 +19,8 @@ import { defineBackbone } from './define.ts';
 import { checkSettings } from './settings.ts';
 import { UNKNOWN } from './tokenizer/vocabulary.ts';
 
+export { type BertOptions, bert, bertConfig } from './bert.ts';
+
 const compactOptions = {
   /** entries of the word table, padding and unknown included */
   vocabulary: is.count,
@@ -34,6 +36,8 @@ const compactOptions = {
   dropout: is.optional(is.fraction),
   /** of the attention's probabilities; default as `dropout` */
   attentionDropout: is.optional(is.fraction),
+  /** behind the activation of the feed-forward parts; default 0 */
+  activationDropout: is.optional(is.fraction),
   /** of the embedded words and of what the heads get; default 0.3 */
   outerDropout: is.optional(is.fraction),
   /**
@@ -44,7 +48,9 @@ const compactOptions = {
   /** scope of its parameters; default `encoder` */
   name: is.optional(is.text),
 };
-export interface CompactOptions<W extends number> extends is.OptionsOf<typeof compactOptions> {
+export interface CompactOptions<V extends number, W extends number>
+  extends is.OptionsOf<typeof compactOptions> {
+  readonly vocabulary: V;
   readonly width: W;
 }
 
@@ -54,8 +60,12 @@ const needs = {
   mask: declare('bool', ['batch', 'time']),
 } as const;
 
-const givesOf = <W extends number>(width: W) =>
-  ({ encoded: declare(f32, ['batch', 'time', width]), sentence: declare(f32, ['batch', width]) }) as const;
+const givesOf = <V extends number, W extends number>(vocabulary: V, width: W) =>
+  ({
+    encoded: declare(f32, ['batch', 'time', width]),
+    sentence: declare(f32, ['batch', width]),
+    table: declare(f32, [vocabulary, width]),
+  }) as const;
 
 /** Puts the unknown word in place of each word with probability `rate`, in training graphs. */
 function hideWords(g: GraphContext, tokens: Words, rate: number): Words {
@@ -68,20 +78,20 @@ type Words = Tensor<'i32', ['batch', 'time']>;
 /**
  * A small pre-norm transformer over words (Vaswani et al. 2017, Xiong et al. 2020): word and position embeddings, a learned
  * vector in front whose encoding stands for the sentence, encoder blocks, a last layer norm.
- * Gives `encoded` [batch, time, width] for the words and `sentence` [batch, width].
+ * Gives `encoded` [batch, time, width] for the words, `sentence` [batch, width] and `table`, the words' vectors [vocabulary, width].
  * @throws FROND-T002 for a size that is not a positive whole number, and for an option that it does not have
  */
-export function compactEncoder<const W extends number>(
-  options: CompactOptions<W>,
-): Backbone<typeof needs, ReturnType<typeof givesOf<W>>> {
+export function compactEncoder<const V extends number, const W extends number>(
+  options: CompactOptions<V, W>,
+): Backbone<typeof needs, ReturnType<typeof givesOf<V, W>>> {
   checkSettings('compactEncoder', options, compactOptions);
   const { vocabulary, width, layers, heads, inner = 4 * width, maximumLength = 128 } = options;
   const { dropout: inside = 0.1, outerDropout = 0.3, name = 'encoder' } = options;
-  const { attentionDropout = inside, wordDropout = 0 } = options;
+  const { attentionDropout = inside, activationDropout = 0, wordDropout = 0 } = options;
   return defineBackbone({
     name,
     needs,
-    gives: givesOf(width),
+    gives: givesOf(vocabulary, width),
     counts: { tokens: vocabulary },
     maximumLength,
     build(g, { tokens, positions, mask }) {
@@ -99,11 +109,13 @@ export function compactEncoder<const W extends number>(
         mask: nn.prependVisible(g, mask),
         dropout: inside,
         attentionDropout,
+        activationDropout,
         name: 'layers',
       });
       return {
         encoded: dropout(nn.tokensOf(y), outerDropout),
         sentence: dropout(nn.sentenceOf(y), outerDropout),
+        table,
       };
     },
   });

@@ -141,9 +141,36 @@ export const palmRows: Rows = {
       ...sizes,
       dropout: 0.1,
       attentionDropout: 0.1,
+      activationDropout: 0.1,
       outerDropout: 0.1,
       wordDropout: 0.1,
       name: 'encoder',
+    }),
+  'palm.backbone.bert': (call) =>
+    call(palm.backbone.bert, {
+      ...{
+        vocabulary: 9,
+        width: 8,
+        layers: 1,
+        heads: 2,
+        inner: 8,
+        maximumLength: 9,
+        segments: 2,
+        taskTypes: 3,
+      },
+      activation: 'relu',
+      dropout: 0.1,
+      attentionDropout: 0.1,
+      deviation: 0.02,
+      epsilon: 1e-12,
+      name: 'encoder',
+    }),
+  'palm.backbone.bertConfig': (call) =>
+    call(palm.backbone.bertConfig, {
+      ...{ vocab_size: 9, hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2 },
+      ...{ intermediate_size: 8, max_position_embeddings: 9, type_vocab_size: 2, hidden_act: 'relu' },
+      ...{ task_type_vocab_size: 3, use_task_id: true, hidden_dropout_prob: 0.1 },
+      ...{ attention_probs_dropout_prob: 0.1, initializer_range: 0.02, layer_norm_eps: 1e-12 },
     }),
   'palm.head.classify': (call) => call(palm.head.classify, { classes: ['a', 'b'], gold: () => 'a' }),
   'palm.head.sequenceLabel': (call) =>
