@@ -16,9 +16,7 @@ const deep = (classes: readonly string[]) =>
     loss: (_, { x, intents, weights }) => div(sum(mul(crossEntropy(x, intents), weights)), sum(weights)),
     predict: (_, { x }) => ({ best: argmax(x, -1) }),
     decode: ({ best }) => Array.from(best.data, (id) => classes[id] ?? ''),
-    metrics: (labels, examples: readonly palm.JointExample[]) => ({
-      accuracy: examples.filter(({ intent }, i) => intent === labels[i]).length / examples.length,
-    }),
+    score: () => palm.metrics.mean({ accuracy: (label, { intent }: palm.JointExample) => label === intent }),
   });
 
 const bundled = fileURLToPath(new URL('data/home', import.meta.url));

@@ -87,6 +87,17 @@ export interface HeadNeeds<B extends Specs = Specs, R extends Specs = Specs, L e
 /** Plain numbers, in tables or groups, that say how good predictions are. */
 export type Metrics = Readonly<Record<string, unknown>>;
 
+/**
+ * Takes results with the examples that they are of, batch by batch, and says what they are worth. How they are split into
+ * batches makes no difference, and nothing is kept of a batch but what the value takes.
+ */
+export interface Accumulator<F = unknown, E = unknown, M = Metrics> {
+  /** @throws FROND-T030 when results and examples differ in number */
+  add(results: readonly F[], examples: readonly E[]): void;
+  /** of all that was added so far */
+  value(): M;
+}
+
 /** Numbers read back from the device, by name of the output. */
 export type Values = Readonly<Record<string, TensorValue>>;
 
@@ -113,7 +124,8 @@ export interface Head<
   predict?(g: GraphContext, tensors: Outputs): Outputs;
   /** One prediction per row of the batch, rows without an example included. */
   decode(values: Values, batch: Batch<R>): readonly P[];
-  metrics(predictions: readonly P[], examples: readonly E[]): Metrics;
+  /** What takes predictions with their examples, batch by batch, and scores them; made anew for each evaluation. */
+  score(): Accumulator<P, E>;
   /** what a checkpoint keeps of it */
   readonly record?: ComponentRecord;
 }

@@ -32,13 +32,14 @@ export function defineBackbone<const N extends Specs, const G extends Specs>(
   return backbone;
 }
 
-const definitionKind = is.withFields('a head, with name, needs, build, loss, decode and metrics', {
+const definitionKind = is.withFields('a head, with name, needs, build, loss, decode and score', {
   name: is.name,
   needs: is.withFields('needs', {
     backbone: is.object,
     reader: is.optional(is.object),
     labels: is.optional(is.object),
   }),
+  score: is.callable,
 });
 
 type None = Readonly<Record<never, never>>;
@@ -52,7 +53,7 @@ export interface HeadDefinition<
   V extends Outputs,
   P,
   E,
-> extends Pick<Head<B, R, L, P, E>, 'name' | 'names' | 'record' | 'metrics'> {
+> extends Pick<Head<B, R, L, P, E>, 'name' | 'names' | 'record' | 'score'> {
   readonly needs: { readonly backbone: B; readonly reader?: R; readonly labels?: L };
   build(g: GraphContext, inputs: Tensors<B & R>): O;
   loss(g: GraphContext, tensors: O & Tensors<B & R & L>): Tensor<'f32', []>;

@@ -1,10 +1,13 @@
-import { defined, FrondError } from '../base/errors.ts';
+import { show } from '../base/arguments.ts';
+import { FrondError } from '../base/errors.ts';
+import { mapValues } from '../base/own.ts';
 import type { Executable } from '../runtime/executable.ts';
 import { feedsFor } from '../runtime/feeds.ts';
 import { lengthsOf, packBatch, planBatches } from './batches.ts';
 import type { Metrics, Reader } from './contract.ts';
 import { breather, type Listener } from './events.ts';
 import { resultsOf, type Task } from './graphs.ts';
+import { type Accumulator, accumulatorKind } from './metrics/accumulator.ts';
 
 /** Predictions of every task for the same examples, in their order. */
 export type Predictions = Readonly<Record<string, readonly unknown[]>>;
@@ -50,22 +53,27 @@ export interface PredictOptions {
 /** Examples that are predicted together. */
 const BATCH = 32;
 
+/** Predictions of some examples, by task: which they are of, and one for each at least. */
+interface PredictedBatch {
+  readonly rows: readonly number[];
+  readonly predictions: Readonly<Record<string, readonly unknown[]>>;
+}
+
 /**
  * Runs a prediction graph over examples, once per batch for all tasks.
  * @throws FROND-C006 for a batch that does not fit, FROND-C009 for a head that decodes too few rows
  */
-export async function predictAll(
+async function* predictBatches(
   executable: Executable,
   { tasks, reader, maximumLength: maximum = reader.maximumLength }: Answering,
   examples: readonly unknown[],
-  { signal, on }: PredictOptions = {},
-): Promise<Predictions> {
+  { signal, on }: PredictOptions,
+): AsyncGenerator<PredictedBatch> {
   const cut = examples.filter((example) => (reader.unseen?.(example) ?? 0) > 0).length;
   const message = `the model sees the first ${reader.maximumLength} words only of ${cut} of ${examples.length} texts`;
   if (cut > 0) on?.({ type: 'warning', message });
   const lengths = lengthsOf(reader, examples, maximum);
   const batchSize = Math.max(1, Math.min(BATCH, examples.length));
-  const results = new Map(tasks.map((task) => [task.name, new Array<unknown>(examples.length)]));
   const letEventsIn = breather();
   for (const { rows, size, time } of planBatches({ lengths, batchSize, maximum })) {
     await letEventsIn();
@@ -73,30 +81,64 @@ export async function predictAll(
     const packed = rows.map((row) => examples[row]);
     const batch = packBatch(reader, packed, { batch: size, time });
     const values = await executable.run(feedsFor(executable.graph, batch));
-    for (const { name, head } of tasks) {
-      const decoded = head.decode(resultsOf(name, values), batch);
-      checkDecoded(head.name, decoded, rows.length);
-      const kept = defined(results.get(name), name);
-      rows.forEach((row, i) => {
-        kept[row] = decoded[i];
-      });
+    const decoded = tasks.map(({ name, head }) => {
+      const list = head.decode(resultsOf(name, values), batch);
+      checkDecoded(head.name, list, rows.length);
+      return [name, list] as const;
+    });
+    yield { rows, predictions: Object.fromEntries(decoded) };
+  }
+}
+
+/** Predictions of examples, in their order. @throws as `predictBatches` */
+export async function predictAll(
+  executable: Executable,
+  answering: Answering,
+  examples: readonly unknown[],
+  options: PredictOptions = {},
+): Promise<Predictions> {
+  const results = answering.tasks.map(({ name }) => [name, new Array<unknown>(examples.length)] as const);
+  for await (const { rows, predictions } of predictBatches(executable, answering, examples, options)) {
+    for (const [name, kept] of results) {
+      for (const [i, row] of rows.entries()) kept[row] = predictions[name]?.[i];
     }
   }
   return Object.fromEntries(results);
 }
 
-/** Metrics over several tasks at once, such as exact match. */
-export type JointMetrics = (predictions: Predictions, examples: readonly never[]) => Metrics;
+/** Scores of what all tasks predict for an example together, such as exact match; the predictions stand under their tasks' names. */
+export type JointMetrics = () => Accumulator<Readonly<Record<string, unknown>>, never>;
 
-/** Each head's metrics under its task's name, and beside them those of all tasks together. */
-export function measure(
-  tasks: readonly Task[],
-  predictions: Predictions,
+/** @throws FROND-T002 where a function of the user's gave something else */
+function checked<F, E>(what: string, score: Accumulator<F, E>): Accumulator<F, E> {
+  if (accumulatorKind.holds(score)) return score;
+  throw new FrondError('FROND-T002', `${what} gave ${show(score)} for its scores`, {
+    hint: `give ${accumulatorKind.what}`,
+  });
+}
+
+/**
+ * Each head's scores under its task's name, and beside them those of all tasks together. Predictions are scored batch by batch,
+ * and none is kept.
+ * @throws as `predictBatches`, and FROND-T002 for a head without an accumulator
+ */
+export async function evaluateAll(
+  executable: Executable,
+  answering: Answering,
   examples: readonly unknown[],
   joint: JointMetrics | undefined,
-): Metrics {
-  const single = tasks.map(
-    ({ name, head }) => [name, head.metrics(predictions[name] ?? [], examples)] as const,
-  );
-  return { ...Object.fromEntries(single), ...(joint?.(predictions, examples as readonly never[]) ?? {}) };
+  options: PredictOptions = {},
+): Promise<Metrics> {
+  const scores = answering.tasks.map(({ name, head }) => [name, checked(head.name, head.score())] as const);
+  const together = joint && checked('metrics', joint());
+  for await (const { rows, predictions } of predictBatches(executable, answering, examples, options)) {
+    const batch = rows.map((row) => examples[row]);
+    for (const [name, score] of scores) score.add((predictions[name] ?? []).slice(0, rows.length), batch);
+    together?.add(
+      rows.map((_, i) => mapValues(predictions, (list) => list[i])),
+      batch as never[],
+    );
+  }
+  const single = scores.map(([name, score]) => [name, score.value()] as const);
+  return { ...Object.fromEntries(single), ...(together?.value() ?? {}) };
 }

@@ -1,4 +1,5 @@
 import * as is from '../base/kinds.ts';
+import { own } from '../base/own.ts';
 import {
   crf,
   crossEntropy,
@@ -18,15 +19,10 @@ import { constrain, crfLayer, type LabelScheme, schemeOf } from '../nn/index.ts'
 import { schemeKind } from '../nn/tags.ts';
 import { anySize } from './contractCheck.ts';
 import { defineHead } from './define.ts';
-import type { Predictions } from './evaluate.ts';
 import { labelSet } from './labels.ts';
-import {
-  type ClassScores,
-  classScores,
-  type EntityScores,
-  entityScores,
-  jointScores,
-} from './metrics/index.ts';
+import { mean, reading } from './metrics/accumulator.ts';
+import { classes as classScores } from './metrics/classes.ts';
+import { entities, sameTags } from './metrics/entities.ts';
 import type { JointExample } from './reader/jointFiles.ts';
 import { checkSettings } from './settings.ts';
 
@@ -81,10 +77,7 @@ export function classify<E extends object>(options: ClassifyOptions<E>) {
         return { label: classes[best] ?? '', probability: Math.min(1, at(best)) };
       });
     },
-    metrics(predictions, examples: readonly E[]): ClassScores & Record<string, unknown> {
-      const labels = predictions.map(({ label }) => label);
-      return { ...classScores(examples.map(gold), labels) };
-    },
+    score: () => reading(classScores(), ({ label }: Classified) => label, gold),
   });
 }
 
@@ -150,10 +143,7 @@ export function sequenceLabel<E extends object>(options: SequenceLabelOptions<E>
         probability: Math.min(1, probability.data[row] ?? 0),
       }));
     },
-    metrics(predictions, examples: readonly E[]): EntityScores & Record<string, unknown> {
-      const found = predictions.map(({ tags }) => tags);
-      return { ...entityScores(examples.map(gold), found) };
-    },
+    score: () => reading(entities(), ({ tags }: Tagged) => tags, gold),
   });
 }
 
@@ -164,13 +154,11 @@ export type JointTasks = is.OptionsOf<typeof jointTasks>;
 /** A metric of two tasks at once: the share of sentences whose intent and every tag are right. */
 export function exactMatch(tasks: JointTasks) {
   checkSettings('exactMatch', tasks, jointTasks);
-  return (predictions: Predictions, examples: readonly JointExample[]): { readonly exactMatch: number } => {
-    const intents = (predictions[tasks.intent] ?? []) as readonly Classified[];
-    const slots = (predictions[tasks.slots] ?? []) as readonly Tagged[];
-    const predicted = examples.map((_, i) => ({
-      intent: intents[i]?.label ?? '',
-      tags: slots[i]?.tags ?? [],
-    }));
-    return { exactMatch: jointScores(examples, predicted).exactMatch };
-  };
+  return () =>
+    mean({
+      exactMatch: (found: Readonly<Record<string, unknown>>, example: JointExample) => {
+        const [intent, slots] = [own(found, tasks.intent), own(found, tasks.slots)] as [Classified?, Tagged?];
+        return intent?.label === example.intent && sameTags(example.tags, slots?.tags ?? []);
+      },
+    });
 }

@@ -15,8 +15,8 @@ import { lengthsOf, packBatch } from './batches.ts';
 import type { Metrics } from './contract.ts';
 import {
   type Answering,
+  evaluateAll,
   type JointMetrics,
-  measure,
   type Predictions,
   type PredictOptions,
   predictAll,
@@ -254,8 +254,8 @@ export class Learner {
     for (const source of sources) {
       const examples = own(source.reader.parts, part);
       if (examples === undefined) continue;
-      const predictions = await this.predict(source, examples, { signal });
-      measured.push(measure(source.tasks, predictions, examples, jointMetrics));
+      const { predictor } = this.#of(source.name);
+      measured.push(await evaluateAll(predictor, source, examples, jointMetrics, { signal }));
     }
     if (measured.length > 0) return Object.assign({}, ...measured);
     const names = new Set(sources.map(({ reader }) => reader.name));

@@ -4,10 +4,10 @@ import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import type { Graph } from '../ir/graph.ts';
 import { type Device, deviceKind } from '../runtime/device.ts';
-import type { Backbone, Head, Metrics, Reader } from './contract.ts';
+import type { Accumulator, Backbone, Head, Metrics, Reader } from './contract.ts';
 import { checkContract } from './contractCheck.ts';
 import type { Checked, HeadOnBackboneProblem } from './contractTypes.ts';
-import type { JointMetrics, Predictions } from './evaluate.ts';
+import type { JointMetrics } from './evaluate.ts';
 import type { Listener } from './events.ts';
 import type { Task } from './graphs.ts';
 import type { FitOptions } from './learner.ts';
@@ -77,12 +77,12 @@ const policyKind: is.Kind<'joint'> = {
 const multiHeadOptions = {
   /** `joint`: every batch carries the labels of every task; one encoder pass, the weighted sum of the losses */
   policy: is.optional(policyKind),
-  /** metrics over all tasks at once, such as exact match */
+  /** makes what scores the predictions of all tasks together, such as exact match */
   metrics: is.optional(is.typed<JointMetrics>(is.callable)),
   device: is.optional(deviceKind),
 };
 export interface MultiHeadOptions<E = never> extends is.OptionsOf<typeof multiHeadOptions> {
-  readonly metrics?: (predictions: Predictions, examples: readonly E[]) => Metrics;
+  readonly metrics?: () => Accumulator<Readonly<Record<string, unknown>>, E>;
 }
 
 /** Several tasks on one backbone. */

@@ -20,7 +20,7 @@ import type { HeadOnBackboneProblem } from '../../src/palm/contractTypes.ts';
 import { defineBackbone, defineHead, defineReader, register } from '../../src/palm/define.ts';
 import { inputsOf, predictionGraph, trainingGraph } from '../../src/palm/graphs.ts';
 import { classify as classes, sequenceLabel } from '../../src/palm/head.ts';
-import { trainer } from '../../src/palm/index.ts';
+import { metrics, trainer } from '../../src/palm/index.ts';
 import { jointReaderOf } from '../../src/palm/reader/joint.ts';
 
 // `npm run types` judges this file too: each line under @ts-expect-error must be refused and all others accepted. What the
@@ -50,9 +50,8 @@ const classify = defineHead({
   loss: (_, { scores, intents }) => mean(crossEntropy(scores, intents)),
   predict: (_, { scores }) => ({ scores }),
   decode: ({ scores }) => Array.from({ length: scores.shape[0] ?? 0 }, () => 'lights'),
-  metrics: (predicted, examples: readonly { readonly intent: string }[]) => ({
-    accuracy: examples.filter(({ intent }, i) => intent === predicted[i]).length / examples.length,
-  }),
+  score: () =>
+    metrics.mean({ accuracy: (label: string, { intent }: { intent: string }) => label === intent }),
 });
 
 /** A head that needs one tensor of the backbone and one label. */
@@ -63,7 +62,7 @@ function headOf<const B extends Specs>(backbone: B) {
     build: () => ({}),
     loss: (g) => g.constant(0),
     decode: () => [0],
-    metrics: () => ({}),
+    score: () => metrics.mean({}),
   });
 }
 /** A backbone that needs one tensor of the reader. */
@@ -161,7 +160,7 @@ describe('components that do not fit are refused by the compiler and at run time
       build: (_, { sentence }) => ({ scores: linear(sentence, 5) }),
       loss: (_, { scores, stars }) => mean(crossEntropy(scores, stars)),
       decode: () => [0],
-      metrics: () => ({}),
+      score: () => metrics.mean({}),
     });
     // @ts-expect-error the head needs stars: i32[batch], which the reader does not give
     const run = () => register(reader, bag, rating);
@@ -175,7 +174,7 @@ describe('components that do not fit are refused by the compiler and at run time
 
   test('tensors that a component was not given, or does not return', () => {
     const given = { backbone: { sentence } };
-    const rest = { loss: bagLoss, decode: () => [0], metrics: () => ({}) };
+    const rest = { loss: bagLoss, decode: () => [0], score: () => metrics.mean({}) };
     // @ts-expect-error words is not needed, so not there
     defineHead({ name: 'asks', needs: given, build: (_, { words }) => ({ words }), ...rest });
     // @ts-expect-error the prediction reads scores, not logits
@@ -280,7 +279,7 @@ describe('what components make is held against what they declare', () => {
 
   test('a head that needs one name from two places', () => {
     const twice = { backbone: { tokens: declare(i32, ['batch', 'time']) }, labels: bag.needs };
-    const rest = { build: () => ({}), decode: () => [0], metrics: () => ({}) };
+    const rest = { build: () => ({}), decode: () => [0], score: () => metrics.mean({}) };
     expect(
       message(() => defineHead({ name: 'twice', needs: twice, ...rest, loss: (g) => g.constant(0) })),
     ).toContain('[FROND-C008] head twice needs tokens from two places');

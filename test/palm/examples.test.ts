@@ -90,7 +90,7 @@ describe('options of a joint reader', () => {
     ['maximumLength', Number.NaN],
     ['truncate', 'yes'],
     ['lowercase', 0],
-    ['unicode', 'NFKC'],
+    ['unicode', 'NFX'],
     ['vocabulary', ['a']],
     ['intents', 'travel'],
     ['minimalCount', 2],

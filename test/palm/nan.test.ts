@@ -54,7 +54,7 @@ const headOf = (lossOf: (score: Score, intents: Tensor<'i32', ['batch']>) => Ten
     build: (_, { sentence }) => ({ score: sum(linear(sentence, 1, { name: 'score' }), 1) }),
     loss: (_, { score, intents }) => lossOf(score, intents),
     decode: ({ score: { data } }): readonly number[] => Array.from(data),
-    metrics: (predictions) => ({ mean: predictions.reduce((x, y) => x + y, 0) / predictions.length }),
+    score: () => palm.metrics.mean({ mean: (score: number) => score }),
   });
 
 function trainerOf(

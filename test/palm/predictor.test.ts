@@ -175,7 +175,7 @@ describe("a run with a head of the user's own", () => {
     // a parameter that only training uses
     loss: (g, { score }) => mean(mul(score, g.parameter('calibration', f32, [], normal(1))), 0),
     decode: ({ score: { data } }): readonly number[] => Array.from(data),
-    metrics: (predictions) => ({ count: predictions.length }),
+    score: () => palm.metrics.mean({ mean: (score: number) => score }),
   });
 
   it('is loaded with that head given, and refused without', async () => {

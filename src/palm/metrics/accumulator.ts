@@ -1,18 +1,10 @@
-import { checkArguments } from '../../base/arguments.ts';
+import { checkArguments, show } from '../../base/arguments.ts';
 import { FrondError } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
-import type { Metrics } from '../contract.ts';
+import { mapValues } from '../../base/own.ts';
+import type { Accumulator } from '../contract.ts';
 
-/**
- * Takes results with the examples that they are of, batch by batch, and says what they are worth. How they are split into
- * batches makes no difference, and nothing is kept of a batch but what the value takes.
- */
-export interface Accumulator<F = unknown, E = unknown, M = Metrics> {
-  /** @throws FROND-T030 when results and examples differ in number */
-  add(results: readonly F[], examples: readonly E[]): void;
-  /** of all that was added so far */
-  value(): M;
-}
+export type { Accumulator };
 
 /** @throws FROND-T030 when gold and predictions differ in number */
 function sameLength(what: string, gold: number, predicted: number): void {
@@ -56,7 +48,7 @@ export function scoreAll<F, E, M>(
   return accumulator.value();
 }
 
-const accumulatorKind = is.typed<Accumulator<never, never, never>>(
+export const accumulatorKind = is.typed<Accumulator<never, never, never>>(
   is.withFields('an accumulator, such as palm.metrics.classes()', { add: is.callable, value: is.callable }),
 );
 
@@ -82,6 +74,34 @@ export function reading<F, E, P, G, M>(
     },
     value: () => accumulator.value(),
   };
+}
+
+/**
+ * Means over examples of measures of one's own: `mean({ accuracy: (label, { intent }) => label === intent })`, where true counts
+ * as 1 and false as 0. They are 0 where nothing was added.
+ */
+export function mean<F, E, const K extends string>(
+  measures: Readonly<Record<K, (result: F, example: E) => number | boolean>>,
+): Accumulator<F, E, Readonly<Record<K, number>>> {
+  const kind = is.objectOf(is.callable, 'functions of a result and its example, by name');
+  checkArguments('mean', { measures: kind }, [measures]);
+  const sums = mapValues(measures, () => 0);
+  let examples = 0;
+  return accumulate<F, E, Readonly<Record<K, number>>>(
+    { predicted: is.typed<F>(is.unchecked), gold: is.typed<E>(is.unchecked), what: 'examples' },
+    (result, example) => {
+      for (const name of Object.keys(measures) as K[]) {
+        const value: unknown = measures[name](result, example);
+        if (typeof value === 'number' || typeof value === 'boolean') sums[name] += Number(value);
+        else
+          throw new FrondError('FROND-T030', `the measure ${name} gave ${show(value)}`, {
+            hint: 'give a number, true or false',
+          });
+      }
+      examples++;
+    },
+    () => mapValues(sums, (total) => (examples === 0 ? 0 : total / examples)),
+  );
 }
 
 /** What is looked for: classes, labels or chunks. */

@@ -97,7 +97,7 @@ export function joint(): Accumulator<JointLabels, JointLabels, JointScores> {
 }
 
 /** In whatever scheme; tags that a cut sentence lacks count as `O`. */
-function sameTags(gold: readonly string[], predicted: readonly string[]): boolean {
+export function sameTags(gold: readonly string[], predicted: readonly string[]): boolean {
   const said = convertTags(predicted, 'BIO');
   return convertTags(gold, 'BIO').every((tag, i) => tag === (said[i] ?? 'O'));
 }

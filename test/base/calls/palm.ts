@@ -116,6 +116,7 @@ export const palmRows: Rows = {
   'palm.metrics.numbers': (call) => call(palm.metrics.numbers),
   'palm.metrics.perplexity': (call) => call(palm.metrics.perplexity),
   'palm.metrics.ranking': (call) => call(palm.metrics.ranking, { k: 3 }),
+  'palm.metrics.mean': (call) => call(palm.metrics.mean, { right: () => 1 }),
   'palm.metrics.reading': (call) =>
     call(
       palm.metrics.reading,
@@ -195,7 +196,7 @@ export const palmRows: Rows = {
           loss: () => undefined,
           predict: () => ({}),
           decode: () => [],
-          metrics: () => ({}),
+          score: () => palm.metrics.mean({}),
         },
       }),
     ),
@@ -225,9 +226,15 @@ export const palmRows: Rows = {
   'palm.Trainer': (call) =>
     call((...given) => Reflect.construct(palm.Trainer, given), 'intent', { mixRatio: 1, device: device() }),
   'palm.multiHeadTrainer': (call) =>
-    call(palm.multiHeadTrainer, [built()], { metrics: () => ({}), device: device(), policy: 'joint' }),
+    call(palm.multiHeadTrainer, [built()], {
+      metrics: () => palm.metrics.mean({}),
+      device: device(),
+      policy: 'joint',
+    }),
   'palm.MultiHeadTrainer': (call) =>
-    call((...given) => Reflect.construct(palm.MultiHeadTrainer, given), [built()], { metrics: () => ({}) }),
+    call((...given) => Reflect.construct(palm.MultiHeadTrainer, given), [built()], {
+      metrics: () => palm.metrics.mean({}),
+    }),
   'palm.Trainer#buildForward': (call) => {
     const trainer = palm.trainer('intent', { device: device() });
     return call(trainer.buildForward.bind(trainer), encoder(), classes());

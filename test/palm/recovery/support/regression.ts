@@ -61,11 +61,8 @@ export function regression(device: Device, options: { rate?: number; train?: rea
       return mean(mul(off, off), 0);
     },
     decode: ({ height }): readonly number[] => Array.from(height.data),
-    metrics: (predictions, examples: readonly Point[]) => ({
-      squaredError:
-        examples.reduce((total, { target }, i) => total + ((predictions[i] ?? 0) - target) ** 2, 0) /
-        examples.length,
-    }),
+    score: () =>
+      palm.metrics.mean({ squaredError: (height: number, { target }: Point) => (height - target) ** 2 }),
   });
   const trainer = palm.trainer('plane', { device });
   trainer.buildForward(backbone, head);
