@@ -94,8 +94,6 @@ async function trainOn(
     if (folder !== undefined) run.emit({ type: 'checkpoint', folder, step: run.learner.step });
   };
   await emitStart(run);
-  // a checkpoint that could not be written has not taken them
-  await holdBest(run);
   while (!run.learner.done && signal?.aborted !== true) {
     const { results, failure } = await stepsUntil(run, [printEvery, saveEvery], signal);
     for (const result of results) run.sums = plus(run.sums, result);
@@ -107,8 +105,9 @@ async function trainOn(
     if (failure !== undefined) throw failure;
     const endOfEpoch = plan.endsEpoch(step);
     if (endOfEpoch) await finishEpoch(run, part, scoreOf);
-    if (endOfEpoch || step % saveEvery === 0) await save();
-    if (saving === undefined) await holdBest(run);
+    // a checkpoint takes weights that did best; where there is none, or it could not be written, memory does
+    const isBest = run.best !== undefined && run.best.weights === undefined;
+    if (endOfEpoch || isBest || step % saveEvery === 0) await save().finally(() => holdBest(run));
     await run.copyWhenDue(snapshotEvery);
     await run.answerWaiting();
   }
