@@ -15,7 +15,7 @@ const CONTROL = String.raw`\0-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F\uFFFD\p{Cf}\p{Co}\p
  */
 const JOINING = String.raw`\p{M}\u0E33\u0EB3\u1161-\u11FF\u3130-\u318F\uFF9E-\uFFDC\u{16D63}-\u{16D6A}`;
 
-const controls = (): RegExp => new RegExp(`[${CONTROL}]+`, 'gu');
+export const withoutControls = (text: string): string => text.replace(new RegExp(`[${CONTROL}]+`, 'gu'), '');
 /**
  * Parts of a text that are spelt alone as they are spelt in it: a run of characters of which nothing but the case changes, white
  * space, or a character with what may join it, across control characters that are left out.
@@ -34,7 +34,7 @@ const sameUnits = (text: string, spelt: string): boolean =>
  * characters becomes has the span of the whole cluster: the `e` of an accented letter covers its accent.
  */
 export function alignSpelling(text: string, spelling: Spelling, clean: boolean): AlignedText {
-  const bare = (some: string): string => (clean ? some.replace(controls(), '') : some);
+  const bare = (some: string): string => (clean ? withoutControls(some) : some);
   const spelt = spell(bare(text), spelling);
   if (sameUnits(text, spelt)) return { text: spelt };
   const [starts, ends]: [number[], number[]] = [[], []];

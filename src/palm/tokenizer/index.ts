@@ -1,3 +1,4 @@
+export { buildWordPieces, type WordPieceVocabularyOptions } from './build.ts';
 export { tokenizerFrom } from './load.ts';
 export {
   type CharacterOptions,

@@ -78,13 +78,13 @@ export interface Part {
 }
 
 /** Matches any of `tokens`, the longest first, and keeps it when it splits; undefined for none. */
-function anyOf(tokens: readonly string[]): RegExp | undefined {
+export function anyOf(tokens: readonly string[]): RegExp | undefined {
   const longestFirst = tokens.filter((token) => token !== '').sort((a, b) => b.length - a.length);
   const escaped = longestFirst.map((token) => token.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
   return escaped.length === 0 ? undefined : new RegExp(`(${escaped.join('|')})`);
 }
 /** A text cut at what matches, which stands at the odd places. */
-const cutAt = (pattern: RegExp | undefined, text: string): readonly string[] =>
+export const cutAt = (pattern: RegExp | undefined, text: string): readonly string[] =>
   pattern === undefined ? [text] : text.split(pattern);
 
 /** A tokenizer that cuts spelt text as `scheme` says. */

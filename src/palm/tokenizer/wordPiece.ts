@@ -9,8 +9,8 @@ const PUNCTUATION = String.raw`!-\/:-@\[-\x60\{-~\p{P}`;
 /** Blocks of Chinese characters, each of which is a unit; Japanese kana and Hangul are not among them. */
 const CHINESE = String.raw`\u4E00-\u9FFF\u3400-\u4DBF\uF900-\uFAFF\u{20000}-\u{2A6DF}\u{2A700}-\u{2CEAF}\u{2F800}-\u{2FA1F}`;
 
-/** What the units are that WordPiece cuts into pieces. */
-const UNITS = {
+/** What the units are that WordPiece cuts into pieces: makers of a pattern with the flags g and u. */
+export const UNITS = {
   /** words, signs of punctuation and single Chinese characters */
   bert: () => new RegExp(`[${PUNCTUATION}${CHINESE}]|[^\\s${PUNCTUATION}${CHINESE}]+`, 'gu'),
   /** words and signs of punctuation */

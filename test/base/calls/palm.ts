@@ -95,6 +95,8 @@ export const palmRows: Rows = {
       special: ['[PAD]'],
       added: ['a'],
     }),
+  'palm.tokenizer.buildWordPieces': (call) =>
+    call(palm.tokenizer.buildWordPieces, ['play', 'playing'], { size: 40, minimumCount: 1 }),
   'palm.tokenizer.word': (call) => call(palm.tokenizer.word, { vocabulary: vocabulary(), lowercase: false }),
   'palm.tokenizer.character': (call) =>
     call(palm.tokenizer.character, { vocabulary: vocabulary(), clean: false }),
