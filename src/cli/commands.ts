@@ -29,7 +29,7 @@ export const COMMANDS = {
       device,
       threads: takes.count('of the device wasm; default: one for each core'),
       schedules: takes.text('file that frond kernel tune wrote'),
-      resume: takes.flag('go on with the run in --output'),
+      resume: takes.flag('go on with the run in --output, a finished one with more --epochs'),
     },
   },
   predict: {

@@ -46,11 +46,11 @@ export type TrainingEvent =
   | { readonly type: 'checkpoint'; readonly folder: string; readonly step: number }
   | { readonly type: 'warning'; readonly message: string }
   | {
-      /** the device was lost; another one is opened, and goes on from the host's copy */
+      /** the device was lost; another one is opened, and goes on from a copy in host memory or from a checkpoint */
       readonly type: 'recovery';
       /** where the run stood */
       readonly step: number;
-      /** step of the copy: the steps from there on are run again, without telling of them again */
+      /** step of that: the steps from there on are run again, without telling of them again */
       readonly from: number;
       /** losses without a step of progress between them, this one among them */
       readonly losses: number;

@@ -57,6 +57,8 @@ export class Run implements Survival<Learner> {
   history: EpochRecord[] = [];
   best: Best | undefined;
   sums = NO_STEPS;
+  /** where its own checkpoints are, those that it may go on from */
+  folder: string | undefined;
   /** the latest checkpoint that the run has written or come from, for the error when it gives up */
   checkpoint: { readonly folder: string; readonly step: number } | undefined;
   /** whether steps are under way: what is to be done between them waits its turn */

@@ -1,4 +1,5 @@
 import { platform } from '#platform';
+import * as is from '../base/kinds.ts';
 import type { Pieces } from '../platform/types.ts';
 import type { ParameterLayout } from '../runtime/parameters.ts';
 import type { ArenaName } from '../runtime/state.ts';
@@ -45,7 +46,7 @@ export async function saveRun(run: Run, folder: string, keep = 2): Promise<strin
   const { sources, name, plan } = run.setup;
   sources.forEach(checkConstants);
   const configuration = await run.configuration();
-  return run.model.surviving(async (learner) => {
+  const saved = await run.model.surviving(async (learner) => {
     const { state, step } = learner;
     const { sums, history, best } = run;
     const progress: Progress = {
@@ -67,26 +68,25 @@ export async function saveRun(run: Run, folder: string, keep = 2): Promise<strin
       files.set(BEST, tensorsFile({ parameter: weights }, ['step', `${best.step}`]));
     }
     const summary = { name, epoch: plan.epochsAfter(step), steps: plan.steps };
-    const saved = await saveCheckpoint(checkpointsOf(folder), step, { files, summary }, { keep });
-    run.checkpoint = { folder: saved, step };
-    return saved;
+    return saveCheckpoint(checkpointsOf(folder), step, { files, summary }, { keep });
   });
+  run.checkpoint = { folder: saved, step: run.learner.step };
+  if (run.folder === checkpointsOf(folder)) await goOnFrom(run, saved);
+  return saved;
 }
 
-/** Saves to the run's own folder: from there it goes on when its device is lost, and there its best weights are. */
-export async function saveOwn(run: Run, folder: string, keep?: number): Promise<string> {
-  const saved = await saveRun(run, folder, keep);
+/** From a checkpoint in its own folder a run goes on when its device is lost, and there its best weights are. */
+async function goOnFrom(run: Run, folder: string): Promise<void> {
   if (run.best !== undefined) {
-    const path = platform.files.join(saved, BEST);
+    const path = platform.files.join(folder, BEST);
     const { tensors } = await openSafetensors(await storedFile(path, platform.files), path);
     run.best = { ...run.best, weights: tensors };
   }
   const restore: Point['restore'] = async (state) => {
-    const checkpoint = { folder: saved, ...(await readCheckpoint(saved)) };
+    const checkpoint = { folder, ...(await readCheckpoint(folder)) };
     await (await stateIn(checkpoint, state.layout))(state);
   };
   run.wasSaved({ step: run.learner.step, restore });
-  return saved;
 }
 
 const short = (rate: number): number => Number(rate.toPrecision(3));
@@ -103,7 +103,7 @@ function otherEpochs({ setup }: Run, epochs: unknown, { step, summary, folder }:
     const why = `it has done ${step} steps, and epochs is now ${plan.epochs}, ${plan.steps} steps`;
     throw notResumable(folder, why, 'give it more epochs');
   }
-  const before = Number(summary.steps);
+  const before = is.count.holds(summary.steps) ? summary.steps : plan.steps;
   const [next, was] = [rate.at(step, plan.steps), rate.at(step, before)];
   const changes: string[] = [];
   if (next !== was && step < plan.steps) {
@@ -112,7 +112,7 @@ function otherEpochs({ setup }: Run, epochs: unknown, { step, summary, folder }:
   }
   if (sources.length > 1) changes.push('which task has which of the steps to come is planned anew');
   if (changes.length === 0) return undefined;
-  return `the run was planned with epochs ${epochs}, and goes on with ${plan.epochs}: ${changes.join('; ')}`;
+  return `the run was planned with epochs ${JSON.stringify(epochs)}, and goes on with ${plan.epochs}: ${changes.join('; ')}`;
 }
 
 /** Puts a run where its newest whole checkpoint stands; damaged newer ones are passed over with a warning. */
@@ -135,6 +135,7 @@ export async function resumeRun(run: Run, folder: string, on: Listener | undefin
   const weights = progress.best && matchArena(layout, await tensorsOf(checkpoint, BEST)).tensors;
   await run.change(restore, step);
   run.checkpoint = { folder: found, step };
+  run.folder = checkpointsOf(folder);
   run.sums = progress.sums;
   run.history = [...progress.history];
   run.best = progress.best === null ? undefined : { ...progress.best, weights: weights ?? undefined };

@@ -18,7 +18,7 @@ import { type FitOptions, fitOptions, plannedSource, type Setup, type Source } f
 import { checkConstants } from './modelRecord.ts';
 import { trainingPlan } from './plan.ts';
 import { type EpochRecord, Run } from './run.ts';
-import { checkpointsOf, resumeRun, saveOwn, saveRun } from './runStore.ts';
+import { checkpointsOf, resumeRun, saveRun } from './runStore.ts';
 import {
   checkFolder,
   checkInputs,
@@ -220,7 +220,8 @@ export abstract class TrainerBase {
     try {
       await sweepTemporaries(folder);
       await checkNewest(folder, run.learner.step);
-      const save = (): Promise<string> => saveOwn(run, saver.folder, saver.keep);
+      run.folder = folder;
+      const save = (): Promise<string> => saveRun(run, saver.folder, saver.keep);
       return await train(run, options, { save, everySteps: saver.everySteps });
     } finally {
       this.#locked = undefined;

@@ -77,6 +77,18 @@ describe('the best weights', () => {
     await whole.close();
   });
 
+  it('move with the checkpoint that takes the place of theirs', async () => {
+    const run = fresh();
+    const trainer = tinyTrainer();
+    trainer.setSaver({ folder: run, keep: 1 });
+    await trainer.train({ best: first });
+    // the model has the best weights now, the checkpoint of this step the last ones
+    await trainer.save(run);
+    expect(readdirSync(join(run, 'checkpoints'))).toEqual(['step-000012.1']);
+    expect(await trainer.train({ best: first })).toMatchObject({ reason: 'done', bestStep: PER_EPOCH });
+    await trainer.close();
+  });
+
   it('that are gone or damaged are a typed error, and the run can be trained on', async () => {
     const run = fresh();
     const trainer = tinyTrainer();
