@@ -89,13 +89,18 @@ async function* piecesAt(path: string): Pieces {
   for (let at = 0; at < size; at += PIECE) yield readRange(path, at, Math.min(size, at + PIECE));
 }
 
-/** There is no rename of folders: copies, then removes. A page is alone with its files, so nobody sees the middle. */
+/** There is no rename of folders: moves their files where the browser can, or copies and removes them. A page is alone with its files, so nobody sees the middle. */
 async function rename(from: string, to: string): Promise<void> {
   if ((await kindOf(from)) === 'folder') {
     await folderAt(partsOf(to), true);
     for (const name of await namesIn(await folderAt(partsOf(from))))
       await rename(`${from}/${name}`, `${to}/${name}`);
-  } else await writeDurably(to, piecesAt(from));
+  } else {
+    const [source, target] = [await entryAt(from), await entryAt(to)];
+    const file = await source.folder.getFileHandle(source.name);
+    if (file.move !== undefined) return file.move(target.folder, target.name);
+    await writeDurably(to, piecesAt(from));
+  }
   await remove(from);
 }
 

@@ -13,6 +13,7 @@ interface FileHandle {
     close(): Promise<void>;
     abort(): Promise<void>;
   }>;
+  move?(to: FolderHandle, name: string): Promise<void>;
 }
 export interface FolderHandle {
   getFileHandle(name: string, options?: { create: boolean }): Promise<FileHandle>;
