@@ -44,9 +44,9 @@ export const train: palm.Recipe = async ({
   palm.register(reader, encoder, label);
 
   // 4. a trainer per task
-  const intent = palm.trainer('intent', { mixRatio: 1 });
+  const intent = palm.trainer('intent');
   intent.buildForward(encoder, classify);
-  const slots = palm.trainer('slots', { mixRatio: 1 });
+  const slots = palm.trainer('slots');
   slots.buildForward(encoder, label);
 
   // 5. both together: every batch carries the labels of both, one encoder pass serves them

@@ -44,8 +44,11 @@ const stepTexts = ({ loss, losses, stepsPerSecond, secondsLeft }: StepEvent) => 
   left: clock(secondsLeft),
 });
 
-/** An event as a line; undefined for one that is not worth a line. `whyDevice` says why the device was chosen. */
-function lineOf(event: palm.TrainingEvent, whyDevice: string | undefined): string | undefined {
+/**
+ * An event as a line; undefined for one that is not worth a line. `whyDevice` says why the device was chosen, `width` is that of the
+ * longest name of a task.
+ */
+function lineOf(event: palm.TrainingEvent, whyDevice: string | undefined, width: number): string | undefined {
   switch (event.type) {
     case 'start': {
       const { tasks, examples, epochs, parameters, device, from } = event;
@@ -55,6 +58,12 @@ function lineOf(event: palm.TrainingEvent, whyDevice: string | undefined): strin
     }
     case 'step': {
       const { tasks, loss, speed, left } = stepTexts(event);
+      const { slot } = event;
+      if (slot !== undefined) {
+        const task = shown(slot.task).padEnd(width);
+        const speed = event.stepsPerSecond.toFixed(2);
+        return `global step: ${event.step}, ${task}: step ${slot.step}/${slot.steps} (epoch ${slot.epoch}), loss: ${loss}, speed: ${speed} steps/s`;
+      }
       return `epoch ${event.epoch}  step ${event.step}/${event.steps}  loss ${loss} (${tasks})  ${speed} steps/s  ${left} left`;
     }
     case 'evaluation':
@@ -87,6 +96,7 @@ const BAR = {
 export function progressListener(out: NodeJS.WriteStream, whyDevice: string | undefined) {
   let bar: SingleBar | undefined;
   let lastLine = Number.NEGATIVE_INFINITY;
+  let width = 0;
   const stop = (): void => {
     bar?.stop();
     bar = undefined;
@@ -101,7 +111,8 @@ export function progressListener(out: NodeJS.WriteStream, whyDevice: string | un
       if (performance.now() - lastLine <= 5000 && event.step !== event.steps) return;
       lastLine = performance.now();
     }
-    const line = lineOf(event, whyDevice);
+    if (event.type === 'start') width = Math.max(...event.tasks.map((task) => shown(task).length));
+    const line = lineOf(event, whyDevice, width);
     if (line === undefined) return;
     stop();
     out.write(`${line}\n`);

@@ -4,8 +4,8 @@ import { fingerprint } from '../base/random.ts';
 import type { Attribute } from '../ir/graph.ts';
 import { lengthsOf, packBatch, slices } from './batches.ts';
 import type { ComponentRecord } from './contract.ts';
-import { type Setup, type Source, tasksOf, trainingPart } from './learner.ts';
 import { graphFingerprint } from './record.ts';
+import { type Setup, type Source, tasksOf, trainingPart } from './setup.ts';
 
 /** What must be equal for a run to go on where another one stopped. */
 export type Configuration = Readonly<Record<string, Attribute>> & { readonly trainingData: string };

@@ -11,6 +11,16 @@ export interface StepResult {
   readonly gradientNorm: number;
 }
 
+/** A step among those of its task. */
+export interface Slot {
+  readonly task: string;
+  /** in its pass over the examples of the task, from 1, and how many these are */
+  readonly step: number;
+  readonly steps: number;
+  /** the pass, from 0 */
+  readonly epoch: number;
+}
+
 /** What long work reports as it goes; the library itself prints nothing. */
 export type TrainingEvent =
   | {
@@ -32,6 +42,8 @@ export type TrainingEvent =
       readonly step: number;
       readonly steps: number;
       readonly epoch: number;
+      /** where tasks alternate */
+      readonly slot?: Slot;
       readonly stepsPerSecond: number;
       readonly secondsLeft: number;
     } & StepResult)

@@ -1,3 +1,4 @@
+import { defined } from '../base/errors.ts';
 import { mapValues, own } from '../base/own.ts';
 import { add, type GraphContext, graph, mul, type Outputs, type Tensor } from '../dsl/index.ts';
 import type { Graph, Ref } from '../ir/graph.ts';
@@ -10,9 +11,13 @@ import { anySize, checkBuilt, checkLoss, fits, printSpec, type Spec } from './co
 export interface Task {
   readonly name: string;
   readonly head: Head;
-  /** factor of its loss in the sum */
+  /** factor of its loss */
   readonly weight: number;
+  /** the task whose parameters its head shares; default: its own */
+  readonly scope?: string | undefined;
 }
+
+type Headed = Omit<Task, 'weight'>;
 
 export const lossName = (task: string): string => `${task}.loss`;
 export const resultName = (task: string, result: string): string => `${task}.${result}`;
@@ -26,26 +31,32 @@ export function inputsOf(g: GraphContext, needs: Specs, known: Map<string, Tenso
   });
 }
 
+/** Builds something in the scope of a task's head. */
+type Within = <R>(build: () => R) => R;
+
 /**
  * Builds a backbone within the scope of its name, checks what it gives, and builds each task on it: `build` gets what the task's
- * head needs of backbone and reader, and declares further inputs with `declare`.
+ * head needs of backbone and reader, enters its scope once with `within`, and declares further inputs with `declare`.
  * @throws FROND-C004, C005
  */
 function onBackbone<R>(
   g: GraphContext,
   backbone: Backbone,
   tasks: readonly Task[],
-  build: (task: Task, inputs: Outputs, declare: (needs: Specs) => Outputs) => R,
+  build: (task: Task, inputs: Outputs, within: Within, declare: (needs: Specs) => Outputs) => R,
 ): R[] {
   const known = new Map<string, Tensor>();
   const declare = (needs: Specs): Outputs => inputsOf(g, needs, known);
   const inputs = declare(backbone.needs);
   const outputs = g.scope(backbone.name, () => backbone.build(g, inputs));
   checkBuilt(`backbone ${backbone.name}`, backbone.gives, outputs);
-  return tasks.map((task) => {
+  const scopes = tasks.map(({ name, scope = name }) => scope);
+  return tasks.map((task, i) => {
     const { needs } = task.head;
+    const scope = defined(scopes[i], 'scope');
+    const within: Within = (inner) => g.scope(scope, inner, { reuse: scopes.indexOf(scope) < i });
     const ofBackbone = Object.entries(outputs).filter(([name]) => Object.hasOwn(needs.backbone, name));
-    return build(task, { ...Object.fromEntries(ofBackbone), ...declare(needs.reader) }, declare);
+    return build(task, { ...Object.fromEntries(ofBackbone), ...declare(needs.reader) }, within, declare);
   });
 }
 
@@ -55,11 +66,11 @@ function onBackbone<R>(
  */
 export function trainingGraph(name: string, backbone: Backbone, tasks: readonly Task[]): Graph {
   const build = (g: GraphContext): Outputs => {
-    const losses = onBackbone(g, backbone, tasks, ({ name: task, head, weight }, inputs, declare) => {
+    const losses = onBackbone(g, backbone, tasks, ({ name, head, weight }, inputs, within, declare) => {
       const labels = declare(head.needs.labels);
-      const loss = g.scope(task, () => head.loss(g, { ...inputs, ...labels, ...head.build(g, inputs) }));
+      const loss = within(() => head.loss(g, { ...inputs, ...labels, ...head.build(g, inputs) }));
       checkLoss(head.name, loss);
-      return { named: [lossName(task), loss] as const, loss, weight };
+      return { named: [lossName(name), loss] as const, loss, weight };
     });
     const weighted = losses.map(({ loss, weight }) => (weight === 1 ? loss : mul(loss, weight)));
     const named = Object.fromEntries(losses.map((one) => one.named));
@@ -69,18 +80,18 @@ export function trainingGraph(name: string, backbone: Backbone, tasks: readonly 
 }
 
 /** What a prediction reads back of a head, as `TASK.RESULT`. */
-function read(g: GraphContext, head: Head, task: string, inputs: Outputs): [string, Tensor][] {
-  return g.scope(task, () => {
-    const built = head.build(g, inputs);
-    const chosen = head.predict?.(g, { ...inputs, ...built }) ?? built;
-    return Object.entries(chosen).map(([result, tensor]) => [resultName(task, result), tensor]);
-  });
+function read(g: GraphContext, { head, name }: Headed, inputs: Outputs): [string, Tensor][] {
+  const built = head.build(g, inputs);
+  const chosen = head.predict?.(g, { ...inputs, ...built }) ?? built;
+  return Object.entries(chosen).map(([result, tensor]) => [resultName(name, result), tensor]);
 }
 
 /** The prediction graph: outputs `TASK.RESULT` for whatever each head's `predict` reads. No labels, no dropout. */
 export function predictionGraph(name: string, backbone: Backbone, tasks: readonly Task[]): Graph {
   const build = (g: GraphContext): Outputs => {
-    const results = onBackbone(g, backbone, tasks, (task, inputs) => read(g, task.head, task.name, inputs));
+    const results = onBackbone(g, backbone, tasks, (task, inputs, within) =>
+      within(() => read(g, task, inputs)),
+    );
     return Object.fromEntries(results.flat());
   };
   return graph(name, build).ir;
@@ -97,12 +108,16 @@ export const resultsOf = <T>(task: string, all: Readonly<Record<string, T>>): Re
 const SOME_WIDTH = 1_000_003;
 
 /** A head built on inputs of its own: a checkpoint knows no backbone. Undefined where that fails, since it minds the size after all. */
-function graphOf(head: Head, task: string): Graph | undefined {
-  const needs = mapValues({ ...head.needs.backbone, ...head.needs.reader }, ({ dtype, shape }) => ({
+function graphOf(task: Headed): Graph | undefined {
+  const { needs: wanted } = task.head;
+  const needs = mapValues({ ...wanted.backbone, ...wanted.reader }, ({ dtype, shape }) => ({
     dtype,
     shape: shape.map((dim) => (dim === anySize ? SOME_WIDTH : dim)),
   }));
-  const build = (g: GraphContext) => Object.fromEntries(read(g, head, task, inputsOf(g, needs, new Map())));
+  const build = (g: GraphContext) => {
+    const inputs = inputsOf(g, needs, new Map());
+    return Object.fromEntries(g.scope(task.scope ?? task.name, () => read(g, task, inputs)));
+  };
   try {
     return graph('results', build).ir;
   } catch {
@@ -111,14 +126,15 @@ function graphOf(head: Head, task: string): Graph | undefined {
 }
 
 /** What a head and a graph have otherwise: the results that are read, or a parameter. In words, the head's first. */
-export function differenceOf(head: Head, task: string, prediction: Graph): [string, string] | undefined {
-  const built = graphOf(head, task);
+export function differenceOf(task: Headed, prediction: Graph): [string, string] | undefined {
+  const built = graphOf(task);
   if (built === undefined) return undefined;
   const specOf = (graph: Graph, ref: Ref): Spec => {
     const { dtype, shape } = typeOfRef(graph, ref);
     return { dtype, shape: shape.map((dim) => (dim === SOME_WIDTH ? anySize : dim)) };
   };
-  const results = (graph: Graph) => mapValues(resultsOf(task, graph.outputs), (ref) => specOf(graph, ref));
+  const results = (graph: Graph) =>
+    mapValues(resultsOf(task.name, graph.outputs), (ref) => specOf(graph, ref));
   const parameters = (graph: Graph) =>
     Object.fromEntries(parametersOf(graph).map(({ name, node }) => [name, specOf(graph, node.id)]));
   const [wanted, computed] = [results(built), results(prediction)];

@@ -12,8 +12,9 @@ import { ops } from '../ops/index.ts';
 import type { LoadedCheckpoint } from '../store/checkpoint.ts';
 import type { ComponentRecord, Head, Reader } from './contract.ts';
 import { resultName } from './graphs.ts';
-import type { Learner, Source } from './learner.ts';
+import type { Learner } from './learner.ts';
 import { graphFrom, graphRecord, malformed, pathOf, readRecord } from './record.ts';
+import type { Inference, Setup, Source } from './setup.ts';
 
 export const MODEL = 'model.json';
 
@@ -33,21 +34,39 @@ const kernel = is.withFields('a kernel', {
   shapeClass: is.text,
   schedule: is.typed<Schedule>(is.object),
 });
-/** What a file must say of a model; what runs of earlier versions do not say is optional. */
-const modelForm = {
+const taskForm = {
   name: is.name,
+  head: component,
+  /** the task whose parameters its head shares */
+  scope: is.optional(is.name),
+};
+/** A step and what it learns from. */
+const sourceForm = {
   /** training losses */
   forward: graph,
   /** forward, backward and update */
   step: graph,
+};
+/** How the examples of a reader are predicted; what runs of earlier versions do not say is optional. */
+const inferenceForm = {
   prediction: graph,
   /** null: made by a program of the user's own, which must be given again to predict */
   reader: component,
-  tasks: is.listOf(is.withFields('a task', { name: is.name, head: component }), 'tasks'),
+  tasks: is.listOf(is.withFields('a task', taskForm), 'tasks'),
   /** fingerprints of what the ids of each tensor stood for: see `namesRecord` */
   names: is.optional(is.objectOf(is.text, 'fingerprints')),
   /** most words that the model takes; null: any number */
   maximumLength: is.optional(is.nullable(is.count)),
+};
+/** What a file must say of a model: of its first source and its first inference, and of the others where there are several. */
+const modelForm = {
+  name: is.name,
+  ...sourceForm,
+  ...inferenceForm,
+  /** where tasks alternate: the steps of those after the first */
+  sources: is.optional(is.listOf(is.withFields('a source', sourceForm), 'sources')),
+  /** where tasks have readers of their own: those after the first */
+  inferences: is.optional(is.listOf(is.withFields('an inference', inferenceForm), 'inferences')),
   /** what it was trained on last */
   device: is.optional(device),
   /** kernels of the training step with the schedules that they ran with: what rounding depends on */
@@ -57,6 +76,17 @@ const modelForm = {
 };
 /** All that predicting takes, beside the weights: plain data in every checkpoint. */
 export type ModelRecord = Required<is.OptionsOf<typeof modelForm>>;
+export type InferenceRecord = is.OptionsOf<typeof inferenceForm>;
+/** One for each reader, the first of which is the record itself. */
+export const inferencesOf = (record: ModelRecord): readonly InferenceRecord[] => [
+  record,
+  ...record.inferences,
+];
+/** The graphs whose parameters are those of the model. */
+export const graphsOf = (record: ModelRecord): readonly Graph[] => [
+  ...[record, ...record.sources].map(({ step }) => step),
+  ...inferencesOf(record).map(({ prediction }) => prediction),
+];
 type DeviceRecord = is.TypeOf<typeof device>;
 type KernelRecord = is.TypeOf<typeof kernel>;
 
@@ -65,7 +95,7 @@ export const namesRecord = ({ names = {} }: Reader | Head): Record<string, strin
   mapValues(names, (list) => fingerprint(JSON.stringify(list)));
 
 /** Whose ids mean something else than those of the run. @throws FROND-C012 */
-export function checkMeaning({ names }: Partial<ModelRecord>, part: Reader | Head, folder: string): void {
+export function checkMeaning({ names }: Partial<InferenceRecord>, part: Reader | Head, folder: string): void {
   const other = Object.entries(namesRecord(part)).find(
     ([tensor, print]) => (own(names, tensor) ?? print) !== print,
   );
@@ -82,9 +112,13 @@ export function checkMeaning({ names }: Partial<ModelRecord>, part: Reader | Hea
 const MAX_CONSTANTS = 4_000_000;
 
 /** @throws FROND-C014 for graphs with so many constants that no checkpoint could be written */
-export function checkConstants({ name, forward, step, prediction }: GraphsToSave): void {
+export function checkConstants({ name, sources, inferences }: GraphsToSave): void {
   const countOf = ({ attributes: { value } }: Node): number => (Array.isArray(value) ? value.length : 0);
-  const nodes = [forward, step, prediction].flatMap((graph) => Object.values(graph.nodes));
+  const graphs = [
+    ...sources.flatMap(({ forward, step }) => [forward, step]),
+    ...inferences.map(({ prediction }) => prediction),
+  ];
+  const nodes = graphs.flatMap((graph) => Object.values(graph.nodes));
   const total = nodes.reduce((sum, node) => sum + countOf(node), 0);
   if (total <= MAX_CONSTANTS) return;
   const node = nodes.reduce((most, one) => (countOf(one) > countOf(most) ? one : most));
@@ -94,10 +128,14 @@ export function checkConstants({ name, forward, step, prediction }: GraphsToSave
     hint: 'compute them in the graph from fewer, or keep them as a parameter that is not trained: { trainable: false }',
   });
 }
-type GraphsToSave = Pick<Source, 'name' | 'forward' | 'step' | 'prediction'>;
+
+interface GraphsToSave extends Pick<Setup, 'name'> {
+  readonly sources: readonly Pick<Source, 'forward' | 'step'>[];
+  readonly inferences: readonly Pick<Inference, 'prediction'>[];
+}
 
 const kernelsOf = ({ steppers }: Learner): KernelRecord[] =>
-  steppers.flatMap(({ program }) =>
+  [...steppers.values()].flatMap(({ program }) =>
     program.schedules.map(({ kernel, ...rest }) => ({ name: kernel, ...rest })),
   );
 
@@ -106,25 +144,32 @@ const deviceOf = ({ state: { device } }: Learner): DeviceRecord => ({
   adapter: device.adapter?.name ?? null,
 });
 
+const sourceRecord = ({ forward, step }: Source) => ({
+  forward: graphRecord(forward),
+  step: graphRecord(step),
+});
+
+const inferenceRecord = ({ prediction, reader, tasks, maximumLength = Number.NaN }: Inference) => ({
+  prediction: graphRecord(prediction),
+  reader: reader.record ?? null,
+  tasks: tasks.map(({ name, head, scope }) => ({
+    ...{ name, head: head.record ?? null },
+    ...(scope === undefined ? {} : { scope }),
+  })),
+  names: Object.assign({}, ...[reader, ...tasks.map(({ head }) => head)].map(namesRecord)),
+  maximumLength: Number.isFinite(maximumLength) ? maximumLength : null,
+});
+
 export function modelRecord(learner: Learner): Omit<ModelRecord, 'seal'> {
-  const [source] = learner.setup.sources;
-  const {
-    forward,
-    step,
-    prediction,
-    reader,
-    tasks,
-    maximumLength: most = Number.NaN,
-  } = defined(source, 'source');
+  const { name, sources, inferences } = learner.setup;
+  const [source, ...otherSources] = sources.map(sourceRecord);
+  const [inference, ...otherInferences] = inferences.map(inferenceRecord);
   return {
-    name: learner.setup.name,
-    forward: graphRecord(forward),
-    step: graphRecord(step),
-    prediction: graphRecord(prediction),
-    reader: reader.record ?? null,
-    tasks: tasks.map(({ name, head }) => ({ name, head: head.record ?? null })),
-    names: Object.assign({}, ...[reader, ...tasks.map(({ head }) => head)].map(namesRecord)),
-    maximumLength: Number.isFinite(most) ? most : null,
+    name,
+    ...defined(source, 'source'),
+    ...defined(inference, 'inference'),
+    sources: otherSources,
+    inferences: otherInferences,
     device: deviceOf(learner),
     kernels: kernelsOf(learner),
   };
@@ -175,8 +220,9 @@ function registryFor({ nodes }: Graph): OpRegistry {
  */
 export async function modelOf(checkpoint: LoadedCheckpoint): Promise<ModelRecord> {
   const file = pathOf(checkpoint, MODEL);
-  const record = (await readRecord(checkpoint, MODEL, modelForm)) as ModelRecord;
-  const tasks = record.tasks.map((task) => task.name);
+  const given = (await readRecord(checkpoint, MODEL, modelForm)) as ModelRecord;
+  const record = { ...given, sources: given.sources ?? [], inferences: given.inferences ?? [] };
+  const tasks = inferencesOf(record).flatMap((inference) => inference.tasks.map(({ name }) => name));
   const twice = tasks.find((task, i) => tasks.indexOf(task) !== i);
   if (twice !== undefined) throw malformed(file, `it has two tasks ${twice}`);
   const read = (graph: Graph): Graph => {
@@ -187,10 +233,20 @@ export async function modelOf(checkpoint: LoadedCheckpoint): Promise<ModelRecord
       throw cause instanceof FrondError ? cause.with({ place: { file } }) : cause;
     }
   };
-  const [forward, step, prediction] = [read(record.forward), read(record.step), read(record.prediction)];
-  const stray = Object.keys(prediction.outputs).find(
-    (output) => !tasks.some((task) => output.startsWith(resultName(task, ''))),
-  );
-  if (stray !== undefined) throw malformed(file, `its prediction gives ${stray}, of no task`);
-  return { ...record, forward, step, prediction };
+  const readSource = <S extends Pick<ModelRecord, 'forward' | 'step'>>(source: S): S => ({
+    ...source,
+    forward: read(source.forward),
+    step: read(source.step),
+  });
+  const readInference = <I extends InferenceRecord>(inference: I): I => {
+    const prediction = read(inference.prediction);
+    const stray = Object.keys(prediction.outputs).find(
+      (output) => !inference.tasks.some(({ name }) => output.startsWith(resultName(name, ''))),
+    );
+    if (stray !== undefined) throw malformed(file, `its prediction gives ${stray}, of no task`);
+    return { ...inference, prediction };
+  };
+  const sources = record.sources.map(readSource);
+  const inferences = record.inferences.map(readInference);
+  return { ...readInference(readSource(record)), sources, inferences };
 }

@@ -1,5 +1,5 @@
 import { platform } from '#platform';
-import { FrondError } from '../base/errors.ts';
+import { defined, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { chooseDevice } from '../runtime/chooseDevice.ts';
@@ -11,15 +11,24 @@ import { ModelState } from '../runtime/state.ts';
 import { type LoadedCheckpoint, loadLatest } from '../store/checkpoint.ts';
 import type { ComponentRecord, Head, Reader } from './contract.ts';
 import { checkFeeds, checkNames, maximumOf } from './contractCheck.ts';
-import { type Answering, closed, exampleOf, type Predictions, predictAll } from './evaluate.ts';
+import { closed, exampleOf, type Predictions, predictAll } from './evaluate.ts';
 import type { Listener } from './events.ts';
 import { differenceOf, type Task } from './graphs.ts';
 import { type ClassifyOptions, classify, type SequenceLabelOptions, sequenceLabel } from './head.ts';
-import { checkMeaning, MODEL, type ModelRecord, modelOf } from './modelRecord.ts';
+import {
+  checkMeaning,
+  graphsOf,
+  type InferenceRecord,
+  inferencesOf,
+  MODEL,
+  type ModelRecord,
+  modelOf,
+} from './modelRecord.ts';
 import { jointReaderFrom } from './reader/joint.ts';
 import { checkSeal } from './record.ts';
 import { BEST, checkpointsOf, tensorsOf, WEIGHTS } from './runStore.ts';
 import { checkFolder, checkInputs, checkSettings, headKind, listener, readerKind } from './settings.ts';
+import type { Inference } from './setup.ts';
 import { type Survival, Survivor } from './survivor.ts';
 import { spellingOptions } from './tokenizer/spelling.ts';
 import { matchArena, writeTensors } from './weights.ts';
@@ -66,25 +75,27 @@ async function latestOf(folder: string): Promise<LoadedCheckpoint> {
   return loadLatest((await platform.files.kindOf(inside)) === 'folder' ? inside : folder);
 }
 
+/** @throws FROND-F016 for a head of a task that the run does not have */
+function checkHeads(record: ModelRecord, { heads = {} }: PredictorOptions, folder: string): void {
+  const names = inferencesOf(record).flatMap(({ tasks }) => tasks.map(({ name }) => name));
+  const unknown = Object.keys(heads).find((name) => !names.includes(name));
+  if (unknown === undefined) return;
+  throw new FrondError('FROND-F016', `the run in ${folder} has no task ${unknown}`, {
+    place: { file: folder },
+    hint: `its tasks are: ${names.join(', ')}`,
+  });
+}
+
 /**
  * The tasks of a run with their heads, given or made again.
- * @throws FROND-F014, and F016 for a task that the run does not have, and a head that its graph was not built with
+ * @throws FROND-F014, and F016 for a head that its graph was not built with
  */
-function tasksOf(record: ModelRecord, { heads, components }: PredictorOptions, folder: string): Task[] {
-  const names = record.tasks.map(({ name }) => name);
-  const given = new Map(Object.entries(heads ?? {}));
-  const unknown = [...given.keys()].find((name) => !names.includes(name));
-  if (unknown !== undefined) {
-    throw new FrondError('FROND-F016', `the run in ${folder} has no task ${unknown}`, {
-      place: { file: folder },
-      hint: `its tasks are: ${names.join(', ')}`,
-    });
-  }
-  return record.tasks.map(({ name, head: kept }): Task => {
-    const head = given.get(name) ?? componentFrom(kept, components);
+function tasksOf(record: InferenceRecord, { heads, components }: PredictorOptions, folder: string): Task[] {
+  return record.tasks.map(({ name, head: kept, scope }): Task => {
+    const head = own(heads, name) ?? componentFrom(kept, components);
     if (!headKind.holds(head)) throw cannotMake(`a head of task ${name}`, 'heads', folder);
-    const [reads, gives] = differenceOf(head, name, record.prediction) ?? [];
-    if (reads === undefined) return { name, head, weight: 1 };
+    const [reads, gives] = differenceOf({ head, name, scope }, record.prediction) ?? [];
+    if (reads === undefined) return { name, head, scope, weight: 1 };
     throw new FrondError(
       'FROND-F016',
       `head ${head.name} ${reads}, task ${name} of the run in ${folder} ${gives}`,
@@ -102,9 +113,27 @@ export async function loadModelRecord(folder: string): Promise<ModelRecord> {
   return record;
 }
 
+/** How examples of a reader are predicted, given or made again. @throws as `Predictor.load` */
+function inferenceFrom(record: InferenceRecord, options: PredictorOptions, folder: string): Inference {
+  const tasks = tasksOf(record, options, folder);
+  const reader = options.reader ?? componentFrom(record.reader, options.components);
+  if (!readerKind.holds(reader)) throw cannotMake('a reader', 'reader', folder);
+  checkMeaning(record, reader, folder);
+  checkSpelling(record, reader, folder);
+  for (const { head } of tasks) {
+    checkMeaning(record, head, folder);
+    checkNames(head, reader);
+  }
+  checkFeeds(`the run in ${folder}`, record.prediction, reader);
+  // runs of earlier versions do not say
+  const maximumLength = maximumOf(reader, `the run in ${folder}`, record.maximumLength ?? undefined);
+  return { tasks, reader, maximumLength, prediction: record.prediction };
+}
+
 /** The model on a device. */
 interface Loaded {
-  readonly executable: Executable;
+  /** of each inference */
+  readonly executables: readonly Executable[];
   /** predictions that were answered */
   step: number;
   free(): void;
@@ -112,18 +141,20 @@ interface Loaded {
 
 async function loadOn(device: Device, checkpoint: LoadedCheckpoint, record: ModelRecord): Promise<Loaded> {
   const weights = checkpoint.files.has(BEST) ? BEST : WEIGHTS;
-  const layout = layoutParameters([record.step, record.prediction]);
+  const layout = layoutParameters(graphsOf(record));
   // before memory is taken on the word of the graphs
   const match = matchArena(layout, await tensorsOf(checkpoint, weights));
   const state = new ModelState(device, layout);
   try {
     await writeTensors(state, match.tensors);
-    const { executable } = await compile(record.prediction, { state });
+    const executables: Executable[] = [];
+    for (const { prediction } of inferencesOf(record))
+      executables.push((await compile(prediction, { state })).executable);
     const free = (): void => {
-      executable.free();
+      for (const executable of executables) executable.free();
       state.free();
     };
-    return { executable, step: 0, free };
+    return { executables, step: 0, free };
   } catch (cause) {
     state.free();
     throw cause;
@@ -131,7 +162,7 @@ async function loadOn(device: Device, checkpoint: LoadedCheckpoint, record: Mode
 }
 
 /** A reader that spells words otherwise would look others up. @throws FROND-D022 */
-function checkSpelling({ reader: saved }: ModelRecord, { name, record }: Reader, folder: string): void {
+function checkSpelling({ reader: saved }: InferenceRecord, { name, record }: Reader, folder: string): void {
   for (const setting of Object.keys(spellingOptions)) {
     const [wanted, given] = [saved?.[setting], record?.[setting]];
     if (wanted === undefined || given === undefined || wanted === given) continue;
@@ -152,22 +183,24 @@ export class Predictor {
   /** the checkpoint that it was made from, with damaged newer ones in `skipped` */
   readonly checkpoint: LoadedCheckpoint;
   readonly tasks: readonly Task[];
+  /** of the first task, where each has its own */
   readonly reader: Reader;
-  readonly #answering: Answering;
+  readonly #inferences: readonly Inference[];
   readonly #loaded: Survivor<Loaded>;
   #freed = false;
   /** predictions under way */
   #running = 0;
 
   private constructor(
-    { name, checkpoint, ...answering }: Answering & Pick<Predictor, 'name' | 'checkpoint'>,
+    { name, checkpoint }: Pick<Predictor, 'name' | 'checkpoint'>,
+    inferences: readonly Inference[],
     loaded: Survivor<Loaded>,
   ) {
     this.name = name;
     this.checkpoint = checkpoint;
-    this.tasks = answering.tasks;
-    this.reader = answering.reader;
-    this.#answering = answering;
+    this.tasks = inferences.flatMap(({ tasks }) => tasks);
+    this.reader = defined(inferences[0], 'inference').reader;
+    this.#inferences = inferences;
     this.#loaded = loaded;
   }
 
@@ -182,26 +215,16 @@ export class Predictor {
     checkSettings('Predictor.load', options, predictorOptions);
     const checkpoint = await latestOf(folder);
     const record = await modelOf(checkpoint);
-    const tasks = tasksOf(record, options, folder);
-    const reader = options.reader ?? componentFrom(record.reader, options.components);
-    if (!readerKind.holds(reader)) throw cannotMake('a reader', 'reader', folder);
-    checkMeaning(record, reader, folder);
-    checkSpelling(record, reader, folder);
-    for (const { head } of tasks) {
-      checkMeaning(record, head, folder);
-      checkNames(head, reader);
-    }
-    checkFeeds(`the run in ${folder}`, record.prediction, reader);
+    checkHeads(record, options, folder);
+    const inferences = inferencesOf(record).map((inference) => inferenceFrom(inference, options, folder));
     await checkSeal(checkpoint, MODEL);
-    // runs of earlier versions do not say
-    const maximumLength = maximumOf(reader, `the run in ${folder}`, record.maximumLength ?? undefined);
     const device = options.device ?? (await chooseDevice('auto')).device;
     const life: Survival<Loaded> = {
       make: async (next, lost) => ({ ...(await loadOn(next, checkpoint, record)), step: lost?.step ?? 0 }),
       gaveUp: (_, cause) => cause,
     };
     const loaded = await new Survivor(life, device, options.device === undefined).begin();
-    return new Predictor({ name: record.name, checkpoint, tasks, reader, maximumLength }, loaded);
+    return new Predictor({ name: record.name, checkpoint }, inferences, loaded);
   }
 
   /**
@@ -216,13 +239,17 @@ export class Predictor {
     if (this.#freed) throw closed('predict', this.name);
     checkInputs(inputs);
     checkSettings('predict', options, { signal: is.optional(is.signal), on: listener });
-    const examples = inputs.map((input) => exampleOf(this.reader, input));
+    const examples = this.#inferences.map(({ reader }) => inputs.map((input) => exampleOf(reader, input)));
     this.#running++;
     try {
       return await this.#loaded.surviving(async (loaded) => {
-        const found = await predictAll(loaded.executable, this.#answering, examples, options);
+        const found: Predictions[] = [];
+        for (const [i, inference] of this.#inferences.entries()) {
+          const executable = defined(loaded.executables[i], 'prediction graph');
+          found.push(await predictAll(executable, inference, examples[i] ?? [], options));
+        }
         loaded.step++;
-        return found;
+        return Object.assign({}, ...found);
       });
     } finally {
       this.#running--;

@@ -5,7 +5,8 @@ import type { ModelState } from '../runtime/state.ts';
 import { type Configuration, configurationOf } from './configuration.ts';
 import type { Metrics } from './contract.ts';
 import { breather, type Listener, type StepResult, type TrainingEvent } from './events.ts';
-import { Learner, type Setup } from './learner.ts';
+import { Learner } from './learner.ts';
+import type { Setup } from './setup.ts';
 import { type Survival, Survivor } from './survivor.ts';
 import { beginCopy, type Point, pointOf, type Tensors } from './weights.ts';
 
@@ -22,9 +23,15 @@ const epoch = is.withFields('an epoch', {
 export type EpochRecord = is.TypeOf<typeof epoch>;
 
 /** Sums over the steps of the epoch at hand; saved, so that a resumed run reports the same means. */
-const sums = is.withFields('sums over an epoch', { count: is.natural, loss: is.finite, losses: numbers });
+const sums = is.withFields('sums over an epoch', {
+  count: is.natural,
+  loss: is.finite,
+  losses: numbers,
+  /** steps of each task; without it, all of them are of every task */
+  counts: is.optional(numbers),
+});
 export type Sums = is.TypeOf<typeof sums>;
-export const NO_STEPS: Sums = { count: 0, loss: 0, losses: {} };
+export const NO_STEPS: Sums = { count: 0, loss: 0, losses: {}, counts: {} };
 
 const best = is.withFields('a score with its step', { score: is.finite, step: is.natural });
 

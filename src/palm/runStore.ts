@@ -43,8 +43,8 @@ async function stateIn(checkpoint: FilesOf, layout: ParameterLayout): Promise<Po
  * @returns the folder of the checkpoint
  */
 export async function saveRun(run: Run, folder: string, keep = 2): Promise<string> {
-  const { sources, name, plan } = run.setup;
-  sources.forEach(checkConstants);
+  const { name, plan } = run.setup;
+  checkConstants(run.setup);
   const configuration = await run.configuration();
   const saved = await run.model.surviving(async (learner) => {
     const { state, step } = learner;

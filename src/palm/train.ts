@@ -3,10 +3,10 @@ import * as is from '../base/kinds.ts';
 import { mapValues, own } from '../base/own.ts';
 import { isDeviceLost } from '../runtime/device.ts';
 import type { Metrics } from './contract.ts';
-import type { StepResult } from './events.ts';
-import { tasksOf, trainingPart } from './learner.ts';
+import type { Slot, StepResult } from './events.ts';
 import { type EpochRecord, NO_STEPS, type Run, type Sums } from './run.ts';
 import { folderKind, listener } from './settings.ts';
+import { tasksOf, trainingPart } from './setup.ts';
 import { beginCopy, tensorsIn, writeTensors } from './weights.ts';
 
 const partOrNull = { ...is.nullable(is.text), what: 'the name of a part, or null' };
@@ -122,8 +122,8 @@ async function trainOn(
 }
 
 /**
- * Submits steps up to the end of an epoch or the next multiple of a period, after which the host has to know something, then waits for all of them. Where
- * the device is lost, all of them are submitted again.
+ * Submits steps up to the end of an epoch or the next multiple of a period, after which the host has to know something, then waits
+ * for all of them. Where the device is lost, all of them are submitted again.
  * @returns those that went well, and what ended them early
  */
 const stepsUntil = (run: Run, periods: readonly number[], signal: AbortSignal | undefined) =>
@@ -169,10 +169,11 @@ async function emitStart(run: Run): Promise<void> {
   for (const message of notes) run.warn(message);
 }
 
-const plus = ({ count, loss, losses }: Sums, step: StepResult): Sums => ({
+const plus = ({ count, loss, losses, counts }: Sums, step: StepResult): Sums => ({
   count: count + 1,
   loss: loss + step.loss,
-  losses: mapValues(step.losses, (value, task) => (own(losses, task) ?? 0) + value),
+  losses: { ...losses, ...mapValues(step.losses, (value, task) => (own(losses, task) ?? 0) + value) },
+  counts: { ...counts, ...mapValues(step.losses, (_, task) => (own(counts, task) ?? 0) + 1) },
 });
 
 function report(run: Run, result: StepResult, stepsPerSecond: number): void {
@@ -184,9 +185,17 @@ function report(run: Run, result: StepResult, stepsPerSecond: number): void {
     steps: plan.steps,
     epoch: plan.epochsAfter(step - 1) + 1,
     ...result,
+    ...slotOf(run, step - 1),
     stepsPerSecond,
     secondsLeft: (plan.steps - step) / stepsPerSecond,
   });
+}
+
+/** Whose step it was, where tasks alternate. */
+function slotOf({ setup: { sources, plan } }: Run, step: number): { readonly slot?: Slot } {
+  if (sources.length === 1) return {};
+  const { task, epoch, index } = plan.turn(step);
+  return { slot: { task, step: index + 1, steps: plan.passes.get(task) ?? 0, epoch } };
 }
 
 /** Copies weights that did best, while they are those on the device, to memory. */
@@ -203,9 +212,9 @@ async function holdBest(run: Run): Promise<void> {
 async function finishEpoch(run: Run, part: string | null, scoreOf: TrainOptions['best']): Promise<void> {
   const { step } = run.learner;
   const epoch = run.setup.plan.epochsAfter(step);
-  const { count, loss, losses } = run.sums;
+  const { count, loss, losses, counts } = run.sums;
   run.sums = NO_STEPS;
-  const means = mapValues(losses, (sum) => sum / count);
+  const means = mapValues(losses, (sum, task) => sum / (own(counts, task) ?? count));
   const record = { epoch, step, loss: loss / count, losses: means };
   if (part === null) {
     run.history.push(record);

@@ -1,46 +1,50 @@
 import { platform } from '#platform';
 import { checkArguments } from '../base/arguments.ts';
-import { FrondError } from '../base/errors.ts';
+import { defined, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import type { Graph } from '../ir/graph.ts';
 import { chooseDevice } from '../runtime/chooseDevice.ts';
-import type { Device } from '../runtime/device.ts';
 import { checkNewest, sweepTemporaries } from '../store/checkpoint.ts';
 import { storedFile } from '../store/file.ts';
 import { lockFolder } from '../store/lock.ts';
 import { openSafetensors } from '../store/safetensors.ts';
-import type { Backbone, Metrics, Reader } from './contract.ts';
-import { checkContract, maximumOf } from './contractCheck.ts';
-import { closed, exampleOf, type Predictions } from './evaluate.ts';
+import type { Backbone, Head, Metrics, Reader } from './contract.ts';
+import { checkContract } from './contractCheck.ts';
+import type { Checked, HeadOnBackboneProblem } from './contractTypes.ts';
+import { closed, exampleOf, type JointMetrics, type Predictions } from './evaluate.ts';
 import type { Listener } from './events.ts';
-import { lossName, predictionGraph, trainingGraph } from './graphs.ts';
-import { type FitOptions, fitOptions, plannedSource, type Setup, type Source } from './learner.ts';
+import { lossName, predictionGraph, type Task, trainingGraph } from './graphs.ts';
 import { checkConstants } from './modelRecord.ts';
-import { trainingPlan } from './plan.ts';
 import { type EpochRecord, Run } from './run.ts';
 import { checkpointsOf, resumeRun, saveRun } from './runStore.ts';
 import {
+  backboneKind,
   checkFolder,
   checkInputs,
   checkSettings,
   folderKind,
+  headKind,
   listener,
   partKind,
   readerKind,
 } from './settings.ts';
+import { modelOf, type Setup, setupOf, trainingPart } from './setup.ts';
 import { type BackwardOptions, buildStep } from './step.ts';
 import { type TrainingSummary, type TrainOptions, train, trainOptions } from './train.ts';
+import {
+  checkEffects,
+  checkTaskName,
+  type FitOptions,
+  fitOptions,
+  type Lesson,
+  type Member,
+  type Policy,
+  type SaverOptions,
+  saverOptions,
+  type TrainerOptions,
+  trainerOptions,
+} from './trainerOptions.ts';
 import { type LoadOptions, type LoadReport, loadOptions, matchArena, writeTensors } from './weights.ts';
-
-const saverOptions = {
-  /** folder of the run; checkpoints go to `checkpoints` in it */
-  folder: folderKind,
-  /** a checkpoint every so many steps, besides those at the end of each epoch; default: none */
-  everySteps: is.optional(is.count),
-  /** whole checkpoints to keep; default 2 */
-  keep: is.optional(is.count),
-};
-export type SaverOptions = is.OptionsOf<typeof saverOptions>;
 
 /** What an earlier call has to give. @throws FROND-T001 */
 export function needed<T>(value: T | undefined, from: string, caller: string): T {
@@ -48,14 +52,25 @@ export function needed<T>(value: T | undefined, from: string, caller: string): T
   throw new FrondError('FROND-T001', `${caller} was called before ${from}`, { hint: `call ${from} first` });
 }
 
-/** What `Trainer` and `MultiHeadTrainer` share: from tasks on one backbone to a trained model. */
-export abstract class TrainerBase {
+type Backward = { readonly steps: readonly Graph[] } & Pick<Setup, 'optimizer' | 'clipNorm' | 'settings'>;
+
+/** What each lesson learns from, and how. */
+interface Fit {
+  readonly readers: readonly Reader[];
+  readonly options: FitOptions;
+}
+
+/** From tasks on one backbone to a trained model: that of one task. `MultiHeadTrainer` is that of several. */
+export class Trainer {
   readonly name: string;
-  readonly #device: Device | undefined;
+  readonly #options: TrainerOptions;
+  #auxiliary = false;
+  #connected: Pick<Member, 'backbone' | 'task'> | undefined;
   // the parts of the setup, by the call that gives them
-  #graphs: Pick<Source, 'forward' | 'prediction'> | undefined;
-  #step: (Pick<Source, 'step'> & Pick<Setup, 'optimizer' | 'clipNorm' | 'settings'>) | undefined;
-  #fit: (Pick<Source, 'reader'> & Required<FitOptions>) | undefined;
+  #forwards: readonly Graph[] | undefined;
+  #prediction: Graph | undefined;
+  #backward: Backward | undefined;
+  #fit: Fit | undefined;
   #saver: SaverOptions | undefined;
   #run: Run | undefined;
   #making: Promise<Run> | undefined;
@@ -66,13 +81,44 @@ export abstract class TrainerBase {
   /** the folder that `train` has locked */
   #locked: string | undefined;
 
-  constructor(name: string, device: Device | undefined) {
+  /** @throws FROND-T002 for options out of range, FROND-T003 for a name that cannot stand in names of outputs */
+  constructor(name: string, options: TrainerOptions = {}) {
+    checkTaskName(name);
+    checkSettings<TrainerOptions>('trainer', options, trainerOptions);
     this.name = name;
-    this.#device = device;
+    this.#options = options;
   }
 
-  protected abstract tasksOf(): Pick<Source, 'tasks'> &
-    Pick<Setup, 'jointMetrics'> & { readonly backbone: Backbone };
+  protected get policy(): Policy {
+    return 'joint';
+  }
+
+  protected get jointMetrics(): JointMetrics | undefined {
+    return undefined;
+  }
+
+  /** @throws FROND-T001 before `buildForward` */
+  protected get members(): readonly Member[] {
+    return [this.connection];
+  }
+
+  /** The task and its backbone. @throws FROND-T001 before `buildForward` */
+  get connection(): Member {
+    const connected = needed(this.#connected, 'buildForward', `trainer ${this.name}`);
+    return { ...connected, options: this.#options, auxiliary: this.#auxiliary };
+  }
+
+  get #lessons(): readonly Lesson[] {
+    const { members } = this;
+    if (this.policy === 'joint') return [{ name: this.name, members }];
+    return members.map((member) => ({ name: member.task.name, members: [member] }));
+  }
+
+  /** Its steps only help other tasks where tasks alternate: training ends when those have had theirs. @throws FROND-T004, T006 */
+  setAux(): void {
+    this.#checkChangeable('setAux');
+    this.#auxiliary = true;
+  }
 
   #checkOpen(caller: string): void {
     if (this.#closed) throw closed(caller, this.name);
@@ -95,33 +141,50 @@ export abstract class TrainerBase {
     });
   }
 
-  protected forward(): Graph {
-    this.#checkChangeable('buildForward');
-    const { backbone, tasks } = this.tasksOf();
-    const forward = trainingGraph(this.name, backbone, tasks);
-    this.#graphs = { forward, prediction: predictionGraph(this.name, backbone, tasks) };
-    return forward;
+  /** Connects the task's head to the backbone. @returns the training graph, with output `loss` */
+  buildForward<B extends Backbone, H extends Head>(
+    backbone: B,
+    head: Checked<HeadOnBackboneProblem<B, H>, H>,
+  ): Graph {
+    checkArguments('buildForward', { backbone: backboneKind, head: headKind }, [backbone, head]);
+    const { weight = 1, reuseHeadWith } = this.#options;
+    const scope = reuseHeadWith?.connection.task;
+    const task = { name: this.name, head: head as Head, weight, scope: scope?.scope ?? scope?.name };
+    checkContract({ backbone, head: task.head });
+    this.#connected = { backbone, task };
+    return this.forward();
   }
 
-  /** The graph that predicts: no labels, no dropout. */
+  protected forward(): Graph {
+    this.#checkChangeable('buildForward');
+    this.#prediction = undefined;
+    this.#forwards = this.#lessons.map(({ name, members }) => trainingGraph(name, ...modelOf(members)));
+    return defined(this.#forwards[0], 'training graph');
+  }
+
+  /** The graph that predicts all tasks from one encoder pass: no labels, no dropout. */
   get prediction(): Graph {
-    return needed(this.#graphs, 'buildForward', 'prediction').prediction;
+    needed(this.#forwards, 'buildForward', 'prediction');
+    this.#prediction ??= predictionGraph(this.name, ...modelOf(this.members));
+    return this.#prediction;
   }
 
   /**
    * Adds the backward part and the update.
-   * @returns the graph of a whole training step
+   * @returns the graph of a whole training step; of the first task, where tasks alternate
    * @throws FROND-T002 for settings that are unknown, out of range or without effect
    */
   buildBackward(options: BackwardOptions): Graph {
     this.#checkChangeable('buildBackward');
-    const { forward } = needed(this.#graphs, 'buildForward', 'buildBackward');
-    const losses = this.tasksOf().tasks.map(({ name }) => lossName(name));
-    const step = buildStep(forward, 'loss', options, losses);
+    const forwards = needed(this.#forwards, 'buildForward', 'buildBackward');
+    const steps = this.#lessons.map(({ members }, i) => {
+      const losses = members.map(({ task }) => lossName(task.name));
+      return buildStep(defined(forwards[i], 'training graph'), 'loss', options, losses);
+    });
     const { optimizer, clipNorm = 0, weightDecay = 0, groups = [] } = options;
     const settings = { weightDecay, groups: groups.map((group) => ({ ...group })) };
-    this.#step = { step, optimizer, clipNorm, settings };
-    return step;
+    this.#backward = { steps, optimizer, clipNorm, settings };
+    return defined(steps[0], 'training step');
   }
 
   /**
@@ -132,16 +195,27 @@ export abstract class TrainerBase {
   fitReader(reader: Reader, options: FitOptions): void {
     this.#checkChangeable('fitReader');
     checkArguments('fitReader', { reader: readerKind }, [reader], 'FROND-T002');
-    checkSettings('fitReader', options, fitOptions);
-    const { epochs, batchSize = 32, seed = 1 } = options;
-    const { backbone, tasks } = this.tasksOf();
-    for (const { head } of tasks) checkContract({ reader, backbone, head });
-    if ((reader.parts.train ?? []).length === 0) {
+    this.fit(() => reader, 'fitReader', options);
+  }
+
+  /** `readerOf`: what a lesson learns from, by its name */
+  protected fit(readerOf: (lesson: string) => Reader, caller: string, options: FitOptions): void {
+    checkSettings(caller, options, fitOptions);
+    checkEffects(this.policy, this.members, options);
+    const readers = this.#lessons.map(({ name, members }) => {
+      const reader = readerOf(name);
+      for (const { backbone, task } of members) checkContract({ reader, backbone, head: task.head });
+      if (trainingPart({ reader }).length > 0) return reader;
       throw new FrondError('FROND-D014', `the reader ${reader.name} has no training examples`, {
         hint: 'give it a part called train',
       });
+    });
+    if (this.jointMetrics !== undefined && new Set(readers).size > 1) {
+      throw new FrondError('FROND-T002', 'metrics has no effect: the tasks have readers of their own', {
+        hint: 'leave it out; best may be a function of the metrics of all tasks',
+      });
     }
-    this.#fit = { reader, epochs, batchSize, seed };
+    this.#fit = { readers, options };
   }
 
   /** Where checkpoints go, and how often. @throws FROND-T002 for numbers that are no counts */
@@ -173,20 +247,23 @@ export abstract class TrainerBase {
   }
 
   async #make(caller: string): Promise<Run> {
-    const graphs = needed(this.#graphs, 'buildForward', caller);
-    const { step, settings, ...learning } = needed(this.#step, 'buildBackward', caller);
-    const { reader, epochs, batchSize, seed } = needed(this.#fit, 'fitReader', caller);
-    const { name } = this;
-    const { backbone, tasks, jointMetrics } = this.tasksOf();
-    const maximumLength = maximumOf(reader, `backbone ${backbone.name}`, backbone.maximumLength);
-    const source = { name, tasks, reader, maximumLength, step, ...graphs };
-    const plan = trainingPlan({ tasks: [plannedSource(source, { batchSize })], epochs, seed });
-    const setup: Setup = {
-      ...{ name, sources: [source], plan, seed, jointMetrics, ...learning },
-      settings: { ...settings, epochs, batchSize },
-    };
-    const device = this.#device ?? (await chooseDevice('auto')).device;
-    const run = new Run(setup, device, this.#device === undefined);
+    const forwards = needed(this.#forwards, 'buildForward', caller);
+    const backward = needed(this.#backward, 'buildBackward', caller);
+    const fit = needed(this.#fit, 'fitReader', caller);
+    const { steps, ...learning } = backward;
+    const lessons = this.#lessons.map((lesson, i) => ({
+      ...lesson,
+      reader: defined(fit.readers[i], 'reader'),
+      forward: defined(forwards[i], 'training graph'),
+      step: defined(steps[i], 'training step'),
+    }));
+    const { name, policy, jointMetrics } = this;
+    const prediction = (tasks?: readonly Task[]): Graph =>
+      tasks === undefined ? this.prediction : predictionGraph(name, modelOf(this.members)[0], tasks);
+    const setup = setupOf({ name, policy, lessons, prediction, jointMetrics, ...learning }, fit.options);
+    const { device: given } = this.#options;
+    const device = given ?? (await chooseDevice('auto')).device;
+    const run = new Run(setup, device, given === undefined);
     await run.model.begin();
     this.#run = run;
     return run;
@@ -213,7 +290,7 @@ export abstract class TrainerBase {
   }
 
   async #trainSaving(run: Run, saver: SaverOptions, options: TrainOptions): Promise<TrainingSummary> {
-    run.setup.sources.forEach(checkConstants);
+    checkConstants(run.setup);
     const folder = checkpointsOf(saver.folder);
     const release = await lockFolder(saver.folder);
     this.#locked = saver.folder;
@@ -249,9 +326,9 @@ export abstract class TrainerBase {
     checkSettings('predict', options, { on: listener });
     return this.#use('predict', async ({ setup, model }) => {
       const predictions: Predictions[] = [];
-      for (const source of setup.sources) {
-        const parsed = inputs.map((input) => exampleOf(source.reader, input));
-        predictions.push(await model.surviving((learner) => learner.predict(source, parsed, options)));
+      for (const inference of setup.inferences) {
+        const parsed = inputs.map((input) => exampleOf(inference.reader, input));
+        predictions.push(await model.surviving((learner) => learner.predict(inference, parsed, options)));
       }
       return Object.assign({}, ...predictions);
     });

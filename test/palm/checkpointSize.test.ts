@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { add, graph, palm } from '../../src/index.ts';
+import type { Graph } from '../../src/ir/graph.ts';
 import { predictionGraph, trainingGraph } from '../../src/palm/graphs.ts';
 import { checkConstants } from '../../src/palm/modelRecord.ts';
 import { encodeJson, graphRecord } from '../../src/palm/record.ts';
@@ -36,9 +37,13 @@ test('constants that no checkpoint could hold are refused by name before trainin
       return { y: add(table, 1) };
     }).ir;
   const small = holding(9);
-  const plan = { name: 'intent', forward: small, step: small, prediction: holding(4_000_001 - 18) };
-  expect(() => checkConstants(plan)).toThrow(
+  const setup = (prediction: Graph) => ({
+    name: 'intent',
+    sources: [{ forward: small, step: small }],
+    inferences: [{ prediction }],
+  });
+  expect(() => checkConstants(setup(holding(4_000_001 - 18)))).toThrow(
     /^\[FROND-C014\] the graphs of intent hold 4000001 numbers as constants, a checkpoint keeps 4000000; 3999983 of them stand here\n {2}at node head\/constant \(.*checkpointSize.test.ts:\d+:\d+\)\n {2}hint: compute them in the graph from fewer, or keep them as a parameter that is not trained: \{ trainable: false \}$/,
   );
-  checkConstants({ ...plan, prediction: small });
+  checkConstants(setup(small));
 });

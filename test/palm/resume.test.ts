@@ -173,7 +173,7 @@ describe('a resume is refused', () => {
       [{ weightDecay: 0.5 }, ['graph', 'weightDecay']],
       [{ width: 12 }, ['graph']],
       [{ dropout: 0.3 }, ['graph']],
-      [{ mixRatio: 2 }, ['tasks', 'graph']],
+      [{ weight: 2 }, ['tasks', 'graph']],
       [{ sentences: 23 }, ['trainingData', 'reader']],
     ];
     for (const [options, names] of cases) {

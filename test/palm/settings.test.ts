@@ -16,13 +16,13 @@ const backward = (options: object) => said(() => tinyTrainer().buildBackward({ o
 describe('unknown and missing options are refused', () => {
   it('of fitReader', async () => {
     expect(await fitting({ epoch: 2 })).toBe(
-      '[FROND-T002] fitReader has no option epoch\n  hint: did you mean epochs? It has: epochs, batchSize, seed',
+      '[FROND-T002] fitReader has no option epoch\n  hint: did you mean epochs? It has: epochs, batchSize, tokens, seed, shares, reference, temperature',
     );
     expect(await fitting({})).toBe(
       '[FROND-T002] fitReader: epochs is missing\n  hint: give a positive whole number',
     );
     expect(await fitting(undefined)).toBe(
-      '[FROND-T002] the options object of fitReader is undefined\n  hint: give an object with epochs, batchSize, seed',
+      '[FROND-T002] the options object of fitReader is undefined\n  hint: give an object with epochs, batchSize, tokens, seed, shares, reference, temperature',
     );
   });
 
@@ -56,9 +56,9 @@ describe('unknown and missing options are refused', () => {
     );
   });
 
-  it('but not a policy that is there only in the papers', async () => {
-    expect(await said(() => palm.multiHeadTrainer([], untyped<never>({ policy: 'alternate' })))).toBe(
-      '[FROND-T002] multiHeadTrainer: policy is "alternate"\n  hint: alternate is not there yet: give joint',
+  it('and an unknown policy', async () => {
+    expect(await said(() => palm.multiHeadTrainer([], untyped<never>({ policy: 'alternately' })))).toBe(
+      '[FROND-T002] multiHeadTrainer: policy is "alternately"\n  hint: give one of joint, alternate',
     );
   });
 

@@ -44,6 +44,11 @@ const both = once(() => {
   trainer.buildForward();
   return trainer;
 });
+const alternating = once(() => {
+  const trainer = palm.multiHeadTrainer([built()], { device: device(), policy: 'alternate' });
+  trainer.buildForward();
+  return trainer;
+});
 /** The checkpoint of a run. */
 const saved = once(() => ready().save(fresh()));
 const run = async (): Promise<string> => join(await saved(), '..', '..');
@@ -224,7 +229,12 @@ export const palmRows: Rows = {
     ),
   'palm.reader.jointReader': (call) =>
     call(palm.reader.jointReader, { readText, folder: 'd', parts: ['train'], minimumCount: 1 }),
-  'palm.trainer': (call) => call(palm.trainer, 'intent', { mixRatio: 1, device: device() }),
+  'palm.trainer': (call) =>
+    call(palm.trainer, 'intent', {
+      ...{ mixRatio: 1, weight: 1, rate: 1, batchSize: 4, tokens: 64, epochs: 2 },
+      reuseHeadWith: built(),
+      device: device(),
+    }),
   'palm.Trainer': (call) =>
     call((...given) => Reflect.construct(palm.Trainer, given), 'intent', { mixRatio: 1, device: device() }),
   'palm.multiHeadTrainer': (call) =>
@@ -249,7 +259,8 @@ export const palmRows: Rows = {
       groups: [{ match: '*', rate: 1, weightDecay: 0, freeze: false }],
     }),
   'palm.Trainer#fitReader': (call) =>
-    call(built().fitReader.bind(built()), reader(), { epochs: 1, batchSize: 4, seed: 1 }),
+    call(built().fitReader.bind(built()), reader(), { epochs: 1, batchSize: 4, tokens: 64, seed: 1 }),
+  'palm.Trainer#setAux': (call) => call(built().setAux.bind(built())),
   'palm.Trainer#setSaver': (call) =>
     call(built().setSaver.bind(built()), { folder: 'run', everySteps: 1, keep: 2 }),
   'palm.Trainer#train': (call) =>
@@ -275,7 +286,11 @@ export const palmRows: Rows = {
   },
   'palm.MultiHeadTrainer#buildForward': (call) => call(both().buildForward.bind(both())),
   'palm.MultiHeadTrainer#fitReaders': (call) =>
-    call(both().fitReaders.bind(both()), { intent: reader() }, { epochs: 1, batchSize: 4, seed: 1 }),
+    call(
+      alternating().fitReaders.bind(alternating()),
+      { intent: reader() },
+      { epochs: 1, batchSize: 4, tokens: 64, seed: 1, shares: 'size', temperature: 2 },
+    ),
   'palm.loadModelRecord': async (call) => call(palm.loadModelRecord, await run()),
   'palm.Predictor.load': async (call) => {
     const loaded = await call(palm.Predictor.load, await run(), {

@@ -10,7 +10,8 @@ export interface TinyOptions {
   readonly width?: number;
   readonly weightDecay?: number;
   readonly clipNorm?: number;
-  readonly mixRatio?: number;
+  /** factor of the loss of intents */
+  readonly weight?: number;
   /** training sentences */
   readonly sentences?: number;
   readonly warmup?: number;
@@ -67,7 +68,7 @@ export function tinyBackbone(reader: TinyReader, options: TinyOptions = {}) {
 export function tinyTrainer(options: TinyOptions = {}, reader: TinyReader = tinyReader(options)) {
   const { rate = 0.01, warmup = 0.2, seed = 5, epochs = 2, batchSize = 4 } = options;
   const backbone = tinyBackbone(reader, options);
-  const intent = palm.trainer('intent', { mixRatio: options.mixRatio ?? 1 });
+  const intent = palm.trainer('intent', { weight: options.weight ?? 1 });
   const slots = palm.trainer('slots');
   intent.buildForward(backbone, palm.head.classify({ classes: reader.intents.names }));
   slots.buildForward(backbone, palm.head.sequenceLabel({ labels: reader.tags.names }));

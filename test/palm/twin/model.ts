@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { palm } from '../../../src/index.ts';
 import { lossName, predictionGraph, type Task, trainingGraph } from '../../../src/palm/graphs.ts';
-import { plannedSource, type Setup } from '../../../src/palm/learner.ts';
 import { trainingPlan } from '../../../src/palm/plan.ts';
+import { plannedSource, type Setup } from '../../../src/palm/setup.ts';
 import { buildStep } from '../../../src/palm/step.ts';
 
 /** Everything about the run that frond and `twin.py` share. */
@@ -51,12 +51,14 @@ export async function twinSetup(folder: string, readText = readUtf8): Promise<Se
     reader: reader as unknown as palm.Reader,
     forward,
     step: buildStep(forward, 'loss', { optimizer, weightDecay, clipNorm }, losses),
-    prediction: predictionGraph('twin', backbone as unknown as palm.Backbone, tasks),
+    rate: 1,
   };
+  const prediction = predictionGraph('twin', backbone as unknown as palm.Backbone, tasks);
   const plan = trainingPlan({ tasks: [plannedSource(source, { batchSize })], epochs: 1, seed });
   return {
     name: 'twin',
     sources: [source],
+    inferences: [{ ...source, prediction }],
     plan,
     optimizer,
     clipNorm,

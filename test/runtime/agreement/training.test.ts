@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { defined } from '../../../src/base/errors.ts';
 import { palm } from '../../../src/index.ts';
 import { lossName, trainingGraph } from '../../../src/palm/graphs.ts';
-import { Learner, plannedSource, type Setup } from '../../../src/palm/learner.ts';
+import { Learner } from '../../../src/palm/learner.ts';
 import { trainingPlan } from '../../../src/palm/plan.ts';
+import { plannedSource, type Setup } from '../../../src/palm/setup.ts';
 import { buildStep } from '../../../src/palm/step.ts';
 import { beginCopy, type HostCopy, pointOf } from '../../../src/palm/weights.ts';
 import type { Device } from '../../../src/runtime/device.ts';
@@ -42,7 +43,12 @@ async function setup(): Promise<Setup> {
     losses,
   );
   const plan = trainingPlan({ tasks: [plannedSource(source, { batchSize: 4 })], epochs: 1, seed: twin.seed });
-  return { ...twin, plan, sources: [{ ...source, forward, step, prediction: forward }] };
+  return {
+    ...twin,
+    plan,
+    sources: [{ ...source, forward, step }],
+    inferences: [{ ...source, prediction: forward }],
+  };
 }
 
 interface Trained {
