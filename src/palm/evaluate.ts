@@ -4,10 +4,10 @@ import { mapValues } from '../base/own.ts';
 import type { Executable } from '../runtime/executable.ts';
 import { feedsFor } from '../runtime/feeds.ts';
 import { lengthsOf, packBatch, planBatches } from './batches.ts';
-import type { Metrics, Reader } from './contract.ts';
+import type { Accumulator, Metrics, Reader } from './contract.ts';
 import { breather, type Listener } from './events.ts';
 import { resultsOf, type Task } from './graphs.ts';
-import { type Accumulator, accumulatorKind } from './metrics/accumulator.ts';
+import { accumulatorKind } from './metrics/accumulator.ts';
 
 /** Predictions of every task for the same examples, in their order. */
 export type Predictions = Readonly<Record<string, readonly unknown[]>>;

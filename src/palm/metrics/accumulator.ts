@@ -4,8 +4,6 @@ import * as is from '../../base/kinds.ts';
 import { mapValues } from '../../base/own.ts';
 import type { Accumulator } from '../contract.ts';
 
-export type { Accumulator };
-
 /** @throws FROND-T030 when gold and predictions differ in number */
 function sameLength(what: string, gold: number, predicted: number): void {
   if (gold === predicted) return;

@@ -1,7 +1,8 @@
 import { checkArguments } from '../../base/arguments.ts';
 import * as is from '../../base/kinds.ts';
+import type { Accumulator } from '../contract.ts';
 import { checkSettings } from '../settings.ts';
-import { type Accumulator, accumulate, meanF1, type Score, scoreAll, sum, tally } from './accumulator.ts';
+import { accumulate, meanF1, type Score, scoreAll, sum, tally } from './accumulator.ts';
 
 /** How often gold label `row` was predicted as label `column`. */
 export interface ConfusionMatrix {

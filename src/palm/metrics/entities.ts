@@ -2,7 +2,8 @@ import { checkArguments } from '../../base/arguments.ts';
 import { FrondError } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
 import { type Chunk, chunksOf, convertTags } from '../../nn/tags.ts';
-import { type Accumulator, accumulate, type Score, scoreAll, tally } from './accumulator.ts';
+import type { Accumulator } from '../contract.ts';
+import { accumulate, type Score, scoreAll, tally } from './accumulator.ts';
 import { type ClassScores, classes } from './classes.ts';
 
 export { type Chunk, chunksOf };

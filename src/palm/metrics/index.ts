@@ -1,4 +1,4 @@
-export { type Accumulator, mean, reading, type Score } from './accumulator.ts';
+export { mean, reading, type Score } from './accumulator.ts';
 export {
   type BinaryScores,
   type ClassScores,

@@ -1,5 +1,6 @@
 import * as is from '../../base/kinds.ts';
-import { type Accumulator, accumulate, sum } from './accumulator.ts';
+import type { Accumulator } from '../contract.ts';
+import { accumulate, sum } from './accumulator.ts';
 
 export type NumberScores = {
   /** mean of (predicted − gold)² */

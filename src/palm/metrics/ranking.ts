@@ -1,6 +1,7 @@
 import * as is from '../../base/kinds.ts';
+import type { Accumulator } from '../contract.ts';
 import { checkSettings } from '../settings.ts';
-import { type Accumulator, accumulate, sum } from './accumulator.ts';
+import { accumulate, sum } from './accumulator.ts';
 
 /** What a candidate answers, and how relevant it is: 0 not at all; with grades, the more the better. */
 export interface Candidate {

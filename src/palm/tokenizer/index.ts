@@ -1,5 +1,5 @@
 export { buildWordPieces, type WordPieceVocabularyOptions } from './build.ts';
-export { tokenizerFrom } from './load.ts';
+export { fromTokenizerJson, tokenizerFrom } from './load.ts';
 export {
   type CharacterOptions,
   character,
@@ -9,5 +9,4 @@ export {
   type WordOptions,
   word,
 } from './tokenizer.ts';
-export { fromTokenizerJson } from './tokenizerJson.ts';
 export { type WordPieceOptions, wordPiece } from './wordPiece.ts';

@@ -2,8 +2,7 @@ import { checkArguments } from '../../base/arguments.ts';
 import * as is from '../../base/kinds.ts';
 import type { ComponentRecord } from '../contract.ts';
 import { checkSettings } from '../settings.ts';
-import { alignSpelling } from './alignment.ts';
-import { type Spelling, spellingOptions, spellWord } from './spelling.ts';
+import { alignSpelling, type Spelling, spellingOptions, spellWord } from './spelling.ts';
 import {
   idIn,
   SPECIAL_TOKENS,

@@ -5,7 +5,7 @@ import { palm } from '../../../src/index.ts';
 import { runs } from '../../support/counts.ts';
 
 const { metrics } = palm;
-type Accumulator = palm.metrics.Accumulator<never, never, object>;
+type Accumulator = palm.Accumulator<never, never, object>;
 
 /** Results with their scores by scikit-learn and SciPy: see reference.py. */
 interface Case {

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { palm } from '../../../src/index.ts';
-import { alignSpelling } from '../../../src/palm/tokenizer/alignment.ts';
-import { type Spelling, spell } from '../../../src/palm/tokenizer/spelling.ts';
+import { alignSpelling, type Spelling, spell } from '../../../src/palm/tokenizer/spelling.ts';
 import { runs } from '../../support/counts.ts';
 
 const { character, fromTokenizerJson, specialId, tokenizerFrom, word, wordPiece } = palm.tokenizer;

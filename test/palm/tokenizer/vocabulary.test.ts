@@ -113,6 +113,40 @@ describe('a vocabulary', () => {
     expect(parseVocabulary('[UNK]\na\t7\n').tokens).toEqual(['[UNK]', 'a\t7']);
   });
 
+  test('that is damaged is refused with its line, whatever the damage, or is another vocabulary', () => {
+    const texts = ['[PAD]\n[UNK]\nplay\n##ing\n\u5317\n', '[UNK]\t1\n[PAD]\t0\nplay\t7\n##ing\t4\n'];
+    const put = fc.constantFrom(
+      '',
+      '\n',
+      '\r',
+      '\t',
+      '\0',
+      '\ud800',
+      '\ufeff',
+      '[UNK]',
+      'play',
+      '7',
+      '9'.repeat(30),
+      '-1',
+    );
+    const change = fc.tuple(fc.constantFrom(...texts), fc.nat(60), fc.nat(9), put);
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 3 }), (changes) => {
+        const text = changes.reduce(
+          (all, [, at, length, one]) => all.slice(0, at) + one + all.slice(at + length),
+          changes[0]?.[0] ?? '',
+        );
+        try {
+          const { tokens, ids } = parseVocabulary(text, 'v.txt');
+          expect([...ids].every(([token, id]) => tokens[id] === token)).toBe(true);
+        } catch (error) {
+          expect(String(error)).toMatch(/\[FROND-D011\] .*\n {2}at v\.txt:\d+:1\n/);
+        }
+      }),
+      { seed: 31, numRuns: runs(20_000, 1000) },
+    );
+  });
+
   test('has the special tokens that are asked for, once and in front', () => {
     const { tokens } = buildVocabulary([['a', '[SEP]', '[SEP]', 'a']], { special: ['[CLS]', '[SEP]'] });
     expect(tokens).toEqual(['[PAD]', '[UNK]', '[CLS]', '[SEP]', 'a']);
