@@ -77,6 +77,8 @@ describe('the text path', () => {
 
   it.each([
     { lowercase: true, unicode: 'NFC', tokens: ['caf\u00e9'] },
+    { lowercase: true, unicode: 'NFC', stripAccents: true, tokens: ['cafe'] },
+    { lowercase: false, unicode: 'NFKD', stripAccents: 'all', tokens: ['Cafe', 'cafe'] },
     { lowercase: true, unicode: 'none', tokens: ['cafe\u0301', 'caf\u00e9'] },
     { lowercase: false, unicode: 'NFC', tokens: ['Caf\u00e9', 'caf\u00e9'] },
     { lowercase: false, unicode: 'none', tokens: ['Cafe\u0301', 'caf\u00e9'] },

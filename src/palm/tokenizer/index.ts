@@ -1,3 +1,4 @@
+export { type Assembled, assembler } from './assembly.ts';
 export { buildWordPieces, type WordPieceVocabularyOptions } from './build.ts';
 export { fromTokenizerJson, tokenizerFrom } from './load.ts';
 export {

@@ -100,6 +100,8 @@ export const palmRows: Rows = {
       special: ['[PAD]'],
       added: ['a'],
     }),
+  'palm.tokenizer.assembler': (call) =>
+    call(palm.tokenizer.assembler, palm.tokenizer.word({ vocabulary: vocabulary() }), 8),
   'palm.tokenizer.buildWordPieces': (call) =>
     call(palm.tokenizer.buildWordPieces, ['play', 'playing'], { size: 40, minimumCount: 1 }),
   'palm.tokenizer.word': (call) => call(palm.tokenizer.word, { vocabulary: vocabulary(), lowercase: false }),
