@@ -2,8 +2,8 @@ import { Presets, SingleBar } from 'cli-progress';
 import pc from 'picocolors';
 import type { palm } from '../index.ts';
 import type { StepEvent } from './curve.ts';
-import { wholeScores } from './scores.ts';
-import { percent, shown } from './shown.ts';
+import { scoreText, wholeScores } from './scores.ts';
+import { shown } from './shown.ts';
 
 /** `95 s` as `1:35`. */
 export function clock(seconds: number): string {
@@ -15,7 +15,7 @@ export function clock(seconds: number): string {
 /** `intent accuracy 97.0 %, slots F1 94.1 %, exact match 91.0 %` */
 const headline = (metrics: palm.Metrics): string =>
   wholeScores(metrics)
-    .map(({ label, value }) => `${shown(label)} ${percent(value)} %`)
+    .map((score) => `${shown(score.label)} ${scoreText(score)}`)
     .join(', ');
 
 const lossesOf = (losses: Readonly<Record<string, number>>): string =>

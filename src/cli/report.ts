@@ -4,7 +4,7 @@ import { type Graph, type palm, toSvg } from '../index.ts';
 import { attempt } from '../platform/node/failure.ts';
 import { lineChart, type Series } from './chart.ts';
 import type { StepEvent } from './curve.ts';
-import { headlinesOf, wholeScores } from './scores.ts';
+import { headlinesOf, scoreText, wholeScores } from './scores.ts';
 import { percent } from './shown.ts';
 
 export interface ReportInput {
@@ -53,7 +53,9 @@ function charts({ result, steps }: ReportInput): string {
   const losses = tasks.map((task) => ofSteps(task, ({ losses }) => own(losses, task) ?? Number.NaN));
   const scores = grouped(
     history.flatMap(({ epoch, metrics }) =>
-      wholeScores(metrics).map(({ label, value }) => [label, [epoch, value] as const] as const),
+      wholeScores(metrics).flatMap(({ label, value, share }) =>
+        share ? [[label, [epoch, value] as const] as const] : [],
+      ),
     ),
   );
   const validation = [...scores].map(([name, points]) => ({ name, points }));
@@ -71,9 +73,9 @@ function epochTable({ result }: ReportInput): string {
   const { history, bestStep } = result.summary;
   const labels = headlinesOf(history[0]?.metrics ?? {}).map(({ label }) => label);
   const rows = history.map(({ epoch, step, loss, metrics }) => {
-    const values = new Map(headlinesOf(metrics ?? {}).map(({ label, value }) => [label, value]));
+    const scores = new Map(headlinesOf(metrics ?? {}).map((score) => [score.label, score]));
     const mark = step === bestStep ? ' ★' : '';
-    return [`${epoch}${mark}`, loss.toFixed(4), ...labels.map((label) => percent(values.get(label)))];
+    return [`${epoch}${mark}`, loss.toFixed(4), ...labels.map((label) => scoreText(scores.get(label)))];
   });
   return `<div class="scroll plain">${table('', ['epoch', 'training loss', ...labels], rows)}</div>`;
 }
@@ -128,7 +130,7 @@ export function reportPage(input: ReportInput): string {
   const { name, result, test, facts } = input;
   const { steps, history } = result.summary;
   const big = wholeScores(test).map(
-    ({ label, value }) => `<div>${percent(value)} %<span>${escapeMarkup(label)}</span></div>`,
+    (score) => `<div>${scoreText(score)}<span>${escapeMarkup(score.label)}</span></div>`,
   );
   return [
     `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escapeMarkup(name)}</title><style>${STYLE}</style>`,

@@ -2,38 +2,74 @@ import Table from 'cli-table3';
 import type { palm } from '../index.ts';
 import { percent, shown } from './shown.ts';
 
-/** A headline number, a fraction of 1. Measures of all tasks together, such as `exactMatch`, have no task. */
+/** A headline number. Measures of all tasks together, such as `exactMatch`, have no task. */
 export interface Headline {
   readonly task?: string;
   readonly measure: string;
   readonly value: number;
   /** as a person reads it: `intent accuracy`, `slots F1`, `exact match` */
   readonly label: string;
+  /** a fraction of 1: shown in percent */
+  readonly share: boolean;
 }
 
-/** The headline numbers of each task: accuracy of classes; precision, recall and F1 of entities. */
+/** How a measure is called, whether it is a share, and whether it says by itself how good a model is. */
+type Measure = readonly [label: string, kind: 'share' | 'number', says: 'all' | 'part'];
+const MEASURES = new Map<string, Measure>([
+  ['accuracy', ['accuracy', 'share', 'all']],
+  ['exactMatch', ['exact match', 'share', 'all']],
+  ['precision', ['precision', 'share', 'part']],
+  ['recall', ['recall', 'share', 'part']],
+  ['f1', ['F1', 'share', 'all']],
+  ['microF1', ['micro F1', 'share', 'all']],
+  ['macroF1', ['macro F1', 'share', 'part']],
+  ['weightedF1', ['weighted F1', 'share', 'part']],
+  ['pearson', ['Pearson', 'number', 'all']],
+  ['spearman', ['Spearman', 'number', 'all']],
+  ['meanSquaredError', ['mean squared error', 'number', 'part']],
+  ['meanAbsoluteError', ['mean absolute error', 'number', 'part']],
+  ['perplexity', ['perplexity', 'number', 'all']],
+  ['meanReciprocalRank', ['MRR', 'share', 'all']],
+  ['meanAveragePrecision', ['MAP', 'share', 'all']],
+  ['ndcg', ['NDCG', 'share', 'all']],
+  ['precisionAt1', ['precision@1', 'share', 'all']],
+]);
+/** Of a measure of the user's own nothing is known but its name. */
+const measureOf = (name: string): Measure => MEASURES.get(name) ?? [name, 'number', 'all'];
+const COUNTS = ['examples', 'pieces', 'queries'];
+
+/** Which numbers of a task are headlines: of classes and chunks the usual ones, of other tasks all but counts. */
+function namesIn(scores: object): readonly string[] {
+  const found = ['precision', 'recall', 'f1'];
+  if ('confusion' in scores) return ['accuracy', ...found];
+  return 'expected' in scores ? found : Object.keys(scores).filter((name) => !COUNTS.includes(name));
+}
+
+/** The headline numbers of each task. */
 export function headlinesOf(metrics: palm.Metrics): Headline[] {
+  const headline = (task: string | undefined, measure: string, value: unknown): Headline[] => {
+    if (typeof value !== 'number') return [];
+    const [name, kind] = measureOf(measure);
+    const rest = { measure, value, share: kind === 'share' };
+    return [task === undefined ? { label: name, ...rest } : { task, label: `${task} ${name}`, ...rest }];
+  };
   return Object.entries(metrics).flatMap(([key, value]): Headline[] => {
-    if (typeof value === 'number') {
-      return [{ measure: key, value, label: key === 'exactMatch' ? 'exact match' : key }];
-    }
-    const found: Readonly<Record<string, unknown>> = Object(value);
-    const wanted = 'expected' in found ? ['precision', 'recall', 'f1'] : ['accuracy'];
-    return wanted.flatMap((measure) => {
-      const score = found[measure];
-      const label = `${key} ${nameOf(measure)}`;
-      return typeof score === 'number' ? [{ task: key, measure, value: score, label }] : [];
-    });
+    const scores: Readonly<Record<string, unknown>> = Object(value);
+    return typeof value === 'number'
+      ? headline(undefined, key, value)
+      : namesIn(scores).flatMap((measure) => headline(key, measure, scores[measure]));
   });
 }
 
 /** Those that say by themselves how good a model is: precision and recall do not. */
 export const wholeScores = (metrics: palm.Metrics = {}): Headline[] =>
-  headlinesOf(metrics).filter(({ task, measure }) =>
-    (task === undefined ? ['exactMatch'] : ['accuracy', 'f1']).includes(measure),
-  );
+  headlinesOf(metrics).filter(({ measure }) => measureOf(measure)[2] === 'all');
 
-const nameOf = (measure: string): string => (measure === 'f1' ? 'F1' : measure);
+/** A score as it is printed: `97.0 %`, or `12.345`; `–` where there is none. */
+export const scoreText = (score: Pick<Headline, 'value' | 'share'> | undefined, digits = 1): string => {
+  if (score === undefined) return '–';
+  return score.share ? `${percent(score.value, digits)} %` : score.value.toFixed(3);
+};
 
 /** The headline numbers as `metrics.json` has them: by task and measure. */
 export function scoresOf(metrics: palm.Metrics): Record<string, unknown> {
@@ -52,10 +88,16 @@ export function printScores(metrics: palm.Metrics): string {
     style: { head: [], border: [] },
     colAligns: ['left', 'left', 'right'],
   });
-  for (const { task, measure, value, label } of headlinesOf(metrics)) {
-    const by = measure === 'accuracy' ? measure : `${nameOf(measure)} by entity`;
-    const row = task === undefined ? [shown(label), 'sentences'] : [shown(task), by];
-    table.push([...row, `${percent(value, 2)} %`]);
+  for (const headline of headlinesOf(metrics)) {
+    const { task, measure } = headline;
+    const [name] = measureOf(measure);
+    const scores = Object(metrics[task ?? '']);
+    const byEntity = 'expected' in scores && !('confusion' in scores);
+    const row =
+      task === undefined
+        ? [shown(name), 'sentences']
+        : [shown(task), byEntity ? `${name} by entity` : shown(name)];
+    table.push([...row, scoreText(headline, 2)]);
   }
   return table.toString();
 }

@@ -10,7 +10,7 @@ import { bracket, describePrediction } from '../../src/cli/predict.ts';
 import { clock, progressListener } from '../../src/cli/progress.ts';
 import { printScores, scoresOf } from '../../src/cli/scores.ts';
 import { shellWord, shown, shownJson } from '../../src/cli/shown.ts';
-import type { palm } from '../../src/index.ts';
+import { palm } from '../../src/index.ts';
 
 describe('arguments', () => {
   const args = {
@@ -178,6 +178,42 @@ describe('what is printed', () => {
       slots: { precision: 1, recall: 0.5, f1: 2 / 3 },
       exactMatch: 0.25,
     });
+  });
+
+  it('prints shares in percent and other scores as numbers, those of own heads too', () => {
+    const { metrics } = palm;
+    const yes = metrics.classes({ positive: 'yes' });
+    yes.add(['yes', 'no'], ['yes', 'yes']);
+    const grades = metrics.numbers();
+    grades.add([1, 2, 4], [1, 2, 3]);
+    const masked = metrics.perplexity();
+    masked.add([{ pieces: 2, right: 1, negativeLogLikelihood: 2 * Math.log(12.3456) }], [{}]);
+    const own = metrics.mean({ near: (x: number, y: number) => x - y });
+    own.add([1.5], [1]);
+    const all = { yes: yes.value(), grades: grades.value(), masked: masked.value(), own: own.value() };
+    const table = printScores(all).replace(COLOURS, '');
+    const cells = table.split('\n').map((line) =>
+      line
+        .split('│')
+        .map((cell) => cell.trim())
+        .filter(Boolean)
+        .join(' | '),
+    );
+    expect(cells.filter((line) => line.includes(' | '))).toEqual([
+      'test | measure | value',
+      'yes | accuracy | 50.00 %',
+      'yes | precision | 100.00 %',
+      'yes | recall | 50.00 %',
+      'yes | F1 | 66.67 %',
+      'grades | mean squared error | 0.333',
+      'grades | mean absolute error | 0.333',
+      'grades | Pearson | 0.982',
+      'grades | Spearman | 1.000',
+      'masked | perplexity | 12.346',
+      'masked | accuracy | 50.00 %',
+      'own | near | 0.500',
+    ]);
+    expect(Object.keys(scoresOf(all))).toEqual(['yes', 'grades', 'masked', 'own']);
   });
 
   it('says that a device was lost, and what is done about it', () => {
