@@ -1,10 +1,10 @@
 import { show } from '../base/arguments.ts';
-import { FrondError } from '../base/errors.ts';
+import { defined, FrondError } from '../base/errors.ts';
 import { mapValues } from '../base/own.ts';
 import type { Executable } from '../runtime/executable.ts';
 import { feedsFor } from '../runtime/feeds.ts';
 import { lengthsOf, packBatch, planBatches } from './batches.ts';
-import type { Accumulator, Metrics, Reader } from './contract.ts';
+import type { Accumulator, Batch, Metrics, Reader } from './contract.ts';
 import { breather, type Listener } from './events.ts';
 import { resultsOf, type Task } from './graphs.ts';
 import { accumulatorKind } from './metrics/accumulator.ts';
@@ -88,6 +88,23 @@ async function* predictBatches(
     });
     yield { rows, predictions: Object.fromEntries(decoded) };
   }
+}
+
+/** Predictions of one task for a batch as its reader packs it. @throws FROND-R009…R012, R023, R031 for another one, FROND-C009 */
+export async function predictPacked(
+  executable: Executable,
+  { tasks }: Answering,
+  task: string,
+  batch: Batch,
+): Promise<readonly unknown[]> {
+  const { head } = defined(
+    tasks.find(({ name }) => name === task),
+    `task ${task}`,
+  );
+  const values = await executable.run(feedsFor(executable.graph, batch));
+  const decoded = head.decode(resultsOf(task, values), batch);
+  checkDecoded(head.name, decoded, 0);
+  return decoded;
 }
 
 /** Predictions of examples, in their order. @throws as `predictBatches` */

@@ -71,7 +71,7 @@ export type TrainingEvent =
   | {
       readonly type: 'end';
       readonly step: number;
-      readonly reason: 'done' | 'aborted';
+      readonly reason: 'done' | 'early' | 'aborted';
       readonly seconds: number;
     };
 

@@ -14,7 +14,17 @@ export { loadModelRecord, Predictor, type PredictorOptions } from './predictor.t
 export * as reader from './reader/index.ts';
 export type { JointExample } from './reader/jointFiles.ts';
 export type { EpochRecord } from './run.ts';
-export { constant as constantRate, defineSchedule, type Schedule, triangular } from './schedule.ts';
+export {
+  constant as constantRate,
+  cosineDecay,
+  defineSchedule,
+  linearDecay,
+  noam,
+  polynomialDecay,
+  type Schedule,
+  triangular,
+  warmUp,
+} from './schedule.ts';
 export type { BackwardOptions, ParameterGroup } from './step.ts';
 export * as tokenizer from './tokenizer/index.ts';
 export {
@@ -23,6 +33,6 @@ export {
   printVocabulary,
   type Vocabulary,
 } from './tokenizer/vocabulary.ts';
-export type { TrainingSummary, TrainOptions } from './train.ts';
+export type { StepSummary, TrainingSummary, TrainOptions } from './train.ts';
 export * from './trainer.ts';
 export type { LoadOptions, LoadReport } from './weights.ts';

@@ -10,8 +10,8 @@ import { type Feeds, feedsFor } from '../runtime/feeds.ts';
 import { layoutParameters } from '../runtime/parameters.ts';
 import { ModelState } from '../runtime/state.ts';
 import { packBatch } from './batches.ts';
-import type { Metrics } from './contract.ts';
-import { evaluateAll, type Predictions, type PredictOptions, predictAll } from './evaluate.ts';
+import type { Batch, Metrics } from './contract.ts';
+import { evaluateAll, type Predictions, type PredictOptions, predictAll, predictPacked } from './evaluate.ts';
 import type { StepResult } from './events.ts';
 import { rateAt } from './schedule.ts';
 import { type Inference, type Setup, type Source, trainingPart } from './setup.ts';
@@ -189,21 +189,42 @@ export class Learner {
     return predictAll(this.#predictorOf(inference), inference, examples, options);
   }
 
+  /** Predictions of a task for a packed batch, one for each of its rows. @throws as `predictPacked` */
+  predictBatch(task: string, batch: Batch): Promise<readonly unknown[]> {
+    const inference = this.setup.inferences.find(({ tasks }) => tasks.some(({ name }) => name === task));
+    const known = defined(inference, `task ${task}`);
+    return predictPacked(this.#predictorOf(known), known, task, batch);
+  }
+
   #predictorOf(inference: Inference): Executable {
     return defined(this.#predictors.get(inference), 'prediction graph');
   }
 
   /** Metrics of all tasks whose reader has such a part. @throws FROND-D015 where none has */
   async evaluate(part: string, signal?: AbortSignal): Promise<Metrics> {
-    const { inferences, jointMetrics } = this.setup;
     const measured: Metrics[] = [];
-    for (const inference of inferences) {
-      const examples = own(inference.reader.parts, part);
-      if (examples === undefined) continue;
+    for (const { inference, examples } of this.#having(part)) {
       const predictor = this.#predictorOf(inference);
-      measured.push(await evaluateAll(predictor, inference, examples, jointMetrics, { signal }));
+      measured.push(await evaluateAll(predictor, inference, examples, this.setup.jointMetrics, { signal }));
     }
-    if (measured.length > 0) return Object.assign({}, ...measured);
+    return Object.assign({}, ...measured);
+  }
+
+  /** Predictions of all tasks whose reader has such a part. @throws FROND-D015 where none has */
+  async predictPart(part: string, options?: PredictOptions): Promise<Predictions> {
+    const predicted: Predictions[] = [];
+    for (const { inference, examples } of this.#having(part))
+      predicted.push(await this.predict(inference, examples, options));
+    return Object.assign({}, ...predicted);
+  }
+
+  #having(part: string) {
+    const { inferences } = this.setup;
+    const found = inferences.flatMap((inference) => {
+      const examples = own(inference.reader.parts, part);
+      return examples === undefined ? [] : [{ inference, examples }];
+    });
+    if (found.length > 0) return found;
     const readers = inferences.map(({ reader }) => reader);
     const parts = new Set(readers.flatMap((reader) => Object.keys(reader.parts)));
     const who = readers.map(({ name }) => name).join(', ');

@@ -19,7 +19,7 @@ const epoch = is.withFields('an epoch', {
   losses: numbers,
   metrics: is.optional(is.typed<Metrics>(is.object)),
 });
-/** What is known after an epoch. */
+/** What is known after an epoch, or an evaluation within one: means are those since the record before. */
 export type EpochRecord = is.TypeOf<typeof epoch>;
 
 /** Sums over the steps of the epoch at hand; saved, so that a resumed run reports the same means. */

@@ -81,6 +81,80 @@ export function triangular(options: { readonly warmup: number }, rate: number): 
   return triangularRate({ rate, warmup: options.warmup });
 }
 
+const fallOptions = {
+  /** the fraction of the run over which the rate rises from 0; default 0 */
+  warmup: is.optional(warmupKind),
+  /** the rate at the end; default 0 */
+  end: is.optional(is.notNegative),
+};
+type FallOptions = is.OptionsOf<typeof fallOptions>;
+
+/**
+ * A schedule that rises from 0 over the fraction `warmup` of the run, and over the rest goes from `rate` to `end` as `left` says: what
+ * is left of the difference, from 1 to 0. Progress is (step + 1) / (total + 1), as in `triangular`.
+ */
+function falling<O extends FallOptions>(
+  name: string,
+  options: is.Kinds,
+  left: (progress: number, options: O) => number,
+): (options: O, rate: number) => Schedule {
+  type Parameters = { readonly rate: number; readonly warmup: number; readonly end: number };
+  const make = defineSchedule(name, (parameters: Parameters, step, total) => {
+    const { rate, warmup, end } = parameters;
+    const progress = (step + 1) / (total + 1);
+    if (progress < warmup) return (rate * progress) / warmup;
+    const rest = warmup < 1 ? Math.min(1, (progress - warmup) / (1 - warmup)) : 0;
+    return end + (rate - end) * left(rest, parameters as unknown as O);
+  });
+  return (given, rate) => {
+    checkOptions<object>(name, given, options, 'FROND-T020');
+    checkRate(name, rate);
+    return make({ warmup: 0, end: 0, ...given, rate });
+  };
+}
+
+/** Linear from 0 to `rate` over the fraction `warmup` of the run, then the same rate to the end. */
+export const warmUp = falling<{ readonly warmup: number }>('warmUp', { warmup: warmupKind }, () => 1);
+
+/** After warm-up, linear from `rate` to `end`. */
+export const linearDecay = falling<FallOptions>('linearDecay', fallOptions, (progress) => 1 - progress);
+
+/** After warm-up, half a cosine from `rate` to `end` (Loshchilov and Hutter, "SGDR", ICLR 2017, without restarts). */
+export const cosineDecay = falling<FallOptions>(
+  'cosineDecay',
+  fallOptions,
+  (progress) => (1 + Math.cos(Math.PI * progress)) / 2,
+);
+
+/** After warm-up, from `rate` to `end` as (1 − progress)^power. */
+export const polynomialDecay = falling<FallOptions & { readonly power: number }>(
+  'polynomialDecay',
+  { ...fallOptions, power: is.positive },
+  (progress, { power }) => (1 - progress) ** power,
+);
+
+const noamRate = defineSchedule(
+  'noam',
+  (
+    { factor, warmup, width }: { readonly factor: number; readonly warmup: number; readonly width: number },
+    step,
+    total,
+  ) => {
+    const [now, warm] = [step + 1, Math.max(1, warmup * total)];
+    return factor * width ** -0.5 * Math.min(now ** -0.5, now * warm ** -1.5);
+  },
+);
+
+/**
+ * factor · width^−½ · min(s^−½, s · w^−³ᐟ²) at update s of 1, 2, …, where w updates are the fraction `warmup` of the run (Vaswani et al.,
+ * "Attention is all you need", 2017, section 5.3). `width` is that of the encoder.
+ */
+export function noam(options: { readonly warmup: number; readonly width: number }, factor = 1): Schedule {
+  checkOptions('noam', options, { warmup: warmupKind, width: is.count }, 'FROND-T020');
+  checkRate('noam', factor);
+  return noamRate({ factor, ...options });
+}
+
 /** A rate, or a schedule of rates. */
 export const scheduleKind = is.kind<Schedule | number>(
   'a number, palm.constantRate(0.001), palm.triangular({ warmup: 0.1 }, 0.001) or one of defineSchedule',

@@ -1,4 +1,4 @@
-import { FrondError } from '../base/errors.ts';
+import { defined, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { mapValues, own } from '../base/own.ts';
 import { isDeviceLost } from '../runtime/device.ts';
@@ -10,20 +10,25 @@ import { tasksOf, trainingPart } from './setup.ts';
 import { beginCopy, tensorsIn, writeTensors } from './weights.ts';
 
 const partOrNull = { ...is.nullable(is.text), what: 'the name of a part, or null' };
-const scoreKind = is.typed<(metrics: Metrics) => number>({
-  ...is.callable,
-  what: 'a function of the metrics, such as (metrics) => metrics.slots.f1',
-});
+type Score = (metrics: Metrics) => number;
+const scoreKind = {
+  ...is.either(is.name, is.typed<Score>(is.callable)),
+  what: 'a metric, such as slots.f1, or a function of the metrics, such as (metrics) => metrics.slots.f1',
+};
 export const trainOptions = {
   /** steps between `step` events; default 10 */
   printEvery: is.optional(is.count),
-  /** part that is evaluated after every epoch; null: none. Default `valid` where the reader has it */
+  /** part that is evaluated; null: none. Default `valid` where a reader has it */
   evaluate: is.optional(partOrNull),
+  /** steps between evaluations; default: after every epoch */
+  evaluateEvery: is.optional(is.count),
   /**
-   * the higher the better: the weights with the highest value on the evaluated part are kept, and restored at the end. They are
+   * a metric of one task, or a function of those of all, the higher the better: the weights with the highest value on the evaluated part are kept, and restored at the end. They are
    * in the run's checkpoints; where nothing is saved, in memory
    */
   best: is.optional(scoreKind),
+  /** evaluations without a better score after which training ends early; default: it does not */
+  patience: is.optional(is.count),
   /** folder to save to; the same as `setSaver({ folder })` */
   saveTo: is.optional(folderKind),
   /** stops after the step at hand, saved if there is a saver */
@@ -40,7 +45,8 @@ export type TrainOptions = is.OptionsOf<typeof trainOptions>;
 
 export interface TrainingSummary {
   readonly steps: number;
-  readonly reason: 'done' | 'aborted';
+  /** `early`: as many evaluations as `patience` brought nothing better */
+  readonly reason: 'done' | 'early' | 'aborted';
   readonly seconds: number;
   readonly history: readonly EpochRecord[];
   /** step whose weights the model now has, when `best` was given */
@@ -57,14 +63,20 @@ const MOST_UNSEEN = 250;
 
 /**
  * Trains to the end of the epochs, or until it is stopped.
- * @throws FROND-T002 for `best` without a part to evaluate
+ * @throws FROND-T002 for `best` or `evaluateEvery` without a part to evaluate, `patience` without `best`, a metric that is not there
  */
 export async function train(run: Run, options: TrainOptions, saving?: Saving): Promise<TrainingSummary> {
   const parts = new Set(run.setup.sources.flatMap(({ reader }) => Object.keys(reader.parts)));
   const { evaluate: part = parts.has('valid') ? 'valid' : null } = options;
-  if (options.best !== undefined && part === null) {
-    throw new FrondError('FROND-T002', 'best is given, but nothing is evaluated', {
-      hint: `give evaluate, one of ${[...parts].join(', ')}, or leave best out`,
+  const idle = (['best', 'evaluateEvery'] as const).find((name) => options[name] !== undefined);
+  if (idle !== undefined && part === null) {
+    throw new FrondError('FROND-T002', `${idle} is given, but nothing is evaluated`, {
+      hint: `give evaluate, one of ${[...parts].join(', ')}, or leave ${idle} out`,
+    });
+  }
+  if (options.patience !== undefined && options.best === undefined) {
+    throw new FrondError('FROND-T002', 'patience is given, but not what is to become better', {
+      hint: 'give best, such as slots.f1, or leave patience out',
     });
   }
   await run.beginTraining();
@@ -81,7 +93,7 @@ export async function train(run: Run, options: TrainOptions, saving?: Saving): P
 async function trainOn(
   run: Run,
   part: string | null,
-  { printEvery = 10, best: scoreOf, signal, snapshotEvery = 30 }: TrainOptions,
+  { printEvery = 10, best: score, evaluateEvery, patience, signal, snapshotEvery = 30 }: TrainOptions,
   saving: Saving | undefined,
 ): Promise<TrainingSummary> {
   const start = performance.now();
@@ -89,34 +101,42 @@ async function trainOn(
   const { plan } = run.setup;
   const { step: from } = run.learner;
   const saveEvery = saving?.everySteps ?? Number.POSITIVE_INFINITY;
+  let saved = -1;
   const save = async (): Promise<void> => {
     const folder = await saving?.save();
+    saved = run.learner.step;
     if (folder !== undefined) run.emit({ type: 'checkpoint', folder, step: run.learner.step });
   };
+  const scoreOf = typeof score === 'string' ? metricCalled(score) : score;
+  const isEarly = (): boolean => patience !== undefined && sinceBest(run) >= patience;
+  const periods = [printEvery, saveEvery, evaluateEvery ?? Number.POSITIVE_INFINITY];
   await emitStart(run);
-  while (!run.learner.done && signal?.aborted !== true) {
-    const { results, failure } = await stepsUntil(run, [printEvery, saveEvery], signal);
-    for (const result of results) run.sums = plus(run.sums, result);
-    run.note(results);
+  while (!run.learner.done && !isEarly() && signal?.aborted !== true) {
+    const { results, failure } = await stepsUntil(run, periods, signal);
+    count(run, results);
     const last = results.at(-1);
     const { step } = run.learner;
     if (last !== undefined && (step % printEvery === 0 || step === plan.steps))
       report(run, last, (step - from) / Math.max(seconds(), 1e-9));
     if (failure !== undefined) throw failure;
     const endOfEpoch = plan.endsEpoch(step);
-    if (endOfEpoch) await finishEpoch(run, part, scoreOf);
+    const isDue =
+      evaluateEvery === undefined ? endOfEpoch : step % evaluateEvery === 0 || step === plan.steps;
+    if (endOfEpoch || isDue) await record(run, isDue ? part : null, scoreOf);
     // a checkpoint takes weights that did best; where there is none, or it could not be written, memory does
     const isBest = run.best !== undefined && run.best.weights === undefined;
-    if (endOfEpoch || isBest || step % saveEvery === 0) await save().finally(() => holdBest(run));
+    if (endOfEpoch || isDue || isBest || step % saveEvery === 0) await save().finally(() => holdBest(run));
     await run.copyWhenDue(snapshotEvery);
     await run.answerWaiting();
   }
   const { history, best } = run;
   const { done, step } = run.learner;
-  if (!done && !plan.endsEpoch(step)) await save();
+  const reason = done ? 'done' : isEarly() ? 'early' : 'aborted';
+  if (reason === 'aborted' && saved !== step) await save();
   const { weights } = best ?? {};
-  if (done && weights !== undefined) await run.change((state) => writeTensors(state, weights));
-  const end = { reason: done ? 'done' : 'aborted', seconds: seconds() } as const;
+  if (reason !== 'aborted' && weights !== undefined)
+    await run.change((state) => writeTensors(state, weights));
+  const end = { reason, seconds: seconds() } as const;
   run.emit({ type: 'end', step, ...end });
   return { steps: step, ...end, history, ...(best === undefined ? {} : { bestStep: best.step }) };
 }
@@ -209,20 +229,77 @@ async function holdBest(run: Run): Promise<void> {
   run.best = { ...best, weights: tensorsIn(run.learner.state.layout, values ?? new Map()) };
 }
 
-async function finishEpoch(run: Run, part: string | null, scoreOf: TrainOptions['best']): Promise<void> {
+/** Adds steps that went well to the sums. */
+function count(run: Run, results: readonly StepResult[]): void {
+  for (const result of results) run.sums = plus(run.sums, result);
+  run.note(results);
+}
+
+/** A step of a loop of one's own. */
+export interface StepSummary extends StepResult {
+  /** finished steps */
+  readonly step: number;
+  /** where tasks alternate */
+  readonly slot?: Slot;
+}
+
+/** Does the next step of the plan. @returns its figures; undefined where all steps are done. @throws FROND-T010, T011 as `train` */
+export async function trainStep(run: Run): Promise<StepSummary | undefined> {
+  if (run.learner.done) return undefined;
+  await run.beginTraining();
+  try {
+    const { results, failure } = await stepsUntil(run, [1], undefined);
+    if (failure !== undefined) throw failure;
+    count(run, results);
+    const { step } = run.learner;
+    if (run.setup.plan.endsEpoch(step)) await record(run, null, undefined);
+    await run.copyWhenDue(30);
+    return { step, ...defined(results[0], 'figures of the step'), ...slotOf(run, step - 1) };
+  } finally {
+    await run.answerWaiting();
+    run.training = false;
+  }
+}
+
+/** Evaluations since the one that did best. */
+const sinceBest = ({ history, best }: Run): number =>
+  history.filter(({ metrics, step }) => metrics !== undefined && step > (best?.step ?? -1)).length;
+
+/** Numbers among metrics, by their paths. */
+const numbersIn = (metrics: Metrics, prefix = ''): (readonly [string, number])[] =>
+  Object.entries(metrics).flatMap(([name, value]) => {
+    const path = `${prefix}${name}`;
+    if (typeof value === 'number') return [[path, value] as const];
+    return is.object.holds(value) ? numbersIn(value as Metrics, `${path}.`) : [];
+  });
+
+/** @throws FROND-T002 for metrics that do not have it */
+const metricCalled =
+  (path: string): Score =>
+  (metrics) => {
+    const numbers = new Map(numbersIn(metrics));
+    const value = numbers.get(path);
+    if (value !== undefined) return value;
+    throw new FrondError('FROND-T002', `best is ${path}, which is not among the metrics`, {
+      hint: `give one of ${[...numbers.keys()].join(', ')}`,
+    });
+  };
+
+/** Notes the means since the last record, and evaluates `part` where there is one. */
+async function record(run: Run, part: string | null, scoreOf: Score | undefined): Promise<void> {
   const { step } = run.learner;
-  const epoch = run.setup.plan.epochsAfter(step);
-  const { count, loss, losses, counts } = run.sums;
+  const epoch = run.setup.plan.epochsAfter(step - 1) + 1;
+  const { count: steps, loss, losses, counts } = run.sums;
   run.sums = NO_STEPS;
-  const means = mapValues(losses, (sum, task) => sum / (own(counts, task) ?? count));
-  const record = { epoch, step, loss: loss / count, losses: means };
+  const means = mapValues(losses, (sum, task) => sum / (own(counts, task) ?? steps));
+  const known = { epoch, step, loss: loss / steps, losses: means };
   if (part === null) {
-    run.history.push(record);
+    run.history.push(known);
     return;
   }
   // not given up half-way: what this epoch reached is measured, then saved
   const metrics = await run.model.surviving((learner) => learner.evaluate(part));
-  run.history.push({ ...record, metrics });
+  run.history.push({ ...known, metrics });
   const score = scoreOf?.(metrics);
   // a score that is not a number, such as a mean over nothing, is never the best
   const finite = score !== undefined && Number.isFinite(score);

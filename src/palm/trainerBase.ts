@@ -8,7 +8,7 @@ import { checkNewest, sweepTemporaries } from '../store/checkpoint.ts';
 import { storedFile } from '../store/file.ts';
 import { lockFolder } from '../store/lock.ts';
 import { openSafetensors } from '../store/safetensors.ts';
-import type { Backbone, Head, Metrics, Reader } from './contract.ts';
+import type { Backbone, Batch, Head, Metrics, Reader } from './contract.ts';
 import { checkContract } from './contractCheck.ts';
 import type { Checked, HeadOnBackboneProblem } from './contractTypes.ts';
 import { closed, exampleOf, type JointMetrics, type Predictions } from './evaluate.ts';
@@ -30,7 +30,14 @@ import {
 } from './settings.ts';
 import { modelOf, type Setup, setupOf, trainingPart } from './setup.ts';
 import { type BackwardOptions, buildStep } from './step.ts';
-import { type TrainingSummary, type TrainOptions, train, trainOptions } from './train.ts';
+import {
+  type StepSummary,
+  type TrainingSummary,
+  type TrainOptions,
+  train,
+  trainOptions,
+  trainStep,
+} from './train.ts';
 import {
   checkEffects,
   checkTaskName,
@@ -51,6 +58,10 @@ export function needed<T>(value: T | undefined, from: string, caller: string): T
   if (value !== undefined) return value;
   throw new FrondError('FROND-T001', `${caller} was called before ${from}`, { hint: `call ${from} first` });
 }
+
+const batchKind = is.objectOf(is.object, 'a batch, as the reader packs it');
+const predictAllOptions = { signal: is.optional(is.signal), on: listener };
+export type PredictAllOptions = is.OptionsOf<typeof predictAllOptions>;
 
 type Backward = { readonly steps: readonly Graph[] } & Pick<Setup, 'optimizer' | 'clipNorm' | 'settings'>;
 
@@ -289,6 +300,21 @@ export class Trainer {
     }
   }
 
+  /**
+   * Does the next step of the plan, for a loop of one's own: what else `train` does, evaluating and saving, is for the caller to do.
+   * @returns its figures; undefined where all steps are done
+   * @throws FROND-T010, T011 as `train`, FROND-T005 when it is training already
+   */
+  async trainStep(): Promise<StepSummary | undefined> {
+    this.#checkIdle();
+    this.#training = true;
+    try {
+      return await this.#use('trainStep', trainStep);
+    } finally {
+      this.#training = false;
+    }
+  }
+
   async #trainSaving(run: Run, saver: SaverOptions, options: TrainOptions): Promise<TrainingSummary> {
     checkConstants(run.setup);
     const folder = checkpointsOf(saver.folder);
@@ -332,6 +358,32 @@ export class Trainer {
       }
       return Object.assign({}, ...predictions);
     });
+  }
+
+  /** Predictions of every task for all examples of a part of its reader. @throws FROND-D015 for a part that no reader has */
+  async predictAll(part = 'test', options: PredictAllOptions = {}): Promise<Predictions> {
+    checkArguments('predictAll', { part: partKind, options: is.unchecked }, [part, options], 'FROND-T002');
+    checkSettings('predictAll', options, predictAllOptions);
+    return this.#use('predictAll', ({ model }) =>
+      model.surviving((learner) => learner.predictPart(part, options)),
+    );
+  }
+
+  /**
+   * Predictions of one task for a batch as its reader packs it, one for each row.
+   * @throws FROND-R009…R012, R023, R031 for a batch that does not fit the graph, FROND-T003 for a task that there is not
+   */
+  async predictBatch(task: string, batch: Batch): Promise<readonly unknown[]> {
+    checkArguments('predictBatch', { task: is.text, batch: batchKind }, [task, batch], 'FROND-T002');
+    const names = this.members.map((member) => member.task.name);
+    if (!names.includes(task)) {
+      throw new FrondError('FROND-T003', `there is no task ${task}`, {
+        hint: `give one of ${names.join(', ')}`,
+      });
+    }
+    return this.#use('predictBatch', ({ model }) =>
+      model.surviving((learner) => learner.predictBatch(task, batch)),
+    );
   }
 
   /**

@@ -49,6 +49,8 @@ const alternating = once(() => {
   trainer.buildForward();
   return trainer;
 });
+/** A batch; its insides, of which a graph takes what it needs, are tried where graphs are fed. */
+const packed = () => Object.assign(Object.create({}), reader().pack([example()], { batch: 1, time: 4 }));
 /** The checkpoint of a run. */
 const saved = once(() => ready().save(fresh()));
 const run = async (): Promise<string> => join(await saved(), '..', '..');
@@ -135,6 +137,11 @@ export const palmRows: Rows = {
     ),
   'palm.constantRate': (call) => call(palm.constantRate, 0.1),
   'palm.triangular': (call) => call(palm.triangular, { warmup: 0.1 }, 0.1),
+  'palm.warmUp': (call) => call(palm.warmUp, { warmup: 0.1 }, 0.1),
+  'palm.linearDecay': (call) => call(palm.linearDecay, { warmup: 0.1, end: 0.01 }, 0.1),
+  'palm.cosineDecay': (call) => call(palm.cosineDecay, { warmup: 0.1, end: 0.01 }, 0.1),
+  'palm.polynomialDecay': (call) => call(palm.polynomialDecay, { warmup: 0.1, end: 0.01, power: 2 }, 0.1),
+  'palm.noam': (call) => call(palm.noam, { warmup: 0.1, width: 64 }, 1),
   'palm.defineSchedule': (call) => call(palm.defineSchedule, 'halving', () => 1),
   'palm.adam': (call) => call(palm.adam, { rate: 0.1, beta1: 0.9, beta2: 0.99, epsilon: 1e-8 }),
   'palm.adamW': (call) => call(palm.adamW, { rate: 0.1, beta1: 0.9, beta2: 0.99, epsilon: 1e-8 }),
@@ -269,7 +276,9 @@ export const palmRows: Rows = {
     call(ready().train.bind(ready()), {
       printEvery: 1,
       evaluate: 'test',
+      evaluateEvery: 3,
       best: () => 1,
+      patience: 2,
       saveTo: fresh(),
       signal: stopped(),
       snapshotEvery: 30,
@@ -278,6 +287,10 @@ export const palmRows: Rows = {
   'palm.Trainer#evaluate': (call) =>
     call(ready().evaluate.bind(ready()), 'test', new AbortController().signal),
   'palm.Trainer#predict': (call) => call(ready().predict.bind(ready()), ['fly home', example()]),
+  'palm.Trainer#predictAll': (call) =>
+    call(ready().predictAll.bind(ready()), 'test', { signal: new AbortController().signal }),
+  'palm.Trainer#predictBatch': (call) => call(ready().predictBatch.bind(ready()), 'intent', packed()),
+  'palm.Trainer#trainStep': (call) => call(ready().trainStep.bind(ready())),
   'palm.Trainer#save': (call) => call(ready().save.bind(ready()), fresh()),
   'palm.Trainer#resume': async (call) => call(ready().resume.bind(ready()), await run(), () => undefined),
   'palm.Trainer#loadCheckpoint': async (call) =>
