@@ -8,7 +8,7 @@ import { sizesOf } from '../../src/cli/run.ts';
 import { shellWord, shown, shownJson } from '../../src/cli/shown.ts';
 import { checkDims } from '../../src/dsl/handle.ts';
 import { bindPattern } from '../../src/dsl/pattern.ts';
-import { f32, type Graph, graph, printGraph, toDot, toMermaid, toSvg } from '../../src/index.ts';
+import { f32, type Graph, graph, palm, printGraph, toDot, toMermaid, toSvg } from '../../src/index.ts';
 import { parseGraph } from '../../src/ir/parse.ts';
 import { readTag } from '../../src/nn/tags.ts';
 import { parseVocabulary } from '../../src/palm/tokenizer/vocabulary.ts';
@@ -23,6 +23,10 @@ function madeIn(file: string): Graph {
   ]);
   return { ...made, nodes: Object.fromEntries(nodes) };
 }
+
+const vocabulary = parseVocabulary('[UNK]\n[MASK]\na\n##a\naa\n##aa\n');
+const pieces = palm.tokenizer.wordPiece({ vocabulary, maximumCharacters: 1e9 });
+const characters = palm.tokenizer.character({ vocabulary, unicode: 'NFKC', stripAccents: 'all' });
 
 /** Everything that takes text of a user apart; readers of data have a test of their own, `test/palm/words.test.ts`. */
 const takers: Readonly<Record<string, (text: string) => unknown>> = {
@@ -44,6 +48,10 @@ const takers: Readonly<Record<string, (text: string) => unknown>> = {
   'a string of JSON': (text) => parseStrictJson(`["${text}"]`, 'f'),
   JSON: (text) => parseStrictJson(text, 'f'),
   'a vocabulary': (text) => parseVocabulary(`[PAD]\n[UNK]\n${text}`),
+  'a text for WordPiece': (text) => pieces.encode(text),
+  'a text in NFKC for characters': (text) => characters.encode(text),
+  'a tokenizer.json': (text) =>
+    palm.tokenizer.fromTokenizerJson(`{"model": {"type": "WordPiece", "vocab": {"[UNK]": 0, "${text}`),
   'a tag': (text) => readTag(`B-${text}`),
   'a word on a terminal': shown,
   'a word in JSON on a terminal': (text) => shownJson({ text }),
@@ -73,6 +81,9 @@ const units = [
   'at /',
   'at (/',
   ' at (',
+  '\u0301',
+  'é\u0301\u200b',
+  '[MASK',
 ];
 
 /** Milliseconds; refusals of frond are as good as answers. */
