@@ -13,6 +13,8 @@ interface Options {
   readonly epochs: string;
   readonly device: string;
   readonly threads: string;
+  /** joint, or alternate: as many steps for each task as the joint recipe has */
+  readonly policy: string;
   readonly data?: string | undefined;
   readonly json?: string | undefined;
 }
@@ -32,8 +34,14 @@ interface SeedResult extends Scores {
   readonly validation: Scores | undefined;
 }
 
+const policyOf = ({ policy }: Pick<Options, 'policy'>): palm.Policy =>
+  policy === 'alternate' ? policy : 'joint';
+
 /** What is asked of the median, and of each run's time. */
-const asked = { f1: 0.935, accuracy: 0.965, exactMatch: 0.815, seconds: 360 };
+const asked = {
+  joint: { f1: 0.935, accuracy: 0.965, exactMatch: 0.815, seconds: 360 },
+  alternate: { f1: 0.93, accuracy: 0.96, exactMatch: 0, seconds: 720 },
+};
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -58,7 +66,10 @@ async function trainOnce(
   const device = await open(options.device, Number(options.threads));
   const before = process.cpuUsage();
   const start = performance.now();
-  const { trainer } = jointModel(reader, { device, epochs: Number(options.epochs), seed });
+  const { trainer } = jointModel(reader, {
+    ...{ device, epochs: Number(options.epochs), seed },
+    policy: policyOf(options),
+  });
   const summary = await trainer.train({
     best: ({ exactMatch }) => Number(exactMatch),
     printEvery: 1000,
@@ -104,7 +115,7 @@ const medianOf = (seeds: readonly SeedResult[]): Scores => ({
 
 const percent = (value: number): string => `${(100 * value).toFixed(2)} %`;
 
-function tableOf(seeds: readonly SeedResult[], test: Scores): string {
+function tableOf(seeds: readonly SeedResult[], test: Scores, policy: palm.Policy): string {
   const head = ['', 'slot F1', 'intent accuracy', 'exact match', 'seconds', 'processor'];
   const table = new Table({ head, style: { head: [], border: [] } });
   const scores = ({ slots, intent, exactMatch }: Scores) =>
@@ -114,7 +125,7 @@ function tableOf(seeds: readonly SeedResult[], test: Scores): string {
     table.push([`seed ${seed}`, ...scores(result), seconds.toFixed(0), processorSeconds.toFixed(0)]);
   }
   const longest = Math.max(...seeds.map(({ seconds }) => seconds));
-  const { f1, accuracy, exactMatch, seconds } = asked;
+  const { f1, accuracy, exactMatch, seconds } = asked[policy];
   table.push(
     ['median', ...scores(test), longest.toFixed(0), ''],
     ['asked', `≥ ${percent(f1)}`, `≥ ${percent(accuracy)}`, `≥ ${percent(exactMatch)}`, `≤ ${seconds}`, ''],
@@ -130,12 +141,13 @@ const DATA = at('../../shared/data/atis');
  */
 export function resultFiles(
   folder: string,
-  { epochs }: { readonly epochs: number },
+  { epochs, policy = 'joint' }: { readonly epochs: number; readonly policy?: palm.Policy },
   seeds: number,
 ): readonly string[] {
   const own = resolve(folder) === resolve(DATA);
-  const tried = at(`../outputs/${own ? 'atis' : `atis-${basename(resolve(folder))}`}.json`);
-  return own && epochs === 30 && seeds >= 3 ? [tried, at('results/atis.json')] : [tried];
+  const name = policy === 'joint' ? 'atis' : `atis-${policy}`;
+  const tried = at(`../outputs/${own ? name : `${name}-${basename(resolve(folder))}`}.json`);
+  return own && epochs === 30 && seeds >= 3 ? [tried, at(`results/${name}.json`)] : [tried];
 }
 
 /** @returns the exit status: 1 where the data are missing, 2 for options that make no run */
@@ -149,6 +161,10 @@ export async function atis(options: Options, machine: object): Promise<number> {
     );
     return 2;
   }
+  if (!Object.hasOwn(asked, options.policy)) {
+    console.error(`--policy is ${options.policy}; give joint or alternate`);
+    return 2;
+  }
   if (!existsSync(folder)) {
     console.error(
       `not measured: there is no ${folder}; name the folder with train, valid and test by --data`,
@@ -157,10 +173,12 @@ export async function atis(options: Options, machine: object): Promise<number> {
   }
   const reader = await palm.reader.jointReader({ folder, readText: (path) => readFile(path) });
   const { device, threads, epochs, json } = options;
+  const policy = policyOf(options);
   const settings = {
     device,
     threads: Number(threads),
     epochs: Number(epochs),
+    policy,
     data: basename(resolve(folder)),
   };
   const write = (file: string, done: readonly SeedResult[]): void => {
@@ -175,7 +193,7 @@ export async function atis(options: Options, machine: object): Promise<number> {
     // what is known is kept, should a later seed be broken off
     for (const file of resultFiles(folder, settings, results.length)) write(file, results);
   }
-  console.log(tableOf(results, medianOf(results)));
+  console.log(tableOf(results, medianOf(results), policy));
   if (json !== undefined) write(json, results);
   return 0;
 }

@@ -7,7 +7,17 @@ import { type Device, type Graph, palm } from 'frond';
  */
 export function jointModel(
   reader: palm.reader.JointReader,
-  { device, epochs, seed }: { readonly device: Device; readonly epochs: number; readonly seed: number },
+  {
+    device,
+    epochs,
+    seed,
+    policy = 'joint',
+  }: {
+    readonly device: Device;
+    readonly epochs: number;
+    readonly seed: number;
+    readonly policy?: palm.Policy;
+  },
 ) {
   const encoder = palm.backbone.compactEncoder({
     vocabulary: reader.vocabulary.tokens.length,
@@ -23,7 +33,7 @@ export function jointModel(
   const slots = palm.trainer('slots');
   slots.buildForward(encoder, palm.head.sequenceLabel({ labels: reader.tags.names }));
   const metrics = palm.head.exactMatch({ intent: 'intent', slots: 'slots' });
-  const trainer = palm.multiHeadTrainer([intent, slots], { device, metrics });
+  const trainer = palm.multiHeadTrainer([intent, slots], { policy, device, metrics });
   trainer.buildForward();
   const optimizer = palm.adamW({ rate: palm.triangular({ warmup: 0.1 }, 1e-3) });
   const step: Graph = trainer.buildBackward({ optimizer, weightDecay: 0.01, clipNorm: 1 });

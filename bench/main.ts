@@ -17,7 +17,7 @@ const suites: Readonly<Record<string, () => Promise<Suite>>> = {
 };
 
 const usage = `usage: npm run bench -- SUITE … [--quick] [--json FILE]   suites: ${Object.keys(suites).join(', ')}, all
-       npm run bench -- atis [--seeds 1,2,3] [--epochs 30] [--device wasm] [--threads 2] [--data FOLDER] [--json FILE]`;
+       npm run bench -- atis [--seeds 1,2,3] [--epochs 30] [--device wasm] [--threads 2] [--policy joint] [--data FOLDER] [--json FILE]`;
 
 async function runSuites(
   names: readonly string[],
@@ -55,6 +55,7 @@ const options = {
   epochs: { type: 'string', default: '30' },
   device: { type: 'string', default: 'wasm' },
   threads: { type: 'string', default: '2' },
+  policy: { type: 'string', default: 'joint' },
   data: { type: 'string' },
 } as const;
 

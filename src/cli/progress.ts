@@ -36,6 +36,8 @@ export function compileProgress(out: NodeJS.WriteStream): (done: number, total: 
   };
 }
 
+const ENDS = { done: 'trained', early: 'ended early', aborted: 'stopped' };
+
 /** What a bar or a line shows of a step. */
 const stepTexts = ({ loss, losses, stepsPerSecond, secondsLeft }: StepEvent) => ({
   tasks: lossesOf(losses),
@@ -51,10 +53,11 @@ const stepTexts = ({ loss, losses, stepsPerSecond, secondsLeft }: StepEvent) => 
 function lineOf(event: palm.TrainingEvent, whyDevice: string | undefined, width: number): string | undefined {
   switch (event.type) {
     case 'start': {
-      const { tasks, examples, epochs, parameters, device, from } = event;
+      const { tasks, examples, epochs, parameters, device, from, planned = {} } = event;
       const why = whyDevice === undefined ? '' : ` (${whyDevice})`;
+      const steps = Object.entries(planned).map(([task, all]) => `${shown(task)} ${all}`);
       const resumed = from === 0 ? '' : `, going on after step ${from}`;
-      return `${pc.bold(shown(tasks.join(' + ')))}: ${count(examples, 'sentence')}, ${count(epochs, 'epoch')}, ${parameters} parameters, device ${device}${why}${resumed}`;
+      return `${pc.bold(shown(tasks.join(' + ')))}: ${count(examples, 'sentence')}, ${count(epochs, 'epoch')}, ${parameters} parameters, device ${device}${why}${resumed}${steps.length > 0 ? `\nsteps: ${steps.join(', ')}` : ''}`;
     }
     case 'step': {
       const { tasks, loss, speed, left } = stepTexts(event);
@@ -78,7 +81,7 @@ function lineOf(event: palm.TrainingEvent, whyDevice: string | undefined, width:
     case 'checkpoint':
       return undefined;
     case 'end':
-      return `${event.reason === 'done' ? 'trained' : 'stopped'} after ${event.step} steps, ${clock(event.seconds)}`;
+      return `${ENDS[event.reason]} after ${event.step} steps, ${clock(event.seconds)}`;
   }
 }
 

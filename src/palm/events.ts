@@ -33,6 +33,8 @@ export type TrainingEvent =
       readonly data: string;
       readonly epochs: number;
       readonly steps: number;
+      /** where tasks alternate: how many of them are of each task */
+      readonly planned?: Readonly<Record<string, number>>;
       /** first step of this run: 0, or where it resumes */
       readonly from: number;
     }

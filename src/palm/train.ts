@@ -183,6 +183,7 @@ async function emitStart(run: Run): Promise<void> {
     data: (await run.configuration()).trainingData,
     epochs: setup.plan.epochs,
     steps: setup.plan.steps,
+    ...(setup.sources.length > 1 ? { planned: Object.fromEntries(setup.plan.planned) } : {}),
     from: step,
   });
   const notes = new Set(setup.sources.flatMap(({ reader }) => reader.notes ?? []));

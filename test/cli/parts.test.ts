@@ -229,6 +229,35 @@ describe('what is printed', () => {
     ]);
   });
 
+  it('prints the steps of tasks that alternate as PALM does, names padded to the longest', () => {
+    const lines: string[] = [];
+    const out = { isTTY: false, write: (text: string) => lines.push(text) } as unknown as NodeJS.WriteStream;
+    const { listener } = progressListener(out, undefined);
+    listener({
+      ...{ type: 'start', tasks: ['intent', 'slots'], device: 'wasm', parameters: 9, examples: 40, data: '' },
+      ...{ epochs: 2, steps: 618, from: 0, planned: { intent: 309, slots: 309 } },
+    });
+    listener({
+      ...{
+        type: 'step',
+        step: 618,
+        steps: 618,
+        epoch: 1,
+        loss: 68.965,
+        losses: { slots: 68.965 },
+        rate: 0.1,
+      },
+      ...{ gradientNorm: 1, stepsPerSecond: 0.58, secondsLeft: 0 },
+      slot: { task: 'slots', step: 3, steps: 309, epoch: 0 },
+    });
+    listener({ type: 'end', step: 618, reason: 'early', seconds: 9 });
+    expect(lines.map(stripVTControlCharacters)).toEqual([
+      'intent + slots: 40 sentences, 2 epochs, 9 parameters, device wasm\nsteps: intent 309, slots 309\n',
+      'global step: 618, slots : step 3/309 (epoch 0), loss: 68.965, speed: 0.58 steps/s\n',
+      'ended early after 618 steps, 0:09\n',
+    ]);
+  });
+
   it('prints times as a clock does', () => {
     expect([0, 59.6, 95, 3600, Number.NaN, Number.POSITIVE_INFINITY].map(clock)).toEqual([
       '0:00',
