@@ -53,17 +53,22 @@ export const trainingPart = ({ reader }: Pick<Source, 'reader'>): readonly unkno
   reader.parts.train ?? [];
 
 /** What the plan of a run knows of a source. */
-export const plannedSource = (
+export function plannedSource(
   source: Omit<Source, 'forward' | 'step' | 'rate'>,
   settings: Pick<PlannedTask, 'batchSize' | 'tokens' | 'mixRatio' | 'epochs' | 'auxiliary'>,
-): PlannedTask => ({
-  ...settings,
-  name: source.name,
-  examples: trainingPart(source).length,
-  lengths: () => lengthsOf(source.reader, trainingPart(source), source.maximumLength),
-  stream: `${source.reader.name}/train`,
-  maximum: source.maximumLength,
-});
+): PlannedTask {
+  const { name, reader, maximumLength } = source;
+  const examples = trainingPart(source);
+  let lengths: Uint32Array | undefined;
+  return {
+    ...{ ...settings, name, examples: examples.length, maximum: maximumLength },
+    lengths: () => {
+      lengths ??= Uint32Array.from(lengthsOf(reader, examples, maximumLength));
+      return lengths;
+    },
+    stream: `${reader.name}/train`,
+  };
+}
 
 /** What graphs are built of. */
 export function modelOf(members: readonly Member[]): [Backbone, readonly Task[]] {

@@ -1,0 +1,28 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, expect, it } from 'vitest';
+import { train } from '../../examples/alternating.ts';
+import { type palm, wasmDevice } from '../../src/index.ts';
+import { temporaryFolder } from '../store/support/bundle.ts';
+
+const folder = temporaryFolder();
+afterAll(folder.remove);
+
+it('trains the example of tasks that alternate, as planned, in less than 80 lines', async () => {
+  const device = wasmDevice();
+  const events: palm.TrainingEvent[] = [];
+  const { trainer, summary, test } = await train({
+    ...{ data: undefined, output: folder.path, epochs: 1, batchSize: undefined, seed: 1, resume: false },
+    ...{ device, signal: new AbortController().signal, on: (event) => events.push(event) },
+  });
+  const [start] = events;
+  expect(start).toMatchObject({ type: 'start', planned: { intent: 94, slots: 141 } });
+  expect(summary).toMatchObject({ reason: 'done', steps: 94 + 141 });
+  const { intent, slots } = test as { intent: { accuracy: number }; slots: { f1: number } };
+  expect(intent.accuracy).toBeGreaterThan(0.8);
+  // untrained, hardly any entity is right
+  expect(slots.f1).toBeGreaterThan(0.3);
+  await trainer.close();
+  await device.close();
+  const source = await readFile(new URL('../../examples/alternating.ts', import.meta.url), 'utf8');
+  expect(source.split('\n').length).toBeLessThan(80);
+});
