@@ -204,13 +204,13 @@ export class Trainer {
    *   backbone takes, FROND-T002 for settings that make no run
    */
   fitReader(reader: Reader, options: FitOptions): void {
-    this.#checkChangeable('fitReader');
     checkArguments('fitReader', { reader: readerKind }, [reader], 'FROND-T002');
     this.fit(() => reader, 'fitReader', options);
   }
 
   /** `readerOf`: what a lesson learns from, by its name */
   protected fit(readerOf: (lesson: string) => Reader, caller: string, options: FitOptions): void {
+    this.#checkChangeable(caller);
     checkSettings(caller, options, fitOptions);
     checkEffects(this.policy, this.members, options);
     const readers = this.#lessons.map(({ name, members }) => {
