@@ -20,7 +20,8 @@ import type { Point } from './weights.ts';
 
 /** A model on a device while it learns: weights, optimizer state, and how far it is. Everything else is a function of the setup. */
 export class Learner {
-  readonly setup: Setup;
+  /** its plan may change; its sources and inferences do not */
+  setup: Setup;
   readonly state: ModelState;
   /** training steps as they are compiled, by source */
   readonly steppers: ReadonlyMap<Source, Executable>;

@@ -47,10 +47,18 @@ export interface SharingOptions {
   readonly temperature?: number | readonly [number, number] | undefined;
 }
 
+/** A number of epochs that was planned with, up to a step, before the run went on with another one. */
+export interface Followed {
+  readonly epochs: number;
+  readonly until: number;
+}
+
 export interface PlanOptions extends SharingOptions {
   readonly tasks: readonly PlannedTask[];
   readonly epochs: number;
   readonly seed: number;
+  /** plans that the run followed before: what is left of this one is planned behind them. Default: none */
+  readonly followed?: readonly Followed[] | undefined;
 }
 
 /** Whose turn a step is. */
@@ -87,6 +95,9 @@ export interface TrainingPlan {
   endsEpoch(step: number): boolean;
   /** steps that each task had among the first `step` ones */
   after(step: number): ReadonlyMap<string, number>;
+  readonly followed: readonly Followed[];
+  /** The same plan for a run that followed others before. */
+  behind(followed: readonly Followed[]): TrainingPlan;
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((x, y) => x + y, 0);
@@ -246,6 +257,46 @@ function drawer(tasks: readonly PlannedTask[], parts: readonly (readonly number[
   };
 }
 
+/** What is left of the steps of each part for tasks that have had some already. */
+function leftOf(parts: readonly (readonly number[])[], had: Uint32Array): number[][] {
+  const rest = had.slice();
+  return parts.map((counts) =>
+    counts.map((count, i) => {
+      const used = Math.min(count, rest[i] ?? 0);
+      rest[i] = (rest[i] ?? 0) - used;
+      return count - used;
+    }),
+  );
+}
+
+/** The steps of `later` behind the first `until` ones of `former`. */
+const joined = (former: Order, until: number, had: Uint32Array, later: Order): Order => ({
+  at(step) {
+    if (step < until) return former.at(step);
+    const { task, done } = later.at(step - until);
+    return { task, done: done + (had[task] ?? 0) };
+  },
+  before: (step) =>
+    step <= until ? former.before(step) : later.before(step - until).map((count, i) => count + (had[i] ?? 0)),
+});
+
+/** The order of a plan, behind those that were followed before, and how many steps each task has in it. */
+function orderWith(options: PlanOptions, passes: readonly number[]): { order: Order; planned: number[] } {
+  const { tasks, seed, shares, followed = [] } = options;
+  const last = followed.at(-1);
+  const former =
+    last && orderWith({ ...options, epochs: last.epochs, followed: followed.slice(0, -1) }, passes);
+  const until = former === undefined ? 0 : Math.min(last?.until ?? 0, sum(former.planned));
+  const had = former?.order.before(until) ?? new Uint32Array(tasks.length);
+  const parts = leftOf(countsOf(options, passes), had);
+  const left = tasks.map((_, i) => sum(parts.map((counts) => counts[i] ?? 0)));
+  const draw =
+    shares === 'roundRobin' ? (step: number) => (until + step) % tasks.length : drawer(tasks, parts, seed);
+  const later = orderOf(tasks.length, sum(left), draw);
+  const planned = left.map((count, i) => count + (had[i] ?? 0));
+  return { order: former === undefined ? later : joined(former.order, until, had, later), planned };
+}
+
 /** @throws FROND-T002 for a target without a step, T003 without any target and for a reference that is none */
 function checkTasks({ tasks, reference }: PlanOptions, planned: readonly number[]): void {
   const targets = tasks.filter(({ auxiliary }) => auxiliary !== true).map(({ name }) => name);
@@ -272,18 +323,15 @@ function checkTasks({ tasks, reference }: PlanOptions, planned: readonly number[
 
 /** @throws as `checkTasks`, and as `planBatches` where batches hold `tokens` */
 export function trainingPlan(options: PlanOptions): TrainingPlan {
-  const { tasks, epochs, seed, shares } = options;
+  const { tasks, epochs, seed, followed = [] } = options;
   const passes = tasks.map(({ batchSize, tokens, examples, lengths, maximum }) =>
     tokens === undefined
       ? batchesPerEpoch(examples, defined(batchSize, 'batch size'))
       : planBatches({ lengths: lengths(), batchSize, tokens, maximum }).length,
   );
-  const parts = countsOf(options, passes);
-  const planned = tasks.map((_, i) => sum(parts.map((counts) => counts[i] ?? 0)));
+  const { order, planned } = orderWith(options, passes);
   checkTasks(options, planned);
   const steps = sum(planned);
-  const draw = shares === 'roundRobin' ? (step: number) => step % tasks.length : drawer(tasks, parts, seed);
-  const order = orderOf(tasks.length, steps, draw);
   const byName = <T>(values: ArrayLike<T>): ReadonlyMap<string, T> =>
     new Map(tasks.map(({ name }, i) => [name, values[i] as T]));
 
@@ -328,5 +376,7 @@ export function trainingPlan(options: PlanOptions): TrainingPlan {
     epochsAfter,
     endsEpoch: (step) => step > 0 && epochsAfter(step) > epochsAfter(step - 1),
     after: (step) => byName(order.before(step)),
+    followed,
+    behind: (before) => trainingPlan({ ...options, followed: before }),
   };
 }

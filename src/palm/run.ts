@@ -6,6 +6,7 @@ import { type Configuration, configurationOf } from './configuration.ts';
 import type { Metrics } from './contract.ts';
 import { breather, type Listener, type StepResult, type TrainingEvent } from './events.ts';
 import { Learner } from './learner.ts';
+import type { TrainingPlan } from './plan.ts';
 import type { Setup } from './setup.ts';
 import { type Survival, Survivor } from './survivor.ts';
 import { beginCopy, type Point, pointOf, type Tensors } from './weights.ts';
@@ -42,6 +43,8 @@ export const progressForm = {
   sums,
   history: is.listOf(epoch, 'epochs'),
   best: is.nullable(best),
+  /** what the run was planned with before, where tasks alternate: see `TrainingPlan` */
+  followed: is.optional(is.listOf(is.withFields('a plan', { epochs: is.count, until: is.natural }), 'plans')),
 };
 export type Progress = is.OptionsOf<typeof progressForm>;
 
@@ -59,7 +62,7 @@ const MOST_COPIED = 2 ** 28;
  * from its last checkpoint.
  */
 export class Run implements Survival<Learner> {
-  readonly setup: Setup;
+  setup: Setup;
   readonly model: Survivor<Learner>;
   history: EpochRecord[] = [];
   best: Best | undefined;
@@ -97,6 +100,12 @@ export class Run implements Survival<Learner> {
   /** The learner of the device at hand: another one after a loss. */
   get learner(): Learner {
     return this.model.value;
+  }
+
+  /** From now on the run follows another plan. */
+  follow(plan: TrainingPlan): void {
+    this.setup = { ...this.setup, plan };
+    this.learner.setup = this.setup;
   }
 
   /** Settings and data of the run, computed once: they never change. */

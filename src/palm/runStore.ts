@@ -9,6 +9,7 @@ import { openSafetensors } from '../store/safetensors.ts';
 import { checkConfiguration, notResumable } from './configuration.ts';
 import type { Listener } from './events.ts';
 import { checkConstants, MODEL, modelOf, modelRecord, otherDevice } from './modelRecord.ts';
+import type { TrainingPlan } from './plan.ts';
 import { checkSeal, type FilesOf, fileOf, malformed, pathOf, readRecord, sealedFile } from './record.ts';
 import { type Progress, progressForm, type Run } from './run.ts';
 import { BESIDE, matchArena, type Point, tensorsFile, tensorsOn, writeTensors } from './weights.ts';
@@ -55,6 +56,7 @@ export async function saveRun(run: Run, folder: string, keep = 2): Promise<strin
       sums,
       history,
       best: best === undefined ? null : { score: best.score, step: best.step },
+      ...(plan.followed.length === 0 ? {} : { followed: plan.followed }),
     };
     const on = (arena: ArenaName) => tensorsOn(state, arena);
     const files = new Map<string, Uint8Array | Pieces>([
@@ -95,8 +97,12 @@ const short = (rate: number): number => Number(rate.toPrecision(3));
  * What another number of epochs changes for a run that goes on; undefined where it changes nothing.
  * @throws FROND-F030 where the run is beyond its end already
  */
-function otherEpochs({ setup }: Run, epochs: unknown, { step, summary, folder }: LoadedCheckpoint) {
-  const { plan, sources } = setup;
+function otherEpochs(
+  { setup }: Run,
+  plan: TrainingPlan,
+  epochs: unknown,
+  { step, summary, folder }: LoadedCheckpoint,
+) {
   const { rate } = setup.optimizer;
   if (epochs === plan.epochs) return undefined;
   if (step > plan.steps) {
@@ -105,14 +111,20 @@ function otherEpochs({ setup }: Run, epochs: unknown, { step, summary, folder }:
   }
   const before = is.count.holds(summary.steps) ? summary.steps : plan.steps;
   const [next, was] = [rate.at(step, plan.steps), rate.at(step, before)];
-  const changes: string[] = [];
-  if (next !== was && step < plan.steps) {
-    const rates = `the next rate is ${short(next)}, not ${short(was)}`;
-    changes.push(`its schedule ${rate.name} now covers ${plan.steps} steps instead of ${before}, ${rates}`);
-  }
-  if (sources.length > 1) changes.push('which task has which of the steps to come is planned anew');
-  if (changes.length === 0) return undefined;
-  return `the run was planned with epochs ${JSON.stringify(epochs)}, and goes on with ${plan.epochs}: ${changes.join('; ')}`;
+  if (next === was || step === plan.steps) return undefined;
+  const rates = `the next rate is ${short(next)}, not ${short(was)}`;
+  const covers = `its schedule ${rate.name} now covers ${plan.steps} steps instead of ${before}, ${rates}`;
+  return `the run was planned with epochs ${JSON.stringify(epochs)}, and goes on with ${plan.epochs}: ${covers}`;
+}
+
+/** The plan of a run that goes on: behind those that it followed before, where tasks alternate. */
+function planOf(
+  { setup: { plan, sources } }: Run,
+  { followed = [], configuration, step }: Progress,
+): TrainingPlan {
+  const { epochs } = configuration;
+  if (sources.length === 1 || !is.count.holds(epochs)) return plan;
+  return plan.behind(epochs === plan.epochs ? followed : [...followed, { epochs, until: step }]);
 }
 
 /** Puts a run where its newest whole checkpoint stands; damaged newer ones are passed over with a warning. */
@@ -128,11 +140,13 @@ export async function resumeRun(run: Run, folder: string, on: Listener | undefin
   if (progress.step !== step) throw malformed(pathOf(checkpoint, PROGRESS), 'it is of another step');
   await checkSeal(checkpoint, PROGRESS);
   checkConfiguration(progress.configuration, await run.configuration(), found);
-  const changed = otherEpochs(run, progress.configuration.epochs, checkpoint);
+  const plan = planOf(run, progress);
+  const changed = otherEpochs(run, plan, progress.configuration.epochs, checkpoint);
   const { layout } = run.learner.state;
   // all is checked before the first weight changes
   const restore = await stateIn(checkpoint, layout);
   const weights = progress.best && matchArena(layout, await tensorsOf(checkpoint, BEST)).tensors;
+  run.follow(plan);
   await run.change(restore, step);
   run.checkpoint = { folder: found, step };
   run.folder = checkpointsOf(folder);

@@ -217,6 +217,35 @@ describe('a run of tasks that alternate, cut and resumed', () => {
     expect(await stateOf(parts)).toEqual(await stateOf(whole));
   });
 
+  it('goes on for more epochs with what is left of each task, and after another cut too', async () => {
+    const [whole, parts] = [fresh(), fresh()];
+    const turns: string[][] = [];
+    for (const [run, cuts] of [
+      [whole, [15, 30]],
+      [parts, [15, 21, 30]],
+    ] as const) {
+      const heard: string[] = [];
+      for (const cut of cuts) {
+        const trainer = alternatingTrainer({ epochs: cut === 15 ? 1 : 2 });
+        if (existsSync(run)) await trainer.resume(run);
+        const stop = stopAfter(cut);
+        const { steps } = await trainer.train({
+          ...{ saveTo: run, printEvery: 1, evaluate: null, signal: stop.signal },
+          on: (event) => {
+            if (event.type === 'step') heard.push(event.slot?.task ?? '');
+            stop.on(event);
+          },
+        });
+        expect(steps).toBe(cut);
+        await trainer.close();
+      }
+      turns.push(heard);
+    }
+    expect(TASKS.map((task) => turns[0]?.filter((turn) => turn === task).length)).toEqual([12, 12, 6]);
+    expect(turns[1]).toEqual(turns[0]);
+    expect(await stateOf(parts)).toEqual(await stateOf(whole));
+  });
+
   it('is refused with another plan, and says what differs', async () => {
     const run = fresh();
     const trainer = alternatingTrainer(options);

@@ -142,6 +142,42 @@ describe('a plan', () => {
     }
   });
 
+  it('goes on behind another one for more epochs: the same first steps, and what is left of each task', () => {
+    const continued = fc.record({
+      options: settings,
+      more: fc.integer({ min: 0, max: 4 }),
+      part: fc.double({ min: 0, max: 1, noNaN: true }),
+    });
+    fc.assert(
+      fc.property(continued, ({ options, more, part }) => {
+        const former = trainingPlan(options);
+        const until = Math.floor(part * former.steps);
+        const longer = { ...options, epochs: options.epochs + more };
+        const plan = trainingPlan(longer).behind([{ epochs: options.epochs, until }]);
+        for (let step = 0; step < until; step++) expect(plan.turn(step)).toEqual(former.turn(step));
+        // another number of epochs changes the temperatures of those that were
+        const changes = Array.isArray(options.temperature) && options.shares === 'size';
+        if (!changes) expect([...plan.planned]).toEqual([...trainingPlan(longer).planned]);
+        const had = new Map(former.after(until));
+        for (let step = until; step < plan.steps; step++) {
+          const { task: name, done } = plan.turn(step);
+          expect(done).toBe(had.get(name));
+          had.set(name, done + 1);
+        }
+        expect([...had]).toEqual([...plan.planned]);
+        const middle = Math.floor((until + plan.steps) / 2);
+        const counts = options.tasks.map(({ name }) => {
+          const turns = Array.from({ length: middle }, (_, step) => plan.turn(step).task);
+          return turns.filter((turn) => turn === name).length;
+        });
+        expect([...plan.after(middle).values()]).toEqual(counts);
+        const again = trainingPlan(longer).behind(plan.followed);
+        expect(again.turn(plan.steps - 1)).toEqual(plan.turn(plan.steps - 1));
+      }),
+      { seed: 11, numRuns: runs(1000, 100) },
+    );
+  });
+
   it('of one task is that of its batches, epoch by epoch', () => {
     const plan = trainingPlan({ tasks: [task('a', 22)], epochs: 3, seed: 1 });
     expect([plan.steps, plan.passes.get('a')]).toEqual([18, 6]);
