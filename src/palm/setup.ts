@@ -98,12 +98,15 @@ export function setupOf(parts: Parts, fit: FitOptions): Setup {
   const { policy, lessons, prediction, settings, ...rest } = parts;
   const { epochs, seed = 1, batchSize: _, tokens: __, ...sharing } = fit;
   const planned: PlannedTask[] = [];
+  const plans: Readonly<Record<string, Attribute>>[] = [];
   const sources = lessons.map(({ members, reader, ...graphs }): Source => {
     const [backbone, tasks] = modelOf(members);
     const maximumLength = maximumOf(reader, `backbone ${backbone.name}`, backbone.maximumLength);
     const { rate, plan } = planOf(policy, members, fit);
     const source = { ...graphs, tasks, reader, maximumLength, rate };
     planned.push(plannedSource(source, plan));
+    const named = policy === 'alternate' ? { name: source.name } : {};
+    plans.push(plain({ ...named, ...plan, ...(rate === 1 ? {} : { rate }) }));
     return source;
   });
   const readers = [...new Set(sources.map(({ reader }) => reader))];
@@ -113,9 +116,6 @@ export function setupOf(parts: Parts, fit: FitOptions): Setup {
     const { maximumLength } = defined(served[0], 'source');
     return { tasks, reader, maximumLength, prediction: prediction(readers.length > 1 ? tasks : undefined) };
   });
-  const plans = planned.map(({ name, batchSize, tokens, mixRatio, epochs, auxiliary }) =>
-    plain({ ...(policy === 'alternate' ? { name, mixRatio, epochs, auxiliary } : {}), batchSize, tokens }),
-  );
   return {
     ...{ ...rest, sources, inferences, seed },
     plan: trainingPlan({ tasks: planned, epochs, seed, ...sharing }),

@@ -255,6 +255,7 @@ describe('a run of tasks that alternate, cut and resumed', () => {
       [{ slots: { mixRatio: 2 } }, /: plan was .*, is .*"mixRatio":2/],
       [{ fit: { reference: 'slots' } }, /: reference was undefined, is "slots"/],
       [{ slots: { batchSize: 3 } }, /: plan was /],
+      [{ slots: { rate: 2 } }, /: plan was .*, is .*"rate":2/],
     ] as const) {
       const other = alternatingTrainer({ ...options, ...change });
       const said = await messageOf(() => other.resume(run));
