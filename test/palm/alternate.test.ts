@@ -315,7 +315,7 @@ describe('a model of tasks that alternate', () => {
     const both = palm.multiHeadTrainer([first, second], { policy, device: interpreterDevice() });
     both.buildForward();
     both.buildBackward({ optimizer: palm.adam({ rate: 0.01 }) });
-    both.fitReaders({ first: a, second: policy === 'joint' ? a : b } as never, { epochs: 1 });
+    both.fitReaders({ first: a, second: policy === 'joint' ? a : b }, { epochs: 1 });
     const run = fresh();
     await both.train({ saveTo: run });
     const found = await both.predict(['fly to rome']);
@@ -381,13 +381,13 @@ describe('tasks that alternate are refused', () => {
     );
     const trainer = alternatingTrainer({ tasks: ['intent', 'slots'] });
     const { intent } = alternatingReaders();
-    expect(await said(() => trainer.fitReaders({ intent } as never, { epochs: 1 }))).toBe(
+    expect(await said(() => trainer.fitReaders({ intent }, { epochs: 1 }))).toBe(
       '[FROND-T003] task slots has no reader\n  hint: give a reader for each task',
     );
-    expect(await said(() => trainer.fitReaders({ intents: intent } as never, { epochs: 1 }))).toBe(
+    expect(await said(() => trainer.fitReaders({ intents: intent }, { epochs: 1 }))).toBe(
       '[FROND-T003] there is no task intents\n  hint: give readers of intent, slots',
     );
-    trainer.fitReaders({ intent, slots: intent } as never, { epochs: 1, reference: 'travel' });
+    trainer.fitReaders({ intent, slots: intent }, { epochs: 1, reference: 'travel' });
     expect(await said(() => trainer.train())).toBe(
       '[FROND-T003] the reference task travel is no target\n  hint: give one of intent, slots',
     );

@@ -55,7 +55,7 @@ export function alternatingTrainer(options: AlternatingOptions = {}) {
     clipNorm: 1,
   });
   const given = Object.fromEntries(tasks.map((task) => [task, readers[task]]));
-  all.fitReaders(given as never, {
+  all.fitReaders(given, {
     ...{ epochs, seed },
     ...(options.fit?.tokens === undefined ? { batchSize } : {}),
     ...options.fit,
