@@ -100,15 +100,19 @@ export function progressListener(out: NodeJS.WriteStream, whyDevice: string | un
   let bar: SingleBar | undefined;
   let lastLine = Number.NEGATIVE_INFINITY;
   let width = 0;
+  /** where tasks alternate, a step has the loss of one of them */
+  let latest: Readonly<Record<string, number>> = {};
   const stop = (): void => {
     bar?.stop();
     bar = undefined;
   };
   const listener: palm.Listener = (event) => {
     if (event.type === 'step' && out.isTTY) {
-      if (bar !== undefined) return bar.update(event.step, stepTexts(event));
+      latest = { ...latest, ...event.losses };
+      const texts = stepTexts({ ...event, losses: latest });
+      if (bar !== undefined) return bar.update(event.step, texts);
       bar = new SingleBar({ ...BAR, stream: out }, Presets.rect);
-      return bar.start(event.steps, event.step, stepTexts(event));
+      return bar.start(event.steps, event.step, texts);
     }
     if (event.type === 'step') {
       if (performance.now() - lastLine <= 5000 && event.step !== event.steps) return;

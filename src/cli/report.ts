@@ -49,7 +49,8 @@ function charts({ result, steps }: ReportInput): string {
     name,
     points: steps.map((event) => [event.step, value(event)]),
   });
-  const tasks = Object.keys(steps[0]?.losses ?? history[0]?.losses ?? {});
+  // where tasks alternate, a step has the loss of one of them
+  const tasks = [...new Set(steps.flatMap((event) => Object.keys(event.losses)))];
   const losses = tasks.map((task) => ofSteps(task, ({ losses }) => own(losses, task) ?? Number.NaN));
   const scores = grouped(
     history.flatMap(({ epoch, metrics }) =>
@@ -71,7 +72,8 @@ function charts({ result, steps }: ReportInput): string {
 
 function epochTable({ result }: ReportInput): string {
   const { history, bestStep } = result.summary;
-  const labels = headlinesOf(history[0]?.metrics ?? {}).map(({ label }) => label);
+  const measured = history.find(({ metrics }) => metrics !== undefined);
+  const labels = headlinesOf(measured?.metrics ?? {}).map(({ label }) => label);
   const rows = history.map(({ epoch, step, loss, metrics }) => {
     const scores = new Map(headlinesOf(metrics ?? {}).map((score) => [score.label, score]));
     const mark = step === bestStep ? ' ★' : '';
@@ -135,7 +137,7 @@ export function reportPage(input: ReportInput): string {
   return [
     `<!doctype html><html lang="en"><meta charset="utf-8"><title>${escapeMarkup(name)}</title><style>${STYLE}</style>`,
     `<h1>${escapeMarkup(name)}</h1>`,
-    `<p class="facts">${steps} steps, ${history.length} epochs, ${facts.seconds.toFixed(0)} s on device ${escapeMarkup(facts.device)}, seed ${facts.seed}. Scores on the test part:</p>`,
+    `<p class="facts">${steps} steps, ${history.at(-1)?.epoch ?? 0} epochs, ${facts.seconds.toFixed(0)} s on device ${escapeMarkup(facts.device)}, seed ${facts.seed}. Scores on the test part:</p>`,
     `<div class="big">${big.join('')}</div>`,
     `<div class="charts">${charts(input)}</div>`,
     `<h2>validation after each epoch</h2>${epochTable(input)}`,

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, expect, it } from 'vitest';
 import { train } from '../../examples/alternating.ts';
+import { reportPage } from '../../src/cli/report.ts';
 import { type palm, wasmDevice } from '../../src/index.ts';
 import { temporaryFolder } from '../store/support/bundle.ts';
 
@@ -10,10 +11,11 @@ afterAll(folder.remove);
 it('trains the example of tasks that alternate, as planned, in less than 80 lines', async () => {
   const device = wasmDevice();
   const events: palm.TrainingEvent[] = [];
-  const { trainer, summary, test } = await train({
+  const result = await train({
     ...{ data: undefined, output: folder.path, epochs: 1, batchSize: undefined, seed: 1, resume: false },
     ...{ device, signal: new AbortController().signal, on: (event) => events.push(event) },
   });
+  const { trainer, summary, test = {} } = result;
   const [start] = events;
   expect(start).toMatchObject({ type: 'start', planned: { intent: 94, slots: 141 } });
   expect(summary).toMatchObject({ reason: 'done', steps: 94 + 141 });
@@ -21,6 +23,11 @@ it('trains the example of tasks that alternate, as planned, in less than 80 line
   expect(intent.accuracy).toBeGreaterThan(0.8);
   // untrained, hardly any entity is right
   expect(slots.f1).toBeGreaterThan(0.3);
+  const steps = events.filter((event) => event.type === 'step');
+  const facts = { seconds: 1, seed: 1, device: 'wasm' };
+  const html = reportPage({ name: 'both', result, test, facts, steps });
+  const [, chart] = /<svg[^>]*>(.*?training loss by task.*?)<\/svg>/s.exec(html) ?? [];
+  for (const task of ['intent', 'slots']) expect(chart).toContain(task);
   await trainer.close();
   await device.close();
   const source = await readFile(new URL('../../examples/alternating.ts', import.meta.url), 'utf8');
