@@ -1,10 +1,9 @@
 import { compile, type Device, type Feeds, type Graph, interpreterDevice, wasmDevice } from 'frond';
 import { normal } from '../src/base/random.ts';
-import { HYPER } from '../src/palm/step.ts';
 import type { BoundProgram } from '../src/runtime/device.ts';
 import { registerCeiling } from './ceiling.ts';
 import { serve, type Work } from './contender.ts';
-import { chain, classes, crfGradient, type StepCase, trainingStep } from './models.ts';
+import { chain, classes, crfGradient, type StepCase, trainingStep, updateFeeds } from './models.ts';
 
 /** frond as a contender: `options.device` and `options.threads` say on what. */
 
@@ -72,13 +71,14 @@ const contender = {
   /** feeds, forward, backward and update */
   step: async ({ at, ...on }: On & { at: StepCase }): Promise<Work> => {
     const device = await open(on);
-    const { executable } = await compile(trainingStep(at), { device });
+    const step = trainingStep(at);
+    const { executable } = await compile(step, { device });
     await executable.state.initialize(1);
     const { batch, time, width } = at;
     const feeds: Feeds = {
       x: tensor(draw('x', batch * time * width), batch, time, width),
       labels: { dtype: 'i32', shape: [batch, time], data: indices(batch * time, classes) },
-      [HYPER]: { dtype: 'f32', shape: [4], data: [1e-3, 1, 1, 0] },
+      ...updateFeeds(step),
     };
     const { loss } = await executable.run(feeds);
     return {

@@ -5,6 +5,7 @@ import {
   crossEntropy,
   differentiate,
   edit,
+  type Feeds,
   f32,
   type Graph,
   gather,
@@ -22,7 +23,9 @@ import {
   sum,
   type Tensor,
 } from 'frond';
-import { buildStep } from '../src/palm/step.ts';
+import { groupColumns } from '../kernels/gradientNorm.ts';
+import { GROUPS } from '../src/palm/groups.ts';
+import { buildStep, SHARES } from '../src/palm/step.ts';
 
 /** The encoder of a training step: sizes as in the case's name. */
 export interface StepCase {
@@ -50,6 +53,20 @@ export const matmulFlops = ({ layers, width, inner, batch, time }: StepCase): nu
 
 const update = { optimizer: palm.adam({ rate: palm.constantRate(1e-3) }), weightDecay: 0.01 };
 
+/** What a training step is fed beside its batch: every group at one rate, every task at weight 1. */
+export function updateFeeds({ nodes, inputs }: Graph): Feeds {
+  const sizeOf = (input: string): number => Number(nodes[input]?.types[0]?.shape[0] ?? 1);
+  const groups = sizeOf(GROUPS);
+  const data = Array.from({ length: groups }, () => [1e-3, 1, 1, 0, 0, 1, 0, 0]).flat();
+  const shares = Array.from({ length: sizeOf(SHARES) }, (_, i) => Math.min(i, 1));
+  const weights = inputs.filter((name) => name.endsWith('.weight'));
+  return {
+    ...Object.fromEntries(weights.map((name) => [name, { dtype: 'f32', shape: [], data: [1] } as const])),
+    [GROUPS]: { dtype: 'f32', shape: [groups, groupColumns], data },
+    [SHARES]: { dtype: 'f32', shape: [shares.length], data: shares },
+  };
+}
+
 /** About `nodes` nodes: sums over x, each with a factor and so a kernel of its own, added up. */
 export function sideBySide(nodes: number): Graph {
   return graph('wide', (g) => {
@@ -71,7 +88,7 @@ export function trainingStep({ layers, width, heads, inner }: Omit<StepCase, 'ba
     },
     { training: true },
   );
-  return buildStep(forward.ir, 'loss', update);
+  return buildStep(forward.ir, update);
 }
 
 /** A training step of BERT's sizes (Devlin et al. 2019; base: 12 layers, width 768) with word and position tables, pre-norm. */
@@ -95,7 +112,7 @@ export function bertStep({
     },
     { training: true },
   );
-  return buildStep(forward.ir, 'loss', update);
+  return buildStep(forward.ir, update);
 }
 
 /** out = x · w · w · …: as many products of one shape in one submission, none of which can be left out or shared. */

@@ -3,30 +3,18 @@ import { FrondError } from '../src/base/errors.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Value } from '../src/kernel/ir.ts';
-import { blockElements, norms } from './gradientNorm.ts';
+import { blockElements, groupOf, norms } from './gradientNorm.ts';
 import { kernel } from './kernel.ts';
 import { matrix, shared, tileOf } from './plan.ts';
 
-/** Places in `hyper`, f32 [4]: what changes from step to step. */
-export const hyperLayout = {
-  /** learning rate of this step */
-  rate: 0,
-  /** two numbers of the rule's own, such as Adam's bias corrections 1 / (1 − βᵗ), t from 1 */
-  correction1: 1,
-  correction2: 2,
-  /** largest global gradient norm; 0 = no clipping */
-  clipNorm: 3,
-} as const;
-
-/** What a rule computes with: tiles over [blocks, elements], and scalars or columns that broadcast over them. */
+/** What a rule computes with: tiles over [blocks, elements], and columns over [blocks] that broadcast over them. */
 export interface UpdateOperands<S extends string> {
   readonly parameter: Value;
   readonly gradient: Value;
   readonly moment1: Value;
   readonly moment2: Value;
-  /** learning rate of the block */
+  /** learning rate, weight decay and the rule's two numbers of the group that the block belongs to */
   readonly rate: Value;
-  /** weight decay of the block */
   readonly decay: Value;
   readonly correction1: Value;
   readonly correction2: Value;
@@ -64,48 +52,47 @@ function numberOf(rule: UpdateRule): number {
 /**
  * One optimizer step over flat arenas, in place: the frame that every rule shares.
  *
- * The arenas `parameter`, `gradient`, `moment1`, `moment2` have one layout: each parameter starts on a multiple of 256 elements
- * (a block) and is padded with zeros. The tables `rate` and `decay` give one number per block, so a parameter group is a run of
- * blocks. The rule sees g = c · gradient, with c = min(1, clipNorm / (‖gradient‖ + 1e-6)), or 1 where clipNorm = 0, and
- * r = rate · (rate multiplier of the block).
+ * The arenas `parameter`, `gradient`, `moment1`, `moment2`, `average` have one layout: each parameter starts on a multiple of 256
+ * elements (a block) and is padded with zeros. The table `group` gives of each block its row of `groups` (`groupLayout`), which is
+ * fed with every step. The rule sees g = c · gradient, with c = min(1, clipNorm / (‖gradient‖ + 1e-6)), or 1 where clipNorm = 0.
  *
- * A block with rate multiplier 0 is frozen: parameter and moments keep their bytes, whatever the gradient holds. Where
- * loss or norm is not finite nothing changes at all, so weights survive until the host has seen it; a norm from
- * `norms.stopped` on, where its square overflows f32, counts as not finite.
+ * A block of no active group keeps the bytes of parameter, moments and average, whatever the gradient holds. Where loss or norm is
+ * not finite nothing changes at all, so weights survive until the host has seen it: a norm from `norms.stopped` on, where its square
+ * overflows f32, counts as not finite.
  *
- * Memory per element: reads the parameter, the gradient and each moment of the rule, writes all of them but the gradient.
+ * With `average`, e ← d · e + (1 − d) · p follows with the new p, which is at hand: it costs no pass over the arenas of its own.
+ *
+ * Memory per element: reads the parameter, the gradient and each moment of the rule, writes all of them but the gradient; the
+ * average is read and written too.
  */
-const update = (rule: UpdateRule) =>
+const update = (rule: UpdateRule, average: boolean) =>
   kernel(
     {
       name: rule.name,
       doc: `one step of ${rule.name} over the parameter arena and its companions, in place`,
-      variant: [numberOf(rule) > 0 && `rule ${numberOf(rule) + 1}`],
+      variant: [numberOf(rule) > 0 && `rule ${numberOf(rule) + 1}`, average && 'average'],
       // 16 blocks for each program
       tiles: { g: 16, e: blockElements },
       workgroup: [64, 4],
-      reads: { hyper: 'f32', gradientNorm: 'f32', loss: 'f32', gradient: 'f32', rate: 'f32', decay: 'f32' },
+      reads: { groups: 'f32', gradientNorm: 'f32', gradient: 'f32', group: 'i32' },
       updates: {
         parameter: 'f32',
         moment1: rule.moments > 0 ? 'f32' : undefined,
         moment2: rule.moments > 1 ? 'f32' : undefined,
+        average: average ? 'f32' : undefined,
       },
       parameters: { blocks: 'i32' },
     },
     (k, symbols) => {
-      const { g, e, hyper, gradientNorm, loss, gradient, rate, decay, blocks } = symbols;
+      const { g, e, groups, gradientNorm, gradient, group, blocks } = symbols;
       const settings = rule.settings.map((name) => [name, k.parameter(name, 'f32')] as const);
-      const now = (name: keyof typeof hyperLayout) => k.load(hyper, [[hyperLayout[name], 1]]);
       const norm = k.load(gradientNorm, [[0, 1]]);
-      const [clip, rateNow] = [now('clipNorm'), now('rate')];
-      const corrections = { correction1: now('correction1'), correction2: now('correction2') };
-      const scale = k.select(k.lt(0, clip), k.min(1, k.div(clip, k.add(norm, 1e-6))), 1);
-      const good = k.and(k.isFinite(norm), k.isFinite(k.load(loss, [[0, 1]])));
-      k.when(k.and(good, k.lt(norm, norms.stopped)), () => {
+      k.when(k.and(k.isFinite(norm), k.lt(norm, norms.stopped)), () => {
         const G = tileOf(k, g, 0, blocks);
         const at = matrix(G, k.span(e, 0, blockElements), blockElements);
-        const multiplier = k.load(rate, [[G, 1]]);
-        const live = k.lt(0, multiplier);
+        const { column, active } = groupOf(k, G, group, groups);
+        const clip = column('clipNorm');
+        const scale = k.select(k.lt(0, clip), k.min(1, k.div(clip, k.add(norm, 1e-6))), 1);
         const none = k.constant(0);
         const kept = (['parameter', ...MOMENTS] as const).flatMap((name) => {
           const buffer = symbols[name];
@@ -117,9 +104,10 @@ const update = (rule: UpdateRule) =>
           gradient: k.mul(k.load(gradient, at), scale),
           moment1: before1,
           moment2: before2,
-          rate: k.mul(multiplier, rateNow),
-          decay: k.load(decay, [[G, 1]]),
-          ...corrections,
+          rate: column('rate'),
+          decay: column('decay'),
+          correction1: column('correction1'),
+          correction2: column('correction2'),
           settings: Object.fromEntries(settings),
         });
         for (const { name, buffer, before } of kept) {
@@ -131,30 +119,43 @@ const update = (rule: UpdateRule) =>
               { hint: 'return parameter and every moment that `moments` counts' },
             );
           }
-          k.store(buffer, at, k.select(live, value, before));
+          k.store(buffer, at, k.select(active, value, before));
         }
+        const { average: buffer } = symbols;
+        if (buffer === undefined) return;
+        const [mean, d] = [k.load(buffer, at), column('average')];
+        const moved = k.add(k.mul(mean, d), k.mul(next.parameter, k.sub(1, d)));
+        k.store(buffer, at, k.select(active, moved, mean));
       });
     },
   );
 
-/** One step of a rule over its arenas. `hyper` as in `hyperLayout`, loss and norm scalars. One launch. */
+/** One step of a rule over its arenas. `groups` as in `groupLayout`, the norm a scalar. One launch. */
 export function planUpdate(
   rule: UpdateRule,
-  args: Readonly<Record<'hyper' | 'gradientNorm' | 'loss', Slot>> & {
+  args: Readonly<Record<'groups' | 'gradientNorm', Slot>> & {
+    /** the arena of the gradients */
+    readonly arena: string;
+    /** whether a moving average of the parameters is kept */
+    readonly average: boolean;
     /** number of 256-element blocks of the arenas */
     readonly blocks: Dim;
     readonly settings: Readonly<Record<string, number>>;
   },
 ): LaunchPlan[] {
   const settings = Object.fromEntries(rule.settings.map((name) => [name, args.settings[name] ?? 0]));
+  const { groups, gradientNorm, arena, average, blocks } = args;
   return [
-    update(rule)
-      .over({ g: args.blocks })
+    update(rule, average)
+      .over({ g: blocks })
       .with(
         {
-          ...args,
-          ...shared('arena', 'parameter', 'gradient', ...MOMENTS),
-          ...shared('table', 'rate', 'decay'),
+          groups,
+          gradientNorm,
+          blocks,
+          gradient: { kind: 'arena', name: arena },
+          ...shared('arena', 'parameter', 'average', ...MOMENTS),
+          ...shared('table', 'group'),
         },
         { scalars: settings, slots: {} },
       ),
@@ -167,7 +168,7 @@ export function planUpdate(
  *   m ← β₁ m + (1 − β₁) g                 v ← β₂ v + (1 − β₂) g²
  *   p ← p (1 − r d) − r · (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
  *
- * r = rate of the block, d = its decay. Memory per element: reads 16 bytes, writes 12.
+ * r = rate of the block's group, d = its decay. Memory per element: reads 16 bytes, writes 12.
  */
 export const adamWRule: UpdateRule<'beta1' | 'beta2' | 'epsilon'> = {
   name: 'adamW',

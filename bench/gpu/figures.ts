@@ -14,11 +14,10 @@ import {
   type ScheduleTable,
 } from 'frond';
 import { normal } from '../../src/base/random.ts';
-import { HYPER } from '../../src/palm/step.ts';
 import type { BoundProgram, Location } from '../../src/runtime/device.ts';
 import { initialValues } from '../../src/runtime/parameters.ts';
 import { jointModel } from '../joint.ts';
-import { bertStep, chain, classes } from '../models.ts';
+import { bertStep, chain, classes, updateFeeds } from '../models.ts';
 
 /** What is measured on a GPU: graphs with their feeds. */
 export interface Subject {
@@ -52,7 +51,6 @@ const tensor = (data: Float32Array, ...shape: number[]) => ({ dtype: 'f32', shap
 const below = (length: number, limit: number) => Int32Array.from({ length }, (_, i) => (i * 37) % limit);
 const ids = (rows: number, columns: number, limit: number) =>
   ({ dtype: 'i32', shape: [rows, columns], data: below(rows * columns, limit) }) as const;
-const hyper = { [HYPER]: { dtype: 'f32', shape: [4], data: [1e-3, 1, 1, 0] } } as const;
 const random = { 'random.key': { dtype: 'u32', shape: [2], data: [1, 0] } } as const;
 
 export function matmulSubject(size: number, count: number, dtype: 'f32' | 'f16' = 'f32'): Subject {
@@ -92,13 +90,14 @@ export function attentionSubject({ batch, time, heads, width }: AttentionSize, b
 
 export function bertSubject(layers: number, width: number, batch: number, time: number): Subject {
   const positions = Int32Array.from({ length: batch * time }, (_, i) => i % time);
+  const graph = bertStep({ layers, width });
   return {
-    graph: bertStep({ layers, width }),
+    graph,
     feeds: {
       tokens: ids(batch, time, 30_522),
       labels: ids(batch, time, classes),
       positions: { dtype: 'i32', shape: [batch, time], data: positions },
-      ...hyper,
+      ...updateFeeds(graph),
       ...random,
     },
     weights: true,
@@ -117,7 +116,11 @@ export function jointSubject(device: Device, batch: number, time: number): Subje
   const examples = Array.from({ length: Math.max(batch, 64) }, (_, row) => example(row));
   const reader = palm.reader.jointReaderOf({ train: examples }, { minimumCount: 1, maximumLength: time });
   const { step } = jointModel(reader, { device, epochs: 1, seed: 1 });
-  const feeds: Feeds = { ...reader.pack(examples.slice(0, batch), { batch, time }), ...hyper, ...random };
+  const feeds: Feeds = {
+    ...reader.pack(examples.slice(0, batch), { batch, time }),
+    ...updateFeeds(step),
+    ...random,
+  };
   const used = new Set(step.inputs.map((ref) => String(step.nodes[ref]?.attributes.name)));
   return {
     graph: step,

@@ -90,7 +90,7 @@ export const CODES = {
   R012: 'an id out of range, whether fed, constant or computed',
   R013: 'an output that the graph does not have',
   R014: 'neither a state nor a device to compile for',
-  R015: 'updates of one graph that differ in their groups',
+  R015: 'updates of one graph that differ in their parameters or groups',
   R016: 'two gradients of one parameter',
   R017: 'gradient or moments of a parameter that no update changes',
   R020: 'an engine that cannot run the device',

@@ -86,8 +86,8 @@ export type Slot =
    * update ops use it. */
   | { readonly kind: 'arena'; readonly name: string }
   /**
-   * Memory that stays from run to run: the per-block table (256 elements a block) of numbers that belong to parameter groups, `rate`
-   * and `decay`, or four words under any other name, zero at first */
+   * Memory that stays from run to run, i32: `group`, which row of the fed table of groups each block (256 elements) has, or four words
+   * under any other name, zero at first */
   | { readonly kind: 'table'; readonly name: string };
 
 /** One launch over symbolic sizes: plain data. */

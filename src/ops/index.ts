@@ -13,7 +13,7 @@ import * as reshape from './reshape.ts';
 import * as slice from './slice.ts';
 import * as softmax from './softmax.ts';
 import * as sources from './sources.ts';
-import { adamW, gradientNorm } from './update.ts';
+import { accumulate, adamW } from './update.ts';
 
 /** All that these files export are ops. */
 const files = [
@@ -36,6 +36,6 @@ export const ops = registryOf([
   ...elementwise.values(),
   fused(elementwise),
   ...files.flatMap((file) => Object.values<OpRecord>(file)),
-  gradientNorm,
+  accumulate,
   adamW,
 ]);

@@ -36,14 +36,6 @@ export const instructions = is.listOf(
 export const results = is.optional(is.listOf(is.integer, 'numbers of instructions'));
 export const epilogue = { epilogue: is.optional(instructions), results };
 
-const numbers = is.optional(is.listOf(is.notNegative, 'numbers'));
-/** Of updates: the parameters whose gradients the last operands are, and what belongs to each. */
-export const groups = {
-  parameters: is.optional(is.listOf(is.text, 'names')),
-  rates: numbers,
-  decays: numbers,
-};
-
 /**
  * Refuses attributes that an op does not take, that are missing or of another kind, as those of a file may be.
  * @throws FROND-S019

@@ -12,7 +12,8 @@ export type Configuration = Readonly<Record<string, Attribute>> & { readonly tra
 
 /** Settings and data that a resumed run must share with the one it continues. */
 export async function configurationOf(setup: Setup): Promise<Configuration> {
-  const { optimizer, clipNorm, settings, seed, sources } = setup;
+  const { programs, settings, seed, sources } = setup;
+  const { optimizer, clipNorm, record } = programs;
   const { rate, rule } = optimizer;
   const each = await Promise.all(sources.map(sourceConfiguration));
   // names of tasks have no points
@@ -26,6 +27,7 @@ export async function configurationOf(setup: Setup): Promise<Configuration> {
     optimizer: { name: rule.name, ...optimizer.settings },
     schedule: { name: rate.name, parameters: rate.parameters },
     clipNorm,
+    ...record,
     ...settings,
     seed,
     trainingData: data.length === 1 ? data[0] : fingerprint(data.join()),

@@ -120,6 +120,11 @@ export interface Head<
   build(g: GraphContext, inputs: Tensors<B & R>): Outputs;
   /** The mean loss over rows by weight. `tensors` are the inputs, the labels and what `build` gave, by name. */
   loss(g: GraphContext, tensors: Outputs): Tensor<'f32', []>;
+  /**
+   * What the mean divides by: the part of a batch in the loss of a step that takes several ones. Without it, the sum of the label
+   * `weights`, or where the head needs none the rows that hold an example.
+   */
+  weigh?(batch: Batch): number;
   /** What a prediction reads back; without it, all that `build` gave. */
   predict?(g: GraphContext, tensors: Outputs): Outputs;
   /** One prediction per row of the batch, rows without an example included. */

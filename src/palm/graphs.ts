@@ -1,6 +1,6 @@
 import { defined } from '../base/errors.ts';
 import { mapValues, own } from '../base/own.ts';
-import { add, type GraphContext, graph, mul, type Outputs, type Tensor } from '../dsl/index.ts';
+import { add, f32, type GraphContext, graph, mul, type Outputs, type Tensor } from '../dsl/index.ts';
 import type { Graph, Ref } from '../ir/graph.ts';
 import { typeOfRef } from '../ir/names.ts';
 import { parametersOf } from '../runtime/parameters.ts';
@@ -19,6 +19,8 @@ export interface Task {
 
 type Headed = Omit<Task, 'weight'>;
 
+/** The input that holds the factor of a task's loss. */
+export const weightName = (task: string): string => `${task}.weight`;
 export const lossName = (task: string): string => `${task}.loss`;
 export const resultName = (task: string, result: string): string => `${task}.${result}`;
 
@@ -61,19 +63,20 @@ function onBackbone<R>(
 }
 
 /**
- * The training graph: one encoder pass for all heads; outputs `loss`, the weighted sum, and `TASK.loss` for each task.
+ * The training graph: one encoder pass for all heads; outputs `loss`, Σ TASK.weight · TASK.loss with weights that are fed, and
+ * `TASK.loss` for each task.
  * @throws FROND-C004, C005 when a component builds other tensors than it declares, C007 for a loss that is no f32 scalar
  */
 export function trainingGraph(name: string, backbone: Backbone, tasks: readonly Task[]): Graph {
   const build = (g: GraphContext): Outputs => {
-    const losses = onBackbone(g, backbone, tasks, ({ name, head, weight }, inputs, within, declare) => {
+    const losses = onBackbone(g, backbone, tasks, ({ name, head }, inputs, within, declare) => {
       const labels = declare(head.needs.labels);
       const loss = within(() => head.loss(g, { ...inputs, ...labels, ...head.build(g, inputs) }));
       checkLoss(head.name, loss);
-      return { named: [lossName(name), loss] as const, loss, weight };
+      return { name, loss };
     });
-    const weighted = losses.map(({ loss, weight }) => (weight === 1 ? loss : mul(loss, weight)));
-    const named = Object.fromEntries(losses.map((one) => one.named));
+    const weighted = losses.map(({ name, loss }) => mul(g.input(weightName(name), f32, []), loss));
+    const named = Object.fromEntries(losses.map(({ name, loss }) => [lossName(name), loss]));
     return { loss: weighted.reduce((sum, loss) => add(sum, loss)), ...named };
   };
   return graph(name, build, { training: true }).ir;

@@ -5,6 +5,7 @@ export { anySize, checkContract } from './contractCheck.ts';
 export * from './define.ts';
 export type { Predictions } from './evaluate.ts';
 export type { Listener, TrainingEvent } from './events.ts';
+export { type GroupSetting, layerwise, type ParameterGroup } from './groups.ts';
 export * as head from './head.ts';
 export { collectLabels, collectTags, type LabelSet, labelSet } from './labels.ts';
 export * as metrics from './metrics/index.ts';
@@ -25,7 +26,7 @@ export {
   triangular,
   warmUp,
 } from './schedule.ts';
-export type { BackwardOptions, ParameterGroup } from './step.ts';
+export type { BackwardOptions } from './step.ts';
 export * as tokenizer from './tokenizer/index.ts';
 export {
   buildVocabulary,

@@ -1,4 +1,4 @@
-import { journalColumns, journalLayout } from '../../kernels/gradientNorm.ts';
+import { journalLayout } from '../../kernels/gradientNorm.ts';
 import { defined, FrondError, printPlace } from '../base/errors.ts';
 import { own } from '../base/own.ts';
 import { RANDOM_KEY } from '../dsl/index.ts';
@@ -9,22 +9,48 @@ import type { Executable } from '../runtime/executable.ts';
 import { type Feeds, feedsFor } from '../runtime/feeds.ts';
 import { layoutParameters } from '../runtime/parameters.ts';
 import { ModelState } from '../runtime/state.ts';
-import { packBatch } from './batches.ts';
+import { packBatch, slices } from './batches.ts';
 import type { Batch, Metrics } from './contract.ts';
 import { evaluateAll, type Predictions, type PredictOptions, predictAll, predictPacked } from './evaluate.ts';
 import type { StepResult } from './events.ts';
+import { type Task, weightName } from './graphs.ts';
+import { groupsFeed } from './groups.ts';
 import { rateAt } from './schedule.ts';
 import { type Inference, type Setup, type Source, trainingPart } from './setup.ts';
-import { HYPER, hyperOf, registryWith } from './step.ts';
+import { registryWith, sharesFeed } from './step.ts';
 import type { Point } from './weights.ts';
+
+/**
+ * The part that each batch of a step has in the mean loss of each task, Σ w · loss / Σ w over the step: its own w among all of them.
+ */
+function sharesOf(
+  tasks: readonly Task[],
+  packed: readonly { readonly batch: Batch; readonly count: number }[],
+): readonly (readonly number[])[] {
+  return tasks.map(({ head }) => {
+    if (packed.length === 1) return [1];
+    const weights = packed.map(({ batch, count }) => {
+      if (head.weigh !== undefined) return head.weigh(batch);
+      const given = own(head.needs.labels, 'weights') && own(batch, 'weights');
+      return given === undefined ? count : Array.from(given.data).reduce((sum, weight) => sum + weight, 0);
+    });
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    return weights.map((weight) => (total === 0 ? 0 : weight / total));
+  });
+}
 
 /** A model on a device while it learns: weights, optimizer state, and how far it is. Everything else is a function of the setup. */
 export class Learner {
   /** its plan may change; its sources and inferences do not */
   setup: Setup;
   readonly state: ModelState;
-  /** training steps as they are compiled, by source */
+  /**
+   * What a batch runs, as it is compiled, by source: the gradient program, with the update behind it in the same submission where a
+   * batch is all of its step
+   */
   readonly steppers: ReadonlyMap<Source, Executable>;
+  /** where a step has several batches */
+  readonly #update: Executable | undefined;
   readonly #predictors: ReadonlyMap<Inference, Executable>;
   readonly #sources: ReadonlyMap<string, Source>;
   /** steps known to have gone well */
@@ -37,7 +63,9 @@ export class Learner {
     state: ModelState,
     steppers: Learner['steppers'],
     predictors: ReadonlyMap<Inference, Executable>,
+    update: Executable | undefined,
   ) {
+    this.#update = update;
     this.setup = setup;
     this.state = state;
     this.steppers = steppers;
@@ -47,18 +75,22 @@ export class Learner {
 
   /** Compiles all graphs; the state is that of a point, or the first weights of the seed. */
   static async create(setup: Setup, device: Device, from?: Point): Promise<Learner> {
-    const { sources, inferences, optimizer, seed } = setup;
+    const { sources, inferences, programs, seed } = setup;
+    const isWhole = programs.accumulate === 1;
     const graphs = [...sources.map(({ step }) => step), ...inferences.map(({ prediction }) => prediction)];
     const state = new ModelState(device, layoutParameters(graphs));
     await (from === undefined ? state.initialize(seed) : from.restore(state));
-    const registry = registryWith(optimizer);
+    const registry = registryWith(programs.optimizer);
     const steppers = new Map<Source, Executable>();
-    for (const source of sources)
-      steppers.set(source, (await compile(source.step, { state, registry })).executable);
+    for (const [i, source] of sources.entries()) {
+      const graph = isWhole ? source.step : defined(programs.gradients[i], `gradients of ${source.name}`);
+      steppers.set(source, (await compile(graph, { state, registry })).executable);
+    }
+    const update = isWhole ? undefined : (await compile(programs.update, { state, registry })).executable;
     const predictors = new Map<Inference, Executable>();
     for (const inference of inferences)
       predictors.set(inference, (await compile(inference.prediction, { state })).executable);
-    const learner = new Learner(setup, state, steppers, predictors);
+    const learner = new Learner(setup, state, steppers, predictors, update);
     learner.step = from?.step ?? 0;
     return learner;
   }
@@ -75,25 +107,49 @@ export class Learner {
 
   /** The rate of step `step`. */
   #rateAt(step: number): number {
-    const { optimizer, plan } = this.setup;
-    return rateAt(optimizer.rate, step, plan.steps) * this.sourceAt(step).rate;
+    const { programs, plan } = this.setup;
+    return rateAt(programs.optimizer.rate, step, plan.steps) * this.sourceAt(step).rate;
   }
 
-  /** What step `step` is fed: a pure function of the setup, so that a resumed run sees the same. */
-  feeds(step: number): Feeds {
-    const { optimizer, clipNorm, seed, plan } = this.setup;
+  /** The batches of a step: what the gradient program is fed of each. A pure function of the setup, so that a resumed run sees the same. */
+  feeds(step: number): readonly Feeds[] {
+    const { seed, plan, programs } = this.setup;
     const source = this.sourceAt(step);
     const { rows, size, time } = plan.at(step).batch;
     const examples = trainingPart(source);
-    const packed = rows.map((row) => examples[row]);
-    const batch = packBatch(source.reader, packed, { batch: size, time });
-    const hyper = hyperOf(optimizer, this.#rateAt(step), step, clipNorm);
+    const part = Math.ceil(size / programs.accumulate);
+    const packed = slices(rows, part).map((some) => {
+      const given = some.map((row) => examples[row]);
+      return { batch: packBatch(source.reader, given, { batch: part, time }), count: some.length };
+    });
+    const shares = sharesOf(source.tasks, packed);
     const random = Object.hasOwn(source.step.nodes, RANDOM_KEY);
-    return {
-      ...feedsFor(source.step, batch),
-      [HYPER]: { dtype: 'f32', shape: [4], data: hyper },
-      ...(random ? { [RANDOM_KEY]: { dtype: 'u32', shape: [2], data: Uint32Array.of(seed, step) } } : {}),
-    };
+    return packed.map(({ batch }, i) => {
+      const share = (task: number): number => shares[task]?.[i] ?? 0;
+      const weights = source.tasks.map(({ name, weight }, task) => {
+        return [weightName(name), { dtype: 'f32', shape: [], data: [weight * share(task)] }] as const;
+      });
+      const key = Uint32Array.of(seed, step * programs.accumulate + i);
+      return {
+        ...feedsFor(source.step, batch),
+        ...Object.fromEntries(weights),
+        ...sharesFeed(i === 0, [...source.tasks.keys()].map(share)),
+        ...(random ? { [RANDOM_KEY]: { dtype: 'u32', shape: [2], data: key } } : {}),
+      };
+    });
+  }
+
+  /** What the update program is fed at a step. */
+  updateFeeds(step: number): Feeds {
+    const { sources, plan, programs } = this.setup;
+    const counts = (of: ReadonlyMap<string, number>) => sources.map(({ name }) => of.get(name) ?? 0);
+    const source = this.sourceAt(step);
+    return groupsFeed(programs, {
+      source: sources.indexOf(source),
+      done: counts(plan.after(step)),
+      totals: counts(plan.planned),
+      rate: source.rate,
+    });
   }
 
   /** Steps handed to the device, finished or not. */
@@ -108,8 +164,11 @@ export class Learner {
 
   /** Hands forward, backward and update for the next batch to the device, without waiting for their end. */
   async submit(): Promise<void> {
-    const stepper = this.steppers.get(this.sourceAt(this.submitted));
-    await defined(stepper, 'training step').run(this.feeds(this.submitted), { read: [] });
+    const stepper = defined(this.steppers.get(this.sourceAt(this.submitted)), 'training step');
+    const update = this.updateFeeds(this.submitted);
+    for (const feeds of this.feeds(this.submitted))
+      await stepper.run(this.#update ? feeds : { ...feeds, ...update }, { read: [] });
+    await this.#update?.run(update, { read: [] });
     this.#open++;
   }
 
@@ -139,13 +198,13 @@ export class Learner {
 
   /** What the device noted of the open steps, the oldest first; `broken` by its own test. Waits for the device. */
   async #noted(): Promise<readonly { readonly result: StepResult; readonly broken: boolean }[]> {
-    const { next, first, rows, loss, norm, broken, tasks: taskAt } = journalLayout;
+    const { columns, next, first, rows, loss, norm, broken, tasks: taskAt } = journalLayout;
     const count = this.#open;
     const journal = await this.state.device.read(await this.state.arena('journal'));
     return Array.from({ length: count }, (_, i) => {
       const row = ((journal[next] ?? 0) - count + i + rows) % rows;
       const { tasks } = this.sourceAt(this.step + i);
-      const at = first + row * journalColumns(tasks.length);
+      const at = (first + row) * columns;
       const number = (column: number): number => journal[at + column] ?? Number.NaN;
       const result = {
         loss: number(loss),
@@ -159,8 +218,14 @@ export class Learner {
 
   async #diverged(step: number, { loss, gradientNorm }: StepResult): Promise<FrondError> {
     // the search needs far more memory than the step: where it fails, the error is still this one
-    const search = findNonFinite(this.sourceAt(step).step, this.feeds(step), this.state);
-    const culprit = await search.catch((cause) => {
+    const search = async () => {
+      for (const feeds of this.feeds(step)) {
+        const found = await findNonFinite(this.sourceAt(step).step, feeds, this.state);
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    };
+    const culprit = await search().catch((cause) => {
       if (isDeviceLost(cause)) throw cause;
       return undefined;
     });
@@ -169,7 +234,7 @@ export class Learner {
       culprit === undefined
         ? 'no tensor of the step is at fault by itself'
         : `the first value that is not finite is element ${culprit.element} (${culprit.value}) of ${culprit.op}, in the ${culprit.phase} part`;
-    const { clipNorm } = this.setup;
+    const { clipNorm } = this.setup.programs;
     const advice =
       clipNorm > 0
         ? `lower the learning rate or clipNorm, which is ${clipNorm}`
@@ -237,6 +302,7 @@ export class Learner {
 
   free(): void {
     for (const executable of [...this.steppers.values(), ...this.#predictors.values()]) executable.free();
+    this.#update?.free();
     this.state.free();
   }
 }

@@ -195,20 +195,24 @@ export function otherDevice(saved: Partial<ModelRecord>, learner: Learner): stri
   return `it was trained with other schedules of ${[...new Set(changed.map(({ name }) => name))].join(', ')}`;
 }
 
-/** The update of an optimizer of the user's own: a checkpoint knows its name only, and predicting does without it. */
+/**
+ * An op of the update phase, such as an optimizer of the user's own, of which a checkpoint knows the name only, or one as an earlier
+ * version of frond had it: predicting does without it.
+ */
 const update = (name: string): OpRecord => ({
   name,
-  doc: "an optimizer of the user's own",
+  doc: 'an op of the update phase',
   kind: 'update',
   arity: [0, Number.POSITIVE_INFINITY],
   shape: () => [{ dtype: 'f32', shape: [] }],
 });
 
-/** The ops of frond, and as updates those that the update phase of a graph has beside them. */
+/** The ops of frond, and what the update phase of a graph has, whatever its operands and attributes are. */
 function registryFor({ nodes }: Graph): OpRegistry {
   const own = Object.values(Object(nodes)).flatMap((node) => {
     const { op, phase } = Object(node) as { readonly op?: unknown; readonly phase?: unknown };
-    return typeof op === 'string' && phase === 'update' && !ops.has(op) ? [op] : [];
+    const isUpdate = phase === 'update' && (ops.get(String(op))?.kind ?? 'update') === 'update';
+    return typeof op === 'string' && isUpdate ? [op] : [];
   });
   return own.length === 0 ? ops : new Map([...ops, ...own.map((op) => [op, update(op)] as const)]);
 }

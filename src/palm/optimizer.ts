@@ -4,6 +4,7 @@ import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { mapValues } from '../base/own.ts';
 import { ops } from '../ops/index.ts';
+import { TAKEN_SETTINGS } from '../ops/update.ts';
 import { type Schedule, scheduleKind, scheduleOf } from './schedule.ts';
 import { checkSettings } from './settings.ts';
 
@@ -71,9 +72,6 @@ export function defineOptimizer<S extends string>(
   };
 }
 
-/** What the update of every rule has already: its attributes, and the size of its grid. */
-const TAKEN = ['rates', 'decays', 'parameters', 'rate', 'decay', 'blocks'];
-
 /** @throws FROND-T031 */
 function checkNames(name: string, settings: readonly string[]): void {
   if (ops.has(name)) {
@@ -81,10 +79,10 @@ function checkNames(name: string, settings: readonly string[]): void {
       hint: 'give it another name',
     });
   }
-  const taken = settings.find((setting) => TAKEN.includes(setting));
+  const taken = settings.find((setting) => TAKEN_SETTINGS.includes(setting));
   if (taken === undefined) return;
   throw new FrondError('FROND-T031', `a setting of ${name} cannot be called ${taken}`, {
-    hint: `give it another name; taken are ${TAKEN.join(', ')}`,
+    hint: `give it another name; taken are ${TAKEN_SETTINGS.join(', ')}`,
   });
 }
 

@@ -103,7 +103,7 @@ function otherEpochs(
   epochs: unknown,
   { step, summary, folder }: LoadedCheckpoint,
 ) {
-  const { rate } = setup.optimizer;
+  const { rate } = setup.programs.optimizer;
   if (epochs === plan.epochs) return undefined;
   if (step > plan.steps) {
     const why = `it has done ${step} steps, and epochs is now ${plan.epochs}, ${plan.steps} steps`;

@@ -5,8 +5,8 @@ import type { Backbone } from './contract.ts';
 import { maximumOf } from './contractCheck.ts';
 import type { Answering, JointMetrics } from './evaluate.ts';
 import type { Task } from './graphs.ts';
-import type { Optimizer } from './optimizer.ts';
 import { type PlannedTask, type TrainingPlan, trainingPlan } from './plan.ts';
+import type { Programs } from './step.ts';
 import type { FitOptions, Lesson, Member, Policy } from './trainerOptions.ts';
 
 // What a run is made of. Tasks learn jointly from the batches of one reader, or each from its own in steps of its own.
@@ -17,7 +17,7 @@ export interface Source extends Answering {
   readonly name: string;
   /** training losses */
   readonly forward: Graph;
-  /** forward, backward and update */
+  /** forward, backward and update: to look at, and what a checkpoint keeps */
   readonly step: Graph;
   /** factor of the learning rate at its steps */
   readonly rate: number;
@@ -37,8 +37,8 @@ export interface Setup {
   readonly inferences: readonly Inference[];
   /** which source is learnt from at each step, by its name */
   readonly plan: TrainingPlan;
-  readonly optimizer: Optimizer;
-  readonly clipNorm: number;
+  /** what steps run: a gradient program for each source, in their order, and the update */
+  readonly programs: Programs;
   readonly seed: number;
   readonly jointMetrics: JointMetrics | undefined;
   /** what else the run depends on, by the names that its author knows: a resumed run is compared with it */
@@ -76,7 +76,7 @@ export function modelOf(members: readonly Member[]): [Backbone, readonly Task[]]
 }
 
 /** What a run is assembled from. */
-interface Parts extends Pick<Setup, 'name' | 'optimizer' | 'clipNorm' | 'jointMetrics' | 'settings'> {
+interface Parts extends Pick<Setup, 'name' | 'programs' | 'jointMetrics'> {
   readonly policy: Policy;
   readonly lessons: readonly (Lesson & Pick<Source, 'reader' | 'forward' | 'step'>)[];
   /** of these tasks, or of all */
@@ -95,7 +95,9 @@ function planOf(policy: Policy, [member, ...others]: readonly Member[], fit: Fit
 
 /** Assembles a run. @throws as `trainingPlan`, and FROND-D019 for a reader that gives more words than the backbone takes */
 export function setupOf(parts: Parts, fit: FitOptions): Setup {
-  const { policy, lessons, prediction, settings, ...rest } = parts;
+  const { policy, lessons, prediction, ...rest } = parts;
+  // a step takes several batches
+  const inStep = (size: number | undefined) => size && size * rest.programs.accumulate;
   const { epochs, seed = 1, batchSize: _, tokens: __, ...sharing } = fit;
   const planned: PlannedTask[] = [];
   const plans: Readonly<Record<string, Attribute>>[] = [];
@@ -104,7 +106,8 @@ export function setupOf(parts: Parts, fit: FitOptions): Setup {
     const maximumLength = maximumOf(reader, `backbone ${backbone.name}`, backbone.maximumLength);
     const { rate, plan } = planOf(policy, members, fit);
     const source = { ...graphs, tasks, reader, maximumLength, rate };
-    planned.push(plannedSource(source, plan));
+    const { batchSize, tokens } = plan;
+    planned.push(plannedSource(source, { ...plan, batchSize: inStep(batchSize), tokens: inStep(tokens) }));
     const named = policy === 'alternate' ? { name: source.name } : {};
     plans.push(plain({ ...named, ...plan, ...(rate === 1 ? {} : { rate }) }));
     return source;
@@ -120,7 +123,6 @@ export function setupOf(parts: Parts, fit: FitOptions): Setup {
     ...{ ...rest, sources, inferences, seed },
     plan: trainingPlan({ tasks: planned, epochs, seed, ...sharing }),
     settings: {
-      ...settings,
       epochs,
       ...(policy === 'alternate' ? { policy, ...plain(sharing), plan: plans } : plans[0]),
     },

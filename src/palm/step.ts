@@ -1,136 +1,159 @@
-import { JOURNAL_TASKS } from '../../kernels/gradientNorm.ts';
+import { groupColumns, JOURNAL_TASKS } from '../../kernels/gradientNorm.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { GraphBuilder } from '../ir/builder.ts';
-import type { Graph } from '../ir/graph.ts';
+import type { Attribute, Graph, Ref } from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { ops } from '../ops/index.ts';
 import { updateOp } from '../ops/update.ts';
 import { differentiate } from '../passes/index.ts';
+import type { Feeds } from '../runtime/feeds.ts';
 import { parametersOf } from '../runtime/parameters.ts';
+import {
+  GROUPS,
+  type GroupSetting,
+  groupRecord,
+  numbered,
+  resolveGroups,
+  trainedParameters,
+  type UpdateSettings,
+} from './groups.ts';
 import type { Optimizer } from './optimizer.ts';
 import { checkSettings } from './settings.ts';
-
-const parameterGroup = {
-  /** matched against the whole parameter name; `*` stands for any run of characters */
-  match: is.text,
-  /** multiplies the learning rate, default 1; 0 freezes */
-  rate: is.optional(is.notNegative),
-  /** replaces the weight decay for these parameters */
-  weightDecay: is.optional(is.notNegative),
-  /** no gradient is computed and nothing is updated */
-  freeze: is.optional(is.flag),
-};
-/** Parameters that share a rate multiplier and a weight decay. The first group whose pattern matches a name counts. */
-export type ParameterGroup = is.OptionsOf<typeof parameterGroup>;
 
 const optimizerKind = is.having<Optimizer>(
   'an optimizer, such as palm.adam({ rate: 0.001 })',
   'rule',
   'rate',
 );
-const groupsKind = is.listOf(is.object, "groups, such as [{ match: '*/bias', rate: 2 }]");
+const groupsKind = is.listOf(
+  is.either(is.object, is.callable),
+  "groups, such as [{ match: '*/bias', rate: 2 }] or [palm.layerwise(0.95)]",
+);
 const backwardOptions = {
   optimizer: optimizerKind,
   /** decoupled decay of weights; biases, layer-norm scales and other vectors are exempt, and the transitions of a CRF. Default 0 */
   weightDecay: is.optional(is.notNegative),
   /** largest global norm of the gradient, above 0; left out: no clipping */
   clipNorm: is.optional({ ...is.positive, what: `${is.positive.what}, or leave clipNorm out` }),
-  groups: is.optional(is.typed<readonly ParameterGroup[]>(groupsKind)),
+  groups: is.optional(is.typed<readonly GroupSetting[]>(groupsKind)),
+  /** gradients of so many batches make a step, as one batch of all their examples would; default 1 */
+  accumulate: is.optional(is.count),
 };
 export type BackwardOptions = is.OptionsOf<typeof backwardOptions>;
 
-/** `*` stands for any letters. Each part is taken where it comes first: no pattern costs more than one pass over the name. */
-function matches(pattern: string, name: string): boolean {
-  const [first = '', ...parts] = pattern.split('*');
-  const last = parts.pop();
-  if (last === undefined) return name === pattern;
-  let at = name.startsWith(first) ? first.length : Number.POSITIVE_INFINITY;
-  for (const part of parts) {
-    const found = name.indexOf(part, at);
-    at = found < at ? Number.POSITIVE_INFINITY : found + part.length;
-  }
-  return name.endsWith(last) && name.length - last.length >= at;
+/** A forward graph to be trained: outputs `loss`, which is differentiated, and the losses of its tasks. */
+export interface Forward {
+  readonly graph: Graph;
+  /** names of the outputs that the journal notes beside the loss */
+  readonly losses: readonly string[];
 }
 
-/** @throws FROND-T002 for a setting out of range, and for a group without any parameter */
-function checkBackward(options: BackwardOptions, forward: Graph): void {
-  checkSettings('buildBackward', options, backwardOptions);
-  const names = parametersOf(forward).map(({ name }) => name);
-  for (const group of options.groups ?? []) {
-    checkSettings('a parameter group', group, parameterGroup);
-    const { match } = group;
-    if (names.some((name) => matches(match, name))) continue;
-    const some = names.length > 6 ? `${names.slice(0, 6).join(', ')}, … (${names.length})` : names.join(', ');
-    throw new FrondError('FROND-T002', `no parameter matches the group ${match}`, {
-      hint: `a pattern is held against the whole name, * stands for any part of it; there are ${some}`,
-    });
-  }
+/** A training step as programs: one computes gradients, for each forward graph, and one changes the weights by them. */
+export interface Programs extends UpdateSettings {
+  /** forward and backward of each forward graph; ends with `accumulate` */
+  readonly gradients: readonly Graph[];
+  readonly update: Graph;
+  /** each gradient program with the update behind it in one graph: to look at, and what a checkpoint keeps */
+  readonly steps: readonly Graph[];
+  readonly optimizer: Optimizer;
+  /** batches of a step */
+  readonly accumulate: number;
+  /** settings with which a resumed run has to agree */
+  readonly record: Readonly<Record<string, Attribute>>;
 }
 
 /**
- * The training step of a forward graph: its backward part and the update, in one graph. The journal on the device notes of
- * each step its loss, its gradient norm and the outputs `tasks`.
+ * The programs of training steps. The journal on the device notes of each step its loss, its gradient norm and the losses of its tasks.
  *
  * Weights (rank ≥ 2) decay, vectors and scalars do not, as is usual for biases and normalisation; nor do the transitions of a CRF.
- * A parameter declared with `decays` and a group may say otherwise.
- * @throws FROND-P… when the loss has no gradient, FROND-T003 for more tasks than a row of the journal holds, FROND-T002 for settings out of range or without effect
+ * A parameter declared with `decays` and a group may say otherwise. `average`: the largest decay d of a moving average of the
+ * parameters in arena `average`, e ← d · e + (1 − d) · p with min(d, (1 + n) / (10 + n)) after n steps.
+ * @throws FROND-P… when a loss has no gradient, FROND-T003 for more tasks than a row of the journal holds, FROND-T002 for settings out of range or without effect
  */
-export function buildStep(
-  forward: Graph,
-  loss: string,
+export function buildPrograms(
+  forwards: readonly Forward[],
   options: BackwardOptions,
-  tasks: readonly string[] = [],
-): Graph {
-  checkBackward(options, forward);
-  if (tasks.length > JOURNAL_TASKS) {
-    throw new FrondError('FROND-T003', `${tasks.length} tasks are too many to learn jointly`, {
+  average?: number,
+): Programs {
+  checkSettings('buildBackward', options, backwardOptions);
+  const { optimizer, weightDecay = 0, clipNorm = 0, accumulate = 1 } = options;
+  const graphs = forwards.map(({ graph }) => graph);
+  const given = resolveGroups(options.groups ?? [], graphs);
+  const trained = trainedParameters(graphs, given, optimizer, weightDecay);
+  const registry = registryWith(optimizer);
+  const names = trained.map(({ name }) => name);
+  const built = forwards.map((forward) => gradientProgram(forward, names, registry, accumulate > 1));
+  const reached = trained.flatMap((parameter) => {
+    const sources = built.flatMap(({ gradients }, i) => (gradients.includes(parameter.name) ? [i] : []));
+    return sources.length === 0 ? [] : [{ ...parameter, sources }];
+  });
+  const { groups, rows } = numbered(reached);
+  const { rule, settings } = optimizer;
+  const attributes = {
+    ...{ parameters: reached.map(({ name }) => name), groups: rows, ...settings },
+    ...(average === undefined ? {} : { average: true }),
+  };
+  /** adds the update; `after`: the end of the gradient program before it */
+  const updating = (builder: GraphBuilder, after: readonly Ref[]): Graph => {
+    builder.phase = 'update';
+    builder.scope = 'update';
+    const table = builder.input(GROUPS, { dtype: 'f32', shape: [Math.max(1, groups.length), groupColumns] });
+    const norm = builder.one(rule.name, [table, ...after], attributes);
+    builder.effect(norm);
+    builder.output('gradientNorm', norm);
+    return builder.finish();
+  };
+  return {
+    gradients: built.map(({ graph }) => graph),
+    update: updating(new GraphBuilder('update', registry), []),
+    steps: built.map(({ graph, token }) => updating(new GraphBuilder(graph.name, registry, graph), [token])),
+    ...{ groups, optimizer, clipNorm, average, accumulate },
+    record: { weightDecay, groups: given.map(groupRecord), accumulate },
+  };
+}
+
+/** Forward and backward of a graph, and gradients of those of the parameters on which its loss depends. */
+function gradientProgram(
+  { graph: forward, losses }: Forward,
+  trained: readonly string[],
+  registry: OpRegistry,
+  adds: boolean,
+) {
+  if (losses.length > JOURNAL_TASKS) {
+    throw new FrondError('FROND-T003', `${losses.length} tasks are too many to learn jointly`, {
       hint: `give at most ${JOURNAL_TASKS}`,
     });
   }
-  const registry = registryWith(options.optimizer);
-  const weights = parametersOf(forward)
-    .filter(({ node }) => node.attributes.trainable !== false)
-    .map(({ name, node }) => {
-      const group = options.groups?.find(({ match }) => matches(match, name));
-      const { freeze, rate = 1, weightDecay } = group ?? {};
-      const { decays = (node.types[0]?.shape.length ?? 0) >= 2 } = node.attributes;
-      const decay = weightDecay ?? (decays === true ? (options.weightDecay ?? 0) : 0);
-      return { name, frozen: freeze === true || rate === 0, rate, decay };
-    })
-    .filter(({ frozen }) => !frozen);
-  const parameters = weights.map(({ name }) => name);
-  const { graph, gradients } = differentiate(forward, registry, { loss, parameters });
-  const updated = weights.filter(({ name }) => gradients[name] !== undefined);
-
+  const own = parametersOf(forward).map(({ name }) => name);
+  const parameters = trained.filter((name) => own.includes(name));
+  const { graph, gradients: found } = differentiate(forward, registry, { loss: 'loss', parameters });
+  const gradients = parameters.filter((name) => found[name] !== undefined);
   const builder = new GraphBuilder(forward.name, registry, graph);
   builder.phase = 'update';
   builder.scope = 'update';
-  const arriving = updated.map(({ name }) => defined(gradients[name], `gradient of ${name}`));
-  const attributes = {
-    parameters: updated.map(({ name }) => name),
-    rates: updated.map(({ rate }) => rate),
-    decays: updated.map(({ decay }) => decay),
-  };
-  const hyper = builder.input(HYPER, { dtype: 'f32', shape: [4] });
-  const lossRef = defined(graph.outputs[loss], `output ${loss}`);
-  const noted = tasks.map((task) => defined(graph.outputs[task], `output ${task}`));
-  const norm = builder.one('gradientNorm', [lossRef, ...noted, ...arriving], attributes);
-  const { rule, settings } = options.optimizer;
-  const [done] = builder.op(rule.name, [lossRef, norm, hyper, ...arriving], { ...attributes, ...settings });
-  builder.effect(defined(done, `output of ${rule.name}`));
-  builder.output('gradientNorm', norm);
-  return builder.finish();
+  const shares = builder.input(SHARES, { dtype: 'f32', shape: [1 + losses.length] });
+  const noted = ['loss', ...losses].map((name) => defined(graph.outputs[name], `output ${name}`));
+  const arriving = gradients.map((name) => defined(found[name], `gradient of ${name}`));
+  const attributes = { gradients, ...(adds ? { adds } : {}) };
+  const token = builder.one('accumulate', [shares, ...noted, ...arriving], attributes);
+  builder.effect(token);
+  return { graph: builder.finish(), token, gradients };
+}
+
+/** The training step of one forward graph as one graph. @throws as `buildPrograms` */
+export function buildStep(graph: Graph, options: BackwardOptions, losses: readonly string[] = []): Graph {
+  return defined(buildPrograms([{ graph, losses }], options).steps[0], 'step');
 }
 
 /** The ops of frond, which hold AdamW, with that of the optimizer among them. */
 export const registryWith = ({ rule }: Optimizer): OpRegistry =>
   ops.has(rule.name) ? ops : new Map([...ops, [rule.name, updateOp(rule)]]);
 
-/** Name of the fed tensor with the numbers that change from step to step. */
-export const HYPER = 'optimizer.hyper';
+/** Name of the fed tensor with the parts that a batch has in its step. */
+export const SHARES = 'step.shares';
 
-/** Scalars of step `step` (from 0): rate, the two corrections, and the largest gradient norm (0: no clipping). */
-export function hyperOf(optimizer: Optimizer, rate: number, step: number, clipNorm: number): Float32Array {
-  return Float32Array.of(rate, ...optimizer.corrections(step), clipNorm);
-}
+/** What a batch is fed beside its examples: whether it is the first of its step, and its part in the mean loss of each task. */
+export const sharesFeed = (isFirst: boolean, shares: readonly number[]): Feeds => ({
+  [SHARES]: { dtype: 'f32', shape: [1 + shares.length], data: Float32Array.of(isFirst ? 0 : 1, ...shares) },
+});

@@ -28,8 +28,8 @@ import {
   partKind,
   readerKind,
 } from './settings.ts';
-import { modelOf, type Setup, setupOf, trainingPart } from './setup.ts';
-import { type BackwardOptions, buildStep } from './step.ts';
+import { modelOf, setupOf, trainingPart } from './setup.ts';
+import { type BackwardOptions, buildPrograms, type Programs } from './step.ts';
 import {
   type StepSummary,
   type TrainingSummary,
@@ -63,8 +63,6 @@ const batchKind = is.objectOf(is.object, 'a batch, as the reader packs it');
 const predictAllOptions = { signal: is.optional(is.signal), on: listener };
 export type PredictAllOptions = is.OptionsOf<typeof predictAllOptions>;
 
-type Backward = { readonly steps: readonly Graph[] } & Pick<Setup, 'optimizer' | 'clipNorm' | 'settings'>;
-
 /** What each lesson learns from, and how. */
 interface Fit {
   readonly readers: readonly Reader[];
@@ -80,7 +78,7 @@ export class Trainer {
   // the parts of the setup, by the call that gives them
   #forwards: readonly Graph[] | undefined;
   #prediction: Graph | undefined;
-  #backward: Backward | undefined;
+  #programs: Programs | undefined;
   #fit: Fit | undefined;
   #saver: SaverOptions | undefined;
   #run: Run | undefined;
@@ -188,14 +186,12 @@ export class Trainer {
   buildBackward(options: BackwardOptions): Graph {
     this.#checkChangeable('buildBackward');
     const forwards = needed(this.#forwards, 'buildForward', 'buildBackward');
-    const steps = this.#lessons.map(({ members }, i) => {
-      const losses = members.map(({ task }) => lossName(task.name));
-      return buildStep(defined(forwards[i], 'training graph'), 'loss', options, losses);
-    });
-    const { optimizer, clipNorm = 0, weightDecay = 0, groups = [] } = options;
-    const settings = { weightDecay, groups: groups.map((group) => ({ ...group })) };
-    this.#backward = { steps, optimizer, clipNorm, settings };
-    return defined(steps[0], 'training step');
+    const given = this.#lessons.map(({ members }, i) => ({
+      graph: defined(forwards[i], 'training graph'),
+      losses: members.map(({ task }) => lossName(task.name)),
+    }));
+    this.#programs = buildPrograms(given, options);
+    return defined(this.#programs.steps[0], 'training step');
   }
 
   /**
@@ -259,19 +255,18 @@ export class Trainer {
 
   async #make(caller: string): Promise<Run> {
     const forwards = needed(this.#forwards, 'buildForward', caller);
-    const backward = needed(this.#backward, 'buildBackward', caller);
+    const programs = needed(this.#programs, 'buildBackward', caller);
     const fit = needed(this.#fit, 'fitReader', caller);
-    const { steps, ...learning } = backward;
     const lessons = this.#lessons.map((lesson, i) => ({
       ...lesson,
       reader: defined(fit.readers[i], 'reader'),
       forward: defined(forwards[i], 'training graph'),
-      step: defined(steps[i], 'training step'),
+      step: defined(programs.steps[i], 'training step'),
     }));
     const { name, policy, jointMetrics } = this;
     const prediction = (tasks?: readonly Task[]): Graph =>
       tasks === undefined ? this.prediction : predictionGraph(name, modelOf(this.members)[0], tasks);
-    const setup = setupOf({ name, policy, lessons, prediction, jointMetrics, ...learning }, fit.options);
+    const setup = setupOf({ name, policy, lessons, prediction, jointMetrics, programs }, fit.options);
     const { device: given } = this.#options;
     const device = given ?? (await chooseDevice('auto')).device;
     const run = new Run(setup, device, given === undefined);

@@ -88,7 +88,7 @@ export function launchShapes({ graph, nodes, root, gradients }: LoweredProgram):
     const { op } = graph.nodes[key] ?? {};
     if (op === 'constant') return key;
     if (op === 'input' || op === 'parameter') return op;
-    return gradients.has(key) ? 'gradient' : 'results';
+    return gradients.get(key)?.arena ?? 'results';
   };
   return nodes.flatMap(({ node, launches }) =>
     launches.map((launch) => ({

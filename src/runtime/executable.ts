@@ -16,7 +16,7 @@ import { align } from './memoryPlan.ts';
 import { atNode, inputsOf } from './nodes.ts';
 import { BLOCK, parametersOf } from './parameters.ts';
 import { locate, type ModelState } from './state.ts';
-import { groupTable, isGroupTable } from './updates.ts';
+import { groupTable } from './updates.ts';
 
 /** Where something of the program lies, by its key (`bind.ts`). */
 type Placed = readonly [key: string, place: Location];
@@ -270,8 +270,8 @@ export class Executable {
     const places: Placed[] = [];
     for (const { node, name } of parametersOf(this.graph))
       places.push([node.id, await locate(this.state, name, 'parameter')]);
-    for (const [ref, name] of this.program.gradients)
-      places.push([ref, await locate(this.state, name, 'gradient')]);
+    for (const [ref, { parameter, arena }] of this.program.gradients)
+      places.push([ref, await locate(this.state, parameter, arena)]);
     for (const name of this.#sharedNames('arena'))
       places.push([sharedKey('arena', name), await this.state.arena(name)]);
     return places;
@@ -283,15 +283,15 @@ export class Executable {
     return [...new Set(slots.flatMap((slot) => (slot.kind === kind ? [slot.name] : [])))];
   }
 
-  /** Tables of parameter groups, and notes, which are zero at first, as memory is. They share memory, so that a GPU can bind all as one. */
+  /** The groups of blocks, and notes, which are zero at first, as memory is. They share memory, so that a GPU can bind all as one. */
   #tensorsOfTables(): Tensor[] {
     return this.#sharedNames('table').map((name) => {
       const key = sharedKey('table', name);
-      if (!isGroupTable(name)) return { key, words: NOTE_WORDS, dtype: 'i32' };
+      if (name !== 'group') return { key, words: NOTE_WORDS, dtype: 'i32' };
       const { layout } = this.state;
       const order = this.program.nodes.map(({ node }) => node);
-      const values = () => groupTable(name, this.graph, order, layout);
-      return { key, words: layout.trained / BLOCK, dtype: 'f32', values };
+      const values = () => groupTable(this.graph, order, layout);
+      return { key, words: layout.trained / BLOCK, dtype: 'i32', values };
     });
   }
 }

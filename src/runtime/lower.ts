@@ -10,7 +10,7 @@ import type { Kernel, Schedule } from '../kernel/ir.ts';
 import { noSchedules, type Schedules, scheduleKey } from '../kernel/schedule.ts';
 import { type ComputedIndex, type IndexRange, indicesOf } from './indices.ts';
 import { contextOf, inOrder } from './nodes.ts';
-import { pinnedGradients } from './updates.ts';
+import { type Home, pinnedGradients } from './updates.ts';
 
 export interface LoweredLaunch extends LaunchPlan {
   /** parameters that are multiples of 4 whatever a feed brings */
@@ -40,8 +40,8 @@ export interface LoweredProgram {
   readonly nodes: readonly LoweredNode[];
   /** the tensor whose memory a ref shares: itself, or what it is a view of */
   readonly root: (ref: Ref) => Ref;
-  /** gradients that live in the gradient arena at their parameter's place: root ref → parameter name */
-  readonly gradients: ReadonlyMap<Ref, string>;
+  /** gradients that live in an arena at their parameter's place, by root ref */
+  readonly gradients: ReadonlyMap<Ref, Home>;
   readonly indices: readonly IndexRange[];
   readonly computedIndices: readonly ComputedIndex[];
   /** each once, in the order of first use */

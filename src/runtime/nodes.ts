@@ -2,6 +2,7 @@ import { defined, FrondError } from '../base/errors.ts';
 import { type Graph, type Node, type Ref, splitRef, type TensorType } from '../ir/graph.ts';
 import { nodeOf, nodePath, typeOfRef } from '../ir/names.ts';
 import type { LowerContext, OpRegistry } from '../ir/record.ts';
+import { batchArena, GRADIENTS } from '../ops/update.ts';
 
 /** What the rules of an op see of a node. */
 export const contextOf = (graph: Graph, { inputs, types, attributes }: Node): LowerContext => ({
@@ -54,12 +55,15 @@ export type OrderedGraph = ReturnType<typeof inOrder>;
 export const isSource = (graph: Graph, ref: Ref, registry: OpRegistry): boolean =>
   registry.get(nodeOf(graph, splitRef(ref).id).op)?.kind === 'source';
 
-/** What an update reads as the gradient of each of its parameters, and which of its operands that is. */
-export function gradientsOf({ id, inputs, attributes: { parameters } }: Node) {
+/** The gradients that a node leaves in an arena: of which parameter, which of its operands, in which arena. */
+export function gradientsOf({ id, inputs, attributes }: Node) {
+  const { [GRADIENTS]: parameters, adds, arena: named } = attributes;
   if (!Array.isArray(parameters)) return [];
   const first = inputs.length - parameters.length;
+  const given = typeof named === 'string' ? named : 'gradient';
+  const arena = adds === true ? batchArena(given) : given;
   return parameters.map(String).map((parameter, i) => {
     const operand = first + i;
-    return { parameter, operand, ref: defined(inputs[operand], `gradient of ${parameter} at ${id}`) };
+    return { parameter, operand, arena, ref: defined(inputs[operand], `gradient of ${parameter} at ${id}`) };
   });
 }

@@ -4,6 +4,7 @@ import { defined, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { type Graph, irKind, type Node } from '../ir/graph.ts';
 import { INITIALIZERS, type Initializer, isInitializer } from '../ir/initializer.ts';
+import { GRADIENTS } from '../ops/update.ts';
 import { requireFits, sideBySide } from './chunks.ts';
 import { drawNormals, drawUniforms } from './draws.ts';
 
@@ -36,10 +37,10 @@ export const parametersOf = ({ nodes }: Graph) =>
     .filter(({ op }) => op === 'parameter')
     .map((node) => ({ node, name: String(node.attributes.name) }));
 
-/** Parameters that updates of a graph change. */
+/** Parameters that a graph changes, or leaves gradients of. */
 export const trainedBy = ({ nodes }: Graph): string[] =>
-  Object.values(nodes).flatMap(({ attributes: { parameters } }) =>
-    Array.isArray(parameters) ? parameters.map(String) : [],
+  Object.values(nodes).flatMap(({ attributes: { parameters, [GRADIENTS]: gradients } }) =>
+    [parameters, gradients].flatMap((names) => (Array.isArray(names) ? names.map(String) : [])),
   );
 
 function entryOf(node: Node, name: string): Omit<ParameterEntry, 'offset' | 'trained'> {

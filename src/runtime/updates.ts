@@ -1,38 +1,46 @@
 import { defined, FrondError } from '../base/errors.ts';
 import type { Graph, Node, NodeId, Ref } from '../ir/graph.ts';
-import { findNode, placeOf, typeOfRef } from '../ir/names.ts';
+import { findNode, nodeOf, placeOf, typeOfRef } from '../ir/names.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { gradientsOf, isSource, memoryRoots, type OrderedGraph } from './nodes.ts';
 import { BLOCK, type ParameterLayout } from './parameters.ts';
 
+/** A parameter's place in an arena. */
+export interface Home {
+  readonly parameter: string;
+  readonly arena: string;
+}
+const placeOfHome = ({ parameter, arena }: Home): string => `${arena} ${parameter}`;
+
 /**
- * Every gradient that an update reads gets memory of its own in the gradient arena. Where one tensor is the gradient of
+ * Every gradient that a graph leaves in an arena gets memory of its own there. Where one tensor is the gradient of
  * two parameters, or is itself an input, parameter or constant, a copy stands between.
  *
- * @throws FROND-R016 when updates read two different gradients of one parameter
+ * @throws FROND-R016 for two different gradients of one parameter
  */
 export function giveGradientsMemory(graph: Graph, order: readonly Node[], registry: OpRegistry): Graph {
   const root = memoryRoots(order, registry);
   const nodes: Record<NodeId, Node> = { ...graph.nodes };
-  /** the tensor that is the gradient of a parameter, the parameter at whose place one lies, and what updates read instead */
+  /** the tensor that lies at a place, the place of one, and what stands there instead of it */
   const [homes, owners, copies] = [new Map<string, Ref>(), new Map<Ref, string>(), new Map<string, Node>()];
   for (const reader of order) {
     const inputs = [...reader.inputs];
-    for (const { parameter, operand, ref } of gradientsOf(reader)) {
+    for (const { parameter, operand, arena, ref } of gradientsOf(reader)) {
       const home = root(ref);
-      const known = homes.get(parameter) ?? home;
+      const place = placeOfHome({ parameter, arena });
+      const known = homes.get(place) ?? home;
       if (known !== home) {
         const summary = `parameter ${parameter} has two gradients: %${known} and %${home}`;
-        const hint = 'add them up before the updates read them';
+        const hint = 'add them up before';
         throw new FrondError('FROND-R016', summary, { ...placeOf(reader), hint });
       }
-      homes.set(parameter, home);
-      if (!isSource(graph, home, registry) && (owners.get(home) ?? parameter) === parameter) {
-        owners.set(home, parameter);
+      homes.set(place, home);
+      if (!isSource(graph, home, registry) && (owners.get(home) ?? place) === place) {
+        owners.set(home, place);
         continue;
       }
-      const copy = copies.get(parameter) ?? copyOf(graph, parameter, ref, reader);
-      copies.set(parameter, copy);
+      const copy = copies.get(place) ?? copyOf(graph, parameter, ref, reader);
+      copies.set(place, copy);
       inputs[operand] = copy.id;
       nodes[copy.id] = copy;
       nodes[reader.id] = { ...reader, inputs };
@@ -50,66 +58,57 @@ function copyOf(graph: Graph, parameter: string, ref: Ref, reader: Node): Node {
 }
 
 /**
- * The parameter at whose place in the gradient arena each gradient lies, by root ref.
+ * Where each gradient lies that an arena holds, by root ref.
  * @throws FROND-R008 for a gradient that `giveGradientsMemory` gave no memory
  */
-export function pinnedGradients({ graph, order, registry, root }: OrderedGraph): Map<Ref, string> {
-  const pinned = new Map<Ref, string>();
-  for (const { parameter, ref } of order.flatMap(gradientsOf)) {
+export function pinnedGradients({ graph, order, registry, root }: OrderedGraph): Map<Ref, Home> {
+  const pinned = new Map<Ref, Home>();
+  for (const { parameter, arena, ref } of order.flatMap(gradientsOf)) {
     const home = root(ref);
-    if (isSource(graph, home, registry) || (pinned.get(home) ?? parameter) !== parameter) {
+    const place = { parameter, arena };
+    if (isSource(graph, home, registry) || placeOfHome(pinned.get(home) ?? place) !== placeOfHome(place)) {
       throw new FrondError('FROND-R008', `the gradient of ${parameter} has no memory of its own`, {
         node: home,
         hint: '`giveGradientsMemory` inserts the copy that is missing here',
       });
     }
-    pinned.set(home, parameter);
+    pinned.set(home, place);
   }
   return pinned;
 }
 
-/** The attribute of update nodes that each table is made from, and what parameters get that it does not list. */
-const TABLES = {
-  rate: { attribute: 'rates', otherwise: 1 },
-  decay: { attribute: 'decays', otherwise: 0 },
-} as const;
-type GroupTable = keyof typeof TABLES;
-
-export const isGroupTable = (name: string): name is GroupTable => Object.hasOwn(TABLES, name);
-
-/** What an update says about its parameters; one graph has one table, so all of its updates must say the same. */
-const groupsOf = ({ attributes: { parameters, rates, decays } }: Node): string =>
-  JSON.stringify([parameters, rates ?? null, decays ?? null]);
+/** What an update says about its parameters. */
+const updateOf = ({ id, attributes: { parameters, groups } }: Node) =>
+  Array.isArray(parameters)
+    ? [{ id, parameters: parameters.map(String), rows: Array.isArray(groups) ? groups.map(Number) : [] }]
+    : [];
 
 /**
- * One number per block of the arenas, from the update nodes' attributes `parameters`, `rates` (default 1) and `decays`
- * (default 0). Blocks of parameters that no update names have rate 0: the optimizer leaves them alone.
+ * The table `group`: for each block of the arenas the row of its parameter in what the update is fed, from the attributes `parameters`
+ * and `groups` (0 where they are left out); −1 for blocks of parameters that no update names, which stay as they are.
  *
- * @throws FROND-R015 when updates of one graph differ in their parameters, rates or decays
+ * @throws FROND-R015 when updates of one graph differ in their parameters or groups
  */
 export function groupTable(
-  name: GroupTable,
   graph: Graph,
   order: readonly Node[],
   { entries, trained }: ParameterLayout,
-): Float32Array {
-  const values = new Float32Array(trained / BLOCK);
-  const [first, ...others] = order.filter((node) => gradientsOf(node).length > 0);
+): Int32Array {
+  const values = new Int32Array(trained / BLOCK).fill(-1);
+  const [first, ...others] = order.flatMap(updateOf);
   if (first === undefined) return values;
-  const other = others.find((node) => groupsOf(node) !== groupsOf(first));
+  const said = ({ parameters, rows }: typeof first): string => JSON.stringify([parameters, rows]);
+  const other = others.find((each) => said(each) !== said(first));
   if (other !== undefined) {
     throw new FrondError(
       'FROND-R015',
-      `graph ${graph.name}: ${first.id} and ${other.id} differ in the parameters, rates or decays that they name`,
-      { ...placeOf(other), hint: 'give all updates of a graph the same lists' },
+      `graph ${graph.name}: ${first.id} and ${other.id} differ in the parameters or groups that they name`,
+      { ...placeOf(nodeOf(graph, other.id)), hint: 'give all updates of a graph the same lists' },
     );
   }
-  const { attribute, otherwise } = TABLES[name];
-  const given = first.attributes[attribute];
-  gradientsOf(first).forEach(({ parameter }, i) => {
+  first.parameters.forEach((parameter, i) => {
     const { offset, length } = defined(entries.get(parameter), `parameter ${parameter}`);
-    const value = Array.isArray(given) ? Number(given[i] ?? otherwise) : otherwise;
-    values.fill(value, offset / BLOCK, Math.ceil((offset + length) / BLOCK));
+    values.fill(first.rows[i] ?? 0, offset / BLOCK, Math.ceil((offset + length) / BLOCK));
   });
   return values;
 }

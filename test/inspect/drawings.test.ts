@@ -102,8 +102,9 @@ describe('the small step', () => {
         "mul.2" [label="mul\\nf32[batch, 3]", shape=box, fillcolor="#fdeee0"];
         "mul.3" [label="mul\\nf32[batch, 3]", shape=box, fillcolor="#fdeee0"];
         "backward:model" [label="model (backward)\\n4 nodes", shape=box3d, fillcolor="#fdeee0"];
-        "optimizer.hyper" [label="optimizer.hyper\\nf32[4]", shape=invhouse, fillcolor="#e9f6e6"];
+        "step.shares" [label="step.shares\\nf32[1]", shape=invhouse, fillcolor="#e9f6e6"];
         "update:update" [label="update\\n2 nodes", shape=box3d, fillcolor="#e9f6e6"];
+        "optimizer.groups" [label="optimizer.groups\\nf32[1, 8]", shape=invhouse, fillcolor="#e9f6e6"];
         "output:loss" [label="loss\\noutput", shape=house, fillcolor="#e8f1fb"];
         "output:gradientNorm" [label="gradientNorm\\noutput", shape=house, fillcolor="#e8f1fb"];
         "x" -> "forward:model" [label="[batch, 4]"];
@@ -123,9 +124,10 @@ describe('the small step', () => {
         "mul.3" -> "backward:model" [label="[batch, 3]"];
         "forward:model" -> "backward:model" [label="[batch, 3]"];
         "x" -> "backward:model" [label="[batch, 4]"];
+        "step.shares" -> "update:update" [label="[1]"];
         "div" -> "update:update" [label="[]"];
         "backward:model" -> "update:update" [label="[4, 3]"];
-        "optimizer.hyper" -> "update:update" [label="[4]"];
+        "optimizer.groups" -> "update:update" [label="[1, 8]"];
         "div" -> "output:loss" [label="[]"];
         "update:update" -> "output:gradientNorm" [label="[]"];
       }
@@ -146,9 +148,10 @@ describe('the small step', () => {
         n9["broadcast<br/>f32[batch, 3]"]:::backward
         n10["mul<br/>f32[batch, 3]"]:::backward
         n11["mul<br/>f32[batch, 3]"]:::backward
-        n16[/"optimizer.hyper<br/>f32[4]"/]:::update
-        n19(["loss<br/>output"]):::forward
-        n20(["gradientNorm<br/>output"]):::forward
+        n16[/"step.shares<br/>f32[1]"/]:::update
+        n18[/"optimizer.groups<br/>f32[1, 8]"/]:::update
+        n20(["loss<br/>output"]):::forward
+        n21(["gradientNorm<br/>output"]):::forward
         subgraph s0["model"]
           subgraph s1["layer"]
             n2["tanh<br/>f32[batch, 3]"]:::forward
@@ -162,8 +165,8 @@ describe('the small step', () => {
           end
         end
         subgraph s3["update"]
-          n17["gradientNorm<br/>f32[]"]:::update
-          n18["adamW<br/>f32[]"]:::update
+          n17["accumulate<br/>f32[]"]:::update
+          n19["adamW<br/>f32[]"]:::update
         end
         n0 -->|"[batch, 4]"| n1
         n1 -->|"[batch, 3]"| n2
@@ -185,14 +188,13 @@ describe('the small step', () => {
         n13 -->|"[batch, 3]"| n14
         n0 -->|"[batch, 4]"| n15
         n14 -->|"[batch, 3]"| n15
+        n16 -->|"[1]"| n17
         n6 -->|"[]"| n17
         n15 -->|"[4, 3]"| n17
-        n6 -->|"[]"| n18
-        n17 -->|"[]"| n18
-        n16 -->|"[4]"| n18
-        n15 -->|"[4, 3]"| n18
-        n6 -->|"[]"| n19
-        n17 -->|"[]"| n20
+        n18 -->|"[1, 8]"| n19
+        n17 -->|"[]"| n19
+        n6 -->|"[]"| n20
+        n19 -->|"[]"| n21
         classDef forward fill:#e8f1fb,stroke:#5b7fa6
         classDef backward fill:#fdeee0,stroke:#b3793f
         classDef update fill:#e9f6e6,stroke:#5f9653

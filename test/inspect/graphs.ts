@@ -17,7 +17,6 @@ export const small = (): Graph =>
       );
       return { loss: mean(mul(y, y), [0, 1]) };
     }).ir,
-    'loss',
     { optimizer },
   );
 
@@ -30,7 +29,7 @@ export function joint(layers: number): Graph {
     { name: 'slots', head: palm.head.sequenceLabel({ labels }), weight: 1 },
   ] as unknown as readonly Task[];
   const forward = trainingGraph('joint', backbone as unknown as palm.Backbone, tasks);
-  return buildStep(forward, 'loss', { optimizer, weightDecay: 0.01, clipNorm: 1 });
+  return buildStep(forward, { optimizer, weightDecay: 0.01, clipNorm: 1 });
 }
 
 /** `count` copies of a graph side by side, each in a scope of its own. */

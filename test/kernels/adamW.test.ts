@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { blockElements, norms } from '../../kernels/gradientNorm.ts';
-import { adamWRule, hyperLayout, planUpdate } from '../../kernels/update.ts';
+import { blockElements, groupColumns, groupLayout, norms } from '../../kernels/gradientNorm.ts';
+import { adamWRule, planUpdate } from '../../kernels/update.ts';
 import type { Precision, TypedArray } from '../../src/base/dtype.ts';
 import { checkKernel } from '../../src/kernel/check.ts';
 import { expectClose, gaussian, type Tolerance } from '../support/arrays.ts';
@@ -9,7 +9,7 @@ import { input, interpreterOf, type RunLaunch, runPlans, simulator } from '../su
 const BLOCKS = 37;
 const ELEMENTS = BLOCKS * blockElements;
 const settings = { beta1: 0.9, beta2: 0.99, epsilon: 1e-6 };
-const ARENAS = ['parameter', 'gradient', 'moment1', 'moment2'] as const;
+const ARENAS = ['parameter', 'gradient', 'moment1', 'moment2', 'average'] as const;
 type State = Record<(typeof ARENAS)[number], Float64Array>;
 
 interface Step {
@@ -18,40 +18,53 @@ interface Step {
   readonly number: number;
   readonly clipNorm: number;
   readonly gradientNorm: number;
-  readonly loss: number;
 }
 
-/** Groups as runs of blocks: usual, half the rate with decay, frozen. */
-const rates = Float64Array.from({ length: BLOCKS }, (_, i) => [1, 0.5, 0][i % 3] as number);
-const decays = Float64Array.from({ length: BLOCKS }, (_, i) => [0, 0.01, 0.3][i % 3] as number);
-
+/** Groups of blocks: usual, half the rate with decay and steps of its own, frozen, and one that no update names. */
+const GROUPS = [
+  { factor: 1, decay: 0, active: 1, later: 0, average: 0.25 },
+  { factor: 0.5, decay: 0.01, active: 1, later: 4, average: 0.75 },
+  { factor: 1, decay: 0.3, active: 0, later: 0, average: 0.5 },
+] as const;
+const rowOf = (block: number): number => [0, 1, 2, -1][block % 4] as number;
+const isActive = (block: number): boolean => GROUPS[rowOf(block)]?.active === 1;
 const begin = (): State => ({
   parameter: gaussian(ELEMENTS, 'parameter'),
   gradient: gaussian(ELEMENTS, 'gradient', 0.1),
   moment1: gaussian(ELEMENTS, 'moment1', 0.1),
   moment2: gaussian(ELEMENTS, 'moment2', 0.1).map(Math.abs),
+  average: gaussian(ELEMENTS, 'average'),
 });
 
-const plain: Step = { rate: 1e-2, number: 3, clipNorm: 0, gradientNorm: 2, loss: 1 };
+const plain: Step = { rate: 1e-2, number: 3, clipNorm: 0, gradientNorm: 2 };
 
 function run(state: State, step: Step, precision: Precision, launch: RunLaunch = interpreterOf(precision)) {
   const typed = (values: ArrayLike<number>): TypedArray =>
     precision === 'f64' ? Float64Array.from(values) : Float32Array.from(values);
-  const hyper = new Float64Array(4);
-  hyper[hyperLayout.rate] = step.rate;
-  hyper[hyperLayout.correction1] = 1 / (1 - settings.beta1 ** step.number);
-  hyper[hyperLayout.correction2] = 1 / (1 - settings.beta2 ** step.number);
-  hyper[hyperLayout.clipNorm] = step.clipNorm;
+  const groups = new Float64Array(GROUPS.length * groupColumns);
+  GROUPS.forEach(({ factor, decay, active, later, average }, i) => {
+    const set = (column: keyof typeof groupLayout, value: number) => {
+      groups[i * groupColumns + groupLayout[column]] = value;
+    };
+    set('rate', step.rate * factor);
+    set('correction1', 1 / (1 - settings.beta1 ** (step.number + later)));
+    set('correction2', 1 / (1 - settings.beta2 ** (step.number + later)));
+    set('decay', decay);
+    set('clipNorm', step.clipNorm);
+    set('active', active);
+    set('average', average);
+  });
   const arenas = Object.fromEntries(ARENAS.map((name) => [name, typed(state[name])]));
   const plans = planUpdate(adamWRule, {
-    hyper: input(0),
+    groups: input(0),
     gradientNorm: input(1),
-    loss: input(2),
+    arena: 'gradient',
+    average: true,
     blocks: 'blocks',
     settings,
   });
-  const inputs = [typed(hyper), typed([step.gradientNorm]), typed([step.loss])];
-  const tables = { rate: typed(rates), decay: typed(decays) };
+  const inputs = [typed(groups), typed([step.gradientNorm])];
+  const tables = { group: Int32Array.from({ length: BLOCKS }, (_, block) => rowOf(block)) };
   runPlans(plans, { inputs, outputs: [], arenas, tables, sizes: { blocks: BLOCKS } }, precision, launch);
   return arenas as Record<(typeof ARENAS)[number], TypedArray>;
 }
@@ -63,18 +76,22 @@ function expected(state: State, step: Step): State {
   const next = { ...begin(), gradient: state.gradient };
   for (let i = 0; i < ELEMENTS; i++) {
     const block = Math.floor(i / blockElements);
+    const frozen = !isActive(block);
+    const { factor, decay, later, average } = GROUPS[Math.max(0, rowOf(block))] ?? GROUPS[0];
     const [p, m, v] = [state.parameter[i], state.moment1[i], state.moment2[i]] as [number, number, number];
     const g = (state.gradient[i] as number) * clip;
-    const rate = step.rate * (rates[block] as number);
-    const frozen = rates[block] === 0;
+    const rate = step.rate * factor;
+    const number = step.number + later;
     const m1 = frozen ? m : beta1 * m + (1 - beta1) * g;
     const v1 = frozen ? v : beta2 * v + (1 - beta2) * g * g;
-    const decayed = p - rate * (decays[block] as number) * p;
-    const mean = m1 / (1 - beta1 ** step.number);
-    const spread = Math.sqrt(v1 / (1 - beta2 ** step.number));
+    const decayed = p - rate * decay * p;
+    const mean = m1 / (1 - beta1 ** number);
+    const spread = Math.sqrt(v1 / (1 - beta2 ** number));
     next.parameter[i] = frozen ? p : decayed - (rate * mean) / (spread + epsilon);
     next.moment1[i] = m1;
     next.moment2[i] = v1;
+    const e = state.average[i] as number;
+    next.average[i] = frozen ? e : average * e + (1 - average) * (next.parameter[i] as number);
   }
   return next;
 }
@@ -102,24 +119,23 @@ describe('AdamW', () => {
 
   it('leaves frozen blocks alone, whatever their gradient', () => {
     const state = begin();
-    rates.forEach((rate, block) => {
-      if (rate === 0) state.gradient.fill(Number.NaN, block * blockElements, (block + 1) * blockElements);
-    });
+    for (let block = 0; block < BLOCKS; block++) {
+      if (!isActive(block))
+        state.gradient.fill(Number.NaN, block * blockElements, (block + 1) * blockElements);
+    }
     const got = run(state, plain, 'f32');
     const before = begin();
-    rates.forEach((rate, block) => {
+    for (let block = 0; block < BLOCKS; block++) {
       const range = [block * blockElements, (block + 1) * blockElements] as const;
-      for (const name of ['parameter', 'moment1', 'moment2'] as const) {
+      for (const name of ['parameter', 'moment1', 'moment2', 'average'] as const) {
         const [now, then] = [got[name].slice(...range), Float32Array.from(before[name].slice(...range))];
-        if (rate === 0) expect(now).toEqual(then);
-        else expect(now).not.toEqual(then);
+        if (isActive(block)) expect(now).not.toEqual(then);
+        else expect(now).toEqual(then);
       }
-    });
+    }
   });
 
   it.each([
-    { loss: Number.NaN },
-    { loss: Number.POSITIVE_INFINITY },
     { gradientNorm: Number.NaN },
     { gradientNorm: Number.POSITIVE_INFINITY },
     { gradientNorm: norms.stopped },

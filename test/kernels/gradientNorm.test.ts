@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { planAccumulate } from '../../kernels/accumulate.ts';
 import {
-  journalColumns,
+  groupColumns,
+  groupLayout,
   journalElements,
   journalLayout,
   norms,
@@ -19,13 +21,27 @@ import {
   unwritten,
 } from '../support/launch.ts';
 
-function run(gradient: TypedArray, rate: TypedArray, precision: Precision, launch?: RunLaunch): number {
+/** A table of two groups, of which the second is not active. */
+const groups = (precision: Precision): TypedArray => {
+  const rows = precision === 'f64' ? new Float64Array(2 * groupColumns) : new Float32Array(2 * groupColumns);
+  rows[groupLayout.active] = 1;
+  return rows;
+};
+
+/** `group`: the row of each block */
+function run(gradient: TypedArray, group: Int32Array, precision: Precision, launch?: RunLaunch): number {
   const out = unwritten(1, precision);
-  const tensors = { inputs: [], outputs: [out], arenas: { gradient }, tables: { rate } };
-  const plans = planGradientNorm({ out: output(0), blocks: 'blocks' });
+  const journal = precision === 'f64' ? new Float64Array(journalElements) : new Float32Array(journalElements);
+  const tensors = {
+    inputs: [groups(precision)],
+    outputs: [out],
+    arenas: { gradient, journal },
+    tables: { group },
+  };
+  const plans = planGradientNorm({ groups: input(0), out: output(0), arena: 'gradient', blocks: 'blocks' });
   runPlans(
     plans,
-    { ...tensors, sizes: { blocks: rate.length } },
+    { ...tensors, sizes: { blocks: group.length } },
     precision,
     launch ?? interpreterOf(precision),
   );
@@ -37,28 +53,29 @@ const normOf = (values: Float64Array): number => Math.sqrt(values.reduce((sum, x
 describe('gradient norm', () => {
   it.each([1, 3, 16, 17, 1100])('is the norm of %i blocks', (blocks) => {
     const gradient = gaussian(blocks * 256, 'gradient');
-    const rate = new Float64Array(blocks).fill(0.5);
+    const group = new Int32Array(blocks);
     const expected = normOf(gradient);
-    expect(Math.abs(run(gradient, rate, 'f64') - expected)).toBeLessThan(1e-12 * expected);
-    const narrow = run(Float32Array.from(gradient), Float32Array.from(rate), 'f32');
+    expect(Math.abs(run(gradient, group, 'f64') - expected)).toBeLessThan(1e-12 * expected);
+    const narrow = run(Float32Array.from(gradient), group, 'f32');
     expect(Math.abs(narrow - expected)).toBeLessThan(1e-6 * expected);
   });
 
   it('does not look at frozen blocks, and shows what is not finite elsewhere', () => {
     const gradient = gaussian(10 * 256, 'gradient');
-    const rate = Float64Array.from({ length: 10 }, (_, i) => (i === 4 ? 0 : 1));
-    gradient.fill(Number.NaN, 4 * 256, 5 * 256);
-    const seen = gradient.filter((_, i) => Math.floor(i / 256) !== 4);
+    // block 4 is of a group that is not active, block 6 of none
+    const group = Int32Array.from({ length: 10 }, (_, i) => (i === 4 ? 1 : i === 6 ? -1 : 0));
+    for (const block of [4, 6]) gradient.fill(Number.NaN, block * 256, (block + 1) * 256);
+    const seen = gradient.filter((_, i) => ![4, 6].includes(Math.floor(i / 256)));
     const expected = normOf(seen);
-    expect(Math.abs(run(gradient, rate, 'f64') - expected)).toBeLessThan(1e-12 * expected);
+    expect(Math.abs(run(gradient, group, 'f64') - expected)).toBeLessThan(1e-12 * expected);
     gradient[9 * 256 + 7] = Number.NaN;
-    expect(run(gradient, rate, 'f64')).toBeNaN();
+    expect(run(gradient, group, 'f64')).toBeNaN();
     gradient[9 * 256 + 7] = Number.NEGATIVE_INFINITY;
-    expect(run(gradient, rate, 'f64')).toBe(Number.POSITIVE_INFINITY);
+    expect(run(gradient, group, 'f64')).toBe(Number.POSITIVE_INFINITY);
   });
 
   it('passes the checker and the simulator', () => {
-    run(gaussian(20 * 256, 'gradient'), new Float64Array(20).fill(1), 'f64', (launch, buffers) => {
+    run(gaussian(20 * 256, 'gradient'), new Int32Array(20), 'f64', (launch, buffers) => {
       expect(checkKernel(launch.kernel)).toEqual([]);
       simulator(launch, buffers);
     });
@@ -66,23 +83,33 @@ describe('gradient norm', () => {
 });
 
 describe('the journal', () => {
-  const { first, rows } = journalLayout;
-  /** Judges steps of these losses and gradients in turn, with one task's loss beside; gives norms and journal. */
-  function judge(steps: readonly (readonly [loss: number, gradient: number])[], launch: RunLaunch) {
+  const { columns, first, rows, pending } = journalLayout;
+  type Loss = readonly [loss: number, share: number];
+  /** Judges steps of one batch or several, of these losses and gradients in turn, with one task's loss beside; gives norms and journal. */
+  function judge(
+    steps: readonly (readonly [batches: number | readonly Loss[], gradient: number])[],
+    launch: RunLaunch,
+  ) {
     const journal = new Float64Array(journalElements);
-    const plans = planGradientNorm({ out: output(0), blocks: 'blocks', losses: [input(0), input(1)] });
-    const given = steps.map(([loss, value]) => {
+    const at = { blocks: 'blocks' } as const;
+    const arenas = { gradient: 'gradient', batch: undefined };
+    const note = planAccumulate({ shares: input(0), losses: [input(1), input(2)], arenas, ...at });
+    const plans = planGradientNorm({ groups: input(0), out: output(0), arena: 'gradient', ...at });
+    const sizes = { blocks: 1 };
+    const given = steps.map(([batches, value]) => {
       const out = unwritten(1);
       const gradient = new Float64Array(256).fill(0);
       gradient[3] = value;
-      const inputs = [Float64Array.of(loss), Float64Array.of(loss / 2)];
-      const arenas = { gradient, journal };
-      const tensors = { inputs, outputs: [out], arenas, tables: { rate: Float64Array.of(1) } };
-      runPlans(plans, { ...tensors, sizes: { blocks: 1 } }, 'f64', launch);
+      const given: readonly Loss[] = typeof batches === 'number' ? [[batches, 1]] : batches;
+      given.forEach(([loss, share], i) => {
+        const inputs = [[i === 0 ? 0 : 1, share], [loss], [loss / 2]].map((one) => Float64Array.from(one));
+        runPlans(note, { inputs, outputs: [], arenas: { journal }, sizes }, 'f64', launch);
+      });
+      const tensors = { inputs: [groups('f64')], outputs: [out], arenas: { gradient, journal } };
+      runPlans(plans, { ...tensors, tables: { group: new Int32Array(1) }, sizes }, 'f64', launch);
       return out[0];
     });
-    const columns = journalColumns(1);
-    const row = (i: number) => [...journal.subarray(first + i * columns, first + (i + 1) * columns)];
+    const row = (i: number) => [...journal.subarray((first + i) * columns, (first + i) * columns + 4)];
     return { given, row, head: [...journal.subarray(0, 2)] };
   }
 
@@ -94,6 +121,45 @@ describe('the journal', () => {
     expect(row(2)).toEqual([rows + 2, 2, 0, (rows + 2) / 2]);
     expect(row(3)).toEqual([3, 2, 0, 1.5]);
     expect(row(rows - 1)).toEqual([rows - 1, 2, 0, (rows - 1) / 2]);
+  });
+
+  it('adds up what the batches of a step noted, of each task by its share', () => {
+    const batches = [
+      [0.5, 0.25],
+      [2, 0.75],
+    ] as const;
+    const { row } = judge(
+      [
+        [[[7, 1]], 1],
+        [batches, 3],
+        [4, 1],
+      ],
+      simulator,
+    );
+    expect(row(1)).toEqual([2.5, 3, 0, 0.25 * 0.25 + 0.75 * 1]);
+    expect(row(2)).toEqual([4, 1, 0, 2]);
+    expect(pending).toBeLessThan(first);
+  });
+
+  it('adds the gradients of a batch to those that are kept, and looks at no others', () => {
+    for (const [kept, before, wanted] of [
+      [1, 2, 5],
+      [0, Number.NaN, 3],
+    ] as const) {
+      const [gradient, batch] = [new Float64Array(512).fill(before), new Float64Array(512).fill(3)];
+      const plans = planAccumulate({
+        ...{ shares: input(0), losses: [], blocks: 'blocks' },
+        arenas: { gradient: 'sum', batch: 'sum.batch' },
+      });
+      const arenas = { sum: gradient, 'sum.batch': batch };
+      runPlans(
+        plans,
+        { inputs: [Float64Array.of(kept)], outputs: [], arenas, sizes: { blocks: 2 } },
+        'f64',
+        simulator,
+      );
+      expect(new Set(gradient)).toEqual(new Set([wanted]));
+    }
   });
 
   it.each([

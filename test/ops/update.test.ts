@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { groupColumns } from '../../kernels/gradientNorm.ts';
 import { normal } from '../../src/base/random.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import type { Graph, Ref } from '../../src/ir/graph.ts';
@@ -16,7 +17,7 @@ const DECAY = 0.125;
 const LENGTHS = { a: 300, b: 7 } as const;
 
 /** loss = Σ c (w − 1)², so that the gradient 2 c (w − 1) is plain; `c` may hold NaN. */
-function stepGraph(rates: readonly number[]): Graph {
+function stepGraph(): Graph {
   const b = new GraphBuilder('step', ops);
   const names = ['a', 'b'] as const;
   const gradients: Ref[] = [];
@@ -29,12 +30,13 @@ function stepGraph(rates: readonly number[]): Graph {
     return b.sum(b.mul(c, b.mul(off, off)), [0]);
   });
   const loss = b.add(losses[0] as Ref, losses[1] as Ref);
-  const hyper = b.input('hyper', { dtype: 'f32', shape: [4] });
   b.phase = 'update';
-  const attributes = { parameters: [...names], rates, decays: [DECAY, 0] };
-  const norm = b.one('gradientNorm', gradients, attributes);
-  const options = { ...attributes, beta1: BETA1, beta2: BETA2, epsilon: EPSILON };
-  b.effect(b.one('adamW', [loss, norm, hyper, ...gradients], options));
+  const shares = b.input('shares', { dtype: 'f32', shape: [1] });
+  const token = b.one('accumulate', [shares, loss, ...gradients], { gradients: [...names] });
+  const groups = b.input('groups', { dtype: 'f32', shape: [2, groupColumns] });
+  const options = { parameters: [...names], groups: [0, 1], beta1: BETA1, beta2: BETA2, epsilon: EPSILON };
+  const norm = b.one('adamW', [groups, token], options);
+  b.effect(norm);
   b.output('loss', loss);
   b.output('norm', norm);
   return b.finish();
@@ -82,12 +84,15 @@ function reference(steps: number, clipNorm: number, rates: readonly number[]): R
 }
 
 async function train(steps: number, clipNorm: number, rates: readonly number[], poison = false) {
-  const graph = stepGraph(rates);
+  const graph = stepGraph();
   const state = new ModelState(interpreterDevice({ precision: 'f64' }), layoutParameters([graph]));
   for (const name of ['a', 'b']) await state.write(name, draws(name));
   const { executable } = await compile(graph, { state, check: true });
   for (let t = 1; t <= steps; t++) {
-    const hyper = [RATE, 1 / (1 - BETA1 ** t), 1 / (1 - BETA2 ** t), clipNorm];
+    const corrections = [1 / (1 - BETA1 ** t), 1 / (1 - BETA2 ** t)];
+    const groups = rates.flatMap((rate, i) => {
+      return [RATE * rate, ...corrections, i === 0 ? DECAY : 0, clipNorm, rate === 0 ? 0 : 1, 0, 0];
+    });
     const coefficients = Object.entries(LENGTHS).map(([name, length]) => {
       const data = draws(name).map((value) => value * value);
       if (poison) data[3] = Number.NaN;
@@ -95,7 +100,8 @@ async function train(steps: number, clipNorm: number, rates: readonly number[], 
     });
     await executable.run({
       ...Object.fromEntries(coefficients),
-      hyper: { dtype: 'f32', shape: [4], data: hyper },
+      shares: { dtype: 'f32', shape: [1], data: [0] },
+      groups: { dtype: 'f32', shape: [2, groupColumns], data: groups },
     });
   }
   return { a: await state.read('a'), b: await state.read('b') };

@@ -92,7 +92,7 @@ describe('components that fit', () => {
     const tasks = [{ name: 'intent', head: head as Head, weight: 1 }];
     const training = trainingGraph('training', backbone as Backbone, tasks);
     expect(Object.keys(training.outputs)).toEqual(['loss', 'intent.loss']);
-    expect(training.inputs).toEqual(['tokens', 'intents']);
+    expect(training.inputs).toEqual(['tokens', 'intents', 'intent.weight']);
     const prediction = predictionGraph('prediction', backbone as Backbone, tasks);
     expect(Object.keys(prediction.outputs)).toEqual(['intent.scores']);
     expect(typeOfRef(prediction, prediction.outputs['intent.scores'] ?? '')).toEqual({

@@ -2,11 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { crossEntropy, f32, gather, graph, i32, linear, mean, normal } from '../../src/dsl/index.ts';
 import { defineOptimizer, type Optimizer } from '../../src/palm/optimizer.ts';
 import { constant } from '../../src/palm/schedule.ts';
-import { buildStep, HYPER, hyperOf, registryWith } from '../../src/palm/step.ts';
+import { buildStep, registryWith } from '../../src/palm/step.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { layoutParameters } from '../../src/runtime/parameters.ts';
 import { ModelState } from '../../src/runtime/state.ts';
+import { stepOf, updateFeeds } from '../support/step.ts';
 
 const momentum = defineOptimizer({
   name: 'momentum',
@@ -27,27 +28,26 @@ const forward = graph('classes', (g) => {
   return { loss: mean(crossEntropy(logits, g.input('labels', i32, ['batch'])), 0) };
 });
 
-const feeds = (optimizer: Optimizer, step: number, rate: number) => ({
+const examples = {
   ids: { dtype: 'i32' as const, shape: [6], data: [0, 1, 2, 3, 4, 5] },
   labels: { dtype: 'i32' as const, shape: [6], data: [0, 1, 2, 0, 1, 2] },
-  [HYPER]: { dtype: 'f32' as const, shape: [4], data: hyperOf(optimizer, rate, step, 0) },
-});
+};
 
-async function trained(optimizer: Optimizer, steps: number, rate: number) {
-  const step = buildStep(forward.ir, 'loss', { optimizer, weightDecay: 0.01 });
+async function trained(optimizer: Optimizer, steps: number) {
+  const { step, programs } = stepOf(forward.ir, { optimizer, weightDecay: 0.01 });
   const state = new ModelState(interpreterDevice({ precision: 'f64' }), layoutParameters([step]));
   await state.initialize(3);
   const { executable } = await compile(step, { state, registry: registryWith(optimizer), check: true });
   const losses: number[] = [];
   for (let i = 0; i < steps; i++)
-    losses.push(Number((await executable.run(feeds(optimizer, i, rate))).loss?.data[0]));
+    losses.push(Number((await executable.run({ ...examples, ...updateFeeds(programs, i) })).loss?.data[0]));
   return { state, losses };
 }
 
 it('a step of more tasks than the journal has room for is refused', () => {
   const optimizer = momentum({ rate: constant(0.1) });
   const step = (tasks: number) => () =>
-    buildStep(forward.ir, 'loss', { optimizer }, new Array<string>(tasks).fill('loss'));
+    buildStep(forward.ir, { optimizer }, new Array<string>(tasks).fill('loss'));
   expect(step(29)).not.toThrow();
   expect(step(30)).toThrow('[FROND-T003] 30 tasks are too many to learn jointly\n  hint: give at most 29');
 });
@@ -55,8 +55,8 @@ it('a step of more tasks than the journal has room for is refused', () => {
 describe('an optimizer of a user', () => {
   it('does what its rule says', async () => {
     // the velocity after one step is the gradient, so two rates tell the gradient, and so the second step
-    const { state: before } = await trained(momentum({ rate: constant(0) }), 1, 0);
-    const { state: after } = await trained(momentum({ rate: constant(0.1) }), 1, 0.1);
+    const { state: before } = await trained(momentum({ rate: constant(0) }), 1);
+    const { state: after } = await trained(momentum({ rate: constant(0.1) }), 1);
     const [p0, p1, velocity] = [
       await before.read('out/weight'),
       await after.read('out/weight'),
@@ -70,7 +70,7 @@ describe('an optimizer of a user', () => {
   });
 
   it('learns', async () => {
-    const { losses } = await trained(momentum({ rate: constant(0.3), beta: 0.8 }), 80, 0.3);
+    const { losses } = await trained(momentum({ rate: constant(0.3), beta: 0.8 }), 80);
     expect(losses[0]).toBeGreaterThan(0.5);
     expect(losses.at(-1)).toBeLessThan(0.1);
   });
@@ -88,7 +88,7 @@ describe('an optimizer of a user', () => {
       '[FROND-T031] an optimizer cannot be called adamW: an op of frond is\n  hint: give it another name',
     );
     expect(() => defineOptimizer({ name: 'own', moments: 0, settings: { decay: 1 }, apply })).toThrowError(
-      '[FROND-T031] a setting of own cannot be called decay\n  hint: give it another name; taken are rates, decays, parameters, rate, decay, blocks',
+      '[FROND-T031] a setting of own cannot be called decay\n  hint: give it another name; taken are parameters, groups, arena, average, group, gradient, gradientNorm, parameter, moment1, moment2, rate, decay, blocks',
     );
   });
 
@@ -109,7 +109,7 @@ describe('an optimizer of a user', () => {
       settings: {},
       apply: (_, { parameter }) => ({ parameter }),
     });
-    await expect(trained(forgetful({ rate: constant(1) }), 1, 1)).rejects.toThrowError(
+    await expect(trained(forgetful({ rate: constant(1) }), 1)).rejects.toThrowError(
       '[FROND-K040] optimizer forgetful keeps 1 moments, but gives no new moment1\n  hint: return parameter and every moment that `moments` counts',
     );
   });

@@ -170,10 +170,10 @@ describe('a resume is refused', () => {
       [{ epochs: 3, batchSize: 5 }, ['batchSize']],
       [{ rate: 0.02, warmup: 0.5 }, ['schedule']],
       [{ clipNorm: 2 }, ['clipNorm']],
-      [{ weightDecay: 0.5 }, ['graph', 'weightDecay']],
+      [{ weightDecay: 0.5 }, ['weightDecay']],
       [{ width: 12 }, ['graph']],
       [{ dropout: 0.3 }, ['graph']],
-      [{ weight: 2 }, ['tasks', 'graph']],
+      [{ weight: 2 }, ['tasks']],
       [{ sentences: 23 }, ['trainingData', 'reader']],
     ];
     for (const [options, names] of cases) {

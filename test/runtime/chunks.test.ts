@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { add, f32, graph, mean, mul, normal, tanh } from '../../src/dsl/index.ts';
 import { adamW } from '../../src/palm/optimizer.ts';
 import { constant } from '../../src/palm/schedule.ts';
-import { buildStep, HYPER, hyperOf } from '../../src/palm/step.ts';
 import { chunksOf, fitInChunk } from '../../src/runtime/chunks.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import type { Device } from '../../src/runtime/device.ts';
@@ -13,6 +12,7 @@ import { ModelState } from '../../src/runtime/state.ts';
 import type { WebgpuDevice } from '../../src/runtime/webgpu/webgpuDevice.ts';
 import { NO_ADAPTER } from '../support/gpu.ts';
 import { messageOf } from '../support/message.ts';
+import { stepOf, updateFeeds } from '../support/step.ts';
 import { openWebgpu } from '../support/webgpu.ts';
 import { f32Value, wave } from './support.ts';
 
@@ -29,7 +29,7 @@ const forward = graph('wide', (g) => {
 }).ir;
 
 async function train(device: Device) {
-  const step = buildStep(forward, 'loss', { optimizer, weightDecay: 0.01, clipNorm: 0.5 });
+  const { step, programs } = stepOf(forward, { optimizer, weightDecay: 0.01, clipNorm: 0.5 });
   const state = new ModelState(device, layoutParameters([step]));
   await state.initialize(5);
   const { executable } = await compile(step, { state });
@@ -37,7 +37,7 @@ async function train(device: Device) {
   for (let at = 0; at < 3; at++) {
     const feeds = {
       x: f32Value([200, 96], wave(200 * 96, at)),
-      [HYPER]: { dtype: 'f32', shape: [4], data: hyperOf(optimizer, 0.01, at, 0.5) },
+      ...updateFeeds(programs, at),
     } as const;
     const { loss, gradientNorm } = await executable.run(feeds);
     numbers.push(Number(loss?.data[0]), Number(gradientNorm?.data[0]));

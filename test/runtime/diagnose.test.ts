@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { exp, f32, graph, log, mul, ones, sqrt, sum } from '../../src/dsl/index.ts';
-import { HYPER } from '../../src/palm/step.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import { findNonFinite } from '../../src/runtime/diagnose.ts';
+import { updateFeeds } from '../support/step.ts';
 import { bytes, f32Value, strictDevice } from './support.ts';
 import { classifier, feedsFor, trainedWeights } from './training.ts';
 
@@ -45,7 +45,7 @@ describe('findNonFinite', () => {
   });
 
   it('names the node of the backward part', async () => {
-    const { executable, state, step } = await classifier({
+    const { executable, state, step, programs } = await classifier({
       forward: graph('model', (g) => {
         const w = g.parameter('w', f32, [3], ones());
         return { loss: sum(sqrt(mul(w, g.input('x', f32, [3]))), [0]) };
@@ -53,7 +53,7 @@ describe('findNonFinite', () => {
     });
     const feeds = (...x: readonly number[]) => ({
       x: f32Value([3], x),
-      [HYPER]: feedsFor(0, 1)[HYPER] ?? f32Value([4], [0, 0, 0, 0]),
+      ...updateFeeds(programs, 0),
     });
     expect(await findNonFinite(step, feeds(1, 2, 3), state)).toBeUndefined();
     const before = bytes(await state.read('w'));

@@ -112,7 +112,7 @@ describe('reportProgram', () => {
       { training: true },
     );
     const optimizer = adam({ rate: constantRate(1e-3) });
-    const step = buildStep(forward.ir, 'loss', { optimizer, weightDecay: 0.01 });
+    const step = buildStep(forward.ir, { optimizer, weightDecay: 0.01 });
     const sizes = { batch: 16, time: 32, [ARENA_BLOCKS]: 1000 };
     const report = reportFusion(step, ops, sizes, schedulesOf('wasm'));
     expect(report.unfused.launches).toBeGreaterThan(50 * 4);

@@ -14,11 +14,11 @@ import {
 } from '../../src/dsl/index.ts';
 import { adamW } from '../../src/palm/optimizer.ts';
 import { constant } from '../../src/palm/schedule.ts';
-import { buildStep, HYPER, hyperOf } from '../../src/palm/step.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { layoutParameters } from '../../src/runtime/parameters.ts';
 import { ModelState } from '../../src/runtime/state.ts';
+import { stepOf, updateFeeds } from '../support/step.ts';
 
 /** Tells whether the sum of two tokens is odd: not linear in the tokens, so the hidden layer has to learn. */
 const forward = () =>
@@ -35,7 +35,7 @@ const forward = () =>
 describe('a training step', () => {
   it('learns on the interpreter, the same with and without passes', async () => {
     const optimizer = adamW({ rate: constant(0.02) });
-    const step = buildStep(forward().ir, 'loss', { optimizer, clipNorm: 1 });
+    const { step, programs } = stepOf(forward().ir, { optimizer, clipNorm: 1 });
     const order = permutation(64, 3, 'order');
     const tokens = Int32Array.from({ length: 128 }, (_, i) => ((order[i >> 1] ?? 0) >> (3 * (i & 1))) & 7);
     const labels = Int32Array.from(
@@ -54,7 +54,7 @@ describe('a training step', () => {
           {
             tokens: { dtype: 'i32', shape: [64, 2], data: tokens },
             labels: { dtype: 'i32', shape: [64], data: labels },
-            [HYPER]: { dtype: 'f32', shape: [4], data: hyperOf(optimizer, 0.02, i, 1) },
+            ...updateFeeds(programs, i),
           },
           { read: ['loss'] },
         );

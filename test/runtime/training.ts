@@ -16,13 +16,14 @@ import {
 import type { Graph } from '../../src/ir/graph.ts';
 import { adamW } from '../../src/palm/optimizer.ts';
 import { constant } from '../../src/palm/schedule.ts';
-import { type BackwardOptions, buildStep, HYPER, hyperOf } from '../../src/palm/step.ts';
+import type { BackwardOptions, Programs } from '../../src/palm/step.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import type { Device } from '../../src/runtime/device.ts';
 import type { Feeds } from '../../src/runtime/feeds.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { layoutParameters } from '../../src/runtime/parameters.ts';
 import { ModelState } from '../../src/runtime/state.ts';
+import { stepOf, updateFeeds } from '../support/step.ts';
 import { bytes, i32Value } from './support.ts';
 
 const optimizer = adamW({ rate: constant(0.02) });
@@ -49,6 +50,9 @@ export const tagger = (training: boolean): Graph =>
     { training },
   ).ir;
 
+const settings = { optimizer, weightDecay: 0.01, clipNorm: 1 };
+const { programs: plain } = stepOf(tagger(true), settings);
+
 export async function classifier(
   options: Partial<BackwardOptions> & {
     readonly device?: Device;
@@ -57,15 +61,15 @@ export async function classifier(
   } = {},
 ) {
   const { device = interpreterDevice(), disable, forward = tagger(true), ...backward } = options;
-  const step = buildStep(forward, 'loss', { optimizer, weightDecay: 0.01, clipNorm: 1, ...backward });
+  const { step, programs } = stepOf(forward, { ...settings, ...backward });
   const state = new ModelState(device, layoutParameters([step]));
   await state.initialize(3);
   const { executable } = await compile(step, { state, disable, check: true });
-  return { executable, state, step };
+  return { executable, state, step, programs };
 }
 
-/** Batch `step` of `batch` sentences, their lengths 1 … 4. */
-export function feedsFor(step: number, batch: number): Feeds {
+/** Batch `step` of `batch` sentences, their lengths 1 … 4; `programs` where they are not those of a plain `classifier`. */
+export function feedsFor(step: number, batch: number, programs: Programs = plain): Feeds {
   const draw = (count: number, below: number) =>
     Array.from({ length: count }, (_, i) => (i * 7 + step * 3 + ((i * i) % 5)) % below);
   return {
@@ -75,7 +79,7 @@ export function feedsFor(step: number, batch: number): Feeds {
       [batch],
       draw(batch, 4).map((length) => length + 1),
     ),
-    [HYPER]: { dtype: 'f32', shape: [4], data: hyperOf(optimizer, 0.02, step, 1) },
+    ...updateFeeds(programs, step),
     [RANDOM_KEY]: { dtype: 'u32', shape: [2], data: Uint32Array.of(1, step) },
   };
 }

@@ -56,12 +56,11 @@ export async function runUnshared(
     }
     if (op === 'parameter') await placeIn('parameter', id, name);
   }
-  for (const [ref, parameter] of program.gradients) await placeIn('gradient', ref, parameter);
+  for (const [ref, { parameter, arena }] of program.gradients) await placeIn(arena, ref, parameter);
   for (const name of ['parameter', 'gradient', 'moment1', 'moment2', 'journal'] as const)
     places.set(sharedKey('arena', name), await state.arena(name));
   const order = program.nodes.map(({ node }) => node);
-  for (const name of ['rate', 'decay'] as const)
-    places.set(sharedKey('table', name), await place(groupTable(name, graph, order, layout)));
+  places.set(sharedKey('table', 'group'), await place(groupTable(graph, order, layout), 'i32'));
   await (await device.bind(bindCommands(program, places, sizes))).run();
   const outputs: Record<string, number[]> = {};
   for (const [name, ref] of Object.entries(graph.outputs))

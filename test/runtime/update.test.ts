@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { journalElements } from '../../kernels/gradientNorm.ts';
+import { groupColumns, journalElements } from '../../kernels/gradientNorm.ts';
 import { defined } from '../../src/base/errors.ts';
 import { add, f32, type GraphContext, graph, mul, ones, reshape, sum } from '../../src/dsl/index.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import * as nn from '../../src/nn/index.ts';
+import { GROUPS } from '../../src/palm/groups.ts';
 import { defineOptimizer } from '../../src/palm/optimizer.ts';
 import { constant } from '../../src/palm/schedule.ts';
-import { buildStep, HYPER, hyperOf, registryWith } from '../../src/palm/step.ts';
+import { registryWith, SHARES } from '../../src/palm/step.ts';
 import { compile, executionOrder } from '../../src/runtime/compile.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { lowerGraph } from '../../src/runtime/lower.ts';
@@ -15,6 +16,7 @@ import { layoutParameters } from '../../src/runtime/parameters.ts';
 import { ModelState } from '../../src/runtime/state.ts';
 import { giveGradientsMemory } from '../../src/runtime/updates.ts';
 import { messageOf } from '../support/message.ts';
+import { stepOf, updateFeeds } from '../support/step.ts';
 import { bytes, f32Value, numbers, strictDevice } from './support.ts';
 import { classifier, feedsFor, tagger, trainedWeights } from './training.ts';
 
@@ -26,7 +28,9 @@ const descent = defineOptimizer({
   apply: (k, { parameter, gradient, rate }) => ({ parameter: k.sub(parameter, k.mul(rate, gradient)) }),
 })({ rate: constant(1) });
 
-const hyper = f32Value([4], hyperOf(descent, 1, 0, 0));
+/** The row of an active group: rate 1, no decay, no clipping. */
+const row = f32Value([1, groupColumns], [1, 1, 1, 0, 0, 1, 0, 0]);
+const first = f32Value([1], [0]);
 
 /** Gradients of all parameters (which start as ones), seen through one step. */
 async function gradientsOf(
@@ -35,7 +39,7 @@ async function gradientsOf(
   disable: readonly string[] = [],
 ): Promise<Record<string, number[]>> {
   const forward = graph('model', (g) => ({ loss: build(g) as ReturnType<typeof sum> })).ir;
-  const step = buildStep(forward, 'loss', { optimizer: descent });
+  const { step, programs } = stepOf(forward, { optimizer: descent });
   const state = new ModelState(interpreterDevice(), layoutParameters([step]));
   await state.initialize(1);
   const { executable } = await compile(step, {
@@ -45,7 +49,7 @@ async function gradientsOf(
     check: true,
   });
   const declared = step.inputs.includes('x') ? { x: f32Value([x.length], x) } : {};
-  await executable.run({ ...declared, [HYPER]: hyper });
+  await executable.run({ ...declared, ...updateFeeds(programs, 0) });
   const names = [...state.layout.entries.keys()];
   return Object.fromEntries(
     await Promise.all(
@@ -87,27 +91,27 @@ describe('gradients have memory of their own', () => {
     const type = { dtype: 'f32', shape: [4] } as const;
     const refs = ['p', 'q'].map((name) => b.parameter(name, type, { initializer: 'ones' }));
     const gradient = b.neg(b.input('x', type));
-    const fed = b.input(HYPER, type);
     b.phase = 'update';
-    return { b, refs, gradient, fed };
+    const fed = b.input(GROUPS, { dtype: 'f32', shape: [1, groupColumns] });
+    const shares = b.input(SHARES, { dtype: 'f32', shape: [1] });
+    return { b, refs, gradient, fed, shares };
   };
 
   it('by a copy, under an id that nothing has', () => {
-    const { b, gradient, fed } = sharing();
+    const { b, gradient, fed, shares } = sharing();
     b.input('gradient/q', { dtype: 'f32', shape: [] });
-    const parameters = { parameters: ['p', 'q'] };
-    const norm = b.one('gradientNorm', [gradient, gradient], parameters);
-    b.effect(b.one('descent', [norm, norm, fed, gradient, gradient], parameters));
+    const token = b.one('accumulate', [shares, gradient, gradient], { gradients: ['p', 'q'] });
+    b.effect(b.one('descent', [fed, token], { parameters: ['p', 'q'] }));
     const before = b.finish();
     const after = giveGradientsMemory(before, executionOrder(before), registryWith(descent));
     const lines = printGraph(after)
       .split('\n')
       .map((line) => line.replace(/ +\/\/.*/, '').trim());
-    expect(lines.filter((line) => /copy|gradientNorm\(|descent\(/.test(line))).toMatchInlineSnapshot(`
+    expect(lines.filter((line) => /copy|accumulate\(|descent\(/.test(line))).toMatchInlineSnapshot(`
       [
         "%gradient/gradient/q = copy(%neg) : f32[4] @backward",
-        "%gradientNorm = gradientNorm(%neg, %gradient/gradient/q) {parameters: ["p", "q"]} : f32[] @update",
-        "%descent = descent(%gradientNorm, %gradientNorm, %optimizer.hyper, %neg, %gradient/gradient/q) {parameters: ["p", "q"]} : f32[] @update",
+        "%accumulate = accumulate(%step.shares, %neg, %gradient/gradient/q) {gradients: ["p", "q"]} : f32[] @update",
+        "%descent = descent(%optimizer.groups, %accumulate) {parameters: ["p", "q"]} : f32[] @update",
       ]
     `);
     lowerGraph(after, executionOrder(after), registryWith(descent));
@@ -121,37 +125,39 @@ describe('gradients have memory of their own', () => {
   });
 
   it('and a parameter has one gradient', async () => {
-    const { b, gradient, fed } = sharing();
-    const parameters = { parameters: ['p'] };
+    const { b, gradient, fed, shares } = sharing();
+    const gradients = { gradients: ['p'] };
     b.source = { file: 'model.ts', line: 7 };
-    const norm = b.one('gradientNorm', [gradient], parameters);
-    b.effect(b.one('descent', [norm, norm, fed, b.exp(gradient)], parameters));
+    const token = b.one('accumulate', [shares, gradient], gradients);
+    b.effect(b.one('accumulate', [shares, b.exp(gradient)], gradients));
+    b.effect(b.one('descent', [fed, token], { parameters: ['p'] }));
     const compiled = () =>
       compile(b.finish(), { device: interpreterDevice(), registry: registryWith(descent) });
     expect(await messageOf(compiled)).toBe(
       [
-        '[FROND-R016] parameter p has two gradients: %neg and %exp',
-        '  at node descent (model.ts:7)',
-        '  hint: add them up before the updates read them',
+        '[FROND-R016] parameter p has two gradients: %exp and %neg',
+        '  at node accumulate (model.ts:7)',
+        '  hint: add them up before',
       ].join('\n'),
     );
   });
 
   it('and the updates of a graph agree on groups', async () => {
-    const { b, gradient, fed } = sharing();
+    const { b, gradient, fed, shares } = sharing();
     b.source = { file: 'model.ts', line: 8 };
-    const norm = b.one('gradientNorm', [gradient], { parameters: ['p'], rates: [1] });
-    b.effect(b.one('descent', [norm, norm, fed, gradient], { parameters: ['p'], rates: [2] }));
+    const token = b.one('accumulate', [shares, gradient], { gradients: ['p'] });
+    b.effect(b.one('descent', [fed, token], { parameters: ['p'], groups: [0] }));
+    b.effect(b.one('descent', [fed, token], { parameters: ['p'] }));
     const { executable } = await compile(b.finish(), {
       device: interpreterDevice(),
       registry: registryWith(descent),
     });
     for (const name of ['p', 'q']) await executable.state.write(name, x);
-    const run = () => executable.run({ x: f32Value([4], x), [HYPER]: hyper });
+    const run = () => executable.run({ x: f32Value([4], x), [GROUPS]: row, [SHARES]: first });
     expect(await messageOf(run)).toBe(
       [
-        '[FROND-R015] graph model: gradientNorm and descent differ in the parameters, rates or decays that they name',
-        '  at node descent (model.ts:8)',
+        '[FROND-R015] graph model: descent and descent.1 differ in the parameters or groups that they name',
+        '  at node descent.1 (model.ts:8)',
         '  hint: give all updates of a graph the same lists',
       ].join('\n'),
     );
@@ -165,32 +171,33 @@ describe('an update', () => {
     const p = b.parameter('p', type, { initializer: { kind: 'ones' } });
     const x = b.input('x', type);
     b.phase = 'update';
-    const fed = b.input(HYPER, type);
-    const norm = b.one('gradientNorm', [b.neg(x)], { parameters: ['p'] });
-    const done = b.one('descent', [norm, norm, fed, 'neg'], { parameters: ['p'] });
+    const fed = b.input(GROUPS, { dtype: 'f32', shape: [1, groupColumns] });
+    const shares = b.input(SHARES, { dtype: 'f32', shape: [1] });
+    const token = b.one('accumulate', [shares, b.neg(x)], { gradients: ['p'] });
+    const norm = b.one('descent', [fed, token], { parameters: ['p'] });
     b.phase = 'forward';
-    b.output('after', b.add(b.mul(done, b.constant(0)), b.mul(norm, b.constant(2))));
+    b.output('after', b.mul(norm, b.constant(2)));
     b.output('old', b.mul(p, b.constant(2)));
     const order = executionOrder(b.finish()).map(({ id }) => id);
-    expect(order.indexOf('mul.2')).toBeLessThan(order.indexOf('descent'));
-    expect(order.indexOf('add')).toBeGreaterThan(order.indexOf('descent'));
+    expect(order.indexOf('mul.1')).toBeLessThan(order.indexOf('descent'));
+    expect(order.indexOf('mul')).toBeGreaterThan(order.indexOf('descent'));
     const { executable } = await compile(b.finish(), {
       device: interpreterDevice(),
       registry: registryWith(descent),
     });
     await executable.state.initialize(1);
-    const { old } = await executable.run({ x: f32Value([4], [1, 1, 1, 1]), [HYPER]: hyper });
+    const { old } = await executable.run({ x: f32Value([4], [1, 1, 1, 1]), [GROUPS]: row, [SHARES]: first });
     expect(numbers(old)).toEqual([2, 2, 2, 2]);
     expect(Array.from(await executable.state.read('p'))).toEqual([2, 2, 2, 2]);
   });
 
   it.each(['freeze', 'rate 0'])('leaves parameters with %s alone, to the byte', async (how) => {
     const still = how === 'freeze' ? { freeze: true } : { rate: 0 };
-    const { executable, state } = await classifier({ groups: [{ match: 'hidden/*', ...still }] });
+    const { executable, state, programs } = await classifier({ groups: [{ match: 'hidden/*', ...still }] });
     const before = new Map<string, string>();
     for (const name of state.layout.entries.keys()) before.set(name, bytes(await state.read(name)));
     for (let step = 0; step < 3; step++) {
-      const { gradientNorm } = await executable.run(feedsFor(step, 4));
+      const { gradientNorm } = await executable.run(feedsFor(step, 4, programs));
       expect(Number(gradientNorm?.data[0])).toBeGreaterThan(0);
     }
     for (const [name, old] of before) {
@@ -223,9 +230,10 @@ describe('an update', () => {
 
   it('scales the rate of a group', async () => {
     const moved = async (rate: number): Promise<number> => {
-      const { executable, state } = await classifier({ groups: [{ match: 'start', rate, weightDecay: 0 }] });
+      const groups = [{ match: 'start', rate, weightDecay: 0 }];
+      const { executable, state, programs } = await classifier({ groups });
       const before = await state.read('start');
-      await executable.run(feedsFor(0, 4));
+      await executable.run(feedsFor(0, 4, programs));
       const after = await state.read('start');
       return Math.abs((after[0] ?? 0) - (before[0] ?? 0));
     };
@@ -247,10 +255,12 @@ describe('an update', () => {
       return { loss: parts.reduce((total, part) => add(total, part)) };
     }).ir;
     const groups = [{ match: 'grouped', weightDecay: 0.5 }];
-    const { nodes } = buildStep(forward, 'loss', { optimizer: descent, weightDecay: 0.01, groups });
-    const { parameters, decays } = defined(nodes['update/descent'] ?? nodes.descent, 'update').attributes;
-    const known = parameters as readonly string[];
-    expect(Object.fromEntries(known.map((name, i) => [name, (decays as readonly number[])[i]]))).toEqual({
+    const { programs } = stepOf(forward, { optimizer: descent, weightDecay: 0.01, groups });
+    const { parameters, groups: rows } = defined(programs.update.nodes.descent, 'update').attributes;
+    const decayOf = (i: number) => programs.groups[(rows as readonly number[])[i] ?? -1]?.decay;
+    expect(
+      Object.fromEntries((parameters as readonly string[]).map((name, i) => [name, decayOf(i)])),
+    ).toEqual({
       matrix: 0.01,
       vector: 0,
       kept: 0,
@@ -261,9 +271,9 @@ describe('an update', () => {
   });
 
   it('does nothing when everything is frozen', async () => {
-    const { executable, state } = await classifier({ groups: [{ match: '*', freeze: true }] });
+    const { executable, state, programs } = await classifier({ groups: [{ match: '*', freeze: true }] });
     const before = await trainedWeights(state);
-    const { loss, gradientNorm } = await executable.run(feedsFor(0, 4));
+    const { loss, gradientNorm } = await executable.run(feedsFor(0, 4, programs));
     expect(Number(loss?.data[0])).toBeGreaterThan(0);
     expect(numbers(gradientNorm)).toEqual([0]);
     expect(await trainedWeights(state)).toBe(before);
@@ -308,7 +318,7 @@ describe('executables on one state', () => {
       if (full) throw new Error('no memory');
       return device.allocate(words);
     };
-    const layout = layoutParameters([buildStep(tagger(true), 'loss', { optimizer: descent })]);
+    const layout = layoutParameters([stepOf(tagger(true), { optimizer: descent }).step]);
     const state = new ModelState({ ...device, allocate }, layout);
     await expect(Promise.all([state.arena('gradient'), state.arena('gradient')])).rejects.toThrow(
       'no memory',

@@ -1,3 +1,4 @@
+import { planAccumulate } from '../../../kernels/accumulate.ts';
 import { type AttentionArguments, planAttention, planAttentionGradient } from '../../../kernels/attention.ts';
 import { planCopy, turned, wholeOf } from '../../../kernels/copy.ts';
 import { planCrfGradient } from '../../../kernels/crfBackward.ts';
@@ -362,40 +363,52 @@ function memoryKernels({ rows, columns }: SampleSizes): Sample[] {
 
 const elements = 4 * 256;
 const arenas = { parameter: elements, gradient: elements, moment1: elements };
-const adamW: Sample = {
-  name: 'AdamW',
+/** Groups of the four blocks: the first, a frozen one, none, the second. */
+const table = { group: Int32Array.of(0, 2, -1, 1) };
+const groups = Float64Array.from([
+  ...[1e-3, 1.2, 1.1, 0.01, 1, 1, 0.9, 0],
+  ...[5e-4, 1.1, 1.05, 0, 0, 1, 0.5, 0],
+  ...[1e-3, 1.2, 1.1, 0.01, 1, 0, 0.9, 0],
+]);
+const adamW = (average: boolean): Sample => ({
+  name: average ? 'AdamW with an average' : 'AdamW',
   quick: true,
   plans: planUpdate(adamWRule, {
-    hyper: input(0),
-    gradientNorm: input(1),
-    loss: input(2),
-    blocks: 4,
+    ...{ groups: input(0), gradientNorm: input(1), arena: 'gradient', average, blocks: 4 },
     settings: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
   }),
-  inputs: [Float64Array.of(1e-3, 1.2, 1.1, 1), Float64Array.of(4), Float64Array.of(0.5)],
+  inputs: [groups, Float64Array.of(4)],
   outputs: [],
-  arenas: { ...arenas, moment2: Float64Array.from({ length: elements }, (_, i) => (i % 13) / 13) },
-  tables: { rate: Float64Array.of(1, 0, 1, 0.5), decay: Float64Array.of(0.01, 0, 0.01, 0) },
-};
+  arenas: {
+    ...arenas,
+    ...(average ? { average: elements } : {}),
+    moment2: Float64Array.from({ length: elements }, (_, i) => (i % 13) / 13),
+  },
+  tables: table,
+});
+/** In a journal that notes a step after one that went wrong. */
 const gradientNorm: Sample = {
   name: 'gradient norm',
   quick: true,
-  plans: planGradientNorm({ out: output(0), blocks: 4 }),
-  inputs: [],
+  plans: planGradientNorm({ groups: input(0), out: output(0), arena: 'gradient', blocks: 4 }),
+  inputs: [groups],
   outputs: [1],
-  arenas: { gradient: elements },
-  tables: { rate: Float64Array.of(1, 0, 1, 0.5) },
-};
-/** A step after one that went wrong. */
-const judgedNorm: Sample = {
-  ...gradientNorm,
-  name: 'gradient norm of a judged step',
-  plans: planGradientNorm({ out: output(0), blocks: 4, losses: [input(0), input(1), input(2)] }),
-  inputs: [Float64Array.of(0.5), Float64Array.of(0.25), Float64Array.of(0.125)],
   arenas: {
     gradient: elements,
-    journal: Float64Array.from({ length: journalElements }, (_, i) => [1, 7][i] ?? 0),
+    journal: Float64Array.from({ length: journalElements }, (_, i) => [1, 7][i] ?? (i % 32) / 8),
   },
+  tables: table,
+};
+const accumulate: Sample = {
+  name: 'accumulate',
+  quick: true,
+  plans: planAccumulate({
+    ...{ shares: input(0), losses: [input(1), input(2), input(3)], blocks: 4 },
+    arenas: { gradient: 'gradient', batch: 'batch' },
+  }),
+  inputs: [[1, 0.5, 0.25], [0.5], [0.25], [0.125]].map((values) => Float64Array.from(values)),
+  outputs: [],
+  arenas: { gradient: elements, batch: elements, journal: journalElements },
 };
 
 /** Every kernel of the house, under several schedules. */
@@ -407,9 +420,10 @@ export const samplesAt = (sizes: SampleSizes): readonly Sample[] => [
   ...Object.values(crf(7, sizes)),
   ...Object.values(crf(130, sizes)),
   ...memoryKernels(sizes),
-  adamW,
+  adamW(false),
+  adamW(true),
   gradientNorm,
-  judgedNorm,
+  accumulate,
 ];
 
 /** Attention at the head sizes that have to fit default limits. */

@@ -136,6 +136,7 @@ export const palmRows: Rows = {
       (example: unknown) => example,
     ),
   'palm.constantRate': (call) => call(palm.constantRate, 0.1),
+  'palm.layerwise': (call) => call(palm.layerwise, 0.95),
   'palm.triangular': (call) => call(palm.triangular, { warmup: 0.1 }, 0.1),
   'palm.warmUp': (call) => call(palm.warmUp, { warmup: 0.1 }, 0.1),
   'palm.linearDecay': (call) => call(palm.linearDecay, { warmup: 0.1, end: 0.01 }, 0.1),

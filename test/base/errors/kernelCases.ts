@@ -124,9 +124,9 @@ export const kernelCases: readonly Case[] = [
     'K040',
     () =>
       updateOp(forgetful).lower?.({
-        inputs: [scalar, scalar, { dtype: 'f32', shape: [4] }],
+        inputs: [{ dtype: 'f32', shape: [1, 8] }],
         outputs: [scalar],
-        attributes: {},
+        attributes: { parameters: [] },
       }),
   ],
   [

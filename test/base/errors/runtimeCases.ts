@@ -1,8 +1,10 @@
+import { groupColumns } from '../../../kernels/gradientNorm.ts';
 import { dropout, f32, gather, graph, i32, linear, mul, normal, zeros } from '../../../src/dsl/index.ts';
 import { GraphBuilder } from '../../../src/ir/builder.ts';
 import type { OpRecord } from '../../../src/ir/record.ts';
 import { ops } from '../../../src/ops/index.ts';
-import { HYPER } from '../../../src/palm/step.ts';
+import { GROUPS } from '../../../src/palm/groups.ts';
+import { SHARES } from '../../../src/palm/step.ts';
 import { compile, executionOrder } from '../../../src/runtime/compile.ts';
 import { interpreterDevice } from '../../../src/runtime/interpreterDevice.ts';
 import { lowerGraph } from '../../../src/runtime/lower.ts';
@@ -34,10 +36,12 @@ function updating(parameters: readonly string[], gradients: (b: GraphBuilder) =>
   }
   const arriving = gradients(b);
   b.phase = 'update';
-  const fed = b.input(HYPER, { dtype: 'f32', shape: [4] });
-  const norm = b.one('gradientNorm', arriving.slice(0, 1), { parameters: parameters.slice(0, 1) });
-  const settings = { parameters, beta1: 0.9, beta2: 0.9, epsilon: 1e-8 };
-  b.effect(b.one('adamW', [norm, norm, fed, ...arriving], settings));
+  const shares = b.input(SHARES, { dtype: 'f32', shape: [1] });
+  const groups = b.input(GROUPS, { dtype: 'f32', shape: [1, groupColumns] });
+  const token = b.one('accumulate', [shares, ...arriving], { gradients: parameters });
+  const settings = { beta1: 0.9, beta2: 0.9, epsilon: 1e-8 };
+  for (const names of [parameters.slice(0, 1), parameters])
+    b.effect(b.one('adamW', [groups, token], { parameters: names, ...settings }));
   return b.finish();
 }
 
@@ -147,7 +151,11 @@ export const runtimeCases: readonly Case[] = [
       );
       await executable.state.initialize(1);
       const four = { dtype: 'f32', shape: [4], data: [1, 2, 3, 4] } as const;
-      await executable.run({ x: four, z: four, [HYPER]: four });
+      await executable.run({
+        ...{ x: four, z: four },
+        [SHARES]: { dtype: 'f32', shape: [1], data: [0] },
+        [GROUPS]: { dtype: 'f32', shape: [1, groupColumns], data: new Float32Array(groupColumns) },
+      });
     },
   ],
   ['R031', () => run({ x: { ...x, data: [1, 'x'] } })],

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { groupColumns } from '../../../kernels/gradientNorm.ts';
 import {
   attention,
   bool,
@@ -14,9 +15,10 @@ import { GraphBuilder } from '../../../src/ir/builder.ts';
 import type { Graph } from '../../../src/ir/graph.ts';
 import * as nn from '../../../src/nn/index.ts';
 import { ops } from '../../../src/ops/index.ts';
+import { GROUPS, groupsFeed } from '../../../src/palm/groups.ts';
 import { adamW } from '../../../src/palm/optimizer.ts';
 import { constant } from '../../../src/palm/schedule.ts';
-import { HYPER, hyperOf } from '../../../src/palm/step.ts';
+import { SHARES, sharesFeed } from '../../../src/palm/step.ts';
 import { compile } from '../../../src/runtime/compile.ts';
 import { interpreterDevice } from '../../../src/runtime/interpreterDevice.ts';
 import { layoutParameters } from '../../../src/runtime/parameters.ts';
@@ -92,13 +94,19 @@ describe('values of PyTorch', () => {
       builder.parameter(`p${i}`, { dtype: 'f32', shape }, { initializer: { kind: 'zeros' } });
       return builder.input(`g${i}`, { dtype: 'f32', shape });
     });
-    const attributes = { parameters: ['p0', 'p1'], rates: [1, 1], decays: [0.01, 0] };
-    const norm = builder.one('gradientNorm', gradients, attributes);
-    const hyper = builder.input(HYPER, { dtype: 'f32', shape: [4] });
     const optimizer = adamW({ rate: constant(1e-2) });
-    const inputs = [builder.constant(0), norm, hyper, ...gradients];
-    builder.effect(builder.one('adamW', inputs, { ...attributes, ...optimizer.settings }));
+    const shares = builder.input(SHARES, { dtype: 'f32', shape: [1] });
+    const token = builder.one('accumulate', [shares, ...gradients], { gradients: ['p0', 'p1'] });
+    const groups = builder.input(GROUPS, { dtype: 'f32', shape: [2, groupColumns] });
+    const attributes = { parameters: ['p0', 'p1'], groups: [0, 1], ...optimizer.settings };
+    const norm = builder.one('adamW', [groups, token], attributes);
+    builder.effect(norm);
     builder.output('norm', norm);
+    const group = { rate: 1, schedule: optimizer.rate, freeze: 0, sources: [0] };
+    const settings = {
+      groups: [0.01, 0].map((decay) => ({ ...group, decay })),
+      ...{ optimizer, clipNorm: 1, average: undefined },
+    };
     const graph = builder.finish();
     const state = new ModelState(interpreterDevice(), layoutParameters([graph]));
     const { executable } = await compile(graph, { state, check: true });
@@ -107,7 +115,8 @@ describe('values of PyTorch', () => {
       const { norm: length } = await executable.run({
         g0: get(tensors, `gradient.${step}.0`),
         g1: get(tensors, `gradient.${step}.1`),
-        [HYPER]: { dtype: 'f32', shape: [4], data: hyperOf(optimizer, 1e-2, step, 1) },
+        ...groupsFeed(settings, { source: 0, done: [step], totals: [5] }),
+        ...sharesFeed(true, []),
       });
       expect(length?.data[0]).toBeCloseTo(get(tensors, `norm.${step}`).data[0] ?? 0, 4);
       for (const i of [0, 1])

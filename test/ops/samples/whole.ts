@@ -4,7 +4,7 @@ const none = { valid: [], invalid: [], references: {} };
 
 export const updateSamples: OpSamples = {
   ...none,
-  elsewhere: { gradientNorm: 'test/ops/update.test.ts', adamW: 'test/ops/update.test.ts' },
+  elsewhere: { accumulate: 'test/ops/update.test.ts', adamW: 'test/ops/update.test.ts' },
 };
 
 /** Ops that graphs are made with, not computed by a kernel of their own. */

@@ -14,7 +14,7 @@ export async function exportTwin(data: string, folder: string): Promise<void> {
   const learner = await Learner.create(setup, interpreterDevice());
   const tensors = new Map<string, StoredTensor>();
   for (let step = 0; step < settings.steps; step++) {
-    for (const [name, { dtype, shape, data: values }] of Object.entries(learner.feeds(step))) {
+    for (const [name, { dtype, shape, data: values }] of Object.entries(learner.feeds(step)[0] ?? {})) {
       const floats = dtype === 'f32';
       const array = floats ? Float32Array.from(values, Number) : Int32Array.from(values, Number);
       tensors.set(`${step}/${name}`, {
@@ -26,7 +26,7 @@ export async function exportTwin(data: string, folder: string): Promise<void> {
   }
   const { layers, heads, weightDecay, clipNorm, steps } = settings;
   const rates = Array.from({ length: steps }, (_, step) =>
-    rateAt(setup.optimizer.rate, step, setup.plan.steps),
+    rateAt(setup.programs.optimizer.rate, step, setup.plan.steps),
   );
   mkdirSync(folder, { recursive: true });
   const weights = tensorsFile({ parameter: tensorsOn(learner.state, 'parameter') });

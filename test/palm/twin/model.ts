@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { defined } from '../../../src/base/errors.ts';
 import { palm } from '../../../src/index.ts';
 import { lossName, predictionGraph, type Task, trainingGraph } from '../../../src/palm/graphs.ts';
 import { trainingPlan } from '../../../src/palm/plan.ts';
 import { plannedSource, type Setup } from '../../../src/palm/setup.ts';
-import { buildStep } from '../../../src/palm/step.ts';
+import { buildPrograms } from '../../../src/palm/step.ts';
 
 /** Everything about the run that frond and `twin.py` share. */
 export const settings = {
@@ -45,12 +46,13 @@ export async function twinSetup(folder: string, readText = readUtf8): Promise<Se
   const optimizer = palm.adamW({ rate: palm.triangular({ warmup: 0.1 }, rate) });
   const forward = trainingGraph('twin', backbone as unknown as palm.Backbone, tasks);
   const losses = tasks.map(({ name }) => lossName(name));
+  const programs = buildPrograms([{ graph: forward, losses }], { optimizer, weightDecay, clipNorm });
   const source = {
     name: 'twin',
     tasks,
     reader: reader as unknown as palm.Reader,
     forward,
-    step: buildStep(forward, 'loss', { optimizer, weightDecay, clipNorm }, losses),
+    step: defined(programs.steps[0], 'step'),
     rate: 1,
   };
   const prediction = predictionGraph('twin', backbone as unknown as palm.Backbone, tasks);
@@ -60,8 +62,7 @@ export async function twinSetup(folder: string, readText = readUtf8): Promise<Se
     sources: [source],
     inferences: [{ ...source, prediction }],
     plan,
-    optimizer,
-    clipNorm,
+    programs,
     seed,
     jointMetrics: undefined,
     settings: {},

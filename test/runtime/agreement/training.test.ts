@@ -6,12 +6,12 @@ import { lossName, trainingGraph } from '../../../src/palm/graphs.ts';
 import { Learner } from '../../../src/palm/learner.ts';
 import { trainingPlan } from '../../../src/palm/plan.ts';
 import { plannedSource, type Setup } from '../../../src/palm/setup.ts';
-import { buildStep } from '../../../src/palm/step.ts';
 import { beginCopy, type HostCopy, pointOf } from '../../../src/palm/weights.ts';
 import type { Device } from '../../../src/runtime/device.ts';
 import { twinSetup } from '../../palm/twin/model.ts';
 import { runs } from '../../support/counts.ts';
 import { NO_ADAPTER } from '../../support/gpu.ts';
+import { stepOf } from '../../support/step.ts';
 import { trainStep } from '../../support/trainStep.ts';
 import { openOracle, subjects } from './devices.ts';
 
@@ -36,16 +36,13 @@ async function setup(): Promise<Setup> {
   });
   const forward = trainingGraph('joint', backbone as unknown as palm.Backbone, tasks);
   const losses = tasks.map(({ name }) => lossName(name));
-  const step = buildStep(
-    forward,
-    'loss',
-    { optimizer: twin.optimizer, clipNorm: twin.clipNorm, weightDecay: 0.01 },
-    losses,
-  );
+  const { optimizer, clipNorm } = twin.programs;
+  const { step, programs } = stepOf(forward, { optimizer, clipNorm, weightDecay: 0.01 }, losses);
   const plan = trainingPlan({ tasks: [plannedSource(source, { batchSize: 4 })], epochs: 1, seed: twin.seed });
   return {
     ...twin,
     plan,
+    programs,
     sources: [{ ...source, forward, step }],
     inferences: [{ ...source, prediction: forward }],
   };
