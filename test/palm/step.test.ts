@@ -1,8 +1,12 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { groupColumns, groupLayout } from '../../kernels/gradientNorm.ts';
 import { defined } from '../../src/base/errors.ts';
 import { normal as drawn } from '../../src/base/random.ts';
 import { crossEntropy, f32, graph, i32, linear, mean, mul, sum } from '../../src/dsl/index.ts';
+import type { palm } from '../../src/index.ts';
 import { GROUPS, groupsFeed, layerwise, resolveGroups } from '../../src/palm/groups.ts';
 import { weightedMean } from '../../src/palm/head.ts';
 import { adamW } from '../../src/palm/optimizer.ts';
@@ -14,6 +18,7 @@ import { layoutParameters } from '../../src/runtime/parameters.ts';
 import { ModelState } from '../../src/runtime/state.ts';
 import { bytes } from '../runtime/support.ts';
 import { messageOf } from '../support/message.ts';
+import { stopAfter, type TinyOptions, tinyTrainer } from './support/tiny.ts';
 
 const optimizer = adamW({ rate: constant(0.01) });
 
@@ -87,6 +92,53 @@ it('4 batches of 8 give the gradient and the loss of one of 32, each with as muc
   expect(one.row[1]).toBe(one.norm);
   one.row.forEach((value, i) => {
     expect(four.row[i]).toBeCloseTo(value, 5);
+  });
+});
+
+describe('a run whose steps take several batches', () => {
+  const curveOf = async (options: TinyOptions) => {
+    const trainer = tinyTrainer({ epochs: 1, ...options });
+    const losses: number[][] = [];
+    const on = (event: palm.TrainingEvent) => {
+      if (event.type === 'step')
+        losses.push([event.loss, event.gradientNorm, ...Object.values(event.losses)]);
+    };
+    await trainer.train({ printEvery: 1, evaluate: null, on });
+    return { losses };
+  };
+
+  it('goes as one with batches of all their rows, dropout off', async () => {
+    // 22 sentences: the last step has one whole batch of 3 and one of 1
+    const { losses: whole } = await curveOf({ dropout: 0, batchSize: 6 });
+    const { losses: parts } = await curveOf({ dropout: 0, batchSize: 3, accumulate: 2 });
+    expect(whole).toHaveLength(4);
+    expect(parts).toHaveLength(4);
+    parts.flat().forEach((value, i) => {
+      expect(Math.abs(value - (whole.flat()[i] ?? Number.NaN))).toBeLessThan(1e-5 * (1 + Math.abs(value)));
+    });
+  });
+
+  it('resumes byte for byte, with dropout', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'frond-accumulate-'));
+    const options = { batchSize: 3, accumulate: 2, epochs: 2 };
+    try {
+      const { losses } = await curveOf(options);
+      const first = tinyTrainer(options);
+      await first.train({ printEvery: 1, evaluate: null, ...stopAfter(3) });
+      await first.save(folder);
+      const second = tinyTrainer(options);
+      expect(await second.resume(folder)).toBe(3);
+      const rest: number[][] = [];
+      const on = (event: palm.TrainingEvent) => {
+        if (event.type === 'step')
+          rest.push([event.loss, event.gradientNorm, ...Object.values(event.losses)]);
+      };
+      await second.train({ printEvery: 1, evaluate: null, on });
+      expect(rest).toEqual(losses.slice(3));
+      expect(rest.length).toBe(5);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });
 

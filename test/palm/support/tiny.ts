@@ -10,6 +10,8 @@ export interface TinyOptions {
   readonly width?: number;
   readonly weightDecay?: number;
   readonly clipNorm?: number;
+  /** batches of a step */
+  readonly accumulate?: number;
   /** factor of the loss of intents */
   readonly weight?: number;
   /** training sentences */
@@ -81,6 +83,7 @@ export function tinyTrainer(options: TinyOptions = {}, reader: TinyReader = tiny
     optimizer: palm.adamW({ rate: options.schedule ?? palm.triangular({ warmup }, rate) }),
     weightDecay: options.weightDecay ?? 0.01,
     clipNorm: options.clipNorm ?? 1,
+    accumulate: options.accumulate ?? 1,
   });
   both.fitReader(reader, { epochs, batchSize, seed });
   return both;
