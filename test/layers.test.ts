@@ -119,22 +119,22 @@ describe('budgets', () => {
   // one that leaves less lowers it.
   const BUDGETS: Readonly<Record<string, number>> = {
     base: 910,
-    platform: 540,
+    platform: 690,
     ir: 1380,
     kernel: 1630,
-    store: 670,
-    kernels: 2660,
-    ops: 1910,
-    dsl: 2030,
+    store: 740,
+    kernels: 2740,
+    ops: 1940,
+    dsl: 2090,
     passes: 970,
-    nn: 350,
-    backend: 5840,
-    runtime: 3500,
+    nn: 400,
+    backend: 5850,
+    runtime: 3540,
     inspect: 540,
     tune: 340,
-    palm: 3600,
+    palm: 6190,
     index: 60,
-    cli: 1600,
+    cli: 1650,
   };
 
   it('grows no further unawares, room by room', () => {

@@ -208,10 +208,10 @@ describe('settings of a run that do not fit are named', () => {
     );
   });
 
-  it('a measure by its name', async () => {
+  it('a measure that is a number', async () => {
     const trainer = frond.palm.trainer('intent');
-    expect(await messageOf(() => trainer.train({ best: 'f1' } as never))).toBe(
-      '[FROND-T002] train: best is "f1"\n  at test/base/arguments.test.ts\n  hint: give a function of the metrics, such as (metrics) => metrics.slots.f1',
+    expect(await messageOf(() => trainer.train({ best: 1 } as never))).toBe(
+      '[FROND-T002] train: best is 1\n  at test/base/arguments.test.ts\n  hint: give a metric, such as slots.f1, or a function of the metrics, such as (metrics) => metrics.slots.f1',
     );
   });
 

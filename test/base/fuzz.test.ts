@@ -69,7 +69,7 @@ const EXEMPT: Readonly<Record<string, string>> = {
   'palm.Predictor': 'made by Predictor.load',
   webgpuDevice: 'a right call takes a GPU; chooseDevice checks the same options',
   ...Object.fromEntries(
-    ['tasksOf', 'forward', 'jointMetrics'].map((name) => [`palm.Trainer#${name}`, 'protected']),
+    ['tasksOf', 'forward', 'jointMetrics', 'fit'].map((name) => [`palm.Trainer#${name}`, 'protected']),
   ),
 };
 
