@@ -4,7 +4,7 @@ import type { DType } from '../base/dtype.ts';
 import { FrondError, type SourcePlace } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import type { Attribute, Attributes, Graph, Node, NodeId, Phase, Ref, TensorType } from './graph.ts';
-import { irKind, makeRef, PHASES, refKind, splitRef } from './graph.ts';
+import { irKind, makeRef, nodesById, nodeWith, PHASES, refKind, splitRef } from './graph.ts';
 import { checkName, checkType, joinScope, placeOf } from './names.ts';
 import { inOrder, type NamedOperands, type Operand } from './operands.ts';
 import { type Build, type OpRecord, type OpRegistry, registryKind } from './record.ts';
@@ -87,7 +87,7 @@ export class GraphBuilder implements Build {
       throw new FrondError('FROND-I008', `input ${name}: the name is taken`, { place: this.source });
     }
     checkType(type, `input ${name}`, this.source);
-    this.#append(name, 'input', [], { name }, [type]);
+    this.#append(name, 'input', { name }, type);
     this.#inputs.push(name);
     return name;
   }
@@ -122,7 +122,7 @@ export class GraphBuilder implements Build {
       trainable: options.trainable ?? true,
       ...(options.decays === undefined ? {} : { decays: options.decays }),
     };
-    this.#append(id, 'parameter', [], attributes, [type]);
+    this.#append(id, 'parameter', attributes, type);
     this.#parameters.set(full, id);
     return id;
   }
@@ -131,7 +131,7 @@ export class GraphBuilder implements Build {
   constant(value: number | readonly number[], type: TensorType = SCALAR): Ref {
     checkArguments('GraphBuilder.constant', { value: numbersKind, type: typeKind }, [value, type]);
     checkType(type, 'constant', this.source);
-    return this.#append(this.#freshId('constant'), 'constant', [], { value }, [type]);
+    return this.#append(this.#freshId('constant'), 'constant', { value }, type);
   }
 
   /** @throws FROND-I006 for an element type that there is not */
@@ -158,7 +158,7 @@ export class GraphBuilder implements Build {
   finish(): Graph {
     return {
       name: this.#name,
-      nodes: Object.fromEntries(this.#nodes),
+      nodes: nodesById(this.#nodes.values()),
       inputs: [...this.#inputs],
       outputs: Object.fromEntries(this.#outputs),
       effects: [...this.#effects],
@@ -180,9 +180,9 @@ export class GraphBuilder implements Build {
       isList(operands) ? operands : inOrder(name, record.operands ?? [], operands),
     );
     const id = this.#freshId(name);
-    const node = { id, op: name, inputs, attributes, types: [], ...this.#context() };
+    const node = this.#node(id, name, inputs, attributes, []);
     const types = inferTypes(record, node, (ref) => this.typeOf(ref));
-    this.#nodes.set(id, { ...node, types });
+    this.#nodes.set(id, nodeWith(node, { types }));
     return types.map((_, output) => makeRef(id, output));
   }
 
@@ -278,19 +278,19 @@ export class GraphBuilder implements Build {
 
   // ---- inside
 
-  #context(): { scope: string; phase: Phase; source?: SourcePlace } {
-    const { scope, phase, source } = this;
-    return source === undefined ? { scope, phase } : { scope, phase, source };
-  }
-
-  #append(
+  #node(
     id: NodeId,
     op: string,
     inputs: readonly Ref[],
     attributes: Attributes,
     types: readonly TensorType[],
-  ): Ref {
-    this.#nodes.set(id, { id, op, inputs, attributes, types, ...this.#context() });
+  ): Node {
+    const { scope, phase, source } = this;
+    return { id, op, inputs, attributes, types, scope, phase, source };
+  }
+
+  #append(id: NodeId, op: string, attributes: Attributes, type: TensorType): Ref {
+    this.#nodes.set(id, this.#node(id, op, [], attributes, [type]));
     return id;
   }
 
@@ -334,14 +334,13 @@ export function inferTypes(
   node: Node,
   typeOf: (ref: Ref) => TensorType,
 ): readonly TensorType[] {
-  const place = placeOf(node);
   const [least, most] = typeof record.arity === 'number' ? [record.arity, record.arity] : record.arity;
   if (node.inputs.length < least || node.inputs.length > most) {
     const wanted = least === most ? `${least}` : `${least} to ${most}`;
     throw new FrondError(
       'FROND-I005',
       `${node.op} takes ${wanted} operand(s), got ${node.inputs.length}`,
-      place,
+      placeOf(node),
     );
   }
   try {
@@ -349,9 +348,9 @@ export function inferTypes(
     for (const type of types) checkType(type, node.op);
     return types;
   } catch (error) {
-    if (error instanceof FrondError) throw error.with(place);
+    if (error instanceof FrondError) throw error.with(placeOf(node));
     throw new FrondError('FROND-I012', `${node.op}: its shape rule cannot read this node`, {
-      ...place,
+      ...placeOf(node),
       cause: error,
     });
   }

@@ -5,7 +5,7 @@ import { type ErrorCode, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { inferTypes } from './builder.ts';
 import type { Graph, Node, Ref, TensorType } from './graph.ts';
-import { DEEPEST, isPhase, makeRef, splitRef } from './graph.ts';
+import { DEEPEST, graphWith, isPhase, makeRef, nodesById, nodeWith, splitRef } from './graph.ts';
 import { checkName, checkType, findNode, isName, namesHint, nodePath, placeOf, typeOfRef } from './names.ts';
 import { topologicalOrder } from './order.ts';
 import { printComputation, printNode, printType } from './print.ts';
@@ -56,13 +56,13 @@ export function typedGraph(graph: Graph, registry: OpRegistry): Graph {
   } catch (cause) {
     if (!(cause instanceof FrondError && cause.code === 'FROND-I006')) throw cause;
   }
-  const nodes = { ...graph.nodes };
-  const typed = { ...graph, nodes };
+  const nodes = nodesById(Object.values(graph.nodes));
+  const typed = graphWith(graph, { nodes });
   for (const node of topologicalOrder(graph)) {
     const record = registry.get(node.op);
     // inputs, parameters and constants say themselves what type they have
     if (record === undefined || node.inputs.length === 0) continue;
-    nodes[node.id] = { ...node, types: inferTypes(record, node, (ref) => typeOfRef(typed, ref)) };
+    nodes[node.id] = nodeWith(node, { types: inferTypes(record, node, (ref) => typeOfRef(typed, ref)) });
   }
   checkGraph(typed, registry);
   return typed;
@@ -83,19 +83,19 @@ function checkFrame(graph: unknown): asserts graph is Graph {
     throw malformed(`graph ${name}: its outputs are not names of nodes`);
   if (!isPlainObject(nodes)) throw malformed(`graph ${name} has no nodes`);
   for (const [key, node] of Object.entries(nodes)) {
-    const texts = isPlainObject(node) && isTexts([node.id, node.op, node.scope, node.phase]);
-    if (!texts || !is.fits(placeKind, node.source)) throw malformed(`graph ${name}: %${key} is not a node`);
+    if (!hasForm(node)) throw malformed(`graph ${name}: %${key} is not a node`);
   }
 }
 
 const isTexts = is.names.holds;
-const placeKind = is.omittable(
-  is.withFields('a place', {
-    file: is.text,
-    line: is.omittable(is.integer),
-    column: is.omittable(is.integer),
-  }),
-);
+const hasForm = (node: unknown): boolean =>
+  isPlainObject(node) && isTexts([node.id, node.op, node.scope, node.phase]) && isPlace(node.source);
+
+const isPlace = (place: unknown): boolean =>
+  place === undefined ||
+  (isPlainObject(place) &&
+    typeof place.file === 'string' &&
+    [place.line, place.column].every((at) => at === undefined || Number.isInteger(at)));
 
 const problem = (code: ErrorCode, summary: string): FrondError => new FrondError(code, summary);
 

@@ -65,17 +65,44 @@ export interface Graph {
   readonly effects: readonly NodeId[];
 }
 
+/**
+ * Nodes by their ids, in order. A record without a prototype is a dictionary from its first entry on; a usual one grows a hidden class
+ * for each of a thousand names, which takes ten times as long.
+ */
+export function nodesById(nodes: Iterable<Node>): Record<NodeId, Node> {
+  const record: Record<NodeId, Node> = Object.create(null);
+  for (const node of nodes) record[node.id] = node;
+  return record;
+}
+
+/**
+ * The node with other fields. All are written out, so that nodes are of one hidden class: each spread would make another, and what
+ * reads nodes would be compiled anew for it.
+ */
+export function nodeWith(node: Node, changed: Partial<Node>): Node {
+  const { id = node.id, op = node.op, inputs = node.inputs, attributes = node.attributes } = changed;
+  const { types = node.types, scope = node.scope, phase = node.phase, source = node.source } = changed;
+  return { id, op, inputs, attributes, types, scope, phase, source };
+}
+
+/** The graph with other fields, of one hidden class like nodes. */
+export function graphWith(graph: Graph, changed: Partial<Graph>): Graph {
+  const {
+    nodes = graph.nodes,
+    inputs = graph.inputs,
+    outputs = graph.outputs,
+    effects = graph.effects,
+  } = changed;
+  return { name: graph.name, nodes, inputs, outputs, effects };
+}
+
 /** The number or numbers of a constant; undefined for other nodes. */
 export const constantValue = (node: Node | undefined): Attribute | undefined =>
   node?.op === 'constant' ? node.attributes.value : undefined;
 
 /** A constant in the place of a node. */
-export const asConstant = (node: Node, value: Attribute): Node => ({
-  ...node,
-  op: 'constant',
-  inputs: [],
-  attributes: { value },
-});
+export const asConstant = (node: Node, value: Attribute): Node =>
+  nodeWith(node, { op: 'constant', inputs: [], attributes: { value } });
 
 /** A graph by itself, or the typed one around it, as `graph()` gives it. */
 export type GraphLike = Graph | { readonly ir: Graph };

@@ -4,7 +4,7 @@ import { FrondError, type SourcePlace } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import type { Attribute, Attributes, Graph, Node, NodeId, Ref, TensorType } from './graph.ts';
-import { DEEPEST, isPhase } from './graph.ts';
+import { DEEPEST, isPhase, nodesById } from './graph.ts';
 import { printType } from './print.ts';
 
 const WORDS = { true: true, false: false, null: null };
@@ -52,7 +52,7 @@ export function parseGraph(text: string, file = 'graph'): Graph {
   if (!closed) end.fail('the closing brace is missing');
   return {
     name: header.name,
-    nodes: Object.fromEntries(nodes),
+    nodes: nodesById(nodes.values()),
     inputs: [...header.inputs.keys()],
     outputs: Object.fromEntries(outputs),
     effects,
@@ -102,7 +102,8 @@ function parseNode(cursor: Cursor): Node {
   }
   const phase = cursor.take('@') ? cursor.name() : 'forward';
   if (!isPhase(phase)) return cursor.fail(`${phase} is not a phase`);
-  return { id, op, inputs, attributes, types, phase, ...parseComment(cursor) };
+  const { scope, source } = parseComment(cursor);
+  return { id, op, inputs, attributes, types, scope, phase, source };
 }
 
 function parseType(cursor: Cursor): TensorType {

@@ -5,7 +5,17 @@ import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph, GraphLike, Node, NodeId, Ref, TensorType } from '../ir/graph.ts';
-import { graphKind, irOf, makeRef, refKind, refs, refsOf, splitRef } from '../ir/graph.ts';
+import {
+  graphKind,
+  graphWith,
+  irOf,
+  makeRef,
+  nodesById,
+  refKind,
+  refs,
+  refsOf,
+  splitRef,
+} from '../ir/graph.ts';
 import { placeOf, typeOfRef } from '../ir/names.ts';
 import { topologicalOrder } from '../ir/order.ts';
 import { printType } from '../ir/print.ts';
@@ -102,8 +112,8 @@ export function differentiate(
 function withoutLeftovers(before: Graph, after: Graph, gradients: readonly Ref[]): Graph {
   const roots = gradients.map((ref) => splitRef(ref).id);
   const used = new Set(topologicalOrder(after, roots).map((node) => node.id));
-  const kept = Object.entries(after.nodes).filter(([id]) => used.has(id) || Object.hasOwn(before.nodes, id));
-  return { ...after, nodes: Object.fromEntries(kept) };
+  const kept = Object.values(after.nodes).filter(({ id }) => used.has(id) || Object.hasOwn(before.nodes, id));
+  return graphWith(after, { nodes: nodesById(kept) });
 }
 
 /** Name and id of each parameter to differentiate with respect to. */

@@ -1,4 +1,4 @@
-import { type Graph, makeRef, type Node, type NodeId, type Ref, splitRef } from '../ir/graph.ts';
+import { type Graph, makeRef, type Node, type NodeId, nodeWith, type Ref, splitRef } from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { type Fusion, fusionOf } from './fusion.ts';
 import { type Replacements, rewrite } from './rewrite.ts';
@@ -17,11 +17,10 @@ export function fuseColumnSums(graph: Graph, registry: OpRegistry): Graph {
     const from = addsRows(fusion, sum);
     const product = from === undefined ? undefined : products.get(sourceOf(fusion, from));
     if (product === undefined || changed.has(product.id) || product.phase !== sum.phase) continue;
-    const fused: Node = {
-      ...product,
+    const fused = nodeWith(product, {
       attributes: { ...product.attributes, columnSums: true },
       types: [...product.types, ...sum.types],
-    };
+    });
     if (!fusion.isLegal(fused) || dependsOn(fusion, product, sum)) continue;
     changed.set(product.id, fused);
     replacements.set(sum.id, makeRef(product.id, 1));

@@ -1,5 +1,5 @@
 import { expressionAttribute, FUSED, resultsAttribute } from '../ir/expression.ts';
-import { type Graph, makeRef, type Node, type NodeId, type Ref, splitRef } from '../ir/graph.ts';
+import { type Graph, makeRef, type Node, type NodeId, nodeWith, type Ref, splitRef } from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { type Fusion, fusionOf, haveSameShape, joinExpressions } from './fusion.ts';
 import { type Replacements, rewrite } from './rewrite.ts';
@@ -139,13 +139,12 @@ function fusedNode(fusion: Fusion, { members, results, operands }: Cluster): Nod
   const own = results.toReversed();
   const chosen = own.map((node) => places.get(node) ?? 0);
   const { instructions } = joined;
-  const fused: Node = {
-    ...root,
+  const fused = nodeWith(root, {
     op: FUSED,
     inputs: read,
     attributes: { expression: expressionAttribute(instructions), ...resultsAttribute(instructions, chosen) },
     types: own.flatMap(({ types }) => types),
-  };
+  });
   // a literal has no shape: what remains must still broadcast to the shape of each result
   return fusion.isLegal(fused) ? fused : undefined;
 }

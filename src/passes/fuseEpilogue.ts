@@ -1,5 +1,14 @@
 import { expressionAttribute, FUSED, readResults, resultsAttribute } from '../ir/expression.ts';
-import { type Graph, makeRef, type Node, type NodeId, type Ref, refsOf, splitRef } from '../ir/graph.ts';
+import {
+  type Graph,
+  makeRef,
+  type Node,
+  type NodeId,
+  nodeWith,
+  type Ref,
+  refsOf,
+  splitRef,
+} from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { type Fusion, fusionOf, haveSameShape, joinExpressions } from './fusion.ts';
 import { type Replacements, rewrite } from './rewrite.ts';
@@ -77,8 +86,7 @@ function withEpilogue(fusion: Fusion, product: Node, reader: Node, most: number)
   const places = joined.add(reader, expression);
   const results = readResults(reader.attributes.results, expression).map((i) => places[i] ?? 0);
   const [first, ...further] = reader.types;
-  return {
-    ...reader,
+  return nodeWith(reader, {
     // further results of the product keep their names
     id: product.types.length === 1 ? reader.id : product.id,
     op: product.op,
@@ -89,5 +97,5 @@ function withEpilogue(fusion: Fusion, product: Node, reader: Node, most: number)
       ...resultsAttribute(joined.instructions, results),
     },
     types: [...(first ? [first] : []), ...product.types.slice(1), ...further],
-  };
+  });
 }

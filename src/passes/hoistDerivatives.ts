@@ -1,4 +1,4 @@
-import type { Graph, Node, NodeId, Ref } from '../ir/graph.ts';
+import { type Graph, graphWith, type Node, nodesById, nodeWith, type Ref } from '../ir/graph.ts';
 import { printType } from '../ir/print.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { fusionOf } from './fusion.ts';
@@ -16,11 +16,13 @@ export function hoistDerivatives(graph: Graph, registry: OpRegistry): Graph {
     !fusion.kept.has(ref) &&
     fusion.users(ref).every((user) => user === id || isForward(user)) &&
     printType(fusion.type(ref)) === types.map(printType).join();
-  const hoisted: Record<NodeId, Node> = {};
+  const hoisted: Node[] = [];
   for (const node of fusion.order) {
     if (node.phase !== 'backward' || fusion.record(node)?.kind !== 'elementwise') continue;
     if (node.inputs.every(isForward) && node.inputs.some((ref) => isKeptFor(ref, node)))
-      hoisted[node.id] = { ...node, phase: 'forward' };
+      hoisted.push(nodeWith(node, { phase: 'forward' }));
   }
-  return Object.keys(hoisted).length === 0 ? graph : { ...graph, nodes: { ...graph.nodes, ...hoisted } };
+  return hoisted.length === 0
+    ? graph
+    : graphWith(graph, { nodes: nodesById([...Object.values(graph.nodes), ...hoisted]) });
 }

@@ -1,7 +1,8 @@
 import { defined, FrondError } from '../base/errors.ts';
+import { mapValues } from '../base/own.ts';
 import { inferTypes } from '../ir/builder.ts';
 import type { Graph, Node, NodeId, Ref, TensorType } from '../ir/graph.ts';
-import { makeRef, refsOf, splitRef } from '../ir/graph.ts';
+import { graphWith, makeRef, nodesById, nodeWith, refsOf, splitRef } from '../ir/graph.ts';
 import { isSorted, rootsOf, topologicalOrder } from '../ir/order.ts';
 import { printType } from '../ir/print.ts';
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
@@ -100,25 +101,20 @@ export function rewrite(graph: Graph, changed: ReadonlyMap<NodeId, Node>, replac
 
 function redirectNode(node: Node, replacements: Replacements): Node {
   if (!node.inputs.some((input) => replacements.has(input))) return node;
-  return { ...node, inputs: node.inputs.map((input) => resolve(replacements, input)) };
+  return nodeWith(node, { inputs: node.inputs.map((input) => resolve(replacements, input)) });
 }
 
 function withNodes(graph: Graph, nodes: Iterable<Node>, replacements: Replacements): Graph {
   const follow = (ref: Ref): Ref => resolve(replacements, ref);
-  const outputs = Object.entries(graph.outputs).map(([name, ref]) => [name, follow(ref)]);
-  const redirected = {
-    ...graph,
-    ...(replacements.size > 0 && {
-      outputs: Object.fromEntries(outputs),
-      effects: graph.effects.map((id) => splitRef(follow(id)).id),
-    }),
-  };
+  const outputs = mapValues(graph.outputs, follow);
+  const effects = graph.effects.map((id) => splitRef(follow(id)).id);
+  const redirected = replacements.size === 0 ? graph : graphWith(graph, { outputs, effects });
   const list = [...nodes];
-  return withUsed(redirected, isSorted(list) ? list : topologicalOrder({ ...graph, nodes: byId(list) }));
+  return withUsed(
+    redirected,
+    isSorted(list) ? list : topologicalOrder(graphWith(graph, { nodes: nodesById(list) })),
+  );
 }
-
-const byId = (nodes: readonly Node[]): Graph['nodes'] =>
-  Object.fromEntries(nodes.map((node) => [node.id, node]));
 
 /**
  * The graph with those of the nodes of `order`, operands before users, that are used: inputs and parameters, which a graph promises, and
@@ -130,7 +126,7 @@ function withUsed(graph: Graph, order: readonly Node[]): Graph {
     if (node.op === 'input' || node.op === 'parameter') live.add(node.id);
     if (live.has(node.id)) for (const input of node.inputs) live.add(splitRef(input).id);
   }
-  return { ...graph, nodes: byId(order.filter((node) => live.has(node.id))) };
+  return graphWith(graph, { nodes: nodesById(order.filter((node) => live.has(node.id))) });
 }
 
 /** Drops nodes that neither an output nor an effect depends on. Inputs and parameters stay. */

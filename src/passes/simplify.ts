@@ -1,5 +1,5 @@
 import { isFloating } from '../base/dtype.ts';
-import { constantValue, type Graph, type Node, type Ref } from '../ir/graph.ts';
+import { constantValue, type Graph, type Node, nodeWith, type Ref } from '../ir/graph.ts';
 import { printType } from '../ir/print.ts';
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
 import { coversShape } from './fusion.ts';
@@ -61,7 +61,7 @@ const undoInvolution: Rule = (node, { involution }, before) => {
 const composeViews: Rule = (node, { compose }, before) => {
   const inner = before.node(node.inputs[0]);
   if (compose === undefined || inner?.op !== node.op) return undefined;
-  return { ...node, inputs: inner.inputs, attributes: compose(node.attributes, inner.attributes) };
+  return nodeWith(node, { inputs: inner.inputs, attributes: compose(node.attributes, inner.attributes) });
 };
 
 /** Reads an operand whose last two axes are swapped as it was before. */
@@ -72,7 +72,7 @@ const takeSwapped: Rule = (node, { swapLast }, before) => {
     const [source] = inner?.inputs ?? [];
     if (permutation === undefined || source === undefined || !swapsLastTwo(permutation)) continue;
     const attributes = swapLast?.(node.attributes, index);
-    if (attributes) return { ...node, inputs: node.inputs.with(index, source), attributes };
+    if (attributes) return nodeWith(node, { inputs: node.inputs.with(index, source), attributes });
   }
   return undefined;
 };
@@ -92,7 +92,7 @@ const readUnderBroadcast: Rule = (node, record, before) => {
     if (source === undefined || !before.record(inner)?.broadcasts || before.readsWhole(node, index)) continue;
     const inputs = node.inputs.with(index, source);
     const shapes = inputs.filter((_, i) => !before.readsWhole(node, i)).map((ref) => before.type(ref).shape);
-    if (coversShape(shapes, node.types[0]?.shape ?? [])) return { ...node, inputs };
+    if (coversShape(shapes, node.types[0]?.shape ?? [])) return nodeWith(node, { inputs });
   }
   return undefined;
 };

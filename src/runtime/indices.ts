@@ -1,6 +1,15 @@
 import { evaluate, placeIn, type Sizes } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
-import { type Graph, type Node, type NodeId, type Ref, splitRef } from '../ir/graph.ts';
+import {
+  type Graph,
+  graphWith,
+  type Node,
+  type NodeId,
+  nodesById,
+  nodeWith,
+  type Ref,
+  splitRef,
+} from '../ir/graph.ts';
 import { nodeOf, nodePath, placeOf, typeOfRef } from '../ir/names.ts';
 import type { IndexBounds, OpRegistry } from '../ir/record.ts';
 import type { TensorValue } from './feeds.ts';
@@ -55,7 +64,7 @@ const fitsIn = (inner: IndexBounds, { low, below }: IndexBounds): boolean =>
 
 /** Clamps ids that the graph computes before an op indexes by them: see `Executable.checkIndices`. */
 export function guardIndices(graph: Graph, order: readonly Node[], registry: OpRegistry): Graph {
-  const nodes: Record<NodeId, Node> = { ...graph.nodes };
+  const nodes = nodesById(Object.values(graph.nodes));
   const guards = new Map<string, NodeId>();
   const isSafe = ({ home, ...bounds }: IndexRead): boolean => {
     if (isSource(graph, home, registry)) return true;
@@ -73,24 +82,23 @@ export function guardIndices(graph: Graph, order: readonly Node[], registry: OpR
     let id = `${producer}/clamped`;
     while (Object.hasOwn(nodes, id)) id = `${id}.`;
     guards.set(key, id);
-    nodes[id] = {
-      ...reader,
+    nodes[id] = nodeWith(reader, {
       id,
       op: 'clampIndex',
       inputs,
       types: [typeOfRef(graph, ref)],
       phase: nodeOf(graph, producer).phase,
       attributes: { low, below: [below], report: id },
-    };
+    });
     return id;
   };
   for (const read of indexReads(inOrder(graph, order, registry))) {
     if (isSafe(read)) continue;
     const inputs = [...(nodes[read.reader.id] ?? read.reader).inputs];
     inputs[read.operand] = guard(read);
-    nodes[read.reader.id] = { ...read.reader, inputs };
+    nodes[read.reader.id] = nodeWith(read.reader, { inputs });
   }
-  return guards.size === 0 ? graph : { ...graph, nodes };
+  return guards.size === 0 ? graph : graphWith(graph, { nodes });
 }
 
 /**

@@ -1,5 +1,5 @@
 import { defined, FrondError } from '../base/errors.ts';
-import type { Graph, Node, NodeId, Ref } from '../ir/graph.ts';
+import { type Graph, graphWith, type Node, nodesById, nodeWith, type Ref } from '../ir/graph.ts';
 import { findNode, nodeOf, placeOf, typeOfRef } from '../ir/names.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { gradientsOf, isSource, memoryRoots, type OrderedGraph } from './nodes.ts';
@@ -20,7 +20,7 @@ const placeOfHome = ({ parameter, arena }: Home): string => `${arena} ${paramete
  */
 export function giveGradientsMemory(graph: Graph, order: readonly Node[], registry: OpRegistry): Graph {
   const root = memoryRoots(order, registry);
-  const nodes: Record<NodeId, Node> = { ...graph.nodes };
+  const nodes = nodesById(Object.values(graph.nodes));
   /** the tensor that lies at a place, the place of one, and what stands there instead of it */
   const [homes, owners, copies] = [new Map<string, Ref>(), new Map<Ref, string>(), new Map<string, Node>()];
   for (const reader of order) {
@@ -43,10 +43,10 @@ export function giveGradientsMemory(graph: Graph, order: readonly Node[], regist
       copies.set(place, copy);
       inputs[operand] = copy.id;
       nodes[copy.id] = copy;
-      nodes[reader.id] = { ...reader, inputs };
+      nodes[reader.id] = nodeWith(reader, { inputs });
     }
   }
-  return copies.size === 0 ? graph : { ...graph, nodes };
+  return copies.size === 0 ? graph : graphWith(graph, { nodes });
 }
 
 /** A node that copies `ref`, under an id that the graph does not have. */
@@ -54,7 +54,7 @@ function copyOf(graph: Graph, parameter: string, ref: Ref, reader: Node): Node {
   let id = `gradient/${parameter}`;
   while (findNode(graph, id) !== undefined) id = `gradient/${id}`;
   const types = [typeOfRef(graph, ref)];
-  return { ...reader, id, op: 'copy', inputs: [ref], attributes: {}, types, phase: 'backward' };
+  return nodeWith(reader, { id, op: 'copy', inputs: [ref], attributes: {}, types, phase: 'backward' });
 }
 
 /**
