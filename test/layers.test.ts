@@ -119,7 +119,7 @@ describe('budgets', () => {
   // one that leaves less lowers it.
   const BUDGETS: Readonly<Record<string, number>> = {
     base: 910,
-    platform: 690,
+    platform: 615,
     ir: 1390,
     kernel: 1630,
     store: 740,
@@ -132,7 +132,7 @@ describe('budgets', () => {
     runtime: 3545,
     inspect: 540,
     tune: 340,
-    palm: 6190,
+    palm: 6210,
     index: 60,
     cli: 1650,
   };

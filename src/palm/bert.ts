@@ -123,7 +123,14 @@ export function bert<
         { name: 'embeddingNorm', epsilon },
       );
       const encoded = nn.encoder(dropout(embedded, rate), {
-        ...{ layers, heads, inner, mask, activation, initializer, epsilon, attentionDropout },
+        layers,
+        heads,
+        inner,
+        mask,
+        activation,
+        initializer,
+        epsilon,
+        attentionDropout,
         norm: 'post',
         dropout: rate,
         name: 'layers',

@@ -172,7 +172,11 @@ export function groupsFeed({ groups, optimizer, clipNorm, average }: UpdateSetti
     const [correction1, correction2] = optimizer.corrections(updates);
     const row = {
       rate: rate * (at.rate ?? 1) * rateAt(schedule, step, of(at.totals)),
-      ...{ correction1, correction2, decay, clipNorm, active: 1 },
+      correction1,
+      correction2,
+      decay,
+      clipNorm,
+      active: 1,
       average: average === undefined ? 0 : Math.min(average, (1 + updates) / (10 + updates)),
     };
     for (const [name, value] of Object.entries(row))

@@ -10,6 +10,7 @@ export * as head from './head.ts';
 export { collectLabels, collectTags, type LabelSet, labelSet } from './labels.ts';
 export * as metrics from './metrics/index.ts';
 export type { ModelRecord } from './modelRecord.ts';
+export * from './multiHeadTrainer.ts';
 export * from './optimizer.ts';
 export { loadModelRecord, Predictor, type PredictorOptions } from './predictor.ts';
 export * as reader from './reader/index.ts';
@@ -35,5 +36,4 @@ export {
   type Vocabulary,
 } from './tokenizer/vocabulary.ts';
 export type { StepSummary, TrainingSummary, TrainOptions } from './train.ts';
-export * from './trainer.ts';
 export type { LoadOptions, LoadReport } from './weights.ts';

@@ -153,7 +153,8 @@ const inferenceRecord = ({ prediction, reader, tasks, maximumLength = Number.NaN
   prediction: graphRecord(prediction),
   reader: reader.record ?? null,
   tasks: tasks.map(({ name, head, scope }) => ({
-    ...{ name, head: head.record ?? null },
+    name,
+    head: head.record ?? null,
     ...(scope === undefined ? {} : { scope }),
   })),
   names: Object.assign({}, ...[reader, ...tasks.map(({ head }) => head)].map(namesRecord)),

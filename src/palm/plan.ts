@@ -24,8 +24,8 @@ export interface PlannedTask {
 }
 
 /** How steps are shared among tasks. */
-export const SHARES = ['mixRatio', 'epochs', 'size', 'equal', 'roundRobin'] as const;
-export type Shares = (typeof SHARES)[number];
+export const SHARED_BY = ['mixRatio', 'epochs', 'size', 'equal', 'roundRobin'] as const;
+export type Shares = (typeof SHARED_BY)[number];
 
 export interface SharingOptions {
   /**

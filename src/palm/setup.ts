@@ -61,7 +61,10 @@ export function plannedSource(
   const examples = trainingPart(source);
   let lengths: Uint32Array | undefined;
   return {
-    ...{ ...settings, name, examples: examples.length, maximum: maximumLength },
+    ...settings,
+    name,
+    examples: examples.length,
+    maximum: maximumLength,
     lengths: () => {
       lengths ??= Uint32Array.from(lengthsOf(reader, examples, maximumLength));
       return lengths;
@@ -120,7 +123,10 @@ export function setupOf(parts: Parts, fit: FitOptions): Setup {
     return { tasks, reader, maximumLength, prediction: prediction(readers.length > 1 ? tasks : undefined) };
   });
   return {
-    ...{ ...rest, sources, inferences, seed },
+    ...rest,
+    sources,
+    inferences,
+    seed,
     plan: trainingPlan({ tasks: planned, epochs, seed, ...sharing }),
     settings: {
       epochs,

@@ -91,7 +91,9 @@ export function buildPrograms(
   const { groups, rows } = numbered(reached);
   const { rule, settings } = optimizer;
   const attributes = {
-    ...{ parameters: reached.map(({ name }) => name), groups: rows, ...settings },
+    parameters: reached.map(({ name }) => name),
+    groups: rows,
+    ...settings,
     ...(average === undefined ? {} : { average: true }),
   };
   /** adds the update; `after`: the end of the gradient program before it */
@@ -108,7 +110,11 @@ export function buildPrograms(
     gradients: built.map(({ graph }) => graph),
     update: updating(new GraphBuilder('update', registry), []),
     steps: built.map(({ graph, token }) => updating(new GraphBuilder(graph.name, registry, graph), [token])),
-    ...{ groups, optimizer, clipNorm, average, accumulate },
+    groups,
+    optimizer,
+    clipNorm,
+    average,
+    accumulate,
     record: { weightDecay, groups: given.map(groupRecord), accumulate },
   };
 }

@@ -4,7 +4,7 @@ import * as is from '../base/kinds.ts';
 import { deviceKind } from '../runtime/device.ts';
 import type { Backbone } from './contract.ts';
 import type { Task } from './graphs.ts';
-import { SHARES } from './plan.ts';
+import { SHARED_BY } from './plan.ts';
 import { folderKind } from './settings.ts';
 
 // What trainers and their calls may be given.
@@ -57,7 +57,7 @@ export const fitOptions = {
    * the reference task. `epochs`: its epochs × its batches. `size`: its part of all batches, ∝ batches^(1/temperature).
    * `equal`: as many for each task. `roundRobin`: the same, in turn
    */
-  shares: is.optional(is.oneOf(...SHARES)),
+  shares: is.optional(is.oneOf(...SHARED_BY)),
   /** the task whose epochs are counted, where `shares` is `mixRatio`; default: the first that is no auxiliary */
   reference: is.optional(is.text),
   /**
@@ -95,16 +95,13 @@ export interface Lesson {
 
 /** Settings that would do nothing. @throws FROND-T002 naming the first */
 export function checkEffects(policy: Policy, members: readonly Member[], options: Partial<FitOptions>): void {
-  const refuse = (what: string, given: unknown, why: string): void => {
-    if (given === undefined || given === false) return;
-    throw new FrondError('FROND-T002', `${what} has no effect: ${why}`, { hint: 'leave it out' });
-  };
   const { shares = 'mixRatio', reference, temperature } = options;
   const joint = policy === 'joint' ? 'the tasks learn jointly, the policy is not alternate' : undefined;
   const by = (wanted: string): string | undefined =>
     joint ?? (shares === wanted ? undefined : `shares is ${shares}, not ${wanted}`);
   const check = (what: string, given: unknown, why: string | undefined): void => {
-    if (why !== undefined) refuse(what, given, why);
+    if (why === undefined || given === undefined || given === false) return;
+    throw new FrondError('FROND-T002', `${what} has no effect: ${why}`, { hint: 'leave it out' });
   };
   check('shares', options.shares, joint);
   check('reference', reference, by('mixRatio'));

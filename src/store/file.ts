@@ -4,7 +4,7 @@ import type { Files, Pieces } from '../platform/types.ts';
 export const PIECE = 2 ** 22;
 
 /** Bytes that lie somewhere and can be read in parts. */
-export interface Source {
+export interface ByteSource {
   /** bytes in all */
   readonly size: number;
   /** Bytes begin … end − 1, in memory of their own; default: all. */
@@ -12,12 +12,12 @@ export interface Source {
 }
 
 /** Bytes begin … end − 1 of a source in pieces of 4 MiB. */
-export async function* rangeOf(source: Source, begin = 0, end = source.size): Pieces {
+export async function* rangeOf(source: ByteSource, begin = 0, end = source.size): Pieces {
   for (let at = begin; at < end; at += PIECE) yield source.read(at, Math.min(end, at + PIECE));
 }
 
 /** A file that is read when it is asked for its bytes: as a whole, in part, or piece by piece (`for await`). */
-export interface StoredFile extends Source, Pieces {
+export interface StoredFile extends ByteSource, Pieces {
   readonly path: string;
   /** lower-case hexadecimal */
   readonly sha256: string;

@@ -3,7 +3,7 @@ import { numbersOf } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import type { Pieces } from '../platform/types.ts';
-import { rangeOf, type Source } from './file.ts';
+import { type ByteSource, rangeOf } from './file.ts';
 import { isWellFormed, JsonCursor } from './json.ts';
 
 /** Element types of the format by their bits. */
@@ -164,7 +164,7 @@ export interface TensorStreams extends Pick<StoredTensors, 'metadata'> {
  * Reads the header as strictly as `readSafetensors`, and the tensors piece by piece when they are asked for.
  * @throws FROND-W001 for a malformed container, FROND-W002 for malformed JSON
  */
-export async function openSafetensors(source: Source, file: string): Promise<TensorStreams> {
+export async function openSafetensors(source: ByteSource, file: string): Promise<TensorStreams> {
   const fail = refusal(file);
   const start = dataStart(await source.read(0, Math.min(8, source.size)), source.size, fail);
   const { entries, metadata } = parseHeader(await source.read(8, start), file, fail);

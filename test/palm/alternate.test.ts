@@ -7,20 +7,12 @@ import { temporaryFolder } from '../store/support/bundle.ts';
 import { bytesIn } from '../store/support/bytes.ts';
 import { messageOf } from '../support/message.ts';
 import { type AlternatingOptions, alternatingReaders, alternatingTrainer } from './support/alternating.ts';
-import { stopAfter, timeless, tinyBackbone } from './support/tiny.ts';
+import { stateOf, stopAfter, timeless, tinyBackbone } from './support/tiny.ts';
 
 const folder = temporaryFolder();
 afterAll(folder.remove);
 let count = 0;
 const fresh = (): string => join(folder.path, `run-${count++}`);
-
-/** The content of the newest checkpoint of a run, for comparing. */
-async function stateOf(run: string): Promise<Record<string, string>> {
-  const files = await bytesIn(await loadLatest(join(run, 'checkpoints')));
-  return Object.fromEntries(
-    [...files].map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')] as const),
-  );
-}
 
 const TASKS = ['intent', 'slots', 'travel'];
 

@@ -1,24 +1,16 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { loadLatest, type palm } from '../../src/index.ts';
+import type { palm } from '../../src/index.ts';
 import { temporaryFolder } from '../store/support/bundle.ts';
-import { bytesIn } from '../store/support/bytes.ts';
 import { messageOf } from '../support/message.ts';
 import { alternatingReaders, alternatingTrainer } from './support/alternating.ts';
-import { PER_EPOCH, STEPS, stopAfter, tinyReader, tinyTrainer } from './support/tiny.ts';
+import { PER_EPOCH, STEPS, stateOf, stopAfter, tinyReader, tinyTrainer } from './support/tiny.ts';
 
 const folder = temporaryFolder();
 afterAll(folder.remove);
 let count = 0;
 const fresh = (): string => join(folder.path, `run-${count++}`);
-
-async function stateOf(run: string): Promise<Record<string, string>> {
-  const files = await bytesIn(await loadLatest(join(run, 'checkpoints')));
-  return Object.fromEntries(
-    [...files].map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')] as const),
-  );
-}
 
 describe('evaluations', () => {
   it('come every so many steps, each with a checkpoint and a record', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type PlannedTask, type PlanOptions, SHARES, trainingPlan } from '../../src/palm/plan.ts';
+import { type PlannedTask, type PlanOptions, SHARED_BY, trainingPlan } from '../../src/palm/plan.ts';
 import { runs } from '../support/counts.ts';
 import { messageOf } from '../support/message.ts';
 
@@ -26,7 +26,7 @@ const settings = fc
       }),
       { minLength: 1, maxLength: 6 },
     ),
-    shares: fc.constantFrom(...SHARES),
+    shares: fc.constantFrom(...SHARED_BY),
     temperature: fc.oneof(
       fc.integer({ min: 1, max: 6 }),
       fc.tuple(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 6 })),

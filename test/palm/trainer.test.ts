@@ -1,14 +1,14 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
-import { FrondError, loadLatest, palm } from '../../src/index.ts';
+import { FrondError, palm } from '../../src/index.ts';
 import { files } from '../../src/platform/node/index.ts';
 import { lockFolder } from '../../src/store/lock.ts';
 import { temporaryFolder } from '../store/support/bundle.ts';
-import { bytesIn } from '../store/support/bytes.ts';
 import {
   PER_EPOCH,
   STEPS,
+  stateOf,
   stopAfter,
   timeless,
   tinyBackbone,
@@ -32,16 +32,6 @@ const errorOf = (work: Promise<unknown>): Promise<FrondError> =>
       return cause;
     },
   );
-
-/** The content of the newest checkpoint of a run, for comparing. */
-async function stateOf(run: string): Promise<unknown[]> {
-  const checkpoint = await loadLatest(checkpoints(run));
-  const content = await bytesIn(checkpoint);
-  return [
-    checkpoint.step,
-    ...[...content].map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')]),
-  ];
-}
 
 describe('training', () => {
   it('tells its events in order, and ends with the best weights of all', async () => {

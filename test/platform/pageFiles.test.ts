@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FrondError } from '../../src/base/errors.ts';
 import { files } from '../../src/platform/browser/files.ts';
-import { startHash } from '../../src/platform/browser/sha256.ts';
+import { platform as page } from '../../src/platform/browser/index.ts';
 import { loadLatest, saveCheckpoint, sweepTemporaries } from '../../src/store/checkpoint.ts';
 import { bytesIn } from '../store/support/bytes.ts';
 import { contentOf } from '../store/support/content.ts';
@@ -102,7 +102,7 @@ it('the hash of a page is that of Node, however the bytes are cut', () => {
   const pieces = fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 6 });
   fc.assert(
     fc.property(pieces, (all) => {
-      const hash = startHash();
+      const hash = page.startHash();
       for (const piece of all) hash.update(piece);
       expect(hash.digest()).toBe(createHash('sha256').update(Buffer.concat(all)).digest('hex'));
     }),

@@ -7,7 +7,7 @@ import { FrondError } from '../../src/base/errors.ts';
 import { files } from '../../src/platform/node/index.ts';
 import type { Pieces } from '../../src/platform/types.ts';
 import { loadLatest, readCheckpoint, saveCheckpoint } from '../../src/store/checkpoint.ts';
-import { PIECE, type Source, storedFile } from '../../src/store/file.ts';
+import { type ByteSource, PIECE, storedFile } from '../../src/store/file.ts';
 import {
   openSafetensors,
   readSafetensors,
@@ -38,7 +38,7 @@ const streamed = ({ tensors, metadata }: StoredTensors, most: number) => ({
 });
 
 /** Bytes in memory, of which the longest range that was asked for is kept. */
-function sourceOf(bytes: Uint8Array): Source & { readonly longest: () => number } {
+function sourceOf(bytes: Uint8Array): ByteSource & { readonly longest: () => number } {
   let longest = 0;
   return {
     size: bytes.length,

@@ -1,7 +1,8 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Platform, PlatformWorker, WorkerEvents } from '../types.ts';
 import { files } from './files.ts';
 import { page } from './page.ts';
-import { startHash } from './sha256.ts';
 
 export { files };
 
@@ -75,13 +76,14 @@ function spawnWorker(source: string, name: string, events: WorkerEvents): Platfo
   };
 }
 
-const hexadecimal = (bytes: ArrayBuffer): string =>
-  [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-
 export const platform: Platform = {
   files,
-  sha256: async (bytes) => hexadecimal(await crypto.subtle.digest('SHA-256', new Uint8Array(bytes))),
-  startHash,
+  sha256: async (bytes) => bytesToHex(sha256(bytes)),
+  // a page's own `crypto.subtle` takes all bytes at once, which may be more than its memory
+  startHash: () => {
+    const hash = sha256.create();
+    return { update: (bytes) => void hash.update(bytes), digest: () => bytesToHex(hash.digest()) };
+  },
   processId: 0,
   isAlive: () => false,
   claim,

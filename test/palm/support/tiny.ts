@@ -1,4 +1,6 @@
-import { type Device, interpreterDevice, palm } from '../../../src/index.ts';
+import { join } from 'node:path';
+import { type Device, interpreterDevice, loadLatest, palm } from '../../../src/index.ts';
+import { bytesIn } from '../../store/support/bytes.ts';
 
 /** What a tiny run may change; everything else is fixed. */
 export interface TinyOptions {
@@ -109,4 +111,12 @@ export function stopAfter(step: number): { readonly signal: AbortSignal; readonl
 export function timeless(event: palm.TrainingEvent): unknown {
   if (event.type === 'step') return { ...event, stepsPerSecond: 0, secondsLeft: 0 };
   return event.type === 'end' ? { ...event, seconds: 0 } : event;
+}
+
+/** The newest checkpoint of a run, its files in base 64, for comparing. */
+export async function stateOf(run: string): Promise<Record<string, string>> {
+  const checkpoint = await loadLatest(join(run, 'checkpoints'));
+  const files = [...(await bytesIn(checkpoint))];
+  const texts = files.map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')] as const);
+  return { step: String(checkpoint.step), ...Object.fromEntries(texts) };
 }
