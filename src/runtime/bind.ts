@@ -88,7 +88,7 @@ export function launchShapes({ graph, nodes, root, gradients }: LoweredProgram):
     const { op } = graph.nodes[key] ?? {};
     if (op === 'constant') return key;
     if (op === 'input' || op === 'parameter') return op;
-    return gradients.get(key)?.arena ?? 'results';
+    return gradients.get(key)?.arena ?? 'intermediates';
   };
   return nodes.flatMap(({ node, launches }) =>
     launches.map((launch) => ({

@@ -29,7 +29,7 @@ interface Binding {
   readonly places: Places;
 }
 
-/** A tensor that gets memory from the executable. */
+/** A tensor that gets memory in the workspace. */
 interface Tensor {
   readonly key: string;
   readonly words: number;
@@ -51,7 +51,7 @@ const readKind: is.Kind = {
 
 /**
  * A compiled graph on a device. One call of `run` is one submission: new sizes make a memory plan and a command list,
- * never a new kernel. Runs of one executable wait for each other, as they share memory.
+ * never a new kernel. Runs of all executables of one state wait for each other, as they share its workspace.
  */
 export class Executable {
   /** the graph as it runs, after the passes */
@@ -59,11 +59,10 @@ export class Executable {
   readonly program: LoweredProgram;
   readonly state: ModelState;
   readonly #bindings = new Map<string, Binding>();
-  /** memory that only grows, by what it is for */
-  readonly #memories = new Map<string, Memory>();
+  /** of the workspace whose blocks the bindings use */
+  #generation = 0;
   /** by key */
   #tables: Places = new Map();
-  #last: Promise<unknown> = Promise.resolve();
 
   constructor(program: LoweredProgram, state: ModelState) {
     this.graph = program.graph;
@@ -89,7 +88,9 @@ export class Executable {
     options: { readonly read?: readonly string[] } = {},
   ): Promise<Record<string, TensorValue>> {
     checkOptions('run', options, { read: readKind }, 'FROND-R023');
-    return this.#inTurn(() => this.#run(feeds, options.read ?? Object.keys(this.graph.outputs)));
+    return this.state.workspace.inTurn(() =>
+      this.#run(feeds, options.read ?? Object.keys(this.graph.outputs)),
+    );
   }
 
   /**
@@ -98,24 +99,21 @@ export class Executable {
    * @throws as `run`
    */
   profile(feeds: Feeds): Promise<readonly LaunchTime[] | undefined> {
-    return this.#inTurn(async () => (await this.#fed(feeds)).program.profile?.());
+    return this.state.workspace.inTurn(async () => (await this.#fed(feeds)).program.profile?.());
   }
 
-  /** Gives the memory back after the runs asked for so far. A later run takes new memory. */
+  /**
+   * Gives the memory back after the runs asked for so far, also that which it shares with others. A later run of this or another
+   * executable takes what it needs.
+   */
   free(): Promise<void> {
-    return this.#inTurn(async () => {
-      this.#forget();
-      for (const memory of this.#memories.values()) this.state.device.free(memory);
-      this.#memories.clear();
+    const { workspace } = this.state;
+    return workspace.inTurn(() => {
+      for (const name of ['intermediates', 'inputs', this, ...Object.values(this.graph.nodes)])
+        workspace.drop(name);
+      this.#forgetOutgrown();
       this.#tables = new Map();
     });
-  }
-
-  /** What `work` gives, begun when everything asked for before has ended. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(work);
-    this.#last = result.catch(() => undefined);
-    return result;
   }
 
   async #run(feeds: Feeds, read: readonly string[]): Promise<Record<string, TensorValue>> {
@@ -134,7 +132,7 @@ export class Executable {
    * @throws FROND-R012 naming the node, the first id outside and its bounds; what was computed since is of no use
    */
   checkIndices(): Promise<void> {
-    return this.#inTurn(() => this.#checkNotes());
+    return this.state.workspace.inTurn(() => this.#checkNotes());
   }
 
   async #checkNotes(): Promise<void> {
@@ -185,6 +183,7 @@ export class Executable {
 
   async #binding(sizes: Sizes): Promise<Binding> {
     const key = JSON.stringify(Object.entries(sizes).sort());
+    this.#forgetOutgrown();
     const binding = this.#bindings.get(key) ?? (await this.#bind(sizes));
     // the least recently used binding stands first
     this.#bindings.delete(key);
@@ -200,16 +199,24 @@ export class Executable {
     }
   }
 
+  /** Lets bindings go whose memory was given back, also where another executable outgrew it. */
+  #forgetOutgrown(): void {
+    const { generation } = this.state.workspace;
+    if (generation !== this.#generation) this.#forget();
+    this.#generation = generation;
+  }
+
   async #bind(sizes: Sizes): Promise<Binding> {
     const { chunkWords } = this.state.device;
     const plan = planProgram(this.program, sizes, chunkWords);
-    const results = await this.#place('results', plan.tensors, plan);
+    const results = await this.#place('intermediates', plan.tensors, plan);
     const inputs = inputsOf(this.graph).map(({ node, name }) => this.#tensorOf(`input ${name}`, node, sizes));
     const fed = await this.#place('inputs', inputs);
     const constants = await this.#placeConstants(sizes);
     const state = await this.#placeState();
-    this.#tables = new Map(await this.#place('tables', this.#tensorsOfTables()));
+    this.#tables = new Map(await this.#place(this, this.#tensorsOfTables()));
     const places = new Map([...results, ...fed, ...constants, ...state, ...this.#tables]);
+    this.#forgetOutgrown();
     const program = await this.state.device.bind(bindCommands(this.program, places, sizes, chunkWords));
     return { sizes, program, places };
   }
@@ -222,32 +229,22 @@ export class Executable {
     return { key: node.id, words, dtype: type.dtype };
   }
 
-  /**
-   * Places tensors in memory that only grows, one behind the other where no plan says where. Their values are written when the memory
-   * is new. No binding may use what is outgrown any more, also if there is none to replace it.
-   */
-  async #place(what: string, tensors: readonly Tensor[], plan?: Offsets): Promise<Placed[]> {
+  /** Places tensors in a block, one behind the other where no plan says where. Their values are written when the block is new. */
+  async #place(name: unknown, tensors: readonly Tensor[], plan?: Offsets): Promise<Placed[]> {
+    const { device, workspace } = this.state;
     const lengths = tensors.map((tensor) => align(tensor.words));
-    const { offsets, words } = plan ?? sideBySide(lengths, this.state.device.chunkWords);
-    const known = this.#memories.get(what);
-    const isNew = known === undefined || known.words < words;
-    if (isNew && known !== undefined) {
-      this.#memories.delete(what);
-      this.#forget();
-      this.state.device.free(known);
-    }
-    const memory = isNew ? await this.state.device.allocate(Math.max(1, words)) : known;
-    const placed = tensors.map(({ key, words: length, dtype }, i): Placed => {
-      return [key, { memory, offset: offsets[i] ?? 0, length, dtype }];
-    });
-    for (const [i, { values }] of isNew ? tensors.entries() : []) {
-      const data = values?.();
-      const place = placed[i]?.[1];
-      if (data && place) await this.state.device.write({ ...place, length: data.length }, data);
-    }
-    // only now: memory without its values would not be written again
-    this.#memories.set(what, memory);
-    return placed;
+    const { offsets, words } = plan ?? sideBySide(lengths, device.chunkWords);
+    const placedIn = (memory: Memory): Placed[] =>
+      tensors.map(({ key, words: length, dtype }, i) => {
+        return [key, { memory, offset: offsets[i] ?? 0, length, dtype }];
+      });
+    const fill = async (memory: Memory): Promise<void> => {
+      for (const [i, [, place]] of placedIn(memory).entries()) {
+        const data = tensors[i]?.values?.();
+        if (data) await device.write({ ...place, length: data.length }, data);
+      }
+    };
+    return placedIn(await workspace.reserve(name, words, fill));
   }
 
   /** Constants are written once; one of a named size again when it has to be longer than ever before. */
@@ -255,13 +252,12 @@ export class Executable {
     const places: Placed[] = [];
     for (const node of Object.values(this.graph.nodes)) {
       if (node.op !== 'constant') continue;
-      const what = `constant ${node.id}`;
       const { value } = node.attributes;
-      const tensor = this.#tensorOf(what, node, sizes);
+      const tensor = this.#tensorOf(`constant ${node.id}`, node, sizes);
       // as much as the memory holds, which is not written again for a size within it
       const filled = (): number[] => new Array<number>(align(tensor.words)).fill(Number(value));
       const values = Array.isArray(value) ? () => value.map(Number) : filled;
-      places.push(...(await this.#place(what, [{ ...tensor, values }])));
+      places.push(...(await this.#place(node, [{ ...tensor, values }])));
     }
     return places;
   }

@@ -19,7 +19,7 @@ export interface ProgramReport {
   readonly flops: number;
   /** bytes read and written by all launches, each operand once */
   readonly bytesMoved: number;
-  /** bytes of the arena of intermediates, as planned */
+  /** bytes of the arena of intermediates, as planned; executables of one state share the largest of theirs */
   readonly peakBytes: number;
   /** bytes that all intermediates would take side by side */
   readonly unsharedBytes: number;

@@ -15,6 +15,7 @@ import {
   requireSameShape,
   trainedBy,
 } from './parameters.ts';
+import { Workspace } from './workspace.ts';
 
 const layoutKind = is.having<ParameterLayout>('what layoutParameters gives', 'entries', 'elements');
 const piecesKind = is.kind('lists of numbers', (value) =>
@@ -34,6 +35,8 @@ export type ArenaName = string;
 export class ModelState {
   readonly device: Device;
   readonly layout: ParameterLayout;
+  /** what its executables run in: its blocks `intermediates` and `inputs` are as large as the largest of them needs */
+  readonly workspace: Workspace;
   /** promises, so that executables that ask at the same time get the same memory */
   readonly #arenas = new Map<ArenaName, Promise<Memory>>();
   /** parameters that have got values */
@@ -44,6 +47,7 @@ export class ModelState {
     checkArguments('ModelState', { device: deviceKind, layout: layoutKind }, [device, layout]);
     this.device = device;
     this.layout = chunkLayout(layout, device.chunkWords);
+    this.workspace = new Workspace(device);
   }
 
   /**
@@ -169,6 +173,7 @@ export class ModelState {
     const free = (memory: Memory): void => this.device.free(memory);
     for (const memory of this.#arenas.values()) memory.then(free, () => undefined);
     this.#arenas.clear();
+    void this.workspace.inTurn(() => this.workspace.free());
   }
 }
 

@@ -14,6 +14,8 @@ describe('findNonFinite', () => {
     const [before, words] = [await trainedWeights(state), usage.live];
     expect(await findNonFinite(step, feedsFor(1, 4), state)).toBeUndefined();
     expect(await trainedWeights(state)).toBe(before);
+    expect(usage.live).toBeLessThanOrEqual(words);
+    await executable.run(feedsFor(0, 4));
     expect(usage.live).toBe(words);
   });
 
