@@ -20,7 +20,7 @@ export const train: palm.Recipe = async ({
   signal,
   on,
 }) => {
-  // 1. the reader declares what it gives: tokens, lengths, intents, tags, …
+  // 1. the reader declares what it gives: tokens, lengths, labels, tags, …
   const reader = await palm.reader.jointReader({
     folder: data ?? bundled,
     readText: (path) => readFile(path),

@@ -8,12 +8,12 @@ const deep = (classes: readonly string[]) =>
     name: 'deep',
     needs: {
       backbone: { sentence: declare('f32', ['batch', palm.anySize]) },
-      labels: { intents: declare('i32', ['batch']), weights: declare('f32', ['batch']) },
+      labels: { labels: declare('i32', ['batch']), weights: declare('f32', ['batch']) },
     },
     build: (_, { sentence }) => ({
       x: linear(gelu(linear(sentence, 64, { name: 'inner' })), classes.length),
     }),
-    loss: (_, { x, intents, weights }) => div(sum(mul(crossEntropy(x, intents), weights)), sum(weights)),
+    loss: (_, { x, labels, weights }) => div(sum(mul(crossEntropy(x, labels), weights)), sum(weights)),
     predict: (_, { x }) => ({ best: argmax(x, -1) }),
     decode: ({ best }) => Array.from(best.data, (id) => classes[id] ?? ''),
     score: () => palm.metrics.mean({ accuracy: (label, { intent }: palm.JointExample) => label === intent }),

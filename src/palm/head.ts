@@ -52,7 +52,7 @@ export interface ClassifyOptions<E> {
 
 const classifyNeeds = {
   backbone: { sentence: declare('f32', ['batch', anySize]) },
-  labels: { intents: declare('i32', ['batch']), weights: declare('f32', ['batch']) },
+  labels: { labels: declare('i32', ['batch']), weights: declare('f32', ['batch']) },
 } as const;
 
 /** One class per sentence: a linear map of the sentence's encoding, softmax, cross-entropy. @throws FROND-D012 for no classes or one twice */
@@ -64,9 +64,9 @@ export function classify<E extends object>(options: ClassifyOptions<E>) {
     name: 'classify',
     record: { kind: 'classify', classes },
     needs: classifyNeeds,
-    names: { intents: classes },
+    names: { labels: classes },
     build: (_, { sentence }) => ({ logits: linear(sentence, classes.length, { name: 'output' }) }),
-    loss: (_, { logits, intents, weights }) => weightedMean(crossEntropy(logits, intents), weights),
+    loss: (_, { logits, labels, weights }) => weightedMean(crossEntropy(logits, labels), weights),
     predict: (_, { logits }) => ({ probabilities: softmax(logits, -1) }),
     decode({ probabilities: { data, shape } }): readonly Classified[] {
       return Array.from({ length: shape[0] ?? 0 }, (_, row) => {

@@ -96,8 +96,10 @@ export const namesRecord = ({ names = {} }: Reader | Head): Record<string, strin
 
 /** Whose ids mean something else than those of the run. @throws FROND-C012 */
 export function checkMeaning({ names }: Partial<InferenceRecord>, part: Reader | Head, folder: string): void {
+  // runs of earlier versions call the classes `intents`
+  const known = { labels: own(names, 'intents'), ...names };
   const other = Object.entries(namesRecord(part)).find(
-    ([tensor, print]) => (own(names, tensor) ?? print) !== print,
+    ([tensor, print]) => (own(known, tensor) ?? print) !== print,
   );
   if (other === undefined) return;
   const what = 'pack' in part ? 'reader' : 'head';

@@ -44,10 +44,10 @@ const classify = defineHead({
   name: 'classify',
   needs: {
     backbone: { sentence: declare(f32, ['batch', anySize]) },
-    labels: { intents: declare(i32, ['batch']) },
+    labels: { labels: declare(i32, ['batch']) },
   },
   build: (_, { sentence }) => ({ scores: linear(sentence, 3), copy: sentence }),
-  loss: (_, { scores, intents }) => mean(crossEntropy(scores, intents)),
+  loss: (_, { scores, labels }) => mean(crossEntropy(scores, labels)),
   predict: (_, { scores }) => ({ scores }),
   decode: ({ scores }) => Array.from({ length: scores.shape[0] ?? 0 }, () => 'lights'),
   score: () =>
@@ -85,14 +85,14 @@ describe('components that fit', () => {
   test('are connected, whatever the width that a head leaves open', () => {
     expect(register(reader, bag, headOf({ sentence: declare(f32, ['batch', 64]) })).backbone).toBe(bag);
     expect(head).toMatchObject({ name: 'classify', needs: { reader: {} } });
-    expectTypeOf(head.needs.labels.intents.shape).toEqualTypeOf<['batch']>();
+    expectTypeOf(head.needs.labels.labels.shape).toEqualTypeOf<['batch']>();
   });
 
   test('make a training and a prediction graph', () => {
     const tasks = [{ name: 'intent', head: head as Head, weight: 1 }];
     const training = trainingGraph('training', backbone as Backbone, tasks);
     expect(Object.keys(training.outputs)).toEqual(['loss', 'intent.loss']);
-    expect(training.inputs).toEqual(['tokens', 'intents', 'intent.weight']);
+    expect(training.inputs).toEqual(['tokens', 'labels', 'intent.weight']);
     const prediction = predictionGraph('prediction', backbone as Backbone, tasks);
     expect(Object.keys(prediction.outputs)).toEqual(['intent.scores']);
     expect(typeOfRef(prediction, prediction.outputs['intent.scores'] ?? '')).toEqual({
@@ -220,11 +220,11 @@ describe('labels and words that mean other things to two components', () => {
   });
 
   test.each([
-    [['travel', 'light'], 'head classify calls id 0 of intents "travel", reader joint calls it "light"'],
-    [['light'], 'head classify calls id 1 of intents nothing, reader joint calls it "travel"'],
-    [['light', 'travel', 'x'], 'head classify calls id 2 of intents "x", reader joint calls it nothing'],
+    [['travel', 'light'], 'head classify calls id 0 of labels "travel", reader joint calls it "light"'],
+    [['light'], 'head classify calls id 1 of labels nothing, reader joint calls it "travel"'],
+    [['light', 'travel', 'x'], 'head classify calls id 2 of labels "x", reader joint calls it nothing'],
   ])('are refused: classes %j', (names, summary) => {
-    const expected = `[FROND-C012] ${summary}\n  hint: give the head the names of the reader, in their order: reader.names.intents`;
+    const expected = `[FROND-C012] ${summary}\n  hint: give the head the names of the reader, in their order: reader.names.labels`;
     const head = classes({ classes: names });
     expect(message(() => register(rooms, encoder(), head))).toBe(expected);
     const learner = trainer('intent');

@@ -44,15 +44,15 @@ const lineOf = (mark: string): number =>
 type Score = Tensor<'f32', ['batch']>;
 
 /** A head of a user's own: a number per sentence, and a loss made of it. */
-const headOf = (lossOf: (score: Score, intents: Tensor<'i32', ['batch']>) => Tensor<'f32', []>) =>
+const headOf = (lossOf: (score: Score, labels: Tensor<'i32', ['batch']>) => Tensor<'f32', []>) =>
   palm.defineHead({
     name: 'score',
     needs: {
       backbone: { sentence: declare(f32, ['batch', 8]) },
-      labels: { intents: declare(i32, ['batch']) },
+      labels: { labels: declare(i32, ['batch']) },
     },
     build: (_, { sentence }) => ({ score: sum(linear(sentence, 1, { name: 'score' }), 1) }),
-    loss: (_, { score, intents }) => lossOf(score, intents),
+    loss: (_, { score, labels }) => lossOf(score, labels),
     decode: ({ score: { data } }): readonly number[] => Array.from(data),
     score: () => palm.metrics.mean({ mean: (score: number) => score }),
   });
@@ -124,7 +124,7 @@ describe('a loss that is not finite', () => {
 
   it('is found where only the gradient is at fault', async () => {
     // √0 is 0, but its slope is infinite, and infinity times 0 is no number
-    const head = headOf((score, intents) => mean(sqrt(mul(mul(score, score), cast(intents, f32))), 0));
+    const head = headOf((score, labels) => mean(sqrt(mul(mul(score, score), cast(labels, f32))), 0));
     const { error } = await failure(trainerOf(head, 0.01));
     expect(error.summary).toMatch(/the loss is -?\d.*, the gradient norm NaN; .* in the backward part$/);
   });

@@ -169,7 +169,7 @@ describe("a run with a head of the user's own", () => {
     name: 'loudness',
     needs: {
       backbone: { sentence: declare(f32, ['batch', 8]) },
-      labels: { intents: declare(i32, ['batch']), weights: declare(f32, ['batch']) },
+      labels: { labels: declare(i32, ['batch']), weights: declare(f32, ['batch']) },
     },
     build: (_, { sentence }) => ({ score: sum(tanh(linear(sentence, 1, { name: 'output' })), 1) }),
     // a parameter that only training uses
@@ -259,7 +259,7 @@ describe("a run with a head of the user's own", () => {
   hint: give it those that the run was trained with`;
     const classify = (classes: readonly string[]) => palm.head.classify({ classes }) as palm.Head;
     const reversed = { intent: classify([...intents.names].reverse()) };
-    expect((await errorOf(run, { heads: reversed })).message).toBe(refusal('head classify', 'intents'));
+    expect((await errorOf(run, { heads: reversed })).message).toBe(refusal('head classify', 'labels'));
     const others = (options: Parameters<typeof palm.reader.jointReaderOf>[1]) =>
       palm.reader.jointReaderOf({}, options) as palm.Reader;
     const [pad = '', unknown = '', ...words] = vocabulary.tokens;
@@ -275,14 +275,29 @@ describe("a run with a head of the user's own", () => {
       files.set('model.json', new TextEncoder().encode(JSON.stringify(record)));
     });
     expect((await errorOf(changed)).code).toBe('FROND-C012');
-    // runs of earlier versions do not say what ids stood for
+    // runs of earlier versions have classes under another name
+    const earlier = await forged((files) => {
+      const record = JSON.parse(new TextDecoder().decode(files.get('model.json')));
+      const { labels: intents, ...names } = record.names;
+      files.set(
+        'model.json',
+        new TextEncoder().encode(JSON.stringify({ ...record, names: { intents, ...names } })),
+      );
+    });
+    expect((await errorOf(earlier, { heads: reversed })).message).toBe(
+      refusal('head classify', 'labels').replaceAll(run, earlier),
+    );
+    const answering = await load(earlier);
+    expect(await answering.predict(TEXTS)).toEqual(predicted);
+    answering.free();
+    // still earlier ones do not say what ids stood for
     const older = await forged((files) => {
       const { names, ...record } = JSON.parse(new TextDecoder().decode(files.get('model.json')));
-      expect(Object.keys(names)).toEqual(['tokens', 'intents', 'tags']);
+      expect(Object.keys(names)).toEqual(['tokens', 'labels', 'tags']);
       files.set('model.json', new TextEncoder().encode(JSON.stringify(record)));
     });
     expect((await errorOf(older, { heads: reversed })).summary).toBe(
-      'head classify calls id 0 of intents "travel", reader joint calls it "light"',
+      'head classify calls id 0 of labels "travel", reader joint calls it "light"',
     );
     const predictor = await load(older, { reader: reader as palm.Reader });
     expect(await predictor.predict(TEXTS)).toEqual(predicted);

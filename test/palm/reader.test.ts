@@ -227,13 +227,13 @@ describe('a joint reader', () => {
 
   test('packs ids, lengths and weights, and fills a partial batch with rows of weight 0', () => {
     const id = (word: string) => reader.vocabulary.ids.get(word);
-    const { tokens, lengths, intents, tags, weights, mask, positions } = reader.pack(train.slice(0, 1), {
+    const { tokens, lengths, labels, tags, weights, mask, positions } = reader.pack(train.slice(0, 1), {
       batch: 2,
       time: 5,
     });
     expect([...tokens.data]).toEqual([id('turn'), id('on'), id('the'), id('lights'), 0, 0, 0, 0, 0, 0]);
     expect([...lengths.data]).toEqual([4, 1]);
-    expect([...intents.data]).toEqual([1, 0]);
+    expect([...labels.data]).toEqual([1, 0]);
     expect([...weights.data]).toEqual([1, 0]);
     expect([...tags.data]).toEqual(new Array(10).fill(0));
     expect([...mask.data]).toEqual([1, 1, 1, 1, 0, 1, 0, 0, 0, 0]);

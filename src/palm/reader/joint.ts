@@ -40,7 +40,7 @@ export const jointSpecs = {
   /** words of each row, at least 1 */
   lengths: declare('i32', ['batch']),
   /** id of the intent */
-  intents: declare('i32', ['batch']),
+  labels: declare('i32', ['batch']),
   /** ids of the tags; 0, which is `O`, after the last word */
   tags: declare('i32', ['batch', 'time']),
   /** 1; 0 for rows that fill a partial batch and for those whose gold labels training never showed */
@@ -164,7 +164,7 @@ export function jointReaderOf(
     ...encoding,
     name,
     gives: jointSpecs,
-    names: { tokens, intents, tags },
+    names: { tokens, labels: intents, tags },
     parts,
     length: (example) => Math.min(maximumLength, wordsOf(example).length),
     unseen: (example) => Math.max(0, wordsOf(example).length - maximumLength),
@@ -302,7 +302,7 @@ function packJoint(maps: Encoding, examples: readonly JointExample[], size: Batc
   const tokens = new Int32Array(batch * time).fill(PADDING);
   const positions = Int32Array.from(tokens, (_, i) => i % time);
   const lengths = new Int32Array(batch).fill(1);
-  const intents = new Int32Array(batch);
+  const labels = new Int32Array(batch);
   const tags = new Int32Array(batch * time);
   const weights = new Float32Array(batch);
   examples.forEach((example, row) => {
@@ -316,12 +316,12 @@ function packJoint(maps: Encoding, examples: readonly JointExample[], size: Batc
       known &&= tag !== undefined;
     }
     lengths[row] = length;
-    intents[row] = intent ?? 0;
+    labels[row] = intent ?? 0;
     weights[row] = known ? 1 : 0;
   });
   const isWord = (position: number, i: number): number => +(position < (lengths[Math.floor(i / time)] ?? 0));
   const mask = Uint32Array.from(positions, isWord);
-  const data = { tokens, positions, mask, lengths, intents, tags, weights };
+  const data = { tokens, positions, mask, lengths, labels, tags, weights };
   return mapValues(jointSpecs, ({ dtype, shape }, name) => {
     const sizes = shape.map((dim) => size[dim]);
     return { dtype, shape: sizes, data: data[name] };

@@ -83,7 +83,7 @@ def crf_loss(emissions, tags, lengths, transitions, start, stop):
 def losses(p, config, b):
     encoded, sentence = encode(p, config, b["tokens"], b["mask"].bool())
     weights = b["weights"] / b["weights"].sum().clamp(min=1)
-    intent = F.cross_entropy(linear(p, "intent/output", sentence), b["intents"], reduction="none")
+    intent = F.cross_entropy(linear(p, "intent/output", sentence), b["labels"], reduction="none")
     chain = [p[f"slots/crf/{name}"] for name in ("transitions", "start", "stop")]
     slots = crf_loss(linear(p, "slots/emission", encoded), b["tags"], b["lengths"], *chain)
     return (intent * weights).sum(), (slots * weights).sum()
