@@ -5,7 +5,7 @@ import * as is from '../base/kinds.ts';
 import { grouped, own } from '../base/own.ts';
 import { shown } from '../base/shown.ts';
 import type { Graph, GraphLike, Node, Phase } from '../ir/graph.ts';
-import { graphKind, irOf, splitRef } from '../ir/graph.ts';
+import { graphKind, idOf, irOf, splitRef } from '../ir/graph.ts';
 import { findNode } from '../ir/names.ts';
 import { topologicalOrder } from '../ir/order.ts';
 
@@ -149,7 +149,7 @@ export function drawGraph(caller: string, given: GraphLike, options: PictureOpti
  */
 function apart(order: readonly Node[], homes: ReadonlyMap<string, string>): Map<string, string> {
   const homeOf = (id: string): string => defined(homes.get(id), id);
-  const operands = ({ inputs }: Node) => inputs.map((ref) => splitRef(ref).id).filter((id) => homes.has(id));
+  const operands = ({ inputs }: Node) => inputs.map(idOf).filter((id) => homes.has(id));
   const knot = knotOf(
     [...new Set(homes.values())],
     order.flatMap((node) => operands(node).map((id) => [homeOf(id), homeOf(node.id)] as const)),

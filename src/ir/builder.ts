@@ -4,7 +4,7 @@ import type { DType } from '../base/dtype.ts';
 import { FrondError, type SourcePlace } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import type { Attribute, Attributes, Graph, Node, NodeId, Phase, Ref, TensorType } from './graph.ts';
-import { irKind, makeRef, nodesById, nodeWith, PHASES, refKind, splitRef } from './graph.ts';
+import { idOf, irKind, makeRef, nodesById, nodeWith, PHASES, refKind, splitRef } from './graph.ts';
 import { checkName, checkType, joinScope, placeOf } from './names.ts';
 import { inOrder, type NamedOperands, type Operand } from './operands.ts';
 import { type Build, type OpRecord, type OpRegistry, registryKind } from './record.ts';
@@ -152,7 +152,7 @@ export class GraphBuilder implements Build {
   /** Keeps the node of `ref` for what it does to parameters and state. */
   effect(ref: Ref): void {
     this.typeOf(ref);
-    this.#effects.add(splitRef(ref).id);
+    this.#effects.add(idOf(ref));
   }
 
   finish(): Graph {
@@ -211,7 +211,7 @@ export class GraphBuilder implements Build {
 
   /** The node behind a ref, as built so far. */
   nodeOf(ref: Ref): Node | undefined {
-    return refKind.holds(ref) ? this.#nodes.get(splitRef(ref).id) : undefined;
+    return refKind.holds(ref) ? this.#nodes.get(idOf(ref)) : undefined;
   }
 
   // ---- the generic ops that rules are written with

@@ -1,11 +1,21 @@
 import { checkArguments } from '../base/arguments.ts';
-import { printShape, product, sameShape } from '../base/dim.ts';
+import { printShape, product } from '../base/dim.ts';
 import { numbersOf } from '../base/dtype.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { inferTypes } from './builder.ts';
 import type { Graph, Node, Ref, TensorType } from './graph.ts';
-import { DEEPEST, graphWith, isPhase, makeRef, nodesById, nodeWith, splitRef } from './graph.ts';
+import {
+  DEEPEST,
+  graphWith,
+  idOf,
+  isPhase,
+  makeRef,
+  nodesById,
+  nodeWith,
+  sameTypes,
+  splitRef,
+} from './graph.ts';
 import { checkName, checkType, findNode, isName, namesHint, nodePath, placeOf, typeOfRef } from './names.ts';
 import { topologicalOrder } from './order.ts';
 import { printComputation, printNode, printType } from './print.ts';
@@ -24,25 +34,26 @@ import { type OpRegistry, registryKind } from './record.ts';
 export function checkGraph(graph: Graph, registry: OpRegistry): void {
   checkFrame(graph);
   checkArguments('checkGraph', { graph: is.unchecked, registry: registryKind }, [graph, registry]);
-  const nodes = Object.entries(graph.nodes);
-  const check = (node: Node, run: () => void): void => {
+  checkName(graph.name, 'graph');
+  const [keys, nodes] = [Object.keys(graph.nodes), Object.values(graph.nodes)];
+  eachNode(graph, nodes, (node, i) => checkForm(keys[i], node));
+  eachNode(graph, nodes, (node) => {
+    for (const ref of node.inputs) checkRef(graph, ref, node.op);
+  });
+  const proven = new Set<string>();
+  eachNode(graph, orderOf(graph), (node) => checkTypes(graph, node, registry, proven));
+  checkInterface(graph, nodes);
+}
+
+/** Checks nodes; what is wrong is said of the node where it is. */
+function eachNode(graph: Graph, nodes: readonly Node[], check: (node: Node, i: number) => void): void {
+  nodes.forEach((node, i) => {
     try {
-      run();
+      check(node, i);
     } catch (error) {
       throw located(graph, node, error);
     }
-  };
-  checkName(graph.name, 'graph');
-  for (const [key, node] of nodes) check(node, () => checkForm(key, node));
-  for (const [, node] of nodes) {
-    check(node, () => {
-      for (const ref of node.inputs) checkRef(graph, ref, node.op);
-    });
-  }
-  const order = orderOf(graph);
-  const proven = new Set<string>();
-  for (const node of order) check(node, () => checkTypes(graph, node, registry, proven));
-  checkInterface(graph, check);
+  });
 }
 
 /**
@@ -89,7 +100,12 @@ function checkFrame(graph: unknown): asserts graph is Graph {
 
 const isTexts = is.names.holds;
 const hasForm = (node: unknown): boolean =>
-  isPlainObject(node) && isTexts([node.id, node.op, node.scope, node.phase]) && isPlace(node.source);
+  isPlainObject(node) &&
+  typeof node.id === 'string' &&
+  typeof node.op === 'string' &&
+  typeof node.scope === 'string' &&
+  typeof node.phase === 'string' &&
+  isPlace(node.source);
 
 const isPlace = (place: unknown): boolean =>
   place === undefined ||
@@ -132,7 +148,7 @@ function printed(node: Node): string {
 
 // ---- one node by itself
 
-function checkForm(key: string, node: Node): void {
+function checkForm(key: string | undefined, node: Node): void {
   if (node.id !== key)
     throw problem('FROND-I002', `%${key} is bound to a node that calls itself %${node.id}`);
   checkName(node.id, 'node');
@@ -143,8 +159,8 @@ function checkForm(key: string, node: Node): void {
   for (const type of node.types) checkType(type);
   if (!isPlainObject(node.attributes)) throw problem('FROND-I007', 'its attributes are not an object');
   for (const [name, value] of Object.entries(node.attributes)) {
-    const stray = findStray(value, name, 0);
-    if (stray !== undefined) throw problem('FROND-I007', `attribute ${stray} is not plain data`);
+    const stray = findStray(value, 0);
+    if (stray !== undefined) throw problem('FROND-I007', `attribute ${name}${stray} is not plain data`);
   }
 }
 
@@ -154,16 +170,17 @@ const isPlainObject = (value: unknown): value is Readonly<Record<string, unknown
   return prototype === Object.prototype || prototype === null;
 };
 
-/** Path of the first part that is not plain data. */
-function findStray(value: unknown, path: string, depth: number): string | undefined {
-  if (value === null || ['number', 'string', 'boolean'].includes(typeof value)) return undefined;
+/** Path below a value to the first part that is not plain data. */
+function findStray(value: unknown, depth: number): string | undefined {
+  if (value === null || typeof value === 'number') return undefined;
+  if (typeof value === 'string' || typeof value === 'boolean') return undefined;
   const isList = Array.isArray(value);
-  if (depth > DEEPEST || (!isList && !isPlainObject(value))) return path;
-  // Array.from shows holes as undefined
-  const entries = isList ? Array.from(value).entries() : Object.entries(value as object);
-  for (const [key, item] of entries) {
-    const stray = findStray(item, isList ? `${path}[${key}]` : `${path}.${key}`, depth + 1);
-    if (stray !== undefined) return stray;
+  if (depth > DEEPEST || (!isList && !isPlainObject(value))) return '';
+  // keys() lists the holes of a list, too
+  const keys = isList ? value.keys() : Object.keys(value);
+  for (const key of keys) {
+    const stray = findStray(value[key as keyof typeof value], depth + 1);
+    if (stray !== undefined) return isList ? `[${key}]${stray}` : `.${key}${stray}`;
   }
   return undefined;
 }
@@ -207,9 +224,7 @@ function checkTypes(graph: Graph, node: Node, registry: OpRegistry, proven: Set<
   const computation = printComputation(node, node.inputs.map(typeOf));
   if (proven.has(computation)) return;
   const wanted = inferTypes(record, node, typeOf);
-  const isSame = ({ dtype, shape }: TensorType, i: number): boolean =>
-    dtype === node.types[i]?.dtype && sameShape(shape, node.types[i]?.shape ?? []);
-  if (wanted.length !== node.types.length || !wanted.every(isSame)) {
+  if (!sameTypes(wanted, node.types)) {
     const print = (types: readonly TensorType[]): string => types.map(printType).join(', ') || '()';
     throw problem('FROND-I006', `${node.op} gives ${print(wanted)}, but the node says ${print(node.types)}`);
   }
@@ -252,19 +267,15 @@ function checkConstant(value: unknown, { dtype, shape }: TensorType): void {
 
 // ---- the graph as a whole
 
-function checkInterface(graph: Graph, check: (node: Node, run: () => void) => void): void {
+function checkInterface(graph: Graph, nodes: readonly Node[]): void {
   const parameters = new Set<unknown>();
   const listed = new Set(graph.inputs);
-  for (const node of Object.values(graph.nodes)) {
-    check(node, () => {
-      if (node.op === 'input' && !listed.has(node.id))
-        throw problem('FROND-I010', `input %${node.id} is not in \`inputs\``);
-      if (node.op !== 'parameter') return;
-      const { name } = node.attributes;
-      if (parameters.has(name)) throw problem('FROND-I008', `two parameters are called ${String(name)}`);
-      parameters.add(name);
-    });
-  }
+  eachNode(graph, nodes, ({ op, id, attributes: { name } }) => {
+    if (op === 'input' && !listed.has(id)) throw problem('FROND-I010', `input %${id} is not in \`inputs\``);
+    if (op !== 'parameter') return;
+    if (parameters.has(name)) throw problem('FROND-I008', `two parameters are called ${String(name)}`);
+    parameters.add(name);
+  });
   if (listed.size !== graph.inputs.length) throw problem('FROND-I010', 'an input is listed twice');
   for (const id of graph.inputs) {
     const node = findNode(graph, id);
@@ -273,9 +284,9 @@ function checkInterface(graph: Graph, check: (node: Node, run: () => void) => vo
   }
   for (const [name, ref] of Object.entries(graph.outputs)) {
     checkName(name, 'output');
-    const node = findNode(graph, splitRef(ref).id);
-    if (node) check(node, () => checkRef(graph, ref, `output ${name}`));
-    else throw problem('FROND-I010', `output ${name} is %${ref}, which no node gives`);
+    const node = findNode(graph, idOf(ref));
+    if (node === undefined) throw problem('FROND-I010', `output ${name} is %${ref}, which no node gives`);
+    eachNode(graph, [node], () => checkRef(graph, ref, `output ${name}`));
   }
   for (const id of graph.effects) {
     if (findNode(graph, id) === undefined)

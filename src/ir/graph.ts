@@ -1,4 +1,4 @@
-import type { Dim } from '../base/dim.ts';
+import { type Dim, sameShape } from '../base/dim.ts';
 import type { DType } from '../base/dtype.ts';
 import type { SourcePlace } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
@@ -15,6 +15,11 @@ export interface TensorType {
   readonly dtype: DType;
   readonly shape: readonly Dim[];
 }
+
+export const sameType = (x: TensorType, y: TensorType): boolean =>
+  x.dtype === y.dtype && sameShape(x.shape, y.shape);
+export const sameTypes = (x: readonly TensorType[], y: readonly TensorType[]): boolean =>
+  x.length === y.length && x.every((type, i) => sameType(type, y[i] as TensorType));
 
 export const PHASES = ['forward', 'backward', 'update'] as const;
 export type Phase = (typeof PHASES)[number];
@@ -96,6 +101,12 @@ export function graphWith(graph: Graph, changed: Partial<Graph>): Graph {
   return { name: graph.name, nodes, inputs, outputs, effects };
 }
 
+/** The graph with nodes changed or added; itself where there are none. */
+export const withChanged = (graph: Graph, changed: ReadonlyMap<NodeId, Node>): Graph =>
+  changed.size === 0
+    ? graph
+    : graphWith(graph, { nodes: nodesById([...Object.values(graph.nodes), ...changed.values()]) });
+
 /** The number or numbers of a constant; undefined for other nodes. */
 export const constantValue = (node: Node | undefined): Attribute | undefined =>
   node?.op === 'constant' ? node.attributes.value : undefined;
@@ -127,6 +138,12 @@ export const irOf = (graph: GraphLike): Graph => ('ir' in graph ? graph.ir : gra
 export function splitRef(ref: Ref): { readonly id: NodeId; readonly output: number } {
   const hash = ref.lastIndexOf('#');
   return hash < 0 ? { id: ref, output: 0 } : { id: ref.slice(0, hash), output: Number(ref.slice(hash + 1)) };
+}
+
+/** The id in it. */
+export function idOf(ref: Ref): NodeId {
+  const hash = ref.lastIndexOf('#');
+  return hash < 0 ? ref : ref.slice(0, hash);
 }
 
 export const makeRef = (id: NodeId, output: number): Ref => (output === 0 ? id : `${id}#${output}`);

@@ -52,8 +52,8 @@ const misplaced = (op: string, summary: string, names: readonly Name[]): FrondEr
   });
 
 /**
- * Gives the values of a list their names. `isGiven` says which of the optional ones are there; by default the first, as far as values
- * reach.
+ * Gives the values of a list their names, beside those that `found` has. `isGiven` says which of the optional ones are there; by default
+ * the first, as far as values reach.
  * @throws FROND-I005 where a value lacks, or is left over
  */
 export function byName<T>(
@@ -61,8 +61,8 @@ export function byName<T>(
   names: readonly Name[],
   values: readonly T[],
   isGiven?: (name: string) => boolean | undefined,
-): Readonly<Record<string, T | undefined | readonly T[]>> {
-  const found: Record<string, T | undefined | readonly T[]> = {};
+  found: Record<string, T | undefined | readonly T[]> = {},
+): Record<string, T | undefined | readonly T[]> {
   let at = 0;
   for (const { name, mark } of names) {
     if (mark === 'variadic') {

@@ -1,7 +1,7 @@
 import { FrondError } from '../base/errors.ts';
 import { grouped } from '../base/own.ts';
 import type { Graph, Node, NodeId, Ref } from './graph.ts';
-import { splitRef } from './graph.ts';
+import { idOf } from './graph.ts';
 import { nodeOf, placeOf } from './names.ts';
 
 const OPEN = 1;
@@ -34,7 +34,7 @@ export function topologicalOrder(graph: Graph, roots?: readonly NodeId[]): Node[
         order.push(frame.node);
         continue;
       }
-      const { id } = splitRef(input);
+      const id = idOf(input);
       const seen = state.get(id);
       if (seen === undefined) open(id);
       if (seen === OPEN)
@@ -52,7 +52,7 @@ export function topologicalOrder(graph: Graph, roots?: readonly NodeId[]): Node[
 export function isSorted(nodes: readonly Node[]): boolean {
   const seen = new Set<NodeId>();
   return nodes.every(({ id, inputs }) => {
-    const ready = inputs.every((ref) => seen.has(ref) || seen.has(splitRef(ref).id));
+    const ready = inputs.every((ref) => seen.has(ref) || seen.has(idOf(ref)));
     seen.add(id);
     return ready;
   });
@@ -72,10 +72,10 @@ function cycleError(graph: Graph, path: readonly Node[], id: NodeId): FrondError
 
 /** The nodes that must run: what outputs and effects depend on. */
 export const rootsOf = (graph: Graph): NodeId[] => [
-  ...Object.values(graph.outputs).map((ref) => splitRef(ref).id),
+  ...Object.values(graph.outputs).map(idOf),
   ...graph.effects,
 ];
 
 /** Ids of the nodes that read each tensor; a node that reads it twice is listed twice. */
-export const usersOf = (graph: Graph): Map<Ref, NodeId[]> =>
-  grouped(Object.values(graph.nodes).flatMap(({ id, inputs }) => inputs.map((ref) => [ref, id] as const)));
+export const usersOf = (nodes: readonly Node[]): Map<Ref, NodeId[]> =>
+  grouped(nodes.flatMap(({ id, inputs }) => inputs.map((ref) => [ref, id] as const)));

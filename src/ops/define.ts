@@ -83,16 +83,17 @@ export function defineOp<const O extends Names, K extends is.Kinds, const R exte
   const resultNames = results.map(readName);
   const [least, most] = arityOf(operandNames);
   const present: { readonly [option: string]: ((attributes: A) => boolean) | undefined } = given ?? {};
-  const bind = <T>(names: readonly Name[], values: readonly T[], attributes: Attributes) =>
-    byName(name, names, values, given && ((option) => present[option]?.(attributes as A)));
+  const bind = <T>(
+    names: readonly Name[],
+    values: readonly T[],
+    attributes: Attributes,
+    beside?: Record<string, T | undefined | readonly T[]>,
+  ) => byName(name, names, values, given && ((option) => present[option]?.(attributes as A)), beside);
   // here names and attributes that are checked as a rule runs become those that the compiler knows
   const operandsOf = <T>(values: readonly T[], attributes: Attributes) =>
     bind(operandNames, values, attributes) as ByName<O[number], T>;
   const bothOf = <T>(inputs: readonly T[], outputs: readonly T[], attributes: Attributes) =>
-    ({
-      ...bind(operandNames, inputs, attributes),
-      ...bind(resultNames, outputs, attributes),
-    }) as Both<O, R, T>;
+    bind(resultNames, outputs, attributes, bind(operandNames, inputs, attributes)) as Both<O, R, T>;
   /** A rule that takes the types of operands and results. */
   const typed =
     <T>(rule: (types: Both<O, R, TensorType>, attributes: A) => T) =>

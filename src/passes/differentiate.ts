@@ -5,17 +5,7 @@ import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph, GraphLike, Node, NodeId, Ref, TensorType } from '../ir/graph.ts';
-import {
-  graphKind,
-  graphWith,
-  irOf,
-  makeRef,
-  nodesById,
-  refKind,
-  refs,
-  refsOf,
-  splitRef,
-} from '../ir/graph.ts';
+import { graphKind, graphWith, idOf, irOf, makeRef, nodesById, refKind, refs, refsOf } from '../ir/graph.ts';
 import { placeOf, typeOfRef } from '../ir/names.ts';
 import { topologicalOrder } from '../ir/order.ts';
 import { printType } from '../ir/print.ts';
@@ -69,7 +59,7 @@ export function differentiate(
     ...chooseParameters(graph, options),
   ];
   const builder = new GraphBuilder(graph.name, registry, graph);
-  const order = topologicalOrder(graph, [splitRef(loss).id]);
+  const order = topologicalOrder(graph, [idOf(loss)]);
   const needed = whatNeedsGradient(
     order,
     targets.map(([, ref]) => ref),
@@ -110,7 +100,7 @@ export function differentiate(
 
 /** Drops what rules built beside the gradients asked for; the nodes of `before` all stay. */
 function withoutLeftovers(before: Graph, after: Graph, gradients: readonly Ref[]): Graph {
-  const roots = gradients.map((ref) => splitRef(ref).id);
+  const roots = gradients.map(idOf);
   const used = new Set(topologicalOrder(after, roots).map((node) => node.id));
   const kept = Object.values(after.nodes).filter(({ id }) => used.has(id) || Object.hasOwn(before.nodes, id));
   return graphWith(after, { nodes: nodesById(kept) });

@@ -1,4 +1,4 @@
-import { type Graph, makeRef, type Node, type NodeId, nodeWith, type Ref, splitRef } from '../ir/graph.ts';
+import { type Graph, idOf, makeRef, type Node, type NodeId, nodeWith, type Ref } from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { type Fusion, fusionOf } from './fusion.ts';
 import { type Replacements, rewrite } from './rewrite.ts';
@@ -62,7 +62,7 @@ function addsRows(fusion: Fusion, node: Node): Ref | undefined {
 function dependsOn(fusion: Fusion, node: Node, other: Node): boolean {
   const seen = new Set<NodeId>();
   for (let open = [...node.inputs]; open.length > 0; ) {
-    const { id } = splitRef(open.pop() ?? '');
+    const id = idOf(open.pop() ?? '');
     if (id === other.id) return true;
     if (seen.has(id) || fusion.place(id) < fusion.place(other.id)) continue;
     seen.add(id);

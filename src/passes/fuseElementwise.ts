@@ -1,5 +1,5 @@
 import { expressionAttribute, FUSED, resultsAttribute } from '../ir/expression.ts';
-import { type Graph, makeRef, type Node, type NodeId, nodeWith, type Ref, splitRef } from '../ir/graph.ts';
+import { type Graph, idOf, makeRef, type Node, type NodeId, nodeWith, type Ref } from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { type Fusion, fusionOf, haveSameShape, joinExpressions } from './fusion.ts';
 import { type Replacements, rewrite } from './rewrite.ts';
@@ -108,7 +108,7 @@ function join(
   );
   if (members.length > MOST_INSTRUCTIONS || operands.size + results.length > MOST_BUFFERS) return undefined;
   const readers = results.flatMap(({ id }) => fusion.users(id).filter((user) => !inside.has(user)));
-  const ready = Math.max(-1, ...[...operands].map((ref) => placeOf(splitRef(ref).id)));
+  const ready = Math.max(-1, ...[...operands].map((ref) => placeOf(idOf(ref))));
   const needed = Math.min(first.place + 1, ...readers.map(placeOf));
   // a cluster with one result stays where that is computed
   const place = homes.length === 1 && !isRead ? first.place : (ready + needed) / 2;

@@ -1,13 +1,13 @@
 import { expressionAttribute, FUSED, readResults, resultsAttribute } from '../ir/expression.ts';
 import {
   type Graph,
+  idOf,
   makeRef,
   type Node,
   type NodeId,
   nodeWith,
   type Ref,
   refsOf,
-  splitRef,
 } from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { type Fusion, fusionOf, haveSameShape, joinExpressions } from './fusion.ts';
@@ -63,7 +63,7 @@ function placeBefore(
 ): number | undefined {
   const waiting = refsOf(product).slice(1).flatMap(fusion.users);
   const needed = Math.min(...waiting.map(placeOf));
-  const ready = Math.max(...inputs.map((ref) => placeOf(splitRef(ref).id)));
+  const ready = Math.max(...inputs.map((ref) => placeOf(idOf(ref))));
   const place = placeOf(reader.id) < needed ? placeOf(reader.id) : (ready + needed) / 2;
   return ready < place && place < needed ? place : undefined;
 }
@@ -80,7 +80,7 @@ function withEpilogue(fusion: Fusion, product: Node, reader: Node, most: number)
   const extras = [
     ...new Set(reader.inputs.filter((input, i) => input !== product.id && !isLiteral(input, i))),
   ];
-  if (extras.some((ref) => splitRef(ref).id === product.id)) return undefined;
+  if (extras.some((ref) => idOf(ref) === product.id)) return undefined;
   if (extras.length + reader.types.length - 1 > most) return undefined;
   const joined = joinExpressions(fusion, [product.id, ...extras]);
   const places = joined.add(reader, expression);

@@ -31,7 +31,7 @@ export interface Fusion extends Nodes {
 
 export function fusionOf(graph: Graph, registry: OpRegistry): Fusion {
   const order = topologicalOrder(graph);
-  const users = usersOf(graph);
+  const users = usersOf(order);
   const places = new Map(order.map((node, i) => [node.id, i]));
   const nodes = nodesOf(registry, (id) => findNode(graph, id));
   return {

@@ -1,5 +1,12 @@
-import { type Graph, graphWith, type Node, nodesById, nodeWith, type Ref } from '../ir/graph.ts';
-import { printType } from '../ir/print.ts';
+import {
+  type Graph,
+  type Node,
+  type NodeId,
+  nodeWith,
+  type Ref,
+  sameTypes,
+  withChanged,
+} from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { fusionOf } from './fusion.ts';
 
@@ -15,14 +22,12 @@ export function hoistDerivatives(graph: Graph, registry: OpRegistry): Graph {
     fusion.record(fusion.node(ref))?.kind !== 'source' &&
     !fusion.kept.has(ref) &&
     fusion.users(ref).every((user) => user === id || isForward(user)) &&
-    printType(fusion.type(ref)) === types.map(printType).join();
-  const hoisted: Node[] = [];
+    sameTypes([fusion.type(ref)], types);
+  const hoisted = new Map<NodeId, Node>();
   for (const node of fusion.order) {
     if (node.phase !== 'backward' || fusion.record(node)?.kind !== 'elementwise') continue;
     if (node.inputs.every(isForward) && node.inputs.some((ref) => isKeptFor(ref, node)))
-      hoisted.push(nodeWith(node, { phase: 'forward' }));
+      hoisted.set(node.id, nodeWith(node, { phase: 'forward' }));
   }
-  return hoisted.length === 0
-    ? graph
-    : graphWith(graph, { nodes: nodesById([...Object.values(graph.nodes), ...hoisted]) });
+  return withChanged(graph, hoisted);
 }

@@ -94,22 +94,27 @@ export function runPasses(
   if (check) checkGraph(graph, registry);
   const log: PassLog[] = [];
   let current = graph;
+  let nodesBefore = Object.keys(graph.nodes).length;
   for (const pass of passes) {
     if (disable.includes(pass.name)) continue;
     const before = current;
     const start = performance.now();
     const after = pass.run(before, registry, precision);
+    const milliseconds = performance.now() - start;
+    const changed = after !== before;
+    const nodesAfter = changed ? Object.keys(after.nodes).length : nodesBefore;
     log.push({
       pass: pass.name,
-      milliseconds: performance.now() - start,
-      nodesBefore: Object.keys(before.nodes).length,
-      nodesAfter: Object.keys(after.nodes).length,
-      changed: after !== before,
+      milliseconds,
+      nodesBefore,
+      nodesAfter,
+      changed,
       graph: after,
       patches: () => diffGraphs(before, after),
     });
-    if (check && after !== before) checkAfter(pass, after, registry);
+    if (check && changed) checkAfter(pass, after, registry);
     current = after;
+    nodesBefore = nodesAfter;
   }
   return { graph: current, log };
 }

@@ -2,9 +2,8 @@ import { defined, FrondError } from '../base/errors.ts';
 import { mapValues } from '../base/own.ts';
 import { inferTypes } from '../ir/builder.ts';
 import type { Graph, Node, NodeId, Ref, TensorType } from '../ir/graph.ts';
-import { graphWith, makeRef, nodesById, nodeWith, refsOf, splitRef } from '../ir/graph.ts';
+import { graphWith, idOf, makeRef, nodesById, nodeWith, refsOf, sameTypes, splitRef } from '../ir/graph.ts';
 import { isSorted, rootsOf, topologicalOrder } from '../ir/order.ts';
-import { printType } from '../ir/print.ts';
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
 
 /** Which tensor stands in for which; followed to its end, so that a replacement may be replaced in turn. */
@@ -35,7 +34,7 @@ export interface Nodes {
 }
 
 export function nodesOf(registry: OpRegistry, find: (id: NodeId) => Node | undefined): Nodes {
-  const node = (ref: Ref | undefined) => (ref === undefined ? undefined : find(splitRef(ref).id));
+  const node = (ref: Ref | undefined) => (ref === undefined ? undefined : find(idOf(ref)));
   const type = (ref: Ref): TensorType => {
     const { id, output } = splitRef(ref);
     const found = find(id)?.types[output];
@@ -48,8 +47,7 @@ export function nodesOf(registry: OpRegistry, find: (id: NodeId) => Node | undef
     isLegal(rewritten) {
       const record = registry.get(rewritten.op);
       try {
-        const types = record && inferTypes(record, rewritten, type);
-        return types?.map(printType).join() === rewritten.types.map(printType).join();
+        return record !== undefined && sameTypes(inferTypes(record, rewritten, type), rewritten.types);
       } catch (error) {
         if (error instanceof FrondError) return false;
         throw error;
@@ -107,30 +105,29 @@ function redirectNode(node: Node, replacements: Replacements): Node {
 function withNodes(graph: Graph, nodes: Iterable<Node>, replacements: Replacements): Graph {
   const follow = (ref: Ref): Ref => resolve(replacements, ref);
   const outputs = mapValues(graph.outputs, follow);
-  const effects = graph.effects.map((id) => splitRef(follow(id)).id);
+  const effects = graph.effects.map((id) => idOf(follow(id)));
   const redirected = replacements.size === 0 ? graph : graphWith(graph, { outputs, effects });
   const list = [...nodes];
-  return withUsed(
-    redirected,
-    isSorted(list) ? list : topologicalOrder(graphWith(graph, { nodes: nodesById(list) })),
-  );
+  const order = isSorted(list) ? list : topologicalOrder(graphWith(graph, { nodes: nodesById(list) }));
+  return graphWith(redirected, { nodes: nodesById(usedOf(redirected, order)) });
 }
 
 /**
- * The graph with those of the nodes of `order`, operands before users, that are used: inputs and parameters, which a graph promises, and
- * what outputs and effects depend on.
+ * Those of the nodes of `order`, operands before users, that are used: inputs and parameters, which a graph promises, and what outputs
+ * and effects depend on.
  */
-function withUsed(graph: Graph, order: readonly Node[]): Graph {
+function usedOf(graph: Graph, order: readonly Node[]): readonly Node[] {
   const live = new Set(rootsOf(graph));
   for (const node of order.toReversed()) {
     if (node.op === 'input' || node.op === 'parameter') live.add(node.id);
-    if (live.has(node.id)) for (const input of node.inputs) live.add(splitRef(input).id);
+    if (live.has(node.id)) for (const input of node.inputs) live.add(idOf(input));
   }
-  return graphWith(graph, { nodes: nodesById(order.filter((node) => live.has(node.id))) });
+  return order.filter(({ id }) => live.has(id));
 }
 
 /** Drops nodes that neither an output nor an effect depends on. Inputs and parameters stay. */
 export function removeDeadNodes(graph: Graph): Graph {
-  const live = withUsed(graph, topologicalOrder(graph));
-  return Object.keys(live.nodes).length === Object.keys(graph.nodes).length ? graph : live;
+  const order = topologicalOrder(graph);
+  const used = usedOf(graph, order);
+  return used.length === order.length ? graph : graphWith(graph, { nodes: nodesById(used) });
 }

@@ -1,6 +1,5 @@
 import { isFloating } from '../base/dtype.ts';
-import { constantValue, type Graph, type Node, nodeWith, type Ref } from '../ir/graph.ts';
-import { printType } from '../ir/print.ts';
+import { constantValue, type Graph, type Node, nodeWith, type Ref, sameType } from '../ir/graph.ts';
 import type { OpRecord, OpRegistry } from '../ir/record.ts';
 import { coversShape } from './fusion.ts';
 import { type Nodes, rewriteNodes } from './rewrite.ts';
@@ -28,7 +27,7 @@ function simplest(node: Node, before: Nodes): Ref | Node {
 }
 
 const hasTypeOf = (before: Nodes, ref: Ref, { types: [type] }: Node): boolean =>
-  type !== undefined && printType(before.type(ref)) === printType(type);
+  type !== undefined && sameType(before.type(ref), type);
 
 /** f(x, neutral) = x, and f(neutral, x) = x where f commutes. */
 const dropNeutral: Rule = (node, { neutral }, before) => {

@@ -4,7 +4,7 @@ import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import type { Declarations, Outputs, RANDOM_KEY, TypedGraph } from '../dsl/index.ts';
 import { checkGraph } from '../ir/check.ts';
-import { type Graph, graphKind, irOf, type Node, type NodeId, splitRef } from '../ir/graph.ts';
+import { type Graph, graphKind, idOf, irOf, type Node, type NodeId } from '../ir/graph.ts';
 import { rootsOf, topologicalOrder } from '../ir/order.ts';
 import { type OpRegistry, registryKind } from '../ir/record.ts';
 import { type Schedules, tableKind } from '../kernel/schedule.ts';
@@ -44,7 +44,7 @@ export function executionOrder(graph: Graph, registry?: OpRegistry): Node[] {
   const order = topologicalOrder(graph, rootsOf(graph));
   const late = new Set<NodeId>();
   for (const node of order) {
-    const waits = node.phase === 'update' || node.inputs.some((ref) => late.has(splitRef(ref).id));
+    const waits = node.phase === 'update' || node.inputs.some((ref) => late.has(idOf(ref)));
     if (waits) late.add(node.id);
   }
   const early = order.filter(({ id }) => !late.has(id));

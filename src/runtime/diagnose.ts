@@ -1,6 +1,6 @@
 import { isFloating } from '../base/dtype.ts';
 import { defined, type SourcePlace } from '../base/errors.ts';
-import { type Graph, makeRef, type Node, type Ref, splitRef, type TensorType } from '../ir/graph.ts';
+import { type Graph, idOf, makeRef, type Node, type Ref, type TensorType } from '../ir/graph.ts';
 import { nodeOf, nodePath } from '../ir/names.ts';
 import { passes } from '../passes/index.ts';
 import { compile, executionOrder } from './compile.ts';
@@ -100,7 +100,6 @@ function reachedFrom(graph: Graph, broken: ReadonlyMap<Ref, unknown>): ReadonlyS
   const ends = loss !== undefined && broken.has(loss) ? [loss] : updates.flatMap((node) => node.inputs);
   const reached = new Set(ends.filter((ref) => broken.has(ref)));
   for (const ref of reached)
-    for (const operand of nodeOf(graph, splitRef(ref).id).inputs)
-      if (broken.has(operand)) reached.add(operand);
+    for (const operand of nodeOf(graph, idOf(ref)).inputs) if (broken.has(operand)) reached.add(operand);
   return reached;
 }

@@ -3,7 +3,7 @@ import { evaluate, type Sizes } from '../base/dim.ts';
 import type { DType } from '../base/dtype.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
-import { type Graph, type Node, type Ref, splitRef } from '../ir/graph.ts';
+import { type Graph, idOf, type Node, type Ref } from '../ir/graph.ts';
 import { nodeOf, typeOfRef } from '../ir/names.ts';
 import { ARENA_BLOCKS } from '../ir/record.ts';
 import { bindCommands, elementsOf, launchShapes, planProgram, sharedKey, slotsOf } from './bind.ts';
@@ -174,9 +174,7 @@ export class Executable {
     const { dtype, shape } = typeOfRef(this.graph, ref);
     return {
       dtype,
-      shape: atNode(nodeOf(this.graph, splitRef(ref).id), () =>
-        shape.map((dim) => evaluate(dim, binding.sizes)),
-      ),
+      shape: atNode(nodeOf(this.graph, idOf(ref)), () => shape.map((dim) => evaluate(dim, binding.sizes))),
       data: await this.state.device.read(this.#placeOf(ref, binding)),
     };
   }

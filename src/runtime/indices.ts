@@ -2,15 +2,15 @@ import { evaluate, placeIn, type Sizes } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import {
   type Graph,
-  graphWith,
+  idOf,
   type Node,
   type NodeId,
-  nodesById,
   nodeWith,
   type Ref,
   splitRef,
+  withChanged,
 } from '../ir/graph.ts';
-import { nodeOf, nodePath, placeOf, typeOfRef } from '../ir/names.ts';
+import { findNode, nodeOf, nodePath, placeOf, typeOfRef } from '../ir/names.ts';
 import type { IndexBounds, OpRegistry } from '../ir/record.ts';
 import type { TensorValue } from './feeds.ts';
 import { contextOf, inOrder, isSource, type OrderedGraph } from './nodes.ts';
@@ -64,7 +64,7 @@ const fitsIn = (inner: IndexBounds, { low, below }: IndexBounds): boolean =>
 
 /** Clamps ids that the graph computes before an op indexes by them: see `Executable.checkIndices`. */
 export function guardIndices(graph: Graph, order: readonly Node[], registry: OpRegistry): Graph {
-  const nodes = nodesById(Object.values(graph.nodes));
+  const changed = new Map<NodeId, Node>();
   const guards = new Map<string, NodeId>();
   const isSafe = ({ home, ...bounds }: IndexRead): boolean => {
     if (isSource(graph, home, registry)) return true;
@@ -78,27 +78,23 @@ export function guardIndices(graph: Graph, order: readonly Node[], registry: OpR
     const key = [...inputs, low, below].join(' ');
     const known = guards.get(key);
     if (known !== undefined) return known;
-    const { id: producer } = splitRef(ref);
+    const producer = idOf(ref);
     let id = `${producer}/clamped`;
-    while (Object.hasOwn(nodes, id)) id = `${id}.`;
+    while (changed.has(id) || findNode(graph, id) !== undefined) id = `${id}.`;
     guards.set(key, id);
-    nodes[id] = nodeWith(reader, {
-      id,
-      op: 'clampIndex',
-      inputs,
-      types: [typeOfRef(graph, ref)],
-      phase: nodeOf(graph, producer).phase,
-      attributes: { low, below: [below], report: id },
-    });
+    const types = [typeOfRef(graph, ref)];
+    const attributes = { low, below: [below], report: id };
+    const { phase } = nodeOf(graph, producer);
+    changed.set(id, nodeWith(reader, { id, op: 'clampIndex', inputs, types, phase, attributes }));
     return id;
   };
   for (const read of indexReads(inOrder(graph, order, registry))) {
     if (isSafe(read)) continue;
-    const inputs = [...(nodes[read.reader.id] ?? read.reader).inputs];
-    inputs[read.operand] = guard(read);
-    nodes[read.reader.id] = nodeWith(read.reader, { inputs });
+    const { inputs } = changed.get(read.reader.id) ?? read.reader;
+    const guarded = inputs.with(read.operand, guard(read));
+    changed.set(read.reader.id, nodeWith(read.reader, { inputs: guarded }));
   }
-  return guards.size === 0 ? graph : graphWith(graph, { nodes });
+  return withChanged(graph, changed);
 }
 
 /**
@@ -110,12 +106,12 @@ export function indicesOf(ordered: OrderedGraph) {
   const indices = new Map<string, IndexRange>();
   const computed = new Map<string, ComputedIndex>();
   const onHost = (home: Ref): NodeId | undefined =>
-    isSource(graph, home, registry) ? splitRef(home).id : undefined;
+    isSource(graph, home, registry) ? idOf(home) : undefined;
   for (const { reader, home, low, below, lengths: rows } of indexReads(ordered)) {
-    const { op, attributes, inputs } = nodeOf(graph, splitRef(home).id);
+    const { op, attributes, inputs } = nodeOf(graph, idOf(home));
     const report = registry.get(op)?.report?.(attributes);
     if (report !== undefined && !computed.has(report)) {
-      const ids = nodeOf(graph, splitRef(inputs[0] ?? '').id);
+      const ids = nodeOf(graph, idOf(inputs[0] ?? ''));
       computed.set(report, { report, ids, low, reader });
     }
     const ids = onHost(home);

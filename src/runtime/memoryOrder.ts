@@ -1,14 +1,6 @@
 import { evaluate, namesOf } from '../base/dim.ts';
 import { grouped, insert } from '../base/own.ts';
-import {
-  type Graph,
-  makeRef,
-  type Node,
-  type NodeId,
-  type Ref,
-  splitRef,
-  type TensorType,
-} from '../ir/graph.ts';
+import { type Graph, idOf, makeRef, type Node, type NodeId, type Ref, type TensorType } from '../ir/graph.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { gradientsOf, memoryRoots } from './nodes.ts';
 
@@ -17,6 +9,7 @@ const NOMINAL = 64;
 
 const nominalSize = ({ shape }: TensorType): number =>
   shape.reduce<number>((total, dim) => {
+    if (typeof dim === 'number') return total * dim;
     const sizes = Object.fromEntries(namesOf(dim).map((name) => [name, NOMINAL]));
     try {
       return total * evaluate(dim, sizes);
@@ -70,7 +63,7 @@ export function orderForMemory(
   const left = new Map<Ref, number>();
   for (const ref of [...order.flatMap(readsOf), ...Object.values(graph.outputs).map(root)])
     left.set(ref, (left.get(ref) ?? 0) + 1);
-  const operandsOf = (node: Node): Set<NodeId> => new Set(node.inputs.map((ref) => splitRef(ref).id));
+  const operandsOf = (node: Node): Set<NodeId> => new Set(node.inputs.map(idOf));
   const users = grouped(early.flatMap((node) => [...operandsOf(node)].map((id) => [id, node] as const)));
   const waiting = new Map(early.map((node) => [node, 0]));
   for (const node of [...users.values()].flat()) waiting.set(node, (waiting.get(node) ?? 0) + 1);

@@ -1,5 +1,5 @@
 import { defined, FrondError } from '../base/errors.ts';
-import { type Graph, type Node, type Ref, splitRef, type TensorType } from '../ir/graph.ts';
+import { type Graph, idOf, type Node, type Ref, type TensorType } from '../ir/graph.ts';
 import { nodeOf, nodePath, typeOfRef } from '../ir/names.ts';
 import type { LowerContext, OpRegistry } from '../ir/record.ts';
 import { batchArena, GRADIENTS } from '../ops/update.ts';
@@ -53,7 +53,7 @@ export type OrderedGraph = ReturnType<typeof inOrder>;
 
 /** Whether a tensor is fed, a parameter or a constant: it is there before anything runs. */
 export const isSource = (graph: Graph, ref: Ref, registry: OpRegistry): boolean =>
-  registry.get(nodeOf(graph, splitRef(ref).id).op)?.kind === 'source';
+  registry.get(nodeOf(graph, idOf(ref)).op)?.kind === 'source';
 
 /** The gradients that a node leaves in an arena: of which parameter, which of its operands, in which arena. */
 export function gradientsOf({ id, inputs, attributes }: Node) {

@@ -1,5 +1,5 @@
 import { defined, FrondError } from '../base/errors.ts';
-import { type Graph, graphWith, type Node, nodesById, nodeWith, type Ref } from '../ir/graph.ts';
+import { type Graph, type Node, type NodeId, nodeWith, type Ref, withChanged } from '../ir/graph.ts';
 import { findNode, nodeOf, placeOf, typeOfRef } from '../ir/names.ts';
 import type { OpRegistry } from '../ir/record.ts';
 import { gradientsOf, isSource, memoryRoots, type OrderedGraph } from './nodes.ts';
@@ -20,7 +20,7 @@ const placeOfHome = ({ parameter, arena }: Home): string => `${arena} ${paramete
  */
 export function giveGradientsMemory(graph: Graph, order: readonly Node[], registry: OpRegistry): Graph {
   const root = memoryRoots(order, registry);
-  const nodes = nodesById(Object.values(graph.nodes));
+  const changed = new Map<NodeId, Node>();
   /** the tensor that lies at a place, the place of one, and what stands there instead of it */
   const [homes, owners, copies] = [new Map<string, Ref>(), new Map<Ref, string>(), new Map<string, Node>()];
   for (const reader of order) {
@@ -42,11 +42,10 @@ export function giveGradientsMemory(graph: Graph, order: readonly Node[], regist
       const copy = copies.get(place) ?? copyOf(graph, parameter, ref, reader);
       copies.set(place, copy);
       inputs[operand] = copy.id;
-      nodes[copy.id] = copy;
-      nodes[reader.id] = nodeWith(reader, { inputs });
+      changed.set(copy.id, copy).set(reader.id, nodeWith(reader, { inputs }));
     }
   }
-  return copies.size === 0 ? graph : graphWith(graph, { nodes });
+  return withChanged(graph, changed);
 }
 
 /** A node that copies `ref`, under an id that the graph does not have. */

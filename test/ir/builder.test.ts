@@ -125,7 +125,7 @@ describe('GraphBuilder', () => {
     b.output('y', y);
     const graph = b.finish();
     expect(rootsOf(graph)).toEqual(['mul', 'exp']);
-    expect(usersOf(graph).get('x')).toEqual(['mul', 'mul']);
+    expect(usersOf(Object.values(graph.nodes)).get('x')).toEqual(['mul', 'mul']);
   });
 });
 

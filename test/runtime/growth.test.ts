@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { toDot, toMermaid } from '../../src/inspect/text.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import { checkGraph } from '../../src/ir/check.ts';
-import { type Graph, makeRef, type Node, splitRef } from '../../src/ir/graph.ts';
+import { type Graph, idOf, makeRef, type Node } from '../../src/ir/graph.ts';
 import { parseGraph } from '../../src/ir/parse.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import { ops } from '../../src/ops/index.ts';
@@ -106,7 +106,7 @@ function slowOrder(graph: Graph): string[] {
   };
   const [waiting, done] = [[...order], new Set<string>()];
   while (waiting.length > 0) {
-    const ready = waiting.filter(({ inputs }) => inputs.every((ref) => done.has(splitRef(ref).id)));
+    const ready = waiting.filter(({ inputs }) => inputs.every((ref) => done.has(idOf(ref))));
     const grown = ready.map(growth);
     const next = ready[grown.indexOf(Math.min(...grown))] as Node;
     waiting.splice(waiting.indexOf(next), 1);
