@@ -16,8 +16,9 @@ export const train: palm.Recipe = async ({ data, output, epochs, seed, resume, d
     folder: data ?? bundled,
     readText: (path) => readFile(path),
   });
-  const all = reader.parts.train ?? [];
-  const tagged = { ...reader, parts: { ...reader.parts, train: all.slice(0, Math.ceil(all.length / 3)) } };
+  const all = reader.parts.train?.examples ?? [];
+  const third = palm.partOf(all.slice(0, Math.ceil(all.length / 3)), reader.length);
+  const tagged = { ...reader, parts: { ...reader.parts, train: third } };
 
   // 2. one encoder, and a trainer for each task: slots learn in three steps for two of the intents, in smaller batches
   const encoder = palm.backbone.compactEncoder({

@@ -77,7 +77,7 @@ export const train: palm.Recipe = async ({
     'find a flight from lisbon to oslo on friday morning',
     'remind me to water the plants at seven',
   ];
-  const theirs = (reader.parts.test ?? []).slice(0, 3).map(({ words }) => words.join(' '));
+  const theirs = (reader.parts.test?.examples ?? []).slice(0, 3).map(({ words }) => words.join(' '));
   const examples = data === undefined ? ours : theirs;
   return { trainer: both, summary, test, examples };
 };

@@ -1,6 +1,6 @@
 import { defined, FrondError } from '../base/errors.ts';
 import { permutation } from '../base/random.ts';
-import type { Batch, BatchSize, Reader, Specs } from './contract.ts';
+import type { Batch, BatchSize, Draw, Part, Reader } from './contract.ts';
 import { checkBatch } from './contractCheck.ts';
 import { tooLong } from './words.ts';
 
@@ -24,9 +24,9 @@ export interface BatchPlanOptions {
 
 /** One batch to be packed: which examples, and how long each row becomes. */
 export interface PlannedBatch {
-  /** indices of examples */
+  /** rows of its examples in their part */
   readonly rows: readonly number[];
-  /** rows that it is filled up to, with some of weight 0 where there are fewer examples */
+  /** how many examples it is filled up to, with some of weight 0 where there are fewer */
   readonly size: number;
   /** padded length, at least the longest example: a multiple of 4, or the maximum */
   readonly time: number;
@@ -99,26 +99,36 @@ export function planBatches(options: BatchPlanOptions): readonly PlannedBatch[] 
  * Words of each example.
  * @throws FROND-C006 for a length that is not a positive whole number, D008 for one above `maximum`
  */
-export const lengthsOf = <E>(
-  reader: Pick<Reader<Specs, E>, 'name' | 'length' | 'maximumLength'>,
-  examples: readonly E[],
+export const lengthsOf = (
+  reader: Pick<Reader, 'name' | 'maximumLength'>,
+  part: Part,
   maximum = reader.maximumLength ?? Number.POSITIVE_INFINITY,
-): number[] =>
-  examples.map((example, i) => {
-    const length = reader.length(example);
-    if (length > maximum) throw tooLong(`reader ${reader.name}: example ${i}`, length, maximum);
+): Uint32Array =>
+  Uint32Array.from({ length: part.size }, (_, row) => {
+    const length = part.lengthOf(row);
+    if (length > maximum) throw tooLong(`reader ${reader.name}: example ${row}`, length, maximum);
     if (Number.isInteger(length) && length >= 1) return length;
-    throw new FrondError('FROND-C006', `reader ${reader.name}: the length of example ${i} is ${length}`, {
+    throw new FrondError('FROND-C006', `reader ${reader.name}: the length of example ${row} is ${length}`, {
       hint: 'length gives the words of an example as the model sees it, a whole number from 1 on',
     });
   });
 
+/** Rows of a batch for each example. */
+export const rowsPerExample = (reader: Reader): number => reader.rowsPerExample ?? 1;
+
 /**
  * Packs examples and checks the batch.
+ * @param planned how many examples it is filled up to, and how long each of their rows becomes
  * @throws FROND-C006 when it is not what the reader declares, or not of the size that was asked for
  */
-export function packBatch(reader: Reader, examples: readonly unknown[], size: BatchSize): Batch {
-  const batch = reader.pack(examples, size);
+export function packBatch(
+  reader: Reader,
+  examples: readonly unknown[],
+  planned: Pick<PlannedBatch, 'size' | 'time'>,
+  draw: Draw,
+): Batch {
+  const size: BatchSize = { batch: planned.size * rowsPerExample(reader), time: planned.time };
+  const batch = reader.pack(examples, size, draw);
   const sizes = checkBatch(reader, batch);
   for (const name of ['batch', 'time'] as const) {
     const packed = sizes[name];

@@ -38,6 +38,30 @@ export interface ComponentRecord {
   readonly [key: string]: Attribute;
 }
 
+/** Examples that need not fit in memory. */
+export interface Part<E = unknown> {
+  /** number of examples */
+  readonly size: number;
+  /** words of an example as the model sees it, at least 1 */
+  lengthOf(row: number): number;
+  /** Examples by their rows, from 0, in the order that is asked for. */
+  read(rows: readonly number[]): Promise<readonly E[]>;
+  /** tells it apart from parts with other examples, or with the same in another order */
+  readonly digest: string;
+}
+
+/** Random numbers that follow from what they are for alone: a row's are the same in any batch, of any size, and after resuming. */
+export interface Draw {
+  /**
+   * In [0, 1), of the run's seed, the reader and the epoch; evaluation and prediction have a seed and an epoch of their own, always
+   * the same.
+   * @param stream names what it decides, such as `mask`
+   * @param example its place in the list that `pack` was given
+   * @param index which number of the stream
+   */
+  uniform(stream: string, example: number, index: number): number;
+}
+
 /** Turns examples of type E into batches. */
 export interface Reader<G extends Specs = Specs, E = unknown> {
   readonly name: string;
@@ -45,17 +69,19 @@ export interface Reader<G extends Specs = Specs, E = unknown> {
   /** of those of its tensors that hold ids: heads and earlier runs must mean the same by them */
   readonly names?: Names;
   /** the examples: `train`, and where there are any `valid` and `test` */
-  readonly parts: Readonly<Record<string, readonly E[]>>;
+  readonly parts: Readonly<Record<string, Part<E>>>;
+  /** rows of a batch that each example takes, next to each other; default 1 */
+  readonly rowsPerExample?: number;
   /** words of an example as the model sees it, at least 1 */
   length(example: E): number;
   /** the most that `length` gives; without it, any number */
   readonly maximumLength?: number;
   /** words of an example that the model does not see: prediction warns of them; without it, none */
   unseen?(example: E): number;
-  /** Packs up to `size.batch` examples; rows without an example have weight 0. */
-  pack(examples: readonly E[], size: BatchSize): Batch<G>;
-  /** An unlabelled example, for prediction. */
-  parse?(text: string): E;
+  /** Packs as many examples as `size.batch` rows hold, or fewer; rows without an example have weight 0. */
+  pack(examples: readonly E[], size: BatchSize, draw: Draw): Batch<G>;
+  /** The example that is meant by what prediction was given: a text, or an object, which may be an example already. */
+  parse?(input: unknown): E;
   /** what a checkpoint keeps of it */
   readonly record?: ComponentRecord;
   /** what is odd about the data: training warns of it when it begins */
@@ -102,8 +128,8 @@ export interface Accumulator<F = unknown, E = unknown, M = Metrics> {
 export type Values = Readonly<Record<string, TensorValue>>;
 
 /**
- * A task on top of a backbone. `lossOf` and `predictionsOf` build its part of a graph.
- * P is one prediction, E an example as the reader keeps it, with its gold labels.
+ * A task on top of a backbone. P is what it predicts for a row of a batch, E an example as the reader keeps it, with its gold labels,
+ * F what it predicts for an example: P, or a list of them where the reader has several `rowsPerExample`, unless `finish` says more.
  */
 export interface Head<
   B extends Specs = Specs,
@@ -111,6 +137,7 @@ export interface Head<
   L extends Specs = Specs,
   P = unknown,
   E = unknown,
+  F = P,
 > {
   readonly name: string;
   readonly needs: HeadNeeds<B, R, L>;
@@ -129,8 +156,16 @@ export interface Head<
   predict?(g: GraphContext, tensors: Outputs): Outputs;
   /** One prediction per row of the batch, rows without an example included. */
   decode(values: Values, batch: Batch<R>): readonly P[];
+  /**
+   * Makes of what was predicted for rows what is predicted for examples, one for each of the part, in its order. Values come with the
+   * number of their example in the part, those of one example in the order of its rows; examples come in any order.
+   */
+  finish?(
+    values: AsyncIterable<{ readonly row: number; readonly value: P }>,
+    part: Part<E>,
+  ): Promise<readonly F[]>;
   /** What takes predictions with their examples, batch by batch, and scores them; made anew for each evaluation. */
-  score(): Accumulator<P, E>;
+  score(): Accumulator<F, E>;
   /** what a checkpoint keeps of it */
   readonly record?: ComponentRecord;
 }

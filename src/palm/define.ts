@@ -1,18 +1,27 @@
 import { checkArguments } from '../base/arguments.ts';
 import * as is from '../base/kinds.ts';
+import { mapValues } from '../base/own.ts';
 import type { GraphContext, Outputs } from '../dsl/graph.ts';
 import type { Tensor } from '../dsl/tensor.ts';
 import type { Tensors } from '../dsl/types/result.ts';
 import type { TensorValue } from '../runtime/feeds.ts';
-import type { Backbone, Batch, Head, Reader, Specs } from './contract.ts';
+import type { Accumulator, Backbone, Batch, Head, Part, Reader, Specs } from './contract.ts';
 import { checkContract, checkDistinct } from './contractCheck.ts';
 import type { BackboneProblem, Checked, HeadProblem } from './contractTypes.ts';
-import { backboneKind, headKind, readerKind } from './settings.ts';
+import { partOf } from './parts.ts';
+import { backboneKind, headKind, readerDefinitionKind, readerKind } from './settings.ts';
+
+/** What a user writes for a reader: `Reader`, where a part may also be a list of examples. */
+export interface ReaderDefinition<G extends Specs, E> extends Omit<Reader<G, E>, 'parts'> {
+  readonly parts: Readonly<Record<string, Part<E> | readonly E[]>>;
+}
 
 /** A reader of one's own. */
-export function defineReader<const G extends Specs, E>(reader: Reader<G, E>): Reader<G, E> {
-  checkArguments('defineReader', { reader: readerKind }, [reader]);
-  return reader;
+export function defineReader<const G extends Specs, E>(definition: ReaderDefinition<G, E>): Reader<G, E> {
+  checkArguments('defineReader', { definition: readerDefinitionKind }, [definition]);
+  const partOfList = (part: Part<E> | readonly E[]): Part<E> =>
+    'read' in part ? part : partOf(part, (example) => definition.length(example));
+  return { ...definition, parts: mapValues(definition.parts, partOfList) };
 }
 
 /**
@@ -53,12 +62,14 @@ export interface HeadDefinition<
   V extends Outputs,
   P,
   E,
-> extends Pick<Head<B, R, L, P, E>, 'name' | 'names' | 'record' | 'score'> {
+  F,
+> extends Pick<Head<B, R, L, P, E, F>, 'name' | 'names' | 'record' | 'weigh' | 'finish'> {
   readonly needs: { readonly backbone: B; readonly reader?: R; readonly labels?: L };
   build(g: GraphContext, inputs: Tensors<B & R>): O;
   loss(g: GraphContext, tensors: O & Tensors<B & R & L>): Tensor<'f32', []>;
   predict?(g: GraphContext, tensors: O & Tensors<B & R>): V;
   decode(values: { readonly [K in keyof V]: TensorValue }, batch: Batch<R>): readonly P[];
+  score(): Accumulator<NoInfer<F>, E>;
 }
 
 /**
@@ -73,14 +84,15 @@ export function defineHead<
   const R extends Specs = None,
   const L extends Specs = None,
   V extends Outputs = O,
->(definition: HeadDefinition<B, R, L, O, V, P, E>): Head<B, R, L, P, E> {
+  F = P,
+>(definition: HeadDefinition<B, R, L, O, V, P, E, F>): Head<B, R, L, P, E, F> {
   checkArguments('defineHead', { definition: definitionKind }, [definition]);
   const { backbone, reader, labels } = definition.needs;
   // what a definition leaves out is the empty set of names, which the type None says
   const needs = { backbone, reader: reader ?? ({} as R), labels: labels ?? ({} as L) };
   checkDistinct(definition.name, needs);
   // the typed tensors of a definition are those that lossOf and predictionsOf hand over
-  return { ...definition, needs } as unknown as Head<B, R, L, P, E>;
+  return { ...definition, needs } as unknown as Head<B, R, L, P, E, F>;
 }
 
 /**

@@ -3,11 +3,12 @@ import { defined, FrondError } from '../base/errors.ts';
 import { mapValues } from '../base/own.ts';
 import type { Executable } from '../runtime/executable.ts';
 import { feedsFor } from '../runtime/feeds.ts';
-import { lengthsOf, packBatch, planBatches } from './batches.ts';
-import type { Accumulator, Batch, Metrics, Reader } from './contract.ts';
+import { lengthsOf, packBatch, planBatches, rowsPerExample } from './batches.ts';
+import type { Accumulator, Batch, Metrics, Part, Reader } from './contract.ts';
 import { breather, type Listener } from './events.ts';
 import { resultsOf, type Task } from './graphs.ts';
 import { accumulatorKind } from './metrics/accumulator.ts';
+import { fixedDraw, partOf } from './parts.ts';
 
 /** Predictions of every task for the same examples, in their order. */
 export type Predictions = Readonly<Record<string, readonly unknown[]>>;
@@ -18,10 +19,19 @@ export const closed = (caller: string, name: string): FrondError =>
     hint: 'call it before close or free, or load the run again',
   });
 
-/** The example that is meant by a text, or by an example. @throws FROND-C011 when the reader reads files only */
-export function exampleOf(reader: Reader, input: string | object): object {
-  const example = typeof input === 'string' ? reader.parse?.(input) : input;
-  if (typeof example === 'object' && example !== null) return example;
+/**
+ * The examples that texts or objects mean to a reader.
+ * @throws FROND-C011 for a text where the reader cannot parse any
+ */
+export const inputPart = (reader: Reader, inputs: readonly (string | object)[]): Part =>
+  partOf(
+    inputs.map((input) => exampleOf(reader, input)),
+    (example) => reader.length(example),
+  );
+
+function exampleOf(reader: Reader, input: string | object): unknown {
+  const example = reader.parse === undefined && typeof input === 'object' ? input : reader.parse?.(input);
+  if (example !== undefined && example !== null) return example;
   throw new FrondError('FROND-C011', `the reader ${reader.name} cannot parse a text`, {
     hint: 'give it a function `parse`, or predict examples instead of texts',
   });
@@ -53,41 +63,47 @@ export interface PredictOptions {
 /** Examples that are predicted together. */
 const BATCH = 32;
 
-/** Predictions of some examples, by task: which they are of, and one for each at least. */
+/** What was predicted for some examples: by task, a result for each. */
 interface PredictedBatch {
+  /** of the part */
   readonly rows: readonly number[];
-  readonly predictions: Readonly<Record<string, readonly unknown[]>>;
+  readonly examples: readonly unknown[];
+  readonly results: Readonly<Record<string, readonly unknown[]>>;
 }
 
 /**
- * Runs a prediction graph over examples, once per batch for all tasks.
+ * Runs a prediction graph over the examples of a part, once per batch for all tasks.
  * @throws FROND-C006 for a batch that does not fit, FROND-C009 for a head that decodes too few rows
  */
 async function* predictBatches(
   executable: Executable,
   { tasks, reader, maximumLength: maximum = reader.maximumLength }: Answering,
-  examples: readonly unknown[],
+  part: Part,
   { signal, on }: PredictOptions,
 ): AsyncGenerator<PredictedBatch> {
-  const cut = examples.filter((example) => (reader.unseen?.(example) ?? 0) > 0).length;
-  const message = `the model sees the first ${reader.maximumLength} words only of ${cut} of ${examples.length} texts`;
-  if (cut > 0) on?.({ type: 'warning', message });
-  const lengths = lengthsOf(reader, examples, maximum);
-  const batchSize = Math.max(1, Math.min(BATCH, examples.length));
+  const lengths = lengthsOf(reader, part, maximum);
+  const batchSize = Math.max(1, Math.min(BATCH, part.size));
+  const each = rowsPerExample(reader);
   const letEventsIn = breather();
+  let cut = 0;
   for (const { rows, size, time } of planBatches({ lengths, batchSize, maximum })) {
     await letEventsIn();
     signal?.throwIfAborted();
-    const packed = rows.map((row) => examples[row]);
-    const batch = packBatch(reader, packed, { batch: size, time });
+    const examples = await part.read(rows);
+    cut += examples.filter((example) => (reader.unseen?.(example) ?? 0) > 0).length;
+    const batch = packBatch(reader, examples, { size, time }, fixedDraw(reader.name, rows));
     const values = await executable.run(feedsFor(executable.graph, batch));
-    const decoded = tasks.map(({ name, head }) => {
+    const results = tasks.map(({ name, head }) => {
       const list = head.decode(resultsOf(name, values), batch);
-      checkDecoded(head.name, list, rows.length);
-      return [name, list] as const;
+      checkDecoded(head.name, list, rows.length * each);
+      const ofExample = (_: unknown, i: number): unknown =>
+        each === 1 ? list[i] : list.slice(i * each, (i + 1) * each);
+      return [name, rows.map(ofExample)] as const;
     });
-    yield { rows, predictions: Object.fromEntries(decoded) };
+    yield { rows, examples, results: Object.fromEntries(results) };
   }
+  const message = `the model sees the first ${reader.maximumLength} words only of ${cut} of ${part.size} texts`;
+  if (cut > 0) on?.({ type: 'warning', message });
 }
 
 /** Predictions of one task for a batch as its reader packs it. @throws FROND-R009…R012, R023, R031 for another one, FROND-C009 */
@@ -107,20 +123,20 @@ export async function predictPacked(
   return decoded;
 }
 
-/** Predictions of examples, in their order. @throws as `predictBatches` */
+/** Predictions of the examples of a part, in their order. @throws as `predictBatches` */
 export async function predictAll(
   executable: Executable,
   answering: Answering,
-  examples: readonly unknown[],
+  part: Part,
   options: PredictOptions = {},
 ): Promise<Predictions> {
-  const results = answering.tasks.map(({ name }) => [name, new Array<unknown>(examples.length)] as const);
-  for await (const { rows, predictions } of predictBatches(executable, answering, examples, options)) {
-    for (const [name, kept] of results) {
-      for (const [i, row] of rows.entries()) kept[row] = predictions[name]?.[i];
+  const all = answering.tasks.map(({ name }) => [name, new Array<unknown>(part.size)] as const);
+  for await (const { rows, results } of predictBatches(executable, answering, part, options)) {
+    for (const [name, kept] of all) {
+      for (const [i, row] of rows.entries()) kept[row] = results[name]?.[i];
     }
   }
-  return Object.fromEntries(results);
+  return Object.fromEntries(all);
 }
 
 /** Scores of what all tasks predict for an example together, such as exact match; the predictions stand under their tasks' names. */
@@ -142,18 +158,17 @@ function checked<F, E>(what: string, score: Accumulator<F, E>): Accumulator<F, E
 export async function evaluateAll(
   executable: Executable,
   answering: Answering,
-  examples: readonly unknown[],
+  part: Part,
   joint: JointMetrics | undefined,
   options: PredictOptions = {},
 ): Promise<Metrics> {
   const scores = answering.tasks.map(({ name, head }) => [name, checked(head.name, head.score())] as const);
   const together = joint && checked('metrics', joint());
-  for await (const { rows, predictions } of predictBatches(executable, answering, examples, options)) {
-    const batch = rows.map((row) => examples[row]);
-    for (const [name, score] of scores) score.add((predictions[name] ?? []).slice(0, rows.length), batch);
+  for await (const { examples, results } of predictBatches(executable, answering, part, options)) {
+    for (const [name, score] of scores) score.add(results[name] ?? [], examples);
     together?.add(
-      rows.map((_, i) => mapValues(predictions, (list) => list[i])),
-      batch as never[],
+      examples.map((_, i) => mapValues(results, (list) => list[i])),
+      examples as never[],
     );
   }
   const single = scores.map(([name, score]) => [name, score.value()] as const);

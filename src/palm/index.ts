@@ -12,6 +12,7 @@ export * as metrics from './metrics/index.ts';
 export type { ModelRecord } from './modelRecord.ts';
 export * from './multiHeadTrainer.ts';
 export * from './optimizer.ts';
+export { type DrawOptions, drawOf, type MemoryPart, partOf } from './parts.ts';
 export { loadModelRecord, Predictor, type PredictorOptions } from './predictor.ts';
 export * as reader from './reader/index.ts';
 export type { JointExample } from './reader/jointFiles.ts';

@@ -9,12 +9,13 @@ import type { Executable } from '../runtime/executable.ts';
 import { type Feeds, feedsFor } from '../runtime/feeds.ts';
 import { layoutParameters } from '../runtime/parameters.ts';
 import { ModelState } from '../runtime/state.ts';
-import { packBatch, slices } from './batches.ts';
-import type { Batch, Metrics } from './contract.ts';
+import { packBatch, rowsPerExample, slices } from './batches.ts';
+import type { Batch, Metrics, Part } from './contract.ts';
 import { evaluateAll, type Predictions, type PredictOptions, predictAll, predictPacked } from './evaluate.ts';
 import type { StepResult } from './events.ts';
 import { type Task, weightName } from './graphs.ts';
 import { groupsFeed } from './groups.ts';
+import { drawOf } from './parts.ts';
 import { rateAt } from './schedule.ts';
 import { type Inference, type Setup, type Source, trainingPart } from './setup.ts';
 import { registryWith, sharesFeed } from './step.ts';
@@ -112,15 +113,18 @@ export class Learner {
   }
 
   /** The batches of a step: what the gradient program is fed of each. A pure function of the setup, so that a resumed run sees the same. */
-  feeds(step: number): readonly Feeds[] {
+  async feeds(step: number): Promise<readonly Feeds[]> {
     const { seed, plan, programs } = this.setup;
     const source = this.sourceAt(step);
-    const { rows, size, time } = plan.at(step).batch;
-    const examples = trainingPart(source);
-    const part = Math.ceil(size / programs.accumulate);
-    const packed = slices(rows, part).map((some) => {
-      const given = some.map((row) => examples[row]);
-      return { batch: packBatch(source.reader, given, { batch: part, time }), count: some.length };
+    const { reader } = source;
+    const { epoch, batch: planned } = plan.at(step);
+    const { rows, time } = planned;
+    const examples = await trainingPart(source).read(rows);
+    const size = Math.ceil(planned.size / programs.accumulate);
+    const packed = slices([...examples.keys()], size).map((some) => {
+      const [given, at] = [some.map((i) => examples[i]), some.map((i) => rows[i] ?? 0)];
+      const batch = packBatch(reader, given, { size, time }, drawOf({ seed, name: reader.name, epoch }, at));
+      return { batch, count: some.length * rowsPerExample(reader) };
     });
     const shares = sharesOf(source.tasks, packed);
     const random = Object.hasOwn(source.step.nodes, RANDOM_KEY);
@@ -166,7 +170,7 @@ export class Learner {
   async submit(): Promise<void> {
     const stepper = defined(this.steppers.get(this.sourceAt(this.submitted)), 'training step');
     const update = this.updateFeeds(this.submitted);
-    for (const feeds of this.feeds(this.submitted))
+    for (const feeds of await this.feeds(this.submitted))
       await stepper.run(this.#update ? feeds : { ...feeds, ...update }, { read: [] });
     await this.#update?.run(update, { read: [] });
     this.#open++;
@@ -219,7 +223,7 @@ export class Learner {
   async #diverged(step: number, { loss, gradientNorm }: StepResult): Promise<FrondError> {
     // the search needs far more memory than the step: where it fails, the error is still this one
     const search = async () => {
-      for (const feeds of this.feeds(step)) {
+      for (const feeds of await this.feeds(step)) {
         const found = await findNonFinite(this.sourceAt(step).step, feeds, this.state);
         if (found !== undefined) return found;
       }
@@ -247,12 +251,8 @@ export class Learner {
   }
 
   /** Predictions of all tasks of a reader. */
-  predict(
-    inference: Inference,
-    examples: readonly unknown[],
-    options?: PredictOptions,
-  ): Promise<Predictions> {
-    return predictAll(this.#predictorOf(inference), inference, examples, options);
+  predict(inference: Inference, part: Part, options?: PredictOptions): Promise<Predictions> {
+    return predictAll(this.#predictorOf(inference), inference, part, options);
   }
 
   /** Predictions of a task for a packed batch, one for each of its rows. @throws as `predictPacked` */
@@ -269,9 +269,9 @@ export class Learner {
   /** Metrics of all tasks whose reader has such a part. @throws FROND-D015 where none has */
   async evaluate(part: string, signal?: AbortSignal): Promise<Metrics> {
     const measured: Metrics[] = [];
-    for (const { inference, examples } of this.#having(part)) {
+    for (const { inference, found } of this.#having(part)) {
       const predictor = this.#predictorOf(inference);
-      measured.push(await evaluateAll(predictor, inference, examples, this.setup.jointMetrics, { signal }));
+      measured.push(await evaluateAll(predictor, inference, found, this.setup.jointMetrics, { signal }));
     }
     return Object.assign({}, ...measured);
   }
@@ -279,18 +279,18 @@ export class Learner {
   /** Predictions of all tasks whose reader has such a part. @throws FROND-D015 where none has */
   async predictPart(part: string, options?: PredictOptions): Promise<Predictions> {
     const predicted: Predictions[] = [];
-    for (const { inference, examples } of this.#having(part))
-      predicted.push(await this.predict(inference, examples, options));
+    for (const { inference, found } of this.#having(part))
+      predicted.push(await this.predict(inference, found, options));
     return Object.assign({}, ...predicted);
   }
 
   #having(part: string) {
     const { inferences } = this.setup;
-    const found = inferences.flatMap((inference) => {
-      const examples = own(inference.reader.parts, part);
-      return examples === undefined ? [] : [{ inference, examples }];
+    const having = inferences.flatMap((inference) => {
+      const found = own(inference.reader.parts, part);
+      return found === undefined ? [] : [{ inference, found }];
     });
-    if (found.length > 0) return found;
+    if (having.length > 0) return having;
     const readers = inferences.map(({ reader }) => reader);
     const parts = new Set(readers.flatMap((reader) => Object.keys(reader.parts)));
     const who = readers.map(({ name }) => name).join(', ');

@@ -11,7 +11,7 @@ import { ModelState } from '../runtime/state.ts';
 import { type LoadedCheckpoint, loadLatest } from '../store/checkpoint.ts';
 import type { ComponentRecord, Head, Reader } from './contract.ts';
 import { checkFeeds, checkNames, maximumOf } from './contractCheck.ts';
-import { closed, exampleOf, type Predictions, predictAll } from './evaluate.ts';
+import { closed, inputPart, type Predictions, predictAll } from './evaluate.ts';
 import type { Listener } from './events.ts';
 import { differenceOf, type Task } from './graphs.ts';
 import { type ClassifyOptions, classify, type SequenceLabelOptions, sequenceLabel } from './head.ts';
@@ -239,14 +239,14 @@ export class Predictor {
     if (this.#freed) throw closed('predict', this.name);
     checkInputs(inputs);
     checkSettings('predict', options, { signal: is.optional(is.signal), on: listener });
-    const examples = this.#inferences.map(({ reader }) => inputs.map((input) => exampleOf(reader, input)));
+    const parts = this.#inferences.map(({ reader }) => inputPart(reader, inputs));
     this.#running++;
     try {
       return await this.#loaded.surviving(async (loaded) => {
         const found: Predictions[] = [];
         for (const [i, inference] of this.#inferences.entries()) {
           const executable = defined(loaded.executables[i], 'prediction graph');
-          found.push(await predictAll(executable, inference, examples[i] ?? [], options));
+          found.push(await predictAll(executable, inference, defined(parts[i], 'inputs'), options));
         }
         loaded.step++;
         return Object.assign({}, ...found);

@@ -76,7 +76,7 @@ export class Run implements Survival<Learner> {
   /** awaited between steps */
   readonly letEventsIn = breather();
   readonly waiting: (() => Promise<void>)[] = [];
-  #configuration: Promise<Configuration> | undefined;
+  #configuration: Configuration | undefined;
   /** where a lost run goes on */
   #point: Point;
   /** steps behind that point, as they went the first time */
@@ -109,7 +109,7 @@ export class Run implements Survival<Learner> {
   }
 
   /** Settings and data of the run, computed once: they never change. */
-  configuration(): Promise<Configuration> {
+  configuration(): Configuration {
     this.#configuration ??= configurationOf(this.setup);
     return this.#configuration;
   }

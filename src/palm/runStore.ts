@@ -46,7 +46,7 @@ async function stateIn(checkpoint: FilesOf, layout: ParameterLayout): Promise<Po
 export async function saveRun(run: Run, folder: string, keep = 2): Promise<string> {
   const { name, plan } = run.setup;
   checkConstants(run.setup);
-  const configuration = await run.configuration();
+  const configuration = run.configuration();
   const saved = await run.model.surviving(async (learner) => {
     const { state, step } = learner;
     const { sums, history, best } = run;
@@ -139,7 +139,7 @@ export async function resumeRun(run: Run, folder: string, on: Listener | undefin
   const progress = await readRecord(checkpoint, PROGRESS, progressForm);
   if (progress.step !== step) throw malformed(pathOf(checkpoint, PROGRESS), 'it is of another step');
   await checkSeal(checkpoint, PROGRESS);
-  checkConfiguration(progress.configuration, await run.configuration(), found);
+  checkConfiguration(progress.configuration, run.configuration(), found);
   const plan = planOf(run, progress);
   const changed = otherEpochs(run, plan, progress.configuration.epochs, checkpoint);
   const { layout } = run.learner.state;

@@ -16,12 +16,21 @@ export function checkSettings<O extends object>(
 }
 
 // a reader, backbone or head: what the functions of PALM take need not be of a class
-const readerFields = { name: is.text, gives: is.object, parts: is.object, pack: is.callable };
+const partFields = { size: is.natural, lengthOf: is.callable, read: is.callable };
+const onePart = is.withFields('a part, such as palm.partOf gives', partFields);
+const partsOf = (part: is.Kind) => is.objectOf(part, `an object of parts by name, each ${part.what}`);
+const readerFields = { name: is.text, gives: is.object, parts: partsOf(onePart), pack: is.callable };
+const definedParts = partsOf(is.either(is.listOf(is.unchecked, 'examples'), onePart));
 const backboneFields = { name: is.text, needs: is.object, gives: is.object, build: is.callable };
 const headFields = { name: is.text, needs: is.object, build: is.callable, loss: is.callable };
 export const readerKind = is.typed<Reader>(
   is.withFields('a reader, such as palm.reader.jointReader gives', readerFields),
 );
+export const readerDefinitionKind = is.withFields('a reader, with name, gives, parts, length and pack', {
+  ...readerFields,
+  parts: definedParts,
+  length: is.callable,
+});
 export const backboneKind = is.typed<Backbone>(
   is.withFields('a backbone, such as palm.backbone.compactEncoder gives', backboneFields),
 );

@@ -1,10 +1,12 @@
 import { defined } from '../base/errors.ts';
+import { own } from '../base/own.ts';
 import type { Attribute, Graph } from '../ir/graph.ts';
-import { lengthsOf } from './batches.ts';
-import type { Backbone } from './contract.ts';
+import { lengthsOf, rowsPerExample } from './batches.ts';
+import type { Backbone, Part } from './contract.ts';
 import { maximumOf } from './contractCheck.ts';
 import type { Answering, JointMetrics } from './evaluate.ts';
 import type { Task } from './graphs.ts';
+import { partOf } from './parts.ts';
 import { type PlannedTask, type TrainingPlan, trainingPlan } from './plan.ts';
 import type { Programs } from './step.ts';
 import type { FitOptions, Lesson, Member, Policy } from './trainerOptions.ts';
@@ -49,8 +51,8 @@ export const tasksOf = ({ sources }: Pick<Setup, 'sources'>): readonly Task[] =>
   sources.flatMap(({ tasks }) => tasks);
 
 /** The examples that a source is learnt from. */
-export const trainingPart = ({ reader }: Pick<Source, 'reader'>): readonly unknown[] =>
-  reader.parts.train ?? [];
+export const trainingPart = ({ reader }: Pick<Source, 'reader'>): Part =>
+  own(reader.parts, 'train') ?? partOf([], (example) => reader.length(example));
 
 /** What the plan of a run knows of a source. */
 export function plannedSource(
@@ -58,15 +60,18 @@ export function plannedSource(
   settings: Pick<PlannedTask, 'batchSize' | 'tokens' | 'mixRatio' | 'epochs' | 'auxiliary'>,
 ): PlannedTask {
   const { name, reader, maximumLength } = source;
-  const examples = trainingPart(source);
+  const part = trainingPart(source);
+  const { tokens } = settings;
   let lengths: Uint32Array | undefined;
   return {
     ...settings,
+    // the plan counts examples
+    tokens: tokens && Math.floor(tokens / rowsPerExample(reader)),
     name,
-    examples: examples.length,
+    examples: part.size,
     maximum: maximumLength,
     lengths: () => {
-      lengths ??= Uint32Array.from(lengthsOf(reader, examples, maximumLength));
+      lengths ??= lengthsOf(reader, part, maximumLength);
       return lengths;
     },
     stream: `${reader.name}/train`,

@@ -11,7 +11,7 @@ import { openSafetensors } from '../store/safetensors.ts';
 import type { Backbone, Batch, Head, Metrics, Reader } from './contract.ts';
 import { checkContract } from './contractCheck.ts';
 import type { Checked, HeadOnBackboneProblem } from './contractTypes.ts';
-import { closed, exampleOf, type JointMetrics, type Predictions } from './evaluate.ts';
+import { closed, inputPart, type JointMetrics, type Predictions } from './evaluate.ts';
 import type { Listener } from './events.ts';
 import { lossName, predictionGraph, type Task, trainingGraph } from './graphs.ts';
 import { checkConstants } from './modelRecord.ts';
@@ -212,7 +212,7 @@ export class Trainer {
     const readers = this.#lessons.map(({ name, members }) => {
       const reader = readerOf(name);
       for (const { backbone, task } of members) checkContract({ reader, backbone, head: task.head });
-      if (trainingPart({ reader }).length > 0) return reader;
+      if (trainingPart({ reader }).size > 0) return reader;
       throw new FrondError('FROND-D014', `the reader ${reader.name} has no training examples`, {
         hint: 'give it a part called train',
       });
@@ -348,8 +348,8 @@ export class Trainer {
     return this.#use('predict', async ({ setup, model }) => {
       const predictions: Predictions[] = [];
       for (const inference of setup.inferences) {
-        const parsed = inputs.map((input) => exampleOf(inference.reader, input));
-        predictions.push(await model.surviving((learner) => learner.predict(inference, parsed, options)));
+        const part = inputPart(inference.reader, inputs);
+        predictions.push(await model.surviving((learner) => learner.predict(inference, part, options)));
       }
       return Object.assign({}, ...predictions);
     });

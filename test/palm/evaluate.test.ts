@@ -32,7 +32,7 @@ describe('evaluation', () => {
   afterAll(() => trainer.close());
 
   it('scores batch by batch, each example once, with the scores of all predictions at once', async () => {
-    const examples = reader.parts.train ?? [];
+    const examples = reader.parts.train?.examples ?? [];
     const first: Scores = await trainer.evaluate('train');
     expect(batches.length).toBeGreaterThan(1);
     expect(batches.reduce((x, y) => x + y)).toBe(examples.length);
@@ -62,7 +62,7 @@ describe('evaluation', () => {
     const count = runs(100_000, 30_000);
     const sentences = Array.from(
       { length: count },
-      (_, i) => reader.parts.train?.[i % 70] as palm.JointExample,
+      (_, i) => reader.parts.train?.examples[i % 70] as palm.JointExample,
     );
     const big = palm.reader.jointReaderOf({ train: sentences }, { minimumCount: 1 });
     const device = interpreterDevice();

@@ -166,7 +166,7 @@ describe('options of a joint reader', () => {
       readText: async (path) => Buffer.from(contentOf(path).replace('rome', 'r\ufffdme')),
     });
     expect(literal.notes).toEqual([]);
-    expect(literal.parts.train?.[0]?.words).toEqual(['to', 'r\ufffdme']);
+    expect(literal.parts.train?.examples[0]?.words).toEqual(['to', 'r\ufffdme']);
   });
 });
 

@@ -115,7 +115,7 @@ describe('a loop of its own', () => {
 describe('predictions', () => {
   it('of a whole part are those of its examples', async () => {
     const trainer = tinyTrainer();
-    const examples = tinyReader().parts.test ?? [];
+    const examples = tinyReader().parts.test?.examples ?? [];
     expect(await trainer.predictAll('test')).toEqual(await trainer.predict(examples));
     expect(await messageOf(() => trainer.predictAll('dev'))).toBe(
       '[FROND-D015] the reader joint has no part dev\n  hint: it has: train, valid, test',
@@ -126,7 +126,7 @@ describe('predictions', () => {
   it('of a batch are those of its rows, by task', async () => {
     const trainer = alternatingTrainer({ tasks: ['intent', 'slots'] });
     const { intent: reader } = alternatingReaders();
-    const examples = (reader.parts.test ?? []).slice(0, 3);
+    const examples = (reader.parts.test?.examples ?? []).slice(0, 3);
     const batch = reader.pack(examples, { batch: 4, time: 8 });
     const all = await trainer.predict(examples);
     for (const task of ['intent', 'slots']) {

@@ -242,7 +242,7 @@ describe('a joint reader', () => {
   });
 
   test('gives unknown words the id of unknown, and sentences with unknown labels weight 0', () => {
-    const { tokens, weights } = reader.pack(reader.parts.test ?? [], { batch: 1, time: 4 });
+    const { tokens, weights } = reader.pack(reader.parts.test?.examples ?? [], { batch: 1, time: 4 });
     expect(tokens.data[3]).toBe(UNKNOWN);
     expect([...weights.data]).toEqual([0]);
   });
@@ -291,7 +291,7 @@ describe('a joint reader', () => {
     const { lengths, tokens } = short.pack(train, { batch: 2, time: 4 });
     expect([...lengths.data]).toEqual([3, 3]);
     expect([tokens.data[3], tokens.data[7]]).toEqual([0, 0]);
-    expect(short.parts.train?.[1]?.words).toHaveLength(7);
+    expect(short.parts.train?.examples[1]?.words).toHaveLength(7);
   });
 
   test('reads a folder', async () => {
@@ -304,7 +304,7 @@ describe('a joint reader', () => {
     );
     const readText = async (path: string) => folder.get(path) ?? Promise.reject(new Error('no such file'));
     const whole = await jointReader({ folder: 'd', readText });
-    expect(Object.entries(whole.parts).map(([part, examples]) => [part, examples.length])).toEqual([
+    expect(Object.entries(whole.parts).map(([part, { size }]) => [part, size])).toEqual([
       ['train', 2],
       ['valid', 2],
       ['test', 2],

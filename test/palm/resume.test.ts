@@ -191,12 +191,13 @@ describe('a resume is refused', () => {
   it('but not because the data lies elsewhere', async () => {
     const run = stopped;
     const reader = tinyReader();
-    const train = (reader.parts.train ?? []).map((example, i) => ({
+    const train = (reader.parts.train?.examples ?? []).map((example, i) => ({
       ...example,
       file: 'elsewhere',
       line: i,
     }));
-    const trainer = tinyTrainer({}, { ...reader, parts: { ...reader.parts, train } });
+    const moved = palm.partOf(train, reader.length);
+    const trainer = tinyTrainer({}, { ...reader, parts: { ...reader.parts, train: moved } });
     expect(await trainer.resume(run)).toBe(2);
     await trainer.close();
   });

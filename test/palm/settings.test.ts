@@ -280,15 +280,17 @@ describe('parts of a model are refused', () => {
     const pack = untyped<palm.Reader['pack']>(reader.pack);
     const hint = 'hint: pack fills rows and columns up to the size that it is given';
     expect(
-      await predicting({ pack: (examples, { batch, time }) => pack(examples, { batch: batch + 1, time }) }),
+      await predicting({
+        pack: (examples, { batch, time }, draw) => pack(examples, { batch: batch + 1, time }, draw),
+      }),
     ).toBe(`[FROND-C006] reader joint: batch is 7, 6 was asked for\n  ${hint}`);
-    expect(await predicting({ pack: (examples, { batch }) => pack(examples, { batch, time: 6 }) })).toBe(
-      `[FROND-C006] reader joint: time is 6, 8 was asked for\n  ${hint}`,
-    );
+    expect(
+      await predicting({ pack: (examples, { batch }, draw) => pack(examples, { batch, time: 6 }, draw) }),
+    ).toBe(`[FROND-C006] reader joint: time is 6, 8 was asked for\n  ${hint}`);
     expect(await predicting({ pack: () => untyped(undefined) })).toContain(
       '[FROND-C006] reader joint, tensor tokens: not in the batch',
     );
-    expect(await predicting({ length: () => 0 })).toBe(
+    expect(await predicting({ parts: { ...reader.parts, test: palm.partOf([{}], () => 0) } })).toBe(
       '[FROND-C006] reader joint: the length of example 0 is 0\n  hint: length gives the words of an example as the model sees it, a whole number from 1 on',
     );
   });

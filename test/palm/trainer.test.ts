@@ -266,7 +266,7 @@ describe('wrong calls', () => {
     );
     await trainer.close();
     const reader = tinyReader();
-    expect(() => tinyTrainer({}, { ...reader, parts: { train: [] } })).toThrow(
+    expect(() => tinyTrainer({}, { ...reader, parts: { train: palm.partOf([], reader.length) } })).toThrow(
       '[FROND-D014] the reader joint has no training examples',
     );
   });

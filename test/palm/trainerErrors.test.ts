@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FrondError, loadLatest, palm, saveCheckpoint } from '../../src/index.ts';
-import { exampleOf } from '../../src/palm/evaluate.ts';
+import { inputPart } from '../../src/palm/evaluate.ts';
 import { files } from '../../src/platform/node/index.ts';
 import { temporaryFolder } from '../store/support/bundle.ts';
 import { bytesIn } from '../store/support/bytes.ts';
@@ -207,14 +207,16 @@ describe('errors of a trainer say', () => {
 
   it('FROND-C011: that a reader cannot parse', async () => {
     const { parse: _, ...mute } = reader;
-    expect(await message(() => exampleOf(mute as unknown as palm.Reader, 'x'))).toMatchInlineSnapshot(`
+    expect(await message(() => inputPart(mute as unknown as palm.Reader, ['x']))).toMatchInlineSnapshot(`
       "[FROND-C011] the reader joint cannot parse a text
         hint: give it a function \`parse\`, or predict examples instead of texts"
     `);
   });
 
   it('FROND-D014: that there is nothing to learn from', async () => {
-    expect(await message(() => tinyTrainer({}, { ...reader, parts: { train: [] } }))).toMatchInlineSnapshot(`
+    expect(
+      await message(() => tinyTrainer({}, { ...reader, parts: { train: palm.partOf([], reader.length) } })),
+    ).toMatchInlineSnapshot(`
       "[FROND-D014] the reader joint has no training examples
         hint: give it a part called train"
     `);

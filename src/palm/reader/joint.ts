@@ -6,6 +6,7 @@ import { declare } from '../../dsl/graph.ts';
 import { convertTags, type LabelScheme, schemeKind, schemeOf, writtenIn } from '../../nn/tags.ts';
 import type { Batch, BatchSize, ComponentRecord, Reader } from '../contract.ts';
 import { collectLabels, collectTags, type LabelSet, labelSet, labelsKind } from '../labels.ts';
+import { type MemoryPart, partOf } from '../parts.ts';
 import { checkSettings } from '../settings.ts';
 import { type Spelling, spellingOptions, spellWord } from '../tokenizer/spelling.ts';
 import {
@@ -54,8 +55,10 @@ export interface JointReader extends Reader<JointSpecs, JointExample>, Spelling 
   readonly intents: LabelSet;
   readonly tags: LabelSet;
   readonly maximumLength: number;
-  /** The words of a text, spelt as the vocabulary spells them. @throws FROND-D009 when there is none in it */
-  parse(text: string): JointExample;
+  readonly parts: Readonly<Record<string, MemoryPart<JointExample>>>;
+  pack(examples: readonly JointExample[], size: BatchSize): Batch<JointSpecs>;
+  /** The words of a text, spelt as the vocabulary spells them; an example is one already. @throws FROND-D009 when there are none */
+  parse(input: string | JointExample): JointExample;
 }
 
 const labels = is.optional(labelsKind);
@@ -160,16 +163,17 @@ export function jointReaderOf(
   const { tokens } = maps.vocabulary;
   const [intents, tags] = [maps.intents.names, maps.tags.names];
   const encoding = { ...maps, ...spelling, maximumLength };
+  const length = (example: JointExample): number => Math.min(maximumLength, wordsOf(example).length);
   return {
     ...encoding,
     name,
     gives: jointSpecs,
     names: { tokens, labels: intents, tags },
-    parts,
-    length: (example) => Math.min(maximumLength, wordsOf(example).length),
+    parts: mapValues(parts, (examples) => partOf(examples, length)),
+    length,
     unseen: (example) => Math.max(0, wordsOf(example).length - maximumLength),
     pack: (examples, size) => packJoint(encoding, examples, size),
-    parse: (text) => parseSentence(text, spelling),
+    parse: (input) => (is.object.holds(input) ? input : parseSentence(input, spelling)),
     notes: [
       ...notes,
       ...Object.entries(parts).flatMap(([part, examples]) => notesOn(encoding, part, examples)),

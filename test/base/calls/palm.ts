@@ -200,6 +200,8 @@ export const palmRows: Rows = {
       return {};
     }),
   'palm.defineReader': (call) => call(palm.defineReader, reader()),
+  'palm.partOf': (call) => call(palm.partOf, ['a'], () => 1),
+  'palm.drawOf': (call) => call(palm.drawOf, { seed: 1, name: 'joint', epoch: 0 }, [0]),
   'palm.defineBackbone': (call) =>
     call(palm.defineBackbone, open({ name: 'bag', needs: specs, gives: specs, build: () => ({}) })),
   'palm.defineHead': (call) =>

@@ -14,8 +14,8 @@ export interface AlternatingOptions extends TinyOptions {
 export function alternatingReaders(options: TinyOptions = {}) {
   const intent = tinyReader(options);
   const of = (length: number, from: number): typeof intent => {
-    const cut = <T>(all: readonly T[] = []): readonly T[] => all.slice(from, from + length);
-    return { ...intent, parts: { ...intent.parts, train: cut(intent.parts.train) } };
+    const examples = intent.parts.train?.examples.slice(from, from + length) ?? [];
+    return { ...intent, parts: { ...intent.parts, train: palm.partOf(examples, intent.length) } };
   };
   return { intent, slots: of(13, 4), travel: of(9, 11) };
 }

@@ -14,7 +14,9 @@ export async function exportTwin(data: string, folder: string): Promise<void> {
   const learner = await Learner.create(setup, interpreterDevice());
   const tensors = new Map<string, StoredTensor>();
   for (let step = 0; step < settings.steps; step++) {
-    for (const [name, { dtype, shape, data: values }] of Object.entries(learner.feeds(step)[0] ?? {})) {
+    for (const [name, { dtype, shape, data: values }] of Object.entries(
+      (await learner.feeds(step))[0] ?? {},
+    )) {
       const floats = dtype === 'f32';
       const array = floats ? Float32Array.from(values, Number) : Int32Array.from(values, Number);
       tensors.set(`${step}/${name}`, {
