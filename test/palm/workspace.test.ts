@@ -17,12 +17,13 @@ it('three tasks on one encoder take the intermediates of the largest, not of all
   if (!(learner instanceof Learner)) throw new Error('no learner was made');
   create.mockRestore();
   const { state, steppers, setup } = learner;
+  const fed = await Promise.all(Array.from({ length: setup.plan.steps }, (_, step) => learner.feeds(step)));
   const needed = [...steppers].map(([source, { program, graph }]) => {
     const own = Array.from({ length: setup.plan.steps }, (_, step) => step).filter(
       (step) => setup.plan.turn(step).task === source.name,
     );
     const words = own.map((step) => {
-      const feeds = { ...learner.feeds(step)[0], ...learner.updateFeeds(step) };
+      const feeds = { ...fed[step]?.[0], ...learner.updateFeeds(step) };
       const { sizes } = readFeeds(graph, feeds);
       return planProgram(program, { ...sizes, [ARENA_BLOCKS]: state.layout.trained / BLOCK }).words;
     });
@@ -32,7 +33,7 @@ it('three tasks on one encoder take the intermediates of the largest, not of all
   expect(state.workspace.words('intermediates')).toBe(Math.max(...needed));
   expect(sum(needed)).toBeGreaterThan(1.8 * Math.max(...needed));
   // prediction beside training adds nothing, as it needs less
-  await trainer.predict(alternatingReaders().intent.parts.test?.slice(0, 2) ?? []);
+  await trainer.predict(alternatingReaders().intent.parts.test?.examples.slice(0, 2) ?? []);
   expect(state.workspace.words('intermediates')).toBe(Math.max(...needed));
   await trainer.close();
 });
