@@ -37,11 +37,13 @@ export function checkGraph(graph: Graph, registry: OpRegistry): void {
   checkName(graph.name, 'graph');
   const [keys, nodes] = [Object.keys(graph.nodes), Object.values(graph.nodes)];
   eachNode(graph, nodes, (node, i) => checkForm(keys[i], node));
-  eachNode(graph, nodes, (node) => {
-    for (const ref of node.inputs) checkRef(graph, ref, node.op);
+  const operands: TensorType[][] = [];
+  eachNode(graph, nodes, ({ op, inputs }, i) => {
+    operands[i] = inputs.map((ref) => checkRef(graph, ref, op));
   });
+  checkOrder(graph);
   const proven = new Set<string>();
-  eachNode(graph, orderOf(graph), (node) => checkTypes(graph, node, registry, proven));
+  eachNode(graph, nodes, (node, i) => checkTypes(graph, node, operands[i] ?? [], registry, proven));
   checkInterface(graph, nodes);
 }
 
@@ -187,7 +189,7 @@ function findStray(value: unknown, depth: number): string | undefined {
 
 // ---- nodes among nodes
 
-function checkRef(graph: Graph, ref: Ref, user: string): void {
+function checkRef(graph: Graph, ref: Ref, user: string): TensorType {
   const { id, output } = splitRef(ref);
   const node = findNode(graph, id);
   if (node === undefined) {
@@ -195,16 +197,18 @@ function checkRef(graph: Graph, ref: Ref, user: string): void {
       hint: namesHint(graph, id),
     });
   }
-  const count = node.types.length;
+  const type = node.types[output];
   // one tensor has one spelling: `x#0` and `x#01` would hide equal refs from passes
-  if (!Number.isInteger(output) || output < 0 || output >= count || makeRef(id, output) !== ref) {
+  if (type === undefined || makeRef(id, output) !== ref) {
+    const count = node.types.length;
     throw problem('FROND-I009', `${user} reads %${ref}, but ${node.op} has ${count} output(s)`);
   }
+  return type;
 }
 
-function orderOf(graph: Graph): readonly Node[] {
+function checkOrder(graph: Graph): void {
   try {
-    return topologicalOrder(graph);
+    topologicalOrder(graph);
   } catch (error) {
     const path = error instanceof FrondError ? error.details.node : undefined;
     const node = Object.values(graph.nodes).find((candidate) => nodePath(candidate) === path);
@@ -213,17 +217,22 @@ function orderOf(graph: Graph): readonly Node[] {
 }
 
 /** `proven`: computations that give the types they say. The layers of a model compute the same. */
-function checkTypes(graph: Graph, node: Node, registry: OpRegistry, proven: Set<string>): void {
+function checkTypes(
+  graph: Graph,
+  node: Node,
+  operands: readonly TensorType[],
+  registry: OpRegistry,
+  proven: Set<string>,
+): void {
   if (node.op === 'input' || node.op === 'parameter' || node.op === 'constant') {
     checkSource(node);
     return;
   }
   const record = registry.get(node.op);
   if (record === undefined) throw problem('FROND-I004', `there is no op called ${node.op}`);
-  const typeOf = (ref: Ref) => typeOfRef(graph, ref);
-  const computation = printComputation(node, node.inputs.map(typeOf));
+  const computation = printComputation(node, operands);
   if (proven.has(computation)) return;
-  const wanted = inferTypes(record, node, typeOf);
+  const wanted = inferTypes(record, node, (ref) => typeOfRef(graph, ref));
   if (!sameTypes(wanted, node.types)) {
     const print = (types: readonly TensorType[]): string => types.map(printType).join(', ') || '()';
     throw problem('FROND-I006', `${node.op} gives ${print(wanted)}, but the node says ${print(node.types)}`);
