@@ -2,12 +2,13 @@ import { journalLayout } from '../../kernels/gradientNorm.ts';
 import { defined, FrondError, printPlace } from '../base/errors.ts';
 import { own } from '../base/own.ts';
 import { RANDOM_KEY } from '../dsl/index.ts';
+import { type Graph, nodeWith, withChanged } from '../ir/graph.ts';
 import { compile } from '../runtime/compile.ts';
 import { type Device, isDeviceLost } from '../runtime/device.ts';
 import { findNonFinite } from '../runtime/diagnose.ts';
 import type { Executable } from '../runtime/executable.ts';
 import { type Feeds, feedsFor } from '../runtime/feeds.ts';
-import { layoutParameters } from '../runtime/parameters.ts';
+import { layoutParameters, type ParameterLayout, parametersOf } from '../runtime/parameters.ts';
 import { ModelState } from '../runtime/state.ts';
 import { packBatch, rowsPerExample, slices } from './batches.ts';
 import type { Batch, Metrics, Part } from './contract.ts';
@@ -19,7 +20,7 @@ import { drawOf } from './parts.ts';
 import { rateAt } from './schedule.ts';
 import { type Inference, type Setup, type Source, trainingPart } from './setup.ts';
 import { registryWith, sharesFeed } from './step.ts';
-import type { Point } from './weights.ts';
+import { beginAverage, type Point } from './weights.ts';
 
 /**
  * The part that each batch of a step has in the mean loss of each task, Σ w · loss / Σ w over the step: its own w among all of them.
@@ -38,6 +39,24 @@ function sharesOf(
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     return weights.map((weight) => (total === 0 ? 0 : weight / total));
   });
+}
+
+/** The first weights of the seed. */
+export const firstPoint = ({ seed, programs }: Setup): Point => ({
+  step: 0,
+  async restore(state) {
+    await state.initialize(seed);
+    if (programs.average !== undefined) await beginAverage(state);
+  },
+});
+
+/** A graph that reads the moving average of the weights instead of them. */
+function onAverage(graph: Graph, { entries }: ParameterLayout): Graph {
+  const trained = parametersOf(graph).filter(({ name }) => entries.get(name)?.trained === true);
+  const moved = trained.map(({ node }) => {
+    return [node.id, nodeWith(node, { attributes: { ...node.attributes, arena: 'average' } })] as const;
+  });
+  return withChanged(graph, new Map(moved));
 }
 
 /** A model on a device while it learns: weights, optimizer state, and how far it is. Everything else is a function of the setup. */
@@ -74,13 +93,13 @@ export class Learner {
     this.#sources = new Map(setup.sources.map((source) => [source.name, source]));
   }
 
-  /** Compiles all graphs; the state is that of a point, or the first weights of the seed. */
-  static async create(setup: Setup, device: Device, from?: Point): Promise<Learner> {
-    const { sources, inferences, programs, seed } = setup;
+  /** Compiles all graphs; the state is that of a point. */
+  static async create(setup: Setup, device: Device, from = firstPoint(setup)): Promise<Learner> {
+    const { sources, inferences, programs } = setup;
     const isWhole = programs.accumulate === 1;
     const graphs = [...sources.map(({ step }) => step), ...inferences.map(({ prediction }) => prediction)];
     const state = new ModelState(device, layoutParameters(graphs));
-    await (from === undefined ? state.initialize(seed) : from.restore(state));
+    await from.restore(state);
     const registry = registryWith(programs.optimizer);
     const steppers = new Map<Source, Executable>();
     for (const [i, source] of sources.entries()) {
@@ -89,10 +108,13 @@ export class Learner {
     }
     const update = isWhole ? undefined : (await compile(programs.update, { state, registry })).executable;
     const predictors = new Map<Inference, Executable>();
-    for (const inference of inferences)
-      predictors.set(inference, (await compile(inference.prediction, { state })).executable);
+    for (const inference of inferences) {
+      const { prediction } = inference;
+      const graph = programs.average === undefined ? prediction : onAverage(prediction, state.layout);
+      predictors.set(inference, (await compile(graph, { state })).executable);
+    }
     const learner = new Learner(setup, state, steppers, predictors, update);
-    learner.step = from?.step ?? 0;
+    learner.step = from.step;
     return learner;
   }
 

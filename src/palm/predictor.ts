@@ -26,7 +26,7 @@ import {
 } from './modelRecord.ts';
 import { jointReaderFrom } from './reader/joint.ts';
 import { checkSeal } from './record.ts';
-import { BEST, checkpointsOf, tensorsOf, WEIGHTS } from './runStore.ts';
+import { AVERAGE, BEST, checkpointsOf, tensorsOf, WEIGHTS } from './runStore.ts';
 import { checkFolder, checkInputs, checkSettings, headKind, listener, readerKind } from './settings.ts';
 import type { Inference } from './setup.ts';
 import { type Survival, Survivor } from './survivor.ts';
@@ -140,7 +140,7 @@ interface Loaded {
 }
 
 async function loadOn(device: Device, checkpoint: LoadedCheckpoint, record: ModelRecord): Promise<Loaded> {
-  const weights = checkpoint.files.has(BEST) ? BEST : WEIGHTS;
+  const weights = [BEST, AVERAGE].find((file) => checkpoint.files.has(file)) ?? WEIGHTS;
   const layout = layoutParameters(graphsOf(record));
   // before memory is taken on the word of the graphs
   const match = matchArena(layout, await tensorsOf(checkpoint, weights));

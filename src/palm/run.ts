@@ -5,7 +5,7 @@ import type { ModelState } from '../runtime/state.ts';
 import { type Configuration, configurationOf } from './configuration.ts';
 import type { Metrics } from './contract.ts';
 import { breather, type Listener, type StepResult, type TrainingEvent } from './events.ts';
-import { Learner } from './learner.ts';
+import { firstPoint, Learner } from './learner.ts';
 import type { TrainingPlan } from './plan.ts';
 import type { Setup } from './setup.ts';
 import { type Survival, Survivor } from './survivor.ts';
@@ -94,7 +94,7 @@ export class Run implements Survival<Learner> {
   constructor(setup: Setup, device: Device, own: boolean) {
     this.setup = setup;
     this.model = new Survivor(this, device, own);
-    this.#point = { step: 0, restore: (state) => state.initialize(setup.seed) };
+    this.#point = firstPoint(setup);
   }
 
   /** The learner of the device at hand: another one after a loss. */

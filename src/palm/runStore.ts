@@ -12,10 +12,21 @@ import { checkConstants, MODEL, modelOf, modelRecord, otherDevice } from './mode
 import type { TrainingPlan } from './plan.ts';
 import { checkSeal, type FilesOf, fileOf, malformed, pathOf, readRecord, sealedFile } from './record.ts';
 import { type Progress, progressForm, type Run } from './run.ts';
-import { BESIDE, matchArena, type Point, tensorsFile, tensorsOn, writeTensors } from './weights.ts';
+import type { Programs } from './step.ts';
+import {
+  MOMENT_ARENAS,
+  matchArena,
+  type Point,
+  tensorsFile,
+  tensorsOn,
+  weightsOn,
+  writeTensors,
+} from './weights.ts';
 
 export const WEIGHTS = 'weights.safetensors';
 export const BEST = 'best.safetensors';
+/** of the weights: what a model predicts with that keeps one */
+export const AVERAGE = 'average.safetensors';
 export const MOMENTS = 'moments.safetensors';
 export const PROGRESS = 'progress.json';
 
@@ -28,12 +39,20 @@ export async function tensorsOf(checkpoint: FilesOf, name: string) {
   return { file: file.path, ...(await openSafetensors(file, file.path)) };
 }
 
+const momentsOf = ({ optimizer }: Programs): readonly ArenaName[] =>
+  MOMENT_ARENAS.slice(0, optimizer.rule.moments);
+
 /** Finds the whole state of a run in a checkpoint, and checks that it fits; nothing is written yet. */
-async function stateIn(checkpoint: FilesOf, layout: ParameterLayout): Promise<Point['restore']> {
+async function stateIn(
+  checkpoint: FilesOf,
+  programs: Programs,
+  layout: ParameterLayout,
+): Promise<Point['restore']> {
   const match = async (name: string, arena?: ArenaName) =>
     matchArena(layout, await tensorsOf(checkpoint, name), arena);
   const matches = [await match(WEIGHTS)];
-  for (const arena of BESIDE) matches.push(await match(MOMENTS, arena));
+  for (const arena of momentsOf(programs)) matches.push(await match(MOMENTS, arena));
+  if (programs.average !== undefined) matches.push(await match(AVERAGE, 'average'));
   return async (state) => {
     for (const { tensors, arena } of matches) await writeTensors(state, tensors, arena);
   };
@@ -44,7 +63,8 @@ async function stateIn(checkpoint: FilesOf, layout: ParameterLayout): Promise<Po
  * @returns the folder of the checkpoint
  */
 export async function saveRun(run: Run, folder: string, keep = 2): Promise<string> {
-  const { name, plan } = run.setup;
+  const { name, plan, programs } = run.setup;
+  const moments = momentsOf(programs);
   checkConstants(run.setup);
   const configuration = run.configuration();
   const saved = await run.model.surviving(async (learner) => {
@@ -61,12 +81,17 @@ export async function saveRun(run: Run, folder: string, keep = 2): Promise<strin
     const on = (arena: ArenaName) => tensorsOn(state, arena);
     const files = new Map<string, Uint8Array | Pieces>([
       [WEIGHTS, tensorsFile({ parameter: on('parameter') })],
-      [MOMENTS, tensorsFile(Object.fromEntries(BESIDE.map((arena) => [arena, on(arena)])))],
+      ...(moments.length > 0
+        ? [[MOMENTS, tensorsFile(Object.fromEntries(moments.map((arena) => [arena, on(arena)])))] as const]
+        : []),
+      ...(programs.average === undefined
+        ? []
+        : [[AVERAGE, tensorsFile({ parameter: weightsOn(state) })] as const]),
       [PROGRESS, await sealedFile(progress)],
       [MODEL, await sealedFile(modelRecord(learner))],
     ]);
     if (best !== undefined) {
-      const weights = best.weights ?? on('parameter');
+      const weights = best.weights ?? weightsOn(state);
       files.set(BEST, tensorsFile({ parameter: weights }, ['step', `${best.step}`]));
     }
     const summary = { name, epoch: plan.epochsAfter(step), steps: plan.steps };
@@ -86,7 +111,7 @@ async function goOnFrom(run: Run, folder: string): Promise<void> {
   }
   const restore: Point['restore'] = async (state) => {
     const checkpoint = { folder, ...(await readCheckpoint(folder)) };
-    await (await stateIn(checkpoint, state.layout))(state);
+    await (await stateIn(checkpoint, run.setup.programs, state.layout))(state);
   };
   run.wasSaved({ step: run.learner.step, restore });
 }
@@ -144,7 +169,7 @@ export async function resumeRun(run: Run, folder: string, on: Listener | undefin
   const changed = otherEpochs(run, plan, progress.configuration.epochs, checkpoint);
   const { layout } = run.learner.state;
   // all is checked before the first weight changes
-  const restore = await stateIn(checkpoint, layout);
+  const restore = await stateIn(checkpoint, run.setup.programs, layout);
   const weights = progress.best && matchArena(layout, await tensorsOf(checkpoint, BEST)).tensors;
   run.follow(plan);
   await run.change(restore, step);

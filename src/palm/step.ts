@@ -30,6 +30,11 @@ const groupsKind = is.listOf(
   is.either(is.object, is.callable),
   "groups, such as [{ match: '*/bias', rate: 2 }] or [palm.layerwise(0.95)]",
 );
+const emaOptions = {
+  /** default 0.999 */
+  decay: is.optional(is.fraction),
+};
+const emaKind: is.Kind = { ...is.object, what: 'an object, such as { decay: 0.999 }' };
 const backwardOptions = {
   optimizer: optimizerKind,
   /** decoupled decay of weights; biases, layer-norm scales and other vectors are exempt, and the transitions of a CRF. Default 0 */
@@ -39,6 +44,12 @@ const backwardOptions = {
   groups: is.optional(is.typed<readonly GroupSetting[]>(groupsKind)),
   /** gradients of so many batches make a step, as one batch of all their examples would; default 1 */
   accumulate: is.optional(is.count),
+  /**
+   * keep an exponential moving average e of the weights, which evaluation, prediction, `best` and what is loaded of a checkpoint use;
+   * training goes on from the weights p. After each update e ← d · e + (1 − d) · p, where d = min(decay, (1 + n) / (10 + n)) for the
+   * n-th update of a parameter, from 0, and e begins at the first weights. Left out: no average
+   */
+  ema: is.optional(is.typed<is.OptionsOf<typeof emaOptions>>(emaKind)),
 };
 export type BackwardOptions = is.OptionsOf<typeof backwardOptions>;
 
@@ -67,17 +78,13 @@ export interface Programs extends UpdateSettings {
  * The programs of training steps. The journal on the device notes of each step its loss, its gradient norm and the losses of its tasks.
  *
  * Weights (rank ≥ 2) decay, vectors and scalars do not, as is usual for biases and normalisation; nor do the transitions of a CRF.
- * A parameter declared with `decays` and a group may say otherwise. `average`: the largest decay d of a moving average of the
- * parameters in arena `average`, e ← d · e + (1 − d) · p with min(d, (1 + n) / (10 + n)) after n steps.
+ * A parameter declared with `decays` and a group may say otherwise.
  * @throws FROND-P… when a loss has no gradient, FROND-T003 for more tasks than a row of the journal holds, FROND-T002 for settings out of range or without effect
  */
-export function buildPrograms(
-  forwards: readonly Forward[],
-  options: BackwardOptions,
-  average?: number,
-): Programs {
+export function buildPrograms(forwards: readonly Forward[], options: BackwardOptions): Programs {
   checkSettings('buildBackward', options, backwardOptions);
-  const { optimizer, weightDecay = 0, clipNorm = 0, accumulate = 1 } = options;
+  const { optimizer, weightDecay = 0, clipNorm = 0, accumulate = 1, ema } = options;
+  if (ema !== undefined) checkSettings('ema', ema, emaOptions);
   const graphs = forwards.map(({ graph }) => graph);
   const given = resolveGroups(options.groups ?? [], graphs);
   const trained = trainedParameters(graphs, given, optimizer, weightDecay);
@@ -94,7 +101,7 @@ export function buildPrograms(
     parameters: reached.map(({ name }) => name),
     groups: rows,
     ...settings,
-    ...(average === undefined ? {} : { average: true }),
+    ...(ema && { average: true }),
   };
   /** adds the update; `after`: the end of the gradient program before it */
   const updating = (builder: GraphBuilder, after: readonly Ref[]): Graph => {
@@ -113,9 +120,9 @@ export function buildPrograms(
     groups,
     optimizer,
     clipNorm,
-    average,
+    average: ema && (ema.decay ?? 0.999),
     accumulate,
-    record: { weightDecay, groups: given.map(groupRecord), accumulate },
+    record: { weightDecay, groups: given.map(groupRecord), accumulate, ...(ema && { ema }) },
   };
 }
 

@@ -7,7 +7,7 @@ import type { Slot, StepResult } from './events.ts';
 import { type EpochRecord, NO_STEPS, type Run, type Sums } from './run.ts';
 import { folderKind, listener } from './settings.ts';
 import { tasksOf, trainingPart } from './setup.ts';
-import { beginCopy, tensorsIn, writeTensors } from './weights.ts';
+import { beginCopy, setWeights, tensorsIn } from './weights.ts';
 
 const partOrNull = { ...is.nullable(is.text), what: 'the name of a part, or null' };
 type Score = (metrics: Metrics) => number;
@@ -134,8 +134,7 @@ async function trainOn(
   const reason = done ? 'done' : isEarly() ? 'early' : 'aborted';
   if (reason === 'aborted' && saved !== step) await save();
   const { weights } = best ?? {};
-  if (reason !== 'aborted' && weights !== undefined)
-    await run.change((state) => writeTensors(state, weights));
+  if (reason !== 'aborted' && weights !== undefined) await run.change((state) => setWeights(state, weights));
   const end = { reason, seconds: seconds() } as const;
   run.emit({ type: 'end', step, ...end });
   return { steps: step, ...end, history, ...(best === undefined ? {} : { bestStep: best.step }) };
@@ -224,10 +223,10 @@ async function holdBest(run: Run): Promise<void> {
   const { best } = run;
   if (best === undefined || best.weights !== undefined) return;
   const values = await run.model.surviving(async ({ state, step }) => {
-    const { copy } = await beginCopy(state, step, ['parameter']);
-    return (await copy).arenas.get('parameter');
+    const { copy } = await beginCopy(state, step, ['parameter', 'average']);
+    return [...(await copy).arenas.values()].flatMap((values) => [...values]);
   });
-  run.best = { ...best, weights: tensorsIn(run.learner.state.layout, values ?? new Map()) };
+  run.best = { ...best, weights: tensorsIn(run.learner.state.layout, new Map(values)) };
 }
 
 /** Adds steps that went well to the sums. */

@@ -51,7 +51,7 @@ import {
   type TrainerOptions,
   trainerOptions,
 } from './trainerOptions.ts';
-import { type LoadOptions, type LoadReport, loadOptions, matchArena, writeTensors } from './weights.ts';
+import { type LoadOptions, type LoadReport, loadOptions, matchArena, setWeights } from './weights.ts';
 
 /** What an earlier call has to give. @throws FROND-T001 */
 export function needed<T>(value: T | undefined, from: string, caller: string): T {
@@ -431,7 +431,7 @@ export class Trainer {
       return run.betweenSteps(async () => {
         const { tensors } = await openSafetensors(await storedFile(file, platform.files), file);
         const match = matchArena(run.learner.state.layout, { file, tensors }, 'parameter', options);
-        await run.change((state) => writeTensors(state, match.tensors));
+        await run.change((state) => setWeights(state, match.tensors));
         return match.report;
       });
     });

@@ -24,10 +24,10 @@ export interface HostCopy {
   readonly arenas: ReadonlyMap<ArenaName, NamedValues>;
 }
 
-/** What a run keeps beside the weights, for each trained parameter. */
-export const BESIDE: readonly ArenaName[] = ['moment1', 'moment2'];
-/** All that it goes on from. */
-const ARENAS: readonly ArenaName[] = ['parameter', ...BESIDE];
+/** What an optimizer may keep beside the weights, for each trained parameter. */
+export const MOMENT_ARENAS: readonly ArenaName[] = ['moment1', 'moment2'];
+/** All that a run goes on from. */
+const ARENAS: readonly ArenaName[] = ['parameter', ...MOMENT_ARENAS, 'average'];
 
 /** Parameters that have a place in an arena: all in that of the parameters, elsewhere the trained ones. */
 const entriesIn = ({ entries }: ParameterLayout, arena: ArenaName) =>
@@ -122,6 +122,10 @@ export function tensorsOn(state: ModelState, name: ArenaName): Tensors {
   return new Map(tensors);
 }
 
+/** The weights that a model predicts with: their moving average, where one is kept. */
+export const weightsOn = (state: ModelState): Tensors =>
+  new Map([...tensorsOn(state, 'parameter'), ...(state.has('average') ? tensorsOn(state, 'average') : [])]);
+
 /** Numbers in host memory as tensors. */
 export const tensorsIn = ({ entries }: ParameterLayout, values: NamedValues): Tensors =>
   new Map(
@@ -134,7 +138,7 @@ export const tensorsIn = ({ entries }: ParameterLayout, values: NamedValues): Te
     }),
   );
 
-/** A safetensors file with the tensors of arenas, those beside the weights behind a prefix. */
+/** A safetensors file with the tensors of arenas, moments behind a prefix. */
 export function tensorsFile(
   arenas: Readonly<Record<ArenaName, Tensors>>,
   metadata: readonly [string, string] = ['format', 'frond'],
@@ -166,8 +170,8 @@ const counted = (names: readonly string[], noun: string): string =>
 const some = (names: readonly string[]): string =>
   names.length <= 4 ? names.join(', ') : `${names.slice(0, 4).join(', ')} and ${names.length - 4} more`;
 
-/** Names in the file of what is kept beside the weights begin with that of their arena. */
-const prefixOf = (arena: ArenaName): string => (arena === 'parameter' ? '' : `${arena}/`);
+/** Names of moments in a file begin with that of their arena. */
+const prefixOf = (arena: ArenaName): string => (MOMENT_ARENAS.includes(arena) ? `${arena}/` : '');
 
 /**
  * Finds the tensors of an arena in a safetensors file and checks that they fit; none is read yet.
@@ -182,7 +186,9 @@ export function matchArena(
 ) {
   const stored = new Map<string, TensorPieces>();
   for (const [name, tensor] of tensors) {
-    const of = arena === 'parameter' ? undefined : BESIDE.find((one) => name.startsWith(prefixOf(one)));
+    const of = MOMENT_ARENAS.includes(arena)
+      ? MOMENT_ARENAS.find((one) => name.startsWith(prefixOf(one)))
+      : undefined;
     if (of === undefined) stored.set(name, tensor);
     else if (of === arena) stored.set(name.slice(prefixOf(of).length), tensor);
   }
@@ -216,6 +222,21 @@ export async function writeTensors(
   arena: ArenaName = 'parameter',
 ): Promise<void> {
   for (const [name, { pieces }] of tensors) await state.fill(name, floatsOf(pieces()), arena);
+}
+
+/** Gives a state other weights. Its moving average, where it keeps one, begins anew at them. */
+export async function setWeights(state: ModelState, tensors: Tensors): Promise<void> {
+  await writeTensors(state, tensors);
+  if (state.has('average')) await beginAverage(state, tensors);
+}
+
+/** The moving average begins at the weights. */
+export function beginAverage(state: ModelState, weights = tensorsOn(state, 'parameter')): Promise<void> {
+  const trained = entriesIn(state.layout, 'average').flatMap(({ name }) => {
+    const tensor = weights.get(name);
+    return tensor === undefined ? [] : [[name, tensor] as const];
+  });
+  return writeTensors(state, new Map(trained), 'average');
 }
 
 function checkShape(name: string, stored: readonly number[], wanted: readonly number[], file: string): void {

@@ -85,9 +85,9 @@ export function launchShapes({ graph, nodes, root, gradients }: LoweredProgram):
   const memoryOf = (slot: Slot, key: string): string => {
     if (slot.kind === 'arena') return slot.name;
     if (slot.kind === 'table') return 'tables';
-    const { op } = graph.nodes[key] ?? {};
+    const { op, attributes } = graph.nodes[key] ?? {};
     if (op === 'constant') return key;
-    if (op === 'input' || op === 'parameter') return op;
+    if (op === 'input' || op === 'parameter') return String(attributes?.arena ?? op);
     return gradients.get(key)?.arena ?? 'intermediates';
   };
   return nodes.flatMap(({ node, launches }) =>

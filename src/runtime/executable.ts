@@ -262,8 +262,8 @@ export class Executable {
 
   async #placeState(): Promise<Placed[]> {
     const places: Placed[] = [];
-    for (const { node, name } of parametersOf(this.graph))
-      places.push([node.id, await locate(this.state, name, 'parameter')]);
+    for (const { node, name, arena } of parametersOf(this.graph))
+      places.push([node.id, await locate(this.state, name, arena)]);
     for (const [ref, { parameter, arena }] of this.program.gradients)
       places.push([ref, await locate(this.state, parameter, arena)]);
     for (const name of this.#sharedNames('arena'))

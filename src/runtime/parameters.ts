@@ -31,11 +31,14 @@ export interface ParameterLayout {
   readonly trained: number;
 }
 
-/** Parameters as a graph declares them. */
+/** Parameters as a graph declares them, with the arena that it reads them from. */
 export const parametersOf = ({ nodes }: Graph) =>
   Object.values(nodes)
     .filter(({ op }) => op === 'parameter')
-    .map((node) => ({ node, name: String(node.attributes.name) }));
+    .map((node) => {
+      const { name, arena = 'parameter' } = node.attributes;
+      return { node, name: String(name), arena: String(arena) };
+    });
 
 /** Parameters that a graph changes, or leaves gradients of. */
 export const trainedBy = ({ nodes }: Graph): string[] =>

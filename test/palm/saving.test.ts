@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { type Device, FrondError, type palm } from '../../src/index.ts';
+import { type Device, FrondError, palm, readSafetensors } from '../../src/index.ts';
 import { files } from '../../src/platform/node/index.ts';
 import { deviceLost } from '../../src/runtime/device.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
@@ -43,6 +43,40 @@ describe('a save', () => {
     expect(filesOf(await trainer.save(fresh()))['weights.safetensors']).toEqual(readFileSync(file));
     await Promise.all([trainer.close(), other.close()]);
   });
+});
+
+/** Momentum of stochastic gradient descent, or its plain form, which keeps nothing. */
+const descent = (moments: 0 | 1) =>
+  palm.defineOptimizer({
+    name: `descent${moments}`,
+    moments,
+    settings: { beta: 0.9 },
+    apply(k, { parameter, gradient, moment1, rate, settings }) {
+      const velocity = moments === 0 ? gradient : k.add(k.mul(moment1, settings.beta), gradient);
+      return { ...(moments && { moment1: velocity }), parameter: k.sub(parameter, k.mul(rate, velocity)) };
+    },
+  })({ rate: 0.1 });
+
+it.each([0, 1] as const)('an optimizer with %i moments saves no others, and resumes', async (moments) => {
+  const options = { backward: { optimizer: descent(moments) } };
+  const [whole, run] = [fresh(), fresh()];
+  for (const [saveTo, stops] of [
+    [whole, [12]],
+    [run, [4, 12]],
+  ] as const) {
+    for (const stop of stops) {
+      const trainer = tinyTrainer(options);
+      if (stops.indexOf(stop as never) > 0) await trainer.resume(saveTo);
+      await trainer.train({ saveTo, printEvery: 1, ...stopAfter(stop) });
+      await trainer.close();
+    }
+  }
+  const saved = filesOf(join(whole, 'checkpoints', 'step-000012'));
+  expect(filesOf(join(run, 'checkpoints', 'step-000012'))).toEqual(saved);
+  const file = saved['moments.safetensors'];
+  expect(file === undefined).toBe(moments === 0);
+  const names = file === undefined ? [] : [...readSafetensors(file).tensors.keys()];
+  expect(names.every((name) => name.startsWith('moment1/'))).toBe(true);
 });
 
 describe('the best weights', () => {

@@ -28,7 +28,7 @@ describe('unknown and missing options are refused', () => {
 
   it('of buildBackward, setSaver, train and trainer', async () => {
     expect(await backward({ weightdecay: 1 })).toBe(
-      '[FROND-T002] buildBackward has no option weightdecay\n  hint: did you mean weightDecay? It has: optimizer, weightDecay, clipNorm, groups, accumulate',
+      '[FROND-T002] buildBackward has no option weightdecay\n  hint: did you mean weightDecay? It has: optimizer, weightDecay, clipNorm, groups, accumulate, ema',
     );
     expect(await said(() => tinyTrainer().setSaver(untyped({ folder: 'x', everyStep: 1 })))).toContain(
       'setSaver has no option everyStep\n  hint: did you mean everySteps?',

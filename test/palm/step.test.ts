@@ -145,7 +145,7 @@ describe('a run whose steps take several batches', () => {
 describe('tasks with programs of their own', () => {
   it('leave parameters, moments and average of other heads as they are, to the byte', async () => {
     const forwards = ['a', 'b'].map((head) => ({ graph: classifier(head), losses: ['task.loss'] }));
-    const programs = buildPrograms(forwards, { optimizer, weightDecay: 0.1 }, 0.9);
+    const programs = buildPrograms(forwards, { optimizer, weightDecay: 0.1, ema: { decay: 0.9 } });
     const state = new ModelState(interpreterDevice(), layoutParameters(programs.steps));
     await state.initialize(1);
     const steps = await Promise.all(programs.steps.map((step) => compile(step, { state })));
@@ -183,17 +183,14 @@ describe('tasks with programs of their own', () => {
   it('count the steps of each group by themselves', () => {
     const forwards = ['a', 'b'].map((head) => ({ graph: classifier(head), losses: ['task.loss'] }));
     const schedule = { name: 'own', parameters: {}, at: (step: number, of: number) => step / of };
-    const programs = buildPrograms(
-      forwards,
-      {
-        optimizer,
-        groups: [
-          { match: 'a/*', schedule, rate: 2 },
-          { match: 'b/*', freeze: 3 },
-        ],
-      },
-      0.999,
-    );
+    const programs = buildPrograms(forwards, {
+      optimizer,
+      groups: [
+        { match: 'a/*', schedule, rate: 2 },
+        { match: 'b/*', freeze: 3 },
+      ],
+      ema: { decay: 0.999 },
+    });
     const at = { source: 0, done: [5, 20], totals: [10, 40] };
     const rows = defined(groupsFeed(programs, at)[GROUPS], 'rows').data as Float32Array;
     const row = (sources: string) => {

@@ -53,6 +53,7 @@ export function alternatingTrainer(options: AlternatingOptions = {}) {
     optimizer: palm.adamW({ rate: palm.triangular({ warmup }, rate) }),
     weightDecay: 0.01,
     clipNorm: 1,
+    ...options.backward,
   });
   const given = Object.fromEntries(tasks.map((task) => [task, readers[task]]));
   all.fitReaders(given, {

@@ -14,6 +14,8 @@ export interface TinyOptions {
   readonly clipNorm?: number;
   /** batches of a step */
   readonly accumulate?: number;
+  /** what else `buildBackward` is given */
+  readonly backward?: Partial<palm.BackwardOptions>;
   /** factor of the loss of intents */
   readonly weight?: number;
   /** training sentences */
@@ -86,6 +88,7 @@ export function tinyTrainer(options: TinyOptions = {}, reader: TinyReader = tiny
     weightDecay: options.weightDecay ?? 0.01,
     clipNorm: options.clipNorm ?? 1,
     accumulate: options.accumulate ?? 1,
+    ...options.backward,
   });
   both.fitReader(reader, { epochs, batchSize, seed });
   return both;
