@@ -19,13 +19,15 @@ const parameterGroup = {
   schedule: is.optional(scheduleKind),
   /** replaces the weight decay for these parameters */
   weightDecay: is.optional(is.notNegative),
+  /** replaces the largest norm of the gradient for these parameters; it is held against the norm over all groups. 0: no clipping */
+  clipNorm: is.optional(is.notNegative),
   /**
    * true: no gradient is computed and nothing is updated, nor is there memory for gradients and moments. A number: nothing is updated
    * in the first so many steps that have gradients of the group
    */
   freeze: is.optional(is.either(is.flag, is.natural)),
 };
-/** Parameters that share rate, schedule, weight decay and freezing. The first group whose pattern matches a name counts. */
+/** Parameters that share rate, schedule, weight decay, clipping and freezing. The first group whose pattern matches a name counts. */
 export type ParameterGroup = is.OptionsOf<typeof parameterGroup>;
 
 /** Groups, or what makes them from the names of all parameters in the order in which the model computes with them. */
@@ -123,6 +125,8 @@ export interface Group {
   readonly rate: number;
   readonly schedule: Schedule;
   readonly decay: number;
+  /** largest norm of the gradient; 0: no clipping */
+  readonly clipNorm: number;
   /** steps in which it is not updated, of those that have gradients of it */
   readonly freeze: number;
   /** numbers of the gradient programs that give its gradients */
@@ -133,8 +137,6 @@ export interface Group {
 export interface UpdateSettings {
   readonly groups: readonly Group[];
   readonly optimizer: Pick<Optimizer, 'corrections'>;
-  /** 0: no clipping */
-  readonly clipNorm: number;
   /** largest decay of the moving average of the parameters; undefined: none is kept */
   readonly average: number | undefined;
 }
@@ -158,11 +160,11 @@ export const GROUPS = 'optimizer.groups';
  * by them, so that a head which learns in every tenth step only is as far as it has learnt.
  * @throws FROND-T020 when a schedule gives an invalid rate
  */
-export function groupsFeed({ groups, optimizer, clipNorm, average }: UpdateSettings, at: StepCounts): Feeds {
+export function groupsFeed({ groups, optimizer, average }: UpdateSettings, at: StepCounts): Feeds {
   // a model of which nothing is trained has a row, too: no tensor is without elements
   const rows = Math.max(1, groups.length);
   const data = new Float32Array(rows * groupColumns);
-  groups.forEach(({ rate, schedule, decay, freeze, sources }, i) => {
+  groups.forEach(({ rate, schedule, decay, clipNorm, freeze, sources }, i) => {
     if (!sources.includes(at.source)) return;
     const of = (counts: readonly number[]): number =>
       sources.reduce((sum, source) => sum + (counts[source] ?? 0), 0);
@@ -195,19 +197,19 @@ export function trainedParameters(
   forwards: readonly Graph[],
   groups: readonly ParameterGroup[],
   { rate: shared }: Optimizer,
-  weightDecay: number,
+  { weightDecay, clipNorm: most }: { readonly weightDecay: number; readonly clipNorm: number },
 ): readonly Grouped[] {
   const nodes = new Map(
     forwards.flatMap((graph) => parametersOf(graph).map(({ name, node }) => [name, node] as const)),
   );
   return [...nodes].flatMap(([name, node]): Grouped[] => {
     const group: Partial<ParameterGroup> = groups.find(({ match }) => matches(match, name)) ?? {};
-    const { freeze = false, rate = 1, schedule = shared } = group;
+    const { freeze = false, rate = 1, schedule = shared, clipNorm = most } = group;
     if (node.attributes.trainable === false || freeze === true || rate === 0) return [];
     const { decays = (node.types[0]?.shape.length ?? 0) >= 2 } = node.attributes;
     const decay = group.weightDecay ?? (decays === true ? weightDecay : 0);
     const first = freeze === false ? 0 : Number(freeze);
-    return [{ name, rate, schedule: scheduleOf(schedule), decay, freeze: first, sources: [] }];
+    return [{ name, rate, schedule: scheduleOf(schedule), decay, clipNorm, freeze: first, sources: [] }];
   });
 }
 
@@ -223,6 +225,7 @@ export function numbered(parameters: readonly Grouped[]): {
         other.schedule === group.schedule &&
         other.rate === group.rate &&
         other.decay === group.decay &&
+        other.clipNorm === group.clipNorm &&
         other.freeze === group.freeze &&
         other.sources.join() === group.sources.join(),
     );

@@ -68,6 +68,8 @@ export interface Programs extends UpdateSettings {
   /** each gradient program with the update behind it in one graph: to look at, and what a checkpoint keeps */
   readonly steps: readonly Graph[];
   readonly optimizer: Optimizer;
+  /** of parameters without one of their own; 0: no clipping */
+  readonly clipNorm: number;
   /** batches of a step */
   readonly accumulate: number;
   /** settings with which a resumed run has to agree */
@@ -87,7 +89,7 @@ export function buildPrograms(forwards: readonly Forward[], options: BackwardOpt
   if (ema !== undefined) checkSettings('ema', ema, emaOptions);
   const graphs = forwards.map(({ graph }) => graph);
   const given = resolveGroups(options.groups ?? [], graphs);
-  const trained = trainedParameters(graphs, given, optimizer, weightDecay);
+  const trained = trainedParameters(graphs, given, optimizer, { weightDecay, clipNorm });
   const registry = registryWith(optimizer);
   const names = trained.map(({ name }) => name);
   const built = forwards.map((forward) => gradientProgram(forward, names, registry, accumulate > 1));

@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { type Device, FrondError, palm, readSafetensors } from '../../src/index.ts';
+import { type Device, FrondError, type palm, readSafetensors } from '../../src/index.ts';
 import { files } from '../../src/platform/node/index.ts';
 import { deviceLost } from '../../src/runtime/device.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
 import { temporaryFolder } from '../store/support/bundle.ts';
 import { runs } from '../support/counts.ts';
-import { PER_EPOCH, stopAfter, tinyTrainer } from './support/tiny.ts';
+import { descent, PER_EPOCH, stopAfter, tinyTrainer } from './support/tiny.ts';
 
 const folder = temporaryFolder();
 afterAll(folder.remove);
@@ -44,18 +44,6 @@ describe('a save', () => {
     await Promise.all([trainer.close(), other.close()]);
   });
 });
-
-/** Momentum of stochastic gradient descent, or its plain form, which keeps nothing. */
-const descent = (moments: 0 | 1) =>
-  palm.defineOptimizer({
-    name: `descent${moments}`,
-    moments,
-    settings: { beta: 0.9 },
-    apply(k, { parameter, gradient, moment1, rate, settings }) {
-      const velocity = moments === 0 ? gradient : k.add(k.mul(moment1, settings.beta), gradient);
-      return { ...(moments && { moment1: velocity }), parameter: k.sub(parameter, k.mul(rate, velocity)) };
-    },
-  })({ rate: 0.1 });
 
 it.each([0, 1] as const)('an optimizer with %i moments saves no others, and resumes', async (moments) => {
   const options = { backward: { optimizer: descent(moments) } };

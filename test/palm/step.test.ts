@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -6,7 +6,7 @@ import { groupColumns, groupLayout } from '../../kernels/gradientNorm.ts';
 import { defined } from '../../src/base/errors.ts';
 import { normal as drawn } from '../../src/base/random.ts';
 import { crossEntropy, f32, graph, i32, linear, mean, mul, sum } from '../../src/dsl/index.ts';
-import type { palm } from '../../src/index.ts';
+import { type palm, readSafetensors } from '../../src/index.ts';
 import { GROUPS, groupsFeed, layerwise, resolveGroups } from '../../src/palm/groups.ts';
 import { weightedMean } from '../../src/palm/head.ts';
 import { adamW } from '../../src/palm/optimizer.ts';
@@ -18,7 +18,7 @@ import { layoutParameters } from '../../src/runtime/parameters.ts';
 import { ModelState } from '../../src/runtime/state.ts';
 import { bytes } from '../runtime/support.ts';
 import { messageOf } from '../support/message.ts';
-import { stopAfter, type TinyOptions, tinyTrainer } from './support/tiny.ts';
+import { descent, stopAfter, type TinyOptions, tinyTrainer } from './support/tiny.ts';
 
 const optimizer = adamW({ rate: constant(0.01) });
 
@@ -213,6 +213,36 @@ describe('tasks with programs of their own', () => {
     expect(frozen(3)[0]).toBe(1);
     expect(frozen(3)[1]).toBeCloseTo(1 / (1 - 0.9), 4);
   });
+});
+
+it('a group has a clipping of its own, or none', async () => {
+  const after = async (backward: TinyOptions['backward']) => {
+    const folder = await mkdtemp(join(tmpdir(), 'frond-clipping-'));
+    const trainer = tinyTrainer({ backward: { optimizer: descent(0), weightDecay: 0, ...backward } });
+    const norm = defined(await trainer.trainStep(), 'step').gradientNorm;
+    const file = join(await trainer.save(folder), 'weights.safetensors');
+    const { tensors } = readSafetensors(await readFile(file), file);
+    await trainer.close();
+    await rm(folder, { recursive: true });
+    return { norm, at: (name: string) => bytes(defined(tensors.get(name), name).bytes) };
+  };
+  const most = await after({ clipNorm: 1e6 });
+  const clipped = await after({ clipNorm: 0.01 });
+  expect(most.norm).toBeGreaterThan(0.1);
+  const groups = [
+    { match: 'encoder/*', clipNorm: 0 },
+    { match: 'slots/*', clipNorm: 0.02 },
+  ];
+  const mixed = await after({ clipNorm: 0.01, groups });
+  const other = await after({ clipNorm: 0.02 });
+  for (const [name, wanted] of [
+    ['encoder/words/weight', most],
+    ['intent/output/weight', clipped],
+    ['slots/emission/weight', other],
+  ] as const) {
+    expect(mixed.at(name), name).toBe(wanted.at(name));
+    expect(most.at(name), name).not.toBe(clipped.at(name));
+  }
 });
 
 it('layer-wise rates fall from the last layer to what is before the first', async () => {

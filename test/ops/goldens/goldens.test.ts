@@ -102,10 +102,10 @@ describe('values of PyTorch', () => {
     const norm = builder.one('adamW', [groups, token], attributes);
     builder.effect(norm);
     builder.output('norm', norm);
-    const group = { rate: 1, schedule: optimizer.rate, freeze: 0, sources: [0] };
+    const group = { rate: 1, schedule: optimizer.rate, clipNorm: 1, freeze: 0, sources: [0] };
     const settings = {
       groups: [0.01, 0].map((decay) => ({ ...group, decay })),
-      ...{ optimizer, clipNorm: 1, average: undefined },
+      ...{ optimizer, average: undefined },
     };
     const graph = builder.finish();
     const state = new ModelState(interpreterDevice(), layoutParameters([graph]));

@@ -94,6 +94,18 @@ export function tinyTrainer(options: TinyOptions = {}, reader: TinyReader = tiny
   return both;
 }
 
+/** Momentum of stochastic gradient descent, or its plain form, which keeps nothing. */
+export const descent = (moments: 0 | 1) =>
+  palm.defineOptimizer({
+    name: `descent${moments}`,
+    moments,
+    settings: { beta: 0.9 },
+    apply(k, { parameter, gradient, moment1, rate, settings }) {
+      const velocity = moments === 0 ? gradient : k.add(k.mul(moment1, settings.beta), gradient);
+      return { ...(moments && { moment1: velocity }), parameter: k.sub(parameter, k.mul(rate, velocity)) };
+    },
+  })({ rate: 0.1 });
+
 /** Steps of an epoch, and of a whole run, of the default tiny trainer. */
 export const PER_EPOCH = 6;
 export const STEPS = 12;
