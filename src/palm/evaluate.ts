@@ -3,12 +3,12 @@ import { defined, FrondError } from '../base/errors.ts';
 import { mapValues } from '../base/own.ts';
 import type { Executable } from '../runtime/executable.ts';
 import { feedsFor } from '../runtime/feeds.ts';
-import { lengthsOf, packBatch, planBatches, rowsPerExample } from './batches.ts';
+import { lengthsOf, type PlannedBatch, packBatch, planBatches, rowsPerExample } from './batches.ts';
 import type { Accumulator, Batch, Metrics, Part, Reader } from './contract.ts';
 import { breather, type Listener } from './events.ts';
 import { resultsOf, type Task } from './graphs.ts';
 import { accumulatorKind } from './metrics/accumulator.ts';
-import { fixedDraw, partOf } from './parts.ts';
+import { ahead, fixedDraw, partOf } from './parts.ts';
 
 /** Predictions of every task for the same examples, in their order. */
 export type Predictions = Readonly<Record<string, readonly unknown[]>>;
@@ -85,13 +85,16 @@ async function* predictBatches(
   const batchSize = Math.max(1, Math.min(BATCH, part.size));
   const each = rowsPerExample(reader);
   const letEventsIn = breather();
+  const planned = planBatches({ lengths, batchSize, maximum });
+  const read = async ({ rows, ...size }: PlannedBatch) => {
+    const examples = await part.read(rows);
+    return { rows, examples, batch: packBatch(reader, examples, size, fixedDraw(reader.name, rows)) };
+  };
   let cut = 0;
-  for (const { rows, size, time } of planBatches({ lengths, batchSize, maximum })) {
+  for await (const { rows, examples, batch } of ahead(planned, read)) {
     await letEventsIn();
     signal?.throwIfAborted();
-    const examples = await part.read(rows);
     cut += examples.filter((example) => (reader.unseen?.(example) ?? 0) > 0).length;
-    const batch = packBatch(reader, examples, { size, time }, fixedDraw(reader.name, rows));
     const values = await executable.run(feedsFor(executable.graph, batch));
     const results = tasks.map(({ name, head }) => {
       const list = head.decode(resultsOf(name, values), batch);

@@ -16,7 +16,7 @@ import { evaluateAll, type Predictions, type PredictOptions, predictAll, predict
 import type { StepResult } from './events.ts';
 import { type Task, weightName } from './graphs.ts';
 import { groupsFeed } from './groups.ts';
-import { drawOf } from './parts.ts';
+import { ahead, drawOf } from './parts.ts';
 import { rateAt } from './schedule.ts';
 import { type Inference, type Setup, type Source, trainingPart } from './setup.ts';
 import { registryWith, sharesFeed } from './step.ts';
@@ -59,6 +59,10 @@ function onAverage(graph: Graph, { entries }: ParameterLayout): Graph {
   return withChanged(graph, new Map(moved));
 }
 
+function* stepsFrom(from: number, to: number): Generator<number> {
+  for (let step = from; step < to; step++) yield step;
+}
+
 /** A model on a device while it learns: weights, optimizer state, and how far it is. Everything else is a function of the setup. */
 export class Learner {
   /** its plan may change; its sources and inferences do not */
@@ -77,6 +81,10 @@ export class Learner {
   step = 0;
   /** steps beyond `step` that the device was given */
   #open = 0;
+  /** batches of the steps from `next` on, read ahead of the device */
+  #reading:
+    | { readonly setup: Setup; next: number; readonly feeds: AsyncGenerator<readonly Feeds[]> }
+    | undefined;
 
   private constructor(
     setup: Setup,
@@ -165,6 +173,25 @@ export class Learner {
     });
   }
 
+  /** The same, read and packed while the device was busy with the step before. */
+  async #feedsAhead(step: number): Promise<readonly Feeds[]> {
+    const { setup } = this;
+    if (this.#reading?.setup !== setup || this.#reading.next !== step) {
+      await this.rest();
+      const feeds = ahead(stepsFrom(step, setup.plan.steps), (one) => this.feeds(one));
+      this.#reading = { setup, next: step, feeds };
+    }
+    this.#reading.next++;
+    return (await this.#reading.feeds.next()).value;
+  }
+
+  /** Drops what was read ahead, once it has been read. */
+  async rest(): Promise<void> {
+    const { feeds } = this.#reading ?? {};
+    this.#reading = undefined;
+    await feeds?.return(undefined);
+  }
+
   /** What the update program is fed at a step. */
   updateFeeds(step: number): Feeds {
     const { sources, plan, programs } = this.setup;
@@ -192,7 +219,7 @@ export class Learner {
   async submit(): Promise<void> {
     const stepper = defined(this.steppers.get(this.sourceAt(this.submitted)), 'training step');
     const update = this.updateFeeds(this.submitted);
-    for (const feeds of await this.feeds(this.submitted))
+    for (const feeds of await this.#feedsAhead(this.submitted))
       await stepper.run(this.#update ? feeds : { ...feeds, ...update }, { read: [] });
     await this.#update?.run(update, { read: [] });
     this.#open++;
@@ -323,6 +350,7 @@ export class Learner {
   }
 
   free(): void {
+    this.rest();
     for (const executable of [...this.steppers.values(), ...this.#predictors.values()]) executable.free();
     this.#update?.free();
     this.state.free();

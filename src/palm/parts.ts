@@ -102,3 +102,23 @@ export function drawOf(options: DrawOptions, rows?: readonly number[]): Draw {
 /** The draw of evaluation and prediction: whatever the run, the same. */
 export const fixedDraw = (name: string, rows: readonly number[]): Draw =>
   drawOf({ seed: 0, name, epoch: 0 }, rows);
+
+/**
+ * What `make` gives for each item, in their order. While one is used, the next is being made, and no more than that; where making
+ * one fails, its turn fails. However it is left, nothing goes on behind it.
+ */
+export async function* ahead<T, R>(items: Iterable<T>, make: (item: T) => Promise<R>): AsyncGenerator<R> {
+  let next: Promise<R> | undefined;
+  try {
+    for (const item of items) {
+      const current = next;
+      next = make(item);
+      // what is wrong with it is said in its turn
+      next.catch(() => undefined);
+      if (current !== undefined) yield await current;
+    }
+    if (next !== undefined) yield await next;
+  } finally {
+    await next?.catch(() => undefined);
+  }
+}

@@ -277,6 +277,7 @@ export class Run implements Survival<Learner> {
 
   async close(): Promise<void> {
     await this.#copying;
+    await this.learner.rest();
     await this.model.close();
   }
 }

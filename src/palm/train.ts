@@ -85,6 +85,7 @@ export async function train(run: Run, options: TrainOptions, saving?: Saving): P
     return await trainOn(run, part, options, saving);
   } finally {
     await run.answerWaiting();
+    await run.learner.rest();
     run.training = false;
     run.listen(undefined);
   }

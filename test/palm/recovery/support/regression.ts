@@ -45,7 +45,10 @@ export const PER_EPOCH = 6;
 export const STEPS = 12;
 
 /** Linear regression: two tensors of weights, and as few kernels as a training step can have. */
-export function regression(device: Device, options: { rate?: number; train?: readonly Point[] } = {}) {
+export function regression(
+  device: Device,
+  options: { rate?: number; train?: readonly Point[]; reader?: palm.Reader } = {},
+) {
   const backbone = palm.defineBackbone({
     name: 'weighted',
     needs: { features: declare(f32, ['batch', 4]) },
@@ -67,6 +70,7 @@ export function regression(device: Device, options: { rate?: number; train?: rea
   const trainer = palm.trainer('plane', { device });
   trainer.buildForward(backbone, head);
   trainer.buildBackward({ optimizer: palm.adamW({ rate: options.rate ?? 0.05 }) });
-  trainer.fitReader(reader(options.train) as unknown as palm.Reader, { epochs: 2, batchSize: 4, seed: 3 });
+  const own = options.reader ?? (reader(options.train) as unknown as palm.Reader);
+  trainer.fitReader(own, { epochs: 2, batchSize: 4, seed: 3 });
   return trainer;
 }
