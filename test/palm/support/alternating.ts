@@ -7,7 +7,7 @@ export interface AlternatingOptions extends TinyOptions {
   readonly slots?: palm.TrainerOptions;
   readonly fit?: Partial<palm.FitOptions>;
   /** default: intent, slots, and a third task that helps them: whether a sentence is of travel */
-  readonly tasks?: readonly ('intent' | 'slots' | 'travel')[];
+  readonly tasks?: readonly ('intent' | 'slots' | 'travel' | 'rooms')[];
 }
 
 /** Readers of unequal size over the same words. */
@@ -17,7 +17,7 @@ export function alternatingReaders(options: TinyOptions = {}) {
     const examples = intent.parts.train?.examples.slice(from, from + length) ?? [];
     return { ...intent, parts: { ...intent.parts, train: palm.partOf(examples, intent.length) } };
   };
-  return { intent, slots: of(13, 4), travel: of(9, 11) };
+  return { intent, slots: of(13, 4), travel: of(9, 11), rooms: of(7, 2) };
 }
 
 /** Tasks on one encoder that alternate, ready to be trained. */
@@ -41,6 +41,11 @@ export function alternatingTrainer(options: AlternatingOptions = {}) {
       const trainer = palm.trainer('travel', { mixRatio: 0.5 });
       trainer.buildForward(backbone, palm.head.classify({ classes: readers.intent.intents.names }));
       trainer.setAux();
+      return trainer;
+    },
+    rooms: () => {
+      const trainer = palm.trainer('rooms', { mixRatio: 0.4 });
+      trainer.buildForward(backbone, palm.head.sequenceLabel({ labels: readers.intent.tags.names }));
       return trainer;
     },
   };
