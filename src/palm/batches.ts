@@ -50,18 +50,21 @@ const sizeOf = ({ batchSize, tokens }: BatchSizes, time: number): number =>
 export const batchesPerEpoch = (examples: number, batchSize: number): number =>
   Math.ceil(examples / batchSize);
 
-/** Sorted examples, cut where one more would be too much. */
-function cut(sorted: readonly number[], padded: (row: number) => number, sizes: BatchSizes): number[][] {
-  const batches: number[][] = [];
-  let open: number[] = [];
-  for (const row of sorted) {
-    if (open.length > 0 && open.length >= sizeOf(sizes, padded(row))) {
-      batches.push(open);
-      open = [];
-    }
-    open.push(row);
-  }
-  return open.length === 0 ? batches : [...batches, open];
+/** Sorts rows by `key`, a whole number; those with the same one stay in order, and so do those from 2²¹ − 1 on. */
+function sortBy(rows: Uint32Array, key: (row: number) => number): void {
+  // numbers without a function to compare them are sorted by the engine itself, the place of each as its last 32 bits
+  const keyed = new Float64Array(rows.length);
+  for (let i = 0; i < rows.length; i++)
+    keyed[i] = Math.min(key(rows[i] as number), 2 ** 21 - 1) * 2 ** 32 + i;
+  keyed.sort();
+  const before = rows.slice();
+  for (let i = 0; i < rows.length; i++) rows[i] = before[(keyed[i] as number) % 2 ** 32] as number;
+}
+
+/** The batches of an epoch, in their order; each is made when it is asked for, so that many millions of examples can be planned. */
+export interface Batches extends Iterable<PlannedBatch> {
+  readonly length: number;
+  at(index: number): PlannedBatch;
 }
 
 /**
@@ -70,29 +73,50 @@ function cut(sorted: readonly number[], padded: (row: number) => number, sizes: 
  * into batches, and the batches shuffled again. With `tokens` the pool is the whole part, so that every epoch has as many batches.
  * @throws FROND-T002 for an example that is longer than `tokens`
  */
-export function planBatches(options: BatchPlanOptions): readonly PlannedBatch[] {
+export function planBatches(options: BatchPlanOptions): Batches {
   const { lengths, batchSize, tokens, shuffle, pool = 16, maximum = Number.POSITIVE_INFINITY } = options;
   const least = Math.min(BUCKET, maximum);
   const padded = (row: number): number =>
     Math.max(least, Math.min(maximum, BUCKET * Math.ceil((lengths[row] ?? 0) / BUCKET)));
-  const shuffled = (length: number, what: string): number[] =>
+  const shuffled = (length: number, what: string): Uint32Array =>
     shuffle === undefined
-      ? Array.from({ length }, (_, i) => i)
-      : Array.from(permutation(length, shuffle.seed, `${shuffle.name}/epoch.${shuffle.epoch}/${what}`));
+      ? Uint32Array.from({ length }, (_, i) => i)
+      : permutation(length, shuffle.seed, `${shuffle.name}/epoch.${shuffle.epoch}/${what}`);
   const order = shuffled(lengths.length, 'examples');
   const whole = shuffle === undefined || batchSize === undefined || tokens !== undefined;
   const span = whole ? Math.max(1, order.length) : pool * batchSize;
-  // sort is stable: equal lengths keep their shuffled order
-  const sorted = slices(order, span).flatMap((rows) => rows.sort((a, b) => padded(a) - padded(b)));
-  const batches = cut(sorted, padded, options).map((rows) => {
+  for (let from = 0; from < order.length; from += span) sortBy(order.subarray(from, from + span), padded);
+  // cut where one more would be too much
+  const starts = [0];
+  let open = 0;
+  for (let i = 0; i < order.length; i++) {
+    const time = padded(order[i] as number);
+    const most = sizeOf(options, time);
+    if (most < 1) {
+      throw new FrondError('FROND-T002', `tokens is ${tokens}, but an example takes ${time} of them`, {
+        hint: `give at least ${time}`,
+      });
+    }
+    if (open > 0 && open >= most) {
+      starts.push(i);
+      open = 0;
+    }
+    open++;
+  }
+  const turns = shuffled(order.length === 0 ? 0 : starts.length, 'batches');
+  const at = (index: number): PlannedBatch => {
+    const number = defined(turns[index], `batch ${index}`);
+    const rows = Array.from(order.subarray(starts[number], starts[number + 1]));
     const time = rows.reduce((longest, row) => Math.max(longest, padded(row)), least);
-    const size = sizeOf(options, time);
-    if (size >= 1) return { rows, size, time };
-    throw new FrondError('FROND-T002', `tokens is ${tokens}, but an example takes ${time} of them`, {
-      hint: `give at least ${time}`,
-    });
-  });
-  return shuffled(batches.length, 'batches').map((i) => defined(batches[i], `batch ${i}`));
+    return { rows, size: sizeOf(options, time), time };
+  };
+  return {
+    length: turns.length,
+    at,
+    *[Symbol.iterator]() {
+      for (const index of turns.keys()) yield at(index);
+    },
+  };
 }
 
 /**

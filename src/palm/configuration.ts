@@ -52,13 +52,28 @@ function readerSettings(record: ComponentRecord): Attribute {
   return { ...Object.fromEntries(settings), lists: fingerprint(JSON.stringify(lists)) };
 }
 
-/** @throws FROND-F030 naming every setting that differs, but for the epochs: a run may go on for another number of them */
-export function checkConfiguration(saved: Configuration, current: Configuration, folder: string): void {
-  const names = [...new Set([...Object.keys(saved), ...Object.keys(current)])];
-  const differing = names.filter(
-    (name) => name !== 'epochs' && JSON.stringify(saved[name]) !== JSON.stringify(current[name]),
-  );
-  if (differing.length === 0) return;
+/** How earlier versions told training data apart: by the batches that were packed of them. */
+const isPacked = (name: string, value: unknown): boolean =>
+  /(^|\.)trainingData$/.test(name) && /^[0-9a-f]{16}$/.test(String(value));
+
+/**
+ * @returns a warning where the training data cannot be compared
+ * @throws FROND-F030 naming every setting that differs, but for the epochs: a run may go on for another number of them
+ */
+export function checkConfiguration(
+  saved: Configuration,
+  current: Configuration,
+  folder: string,
+): string | undefined {
+  const all = [...new Set([...Object.keys(saved), ...Object.keys(current)])];
+  const names = all.filter((name) => name !== 'epochs' && !isPacked(name, saved[name]));
+  const differing = names.filter((name) => JSON.stringify(saved[name]) !== JSON.stringify(current[name]));
+  if (differing.length === 0) {
+    const isEarlier = isPacked('trainingData', saved.trainingData);
+    return isEarlier
+      ? `${folder} is of an earlier version: whether the training data are the same is not known`
+      : undefined;
+  }
   const shown = differing.map(
     (name) => `${name} was ${JSON.stringify(saved[name])}, is ${JSON.stringify(current[name])}`,
   );

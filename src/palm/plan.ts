@@ -1,6 +1,6 @@
 import { defined, FrondError } from '../base/errors.ts';
 import { uniforms } from '../base/random.ts';
-import { batchesPerEpoch, type PlannedBatch, planBatches } from './batches.ts';
+import { type Batches, batchesPerEpoch, type PlannedBatch, planBatches } from './batches.ts';
 
 /** What a plan knows of a task: numbers about its training part. */
 export interface PlannedTask {
@@ -343,8 +343,8 @@ export function trainingPlan(options: PlanOptions): TrainingPlan {
     return epoch;
   };
 
-  const drawn = new Map<number, { readonly epoch: number; readonly batches: readonly PlannedBatch[] }>();
-  function batchesOf(number: number, epoch: number): readonly PlannedBatch[] {
+  const drawn = new Map<number, { readonly epoch: number; readonly batches: Batches }>();
+  function batchesOf(number: number, epoch: number): Batches {
     const known = drawn.get(number);
     if (known?.epoch === epoch) return known.batches;
     const { lengths, stream, ...sizes } = defined(tasks[number], 'task');
@@ -370,8 +370,7 @@ export function trainingPlan(options: PlanOptions): TrainingPlan {
     },
     at: (step) => {
       const { task, ...turn } = placed(step);
-      const batch = batchesOf(task, turn.epoch)[turn.index];
-      return { task: nameOf(task), ...turn, batch: defined(batch, `batch of step ${step}`) };
+      return { task: nameOf(task), ...turn, batch: batchesOf(task, turn.epoch).at(turn.index) };
     },
     epochsAfter,
     endsEpoch: (step) => step > 0 && epochsAfter(step) > epochsAfter(step - 1),

@@ -164,7 +164,7 @@ export async function resumeRun(run: Run, folder: string, on: Listener | undefin
   const progress = await readRecord(checkpoint, PROGRESS, progressForm);
   if (progress.step !== step) throw malformed(pathOf(checkpoint, PROGRESS), 'it is of another step');
   await checkSeal(checkpoint, PROGRESS);
-  checkConfiguration(progress.configuration, run.configuration(), found);
+  const unknown = checkConfiguration(progress.configuration, run.configuration(), found);
   const plan = planOf(run, progress);
   const changed = otherEpochs(run, plan, progress.configuration.epochs, checkpoint);
   const { layout } = run.learner.state;
@@ -178,7 +178,7 @@ export async function resumeRun(run: Run, folder: string, on: Listener | undefin
   run.sums = progress.sums;
   run.history = [...progress.history];
   run.best = progress.best === null ? undefined : { ...progress.best, weights: weights ?? undefined };
-  if (changed !== undefined) warn(changed);
+  for (const said of [unknown, changed]) if (said !== undefined) warn(said);
   const other = otherDevice(checkpoint.files.has(MODEL) ? await modelOf(checkpoint) : {}, run.learner);
   if (other !== undefined)
     warn(`${found}: ${other}; the bytes may differ from those of a run without a break`);

@@ -18,7 +18,7 @@ describe('the batches of an epoch', () => {
     fc.assert(
       fc.property(sizes, ({ lengths, batchSize, seed, pool }) => {
         const shuffle = seed === undefined ? undefined : { seed, name: 'train', epoch: 3 };
-        const plan = planBatches({ lengths, batchSize, shuffle, pool });
+        const plan = [...planBatches({ lengths, batchSize, shuffle, pool })];
         expect(plan).toHaveLength(batchesPerEpoch(lengths.length, batchSize));
         expect(plan.flatMap(({ rows }) => rows).sort((a, b) => a - b)).toEqual(lengths.map((_, i) => i));
         expect(plan.filter(({ rows }) => rows.length < batchSize).length).toBeLessThanOrEqual(1);
@@ -35,16 +35,16 @@ describe('the batches of an epoch', () => {
 
   test('keep the last one when batches fill up exactly', () => {
     const lengths = new Array(16).fill(5);
-    expect(planBatches({ lengths, batchSize: 8 }).map(({ rows }) => rows.length)).toEqual([8, 8]);
-    expect(planBatches({ lengths, batchSize: 16 })).toHaveLength(1);
-    expect(planBatches({ lengths, batchSize: 32 }).map(({ rows }) => rows.length)).toEqual([16]);
-    expect(planBatches({ lengths: [], batchSize: 4 })).toEqual([]);
+    expect([...planBatches({ lengths, batchSize: 8 })].map(({ rows }) => rows.length)).toEqual([8, 8]);
+    expect([...planBatches({ lengths, batchSize: 16 })]).toHaveLength(1);
+    expect([...planBatches({ lengths, batchSize: 32 })].map(({ rows }) => rows.length)).toEqual([16]);
+    expect([...planBatches({ lengths: [], batchSize: 4 })]).toEqual([]);
   });
 
   test('are the same for the same key, and differ by epoch, seed and name', () => {
     const lengths = Array.from({ length: 60 }, (_, i) => (i * 7) % 20);
     const plan = (seed: number, name: string, epoch: number) =>
-      JSON.stringify(planBatches({ lengths, batchSize: 4, shuffle: { seed, name, epoch } }));
+      JSON.stringify([...planBatches({ lengths, batchSize: 4, shuffle: { seed, name, epoch } })]);
     expect(plan(1, 'a', 0)).toBe(plan(1, 'a', 0));
     expect(new Set([plan(1, 'a', 0), plan(2, 'a', 0), plan(1, 'b', 0), plan(1, 'a', 1)]).size).toBe(4);
   });
@@ -53,7 +53,7 @@ describe('the batches of an epoch', () => {
     const lengths = Array.from({ length: 640 }, (_, i) => 4 + ((i * 2654435761) % 29));
     const words = lengths.reduce((x, y) => x + y, 0);
     const padded = (pool: number) =>
-      planBatches({ lengths, batchSize: 32, pool, shuffle: { seed: 1, name: 'a', epoch: 0 } }).reduce(
+      [...planBatches({ lengths, batchSize: 32, pool, shuffle: { seed: 1, name: 'a', epoch: 0 } })].reduce(
         (sum, { rows, time }) => sum + rows.length * time,
         0,
       );
@@ -71,7 +71,9 @@ describe('packed batches of a reader', () => {
   const reader = jointReaderOf({ train });
   const plan = (epoch: number, seed?: number) => {
     const shuffle = seed === undefined ? undefined : { seed, name: 'joint/train', epoch };
-    return planBatches({ lengths: lengthsOf(reader, partOf(train, reader.length)), batchSize: 4, shuffle });
+    return [
+      ...planBatches({ lengths: lengthsOf(reader, partOf(train, reader.length)), batchSize: 4, shuffle }),
+    ];
   };
 
   test('of a run that resumes in the middle of an epoch are the very same', () => {

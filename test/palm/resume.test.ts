@@ -21,7 +21,7 @@ import { PER_EPOCH, STEPS, stopAfter, timeless, tinyReader, tinyTrainer } from '
 
 /** Another progress, of the same step. */
 const progress =
-  (change: (record: object) => object): Change =>
+  (change: (record: { readonly configuration?: object; readonly seal?: string }) => object): Change =>
   (files) => {
     const record = JSON.parse(new TextDecoder().decode(files.get('progress.json')));
     text('progress.json', JSON.stringify(change(record)))(files);
@@ -162,6 +162,16 @@ const weightsOf = async (trainer: {
   return bytesOf(target);
 };
 
+/** Saves the checkpoint of `run` anew with changed files, sealed as a whole one, to a run of its own. */
+async function forged(run: string, change: Change): Promise<string> {
+  const { step, summary, ...checkpoint } = await loadLatest(join(run, 'checkpoints'));
+  const files = await bytesIn(checkpoint);
+  change(files);
+  const target = fresh();
+  await saveCheckpoint(join(target, 'checkpoints'), step, { files, summary });
+  return target;
+}
+
 describe('a resume is refused', () => {
   it('with other settings or data, each of them named, and nothing changes', async () => {
     const run = stopped;
@@ -199,6 +209,22 @@ describe('a resume is refused', () => {
     const moved = palm.partOf(train, reader.length);
     const trainer = tinyTrainer({}, { ...reader, parts: { ...reader.parts, train: moved } });
     expect(await trainer.resume(run)).toBe(2);
+    await trainer.close();
+  });
+
+  it('but not because an earlier version told data apart by packing them: a warning says so', async () => {
+    const earlier = await forged(
+      stopped,
+      progress(({ configuration, seal: _, ...record }) => ({
+        ...record,
+        configuration: { ...configuration, trainingData: '0123456789abcdef' },
+      })),
+    );
+    const trainer = tinyTrainer();
+    const warnings: palm.TrainingEvent[] = [];
+    expect(await trainer.resume(earlier, (event) => warnings.push(event))).toBe(2);
+    const message = `${earlier}/checkpoints/step-000002 is of an earlier version: whether the training data are the same is not known`;
+    expect(warnings).toEqual([{ type: 'warning', message }]);
     await trainer.close();
   });
 
@@ -273,16 +299,6 @@ describe('what is damaged in a checkpoint', () => {
     before = await weightsOf(trainer);
   });
   afterAll(() => trainer.close());
-
-  /** Saves the checkpoint of `run` anew with changed files, sealed as a whole one, to a run of its own. */
-  async function forged(run: string, change: Change): Promise<string> {
-    const { step, summary, ...checkpoint } = await loadLatest(join(run, 'checkpoints'));
-    const files = await bytesIn(checkpoint);
-    change(files);
-    const target = fresh();
-    await saveCheckpoint(join(target, 'checkpoints'), step, { files, summary });
-    return target;
-  }
 
   it.each([
     ['a missing parameter', 'FROND-W010', tensorsIn('weights.safetensors', lacking)],
