@@ -24,7 +24,7 @@ export interface PlannedTask {
 }
 
 /** How steps are shared among tasks. */
-export const SHARED_BY = ['mixRatio', 'epochs', 'size', 'equal', 'roundRobin'] as const;
+export const SHARED_BY = ['mixRatio', 'epochs', 'size', 'annealed', 'equal', 'roundRobin'] as const;
 export type Shares = (typeof SHARED_BY)[number];
 
 export interface SharingOptions {
@@ -34,6 +34,7 @@ export interface SharingOptions {
    * - `mixRatio`: epochs × its mixRatio × the batches of the reference task
    * - `epochs`: its epochs × its batches
    * - `size`: its part of all batches of all epochs, ∝ batches^(1/temperature)
+   * - `annealed`: the same, ∝ batches^α, with α from 1 in the first epoch down to 0.2 in the last in equal steps
    * - `equal`: as many for each task, of all batches of all epochs
    * - `roundRobin`: the same, in turn
    */
@@ -114,9 +115,9 @@ function apportion(total: number, weights: readonly number[]): number[] {
 }
 
 /**
- * Steps of each task in each part of the plan. There is one part, unless the temperature changes.
+ * Steps of each task in each part of the plan. There is one part, unless the proportions change from epoch to epoch.
  * Proportions to the power 1/T: Arivazhagan et al., "Massively multilingual neural machine translation in the wild" (2019);
- * changing ones: Stickland and Murray, "BERT and PALs" (ICML 2019).
+ * annealed ones, α = 1 − 0.8 (e − 1) / (E − 1) in epoch e of E: Stickland and Murray, "BERT and PALs" (ICML 2019).
  */
 function countsOf(options: PlanOptions, passes: readonly number[]): readonly (readonly number[])[] {
   const { tasks, epochs, shares = 'mixRatio', reference, temperature = 1 } = options;
@@ -127,18 +128,22 @@ function countsOf(options: PlanOptions, passes: readonly number[]): readonly (re
   }
   if (shares === 'epochs') return [tasks.map((task, i) => (task.epochs ?? epochs) * (passes[i] ?? 0))];
   const batches = sum(passes);
-  if (shares !== 'size')
+  if (shares === 'equal' || shares === 'roundRobin')
     return [
       apportion(
         epochs * batches,
         tasks.map(() => 1),
       ),
     ];
-  const at = (degree: number) => passes.map((count) => (count / Math.max(...passes)) ** (1 / degree));
-  if (typeof temperature === 'number') return [apportion(epochs * batches, at(temperature))];
-  const [from, to] = temperature;
-  const degree = (epoch: number): number => from + ((to - from) * epoch) / Math.max(1, epochs - 1);
-  return Array.from({ length: epochs }, (_, epoch) => apportion(batches, at(degree(epoch))));
+  const at = (power: number) => passes.map((count) => (count / Math.max(...passes)) ** power);
+  if (shares === 'size' && typeof temperature === 'number')
+    return [apportion(epochs * batches, at(1 / temperature))];
+  const [from, to] = typeof temperature === 'number' ? [1, 1] : temperature;
+  const powerOf = (done: number): number =>
+    shares === 'annealed' ? 1 - 0.8 * done : 1 / (from + (to - from) * done);
+  return Array.from({ length: epochs }, (_, epoch) =>
+    apportion(batches, at(powerOf(epoch / Math.max(1, epochs - 1)))),
+  );
 }
 
 /** The tasks of all steps, by their numbers. */

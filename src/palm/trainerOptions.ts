@@ -55,6 +55,7 @@ export const fitOptions = {
   /**
    * where tasks alternate: what the steps of a task are planned by. `mixRatio`, the default: epochs × its mixRatio × the batches of
    * the reference task. `epochs`: its epochs × its batches. `size`: its part of all batches, ∝ batches^(1/temperature).
+   * `annealed`: the same, ∝ batches^α, α from 1 in the first epoch down to 0.2 in the last (Stickland and Murray 2019).
    * `equal`: as many for each task. `roundRobin`: the same, in turn
    */
   shares: is.optional(is.oneOf(...SHARED_BY)),

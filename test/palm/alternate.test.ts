@@ -363,7 +363,7 @@ describe('tasks that alternate are refused', () => {
 
   it('with unknown tasks, shares and ratios', async () => {
     expect(await fitting({ shares: 'sizes' })).toBe(
-      '[FROND-T002] fitReaders: shares is "sizes"\n  hint: give one of mixRatio, epochs, size, equal, roundRobin',
+      '[FROND-T002] fitReaders: shares is "sizes"\n  hint: give one of mixRatio, epochs, size, annealed, equal, roundRobin',
     );
     expect(await fitting({ shares: 'size', temperature: [1] })).toContain(
       '[FROND-T002] fitReaders: temperature is',

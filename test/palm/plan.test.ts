@@ -156,7 +156,8 @@ describe('a plan', () => {
         const plan = trainingPlan(longer).behind([{ epochs: options.epochs, until }]);
         for (let step = 0; step < until; step++) expect(plan.turn(step)).toEqual(former.turn(step));
         // another number of epochs changes the temperatures of those that were
-        const changes = Array.isArray(options.temperature) && options.shares === 'size';
+        const { temperature, shares } = options;
+        const changes = (Array.isArray(temperature) && shares === 'size') || shares === 'annealed';
         if (!changes) expect([...plan.planned]).toEqual([...trainingPlan(longer).planned]);
         const had = new Map(former.after(until));
         for (let step = until; step < plan.steps; step++) {
@@ -200,6 +201,12 @@ describe('a plan', () => {
     // 110 × 10^(1/T) / (100^(1/T) + 10^(1/T)): 10, 26.4 at 2, 34.9 at 3, 39.6 at 4
     expect(parts([1, 4])).toEqual([10, 26, 35, 40]);
     expect(trainingPlan({ ...options, temperature: 2 }).planned.get('small')).toBe(106);
+    // 110 × 10^α / (100^α + 10^α): α = 1, 0.7333, 0.4667, 0.2
+    const turns = turnsOf({ ...options, shares: 'annealed' });
+    const small = [0, 1, 2, 3].map(
+      (i) => turns.slice(i * 110, (i + 1) * 110).filter((turn) => turn === 'small').length,
+    );
+    expect(small).toEqual([10, 17, 28, 43]);
   });
 
   it('of a million steps is quick', () => {
