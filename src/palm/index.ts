@@ -6,7 +6,7 @@ export * from './define.ts';
 export type { Predictions } from './evaluate.ts';
 export type { Listener, TrainingEvent } from './events.ts';
 export { type GroupSetting, layerwise, type ParameterGroup } from './groups.ts';
-export * as head from './head.ts';
+export * as head from './heads/index.ts';
 export { collectLabels, collectTags, type LabelSet, labelSet } from './labels.ts';
 export * as metrics from './metrics/index.ts';
 export type { ModelRecord } from './modelRecord.ts';

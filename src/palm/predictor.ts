@@ -14,7 +14,7 @@ import { checkFeeds, checkNames, maximumOf } from './contractCheck.ts';
 import { closed, inputPart, type Predictions, predictAll } from './evaluate.ts';
 import type { Listener } from './events.ts';
 import { differenceOf, type Task } from './graphs.ts';
-import { type ClassifyOptions, classify, type SequenceLabelOptions, sequenceLabel } from './head.ts';
+import * as heads from './heads/index.ts';
 import {
   checkMeaning,
   graphsOf,
@@ -48,14 +48,17 @@ const predictorOptions = {
 export type PredictorOptions = is.OptionsOf<typeof predictorOptions>;
 
 /** The options that a head was made with; it checks them itself. */
-const optionsIn = <O>({ kind: _, ...options }: ComponentRecord): O => options as unknown as O;
+const optionsIn = ({ kind: _, ...options }: ComponentRecord): object => options;
 
 const COMPONENTS: Readonly<Record<string, (record: ComponentRecord) => unknown>> = {
   joint: jointReaderFrom,
-  classify: (record) => classify(optionsIn<ClassifyOptions<object>>(record)),
+  classify: (record) => heads.classify(optionsIn(record) as heads.ClassifyOptions<object>),
+  regress: (record) => heads.regress(optionsIn(record)),
+  match: (record) => heads.match(optionsIn(record) as heads.PairwiseOptions<object>),
+  maskedLM: (record) => heads.maskedLM(optionsIn(record) as heads.MaskedLMOptions),
   // runs of earlier versions do not say the scheme
   sequenceLabel: (record) =>
-    sequenceLabel({ scheme: 'BIO', ...optionsIn<SequenceLabelOptions<object>>(record) }),
+    heads.sequenceLabel({ scheme: 'BIO', ...optionsIn(record) } as heads.SequenceLabelOptions<object, true>),
 };
 
 /** The component that a record describes; undefined where its kind is unknown. */

@@ -19,7 +19,7 @@ import { anySize, checkBatch, checkContract } from '../../src/palm/contractCheck
 import type { HeadOnBackboneProblem } from '../../src/palm/contractTypes.ts';
 import { defineBackbone, defineHead, defineReader, register } from '../../src/palm/define.ts';
 import { inputsOf, predictionGraph, trainingGraph } from '../../src/palm/graphs.ts';
-import { classify as classes, sequenceLabel } from '../../src/palm/head.ts';
+import { classify as classes, sequenceLabel } from '../../src/palm/heads/index.ts';
 import { metrics, trainer } from '../../src/palm/index.ts';
 import { jointReaderOf } from '../../src/palm/reader/joint.ts';
 

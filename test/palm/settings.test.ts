@@ -235,7 +235,7 @@ describe('parts of a model are refused', () => {
       '[FROND-T002] compactEncoder: heads is missing\n  hint: give a positive whole number',
     );
     expect(await said(() => palm.head.classify(untyped<never>(undefined)))).toBe(
-      '[FROND-T002] the options object of classify is undefined\n  hint: give an object with classes, gold',
+      '[FROND-T002] the options object of classify is undefined\n  hint: give an object with classes, multiLabel, gold, dropout, initializer, classWeights, labelSmoothing',
     );
     expect(await said(() => palm.head.classify(untyped<never>({})))).toBe(
       '[FROND-T002] classify: classes is missing\n  hint: give a list of names',

@@ -8,7 +8,7 @@ import { normal as drawn } from '../../src/base/random.ts';
 import { crossEntropy, f32, graph, i32, linear, mean, mul, sum } from '../../src/dsl/index.ts';
 import { type palm, readSafetensors } from '../../src/index.ts';
 import { GROUPS, groupsFeed, layerwise, resolveGroups } from '../../src/palm/groups.ts';
-import { weightedMean } from '../../src/palm/head.ts';
+import { weightedMean } from '../../src/palm/heads/index.ts';
 import { adamW } from '../../src/palm/optimizer.ts';
 import { constant } from '../../src/palm/schedule.ts';
 import { buildPrograms, registryWith, sharesFeed } from '../../src/palm/step.ts';

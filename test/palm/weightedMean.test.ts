@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { f32, graph } from '../../src/dsl/index.ts';
-import { weightedMean } from '../../src/palm/head.ts';
+import { weightedMean } from '../../src/palm/heads/index.ts';
 import { runGraph } from '../support/run.ts';
 
 const { ir } = graph('mean', (g) => ({

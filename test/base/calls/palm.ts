@@ -190,9 +190,31 @@ export const palmRows: Rows = {
       ...{ task_type_vocab_size: 3, use_task_id: true, hidden_dropout_prob: 0.1 },
       ...{ attention_probs_dropout_prob: 0.1, initializer_range: 0.02, layer_norm_eps: 1e-12 },
     }),
-  'palm.head.classify': (call) => call(palm.head.classify, { classes: ['a', 'b'], gold: () => 'a' }),
+  'palm.head.classify': (call) =>
+    call(palm.head.classify, {
+      classes: ['a', 'b'],
+      gold: () => 'a',
+      dropout: 0.1,
+      classWeights: { a: 2 },
+      labelSmoothing: 0.1,
+    }),
+  'palm.head.regress': (call) => call(palm.head.regress, { gold: () => 1, dropout: 0.1 }),
+  'palm.head.match': (call) => call(palm.head.match, { margin: 0.5, gold: () => [], dropout: 0.1 }),
+  'palm.head.maskedLM': (call) =>
+    call(palm.head.maskedLM, {
+      vocabulary: ['a', 'b'],
+      top: 2,
+      activation: 'relu',
+      epsilon: 1e-5,
+      dropout: 0.1,
+    }),
   'palm.head.sequenceLabel': (call) =>
-    call(palm.head.sequenceLabel, { labels: ['O', 'B-a', 'I-a'], scheme: 'BIO', gold: () => [] }),
+    call(palm.head.sequenceLabel, {
+      labels: ['O', 'B-a', 'I-a'],
+      scheme: 'BIO',
+      gold: () => [],
+      pieces: true,
+    }),
   'palm.head.exactMatch': (call) => call(palm.head.exactMatch, { intent: 'a', slots: 'b' }),
   'palm.head.weightedMean': (call) =>
     frond.graph('called', (g) => {

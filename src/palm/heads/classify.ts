@@ -1,0 +1,239 @@
+import { FrondError } from '../../base/errors.ts';
+import * as is from '../../base/kinds.ts';
+import { own } from '../../base/own.ts';
+import {
+  abs,
+  add,
+  crossEntropy,
+  declare,
+  exp,
+  f32,
+  type GraphContext,
+  gather,
+  log,
+  logSoftmax,
+  mean,
+  mul,
+  neg,
+  reshape,
+  sigmoid,
+  softmax,
+  sub,
+  sum,
+  type Tensor,
+  truncatedNormal,
+} from '../../dsl/index.ts';
+import type { Batch } from '../contract.ts';
+import { anySize } from '../contractCheck.ts';
+import { defineHead } from '../define.ts';
+import { labelSet } from '../labels.ts';
+import { reading } from '../metrics/accumulator.ts';
+import { classes as classScores, labelSets } from '../metrics/classes.ts';
+import { numbers } from '../metrics/numbers.ts';
+import { checkSettings } from '../settings.ts';
+import { scoresOf, scoringOptions, weightedMean } from './scoring.ts';
+
+// Heads on the encoding of a whole text: one class, any number of labels, or a number.
+
+/** A class with its probability. */
+export interface Classified {
+  readonly label: string;
+  readonly probability: number;
+}
+/** The labels whose probability is above the threshold, in the order of their ids, and the probability of each. */
+export interface Labelled {
+  readonly labels: readonly string[];
+  readonly probabilities: readonly number[];
+}
+
+const classOptions = {
+  /** names of the classes, in the order of their ids */
+  classes: is.names,
+  multiLabel: is.optional(is.flag),
+  gold: is.optional(is.callable),
+  ...scoringOptions,
+};
+const singleOptions = {
+  ...classOptions,
+  /** factors of the loss by class, 1 for those left out; the mean is over their sum, as PyTorch's with `weight` */
+  classWeights: is.optional(is.objectOf(is.notNegative, 'an object of numbers from 0 on by class')),
+  /** share of the target that is spread over all classes (Szegedy et al. 2016); default 0 */
+  labelSmoothing: is.optional(is.fraction),
+};
+const multiOptions = {
+  ...classOptions,
+  /** labels of a higher probability are predicted; default 0.5 */
+  threshold: is.optional(is.fraction),
+};
+type Options<K extends is.Kinds> = Omit<is.OptionsOf<K>, 'gold' | 'multiLabel'>;
+export interface ClassifyOptions<E> extends Options<typeof singleOptions> {
+  /** false, the default: every text has one class */
+  readonly multiLabel?: false;
+  /** the class of an example; default: its field `label`, or `intent` of joint ones */
+  readonly gold?: (example: E) => string;
+}
+export interface MultiLabelOptions<E> extends Options<typeof multiOptions> {
+  /** true: a text has any number of the classes */
+  readonly multiLabel: true;
+  /** the labels of an example; default: its field `labels` */
+  readonly gold?: (example: E) => readonly string[];
+}
+
+const backbone = { sentence: declare('f32', ['batch', anySize]) } as const;
+const rowWeights = declare('f32', ['batch']);
+
+/** A field of an example, whatever else it has. */
+const fieldOf = (example: object, name: string): unknown => own(example as Record<string, unknown>, name);
+
+/** Factors of the loss in the order of the classes. @throws FROND-T002 for a class that there is not */
+function factorsOf(classes: readonly string[], given: Readonly<Record<string, number>>): readonly number[] {
+  const unknown = Object.keys(given).find((name) => !classes.includes(name));
+  if (unknown === undefined) return classes.map((name) => own(given, name) ?? 1);
+  throw new FrondError('FROND-T002', `classify: classWeights has ${unknown}, which is no class`, {
+    hint: `the classes are ${classes.join(', ')}`,
+  });
+}
+
+function single<E extends object>(options: ClassifyOptions<E>) {
+  checkSettings('classify', options, singleOptions);
+  const { labelSmoothing: spread = 0, classWeights, gold } = options;
+  const classes = labelSet(options.classes).names;
+  const factors = classWeights && factorsOf(classes, classWeights);
+  type Rows = Tensor<'f32', ['batch']>;
+  /** The factor of each row's class; undefined where all are 1. */
+  const factorOf = (g: GraphContext, labels: Tensor<'i32', ['batch']>): Rows | undefined =>
+    factors && gather(g.constant(factors, f32, [classes.length]), labels);
+  /** −Σ over classes of factor · log p */
+  const smooth = (g: GraphContext, logits: Scores): Rows => {
+    const logs = logSoftmax(logits, -1);
+    return neg(sum(factors ? mul(logs, g.constant(factors, f32, [classes.length])) : logs, 1) as Rows);
+  };
+  const weigh = ({ labels, weights }: Batch): number =>
+    Array.from(labels?.data ?? [], (id, row) => (factors?.[id] ?? 1) * (weights?.data[row] ?? 0)).reduce(
+      (total, weight) => total + weight,
+      0,
+    );
+  return defineHead({
+    name: 'classify',
+    record: { kind: 'classify', classes },
+    needs: { backbone, labels: { labels: declare('i32', ['batch']), weights: rowWeights } },
+    names: { labels: classes },
+    build: (_, { sentence }) => ({ logits: scoresOf(sentence, classes.length, 'output', options) }),
+    loss(g, { logits, labels, weights }) {
+      const factor = factorOf(g, labels);
+      const losses = crossEntropy(logits, labels);
+      const weighted = factor ? mul(losses, factor) : losses;
+      const target =
+        spread === 0
+          ? weighted
+          : add(mul(weighted, 1 - spread), mul(smooth(g, logits), spread / classes.length));
+      return weightedMean(target, weights, factor && mul(weights, factor));
+    },
+    ...(factors && { weigh }),
+    predict: (_, { logits }) => ({ probabilities: softmax(logits, -1) }),
+    decode({ probabilities: { data, shape } }): readonly Classified[] {
+      return Array.from({ length: shape[0] ?? 0 }, (_, row) => {
+        let best = 0;
+        const at = (id: number): number => data[row * classes.length + id] ?? 0;
+        for (let id = 1; id < classes.length; id++) if (at(id) > at(best)) best = id;
+        // the quotients of a GPU may be an ULP too large
+        return { label: classes[best] ?? '', probability: Math.min(1, at(best)) };
+      });
+    },
+    score: () =>
+      reading(
+        classScores(),
+        ({ label }: Classified) => label,
+        gold ?? ((example: E) => String(fieldOf(example, 'label') ?? fieldOf(example, 'intent') ?? '')),
+      ),
+  });
+}
+
+type Scores = Tensor<'f32', ['batch', number]>;
+
+/**
+ * −y log σ(z) − (1 − y) log σ(−z) per element, as log(1 + e^−|z|) + |z|/2 − z(y − ½): nothing in it overflows, and its gradient at
+ * z = 0 is ½ − y.
+ */
+function binaryCrossEntropy(z: Scores, y: Scores): Scores {
+  const size = abs(z);
+  return sub(add(log(add(exp(neg(size)), 1)), mul(size, 0.5)), mul(z, sub(y, 0.5)));
+}
+
+function several<E extends object>(options: MultiLabelOptions<E>) {
+  checkSettings('classify', options, multiOptions);
+  const { threshold = 0.5, gold } = options;
+  const classes = labelSet(options.classes).names;
+  const count = classes.length;
+  return defineHead({
+    name: 'classify',
+    record: { kind: 'classify', classes, multiLabel: true, threshold },
+    needs: { backbone, labels: { labels: declare('f32', ['batch', count]), weights: rowWeights } },
+    names: { labels: classes },
+    build: (_, { sentence }) => ({ logits: scoresOf(sentence, count, 'output', options) }),
+    loss: (_, { logits, labels, weights }) =>
+      weightedMean(mean(binaryCrossEntropy(logits, labels), 1), weights),
+    predict: (_, { logits }) => ({ probabilities: sigmoid(logits) }),
+    decode({ probabilities: { data, shape } }): readonly Labelled[] {
+      return Array.from({ length: shape[0] ?? 0 }, (_, row) => {
+        const found = classes.flatMap((label, id) => {
+          const probability = Math.min(1, data[row * count + id] ?? 0);
+          return probability > threshold ? [{ label, probability }] : [];
+        });
+        return {
+          labels: found.map(({ label }) => label),
+          probabilities: found.map(({ probability }) => probability),
+        };
+      });
+    },
+    score: () =>
+      reading(
+        labelSets(),
+        ({ labels }: Labelled) => labels,
+        gold ??
+          ((example: E) => {
+            const labels = fieldOf(example, 'labels');
+            return Array.isArray(labels) ? labels.map(String) : [];
+          }),
+      ),
+  });
+}
+
+/**
+ * The class of a text: a linear map of its encoding, softmax, cross-entropy. With `multiLabel` any number of classes: a sigmoid for
+ * each, and the mean of their binary cross-entropies; `labels` of the reader are then 0 and 1, f32 [batch, classes].
+ * @throws FROND-D012 for no classes or one twice, FROND-T002 for options out of range or of the other form
+ */
+export function classify<E extends object>(options: ClassifyOptions<E>): ReturnType<typeof single<E>>;
+export function classify<E extends object>(options: MultiLabelOptions<E>): ReturnType<typeof several<E>>;
+export function classify<E extends object>(options: ClassifyOptions<E> | MultiLabelOptions<E>) {
+  return options?.multiLabel ? several(options) : single(options);
+}
+
+const regressOptions = { gold: is.optional(is.callable), ...scoringOptions };
+export interface RegressOptions<E> extends Omit<is.OptionsOf<typeof regressOptions>, 'gold'> {
+  /** the number of an example; default: its field `value` */
+  readonly gold?: (example: E) => number;
+}
+
+/**
+ * A number for a text: a linear map of its encoding, trained by the squared error against `labels`, f32 [batch]. Weights are drawn
+ * from a truncated normal distribution of deviation 0.02.
+ */
+export function regress<E extends object>(options: RegressOptions<E> = {}) {
+  checkSettings('regress', options, regressOptions);
+  const scoring = { initializer: truncatedNormal(0.02), ...options };
+  const { gold = (example: E) => Number(fieldOf(example, 'value')) } = options;
+  return defineHead({
+    name: 'regress',
+    record: { kind: 'regress' },
+    needs: { backbone, labels: { labels: declare('f32', ['batch']), weights: rowWeights } },
+    build: (_, { sentence }) => ({ value: reshape(scoresOf(sentence, 1, 'output', scoring), ['batch']) }),
+    loss(_, { value, labels, weights }) {
+      const error = sub(value, labels);
+      return weightedMean(mul(error, error), weights);
+    },
+    decode: ({ value }): readonly number[] => Array.from(value.data),
+    score: () => reading(numbers(), (value: number) => value, gold),
+  });
+}

@@ -1,0 +1,145 @@
+import * as is from '../../base/kinds.ts';
+import { emit } from '../../dsl/handle.ts';
+import {
+  add,
+  argmax,
+  cast,
+  concat,
+  crossEntropy,
+  declare,
+  dropout,
+  equal,
+  exp,
+  f32,
+  gather,
+  layerNorm,
+  less,
+  linear,
+  logSoftmax,
+  max,
+  notEqual,
+  reshape,
+  type Tensor,
+  truncatedNormal,
+  where,
+  zeros,
+} from '../../dsl/index.ts';
+import { activate, activationKind } from '../../nn/encoder.ts';
+import { anySize } from '../contractCheck.ts';
+import { defineHead } from '../define.ts';
+import { type Guessed, perplexity } from '../metrics/numbers.ts';
+import { checkSettings } from '../settings.ts';
+import { scoringOptions, weightedMean } from './scoring.ts';
+
+/** What the model takes for a hidden piece, the most probable first. */
+export interface Guess {
+  readonly piece: string;
+  readonly probability: number;
+}
+/** Of one text: guesses for each hidden piece, in their order, and how good they are where the piece is known. */
+export interface Unmasked extends Guessed {
+  readonly guesses: readonly (readonly Guess[])[];
+}
+
+const maskedOptions = {
+  /** what the ids of pieces stand for: `tokenizer.vocabulary.tokens` */
+  vocabulary: is.names,
+  /** guesses for each hidden piece; default 5 */
+  top: is.optional(is.count),
+  /** of the dense layer before the scores; default `gelu` */
+  activation: is.optional(activationKind),
+  /** added to the variance in the layer norm; default 1e-12 */
+  epsilon: is.optional(is.notNegative),
+  ...scoringOptions,
+};
+export type MaskedLMOptions = is.OptionsOf<typeof maskedOptions>;
+
+const needs = {
+  backbone: {
+    encoded: declare(f32, ['batch', 'time', anySize]),
+    table: declare(f32, [anySize, anySize]),
+  },
+  reader: {
+    /** row · time + column in the batch of each hidden piece, row by row; padded with 0 */
+    maskPositions: declare('i32', ['masked']),
+    /** hidden pieces of each row */
+    maskCounts: declare('i32', ['batch']),
+    /** ids of the hidden pieces; −1 where there is none or it is not known */
+    maskLabels: declare('i32', ['masked']),
+  },
+} as const;
+
+/** 1 for a label, 0 for −1 */
+const known = (labels: Tensor<'i32', ['masked']>) => cast(notEqual(labels, -1), f32);
+
+/**
+ * The pieces that the reader hid (Devlin et al. 2018): norm(act(x W + b)) of their encodings, scored by the table of the words, of
+ * which it has no copy, and a bias: h · tableᵀ + b. The loss is the mean of the cross-entropy over pieces whose label is not −1, over
+ * all batches of a step. Parameters: `transform`, `norm`, `output/bias`.
+ * @throws FROND-T002 for options out of range
+ */
+export function maskedLM(options: MaskedLMOptions) {
+  checkSettings('maskedLM', options, maskedOptions);
+  const { top = 5, activation = 'gelu', epsilon = 1e-12, dropout: rate = 0 } = options;
+  const { vocabulary: tokens, initializer = truncatedNormal(0.02) } = options;
+  return defineHead({
+    name: 'maskedLM',
+    record: { kind: 'maskedLM', vocabulary: tokens, top },
+    needs,
+    names: { maskLabels: tokens },
+    build(g, { encoded, table, maskPositions }) {
+      const [size, width] = table.shape;
+      const hidden = gather(reshape(encoded, ['batch*time', width]), maskPositions);
+      const inner = linear(dropout(hidden, rate), width, { name: 'transform', initializer });
+      const h = layerNorm(activate(activation, inner), { name: 'norm', epsilon });
+      const scores = emit<Logits>('matmul', [h, table], { transposeY: true });
+      const bias = g.scope('output', () => g.parameter('bias', f32, [size], zeros()));
+      return { logits: add(scores, bias) };
+    },
+    loss: (_, { logits, maskLabels }) => weightedMean(crossEntropy(logits, maskLabels), known(maskLabels)),
+    weigh: ({ maskLabels }) => Array.from(maskLabels?.data ?? []).filter((label) => label >= 0).length,
+    predict(_, { logits, maskLabels }) {
+      const ids: Tensor<'i32', ['masked', number]>[] = [];
+      const probabilities: Logits[] = [];
+      let left = logSoftmax(logits, -1);
+      for (let i = 0; i < top; i++) {
+        const best = max(left, -1, { keepDims: true });
+        ids.push(reshape(argmax(left, -1), ['masked', 1]));
+        probabilities.push(exp(best));
+        // equal ones are taken for one
+        left = where(less(left, best), left, LOWEST);
+      }
+      return {
+        ids: concat(ids, 1),
+        probabilities: concat(probabilities, 1),
+        losses: crossEntropy(logits, maskLabels),
+        right: cast(equal(argmax(logits, -1), maskLabels), f32),
+      };
+    },
+    decode({ ids, probabilities, losses, right }, { maskCounts, maskLabels }): readonly Unmasked[] {
+      let place = 0;
+      return Array.from(maskCounts.data, (count) => {
+        const places = Array.from({ length: count }, () => place++);
+        const labelled = places.filter((at) => (maskLabels.data[at] ?? -1) >= 0);
+        const sum = (values: ArrayLike<number>) =>
+          labelled.reduce((total, at) => total + (values[at] ?? 0), 0);
+        return {
+          guesses: places.map((at) => guessesAt(at)),
+          pieces: labelled.length,
+          right: sum(right.data),
+          negativeLogLikelihood: sum(losses.data),
+        };
+      });
+      function guessesAt(at: number): readonly Guess[] {
+        return Array.from({ length: top }, (_, i) => ({
+          piece: tokens[ids.data[at * top + i] ?? -1] ?? '',
+          probability: Math.min(1, probabilities.data[at * top + i] ?? 0),
+        })).filter(({ probability }) => probability > 0);
+      }
+    },
+    score: () => perplexity(),
+  });
+}
+type Logits = Tensor<'f32', ['masked', number]>;
+/** Below every logarithm of a probability. */
+const LOWEST = -1e30;
