@@ -136,7 +136,7 @@ export const CODES = {
   C006: 'a batch that differs from the declaration of the reader',
   C007: 'a head whose loss is not a scalar',
   C008: 'a head that needs one name from two places',
-  C009: 'a head that decodes too few rows',
+  C009: 'a head that gives too few predictions',
   C011: 'texts for a reader that cannot parse',
   C012: 'ids that mean different labels or words to two components or runs',
   C013: 'more ids than the backbone has a place for',

@@ -4,7 +4,7 @@ import { mapValues } from '../base/own.ts';
 import type { Executable } from '../runtime/executable.ts';
 import { feedsFor } from '../runtime/feeds.ts';
 import { lengthsOf, type PlannedBatch, packBatch, planBatches, rowsPerExample } from './batches.ts';
-import type { Accumulator, Batch, Metrics, Part, Reader } from './contract.ts';
+import type { Accumulator, Batch, Head, Metrics, Part, Reader } from './contract.ts';
 import { breather, type Listener } from './events.ts';
 import { resultsOf, type Task } from './graphs.ts';
 import { accumulatorKind } from './metrics/accumulator.ts';
@@ -63,13 +63,19 @@ export interface PredictOptions {
 /** Examples that are predicted together. */
 const BATCH = 32;
 
-/** What was predicted for some examples: by task, a result for each. */
+/** What was predicted for some examples of a part. */
 interface PredictedBatch {
-  /** of the part */
   readonly rows: readonly number[];
   readonly examples: readonly unknown[];
-  readonly results: Readonly<Record<string, readonly unknown[]>>;
+  /** by task: what is predicted for each row of the batch, those of an example next to each other */
+  readonly values: Readonly<Record<string, readonly unknown[]>>;
 }
+
+/** What is predicted for examples whose rows are not finished: for each that of its row, or a list where it has several. */
+const byExample = (count: number, each: number, values: readonly unknown[] = []): readonly unknown[] =>
+  each === 1
+    ? values.slice(0, count)
+    : Array.from({ length: count }, (_, i) => values.slice(i * each, (i + 1) * each));
 
 /**
  * Runs a prediction graph over the examples of a part, once per batch for all tasks.
@@ -96,14 +102,12 @@ async function* predictBatches(
     signal?.throwIfAborted();
     cut += examples.filter((example) => (reader.unseen?.(example) ?? 0) > 0).length;
     const values = await executable.run(feedsFor(executable.graph, batch));
-    const results = tasks.map(({ name, head }) => {
+    const decoded = tasks.map(({ name, head }) => {
       const list = head.decode(resultsOf(name, values), batch);
       checkDecoded(head.name, list, rows.length * each);
-      const ofExample = (_: unknown, i: number): unknown =>
-        each === 1 ? list[i] : list.slice(i * each, (i + 1) * each);
-      return [name, rows.map(ofExample)] as const;
+      return [name, list] as const;
     });
-    yield { rows, examples, results: Object.fromEntries(results) };
+    yield { rows, examples, values: Object.fromEntries(decoded) };
   }
   const message = `the model sees the first ${reader.maximumLength} words only of ${cut} of ${part.size} texts`;
   if (cut > 0) on?.({ type: 'warning', message });
@@ -126,20 +130,81 @@ export async function predictPacked(
   return decoded;
 }
 
-/** Predictions of the examples of a part, in their order. @throws as `predictBatches` */
+/** What takes the values of rows batch by batch, and gives the results of all examples. */
+interface Sink {
+  add(rows: readonly number[], values: readonly unknown[]): unknown;
+  end(): Promise<readonly unknown[]>;
+  /** no more values will come */
+  fail(cause: unknown): void;
+}
+
+function keeping(part: Part, each: number): Sink {
+  const kept = new Array<unknown>(part.size);
+  return {
+    add(rows, values) {
+      const results = byExample(rows.length, each, values);
+      for (const [i, row] of rows.entries()) kept[row] = results[i];
+    },
+    end: async () => kept,
+    fail: () => undefined,
+  };
+}
+
+/** Lets a head finish: it takes values at its pace, and the next batch waits until it has taken those of this one. */
+function finishing({ name, finish }: Head, part: Part, each: number): Sink {
+  const { readable, writable } = new TransformStream<readonly { row: number; value: unknown }[]>();
+  const writer = writable.getWriter();
+  async function* values() {
+    const reader = readable.getReader();
+    for (let taken = await reader.read(); !taken.done; taken = await reader.read()) yield* taken.value;
+  }
+  const finished = (async () => finish?.(values(), part))();
+  finished.catch(() => undefined);
+  // a head that ends early takes no more
+  const taken = (written: Promise<void>) => Promise.race([written, finished]);
+  return {
+    add(rows, list) {
+      const of = (row: number, i: number) =>
+        list.slice(i * each, (i + 1) * each).map((value) => ({ row, value }));
+      return taken(writer.write(rows.flatMap(of)));
+    },
+    async end() {
+      await taken(writer.close());
+      const results = await finished;
+      if (Array.isArray(results) && results.length === part.size) return results;
+      const given = Array.isArray(results) ? `${results.length} results` : 'no list';
+      throw new FrondError('FROND-C009', `head ${name}: finish gave ${given} for ${part.size} examples`, {
+        hint: 'give one result per example of the part, in its order',
+      });
+    },
+    fail(cause) {
+      writer.abort(cause).catch(() => undefined);
+    },
+  };
+}
+
+/** Predictions of the examples of a part, in their order. @throws as `predictBatches`, and FROND-C009 for a head that finishes other examples */
 export async function predictAll(
   executable: Executable,
   answering: Answering,
   part: Part,
   options: PredictOptions = {},
 ): Promise<Predictions> {
-  const all = answering.tasks.map(({ name }) => [name, new Array<unknown>(part.size)] as const);
-  for await (const { rows, results } of predictBatches(executable, answering, part, options)) {
-    for (const [name, kept] of all) {
-      for (const [i, row] of rows.entries()) kept[row] = results[name]?.[i];
+  const each = rowsPerExample(answering.reader);
+  const sinks = answering.tasks.map(({ name, head }) => {
+    return [name, head.finish === undefined ? keeping(part, each) : finishing(head, part, each)] as const;
+  });
+  try {
+    for await (const { rows, values } of predictBatches(executable, answering, part, options)) {
+      for (const [name, sink] of sinks) await sink.add(rows, values[name] ?? []);
     }
+    const ended: [string, readonly unknown[]][] = [];
+    for (const [name, sink] of sinks) ended.push([name, await sink.end()]);
+    return Object.fromEntries(ended);
+  } catch (cause) {
+    for (const [, sink] of sinks) sink.fail(cause);
+    throw cause;
   }
-  return Object.fromEntries(all);
 }
 
 /** Scores of what all tasks predict for an example together, such as exact match; the predictions stand under their tasks' names. */
@@ -153,10 +218,38 @@ function checked<F, E>(what: string, score: Accumulator<F, E>): Accumulator<F, E
   });
 }
 
+/** Results of all tasks for examples that are read along with them. */
+interface Scored {
+  readonly examples: readonly unknown[];
+  readonly results: Readonly<Record<string, readonly unknown[]>>;
+}
+
+/** Results batch by batch, of which none is kept; where a head finishes them, all of them are there first. */
+async function* resultsIn(
+  executable: Executable,
+  answering: Answering,
+  part: Part,
+  options: PredictOptions,
+): AsyncGenerator<Scored> {
+  if (answering.tasks.every(({ head }) => head.finish === undefined)) {
+    const each = rowsPerExample(answering.reader);
+    for await (const { examples, values } of predictBatches(executable, answering, part, options))
+      yield { examples, results: mapValues(values, (list) => byExample(examples.length, each, list)) };
+    return;
+  }
+  const all = await predictAll(executable, answering, part, options);
+  for (let from = 0; from < part.size; from += BATCH) {
+    const rows = Array.from({ length: Math.min(BATCH, part.size - from) }, (_, i) => from + i);
+    yield {
+      examples: await part.read(rows),
+      results: mapValues(all, (list) => list.slice(from, from + BATCH)),
+    };
+  }
+}
+
 /**
- * Each head's scores under its task's name, and beside them those of all tasks together. Predictions are scored batch by batch,
- * and none is kept.
- * @throws as `predictBatches`, and FROND-T002 for a head without an accumulator
+ * Each head's scores under its task's name, and beside them those of all tasks together.
+ * @throws as `predictAll`, and FROND-T002 for a head without an accumulator
  */
 export async function evaluateAll(
   executable: Executable,
@@ -167,7 +260,7 @@ export async function evaluateAll(
 ): Promise<Metrics> {
   const scores = answering.tasks.map(({ name, head }) => [name, checked(head.name, head.score())] as const);
   const together = joint && checked('metrics', joint());
-  for await (const { examples, results } of predictBatches(executable, answering, part, options)) {
+  for await (const { examples, results } of resultsIn(executable, answering, part, options)) {
     for (const [name, score] of scores) score.add(results[name] ?? [], examples);
     together?.add(
       examples.map((_, i) => mapValues(results, (list) => list[i])),
