@@ -13,6 +13,8 @@ import {
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { FrondError } from '../../src/base/errors.ts';
+import { files } from '../../src/platform/node/index.ts';
+import type { Files } from '../../src/platform/types.ts';
 import { loadLatest, readCheckpoint, saveCheckpoint, sweepTemporaries } from '../../src/store/checkpoint.ts';
 import { runs } from '../support/counts.ts';
 import { temporaryFolder } from './support/bundle.ts';
@@ -94,6 +96,18 @@ describe('a checkpoint', () => {
     rmSync(join(target, 'step-000002', 'weights.bin'));
     await saveCheckpoint(target, 3, contentOf(3));
     expect(names(target)).toEqual(['step-000001', 'step-000003']);
+  });
+
+  it('is not read again when later ones are saved', async () => {
+    const target = await saved([1, 2], 3);
+    const read: string[] = [];
+    const readRange: Files['readRange'] = (path, ...range) => {
+      read.push(path);
+      return files.readRange(path, ...range);
+    };
+    await saveCheckpoint(target, 3, contentOf(3), { keep: 3, files: { ...files, readRange } });
+    expect(names(target)).toHaveLength(3);
+    expect(read.filter((path) => !path.endsWith('manifest.json'))).toEqual([]);
   });
 
   it('is not written again when it holds the same', async () => {
