@@ -46,12 +46,12 @@ const lines = (count: number, text: (i: number) => string): string =>
 const makePack = (width: number): Pack =>
   new Function(
     ...['panel', 'start', '{ data, offset, free, depth, count, length }'],
-    `let to = start;
+    `let to = start | 0;
     for (let f = 0; f < count; f += ${width}) {
-      ${lines(width, (i) => `let p${i} = (offset + Math.min(f + ${i}, count - 1) * free) | 0;`)}
-      for (let k = 0; k < length; k++) {
-        ${lines(width, (i) => `panel[(to + ${i}) | 0] = data[p${i}]; p${i} = (p${i} + depth) | 0;`)}
-        to = (to + ${width}) | 0;
+      let p = (offset + f * free) | 0;
+      ${lines(width, (i) => `const d${i} = Math.imul(Math.min(${i}, count - 1 - f), free);`)}
+      for (const end = (to + ${width} * length) | 0; to < end; to = (to + ${width}) | 0, p = (p + depth) | 0) {
+        ${lines(width, (i) => `panel[(to + ${i}) | 0] = data[(p + d${i}) | 0];`)}
       }
     }
     for (let f = count; f % ${width} !== 0; f++) {
@@ -96,9 +96,9 @@ const makeStrip = (left: Float64Array, right: Float64Array): Strip =>
   )()(left, right) as Strip;
 
 const storeRow = (i: number): string => `
-  ${lines(RIGHT_WIDTH, (j) => `out[place + ${j}] = initial[from + ${j} * column] + c${i}${j};`)}
-  place += outRow;
-  from += row;`;
+  ${lines(RIGHT_WIDTH, (j) => `out[(place + ${j}) | 0] = initial[(from + ${j} * column) | 0] + c${i}${j};`)}
+  place = (place + outRow) | 0;
+  from = (from + row) | 0;`;
 
 /** The elements of a factor from (f, k) on. */
 const partOf = (factor: Factor, f: number, count: number, k: number, length: number): Factor => ({

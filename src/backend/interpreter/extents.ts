@@ -64,9 +64,8 @@ function ruleOf(axis: Axis, body: Region, { statements, values, orderOf }: Flow)
     ({ op, region: own }) => own !== region || op === 'arange' || op === 'carried' || op === 'result',
   );
   const isMixed = values.some((value) => {
-    if (value.op === 'dot') {
+    if (value.op === 'dot')
       return value.over === axis && !isCut(value.left, axis) && !isCut(value.right, axis);
-    }
     // only along a row can the loop add what is left out in the definition's order
     return value.op === 'reduce' && value.over.includes(axis) && value.arg.axes.at(-1) !== axis;
   });

@@ -21,10 +21,8 @@ const virtual: ReadonlySet<Value['op']> = new Set(['fill', 'constant', 'arange',
 /** Tiles that every loop which reads them finds out anew, so that no memory holds them. */
 export const isVirtual = (value: Value): boolean => virtual.has(value.op) || isDirect(value);
 
-const axesOf = (member: Member): readonly Axis[] => {
-  if (member.kind === 'store') return member.value.axes;
-  return member.op === 'reduce' ? member.arg.axes : member.axes;
-};
+const axesOf = (member: Member): readonly Axis[] =>
+  (member.kind === 'store' ? member.value : member.op === 'reduce' ? member.arg : member).axes;
 
 const areSame = <T>(a: readonly T[], b: readonly T[]): boolean =>
   a.length === b.length && a.every((item, i) => item === b[i]);

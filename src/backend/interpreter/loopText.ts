@@ -53,11 +53,15 @@ export class LoopText {
   print(name: string): { readonly text: string; readonly call: string } {
     const [head = [], row = [], body = []] = this.#before;
     const [first, second] = this.#axes;
-    const inner = `for (let j = 0; j < ${this.#extent(second ?? first)}; j = (j + 1) | 0) {`;
+    const turn = 'j = (j + 1) | 0';
+    const upTo = (end: string, lines: readonly string[]) => [`for (; j < ${end}; ${turn}) {`, ...lines, '}'];
+    const size = this.#extent(second ?? first);
+    // where a body is short, the loop around it takes as long
+    const four = [1, 2, 3, 4].flatMap((n) => ['{', ...body, n < 4 ? `} ${turn};` : '}']);
+    const unrolled = body.length > 2 ? [] : upTo(`${size} - 3`, four);
+    const inner = ['let j = 0;', ...unrolled, ...upTo(size, body), ...this.#rowEnd];
     const outer = `for (let i = 0; i < ${this.#extent(first)}; i = (i + 1) | 0) {`;
-    const loops = second
-      ? [outer, ...row, inner, ...body, '}', ...this.#rowEnd, '}']
-      : [inner, ...body, '}', ...this.#rowEnd];
+    const loops = second ? [outer, ...row, ...inner, '}'] : inner;
     const header = `function ${name}(${[...this.#parameters.keys()].join(', ')}) {`;
     return {
       call: `${name}(${[...this.#parameters.values()].join(', ')});`,
@@ -187,7 +191,8 @@ export class LoopText {
     const { id, over, combine, arg } = value;
     const start = combine === 'sum' ? '0' : '-Infinity';
     const x = this.#read(arg);
-    if (this.#axes.length === 2 && over.length === 1 && this.#isRow(over[0])) {
+    const byRow = this.#axes.length === 2 && over.length === 1;
+    if (byRow && this.#isRow(over[0])) {
       const tile = this.#use(this.#kernel.keep(value));
       const size = value.axes[0]?.size;
       const totals = this.#use(this.#kernel.declare(`d${id}`, `new Float64Array(${size})`));
@@ -197,7 +202,6 @@ export class LoopText {
       return;
     }
     const [total, place] = [`a${id}`, `k${id}`];
-    const byRow = this.#axes.length === 2 && over.length === 1;
     this.#push(byRow ? 1 : 0, `let ${total} = ${start}, ${place} = 0;`);
     this.#push(2, this.#combined(value, total, x, place, 'j'));
     const columns = this.#axes.at(-1);
