@@ -8,7 +8,7 @@ import { nodeOf, typeOfRef } from '../ir/names.ts';
 import { ARENA_BLOCKS } from '../ir/record.ts';
 import { bindCommands, elementsOf, launchShapes, planProgram, sharedKey, slotsOf } from './bind.ts';
 import { type Offsets, requireFits, sideBySide } from './chunks.ts';
-import type { BoundProgram, LaunchTime, Location, Memory } from './device.ts';
+import type { BoundProgram, LaunchTime, Location } from './device.ts';
 import { type Feeds, readFeeds, type TensorValue } from './feeds.ts';
 import { checkIndices, outsideOf } from './indices.ts';
 import type { LoweredProgram } from './lower.ts';
@@ -120,8 +120,8 @@ export class Executable {
     const outputs = read.map((name) => [name, this.#outputRef(name)] as const);
     const binding = await this.#fed(feeds);
     await binding.program.run();
-    const values = outputs.map(async ([name, ref]) => [name, await this.#read(ref, binding)] as const);
     if (outputs.length === 0) return {};
+    const values = outputs.map(async ([name, ref]) => [name, await this.#read(ref, binding)] as const);
     const [found] = await Promise.all([Promise.all(values), this.#checkNotes()]);
     return Object.fromEntries(found);
   }
@@ -141,8 +141,7 @@ export class Executable {
       return place === undefined ? [] : [{ computed, place }];
     });
     const read = await Promise.all(notes.map(({ place }) => this.state.device.read(place)));
-    const errors = notes.flatMap(({ computed }, i) => outsideOf(computed, read[i] ?? []) ?? []);
-    const [first] = errors;
+    const [first] = notes.flatMap(({ computed }, i) => outsideOf(computed, read[i] ?? []) ?? []);
     if (first === undefined) return;
     for (const { place } of notes) await this.state.device.write(place, new Int32Array(place.length));
     throw first;
@@ -232,17 +231,16 @@ export class Executable {
     const { device, workspace } = this.state;
     const lengths = tensors.map((tensor) => align(tensor.words));
     const { offsets, words } = plan ?? sideBySide(lengths, device.chunkWords);
-    const placedIn = (memory: Memory): Placed[] =>
-      tensors.map(({ key, words: length, dtype }, i) => {
-        return [key, { memory, offset: offsets[i] ?? 0, length, dtype }];
-      });
-    const fill = async (memory: Memory): Promise<void> => {
-      for (const [i, [, place]] of placedIn(memory).entries()) {
-        const data = tensors[i]?.values?.();
-        if (data) await device.write({ ...place, length: data.length }, data);
+    const placed = tensors.map(({ key, words: length, dtype, values }, i) => {
+      return { key, values, place: { offset: offsets[i] ?? 0, length, dtype } };
+    });
+    const memory = await workspace.reserve(name, words, async (memory) => {
+      for (const { values, place } of placed) {
+        const data = values?.();
+        if (data) await device.write({ ...place, memory, length: data.length }, data);
       }
-    };
-    return placedIn(await workspace.reserve(name, words, fill));
+    });
+    return placed.map(({ key, place }) => [key, { ...place, memory }]);
   }
 
   /** Constants are written once; one of a named size again when it has to be longer than ever before. */

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { palm } from '../../src/index.ts';
@@ -30,6 +30,14 @@ describe('evaluations', () => {
       [STEPS, 2, true],
     ]);
     expect(readdirSync(join(run, 'checkpoints'))).toEqual(['step-000010', 'step-000012']);
+    const more = tinyTrainer();
+    more.setSaver({ folder: fresh(), keep: 4, everySteps: 2 });
+    const folders: string[] = [];
+    await more.train({ on: (event) => event.type === 'checkpoint' && folders.push(event.folder) });
+    await more.close();
+    // every second step, the end of the epoch among them
+    expect(folders).toHaveLength(STEPS / 2);
+    expect(folders.map((one) => existsSync(one))).toEqual([false, false, true, true, true, true]);
   });
 
   it('of one metric, or of a function of all of them, find the same best', async () => {
