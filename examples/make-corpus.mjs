@@ -8,11 +8,11 @@
  * does a sentence template. Training sees its own pools alone; nearly a third of the test sentences have a template, and a
  * fifth of all their slots a value, of which training shows nothing. Validation has held-out pools of its own.
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { argv, exit } from 'node:process';
+import { argv } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { intents, phrases } from './corpus/intents.mjs';
+import { hash, randomNumbers, settle } from './corpus/making.mjs';
 import { everyday, values } from './corpus/values.mjs';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), 'data', 'home');
@@ -21,25 +21,6 @@ const splits = {
   valid: { sentences: 500, newTemplates: 0.25, newValues: 0.2 },
   test: { sentences: 500, newTemplates: 0.3, newValues: 0.2 },
 };
-
-/** FNV-1a with a final mix (Murmur3's), so that similar words land far apart. */
-function hash(text) {
-  let h = 0x811c9dc5;
-  for (const character of text) h = Math.imul(h ^ character.codePointAt(0), 0x01000193);
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
-}
-
-/** Numbers in [0, 1) from a seed: Weyl sequence through the same mix. */
-function randomNumbers(seed) {
-  let counter = 0;
-  const next = () => hash(`${seed}/${counter++}`) / 2 ** 32;
-  return {
-    chance: (probability) => next() < probability,
-    pick: (list) => list[Math.floor(next() * list.length)],
-  };
-}
 
 const parseValue = (value) => {
   const parts = value.split('|');
@@ -156,20 +137,4 @@ function filesOf(corpus) {
   );
 }
 
-async function main(check) {
-  const files = filesOf(makeCorpus());
-  const stale = [];
-  for (const { path, text } of files) {
-    if (check) {
-      if ((await readFile(path, 'utf8').catch(() => '')) !== text) stale.push(path);
-    } else {
-      await mkdir(dirname(path), { recursive: true });
-      await writeFile(path, text);
-    }
-  }
-  for (const path of stale) console.error(`${path} is not what this script makes`);
-  if (stale.length > 0) exit(1);
-  console.log(`${files.length} files ${check ? 'are as made' : 'written'}`);
-}
-
-if (argv[1] === fileURLToPath(import.meta.url)) await main(argv.includes('--check'));
+if (argv[1] === fileURLToPath(import.meta.url)) await settle(filesOf(makeCorpus()));

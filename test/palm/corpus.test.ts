@@ -30,6 +30,11 @@ describe('the bundled corpus', () => {
     expect(output).toContain('9 files are as made');
   });
 
+  test('has small data sets beside it that are what their script makes', () => {
+    const output = execFileSync(execPath, [at('examples/make-data.mjs'), '--check'], { encoding: 'utf8' });
+    expect(output).toContain('12 files are as made');
+  });
+
   test('has its sizes, and every label of validation and test in training', () => {
     expect(Object.values(parts).map((examples) => examples.length)).toEqual([3000, 500, 500]);
     expect(reader.intents.names).toHaveLength(14);
