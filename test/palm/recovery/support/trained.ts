@@ -27,7 +27,7 @@ export async function trained(
   run: string,
   options: palm.TrainOptions = {},
 ): Promise<Outcome> {
-  const trainer = tinyTrainer({ device });
+  const trainer = tinyTrainer({ device, backward: { ema: { decay: 0.9 } } });
   const events: palm.TrainingEvent[] = [];
   try {
     await trainer.train({
