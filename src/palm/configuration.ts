@@ -1,7 +1,7 @@
 import { FrondError } from '../base/errors.ts';
+import * as is from '../base/kinds.ts';
 import { fingerprint } from '../base/random.ts';
 import type { Attribute } from '../ir/graph.ts';
-import type { ComponentRecord } from './contract.ts';
 import { graphFingerprint } from './record.ts';
 import { type Setup, type Source, tasksOf, trainingPart } from './setup.ts';
 
@@ -44,12 +44,16 @@ function sourceConfiguration(source: Source) {
 const mapKeys = <T>(record: Readonly<Record<string, T>>, change: (key: string) => string) =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [change(key), value]));
 
-/** Settings by name, so that a difference can be said; lists, such as a vocabulary, by one fingerprint. */
-function readerSettings(record: ComponentRecord): Attribute {
+/** Settings by name, so that a difference can be said; lists, such as a vocabulary, by one fingerprint. So with those of a tokenizer. */
+function readerSettings(record: object): Attribute {
   const fields = Object.entries(record);
   const settings = fields.filter(([, value]) => !Array.isArray(value));
   const lists = fields.filter(([, value]) => Array.isArray(value));
-  return { ...Object.fromEntries(settings), lists: fingerprint(JSON.stringify(lists)) };
+  const inner = settings.map(([name, value]) => [
+    name,
+    is.object.holds(value) ? readerSettings(value) : value,
+  ]);
+  return { ...Object.fromEntries(inner), lists: fingerprint(JSON.stringify(lists)) };
 }
 
 /** How earlier versions told training data apart: by the batches that were packed of them. */

@@ -164,11 +164,20 @@ async function loadOn(device: Device, checkpoint: LoadedCheckpoint, record: Mode
   }
 }
 
+/** How a reader spells words and cuts them, by itself or with its tokenizer; what the ids mean is compared elsewhere. */
+function cuttingOf(record: ComponentRecord | null = null): Readonly<Record<string, unknown>> {
+  const spelling = Object.keys(spellingOptions).map((name) => [name, record?.[name]] as const);
+  const { vocabulary: _, ...tokenizer } = Object(record?.tokenizer);
+  return { ...Object.fromEntries(spelling), ...tokenizer };
+}
+
 /** A reader that spells words otherwise would look others up. @throws FROND-D022 */
 function checkSpelling({ reader: saved }: InferenceRecord, { name, record }: Reader, folder: string): void {
-  for (const setting of Object.keys(spellingOptions)) {
-    const [wanted, given] = [saved?.[setting], record?.[setting]];
-    if (wanted === undefined || given === undefined || wanted === given) continue;
+  const ours = cuttingOf(record);
+  for (const [setting, wanted] of Object.entries(cuttingOf(saved))) {
+    const given = ours[setting];
+    if (wanted === undefined || given === undefined || JSON.stringify(wanted) === JSON.stringify(given))
+      continue;
     throw new FrondError(
       'FROND-D022',
       `reader ${name} has ${setting} ${given}, the run in ${folder} ${wanted}`,

@@ -248,7 +248,7 @@ describe('a joint reader', () => {
   });
 
   test('reads a sentence for prediction', () => {
-    expect(reader.parse('  Fly to  the\tMoon\n').words).toEqual(['fly', 'to', 'the', 'moon']);
+    expect(reader.parse('  Fly to  the\tMoon\n').words).toEqual(['Fly', 'to', 'the', 'Moon']);
     expect(() => reader.parse(' \n')).toThrow('[FROND-D009] the sentence has no words');
   });
 

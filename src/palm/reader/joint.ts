@@ -1,24 +1,25 @@
 import { checkArguments, show } from '../../base/arguments.ts';
 import { FrondError } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
-import { mapValues } from '../../base/own.ts';
+import { mapValues, own } from '../../base/own.ts';
 import { declare } from '../../dsl/graph.ts';
 import { convertTags, type LabelScheme, schemeKind, schemeOf, writtenIn } from '../../nn/tags.ts';
-import type { Batch, BatchSize, ComponentRecord, Reader } from '../contract.ts';
+import type { Batch, BatchSize, ComponentRecord, Reader, Specs } from '../contract.ts';
 import { collectLabels, collectTags, type LabelSet, labelSet, labelsKind } from '../labels.ts';
 import { type MemoryPart, partOf } from '../parts.ts';
 import { checkSettings } from '../settings.ts';
-import { type Spelling, spellingOptions, spellWord } from '../tokenizer/spelling.ts';
+import { assembler } from '../tokenizer/assembly.ts';
+import { tokenizerFrom } from '../tokenizer/load.ts';
+import { spellingOptions, spellWord } from '../tokenizer/spelling.ts';
+import { specialId, type Tokenizer, tokenizerKind, word } from '../tokenizer/tokenizer.ts';
 import {
   buildVocabulary,
-  lookup,
   misspelt,
-  PADDING,
   type Vocabulary,
   vocabularyKind,
   wordVocabularyFrom,
 } from '../tokenizer/vocabulary.ts';
-import { wordsIn } from '../words.ts';
+import { tooLong, wordsIn } from '../words.ts';
 import {
   checkExamples,
   filesKind,
@@ -28,36 +29,40 @@ import {
   readTextKind,
   wordsOf,
 } from './jointFiles.ts';
+import { packPieces, pieceSpecs, shaped } from './pieces.ts';
 import type { ReadText } from './text.ts';
+import { alone, packWords, type WordRow, wordAssembler, wordSpecs } from './wordRows.ts';
 
-/** What a joint reader gives. */
-export const jointSpecs = {
-  /** word ids; `PADDING` after the last word */
-  tokens: declare('i32', ['batch', 'time']),
-  /** 0, 1, 2, … in every row */
-  positions: declare('i32', ['batch', 'time']),
-  /** where there is a word */
-  mask: declare('bool', ['batch', 'time']),
-  /** words of each row, at least 1 */
-  lengths: declare('i32', ['batch']),
+const goldSpecs = {
   /** id of the intent */
   labels: declare('i32', ['batch']),
-  /** ids of the tags; 0, which is `O`, after the last word */
+  /** ids of the tags of words; 0, which is `O`, after the last word */
   tags: declare('i32', ['batch', 'time']),
   /** 1; 0 for rows that fill a partial batch and for those whose gold labels training never showed */
   weights: declare('f32', ['batch']),
 } as const;
+const { segments: _, ...ofWords } = pieceSpecs;
+/** What a joint reader gives of words: each is one piece. */
+export const jointSpecs = { ...ofWords, ...goldSpecs } as const;
 export type JointSpecs = typeof jointSpecs;
+// without lengths: a head that tags pieces by them would learn the tags of other words
+const { lengths: __, ...ofPieces } = pieceSpecs;
+/** What a joint reader with a tokenizer gives: tags are those of words, which begin where `firstPieces` says. */
+export const jointPieceSpecs = { ...ofPieces, ...wordSpecs, ...goldSpecs } as const;
+export type JointPieceSpecs = typeof jointPieceSpecs;
 
 /** A joint reader with the maps that it encodes with. */
-export interface JointReader extends Reader<JointSpecs, JointExample>, Spelling {
+export interface JointReader<G extends Specs = JointSpecs> extends Reader<G, JointExample> {
+  /** what cuts and spells words: in training, in prediction, and after loading */
+  readonly tokenizer: Tokenizer;
+  /** that of the tokenizer */
   readonly vocabulary: Vocabulary;
   readonly intents: LabelSet;
   readonly tags: LabelSet;
   readonly maximumLength: number;
   readonly parts: Readonly<Record<string, MemoryPart<JointExample>>>;
-  pack(examples: readonly JointExample[], size: BatchSize): Batch<JointSpecs>;
-  /** The words of a text, spelt as the vocabulary spells them; an example is one already. @throws FROND-D009 when there are none */
+  pack(examples: readonly JointExample[], size: BatchSize): Batch<G>;
+  /** The words of a text; an example is one already. @throws FROND-D009 when there are none */
   parse(input: string | JointExample): JointExample;
 }
 
@@ -67,9 +72,14 @@ const jointOptions = {
   ...maps,
   /** default `joint` */
   name: is.optional(is.text),
+  /**
+   * cuts words into pieces, with special tokens around a sentence where its vocabulary has them; then it says how words are spelt, and
+   * heads that tag words take `firstPieces`. Default: each word is one piece, of a vocabulary that `train` has
+   */
+  tokenizer: is.optional(tokenizerKind),
   /** words seen less often in training are unknown; default 2 */
   minimumCount: is.optional(is.natural),
-  /** most words that the model sees; default 128 */
+  /** most words that the model sees, or pieces, special tokens included; default 128 */
   maximumLength: is.optional(is.count),
   /** let the model see the first `maximumLength` words of longer sentences, instead of refusing them; scores still count all */
   truncate: is.optional(is.flag),
@@ -100,6 +110,7 @@ const jointFolderOptions = {
 export type JointMaps = is.OptionsOf<typeof maps>;
 export type JointOptions = is.OptionsOf<typeof jointOptions>;
 export type JointFolderOptions = is.OptionsOf<typeof jointFolderOptions>;
+type WithTokenizer<O> = O & { readonly tokenizer: Tokenizer };
 
 // errors in them name the part and the number of the example
 const partsKind: is.Kind = { ...is.object, what: 'the examples of each part: { train, valid, test }' };
@@ -108,7 +119,11 @@ const partsKind: is.Kind = { ...is.object, what: 'the examples of each part: { t
  * Reads a folder in the ATIS format and makes a reader of it.
  * @throws FROND-D001 … D010 as `readJoint`, and as `jointReaderOf`
  */
-export async function jointReader(options: JointFolderOptions): Promise<JointReader> {
+export function jointReader(
+  options: WithTokenizer<JointFolderOptions>,
+): Promise<JointReader<JointPieceSpecs>>;
+export function jointReader(options: JointFolderOptions): Promise<JointReader>;
+export async function jointReader(options: JointFolderOptions): Promise<JointReader<Specs>> {
   checkSettings('jointReader', options, jointFolderOptions);
   const { folder, files, parts: names = ['train', 'valid', 'test'], readText, ...rest } = options;
   const { truncate, maximumLength = DEFAULT_LENGTH } = rest;
@@ -120,7 +135,8 @@ export async function jointReader(options: JointFolderOptions): Promise<JointRea
     if (typeof content === 'string' && content.includes('\uFFFD')) decoded.push(doubt(path));
     return content;
   };
-  const limit = truncate ? {} : { maximumLength };
+  // of pieces, the reader says how many there may be
+  const limit = truncate || rest.tokenizer ? {} : { maximumLength };
   const parts = new Map<string, readonly JointExample[]>();
   for (const [name, paths] of Object.entries(sources)) {
     parts.set(name, await readJoint(paths, { readText: noting, ...limit }));
@@ -134,52 +150,83 @@ const doubt = (path: string): string =>
   `${path} holds U+FFFD, perhaps for what is not UTF-8: let readText give bytes, as (path) => readFile(path) does, to have that checked`;
 
 const DEFAULT_LENGTH = 128;
+type Examples = Readonly<Record<string, readonly JointExample[]>>;
 
 /**
  * A reader of examples in memory. Vocabulary, intents and tags come from the part `train`, or from an earlier run.
  * @throws FROND-D006 for a label of `train` that given maps lack, and with `strict` for one of any part
  * @throws FROND-D014 without a `train` part and without maps
  * @throws FROND-D004, D005, D008, D020, D021 for examples that no file could hold, FROND-T002 for options out of range
- * @throws FROND-D011 for a vocabulary that is malformed, FROND-D022 for one that is spelt otherwise than the options say
+ * @throws FROND-D011 for a vocabulary that is malformed, FROND-D022 for one that is spelt otherwise than the options say, FROND-D023
+ *   for a tokenizer without padding
  */
 export function jointReaderOf(
-  given: Readonly<Record<string, readonly JointExample[]>>,
-  options: JointOptions = {},
-): JointReader {
+  given: Examples,
+  options: WithTokenizer<JointOptions>,
+): JointReader<JointPieceSpecs>;
+export function jointReaderOf(given: Examples, options?: JointOptions): JointReader;
+export function jointReaderOf(given: Examples, options: JointOptions = {}): JointReader<Specs> {
   checkArguments('jointReaderOf', { parts: partsKind }, [given], 'FROND-T002');
   checkSettings('jointReaderOf', options, jointOptions);
   const { name = 'joint', maximumLength = DEFAULT_LENGTH, truncate = false, strict = false } = options;
-  const { lowercase = true, unicode = 'NFC', stripAccents = false } = options;
   const { scheme = schemeOf(options.tags?.names ?? []) } = options;
-  const limit = truncate ? Number.POSITIVE_INFINITY : maximumLength;
+  const isCut = options.tokenizer !== undefined;
+  const limit = truncate || isCut ? Number.POSITIVE_INFINITY : maximumLength;
   for (const [part, examples] of Object.entries(given)) checkExamples(part, examples, limit);
   const { parts, notes } = inScheme(given, scheme);
-  const spelling = { lowercase, unicode, stripAccents };
-  const maps = completeMaps(parts.train, options, spelling);
+  const maps = completeMaps(parts.train, options);
   for (const [part, examples] of Object.entries(parts)) {
     if (!strict && part !== 'train') continue;
     for (const [i, example] of examples.entries()) checkLabels(maps, example, part, i);
   }
-  const { tokens } = maps.vocabulary;
-  const [intents, tags] = [maps.intents.names, maps.tags.names];
-  const encoding = { ...maps, ...spelling, maximumLength };
-  const length = (example: JointExample): number => Math.min(maximumLength, wordsOf(example).length);
+  const { tokenizer, intents, tags } = maps;
+  specialId(tokenizer, 'padding', name);
+  const assemble = wordAssembler(
+    tokenizer,
+    isCut ? assembler(tokenizer, maximumLength) : alone(maximumLength),
+  );
+  const rowOf = (example: JointExample): WordRow => assemble(wordsOf(example));
+  const count = (example: JointExample): number => wordsOf(example).length;
+  const { kind: _, vocabulary: __, ...spelling } = tokenizer.record;
+  const { tokens } = tokenizer.vocabulary;
+  const cutting = isCut ? { tokenizer: tokenizer.record } : { vocabulary: tokens };
+  const sets = { intents: intents.names, tags: tags.names };
+  const reader: Omit<JointReader<Specs>, 'parts' | 'notes'> = {
+    ...{ name, tokenizer, vocabulary: tokenizer.vocabulary, intents, tags, maximumLength },
+    gives: isCut ? jointPieceSpecs : jointSpecs,
+    names: { tokens, labels: intents.names, tags: tags.names },
+    // where each word is one piece, none has to be looked up
+    length: (example) => (isCut ? rowOf(example).ids.length : Math.min(maximumLength, count(example))),
+    unseen: (example) => (isCut ? rowOf(example).unseen : Math.max(0, count(example) - maximumLength)),
+    pack: (examples, size) => packJoint(maps, reader.gives, rowOf, examples, size),
+    parse: (input) => (is.object.holds(input) ? input : parseSentence(input)),
+    record: { kind: 'joint', ...cutting, ...sets, scheme, maximumLength, ...(isCut ? {} : spelling) },
+  };
+  if (isCut && !truncate) checkPieces(parts, rowOf, maximumLength);
   return {
-    ...encoding,
-    name,
-    gives: jointSpecs,
-    names: { tokens, labels: intents, tags },
-    parts: mapValues(parts, (examples) => partOf(examples, length)),
-    length,
-    unseen: (example) => Math.max(0, wordsOf(example).length - maximumLength),
-    pack: (examples, size) => packJoint(encoding, examples, size),
-    parse: (input) => (is.object.holds(input) ? input : parseSentence(input, spelling)),
+    ...reader,
+    parts: mapValues(parts, (examples) => partOf(examples, reader.length)),
     notes: [
       ...notes,
-      ...Object.entries(parts).flatMap(([part, examples]) => notesOn(encoding, part, examples)),
+      ...Object.entries(parts).flatMap(([part, examples]) => {
+        const cut = truncate ? examples.filter((example) => reader.unseen?.(example)).length : 0;
+        return notesOn(maps, maximumLength, part, examples, cut);
+      }),
     ],
-    record: { kind: 'joint', vocabulary: tokens, intents, tags, scheme, maximumLength, ...spelling },
   };
+}
+
+/** @throws FROND-D008 for a sentence of more pieces than the model sees */
+function checkPieces(parts: Examples, rowOf: (example: JointExample) => WordRow, maximum: number): void {
+  for (const [part, examples] of Object.entries(parts)) {
+    for (const [i, example] of examples.entries()) {
+      const { ids, dropped } = rowOf(example);
+      const { file, line } = example;
+      const place = file === undefined ? undefined : { file, line };
+      if (dropped > 0)
+        throw tooLong(`example ${i} of ${part}`, ids.length + dropped, maximum, place, 'pieces');
+    }
+  }
 }
 
 /**
@@ -190,27 +237,36 @@ export function jointReaderOf(
 export function jointReaderFrom(record: ComponentRecord): JointReader {
   const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
   const [intents, tags] = [record.intents, record.tags].map((names) => labelSet(list(names).map(String)));
+  // those of older runs do not say the scheme: it follows from the tags
+  const { scheme = schemeOf(tags?.names ?? []), maximumLength } = record;
+  const shared = { intents, tags, scheme, maximumLength };
+  if (record.tokenizer !== undefined) {
+    const tokenizer = tokenizerFrom(record.tokenizer as ComponentRecord);
+    return jointReaderOf({}, { ...shared, tokenizer } as JointOptions);
+  }
   const vocabulary = wordVocabularyFrom(list(record.vocabulary), 'vocabulary');
   const small = misspelt(vocabulary, { lowercase: true, unicode: 'none', stripAccents: false }) === undefined;
-  // those of older runs do not say the scheme: it follows from the tags
-  const { lowercase = small, unicode = 'none', stripAccents = false, maximumLength } = record;
-  const { scheme = schemeOf(tags?.names ?? []) } = record;
-  const spelling = { lowercase, unicode, stripAccents };
-  const options = { vocabulary, intents, tags, scheme, maximumLength, ...spelling };
-  return jointReaderOf({}, options as JointOptions);
+  const { lowercase = small, unicode = 'none', stripAccents = false } = record;
+  return jointReaderOf({}, { ...shared, vocabulary, lowercase, unicode, stripAccents } as JointOptions);
 }
 
-type Maps = Required<JointMaps>;
 /** What turns words and labels into ids. */
-type Encoding = Pick<JointReader, keyof Maps | keyof Spelling | 'maximumLength'>;
+type Maps = Pick<JointReader, 'tokenizer' | 'intents' | 'tags'>;
 
-function completeMaps(
-  train: readonly JointExample[] | undefined,
-  { vocabulary, minimumCount = 2, ...labels }: JointOptions,
-  spelling: Spelling,
-): Maps {
+const SPELLING = ['vocabulary', 'minimumCount', ...Object.keys(spellingOptions)] as const;
+
+function completeMaps(train: readonly JointExample[] | undefined, options: JointOptions): Maps {
+  const { vocabulary, minimumCount = 2 } = options;
+  const { lowercase = true, unicode = 'NFC', stripAccents = false } = options;
+  const spelling = { lowercase, unicode, stripAccents };
+  const idle = options.tokenizer && SPELLING.find((name) => own({ ...options }, name) !== undefined);
+  if (idle !== undefined) {
+    throw new FrondError('FROND-T002', `${idle} has no effect beside a tokenizer`, {
+      hint: 'make the tokenizer with it, or leave it out',
+    });
+  }
   // ids follow from the names, whatever a hand-made map says
-  const [intents, tags] = [labels.intents, labels.tags].map((set) => set && labelSet(set.names));
+  const [intents, tags] = [options.intents, options.tags].map((set) => set && labelSet(set.names));
   const given = vocabulary && wordVocabularyFrom(vocabulary.tokens ?? [], 'vocabulary');
   const odd = given && misspelt(given, spelling);
   if (odd !== undefined) {
@@ -220,15 +276,19 @@ function completeMaps(
       { hint: 'give lowercase, unicode and stripAccents as the run had them that the vocabulary is from' },
     );
   }
-  if (given && intents && tags) return { vocabulary: given, intents, tags };
+  const known = options.tokenizer ?? (given && word({ vocabulary: given, ...spelling }));
+  if (known && intents && tags) return { tokenizer: known, intents, tags };
   if (train === undefined || train.length === 0) {
     throw new FrondError('FROND-D014', 'there are no training sentences to take words and labels from', {
       hint: 'give a part called train, or the vocabulary, intents and tags of an earlier run',
     });
   }
-  const sentences = train.map(({ words }) => words.map((word) => spellWord(word, spelling)));
+  const learnt = () => {
+    const sentences = train.map(({ words }) => words.map((one) => spellWord(one, spelling)));
+    return word({ vocabulary: buildVocabulary(sentences, { minimumCount }), ...spelling });
+  };
   return {
-    vocabulary: given ?? buildVocabulary(sentences, { minimumCount }),
+    tokenizer: known ?? learnt(),
     intents: intents ?? collectLabels(train.map(({ intent }) => intent)),
     tags: tags ?? collectTags(train.flatMap((example) => example.tags)),
   };
@@ -265,18 +325,25 @@ const strangersIn = ({ intents, tags }: Maps, example: JointExample) =>
     labels.filter((label) => !ids.has(label)).map((label) => ({ what, label, names })),
   );
 
-/** What a part has of labels that training never shows (none where there are no labels), and of words that the model does not see. */
-function notesOn(encoding: Encoding, part: string, examples: readonly JointExample[]): string[] {
-  const { maximumLength } = encoding;
+/**
+ * What a part has of labels that training never shows (none where there are no labels), and of words that the model does not see.
+ * @param cut sentences that it does not see to their ends
+ */
+function notesOn(
+  maps: Maps,
+  maximumLength: number,
+  part: string,
+  examples: readonly JointExample[],
+  cut: number,
+): string[] {
   const share = (count: number): string => `${count} of ${examples.length} sentences of ${part}`;
   const strange = examples
-    .map((example) => strangersIn(encoding, example).flatMap(({ label }) => (label === '' ? [] : [label])))
+    .map((example) => strangersIn(maps, example).flatMap(({ label }) => (label === '' ? [] : [label])))
     .filter((labels) => labels.length > 0);
   const names = [...new Set(strange.flat())].sort();
-  const long = examples.filter(({ words }) => words.length > maximumLength).length;
   const unknown = `${share(strange.length)} have labels that training never shows, which count as errors: ${shorten(names)}`;
-  const cut = `the model sees the first ${maximumLength} words only of ${share(long)}`;
-  return [...(names.length === 0 ? [] : [unknown]), ...(long === 0 ? [] : [cut])];
+  const long = `the model sees the first ${maximumLength} words only of ${share(cut)}`;
+  return [...(names.length === 0 ? [] : [unknown]), ...(cut === 0 ? [] : [long])];
 }
 
 /** @throws FROND-D006 for a label that training never shows */
@@ -296,45 +363,37 @@ const examplesKind = is.listOf(is.anything, 'examples');
 const batchSize = { batch: is.count, time: is.count };
 const sizeKind = is.withFields('the size of the batch: { batch, time }', batchSize);
 
-/** Tensors of `jointSpecs`. An unlabelled example, as `parse` gives, has intent '' and therefore weight 0. */
-function packJoint(maps: Encoding, examples: readonly JointExample[], size: BatchSize): Batch<JointSpecs> {
+/** Tensors of `gives`. An unlabelled example, as `parse` gives, has intent '' and therefore weight 0. */
+function packJoint<G extends Specs>(
+  { tokenizer, intents, tags: ofTags }: Maps,
+  gives: G,
+  rowOf: (example: JointExample) => WordRow,
+  examples: readonly JointExample[],
+  size: BatchSize,
+): Batch<G> {
   checkArguments('pack', { examples: examplesKind, size: sizeKind }, [examples, size], 'FROND-D013');
   const { batch, time } = size;
   if (examples.length > batch) {
     throw new FrondError('FROND-D013', `${examples.length} examples do not fit a batch of ${batch}`);
   }
-  const tokens = new Int32Array(batch * time).fill(PADDING);
-  const positions = Int32Array.from(tokens, (_, i) => i % time);
-  const lengths = new Int32Array(batch).fill(1);
-  const labels = new Int32Array(batch);
+  const rows = examples.map(rowOf);
+  const [labels, weights] = [new Int32Array(batch), new Float32Array(batch)];
   const tags = new Int32Array(batch * time);
-  const weights = new Float32Array(batch);
-  examples.forEach((example, row) => {
-    const length = Math.min(time, maps.maximumLength, wordsOf(example).length);
-    const intent = maps.intents.ids.get(example.intent);
-    let known = intent !== undefined;
-    for (let i = 0; i < length; i++) {
-      const tag = maps.tags.ids.get(example.tags?.[i] ?? '');
-      tokens[row * time + i] = lookup(maps.vocabulary, spellWord(example.words[i] ?? '', maps));
-      tags[row * time + i] = tag ?? 0;
-      known &&= tag !== undefined;
-    }
-    lengths[row] = length;
+  for (const [row, example] of examples.entries()) {
+    const intent = intents.ids.get(example.intent);
+    const ids = rows[row]?.first.map((_, i) => ofTags.ids.get(example.tags?.[i] ?? ''));
+    tags.set(ids?.map((id = 0) => id) ?? [], row * time);
     labels[row] = intent ?? 0;
-    weights[row] = known ? 1 : 0;
-  });
-  const isWord = (position: number, i: number): number => +(position < (lengths[Math.floor(i / time)] ?? 0));
-  const mask = Uint32Array.from(positions, isWord);
-  const data = { tokens, positions, mask, lengths, labels, tags, weights };
-  return mapValues(jointSpecs, ({ dtype, shape }, name) => {
-    const sizes = shape.map((dim) => size[dim]);
-    return { dtype, shape: sizes, data: data[name] };
-  }) as Batch<JointSpecs>;
+    weights[row] = intent === undefined || ids?.includes(undefined) ? 0 : 1;
+  }
+  const packed = { ...packPieces(rows, size, tokenizer), ...packWords(rows, size) };
+  const gold = shaped(goldSpecs, { labels, tags, weights }, { ...size });
+  return mapValues(gives, (_, name) => own<Batch[string]>({ ...packed, ...gold }, name)) as Batch<G>;
 }
 
-function parseSentence(sentence: string, spelling: Spelling): JointExample {
+function parseSentence(sentence: string): JointExample {
   checkArguments('parse', { text: is.text }, [sentence], 'FROND-T002');
-  const words = wordsIn(sentence).map((word) => spellWord(word, spelling));
+  const words = wordsIn(sentence);
   if (words.length === 0) {
     throw new FrondError('FROND-D009', 'the sentence has no words', { hint: 'give at least one word' });
   }

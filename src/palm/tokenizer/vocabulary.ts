@@ -72,9 +72,6 @@ export function buildVocabulary(
   return vocabularyFrom([...first, ...kept.map(([word]) => word)], 'vocabulary');
 }
 
-/** The id of `word`; `UNKNOWN` when it has none, and for a word of a text that looks like padding. */
-export const lookup = ({ ids }: Vocabulary, word: string): number => Math.max(ids.get(word) ?? 0, UNKNOWN);
-
 /** The first word of the vocabulary that no word is spelt like: a reader with this spelling would never find it. */
 export const misspelt = ({ tokens }: Vocabulary, spelling: Spelling): string | undefined =>
   tokens.find((token) => !specials.has(token) && spellWord(token, spelling) !== token);

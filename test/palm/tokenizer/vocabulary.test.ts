@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { fingerprint } from '../../../src/base/random.ts';
 import { chainConstraints, readTag } from '../../../src/nn/index.ts';
 import { collectLabels, collectTags, labelSet } from '../../../src/palm/labels.ts';
+import { word } from '../../../src/palm/tokenizer/tokenizer.ts';
 import {
   buildVocabulary,
-  lookup,
   parseVocabulary,
   printVocabulary,
   UNKNOWN,
@@ -36,13 +36,11 @@ describe('a vocabulary', () => {
 
   test('gives words their ids, and all others the id of unknown, also those that look like padding', () => {
     const vocabulary = buildVocabulary(sentences);
-    expect(['a', 'b', 'c', '[PAD]', '__proto__'].map((word) => lookup(vocabulary, word))).toEqual([
-      2,
-      3,
-      UNKNOWN,
-      UNKNOWN,
-      UNKNOWN,
-    ]);
+    expect(
+      word({ vocabulary })
+        .encode('a b c [PAD] __proto__')
+        .map(({ id }) => id),
+    ).toEqual([2, 3, UNKNOWN, UNKNOWN, UNKNOWN]);
   });
 
   test('is read back as it was written', () => {

@@ -1,0 +1,70 @@
+import { declare } from '../../dsl/graph.ts';
+import type { Batch, BatchSize } from '../contract.ts';
+import type { Assembled } from '../tokenizer/assembly.ts';
+import type { Piece, Tokenizer } from '../tokenizer/tokenizer.ts';
+import { shaped } from './pieces.ts';
+
+// Sentences whose words are known before they are cut into pieces, as those of tagged data are.
+
+/** Where the words of rows of pieces begin: what `sequenceLabel({ pieces: true })` takes. */
+export const wordSpecs = {
+  /** row · time + column of each word's first piece; behind the last word the row's first place */
+  firstPieces: declare('i32', ['batch', 'time']),
+  /** words of each row, at least 1 */
+  wordCounts: declare('i32', ['batch']),
+} as const;
+
+export interface WordRow extends Assembled {
+  /** column of the first piece of each word that is in the row */
+  readonly first: readonly number[];
+  /** words that are not */
+  readonly unseen: number;
+}
+
+/** A row of at most so many pieces without special tokens around them. */
+export const alone =
+  (maximumLength: number) =>
+  (pieces: readonly Piece[]): Assembled => {
+    const kept = pieces.slice(0, maximumLength);
+    const dropped = pieces.length - kept.length;
+    return { ids: kept.map(({ id }) => id), segments: kept.map(() => 0), pieces: kept, dropped };
+  };
+
+/** How words become a row. A word that has no pieces, such as one of control characters, is unknown, so that each has a first one. */
+export function wordAssembler(
+  tokenizer: Tokenizer,
+  assemble: (pieces: readonly Piece[]) => Assembled,
+): (words: readonly string[]) => WordRow {
+  const nothing = { id: tokenizer.special.unknown ?? 0, start: 0, end: 0, word: 0, continues: false };
+  const piecesOf = (word: string): readonly Piece[] => {
+    const pieces = tokenizer.encode(word);
+    return pieces.length === 0 ? [{ ...nothing }] : pieces;
+  };
+  return (words) => {
+    let pieces = tokenizer.encode(words.join(' '));
+    let starts = new Set(pieces.filter(({ word }, i) => word !== pieces[i - 1]?.word));
+    if (starts.size !== words.length) {
+      // one has none, or a token goes over several
+      const cut = words.map(piecesOf);
+      pieces = cut.flat();
+      starts = new Set(cut.flatMap(([first]) => (first === undefined ? [] : [first])));
+    }
+    const row = assemble(pieces);
+    const first = row.pieces.flatMap((piece, column) =>
+      piece !== undefined && starts.has(piece) ? [column] : [],
+    );
+    return { ...row, first, unseen: words.length - first.length };
+  };
+}
+
+export function packWords(rows: readonly WordRow[], size: BatchSize): Batch<typeof wordSpecs> {
+  const { batch, time } = size;
+  const firstPieces = Int32Array.from({ length: batch * time }, (_, i) => {
+    const row = Math.floor(i / time);
+    return row * time + (rows[row]?.first[i % time] ?? 0);
+  });
+  const wordCounts = Int32Array.from({ length: batch }, (_, row) =>
+    Math.max(1, rows[row]?.first.length ?? 0),
+  );
+  return shaped(wordSpecs, { firstPieces, wordCounts }, { ...size });
+}
