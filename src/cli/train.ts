@@ -75,7 +75,7 @@ function onInterrupt(stop: AbortController, started: () => boolean, tidy: () => 
 const factsOf = ({ file, data, seed }: Given<'train'>, sha256: string, device: Device, curve: Curve) => ({
   /** file of the recipe, and the hash of what it held */
   recipe: { file, sha256 },
-  /** folder: null where the recipe says it; fingerprint: of the training part, as the model saw it */
+  /** folder: null where the recipe says it; fingerprint: size and digest of the training part */
   data: { folder: data ?? null, fingerprint: curve.start?.data ?? '' },
   seconds: curve.seconds,
   seed,

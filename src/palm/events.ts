@@ -29,7 +29,7 @@ export type TrainingEvent =
       readonly device: string;
       readonly parameters: number;
       readonly examples: number;
-      /** fingerprint of the training part, as the model sees it */
+      /** what tells the training part apart: its size and the beginning of its digest */
       readonly data: string;
       readonly epochs: number;
       readonly steps: number;

@@ -78,7 +78,7 @@ describe('frond train', () => {
       test: scores,
       validation: scores,
       recipe: { file: expect.stringMatching(/tiny\.ts$/), sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
-      data: { folder: null, fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/) },
+      data: { folder: null, fingerprint: expect.stringMatching(/^12 examples, [0-9a-f]{16}$/) },
       seconds: expect.any(Number),
       seed: 1,
       device: expect.stringMatching(/^(wasm|interpreter)$/),
