@@ -217,7 +217,8 @@ export class Predictor {
   }
 
   /**
-   * Loads the newest whole checkpoint of a run, with the weights that did best where the run kept them.
+   * Loads the newest whole checkpoint of a run, with the weights that did best where the run kept them,
+   * or else their moving average where it kept one.
    * @param folder the run's folder, or the one that its checkpoints are in
    * @throws FROND-F012 when there is none, FROND-F013 when no training run saved it, FROND-F014 when reader or head are the
    * user's own and not given, FROND-C012 for labels or words in another order than the run's, FROND-D019 for a reader that gives more words than the run takes, D022 for one that spells them otherwise, FROND-F016 for heads of tasks that it does not have or that read other results, FROND-W… for damaged weights

@@ -51,7 +51,7 @@ export type Progress = is.OptionsOf<typeof progressForm>;
 /** What did best so far; its weights are undefined while they are those on the device, which are saved before the next step. */
 export type Best = is.TypeOf<typeof best> & { readonly weights: Tensors | undefined };
 
-/** Bytes of weights and moments up to which a model on the processor is copied. */
+/** Bytes of weights and what is kept beside them up to which a model on the processor is copied. */
 const MOST_COPIED = 2 ** 28;
 
 /**
@@ -163,7 +163,9 @@ export class Run implements Survival<Learner> {
   /** Whether the host's memory may hold a copy of the state. */
   get #copyable(): boolean {
     const { device, layout } = this.learner.state;
-    return device.adapter !== undefined || 3 * 4 * layout.elements <= MOST_COPIED;
+    const { optimizer, average } = this.setup.programs;
+    const beside = optimizer.rule.moments + (average === undefined ? 0 : 1);
+    return device.adapter !== undefined || 4 * (layout.elements + beside * layout.trained) <= MOST_COPIED;
   }
 
   /** Steps that went well. They are compared with when they have to be run again. */

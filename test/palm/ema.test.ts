@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { interpreterDevice, loadLatest, palm, readSafetensors } from '../../src/index.ts';
+import type { Location } from '../../src/runtime/device.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
 import { temporaryFolder } from '../store/support/bundle.ts';
 import { bytesIn } from '../store/support/bytes.ts';
@@ -133,6 +134,28 @@ describe('an exponential moving average of the weights', () => {
       await trainer.close();
     },
   );
+
+  it('is bound by evaluation where it lies: nothing is copied to evaluate', async () => {
+    const moved: number[][] = [];
+    for (const backward of [{}, { ema: {} }]) {
+      const [words, inner] = [[0, 0], interpreterDevice()];
+      const counted =
+        <A extends readonly unknown[], R>(i: number, work: (location: Location, ...rest: A) => R) =>
+        (location: Location, ...rest: A): R => {
+          words[i] = (words[i] ?? 0) + location.length;
+          return work(location, ...rest);
+        };
+      const device = { ...inner, read: counted(0, inner.read), write: counted(1, inner.write) };
+      const trainer = tinyTrainer({ ...options, device, backward });
+      await trainer.trainStep();
+      words.fill(0);
+      await trainer.evaluate('valid');
+      await trainer.close();
+      moved.push([...words]);
+    }
+    expect(moved[0]?.every((words) => words > 0)).toBe(true);
+    expect(moved[1]).toEqual(moved[0]);
+  });
 
   it('is what did best, restored at the end, and saved', async () => {
     const trainer = tinyTrainer(options);

@@ -180,6 +180,8 @@ describe('a resume is refused', () => {
       [{ epochs: 3, batchSize: 5 }, ['batchSize']],
       [{ rate: 0.02, warmup: 0.5 }, ['schedule']],
       [{ clipNorm: 2 }, ['clipNorm']],
+      [{ backward: { ema: {} } }, ['graph', 'ema']],
+      [{ backward: { groups: [{ match: 'slots/*', clipNorm: 2 }] } }, ['graph', 'groups']],
       [{ weightDecay: 0.5 }, ['weightDecay']],
       [{ width: 12 }, ['graph']],
       [{ dropout: 0.3 }, ['graph']],
