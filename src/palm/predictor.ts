@@ -25,6 +25,7 @@ import {
   modelOf,
 } from './modelRecord.ts';
 import { jointReaderFrom } from './reader/joint.ts';
+import { maskedLMFrom } from './reader/maskedLM.ts';
 import { checkSeal } from './record.ts';
 import { AVERAGE, BEST, checkpointsOf, tensorsOf, WEIGHTS } from './runStore.ts';
 import { checkFolder, checkInputs, checkSettings, headKind, listener, readerKind } from './settings.ts';
@@ -34,7 +35,7 @@ import { spellingOptions } from './tokenizer/spelling.ts';
 import { matchArena, writeTensors } from './weights.ts';
 
 /** Make components again from what a checkpoint keeps of them, by the kind of their records. */
-type Makers = Readonly<Record<string, (record: ComponentRecord) => Reader | Head>>;
+type Makers<C = Reader | Head> = Readonly<Record<string, (record: ComponentRecord) => C>>;
 
 const predictorOptions = {
   device: is.optional(deviceKind),
@@ -50,8 +51,8 @@ export type PredictorOptions = is.OptionsOf<typeof predictorOptions>;
 /** The options that a head was made with; it checks them itself. */
 const optionsIn = ({ kind: _, ...options }: ComponentRecord): object => options;
 
-const COMPONENTS: Readonly<Record<string, (record: ComponentRecord) => unknown>> = {
-  joint: jointReaderFrom,
+const READERS: Makers<unknown> = { joint: jointReaderFrom, maskedLM: maskedLMFrom };
+const HEADS: Makers<unknown> = {
   classify: (record) => heads.classify(optionsIn(record) as heads.ClassifyOptions<object>),
   regress: (record) => heads.regress(optionsIn(record)),
   match: (record) => heads.match(optionsIn(record) as heads.PairwiseOptions<object>),
@@ -62,8 +63,11 @@ const COMPONENTS: Readonly<Record<string, (record: ComponentRecord) => unknown>>
 };
 
 /** The component that a record describes; undefined where its kind is unknown. */
-const componentFrom = (record: ComponentRecord | null, makers: Makers = {}): unknown =>
-  record === null ? undefined : own({ ...COMPONENTS, ...makers }, record.kind)?.(record);
+const componentFrom = (
+  record: ComponentRecord | null,
+  known: Makers<unknown>,
+  given: Makers = {},
+): unknown => (record === null ? undefined : own({ ...known, ...given }, record.kind)?.(record));
 
 const cannotMake = (what: string, option: string, folder: string): FrondError =>
   new FrondError(
@@ -95,7 +99,7 @@ function checkHeads(record: ModelRecord, { heads = {} }: PredictorOptions, folde
  */
 function tasksOf(record: InferenceRecord, { heads, components }: PredictorOptions, folder: string): Task[] {
   return record.tasks.map(({ name, head: kept, scope }): Task => {
-    const head = own(heads, name) ?? componentFrom(kept, components);
+    const head = own(heads, name) ?? componentFrom(kept, HEADS, components);
     if (!headKind.holds(head)) throw cannotMake(`a head of task ${name}`, 'heads', folder);
     const [reads, gives] = differenceOf({ head, name, scope }, record.prediction) ?? [];
     if (reads === undefined) return { name, head, scope, weight: 1 };
@@ -119,7 +123,7 @@ export async function loadModelRecord(folder: string): Promise<ModelRecord> {
 /** How examples of a reader are predicted, given or made again. @throws as `Predictor.load` */
 function inferenceFrom(record: InferenceRecord, options: PredictorOptions, folder: string): Inference {
   const tasks = tasksOf(record, options, folder);
-  const reader = options.reader ?? componentFrom(record.reader, options.components);
+  const reader = options.reader ?? componentFrom(record.reader, READERS, options.components);
   if (!readerKind.holds(reader)) throw cannotMake('a reader', 'reader', folder);
   checkMeaning(record, reader, folder);
   checkSpelling(record, reader, folder);

@@ -74,6 +74,11 @@ const texts = new Map([
 const readText = async (path: string) => texts.get(path) ?? '';
 const files = () => palm.reader.jointFiles('d/train');
 const vocabulary = () => palm.parseVocabulary('[PAD]\n[UNK]\na\n');
+/** Its insides are tried where tokenizers are made. */
+const maskedTokenizer = () => {
+  const vocabulary = palm.parseVocabulary('[PAD]\n[UNK]\n[MASK]\na\n');
+  return Object.assign(Object.create({}), palm.tokenizer.word({ vocabulary }));
+};
 const tokenizerJson = JSON.stringify({
   model: { type: 'WordPiece', vocab: { '[UNK]': 0, a: 1 } },
   pre_tokenizer: { type: 'BertPreTokenizer' },
@@ -259,6 +264,18 @@ export const palmRows: Rows = {
         unicode: 'NFC',
         strict: false,
         scheme: 'BIO',
+      },
+    ),
+  'palm.reader.maskedLM': (call) =>
+    call(
+      palm.reader.maskedLM,
+      { train: [{ text: 'a b', second: 'c' }] },
+      {
+        tokenizer: maskedTokenizer(),
+        name: 'words',
+        maximumLength: 9,
+        share: 0.2,
+        wholeWords: true,
       },
     ),
   'palm.reader.jointReader': (call) =>
