@@ -307,7 +307,9 @@ export const palmRows: Rows = {
       optimizer: optimizer(),
       weightDecay: 0.1,
       clipNorm: 1,
-      groups: [{ match: '*', rate: 1, weightDecay: 0, freeze: false }],
+      groups: [{ match: '*', rate: 1, weightDecay: 0, clipNorm: 1, freeze: false }],
+      accumulate: 1,
+      ema: { decay: 0.9 },
     }),
   'palm.Trainer#fitReader': (call) =>
     call(built().fitReader.bind(built()), reader(), { epochs: 1, batchSize: 4, tokens: 64, seed: 1 }),
