@@ -1,3 +1,4 @@
+import { show } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { fingerprint } from '../base/random.ts';
@@ -34,6 +35,15 @@ export function configurationOf(setup: Setup): Configuration {
 
 function sourceConfiguration(source: Source) {
   const { size, digest } = trainingPart(source);
+  if (!is.name.holds(digest)) {
+    throw new FrondError(
+      'FROND-C006',
+      `reader ${source.reader.name}: the digest of part train is ${show(digest)}`,
+      {
+        hint: 'it is a text that tells the part apart from one with other examples',
+      },
+    );
+  }
   return {
     graph: graphFingerprint(source.step),
     trainingData: `${size} examples, ${digest.slice(0, 16)}`,

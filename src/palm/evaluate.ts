@@ -8,7 +8,7 @@ import type { Accumulator, Batch, Head, Metrics, Part, Reader } from './contract
 import { breather, type Listener } from './events.ts';
 import { resultsOf, type Task } from './graphs.ts';
 import { accumulatorKind } from './metrics/accumulator.ts';
-import { ahead, fixedDraw, partOf } from './parts.ts';
+import { ahead, fixedDraw, partOf, readRows } from './parts.ts';
 
 /** Predictions of every task for the same examples, in their order. */
 export type Predictions = Readonly<Record<string, readonly unknown[]>>;
@@ -93,7 +93,7 @@ async function* predictBatches(
   const letEventsIn = breather();
   const planned = planBatches({ lengths, batchSize, maximum });
   const read = async ({ rows, ...size }: PlannedBatch) => {
-    const examples = await part.read(rows);
+    const examples = await readRows(reader.name, part, rows);
     return { rows, examples, batch: packBatch(reader, examples, size, fixedDraw(reader.name, rows)) };
   };
   let cut = 0;
@@ -241,7 +241,7 @@ async function* resultsIn(
   for (let from = 0; from < part.size; from += BATCH) {
     const rows = Array.from({ length: Math.min(BATCH, part.size - from) }, (_, i) => from + i);
     yield {
-      examples: await part.read(rows),
+      examples: await readRows(answering.reader.name, part, rows),
       results: mapValues(all, (list) => list.slice(from, from + BATCH)),
     };
   }

@@ -16,7 +16,7 @@ import { evaluateAll, type Predictions, type PredictOptions, predictAll, predict
 import type { StepResult } from './events.ts';
 import { type Task, weightName } from './graphs.ts';
 import { groupsFeed } from './groups.ts';
-import { ahead, drawOf } from './parts.ts';
+import { ahead, drawOf, readRows } from './parts.ts';
 import { rateAt } from './schedule.ts';
 import { type Inference, type Setup, type Source, trainingPart } from './setup.ts';
 import { registryWith, sharesFeed } from './step.ts';
@@ -149,7 +149,7 @@ export class Learner {
     const { reader } = source;
     const { epoch, batch: planned } = plan.at(step);
     const { rows, time } = planned;
-    const examples = await trainingPart(source).read(rows);
+    const examples = await readRows(reader.name, trainingPart(source), rows);
     const size = Math.ceil(planned.size / programs.accumulate);
     const packed = slices([...examples.keys()], size).map((some) => {
       const [given, at] = [some.map((i) => examples[i]), some.map((i) => rows[i] ?? 0)];

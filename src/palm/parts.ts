@@ -103,6 +103,20 @@ export function drawOf(options: DrawOptions, rows?: readonly number[]): Draw {
 export const fixedDraw = (name: string, rows: readonly number[]): Draw =>
   drawOf({ seed: 0, name, epoch: 0 }, rows);
 
+/** Examples of a part. @throws FROND-C006 where it gives another number than was asked for */
+export async function readRows(
+  reader: string,
+  part: Part,
+  rows: readonly number[],
+): Promise<readonly unknown[]> {
+  const examples: unknown = await part.read(rows);
+  if (Array.isArray(examples) && examples.length === rows.length) return examples;
+  const given = Array.isArray(examples) ? `${examples.length} examples` : 'no list';
+  throw new FrondError('FROND-C006', `reader ${reader}: a part gave ${given} for ${rows.length} rows`, {
+    hint: 'read gives the example of each row, in the order of the rows',
+  });
+}
+
 /**
  * What `make` gives for each item, in their order. While one is used, the next is being made, and no more than that; where making
  * one fails, its turn fails. However it is left, nothing goes on behind it.

@@ -23,9 +23,13 @@ const readerFields = { name: is.text, gives: is.object, parts: partsOf(onePart),
 const definedParts = partsOf(is.either(is.listOf(is.unchecked, 'examples'), onePart));
 const backboneFields = { name: is.text, needs: is.object, gives: is.object, build: is.callable };
 const headFields = { name: is.text, needs: is.object, build: is.callable, loss: is.callable };
-export const readerKind = is.typed<Reader>(
-  is.withFields('a reader, such as palm.reader.jointReader gives', readerFields),
-);
+export const readerKind = is.typed<Reader>({
+  ...is.withFields('a reader, such as palm.reader.jointReader gives', readerFields),
+  advise: (given) =>
+    Object.values(Object(Object(given).parts)).some(Array.isArray)
+      ? 'its parts are lists: make it with palm.defineReader, or each part with palm.partOf(list, reader.length)'
+      : undefined,
+});
 export const readerDefinitionKind = is.withFields('a reader, with name, gives, parts, length and pack', {
   ...readerFields,
   parts: definedParts,

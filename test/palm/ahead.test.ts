@@ -97,6 +97,16 @@ describe('a run over a part that is read slowly', () => {
     await quick.close();
   });
 
+  it('is refused without a digest, which resuming would compare', async () => {
+    const { parts, ...rest } = regressionReader();
+    const train = { ...parts.train, digest: undefined } as unknown as palm.Part;
+    const trainer = regression(interpreterDevice(), { reader: { ...rest, parts: { train } } as never });
+    await expect(trainer.train({ evaluate: null })).rejects.toThrow(
+      '[FROND-C006] reader points: the digest of part train is undefined\n  hint: it is a text that tells the part apart from one with other examples',
+    );
+    await trainer.close();
+  });
+
   it('leaves nothing behind when it is stopped, nor when evaluation is', async () => {
     const { reads, trainer } = slow();
     const stop = new AbortController();

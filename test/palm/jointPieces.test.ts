@@ -140,6 +140,19 @@ describe('a joint reader with a tokenizer', () => {
     );
   });
 
+  it('packs examples without labels, or with others, with weight 0', () => {
+    const examples = [
+      { words: ['play', 'it'], tags: [], intent: '' },
+      { words: ['play', 'it'], tags: ['O', 'B-other'], intent: 'a' },
+      { words: ['play', 'it'], tags: ['O', 'O'], intent: 'other' },
+      { words: ['play', 'it'], tags: ['O'], intent: 'a' },
+      { words: ['play', 'it'] } as unknown as palm.JointExample,
+      sentence(['play', 'it']),
+    ];
+    for (const reader of [readerOf(), palm.reader.jointReaderOf({ train: [sentence(['play', 'it'])] })])
+      expect([...reader.pack(examples, { batch: 7, time: 8 }).weights.data]).toEqual([0, 0, 0, 0, 0, 1, 0]);
+  });
+
   it('cannot be met by a head that tags pieces', async () => {
     const reader = readerOf();
     const head = palm.head.sequenceLabel({ labels: reader.tags.names });

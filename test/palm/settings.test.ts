@@ -290,6 +290,13 @@ describe('parts of a model are refused', () => {
     expect(await predicting({ pack: () => untyped(undefined) })).toContain(
       '[FROND-C006] reader joint, tensor tokens: not in the batch',
     );
+    const test: palm.Part = { ...palm.partOf([{}], () => 1), read: async () => [] };
+    expect(await predicting({ parts: { ...reader.parts, test } })).toBe(
+      '[FROND-C006] reader joint: a part gave 0 examples for 1 rows\n  hint: read gives the example of each row, in the order of the rows',
+    );
+    expect(await predicting(untyped({ parts: { train: [{}] } }))).toContain(
+      'hint: its parts are lists: make it with palm.defineReader, or each part with palm.partOf(list, reader.length)',
+    );
     expect(await predicting({ parts: { ...reader.parts, test: palm.partOf([{}], () => 0) } })).toBe(
       '[FROND-C006] reader joint: the length of example 0 is 0\n  hint: length gives the words of an example as the model sees it, a whole number from 1 on',
     );
