@@ -109,8 +109,7 @@ export class Executable {
   free(): Promise<void> {
     const { workspace } = this.state;
     return workspace.inTurn(() => {
-      for (const name of ['intermediates', 'inputs', this, ...Object.values(this.graph.nodes)])
-        workspace.drop(name);
+      workspace.drop(['intermediates', 'inputs', this, ...Object.values(this.graph.nodes)]);
       this.#forgetOutgrown();
       this.#tables = new Map();
     });

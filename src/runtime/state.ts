@@ -173,7 +173,7 @@ export class ModelState {
     const free = (memory: Memory): void => this.device.free(memory);
     for (const memory of this.#arenas.values()) memory.then(free, () => undefined);
     this.#arenas.clear();
-    void this.workspace.inTurn(() => this.workspace.free());
+    void this.workspace.inTurn(() => this.workspace.drop());
   }
 }
 

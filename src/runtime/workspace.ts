@@ -30,7 +30,7 @@ export class Workspace {
   async reserve(name: unknown, words: number, fill: (memory: Memory) => Promise<void>): Promise<Memory> {
     const known = this.#blocks.get(name);
     if (known !== undefined && known.words >= words) return known;
-    this.drop(name);
+    this.drop([name]);
     const memory = await this.#device.allocate(Math.max(1, words));
     await fill(memory);
     // only now: memory without its values would not be written again
@@ -38,17 +38,15 @@ export class Workspace {
     return memory;
   }
 
-  /** Gives a block back, where there is one. */
-  drop(name: unknown): void {
-    const memory = this.#blocks.get(name);
-    if (memory === undefined) return;
-    this.#blocks.delete(name);
-    this.#generation++;
-    this.#device.free(memory);
-  }
-
-  free(): void {
-    for (const name of [...this.#blocks.keys()]) this.drop(name);
+  /** Gives blocks back, where there are some; default: all. */
+  drop(names: Iterable<unknown> = this.#blocks.keys()): void {
+    for (const name of names) {
+      const memory = this.#blocks.get(name);
+      if (memory === undefined) continue;
+      this.#blocks.delete(name);
+      this.#generation++;
+      this.#device.free(memory);
+    }
   }
 
   /** What `work` gives, begun when everything asked for before has ended. */
