@@ -167,12 +167,24 @@ export function encoder<B extends Dim, T extends Dim, W extends Dim>(
   x: Tensor<'f32', [B, T, W]>,
   options: EncoderOptions,
 ): Tensor<'f32', [B, T, W]> {
+  return encoderStates(x, options).at(-1) ?? x;
+}
+
+/** What goes into the first block of an encoder, and what comes out of each; of the last one what the encoder gives. */
+export function encoderStates<B extends Dim, T extends Dim, W extends Dim>(
+  x: Tensor<'f32', [B, T, W]>,
+  options: EncoderOptions,
+): readonly Tensor<'f32', [B, T, W]>[] {
   checkArguments('encoder', { x: tensorKind, options: encoderOptions }, [x, options]);
   const { layers, name = 'encoder', ...block } = options;
   const { norm = 'pre', epsilon = 1e-5 } = block;
   return scope(name, () => {
+    const states = [x];
     let y = x;
-    for (let i = 0; i < layers; i++) y = scope(`layer.${i}`, () => encoderBlock(y, block));
-    return norm === 'pre' ? layerNorm(y, { name: 'norm', epsilon }) : y;
+    for (let i = 0; i < layers; i++) {
+      y = scope(`layer.${i}`, () => encoderBlock(y, block));
+      states.push(y);
+    }
+    return norm === 'pre' ? [...states.slice(0, -1), layerNorm(y, { name: 'norm', epsilon })] : states;
   });
 }

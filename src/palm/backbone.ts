@@ -13,7 +13,9 @@ import {
   truncatedNormal,
   where,
 } from '../dsl/index.ts';
+import { encoderStates } from '../nn/encoder.ts';
 import * as nn from '../nn/index.ts';
+import { stacked } from './bert.ts';
 import type { Backbone } from './contract.ts';
 import { defineBackbone } from './define.ts';
 import { checkSettings } from './settings.ts';
@@ -94,7 +96,7 @@ export function compactEncoder<const V extends number, const W extends number>(
     gives: givesOf(vocabulary, width),
     counts: { tokens: vocabulary },
     maximumLength,
-    build(g, { tokens, positions, mask }) {
+    build(g, { tokens, positions, mask }, isMixed) {
       const table = scope('words', () =>
         g.parameter('weight', f32, [vocabulary, width], truncatedNormal(0.02)),
       );
@@ -102,7 +104,7 @@ export function compactEncoder<const V extends number, const W extends number>(
         max: maximumLength,
       });
       const x = dropout(nn.prependSentence(g, embedded), outerDropout);
-      const y = nn.encoder(x, {
+      const states = encoderStates(x, {
         layers,
         heads,
         inner,
@@ -112,10 +114,16 @@ export function compactEncoder<const V extends number, const W extends number>(
         activationDropout,
         name: 'layers',
       });
+      const y = states.at(-1) ?? x;
+      const mixed = isMixed && {
+        layers: dropout(stacked(states.map(nn.tokensOf)), outerDropout),
+        sentences: dropout(stacked(states.map(nn.sentenceOf)), outerDropout),
+      };
       return {
         encoded: dropout(nn.tokensOf(y), outerDropout),
         sentence: dropout(nn.sentenceOf(y), outerDropout),
         table,
+        ...mixed,
       };
     },
   });

@@ -2,6 +2,7 @@ import { checkArguments } from '../base/arguments.ts';
 import * as is from '../base/kinds.ts';
 import {
   add,
+  concat,
   declare,
   dropout,
   embedding,
@@ -10,11 +11,13 @@ import {
   i32,
   layerNorm,
   linear,
+  reshape,
+  type Shape,
   type Tensor,
   tanh,
   truncatedNormal,
 } from '../dsl/index.ts';
-import { activationKind } from '../nn/encoder.ts';
+import { activationKind, encoderStates } from '../nn/encoder.ts';
 import * as nn from '../nn/index.ts';
 import type { Backbone } from './contract.ts';
 import { defineBackbone } from './define.ts';
@@ -84,6 +87,13 @@ interface Inputs {
 }
 type Ids = Tensor<'i32', ['batch', 'time']>;
 
+/** Tensors of one shape as one: [states, ...shape]. */
+export const stacked = <S extends Shape>(states: readonly Tensor<'f32', S>[]): Tensor<'f32', Shape> =>
+  concat(
+    states.map((state) => reshape(state as Tensor<'f32'>, [1, ...state.shape])),
+    0,
+  );
+
 /**
  * BERT (Devlin et al. 2018), and ERNIE 1.0 and 2.0, which are alike: x = drop(norm(word + position + segment [+ task])), post-norm
  * layers, sentence = tanh(x₀ W + b) of the first piece. Weights are drawn from a truncated normal distribution.
@@ -109,7 +119,7 @@ export function bert<
     gives: givesOf(vocabulary, width),
     counts: { tokens: vocabulary },
     maximumLength,
-    build(g, inputs) {
+    build(g, inputs, isMixed) {
       const { tokens, positions, segments, mask, tasks } = inputs as unknown as Inputs;
       const table = g.scope('words', () => g.parameter('weight', f32, [vocabulary, width], initializer));
       const parts = [
@@ -122,7 +132,7 @@ export function bert<
         parts.reduce((sum, part) => add(sum, part)),
         { name: 'embeddingNorm', epsilon },
       );
-      const encoded = nn.encoder(dropout(embedded, rate), {
+      const states = encoderStates(dropout(embedded, rate), {
         layers,
         heads,
         inner,
@@ -135,8 +145,10 @@ export function bert<
         dropout: rate,
         name: 'layers',
       });
+      const encoded = states.at(-1) ?? embedded;
       const sentence = tanh(linear(nn.sentenceOf(encoded), width, { name: 'pooler', initializer }));
-      return { encoded, sentence, table };
+      const mixed = isMixed && { layers: stacked(states), sentences: stacked(states.map(nn.sentenceOf)) };
+      return { encoded, sentence, table, ...mixed };
     },
   });
 }

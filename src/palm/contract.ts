@@ -97,8 +97,12 @@ export interface Backbone<N extends Specs = Specs, G extends Specs = Specs> {
   readonly counts?: Readonly<Record<string, number>>;
   /** most columns over time that it takes: no batch is padded to more; without it, any number */
   readonly maximumLength?: number;
-  /** Declares the encoder; called once per graph, within the scope of the backbone's name. */
-  build(g: GraphContext, inputs: Tensors<N>): Tensors<G>;
+  /**
+   * Declares the encoder; called once per graph, within the scope of the backbone's name.
+   * @param layers whether a task takes a mix of its layers: then it gives, beside the rest, `layers` [layers, batch, time, width] and
+   *   `sentences` [layers, batch, width], what `encoded` and `sentence` are made of after each of them, the embedding the first
+   */
+  build(g: GraphContext, inputs: Tensors<N>, layers?: boolean): Tensors<G>;
 }
 
 export interface HeadNeeds<B extends Specs = Specs, R extends Specs = Specs, L extends Specs = Specs> {

@@ -1,6 +1,18 @@
-import { defined } from '../base/errors.ts';
+import { defined, FrondError } from '../base/errors.ts';
 import { mapValues, own } from '../base/own.ts';
-import { add, f32, type GraphContext, graph, mul, type Outputs, type Tensor } from '../dsl/index.ts';
+import {
+  add,
+  einsum,
+  f32,
+  type GraphContext,
+  graph,
+  mul,
+  type Outputs,
+  ones,
+  softmax,
+  type Tensor,
+  zeros,
+} from '../dsl/index.ts';
 import type { Graph, Ref } from '../ir/graph.ts';
 import { typeOfRef } from '../ir/names.ts';
 import { parametersOf } from '../runtime/parameters.ts';
@@ -15,6 +27,8 @@ export interface Task {
   readonly weight: number;
   /** the task whose parameters its head shares; default: its own */
   readonly scope?: string | undefined;
+  /** it takes a learnt mix of the encoder's layers: see `mixOf` */
+  readonly mixLayers?: boolean;
 }
 
 type Headed = Omit<Task, 'weight'>;
@@ -36,6 +50,36 @@ export function inputsOf(g: GraphContext, needs: Specs, known: Map<string, Tenso
 /** Builds something in the scope of a task's head. */
 type Within = <R>(build: () => R) => R;
 
+/** What holds all layers of what a head may take of the backbone. */
+const LAYERS = { encoded: 'layers', sentence: 'sentences' };
+
+/**
+ * γ Σ softmax(w)ₗ hₗ over the layers of an encoder (Peters et al. 2018), in place of what the last one gives: w and γ are parameters
+ * `mix/weights` and `mix/scale` of the task. Pre-norm layers but the last are not normed.
+ */
+function mixOf(g: GraphContext, task: Task, backbone: Backbone, outputs: Outputs): Outputs {
+  return g.scope('mix', () => {
+    const mixed = Object.entries(LAYERS).flatMap(([name, all]) => {
+      if (!Object.hasOwn(task.head.needs.backbone, name)) return [];
+      const layers = own(outputs, all);
+      if (layers !== undefined) return [[name, layers] as const];
+      throw new FrondError(
+        'FROND-C001',
+        `task ${task.name} mixes ${all}, which backbone ${backbone.name} does not give`,
+        {
+          hint: 'leave mixLayers out, or let build give them where it is told to',
+        },
+      );
+    });
+    const count = Number(mixed[0]?.[1].shape[0] ?? 1);
+    const scale = g.parameter('scale', f32, [1], ones());
+    const weights = mul(softmax(g.parameter('weights', f32, [count], zeros()), 0), scale);
+    return Object.fromEntries(
+      mixed.map(([name, layers]) => [name, einsum('l, l ... -> ...', weights, layers)]),
+    );
+  });
+}
+
 /**
  * Builds a backbone within the scope of its name, checks what it gives, and builds each task on it: `build` gets what the task's
  * head needs of backbone and reader, enters its scope once with `within`, and declares further inputs with `declare`.
@@ -50,7 +94,13 @@ function onBackbone<R>(
   const known = new Map<string, Tensor>();
   const declare = (needs: Specs): Outputs => inputsOf(g, needs, known);
   const inputs = declare(backbone.needs);
-  const outputs = g.scope(backbone.name, () => backbone.build(g, inputs));
+  const outputs = g.scope(backbone.name, () =>
+    backbone.build(
+      g,
+      inputs,
+      tasks.some(({ mixLayers }) => mixLayers),
+    ),
+  );
   checkBuilt(`backbone ${backbone.name}`, backbone.gives, outputs);
   const scopes = tasks.map(({ name, scope = name }) => scope);
   return tasks.map((task, i) => {
@@ -58,7 +108,9 @@ function onBackbone<R>(
     const scope = defined(scopes[i], 'scope');
     const within: Within = (inner) => g.scope(scope, inner, { reuse: scopes.indexOf(scope) < i });
     const ofBackbone = Object.entries(outputs).filter(([name]) => Object.hasOwn(needs.backbone, name));
-    return build(task, { ...Object.fromEntries(ofBackbone), ...declare(needs.reader) }, within, declare);
+    const taken = Object.fromEntries(ofBackbone);
+    const mixed = task.mixLayers ? within(() => mixOf(g, task, backbone, outputs)) : {};
+    return build(task, { ...taken, ...mixed, ...declare(needs.reader) }, within, declare);
   });
 }
 

@@ -157,8 +157,15 @@ export class Trainer {
   ): Graph {
     checkArguments('buildForward', { backbone: backboneKind, head: headKind }, [backbone, head]);
     const { weight = 1, reuseHeadWith } = this.#options;
-    const scope = reuseHeadWith?.connection.task;
-    const task = { name: this.name, head: head as Head, weight, scope: scope?.scope ?? scope?.name };
+    const other = reuseHeadWith?.connection.task;
+    const { mixLayers = false } = other ?? this.#options;
+    const task = {
+      name: this.name,
+      head: head as Head,
+      weight,
+      scope: other?.scope ?? other?.name,
+      mixLayers,
+    };
     checkContract({ backbone, head: task.head });
     this.#connected = { backbone, task };
     return this.forward();

@@ -31,6 +31,11 @@ export const trainerOptions = {
   reuseHeadWith: is.optional(
     is.having<Connected>("a trainer, such as palm.trainer('intent')", 'connection', 'setAux'),
   ),
+  /**
+   * its head takes a learnt mix of all layers of the encoder, not what the last one gives (Peters et al. 2018); of BERT's sentence
+   * without the pooler. Default: false; with `reuseHeadWith` as that task
+   */
+  mixLayers: is.optional(is.flag),
   /** where it runs; default: the fastest device that works here */
   device: is.optional(deviceKind),
 };
