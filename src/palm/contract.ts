@@ -78,6 +78,8 @@ export interface Reader<G extends Specs = Specs, E = unknown> {
   readonly maximumLength?: number;
   /** words of an example that the model does not see: prediction warns of them; without it, none */
   unseen?(example: E): number;
+  /** words of an example that the model has never seen: whoever predicts says so; without it, nobody knows */
+  unknown?(example: E): readonly string[];
   /** Packs as many examples as `size.batch` rows hold, or fewer; rows without an example have weight 0. */
   pack(examples: readonly E[], size: BatchSize, draw: Draw): Batch<G>;
   /** The example that is meant by what prediction was given: a text, or an object, which may be an example already. */

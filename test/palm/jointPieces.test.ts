@@ -140,6 +140,13 @@ describe('a joint reader with a tokenizer', () => {
     );
   });
 
+  it('names words that the model has never seen', () => {
+    const example = sentence(['Play', 'qqq', 'it', '\u200b', 'play☂']);
+    expect(readerOf().unknown?.(example)).toEqual(['qqq', '\u200b', 'play☂']);
+    const ofWords = palm.reader.jointReaderOf({ train: [sentence(['play', 'it'])] }, { minimumCount: 1 });
+    expect(ofWords.unknown?.(example)).toEqual(['qqq', '\u200b', 'play☂']);
+  });
+
   it('packs examples without labels, or with others, with weight 0', () => {
     const examples = [
       { words: ['play', 'it'], tags: [], intent: '' },

@@ -31,7 +31,7 @@ import {
 } from './jointFiles.ts';
 import { packPieces, pieceSpecs, shaped } from './pieces.ts';
 import type { ReadText } from './text.ts';
-import { alone, packWords, type WordRow, wordAssembler, wordSpecs } from './wordRows.ts';
+import { alone, packWords, unknownIn, type WordRow, wordAssembler, wordSpecs } from './wordRows.ts';
 
 const goldSpecs = {
   /** id of the intent */
@@ -198,6 +198,7 @@ export function jointReaderOf(given: Examples, options: JointOptions = {}): Join
     // where each word is one piece, none has to be looked up
     length: (example) => (isCut ? rowOf(example).ids.length : Math.min(maximumLength, count(example))),
     unseen: (example) => (isCut ? rowOf(example).unseen : Math.max(0, count(example) - maximumLength)),
+    unknown: (example) => unknownIn(tokenizer, wordsOf(example)),
     pack: (examples, size) => packJoint(maps, reader.gives, rowOf, examples, size),
     parse: (input) => (is.object.holds(input) ? input : parseSentence(input)),
     record: { kind: 'joint', ...cutting, ...sets, scheme, maximumLength, ...(isCut ? {} : spelling) },

@@ -30,6 +30,13 @@ export const alone =
     return { ids: kept.map(({ id }) => id), segments: kept.map(() => 0), pieces: kept, dropped };
   };
 
+/** Those of `words` that a tokenizer knows only in part, or not at all. */
+export const unknownIn = (tokenizer: Tokenizer, words: readonly string[]): readonly string[] =>
+  words.filter((word) => {
+    const pieces = tokenizer.encode(word);
+    return pieces.length === 0 || pieces.some(({ id }) => id === tokenizer.special.unknown);
+  });
+
 /** How words become a row. A word that has no pieces, such as one of control characters, is unknown, so that each has a first one. */
 export function wordAssembler(
   tokenizer: Tokenizer,
