@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { interpreterDevice, loadLatest, palm, readSafetensors } from '../../src/index.ts';
+import { interpreterDevice, loadLatest, palm, readSafetensors, saveCheckpoint } from '../../src/index.ts';
 import type { Location } from '../../src/runtime/device.ts';
 import { wasmDevice } from '../../src/runtime/wasm/device.ts';
 import { temporaryFolder } from '../store/support/bundle.ts';
 import { bytesIn } from '../store/support/bytes.ts';
 import { messageOf } from '../support/message.ts';
 import { alternatingTrainer } from './support/alternating.ts';
+import { flat, integers, lacking, tensorsIn, without } from './support/damage.ts';
 import { stateOf, type TinyOptions, tinyTrainer } from './support/tiny.ts';
 
 const folder = temporaryFolder();
@@ -186,6 +187,26 @@ describe('an exponential moving average of the weights', () => {
     await trainer.trainStep();
     await trainer.loadCheckpoint(file);
     expect(await trainer.predict(TEXTS)).toEqual(await predictedFrom(file));
+    await trainer.close();
+  });
+
+  it.each([
+    ['that is gone', 'FROND-F013', undefined, without(AVERAGE)],
+    ['without a parameter', 'FROND-W010', 'FROND-W010', tensorsIn(AVERAGE, lacking)],
+    ['of another shape', 'FROND-W012', 'FROND-W012', tensorsIn(AVERAGE, flat)],
+    ['of integers', 'FROND-W004', 'FROND-W004', tensorsIn(AVERAGE, integers)],
+  ] as const)('%s is found before a weight changes', async (_, resuming, loading, change) => {
+    const trainer = tinyTrainer(options);
+    const { step, summary, ...checkpoint } = await loadLatest(join(await checkpointOf(trainer), '..'));
+    const files = await bytesIn(checkpoint);
+    change(files);
+    const run = fresh();
+    await saveCheckpoint(join(run, 'checkpoints'), step, { files, summary });
+    const before = await trainer.predict(TEXTS);
+    const codeOf = (work: Promise<unknown>) => work.then(() => undefined).catch(({ code }) => code);
+    expect(await codeOf(trainer.resume(run))).toBe(resuming);
+    expect(await trainer.predict(TEXTS)).toEqual(before);
+    expect(await codeOf(palm.Predictor.load(run, { device: interpreterDevice() }))).toBe(loading);
     await trainer.close();
   });
 
