@@ -1,4 +1,4 @@
-import { checkArguments, checkOptions } from '../base/arguments.ts';
+import { checkArguments } from '../base/arguments.ts';
 import { placeIn } from '../base/dim.ts';
 import { defined, type SourcePlace } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
@@ -72,9 +72,8 @@ export async function compareDevices(
   devices: readonly [Device, Device],
   options: CompareOptions = {},
 ): Promise<Comparison> {
-  const kinds = { graph: graphKind, devices: devicesKind, options: is.unchecked };
+  const kinds = { graph: graphKind, devices: devicesKind, options: compareOptions };
   checkArguments('compareDevices', kinds, [given, devices, options]);
-  checkOptions('compareDevices', options, compareOptions);
   // 1e-5 · max(1, largest) is what long sums in f32 keep to, in any order
   const { sizes = {}, seed = 1, weights, tolerance = 1e-5, optimised = false } = options;
   const graph = optimised ? runPasses(irOf(given), ops).graph : irOf(given);
@@ -98,10 +97,7 @@ export async function compareDevices(
     nodes: new Set(one.map(({ node }) => node)).size,
     tolerance,
     first: differences.find(({ size }) => size > tolerance),
-    largest: differences.reduce<Difference | undefined>(
-      (most, each) => (most === undefined || each.size > most.size ? each : most),
-      undefined,
-    ),
+    largest: differences.toSorted((x, y) => y.size - x.size)[0],
   };
 }
 

@@ -1,4 +1,4 @@
-import { checkArguments, checkOptions } from '../base/arguments.ts';
+import { checkArguments } from '../base/arguments.ts';
 import { printShape } from '../base/dim.ts';
 import { defined } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
@@ -113,8 +113,7 @@ function foldedBox({ id, scope, phase, nodes }: Fold, all: readonly Fold[]): Box
 
 /** Nodes and scopes of `graph` as boxes and arrows, folded to the depth asked for. Arrows make no cycle. */
 export function drawGraph(caller: string, given: GraphLike, options: PictureOptions = {}): Picture {
-  checkArguments(caller, { graph: graphKind, options: is.unchecked }, [given, options]);
-  checkOptions(caller, options, pictureOptions);
+  checkArguments(caller, { graph: graphKind, options: pictureOptions }, [given, options]);
   const graph = irOf(given);
   const depth = Math.min(options.depth ?? DEEPEST, DEEPEST);
   const isShown = ({ op }: Node): boolean => options.parameters !== false || own(KINDS, op) !== 'parameter';

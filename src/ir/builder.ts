@@ -24,13 +24,14 @@ const isList = (operands: readonly Operand[] | NamedOperands): operands is reado
 
 const SCALAR: TensorType = { dtype: 'f32', shape: [] };
 
-export interface ParameterOptions {
+const parameterOptions = {
   /** plain data that names the distribution of the first values */
-  readonly initializer: Attribute;
-  readonly trainable?: boolean | undefined;
+  initializer: is.typed<Attribute>(is.anything),
+  trainable: is.omittable(is.flag),
   /** false: weight decay leaves it alone. Default: that of its rank, from which `buildBackward` decides */
-  readonly decays?: boolean | undefined;
-}
+  decays: is.omittable(is.flag),
+};
+export type ParameterOptions = is.OptionsOf<typeof parameterOptions>;
 
 /**
  * Appends nodes to a graph. `scope`, `phase` and `source` are what the next nodes get.
@@ -97,13 +98,8 @@ export class GraphBuilder implements Build {
    * @throws FROND-I008 when a parameter of that name exists.
    */
   parameter(name: string, type: TensorType, options: ParameterOptions): Ref {
-    const kinds = { name: is.text, type: typeKind, options: is.object };
+    const kinds = { name: is.text, type: typeKind, options: parameterOptions };
     checkArguments('GraphBuilder.parameter', kinds, [name, type, options]);
-    checkOptions('GraphBuilder.parameter', options, {
-      initializer: is.anything,
-      trainable: is.optional(is.flag),
-      decays: is.optional(is.flag),
-    });
     const full = joinScope(this.scope, name);
     checkName(full, 'parameter');
     const taken = this.#parameters.get(full);

@@ -1,4 +1,4 @@
-import { checkArguments, checkOptions } from '../base/arguments.ts';
+import { checkArguments } from '../base/arguments.ts';
 import { printShape } from '../base/dim.ts';
 import type { SourcePlace } from '../base/errors.ts';
 import { printPlace } from '../base/errors.ts';
@@ -8,10 +8,11 @@ import { graphKind, irOf } from './graph.ts';
 import { nodeOf } from './names.ts';
 import { topologicalOrder } from './order.ts';
 
-export interface PrintOptions {
+const printOptions = {
   /** lists of numbers longer than this are cut short; the text then no longer parses back. Default: never */
-  readonly longestList?: number | undefined;
-}
+  longestList: is.omittable(is.natural),
+};
+export type PrintOptions = is.OptionsOf<typeof printOptions>;
 
 /** Comments start here where lines are short enough. */
 const COMMENT_COLUMN = 72;
@@ -31,8 +32,7 @@ export const printType = ({ dtype, shape }: TensorType): string => `${dtype}${pr
  * @throws FROND-I003 when the graph has a cycle, FROND-I001 when an operand does not exist.
  */
 export function printGraph(given: GraphLike, options: PrintOptions = {}): string {
-  checkArguments('printGraph', { graph: graphKind, options: is.unchecked }, [given, options]);
-  checkOptions('printGraph', options, { longestList: is.optional(is.natural) });
+  checkArguments('printGraph', { graph: graphKind, options: printOptions }, [given, options]);
   const graph = irOf(given);
   const inputs = graph.inputs.map((id) => {
     const types = nodeOf(graph, id).types.map(printType);

@@ -1,4 +1,4 @@
-import { checkArguments, checkOptions, nearestOf, shownName } from '../base/arguments.ts';
+import { checkArguments, nearestOf, shownName } from '../base/arguments.ts';
 import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { errorAtCall } from '../base/source.ts';
@@ -382,26 +382,20 @@ function keyOf(body: ValueBody, dtype: ValueType): string | undefined {
 }
 
 /** What is fixed when a kernel is traced. */
-export interface KernelOptions {
-  readonly name: string;
+const kernelOptions = {
+  name: is.name,
   /** distinguishes this trace from others of the same name: tile extents, dtypes, epilogue */
-  readonly variant?: string;
-  readonly doc: string;
-  readonly schedule: Schedule;
+  variant: is.optional(is.text),
+  doc: is.text,
+  schedule: is.typed<Schedule>(scheduleKind),
   /** what buffers hold that the author declares as f32, by name: f16 is converted on load and store */
-  readonly storage?: Readonly<Record<string, StorageType>> | undefined;
-}
+  storage: is.omittable(is.objectOf(kinds.storage, 'an object of element types by buffer')),
+};
+export type KernelOptions = is.OptionsOf<typeof kernelOptions>;
 
 /** Traces `author` once with symbolic arguments into a kernel. */
 export function traceKernel(options: KernelOptions, author: (k: KernelBuilder) => void): Kernel {
-  checkOptions('traceKernel', options, {
-    name: is.name,
-    variant: is.optional(is.text),
-    doc: is.text,
-    schedule: scheduleKind,
-    storage: is.optional(is.objectOf(kinds.storage, 'an object of element types by buffer')),
-  });
-  checkArguments('traceKernel', { options: is.unchecked, author: is.callable }, [options, author]);
+  checkArguments('traceKernel', { options: kernelOptions, author: is.callable }, [options, author]);
   const { name, variant = '', doc, schedule, storage } = options;
   const builder = new KernelBuilder(storage);
   author(builder);

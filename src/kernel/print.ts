@@ -1,14 +1,15 @@
-import { checkArguments, checkOptions } from '../base/arguments.ts';
+import { checkArguments } from '../base/arguments.ts';
 import { defined } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { type ByOp, byOp, operandsOf } from './flow.ts';
 import type { Kernel, Region, Span, Statement, Store, Term, Value } from './ir.ts';
 import { kernelKind } from './kinds.ts';
 
-export interface PrintOptions {
+const printOptions = {
   /** ends each line with the author's `file:line` */
-  readonly sources?: boolean | undefined;
-}
+  sources: is.omittable(is.flag),
+};
+export type PrintOptions = is.OptionsOf<typeof printOptions>;
 
 /**
  * The readable text of a kernel: declarations, then one statement per line with the type and axes of what it makes.
@@ -16,8 +17,7 @@ export interface PrintOptions {
  * are used. The body of a loop or `when` is indented.
  */
 export function printKernel(kernel: Kernel, options: PrintOptions = {}): string {
-  checkArguments('printKernel', { kernel: kernelKind, options: is.unchecked }, [kernel, options]);
-  checkOptions('printKernel', options, { sources: is.optional(is.flag) });
+  checkArguments('printKernel', { kernel: kernelKind, options: printOptions }, [kernel, options]);
   const { name, variant, doc, gridRank, axes, parameters, buffers, body } = kernel;
   const title = variant ? `${name} "${variant}"` : name;
   const declarations = [

@@ -1,4 +1,4 @@
-import { checkArguments, checkOptions } from '../base/arguments.ts';
+import { checkArguments } from '../base/arguments.ts';
 import { isFloating } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
@@ -48,9 +48,8 @@ export function differentiate(
   registry: OpRegistry,
   options: DifferentiateOptions,
 ): Differentiated {
-  const kinds = { graph: graphKind, registry: registryKind, options: is.unchecked };
+  const kinds = { graph: graphKind, registry: registryKind, options: differentiateOptions };
   checkArguments('differentiate', kinds, [given, registry, options]);
-  checkOptions('differentiate', options, differentiateOptions);
   const { graph, replacements } = expandTracked(irOf(given), registry);
   const follow = (ref: Ref): Ref => resolve(replacements, ref);
   const loss = own(graph.outputs, options.loss) ?? follow(options.loss);

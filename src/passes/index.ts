@@ -1,4 +1,4 @@
-import { checkArguments, checkOptions } from '../base/arguments.ts';
+import { checkArguments } from '../base/arguments.ts';
 import type { Precision } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
@@ -80,9 +80,8 @@ export function runPasses(
   registry: OpRegistry,
   options: PassOptions = {},
 ): { readonly graph: Graph; readonly log: readonly PassLog[] } {
-  const kinds = { graph: irKind, registry: registryKind, options: is.unchecked };
+  const kinds = { graph: irKind, registry: registryKind, options: passOptions };
   checkArguments('runPasses', kinds, [graph, registry, options]);
-  checkOptions('runPasses', options, passOptions);
   const { disable = [], check, precision } = options;
   const all = passes.map(({ name }) => name);
   const unknown = disable.find((name) => !all.includes(name));

@@ -131,17 +131,13 @@ export function bindCommands(
   const commandOf = (launch: LoweredLaunch, node: Node, part: ArenaPart): Command[] => {
     const grid = gridOf(launch, part.sizes);
     if (grid.includes(0)) return [];
-    const command = {
-      kernel: launch.kernel,
-      grid,
-      scalars: mapValues(launch.scalars, (scalar) => evaluate(scalar, part.sizes)),
-      multiplesOf4: launch.multiplesOf4,
-      buffers: mapValues(launch.slots, (slot) => {
-        const key = keyOf(slot, node, root);
-        return within(defined(places.get(key), `memory of ${key}`), slot, part);
-      }),
-    };
-    return [command];
+    const { kernel, multiplesOf4 } = launch;
+    const scalars = mapValues(launch.scalars, (scalar) => evaluate(scalar, part.sizes));
+    const buffers = mapValues(launch.slots, (slot) => {
+      const key = keyOf(slot, node, root);
+      return within(defined(places.get(key), `memory of ${key}`), slot, part);
+    });
+    return [{ kernel, grid, scalars, multiplesOf4, buffers }];
   };
   return nodes.flatMap(({ node, launches }) =>
     launches.flatMap((launch) => {

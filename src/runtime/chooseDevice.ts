@@ -6,7 +6,7 @@ import { ops } from '../ops/index.ts';
 import { compile } from './compile.ts';
 import type { Device, DeviceName } from './device.ts';
 import { interpreterDevice } from './interpreterDevice.ts';
-import { WASM, type WasmDevice, type WasmOptions, wasmDevice } from './wasm/device.ts';
+import { type WasmDevice, type WasmOptions, wasmDevice, wasmOptions } from './wasm/device.ts';
 import { describeAdapter, findAdapter } from './webgpu/adapter.ts';
 import { type WebgpuDevice, type WebgpuOptions, webgpuDevice, webgpuOptions } from './webgpu/webgpuDevice.ts';
 
@@ -74,7 +74,7 @@ async function onWasm(why: string, open: () => WasmDevice | Promise<WasmDevice>)
 export async function chooseDevice(name: string, options: ChooseOptions = {}): Promise<ChosenDevice> {
   checkOptions('chooseDevice', options, chooseOptions);
   checkOptions('chooseDevice', options.webgpu ?? {}, webgpuOptions);
-  checkOptions('chooseDevice', options.wasm ?? {}, WASM);
+  checkOptions('chooseDevice', options.wasm ?? {}, wasmOptions);
   switch (name) {
     case 'interpreter':
       return { device: interpreterDevice(), reason: 'asked for' };

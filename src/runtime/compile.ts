@@ -1,4 +1,4 @@
-import { checkArguments, checkOptions } from '../base/arguments.ts';
+import { checkArguments } from '../base/arguments.ts';
 import type { DType } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
@@ -121,8 +121,8 @@ export async function compile<G extends Graph | TypedGraph>(
   given: G,
   options: CompileOptions,
 ): Promise<CompiledOf<G>> {
-  checkArguments('compile', { graph: graphKind }, [given], 'FROND-R022');
-  checkOptions('compile', options, compileOptions, 'FROND-R022');
+  const kinds = { graph: graphKind, options: compileOptions };
+  checkArguments('compile', kinds, [given, options], 'FROND-R022');
   const graph = irOf(given);
   const registry = options.registry ?? ops;
   checkGraph(graph, registry);

@@ -1,4 +1,4 @@
-import { checkArguments, checkOptions } from '../base/arguments.ts';
+import { checkArguments } from '../base/arguments.ts';
 import { evaluate, namesOf } from '../base/dim.ts';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
@@ -129,8 +129,7 @@ async function measure(
  * at `sizes`, under the schedules of its knobs. Nothing changes until `compile` is given the table of what was found.
  */
 export async function tuneSchedules(graph: Graph, options: TuneOptions): Promise<readonly Tuned[]> {
-  checkArguments('tuneSchedules', { graph: irKind, options: is.unchecked }, [graph, options]);
-  checkOptions('tuneSchedules', options, tuneOptions);
+  checkArguments('tuneSchedules', { graph: irKind, options: tuneOptions }, [graph, options]);
   const { device, registry = ops, seconds = 60 } = options;
   requireNames(graph, options.sizes);
   const end = performance.now() + 1000 * seconds;

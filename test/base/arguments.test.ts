@@ -142,7 +142,7 @@ describe('calls that work on graphs name what they lack', () => {
     [
       'compareDevices',
       () => called('compareDevices', model),
-      'compareDevices: devices is missing\n  hint: give two devices, such as [interpreterDevice(), wasmDevice()]: compareDevices(graph, devices, options)',
+      'compareDevices: devices is missing\n  hint: give two devices, such as [interpreterDevice(), wasmDevice()]: compareDevices(graph, devices, options?)',
     ],
     [
       'sizes of names that there are not',
@@ -153,7 +153,7 @@ describe('calls that work on graphs name what they lack', () => {
     [
       'a function instead of its result',
       () => called('printGraph', () => model),
-      'printGraph: graph is the function without a name\n  hint: give a graph, as graph() gives it: printGraph(graph, options)',
+      'printGraph: graph is the function without a name\n  hint: give a graph, as graph() gives it: printGraph(graph, options?)',
     ],
   ] satisfies [string, () => unknown, string][])('%s', async (_, call, wanted) => {
     const message = await messageOf(call);

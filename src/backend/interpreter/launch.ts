@@ -1,7 +1,7 @@
 import { show, shownName } from '../../base/arguments.ts';
-import type { Precision, TypedArray } from '../../base/dtype.ts';
+import { arrayTypeOf, type Precision, type TypedArray } from '../../base/dtype.ts';
 import { FrondError } from '../../base/errors.ts';
-import type { Buffer, Kernel } from '../../kernel/ir.ts';
+import type { Kernel } from '../../kernel/ir.ts';
 
 /** Where a kernel runs: the sizes of its grid and the values of its parameters. */
 export interface LaunchSizes {
@@ -44,7 +44,7 @@ export function checkLaunch(
   }
   for (const { name, dtype } of kernel.buffers) {
     const data = buffers?.[name] ?? refuse(`buffer ${name} is not bound`);
-    const wanted = arrayOf(dtype, precision);
+    const wanted = arrayTypeOf(dtype, precision);
     if (data instanceof wanted) continue;
     const found = Object(data).constructor?.name ?? typeof data;
     refuse(`buffer ${name} of ${dtype} in ${precision} is a ${wanted.name}, not a ${found}`);
@@ -53,10 +53,3 @@ export function checkLaunch(
 
 const shown = (value: unknown): string =>
   Array.isArray(value) ? `[${value.map(show).join(', ')}]` : shownName(value);
-
-/** Memory of a type. */
-export function arrayOf(dtype: Buffer['dtype'], precision: Precision) {
-  if (dtype === 'i32') return Int32Array;
-  if (dtype === 'u32') return Uint32Array;
-  return precision === 'f64' ? Float64Array : Float32Array;
-}

@@ -1,10 +1,9 @@
-import type { Precision } from '../../base/dtype.ts';
+import { arrayTypeOf, type Precision } from '../../base/dtype.ts';
 import { defined } from '../../base/errors.ts';
 import type { Axis, Buffer, Kernel, Value } from '../../kernel/ir.ts';
 import { carriedOf, carriedSums } from './definition.ts';
 import { literal } from './expressions.ts';
 import type { ExtentRule } from './extents.ts';
-import { arrayOf } from './launch.ts';
 
 /** What the text of a kernel calls its parts, and what it declares for them. */
 export class KernelNames {
@@ -54,7 +53,7 @@ export class KernelNames {
 
   allocate({ axes, dtype }: Value, precision = this.precision): string {
     const size = axes.reduce((product, axis) => product * axis.size, 1);
-    const { name } = dtype === 'bool' ? Uint8Array : arrayOf(dtype, precision);
+    const { name } = dtype === 'bool' ? Uint8Array : arrayTypeOf(dtype, precision);
     return this.declare(`t${this.declared.size}`, `new ${name}(${size})`);
   }
 

@@ -1,5 +1,4 @@
-import { checkArguments, checkOptions } from '../../base/arguments.ts';
-import * as is from '../../base/kinds.ts';
+import { checkArguments } from '../../base/arguments.ts';
 import { assertKernel } from '../../kernel/check.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import { kernelKind } from '../../kernel/kinds.ts';
@@ -108,8 +107,7 @@ function printWithin(decisions: Decisions): Printer {
  * FROND-K202 when it needs more or other buffers, FROND-K203 when its workgroup has too many threads.
  */
 export function printWgsl(kernel: Kernel, options: WgslOptions = {}): WgslModule {
-  checkArguments('printWgsl', { kernel: kernelKind, options: is.unchecked }, [kernel, options]);
-  checkOptions('printWgsl', options, wgslOptions);
+  checkArguments('printWgsl', { kernel: kernelKind, options: wgslOptions }, [kernel, options]);
   assertKernel(kernel);
   const p = printWithin(decide(kernel, options));
   const enabled = [

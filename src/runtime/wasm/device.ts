@@ -12,17 +12,16 @@ import { addressOf, bindLaunches } from './launches.ts';
 import { singleRunner } from './single.ts';
 import { ThreadedRunner } from './threaded.ts';
 
-export interface WasmOptions {
+export const wasmOptions = {
   /** threads to use; default: one for each core, where threads can share memory. With 1, steps run in the calling thread */
-  readonly threads?: number | undefined;
+  threads: is.omittable(is.typed<number>(is.unchecked)),
   /**
    * Multiply and add in one instruction of relaxed SIMD, which some machines round once and others twice: some 5 to 10 % faster
    * products, and results that may differ between machines. Node 20 needs `--experimental-wasm-relaxed-simd`. Default false.
    */
-  readonly relaxed?: boolean | undefined;
-}
-
-export const WASM = { threads: is.unchecked, relaxed: is.optional(is.flag) };
+  relaxed: is.omittable(is.flag),
+};
+export type WasmOptions = is.OptionsOf<typeof wasmOptions>;
 
 export interface WasmDevice extends Device {
   readonly threads: number;
@@ -67,7 +66,7 @@ const loaded = (view: Elements): TypedArray =>
  *   FROND-R028 for an invalid number of threads
  */
 export function wasmDevice(options: WasmOptions = {}): WasmDevice {
-  checkOptions('wasmDevice', options, WASM);
+  checkOptions('wasmDevice', options, wasmOptions);
   if (!hasSimd()) {
     throw new FrondError('FROND-R020', 'this engine has no WebAssembly SIMD', {
       hint: 'use the device `interpreter`, or update Node or the browser',
