@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { palm } from '../../src/index.ts';
+import { interpreterDevice, palm } from '../../src/index.ts';
 import { jointReaderFrom } from '../../src/palm/reader/joint.ts';
 import { bundleScript, startScript, temporaryFolder } from '../store/support/bundle.ts';
 import { messageOf } from '../support/message.ts';
-import { kinds, loaded, scoresOf, tested, texts, trainerOf } from './support/oneText.ts';
+import { kinds, loaded, readerIn, scoresOf, tested, texts, trainerOf } from './support/oneText.ts';
 
 const folder = temporaryFolder();
 afterAll(folder.remove);
@@ -38,6 +38,34 @@ describe('one text path', () => {
     },
     60_000,
   );
+});
+
+it('refuses to load or resume a run with a reader whose tokenizer has other settings', async () => {
+  const run = join(folder.path, 'settings');
+  const trainer = trainerOf('wordPiece');
+  await trainer.trainStep();
+  await trainer.save(run);
+  await trainer.close();
+  const { tokenizer, ...given } = readerIn('wordPiece');
+  const { vocabulary } = tokenizer;
+  const spelt = palm.tokenizer.wordPiece({
+    vocabulary,
+    lowercase: true,
+    unicode: 'NFC',
+    stripAccents: 'all',
+  });
+  const { intents, tags } = given;
+  const other = palm.reader.jointReaderOf({}, { tokenizer: spelt, intents, tags });
+  const device = interpreterDevice();
+  const heads = { reader: other as unknown as palm.Reader, device };
+  expect(await messageOf(() => palm.Predictor.load(run, heads))).toContain(
+    `[FROND-D022] reader joint has stripAccents all, the run in ${run} true\n`,
+  );
+  const again = trainerOf('wordPiece', { stripAccents: 'all' });
+  expect(await messageOf(() => again.resume(run))).toMatch(
+    /^\[FROND-F030\] .*reader was .*"stripAccents":true.*"lists":"[0-9a-f]{16}".*, is .*"stripAccents":"all"/,
+  );
+  await again.close();
 });
 
 const corpus = ['play some jazz', 'playing jazz again', 'zoë plays it'];

@@ -21,40 +21,44 @@ export const tested = examples.slice(5, 17);
 export const texts = tested.map(({ words }, i) => words.join(SPACES[i % 4]));
 
 const plain = examples.map(({ words }) => words.join(' '));
-const spelling = { lowercase: true, unicode: 'NFC', stripAccents: true } as const;
+type Spelt = Pick<palm.tokenizer.WordOptions, 'lowercase' | 'unicode' | 'stripAccents'>;
+const spelling: Spelt = { lowercase: true, unicode: 'NFC', stripAccents: true };
 const characters = [...new Set(plain.join('').normalize('NFD').toLowerCase())].filter((one) =>
   /\p{L}/u.test(one),
 );
 const special = ['[CLS]', '[SEP]'];
 const tokenizers = {
   none: () => undefined,
-  character: () =>
+  character: (spelt: Spelt) =>
     palm.tokenizer.character({
       vocabulary: palm.buildVocabulary([characters], { minimumCount: 1, special }),
-      ...spelling,
+      ...spelt,
     }),
-  wordPiece: () =>
+  wordPiece: (spelt: Spelt) =>
     palm.tokenizer.wordPiece({
       vocabulary: palm.tokenizer.buildWordPieces(plain, { size: 60, minimumCount: 1 }),
-      ...spelling,
+      ...spelt,
     }),
 };
 export type Kind = keyof typeof tokenizers;
 export const kinds = Object.keys(tokenizers) as Kind[];
 
-export function trainerOf(kind: Kind) {
+/** The reader of the corpus, as any of them. */
+export function readerIn(kind: Kind, change: Partial<Spelt> = {}) {
   const parts = { train: examples, test: tested };
-  const tokenizer = tokenizers[kind]();
+  const tokenizer = tokenizers[kind]({ ...spelling, ...change });
   const words = { minimumCount: 1, unicode: 'NFKC', stripAccents: true } as const;
-  const reader = palm.reader.jointReaderOf(
-    parts,
-    tokenizer === undefined ? words : { tokenizer },
-  ) as palm.Reader & ReturnType<typeof palm.reader.jointReaderOf>;
+  return palm.reader.jointReaderOf(parts, tokenizer === undefined ? words : { tokenizer }) as palm.Reader &
+    ReturnType<typeof palm.reader.jointReaderOf>;
+}
+
+export function trainerOf(kind: Kind, change?: Partial<Spelt>) {
+  const reader = readerIn(kind, change);
   const backbone = tinyBackbone(reader, { dropout: 0, width: 12 });
   const [intent, slots] = [palm.trainer('intent'), palm.trainer('slots')];
   intent.buildForward(backbone, palm.head.classify({ classes: reader.intents.names }));
   const labels = reader.tags.names;
-  if (tokenizer === undefined) slots.buildForward(backbone, palm.head.sequenceLabel({ labels }));
+  if (kind === 'none') slots.buildForward(backbone, palm.head.sequenceLabel({ labels }));
   else slots.buildForward(backbone, palm.head.sequenceLabel({ labels, pieces: true }));
   const device = interpreterDevice();
   const both = palm.multiHeadTrainer([intent, slots], { device });
