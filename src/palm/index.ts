@@ -5,6 +5,7 @@ export { anySize, checkContract } from './contractCheck.ts';
 export * from './define.ts';
 export type { Predictions } from './evaluate.ts';
 export type { Listener, TrainingEvent } from './events.ts';
+export * as formats from './formats/index.ts';
 export { type GroupSetting, layerwise, type ParameterGroup } from './groups.ts';
 export * as head from './heads/index.ts';
 export { collectLabels, collectTags, type LabelSet, labelSet } from './labels.ts';

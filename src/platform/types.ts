@@ -10,8 +10,8 @@ export interface Files {
   /** last part of a path */
   nameOf(path: string): string;
   readBytes(path: string): Promise<Uint8Array>;
-  /** Bytes of a file. */
-  sizeOf(path: string): Promise<number>;
+  /** Bytes of a file, and when it was changed: milliseconds since 1970. */
+  statOf(path: string): Promise<{ readonly size: number; readonly modified: number }>;
   /** Bytes begin … end − 1 of a file, in memory of their own. @throws FROND-F002 where the file ends before */
   readRange(path: string, begin: number, end: number): Promise<Uint8Array>;
   /** Strict UTF-8. @throws FROND-F004 at the first byte that is not */

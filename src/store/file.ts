@@ -24,7 +24,7 @@ export interface StoredFile extends ByteSource, Pieces {
 }
 
 export async function storedFile(path: string, files: Files): Promise<Omit<StoredFile, 'sha256'>> {
-  const size = await files.sizeOf(path);
+  const { size } = await files.statOf(path);
   const read = (begin = 0, end = size): Promise<Uint8Array> => files.readRange(path, begin, end);
   return { path, size, read, [Symbol.asyncIterator]: () => rangeOf({ size, read })[Symbol.asyncIterator]() };
 }

@@ -22,8 +22,9 @@ export class JsonCursor {
   }
 
   fail(what: string): never {
+    const before = this.text.slice(0, this.at).split('\n');
     throw new FrondError('FROND-W002', `${this.file}: malformed JSON at offset ${this.at}: ${what}`, {
-      place: { file: this.file },
+      place: { file: this.file, line: before.length, column: (before.at(-1) ?? '').length + 1 },
       hint: 'the file is damaged, or was edited by hand',
     });
   }

@@ -40,13 +40,13 @@ describe('files of Node', () => {
       for (const length of [3, 0, 5]) yield Uint8Array.from({ length }, (_, i) => 10 * length + i);
     }
     await files.writeDurably(at('pieces'), pieces());
-    expect(await files.sizeOf(at('pieces'))).toBe(8);
+    expect((await files.statOf(at('pieces'))).size).toBe(8);
     expect([...(await files.readRange(at('pieces'), 2, 5))]).toEqual([32, 50, 51]);
     expect(await files.readRange(at('pieces'), 8, 8)).toHaveLength(0);
     expect((await failure(files.readRange(at('pieces'), 6, 9))).message).toContain(
       `[FROND-F002] cannot read ${at('pieces')}: EIO`,
     );
-    expect((await failure(files.sizeOf(at('no pieces')))).code).toBe('FROND-F041');
+    expect((await failure(files.statOf(at('no pieces')))).code).toBe('FROND-F041');
   });
 
   it('know files, folders and nothing from each other', async () => {

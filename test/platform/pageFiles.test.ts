@@ -70,11 +70,11 @@ describe('the private file system of a page', () => {
       for (let i = 0; i < 3; i++) yield Uint8Array.of(2 * i, 2 * i + 1);
     }
     await files.writeDurably('x', pieces());
-    expect([await files.sizeOf('x'), [...(await files.readRange('x', 1, 4))]]).toEqual([6, [1, 2, 3]]);
+    expect([(await files.statOf('x')).size, [...(await files.readRange('x', 1, 4))]]).toEqual([6, [1, 2, 3]]);
     await expect(files.readRange('x', 4, 7)).rejects.toThrow(
       '[FROND-F002] cannot read x: the file ends before',
     );
-    await expect(files.sizeOf('y')).rejects.toThrow('[FROND-F041] cannot read y');
+    await expect(files.statOf('y')).rejects.toThrow('[FROND-F041] cannot read y');
   });
 
   it('shows nothing of a file whose pieces end in an error', async () => {

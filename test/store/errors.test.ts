@@ -41,7 +41,7 @@ describe('errors of safetensors say', () => {
       await message(() => readSafetensors(fileOf('{"a":{"dtype":"F32",}}'), 'model.safetensors')),
     ).toMatchInlineSnapshot(`
       "[FROND-W002] model.safetensors: malformed JSON at offset 20: expected "
-        at model.safetensors
+        at model.safetensors:1:21
         hint: the file is damaged, or was edited by hand"
     `);
   });

@@ -116,7 +116,10 @@ export const files: Files = {
   join: pathOf,
   nameOf: (path) => partsOf(path).at(-1) ?? '',
   readBytes: attempt('read', async (path) => new Uint8Array(await (await fileAt(path)).arrayBuffer())),
-  sizeOf: attempt('read', async (path) => (await fileAt(path)).size),
+  statOf: attempt('read', async (path) => {
+    const { size, lastModified: modified } = await fileAt(path);
+    return { size, modified };
+  }),
   readRange: attempt('read', readRange),
   readText: async (path) => decodeUtf8(await files.readBytes(path), path),
   list: attempt('list', async (folder) => namesIn(await folderAt(partsOf(folder)))),

@@ -7,7 +7,7 @@ interface PageBlob {
 }
 
 interface FileHandle {
-  getFile(): Promise<PageBlob>;
+  getFile(): Promise<PageBlob & { readonly lastModified: number }>;
   createWritable(): Promise<{
     write(data: Uint8Array): Promise<void>;
     close(): Promise<void>;

@@ -95,9 +95,10 @@ export const files: Files = {
     const own = bytes.length === bytes.buffer.byteLength;
     return own ? new Uint8Array(bytes.buffer) : new Uint8Array(bytes);
   }),
-  sizeOf: attempt('read', async (path) => {
+  statOf: attempt('read', async (path) => {
     await requireFile(path);
-    return (await fs.stat(path)).size;
+    const { size, mtimeMs: modified } = await fs.stat(path);
+    return { size, modified };
   }),
   readRange: attempt('read', readRange),
   readText: async (path) => decodeUtf8(await files.readBytes(path), path),

@@ -150,7 +150,7 @@ export class MemoryFiles {
       if (entry?.kind !== 'file') throw gone(path);
       return entry.bytes.slice();
     },
-    sizeOf: async (path) => (await this.files.readBytes(path)).length,
+    statOf: async (path) => ({ size: (await this.files.readBytes(path)).length, modified: 0 }),
     readRange: async (path, begin, end) => (await this.files.readBytes(path)).slice(begin, end),
     readText: async (path) => decodeUtf8(await this.files.readBytes(path), path),
     list: async (path) => {

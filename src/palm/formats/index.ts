@@ -1,0 +1,2 @@
+export type { DataRecord, FormatName } from './format.ts';
+export { type DataFile, type OpenOptions, open } from './rows.ts';
