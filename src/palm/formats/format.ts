@@ -96,7 +96,7 @@ const table = (
   },
   decode(text, columns, fail) {
     const { values, offsets } = fieldsOf(text, fail);
-    checkCount(values.length, columns, offsets[columns.length] ?? text.length, fail);
+    checkCount({ values, offsets }, columns, 0, fail);
     return {
       record: Object.fromEntries(columns.map((name, i) => [name, values[i]])),
       offsetOf: (column) => offsets[columns.indexOf(column)] ?? 0,
@@ -104,13 +104,15 @@ const table = (
   },
 });
 
-function checkCount(count: number, columns: readonly string[], offset: number, fail: Fail): void {
-  if (count === columns.length) return;
-  const named = columns.length > 8 ? `${columns.slice(0, 8).join(', ')}, …` : columns.join(', ');
+/** Points at the first column that is too much, or at the end. `at`: where the fields begin. */
+function checkCount({ values, offsets }: Fields, columns: readonly string[], at: number, fail: Fail): void {
+  if (values.length === columns.length) return;
+  const end = (offsets.at(-1) ?? 0) + (values.at(-1) ?? '').length;
+  const more = columns.length > 8 ? ', …' : '';
   fail(
     'FROND-D026',
-    `${count} columns, where the file has ${columns.length}: ${named}`,
-    offset,
+    `${values.length} columns, where the file has ${columns.length}: ${columns.slice(0, 8).join(', ')}${more}`,
+    at + (offsets[columns.length] ?? end),
     'give every record all columns, and no more',
   );
 }
@@ -149,8 +151,7 @@ const conll: Format = {
   decode(text, columns, fail) {
     const lines = sentenceIn(text);
     if (lines.length === 0) return undefined;
-    for (const { values, offsets, at } of lines)
-      checkCount(values.length, columns, at + (offsets[columns.length] ?? 0), fail);
+    for (const line of lines) checkCount(line, columns, line.at, fail);
     const named = columns.map((name, i) => [name, lines.map(({ values }) => values[i] ?? '')] as const);
     // without names of their own: words come first, tags last
     const plain = columns.every((name, i) => name === String(i));

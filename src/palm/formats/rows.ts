@@ -50,7 +50,11 @@ const MOST_BYTES = 2 ** 22;
  * Takes pages of a file and gives the records that are whole with each. Lines end as in Unix, Windows or old Macs; blank ones between
  * records do not count.
  */
-export function scanner(file: string, { ends }: Format, line = 1): (page: Uint8Array, last: boolean) => RawRecord[] {
+export function scanner(
+  file: string,
+  { ends }: Format,
+  line = 1,
+): (page: Uint8Array, last: boolean) => RawRecord[] {
   let buffer = new Uint8Array(0);
   /** of the buffer in the file */
   let base = 0;

@@ -266,6 +266,8 @@ export const palmRows: Rows = {
         scheme: 'BIO',
       },
     ),
+  'palm.formats.open': (call) =>
+    call(palm.formats.open, 'data.tsv', { format: 'tsv', columns: ['a'], name: 'data.tsv', cache: 'cache' }),
   'palm.reader.maskedLM': (call) =>
     call(
       palm.reader.maskedLM,

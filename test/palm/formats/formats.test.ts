@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FrondError } from '../../../src/base/errors.ts';
 import { FORMATS } from '../../../src/palm/formats/format.ts';
 import { type OpenOptions, open, type Row, scanner } from '../../../src/palm/formats/rows.ts';
 import { survey } from '../../../src/palm/formats/survey.ts';
@@ -18,31 +17,43 @@ async function rowsIn(text: string | Uint8Array, name: string, options: OpenOpti
 const recordsIn = async (text: string | Uint8Array, name: string, options: OpenOptions = {}) =>
   (await rowsIn(text, name, options)).map(({ record }) => record);
 
-const messageOf = async (promise: Promise<unknown>): Promise<string> => {
-  try {
-    await promise;
-  } catch (error) {
-    return error instanceof FrondError ? error.message : `not a FrondError: ${String(error)}`;
-  }
-  return 'nothing was thrown';
-};
-
 const LINE_ENDS = ['\n', '\r\n', '\r'];
 /** Any text that UTF-8 can hold, with what trips readers up. */
 const text = fc
   .array(
     fc.oneof(
-      fc.constantFrom('"', '""', ',', '\t', '\n', '\r\n', ' ', '#', '日本', 'é', '🙂', '\u3000', '\\', '{', 'a'),
+      fc.constantFrom(
+        '"',
+        '""',
+        ',',
+        '\t',
+        '\n',
+        '\r\n',
+        ' ',
+        '#',
+        '日本',
+        'é',
+        '🙂',
+        '\u3000',
+        '\\',
+        '{',
+        'a',
+      ),
       fc.string({ unit: 'grapheme', maxLength: 3 }),
     ),
     { maxLength: 8 },
   )
   .map((parts) => parts.join('').replaceAll('\0', ''));
 const plain = text.map((value) => value.replace(/[\t\r\n]/g, ''));
-const cell = plain.map((value) => value.replace(/\s/g, '')).filter((value) => value !== '' && !value.startsWith('#'));
+const cell = plain
+  .map((value) => value.replace(/\s/g, ''))
+  .filter((value) => value !== '' && !value.startsWith('#'));
 const table = (value: fc.Arbitrary<string>) =>
   fc.tuple(
-    fc.uniqueArray(value.filter((name) => name !== '' && !name.startsWith('\uFEFF')), { minLength: 2, maxLength: 4 }),
+    fc.uniqueArray(
+      value.filter((name) => name !== '' && !name.startsWith('\uFEFF')),
+      { minLength: 2, maxLength: 4 },
+    ),
     fc.array(fc.array(value, { minLength: 4, maxLength: 4 }), { minLength: 1, maxLength: 6 }),
   );
 const lineEnd = fc.constantFrom(...LINE_ENDS);
@@ -63,14 +74,21 @@ describe('what is written is read back', () => {
   test('CSV, with quotes, commas and line ends in fields', async () => {
     const quote = (value: string) => `"${value.replaceAll('"', '""')}"`;
     const property = fc.asyncProperty(table(text), lineEnd, mark, async ([columns, rows], end, bom) => {
-      const written = [columns, ...rows].map((row) => row.slice(0, columns.length).map(quote).join(',')).join(end);
+      const written = [columns, ...rows]
+        .map((row) => row.slice(0, columns.length).map(quote).join(','))
+        .join(end);
       expect(await recordsIn(bom + written, 'a.csv')).toEqual(recordsOf(columns, rows));
     });
     await fc.assert(property, { numRuns: runs(2000, 100) });
   });
 
   test('JSONL', async () => {
-    const value = fc.oneof(text, fc.double({ noNaN: true, noDefaultInfinity: true }), fc.array(text), fc.boolean());
+    const value = fc.oneof(
+      text,
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      fc.array(text),
+      fc.boolean(),
+    );
     const record = fc.dictionary(text, value).map((one) => ({ ...one }));
     const property = fc.asyncProperty(fc.array(record, { minLength: 1 }), lineEnd, async (records, end) => {
       const written = records.map((one) => JSON.stringify(one)).join(end);
