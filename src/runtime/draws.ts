@@ -6,7 +6,7 @@ const AT_ONCE = 512;
 const block = (): Float64Array => new Float64Array(AT_ONCE);
 
 /** A stream of random numbers, one for each index. */
-interface Stream {
+export interface Stream {
   readonly seed: number;
   readonly name: string;
 }

@@ -2,11 +2,12 @@ import { checkArguments } from '../base/arguments.ts';
 import { evaluate, printShape } from '../base/dim.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
+import { own } from '../base/own.ts';
 import { type Graph, irKind, type Node } from '../ir/graph.ts';
 import { INITIALIZERS, type Initializer, isInitializer } from '../ir/initializer.ts';
 import { GRADIENTS } from '../ops/update.ts';
 import { requireFits, sideBySide } from './chunks.ts';
-import { drawNormals, drawUniforms } from './draws.ts';
+import { drawNormals, drawUniforms, type Stream } from './draws.ts';
 
 /** Elements per block of an arena: every parameter starts on a block, so that per-block tables can tell groups apart. */
 export const BLOCK = 256;
@@ -121,6 +122,18 @@ function xavierLimit(shape: readonly number[]): number {
   return Math.sqrt(6 / ((shape.at(-2) ?? fanOut) + fanOut));
 }
 
+type Fill = (values: Float32Array, stream: Stream, number: number, shape: readonly number[]) => Float32Array;
+/** How values are drawn; the number is the one that the initializer has. */
+const FILL: Readonly<Record<Initializer['kind'], Fill>> = {
+  zeros: (values) => values,
+  ones: (values) => values.fill(1),
+  constant: (values, _, value) => values.fill(value),
+  normal: (values, stream, deviation) => drawNormals(values, stream, deviation, 1),
+  truncatedNormal: (values, stream, deviation) => drawNormals(values, stream, deviation, 16),
+  uniform: drawUniforms,
+  xavier: (values, stream, _, shape) => drawUniforms(values, stream, xavierLimit(shape)),
+};
+
 /**
  * Initial values of a parameter: a pure function of seed, name and initialiser.
  * @throws FROND-S019 for an unknown initialiser, as an edited file may have
@@ -135,21 +148,8 @@ export function initialValues(
       hint: `initializers are: ${Object.keys(INITIALIZERS).join(', ')}, each with its number`,
     });
   }
-  const values = new Float32Array(length);
-  switch (initializer.kind) {
-    case 'zeros':
-      return values;
-    case 'ones':
-      return values.fill(1);
-    case 'constant':
-      return values.fill(initializer.value);
-    case 'normal':
-      return drawNormals(values, { seed, name }, initializer.deviation, 1);
-    case 'truncatedNormal':
-      return drawNormals(values, { seed, name }, initializer.deviation, 16);
-    case 'uniform':
-      return drawUniforms(values, { seed, name }, initializer.limit);
-    case 'xavier':
-      return drawUniforms(values, { seed, name }, xavierLimit(shape));
-  }
+  const { kind } = initializer;
+  const [setting = ''] = Object.keys(INITIALIZERS[kind]);
+  const number = Number(own<unknown>(initializer, setting) ?? 0);
+  return FILL[kind](new Float32Array(length), { seed, name }, number, shape);
 }
