@@ -84,18 +84,8 @@ export function kernel<
   declaration: Declaration<T, R, W, U, P>,
   program: (k: KernelBuilder, symbols: Symbols<T, R & W & U, P>) => void,
 ): Launchable<T, Given<R & W & U, P>> {
-  const {
-    name,
-    doc,
-    variant = [],
-    fixed = [],
-    reads,
-    writes,
-    updates,
-    parameters,
-    choice,
-    ...rest
-  } = declaration;
+  const { reads, writes, updates, parameters, ...described } = declaration;
+  const { name, doc, variant = [], fixed = [], choice, ...rest } = described;
   const tiles = eachOf<number, number>(rest.tiles, (_axis, extent) => extent);
   const scheduled = Object.entries(tiles).filter(([axis]) => !fixed.includes(axis));
   const schedule: Schedule = { ...choice?.schedule, ...rest, tiles: Object.fromEntries(scheduled) };
@@ -110,25 +100,16 @@ export function kernel<
   });
   const traced = () =>
     kernelOnce(options, (k) => program(k, declare(k) as unknown as Symbols<T, R & W & U, P>));
-  const launch = (
-    grid: readonly GridExpression[],
-    given: Readonly<Record<string, Slot | Dim>>,
-    more: Bindings | undefined,
-  ): LaunchPlan => {
-    const take = <V extends Slot | Dim>(names: Declared<unknown>): Record<string, V> =>
-      eachOf(names, (key) => defined(given[key], `${key} of a launch of kernel ${name}`) as V);
-    const slots = { ...take<Slot>({ ...reads, ...writes, ...updates }), ...more?.slots };
-    const scalars = { ...take<Dim>({ ...parameters }), ...more?.scalars };
-    return { kernel: traced(), grid, slots, scalars, shapeClass: choice?.shapeClass };
-  };
   return {
-    over: (...grid) => ({
-      with: (given, more) =>
-        launch(
-          grid.flatMap((size) => gridOf(size, tiles)),
-          given,
-          more,
-        ),
+    over: (...sizes) => ({
+      with(given: Readonly<Record<string, Slot | Dim>>, more) {
+        const take = <V extends Slot | Dim>(names: Declared<unknown>): Record<string, V> =>
+          eachOf(names, (key) => defined(given[key], `${key} of a launch of kernel ${name}`) as V);
+        const grid = sizes.flatMap((size) => gridOf(size, tiles));
+        const slots = { ...take<Slot>({ ...reads, ...writes, ...updates }), ...more?.slots };
+        const scalars = { ...take<Dim>({ ...parameters }), ...more?.scalars };
+        return { kernel: traced(), grid, slots, scalars, shapeClass: choice?.shapeClass };
+      },
     }),
   };
 }

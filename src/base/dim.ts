@@ -1,6 +1,7 @@
 import { checkArguments } from './arguments.ts';
 import { FrondError } from './errors.ts';
 import * as is from './kinds.ts';
+import { areSame } from './own.ts';
 
 /**
  * A dimension of a shape: a size, or an expression over named sizes in the text form
@@ -76,8 +77,7 @@ export function over(x: Dim, y: Dim): Dim | undefined {
 export const ceilDivide = (x: Dim, per: number): Dim =>
   typeof x === 'number' ? Math.ceil(x / per) : `ceil(${x}, ${per})`;
 
-export const sameShape = (x: Shape, y: Shape): boolean =>
-  x.length === y.length && x.every((dim, i) => dim === y[i]);
+export const sameShape = (x: Shape, y: Shape): boolean => areSame(x, y);
 
 export const printShape = (shape: Shape): string => `[${shape.join(', ')}]`;
 

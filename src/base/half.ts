@@ -1,3 +1,5 @@
+import type { DType, TypedArray } from './dtype.ts';
+
 /** f16 as 16 bits, for engines without `Float16Array`. */
 
 const word = new Uint32Array(1);
@@ -36,4 +38,19 @@ export function halfValue(bits: number): number {
   const mantissa = bits & 0x3ff;
   if (exponent === 0x1f) return mantissa === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
   return exponent === 0 ? sign * mantissa * 2 ** -24 : sign * (1024 + mantissa) * 2 ** (exponent - 25);
+}
+
+/** Arrays in which elements lie in a device's memory: of f16 the bits. */
+export const STORED = {
+  f32: Float32Array,
+  f16: Uint16Array,
+  i32: Int32Array,
+  u32: Uint32Array,
+  bool: Uint32Array,
+} satisfies Readonly<Record<DType, unknown>>;
+
+/** A copy of elements that lie so, as numbers. */
+export function loadStored(dtype: DType, memory: ArrayBuffer, offset: number, length: number): TypedArray {
+  const view = new STORED[dtype](memory, offset, length);
+  return view instanceof Uint16Array ? Float32Array.from(view, halfValue) : view.slice();
 }

@@ -11,6 +11,10 @@ export const mapValues = <K extends string, T, R>(
   return Object.fromEntries(entries.map(([name, value]) => [name, change(value, name)])) as Record<K, R>;
 };
 
+/** Whether two lists hold the same items. */
+export const areSame = <T>(x: readonly T[], y: readonly T[]): boolean =>
+  x.length === y.length && x.every((item, i) => item === y[i]);
+
 /** Values by key, both in order. */
 export function grouped<K, V>(pairs: Iterable<readonly [K, V]>): Map<K, V[]> {
   const groups = new Map<K, V[]>();

@@ -92,12 +92,8 @@ export function nodeWith(node: Node, changed: Partial<Node>): Node {
 
 /** The graph with other fields, of one hidden class like nodes. */
 export function graphWith(graph: Graph, changed: Partial<Graph>): Graph {
-  const {
-    nodes = graph.nodes,
-    inputs = graph.inputs,
-    outputs = graph.outputs,
-    effects = graph.effects,
-  } = changed;
+  const { nodes = graph.nodes, inputs = graph.inputs } = changed;
+  const { outputs = graph.outputs, effects = graph.effects } = changed;
   return { name: graph.name, nodes, inputs, outputs, effects };
 }
 

@@ -1,5 +1,6 @@
 import { checkArguments } from '../base/arguments.ts';
 import { FrondError, type SourcePlace } from '../base/errors.ts';
+import { areSame } from '../base/own.ts';
 import { describeConflict, placeAxes } from './checkPlacement.ts';
 import { collisionFaults } from './checkStores.ts';
 import {
@@ -138,7 +139,7 @@ function valueFaults(value: Value, kernel: Kernel): rules.Fault[] {
           kernel.axes[axis.order] !== axis &&
           rules.tileFault(`axis ${axis.name} is not declared by this kernel`),
       ),
-      !rules.sameAxes(axes, value.axes) &&
+      !areSame(axes, value.axes) &&
         rules.axesFault(
           `${what} has the axes ${rules.names(value.axes)}, those of its operands are ${rules.names(axes)}`,
         ),

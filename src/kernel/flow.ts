@@ -6,6 +6,12 @@ import type { Axis, Kernel, Loop, Region, Span, Statement, Store, Term, Value, V
 export const spansOf = (terms: readonly Term[], axis?: Axis): Span[] =>
   terms.flatMap(({ index }) => (index.kind === 'span' && (!axis || index.axis === axis) ? [index] : []));
 
+export const isConstant = (value: Value, number: number): boolean =>
+  value.op === 'constant' && value.value === number;
+/** Whether every element of a span's axis is inside it, as far as the text tells. */
+export const isWhole = ({ axis, start, limit }: Span): boolean =>
+  isConstant(start, 0) && limit.op === 'constant' && limit.value >= axis.size;
+
 /** The values that an address is computed from. */
 export const termValues = (terms: readonly Term[]): Value[] =>
   terms.flatMap(({ index, stride }) =>

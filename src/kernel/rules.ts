@@ -1,6 +1,7 @@
 /** What the constructs of the kernel language ask of their operands: the builder and the checker both judge by these rules. */
 import { shownName } from '../base/arguments.ts';
 import type { ErrorCode } from '../base/errors.ts';
+import { areSame } from '../base/own.ts';
 import { elementwise } from './elementwise.ts';
 import { type ByOp, byOp, describe, operandsOf } from './flow.ts';
 import type { Axis, Buffer, Loop, Store, Term, Value, ValueType, When } from './ir.ts';
@@ -31,8 +32,6 @@ export const broken = (...rules: readonly (Fault | false)[]): Fault[] =>
   rules.filter((rule) => rule !== false);
 
 export const names = (axes: readonly Axis[]): string => `[${axes.map((axis) => axis.name).join(', ')}]`;
-export const sameAxes = (x: readonly Axis[], y: readonly Axis[]): boolean =>
-  x.length === y.length && x.every((axis, i) => axis === y[i]);
 /** Axes in the order of their declaration. */
 export const inOrder = (axes: Iterable<Axis>): Axis[] => [...new Set(axes)].sort((a, b) => a.order - b.order);
 /** Memory of f16 is read and written as f32 values. */
@@ -171,7 +170,7 @@ const FORMS: Partial<ByOp<Form>> = {
         (!isFactor(left, row) || !isFactor(right, column)) &&
           axesFault('dot: both operands are tiles of two axes that share the contracted one'),
         accumulator !== undefined &&
-          !sameAxes(accumulator.axes, [row, column]) &&
+          !areSame(accumulator.axes, [row, column]) &&
           axesFault('dot: the accumulator must have the axes of the result'),
         operandsOf(dot).some(({ dtype }) => dtype !== 'f32') &&
           typeFault('dot works on f32 tiles', 'cast the operands to f32'),
@@ -233,7 +232,7 @@ export const whenFaults = ({ condition }: Pick<When, 'condition'>): Fault[] =>
 export function loopFaults({ from, to, step, initial, yields }: Loop): Fault[] {
   const carriedFault = (message: string, hint?: string): Fault => ({ code: 'FROND-K109', message, hint });
   const isSame = (value: Value, other: Value | undefined): boolean =>
-    other?.dtype === value.dtype && sameAxes(other.axes, value.axes);
+    other?.dtype === value.dtype && areSame(other.axes, value.axes);
   return [
     ...scalarFaults([from, to, step], 'loop: a bound'),
     ...broken(

@@ -69,15 +69,8 @@ export function defineOp<const O extends Names, K extends is.Kinds, const R exte
   definition: Definition<O, R, K>,
 ): OpRecord {
   type A = is.OptionsOf<K>;
-  const {
-    name,
-    kind = 'kernel',
-    operands,
-    results = ['out'],
-    attributes: kinds,
-    given,
-    ...rules
-  } = definition;
+  const { results = ['out'], given, attributes: kinds, ...stated } = definition;
+  const { name, kind = 'kernel', operands, ...rules } = stated;
   const { saved, shape, vjp, expand, lower, flops, demands, indices, within, ...facts } = rules;
   const operandNames = operands.map(readName);
   const resultNames = results.map(readName);

@@ -2,7 +2,7 @@
 import type { Precision } from '../../base/dtype.ts';
 import { threefryOver, type WordArithmetic } from '../../base/random.ts';
 import { elementwise, roundTo } from '../../kernel/elementwise.ts';
-import { spansOf } from '../../kernel/flow.ts';
+import { isWhole, spansOf } from '../../kernel/flow.ts';
 import type { Axis, ElementwiseName, Term, Value, ValueOf, ValueType } from '../../kernel/ir.ts';
 import {
   type Arithmetic,
@@ -158,9 +158,9 @@ export function addressOf(terms: readonly Term[], axes: readonly Axis[], scalar:
   });
   const along = axes.map((axis) => {
     const moving = terms.filter(({ index }) => index.kind === 'span' && index.axis === axis);
-    const limits = spansOf(terms, axis).flatMap(({ start, limit }) => {
-      const isWhole = scalar(start) === '0' && limit.op === 'constant' && limit.value >= axis.size;
-      if (isWhole) return [];
+    const limits = spansOf(terms, axis).flatMap((span) => {
+      const { start, limit } = span;
+      if (isWhole(span)) return [];
       return [scalar(start) === '0' ? scalar(limit) : `${scalar(limit)} - ${scalar(start)}`];
     });
     return {

@@ -1,4 +1,5 @@
 /** Which values, reductions and stores of a region are computed together, in one loop over their elements. */
+import { areSame } from '../../base/own.ts';
 import { operandsOf } from '../../kernel/flow.ts';
 import type { Axis, Buffer, Store, Term, Value, ValueOf } from '../../kernel/ir.ts';
 
@@ -23,9 +24,6 @@ export const isVirtual = (value: Value): boolean => virtual.has(value.op) || isD
 
 const axesOf = (member: Member): readonly Axis[] =>
   (member.kind === 'store' ? member.value : member.op === 'reduce' ? member.arg : member).axes;
-
-const areSame = <T>(a: readonly T[], b: readonly T[]): boolean =>
-  a.length === b.length && a.every((item, i) => item === b[i]);
 
 /** The memory that a member reads or writes and that the program also writes. */
 const writtenBuffer = (member: Member): Buffer | undefined =>

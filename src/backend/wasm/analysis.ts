@@ -1,4 +1,5 @@
-import { type Flow, findInPlace, flowOf, operandsOf, type User } from '../../kernel/flow.ts';
+import { isOwned } from '../../kernel/checkPlacement.ts';
+import { type Flow, findInPlace, flowOf, isConstant, operandsOf, type User } from '../../kernel/flow.ts';
 import type { Axis, ElementwiseName, Kernel, Region, Span, Store, Term, Value } from '../../kernel/ir.ts';
 
 /**
@@ -35,10 +36,6 @@ const INTEGER_DIVISION_COST = 20;
 /** From here on a tile that several consumers need is stored rather than computed again. */
 const KEEP = 4;
 
-/** Loads and functions that are evaluated per element; the rest is always placed. */
-const isFusible = (value: Value): boolean =>
-  value.op !== 'reduce' && value.op !== 'dot' && value.op !== 'carried' && value.op !== 'result';
-
 /** A term over a span. */
 export type SpanTerm = Term & { readonly index: Span };
 
@@ -50,7 +47,7 @@ export const spanOver = (terms: readonly Term[], axis: Axis | undefined): Span |
   spanTerms(terms).find(({ index }) => index.axis === axis)?.index;
 
 /** Whether neighbouring elements along the span of a term lie next to each other in memory. */
-export const isUnit = ({ stride }: Term): boolean => stride.op === 'constant' && stride.value === 1;
+export const isUnit = ({ stride }: Term): boolean => isConstant(stride, 1);
 
 /** The axis along which neighbouring elements of a load lie next to each other in memory. */
 export const unitAxis = ({ terms }: Value & { readonly op: 'load' }): Axis | undefined =>
@@ -99,7 +96,7 @@ function findPlaced(
   const placed = new Set<Value>();
   /** values, stores, loops and conditions whose loop nests evaluate a value */
   const consumers = new Map<Value, Set<User>>();
-  const costOf = costFrom((value) => !isFusible(value));
+  const costOf = costFrom(isOwned);
   const depthOf = (item: User): number => statements[orderOf(item)]?.loops.length ?? 0;
 
   const consumersOf = (value: Value): Set<User> => {
@@ -138,7 +135,7 @@ function findPlaced(
     if (value.axes.length === 0) continue;
     const own = consumersOf(value);
     consumers.set(value, own);
-    if (!isFusible(value) || mustStay(value) || pays(value, own)) placed.add(value);
+    if (isOwned(value) || mustStay(value) || pays(value, own)) placed.add(value);
   }
   return placed;
 }

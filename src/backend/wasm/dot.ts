@@ -1,9 +1,10 @@
+import { isWhole } from '../../kernel/flow.ts';
 import type { Axis, Span, Value } from '../../kernel/ir.ts';
 import { spanOver } from './analysis.ts';
 import type { Integer, Statement } from './code.ts';
 import { block, joined, select, set, when, whileBelow } from './control.ts';
 import { constantOf, f32x4, i32, memory, plus, v128 } from './instructions.ts';
-import { endAt, isWhole } from './loops.ts';
+import { endAt } from './loops.ts';
 import { bytesOf, type Lowering, type Pack, type Place } from './lowering.ts';
 import { COLUMNS, multiply, ROWS } from './microKernel.ts';
 import { type StreamedSide, streamedSide, streamProduct, wantsRows } from './stream.ts';

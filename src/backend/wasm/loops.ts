@@ -1,4 +1,5 @@
 import { defined } from '../../base/errors.ts';
+import { isWhole } from '../../kernel/flow.ts';
 import type { Axis, Span } from '../../kernel/ir.ts';
 import type { Body, Code, Integer, Kind, Local, Statement, Vector } from './code.ts';
 import { block, branchIf, countUp, joined, loop, select, set, whileBelow } from './control.ts';
@@ -313,7 +314,3 @@ const distinct = (cuts: readonly Cut[]): Cut[] => [
       .map((cut) => [`${cut.role} ${cut.span.axis.size} ${cut.span.start.id} ${cut.span.limit.id}`, cut]),
   ).values(),
 ];
-
-/** Whether a span never cuts its axis. */
-export const isWhole = ({ axis, start, limit }: Span): boolean =>
-  start.op === 'constant' && limit.op === 'constant' && start.value + axis.size <= limit.value;

@@ -4,6 +4,7 @@ import {
   type Flow,
   findInPlace,
   flowOf,
+  isConstant,
   loopsOf,
   operandsOf,
   spansOf,
@@ -12,13 +13,6 @@ import type { Kernel, Region, Span, Statement, Store, Term, Value } from '../../
 
 export type Load = Value & { readonly op: 'load' };
 export type Dot = Value & { readonly op: 'dot' };
-
-export const isConstant = (value: Value, number: number): boolean =>
-  value.op === 'constant' && value.value === number;
-
-/** Whether every element of a span's axis is inside it, as far as the text tells. */
-export const isWhole = ({ axis, start, limit }: Span): boolean =>
-  isConstant(start, 0) && limit.op === 'constant' && limit.value >= axis.size;
 
 /** The spans along which neighbouring elements lie next to each other in memory. */
 export const unitSpans = (terms: readonly Term[]): Span[] =>

@@ -1,7 +1,8 @@
 import { defined, FrondError } from '../../base/errors.ts';
 import { elementwise } from '../../kernel/elementwise.ts';
+import { isConstant, isWhole } from '../../kernel/flow.ts';
 import type { Axis, Buffer, Span, Store, Term, Value, ValueOf, ValueType } from '../../kernel/ir.ts';
-import { isConstant, isWhole, type Load } from './analysis.ts';
+import type { Load } from './analysis.ts';
 import * as cells from './cells.ts';
 import type { Helper } from './functions.ts';
 import { nameFor } from './names.ts';

@@ -1,6 +1,6 @@
-import { type ByOp, byOp } from '../../kernel/flow.ts';
+import { type ByOp, byOp, isWhole } from '../../kernel/flow.ts';
 import type { Axis, Kernel, Store, Term, Value } from '../../kernel/ir.ts';
-import { type Analysis, isWhole, type Load, unitSpans } from './analysis.ts';
+import { type Analysis, type Load, unitSpans } from './analysis.ts';
 import { limitError, type WgslBinding, type WgslLimits } from './interface.ts';
 
 const powerAtMost = (limit: number, size: number): number =>

@@ -1,9 +1,9 @@
 import { platform } from '#platform';
 import { hasRelaxedSimd, hasSimd } from '../../backend/wasm/index.ts';
 import { checkOptions, show } from '../../base/arguments.ts';
-import type { DType, TypedArray } from '../../base/dtype.ts';
+import type { TypedArray } from '../../base/dtype.ts';
 import { FrondError } from '../../base/errors.ts';
-import { halfBits, halfValue } from '../../base/half.ts';
+import { halfBits, loadStored, STORED } from '../../base/half.ts';
 import * as is from '../../base/kinds.ts';
 import type { Device, Location } from '../device.ts';
 import { withLifetime } from '../lifetime.ts';
@@ -48,17 +48,8 @@ function chooseThreads(asked: number | undefined): Pick<WasmDevice, 'threads' | 
   return { threads: wanted, note: count(wanted) };
 }
 
-type Elements = TypedArray | Uint16Array<ArrayBuffer>;
-
-/** Elements as they lie in memory. */
-const VIEWS: Readonly<Record<DType, new (buffer: ArrayBuffer, address: number, length: number) => Elements>> =
-  { f32: Float32Array, f16: Uint16Array, i32: Int32Array, u32: Uint32Array, bool: Uint32Array };
-
 const stored = ({ dtype }: Location, data: ArrayLike<number>): ArrayLike<number> =>
   dtype === 'f16' ? Uint16Array.from(data, halfBits) : data;
-
-const loaded = (view: Elements): TypedArray =>
-  view instanceof Uint16Array ? Float32Array.from(view, halfValue) : view.slice();
 
 /**
  * Generated WebAssembly with 128-bit vectors as a device. Results do not depend on the number of threads.
@@ -82,8 +73,12 @@ export function wasmDevice(options: WasmOptions = {}): WasmDevice {
   const heap = new Heap(threads > 1);
   const runner = threads > 1 ? new ThreadedRunner(heap, threads, relaxed) : singleRunner(heap, relaxed);
   // growing detaches the buffer, so views are made when they are needed
-  const view = (location: Location): Elements =>
-    new VIEWS[location.dtype](heap.memory.buffer, addressOf(location), location.length);
+  const store = (location: Location, data: ArrayLike<number>): void => {
+    const { dtype, length } = location;
+    new STORED[dtype](heap.memory.buffer, addressOf(location), length).set(stored(location, data));
+  };
+  const load = (location: Location): TypedArray =>
+    loadStored(location.dtype, heap.memory.buffer, addressOf(location), location.length);
   return withLifetime({
     name: 'wasm',
     precision: 'f32',
@@ -93,8 +88,8 @@ export function wasmDevice(options: WasmOptions = {}): WasmDevice {
     free(memory) {
       heap.free(memory as Block);
     },
-    write: (location, data) => runner.inTurn(() => view(location).set(stored(location, data))),
-    read: (location) => runner.inTurn(() => loaded(view(location))),
+    write: (location, data) => runner.inTurn(() => store(location, data)),
+    read: (location) => runner.inTurn(() => load(location)),
     prepare: (launches) => runner.prepare([...new Set([...launches].map(({ kernel }) => kernel))]),
     bind: (commands) => runner.bind(bindLaunches(commands)),
     close: async () => runner.close(),

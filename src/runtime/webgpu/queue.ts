@@ -1,5 +1,5 @@
 import type { TypedArray } from '../../base/dtype.ts';
-import { halfBits, halfValue } from '../../base/half.ts';
+import { halfBits, loadStored, STORED } from '../../base/half.ts';
 import type { LaunchTime, Location } from '../device.ts';
 import { alignBytes, type GpuRange, rangeOf, readBack, USAGE } from './memory.ts';
 import type { GpuOwner } from './owner.ts';
@@ -12,9 +12,6 @@ const IN_FLIGHT = 2;
 const QUERIES = 4096;
 const TIMESTAMP_BYTES = 8;
 
-/** Arrays in which elements lie as on the GPU; of f16 the bits. */
-const ARRAYS = { f32: Float32Array, i32: Int32Array, u32: Uint32Array, bool: Uint32Array, f16: Uint16Array };
-
 function packed({ dtype }: Location, data: ArrayLike<number>): ArrayBufferView<ArrayBuffer> {
   if (dtype === 'f16') {
     const halves = new Uint16Array(alignBytes(data.length, 2));
@@ -22,13 +19,8 @@ function packed({ dtype }: Location, data: ArrayLike<number>): ArrayBufferView<A
     return halves;
   }
   // the queue copies before it returns: arrays of the right type need no copy of ours
-  const Wanted = ARRAYS[dtype];
+  const Wanted = STORED[dtype];
   return (data instanceof Wanted ? data : Wanted.from(data)) as ArrayBufferView<ArrayBuffer>;
-}
-
-function unpacked({ dtype, length }: Location, bytes: ArrayBuffer, offset: number): TypedArray {
-  if (dtype === 'f16') return Float32Array.from(new Uint16Array(bytes, offset, length), halfValue);
-  return new ARRAYS[dtype](bytes, offset, length).slice();
 }
 
 /** A staging buffer takes more than this only for a tensor that is larger by itself. */
@@ -113,7 +105,8 @@ export class GpuQueue {
         }
       },
       (mapped) => {
-        for (const { location, at, resolve } of requests) resolve(unpacked(location, mapped, at));
+        for (const { location, at, resolve } of requests)
+          resolve(loadStored(location.dtype, mapped, at, location.length));
       },
     );
   }
