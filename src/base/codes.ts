@@ -179,6 +179,7 @@ export const CODES = {
   T020: 'a malformed schedule',
   T030: 'predictions that do not fit the sentences',
   T031: 'an optimizer with the name of an op, or a setting with a reserved name',
+  T040: 'a tasks file with a setting that is missing, unknown or invalid',
   U001: 'an option without its value, or with an invalid one',
   U002: 'a recipe that does not exist',
   U003: 'a recipe that exports no function train',

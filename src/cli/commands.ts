@@ -20,12 +20,12 @@ export const COMMANDS = {
   train: {
     description: 'Train the recipe in a file',
     args: {
-      file: takes.word('recipe, such as examples/joint.ts'),
+      file: takes.word('recipe, such as examples/joint.ts, or tasks.json'),
       data: takes.text('folder with the data; default: what the recipe says'),
       output: takes.text('folder of the run; default: outputs/NAME'),
       epochs: takes.count('passes over the training part'),
       'batch-size': takes.count('sentences per step'),
-      seed: takes.usually(1, takes.natural('fixes first weights, shuffles and dropout')),
+      seed: takes.natural('fixes first weights, shuffles and dropout; default: what tasks.json says, or 1'),
       device,
       threads: takes.count('of the device wasm; default: one for each core'),
       schedules: takes.text('file that frond kernel tune wrote'),

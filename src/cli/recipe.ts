@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { basename, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createJiti } from 'jiti';
+import { platform } from '#platform';
 import * as frond from '../index.ts';
 import { describe, placeIn } from './failure.ts';
 
@@ -40,12 +41,15 @@ function parsePlace(cause: unknown): { line: number; column: number } | undefine
  * Loads a recipe and gives the function `train` that it exports.
  * @throws FROND-U002 when there is no such file, FROND-U003 when it exports no `train`, FROND-U013 when it cannot be loaded
  */
-export async function loadRecipe(file: string): Promise<frond.palm.Recipe> {
+export async function loadRecipe(
+  file: string,
+): Promise<frond.palm.Recipe & { readonly settings?: frond.palm.TasksSettings }> {
   if (statSync(resolve(file), { throwIfNoEntry: false })?.isFile() !== true) {
     throw new frond.FrondError('FROND-U002', `there is no file ${file}`, {
       hint: 'give the path of a recipe, such as examples/joint.ts',
     });
   }
+  if (extname(file) === '.json') return frond.palm.tasksRecipe(await platform.files.readText(file), file);
   const { train } = await loadModule(file);
   if (typeof train !== 'function') {
     throw new frond.FrondError('FROND-U003', `${file} exports no function train`, {

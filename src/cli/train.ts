@@ -72,7 +72,13 @@ function onInterrupt(stop: AbortController, started: () => boolean, tidy: () => 
 }
 
 /** What metrics.json says of a run beside its scores. */
-const factsOf = ({ file, data, seed }: Given<'train'>, sha256: string, device: Device, curve: Curve) => ({
+const factsOf = (
+  { file, data }: Given<'train'>,
+  seed: number,
+  sha256: string,
+  device: Device,
+  curve: Curve,
+) => ({
   /** file of the recipe, and the hash of what it held */
   recipe: { file, sha256 },
   /** folder: null where the recipe says it; fingerprint: size and digest of the training part */
@@ -115,8 +121,9 @@ async function finish(
 
 /** `frond train FILE` */
 export async function train(args: Given<'train'>): Promise<number> {
-  const { file, data, epochs, 'batch-size': batchSize, seed, resume, schedules } = args;
+  const { file, data, epochs, 'batch-size': batchSize, resume, schedules } = args;
   const recipe = await loadRecipe(file);
+  const { seed = recipe.settings?.seeds[0] ?? 1 } = args;
   const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
   const { device: chosen, reason } = await chooseDevice(args.device, {
     webgpu: { onProgress: compileProgress(process.stdout) },
@@ -145,7 +152,7 @@ export async function train(args: Given<'train'>): Promise<number> {
       return 130;
     }
     if (result.test !== undefined)
-      await finish(output, result, result.test, factsOf(args, sha256, device, curve), curve);
+      await finish(output, result, result.test, factsOf(args, seed, sha256, device, curve), curve);
     printLine(`\n${await farewell(output, result)}`);
     await result.trainer.close();
     return 0;

@@ -30,6 +30,13 @@ export {
   warmUp,
 } from './schedule.ts';
 export type { BackwardOptions } from './step.ts';
+export {
+  type TasksInput,
+  type TasksRecipe,
+  type TasksSettings,
+  tasksRecipe,
+  tasksSchema,
+} from './tasks/index.ts';
 export * as tokenizer from './tokenizer/index.ts';
 export {
   buildVocabulary,

@@ -103,20 +103,21 @@ export class JsonCursor {
   }
 
   /**
-   * The members of an object: calls `member` with each name, which must read the value. Names are distinct.
+   * The members of an object: calls `member` with each name and its offset, which must read the value. Names are distinct.
    * @param most members that are read before giving up
    */
-  members(member: (name: string) => void, most = Number.POSITIVE_INFINITY): void {
+  members(member: (name: string, at: number) => void, most = Number.POSITIVE_INFINITY): void {
     const names = new Set<string>();
     this.expect('{');
     if (this.take('}')) return;
     do {
       this.space();
+      const { at } = this;
       const name = this.string();
       if (names.has(name)) this.fail(`duplicate name ${show(name)}`);
       if (names.add(name).size > most) this.fail(`more than ${most} members`);
       this.expect(':');
-      member(name);
+      member(name, at);
     } while (this.take(','));
     this.expect('}');
   }
@@ -141,24 +142,33 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 const MAX_DEPTH = 32;
 const LITERALS = { t: ['true', true], f: ['false', false], n: ['null', null] } as const;
 
+/** The names and numbers that lead to a value. */
+export type JsonPath = readonly PropertyKey[];
+
 /**
  * Strict JSON (RFC 8259) that refuses what `JSON.parse` lets through: duplicate names, halves of surrogate pairs and nesting
  * without end. Linear in the text. Errors are FROND-W002 with the offset.
+ * @param note is told where each value begins, and where its name does if it has one
  */
-export function parseStrictJson(text: string, file: string): Json {
+export function parseStrictJson(
+  text: string,
+  file: string,
+  note?: (path: JsonPath, value: number, name?: number) => void,
+): Json {
   const cursor = new JsonCursor(text, file);
-  const value = (depth: number): Json => {
-    if (depth > MAX_DEPTH) cursor.fail(`nested deeper than ${MAX_DEPTH}`);
+  const value = (path: JsonPath, name?: number): Json => {
+    if (path.length > MAX_DEPTH) cursor.fail(`nested deeper than ${MAX_DEPTH}`);
     const first = cursor.peek();
+    note?.(path, cursor.at, name);
     switch (first) {
       case '{': {
         const entries: [string, Json][] = [];
-        cursor.members((name) => entries.push([name, value(depth + 1)]));
+        cursor.members((name, at) => entries.push([name, value([...path, name], at)]));
         return Object.fromEntries(entries);
       }
       case '[': {
         const items: Json[] = [];
-        cursor.elements(() => items.push(value(depth + 1)));
+        cursor.elements(() => items.push(value([...path, items.length])));
         return items;
       }
       case '"':
@@ -172,7 +182,7 @@ export function parseStrictJson(text: string, file: string): Json {
         return cursor.number();
     }
   };
-  const result = value(0);
+  const result = value([]);
   cursor.end();
   return result;
 }

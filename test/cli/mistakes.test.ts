@@ -42,7 +42,7 @@ describe('a command line that makes no sense', () => {
     ],
     [
       ['train'],
-      '[FROND-U011] frond train: FILE is missing\n  hint: give the recipe, such as examples/joint.ts; see frond train --help\n',
+      '[FROND-U011] frond train: FILE is missing\n  hint: give the recipe, such as examples/joint.ts, or tasks.json; see frond train --help\n',
     ],
     [
       ['train', 'tiny.ts', '--epoch', '3'],

@@ -83,6 +83,10 @@ const tokenizerJson = JSON.stringify({
   model: { type: 'WordPiece', vocab: { '[UNK]': 0, a: 1 } },
   pre_tokenizer: { type: 'BertPreTokenizer' },
 });
+const tasksFile = JSON.stringify({
+  data: { d: { format: 'joint', folder: 'd' } },
+  tasks: { intent: { kind: 'classify' } },
+});
 const specs = { x: frond.declare(f32, ['batch', 4]) };
 
 export const palmRows: Rows = {
@@ -227,6 +231,8 @@ export const palmRows: Rows = {
       return {};
     }),
   'palm.defineReader': (call) => call(palm.defineReader, reader()),
+  'palm.tasksSchema': (call) => call(palm.tasksSchema),
+  'palm.tasksRecipe': (call) => call(palm.tasksRecipe, tasksFile, 'tasks.json'),
   'palm.partOf': (call) => call(palm.partOf, ['a'], () => 1),
   'palm.drawOf': (call) => call(palm.drawOf, { seed: 1, name: 'joint', epoch: 0 }, [0]),
   'palm.defineBackbone': (call) =>

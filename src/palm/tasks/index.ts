@@ -1,0 +1,44 @@
+import { checkArguments } from '../../base/arguments.ts';
+import { FrondError } from '../../base/errors.ts';
+import * as is from '../../base/kinds.ts';
+import type { Recipe } from '../multiHeadTrainer.ts';
+import type { TasksInput, TasksSettings } from './settings.ts';
+
+export type { TasksInput, TasksSettings } from './settings.ts';
+
+/** What trains and evaluates what a tasks file says. */
+export interface TasksRecipe extends Recipe {
+  readonly settings: TasksSettings;
+}
+
+// the library that checks settings is loaded by those who have some
+
+/**
+ * The recipe that a tasks file describes: data sets, tasks, encoder, policy, optimizer, without code. It does what a recipe in TypeScript
+ * does by the same calls, and writes the settings that it came to as `tasks.json` into the folder of the run.
+ *
+ *     const recipe = await palm.tasksRecipe(await readFile('tasks.json', 'utf8'), 'tasks.json');
+ *     await recipe({ output: 'outputs/tasks', seed: 1, device, … });
+ *
+ * @param source the text of the file, or what it holds
+ * @param file paths in it are relative to its folder; errors name it. Default `tasks.json`
+ * @throws FROND-T040 for a setting that is missing, unknown or invalid, with its line and column; W002 for what is no JSON
+ */
+export async function tasksRecipe(source: string | TasksInput, file = 'tasks.json'): Promise<TasksRecipe> {
+  const kinds = { source: is.either(is.text, is.object), file: is.name };
+  checkArguments('tasksRecipe', kinds, [source, file], 'FROND-T002');
+  const { readSettings } = await import('./read.ts');
+  const { runTasks } = await import('./recipe.ts');
+  const settings = readSettings(source, file);
+  const recipe: Recipe = async (context) => {
+    try {
+      return await runTasks(settings, file, context);
+    } catch (cause) {
+      throw cause instanceof FrondError ? cause.with({ place: { file } }) : cause;
+    }
+  };
+  return Object.assign(recipe, { settings });
+}
+
+/** The JSON schema of tasks files (draft 2020-12), by which editors check and complete them; the package has it as `tasks.schema.json`. */
+export const tasksSchema = async (): Promise<object> => (await import('./settings.ts')).tasksSchema();
