@@ -21,6 +21,14 @@ export interface Slot {
   readonly epoch: number;
 }
 
+/** The gradients of the tasks' losses on the trained parameters that all of them share, before weights, balance and clipping. */
+export interface SharedGradients {
+  /** by task */
+  readonly norms: Readonly<Record<string, number>>;
+  /** by pair of tasks, from −1 to 1: below 0 what helps one hurts the other; NaN where a gradient is all zero */
+  readonly cosines: readonly { readonly tasks: readonly [string, string]; readonly cosine: number }[];
+}
+
 /** What long work reports as it goes; the library itself prints nothing. */
 export type TrainingEvent =
   | {
@@ -57,6 +65,11 @@ export type TrainingEvent =
       readonly metrics: Metrics;
       readonly best: boolean;
     }
+  | ({
+      /** how the gradients of tasks compare, where `watchGradients` asks for it */
+      readonly type: 'gradients';
+      readonly step: number;
+    } & SharedGradients)
   | { readonly type: 'checkpoint'; readonly folder: string; readonly step: number }
   | { readonly type: 'warning'; readonly message: string }
   | {

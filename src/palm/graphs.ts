@@ -1,7 +1,6 @@
 import { defined, FrondError } from '../base/errors.ts';
 import { mapValues, own } from '../base/own.ts';
 import {
-  add,
   einsum,
   f32,
   type GraphContext,
@@ -16,6 +15,7 @@ import {
 import type { Graph, Ref } from '../ir/graph.ts';
 import { typeOfRef } from '../ir/names.ts';
 import { parametersOf } from '../runtime/parameters.ts';
+import { type Balance, balancedLoss } from './balance.ts';
 import type { Backbone, Head, Specs } from './contract.ts';
 import { anySize, checkBuilt, checkLoss, fits, printSpec, type Spec } from './contractCheck.ts';
 
@@ -119,7 +119,12 @@ function onBackbone<R>(
  * `TASK.loss` for each task.
  * @throws FROND-C004, C005 when a component builds other tensors than it declares, C007 for a loss that is no f32 scalar
  */
-export function trainingGraph(name: string, backbone: Backbone, tasks: readonly Task[]): Graph {
+export function trainingGraph(
+  name: string,
+  backbone: Backbone,
+  tasks: readonly Task[],
+  balance?: Balance,
+): Graph {
   const build = (g: GraphContext): Outputs => {
     const losses = onBackbone(g, backbone, tasks, ({ name, head }, inputs, within, declare) => {
       const labels = declare(head.needs.labels);
@@ -127,9 +132,10 @@ export function trainingGraph(name: string, backbone: Backbone, tasks: readonly 
       checkLoss(head.name, loss);
       return { name, loss };
     });
-    const weighted = losses.map(({ name, loss }) => mul(g.input(weightName(name), f32, []), loss));
+    const weighed = losses.map((one) => ({ ...one, weight: g.input(weightName(one.name), f32, []) }));
+    const { loss, outputs } = balancedLoss(g, weighed, balance);
     const named = Object.fromEntries(losses.map(({ name, loss }) => [lossName(name), loss]));
-    return { loss: weighted.reduce((sum, loss) => add(sum, loss)), ...named };
+    return { loss, ...named, ...outputs };
   };
   return graph(name, build, { training: true }).ir;
 }

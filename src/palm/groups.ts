@@ -34,7 +34,7 @@ export type ParameterGroup = is.OptionsOf<typeof parameterGroup>;
 export type GroupSetting = ParameterGroup | ((names: readonly string[]) => readonly ParameterGroup[]);
 
 /** `*` stands for any letters. Each part is taken where it comes first: no pattern costs more than one pass over the name. */
-function matches(pattern: string, name: string): boolean {
+export function matches(pattern: string, name: string): boolean {
   const [first = '', ...parts] = pattern.split('*');
   const last = parts.pop();
   if (last === undefined) return name === pattern;

@@ -1,10 +1,11 @@
 export { convertTags } from '../nn/tags.ts';
 export * as backbone from './backbone.ts';
+export * as balance from './balances.ts';
 export type * from './contract.ts';
 export { anySize, checkContract } from './contractCheck.ts';
 export * from './define.ts';
 export type { Predictions } from './evaluate.ts';
-export type { Listener, TrainingEvent } from './events.ts';
+export type { Listener, SharedGradients, TrainingEvent } from './events.ts';
 export * as formats from './formats/index.ts';
 export { type GroupSetting, layerwise, type ParameterGroup } from './groups.ts';
 export * as head from './heads/index.ts';

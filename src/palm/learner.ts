@@ -10,10 +10,12 @@ import type { Executable } from '../runtime/executable.ts';
 import { type Feeds, feedsFor } from '../runtime/feeds.ts';
 import { layoutParameters, type ParameterLayout, parametersOf } from '../runtime/parameters.ts';
 import { ModelState } from '../runtime/state.ts';
+import { balanceFeeds, type LossRecord } from './balance.ts';
 import { packBatch, rowsPerExample, slices } from './batches.ts';
 import type { Batch, Metrics, Part } from './contract.ts';
 import { evaluateAll, type Predictions, type PredictOptions, predictAll, predictPacked } from './evaluate.ts';
-import type { StepResult } from './events.ts';
+import type { SharedGradients, StepResult } from './events.ts';
+import { GradientWatch } from './gradients.ts';
 import { type Task, weightName } from './graphs.ts';
 import { groupsFeed } from './groups.ts';
 import { ahead, drawOf, readRows } from './parts.ts';
@@ -77,10 +79,13 @@ export class Learner {
   readonly #update: Executable | undefined;
   readonly #predictors: ReadonlyMap<Inference, Executable>;
   readonly #sources: ReadonlyMap<string, Source>;
+  /** what is known of the epochs before the step at hand */
+  history: () => readonly LossRecord[] = () => [];
   /** steps known to have gone well */
   step = 0;
   /** steps beyond `step` that the device was given */
   #open = 0;
+  #watch: GradientWatch | undefined;
   /** batches of the steps from `next` on, read ahead of the device */
   #reading:
     | { readonly setup: Setup; next: number; readonly feeds: AsyncGenerator<readonly Feeds[]> }
@@ -102,7 +107,12 @@ export class Learner {
   }
 
   /** Compiles all graphs; the state is that of a point. */
-  static async create(setup: Setup, device: Device, from = firstPoint(setup)): Promise<Learner> {
+  static async create(
+    setup: Setup,
+    device: Device,
+    from = firstPoint(setup),
+    history: Learner['history'] = () => [],
+  ): Promise<Learner> {
     const { sources, inferences, programs } = setup;
     const isWhole = programs.accumulate === 1;
     const graphs = [...sources.map(({ step }) => step), ...inferences.map(({ prediction }) => prediction)];
@@ -123,6 +133,7 @@ export class Learner {
     }
     const learner = new Learner(setup, state, steppers, predictors, update);
     learner.step = from.step;
+    learner.history = history;
     return learner;
   }
 
@@ -205,6 +216,32 @@ export class Learner {
     });
   }
 
+  /** What a step is fed for its balance. It depends on the epochs before, so that it is not read ahead. */
+  #balanceFeeds(step: number): Feeds {
+    const { tasks, step: graph } = this.sourceAt(step);
+    const { seed, plan } = this.setup;
+    const epoch = plan.epochsAfter(step) + 1;
+    const names = tasks.map(({ name }) => name);
+    return feedsFor(graph, balanceFeeds(names, { seed, step, epoch, history: this.history() }));
+  }
+
+  /**
+   * The gradients of all tasks on what they share, at the weights of now, over the first batch of the step at hand; where tasks
+   * alternate, over that of the next step of each task, or else the one before.
+   * @throws FROND-T002 where they share nothing
+   */
+  async sharedGradients(): Promise<SharedGradients> {
+    this.#watch ??= await GradientWatch.create(this.setup, this.state);
+    const { plan } = this.setup;
+    return this.#watch.look(async ({ name }) => {
+      const isOf = (step: number): boolean => plan.turn(step).task === name;
+      let step = Math.min(this.step, plan.steps - 1);
+      while (step < plan.steps - 1 && !isOf(step)) step++;
+      while (step > 0 && !isOf(step)) step--;
+      return defined((await this.feeds(step))[0], 'batch');
+    });
+  }
+
   /** Steps handed to the device, finished or not. */
   get submitted(): number {
     return this.step + this.#open;
@@ -219,8 +256,9 @@ export class Learner {
   async submit(): Promise<void> {
     const stepper = defined(this.steppers.get(this.sourceAt(this.submitted)), 'training step');
     const update = this.updateFeeds(this.submitted);
+    const balance = this.#balanceFeeds(this.submitted);
     for (const feeds of await this.#feedsAhead(this.submitted))
-      await stepper.run(this.#update ? feeds : { ...feeds, ...update }, { read: [] });
+      await stepper.run({ ...feeds, ...balance, ...(this.#update ? {} : update) }, { read: [] });
     await this.#update?.run(update, { read: [] });
     this.#open++;
   }
@@ -273,7 +311,8 @@ export class Learner {
     // the search needs far more memory than the step: where it fails, the error is still this one
     const search = async () => {
       for (const feeds of await this.feeds(step)) {
-        const found = await findNonFinite(this.sourceAt(step).step, feeds, this.state);
+        const fed = { ...feeds, ...this.#balanceFeeds(step) };
+        const found = await findNonFinite(this.sourceAt(step).step, fed, this.state);
         if (found !== undefined) return found;
       }
       return undefined;
@@ -353,6 +392,7 @@ export class Learner {
     this.rest();
     for (const executable of [...this.steppers.values(), ...this.#predictors.values()]) executable.free();
     this.#update?.free();
+    this.#watch?.free();
     this.state.free();
   }
 }

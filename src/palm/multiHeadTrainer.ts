@@ -4,6 +4,7 @@ import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import type { Graph } from '../ir/graph.ts';
 import { type Device, deviceKind } from '../runtime/device.ts';
+import { type Balance, balanceKind } from './balance.ts';
 import type { Accumulator, Metrics, Reader } from './contract.ts';
 import type { JointMetrics } from './evaluate.ts';
 import type { Listener } from './events.ts';
@@ -23,6 +24,8 @@ const multiHeadOptions = {
   policy: is.optional(is.oneOf<Policy>('joint', 'alternate')),
   /** makes what scores the predictions of all tasks together, such as exact match, where they share a reader */
   metrics: is.optional(is.typed<JointMetrics>(is.callable)),
+  /** what each task counts for in a step, beside its `weight`; default: as much as the others */
+  balance: is.optional(balanceKind),
   device: is.optional(deviceKind),
 };
 export interface MultiHeadOptions<E = never> extends is.OptionsOf<typeof multiHeadOptions> {
@@ -48,6 +51,16 @@ export class MultiHeadTrainer<E = never> extends Trainer {
       });
     }
     super(names.join('-'), options.device === undefined ? {} : { device: options.device });
+    const { policy, balance } = options;
+    if (policy === 'alternate' && balance !== undefined && balance.separate !== true) {
+      throw new FrondError(
+        'FROND-T002',
+        `balance ${balance.name} compares tasks at each step, but the policy is alternate`,
+        {
+          hint: 'let the tasks learn jointly, or take palm.balance.uncertainty()',
+        },
+      );
+    }
     this.#trainers = trainers;
     this.#options = options;
   }
@@ -58,6 +71,10 @@ export class MultiHeadTrainer<E = never> extends Trainer {
 
   protected override get jointMetrics(): JointMetrics | undefined {
     return this.#options.metrics;
+  }
+
+  protected override get balance(): Balance | undefined {
+    return this.#options.balance;
   }
 
   protected override get members(): readonly Member[] {

@@ -241,7 +241,7 @@ export class Run implements Survival<Learner> {
 
   /** The learner on another device, from the point to go on from, with the steps behind it run again: a step that goes otherwise is said. */
   async make(device: Device, lost: Learner | undefined): Promise<Learner> {
-    const learner = await Learner.create(this.setup, device, this.#point);
+    const learner = await Learner.create(this.setup, device, this.#point, () => this.history);
     if (lost === undefined) return learner;
     const from = learner.step;
     const results: StepResult[] = [];

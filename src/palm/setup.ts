@@ -1,6 +1,7 @@
 import { defined } from '../base/errors.ts';
 import { own } from '../base/own.ts';
 import type { Attribute, Graph } from '../ir/graph.ts';
+import type { Balance } from './balance.ts';
 import { lengthsOf, rowsPerExample } from './batches.ts';
 import type { Backbone, Part } from './contract.ts';
 import { maximumOf } from './contractCheck.ts';
@@ -85,6 +86,7 @@ export function modelOf(members: readonly Member[]): [Backbone, readonly Task[]]
 
 /** What a run is assembled from. */
 interface Parts extends Pick<Setup, 'name' | 'programs' | 'jointMetrics'> {
+  readonly balance: Balance | undefined;
   readonly policy: Policy;
   readonly lessons: readonly (Lesson & Pick<Source, 'reader' | 'forward' | 'step'>)[];
   /** of these tasks, or of all */
@@ -103,7 +105,7 @@ function planOf(policy: Policy, [member, ...others]: readonly Member[], fit: Fit
 
 /** Assembles a run. @throws as `trainingPlan`, and FROND-D019 for a reader that gives more words than the backbone takes */
 export function setupOf(parts: Parts, fit: FitOptions): Setup {
-  const { policy, lessons, prediction, ...rest } = parts;
+  const { policy, lessons, prediction, balance, ...rest } = parts;
   // a step takes several batches
   const inStep = (size: number | undefined) => size && size * rest.programs.accumulate;
   const { epochs, seed = 1, batchSize: _, tokens: __, ...sharing } = fit;
@@ -135,6 +137,7 @@ export function setupOf(parts: Parts, fit: FitOptions): Setup {
     plan: trainingPlan({ tasks: planned, epochs, seed, ...sharing }),
     settings: {
       epochs,
+      ...(balance && { balance: { name: balance.name, ...balance.settings } }),
       ...(policy === 'alternate' ? { policy, ...plain(sharing), plan: plans } : plans[0]),
     },
   };

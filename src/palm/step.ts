@@ -9,6 +9,7 @@ import { updateOp } from '../ops/update.ts';
 import { differentiate } from '../passes/index.ts';
 import type { Feeds } from '../runtime/feeds.ts';
 import { parametersOf } from '../runtime/parameters.ts';
+import { balancedGradients, type GradientBalance } from './balance.ts';
 import {
   GROUPS,
   type GroupSetting,
@@ -58,6 +59,8 @@ export interface Forward {
   readonly graph: Graph;
   /** names of the outputs that the journal notes beside the loss */
   readonly losses: readonly string[];
+  /** where its balance works on gradients */
+  readonly balance?: GradientBalance | undefined;
 }
 
 /** A training step as programs: one computes gradients, for each forward graph, and one changes the weights by them. */
@@ -88,6 +91,15 @@ export function buildPrograms(forwards: readonly Forward[], options: BackwardOpt
   const { optimizer, weightDecay = 0, clipNorm = 0, accumulate = 1, ema } = options;
   if (ema !== undefined) checkSettings('ema', ema, emaOptions);
   const graphs = forwards.map(({ graph }) => graph);
+  if (accumulate > 1 && forwards.some(({ balance }) => balance !== undefined)) {
+    throw new FrondError(
+      'FROND-T002',
+      `accumulate is ${accumulate}, but the balance compares gradients of whole steps`,
+      {
+        hint: 'leave accumulate out, or take a balance of losses, such as palm.balance.uncertainty()',
+      },
+    );
+  }
   const given = resolveGroups(options.groups ?? [], graphs);
   const trained = trainedParameters(graphs, given, optimizer, { weightDecay, clipNorm });
   const registry = registryWith(optimizer);
@@ -130,7 +142,7 @@ export function buildPrograms(forwards: readonly Forward[], options: BackwardOpt
 
 /** Forward and backward of a graph, and gradients of those of the parameters on which its loss depends. */
 function gradientProgram(
-  { graph: forward, losses }: Forward,
+  { graph: forward, losses, balance }: Forward,
   trained: readonly string[],
   registry: OpRegistry,
   adds: boolean,
@@ -142,7 +154,10 @@ function gradientProgram(
   }
   const own = parametersOf(forward).map(({ name }) => name);
   const parameters = trained.filter((name) => own.includes(name));
-  const { graph, gradients: found } = differentiate(forward, registry, { loss: 'loss', parameters });
+  const { graph, gradients: found } =
+    balance === undefined
+      ? differentiate(forward, registry, { loss: 'loss', parameters })
+      : balancedGradients(forward, balance, registry, parameters);
   const gradients = parameters.filter((name) => found[name] !== undefined);
   const builder = new GraphBuilder(forward.name, registry, graph);
   builder.phase = 'update';

@@ -29,6 +29,11 @@ export const trainOptions = {
   best: is.optional(scoreKind),
   /** evaluations without a better score after which training ends early; default: it does not */
   patience: is.optional(is.count),
+  /**
+   * steps between looks at the gradients of the tasks: their norms and cosines on what they share, as `gradients` events. A look costs
+   * a forward and a backward pass for each task. Default: none
+   */
+  watchGradients: is.optional(is.count),
   /** folder to save to; the same as `setSaver({ folder })` */
   saveTo: is.optional(folderKind),
   /** stops after the step at hand, saved if there is a saver */
@@ -94,7 +99,15 @@ export async function train(run: Run, options: TrainOptions, saving?: Saving): P
 async function trainOn(
   run: Run,
   part: string | null,
-  { printEvery = 10, best: score, evaluateEvery, patience, signal, snapshotEvery = 30 }: TrainOptions,
+  {
+    printEvery = 10,
+    best: score,
+    evaluateEvery,
+    patience,
+    signal,
+    snapshotEvery = 30,
+    ...rest
+  }: TrainOptions,
   saving: Saving | undefined,
 ): Promise<TrainingSummary> {
   const start = performance.now();
@@ -110,7 +123,8 @@ async function trainOn(
   };
   const scoreOf = typeof score === 'string' ? metricCalled(score) : score;
   const isEarly = (): boolean => patience !== undefined && sinceBest(run) >= patience;
-  const periods = [printEvery, saveEvery, evaluateEvery ?? Number.POSITIVE_INFINITY];
+  const { watchGradients: lookEvery = Number.POSITIVE_INFINITY } = rest;
+  const periods = [printEvery, saveEvery, evaluateEvery ?? Number.POSITIVE_INFINITY, lookEvery];
   await emitStart(run);
   while (!run.learner.done && !isEarly() && signal?.aborted !== true) {
     const { results, failure } = await stepsUntil(run, periods, signal);
@@ -120,6 +134,10 @@ async function trainOn(
     if (last !== undefined && (step % printEvery === 0 || step === plan.steps))
       report(run, last, (step - from) / Math.max(seconds(), 1e-9));
     if (failure !== undefined) throw failure;
+    if (step % lookEvery === 0) {
+      const looked = await run.model.surviving((learner) => learner.sharedGradients());
+      run.emit({ type: 'gradients', step, ...looked });
+    }
     const endOfEpoch = plan.endsEpoch(step);
     const isDue =
       evaluateEvery === undefined ? endOfEpoch : step % evaluateEvery === 0 || step === plan.steps;

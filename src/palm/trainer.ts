@@ -8,6 +8,7 @@ import { checkNewest, sweepTemporaries } from '../store/checkpoint.ts';
 import { storedFile } from '../store/file.ts';
 import { lockFolder } from '../store/lock.ts';
 import { openSafetensors } from '../store/safetensors.ts';
+import { type Balance, gradientBalance } from './balance.ts';
 import type { Backbone, Batch, Head, Metrics, Reader } from './contract.ts';
 import { checkContract } from './contractCheck.ts';
 import type { Checked, HeadOnBackboneProblem } from './contractTypes.ts';
@@ -106,6 +107,10 @@ export class Trainer {
     return undefined;
   }
 
+  protected get balance(): Balance | undefined {
+    return undefined;
+  }
+
   /** @throws FROND-T001 before `buildForward` */
   protected get members(): readonly Member[] {
     return [this.connection];
@@ -174,7 +179,9 @@ export class Trainer {
   protected forward(): Graph {
     this.#checkChangeable('buildForward');
     this.#prediction = undefined;
-    this.#forwards = this.#lessons.map(({ name, members }) => trainingGraph(name, ...modelOf(members)));
+    this.#forwards = this.#lessons.map(({ name, members }) =>
+      trainingGraph(name, ...modelOf(members), this.balance),
+    );
     return defined(this.#forwards[0], 'training graph');
   }
 
@@ -193,10 +200,11 @@ export class Trainer {
   buildBackward(options: BackwardOptions): Graph {
     this.#checkChangeable('buildBackward');
     const forwards = needed(this.#forwards, 'buildForward', 'buildBackward');
-    const given = this.#lessons.map(({ members }, i) => ({
-      graph: defined(forwards[i], 'training graph'),
-      losses: members.map(({ task }) => lossName(task.name)),
-    }));
+    const given = this.#lessons.map(({ members }, i) => {
+      const names = members.map(({ task }) => task.name);
+      const graph = defined(forwards[i], 'training graph');
+      return { graph, losses: names.map(lossName), balance: gradientBalance(this.balance, names) };
+    });
     this.#programs = buildPrograms(given, options);
     return defined(this.#programs.steps[0], 'training step');
   }
@@ -270,10 +278,13 @@ export class Trainer {
       forward: defined(forwards[i], 'training graph'),
       step: defined(programs.steps[i], 'training step'),
     }));
-    const { name, policy, jointMetrics } = this;
+    const { name, policy, jointMetrics, balance } = this;
     const prediction = (tasks?: readonly Task[]): Graph =>
       tasks === undefined ? this.prediction : predictionGraph(name, modelOf(this.members)[0], tasks);
-    const setup = setupOf({ name, policy, lessons, prediction, jointMetrics, programs }, fit.options);
+    const setup = setupOf(
+      { name, policy, lessons, prediction, jointMetrics, balance, programs },
+      fit.options,
+    );
     const { device: given } = this.#options;
     const device = given ?? (await chooseDevice('auto')).device;
     const run = new Run(setup, device, given === undefined);
