@@ -1,10 +1,19 @@
 import { planCrfGradient } from '../../kernels/crfBackward.ts';
-import type { CrfScores, CrfSizes } from '../../kernels/crfBlock.ts';
+import type { CrfSizes } from '../../kernels/crfBlock.ts';
 import { planCrfDecode, planCrfSemiring } from '../../kernels/crfDecode.ts';
 import { planCrf } from '../../kernels/crfForward.ts';
 import type { Precision, TypedArray } from '../../src/base/dtype.ts';
 import { normal, uniforms } from '../../src/base/random.ts';
-import { input, interpreterOf, output, type RunLaunch, runPlans, unwritten } from '../support/launch.ts';
+import {
+  crfGradientSlots,
+  crfSlots,
+  input,
+  interpreterOf,
+  output,
+  type RunLaunch,
+  runPlans,
+  unwritten,
+} from '../support/launch.ts';
 
 /** A batch of sequences and the scores that they share, in f64. */
 export interface CrfProblem {
@@ -59,13 +68,6 @@ const interpreters = { f32: interpreterOf('f32'), f64: interpreterOf('f64') };
 const typed = (values: Float64Array, precision: Precision): TypedArray =>
   precision === 'f64' ? values : Float32Array.from(values);
 
-const scores: CrfScores = {
-  emissions: input(0),
-  transitions: input(1),
-  start: input(2),
-  stop: input(3),
-  lengths: input(4),
-};
 const inputsOf = (problem: CrfProblem, precision: Precision): TypedArray[] => [
   ...[problem.emissions, problem.transitions, problem.start, problem.stop].map((values) =>
     typed(values, precision),
@@ -89,7 +91,7 @@ export function runLoss(
   const { batch, time, labels } = problem;
   const outputs = [batch, batch, batch * time * labels, batch * time].map((n) => unwritten(n, precision));
   const plans = planCrf({
-    ...scores,
+    ...crfSlots,
     ...sizes(problem),
     tags: input(5),
     loss: output(0),
@@ -123,16 +125,8 @@ export function runGradient(
   const lengths = [batch * time * labels, labels * labels, labels, labels];
   const outputs = lengths.map((n) => unwritten(n, precision));
   const plans = planCrfGradient({
-    ...scores,
+    ...crfGradientSlots,
     ...sizes(problem),
-    tags: input(5),
-    alpha: input(6),
-    offset: input(7),
-    dloss: input(8),
-    demissions: output(0),
-    dtransitions: output(1),
-    dstart: output(2),
-    dstop: output(3),
   });
   const inputs = [...inputsOf(problem, precision), ...[tags, alpha, offset, typed(dloss, precision)]];
   runPlans(plans, { inputs, outputs, sizes: { batch, time } }, precision, run);
@@ -155,7 +149,7 @@ export function runDecode(
   const { batch, time } = problem;
   const tags = new Int32Array(batch * time).fill(-7);
   const score = unwritten(batch, precision);
-  const plans = planCrfDecode({ ...scores, ...sizes(problem), tags: output(0), score: output(1) });
+  const plans = planCrfDecode({ ...crfSlots, ...sizes(problem), tags: output(0), score: output(1) });
   runPlans(
     plans,
     { inputs: inputsOf(problem, precision), outputs: [tags, score], sizes: { batch, time } },
@@ -224,7 +218,7 @@ export function runDefinition(
 ): TypedArray {
   const { batch, time } = problem;
   const score = unwritten(batch, precision);
-  const plan = planCrfSemiring('log', { ...scores, ...sizes(problem), score: output(0) });
+  const plan = planCrfSemiring('log', { ...crfSlots, ...sizes(problem), score: output(0) });
   runPlans(
     [plan],
     { inputs: inputsOf(problem, precision), outputs: [score], sizes: { batch, time } },

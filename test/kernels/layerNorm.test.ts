@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { planLayerNorm, planLayerNormGradient } from '../../kernels/layerNorm.ts';
 import type { Dim } from '../../src/base/dim.ts';
 import { DIFFERENCES, differences, expectClose, gaussian, inner } from '../support/arrays.ts';
-import { input, output, runPlans, unwritten } from '../support/launch.ts';
+import { layerNormGradientSlots, layerNormSlots, runPlans, unwritten } from '../support/launch.ts';
 
 const EPSILON = 1e-5;
 
@@ -45,12 +45,7 @@ function forward(
     Float64Array,
   ];
   const plans = planLayerNorm({
-    x: input(0),
-    gamma: input(1),
-    beta: input(2),
-    out: output(0),
-    mean: output(1),
-    rstd: output(2),
+    ...layerNormSlots,
     rows: dims[0],
     columns: dims[1],
     epsilon: EPSILON,
@@ -71,14 +66,7 @@ function gradient(
     (length) => unwritten(length) as Float64Array,
   ) as [Float64Array, Float64Array, Float64Array];
   const plans = planLayerNormGradient({
-    x: input(0),
-    gamma: input(1),
-    mean: input(2),
-    rstd: input(3),
-    dy: input(4),
-    dx: output(0),
-    dgamma: output(1),
-    dbeta: output(2),
+    ...layerNormGradientSlots,
     rows: dims[0],
     columns: dims[1],
   });

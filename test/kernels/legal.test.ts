@@ -11,7 +11,15 @@ import type { LaunchPlan, Slot } from '../../src/ir/record.ts';
 import { checkKernel } from '../../src/kernel/check.ts';
 import { arenasFor } from '../support/arenas.ts';
 import { expectClose, gaussian } from '../support/arrays.ts';
-import { input, output, runPlans, simulator, unwritten } from '../support/launch.ts';
+import {
+  input,
+  layerNormGradientSlots,
+  layerNormSlots,
+  output,
+  runPlans,
+  simulator,
+  unwritten,
+} from '../support/launch.ts';
 
 const ROWS = 19;
 const COLUMNS = 70;
@@ -47,14 +55,9 @@ function rowSamples(columns: Dim): Sample[] {
     {
       name: 'layerNorm',
       plans: planLayerNorm({
-        x: input(0),
-        gamma: input(1),
-        beta: input(2),
+        ...layerNormSlots,
         epsilon: 1e-5,
         ...dims,
-        out: output(0),
-        mean: output(1),
-        rstd: output(2),
       }),
       inputs: [matrix, COLUMNS, COLUMNS],
       outputs: [matrix, ROWS, ROWS],
@@ -62,15 +65,8 @@ function rowSamples(columns: Dim): Sample[] {
     {
       name: 'layerNorm gradient',
       plans: planLayerNormGradient({
-        x: input(0),
-        gamma: input(1),
-        mean: input(2),
-        rstd: input(3),
-        dy: input(4),
+        ...layerNormGradientSlots,
         ...dims,
-        dx: output(0),
-        dgamma: output(1),
-        dbeta: output(2),
       }),
       inputs: [matrix, COLUMNS, ROWS, ROWS, matrix],
       outputs: [matrix, COLUMNS, COLUMNS],

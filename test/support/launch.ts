@@ -9,6 +9,22 @@ import { gridOf } from '../../src/runtime/bind.ts';
 export const input = (index: number): Slot => ({ kind: 'input', index });
 export const output = (index: number): Slot => ({ kind: 'output', index });
 
+/** The slots of operands and results, by their names in order. */
+const slots = <const I extends string, const O extends string>(inputs: readonly I[], outputs: readonly O[]) =>
+  Object.fromEntries([
+    ...inputs.map((name, i) => [name, input(i)]),
+    ...outputs.map((name, i) => [name, output(i)]),
+  ]) as Readonly<Record<I | O, Slot>>;
+
+export const layerNormSlots = slots(['x', 'gamma', 'beta'], ['out', 'mean', 'rstd']);
+export const layerNormGradientSlots = slots(['x', 'gamma', 'mean', 'rstd', 'dy'], ['dx', 'dgamma', 'dbeta']);
+const chain = ['emissions', 'transitions', 'start', 'stop', 'lengths'] as const;
+export const crfSlots = slots(chain, []);
+export const crfGradientSlots = slots(
+  [...chain, 'tags', 'alpha', 'offset', 'dloss'],
+  ['demissions', 'dtransitions', 'dstart', 'dstop'],
+);
+
 /** The kernel of a plan of one launch. */
 export const onlyKernel = ([plan]: readonly LaunchPlan[]): Kernel => defined(plan, 'launch').kernel;
 

@@ -11,7 +11,7 @@ import type { Schedule } from '../../../src/kernel/ir.ts';
 import { schedulesFrom } from '../../../src/kernel/schedule.ts';
 import { expectClose, gaussian } from '../../support/arrays.ts';
 import { runs } from '../../support/counts.ts';
-import { input, interpreterOf, output, runPlans } from '../../support/launch.ts';
+import { input, interpreterOf, layerNormGradientSlots, output, runPlans } from '../../support/launch.ts';
 import { wasmRunner } from './support.ts';
 
 /** Kernels at sizes around their tiles, against the f64 interpreter. */
@@ -191,15 +191,8 @@ it('softmax and the gradient of layer norm', () => {
         columns: c,
       });
       const plans = planLayerNormGradient({
-        x: input(0),
-        gamma: input(1),
-        mean: input(2),
-        rstd: input(3),
-        dy: input(4),
+        ...layerNormGradientSlots,
         ...dims,
-        dx: output(0),
-        dgamma: output(1),
-        dbeta: output(2),
       });
       compare(plans, [r * c, c, r, r, r * c], [r * c, c, c], { rows: r, columns: c });
     }

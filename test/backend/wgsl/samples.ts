@@ -15,7 +15,14 @@ import { planSoftmax, planSoftmaxGradient } from '../../../kernels/softmax.ts';
 import { adamWRule, planUpdate } from '../../../kernels/update.ts';
 import type { LaunchPlan, Slot } from '../../../src/ir/record.ts';
 import { schedulesFrom } from '../../../src/kernel/schedule.ts';
-import { input, output } from '../../support/launch.ts';
+import {
+  crfGradientSlots,
+  crfSlots,
+  input,
+  layerNormGradientSlots,
+  layerNormSlots,
+  output,
+} from '../../support/launch.ts';
 
 /** A tensor of a sample: normal numbers of this many, or the data itself. */
 export type Data = number | Float64Array | Int32Array | Uint32Array;
@@ -137,14 +144,9 @@ function rowKernels({ rows, columns }: SampleSizes): Sample[] {
   const layerNorm: Sample = {
     name: 'layer norm',
     plans: planLayerNorm({
-      x: input(0),
-      gamma: input(1),
-      beta: input(2),
+      ...layerNormSlots,
       epsilon: 1e-5,
       ...dims,
-      out: output(0),
-      mean: output(1),
-      rstd: output(2),
     }),
     inputs: [matrix, columns, columns],
     outputs: [matrix, rows, rows],
@@ -153,15 +155,8 @@ function rowKernels({ rows, columns }: SampleSizes): Sample[] {
     name: 'layer norm gradient',
     quick: true,
     plans: planLayerNormGradient({
-      x: input(0),
-      gamma: input(1),
-      mean: input(2),
-      rstd: input(3),
-      dy: input(4),
+      ...layerNormGradientSlots,
       ...dims,
-      dx: output(0),
-      dgamma: output(1),
-      dbeta: output(2),
     }),
     inputs: [matrix, columns, rows, rows, matrix],
     outputs: [matrix, columns, columns],
@@ -239,14 +234,7 @@ function attention(width: number, time: number): Sample[] {
 function crf(labels: number, { batch, time }: SampleSizes): Record<'loss' | 'gradient' | 'decode', Sample> {
   const tokens = batch * time;
   const sizes = { batch: 'batch', time: 'time', labels };
-  const scores = {
-    emissions: input(0),
-    transitions: input(1),
-    start: input(2),
-    stop: input(3),
-    lengths: input(4),
-    ...sizes,
-  };
+  const scores = { ...crfSlots, ...sizes };
   const lengths = Int32Array.from({ length: batch }, (_, b) => [time, 1, 4][b % 3] as number);
   const tags = Int32Array.from({ length: tokens }, (_, i) => (i * 7) % labels);
   const operands = [tokens * labels, labels * labels, labels, labels, lengths];
@@ -268,15 +256,8 @@ function crf(labels: number, { batch, time }: SampleSizes): Record<'loss' | 'gra
     gradient: {
       name: `CRF gradient at ${labels} labels`,
       plans: planCrfGradient({
-        ...scores,
-        tags: input(5),
-        alpha: input(6),
-        offset: input(7),
-        dloss: input(8),
-        demissions: output(0),
-        dtransitions: output(1),
-        dstart: output(2),
-        dstop: output(3),
+        ...crfGradientSlots,
+        ...sizes,
       }),
       inputs: [...operands, tags, tokens * labels, tokens, batch],
       outputs: [tokens * labels, labels * labels, labels, labels],
