@@ -1,5 +1,6 @@
 import type { Dim } from '../src/base/dim.ts';
 import { defined } from '../src/base/errors.ts';
+import { remembered } from '../src/base/own.ts';
 import type { LaunchPlan } from '../src/ir/record.ts';
 import type { KernelBuilder, TermInput } from '../src/kernel/build.ts';
 import type { Axis, Buffer, Schedule, Span, StorageType, Value } from '../src/kernel/ir.ts';
@@ -106,10 +107,8 @@ function rowBlock(
   const R = tileOf(k, r, 0, rows);
   const loaded = new Map<Span, Map<string, Value>>();
   const once = (C: Span, key: string, load: () => Value): Value => {
-    const known = loaded.get(C) ?? new Map<string, Value>();
-    const value = known.get(key) ?? load();
-    loaded.set(C, known.set(key, value));
-    return value;
+    const known = remembered(loaded, C, () => new Map<string, Value>());
+    return remembered(known, key, load);
   };
   const row = perTile ? tileOf(k, c, 1, columns) : whole ? k.span(c, 0, columns) : undefined;
   const at = (start: Value): Span => k.span(c, start, columns);

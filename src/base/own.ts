@@ -15,6 +15,15 @@ export const mapValues = <K extends string, T, R>(
 export const areSame = <T>(x: readonly T[], y: readonly T[]): boolean =>
   x.length === y.length && x.every((item, i) => item === y[i]);
 
+/** What a map has under a key; made and kept where there is nothing yet. */
+export function remembered<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
+}
+
 /** Values by key, both in order. */
 export function grouped<K, V>(pairs: Iterable<readonly [K, V]>): Map<K, V[]> {
   const groups = new Map<K, V[]>();

@@ -1,6 +1,6 @@
 import { checkArguments, nearestOf, shownName } from '../base/arguments.ts';
 import * as is from '../base/kinds.ts';
-import { own } from '../base/own.ts';
+import { own, remembered } from '../base/own.ts';
 import { errorAtCall } from '../base/source.ts';
 import { elementwise } from './elementwise.ts';
 import type {
@@ -353,10 +353,7 @@ export class KernelBuilder {
     const made = { kind: 'value', id: this.#nextId++, axes, dtype, region: this.#region } as const;
     const value = sited<Value>({ ...body, ...made });
     this.#push({ kind: 'let', value });
-    if (key !== undefined) {
-      const known = this.#known.get(this.#region) ?? new Map<string, Value>();
-      this.#known.set(this.#region, known.set(key, value));
-    }
+    if (key !== undefined) remembered(this.#known, this.#region, () => new Map()).set(key, value);
     return value;
   }
 

@@ -1,6 +1,6 @@
 import type { Dim } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
-import { own } from '../base/own.ts';
+import { own, remembered } from '../base/own.ts';
 import type { Schedule } from './ir.ts';
 
 /*
@@ -82,11 +82,9 @@ export function schedulesFrom(tables: readonly ScheduleTable[], programs = 1): S
     find(kernel, shapeClass) {
       const key = `${kernel} ${shapeClass}`;
       const words = new Set(wordsOf(shapeClass));
-      const found =
-        known.get(key) ??
-        tables.flatMap((table) => entriesFor(table, kernel, words)).reduce(mergeSchedules, {});
-      known.set(key, found);
-      return found;
+      return remembered(known, key, () =>
+        tables.flatMap((table) => entriesFor(table, kernel, words)).reduce(mergeSchedules, {}),
+      );
     },
   };
 }

@@ -2,7 +2,7 @@ import { checkArguments } from '../base/arguments.ts';
 import { isFloating } from '../base/dtype.ts';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
-import { own } from '../base/own.ts';
+import { own, remembered } from '../base/own.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import type { Graph, GraphLike, Node, NodeId, Ref, TensorType } from '../ir/graph.ts';
 import { graphKind, graphWith, idOf, irOf, makeRef, nodesById, refKind, refs, refsOf } from '../ir/graph.ts';
@@ -83,9 +83,7 @@ export function differentiate(
     ruleOf(node, registry)(builder, context).forEach((gradient, i) => {
       const input = inputs[i];
       if (gradient === undefined || input === undefined || !needs[i]) return;
-      const known = arriving.get(input) ?? [];
-      arriving.set(input, known);
-      known.push(fitted(builder, node, i, gradient));
+      remembered(arriving, input, () => []).push(fitted(builder, node, i, gradient));
     });
   }
   const gradients = Object.fromEntries(

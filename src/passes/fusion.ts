@@ -1,5 +1,6 @@
 import { type Dim, sameShape } from '../base/dim.ts';
 import { defined } from '../base/errors.ts';
+import { remembered } from '../base/own.ts';
 import {
   constantInstruction,
   type Expression,
@@ -68,11 +69,8 @@ export function joinExpressions({ literal }: Fusion, operands: readonly Ref[]) {
   const numbers = new Map(operands.map((ref, i) => [ref, i]));
   const instructions: Instruction[] = [];
   const push = (instruction: Instruction): number => operands.length + instructions.push(instruction) - 1;
-  const numberOf = (ref: Ref): number => {
-    const number = numbers.get(ref) ?? push(defined(literal(ref), `operand ${ref} of an expression`));
-    numbers.set(ref, number);
-    return number;
-  };
+  const numberOf = (ref: Ref): number =>
+    remembered(numbers, ref, () => push(defined(literal(ref), `operand ${ref} of an expression`)));
   return {
     instructions,
     /** Adds what a node computes. @returns the place in `instructions` of each instruction */

@@ -3,7 +3,7 @@ import { checkOptions } from '../base/arguments.ts';
 import { arrayTypeOf, type Precision, type TypedArray } from '../base/dtype.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
-import { own } from '../base/own.ts';
+import { own, remembered } from '../base/own.ts';
 import { storedAs } from '../kernel/elementwise.ts';
 import type { Kernel } from '../kernel/ir.ts';
 import type { Device, Location, Memory } from './device.ts';
@@ -20,11 +20,8 @@ export function interpreterDevice(options: { readonly precision?: Precision } = 
   const wordBytes = precision === 'f64' ? 8 : 4;
   const kernels = new Map<Kernel, InterpretedKernel>();
 
-  const compiled = (kernel: Kernel): InterpretedKernel => {
-    const known = kernels.get(kernel) ?? interpretKernel(kernel, precision);
-    kernels.set(kernel, known);
-    return known;
-  };
+  const compiled = (kernel: Kernel): InterpretedKernel =>
+    remembered(kernels, kernel, () => interpretKernel(kernel, precision));
 
   const view = ({ memory, offset, length, dtype }: Location): TypedArray => {
     const View = arrayTypeOf(dtype, precision);

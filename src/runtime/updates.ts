@@ -1,4 +1,5 @@
 import { defined, FrondError } from '../base/errors.ts';
+import { remembered } from '../base/own.ts';
 import { type Graph, type Node, type NodeId, nodeWith, type Ref, withChanged } from '../ir/graph.ts';
 import { findNode, nodeOf, placeOf, typeOfRef } from '../ir/names.ts';
 import type { OpRegistry } from '../ir/record.ts';
@@ -39,8 +40,7 @@ export function giveGradientsMemory(graph: Graph, order: readonly Node[], regist
         owners.set(home, place);
         continue;
       }
-      const copy = copies.get(place) ?? copyOf(graph, parameter, ref, reader);
-      copies.set(place, copy);
+      const copy = remembered(copies, place, () => copyOf(graph, parameter, ref, reader));
       inputs[operand] = copy.id;
       changed.set(copy.id, copy).set(reader.id, nodeWith(reader, { inputs }));
     }

@@ -2,7 +2,7 @@ import { checkArguments } from '../base/arguments.ts';
 import { evaluate, namesOf } from '../base/dim.ts';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
-import { grouped } from '../base/own.ts';
+import { grouped, remembered } from '../base/own.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import { type Graph, irKind, type Node, type Ref } from '../ir/graph.ts';
 import { typeOfRef } from '../ir/names.ts';
@@ -88,11 +88,9 @@ async function timeOf(executable: Executable, feeds: Feeds): Promise<number> {
 function isolate(graph: Graph, node: Node, registry: OpRegistry): Graph {
   const b = new GraphBuilder(`only-${node.op}`, registry);
   const known = new Map<Ref, Ref>();
-  const operands = node.inputs.map((ref, i) => {
-    const fed = known.get(ref) ?? b.input(`operand${i}`, typeOfRef(graph, ref));
-    known.set(ref, fed);
-    return fed;
-  });
+  const operands = node.inputs.map((ref, i) =>
+    remembered(known, ref, () => b.input(`operand${i}`, typeOfRef(graph, ref))),
+  );
   // a sum of dimensions, such as 1+time, tells no size: an input that nothing reads does
   const dims = [...known.keys()].flatMap((ref) => typeOfRef(graph, ref).shape);
   for (const name of new Set(dims.flatMap(namesOf))) b.input(`size.${name}`, { dtype: 'f32', shape: [name] });

@@ -1,3 +1,4 @@
+import { remembered } from '../../base/own.ts';
 import { isOwned } from '../../kernel/checkPlacement.ts';
 import { type Flow, findInPlace, flowOf, isConstant, operandsOf, type User } from '../../kernel/flow.ts';
 import type { Axis, ElementwiseName, Kernel, Region, Span, Store, Term, Value } from '../../kernel/ir.ts';
@@ -69,13 +70,7 @@ function ownCost(value: Value): number {
 /** What is found out about each value once. */
 function memoised<R>(find: (value: Value) => R): (value: Value) => R {
   const found = new Map<Value, R>();
-  return (value) => {
-    const known = found.get(value);
-    if (known !== undefined) return known;
-    const result = find(value);
-    found.set(value, result);
-    return result;
-  };
+  return (value) => remembered(found, value, () => find(value));
 }
 
 const tilesIn = (value: Value): Value[] => operandsOf(value).filter(({ axes }) => axes.length > 0);

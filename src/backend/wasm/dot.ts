@@ -1,3 +1,4 @@
+import { remembered } from '../../base/own.ts';
 import { isWhole } from '../../kernel/flow.ts';
 import type { Axis, Span, Value } from '../../kernel/ir.ts';
 import { spanOver } from './analysis.ts';
@@ -79,8 +80,7 @@ export function packFactors(at: Lowering, value: Value): Statement[] {
       if (user[side] !== value || directPack(at, user, side)) continue;
       if (side === 'right' && streamOf(at, user)) continue;
       const key = `${side} ${user.over.order} ${side === 'left' && inRows(at, user)}`;
-      const pack = made.get(key) ?? packNow(at, user, side, statements);
-      made.set(key, pack);
+      const pack = remembered(made, key, () => packNow(at, user, side, statements));
       at.packs.set(user, { ...at.packs.get(user), [side]: pack });
     }
   }

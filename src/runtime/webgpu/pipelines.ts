@@ -1,6 +1,6 @@
 import { printWgsl, type WgslLimits, type WgslModule, type WgslOptions } from '../../backend/wgsl/index.ts';
 import { defined } from '../../base/errors.ts';
-import { own } from '../../base/own.ts';
+import { own, remembered } from '../../base/own.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import type { LaunchShape } from '../device.ts';
 import { type BindingPattern, isServedBy, type PlacedBuffer, planBindings } from './bindings.ts';
@@ -45,8 +45,7 @@ export class Pipelines {
     multiplesOf4: readonly string[] = [],
     pattern = this.patternOf(buffers),
   ): WgslModule {
-    const known = this.#modules.get(kernel) ?? [];
-    this.#modules.set(kernel, known);
+    const known = remembered(this.#modules, kernel, () => []);
     const multiples = multiplesOf4.join();
     const alike = known.filter((one) => one.multiples === multiples);
     const found = alike.find((one) => isServedBy(buffers, pattern, one.pattern));
