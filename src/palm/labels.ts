@@ -1,5 +1,5 @@
 import { checkArguments } from '../base/arguments.ts';
-import { FrondError } from '../base/errors.ts';
+import { FrondError, type SourcePlace } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { readTag, TAG_FORM } from '../nn/tags.ts';
 
@@ -26,9 +26,12 @@ export const labelsKind = is.kind<LabelSet>(
 );
 const listKind = is.series('labels');
 
-/** The labels that occur, in code-unit order, so that ids do not depend on the order of the data. */
+/** The labels that occur, whole numbers by size, others in code-unit order, so that ids do not depend on the order of the data. */
 export const collectLabels = (labels: Iterable<string>): LabelSet =>
-  labelSet(distinct('collectLabels', labels).sort());
+  labelSet(inOrder(distinct('collectLabels', labels)));
+
+const inOrder = (names: string[]): string[] =>
+  names.every((name) => /^-?\d{1,15}$/.test(name)) ? names.sort((a, b) => +a - +b) : names.sort();
 
 function distinct(caller: string, labels: Iterable<string>): string[] {
   checkArguments(caller, { labels: listKind }, [labels], 'FROND-T002');
@@ -50,3 +53,16 @@ function typeOf(text: string): string {
   if (tag !== undefined) return tag.type;
   throw new FrondError('FROND-D005', `${JSON.stringify(text)} is not a tag`, { hint: TAG_FORM });
 }
+
+/** A label that training never shows. */
+export const unknownLabel = (
+  what: string,
+  label: string,
+  known: readonly string[],
+  place: SourcePlace,
+): FrondError =>
+  new FrondError('FROND-D006', `unknown ${what} ${label}`, { place, hint: `known are: ${shorten(known)}` });
+
+/** The first names of many, for messages. */
+export const shorten = (names: readonly string[]): string =>
+  names.length > 12 ? `${names.slice(0, 12).join(', ')}, … (${names.length})` : names.join(', ');

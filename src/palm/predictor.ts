@@ -24,8 +24,11 @@ import {
   type ModelRecord,
   modelOf,
 } from './modelRecord.ts';
+import { textReaderFrom } from './reader/classify.ts';
 import { jointReaderFrom } from './reader/joint.ts';
 import { maskedLMFrom } from './reader/maskedLM.ts';
+import { matchFrom } from './reader/match.ts';
+import { sequenceLabelFrom } from './reader/sequenceLabel.ts';
 import { checkSeal } from './record.ts';
 import { AVERAGE, BEST, checkpointsOf, tensorsOf, WEIGHTS } from './runStore.ts';
 import { checkFolder, checkInputs, checkSettings, headKind, listener, readerKind } from './settings.ts';
@@ -51,7 +54,13 @@ export type PredictorOptions = is.OptionsOf<typeof predictorOptions>;
 /** The options that a head was made with; it checks them itself. */
 const optionsIn = ({ kind: _, ...options }: ComponentRecord): object => options;
 
-const READERS: Makers<unknown> = { joint: jointReaderFrom, maskedLM: maskedLMFrom };
+const READERS: Makers<unknown> = {
+  joint: jointReaderFrom,
+  classify: textReaderFrom,
+  match: matchFrom,
+  sequenceLabel: sequenceLabelFrom,
+  maskedLM: maskedLMFrom,
+};
 const HEADS: Makers<unknown> = {
   classify: (record) => heads.classify(optionsIn(record) as heads.ClassifyOptions<object>),
   regress: (record) => heads.regress(optionsIn(record)),

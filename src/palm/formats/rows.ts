@@ -312,17 +312,20 @@ export const dataFileKind = is.typed<DataFile>(
   }),
 );
 
-/** Rows of records in memory; `name` is that of their part, and their number the line. */
-export function rowsOf(name: string, records: readonly object[]): RowSource {
-  const rowAt = (index: number): Row => {
-    const record = (records[index] ?? {}) as DataRecord;
-    const [file, line] = [own(record, 'file'), own(record, 'line')];
-    const place = {
-      file: is.text.holds(file) ? file : name,
-      line: is.natural.holds(line) ? line : index + 1,
-    };
-    return { record, ...place, placeOf: () => place };
+/** A record in memory as a row; where it was read, if it says so, or else its number in `name`. */
+export function rowFrom(name: string, index: number, record: DataRecord): Row {
+  const [file, line] = [own(record, 'file'), own(record, 'line')];
+  const place = {
+    file: is.text.holds(file) ? file : name,
+    line: is.natural.holds(line) ? line : index + 1,
+    column: 1,
   };
+  return { record, ...place, placeOf: () => place };
+}
+
+/** Rows of records in memory; `name` is that of their part. */
+export function rowsOf(name: string, records: readonly object[]): RowSource {
+  const rowAt = (index: number): Row => rowFrom(name, index, (records[index] ?? {}) as DataRecord);
   return {
     name,
     async *pages(onBytes) {

@@ -1,4 +1,12 @@
 export {
+  type ClassifyExample,
+  type ClassifyReader,
+  type ClassifyReaderOptions,
+  classify,
+  classifySpecs,
+  regressSpecs,
+} from './classify.ts';
+export {
   type JointFolderOptions,
   type JointMaps,
   type JointOptions,
@@ -16,3 +24,12 @@ export {
   maskedSpecs,
   type TextExample,
 } from './maskedLM.ts';
+export { match, type PairwiseReader, type PairwiseReaderOptions, type RankedExample } from './match.ts';
+export type { Source, Sources } from './records.ts';
+export {
+  type SequenceLabelReader,
+  type SequenceLabelReaderOptions,
+  sequenceLabel,
+  type TaggedExample,
+  taggedSpecs,
+} from './sequenceLabel.ts';

@@ -5,7 +5,15 @@ import { mapValues, own } from '../../base/own.ts';
 import { declare } from '../../dsl/graph.ts';
 import { convertTags, type LabelScheme, schemeKind, schemeOf, writtenIn } from '../../nn/tags.ts';
 import type { Batch, BatchSize, ComponentRecord, Reader, Specs } from '../contract.ts';
-import { collectLabels, collectTags, type LabelSet, labelSet, labelsKind } from '../labels.ts';
+import {
+  collectLabels,
+  collectTags,
+  type LabelSet,
+  labelSet,
+  labelsKind,
+  shorten,
+  unknownLabel,
+} from '../labels.ts';
 import { type MemoryPart, partOf } from '../parts.ts';
 import { checkSettings } from '../settings.ts';
 import { assembler } from '../tokenizer/assembly.ts';
@@ -351,14 +359,9 @@ function notesOn(
 function checkLabels(maps: Maps, example: JointExample, part: string, index: number): void {
   const [stranger] = strangersIn(maps, example);
   if (stranger === undefined) return;
-  throw new FrondError('FROND-D006', `unknown ${stranger.what} ${stranger.label}`, {
-    place: { file: example.file ?? part, line: example.line ?? index + 1 },
-    hint: `known are: ${shorten(stranger.names)}`,
-  });
+  const place = { file: example.file ?? part, line: example.line ?? index + 1 };
+  throw unknownLabel(stranger.what, stranger.label, stranger.names, place);
 }
-
-const shorten = (names: readonly string[]): string =>
-  names.length > 12 ? `${names.slice(0, 12).join(', ')}, … (${names.length})` : names.join(', ');
 
 const examplesKind = is.listOf(is.anything, 'examples');
 const batchSize = { batch: is.count, time: is.count };

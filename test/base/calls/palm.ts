@@ -279,6 +279,33 @@ export const palmRows: Rows = {
     ),
   'palm.formats.open': (call) =>
     call(palm.formats.open, 'data.tsv', { format: 'tsv', columns: ['a'], name: 'data.tsv', cache: 'cache' }),
+  'palm.reader.classify': (call) =>
+    call(
+      palm.reader.classify,
+      { train: [{ text_a: 'a', label: 'x' }] },
+      {
+        ...{ tokenizer: maskedTokenizer(), name: 'texts', maximumLength: 9, strict: true, cache: 'cache' },
+        ...{ labels: 'one', classes: ['x', 'y'], columns: { text_a: 'text_a' } },
+      },
+    ),
+  'palm.reader.match': (call) =>
+    call(
+      palm.reader.match,
+      { train: [{ text_a: 'a', text_b: 'b', text_b_neg: 'a' }] },
+      {
+        ...{ tokenizer: maskedTokenizer(), name: 'pairs', maximumLength: 9, strict: true, cache: 'cache' },
+        ...{ pairwise: true, columns: { text_b: 'text_b' } },
+      },
+    ),
+  'palm.reader.sequenceLabel': (call) =>
+    call(
+      palm.reader.sequenceLabel,
+      { train: [{ text_a: 'a', label: 'O' }] },
+      {
+        ...{ tokenizer: maskedTokenizer(), name: 'tagged', maximumLength: 9, strict: true, cache: 'cache' },
+        ...{ tags: ['O', 'B-x'], scheme: 'BIO', columns: { text_a: 'text_a' } },
+      },
+    ),
   'palm.reader.maskedLM': (call) =>
     call(
       palm.reader.maskedLM,

@@ -1,0 +1,244 @@
+import { checkArguments, show } from '../../base/arguments.ts';
+import { FrondError, type SourcePlace } from '../../base/errors.ts';
+import * as is from '../../base/kinds.ts';
+import { own } from '../../base/own.ts';
+import { declare } from '../../dsl/graph.ts';
+import { convertTags, readTag, schemeKind, schemeOf, TAG_FORM } from '../../nn/tags.ts';
+import type { BatchSize, ComponentRecord, Reader } from '../contract.ts';
+import { defineReader } from '../define.ts';
+import type { Row } from '../formats/rows.ts';
+import { collectTags, type LabelSet, labelSet } from '../labels.ts';
+import { checkSettings } from '../settings.ts';
+import { assembler } from '../tokenizer/assembly.ts';
+import { tokenizerFrom } from '../tokenizer/load.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { splitWords } from '../words.ts';
+import { packPieces, pieceSpecs, shaped } from './pieces.ts';
+import {
+  columnsOf,
+  type From,
+  labelsFrom,
+  notesOnLengths,
+  type ReadParts,
+  readParts,
+  recordOptions,
+  remembering,
+  rowOfInput,
+  type Sources,
+  sourcesKind,
+  textIn,
+} from './records.ts';
+import { packWords, unknownIn, wordAssembler, wordSpecs } from './wordRows.ts';
+
+/** Words and their tags, where those are known, and where they were read. */
+export interface TaggedExample {
+  readonly words: readonly string[];
+  readonly tags?: readonly string[];
+  readonly file?: string;
+  readonly line?: number;
+}
+
+const goldSpecs = {
+  /** ids of the tags of words; 0 behind the last one */
+  tags: declare('i32', ['batch', 'time']),
+  /** 1; 0 for rows without example, and for those with a tag that training never shows */
+  weights: declare('f32', ['batch']),
+} as const;
+// without lengths: a head that tags pieces by them would learn the tags of other words
+const { lengths: _, ...ofPieces } = pieceSpecs;
+/** What a reader of tagged sentences gives: tags are those of words, which begin where `firstPieces` says. */
+export const taggedSpecs = { ...ofPieces, ...wordSpecs, ...goldSpecs } as const;
+
+const taggedOptions = {
+  ...recordOptions,
+  /** names of the tags in the order of their ids, all in one scheme; default: those of training, `O` first */
+  tags: is.optional(is.names),
+  /** what tags of the data, whatever they are written in, are converted to; default: that of `tags`, or else BIO */
+  scheme: is.optional(schemeKind),
+  /** columns of other names than text_a (or words, tokens) and label (or tags) */
+  columns: is.optional(
+    is.recordOf('names of columns: { text_a, label }', {
+      text_a: is.optional(is.name),
+      label: is.optional(is.name),
+    }),
+  ),
+};
+export type SequenceLabelReaderOptions = is.OptionsOf<typeof taggedOptions>;
+
+/** A reader of tagged sentences, with what its ids mean. */
+export interface SequenceLabelReader extends Reader<typeof taggedSpecs, TaggedExample> {
+  readonly tokenizer: Tokenizer;
+  readonly tags: readonly string[];
+}
+
+const WORDS = ['text_a', 'words', 'tokens', 'text'];
+const TAGS = ['label', 'tags', 'ner_tags'];
+
+interface Item {
+  readonly text: string;
+  readonly place: () => SourcePlace;
+}
+
+/** Items of a column: a list, as CoNLL and JSONL have it, or a text, in which U+0002 parts them, as in PALM, or else white space. */
+function itemsIn(row: Row, column: string): readonly Item[] {
+  const value = own(row.record, column);
+  if (is.names.holds(value)) return value.map((text, i) => ({ text, place: () => row.placeOf(column, i) }));
+  const text = textIn(row, column);
+  const at = (offset: number) => () => row.placeOf(column, 0, offset);
+  if (!text.includes('\x02'))
+    return splitWords(text).map(({ text, column }) => ({ text, place: at(column - 1) }));
+  let next = 0;
+  return text.split('\x02').map((item) => {
+    next += item.length + 1;
+    return { text: item, place: at(next - item.length - 1) };
+  });
+}
+
+/** Words and tags of a row, these in the scheme. @throws FROND-D004, D005, D009, D020, D021, D026 with the place */
+function exampleOf(options: SequenceLabelReaderOptions, row: Row, from: From): TaggedExample {
+  const { columns = {}, scheme = schemeOf(options.tags ?? []) } = options;
+  const { find, need } = columnsOf(row, columns, from);
+  const fail = (
+    code: 'FROND-D004' | 'FROND-D005' | 'FROND-D021',
+    what: string,
+    item: Item | undefined,
+    hint: string,
+  ) =>
+    new FrondError(code, what, {
+      place: item?.place() ?? { file: row.file, line: row.line, column: 1 },
+      hint,
+    });
+  const words = itemsIn(row, need('text_a', WORDS));
+  const empty = words.find(({ text }) => !/\S/.test(text));
+  if (empty !== undefined || words.length === 0)
+    throw fail('FROND-D021', 'a word is empty', empty, 'a sentence has one word at least, and none is empty');
+  const example = { words: words.map(({ text }) => text), file: row.file, line: row.line };
+  const column = from === 'train' ? need('label', TAGS) : find('label', TAGS);
+  if (column === undefined || (from !== 'train' && own(row.record, column) === '')) return example;
+  const tags = itemsIn(row, column);
+  if (tags.length !== words.length) {
+    const lone = words[tags.length] ?? tags[words.length];
+    throw fail(
+      'FROND-D004',
+      `${words.length} words have ${tags.length} tags`,
+      lone,
+      'give each word its tag',
+    );
+  }
+  const odd = tags.find(({ text }) => readTag(text) === undefined);
+  if (odd !== undefined) throw fail('FROND-D005', `${show(odd.text)} is not a tag`, odd, TAG_FORM);
+  return {
+    ...example,
+    tags: convertTags(
+      tags.map(({ text }) => text),
+      scheme,
+    ),
+  };
+}
+
+function readerOf(
+  options: SequenceLabelReaderOptions,
+  set: LabelSet,
+  { parts, found }: ReadParts<TaggedExample>,
+  notes: readonly string[],
+): SequenceLabelReader {
+  const { tokenizer, name = 'sequenceLabel', maximumLength = 128, columns = {} } = options;
+  const { scheme = schemeOf(set.names) } = options;
+  const encode = encoderOf(options);
+  return {
+    ...defineReader<typeof taggedSpecs, TaggedExample>({
+      name,
+      gives: taggedSpecs,
+      names: { tokens: tokenizer.vocabulary.tokens, tags: set.names },
+      parts,
+      maximumLength,
+      length: (example) => encode(example).ids.length,
+      unseen: (example) => encode(example).unseen,
+      unknown: ({ words }) => unknownIn(tokenizer, words),
+      pack(examples, size) {
+        const rows = examples.map(encode);
+        const { lengths: _, ...pieces } = packPieces(rows, size, tokenizer);
+        const counts = rows.map(({ first }) => first.length);
+        const gold = packTags(set, examples, counts, size);
+        return { ...pieces, ...packWords(rows, size), ...shaped(goldSpecs, gold, { ...size }) };
+      },
+      parse: (input) =>
+        exampleOf(
+          { ...options, scheme },
+          rowOfInput(input, (text_a) => ({ text_a })),
+          'input',
+        ),
+      notes: [...notes, ...notesOnLengths(found, maximumLength)],
+      record: {
+        ...{ kind: 'sequenceLabel', tokenizer: tokenizer.record, name, maximumLength },
+        ...{ tags: set.names, scheme, columns: { ...columns } },
+      },
+    }),
+    tokenizer,
+    tags: set.names,
+  };
+}
+
+const encoderOf = ({ tokenizer, maximumLength = 128 }: SequenceLabelReaderOptions) => {
+  const assemble = wordAssembler(tokenizer, assembler(tokenizer, maximumLength));
+  return remembering(({ words }: TaggedExample) => assemble(words));
+};
+
+/** Tags as numbers. A row in which training never shows one weighs 0. */
+function packTags(
+  { ids }: LabelSet,
+  examples: readonly TaggedExample[],
+  counts: readonly number[],
+  { batch, time }: BatchSize,
+) {
+  const [tags, weights] = [new Int32Array(batch * time), new Float32Array(batch)];
+  for (const [row, example] of examples.entries()) {
+    const found = example.tags?.slice(0, counts[row]).map((tag) => ids.get(tag)) ?? [undefined];
+    for (const [i, id] of found.entries()) tags[row * time + i] = id ?? 0;
+    weights[row] = +!found.includes(undefined);
+  }
+  return { tags, weights };
+}
+
+/** A reader for prediction, from what a checkpoint kept of it. @throws as `tokenizerFrom`, FROND-T002, D012 when it is damaged */
+export function sequenceLabelFrom({ kind, tokenizer, ...rest }: ComponentRecord): SequenceLabelReader {
+  const options = {
+    ...rest,
+    tokenizer: tokenizerFrom(tokenizer as ComponentRecord),
+  } as SequenceLabelReaderOptions;
+  checkSettings(kind, options, taggedOptions);
+  return readerOf(options, labelSet(options.tags ?? []), { parts: {}, found: {} }, []);
+}
+
+/**
+ * Reads tagged sentences, for `head.sequenceLabel({ labels: reader.tags, pieces: true })`: CoNLL columns, of which the first is the
+ * word and the last its tag, or columns `text_a` and `label` that hold lists or texts. Tags may be written in BIO, IOB1, BIOES, BILOU
+ * or BMES; all become those of one scheme.
+ *
+ *     const reader = await palm.reader.sequenceLabel({ train: 'train.conll', valid: 'valid.conll' }, { tokenizer });
+ *
+ * @throws FROND-T002 for options out of range, D004, D005, D006, D009, D021, D026 for a record that is malformed or lacks something,
+ *   each with file, line and column, and what reading its file throws
+ */
+export async function sequenceLabel(
+  sources: Sources,
+  options: SequenceLabelReaderOptions,
+): Promise<SequenceLabelReader> {
+  checkArguments('sequenceLabel', { parts: sourcesKind }, [sources], 'FROND-T002');
+  checkSettings('sequenceLabel', options, taggedOptions);
+  const { tokenizer, maximumLength = 128, columns = {}, cache, strict } = options;
+  const { scheme = schemeOf(options.tags ?? []) } = options;
+  const encode = encoderOf(options);
+  const read = await readParts<TaggedExample>(sources, {
+    settings: { kind: 'sequenceLabel', tokenizer: tokenizer.record, maximumLength, columns, scheme },
+    cache,
+    exampleOf: (row, from) => exampleOf(options, row, from),
+    lengthOf: (example) => encode(example).ids.length,
+    unseen: (example) => encode(example).unseen,
+    labelsOf: ({ tags = [] }) => tags,
+    labelPlace: (row, item) =>
+      row.placeOf(columnsOf(row, columns, 'other').find('label', TAGS) ?? 'label', item),
+  });
+  const { set, notes } = labelsFrom('tag', read.found, options.tags, collectTags, strict);
+  return readerOf(options, set, read, notes);
+}
