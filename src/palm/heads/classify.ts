@@ -1,37 +1,16 @@
 import { FrondError } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
 import { own } from '../../base/own.ts';
-import {
-  abs,
-  add,
-  crossEntropy,
-  declare,
-  exp,
-  f32,
-  type GraphContext,
-  gather,
-  log,
-  logSoftmax,
-  mean,
-  mul,
-  neg,
-  reshape,
-  sigmoid,
-  softmax,
-  sub,
-  sum,
-  type Tensor,
-  truncatedNormal,
-} from '../../dsl/index.ts';
+import * as d from '../../dsl/index.ts';
 import type { Batch } from '../contract.ts';
 import { anySize } from '../contractCheck.ts';
 import { defineHead } from '../define.ts';
 import { labelSet } from '../labels.ts';
-import { reading } from '../metrics/accumulator.ts';
+import { reading, sum as total } from '../metrics/accumulator.ts';
 import { classes as classScores, labelSets } from '../metrics/classes.ts';
 import { numbers } from '../metrics/numbers.ts';
 import { checkSettings } from '../settings.ts';
-import { scoresOf, scoringOptions, weightedMean } from './scoring.ts';
+import { fieldOf, namesIn, scoresOf, scoringOptions, weightedMean } from './scoring.ts';
 
 // Heads on the encoding of a whole text: one class, any number of labels, or a number.
 
@@ -79,11 +58,10 @@ export interface MultiLabelOptions<E> extends Options<typeof multiOptions> {
   readonly gold?: (example: E) => readonly string[];
 }
 
-const backbone = { sentence: declare('f32', ['batch', anySize]) } as const;
-const rowWeights = declare('f32', ['batch']);
-
-/** A field of an example, whatever else it has. */
-const fieldOf = (example: object, name: string): unknown => own(example as Record<string, unknown>, name);
+type Rows = d.Tensor<'f32', ['batch']>;
+type Scores = d.Tensor<'f32', ['batch', number]>;
+const backbone = { sentence: d.declare('f32', ['batch', anySize]) } as const;
+const rowWeights = d.declare('f32', ['batch']);
 
 /** Factors of the loss in the order of the classes. @throws FROND-T002 for a class that there is not */
 function factorsOf(classes: readonly string[], given: Readonly<Record<string, number>>): readonly number[] {
@@ -99,38 +77,33 @@ function single<E extends object>(options: ClassifyOptions<E>) {
   const { labelSmoothing: spread = 0, classWeights, gold } = options;
   const classes = labelSet(options.classes).names;
   const factors = classWeights && factorsOf(classes, classWeights);
-  type Rows = Tensor<'f32', ['batch']>;
-  /** The factor of each row's class; undefined where all are 1. */
-  const factorOf = (g: GraphContext, labels: Tensor<'i32', ['batch']>): Rows | undefined =>
-    factors && gather(g.constant(factors, f32, [classes.length]), labels);
-  /** −Σ over classes of factor · log p */
-  const smooth = (g: GraphContext, logits: Scores): Rows => {
-    const logs = logSoftmax(logits, -1);
-    return neg(sum(factors ? mul(logs, g.constant(factors, f32, [classes.length])) : logs, 1) as Rows);
+  /** (1 − ε) · loss − ε / K · Σ over the classes of factor · log p */
+  const smooth = (own: Rows, logits: Scores, byClass?: d.Tensor<'f32', [number]>): Rows => {
+    const logs = d.logSoftmax(logits, -1);
+    const all = d.sum(byClass ? d.mul(logs, byClass) : logs, 1);
+    return d.sub(d.mul(own, 1 - spread), d.mul(all, spread / classes.length));
   };
   const weigh = ({ labels, weights }: Batch): number =>
-    Array.from(labels?.data ?? [], (id, row) => (factors?.[id] ?? 1) * (weights?.data[row] ?? 0)).reduce(
-      (total, weight) => total + weight,
-      0,
-    );
+    total(Array.from(labels?.data ?? [], (id, row) => (factors?.[id] ?? 1) * (weights?.data[row] ?? 0)));
   return defineHead({
     name: 'classify',
     record: { kind: 'classify', classes },
-    needs: { backbone, labels: { labels: declare('i32', ['batch']), weights: rowWeights } },
+    needs: { backbone, labels: { labels: d.declare('i32', ['batch']), weights: rowWeights } },
     names: { labels: classes },
     build: (_, { sentence }) => ({ logits: scoresOf(sentence, classes.length, 'output', options) }),
     loss(g, { logits, labels, weights }) {
-      const factor = factorOf(g, labels);
-      const losses = crossEntropy(logits, labels);
-      const weighted = factor ? mul(losses, factor) : losses;
-      const target =
-        spread === 0
-          ? weighted
-          : add(mul(weighted, 1 - spread), mul(smooth(g, logits), spread / classes.length));
-      return weightedMean(target, weights, factor && mul(weights, factor));
+      const byClass = factors && g.constant(factors, 'f32', [classes.length]);
+      const factor = byClass && d.gather(byClass, labels);
+      const losses = d.crossEntropy(logits, labels);
+      const own = factor ? d.mul(losses, factor) : losses;
+      return weightedMean(
+        spread === 0 ? own : smooth(own, logits, byClass),
+        weights,
+        factor && d.mul(weights, factor),
+      );
     },
     ...(factors && { weigh }),
-    predict: (_, { logits }) => ({ probabilities: softmax(logits, -1) }),
+    predict: (_, { logits }) => ({ probabilities: d.softmax(logits, -1) }),
     decode({ probabilities: { data, shape } }): readonly Classified[] {
       return Array.from({ length: shape[0] ?? 0 }, (_, row) => {
         let best = 0;
@@ -149,15 +122,13 @@ function single<E extends object>(options: ClassifyOptions<E>) {
   });
 }
 
-type Scores = Tensor<'f32', ['batch', number]>;
-
 /**
  * −y log σ(z) − (1 − y) log σ(−z) per element, as log(1 + e^−|z|) + |z|/2 − z(y − ½): nothing in it overflows, and its gradient at
  * z = 0 is ½ − y.
  */
 function binaryCrossEntropy(z: Scores, y: Scores): Scores {
-  const size = abs(z);
-  return sub(add(log(add(exp(neg(size)), 1)), mul(size, 0.5)), mul(z, sub(y, 0.5)));
+  const size = d.abs(z);
+  return d.sub(d.add(d.log(d.add(d.exp(d.neg(size)), 1)), d.mul(size, 0.5)), d.mul(z, d.sub(y, 0.5)));
 }
 
 function several<E extends object>(options: MultiLabelOptions<E>) {
@@ -168,33 +139,24 @@ function several<E extends object>(options: MultiLabelOptions<E>) {
   return defineHead({
     name: 'classify',
     record: { kind: 'classify', classes, multiLabel: true, threshold },
-    needs: { backbone, labels: { labels: declare('f32', ['batch', count]), weights: rowWeights } },
+    needs: { backbone, labels: { labels: d.declare('f32', ['batch', count]), weights: rowWeights } },
     names: { labels: classes },
     build: (_, { sentence }) => ({ logits: scoresOf(sentence, count, 'output', options) }),
     loss: (_, { logits, labels, weights }) =>
-      weightedMean(mean(binaryCrossEntropy(logits, labels), 1), weights),
-    predict: (_, { logits }) => ({ probabilities: sigmoid(logits) }),
+      weightedMean(d.mean(binaryCrossEntropy(logits, labels), 1), weights),
+    predict: (_, { logits }) => ({ probabilities: d.sigmoid(logits) }),
     decode({ probabilities: { data, shape } }): readonly Labelled[] {
       return Array.from({ length: shape[0] ?? 0 }, (_, row) => {
-        const found = classes.flatMap((label, id) => {
-          const probability = Math.min(1, data[row * count + id] ?? 0);
-          return probability > threshold ? [{ label, probability }] : [];
-        });
-        return {
-          labels: found.map(({ label }) => label),
-          probabilities: found.map(({ probability }) => probability),
-        };
+        const at = (id: number): number => Math.min(1, data[row * count + id] ?? 0);
+        const found = [...classes.keys()].filter((id) => at(id) > threshold);
+        return { labels: found.map((id) => classes[id] ?? ''), probabilities: found.map(at) };
       });
     },
     score: () =>
       reading(
         labelSets(),
         ({ labels }: Labelled) => labels,
-        gold ??
-          ((example: E) => {
-            const labels = fieldOf(example, 'labels');
-            return Array.isArray(labels) ? labels.map(String) : [];
-          }),
+        gold ?? ((example: E) => namesIn(example, 'labels')),
       ),
   });
 }
@@ -222,16 +184,16 @@ export interface RegressOptions<E> extends Omit<is.OptionsOf<typeof regressOptio
  */
 export function regress<E extends object>(options: RegressOptions<E> = {}) {
   checkSettings('regress', options, regressOptions);
-  const scoring = { initializer: truncatedNormal(0.02), ...options };
+  const scoring = { initializer: d.truncatedNormal(0.02), ...options };
   const { gold = (example: E) => Number(fieldOf(example, 'value')) } = options;
   return defineHead({
     name: 'regress',
     record: { kind: 'regress' },
-    needs: { backbone, labels: { labels: declare('f32', ['batch']), weights: rowWeights } },
-    build: (_, { sentence }) => ({ value: reshape(scoresOf(sentence, 1, 'output', scoring), ['batch']) }),
+    needs: { backbone, labels: { labels: d.declare('f32', ['batch']), weights: rowWeights } },
+    build: (_, { sentence }) => ({ value: d.reshape(scoresOf(sentence, 1, 'output', scoring), ['batch']) }),
     loss(_, { value, labels, weights }) {
-      const error = sub(value, labels);
-      return weightedMean(mul(error, error), weights);
+      const error = d.sub(value, labels);
+      return weightedMean(d.mul(error, error), weights);
     },
     decode: ({ value }): readonly number[] => Array.from(value.data),
     score: () => reading(numbers(), (value: number) => value, gold),

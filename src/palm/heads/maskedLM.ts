@@ -1,29 +1,6 @@
 import * as is from '../../base/kinds.ts';
 import { emit } from '../../dsl/handle.ts';
-import {
-  add,
-  argmax,
-  cast,
-  concat,
-  crossEntropy,
-  declare,
-  dropout,
-  equal,
-  exp,
-  f32,
-  gather,
-  layerNorm,
-  less,
-  linear,
-  logSoftmax,
-  max,
-  notEqual,
-  reshape,
-  type Tensor,
-  truncatedNormal,
-  where,
-  zeros,
-} from '../../dsl/index.ts';
+import * as d from '../../dsl/index.ts';
 import { activate, activationKind } from '../../nn/encoder.ts';
 import { anySize } from '../contractCheck.ts';
 import { defineHead } from '../define.ts';
@@ -56,21 +33,21 @@ export type MaskedLMOptions = is.OptionsOf<typeof maskedOptions>;
 
 const needs = {
   backbone: {
-    encoded: declare(f32, ['batch', 'time', anySize]),
-    table: declare(f32, [anySize, anySize]),
+    encoded: d.declare('f32', ['batch', 'time', anySize]),
+    table: d.declare('f32', [anySize, anySize]),
   },
   reader: {
     /** row · time + column in the batch of each hidden piece, row by row; padded with 0 */
-    maskPositions: declare('i32', ['masked']),
+    maskPositions: d.declare('i32', ['masked']),
     /** hidden pieces of each row */
-    maskCounts: declare('i32', ['batch']),
+    maskCounts: d.declare('i32', ['batch']),
     /** ids of the hidden pieces; −1 where there is none or it is not known */
-    maskLabels: declare('i32', ['masked']),
+    maskLabels: d.declare('i32', ['masked']),
   },
 } as const;
 
 /** 1 for a label, 0 for −1 */
-const known = (labels: Tensor<'i32', ['masked']>) => cast(notEqual(labels, -1), f32);
+const known = (labels: d.Tensor<'i32', ['masked']>) => d.cast(d.notEqual(labels, -1), 'f32');
 
 /**
  * The pieces that the reader hid (Devlin et al. 2018): norm(act(x W + b)) of their encodings, scored by the table of the words, of
@@ -81,7 +58,7 @@ const known = (labels: Tensor<'i32', ['masked']>) => cast(notEqual(labels, -1), 
 export function maskedLM(options: MaskedLMOptions) {
   checkSettings('maskedLM', options, maskedOptions);
   const { top = 5, activation = 'gelu', epsilon = 1e-12, dropout: rate = 0 } = options;
-  const { vocabulary: tokens, initializer = truncatedNormal(0.02) } = options;
+  const { vocabulary: tokens, initializer = d.truncatedNormal(0.02) } = options;
   return defineHead({
     name: 'maskedLM',
     record: { kind: 'maskedLM', vocabulary: tokens, top },
@@ -89,31 +66,31 @@ export function maskedLM(options: MaskedLMOptions) {
     names: { maskLabels: tokens },
     build(g, { encoded, table, maskPositions }) {
       const [size, width] = table.shape;
-      const hidden = gather(reshape(encoded, ['batch*time', width]), maskPositions);
-      const inner = linear(dropout(hidden, rate), width, { name: 'transform', initializer });
-      const h = layerNorm(activate(activation, inner), { name: 'norm', epsilon });
+      const hidden = d.gather(d.reshape(encoded, ['batch*time', width]), maskPositions);
+      const inner = d.linear(d.dropout(hidden, rate), width, { name: 'transform', initializer });
+      const h = d.layerNorm(activate(activation, inner), { name: 'norm', epsilon });
       const scores = emit<Logits>('matmul', [h, table], { transposeY: true });
-      const bias = g.scope('output', () => g.parameter('bias', f32, [size], zeros()));
-      return { logits: add(scores, bias) };
+      const bias = g.scope('output', () => g.parameter('bias', 'f32', [size], d.zeros()));
+      return { logits: d.add(scores, bias) };
     },
-    loss: (_, { logits, maskLabels }) => weightedMean(crossEntropy(logits, maskLabels), known(maskLabels)),
+    loss: (_, { logits, maskLabels }) => weightedMean(d.crossEntropy(logits, maskLabels), known(maskLabels)),
     weigh: ({ maskLabels }) => Array.from(maskLabels?.data ?? []).filter((label) => label >= 0).length,
     predict(_, { logits, maskLabels }) {
-      const ids: Tensor<'i32', ['masked', number]>[] = [];
+      const ids: d.Tensor<'i32', ['masked', number]>[] = [];
       const probabilities: Logits[] = [];
-      let left = logSoftmax(logits, -1);
+      let left = d.logSoftmax(logits, -1);
       for (let i = 0; i < top; i++) {
-        const best = max(left, -1, { keepDims: true });
-        ids.push(reshape(argmax(left, -1), ['masked', 1]));
-        probabilities.push(exp(best));
+        const best = d.max(left, -1, { keepDims: true });
+        ids.push(d.reshape(d.argmax(left, -1), ['masked', 1]));
+        probabilities.push(d.exp(best));
         // equal ones are taken for one
-        left = where(less(left, best), left, LOWEST);
+        left = d.where(d.less(left, best), left, LOWEST);
       }
       return {
-        ids: concat(ids, 1),
-        probabilities: concat(probabilities, 1),
-        losses: crossEntropy(logits, maskLabels),
-        right: cast(equal(argmax(logits, -1), maskLabels), f32),
+        ids: d.concat(ids, 1),
+        probabilities: d.concat(probabilities, 1),
+        losses: d.crossEntropy(logits, maskLabels),
+        right: d.cast(d.equal(d.argmax(logits, -1), maskLabels), 'f32'),
       };
     },
     decode({ ids, probabilities, losses, right }, { maskCounts, maskLabels }): readonly Unmasked[] {
@@ -140,6 +117,6 @@ export function maskedLM(options: MaskedLMOptions) {
     score: () => perplexity(),
   });
 }
-type Logits = Tensor<'f32', ['masked', number]>;
+type Logits = d.Tensor<'f32', ['masked', number]>;
 /** Below every logarithm of a probability. */
 const LOWEST = -1e30;

@@ -1,5 +1,4 @@
 import * as is from '../../base/kinds.ts';
-import { own } from '../../base/own.ts';
 import {
   add,
   declare,
@@ -17,7 +16,7 @@ import { defineHead } from '../define.ts';
 import { type Candidate, type RankingScores, ranking } from '../metrics/ranking.ts';
 import { checkSettings } from '../settings.ts';
 import { type ClassifyOptions, classify } from './classify.ts';
-import { scoresOf, scoringOptions, weightedMean } from './scoring.ts';
+import { fieldOf, scoresOf, scoringOptions, weightedMean } from './scoring.ts';
 
 const pairwiseOptions = {
   /** how far the better score shall be above the worse one; default 0.5 */
@@ -36,8 +35,7 @@ function pairwise<E extends object>(options: PairwiseOptions<E>) {
   checkSettings('match', options, pairwiseOptions);
   const { margin = 0.5 } = options;
   const scoring = { initializer: truncatedNormal(0.02), ...options };
-  const { gold = (example: E) => own(example as Record<string, readonly Candidate[]>, 'candidates') ?? [] } =
-    options;
+  const { gold = (example: E) => (fieldOf(example, 'candidates') ?? []) as readonly Candidate[] } = options;
   return defineHead({
     name: 'match',
     record: { kind: 'match', margin },

@@ -24,6 +24,14 @@ export const scoresOf = <const S extends readonly (string | number)[]>(
     [...S, number]
   >;
 
+/** A field of an example, whatever else it has. */
+export const fieldOf = (example: object, name: string): unknown => example[name as never];
+/** Names in a field of an example; none where there is no list. */
+export const namesIn = (example: object, name: string): readonly string[] => {
+  const names = fieldOf(example, name);
+  return Array.isArray(names) ? names.map(String) : [];
+};
+
 /** A number for each row, pair or piece. */
 type Rows = Tensor<'f32', [string]>;
 

@@ -12,7 +12,7 @@ import { entities, sameTags } from '../metrics/entities.ts';
 import type { JointExample } from '../reader/jointFiles.ts';
 import { checkSettings } from '../settings.ts';
 import type { Classified } from './classify.ts';
-import { scoresOf, scoringOptions, weightedMean } from './scoring.ts';
+import { namesIn, scoresOf, scoringOptions, weightedMean } from './scoring.ts';
 
 /** The tags of a sentence, with the probability that the model gives to all of them together. */
 export interface Tagged {
@@ -70,9 +70,7 @@ export function sequenceLabel<E extends object>(options: SequenceLabelOptions<E>
   checkSettings('sequenceLabel', options, labelOptions);
   const labels = labelSet(options.labels).names;
   const { scheme = schemeOf(labels), pieces = false } = options;
-  const gold =
-    options.gold ??
-    ((example: E) => ('tags' in example && Array.isArray(example.tags) ? example.tags.map(String) : []));
+  const { gold = (example: E) => namesIn(example, 'tags') } = options;
   return defineHead({
     name: 'sequenceLabel',
     record: { kind: 'sequenceLabel', labels, scheme, ...(pieces && { pieces }) },
