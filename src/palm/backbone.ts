@@ -23,7 +23,7 @@ import { UNKNOWN } from './tokenizer/vocabulary.ts';
 
 export { type BertOptions, bert, bertConfig } from './bert.ts';
 
-const compactOptions = {
+export const compactOptions = {
   /** entries of the word table, padding and unknown included */
   vocabulary: is.count,
   /** elements of every vector */

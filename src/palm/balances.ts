@@ -21,7 +21,7 @@ export const uncertainty = (): Balance => ({
   },
 });
 
-const dynamicOptions = {
+export const dynamicOptions = {
   /** above 0: the higher, the more alike are the weights; default 2 */
   temperature: is.optional(is.positive),
 };
@@ -45,7 +45,7 @@ export function dynamicAverage(options: is.OptionsOf<typeof dynamicOptions> = {}
   };
 }
 
-const gradNormOptions = {
+export const gradNormOptions = {
   /** the parameters whose gradients are measured; `*` stands for any letters. Default: all that tasks share */
   over: is.optional(is.name),
   /** how strongly tasks that learn slowly are favoured; default 1.5 */

@@ -23,7 +23,7 @@ import type { Backbone } from './contract.ts';
 import { defineBackbone } from './define.ts';
 import { checkSettings } from './settings.ts';
 
-const bertOptions = {
+export const bertOptions = {
   /** entries of the word table */
   vocabulary: is.count,
   /** elements of every vector */

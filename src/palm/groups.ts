@@ -10,7 +10,7 @@ import { checkSettings } from './settings.ts';
 
 // Groups of parameters: what the update program is fed of each, step by step.
 
-const parameterGroup = {
+export const parameterGroup = {
   /** matched against the whole parameter name; `*` stands for any run of characters */
   match: is.text,
   /** multiplies the learning rate, default 1; 0 freezes */

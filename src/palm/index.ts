@@ -31,13 +31,7 @@ export {
   warmUp,
 } from './schedule.ts';
 export type { BackwardOptions } from './step.ts';
-export {
-  type TasksInput,
-  type TasksRecipe,
-  type TasksSettings,
-  tasksRecipe,
-  tasksSchema,
-} from './tasks/index.ts';
+export { type TasksRecipe, type TasksSettings, tasksRecipe } from './tasks/index.ts';
 export * as tokenizer from './tokenizer/index.ts';
 export {
   buildVocabulary,

@@ -86,7 +86,7 @@ function checkNames(name: string, settings: readonly string[]): void {
   });
 }
 
-const adamOptions = {
+export const adamOptions = {
   /** learning rate over the real number of steps; a number: the same at every step */
   rate: scheduleKind,
   /** decay of the mean gradient, default 0.9 */

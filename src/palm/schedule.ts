@@ -66,7 +66,7 @@ export function constant(rate: number): Schedule {
   return constantRate({ rate });
 }
 
-const warmupKind = is.kind(
+export const warmupKind = is.kind(
   'the fraction of all steps, from 0 to 1',
   (value) => typeof value === 'number' && value >= 0 && value <= 1,
 );
@@ -81,7 +81,7 @@ export function triangular(options: { readonly warmup: number }, rate: number): 
   return triangularRate({ rate, warmup: options.warmup });
 }
 
-const fallOptions = {
+export const fallOptions = {
   /** the fraction of the run over which the rate rises from 0; default 0 */
   warmup: is.optional(warmupKind),
   /** the rate at the end; default 0 */

@@ -31,12 +31,12 @@ const groupsKind = is.listOf(
   is.either(is.object, is.callable),
   "groups, such as [{ match: '*/bias', rate: 2 }] or [palm.layerwise(0.95)]",
 );
-const emaOptions = {
+export const emaOptions = {
   /** default 0.999 */
   decay: is.optional(is.fraction),
 };
 const emaKind: is.Kind = { ...is.object, what: 'an object, such as { decay: 0.999 }' };
-const backwardOptions = {
+export const backwardOptions = {
   optimizer: optimizerKind,
   /** decoupled decay of weights; biases, layer-norm scales and other vectors are exempt, and the transitions of a CRF. Default 0 */
   weightDecay: is.optional(is.notNegative),

@@ -32,14 +32,14 @@ const classOptions = {
   gold: is.optional(is.callable),
   ...scoringOptions,
 };
-const singleOptions = {
+export const singleOptions = {
   ...classOptions,
   /** factors of the loss by class, 1 for those left out; the mean is over their sum, as PyTorch's with `weight` */
   classWeights: is.optional(is.objectOf(is.notNegative, 'an object of numbers from 0 on by class')),
   /** share of the target that is spread over all classes (Szegedy et al. 2016); default 0 */
   labelSmoothing: is.optional(is.fraction),
 };
-const multiOptions = {
+export const multiOptions = {
   ...classOptions,
   /** labels of a higher probability are predicted; default 0.5 */
   threshold: is.optional(is.fraction),
@@ -172,7 +172,7 @@ export function classify<E extends object>(options: ClassifyOptions<E> | MultiLa
   return options?.multiLabel ? several(options) : single(options);
 }
 
-const regressOptions = { gold: is.optional(is.callable), ...scoringOptions };
+export const regressOptions = { gold: is.optional(is.callable), ...scoringOptions };
 export interface RegressOptions<E> extends Omit<is.OptionsOf<typeof regressOptions>, 'gold'> {
   /** the number of an example; default: its field `value` */
   readonly gold?: (example: E) => number;

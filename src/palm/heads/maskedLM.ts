@@ -18,7 +18,7 @@ export interface Unmasked extends Guessed {
   readonly guesses: readonly (readonly Guess[])[];
 }
 
-const maskedOptions = {
+export const maskedOptions = {
   /** what the ids of pieces stand for: `tokenizer.vocabulary.tokens` */
   vocabulary: is.names,
   /** guesses for each hidden piece; default 5 */

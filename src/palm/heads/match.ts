@@ -18,7 +18,7 @@ import { checkSettings } from '../settings.ts';
 import { type ClassifyOptions, classify } from './classify.ts';
 import { fieldOf, scoresOf, scoringOptions, weightedMean } from './scoring.ts';
 
-const pairwiseOptions = {
+export const pairwiseOptions = {
   /** how far the better score shall be above the worse one; default 0.5 */
   margin: is.optional(is.notNegative),
   gold: is.optional(is.callable),

@@ -20,7 +20,7 @@ export interface Tagged {
   readonly probability: number;
 }
 
-const labelOptions = {
+export const labelOptions = {
   /** names of the tags, in the order of their ids */
   labels: is.names,
   /** labellings that decoding may give; default: by the letters of the labels */

@@ -2,9 +2,9 @@ import { checkArguments } from '../../base/arguments.ts';
 import { FrondError } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
 import type { Recipe } from '../multiHeadTrainer.ts';
-import type { TasksInput, TasksSettings } from './settings.ts';
+import type { TasksSettings } from './settings.ts';
 
-export type { TasksInput, TasksSettings } from './settings.ts';
+export type { TasksSettings } from './settings.ts';
 
 /** What trains and evaluates what a tasks file says. */
 export interface TasksRecipe extends Recipe {
@@ -24,7 +24,7 @@ export interface TasksRecipe extends Recipe {
  * @param file paths in it are relative to its folder; errors name it. Default `tasks.json`
  * @throws FROND-T040 for a setting that is missing, unknown or invalid, with its line and column; W002 for what is no JSON
  */
-export async function tasksRecipe(source: string | TasksInput, file = 'tasks.json'): Promise<TasksRecipe> {
+export async function tasksRecipe(source: string | object, file = 'tasks.json'): Promise<TasksRecipe> {
   const kinds = { source: is.either(is.text, is.object), file: is.name };
   checkArguments('tasksRecipe', kinds, [source, file], 'FROND-T002');
   const { readSettings } = await import('./read.ts');
@@ -39,6 +39,3 @@ export async function tasksRecipe(source: string | TasksInput, file = 'tasks.jso
   };
   return Object.assign(recipe, { settings });
 }
-
-/** The JSON schema of tasks files (draft 2020-12), by which editors check and complete them; the package has it as `tasks.schema.json`. */
-export const tasksSchema = async (): Promise<object> => (await import('./settings.ts')).tasksSchema();

@@ -1,18 +1,27 @@
 import { platform } from '#platform';
+import { checkOptions } from '../../base/arguments.ts';
+import { defined } from '../../base/errors.ts';
+import type * as is from '../../base/kinds.ts';
 import { mapValues } from '../../base/own.ts';
 import * as backbones from '../backbone.ts';
+import type { Balance } from '../balance.ts';
+import * as balances from '../balances.ts';
 import type { Backbone, Head, Metrics, Reader } from '../contract.ts';
 import { layerwise } from '../groups.ts';
+import { singleOptions } from '../heads/classify.ts';
 import * as heads from '../heads/index.ts';
+import { labelOptions } from '../heads/sequenceLabel.ts';
 import { multiHeadTrainer, type RecipeContext, type RecipeResult, Trainer } from '../multiHeadTrainer.ts';
-import { adamW } from '../optimizer.ts';
+import { adamOptions, adamW } from '../optimizer.ts';
 import { type JointReader, jointReaderOf } from '../reader/joint.ts';
 import { jointFiles, readJoint } from '../reader/jointFiles.ts';
 import { cosineDecay, linearDecay, polynomialDecay, triangular, warmUp } from '../schedule.ts';
-import type { BackwardOptions } from '../step.ts';
+import { type BackwardOptions, backwardOptions } from '../step.ts';
 import { spellWord } from '../tokenizer/spelling.ts';
 import { type Tokenizer, word } from '../tokenizer/tokenizer.ts';
 import { buildVocabulary, SPECIAL_TOKENS } from '../tokenizer/vocabulary.ts';
+import { trainOptions } from '../train.ts';
+import { fitOptions, trainerOptions } from '../trainerOptions.ts';
 import { wordsIn } from '../words.ts';
 import { dataOf } from './read.ts';
 import type { TasksSettings } from './settings.ts';
@@ -71,33 +80,26 @@ const namesOf = ({ names = {} }: Reader, tensor: string): readonly string[] => n
 const TASKS = {
   classify: {
     measure: 'accuracy',
-    head: ({ dropout, classWeights, labelSmoothing }: Extract<Task, { kind: 'classify' }>, reader: Reader) =>
-      heads.classify({
-        classes: namesOf(reader, 'labels'),
-        ...given({ dropout, classWeights, labelSmoothing }),
-      }),
+    head: (task: Task, reader: Reader) =>
+      heads.classify({ classes: namesOf(reader, 'labels'), ...pick(task, singleOptions) }),
   },
   sequenceLabel: {
     measure: 'f1',
-    head: ({ dropout }: Extract<Task, { kind: 'sequenceLabel' }>, reader: Reader) =>
-      heads.sequenceLabel({ labels: namesOf(reader, 'tags'), pieces: true, ...given({ dropout }) }),
+    head: (task: Task, reader: Reader) =>
+      heads.sequenceLabel({ labels: namesOf(reader, 'tags'), ...pick(task, labelOptions), pieces: true }),
   },
 } as const satisfies Record<Task['kind'], unknown>;
 
-/** Options without those that were left out. */
-const given = <O extends object>(options: O): { [K in keyof O]?: Exclude<O[K], undefined> } =>
-  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
+/** Those of the options that a table describes. */
+const pick = <O extends object, K extends is.Kinds>(options: O, table: K): Pick<O, keyof O & keyof K> =>
+  Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(table, name))) as never;
 
 function tokenizerOf(settings: Settings<'tokenizer'>, texts: Iterable<string>): Tokenizer {
-  const { kind: _, minimumCount, ...options } = settings ?? { kind: 'word' };
-  const { lowercase = true, unicode = 'NFC', stripAccents = false } = options;
-  const spelling = { lowercase, unicode, stripAccents };
+  const { kind: _, minimumCount = 2, ...options } = settings ?? { kind: 'word' };
+  const spelling = { lowercase: true, unicode: 'NFC', stripAccents: false, ...options } as const;
   const sentences = Array.from(texts, (text) => wordsIn(text).map((word) => spellWord(word, spelling)));
   const special = Object.values(SPECIAL_TOKENS);
-  return word({
-    vocabulary: buildVocabulary(sentences, { special, ...given({ minimumCount }) }),
-    ...spelling,
-  });
+  return word({ vocabulary: buildVocabulary(sentences, { special, minimumCount }), ...spelling });
 }
 
 const backboneOf = ({ kind, ...options }: Settings<'backbone'>, vocabulary: number): Backbone =>
@@ -105,18 +107,30 @@ const backboneOf = ({ kind, ...options }: Settings<'backbone'>, vocabulary: numb
     ? backbones.bert({ ...options, vocabulary })
     : backbones.compactEncoder({ ...options, vocabulary })) as unknown as Backbone;
 
-const SCHEDULES = { triangular, warmUp, linearDecay, cosineDecay, polynomialDecay };
-function optimizerOf(settings: Settings<'optimizer'>): BackwardOptions {
-  const { rate: highest, schedule, beta1, beta2, epsilon, weightDecay, clipNorm, ...rest } = settings;
+const { uncertainty, dynamicAverage, gradNorm, pcGrad } = balances;
+const BALANCES = { uncertainty, dynamicAverage, gradNorm, pcGrad };
+const SCHEDULES = { constant: alone, triangular, warmUp, linearDecay, cosineDecay, polynomialDecay };
+function alone(options: object, rate: number): number {
+  checkOptions<object>('constant', options, {}, 'FROND-T020');
+  return rate;
+}
+
+function optimizerOf({
+  schedule,
+  layerwise: decay,
+  groups = [],
+  ...rest
+}: Settings<'optimizer'>): BackwardOptions {
   const { kind, ...options } = schedule;
-  const rate = kind === 'constant' ? highest : SCHEDULES[kind](options as never, highest);
-  const { accumulate, ema, layerwise: decay, groups = [] } = rest;
+  const [own, backward] = [pick(rest, adamOptions), pick(rest, backwardOptions)];
+  const warmup = kind === 'constant' ? {} : { warmup: 0.1 };
+  const rate = SCHEDULES[kind]({ ...warmup, ...options } as never, rest.rate);
   return {
-    optimizer: adamW({ rate, ...given({ beta1, beta2, epsilon }) }),
-    weightDecay,
-    clipNorm,
+    weightDecay: 0.01,
+    clipNorm: 1,
+    ...backward,
+    optimizer: adamW({ ...own, rate }),
     groups: [...groups, ...(decay === undefined ? [] : [layerwise(decay)])],
-    ...given({ accumulate, ema: ema === undefined ? undefined : { decay: ema } }),
   };
 }
 
@@ -138,46 +152,43 @@ async function resolved(
   context: RecipeContext,
 ): Promise<TasksSettings> {
   const root = await files.realPath(context.data ?? files.join(file, '..'));
-  const { epochs, batchSize, seed } = context;
+  const { epochs = settings.training.epochs, batchSize = settings.training.batchSize, seed } = context;
   return {
     ...settings,
     data: mapValues(settings.data, (set) => ({ ...set, folder: pathIn(root, set.folder) })),
-    training: { ...settings.training, ...given({ epochs, batchSize }) },
+    training: { ...settings.training, epochs, ...(batchSize !== undefined && { batchSize }) },
     seeds: [seed],
   };
 }
 
-/** The trainer of what a tasks file says, ready to train, and what it learns from. */
+/** The trainer of what a tasks file says, ready to train, and the parts that it has data of. */
 async function build(settings: TasksSettings, { device, output }: RecipeContext) {
-  const { data, tasks, policy, training, saver } = settings;
-  const { best: _, patience: __, evaluateEvery: ___, printEvery: ____, ...fit } = training;
+  const { data, tasks, policy, training, saver, seeds, backbone: encoder } = settings;
   const loaded = new Map<string, Loaded>();
   for (const [name, set] of Object.entries(data)) loaded.set(name, await LOADERS[set.format](name, set));
   const tokenizer = tokenizerOf(
     settings.tokenizer,
     [...loaded.values()].flatMap(({ texts }) => [...texts]),
   );
-  const backbone = backboneOf(settings.backbone, tokenizer.vocabulary.tokens.length);
-  const readers = new Map<string, Reader>();
-  const trainers = new Map<string, Trainer>();
+  const backbone = backboneOf(encoder, tokenizer.vocabulary.tokens.length);
+  const [readers, trainers]: [Map<string, Reader>, Map<string, Trainer>] = [new Map(), new Map()];
   for (const [name, task] of Object.entries(tasks)) {
-    const reader = loaded
-      .get(dataOf(settings, name))
-      ?.readerOf(task, tokenizer, settings.backbone.maximumLength);
-    if (reader === undefined) continue;
-    const { mixRatio, weight, rate, batchSize, tokens, epochs, mixLayers, auxiliary } = task;
-    const reuseHeadWith = trainers.get(task.reuseHeadWith ?? '');
-    const options = { mixRatio, weight, rate, batchSize, tokens, epochs, mixLayers, reuseHeadWith };
-    const trainer = new Trainer(name, given(options));
-    trainer.buildForward(backbone, TASKS[task.kind].head(task as never, reader) as unknown as Head);
-    if (auxiliary) trainer.setAux();
+    const set = defined(loaded.get(dataOf(settings, name)), 'data set');
+    const reader = set.readerOf(task, tokenizer, encoder.maximumLength);
+    const { reuseHeadWith: other, ...options } = pick(task, trainerOptions);
+    const reuseHeadWith = trainers.get(other ?? '');
+    const trainer = new Trainer(name, { ...options, ...(reuseHeadWith && { reuseHeadWith }) });
+    trainer.buildForward(backbone, TASKS[task.kind].head(task, reader) as unknown as Head);
+    if (task.auxiliary) trainer.setAux();
     trainers.set(name, trainer);
     readers.set(name, reader);
   }
-  const trainer = multiHeadTrainer([...trainers.values()], { policy, device });
+  const { kind = undefined, ...balancing } = settings.balance ?? {};
+  const balance = kind && { balance: (BALANCES[kind] as (options: object) => Balance)(balancing) };
+  const trainer = multiHeadTrainer([...trainers.values()], { policy, device, ...balance });
   trainer.buildForward();
   trainer.buildBackward(optimizerOf(settings.optimizer));
-  trainer.fitReaders(Object.fromEntries(readers), { ...fit, seed: settings.seeds[0] ?? 1 });
+  trainer.fitReaders(Object.fromEntries(readers), { ...pick(training, fitOptions), seed: seeds[0] ?? 1 });
   trainer.setSaver({ folder: output, ...saver });
   return { trainer, parts: new Set([...readers.values()].flatMap(({ parts }) => Object.keys(parts))) };
 }
@@ -188,26 +199,20 @@ async function build(settings: TasksSettings, { device, output }: RecipeContext)
  * @throws as the calls of a recipe do
  */
 export async function runTasks(
-  read: TasksSettings,
+  given: TasksSettings,
   file: string,
   context: RecipeContext,
 ): Promise<RecipeResult> {
-  const settings = await resolved(read, file, context);
+  const settings = await resolved(given, file, context);
   const { trainer, parts } = await build(settings, context);
   const { output, resume, signal, on } = context;
+  const text = `${JSON.stringify(settings, null, 2)}\n`;
   await files.makeFolder(output);
-  await files.writeDurably(
-    files.join(output, 'tasks.json'),
-    new TextEncoder().encode(`${JSON.stringify(settings, null, 2)}\n`),
-  );
+  await files.writeDurably(files.join(output, 'tasks.json'), new TextEncoder().encode(text));
   if (resume) await trainer.resume(output, on);
-  const { best = meanOf(settings.tasks), patience, evaluateEvery, printEvery } = settings.training;
-  const summary = await trainer.train({
-    ...(parts.has('valid') && best !== null && { best }),
-    ...given({ patience, evaluateEvery, printEvery }),
-    signal,
-    on,
-  });
+  const { best = meanOf(settings.tasks), ...training } = settings.training;
+  const kept = parts.has('valid') && best !== null ? { best } : {};
+  const summary = await trainer.train({ ...pick(training, trainOptions), ...kept, signal, on });
   if (summary.reason === 'aborted' || !parts.has('test')) return { trainer, summary };
   return { trainer, summary, test: await trainer.evaluate('test', signal) };
 }

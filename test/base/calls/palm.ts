@@ -236,7 +236,6 @@ export const palmRows: Rows = {
       return {};
     }),
   'palm.defineReader': (call) => call(palm.defineReader, reader()),
-  'palm.tasksSchema': (call) => call(palm.tasksSchema),
   'palm.tasksRecipe': (call) => call(palm.tasksRecipe, tasksFile, 'tasks.json'),
   'palm.partOf': (call) => call(palm.partOf, ['a'], () => 1),
   'palm.drawOf': (call) => call(palm.drawOf, { seed: 1, name: 'joint', epoch: 0 }, [0]),
