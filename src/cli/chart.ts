@@ -95,3 +95,45 @@ function legendOf(series: readonly Series[]): string[] {
     return entry;
   });
 }
+
+/** Most columns of a strip, and most steps of one that are looked at. */
+const [COLUMNS, SAMPLES] = [400, 32];
+
+/**
+ * A row for each name, and in it which of the `steps` it has, as SVG text. Where there are more steps than columns, a column stands
+ * for several ones: the more of them a name has, the darker it is there.
+ */
+export function stripChart(
+  names: readonly string[],
+  steps: number,
+  nameAt: (step: number) => string,
+): string {
+  const [left, height, width] = [110, 18, 2 * WIDTH];
+  const each = Math.ceil(steps / COLUMNS);
+  const atX = (step: number): number => left + (step / steps) * (width - left - RIGHT);
+  const cells = Array.from({ length: Math.ceil(steps / each) }, (_, column) => {
+    const [from, to] = [column * each, Math.min((column + 1) * each, steps)];
+    const apart = Math.ceil(each / SAMPLES);
+    const looked = Array.from({ length: Math.ceil((to - from) / apart) }, (_, i) => nameAt(from + i * apart));
+    const place = `x="${atX(from).toFixed(1)}" width="${(atX(to) - atX(from)).toFixed(2)}" height="${height - 2}"`;
+    return names.flatMap((name, i) => {
+      const share = looked.filter((one) => one === name).length / looked.length;
+      const color = `fill="${colorOf(i)}" fill-opacity="${share.toFixed(2)}"`;
+      return share === 0 ? [] : [`<rect y="${i * height + 1}" ${place} ${color}/>`];
+    });
+  });
+  const bottom = names.length * height;
+  const columns = ticks(0, steps, 8, true).filter((step) => step <= steps);
+  return [
+    `<svg viewBox="0 0 ${width} ${bottom + 18}" class="chart" role="img" aria-label="the plan of steps">`,
+    ...names.map((name, i) => {
+      const shown = name.length > 18 ? `${name.slice(0, 17)}…` : name;
+      return `<text y="${i * height + 13}">${escapeMarkup(shown)}</text>`;
+    }),
+    ...cells.flat(),
+    ...columns.map(
+      (step) => `<text x="${atX(step).toFixed(1)}" y="${bottom + 13}" text-anchor="middle">${step}</text>`,
+    ),
+    '</svg>',
+  ].join('\n');
+}

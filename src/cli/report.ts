@@ -1,16 +1,20 @@
+import * as is from '../base/kinds.ts';
 import { grouped, own } from '../base/own.ts';
 import { escapeMarkup } from '../base/shown.ts';
 import { type Graph, type palm, toSvg } from '../index.ts';
 import { attempt } from '../platform/node/failure.ts';
-import { lineChart, type Series } from './chart.ts';
+import { lineChart, type Series, stripChart } from './chart.ts';
 import type { StepEvent } from './curve.ts';
+import { bracket } from './predict.ts';
 import { headlinesOf, scoreText, wholeScores } from './scores.ts';
-import { percent } from './shown.ts';
+import { percent, shownJson } from './shown.ts';
 
 export interface ReportInput {
   readonly name: string;
   readonly result: palm.RecipeResult;
   readonly test: palm.Metrics;
+  /** of the test part, by task */
+  readonly mistakes: Readonly<Record<string, palm.Mistakes>>;
   readonly facts: { readonly seconds: number; readonly seed: number; readonly device: string };
   /** `step` events of the run */
   readonly steps: readonly StepEvent[];
@@ -25,6 +29,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums } th, td {
 th:first-child, td:first-child { text-align: left } th { color: #5a6672; font-weight: 600 }
 .big { display: flex; gap: 2.4rem; margin: 1.4rem 0 } .big div { font-size: 1.9rem; font-weight: 650 } .big span { display: block; font-size: .8rem; color: #5a6672; font-weight: 400 }
 .scroll { overflow: auto; border: 1px solid #e4e9ee; border-radius: 8px; padding: .8rem } .scroll svg { max-width: 100%; height: auto } .plain { border: 0; padding: 0 }
+.mistakes td { text-align: left; vertical-align: top; max-width: 30rem; overflow-wrap: anywhere } .mistakes th { text-align: left }
 .bar { min-width: 9rem }
 .confusion td { text-align: center; padding: .15rem .4rem; border: 0 } .confusion th { font-weight: 400; font-size: .75rem }
 .confusion th.column { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; padding: .4rem .15rem }`;
@@ -121,6 +126,50 @@ const taskTables = (test: palm.Metrics): string[] =>
     ];
   });
 
+/** Characters of a text in a table. */
+const LONGEST = 400;
+const cut = (text: string): string => (text.length > LONGEST ? `${text.slice(0, LONGEST)} …` : text);
+
+/** Tags as brackets around the words that they are of; a class or a number as it is. */
+function answerText(answer: unknown, words: unknown): string {
+  if (typeof answer === 'string') return cut(answer);
+  if (typeof answer === 'number') return String(Number(answer.toPrecision(4)));
+  const isTagged = is.names.holds(answer) && is.names.holds(words) && answer.length <= words.length;
+  if (isTagged) return cut(bracket(words, answer));
+  return cut(is.names.holds(answer) ? answer.join(', ') : shownJson(answer));
+}
+
+/** The texts of an example. */
+function exampleText(example: unknown): string {
+  const { words, text, second }: Readonly<Record<string, unknown>> = Object(example);
+  if (is.names.holds(words)) return cut(words.join(' '));
+  const texts = [text, second].filter((one) => typeof one === 'string');
+  return texts.length > 0 ? texts.map(cut).join(' · ') : cut(shownJson(example));
+}
+
+const mistakeTables = (mistakes: ReportInput['mistakes']): string[] =>
+  Object.entries(mistakes).map(([task, { wrong, examples, worst }]) => {
+    const rows = worst.map(({ example, gold, predicted }) => {
+      const { words } = Object(example);
+      return [exampleText(example), answerText(gold, words), answerText(predicted, words)];
+    });
+    const some = worst.length < wrong ? `, the worst ${worst.length} of them` : '';
+    const title = `<h2>${escapeMarkup(task)}: ${wrong} of ${examples} wrong in the test part${some}</h2>`;
+    return rows.length === 0 ? title : title + table('mistakes', ['text', 'right', 'predicted'], rows);
+  });
+
+/** Which task had which steps, where there are several. */
+function planDrawing({ result: { trainer } }: ReportInput): string[] {
+  const { plan } = trainer;
+  if (plan === undefined || plan.planned.size < 2) return [];
+  const strip = stripChart([...plan.planned.keys()], plan.steps, (step) => plan.turn(step).task);
+  const counts = [...plan.planned].map(([task, steps]) => `${escapeMarkup(task)} ${steps}`);
+  return [
+    `<h2>the plan: which task learns at which step</h2><div class="scroll plain">${strip}</div>`,
+    `<p class="facts">steps: ${counts.join(', ')}</p>`,
+  ];
+}
+
 /** The graph with as many scopes shown as find room. */
 function drawing(graph: Graph): string {
   const foldedTo = (depth: number): string => toSvg(graph, { depth, parameters: false });
@@ -141,7 +190,9 @@ export function reportPage(input: ReportInput): string {
     `<div class="big">${big.join('')}</div>`,
     `<div class="charts">${charts(input)}</div>`,
     `<h2>validation after each epoch</h2>${epochTable(input)}`,
+    ...planDrawing(input),
     ...taskTables(test),
+    ...mistakeTables(input.mistakes),
     `<h2>the graph that predicts</h2><div class="scroll">${drawing(result.trainer.prediction)}</div>`,
     '</html>\n',
   ].join('\n');

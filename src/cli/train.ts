@@ -111,7 +111,8 @@ async function finish(
     machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version },
   };
   await writeWhole(join(folder, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
-  const page = reportPage({ name: trainer.name, result, test, facts, steps });
+  const mistakes = await trainer.mistakes();
+  const page = reportPage({ name: trainer.name, result, test, mistakes, facts, steps });
   await writeWhole(join(folder, 'report.html'), page);
   if (examples.length === 0) return;
   const predictions = await trainer.predict(examples);

@@ -128,6 +128,14 @@ export interface Accumulator<F = unknown, E = unknown, M = Metrics> {
   add(results: readonly F[], examples: readonly E[]): void;
   /** of all that was added so far */
   value(): M;
+  /** What the result says of the example, and what is right; without it, mistakes are not listed. */
+  compare?(result: F, example: E): Comparison;
+}
+
+export interface Comparison {
+  readonly predicted: unknown;
+  readonly gold: unknown;
+  readonly right: boolean;
 }
 
 /** Numbers read back from the device, by name of the output. */

@@ -225,7 +225,7 @@ interface Scored {
 }
 
 /** Results batch by batch, of which none is kept; where a head finishes them, all of them are there first. */
-async function* resultsIn(
+export async function* resultsIn(
   executable: Executable,
   answering: Answering,
   part: Part,

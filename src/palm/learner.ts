@@ -18,6 +18,7 @@ import type { SharedGradients, StepResult } from './events.ts';
 import { GradientWatch } from './gradients.ts';
 import { type Task, weightName } from './graphs.ts';
 import { groupsFeed } from './groups.ts';
+import { type Mistakes, mistakesIn } from './mistakes.ts';
 import { ahead, drawOf, readRows } from './parts.ts';
 import { rateAt } from './schedule.ts';
 import { type Inference, type Setup, type Source, trainingPart } from './setup.ts';
@@ -372,14 +373,30 @@ export class Learner {
     return Object.assign({}, ...predicted);
   }
 
-  #having(part: string) {
-    const { inferences } = this.setup;
-    const having = inferences.flatMap((inference) => {
+  /** What all tasks whose reader has such a part get wrong in it. @throws FROND-D015 where none has the part that is asked for */
+  async mistakes(
+    part: string | undefined,
+    most: number,
+    signal?: AbortSignal,
+  ): Promise<Readonly<Record<string, Mistakes>>> {
+    const wrong: Readonly<Record<string, Mistakes>>[] = [];
+    const having = part === undefined ? this.#partsCalled('test') : this.#having(part);
+    for (const { inference, found } of having)
+      wrong.push(await mistakesIn(this.#predictorOf(inference), inference, found, most, { signal }));
+    return Object.assign({}, ...wrong);
+  }
+
+  #partsCalled(part: string) {
+    return this.setup.inferences.flatMap((inference) => {
       const found = own(inference.reader.parts, part);
       return found === undefined ? [] : [{ inference, found }];
     });
+  }
+
+  #having(part: string) {
+    const having = this.#partsCalled(part);
     if (having.length > 0) return having;
-    const readers = inferences.map(({ reader }) => reader);
+    const readers = this.setup.inferences.map(({ reader }) => reader);
     const parts = new Set(readers.flatMap((reader) => Object.keys(reader.parts)));
     const who = readers.map(({ name }) => name).join(', ');
     const what = readers.length === 1 ? `the reader ${who} has` : `the readers ${who} have`;

@@ -15,7 +15,9 @@ import type { Checked, HeadOnBackboneProblem } from './contractTypes.ts';
 import { closed, inputPart, type JointMetrics, type Predictions } from './evaluate.ts';
 import type { Listener } from './events.ts';
 import { lossName, predictionGraph, type Task, trainingGraph } from './graphs.ts';
+import type { Mistakes } from './mistakes.ts';
 import { checkConstants } from './modelRecord.ts';
+import type { TrainingPlan } from './plan.ts';
 import { type EpochRecord, Run } from './run.ts';
 import { checkpointsOf, resumeRun, saveRun } from './runStore.ts';
 import {
@@ -63,6 +65,13 @@ export function needed<T>(value: T | undefined, from: string, caller: string): T
 const batchKind = is.objectOf(is.object, 'a batch, as the reader packs it');
 const predictAllOptions = { signal: is.optional(is.signal), on: listener };
 export type PredictAllOptions = is.OptionsOf<typeof predictAllOptions>;
+
+const mistakesOptions = {
+  /** how many of each task are listed; default 20 */
+  most: is.optional(is.natural),
+  signal: is.optional(is.signal),
+};
+export type MistakesOptions = is.OptionsOf<typeof mistakesOptions>;
 
 /** What each lesson learns from, and how. */
 interface Fit {
@@ -383,6 +392,21 @@ export class Trainer {
   }
 
   /**
+   * What each task gets wrong in a part of its reader, the worst mistakes first; of heads whose accumulators can compare.
+   * @param part default: `test`, or nothing where no reader has it
+   * @throws FROND-D015 for a part that no reader has
+   */
+  async mistakes(part?: string, options: MistakesOptions = {}): Promise<Readonly<Record<string, Mistakes>>> {
+    const kinds = { part: is.optional(partKind), options: is.unchecked };
+    checkArguments('mistakes', kinds, [part, options], 'FROND-T002');
+    checkSettings('mistakes', options, mistakesOptions);
+    const { most = 20, signal } = options;
+    return this.#use('mistakes', ({ model }) =>
+      model.surviving((learner) => learner.mistakes(part, most, signal)),
+    );
+  }
+
+  /**
    * Predictions of one task for a batch as its reader packs it, one for each row.
    * @throws FROND-R009…R012, R023, R031 for a batch that does not fit the graph, FROND-T003 for a task that there is not
    */
@@ -453,6 +477,11 @@ export class Trainer {
         return match.report;
       });
     });
+  }
+
+  /** Which task learns from which examples at every step; undefined until the model is made. */
+  get plan(): TrainingPlan | undefined {
+    return this.#run?.setup.plan;
   }
 
   /** Metrics after each epoch so far. */

@@ -3,7 +3,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { FrondError } from '../../src/base/errors.ts';
 import { flag, parseArguments, text, word, words } from '../../src/cli/arguments.ts';
-import { lineChart, ticks } from '../../src/cli/chart.ts';
+import { lineChart, stripChart, ticks } from '../../src/cli/chart.ts';
 import { comparisonText } from '../../src/cli/compare.ts';
 import { describe as inOneLine, placeIn, shownError } from '../../src/cli/failure.ts';
 import { bracket, describePrediction } from '../../src/cli/predict.ts';
@@ -294,5 +294,36 @@ describe('charts', () => {
       expect(svg).toContain('a &lt; b');
       expect(svg.startsWith('<svg ') && svg.endsWith('</svg>')).toBe(true);
     }
+  });
+});
+
+describe('a strip of steps', () => {
+  const cells = (svg: string) =>
+    [...svg.matchAll(/<rect y="(\d+)" x="([\d.]+)" width="([\d.]+)" .*?fill-opacity="([\d.]+)"/g)].map(
+      ([, y, x, width, share]) => [Number(y), Number(x), Number(width), Number(share)] as const,
+    );
+
+  it('has a cell for each step in the row of its name', () => {
+    const found = cells(stripChart(['a', 'b'], 5, (step) => (step === 3 ? 'b' : 'a')));
+    expect(found.map(([y]) => y)).toEqual([1, 1, 1, 19, 1]);
+    for (const [, , , share] of found) expect(share).toBe(1);
+  });
+
+  it('has at most 400 columns, in which shares add up to 1 and which cover all steps', () => {
+    for (const steps of [399, 400, 401, 12_345, 1_000_000]) {
+      const columns = new Map<number, { width: number; share: number }>();
+      for (const [, x, width, share] of cells(
+        stripChart(['a', 'b', 'c'], steps, (step) => 'abc'[step % 3] ?? ''),
+      ))
+        columns.set(x, { width, share: (columns.get(x)?.share ?? 0) + share });
+      expect(columns.size).toBeLessThanOrEqual(400);
+      const all = [...columns.values()];
+      for (const { share } of all) expect(share).toBeCloseTo(1, 1);
+      expect(all.reduce((sum, { width }) => sum + width, 0)).toBeCloseTo(2 * 520 - 110 - 12, -1);
+    }
+  });
+
+  it('prints names as text', () => {
+    expect(stripChart(['<b>', 'c'], 3, () => 'c')).toContain('&lt;b&gt;');
   });
 });

@@ -25,9 +25,20 @@ it('trains the example of tasks that alternate, as planned, in less than 80 line
   expect(slots.f1).toBeGreaterThan(0.3);
   const steps = events.filter((event) => event.type === 'step');
   const facts = { seconds: 1, seed: 1, device: 'wasm' };
-  const html = reportPage({ name: 'both', result, test, facts, steps });
+  const mistakes = await trainer.mistakes();
+  const html = reportPage({ name: 'both', result, test, mistakes, facts, steps });
   const [, chart] = /<svg[^>]*>(.*?training loss by task.*?)<\/svg>/s.exec(html) ?? [];
   for (const task of ['intent', 'slots']) expect(chart).toContain(task);
+  const [, strip] = /<svg[^>]*the plan of steps[^>]*>(.*?)<\/svg>/s.exec(html) ?? [];
+  // a column for each step, in the row of its task
+  const rows = [...(strip ?? '').matchAll(/<rect y="(\d+)"/g)].map(([, y]) => y);
+  expect(rows).toEqual(
+    Array.from({ length: 94 + 141 }, (_, step) => (trainer.plan?.turn(step).task === 'intent' ? '1' : '19')),
+  );
+  const { wrong = 0, examples = 0, worst = [] } = mistakes.intent ?? {};
+  expect(1 - wrong / examples).toBeCloseTo(intent.accuracy, 12);
+  expect(worst.length).toBe(Math.min(wrong, 20));
+  expect(html).toContain(`intent: ${wrong} of ${examples} wrong in the test part`);
   await trainer.close();
   await device.close();
   const source = await readFile(new URL('../../examples/alternating.ts', import.meta.url), 'utf8');

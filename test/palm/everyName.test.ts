@@ -99,6 +99,7 @@ it('a run may have such words, intents, tags, parts and tasks: it trains, saves,
     name: 'constructor',
     result: { trainer, summary, test },
     test,
+    mistakes: await trainer.mistakes('__proto__'),
     facts: { seconds: 1, seed: 1, device: 'interpreter' },
     steps: steps.flatMap((event) => (event.type === 'step' ? [event] : [])),
   });

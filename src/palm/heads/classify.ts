@@ -157,6 +157,8 @@ function several<E extends object>(options: MultiLabelOptions<E>) {
         labelSets(),
         ({ labels }: Labelled) => labels,
         gold ?? ((example: E) => namesIn(example, 'labels')),
+        (gold, found) =>
+          gold.every((label) => found.includes(label)) && found.every((label) => gold.includes(label)),
       ),
   });
 }

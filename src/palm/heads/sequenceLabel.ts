@@ -101,7 +101,7 @@ export function sequenceLabel<E extends object>(options: SequenceLabelOptions<E>
         probability: Math.min(1, probability.data[row] ?? 0),
       }));
     },
-    score: () => reading(entities(), ({ tags }: Tagged) => tags, gold),
+    score: () => reading(entities(), ({ tags }: Tagged) => tags, gold, sameTags),
   });
 }
 

@@ -52,15 +52,22 @@ export const accumulatorKind = is.typed<Accumulator<never, never, never>>(
 
 /**
  * The same accumulator for results and examples that hold, among other things, what it takes:
- * `reading(classes(), ({ label }) => label, ({ intent }) => intent)`.
+ * `reading(classes(), ({ label }) => label, ({ intent }) => intent)`. What the two functions give is what mistakes are told by:
+ * `same` says whether a prediction is right; default: it is equal to the gold.
  */
 export function reading<F, E, P, G, M>(
   accumulator: Accumulator<P, G, M>,
   predictedOf: (result: F) => P,
   goldOf: (example: E) => G,
+  same: (gold: G, predicted: P) => boolean = (gold, predicted) => Object.is(gold, predicted),
 ): Accumulator<F, E, M> {
-  const kinds = { accumulator: accumulatorKind, predictedOf: is.callable, goldOf: is.callable };
-  checkArguments('reading', kinds, [accumulator, predictedOf, goldOf]);
+  const kinds = {
+    accumulator: accumulatorKind,
+    predictedOf: is.callable,
+    goldOf: is.callable,
+    same: is.callable,
+  };
+  checkArguments('reading', kinds, [accumulator, predictedOf, goldOf, same]);
   const lists = {
     results: is.listOf(is.unchecked, 'results'),
     examples: is.listOf(is.unchecked, 'examples'),
@@ -71,6 +78,10 @@ export function reading<F, E, P, G, M>(
       accumulator.add(results.map(predictedOf), examples.map(goldOf));
     },
     value: () => accumulator.value(),
+    compare(result, example) {
+      const [predicted, gold] = [predictedOf(result), goldOf(example)];
+      return { predicted, gold, right: same(gold, predicted) };
+    },
   };
 }
 

@@ -143,6 +143,7 @@ export const palmRows: Rows = {
       palm.metrics.classes(),
       (result: unknown) => result,
       (example: unknown) => example,
+      () => true,
     ),
   'palm.constantRate': (call) => call(palm.constantRate, 0.1),
   'palm.layerwise': (call) => call(palm.layerwise, 0.95),
@@ -372,6 +373,8 @@ export const palmRows: Rows = {
   'palm.Trainer#predict': (call) => call(ready().predict.bind(ready()), ['fly home', example()]),
   'palm.Trainer#predictAll': (call) =>
     call(ready().predictAll.bind(ready()), 'test', { signal: new AbortController().signal }),
+  'palm.Trainer#mistakes': (call) =>
+    call(ready().mistakes.bind(ready()), 'test', { most: 3, signal: new AbortController().signal }),
   'palm.Trainer#predictBatch': (call) => call(ready().predictBatch.bind(ready()), 'intent', packed()),
   'palm.Trainer#trainStep': (call) => call(ready().trainStep.bind(ready())),
   'palm.Trainer#save': (call) => call(ready().save.bind(ready()), fresh()),
