@@ -42,8 +42,9 @@ export const train: palm.Recipe = async ({ data, output, epochs, seed, resume, d
   both.setSaver({ folder: output });
   if (resume) await both.resume(output, on);
 
-  // 4. the weights that did best at one task are kept; five epochs without a better score end it early
-  const summary = await both.train({ best: 'slots.f1', patience: 5, signal, on });
+  // 4. the weights that did best at one task are kept; five epochs without a better score end it early. The report shows whether the
+  // tasks pull at the encoder in the same direction
+  const summary = await both.train({ best: 'slots.f1', patience: 5, watchGradients: 50, signal, on });
   if (summary.reason === 'aborted') return { trainer: both, summary };
   const test = await both.evaluate('test');
   const examples = ['play some jazz in the kitchen', 'remind me to water the plants at seven'];

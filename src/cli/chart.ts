@@ -44,13 +44,14 @@ export function lineChart(series: readonly Series[], options: ChartOptions): str
   const points = series.flatMap(({ points: list }) => list.filter(isFinitePoint));
   const xs = points.map(([x]) => x);
   const [low, high] = [Math.min(...xs, options.from ?? 0), Math.max(1, ...xs)];
-  const rows = ticks(0, options.top ?? Math.max(1e-6, ...points.map(([, y]) => y)), 4);
+  const ys = points.map(([, y]) => y);
+  const rows = ticks(Math.min(0, ...ys), options.top ?? Math.max(1e-6, ...ys), 4);
   const columns = ticks(low, high, 6, true).filter((x) => x >= low && x <= high);
-  const top = rows.at(-1) ?? 1;
+  const [bottom = 0, top = 1] = [rows[0], rows.at(-1)];
   const atX = (x: number): string =>
     (LEFT + ((x - low) / Math.max(high - low, 1e-9)) * (WIDTH - LEFT - RIGHT)).toFixed(1);
   const heightOf = (y: number): number =>
-    HEIGHT - BOTTOM - (Math.min(y, top) / top) * (HEIGHT - BOTTOM - TOP);
+    HEIGHT - BOTTOM - ((Math.min(y, top) - bottom) / (top - bottom)) * (HEIGHT - BOTTOM - TOP);
   const placeOf = ([x, y]: Point): [string, string] => [atX(x), heightOf(y).toFixed(1)];
   const grid = [
     ...rows.map((y) => {

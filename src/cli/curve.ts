@@ -5,6 +5,17 @@ import type { palm } from '../index.ts';
 
 export type StepEvent = Extract<palm.TrainingEvent, { type: 'step' }>;
 
+export type GradientEvent = Extract<palm.TrainingEvent, { type: 'gradients' }>;
+
+const gradientsKind = is.typed<GradientEvent>(
+  is.withFields('gradients of tasks', {
+    step: is.natural,
+    norms: is.objectOf(is.finite, 'numbers by task'),
+    // the cosine of a gradient that is all zero is NaN, which JSON writes as null
+    cosines: is.listOf(is.withFields('a cosine', { tasks: is.names }), 'cosines'),
+  }),
+);
+
 /** What a report reads of a step. */
 const stepKind = is.typed<StepEvent>(
   is.withFields('a step', {
@@ -16,7 +27,7 @@ const stepKind = is.typed<StepEvent>(
 );
 
 /**
- * The step events of a run and the time it took, those of the sessions before it was resumed among them. They are kept in
+ * The events of a run that charts are drawn of, and the time it took, those of the sessions before it was resumed among them. They are kept in
  * `curve.json` beside the checkpoints, as often as those: losing the file costs a part of a chart, never a run.
  */
 export class Curve {
@@ -24,6 +35,7 @@ export class Curve {
   /** when the run would have begun if it had never been stopped */
   #began = performance.now();
   readonly steps: StepEvent[] = [];
+  readonly gradients: GradientEvent[] = [];
   /** how this session began; undefined before that */
   start: Extract<palm.TrainingEvent, { type: 'start' }> | undefined;
 
@@ -40,6 +52,7 @@ export class Curve {
     if (event.type === 'start') this.start = event;
     if (event.type === 'start' && event.from > 0) this.#goOn(event.from);
     if (event.type === 'step') this.steps.push(event);
+    if (event.type === 'gradients') this.gradients.push(event);
     if (event.type === 'checkpoint' || event.type === 'end') this.#save();
   }
 
@@ -47,9 +60,19 @@ export class Curve {
   #goOn(last: number): void {
     try {
       if (!statSync(this.#path).isFile()) return;
-      const { seconds, steps } = JSON.parse(readFileSync(this.#path, 'utf8')) as Partial<Curve>;
-      if (!Array.isArray(steps) || !steps.every(stepKind.holds)) return;
+      // curves of earlier versions have no gradients
+      const {
+        seconds,
+        steps,
+        gradients = [],
+      } = JSON.parse(readFileSync(this.#path, 'utf8')) as Partial<Curve>;
+      if (
+        !is.listOf(stepKind, 'steps').holds(steps) ||
+        !is.listOf(gradientsKind, 'gradients').holds(gradients)
+      )
+        return;
       this.steps.push(...steps.filter(({ step }) => step <= last));
+      this.gradients.push(...gradients.filter(({ step }) => step <= last));
       this.#began -= 1000 * (Number(seconds) || 0);
     } catch {
       // without it the chart begins here
@@ -59,8 +82,9 @@ export class Curve {
   #save(): void {
     const temporary = `${this.#path}.tmp`;
     try {
-      const { seconds, steps } = this;
-      writeFileSync(temporary, `${JSON.stringify({ seconds, steps })}\n`);
+      const { seconds, steps, gradients } = this;
+      const kept = { seconds, steps, ...(gradients.length > 0 && { gradients }) };
+      writeFileSync(temporary, `${JSON.stringify(kept)}\n`);
       renameSync(temporary, this.#path);
     } catch {
       rmSync(temporary, { force: true });

@@ -4,7 +4,7 @@ import { escapeMarkup } from '../base/shown.ts';
 import { type Graph, type palm, toSvg } from '../index.ts';
 import { attempt } from '../platform/node/failure.ts';
 import { lineChart, type Series, stripChart } from './chart.ts';
-import type { StepEvent } from './curve.ts';
+import type { GradientEvent, StepEvent } from './curve.ts';
 import { bracket } from './predict.ts';
 import { headlinesOf, scoreText, wholeScores } from './scores.ts';
 import { percent, shownJson } from './shown.ts';
@@ -18,6 +18,8 @@ export interface ReportInput {
   readonly facts: { readonly seconds: number; readonly seed: number; readonly device: string };
   /** `step` events of the run */
   readonly steps: readonly StepEvent[];
+  /** looks at the gradients of the tasks */
+  readonly gradients: readonly GradientEvent[];
 }
 
 const STYLE = `
@@ -48,7 +50,7 @@ function table(className: string, head: readonly Cell[], rows: readonly (readonl
   return `<table class="${className}"><thead>${row(head, 'th')}</thead><tbody>\n${body}\n</tbody></table>`;
 }
 
-function charts({ result, steps }: ReportInput): string {
+function charts({ result, steps, gradients }: ReportInput): string {
   const { history } = result.summary;
   const ofSteps = (name: string, value: (event: StepEvent) => number): Series => ({
     name,
@@ -72,7 +74,28 @@ function charts({ result, steps }: ReportInput): string {
     lineChart(validation, { title: 'validation', x: 'epoch', y: 'fraction', from: 1, top: 1 }),
     lineChart(rate, { title: 'learning rate', x: 'step', y: 'rate' }),
     lineChart(norm, { title: 'gradient norm before clipping', x: 'step', y: 'norm' }),
+    ...gradientCharts(gradients),
   ].join('\n');
+}
+
+/** How the gradients of the tasks compare on what they share. */
+function gradientCharts(looks: readonly GradientEvent[]): string[] {
+  const [first] = looks;
+  if (first === undefined) return [];
+  const series = (name: string, value: (look: GradientEvent) => number): Series => ({
+    name,
+    points: looks.map((look) => [look.step, value(look)]),
+  });
+  const norms = Object.keys(first.norms).map((task) =>
+    series(task, ({ norms }) => own(norms, task) ?? Number.NaN),
+  );
+  const cosines = first.cosines.map(({ tasks }, i) =>
+    series(tasks.join(' · '), ({ cosines }) => cosines[i]?.cosine ?? Number.NaN),
+  );
+  return [
+    lineChart(norms, { title: 'gradient norm by task, on what they share', x: 'step', y: 'norm' }),
+    lineChart(cosines, { title: 'cosine of gradients: below 0 tasks conflict', x: 'step', y: 'cosine' }),
+  ];
 }
 
 function epochTable({ result }: ReportInput): string {

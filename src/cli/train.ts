@@ -94,7 +94,7 @@ async function finish(
   result: palm.RecipeResult,
   test: palm.Metrics,
   facts: ReturnType<typeof factsOf>,
-  { start, steps }: Curve,
+  { start, steps, gradients }: Curve,
 ): Promise<void> {
   const { trainer, summary, examples = [] } = result;
   printLine(printScores(test));
@@ -112,7 +112,7 @@ async function finish(
   };
   await writeWhole(join(folder, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
   const mistakes = await trainer.mistakes();
-  const page = reportPage({ name: trainer.name, result, test, mistakes, facts, steps });
+  const page = reportPage({ name: trainer.name, result, test, mistakes, facts, steps, gradients });
   await writeWhole(join(folder, 'report.html'), page);
   if (examples.length === 0) return;
   const predictions = await trainer.predict(examples);

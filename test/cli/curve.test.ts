@@ -31,6 +31,17 @@ describe('the curve of earlier sessions', () => {
     expect(taken()).toEqual(steps);
   });
 
+  it('takes over looks at gradients, in which a cosine may be unknown', () => {
+    const cosines = [{ tasks: ['a', 'b'], cosine: null }];
+    const look = (step: number) => ({ type: 'gradients', step, norms: { a: 1, b: 0 }, cosines });
+    writeFileSync(path, JSON.stringify({ seconds: 5, steps: [step], gradients: [look(2), look(4)] }));
+    const curve = new Curve(folder.path);
+    curve.add({ type: 'start', from: 3 } as palm.TrainingEvent);
+    expect(curve.gradients).toEqual([look(2)]);
+    writeFileSync(path, JSON.stringify({ seconds: 5, steps: [step], gradients: [{ step: 2 }] }));
+    expect(taken()).toEqual([]);
+  });
+
   it('is not waited for where a pipe is in its place', () => {
     rmSync(path);
     expect(spawnSync('mkfifo', [path]).status).toBe(0);

@@ -24,11 +24,14 @@ it('trains the example of tasks that alternate, as planned, in less than 80 line
   // untrained, hardly any entity is right
   expect(slots.f1).toBeGreaterThan(0.3);
   const steps = events.filter((event) => event.type === 'step');
+  const gradients = events.filter((event) => event.type === 'gradients');
+  expect(gradients.map(({ step }) => step)).toEqual([50, 100, 150, 200]);
   const facts = { seconds: 1, seed: 1, device: 'wasm' };
   const mistakes = await trainer.mistakes();
-  const html = reportPage({ name: 'both', result, test, mistakes, facts, steps });
+  const html = reportPage({ name: 'both', result, test, mistakes, facts, gradients, steps });
   const [, chart] = /<svg[^>]*>(.*?training loss by task.*?)<\/svg>/s.exec(html) ?? [];
   for (const task of ['intent', 'slots']) expect(chart).toContain(task);
+  expect(html).toContain('cosine of gradients');
   const [, strip] = /<svg[^>]*the plan of steps[^>]*>(.*?)<\/svg>/s.exec(html) ?? [];
   // a column for each step, in the row of its task
   const rows = [...(strip ?? '').matchAll(/<rect y="(\d+)"/g)].map(([, y]) => y);

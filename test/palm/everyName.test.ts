@@ -101,6 +101,7 @@ it('a run may have such words, intents, tags, parts and tasks: it trains, saves,
     test,
     mistakes: await trainer.mistakes('__proto__'),
     facts: { seconds: 1, seed: 1, device: 'interpreter' },
+    gradients: [],
     steps: steps.flatMap((event) => (event.type === 'step' ? [event] : [])),
   });
   for (const word of WORDS) expect(page).toContain(word);

@@ -101,6 +101,7 @@ it('a report shows mistakes as text, tags as brackets, long texts cut', async ()
     name: 'both',
     result: { trainer, summary: { steps: 0, reason: 'done', seconds: 0, history: [] } },
     test: {},
+    gradients: [],
     mistakes: {
       slots: {
         wrong: 30,
