@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -42,10 +42,16 @@ const packed = (reader: palm.reader.MaskedLMReader, rows: readonly number[], tim
   });
 };
 
-describe('a reader for masked language models', () => {
-  const reader = palm.reader.maskedLM({ train: sentences }, { tokenizer, maximumLength: 16 });
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'frond-masked-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
 
-  it('selects 15 % of the pieces; 80 % of them become [MASK], 10 % another piece, 10 % stay', () => {
+const reader = await palm.reader.maskedLM({ train: sentences }, { tokenizer, maximumLength: 16 });
+
+describe('a reader for masked language models', () => {
+  it('selects 15 % of the pieces; 80 % of them become [MASK], 10 % another piece, 10 % stay', async () => {
     const ordinary = Array.from({ length: 1000 }, (_, i) => `w${i}`);
     const many = vocabularyFrom([...SPECIAL, ...ordinary], 'many');
     const pieces: Piece[] = ordinary.map((_, i) => ({
@@ -56,7 +62,7 @@ describe('a reader for masked language models', () => {
       continues: false,
     }));
     const plain: Tokenizer = { ...palm.tokenizer.word({ vocabulary: many }), encode: () => pieces };
-    const wide = palm.reader.maskedLM({}, { tokenizer: plain, maximumLength: 1002 });
+    const wide = await palm.reader.maskedLM({}, { tokenizer: plain, maximumLength: 1002 });
     let [selected, masked, other, kept] = [0, 0, 0, 0];
     for (let part = 0; part < 10; part++) {
       const rows = Array.from({ length: 100 }, (_, i) => 100 * part + i);
@@ -109,10 +115,10 @@ describe('a reader for masked language models', () => {
     }
   });
 
-  it('hides all pieces of a word together where it is told to', () => {
+  it('hides all pieces of a word together where it is told to', async () => {
     const pieces = vocabularyFrom([...SPECIAL, 'un', '##do', '##ing', 'it', 'all'], 'pieces');
     const cut = palm.tokenizer.wordPiece({ vocabulary: pieces });
-    const whole = palm.reader.maskedLM({}, { tokenizer: cut, wholeWords: true, share: 0.4 });
+    const whole = await palm.reader.maskedLM({}, { tokenizer: cut, wholeWords: true, share: 0.4 });
     const examples = Array.from({ length: 200 }, () => ({ text: 'undoing it all undoing' }));
     const { maskPositions, maskCounts } = whole.pack(
       examples,
@@ -136,7 +142,7 @@ describe('a reader for masked language models', () => {
   it('takes [MASK] in a text to predict for what is to be guessed', () => {
     const example = reader.parse?.('the [MASK] barks');
     const { tokens, maskPositions, maskLabels, maskCounts } = reader.pack(
-      [example as palm.reader.TextExample],
+      [example as palm.reader.MaskedExample],
       { batch: 2, time: 6 },
       palm.drawOf({ seed: 1, name: 'maskedLM', epoch: 0 }),
     );
@@ -151,6 +157,23 @@ describe('a reader for masked language models', () => {
     expect([maskPositions.data[0], maskLabels.data[0], maskLabels.data.length]).toEqual([2, -1, 16]);
   });
 
+  it('reads files by their columns, and says where a record has no text', async () => {
+    const file = join(folder, 'texts.tsv');
+    await writeFile(file, 'text_a\ttext_b\tkind\nthe cat purrs\tand then it moos\tx\nthe dog barks\tit\ty\n');
+    const pairs = await palm.reader.maskedLM({ train: file }, { tokenizer, columns: { text_b: 'text_b' } });
+    const { train } = pairs.parts;
+    expect(await train?.read([1, 0])).toEqual([
+      { text: 'the dog barks', second: 'it' },
+      { text: 'the cat purrs', second: 'and then it moos' },
+    ]);
+    expect([train?.lengthOf(0), train?.lengthOf(1)]).toEqual([10, 7]);
+    expect(pairs.parse?.('the [MASK]\tand [MASK]')).toMatchObject({ second: 'and [MASK]', hidden: true });
+    await writeFile(file, 'text_a\tkind\nthe cat purrs\tx\n \ty\n');
+    expect(await messageOf(() => palm.reader.maskedLM({ train: file }, { tokenizer }))).toMatch(
+      /^\[FROND-D009\] text_a has no words\n {2}at .*texts\.tsv:3:1/,
+    );
+  });
+
   it('refuses a tokenizer without [MASK]', async () => {
     const maskless = palm.tokenizer.word({ vocabulary: vocabularyFrom(['[PAD]', '[UNK]', 'a'], 'v') });
     expect(await messageOf(() => palm.reader.maskedLM({}, { tokenizer: maskless }))).toMatch('[FROND-D023]');
@@ -162,10 +185,15 @@ const backbone = (dropout = 0) => palm.backbone.bert({ ...sizes, dropout, attent
 const head = () => palm.head.maskedLM({ vocabulary: vocabulary.tokens });
 
 /** A masked language model, ready to be trained. */
-function trainerOf(options: { batchSize: number; accumulate?: number; epochs?: number; rate?: number }) {
+async function trainerOf(options: {
+  batchSize: number;
+  accumulate?: number;
+  epochs?: number;
+  rate?: number;
+}) {
   const { batchSize, accumulate = 1, epochs = 1, rate = 0.01 } = options;
   const parts = { train: sentences, valid: sentences.slice(0, 30) };
-  const reader = palm.reader.maskedLM(parts, { tokenizer, maximumLength: 16 });
+  const reader = await palm.reader.maskedLM(parts, { tokenizer, maximumLength: 16 });
   const trainer = palm.trainer('words', { device: interpreterDevice() });
   trainer.buildForward(backbone(), head());
   trainer.buildBackward({ optimizer: palm.adamW({ rate: palm.constantRate(rate) }), accumulate });
@@ -173,16 +201,10 @@ function trainerOf(options: { batchSize: number; accumulate?: number; epochs?: n
   return trainer;
 }
 
-let folder = '';
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'frond-masked-'));
-});
-afterAll(() => rm(folder, { recursive: true }));
-
 describe('training a masked language model', () => {
   it('has the gradient of a batch of 32 where 4 batches of 8, of unequal counts, make a step', async () => {
     const moments = async (accumulate: number) => {
-      const trainer = trainerOf({ batchSize: 32 / accumulate, accumulate });
+      const trainer = await trainerOf({ batchSize: 32 / accumulate, accumulate });
       const step = await trainer.trainStep();
       const run = join(folder, `accumulated-${accumulate}`);
       await trainer.save(run);
@@ -209,7 +231,7 @@ describe('training a masked language model', () => {
   });
 
   it('learns, is loaded without the program, and its encoder goes on into another task', async () => {
-    const trainer = trainerOf({ batchSize: 16, epochs: 60 });
+    const trainer = await trainerOf({ batchSize: 16, epochs: 60 });
     const scores = async () => (await trainer.evaluate('valid')) as { words: Record<string, number> };
     const before = await scores();
     expect(before.words.perplexity).toBeGreaterThan(12);
@@ -232,7 +254,7 @@ describe('training a masked language model', () => {
     expect((await predictor.predict([text])).words).toEqual(words);
     predictor.free();
 
-    const reader = palm.reader.maskedLM({ train: sentences }, { tokenizer, maximumLength: 16 });
+    const reader = await palm.reader.maskedLM({ train: sentences }, { tokenizer, maximumLength: 16 });
     const { parts: _, ...texts } = reader;
     const labelled = palm.defineReader({
       ...texts,

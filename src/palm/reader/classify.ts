@@ -12,7 +12,6 @@ import type { Assembled } from '../tokenizer/assembly.ts';
 import { tokenizerFrom } from '../tokenizer/load.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { wordsIn } from '../words.ts';
-import type { TextExample } from './maskedLM.ts';
 import { packPieces, pieceSpecs, shaped } from './pieces.ts';
 import {
   columnsOf,
@@ -27,6 +26,7 @@ import {
   rowOfInput,
   type Sources,
   sourcesKind,
+  type TextExample,
   textIn,
 } from './records.ts';
 import { unknownIn } from './wordRows.ts';
@@ -34,7 +34,7 @@ import { unknownIn } from './wordRows.ts';
 // Readers of texts, or pairs of them, with a label as a whole: a class, any number of classes, or a number.
 
 /** A text, or two, with its label where that is known, and where it was read. */
-export interface ClassifyExample extends Omit<TextExample, 'hidden'> {
+export interface ClassifyExample extends TextExample {
   /** its class */
   readonly label?: string;
   /** its classes, where it may have any number */
@@ -57,8 +57,8 @@ const severalSpecs = (count: number) =>
 export type MultiLabelSpecs = ReturnType<typeof severalSpecs>;
 
 /** Names of the columns that hold texts and labels, where there are others. */
-const TEXTS = ['text_a', 'text', 'sentence'];
-const SECONDS = ['text_b', 'second'];
+export const TEXTS = ['text_a', 'text', 'sentence'];
+export const SECONDS = ['text_b', 'second'];
 /** How labels are read; what an example has of each is its field. */
 const LABELS = {
   one: { columns: ['label'], field: 'label', empty: false },

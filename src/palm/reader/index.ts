@@ -17,15 +17,15 @@ export {
 } from './joint.ts';
 export { type JointExample, type JointFiles, jointFiles, readJoint } from './jointFiles.ts';
 export {
+  type MaskedExample,
   type MaskedLMReader,
   type MaskedLMReaderOptions,
   type MaskedSpecs,
   maskedLM,
   maskedSpecs,
-  type TextExample,
 } from './maskedLM.ts';
 export { match, type PairwiseReader, type PairwiseReaderOptions, type RankedExample } from './match.ts';
-export type { Source, Sources } from './records.ts';
+export type { Source, Sources, TextExample } from './records.ts';
 export {
   type SequenceLabelReader,
   type SequenceLabelReaderOptions,

@@ -1,12 +1,31 @@
+import { checkArguments } from '../../base/arguments.ts';
 import * as is from '../../base/kinds.ts';
 import { declare } from '../../dsl/graph.ts';
-import type { ComponentRecord, Draw, Part, Reader } from '../contract.ts';
+import type { ComponentRecord, Draw, Reader } from '../contract.ts';
 import { defineReader } from '../define.ts';
+import type { Row } from '../formats/rows.ts';
 import { checkSettings } from '../settings.ts';
-import { type Assembled, assembler } from '../tokenizer/assembly.ts';
+import type { Assembled } from '../tokenizer/assembly.ts';
 import { tokenizerFrom } from '../tokenizer/load.ts';
-import { specialId, type Tokenizer, tokenizerKind } from '../tokenizer/tokenizer.ts';
+import { specialId, type Tokenizer } from '../tokenizer/tokenizer.ts';
+import { wordsIn } from '../words.ts';
+import { columnsKind, pairOf, SECONDS, TEXTS } from './classify.ts';
 import { packPieces, pieceSpecs, shaped } from './pieces.ts';
+import {
+  columnsOf,
+  encoderOf,
+  type From,
+  notesOnLengths,
+  type ReadParts,
+  readParts,
+  recordOptions,
+  rowOfInput,
+  type Sources,
+  sourcesKind,
+  type TextExample,
+  textIn,
+} from './records.ts';
+import { unknownIn } from './wordRows.ts';
 
 const maskSpecs = {
   /** row · time + column in the batch of each hidden piece, row by row; padded with 0 */
@@ -19,52 +38,49 @@ const maskSpecs = {
 export const maskedSpecs = { ...pieceSpecs, ...maskSpecs } as const;
 export type MaskedSpecs = typeof maskedSpecs;
 
-/** A text, or two. */
-export interface TextExample {
-  readonly text: string;
-  /** the second text of a pair */
-  readonly second?: string;
+export interface MaskedExample extends TextExample {
   /** the pieces to guess stand as [MASK] in the text already: none is hidden at random */
   readonly hidden?: boolean;
 }
 
+const { strict: _, ...textOptions } = recordOptions;
 const maskedOptions = {
-  /** with [MASK] in its vocabulary */
-  tokenizer: tokenizerKind,
-  /** default `maskedLM` */
-  name: is.optional(is.name),
-  /** most pieces that the model sees, special ones included; default 128 */
-  maximumLength: is.optional(is.count),
+  ...textOptions,
+  /** columns that hold something: `text_a`, where it has another name than text_a, text or sentence, and `text_b`, if it is read */
+  columns: is.optional(columnsKind),
   /** share of the pieces that are to be guessed; default 0.15 */
   share: is.optional(is.fraction),
   /** all pieces of a word are hidden together (Cui et al. 2019); default: each piece by itself */
   wholeWords: is.optional(is.flag),
 };
 export type MaskedLMReaderOptions = is.OptionsOf<typeof maskedOptions>;
-export type MaskedLMReader = Reader<MaskedSpecs, TextExample> & { readonly tokenizer: Tokenizer };
+export type MaskedLMReader = Reader<MaskedSpecs, MaskedExample> & { readonly tokenizer: Tokenizer };
 
 /** Padded numbers of hidden pieces are multiples of this, so that few sizes have to be planned. */
 const STRIDE = 16;
 
-/**
- * Texts of which a share of the pieces is hidden (Devlin et al. 2018): of those that are selected, 80 % become [MASK], 10 % another
- * piece, 10 % stay. At least one piece of a text is selected, never a special one. What is selected follows from seed, epoch and the
- * number of the example alone: the same in any batch, of any size.
- * @throws FROND-D023 for a tokenizer without [MASK], FROND-T002 for options out of range
- */
-export function maskedLM(
-  parts: Readonly<Record<string, Part<TextExample> | readonly TextExample[]>>,
+/** @throws FROND-D026, D009, D020 with the place */
+function exampleOf({ columns = {} }: MaskedLMReaderOptions, row: Row, from: From): MaskedExample {
+  const { find, need } = columnsOf(row, columns, from);
+  const second = columns.text_b && find('text_b', SECONDS);
+  return {
+    text: textIn(row, need('text_a', TEXTS)),
+    ...(second && { second: textIn(row, second) }),
+    ...(from === 'input' && { hidden: true }),
+  };
+}
+
+/** The reader, once its parts were passed over; without them, for prediction. */
+function readerOf(
   options: MaskedLMReaderOptions,
+  { parts, found }: ReadParts<MaskedExample>,
 ): MaskedLMReader {
-  checkSettings('maskedLM', options, maskedOptions);
   const { tokenizer, name = 'maskedLM', maximumLength = 128, share = 0.15, wholeWords = false } = options;
   const { isSpecial } = tokenizer;
   const { tokens } = tokenizer.vocabulary;
   const mask = specialId(tokenizer, 'mask', name);
   const ordinary = [...tokens.keys()].filter((id) => !isSpecial(id));
-  const assemble = assembler(tokenizer, maximumLength);
-  const rowOf = ({ text, second }: TextExample): Assembled =>
-    assemble(tokenizer.encode(text), second === undefined ? undefined : tokenizer.encode(second));
+  const rowOf = encoderOf<MaskedExample>(tokenizer, maximumLength);
 
   /** Columns of the pieces to guess. */
   function selected({ ids, pieces }: Assembled, example: number, draw: Draw): readonly number[] {
@@ -88,53 +104,85 @@ export function maskedLM(
     return ordinary[Math.floor(draw.uniform('piece', example, column) * ordinary.length)] ?? id;
   }
 
-  return Object.assign(
-    defineReader<MaskedSpecs, TextExample>({
-      name,
-      gives: maskedSpecs,
-      names: { tokens, maskLabels: tokens },
-      parts,
-      maximumLength,
-      length: (example) => Math.max(1, rowOf(example).ids.length),
-      unseen: (example) => rowOf(example).dropped,
-      pack(examples, size, draw) {
-        const positions: number[] = [];
-        const labels: number[] = [];
-        const counts = new Int32Array(size.batch);
-        const rows = examples.map((example, row) => {
-          const assembled = rowOf(example);
-          const ids = [...assembled.ids];
-          const columns = example.hidden
-            ? [...ids.keys()].filter((column) => ids[column] === mask)
-            : selected(assembled, row, draw);
-          for (const column of columns) {
-            const id = ids[column] ?? 0;
-            positions.push(row * size.time + column);
-            labels.push(example.hidden ? -1 : id);
-            if (!example.hidden) ids[column] = shown(id, row, column, draw);
-          }
-          counts[row] = columns.length;
-          return { ...assembled, ids };
-        });
-        const masked = STRIDE * Math.max(1, Math.ceil(positions.length / STRIDE));
-        const padded = (list: readonly number[], by: number) =>
-          Int32Array.from({ length: masked }, (_, i) => list[i] ?? by);
-        const data = {
-          maskPositions: padded(positions, 0),
-          maskLabels: padded(labels, -1),
-          maskCounts: counts,
-        };
-        return { ...packPieces(rows, size, tokenizer), ...shaped(maskSpecs, data, { ...size, masked }) };
-      },
-      parse: (input) => (typeof input === 'string' ? { text: input, hidden: true } : (input as TextExample)),
-      record: { kind: 'maskedLM', tokenizer: tokenizer.record, name, maximumLength, share, wholeWords },
-    }),
-    { tokenizer },
-  );
+  const reader = defineReader<MaskedSpecs, MaskedExample>({
+    name,
+    gives: maskedSpecs,
+    names: { tokens, maskLabels: tokens },
+    parts,
+    maximumLength,
+    length: (example) => Math.max(1, rowOf(example).ids.length),
+    unseen: (example) => rowOf(example).dropped,
+    unknown: ({ text, second = '' }) => unknownIn(tokenizer, wordsIn(`${text} ${second}`)),
+    pack(examples, size, draw) {
+      const [positions, labels]: [number[], number[]] = [[], []];
+      const counts = new Int32Array(size.batch);
+      const rows = examples.map((example, row) => {
+        const assembled = rowOf(example);
+        const ids = [...assembled.ids];
+        const columns = example.hidden
+          ? [...ids.keys()].filter((column) => ids[column] === mask)
+          : selected(assembled, row, draw);
+        for (const column of columns) {
+          const id = ids[column] ?? 0;
+          positions.push(row * size.time + column);
+          labels.push(example.hidden ? -1 : id);
+          if (!example.hidden) ids[column] = shown(id, row, column, draw);
+        }
+        counts[row] = columns.length;
+        return { ...assembled, ids };
+      });
+      const masked = STRIDE * Math.max(1, Math.ceil(positions.length / STRIDE));
+      const padded = (list: readonly number[], by: number) =>
+        Int32Array.from({ length: masked }, (_, i) => list[i] ?? by);
+      const data = {
+        maskPositions: padded(positions, 0),
+        maskLabels: padded(labels, -1),
+        maskCounts: counts,
+      };
+      return { ...packPieces(rows, size, tokenizer), ...shaped(maskSpecs, data, { ...size, masked }) };
+    },
+    parse: (input) => exampleOf(options, rowOfInput(input, pairOf), 'input'),
+    notes: notesOnLengths(found, maximumLength),
+    record: {
+      ...{ kind: 'maskedLM', tokenizer: tokenizer.record, name, maximumLength, share, wholeWords },
+      columns: { ...options.columns },
+    },
+  });
+  return { ...reader, tokenizer };
+}
+
+/**
+ * Texts of which a share of the pieces is hidden, for `head.maskedLM` (Devlin et al. 2018): of those that are selected, 80 % become
+ * [MASK], 10 % another piece, 10 % stay. At least one piece of a text is selected, never a special one. What is selected follows from
+ * seed, epoch and the number of the example alone: the same in any batch, of any size. In a text to predict, [MASK] stands already.
+ *
+ *     const reader = await palm.reader.maskedLM({ train: 'texts.tsv' }, { tokenizer });
+ *
+ * @throws FROND-D023 for a tokenizer without [MASK], T002 for options out of range, D009, D020, D026 for a record without a text, with
+ *   file, line and column, and what reading its file throws
+ */
+export async function maskedLM(sources: Sources, options: MaskedLMReaderOptions): Promise<MaskedLMReader> {
+  checkArguments('maskedLM', { parts: sourcesKind }, [sources], 'FROND-T002');
+  checkSettings('maskedLM', options, maskedOptions);
+  const { tokenizer, maximumLength = 128, columns = {}, cache } = options;
+  specialId(tokenizer, 'mask', 'maskedLM');
+  const encode = encoderOf<MaskedExample>(tokenizer, maximumLength);
+  const read = await readParts<MaskedExample>(sources, {
+    settings: { kind: 'maskedLM', tokenizer: tokenizer.record, maximumLength, columns },
+    cache,
+    exampleOf: (row, from) => exampleOf(options, row, from),
+    lengthOf: (example) => Math.max(1, encode(example).ids.length),
+    unseen: (example) => encode(example).dropped,
+    labelsOf: () => [],
+    labelPlace: ({ file, line }) => ({ file, line }),
+  });
+  return readerOf(options, read);
 }
 
 /** A reader for prediction, from what a checkpoint kept of it. @throws as `tokenizerFrom` and `maskedLM` */
-export function maskedLMFrom({ kind: _, tokenizer, ...options }: ComponentRecord): MaskedLMReader {
+export function maskedLMFrom({ kind: _, tokenizer, ...rest }: ComponentRecord): MaskedLMReader {
   const made = tokenizerFrom(tokenizer as ComponentRecord);
-  return maskedLM({}, { ...options, tokenizer: made } as MaskedLMReaderOptions);
+  const options = { ...rest, tokenizer: made } as MaskedLMReaderOptions;
+  checkSettings('maskedLM', options, maskedOptions);
+  return readerOf(options, { parts: {}, found: {} });
 }

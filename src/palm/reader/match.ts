@@ -19,7 +19,6 @@ import {
   textReader,
   textReaderFrom,
 } from './classify.ts';
-import type { TextExample } from './maskedLM.ts';
 import { packPieces, pieceSpecs, shaped } from './pieces.ts';
 import {
   columnsOf,
@@ -33,6 +32,7 @@ import {
   rowOfInput,
   type Sources,
   sourcesKind,
+  type TextExample,
   textIn,
 } from './records.ts';
 import { unknownIn } from './wordRows.ts';

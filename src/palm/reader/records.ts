@@ -185,8 +185,15 @@ export function labelsFrom(
   return { set, notes };
 }
 
+/** A text, or two. */
+export interface TextExample {
+  readonly text: string;
+  /** the second text of a pair */
+  readonly second?: string;
+}
+
 /** One or two texts as the model sees them; of an example that is asked for again, what was made of it. */
-export function encoderOf<E extends { readonly text: string; readonly second?: string }>(
+export function encoderOf<E extends TextExample>(
   tokenizer: Tokenizer,
   maximumLength: number,
 ): (example: E) => Assembled {

@@ -309,20 +309,17 @@ export const palmRows: Rows = {
   'palm.reader.maskedLM': (call) =>
     call(
       palm.reader.maskedLM,
-      { train: [{ text: 'a b', second: 'c' }] },
+      { train: [{ text_a: 'a b' }] },
       {
-        tokenizer: maskedTokenizer(),
-        name: 'words',
-        maximumLength: 9,
-        share: 0.2,
-        wholeWords: true,
+        ...{ tokenizer: maskedTokenizer(), name: 'words', maximumLength: 9, cache: 'cache' },
+        ...{ columns: { text_a: 'text_a' }, share: 0.2, wholeWords: true },
       },
     ),
   'palm.reader.jointReader': (call) =>
     call(palm.reader.jointReader, { readText, folder: 'd', parts: ['train'], minimumCount: 1 }),
   'palm.trainer': (call) =>
     call(palm.trainer, 'intent', {
-      ...{ mixRatio: 1, weight: 1, rate: 1, batchSize: 4, tokens: 64, epochs: 2 },
+      ...{ mixRatio: 1, weight: 1, rate: 1, batchSize: 4, tokens: 64, epochs: 2, mixLayers: false },
       reuseHeadWith: built(),
       device: device(),
     }),
