@@ -3,7 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { declare, interpreterDevice, loadLatest, palm, readSafetensors } from '../../src/index.ts';
+import {
+  type Device,
+  declare,
+  interpreterDevice,
+  loadLatest,
+  palm,
+  readSafetensors,
+  wasmDevice,
+} from '../../src/index.ts';
 import type { Piece, Tokenizer } from '../../src/palm/tokenizer/tokenizer.ts';
 import { vocabularyFrom } from '../../src/palm/tokenizer/vocabulary.ts';
 import { bytesIn } from '../store/support/bytes.ts';
@@ -190,11 +198,12 @@ async function trainerOf(options: {
   accumulate?: number;
   epochs?: number;
   rate?: number;
+  device?: Device;
 }) {
   const { batchSize, accumulate = 1, epochs = 1, rate = 0.01 } = options;
   const parts = { train: sentences, valid: sentences.slice(0, 30) };
   const reader = await palm.reader.maskedLM(parts, { tokenizer, maximumLength: 16 });
-  const trainer = palm.trainer('words', { device: interpreterDevice() });
+  const trainer = palm.trainer('words', { device: options.device ?? interpreterDevice() });
   trainer.buildForward(backbone(), head());
   trainer.buildBackward({ optimizer: palm.adamW({ rate: palm.constantRate(rate) }), accumulate });
   trainer.fitReader(reader as palm.Reader, { epochs, batchSize, seed: 2 });
@@ -228,6 +237,24 @@ describe('training a masked language model', () => {
     }
     expect(parts.step?.gradientNorm).toBeCloseTo(whole.step?.gradientNorm ?? 0, 6);
     expect(parts.step?.loss).toBeCloseTo(whole.step?.loss ?? 0, 6);
+  });
+
+  it('computes on threads and SIMD what the interpreter computes', async () => {
+    const figures = async (device: Device) => {
+      const trainer = await trainerOf({ batchSize: 16, device });
+      const step = await trainer.trainStep();
+      const { words } = (await trainer.evaluate('valid')) as { words: { perplexity: number } };
+      const predicted = await trainer.predict(['the old [MASK] hoots']);
+      await trainer.close();
+      return { step, perplexity: words.perplexity, predicted };
+    };
+    const [one, other] = [await figures(interpreterDevice()), await figures(wasmDevice({ threads: 1 }))];
+    expect(other.step?.loss).toBeCloseTo(one.step?.loss ?? 0, 5);
+    expect(other.step?.gradientNorm).toBeCloseTo(one.step?.gradientNorm ?? 0, 5);
+    expect(other.perplexity / one.perplexity).toBeCloseTo(1, 4);
+    const guesses = ({ predicted }: typeof one) =>
+      (predicted.words as readonly palm.head.Unmasked[])[0]?.guesses[0]?.map(({ piece }) => piece);
+    expect(guesses(other)).toEqual(guesses(one));
   });
 
   it('learns, is loaded without the program, and its encoder goes on into another task', async () => {
