@@ -24,8 +24,10 @@ import {
   readParts,
   recordOptions,
   rowOfInput,
+  SECONDS,
   type Sources,
   sourcesKind,
+  TEXTS,
   type TextExample,
   textIn,
 } from './records.ts';
@@ -56,9 +58,6 @@ const severalSpecs = (count: number) =>
 /** The same of texts with any number of classes: 1 for those that it has. */
 export type MultiLabelSpecs = ReturnType<typeof severalSpecs>;
 
-/** Names of the columns that hold texts and labels, where there are others. */
-export const TEXTS = ['text_a', 'text', 'sentence'];
-export const SECONDS = ['text_b', 'second'];
 /** How labels are read; what an example has of each is its field. */
 const LABELS = {
   one: { columns: ['label'], field: 'label', empty: false },

@@ -25,7 +25,7 @@ export {
   maskedSpecs,
 } from './maskedLM.ts';
 export { match, type PairwiseReader, type PairwiseReaderOptions, type RankedExample } from './match.ts';
-export type { Source, Sources, TextExample } from './records.ts';
+export { type Source, type Sources, type TextExample, textsOf } from './records.ts';
 export {
   type SequenceLabelReader,
   type SequenceLabelReaderOptions,

@@ -9,7 +9,7 @@ import type { Assembled } from '../tokenizer/assembly.ts';
 import { tokenizerFrom } from '../tokenizer/load.ts';
 import { specialId, type Tokenizer } from '../tokenizer/tokenizer.ts';
 import { wordsIn } from '../words.ts';
-import { columnsKind, pairOf, SECONDS, TEXTS } from './classify.ts';
+import { columnsKind, pairOf } from './classify.ts';
 import { packPieces, pieceSpecs, shaped } from './pieces.ts';
 import {
   columnsOf,
@@ -20,8 +20,10 @@ import {
   readParts,
   recordOptions,
   rowOfInput,
+  SECONDS,
   type Sources,
   sourcesKind,
+  TEXTS,
   type TextExample,
   textIn,
 } from './records.ts';

@@ -4,7 +4,15 @@ import * as is from '../../base/kinds.ts';
 import { own } from '../../base/own.ts';
 import type { Part } from '../contract.ts';
 import type { DataRecord } from '../formats/format.ts';
-import { type DataFile, dataFileKind, open, type Row, rowFrom, rowsOf } from '../formats/rows.ts';
+import {
+  type DataFile,
+  dataFileKind,
+  open,
+  type Row,
+  type RowSource,
+  rowFrom,
+  rowsOf,
+} from '../formats/rows.ts';
 import { type Surveyed, survey } from '../formats/survey.ts';
 import { type LabelSet, labelSet, shorten, unknownLabel } from '../labels.ts';
 import { type Assembled, assembler } from '../tokenizer/assembly.ts';
@@ -15,8 +23,9 @@ import { type Tokenizer, tokenizerKind } from '../tokenizer/tokenizer.ts';
 /** The path of a file, a file that was opened with options, or records in memory. */
 export type Source = string | DataFile | readonly object[];
 export type Sources = Readonly<Record<string, Source>>;
+const sourceKind = is.either(is.name, is.either(dataFileKind, is.listOf(is.object, 'records')));
 export const sourcesKind: is.Kind<Sources> = {
-  ...is.objectOf(is.either(is.name, is.either(dataFileKind, is.listOf(is.object, 'records'))), 'parts'),
+  ...is.objectOf(sourceKind, 'parts'),
   what: "the source of each part, such as { train: 'data/train.tsv', valid: 'data/valid.tsv' }",
 };
 
@@ -36,6 +45,12 @@ export const recordOptions = {
 /** Whom a record is from: training needs its labels; what prediction is given may have the names of examples, too. */
 export type From = 'train' | 'other' | 'input';
 
+const noColumn = (row: Row, name: string | undefined): FrondError =>
+  new FrondError('FROND-D026', `there is no column ${name}`, {
+    place: { file: row.file, line: row.line, column: 1 },
+    hint: `the record has ${shorten(Object.keys(row.record))}; say with columns which one it is`,
+  });
+
 /** Columns of a row by what they are for: under the name that options give it, or else the first of the usual ones that it has. */
 export function columnsOf(row: Row, given: Readonly<Record<string, string | undefined>>, from: From) {
   const find = (role: string, usual: readonly string[]): string | undefined => {
@@ -47,10 +62,7 @@ export function columnsOf(row: Row, given: Readonly<Record<string, string | unde
   const need = (role: string, usual: readonly string[]): string => {
     const found = find(role, usual);
     if (found !== undefined) return found;
-    throw new FrondError('FROND-D026', `there is no column ${own(given, role) ?? usual[0]}`, {
-      place: { file: row.file, line: row.line, column: 1 },
-      hint: `the record has ${shorten(Object.keys(row.record))}; say with columns which one it is`,
-    });
+    throw noColumn(row, own(given, role) ?? usual[0]);
   };
   return { find, need };
 }
@@ -70,6 +82,32 @@ export function textIn(row: Row, column: string): string {
     place: row.placeOf(column),
     hint: 'take the record out, or fill it',
   });
+}
+
+/** Names of columns of texts, where options give no others. */
+export const TEXTS = ['text_a', 'text', 'sentence'];
+export const SECONDS = ['text_b', 'second'];
+const ALL_TEXTS = [...TEXTS, ...SECONDS, 'text_b_neg', 'words', 'tokens', 'query', 'better', 'worse'];
+
+/**
+ * The texts in a file or list of records: what a vocabulary is built of.
+ *
+ *     const vocabulary = palm.tokenizer.buildWordPieces(await palm.reader.textsOf('train.tsv'), { size: 8000 });
+ *
+ * @param columns that hold them; default: all that have one of the names that readers look for, such as text_a and text_b
+ * @throws FROND-D026 where a record has none of them, D009 where one has no words, and what reading its file throws
+ */
+export async function textsOf(source: Source, columns: readonly string[] = ALL_TEXTS): Promise<string[]> {
+  checkArguments('textsOf', { source: sourceKind, columns: is.names }, [source, columns], 'FROND-T002');
+  const texts: string[] = [];
+  for await (const page of rowsIn('texts', source).pages(() => undefined)) {
+    for (const { row } of page) {
+      const found = columns.filter((name) => (own(row.record, name) ?? null) !== null);
+      if (found.length === 0) throw noColumn(row, columns[0]);
+      for (const column of found) texts.push(textIn(row, column));
+    }
+  }
+  return texts;
 }
 
 /** A label that is missing where training needs one, or malformed. */
@@ -102,17 +140,18 @@ export interface ReadParts<E> {
   readonly found: Readonly<Record<string, Surveyed<Census>>>;
 }
 
+const rowsIn = (name: string, source: Source, cache?: string): RowSource =>
+  typeof source === 'string'
+    ? open(source, cache === undefined ? {} : { cache })
+    : 'pages' in source
+      ? source
+      : rowsOf(name, source);
+
 /** Passes over all parts once. @throws what is wrong with their records, with its place */
 export async function readParts<E>(sources: Sources, reading: Reading<E>): Promise<ReadParts<E>> {
   const [parts, found]: [[string, Part<E>][], [string, Surveyed<Census>][]] = [[], []];
   for (const [name, source] of Object.entries(sources)) {
-    const { cache } = reading;
-    const rows =
-      typeof source === 'string'
-        ? open(source, cache === undefined ? {} : { cache })
-        : 'pages' in source
-          ? source
-          : rowsOf(name, source);
+    const rows = rowsIn(name, source, reading.cache);
     const from = name === 'train' ? name : 'other';
     const labels = new Map<string, [number, SourcePlace]>();
     let cut = 0;

@@ -315,6 +315,7 @@ export const palmRows: Rows = {
         ...{ columns: { text_a: 'text_a' }, share: 0.2, wholeWords: true },
       },
     ),
+  'palm.reader.textsOf': (call) => call(palm.reader.textsOf, [{ text_a: 'a b' }], ['text_a']),
   'palm.reader.jointReader': (call) =>
     call(palm.reader.jointReader, { readText, folder: 'd', parts: ['train'], minimumCount: 1 }),
   'palm.trainer': (call) =>
