@@ -1,8 +1,9 @@
 import { test } from 'vitest';
-import { graph } from '../../../src/dsl/index.ts';
-import type { Head } from '../../../src/palm/contract.ts';
+import { declare, graph, mean, reshape, slice } from '../../../src/dsl/index.ts';
+import type { Backbone, Head } from '../../../src/palm/contract.ts';
 import { anySize } from '../../../src/palm/contractCheck.ts';
-import { inputsOf } from '../../../src/palm/graphs.ts';
+import { defineBackbone, defineHead } from '../../../src/palm/define.ts';
+import { inputsOf, predictionGraph } from '../../../src/palm/graphs.ts';
 import * as head from '../../../src/palm/heads/index.ts';
 import { expectGolden } from '../../support/goldens.ts';
 
@@ -45,3 +46,25 @@ test.each(Object.entries(heads))(
     await expectGolden(file, lossOf(one as Head));
   },
 );
+
+test('a mix of layers agrees with PyTorch, gradients included', async () => {
+  const encoded = declare('f32', [3, 6, WIDTH]);
+  const backbone = defineBackbone({
+    name: 'layered',
+    needs: { all: declare('f32', [3, 3, 6, WIDTH]) },
+    gives: { encoded },
+    build: (_, { all }) => ({ encoded: reshape(slice(all, 0, 2), [3, 6, WIDTH]), layers: all }),
+  });
+  const one = defineHead({
+    name: 'mirror',
+    needs: { backbone: { encoded } },
+    build: (_, given) => given,
+    loss: (_, given) => mean(given.encoded),
+    decode: () => [],
+    score: () => head.match().score(),
+  });
+  const task = { name: 'task', head: one as unknown as Head, weight: 1, mixLayers: true };
+  const ir = predictionGraph('mix', backbone as unknown as Backbone, [task]);
+  const out = ir.outputs['task.encoded'] ?? '';
+  await expectGolden(new URL('layerMix.safetensors', import.meta.url), { ...ir, outputs: { out } });
+});

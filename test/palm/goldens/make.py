@@ -152,6 +152,13 @@ def masked_lm():
     return with_gradients(p, F.cross_entropy(F.linear(h, p["table"], p["output/bias"]), p["maskLabels"], ignore_index=-1))
 
 
+def layer_mix():
+    layers = 3
+    p = {"all": normal(layers, BATCH, TIME, WIDTH), "task/mix/weights": normal(layers), "task/mix/scale": normal(1)}
+    shares = torch.softmax(p["task/mix/weights"], 0) * p["task/mix/scale"]
+    return with_gradients(p, (shares[:, None, None, None] * p["all"]).sum(0))
+
+
 CASES = {
     "bert": lambda: bert(False),
     "ernie": lambda: bert(True),
@@ -162,6 +169,7 @@ CASES = {
     "match": match,
     "sequenceLabel_pieces": crf_over_pieces,
     "maskedLM": masked_lm,
+    "layerMix": layer_mix,
 }
 
 if __name__ == "__main__":
