@@ -3,12 +3,11 @@ import { checkArguments } from '../../base/arguments.ts';
 import { FrondError, type SourcePlace } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
 import { own } from '../../base/own.ts';
-import { decodeUtf8 } from '../../platform/shared.ts';
 import type { Pieces } from '../../platform/types.ts';
 import { type ByteSource, rangeOf, storedFile } from '../../store/file.ts';
 import { partOf } from '../parts.ts';
+import { decodeText, placeIn } from '../reader/text.ts';
 import { checkSettings } from '../settings.ts';
-import { linesOf } from '../words.ts';
 import { type DataRecord, type Decoded, type Fail, FORMATS, type Format, type FormatName } from './format.ts';
 
 /** A record with its place, for errors. */
@@ -107,39 +106,6 @@ export function scanner(
   };
 }
 
-/** The text of a record. @throws FROND-D007 where it is not UTF-8 */
-function textOf(
-  { bytes, begin, line }: RawRecord,
-  file: string,
-  decoder: InstanceType<typeof TextDecoder>,
-): string {
-  const broken = (what: string, place: SourcePlace, cause?: unknown): FrondError =>
-    new FrondError('FROND-D007', `${file} ${what}`, {
-      place: { ...place, line: line + (place.line ?? 1) - 1 },
-      hint: 'convert the file to UTF-8',
-      cause,
-    });
-  let text = '';
-  try {
-    text = decoder.decode(bytes);
-  } catch {
-    try {
-      decodeUtf8(bytes, file);
-    } catch (cause) {
-      throw broken('is not valid UTF-8 here', (cause as FrondError).details.place ?? { file }, cause);
-    }
-  }
-  const zero = text.indexOf('\0');
-  if (zero >= 0) throw broken('holds a zero byte', placeIn(text, zero, file, 1));
-  return begin === 0 ? text.replace(/^\uFEFF/, '') : text;
-}
-
-/** The place of a character of a text whose first line is `line`. */
-function placeIn(text: string, offset: number, file: string, line: number): SourcePlace {
-  const before = linesOf(text.slice(0, offset));
-  return { file, line: line + before.length - 1, column: (before.at(-1) ?? '').length + 1 };
-}
-
 /** A `Blob`, such as the `File` that a page is given. */
 interface BlobLike {
   readonly size: number;
@@ -198,7 +164,6 @@ export function open(from: string | Uint8Array | BlobLike, options: OpenOptions 
     });
   }
   const format: Format = FORMATS[kind as FormatName];
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   let source: Promise<ByteSource> | undefined;
   const opened = (): Promise<ByteSource> => {
     source ??= sourceOf(from);
@@ -213,6 +178,7 @@ export function open(from: string | Uint8Array | BlobLike, options: OpenOptions 
     }
     yield scan(new Uint8Array(0), true);
   }
+  const textIn = ({ bytes, line }: RawRecord): string => decodeText(bytes, file, line);
   const failIn =
     (text: string, line: number): Fail =>
     (code, summary, offset, hint) => {
@@ -223,7 +189,7 @@ export function open(from: string | Uint8Array | BlobLike, options: OpenOptions 
     if (names !== undefined || format.columns === undefined) return names;
     for await (const page of raw(() => undefined)) {
       for (const record of page) {
-        const text = textOf(record, file, decoder);
+        const text = textIn(record);
         const found = format.columns(text, failIn(text, record.line));
         if (found !== undefined) return found;
       }
@@ -235,7 +201,7 @@ export function open(from: string | Uint8Array | BlobLike, options: OpenOptions 
     return known;
   };
   function decode(record: RawRecord, named: readonly string[]): Row | undefined {
-    const text = textOf(record, file, decoder);
+    const text = textIn(record);
     const decoded: Decoded | undefined = format.decode(text, named, failIn(text, record.line));
     return (
       decoded && {

@@ -1,33 +1,22 @@
-import { checkArguments } from '../../base/arguments.ts';
 import * as is from '../../base/kinds.ts';
 import { declare } from '../../dsl/graph.ts';
-import type { ComponentRecord, Draw, Reader } from '../contract.ts';
-import { defineReader } from '../define.ts';
-import type { Row } from '../formats/rows.ts';
+import type { ComponentRecord, Draw } from '../contract.ts';
 import { checkSettings } from '../settings.ts';
 import type { Assembled } from '../tokenizer/assembly.ts';
-import { tokenizerFrom } from '../tokenizer/load.ts';
-import { specialId, type Tokenizer } from '../tokenizer/tokenizer.ts';
+import { specialId } from '../tokenizer/tokenizer.ts';
 import { wordsIn } from '../words.ts';
-import { columnsKind, pairOf } from './classify.ts';
+import { pairIn, pairOf, textRow } from './classify.ts';
 import { packPieces, pieceSpecs, shaped } from './pieces.ts';
 import {
-  columnsOf,
-  encoderOf,
-  type From,
-  notesOnLengths,
-  type ReadParts,
-  readParts,
+  columnsOption,
+  type RecordKind,
+  type RecordReader,
   recordOptions,
-  rowOfInput,
-  SECONDS,
+  recordReader,
+  recordReaderFrom,
   type Sources,
-  sourcesKind,
-  TEXTS,
   type TextExample,
-  textIn,
 } from './records.ts';
-import { unknownIn } from './wordRows.ts';
 
 const maskSpecs = {
   /** row · time + column in the batch of each hidden piece, row by row; padded with 0 */
@@ -49,40 +38,25 @@ const { strict: _, ...textOptions } = recordOptions;
 const maskedOptions = {
   ...textOptions,
   /** columns that hold something: `text_a`, where it has another name than text_a, text or sentence, and `text_b`, if it is read */
-  columns: is.optional(columnsKind),
+  columns: columnsOption('text_a', 'text_b'),
   /** share of the pieces that are to be guessed; default 0.15 */
   share: is.optional(is.fraction),
   /** all pieces of a word are hidden together (Cui et al. 2019); default: each piece by itself */
   wholeWords: is.optional(is.flag),
 };
 export type MaskedLMReaderOptions = is.OptionsOf<typeof maskedOptions>;
-export type MaskedLMReader = Reader<MaskedSpecs, MaskedExample> & { readonly tokenizer: Tokenizer };
+export type MaskedLMReader = RecordReader<MaskedSpecs, MaskedExample>;
 
 /** Padded numbers of hidden pieces are multiples of this, so that few sizes have to be planned. */
 const STRIDE = 16;
 
-/** @throws FROND-D026, D009, D020 with the place */
-function exampleOf({ columns = {} }: MaskedLMReaderOptions, row: Row, from: From): MaskedExample {
-  const { find, need } = columnsOf(row, columns, from);
-  const second = columns.text_b && find('text_b', SECONDS);
-  return {
-    text: textIn(row, need('text_a', TEXTS)),
-    ...(second && { second: textIn(row, second) }),
-    ...(from === 'input' && { hidden: true }),
-  };
-}
-
-/** The reader, once its parts were passed over; without them, for prediction. */
-function readerOf(
-  options: MaskedLMReaderOptions,
-  { parts, found }: ReadParts<MaskedExample>,
-): MaskedLMReader {
-  const { tokenizer, name = 'maskedLM', maximumLength = 128, share = 0.15, wholeWords = false } = options;
+function maskedKind(options: MaskedLMReaderOptions): RecordKind<MaskedExample, Assembled> {
+  const { tokenizer, name = 'maskedLM', columns = {}, share = 0.15, wholeWords = false } = options;
   const { isSpecial } = tokenizer;
   const { tokens } = tokenizer.vocabulary;
   const mask = specialId(tokenizer, 'mask', name);
   const ordinary = [...tokens.keys()].filter((id) => !isSpecial(id));
-  const rowOf = encoderOf<MaskedExample>(tokenizer, maximumLength);
+  const rowOf = textRow(options);
 
   /** Columns of the pieces to guess. */
   function selected({ ids, pieces }: Assembled, example: number, draw: Draw): readonly number[] {
@@ -106,32 +80,36 @@ function readerOf(
     return ordinary[Math.floor(draw.uniform('piece', example, column) * ordinary.length)] ?? id;
   }
 
-  const reader = defineReader<MaskedSpecs, MaskedExample>({
-    name,
-    gives: maskedSpecs,
-    names: { tokens, maskLabels: tokens },
-    parts,
-    maximumLength,
-    length: (example) => Math.max(1, rowOf(example).ids.length),
-    unseen: (example) => rowOf(example).dropped,
-    unknown: ({ text, second = '' }) => unknownIn(tokenizer, wordsIn(`${text} ${second}`)),
-    pack(examples, size, draw) {
+  return {
+    kind: 'maskedLM',
+    settings: { share, wholeWords, columns: { ...columns } as ComponentRecord },
+    exampleOf: (row, from) => ({
+      ...pairIn(row, columns, from),
+      ...(from === 'input' && { hidden: true }),
+    }),
+    recordOf: pairOf,
+    wordsOf: ({ text, second = '' }) => wordsIn(`${text} ${second}`),
+    rowsOf: (example) => [rowOf(example)],
+    unseen: ({ dropped }) => dropped,
+    gives: () => maskedSpecs,
+    names: { maskLabels: tokens },
+    pack(examples, assembled, _, size, draw) {
       const [positions, labels]: [number[], number[]] = [[], []];
       const counts = new Int32Array(size.batch);
-      const rows = examples.map((example, row) => {
-        const assembled = rowOf(example);
-        const ids = [...assembled.ids];
-        const columns = example.hidden
+      const rows = assembled.map((one, row) => {
+        const ids = [...one.ids];
+        const hidden = examples[row]?.hidden === true;
+        const columns = hidden
           ? [...ids.keys()].filter((column) => ids[column] === mask)
-          : selected(assembled, row, draw);
+          : selected(one, row, draw);
         for (const column of columns) {
           const id = ids[column] ?? 0;
           positions.push(row * size.time + column);
-          labels.push(example.hidden ? -1 : id);
-          if (!example.hidden) ids[column] = shown(id, row, column, draw);
+          labels.push(hidden ? -1 : id);
+          if (!hidden) ids[column] = shown(id, row, column, draw);
         }
         counts[row] = columns.length;
-        return { ...assembled, ids };
+        return { ...one, ids };
       });
       const masked = STRIDE * Math.max(1, Math.ceil(positions.length / STRIDE));
       const padded = (list: readonly number[], by: number) =>
@@ -143,14 +121,7 @@ function readerOf(
       };
       return { ...packPieces(rows, size, tokenizer), ...shaped(maskSpecs, data, { ...size, masked }) };
     },
-    parse: (input) => exampleOf(options, rowOfInput(input, pairOf), 'input'),
-    notes: notesOnLengths(found, maximumLength),
-    record: {
-      ...{ kind: 'maskedLM', tokenizer: tokenizer.record, name, maximumLength, share, wholeWords },
-      columns: { ...options.columns },
-    },
-  });
-  return { ...reader, tokenizer };
+  };
 }
 
 /**
@@ -164,27 +135,9 @@ function readerOf(
  *   file, line and column, and what reading its file throws
  */
 export async function maskedLM(sources: Sources, options: MaskedLMReaderOptions): Promise<MaskedLMReader> {
-  checkArguments('maskedLM', { parts: sourcesKind }, [sources], 'FROND-T002');
   checkSettings('maskedLM', options, maskedOptions);
-  const { tokenizer, maximumLength = 128, columns = {}, cache } = options;
-  specialId(tokenizer, 'mask', 'maskedLM');
-  const encode = encoderOf<MaskedExample>(tokenizer, maximumLength);
-  const read = await readParts<MaskedExample>(sources, {
-    settings: { kind: 'maskedLM', tokenizer: tokenizer.record, maximumLength, columns },
-    cache,
-    exampleOf: (row, from) => exampleOf(options, row, from),
-    lengthOf: (example) => Math.max(1, encode(example).ids.length),
-    unseen: (example) => encode(example).dropped,
-    labelsOf: () => [],
-    labelPlace: ({ file, line }) => ({ file, line }),
-  });
-  return readerOf(options, read);
+  return recordReader('maskedLM', maskedKind(options), options, sources) as never;
 }
 
-/** A reader for prediction, from what a checkpoint kept of it. @throws as `tokenizerFrom` and `maskedLM` */
-export function maskedLMFrom({ kind: _, tokenizer, ...rest }: ComponentRecord): MaskedLMReader {
-  const made = tokenizerFrom(tokenizer as ComponentRecord);
-  const options = { ...rest, tokenizer: made } as MaskedLMReaderOptions;
-  checkSettings('maskedLM', options, maskedOptions);
-  return readerOf(options, { parts: {}, found: {} });
-}
+/** A reader for prediction, from what a checkpoint kept of it. @throws as `recordReaderFrom` */
+export const maskedLMFrom = (record: ComponentRecord) => recordReaderFrom(record, maskedOptions, maskedKind);

@@ -1,34 +1,30 @@
-import { checkArguments, show } from '../../base/arguments.ts';
+import { show } from '../../base/arguments.ts';
 import { FrondError, type SourcePlace } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
 import { own } from '../../base/own.ts';
 import { declare } from '../../dsl/graph.ts';
 import { convertTags, readTag, schemeKind, schemeOf, TAG_FORM } from '../../nn/tags.ts';
-import type { BatchSize, ComponentRecord, Reader } from '../contract.ts';
-import { defineReader } from '../define.ts';
+import type { ComponentRecord } from '../contract.ts';
 import type { Row } from '../formats/rows.ts';
-import { collectTags, type LabelSet, labelSet } from '../labels.ts';
+import { collectTags } from '../labels.ts';
 import { checkSettings } from '../settings.ts';
 import { assembler } from '../tokenizer/assembly.ts';
-import { tokenizerFrom } from '../tokenizer/load.ts';
-import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { splitWords } from '../words.ts';
-import { packPieces, pieceSpecs, shaped } from './pieces.ts';
+import { pieceSpecs, shaped } from './pieces.ts';
 import {
   columnsOf,
+  columnsOption,
+  DEFAULT_LENGTH,
   type From,
-  labelsFrom,
-  notesOnLengths,
-  type ReadParts,
-  readParts,
+  type RecordKind,
+  type RecordReader,
   recordOptions,
-  remembering,
-  rowOfInput,
+  recordReader,
+  recordReaderFrom,
   type Sources,
-  sourcesKind,
   textIn,
 } from './records.ts';
-import { packWords, unknownIn, wordAssembler, wordSpecs } from './wordRows.ts';
+import { packWords, type WordRow, wordAssembler, wordSpecs } from './wordRows.ts';
 
 /** Words and their tags, where those are known, and where they were read. */
 export interface TaggedExample {
@@ -56,18 +52,12 @@ const taggedOptions = {
   /** what tags of the data, whatever they are written in, are converted to; default: that of `tags`, or else BIO */
   scheme: is.optional(schemeKind),
   /** columns of other names than text_a (or words, tokens) and label (or tags) */
-  columns: is.optional(
-    is.recordOf('names of columns: { text_a, label }', {
-      text_a: is.optional(is.name),
-      label: is.optional(is.name),
-    }),
-  ),
+  columns: columnsOption('text_a', 'label'),
 };
 export type SequenceLabelReaderOptions = is.OptionsOf<typeof taggedOptions>;
 
 /** A reader of tagged sentences, with what its ids mean. */
-export interface SequenceLabelReader extends Reader<typeof taggedSpecs, TaggedExample> {
-  readonly tokenizer: Tokenizer;
+export interface SequenceLabelReader extends RecordReader<typeof taggedSpecs, TaggedExample> {
   readonly tags: readonly string[];
 }
 
@@ -136,79 +126,42 @@ function exampleOf(options: SequenceLabelReaderOptions, row: Row, from: From): T
   };
 }
 
-function readerOf(
-  options: SequenceLabelReaderOptions,
-  set: LabelSet,
-  { parts, found }: ReadParts<TaggedExample>,
-  notes: readonly string[],
-): SequenceLabelReader {
-  const { tokenizer, name = 'sequenceLabel', maximumLength = 128, columns = {} } = options;
-  const { scheme = schemeOf(set.names) } = options;
-  const encode = encoderOf(options);
+function taggedKind(options: SequenceLabelReaderOptions): RecordKind<TaggedExample, WordRow> {
+  const { tokenizer, maximumLength = DEFAULT_LENGTH, columns = {} } = options;
+  const { scheme = schemeOf(options.tags ?? []) } = options;
+  const assemble = wordAssembler(tokenizer, assembler(tokenizer, maximumLength));
   return {
-    ...defineReader<typeof taggedSpecs, TaggedExample>({
-      name,
-      gives: taggedSpecs,
-      names: { tokens: tokenizer.vocabulary.tokens, tags: set.names },
-      parts,
-      maximumLength,
-      length: (example) => encode(example).ids.length,
-      unseen: (example) => encode(example).unseen,
-      unknown: ({ words }) => unknownIn(tokenizer, words),
-      pack(examples, size) {
-        const rows = examples.map(encode);
-        const { lengths: _, ...pieces } = packPieces(rows, size, tokenizer);
-        const counts = rows.map(({ first }) => first.length);
-        const gold = packTags(set, examples, counts, size);
-        return { ...pieces, ...packWords(rows, size), ...shaped(goldSpecs, gold, { ...size }) };
-      },
-      parse: (input) =>
-        exampleOf(
-          { ...options, scheme },
-          rowOfInput(input, (text_a) => ({ text_a })),
-          'input',
-        ),
-      notes: [...notes, ...notesOnLengths(found, maximumLength)],
-      record: {
-        ...{ kind: 'sequenceLabel', tokenizer: tokenizer.record, name, maximumLength },
-        ...{ tags: set.names, scheme, columns: { ...columns } },
-      },
-    }),
-    tokenizer,
-    tags: set.names,
+    kind: 'sequenceLabel',
+    settings: { scheme, columns: { ...columns } as ComponentRecord },
+    exampleOf: (row, from) => exampleOf({ ...options, scheme }, row, from),
+    recordOf: (text_a) => ({ text_a }),
+    wordsOf: ({ words }) => words,
+    rowsOf: ({ words }) => [assemble(words)],
+    unseen: ({ unseen }) => unseen,
+    labels: {
+      ...{ what: 'tag', option: 'tags', tensor: 'tags', columns: TAGS, given: options.tags },
+      collect: collectTags,
+      of: ({ tags = [] }) => tags,
+    },
+    gives: () => taggedSpecs,
+    pack(examples, rows, ids, size) {
+      const [tags, weights] = [new Int32Array(size.batch * size.time), new Float32Array(size.batch)];
+      for (const [row, example] of examples.entries()) {
+        // those of the words that are in the row
+        const found = example.tags?.slice(0, rows[row]?.first.length).map((tag) => ids.get(tag)) ?? [
+          undefined,
+        ];
+        for (const [i, id] of found.entries()) tags[row * size.time + i] = id ?? 0;
+        weights[row] = +!found.includes(undefined);
+      }
+      return { ...packWords(rows, size), ...shaped(goldSpecs, { tags, weights }, { ...size }) };
+    },
   };
 }
 
-const encoderOf = ({ tokenizer, maximumLength = 128 }: SequenceLabelReaderOptions) => {
-  const assemble = wordAssembler(tokenizer, assembler(tokenizer, maximumLength));
-  return remembering(({ words }: TaggedExample) => assemble(words));
-};
-
-/** Tags as numbers. A row in which training never shows one weighs 0. */
-function packTags(
-  { ids }: LabelSet,
-  examples: readonly TaggedExample[],
-  counts: readonly number[],
-  { batch, time }: BatchSize,
-) {
-  const [tags, weights] = [new Int32Array(batch * time), new Float32Array(batch)];
-  for (const [row, example] of examples.entries()) {
-    const found = example.tags?.slice(0, counts[row]).map((tag) => ids.get(tag)) ?? [undefined];
-    for (const [i, id] of found.entries()) tags[row * time + i] = id ?? 0;
-    weights[row] = +!found.includes(undefined);
-  }
-  return { tags, weights };
-}
-
-/** A reader for prediction, from what a checkpoint kept of it. @throws as `tokenizerFrom`, FROND-T002, D012 when it is damaged */
-export function sequenceLabelFrom({ kind, tokenizer, ...rest }: ComponentRecord): SequenceLabelReader {
-  const options = {
-    ...rest,
-    tokenizer: tokenizerFrom(tokenizer as ComponentRecord),
-  } as SequenceLabelReaderOptions;
-  checkSettings(kind, options, taggedOptions);
-  return readerOf(options, labelSet(options.tags ?? []), { parts: {}, found: {} }, []);
-}
+/** A reader for prediction, from what a checkpoint kept of it. @throws as `recordReaderFrom` */
+export const sequenceLabelFrom = (record: ComponentRecord) =>
+  recordReaderFrom(record, taggedOptions, taggedKind);
 
 /**
  * Reads tagged sentences, for `head.sequenceLabel({ labels: reader.tags, pieces: true })`: CoNLL columns, of which the first is the
@@ -224,21 +177,9 @@ export async function sequenceLabel(
   sources: Sources,
   options: SequenceLabelReaderOptions,
 ): Promise<SequenceLabelReader> {
-  checkArguments('sequenceLabel', { parts: sourcesKind }, [sources], 'FROND-T002');
   checkSettings('sequenceLabel', options, taggedOptions);
-  const { tokenizer, maximumLength = 128, columns = {}, cache, strict } = options;
-  const { scheme = schemeOf(options.tags ?? []) } = options;
-  const encode = encoderOf(options);
-  const read = await readParts<TaggedExample>(sources, {
-    settings: { kind: 'sequenceLabel', tokenizer: tokenizer.record, maximumLength, columns, scheme },
-    cache,
-    exampleOf: (row, from) => exampleOf(options, row, from),
-    lengthOf: (example) => encode(example).ids.length,
-    unseen: (example) => encode(example).unseen,
-    labelsOf: ({ tags = [] }) => tags,
-    labelPlace: (row, item) =>
-      row.placeOf(columnsOf(row, columns, 'other').find('label', TAGS) ?? 'label', item),
-  });
-  const { set, notes } = labelsFrom('tag', read.found, options.tags, collectTags, strict);
-  return readerOf(options, set, read, notes);
+  return {
+    tags: [],
+    ...(await recordReader('sequenceLabel', taggedKind(options), options, sources)),
+  } as never;
 }

@@ -21,13 +21,7 @@ export async function readLines(file: string, readText: ReadText, hint: string):
       hint: 'one sentence per line is expected',
     });
   }
-  const broken = brokenAt(text);
-  if (broken >= 0) {
-    const what = text[broken] === '\0' ? 'a zero byte' : 'half of a character';
-    const before = linesOf(text.slice(0, broken));
-    const column = (before.at(-1) ?? '').length + 1;
-    throw notText(`${file} holds ${what}`, { file, line: before.length, column });
-  }
+  refuseBroken(text, file, 1);
   return linesOf(text);
 }
 
@@ -50,10 +44,35 @@ async function contentOf(file: string, readText: ReadText, hint: string): Promis
       hint: 'give a function such as (path) => readFile(path)',
     });
   }
+  return decode(content, file, 1);
+}
+
+function decode(bytes: Uint8Array, file: string, line: number): string {
   try {
-    return decodeUtf8(content, file);
+    return decodeUtf8(bytes, file);
   } catch (cause) {
-    const place = cause instanceof FrondError ? cause.details.place : { file };
-    throw notText(`${file} is not valid UTF-8 here`, place, cause);
+    const place = cause instanceof FrondError ? cause.details.place : undefined;
+    const found = { file, ...place, line: line + (place?.line ?? 1) - 1 };
+    throw notText(`${file} is not valid UTF-8 here`, found, cause);
   }
+}
+
+function refuseBroken(text: string, file: string, line: number): void {
+  const broken = brokenAt(text);
+  if (broken < 0) return;
+  const what = text[broken] === '\0' ? 'a zero byte' : 'half of a character';
+  throw notText(`${file} holds ${what}`, placeIn(text, broken, file, line));
+}
+
+/** The text of bytes of a file that begin with `line`, without a byte-order mark. @throws FROND-D007 where it is none */
+export function decodeText(bytes: Uint8Array, file: string, line: number): string {
+  const text = decode(bytes, file, line);
+  refuseBroken(text, file, line);
+  return text;
+}
+
+/** The place of a character of a text whose first line is `line`. */
+export function placeIn(text: string, offset: number, file: string, line: number): SourcePlace {
+  const before = linesOf(text.slice(0, offset));
+  return { file, line: line + before.length - 1, column: (before.at(-1) ?? '').length + 1 };
 }
