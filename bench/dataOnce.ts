@@ -14,7 +14,12 @@ const vocabulary = palm.parseVocabulary(`[PAD]\n[UNK]\n[CLS]\n[SEP]\n${words.joi
 const tokenizer = palm.tokenizer.word({ vocabulary });
 const reader = await palm.reader.classify({ train }, { tokenizer, cache, maximumLength: 64 });
 const ready = performance.now();
-const backbone = palm.backbone.compactEncoder({ vocabulary: vocabulary.tokens.length, width: 8, layers: 1, heads: 1 });
+const backbone = palm.backbone.compactEncoder({
+  vocabulary: vocabulary.tokens.length,
+  width: 8,
+  layers: 1,
+  heads: 1,
+});
 const trainer = palm.trainer('task', { device: interpreterDevice() });
 trainer.buildForward(backbone, palm.head.classify({ classes: reader.classes }));
 trainer.buildBackward({ optimizer: palm.adam({ rate: 0.001 }) });
