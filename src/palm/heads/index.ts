@@ -1,5 +1,19 @@
-export * from './classify.ts';
-export * from './maskedLM.ts';
-export * from './match.ts';
+export {
+  type Classified,
+  type ClassifyOptions,
+  classify,
+  type Labelled,
+  type MultiLabelOptions,
+  type RegressOptions,
+  regress,
+} from './classify.ts';
+export { type Guess, type MaskedLMOptions, maskedLM, type Unmasked } from './maskedLM.ts';
+export { match, type PairwiseOptions } from './match.ts';
 export { weightedMean } from './scoring.ts';
-export * from './sequenceLabel.ts';
+export {
+  exactMatch,
+  type JointTasks,
+  type SequenceLabelOptions,
+  sequenceLabel,
+  type Tagged,
+} from './sequenceLabel.ts';
