@@ -4,7 +4,7 @@ import { mapValues } from '../base/own.ts';
 import type { Executable } from '../runtime/executable.ts';
 import { feedsFor } from '../runtime/feeds.ts';
 import { lengthsOf, type PlannedBatch, packBatch, planBatches, rowsPerExample } from './batches.ts';
-import type { Accumulator, Batch, Head, Metrics, Part, Reader } from './contract.ts';
+import type { Accumulator, Batch, Metrics, Part, Reader } from './contract.ts';
 import { breather, type Listener } from './events.ts';
 import { resultsOf, type Task } from './graphs.ts';
 import { accumulatorKind } from './metrics/accumulator.ts';
@@ -38,11 +38,16 @@ function exampleOf(reader: Reader, input: string | object): unknown {
 }
 
 /** @throws FROND-C009 */
-function checkDecoded(head: string, decoded: unknown, rows: number): void {
-  if (Array.isArray(decoded) && decoded.length >= rows) return;
-  const given = Array.isArray(decoded) ? `${decoded.length} predictions` : 'no list';
-  throw new FrondError('FROND-C009', `head ${head}: decode gave ${given}, wanted are at least ${rows}`, {
-    hint: 'give one prediction per row of the batch, in its order',
+function checkGiven(
+  head: string,
+  by: 'decode' | 'finish',
+  given: unknown,
+  least: number,
+): readonly unknown[] {
+  if (Array.isArray(given) && given.length >= least) return given;
+  const what = Array.isArray(given) ? `${given.length} predictions` : 'no list';
+  throw new FrondError('FROND-C009', `head ${head}: ${by} gave ${what}, wanted are at least ${least}`, {
+    hint: `give one prediction per ${by === 'decode' ? 'row of the batch' : 'example of the part'}, in its order`,
   });
 }
 
@@ -104,12 +109,12 @@ async function* predictBatches(
     const values = await executable.run(feedsFor(executable.graph, batch));
     const decoded = tasks.map(({ name, head }) => {
       const list = head.decode(resultsOf(name, values), batch);
-      checkDecoded(head.name, list, rows.length * each);
+      checkGiven(head.name, 'decode', list, rows.length * each);
       return [name, list] as const;
     });
     yield { rows, examples, values: Object.fromEntries(decoded) };
   }
-  const message = `the model sees the first ${reader.maximumLength} words only of ${cut} of ${part.size} texts`;
+  const message = `${cut} of ${part.size} texts are longer than ${maximum}: the model does not see their ends`;
   if (cut > 0) on?.({ type: 'warning', message });
 }
 
@@ -126,85 +131,58 @@ export async function predictPacked(
   );
   const values = await executable.run(feedsFor(executable.graph, batch));
   const decoded = head.decode(resultsOf(task, values), batch);
-  checkDecoded(head.name, decoded, 0);
+  checkGiven(head.name, 'decode', decoded, 0);
   return decoded;
 }
 
-/** What takes the values of rows batch by batch, and gives the results of all examples. */
-interface Sink {
-  add(rows: readonly number[], values: readonly unknown[]): unknown;
-  end(): Promise<readonly unknown[]>;
-  /** no more values will come */
-  fail(cause: unknown): void;
-}
-
-function keeping(part: Part, each: number): Sink {
-  const kept = new Array<unknown>(part.size);
-  return {
-    add(rows, values) {
-      const results = byExample(rows.length, each, values);
-      for (const [i, row] of rows.entries()) kept[row] = results[i];
-    },
-    end: async () => kept,
-    fail: () => undefined,
-  };
-}
-
-/** Lets a head finish: it takes values at its pace, and the next batch waits until it has taken those of this one. */
-function finishing({ name, finish }: Head, part: Part, each: number): Sink {
-  const { readable, writable } = new TransformStream<readonly { row: number; value: unknown }[]>();
-  const writer = writable.getWriter();
-  async function* values() {
-    const reader = readable.getReader();
-    for (let taken = await reader.read(); !taken.done; taken = await reader.read()) yield* taken.value;
+/** What is predicted for the rows of all examples by a task alone, as it comes. */
+async function* rowValues(
+  ...[executable, answering, ...rest]: Parameters<typeof predictBatches>
+): AsyncGenerator<{ readonly row: number; readonly value: unknown }> {
+  const each = rowsPerExample(answering.reader);
+  for await (const { rows, values } of predictBatches(executable, answering, ...rest)) {
+    const [list = []] = Object.values(values);
+    for (const [i, value] of list.slice(0, rows.length * each).entries())
+      yield { row: rows[Math.floor(i / each)] ?? 0, value };
   }
-  const finished = (async () => finish?.(values(), part))();
-  finished.catch(() => undefined);
-  // a head that ends early takes no more
-  const taken = (written: Promise<void>) => Promise.race([written, finished]);
-  return {
-    add(rows, list) {
-      const of = (row: number, i: number) =>
-        list.slice(i * each, (i + 1) * each).map((value) => ({ row, value }));
-      return taken(writer.write(rows.flatMap(of)));
-    },
-    async end() {
-      await taken(writer.close());
-      const results = await finished;
-      if (Array.isArray(results) && results.length === part.size) return results;
-      const given = Array.isArray(results) ? `${results.length} results` : 'no list';
-      throw new FrondError('FROND-C009', `head ${name}: finish gave ${given} for ${part.size} examples`, {
-        hint: 'give one result per example of the part, in its order',
-      });
-    },
-    fail(cause) {
-      writer.abort(cause).catch(() => undefined);
-    },
-  };
 }
 
-/** Predictions of the examples of a part, in their order. @throws as `predictBatches`, and FROND-C009 for a head that finishes other examples */
+/**
+ * Predictions of the examples of a part, in their order. All heads predict in one pass, but for those that finish theirs: each has a pass
+ * of its own, which it takes at its pace.
+ * @throws as `predictBatches`, and FROND-C009 for a head that finishes too few
+ */
 export async function predictAll(
   executable: Executable,
   answering: Answering,
   part: Part,
   options: PredictOptions = {},
 ): Promise<Predictions> {
-  const each = rowsPerExample(answering.reader);
-  const sinks = answering.tasks.map(({ name, head }) => {
-    return [name, head.finish === undefined ? keeping(part, each) : finishing(head, part, each)] as const;
-  });
-  try {
-    for await (const { rows, values } of predictBatches(executable, answering, part, options)) {
-      for (const [name, sink] of sinks) await sink.add(rows, values[name] ?? []);
+  const found = new Map<string, unknown[]>();
+  const { tasks, reader } = answering;
+  const kept = tasks.filter(({ head }) => head.finish === undefined);
+  for (const { name } of kept) found.set(name, new Array(part.size));
+  const together = { ...answering, tasks: kept };
+  for await (const { rows, values } of kept.length === 0
+    ? []
+    : predictBatches(executable, together, part, options)) {
+    for (const [name, results] of found) {
+      const list = byExample(rows.length, rowsPerExample(reader), values[name]);
+      for (const [i, row] of rows.entries()) results[row] = list[i];
     }
-    const ended: [string, readonly unknown[]][] = [];
-    for (const [name, sink] of sinks) ended.push([name, await sink.end()]);
-    return Object.fromEntries(ended);
-  } catch (cause) {
-    for (const [, sink] of sinks) sink.fail(cause);
-    throw cause;
   }
+  for (const task of tasks) {
+    const { name, head } = task;
+    // one warning is enough
+    const said = found.size === 0 ? options : { signal: options.signal };
+    const values = rowValues(executable, { ...answering, tasks: [task] }, part, said);
+    if (head.finish !== undefined)
+      found.set(
+        name,
+        checkGiven(head.name, 'finish', await head.finish(values, part), part.size).slice(0, part.size),
+      );
+  }
+  return Object.fromEntries(tasks.map(({ name }) => [name, found.get(name) ?? []]));
 }
 
 /** Scores of what all tasks predict for an example together, such as exact match; the predictions stand under their tasks' names. */
@@ -218,32 +196,21 @@ function checked<F, E>(what: string, score: Accumulator<F, E>): Accumulator<F, E
   });
 }
 
-/** Results of all tasks for examples that are read along with them. */
-interface Scored {
-  readonly examples: readonly unknown[];
-  readonly results: Readonly<Record<string, readonly unknown[]>>;
-}
-
-/** Results batch by batch, of which none is kept; where a head finishes them, all of them are there first. */
+/** Batches with a result for each example instead of values of rows. None is kept; where a head finishes them, all are there first. */
 export async function* resultsIn(
-  executable: Executable,
-  answering: Answering,
-  part: Part,
-  options: PredictOptions,
-): AsyncGenerator<Scored> {
+  ...[executable, answering, part, options]: Parameters<typeof predictBatches>
+): AsyncGenerator<PredictedBatch> {
   if (answering.tasks.every(({ head }) => head.finish === undefined)) {
     const each = rowsPerExample(answering.reader);
-    for await (const { examples, values } of predictBatches(executable, answering, part, options))
-      yield { examples, results: mapValues(values, (list) => byExample(examples.length, each, list)) };
+    for await (const { rows, values, ...rest } of predictBatches(executable, answering, part, options))
+      yield { rows, values: mapValues(values, (list) => byExample(rows.length, each, list)), ...rest };
     return;
   }
   const all = await predictAll(executable, answering, part, options);
   for (let from = 0; from < part.size; from += BATCH) {
     const rows = Array.from({ length: Math.min(BATCH, part.size - from) }, (_, i) => from + i);
-    yield {
-      examples: await readRows(answering.reader.name, part, rows),
-      results: mapValues(all, (list) => list.slice(from, from + BATCH)),
-    };
+    const examples = await readRows(answering.reader.name, part, rows);
+    yield { rows, examples, values: mapValues(all, (list) => list.slice(from, from + BATCH)) };
   }
 }
 
@@ -260,10 +227,10 @@ export async function evaluateAll(
 ): Promise<Metrics> {
   const scores = answering.tasks.map(({ name, head }) => [name, checked(head.name, head.score())] as const);
   const together = joint && checked('metrics', joint());
-  for await (const { examples, results } of resultsIn(executable, answering, part, options)) {
-    for (const [name, score] of scores) score.add(results[name] ?? [], examples);
+  for await (const { examples, values } of resultsIn(executable, answering, part, options)) {
+    for (const [name, score] of scores) score.add(values[name] ?? [], examples);
     together?.add(
-      examples.map((_, i) => mapValues(results, (list) => list[i])),
+      examples.map((_, i) => mapValues(values, (list) => list[i])),
       examples as never[],
     );
   }

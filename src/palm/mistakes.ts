@@ -41,12 +41,12 @@ export async function mistakesIn(
     const compare = score.compare?.bind(score);
     return compare ? [{ name, compare, wrong: 0, examples: 0, worst: [] as (Mistake & Ranked)[] }] : [];
   });
-  for await (const { examples, results } of found.length > 0
+  for await (const { examples, values } of found.length > 0
     ? resultsIn(executable, answering, part, options)
     : []) {
     for (const task of found) {
       for (const [i, example] of examples.entries()) {
-        const result = results[task.name]?.[i];
+        const result = values[task.name]?.[i];
         const { right, ...comparison } = task.compare(result, example);
         task.examples++;
         if (right) continue;

@@ -48,14 +48,8 @@ export function checkWord(word: unknown, where: string, place?: SourcePlace): vo
 }
 
 /** A sentence that the model would not see to its end. */
-export const tooLong = (
-  what: string,
-  length: number,
-  maximum: number,
-  place?: SourcePlace,
-  unit: 'words' | 'pieces' = 'words',
-): FrondError =>
-  new FrondError('FROND-D008', `${what} of ${length} ${unit} is longer than ${maximum}`, {
+export const tooLong = (what: string, words: number, maximum: number, place?: SourcePlace): FrondError =>
+  new FrondError('FROND-D008', `${what} of ${words} words is longer than ${maximum}`, {
     place,
     hint: 'raise maximumLength, or set truncate: true to let the model see the first words only',
   });

@@ -143,7 +143,7 @@ describe('a head that joins the rows of an example', () => {
     expect(await early.evaluate('train')).toEqual({ total: { right: expect.closeTo(1 / 70) } });
     const short = trainerOf(head(async (values, part) => (await summed(values, part)).slice(1)));
     await expect(short.evaluate('test')).rejects.toThrow(
-      '[FROND-C009] head total: finish gave 44 results for 45 examples\n  hint: give one result per example of the part, in its order',
+      '[FROND-C009] head total: finish gave 44 predictions, wanted are at least 45\n  hint: give one prediction per example of the part, in its order',
     );
     await expect(trainerOf(head(async () => undefined as never)).predictAll('test')).rejects.toThrow(
       'finish gave no list',

@@ -285,7 +285,9 @@ describe('a joint reader', () => {
 
   test('shows the model the first words of a long sentence, and keeps all of them for the scores', () => {
     const short = jointReaderOf({ train }, { maximumLength: 3, truncate: true });
-    expect(short.notes).toEqual(['the model sees the first 3 words only of 2 of 2 sentences of train']);
+    expect(short.notes).toEqual([
+      '2 of 2 sentences of train are longer than 3: the model does not see their ends',
+    ]);
     const [, long] = train;
     expect(long && short.length(long)).toBe(3);
     const { lengths, tokens } = short.pack(train, { batch: 2, time: 4 });

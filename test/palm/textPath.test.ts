@@ -167,7 +167,7 @@ describe('padding', () => {
       expect(parity[5]).toEqual((await trainer.predict([rowOf(50)])).parity?.[0]);
       const reloaded = await palm.Predictor.load(run, { device: interpreterDevice() });
       expect((await reloaded.predict(texts, { on })).parity).toEqual(parity);
-      const message = 'the model sees the first 50 words only of 2 of 6 texts';
+      const message = '2 of 6 texts are longer than 50: the model does not see their ends';
       expect(events).toEqual([
         { type: 'warning', message },
         { type: 'warning', message },
@@ -212,7 +212,7 @@ describe('a sentence that the model does not see to its end', () => {
       '[FROND-D008] example 1 of test of 5 words is longer than 4\n  hint: raise maximumLength, or set truncate: true to let the model see the first words only',
     );
     expect(readerOf(parts, { maximumLength: 4, truncate: true }).notes).toEqual([
-      'the model sees the first 4 words only of 2 of 3 sentences of test',
+      '2 of 3 sentences of test are longer than 4: the model does not see their ends',
     ]);
   });
 });

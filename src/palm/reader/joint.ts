@@ -27,7 +27,7 @@ import {
   vocabularyKind,
   wordVocabularyFrom,
 } from '../tokenizer/vocabulary.ts';
-import { tooLong, wordsIn } from '../words.ts';
+import { wordsIn } from '../words.ts';
 import {
   checkExamples,
   filesKind,
@@ -39,7 +39,7 @@ import {
 } from './jointFiles.ts';
 import { packPieces, pieceSpecs, shaped } from './pieces.ts';
 import type { ReadText } from './text.ts';
-import { alone, packWords, unknownIn, type WordRow, wordAssembler, wordSpecs } from './wordRows.ts';
+import { packWords, unknownIn, type WordRow, wordAssembler, wordSpecs } from './wordRows.ts';
 
 const goldSpecs = {
   /** id of the intent */
@@ -89,7 +89,10 @@ const jointOptions = {
   minimumCount: is.optional(is.natural),
   /** most words that the model sees, or pieces, special tokens included; default 128 */
   maximumLength: is.optional(is.count),
-  /** let the model see the first `maximumLength` words of longer sentences, instead of refusing them; scores still count all */
+  /**
+   * let the model see the first `maximumLength` words of longer sentences, instead of refusing them; scores still count all. With a
+   * tokenizer they are never refused, but noted
+   */
   truncate: is.optional(is.flag),
   /**
    * by default small letters: word tables learnt from few sentences cannot afford two entries for `Play` and `play`, and people
@@ -134,7 +137,7 @@ export function jointReader(options: JointFolderOptions): Promise<JointReader>;
 export async function jointReader(options: JointFolderOptions): Promise<JointReader<Specs>> {
   checkSettings('jointReader', options, jointFolderOptions);
   const { folder, files, parts: names = ['train', 'valid', 'test'], readText, ...rest } = options;
-  const { truncate, maximumLength = DEFAULT_LENGTH } = rest;
+  const { maximumLength = DEFAULT_LENGTH } = rest;
   const sources =
     files ?? Object.fromEntries(names.map((name) => [name, jointFiles(`${folder ?? '.'}/${name}`)]));
   const decoded: string[] = [];
@@ -143,8 +146,7 @@ export async function jointReader(options: JointFolderOptions): Promise<JointRea
     if (typeof content === 'string' && content.includes('\uFFFD')) decoded.push(doubt(path));
     return content;
   };
-  // of pieces, the reader says how many there may be
-  const limit = truncate || rest.tokenizer ? {} : { maximumLength };
+  const limit = truncates(rest) ? {} : { maximumLength };
   const parts = new Map<string, readonly JointExample[]>();
   for (const [name, paths] of Object.entries(sources)) {
     parts.set(name, await readJoint(paths, { readText: noting, ...limit }));
@@ -158,6 +160,8 @@ const doubt = (path: string): string =>
   `${path} holds U+FFFD, perhaps for what is not UTF-8: let readText give bytes, as (path) => readFile(path) does, to have that checked`;
 
 const DEFAULT_LENGTH = 128;
+const truncates = ({ truncate = false, tokenizer }: JointOptions): boolean =>
+  truncate || tokenizer !== undefined;
 type Examples = Readonly<Record<string, readonly JointExample[]>>;
 
 /**
@@ -176,10 +180,10 @@ export function jointReaderOf(given: Examples, options?: JointOptions): JointRea
 export function jointReaderOf(given: Examples, options: JointOptions = {}): JointReader<Specs> {
   checkArguments('jointReaderOf', { parts: partsKind }, [given], 'FROND-T002');
   checkSettings('jointReaderOf', options, jointOptions);
-  const { name = 'joint', maximumLength = DEFAULT_LENGTH, truncate = false, strict = false } = options;
+  const { name = 'joint', maximumLength = DEFAULT_LENGTH, strict = false } = options;
   const { scheme = schemeOf(options.tags?.names ?? []) } = options;
   const isCut = options.tokenizer !== undefined;
-  const limit = truncate || isCut ? Number.POSITIVE_INFINITY : maximumLength;
+  const limit = truncates(options) ? Number.POSITIVE_INFINITY : maximumLength;
   for (const [part, examples] of Object.entries(given)) checkExamples(part, examples, limit);
   const { parts, notes } = inScheme(given, scheme);
   const maps = completeMaps(parts.train, options);
@@ -189,9 +193,10 @@ export function jointReaderOf(given: Examples, options: JointOptions = {}): Join
   }
   const { tokenizer, intents, tags } = maps;
   specialId(tokenizer, 'padding', name);
+  // words alone have no special tokens around them
   const assemble = wordAssembler(
     tokenizer,
-    isCut ? assembler(tokenizer, maximumLength) : alone(maximumLength),
+    assembler(isCut ? tokenizer : { ...tokenizer, special: {} }, maximumLength),
   );
   const rowOf = (example: JointExample): WordRow => assemble(wordsOf(example));
   const count = (example: JointExample): number => wordsOf(example).length;
@@ -211,31 +216,11 @@ export function jointReaderOf(given: Examples, options: JointOptions = {}): Join
     parse: (input) => (is.object.holds(input) ? input : parseSentence(input)),
     record: { kind: 'joint', ...cutting, ...sets, scheme, maximumLength, ...(isCut ? {} : spelling) },
   };
-  if (isCut && !truncate) checkPieces(parts, rowOf, maximumLength);
   return {
     ...reader,
     parts: mapValues(parts, (examples) => partOf(examples, reader.length)),
-    notes: [
-      ...notes,
-      ...Object.entries(parts).flatMap(([part, examples]) => {
-        const cut = truncate ? examples.filter((example) => reader.unseen?.(example)).length : 0;
-        return notesOn(maps, maximumLength, part, examples, cut);
-      }),
-    ],
+    notes: [...notes, ...Object.entries(parts).flatMap((part) => notesOn(reader, part))],
   };
-}
-
-/** @throws FROND-D008 for a sentence of more pieces than the model sees */
-function checkPieces(parts: Examples, rowOf: (example: JointExample) => WordRow, maximum: number): void {
-  for (const [part, examples] of Object.entries(parts)) {
-    for (const [i, example] of examples.entries()) {
-      const { ids, dropped } = rowOf(example);
-      const { file, line } = example;
-      const place = file === undefined ? undefined : { file, line };
-      if (dropped > 0)
-        throw tooLong(`example ${i} of ${part}`, ids.length + dropped, maximum, place, 'pieces');
-    }
-  }
 }
 
 /**
@@ -334,24 +319,19 @@ const strangersIn = ({ intents, tags }: Maps, example: JointExample) =>
     labels.filter((label) => !ids.has(label)).map((label) => ({ what, label, names })),
   );
 
-/**
- * What a part has of labels that training never shows (none where there are no labels), and of words that the model does not see.
- * @param cut sentences that it does not see to their ends
- */
+/** What a part has of labels that training never shows (none where there are no labels), and of words that the model does not see. */
 function notesOn(
-  maps: Maps,
-  maximumLength: number,
-  part: string,
-  examples: readonly JointExample[],
-  cut: number,
+  reader: Maps & Pick<JointReader, 'maximumLength' | 'unseen'>,
+  [part, examples]: readonly [string, readonly JointExample[]],
 ): string[] {
   const share = (count: number): string => `${count} of ${examples.length} sentences of ${part}`;
   const strange = examples
-    .map((example) => strangersIn(maps, example).flatMap(({ label }) => (label === '' ? [] : [label])))
+    .map((example) => strangersIn(reader, example).flatMap(({ label }) => (label === '' ? [] : [label])))
     .filter((labels) => labels.length > 0);
   const names = [...new Set(strange.flat())].sort();
   const unknown = `${share(strange.length)} have labels that training never shows, which count as errors: ${shorten(names)}`;
-  const long = `the model sees the first ${maximumLength} words only of ${share(cut)}`;
+  const cut = examples.filter((example) => reader.unseen?.(example)).length;
+  const long = `${share(cut)} are longer than ${reader.maximumLength}: the model does not see their ends`;
   return [...(names.length === 0 ? [] : [unknown]), ...(cut === 0 ? [] : [long])];
 }
 

@@ -21,15 +21,6 @@ export interface WordRow extends Assembled {
   readonly unseen: number;
 }
 
-/** A row of at most so many pieces without special tokens around them. */
-export const alone =
-  (maximumLength: number) =>
-  (pieces: readonly Piece[]): Assembled => {
-    const kept = pieces.slice(0, maximumLength);
-    const dropped = pieces.length - kept.length;
-    return { ids: kept.map(({ id }) => id), segments: kept.map(() => 0), pieces: kept, dropped };
-  };
-
 /** Those of `words` that a tokenizer knows only in part, or not at all. */
 export const unknownIn = (tokenizer: Tokenizer, words: readonly string[]): readonly string[] =>
   words.filter((word) => {
