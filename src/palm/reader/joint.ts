@@ -370,7 +370,8 @@ function packJoint<G extends Specs>(
     labels[row] = intent ?? 0;
     weights[row] = intent === undefined || ids?.includes(undefined) ? 0 : 1;
   }
-  const packed = { ...packPieces(rows, size, tokenizer), ...packWords(rows, size) };
+  const words = 'firstPieces' in gives ? packWords(rows, size) : {};
+  const packed = { ...packPieces(rows, size, tokenizer), ...words };
   const gold = shaped(goldSpecs, { labels, tags, weights }, { ...size });
   return mapValues(gives, (_, name) => own<Batch[string]>({ ...packed, ...gold }, name)) as Batch<G>;
 }

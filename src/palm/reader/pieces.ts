@@ -45,8 +45,11 @@ export function packPieces(
     tokens.set(ids, row * time);
     segments.set(of, row * time);
   }
-  const positions = Int32Array.from(tokens, (_, i) => i % time);
-  const mask = Uint32Array.from(positions, (at, i) => +(at < (lengths[Math.floor(i / time)] ?? 0)));
+  const [positions, mask] = [new Int32Array(batch * time), new Uint32Array(batch * time)];
+  for (let i = 0; i < batch * time; i++) {
+    positions[i] = i % time;
+    mask[i] = +(i % time < (lengths[Math.floor(i / time)] ?? 0));
+  }
   return shaped(pieceSpecs, { tokens, positions, segments, mask, lengths }, { ...size });
 }
 

@@ -28,29 +28,33 @@ export const unknownIn = (tokenizer: Tokenizer, words: readonly string[]): reado
     return pieces.length === 0 || pieces.some(({ id }) => id === tokenizer.special.unknown);
   });
 
+/** Columns of the pieces that begin a word. */
+function firstIn(pieces: readonly (Piece | undefined)[]): number[] {
+  const first: number[] = [];
+  let last = -1;
+  for (let column = 0; column < pieces.length; column++) {
+    const word = pieces[column]?.word ?? last;
+    if (word !== last) first.push(column);
+    last = word;
+  }
+  return first;
+}
+
 /** How words become a row. A word that has no pieces, such as one of control characters, is unknown, so that each has a first one. */
 export function wordAssembler(
   tokenizer: Tokenizer,
   assemble: (pieces: readonly Piece[]) => Assembled,
 ): (words: readonly string[]) => WordRow {
-  const nothing = { id: tokenizer.special.unknown ?? 0, start: 0, end: 0, word: 0, continues: false };
-  const piecesOf = (word: string): readonly Piece[] => {
-    const pieces = tokenizer.encode(word);
-    return pieces.length === 0 ? [{ ...nothing }] : pieces;
+  const unknown = { id: tokenizer.special.unknown ?? 0, start: 0, end: 0, continues: false };
+  const alone = (text: string, word: number): readonly Piece[] => {
+    const pieces = tokenizer.encode(text);
+    return (pieces.length === 0 ? [unknown] : pieces).map((piece) => ({ ...piece, word }));
   };
   return (words) => {
-    let pieces = tokenizer.encode(words.join(' '));
-    let starts = new Set(pieces.filter(({ word }, i) => word !== pieces[i - 1]?.word));
-    if (starts.size !== words.length) {
-      // one has none, or a token goes over several
-      const cut = words.map(piecesOf);
-      pieces = cut.flat();
-      starts = new Set(cut.flatMap(([first]) => (first === undefined ? [] : [first])));
-    }
-    const row = assemble(pieces);
-    const first = row.pieces.flatMap((piece, column) =>
-      piece !== undefined && starts.has(piece) ? [column] : [],
-    );
+    const pieces = tokenizer.encode(words.join(' '));
+    // where one has none, or a token goes over several, each is cut for itself
+    const row = assemble(firstIn(pieces).length === words.length ? pieces : words.flatMap(alone));
+    const first = firstIn(row.pieces);
     return { ...row, first, unseen: words.length - first.length };
   };
 }
