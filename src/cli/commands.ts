@@ -32,6 +32,23 @@ export const COMMANDS = {
       resume: takes.flag('go on with the run in --output, a finished one with more --epochs'),
     },
   },
+  experiment: {
+    description: 'Train several ways to learn over several seeds, and print what differs between them',
+    args: {
+      file: takes.word(
+        'tasks.json: all tasks beside each alone; or a module that exports recipes as variants',
+      ),
+      data: takes.text('folder with the data; default: what the file says'),
+      output: takes.text(
+        'folder of the runs; default: outputs/NAME-experiment. What is finished there is kept',
+      ),
+      seeds: takes.count('how many, from 1 on; default: those of tasks.json, or 3'),
+      epochs: takes.count('passes over the training part'),
+      'batch-size': takes.count('examples per step'),
+      device,
+      threads: takes.count('of the device wasm; default: one for each core'),
+    },
+  },
   predict: {
     description: 'Label sentences with a trained run; without any, one per line of standard input',
     args: {

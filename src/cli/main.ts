@@ -10,6 +10,7 @@ import { shownLines } from './shown.ts';
 /** What a command does, and its exit code. Each loads what it needs when it runs: help and mistakes answer at once. */
 const RUN: { readonly [C in CommandName]: (given: Given<C>) => Promise<number> } = {
   train: async (given) => (await import('./train.ts')).train(given),
+  experiment: async (given) => (await import('./experiment.ts')).experiment(given),
   predict: async (given) => (await import('./predict.ts')).predict(given),
   inspect: async (given) => (await import('./inspect.ts')).inspect(given),
   compare: async (given) => (await import('./compare.ts')).compare(given),

@@ -37,6 +37,14 @@ function parsePlace(cause: unknown): { line: number; column: number } | undefine
   return place === null ? undefined : { line: Number(place[1]), column: Number(place[2]) };
 }
 
+/** @throws FROND-U002 when there is no such file */
+export function requireFile(file: string): void {
+  if (statSync(resolve(file), { throwIfNoEntry: false })?.isFile() === true) return;
+  throw new frond.FrondError('FROND-U002', `there is no file ${file}`, {
+    hint: 'give the path of a recipe, such as examples/joint.ts',
+  });
+}
+
 /**
  * Loads a recipe and gives the function `train` that it exports.
  * @throws FROND-U002 when there is no such file, FROND-U003 when it exports no `train`, FROND-U013 when it cannot be loaded
@@ -44,11 +52,7 @@ function parsePlace(cause: unknown): { line: number; column: number } | undefine
 export async function loadRecipe(
   file: string,
 ): Promise<frond.palm.Recipe & { readonly settings?: frond.palm.TasksSettings }> {
-  if (statSync(resolve(file), { throwIfNoEntry: false })?.isFile() !== true) {
-    throw new frond.FrondError('FROND-U002', `there is no file ${file}`, {
-      hint: 'give the path of a recipe, such as examples/joint.ts',
-    });
-  }
+  requireFile(file);
   if (extname(file) === '.json') return frond.palm.tasksRecipe(await platform.files.readText(file), file);
   const { train } = await loadModule(file);
   if (typeof train !== 'function') {

@@ -55,7 +55,7 @@ async function outputFolder({ file, output, resume }: Given<'train'>): Promise<s
 const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Ctrl-C lets the step at hand finish and saves; a second one ends at once. */
-function onInterrupt(stop: AbortController, started: () => boolean, tidy: () => void): () => void {
+export function onInterrupt(stop: AbortController, started: () => boolean, tidy: () => void): () => void {
   const listener = (): void => {
     // before the first step there is nothing to finish or to save
     if (stop.signal.aborted || !started()) {

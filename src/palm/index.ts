@@ -6,6 +6,7 @@ export { anySize, checkContract } from './contractCheck.ts';
 export * from './define.ts';
 export type { Predictions } from './evaluate.ts';
 export type { Listener, SharedGradients, TrainingEvent } from './events.ts';
+export { type PairedInterval, pairedInterval, studentQuantile } from './experiment.ts';
 export * as formats from './formats/index.ts';
 export { type GroupSetting, layerwise, type ParameterGroup } from './groups.ts';
 export * as head from './heads/index.ts';

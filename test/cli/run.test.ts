@@ -516,3 +516,71 @@ describe('frond kernel tune', () => {
     expect(other.code).toBe(2);
   });
 });
+
+describe('frond experiment', () => {
+  const tasks = {
+    data: { home: { format: 'joint', folder: 'data' } },
+    tasks: { intent: { kind: 'classify' }, slots: { kind: 'sequenceLabel' } },
+    policy: 'joint',
+    backbone: { kind: 'compact', width: 8, layers: 1, heads: 2 },
+    optimizer: { rate: 0.02 },
+    training: { epochs: 2, batchSize: 4 },
+  };
+  const experiment = (): Promise<Outcome> =>
+    frond(['experiment', 'tasks.json', '--seeds', '2', '--output', 'compared', '--device', 'wasm']);
+
+  it('compares all tasks together with each alone, in pairs of the same seed', async () => {
+    writeFileSync(join(home, 'tasks.json'), JSON.stringify(tasks));
+    const { code, out, err } = await experiment();
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    const runs = out.split('\n').filter((text) => text.startsWith('seed '));
+    const names = ['together', 'intent alone', 'slots alone'];
+    expect(runs.map((text) => text.replace(/:.*/, ''))).toEqual(
+      [1, 2].flatMap((seed) => names.map((name) => `seed ${seed}, ${name}`)),
+    );
+    const { runs: scores, comparisons } = JSON.parse(read('compared/experiment.json'));
+    const measures = comparisons.map(({ measure, baseline, other }: Record<string, string>) => [
+      ...[measure, baseline, other],
+    ]);
+    expect(measures).toEqual([
+      ['intent accuracy', 'intent alone', 'together'],
+      ['slots F1', 'slots alone', 'together'],
+    ]);
+    const [{ difference }] = comparisons;
+    const valueOf = (variant: string, seed: number): number => scores[variant][seed]['intent accuracy'].value;
+    const differences = [1, 2].map((seed) => valueOf('together', seed) - valueOf('intent alone', seed));
+    expect(difference.count).toBe(2);
+    expect(difference.mean).toBeCloseTo(((differences[0] ?? 0) + (differences[1] ?? 0)) / 2, 12);
+    expect(out).toContain('95 % interval');
+    expect(existsSync(join(home, 'compared', 'intent%20alone', 'seed-2', 'checkpoints'))).toBe(true);
+  });
+
+  it('keeps what is finished, and refuses to mix two experiments', async () => {
+    const before = read('compared/experiment.json');
+    const { code, out } = await experiment();
+    expect(code).toBe(0);
+    expect(out.match(/done before/g)?.length).toBe(6);
+    expect(read('compared/experiment.json')).toBe(before);
+    writeFileSync(join(home, 'tasks.json'), JSON.stringify({ ...tasks, policy: 'alternate' }));
+    expect((await experiment()).err).toMatch(/\[FROND-U005\] there is another experiment already/);
+  });
+
+  it('compares recipes of a module, or says what it needs', async () => {
+    expect((await frond(['experiment', 'tiny.ts'])).err).toMatch(/\[FROND-U003\].*variants/);
+    expect((await frond(['experiment', 'none.json'])).err).toMatch(/\[FROND-U002\]/);
+    const one = { ...tasks, tasks: { intent: tasks.tasks.intent } };
+    writeFileSync(join(home, 'one.json'), JSON.stringify(one));
+    expect((await frond(['experiment', 'one.json'])).err).toMatch(
+      /\[FROND-T003\] there is one task only: intent/,
+    );
+    const source = RECIPE.replace('export const train:', 'const train:');
+    const shorter =
+      'export const variants = { usual: train, short: (given: palm.RecipeContext) => train({ ...given, epochs: 1 }) };';
+    writeFileSync(join(home, 'variants.ts'), `${source}\n${shorter}\n`);
+    const { code, out } = await frond(['experiment', 'variants.ts', '--seeds', '1', '--epochs', '3']);
+    expect(code).toBe(0);
+    expect(out).toMatch(/exact match\s*│ usual\s*│.*│ short\s*│/);
+    // of one pair there is no interval
+    expect(out).toMatch(/│\s*– │\s*1 │/);
+  });
+});

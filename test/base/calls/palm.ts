@@ -146,6 +146,8 @@ export const palmRows: Rows = {
       () => true,
     ),
   'palm.constantRate': (call) => call(palm.constantRate, 0.1),
+  'palm.studentQuantile': (call) => call(palm.studentQuantile, 0.95, 3),
+  'palm.pairedInterval': (call) => call(palm.pairedInterval, [1, 2], 0.95),
   'palm.layerwise': (call) => call(palm.layerwise, 0.95),
   'palm.balance.uncertainty': (call) => call(palm.balance.uncertainty),
   'palm.balance.dynamicAverage': (call) => call(palm.balance.dynamicAverage, { temperature: 2 }),
