@@ -58,6 +58,18 @@ export interface Balance {
   build(g: d.GraphContext, inputs: BalanceInputs): Balanced;
 }
 
+export const dynamicOptions = {
+  /** above 0: the higher, the more alike are the weights; default 2 */
+  temperature: is.optional(is.positive),
+};
+
+export const gradNormOptions = {
+  /** the parameters whose gradients are measured; `*` stands for any letters. Default: all that tasks share */
+  over: is.optional(is.name),
+  /** how strongly tasks that learn slowly are favoured; default 1.5 */
+  alpha: is.optional(is.notNegative),
+};
+
 const definitionKinds = {
   name: is.name,
   settings: is.object,

@@ -1,6 +1,13 @@
-import * as is from '../base/kinds.ts';
+import type * as is from '../base/kinds.ts';
 import * as d from '../dsl/index.ts';
-import { type Balance, type Matrix, type Scalar, type Vector, vector } from './balance.ts';
+import {
+  type Balance,
+  dynamicOptions,
+  gradNormOptions,
+  type Matrix,
+  type Vector,
+  vector,
+} from './balance.ts';
 import { checkSettings } from './settings.ts';
 
 export { type Balance, type Balanced, type BalanceInputs, defineBalance as define } from './balance.ts';
@@ -21,11 +28,6 @@ export const uncertainty = (): Balance => ({
   },
 });
 
-export const dynamicOptions = {
-  /** above 0: the higher, the more alike are the weights; default 2 */
-  temperature: is.optional(is.positive),
-};
-
 /**
  * Dynamic weight average (Liu, Johns and Davison, "End-to-end multi-task learning with attention", 2019): n · softmax(r / temperature)
  * over the n tasks, where r is the mean loss of the last epoch over that of the epoch before; 1 in the first two epochs.
@@ -44,13 +46,6 @@ export function dynamicAverage(options: is.OptionsOf<typeof dynamicOptions> = {}
     },
   };
 }
-
-export const gradNormOptions = {
-  /** the parameters whose gradients are measured; `*` stands for any letters. Default: all that tasks share */
-  over: is.optional(is.name),
-  /** how strongly tasks that learn slowly are favoured; default 1.5 */
-  alpha: is.optional(is.notNegative),
-};
 
 /**
  * GradNorm (Chen et al., "GradNorm: gradient normalization for adaptive loss balancing in deep multitask networks", 2018): learns

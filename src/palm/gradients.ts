@@ -9,7 +9,7 @@ import { type Feeds, feedsFor } from '../runtime/feeds.ts';
 import type { ModelState } from '../runtime/state.ts';
 import type { SharedGradients } from './events.ts';
 import { lossName } from './graphs.ts';
-import { type Setup, type Source, tasksOf } from './setup.ts';
+import type { Setup, Source } from './setup.ts';
 
 // How the gradients of tasks compare on what they share. It costs a backward pass for each task, and reads the gradients of all shared
 // parameters: for a look now and then, not for every step.

@@ -15,7 +15,14 @@ export * as metrics from './metrics/index.ts';
 export type { Mistake, Mistakes } from './mistakes.ts';
 export type { ModelRecord } from './modelRecord.ts';
 export * from './multiHeadTrainer.ts';
-export * from './optimizer.ts';
+export {
+  type AdamOptions,
+  adam,
+  adamW,
+  defineOptimizer,
+  type Optimizer,
+  type OptimizerDefinition,
+} from './optimizer.ts';
 export { type DrawOptions, drawOf, type MemoryPart, partOf } from './parts.ts';
 export type { PlannedStep, TrainingPlan, Turn } from './plan.ts';
 export { loadModelRecord, Predictor, type PredictorOptions } from './predictor.ts';

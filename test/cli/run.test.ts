@@ -547,8 +547,9 @@ describe('frond experiment', () => {
       ['slots F1', 'slots alone', 'together'],
     ]);
     const [{ difference }] = comparisons;
-    const valueOf = (variant: string, seed: number): number => scores[variant][seed]['intent accuracy'].value;
-    const differences = [1, 2].map((seed) => valueOf('together', seed) - valueOf('intent alone', seed));
+    const accuracyOf = (variant: string, seed: number): number =>
+      scores[variant][seed]['intent accuracy'].value;
+    const differences = [1, 2].map((seed) => accuracyOf('together', seed) - accuracyOf('intent alone', seed));
     expect(difference.count).toBe(2);
     expect(difference.mean).toBeCloseTo(((differences[0] ?? 0) + (differences[1] ?? 0)) / 2, 12);
     expect(out).toContain('95 % interval');

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { nearestOf } from '../../base/arguments.ts';
 import * as is from '../../base/kinds.ts';
-import { compactOptions } from '../backbone.ts';
-import { dynamicOptions, gradNormOptions } from '../balances.ts';
+import { dynamicOptions, gradNormOptions } from '../balance.ts';
 import { bertOptions } from '../bert.ts';
+import { compactOptions } from '../compact.ts';
 import { parameterGroup } from '../groups.ts';
 import { singleOptions } from '../heads/classify.ts';
 import { labelOptions } from '../heads/sequenceLabel.ts';
