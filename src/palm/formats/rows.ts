@@ -118,7 +118,7 @@ const sourceKind: is.Kind<string | Uint8Array | BlobLike> = {
   what: 'the path of a file, its bytes, or a Blob',
 };
 
-const openOptions = {
+export const openOptions = {
   /** how records stand in it; default: by the ending of its name */
   format: is.optional(is.oneOf(...(Object.keys(FORMATS) as FormatName[]))),
   /** names of the columns; of a table: it has no header */

@@ -68,7 +68,7 @@ const LABELS = {
   number: { columns: ['label', 'value', 'score'], field: 'value', empty: false, gives: () => regressSpecs },
 } as const;
 
-const classifyOptions = {
+export const classifyOptions = {
   ...recordOptions,
   /** a label is `one` class (default), or `many`: any number of them, separated by `|` or a list, or a `number` */
   labels: is.optional(is.oneOf('one', 'many', 'number')),

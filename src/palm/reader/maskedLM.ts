@@ -35,7 +35,7 @@ export interface MaskedExample extends TextExample {
 }
 
 const { strict: _, ...textOptions } = recordOptions;
-const maskedOptions = {
+export const maskedOptions = {
   ...textOptions,
   /** columns that hold something: `text_a`, where it has another name than text_a, text or sentence, and `text_b`, if it is read */
   columns: columnsOption('text_a', 'text_b'),

@@ -47,7 +47,7 @@ const weightSpecs = { weights: declare('f32', ['batch']) } as const;
 export const rankedSpecs = { ...pieceSpecs, ...weightSpecs } as const;
 export type PairwiseReader = RecordReader<typeof rankedSpecs, RankedExample>;
 
-const pairwiseOptions = {
+export const pairwiseOptions = {
   ...recordOptions,
   /** true: the pairs of each record are ranked, not classified */
   pairwise: is.typed<true>(is.flag),

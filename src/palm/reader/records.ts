@@ -107,7 +107,7 @@ export function textIn(row: Row, column: string): string {
 /** Names of columns of texts, where options give no others. */
 export const TEXTS = ['text_a', 'text', 'sentence'];
 export const SECONDS = ['text_b', 'second'];
-const ALL_TEXTS = [...TEXTS, ...SECONDS, 'text_b_neg', 'words', 'tokens', 'query', 'better', 'worse'];
+export const ALL_TEXTS = [...TEXTS, ...SECONDS, 'text_b_neg', 'words', 'tokens', 'query', 'better', 'worse'];
 
 /**
  * The texts in a file or list of records: what a vocabulary is built of.

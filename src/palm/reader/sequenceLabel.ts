@@ -45,7 +45,7 @@ const { lengths: _, ...ofPieces } = pieceSpecs;
 /** What a reader of tagged sentences gives: tags are those of words, which begin where `firstPieces` says. */
 export const taggedSpecs = { ...ofPieces, ...wordSpecs, ...goldSpecs } as const;
 
-const taggedOptions = {
+export const taggedOptions = {
   ...recordOptions,
   /** names of the tags in the order of their ids, all in one scheme; default: those of training, `O` first */
   tags: is.optional(is.names),

@@ -45,7 +45,8 @@ function places(text: string, file: string): { readonly value: unknown; readonly
 }
 
 /** What the settings say of each other that does not hold. */
-function* contradictions({ data, tasks, policy, training }: TasksSettings): Generator<Fault> {
+function* contradictions(settings: TasksSettings): Generator<Fault> {
+  const { data, tasks, policy, training } = settings;
   const [sets, all] = [Object.keys(data), Object.keys(tasks)];
   const unknown = (path: JsonPath, what: string, given: string, names: readonly string[]): Fault => ({
     path,
@@ -53,7 +54,7 @@ function* contradictions({ data, tasks, policy, training }: TasksSettings): Gene
     hint: `give one of ${names.join(', ')}`,
   });
   if (all.length === 0) yield { path: ['tasks'], what: 'there are no tasks', hint: 'give at least one' };
-  for (const [task, { data: set, reuseHeadWith: other }] of Object.entries(tasks)) {
+  for (const [task, { kind, data: set, reuseHeadWith: other }] of Object.entries(tasks)) {
     const path = ['tasks', task];
     if (set === undefined && sets.length !== 1)
       yield { path, what: `tasks.${task}.data is missing`, hint: `give one of ${sets.join(', ')}` };
@@ -66,11 +67,19 @@ function* contradictions({ data, tasks, policy, training }: TasksSettings): Gene
         what: `task ${other} stands behind ${task}`,
         hint: 'put it first',
       };
-    if (policy === 'joint' && dataOf({ data, tasks }, task) !== dataOf({ data, tasks }, all[0] ?? ''))
+    const [mine, first] = [dataOf(settings, task), dataOf(settings, all[0] ?? '')];
+    const joint = data[mine]?.format === 'joint';
+    if (joint && kind !== 'classify' && kind !== 'sequenceLabel')
       yield {
-        path,
-        what: `task ${task} has another data set than ${all[0]}`,
-        hint: 'tasks that learn jointly share one; with the policy alternate each has its own',
+        path: [...path, 'kind'],
+        what: `task ${task} is of kind ${kind}, its data set is joint`,
+        hint: 'give classify, for its intents, or sequenceLabel, for its tags',
+      };
+    if (policy === 'joint' && all.length > 1 && (!joint || mine !== first))
+      yield {
+        path: ['policy'],
+        what: `task ${task} cannot learn jointly with the others`,
+        hint: 'such tasks share one data set of format joint; with the policy alternate each has its own',
       };
   }
   const { reference } = training;

@@ -1,35 +1,40 @@
 import { platform } from '#platform';
 import { checkOptions } from '../../base/arguments.ts';
 import { defined } from '../../base/errors.ts';
-import type * as is from '../../base/kinds.ts';
-import { mapValues } from '../../base/own.ts';
+import { mapValues, own } from '../../base/own.ts';
 import * as backbones from '../backbone.ts';
 import type { Balance } from '../balance.ts';
 import * as balances from '../balances.ts';
 import type { Backbone, Head, Metrics, Reader } from '../contract.ts';
+import { open, openOptions } from '../formats/rows.ts';
 import { layerwise } from '../groups.ts';
-import { singleOptions } from '../heads/classify.ts';
-import * as heads from '../heads/index.ts';
-import { labelOptions } from '../heads/sequenceLabel.ts';
 import { multiHeadTrainer, type RecipeContext, type RecipeResult, Trainer } from '../multiHeadTrainer.ts';
 import { adamOptions, adamW } from '../optimizer.ts';
-import { type JointReader, jointReaderOf } from '../reader/joint.ts';
-import { jointFiles, readJoint } from '../reader/jointFiles.ts';
+import { jointReaderOf } from '../reader/joint.ts';
+import { type JointExample, jointFiles, readJoint } from '../reader/jointFiles.ts';
+import { ALL_TEXTS, textsOf } from '../reader/records.ts';
 import { cosineDecay, linearDecay, polynomialDecay, triangular, warmUp } from '../schedule.ts';
 import { type BackwardOptions, backwardOptions } from '../step.ts';
-import { spellWord } from '../tokenizer/spelling.ts';
-import { type Tokenizer, word } from '../tokenizer/tokenizer.ts';
-import { buildVocabulary, SPECIAL_TOKENS } from '../tokenizer/vocabulary.ts';
+import { buildWordPieces } from '../tokenizer/build.ts';
+import { fromTokenizerJson } from '../tokenizer/load.ts';
+import { spellingOptions, spellWord } from '../tokenizer/spelling.ts';
+import { character, type Tokenizer, word } from '../tokenizer/tokenizer.ts';
+import {
+  buildVocabulary,
+  parseVocabulary,
+  SPECIAL_TOKENS,
+  vocabularyOptions,
+} from '../tokenizer/vocabulary.ts';
+import { wordPiece } from '../tokenizer/wordPiece.ts';
 import { trainOptions } from '../train.ts';
 import { fitOptions, trainerOptions } from '../trainerOptions.ts';
-import { wordsIn } from '../words.ts';
+import { kindOf, pick, type TaskSettings as Task } from './kinds.ts';
 import { dataOf } from './read.ts';
 import type { TasksSettings } from './settings.ts';
 
 // What a tasks file says, done with the same calls as in a recipe in TypeScript.
 
 type Settings<K extends keyof TasksSettings> = TasksSettings[K];
-type Task = Settings<'tasks'>[string];
 type DataSet = Settings<'data'>[string];
 const { files } = platform;
 
@@ -37,69 +42,87 @@ const { files } = platform;
 const pathIn = (folder: string, path: string): string =>
   /^(?:[\\/]|[A-Za-z]:)/.test(path) ? path : files.join(folder, path);
 
-/** A data set whose files were read. */
-interface Loaded {
+/** What a reader is made with beside the settings of its task. */
+interface ReaderSettings {
+  readonly tokenizer: Tokenizer;
+  readonly maximumLength: number;
+  /** that of the task */
+  readonly name: string;
+}
+/** A data set: what its tasks learn from. */
+interface Source {
   /** of the training part: what a vocabulary is made of */
-  readonly texts: Iterable<string>;
-  /** what a task learns from; joint tasks are given the same one */
-  readerOf(task: Task, tokenizer: Tokenizer, maximumLength: number): Reader;
+  texts(task: Task): Promise<readonly string[]>;
+  readerOf(task: Task, settings: ReaderSettings): Promise<Reader>;
 }
 
-const readText = (path: string): Promise<Uint8Array> => files.readBytes(path);
-
-/** Sentences with an intent and tags. */
-async function loadJoint(name: string, folder: string): Promise<Loaded> {
-  const parts = new Map<string, Awaited<ReturnType<typeof readJoint>>>();
-  for (const part of ['train', 'valid', 'test']) {
+/** Sentences with an intent and tags: one reader for all of its tasks. */
+async function jointSource({ folder }: Extract<DataSet, { format: 'joint' }>): Promise<Source> {
+  const parts: Record<string, readonly JointExample[]> = {};
+  const readText = (path: string): Promise<Uint8Array> => files.readBytes(path);
+  for (const part of PARTS) {
     const path = files.join(folder, part);
     if (part === 'train' || (await files.kindOf(path)) === 'folder')
-      parts.set(part, await readJoint(jointFiles(path), { readText }));
+      parts[part] = await readJoint(jointFiles(path), { readText });
   }
-  let reader: JointReader<never> | undefined;
+  let reader: Reader | undefined;
   return {
-    texts: (parts.get('train') ?? []).map(({ words }) => words.join(' ')),
-    readerOf(_, tokenizer, maximumLength) {
-      reader ??= jointReaderOf(Object.fromEntries(parts), {
-        name,
-        tokenizer,
-        maximumLength,
-        truncate: true,
-      }) as never;
-      return reader as unknown as Reader;
+    texts: async () => (parts.train ?? []).map(({ words }) => words.join(' ')),
+    async readerOf(_, settings) {
+      reader ??= jointReaderOf(parts, { ...settings, truncate: true }) as unknown as Reader;
+      return reader;
     },
   };
 }
 
-const LOADERS = {
-  joint: (name: string, { folder }: Extract<DataSet, { format: 'joint' }>) => loadJoint(name, folder),
-};
+function recordSource(set: Exclude<DataSet, { format: 'joint' }>): Source {
+  const parts = PARTS.flatMap((part) => {
+    const path = set[part];
+    return path === undefined ? [] : [[part, open(path, pick(set, openOptions))] as const];
+  });
+  const files = Object.fromEntries(parts);
+  return {
+    texts({ columns: { label: _, qid: __, ...named } = {} }) {
+      return textsOf(defined(files.train, 'training part'), [...Object.values(named), ...ALL_TEXTS]);
+    },
+    async readerOf(task, settings) {
+      const { reader, reads } = kindOf(task);
+      return (await reader(files, { ...pick(task, reads), ...settings } as never)) as Reader;
+    },
+  };
+}
+const PARTS = ['train', 'valid', 'test'] as const;
 
-const namesOf = ({ names = {} }: Reader, tensor: string): readonly string[] => names[tensor] ?? [];
-
-/** What each kind of task is made of, and the measure that it is judged by, the higher the better. */
-const TASKS = {
-  classify: {
-    measure: 'accuracy',
-    head: (task: Task, reader: Reader) =>
-      heads.classify({ classes: namesOf(reader, 'labels'), ...pick(task, singleOptions) }),
-  },
-  sequenceLabel: {
-    measure: 'f1',
-    head: (task: Task, reader: Reader) =>
-      heads.sequenceLabel({ labels: namesOf(reader, 'tags'), ...pick(task, labelOptions), pieces: true }),
-  },
-} as const satisfies Record<Task['kind'], unknown>;
-
-/** Those of the options that a table describes. */
-const pick = <O extends object, K extends is.Kinds>(options: O, table: K): Pick<O, keyof O & keyof K> =>
-  Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(table, name))) as never;
-
-function tokenizerOf(settings: Settings<'tokenizer'>, texts: Iterable<string>): Tokenizer {
-  const { kind: _, minimumCount = 2, ...options } = settings ?? { kind: 'word' };
-  const spelling = { lowercase: true, unicode: 'NFC', stripAccents: false, ...options } as const;
-  const sentences = Array.from(texts, (text) => wordsIn(text).map((word) => spellWord(word, spelling)));
+/** `texts`: of the training parts, asked for where a vocabulary is made of them. */
+async function tokenizerOf(
+  settings: Settings<'tokenizer'> = { kind: 'word' },
+  texts: () => Promise<readonly string[]>,
+): Promise<Tokenizer> {
   const special = Object.values(SPECIAL_TOKENS);
-  return word({ vocabulary: buildVocabulary(sentences, { special, minimumCount }), ...spelling });
+  if (settings.kind === 'file') {
+    const { kind: _, file, ...spelling } = settings;
+    const text = await files.readText(file);
+    return file.endsWith('.json')
+      ? fromTokenizerJson(text, file)
+      : wordPiece({ vocabulary: parseVocabulary(text, file), ...spelling });
+  }
+  const { lowercase = true, ...rest } = pick(settings, spellingOptions);
+  if (settings.kind === 'wordPiece') {
+    const { kind: _, ...options } = settings;
+    const vocabulary = buildWordPieces(await texts(), { special, ...options });
+    return wordPiece({ vocabulary, lowercase, ...rest });
+  }
+  const spelling = { lowercase, unicode: 'NFC', stripAccents: false, ...rest } as const;
+  const { make, cut } = { word: { make: word, cut: /\S+/g }, character: { make: character, cut: /\S/gu } }[
+    settings.kind
+  ];
+  const pieces = (await texts()).map((text) =>
+    Array.from(text.match(cut) ?? [], (piece) => spellWord(piece, spelling)),
+  );
+  return make({
+    vocabulary: buildVocabulary(pieces, { special, ...pick(settings, vocabularyOptions) }),
+    ...spelling,
+  });
 }
 
 const backboneOf = ({ kind, ...options }: Settings<'backbone'>, vocabulary: number): Backbone =>
@@ -126,24 +149,31 @@ function optimizerOf({
   const warmup = kind === 'constant' ? {} : { warmup: 0.1 };
   const rate = SCHEDULES[kind]({ ...warmup, ...options } as never, rest.rate);
   return {
-    weightDecay: 0.01,
-    clipNorm: 1,
     ...backward,
     optimizer: adamW({ ...own, rate }),
     groups: [...groups, ...(decay === undefined ? [] : [layerwise(decay)])],
   };
 }
 
-/** The mean over the targets of what their kinds are judged by. */
+/** The mean over the targets of what they are judged by. */
 const meanOf =
   (tasks: Settings<'tasks'>) =>
   (metrics: Metrics): number => {
-    const scores = Object.entries(tasks).flatMap(([name, { kind, auxiliary }]) => {
-      const value: unknown = Object(metrics[name])[TASKS[kind].measure];
-      return auxiliary || typeof value !== 'number' ? [] : [Number.isNaN(value) ? 0 : value];
+    const scores = Object.entries(tasks).flatMap(([name, task]) => {
+      const score: unknown = Object(metrics[name])[kindOf(task).measure];
+      return task.auxiliary || score === undefined ? [] : [Number(score) || 0];
     });
     return scores.reduce((sum, score) => sum + score, 0) / Math.max(1, scores.length);
   };
+
+/** The same with each path from `root`. */
+const withPaths = <S extends object>(settings: S, root: string): S => {
+  const paths = ['folder', 'train', 'valid', 'test', 'cache', 'file'];
+  const entries = Object.entries(settings).map(([name, value]) => {
+    return [name, paths.includes(name) ? pathIn(root, value) : value] as const;
+  });
+  return Object.fromEntries(entries) as S;
+};
 
 /** The settings of a run as they came to be: those of the command line in their places, paths from the root. */
 async function resolved(
@@ -155,30 +185,45 @@ async function resolved(
   const { epochs = settings.training.epochs, batchSize = settings.training.batchSize, seed } = context;
   return {
     ...settings,
-    data: mapValues(settings.data, (set) => ({ ...set, folder: pathIn(root, set.folder) })),
+    data: mapValues(settings.data, (set) => withPaths(set, root)),
+    ...(settings.tokenizer && { tokenizer: withPaths(settings.tokenizer, root) }),
     training: { ...settings.training, epochs, ...(batchSize !== undefined && { batchSize }) },
     seeds: [seed],
   };
 }
 
+const headOf = (task: Task, { names = {} }: Reader): Head => {
+  const { head, options } = kindOf(task);
+  return head(pick(task, options), names) as unknown as Head;
+};
+
 /** The trainer of what a tasks file says, ready to train, and the parts that it has data of. */
 async function build(settings: TasksSettings, { device, output }: RecipeContext) {
   const { data, tasks, policy, training, saver, seeds, backbone: encoder } = settings;
-  const loaded = new Map<string, Loaded>();
-  for (const [name, set] of Object.entries(data)) loaded.set(name, await LOADERS[set.format](name, set));
-  const tokenizer = tokenizerOf(
-    settings.tokenizer,
-    [...loaded.values()].flatMap(({ texts }) => [...texts]),
-  );
+  const sources: Record<string, Source> = {};
+  for (const [name, set] of Object.entries(data))
+    sources[name] = set.format === 'joint' ? await jointSource(set) : recordSource(set);
+  const sourceOf = (task: string): Source => defined(own(sources, dataOf(settings, task)), 'data set');
+  const texts = async (): Promise<readonly string[]> => {
+    // what several tasks read counts once
+    const read = Object.entries(tasks).map(([name, task]) => {
+      const set = dataOf(settings, name);
+      const columns = data[set]?.format === 'joint' ? undefined : task.columns;
+      return [JSON.stringify([set, columns]), [name, task]] as const;
+    });
+    const once = [...new Map(read).values()];
+    return (await Promise.all(once.map(([name, task]) => sourceOf(name).texts(task)))).flat();
+  };
+  const tokenizer = await tokenizerOf(settings.tokenizer, texts);
   const backbone = backboneOf(encoder, tokenizer.vocabulary.tokens.length);
+  const { maximumLength } = encoder;
   const [readers, trainers]: [Map<string, Reader>, Map<string, Trainer>] = [new Map(), new Map()];
   for (const [name, task] of Object.entries(tasks)) {
-    const set = defined(loaded.get(dataOf(settings, name)), 'data set');
-    const reader = set.readerOf(task, tokenizer, encoder.maximumLength);
+    const reader = await sourceOf(name).readerOf(task, { tokenizer, maximumLength, name });
     const { reuseHeadWith: other, ...options } = pick(task, trainerOptions);
     const reuseHeadWith = trainers.get(other ?? '');
     const trainer = new Trainer(name, { ...options, ...(reuseHeadWith && { reuseHeadWith }) });
-    trainer.buildForward(backbone, TASKS[task.kind].head(task, reader) as unknown as Head);
+    trainer.buildForward(backbone, headOf(task, reader));
     if (task.auxiliary) trainer.setAux();
     trainers.set(name, trainer);
     readers.set(name, reader);

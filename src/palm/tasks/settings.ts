@@ -4,24 +4,21 @@ import * as is from '../../base/kinds.ts';
 import { dynamicOptions, gradNormOptions } from '../balance.ts';
 import { bertOptions } from '../bert.ts';
 import { compactOptions } from '../compact.ts';
+import { FORMATS, type FormatName } from '../formats/format.ts';
 import { parameterGroup } from '../groups.ts';
-import { singleOptions } from '../heads/classify.ts';
-import { labelOptions } from '../heads/sequenceLabel.ts';
 import { adamOptions } from '../optimizer.ts';
 import { fallOptions, warmupKind } from '../schedule.ts';
-import { backwardOptions, emaOptions } from '../step.ts';
+import { emaOptions } from '../step.ts';
+import { buildOptions } from '../tokenizer/build.ts';
 import { spellingOptions } from '../tokenizer/spelling.ts';
+import { vocabularyOptions } from '../tokenizer/vocabulary.ts';
 import { trainOptions } from '../train.ts';
-import { fitOptions, type Policy, saverOptions, trainerOptions } from '../trainerOptions.ts';
+import { fitOptions, type Policy, saverOptions } from '../trainerOptions.ts';
+import { TASKS, type TaskSettings, taskOptions } from './kinds.ts';
 
-const SCHEDULES = [
-  'constant',
-  'triangular',
-  'warmUp',
-  'linearDecay',
-  'cosineDecay',
-  'polynomialDecay',
-] as const;
+const SCHEDULES = is.oneOf(
+  ...(['constant', 'triangular', 'warmUp', 'linearDecay', 'cosineDecay', 'polynomialDecay'] as const),
+);
 
 // What a tasks file may hold, said once: its check, its types and its published JSON schema come from here. Options of the parts
 // of the program are those of their own tables.
@@ -58,13 +55,29 @@ function setting<T>(kind: is.Kind<T>): z.ZodType<T> {
 type Setting<K> =
   K extends is.OptionalKind<infer T> ? z.ZodExactOptional<z.ZodType<T>> : z.ZodType<is.TypeOf<K>>;
 
-/** Options that a table of the program describes, without those that a file does not give. */
-function optionsOf<K extends is.Kinds, N extends keyof K = never>(table: K, ...without: readonly N[]) {
-  const given = Object.entries(table).filter(([name]) => !without.some((other) => other === name));
+/** Options that a file does not give: they follow from its data, or it says them in another way. */
+const OURS = [
+  ...([
+    'vocabulary',
+    'tokenizer',
+    'labels',
+    'multiLabel',
+    'pieces',
+    'pairwise',
+    'gold',
+    'initializer',
+  ] as const),
+  ...(['special', 'name', 'device', 'taskTypes', 'folder', 'seed', 'signal', 'on', 'saveTo'] as const),
+  ...(['evaluate', 'snapshotEvery', 'cache', 'schedule', 'optimizer', 'columns', 'groups'] as const),
+];
+type Ours = (typeof OURS)[number];
+/** Options that a table of the program describes. */
+function optionsOf<K extends is.Kinds>(table: K) {
+  const given = Object.entries(table).filter(([name]) => !OURS.some((other) => other === name));
   const settings = given.map(([name, kind]) => {
     return [name, kind.optional ? setting(kind).exactOptional() : setting(kind)] as const;
   });
-  return Object.fromEntries(settings) as { [M in Exclude<keyof K, N>]: Setting<K[M]> };
+  return Object.fromEntries(settings) as { [M in Exclude<keyof K, Ours>]: Setting<K[M]> };
 }
 
 /** An object with these settings and no others. */
@@ -91,43 +104,52 @@ const byName = <T extends z.ZodType>(schema: T, what: string) =>
 /** A setting of the file itself that may be left out. */
 const may = <T>(kind: is.Kind<T>, description: string) => setting(kind).exactOptional().describe(description);
 const count = setting(is.count);
+const path = setting(is.name);
 const policyKind = is.oneOf<Policy>('joint', 'alternate');
 
+const spelling = optionsOf(spellingOptions);
+const ofTraining = { ...optionsOf(vocabularyOptions), ...spelling };
 const tokenizer = kinds('kind', [
+  form({ kind: z.literal('word'), ...ofTraining }).describe('one piece for each word'),
+  form({ kind: z.literal('character'), ...ofTraining }).describe('one piece for each character'),
   form({
-    kind: z.literal('word'),
-    minimumCount: may(is.count, 'words seen less often in training are unknown; default 2'),
-    ...optionsOf(spellingOptions),
-  }).describe('one piece for each word'),
+    kind: z.literal('wordPiece'),
+    ...optionsOf(buildOptions),
+    size: count.default(8000).describe('most pieces, special ones and single characters included'),
+  }).describe('words cut into pieces, which are learnt from the training parts'),
+  form({ kind: z.literal('file'), file: path, ...spelling }).describe('a vocab.txt, or a tokenizer.json'),
 ]);
 
 const dataSet = kinds('format', [
   form({
+    columns: may(is.names, 'names of the columns; of a table: it has no header'),
+    cache: may(is.name, 'folder that remembers where records of large files begin'),
+    format: z.enum(Object.keys(FORMATS) as [FormatName]),
+    train: path,
+    valid: path.exactOptional(),
+    test: path.exactOptional(),
+  }).describe('files of records'),
+  form({
     format: z.literal('joint'),
-    folder: setting(is.name).describe(
-      'holds train, valid and test, each with the files seq.in, seq.out and label',
-    ),
+    folder: path.describe('holds train, valid and test, each with the files seq.in, seq.out and label'),
   }).describe('sentences with an intent and a tag for each word'),
 ]);
 
-const ofTask = {
-  data: may(is.name, 'its data set; default: the only one'),
-  auxiliary: may(is.flag, 'it only helps the others: training ends when those have had their steps'),
-  ...optionsOf(trainerOptions, 'device', 'reuseHeadWith'),
-  reuseHeadWith: may(is.name, 'the task whose head, with its parameters, this one uses too'),
+const ofTask = optionsOf(taskOptions);
+/** Names of columns, as the kind of a reader's option lists them. */
+const columnsIn = ({ what }: is.Kind) => {
+  const names = /\{ (.*) \}/.exec(what)?.[1]?.split(', ') ?? [];
+  return form(Object.fromEntries(names.map((name) => [name, setting(is.name).exactOptional()])));
 };
-const task = kinds('kind', [
+const tasks = Object.entries(TASKS).map(([kind, { says, reads, options }]) =>
   form({
-    kind: z.literal('classify'),
+    kind: z.literal(kind),
     ...ofTask,
-    ...optionsOf(singleOptions, 'classes', 'multiLabel', 'gold', 'initializer'),
-  }).describe('one class for each text'),
-  form({
-    kind: z.literal('sequenceLabel'),
-    ...ofTask,
-    ...optionsOf(labelOptions, 'labels', 'pieces', 'gold', 'initializer'),
-  }).describe('a tag for each word, such as those of entities'),
-]);
+    ...optionsOf({ ...options, ...reads }),
+    columns: columnsIn(reads.columns).exactOptional(),
+  }).describe(says),
+);
+const task = kinds('kind', tasks as unknown as Forms) as unknown as z.ZodType<TaskSettings>;
 
 const encoder = {
   width: count.default(128),
@@ -136,50 +158,43 @@ const encoder = {
   maximumLength: count.default(128).describe('most pieces of a text that the model sees'),
 };
 const backbone = kinds('kind', [
-  form({
-    kind: z.literal('compact'),
-    ...optionsOf(compactOptions, 'vocabulary', 'name', 'width', 'layers', 'heads', 'maximumLength'),
-    ...encoder,
-  }).describe('a small pre-norm transformer'),
-  form({
-    kind: z.literal('bert'),
-    ...optionsOf(
-      bertOptions,
-      ...(['vocabulary', 'name', 'width', 'layers', 'heads', 'maximumLength', 'taskTypes'] as const),
-    ),
-    ...encoder,
-  }).describe('BERT, trained from its first weights'),
+  form({ kind: z.literal('compact'), ...optionsOf(compactOptions), ...encoder }).describe(
+    'a small pre-norm transformer',
+  ),
+  form({ kind: z.literal('bert'), ...optionsOf(bertOptions), ...encoder }).describe(
+    'BERT, trained from its first weights',
+  ),
 ]);
 
 const optimizer = form({
-  ...optionsOf(adamOptions, 'rate'),
+  ...optionsOf(adamOptions),
   rate: setting(is.positive).default(1e-3).describe('the highest learning rate'),
   schedule: form({
-    kind: setting(is.oneOf(...SCHEDULES)),
+    kind: setting(SCHEDULES),
     ...optionsOf(fallOptions),
     power: may(is.positive, 'of what is left of the run, where kind is polynomialDecay'),
   })
     .prefault({ kind: 'triangular' })
     .describe('how the rate goes over the run'),
-  ...optionsOf(backwardOptions, 'optimizer', 'groups', 'ema'),
+  weightDecay: setting(is.notNegative).default(0.01),
+  clipNorm: setting(is.positive).default(1),
+  accumulate: count.exactOptional(),
   ema: form(optionsOf(emaOptions)).exactOptional(),
   layerwise: may(is.positive, 'factor of the rate from each layer to the one below it, at most 1'),
-  groups: z.array(form(optionsOf(parameterGroup, 'schedule')), 'give a list of groups').exactOptional(),
+  groups: z.array(form(optionsOf(parameterGroup)), 'give a list of groups').exactOptional(),
 });
 
 const balance = kinds('kind', [
-  form({ kind: z.literal('uncertainty') }).describe('weights that are learnt with the tasks'),
-  form({ kind: z.literal('dynamicAverage'), ...optionsOf(dynamicOptions) }).describe(
-    'by how fast losses fall',
-  ),
-  form({ kind: z.literal('gradNorm'), ...optionsOf(gradNormOptions) }).describe('gradients of like norms'),
-  form({ kind: z.literal('pcGrad') }).describe('without the parts of gradients that conflict'),
+  form({ kind: z.literal('uncertainty') }),
+  form({ kind: z.literal('dynamicAverage'), ...optionsOf(dynamicOptions) }),
+  form({ kind: z.literal('gradNorm'), ...optionsOf(gradNormOptions) }),
+  form({ kind: z.literal('pcGrad') }),
 ]);
 
 const training = form({
+  ...optionsOf(fitOptions),
+  ...optionsOf(trainOptions),
   epochs: count.default(10),
-  ...optionsOf(fitOptions, 'seed', 'epochs'),
-  ...optionsOf(trainOptions, 'best', 'evaluate', 'saveTo', 'signal', 'snapshotEvery', 'on'),
   best: may(
     is.nullable(is.name),
     'the metric that decides which weights are kept, such as slots.f1; null: the last ones. Default: the mean of the first metric of each task',
@@ -200,7 +215,7 @@ export const tasksForm = form({
     .exactOptional()
     .describe('how losses or gradients of tasks are balanced; default: by their weights'),
   training: training.prefault({}),
-  saver: form(optionsOf(saverOptions, 'folder')).prefault({}).describe('how checkpoints are kept'),
+  saver: form(optionsOf(saverOptions)).prefault({}).describe('how checkpoints are kept'),
   seeds: z
     .array(setting(is.natural), 'give a list of numbers')
     .min(1, 'give at least one')

@@ -7,7 +7,7 @@ import { anyOf, cutAt } from './tokenizer.ts';
 import { SPECIAL_TOKENS, type Vocabulary, vocabularyFrom } from './vocabulary.ts';
 import { UNITS } from './wordPiece.ts';
 
-const buildOptions = {
+export const buildOptions = {
   /** most tokens, special ones and single characters included */
   size: is.count,
   /** by default small letters, without accents where letters are small: give a tokenizer the same */

@@ -40,7 +40,7 @@ export const vocabularyKind = is.kind<Vocabulary>(
 );
 const sentencesKind = is.series('sentences, each a list of words');
 
-const vocabularyOptions = {
+export const vocabularyOptions = {
   /** words seen less often have no id of their own; default 2, so that training meets the unknown word too */
   minimumCount: is.optional(is.natural),
   /** tokens that stand after [PAD] and [UNK] whether or not they occur, such as [CLS], [SEP], [MASK]; default none */

@@ -76,6 +76,13 @@ describe('settings of a tasks file', () => {
       '5:54',
       'give one of intent, slots',
     ],
+    [
+      '"kind": "regress"',
+      '"kind": "sequenceLabel", "mixRatio": 1.5',
+      'task slots is of kind regress, its data set is joint',
+      '6:24',
+      'give classify',
+    ],
     ['"data": "house"', '"mixRatio": 1.5', 'there is no data set "house"', '6:49', 'give one of home'],
     ['"reference": "x"', '"epochs": 2', 'there is no task "x"', '10:30', 'give one of intent, slots'],
   ])('%s is refused with its place and what to do', (wrong, right, what, place, hint) => {
