@@ -45,6 +45,8 @@ export const compactOptions = {
    * its neighbours (Iyyer et al. 2015); default 0
    */
   wordDropout: is.optional(is.fraction),
+  /** id of the unknown word, as the tokenizer has it in `special.unknown`; default 1 */
+  unknown: is.optional(is.natural),
   /** scope of its parameters; default `encoder` */
   name: is.optional(is.text),
 };
@@ -68,10 +70,10 @@ const givesOf = <V extends number, W extends number>(vocabulary: V, width: W) =>
   }) as const;
 
 /** Puts the unknown word in place of each word with probability `rate`, in training graphs. */
-function hideWords(g: GraphContext, tokens: Words, rate: number): Words {
+function hideWords(g: GraphContext, tokens: Words, rate: number, unknown: number): Words {
   if (!g.training || rate === 0) return tokens;
   const kept = dropout(broadcastTo(g.constant(1), tokens.shape), rate);
-  return where(greater(kept, 0), tokens, broadcastTo(g.constant(UNKNOWN, i32), tokens.shape));
+  return where(greater(kept, 0), tokens, broadcastTo(g.constant(unknown, i32), tokens.shape));
 }
 type Words = Tensor<'i32', ['batch', 'time']>;
 
@@ -87,7 +89,7 @@ export function compactEncoder<const V extends number, const W extends number>(
   checkSettings('compactEncoder', options, compactOptions);
   const { vocabulary, width, layers, heads, inner = 4 * width, maximumLength = 128 } = options;
   const { dropout: inside = 0.1, outerDropout = 0.3, name = 'encoder' } = options;
-  const { attentionDropout = inside, activationDropout = 0, wordDropout = 0 } = options;
+  const { attentionDropout = inside, activationDropout = 0, wordDropout = 0, unknown = UNKNOWN } = options;
   return defineBackbone({
     name,
     needs,
@@ -98,9 +100,14 @@ export function compactEncoder<const V extends number, const W extends number>(
       const table = scope('words', () =>
         g.parameter('weight', f32, [vocabulary, width], truncatedNormal(0.02)),
       );
-      const embedded = nn.learnedPositions(g, gather(table, hideWords(g, tokens, wordDropout)), positions, {
-        max: maximumLength,
-      });
+      const embedded = nn.learnedPositions(
+        g,
+        gather(table, hideWords(g, tokens, wordDropout, unknown)),
+        positions,
+        {
+          max: maximumLength,
+        },
+      );
       const x = dropout(nn.prependSentence(g, embedded), outerDropout);
       const states = encoderStates(x, {
         layers,

@@ -179,6 +179,7 @@ export const palmRows: Rows = {
       activationDropout: 0.1,
       outerDropout: 0.1,
       wordDropout: 0.1,
+      unknown: 1,
       name: 'encoder',
     }),
   'palm.backbone.bert': (call) =>
