@@ -42,6 +42,8 @@ interface RawRecord {
   readonly line: number;
 }
 
+/** Records that are decoded at once. */
+const AT_ONCE = 1024;
 /** No record is longer: beyond, a quote or a blank line is missing. */
 const MOST_BYTES = 2 ** 22;
 
@@ -218,13 +220,15 @@ export function open(from: string | Uint8Array | BlobLike, options: OpenOptions 
     let skip = format.header === true && names === undefined ? 1 : 0;
     let count = 0;
     for await (const page of raw(onBytes)) {
-      const rows = page.slice(skip).flatMap((record) => {
-        const row = decode(record, named);
-        return row === undefined ? [] : [{ row, begin: record.begin }];
-      });
+      for (let i = skip; i < page.length; i += AT_ONCE) {
+        const rows = page.slice(i, i + AT_ONCE).flatMap((record) => {
+          const row = decode(record, named);
+          return row === undefined ? [] : [{ row, begin: record.begin }];
+        });
+        count += rows.length;
+        yield rows;
+      }
       skip = Math.max(0, skip - page.length);
-      count += rows.length;
-      yield rows;
     }
     if (count > 0) return;
     throw new FrondError('FROND-D002', `${file} has no records`, {
