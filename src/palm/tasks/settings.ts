@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { nearestOf } from '../../base/arguments.ts';
 import * as is from '../../base/kinds.ts';
 import { dynamicOptions, gradNormOptions } from '../balance.ts';
