@@ -205,7 +205,12 @@ export function jointReaderOf(given: Examples, options: JointOptions = {}): Join
   const cutting = isCut ? { tokenizer: tokenizer.record } : { vocabulary: tokens };
   const sets = { intents: intents.names, tags: tags.names };
   const reader: Omit<JointReader<Specs>, 'parts' | 'notes'> = {
-    ...{ name, tokenizer, vocabulary: tokenizer.vocabulary, intents, tags, maximumLength },
+    name,
+    tokenizer,
+    vocabulary: tokenizer.vocabulary,
+    intents,
+    tags,
+    maximumLength,
     gives: isCut ? jointPieceSpecs : jointSpecs,
     names: { tokens, labels: intents.names, tags: tags.names },
     // where each word is one piece, none has to be looked up

@@ -259,7 +259,9 @@ function readerOf<E extends object, R extends Assembled>(
   const parts = mapValues(
     found,
     ({ size, lengthOf, digest, read }, part): Part<E> => ({
-      ...{ size, lengthOf, digest },
+      size,
+      lengthOf,
+      digest,
       read: async (rows) => (await read(rows)).map((row) => kind.exampleOf(row, fromOf(part))),
     }),
   );
@@ -269,7 +271,11 @@ function readerOf<E extends object, R extends Assembled>(
   const named = labels && { [labels.option]: set.names };
   return {
     ...defineReader<Specs, E>({
-      ...{ name, gives, parts, maximumLength, rowsPerExample: kind.rowsPerExample ?? 1 },
+      name,
+      gives,
+      parts,
+      maximumLength,
+      rowsPerExample: kind.rowsPerExample ?? 1,
       names: {
         tokens: tokenizer.vocabulary.tokens,
         ...kind.names,
@@ -291,11 +297,16 @@ function readerOf<E extends object, R extends Assembled>(
       },
       notes: [...notes, ...long.map(cut)],
       record: {
-        ...{ kind: kind.kind, tokenizer: tokenizer.record, name, maximumLength },
-        ...{ ...kind.settings, ...named },
+        kind: kind.kind,
+        tokenizer: tokenizer.record,
+        name,
+        maximumLength,
+        ...kind.settings,
+        ...named,
       },
     }),
-    ...{ tokenizer, ...named },
+    tokenizer,
+    ...named,
   };
 }
 

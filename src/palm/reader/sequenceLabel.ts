@@ -139,7 +139,11 @@ function taggedKind(options: SequenceLabelReaderOptions): RecordKind<TaggedExamp
     rowsOf: ({ words }) => [assemble(words)],
     unseen: ({ unseen }) => unseen,
     labels: {
-      ...{ what: 'tag', option: 'tags', tensor: 'tags', columns: TAGS, given: options.tags },
+      what: 'tag',
+      option: 'tags',
+      tensor: 'tags',
+      columns: TAGS,
+      given: options.tags,
       collect: collectTags,
       of: ({ tags = [] }) => tags,
     },
