@@ -28,6 +28,9 @@ import {
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), 'data');
 const SIZES = { train: 400, valid: 70, test: 90 };
+/** Comparing two texts takes more examples than reading one; of texts without labels there are always more. */
+const PAIRS = { ...SIZES, train: 1600 };
+const TEXTS = { ...SIZES, train: 2000 };
 
 /** Fills `{name}` by what `choose` gives for it. */
 const fill = (template, choose) => template.replace(/\{(\w+)\}/g, (_, name) => choose(name));
@@ -58,7 +61,7 @@ function makeReview(random, known) {
 function distinct(count, seen, make, keyOf) {
   const made = [];
   while (made.length < count) {
-    const one = make();
+    const one = make(made.length);
     const key = keyOf(one);
     if (seen.has(key)) continue;
     seen.add(key);
@@ -67,19 +70,16 @@ function distinct(count, seen, make, keyOf) {
   return made;
 }
 
-/** Two questions: two ways to ask the same, or ways to ask two things of one topic, or of two values. */
-function makePair(random) {
+/** Two questions about one thing: two ways to ask the same, or to ask something else. */
+function makePair(random, same) {
   const topic = random.pick(Object.keys(questions));
-  const value = random.pick(topics[topic]);
-  const [asked, another] = [random.pick(questions[topic]), random.pick(questions[topic])];
+  const asked = random.pick(questions[topic]);
   const first = random.pick(asked);
-  const same = random.chance(0.5);
-  const others = asked.filter((text) => text !== first);
-  const otherValue = random.pick(topics[topic].filter((one) => one !== value));
-  if (same) return { a: fill(first, () => value), b: fill(random.pick(others), () => value), label: 1 };
-  if (another !== asked)
-    return { a: fill(first, () => value), b: fill(random.pick(another), () => value), label: 0 };
-  return { a: fill(first, () => value), b: fill(random.pick(others), () => otherValue), label: 0 };
+  const others = same
+    ? asked.filter((text) => text !== first)
+    : questions[topic].filter((list) => list !== asked).flat();
+  const value = random.pick(topics[topic]);
+  return { a: fill(first, () => value), b: fill(random.pick(others), () => value), label: +same };
 }
 
 /** Words of a sentence with their tags; training has its own half of the names, the other parts have all. */
@@ -111,8 +111,8 @@ const table = (columns, rows) => `${[columns, ...rows].map((row) => row.join('\t
 /** The four data sets: path and text of each file. */
 export function makeData(seed = 2026) {
   const seen = { sentiment: new Set(), matching: new Set(), entities: new Set() };
-  const parts = (name, make) =>
-    Object.entries(SIZES).map(([part, size]) => make(part, size, randomNumbers(`${seed}/${name}/${part}`)));
+  const parts = (name, make, sizes = SIZES) =>
+    Object.entries(sizes).map(([part, size]) => make(part, size, randomNumbers(`${seed}/${name}/${part}`)));
   const files = [
     ...parts('sentiment', (part, size, random) => {
       const made = distinct(
@@ -124,30 +124,38 @@ export function makeData(seed = 2026) {
       const rows = made.map(({ text, label }) => [text, label]);
       return [`sentiment/${part}.tsv`, table(['text_a', 'label'], rows)];
     }),
-    ...parts('matching', (part, size, random) => {
-      const made = distinct(
-        size,
-        seen.matching,
-        () => makePair(random),
-        ({ a, b }) => [a, b].sort().join('\t'),
-      );
-      const rows = made.map(({ a, b, label }) => [a, b, label]);
-      return [`matching/${part}.tsv`, table(['text_a', 'text_b', 'label'], rows)];
-    }),
+    ...parts(
+      'matching',
+      (part, size, random) => {
+        const made = distinct(
+          size,
+          seen.matching,
+          (i) => makePair(random, i % 2 === 0),
+          ({ a, b }) => [a, b].sort().join('\t'),
+        );
+        const rows = made.map(({ a, b, label }) => [a, b, label]);
+        return [`matching/${part}.tsv`, table(['text_a', 'text_b', 'label'], rows)];
+      },
+      PAIRS,
+    ),
     ...parts('entities', (part, size, random) => {
       const made = distinct(size, seen.entities, () => makeNews(random, part === 'train'), String);
       const blocks = made.map((words) => words.map((entry) => `${entry.join('\t')}\n`).join(''));
       return [`entities/${part}.conll`, blocks.join('\n')];
     }),
-    ...parts('text', (part, size, random) => {
-      const made = distinct(
-        size,
-        seen.sentiment,
-        () => makeReview(random, false),
-        ({ text }) => text,
-      );
-      return [`text/${part}.txt`, `${made.map(({ text }) => text).join('\n')}\n`];
-    }),
+    ...parts(
+      'text',
+      (part, size, random) => {
+        const made = distinct(
+          size,
+          seen.sentiment,
+          () => makeReview(random, false),
+          ({ text }) => text,
+        );
+        return [`text/${part}.txt`, `${made.map(({ text }) => text).join('\n')}\n`];
+      },
+      TEXTS,
+    ),
   ];
   return files.map(([name, text]) => ({ path: join(folder, name), text }));
 }

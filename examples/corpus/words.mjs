@@ -61,12 +61,24 @@ export const review = {
 
 /** What a question of a topic may be about. */
 export const topics = {
-  account: words('bank, email, library, shop, travel, tax, school, gym'),
-  dish: words('risotto, pancakes, lentil soup, apple pie, goulash, pad thai, dumplings, ratatouille'),
-  city: words('Lisbon, Oslo, Vienna, Kyoto, Lima, Cairo, Dublin, Prague'),
-  pet: words('cat, rabbit, parrot, hamster, dog, tortoise, goldfish, pony'),
-  machine: words('printer, dishwasher, router, laptop, heater, freezer, drill, scanner'),
-  subject: words('Spanish, chess, algebra, guitar, pottery, swimming, photography, first aid'),
+  account: words(
+    'bank, email, library, shop, travel, tax, school, gym, phone, insurance, newspaper, music, theatre, savings, hotel, train, dance school, pharmacy, museum, game, photo, chat, cinema, car rental',
+  ),
+  dish: words(
+    'risotto, pancakes, lentil soup, apple pie, goulash, pad thai, dumplings, ratatouille, paella, lasagne, moussaka, fried rice, onion soup, pea soup, curry, gnocchi, strudel, falafel, ramen, chowder, pierogi, couscous, polenta, meatballs',
+  ),
+  city: words(
+    'Lisbon, Oslo, Vienna, Kyoto, Lima, Cairo, Dublin, Prague, Madrid, Athens, Hanoi, Nairobi, Quito, Havana, Boston, Sydney, Seoul, Tunis, Riga, Warsaw, Zagreb, Bergen, Porto, Turin',
+  ),
+  pet: words(
+    'cat, rabbit, parrot, hamster, dog, tortoise, goldfish, pony, canary, ferret, gecko, hedgehog, duck, goat, mouse, frog, snake, lizard, pigeon, donkey, lamb, turkey, goose, crab',
+  ),
+  machine: words(
+    'printer, dishwasher, router, laptop, heater, freezer, drill, scanner, toaster, mixer, kettle, camera, tablet, projector, lawn mower, dryer, oven, fan, juicer, radio, monitor, vacuum cleaner, sewing machine, microwave',
+  ),
+  subject: words(
+    'Spanish, chess, algebra, guitar, pottery, swimming, photography, first aid, Arabic, painting, piano, sailing, geometry, yoga, dancing, drawing, Japanese, knitting, singing, skiing, violin, statistics, cooking, carpentry',
+  ),
 };
 
 /** Of each topic, questions in several wordings: those of one list ask the same. */

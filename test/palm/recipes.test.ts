@@ -4,9 +4,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { palm, type WasmDevice, wasmDevice } from '../../src/index.ts';
 import { temporaryFolder } from '../store/support/bundle.ts';
 
-/** Examples of one task each: a few epochs, and what these bring at least. Chance brings what `chance` says. */
+/** Examples with what a few epochs bring at least; `chance`: what the most frequent answer, or none, would bring. */
 const EXAMPLES = {
   sentiment: { epochs: 6, score: 'sentiment.accuracy', chance: 0.5, least: 0.64 },
+  matching: { epochs: 3, score: 'same.accuracy', chance: 0.5, least: 0.62 },
+  tagging: { epochs: 4, score: 'entities.f1', chance: 0, least: 0.5 },
+  // of the pieces that are hidden, the most frequent one is every twelfth
+  maskedLM: { epochs: 2, score: 'words.accuracy', chance: 0.09, least: 0.2 },
 } as const;
 
 const folder = temporaryFolder();
