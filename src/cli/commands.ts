@@ -54,7 +54,18 @@ export const COMMANDS = {
     args: {
       run,
       text: takes.words('sentences, each in quotes'),
+      file: takes.text('records instead: .tsv, .csv, .jsonl, .conll or .txt, with columns as in training'),
+      task: takes.text('names of the tasks that answer, with commas between; default: all'),
       json: takes.flag('one JSON object per line'),
+      device,
+    },
+  },
+  evaluate: {
+    description: 'Measure a run of a tasks file on a part of its data',
+    args: {
+      run,
+      part: takes.usually('test', takes.text('train, valid or test')),
+      json: takes.flag('all scores as JSON'),
       device,
     },
   },

@@ -11,6 +11,7 @@ import { shownLines } from './shown.ts';
 const RUN: { readonly [C in CommandName]: (given: Given<C>) => Promise<number> } = {
   train: async (given) => (await import('./train.ts')).train(given),
   experiment: async (given) => (await import('./experiment.ts')).experiment(given),
+  evaluate: async (given) => (await import('./predict.ts')).evaluate(given),
   predict: async (given) => (await import('./predict.ts')).predict(given),
   inspect: async (given) => (await import('./inspect.ts')).inspect(given),
   compare: async (given) => (await import('./compare.ts')).compare(given),

@@ -5,6 +5,7 @@ import { wordsIn } from '../palm/words.ts';
 import type { Given } from './commands.ts';
 import { isClosed, linesFrom } from './io.ts';
 import { checkRun } from './run.ts';
+import { printScores } from './scores.ts';
 import { percent, shown, shownJson } from './shown.ts';
 
 /** What a head of frond predicts; one of the user's own gives what it likes. */
@@ -27,6 +28,7 @@ function predictionRecord(
   words: readonly string[],
   predictions: palm.Predictions,
   index: number,
+  unknown: readonly string[] = [],
 ): Record<string, unknown> {
   const tasks = Object.entries(predictions).map(([task, list]) => {
     const { tags, probability } = fieldsOf(list[index]);
@@ -39,7 +41,7 @@ function predictionRecord(
     }));
     return [task, { chunks, tags, probability }] as const;
   });
-  return { text, words, ...Object.fromEntries(tasks) };
+  return { text, words, ...(unknown.length > 0 && { unknown }), ...Object.fromEntries(tasks) };
 }
 
 /** The same for people: the sentence with its slots in brackets, then intent and scores. */
@@ -65,40 +67,56 @@ export function describePrediction(
 
 /** What answers, and where to. */
 export interface Answering {
-  readonly predictor: Pick<palm.Predictor, 'tasks' | 'reader' | 'predict'>;
+  readonly predictor: Pick<palm.Predictor, 'tasks' | 'reader' | 'predict' | 'unknown'>;
   readonly json: boolean;
+  /** default: all */
+  readonly tasks?: readonly string[] | undefined;
   readonly out: NodeJS.WritableStream;
   readonly warn: (message: string) => void;
 }
 
 /** Whoever reads slowly is waited for. */
-async function print({ out }: Answering, line: string): Promise<void> {
+async function print({ out }: Pick<Answering, 'out'>, line: string): Promise<void> {
   if (isClosed(out) || out.write(`${line}\n`)) return;
   await once(out, 'drain').catch((cause: unknown) => {
     if (!isClosed(out)) throw cause;
   });
 }
 
-/** Answers in the order of the texts. */
-export async function answer(texts: readonly string[], to: Answering): Promise<void> {
-  const { predictor, json, warn } = to;
+/** What stands for a record in answers: its texts, with a tab between. */
+const textOf = (input: string | object): string => {
+  if (typeof input === 'string') return input;
+  const { text_a: first = Object.values(input)[0], text_b: second } = input as Record<string, unknown>;
+  return [first, second].flatMap((text) => (text === undefined ? [] : [[text].flat().join(' ')])).join('\t');
+};
+
+/** Answers in the order of the texts or records. */
+export async function answer(inputs: readonly (string | object)[], to: Answering): Promise<void> {
+  const { predictor, json, warn, tasks } = to;
   const { maximumLength: most = Number.POSITIVE_INFINITY } = predictor.reader;
-  const asked = texts.map((text) => ({ text, words: wordsIn(text) }));
+  const asked = inputs.map((input) => ({ input, text: textOf(input), words: wordsIn(textOf(input)) }));
   // of a text of millions of words the reader gets those that the model sees
-  const seen = asked.map(({ text, words }) => (words.length > most ? words.slice(0, most).join(' ') : text));
-  const predictions = await predictor.predict(seen);
+  const seen = asked.map(({ input, words }) =>
+    words.length > most && typeof input === 'string' ? words.slice(0, most).join(' ') : input,
+  );
+  const options = tasks === undefined ? {} : { tasks };
+  const predictions = await predictor.predict(seen, options);
+  const unknown = predictor.unknown(seen, options);
   for (const [i, { text, words }] of asked.entries()) {
     if (words.length > most) warn(`the model sees the first ${most} of ${words.length} words`);
+    const never = unknown[i] ?? [];
+    const note = never.length === 0 ? '' : pc.yellow(`\n  never seen: ${shown(never.join(', '))}`);
     const line = json
-      ? shownJson(predictionRecord(text, words, predictions, i))
-      : describePrediction(text, words, predictions, i);
+      ? shownJson(predictionRecord(text, words, predictions, i, never))
+      : `${describePrediction(text, words, predictions, i)}${note}`;
     await print(to, line);
   }
 }
 
 /** Answers each line. A blank one gets an answer without labels: the n-th answer is that of the n-th line. */
 export async function answerLines(lines: AsyncIterable<string>, to: Answering): Promise<void> {
-  const labels = Object.fromEntries(to.predictor.tasks.map(({ name }) => [name, null]));
+  const names = to.tasks ?? to.predictor.tasks.map(({ name }) => name);
+  const labels = Object.fromEntries(names.map((name) => [name, null]));
   for await (const line of lines) {
     if (isClosed(to.out)) return;
     if (line.trim() !== '') await answer([line], to);
@@ -111,20 +129,41 @@ const warn = (message: string): void => {
 };
 
 /** `frond predict RUN [TEXT …]`: without texts, one sentence per line of standard input. */
-export async function predict({ run, text: texts, json, device: name }: Given<'predict'>): Promise<number> {
+export async function predict({
+  run,
+  text: texts,
+  file,
+  task,
+  json,
+  device: name,
+}: Given<'predict'>): Promise<number> {
   checkRun(run);
   const chosen = name === 'auto' ? undefined : (await chooseDevice(name)).device;
   const predictor = await palm.Predictor.load(run, chosen && { device: chosen });
   for (const { name, reason } of predictor.checkpoint.skipped) {
     warn(`checkpoint ${shown(name)} was passed over: ${shown(reason)}`);
   }
-  const to: Answering = { predictor, json, out: process.stdout, warn };
+  const to: Answering = { predictor, json, tasks: task?.split(','), out: process.stdout, warn };
   if (texts.length > 0) await answer(texts, to);
+  else if (file !== undefined) for await (const record of palm.formats.open(file)) await answer([record], to);
   else {
     if (process.stdin.isTTY) process.stderr.write('one sentence per line; Ctrl-D ends\n');
     await answerLines(linesFrom(process.stdin), to);
   }
   predictor.free();
   await chosen?.close();
+  return 0;
+}
+
+/** `frond evaluate RUN` */
+export async function evaluate({ run, part, json, device: name }: Given<'evaluate'>): Promise<number> {
+  checkRun(run);
+  const { device } = await chooseDevice(name);
+  try {
+    const metrics = await palm.evaluateRun(run, { part, device });
+    await print({ out: process.stdout }, json ? shownJson(metrics) : printScores(metrics, part));
+  } finally {
+    await device.close();
+  }
   return 0;
 }

@@ -82,9 +82,9 @@ export function scoresOf(metrics: palm.Metrics): Record<string, unknown> {
 }
 
 /** The table that ends a training run. */
-export function printScores(metrics: palm.Metrics): string {
+export function printScores(metrics: palm.Metrics, part = 'test'): string {
   const table = new Table({
-    head: ['test', 'measure', 'value'],
+    head: [part, 'measure', 'value'],
     style: { head: [], border: [] },
     colAligns: ['left', 'left', 'right'],
   });

@@ -29,7 +29,7 @@ export const inputPart = (reader: Reader, inputs: readonly (string | object)[]):
     (example) => reader.length(example),
   );
 
-function exampleOf(reader: Reader, input: string | object): unknown {
+export function exampleOf(reader: Reader, input: string | object): unknown {
   const example = reader.parse === undefined && typeof input === 'object' ? input : reader.parse?.(input);
   if (example !== undefined && example !== null) return example;
   throw new FrondError('FROND-C011', `the reader ${reader.name} cannot parse a text`, {

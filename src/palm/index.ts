@@ -41,7 +41,7 @@ export {
   warmUp,
 } from './schedule.ts';
 export type { BackwardOptions } from './step.ts';
-export { type TasksRecipe, type TasksSettings, tasksRecipe } from './tasks/index.ts';
+export { evaluateRun, type TasksRecipe, type TasksSettings, tasksRecipe } from './tasks/index.ts';
 export * as tokenizer from './tokenizer/index.ts';
 export {
   buildVocabulary,

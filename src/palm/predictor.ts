@@ -1,4 +1,5 @@
 import { platform } from '#platform';
+import { checkArguments } from '../base/arguments.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
@@ -9,10 +10,9 @@ import type { Executable } from '../runtime/executable.ts';
 import { layoutParameters } from '../runtime/parameters.ts';
 import { ModelState } from '../runtime/state.ts';
 import { type LoadedCheckpoint, loadLatest } from '../store/checkpoint.ts';
-import type { ComponentRecord, Head, Reader } from './contract.ts';
+import type { ComponentRecord, Head, Metrics, Part, Reader } from './contract.ts';
 import { checkFeeds, checkNames, maximumOf } from './contractCheck.ts';
-import { closed, inputPart, type Predictions, predictAll } from './evaluate.ts';
-import type { Listener } from './events.ts';
+import { closed, evaluateAll, exampleOf, inputPart, type Predictions, predictAll } from './evaluate.ts';
 import { differenceOf, type Task } from './graphs.ts';
 import * as heads from './heads/index.ts';
 import {
@@ -31,7 +31,15 @@ import { matchFrom } from './reader/match.ts';
 import { sequenceLabelFrom } from './reader/sequenceLabel.ts';
 import { checkSeal } from './record.ts';
 import { AVERAGE, BEST, checkpointsOf, tensorsOf, WEIGHTS } from './runStore.ts';
-import { checkFolder, checkInputs, checkSettings, headKind, listener, readerKind } from './settings.ts';
+import {
+  checkFolder,
+  checkInputs,
+  checkSettings,
+  headKind,
+  listener,
+  partsKind,
+  readerKind,
+} from './settings.ts';
 import type { Inference } from './setup.ts';
 import { type Survival, Survivor } from './survivor.ts';
 import { spellingOptions } from './tokenizer/spelling.ts';
@@ -202,6 +210,14 @@ function checkSpelling({ reader: saved }: InferenceRecord, { name, record }: Rea
   }
 }
 
+const callOptions = {
+  /** default: all */
+  tasks: is.optional(is.names),
+  signal: is.optional(is.signal),
+  on: listener,
+};
+export type PredictorCall = is.OptionsOf<typeof callOptions>;
+
 /** A trained model that answers: weights, prediction graph, reader and heads, without the program that trained it. */
 export class Predictor {
   readonly name: string;
@@ -253,34 +269,96 @@ export class Predictor {
     return new Predictor({ name: record.name, checkpoint }, inferences, loaded);
   }
 
-  /**
-   * Predictions of every task for each text or example, from one encoder pass. Of longer texts the model sees the first
-   * `maximumLength` words, and labels these: `on` receives a warning with their number. Where the device is lost, another one is opened.
-   * @throws FROND-T002 for what is neither, FROND-T006 after `free`, FROND-R030 when the device is lost again and again
-   */
-  async predict(
-    inputs: readonly (string | object)[],
-    options: { readonly signal?: AbortSignal; readonly on?: Listener } = {},
-  ): Promise<Predictions> {
-    if (this.#freed) throw closed('predict', this.name);
-    checkInputs(inputs);
-    checkSettings('predict', options, { signal: is.optional(is.signal), on: listener });
-    const parts = this.#inferences.map(({ reader }) => inputPart(reader, inputs));
+  /** How examples of a task are read. @throws FROND-F016 for a task that the run does not have */
+  readerOf(task: string): Reader {
+    checkArguments('readerOf', { task: is.text }, [task], 'FROND-T002');
+    return defined(this.#inferencesOf([task])[0], 'inference').reader;
+  }
+
+  /** @throws FROND-F016 */
+  #inferencesOf(tasks: readonly string[] | undefined): readonly Inference[] {
+    const names = this.tasks.map(({ name }) => name);
+    const unknown = tasks?.find((task) => !names.includes(task));
+    if (unknown !== undefined)
+      throw new FrondError('FROND-F016', `the run has no task ${unknown}`, {
+        hint: `its tasks are: ${names.join(', ')}`,
+      });
+    const isAsked = ({ tasks: all }: Inference) => all.some(({ name }) => tasks?.includes(name) !== false);
+    return this.#inferences.filter(isAsked);
+  }
+
+  async #each<T>(
+    inferences: readonly Inference[],
+    work: (executable: Executable, inference: Inference) => Promise<T>,
+  ): Promise<T[]> {
     this.#running++;
     try {
       return await this.#loaded.surviving(async (loaded) => {
-        const found: Predictions[] = [];
-        for (const [i, inference] of this.#inferences.entries()) {
-          const executable = defined(loaded.executables[i], 'prediction graph');
-          found.push(await predictAll(executable, inference, defined(parts[i], 'inputs'), options));
+        const found: T[] = [];
+        for (const inference of inferences) {
+          const executable = loaded.executables[this.#inferences.indexOf(inference)];
+          found.push(await work(defined(executable, 'prediction graph'), inference));
         }
         loaded.step++;
-        return Object.assign({}, ...found);
+        return found;
       });
     } finally {
       this.#running--;
       this.#release();
     }
+  }
+
+  /**
+   * Predictions for each text or example, of every task or those that are asked for. Of longer texts the model sees the first
+   * `maximumLength` words, and labels these: `on` receives a warning with their number. Where the device is lost, another one is opened.
+   * @throws FROND-T002 for what is neither, FROND-T006 after `free`, FROND-F016 for a task that the run does not have, FROND-R030 when
+   *   the device is lost again and again
+   */
+  async predict(inputs: readonly (string | object)[], options: PredictorCall = {}): Promise<Predictions> {
+    const { inferences, tasks = this.tasks.map(({ name }) => name) } = this.#asked(
+      'predict',
+      inputs,
+      options,
+    );
+    const parts = inferences.map(({ reader }) => inputPart(reader, inputs));
+    const found = await this.#each(inferences, (executable, inference) => {
+      const part = defined(parts[inferences.indexOf(inference)], 'inputs');
+      return predictAll(executable, inference, part, options);
+    });
+    const all: Predictions = Object.assign({}, ...found);
+    return Object.fromEntries(Object.entries(all).filter(([name]) => tasks.includes(name)));
+  }
+
+  #asked(caller: string, inputs: readonly (string | object)[], options: PredictorCall) {
+    if (this.#freed) throw closed(caller, this.name);
+    checkInputs(inputs);
+    checkSettings(caller, options, callOptions);
+    return { inferences: this.#inferencesOf(options.tasks), tasks: options.tasks };
+  }
+
+  /** Words of each text or example that the model has never seen: its vocabulary has no pieces for them. @throws as `predict` */
+  unknown(inputs: readonly (string | object)[], options: PredictorCall = {}): readonly (readonly string[])[] {
+    const { inferences } = this.#asked('unknown', inputs, options);
+    return inputs.map((input) => {
+      const words = inferences.flatMap(({ reader }) => reader.unknown?.(exampleOf(reader, input)) ?? []);
+      return [...new Set(words)];
+    });
+  }
+
+  /**
+   * Scores of tasks on parts with gold labels, by task; tasks that share a reader are all measured on the part of one of them.
+   * @throws FROND-F016 for a task that the run does not have, FROND-T006 after `free`
+   */
+  async evaluate(parts: Readonly<Record<string, Part>>, signal?: AbortSignal): Promise<Metrics> {
+    const kinds = { parts: partsKind, signal: is.optional(is.signal) };
+    checkArguments('evaluate', kinds, [parts, signal], 'FROND-T002');
+    if (this.#freed) throw closed('evaluate', this.name);
+    const inferences = this.#inferencesOf(Object.keys(parts));
+    const found = await this.#each(inferences, (executable, inference) => {
+      const part = inference.tasks.flatMap(({ name }) => own(parts, name) ?? [])[0];
+      return evaluateAll(executable, inference, defined(part, 'part'), undefined, { signal });
+    });
+    return Object.assign({}, ...found);
   }
 
   /** Gives the memory back, once predictions under way have ended; the device too, unless it was passed in. */

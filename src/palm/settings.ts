@@ -19,7 +19,8 @@ export function checkSettings<O extends object>(
 const partFields = { size: is.natural, lengthOf: is.callable, read: is.callable };
 const onePart = is.withFields('a part, such as palm.partOf gives', partFields);
 const partsOf = (part: is.Kind) => is.objectOf(part, `an object of parts by name, each ${part.what}`);
-const readerFields = { name: is.text, gives: is.object, parts: partsOf(onePart), pack: is.callable };
+export const partsKind = partsOf(onePart);
+const readerFields = { name: is.text, gives: is.object, parts: partsKind, pack: is.callable };
 const definedParts = partsOf(is.either(is.listOf(is.unchecked, 'examples'), onePart));
 const backboneFields = { name: is.text, needs: is.object, gives: is.object, build: is.callable };
 const headFields = { name: is.text, needs: is.object, build: is.callable, loss: is.callable };

@@ -38,7 +38,7 @@ describe('a command line that makes no sense', () => {
   it.each([
     [
       ['sing'],
-      '[FROND-U009] frond has no command sing\n  hint: choose one of: train, predict, inspect, compare, kernel, doctor; see frond --help\n',
+      '[FROND-U009] frond has no command sing\n  hint: choose one of: train, experiment, predict, evaluate, inspect, compare, kernel, doctor; see frond --help\n',
     ],
     [
       ['train'],
@@ -125,8 +125,10 @@ describe('help', () => {
 
   it('of frond names the commands', async () => {
     const out = await help('--help');
-    expect(out).toMatch(/^Typed static graphs for language models \(frond\)\n\nUSAGE frond train\|predict\|/);
-    expect(out).toMatch(/\nCOMMANDS\n\n {4}train {4}Train the recipe in a file\n {2}predict {4}Label /);
+    expect(out).toMatch(
+      /^Typed static graphs for language models \(frond\)\n\nUSAGE frond train\|experiment\|predict\|evaluate\|/,
+    );
+    expect(out).toMatch(/\nCOMMANDS\n\n {7}train {4}Train the recipe in a file\n {2}experiment {4}Train /);
     expect(out).toMatch(/\n\nUse frond <command> --help for more information about a command\.\n$/);
     for (const again of [[], ['help'], ['-h']]) expect(await help(...again)).toBe(out);
   });
@@ -146,8 +148,10 @@ ARGUMENTS
 
 OPTIONS
 
-             --json    one JSON object per line
-  --device=<device>    auto, webgpu, wasm or interpreter (Default: auto)
+       --file=<file>    records instead: .tsv, .csv, .jsonl, .conll or .txt, with columns as in training
+       --task=<task>    names of the tasks that answer, with commas between; default: all
+              --json    one JSON object per line
+   --device=<device>    auto, webgpu, wasm or interpreter (Default: auto)
 
 `);
     expect(await help('predict', 'nowhere', '--json', '-h')).toBe(out);

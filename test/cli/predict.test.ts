@@ -110,7 +110,7 @@ function parrot(options: { readonly json: boolean; readonly highWaterMark?: numb
   const tasks = ['intent', 'slots'].map((name) => ({ name })) as unknown as Answering['predictor']['tasks'];
   const to: Answering = {
     json: options.json,
-    predictor: { reader, tasks, predict },
+    predictor: { reader, tasks, predict, unknown: () => [] },
     out,
     warn: (message) => warnings.push(message),
   };

@@ -1,7 +1,12 @@
+import { platform } from '#platform';
 import { checkArguments } from '../../base/arguments.ts';
 import { FrondError } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
+import { deviceKind } from '../../runtime/device.ts';
+import type { Metrics } from '../contract.ts';
 import type { Recipe } from '../multiHeadTrainer.ts';
+import { Predictor } from '../predictor.ts';
+import { checkFolder, checkSettings } from '../settings.ts';
 import type { TasksSettings } from './settings.ts';
 
 export type { TasksSettings } from './settings.ts';
@@ -38,4 +43,35 @@ export async function tasksRecipe(source: string | object, file = 'tasks.json'):
     }
   };
   return Object.assign(recipe, { settings });
+}
+
+const evaluateOptions = {
+  /** default `test` */
+  part: is.optional(is.name),
+  device: is.optional(deviceKind),
+  signal: is.optional(is.signal),
+};
+
+/**
+ * Scores of a run of a tasks file on a part of the data that its `tasks.json` names, of the weights that predict.
+ * @param folder of the run
+ * @throws FROND-D015 for a part that no task has data of, and as `Predictor.load` and the readers do
+ */
+export async function evaluateRun(
+  folder: string,
+  options: is.OptionsOf<typeof evaluateOptions> = {},
+): Promise<Metrics> {
+  checkFolder('evaluateRun', folder);
+  checkSettings('evaluateRun', options, evaluateOptions);
+  const { part = 'test', signal, ...rest } = options;
+  const file = platform.files.join(folder, 'tasks.json');
+  const { readSettings } = await import('./read.ts');
+  const { partsOf } = await import('./recipe.ts');
+  const settings = readSettings(await platform.files.readText(file), file);
+  const predictor = await Predictor.load(folder, rest);
+  try {
+    return await predictor.evaluate(await partsOf(settings, folder, part, predictor), signal);
+  } finally {
+    predictor.free();
+  }
 }

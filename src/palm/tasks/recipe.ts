@@ -1,15 +1,16 @@
 import { platform } from '#platform';
 import { checkOptions } from '../../base/arguments.ts';
-import { defined } from '../../base/errors.ts';
+import { defined, FrondError } from '../../base/errors.ts';
 import { mapValues, own } from '../../base/own.ts';
 import * as backbones from '../backbone.ts';
 import type { Balance } from '../balance.ts';
 import * as balances from '../balances.ts';
-import type { Backbone, Head, Metrics, Reader } from '../contract.ts';
+import type { Backbone, Head, Metrics, Reader, Part as ReaderPart } from '../contract.ts';
 import { open, openOptions } from '../formats/rows.ts';
 import { layerwise } from '../groups.ts';
 import { multiHeadTrainer, type RecipeContext, type RecipeResult, Trainer } from '../multiHeadTrainer.ts';
 import { adamOptions, adamW } from '../optimizer.ts';
+import type { Predictor } from '../predictor.ts';
 import { jointReaderOf } from '../reader/joint.ts';
 import { type JointExample, jointFiles, readJoint } from '../reader/jointFiles.ts';
 import { ALL_TEXTS, textsOf } from '../reader/records.ts';
@@ -75,8 +76,9 @@ async function jointSource({ folder }: Extract<DataSet, { format: 'joint' }>): P
   };
 }
 
-function recordSource(set: Exclude<DataSet, { format: 'joint' }>): Source {
-  const parts = PARTS.flatMap((part) => {
+/** `only`: the parts that are read. */
+function recordSource(set: Exclude<DataSet, { format: 'joint' }>, only: readonly Part[] = PARTS): Source {
+  const parts = only.flatMap((part) => {
     const path = set[part];
     return path === undefined ? [] : [[part, open(path, pick(set, openOptions))] as const];
   });
@@ -92,6 +94,7 @@ function recordSource(set: Exclude<DataSet, { format: 'joint' }>): Source {
   };
 }
 const PARTS = ['train', 'valid', 'test'] as const;
+type Part = (typeof PARTS)[number];
 
 /** `texts`: of the training parts, asked for where a vocabulary is made of them. */
 async function tokenizerOf(
@@ -125,10 +128,16 @@ async function tokenizerOf(
   });
 }
 
-const backboneOf = ({ kind, ...options }: Settings<'backbone'>, vocabulary: number): Backbone =>
-  (kind === 'bert'
-    ? backbones.bert({ ...options, vocabulary })
-    : backbones.compactEncoder({ ...options, vocabulary })) as unknown as Backbone;
+function backboneOf(
+  { kind, ...options }: Settings<'backbone'>,
+  { vocabulary, special }: Tokenizer,
+): Backbone {
+  const sizes = { ...options, vocabulary: vocabulary.tokens.length };
+  const unknown = special.unknown === undefined ? {} : { unknown: special.unknown };
+  const encoder =
+    kind === 'bert' ? backbones.bert(sizes) : backbones.compactEncoder({ ...sizes, ...unknown });
+  return encoder as unknown as Backbone;
+}
 
 const { uncertainty, dynamicAverage, gradNorm, pcGrad } = balances;
 const BALANCES = { uncertainty, dynamicAverage, gradNorm, pcGrad };
@@ -175,21 +184,12 @@ const withPaths = <S extends object>(settings: S, root: string): S => {
   return Object.fromEntries(entries) as S;
 };
 
-/** The settings of a run as they came to be: those of the command line in their places, paths from the root. */
-async function resolved(
-  settings: TasksSettings,
-  file: string,
-  context: RecipeContext,
-): Promise<TasksSettings> {
-  const root = await files.realPath(context.data ?? files.join(file, '..'));
-  const { epochs = settings.training.epochs, batchSize = settings.training.batchSize, seed } = context;
-  return {
-    ...settings,
-    data: mapValues(settings.data, (set) => withPaths(set, root)),
-    ...(settings.tokenizer && { tokenizer: withPaths(settings.tokenizer, root) }),
-    training: { ...settings.training, epochs, ...(batchSize !== undefined && { batchSize }) },
-    seeds: [seed],
-  };
+/** The same with paths from the root, wherever the file lies. */
+async function rooted(settings: TasksSettings, folder: string): Promise<TasksSettings> {
+  const root = await platform.files.realPath(folder);
+  const { data, tokenizer } = settings;
+  const sets = mapValues(data, (set) => withPaths(set, root));
+  return { ...settings, data: sets, ...(tokenizer && { tokenizer: withPaths(tokenizer, root) }) };
 }
 
 const headOf = (task: Task, { names = {} }: Reader): Head => {
@@ -215,7 +215,7 @@ async function build(settings: TasksSettings, { device, output }: RecipeContext)
     return (await Promise.all(once.map(([name, task]) => sourceOf(name).texts(task)))).flat();
   };
   const tokenizer = await tokenizerOf(settings.tokenizer, texts);
-  const backbone = backboneOf(encoder, tokenizer.vocabulary.tokens.length);
+  const backbone = backboneOf(encoder, tokenizer);
   const { maximumLength } = encoder;
   const [readers, trainers]: [Map<string, Reader>, Map<string, Trainer>] = [new Map(), new Map()];
   for (const [name, task] of Object.entries(tasks)) {
@@ -248,16 +248,44 @@ export async function runTasks(
   file: string,
   context: RecipeContext,
 ): Promise<RecipeResult> {
-  const settings = await resolved(given, file, context);
+  const { data = files.join(file, '..'), epochs = given.training.epochs, seed } = context;
+  const { batchSize = given.training.batchSize } = context;
+  const training = { ...given.training, epochs, ...(batchSize !== undefined && { batchSize }) };
+  const settings = { ...(await rooted(given, data)), training, seeds: [seed] };
   const { trainer, parts } = await build(settings, context);
   const { output, resume, signal, on } = context;
+  if (resume) await trainer.resume(output, on);
   const text = `${JSON.stringify(settings, null, 2)}\n`;
   await files.makeFolder(output);
   await files.writeDurably(files.join(output, 'tasks.json'), new TextEncoder().encode(text));
-  if (resume) await trainer.resume(output, on);
-  const { best = meanOf(settings.tasks), ...training } = settings.training;
+  const { best = meanOf(settings.tasks), ...others } = training;
   const kept = parts.has('valid') && best !== null ? { best } : {};
-  const summary = await trainer.train({ ...pick(training, trainOptions), ...kept, signal, on });
+  const summary = await trainer.train({ ...pick(others, trainOptions), ...kept, signal, on });
   if (summary.reason === 'aborted' || !parts.has('test')) return { trainer, summary };
   return { trainer, summary, test: await trainer.evaluate('test', signal) };
+}
+
+/** A part of the data of each task that has it, read as the run reads it. @throws FROND-D015 where none has */
+export async function partsOf(given: TasksSettings, folder: string, part: string, predictor: Predictor) {
+  const settings = await rooted(given, folder);
+  const parts: Record<string, ReaderPart> = {};
+  for (const [name, task] of Object.entries(settings.tasks)) {
+    const set = defined(settings.data[dataOf(settings, name)], 'data set');
+    const only = PARTS.filter((one) => one === part);
+    const source = set.format === 'joint' ? await jointSource(set) : recordSource(set, only);
+    const {
+      tokenizer,
+      maximumLength = 128,
+      names = {},
+    } = predictor.readerOf(name) as Reader & { tokenizer: Tokenizer };
+    // what its ids mean is known: training need not be read again
+    const known = { classes: names.labels, tags: names.tags };
+    const reader = await source.readerOf({ ...task, ...known } as Task, { tokenizer, maximumLength, name });
+    const found = own(reader.parts, part);
+    if (found !== undefined) parts[name] = found;
+  }
+  if (Object.keys(parts).length > 0) return parts;
+  throw new FrondError('FROND-D015', `no task has a part ${part}`, {
+    hint: `give one of ${PARTS.join(', ')} that its data have`,
+  });
 }

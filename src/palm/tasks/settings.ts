@@ -67,7 +67,18 @@ const OURS = [
     'gold',
     'initializer',
   ] as const),
-  ...(['special', 'name', 'device', 'taskTypes', 'folder', 'seed', 'signal', 'on', 'saveTo'] as const),
+  ...([
+    'special',
+    'unknown',
+    'name',
+    'device',
+    'taskTypes',
+    'folder',
+    'seed',
+    'signal',
+    'on',
+    'saveTo',
+  ] as const),
   ...(['evaluate', 'snapshotEvery', 'cache', 'schedule', 'optimizer', 'columns', 'groups'] as const),
 ];
 type Ours = (typeof OURS)[number];

@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as frond from '../../../src/index.ts';
@@ -88,6 +88,17 @@ const tasksFile = JSON.stringify({
   tasks: { intent: { kind: 'classify' } },
 });
 const specs = { x: frond.declare(f32, ['batch', 4]) };
+
+/** A run with the tasks file and the data that it is said to be of. */
+const tasksRun = async (): Promise<string> => {
+  const folder = await run();
+  for (const part of ['train', 'test']) {
+    mkdirSync(join(folder, 'd', part), { recursive: true });
+    for (const [path, text] of texts) writeFileSync(join(folder, path.replace('train', part)), text);
+  }
+  writeFileSync(join(folder, 'tasks.json'), tasksFile);
+  return folder;
+};
 
 export const palmRows: Rows = {
   'palm.labelSet': (call) => call(palm.labelSet, ['a', 'b']),
@@ -240,6 +251,12 @@ export const palmRows: Rows = {
       return {};
     }),
   'palm.defineReader': (call) => call(palm.defineReader, reader()),
+  'palm.evaluateRun': async (call) =>
+    call(palm.evaluateRun, await tasksRun(), {
+      part: 'test',
+      device: device(),
+      signal: new AbortController().signal,
+    }),
   'palm.tasksRecipe': (call) => call(palm.tasksRecipe, tasksFile, 'tasks.json'),
   'palm.partOf': (call) => call(palm.partOf, ['a'], () => 1),
   'palm.drawOf': (call) => call(palm.drawOf, { seed: 1, name: 'joint', epoch: 0 }, [0]),
@@ -405,6 +422,19 @@ export const palmRows: Rows = {
   'palm.Predictor#predict': async (call) => {
     const predictor = await palm.Predictor.load(await run(), { device: device() });
     return call(predictor.predict.bind(predictor), ['fly home'], { signal: new AbortController().signal });
+  },
+  'palm.Predictor#unknown': async (call) => {
+    const predictor = await palm.Predictor.load(await run(), { device: device() });
+    return call(predictor.unknown.bind(predictor), ['fly home'], { tasks: ['intent'] });
+  },
+  'palm.Predictor#readerOf': async (call) => {
+    const predictor = await palm.Predictor.load(await run(), { device: device() });
+    return call(predictor.readerOf.bind(predictor), 'intent');
+  },
+  'palm.Predictor#evaluate': async (call) => {
+    const predictor = await palm.Predictor.load(await run(), { device: device() });
+    const part = palm.partOf([example()], () => 2);
+    return call(predictor.evaluate.bind(predictor), { intent: part }, new AbortController().signal);
   },
   'palm.Predictor#free': async (call) => {
     const predictor = await palm.Predictor.load(await run(), { device: device() });

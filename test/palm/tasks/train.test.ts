@@ -94,6 +94,9 @@ describe('a tasks file', () => {
         hidden: { perplexity: expect.any(Number) },
       });
       await trainer.close();
+      // by a model that is loaded anew, of the weights that did best
+      expect(await palm.evaluateRun(join(home, kind), { device })).toEqual(test);
+      expect(await palm.evaluateRun(join(home, kind), { device, part: 'valid' })).toEqual(test);
     },
   );
 
@@ -146,6 +149,24 @@ describe('a tasks file', () => {
     const { test, summary } = await recipe(contextOf('example', { epochs: 1, batchSize: 128 }));
     expect(summary.steps).toBe(12);
     expect(Object.keys(test ?? {})).toEqual(['sentiment', 'same', 'entities']);
+  });
+
+  it('is measured again and asked without the program that trained it', async () => {
+    const run = join(home, 'word');
+    const predictor = await palm.Predictor.load(run, { device });
+    const inputs = ['a red hat', 'a mauve hat'];
+    const tasks = ['color', 'words'];
+    expect(Object.keys(await predictor.predict(inputs, { tasks }))).toEqual(tasks);
+    expect(predictor.unknown(inputs, { tasks })).toEqual([[], ['mauve']]);
+    const pair = await predictor.predict([{ text_a: 'red', text_b: 'blue' }], { tasks: ['same'] });
+    expect(pair).toEqual({
+      same: [{ label: expect.stringMatching(/^[01]$/), probability: expect.any(Number) }],
+    });
+    await expect(predictor.predict(inputs, { tasks: ['colour'] })).rejects.toThrow(
+      /^\[FROND-F016\] the run has no task colour\n {2}hint: its tasks are: color, things/,
+    );
+    predictor.free();
+    await expect(palm.evaluateRun(run, { device, part: 'dev' })).rejects.toThrow('no task has a part dev');
   });
 
   it('names its place where a reader or a trainer finds a fault', async () => {
