@@ -148,10 +148,10 @@ ARGUMENTS
 
 OPTIONS
 
-       --file=<file>    records instead: .tsv, .csv, .jsonl, .conll or .txt, with columns as in training
-       --task=<task>    names of the tasks that answer, with commas between; default: all
-              --json    one JSON object per line
-   --device=<device>    auto, webgpu, wasm or interpreter (Default: auto)
+      --file=<file>    records instead: .tsv, .csv, .jsonl, .conll or .txt, with columns as in training
+      --task=<task>    names of the tasks that answer, with commas between; default: all
+             --json    one JSON object per line
+  --device=<device>    auto, webgpu, wasm or interpreter (Default: auto)
 
 `);
     expect(await help('predict', 'nowhere', '--json', '-h')).toBe(out);
