@@ -1,7 +1,6 @@
 import { checkArguments } from '../base/arguments.ts';
 import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
-import { own } from '../base/own.ts';
 import type { TasksSettings } from './tasks/index.ts';
 
 // Is one way to train better than another? Runs of both under the same seeds are compared pair by pair.
@@ -69,12 +68,15 @@ export function singleTasks(settings: TasksSettings): Readonly<Record<string, Ta
       hint: 'an experiment compares several tasks together with each by itself; give at least two',
     });
   }
-  const { reference: _, ...training } = settings.training;
+  // what is said of several tasks, or of another one
+  const { balance: _, ...single } = settings;
+  const { reference: __, watchGradients: ___, best, ...training } = settings.training;
   const alone = names.flatMap((name): [string, TasksSettings][] => {
-    const task = own(settings.tasks, name);
+    const task = settings.tasks[name];
     if (task === undefined || task.auxiliary === true) return [];
-    const { reuseHeadWith: __, ...rest } = task;
-    return [[name, { ...settings, training, tasks: { [name]: rest as typeof task } }]];
+    const { reuseHeadWith: ____, ...rest } = task;
+    const own = best === null || best?.startsWith(`${name}.`) ? { best } : {};
+    return [[name, { ...single, training: { ...training, ...own }, tasks: { [name]: rest } }]];
   });
   return Object.fromEntries(alone);
 }

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FrondError } from '../../../src/base/errors.ts';
+import { singleTasks } from '../../../src/palm/experiment.ts';
 import { readSettings } from '../../../src/palm/tasks/read.ts';
 import { tasksSchema } from '../../../src/palm/tasks/settings.ts';
 import { runs } from '../../support/counts.ts';
@@ -146,5 +147,23 @@ describe('settings of a tasks file', () => {
     );
     expect(refused).toBeGreaterThan(all / 2);
     expect(slowest).toBeLessThan(1000);
+  });
+});
+
+describe('tasks by themselves, as an experiment compares them', () => {
+  it('keep their settings, without what is said of several', () => {
+    const text = TASKS.replace(
+      '"training": {',
+      '"balance": { "kind": "pcGrad" }, "training": { "reference": "intent",',
+    );
+    const settings = readSettings(text, 'tasks.json');
+    const { intent, slots, ...others } = singleTasks(settings);
+    expect(others).toEqual({});
+    expect(slots).toMatchObject({
+      tasks: { slots: settings.tasks.slots },
+      training: { epochs: 2, best: 'slots.f1' },
+    });
+    expect(intent?.training).toEqual({ epochs: 2, temperature: [1, 5] });
+    for (const alone of [intent, slots]) expect(alone).not.toHaveProperty('balance');
   });
 });
