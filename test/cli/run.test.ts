@@ -568,7 +568,7 @@ describe('frond experiment', () => {
 
   it('compares recipes of a module, or says what it needs', async () => {
     expect((await frond(['experiment', 'tiny.ts'])).err).toMatch(/\[FROND-U003\].*variants/);
-    expect((await frond(['experiment', 'none.json'])).err).toMatch(/\[FROND-U002\]/);
+    expect((await frond(['experiment', 'absent.json'])).err).toMatch(/\[FROND-U002\]/);
     const one = { ...tasks, tasks: { intent: tasks.tasks.intent } };
     writeFileSync(join(home, 'one.json'), JSON.stringify(one));
     expect((await frond(['experiment', 'one.json'])).err).toMatch(

@@ -50,16 +50,11 @@ export const recordOptions = {
 export type RecordOptions = is.OptionsOf<typeof recordOptions>;
 export const DEFAULT_LENGTH = 128;
 /** Names that the columns of the data have, by the names that they have here. */
-export const columnsOption = <N extends string>(...names: readonly N[]) =>
-  is.optional(
-    is.recordOf(
-      `names of columns: { ${names.join(', ')} }`,
-      Object.fromEntries(names.map((name) => [name, is.optional(is.name)])) as Record<
-        N,
-        is.Kind<string> & { readonly optional: true }
-      >,
-    ),
-  );
+export const columnsOption = <N extends string>(...names: readonly N[]) => {
+  const fields = Object.fromEntries(names.map((name) => [name, is.optional(is.name)]));
+  const columns = is.recordOf(`names of columns: { ${names.join(', ')} }`, fields);
+  return is.optional(is.typed<{ readonly [K in N]?: string }>(columns));
+};
 
 /** Whom a record is from: training needs its labels; what prediction is given may have the names of examples, too. */
 export type From = 'train' | 'other' | 'input';
