@@ -147,7 +147,7 @@ describe('a tasks file', () => {
   it('is an example: three tasks of their own data on one encoder', async () => {
     const recipe = await palm.tasksRecipe(readFileSync(example, 'utf8'), example);
     const { test, summary } = await recipe(contextOf('example', { epochs: 1, batchSize: 128 }));
-    expect(summary.steps).toBe(12);
+    expect(summary.reason).toBe('done');
     expect(Object.keys(test ?? {})).toEqual(['sentiment', 'same', 'entities']);
   });
 
