@@ -1,6 +1,7 @@
 import { show } from '../../base/arguments.ts';
 import { FrondError, type SourcePlace } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
+import { shown } from '../../base/shown.ts';
 import { type JsonPath, parseStrictJson } from '../../store/json.ts';
 import { type TasksSettings, tasksForm } from './settings.ts';
 
@@ -15,7 +16,7 @@ interface Fault {
 /** Where a setting stands; without a text there are no places. */
 type PlaceOf = (path: JsonPath, of: 'value' | 'name') => SourcePlace | undefined;
 
-const shownPath = (path: JsonPath): string => path.map(String).join('.') || 'the file';
+const shownPath = (path: JsonPath): string => shown(path.map(String).join('.')) || 'the file';
 const keyOf = (path: JsonPath): string => JSON.stringify(path);
 
 /** The value at a path; undefined where there is none. */
@@ -57,14 +58,14 @@ function* contradictions(settings: TasksSettings): Generator<Fault> {
   for (const [task, { kind, data: set, reuseHeadWith: other }] of Object.entries(tasks)) {
     const path = ['tasks', task];
     if (set === undefined && sets.length !== 1)
-      yield { path, what: `tasks.${task}.data is missing`, hint: `give one of ${sets.join(', ')}` };
+      yield { path, what: `${shownPath(path)}.data is missing`, hint: `give one of ${sets.join(', ')}` };
     if (set !== undefined && !sets.includes(set)) yield unknown([...path, 'data'], 'data set', set, sets);
     if (other !== undefined && all.indexOf(other) < 0)
       yield unknown([...path, 'reuseHeadWith'], 'task', other, all);
     if (other !== undefined && all.indexOf(other) >= all.indexOf(task))
       yield {
         path: [...path, 'reuseHeadWith'],
-        what: `task ${other} stands behind ${task}`,
+        what: `task ${shown(other)} stands behind ${shown(task)}`,
         hint: 'put it first',
       };
     const [mine, first] = [dataOf(settings, task), dataOf(settings, all[0] ?? '')];
@@ -72,13 +73,13 @@ function* contradictions(settings: TasksSettings): Generator<Fault> {
     if (joint && kind !== 'classify' && kind !== 'sequenceLabel')
       yield {
         path: [...path, 'kind'],
-        what: `task ${task} is of kind ${kind}, its data set is joint`,
+        what: `task ${shown(task)} is of kind ${kind}, its data set is joint`,
         hint: 'give classify, for its intents, or sequenceLabel, for its tags',
       };
     if (policy === 'joint' && all.length > 1 && (!joint || mine !== first))
       yield {
         path: ['policy'],
-        what: `task ${task} cannot learn jointly with the others`,
+        what: `task ${shown(task)} cannot learn jointly with the others`,
         hint: 'such tasks share one data set of format joint; with the policy alternate each has its own',
       };
   }
@@ -115,7 +116,7 @@ export function readSettings(source: unknown, file: string): TasksSettings {
   if (issue.code === 'unrecognized_keys') {
     const [name = ''] = issue.keys;
     return fail(
-      { path: [...path, name], what: `${shownPath(path)} has no setting ${name}`, hint: message },
+      { path: [...path, name], what: `${shownPath(path)} has no setting ${shown(name)}`, hint: message },
       'name',
     );
   }
