@@ -118,23 +118,23 @@ describe('budgets', () => {
   // Lines of code that a room may have: just above what it has. A change that needs more raises its room's number and says why;
   // one that leaves less lowers it.
   const BUDGETS: Readonly<Record<string, number>> = {
-    base: 910,
-    platform: 615,
-    ir: 1390,
+    base: 940,
+    platform: 620,
+    ir: 1415,
     kernel: 1630,
-    store: 740,
+    store: 750,
     kernels: 2740,
     ops: 1940,
     dsl: 2090,
     passes: 985,
-    nn: 400,
+    nn: 410,
     backend: 5850,
-    runtime: 3545,
+    runtime: 3555,
     inspect: 540,
     tune: 340,
-    palm: 6210,
+    palm: 10090,
     index: 60,
-    cli: 1650,
+    cli: 2010,
   };
 
   it('grows no further unawares, room by room', () => {
