@@ -320,7 +320,21 @@ export class Predictor {
       inputs,
       options,
     );
-    const parts = inferences.map(({ reader }) => inputPart(reader, inputs));
+    const parts = inferences.map(({ reader, tasks: own }) => {
+      try {
+        return inputPart(reader, inputs);
+      } catch (cause) {
+        // others may take what this one refuses
+        if (!(cause instanceof FrondError) || options.tasks !== undefined || inferences.length === 1)
+          throw cause;
+        const { hint, place } = cause.details;
+        throw new FrondError(cause.code, `${own.map(({ name }) => name).join(', ')}: ${cause.summary}`, {
+          place,
+          hint: `${hint ?? 'give what its reader takes'}; or choose the tasks that answer, of ${tasks.join(', ')}`,
+          cause,
+        });
+      }
+    });
     const found = await this.#each(inferences, (executable, inference) => {
       const part = defined(parts[inferences.indexOf(inference)], 'inputs');
       return predictAll(executable, inference, part, options);
