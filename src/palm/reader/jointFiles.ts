@@ -53,8 +53,10 @@ export async function readJoint(
   checkArguments('readJoint', { files: filesKind }, [files], 'FROND-T002');
   checkSettings('readJoint', options, readJointOptions);
   const { readText, maximumLength = Number.POSITIVE_INFINITY } = options;
-  const read = FILES.map((what) => readLines(files[what], readText, hintFor(files[what], what)));
-  const [words = [], tags = [], intents = []] = await Promise.all(read);
+  // in turn, so that of several files that cannot be read always the same one is named
+  const contents: (readonly string[])[] = [];
+  for (const what of FILES) contents.push(await readLines(files[what], readText, hintFor(files[what], what)));
+  const [words = [], tags = [], intents = []] = contents;
   checkLineCounts(files, [words.length, tags.length, intents.length]);
   return words.map((line, i) => {
     const texts = { words: line, tags: tags[i] ?? '', intents: intents[i] ?? '' };
