@@ -209,7 +209,7 @@ describe('match', () => {
     expect(list(batch, 'tokens')).toEqual([2, 6, 3, 4, 5, 3, 0, 0]);
     expect(list(batch, 'segments')).toEqual([0, 0, 0, 1, 1, 1, 0, 0]);
     expect(list(batch, 'weights')).toEqual([0]);
-    expect(() => reader.parse?.('so')).toThrow('[FROND-D026] there is no column text_b');
+    expect(() => reader.parse?.('so')).toThrow('[FROND-D026] there is no second text');
   });
 
   test('pairwise, better and worse stand side by side', async () => {
