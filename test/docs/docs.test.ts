@@ -49,10 +49,75 @@ describe.each(DOCUMENTS)('%s', (path) => {
   });
 });
 
+const PROJECT = 'docs/own-project.md';
+
+describe(PROJECT, () => {
+  it('is true, file by file and command by command', async () => {
+    const folder = join(home, 'project');
+    mkdirSync(join(folder, 'node_modules'), { recursive: true });
+    symlinkSync(built, join(folder, 'node_modules', 'frond'), 'junction');
+    symlinkSync(
+      join(repository, 'node_modules', '@types'),
+      join(folder, 'node_modules', '@types'),
+      'junction',
+    );
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }));
+    const commands: Readonly<Record<string, string>> = {
+      'npx frond': join(built, 'dist', 'src', 'cli', 'main.js'),
+      'npx tsc': join(repository, 'node_modules', 'typescript', 'bin', 'tsc'),
+      node: '',
+    };
+    const skipped: string[] = [];
+    let last = { out: '', line: 0 };
+    let checked = 0;
+    for (const { language, file, code, line } of blocksOf(readDocument(PROJECT))) {
+      if (file !== undefined) {
+        mkdirSync(join(folder, file, '..'), { recursive: true });
+        writeFileSync(join(folder, file), code);
+      } else if (language === 'text') {
+        const printed = last.out.replace(/\n$/, '').split('\n');
+        const expected = code.trimEnd().split('\n');
+        if (!agrees(printed, expected)) expect(printed, `${PROJECT}:${line}`).toEqual(expected);
+        checked++;
+      } else {
+        for (const command of code.trimEnd().split('\n')) {
+          const program = Object.keys(commands).find(
+            (name) => command.startsWith(`${name} `) || command === name,
+          );
+          if (program === undefined) skipped.push(command);
+          else {
+            const texts = command.slice(program.length).match(/"[^"]*"|\S+/g) ?? [];
+            const args = [commands[program] ?? '', ...texts.map((text) => text.replaceAll('"', ''))];
+            const { code, out, err } = await call(
+              process.execPath,
+              args.filter((arg) => arg !== ''),
+              { cwd: folder },
+            );
+            const fails = command.includes('broken');
+            expect({ command, code, err: fails ? '' : err }).toEqual({
+              command,
+              code: fails ? 1 : 0,
+              err: '',
+            });
+            last = { out: fails ? err : out, line };
+          }
+        }
+      }
+    }
+    // they get what stands in the folder here
+    expect(skipped).toEqual([
+      'npm init -y',
+      'npm install frond',
+      'npm install --save-dev typescript @types/node',
+    ]);
+    expect(checked).toBe(7);
+  });
+});
+
 const PAGES = [
   ...['README.md', 'CONTRIBUTING.md'],
   ...['docs/tour.md', 'docs/devices.md', 'docs/numerics.md', 'docs/design.md', 'docs/kernel-language.md'],
-  'docs/adding.md',
+  ...['docs/adding.md', PROJECT],
 ];
 
 describe.each(PAGES)('%s', (path) => {

@@ -78,6 +78,7 @@ function closingQuote(text: string, at: number): number {
 const table = (
   endings: readonly string[],
   ends: Format['ends'],
+  separator: string,
   fieldsOf: (text: string, fail: Fail) => Fields,
 ): Format => ({
   endings,
@@ -96,7 +97,7 @@ const table = (
   },
   decode(text, columns, fail) {
     const { values, offsets } = fieldsOf(text, fail);
-    checkCount({ values, offsets }, columns, 0, fail);
+    checkCount({ values, offsets }, columns, 0, separator, fail);
     return {
       record: Object.fromEntries(columns.map((name, i) => [name, values[i]])),
       offsetOf: (column) => offsets[columns.indexOf(column)] ?? 0,
@@ -104,16 +105,26 @@ const table = (
   },
 });
 
+/** Columns without names of their own: 0, 1, … */
+const isPlain = (columns: readonly string[]): boolean => columns.every((name, i) => name === String(i));
+
 /** Points at the first column that is too much, or at the end. `at`: where the fields begin. */
-function checkCount({ values, offsets }: Fields, columns: readonly string[], at: number, fail: Fail): void {
+function checkCount(
+  { values, offsets }: Fields,
+  columns: readonly string[],
+  at: number,
+  separator: string,
+  fail: Fail,
+): void {
   if (values.length === columns.length) return;
   const end = (offsets.at(-1) ?? 0) + (values.at(-1) ?? '').length;
   const more = columns.length > 8 ? ', …' : '';
+  const named = isPlain(columns) ? '' : `: ${columns.slice(0, 8).join(', ')}${more}`;
   fail(
     'FROND-D026',
-    `${values.length} columns, where the file has ${columns.length}: ${columns.slice(0, 8).join(', ')}${more}`,
+    `${values.length} column${values.length === 1 ? '' : 's'}, where the file has ${columns.length}${named}`,
     at + (offsets[columns.length] ?? end),
-    'give every record all columns, and no more',
+    `give every record all columns, and no more; ${separator} separate them`,
   );
 }
 
@@ -151,10 +162,10 @@ const conll: Format = {
   decode(text, columns, fail) {
     const lines = sentenceIn(text);
     if (lines.length === 0) return undefined;
-    for (const line of lines) checkCount(line, columns, line.at, fail);
+    for (const line of lines) checkCount(line, columns, line.at, 'tabs or spaces', fail);
     const named = columns.map((name, i) => [name, lines.map(({ values }) => values[i] ?? '')] as const);
     // without names of their own: words come first, tags last
-    const plain = columns.every((name, i) => name === String(i));
+    const plain = isPlain(columns);
     const [first, last] = [
       ['text_a', named[0]?.[1]],
       ['label', named.at(-1)?.[1]],
@@ -206,9 +217,9 @@ const lines: Format = {
 
 export const FORMATS = {
   /** fields parted by tabs, without quotes; the first line names the columns */
-  tsv: table(['.tsv', '.tab'], 'line', (text) => splitFields(text, /\t/)),
+  tsv: table(['.tsv', '.tab'], 'line', 'tabs', (text) => splitFields(text, /\t/)),
   /** RFC 4180; the first record names the columns */
-  csv: table(['.csv'], 'unquoted line', quotedFields),
+  csv: table(['.csv'], 'unquoted line', 'commas', quotedFields),
   /** a JSON object on each line */
   jsonl,
   /**

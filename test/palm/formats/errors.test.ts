@@ -30,12 +30,12 @@ describe('what is wrong with a file is said with its place', () => {
     [
       'a.tsv',
       'x\ty\n1\t2\r\n\n1\n',
-      `[FROND-D026] 1 columns, where the file has 2: x, y\n  at a.tsv:4:2\n  hint: ${all}`,
+      `[FROND-D026] 1 column, where the file has 2: x, y\n  at a.tsv:4:2\n  hint: ${all}; tabs separate them`,
     ],
     [
       'a.tsv',
       'x\ty\n日\t2\t3\n',
-      `[FROND-D026] 3 columns, where the file has 2: x, y\n  at a.tsv:2:5\n  hint: ${all}`,
+      `[FROND-D026] 3 columns, where the file has 2: x, y\n  at a.tsv:2:5\n  hint: ${all}; tabs separate them`,
     ],
     [
       'a.tsv',
@@ -70,7 +70,7 @@ describe('what is wrong with a file is said with its place', () => {
     [
       'a.csv',
       'x,y\n1,2,\n',
-      `[FROND-D026] 3 columns, where the file has 2: x, y\n  at a.csv:2:5\n  hint: ${all}`,
+      `[FROND-D026] 3 columns, where the file has 2: x, y\n  at a.csv:2:5\n  hint: ${all}; commas separate them`,
     ],
     [
       'a.jsonl',
@@ -81,12 +81,12 @@ describe('what is wrong with a file is said with its place', () => {
     [
       'a.conll',
       'to\tO\nrome\tB-city\tx\n\n',
-      `[FROND-D026] 3 columns, where the file has 2: 0, 1\n  at a.conll:2:13\n  hint: ${all}`,
+      `[FROND-D026] 3 columns, where the file has 2\n  at a.conll:2:13\n  hint: ${all}; tabs or spaces separate them`,
     ],
     [
       'a.conll',
       'to O\n\n# id = 1\nfrom O\nrome\n',
-      `[FROND-D026] 1 columns, where the file has 2: 0, 1\n  at a.conll:5:5\n  hint: ${all}`,
+      `[FROND-D026] 1 column, where the file has 2\n  at a.conll:5:5\n  hint: ${all}; tabs or spaces separate them`,
     ],
   ])('%s %j', async (name, text, message) => {
     expect(String(await errorOf(text, { name }))).toBe(`FrondError: ${message}`);
