@@ -9,17 +9,9 @@ import { palm } from 'frond';
 
 const bundled = fileURLToPath(new URL('data/home', import.meta.url));
 
-export const train: palm.Recipe = async ({
-  data,
-  output,
-  epochs,
-  batchSize,
-  seed,
-  resume,
-  device,
-  signal,
-  on,
-}) => {
+export const train: palm.Recipe = async (context) => {
+  const { data, output, epochs, batchSize, seed, resume, device, signal, on } = context;
+
   // 1. the reader declares what it gives: tokens, lengths, labels, tags, …
   const reader = await palm.reader.jointReader({
     folder: data ?? bundled,

@@ -59,11 +59,16 @@ export const columnsOption = <N extends string>(...names: readonly N[]) => {
 /** Whom a record is from: training needs its labels; what prediction is given may have the names of examples, too. */
 export type From = 'train' | 'other' | 'input';
 
-const noColumn = (row: Row, name: string | undefined): FrondError =>
-  new FrondError('FROND-D026', `there is no column ${name}`, {
+function noColumn(row: Row, name: string | undefined): FrondError {
+  const names = Object.keys(row.record).filter((one) => !/^\d+$/.test(one));
+  const [only = ''] = names.length === 1 ? names : [];
+  return new FrondError('FROND-D026', `there is no column ${name}`, {
     place: { file: row.file, line: row.line, column: 1 },
-    hint: `the record has ${shorten(Object.keys(row.record))}; say with columns which one it is`,
+    hint: /[,;|\t]/.test(only)
+      ? `its only column is ${show(only)}: does another format separate columns so?`
+      : `the record has ${shorten(names)}; say with columns which one it is`,
   });
+}
 
 /** Columns of a row by what they are for: under the name that options give it, or else the first of the usual ones that it has. */
 export function columnsOf(row: Row, given: Readonly<Record<string, string | undefined>>, from: From) {

@@ -20,6 +20,9 @@ describe('texts that a vocabulary is built of', () => {
     expect(await messageOf(() => textsOf(odd))).toBe(
       '[FROND-D026] there is no column text_a\n  at odd.tsv:2:1\n  hint: the record has review, label; say with columns which one it is',
     );
+    expect(await messageOf(() => textsOf(file('commas.tsv', 'text_a,label\na b,1\n')))).toContain(
+      '  hint: its only column is "text_a,label": does another format separate columns so?',
+    );
     expect(await messageOf(() => textsOf(file('blank.tsv', 'text_a\tlabel\n \t1\n')))).toContain(
       '[FROND-D009] text_a has no words\n  at blank.tsv:2:1\n',
     );
