@@ -132,7 +132,7 @@ describe('budgets', () => {
     runtime: 3555,
     inspect: 540,
     tune: 340,
-    palm: 10090,
+    palm: 10130,
     index: 60,
     cli: 2010,
   };

@@ -147,7 +147,7 @@ describe('frond predict', () => {
     ]);
     expect({ code, err }).toEqual({ code: 0, err: '' });
     expect(out).toMatch(
-      /^play some \[genre jazz\] now\n {2}intent music [\d.]+ %, slots [\d.]+ %\nturn on the light in the \[room hall\]\n {2}intent light [\d.]+ %, slots [\d.]+ %\n$/,
+      /^play some \[genre jazz\] now\n {2}intent music [\d.]+ %, slots [\d.]+ %\nturn on the light in the \[room hall\]\n {2}intent light [\d.]+ %, slots [\d.]+ %\n {2}never seen: hall\n$/,
     );
   });
 

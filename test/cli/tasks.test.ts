@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildPackage, removeFolder, repository, temporaryFolder } from '../support/build.ts';
+import { buildPackage, removeFolder, temporaryFolder } from '../support/build.ts';
 import type { Outcome } from '../support/call.ts';
 import { type CommandLine, openCommandLine } from '../support/commandLine.ts';
 

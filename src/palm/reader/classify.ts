@@ -118,12 +118,18 @@ function exampleOf(kind: string, options: ClassifyReaderOptions, row: Row, from:
   throw fail(`is ${show(value)}, no number`, "write numbers as 1.5; for classes leave labels: 'number' out");
 }
 
-/** Both texts of one, with a tab between. @throws FROND-D026 where there is one text only */
-export const pairOf = (text: string) => {
+/** One text, or two with a tab between. */
+export const textsOfLine = (text: string): { text_a: string; text_b?: string } => {
   const [text_a = '', ...rest] = text.split('\t');
-  if (rest.length > 0) return { text_a, text_b: rest.join('\t') };
-  throw new FrondError('FROND-D026', 'there is no second text', { hint: 'give both with a tab between' });
+  return rest.length === 0 ? { text_a } : { text_a, text_b: rest.join('\t') };
 };
+
+/** Two texts. @throws FROND-D026 where there is one only */
+export function pairOf(text: string) {
+  const pair = textsOfLine(text);
+  if (pair.text_b !== undefined) return pair;
+  throw new FrondError('FROND-D026', 'there is no second text', { hint: 'give both with a tab between' });
+}
 
 const classesOf = ({ label, labels = [] }: ClassifyExample): readonly string[] =>
   label === undefined ? labels : [label];

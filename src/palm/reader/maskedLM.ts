@@ -5,7 +5,7 @@ import { checkSettings } from '../settings.ts';
 import type { Assembled } from '../tokenizer/assembly.ts';
 import { specialId } from '../tokenizer/tokenizer.ts';
 import { wordsIn } from '../words.ts';
-import { pairIn, pairOf, textRow } from './classify.ts';
+import { pairIn, textRow, textsOfLine } from './classify.ts';
 import { packPieces, pieceSpecs, shaped } from './pieces.ts';
 import {
   columnsOption,
@@ -87,7 +87,7 @@ function maskedKind(options: MaskedLMReaderOptions): RecordKind<MaskedExample, A
       ...pairIn(row, columns, from),
       ...(from === 'input' && { hidden: true }),
     }),
-    recordOf: pairOf,
+    recordOf: textsOfLine,
     wordsOf: ({ text, second = '' }) => wordsIn(`${text} ${second}`),
     rowsOf: (example) => [rowOf(example)],
     unseen: ({ dropped }) => dropped,
