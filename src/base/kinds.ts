@@ -9,9 +9,12 @@ export interface Kind<T = unknown> {
   readonly optional?: boolean;
   /** what to do about a value that is nearly right, instead of "give …" */
   readonly advise?: (value: unknown) => string | undefined;
+  /** JSON schema of its values; absent where a file of JSON has none of them */
+  readonly json?: JsonSchema | undefined;
   /** of an object: what each of its fields must be */
   readonly fields?: (value: object) => readonly Field[];
 }
+type JsonSchema = Readonly<Record<string, unknown>>;
 type Field = readonly [name: string, kind: Kind, value: unknown];
 
 export interface OptionalKind<T = unknown> extends Kind<T> {
@@ -42,10 +45,11 @@ export type OptionsOf<K extends Kinds> = Plain<
   }
 >;
 
-export const kind = <T = unknown>(what: string, holds: (value: unknown) => boolean): Kind<T> => ({
-  what,
-  holds: holds as (value: unknown) => value is T,
-});
+export const kind = <T = unknown>(
+  what: string,
+  holds: (value: unknown) => boolean,
+  json?: JsonSchema,
+): Kind<T> => ({ what, holds: holds as Kind<T>['holds'], json });
 export const optional = <T>(inner: Kind<T>): OptionalKind<T> => ({ ...inner, optional: true });
 /** An option that may also be written as undefined. */
 export const omittable = <T>(inner: Kind<T>): OptionalKind<T | undefined> => optional<T | undefined>(inner);
@@ -60,10 +64,15 @@ export const fits = (kind: Kind, value: unknown): boolean =>
 const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !(Symbol.iterator in value);
 
-export const text = kind<string>('a text', (value) => typeof value === 'string');
+export const text = kind<string>('a text', (value) => typeof value === 'string', { type: 'string' });
 /** What a name must be beyond that, such as free of blanks, is for those who use it to say. */
-export const name = kind<string>('a name', (value) => typeof value === 'string' && value !== '');
-export const flag = kind<boolean>('true or false', (value) => typeof value === 'boolean');
+export const name = kind<string>('a name', (value) => typeof value === 'string' && value !== '', {
+  type: 'string',
+  minLength: 1,
+});
+export const flag = kind<boolean>('true or false', (value) => typeof value === 'boolean', {
+  type: 'boolean',
+});
 export const callable = kind<(...operands: never[]) => unknown>(
   'a function',
   (value) => typeof value === 'function',
@@ -77,26 +86,35 @@ export const anything = kind('a value', (value) => value !== undefined);
 /** What another check speaks of, such as operands: it has its place in what is printed of the call. */
 export const unchecked = kind('a value', () => true);
 
-const numberThat = (what: string, holds: (value: number) => boolean): Kind<number> =>
-  kind(what, (value) => typeof value === 'number' && Number.isFinite(value) && holds(value));
+const numberThat = (what: string, holds: (value: number) => boolean, json?: JsonSchema): Kind<number> =>
+  kind(what, (value) => Number.isFinite(value) && holds(value as number), { type: 'number', ...json });
+const wholeFrom = (minimum: number, what: string): Kind<number> =>
+  numberThat(what, (value) => value === value >>> 0 && value >= minimum, { type: 'integer', minimum });
 
 export const finite = numberThat('a finite number', () => true);
-export const positive = numberThat('a finite number above 0', (value) => value > 0);
-export const notNegative = numberThat('a finite number from 0 on', (value) => value >= 0);
-export const fraction = numberThat('a number from 0 on, below 1', (value) => value >= 0 && value < 1);
-export const integer = numberThat('a whole number', (value) => Number.isSafeInteger(value));
-export const natural = numberThat('a whole number from 0 on', (value) => value === value >>> 0);
-export const count = numberThat('a positive whole number', (value) => value === value >>> 0 && value > 0);
+export const positive = numberThat('a finite number above 0', (value) => value > 0, { exclusiveMinimum: 0 });
+export const notNegative = numberThat('a finite number from 0 on', (value) => value >= 0, { minimum: 0 });
+export const fraction = numberThat('a number from 0 on, below 1', (value) => value >= 0 && value < 1, {
+  minimum: 0,
+  exclusiveMaximum: 1,
+});
+export const integer = numberThat('a whole number', Number.isSafeInteger, { type: 'integer' });
+export const natural = wholeFrom(0, 'a whole number from 0 on');
+export const count = wholeFrom(1, 'a positive whole number');
 
 export const oneOf = <V extends string>(...values: readonly V[]): Kind<V> =>
-  kind(`one of ${values.join(', ')}`, (value) => values.some((one) => one === value));
-export const either = <A, B>(a: Kind<A>, b: Kind<B>): Kind<A | B> =>
-  kind(`${a.what} or ${b.what}`, (value) => a.holds(value) || b.holds(value));
-export const nullable = <T>(inner: Kind<T>): Kind<T | null> =>
-  kind(`${inner.what} or null`, (value) => value === null || inner.holds(value));
+  kind(`one of ${values.join(', ')}`, (value) => values.some((one) => one === value), { enum: values });
+export const either = <A, B>(a: Kind<A>, b: Kind<B>): Kind<A | B> => ({
+  ...kind<A | B>(`${a.what} or ${b.what}`, (value) => a.holds(value) || b.holds(value)),
+  json: a.json && b.json && { anyOf: [a.json, b.json] },
+});
+const nothing = kind<null>('null', (value) => value === null, { type: 'null' });
+export const nullable = <T>(inner: Kind<T>): Kind<T | null> => either(inner, nothing);
 /** `plural`: what the elements are called */
-export const listOf = <T>(element: Kind<T>, plural: string): Kind<readonly T[]> =>
-  kind(`a list of ${plural}`, (value) => Array.isArray(value) && [...value].every(element.holds));
+export const listOf = <T>(element: Kind<T>, plural: string): Kind<readonly T[]> => ({
+  ...kind(`a list of ${plural}`, (value) => Array.isArray(value) && [...value].every(element.holds)),
+  json: element.json && { type: 'array', items: element.json },
+});
 /** Of classes, labels, words. */
 export const names = listOf(text, 'names');
 /** A list, a set, a generator, but no text: its letters are seldom meant. `plural`: what the elements are called */
@@ -113,13 +131,13 @@ const composed = <T>(what: string, fields: (value: object) => Field[]): Kind<T> 
   fields,
 });
 /** An object, each field of which is of one kind. */
-export const objectOf = <T>(element: Kind<T>, what: string) =>
-  composed<Readonly<Record<string, T>>>(what, (value) =>
-    Object.entries(value).map(([name, part]) => [name, element, part]),
-  );
-const nothing = kind<never>('nothing', () => false);
+export const objectOf = <T>(element: Kind<T>, what: string): Kind<Readonly<Record<string, T>>> => ({
+  ...composed(what, (value) => Object.entries(value).map(([name, part]) => [name, element, part])),
+  json: element.json && { type: 'object', additionalProperties: element.json },
+});
+const unknown = kind<never>('nothing', () => false);
 const fieldsOf = (value: object, kinds: Kinds, names: readonly string[]): Field[] =>
-  names.map((name) => [name, own(kinds, name) ?? nothing, value[name as keyof typeof value]]);
+  names.map((name) => [name, own(kinds, name) ?? unknown, value[name as keyof typeof value]]);
 
 /** An object with these fields, among others. */
 export const withFields = <F extends Kinds>(what: string, fields: F) =>

@@ -69,6 +69,7 @@ export function constant(rate: number): Schedule {
 export const warmupKind = is.kind(
   'the fraction of all steps, from 0 to 1',
   (value) => typeof value === 'number' && value >= 0 && value <= 1,
+  { type: 'number', minimum: 0, maximum: 1 },
 );
 
 /**

@@ -46,6 +46,7 @@ const temperatureKind = is.either(
   is.kind<readonly [number, number]>(
     'a pair of such numbers',
     (value) => Array.isArray(value) && value.length === 2 && value.every(is.positive.holds),
+    { type: 'array', items: is.positive.json, minItems: 2, maxItems: 2 },
   ),
 );
 export const fitOptions = {

@@ -18,8 +18,6 @@ export const taskOptions = {
   ...trainerOptions,
   /** its data set; default: the only one */
   data: is.optional(is.name),
-  /** names of the columns that it reads, where they have others than text_a, text_b and label */
-  columns: is.optional(is.objectOf(is.name, 'names of columns')),
   /** it only helps the others: training ends when those have had their steps */
   auxiliary: is.optional(is.flag),
   /** the task whose head, with its parameters, this one uses too */
@@ -27,6 +25,8 @@ export const taskOptions = {
 };
 export interface TaskSettings extends is.OptionsOf<typeof taskOptions> {
   readonly kind: keyof typeof TASKS;
+  /** names of the columns that it reads, where they have others than its reader looks for */
+  readonly columns?: Readonly<Record<string, string>>;
 }
 
 type Files = Readonly<Record<string, DataFile>>;

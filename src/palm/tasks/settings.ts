@@ -5,9 +5,10 @@ import { dynamicOptions, gradNormOptions } from '../balance.ts';
 import { bertOptions } from '../bert.ts';
 import { compactOptions } from '../compact.ts';
 import { FORMATS, type FormatName } from '../formats/format.ts';
+import { openOptions } from '../formats/rows.ts';
 import { parameterGroup } from '../groups.ts';
 import { adamOptions } from '../optimizer.ts';
-import { fallOptions, warmupKind } from '../schedule.ts';
+import { fallOptions } from '../schedule.ts';
 import { emaOptions } from '../step.ts';
 import { buildOptions } from '../tokenizer/build.ts';
 import { spellingOptions } from '../tokenizer/spelling.ts';
@@ -23,72 +24,28 @@ const SCHEDULES = is.oneOf(
 // What a tasks file may hold, said once: its check, its types and its published JSON schema come from here. Options of the parts
 // of the program are those of their own tables.
 
-/** JSON schemas of kinds of settings, by what these are called; a schema says nothing of others, which are only checked. */
-const SCHEMAS: Readonly<Record<string, object>> = {
-  [is.count.what]: { type: 'integer', minimum: 1 },
-  [is.natural.what]: { type: 'integer', minimum: 0 },
-  [is.positive.what]: { type: 'number', exclusiveMinimum: 0 },
-  [is.notNegative.what]: { type: 'number', minimum: 0 },
-  [is.fraction.what]: { type: 'number', minimum: 0, exclusiveMaximum: 1 },
-  [warmupKind.what]: { type: 'number', minimum: 0, maximum: 1 },
-  [is.flag.what]: { type: 'boolean' },
-  [is.text.what]: { type: 'string' },
-  [is.name.what]: { type: 'string', minLength: 1 },
-  [is.names.what]: { type: 'array', items: { type: 'string' } },
-};
-const choicesIn = (what: string): readonly string[] =>
-  what.startsWith('one of ') ? what.slice(7).split(', ') : [];
-
 const nearest = (given: unknown, names: readonly string[], what: string): string =>
   `did you mean ${nearestOf(String(given), names)}? ${what}: ${names.join(', ')}`;
 
 /** A setting of a kind of the program. */
 function setting<T>(kind: is.Kind<T>): z.ZodType<T> {
-  const choices = choicesIn(kind.what);
+  const choices = kind.json?.enum;
   const error = ({ input }: { readonly input?: unknown }): string =>
-    choices.length > 0 && is.text.holds(input)
+    is.names.holds(choices) && is.text.holds(input)
       ? nearest(input, choices, 'Give one of')
       : (kind.advise?.(input) ?? `give ${kind.what}`);
-  const schema = choices.length > 0 ? { enum: choices } : SCHEMAS[kind.what.split(', or leave')[0] ?? ''];
-  return z.custom<T>((value) => kind.holds(value), { error }).meta({ ...schema });
+  return z.custom<T>((value) => kind.holds(value), { error }).meta({ ...kind.json });
 }
 type Setting<K> =
   K extends is.OptionalKind<infer T> ? z.ZodExactOptional<z.ZodType<T>> : z.ZodType<is.TypeOf<K>>;
 
-/** Options that a file does not give: they follow from its data, or it says them in another way. */
-const OURS = [
-  ...([
-    'vocabulary',
-    'tokenizer',
-    'labels',
-    'multiLabel',
-    'pieces',
-    'pairwise',
-    'gold',
-    'initializer',
-  ] as const),
-  ...([
-    'special',
-    'unknown',
-    'name',
-    'device',
-    'taskTypes',
-    'folder',
-    'seed',
-    'signal',
-    'on',
-    'saveTo',
-  ] as const),
-  ...(['evaluate', 'snapshotEvery', 'cache', 'schedule', 'optimizer', 'columns', 'groups'] as const),
-];
-type Ours = (typeof OURS)[number];
-/** Options that a table of the program describes. */
-function optionsOf<K extends is.Kinds>(table: K) {
-  const given = Object.entries(table).filter(([name]) => !OURS.some((other) => other === name));
+/** Options of a table of the program, without `ours`: those follow from the data, or a file says them in another way. */
+function optionsOf<K extends is.Kinds, N extends keyof K = never>(table: K, ...ours: readonly N[]) {
+  const given = Object.entries(table).filter(([name]) => !ours.some((other) => other === name));
   const settings = given.map(([name, kind]) => {
     return [name, kind.optional ? setting(kind).exactOptional() : setting(kind)] as const;
   });
-  return Object.fromEntries(settings) as { [M in Exclude<keyof K, Ours>]: Setting<K[M]> };
+  return Object.fromEntries(settings) as { [M in Exclude<keyof K, N>]: Setting<K[M]> };
 }
 
 /** An object with these settings and no others. */
@@ -105,9 +62,11 @@ const kinds = <const F extends Forms>(name: string, forms: F) =>
   z.discriminatedUnion(name, forms, {
     error(issue) {
       const { input, options } = issue as { readonly input?: unknown; readonly options?: readonly unknown[] };
-      return options === undefined
-        ? 'give an object'
-        : nearest(Object(input)[name], options.map(String), 'Give one of');
+      if (options === undefined) return 'give an object';
+      const given: unknown = Object(input)[name];
+      return given === undefined
+        ? `give one of ${options.join(', ')}`
+        : nearest(given, options.map(String), 'Give one of');
     },
   });
 const byName = <T extends z.ZodType>(schema: T, what: string) =>
@@ -119,13 +78,13 @@ const path = setting(is.name);
 const policyKind = is.oneOf<Policy>('joint', 'alternate');
 
 const spelling = optionsOf(spellingOptions);
-const ofTraining = { ...optionsOf(vocabularyOptions), ...spelling };
+const ofTraining = { ...optionsOf(vocabularyOptions, 'special'), ...spelling };
 const tokenizer = kinds('kind', [
   form({ kind: z.literal('word'), ...ofTraining }).describe('one piece for each word'),
   form({ kind: z.literal('character'), ...ofTraining }).describe('one piece for each character'),
   form({
     kind: z.literal('wordPiece'),
-    ...optionsOf(buildOptions),
+    ...optionsOf(buildOptions, 'special'),
     size: count.default(8000).describe('most pieces, special ones and single characters included'),
   }).describe('words cut into pieces, which are learnt from the training parts'),
   form({ kind: z.literal('file'), file: path, ...spelling }).describe('a vocab.txt, or a tokenizer.json'),
@@ -133,8 +92,7 @@ const tokenizer = kinds('kind', [
 
 const dataSet = kinds('format', [
   form({
-    columns: may(is.names, 'names of the columns; of a table: it has no header'),
-    cache: may(is.name, 'folder that remembers where records of large files begin'),
+    ...optionsOf(openOptions, 'name'),
     format: z.enum(Object.keys(FORMATS) as [FormatName]),
     train: path,
     valid: path.exactOptional(),
@@ -146,18 +104,15 @@ const dataSet = kinds('format', [
   }).describe('sentences with an intent and a tag for each word'),
 ]);
 
-const ofTask = optionsOf(taskOptions);
-/** Names of columns, as the kind of a reader's option lists them. */
-const columnsIn = ({ what }: is.Kind) => {
-  const names = /\{ (.*) \}/.exec(what)?.[1]?.split(', ') ?? [];
-  return form(Object.fromEntries(names.map((name) => [name, setting(is.name).exactOptional()])));
-};
+const ofTask = optionsOf(taskOptions, 'device');
+const OF_DATA = ['tokenizer', 'vocabulary', 'labels', 'multiLabel', 'pieces', 'pairwise'];
+const OF_CODE = ['gold', 'initializer', 'name', 'cache', 'columns'];
 const tasks = Object.entries(TASKS).map(([kind, { says, reads, options }]) =>
   form({
     kind: z.literal(kind),
     ...ofTask,
-    ...optionsOf({ ...options, ...reads }),
-    columns: columnsIn(reads.columns).exactOptional(),
+    ...optionsOf({ ...options, ...reads } as is.Kinds, ...OF_DATA, ...OF_CODE),
+    columns: form(optionsOf(Object.fromEntries(reads.columns.fields?.({}) ?? []))).exactOptional(),
   }).describe(says),
 );
 const task = kinds('kind', tasks as unknown as Forms) as unknown as z.ZodType<TaskSettings>;
@@ -169,12 +124,16 @@ const encoder = {
   maximumLength: count.default(128).describe('most pieces of a text that the model sees'),
 };
 const backbone = kinds('kind', [
-  form({ kind: z.literal('compact'), ...optionsOf(compactOptions), ...encoder }).describe(
-    'a small pre-norm transformer',
-  ),
-  form({ kind: z.literal('bert'), ...optionsOf(bertOptions), ...encoder }).describe(
-    'BERT, trained from its first weights',
-  ),
+  form({
+    kind: z.literal('compact'),
+    ...optionsOf(compactOptions, 'vocabulary', 'unknown', 'name'),
+    ...encoder,
+  }).describe('a small pre-norm transformer'),
+  form({
+    kind: z.literal('bert'),
+    ...optionsOf(bertOptions, 'vocabulary', 'taskTypes', 'name'),
+    ...encoder,
+  }).describe('BERT, trained from its first weights'),
 ]);
 
 const optimizer = form({
@@ -192,7 +151,7 @@ const optimizer = form({
   accumulate: count.exactOptional(),
   ema: form(optionsOf(emaOptions)).exactOptional(),
   layerwise: may(is.positive, 'factor of the rate from each layer to the one below it, at most 1'),
-  groups: z.array(form(optionsOf(parameterGroup)), 'give a list of groups').exactOptional(),
+  groups: z.array(form(optionsOf(parameterGroup, 'schedule')), 'give a list of groups').exactOptional(),
 });
 
 const balance = kinds('kind', [
@@ -203,8 +162,8 @@ const balance = kinds('kind', [
 ]);
 
 const training = form({
-  ...optionsOf(fitOptions),
-  ...optionsOf(trainOptions),
+  ...optionsOf(fitOptions, 'seed'),
+  ...optionsOf(trainOptions, 'evaluate', 'saveTo', 'signal', 'snapshotEvery', 'on'),
   epochs: count.default(10),
   best: may(
     is.nullable(is.name),
@@ -226,7 +185,7 @@ export const tasksForm = form({
     .exactOptional()
     .describe('how losses or gradients of tasks are balanced; default: by their weights'),
   training: training.prefault({}),
-  saver: form(optionsOf(saverOptions)).prefault({}).describe('how checkpoints are kept'),
+  saver: form(optionsOf(saverOptions, 'folder')).prefault({}).describe('how checkpoints are kept'),
   seeds: z
     .array(setting(is.natural), 'give a list of numbers')
     .min(1, 'give at least one')

@@ -39,6 +39,21 @@ describe('the JSON schema of tasks files', () => {
     if (process.env.FROND_UPDATE_DOCS) writeFileSync(SCHEMA, wanted);
     expect(readFileSync(SCHEMA, 'utf8')).toBe(wanted);
   });
+
+  it('says of every setting what it may be', () => {
+    const silent: string[] = [];
+    const visit = (schema: unknown, path: string): void => {
+      if (typeof schema !== 'object' || schema === null) return;
+      const { properties = {} } = schema as { readonly properties?: Record<string, object> };
+      for (const [name, property] of Object.entries(properties))
+        if (!['type', 'enum', 'const', 'anyOf', 'oneOf'].some((key) => key in property))
+          silent.push(`${path}.${name}`);
+      for (const [key, inner] of Object.entries(schema)) visit(inner, `${path}.${key}`);
+    };
+    visit(JSON.parse(readFileSync(SCHEMA, 'utf8')), '');
+    expect(silent).toEqual([]);
+    expect(readFileSync(SCHEMA, 'utf8')).not.toContain('*/');
+  });
 });
 
 describe('settings of a tasks file', () => {
