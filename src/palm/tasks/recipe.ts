@@ -89,7 +89,7 @@ function recordSource(set: Exclude<DataSet, { format: 'joint' }>, only: readonly
     },
     async readerOf(task, settings) {
       const { reader, reads } = kindOf(task);
-      return (await reader(files, { ...pick(task, reads), ...settings } as never)) as Reader;
+      return (await reader(files, { ...settings, ...pick(task, reads) } as never)) as Reader;
     },
   };
 }

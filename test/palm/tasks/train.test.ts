@@ -59,7 +59,7 @@ function everyKind(): object {
       plain: set('plain.txt', 'lines'),
     },
     tasks: {
-      color: { kind: 'classify', data: 'kinds', columns: { text_a: 'words' } },
+      color: { kind: 'classify', data: 'kinds', columns: { text_a: 'words' }, maximumLength: 5 },
       things: { kind: 'multiLabel', data: 'many', threshold: 0.4 },
       size: { kind: 'regress', data: 'number' },
       same: { kind: 'match', data: 'pairs', labelSmoothing: 0.1 },
@@ -158,6 +158,8 @@ describe('a tasks file', () => {
     const tasks = ['color', 'words'];
     expect(Object.keys(await predictor.predict(inputs, { tasks }))).toEqual(tasks);
     expect(predictor.unknown(inputs, { tasks })).toEqual([[], ['mauve']]);
+    // the task's own, or else that of the encoder
+    expect(tasks.map((task) => predictor.readerOf(task).maximumLength)).toEqual([5, 24]);
     const pair = await predictor.predict([{ text_a: 'red', text_b: 'blue' }], { tasks: ['same'] });
     expect(pair).toEqual({
       same: [{ label: expect.stringMatching(/^[01]$/), probability: expect.any(Number) }],
