@@ -16,9 +16,9 @@ import { type JointExample, jointFiles, readJoint } from '../reader/jointFiles.t
 import { ALL_TEXTS, textsOf } from '../reader/records.ts';
 import { cosineDecay, linearDecay, polynomialDecay, triangular, warmUp } from '../schedule.ts';
 import { type BackwardOptions, backwardOptions } from '../step.ts';
-import { buildWordPieces } from '../tokenizer/build.ts';
+import { buildOptions, buildWordPieces } from '../tokenizer/build.ts';
 import { fromTokenizerJson } from '../tokenizer/load.ts';
-import { spellingOptions, spellWord } from '../tokenizer/spelling.ts';
+import { bertSpelling, spellingOf, spellWord } from '../tokenizer/spelling.ts';
 import { character, type Tokenizer, word } from '../tokenizer/tokenizer.ts';
 import {
   buildVocabulary,
@@ -101,7 +101,6 @@ async function tokenizerOf(
   settings: Settings<'tokenizer'> = { kind: 'word' },
   texts: () => Promise<readonly string[]>,
 ): Promise<Tokenizer> {
-  const special = Object.values(SPECIAL_TOKENS);
   if (settings.kind === 'file') {
     const { kind: _, file, ...spelling } = settings;
     const text = await files.readText(file);
@@ -109,24 +108,19 @@ async function tokenizerOf(
       ? fromTokenizerJson(text, file)
       : wordPiece({ vocabulary: parseVocabulary(text, file), ...spelling });
   }
-  const { lowercase = true, ...rest } = pick(settings, spellingOptions);
   if (settings.kind === 'wordPiece') {
-    const { kind: _, ...options } = settings;
-    const vocabulary = buildWordPieces(await texts(), { special, ...options });
-    return wordPiece({ vocabulary, lowercase, ...rest });
+    const vocabulary = buildWordPieces(await texts(), pick(settings, buildOptions));
+    return wordPiece({ vocabulary, ...bertSpelling(settings) });
   }
-  const spelling = { lowercase, unicode: 'NFC', stripAccents: false, ...rest } as const;
-  const { make, cut } = { word: { make: word, cut: /\S+/g }, character: { make: character, cut: /\S/gu } }[
-    settings.kind
-  ];
+  const spelling = spellingOf(settings);
+  const { make, cut } = WHOLE[settings.kind];
   const pieces = (await texts()).map((text) =>
     Array.from(text.match(cut) ?? [], (piece) => spellWord(piece, spelling)),
   );
-  return make({
-    vocabulary: buildVocabulary(pieces, { special, ...pick(settings, vocabularyOptions) }),
-    ...spelling,
-  });
+  const options = { special: Object.values(SPECIAL_TOKENS), ...pick(settings, vocabularyOptions) };
+  return make({ vocabulary: buildVocabulary(pieces, options), ...spelling });
 }
+const WHOLE = { word: { make: word, cut: /\S+/g }, character: { make: character, cut: /\S/gu } };
 
 function backboneOf(
   { kind, ...options }: Settings<'backbone'>,

@@ -36,13 +36,10 @@ export function assembler(
     const specials = (cls === undefined ? 0 : 1) + (separator === undefined ? 0 : texts.length);
     const room = maximumLength - specials;
     if (room < texts.length) {
-      throw new FrondError(
-        'FROND-T002',
-        `a row of ${maximumLength} has no room beside ${specials} special tokens`,
-        {
-          hint: `give a maximumLength of ${specials + texts.length} or more`,
-        },
-      );
+      const summary = `a row of ${maximumLength} has no room beside ${specials} special tokens`;
+      throw new FrondError('FROND-T002', summary, {
+        hint: `give a maximumLength of ${specials + texts.length} or more`,
+      });
     }
     const kept = shares(first.length, second?.length ?? 0, room);
     const [ids, segments, pieces]: [number[], number[], (Piece | undefined)[]] = [[], [], []];

@@ -2,7 +2,7 @@ import { checkArguments } from '../../base/arguments.ts';
 import { FrondError } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
 import { checkSettings } from '../settings.ts';
-import { spell, spellingOptions, withoutControls } from './spelling.ts';
+import { bertSpelling, type Spelling, spell, spellingOptions, withoutControls } from './spelling.ts';
 import { anyOf, cutAt } from './tokenizer.ts';
 import { SPECIAL_TOKENS, type Vocabulary, vocabularyFrom } from './vocabulary.ts';
 import { UNITS } from './wordPiece.ts';
@@ -38,7 +38,7 @@ export function buildWordPieces(texts: Iterable<string>, options: WordPieceVocab
   checkArguments('buildWordPieces', { texts: textsKind }, [texts], 'FROND-T002');
   checkSettings('buildWordPieces', options, buildOptions);
   const { size, minimumCount = 2, special = Object.values(SPECIAL_TOKENS) } = options;
-  const counts = unitsOf(texts, options, special);
+  const counts = unitsOf(texts, bertSpelling(options), special);
   const characters = new Map<string, number>();
   for (const [unit, count] of counts) {
     for (const character of unit) characters.set(character, (characters.get(character) ?? 0) + count);
@@ -46,13 +46,10 @@ export function buildWordPieces(texts: Iterable<string>, options: WordPieceVocab
   const kept = [...characters].flatMap(([one, count]) => (count < minimumCount ? [] : [one])).sort();
   const tokens = new Set([...special, ...kept, ...kept.map((character) => PREFIX + character)]);
   if (tokens.size > size) {
-    throw new FrondError(
-      'FROND-T002',
-      `buildWordPieces: size ${size} is less than the ${tokens.size} special tokens and characters`,
-      {
-        hint: 'raise size, or minimumCount, which leaves rare characters out',
-      },
-    );
+    const summary = `size ${size} is less than the ${tokens.size} special tokens and characters`;
+    throw new FrondError('FROND-T002', `buildWordPieces: ${summary}`, {
+      hint: 'raise size, or minimumCount, which leaves rare characters out',
+    });
   }
   const known = new Set(kept);
   const words = [...counts].filter(([unit]) => Array.from(unit).every((character) => known.has(character)));
@@ -66,10 +63,9 @@ export function buildWordPieces(texts: Iterable<string>, options: WordPieceVocab
 /** How often each unit occurs. */
 function unitsOf(
   texts: Iterable<string>,
-  { lowercase = true, unicode = 'none', stripAccents = lowercase }: WordPieceVocabularyOptions,
+  spelling: Spelling,
   special: readonly string[],
 ): ReadonlyMap<string, number> {
-  const spelling = { lowercase, unicode, stripAccents };
   const [counts, unit, specials] = [new Map<string, number>(), UNITS.bert(), anyOf(special)];
   for (const text of texts) {
     checkArguments('buildWordPieces', { text: is.text }, [text], 'FROND-T002');

@@ -4,7 +4,7 @@ import * as is from '../../base/kinds.ts';
 import { own } from '../../base/own.ts';
 import { type Json, parseStrictJson } from '../../store/json.ts';
 import type { ComponentRecord } from '../contract.ts';
-import type { Spelling } from './spelling.ts';
+import { AS_IT_COMES, bertSpelling, type Spelling } from './spelling.ts';
 import { character, type Tokenizer, word } from './tokenizer.ts';
 import { vocabularyFrom, vocabularyOf } from './vocabulary.ts';
 import { type Units, type WordPieceOptions, wordPiece } from './wordPiece.ts';
@@ -66,12 +66,7 @@ export function fromTokenizerJson(text: string, file = 'tokenizer.json'): Tokeni
   const added = read('added_tokens', tokens, is.listOf(addedKind, 'tokens'), []);
   const apart = added.find((token) => token.single_word);
   if (apart) fail(`added_tokens: ${show(apart.content)}`, 'has single_word, which is not supported');
-  const vocabulary = read(
-    'model.vocab',
-    model.vocab,
-    is.objectOf(is.natural, 'an object of ids by token'),
-    {},
-  );
+  const vocabulary = read('model.vocab', model.vocab, idsKind, {});
   const ids = new Map([
     ...Object.entries(vocabulary),
     ...added.map(({ content, id }) => [content, id] as const),
@@ -91,6 +86,7 @@ export function fromTokenizerJson(text: string, file = 'tokenizer.json'): Tokeni
   });
 }
 
+const idsKind = is.objectOf(is.natural, 'an object of ids by token');
 const addedKind = is.withFields('a token with id and content', {
   id: is.natural,
   content: is.name,
@@ -113,7 +109,7 @@ function checkModel(model: Fields, fail: Fail): void {
 }
 
 type TextForm = Spelling & { readonly clean: boolean };
-const asItComes: TextForm = { lowercase: false, unicode: 'none', stripAccents: false, clean: false };
+const asItComes: TextForm = { ...AS_IT_COMES, clean: false };
 
 const form = (unicode: Spelling['unicode']) => (before: TextForm) =>
   before.unicode === 'none' && !before.lowercase && !before.stripAccents ? { ...before, unicode } : undefined;
@@ -127,15 +123,11 @@ const STEPS: Readonly<Record<string, (before: TextForm, step: Fields) => TextFor
   Lowercase: (before) => (before.stripAccents ? undefined : { ...before, lowercase: true }),
   StripAccents: (before) =>
     before.unicode === 'NFD' || before.unicode === 'NFKD' ? { ...before, stripAccents: 'all' } : undefined,
-  BertNormalizer: (before, { clean_text = true, lowercase = true, strip_accents: strip = null }) =>
-    before === asItComes
-      ? {
-          clean: clean_text === true,
-          lowercase: lowercase === true,
-          unicode: 'none',
-          stripAccents: strip === null ? lowercase === true : strip === true,
-        }
-      : undefined,
+  BertNormalizer(before, { clean_text = true, lowercase = true, strip_accents: strip = null }) {
+    if (before !== asItComes) return undefined;
+    const accents = strip === null ? {} : { stripAccents: strip === true };
+    return { ...bertSpelling({ lowercase: lowercase === true, ...accents }), clean: clean_text === true };
+  },
 };
 
 const stepsIn = (normalizer: Json | undefined): readonly Fields[] => {

@@ -16,7 +16,20 @@ export const spellingOptions = {
   /** leave accents out: nonspacing marks (category Mn) after NFD, as BERT does; `all`: every combining mark (M) */
   stripAccents: is.optional(is.either(is.flag, is.oneOf('all'))),
 };
-export type Spelling = Required<is.OptionsOf<typeof spellingOptions>>;
+type SpellingOptions = is.OptionsOf<typeof spellingOptions>;
+export type Spelling = Required<SpellingOptions>;
+
+/** What options say, by default small letters and NFC. */
+export const spellingOf = (options: SpellingOptions): Spelling => {
+  const { lowercase = true, unicode = 'NFC', stripAccents = false } = options;
+  return { lowercase, unicode, stripAccents };
+};
+/** The same with the defaults of BERT: small letters without accents. */
+export const bertSpelling = (options: SpellingOptions): Spelling => {
+  const { lowercase = true, unicode = 'none', stripAccents = lowercase } = options;
+  return { lowercase, unicode, stripAccents };
+};
+export const AS_IT_COMES: Spelling = { lowercase: false, unicode: 'none', stripAccents: false };
 
 /** Text as a vocabulary spells it; what is spelt so already stays as it is. */
 export function spell(text: string, { lowercase, unicode, stripAccents }: Spelling): string {

@@ -2,7 +2,14 @@ import { checkArguments } from '../../base/arguments.ts';
 import * as is from '../../base/kinds.ts';
 import type { ComponentRecord } from '../contract.ts';
 import { checkSettings } from '../settings.ts';
-import { alignSpelling, type Spelling, spellingOptions, spellWord } from './spelling.ts';
+import {
+  AS_IT_COMES,
+  alignSpelling,
+  type Spelling,
+  spellingOf,
+  spellingOptions,
+  spellWord,
+} from './spelling.ts';
 import {
   idIn,
   SPECIAL_TOKENS,
@@ -61,6 +68,7 @@ export function specialId(tokenizer: Tokenizer, token: SpecialToken, reader: str
 
 /** Text in the spelling of the vocabulary, between two special tokens, is cut into units, and each unit into parts. */
 interface Scheme {
+  readonly vocabulary: Vocabulary;
   readonly spelling: Spelling;
   readonly clean: boolean;
   /** what the units are; with the flags g and u */
@@ -70,6 +78,8 @@ interface Scheme {
   /** tokens that are found in a text before it is spelt, and those found after */
   readonly verbatim: readonly string[];
   readonly added?: readonly string[];
+  /** the token of what has no id; default [UNK] */
+  readonly unknown?: string;
 }
 export interface Part {
   readonly id: number;
@@ -86,19 +96,16 @@ export function anyOf(tokens: readonly string[]): RegExp | undefined {
 export const cutAt = (pattern: RegExp | undefined, text: string): readonly string[] =>
   pattern === undefined ? [text] : text.split(pattern);
 
-/** A tokenizer that cuts spelt text as `scheme` says. */
-export function tokenizerOf(
-  scheme: Scheme,
-  vocabulary: Vocabulary,
-  record: ComponentRecord,
-  unknown: string,
-): Tokenizer {
-  const { spelling, clean, unit, parts, verbatim, added = [] } = scheme;
+/** A tokenizer that cuts spelt text as `scheme` says; `record`: what it is made of, beside the vocabulary. */
+export function tokenizerOf(record: ComponentRecord, scheme: Scheme): Tokenizer {
+  const { vocabulary, spelling, clean, unit, parts, verbatim, added = [] } = scheme;
   const specials = anyOf(verbatim);
   const respelt = new Map(added.map((token) => [alignSpelling(token, spelling, clean).text, token]));
   const addedTokens = anyOf([...respelt.keys()]);
   const idOf = (token: string): number => idIn(vocabulary, token, record.kind);
-  for (const token of [...verbatim, ...added]) idOf(token);
+  for (const token of added) idOf(token);
+  const special = specialIds(vocabulary, scheme.unknown);
+  const apart = new Set([...Object.values(special), ...verbatim.map(idOf)]);
 
   function encode(text: string): readonly Piece[] {
     checkArguments('encode', { text: is.text }, [text], 'FROND-T002');
@@ -138,7 +145,14 @@ export function tokenizerOf(
     }
   }
 
-  return { ...described(vocabulary, record, [...verbatim, unknown], unknown), encode };
+  return {
+    name: record.kind,
+    vocabulary,
+    special,
+    isSpecial: (id) => apart.has(id) || (vocabulary.tokens[id] ?? '') === '',
+    encode,
+    record: { ...record, vocabulary: vocabulary.tokens },
+  };
 }
 type Put = (id: number, start: number, end: number, continues: boolean) => void;
 
@@ -152,29 +166,11 @@ function wordCounter(text: string): (place: number) => number {
   };
 }
 
-const idsOfSpecial = (vocabulary: Vocabulary, names: Readonly<Record<SpecialToken, string>>) =>
-  Object.fromEntries(
-    Object.entries(names).flatMap(([name, token]) => {
-      const id = vocabulary.ids.get(token);
-      return id === undefined ? [] : [[name, id]];
-    }),
-  ) as Tokenizer['special'];
-
-const described = (
-  vocabulary: Vocabulary,
-  record: ComponentRecord,
-  specials: readonly string[],
-  unknown: string,
-): Omit<Tokenizer, 'encode'> => {
-  const special = idsOfSpecial(vocabulary, { ...SPECIAL_TOKENS, unknown });
-  const ids = new Set([...Object.values(special), ...specials.map((token) => vocabulary.ids.get(token))]);
-  return {
-    name: record.kind,
-    vocabulary,
-    special,
-    isSpecial: (id) => ids.has(id) || (vocabulary.tokens[id] ?? '') === '',
-    record: { ...record, vocabulary: vocabulary.tokens },
-  };
+const specialIds = ({ ids }: Vocabulary, unknown: string = SPECIAL_TOKENS.unknown): Tokenizer['special'] => {
+  const tokens = Object.entries({ ...SPECIAL_TOKENS, unknown });
+  return Object.fromEntries(
+    tokens.flatMap(([name, token]) => (ids.has(token) ? [[name, ids.get(token)]] : [])),
+  );
 };
 
 /** The special tokens that a vocabulary has. */
@@ -192,27 +188,17 @@ export type WordOptions = is.OptionsOf<typeof wordOptions>;
 export function word(options: WordOptions): Tokenizer {
   checkSettings('word', options, wordOptions);
   const vocabulary = vocabularyFrom(options.vocabulary.tokens, 'vocabulary');
-  const { lowercase = true, unicode = 'NFC', stripAccents = false } = options;
-  const spelling = { lowercase, unicode, stripAccents };
+  const spelling = spellingOf(options);
   const special = specialIn(vocabulary).filter((token) => token !== SPECIAL_TOKENS.padding);
   const unknown = idIn(vocabulary, SPECIAL_TOKENS.unknown, 'word');
   const idOf = (text: string): number => {
     const token = special.includes(text) ? text : spellWord(text, spelling);
     return token === SPECIAL_TOKENS.padding ? unknown : (vocabulary.ids.get(token) ?? unknown);
   };
-  return {
-    ...described(vocabulary, { kind: 'word', ...spelling }, specialIn(vocabulary), SPECIAL_TOKENS.unknown),
-    encode(text) {
-      checkArguments('encode', { text: is.text }, [text], 'FROND-T002');
-      return Array.from(text.matchAll(/\S+/g), ({ 0: found, index }, i) => ({
-        id: idOf(found),
-        start: index,
-        end: index + found.length,
-        word: i,
-        continues: false,
-      }));
-    },
-  };
+  const parts = (unit: string): readonly Part[] => [{ id: idOf(unit), end: unit.length }];
+  // words are spelt one by one, so that special tokens stand alone and spans are those of whole words
+  const cutting = { spelling: AS_IT_COMES, clean: false, unit: /\S+/gu, verbatim: [] };
+  return tokenizerOf({ kind: 'word', ...spelling }, { vocabulary, ...cutting, parts });
 }
 
 const characterOptions = {
@@ -229,12 +215,12 @@ export type CharacterOptions = is.OptionsOf<typeof characterOptions>;
 export function character(options: CharacterOptions): Tokenizer {
   checkSettings('character', options, characterOptions);
   const vocabulary = vocabularyFrom(options.vocabulary.tokens, 'vocabulary');
-  const { lowercase = true, unicode = 'NFC', stripAccents = false, clean = true } = options;
-  const spelling = { lowercase, unicode, stripAccents };
+  const { clean = true } = options;
+  const spelling = spellingOf(options);
   const unknown = idIn(vocabulary, SPECIAL_TOKENS.unknown, 'character');
   const parts = (unit: string): readonly Part[] => [
     { id: vocabulary.ids.get(unit) ?? unknown, end: unit.length },
   ];
-  const scheme = { spelling, clean, unit: /\S/gu, parts, verbatim: specialIn(vocabulary) };
-  return tokenizerOf(scheme, vocabulary, { kind: 'character', ...spelling, clean }, SPECIAL_TOKENS.unknown);
+  const cutting = { spelling, clean, unit: /\S/gu, verbatim: specialIn(vocabulary) };
+  return tokenizerOf({ kind: 'character', ...spelling, clean }, { vocabulary, ...cutting, parts });
 }

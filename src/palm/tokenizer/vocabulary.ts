@@ -136,33 +136,35 @@ export function vocabularyOf(
 ): Vocabulary {
   const ids = new Map<string, number>();
   const earlier = new Map<number | string, Entry>();
-  const fail = (line: number | undefined, summary: string): never => {
-    throw new FrondError('FROND-D011', summary, {
-      place: { file, line, column: line === undefined ? undefined : 1 },
-      hint: `a vocabulary has one token per line, or token, tab and id; ${unknown} is among them`,
-    });
-  };
+  const hint = `a vocabulary has one token per line, or token, tab and id; ${unknown} is among them`;
   for (const entry of entries) {
     const { token, id, line } = entry;
-    if (typeof token !== 'string') return fail(line, `${show(token)} is no token`);
-    if (token === '') fail(line, 'a token is empty');
-    if (brokenAt(token) >= 0) fail(line, `the token ${show(token)} holds a zero byte or half of a character`);
-    if (id >= MOST_IDS) fail(line, `the id ${id} is too large`);
+    const fail = (summary: string): never => fault(summary, file, line, hint);
+    if (typeof token !== 'string') return fail(`${show(token)} is no token`);
+    if (token === '') fail('a token is empty');
+    if (brokenAt(token) >= 0) fail(`the token ${show(token)} holds a zero byte or half of a character`);
+    if (id >= MOST_IDS) fail(`the id ${id} is too large`);
     for (const [what, key] of [
       [`token ${show(token)}`, token],
       [`id ${id}`, id],
     ] as const) {
       const first = earlier.get(key);
-      if (first?.line !== undefined) fail(line, `${what} stands on line ${first.line} already`);
-      if (first !== undefined) fail(line, `${show(first.token)} and ${show(token)} have the same id ${id}`);
+      if (first?.line !== undefined) fail(`${what} stands on line ${first.line} already`);
+      if (first !== undefined) fail(`${show(first.token)} and ${show(token)} have the same id ${id}`);
       earlier.set(key, entry);
     }
     ids.set(token, id);
   }
-  if (!ids.has(unknown)) fail(entries.at(-1)?.line, `there is no ${unknown}`);
+  if (!ids.has(unknown)) fault(`there is no ${unknown}`, file, entries.at(-1)?.line, hint);
   const tokens = new Array<string>(entries.reduce((most, { id }) => Math.max(most, id + 1), 0)).fill('');
   for (const [token, id] of ids) tokens[id] = token;
   return { tokens, ids };
+}
+
+/** @throws FROND-D011 */
+function fault(summary: string, file: string, line: number | undefined, hint: string): never {
+  const place = { file, line, column: line === undefined ? undefined : 1 };
+  throw new FrondError('FROND-D011', summary, { place, hint });
 }
 
 /** The id of a token. @throws FROND-D023 when the vocabulary does not have it */
@@ -177,17 +179,11 @@ export function idIn({ ids }: Vocabulary, token: string, needer: string): number
 /** A vocabulary of words, none with white space, that begins as `buildVocabulary` begins one. @throws FROND-D011 for any other */
 export function wordVocabularyFrom(tokens: readonly unknown[], file: string): Vocabulary {
   const vocabulary = vocabularyFrom(tokens, file);
-  const problem = (token: string, id: number): string | undefined => {
-    const wanted = FIRST[id] ?? token;
-    return token === wanted ? wordProblem(token) : `expected ${wanted}, found ${show(token)}`;
-  };
   for (const [id, token] of vocabulary.tokens.entries()) {
-    const summary = problem(token, id);
-    if (summary === undefined) continue;
-    throw new FrondError('FROND-D011', summary, {
-      place: { file, line: id + 1, column: 1 },
-      hint: `the vocabulary of this reader has one word per line, ${FIRST.join(' and ')} first`,
-    });
+    const wanted = FIRST[id] ?? token;
+    const problem = token === wanted ? wordProblem(token) : `expected ${wanted}, found ${show(token)}`;
+    const hint = `the vocabulary of this reader has one word per line, ${FIRST.join(' and ')} first`;
+    if (problem !== undefined) fault(problem, file, id + 1, hint);
   }
   return vocabulary;
 }

@@ -1,6 +1,6 @@
 import * as is from '../../base/kinds.ts';
 import { checkSettings } from '../settings.ts';
-import { spellingOptions } from './spelling.ts';
+import { bertSpelling, spellingOptions } from './spelling.ts';
 import { type Part, specialIn, type Tokenizer, tokenizerOf } from './tokenizer.ts';
 import { idIn, SPECIAL_TOKENS, type Vocabulary, vocabularyFrom, vocabularyKind } from './vocabulary.ts';
 
@@ -60,12 +60,11 @@ export function wordPiece(options: WordPieceOptions): Tokenizer {
   const vocabulary = vocabularyFrom(options.vocabulary.tokens, 'vocabulary', unknown);
   const { special = specialIn(vocabulary) } = options;
   const { lowercase = !hasCapitals(vocabulary, special) } = options;
-  const { unicode = 'none', stripAccents = lowercase } = options;
-  const spelling = { lowercase, unicode, stripAccents };
+  const spelling = bertSpelling({ ...options, lowercase });
   const parts = piecesOf(vocabulary, prefix, maximumCharacters, idIn(vocabulary, unknown, 'wordPiece'));
-  const scheme = { spelling, clean, unit: UNITS[units](), parts, verbatim: special, added };
   const settings = { ...spelling, clean, units, prefix, maximumCharacters, unknown, special, added };
-  return tokenizerOf(scheme, vocabulary, { kind: 'wordPiece', ...settings }, unknown);
+  const cutting = { spelling, clean, unit: UNITS[units](), parts, verbatim: special, added, unknown };
+  return tokenizerOf({ kind: 'wordPiece', ...settings }, { vocabulary, ...cutting });
 }
 
 const hasCapitals = ({ tokens }: Vocabulary, special: readonly string[]): boolean => {
