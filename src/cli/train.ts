@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import pc from 'picocolors';
-import { chooseDevice, type Device, FrondError, type palm } from '../index.ts';
+import { chooseDevice, FrondError, palm } from '../index.ts';
 import { wordsIn } from '../palm/words.ts';
 import { attempt, codeOf } from '../platform/node/failure.ts';
 import { hasCheckpoint } from '../store/checkpoint.ts';
@@ -15,7 +15,7 @@ import { tunedSchedules } from './kernel.ts';
 import { describePrediction } from './predict.ts';
 import { compileProgress, progressListener } from './progress.ts';
 import { loadRecipe, recipeName, runRecipe } from './recipe.ts';
-import { reportPage } from './report.ts';
+import { type ReportInput, reportPage } from './report.ts';
 import { printScores, scoresOf } from './scores.ts';
 import { shellWord, shown } from './shown.ts';
 
@@ -54,10 +54,13 @@ async function outputFolder({ file, output, resume }: Given<'train'>): Promise<s
 /** Signals that ask a process to end: Ctrl-C, `kill`, a terminal that is closed. */
 const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Ctrl-C lets the step at hand finish and saves; a second one ends at once. */
-export function onInterrupt(stop: AbortController, started: () => boolean, tidy: () => void): () => void {
+/** Ctrl-C lets the step at hand finish and saves; a second one, or one before there is anything to save, ends at once. */
+export function onInterrupt(
+  started = () => true,
+  tidy = () => {},
+): { signal: palm.RecipeContext['signal']; release(): void } {
+  const stop = new AbortController();
   const listener = (): void => {
-    // before the first step there is nothing to finish or to save
     if (stop.signal.aborted || !started()) {
       tidy();
       process.exit(130);
@@ -66,34 +69,18 @@ export function onInterrupt(stop: AbortController, started: () => boolean, tidy:
     stop.abort();
   };
   for (const signal of ENDING) process.on(signal, listener);
-  return () => {
+  const release = (): void => {
     for (const signal of ENDING) process.off(signal, listener);
   };
+  return { signal: stop.signal, release };
 }
-
-/** What metrics.json says of a run beside its scores. */
-const factsOf = (
-  { file, data }: Given<'train'>,
-  seed: number,
-  sha256: string,
-  device: Device,
-  curve: Curve,
-) => ({
-  /** file of the recipe, and the hash of what it held */
-  recipe: { file, sha256 },
-  /** folder: null where the recipe says it; fingerprint: size and digest of the training part */
-  data: { folder: data ?? null, fingerprint: curve.start?.data ?? '' },
-  seconds: curve.seconds,
-  seed,
-  device: device.name,
-});
 
 /** Writes metrics.json and report.html, prints the scores and labels the example sentences. */
 async function finish(
   folder: string,
   result: palm.RecipeResult,
   test: palm.Metrics,
-  facts: ReturnType<typeof factsOf>,
+  facts: ReportInput['facts'],
   { start, steps, gradients }: Curve,
 ): Promise<void> {
   const { trainer, summary, examples = [] } = result;
@@ -132,7 +119,6 @@ export async function train(args: Given<'train'>): Promise<number> {
   });
   const device = schedules === undefined ? chosen : await tunedSchedules(schedules, chosen);
   const output = await outputFolder(args);
-  const stop = new AbortController();
   const progress = progressListener(process.stdout, reason === 'asked for' ? undefined : reason);
   const curve = new Curve(output);
   const tidy = (): void => {
@@ -140,20 +126,26 @@ export async function train(args: Given<'train'>): Promise<number> {
     // where the run came to nothing its folder is empty and goes; one that holds something stays
     for (const folder of [output, 'outputs']) attempt(() => rmdirSync(folder), undefined);
   };
-  const release = onInterrupt(stop, () => curve.start !== undefined, tidy);
+  const { signal, release } = onInterrupt(() => curve.start !== undefined, tidy);
   const on: palm.Listener = (event) => {
     curve.add(event);
     progress.listener(event);
   };
   try {
-    const context = { data, output, epochs, batchSize, seed, resume, device, signal: stop.signal, on };
+    const context = { data, output, epochs, batchSize, seed, resume, device, signal, on };
     const result = await runRecipe(recipe, file, context);
     if (result.summary.reason === 'aborted') {
       printLine(await interrupted(args, output));
       return 130;
     }
-    if (result.test !== undefined)
-      await finish(output, result, result.test, factsOf(args, seed, sha256, device, curve), curve);
+    const facts = {
+      recipe: { file, sha256 },
+      data: { folder: data ?? null, fingerprint: curve.start?.data ?? '' },
+      seconds: curve.seconds,
+      seed,
+      device: device.name,
+    };
+    if (result.test !== undefined) await finish(output, result, result.test, facts, curve);
     printLine(`\n${await farewell(output, result)}`);
     await result.trainer.close();
     return 0;
@@ -164,18 +156,18 @@ export async function train(args: Given<'train'>): Promise<number> {
   }
 }
 
-async function farewell(output: string, { examples, test }: palm.RecipeResult): Promise<string> {
+/** What was written, and how to ask the model; where tasks have readers of their own, not each of them takes every sentence. */
+async function farewell(output: string, { examples = [], test }: palm.RecipeResult): Promise<string> {
   const written = ['checkpoints', 'metrics.json', 'report.html'].filter((name) =>
     existsSync(join(output, name)),
   );
   const files = written.length === 0 ? 'nothing was saved: the recipe sets no saver' : written.join(', ');
-  const lines = [`${pc.bold(shown(output))}: ${files}`];
-  if (test !== undefined && (await hasRun(output))) {
-    lines.push(
-      `ask it: npx frond predict ${shellWord(output)} ${shellWord(examples?.[0] ?? 'your sentence')}`,
-    );
-  }
-  return lines.join('\n');
+  const line = `${pc.bold(shown(output))}: ${files}`;
+  if (test === undefined || !(await hasRun(output))) return line;
+  const { inferences, tasks } = await palm.loadModelRecord(output);
+  const one = inferences.length === 0 ? [] : tasks.slice(0, 1).map(({ name }) => `--task ${shellWord(name)}`);
+  const words = [shellWord(output), ...one, shellWord(examples[0] ?? 'your sentence')];
+  return `${line}\nask it: npx frond predict ${words.join(' ')}`;
 }
 
 /** What to type to go on: the settings that a resumed run must repeat among it. */

@@ -61,6 +61,7 @@ describe('frond train tasks.json', () => {
     expect(trained.out).toMatch(
       /^color \+ things: 24 sentences, 20 epochs, .*\nsteps: color 60, things 30\n/,
     );
+    expect(trained.out).toMatch(/\nask it: npx frond predict outputs\/tasks --task color 'your sentence'\n$/);
     expect(read('outputs/tasks/metrics.json')).toMatchObject({
       test: { color: { accuracy: expect.any(Number) }, things: { f1: expect.any(Number) } },
       seed: 5,
