@@ -2,29 +2,35 @@ import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import * as is from '../base/kinds.ts';
 import type { palm } from '../index.ts';
-
-export type StepEvent = Extract<palm.TrainingEvent, { type: 'step' }>;
-
-export type GradientEvent = Extract<palm.TrainingEvent, { type: 'gradients' }>;
-
-const gradientsKind = is.typed<GradientEvent>(
-  is.withFields('gradients of tasks', {
-    step: is.natural,
-    norms: is.objectOf(is.finite, 'numbers by task'),
-    // the cosine of a gradient that is all zero is NaN, which JSON writes as null
-    cosines: is.listOf(is.withFields('a cosine', { tasks: is.names }), 'cosines'),
-  }),
-);
+import { attempt } from '../platform/node/failure.ts';
 
 /** What a report reads of a step. */
-const stepKind = is.typed<StepEvent>(
-  is.withFields('a step', {
-    step: is.natural,
-    losses: is.objectOf(is.finite, 'numbers by task'),
-    rate: is.finite,
-    gradientNorm: is.finite,
-  }),
-);
+const stepKind = is.withFields('a step', {
+  step: is.natural,
+  losses: is.objectOf(is.finite, 'numbers by task'),
+  rate: is.finite,
+  gradientNorm: is.finite,
+});
+export type CurveStep = is.TypeOf<typeof stepKind>;
+
+const cosineKind = is.withFields('a cosine', {
+  tasks: is.names,
+  // that of a gradient that is all zero is NaN, which JSON writes as null
+  cosine: is.typed<number | null>(is.unchecked),
+});
+const gradientsKind = is.withFields('gradients of tasks', {
+  step: is.natural,
+  norms: is.objectOf(is.finite, 'numbers by task'),
+  cosines: is.listOf(cosineKind, 'cosines'),
+});
+export type CurveGradients = is.TypeOf<typeof gradientsKind>;
+
+const keptKind = is.withFields('a curve', {
+  seconds: is.optional(is.finite),
+  steps: is.listOf(stepKind, 'steps'),
+  // curves of earlier versions have none
+  gradients: is.optional(is.listOf(gradientsKind, 'gradients')),
+});
 
 /**
  * The events of a run that charts are drawn of, and the time it took, those of the sessions before it was resumed among them. They are kept in
@@ -34,8 +40,8 @@ export class Curve {
   readonly #path: string;
   /** when the run would have begun if it had never been stopped */
   #began = performance.now();
-  readonly steps: StepEvent[] = [];
-  readonly gradients: GradientEvent[] = [];
+  readonly steps: CurveStep[] = [];
+  readonly gradients: CurveGradients[] = [];
   /** how this session began; undefined before that */
   start: Extract<palm.TrainingEvent, { type: 'start' }> | undefined;
 
@@ -56,38 +62,26 @@ export class Curve {
     if (event.type === 'checkpoint' || event.type === 'end') this.#save();
   }
 
-  /** Takes over what was kept of the steps up to `last`, if it is whole. */
+  /** Takes over what was kept of the steps up to `last`, if it is whole; else the charts begin here. */
   #goOn(last: number): void {
-    try {
-      if (!statSync(this.#path).isFile()) return;
-      // curves of earlier versions have no gradients
-      const {
-        seconds,
-        steps,
-        gradients = [],
-      } = JSON.parse(readFileSync(this.#path, 'utf8')) as Partial<Curve>;
-      if (
-        !is.listOf(stepKind, 'steps').holds(steps) ||
-        !is.listOf(gradientsKind, 'gradients').holds(gradients)
-      )
-        return;
-      this.steps.push(...steps.filter(({ step }) => step <= last));
-      this.gradients.push(...gradients.filter(({ step }) => step <= last));
-      this.#began -= 1000 * (Number(seconds) || 0);
-    } catch {
-      // without it the chart begins here
-    }
+    const read = (): unknown => statSync(this.#path).isFile() && JSON.parse(readFileSync(this.#path, 'utf8'));
+    const kept = attempt(read, undefined);
+    if (!keptKind.holds(kept)) return;
+    const { seconds = 0, steps, gradients = [] } = kept;
+    this.steps.push(...steps.filter(({ step }) => step <= last));
+    this.gradients.push(...gradients.filter(({ step }) => step <= last));
+    this.#began -= 1000 * seconds;
   }
 
   #save(): void {
     const temporary = `${this.#path}.tmp`;
-    try {
-      const { seconds, steps, gradients } = this;
-      const kept = { seconds, steps, ...(gradients.length > 0 && { gradients }) };
+    const { seconds, steps, gradients } = this;
+    const kept = { seconds, steps, ...(gradients.length > 0 && { gradients }) };
+    const write = (): void => {
       writeFileSync(temporary, `${JSON.stringify(kept)}\n`);
       renameSync(temporary, this.#path);
-    } catch {
-      rmSync(temporary, { force: true });
-    }
+    };
+    attempt(write, undefined);
+    rmSync(temporary, { force: true });
   }
 }

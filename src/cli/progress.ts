@@ -1,7 +1,6 @@
 import { Presets, SingleBar } from 'cli-progress';
 import pc from 'picocolors';
 import type { palm } from '../index.ts';
-import type { StepEvent } from './curve.ts';
 import { scoreText, wholeScores } from './scores.ts';
 import { shown } from './shown.ts';
 
@@ -35,6 +34,8 @@ export function compileProgress(out: NodeJS.WriteStream): (done: number, total: 
     out.write(done < total ? `\rcompiling kernels ${done}/${total}` : '\r\x1b[K');
   };
 }
+
+type StepEvent = Extract<palm.TrainingEvent, { type: 'step' }>;
 
 const ENDS = { done: 'trained', early: 'ended early', aborted: 'stopped' };
 

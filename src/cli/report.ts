@@ -4,7 +4,7 @@ import { escapeMarkup } from '../base/shown.ts';
 import { type Graph, type palm, toSvg } from '../index.ts';
 import { attempt } from '../platform/node/failure.ts';
 import { lineChart, type Series, stripChart } from './chart.ts';
-import type { GradientEvent, StepEvent } from './curve.ts';
+import type { CurveGradients, CurveStep } from './curve.ts';
 import { bracket } from './predict.ts';
 import { headlinesOf, scoreText, wholeScores } from './scores.ts';
 import { percent, shownJson } from './shown.ts';
@@ -17,9 +17,9 @@ export interface ReportInput {
   readonly mistakes: Readonly<Record<string, palm.Mistakes>>;
   readonly facts: { readonly seconds: number; readonly seed: number; readonly device: string };
   /** `step` events of the run */
-  readonly steps: readonly StepEvent[];
+  readonly steps: readonly CurveStep[];
   /** looks at the gradients of the tasks */
-  readonly gradients: readonly GradientEvent[];
+  readonly gradients: readonly CurveGradients[];
 }
 
 const STYLE = `
@@ -50,25 +50,25 @@ function table(className: string, head: readonly Cell[], rows: readonly (readonl
   return `<table class="${className}"><thead>${row(head, 'th')}</thead><tbody>\n${body}\n</tbody></table>`;
 }
 
+/** A line through a number of each event; there is none where it has none. */
+const seriesOf = <E extends { readonly step: number }>(
+  name: string,
+  events: readonly E[],
+  numberIn: (event: E) => number | null | undefined,
+): Series => ({ name, points: events.map((event) => [event.step, numberIn(event) ?? Number.NaN]) });
+
 function charts({ result, steps, gradients }: ReportInput): string {
-  const { history } = result.summary;
-  const ofSteps = (name: string, value: (event: StepEvent) => number): Series => ({
-    name,
-    points: steps.map((event) => [event.step, value(event)]),
-  });
   // where tasks alternate, a step has the loss of one of them
   const tasks = [...new Set(steps.flatMap((event) => Object.keys(event.losses)))];
-  const losses = tasks.map((task) => ofSteps(task, ({ losses }) => own(losses, task) ?? Number.NaN));
-  const scores = grouped(
-    history.flatMap(({ epoch, metrics }) =>
-      wholeScores(metrics).flatMap(({ label, value, share }) =>
-        share ? [[label, [epoch, value] as const] as const] : [],
-      ),
+  const losses = tasks.map((task) => seriesOf(task, steps, (event) => own(event.losses, task)));
+  const scores = result.summary.history.flatMap(({ epoch, metrics }) =>
+    wholeScores(metrics).flatMap(({ label, value, share }) =>
+      share ? [[label, [epoch, value] as const] as const] : [],
     ),
   );
-  const validation = [...scores].map(([name, points]) => ({ name, points }));
-  const rate = [ofSteps('rate', (event) => event.rate)];
-  const norm = [ofSteps('gradient norm', (event) => event.gradientNorm)];
+  const validation = [...grouped(scores)].map(([name, points]) => ({ name, points }));
+  const rate = [seriesOf('rate', steps, (event) => event.rate)];
+  const norm = [seriesOf('gradient norm', steps, (event) => event.gradientNorm)];
   return [
     lineChart(losses, { title: 'training loss by task', x: 'step', y: 'loss' }),
     lineChart(validation, { title: 'validation', x: 'epoch', y: 'fraction', from: 1, top: 1 }),
@@ -79,18 +79,14 @@ function charts({ result, steps, gradients }: ReportInput): string {
 }
 
 /** How the gradients of the tasks compare on what they share. */
-function gradientCharts(looks: readonly GradientEvent[]): string[] {
+function gradientCharts(looks: readonly CurveGradients[]): string[] {
   const [first] = looks;
   if (first === undefined) return [];
-  const series = (name: string, value: (look: GradientEvent) => number): Series => ({
-    name,
-    points: looks.map((look) => [look.step, value(look)]),
-  });
   const norms = Object.keys(first.norms).map((task) =>
-    series(task, ({ norms }) => own(norms, task) ?? Number.NaN),
+    seriesOf(task, looks, (look) => own(look.norms, task)),
   );
   const cosines = first.cosines.map(({ tasks }, i) =>
-    series(tasks.join(' · '), ({ cosines }) => cosines[i]?.cosine ?? Number.NaN),
+    seriesOf(tasks.join(' · '), looks, (look) => look.cosines[i]?.cosine),
   );
   return [
     lineChart(norms, { title: 'gradient norm by task, on what they share', x: 'step', y: 'norm' }),
