@@ -5,8 +5,8 @@ import { type ErrorCode, FrondError, type SourcePlace } from './errors.ts';
 const SCHEME = /^file:\/\//;
 const FRAMES = 40;
 
-/** `at f (file:1:2)` and `at file:1:2` of V8 */
-const V8_FRAME = /^\s*at (?:.*? \()?(.+?):(\d+):(\d+)\)?$/;
+/** `at f (file:1:2)`, `at file:1:2` and `at async file:1:2` of V8 */
+const V8_FRAME = /^\s*at (?:async )?(?:.*? \()?(.+?):(\d+):(\d+)\)?$/;
 /** `f@file:1:2` of Firefox and Safari */
 const OTHER_FRAME = /^[^@]*@(.+?):(\d+):(\d+)$/;
 
@@ -18,7 +18,9 @@ export function readFrame(line: string): SourcePlace | undefined {
   return { file: pathOf(url), line: Number(lineNumber), column: Number(column) };
 }
 
-const pathOf = (url: string): string => (SCHEME.test(url) ? decodeURIComponent(new URL(url).pathname) : url);
+/** The path that an address of a file stands for; other names of files as they are. */
+export const pathOf = (url: string): string =>
+  SCHEME.test(url) ? decodeURIComponent(new URL(url).pathname) : url;
 
 /** The folder of frond's sources as frames name it; undefined where a bundler took the module's address away. */
 function frondFolder(): string | undefined {

@@ -1,19 +1,16 @@
-import { fileURLToPath } from 'node:url';
-import { FrondError } from '../base/errors.ts';
+import { pathToFileURL } from 'node:url';
+import { FrondError, type SourcePlace } from '../base/errors.ts';
+import { pathOf, readFrame } from '../base/source.ts';
 import { codeOf, fileFailure, systemFailure } from '../platform/node/failure.ts';
 
-/** Frames of a stack trace: `at f (file:///x/y.ts:3:7)`, `at /x/y.ts:3:7`. */
-const FRAMES =
-  /^[ \t]*at (?:async )?(?:.*\()?((?:file:\/\/|\/|[A-Za-z]:[\\/])[^():]*(?::\\[^():]*)?):(\d+):(\d+)\)?$/gm;
-
 /** Where in `file` an error of any kind was thrown, if its stack says so. */
-export function placeIn(file: string, error: unknown): { line: number; column: number } | undefined {
+export function placeIn(file: string, error: unknown): SourcePlace | undefined {
   const stack = error instanceof Error ? (error.stack ?? '') : '';
-  for (const [, where = '', line, column] of stack.matchAll(FRAMES)) {
-    const path = where.startsWith('file://') ? fileURLToPath(where) : where;
-    if (path === file) return { line: Number(line), column: Number(column) };
-  }
-  return undefined;
+  const names = [file, pathOf(pathToFileURL(file).href)];
+  return stack
+    .split('\n')
+    .map(readFrame)
+    .find((place) => place !== undefined && names.includes(place.file));
 }
 
 /** `TypeError: x is not a function`, in one line. */

@@ -24,7 +24,7 @@ export async function loadModule(file: string): Promise<Readonly<Record<string, 
   } catch (cause) {
     if (cause instanceof frond.FrondError) throw cause;
     throw new frond.FrondError('FROND-U013', `cannot load ${file}: ${describe(cause)}`, {
-      place: { file, ...(parsePlace(cause) ?? placeIn(path, cause)) },
+      place: { ...(parsePlace(cause) ?? placeIn(path, cause)), file },
       hint: 'a recipe is a module of TypeScript or JavaScript; what it imports must be installed beside it',
       cause,
     });
@@ -79,7 +79,7 @@ export async function runRecipe(
   } catch (cause) {
     if (cause instanceof frond.FrondError) throw cause;
     throw new frond.FrondError('FROND-U008', `${file} failed: ${describe(cause)}`, {
-      place: { file, ...placeIn(resolve(file), cause) },
+      place: { ...placeIn(resolve(file), cause), file },
       hint: 'the error comes from the recipe; FROND_STACK=1 in the environment shows the calls that led there',
       cause,
     });

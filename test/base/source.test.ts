@@ -10,6 +10,7 @@ test.each([
     7,
     9,
   ],
+  ['    at async file:///home/me/model.ts:5:1', '/home/me/model.ts', 5, 1],
   ['    at new Model [as make] (/home/me/model.ts:4:2)', '/home/me/model.ts', 4, 2],
   ['    at http://localhost:8080/app/model.js:4:2', 'http://localhost:8080/app/model.js', 4, 2],
   ['build@http://localhost:8080/app/model.js:4:2', 'http://localhost:8080/app/model.js', 4, 2],

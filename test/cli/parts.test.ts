@@ -64,7 +64,11 @@ describe('errors of other kinds', () => {
       '    at train (file:///home/me/my%20recipe.ts:12:5)',
       '    at async /home/me/my recipe.ts:40:1',
     ].join('\n');
-    expect(placeIn('/home/me/my recipe.ts', error)).toEqual({ line: 12, column: 5 });
+    expect(placeIn('/home/me/my recipe.ts', error)).toEqual({
+      file: '/home/me/my recipe.ts',
+      line: 12,
+      column: 5,
+    });
     expect(placeIn('/home/me/none.ts', error)).toBeUndefined();
     expect(placeIn('/home/me/none.ts', 'no error')).toBeUndefined();
   });
