@@ -42,10 +42,27 @@ export const word = argument('word', ([typed = '']) => typed);
 export const words = argument('words', (all) => all);
 export const flag = argument('flag', (all) => all.length > 0);
 export const text = option((typed) => typed);
-/** A whole number from 0 on. */
-export const natural = option((typed, name) => wholeNumber(name, typed, 0));
-/** A whole number from 1 on. */
-export const count = option((typed, name) => wholeNumber(name, typed, 1));
+/** A number in which `faultOf` finds nothing wrong. */
+const number = (hint: string, faultOf: (typed: string, value: number) => string | undefined) =>
+  option((typed, name) => {
+    const fault = faultOf(typed, Number(typed));
+    if (fault === undefined) return Number(typed);
+    throw new FrondError('FROND-U001', `--${name} ${typed} ${fault}`, { hint });
+  });
+const wholeFrom = (least: number) =>
+  number(`give a whole number, ${least} or more`, (typed, value) => {
+    if (!/^-?\d+$/.test(typed)) return 'is not a whole number';
+    if (value < least) return `is less than ${least}`;
+    return Number.isSafeInteger(value) ? undefined : 'is larger than numbers are exact';
+  });
+export const natural = wholeFrom(0);
+export const count = wholeFrom(1);
+/** How far tensors may be apart. */
+export const tolerance = number(
+  'give a fraction of the largest element of a tensor, such as 1e-5',
+  (typed, value) =>
+    typed.trim() !== '' && value >= 0 && Number.isFinite(value) ? undefined : 'is not a number from 0 on',
+);
 export const choice = <T extends string>(choices: readonly T[], description: string) =>
   option((typed, name) => chosen(name, typed, choices))(description);
 
@@ -150,21 +167,6 @@ function requireWords(command: string, places: readonly Named[], words: readonly
   if (surplus === undefined || places.at(-1)?.[1].kind === 'words') return;
   throw new FrondError('FROND-U011', `frond ${command}: one argument too many: ${surplus}`, {
     hint: 'put texts with spaces in quotes',
-  });
-}
-
-function wholeNumber(option: string, text: string, least: number): number {
-  const value = Number(text);
-  const fault = !/^-?\d+$/.test(text)
-    ? 'is not a whole number'
-    : value < least
-      ? `is less than ${least}`
-      : Number.isSafeInteger(value)
-        ? undefined
-        : 'is larger than numbers are exact';
-  if (fault === undefined) return value;
-  throw new FrondError('FROND-U001', `--${option} ${text} ${fault}`, {
-    hint: `give a whole number, ${least} or more`,
   });
 }
 

@@ -92,7 +92,7 @@ export const COMMANDS = {
       graph: takes.text('forward, step or prediction of a run; export of a module'),
       sizes: takes.text('sizes to run at, such as batch=4,time=8; default: 32 each'),
       seed: takes.usually(1, takes.natural('fixes inputs, and weights that no run gives')),
-      tolerance: takes.usually('1e-5', takes.text('of the largest element of a tensor')),
+      tolerance: takes.usually(1e-5, takes.tolerance('of the largest element of a tensor')),
       optimised: takes.flag('compare the nodes that the passes leave'),
     },
   },

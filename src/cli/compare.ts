@@ -71,14 +71,6 @@ async function subjectOf({ what, graph }: Given<'compare'>): Promise<Subject> {
   return { graph: frond.parseGraph(await platform.files.readText(what), what) };
 }
 
-function toleranceOf(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && value >= 0 && Number.isFinite(value)) return value;
-  throw new FrondError('FROND-U001', `--tolerance ${text} is not a number from 0 on`, {
-    hint: 'give a fraction of the largest element of a tensor, such as 1e-5',
-  });
-}
-
 /** A line of the user's code, as seen from the working folder where it lies below that. */
 function shownPlace(place: SourcePlace): string {
   const below = relative(process.cwd(), place.file);
@@ -113,7 +105,6 @@ export function comparisonText(comparison: frond.Comparison, names: readonly str
 
 /** `frond compare A B WHAT`: 0 where all nodes agree, 1 where one does not. */
 export async function compare(args: Given<'compare'>): Promise<number> {
-  const tolerance = toleranceOf(args.tolerance);
   const { graph, weights } = await subjectOf(args);
   frond.checkGraph(graph, frond.ops);
   const sizes = sizesOf(graph, args.sizes);
@@ -122,7 +113,7 @@ export async function compare(args: Given<'compare'>): Promise<number> {
   try {
     for (const name of names) devices.push(await openDevice(name));
     const [first, second] = devices as [frond.Device, frond.Device];
-    const { seed, optimised } = args;
+    const { seed, optimised, tolerance } = args;
     const comparison = await frond.compareDevices(graph, [first, second], {
       sizes,
       seed,
