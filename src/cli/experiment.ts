@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import Table from 'cli-table3';
 import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
 import { chooseDevice, FrondError, palm } from '../index.ts';
@@ -10,7 +9,7 @@ import { hasCheckpoint } from '../store/checkpoint.ts';
 import type { Given } from './commands.ts';
 import { printLine, writeWhole } from './io.ts';
 import { loadModule, recipeName, requireFile, runRecipe } from './recipe.ts';
-import { type Headline, scoreText, wholeScores } from './scores.ts';
+import { type Headline, printTable, scoreText, wholeScores } from './scores.ts';
 import { shown } from './shown.ts';
 import { onInterrupt } from './train.ts';
 
@@ -21,6 +20,8 @@ interface Variants {
   readonly seeds: readonly number[];
 }
 
+const recipesKind = is.objectOf(is.typed<palm.Recipe>(is.callable), 'recipes');
+
 const TOGETHER = 'together';
 
 /** A tasks file: all tasks, and each by itself. A module: the recipes that it exports as `variants`, of which the first is the baseline. */
@@ -30,18 +31,17 @@ async function variantsOf(file: string): Promise<Variants> {
     const tasks = await palm.tasksRecipe(readFileSync(file, 'utf8'), file);
     const { settings } = tasks;
     const recipes: Record<string, palm.Recipe> = { [TOGETHER]: tasks };
-    const alone = Object.entries(singleTasks(settings));
-    for (const [name, own] of alone) recipes[`${name} alone`] = await palm.tasksRecipe(own, file);
-    const pairs = alone.map(([name]) => [`${name} alone`, TOGETHER] as const);
+    for (const [name, own] of Object.entries(singleTasks(settings)))
+      recipes[`${name} alone`] = await palm.tasksRecipe(own, file);
+    const pairs = Object.keys(recipes)
+      .slice(1)
+      .map((alone) => [alone, TOGETHER] as const);
     return { recipes, pairs, seeds: settings.seeds };
   }
   const { variants } = await loadModule(file);
-  const names = Object.keys(Object(variants));
-  const [first = '', ...others] = names;
-  if (others.length > 0 && is.objectOf(is.callable, 'recipes').holds(variants)) {
-    const pairs = others.map((name) => [first, name] as const);
-    return { recipes: variants as Variants['recipes'], pairs, seeds: [] };
-  }
+  const [first = '', ...others] = Object.keys(Object(variants));
+  if (others.length > 0 && recipesKind.holds(variants))
+    return { recipes: variants, pairs: others.map((name) => [first, name] as const), seeds: [] };
   throw new FrondError('FROND-U003', `${file} exports no variants`, {
     place: { file },
     hint: 'export const variants = { baseline: recipe, other: recipe }, or give a tasks file with several tasks',
@@ -69,31 +69,24 @@ function resultsIn(path: string, key: string): Results {
 }
 
 /** Differences of pairs by measure, in an order that puts measures of one pair together. */
-function comparisonsOf({ pairs }: Variants, { runs }: Results) {
-  return pairs.flatMap(([baseline, other]) => {
+const comparisonsOf = ({ pairs }: Variants, { runs }: Results) =>
+  pairs.flatMap(([baseline, other]) => {
     const [before, after] = [runs[baseline] ?? {}, runs[other] ?? {}];
     const seeds = Object.keys(before).filter((seed) => Object.hasOwn(after, seed));
-    const measures = Object.keys(before[seeds[0] ?? ''] ?? {});
-    return measures.flatMap((measure) => {
+    return Object.keys(before[seeds[0] ?? ''] ?? {}).flatMap((measure) => {
       const found = seeds.flatMap((seed) => {
-        const [first, second] = [own(before[seed] ?? {}, measure), own(after[seed] ?? {}, measure)];
+        const [first, second] = [own(before[seed], measure), own(after[seed], measure)];
         return first && second ? [{ first: first.value, second: second.value, share: first.share }] : [];
       });
       if (found.length === 0) return [];
-      const mean = (values: readonly number[]): number => values.reduce((x, y) => x + y, 0) / values.length;
-      return [
-        {
-          baseline,
-          other,
-          measure,
-          share: found[0]?.share === true,
-          means: [mean(found.map(({ first }) => first)), mean(found.map(({ second }) => second))] as const,
-          difference: palm.pairedInterval(found.map(({ first, second }) => second - first)),
-        },
-      ];
+      const share = found[0]?.share === true;
+      const intervalOf = (number: (pair: { first: number; second: number }) => number) =>
+        palm.pairedInterval(found.map(number));
+      const means = [intervalOf(({ first }) => first).mean, intervalOf(({ second }) => second).mean] as const;
+      const difference = intervalOf(({ first, second }) => second - first);
+      return [{ baseline, other, measure, share, means, difference }];
     });
   });
-}
 
 /** With its sign, in points of percent where it is of shares. */
 const signed = (value: number, share: boolean): string =>
@@ -102,22 +95,19 @@ const signed = (value: number, share: boolean): string =>
     : `${value < 0 ? '−' : '+'}${share ? (100 * Math.abs(value)).toFixed(2) : Math.abs(value).toFixed(4)}`;
 
 function printed(comparisons: ReturnType<typeof comparisonsOf>): string {
-  const table = new Table({
-    head: ['measure', 'baseline', '', 'compared', '', 'difference', '95 % interval', 'seeds'],
-    style: { head: [], border: [] },
-    colAligns: ['left', 'left', 'right', 'left', 'right', 'right', 'right', 'right'],
-  });
-  for (const { baseline, other, measure, share, means, difference } of comparisons) {
+  const rows = comparisons.map(({ baseline, other, measure, share, means, difference }) => {
     const { mean, low, high, count } = difference;
     const interval = Number.isNaN(low) ? '–' : `${signed(low, share)} … ${signed(high, share)}`;
-    const [before, after] = means.map((value) => scoreText({ value, share }, 2));
-    table.push([
-      ...[shown(measure), shown(baseline), before, shown(other), after],
-      ...[signed(mean, share), interval, String(count)],
-    ]);
-  }
+    const [before = '', after = ''] = means.map((value) => scoreText({ value, share }, 2));
+    const scores = [shown(measure), shown(baseline), before, shown(other), after];
+    return [...scores, signed(mean, share), interval, String(count)];
+  });
+  const table = printTable(rows, {
+    head: ['measure', 'baseline', '', 'compared', '', 'difference', '95 % interval', 'seeds'],
+    colAligns: ['left', 'left', 'right', 'left', 'right', 'right', 'right', 'right'],
+  });
   const note = 'differences of scores of the test part under the same seed; shares in points of percent';
-  return `${table.toString()}\n${note}`;
+  return `${table}\n${note}`;
 }
 
 /** `frond experiment FILE` */
@@ -133,12 +123,7 @@ export async function experiment(args: Given<'experiment'>): Promise<number> {
   const results = resultsIn(path, key);
   mkdirSync(output, { recursive: true });
   const { device } = await chooseDevice(args.device, { wasm: { threads: args.threads } });
-  const stop = new AbortController();
-  const release = onInterrupt(
-    stop,
-    () => true,
-    () => undefined,
-  );
+  const { signal, release } = onInterrupt();
   const again = `the same command goes on where it stopped: ${shown(output)}`;
   try {
     for (const seed of seeds) {
@@ -149,7 +134,6 @@ export async function experiment(args: Given<'experiment'>): Promise<number> {
         if (known === undefined) {
           const folder = join(output, encodeURIComponent(name), `seed-${seed}`);
           const resume = await hasCheckpoint(join(folder, 'checkpoints'));
-          const { signal } = stop;
           const on: palm.Listener = () => undefined;
           const context = { data, output: folder, epochs, batchSize, seed, resume, device, signal, on };
           const { trainer, summary, test } = await runRecipe(recipe, file, context);

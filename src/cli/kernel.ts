@@ -1,4 +1,3 @@
-import Table from 'cli-table3';
 import pc from 'picocolors';
 import { platform } from '#platform';
 import { FrondError } from '../base/errors.ts';
@@ -9,7 +8,8 @@ import { exampleFeeds } from '../runtime/exampleFeeds.ts';
 import type { Given } from './commands.ts';
 import { printLine, version, writeWhole } from './io.ts';
 import { loadRun, shownSizes, sizesOf } from './run.ts';
-import { shellWord, shown } from './shown.ts';
+import { printTable } from './scores.ts';
+import { percent, shellWord, shown } from './shown.ts';
 
 const keyOf = ({ name, adapter }: frond.Device): string =>
   frond.tuningKey(name, adapter?.name ?? platform.processor, version());
@@ -82,26 +82,24 @@ const sum = (list: readonly number[]): number => list.reduce((total, each) => to
 
 /** Kernels by the time that they take, as a table. */
 function profileTable(times: readonly LaunchTime[]): string {
-  const table = new Table({
-    head: ['kernel', 'launches', 'ms', 'share'],
-    style: { head: [], border: [] },
-    // no lines between kernels: there are many
-    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
-    colAligns: ['left', 'right', 'right', 'right'],
-    colWidths: [64],
-    wordWrap: true,
-  });
   const all = times.map(
     ({ kernel, variant, milliseconds }) => [`${kernel} ${variant}`.trim(), milliseconds] as const,
   );
   const total = sum(all.map(([, milliseconds]) => milliseconds));
   const kernels = [...grouped(all)].map(([name, list]) => ({ name, launches: list.length, time: sum(list) }));
   kernels.sort((a, b) => b.time - a.time).push({ name: 'all', launches: all.length, time: total });
-  for (const { name, launches, time } of kernels) {
-    const share = total === 0 ? 0 : (100 * time) / total;
-    table.push([name, launches, time.toFixed(3), `${share.toFixed(1)} %`]);
-  }
-  return table.toString();
+  const rows = kernels.map(({ name, launches, time }) => {
+    const share = total === 0 ? 0 : time / total;
+    return [name, String(launches), time.toFixed(3), `${percent(share)} %`];
+  });
+  return printTable(rows, {
+    head: ['kernel', 'launches', 'ms', 'share'],
+    // no lines between kernels: there are many
+    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+    colAligns: ['left', 'right', 'right', 'right'],
+    colWidths: [64],
+    wordWrap: true,
+  });
 }
 
 async function profile({ step, device, reason, sizes }: Subject): Promise<void> {

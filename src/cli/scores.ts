@@ -81,14 +81,16 @@ export function scoresOf(metrics: palm.Metrics): Record<string, unknown> {
   return Object.fromEntries(scores);
 }
 
+/** A table for a terminal. */
+export function printTable(rows: readonly string[][], options: Table.TableConstructorOptions): string {
+  const table = new Table({ style: { head: [], border: [] }, ...options });
+  table.push(...rows);
+  return table.toString();
+}
+
 /** The table that ends a training run. */
 export function printScores(metrics: palm.Metrics, part = 'test'): string {
-  const table = new Table({
-    head: [part, 'measure', 'value'],
-    style: { head: [], border: [] },
-    colAligns: ['left', 'left', 'right'],
-  });
-  for (const headline of headlinesOf(metrics)) {
+  const rows = headlinesOf(metrics).map((headline) => {
     const { task, measure } = headline;
     const [name] = measureOf(measure);
     const scores = Object(metrics[task ?? '']);
@@ -97,7 +99,7 @@ export function printScores(metrics: palm.Metrics, part = 'test'): string {
       task === undefined
         ? [shown(name), 'sentences']
         : [shown(task), byEntity ? `${name} by entity` : shown(name)];
-    table.push([...row, scoreText(headline, 2)]);
-  }
-  return table.toString();
+    return [...row, scoreText(headline, 2)];
+  });
+  return printTable(rows, { head: [part, 'measure', 'value'], colAligns: ['left', 'left', 'right'] });
 }
