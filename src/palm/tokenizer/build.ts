@@ -1,6 +1,7 @@
 import { checkArguments } from '../../base/arguments.ts';
 import { FrondError } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
+import { insert, remembered } from '../../base/own.ts';
 import { checkSettings } from '../settings.ts';
 import { bertSpelling, type Spelling, spell, spellingOptions, withoutControls } from './spelling.ts';
 import { anyOf, cutAt } from './tokenizer.ts';
@@ -84,23 +85,42 @@ interface Pair {
   readonly first: string;
   readonly second: string;
   count: number;
-  /** the count that it stands in line with; it may have fallen since */
+  /** the highest count that it waits under; its own may have fallen since */
   queued: number;
   /** words that it stands in, and some where it stood */
   readonly words: Set<number>;
 }
 
-/** Whether `a` is merged before `b`. */
-const precedes = (a: Waiting, b: Waiting): boolean =>
-  a.count !== b.count
-    ? a.count > b.count
-    : a.pair.first !== b.pair.first
-      ? a.pair.first < b.pair.first
-      : a.pair.second < b.pair.second;
-/** A pair with the count that it had when it was put in line. */
-interface Waiting {
-  readonly pair: Pair;
-  readonly count: number;
+/** Whether `a` is merged after `b`, where they are as frequent. */
+const follows = (a: Pair, b: Pair): boolean =>
+  a.first !== b.first ? a.first > b.first : a.second > b.second;
+
+/** Pairs that wait, by count: the most frequent is taken, of equal ones the first in code-unit order. */
+function waitingLine(minimumCount: number) {
+  const waiting = new Map<number, Pair[]>();
+  /** the count that is taken from; only its pairs are sorted, the first at the end */
+  let top = Number.POSITIVE_INFINITY;
+  const add = (pair: Pair): void => {
+    pair.queued = pair.count;
+    if (pair.count < minimumCount) return;
+    top = Math.max(top, pair.count);
+    const equal = remembered(waiting, pair.count, (): Pair[] => []);
+    if (pair.count === top) insert(equal, pair, follows);
+    else equal.push(pair);
+  };
+  const take = (): Pair | undefined => {
+    while (waiting.size > 0) {
+      const pair = waiting.get(top)?.pop();
+      if (pair === undefined) {
+        waiting.delete(top);
+        top = Math.max(...waiting.keys());
+        waiting.get(top)?.sort((a, b) => (follows(a, b) ? -1 : 1));
+      } else if (pair.count === top) return pair;
+      else add(pair);
+    }
+    return undefined;
+  };
+  return { add, take };
 }
 
 /** The tokens that merging makes, in its order; one may come twice, from different pairs. */
@@ -109,7 +129,7 @@ function* merges(words: readonly (readonly [string, number])[], minimumCount: nu
     Array.from(unit, (character, i) => (i === 0 ? character : PREFIX + character)),
   );
   const pairs = new Map<string, Map<string, Pair>>();
-  const line: Waiting[] = [];
+  const line = waitingLine(minimumCount);
   /** Counts the pairs of a word, or takes them back with `sign` −1. */
   const count = (word: number, sign: 1 | -1): void => {
     const list = symbols[word] ?? [];
@@ -126,22 +146,13 @@ function* merges(words: readonly (readonly [string, number])[], minimumCount: nu
     }
   };
   const touched = new Set<Pair>();
-  const enqueue = (pair: Pair): void => {
-    pair.queued = pair.count;
-    if (pair.count >= minimumCount) push(line, { pair, count: pair.count });
-  };
-  const enqueueTouched = (): void => {
-    for (const pair of touched) if (pair.count > pair.queued) enqueue(pair);
+  const addTouched = (): void => {
+    for (const pair of touched) if (pair.count > pair.queued) line.add(pair);
     touched.clear();
   };
   for (const word of words.keys()) count(word, 1);
-  enqueueTouched();
-  for (let best = pop(line); best !== undefined; best = pop(line)) {
-    const { pair } = best;
-    if (pair.count < best.count) {
-      enqueue(pair);
-      continue;
-    }
+  addTouched();
+  for (let pair = line.take(); pair !== undefined; pair = line.take()) {
     const merged = pair.first + pair.second.slice(PREFIX.length);
     for (const word of pair.words) {
       const list = symbols[word] ?? [];
@@ -150,7 +161,7 @@ function* merges(words: readonly (readonly [string, number])[], minimumCount: nu
       count(word, 1);
     }
     pairs.get(pair.first)?.delete(pair.second);
-    enqueueTouched();
+    addTouched();
     yield merged;
   }
 }
@@ -164,34 +175,4 @@ function joined(list: readonly string[], { first, second }: Pair, merged: string
     if (both) i++;
   }
   return result;
-}
-
-// A binary heap: the first in line stands at 0, and none precedes the one at half its place.
-
-function push(line: Waiting[], item: Waiting): void {
-  let at = line.push(item) - 1;
-  for (let above = (at - 1) >> 1; at > 0; above = (at - 1) >> 1) {
-    const other = line[above];
-    if (other === undefined || !precedes(item, other)) break;
-    line[at] = other;
-    line[above] = item;
-    at = above;
-  }
-}
-
-function pop(line: Waiting[]): Waiting | undefined {
-  const [first] = line;
-  const item = line.pop();
-  if (item === undefined || line.length === 0) return first;
-  line[0] = item;
-  for (let at = 0; ; ) {
-    const [left, right] = [2 * at + 1, 2 * at + 2];
-    const [a, b] = [line[left], line[right]];
-    const below = a !== undefined && b !== undefined && precedes(b, a) ? right : left;
-    const other = line[below];
-    if (other === undefined || !precedes(other, item)) return first;
-    line[at] = other;
-    line[below] = item;
-    at = below;
-  }
 }
