@@ -1,18 +1,15 @@
 import { show } from '../../base/arguments.ts';
 import { FrondError, type SourcePlace } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
+import { own } from '../../base/own.ts';
 import { shown } from '../../base/shown.ts';
 import { type JsonPath, parseStrictJson } from '../../store/json.ts';
 import { type TasksSettings, tasksForm } from './settings.ts';
 
 // From the text of a tasks file to its settings, or to what is wrong with it and where.
 
-/** What is wrong with a setting. */
-interface Fault {
-  readonly path: JsonPath;
-  readonly what: string;
-  readonly hint: string;
-}
+/** Refuses the setting at a path, or its name. */
+type Fail = (path: JsonPath, what: string, hint: string, of?: 'value' | 'name') => never;
 /** Where a setting stands; without a text there are no places. */
 type PlaceOf = (path: JsonPath, of: 'value' | 'name') => SourcePlace | undefined;
 
@@ -21,13 +18,7 @@ const keyOf = (path: JsonPath): string => JSON.stringify(path);
 
 /** The value at a path; undefined where there is none. */
 const at = (value: unknown, path: JsonPath): unknown =>
-  path.reduce<unknown>(
-    (inner, name) =>
-      typeof inner === 'object' && inner !== null && Object.hasOwn(inner, name)
-        ? inner[name as keyof typeof inner]
-        : undefined,
-    value,
-  );
+  path.reduce<unknown>((inner, name) => own<unknown>(Object(inner), String(name)), value);
 
 /** Where the settings of a text stand, in lines and columns from 1. */
 function places(text: string, file: string): { readonly value: unknown; readonly placeOf: PlaceOf } {
@@ -45,47 +36,39 @@ function places(text: string, file: string): { readonly value: unknown; readonly
   return { value, placeOf };
 }
 
-/** What the settings say of each other that does not hold. */
-function* contradictions(settings: TasksSettings): Generator<Fault> {
+/** Refuses what settings say of each other that does not hold. */
+function checkTogether(settings: TasksSettings, fail: Fail): void {
   const { data, tasks, policy, training } = settings;
   const [sets, all] = [Object.keys(data), Object.keys(tasks)];
-  const unknown = (path: JsonPath, what: string, given: string, names: readonly string[]): Fault => ({
-    path,
-    what: `there is no ${what} ${show(given)}`,
-    hint: `give one of ${names.join(', ')}`,
-  });
-  if (all.length === 0) yield { path: ['tasks'], what: 'there are no tasks', hint: 'give at least one' };
-  for (const [task, { kind, data: set, reuseHeadWith: other }] of Object.entries(tasks)) {
+  const checkName = (path: JsonPath, what: string, given: string | undefined, names: readonly string[]) => {
+    if (given !== undefined && !names.includes(given))
+      fail(path, `there is no ${what} ${show(given)}`, `give one of ${names.join(', ')}`);
+  };
+  if (all.length === 0) fail(['tasks'], 'there are no tasks', 'give at least one');
+  for (const [task, given] of Object.entries(tasks)) {
+    const { kind, data: set, reuseHeadWith: other } = given;
     const path = ['tasks', task];
     if (set === undefined && sets.length !== 1)
-      yield { path, what: `${shownPath(path)}.data is missing`, hint: `give one of ${sets.join(', ')}` };
-    if (set !== undefined && !sets.includes(set)) yield unknown([...path, 'data'], 'data set', set, sets);
-    if (other !== undefined && all.indexOf(other) < 0)
-      yield unknown([...path, 'reuseHeadWith'], 'task', other, all);
+      fail(path, `${shownPath(path)}.data is missing`, `give one of ${sets.join(', ')}`);
+    checkName([...path, 'data'], 'data set', set, sets);
+    const reusing = [...path, 'reuseHeadWith'];
+    checkName(reusing, 'task', other, all);
     if (other !== undefined && all.indexOf(other) >= all.indexOf(task))
-      yield {
-        path: [...path, 'reuseHeadWith'],
-        what: `task ${shown(other)} stands behind ${shown(task)}`,
-        hint: 'put it first',
-      };
+      fail(reusing, `task ${shown(other)} stands behind ${shown(task)}`, 'put it first');
     const [mine, first] = [dataOf(settings, task), dataOf(settings, all[0] ?? '')];
     const joint = data[mine]?.format === 'joint';
-    if (joint && kind !== 'classify' && kind !== 'sequenceLabel')
-      yield {
-        path: [...path, 'kind'],
-        what: `task ${shown(task)} is of kind ${kind}, its data set is joint`,
-        hint: 'give classify, for its intents, or sequenceLabel, for its tags',
-      };
+    if (joint && kind !== 'classify' && kind !== 'sequenceLabel') {
+      const hint = 'give classify, for its intents, or sequenceLabel, for its tags';
+      fail([...path, 'kind'], `task ${shown(task)} is of kind ${kind}, its data set is joint`, hint);
+    }
     if (policy === 'joint' && all.length > 1 && (!joint || mine !== first))
-      yield {
-        path: ['policy'],
-        what: `task ${shown(task)} cannot learn jointly with the others`,
-        hint: 'such tasks share one data set of format joint; with the policy alternate each has its own',
-      };
+      fail(
+        ['policy'],
+        `task ${shown(task)} cannot learn jointly with the others`,
+        'such tasks share one data set of format joint; with the policy alternate each has its own',
+      );
   }
-  const { reference } = training;
-  if (reference !== undefined && !all.includes(reference))
-    yield unknown(['training', 'reference'], 'task', reference, all);
+  checkName(['training', 'reference'], 'task', training.reference, all);
 }
 
 /** The name of the data set of a task. */
@@ -102,12 +85,12 @@ export function readSettings(source: unknown, file: string): TasksSettings {
   const { value, placeOf } = is.text.holds(source)
     ? places(source, file)
     : { value: source, placeOf: () => ({ file }) };
-  const fail = ({ path, what, hint }: Fault, of: 'value' | 'name'): never => {
+  const fail: Fail = (path, what, hint, of = 'value') => {
     throw new FrondError('FROND-T040', what, { place: placeOf(path, of), hint });
   };
   const { data, error } = tasksForm.safeParse(value);
   if (data !== undefined) {
-    for (const fault of contradictions(data)) fail(fault, 'value');
+    checkTogether(data, fail);
     return data;
   }
   // a name that is not known is often the one that is missing
@@ -115,12 +98,8 @@ export function readSettings(source: unknown, file: string): TasksSettings {
   const { path, message, ...issue } = odd ?? error.issues[0] ?? { path: [], message: '', code: 'custom' };
   if (issue.code === 'unrecognized_keys') {
     const [name = ''] = issue.keys;
-    return fail(
-      { path: [...path, name], what: `${shownPath(path)} has no setting ${shown(name)}`, hint: message },
-      'name',
-    );
+    return fail([...path, name], `${shownPath(path)} has no setting ${shown(name)}`, message, 'name');
   }
   const given = at(value, path);
-  const what = `${shownPath(path)} is ${given === undefined ? 'missing' : show(given)}`;
-  return fail({ path, what, hint: message }, 'value');
+  return fail(path, `${shownPath(path)} is ${given === undefined ? 'missing' : show(given)}`, message);
 }

@@ -1,5 +1,4 @@
 import { platform } from '#platform';
-import { checkOptions } from '../../base/arguments.ts';
 import { defined, FrondError } from '../../base/errors.ts';
 import { mapValues, own } from '../../base/own.ts';
 import * as backbones from '../backbone.ts';
@@ -24,6 +23,7 @@ import {
   buildVocabulary,
   parseVocabulary,
   SPECIAL_TOKENS,
+  UNKNOWN,
   vocabularyOptions,
 } from '../tokenizer/vocabulary.ts';
 import { wordPiece } from '../tokenizer/wordPiece.ts';
@@ -38,10 +38,6 @@ import type { TasksSettings } from './settings.ts';
 type Settings<K extends keyof TasksSettings> = TasksSettings[K];
 type DataSet = Settings<'data'>[string];
 const { files } = platform;
-
-/** A path of a tasks file, which may be relative to its folder. */
-const pathIn = (folder: string, path: string): string =>
-  /^(?:[\\/]|[A-Za-z]:)/.test(path) ? path : files.join(folder, path);
 
 /** What a reader is made with beside the settings of its task. */
 interface ReaderSettings {
@@ -96,6 +92,14 @@ function recordSource(set: Exclude<DataSet, { format: 'joint' }>, only: readonly
 const PARTS = ['train', 'valid', 'test'] as const;
 type Part = (typeof PARTS)[number];
 
+/** What each task learns from. */
+async function sourcesOf(settings: TasksSettings, only?: readonly Part[]): Promise<(task: string) => Source> {
+  const sources: Record<string, Source> = {};
+  for (const [name, set] of Object.entries(settings.data))
+    sources[name] = set.format === 'joint' ? await jointSource(set) : recordSource(set, only);
+  return (task) => defined(own(sources, dataOf(settings, task)), 'data set');
+}
+
 /** `texts`: of the training parts, asked for where a vocabulary is made of them. */
 async function tokenizerOf(
   settings: Settings<'tokenizer'> = { kind: 'word' },
@@ -122,38 +126,26 @@ async function tokenizerOf(
 }
 const WHOLE = { word: { make: word, cut: /\S+/g }, character: { make: character, cut: /\S/gu } };
 
-function backboneOf(
-  { kind, ...options }: Settings<'backbone'>,
-  { vocabulary, special }: Tokenizer,
-): Backbone {
+function backboneOf(settings: Settings<'backbone'>, { vocabulary, special }: Tokenizer): Backbone {
+  const { kind, ...options } = settings;
   const sizes = { ...options, vocabulary: vocabulary.tokens.length };
-  const unknown = special.unknown === undefined ? {} : { unknown: special.unknown };
-  const encoder =
-    kind === 'bert' ? backbones.bert(sizes) : backbones.compactEncoder({ ...sizes, ...unknown });
+  const { unknown = UNKNOWN } = special;
+  const encoder = kind === 'bert' ? backbones.bert(sizes) : backbones.compactEncoder({ ...sizes, unknown });
   return encoder as unknown as Backbone;
 }
 
 const { uncertainty, dynamicAverage, gradNorm, pcGrad } = balances;
 const BALANCES = { uncertainty, dynamicAverage, gradNorm, pcGrad };
-const SCHEDULES = { constant: alone, triangular, warmUp, linearDecay, cosineDecay, polynomialDecay };
-function alone(options: object, rate: number): number {
-  checkOptions<object>('constant', options, {}, 'FROND-T020');
-  return rate;
-}
+const SCHEDULES = { triangular, warmUp, linearDecay, cosineDecay, polynomialDecay };
 
-function optimizerOf({
-  schedule,
-  layerwise: decay,
-  groups = [],
-  ...rest
-}: Settings<'optimizer'>): BackwardOptions {
+function optimizerOf(settings: Settings<'optimizer'>): BackwardOptions {
+  const { schedule, layerwise: decay, groups = [], ...rest } = settings;
   const { kind, ...options } = schedule;
-  const [own, backward] = [pick(rest, adamOptions), pick(rest, backwardOptions)];
-  const warmup = kind === 'constant' ? {} : { warmup: 0.1 };
-  const rate = SCHEDULES[kind]({ ...warmup, ...options } as never, rest.rate);
+  const given = { warmup: 0.1, ...options } as never;
+  const rate = kind === 'constant' ? rest.rate : SCHEDULES[kind](given, rest.rate);
   return {
-    ...backward,
-    optimizer: adamW({ ...own, rate }),
+    ...pick(rest, backwardOptions),
+    optimizer: adamW({ ...pick(rest, adamOptions), rate }),
     groups: [...groups, ...(decay === undefined ? [] : [layerwise(decay)])],
   };
 }
@@ -172,10 +164,10 @@ const meanOf =
 /** The same with each path from `root`. */
 const withPaths = <S extends object>(settings: S, root: string): S => {
   const paths = ['folder', 'train', 'valid', 'test', 'cache', 'file'];
-  const entries = Object.entries(settings).map(([name, value]) => {
-    return [name, paths.includes(name) ? pathIn(root, value) : value] as const;
-  });
-  return Object.fromEntries(entries) as S;
+  const isAbsolute = (path: string): boolean => /^(?:[\\/]|[A-Za-z]:)/.test(path);
+  return mapValues(settings as Record<string, unknown>, (value, name) =>
+    paths.includes(name) && !isAbsolute(String(value)) ? files.join(root, String(value)) : value,
+  ) as S;
 };
 
 /** The same with paths from the root, wherever the file lies. */
@@ -193,17 +185,12 @@ const headOf = (task: Task, { names = {} }: Reader): Head => {
 
 /** The trainer of what a tasks file says, ready to train, and the parts that it has data of. */
 async function build(settings: TasksSettings, { device, output }: RecipeContext) {
-  const { data, tasks, policy, training, saver, seeds, backbone: encoder } = settings;
-  const sources: Record<string, Source> = {};
-  for (const [name, set] of Object.entries(data))
-    sources[name] = set.format === 'joint' ? await jointSource(set) : recordSource(set);
-  const sourceOf = (task: string): Source => defined(own(sources, dataOf(settings, task)), 'data set');
+  const { tasks, policy, training, saver, seeds, backbone: encoder } = settings;
+  const sourceOf = await sourcesOf(settings);
   const texts = async (): Promise<readonly string[]> => {
     // what several tasks read counts once
     const read = Object.entries(tasks).map(([name, task]) => {
-      const set = dataOf(settings, name);
-      const columns = data[set]?.format === 'joint' ? undefined : task.columns;
-      return [JSON.stringify([set, columns]), [name, task]] as const;
+      return [JSON.stringify([dataOf(settings, name), task.columns]), [name, task]] as const;
     });
     const once = [...new Map(read).values()];
     return (await Promise.all(once.map(([name, task]) => sourceOf(name).texts(task)))).flat();
@@ -262,19 +249,19 @@ export async function runTasks(
 /** A part of the data of each task that has it, read as the run reads it. @throws FROND-D015 where none has */
 export async function partsOf(given: TasksSettings, folder: string, part: string, predictor: Predictor) {
   const settings = await rooted(given, folder);
+  const only = PARTS.filter((one) => one === part);
+  const sourceOf = await sourcesOf(settings, only);
   const parts: Record<string, ReaderPart> = {};
   for (const [name, task] of Object.entries(settings.tasks)) {
-    const set = defined(settings.data[dataOf(settings, name)], 'data set');
-    const only = PARTS.filter((one) => one === part);
-    const source = set.format === 'joint' ? await jointSource(set) : recordSource(set, only);
-    const {
-      tokenizer,
-      maximumLength = 128,
-      names = {},
-    } = predictor.readerOf(name) as Reader & { tokenizer: Tokenizer };
+    const made = predictor.readerOf(name) as Reader & { readonly tokenizer: Tokenizer };
+    const { tokenizer, maximumLength = 128, names = {} } = made;
     // what its ids mean is known: training need not be read again
     const known = { classes: names.labels, tags: names.tags };
-    const reader = await source.readerOf({ ...task, ...known } as Task, { tokenizer, maximumLength, name });
+    const reader = await sourceOf(name).readerOf({ ...task, ...known } as Task, {
+      tokenizer,
+      maximumLength,
+      name,
+    });
     const found = own(reader.parts, part);
     if (found !== undefined) parts[name] = found;
   }

@@ -8,7 +8,7 @@ import { FORMATS, type FormatName } from '../formats/format.ts';
 import { openOptions } from '../formats/rows.ts';
 import { parameterGroup } from '../groups.ts';
 import { adamOptions } from '../optimizer.ts';
-import { fallOptions } from '../schedule.ts';
+import { fallOptions, warmupKind } from '../schedule.ts';
 import { emaOptions } from '../step.ts';
 import { buildOptions } from '../tokenizer/build.ts';
 import { spellingOptions } from '../tokenizer/spelling.ts';
@@ -16,10 +16,6 @@ import { vocabularyOptions } from '../tokenizer/vocabulary.ts';
 import { trainOptions } from '../train.ts';
 import { fitOptions, type Policy, saverOptions } from '../trainerOptions.ts';
 import { TASKS, type TaskSettings, taskOptions } from './kinds.ts';
-
-const SCHEDULES = is.oneOf(
-  ...(['constant', 'triangular', 'warmUp', 'linearDecay', 'cosineDecay', 'polynomialDecay'] as const),
-);
 
 // What a tasks file may hold, said once: its check, its types and its published JSON schema come from here. Options of the parts
 // of the program are those of their own tables.
@@ -69,6 +65,9 @@ const kinds = <const F extends Forms>(name: string, forms: F) =>
         : nearest(given, options.map(String), 'Give one of');
     },
   });
+/** The form of one kind. */
+const one = <const K extends string, S extends z.ZodRawShape>(kind: K, shape: S, says: string) =>
+  form({ kind: z.literal(kind), ...shape }).describe(says);
 const byName = <T extends z.ZodType>(schema: T, what: string) =>
   z.record(setting(is.name), schema, `give an object of ${what}`);
 /** A setting of the file itself that may be left out. */
@@ -78,16 +77,17 @@ const path = setting(is.name);
 const policyKind = is.oneOf<Policy>('joint', 'alternate');
 
 const spelling = optionsOf(spellingOptions);
-const ofTraining = { ...optionsOf(vocabularyOptions, 'special'), ...spelling };
+const seldom = 'words, or characters, seen less often have no id of their own; default 2';
+const ofTraining = { minimumCount: may(vocabularyOptions.minimumCount, seldom), ...spelling };
+const pieces = {
+  ...optionsOf(buildOptions, 'special'),
+  size: count.default(8000).describe('most pieces, special ones and single characters included'),
+};
 const tokenizer = kinds('kind', [
-  form({ kind: z.literal('word'), ...ofTraining }).describe('one piece for each word'),
-  form({ kind: z.literal('character'), ...ofTraining }).describe('one piece for each character'),
-  form({
-    kind: z.literal('wordPiece'),
-    ...optionsOf(buildOptions, 'special'),
-    size: count.default(8000).describe('most pieces, special ones and single characters included'),
-  }).describe('words cut into pieces, which are learnt from the training parts'),
-  form({ kind: z.literal('file'), file: path, ...spelling }).describe('a vocab.txt, or a tokenizer.json'),
+  one('word', ofTraining, 'one piece for each word'),
+  one('character', ofTraining, 'one piece for each character'),
+  one('wordPiece', pieces, 'words cut into pieces, which are learnt from the training parts'),
+  one('file', { file: path, ...spelling }, 'a vocab.txt, or a tokenizer.json'),
 ]);
 
 const dataSet = kinds('format', [
@@ -107,14 +107,11 @@ const dataSet = kinds('format', [
 const ofTask = optionsOf(taskOptions, 'device');
 const OF_DATA = ['tokenizer', 'vocabulary', 'labels', 'multiLabel', 'pieces', 'pairwise'];
 const OF_CODE = ['gold', 'initializer', 'name', 'cache', 'columns'];
-const tasks = Object.entries(TASKS).map(([kind, { says, reads, options }]) =>
-  form({
-    kind: z.literal(kind),
-    ...ofTask,
-    ...optionsOf({ ...options, ...reads } as is.Kinds, ...OF_DATA, ...OF_CODE),
-    columns: form(optionsOf(Object.fromEntries(reads.columns.fields?.({}) ?? []))).exactOptional(),
-  }).describe(says),
-);
+const tasks = Object.entries(TASKS).map(([kind, { says, reads, options }]) => {
+  const own = optionsOf({ ...options, ...reads } as is.Kinds, ...OF_DATA, ...OF_CODE);
+  const columns = form(optionsOf(Object.fromEntries(reads.columns.fields?.({}) ?? [])));
+  return one(kind, { ...ofTask, ...own, columns: columns.exactOptional() }, says);
+});
 const task = kinds('kind', tasks as unknown as Forms) as unknown as z.ZodType<TaskSettings>;
 
 const encoder = {
@@ -123,29 +120,31 @@ const encoder = {
   heads: count.default(4).describe('of the attention; they divide the width'),
   maximumLength: count.default(128).describe('most pieces of a text that the model sees'),
 };
+const compact = { ...optionsOf(compactOptions, 'vocabulary', 'unknown', 'name'), ...encoder };
+const bert = { ...optionsOf(bertOptions, 'vocabulary', 'taskTypes', 'name'), ...encoder };
 const backbone = kinds('kind', [
-  form({
-    kind: z.literal('compact'),
-    ...optionsOf(compactOptions, 'vocabulary', 'unknown', 'name'),
-    ...encoder,
-  }).describe('a small pre-norm transformer'),
-  form({
-    kind: z.literal('bert'),
-    ...optionsOf(bertOptions, 'vocabulary', 'taskTypes', 'name'),
-    ...encoder,
-  }).describe('BERT, trained from its first weights'),
+  one('compact', compact, 'a small pre-norm transformer'),
+  one('bert', bert, 'BERT, trained from its first weights'),
+]);
+
+const rise = {
+  warmup: may(warmupKind, 'the fraction of the run over which the rate rises from 0; default 0.1'),
+};
+const fall = { ...optionsOf(fallOptions, 'warmup'), ...rise };
+const power = setting(is.positive).describe('of what is left of the run');
+const schedule = kinds('kind', [
+  one('constant', {}, 'the same rate at every step'),
+  one('triangular', rise, 'up, then down to 0'),
+  one('warmUp', rise, 'up, then the same rate to the end'),
+  one('linearDecay', fall, 'up, then down in a line'),
+  one('cosineDecay', fall, 'up, then down along half a cosine'),
+  one('polynomialDecay', { ...fall, power }, 'up, then down by a power of what is left of the run'),
 ]);
 
 const optimizer = form({
   ...optionsOf(adamOptions),
   rate: setting(is.positive).default(1e-3).describe('the highest learning rate'),
-  schedule: form({
-    kind: setting(SCHEDULES),
-    ...optionsOf(fallOptions),
-    power: may(is.positive, 'of what is left of the run, where kind is polynomialDecay'),
-  })
-    .prefault({ kind: 'triangular' })
-    .describe('how the rate goes over the run'),
+  schedule: schedule.prefault({ kind: 'triangular' }).describe('how the rate goes over the run'),
   weightDecay: setting(is.notNegative).default(0.01),
   clipNorm: setting(is.positive).default(1),
   accumulate: count.exactOptional(),
@@ -155,10 +154,10 @@ const optimizer = form({
 });
 
 const balance = kinds('kind', [
-  form({ kind: z.literal('uncertainty') }),
-  form({ kind: z.literal('dynamicAverage'), ...optionsOf(dynamicOptions) }),
-  form({ kind: z.literal('gradNorm'), ...optionsOf(gradNormOptions) }),
-  form({ kind: z.literal('pcGrad') }),
+  one('uncertainty', {}, 'each task has a learnt weight (Kendall et al. 2018)'),
+  one('dynamicAverage', optionsOf(dynamicOptions), 'by how fast the losses fall (Liu et al. 2019)'),
+  one('gradNorm', optionsOf(gradNormOptions), 'by the norms of the gradients (Chen et al. 2018)'),
+  one('pcGrad', {}, 'gradients that conflict are projected (Yu et al. 2020)'),
 ]);
 
 const training = form({
