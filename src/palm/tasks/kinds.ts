@@ -108,6 +108,12 @@ export const TASKS = {
 } as const satisfies Readonly<Record<string, TaskKind>>;
 export const kindOf = ({ kind }: TaskSettings): TaskKind => TASKS[kind];
 
+/** A setting of a task that only its reader takes. */
+export const readingOf = (task: TaskSettings): string | undefined => {
+  const { reads, options } = kindOf(task);
+  return Object.keys(pick(task, reads)).find((name) => options[name]?.optional !== true);
+};
+
 /** Those of the settings that a table of options describes. */
 export const pick = <O extends object, K extends is.Kinds>(
   options: O,

@@ -4,6 +4,7 @@ import * as is from '../../base/kinds.ts';
 import { own } from '../../base/own.ts';
 import { shown } from '../../base/shown.ts';
 import { type JsonPath, parseStrictJson } from '../../store/json.ts';
+import { readingOf } from './kinds.ts';
 import { type TasksSettings, tasksForm } from './settings.ts';
 
 // From the text of a tasks file to its settings, or to what is wrong with it and where.
@@ -61,6 +62,13 @@ function checkTogether(settings: TasksSettings, fail: Fail): void {
       const hint = 'give classify, for its intents, or sequenceLabel, for its tags';
       fail([...path, 'kind'], `task ${shown(task)} is of kind ${kind}, its data set is joint`, hint);
     }
+    const idle = joint && readingOf(given);
+    if (idle)
+      fail(
+        [...path, idle],
+        `${idle} has no effect on task ${shown(task)}, its data set is joint`,
+        'leave it out',
+      );
     if (policy === 'joint' && all.length > 1 && (!joint || mine !== first))
       fail(
         ['policy'],
