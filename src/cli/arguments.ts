@@ -16,8 +16,8 @@ export interface Argument<T = unknown> {
   readonly description: string;
   /** reads all that was typed for it; a flag is typed as '' */
   readonly read: (typed: readonly string[], name: string) => T;
-  /** value where nothing was typed, as help prints it */
-  readonly default?: T;
+  /** what counts as typed where nothing was */
+  readonly default?: string;
   readonly only?: Condition;
 }
 
@@ -66,11 +66,11 @@ export const tolerance = number(
 export const choice = <T extends string>(choices: readonly T[], description: string) =>
   option((typed, name) => chosen(name, typed, choices))(description);
 
-/** The option with a default value. */
-export const usually = <T>(value: T & {}, option: Argument<T>): Argument<T & {}> => ({
+/** The option with a default. */
+export const usually = <T>(usual: string, option: Argument<T>): Argument<T & {}> => ({
   ...option,
-  read: (typed, name) => option.read(typed, name) ?? value,
-  default: value,
+  read: (typed, name) => option.read(typed.length > 0 ? typed : [usual], name) as T & {},
+  default: usual,
 });
 export const only = <T>(condition: Condition, option: Argument<T>): Argument<T> => ({
   ...option,
