@@ -18,9 +18,7 @@ export function readFrame(line: string): SourcePlace | undefined {
   return { file: pathOf(url), line: Number(lineNumber), column: Number(column) };
 }
 
-/** The path that an address of a file stands for; other names of files as they are. */
-export const pathOf = (url: string): string =>
-  SCHEME.test(url) ? decodeURIComponent(new URL(url).pathname) : url;
+const pathOf = (url: string): string => (SCHEME.test(url) ? decodeURIComponent(new URL(url).pathname) : url);
 
 /** The folder of frond's sources as frames name it; undefined where a bundler took the module's address away. */
 function frondFolder(): string | undefined {

@@ -10,7 +10,7 @@ import type { Given } from './commands.ts';
 import { printLine, writeWhole } from './io.ts';
 import { loadModule, recipeName, requireFile, runRecipe } from './recipe.ts';
 import { type Headline, printTable, scoreText, wholeScores } from './scores.ts';
-import { shown } from './shown.ts';
+import { shown, shownPairs } from './shown.ts';
 import { onInterrupt } from './train.ts';
 
 /** Ways to train, by name, and which of them are compared: `[baseline, other]`. */
@@ -94,7 +94,7 @@ const signed = (value: number, share: boolean): string =>
     ? '–'
     : `${value < 0 ? '−' : '+'}${share ? (100 * Math.abs(value)).toFixed(2) : Math.abs(value).toFixed(4)}`;
 
-function printed(comparisons: ReturnType<typeof comparisonsOf>): string {
+function comparisonTable(comparisons: ReturnType<typeof comparisonsOf>): string {
   const rows = comparisons.map(({ baseline, other, measure, share, means, difference }) => {
     const { mean, low, high, count } = difference;
     const interval = Number.isNaN(low) ? '–' : `${signed(low, share)} … ${signed(high, share)}`;
@@ -148,16 +148,15 @@ export async function experiment(args: Given<'experiment'>): Promise<number> {
           ofVariant[seed] = Object.fromEntries(scores);
           await writeWhole(path, `${JSON.stringify(results, null, 2)}\n`);
         }
-        const scores = Object.entries(ofVariant[seed] ?? {}).map(
-          ([label, score]) => `${shown(label)} ${scoreText(score)}`,
-        );
+        const scores = Object.entries(ofVariant[seed] ?? {});
+        const printed = shownPairs(scores.map(([label, score]) => [label, scoreText(score)]));
         const before = known === undefined ? '' : ' (done before)';
-        printLine(`seed ${seed}, ${shown(name)}: ${scores.join(', ') || 'no scores'}${before}`);
+        printLine(`seed ${seed}, ${shown(name)}: ${printed || 'no scores'}${before}`);
       }
     }
     const comparisons = comparisonsOf(variants, results);
     await writeWhole(path, `${JSON.stringify({ ...results, comparisons }, null, 2)}\n`);
-    printLine(`\n${printed(comparisons)}\n\n${shown(path)}`);
+    printLine(`\n${comparisonTable(comparisons)}\n\n${shown(path)}`);
     return 0;
   } finally {
     release();

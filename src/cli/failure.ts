@@ -1,16 +1,18 @@
+import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { FrondError, type SourcePlace } from '../base/errors.ts';
-import { pathOf, readFrame } from '../base/source.ts';
+import { type ErrorCode, FrondError, type SourcePlace } from '../base/errors.ts';
 import { codeOf, fileFailure, systemFailure } from '../platform/node/failure.ts';
 
-/** Where in `file` an error of any kind was thrown, if its stack says so. */
+/** Where in `file` an error of any kind was thrown, or parsing it failed: the first line of the stack that ends with a place in it. */
 export function placeIn(file: string, error: unknown): SourcePlace | undefined {
   const stack = error instanceof Error ? (error.stack ?? '') : '';
-  const names = [file, pathOf(pathToFileURL(file).href)];
-  return stack
-    .split('\n')
-    .map(readFrame)
-    .find((place) => place !== undefined && names.includes(place.file));
+  const names = [file, pathToFileURL(file).href].flatMap((name) => [` ${name}`, `(${name}`]);
+  for (const text of stack.split('\n')) {
+    const [, start = '', line, column] = /^(.*):(\d+):(\d+)\)?\s*$/.exec(text) ?? [];
+    if (names.some((name) => start.endsWith(name)))
+      return { file, line: Number(line), column: Number(column) };
+  }
+  return undefined;
 }
 
 /** `TypeError: x is not a function`, in one line. */
@@ -19,6 +21,19 @@ export function describe(error: unknown): string {
   const [first = ''] = error.message.split('\n');
   const text = first.trim();
   return /^\w*Error: /.test(text) ? text : `${error.name}: ${text}`;
+}
+
+/** What a module of the user's threw, with its line; errors of frond as they are. */
+export function thrownIn(
+  code: ErrorCode,
+  what: string,
+  file: string,
+  cause: unknown,
+  hint: string,
+): FrondError {
+  if (cause instanceof FrondError) return cause;
+  const place = { ...placeIn(resolve(file), cause), file };
+  return new FrondError(code, `${what}: ${describe(cause)}`, { place, hint, cause });
 }
 
 /** Where few files may be open, Node does not find packages that are there. */

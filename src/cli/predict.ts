@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import pc from 'picocolors';
+import { mapValues } from '../base/own.ts';
 import { chooseDevice, palm } from '../index.ts';
 import { wordsIn } from '../palm/words.ts';
 import type { Given } from './commands.ts';
@@ -22,47 +23,50 @@ export function bracket(words: readonly string[], tags: readonly string[]): stri
   return marked.join(' ');
 }
 
+/** A sentence with what is predicted for it, by task. */
+interface Answered {
+  readonly text: string;
+  readonly words: readonly string[];
+  /** words that training never showed */
+  readonly unknown?: readonly string[] | undefined;
+  readonly answers: Readonly<Record<string, unknown>>;
+}
+
+/** What is predicted for the example at a place. */
+export const answersAt = (predictions: palm.Predictions, at: number): Answered['answers'] =>
+  mapValues(predictions, (list) => list[at]);
+
 /** Everything that is known of one sentence, as `--json` prints it; its words as they were typed, parted as the reader parts them. */
-function predictionRecord(
-  text: string,
-  words: readonly string[],
-  predictions: palm.Predictions,
-  index: number,
-  unknown: readonly string[] = [],
-): Record<string, unknown> {
-  const tasks = Object.entries(predictions).map(([task, list]) => {
-    const { tags, probability } = fieldsOf(list[index]);
-    if (tags === undefined) return [task, list[index]] as const;
+function predictionRecord({ text, words, unknown = [], answers }: Answered): Record<string, unknown> {
+  const tasks = mapValues(answers, (answer) => {
+    const { tags, probability } = fieldsOf(answer);
+    if (tags === undefined) return answer;
     const chunks = palm.metrics.chunksOf(tags).map(({ type, start, end }) => ({
       type,
       text: words.slice(start, end).join(' '),
       from: start,
       to: end,
     }));
-    return [task, { chunks, tags, probability }] as const;
+    return { chunks, tags, probability };
   });
-  return { text, words, ...(unknown.length > 0 && { unknown }), ...Object.fromEntries(tasks) };
+  return { text, words, ...(unknown.length > 0 && { unknown }), ...tasks };
 }
 
 /** The same for people: the sentence with its slots in brackets, then intent and scores. */
-export function describePrediction(
-  text: string,
-  words: readonly string[],
-  predictions: palm.Predictions,
-  index: number,
-): string {
+export function describePrediction({ text, words, unknown = [], answers }: Answered): string {
   const lines: string[] = [];
   const details: string[] = [];
-  for (const [task, list] of Object.entries(predictions)) {
-    const { tags, label, probability } = fieldsOf(list[index]);
+  for (const [task, answer] of Object.entries(answers)) {
+    const { tags, label, probability } = fieldsOf(answer);
     const score = `${percent(probability)} %`;
     if (tags !== undefined) {
       lines.push(shown(bracket(words, tags)));
       details.push(`${shown(task)} ${score}`);
     } else if (label !== undefined) details.unshift(`${shown(task)} ${pc.bold(shown(label))} ${score}`);
-    else details.push(`${shown(task)} ${shownJson(list[index])}`);
+    else details.push(`${shown(task)} ${shownJson(answer)}`);
   }
-  return [lines[0] ?? shown(text), `  ${details.join(', ')}`].join('\n');
+  const never = unknown.length === 0 ? '' : pc.yellow(`\n  never seen: ${shown(unknown.join(', '))}`);
+  return `${lines[0] ?? shown(text)}\n  ${details.join(', ')}${never}`;
 }
 
 /** What answers, and where to. */
@@ -104,12 +108,8 @@ export async function answer(inputs: readonly (string | object)[], to: Answering
   const unknown = predictor.unknown(seen, options);
   for (const [i, { text, words }] of asked.entries()) {
     if (words.length > most) warn(`the model sees the first ${most} of ${words.length} words`);
-    const never = unknown[i] ?? [];
-    const note = never.length === 0 ? '' : pc.yellow(`\n  never seen: ${shown(never.join(', '))}`);
-    const line = json
-      ? shownJson(predictionRecord(text, words, predictions, i, never))
-      : `${describePrediction(text, words, predictions, i)}${note}`;
-    await print(to, line);
+    const answered = { text, words, unknown: unknown[i], answers: answersAt(predictions, i) };
+    await print(to, json ? shownJson(predictionRecord(answered)) : describePrediction(answered));
   }
 }
 

@@ -2,7 +2,7 @@ import { Presets, SingleBar } from 'cli-progress';
 import pc from 'picocolors';
 import type { palm } from '../index.ts';
 import { scoreText, wholeScores } from './scores.ts';
-import { shown } from './shown.ts';
+import { shown, shownPairs } from './shown.ts';
 
 /** `95 s` as `1:35`. */
 export function clock(seconds: number): string {
@@ -13,14 +13,7 @@ export function clock(seconds: number): string {
 
 /** `intent accuracy 97.0 %, slots F1 94.1 %, exact match 91.0 %` */
 const headline = (metrics: palm.Metrics): string =>
-  wholeScores(metrics)
-    .map((score) => `${shown(score.label)} ${scoreText(score)}`)
-    .join(', ');
-
-const lossesOf = (losses: Readonly<Record<string, number>>): string =>
-  Object.entries(losses)
-    .map(([task, loss]) => `${shown(task)} ${loss.toFixed(3)}`)
-    .join(', ');
+  shownPairs(wholeScores(metrics).map((score) => [score.label, scoreText(score)]));
 
 const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;
 
@@ -41,7 +34,7 @@ const ENDS = { done: 'trained', early: 'ended early', aborted: 'stopped' };
 
 /** What a bar or a line shows of a step. */
 const stepTexts = ({ loss, losses, stepsPerSecond, secondsLeft }: StepEvent) => ({
-  tasks: lossesOf(losses),
+  tasks: shownPairs(Object.entries(losses).map(([task, one]) => [task, one.toFixed(3)])),
   loss: loss.toFixed(3),
   speed: stepsPerSecond.toFixed(1),
   left: clock(secondsLeft),
@@ -56,9 +49,9 @@ function lineOf(event: palm.TrainingEvent, whyDevice: string | undefined, width:
     case 'start': {
       const { tasks, examples, epochs, parameters, device, from, planned = {} } = event;
       const why = whyDevice === undefined ? '' : ` (${whyDevice})`;
-      const steps = Object.entries(planned).map(([task, all]) => `${shown(task)} ${all}`);
+      const steps = shownPairs(Object.entries(planned));
       const resumed = from === 0 ? '' : `, going on after step ${from}`;
-      return `${pc.bold(shown(tasks.join(' + ')))}: ${count(examples, 'sentence')}, ${count(epochs, 'epoch')}, ${parameters} parameters, device ${device}${why}${resumed}${steps.length > 0 ? `\nsteps: ${steps.join(', ')}` : ''}`;
+      return `${pc.bold(shown(tasks.join(' + ')))}: ${count(examples, 'sentence')}, ${count(epochs, 'epoch')}, ${parameters} parameters, device ${device}${why}${resumed}${steps === '' ? '' : `\nsteps: ${steps}`}`;
     }
     case 'step': {
       const { tasks, loss, speed, left } = stepTexts(event);

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { createJiti } from 'jiti';
 import { platform } from '#platform';
 import * as frond from '../index.ts';
-import { describe, placeIn } from './failure.ts';
+import { thrownIn } from './failure.ts';
 
 /** The name of a recipe: its file without folder and ending. */
 export const recipeName = (file: string): string => basename(file, extname(file));
@@ -22,19 +22,10 @@ export async function loadModule(file: string): Promise<Readonly<Record<string, 
   try {
     return (await jiti.import(path)) as Readonly<Record<string, unknown>>;
   } catch (cause) {
-    if (cause instanceof frond.FrondError) throw cause;
-    throw new frond.FrondError('FROND-U013', `cannot load ${file}: ${describe(cause)}`, {
-      place: { ...(parsePlace(cause) ?? placeIn(path, cause)), file },
-      hint: 'a recipe is a module of TypeScript or JavaScript; what it imports must be installed beside it',
-      cause,
-    });
+    const hint =
+      'a recipe is a module of TypeScript or JavaScript; what it imports must be installed beside it';
+    throw thrownIn('FROND-U013', `cannot load ${file}`, file, cause, hint);
   }
-}
-
-/** The second line of what the transformer says is the place where it could not go on. */
-function parsePlace(cause: unknown): { line: number; column: number } | undefined {
-  const place = cause instanceof Error ? /\n.*:(\d+):(\d+)\s*$/.exec(cause.message) : null;
-  return place === null ? undefined : { line: Number(place[1]), column: Number(place[2]) };
 }
 
 /** @throws FROND-U002 when there is no such file */
@@ -77,12 +68,9 @@ export async function runRecipe(
   try {
     result = await recipe(context);
   } catch (cause) {
-    if (cause instanceof frond.FrondError) throw cause;
-    throw new frond.FrondError('FROND-U008', `${file} failed: ${describe(cause)}`, {
-      place: { ...placeIn(resolve(file), cause), file },
-      hint: 'the error comes from the recipe; FROND_STACK=1 in the environment shows the calls that led there',
-      cause,
-    });
+    const hint =
+      'the error comes from the recipe; FROND_STACK=1 in the environment shows the calls that led there';
+    throw thrownIn('FROND-U008', `${file} failed`, file, cause, hint);
   }
   if (result?.trainer !== undefined && result.summary !== undefined) return result;
   throw new frond.FrondError('FROND-U012', `train of ${file} gave back no trainer and summary`, {

@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import type { Sizes } from '../base/dim.ts';
 import { FrondError, type Graph, palm } from '../index.ts';
 import { dimensionsOf } from '../runtime/exampleFeeds.ts';
+import { shownPairs } from './shown.ts';
 
 /** @throws FROND-U007 when `run` is no folder, before anything looks for checkpoints in it */
 export function checkRun(run: string): void {
@@ -47,7 +48,4 @@ export function sizesOf(graph: Graph, text: string | undefined): Record<string, 
 }
 
 /** `batch 32, time 24` */
-export const shownSizes = (sizes: Sizes): string =>
-  Object.entries(sizes)
-    .map((pair) => pair.join(' '))
-    .join(', ');
+export const shownSizes = (sizes: Sizes): string => shownPairs(Object.entries(sizes));

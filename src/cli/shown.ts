@@ -5,6 +5,10 @@ export { shown };
 /** The same for text of several lines, such as an error's. */
 export const shownLines = (text: string): string => text.split('\n').map(shown).join('\n');
 
+/** `intent 0.53, slots 0.41` */
+export const shownPairs = (pairs: readonly (readonly [name: string, value: string | number])[]): string =>
+  pairs.map(([name, value]) => `${shown(name)} ${value}`).join(', ');
+
 /** One line of JSON that a terminal may see: `JSON.stringify` leaves some of those characters as they are. */
 export const shownJson = (value: unknown): string =>
   (JSON.stringify(value) ?? 'null').replace(

@@ -12,7 +12,7 @@ import { COMMANDS, type Given } from './commands.ts';
 import { Curve } from './curve.ts';
 import { printLine, writeWhole } from './io.ts';
 import { tunedSchedules } from './kernel.ts';
-import { describePrediction } from './predict.ts';
+import { answersAt, describePrediction } from './predict.ts';
 import { compileProgress, progressListener } from './progress.ts';
 import { loadRecipe, recipeName, runRecipe } from './recipe.ts';
 import { type ReportInput, reportPage } from './report.ts';
@@ -103,7 +103,9 @@ async function finish(
   await writeWhole(join(folder, 'report.html'), page);
   if (examples.length === 0) return;
   const predictions = await trainer.predict(examples);
-  const described = examples.map((text, i) => describePrediction(text, wordsIn(text), predictions, i));
+  const described = examples.map((text, i) =>
+    describePrediction({ text, words: wordsIn(text), answers: answersAt(predictions, i) }),
+  );
   printLine(`\n${described.join('\n')}`);
 }
 

@@ -5,7 +5,7 @@ import { FrondError } from '../../src/base/errors.ts';
 import { flag, parseArguments, text, word, words } from '../../src/cli/arguments.ts';
 import { lineChart, stripChart, ticks } from '../../src/cli/chart.ts';
 import { comparisonText } from '../../src/cli/compare.ts';
-import { describe as inOneLine, placeIn, shownError } from '../../src/cli/failure.ts';
+import { describe as inOneLine, shownError, thrownIn } from '../../src/cli/failure.ts';
 import { bracket, describePrediction } from '../../src/cli/predict.ts';
 import { clock, progressListener } from '../../src/cli/progress.ts';
 import { printScores, scoresOf } from '../../src/cli/scores.ts';
@@ -64,13 +64,13 @@ describe('errors of other kinds', () => {
       '    at train (file:///home/me/my%20recipe.ts:12:5)',
       '    at async /home/me/my recipe.ts:40:1',
     ].join('\n');
-    expect(placeIn('/home/me/my recipe.ts', error)).toEqual({
-      file: '/home/me/my recipe.ts',
-      line: 12,
-      column: 5,
-    });
-    expect(placeIn('/home/me/none.ts', error)).toBeUndefined();
-    expect(placeIn('/home/me/none.ts', 'no error')).toBeUndefined();
+    const placed = (file: string, cause: unknown) =>
+      thrownIn('FROND-U008', 'it failed', file, cause, '').details.place;
+    const file = '/home/me/my recipe.ts';
+    expect(placed(file, error)).toEqual({ file, line: 12, column: 5 });
+    for (const other of ['/home/me/none.ts', '/me/my recipe.ts', '/home/me/my'])
+      expect(placed(other, error)).toEqual({ file: other });
+    expect(placed(file, 'no error')).toEqual({ file });
   });
 
   it('are shown as defects, with the way to see more; errors of frond stay as they are', () => {
@@ -123,17 +123,17 @@ describe('what is printed', () => {
     expect(JSON.parse(shownJson({ text }))).toEqual({ text });
 
     const hostile = 'play\x1b]0;owned\x07';
-    const predictions = {
-      [hostile]: [{ tags: ['B-\x1b[8m'], probability: 1 }],
-      intent: [{ label: hostile, probability: 1 }],
-      other: [hostile],
+    const answers = {
+      [hostile]: { tags: ['B-\x1b[8m'], probability: 1 },
+      intent: { label: hostile, probability: 1 },
+      other: hostile,
     };
     const lines: string[] = [];
     const out = { isTTY: false, write: (text: string) => lines.push(text) } as unknown as NodeJS.WriteStream;
     const { listener } = progressListener(out, undefined);
     listener({ type: 'warning', message: hostile });
     const printed = [
-      describePrediction(hostile, [hostile], predictions as unknown as palm.Predictions, 0),
+      describePrediction({ text: hostile, words: [hostile], unknown: [hostile], answers }),
       printScores({ [hostile]: { accuracy: 1 } }),
       comparisonText(
         {
