@@ -27,8 +27,12 @@ export type ChooseOptions = is.OptionsOf<typeof chooseOptions>;
 /** Devices that run whole steps, the preferred one first. */
 export const deviceNames: readonly DeviceName[] = ['webgpu', 'wasm', 'interpreter'];
 
-const gpuName = ({ adapter: { name, software } }: WebgpuDevice): string =>
-  software ? `${name}: no GPU but a program, far slower than wasm` : name;
+/** Says which GPU it is. */
+async function onGpu(why: string, open: () => Promise<WebgpuDevice>): Promise<ChosenDevice> {
+  const device = await open();
+  const { name, software } = device.adapter;
+  return { device, reason: `${why}${name}${software ? ': no GPU but a program, far slower than wasm' : ''}` };
+}
 
 /** Why no GPU is used; undefined where there is one. */
 async function whyNoGpu(webgpu: WebgpuOptions | undefined): Promise<string | undefined> {
@@ -41,14 +45,11 @@ async function whyNoGpu(webgpu: WebgpuOptions | undefined): Promise<string | und
 /** The fastest device that computes something here, and why not a faster one. */
 async function best({ webgpu, wasm }: ChooseOptions): Promise<ChosenDevice> {
   const why = 'the fastest device that works here';
-  const onGpu = async (): Promise<ChosenDevice> => {
-    const device = await openTried(() => webgpuDevice(webgpu));
-    return { device, reason: `${why}: ${gpuName(device)}` };
-  };
-  const onThreads = () => onWasm(why, () => openTried(() => wasmDevice(wasm)));
   const noGpu = await whyNoGpu(webgpu);
   const refused = noGpu === undefined ? [] : [noGpu];
-  for (const open of noGpu === undefined ? [onGpu, onThreads] : [onThreads]) {
+  const onThreads = () => onWasm(why, () => openTried(() => wasmDevice(wasm)));
+  const first = () => onGpu(`${why}: `, () => openTried(() => webgpuDevice(webgpu)));
+  for (const open of noGpu === undefined ? [first, onThreads] : [onThreads]) {
     try {
       const { device, reason } = await open();
       return { device, reason: [reason, ...refused].join('; ') };
@@ -66,6 +67,14 @@ async function onWasm(why: string, open: () => WasmDevice | Promise<WasmDevice>)
   return { device, reason: `${why}, ${device.note}` };
 }
 
+/** What a name opens. */
+const OPENERS = new Map<string, (options: ChooseOptions) => ChosenDevice | Promise<ChosenDevice>>([
+  ['auto', best],
+  ['webgpu', ({ webgpu }) => onGpu('', () => webgpuDevice(webgpu))],
+  ['wasm', ({ wasm }) => onWasm('asked for', () => wasmDevice(wasm))],
+  ['interpreter', () => ({ device: interpreterDevice(), reason: 'asked for' })],
+]);
+
 /**
  * Opens a device by name; `auto` takes the fastest one that computes something here and says why: a GPU, unless it is a program that
  * plays one, else WebAssembly, else the interpreter.
@@ -75,22 +84,11 @@ export async function chooseDevice(name: string, options: ChooseOptions = {}): P
   checkOptions('chooseDevice', options, chooseOptions);
   checkOptions('chooseDevice', options.webgpu ?? {}, webgpuOptions);
   checkOptions('chooseDevice', options.wasm ?? {}, wasmOptions);
-  switch (name) {
-    case 'interpreter':
-      return { device: interpreterDevice(), reason: 'asked for' };
-    case 'wasm':
-      return onWasm('asked for', () => wasmDevice(options.wasm));
-    case 'webgpu': {
-      const device = await webgpuDevice(options.webgpu);
-      return { device, reason: gpuName(device) };
-    }
-    case 'auto':
-      return best(options);
-    default:
-      throw new FrondError('FROND-R021', `there is no device ${shownName(name)}`, {
-        hint: `choose one of: auto, ${deviceNames.join(', ')}`,
-      });
-  }
+  const open = OPENERS.get(name);
+  if (open !== undefined) return open(options);
+  throw new FrondError('FROND-R021', `there is no device ${shownName(name)}`, {
+    hint: `choose one of: ${[...OPENERS.keys()].join(', ')}`,
+  });
 }
 
 /** Memory that a device must have to be of use, in words: 16 MiB. */
