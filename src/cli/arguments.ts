@@ -97,7 +97,7 @@ export function parseArguments<A extends Arguments>(
   typed: readonly string[],
 ): ValuesOf<A> {
   const { places, options } = partsOf(args);
-  const { tokens } = parseArgs({
+  const { tokens, positionals: words } = parseArgs({
     args: [...typed],
     options: Object.fromEntries(
       options.map(([name, { kind }]) => [name, { type: kind === 'flag' ? 'boolean' : 'string' } as const]),
@@ -109,7 +109,6 @@ export function parseArguments<A extends Arguments>(
   const given = grouped(
     tokens.flatMap((token) => (token.kind === 'option' ? [typedOption(command, options, typed, token)] : [])),
   );
-  const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []));
   requireWords(command, places, words);
   for (const [i, [name, { kind }]] of places.entries())
     given.set(name, words.slice(i, kind === 'words' ? undefined : i + 1));

@@ -29,22 +29,32 @@ const label = (value: number): string => {
 
 /** About `count` round numbers (1, 2, 2.5 or 5 times a power of ten apart) from `low` to at least `high`. */
 export function ticks(low: number, high: number, count: number, whole = false): number[] {
-  const rough = Math.max((high - low) / count, Number.EPSILON);
+  const rough = Math.max((high - low) / count, whole ? 1 : Number.EPSILON);
   const power = 10 ** Math.floor(Math.log10(rough));
   const units = whole ? [1, 2, 5, 10] : [1, 2, 2.5, 5, 10];
-  const unit = units.find((factor) => factor * power >= rough) ?? 10;
-  const step = whole ? Math.max(1, unit * power) : unit * power;
+  const step = power * (units.find((factor) => factor * power >= rough) ?? 10);
   const first = Math.floor(low / step);
   const last = Math.ceil(high / step - 1e-9);
   return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
 }
 
+/** Whole numbers below an axis. */
+const columnTicks = (places: readonly number[], atX: (x: number) => string, y: number): string[] =>
+  places.map((x) => `<text x="${atX(x)}" y="${y}" text-anchor="middle">${label(x)}</text>`);
+
+const drawing = (width: number, height: number, title: string, lines: readonly string[]): string =>
+  [
+    `<svg viewBox="0 0 ${width} ${height}" class="chart" role="img" aria-label="${escapeMarkup(title)}">`,
+    ...lines,
+    '</svg>',
+  ].join('\n');
+
 /** A line chart as SVG text, without any library, so that a report is one file. */
 export function lineChart(series: readonly Series[], options: ChartOptions): string {
-  const points = series.flatMap(({ points: list }) => list.filter(isFinitePoint));
-  const xs = points.map(([x]) => x);
+  const lines = series.map(({ points }) => points.filter(([, y]) => Number.isFinite(y)));
+  const xs = lines.flat().map(([x]) => x);
+  const ys = lines.flat().map(([, y]) => y);
   const [low, high] = [Math.min(...xs, options.from ?? 0), Math.max(1, ...xs)];
-  const ys = points.map(([, y]) => y);
   const rows = ticks(Math.min(0, ...ys), options.top ?? Math.max(1e-6, ...ys), 4);
   const columns = ticks(low, high, 6, true).filter((x) => x >= low && x <= high);
   const [bottom = 0, top = 1] = [rows[0], rows.at(-1)];
@@ -52,29 +62,22 @@ export function lineChart(series: readonly Series[], options: ChartOptions): str
     (LEFT + ((x - low) / Math.max(high - low, 1e-9)) * (WIDTH - LEFT - RIGHT)).toFixed(1);
   const heightOf = (y: number): number =>
     HEIGHT - BOTTOM - ((Math.min(y, top) - bottom) / (top - bottom)) * (HEIGHT - BOTTOM - TOP);
-  const placeOf = ([x, y]: Point): [string, string] => [atX(x), heightOf(y).toFixed(1)];
-  const grid = [
+  return drawing(WIDTH, HEIGHT, options.title, [
+    `<text x="${LEFT}" y="12" class="title">${escapeMarkup(options.title)}</text>`,
     ...rows.map((y) => {
       const [at, textAt] = [heightOf(y).toFixed(1), (heightOf(y) + 3).toFixed(1)];
       return `<path d="M${LEFT} ${at}H${WIDTH - RIGHT}" stroke="#e4e9ee"/><text x="${LEFT - 6}" y="${textAt}" text-anchor="end">${label(y)}</text>`;
     }),
-    ...columns.map(
-      (x) => `<text x="${atX(x)}" y="${HEIGHT - BOTTOM + 14}" text-anchor="middle">${label(x)}</text>`,
-    ),
-  ];
-  return [
-    `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" class="chart" role="img" aria-label="${escapeMarkup(options.title)}">`,
-    `<text x="${LEFT}" y="12" class="title">${escapeMarkup(options.title)}</text>`,
-    ...grid,
-    ...series.map(({ points: list }, i) => line(list.filter(isFinitePoint).map(placeOf), colorOf(i))),
+    ...columnTicks(columns, atX, HEIGHT - BOTTOM + 14),
+    ...lines.map((points, i) => {
+      const places = points.map(([x, y]) => [atX(x), heightOf(y).toFixed(1)] as const);
+      return line(places, colorOf(i));
+    }),
     ...legendOf(series),
     `<text x="${WIDTH - RIGHT}" y="${HEIGHT - 4}" text-anchor="end">${escapeMarkup(options.x)}</text>`,
     `<text x="${LEFT}" y="${HEIGHT - 4}">${escapeMarkup(options.y)}</text>`,
-    '</svg>',
-  ].join('\n');
+  ]);
 }
-
-const isFinitePoint = ([, y]: Point): boolean => Number.isFinite(y);
 
 const colorOf = (i: number): string => COLORS[i % COLORS.length] ?? 'black';
 
@@ -112,29 +115,25 @@ export function stripChart(
   const [left, height, width] = [110, 18, 2 * WIDTH];
   const each = Math.ceil(steps / COLUMNS);
   const atX = (step: number): number => left + (step / steps) * (width - left - RIGHT);
+  const apart = Math.ceil(each / SAMPLES);
   const cells = Array.from({ length: Math.ceil(steps / each) }, (_, column) => {
     const [from, to] = [column * each, Math.min((column + 1) * each, steps)];
-    const apart = Math.ceil(each / SAMPLES);
     const looked = Array.from({ length: Math.ceil((to - from) / apart) }, (_, i) => nameAt(from + i * apart));
     const place = `x="${atX(from).toFixed(1)}" width="${(atX(to) - atX(from)).toFixed(2)}" height="${height - 2}"`;
-    return names.flatMap((name, i) => {
+    return names.map((name, i) => {
       const share = looked.filter((one) => one === name).length / looked.length;
       const color = `fill="${colorOf(i)}" fill-opacity="${share.toFixed(2)}"`;
-      return share === 0 ? [] : [`<rect y="${i * height + 1}" ${place} ${color}/>`];
+      return share === 0 ? '' : `<rect y="${i * height + 1}" ${place} ${color}/>`;
     });
   });
   const bottom = names.length * height;
   const columns = ticks(0, steps, 8, true).filter((step) => step <= steps);
-  return [
-    `<svg viewBox="0 0 ${width} ${bottom + 18}" class="chart" role="img" aria-label="the plan of steps">`,
+  return drawing(width, bottom + 18, 'the plan of steps', [
     ...names.map((name, i) => {
       const shown = name.length > 18 ? `${name.slice(0, 17)}…` : name;
       return `<text y="${i * height + 13}">${escapeMarkup(shown)}</text>`;
     }),
-    ...cells.flat(),
-    ...columns.map(
-      (step) => `<text x="${atX(step).toFixed(1)}" y="${bottom + 13}" text-anchor="middle">${step}</text>`,
-    ),
-    '</svg>',
-  ].join('\n');
+    ...cells.flat().filter((cell) => cell !== ''),
+    ...columnTicks(columns, (step) => atX(step).toFixed(1), bottom + 13),
+  ]);
 }

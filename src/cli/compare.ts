@@ -1,16 +1,16 @@
 import { existsSync, statSync } from 'node:fs';
-import { extname, join, relative } from 'node:path';
+import { extname, relative } from 'node:path';
 import pc from 'picocolors';
 import { platform } from '#platform';
 import { defined, FrondError, printPlace, type SourcePlace } from '../base/errors.ts';
 import * as frond from '../index.ts';
 import { type GraphLike, graphKind, irOf } from '../ir/graph.ts';
+import { latestOf } from '../palm/predictor.ts';
 import { chosen } from './arguments.ts';
 import { type Given, GRAPHS } from './commands.ts';
-import { printLine } from './io.ts';
+import { printLine, shown } from './io.ts';
 import { loadModule } from './recipe.ts';
 import { shownSizes, sizesOf } from './run.ts';
-import { shown } from './shown.ts';
 
 /** @throws FROND-R020, R021 as `chooseDevice` does, R028 for an invalid number of threads */
 async function openDevice(text: string): Promise<frond.Device> {
@@ -28,8 +28,7 @@ interface Subject {
 async function graphOfRun(folder: string, name = 'forward'): Promise<Subject> {
   const which = chosen('graph', name, GRAPHS);
   const graph = (await frond.palm.loadModelRecord(folder))[which];
-  const inside = join(folder, 'checkpoints');
-  const { files } = await frond.loadLatest(existsSync(inside) ? inside : folder);
+  const { files } = await latestOf(folder);
   const file = 'weights.safetensors';
   const { tensors } = frond.readSafetensors(await defined(files.get(file), file).read(), file);
   const values = [...tensors].map(([name, tensor]) => [name, frond.floatsOf(tensor, name, file)] as const);

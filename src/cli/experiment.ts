@@ -7,10 +7,9 @@ import { chooseDevice, FrondError, palm } from '../index.ts';
 import { singleTasks } from '../palm/experiment.ts';
 import { hasCheckpoint } from '../store/checkpoint.ts';
 import type { Given } from './commands.ts';
-import { printLine, writeWhole } from './io.ts';
+import { printLine, shown, shownPairs, writeWhole } from './io.ts';
 import { loadModule, recipeName, requireFile, runRecipe } from './recipe.ts';
 import { type Headline, printTable, scoreText, wholeScores } from './scores.ts';
-import { shown, shownPairs } from './shown.ts';
 import { onInterrupt } from './train.ts';
 
 /** Ways to train, by name, and which of them are compared: `[baseline, other]`. */

@@ -6,10 +6,9 @@ import * as frond from '../index.ts';
 import type { LaunchTime } from '../runtime/device.ts';
 import { exampleFeeds } from '../runtime/exampleFeeds.ts';
 import type { Given } from './commands.ts';
-import { printLine, version, writeWhole } from './io.ts';
+import { percent, printLine, shellWord, shown, version, writeWhole } from './io.ts';
 import { loadRun, shownSizes, sizesOf } from './run.ts';
 import { printTable } from './scores.ts';
-import { percent, shellWord, shown } from './shown.ts';
 
 const keyOf = ({ name, adapter }: frond.Device): string =>
   frond.tuningKey(name, adapter?.name ?? platform.processor, version());

@@ -4,8 +4,7 @@ import { FrondError } from '../base/errors.ts';
 import { type Named, parseArguments, partsOf } from './arguments.ts';
 import { COMMANDS, type CommandName, type Given } from './commands.ts';
 import { shownError } from './failure.ts';
-import { printLine, version, watchOutputs } from './io.ts';
-import { shownLines } from './shown.ts';
+import { printLine, shownLines, version, watchOutputs } from './io.ts';
 
 /** What a command does, and its exit code. Each loads what it needs when it runs: help and mistakes answer at once. */
 const RUN: { readonly [C in CommandName]: (given: Given<C>) => Promise<number> } = {

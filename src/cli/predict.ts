@@ -4,10 +4,9 @@ import { mapValues } from '../base/own.ts';
 import { chooseDevice, palm } from '../index.ts';
 import { wordsIn } from '../palm/words.ts';
 import type { Given } from './commands.ts';
-import { isClosed, linesFrom } from './io.ts';
+import { isClosed, linesFrom, percent, shown, shownJson } from './io.ts';
 import { checkRun } from './run.ts';
 import { printScores } from './scores.ts';
-import { percent, shown, shownJson } from './shown.ts';
 
 /** What a head of frond predicts; one of the user's own gives what it likes. */
 const fieldsOf = (prediction: unknown): Partial<palm.head.Tagged & palm.head.Classified> =>

@@ -1,8 +1,8 @@
 import { Presets, SingleBar } from 'cli-progress';
 import pc from 'picocolors';
 import type { palm } from '../index.ts';
+import { shown, shownPairs } from './io.ts';
 import { scoreText, wholeScores } from './scores.ts';
-import { shown, shownPairs } from './shown.ts';
 
 /** `95 s` as `1:35`. */
 export function clock(seconds: number): string {

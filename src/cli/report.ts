@@ -5,9 +5,9 @@ import { type Graph, type palm, toSvg } from '../index.ts';
 import { attempt } from '../platform/node/failure.ts';
 import { lineChart, type Series, stripChart } from './chart.ts';
 import type { CurveGradients, CurveStep } from './curve.ts';
+import { percent, shownJson } from './io.ts';
 import { bracket } from './predict.ts';
 import { headlinesOf, scoreText, wholeScores } from './scores.ts';
-import { percent, shownJson } from './shown.ts';
 
 export interface ReportInput {
   readonly name: string;

@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import type { Sizes } from '../base/dim.ts';
 import { FrondError, type Graph, palm } from '../index.ts';
 import { dimensionsOf } from '../runtime/exampleFeeds.ts';
-import { shownPairs } from './shown.ts';
+import { shownPairs } from './io.ts';
 
 /** @throws FROND-U007 when `run` is no folder, before anything looks for checkpoints in it */
 export function checkRun(run: string): void {

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import type { palm } from '../index.ts';
-import { percent, shown } from './shown.ts';
+import { percent, shown } from './io.ts';
 
 /** A headline number. Measures of all tasks together, such as `exactMatch`, have no task. */
 export interface Headline {

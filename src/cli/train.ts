@@ -10,14 +10,13 @@ import { hasCheckpoint } from '../store/checkpoint.ts';
 import type { Argument } from './arguments.ts';
 import { COMMANDS, type Given } from './commands.ts';
 import { Curve } from './curve.ts';
-import { printLine, writeWhole } from './io.ts';
+import { printLine, shellWord, shown, writeWhole } from './io.ts';
 import { tunedSchedules } from './kernel.ts';
 import { answersAt, describePrediction } from './predict.ts';
 import { compileProgress, progressListener } from './progress.ts';
 import { loadRecipe, recipeName, runRecipe } from './recipe.ts';
 import { type ReportInput, reportPage } from './report.ts';
 import { printScores, scoresOf } from './scores.ts';
-import { shellWord, shown } from './shown.ts';
 
 /** outputs/NAME, or outputs/NAME-2, … where there is a run already. */
 function freshFolder(name: string): string {

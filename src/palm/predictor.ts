@@ -94,7 +94,7 @@ const cannotMake = (what: string, option: string, folder: string): FrondError =>
   );
 
 /** The newest whole checkpoint of a run; `folder` is the run's, or the one that its checkpoints are in. */
-async function latestOf(folder: string): Promise<LoadedCheckpoint> {
+export async function latestOf(folder: string): Promise<LoadedCheckpoint> {
   const inside = checkpointsOf(folder);
   return loadLatest((await platform.files.kindOf(inside)) === 'folder' ? inside : folder);
 }

@@ -6,10 +6,10 @@ import { flag, parseArguments, text, word, words } from '../../src/cli/arguments
 import { lineChart, stripChart, ticks } from '../../src/cli/chart.ts';
 import { comparisonText } from '../../src/cli/compare.ts';
 import { describe as inOneLine, shownError, thrownIn } from '../../src/cli/failure.ts';
+import { shellWord, shown, shownJson } from '../../src/cli/io.ts';
 import { bracket, describePrediction } from '../../src/cli/predict.ts';
 import { clock, progressListener } from '../../src/cli/progress.ts';
 import { printScores, scoresOf } from '../../src/cli/scores.ts';
-import { shellWord, shown, shownJson } from '../../src/cli/shown.ts';
 import { palm } from '../../src/index.ts';
 
 describe('arguments', () => {
