@@ -72,8 +72,8 @@ export function fromTokenizerJson(text: string, file = 'tokenizer.json'): Tokeni
     ...added.map(({ content, id }) => [content, id] as const),
   ]);
   const entries = Array.from(ids, ([token, id]) => ({ token, id }));
-  const verbatim = added.filter(({ special = false, normalized = !special }) => !normalized);
-  const namesOf = (list: readonly Added[]) => list.map(({ content }) => content);
+  const isVerbatim = ({ special = false, normalized = !special }: Added): boolean => !normalized;
+  const contentOf = ({ content }: Added): string => content;
   return wordPiece({
     vocabulary: vocabularyOf(entries, file, unknown),
     ...spellingIn(json.normalizer, fail),
@@ -81,8 +81,8 @@ export function fromTokenizerJson(text: string, file = 'tokenizer.json'): Tokeni
     prefix: read('model.continuing_subword_prefix', model.continuing_subword_prefix, is.text, '##'),
     maximumCharacters: read('model.max_input_chars_per_word', model.max_input_chars_per_word, is.count, 100),
     unknown,
-    special: namesOf(verbatim),
-    added: namesOf(added.filter((token) => !verbatim.includes(token))),
+    special: added.filter(isVerbatim).map(contentOf),
+    added: added.filter((token) => !isVerbatim(token)).map(contentOf),
   });
 }
 

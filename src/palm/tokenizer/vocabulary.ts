@@ -80,9 +80,8 @@ export const misspelt = ({ tokens }: Vocabulary, spelling: Spelling): string | u
 export function printVocabulary(vocabulary: Vocabulary): string {
   checkArguments('printVocabulary', { vocabulary: vocabularyKind }, [vocabulary], 'FROND-T002');
   const { tokens } = vocabulary;
-  const lines = tokens.includes('')
-    ? tokens.flatMap((token, id) => (token === '' ? [] : [`${token}\t${id}`]))
-    : tokens;
+  const numbered = tokens.flatMap((token, id) => (token === '' ? [] : [`${token}\t${id}`]));
+  const lines = numbered.length < tokens.length ? numbered : tokens;
   return `${lines.join('\n')}\n`;
 }
 
@@ -144,15 +143,11 @@ export function vocabularyOf(
     if (token === '') fail('a token is empty');
     if (brokenAt(token) >= 0) fail(`the token ${show(token)} holds a zero byte or half of a character`);
     if (id >= MOST_IDS) fail(`the id ${id} is too large`);
-    for (const [what, key] of [
-      [`token ${show(token)}`, token],
-      [`id ${id}`, id],
-    ] as const) {
-      const first = earlier.get(key);
-      if (first?.line !== undefined) fail(`${what} stands on line ${first.line} already`);
-      if (first !== undefined) fail(`${show(first.token)} and ${show(token)} have the same id ${id}`);
-      earlier.set(key, entry);
-    }
+    const first = earlier.get(token) ?? earlier.get(id);
+    const what = first?.token === token ? `token ${show(token)}` : `id ${id}`;
+    if (first?.line !== undefined) fail(`${what} stands on line ${first.line} already`);
+    if (first !== undefined) fail(`${show(first.token)} and ${show(token)} have the same id ${id}`);
+    earlier.set(token, entry).set(id, entry);
     ids.set(token, id);
   }
   if (!ids.has(unknown)) fault(`there is no ${unknown}`, file, entries.at(-1)?.line, hint);
