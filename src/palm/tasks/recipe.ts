@@ -17,7 +17,7 @@ import { cosineDecay, linearDecay, polynomialDecay, triangular, warmUp } from '.
 import { type BackwardOptions, backwardOptions } from '../step.ts';
 import { buildOptions, buildWordPieces } from '../tokenizer/build.ts';
 import { fromTokenizerJson } from '../tokenizer/load.ts';
-import { bertSpelling, spellingOf, spellWord } from '../tokenizer/spelling.ts';
+import { bertSpelling, spellingOf, spellWord, withoutControls } from '../tokenizer/spelling.ts';
 import { character, type Tokenizer, word } from '../tokenizer/tokenizer.ts';
 import {
   buildVocabulary,
@@ -29,6 +29,7 @@ import {
 import { wordPiece } from '../tokenizer/wordPiece.ts';
 import { trainOptions } from '../train.ts';
 import { fitOptions, trainerOptions } from '../trainerOptions.ts';
+import { wordsIn } from '../words.ts';
 import { kindOf, pick, type TaskSettings as Task } from './kinds.ts';
 import { dataOf } from './read.ts';
 import type { TasksSettings } from './settings.ts';
@@ -117,14 +118,15 @@ async function tokenizerOf(
     return wordPiece({ vocabulary, ...bertSpelling(settings) });
   }
   const spelling = spellingOf(settings);
-  const { make, cut } = WHOLE[settings.kind];
-  const pieces = (await texts()).map((text) =>
-    Array.from(text.match(cut) ?? [], (piece) => spellWord(piece, spelling)),
-  );
+  const isWord = settings.kind === 'word';
+  const pieces = (await texts()).map((text) => {
+    const words = wordsIn(isWord ? text : withoutControls(text)).map((one) => spellWord(one, spelling));
+    return isWord ? words : words.flatMap((one) => Array.from(one));
+  });
   const options = { special: Object.values(SPECIAL_TOKENS), ...pick(settings, vocabularyOptions) };
-  return make({ vocabulary: buildVocabulary(pieces, options), ...spelling });
+  const vocabulary = buildVocabulary(pieces, options);
+  return isWord ? word({ vocabulary, ...spelling }) : character({ vocabulary, ...spelling });
 }
-const WHOLE = { word: { make: word, cut: /\S+/g }, character: { make: character, cut: /\S/gu } };
 
 function backboneOf(settings: Settings<'backbone'>, { vocabulary, special }: Tokenizer): Backbone {
   const { kind, ...options } = settings;
