@@ -55,7 +55,7 @@ function checkTogether(settings: TasksSettings, fail: Fail): void {
     const reusing = [...path, 'reuseHeadWith'];
     checkName(reusing, 'task', other, all);
     if (other !== undefined && all.indexOf(other) >= all.indexOf(task))
-      fail(reusing, `task ${shown(other)} stands behind ${shown(task)}`, 'put it first');
+      fail(reusing, `task ${shown(other)} comes after ${shown(task)}`, 'put it first');
     const [mine, first] = [dataOf(settings, task), dataOf(settings, all[0] ?? '')];
     const joint = data[mine]?.format === 'joint';
     if (joint && kind !== 'classify' && kind !== 'sequenceLabel') {

@@ -231,8 +231,7 @@ export async function runTasks(
   file: string,
   context: RecipeContext,
 ): Promise<RecipeResult> {
-  const { data = files.join(file, '..'), epochs = given.training.epochs, seed } = context;
-  const { batchSize = given.training.batchSize } = context;
+  const { data = files.join(file, '..'), epochs = given.training.epochs, batchSize, seed } = context;
   const training = { ...given.training, epochs, ...(batchSize !== undefined && { batchSize }) };
   const settings = { ...(await rooted(given, data)), training, seeds: [seed] };
   const { trainer, parts } = await build(settings, context);

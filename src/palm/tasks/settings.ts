@@ -20,28 +20,28 @@ import { TASKS, type TaskSettings, taskOptions } from './kinds.ts';
 // What a tasks file may hold, said once: its check, its types and its published JSON schema come from here. Options of the parts
 // of the program are those of their own tables.
 
-const nearest = (given: unknown, names: readonly string[], what: string): string =>
-  `did you mean ${nearestOf(String(given), names)}? ${what}: ${names.join(', ')}`;
+const nearest = (given: unknown, names: readonly string[], what = 'Give one of'): string =>
+  is.text.holds(given)
+    ? `did you mean ${nearestOf(given, names)}? ${what}: ${names.join(', ')}`
+    : `give one of ${names.join(', ')}`;
 
-/** A setting of a kind of the program. */
-function setting<T>(kind: is.Kind<T>): z.ZodType<T> {
-  const choices = kind.json?.enum;
-  const error = ({ input }: { readonly input?: unknown }): string =>
-    is.names.holds(choices) && is.text.holds(input)
-      ? nearest(input, choices, 'Give one of')
-      : (kind.advise?.(input) ?? `give ${kind.what}`);
-  return z.custom<T>((value) => kind.holds(value), { error }).meta({ ...kind.json });
-}
 type Setting<K> =
   K extends is.OptionalKind<infer T> ? z.ZodExactOptional<z.ZodType<T>> : z.ZodType<is.TypeOf<K>>;
+/** A setting of a kind of the program. */
+function setting<K extends is.Kind>(kind: K): Setting<K> {
+  const choices = kind.json?.enum;
+  const error = ({ input }: { readonly input?: unknown }): string =>
+    is.names.holds(choices) ? nearest(input, choices) : (kind.advise?.(input) ?? `give ${kind.what}`);
+  const schema = z.custom((value) => kind.holds(value), { error }).meta({ ...kind.json });
+  return (kind.optional ? schema.exactOptional() : schema) as unknown as Setting<K>;
+}
 
 /** Options of a table of the program, without `ours`: those follow from the data, or a file says them in another way. */
 function optionsOf<K extends is.Kinds, N extends keyof K = never>(table: K, ...ours: readonly N[]) {
   const given = Object.entries(table).filter(([name]) => !ours.some((other) => other === name));
-  const settings = given.map(([name, kind]) => {
-    return [name, kind.optional ? setting(kind).exactOptional() : setting(kind)] as const;
-  });
-  return Object.fromEntries(settings) as { [M in Exclude<keyof K, N>]: Setting<K[M]> };
+  return Object.fromEntries(given.map(([name, kind]) => [name, setting(kind)])) as {
+    [M in Exclude<keyof K, N>]: Setting<K[M]>;
+  };
 }
 
 /** An object with these settings and no others. */
@@ -58,11 +58,7 @@ const kinds = <const F extends Forms>(name: string, forms: F) =>
   z.discriminatedUnion(name, forms, {
     error(issue) {
       const { input, options } = issue as { readonly input?: unknown; readonly options?: readonly unknown[] };
-      if (options === undefined) return 'give an object';
-      const given: unknown = Object(input)[name];
-      return given === undefined
-        ? `give one of ${options.join(', ')}`
-        : nearest(given, options.map(String), 'Give one of');
+      return options === undefined ? 'give an object' : nearest(Object(input)[name], options.map(String));
     },
   });
 /** The form of one kind. */
@@ -71,10 +67,9 @@ const one = <const K extends string, S extends z.ZodRawShape>(kind: K, shape: S,
 const byName = <T extends z.ZodType>(schema: T, what: string) =>
   z.record(setting(is.name), schema, `give an object of ${what}`);
 /** A setting of the file itself that may be left out. */
-const may = <T>(kind: is.Kind<T>, description: string) => setting(kind).exactOptional().describe(description);
+const may = <T>(kind: is.Kind<T>, says: string) => setting(is.optional(kind)).describe(says);
 const count = setting(is.count);
 const path = setting(is.name);
-const policyKind = is.oneOf<Policy>('joint', 'alternate');
 
 const spelling = optionsOf(spellingOptions);
 const seldom = 'words, or characters, seen less often have no id of their own; default 2';
@@ -176,7 +171,7 @@ export const tasksForm = form({
   tokenizer: tokenizer.exactOptional().describe('what cuts texts into pieces; default: words'),
   tasks: byName(task, 'tasks').describe('what is learnt, by name'),
   backbone: backbone.prefault({ kind: 'compact' }).describe('the encoder that all tasks share'),
-  policy: setting(policyKind)
+  policy: setting(is.oneOf<Policy>('joint', 'alternate'))
     .default('alternate')
     .describe('joint: all tasks learn in every step, from one data set. alternate: each step is of one task'),
   optimizer: optimizer.prefault({}).describe('AdamW, its rate, decay and clipping'),
