@@ -4,7 +4,8 @@ import * as is from '../../base/kinds.ts';
 import { own } from '../../base/own.ts';
 import { shown } from '../../base/shown.ts';
 import { type JsonPath, parseStrictJson } from '../../store/json.ts';
-import { readingOf } from './kinds.ts';
+import { spellingOptions } from '../tokenizer/spelling.ts';
+import { pick, readingOf } from './kinds.ts';
 import { type TasksSettings, tasksForm } from './settings.ts';
 
 // From the text of a tasks file to its settings, or to what is wrong with it and where.
@@ -39,12 +40,19 @@ function places(text: string, file: string): { readonly value: unknown; readonly
 
 /** Refuses what settings say of each other that does not hold. */
 function checkTogether(settings: TasksSettings, fail: Fail): void {
-  const { data, tasks, policy, training } = settings;
+  const { data, tasks, policy, training, tokenizer } = settings;
   const [sets, all] = [Object.keys(data), Object.keys(tasks)];
   const checkName = (path: JsonPath, what: string, given: string | undefined, names: readonly string[]) => {
     if (given !== undefined && !names.includes(given))
       fail(path, `there is no ${what} ${show(given)}`, `give one of ${names.join(', ')}`);
   };
+  const checkIdle = (path: JsonPath, name: string | undefined, why: string): void => {
+    if (name !== undefined) fail([...path, name], `${name} has no effect: ${why}`, 'leave it out');
+  };
+  if (tokenizer?.kind === 'file' && tokenizer.file.endsWith('.json')) {
+    const [idle] = Object.keys(pick(tokenizer, spellingOptions));
+    checkIdle(['tokenizer'], idle, `${shown(tokenizer.file)} says how text is spelt`);
+  }
   if (all.length === 0) fail(['tasks'], 'there are no tasks', 'give at least one');
   for (const [task, given] of Object.entries(tasks)) {
     const { kind, data: set, reuseHeadWith: other } = given;
@@ -62,13 +70,7 @@ function checkTogether(settings: TasksSettings, fail: Fail): void {
       const hint = 'give classify, for its intents, or sequenceLabel, for its tags';
       fail([...path, 'kind'], `task ${shown(task)} is of kind ${kind}, its data set is joint`, hint);
     }
-    const idle = joint && readingOf(given);
-    if (idle)
-      fail(
-        [...path, idle],
-        `${idle} has no effect on task ${shown(task)}, its data set is joint`,
-        'leave it out',
-      );
+    if (joint) checkIdle(path, readingOf(given), `the data set of task ${shown(task)} is joint`);
     if (policy === 'joint' && all.length > 1 && (!joint || mine !== first))
       fail(
         ['policy'],

@@ -102,7 +102,7 @@ describe('settings of a tasks file', () => {
     [
       '"maximumLength": 8',
       '"labelSmoothing": 0.1',
-      'maximumLength has no effect on task intent, its data set is joint',
+      'maximumLength has no effect: the data set of task intent is joint',
       '5:54',
       'leave it out',
     ],
@@ -126,6 +126,13 @@ describe('settings of a tasks file', () => {
       'optimizer.schedule.power is missing',
       '9:45',
       'give a finite number above 0',
+    ],
+    [
+      '"tokenizer": { "kind": "file", "file": "tokenizer.json", "lowercase": true }, "tasks"',
+      '"tasks"',
+      'lowercase has no effect: tokenizer.json says how text is spelt',
+      '4:73',
+      'leave it out',
     ],
     ['"data": "house"', '"mixRatio": 1.5', 'there is no data set "house"', '6:49', 'give one of home'],
     ['"reference": "x"', '"epochs": 2', 'there is no task "x"', '10:30', 'give one of intent, slots'],
