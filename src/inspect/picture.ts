@@ -124,15 +124,12 @@ export function drawGraph(caller: string, given: GraphLike, options: PictureOpti
   const home = ({ op, id, scope, phase }: Node): string =>
     op === 'input' || id.startsWith(OUTPUT) || depthOf(scope) < depth ? id : `${phase}:${cut(scope, depth)}`;
   const boxOfNode = apart(order, new Map(order.map((node) => [node.id, home(node)])));
-  const boxes = new Map<string, Box | Fold>();
-  for (const node of order) {
-    const id = defined(boxOfNode.get(node.id), node.id);
-    const known = boxes.get(id);
-    const nodes = known !== undefined && 'nodes' in known ? known.nodes + 1 : 1;
-    const scope = cut(node.scope, depth);
-    boxes.set(id, id === node.id ? boxOf(node) : { id, scope, phase: node.phase, nodes });
-  }
-  const all = [...boxes.values()];
+  const nodesIn = grouped(order.map((node) => [defined(boxOfNode.get(node.id), node.id), node]));
+  const all = [...nodesIn].map(([id, nodes]): Box | Fold => {
+    const first = defined(nodes[0], id);
+    if (id === first.id) return boxOf(first);
+    return { id, scope: cut(first.scope, depth), phase: first.phase, nodes: nodes.length };
+  });
   const folds = all.filter((box) => 'nodes' in box);
   return {
     title: shown(graph.name),
