@@ -104,22 +104,17 @@ export function comparisonText(comparison: frond.Comparison, names: readonly str
 
 /** `frond compare A B WHAT`: 0 where all nodes agree, 1 where one does not. */
 export async function compare(args: Given<'compare'>): Promise<number> {
-  const { graph, weights } = await subjectOf(args);
+  const { graph, ...weights } = await subjectOf(args);
   frond.checkGraph(graph, frond.ops);
   const sizes = sizesOf(graph, args.sizes);
   const names = [args.first, args.second];
   const devices: frond.Device[] = [];
   try {
     for (const name of names) devices.push(await openDevice(name));
-    const [first, second] = devices as [frond.Device, frond.Device];
+    const pair = devices as [frond.Device, frond.Device];
     const { seed, optimised, tolerance } = args;
-    const comparison = await frond.compareDevices(graph, [first, second], {
-      sizes,
-      seed,
-      optimised,
-      tolerance,
-      ...(weights !== undefined && { weights }),
-    });
+    const options = { ...weights, sizes, seed, optimised, tolerance };
+    const comparison = await frond.compareDevices(graph, pair, options);
     printLine(`${names.join(' and ')} at ${shownSizes(sizes) || 'fixed sizes'}`);
     printLine(comparisonText(comparison, names));
     return comparison.first === undefined ? 0 : 1;

@@ -122,7 +122,9 @@ export async function experiment(args: Given<'experiment'>): Promise<number> {
   const results = resultsIn(path, key);
   mkdirSync(output, { recursive: true });
   const { device } = await chooseDevice(args.device, { wasm: { threads: args.threads } });
-  const { signal, release } = onInterrupt();
+  const stop = new AbortController();
+  const release = onInterrupt(stop);
+  const { signal } = stop;
   const again = `the same command goes on where it stopped: ${shown(output)}`;
   try {
     for (const seed of seeds) {

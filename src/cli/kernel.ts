@@ -60,21 +60,18 @@ async function tune({ step, device, reason, sizes }: Subject, given: Given<'kern
 /** Steps that are measured; the shortest time of each launch counts. */
 const STEPS = 5;
 
-/** The shortest time of each launch over several steps; undefined where the device has no clock for launches. */
+/** The shortest time of each launch over several steps; none where the device has no clock for launches. */
 async function measure(graph: frond.Graph, device: frond.Device, sizes: Readonly<Record<string, number>>) {
   const { executable } = await frond.compile(graph, { device });
   await executable.state.initialize(1);
   const feeds = exampleFeeds(executable.program, sizes, { full: true });
   await executable.run(feeds);
-  let shortest = await executable.profile(feeds);
-  for (let step = 1; step < STEPS; step++) {
-    const times = await executable.profile(feeds);
-    shortest = shortest?.map((time, i) => ({
-      ...time,
-      milliseconds: Math.min(time.milliseconds, times?.[i]?.milliseconds ?? Number.POSITIVE_INFINITY),
-    }));
-  }
-  return shortest;
+  const rounds: (readonly LaunchTime[])[] = [];
+  for (let step = 0; step < STEPS; step++) rounds.push((await executable.profile(feeds)) ?? []);
+  return (rounds[0] ?? []).map((launch, i) => {
+    const times = rounds.flatMap((round) => round[i]?.milliseconds ?? []);
+    return { ...launch, milliseconds: Math.min(...times) };
+  });
 }
 
 const sum = (list: readonly number[]): number => list.reduce((total, each) => total + each, 0);
@@ -104,9 +101,7 @@ function profileTable(times: readonly LaunchTime[]): string {
 async function profile({ step, device, reason, sizes }: Subject): Promise<void> {
   printLine(`one training step on ${device.name} (${reason}) at ${shownSizes(sizes)}`);
   const times = await measure(step, device, sizes);
-  printLine(
-    times === undefined ? 'not measured: this device has no clock for launches' : profileTable(times),
-  );
+  printLine(times.length === 0 ? 'not measured: this device has no clock for launches' : profileTable(times));
 }
 
 const ACTIONS: Readonly<Record<string, typeof tune>> = { tune, profile };

@@ -40,12 +40,9 @@ function predictionRecord({ text, words, unknown = [], answers }: Answered): Rec
   const tasks = mapValues(answers, (answer) => {
     const { tags, probability } = fieldsOf(answer);
     if (tags === undefined) return answer;
-    const chunks = palm.metrics.chunksOf(tags).map(({ type, start, end }) => ({
-      type,
-      text: words.slice(start, end).join(' '),
-      from: start,
-      to: end,
-    }));
+    const chunks = palm.metrics
+      .chunksOf(tags)
+      .map(({ type, start: from, end: to }) => ({ type, text: words.slice(from, to).join(' '), from, to }));
     return { chunks, tags, probability };
   });
   return { text, words, ...(unknown.length > 0 && { unknown }), ...tasks };

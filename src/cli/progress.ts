@@ -20,11 +20,8 @@ const count = (number: number, what: string): string => `${number} ${what}${numb
 /** Shows how many kernels are compiled, on a terminal as they are: a GPU's driver takes its time. */
 export function compileProgress(out: NodeJS.WriteStream): (done: number, total: number) => void {
   return (done, total) => {
-    if (!out.isTTY) {
-      if (done === 1) out.write(`compiling ${total} kernels\n`);
-      return;
-    }
-    out.write(done < total ? `\rcompiling kernels ${done}/${total}` : '\r\x1b[K');
+    if (out.isTTY) out.write(done < total ? `\rcompiling kernels ${done}/${total}` : '\r\x1b[K');
+    else if (done === 1) out.write(`compiling ${total} kernels\n`);
   };
 }
 

@@ -106,7 +106,10 @@ function epochTable({ result }: ReportInput): string {
   return `<div class="scroll plain">${table('', ['epoch', 'training loss', ...labels], rows)}</div>`;
 }
 
-function confusionTable({ labels, counts }: palm.metrics.ConfusionMatrix): string {
+const heading = (task: string, text: string): string => `<h2>${escapeMarkup(task)}: ${text}</h2>`;
+
+function confusionTable(task: string, { labels, counts }: palm.metrics.ConfusionMatrix): string {
+  const title = heading(task, 'confusion (rows: right label, columns: predicted)');
   const rows = counts.map((row, i): Cell[] => {
     const total = row.reduce((sum, count) => sum + count, 0);
     const cells = row.map((count, j): Cell => {
@@ -118,11 +121,11 @@ function confusionTable({ labels, counts }: palm.metrics.ConfusionMatrix): strin
     return [{ text: labels[i] ?? '', tag: 'th' }, ...cells];
   });
   const head = labels.map((text) => ({ text, attributes: ' class="column"' }));
-  return `<div class="scroll">${table('confusion', ['', ...head], rows)}</div>`;
+  return `${title}\n<div class="scroll">${table('confusion', ['', ...head], rows)}</div>`;
 }
 
 /** Scores of each slot type; the bar behind F1 shows it at a glance. */
-function typeTable(types: readonly palm.metrics.TypeScore[]): string {
+function typeTable(task: string, types: readonly palm.metrics.TypeScore[]): string {
   const rows = [...types]
     .sort((a, b) => b.expected - a.expected || a.type.localeCompare(b.type))
     .map(({ type, precision, recall, f1, expected }): Cell[] => {
@@ -130,19 +133,15 @@ function typeTable(types: readonly palm.metrics.TypeScore[]): string {
       const marked = { text: percent(f1), attributes: ` class="bar" style="${bar}"` };
       return [type, percent(precision), percent(recall), marked, String(expected)];
     });
-  return table('types', ['type', 'precision', 'recall', 'F1', 'in the test part'], rows);
+  const title = heading(task, 'by type, the most frequent first');
+  return `${title}\n${table('types', ['type', 'precision', 'recall', 'F1', 'in the test part'], rows)}`;
 }
 
 const taskTables = (test: palm.Metrics): string[] =>
   Object.entries(test).flatMap(([task, value]) => {
     const { confusion, types }: Partial<palm.metrics.ClassScores & palm.metrics.EntityScores> = Object(value);
-    const title = (text: string): string => `<h2>${escapeMarkup(task)}: ${text}</h2>`;
-    return [
-      ...(confusion
-        ? [title('confusion (rows: right label, columns: predicted)'), confusionTable(confusion)]
-        : []),
-      ...(types ? [title('by type, the most frequent first'), typeTable(types)] : []),
-    ];
+    const confusions = confusion ? [confusionTable(task, confusion)] : [];
+    return types ? [...confusions, typeTable(task, types)] : confusions;
   });
 
 /** Characters of a text in a table. */
@@ -173,7 +172,7 @@ const mistakeTables = (mistakes: ReportInput['mistakes']): string[] =>
       return [exampleText(example), answerText(gold, words), answerText(predicted, words)];
     });
     const some = worst.length < wrong ? `, the worst ${worst.length} of them` : '';
-    const title = `<h2>${escapeMarkup(task)}: ${wrong} of ${examples} wrong in the test part${some}</h2>`;
+    const title = heading(task, `${wrong} of ${examples} wrong in the test part${some}`);
     return rows.length === 0 ? title : title + table('mistakes', ['text', 'right', 'predicted'], rows);
   });
 

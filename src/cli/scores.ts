@@ -4,13 +4,16 @@ import { percent, shown } from './io.ts';
 
 /** A headline number. Measures of all tasks together, such as `exactMatch`, have no task. */
 export interface Headline {
-  readonly task?: string;
+  readonly task: string | undefined;
   readonly measure: string;
   readonly value: number;
-  /** as a person reads it: `intent accuracy`, `slots F1`, `exact match` */
+  /** as a person reads it: `accuracy`, `F1`, `exact match`; with its task: `intent accuracy` */
+  readonly name: string;
   readonly label: string;
   /** a fraction of 1: shown in percent */
   readonly share: boolean;
+  /** it says by itself how good a model is */
+  readonly isWhole: boolean;
 }
 
 /** How a measure is called, whether it is a share, and whether it says by itself how good a model is. */
@@ -34,8 +37,6 @@ const MEASURES = new Map<string, Measure>([
   ['ndcg', ['NDCG', 'share', 'all']],
   ['precisionAt1', ['precision@1', 'share', 'all']],
 ]);
-/** Of a measure of the user's own nothing is known but its name. */
-const measureOf = (name: string): Measure => MEASURES.get(name) ?? [name, 'number', 'all'];
 const COUNTS = ['examples', 'pieces', 'queries'];
 
 /** Which numbers of a task are headlines: of classes and chunks the usual ones, of other tasks all but counts. */
@@ -45,25 +46,25 @@ function namesIn(scores: object): readonly string[] {
   return 'expected' in scores ? found : Object.keys(scores).filter((name) => !COUNTS.includes(name));
 }
 
-/** The headline numbers of each task. */
-export function headlinesOf(metrics: palm.Metrics): Headline[] {
-  const headline = (task: string | undefined, measure: string, value: unknown): Headline[] => {
-    if (typeof value !== 'number') return [];
-    const [name, kind] = measureOf(measure);
-    const rest = { measure, value, share: kind === 'share' };
-    return [task === undefined ? { label: name, ...rest } : { task, label: `${task} ${name}`, ...rest }];
-  };
-  return Object.entries(metrics).flatMap(([key, value]): Headline[] => {
-    const scores: Readonly<Record<string, unknown>> = Object(value);
-    return typeof value === 'number'
-      ? headline(undefined, key, value)
-      : namesIn(scores).flatMap((measure) => headline(key, measure, scores[measure]));
-  });
+/** The number with what is known of its measure: of one of the user's own, its name. */
+function headlines(task: string | undefined, measure: string, value: unknown): Headline[] {
+  if (typeof value !== 'number') return [];
+  const [name, kind, says] = MEASURES.get(measure) ?? [measure, 'number', 'all'];
+  const label = task === undefined ? name : `${task} ${name}`;
+  return [{ task, measure, value, name, label, share: kind === 'share', isWhole: says === 'all' }];
 }
+
+/** The headline numbers of each task. */
+export const headlinesOf = (metrics: palm.Metrics): Headline[] =>
+  Object.entries(metrics).flatMap(([key, value]) => {
+    if (typeof value === 'number') return headlines(undefined, key, value);
+    const scores: Readonly<Record<string, unknown>> = Object(value);
+    return namesIn(scores).flatMap((measure) => headlines(key, measure, scores[measure]));
+  });
 
 /** Those that say by themselves how good a model is: precision and recall do not. */
 export const wholeScores = (metrics: palm.Metrics = {}): Headline[] =>
-  headlinesOf(metrics).filter(({ measure }) => measureOf(measure)[2] === 'all');
+  headlinesOf(metrics).filter(({ isWhole }) => isWhole);
 
 /** A score as it is printed: `97.0 %`, or `12.345`; `–` where there is none. */
 export const scoreText = (score: Pick<Headline, 'value' | 'share'> | undefined, digits = 1): string => {
@@ -91,15 +92,12 @@ export function printTable(rows: readonly string[][], options: Table.TableConstr
 /** The table that ends a training run. */
 export function printScores(metrics: palm.Metrics, part = 'test'): string {
   const rows = headlinesOf(metrics).map((headline) => {
-    const { task, measure } = headline;
-    const [name] = measureOf(measure);
-    const scores = Object(metrics[task ?? '']);
+    const { task, name } = headline;
+    const value = scoreText(headline, 2);
+    if (task === undefined) return [shown(name), 'sentences', value];
+    const scores = Object(metrics[task]);
     const byEntity = 'expected' in scores && !('confusion' in scores);
-    const row =
-      task === undefined
-        ? [shown(name), 'sentences']
-        : [shown(task), byEntity ? `${name} by entity` : shown(name)];
-    return [...row, scoreText(headline, 2)];
+    return [shown(task), byEntity ? `${name} by entity` : shown(name), value];
   });
   return printTable(rows, { head: [part, 'measure', 'value'], colAligns: ['left', 'left', 'right'] });
 }

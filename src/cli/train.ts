@@ -54,11 +54,7 @@ async function outputFolder({ file, output, resume }: Given<'train'>): Promise<s
 const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Ctrl-C lets the step at hand finish and saves; a second one, or one before there is anything to save, ends at once. */
-export function onInterrupt(
-  started = () => true,
-  tidy = () => {},
-): { signal: palm.RecipeContext['signal']; release(): void } {
-  const stop = new AbortController();
+export function onInterrupt(stop: AbortController, started = () => true, tidy = () => {}): () => void {
   const listener = (): void => {
     if (stop.signal.aborted || !started()) {
       tidy();
@@ -68,10 +64,9 @@ export function onInterrupt(
     stop.abort();
   };
   for (const signal of ENDING) process.on(signal, listener);
-  const release = (): void => {
+  return () => {
     for (const signal of ENDING) process.off(signal, listener);
   };
-  return { signal: stop.signal, release };
 }
 
 /** Writes metrics.json and report.html, prints the scores and labels the example sentences. */
@@ -127,13 +122,14 @@ export async function train(args: Given<'train'>): Promise<number> {
     // where the run came to nothing its folder is empty and goes; one that holds something stays
     for (const folder of [output, 'outputs']) attempt(() => rmdirSync(folder), undefined);
   };
-  const { signal, release } = onInterrupt(() => curve.start !== undefined, tidy);
+  const stop = new AbortController();
+  const release = onInterrupt(stop, () => curve.start !== undefined, tidy);
   const on: palm.Listener = (event) => {
     curve.add(event);
     progress.listener(event);
   };
   try {
-    const context = { data, output, epochs, batchSize, seed, resume, device, signal, on };
+    const context = { data, output, epochs, batchSize, seed, resume, device, signal: stop.signal, on };
     const result = await runRecipe(recipe, file, context);
     if (result.summary.reason === 'aborted') {
       printLine(await interrupted(args, output));
