@@ -12,7 +12,7 @@ import { adamOptions, adamW } from '../optimizer.ts';
 import type { Predictor } from '../predictor.ts';
 import { jointReaderOf } from '../reader/joint.ts';
 import { type JointExample, jointFiles, readJoint } from '../reader/jointFiles.ts';
-import { ALL_TEXTS, textsOf } from '../reader/records.ts';
+import { ALL_TEXTS, type RecordOptions, textsOf } from '../reader/records.ts';
 import { cosineDecay, linearDecay, polynomialDecay, triangular, warmUp } from '../schedule.ts';
 import { type BackwardOptions, backwardOptions } from '../step.ts';
 import { buildOptions, buildWordPieces } from '../tokenizer/build.ts';
@@ -40,18 +40,11 @@ type Settings<K extends keyof TasksSettings> = TasksSettings[K];
 type DataSet = Settings<'data'>[string];
 const { files } = platform;
 
-/** What a reader is made with beside the settings of its task. */
-interface ReaderSettings {
-  readonly tokenizer: Tokenizer;
-  readonly maximumLength: number;
-  /** that of the task */
-  readonly name: string;
-}
 /** A data set: what its tasks learn from. */
 interface Source {
   /** of the training part: what a vocabulary is made of */
   texts(task: Task): Promise<readonly string[]>;
-  readerOf(task: Task, settings: ReaderSettings): Promise<Reader>;
+  readerOf(task: Task, options: RecordOptions): Promise<Reader>;
 }
 
 /** Sentences with an intent and tags: one reader for all of its tasks. */
@@ -66,8 +59,8 @@ async function jointSource({ folder }: Extract<DataSet, { format: 'joint' }>): P
   let reader: Reader | undefined;
   return {
     texts: async () => (parts.train ?? []).map(({ words }) => words.join(' ')),
-    async readerOf(_, settings) {
-      reader ??= jointReaderOf(parts, { ...settings, truncate: true }) as unknown as Reader;
+    async readerOf(_, options) {
+      reader ??= jointReaderOf(parts, { ...options, truncate: true }) as unknown as Reader;
       return reader;
     },
   };
@@ -84,9 +77,9 @@ function recordSource(set: Exclude<DataSet, { format: 'joint' }>, only: readonly
     texts({ columns: { label: _, qid: __, ...named } = {} }) {
       return textsOf(defined(files.train, 'training part'), [...Object.values(named), ...ALL_TEXTS]);
     },
-    async readerOf(task, settings) {
+    async readerOf(task, options) {
       const { reader, reads } = kindOf(task);
-      return (await reader(files, { ...settings, ...pick(task, reads) } as never)) as Reader;
+      return (await reader(files, { ...options, ...pick(task, reads) } as never)) as Reader;
     },
   };
 }
