@@ -18,7 +18,7 @@ import { type MemoryPart, partOf } from '../parts.ts';
 import { checkSettings } from '../settings.ts';
 import { assembler } from '../tokenizer/assembly.ts';
 import { tokenizerFrom } from '../tokenizer/load.ts';
-import { spellingOptions, spellWord } from '../tokenizer/spelling.ts';
+import { spellingOf, spellingOptions, spellWord } from '../tokenizer/spelling.ts';
 import { specialId, type Tokenizer, tokenizerKind, word } from '../tokenizer/tokenizer.ts';
 import {
   buildVocabulary,
@@ -256,8 +256,7 @@ const SPELLING = ['vocabulary', 'minimumCount', ...Object.keys(spellingOptions)]
 
 function completeMaps(train: readonly JointExample[] | undefined, options: JointOptions): Maps {
   const { vocabulary, minimumCount = 2 } = options;
-  const { lowercase = true, unicode = 'NFC', stripAccents = false } = options;
-  const spelling = { lowercase, unicode, stripAccents };
+  const spelling = spellingOf(options);
   const idle = options.tokenizer && SPELLING.find((name) => own({ ...options }, name) !== undefined);
   if (idle !== undefined) {
     throw new FrondError('FROND-T002', `${idle} has no effect beside a tokenizer`, {
