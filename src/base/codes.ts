@@ -130,7 +130,7 @@ export const CODES = {
   D024: 'a tokenizer.json that is malformed or describes what is not supported',
   D025: 'malformed CSV',
   D026: 'columns of a record or file that are missing, surplus or named twice',
-  D027: 'a label that is missing, or no number where one is needed',
+  D027: 'a label that is missing, or of another kind than its reader takes',
   C001: 'a tensor that is needed but not given',
   C002: 'a tensor of another dtype than needed',
   C003: 'a tensor of another shape than needed',

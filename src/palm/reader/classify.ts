@@ -95,6 +95,11 @@ export function pairIn(row: Row, columns: TextColumns, from: From, paired = fals
 }
 type TextColumns = NonNullable<ClassifyReaderOptions['columns']>;
 
+/** Whether a value is the name of a class, or may be one in JSON. */
+const isLabel = (value: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof value);
+const LABEL_FORM =
+  "a label is a text, a number, or true or false; with labels: 'many' it may be a list of them";
+
 /** Texts and labels of a row. @throws as `pairIn`, and FROND-D027 */
 function exampleOf(kind: string, options: ClassifyReaderOptions, row: Row, from: From): ClassifyExample {
   const { columns = {}, labels = 'one' } = options;
@@ -104,18 +109,25 @@ function exampleOf(kind: string, options: ClassifyReaderOptions, row: Row, from:
   const column = from === 'train' ? need('label', usual) : find('label', usual);
   const value = own(row.record, column ?? '') ?? '';
   if (column === undefined || (value === '' && from !== 'train' && !empty)) return example;
-  if (labels === 'many') {
-    const list = Array.isArray(value) ? value : String(value).split('|');
-    return { ...example, labels: list.map(String).filter((name) => name !== '') };
-  }
   const fail = (what: string, hint: string): FrondError =>
     new FrondError('FROND-D027', `${column} ${what}`, { place: row.placeOf(column), hint });
-  if (value === '' || typeof value === 'object')
-    throw fail('holds no label', 'give each training example a label');
+  if (value === '' && !empty) throw fail('holds no label', 'give each training example a label');
+  if (labels === 'number') {
+    const number = isLabel(value) && /\S/.test(String(value)) ? Number(value) : Number.NaN;
+    if (Number.isFinite(number)) return { ...example, value: number };
+    throw fail(
+      `is ${show(value)}, no number`,
+      "write numbers as 1.5; for classes leave labels: 'number' out",
+    );
+  }
+  const isList = labels === 'many' && Array.isArray(value);
+  const list: readonly unknown[] = isList ? value : [value];
+  for (const one of list) {
+    if (!isLabel(one)) throw fail(`${isList ? 'holds' : 'is'} ${show(one)}, no label`, LABEL_FORM);
+  }
   if (labels === 'one') return { ...example, label: String(value) };
-  const number = Number(value);
-  if (Number.isFinite(number) && /\S/.test(String(value))) return { ...example, value: number };
-  throw fail(`is ${show(value)}, no number`, "write numbers as 1.5; for classes leave labels: 'number' out");
+  const names = isList ? list.map(String) : String(value).split('|');
+  return { ...example, labels: names.filter((name) => name !== '') };
 }
 
 /** One text, or two with a tab between. */

@@ -94,12 +94,12 @@ export interface TextExample {
 }
 
 /** A text in a column; words of a list with spaces between. @throws FROND-D009 where it has no words, D020 for anything else */
-export function textIn(row: Row, column: string): string {
+export function textIn(row: Row, column: string, form = 'give a text'): string {
   const value = own(row.record, column);
   const text = is.names.holds(value) ? value.join(' ') : is.finite.holds(value) ? String(value) : value;
   const refuse = (code: 'FROND-D009' | 'FROND-D020', what: string, hint: string): FrondError =>
     new FrondError(code, `${column} ${what}`, { place: row.placeOf(column), hint });
-  if (typeof text !== 'string') throw refuse('FROND-D020', `is ${show(value)}, no text`, 'give a text');
+  if (typeof text !== 'string') throw refuse('FROND-D020', `is ${show(value)}, no text`, form);
   if (/\S/.test(text)) return text;
   throw refuse('FROND-D009', 'has no words', 'take the record out, or fill it');
 }

@@ -73,7 +73,7 @@ interface Item {
 function itemsIn(row: Row, column: string): readonly Item[] {
   const value = own(row.record, column);
   if (is.names.holds(value)) return value.map((text, i) => ({ text, place: () => row.placeOf(column, i) }));
-  const text = textIn(row, column);
+  const text = textIn(row, column, 'give a list of texts, or one text of words with white space between');
   const at = (offset: number) => () => row.placeOf(column, 0, offset);
   if (!text.includes('\x02'))
     return splitWords(text).map(({ text, column }) => ({ text, place: at(column - 1) }));

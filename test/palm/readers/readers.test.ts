@@ -166,6 +166,30 @@ describe('classify', () => {
     ).toBe(message);
   });
 
+  test.each([
+    ['one', '{"id":1}', 'is an object, no label'],
+    ['one', '["x"]', 'is a list, no label'],
+    ['many', '{"id":1}', 'is an object, no label'],
+    ['many', '["x",{}]', 'holds an object, no label'],
+    ['many', '["x",null]', 'holds null, no label'],
+  ] as const)('says what a label may be: labels: %s, %s', async (labels, label, what) => {
+    const train = file('a.jsonl', `{"text":"so","label":"x"}\n{"text":"so","label":${label}}\n`);
+    expect(await messageOf(palm.reader.classify({ train }, { tokenizer, labels: labels as 'many' }))).toBe(
+      [
+        `[FROND-D027] label ${what}`,
+        '  at a.jsonl:2:14',
+        "  hint: a label is a text, a number, or true or false; with labels: 'many' it may be a list of them",
+      ].join('\n'),
+    );
+  });
+
+  test.each(['{}', '[5]', '" "'])('a list or an object is no number: %s', async (label) => {
+    const train = file('a.jsonl', `{"text":"so","label":${label}}`);
+    expect(await messageOf(palm.reader.classify({ train }, { tokenizer, labels: 'number' }))).toContain(
+      `, no number\n  at a.jsonl:1:14\n  hint: write numbers as 1.5`,
+    );
+  });
+
   test('refuses strange labels of other parts where it is strict, and parts that give no classes', async () => {
     const train = [{ text: 'so', label: 'yes' }];
     const valid = [
@@ -288,6 +312,11 @@ describe('sequenceLabel', () => {
       'a.tsv',
       'text_a\tlabel\nto\x02\x02york\tO\x02O\x02O\n',
       '[FROND-D021] a word is empty\n  at a.tsv:2:4\n',
+    ],
+    [
+      'a.jsonl',
+      '{"words":["to"],"tags":{"to":"O"}}',
+      '[FROND-D020] tags is an object, no text\n  at a.jsonl:1:17\n  hint: give a list of texts, or one text of words with white space between',
     ],
     ['a.conll', 'to\tO\n\tO\n', '[FROND-D021] a word is empty\n  at a.conll:2:1\n'],
   ])('%s %j is refused with its place', async (name, text, message) => {
