@@ -1,3 +1,4 @@
+import { platform } from '#platform';
 import { checkArguments, show } from '../../base/arguments.ts';
 import { FrondError, type SourcePlace } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
@@ -115,12 +116,14 @@ export const ALL_TEXTS = [...TEXTS, ...SECONDS, 'text_b_neg', 'words', 'tokens',
  *     const vocabulary = palm.tokenizer.buildWordPieces(await palm.reader.textsOf('train.tsv'), { size: 8000 });
  *
  * @param columns that hold them; default: all that have one of the names that readers look for, such as text_a and text_b
- * @throws FROND-D026 where a record has none of them, D009 where one has no words, and what reading its file throws
+ * @throws FROND-T002 for the path of a folder, D026 where a record has none of them, D009 where one has no words, and what reading
+ *   its file throws
  */
 export async function textsOf(source: Source, columns: readonly string[] = ALL_TEXTS): Promise<string[]> {
   checkArguments('textsOf', { source: sourceKind, columns: is.names }, [source, columns], 'FROND-T002');
   const texts: string[] = [];
-  for await (const page of rowsIn('texts', source).pages(() => undefined)) {
+  const rows = await rowsIn('textsOf', 'texts', source);
+  for await (const page of rows.pages(() => undefined)) {
     for (const { row } of page) {
       const found = columns.filter((name) => (own(row.record, name) ?? null) !== null);
       if (found.length === 0) throw noColumn(row, columns[0]);
@@ -130,12 +133,16 @@ export async function textsOf(source: Source, columns: readonly string[] = ALL_T
   return texts;
 }
 
-const rowsIn = (name: string, source: Source, cache?: string): RowSource =>
-  typeof source === 'string'
-    ? open(source, cache === undefined ? {} : { cache })
-    : 'pages' in source
-      ? source
-      : rowsOf(name, source);
+/** @throws FROND-T002 for the path of a folder */
+async function rowsIn(caller: string, name: string, source: Source, cache?: string): Promise<RowSource> {
+  if (typeof source !== 'string') return 'pages' in source ? source : rowsOf(name, source);
+  if ((await platform.files.kindOf(source)) === 'folder') {
+    throw new FrondError('FROND-T002', `${caller}: ${source} is a folder`, {
+      hint: `give the path of a file of records, such as ${source.replace(/[\\/]$/, '')}/train.tsv`,
+    });
+  }
+  return open(source, cache === undefined ? {} : { cache });
+}
 
 /** What tells one kind of reader of records from another. E is an example, R a row of a batch. */
 export interface RecordKind<E extends object, R extends Assembled> {
@@ -180,7 +187,7 @@ interface Census {
 type Found = Readonly<Record<string, Surveyed<Census>>>;
 
 /** Looks at all rows of a part once. */
-function census<E extends object, R extends Assembled>(
+async function census<E extends object, R extends Assembled>(
   kind: RecordKind<E, R>,
   { tokenizer, maximumLength = DEFAULT_LENGTH, cache }: RecordOptions,
   part: string,
@@ -190,7 +197,7 @@ function census<E extends object, R extends Assembled>(
   const { columns } = kind.settings as { readonly columns?: Readonly<Record<string, string>> };
   const labels = new Map<string, [count: number, place: SourcePlace]>();
   let cut = 0;
-  return survey<Census>(rowsIn(part, source, cache), {
+  return survey<Census>(await rowsIn(kind.kind, part, source, cache), {
     settings: [kind.kind, kind.settings, tokenizer.record, maximumLength, from],
     take(row) {
       const example = kind.exampleOf(row, from);

@@ -1,3 +1,6 @@
+import { mkdtemp, rmdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { palm } from '../../../src/index.ts';
 import { messageOf } from '../../support/message.ts';
@@ -13,6 +16,21 @@ describe('texts that a vocabulary is built of', () => {
     expect(await textsOf(file('words.conll', 'a\tO\nb\tB-x\n\nc\tO\n'))).toEqual(['a b', 'c']);
     expect(await textsOf(file('plain.txt', 'a b\n\nc\n'))).toEqual(['a b', 'c']);
     expect(await textsOf([{ text: 'a' }, { text: 'b', second: 'c' }])).toEqual(['a', 'b', 'c']);
+  });
+
+  it('are no folder', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'frond-texts-'));
+    const hint = `hint: give the path of a file of records, such as ${folder}/train.tsv`;
+    expect(await messageOf(() => textsOf(folder))).toBe(
+      `[FROND-T002] textsOf: ${folder} is a folder\n  ${hint}`,
+    );
+    const { tokenizer } = palm;
+    const vocabulary = palm.buildVocabulary([['a']]);
+    const options = { tokenizer: tokenizer.word({ vocabulary }) };
+    expect(await messageOf(() => palm.reader.classify({ train: `${folder}/` }, options))).toBe(
+      `[FROND-T002] classify: ${folder}/ is a folder\n  ${hint}`,
+    );
+    await rmdir(folder);
   });
 
   it('are missed with their place', async () => {
