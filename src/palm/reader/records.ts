@@ -1,5 +1,5 @@
 import { platform } from '#platform';
-import { checkArguments, show } from '../../base/arguments.ts';
+import { checkArguments, nearestOf, show } from '../../base/arguments.ts';
 import { FrondError, type SourcePlace } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
 import { mapValues, own } from '../../base/own.ts';
@@ -54,7 +54,11 @@ export const DEFAULT_LENGTH = 128;
 export const columnsOption = <N extends string>(...names: readonly N[]) => {
   const fields = Object.fromEntries(names.map((name) => [name, is.optional(is.name)]));
   const columns = is.recordOf(`names of columns: { ${names.join(', ')} }`, fields);
-  return is.optional(is.typed<{ readonly [K in N]?: string }>(columns));
+  const advise = (given: unknown): string | undefined => {
+    const odd = Object.keys(is.object.holds(given) ? given : {}).find((name) => !own(fields, name));
+    return odd && `did you mean ${nearestOf(odd, names)} by ${odd}? give ${columns.what}`;
+  };
+  return is.optional(is.typed<{ readonly [K in N]?: string }>({ ...columns, advise }));
 };
 
 /** Whom a record is from: training needs its labels; what prediction is given may have the names of examples, too. */

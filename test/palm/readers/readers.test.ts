@@ -190,6 +190,13 @@ describe('classify', () => {
     );
   });
 
+  test('names the nearest of the columns that it reads', async () => {
+    const columns = { text: 'review', label: 'stars' } as never;
+    expect(await messageOf(palm.reader.classify({ train: [] }, { tokenizer, columns }))).toMatch(
+      /^\[FROND-T002\] classify: columns is an object\n.*\n {2}hint: did you mean text_a by text\? give names of columns: { text_a, text_b, label }$/,
+    );
+  });
+
   test('refuses strange labels of other parts where it is strict, and parts that give no classes', async () => {
     const train = [{ text: 'so', label: 'yes' }];
     const valid = [
