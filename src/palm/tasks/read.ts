@@ -4,6 +4,7 @@ import * as is from '../../base/kinds.ts';
 import { own } from '../../base/own.ts';
 import { shown } from '../../base/shown.ts';
 import { type JsonPath, parseStrictJson } from '../../store/json.ts';
+import { placeIn } from '../reader/text.ts';
 import { spellingOptions } from '../tokenizer/spelling.ts';
 import { pick, readingOf } from './kinds.ts';
 import { type TasksSettings, tasksForm } from './settings.ts';
@@ -32,8 +33,7 @@ function places(text: string, file: string): { readonly value: unknown; readonly
   const placeOf: PlaceOf = (path, of) => {
     const found = offsets.get(keyOf(path));
     if (found === undefined) return path.length === 0 ? { file } : placeOf(path.slice(0, -1), of);
-    const before = text.slice(0, found[of]).split(/\r\n?|\n/);
-    return { file, line: before.length, column: (before.at(-1) ?? '').length + 1 };
+    return placeIn(text, found[of], file, 1);
   };
   return { value, placeOf };
 }
