@@ -65,6 +65,12 @@ export const abs = unary('abs');
 export const exp = unary('exp');
 /** The natural logarithm. */
 export const log = unary('log');
+/** log(1 + x), which keeps the digits of a small x. */
+export const log1p = unary('log1p');
+/** The sine of x in radians, within 4 ULP for |x| < 2²¹; NaN beyond, where f32 numbers lie ¼ apart. */
+export const sin = unary('sin');
+/** The cosine of x in radians, within 4 ULP for |x| < 2²¹; NaN beyond, where f32 numbers lie ¼ apart. */
+export const cos = unary('cos');
 /** √x */
 export const sqrt = unary('sqrt');
 /** 1 / √x */
@@ -79,6 +85,22 @@ export const gelu = unary('gelu');
 export const relu = unary('relu');
 /** 1 / (1 + e^(−x)) */
 export const sigmoid = unary('sigmoid');
+/** x σ(x), also called swish (Elfwing et al. 2018). */
+export const silu = unary('silu');
+/** The approximation ½x (1 + tanh(√(2/π) (x + 0.044715 x³))) of gelu, as GPT-2 has it. */
+export const geluTanh = unary('geluTanh');
+/** log(1 + e^x); nothing overflows. */
+export const softplus = unary('softplus');
+/** log σ(x); its digits are kept where σ(x) is close to 0 or 1. */
+export const logSigmoid = unary('logSigmoid');
+/** 1, −1, or x itself where it is 0 or NaN; its gradient is 0. */
+export const sign = unary('sign');
+/** The largest integer ≤ x. It has no gradient. */
+export const floor = unary('floor');
+/** The smallest integer ≥ x. It has no gradient. */
+export const ceil = unary('ceil');
+/** The nearest integer; of two equally near ones the even one. It has no gradient. */
+export const round = unary('round');
 /** True where x is false. */
 export const not = unary('not');
 /** x + y */
@@ -89,6 +111,8 @@ export const sub = binary('sub');
 export const mul = binary('mul');
 /** x / y */
 export const div = binary('div');
+/** x − y ⌊x/y⌋, with the sign of y, as in NumPy; an integer modulo 0 is 0. */
+export const mod = binary('mod');
 /** The larger of x and y; the gradient of a tie goes to x. */
 export const maximum = binary('maximum');
 /** The smaller of x and y; the gradient of a tie goes to x. */

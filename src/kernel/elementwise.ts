@@ -52,6 +52,17 @@ export function erfcx(x: number): number {
   return 1 / Math.sqrt(Math.PI) / (a + fraction);
 }
 
+/** The nearest integer; of two equally near ones the even one, as IEEE 754 rounds. */
+export function roundEven(x: number): number {
+  const up = Math.round(x);
+  return up - x === 0.5 && up % 2 !== 0 ? up - 1 : up;
+}
+
+/** From here on neighbouring f32 numbers lie at least ¼ apart: sine and cosine have no digit left, and are NaN. */
+export const ANGLE_LIMIT = 2 ** 21;
+export const sin = (x: number): number => (Math.abs(x) < ANGLE_LIMIT ? Math.sin(x) : Number.NaN);
+export const cos = (x: number): number => (Math.abs(x) < ANGLE_LIMIT ? Math.cos(x) : Number.NaN);
+
 const number = 'number';
 const float = 'float';
 const integer = 'integer';
@@ -68,8 +79,13 @@ const rows = {
   neg: { arity: 1, accepts: number, result: 'same', ulp: 0, reference: (x) => -x },
   abs: { arity: 1, accepts: number, result: 'same', ulp: 0, reference: Math.abs },
   floor: { arity: 1, accepts: float, result: 'same', ulp: 0, reference: Math.floor },
+  ceil: { arity: 1, accepts: float, result: 'same', ulp: 0, reference: Math.ceil },
+  round: { arity: 1, accepts: float, result: 'same', ulp: 0, reference: roundEven },
   exp: { arity: 1, accepts: float, result: 'same', ulp: 4, reference: Math.exp },
   log: { arity: 1, accepts: float, result: 'same', ulp: 4, reference: Math.log },
+  log1p: { arity: 1, accepts: float, result: 'same', ulp: 4, reference: Math.log1p },
+  sin: { arity: 1, accepts: float, result: 'same', ulp: 4, reference: sin },
+  cos: { arity: 1, accepts: float, result: 'same', ulp: 4, reference: cos },
   sqrt: { arity: 1, accepts: float, result: 'same', ulp: 2.5, reference: Math.sqrt },
   rsqrt: { arity: 1, accepts: float, result: 'same', ulp: 2.5, reference: (x) => 1 / Math.sqrt(x) },
   tanh: { arity: 1, accepts: float, result: 'same', ulp: 8, reference: Math.tanh },
@@ -86,7 +102,9 @@ const rows = {
   isFinite: { arity: 1, accepts: float, result: 'bool', ulp: 0, reference: (x) => +Number.isFinite(x) },
   isNaN: { arity: 1, accepts: float, result: 'bool', ulp: 0, reference: (x) => +Number.isNaN(x) },
   bitAnd: { arity: 2, accepts: integer, result: 'same', sign: '&', ulp: 0, reference: (x, y) => x & y },
+  bitOr: { arity: 2, accepts: integer, result: 'same', sign: '|', ulp: 0, reference: (x, y) => x | y },
   bitXor: { arity: 2, accepts: integer, result: 'same', sign: '^', ulp: 0, reference: (x, y) => x ^ y },
+  shiftLeft: { arity: 2, accepts: integer, result: 'same', sign: '<<', ulp: 0, reference: (x, y) => x << y },
   shiftRight: { arity: 2, accepts: integer, result: 'same', ulp: 0, reference: (x, y) => x >>> y },
 } satisfies Readonly<Record<string, ElementwiseRow>>;
 

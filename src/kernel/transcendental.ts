@@ -1,5 +1,7 @@
+import { ANGLE_LIMIT } from './elementwise.ts';
+
 /**
- * exp, log, tanh, erf and erfcx in f32, each written once over an arithmetic that a backend supplies: of vector instructions, of
+ * exp, log, log1p, sin, cos, tanh, erf and erfcx in f32, each written once over an arithmetic that a backend supplies: of vector instructions, of
  * texts, of numbers. The f64 oracle never runs these. Coefficients are near-minimax fits (Remez) rounded to f32; ascending powers.
  * Bounds are measured over dense arguments by test/kernel/transcendental.test.ts; the table of element-wise functions promises less.
  */
@@ -24,11 +26,16 @@ export interface Arithmetic<T> {
   keep(name: string, value: T): T;
 }
 
-/** What exp, log and tanh need besides. */
+/** What functions need besides that work on the bits of a number, or call others. */
 export interface BitArithmetic<T> extends Arithmetic<T> {
   exp(x: T): T;
-  /** the integer nearest to x, as a number, and as `timesPower` takes it */
-  nearest(x: T): readonly [number: T, integer: T];
+  log(x: T): T;
+  /** the integer nearest to x, below 2²² in size: as a number, kept under `name`, and as `timesPower` and `timesSign` take it */
+  nearest(name: string, x: T): readonly [number: T, integer: T];
+  /** (−1)ⁿ x */
+  timesSign(x: T, integer: T): T;
+  /** NaN, whatever x is */
+  invalid(x: T): T;
   /** x · 2ⁿ */
   timesPower(x: T, integer: T): T;
   /** `usual` where exp x is a normal number; what it is elsewhere */
@@ -61,7 +68,7 @@ export const EXP = {
 } as const;
 
 function exp<T>(m: BitArithmetic<T>, x: T): T {
-  const [n, integer] = m.nearest(m.mul(x, m.number(EXP.inverseLn2)));
+  const [n, integer] = m.nearest('n', m.mul(x, m.number(EXP.inverseLn2)));
   const r = m.keep('r', m.madd(n, m.number(-LN2.low), m.madd(n, m.number(-LN2.high), x)));
   const e = m.keep('e', m.add(m.number(1), m.madd(m.mul(r, r), polynomial(m, EXP.q, r), r)));
   return m.expEnds(x, m.keep('scaled', m.timesPower(e, integer)));
@@ -80,13 +87,56 @@ export const LOG = {
 
 function log<T>(m: BitArithmetic<T>, x: T): T {
   const [e, f] = m.split(x);
+  const { half, s, inner } = aroundOne(m, f);
+  const low = m.mul(e, m.number(LN2.low));
+  const tail = m.keep('tail', m.madd(s, inner, low));
+  return m.logEnds(x, m.keep('usual', m.madd(e, m.number(LN2.high), m.sub(f, m.sub(half, tail)))));
+}
+
+/** f²/2, s, and f²/2 + z R(z). */
+function aroundOne<T>(m: Arithmetic<T>, f: T) {
   const s = m.keep('s', m.div(f, m.add(m.number(2), f)));
   const z = m.keep('z', m.mul(s, s));
   const half = m.keep('half', m.mul(m.mul(m.number(0.5), f), f));
-  const low = m.mul(e, m.number(LN2.low));
-  const tail = m.keep('tail', m.madd(s, m.madd(z, polynomial(m, LOG.R, z), half), low));
-  return m.logEnds(x, m.keep('usual', m.madd(e, m.number(LN2.high), m.sub(f, m.sub(half, tail)))));
+  return { half, s, inner: m.madd(z, polynomial(m, LOG.R, z), half) };
 }
+
+/** Up to here log(1 + x) comes from x itself; beyond, 1 + x has the digits that are needed. 3 ULP. */
+const LOG1P_LIMIT = 0.29;
+
+function log1p<T>(m: BitArithmetic<T>, x: T): T {
+  const { half, s, inner } = aroundOne(m, x);
+  const small = m.keep('small', m.sub(x, m.sub(half, m.mul(s, inner))));
+  return m.below(m.abs(x), LOG1P_LIMIT, small, m.log(m.add(x, m.number(1))));
+}
+
+/**
+ * sin x = (−1)ⁿ sin r with n = round(x / π), r = x − nπ; cos x = (−1)ⁿ sin r with n = round(x / π + ½), r = x − (n − ½)π;
+ * sin r = r + r³ S(r²) for |r| ≤ 1.8. What π is multiplied with is cut in two, and π into parts of 11 bits but for the last, so that
+ * products are exact as long as digits cancel (Cody and Waite 1980). NaN from `ANGLE_LIMIT` on. 2 ULP.
+ */
+const ANGLE = {
+  inversePi: 0.31830987334251404,
+  pi: [3.140625, 0.0009675025939941406, 1.5099067240953445e-7, 5.126565838509123e-12, 1.224064252736134e-16],
+  S: [-0.1666664481163025, 0.008332718163728714, -0.00019786335178650916, 0.000002558970209065592],
+} as const;
+
+const sineOf =
+  (shift: 0 | 0.5) =>
+  <T>(m: BitArithmetic<T>, x: T): T => {
+    const [whole, integer] = m.nearest('n', m.madd(x, m.number(ANGLE.inversePi), m.number(shift)));
+    const factor = m.keep('factor', m.sub(whole, m.number(shift)));
+    const [coarse] = m.nearest('coarse', m.mul(factor, m.number(1 / 4096)));
+    const fine = m.keep('fine', m.madd(coarse, m.number(-4096), factor));
+    const reduced = ANGLE.pi.reduce<T>(
+      (rest, part) => m.madd(fine, m.number(-part), m.madd(coarse, m.number(-4096 * part), rest)),
+      x,
+    );
+    const r = m.keep('r', reduced);
+    const z = m.keep('z', m.mul(r, r));
+    const sine = m.keep('sine', m.madd(m.mul(r, z), polynomial(m, ANGLE.S, z), r));
+    return m.below(m.abs(x), ANGLE_LIMIT, m.timesSign(sine, integer), m.invalid(x));
+  };
 
 /** tanh x = x + x³ T(x²) for |x| < `limit`, else sign x · (1 − 2 / (exp 2|x| + 1)). 3 ULP. */
 const TANH = {
@@ -154,7 +204,16 @@ function erfcx<T>(m: Arithmetic<T>, x: T): T {
 }
 
 /** The functions by their names in the element-wise table; their arguments are cheap to repeat. */
-export const transcendental = { exp, log, tanh, erf, erfcx } as const;
+export const transcendental = {
+  exp,
+  log,
+  log1p,
+  sin: sineOf(0),
+  cos: sineOf(0.5),
+  tanh,
+  erf,
+  erfcx,
+} as const;
 export type Transcendental = keyof typeof transcendental;
 
 /** A text with how loosely its outermost operator binds: 0 for names and calls, 1 for products, 2 for sums. */

@@ -37,6 +37,18 @@ const normalCdf = (k: KernelBuilder, x: Value, power: Value): Value => {
   return k.map('select', k.lt(x, 0), tail, k.sub(1, tail));
 };
 
+/** 1 / (1 + e^(−x)), as e^x / (1 + e^x) below 0 */
+const logistic = (k: KernelBuilder, x: Value): Value => {
+  const power = k.exp(k.neg(k.map('abs', x)));
+  return k.div(k.map('select', k.lt(x, 0), power, 1), k.add(power, 1));
+};
+
+/** log(1 + e^(−|x|)) */
+const softTail = (k: KernelBuilder, x: Value): Value => k.map('log1p', k.exp(k.neg(k.map('abs', x))));
+
+/** Of the approximation gelu(x) ≈ x σ(2u) with u = √(2/π) (x + 0.044715 x³): the factors of x and of x³ in 2u. */
+const [LINEAR, CUBIC] = [2 * Math.sqrt(2 / Math.PI), 2 * Math.sqrt(2 / Math.PI) * 0.044715];
+
 export const unary = {
   neg: { doc: '−x', takes: 'number', emit: 'neg', involution: true, vjp: (b, { dy }) => b.neg(dy) },
   abs: {
@@ -48,6 +60,24 @@ export const unary = {
   },
   exp: { doc: 'e^x', flops: 8, emit: 'exp', vjp: (b, { y, dy }) => b.mul(dy, y) },
   log: { doc: 'natural logarithm', flops: 8, emit: 'log', vjp: (b, { x, dy }) => b.div(dy, x) },
+  log1p: {
+    doc: 'log(1 + x), which keeps the digits of a small x',
+    flops: 10,
+    emit: 'log1p',
+    vjp: (b, { x, dy }) => b.div(dy, b.add(x, 1)),
+  },
+  sin: {
+    doc: 'sine of x in radians; NaN from |x| = 2²¹ on, where f32 numbers lie ¼ apart',
+    flops: 20,
+    emit: 'sin',
+    vjp: (b, { x, dy }) => b.mul(dy, b.one('cos', [x])),
+  },
+  cos: {
+    doc: 'cosine of x in radians; NaN from |x| = 2²¹ on, where f32 numbers lie ¼ apart',
+    flops: 20,
+    emit: 'cos',
+    vjp: (b, { x, dy }) => b.neg(b.mul(dy, b.one('sin', [x]))),
+  },
   sqrt: { doc: 'square root', emit: 'sqrt', vjp: (b, { y, dy }) => b.div(b.mul(dy, 0.5), y) },
   rsqrt: {
     doc: '1/√x',
@@ -105,14 +135,53 @@ export const unary = {
   sigmoid: {
     doc: '1 / (1 + e^(−x)), as e^x / (1 + e^x) for x < 0: nothing overflows, and small results keep their digits',
     flops: 12,
-    emit(k, x) {
-      const power = k.exp(k.neg(k.map('abs', x)));
-      return k.div(k.map('select', k.lt(x, 0), power, 1), k.add(power, 1));
-    },
+    emit: logistic,
     // 1 − y as σ(−x), which keeps its digits where y is close to 1
     vjp: (b, { x, y, dy }) => b.mul(dy, b.mul(y, b.one('sigmoid', [b.neg(x)]))),
   },
+  silu: {
+    doc: 'x σ(x), also called swish (Elfwing et al. 2018)',
+    flops: 13,
+    emit: (k, x) => k.mul(x, logistic(k, x)),
+    // σ(x) + x σ(x) σ(−x)
+    vjp(b, { x, y, dy }) {
+      const tail = b.mul(y, b.one('sigmoid', [b.neg(x)]));
+      return b.mul(dy, b.add(b.one('sigmoid', [x]), tail));
+    },
+  },
+  geluTanh: {
+    doc: 'the approximation ½x (1 + tanh(√(2/π) (x + 0.044715 x³))) of gelu, as GPT-2 has it (Hendrycks and Gimpel 2016)',
+    flops: 17,
+    emit: (k, x) => k.mul(x, logistic(k, k.mul(x, k.add(k.mul(k.mul(x, x), CUBIC), LINEAR)))),
+    // with t = 2u: σ(t) + x σ(t) σ(−t) t′; t′ = a + 3b x² is multiplied in by parts, because x² may overflow where σ(−t) is 0
+    vjp(b, { x, y, dy }) {
+      const t = b.mul(x, b.add(b.mul(b.mul(x, x), CUBIC), LINEAR));
+      const tail = b.mul(y, b.one('sigmoid', [b.neg(t)]));
+      const cubic = b.mul(b.mul(b.mul(tail, x), x), 3 * CUBIC);
+      return b.mul(dy, b.add(b.one('sigmoid', [t]), b.add(b.mul(tail, LINEAR), cubic)));
+    },
+  },
+  softplus: {
+    doc: 'log(1 + e^x), as max(x, 0) + log(1 + e^(−|x|)): nothing overflows',
+    flops: 20,
+    emit: (k, x) => k.add(k.max(x, 0), softTail(k, x)),
+    vjp: (b, { x, dy }) => b.mul(dy, b.one('sigmoid', [x])),
+  },
+  logSigmoid: {
+    doc: 'log σ(x), as min(x, 0) − log(1 + e^(−|x|)): its digits are kept where σ(x) is close to 0 or 1',
+    flops: 20,
+    emit: (k, x) => k.sub(k.min(x, 0), softTail(k, x)),
+    vjp: (b, { x, dy }) => b.mul(dy, b.one('sigmoid', [b.neg(x)])),
+  },
+  sign: {
+    doc: '1 where x > 0, −1 where x < 0, else x: zeros and NaN are themselves',
+    takes: 'number',
+    emit: (k, x) => k.map('select', k.lt(0, x), 1, k.map('select', k.lt(x, 0), -1, x)),
+    vjp: (b, { dy }) => b.mul(dy, 0),
+  },
   floor: { doc: 'largest integer ≤ x', emit: 'floor' },
+  ceil: { doc: 'smallest integer ≥ x', emit: 'ceil' },
+  round: { doc: 'the nearest integer, of two the even one', emit: 'round' },
   isFinite: { doc: 'neither infinite nor NaN', gives: 'bool', emit: 'isFinite' },
   not: { doc: 'not x', takes: 'bool', emit: 'not', involution: true },
 } satisfies Readonly<Record<string, Unary>>;
@@ -149,6 +218,19 @@ export const binary = {
     doc: 'the smaller of x and y; the gradient of a tie goes to x',
     emit: 'min',
     vjp: (b, { x, y, dz }) => splitWhere(b, b.one('lessEqual', [x, y]), dz),
+  },
+  mod: {
+    doc: 'x − y ⌊x/y⌋, with the sign of y, as in NumPy; floats within an ULP of x',
+    flops: 4,
+    emit(k, x, y) {
+      const isFloat = x.dtype === 'f32';
+      const rest = isFloat ? k.sub(x, k.mul(k.map('floor', k.div(x, y)), y)) : k.rem(x, y);
+      // of floats where the quotient was rounded up to an integer; of integers, whose quotient is cut towards 0, by the first bits
+      const differ = k.lt(isFloat ? k.mul(rest, y) : k.map('bitXor', rest, y), 0);
+      const isOpposite = k.and(k.map('ne', rest, 0), differ);
+      return k.map('select', isOpposite, k.add(rest, y), rest);
+    },
+    vjp: (b, { x, y, dz }) => [dz, b.neg(b.mul(dz, b.one('floor', [b.div(x, y)])))],
   },
   equal: { doc: 'x = y', gives: 'bool', emit: 'eq' },
   notEqual: { doc: 'x ≠ y', gives: 'bool', emit: 'ne' },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { elementwise } from '../../src/kernel/elementwise.ts';
+import { ANGLE_LIMIT, elementwise, roundEven } from '../../src/kernel/elementwise.ts';
 import {
   type BitArithmetic,
   EXP,
@@ -36,7 +36,10 @@ const singles: BitArithmetic<number> = {
   withSign: (magnitude, x) => (x < 0 ? -magnitude : magnitude),
   keep: (_, value) => value,
   exp: (x) => transcendental.exp(singles, x),
-  nearest: (x) => [Math.round(x), Math.round(x)],
+  log: (x) => transcendental.log(singles, x),
+  nearest: (_, x) => [roundEven(x), roundEven(x)],
+  timesSign: (x, n) => (n % 2 === 0 ? x : -x),
+  invalid: () => Number.NaN,
   timesPower: (x, n) => f(f(x * power(n >> 1)) * power(n - (n >> 1))),
   expEnds: (x, usual) => (x < EXP.lowest ? 0 : x > EXP.highest ? Number.POSITIVE_INFINITY : usual),
   split(x) {
@@ -80,6 +83,31 @@ const rows: readonly Row[] = [
     ],
     bound: 1.5,
   },
+  {
+    name: 'log1p',
+    arguments: [
+      [-0.999, 0.3],
+      [-1e-3, 1e-3],
+      [-1e-30, 1e-30],
+      [0.3, 100],
+      [100, 3e38],
+    ],
+    bound: 3,
+  },
+  ...(['sin', 'cos'] as const).map((name) => ({
+    name,
+    arguments: [
+      [-7, 7],
+      [-1e-3, 1e-3],
+      [-5000, 5000],
+      [-ANGLE_LIMIT, ANGLE_LIMIT],
+      // about multiples of π/2
+      ...[1, 2, 3, 355, 710, 103993].map(
+        (n) => [(n * Math.PI) / 2 - 1e-4 * n, (n * Math.PI) / 2 + 1e-4 * n] as const,
+      ),
+    ] as const,
+    bound: 2.5,
+  })),
   {
     name: 'tanh',
     arguments: [

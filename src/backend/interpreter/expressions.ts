@@ -19,8 +19,13 @@ const functions: Partial<Record<ElementwiseName, (x: string, y: string, z: strin
   neg: (x) => `-${x}`,
   abs: (x) => `Math.abs(${x})`,
   floor: (x) => `Math.floor(${x})`,
+  ceil: (x) => `Math.ceil(${x})`,
+  round: (x) => `roundEven(${x})`,
   exp: (x) => `Math.exp(${x})`,
   log: (x) => `Math.log(${x})`,
+  log1p: (x) => `Math.log1p(${x})`,
+  sin: (x) => `sin(${x})`,
+  cos: (x) => `cos(${x})`,
   sqrt: (x) => `Math.sqrt(${x})`,
   rsqrt: (x) => `1 / Math.sqrt(${x})`,
   tanh: (x) => `Math.tanh(${x})`,
@@ -34,7 +39,16 @@ const functions: Partial<Record<ElementwiseName, (x: string, y: string, z: strin
 };
 
 /** Functions whose result is exact where their arguments are. */
-const exact: ReadonlySet<ElementwiseName> = new Set(['select', 'neg', 'abs', 'floor', 'min', 'max']);
+const exact: ReadonlySet<ElementwiseName> = new Set([
+  'select',
+  'neg',
+  'abs',
+  'floor',
+  'ceil',
+  'round',
+  'min',
+  'max',
+]);
 
 /** The expression brought to its type: floats round, integers wrap. */
 export function rounded(text: string, dtype: ValueType, precision: Precision): string {

@@ -31,6 +31,7 @@ const EXPONENT = 0x7f800000;
 
 const floatVectors: Rows<Vector> = {
   ...f32x4,
+  round: f32x4.nearest,
   rsqrt: (x, _, { fn }) => f32x4.div(fn.float(1), f32x4.sqrt(x)),
   isFinite: (x, _, { fn }) => i32x4.ne(v128.and(x, fn.word(EXPONENT)), fn.word(EXPONENT)),
   isNaN: (x) => f32x4.ne(x, x),
@@ -38,6 +39,7 @@ const floatVectors: Rows<Vector> = {
 
 const floatScalars: Rows<Float, Scalar> = {
   ...f32,
+  round: f32.nearest,
   rsqrt: (x) => f32.div(f32.const(1), f32.sqrt(x)),
   isFinite: (x) => i32.ne(i32.and(i32.reinterpret(x), EXPONENT), EXPONENT),
   isNaN: (x) => f32.ne(x, x),
@@ -82,7 +84,9 @@ const integerScalars = (sign: Sign): Rows<Integer> => {
     rem: divide(sign, 'rem'),
     not: i32.eqz,
     bitAnd: i32.and,
+    bitOr: i32.or,
     bitXor: i32.xor,
+    shiftLeft: i32.shl,
     shiftRight: i32.shrU,
   };
 };
@@ -108,7 +112,9 @@ const integerVectors = (sign: Sign): Rows<Vector> => ({
   and: v128.and,
   or: v128.or,
   bitAnd: v128.and,
+  bitOr: v128.or,
   bitXor: v128.xor,
+  shiftLeft: byLane(i32.shl),
   shiftRight: byLane(i32.shrU),
 });
 

@@ -108,10 +108,13 @@ const vectorArithmetic = ({ fn: { word, float }, keep }: VectorScope): BitArithm
     withSign: (magnitude, x) => v128.or(magnitude, v128.and(x, word(SIGN))),
     keep: (name, value) => keep(value, name),
     exp: (x) => transcendental.exp(m, keep(x, 'power')),
-    nearest(x) {
+    log: (x) => transcendental.log(m, keep(x, 'argument')),
+    nearest(name, x) {
       const shifted = keep(f32x4.add(x, float(ROUNDER)), 'shifted');
-      return [keep(f32x4.sub(shifted, float(ROUNDER)), 'n'), shifted];
+      return [keep(f32x4.sub(shifted, float(ROUNDER)), name), shifted];
     },
+    timesSign: (x, integer) => v128.xor(x, i32x4.shl(integer, 31)),
+    invalid: () => float(Number.NaN),
     // added to the exponent as an integer: at the ends of the range x lies on the side of 1 that keeps the exponent in bounds
     timesPower: (x, integer) => i32x4.add(x, i32x4.shl(integer, 23)),
     expEnds(x, usual) {

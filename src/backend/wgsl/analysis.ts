@@ -67,7 +67,20 @@ export function analyse(kernel: Kernel) {
 }
 export type Analysis = ReturnType<typeof analyse>;
 
-const COSTLY = new Set<string>(['exp', 'log', 'tanh', 'erf', 'erfcx', 'sqrt', 'rsqrt', 'div', 'rem']);
+const COSTLY = new Set<string>([
+  'exp',
+  'log',
+  'log1p',
+  'sin',
+  'cos',
+  'tanh',
+  'erf',
+  'erfcx',
+  'sqrt',
+  'rsqrt',
+  'div',
+  'rem',
+]);
 
 /** Rough operations per element when computed again; kept tiles and arithmetic on indices cost nothing. */
 function weigh(values: readonly Value[]): ReadonlyMap<Value, number> {

@@ -119,9 +119,13 @@ function applied(p: Printer, value: ValueOf<'elementwise'>, args: readonly Text[
     case 'sqrt':
     case 'abs':
     case 'floor':
+    case 'ceil':
+    case 'round':
       return atom(`${fn}(${x})`);
     case 'rsqrt':
       return atom(`inverseSqrt(${x})`);
+    case 'shiftLeft':
+      return compound(`${args.slice(0, 1).map(wrap)} << bitcast<u32>(${y})`);
     case 'shiftRight':
       if (dtype === 'u32') return infix('>>', args);
       return atom(`bitcast<i32>(bitcast<u32>(${x}) >> bitcast<u32>(${y}))`);
@@ -132,7 +136,10 @@ function applied(p: Printer, value: ValueOf<'elementwise'>, args: readonly Text[
     case 'exp':
     case 'log':
     case 'tanh':
+    case 'sin':
+    case 'cos':
       return p.options.transcendentals === 'builtin' ? atom(`${fn}(${x})`) : call(p, `${fn}_f32`, args);
+    case 'log1p':
     case 'erf':
     case 'erfcx':
       return call(p, `${fn}_f32`, args);

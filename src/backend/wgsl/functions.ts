@@ -4,7 +4,7 @@ import * as math from '../../kernel/transcendental.ts';
 const decimal = (value: number): string => (Number.isInteger(value) ? `${value}.0` : `${value}`);
 
 /** The arithmetic of a function of x, whose statements go into `lines`. */
-function arithmetic(lines: string[], exp: string): math.BitArithmetic<math.ArithmeticText> {
+function arithmetic(lines: string[], builtin: boolean): math.BitArithmetic<math.ArithmeticText> {
   const keep = (name: string, { text }: math.ArithmeticText): math.ArithmeticText => {
     lines.push(`let ${name} = ${text};`);
     return math.operand(name);
@@ -19,11 +19,16 @@ function arithmetic(lines: string[], exp: string): math.BitArithmetic<math.Arith
       math.operand(`select(${no.text}, ${yes.text}, ${text} < ${decimal(limit)})`),
     withSign: ({ text }, x) => math.operand(`select(${text}, -${text}, ${x.text} < 0.0)`),
     keep,
-    exp: ({ text }) => math.operand(`${exp}(${text})`),
-    nearest(x) {
-      const n = keep('n', math.operand(`round(${x.text})`));
+    exp: ({ text }) => math.operand(`${builtin ? 'exp' : 'exp_f32'}(${text})`),
+    log: ({ text }) => math.operand(`${builtin ? 'log' : 'log_f32'}(${text})`),
+    nearest(name, x) {
+      const n = keep(name, math.operand(`round(${x.text})`));
       return [n, n];
     },
+    timesSign: ({ text }, n) =>
+      math.operand(`bitcast<f32>(bitcast<u32>(${text}) ^ (u32(i32(${n.text})) << 31u))`),
+    // by its bits: WGSL has no NaN to write down
+    invalid: (x) => math.operand(`bitcast<f32>(bitcast<u32>(${x.text}) | 0x7fc00000u)`),
     // two factors, because n = 128 has no f32 power of its own
     timesPower({ text }, n) {
       lines.push(`let whole = i32(clamp(${n.text}, -127.0, 128.0));`, 'let half = whole >> 1u;');
@@ -60,7 +65,7 @@ const mathText =
   (name: math.Transcendental, ...comments: readonly string[]) =>
   (builtin: boolean): string => {
     const lines: string[] = [];
-    const m = arithmetic(lines, builtin ? 'exp' : 'exp_f32');
+    const m = arithmetic(lines, builtin);
     const { text } = math.transcendental[name](m, math.operand('x'));
     const body = [...lines, `return ${text};`].map((line) => `  ${line}`);
     return [...comments, `fn ${name}_f32(x: f32) -> f32 {`, ...body, '}'].join('\n');
@@ -105,6 +110,9 @@ fn is_nan(x: f32) -> bool {
     'log',
     '// log x = e log 2 + log(1 + f), from the bits alone: devices may take subnormal numbers for 0 and know no infinities',
   ),
+  log1p_f32: mathText('log1p'),
+  sin_f32: mathText('sin'),
+  cos_f32: mathText('cos'),
   tanh_f32: mathText('tanh'),
   erf_f32: mathText('erf'),
   erfcx_f32: mathText('erfcx'),

@@ -20,7 +20,7 @@ const RESERVED = new Set([
     'typedef typeid typename typeof union unless unorm unsafe unsized use using varying virtual volatile wgsl where with ' +
     'writeonly yield ' +
     // predeclared names that the text uses, and the names of the module's own declarations
-    'bool f16 f32 i32 u32 vec2 vec3 vec4 vec2u vec3u array bitcast select min max abs floor sqrt inverseSqrt exp log tanh ' +
+    'bool f16 f32 i32 u32 vec2 vec3 vec4 vec2u vec3u array bitcast select min max abs floor ceil round sqrt inverseSqrt exp log tanh sin cos ' +
     'fma clamp workgroupBarrier storageBarrier workgroupUniformLoad main Launch launch program group groups local lane tx ty ' +
     'subgroupShuffleXor subgroup subgroup_lane subgroup_size'
   ).split(' '),
@@ -53,8 +53,13 @@ const NOUNS: Record<ElementwiseName, string> = {
   neg: 'negated',
   abs: 'magnitude',
   floor: 'floored',
+  ceil: 'ceiling',
+  round: 'rounded',
   exp: 'exponential',
   log: 'logarithm',
+  log1p: 'logarithm_past_one',
+  sin: 'sine',
+  cos: 'cosine',
   sqrt: 'root',
   rsqrt: 'inverse_root',
   tanh: 'tangent',
@@ -71,7 +76,9 @@ const NOUNS: Record<ElementwiseName, string> = {
   isFinite: 'finite',
   isNaN: 'not_a_number',
   bitAnd: 'bits',
+  bitOr: 'merged',
   bitXor: 'mixed',
+  shiftLeft: 'shifted',
   shiftRight: 'shifted',
 };
 
@@ -82,7 +89,7 @@ const NOUNS_OF_OPS: Partial<ByOp<string>> = {
   dot: ({ over }) => `dot_over_${over.name}`,
   rename: ({ to }) => `along_${to.name}`,
   cast: ({ dtype }) => `as_${dtype}`,
-  induction: () => 'round',
+  induction: () => 'iteration',
   random: () => 'word',
   inside: () => 'inside',
 };

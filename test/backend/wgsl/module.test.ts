@@ -215,6 +215,11 @@ function ulps(got: number, want: number): number {
 const functions: readonly [ElementwiseName, low: number, high: number][] = [
   ['exp', -87, 88],
   ['log', 1e-6, 5],
+  ['log1p', -0.9, 9],
+  ['sin', -1000, 1000],
+  ['cos', -1000, 1000],
+  ['ceil', -4, 4],
+  ['round', -4, 4],
   ['tanh', -3, 3],
   ['erf', -3, 3],
   ['erfcx', -8, 8],

@@ -124,7 +124,7 @@ fn main(
   let smaller_2 = min(launch.time, 1);
   var state = array<f32, 5>();
   var state_2 = f32();
-  for (var round: i32 = 0; round < smaller_2; round += 1) {
+  for (var iteration: i32 = 0; iteration < smaller_2; iteration += 1) {
     var sum: array<f32, 5>;
     for (var y_i = 0; y_i < 5; y_i++) {
       let y = tx + y_i * 32;
@@ -134,7 +134,7 @@ fn main(
     var sum_2: array<f32, 5>;
     for (var y_i = 0; y_i < 5; y_i++) {
       let y = tx + y_i * 32;
-      let emissions_value = select(0.0, operands_f32[launch.emissions_base + b_at * product + round * launch.labels + y], (b_at < launch.batch) & (y < launch.labels));
+      let emissions_value = select(0.0, operands_f32[launch.emissions_base + b_at * product + iteration * launch.labels + y], (b_at < launch.batch) & (y < launch.labels));
       sum_2[y_i] = sum[y_i] + (select(from_bits(0xff800000u), 0.0, y < launch.labels) + emissions_value);
     }
     // max over y
@@ -163,9 +163,9 @@ fn main(
     }
     for (var y_i = 0; y_i < 5; y_i++) {
       let y = tx + y_i * 32;
-      if ((b_at < launch.batch) & (y < launch.labels) & (y < 132)) { results_f32[launch.alpha_base + b_at * product + round * launch.labels + y] = sum[y_i]; }
+      if ((b_at < launch.batch) & (y < launch.labels) & (y < 132)) { results_f32[launch.alpha_base + b_at * product + iteration * launch.labels + y] = sum[y_i]; }
     }
-    if ((b_at < launch.batch) & (tx == 0)) { results_f32[launch.offset_base + b_at * launch.time + round] = state_2; }
+    if ((b_at < launch.batch) & (tx == 0)) { results_f32[launch.offset_base + b_at * launch.time + iteration] = state_2; }
   }
   var state_3: array<f32, 5>;
   for (var y_i = 0; y_i < 5; y_i++) {
@@ -173,7 +173,7 @@ fn main(
   }
   var state_4: f32;
   state_4 = state_2;
-  for (var round: i32 = 1; round < max_over_b; round += 1) {
+  for (var iteration: i32 = 1; iteration < max_over_b; iteration += 1) {
     // products summed over y
     for (var y_i = 0; y_i < 5; y_i++) {
       let y = tx + y_i * 32;
@@ -230,7 +230,7 @@ fn main(
     for (var z_i = 0; z_i < 5; z_i++) {
       state_5[z_i] = log_f32(select(dot_over_y[z_i], 1e-30, dot_over_y[z_i] < 1e-30));
     }
-    for (var round_2: i32 = 0; round_2 < chosen; round_2 += 1) {
+    for (var iteration_2: i32 = 0; iteration_2 < chosen; iteration_2 += 1) {
       var difference: array<f32, 85>;
       for (var u_i = 0; u_i < 17; u_i++) {
         let u = ty + u_i * 8;
@@ -242,12 +242,12 @@ fn main(
         }
       }
       var state_6 = array<f32, 5>();
-      for (var round_3: i32 = 0; round_3 < smaller; round_3 += 1) {
+      for (var iteration_3: i32 = 0; iteration_3 < smaller; iteration_3 += 1) {
         // sum over b
         var sum_over_b: array<f32, 5>;
         for (var y_i = 0; y_i < 5; y_i++) {
           var part_3 = 0.0;
-          let equal = ty == round_3;
+          let equal = ty == iteration_3;
           part_3 += select(0.0, state_3[y_i], equal);
           parts[ty * 32 + tx] = part_3;
           workgroupBarrier();
@@ -305,7 +305,7 @@ fn main(
           sum_over_u[z_i] = folded;
           workgroupBarrier();
         }
-        let equal = ty == round_3;
+        let equal = ty == iteration_3;
         for (var z_i = 0; z_i < 5; z_i++) {
           let larger = max_f32(min_f32(max_over_u[z_i], 3.4028234663852886e+38), -3.4028234663852886e+38);
           state_6[z_i] = select(state_6[z_i], log_f32(sum_over_u[z_i]) + larger, equal);
@@ -316,7 +316,7 @@ fn main(
     var sum: array<f32, 5>;
     for (var y_i = 0; y_i < 5; y_i++) {
       let y = tx + y_i * 32;
-      let emissions_value = select(0.0, operands_f32[launch.emissions_base + b_at * product + round * launch.labels + y], (b_at < launch.batch) & (y < launch.labels));
+      let emissions_value = select(0.0, operands_f32[launch.emissions_base + b_at * product + iteration * launch.labels + y], (b_at < launch.batch) & (y < launch.labels));
       sum[y_i] = state_5[y_i] + (level_value[y_i] + emissions_value);
     }
     // max over y
@@ -342,23 +342,23 @@ fn main(
     floored = floor(larger);
     for (var y_i = 0; y_i < 5; y_i++) {
       let y = tx + y_i * 32;
-      if ((b_at < launch.batch) & (y < launch.labels) & (y < 132)) { results_f32[launch.alpha_base + b_at * product + round * launch.labels + y] = state_5[y_i]; }
+      if ((b_at < launch.batch) & (y < launch.labels) & (y < 132)) { results_f32[launch.alpha_base + b_at * product + iteration * launch.labels + y] = state_5[y_i]; }
     }
-    if ((b_at < launch.batch) & (tx == 0)) { results_f32[launch.offset_base + b_at * launch.time + round] = floored; }
+    if ((b_at < launch.batch) & (tx == 0)) { results_f32[launch.offset_base + b_at * launch.time + iteration] = floored; }
     var below: bool;
-    below = round < lengths_value;
+    below = iteration < lengths_value;
     for (var y_i = 0; y_i < 5; y_i++) {
       state_3[y_i] = select(state_3[y_i], sum[y_i] - floored, below);
     }
     state_4 = select(state_4, state_4 + floored, below);
   }
   let larger = max(max_over_b, 1);
-  for (var round: i32 = larger; round < launch.time; round += 1) {
+  for (var iteration: i32 = larger; iteration < launch.time; iteration += 1) {
     for (var y_i = 0; y_i < 5; y_i++) {
       let y = tx + y_i * 32;
-      if ((b_at < launch.batch) & (y < launch.labels) & (y < 132)) { results_f32[launch.alpha_base + b_at * product + round * launch.labels + y] = 0.0; }
+      if ((b_at < launch.batch) & (y < launch.labels) & (y < 132)) { results_f32[launch.alpha_base + b_at * product + iteration * launch.labels + y] = 0.0; }
     }
-    if ((b_at < launch.batch) & (tx == 0)) { results_f32[launch.offset_base + b_at * launch.time + round] = 0.0; }
+    if ((b_at < launch.batch) & (tx == 0)) { results_f32[launch.offset_base + b_at * launch.time + iteration] = 0.0; }
   }
   var sum: array<f32, 5>;
   for (var y_i = 0; y_i < 5; y_i++) {
@@ -471,7 +471,7 @@ fn main(
   running_sum_3 = sum_over_t;
   var running_sum_4: f32;
   running_sum_4 = sum_over_t_2;
-  for (var round: i32 = 0; round < smaller_2; round += 1) {
+  for (var iteration: i32 = 0; iteration < smaller_2; iteration += 1) {
     var below: bool;
     below = 0 < lengths_value;
     var start_value: f32;

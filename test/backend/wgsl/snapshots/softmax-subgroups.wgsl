@@ -82,10 +82,10 @@ fn main(
   largest = part;
   var running_sum = vec4<f32>();
   var state = vec4<f32>();
-  for (var round: i32 = 0; round < launch.columns; round += 1024) {
-    let smaller = min(launch.columns, round + 1024);
+  for (var iteration: i32 = 0; iteration < launch.columns; iteration += 1024) {
+    let smaller = min(launch.columns, iteration + 1024);
     var running_sum_2 = vec4<f32>();
-    for (var c_start: i32 = round; c_start < smaller; c_start += 64) {
+    for (var c_start: i32 = iteration; c_start < smaller; c_start += 64) {
       let c = tx * 4;
       let c_at = c_start + c;
       let r_at = r_start + ty;
