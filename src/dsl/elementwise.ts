@@ -111,6 +111,8 @@ export const sub = binary('sub');
 export const mul = binary('mul');
 /** x / y */
 export const div = binary('div');
+/** x^y as in C: of a negative x where y is an integer, else NaN; 1 where x is 1 or y is 0, whatever the other. */
+export const pow = binary('pow');
 /** x − y ⌊x/y⌋, with the sign of y, as in NumPy; an integer modulo 0 is 0. */
 export const mod = binary('mod');
 /** The larger of x and y; the gradient of a tie goes to x. */

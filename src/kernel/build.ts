@@ -194,6 +194,19 @@ export class KernelBuilder {
   log = (x: ValueLike): Value => this.map('log', x);
   sqrt = (x: ValueLike): Value => this.map('sqrt', x);
   rsqrt = (x: ValueLike): Value => this.map('rsqrt', x);
+  /**
+   * x^y as in C: of a negative x where y is an integer, else NaN; 1 where x is 1 or y is 0, whatever the other. Within 16 ULP; an
+   * exponent below the smallest normal number counts as 0.
+   */
+  pow(x: ValueLike, y: ValueLike): Value {
+    const half = this.mul(y, 0.5);
+    const isInteger = this.eq(this.map('floor', y), y);
+    const isOdd = this.not(this.eq(this.map('floor', half), half));
+    // `powr` of a negative number is NaN
+    const power = this.map('powr', this.select(isInteger, this.map('abs', x), x), y);
+    const isNegative = this.and(this.lt(x, 0), isOdd);
+    return this.select(this.eq(x, 1), 1, this.select(isNegative, this.neg(power), power));
+  }
   lt = (x: ValueLike, y: ValueLike): Value => this.map('lt', x, y);
   le = (x: ValueLike, y: ValueLike): Value => this.map('le', x, y);
   eq = (x: ValueLike, y: ValueLike): Value => this.map('eq', x, y);

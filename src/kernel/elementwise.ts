@@ -63,6 +63,14 @@ export const ANGLE_LIMIT = 2 ** 21;
 export const sin = (x: number): number => (Math.abs(x) < ANGLE_LIMIT ? Math.sin(x) : Number.NaN);
 export const cos = (x: number): number => (Math.abs(x) < ANGLE_LIMIT ? Math.cos(x) : Number.NaN);
 
+/** An exponent that is less in size counts as 0. */
+export const POWR_SMALLEST = 2 ** -126;
+/** x^y for x ≥ 0 */
+export function powr(x: number, y: number): number {
+  if (Math.abs(y) < POWR_SMALLEST) return 1;
+  return x < 0 ? Number.NaN : x ** y;
+}
+
 const number = 'number';
 const float = 'float';
 const integer = 'integer';
@@ -86,6 +94,7 @@ const rows = {
   log1p: { arity: 1, accepts: float, result: 'same', ulp: 4, reference: Math.log1p },
   sin: { arity: 1, accepts: float, result: 'same', ulp: 4, reference: sin },
   cos: { arity: 1, accepts: float, result: 'same', ulp: 4, reference: cos },
+  powr: { arity: 2, accepts: float, result: 'same', ulp: 16, reference: powr },
   sqrt: { arity: 1, accepts: float, result: 'same', ulp: 2.5, reference: Math.sqrt },
   rsqrt: { arity: 1, accepts: float, result: 'same', ulp: 2.5, reference: (x) => 1 / Math.sqrt(x) },
   tanh: { arity: 1, accepts: float, result: 'same', ulp: 8, reference: Math.tanh },

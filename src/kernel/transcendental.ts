@@ -1,4 +1,4 @@
-import { ANGLE_LIMIT } from './elementwise.ts';
+import { ANGLE_LIMIT, POWR_SMALLEST } from './elementwise.ts';
 
 /**
  * exp, log, log1p, sin, cos, tanh, erf and erfcx in f32, each written once over an arithmetic that a backend supplies: of vector instructions, of
@@ -36,6 +36,10 @@ export interface BitArithmetic<T> extends Arithmetic<T> {
   timesSign(x: T, integer: T): T;
   /** NaN, whatever x is */
   invalid(x: T): T;
+  /** ∞, whatever x is */
+  infinity(x: T): T;
+  /** x with 12 bits of its 24 */
+  high(x: T): T;
   /** x · 2ⁿ */
   timesPower(x: T, integer: T): T;
   /** `usual` where exp x is a normal number; what it is elsewhere */
@@ -97,7 +101,7 @@ function log<T>(m: BitArithmetic<T>, x: T): T {
 function aroundOne<T>(m: Arithmetic<T>, f: T) {
   const s = m.keep('s', m.div(f, m.add(m.number(2), f)));
   const z = m.keep('z', m.mul(s, s));
-  const half = m.keep('half', m.mul(m.mul(m.number(0.5), f), f));
+  const half = m.keep('half_square', m.mul(m.mul(m.number(0.5), f), f));
   return { half, s, inner: m.madd(z, polynomial(m, LOG.R, z), half) };
 }
 
@@ -203,6 +207,46 @@ function erfcx<T>(m: Arithmetic<T>, x: T): T {
   return m.mul(t, polynomial(m, ERFCX.Q, t));
 }
 
+/** The first 12 bits of log₂ e. */
+const LOG2E_HIGH = 1.4423828125;
+
+/**
+ * x^y = 2ⁿ 2ʳ for x ≥ 0, with n + r = y log₂ x = y (e + log₂(1 + f)). An error of r is one of the result, so log₂ is kept in two parts:
+ * log(1 + f) = f − f²/2 + … of which f − f_h²/2 is the first, where f_h are the first 12 bits of f; products of 12 bits are exact. 13 ULP.
+ */
+function powr<T>(m: BitArithmetic<T>, x: T, y: T): T {
+  const number = m.number;
+  const [e, f] = m.split(x);
+  const { s, inner } = aroundOne(m, f);
+  const f0 = m.keep('f_high', m.high(f));
+  const square = m.keep('exact', m.mul(m.mul(number(0.5), f0), f0));
+  const first = m.keep('first', m.sub(f, square));
+  const cross = m.mul(m.mul(number(0.5), m.sub(f, f0)), m.add(f, f0));
+  const lost = m.sub(m.sub(f, first), square);
+  const first0 = m.keep('first_high', m.high(first));
+  const second = m.keep('second', m.add(m.sub(first, first0), m.add(lost, m.sub(m.mul(s, inner), cross))));
+  const product = m.keep('product', m.mul(first0, number(LOG2E_HIGH)));
+  const coarse = m.keep('coarse', m.high(product));
+  const small = m.madd(first0, number(Math.LOG2E - LOG2E_HIGH), m.mul(second, number(Math.LOG2E)));
+  const fine = m.keep('fine', m.add(m.sub(product, coarse), small));
+  const power = m.keep('power', m.mul(y, m.logEnds(x, m.add(e, m.add(coarse, fine)))));
+  const bounded = m.atMost(m.sub(number(0), m.atMost(m.sub(number(0), power), 160)), 160);
+  const [n, integer] = m.nearest('n', bounded);
+  const y0 = m.keep('y_high', m.high(y));
+  const y1 = m.keep('y_low', m.sub(y, y0));
+  const near = m.madd(y0, coarse, m.sub(m.mul(y0, e), n));
+  const far = m.madd(y1, e, m.madd(y1, coarse, m.mul(y, fine)));
+  const r = m.keep('r', m.add(near, far));
+  const t = m.keep('t', m.mul(r, number(Math.LN2)));
+  const root = m.keep('root', m.add(number(1), m.madd(m.mul(t, t), polynomial(m, EXP.q, t), t)));
+  const scaled = m.keep('scaled', m.timesPower(root, integer));
+  const infinity = m.keep('infinity', m.infinity(x));
+  const top = m.below(m.add(m.sub(n, number(128)), r), 0, scaled, infinity);
+  const normal = m.below(m.add(m.add(n, number(126)), r), 0, number(0), top);
+  const finite = m.below(power, -130, number(0), m.below(power, 130, normal, m.mul(power, infinity)));
+  return m.below(m.abs(y), POWR_SMALLEST, number(1), finite);
+}
+
 /** The functions by their names in the element-wise table; their arguments are cheap to repeat. */
 export const transcendental = {
   exp,
@@ -210,11 +254,18 @@ export const transcendental = {
   log1p,
   sin: sineOf(0),
   cos: sineOf(0.5),
+  powr,
   tanh,
   erf,
   erfcx,
 } as const;
 export type Transcendental = keyof typeof transcendental;
+
+/** A function written out over an arithmetic; `args` are as many as it takes. */
+export function writeOut<T>(name: Transcendental, m: BitArithmetic<T>, args: readonly T[]): T {
+  const [x, y] = args as readonly [T, T];
+  return transcendental[name](m, x, y);
+}
 
 /** A text with how loosely its outermost operator binds: 0 for names and calls, 1 for products, 2 for sums. */
 export interface ArithmeticText {

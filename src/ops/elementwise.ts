@@ -219,6 +219,19 @@ export const binary = {
     emit: 'min',
     vjp: (b, { x, y, dz }) => splitWhere(b, b.one('lessEqual', [x, y]), dz),
   },
+  pow: {
+    doc: 'x^y as in C: of a negative x where y is an integer, else NaN; 1 where x is 1 or y is 0, whatever the other',
+    takes: 'float',
+    flops: 50,
+    emit: (k, x, y) => k.pow(x, y),
+    // y x^(y−1) and z log x, both 0 where x^y does not change: y = 0, and x = 0 for the exponent
+    vjp(b, { x, y, z, dz }) {
+      const slope = b.mul(y, b.one('pow', [x, b.sub(y, 1)]));
+      const isZero = b.one('equal', [x, 0]);
+      const logarithm = b.log(b.where(isZero, 1, x));
+      return [b.mul(dz, b.where(b.one('equal', [y, 0]), 0, slope)), b.mul(dz, b.mul(z, logarithm))];
+    },
+  },
   mod: {
     doc: 'x − y ⌊x/y⌋, with the sign of y, as in NumPy; floats within an ULP of x',
     flops: 4,

@@ -33,6 +33,15 @@ describe('gradients at points where there is none', () => {
     expect(await gradientsAt(op, [[2], [2]])).toEqual([[1], [0]]);
   });
 
+  test('a power of zero or of a negative number', async () => {
+    // of y as the exponent of 0: x^y does not change; of a negative number: it is defined at integers only
+    expect(await gradientsAt('pow', [[-2], [3]])).toEqual([[12], [Number.NaN]]);
+    expect(await gradientsAt('pow', [[-2], [2]])).toEqual([[-4], [Number.NaN]]);
+    expect(await gradientsAt('pow', [[0], [0]])).toEqual([[0], [0]]);
+    expect(await gradientsAt('pow', [[0], [2]])).toEqual([[0], [0]]);
+    expect(await gradientsAt('pow', [[0], [1]])).toEqual([[1], [0]]);
+  });
+
   test.each(['abs', 'relu'])('that of %s at 0 is 0', async (op) => {
     expect(await gradientsAt(op, [[0]])).toEqual([[0]]);
   });

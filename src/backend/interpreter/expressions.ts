@@ -26,6 +26,7 @@ const functions: Partial<Record<ElementwiseName, (x: string, y: string, z: strin
   log1p: (x) => `Math.log1p(${x})`,
   sin: (x) => `sin(${x})`,
   cos: (x) => `cos(${x})`,
+  powr: (x, y) => `powr(${x}, ${y})`,
   sqrt: (x) => `Math.sqrt(${x})`,
   rsqrt: (x) => `1 / Math.sqrt(${x})`,
   tanh: (x) => `Math.tanh(${x})`,

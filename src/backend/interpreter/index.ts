@@ -3,7 +3,7 @@ import { checkArguments } from '../../base/arguments.ts';
 import type { Precision } from '../../base/dtype.ts';
 import { roundHalf } from '../../base/half.ts';
 import * as is from '../../base/kinds.ts';
-import { cos, erf, erfcx, roundEven, sin } from '../../kernel/elementwise.ts';
+import { cos, erf, erfcx, powr, roundEven, sin } from '../../kernel/elementwise.ts';
 import type { Kernel } from '../../kernel/ir.ts';
 import { kernelKind } from '../../kernel/kinds.ts';
 import { endlessLoop, walk } from './definition.ts';
@@ -62,7 +62,7 @@ function generated(kernel: Kernel, precision: Precision): Run {
   const multiply = multiplier.multiply.bind(multiplier);
   const errorFunctions =
     precision === 'f32' ? { erf: fastOf('erf'), erfcx: fastOf('erfcx') } : { erf, erfcx };
-  const functions = { ...errorFunctions, sin, cos, roundEven };
+  const functions = { ...errorFunctions, sin, cos, powr, roundEven };
   const names = { loops: kernelText.loops, endlessLoop, roundHalf, multiply, ...functions };
   const launch = new Function(...Object.keys(names), kernelText.print())(...Object.values(names));
   return ({ grid, scalars }, buffers) => {

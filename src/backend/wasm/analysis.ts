@@ -29,6 +29,7 @@ const FUNCTION_COST: Readonly<Partial<Record<ElementwiseName, number>>> = {
   log: 15,
   log1p: 18,
   sin: 30,
+  powr: 60,
   cos: 30,
   tanh: 25,
   erf: 30,

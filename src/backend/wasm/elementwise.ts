@@ -124,8 +124,8 @@ const scalarRows = { i32: integerScalars('S'), u32: integerScalars('U'), bool: i
 
 const isTranscendental = (fn: ElementwiseName): fn is Transcendental => Object.hasOwn(transcendental, fn);
 
-const mathOf = (scope: ElementwiseScope, fn: Transcendental, x: Vector): Vector =>
-  fn === 'exp' || scope.isHot ? inlineMath(scope, fn, x) : callMath(scope.module, fn, x);
+const mathOf = (scope: ElementwiseScope, fn: Transcendental, args: readonly Vector[]): Vector =>
+  fn === 'exp' || scope.isHot ? inlineMath(scope, fn, args) : callMath(scope.module, fn, args);
 
 /** Whether a mask is the constant that holds in every lane, as inside the limits of a span. */
 const isEverywhere = ({ text }: Vector): boolean => text === `$${ALL_ONES}`;
@@ -146,7 +146,7 @@ export function vectorElementwise(
   if (fn === 'select') return isEverywhere(x) ? y : v128.select(x, y, z);
   if (fn === 'and' && isEverywhere(x)) return y;
   if (fn === 'and' && isEverywhere(y)) return x;
-  if (isTranscendental(fn)) return mathOf(scope, fn, x);
+  if (isTranscendental(fn)) return mathOf(scope, fn, args);
   return defined(vectorRows[typeOf(value)][fn], fn)(x, y, scope);
 }
 
@@ -163,8 +163,9 @@ export function scalarElementwise(
     return select(condition, yes, no);
   }
   if (dtype === 'f32') {
-    const [x, y] = args as [Float, Float];
-    if (isTranscendental(fn)) return f32x4.lane(mathOf(scope, fn, f32x4.splat(x)), 0);
+    const floats = args as readonly Float[];
+    if (isTranscendental(fn)) return f32x4.lane(mathOf(scope, fn, floats.map(f32x4.splat)), 0);
+    const [x, y] = floats as [Float, Float];
     return defined(floatScalars[fn], fn)(x, y, scope);
   }
   const [x, y] = args as [Integer, Integer];

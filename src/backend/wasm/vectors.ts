@@ -5,6 +5,7 @@ import {
   LOG,
   type Transcendental,
   transcendental,
+  writeOut,
 } from '../../kernel/transcendental.ts';
 import type { Code, Statement, Vector } from './code.ts';
 import { call, set } from './control.ts';
@@ -115,6 +116,8 @@ const vectorArithmetic = ({ fn: { word, float }, keep }: VectorScope): BitArithm
     },
     timesSign: (x, integer) => v128.xor(x, i32x4.shl(integer, 31)),
     invalid: () => float(Number.NaN),
+    infinity: () => float(Number.POSITIVE_INFINITY),
+    high: (x) => v128.and(x, word(~0xfff)),
     // added to the exponent as an integer: at the ends of the range x lies on the side of 1 that keeps the exponent in bounds
     timesPower: (x, integer) => i32x4.add(x, i32x4.shl(integer, 23)),
     expEnds(x, usual) {
@@ -141,15 +144,18 @@ const vectorArithmetic = ({ fn: { word, float }, keep }: VectorScope): BitArithm
 };
 
 /** A transcendental function written out. */
-export const inlineMath = (scope: VectorScope, name: Transcendental, argument: Vector): Vector =>
-  transcendental[name](vectorArithmetic(scope), scope.keep(argument, 'x'));
+export const inlineMath = (scope: VectorScope, name: Transcendental, args: readonly Vector[]): Vector => {
+  const kept = args.map((argument, i) => scope.keep(argument, i === 0 ? 'x' : 'y'));
+  return writeOut(name, vectorArithmetic(scope), kept);
+};
 
 /** The longer functions as functions of the module, for where they run seldom. exp is always written out. */
-export function callMath(module: ModuleBuilder, name: Transcendental, argument: Vector): Vector {
-  const reference = module.helper(name, 'v128', ['x'], 'v128', (fn, [x]) =>
-    authored(fn, (scope) => transcendental[name](vectorArithmetic(scope), x)),
+export function callMath(module: ModuleBuilder, name: Transcendental, args: readonly Vector[]): Vector {
+  const names = ['x', 'y'].slice(0, args.length);
+  const reference = module.helper(name, 'v128', names, 'v128', (fn, parameters) =>
+    authored(fn, (scope) => writeOut(name, vectorArithmetic(scope), parameters)),
   );
-  return call(reference, [argument]);
+  return call(reference, args);
 }
 
 /** A function's body: what `author` keeps in locals, then its result. */

@@ -73,6 +73,7 @@ const COSTLY = new Set<string>([
   'log1p',
   'sin',
   'cos',
+  'powr',
   'tanh',
   'erf',
   'erfcx',

@@ -140,6 +140,7 @@ function applied(p: Printer, value: ValueOf<'elementwise'>, args: readonly Text[
     case 'cos':
       return p.options.transcendentals === 'builtin' ? atom(`${fn}(${x})`) : call(p, `${fn}_f32`, args);
     case 'log1p':
+    case 'powr':
     case 'erf':
     case 'erfcx':
       return call(p, `${fn}_f32`, args);

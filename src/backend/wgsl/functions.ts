@@ -1,4 +1,5 @@
 import { PARITY, ROTATIONS } from '../../base/random.ts';
+import { elementwise } from '../../kernel/elementwise.ts';
 import * as math from '../../kernel/transcendental.ts';
 
 const decimal = (value: number): string => (Number.isInteger(value) ? `${value}.0` : `${value}`);
@@ -29,6 +30,8 @@ function arithmetic(lines: string[], builtin: boolean): math.BitArithmetic<math.
       math.operand(`bitcast<f32>(bitcast<u32>(${text}) ^ (u32(i32(${n.text})) << 31u))`),
     // by its bits: WGSL has no NaN to write down
     invalid: (x) => math.operand(`bitcast<f32>(bitcast<u32>(${x.text}) | 0x7fc00000u)`),
+    infinity: () => math.operand('from_bits(0x7f800000u)'),
+    high: ({ text }) => math.operand(`bitcast<f32>(bitcast<u32>(${text}) & 0xfffff000u)`),
     // two factors, because n = 128 has no f32 power of its own
     timesPower({ text }, n) {
       lines.push(`let whole = i32(clamp(${n.text}, -127.0, 128.0));`, 'let half = whole >> 1u;');
@@ -66,9 +69,11 @@ const mathText =
   (builtin: boolean): string => {
     const lines: string[] = [];
     const m = arithmetic(lines, builtin);
-    const { text } = math.transcendental[name](m, math.operand('x'));
+    const names = ['x', 'y'].slice(0, elementwise[name].arity);
+    const { text } = math.writeOut(name, m, names.map(math.operand));
+    const parameters = names.map((each) => `${each}: f32`).join(', ');
     const body = [...lines, `return ${text};`].map((line) => `  ${line}`);
-    return [...comments, `fn ${name}_f32(x: f32) -> f32 {`, ...body, '}'].join('\n');
+    return [...comments, `fn ${name}_f32(${parameters}) -> f32 {`, ...body, '}'].join('\n');
   };
 
 const extreme = (name: 'min' | 'max', lanes: 1 | 4 = 1): string => {
@@ -113,6 +118,7 @@ fn is_nan(x: f32) -> bool {
   log1p_f32: mathText('log1p'),
   sin_f32: mathText('sin'),
   cos_f32: mathText('cos'),
+  powr_f32: mathText('powr'),
   tanh_f32: mathText('tanh'),
   erf_f32: mathText('erf'),
   erfcx_f32: mathText('erfcx'),

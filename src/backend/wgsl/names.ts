@@ -60,6 +60,7 @@ const NOUNS: Record<ElementwiseName, string> = {
   log1p: 'logarithm_past_one',
   sin: 'sine',
   cos: 'cosine',
+  powr: 'power',
   sqrt: 'root',
   rsqrt: 'inverse_root',
   tanh: 'tangent',

@@ -92,7 +92,11 @@ const RANGES: Readonly<Record<string, (t: number) => number>> = {
   erfcx: (t) => -12 + 24 * t,
 };
 
-it.each(Object.keys(transcendental) as Transcendental[])('%s keeps its bound over its whole range', (fn) => {
+const functions = (Object.keys(transcendental) as Transcendental[]).filter(
+  (fn) => elementwise[fn].arity === 1,
+);
+
+it.each(functions)('%s keeps its bound over its whole range', (fn) => {
   const count = runs(400_000, 20_000);
   const size = 400;
   const kernel = trace((k) => {

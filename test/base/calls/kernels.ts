@@ -125,6 +125,7 @@ export const kernelRows: Rows = {
       }),
     ]),
   ),
+  [`${k$}pow`]: tracing((k, call) => call(k.pow.bind(k), k.constant(2), 3)),
   [`${k$}dot`]: tracing((k, call) => {
     const [m, n, d] = [k.axis('m', 4), k.axis('n', 8), k.axis('d', 8)];
     return call(k.dot.bind(k), k.fill([m, d], 1), k.fill([n, d], 1), k.fill([m, n], 0), d);

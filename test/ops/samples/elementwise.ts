@@ -1,6 +1,16 @@
 import { erf } from '../../../src/kernel/elementwise.ts';
 import { each, type Reference } from '../../support/tensor.ts';
-import { bool, f32, f32In, type InvalidSample, i32, type OpSamples, type Sample, type } from './sample.ts';
+import {
+  bool,
+  f32,
+  f32In,
+  type InvalidSample,
+  i32,
+  type OpSamples,
+  type Sample,
+  type SampleInput,
+  type,
+} from './sample.ts';
 
 const positive = [0.5, 2] as const;
 
@@ -32,6 +42,12 @@ const pairs: readonly (readonly [readonly number[], readonly number[]])[] = [
 
 const binary = (op: string, right: readonly [number, number] = [-2, 2]): Sample[] =>
   pairs.map(([x, y]) => ({ op, inputs: [f32(...x), f32In(right, ...y)] }));
+
+const whole = (values: readonly number[], ...shape: readonly number[]): SampleInput => ({
+  dtype: 'f32',
+  shape,
+  values,
+});
 
 const compare = (op: string): Sample[] => [
   { op, inputs: [i32([3, 1, 2, 2], 4), i32([2, 1, 3, -2], 4)] },
@@ -143,6 +159,7 @@ const references: Readonly<Record<string, Reference>> = {
   logSigmoid: each((x = 0) => -Math.log1p(Math.exp(-x))),
   sign: each(Math.sign),
   mod: each((x = 0, y = 0) => (y === 0 ? 0 : x - y * Math.floor(x / y))),
+  pow: each((x = 0, y = 0) => (x === 1 ? 1 : x ** y)),
   ceil: each(Math.ceil),
   round: each((x = 0) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x))),
   floor: each(Math.floor),
@@ -162,6 +179,7 @@ const references: Readonly<Record<string, Reference>> = {
 
 export const elementwiseSamples: OpSamples = {
   references,
+  parts: ['pow'],
   reach: { mod: { most: 64, tolerance: { absolute: 1e-5, relative: 1e-5 } } },
   valid: [
     ...[
@@ -191,9 +209,10 @@ export const elementwiseSamples: OpSamples = {
     ...['add', 'sub', 'mul', 'maximum', 'minimum'].flatMap((op) => binary(op)),
     ...binary('div', positive),
     ...binary('mod', positive),
+    ...pairs.map(([x, y]) => ({ op: 'pow', inputs: [f32In(positive, ...x), f32(...y)] })),
     { op: 'mod', inputs: [i32([7, -7, 7, -7, 0, 6, 5, 5], 8), i32([3, 3, -3, -3, 3, 3, 0, 1], 8)] },
     { op: 'sign', inputs: [i32([7, 0, -7], 3)] },
-    { op: 'round', inputs: [{ dtype: 'f32', shape: [6], values: [0.5, 1.5, 2.5, -0.5, -1.5, 1e9] }] },
+    { op: 'round', inputs: [whole([0.5, 1.5, 2.5, -0.5, -1.5, 1e9], 6)] },
     ...['equal', 'notEqual', 'less', 'lessEqual', 'greater', 'greaterEqual'].flatMap(compare),
     ...['and', 'or'].flatMap(logic),
     { op: 'not', inputs: [bool([1, 0, 0], 3)] },

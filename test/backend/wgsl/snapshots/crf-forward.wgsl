@@ -63,9 +63,9 @@ fn log_f32(x: f32) -> f32 {
   let f = bitcast<f32>((shifted & 8388607) + 1060439283) - 1.0;
   let s = f / (2.0 + f);
   let z = s * s;
-  let half = 0.5 * f * f;
-  let tail = fma(s, fma(z, fma(fma(0.298730731010437, z, 0.399774968624115), z, 0.6666677594184875), half), e * 0.000001428606765330187);
-  let usual = fma(e, 0.693145751953125, f - (half - tail));
+  let half_square = 0.5 * f * f;
+  let tail = fma(s, fma(z, fma(fma(0.298730731010437, z, 0.399774968624115), z, 0.6666677594184875), half_square), e * 0.000001428606765330187);
+  let usual = fma(e, 0.693145751953125, f - (half_square - tail));
   // infinity and NaN are themselves, negative numbers NaN, zeros the negative infinity
   let past = select(bits | 0x7fc00000u, bits, bits == 0x7f800000u);
   let special = bitcast<f32>(select(past, bits | 0xff800000u, magnitude == 0u));
