@@ -37,6 +37,7 @@ export { type Device, withSchedules } from './runtime/device.ts';
 export type { Executable } from './runtime/executable.ts';
 export type { FedTensor, Feeds, TensorValue } from './runtime/feeds.ts';
 export { interpreterDevice } from './runtime/interpreterDevice.ts';
+export { launch } from './runtime/launch.ts';
 export { layoutParameters } from './runtime/parameters.ts';
 export {
   type FusionReport,

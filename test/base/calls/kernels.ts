@@ -69,6 +69,7 @@ export const kernelRows: Rows = {
     return call(made.run.bind(made), launch(), buffers());
   },
   simulate: (call) => call(frond.simulate, sums(), launch(), buffers()),
+  launch: (call) => call(frond.launch, frond.interpreterDevice(), sums(), launch(), buffers()),
   ...Object.fromEntries(
     two.map((name) => [k$ + name, tracing((k, call) => call(k[name].bind(k), k.program(0), 3))]),
   ),
