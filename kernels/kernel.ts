@@ -1,5 +1,5 @@
 import type { Dim } from '../src/base/dim.ts';
-import { defined } from '../src/base/errors.ts';
+import { defined, FrondError } from '../src/base/errors.ts';
 import type { GridExpression, LaunchPlan, Slot } from '../src/ir/record.ts';
 import type { KernelBuilder } from '../src/kernel/build.ts';
 import type { Axis, Buffer, Schedule, StorageType, Value } from '../src/kernel/ir.ts';
@@ -27,6 +27,8 @@ type Extents = Declared<number>;
 export type None = Readonly<Record<never, never>>;
 
 export interface Declaration<T, R, W, U, P> extends Omit<Schedule, 'tiles'> {
+  /** kernels of other owners may have the same name; frond's own have none */
+  readonly owner?: object | undefined;
   readonly name: string;
   readonly doc: string;
   /** extents of the tile axes, in the order in which tiles list them */
@@ -85,12 +87,12 @@ export function kernel<
   program: (k: KernelBuilder, symbols: Symbols<T, R & W & U, P>) => void,
 ): Launchable<T, Given<R & W & U, P>> {
   const { reads, writes, updates, parameters, ...described } = declaration;
-  const { name, doc, variant = [], fixed = [], choice, ...rest } = described;
+  const { owner, name, doc, variant = [], fixed = [], choice, ...rest } = described;
   const tiles = eachOf<number, number>(rest.tiles, (_axis, extent) => extent);
   const scheduled = Object.entries(tiles).filter(([axis]) => !fixed.includes(axis));
   const schedule: Schedule = { ...choice?.schedule, ...rest, tiles: Object.fromEntries(scheduled) };
   const words = [...variant, ...(choice ? scheduleWords(schedule, choice.own) : [])].filter(Boolean);
-  const options = { name, doc, variant: words.join(' '), schedule };
+  const options = { owner, name, doc, variant: words.join(' '), schedule };
   const declare = (k: KernelBuilder) => ({
     ...eachOf(reads, (buffer, dtype) => k.read(buffer, dtype)),
     ...eachOf(writes, (buffer, dtype) => k.write(buffer, dtype)),
@@ -104,7 +106,7 @@ export function kernel<
     over: (...sizes) => ({
       with(given: Readonly<Record<string, Slot | Dim>>, more) {
         const take = <V extends Slot | Dim>(names: Declared<unknown>): Record<string, V> =>
-          eachOf(names, (key) => defined(given[key], `${key} of a launch of kernel ${name}`) as V);
+          eachOf(names, (key) => (given[key] ?? lacking(name, key, Object.keys(names))) as V);
         const grid = sizes.flatMap((size) => gridOf(size, tiles));
         const slots = { ...take<Slot>({ ...reads, ...writes, ...updates }), ...more?.slots };
         const scalars = { ...take<Dim>({ ...parameters }), ...more?.scalars };
@@ -112,6 +114,12 @@ export function kernel<
       },
     }),
   };
+}
+
+function lacking(kernel: string, key: string, names: readonly string[]): never {
+  throw new FrondError('FROND-K030', `kernel ${kernel} is launched without ${key}`, {
+    hint: `with() takes ${names.join(', ')}`,
+  });
 }
 
 /** What `make` makes of every name that stands for something. */

@@ -1,12 +1,11 @@
 import { ceilDivide } from '../src/base/dim.ts';
 import type { LaunchPlan } from '../src/ir/record.ts';
-import type { KernelBuilder } from '../src/kernel/build.ts';
-import type { Schedule, Span, Value } from '../src/kernel/ir.ts';
+import type { Schedule, Span } from '../src/kernel/ir.ts';
 import { type Epilogue, epilogueBindings, epilogueVariant, storeThrough } from './epilogue.ts';
 import { type Choice, choose, kernel, type Slots } from './kernel.ts';
 import { addUp } from './longSum.ts';
 import { extentsOf, matrix, temporaries, tileOf } from './plan.ts';
-import { type Matrix, type RowBlock, rowKernel } from './rows.ts';
+import { type Matrix, rowKernel } from './rows.ts';
 
 /**
  * Layer normalisation along the rows of x [rows, columns] with gain γ and bias β [columns]; mean μ and rstd [rows] are kept:
@@ -34,7 +33,7 @@ export const { plan: planLayerNorm } = rowKernel(
   },
   (k, block, { x, gamma, beta, out, mean, rstd, epsilon }) => {
     const { load, loadColumns, store, storeVector, cut, sums, each } = block;
-    const perColumn = reciprocalOfColumns(k, block);
+    const perColumn = block.perColumn();
     const [total] = sums((C) => load(x, C));
     const centre = k.mul(total, perColumn);
     const deviation = (C: Span) => k.sub(load(x, C), centre);
@@ -51,10 +50,6 @@ export const { plan: planLayerNorm } = rowKernel(
   },
 );
 
-/** 1 / columns; 1 for rows without elements, whose mean is then 0. */
-const reciprocalOfColumns = (k: KernelBuilder, { columns }: RowBlock): Value =>
-  typeof columns === 'number' ? k.constant(1 / columns) : k.div(1, k.cast(k.max(columns, 1), 'f32'));
-
 const layerNormGradient = (epilogue: Epilogue | undefined) =>
   rowKernel(
     {
@@ -66,7 +61,7 @@ const layerNormGradient = (epilogue: Epilogue | undefined) =>
     },
     (k, block, { x, gamma, mean, rstd, dy, dx, gammaPartial, betaPartial }) => {
       const { r, R, columns, load, loadVector, loadColumns, sums, each } = block;
-      const perColumn = reciprocalOfColumns(k, block);
+      const perColumn = block.perColumn();
       const [centre, scale] = [loadVector(mean), loadVector(rstd)];
       const normalised = (C: Span) => k.mul(k.sub(load(x, C), centre), scale);
       const gained = (C: Span) => k.mul(load(dy, C), loadColumns(gamma, C));

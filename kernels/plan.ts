@@ -1,5 +1,6 @@
 import type { Dim, Shape } from '../src/base/dim.ts';
 import type { DType } from '../src/base/dtype.ts';
+import { remembered } from '../src/base/own.ts';
 import type { GridExpression, Slot } from '../src/ir/record.ts';
 import {
   type KernelBuilder,
@@ -11,25 +12,34 @@ import {
 import type { Axis, Kernel, Span, StorageType, Value } from '../src/kernel/ir.ts';
 import { scheduleKey } from '../src/kernel/schedule.ts';
 
-const traced = new Map<string, Kernel>();
+/** How a kernel is traced. */
+interface Tracing extends KernelOptions {
+  /** whose kernels may share this text; frond's own where it is left out */
+  readonly owner?: object | undefined;
+}
+
+const FROND = {};
+/** by owner, then by what names the text */
+const traced = new WeakMap<object, Map<string, Kernel>>();
 /** how to trace each of them again */
 const authors = new WeakMap<
   Kernel,
-  { readonly options: KernelOptions; readonly author: (k: KernelBuilder) => void }
+  { readonly options: Tracing; readonly author: (k: KernelBuilder) => void }
 >();
 
 /**
  * The kernel of that name, variant and schedule, traced once, so that one text is one `Kernel` object and compiles once.
- * These three together name everything that shapes the text.
+ * These three together name everything that shapes the text, among those of one owner.
  */
-export function kernelOnce(options: KernelOptions, author: (k: KernelBuilder) => void): Kernel {
+export function kernelOnce(options: Tracing, author: (k: KernelBuilder) => void): Kernel {
+  const { owner = FROND, ...described } = options;
   const key = `${options.name} ${options.variant ?? ''} ${scheduleKey(options.schedule)}`;
-  const known = traced.get(key);
-  if (known) return known;
-  const kernel = traceKernel(options, author);
-  traced.set(key, kernel);
-  authors.set(kernel, { options, author });
-  return kernel;
+  const kernels = remembered(traced, owner, () => new Map<string, Kernel>());
+  return remembered(kernels, key, () => {
+    const kernel = traceKernel(described, author);
+    authors.set(kernel, { options, author });
+    return kernel;
+  });
 }
 
 /**

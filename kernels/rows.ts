@@ -52,7 +52,7 @@ const OWN = { tiles: { r: 16, c: 64 }, workgroup: [16, 16] } satisfies Schedule;
 interface RowDeclaration<R, W, P>
   extends Pick<
     Declaration<never, R, W, None, P>,
-    'name' | 'doc' | 'variant' | 'reads' | 'writes' | 'parameters'
+    'owner' | 'name' | 'doc' | 'variant' | 'reads' | 'writes' | 'parameters'
   > {
   /** A program takes one tile, `each` of its row: it combines nothing along rows. */
   readonly perTile?: boolean;
@@ -129,6 +129,9 @@ function rowBlock(
     loadColumns: (buffer: Buffer, C: Span): Value => once(C, buffer.name, () => k.load(buffer, [[C, 1]])),
     /** the tile with zeros past the end of the row */
     cut: (tile: Value, C: Span): Value => (exact ? tile : k.select(k.inside(C), tile, 0)),
+    /** 1 / columns; 1 for rows without elements, whose mean is then 0 */
+    perColumn: (): Value =>
+      typeof columns === 'number' ? k.constant(1 / columns) : k.div(1, k.cast(k.max(columns, 1), 'f32')),
     /** the largest element of each row */
     maximum(tile: Each): Value {
       if (row) return k.maximum(tile(row), c);

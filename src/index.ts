@@ -1,5 +1,6 @@
 // The public surface of frond.
 
+export { ownKernel as kernel, ownRowKernel as rowKernel } from '../kernels/own.ts';
 export { interpretKernel, type SimulationReport, simulate } from './backend/interpreter/index.ts';
 export { printWgsl, type WgslModule } from './backend/wgsl/index.ts';
 export { type Dim, evaluateDim, type Shape } from './base/dim.ts';
@@ -12,16 +13,18 @@ export { toDot, toMermaid } from './inspect/text.ts';
 export { GraphBuilder } from './ir/builder.ts';
 export { checkGraph } from './ir/check.ts';
 export { applyEdit, type Edited, edit, type GraphPatch } from './ir/edit.ts';
-export type { Graph, Node } from './ir/graph.ts';
+export type { Graph, Node, Ref, TensorType } from './ir/graph.ts';
 export { parseGraph } from './ir/parse.ts';
 export { printGraph } from './ir/print.ts';
+export type { Build, LaunchPlan, OpRecord, OpRegistry, Slot } from './ir/record.ts';
 export { type KernelBuilder, traceKernel } from './kernel/build.ts';
 export { assertKernel, checkKernel } from './kernel/check.ts';
-export type { Kernel } from './kernel/ir.ts';
+export type { Axis, Buffer, Kernel, Span, Value } from './kernel/ir.ts';
 export { printKernel } from './kernel/print.ts';
 export type { PartialSchedule, ScheduleTable } from './kernel/schedule.ts';
 export * as nn from './nn/index.ts';
-export { ops } from './ops/index.ts';
+export { forgetOp, ops } from './ops/index.ts';
+export { rowsOf } from './ops/rules.ts';
 export * as palm from './palm/index.ts';
 export {
   type Differentiated,
@@ -33,7 +36,7 @@ export {
 } from './passes/index.ts';
 export { type ChosenDevice, chooseDevice, deviceNames } from './runtime/chooseDevice.ts';
 export { compile, type FeedsOf, type TypedExecutable } from './runtime/compile.ts';
-export { type Device, withSchedules } from './runtime/device.ts';
+export { type Command, type Device, type Location, withSchedules } from './runtime/device.ts';
 export type { Executable } from './runtime/executable.ts';
 export type { FedTensor, Feeds, TensorValue } from './runtime/feeds.ts';
 export { interpreterDevice } from './runtime/interpreterDevice.ts';

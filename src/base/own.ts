@@ -16,7 +16,11 @@ export const areSame = <T>(x: readonly T[], y: readonly T[]): boolean =>
   x.length === y.length && x.every((item, i) => item === y[i]);
 
 /** What a map has under a key; made and kept where there is nothing yet. */
-export function remembered<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+export function remembered<K, V>(
+  map: { get(key: K): V | undefined; set(key: K, value: V): unknown },
+  key: K,
+  make: () => V,
+): V {
   const known = map.get(key);
   if (known !== undefined) return known;
   const made = make();

@@ -184,6 +184,11 @@ export const wrap = <R>(state: GraphState, ref: Ref): R => typed(new Handle(stat
  * @throws FROND-S021 when operands come from two graphs, FROND-S022 when their graph is finished
  */
 export function emit<R>(op: string, operands: readonly unknown[], attributes: Attributes = {}): R {
+  return typed(defined(emitAll(op, operands, attributes)[0], `output of ${op}`));
+}
+
+/** The same with all of the node's outputs. */
+export function emitAll(op: string, operands: readonly unknown[], attributes: Attributes): Tensor[] {
   const tensors = operands.filter((operand) => operand instanceof Handle);
   const { state } = tensors[0] ?? handleOf(op, 'operand 1', operands[0]);
   if (tensors.some((tensor) => tensor.state !== state)) {
@@ -202,8 +207,7 @@ export function emit<R>(op: string, operands: readonly unknown[], attributes: At
     if (i === 0) throw numberFirst(op, operand);
     return numberLike(op, state, operand, handleOf(op, `operand ${i}`, operands[i - 1]).dtype);
   });
-  const [first] = state.builder.op(op, refs, attributes);
-  return wrap(state, defined(first, `output of ${op}`));
+  return state.builder.op(op, refs, attributes).map((ref) => wrap<Tensor>(state, ref));
 }
 
 const numberFirst = (op: string, value: number): FrondError =>

@@ -1,5 +1,6 @@
 export * from './attention.ts';
 export * from './crf.ts';
+export { defineOp, type OwnOp } from './defineOp.ts';
 export { dropout, RANDOM_KEY } from './dropout.ts';
 export * from './einsum.ts';
 export * from './elementwise.ts';

@@ -149,6 +149,8 @@ export type LaunchScalars = Readonly<Record<string, readonly ['i32' | 'u32' | 'f
 /** Everything frond knows about an op, in one place. */
 export interface OpRecord {
   readonly name: string;
+  /** of an op that a program defined: tells it from others that had its name before */
+  readonly edition?: number;
   /** one line, for docs */
   readonly doc: string;
   /** 'elementwise': output = f(inputs) per element with broadcasting; the fusion pass joins such nodes. */

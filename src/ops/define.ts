@@ -30,7 +30,7 @@ export interface Definition<O extends Names, R extends Names, K extends is.Kinds
 /** What element-wise ops state beside, in `elementwiseOps.ts`. */
 type Elementwise = 'emit' | 'whole' | 'scalars';
 
-interface Rules<O extends Names, R extends Names, A> {
+export interface Rules<O extends Names, R extends Names, A> {
   /** 'kernel' where it is left out */
   readonly kind?: OpRecord['kind'];
   readonly operands: O;

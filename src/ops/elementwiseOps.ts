@@ -4,7 +4,7 @@ import { defined } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import type { Ref, TensorType } from '../ir/graph.ts';
 import { type ByName, byName } from '../ir/operands.ts';
-import type { ElementContext, LaunchScalars, OpRecord, OpRegistry } from '../ir/record.ts';
+import type { ElementContext, LaunchScalars, OpRecord } from '../ir/record.ts';
 import type { KernelBuilder } from '../kernel/build.ts';
 import type { Value } from '../kernel/ir.ts';
 import { type Definition, defineOp } from './define.ts';
@@ -29,7 +29,7 @@ interface ElementwiseDefinition<O extends readonly string[], R extends readonly 
 }
 
 /** The record: gradients are summed back over what was broadcast, and one launch of `emit` computes the op by itself. */
-function defineElementwise<
+export function defineElementwise<
   const O extends readonly string[],
   K extends is.Kinds,
   const R extends readonly string[] = readonly ['out'],
@@ -169,7 +169,7 @@ const dropout = defineElementwise({
   flops: 60,
 });
 
-export const registryOf = (records: readonly OpRecord[]): OpRegistry =>
+export const registryOf = (records: readonly OpRecord[]): Map<string, OpRecord> =>
   new Map(records.map((record) => [record.name, record]));
 
 /** What fused expressions may consist of. */

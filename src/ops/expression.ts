@@ -65,7 +65,9 @@ export function compileExpression(registry: OpRegistry, fused: Fused, types: rea
   const scalarName = (name: string, index: number): string => `${name}_${index}`;
   const words = expression.map(({ op, args, attributes = {} }, index) => {
     const isText = Object.keys(attributes).length > 0 && records[index]?.scalars === undefined;
-    return `${op}${isText ? printAttribute(attributes) : ''}(${args.join(',')})`;
+    const edition = records[index]?.edition;
+    const name = edition === undefined ? op : `${op}#${edition}`;
+    return `${name}${isText ? printAttribute(attributes) : ''}(${args.join(',')})`;
   });
   const whole = new Set(
     expression.flatMap(({ args }, index) => (records[index]?.whole ?? []).map((operand) => args[operand])),

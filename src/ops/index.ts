@@ -1,4 +1,7 @@
-import type { OpRecord } from '../ir/record.ts';
+import { checkArguments } from '../base/arguments.ts';
+import * as is from '../base/kinds.ts';
+import { errorAtCall } from '../base/source.ts';
+import type { OpRecord, OpRegistry } from '../ir/record.ts';
 import * as attention from './attention.ts';
 import * as copies from './copies.ts';
 import * as crf from './crf.ts';
@@ -31,11 +34,47 @@ const files = [
   crf,
 ];
 
-/** Every op of frond, by name. */
-export const ops = registryOf([
+const records = registryOf([
   ...elementwise.values(),
   fused(elementwise),
   ...files.flatMap((file) => Object.values<OpRecord>(file)),
   accumulate,
   adamW,
 ]);
+
+/** Every op by name: those of frond, and those that a program defined. */
+export const ops: OpRegistry = records;
+
+/** how many were defined so far */
+let editions = 0;
+
+/**
+ * Adds an op under a name; `make` makes its record with that edition.
+ * @throws FROND-S030 where an op has that name
+ */
+export function addOp(name: string, make: (edition: number) => OpRecord): void {
+  const known = ops.get(name);
+  if (known !== undefined) {
+    const hint = known.edition === undefined ? 'choose another name' : `forgetOp('${name}') makes it free`;
+    throw errorAtCall('FROND-S030', `there is an op ${name} already`, hint);
+  }
+  const record = make(++editions);
+  records.set(name, record);
+  if (record.kind === 'elementwise') elementwise.set(name, record);
+}
+
+/**
+ * Takes an op that `defineOp` made out again, as a notebook does before it defines it anew. What was compiled with it runs on.
+ * @throws FROND-S030 where there is none of that name, or it is one of frond's
+ */
+export function forgetOp(name: string): void {
+  checkArguments('forgetOp', { name: is.name }, [name], 'FROND-S030');
+  if (ops.get(name)?.edition === undefined)
+    throw errorAtCall(
+      'FROND-S030',
+      `no op called ${name} was defined`,
+      'give a name that defineOp was given',
+    );
+  records.delete(name);
+  elementwise.delete(name);
+}

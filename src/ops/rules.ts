@@ -1,3 +1,4 @@
+import { checkArguments } from '../base/arguments.ts';
 import { type Dim, isDim, plus, printShape, product, type Shape, sameShape, times } from '../base/dim.ts';
 import { type DType, isFloating } from '../base/dtype.ts';
 import { type ErrorCode, FrondError } from '../base/errors.ts';
@@ -146,11 +147,16 @@ export function lastDim(op: string, what: string, shape: Shape): Dim {
   return shape.at(-1) ?? fail('FROND-S013', `${op}: ${what} is a scalar`);
 }
 
-/** A tensor as a matrix, whose rows run along the last dimension. */
-export const rowsOf = (op: string, { shape }: TensorType) => ({
-  rows: product(shape.slice(0, -1)),
-  columns: lastDim(op, 'the input', shape),
-});
+/** A tensor as a matrix, whose rows run along the last dimension. @throws FROND-S013 for a scalar */
+export function rowsOf(op: string, type: TensorType) {
+  checkArguments(
+    'rowsOf',
+    { op: is.text, type: is.withFields('a type: { dtype, shape }', { shape: dims }) },
+    [op, type],
+  );
+  const { shape } = type;
+  return { rows: product(shape.slice(0, -1)), columns: lastDim(op, 'the input', shape) };
+}
 
 // ---- cost
 

@@ -46,6 +46,10 @@ it('gives programs and launches what is declared, by name', () => {
 it('says which operand a launch lacks', () => {
   const { x: _, ...less } = given;
   // @ts-expect-error: x is missing
-  expect(() => scaled(false).over({ i: 'n' }).with(less)).toThrow('missing x of a launch of kernel scaled');
-  expect(() => scaled(true).over({ i: 'n' }).with(given)).toThrow('missing z of a launch of kernel scaled');
+  expect(() => scaled(false).over({ i: 'n' }).with(less)).toThrow(
+    '[FROND-K030] kernel scaled is launched without x',
+  );
+  expect(() => scaled(true).over({ i: 'n' }).with(given)).toThrow(
+    '[FROND-K030] kernel scaled is launched without z',
+  );
 });

@@ -44,7 +44,18 @@ const one = ['neg', 'exp', 'log', 'sqrt', 'rsqrt', 'isFinite', 'isNaN'] as const
 const k$ = 'KernelBuilder#';
 const truth = (k: K): Value => k.lt(k.program(0), 3);
 
+const declaration = {
+  name: 'own',
+  doc: 'y = x',
+  variant: ['plain'],
+  reads: { x: 'f32' },
+  writes: { y: 'f32' },
+  parameters: { count: 'i32' },
+} as const;
+
 export const kernelRows: Rows = {
+  kernel: (call) => call(frond.kernel, { ...declaration, tiles: { i: 4 } }, () => undefined),
+  rowKernel: (call) => call(frond.rowKernel, { ...declaration, perTile: true }, () => undefined),
   traceKernel: (call) =>
     call(frond.traceKernel, OPTIONS, (k: K) => {
       parts(k);

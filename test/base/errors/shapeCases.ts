@@ -5,6 +5,7 @@ import {
   add,
   attention,
   concat,
+  defineOp,
   div,
   dropout,
   einsum,
@@ -29,7 +30,7 @@ import {
   zeros,
 } from '../../../src/dsl/index.ts';
 import { GraphBuilder } from '../../../src/ir/builder.ts';
-import { ops } from '../../../src/ops/index.ts';
+import { forgetOp, ops } from '../../../src/ops/index.ts';
 import type { Case } from './case.ts';
 
 /** Builds a graph in which something is wrong; the types would refuse it, so they are left out. */
@@ -69,6 +70,23 @@ const loosely = (g: GraphContext) =>
 
 const x = (g: GraphContext, ...shape: readonly (number | string)[]) => g.input('x', f32, shape as ['batch']);
 const y = (g: GraphContext, ...shape: readonly (number | string)[]) => g.input('y', f32, shape as ['batch']);
+
+/** An op of one's own whose rule throws what is no error of frond. */
+function refusedByItself(): unknown {
+  const picky = defineOp({
+    name: 'picky',
+    operands: ['x'],
+    shape() {
+      throw new Error('x must have a name in its shape');
+    },
+    lower: () => [],
+  });
+  try {
+    return graph('model', (g) => ({ y: picky(g.input('x', f32, [3])) }));
+  } finally {
+    forgetOp('picky');
+  }
+}
 
 export const shapeCases: readonly Case[] = [
   ['S001', () => evaluate('batch*time', { batch: 2 })],
@@ -129,6 +147,9 @@ export const shapeCases: readonly Case[] = [
       g.scope('a', () => g.parameter('w', 'f32', [3], { kind: 'zeros' }), { reuse: true });
     }),
   ],
+  ['S030', () => defineOp({ name: 'exp', operands: ['x'], emit: (_, { x: value }) => value })],
+  ['S030', () => defineOp({ name: 'halves', operands: ['x'], shape: ({ x: type }) => type })],
+  ['S031', () => refusedByItself()],
   ['S028', built((g, { max }) => max(x(g, 'batch', 0), 1))],
   ['S010', () => graph('model', (g) => ({ w: loosely(g).parameter('w', 'i32', [2], zeros()) }))],
   ['S019', () => graph('model', (g) => ({ w: loosely(g).parameter('w', 'f32', [2], f32) }))],
