@@ -306,7 +306,7 @@ export class GraphBuilder implements Build {
     if (record === undefined) {
       throw new FrondError('FROND-I004', `there is no op called ${name}`, {
         place: this.source,
-        hint: 'register its record, or check the spelling',
+        hint: 'import the module that defines it with defineOp, or check the spelling',
       });
     }
     return record;
