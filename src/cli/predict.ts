@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import pc from 'picocolors';
 import { mapValues } from '../base/own.ts';
-import { chooseDevice, palm } from '../index.ts';
+import { chooseDevice, FrondError, palm } from '../index.ts';
 import { wordsIn } from '../palm/words.ts';
 import type { Given } from './commands.ts';
 import { isClosed, linesFrom, percent, shown, shownJson } from './io.ts';
@@ -133,6 +133,11 @@ export async function predict({
   json,
   device: name,
 }: Given<'predict'>): Promise<number> {
+  if (texts.length > 0 && file !== undefined) {
+    throw new FrondError('FROND-U026', 'frond predict does not look at --file where sentences are given', {
+      hint: 'leave one of them out',
+    });
+  }
   checkRun(run);
   const chosen = name === 'auto' ? undefined : (await chooseDevice(name)).device;
   const predictor = await palm.Predictor.load(run, chosen && { device: chosen });

@@ -81,6 +81,10 @@ describe('a command line that makes no sense', () => {
       '[FROND-U007] there is no folder no-such-run\n  hint: give the folder that frond train printed at its end, such as outputs/joint\n',
     ],
     [
+      ['predict', 'outputs/tiny', 'hello', '--file', 'hats.tsv'],
+      '[FROND-U026] frond predict does not look at --file where sentences are given\n  hint: leave one of them out\n',
+    ],
+    [
       ['inspect', 'tiny.ts'],
       '[FROND-U007] not a folder: tiny.ts\n  hint: give the folder that frond train printed at its end, such as outputs/joint\n',
     ],
