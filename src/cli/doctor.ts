@@ -45,10 +45,9 @@ export const HINTS = {
 function probe(): readonly Finding[] {
   const script = fileURLToPath(new URL('./probe.js', import.meta.url));
   const asked = spawnSync(process.execPath, [script], { encoding: 'utf8', timeout: 20_000 });
-  // a process that the system refuses says nothing at all
-  const { stdout, signal } = asked.stdout
-    ? asked
-    : { stdout: '', signal: asked.signal ?? codeOf(asked.error) };
+  // a process that the system refuses has no output at all, against what the types say
+  const stdout = asked.stdout || '';
+  const signal = asked.signal ?? codeOf(asked.error);
   // a library's own lines may begin with a bracket
   const at = stdout.lastIndexOf('\n[{') + 1;
   if (stdout.startsWith('[{', at)) return JSON.parse(stdout.slice(at)) as Finding[];

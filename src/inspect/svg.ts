@@ -98,6 +98,10 @@ const print = (place: number): string => place.toFixed(1);
 const text = ({ x, y }: Point, attributes: string, content: string): string =>
   `<text x="${print(x)}" y="${print(y)}" ${attributes}>${escapeMarkup(content)}</text>`;
 
+/** Small letters that can be read on lines. */
+const outlined = (size: number, width: number): string =>
+  `font-size="${size}" fill="${QUIET}" stroke="#fff" stroke-width="${width}" paint-order="stroke"`;
+
 /** A curve through the middles between the corners that the layout gives. */
 function curve(points: readonly Point[]): string {
   const at = ({ x, y }: Point): string => `${print(x)} ${print(y)}`;
@@ -169,17 +173,13 @@ export function toSvg(graph: GraphLike, options: PictureOptions = {}): string {
   const frames = layout.frames.map(({ label, x, y, width: w, height: h }) => {
     const corner = { x: x - w / 2, y: y - h / 2 };
     const place = `x="${print(corner.x)}" y="${print(corner.y)}" width="${print(w)}" height="${print(h)}"`;
-    const name = text(
-      { x: corner.x + 10, y: corner.y + 3.5 },
-      `text-anchor="start" font-size="10" fill="${QUIET}" stroke="#fff" stroke-width="4" paint-order="stroke"`,
-      label,
-    );
+    const at = { x: corner.x + 10, y: corner.y + 3.5 };
+    const name = text(at, `text-anchor="start" ${outlined(10, 4)}`, label);
     return `<rect ${place} rx="10" fill="${INK}" fill-opacity=".025" stroke="#c6ced6" stroke-dasharray="4 3"/>${name}`;
   });
   const arrows = layout.arrows.map(({ points, x, y, label, text: shape }) => {
     const title = label === '' ? '' : `<title>${escapeMarkup(label)}</title>`;
-    const outlined = `font-size="9" fill="${QUIET}" stroke="#fff" stroke-width="3" paint-order="stroke"`;
-    const written = shape === '' ? '' : text({ x, y: y + 3 }, outlined, shape);
+    const written = shape === '' ? '' : text({ x, y: y + 3 }, outlined(9, 3), shape);
     return `<path d="${curve(points)}" fill="none" stroke="#8a97a5" marker-end="url(#head)">${title}</path>${written}`;
   });
   const total = height + (phases.length < 2 ? 0 : 26);
