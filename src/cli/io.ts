@@ -1,12 +1,15 @@
-import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { platform } from '#platform';
-import { FrondError } from '../base/errors.ts';
+import { type ErrorCode, FrondError } from '../base/errors.ts';
 import { shown, UNSEEN } from '../base/shown.ts';
 
 import { fileFailure } from '../platform/node/failure.ts';
 
 /** Bytes of the longest line that is taken: a sentence of ten million words, which no model reads to its end. */
 const LONGEST = 2 ** 26;
+
+/** As a place of errors. */
+const INPUT = 'standard input';
 
 /**
  * Lines as they come, blank ones too; line ends are those of Unix, Windows or old Macs. A byte is looked at and copied once however
@@ -28,7 +31,9 @@ export async function* linesFrom(input: AsyncIterable<Uint8Array>): AsyncGenerat
         line = '';
       }
       line += part;
-      if (line.length > LONGEST) throw tooLong(number);
+      if (line.length <= LONGEST) continue;
+      const what = `a line of ${INPUT} is longer than ${LONGEST / 2 ** 20} MiB`;
+      throw inputError('FROND-U020', what, number, 'give one sentence per line');
     }
   }
   if (line !== '') yield decodeLine(line, number);
@@ -38,19 +43,12 @@ function decodeLine(bytes: string, line: number): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(bytes, 'latin1'));
   } catch (cause) {
-    throw new FrondError('FROND-U014', 'standard input is not valid UTF-8', {
-      place: { file: 'standard input', line },
-      hint: 'convert the text to UTF-8',
-      cause,
-    });
+    throw inputError('FROND-U014', `${INPUT} is not valid UTF-8`, line, 'convert the text to UTF-8', cause);
   }
 }
 
-const tooLong = (line: number): FrondError =>
-  new FrondError('FROND-U020', `a line of standard input is longer than ${LONGEST / 2 ** 20} MiB`, {
-    place: { file: 'standard input', line },
-    hint: 'give one sentence per line',
-  });
+const inputError = (code: ErrorCode, what: string, line: number, hint: string, cause?: unknown): FrondError =>
+  new FrondError(code, what, { place: { file: INPUT, line }, hint, cause });
 
 /** Streams without a reader; Node itself lets them be written to again and again. */
 const closed = new WeakSet<object>();
@@ -123,7 +121,4 @@ export function printLine(line: string): void {
 }
 
 /** Of frond. */
-export function version(): string {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  return String((JSON.parse(text) as { readonly version: unknown }).version);
-}
+export const version = (): string => String(createRequire(import.meta.url)('../../../package.json').version);

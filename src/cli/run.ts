@@ -1,28 +1,35 @@
 import { existsSync, statSync } from 'node:fs';
-import type { Sizes } from '../base/dim.ts';
-import { FrondError, type Graph, palm } from '../index.ts';
+import { ARENA_BLOCKS, type Sizes } from '../base/dim.ts';
+import * as frond from '../index.ts';
 import { dimensionsOf } from '../runtime/exampleFeeds.ts';
+import { BLOCK } from '../runtime/parameters.ts';
+import { schedulesOf } from '../runtime/schedules.ts';
+import type { Given } from './commands.ts';
 import { shownPairs } from './io.ts';
 
 /** @throws FROND-U007 when `run` is no folder, before anything looks for checkpoints in it */
 export function checkRun(run: string): void {
   if (existsSync(run) && statSync(run).isDirectory()) return;
-  throw new FrondError('FROND-U007', `${existsSync(run) ? 'not a folder:' : 'there is no folder'} ${run}`, {
-    hint: 'give the folder that frond train printed at its end, such as outputs/joint',
-  });
+  throw new frond.FrondError(
+    'FROND-U007',
+    `${existsSync(run) ? 'not a folder:' : 'there is no folder'} ${run}`,
+    {
+      hint: 'give the folder that frond train printed at its end, such as outputs/joint',
+    },
+  );
 }
 
 /** The graphs of the newest checkpoint of a run. */
-export async function loadRun(run: string): Promise<palm.ModelRecord> {
+export async function loadRun(run: string): Promise<frond.palm.ModelRecord> {
   checkRun(run);
-  return palm.loadModelRecord(run);
+  return frond.palm.loadModelRecord(run);
 }
 
 /** Size of a named dimension where none is given. */
 const USUAL_SIZE = 32;
 
 /** @throws FROND-U015 for what is not a list of the graph's dimensions */
-export function sizesOf(graph: Graph, text: string | undefined): Record<string, number> {
+export function sizesOf(graph: frond.Graph, text: string | undefined): Record<string, number> {
   const names = dimensionsOf(graph);
   const sizes = Object.fromEntries(names.map((name) => [name, USUAL_SIZE]));
   for (const part of text?.split(',') ?? []) {
@@ -35,7 +42,7 @@ export function sizesOf(graph: Graph, text: string | undefined): Record<string, 
           : `${name} is 0`;
     if (!names.includes(name) || Number(size) < 1) {
       const example = names.map((each) => `${each}=32`).join(',');
-      throw new FrondError('FROND-U015', `--sizes: ${fault}`, {
+      throw new frond.FrondError('FROND-U015', `--sizes: ${fault}`, {
         hint:
           names.length === 0
             ? 'it has no named dimensions: leave --sizes out'
@@ -49,3 +56,39 @@ export function sizesOf(graph: Graph, text: string | undefined): Record<string, 
 
 /** `batch 32, time 24` */
 export const shownSizes = (sizes: Sizes): string => shownPairs(Object.entries(sizes));
+
+type Options = Pick<Given<'inspect'>, 'depth' | 'parameters' | 'sizes'>;
+
+/** What the graph will cost on the device `wasm`, beside what it would without fusion. */
+function report(graph: frond.Graph, { sizes: given }: Options): string {
+  const sizes = sizesOf(graph, given);
+  const blocks = frond.layoutParameters([graph]).trained / BLOCK;
+  const found = frond.reportFusion(
+    graph,
+    frond.ops,
+    { ...sizes, [ARENA_BLOCKS]: blocks },
+    schedulesOf('wasm'),
+  );
+  return `${graph.name} at ${shownSizes(sizes)}\n${frond.printFusion(found)}\n`;
+}
+
+const drawing =
+  (draw: typeof frond.toDot) =>
+  (graph: frond.Graph, { depth, parameters }: Options): string =>
+    draw(graph, { depth, parameters });
+
+const PRINT: Readonly<Record<Given<'inspect'>['format'], (graph: frond.Graph, options: Options) => string>> =
+  {
+    text: (graph) => frond.printGraph(graph),
+    dot: drawing(frond.toDot),
+    mermaid: drawing(frond.toMermaid),
+    svg: drawing(frond.toSvg),
+    report,
+  };
+
+/** `frond inspect RUN`: the graphs that a run was made of. */
+export async function inspect({ run, graph, format, ...options }: Given<'inspect'>): Promise<number> {
+  const record = await loadRun(run);
+  process.stdout.write(PRINT[format](record[graph], options));
+  return 0;
+}
