@@ -4,17 +4,15 @@ import * as is from '../../base/kinds.ts';
 import { own } from '../../base/own.ts';
 import { declare } from '../../dsl/graph.ts';
 import type { ComponentRecord, Specs } from '../contract.ts';
-import type { Row } from '../formats/rows.ts';
 import { collectLabels } from '../labels.ts';
-import { checkSettings } from '../settings.ts';
 import { type Assembled, assembler } from '../tokenizer/assembly.ts';
 import { wordsIn } from '../words.ts';
 import { pieceSpecs, shaped } from './pieces.ts';
 import {
-  columnsOf,
+  type ColumnNames,
+  type Columns,
   columnsOption,
   DEFAULT_LENGTH,
-  type From,
   type RecordKind,
   type RecordOptions,
   type RecordReader,
@@ -42,22 +40,18 @@ export interface ClassifyExample extends TextExample {
   readonly line?: number;
 }
 
-/** 1; 0 for rows without example and for labels that training never shows */
-const weightsSpec = declare('f32', ['batch']);
+const labelled = <const L extends Specs[string]>(labels: L) =>
+  ({
+    ...pieceSpecs,
+    labels,
+    /** 1; 0 for rows without example and for labels that training never shows */
+    weights: declare('f32', ['batch']),
+  }) as const;
 /** What a reader of texts with a class gives. */
-export const classifySpecs = {
-  ...pieceSpecs,
-  labels: declare('i32', ['batch']),
-  weights: weightsSpec,
-} as const;
+export const classifySpecs = labelled(declare('i32', ['batch']));
 /** The same of texts with a number. */
-export const regressSpecs = {
-  ...pieceSpecs,
-  labels: declare('f32', ['batch']),
-  weights: weightsSpec,
-} as const;
-const severalSpecs = (count: number) =>
-  ({ ...pieceSpecs, labels: declare('f32', ['batch', count]), weights: weightsSpec }) as const;
+export const regressSpecs = labelled(declare('f32', ['batch']));
+const severalSpecs = (count: number) => labelled(declare('f32', ['batch', count]));
 /** The same of texts with any number of classes: 1 for those that it has. */
 export type MultiLabelSpecs = ReturnType<typeof severalSpecs>;
 
@@ -86,14 +80,16 @@ export interface ClassifyReader<G extends Specs = typeof classifySpecs>
   readonly classes: readonly string[];
 }
 
-/** One or two texts of a row. @throws FROND-D026, D009, D020 with the place */
-export function pairIn(row: Row, columns: TextColumns, from: From, paired = false): TextExample {
-  const { find, need } = columnsOf(row, columns, from);
-  const text = textIn(row, need('text_a', TEXTS));
-  const second = paired ? need('text_b', SECONDS) : columns.text_b && find('text_b', SECONDS);
-  return { text, ...(second !== undefined && { second: textIn(row, second) }) };
+/** One or two texts of a row: the second where it is `needed`, or else `columns` names it. @throws FROND-D026, D009, D020 with the place */
+export function pairIn(
+  { row, text, need, find }: Columns,
+  columns: ColumnNames = {},
+  needed = false,
+): TextExample {
+  const first = text('text_a', TEXTS);
+  const second = needed ? need('text_b', SECONDS) : columns.text_b && find('text_b', SECONDS);
+  return { text: first, ...(second !== undefined && { second: textIn(row, second) }) };
 }
-type TextColumns = NonNullable<ClassifyReaderOptions['columns']>;
 
 /** Whether a value is the name of a class, or may be one in JSON. */
 const isLabel = (value: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof value);
@@ -101,12 +97,13 @@ const LABEL_FORM =
   "a label is a text, a number, or true or false; with labels: 'many' it may be a list of them";
 
 /** Texts and labels of a row. @throws as `pairIn`, and FROND-D027 */
-function exampleOf(kind: string, options: ClassifyReaderOptions, row: Row, from: From): ClassifyExample {
-  const { columns = {}, labels = 'one' } = options;
-  const { find, need } = columnsOf(row, columns, from);
-  const example = { ...pairIn(row, columns, from, kind === 'match'), file: row.file, line: row.line };
+function exampleOf(kind: string, options: ClassifyReaderOptions, columns: Columns): ClassifyExample {
+  const { labels = 'one' } = options;
+  const { row, from } = columns;
+  const { file, line } = row;
+  const example = { ...pairIn(columns, options.columns, kind === 'match'), file, line };
   const { columns: usual, empty } = LABELS[labels];
-  const column = from === 'train' ? need('label', usual) : find('label', usual);
+  const column = columns.learnt('label', usual);
   const value = own(row.record, column ?? '') ?? '';
   if (column === undefined || (value === '' && from !== 'train' && !empty)) return example;
   const fail = (what: string, hint: string): FrondError =>
@@ -153,51 +150,63 @@ export const textRow = ({ tokenizer, maximumLength = DEFAULT_LENGTH }: RecordOpt
     assemble(tokenizer.encode(text), second === undefined ? undefined : tokenizer.encode(second));
 };
 
-const textKind =
-  (kind: 'classify' | 'match') =>
-  (options: ClassifyReaderOptions): RecordKind<ClassifyExample, Assembled> => {
-    const { labels = 'one', columns = {} } = options;
-    const { columns: usual, gives, field } = LABELS[labels];
-    const rowOf = textRow(options);
-    const names = { what: 'class', option: 'classes', tensor: 'labels', columns: usual, of: classesOf };
-    return {
-      kind,
-      settings: { labels, columns: { ...columns } as ComponentRecord },
-      exampleOf: (row, from) => exampleOf(kind, options, row, from),
-      recordOf: (text) => (kind === 'match' ? pairOf(text) : { text_a: text }),
-      wordsOf: ({ text, second = '' }) => wordsIn(`${text} ${second}`),
-      rowsOf: (example) => [rowOf(example)],
-      unseen: ({ dropped }) => dropped,
-      ...(labels !== 'number' && { labels: { ...names, given: options.classes, collect: collectLabels } }),
-      gives,
-      pack(examples, _, ids, { batch }) {
-        const weights = new Float32Array(batch);
-        const count = labels === 'many' ? ids.size : 1;
-        const data = labels === 'one' ? new Int32Array(batch) : new Float32Array(batch * count);
-        for (const [row, example] of examples.entries()) {
-          const found = classesOf(example).map((label) => ids.get(label));
-          if (labels === 'many')
-            for (const id of found.filter((one) => one !== undefined)) data[row * count + id] = 1;
-          else data[row] = (labels === 'one' ? found[0] : example.value) ?? 0;
-          weights[row] = +(example[field] !== undefined && !found.includes(undefined));
-        }
-        const { labels: spec } = gives(ids.size);
-        return shaped({ labels: spec, weights: weightsSpec }, { labels: data, weights }, { batch });
-      },
-    };
+/** What kinds have in common whose examples are one row of one or two texts. */
+export function ofTexts(options: RecordOptions) {
+  const rowOf = textRow(options);
+  return {
+    wordsOf: ({ text, second = '' }: TextExample) => wordsIn(`${text} ${second}`),
+    rowsOf: (example: TextExample) => [rowOf(example)],
   };
+}
+
+function textKind(
+  kind: 'classify' | 'match',
+  options: ClassifyReaderOptions,
+): RecordKind<ClassifyExample, Assembled> {
+  const { labels = 'one' } = options;
+  const { columns, gives, field } = LABELS[labels];
+  const names = { what: 'class', option: 'classes', tensor: 'labels', columns, of: classesOf };
+  return {
+    kind,
+    settings: { labels },
+    exampleOf: (found) => exampleOf(kind, options, found),
+    ...(kind === 'match' && { recordOf: pairOf }),
+    ...ofTexts(options),
+    ...(labels !== 'number' && { labels: { ...names, given: options.classes, collect: collectLabels } }),
+    gives,
+    pack(examples, _, ids, { batch }) {
+      const weights = new Float32Array(batch);
+      const count = labels === 'many' ? ids.size : 1;
+      const data = labels === 'one' ? new Int32Array(batch) : new Float32Array(batch * count);
+      for (const [row, example] of examples.entries()) {
+        const found = classesOf(example).map((label) => ids.get(label));
+        if (labels === 'many')
+          for (const id of found.filter((one) => one !== undefined)) data[row * count + id] = 1;
+        else data[row] = (labels === 'one' ? found[0] : example.value) ?? 0;
+        weights[row] = +(example[field] !== undefined && !found.includes(undefined));
+      }
+      const specs = gives(ids.size);
+      const ofLabels = { labels: specs.labels, weights: specs.weights };
+      return shaped(ofLabels, { labels: data, weights }, { batch });
+    },
+  };
+}
+
+const textReaders = (kind: 'classify' | 'match') => ({
+  options: classifyOptions,
+  kindOf: (options: ClassifyReaderOptions) => textKind(kind, options),
+});
 /** A reader of texts, or of pairs, with labels. @throws as `classify` */
 export async function textReader(
   kind: 'classify' | 'match',
   sources: Sources,
   options: ClassifyReaderOptions,
 ): Promise<ClassifyReader<Specs>> {
-  checkSettings(kind, options, classifyOptions);
-  return { classes: [], ...(await recordReader(kind, textKind(kind)(options), options, sources)) };
+  return { classes: [], ...(await recordReader(kind, textReaders(kind), sources, options)) };
 }
 /** The same for prediction, from what a checkpoint kept of it. @throws as `recordReaderFrom` */
 export const textReaderFrom = (record: ComponentRecord) =>
-  recordReaderFrom(record, classifyOptions, textKind(record.kind as 'classify' | 'match'));
+  recordReaderFrom(textReaders(record.kind as 'classify' | 'match'), record);
 
 /**
  * Reads texts with labels, for `head.classify` and `head.regress`: columns `text_a`, `label` and, where `columns` names it, a second

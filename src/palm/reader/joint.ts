@@ -215,7 +215,7 @@ export function jointReaderOf(given: Examples, options: JointOptions = {}): Join
     names: { tokens, labels: intents.names, tags: tags.names },
     // where each word is one piece, none has to be looked up
     length: (example) => (isCut ? rowOf(example).ids.length : Math.min(maximumLength, count(example))),
-    unseen: (example) => (isCut ? rowOf(example).unseen : Math.max(0, count(example) - maximumLength)),
+    unseen: (example) => (isCut ? rowOf(example).dropped : Math.max(0, count(example) - maximumLength)),
     unknown: (example) => unknownIn(tokenizer, wordsOf(example)),
     pack: (examples, size) => packJoint(maps, reader.gives, rowOf, examples, size),
     parse: (input) => (is.object.holds(input) ? input : parseSentence(input)),

@@ -1,11 +1,9 @@
 import * as is from '../../base/kinds.ts';
 import { declare } from '../../dsl/graph.ts';
 import type { ComponentRecord, Draw } from '../contract.ts';
-import { checkSettings } from '../settings.ts';
 import type { Assembled } from '../tokenizer/assembly.ts';
 import { specialId } from '../tokenizer/tokenizer.ts';
-import { wordsIn } from '../words.ts';
-import { pairIn, textRow, textsOfLine } from './classify.ts';
+import { ofTexts, pairIn, textsOfLine } from './classify.ts';
 import { packPieces, pieceSpecs, shaped } from './pieces.ts';
 import {
   columnsOption,
@@ -51,12 +49,11 @@ export type MaskedLMReader = RecordReader<MaskedSpecs, MaskedExample>;
 const STRIDE = 16;
 
 function maskedKind(options: MaskedLMReaderOptions): RecordKind<MaskedExample, Assembled> {
-  const { tokenizer, name = 'maskedLM', columns = {}, share = 0.15, wholeWords = false } = options;
+  const { tokenizer, name = 'maskedLM', share = 0.15, wholeWords = false } = options;
   const { isSpecial } = tokenizer;
   const { tokens } = tokenizer.vocabulary;
   const mask = specialId(tokenizer, 'mask', name);
   const ordinary = [...tokens.keys()].filter((id) => !isSpecial(id));
-  const rowOf = textRow(options);
 
   /** Columns of the pieces to guess. */
   function selected({ ids, pieces }: Assembled, example: number, draw: Draw): readonly number[] {
@@ -82,15 +79,13 @@ function maskedKind(options: MaskedLMReaderOptions): RecordKind<MaskedExample, A
 
   return {
     kind: 'maskedLM',
-    settings: { share, wholeWords, columns: { ...columns } as ComponentRecord },
-    exampleOf: (row, from) => ({
-      ...pairIn(row, columns, from),
-      ...(from === 'input' && { hidden: true }),
+    settings: { share, wholeWords },
+    exampleOf: (columns) => ({
+      ...pairIn(columns, options.columns),
+      ...(columns.from === 'input' && { hidden: true }),
     }),
     recordOf: textsOfLine,
-    wordsOf: ({ text, second = '' }) => wordsIn(`${text} ${second}`),
-    rowsOf: (example) => [rowOf(example)],
-    unseen: ({ dropped }) => dropped,
+    ...ofTexts(options),
     gives: () => maskedSpecs,
     names: { maskLabels: tokens },
     pack(examples, assembled, _, size, draw) {
@@ -124,6 +119,8 @@ function maskedKind(options: MaskedLMReaderOptions): RecordKind<MaskedExample, A
   };
 }
 
+const masked = { options: maskedOptions, kindOf: maskedKind };
+
 /**
  * Texts of which a share of the pieces is hidden, for `head.maskedLM` (Devlin et al. 2018): of those that are selected, 80 % become
  * [MASK], 10 % another piece, 10 % stay. At least one piece of a text is selected, never a special one. What is selected follows from
@@ -135,9 +132,8 @@ function maskedKind(options: MaskedLMReaderOptions): RecordKind<MaskedExample, A
  *   file, line and column, and what reading its file throws
  */
 export async function maskedLM(sources: Sources, options: MaskedLMReaderOptions): Promise<MaskedLMReader> {
-  checkSettings('maskedLM', options, maskedOptions);
-  return recordReader('maskedLM', maskedKind(options), options, sources) as never;
+  return (await recordReader('maskedLM', masked, sources, options)) as never;
 }
 
 /** A reader for prediction, from what a checkpoint kept of it. @throws as `recordReaderFrom` */
-export const maskedLMFrom = (record: ComponentRecord) => recordReaderFrom(record, maskedOptions, maskedKind);
+export const maskedLMFrom = (record: ComponentRecord) => recordReaderFrom(masked, record);

@@ -2,9 +2,7 @@ import * as is from '../../base/kinds.ts';
 import { own } from '../../base/own.ts';
 import { declare } from '../../dsl/graph.ts';
 import type { ComponentRecord, Reader, Specs } from '../contract.ts';
-import type { Row } from '../formats/rows.ts';
 import type { Candidate } from '../metrics/ranking.ts';
-import { checkSettings } from '../settings.ts';
 import type { Assembled } from '../tokenizer/assembly.ts';
 import { wordsIn } from '../words.ts';
 import {
@@ -17,9 +15,8 @@ import {
 } from './classify.ts';
 import { pieceSpecs, shaped } from './pieces.ts';
 import {
-  columnsOf,
+  type Columns,
   columnsOption,
-  type From,
   type RecordKind,
   type RecordReader,
   recordOptions,
@@ -57,11 +54,10 @@ export const pairwiseOptions = {
 export type PairwiseReaderOptions = is.OptionsOf<typeof pairwiseOptions>;
 
 /** Texts of a row. Training needs all three. @throws FROND-D026, D009, D020 with the place */
-function exampleOf({ columns = {} }: PairwiseReaderOptions, row: Row, from: From): RankedExample {
-  const { find, need } = columnsOf(row, columns, from);
-  const query = textIn(row, need('text_a', ['text_a', 'query']));
-  const better = textIn(row, need('text_b', ['text_b', 'better']));
-  const column = (from === 'train' ? need : find)('text_b_neg', ['text_b_neg', 'worse']);
+function exampleOf({ row, find, learnt, text }: Columns): RankedExample {
+  const query = text('text_a', ['text_a', 'query']);
+  const better = text('text_b', ['text_b', 'better']);
+  const column = learnt('text_b_neg', ['text_b_neg', 'worse']);
   const worse = column === undefined ? {} : { worse: textIn(row, column) };
   const id = own(row.record, find('qid', ['qid']) ?? '');
   const qid = id === undefined ? {} : { qid: String(id) };
@@ -74,31 +70,26 @@ function rankedKind(options: PairwiseReaderOptions): RecordKind<RankedExample, A
   const rowOf = textRow(options);
   return {
     kind: 'match',
-    settings: { pairwise: true, columns: { ...options.columns } as ComponentRecord },
+    settings: { pairwise: true },
     rowsPerExample: 2,
-    exampleOf: (row, from) => exampleOf(options, row, from),
+    exampleOf,
     recordOf: pairOf,
     wordsOf: ({ query, better, worse = '' }) => wordsIn(`${query} ${better} ${worse}`),
     // the second row repeats the first where there is no worse text
     rowsOf: ({ query: text, better, worse = better }) =>
       [better, worse].map((second) => rowOf({ text, second })),
-    unseen: ({ dropped }) => dropped,
     gives: () => rankedSpecs,
     pack(examples, _, __, { batch }) {
-      const known = Float32Array.from(
-        { length: batch },
-        (_, row) => +(examples[row >> 1]?.worse !== undefined),
-      );
-      return shaped(weightSpecs, { weights: known }, { batch });
+      const isKnown = (_: unknown, row: number) => +(examples[row >> 1]?.worse !== undefined);
+      return shaped(weightSpecs, { weights: Float32Array.from({ length: batch }, isKnown) }, { batch });
     },
   };
 }
+const ranked = { options: pairwiseOptions, kindOf: rankedKind };
 
 /** A reader for prediction, from what a checkpoint kept of it. @throws as `recordReaderFrom` */
 export const matchFrom = (record: ComponentRecord): Reader =>
-  (record.pairwise === true
-    ? recordReaderFrom(record, pairwiseOptions, rankedKind)
-    : textReaderFrom(record)) as Reader;
+  (record.pairwise === true ? recordReaderFrom(ranked, record) : textReaderFrom(record)) as Reader;
 
 /**
  * Reads pairs of texts, for `head.match`. Pointwise: columns `text_a`, `text_b` and `label`, as `classify` reads them. With
@@ -118,8 +109,7 @@ export async function match(
   sources: Sources,
   options: PairwiseReaderOptions | ClassifyReaderOptions,
 ): Promise<RecordReader<Specs, RankedExample> | ClassifyReader<Specs>> {
-  if (!('pairwise' in Object(options))) return textReader('match', sources, options as ClassifyReaderOptions);
-  const ranked = options as PairwiseReaderOptions;
-  checkSettings('match', ranked, pairwiseOptions);
-  return recordReader('match', rankedKind(ranked), ranked, sources);
+  return 'pairwise' in Object(options)
+    ? recordReader('match', ranked, sources, options as PairwiseReaderOptions)
+    : textReader('match', sources, options as ClassifyReaderOptions);
 }

@@ -61,6 +61,8 @@ export const columnsOption = <N extends string>(...names: readonly N[]) => {
   return is.optional(is.typed<{ readonly [K in N]?: string }>({ ...columns, advise }));
 };
 
+export type ColumnNames = Readonly<Record<string, string | undefined>>;
+
 /** Whom a record is from: training needs its labels; what prediction is given may have the names of examples, too. */
 export type From = 'train' | 'other' | 'input';
 
@@ -75,20 +77,33 @@ function noColumn(row: Row, name: string | undefined): FrondError {
   });
 }
 
-/** Columns of a row by what they are for: under the name that options give it, or else the first of the usual ones that it has. */
-export function columnsOf(row: Row, given: Readonly<Record<string, string | undefined>>, from: From) {
-  const find = (role: string, usual: readonly string[]): string | undefined => {
+/** The columns of a row by what they are for. */
+export interface Columns {
+  readonly row: Row;
+  readonly from: From;
+  /** the one that options name, or else the first of the usual names that the row has; undefined where there is none */
+  find(role: string, usual: readonly string[]): string | undefined;
+  /** The same. @throws FROND-D026 where there is none */
+  need(role: string, usual: readonly string[]): string;
+  /** The same: only training needs it. */
+  learnt(role: string, usual: readonly string[]): string | undefined;
+  /** The text in the one that is needed. @throws FROND-D026, and as `textIn` */
+  text(role: string, usual: readonly string[]): string;
+}
+
+function columnsOf(row: Row, given: ColumnNames, from: From): Columns {
+  const find: Columns['find'] = (role, usual) => {
     const name = own(given, role);
     const names = name === undefined ? usual : from === 'input' ? [name, ...usual] : [name];
     return names.find((one) => (own(row.record, one) ?? null) !== null);
   };
-  /** @throws FROND-D026 where there is none */
-  const need = (role: string, usual: readonly string[]): string => {
+  const need: Columns['need'] = (role, usual) => {
     const found = find(role, usual);
     if (found !== undefined) return found;
     throw noColumn(row, own(given, role) ?? usual[0]);
   };
-  return { find, need };
+  const learnt = from === 'train' ? need : find;
+  return { row, from, find, need, learnt, text: (role, usual) => textIn(row, need(role, usual)) };
 }
 
 /** A text, or two. */
@@ -151,17 +166,15 @@ async function rowsIn(caller: string, name: string, source: Source, cache?: stri
 /** What tells one kind of reader of records from another. E is an example, R a row of a batch. */
 export interface RecordKind<E extends object, R extends Assembled> {
   readonly kind: string;
-  /** what examples depend on beside the tokenizer: a checkpoint keeps it */
+  /** what examples depend on beside tokenizer and columns: a checkpoint keeps it */
   readonly settings: Readonly<Record<string, Attribute>>;
   readonly rowsPerExample?: number;
   /** @throws what is wrong with a row, with its place */
-  exampleOf(row: Row, from: From): E;
-  /** the record that a text to predict means */
-  recordOf(text: string): DataRecord;
+  exampleOf(columns: Columns): E;
+  /** the record that a text to predict means; default: that of its `text_a` */
+  recordOf?(text: string): DataRecord;
   wordsOf(example: E): readonly string[];
   rowsOf(example: E): readonly R[];
-  /** pieces or words that are not in a row */
-  unseen(row: R): number;
   /** where examples have names of labels: under which option and in which tensor */
   readonly labels?: {
     readonly what: string;
@@ -190,30 +203,38 @@ interface Census {
 }
 type Found = Readonly<Record<string, Surveyed<Census>>>;
 
+/** A kind with the options that all kinds have, and what follows from both. */
+function madeOf<E extends object, R extends Assembled>(kind: RecordKind<E, R>, options: ReaderOptions) {
+  const { tokenizer, maximumLength = DEFAULT_LENGTH, columns = {}, name = kind.kind } = options;
+  const settings = { ...kind.settings, columns: { ...columns } as ComponentRecord };
+  const columnsIn = (row: Row, from: From): Columns => columnsOf(row, columns, from);
+  return { kind, tokenizer, maximumLength, name, settings, columnsIn };
+}
+type ReaderOptions = RecordOptions & { readonly columns?: ColumnNames };
+
 /** Looks at all rows of a part once. */
 async function census<E extends object, R extends Assembled>(
-  kind: RecordKind<E, R>,
-  { tokenizer, maximumLength = DEFAULT_LENGTH, cache }: RecordOptions,
+  { kind, tokenizer, maximumLength, settings, columnsIn }: ReturnType<typeof madeOf<E, R>>,
   part: string,
   source: Source,
+  cache: string | undefined,
 ): Promise<Surveyed<Census>> {
   const from = fromOf(part);
-  const { columns } = kind.settings as { readonly columns?: Readonly<Record<string, string>> };
   const labels = new Map<string, [count: number, place: SourcePlace]>();
   let cut = 0;
   return survey<Census>(await rowsIn(kind.kind, part, source, cache), {
-    settings: [kind.kind, kind.settings, tokenizer.record, maximumLength, from],
+    settings: [kind.kind, settings, tokenizer.record, maximumLength, from],
     take(row) {
-      const example = kind.exampleOf(row, from);
+      const columns = columnsIn(row, from);
+      const example = kind.exampleOf(columns);
       for (const [item, label] of (kind.labels?.of(example) ?? []).entries()) {
         const known = labels.get(label);
-        const place = () =>
-          row.placeOf(columnsOf(row, columns ?? {}, from).need('label', kind.labels?.columns ?? []), item);
+        const place = () => row.placeOf(columns.need('label', kind.labels?.columns ?? []), item);
         if (known === undefined) labels.set(label, [1, place()]);
         else known[0]++;
       }
       const rows = kind.rowsOf(example);
-      if (rows.some((one) => kind.unseen(one) > 0)) cut++;
+      if (rows.some(({ dropped }) => dropped > 0)) cut++;
       return longest(rows);
     },
     summary: () => ({ labels: [...labels].map(([label, [count, place]]) => [label, count, place]), cut }),
@@ -250,12 +271,11 @@ function labelsFrom(
   return { set, notes };
 }
 
-const NO_LABELS: LabelSet = { names: [], ids: new Map() };
+const NO_LABELS: ReturnType<typeof labelsFrom> = { set: { names: [], ids: new Map() }, notes: [] };
 
 /** The reader of a kind with these parts; without any, for prediction. */
 function readerOf<E extends object, R extends Assembled>(
-  kind: RecordKind<E, R>,
-  { tokenizer, name = kind.kind, maximumLength = DEFAULT_LENGTH }: RecordOptions,
+  { kind, tokenizer, name, maximumLength, settings, columnsIn }: ReturnType<typeof madeOf<E, R>>,
   found: Found,
   { set, notes }: ReturnType<typeof labelsFrom>,
 ) {
@@ -265,7 +285,7 @@ function readerOf<E extends object, R extends Assembled>(
     made.set(example, rows);
     return rows;
   };
-  const { labels } = kind;
+  const { labels, recordOf = (text_a) => ({ text_a }) } = kind;
   const gives = kind.gives(set.names.length);
   const parts = mapValues(
     found,
@@ -273,7 +293,7 @@ function readerOf<E extends object, R extends Assembled>(
       size,
       lengthOf,
       digest,
-      read: async (rows) => (await read(rows)).map((row) => kind.exampleOf(row, fromOf(part))),
+      read: async (rows) => (await read(rows)).map((row) => kind.exampleOf(columnsIn(row, fromOf(part)))),
     }),
   );
   const long = Object.entries(found).filter(([, { summary }]) => summary.cut > 0);
@@ -293,7 +313,7 @@ function readerOf<E extends object, R extends Assembled>(
         ...(labels && { [labels.tensor]: set.names }),
       },
       length: (example) => longest(rowsOf(example)),
-      unseen: (example) => Math.max(...rowsOf(example).map(kind.unseen)),
+      unseen: (example) => Math.max(...rowsOf(example).map(({ dropped }) => dropped)),
       unknown: (example) => unknownIn(tokenizer, kind.wordsOf(example)),
       pack(examples, size, draw) {
         const rows = examples.flatMap(rowsOf);
@@ -303,8 +323,8 @@ function readerOf<E extends object, R extends Assembled>(
       },
       parse(input) {
         checkArguments('parse', { input: is.either(is.text, is.object) }, [input], 'FROND-T002');
-        const record = typeof input === 'string' ? kind.recordOf(input) : (input as DataRecord);
-        return kind.exampleOf(rowFrom('the input', 0, record), 'input');
+        const record = typeof input === 'string' ? recordOf(input) : (input as DataRecord);
+        return kind.exampleOf(columnsIn(rowFrom('the input', 0, record), 'input'));
       },
       notes: [...notes, ...long.map(cut)],
       record: {
@@ -312,7 +332,7 @@ function readerOf<E extends object, R extends Assembled>(
         tokenizer: tokenizer.record,
         name,
         maximumLength,
-        ...kind.settings,
+        ...settings,
         ...named,
       },
     }),
@@ -321,41 +341,47 @@ function readerOf<E extends object, R extends Assembled>(
   };
 }
 
-/** Makes a kind of its options, which it has checked. */
-export type KindMaker<O extends RecordOptions, E extends object, R extends Assembled> = (
-  options: O,
-) => RecordKind<E, R>;
+/** What all readers of a kind have in common. */
+export interface ReaderType<O extends ReaderOptions, E extends object, R extends Assembled> {
+  readonly options: { readonly [K in keyof Required<O>]: is.Kind };
+  /** The kind with these options, which have been checked. */
+  kindOf(options: O): RecordKind<E, R>;
+}
 
-/** A reader of a kind. All parts are passed over once; of files, examples are read again when a batch needs them. */
-export async function recordReader<E extends object, R extends Assembled>(
+/**
+ * A reader of a type. All parts are passed over once; of files, examples are read again when a batch needs them.
+ * @throws FROND-T002 for options out of range, and what the type and the rows throw
+ */
+export async function recordReader<O extends ReaderOptions, E extends object, R extends Assembled>(
   caller: string,
-  kind: RecordKind<E, R>,
-  options: RecordOptions,
+  { options: kinds, kindOf }: ReaderType<O, E, R>,
   sources: Sources,
+  options: O,
 ) {
+  checkSettings(caller, options, kinds);
   checkArguments(caller, { parts: sourcesKind }, [sources], 'FROND-T002');
+  const made = madeOf(kindOf(options), options);
   const found: [string, Surveyed<Census>][] = [];
   for (const [part, source] of Object.entries(sources))
-    found.push([part, await census(kind, options, part, source)]);
+    found.push([part, await census(made, part, source, options.cache)]);
   const all = Object.fromEntries(found);
-  const labels = kind.labels && labelsFrom(kind.labels as never, all, options.strict);
-  return readerOf(kind, options, all, labels ?? { set: NO_LABELS, notes: [] });
+  const { labels } = made.kind;
+  return readerOf(made, all, labels ? labelsFrom(labels, all, options.strict) : NO_LABELS);
 }
 
 /**
  * A reader for prediction, from what a checkpoint kept of it.
  * @throws as `tokenizerFrom`, FROND-T002 and D012 when it is damaged
  */
-export function recordReaderFrom<O extends RecordOptions, E extends object, R extends Assembled>(
-  { kind: name, tokenizer, ...rest }: ComponentRecord,
-  kinds: { readonly [K in keyof O]: is.Kind },
-  kindOf: KindMaker<O, E, R>,
+export function recordReaderFrom<O extends ReaderOptions, E extends object, R extends Assembled>(
+  { options: kinds, kindOf }: ReaderType<O, E, R>,
+  { kind: caller, tokenizer, ...rest }: ComponentRecord,
 ) {
   const options = { ...rest, tokenizer: tokenizerFrom(tokenizer as ComponentRecord) } as unknown as O;
-  checkSettings(name, options, kinds as never);
-  const kind = kindOf(options);
-  const set = kind.labels ? labelSet(kind.labels.given ?? []) : NO_LABELS;
-  return readerOf(kind, options, {}, { set, notes: [] });
+  checkSettings(caller, options, kinds);
+  const made = madeOf(kindOf(options), options);
+  const { labels } = made.kind;
+  return readerOf(made, {}, labels ? { set: labelSet(labels.given ?? []), notes: [] } : NO_LABELS);
 }
 
 /** A reader of records, with what cuts its texts. */

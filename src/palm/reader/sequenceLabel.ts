@@ -3,19 +3,17 @@ import { FrondError, type SourcePlace } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
 import { own } from '../../base/own.ts';
 import { declare } from '../../dsl/graph.ts';
-import { convertTags, readTag, schemeKind, schemeOf, TAG_FORM } from '../../nn/tags.ts';
+import { convertTags, type LabelScheme, readTag, schemeKind, schemeOf, TAG_FORM } from '../../nn/tags.ts';
 import type { ComponentRecord } from '../contract.ts';
 import type { Row } from '../formats/rows.ts';
 import { collectTags } from '../labels.ts';
-import { checkSettings } from '../settings.ts';
 import { assembler } from '../tokenizer/assembly.ts';
 import { splitWords } from '../words.ts';
 import { pieceSpecs, shaped } from './pieces.ts';
 import {
-  columnsOf,
+  type Columns,
   columnsOption,
   DEFAULT_LENGTH,
-  type From,
   type RecordKind,
   type RecordReader,
   recordOptions,
@@ -85,9 +83,7 @@ function itemsIn(row: Row, column: string): readonly Item[] {
 }
 
 /** Words and tags of a row, these in the scheme. @throws FROND-D004, D005, D009, D020, D021, D026 with the place */
-function exampleOf(options: SequenceLabelReaderOptions, row: Row, from: From): TaggedExample {
-  const { columns = {}, scheme = schemeOf(options.tags ?? []) } = options;
-  const { find, need } = columnsOf(row, columns, from);
+function exampleOf({ row, from, need, learnt }: Columns, scheme: LabelScheme): TaggedExample {
   const fail = (
     code: 'FROND-D004' | 'FROND-D005' | 'FROND-D021',
     what: string,
@@ -103,7 +99,7 @@ function exampleOf(options: SequenceLabelReaderOptions, row: Row, from: From): T
   if (empty !== undefined || words.length === 0)
     throw fail('FROND-D021', 'a word is empty', empty, 'a sentence has one word at least, and none is empty');
   const example = { words: words.map(({ text }) => text), file: row.file, line: row.line };
-  const column = from === 'train' ? need('label', TAGS) : find('label', TAGS);
+  const column = learnt('label', TAGS);
   if (column === undefined || (from !== 'train' && own(row.record, column) === '')) return example;
   const tags = itemsIn(row, column);
   if (tags.length !== words.length) {
@@ -127,17 +123,15 @@ function exampleOf(options: SequenceLabelReaderOptions, row: Row, from: From): T
 }
 
 function taggedKind(options: SequenceLabelReaderOptions): RecordKind<TaggedExample, WordRow> {
-  const { tokenizer, maximumLength = DEFAULT_LENGTH, columns = {} } = options;
+  const { tokenizer, maximumLength = DEFAULT_LENGTH } = options;
   const { scheme = schemeOf(options.tags ?? []) } = options;
   const assemble = wordAssembler(tokenizer, assembler(tokenizer, maximumLength));
   return {
     kind: 'sequenceLabel',
-    settings: { scheme, columns: { ...columns } as ComponentRecord },
-    exampleOf: (row, from) => exampleOf({ ...options, scheme }, row, from),
-    recordOf: (text_a) => ({ text_a }),
+    settings: { scheme },
+    exampleOf: (columns) => exampleOf(columns, scheme),
     wordsOf: ({ words }) => words,
     rowsOf: ({ words }) => [assemble(words)],
-    unseen: ({ unseen }) => unseen,
     labels: {
       what: 'tag',
       option: 'tags',
@@ -163,9 +157,10 @@ function taggedKind(options: SequenceLabelReaderOptions): RecordKind<TaggedExamp
   };
 }
 
+const tagged = { options: taggedOptions, kindOf: taggedKind };
+
 /** A reader for prediction, from what a checkpoint kept of it. @throws as `recordReaderFrom` */
-export const sequenceLabelFrom = (record: ComponentRecord) =>
-  recordReaderFrom(record, taggedOptions, taggedKind);
+export const sequenceLabelFrom = (record: ComponentRecord) => recordReaderFrom(tagged, record);
 
 /**
  * Reads tagged sentences, for `head.sequenceLabel({ labels: reader.tags, pieces: true })`: CoNLL columns, of which the first is the
@@ -181,9 +176,5 @@ export async function sequenceLabel(
   sources: Sources,
   options: SequenceLabelReaderOptions,
 ): Promise<SequenceLabelReader> {
-  checkSettings('sequenceLabel', options, taggedOptions);
-  return {
-    tags: [],
-    ...(await recordReader('sequenceLabel', taggedKind(options), options, sources)),
-  } as never;
+  return (await recordReader('sequenceLabel', tagged, sources, options)) as never;
 }

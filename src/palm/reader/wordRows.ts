@@ -18,7 +18,7 @@ export interface WordRow extends Assembled {
   /** column of the first piece of each word that is in the row */
   readonly first: readonly number[];
   /** words that are not */
-  readonly unseen: number;
+  readonly dropped: number;
 }
 
 /** Those of `words` that a tokenizer knows only in part, or not at all. */
@@ -55,7 +55,7 @@ export function wordAssembler(
     // where one has none, or a token goes over several, each is cut for itself
     const row = assemble(firstIn(pieces).length === words.length ? pieces : words.flatMap(alone));
     const first = firstIn(row.pieces);
-    return { ...row, first, unseen: words.length - first.length };
+    return { ...row, first, dropped: words.length - first.length };
   };
 }
 
