@@ -3,7 +3,7 @@ import { defined, FrondError } from '../../base/errors.ts';
 import { mapValues, own } from '../../base/own.ts';
 import * as backbones from '../backbone.ts';
 import type { Balance } from '../balance.ts';
-import * as balances from '../balances.ts';
+import { dynamicAverage, gradNorm, pcGrad, uncertainty } from '../balances.ts';
 import type { Backbone, Head, Metrics, Reader, Part as ReaderPart } from '../contract.ts';
 import { open, openOptions } from '../formats/rows.ts';
 import { layerwise } from '../groups.ts';
@@ -15,10 +15,8 @@ import { type JointExample, jointFiles, readJoint } from '../reader/jointFiles.t
 import { ALL_TEXTS, type RecordOptions, textsOf } from '../reader/records.ts';
 import { cosineDecay, linearDecay, polynomialDecay, triangular, warmUp } from '../schedule.ts';
 import { type BackwardOptions, backwardOptions } from '../step.ts';
-import { buildOptions, buildWordPieces } from '../tokenizer/build.ts';
-import { fromTokenizerJson } from '../tokenizer/load.ts';
+import * as tokenizers from '../tokenizer/index.ts';
 import { bertSpelling, spellingOf, spellWord, withoutControls } from '../tokenizer/spelling.ts';
-import { character, type Tokenizer, word } from '../tokenizer/tokenizer.ts';
 import {
   buildVocabulary,
   parseVocabulary,
@@ -26,7 +24,6 @@ import {
   UNKNOWN,
   vocabularyOptions,
 } from '../tokenizer/vocabulary.ts';
-import { wordPiece } from '../tokenizer/wordPiece.ts';
 import { trainOptions } from '../train.ts';
 import { fitOptions, trainerOptions } from '../trainerOptions.ts';
 import { wordsIn } from '../words.ts';
@@ -98,17 +95,18 @@ async function sourcesOf(settings: TasksSettings, only?: readonly Part[]): Promi
 async function tokenizerOf(
   settings: Settings<'tokenizer'> = { kind: 'word' },
   texts: () => Promise<readonly string[]>,
-): Promise<Tokenizer> {
+): Promise<tokenizers.Tokenizer> {
   if (settings.kind === 'file') {
     const { kind: _, file, ...spelling } = settings;
     const text = await files.readText(file);
     return file.endsWith('.json')
-      ? fromTokenizerJson(text, file)
-      : wordPiece({ vocabulary: parseVocabulary(text, file), ...spelling });
+      ? tokenizers.fromTokenizerJson(text, file)
+      : tokenizers.wordPiece({ vocabulary: parseVocabulary(text, file), ...spelling });
   }
   if (settings.kind === 'wordPiece') {
-    const vocabulary = buildWordPieces(await texts(), pick(settings, buildOptions));
-    return wordPiece({ vocabulary, ...bertSpelling(settings) });
+    const { kind: _, ...options } = settings;
+    const vocabulary = tokenizers.buildWordPieces(await texts(), options);
+    return tokenizers.wordPiece({ vocabulary, ...bertSpelling(settings) });
   }
   const spelling = spellingOf(settings);
   const isWord = settings.kind === 'word';
@@ -117,11 +115,11 @@ async function tokenizerOf(
     return isWord ? words : words.flatMap((one) => Array.from(one));
   });
   const options = { special: Object.values(SPECIAL_TOKENS), ...pick(settings, vocabularyOptions) };
-  const vocabulary = buildVocabulary(pieces, options);
-  return isWord ? word({ vocabulary, ...spelling }) : character({ vocabulary, ...spelling });
+  const made = { vocabulary: buildVocabulary(pieces, options), ...spelling };
+  return isWord ? tokenizers.word(made) : tokenizers.character(made);
 }
 
-function backboneOf(settings: Settings<'backbone'>, { vocabulary, special }: Tokenizer): Backbone {
+function backboneOf(settings: Settings<'backbone'>, { vocabulary, special }: tokenizers.Tokenizer): Backbone {
   const { kind, ...options } = settings;
   const sizes = { ...options, vocabulary: vocabulary.tokens.length };
   const { unknown = UNKNOWN } = special;
@@ -129,7 +127,6 @@ function backboneOf(settings: Settings<'backbone'>, { vocabulary, special }: Tok
   return encoder as unknown as Backbone;
 }
 
-const { uncertainty, dynamicAverage, gradNorm, pcGrad } = balances;
 const BALANCES = { uncertainty, dynamicAverage, gradNorm, pcGrad };
 const SCHEDULES = { triangular, warmUp, linearDecay, cosineDecay, polynomialDecay };
 
@@ -247,7 +244,7 @@ export async function partsOf(given: TasksSettings, folder: string, part: string
   const sourceOf = await sourcesOf(settings, only);
   const parts: Record<string, ReaderPart> = {};
   for (const [name, task] of Object.entries(settings.tasks)) {
-    const made = predictor.readerOf(name) as Reader & { readonly tokenizer: Tokenizer };
+    const made = predictor.readerOf(name) as Reader & { readonly tokenizer: tokenizers.Tokenizer };
     const { tokenizer, maximumLength = 128, names = {} } = made;
     // what its ids mean is known: training need not be read again
     const known = { classes: names.labels, tags: names.tags };
