@@ -73,15 +73,9 @@ export const name = kind<string>('a name', (value) => typeof value === 'string' 
 export const flag = kind<boolean>('true or false', (value) => typeof value === 'boolean', {
   type: 'boolean',
 });
-export const callable = kind<(...operands: never[]) => unknown>(
-  'a function',
-  (value) => typeof value === 'function',
-);
+type Callable = (...operands: never[]) => unknown;
+export const callable = kind<Callable>('a function', (value) => typeof value === 'function');
 export const object = kind<object>('an object', isObject);
-export const signal = kind<AbortSignal>(
-  'the signal of an AbortController',
-  (value) => isObject(value) && 'aborted' in value && 'addEventListener' in value,
-);
 export const anything = kind('a value', (value) => value !== undefined);
 /** What another check speaks of, such as operands: it has its place in what is printed of the call. */
 export const unchecked = kind('a value', () => true);
@@ -157,6 +151,7 @@ export function misfit(kind: Kind, value: unknown): readonly string[] | undefine
 /** An object that has all of `fields`, as devices, graphs, readers and heads have: they need not be of a class. */
 export const having = <T = object>(what: string, ...fields: readonly string[]): Kind<T> =>
   kind(what, (value) => isObject(value) && fields.every((field) => field in value));
+export const signal = having<AbortSignal>('the signal of an AbortController', 'aborted', 'addEventListener');
 export const instanceOf = <T>(what: string, maker: abstract new (...operands: never[]) => T): Kind<T> =>
   kind(what, (value) => value instanceof maker);
 /** Sizes of named dimensions. */

@@ -4,7 +4,7 @@ import * as is from '../../base/kinds.ts';
 import { own } from '../../base/own.ts';
 import { type Json, parseStrictJson } from '../../store/json.ts';
 import type { ComponentRecord } from '../contract.ts';
-import { AS_IT_COMES, bertSpelling, type Spelling } from './spelling.ts';
+import { bertSpelling, type Spelling, spellingOf } from './spelling.ts';
 import { character, type Tokenizer, word } from './tokenizer.ts';
 import { vocabularyFrom, vocabularyOf } from './vocabulary.ts';
 import { type Units, type WordPieceOptions, wordPiece } from './wordPiece.ts';
@@ -109,7 +109,7 @@ function checkModel(model: Fields, fail: Fail): void {
 }
 
 type TextForm = Spelling & { readonly clean: boolean };
-const asItComes: TextForm = { ...AS_IT_COMES, clean: false };
+const asItComes: TextForm = { ...spellingOf({ lowercase: false, unicode: 'none' }), clean: false };
 
 const form = (unicode: Spelling['unicode']) => (before: TextForm) =>
   before.unicode === 'none' && !before.lowercase && !before.stripAccents ? { ...before, unicode } : undefined;

@@ -29,7 +29,6 @@ export const bertSpelling = (options: SpellingOptions): Spelling => {
   const { lowercase = true, unicode = 'none', stripAccents = lowercase } = options;
   return { lowercase, unicode, stripAccents };
 };
-export const AS_IT_COMES: Spelling = { lowercase: false, unicode: 'none', stripAccents: false };
 
 /** Text as a vocabulary spells it; what is spelt so already stays as it is. */
 export function spell(text: string, { lowercase, unicode, stripAccents }: Spelling): string {

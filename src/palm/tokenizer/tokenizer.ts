@@ -2,14 +2,7 @@ import { checkArguments } from '../../base/arguments.ts';
 import * as is from '../../base/kinds.ts';
 import type { ComponentRecord } from '../contract.ts';
 import { checkSettings } from '../settings.ts';
-import {
-  AS_IT_COMES,
-  alignSpelling,
-  type Spelling,
-  spellingOf,
-  spellingOptions,
-  spellWord,
-} from './spelling.ts';
+import { alignSpelling, type Spelling, spellingOf, spellingOptions, spellWord } from './spelling.ts';
 import {
   idIn,
   SPECIAL_TOKENS,
@@ -197,7 +190,8 @@ export function word(options: WordOptions): Tokenizer {
   };
   const parts = (unit: string): readonly Part[] => [{ id: idOf(unit), end: unit.length }];
   // words are spelt one by one, so that special tokens stand alone and spans are those of whole words
-  const cutting = { spelling: AS_IT_COMES, clean: false, unit: /\S+/gu, verbatim: [] };
+  const asItComes = spellingOf({ lowercase: false, unicode: 'none' });
+  const cutting = { spelling: asItComes, clean: false, unit: /\S+/gu, verbatim: [] };
   return tokenizerOf({ kind: 'word', ...spelling }, { vocabulary, ...cutting, parts });
 }
 
