@@ -53,6 +53,7 @@ function checkTogether(settings: TasksSettings, fail: Fail): void {
     const [idle] = Object.keys(pick(tokenizer, spellingOptions));
     checkIdle(['tokenizer'], idle, `${shown(tokenizer.file)} says how text is spelt`);
   }
+  if (sets.length === 0) fail(['data'], 'there are no data sets', 'give at least one');
   if (all.length === 0) fail(['tasks'], 'there are no tasks', 'give at least one');
   for (const [task, given] of Object.entries(tasks)) {
     const { kind, data: set, reuseHeadWith: other } = given;

@@ -134,6 +134,13 @@ describe('settings of a tasks file', () => {
       '4:73',
       'leave it out',
     ],
+    [
+      '"data": {}',
+      '"data": { "home": { "format": "joint", "folder": "data/home" } }',
+      'there are no data sets',
+      '3:11',
+      'give at least one',
+    ],
     ['"data": "house"', '"mixRatio": 1.5', 'there is no data set "house"', '6:49', 'give one of home'],
     ['"reference": "x"', '"epochs": 2', 'there is no task "x"', '10:30', 'give one of intent, slots'],
   ])('%s is refused with its place and what to do', (wrong, right, what, place, hint) => {
