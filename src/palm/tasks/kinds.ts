@@ -109,7 +109,7 @@ export const TASKS = {
 export const kindOf = ({ kind }: TaskSettings): TaskKind => TASKS[kind];
 
 /** A setting of a task that only its reader takes. */
-export const readingOf = (task: TaskSettings): string | undefined => {
+export const readerSettingOf = (task: TaskSettings): string | undefined => {
   const { reads, options } = kindOf(task);
   return Object.keys(pick(task, reads)).find((name) => options[name]?.optional !== true);
 };

@@ -6,7 +6,7 @@ import { shown } from '../../base/shown.ts';
 import { type JsonPath, parseStrictJson } from '../../store/json.ts';
 import { placeIn } from '../reader/text.ts';
 import { spellingOptions } from '../tokenizer/spelling.ts';
-import { pick, readingOf } from './kinds.ts';
+import { pick, readerSettingOf } from './kinds.ts';
 import { type TasksSettings, tasksForm } from './settings.ts';
 
 // From the text of a tasks file to its settings, or to what is wrong with it and where.
@@ -71,7 +71,7 @@ function checkTogether(settings: TasksSettings, fail: Fail): void {
       const hint = 'give classify, for its intents, or sequenceLabel, for its tags';
       fail([...path, 'kind'], `task ${shown(task)} is of kind ${kind}, its data set is joint`, hint);
     }
-    if (joint) checkIdle(path, readingOf(given), `the data set of task ${shown(task)} is joint`);
+    if (joint) checkIdle(path, readerSettingOf(given), `the data set of task ${shown(task)} is joint`);
     if (policy === 'joint' && all.length > 1 && (!joint || mine !== first))
       fail(
         ['policy'],
