@@ -33,14 +33,15 @@ export const allocate = (dtype: DType, length: number, precision?: Precision): T
  */
 export type HostData = ArrayLike<number> | ArrayLike<bigint> | ArrayLike<boolean>;
 
-const isNumber = (value: unknown): boolean => typeof value === 'number';
+const isNumber = (value: unknown): value is number => typeof value === 'number';
 
-const FITS: Readonly<Record<DType, (value: unknown) => boolean>> = {
-  f32: isNumber,
-  f16: isNumber,
-  i32: (value) => isNumber(value) && value === (Number(value) | 0),
-  u32: (value) => isNumber(value) && value === Number(value) >>> 0,
-  bool: (value) => value === 0 || value === 1 || typeof value === 'boolean',
+/** What an element must be, for a message and as a check. */
+const RULES: Readonly<Record<DType, readonly [rule: string, fits: (value: unknown) => boolean]>> = {
+  f32: ['numbers', isNumber],
+  f16: ['numbers', isNumber],
+  i32: ['whole numbers from -2147483648 to 2147483647', (value) => isNumber(value) && value === (value | 0)],
+  u32: ['whole numbers from 0 to 4294967295', (value) => isNumber(value) && value === value >>> 0],
+  bool: ['0, 1, false and true', (value) => value === 0 || value === 1 || typeof value === 'boolean'],
 };
 
 const UNSIGNED = [Uint8Array, Uint8ClampedArray, Uint16Array];
@@ -53,14 +54,7 @@ function cannotFail(dtype: DType, data: unknown): boolean {
 }
 
 /** What an element must be, for a message. */
-export const elementRule = (dtype: DType): string =>
-  ({
-    f32: 'numbers',
-    f16: 'numbers',
-    i32: 'whole numbers from -2147483648 to 2147483647',
-    u32: 'whole numbers from 0 to 4294967295',
-    bool: '0, 1, false and true',
-  })[dtype];
+export const elementRule = (dtype: DType): string => RULES[dtype][0];
 
 /**
  * The elements as numbers that a device takes; arrays whose type fits are given back as they are.
@@ -72,7 +66,7 @@ export function numbersOf(
   refuse: (index: number, element: string) => Error,
 ): ArrayLike<number> {
   if (cannotFail(dtype, data)) return data as ArrayLike<number>;
-  const fits = FITS[dtype];
+  const [, fits] = RULES[dtype];
   let areNumbers = true;
   for (let i = 0; i < data.length; i++) {
     const given: unknown = data[i];
