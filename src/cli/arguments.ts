@@ -79,9 +79,10 @@ export const only = <T>(condition: Condition, option: Argument<T>): Argument<T> 
 
 export type Named = readonly [name: string, argument: Argument];
 
+export const isPlace = ([, { kind }]: Named): boolean => kind === 'word' || kind === 'words';
+
 /** Arguments that go by their place, and those that go by `--name`. */
 export function partsOf(args: Arguments): { readonly places: Named[]; readonly options: Named[] } {
-  const isPlace = ([, { kind }]: Named): boolean => kind === 'word' || kind === 'words';
   const all = Object.entries(args);
   return { places: all.filter(isPlace), options: all.filter((each) => !isPlace(each)) };
 }

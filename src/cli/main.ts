@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import pc from 'picocolors';
 import { FrondError } from '../base/errors.ts';
-import { type Named, parseArguments, partsOf } from './arguments.ts';
+import { isPlace, type Named, parseArguments, partsOf } from './arguments.ts';
 import { COMMANDS, type CommandName, type Given } from './commands.ts';
 import { shownError } from './failure.ts';
 import { printLine, shownLines, version, watchOutputs } from './io.ts';
@@ -34,16 +34,12 @@ function section(name: string, rows: readonly (readonly [left: string, right: st
   return rows.length === 0 ? '' : `${title(name)}\n\n${lines.join('')}\n`;
 }
 
-function rowOf([name, { kind, description, default: usual }]: Named): readonly [string, string] {
-  const [place, option] = [name.toUpperCase(), `--${name}`];
-  const written = {
-    word: place,
-    words: place,
-    flag: option,
-    option: `${option}=<${name.replaceAll('-', '_')}>`,
-  };
+function rowOf(argument: Named): readonly [string, string] {
+  const [name, { kind, description, default: usual }] = argument;
+  const value = kind === 'option' ? `=<${name.replaceAll('-', '_')}>` : '';
+  const written = isPlace(argument) ? name.toUpperCase() : `--${name}${value}`;
   const note = kind === 'word' ? '(Required)' : usual === undefined ? '' : `(Default: ${usual})`;
-  return [written[kind], note === '' ? description : `${description} ${pc.gray(note)}`];
+  return [written, note === '' ? description : `${description} ${pc.gray(note)}`];
 }
 
 function help(): string {
