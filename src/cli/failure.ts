@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type ErrorCode, FrondError, type SourcePlace } from '../base/errors.ts';
-import { codeOf, fileFailure, systemFailure } from '../platform/node/failure.ts';
+import { codeOf, fileFailure, reasonOf, systemFailure } from '../platform/node/failure.ts';
 
 /** Where in `file` an error of any kind was thrown, or parsing it failed: the first line of the stack that ends with a place in it. */
 export function placeIn(file: string, error: unknown): SourcePlace | undefined {
@@ -18,8 +18,7 @@ export function placeIn(file: string, error: unknown): SourcePlace | undefined {
 /** `TypeError: x is not a function`, in one line. */
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return `threw ${JSON.stringify(error) ?? String(error)}`;
-  const [first = ''] = error.message.split('\n');
-  const text = first.trim();
+  const text = reasonOf(error).trim();
   return /^\w*Error: /.test(text) ? text : `${error.name}: ${text}`;
 }
 

@@ -8,6 +8,9 @@ import { codeOf, fileFailure, NO_FILE } from './failure.ts';
 import { openGpu } from './gpu.ts';
 import { spawnWorker, threadsRefused } from './worker.ts';
 
+/** An error with a code, as those of the system have. */
+const failed = (code: string, what: string): Error => Object.assign(new Error(what), { code });
+
 async function opened<T>(path: string, flags: string, work: (file: fs.FileHandle) => Promise<T>): Promise<T> {
   const file = await fs.open(path, flags);
   return work(file).finally(() => file.close());
@@ -26,8 +29,7 @@ async function makeFolder(path: string): Promise<void> {
     missing.unshift(top);
     top = dirname(top);
   }
-  if ((await kindOf(top)) !== 'folder')
-    throw Object.assign(new Error(`${top} is a file`), { code: 'ENOTDIR' });
+  if ((await kindOf(top)) !== 'folder') throw failed('ENOTDIR', `${top} is a file`);
   for (const folder of missing) {
     await fs.mkdir(folder).catch((cause: unknown) => {
       // another process may have made it meanwhile
@@ -50,11 +52,8 @@ async function kindOf(path: string): Promise<Kind> {
 
 /** A pipe that nobody writes to, or a device, would never end. */
 async function requireFile(path: string): Promise<void> {
-  if ((await kindOf(path)) === 'other')
-    throw Object.assign(new Error(`${path} is no file`), { code: NO_FILE });
+  if ((await kindOf(path)) === 'other') throw failed(NO_FILE, `${path} is no file`);
 }
-
-const ended = (what: string): Error => Object.assign(new Error(what), { code: 'EIO' });
 
 async function readRange(path: string, begin: number, end: number): Promise<Uint8Array> {
   await requireFile(path);
@@ -62,7 +61,7 @@ async function readRange(path: string, begin: number, end: number): Promise<Uint
     const bytes = new Uint8Array(end - begin);
     for (let done = 0; done < bytes.length; ) {
       const { bytesRead } = await file.read(bytes, done, bytes.length - done, begin + done);
-      if (bytesRead === 0) throw ended('the file ends before');
+      if (bytesRead === 0) throw failed('EIO', 'the file ends before');
       done += bytesRead;
     }
     return bytes;
@@ -75,7 +74,7 @@ async function writeDurably(path: string, content: Uint8Array | Pieces): Promise
       // one call may write less than it was given
       for (let done = 0; done < bytes.length; ) {
         const { bytesWritten } = await file.write(bytes, done, bytes.length - done);
-        if (bytesWritten === 0) throw ended('nothing could be written');
+        if (bytesWritten === 0) throw failed('EIO', 'nothing could be written');
         done += bytesWritten;
       }
     }
