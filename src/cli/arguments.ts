@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { FrondError } from '../base/errors.ts';
-import { grouped } from '../base/own.ts';
+import { grouped, mapValues } from '../base/own.ts';
 
 /** An option may be limited to uses where another argument has one of these values. */
 interface Condition {
@@ -97,12 +97,11 @@ export function parseArguments<A extends Arguments>(
   args: A,
   typed: readonly string[],
 ): ValuesOf<A> {
+  const declared: Arguments = args;
   const { places, options } = partsOf(args);
   const { tokens, positionals: words } = parseArgs({
     args: [...typed],
-    options: Object.fromEntries(
-      options.map(([name, { kind }]) => [name, { type: kind === 'flag' ? 'boolean' : 'string' } as const]),
-    ),
+    options: mapValues(declared, ({ kind }) => ({ type: kind === 'flag' ? 'boolean' : 'string' }) as const),
     allowPositionals: true,
     strict: false,
     tokens: true,
@@ -113,9 +112,7 @@ export function parseArguments<A extends Arguments>(
   requireWords(command, places, words);
   for (const [i, [name, { kind }]] of places.entries())
     given.set(name, words.slice(i, kind === 'words' ? undefined : i + 1));
-  const values = Object.fromEntries(
-    Object.entries(args).map(([name, { read }]) => [name, read(given.get(name) ?? [], name)]),
-  );
+  const values = mapValues(declared, ({ read }, name) => read(given.get(name) ?? [], name));
   for (const [name, { only }] of options) {
     if (only === undefined || !given.has(name)) continue;
     const other = String(values[only.argument]);
