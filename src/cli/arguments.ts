@@ -49,11 +49,13 @@ const number = (hint: string, faultOf: (typed: string, value: number) => string 
     if (fault === undefined) return Number(typed);
     throw new FrondError('FROND-U001', `--${name} ${typed} ${fault}`, { hint });
   });
+/** Seeds, counts and sizes are kept in 32 bits. */
+export const LARGEST = 2 ** 32 - 1;
 const wholeFrom = (least: number) =>
   number(`give a whole number, ${least} or more`, (typed, value) => {
     if (!/^-?\d+$/.test(typed)) return 'is not a whole number';
     if (value < least) return `is less than ${least}`;
-    return Number.isSafeInteger(value) ? undefined : 'is larger than numbers are exact';
+    return value <= LARGEST ? undefined : `is larger than ${LARGEST}`;
   });
 export const natural = wholeFrom(0);
 export const count = wholeFrom(1);

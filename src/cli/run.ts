@@ -1,9 +1,11 @@
 import { existsSync, statSync } from 'node:fs';
 import { ARENA_BLOCKS, type Sizes } from '../base/dim.ts';
+import * as is from '../base/kinds.ts';
 import * as frond from '../index.ts';
 import { dimensionsOf } from '../runtime/exampleFeeds.ts';
 import { BLOCK } from '../runtime/parameters.ts';
 import { schedulesOf } from '../runtime/schedules.ts';
+import { LARGEST } from './arguments.ts';
 import type { Given } from './commands.ts';
 import { shownPairs } from './io.ts';
 
@@ -39,8 +41,8 @@ export function sizesOf(graph: frond.Graph, text: string | undefined): Record<st
         ? `"${part}" is not NAME=SIZE, such as batch=32`
         : !names.includes(name)
           ? `the graph ${graph.name} has no dimension ${name}`
-          : `${name} is 0`;
-    if (!names.includes(name) || Number(size) < 1) {
+          : `${name} is ${size}, not from 1 to ${LARGEST}`;
+    if (!names.includes(name) || !is.count.holds(Number(size))) {
       const example = names.map((each) => `${each}=32`).join(',');
       throw new frond.FrondError('FROND-U015', `--sizes: ${fault}`, {
         hint:

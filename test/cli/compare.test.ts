@@ -127,6 +127,10 @@ describe('frond compare', () => {
       '[FROND-U001] --tolerance little is not a number from 0 on\n',
     ],
     [
+      ['interpreter', 'wasm', 'model.ts', '--sizes', 'batch=4,time=99999999999'],
+      '[FROND-U015] --sizes: time is 99999999999, not from 1 to 4294967295\n',
+    ],
+    [
       ['interpreter', 'wasm', 'model.ts', '--sizes', 'rows=3'],
       '[FROND-U015] --sizes: the graph tagger has no dimension rows\n',
     ],

@@ -113,8 +113,8 @@ describe('a command line that makes no sense', () => {
       '[FROND-U001] --depth x is not a whole number\n  hint: give a whole number, 0 or more\n',
     ],
     [
-      ['train', 'tiny.ts', '--seed', '9007199254740993'],
-      '[FROND-U001] --seed 9007199254740993 is larger than numbers are exact\n  hint: give a whole number, 0 or more\n',
+      ['train', 'tiny.ts', '--seed', '4294967296'],
+      '[FROND-U001] --seed 4294967296 is larger than 4294967295\n  hint: give a whole number, 0 or more\n',
     ],
     [['doctor', '--all'], '[FROND-U010] frond doctor has no option --all\n  hint: it takes none\n'],
   ])('%j', (args, err) => refuses(args, 2, err));
