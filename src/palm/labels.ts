@@ -51,7 +51,38 @@ export function collectTags(tags: Iterable<string>): LabelSet {
 function typeOf(text: string): string {
   const tag = readTag(text);
   if (tag !== undefined) return tag.type;
-  throw new FrondError('FROND-D005', `${JSON.stringify(text)} is not a tag`, { hint: TAG_FORM });
+  throw notTag(text);
+}
+
+const notTag = (text: string, where = '', place?: SourcePlace): FrondError =>
+  new FrondError('FROND-D005', `${where}${JSON.stringify(text)} is not a tag`, { place, hint: TAG_FORM });
+
+/** A word or a tag, and where it stands. */
+export interface Item {
+  readonly text: string;
+  readonly place: () => SourcePlace | undefined;
+}
+
+/**
+ * Whether each word of a sentence has its tag. `where`: what errors begin with.
+ * @throws FROND-D004 for more or fewer tags than words, D005 for what is no tag
+ */
+export function checkTags(
+  words: readonly Item[],
+  tags: readonly Item[],
+  where = '',
+  hint = 'give each word its tag',
+): void {
+  if (words.length !== tags.length) {
+    // points at the first word or tag without a partner
+    const place = (words[tags.length] ?? tags[words.length])?.place();
+    throw new FrondError('FROND-D004', `${where}${words.length} words have ${tags.length} tags`, {
+      place,
+      hint,
+    });
+  }
+  const odd = tags.find(({ text }) => readTag(text) === undefined);
+  if (odd !== undefined) throw notTag(odd.text, where, odd.place());
 }
 
 /** A label that training never shows. */

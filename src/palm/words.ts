@@ -4,20 +4,29 @@ import { FrondError, type SourcePlace } from '../base/errors.ts';
 // The one rule of what parts words. Files, standard input, texts to predict, examples in memory and vocabularies all keep to it,
 // so that whatever is written can be read back.
 
-/** A word with the column it begins in, from 1. */
+/** A part of a text, and the offset at which it begins. */
 export interface Word {
   readonly text: string;
-  readonly column: number;
+  readonly at: number;
 }
 
 /**
  * The words of a line, parted by white space: all that `\s` matches, such as the space that does not break (U+00A0), the one of
- * Chinese and Japanese (U+3000), U+2028, and a byte-order mark.
+ * Chinese and Japanese (U+3000), U+2028, and a byte-order mark. `from`: where the line itself begins.
  */
-export const splitWords = (line: string): readonly Word[] =>
-  Array.from(line.matchAll(/\S+/g), (match) => ({ text: match[0], column: match.index + 1 }));
+export const splitWords = (line: string, from = 0): readonly Word[] =>
+  Array.from(line.matchAll(/\S+/g), (match) => ({ text: match[0], at: from + match.index }));
 
-/** The same without columns. */
+/** What a text holds between separators, of one character each. */
+export function splitAt(separator: string, text: string, from = 0): readonly Word[] {
+  let next = from;
+  return text.split(separator).map((part) => {
+    next += part.length + 1;
+    return { text: part, at: next - part.length - 1 };
+  });
+}
+
+/** The words without their places. */
 export const wordsIn = (line: string): readonly string[] => line.match(/\S+/g) ?? [];
 
 /** The lines of a text without their ends, which are those of Unix, Windows or old Macs; without a byte-order mark. */

@@ -19,10 +19,10 @@ const SPACES = [
 ];
 
 describe('words', () => {
-  test.each(SPACES)('are parted by %j, with their columns', (space) => {
+  test.each(SPACES)('are parted by %j, with their places', (space) => {
     expect(splitWords(`${space}play${space}${space}jazz `)).toEqual([
-      { text: 'play', column: 2 },
-      { text: 'jazz', column: 8 },
+      { text: 'play', at: 1 },
+      { text: 'jazz', at: 7 },
     ]);
     expect(wordProblem(`play${space}jazz`)).toContain('holds white space');
   });

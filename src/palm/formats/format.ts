@@ -1,6 +1,7 @@
 import { type ErrorCode, FrondError } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
 import { parseStrictJson } from '../../store/json.ts';
+import { splitAt, splitWords, type Word } from '../words.ts';
 
 /** One record by names of columns: texts; of JSONL any JSON; of CoNLL lists, with a text for each word. */
 export type DataRecord = Readonly<Record<string, unknown>>;
@@ -28,28 +29,11 @@ export interface Format {
   readonly decode: (text: string, columns: readonly string[], fail: Fail) => Decoded | undefined;
 }
 
-/** Texts with the offsets at which they stand. */
-interface Fields {
-  readonly values: readonly string[];
-  readonly offsets: readonly number[];
-}
-
-/** What a text holds between separators, of which each has one character. */
-function splitFields(text: string, separator: RegExp): Fields {
-  const values = text.split(separator);
-  let next = 0;
-  const offsets = values.map((value) => {
-    next += value.length + 1;
-    return next - value.length - 1;
-  });
-  return { values, offsets };
-}
-
 const QUOTES_HINT = 'put a field with quotes, commas or line ends in quotes, and double the quotes in it';
 
 /** RFC 4180, of which line ends may be any. */
-function quotedFields(text: string, fail: Fail): Fields {
-  const [values, offsets]: [string[], number[]] = [[], []];
+function quotedFields(text: string, fail: Fail): readonly Word[] {
+  const fields: Word[] = [];
   for (let at = 0; at <= text.length; ) {
     const quoted = text[at] === '"';
     const close = quoted ? closingQuote(text, at) : at - 1;
@@ -60,11 +44,12 @@ function quotedFields(text: string, fail: Fail): Fields {
     const inside = value.indexOf('"');
     if (quoted && end > close + 1) fail('FROND-D025', 'text follows a closing quote', close + 1, QUOTES_HINT);
     if (!quoted && inside >= 0) fail('FROND-D025', 'a quote stands within a field', at + inside, QUOTES_HINT);
-    values.push(quoted ? value.slice(1, -1).replaceAll('""', '"') : value);
-    offsets.push(quoted ? at + 1 : at);
+    fields.push(
+      quoted ? { text: value.slice(1, -1).replaceAll('""', '"'), at: at + 1 } : { text: value, at },
+    );
     at = end + 1;
   }
-  return { values, offsets };
+  return fields;
 }
 
 /** Where the field ends whose first quote stands at `at`: quotes in it are doubled. */
@@ -79,28 +64,29 @@ const table = (
   endings: readonly string[],
   ends: Format['ends'],
   separator: string,
-  fieldsOf: (text: string, fail: Fail) => Fields,
+  fieldsOf: (text: string, fail: Fail) => readonly Word[],
 ): Format => ({
   endings,
   ends,
   header: true,
   columns(text, fail) {
-    const { values, offsets } = fieldsOf(text, fail);
-    const twice = values.findIndex((name, i) => values.indexOf(name) < i);
-    if (twice < 0) return values;
+    const fields = fieldsOf(text, fail);
+    const names = fields.map((field) => field.text);
+    const twice = fields.find((field, i) => names.indexOf(field.text) < i);
+    if (twice === undefined) return names;
     return fail(
       'FROND-D026',
-      `column ${values[twice]} stands twice`,
-      offsets[twice] ?? 0,
+      `column ${twice.text} stands twice`,
+      twice.at,
       'give each column a name of its own',
     );
   },
   decode(text, columns, fail) {
-    const { values, offsets } = fieldsOf(text, fail);
-    checkCount({ values, offsets }, columns, 0, separator, fail);
+    const fields = fieldsOf(text, fail);
+    checkCount(fields, columns, 0, separator, fail);
     return {
-      record: Object.fromEntries(columns.map((name, i) => [name, values[i]])),
-      offsetOf: (column) => offsets[columns.indexOf(column)] ?? 0,
+      record: Object.fromEntries(columns.map((name, i) => [name, fields[i]?.text])),
+      offsetOf: (column) => fields[columns.indexOf(column)]?.at ?? 0,
     };
   },
 });
@@ -108,80 +94,73 @@ const table = (
 /** Columns without names of their own: 0, 1, … */
 const isPlain = (columns: readonly string[]): boolean => columns.every((name, i) => name === String(i));
 
-/** Points at the first column that is too much, or at the end. `at`: where the fields begin. */
+/** Points at the first column that is too much, or at the end. `from`: where the fields begin. */
 function checkCount(
-  { values, offsets }: Fields,
+  fields: readonly Word[],
   columns: readonly string[],
-  at: number,
+  from: number,
   separator: string,
   fail: Fail,
 ): void {
-  if (values.length === columns.length) return;
-  const end = (offsets.at(-1) ?? 0) + (values.at(-1) ?? '').length;
+  if (fields.length === columns.length) return;
+  const { text, at } = fields.at(-1) ?? { text: '', at: from };
   const more = columns.length > 8 ? ', …' : '';
   const named = isPlain(columns) ? '' : `: ${columns.slice(0, 8).join(', ')}${more}`;
   fail(
     'FROND-D026',
-    `${values.length} column${values.length === 1 ? '' : 's'}, where the file has ${columns.length}${named}`,
-    at + (offsets[columns.length] ?? end),
+    `${fields.length} column${fields.length === 1 ? '' : 's'}, where the file has ${columns.length}${named}`,
+    fields[columns.length]?.at ?? at + text.length,
     `give every record all columns, and no more; ${separator} separate them`,
   );
 }
 
-/** Columns of a line, parted by tabs, or where it has none by white space. */
-const columnsIn = (line: string): Fields => {
-  if (line.includes('\t')) return splitFields(line, /\t/);
-  const found = [...line.matchAll(/\S+/g)];
-  return { values: found.map(([value]) => value), offsets: found.map(({ index }) => index) };
-};
+/** A line of a sentence: its columns, parted by tabs, or where it has none by white space. */
+interface Line {
+  readonly fields: readonly Word[];
+  readonly at: number;
+}
 
 /**
  * The lines of a sentence, without comments in front of it, which begin with `#` and have other columns than its last line; none
  * where there are comments only, or CoNLL's mark of a document.
  */
-function sentenceIn(text: string): readonly (Fields & { readonly at: number })[] {
+function sentenceIn(text: string): readonly Line[] {
   let end = 0;
-  const lines = text.split(/(?<=\n|\r(?!\n))/).map((line) => {
+  const lines = text.split(/(?<=\n|\r(?!\n))/).map((line): Line => {
+    const [at, bare] = [end, line.replace(/[\r\n]+$/, '')];
     end += line.length;
-    return { ...columnsIn(line.replace(/[\r\n]+$/, '')), at: end - line.length };
+    return { fields: bare.includes('\t') ? splitAt('\t', bare, at) : splitWords(bare, at), at };
   });
-  while (lines.at(-1)?.values.every((value) => value === '')) lines.pop();
-  const count = lines.at(-1)?.values.length;
-  const first = lines.findIndex(({ values }) => !values[0]?.startsWith('#') || values.length === count);
-  const bare = lines.every(({ values }) => values[0]?.startsWith('#'));
-  return bare || lines[first]?.values[0] === '-DOCSTART-' ? [] : lines.slice(first);
+  while (lines.at(-1)?.fields.every((field) => field.text === '')) lines.pop();
+  const count = lines.at(-1)?.fields.length;
+  const isComment = ({ fields }: Line): boolean => fields[0]?.text.startsWith('#') === true;
+  const first = lines.findIndex((line) => !isComment(line) || line.fields.length === count);
+  return lines.every(isComment) || lines[first]?.fields[0]?.text === '-DOCSTART-' ? [] : lines.slice(first);
 }
 
 const conll: Format = {
   endings: ['.conll', '.conllu', '.iob', '.bio'],
   ends: 'blank line',
   columns(text) {
-    const count = sentenceIn(text)[0]?.values.length;
+    const count = sentenceIn(text)[0]?.fields.length;
     return count === undefined ? undefined : Array.from({ length: count }, (_, i) => String(i));
   },
   decode(text, columns, fail) {
     const lines = sentenceIn(text);
     if (lines.length === 0) return undefined;
-    for (const line of lines) checkCount(line, columns, line.at, 'tabs or spaces', fail);
-    const named = columns.map((name, i) => [name, lines.map(({ values }) => values[i] ?? '')] as const);
+    for (const { fields, at } of lines) checkCount(fields, columns, at, 'tabs or spaces', fail);
+    const places = new Map(columns.map((name, i) => [name, i]));
     // without names of their own: words come first, tags last
-    const plain = isPlain(columns);
-    const [first, last] = [
-      ['text_a', named[0]?.[1]],
-      ['label', named.at(-1)?.[1]],
-    ] as const;
-    const roles = plain ? (columns.length > 1 ? [first, last] : [first]) : [];
-    const indexOf = (column: string): number =>
-      plain && column === 'text_a'
-        ? 0
-        : plain && column === 'label'
-          ? columns.length - 1
-          : columns.indexOf(column);
+    if (isPlain(columns)) {
+      places.set('text_a', 0);
+      if (columns.length > 1) places.set('label', columns.length - 1);
+    }
+    const textsAt = (i: number) => lines.map(({ fields }) => fields[i]?.text ?? '');
     return {
-      record: Object.fromEntries([...named, ...roles]),
+      record: Object.fromEntries(Array.from(places, ([name, i]) => [name, textsAt(i)])),
       offsetOf(column, item = 0) {
         const line = lines[item];
-        return (line?.at ?? 0) + (line?.offsets[indexOf(column)] ?? 0);
+        return line?.fields[places.get(column) ?? -1]?.at ?? line?.at ?? 0;
       },
     };
   },
@@ -217,7 +196,7 @@ const lines: Format = {
 
 export const FORMATS = {
   /** fields parted by tabs, without quotes; the first line names the columns */
-  tsv: table(['.tsv', '.tab'], 'line', 'tabs', (text) => splitFields(text, /\t/)),
+  tsv: table(['.tsv', '.tab'], 'line', 'tabs', (text) => splitAt('\t', text)),
   /** RFC 4180; the first record names the columns */
   csv: table(['.csv'], 'unquoted line', 'commas', quotedFields),
   /** a JSON object on each line */

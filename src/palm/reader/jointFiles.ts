@@ -1,9 +1,9 @@
 import { checkArguments, show } from '../../base/arguments.ts';
-import { FrondError, type SourcePlace } from '../../base/errors.ts';
+import { FrondError } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
-import { readTag, TAG_FORM } from '../../nn/tags.ts';
+import { checkTags, type Item } from '../labels.ts';
 import { checkSettings } from '../settings.ts';
-import { checkWord, splitWords, tooLong, type Word } from '../words.ts';
+import { checkWord, splitWords, tooLong } from '../words.ts';
 import { type ReadText, readLines } from './text.ts';
 
 const FILES = ['words', 'tags', 'intents'] as const;
@@ -82,11 +82,12 @@ function checkLineCounts(files: JointFiles, counts: readonly number[]): void {
 }
 
 function parseExample(files: JointFiles, line: number, texts: JointFiles, maximum: number): JointExample {
-  const [words, tags] = [splitWords(texts.words), splitWords(texts.tags)];
   const intent = texts.intents.trim();
-  const at = (what: keyof JointFiles, column = 1): SourcePlace => ({ file: files[what], line, column });
-  if (words.length > maximum)
-    throw tooLong('a sentence', words.length, maximum, at('words', words[maximum]?.column));
+  const at = (what: keyof JointFiles, offset = 0) => ({ file: files[what], line, column: offset + 1 });
+  const itemsIn = (what: keyof JointFiles): readonly Item[] =>
+    splitWords(texts[what]).map((word) => ({ text: word.text, place: () => at(what, word.at) }));
+  const [words, tags] = [itemsIn('words'), itemsIn('tags')];
+  if (words.length > maximum) throw tooLong('a sentence', words.length, maximum, words[maximum]?.place());
   const blank = FILES.find((what) => texts[what].trim() === '');
   if (blank !== undefined) {
     const what = blank === 'intents' ? 'intent' : blank;
@@ -98,27 +99,15 @@ function parseExample(files: JointFiles, line: number, texts: JointFiles, maximu
   const space = intent.search(/\s/);
   if (space >= 0) {
     throw new FrondError('FROND-D010', `${show(intent)} is not one intent`, {
-      place: at('intents', texts.intents.indexOf(intent) + space + 1),
+      place: at('intents', texts.intents.indexOf(intent) + space),
       hint: 'an intent is one word; is this the file of the sentences?',
     });
   }
-  if (words.length !== tags.length) {
-    // points at the first word or tag without a partner
-    const [alone] = words.slice(tags.length);
-    const place = alone ? at('words', alone.column) : at('tags', tags[words.length]?.column);
-    throw new FrondError('FROND-D004', `${words.length} words have ${tags.length} tags`, {
-      place,
-      hint: `line ${line} of ${files.words} and of ${files.tags} must have the same number of entries`,
-    });
-  }
-  const odd = tags.find(({ text }) => readTag(text) === undefined);
-  if (odd !== undefined) throw notTag(odd.text, '', at('tags', odd.column));
-  const textsOf = (entries: readonly Word[]): string[] => entries.map(({ text }) => text);
+  const same = `line ${line} of ${files.words} and of ${files.tags} must have the same number of entries`;
+  checkTags(words, tags, '', same);
+  const textsOf = (items: readonly Item[]): string[] => items.map(({ text }) => text);
   return { words: textsOf(words), tags: textsOf(tags), intent, file: files.words, line };
 }
-
-const notTag = (text: string, where: string, place: SourcePlace | undefined): FrondError =>
-  new FrondError('FROND-D005', `${where}${show(text)} is not a tag`, { place, hint: TAG_FORM });
 
 const malformed = (where: string, what: string): FrondError =>
   new FrondError('FROND-D020', `${where}: ${what}`, {
@@ -148,15 +137,10 @@ export function checkExamples(part: string, examples: readonly JointExample[], m
     for (const word of words) checkWord(word, where, place);
     if (!is.names.holds(tags)) throw malformed(where, 'tags is no list of texts');
     if (!is.text.holds(intent)) throw malformed(where, 'intent is no text');
+    const itemsOf = (list: readonly string[]): readonly Item[] =>
+      list.map((text) => ({ text, place: () => place }));
     const labelled = part === 'train' || intent !== '' || tags.length > 0;
-    if (labelled && tags.length !== words.length) {
-      throw new FrondError('FROND-D004', `${where}: ${words.length} words have ${tags.length} tags`, {
-        place,
-        hint: 'give each word its tag',
-      });
-    }
-    const odd = tags.find((tag) => readTag(tag) === undefined);
-    if (odd !== undefined) throw notTag(odd, `${where}: `, place);
+    if (labelled) checkTags(itemsOf(words), itemsOf(tags), `${where}: `);
     if (part === 'train' && intent === '') throw malformed(where, 'intent is empty');
     if (words.length > maximum) throw tooLong(where, words.length, maximum, place);
   });

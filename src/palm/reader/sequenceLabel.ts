@@ -1,14 +1,13 @@
-import { show } from '../../base/arguments.ts';
-import { FrondError, type SourcePlace } from '../../base/errors.ts';
+import { FrondError } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
 import { own } from '../../base/own.ts';
 import { declare } from '../../dsl/graph.ts';
-import { convertTags, type LabelScheme, readTag, schemeKind, schemeOf, TAG_FORM } from '../../nn/tags.ts';
+import { convertTags, type LabelScheme, schemeKind, schemeOf } from '../../nn/tags.ts';
 import type { ComponentRecord } from '../contract.ts';
 import type { Row } from '../formats/rows.ts';
-import { collectTags } from '../labels.ts';
+import { checkTags, collectTags, type Item } from '../labels.ts';
 import { assembler } from '../tokenizer/assembly.ts';
-import { splitWords } from '../words.ts';
+import { splitAt, splitWords } from '../words.ts';
 import { pieceSpecs, shaped } from './pieces.ts';
 import {
   type Columns,
@@ -62,64 +61,33 @@ export interface SequenceLabelReader extends RecordReader<typeof taggedSpecs, Ta
 const WORDS = ['text_a', 'words', 'tokens', 'text'];
 const TAGS = ['label', 'tags', 'ner_tags'];
 
-interface Item {
-  readonly text: string;
-  readonly place: () => SourcePlace;
-}
-
 /** Items of a column: a list, as CoNLL and JSONL have it, or a text, in which U+0002 parts them, as in PALM, or else white space. */
 function itemsIn(row: Row, column: string): readonly Item[] {
   const value = own(row.record, column);
   if (is.names.holds(value)) return value.map((text, i) => ({ text, place: () => row.placeOf(column, i) }));
   const text = textIn(row, column, 'give a list of texts, or one text of words with white space between');
-  const at = (offset: number) => () => row.placeOf(column, 0, offset);
-  if (!text.includes('\x02'))
-    return splitWords(text).map(({ text, column }) => ({ text, place: at(column - 1) }));
-  let next = 0;
-  return text.split('\x02').map((item) => {
-    next += item.length + 1;
-    return { text: item, place: at(next - item.length - 1) };
-  });
+  const items = text.includes('\x02') ? splitAt('\x02', text) : splitWords(text);
+  return items.map(({ text, at }) => ({ text, place: () => row.placeOf(column, 0, at) }));
 }
 
 /** Words and tags of a row, these in the scheme. @throws FROND-D004, D005, D009, D020, D021, D026 with the place */
 function exampleOf({ row, from, need, learnt }: Columns, scheme: LabelScheme): TaggedExample {
-  const fail = (
-    code: 'FROND-D004' | 'FROND-D005' | 'FROND-D021',
-    what: string,
-    item: Item | undefined,
-    hint: string,
-  ) =>
-    new FrondError(code, what, {
-      place: item?.place() ?? { file: row.file, line: row.line, column: 1 },
-      hint,
-    });
+  const { file, line } = row;
   const words = itemsIn(row, need('text_a', WORDS));
   const empty = words.find(({ text }) => !/\S/.test(text));
-  if (empty !== undefined || words.length === 0)
-    throw fail('FROND-D021', 'a word is empty', empty, 'a sentence has one word at least, and none is empty');
-  const example = { words: words.map(({ text }) => text), file: row.file, line: row.line };
+  if (empty !== undefined || words.length === 0) {
+    throw new FrondError('FROND-D021', 'a word is empty', {
+      place: empty?.place() ?? { file, line, column: 1 },
+      hint: 'a sentence has one word at least, and none is empty',
+    });
+  }
+  const textsOf = (items: readonly Item[]): readonly string[] => items.map(({ text }) => text);
+  const example = { words: textsOf(words), file, line };
   const column = learnt('label', TAGS);
   if (column === undefined || (from !== 'train' && own(row.record, column) === '')) return example;
   const tags = itemsIn(row, column);
-  if (tags.length !== words.length) {
-    const lone = words[tags.length] ?? tags[words.length];
-    throw fail(
-      'FROND-D004',
-      `${words.length} words have ${tags.length} tags`,
-      lone,
-      'give each word its tag',
-    );
-  }
-  const odd = tags.find(({ text }) => readTag(text) === undefined);
-  if (odd !== undefined) throw fail('FROND-D005', `${show(odd.text)} is not a tag`, odd, TAG_FORM);
-  return {
-    ...example,
-    tags: convertTags(
-      tags.map(({ text }) => text),
-      scheme,
-    ),
-  };
+  checkTags(words, tags);
+  return { ...example, tags: convertTags(textsOf(tags), scheme) };
 }
 
 function taggedKind(options: SequenceLabelReaderOptions): RecordKind<TaggedExample, WordRow> {
