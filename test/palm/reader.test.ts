@@ -265,6 +265,13 @@ describe('a joint reader', () => {
     );
   });
 
+  test('lets sentences go without labels when strict, but in training', () => {
+    const plain = { words: ['fly'], tags: [], intent: '' };
+    const strict = jointReaderOf({ train, test: [plain] }, { strict: true });
+    expect([strict.parts.test?.size, strict.notes]).toEqual([1, []]);
+    expect(() => jointReaderOf({ train: [plain] })).toThrow('[FROND-D004]');
+  });
+
   test('notes unknown labels of other parts, and nothing else', () => {
     const odd = [
       example('fly on', 'O O', 'magic'),

@@ -31,5 +31,5 @@ export {
   type SequenceLabelReaderOptions,
   sequenceLabel,
   type TaggedExample,
-  taggedSpecs,
 } from './sequenceLabel.ts';
+export { taggedSpecs } from './wordRows.ts';

@@ -39,24 +39,17 @@ import {
 } from './jointFiles.ts';
 import { packPieces, pieceSpecs, shaped } from './pieces.ts';
 import type { ReadText } from './text.ts';
-import { packWords, unknownIn, type WordRow, wordAssembler, wordSpecs } from './wordRows.ts';
+import { packWords, taggedSpecs, unknownIn, type WordRow, wordAssembler } from './wordRows.ts';
 
-const goldSpecs = {
-  /** id of the intent */
-  labels: declare('i32', ['batch']),
-  /** ids of the tags of words; 0, which is `O`, after the last word */
-  tags: declare('i32', ['batch', 'time']),
-  /** 1; 0 for rows that fill a partial batch and for those whose gold labels training never showed */
-  weights: declare('f32', ['batch']),
-} as const;
+/** id of the intent */
+const intentSpec = { labels: declare('i32', ['batch']) } as const;
 const { segments: _, ...ofWords } = pieceSpecs;
+const { tags, weights } = taggedSpecs;
 /** What a joint reader gives of words: each is one piece. */
-export const jointSpecs = { ...ofWords, ...goldSpecs } as const;
+export const jointSpecs = { ...ofWords, ...intentSpec, tags, weights } as const;
 export type JointSpecs = typeof jointSpecs;
-// without lengths: a head that tags pieces by them would learn the tags of other words
-const { lengths: __, ...ofPieces } = pieceSpecs;
 /** What a joint reader with a tokenizer gives: tags are those of words, which begin where `firstPieces` says. */
-export const jointPieceSpecs = { ...ofPieces, ...wordSpecs, ...goldSpecs } as const;
+export const jointPieceSpecs = { ...taggedSpecs, ...intentSpec } as const;
 export type JointPieceSpecs = typeof jointPieceSpecs;
 
 /** A joint reader with the maps that it encodes with. */
@@ -187,10 +180,6 @@ export function jointReaderOf(given: Examples, options: JointOptions = {}): Join
   for (const [part, examples] of Object.entries(given)) checkExamples(part, examples, limit);
   const { parts, notes } = inScheme(given, scheme);
   const maps = completeMaps(parts.train, options);
-  for (const [part, examples] of Object.entries(parts)) {
-    if (!strict && part !== 'train') continue;
-    for (const [i, example] of examples.entries()) checkLabels(maps, example, part, i);
-  }
   const { tokenizer, intents, tags } = maps;
   specialId(tokenizer, 'padding', name);
   // words alone have no special tokens around them
@@ -224,7 +213,7 @@ export function jointReaderOf(given: Examples, options: JointOptions = {}): Join
   return {
     ...reader,
     parts: mapValues(parts, (examples) => partOf(examples, reader.length)),
-    notes: [...notes, ...Object.entries(parts).flatMap((part) => notesOn(reader, part))],
+    notes: [...notes, ...Object.entries(parts).flatMap((part) => notesOn(reader, part, strict))],
   };
 }
 
@@ -314,37 +303,41 @@ function inScheme(given: Readonly<Record<string, readonly JointExample[]>>, sche
   return { parts, notes };
 }
 
-/** Labels of an example that training never shows, with what they are and those that it shows. */
+/** Labels of an example that training never shows, and what they are. */
 const strangersIn = ({ intents, tags }: Maps, example: JointExample) =>
   [
     { what: 'intent', labels: [example.intent], set: intents },
     { what: 'tag', labels: example.tags, set: tags },
-  ].flatMap(({ what, labels, set: { ids, names } }) =>
-    labels.filter((label) => !ids.has(label)).map((label) => ({ what, label, names })),
+  ].flatMap(({ what, labels, set }) =>
+    labels.filter((label) => label !== '' && !set.ids.has(label)).map((label) => ({ what, label, set })),
   );
 
-/** What a part has of labels that training never shows (none where there are no labels), and of words that the model does not see. */
+/**
+ * What a part has of labels that training never shows, and of words that the model does not see.
+ * @throws FROND-D006 for such a label in training, and where it is `strict`
+ */
 function notesOn(
   reader: Maps & Pick<JointReader, 'maximumLength' | 'unseen'>,
   [part, examples]: readonly [string, readonly JointExample[]],
+  strict: boolean,
 ): string[] {
   const share = (count: number): string => `${count} of ${examples.length} sentences of ${part}`;
-  const strange = examples
-    .map((example) => strangersIn(reader, example).flatMap(({ label }) => (label === '' ? [] : [label])))
-    .filter((labels) => labels.length > 0);
-  const names = [...new Set(strange.flat())].sort();
-  const unknown = `${share(strange.length)} have labels that training never shows, which count as errors: ${shorten(names)}`;
+  const strangers = new Set<string>();
+  let strange = 0;
+  for (const [i, example] of examples.entries()) {
+    const found = strangersIn(reader, example);
+    const [first] = found;
+    if (first === undefined) continue;
+    const place = { file: example.file ?? part, line: example.line ?? i + 1 };
+    if (strict || part === 'train') throw unknownLabel(first.what, first.label, first.set.names, place);
+    for (const { label } of found) strangers.add(label);
+    strange++;
+  }
+  const names = shorten([...strangers].sort());
+  const unknown = `${share(strange)} have labels that training never shows, which count as errors: ${names}`;
   const cut = examples.filter((example) => reader.unseen?.(example)).length;
   const long = `${share(cut)} are longer than ${reader.maximumLength}: the model does not see their ends`;
-  return [...(names.length === 0 ? [] : [unknown]), ...(cut === 0 ? [] : [long])];
-}
-
-/** @throws FROND-D006 for a label that training never shows */
-function checkLabels(maps: Maps, example: JointExample, part: string, index: number): void {
-  const [stranger] = strangersIn(maps, example);
-  if (stranger === undefined) return;
-  const place = { file: example.file ?? part, line: example.line ?? index + 1 };
-  throw unknownLabel(stranger.what, stranger.label, stranger.names, place);
+  return [...(strange === 0 ? [] : [unknown]), ...(cut === 0 ? [] : [long])];
 }
 
 const examplesKind = is.listOf(is.anything, 'examples');
@@ -360,24 +353,21 @@ function packJoint<G extends Specs>(
   size: BatchSize,
 ): Batch<G> {
   checkArguments('pack', { examples: examplesKind, size: sizeKind }, [examples, size], 'FROND-D013');
-  const { batch, time } = size;
+  const { batch } = size;
   if (examples.length > batch) {
     throw new FrondError('FROND-D013', `${examples.length} examples do not fit a batch of ${batch}`);
   }
   const rows = examples.map(rowOf);
-  const [labels, weights] = [new Int32Array(batch), new Float32Array(batch)];
-  const tags = new Int32Array(batch * time);
-  for (const [row, example] of examples.entries()) {
-    const intent = intents.ids.get(example.intent);
-    const ids = rows[row]?.first.map((_, i) => ofTags.ids.get(example.tags?.[i] ?? ''));
-    tags.set(ids?.map((id = 0) => id) ?? [], row * time);
-    labels[row] = intent ?? 0;
-    weights[row] = intent === undefined || ids?.includes(undefined) ? 0 : 1;
+  const words = packWords(rows, examples, ofTags.ids, size);
+  const labels = new Int32Array(batch);
+  for (const [row, { intent }] of examples.entries()) {
+    const id = intents.ids.get(intent);
+    if (id === undefined) words.weights.data[row] = 0;
+    else labels[row] = id;
   }
-  const words = 'firstPieces' in gives ? packWords(rows, size) : {};
-  const packed = { ...packPieces(rows, size, tokenizer), ...words };
-  const gold = shaped(goldSpecs, { labels, tags, weights }, { ...size });
-  return mapValues(gives, (_, name) => own<Batch[string]>({ ...packed, ...gold }, name)) as Batch<G>;
+  const intent = shaped(intentSpec, { labels }, { batch });
+  const packed = { ...packPieces(rows, size, tokenizer), ...words, ...intent };
+  return mapValues(gives, (_, name) => packed[name as keyof typeof packed]) as Batch<G>;
 }
 
 function parseSentence(sentence: string): JointExample {

@@ -1,14 +1,12 @@
 import { FrondError } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
 import { own } from '../../base/own.ts';
-import { declare } from '../../dsl/graph.ts';
 import { convertTags, type LabelScheme, schemeKind, schemeOf } from '../../nn/tags.ts';
 import type { ComponentRecord } from '../contract.ts';
 import type { Row } from '../formats/rows.ts';
 import { checkTags, collectTags, type Item } from '../labels.ts';
 import { assembler } from '../tokenizer/assembly.ts';
 import { splitAt, splitWords } from '../words.ts';
-import { pieceSpecs, shaped } from './pieces.ts';
 import {
   type Columns,
   columnsOption,
@@ -21,7 +19,7 @@ import {
   type Sources,
   textIn,
 } from './records.ts';
-import { packWords, type WordRow, wordAssembler, wordSpecs } from './wordRows.ts';
+import { packWords, taggedSpecs, type WordRow, wordAssembler } from './wordRows.ts';
 
 /** Words and their tags, where those are known, and where they were read. */
 export interface TaggedExample {
@@ -30,17 +28,6 @@ export interface TaggedExample {
   readonly file?: string;
   readonly line?: number;
 }
-
-const goldSpecs = {
-  /** ids of the tags of words; 0 behind the last one */
-  tags: declare('i32', ['batch', 'time']),
-  /** 1; 0 for rows without example, and for those with a tag that training never shows */
-  weights: declare('f32', ['batch']),
-} as const;
-// without lengths: a head that tags pieces by them would learn the tags of other words
-const { lengths: _, ...ofPieces } = pieceSpecs;
-/** What a reader of tagged sentences gives: tags are those of words, which begin where `firstPieces` says. */
-export const taggedSpecs = { ...ofPieces, ...wordSpecs, ...goldSpecs } as const;
 
 export const taggedOptions = {
   ...recordOptions,
@@ -110,21 +97,9 @@ function taggedKind(options: SequenceLabelReaderOptions): RecordKind<TaggedExamp
       of: ({ tags = [] }) => tags,
     },
     gives: () => taggedSpecs,
-    pack(examples, rows, ids, size) {
-      const [tags, weights] = [new Int32Array(size.batch * size.time), new Float32Array(size.batch)];
-      for (const [row, example] of examples.entries()) {
-        // those of the words that are in the row
-        const found = example.tags?.slice(0, rows[row]?.first.length).map((tag) => ids.get(tag)) ?? [
-          undefined,
-        ];
-        for (const [i, id] of found.entries()) tags[row * size.time + i] = id ?? 0;
-        weights[row] = +!found.includes(undefined);
-      }
-      return { ...packWords(rows, size), ...shaped(goldSpecs, { tags, weights }, { ...size }) };
-    },
+    pack: (examples, rows, ids, size) => packWords(rows, examples, ids, size),
   };
 }
-
 const tagged = { options: taggedOptions, kindOf: taggedKind };
 
 /** A reader for prediction, from what a checkpoint kept of it. @throws as `recordReaderFrom` */

@@ -1,18 +1,26 @@
 import { declare } from '../../dsl/graph.ts';
 import type { Batch, BatchSize } from '../contract.ts';
+import type { LabelSet } from '../labels.ts';
 import type { Assembled } from '../tokenizer/assembly.ts';
 import type { Piece, Tokenizer } from '../tokenizer/tokenizer.ts';
-import { shaped } from './pieces.ts';
+import { pieceSpecs, shaped } from './pieces.ts';
 
 // Sentences whose words are known before they are cut into pieces, as those of tagged data are.
 
-/** Where the words of rows of pieces begin: what `sequenceLabel({ pieces: true })` takes. */
-export const wordSpecs = {
+const wordSpecs = {
   /** row · time + column of each word's first piece; behind the last word the row's first place */
   firstPieces: declare('i32', ['batch', 'time']),
   /** words of each row, at least 1 */
   wordCounts: declare('i32', ['batch']),
+  /** ids of the tags of words; 0, which is `O`, after the last word */
+  tags: declare('i32', ['batch', 'time']),
+  /** 1; 0 for rows without example, and for those with a label that training never shows */
+  weights: declare('f32', ['batch']),
 } as const;
+// without lengths: a head that tags pieces by them would learn the tags of other words
+const { lengths: _, ...ofPieces } = pieceSpecs;
+/** What a reader of tagged sentences gives: tags are those of words, which begin where `firstPieces` says. */
+export const taggedSpecs = { ...ofPieces, ...wordSpecs } as const;
 
 export interface WordRow extends Assembled {
   /** column of the first piece of each word that is in the row */
@@ -59,14 +67,26 @@ export function wordAssembler(
   };
 }
 
-export function packWords(rows: readonly WordRow[], size: BatchSize): Batch<typeof wordSpecs> {
+/** Where words begin, and ids of their tags. A row weighs 1 where training shows all tags of its words. */
+export function packWords(
+  rows: readonly WordRow[],
+  examples: readonly { readonly tags?: readonly string[] }[],
+  ids: LabelSet['ids'],
+  size: BatchSize,
+): Batch<typeof wordSpecs> {
   const { batch, time } = size;
-  const firstPieces = Int32Array.from({ length: batch * time }, (_, i) => {
-    const row = Math.floor(i / time);
-    return row * time + (rows[row]?.first[i % time] ?? 0);
-  });
-  const wordCounts = Int32Array.from({ length: batch }, (_, row) =>
-    Math.max(1, rows[row]?.first.length ?? 0),
-  );
-  return shaped(wordSpecs, { firstPieces, wordCounts }, { ...size });
+  const firstPieces = Int32Array.from({ length: batch * time }, (_, i) => i - (i % time));
+  const [wordCounts, weights] = [new Int32Array(batch).fill(1), new Float32Array(batch)];
+  const tags = new Int32Array(batch * time);
+  for (const [row, { first }] of rows.entries()) {
+    wordCounts[row] = Math.max(1, first.length);
+    weights[row] = 1;
+    for (const [i, column] of first.entries()) {
+      firstPieces[row * time + i] = row * time + column;
+      const id = ids.get(examples[row]?.tags?.[i] ?? '');
+      if (id === undefined) weights[row] = 0;
+      else tags[row * time + i] = id;
+    }
+  }
+  return shaped(wordSpecs, { firstPieces, wordCounts, tags, weights }, { ...size });
 }
