@@ -26,6 +26,9 @@ export * as nn from './nn/index.ts';
 export { forgetOp, ops } from './ops/index.ts';
 export { rowsOf } from './ops/rules.ts';
 export * as palm from './palm/index.ts';
+export { adamW, defineOptimizer, type Optimizer } from './palm/optimizer.ts';
+export { lion, sgd } from './palm/optimizers.ts';
+export { type TrainingRun, type TrainStep, type TrainStepOptions, trainStep } from './palm/trainStep.ts';
 export {
   type Differentiated,
   differentiate,

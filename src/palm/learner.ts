@@ -1,5 +1,5 @@
 import { journalLayout } from '../../kernels/gradientNorm.ts';
-import { defined, FrondError, printPlace } from '../base/errors.ts';
+import { defined, FrondError } from '../base/errors.ts';
 import { own } from '../base/own.ts';
 import { RANDOM_KEY } from '../dsl/index.ts';
 import { type Graph, nodeWith, withChanged } from '../ir/graph.ts';
@@ -13,6 +13,7 @@ import { ModelState } from '../runtime/state.ts';
 import { balanceFeeds, type LossRecord } from './balance.ts';
 import { packBatch, rowsPerExample, slices } from './batches.ts';
 import type { Batch, Metrics, Part } from './contract.ts';
+import { divergence, resumeUpdates } from './divergence.ts';
 import { evaluateAll, type Predictions, type PredictOptions, predictAll, predictPacked } from './evaluate.ts';
 import type { SharedGradients, StepResult } from './events.ts';
 import { GradientWatch } from './gradients.ts';
@@ -278,10 +279,7 @@ export class Learner {
     const at = this.step + results.length;
     const failure = failed && (await this.#diverged(at, failed));
     if (failed !== undefined) {
-      // a step that failed has stopped all updates behind it: let them act again
-      const journal = await this.state.arena('journal');
-      const stopped = { ...journal, offset: journal.offset + journalLayout.stopped, length: 1 };
-      await this.state.device.write(stopped, [0]);
+      await resumeUpdates(this.state);
     }
     this.step = at;
     this.#open = 0;
@@ -322,21 +320,8 @@ export class Learner {
       if (isDeviceLost(cause)) throw cause;
       return undefined;
     });
-    const what = `step ${step + 1}: the loss is ${loss}, the gradient norm ${gradientNorm}`;
-    const where =
-      culprit === undefined
-        ? 'no tensor of the step is at fault by itself'
-        : `the first value that is not finite is element ${culprit.element} (${culprit.value}) of ${culprit.op}, in the ${culprit.phase} part`;
     const { clipNorm } = this.setup.programs;
-    const advice =
-      clipNorm > 0
-        ? `lower the learning rate or clipNorm, which is ${clipNorm}`
-        : 'lower the learning rate or clip the gradient with clipNorm';
-    return new FrondError('FROND-T010', `${what}; ${where}`, {
-      node: culprit?.node,
-      place: culprit?.place,
-      hint: `the weights are those of step ${step}; ${advice}${culprit?.place ? `, look at ${printPlace(culprit.place)}` : ''}`,
-    });
+    return divergence({ step, loss, gradientNorm }, culprit, clipNorm);
   }
 
   /** Predictions of all tasks of a reader. */

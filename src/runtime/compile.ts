@@ -4,7 +4,7 @@ import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import type { Declarations, Outputs, RANDOM_KEY, TypedGraph } from '../dsl/index.ts';
 import { checkGraph } from '../ir/check.ts';
-import { type Graph, graphKind, idOf, irOf, type Node, type NodeId } from '../ir/graph.ts';
+import { type Graph, type GraphLike, graphKind, idOf, irOf, type Node, type NodeId } from '../ir/graph.ts';
 import { rootsOf, topologicalOrder } from '../ir/order.ts';
 import { type OpRegistry, registryKind } from '../ir/record.ts';
 import { type Schedules, tableKind } from '../kernel/schedule.ts';
@@ -91,8 +91,22 @@ export interface TypedCompiled<I extends Declarations, O extends Outputs> extend
   readonly executable: TypedExecutable<I, O>;
 }
 
+/** What makes of itself something else that runs, such as a training step. */
+export interface Compilable<R> {
+  compileWith(options: CompileOptions): Promise<R>;
+}
+const isCompilable = (given: object): given is Compilable<never> => 'compileWith' in given;
+const compilableKind = is.either(graphKind, is.having<object>(graphKind.what, 'compileWith'));
+
 /** No overloads: so the compiler's message about a wrong option speaks of the option, whatever graph is given. */
-export type CompiledOf<G> = G extends TypedGraph<infer I, infer O> ? TypedCompiled<I, O> : Compiled;
+export type CompiledOf<G> =
+  G extends Compilable<infer R>
+    ? unknown extends R
+      ? never
+      : R
+    : G extends TypedGraph<infer I, infer O>
+      ? TypedCompiled<I, O>
+      : Compiled;
 
 /** All that compiling does before it asks the device for something. */
 export function optimiseAndLower(
@@ -117,13 +131,14 @@ export function optimiseAndLower(
  *   FROND-R012 for a constant that indexes past a table, FROND-R022 for an argument or option that is missing, unknown or of
  *   another kind, other FROND-R… when the device refuses
  */
-export async function compile<G extends Graph | TypedGraph>(
+export async function compile<G extends Graph | TypedGraph | Compilable<unknown>>(
   given: G,
   options: CompileOptions,
 ): Promise<CompiledOf<G>> {
-  const kinds = { graph: graphKind, options: compileOptions };
+  const kinds = { graph: compilableKind, options: compileOptions };
   checkArguments('compile', kinds, [given, options], 'FROND-R022');
-  const graph = irOf(given);
+  if (isCompilable(given)) return given.compileWith(options);
+  const graph = irOf(given as GraphLike);
   const registry = options.registry ?? ops;
   checkGraph(graph, registry);
   const state = options.state ?? ownState(graph, options.device);

@@ -100,7 +100,48 @@ const tasksRun = async (): Promise<string> => {
   return folder;
 };
 
+const line = () =>
+  frond.graph('line', (_, { x }) => ({ loss: frond.sum(frond.linear(x, 1, { name: 'scores' }), [0, 1]) }), {
+    inputs: { x: frond.declare(f32, ['batch', 4]) },
+    training: true,
+  });
+const opened = async () => {
+  const step = frond.trainStep(line(), { optimizer: frond.sgd({ rate: 0.1 }) });
+  const run = await frond.compile(step, { device: device() });
+  await run.initialize(1);
+  return run;
+};
+
 export const palmRows: Rows = {
+  sgd: (call) => call(frond.sgd, { rate: 0.1, momentum: 0.9, nesterov: true }),
+  lion: (call) => call(frond.lion, { rate: 0.1, beta1: 0.9, beta2: 0.99 }),
+  trainStep: (call) =>
+    call(frond.trainStep, line(), {
+      optimizer: frond.adamW({ rate: 0.1 }),
+      loss: 'loss',
+      read: ['loss'],
+      steps: 3,
+      weightDecay: 0.1,
+      clipNorm: 1,
+      accumulate: 1,
+    }),
+  'trainStep#initialize': async (call) => {
+    const run = await opened();
+    return call(run.initialize.bind(run), 1);
+  },
+  'trainStep#step': async (call) => {
+    const run = await opened();
+    return call(run.step.bind(run), { x: { dtype: f32, shape: [1, 4], data: [1, 2, 3, 4] } });
+  },
+  'trainStep#save': async (call) => {
+    const run = await opened();
+    return call(run.save.bind(run), 'line.safetensors');
+  },
+  'trainStep#load': async (call) => {
+    const run = await opened();
+    await run.save('line.safetensors');
+    return call(run.load.bind(run), 'line.safetensors', { partial: true });
+  },
   'palm.labelSet': (call) => call(palm.labelSet, ['a', 'b']),
   'palm.collectLabels': (call) => call(palm.collectLabels, ['a', 'b', 'a']),
   'palm.collectTags': (call) => call(palm.collectTags, ['O', 'B-a', 'I-a']),
