@@ -3,6 +3,7 @@ import { basename, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createJiti } from 'jiti';
 import { platform } from '#platform';
+import { FrondError } from '../base/errors.ts';
 import * as frond from '../index.ts';
 import { thrownIn } from './failure.ts';
 
@@ -31,7 +32,7 @@ export async function loadModule(file: string): Promise<Readonly<Record<string, 
 /** @throws FROND-U002 when there is no such file */
 export function requireFile(file: string): void {
   if (statSync(resolve(file), { throwIfNoEntry: false })?.isFile() === true) return;
-  throw new frond.FrondError('FROND-U002', `there is no file ${file}`, {
+  throw new FrondError('FROND-U002', `there is no file ${file}`, {
     hint: 'give the path of a recipe, such as examples/joint.ts',
   });
 }
@@ -46,13 +47,8 @@ export async function loadRecipe(
   requireFile(file);
   if (extname(file) === '.json') return frond.palm.tasksRecipe(await platform.files.readText(file), file);
   const { train } = await loadModule(file);
-  if (typeof train !== 'function') {
-    throw new frond.FrondError('FROND-U003', `${file} exports no function train`, {
-      place: { file },
-      hint: SHAPE,
-    });
-  }
-  return train as frond.palm.Recipe;
+  if (typeof train === 'function') return train as frond.palm.Recipe;
+  throw new FrondError('FROND-U003', `${file} exports no function train`, { place: { file }, hint: SHAPE });
 }
 
 /**
@@ -73,7 +69,7 @@ export async function runRecipe(
     throw thrownIn('FROND-U008', `${file} failed`, file, cause, hint);
   }
   if (result?.trainer !== undefined && result.summary !== undefined) return result;
-  throw new frond.FrondError('FROND-U012', `train of ${file} gave back no trainer and summary`, {
+  throw new FrondError('FROND-U012', `train of ${file} gave back no trainer and summary`, {
     place: { file },
     hint: 'end it with: return { trainer, summary: await trainer.train({ signal, on }) }',
   });

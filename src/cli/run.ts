@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { ARENA_BLOCKS, type Sizes } from '../base/dim.ts';
+import { FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import * as frond from '../index.ts';
 import { dimensionsOf } from '../runtime/exampleFeeds.ts';
@@ -12,13 +13,9 @@ import { shownPairs } from './io.ts';
 /** @throws FROND-U007 when `run` is no folder, before anything looks for checkpoints in it */
 export function checkRun(run: string): void {
   if (existsSync(run) && statSync(run).isDirectory()) return;
-  throw new frond.FrondError(
-    'FROND-U007',
-    `${existsSync(run) ? 'not a folder:' : 'there is no folder'} ${run}`,
-    {
-      hint: 'give the folder that frond train printed at its end, such as outputs/joint',
-    },
-  );
+  throw new FrondError('FROND-U007', `${existsSync(run) ? 'not a folder:' : 'there is no folder'} ${run}`, {
+    hint: 'give the folder that frond train printed at its end, such as outputs/joint',
+  });
 }
 
 /** The graphs of the newest checkpoint of a run. */
@@ -33,24 +30,18 @@ const USUAL_SIZE = 32;
 /** @throws FROND-U015 for what is not a list of the graph's dimensions */
 export function sizesOf(graph: frond.Graph, text: string | undefined): Record<string, number> {
   const names = dimensionsOf(graph);
+  const refused = (fault: string): FrondError => {
+    const example = names.map((each) => `${each}=${USUAL_SIZE}`).join(',');
+    const dimensions = `its dimensions are ${names.join(', ')}: --sizes ${example}`;
+    const hint = names.length === 0 ? 'it has no named dimensions: leave --sizes out' : dimensions;
+    return new FrondError('FROND-U015', `--sizes: ${fault}`, { hint });
+  };
   const sizes = Object.fromEntries(names.map((name) => [name, USUAL_SIZE]));
   for (const part of text?.split(',') ?? []) {
-    const [, name = '', size] = /^\s*([^=]+)=(\d+)\s*$/.exec(part) ?? [];
-    const fault =
-      name === ''
-        ? `"${part}" is not NAME=SIZE, such as batch=32`
-        : !names.includes(name)
-          ? `the graph ${graph.name} has no dimension ${name}`
-          : `${name} is ${size}, not from 1 to ${LARGEST}`;
-    if (!names.includes(name) || !is.count.holds(Number(size))) {
-      const example = names.map((each) => `${each}=32`).join(',');
-      throw new frond.FrondError('FROND-U015', `--sizes: ${fault}`, {
-        hint:
-          names.length === 0
-            ? 'it has no named dimensions: leave --sizes out'
-            : `its dimensions are ${names.join(', ')}: --sizes ${example}`,
-      });
-    }
+    const [, name, size] = /^\s*([^=]+)=(\d+)\s*$/.exec(part) ?? [];
+    if (name === undefined) throw refused(`"${part}" is not NAME=SIZE, such as batch=32`);
+    if (!names.includes(name)) throw refused(`the graph ${graph.name} has no dimension ${name}`);
+    if (!is.count.holds(Number(size))) throw refused(`${name} is ${size}, not from 1 to ${LARGEST}`);
     sizes[name] = Number(size);
   }
   return sizes;
