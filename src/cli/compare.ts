@@ -78,10 +78,8 @@ function shownPlace(place: SourcePlace): string {
 
 const short = (value: number): string => (Number.isFinite(value) ? value.toPrecision(9) : String(value));
 
-function describe(
-  { node, op, place, shape, index, values, size }: frond.Difference,
-  names: readonly string[],
-): string {
+function describe(difference: frond.Difference, names: readonly string[]): string {
+  const { node, op, place, shape, index, values, size } = difference;
   const where = place === undefined ? '' : ` (${shownPlace(place)})`;
   return [
     `${pc.bold(shown(node))}${shown(where)}`,

@@ -78,15 +78,12 @@ const sum = (list: readonly number[]): number => list.reduce((total, each) => to
 
 /** Kernels by the time that they take, as a table. */
 function profileTable(times: readonly LaunchTime[]): string {
-  const all = times.map(
-    ({ kernel, variant, milliseconds }) => [`${kernel} ${variant}`.trim(), milliseconds] as const,
-  );
-  const total = sum(all.map(([, milliseconds]) => milliseconds));
-  const kernels = [...grouped(all)].map(([name, list]) => ({ name, launches: list.length, time: sum(list) }));
-  kernels.sort((a, b) => b.time - a.time).push({ name: 'all', launches: all.length, time: total });
-  const rows = kernels.map(({ name, launches, time }) => {
-    const share = total === 0 ? 0 : time / total;
-    return [name, String(launches), time.toFixed(3), `${percent(share)} %`];
+  const spent = grouped(times.map((each) => [`${each.kernel} ${each.variant}`.trim(), each.milliseconds]));
+  const all = [...spent.values()].flat();
+  const kernels = [...spent].sort(([, a], [, b]) => sum(b) - sum(a));
+  const rows = [...kernels, ['all', all] as const].map(([name, list]) => {
+    const share = sum(all) === 0 ? 0 : sum(list) / sum(all);
+    return [name, String(list.length), sum(list).toFixed(3), `${percent(share)} %`];
   });
   return printTable(rows, {
     head: ['kernel', 'launches', 'ms', 'share'],

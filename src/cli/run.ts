@@ -56,12 +56,8 @@ type Options = Pick<Given<'inspect'>, 'depth' | 'parameters' | 'sizes'>;
 function report(graph: frond.Graph, { sizes: given }: Options): string {
   const sizes = sizesOf(graph, given);
   const blocks = frond.layoutParameters([graph]).trained / BLOCK;
-  const found = frond.reportFusion(
-    graph,
-    frond.ops,
-    { ...sizes, [ARENA_BLOCKS]: blocks },
-    schedulesOf('wasm'),
-  );
+  const bound = { ...sizes, [ARENA_BLOCKS]: blocks };
+  const found = frond.reportFusion(graph, frond.ops, bound, schedulesOf('wasm'));
   return `${graph.name} at ${shownSizes(sizes)}\n${frond.printFusion(found)}\n`;
 }
 

@@ -102,10 +102,9 @@ export async function compareDevices(
 }
 
 /** The element in which two results differ most; undefined where they are equal. */
-function differenceOf(
-  { node, result, value: { shape, data } }: Observed,
-  other: TensorValue,
-): Difference | undefined {
+function differenceOf(observed: Observed, other: TensorValue): Difference | undefined {
+  const { node, result, value } = observed;
+  const { shape, data } = value;
   let [at, size, scale] = [-1, 0, 1];
   for (let i = 0; i < data.length; i++) {
     const [a, b] = [data[i] as number, other.data[i] as number];
