@@ -67,7 +67,7 @@ export function describePrediction({ text, words, unknown = [], answers }: Answe
 
 /** What answers, and where to. */
 export interface Answering {
-  readonly predictor: Pick<palm.Predictor, 'tasks' | 'reader' | 'predict' | 'unknown'>;
+  readonly predictor: Pick<palm.Predictor, 'tasks' | 'readerOf' | 'predict' | 'unknown'>;
   readonly json: boolean;
   /** default: all */
   readonly tasks?: readonly string[] | undefined;
@@ -83,6 +83,9 @@ async function print({ out }: Pick<Answering, 'out'>, line: string): Promise<voi
   });
 }
 
+const tasksOf = ({ tasks, predictor }: Answering): readonly string[] =>
+  tasks ?? predictor.tasks.map(({ name }) => name);
+
 /** What stands for a record in answers: its texts, with a tab between. */
 const textOf = (input: string | object): string => {
   if (typeof input === 'string') return input;
@@ -93,9 +96,13 @@ const textOf = (input: string | object): string => {
 /** Answers in the order of the texts or records. */
 export async function answer(inputs: readonly (string | object)[], to: Answering): Promise<void> {
   const { predictor, json, warn, tasks } = to;
-  const { maximumLength: most = Number.POSITIVE_INFINITY } = predictor.reader;
+  const limits = tasksOf(to).map(
+    (task) => predictor.readerOf(task).maximumLength ?? Number.POSITIVE_INFINITY,
+  );
+  const [least, most] = [Math.min(...limits), Math.max(...limits)];
+  const who = least < most ? 'a task' : 'the model';
   const asked = inputs.map((input) => ({ input, text: textOf(input), words: wordsIn(textOf(input)) }));
-  // of a text of millions of words the reader gets those that the model sees
+  // of a text of millions of words the readers get those that one of them lets the model see
   const seen = asked.map(({ input, words }) =>
     words.length > most && typeof input === 'string' ? words.slice(0, most).join(' ') : input,
   );
@@ -103,7 +110,7 @@ export async function answer(inputs: readonly (string | object)[], to: Answering
   const predictions = await predictor.predict(seen, options);
   const unknown = predictor.unknown(seen, options);
   for (const [i, { text, words }] of asked.entries()) {
-    if (words.length > most) warn(`the model sees the first ${most} of ${words.length} words`);
+    if (words.length > least) warn(`${who} sees the first ${least} of ${words.length} words`);
     const answered = { text, words, unknown: unknown[i], answers: answersAt(predictions, i) };
     await print(to, json ? shownJson(predictionRecord(answered)) : describePrediction(answered));
   }
@@ -111,8 +118,7 @@ export async function answer(inputs: readonly (string | object)[], to: Answering
 
 /** Answers each line. A blank one gets an answer without labels: the n-th answer is that of the n-th line. */
 export async function answerLines(lines: AsyncIterable<string>, to: Answering): Promise<void> {
-  const names = to.tasks ?? to.predictor.tasks.map(({ name }) => name);
-  const labels = Object.fromEntries(names.map((name) => [name, null]));
+  const labels = Object.fromEntries(tasksOf(to).map((name) => [name, null]));
   for await (const line of lines) {
     if (isClosed(to.out)) return;
     if (line.trim() !== '') await answer([line], to);
@@ -125,21 +131,15 @@ const warn = (message: string): void => {
 };
 
 /** `frond predict RUN [TEXT …]`: without texts, one sentence per line of standard input. */
-export async function predict({
-  run,
-  text: texts,
-  file,
-  task,
-  json,
-  device: name,
-}: Given<'predict'>): Promise<number> {
+export async function predict(args: Given<'predict'>): Promise<number> {
+  const { run, text: texts, file, task, json } = args;
   if (texts.length > 0 && file !== undefined) {
     throw new FrondError('FROND-U026', 'frond predict does not look at --file where sentences are given', {
       hint: 'leave one of them out',
     });
   }
   checkRun(run);
-  const chosen = name === 'auto' ? undefined : (await chooseDevice(name)).device;
+  const chosen = args.device === 'auto' ? undefined : (await chooseDevice(args.device)).device;
   const predictor = await palm.Predictor.load(run, chosen && { device: chosen });
   for (const { name, reason } of predictor.checkpoint.skipped) {
     warn(`checkpoint ${shown(name)} was passed over: ${shown(reason)}`);

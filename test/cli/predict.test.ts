@@ -79,7 +79,12 @@ describe('lines of standard input', () => {
 });
 
 /** Tags each word with what it is, so that a shift by one shows. */
-function parrot(options: { readonly json: boolean; readonly highWaterMark?: number }) {
+function parrot(options: {
+  readonly json: boolean;
+  readonly highWaterMark?: number;
+  /** of the task `intent` */
+  readonly least?: number;
+}) {
   const train = [{ words: ['play', 'jazz'], tags: ['O', 'B-genre'], intent: 'music' }];
   const reader = palm.reader.jointReaderOf({ train }, { maximumLength: 6 }) as palm.Reader;
   const written: string[] = [];
@@ -110,7 +115,12 @@ function parrot(options: { readonly json: boolean; readonly highWaterMark?: numb
   const tasks = ['intent', 'slots'].map((name) => ({ name })) as unknown as Answering['predictor']['tasks'];
   const to: Answering = {
     json: options.json,
-    predictor: { reader, tasks, predict, unknown: () => [] },
+    predictor: {
+      readerOf: (task) => (task === 'intent' ? { ...reader, maximumLength: options.least ?? 6 } : reader),
+      tasks,
+      predict,
+      unknown: () => [],
+    },
     out,
     warn: (message) => warnings.push(message),
   };
@@ -155,6 +165,13 @@ describe('frond predict', () => {
     const { ask, warnings } = parrot({ json: true });
     await ask('one two three four five six seven\u00a0eight\nshort\n');
     expect(warnings).toEqual(['the model sees the first 6 of 8 words']);
+  });
+
+  it('gives each task what its own reader lets it see', async () => {
+    const { ask, warnings } = parrot({ json: true, least: 2 });
+    const { slots } = JSON.parse(await ask('one two three four five six seven\n'));
+    expect(slots.tags).toHaveLength(6);
+    expect(warnings).toEqual(['a task sees the first 2 of 7 words']);
   });
 
   it('waits for whoever reads the answers slowly', async () => {
