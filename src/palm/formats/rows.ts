@@ -30,7 +30,7 @@ export interface PlacedRow {
 export interface RowSource {
   readonly name: string;
   /** All rows, many at a time. `onBytes` sees what they are read from. */
-  pages(onBytes: (bytes: Uint8Array) => void): AsyncIterable<readonly PlacedRow[]>;
+  pages(onBytes?: (bytes: Uint8Array) => void): AsyncIterable<readonly PlacedRow[]>;
   /** The row that begins there, before `end`. */
   read(begin: number, end: number, line: number): Promise<Row>;
 }
@@ -145,11 +145,6 @@ export interface DataFile extends RowSource, AsyncIterable<DataRecord> {
   readonly settings: { readonly format: FormatName; readonly columns: readonly string[] | null };
 }
 
-const isHere =
-  (name: string) =>
-  ([, { endings }]: readonly [string, Format]) =>
-    endings.some((ending) => name.toLowerCase().endsWith(ending));
-
 /**
  * A file of records in one of `FORMATS`. Nothing is read before it is used.
  * @throws FROND-T002 for options out of range, and a name that does not tell the format
@@ -159,23 +154,25 @@ export function open(from: string | Uint8Array | BlobLike, options: OpenOptions 
   checkSettings('open', options, openOptions);
   const given = typeof from === 'string' ? from : from instanceof Uint8Array ? undefined : from.name;
   const { name: file = given ?? 'data', columns: names, cache } = options;
-  const kind = options.format ?? Object.entries(FORMATS).find(isHere(file))?.[0];
+  const isHere = (ending: string): boolean => file.toLowerCase().endsWith(ending);
+  const kinds = Object.keys(FORMATS) as FormatName[];
+  const kind = options.format ?? kinds.find((name) => FORMATS[name].endings.some(isHere));
   if (kind === undefined) {
     throw new FrondError('FROND-T002', `open: the format of ${file} is not known`, {
-      hint: `give format, one of ${Object.keys(FORMATS).join(', ')}`,
+      hint: `give format, one of ${kinds.join(', ')}`,
     });
   }
-  const format: Format = FORMATS[kind as FormatName];
+  const format: Format = FORMATS[kind];
   let source: Promise<ByteSource> | undefined;
   const opened = (): Promise<ByteSource> => {
     source ??= sourceOf(from);
     return source;
   };
 
-  async function* raw(onBytes: (bytes: Uint8Array) => void): AsyncGenerator<readonly RawRecord[]> {
+  async function* raw(onBytes?: (bytes: Uint8Array) => void): AsyncGenerator<readonly RawRecord[]> {
     const scan = scanner(file, format);
     for await (const page of rangeOf(await opened()) as Pieces) {
-      onBytes(page);
+      onBytes?.(page);
       yield scan(page, false);
     }
     yield scan(new Uint8Array(0), true);
@@ -189,7 +186,7 @@ export function open(from: string | Uint8Array | BlobLike, options: OpenOptions 
   let known: Promise<readonly string[] | undefined> | undefined;
   async function readColumns(): Promise<readonly string[] | undefined> {
     if (names !== undefined || format.columns === undefined) return names;
-    for await (const page of raw(() => undefined)) {
+    for await (const page of raw()) {
       for (const record of page) {
         const text = textIn(record);
         const found = format.columns(text, failIn(text, record.line));
@@ -215,7 +212,7 @@ export function open(from: string | Uint8Array | BlobLike, options: OpenOptions 
       }
     );
   }
-  async function* pages(onBytes: (bytes: Uint8Array) => void): AsyncGenerator<readonly PlacedRow[]> {
+  async function* pages(onBytes?: (bytes: Uint8Array) => void): AsyncGenerator<readonly PlacedRow[]> {
     const named = (await columns()) ?? [];
     let skip = format.header === true && names === undefined ? 1 : 0;
     let count = 0;
@@ -238,8 +235,8 @@ export function open(from: string | Uint8Array | BlobLike, options: OpenOptions 
   }
   return {
     name: file,
-    format: kind as FormatName,
-    settings: { format: kind as FormatName, columns: names ?? null },
+    format: kind,
+    settings: { format: kind, columns: names ?? null },
     ...(typeof from === 'string' && { path: from }),
     ...(cache !== undefined && { cache }),
     columns,
@@ -256,7 +253,7 @@ export function open(from: string | Uint8Array | BlobLike, options: OpenOptions 
       });
     },
     async *[Symbol.asyncIterator]() {
-      for await (const page of pages(() => undefined)) for (const { row } of page) yield row.record;
+      for await (const page of pages()) for (const { row } of page) yield row.record;
     },
   };
 }
@@ -299,7 +296,7 @@ export function rowsOf(name: string, records: readonly object[]): RowSource {
   return {
     name,
     async *pages(onBytes) {
-      onBytes(new TextEncoder().encode(partOf(records, () => 1).digest));
+      onBytes?.(new TextEncoder().encode(partOf(records, () => 1).digest));
       yield records.map((_, begin) => ({ row: rowAt(begin), begin }));
     },
     read: async (begin) => rowAt(begin),

@@ -78,33 +78,27 @@ function noColumn(row: Row, name: string | undefined): FrondError {
 }
 
 /** The columns of a row by what they are for. */
-export interface Columns {
-  readonly row: Row;
-  readonly from: From;
-  /** the one that options name, or else the first of the usual names that the row has; undefined where there is none */
-  find(role: string, usual: readonly string[]): string | undefined;
-  /** The same. @throws FROND-D026 where there is none */
-  need(role: string, usual: readonly string[]): string;
-  /** The same: only training needs it. */
-  learnt(role: string, usual: readonly string[]): string | undefined;
-  /** The text in the one that is needed. @throws FROND-D026, and as `textIn` */
-  text(role: string, usual: readonly string[]): string;
-}
-
-function columnsOf(row: Row, given: ColumnNames, from: From): Columns {
-  const find: Columns['find'] = (role, usual) => {
+function columnsOf(row: Row, given: ColumnNames, from: From) {
+  type Find<T> = (role: string, usual: readonly string[]) => T;
+  /** the one that options name, or else the first of the usual names that the row has */
+  const find: Find<string | undefined> = (role, usual) => {
     const name = own(given, role);
     const names = name === undefined ? usual : from === 'input' ? [name, ...usual] : [name];
     return names.find((one) => (own(row.record, one) ?? null) !== null);
   };
-  const need: Columns['need'] = (role, usual) => {
+  /** @throws FROND-D026 where there is none */
+  const need: Find<string> = (role, usual) => {
     const found = find(role, usual);
     if (found !== undefined) return found;
     throw noColumn(row, own(given, role) ?? usual[0]);
   };
+  /** one that only training needs */
   const learnt = from === 'train' ? need : find;
-  return { row, from, find, need, learnt, text: (role, usual) => textIn(row, need(role, usual)) };
+  /** @throws as `need` and `textIn` */
+  const text: Find<string> = (role, usual) => textIn(row, need(role, usual));
+  return { row, from, find, need, learnt, text };
 }
+export type Columns = ReturnType<typeof columnsOf>;
 
 /** A text, or two. */
 export interface TextExample {
@@ -142,7 +136,7 @@ export async function textsOf(source: Source, columns: readonly string[] = ALL_T
   checkArguments('textsOf', { source: sourceKind, columns: is.names }, [source, columns], 'FROND-T002');
   const texts: string[] = [];
   const rows = await rowsIn('textsOf', 'texts', source);
-  for await (const page of rows.pages(() => undefined)) {
+  for await (const page of rows.pages()) {
     for (const { row } of page) {
       const found = columns.filter((name) => (own(row.record, name) ?? null) !== null);
       if (found.length === 0) throw noColumn(row, columns[0]);
@@ -203,21 +197,34 @@ interface Census {
 }
 type Found = Readonly<Record<string, Surveyed<Census>>>;
 
-/** A kind with the options that all kinds have, and what follows from both. */
-function madeOf<E extends object, R extends Assembled>(kind: RecordKind<E, R>, options: ReaderOptions) {
-  const { tokenizer, maximumLength = DEFAULT_LENGTH, columns = {}, name = kind.kind } = options;
-  const settings = { ...kind.settings, columns: { ...columns } as ComponentRecord };
-  const columnsIn = (row: Row, from: From): Columns => columnsOf(row, columns, from);
-  return { kind, tokenizer, maximumLength, name, settings, columnsIn };
+/** What all readers of a kind have in common. */
+export interface ReaderType<O extends ReaderOptions, E extends object, R extends Assembled> {
+  readonly options: { readonly [K in keyof Required<O>]: is.Kind };
+  /** The kind with these options, which have been checked. */
+  kindOf(options: O): RecordKind<E, R>;
 }
 type ReaderOptions = RecordOptions & { readonly columns?: ColumnNames };
 
+/** A kind with the options that all kinds have, and what follows from both. @throws FROND-T002 for options out of range */
+function madeOf<O extends ReaderOptions, E extends object, R extends Assembled>(
+  caller: string,
+  { options: kinds, kindOf }: ReaderType<O, E, R>,
+  options: O,
+) {
+  checkSettings(caller, options, kinds);
+  const kind = kindOf(options);
+  const { tokenizer, maximumLength = DEFAULT_LENGTH, columns = {}, name = kind.kind, cache } = options;
+  const settings = { ...kind.settings, columns: { ...columns } as ComponentRecord };
+  const columnsIn = (row: Row, from: From): Columns => columnsOf(row, columns, from);
+  return { kind, tokenizer, maximumLength, name, cache, settings, columnsIn };
+}
+type Made<E extends object, R extends Assembled> = ReturnType<typeof madeOf<ReaderOptions, E, R>>;
+
 /** Looks at all rows of a part once. */
 async function census<E extends object, R extends Assembled>(
-  { kind, tokenizer, maximumLength, settings, columnsIn }: ReturnType<typeof madeOf<E, R>>,
+  { kind, tokenizer, maximumLength, cache, settings, columnsIn }: Made<E, R>,
   part: string,
   source: Source,
-  cache: string | undefined,
 ): Promise<Surveyed<Census>> {
   const from = fromOf(part);
   const labels = new Map<string, [count: number, place: SourcePlace]>();
@@ -275,7 +282,7 @@ const NO_LABELS: ReturnType<typeof labelsFrom> = { set: { names: [], ids: new Ma
 
 /** The reader of a kind with these parts; without any, for prediction. */
 function readerOf<E extends object, R extends Assembled>(
-  { kind, tokenizer, name, maximumLength, settings, columnsIn }: ReturnType<typeof madeOf<E, R>>,
+  { kind, tokenizer, name, maximumLength, settings, columnsIn }: Made<E, R>,
   found: Found,
   { set, notes }: ReturnType<typeof labelsFrom>,
 ) {
@@ -289,16 +296,15 @@ function readerOf<E extends object, R extends Assembled>(
   const gives = kind.gives(set.names.length);
   const parts = mapValues(
     found,
-    ({ size, lengthOf, digest, read }, part): Part<E> => ({
-      size,
-      lengthOf,
-      digest,
+    ({ summary: _, read, ...rest }, part): Part<E> => ({
+      ...rest,
       read: async (rows) => (await read(rows)).map((row) => kind.exampleOf(columnsIn(row, fromOf(part)))),
     }),
   );
-  const long = Object.entries(found).filter(([, { summary }]) => summary.cut > 0);
-  const cut = ([part, { size, summary }]: (typeof long)[number]): string =>
-    `the model sees the first ${maximumLength} pieces only of ${summary.cut} of ${size} texts of ${part}`;
+  const cut = Object.entries(found).flatMap(([part, { size, summary }]) => {
+    const note = `the model sees the first ${maximumLength} pieces only of ${summary.cut} of ${size} texts of ${part}`;
+    return summary.cut === 0 ? [] : [note];
+  });
   const named = labels && { [labels.option]: set.names };
   return {
     ...defineReader<Specs, E>({
@@ -326,26 +332,12 @@ function readerOf<E extends object, R extends Assembled>(
         const record = typeof input === 'string' ? recordOf(input) : (input as DataRecord);
         return kind.exampleOf(columnsIn(rowFrom('the input', 0, record), 'input'));
       },
-      notes: [...notes, ...long.map(cut)],
-      record: {
-        kind: kind.kind,
-        tokenizer: tokenizer.record,
-        name,
-        maximumLength,
-        ...settings,
-        ...named,
-      },
+      notes: [...notes, ...cut],
+      record: { kind: kind.kind, tokenizer: tokenizer.record, name, maximumLength, ...settings, ...named },
     }),
     tokenizer,
     ...named,
   };
-}
-
-/** What all readers of a kind have in common. */
-export interface ReaderType<O extends ReaderOptions, E extends object, R extends Assembled> {
-  readonly options: { readonly [K in keyof Required<O>]: is.Kind };
-  /** The kind with these options, which have been checked. */
-  kindOf(options: O): RecordKind<E, R>;
 }
 
 /**
@@ -354,19 +346,18 @@ export interface ReaderType<O extends ReaderOptions, E extends object, R extends
  */
 export async function recordReader<O extends ReaderOptions, E extends object, R extends Assembled>(
   caller: string,
-  { options: kinds, kindOf }: ReaderType<O, E, R>,
+  type: ReaderType<O, E, R>,
   sources: Sources,
   options: O,
 ) {
-  checkSettings(caller, options, kinds);
+  const made = madeOf(caller, type, options);
   checkArguments(caller, { parts: sourcesKind }, [sources], 'FROND-T002');
-  const made = madeOf(kindOf(options), options);
-  const found: [string, Surveyed<Census>][] = [];
+  const surveyed: [string, Surveyed<Census>][] = [];
   for (const [part, source] of Object.entries(sources))
-    found.push([part, await census(made, part, source, options.cache)]);
-  const all = Object.fromEntries(found);
+    surveyed.push([part, await census(made, part, source)]);
+  const found = Object.fromEntries(surveyed);
   const { labels } = made.kind;
-  return readerOf(made, all, labels ? labelsFrom(labels, all, options.strict) : NO_LABELS);
+  return readerOf(made, found, labels ? labelsFrom(labels, found, options.strict) : NO_LABELS);
 }
 
 /**
@@ -374,12 +365,11 @@ export async function recordReader<O extends ReaderOptions, E extends object, R 
  * @throws as `tokenizerFrom`, FROND-T002 and D012 when it is damaged
  */
 export function recordReaderFrom<O extends ReaderOptions, E extends object, R extends Assembled>(
-  { options: kinds, kindOf }: ReaderType<O, E, R>,
-  { kind: caller, tokenizer, ...rest }: ComponentRecord,
+  type: ReaderType<O, E, R>,
+  { kind, tokenizer, ...rest }: ComponentRecord,
 ) {
   const options = { ...rest, tokenizer: tokenizerFrom(tokenizer as ComponentRecord) } as unknown as O;
-  checkSettings(caller, options, kinds);
-  const made = madeOf(kindOf(options), options);
+  const made = madeOf(kind, type, options);
   const { labels } = made.kind;
   return readerOf(made, {}, labels ? { set: labelSet(labels.given ?? []), notes: [] } : NO_LABELS);
 }
