@@ -16,21 +16,17 @@ export interface Row {
   readonly file: string;
   /** of its beginning, from 1 */
   readonly line: number;
+  /** where what it is read from begins */
+  readonly begin: number;
   /** Where a column stands, or word `item` of it; `offset`: characters from there on. */
   placeOf(column: string, item?: number, offset?: number): SourcePlace;
-}
-
-/** A row, and where what it is read from begins. */
-export interface PlacedRow {
-  readonly row: Row;
-  readonly begin: number;
 }
 
 /** Rows in their order, of which any can be read again. */
 export interface RowSource {
   readonly name: string;
   /** All rows, many at a time. `onBytes` sees what they are read from. */
-  pages(onBytes?: (bytes: Uint8Array) => void): AsyncIterable<readonly PlacedRow[]>;
+  pages(onBytes?: (bytes: Uint8Array) => void): AsyncIterable<readonly Row[]>;
   /** The row that begins there, before `end`. */
   read(begin: number, end: number, line: number): Promise<Row>;
 }
@@ -177,19 +173,21 @@ export function open(from: string | Uint8Array | BlobLike, options: OpenOptions 
     }
     yield scan(new Uint8Array(0), true);
   }
-  const textIn = ({ bytes, line }: RawRecord): string => decodeText(bytes, file, line);
-  const failIn =
-    (text: string, line: number): Fail =>
-    (code, summary, offset, hint) => {
-      throw new FrondError(code, summary, { place: placeIn(text, offset, file, line), hint });
+  function textOf({ bytes, line }: RawRecord) {
+    const text = decodeText(bytes, file, line);
+    const placeAt = (offset: number): SourcePlace => placeIn(text, offset, file, line);
+    const fail: Fail = (code, summary, offset, hint) => {
+      throw new FrondError(code, summary, { place: placeAt(offset), hint });
     };
+    return { text, placeAt, fail };
+  }
   let known: Promise<readonly string[] | undefined> | undefined;
   async function readColumns(): Promise<readonly string[] | undefined> {
     if (names !== undefined || format.columns === undefined) return names;
     for await (const page of raw()) {
       for (const record of page) {
-        const text = textIn(record);
-        const found = format.columns(text, failIn(text, record.line));
+        const { text, fail } = textOf(record);
+        const found = format.columns(text, fail);
         if (found !== undefined) return found;
       }
     }
@@ -199,29 +197,23 @@ export function open(from: string | Uint8Array | BlobLike, options: OpenOptions 
     known ??= readColumns();
     return known;
   };
-  function decode(record: RawRecord, named: readonly string[]): Row | undefined {
-    const text = textIn(record);
-    const decoded: Decoded | undefined = format.decode(text, named, failIn(text, record.line));
-    return (
-      decoded && {
-        record: decoded.record,
-        file,
-        line: record.line,
-        placeOf: (column, item, offset = 0) =>
-          placeIn(text, decoded.offsetOf(column, item) + offset, file, record.line),
-      }
-    );
+  function rowsIn(records: readonly RawRecord[], named: readonly string[]): Row[] {
+    return records.flatMap((raw) => {
+      const { text, placeAt, fail } = textOf(raw);
+      const decoded: Decoded | undefined = format.decode(text, named, fail);
+      if (decoded === undefined) return [];
+      const { record, offsetOf } = decoded;
+      const placeOf: Row['placeOf'] = (column, item, offset = 0) => placeAt(offsetOf(column, item) + offset);
+      return [{ record, file, line: raw.line, begin: raw.begin, placeOf }];
+    });
   }
-  async function* pages(onBytes?: (bytes: Uint8Array) => void): AsyncGenerator<readonly PlacedRow[]> {
+  async function* pages(onBytes?: (bytes: Uint8Array) => void): AsyncGenerator<readonly Row[]> {
     const named = (await columns()) ?? [];
     let skip = format.header === true && names === undefined ? 1 : 0;
     let count = 0;
     for await (const page of raw(onBytes)) {
       for (let i = skip; i < page.length; i += AT_ONCE) {
-        const rows = page.slice(i, i + AT_ONCE).flatMap((record) => {
-          const row = decode(record, named);
-          return row === undefined ? [] : [{ row, begin: record.begin }];
-        });
+        const rows = rowsIn(page.slice(i, i + AT_ONCE), named);
         count += rows.length;
         yield rows;
       }
@@ -244,8 +236,8 @@ export function open(from: string | Uint8Array | BlobLike, options: OpenOptions 
     pages,
     async read(begin, end, line) {
       const bytes = await (await opened()).read(begin, end);
-      const [record] = scanner(file, format, line)(bytes, true);
-      const row = record && decode({ ...record, begin: begin + record.begin }, (await columns()) ?? []);
+      const records = scanner(file, format, line)(bytes, true).slice(0, 1);
+      const [row] = rowsIn(records, (await columns()) ?? []);
       if (row !== undefined) return row;
       throw new FrondError('FROND-D001', `${file} has no record at byte ${begin} any more`, {
         place: { file, line },
@@ -253,7 +245,7 @@ export function open(from: string | Uint8Array | BlobLike, options: OpenOptions 
       });
     },
     async *[Symbol.asyncIterator]() {
-      for await (const page of pages()) for (const { row } of page) yield row.record;
+      for await (const page of pages()) for (const { record } of page) yield record;
     },
   };
 }
@@ -287,7 +279,7 @@ export function rowFrom(name: string, index: number, record: DataRecord): Row {
     line: is.natural.holds(line) ? line : index + 1,
     column: 1,
   };
-  return { record, ...place, placeOf: () => place };
+  return { record, ...place, begin: index, placeOf: () => place };
 }
 
 /** Rows of records in memory; `name` is that of their part. */
@@ -297,7 +289,7 @@ export function rowsOf(name: string, records: readonly object[]): RowSource {
     name,
     async *pages(onBytes) {
       onBytes?.(new TextEncoder().encode(partOf(records, () => 1).digest));
-      yield records.map((_, begin) => ({ row: rowAt(begin), begin }));
+      yield records.map((_, index) => rowAt(index));
     },
     read: async (begin) => rowAt(begin),
   };

@@ -46,13 +46,13 @@ async function pass<S>(source: RowSource, surveyor: Surveyor<S>): Promise<Found<
     end += bytes.length;
   };
   for await (const page of source.pages(onBytes)) {
-    for (const { row, begin } of page) {
+    for (const row of page) {
       if (size === table.length) {
         const longer = new Uint32Array(2 * size);
         longer.set(table);
         table = longer;
       }
-      table.set([begin % HIGH, Math.floor(begin / HIGH), row.line, surveyor.take(row)], size);
+      table.set([row.begin % HIGH, Math.floor(row.begin / HIGH), row.line, surveyor.take(row)], size);
       size += FIELDS;
     }
   }

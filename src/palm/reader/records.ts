@@ -137,7 +137,7 @@ export async function textsOf(source: Source, columns: readonly string[] = ALL_T
   const texts: string[] = [];
   const rows = await rowsIn('textsOf', 'texts', source);
   for await (const page of rows.pages()) {
-    for (const { row } of page) {
+    for (const row of page) {
       const found = columns.filter((name) => (own(row.record, name) ?? null) !== null);
       if (found.length === 0) throw noColumn(row, columns[0]);
       for (const column of found) texts.push(textIn(row, column));

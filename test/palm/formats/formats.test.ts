@@ -11,7 +11,7 @@ const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 async function rowsIn(text: string | Uint8Array, name: string, options: OpenOptions = {}) {
   const file = open(typeof text === 'string' ? encode(text) : text, { ...options, name });
   const rows: Row[] = [];
-  for await (const page of file.pages(() => undefined)) rows.push(...page.map(({ row }) => row));
+  for await (const page of file.pages()) rows.push(...page);
   return rows;
 }
 const recordsIn = async (text: string | Uint8Array, name: string, options: OpenOptions = {}) =>
