@@ -38,10 +38,11 @@ export function ticks(low: number, high: number, count: number, whole = false): 
   return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
 }
 
-/** Whole numbers below an axis. */
+/** Numbers below an axis. */
 const columnTicks = (places: readonly number[], atX: (x: number) => string, y: number): string[] =>
   places.map((x) => `<text x="${atX(x)}" y="${y}" text-anchor="middle">${label(x)}</text>`);
 
+/** A drawing for the report; where it cannot be seen, its title stands for it. */
 const drawing = (width: number, height: number, title: string, lines: readonly string[]): string =>
   [
     `<svg viewBox="0 0 ${width} ${height}" class="chart" role="img" aria-label="${escapeMarkup(title)}">`,
