@@ -53,10 +53,13 @@ const drawing = (width: number, height: number, title: string, lines: readonly s
 /** A line chart as SVG text, without any library, so that a report is one file. */
 export function lineChart(series: readonly Series[], options: ChartOptions): string {
   const lines = series.map(({ points }) => points.filter(([, y]) => Number.isFinite(y)));
-  const xs = lines.flat().map(([x]) => x);
-  const ys = lines.flat().map(([, y]) => y);
-  const [low, high] = [Math.min(...xs, options.from ?? 0), Math.max(1, ...xs)];
-  const rows = ticks(Math.min(0, ...ys), options.top ?? Math.max(1e-6, ...ys), 4);
+  // a long run has more points than a call may have arguments
+  const points = lines.flat();
+  const low = points.reduce((least, [x]) => Math.min(least, x), options.from ?? 0);
+  const high = points.reduce((most, [x]) => Math.max(most, x), 1);
+  const least = points.reduce((least, [, y]) => Math.min(least, y), 0);
+  const most = points.reduce((most, [, y]) => Math.max(most, y), 1e-6);
+  const rows = ticks(least, options.top ?? most, 4);
   const columns = ticks(low, high, 6, true).filter((x) => x >= low && x <= high);
   const [bottom = 0, top = 1] = [rows[0], rows.at(-1)];
   const atX = (x: number): string =>

@@ -68,8 +68,9 @@ export class Curve {
     const kept = attempt(read, undefined);
     if (!keptKind.holds(kept)) return;
     const { seconds = 0, steps, gradients = [] } = kept;
-    this.steps.push(...steps.filter(({ step }) => step <= last));
-    this.gradients.push(...gradients.filter(({ step }) => step <= last));
+    // a long run has more of them than a call may have arguments
+    for (const event of steps) if (event.step <= last) this.steps.push(event);
+    for (const event of gradients) if (event.step <= last) this.gradients.push(event);
     this.#began -= 1000 * seconds;
   }
 

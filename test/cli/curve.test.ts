@@ -31,6 +31,12 @@ describe('the curve of earlier sessions', () => {
     expect(taken()).toEqual(steps);
   });
 
+  it('of a long run is taken over', () => {
+    const steps = Array.from({ length: 300_000 }, (_, i) => ({ ...step, step: i && 3 }));
+    writeFileSync(path, JSON.stringify({ seconds: 5, steps }));
+    expect(taken()).toHaveLength(300_000);
+  });
+
   it('takes over looks at gradients, in which a cosine may be unknown', () => {
     const cosines = [{ tasks: ['a', 'b'], cosine: null }];
     const look = (step: number) => ({ type: 'gradients', step, norms: { a: 1, b: 0 }, cosines });

@@ -299,6 +299,12 @@ describe('charts', () => {
       expect(svg.startsWith('<svg ') && svg.endsWith('</svg>')).toBe(true);
     }
   });
+
+  it('take the points of a long run', () => {
+    const points = Array.from({ length: 300_000 }, (_, i) => [i, 1 / (i + 1)] as const);
+    const svg = lineChart([{ name: 'loss', points }], { title: 'loss', x: 'step', y: 'loss' });
+    expect(svg.includes('>250000</text>')).toBe(true);
+  });
 });
 
 describe('a strip of steps', () => {
