@@ -5,14 +5,13 @@ import { own } from '../../base/own.ts';
 import { declare } from '../../dsl/graph.ts';
 import type { ComponentRecord, Specs } from '../contract.ts';
 import { collectLabels } from '../labels.ts';
-import { type Assembled, assembler } from '../tokenizer/assembly.ts';
+import type { Assembled, Assembler } from '../tokenizer/assembly.ts';
 import { wordsIn } from '../words.ts';
 import { pieceSpecs, shaped } from './pieces.ts';
 import {
   type ColumnNames,
   type Columns,
   columnsOption,
-  DEFAULT_LENGTH,
   type RecordKind,
   type RecordOptions,
   type RecordReader,
@@ -144,15 +143,14 @@ const classesOf = ({ label, labels = [] }: ClassifyExample): readonly string[] =
   label === undefined ? labels : [label];
 
 /** One or two texts as a row. */
-export const textRow = ({ tokenizer, maximumLength = DEFAULT_LENGTH }: RecordOptions) => {
-  const assemble = assembler(tokenizer, maximumLength);
-  return ({ text, second }: TextExample): Assembled =>
+export const textRow =
+  ({ tokenizer }: RecordOptions, assemble: Assembler) =>
+  ({ text, second }: TextExample): Assembled =>
     assemble(tokenizer.encode(text), second === undefined ? undefined : tokenizer.encode(second));
-};
 
 /** What kinds have in common whose examples are one row of one or two texts. */
-export function ofTexts(options: RecordOptions) {
-  const rowOf = textRow(options);
+export function ofTexts(options: RecordOptions, assemble: Assembler) {
+  const rowOf = textRow(options, assemble);
   return {
     wordsOf: ({ text, second = '' }: TextExample) => wordsIn(`${text} ${second}`),
     rowsOf: (example: TextExample) => [rowOf(example)],
@@ -162,16 +160,16 @@ export function ofTexts(options: RecordOptions) {
 function textKind(
   kind: 'classify' | 'match',
   options: ClassifyReaderOptions,
+  assemble: Assembler,
 ): RecordKind<ClassifyExample, Assembled> {
   const { labels = 'one' } = options;
   const { columns, gives, field } = LABELS[labels];
   const names = { what: 'class', option: 'classes', tensor: 'labels', columns, of: classesOf };
   return {
-    kind,
     settings: { labels },
     exampleOf: (found) => exampleOf(kind, options, found),
     ...(kind === 'match' && { recordOf: pairOf }),
-    ...ofTexts(options),
+    ...ofTexts(options, assemble),
     ...(labels !== 'number' && { labels: { ...names, given: options.classes, collect: collectLabels } }),
     gives,
     pack(examples, _, ids, { batch }) {
@@ -194,7 +192,7 @@ function textKind(
 
 const textReaders = (kind: 'classify' | 'match') => ({
   options: classifyOptions,
-  kindOf: (options: ClassifyReaderOptions) => textKind(kind, options),
+  kindOf: (options: ClassifyReaderOptions, assemble: Assembler) => textKind(kind, options, assemble),
 });
 /** A reader of texts, or of pairs, with labels. @throws as `classify` */
 export async function textReader(

@@ -1,7 +1,7 @@
 import * as is from '../../base/kinds.ts';
 import { declare } from '../../dsl/graph.ts';
 import type { ComponentRecord, Draw } from '../contract.ts';
-import type { Assembled } from '../tokenizer/assembly.ts';
+import type { Assembled, Assembler } from '../tokenizer/assembly.ts';
 import { specialId } from '../tokenizer/tokenizer.ts';
 import { ofTexts, pairIn, textsOfLine } from './classify.ts';
 import { packPieces, pieceSpecs, shaped } from './pieces.ts';
@@ -48,7 +48,10 @@ export type MaskedLMReader = RecordReader<MaskedSpecs, MaskedExample>;
 /** Padded numbers of hidden pieces are multiples of this, so that few sizes have to be planned. */
 const STRIDE = 16;
 
-function maskedKind(options: MaskedLMReaderOptions): RecordKind<MaskedExample, Assembled> {
+function maskedKind(
+  options: MaskedLMReaderOptions,
+  assemble: Assembler,
+): RecordKind<MaskedExample, Assembled> {
   const { tokenizer, name = 'maskedLM', share = 0.15, wholeWords = false } = options;
   const { isSpecial } = tokenizer;
   const { tokens } = tokenizer.vocabulary;
@@ -78,14 +81,13 @@ function maskedKind(options: MaskedLMReaderOptions): RecordKind<MaskedExample, A
   }
 
   return {
-    kind: 'maskedLM',
     settings: { share, wholeWords },
     exampleOf: (columns) => ({
       ...pairIn(columns, options.columns),
       ...(columns.from === 'input' && { hidden: true }),
     }),
     recordOf: textsOfLine,
-    ...ofTexts(options),
+    ...ofTexts(options, assemble),
     gives: () => maskedSpecs,
     names: { maskLabels: tokens },
     pack(examples, assembled, _, size, draw) {

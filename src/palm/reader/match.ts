@@ -3,7 +3,7 @@ import { own } from '../../base/own.ts';
 import { declare } from '../../dsl/graph.ts';
 import type { ComponentRecord, Reader, Specs } from '../contract.ts';
 import type { Candidate } from '../metrics/ranking.ts';
-import type { Assembled } from '../tokenizer/assembly.ts';
+import type { Assembled, Assembler } from '../tokenizer/assembly.ts';
 import { wordsIn } from '../words.ts';
 import {
   type ClassifyReader,
@@ -66,10 +66,12 @@ function exampleOf({ row, find, learnt, text }: Columns): RankedExample {
   return { query, better, ...worse, ...qid, candidates, file: row.file, line: row.line };
 }
 
-function rankedKind(options: PairwiseReaderOptions): RecordKind<RankedExample, Assembled> {
-  const rowOf = textRow(options);
+function rankedKind(
+  options: PairwiseReaderOptions,
+  assemble: Assembler,
+): RecordKind<RankedExample, Assembled> {
+  const rowOf = textRow(options, assemble);
   return {
-    kind: 'match',
     settings: { pairwise: true },
     rowsPerExample: 2,
     exampleOf,

@@ -19,7 +19,7 @@ import {
 import { type Surveyed, survey } from '../formats/survey.ts';
 import { type LabelSet, labelSet, shorten, unknownLabel } from '../labels.ts';
 import { checkSettings } from '../settings.ts';
-import type { Assembled } from '../tokenizer/assembly.ts';
+import { type Assembled, type Assembler, assembler } from '../tokenizer/assembly.ts';
 import { tokenizerFrom } from '../tokenizer/load.ts';
 import { type Tokenizer, tokenizerKind } from '../tokenizer/tokenizer.ts';
 import { packPieces } from './pieces.ts';
@@ -49,7 +49,7 @@ export const recordOptions = {
   cache: is.optional(is.name),
 };
 export type RecordOptions = is.OptionsOf<typeof recordOptions>;
-export const DEFAULT_LENGTH = 128;
+const DEFAULT_LENGTH = 128;
 /** Names that the columns of the data have, by the names that they have here. */
 export const columnsOption = <N extends string>(...names: readonly N[]) => {
   const fields = Object.fromEntries(names.map((name) => [name, is.optional(is.name)]));
@@ -159,7 +159,6 @@ async function rowsIn(caller: string, name: string, source: Source, cache?: stri
 
 /** What tells one kind of reader of records from another. E is an example, R a row of a batch. */
 export interface RecordKind<E extends object, R extends Assembled> {
-  readonly kind: string;
   /** what examples depend on beside tokenizer and columns: a checkpoint keeps it */
   readonly settings: Readonly<Record<string, Attribute>>;
   readonly rowsPerExample?: number;
@@ -201,36 +200,36 @@ type Found = Readonly<Record<string, Surveyed<Census>>>;
 export interface ReaderType<O extends ReaderOptions, E extends object, R extends Assembled> {
   readonly options: { readonly [K in keyof Required<O>]: is.Kind };
   /** The kind with these options, which have been checked. */
-  kindOf(options: O): RecordKind<E, R>;
+  kindOf(options: O, assemble: Assembler): RecordKind<E, R>;
 }
 type ReaderOptions = RecordOptions & { readonly columns?: ColumnNames };
 
-/** A kind with the options that all kinds have, and what follows from both. @throws FROND-T002 for options out of range */
+/** A kind with the options that all kinds have, and what follows from both. `caller` makes such readers. @throws FROND-T002 for options out of range */
 function madeOf<O extends ReaderOptions, E extends object, R extends Assembled>(
   caller: string,
   { options: kinds, kindOf }: ReaderType<O, E, R>,
   options: O,
 ) {
   checkSettings(caller, options, kinds);
-  const kind = kindOf(options);
-  const { tokenizer, maximumLength = DEFAULT_LENGTH, columns = {}, name = kind.kind, cache } = options;
+  const { tokenizer, maximumLength = DEFAULT_LENGTH, columns = {}, name = caller, cache } = options;
+  const kind = kindOf(options, assembler(tokenizer, maximumLength));
   const settings = { ...kind.settings, columns: { ...columns } as ComponentRecord };
   const columnsIn = (row: Row, from: From): Columns => columnsOf(row, columns, from);
-  return { kind, tokenizer, maximumLength, name, cache, settings, columnsIn };
+  return { caller, kind, tokenizer, maximumLength, name, cache, settings, columnsIn };
 }
 type Made<E extends object, R extends Assembled> = ReturnType<typeof madeOf<ReaderOptions, E, R>>;
 
 /** Looks at all rows of a part once. */
 async function census<E extends object, R extends Assembled>(
-  { kind, tokenizer, maximumLength, cache, settings, columnsIn }: Made<E, R>,
+  { caller, kind, tokenizer, maximumLength, cache, settings, columnsIn }: Made<E, R>,
   part: string,
   source: Source,
 ): Promise<Surveyed<Census>> {
   const from = fromOf(part);
   const labels = new Map<string, [count: number, place: SourcePlace]>();
   let cut = 0;
-  return survey<Census>(await rowsIn(kind.kind, part, source, cache), {
-    settings: [kind.kind, settings, tokenizer.record, maximumLength, from],
+  return survey<Census>(await rowsIn(caller, part, source, cache), {
+    settings: [caller, settings, tokenizer.record, maximumLength, from],
     take(row) {
       const columns = columnsIn(row, from);
       const example = kind.exampleOf(columns);
@@ -282,7 +281,7 @@ const NO_LABELS: ReturnType<typeof labelsFrom> = { set: { names: [], ids: new Ma
 
 /** The reader of a kind with these parts; without any, for prediction. */
 function readerOf<E extends object, R extends Assembled>(
-  { kind, tokenizer, name, maximumLength, settings, columnsIn }: Made<E, R>,
+  { caller, kind, tokenizer, name, maximumLength, settings, columnsIn }: Made<E, R>,
   found: Found,
   { set, notes }: ReturnType<typeof labelsFrom>,
 ) {
@@ -333,7 +332,7 @@ function readerOf<E extends object, R extends Assembled>(
         return kind.exampleOf(columnsIn(rowFrom('the input', 0, record), 'input'));
       },
       notes: [...notes, ...cut],
-      record: { kind: kind.kind, tokenizer: tokenizer.record, name, maximumLength, ...settings, ...named },
+      record: { kind: caller, tokenizer: tokenizer.record, name, maximumLength, ...settings, ...named },
     }),
     tokenizer,
     ...named,

@@ -5,12 +5,11 @@ import { convertTags, type LabelScheme, schemeKind, schemeOf } from '../../nn/ta
 import type { ComponentRecord } from '../contract.ts';
 import type { Row } from '../formats/rows.ts';
 import { checkTags, collectTags, type Item } from '../labels.ts';
-import { assembler } from '../tokenizer/assembly.ts';
+import type { Assembler } from '../tokenizer/assembly.ts';
 import { splitAt, splitWords } from '../words.ts';
 import {
   type Columns,
   columnsOption,
-  DEFAULT_LENGTH,
   type RecordKind,
   type RecordReader,
   recordOptions,
@@ -77,16 +76,17 @@ function exampleOf({ row, from, need, learnt }: Columns, scheme: LabelScheme): T
   return { ...example, tags: convertTags(textsOf(tags), scheme) };
 }
 
-function taggedKind(options: SequenceLabelReaderOptions): RecordKind<TaggedExample, WordRow> {
-  const { tokenizer, maximumLength = DEFAULT_LENGTH } = options;
-  const { scheme = schemeOf(options.tags ?? []) } = options;
-  const assemble = wordAssembler(tokenizer, assembler(tokenizer, maximumLength));
+function taggedKind(
+  options: SequenceLabelReaderOptions,
+  assemble: Assembler,
+): RecordKind<TaggedExample, WordRow> {
+  const { tokenizer, scheme = schemeOf(options.tags ?? []) } = options;
+  const rowOf = wordAssembler(tokenizer, assemble);
   return {
-    kind: 'sequenceLabel',
     settings: { scheme },
     exampleOf: (columns) => exampleOf(columns, scheme),
     wordsOf: ({ words }) => words,
-    rowsOf: ({ words }) => [assemble(words)],
+    rowsOf: ({ words }) => [rowOf(words)],
     labels: {
       what: 'tag',
       option: 'tags',

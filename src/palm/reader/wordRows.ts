@@ -1,7 +1,7 @@
 import { declare } from '../../dsl/graph.ts';
 import type { Batch, BatchSize } from '../contract.ts';
 import type { LabelSet } from '../labels.ts';
-import type { Assembled } from '../tokenizer/assembly.ts';
+import type { Assembled, Assembler } from '../tokenizer/assembly.ts';
 import type { Piece, Tokenizer } from '../tokenizer/tokenizer.ts';
 import { pieceSpecs, shaped } from './pieces.ts';
 
@@ -51,7 +51,7 @@ function firstIn(pieces: readonly (Piece | undefined)[]): number[] {
 /** How words become a row. A word that has no pieces, such as one of control characters, is unknown, so that each has a first one. */
 export function wordAssembler(
   tokenizer: Tokenizer,
-  assemble: (pieces: readonly Piece[]) => Assembled,
+  assemble: Assembler,
 ): (words: readonly string[]) => WordRow {
   const unknown = { id: tokenizer.special.unknown ?? 0, start: 0, end: 0, continues: false };
   const alone = (text: string, word: number): readonly Piece[] => {

@@ -14,6 +14,9 @@ export interface Assembled {
   readonly dropped: number;
 }
 
+/** Puts the pieces of one or two texts in a row. */
+export type Assembler = (first: readonly Piece[], second?: readonly Piece[]) => Assembled;
+
 /**
  * How rows are assembled in BERT and its kin (Devlin et al. 2019): `[CLS] first [SEP]`, or `[CLS] first [SEP] second [SEP]`; special
  * tokens that the vocabulary does not have are left out. Pieces that do not fit are dropped one by one from the end of the longer
@@ -21,10 +24,7 @@ export interface Assembled {
  * @param maximumLength most places in a row, special tokens included
  * @throws FROND-T002 for a length that has no room for a piece of each text
  */
-export function assembler(
-  tokenizer: Tokenizer,
-  maximumLength: number,
-): (first: readonly Piece[], second?: readonly Piece[]) => Assembled {
+export function assembler(tokenizer: Tokenizer, maximumLength: number): Assembler {
   const kinds = { tokenizer: tokenizerKind, maximumLength: is.count };
   checkArguments('assembler', kinds, [tokenizer, maximumLength], 'FROND-T002');
   const { cls, separator } = tokenizer.special;
