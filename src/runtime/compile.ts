@@ -1,10 +1,11 @@
 import { checkArguments } from '../base/arguments.ts';
 import type { DType } from '../base/dtype.ts';
-import { FrondError } from '../base/errors.ts';
+import { defined, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import type { Declarations, Outputs, RANDOM_KEY, TypedGraph } from '../dsl/index.ts';
 import { checkGraph } from '../ir/check.ts';
 import { type Graph, type GraphLike, graphKind, idOf, irOf, type Node, type NodeId } from '../ir/graph.ts';
+import { nodeOf } from '../ir/names.ts';
 import { rootsOf, topologicalOrder } from '../ir/order.ts';
 import { type OpRegistry, registryKind } from '../ir/record.ts';
 import { type Schedules, tableKind } from '../kernel/schedule.ts';
@@ -75,16 +76,19 @@ export type FeedsOf<I extends Declarations> = {
   readonly [K in keyof I]: Typed<FedTensor, I[K]['dtype']>;
 } & { readonly [RANDOM_KEY]?: Typed<FedTensor, 'u32'> };
 
+/** The outputs that options of `run` name; all of them where they name none. */
+type NamesIn<R, All> = R extends { readonly read: readonly (infer K extends All)[] } ? K : All;
+
 /** An executable whose feeds and results are those of a typed graph. */
 export interface TypedExecutable<I extends Declarations, O extends Outputs> extends Omit<Executable, 'run'> {
   /**
-   * Feeds, runs, and reads back the named outputs (default: all of them).
+   * Feeds, runs, and reads back the named outputs (default: all of them). Where some are named, only what they need has to be fed.
    * @throws FROND-R009…R012, R031 when what is fed does not fit the declaration
    */
-  run<K extends keyof O & string = keyof O & string>(
-    feeds: FeedsOf<I>,
-    options?: { readonly read?: readonly K[] },
-  ): Promise<{ readonly [P in K]: Typed<TensorValue, O[P]['dtype']> }>;
+  run<const R extends { readonly read?: readonly (keyof O & string)[] } = Readonly<Record<never, never>>>(
+    feeds: R extends { readonly read: unknown } ? Partial<FeedsOf<I>> : FeedsOf<I>,
+    options?: R,
+  ): Promise<{ readonly [P in NamesIn<R, keyof O & string>]: Typed<TensorValue, O[P]['dtype']> }>;
 }
 
 export interface TypedCompiled<I extends Declarations, O extends Outputs> extends Pick<Compiled, 'passes'> {
@@ -148,10 +152,21 @@ export async function compile<G extends Graph | TypedGraph | Compilable<unknown>
     precision: state.device.precision,
   });
   state.require(program.graph);
-  const executable = new Executable(program, state);
+  const narrow = async (names: readonly string[]): Promise<Executable> =>
+    (await compile(narrowed(graph, names), { ...options, state })).executable;
+  const executable = new Executable(program, state, narrow);
   await executable.prepare();
   // for the compiler: the executable's inputs and outputs are those of the graph
   return { executable, passes: log } as unknown as CompiledOf<G>;
+}
+
+/** What some of the outputs need of a graph. */
+function narrowed(graph: Graph, names: readonly string[]): Graph {
+  const outputs = Object.fromEntries(names.map((name) => [name, defined(graph.outputs[name], name)]));
+  const needed = new Set(Object.values(outputs).map(idOf));
+  for (const id of needed) for (const input of nodeOf(graph, id).inputs) needed.add(idOf(input));
+  const nodes = Object.fromEntries(Object.entries(graph.nodes).filter(([id]) => needed.has(id)));
+  return { ...graph, nodes, outputs, inputs: graph.inputs.filter((id) => needed.has(id)) };
 }
 
 function ownState(graph: Graph, device: Device | undefined): ModelState {

@@ -3,13 +3,14 @@ import { evaluate, type Sizes } from '../base/dim.ts';
 import type { DType } from '../base/dtype.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
+import { remembered } from '../base/own.ts';
 import { type Graph, idOf, type Node, type Ref } from '../ir/graph.ts';
 import { nodeOf, typeOfRef } from '../ir/names.ts';
 import { ARENA_BLOCKS } from '../ir/record.ts';
 import { bindCommands, elementsOf, launchShapes, planProgram, sharedKey, slotsOf } from './bind.ts';
 import { type Offsets, requireFits, sideBySide } from './chunks.ts';
 import type { BoundProgram, LaunchTime, Location } from './device.ts';
-import { type Feeds, readFeeds, type TensorValue } from './feeds.ts';
+import { type Feeds, feedsFor, readFeeds, requireFeeds, type TensorValue } from './feeds.ts';
 import { checkIndices, outsideOf } from './indices.ts';
 import type { LoweredProgram } from './lower.ts';
 import { align } from './memoryPlan.ts';
@@ -58,13 +59,22 @@ export class Executable {
   readonly graph: Graph;
   readonly program: LoweredProgram;
   readonly state: ModelState;
+  /** compiles the graph with no more than these outputs; absent where it was made without its source */
+  readonly #narrow: ((outputs: readonly string[]) => Promise<Executable>) | undefined;
+  /** of the graph with some of its outputs, by their names */
+  readonly #narrowed = new Map<string, Promise<Executable>>();
   readonly #bindings = new Map<string, Binding>();
   /** of the workspace whose blocks the bindings use */
   #generation = 0;
   /** by key */
   #tables: Places = new Map();
 
-  constructor(program: LoweredProgram, state: ModelState) {
+  constructor(
+    program: LoweredProgram,
+    state: ModelState,
+    narrow?: (outputs: readonly string[]) => Promise<Executable>,
+  ) {
+    this.#narrow = narrow;
     this.graph = program.graph;
     this.program = program;
     this.state = state;
@@ -76,8 +86,9 @@ export class Executable {
   }
 
   /**
-   * Feeds, runs, and reads back the named outputs (default: all of them). What is fed must stay as it is until the
-   * promise settles.
+   * Feeds, runs, and reads back the named outputs (default: all of them). What is fed must stay as it is until the promise settles.
+   * Where some outputs are named and the graph changes no weights, only what they need is run, and only that has to be fed; the first
+   * such run of a list of names compiles it.
    * @throws FROND-R009…R012 when the feeds do not fit the declaration, FROND-R012 too where an id that the graph computed is out of
    *   range, FROND-R013 for an output that the graph does not
    *   have, FROND-R023 for invalid feeds or lists of outputs, FROND-R031 for an element that its dtype does not hold,
@@ -88,9 +99,16 @@ export class Executable {
     options: { readonly read?: readonly string[] } = {},
   ): Promise<Record<string, TensorValue>> {
     checkOptions('run', options, { read: readKind }, 'FROND-R023');
-    return this.state.workspace.inTurn(() =>
-      this.#run(feeds, options.read ?? Object.keys(this.graph.outputs)),
-    );
+    const all = Object.keys(this.graph.outputs);
+    const { read = all } = options;
+    const narrow = this.#narrow;
+    const names = [...new Set(read)].sort();
+    const isPart = names.length > 0 && names.length < all.length && this.graph.effects.length === 0;
+    if (narrow === undefined || !isPart) return this.state.workspace.inTurn(() => this.#run(feeds, read));
+    for (const name of names) this.#outputRef(name);
+    requireFeeds(this.graph, feeds);
+    const part = await remembered(this.#narrowed, JSON.stringify(names), () => narrow(names));
+    return part.run(feedsFor(part.graph, feeds));
   }
 
   /**
@@ -108,6 +126,7 @@ export class Executable {
    */
   free(): Promise<void> {
     const { workspace } = this.state;
+    for (const part of this.#narrowed.values()) part.then((executable) => executable.free());
     return workspace.inTurn(() => {
       workspace.drop(['intermediates', 'inputs', this, ...Object.values(this.graph.nodes)]);
       this.#forgetOutgrown();

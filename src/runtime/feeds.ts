@@ -78,7 +78,11 @@ function checkDerived(input: Input, { shape }: FedTensor, sizes: Sizes): void {
 }
 
 /** @throws FROND-R023 when `feeds` is no object, FROND-R011 for a feed that the graph does not declare */
-function requireFeeds(graph: Graph, feeds: unknown, names: readonly string[]): void {
+export function requireFeeds(
+  graph: Graph,
+  feeds: unknown,
+  names: readonly string[] = inputsOf(graph).map(({ name }) => name),
+): void {
   if (typeof feeds !== 'object' || feeds === null) {
     const what = feeds === null ? 'null' : typeof feeds;
     throw new FrondError('FROND-R023', `graph ${graph.name}: the feeds are ${what}`, {

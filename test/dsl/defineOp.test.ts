@@ -85,7 +85,7 @@ onEveryDevice((device) => {
 describe('an op of one’s own', () => {
   it('fuses with its neighbours where it is element-wise', async () => {
     const { executable } = await frond.compile(model, { device: frond.interpreterDevice() });
-    const names = Object.values((executable as frond.Executable).graph.nodes).map(({ op }) => op);
+    const names = Object.values(executable.graph.nodes).map(({ op }) => op);
     expect(names).not.toContain('softsign');
     expect(names).toContain('rmsNorm');
   });

@@ -3,6 +3,7 @@ import { add, argmax, declare, dropout, f32, graph, i32, mul, zeros } from '../.
 import { compile } from '../../src/runtime/compile.ts';
 import type { TensorValue } from '../../src/runtime/feeds.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
+import { strictDevice } from './support.ts';
 
 const model = graph('model', (_, { x, y }) => ({ sum: add(x, y), best: argmax(x, 0) }), {
   inputs: { x: declare(f32, ['n']), y: declare(f32, ['n']) },
@@ -31,6 +32,22 @@ test('feeds and results of a typed graph have its names and element types', asyn
   await expect(executable.run({ x, y: row('i32', 1, 2) })).rejects.toThrow('FROND-R010');
   // @ts-expect-error there is no such output
   await expect(executable.run({ x, y }, { read: ['worst'] })).rejects.toThrow('FROND-R013');
+});
+
+test('an output is run and fed with what it needs alone', async () => {
+  const { device, usage } = strictDevice();
+  const { executable } = await compile(model, { device });
+  const { best } = await executable.run({ x }, { read: ['best'] });
+  expect(best.data[0]).toBe(1);
+  // compiled once, and what is fed beyond that does no harm
+  await executable.run({ x, y }, { read: ['best', 'best'] });
+  expect(usage.binds).toBe(1);
+  await expect(executable.run({ x }, { read: ['sum'] })).rejects.toThrow('input y was not fed');
+  // @ts-expect-error nothing of that name is fed
+  await expect(executable.run({ x, z: y }, { read: ['best'] })).rejects.toThrow('has no input z');
+  await executable.free();
+  const { sum } = await executable.run({ x, y });
+  expect(Array.from(sum.data)).toEqual([3, 8]);
 });
 
 test('inputs declared inside the function, random keys and plain graphs are fed by name', async () => {
