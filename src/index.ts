@@ -38,7 +38,7 @@ export {
   runPasses,
 } from './passes/index.ts';
 export { type ChosenDevice, chooseDevice, deviceNames } from './runtime/chooseDevice.ts';
-export { compile, type FeedsOf, type TypedExecutable } from './runtime/compile.ts';
+export { type Compilable, compile, type FeedsOf, type TypedExecutable } from './runtime/compile.ts';
 export { type Command, type Device, type Location, withSchedules } from './runtime/device.ts';
 export type { Executable } from './runtime/executable.ts';
 export type { FedTensor, Feeds, TensorValue } from './runtime/feeds.ts';
