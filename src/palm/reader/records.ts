@@ -2,7 +2,7 @@ import { platform } from '#platform';
 import { checkArguments, nearestOf, show } from '../../base/arguments.ts';
 import { FrondError, type SourcePlace } from '../../base/errors.ts';
 import * as is from '../../base/kinds.ts';
-import { mapValues, own } from '../../base/own.ts';
+import { mapValues, own, remembered } from '../../base/own.ts';
 import type { Attribute } from '../../ir/graph.ts';
 import type { Batch, BatchSize, ComponentRecord, Draw, Names, Part, Reader, Specs } from '../contract.ts';
 import { defineReader } from '../define.ts';
@@ -286,11 +286,7 @@ function readerOf<E extends object, R extends Assembled>(
   { set, notes }: ReturnType<typeof labelsFrom>,
 ) {
   const made = new WeakMap<E, readonly R[]>();
-  const rowsOf = (example: E): readonly R[] => {
-    const rows = made.get(example) ?? kind.rowsOf(example);
-    made.set(example, rows);
-    return rows;
-  };
+  const rowsOf = (example: E): readonly R[] => remembered(made, example, () => kind.rowsOf(example));
   const { labels, recordOf = (text_a) => ({ text_a }) } = kind;
   const gives = kind.gives(set.names.length);
   const parts = mapValues(
