@@ -179,7 +179,7 @@ export function jointReaderOf(given: Examples, options: JointOptions = {}): Join
   const limit = truncates(options) ? Number.POSITIVE_INFINITY : maximumLength;
   for (const [part, examples] of Object.entries(given)) checkExamples(part, examples, limit);
   const { parts, notes } = inScheme(given, scheme);
-  const maps = completeMaps(parts.train, options);
+  const maps = completeMaps(options, parts.train);
   const { tokenizer, intents, tags } = maps;
   specialId(tokenizer, 'padding', name);
   // words alone have no special tokens around them
@@ -206,7 +206,25 @@ export function jointReaderOf(given: Examples, options: JointOptions = {}): Join
     length: (example) => (isCut ? rowOf(example).ids.length : Math.min(maximumLength, count(example))),
     unseen: (example) => (isCut ? rowOf(example).dropped : Math.max(0, count(example) - maximumLength)),
     unknown: (example) => unknownIn(tokenizer, wordsOf(example)),
-    pack: (examples, size) => packJoint(maps, reader.gives, rowOf, examples, size),
+    pack(examples, size) {
+      checkArguments('pack', { examples: examplesKind, size: sizeKind }, [examples, size], 'FROND-D013');
+      const { batch } = size;
+      if (examples.length > batch) {
+        throw new FrondError('FROND-D013', `${examples.length} examples do not fit a batch of ${batch}`);
+      }
+      const rows = examples.map(rowOf);
+      const words = packWords(rows, examples, tags.ids, size);
+      const labels = new Int32Array(batch);
+      for (const [row, { intent }] of examples.entries()) {
+        const id = intents.ids.get(intent);
+        // an unlabelled example, as `parse` gives, has the intent ''
+        if (id === undefined) words.weights.data[row] = 0;
+        else labels[row] = id;
+      }
+      const intent = shaped(intentSpec, { labels }, { batch });
+      const packed = { ...packPieces(rows, size, tokenizer), ...words, ...intent };
+      return mapValues(reader.gives, (_, tensor) => packed[tensor as keyof typeof packed]);
+    },
     parse: (input) => (is.object.holds(input) ? input : parseSentence(input)),
     record: { kind: 'joint', ...cutting, ...sets, scheme, maximumLength, ...(isCut ? {} : spelling) },
   };
@@ -243,7 +261,7 @@ type Maps = Pick<JointReader, 'tokenizer' | 'intents' | 'tags'>;
 
 const SPELLING = ['vocabulary', 'minimumCount', ...Object.keys(spellingOptions)] as const;
 
-function completeMaps(train: readonly JointExample[] | undefined, options: JointOptions): Maps {
+function completeMaps(options: JointOptions, train: readonly JointExample[] = []): Maps {
   const { vocabulary, minimumCount = 2 } = options;
   const spelling = spellingOf(options);
   const idle = options.tokenizer && SPELLING.find((name) => own({ ...options }, name) !== undefined);
@@ -263,21 +281,18 @@ function completeMaps(train: readonly JointExample[] | undefined, options: Joint
       { hint: 'give lowercase, unicode and stripAccents as the run had them that the vocabulary is from' },
     );
   }
-  const known = options.tokenizer ?? (given && word({ vocabulary: given, ...spelling }));
-  if (known && intents && tags) return { tokenizer: known, intents, tags };
-  if (train === undefined || train.length === 0) {
+  const learnt = <T>(learn: () => T): T => {
+    if (train.length > 0) return learn();
     throw new FrondError('FROND-D014', 'there are no training sentences to take words and labels from', {
       hint: 'give a part called train, or the vocabulary, intents and tags of an earlier run',
     });
-  }
-  const learnt = () => {
-    const sentences = train.map(({ words }) => words.map((one) => spellWord(one, spelling)));
-    return word({ vocabulary: buildVocabulary(sentences, { minimumCount }), ...spelling });
   };
+  const spelt = () => train.map(({ words }) => words.map((one) => spellWord(one, spelling)));
+  const wordsOfTraining = () => learnt(() => buildVocabulary(spelt(), { minimumCount }));
   return {
-    tokenizer: known ?? learnt(),
-    intents: intents ?? collectLabels(train.map(({ intent }) => intent)),
-    tags: tags ?? collectTags(train.flatMap((example) => example.tags)),
+    tokenizer: options.tokenizer ?? word({ vocabulary: given ?? wordsOfTraining(), ...spelling }),
+    intents: intents ?? learnt(() => collectLabels(train.map(({ intent }) => intent))),
+    tags: tags ?? learnt(() => collectTags(train.flatMap((example) => example.tags))),
   };
 }
 
@@ -343,32 +358,6 @@ function notesOn(
 const examplesKind = is.listOf(is.anything, 'examples');
 const batchSize = { batch: is.count, time: is.count };
 const sizeKind = is.withFields('the size of the batch: { batch, time }', batchSize);
-
-/** Tensors of `gives`. An unlabelled example, as `parse` gives, has intent '' and therefore weight 0. */
-function packJoint<G extends Specs>(
-  { tokenizer, intents, tags: ofTags }: Maps,
-  gives: G,
-  rowOf: (example: JointExample) => WordRow,
-  examples: readonly JointExample[],
-  size: BatchSize,
-): Batch<G> {
-  checkArguments('pack', { examples: examplesKind, size: sizeKind }, [examples, size], 'FROND-D013');
-  const { batch } = size;
-  if (examples.length > batch) {
-    throw new FrondError('FROND-D013', `${examples.length} examples do not fit a batch of ${batch}`);
-  }
-  const rows = examples.map(rowOf);
-  const words = packWords(rows, examples, ofTags.ids, size);
-  const labels = new Int32Array(batch);
-  for (const [row, { intent }] of examples.entries()) {
-    const id = intents.ids.get(intent);
-    if (id === undefined) words.weights.data[row] = 0;
-    else labels[row] = id;
-  }
-  const intent = shaped(intentSpec, { labels }, { batch });
-  const packed = { ...packPieces(rows, size, tokenizer), ...words, ...intent };
-  return mapValues(gives, (_, name) => packed[name as keyof typeof packed]) as Batch<G>;
-}
 
 function parseSentence(sentence: string): JointExample {
   checkArguments('parse', { text: is.text }, [sentence], 'FROND-T002');
