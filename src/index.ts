@@ -40,11 +40,14 @@ export {
 export { type ChosenDevice, chooseDevice, deviceNames } from './runtime/chooseDevice.ts';
 export { type Compilable, compile, type FeedsOf, type TypedExecutable } from './runtime/compile.ts';
 export { type Command, type Device, type Location, withSchedules } from './runtime/device.ts';
+export { findNonFinite, type NonFinite } from './runtime/diagnose.ts';
 export type { Executable } from './runtime/executable.ts';
 export type { FedTensor, Feeds, TensorValue } from './runtime/feeds.ts';
+export { gradients } from './runtime/gradients.ts';
 export { interpreterDevice } from './runtime/interpreterDevice.ts';
 export { launch } from './runtime/launch.ts';
 export { layoutParameters } from './runtime/parameters.ts';
+export { type NodeProfile, profileNodes } from './runtime/profile.ts';
 export {
   type FusionReport,
   type ProgramReport,

@@ -137,7 +137,7 @@ export function bindCommands(
       const key = keyOf(slot, node, root);
       return within(defined(places.get(key), `memory of ${key}`), slot, part);
     });
-    return [{ kernel, grid, scalars, multiplesOf4, buffers }];
+    return [{ kernel, grid, scalars, multiplesOf4, buffers, node: node.id }];
   };
   return nodes.flatMap(({ node, launches }) =>
     launches.flatMap((launch) => {

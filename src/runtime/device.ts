@@ -24,6 +24,8 @@ export interface Location {
 export interface Command extends Launch {
   /** by buffer name of the kernel */
   readonly buffers: Readonly<Record<string, Location>>;
+  /** id of the node that it computes, for those who read the list */
+  readonly node?: string;
   /** parameters that are multiples of 4 whatever the sizes are (`ir/multiples.ts`): a device may print another text for them */
   readonly multiplesOf4?: readonly string[];
 }

@@ -1,12 +1,14 @@
+import { checkArguments } from '../base/arguments.ts';
 import { isFloating } from '../base/dtype.ts';
 import { defined, type SourcePlace } from '../base/errors.ts';
-import { type Graph, idOf, makeRef, type Node, type Ref, type TensorType } from '../ir/graph.ts';
+import * as is from '../base/kinds.ts';
+import { type Graph, idOf, irKind, makeRef, type Node, type Ref, type TensorType } from '../ir/graph.ts';
 import { nodeOf, nodePath } from '../ir/names.ts';
 import { passes } from '../passes/index.ts';
 import { compile, executionOrder } from './compile.ts';
 import { type Feeds, feedsFor, type TensorValue } from './feeds.ts';
 import type { LoweredProgram } from './lower.ts';
-import type { ModelState } from './state.ts';
+import { ModelState } from './state.ts';
 
 /** A result of a node, as a run gave it. */
 export interface Observed {
@@ -21,6 +23,7 @@ export interface Observed {
 const optionalPasses = (): string[] =>
   passes.map(({ name }) => name).filter((name) => name !== 'expand' && name !== 'removeDeadNodes');
 
+const stateKind = is.instanceOf('the state of a model', ModelState);
 const outputName = (i: number): string => `observed.${i}`;
 
 /**
@@ -77,6 +80,8 @@ export async function findNonFinite(
   feeds: Feeds,
   state: ModelState,
 ): Promise<NonFinite | undefined> {
+  const kinds = { graph: irKind, feeds: is.object, state: stateKind };
+  checkArguments('findNonFinite', kinds, [graph, feeds, state], 'FROND-R023');
   const tensors = await observe(graph, state, ({ graph: observed }) => feedsFor(observed, feeds), isFloat);
   const broken = new Map<Ref, NonFinite>();
   for (const { node, ref, value } of tensors) {

@@ -28,6 +28,8 @@ interface Binding {
   readonly sizes: Sizes;
   readonly program: BoundProgram;
   readonly places: Places;
+  /** by launch: the id of the node that it computes */
+  readonly nodes: readonly string[];
 }
 
 /** A tensor that gets memory in the workspace. */
@@ -112,12 +114,16 @@ export class Executable {
   }
 
   /**
-   * Feeds and runs once, with a clock at each launch: what each took, in order. Undefined where the device has no clock for
-   * launches (on a GPU: the feature `timestamp-query`), and nothing has run then.
+   * Feeds and runs once, with a clock at each launch: what each took, in order, and for which node. Undefined where the device has no
+   * clock for launches (on a GPU: the feature `timestamp-query`), and nothing has run then. `profileNodes` adds up by node.
    * @throws as `run`
    */
-  profile(feeds: Feeds): Promise<readonly LaunchTime[] | undefined> {
-    return this.state.workspace.inTurn(async () => (await this.#fed(feeds)).program.profile?.());
+  profile(feeds: Feeds): Promise<readonly (LaunchTime & { readonly node: string })[] | undefined> {
+    return this.state.workspace.inTurn(async () => {
+      const { program, nodes } = await this.#fed(feeds);
+      const times = await program.profile?.();
+      return times?.map((time, i) => ({ ...time, node: nodes[i] ?? '' }));
+    });
   }
 
   /**
@@ -232,8 +238,9 @@ export class Executable {
     this.#tables = new Map(await this.#place(this, this.#tensorsOfTables()));
     const places = new Map([...results, ...fed, ...constants, ...state, ...this.#tables]);
     this.#forgetOutgrown();
-    const program = await this.state.device.bind(bindCommands(this.program, places, sizes, chunkWords));
-    return { sizes, program, places };
+    const commands = bindCommands(this.program, places, sizes, chunkWords);
+    const program = await this.state.device.bind(commands);
+    return { sizes, program, places, nodes: commands.map(({ node = '' }) => node) };
   }
 
   /** @throws FROND-R025 where no chunk holds it */

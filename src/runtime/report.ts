@@ -1,7 +1,7 @@
 import { checkArguments } from '../base/arguments.ts';
 import { evaluate, type Sizes } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
-import { type GraphLike, graphKind, irOf } from '../ir/graph.ts';
+import { type Graph, type GraphLike, graphKind, irOf, type Node } from '../ir/graph.ts';
 import { type OpRegistry, registryKind } from '../ir/record.ts';
 import { noSchedules, type Schedules } from '../kernel/schedule.ts';
 import { fusingPasses } from '../passes/index.ts';
@@ -73,6 +73,15 @@ export function printFusion(report: FusionReport): string {
 
 const WORD = 4;
 
+/** Floating-point operations of a node, and the bytes of its operands and results, each once. */
+export function costOf(graph: Graph, node: Node, registry: OpRegistry, sizes: Sizes) {
+  const context = contextOf(graph, node);
+  const cost = registry.get(node.op)?.cost?.(context);
+  if (cost !== undefined) return { flops: evaluate(cost.flops, sizes), bytes: evaluate(cost.bytes, sizes) };
+  const types = [...context.inputs, ...context.outputs];
+  return { flops: 0, bytes: types.reduce((sum, type) => sum + WORD * elementsOf(type, sizes), 0) };
+}
+
 export function reportProgram(program: LoweredProgram, registry: OpRegistry, sizes: Sizes): ProgramReport {
   const kinds = { program: programKind, registry: registryKind, sizes: is.sizes };
   checkArguments('reportProgram', kinds, [program, registry, sizes]);
@@ -81,13 +90,7 @@ export function reportProgram(program: LoweredProgram, registry: OpRegistry, siz
   const launches = program.nodes
     .flatMap((node) => node.launches)
     .filter((launch) => !gridOf(launch, sizes).includes(0));
-  const costs = program.nodes.map(({ node }) => {
-    const context = contextOf(program.graph, node);
-    const cost = registry.get(node.op)?.cost?.(context);
-    if (cost !== undefined) return { flops: evaluate(cost.flops, sizes), bytes: evaluate(cost.bytes, sizes) };
-    const types = [...context.inputs, ...context.outputs];
-    return { flops: 0, bytes: types.reduce((sum, type) => sum + WORD * elementsOf(type, sizes), 0) };
-  });
+  const costs = program.nodes.map(({ node }) => costOf(program.graph, node, registry, sizes));
   return {
     launches: launches.length,
     kernels: new Set(launches.map((launch) => launch.kernel)).size,

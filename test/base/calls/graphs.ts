@@ -154,6 +154,12 @@ export const runtimeRows: Rows = {
   ),
   'ModelState#initialize': onState((state, call) => call(state.initialize.bind(state), 7)),
   'ModelState#free': onState((state, call) => call(state.free.bind(state))),
+  gradients: (call) => call(frond.gradients, model(), { loss: 'loss', of: ['x'] }),
+  findNonFinite: async (call) => {
+    const made = await executable();
+    return call(frond.findNonFinite, made.graph, feeds, made.state);
+  },
+  profileNodes: async (call) => call(frond.profileNodes, await executable(), feeds, ops),
   'Executable#run': async (call) => {
     const made = await executable();
     return call(made.run.bind(made), feeds, { read: ['y'] });
