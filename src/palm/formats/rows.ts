@@ -252,15 +252,11 @@ export function open(from: string | Uint8Array | BlobLike, options: OpenOptions 
 
 async function sourceOf(from: string | Uint8Array | BlobLike): Promise<ByteSource> {
   if (typeof from === 'string') return storedFile(from, platform.files);
-  const { size, slice } =
-    from instanceof Uint8Array
-      ? { size: from.length, slice: async (begin: number, end: number) => from.slice(begin, end) }
-      : {
-          size: from.size,
-          slice: async (begin: number, end: number) =>
-            new Uint8Array(await from.slice(begin, end).arrayBuffer()),
-        };
-  return { size, read: (begin = 0, end = size) => slice(begin, end) };
+  const isBytes = from instanceof Uint8Array;
+  const size = isBytes ? from.length : from.size;
+  const read = async (begin = 0, end = size): Promise<Uint8Array> =>
+    isBytes ? from.slice(begin, end) : new Uint8Array(await from.slice(begin, end).arrayBuffer());
+  return { size, read };
 }
 
 export const dataFileKind = is.typed<DataFile>(

@@ -61,8 +61,6 @@ async function pass<S>(source: RowSource, surveyor: Surveyor<S>): Promise<Found<
 
 const digestOf = (...parts: readonly unknown[]): Promise<string> =>
   platform.sha256(new TextEncoder().encode(JSON.stringify(parts)));
-const bytesOf = ({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength);
 
 /** Bytes at both ends of a file that tell, beside its size and time, whether it is still the same one. */
 const ENDS = 2 ** 16;
@@ -97,7 +95,7 @@ async function recall<S>(path: string, look: string): Promise<Found<S> | undefin
 /** Keeps what was found. A crash leaves what there was, or all of it. */
 async function remember<S>(path: string, look: string, { table, ...found }: Found<S>): Promise<void> {
   const { files, processId } = platform;
-  const bytes = bytesOf(table);
+  const bytes = new Uint8Array(table.buffer, table.byteOffset, table.byteLength);
   const kept = { ...found, look, sum: await platform.sha256(bytes) };
   async function* pieces() {
     yield bytes;

@@ -141,9 +141,8 @@ export async function jointReader(options: JointFolderOptions): Promise<JointRea
   };
   const limit = truncates(rest) ? {} : { maximumLength };
   const parts = new Map<string, readonly JointExample[]>();
-  for (const [name, paths] of Object.entries(sources)) {
+  for (const [name, paths] of Object.entries(sources))
     parts.set(name, await readJoint(paths, { readText: noting, ...limit }));
-  }
   const reader = jointReaderOf(Object.fromEntries(parts), rest);
   return { ...reader, notes: [...(reader.notes ?? []), ...decoded] };
 }
