@@ -70,10 +70,10 @@ export const COMMANDS = {
     },
   },
   inspect: {
-    description: 'Print the graphs that a run was made of',
+    description: 'Print a graph: of a run, of a module that exports one, or of a file that was printed',
     args: {
-      run,
-      graph: takes.usually('forward', takes.choice(GRAPHS, 'forward, step or prediction')),
+      what: takes.word('run, module that exports a graph, or printed graph'),
+      graph: takes.text('forward (default), step or prediction of a run; export of a module'),
       format: takes.usually('text', takes.choice(FORMATS, 'text, dot, mermaid, svg or report')),
       depth: takes.only(
         drawings,

@@ -9,6 +9,7 @@ import { schedulesOf } from '../runtime/schedules.ts';
 import { LARGEST } from './arguments.ts';
 import type { Given } from './commands.ts';
 import { shownPairs } from './io.ts';
+import { subjectOf } from './subject.ts';
 
 /** @throws FROND-U007 when `run` is no folder, before anything looks for checkpoints in it */
 export function checkRun(run: string): void {
@@ -75,9 +76,10 @@ const PRINT: Readonly<Record<Given<'inspect'>['format'], (graph: frond.Graph, op
     report,
   };
 
-/** `frond inspect RUN`: the graphs that a run was made of. */
-export async function inspect({ run, graph, format, ...options }: Given<'inspect'>): Promise<number> {
-  const record = await loadRun(run);
-  process.stdout.write(PRINT[format](record[graph], options));
+/** `frond inspect WHAT`: the graphs that a run was made of, those of a module, or one that was printed. */
+export async function inspect({ what, graph: name, format, ...options }: Given<'inspect'>): Promise<number> {
+  const { graph } = await subjectOf(what, name);
+  frond.checkGraph(graph, frond.ops);
+  process.stdout.write(PRINT[format](graph, options));
   return 0;
 }

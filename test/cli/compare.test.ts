@@ -41,6 +41,26 @@ afterAll(() => {
   removeFolder(home);
 });
 
+describe('frond inspect', () => {
+  const inspect = (...args: string[]): Promise<Outcome> => line.run(['inspect', ...args], home);
+
+  it('prints the graph of a module, and what it printed', async () => {
+    const { code, out, err } = await inspect('model.ts');
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toMatch(/^graph tagger\(tokens: i32\[batch, time\]\) \{\n/);
+    writeFileSync(join(home, 'printed.txt'), out);
+    expect((await inspect('printed.txt')).out).toBe(out);
+    const other = await inspect('two.ts', '--graph', 'other');
+    expect(other.out.replaceAll('two.ts', 'model.ts')).toBe(out);
+    expect((await inspect('model.ts', '--format', 'mermaid')).out).toMatch(/^flowchart TD\n/);
+  });
+
+  it('says which graphs there are', async () => {
+    expect((await inspect('two.ts')).err).toContain('choose one: --graph other, --graph tagger');
+    expect((await inspect('nowhere')).err).toContain('[FROND-U018] there is no nowhere');
+  });
+});
+
 describe('frond compare', () => {
   it('finds two devices equal within the tolerance', async () => {
     const { code, out, err } = await frond(

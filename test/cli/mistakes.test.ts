@@ -86,7 +86,7 @@ describe('a command line that makes no sense', () => {
     ],
     [
       ['inspect', 'tiny.ts'],
-      '[FROND-U007] not a folder: tiny.ts\n  hint: give the folder that frond train printed at its end, such as outputs/joint\n',
+      "[FROND-U017] tiny.ts exports no graph\n  at tiny.ts\n  hint: export const model = graph('model', (g) => …)\n",
     ],
     [
       ['kernel', 'tone', 'outputs/tiny'],
