@@ -25,12 +25,17 @@ export function dropoutOf(
     );
   }
   if (!state.training || rate === 0) return undefined;
+  return { key: randomKeyOf(state), attributes: { rate, stream: freshStream(op, state) } };
+}
+
+/** The key of the graph's random numbers, an input from the first call on. */
+export function randomKeyOf(state: GraphState): Tensor<'u32', [2]> {
   state.randomKey ??= state.builder.input(RANDOM_KEY, { dtype: 'u32', shape: [2] });
-  return { key: wrap(state, state.randomKey), attributes: { rate, stream: freshStream(op, state) } };
+  return wrap(state, state.randomKey);
 }
 
 /** A stream that belongs to the scope: layers that come and go elsewhere change no mask here. */
-function freshStream(op: string, { builder, streams }: GraphState): number {
+export function freshStream(op: string, { builder, streams }: GraphState): number {
   for (let count = 0; ; count++) {
     const stream = hashName(`${builder.scope}/${op}.${count}`);
     if (streams.has(stream)) continue;

@@ -9,6 +9,7 @@ export { isTensor, type ScopeOptions, scope } from './handle.ts';
 export * from './initializers.ts';
 export * from './layer.ts';
 export type { ParameterOptions } from './parameter.ts';
+export { bernoulliLike, normalLike, uniformLike } from './random.ts';
 export { rearrange } from './rearrange.ts';
 export * from './reduce.ts';
 export * from './tensor.ts';

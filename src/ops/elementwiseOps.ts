@@ -169,6 +169,45 @@ const dropout = defineElementwise({
   flops: 60,
 });
 
+/** u and 1 − u are equally likely, and neither is 0: (n + ½) / 2²³ with the first 23 bits of a word. */
+const unit = (k: KernelBuilder, word: Value): Value =>
+  k.mul(k.add(k.cast(k.map('shiftRight', word, k.constant(9, 'u32')), 'f32'), 0.5), 2 ** -23);
+
+/**
+ * Random numbers, one for each element of x, of which only the shape counts. The Threefry words of (key, logical index of the element)
+ * become a number in (0, 1), or a normal one by √(−2 log u) cos 2πv (Box and Muller 1958). Attribute `stream` as of dropout.
+ */
+const draw = (
+  name: 'uniform' | 'normal',
+  flops: number,
+  number: (k: KernelBuilder, u: Value, v: () => Value) => Value,
+): OpRecord =>
+  defineElementwise({
+    name,
+    doc: `${name} random numbers in the shape of x, whose elements do not matter`,
+    operands: ['x', 'key'],
+    attributes: { stream: is.integer },
+    whole: ['key'],
+    shape({ x, key }) {
+      expectTypes(name, { 'the key': [key, 'u32', [2]] });
+      return [{ dtype: 'f32', shape: x.shape }];
+    },
+    vjp: (b, { x }) => [isFloating(b.typeOf(x).dtype) ? b.constant(0, b.typeOf(x)) : undefined],
+    scalars: ({ stream }) => ({ stream: ['u32', stream >>> 0] }),
+    emit(k, { key }, _attributes, context) {
+      const { index, element, scalar } = defined(context, `context of ${name}`);
+      const keys = [k.map('bitXor', key, scalar('stream')), element(1, 1)] as const;
+      const word = (half: 0 | 1): Value => unit(k, k.random(keys, [index(), 0], half));
+      return number(k, word(0), () => word(1));
+    },
+    flops,
+  });
+
+const uniform = draw('uniform', 60, (_, u) => u);
+const normal = draw('normal', 100, (k, u, v) =>
+  k.mul(k.sqrt(k.mul(k.log(u), -2)), k.map('cos', k.mul(v(), 2 * Math.PI))),
+);
+
 export const registryOf = (records: readonly OpRecord[]): Map<string, OpRecord> =>
   new Map(records.map((record) => [record.name, record]));
 
@@ -179,5 +218,7 @@ export const elementwise = registryOf([
   where,
   cast,
   dropout,
+  uniform,
+  normal,
   constant,
 ]);

@@ -82,6 +82,9 @@ export const dslRows: Rows = {
   cast: building((g, call) => call(frond.cast, x(g), i32)),
   where: building((g, call) => call(frond.where, g.input('c', bool, ['batch', 4, 8]), x(g), y(g))),
   dropout: building((g, call) => call(frond.dropout, x(g), 0.5)),
+  uniformLike: building((g, call) => call(frond.uniformLike, x(g))),
+  normalLike: building((g, call) => call(frond.normalLike, x(g))),
+  bernoulliLike: building((g, call) => call(frond.bernoulliLike, x(g), 0.5)),
   attention: building((g, call) =>
     call(frond.attention, x(g), y(g), g.input('v', f32, ['batch', 4, 8]), {
       heads: 2,

@@ -8,6 +8,7 @@ import { elementwiseSamples } from './elementwise.ts';
 import { gatherSamples } from './gather.ts';
 import { layerNormSamples } from './layerNorm.ts';
 import { matmulSamples } from './matmul.ts';
+import { randomSamples } from './random.ts';
 import { reductionSamples } from './reductions.ts';
 import type { InvalidSample, OpSamples, Sample } from './sample.ts';
 import { sliceSamples } from './slice.ts';
@@ -27,6 +28,7 @@ const all: readonly OpSamples[] = [
   softmaxSamples,
   layerNormSamples,
   dropoutSamples,
+  randomSamples,
   crossEntropySamples,
   attentionSamples,
   crfSamples,
