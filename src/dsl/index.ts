@@ -1,4 +1,5 @@
 export * from './attention.ts';
+export * from './convolution.ts';
 export * from './crf.ts';
 export { defineOp, type OwnOp } from './defineOp.ts';
 export { dropout, RANDOM_KEY } from './dropout.ts';
@@ -7,7 +8,17 @@ export * from './elementwise.ts';
 export * from './graph.ts';
 export { isTensor, type ScopeOptions, scope } from './handle.ts';
 export * from './initializers.ts';
-export * from './layer.ts';
+export {
+  crossEntropy,
+  type EmbeddingOptions,
+  embedding,
+  gather,
+  type LayerNormOptions,
+  type LinearOptions,
+  layerNorm,
+  linear,
+  matmul,
+} from './layer.ts';
 export type { ParameterOptions } from './parameter.ts';
 export { bernoulliLike, normalLike, uniformLike } from './random.ts';
 export { rearrange } from './rearrange.ts';

@@ -16,7 +16,7 @@ export function matmul<D extends DType, A extends Shape, E extends DType, B exte
   return emit('matmul', [x, y]);
 }
 
-const linearOptions = {
+export const linearOptions = {
   /** scope of its parameters, 'linear' by default */
   name: is.optional(is.text),
   /** of the weight; Glorot's by default */

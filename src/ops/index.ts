@@ -17,6 +17,7 @@ import * as slice from './slice.ts';
 import * as softmax from './softmax.ts';
 import * as sources from './sources.ts';
 import { accumulate, adamW } from './update.ts';
+import * as windows from './windows.ts';
 
 /** All that these files export are ops. */
 const files = [
@@ -32,6 +33,7 @@ const files = [
   attention,
   crossEntropy,
   crf,
+  windows,
 ];
 
 const records = registryOf([

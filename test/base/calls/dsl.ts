@@ -82,6 +82,11 @@ export const dslRows: Rows = {
   cast: building((g, call) => call(frond.cast, x(g), i32)),
   where: building((g, call) => call(frond.where, g.input('c', bool, ['batch', 4, 8]), x(g), y(g))),
   dropout: building((g, call) => call(frond.dropout, x(g), 0.5)),
+  conv1d: building((g, call) =>
+    call(frond.conv1d, x(g), 4, { size: 3, stride: 1, dilation: 1, padding: 'same', name: 'c', bias: true }),
+  ),
+  maxPool1d: building((g, call) => call(frond.maxPool1d, x(g), { size: 2, stride: 1 })),
+  meanPool1d: building((g, call) => call(frond.meanPool1d, x(g), { size: 2, stride: 1 })),
   uniformLike: building((g, call) => call(frond.uniformLike, x(g))),
   normalLike: building((g, call) => call(frond.normalLike, x(g))),
   bernoulliLike: building((g, call) => call(frond.bernoulliLike, x(g), 0.5)),

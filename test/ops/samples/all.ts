@@ -15,6 +15,7 @@ import { sliceSamples } from './slice.ts';
 import { softmaxSamples } from './softmax.ts';
 import { viewSamples } from './views.ts';
 import { sourceSamples, updateSamples } from './whole.ts';
+import { windowsSamples } from './windows.ts';
 
 const all: readonly OpSamples[] = [
   elementwiseSamples,
@@ -32,6 +33,7 @@ const all: readonly OpSamples[] = [
   crossEntropySamples,
   attentionSamples,
   crfSamples,
+  windowsSamples,
   updateSamples,
   sourceSamples,
 ];
