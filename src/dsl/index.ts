@@ -20,6 +20,7 @@ export {
   matmul,
 } from './layer.ts';
 export type { ParameterOptions } from './parameter.ts';
+export { positions } from './position.ts';
 export { bernoulliLike, normalLike, uniformLike } from './random.ts';
 export { rearrange } from './rearrange.ts';
 export * from './reduce.ts';

@@ -10,7 +10,7 @@ import type { Value } from '../kernel/ir.ts';
 import { type Definition, defineOp } from './define.ts';
 import { binary, type Row, splitWhere, unary } from './elementwise.ts';
 import { planExpression } from './expression.ts';
-import { broadcastShapes, expectFloat, expectSame, expectTypes, fail } from './rules.ts';
+import { broadcastShapes, dim, expectFloat, expectSame, expectTypes, fail } from './rules.ts';
 import { constant } from './sources.ts';
 
 /** An op whose result is a function of one element of each operand; operands broadcast as in NumPy. */
@@ -208,6 +208,25 @@ const normal = draw('normal', 100, (k, u, v) =>
   k.mul(k.sqrt(k.mul(k.log(u), -2)), k.map('cos', k.mul(v(), 2 * Math.PI))),
 );
 
+/**
+ * Attribute `size` is that of the axis, `inner` the number of elements from one of its places to the next. Each element is a function of its
+ * logical index, so that it costs no memory and fuses; of x only the shape counts.
+ */
+const position = defineElementwise({
+  name: 'position',
+  doc: 'index of each element along an axis of x, whose elements do not matter, i32',
+  operands: ['x'],
+  attributes: { size: dim, inner: dim },
+  whole: [],
+  shape: ({ x }) => [{ dtype: 'i32', shape: x.shape }],
+  scalars: ({ size, inner }) => ({ size: ['u32', size], inner: ['u32', inner] }),
+  emit(k, _operands, _attributes, context) {
+    const { index, scalar } = defined(context, 'context of position');
+    return k.cast(k.rem(k.div(index(), scalar('inner')), scalar('size')), 'i32');
+  },
+  flops: 2,
+});
+
 export const registryOf = (records: readonly OpRecord[]): Map<string, OpRecord> =>
   new Map(records.map((record) => [record.name, record]));
 
@@ -220,5 +239,6 @@ export const elementwise = registryOf([
   dropout,
   uniform,
   normal,
+  position,
   constant,
 ]);

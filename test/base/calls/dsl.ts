@@ -87,6 +87,7 @@ export const dslRows: Rows = {
   ),
   maxPool1d: building((g, call) => call(frond.maxPool1d, x(g), { size: 2, stride: 1 })),
   meanPool1d: building((g, call) => call(frond.meanPool1d, x(g), { size: 2, stride: 1 })),
+  positions: building((g, call) => call(frond.positions, x(g), 1)),
   uniformLike: building((g, call) => call(frond.uniformLike, x(g))),
   normalLike: building((g, call) => call(frond.normalLike, x(g))),
   bernoulliLike: building((g, call) => call(frond.bernoulliLike, x(g), 0.5)),

@@ -1,5 +1,5 @@
 import { threefry } from '../../../src/base/random.ts';
-import type { Reference, Tensor } from '../../support/tensor.ts';
+import { type Reference, type Tensor, tensor } from '../../support/tensor.ts';
 import { f32, type OpSamples, type Sample, type, u32 } from './sample.ts';
 
 const drawn = (op: string, ...shape: readonly number[]): Sample => ({
@@ -25,9 +25,21 @@ const reference =
 export const randomSamples: OpSamples = {
   references: {
     uniform: reference((u) => u),
+    position: ([x], { size, inner }) => [
+      tensor(x?.shape ?? [], (at) => {
+        const flat = (x?.shape ?? []).reduce((index, length, axis) => index * length + (at[axis] ?? 0), 0);
+        return Math.floor(flat / Number(inner)) % Number(size);
+      }),
+    ],
     normal: reference((u, v) => Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * v)),
   },
-  valid: ['uniform', 'normal'].flatMap((op) => [drawn(op, 4, 5), drawn(op, 30), drawn(op, 2, 1, 7)]),
+  valid: ['uniform', 'normal']
+    .flatMap((op) => [drawn(op, 4, 5), drawn(op, 30), drawn(op, 2, 1, 7)])
+    .concat([
+      { op: 'position', inputs: [f32(4, 5)], attributes: { size: 5, inner: 1 } },
+      { op: 'position', inputs: [f32(4, 5)], attributes: { size: 4, inner: 5 } },
+      { op: 'position', inputs: [f32(2, 3, 4)], attributes: { size: 3, inner: 4 } },
+    ]),
   invalid: [
     {
       op: 'uniform',
