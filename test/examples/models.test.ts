@@ -9,6 +9,7 @@ const FALLS: Readonly<Record<string, number>> = {
   characterGpt: 0.02,
   convolution: 0.05,
   encoderDecoder: 0.1,
+  llamaBlock: 0.1,
   logisticRegression: 0.3,
   ownOptimizer: 0.01,
   triplet: 0.1,
