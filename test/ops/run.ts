@@ -4,11 +4,16 @@ import { defined, FrondError } from '../../src/base/errors.ts';
 import { uniforms } from '../../src/base/random.ts';
 import { GraphBuilder } from '../../src/ir/builder.ts';
 import type { Graph, Ref } from '../../src/ir/graph.ts';
+import type { OpRecord } from '../../src/ir/record.ts';
 import { ops } from '../../src/ops/index.ts';
 import { compile } from '../../src/runtime/compile.ts';
 import type { Feeds, TensorValue } from '../../src/runtime/feeds.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import type { Sample, SampleInput } from './samples/sample.ts';
+
+/** The ops of frond, without those that other tests of the same process defined. */
+export const builtIn = (): readonly OpRecord[] =>
+  [...ops.values()].filter(({ edition }) => edition === undefined);
 
 export const elements = (shape: readonly number[]): number => shape.reduce((count, size) => count * size, 1);
 

@@ -49,10 +49,11 @@ const takingBool = (table: Readonly<Record<string, Takes>>, bool: boolean): obje
 
 /** Takes out what a call defined, whatever its name is. */
 const forgetting = (made: () => unknown): unknown => {
+  const known = new Set(frond.ops.keys());
   try {
     return made();
   } finally {
-    for (const { name, edition } of [...frond.ops.values()]) if (edition !== undefined) frond.forgetOp(name);
+    for (const name of [...frond.ops.keys()]) if (!known.has(name)) frond.forgetOp(name);
   }
 };
 const ownOp = () => ({
