@@ -14,6 +14,8 @@ interface Times {
   readonly passes: number;
   readonly warm: number;
   readonly nodes: number;
+  /** bytes of the process */
+  readonly resident: number;
 }
 
 const path = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
@@ -74,6 +76,24 @@ async function wideRows(): Promise<readonly Row[]> {
   ];
 }
 
+/** A model of many layers, from the call of its function to kernels that can run. */
+async function deepRows(): Promise<readonly Row[]> {
+  const { declared, compiled, nodes, resident } = await once(128);
+  const row = { case: '128 layers', by: 'frond wasm', note: `${nodes} nodes` };
+  const seconds = (declared + compiled) / 1000;
+  const asked = { of: 'value', most: 4 } as const;
+  return [
+    judged({ ...row, what: 'declared, differentiated, compiled', unit: 's', value: seconds, asked }),
+    judged({
+      ...row,
+      what: 'memory of the process',
+      unit: 'MB',
+      value: resident / 1e6,
+      asked: { of: 'value', most: 600 },
+    }),
+  ];
+}
+
 export async function run({ quick }: Context): Promise<readonly Row[]> {
   const rows: Row[] = [];
   const known = new Map<number, number>();
@@ -99,5 +119,5 @@ export async function run({ quick }: Context): Promise<readonly Row[]> {
     const growth = { case: '24 layers', what: 'time over that of 12', by: 'frond wasm', unit: '×' };
     rows.push(judged({ ...growth, value: twice / twelve, asked: { of: 'value', most: 2.2 } }));
   }
-  return [...rows, ...(await wideRows())];
+  return [...rows, ...(await deepRows()), ...(await wideRows())];
 }

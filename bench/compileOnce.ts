@@ -1,7 +1,8 @@
 import { compile, wasmDevice } from 'frond';
 import { bertStep } from './models.ts';
 
-/** compileOnce LAYERS: compiles a training step of BERT's sizes first cold, then on a fresh device; prints milliseconds as JSON. */
+/** compileOnce LAYERS: compiles a training step of BERT's sizes first cold, then on a fresh device; prints milliseconds as
+ * JSON, and bytes that the process had after the first. */
 
 const layers = Number(process.argv[2]);
 
@@ -22,7 +23,7 @@ async function once() {
   };
 }
 
-const cold = await once();
+const cold = { ...(await once()), resident: process.memoryUsage().rss };
 const again = [await once(), await once()];
 const warm = Math.min(...again.map(({ compiled }) => compiled));
 console.log(`@${JSON.stringify({ ...cold, warm })}`);
