@@ -6,7 +6,7 @@ import { call } from '../support/call.ts';
 import { agrees, blocksOf, expectedOf, outputsOf, programOf, readDocument, updated } from './document.ts';
 
 // FROND_UPDATE_DOCS=1 npx vitest run test/docs   writes what blocks print into the documents
-const DOCUMENTS = ['README.md', 'docs/tour.md', 'docs/own-ops.md', 'docs/adding.md'];
+const DOCUMENTS = ['README.md', 'docs/tour.md', 'docs/own-ops.md', 'docs/training-loop.md', 'docs/adding.md'];
 const codeOf = (path: string) =>
   blocksOf(readDocument(path)).filter(({ language, file }) => language === 'ts' && file === undefined);
 const moduleName = (path: string): string => `${path.replaceAll(/\W/g, '-')}.ts`;
