@@ -42,7 +42,7 @@ export { type Compilable, compile, type FeedsOf, type TypedExecutable } from './
 export { type Command, type Device, type Location, withSchedules } from './runtime/device.ts';
 export { findNonFinite, type NonFinite } from './runtime/diagnose.ts';
 export type { Executable } from './runtime/executable.ts';
-export type { FedTensor, Feeds, TensorValue } from './runtime/feeds.ts';
+export type { FedTensor, Feeds, ReadTensor, TensorValue } from './runtime/feeds.ts';
 export { gradients } from './runtime/gradients.ts';
 export { interpreterDevice } from './runtime/interpreterDevice.ts';
 export { launch } from './runtime/launch.ts';

@@ -51,7 +51,7 @@ export async function train(device: f.Device) {
     // the next letters are not known, and the logits do not need them
     const feeds = { letter: rows('i32', [idsOf(said.slice(-time))]), place: rows('i32', [places]) };
     const { logits } = await executable.run(feeds, { read: ['logits'] });
-    const last = Array.from(logits.data).slice(-letters.length);
+    const last = logits.data.slice(-letters.length);
     said += letters[last.indexOf(Math.max(...last))];
   }
   return { run, losses, said };

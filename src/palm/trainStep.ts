@@ -4,14 +4,14 @@ import { checkArguments } from '../base/arguments.ts';
 import { defined, FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import { own } from '../base/own.ts';
-import { type Declarations, type Outputs, RANDOM_KEY, type TypedGraph } from '../dsl/index.ts';
+import { type Declarations, type Outputs, RANDOM_KEY, type Tensor, type TypedGraph } from '../dsl/index.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import { type Graph, irKind } from '../ir/graph.ts';
 import { ops } from '../ops/index.ts';
 import { type CompileOptions, compile, type FeedsOf } from '../runtime/compile.ts';
 import { findNonFinite, type NonFinite } from '../runtime/diagnose.ts';
 import type { Executable } from '../runtime/executable.ts';
-import type { Feeds, TensorValue } from '../runtime/feeds.ts';
+import type { Feeds, ReadTensor, TensorValue } from '../runtime/feeds.ts';
 import { layoutParameters } from '../runtime/parameters.ts';
 import { type ArenaName, ModelState } from '../runtime/state.ts';
 import { storedFile } from '../store/file.ts';
@@ -56,14 +56,14 @@ export interface TrainStep<I extends Declarations, O extends Outputs, R extends 
 }
 
 /** A scalar is a number, anything else a tensor. */
-type Read<S> = S extends readonly [] ? number : TensorValue;
+type Read<T extends Tensor> = T['shape'] extends readonly [] ? number : ReadTensor<T['dtype']>;
 type StepOf<O extends Outputs, R extends keyof O> = {
   readonly loss: number;
   /** the global norm of the gradient, before it was clipped */
   readonly gradientNorm: number;
   /** the learning rate of the step */
   readonly rate: number;
-} & { readonly [N in R]: Read<O[N]['shape']> };
+} & { readonly [N in R]: Read<O[N]> };
 
 /**
  * A training step of any graph with a scalar loss: gradients, clipping, parameter groups, schedules, accumulation, freezing and moving

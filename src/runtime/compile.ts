@@ -13,7 +13,7 @@ import { ops } from '../ops/index.ts';
 import { type PassLog, type PassOptions, runPasses } from '../passes/index.ts';
 import { type Device, deviceKind } from './device.ts';
 import { Executable } from './executable.ts';
-import type { FedTensor, TensorValue } from './feeds.ts';
+import type { FedTensor, ReadTensor } from './feeds.ts';
 import { guardIndices } from './indices.ts';
 import { type LoweredProgram, lowerGraph } from './lower.ts';
 import { orderForMemory } from './memoryOrder.ts';
@@ -88,7 +88,7 @@ export interface TypedExecutable<I extends Declarations, O extends Outputs> exte
   run<const R extends { readonly read?: readonly (keyof O & string)[] } = Readonly<Record<never, never>>>(
     feeds: R extends { readonly read: unknown } ? Partial<FeedsOf<I>> : FeedsOf<I>,
     options?: R,
-  ): Promise<{ readonly [P in NamesIn<R, keyof O & string>]: Typed<TensorValue, O[P]['dtype']> }>;
+  ): Promise<{ readonly [P in NamesIn<R, keyof O & string>]: ReadTensor<O[P]['dtype']> }>;
 }
 
 export interface TypedCompiled<I extends Declarations, O extends Outputs> extends Pick<Compiled, 'passes'> {

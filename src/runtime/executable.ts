@@ -10,7 +10,7 @@ import { ARENA_BLOCKS } from '../ir/record.ts';
 import { bindCommands, elementsOf, launchShapes, planProgram, sharedKey, slotsOf } from './bind.ts';
 import { type Offsets, requireFits, sideBySide } from './chunks.ts';
 import type { BoundProgram, LaunchTime, Location } from './device.ts';
-import { type Feeds, feedsFor, readFeeds, requireFeeds, type TensorValue } from './feeds.ts';
+import { type Feeds, feedsFor, type ReadTensor, readFeeds, requireFeeds } from './feeds.ts';
 import { checkIndices, outsideOf } from './indices.ts';
 import type { LoweredProgram } from './lower.ts';
 import { align } from './memoryPlan.ts';
@@ -99,7 +99,7 @@ export class Executable {
   async run(
     feeds: Feeds,
     options: { readonly read?: readonly string[] } = {},
-  ): Promise<Record<string, TensorValue>> {
+  ): Promise<Record<string, ReadTensor>> {
     checkOptions('run', options, { read: readKind }, 'FROND-R023');
     const all = Object.keys(this.graph.outputs);
     const { read = all } = options;
@@ -140,7 +140,7 @@ export class Executable {
     });
   }
 
-  async #run(feeds: Feeds, read: readonly string[]): Promise<Record<string, TensorValue>> {
+  async #run(feeds: Feeds, read: readonly string[]): Promise<Record<string, ReadTensor>> {
     const outputs = read.map((name) => [name, this.#outputRef(name)] as const);
     const binding = await this.#fed(feeds);
     await binding.program.run();
@@ -193,7 +193,7 @@ export class Executable {
     return defined(places.get(this.program.root(ref)), `memory of ${ref}`);
   }
 
-  async #read(ref: Ref, binding: Binding): Promise<TensorValue> {
+  async #read(ref: Ref, binding: Binding): Promise<ReadTensor> {
     const { dtype, shape } = typeOfRef(this.graph, ref);
     return {
       dtype,

@@ -16,9 +16,19 @@ export interface FedTensor {
 }
 export type Feeds = Readonly<Record<string, FedTensor>>;
 
-/** A tensor on the host, as read back. */
+/** A tensor on the host whose elements are numbers. */
 export interface TensorValue extends FedTensor {
   readonly data: ArrayLike<number>;
+}
+
+/** A tensor as read back: floats are f64 from an interpreter of that precision. */
+export interface ReadTensor<D extends DType = DType> extends TensorValue {
+  readonly dtype: D;
+  readonly data: D extends 'f32' | 'f16'
+    ? Float32Array | Float64Array
+    : D extends 'i32'
+      ? Int32Array
+      : Uint32Array;
 }
 
 const wrong = ({ name, node }: Input, summary: string, code: ErrorCode = 'FROND-R010', hint?: string) =>

@@ -161,7 +161,8 @@ describe('a mask', () => {
     for (const data of [Uint8Array.of(1, 0, 1), [true, false, true], [1, 0, 1]]) {
       const { y } = await executable.run({ x, keep: { dtype: 'bool', shape: [3], data } });
       expect(Array.from(y.data)).toEqual([1, 0, 3]);
-      expectTypeOf(y.data).toEqualTypeOf<ArrayLike<number>>();
+      expectTypeOf(y.data).toEqualTypeOf<Float32Array | Float64Array>();
+      expect(y.data.slice(0, 2).map((each) => 2 * each)).toHaveLength(2);
     }
     const keep = { dtype: 'bool', shape: [3] } as const;
     // @ts-expect-error no list

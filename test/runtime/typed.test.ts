@@ -1,7 +1,7 @@
 import { expect, expectTypeOf, test } from 'vitest';
 import { add, argmax, declare, dropout, f32, graph, i32, mul, zeros } from '../../src/dsl/index.ts';
 import { compile } from '../../src/runtime/compile.ts';
-import type { TensorValue } from '../../src/runtime/feeds.ts';
+import type { ReadTensor } from '../../src/runtime/feeds.ts';
 import { interpreterDevice } from '../../src/runtime/interpreterDevice.ts';
 import { strictDevice } from './support.ts';
 
@@ -57,7 +57,7 @@ test('inputs declared inside the function, random keys and plain graphs are fed 
   expect(Array.from(doubled.data)).toEqual([2, 4]);
   const plain = await compile(open.ir, { device: interpreterDevice() });
   expectTypeOf(await plain.executable.run({ x: row('i32', 1, 2) })).toEqualTypeOf<
-    Record<string, TensorValue>
+    Record<string, ReadTensor>
   >();
   const training = graph('training', (_, inputs) => ({ y: dropout(inputs.x, 0.5) }), {
     training: true,
