@@ -32,7 +32,7 @@ const attention = attentionKernel(
     const initial = [k.fill([i], ABSENT), k.fill([i], 0), k.fill([i, d], 0)] as const;
     const [m, l, o] = block.meet(initial, (J, [m, l, o]) => {
       k.name({ largest: m, total: l, output: o });
-      const scores = block.product(scaled, block.head(keys, J));
+      const scores = block.scores(scaled, block.head(keys, J), I, J);
       const masked = k.select(block.allowed(I, J), scores, ABSENT);
       const most = k.max(m, k.maximum(masked, j));
       // where no key has been allowed yet, 0 in place of the maximum makes every term e^−∞ = 0
@@ -93,7 +93,7 @@ const queryGradient = attentionKernel(
     k.store(products, block.perQuery(I), D);
     const [total] = block.meet([k.fill([i, d], 0)], (J, [sum]) => {
       const keyTile = block.head(keys, J);
-      const p = probabilities(k, block.allowed(I, J), block.product(scaled, keyTile), level);
+      const p = probabilities(k, block.allowed(I, J), block.scores(scaled, keyTile, I, J), level);
       const dz = block.product(upstream, block.head(v, J));
       const ds = k.mul(p, k.sub(block.dropout(I, J)(dz), D));
       k.name({ dz, ds });
@@ -122,7 +122,7 @@ const keyGradient = attentionKernel(
       const level = loadLevels(k, block, levels, I);
       const D = k.load(products, block.perQuery(I));
       // scaled as the forward does, so that the scores are the same to the last bit
-      const scores = block.product(k.mul(queryTile, block.scale), keyTile);
+      const scores = block.scores(k.mul(queryTile, block.scale), keyTile, I, J);
       const p = probabilities(k, block.allowed(I, J), scores, level);
       const dropout = block.dropout(I, J);
       const dz = block.product(upstream, valueTile);

@@ -1,6 +1,6 @@
 import type { Dim } from '../src/base/dim.ts';
 import type { LaunchPlan, Slot } from '../src/ir/record.ts';
-import type { Carried, KernelBuilder, TermInput } from '../src/kernel/build.ts';
+import type { Carried, KernelBuilder, TermInput, ValueLike } from '../src/kernel/build.ts';
 import type { Buffer, Schedule, Span, StorageType, Value } from '../src/kernel/ir.ts';
 import {
   type Axes,
@@ -36,6 +36,10 @@ export interface AttentionDims
   readonly scale: number;
   /** query i attends to keys j ≤ i only */
   readonly causal: boolean;
+  /** query i attends to keys with |i − j| < window only */
+  readonly window?: number | undefined;
+  /** scores fall with the distance of the key, by −|i − j| · 2^(−8 (h + 1) / heads) in head h (ALiBi, Press et al. 2022) */
+  readonly alibi?: boolean | undefined;
   /** u32 [batch, keyTime], 1 = may be attended to */
   readonly mask?: Slot | undefined;
   readonly dropout?: AttentionDropout | undefined;
@@ -46,6 +50,8 @@ interface Switches {
   /** the width is exactly the extent of d: no masks along it */
   readonly exact: boolean;
   readonly causal: boolean;
+  readonly windowed: boolean;
+  readonly alibi: boolean;
   readonly masked: boolean;
   readonly dropout: boolean;
   /** a program has a block of queries and meets keys, or the other way round */
@@ -68,10 +74,13 @@ export function attentionKernel<R extends Declared<StorageType>, W extends Decla
 ) {
   return (args: AttentionDims & Given<R & W & None, None>): LaunchPlan => {
     const { batch, heads, queryTime, keyTime, width, scale, causal, mask, schedules } = args;
+    const { window, alibi = false } = args;
     const dropout = args.dropout && args.dropout.rate > 0 ? args.dropout : undefined;
     const [masked, exact] = [mask !== undefined, width % 4 === 0];
-    const switches = { own, exact, causal, masked, dropout: dropout !== undefined };
-    const flags = [causal && 'causal', masked && 'masked', dropout && 'dropout'];
+    const windowed = window !== undefined;
+    const switches = { own, exact, causal, windowed, alibi, masked, dropout: dropout !== undefined };
+    const near = [windowed && 'window', alibi && 'alibi'];
+    const flags = [causal && 'causal', ...near, masked && 'masked', dropout && 'dropout'];
     const words = flags.filter((flag) => flag).join(' ');
     const sizes = { i: queryTime, j: keyTime, d: width };
     const choice = choose(declaration.name, OWN, sizes, schedules, words);
@@ -90,9 +99,14 @@ export function attentionKernel<R extends Declared<StorageType>, W extends Decla
     );
     // what `attentionBlock` declares by itself
     const dimsGiven = { heads, queryTime, keyTime, scale, ...(exact ? {} : { width }) };
+    const distances = {
+      ...(windowed && { window }),
+      // 2^(−8 / heads): that to the power of h + 1 is the slope of head h
+      ...(alibi && { slopes: (-8 * Math.LN2) / Number(heads) }),
+    };
     return launchable.over(own === 'queries' ? { i: queryTime } : { j: keyTime }, heads, batch).with(args, {
       slots: { ...(mask && { mask }), ...(dropout && { key: dropout.key }) },
-      scalars: { ...dimsGiven, ...(dropout && dropoutScalars(dropout)) },
+      scalars: { ...dimsGiven, ...distances, ...(dropout && dropoutScalars(dropout)) },
     });
   };
 }
@@ -102,12 +116,14 @@ export type AttentionBlock = ReturnType<typeof attentionBlock>;
 
 /** Grid: blocks (dimension 0), heads (1), batch (2). */
 function attentionBlock(k: KernelBuilder, { i, j, d }: Axes<'i' | 'j' | 'd'>, switches: Switches) {
-  const { exact, causal, masked, dropout } = switches;
+  const { exact, causal, windowed, alibi, masked, dropout } = switches;
   const heads = k.parameter('heads');
   const queryTime = k.parameter('queryTime');
   const keyTime = k.parameter('keyTime');
   const scale = k.parameter('scale', 'f32');
   const width = exact ? k.constant(d.size, 'i32') : k.parameter('width');
+  const window = windowed ? k.parameter('window') : undefined;
+  const slopes = alibi ? k.parameter('slopes', 'f32') : undefined;
   const mask = masked ? k.read('mask', 'u32') : undefined;
   const [head, sample] = [k.program(1), k.program(2)];
   const headIndex = k.add(k.mul(sample, heads), head);
@@ -123,6 +139,7 @@ function attentionBlock(k: KernelBuilder, { i, j, d }: Axes<'i' | 'j' | 'd'>, sw
   ];
   /** address of a number per query in [batch, heads, queryTime] */
   const perQuery = (I: Span) => matrix(headIndex, I, queryTime);
+  const distance = (I: Span, J: Span): Value => k.map('abs', k.sub(indices(k, I), indices(k, J)));
   return {
     i,
     j,
@@ -137,8 +154,13 @@ function attentionBlock(k: KernelBuilder, { i, j, d }: Axes<'i' | 'j' | 'd'>, sw
     ): Carried<I> {
       const other = ownsQueries ? j : i;
       const time = ownsQueries ? keyTime : queryTime;
-      const from = causal && !ownsQueries ? k.mul(k.div(own.start, i.size), i.size) : 0;
-      const to = causal && ownsQueries ? k.min(keyTime, k.add(own.start, i.size)) : time;
+      const blockOf = (start: ValueLike): Value => k.mul(k.div(start, other.size), other.size);
+      // the first and the last that any of the block's own may meet
+      const first = window && blockOf(k.max(k.add(k.sub(own.start, window), 1), 0));
+      const end = k.add(own.start, own.axis.size);
+      const from = causal && !ownsQueries ? blockOf(own.start) : (first ?? 0);
+      const beyond = window && k.min(time, k.sub(k.add(end, window), 1));
+      const to = causal && ownsQueries ? k.min(keyTime, end) : (beyond ?? time);
       return k.loop(from, to, other.size, initial, (start, ...carried) =>
         body(k.span(other, start, time), carried),
       );
@@ -160,7 +182,15 @@ function attentionBlock(k: KernelBuilder, { i, j, d }: Axes<'i' | 'j' | 'd'>, sw
       const inside = k.inside(J);
       const word = mask && k.load(mask, matrix(sample, J, keyTime));
       const unmasked = word ? k.and(inside, k.map('ne', word, 0)) : inside;
-      return causal ? k.and(unmasked, k.le(indices(k, J), indices(k, I))) : unmasked;
+      const past = causal ? k.and(unmasked, k.le(indices(k, J), indices(k, I))) : unmasked;
+      return window ? k.and(past, k.lt(distance(I, J), window)) : past;
+    },
+    /** scaled queries · keysᵀ, with what their distance takes off */
+    scores(queries: Value, keys: Value, I: Span, J: Span): Value {
+      const scores = this.product(queries, keys);
+      if (slopes === undefined) return scores;
+      const slope = k.exp(k.mul(k.cast(k.add(head, 1), 'f32'), slopes));
+      return k.sub(scores, k.mul(k.cast(distance(I, J), 'f32'), slope));
     },
     /** what dropout makes of tiles over this block: 0 where it drops, 1 / (1 − rate) times the element elsewhere */
     dropout: dropout ? dropoutBy(k, headIndex, queryTime, keyTime) : () => (tile: Value) => tile,

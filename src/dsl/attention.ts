@@ -20,6 +20,10 @@ export interface AttentionOptions<H = number, M = Tensor<'bool'>> {
   readonly mask?: M | undefined;
   /** query i attends to keys j ≤ i only */
   readonly causal?: boolean;
+  /** query i attends to keys with |i − j| < window only; what is farther is not even read */
+  readonly window?: number;
+  /** scores fall with distance, in head h by |i − j| · 2^(−8 (h + 1) / heads) (ALiBi, Press et al. 2022) */
+  readonly alibi?: boolean;
   /** fraction of the probabilities dropped in training graphs */
   readonly dropout?: number;
 }
@@ -28,6 +32,8 @@ const ATTENTION = {
   heads: is.count,
   mask: is.unchecked,
   causal: is.optional(is.flag),
+  window: is.optional(is.count),
+  alibi: is.optional(is.flag),
   dropout: is.unchecked,
 };
 
@@ -56,13 +62,15 @@ export function attention<
   >,
 ): Tensor<'f32', Q> {
   checkOptions('attention', options, ATTENTION);
-  const { heads, mask, causal = false, dropout = 0 } = options;
+  const { heads, mask, causal = false, window, alibi, dropout = 0 } = options;
   const { state } = handleOf('attention', 'operand 1', q);
   const drop = dropoutOf('attention', state, dropout);
   const others = [mask, drop?.key].filter((operand) => operand !== undefined);
   return emit('attention', [q, k, v, ...others], {
     heads: Number(heads),
     causal,
+    ...(window !== undefined && { window }),
+    ...(alibi && { alibi }),
     masked: mask !== undefined,
     ...drop?.attributes,
   });

@@ -18,6 +18,8 @@ import { expectFloat, expectTypes, f32, fail, threeDims } from './rules.ts';
 const settings = {
   heads: is.count,
   causal: is.optional(is.flag),
+  window: is.optional(is.count),
+  alibi: is.optional(is.flag),
   masked: is.optional(is.flag),
   rate: is.optional(is.fraction),
   stream: is.optional(is.integer),
@@ -75,13 +77,14 @@ function checkAttention({ q, k, v, mask, key }: Operands<TensorType>, attributes
 function dimsOf(
   { q, k }: Pick<Operands<TensorType>, 'q' | 'k'>,
   { mask, key }: Pick<Operands<Slot>, 'mask' | 'key'>,
-  { heads, causal = false, rate = 0, stream = 0 }: Settings,
+  { heads, causal = false, window, alibi, rate = 0, stream = 0 }: Settings,
 ): AttentionDims {
   const { batch, time: queryTime, width: all } = sizesOf('query', q);
   const keyTime = sizesOf('key', k).time;
   const width = headWidth(all, heads);
   const dropout = key && { rate, key, stream };
-  return { batch, heads, queryTime, keyTime, width, scale: 1 / Math.sqrt(width), causal, mask, dropout };
+  const near = { causal, window, alibi };
+  return { batch, heads, queryTime, keyTime, width, scale: 1 / Math.sqrt(width), ...near, mask, dropout };
 }
 
 /** Products of this many [time, width] × [width, keys] matrices per head. */

@@ -97,6 +97,8 @@ export const dslRows: Rows = {
       heads: 2,
       mask: yes(g),
       causal: true,
+      window: 3,
+      alibi: true,
       dropout: 0.1,
     }),
   ),

@@ -44,14 +44,18 @@ function attention(inputs: readonly Tensor[], attributes: Attributes): readonly 
   const mask = attributes.masked === true ? rest[0] : undefined;
   const key = rest.at(-1);
   const allowed = (b: number, i: number, j: number): boolean =>
-    (mask === undefined || get(mask, [b, j]) !== 0) && (attributes.causal !== true || j <= i);
+    (mask === undefined || get(mask, [b, j]) !== 0) &&
+    (attributes.causal !== true || j <= i) &&
+    (attributes.window === undefined || Math.abs(i - j) < Number(attributes.window));
   const scores = (b: number, h: number, i: number): number[] =>
     Array.from({ length: keys }, (_, j) => {
       const terms = Array.from(
         { length: width },
         (_, d) => get(q, [b, i, h * width + d]) * get(k, [b, j, h * width + d]),
       );
-      return allowed(b, i, j) ? total(terms) / Math.sqrt(width) : Number.NEGATIVE_INFINITY;
+      const slope = attributes.alibi === true ? 2 ** ((-8 * (h + 1)) / heads) : 0;
+      const score = total(terms) / Math.sqrt(width) - slope * Math.abs(i - j);
+      return allowed(b, i, j) ? score : Number.NEGATIVE_INFINITY;
     });
   const lse = tensor([batch, heads, time], ([b = 0, h = 0, i = 0]) => logSum(scores(b, h, i)));
   const out = tensor(q.shape, ([b = 0, i = 0, column = 0]) => {
@@ -85,6 +89,9 @@ export const attentionSamples: OpSamples = {
     heads(3, 3, 4, { heads: 2 }),
     heads(2, 4, 6, { heads: 1 }),
     heads(4, 4, 3, { heads: 1, causal: true }),
+    heads(5, 5, 2, { heads: 1, window: 2 }),
+    heads(6, 6, 4, { heads: 2, causal: true, window: 3, alibi: true }),
+    heads(3, 5, 4, { heads: 2, alibi: true }),
     heads(3, 4, 4, { heads: 2, masked: true }, bool([1, 1, 0, 1, 0, 0, 0, 0], 2, 4)),
     heads(3, 3, 4, { heads: 2, rate: 0.4, stream: 5 }, key),
     heads(

@@ -113,6 +113,8 @@ export const heads = (
 const attention = [
   heads('attention', 8, { heads: 2 }),
   heads('causal attention', 12, { heads: 1, causal: true }),
+  heads('attention within a window', 8, { heads: 2, window: 4, alibi: true }),
+  heads('causal attention within a window', 12, { heads: 1, causal: true, window: 9 }),
   heads(
     'masked attention with dropout',
     8,
