@@ -118,23 +118,23 @@ describe('budgets', () => {
   // Lines of code that a room may have: just above what it has. A change that needs more raises its room's number and says why;
   // one that leaves less lowers it.
   const BUDGETS: Readonly<Record<string, number>> = {
-    base: 940,
+    base: 960,
     platform: 620,
     ir: 1415,
-    kernel: 1630,
+    kernel: 1740,
     store: 750,
-    kernels: 2740,
-    ops: 1940,
-    dsl: 2090,
+    kernels: 2910,
+    ops: 2385,
+    dsl: 2445,
     passes: 985,
     nn: 410,
-    backend: 5850,
-    runtime: 3555,
-    inspect: 540,
+    backend: 5920,
+    runtime: 3785,
+    inspect: 535,
     tune: 340,
-    palm: 10130,
-    index: 60,
-    cli: 2010,
+    palm: 10270,
+    index: 80,
+    cli: 1920,
   };
 
   it('grows no further unawares, room by room', () => {

@@ -115,6 +115,17 @@ export const div = binary('div');
 export const pow = binary('pow');
 /** x − y ⌊x/y⌋, with the sign of y, as in NumPy; an integer modulo 0 is 0. */
 export const mod = binary('mod');
+/** (x − y)²; its mean is the mean squared error. */
+export const squaredError = binary('squaredError');
+/**
+ * −y log σ(x) − (1 − y) log σ(−x) of logits x and targets y from 0 to 1; nothing overflows, and small losses keep their digits. As a loss,
+ * take its mean.
+ */
+export const binaryCrossEntropy = binary('binaryCrossEntropy');
+/** e^x (x − y) of log-probabilities x and y: summed over classes, the divergence of y from x (Kullback and Leibler 1951). */
+export const klDivergence = binary('klDivergence');
+/** max(0, 1 − x y) of scores x and targets y that are −1 or 1. */
+export const hinge = binary('hinge');
 /** The larger of x and y; the gradient of a tie goes to x. */
 export const maximum = binary('maximum');
 /** The smaller of x and y; the gradient of a tie goes to x. */
@@ -135,6 +146,29 @@ export const greaterEqual = binary('greaterEqual');
 export const and = binary('and');
 /** True where either or both are. */
 export const or = binary('or');
+
+/**
+ * ½ e² for |e| < δ, else δ (|e| − ½ δ), with e = x − y (Huber 1964). Shapes broadcast as those of `sub`.
+ * @throws FROND-S045 for a δ that is not above 0
+ */
+export function huber<D extends DType, A extends Shape, B extends Shape, Late = never>(
+  x: Tensor<D, A>,
+  y: Operand<Elementwise<'huber', D, A, Tensor<D, B>, Late>, Tensor<D, B>>,
+  delta = 1,
+): Tensor<D, ShapeOf<Elementwise<'huber', D, A, Tensor<D, B>, Late>>> {
+  checkArguments('huber', { x: is.unchecked, y: is.unchecked, delta: is.positive }, [x, y, delta]);
+  return emit('huber', [x, y], { delta });
+}
+
+/** The number from `low` to `high` that is nearest to x; its gradient is 0 beyond them. @throws FROND-S019 for a `low` above `high` */
+export function clamp<D extends DType, S extends Shape, Late = never>(
+  x: Operand<TakesFloat<'clamp', D, Late>, Tensor<D, S>>,
+  low: number,
+  high: number,
+): Tensor<D, S> {
+  checkArguments('clamp', { x: is.unchecked, low: is.finite, high: is.finite }, [x, low, high]);
+  return emit('clamp', [x], { low, high });
+}
 
 /** Converts the elements; floats are cut towards 0, bools are 0 and 1, everything but 0 becomes true. */
 export function cast<S extends Shape, D extends DType>(x: Tensor<DType, S>, dtype: D): Tensor<D, S> {

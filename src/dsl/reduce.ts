@@ -28,6 +28,30 @@ export const mean: Reduction<'mean'> = (x, axes, options) => reduce('mean', x, a
 /** The largest element along `axes`, which are given as for `sum`. */
 export const max: Reduction<'max'> = (x, axes, options) => reduce('max', x, axes, options);
 
+/** The smallest element along `axes`, which are given as for `sum`; NaN where one is. */
+export const min: Reduction<'min'> = (x, axes, options) => reduce('min', x, axes, options);
+/** The mean of (x − mean x)² along `axes`, which are given as for `sum`: of the whole, not of a sample. */
+export const variance: Reduction<'variance'> = (x, axes, options) => reduce('variance', x, axes, options);
+/** log Σ e^x along `axes`, which are given as for `sum`; nothing overflows. */
+export const logSumExp: Reduction<'logSumExp'> = (x, axes, options) => reduce('logSumExp', x, axes, options);
+
+/** A reduction of bools over `axes`. */
+type Judgement<Op extends string> = <
+  S extends Shape,
+  const A extends Axes = undefined,
+  K extends boolean = false,
+  Late = never,
+>(
+  x: Tensor<'bool', S>,
+  axes?: Operand<Reduce<Op, S, A, K, Late>, A>,
+  options?: { readonly keepDims?: K },
+) => Tensor<'bool', ShapeOf<Reduce<Op, S, A, K, Late>>>;
+
+/** Whether an element is true along `axes`, which are given as for `sum`; of none: false. */
+export const any: Judgement<'any'> = (x, axes, options) => reduce('any', x, axes, options);
+/** Whether all elements are true along `axes`, which are given as for `sum`; of none: true. */
+export const all: Judgement<'all'> = (x, axes, options) => reduce('all', x, axes, options);
+
 const REDUCTION = {
   x: is.unchecked,
   axes: is.optional(is.either(axisKind, is.listOf(axisKind, 'axes'))),
@@ -56,6 +80,14 @@ export function argmax<D extends DType, S extends Shape, const A extends number 
   axis?: Operand<OnAxis<'argmax', S, A, Late>, A>,
 ): Tensor<'i32', ShapeOf<Reduce<'argmax', S, A, false, Late>>> {
   return alongAxis('argmax', x, axis);
+}
+
+/** Index of the smallest element along `axis`, the first one of equals; the axis is dropped. NaN counts as the smallest. */
+export function argmin<D extends DType, S extends Shape, const A extends number = -1, Late = never>(
+  x: Tensor<D, S>,
+  axis?: Operand<OnAxis<'argmin', S, A, Late>, A>,
+): Tensor<'i32', ShapeOf<Reduce<'argmin', S, A, false, Late>>> {
+  return alongAxis('argmin', x, axis);
 }
 
 type Normalization<Op extends string> = <

@@ -245,6 +245,55 @@ export const binary = {
     },
     vjp: (b, { x, y, dz }) => [dz, b.neg(b.mul(dz, b.one('floor', [b.div(x, y)])))],
   },
+  squaredError: {
+    doc: '(x − y)²',
+    flops: 2,
+    emit(k, x, y) {
+      const error = k.sub(x, y);
+      return k.mul(error, error);
+    },
+    vjp(b, { x, y, dz }) {
+      const slope = b.mul(b.mul(dz, 2), b.sub(x, y));
+      return [slope, b.neg(slope)];
+    },
+  },
+  binaryCrossEntropy: {
+    doc: '−y log σ(x) − (1 − y) log σ(−x) of logits x and targets y from 0 to 1, as y softplus(−x) + (1 − y) softplus(x)',
+    takes: 'float',
+    flops: 44,
+    emit(k, x, y) {
+      const tail = softTail(k, x);
+      // softplus(±x) = max(±x, 0) + log(1 + e^(−|x|))
+      const isTrue = k.mul(y, k.add(k.max(k.neg(x), 0), tail));
+      return k.add(isTrue, k.mul(k.sub(1, y), k.add(k.max(x, 0), tail)));
+    },
+    // σ(x) − y without its cancellation; softplus(−x) − softplus(x) = −x
+    vjp(b, { x, y, dz }) {
+      const [isTrue, isFalse] = [b.one('sigmoid', [x]), b.one('sigmoid', [b.neg(x)])];
+      const slope = b.sub(b.mul(b.sub(1, y), isTrue), b.mul(y, isFalse));
+      return [b.mul(dz, slope), b.neg(b.mul(dz, x))];
+    },
+  },
+  klDivergence: {
+    doc: 'e^x (x − y) of log-probabilities x and y: summed over classes, the divergence of y from x (Kullback and Leibler 1951)',
+    takes: 'float',
+    flops: 10,
+    emit: (k, x, y) => k.mul(k.exp(x), k.sub(x, y)),
+    vjp(b, { x, z, dz }) {
+      const power = b.exp(x);
+      return [b.mul(dz, b.add(power, z)), b.neg(b.mul(dz, power))];
+    },
+  },
+  hinge: {
+    doc: 'max(0, 1 − x y) of scores x and targets y that are −1 or 1; its gradient is 0 at the hinge',
+    takes: 'float',
+    flops: 3,
+    emit: (k, x, y) => k.max(k.sub(1, k.mul(x, y)), 0),
+    vjp(b, { x, y, z, dz }) {
+      const acting = b.where(b.one('less', [0, z]), b.neg(dz), 0);
+      return [b.mul(acting, y), b.mul(acting, x)];
+    },
+  },
   equal: { doc: 'x = y', gives: 'bool', emit: 'eq' },
   notEqual: { doc: 'x ≠ y', gives: 'bool', emit: 'ne' },
   less: { doc: 'x < y', gives: 'bool', emit: 'lt' },

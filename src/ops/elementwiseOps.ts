@@ -169,6 +169,46 @@ const dropout = defineElementwise({
   flops: 60,
 });
 
+/** Huber (1964): a square about 0, a line beyond, with the same slope where they meet. */
+const huber = defineElementwise({
+  name: 'huber',
+  doc: '½ e² for |e| < delta, else delta (|e| − ½ delta), with e = x − y',
+  operands: ['x', 'y'],
+  attributes: { delta: is.positive },
+  shape({ x, y }) {
+    expectFloat('huber', x, y);
+    return [broadcastTypes('huber', x, y)];
+  },
+  vjp(b, { x, y, dout }, { delta }) {
+    const slope = b.mul(dout, b.one('clamp', [b.sub(x, y)], { low: -delta, high: delta }));
+    return [slope, b.neg(slope)];
+  },
+  emit(k, { x, y }, { delta }) {
+    const size = k.map('abs', k.sub(x, y));
+    const line = k.mul(k.sub(size, delta / 2), delta);
+    return k.select(k.lt(size, delta), k.mul(k.mul(size, size), 0.5), line);
+  },
+  flops: 5,
+});
+
+const clamp = defineElementwise({
+  name: 'clamp',
+  doc: 'the number from attribute low to attribute high that is nearest to x; its gradient is 0 beyond them',
+  operands: ['x'],
+  attributes: { low: is.finite, high: is.finite },
+  shape({ x }, { low, high }) {
+    expectFloat('clamp', x);
+    if (low > high) fail('FROND-S019', `clamp: low is ${low}, above high, which is ${high}`);
+    return [x];
+  },
+  vjp(b, { x, dout }, { low, high }) {
+    const isInside = b.one('and', [b.one('lessEqual', [low, x]), b.one('lessEqual', [x, high])]);
+    return [b.where(isInside, dout, 0)];
+  },
+  emit: (k, { x }, { low, high }) => k.min(k.max(x, low), high),
+  flops: 2,
+});
+
 /** u and 1 − u are equally likely, and neither is 0: (n + ½) / 2²³ with the first 23 bits of a word. */
 const unit = (k: KernelBuilder, word: Value): Value =>
   k.mul(k.add(k.cast(k.map('shiftRight', word, k.constant(9, 'u32')), 'f32'), 0.5), 2 ** -23);
@@ -237,6 +277,8 @@ export const elementwise = registryOf([
   where,
   cast,
   dropout,
+  huber,
+  clamp,
   uniform,
   normal,
   position,

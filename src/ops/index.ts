@@ -16,6 +16,7 @@ import * as reshape from './reshape.ts';
 import * as slice from './slice.ts';
 import * as softmax from './softmax.ts';
 import * as sources from './sources.ts';
+import * as statistics from './statistics.ts';
 import { accumulate, adamW } from './update.ts';
 import * as windows from './windows.ts';
 
@@ -24,6 +25,7 @@ const files = [
   sources,
   matmul,
   reductions,
+  statistics,
   reshape,
   copies,
   slice,

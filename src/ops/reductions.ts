@@ -5,16 +5,20 @@ import * as is from '../base/kinds.ts';
 import type { Ref, TensorType } from '../ir/graph.ts';
 import type { Build } from '../ir/record.ts';
 import { defineOp } from './define.ts';
-import { axesOf, axis, axisOf, dim, expectFloat, f32, fail, reducedShape, widen } from './rules.ts';
-
-/** Negative axes count from the right; they are dropped unless they are kept with size 1. */
-const reduced = { axes: is.listOf(is.integer, 'integers'), keepDims: is.optional(is.flag) };
-type Reduced = is.OptionsOf<typeof reduced>;
-
-function reducedType(op: string, { dtype, shape }: TensorType, { axes, keepDims = false }: Reduced) {
-  if (dtype === 'bool') fail('FROND-S010', `${op}: cannot take bool operands`, 'convert it with cast');
-  return { dtype, shape: reducedShape(shape, axesOf(op, axes, shape), keepDims) };
-}
+import {
+  axesOf,
+  axis,
+  axisOf,
+  dim,
+  expectFloat,
+  f32,
+  fail,
+  type Reduced,
+  reduced,
+  reducedShape,
+  reducedType,
+  widen,
+} from './rules.ts';
 
 /** A tensor of the reduced shape, broadcast to the shape of `x`, which was reduced. */
 function broadcastBack(b: Build, op: string, result: Ref, x: Ref, { axes }: Reduced): Ref {

@@ -29,6 +29,15 @@ export const dims = is.listOf(dim, 'dimensions');
 /** Negative ones count from the right; the last one where it is left out. */
 export const axis = { axis: is.optional(is.integer) };
 
+/** Negative axes count from the right; they are dropped unless they are kept with size 1. */
+export const reduced = { axes: is.listOf(is.integer, 'integers'), keepDims: is.optional(is.flag) };
+export type Reduced = is.OptionsOf<typeof reduced>;
+
+export function reducedType(op: string, { dtype, shape }: TensorType, { axes, keepDims = false }: Reduced) {
+  if (dtype === 'bool') fail('FROND-S010', `${op}: cannot take bool operands`, 'convert it with cast');
+  return { dtype, shape: reducedShape(shape, axesOf(op, axes, shape), keepDims) };
+}
+
 /** Of expressions: `readFused` says what is wrong with one. */
 export const instructions = is.listOf(
   is.kind<Attribute>('an instruction', (value) => typeof value === 'object'),

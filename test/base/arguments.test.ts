@@ -50,7 +50,7 @@ describe('what is missing is named, with the call as it should be', () => {
     [
       'attention',
       (g) => called('attention', x(g), x(g, 'k'), x(g, 'v')),
-      'the options object of attention is undefined\n  hint: give an object with heads, mask, causal, dropout',
+      'the options object of attention is undefined\n  hint: give an object with heads, mask, causal, window, alibi, dropout',
     ],
     [
       'concat',

@@ -144,7 +144,10 @@ async function checkSamples(samples: readonly Sample[], count: number, naming: N
   expect(checked).toBeGreaterThan(0);
 }
 
-const names = differentiable.map(({ name }) => name);
+/** Of ops that are made of others, some give no floats. */
+const names = differentiable
+  .filter(({ name, vjp }) => vjp !== undefined || samplesOf(name).some(hasGradient))
+  .map(({ name }) => name);
 
 describe('gradients agree with finite differences', () => {
   test.each(names)('%s', async (op) => {

@@ -74,6 +74,13 @@ const cast: readonly Sample[] = [
 
 const invalid: readonly InvalidSample[] = [
   {
+    op: 'clamp',
+    inputs: [type('f32', 3)],
+    attributes: { low: 2, high: 1 },
+    code: 'FROND-S019',
+    summary: 'clamp: low is 2, above high, which is 1',
+  },
+  {
     op: 'add',
     inputs: [type('f32', 'batch', 'time', 128), type('f32', 64)],
     code: 'FROND-S011',
@@ -149,6 +156,19 @@ const references: Readonly<Record<string, Reference>> = {
   tanhSlope: each((x = 0) => 1 / Math.cosh(x) ** 2),
   geluSlope: each((x = 0) => cdf(x) + x * pdf(x)),
   relu: each((x = 0) => Math.max(x, 0)),
+  squaredError: each((x = 0, y = 0) => (x - y) ** 2),
+  binaryCrossEntropy: each(
+    (x = 0, y = 0) => y * Math.log1p(Math.exp(-x)) + (1 - y) * Math.log1p(Math.exp(x)),
+  ),
+  klDivergence: each((x = 0, y = 0) => Math.exp(x) * (x - y)),
+  hinge: each((x = 0, y = 0) => Math.max(0, 1 - x * y)),
+  huber: (inputs, { delta }) =>
+    each((x = 0, y = 0) => {
+      const [size, d] = [Math.abs(x - y), Number(delta)];
+      return size < d ? size ** 2 / 2 : d * (size - d / 2);
+    })(inputs, {}),
+  clamp: (inputs, { low, high }) =>
+    each((x = 0) => Math.min(Math.max(x, Number(low)), Number(high)))(inputs, {}),
   sigmoid: each((x = 0) => 1 / (1 + Math.exp(-x))),
   log1p: each(Math.log1p),
   sin: each(Math.sin),
@@ -179,7 +199,7 @@ const references: Readonly<Record<string, Reference>> = {
 
 export const elementwiseSamples: OpSamples = {
   references,
-  parts: ['pow'],
+  parts: ['pow', 'binaryCrossEntropy'],
   reach: { mod: { most: 64, tolerance: { absolute: 1e-5, relative: 1e-5 } } },
   valid: [
     ...[
@@ -206,7 +226,12 @@ export const elementwiseSamples: OpSamples = {
       'isFinite',
     ].flatMap((op) => unary(op)),
     ...['log', 'log1p', 'sqrt', 'rsqrt'].flatMap((op) => unary(op, positive)),
-    ...['add', 'sub', 'mul', 'maximum', 'minimum'].flatMap((op) => binary(op)),
+    ...['add', 'sub', 'mul', 'maximum', 'minimum', 'squaredError', 'klDivergence', 'hinge'].flatMap((op) =>
+      binary(op),
+    ),
+    ...binary('binaryCrossEntropy', [0, 1]),
+    ...binary('huber').map((sample) => ({ ...sample, attributes: { delta: 0.75 } })),
+    ...unary('clamp').map((sample) => ({ ...sample, attributes: { low: -0.5, high: 1.25 } })),
     ...binary('div', positive),
     ...binary('mod', positive),
     ...pairs.map(([x, y]) => ({ op: 'pow', inputs: [f32In(positive, ...x), f32(...y)] })),

@@ -1,5 +1,5 @@
 import { atAxis, one, type Reference, reduce, type Tensor, total } from '../../support/tensor.ts';
-import { f32, i32, type OpSamples, type Sample, type } from './sample.ts';
+import { bool, f32, i32, type OpSamples, type Sample, type, u32 } from './sample.ts';
 
 const over = (op: string, shape: readonly number[], axes: readonly number[], keepDims = false): Sample => ({
   op,
@@ -22,6 +22,22 @@ const references: Readonly<Record<string, Reference>> = {
   sum: ([x], attributes) => reduce(x as Tensor, attributes, total),
   mean: ([x], attributes) => reduce(x as Tensor, attributes, (values) => total(values) / values.length),
   max: ([x], attributes) => reduce(x as Tensor, attributes, (values) => Math.max(...values)),
+  min: ([x], attributes) => reduce(x as Tensor, attributes, (values) => Math.min(...values)),
+  variance: ([x], attributes) =>
+    reduce(x as Tensor, attributes, (values) => {
+      const mean = total(values) / values.length;
+      return total(values.map((value) => (value - mean) ** 2)) / values.length;
+    }),
+  logSumExp: ([x], attributes) =>
+    reduce(x as Tensor, attributes, (values) => Math.log(total(values.map(Math.exp)))),
+  any: ([x], attributes) => reduce(x as Tensor, attributes, (values) => +values.some((value) => value !== 0)),
+  all: ([x], attributes) =>
+    reduce(x as Tensor, attributes, (values) => +values.every((value) => value !== 0)),
+  argmin: one((x, { axis = -1 }) => {
+    const at = atAxis(Number(axis), x.shape.length);
+    const [least] = reduce(x, { axes: [at] }, (values) => values.indexOf(Math.min(...values)));
+    return least as Tensor;
+  }),
   argmax: one((x, { axis = -1 }) => {
     const at = atAxis(Number(axis), x.shape.length);
     const [all] = reduce(x, { axes: [at] }, (values) => values.indexOf(Math.max(...values)));
@@ -32,7 +48,15 @@ const references: Readonly<Record<string, Reference>> = {
 export const reductionSamples: OpSamples = {
   references,
   valid: [
-    ...['sum', 'mean', 'max'].flatMap(reductions),
+    ...['sum', 'mean', 'max', 'min', 'variance', 'logSumExp'].flatMap(reductions),
+    { op: 'min', inputs: [i32([-7, 2147483647, -2147483648], 3)], attributes: { axes: [0] } },
+    { op: 'min', inputs: [u32([7, 4294967295, 3], 3)], attributes: { axes: [0] } },
+    { op: 'any', inputs: [bool([0, 0, 1, 0, 0, 0], 2, 3)], attributes: { axes: [1] } },
+    { op: 'all', inputs: [bool([1, 1, 1, 0, 1, 1], 2, 3)], attributes: { axes: [1], keepDims: true } },
+    { op: 'any', inputs: [bool([1], 2, 0)], attributes: { axes: [1] } },
+    { op: 'all', inputs: [bool([1], 2, 0)], attributes: { axes: [1] } },
+    { op: 'argmin', inputs: [f32(3, 5)] },
+    { op: 'argmin', inputs: [i32([1, -3, -3, 2], 2, 4)], attributes: { axis: -1 } },
     over('sum', [0, 3], [0]),
     over('sum', [2, 0], [1], true),
     { op: 'sum', inputs: [i32([1, -2, 3], 2, 3)], attributes: { axes: [1] } },
