@@ -118,14 +118,14 @@ describe('budgets', () => {
   // Lines of code that a room may have: just above what it has. A change that needs more raises its room's number and says why;
   // one that leaves less lowers it.
   const BUDGETS: Readonly<Record<string, number>> = {
-    base: 960,
+    base: 1145,
     platform: 620,
-    ir: 1415,
+    ir: 1425,
     kernel: 1740,
     store: 750,
     kernels: 2910,
     ops: 2385,
-    dsl: 2445,
+    dsl: 2630,
     passes: 985,
     nn: 410,
     backend: 5920,

@@ -2,11 +2,12 @@ import { checkArguments } from './arguments.ts';
 import { FrondError } from './errors.ts';
 import * as is from './kinds.ts';
 import { areSame } from './own.ts';
+import { type Form, nameForm, numberForm, overForm, plusForm, printForm, timesForm } from './sizeForm.ts';
 
 /**
- * A dimension of a shape: a size, or an expression over named sizes in the text form
- * `batch`, `batch*time`, `time+1`, `time-1`, `time/4`. Names are bound when a batch is fed.
- * Expressions are not normalised (`a*b` is not `b*a`); `times`, `plus`, … build the same text that the types show.
+ * A dimension of a shape: a size, or an expression over named sizes such as `batch`, `batch*time`, `2*time-2`, `(time+1)/4`.
+ * Names are bound when a batch is fed. Shapes have expressions in normal form, in which equal ones are one text
+ * (base/sizeForm.ts); `times`, `plus`, … build the same text that the types show.
  */
 export type Dim = number | string;
 export type Shape = readonly Dim[];
@@ -23,54 +24,68 @@ function outside(text: string): string {
   const less = text.replace(/\([^()]*\)/g, '');
   return less === text ? text : outside(less);
 }
-const isSum = (dim: string): boolean => /[-+]/.test(outside(dim));
 
-/** What stands behind a `/`. */
-const divisor = (dim: Dim): string => (typeof dim === 'string' && /[-+*/]/.test(dim) ? `(${dim})` : `${dim}`);
+// ---- arithmetic: results are in normal form
 
-/** `dim` without `end`, or undefined when it does not end so */
-const before = (dim: Dim, end: string): string | undefined =>
-  typeof dim === 'string' && dim.endsWith(end) ? dim.slice(0, -end.length) : undefined;
+const PLAIN = /^[A-Za-z_][\w.]*$/;
+const formOf = (dim: Dim): Form =>
+  typeof dim === 'number' ? numberForm(dim) : PLAIN.test(dim) ? nameForm(dim) : read(dim, FORMS);
 
-/** `dim` without its divisor `y`, or undefined when it is not a quotient by `y` */
-const undivided = (dim: Dim, y: Dim): string | undefined =>
-  isSum(`${dim}`) ? undefined : before(dim, `/${divisor(y)}`);
+const FORMS: Algebra<Form> = {
+  number: numberForm,
+  name: nameForm,
+  plus: (x, y) => plusForm(x, y, 1, formOf),
+  minus: (x, y) => plusForm(x, y, -1, formOf),
+  times: (x, y) => timesForm(x, y, formOf),
+  over(x, y) {
+    if (y.sum.length === 0) throw new FrondError('FROND-S002', 'a size is divided by 0');
+    return overForm(x, y, formOf);
+  },
+  ceil: (x, per) => nameForm(`ceil(${printForm(x)}, ${printForm(per)})`),
+};
 
-const factor = (dim: Dim): string => (typeof dim === 'string' && isSum(dim) ? `(${dim})` : `${dim}`);
+const combine = (operation: 'plus' | 'minus' | 'times' | 'over', x: Dim, y: Dim): Dim =>
+  printForm(FORMS[operation](formOf(x), formOf(y)));
 
-/** `x * y`; a factor that divides is taken out again: `(time/4) * 4` is `time`. */
+/** The one text of all expressions that are equal to `dim` whatever its names stand for. */
+export const normalDim = (dim: Dim): Dim =>
+  typeof dim === 'number' || PLAIN.test(dim) ? dim : printForm(formOf(dim));
+
+/** Of a size that is well formed, but not in normal form. */
+export const NORMAL_HINT =
+  'equal sizes have one text, in which products and sums are multiplied out and sorted';
+
+/** `x * y` */
 export function times(x: Dim, y: Dim): Dim {
   if (x === 1) return y;
   if (y === 1) return x;
   if (typeof x === 'number' && typeof y === 'number') return x * y;
-  return undivided(x, y) ?? undivided(y, x) ?? `${factor(x)}*${factor(y)}`;
+  return combine('times', x, y);
 }
 
 export const product = (dims: readonly Dim[]): Dim => dims.reduce<Dim>(times, 1);
 
-/** `x + y`; what was subtracted is taken out again: `(time-1) + 1` is `time`. */
+/** `x + y` */
 export function plus(x: Dim, y: Dim): Dim {
   if (x === 0) return y;
   if (y === 0) return x;
   if (typeof x === 'number' && typeof y === 'number') return x + y;
-  return before(x, `-${factor(y)}`) ?? `${x}+${y}`;
+  return combine('plus', x, y);
 }
 
-/** `x - y`; what was added is taken out again: `(1+time) - 1` and `(time+1) - 1` are `time`. */
+/** `x - y`, which may be a negative number */
 export function minus(x: Dim, y: Dim): Dim {
   if (y === 0) return x;
   if (typeof x === 'number' && typeof y === 'number') return x - y;
-  const start = `${factor(y)}+`;
-  const after = typeof x === 'string' && x.startsWith(start) ? x.slice(start.length) : undefined;
-  return before(x, `+${factor(y)}`) ?? after ?? `${x}-${factor(y)}`;
+  return combine('minus', x, y);
 }
 
 /** `x / y` where it is exact, else undefined; a quotient of names stays symbolic and is checked when bound. */
 export function over(x: Dim, y: Dim): Dim | undefined {
+  if (y === 0) return undefined;
   if (y === 1) return x;
-  if (x === y) return 1;
   if (typeof x === 'number' && typeof y === 'number') return x % y === 0 ? x / y : undefined;
-  return `${factor(x)}/${divisor(y)}`;
+  return combine('over', x, y);
 }
 
 /** ceil(x / per): how many blocks of `per` cover `x`. Text form `ceil(rows, 16)`; for sizes that no user writes. */
@@ -83,7 +98,7 @@ export const printShape = (shape: Shape): string => `[${shape.join(', ')}]`;
 
 /** The names that an expression mentions, in order of appearance. */
 export const namesOf = (dim: Dim): string[] =>
-  typeof dim === 'number' ? [] : (dim.replaceAll('ceil(', '(').match(/[A-Za-z_][\w.]*/g) ?? []);
+  typeof dim === 'number' ? [] : [...new Set(dim.replaceAll('ceil(', '(').match(/[A-Za-z_][\w.]*/g))];
 
 const NAME = /(?<![\w.])[A-Za-z_][\w.]*/g;
 /** Longer expressions are nobody's; they could be nested without end. */
@@ -99,7 +114,15 @@ export function isDim(value: unknown): value is Dim {
   // every name as 1: what is left must be well formed, whatever its value
   const skeleton = value.replace(NAME, '1');
   const formed = /^(\(*\d+\)*)([-+*/]\(*\d+\)*)*$/.test(skeleton) && !/[()]/.test(outside(skeleton));
-  return formed && names.length > 0 && !names.includes('__proto__');
+  return formed && names.length > 0 && !names.includes('__proto__') && hasForm(value);
+}
+
+function hasForm(dim: string): boolean {
+  try {
+    return normalDim(dim) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 type Token = string | number;
@@ -126,49 +149,72 @@ export function evaluateDim(dim: Dim, sizes: Sizes): number {
   return evaluate(dim, sizes);
 }
 
+const evaluateExpression = (dim: string, sizes: Sizes): number =>
+  read<number>(dim, {
+    number: (value) => value,
+    name(name) {
+      if (Object.hasOwn(sizes, name)) return sizes[name] as number;
+      // frond's own sizes are no names of the user's
+      const bound = Object.keys(sizes).filter((other) => other !== ARENA_BLOCKS && other !== ARENA_CHUNK);
+      throw new FrondError('FROND-S001', `dimension ${name} of ${dim} has no size`, {
+        hint: `bound dimensions are: ${bound.join(', ') || 'none'}`,
+      });
+    },
+    plus: (x, y) => x + y,
+    minus: (x, y) => x - y,
+    times: (x, y) => x * y,
+    over(x, y) {
+      if (x % y === 0) return x / y;
+      throw new FrondError('FROND-S002', `dimension ${dim}: ${x} is not divisible by ${y}`);
+    },
+    ceil: (x, per) => Math.ceil(x / per),
+  });
+
+// ---- the grammar
+
+/** What numbers, names and operators of an expression mean. */
+interface Algebra<T> {
+  number(value: number): T;
+  name(name: string): T;
+  plus(x: T, y: T): T;
+  minus(x: T, y: T): T;
+  times(x: T, y: T): T;
+  over(x: T, y: T): T;
+  ceil(x: T, per: T): T;
+}
+
 /** Sums of terms, terms of primaries: a number, a name, `(sum)` or `ceil(sum, per)`. */
-function evaluateExpression(dim: string, sizes: Sizes): number {
+function read<T>(dim: string, means: Algebra<T>): T {
   const tokens = tokenize(dim);
   let next = 0;
-  const sum = (): number => {
+  const sum = (): T => {
     let value = term();
     while (tokens[next] === '+' || tokens[next] === '-')
-      value = tokens[next++] === '+' ? value + term() : value - term();
+      value = tokens[next++] === '+' ? means.plus(value, term()) : means.minus(value, term());
     return value;
   };
-  const term = (): number => {
+  const term = (): T => {
     let value = primary();
-    while (tokens[next] === '*' || tokens[next] === '/') {
-      const operator = tokens[next++];
-      const right = primary();
-      if (operator === '/' && value % right !== 0) {
-        throw new FrondError('FROND-S002', `dimension ${dim}: ${value} is not divisible by ${right}`);
-      }
-      value = operator === '*' ? value * right : value / right;
-    }
+    while (tokens[next] === '*' || tokens[next] === '/')
+      value = tokens[next++] === '*' ? means.times(value, primary()) : means.over(value, primary());
     return value;
   };
   /** a sum and the token behind it */
-  const inner = (): number => {
+  const inner = (): T => {
     const value = sum();
     next++;
     return value;
   };
-  const primary = (): number => {
+  const primary = (): T => {
     const token = tokens[next++];
-    if (typeof token === 'number') return token;
+    if (typeof token === 'number') return means.number(token);
     if (token === '(') return inner();
     if (token === 'ceil' && tokens[next] === '(') {
       next++;
       const size = inner();
-      return Math.ceil(size / inner());
+      return means.ceil(size, inner());
     }
-    if (token !== undefined && Object.hasOwn(sizes, token)) return sizes[token] as number;
-    // frond's own sizes are no names of the user's
-    const bound = Object.keys(sizes).filter((name) => name !== ARENA_BLOCKS && name !== ARENA_CHUNK);
-    throw new FrondError('FROND-S001', `dimension ${token ?? '?'} of ${dim} has no size`, {
-      hint: `bound dimensions are: ${bound.join(', ') || 'none'}`,
-    });
+    return means.name(token ?? '?');
   };
   return sum();
 }

@@ -1,5 +1,5 @@
 import { checkArguments, show } from '../base/arguments.ts';
-import { type Dim, isDim, printShape, type Shape } from '../base/dim.ts';
+import { type Dim, isDim, NORMAL_HINT, normalDim, printShape, type Shape } from '../base/dim.ts';
 import { type DType, elementRule, isFloating, numbersOf } from '../base/dtype.ts';
 import { defined, type FrondError } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
@@ -128,12 +128,17 @@ export const scoresKind = is.having(
 );
 
 /**
- * A dimension is a natural number, a name, or an expression over names; `or` may stand in the place of one.
+ * A dimension is a natural number, a name, or an expression over names in normal form; `or` may stand in the place of one.
  * @throws FROND-S023 for anything else
  */
 export function checkDims(what: string, shape: readonly Dim[], or?: number): void {
   for (const dim of shape) {
-    if (isDim(dim) || (or !== undefined && dim === or)) continue;
+    if (or !== undefined && dim === or) continue;
+    if (isDim(dim)) {
+      const normal = normalDim(dim);
+      if (normal === dim) continue;
+      throw errorAtCall('FROND-S023', `${what}: ${dim} is written ${normal}`, NORMAL_HINT);
+    }
     throw errorAtCall(
       'FROND-S023',
       `${what}: ${show(dim)} is not a dimension`,

@@ -1,5 +1,5 @@
 import { nearestOf, show, shownName } from '../base/arguments.ts';
-import { isDim } from '../base/dim.ts';
+import { isDim, NORMAL_HINT, normalDim } from '../base/dim.ts';
 import { dtypeHint, isDType } from '../base/dtype.ts';
 import { type ErrorDetails, FrondError, type SourcePlace } from '../base/errors.ts';
 import type { Graph, Node, NodeId, Ref, TensorType } from './graph.ts';
@@ -28,8 +28,10 @@ export function checkType({ dtype, shape }: TensorType, what?: string, place?: S
   };
   if (!isDType(dtype)) refuse(`${shownName(dtype)} is not a dtype`, dtypeHint);
   if (!Array.isArray(shape)) refuse(`${shownName(shape)} is not a shape`);
-  const wrong = shape.findIndex((dim) => !isDim(dim));
-  if (wrong >= 0) refuse(`${shownName(shape[wrong])} is not a dimension`);
+  for (const dim of shape) {
+    if (!isDim(dim)) refuse(`${shownName(dim)} is not a dimension`);
+    if (normalDim(dim) !== dim) refuse(`${dim} is written ${normalDim(dim)}`, NORMAL_HINT);
+  }
 }
 
 /** `name` below `scope`; '' is the top. */

@@ -1,4 +1,5 @@
 import { checkArguments } from '../base/arguments.ts';
+import { isDim, normalDim } from '../base/dim.ts';
 import { dtypeHint, isDType } from '../base/dtype.ts';
 import { FrondError, type SourcePlace } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
@@ -111,7 +112,10 @@ function parseType(cursor: Cursor): TensorType {
   if (!isDType(dtype)) return cursor.fail(`${dtype} is not a dtype: ${dtypeHint}`);
   cursor.expect('[');
   const dims = cursor.list(']', () => cursor.match(/[^\s,\]]+/y, 'a dimension'));
-  return { dtype, shape: dims.map((dim) => (/^\d+$/.test(dim) ? Number(dim) : dim)) };
+  return {
+    dtype,
+    shape: dims.map((dim) => (/^\d+$/.test(dim) ? Number(dim) : isDim(dim) ? normalDim(dim) : dim)),
+  };
 }
 
 function parseComment(cursor: Cursor): { scope: string; source?: SourcePlace } {

@@ -1,6 +1,6 @@
 import { partOf, planCopy, turned, wholeOf } from '../../kernels/copy.ts';
 import { planElementwise } from '../../kernels/elementwise.ts';
-import { type Dim, plus, printShape, type Shape } from '../base/dim.ts';
+import { type Dim, normalDim, plus, printShape, type Shape } from '../base/dim.ts';
 import { defined } from '../base/errors.ts';
 import * as is from '../base/kinds.ts';
 import type { TensorType } from '../ir/graph.ts';
@@ -48,7 +48,8 @@ export const broadcast = defineOp({
   doc: 'repeats a tensor along new dimensions and dimensions of size 1',
   operands: ['x'],
   attributes: { shape: dims },
-  shape({ x }, { shape }) {
+  shape({ x }, attributes) {
+    const shape = attributes.shape.map(normalDim);
     const offset = shape.length - x.shape.length;
     const bad = x.shape.find((dim, i) => dim !== 1 && dim !== shape[i + offset]);
     if (offset < 0 || bad !== undefined) {

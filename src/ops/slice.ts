@@ -1,5 +1,5 @@
 import { partOf, planCopy, wholeOf } from '../../kernels/copy.ts';
-import { type Dim, isDim, minus, plus, type Shape } from '../base/dim.ts';
+import { type Dim, isDim, minus, normalDim, plus, type Shape } from '../base/dim.ts';
 import * as is from '../base/kinds.ts';
 import type { LaunchPlan, Slot } from '../ir/record.ts';
 import { defineOp } from './define.ts';
@@ -17,13 +17,12 @@ const ranges = {
 
 /** Position counted from the left. */
 function position(value: Dim, size: Dim): Dim {
-  if (typeof value === 'string') return value === 'end' ? size : value;
+  if (typeof value === 'string') return value === 'end' ? size : normalDim(value);
   if (!Number.isInteger(value))
     fail('FROND-S019', `slice: a bound must be a position, not ${value}`, 'positions are whole numbers');
   return value < 0 ? minus(size, -value) : value;
 }
 
-const difference = (x: Dim, y: Dim): Dim => (x === y ? 0 : minus(x, y));
 const isNegative = (dim: Dim): boolean => typeof dim === 'number' && dim < 0;
 
 /** A range of one axis, by default from 0 to the end, and what is left of the axis behind it. */
@@ -31,32 +30,24 @@ function rangeOf(shape: Shape, { from = 0, to = 'end', ...given }: is.OptionsOf<
   const axis = axisOf('slice', given.axis, shape);
   const size = shape[axis] ?? 1;
   const start = position(from, size);
-  // names do not cancel: who knows the length says so
-  if (given.length !== undefined)
-    return { axis, start, length: given.length, rest: restOf('slice', size, start, given.length) };
+  if (given.length !== undefined) {
+    const length = normalDim(given.length);
+    return { axis, start, length, rest: restOf('slice', size, start, length) };
+  }
   const end = position(to, size);
-  const length = lengthOf(from, to, start, end, size);
-  const rest = difference(size, end);
+  const length = minus(end, start);
+  const rest = minus(size, end);
   if ([length, start, rest].some(isNegative))
     fail('FROND-S017', `slice: ${from}..${to} does not fit dimension ${size}`);
   return { axis, start, length, rest };
 }
 
-/** What is left of `size` behind a part; names do not cancel: whoever binds them sees. @throws FROND-S017 for less than nothing */
+/** What is left of `size` behind a part. @throws FROND-S017 for less than nothing */
 function restOf(op: string, size: Dim, start: Dim, length: Dim): Dim {
-  const rest = difference(size, plus(start, length));
+  const rest = minus(size, plus(start, length));
   if (isNegative(rest) || isNegative(start))
     fail('FROND-S017', `${op}: ${length} from ${start} on does not fit dimension ${size}`);
   return rest;
-}
-
-function lengthOf(from: Dim, to: Dim, start: Dim, end: Dim, size: Dim): Dim {
-  // both ends counted from the right: the size cancels out
-  if (typeof size === 'string' && typeof from === 'number' && from < 0) {
-    if (to === 'end') return -from;
-    if (typeof to === 'number' && to < 0) return to - from;
-  }
-  return difference(end, start);
 }
 
 export const slice = defineOp({
@@ -89,7 +80,8 @@ export const sliceGradient = defineOp({
   operands: ['part'],
   results: ['whole'],
   attributes: { axis: is.integer, start: dim, size: dim },
-  shape({ part: { dtype, shape } }, { size, start, ...attributes }) {
+  shape({ part: { dtype, shape } }, { start, ...attributes }) {
+    const size = normalDim(attributes.size);
     const axis = axisOf('sliceGradient', attributes.axis, shape);
     restOf('sliceGradient', size, start, shape[axis] ?? 1);
     return [{ dtype, shape: shape.with(axis, size) }];
@@ -110,7 +102,7 @@ export const sliceGradient = defineOp({
     return [
       ...clear(0, start),
       ...place(slots.part, start, part.shape),
-      ...clear(end, difference(whole.shape[axis] ?? 1, end)),
+      ...clear(end, minus(whole.shape[axis] ?? 1, end)),
     ];
   },
   demands: ({ part, whole }, { axis, start }) => [

@@ -91,7 +91,7 @@ function isolate(graph: Graph, node: Node, registry: OpRegistry): Graph {
   const operands = node.inputs.map((ref, i) =>
     remembered(known, ref, () => b.input(`operand${i}`, typeOfRef(graph, ref))),
   );
-  // a sum of dimensions, such as 1+time, tells no size: an input that nothing reads does
+  // a sum of dimensions, such as time+1, tells no size: an input that nothing reads does
   const dims = [...known.keys()].flatMap((ref) => typeOfRef(graph, ref).shape);
   for (const name of new Set(dims.flatMap(namesOf))) b.input(`size.${name}`, { dtype: 'f32', shape: [name] });
   b.op(node.op, operands, node.attributes).forEach((ref, i) => {

@@ -250,7 +250,7 @@ describe('what types cannot decide is found when the graph is built, in the same
       (g) => reshape(g.input('x', f32, [4, wide(6)]), [5, 5]),
     ],
     [
-      'reshape: named dimensions differ: [batch] and [time]',
+      'reshape: [batch, 6] has 6*batch elements, [time, 6] has 6*time',
       (g) => reshape(g.input('x', f32, ['batch', 6]), dims('time', 6)),
     ],
     [

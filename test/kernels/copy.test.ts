@@ -71,7 +71,7 @@ describe('strided copies', () => {
     const shape = ['batch', 'time', 8];
     const regions = { from: wholeOf(input(0), shape), to: wholeOf(output(0), shape) };
     const [plan] = planCopy('f32', shape, regions);
-    expect(plan?.grid).toEqual([{ size: 'batch*time*8', per: 1024 }]);
-    expect(plan?.scalars).toEqual({ columns: 'batch*time*8' });
+    expect(plan?.grid).toEqual([{ size: '8*batch*time', per: 1024 }]);
+    expect(plan?.scalars).toEqual({ columns: '8*batch*time' });
   });
 });

@@ -172,8 +172,8 @@ describe('positions and the sentence vector', () => {
     const model = graph('model', (g) => {
       const x = g.input('x', f32, ['batch', 'time', 4]);
       const { longer, visible } = around(g, x, g.input('mask', bool, ['batch', 'time']));
-      expectType<F<['batch', '1+time', 4]>>()(longer, 0);
-      expectType<Tensor<'bool', ['batch', '1+time']>>()(visible, 0);
+      expectType<F<['batch', 'time+1', 4]>>()(longer, 0);
+      expectType<Tensor<'bool', ['batch', 'time+1']>>()(visible, 0);
       const tokens = tokensOf(longer);
       expectType<F<['batch', 'time', 4]>>()(tokens, 0);
       const sentence = sentenceOf(longer);

@@ -78,7 +78,7 @@ type Quotient<A extends string, B extends string, Times extends 0[] = []> =
     ? Quotient<Left, B, [...Times, 0]>
     : [Times['length'], A];
 
-/** Long division of A, read from its highest place; never when something is left over. */
+/** Long division of A, read from its highest place: the quotient and, written ones first, what is left over. */
 type DivideText<
   A extends string,
   B extends string,
@@ -88,9 +88,7 @@ type DivideText<
   ? Quotient<WithoutHighZeros<`${a}${Left}`>, B> extends [infer q extends number, infer Less extends string]
     ? DivideText<Rest, B, Less, `${q}${Done}`>
     : never
-  : Left extends ''
-    ? ToNumber<Done>
-    : never;
+  : [Done, Left];
 
 /** A · B */
 export type Multiply<A extends number, B extends number> = ToNumber<MultiplyText<Reversed<`${A}`>, `${B}`>>;
@@ -107,4 +105,13 @@ export type Subtract<A extends number, B extends number> =
 /** The exact quotient A / B, or never when B does not divide A. */
 export type Divide<A extends number, B extends number> = B extends 0
   ? never
-  : DivideText<`${A}`, Reversed<`${B}`>>;
+  : DivideText<`${A}`, Reversed<`${B}`>> extends [infer Q extends string, '']
+    ? ToNumber<Q>
+    : never;
+
+/** The greatest common divisor (Euclid) */
+export type CommonDivisor<A extends number, B extends number> = B extends 0
+  ? A
+  : DivideText<`${A}`, Reversed<`${B}`>> extends [string, infer Left extends string]
+    ? CommonDivisor<B, ToNumber<Left>>
+    : never;

@@ -3,32 +3,24 @@ import type { Fails, Over, Product, Times } from './dimension.ts';
 import type { IsName, IsNumeric, IsWide, Same } from './identity.ts';
 import type { Bad, Good, PrintDim, PrintShape, Ranked } from './result.ts';
 
-type ToDim<Text extends string> = Text extends `${infer N extends number}` ? N : Text;
-
 /**
- * A number of elements, without the -1 of a shape: the literal factor, `number` where it cannot be told, and the named ones.
- * `batch*time` is taken apart, other expressions are not.
+ * A number of elements, without the -1 of a shape: the product of sizes and names, `number` where it cannot be told, and the
+ * type parameters.
  */
-type Elements<S extends Shape, Late, N = 1, Names extends Shape = []> = S extends readonly [
+type Elements<S extends Shape, Late, N = 1, Opaque extends Shape = []> = S extends readonly [
   infer X extends Dim,
   ...infer Rest extends Shape,
 ]
   ? Same<X, -1, Late> extends true
-    ? Elements<Rest, Late, N, Names>
+    ? Elements<Rest, Late, N, Opaque>
     : IsWide<X, Late> extends true
-      ? [number, Names]
-      : IsNumeric<X, Late> extends true
-        ? Elements<Rest, Late, Times<N, X>, Names>
-        : IsName<X, Late> extends true
-          ? X extends `${string}${'+' | '-' | '/' | '('}${string}`
-            ? [number, Names]
-            : X extends `${infer Head}*${infer Tail}`
-              ? Elements<[ToDim<Head>, ToDim<Tail>, ...Rest], Late, N, Names>
-              : Elements<Rest, Late, N, [...Names, X]>
-          : Elements<Rest, Late, N, [...Names, X]>
-  : [N, Names];
+      ? [number, Opaque]
+      : true extends IsNumeric<X, Late> | IsName<X, Late>
+        ? Elements<Rest, Late, Times<N, X>, Opaque>
+        : Elements<Rest, Late, N, [...Opaque, X]>
+  : [N, Opaque];
 
-/** List without all of `Names`, or false when one of them does not occur; `Passed` are dims that are not the first name. */
+/** List without all of `Names`, or false when one of them does not occur; `Passed` are dims that are not the first of them. */
 type Without<
   List extends Shape,
   Names extends Shape,
@@ -51,35 +43,40 @@ type HasHole<B extends Shape, Late> =
 
 // Messages speak of the whole shapes, also where common leading dims were taken off before.
 
-type NamesDiffer<
-  A extends Shape,
-  B extends Shape,
-  Late,
-> = Bad<`reshape: named dimensions differ: ${PrintShape<Elements<A, Late>[1]>} and ${PrintShape<Elements<B, Late>[1]>}`>;
-
-type PrintCount<S extends Shape, Late> = PrintDim<Elements<S, Late>[0]>;
+type Count<S extends Shape, Late> = PrintDim<Product<[...Elements<S, Late>[1], Elements<S, Late>[0]], Late>>;
 type CountsDiffer<A extends Shape, B extends Shape, Late> =
   HasHole<B, Late> extends true
-    ? Bad<`reshape: ${PrintCount<A, Late>} is not divisible by ${PrintCount<B, Late>}`>
-    : Bad<`reshape: ${PrintShape<A>} has ${PrintCount<A, Late>} elements, ${PrintShape<B>} has ${PrintCount<B, Late>}`>;
+    ? Bad<`reshape: ${Count<A, Late>} is not divisible by ${Count<B, Late>}`>
+    : Bad<`reshape: ${PrintShape<A>} has ${Count<A, Late>} elements, ${PrintShape<B>} has ${Count<B, Late>}`>;
+
+/** N / M for a -1 in a shape; never where a name would have to be divided, which `rearrange` does */
+type Left<A extends Shape, N, M> =
+  Over<N, M> extends infer Q
+    ? Q extends `${string}/${string}`
+      ? true extends IsQuotient<A[number]>
+        ? Q
+        : never
+      : Q
+    : never;
+type IsQuotient<X> = X extends `${string}/${string}` ? true : false;
 
 /** A and B without the leading dims that WholeA and WholeB have in common */
 type Compare<A extends Shape, B extends Shape, WholeA extends Shape, WholeB extends Shape, Late> =
-  Elements<A, Late> extends [infer N, infer NamesA extends Shape]
-    ? Elements<B, Late> extends [infer M, infer NamesB extends Shape]
-      ? number extends N | M
+  Elements<A, Late> extends [infer N, infer OpaqueA extends Shape]
+    ? Elements<B, Late> extends [infer M, infer OpaqueB extends Shape]
+      ? true extends IsWide<N, Late> | IsWide<M, Late>
         ? Good<Fill<WholeB, Dim, Late>>
-        : Without<NamesA, NamesB, Late> extends infer Left extends Shape
+        : Without<OpaqueA, OpaqueB, Late> extends infer Rest extends Shape
           ? HasHole<B, Late> extends true
-            ? Fails<Over<N, M>> extends true
+            ? Fails<Left<A, N, M>> extends true
               ? CountsDiffer<WholeA, WholeB, Late>
-              : Good<Fill<WholeB, Product<[...Left, Over<N, M>], Late>, Late>>
-            : Left extends readonly []
+              : Good<Fill<WholeB, Product<[...Rest, Left<A, N, M>], Late>, Late>>
+            : Rest extends readonly []
               ? Same<N, M, Late> extends true
                 ? Good<WholeB>
                 : CountsDiffer<WholeA, WholeB, Late>
-              : NamesDiffer<WholeA, WholeB, Late>
-          : NamesDiffer<WholeA, WholeB, Late>
+              : CountsDiffer<WholeA, WholeB, Late>
+          : CountsDiffer<WholeA, WholeB, Late>
       : never
     : never;
 

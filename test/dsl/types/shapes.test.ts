@@ -128,8 +128,8 @@ describe('literal, named and wide dimensions', () => {
       const x = g.input('x', f32, ['batch', 'time', 128]);
       expectType<F<['batch', 'time', 384]>>()(concat([x, g.input('y', f32, ['batch', 'time', 256])], -1), 0);
       const longer = concat([x, g.input('z', f32, ['batch', 'memory', 128])], 1);
-      expectType<F<['batch', 'time+memory', 128]>>()(longer, 0);
-      expect(shown(longer)).toBe('batch time+memory 128');
+      expectType<F<['batch', 'memory+time', 128]>>()(longer, 0);
+      expect(shown(longer)).toBe('batch memory+time 128');
       expectType<F<['batch', 'time', 28]>>()(slice(x, -1, 100), 0);
       expectType<F<['batch', 'time', 10]>>()(slice(x, 2, 0, 10), 0);
       expectType<F<['batch', 'time', 127]>>()(slice(x, 2, 0, -1), 0);

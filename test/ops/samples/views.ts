@@ -23,21 +23,22 @@ export const viewSamples: OpSamples = {
       inputs: [type('f32', 'batch', 'time', 128)],
       attributes: { shape: ['batch', 'time', 5, 32] },
       code: 'FROND-S018',
-      summary: 'reshape: [batch, time, 128] has 128 elements, [batch, time, 5, 32] has 160',
+      summary:
+        'reshape: [batch, time, 128] has 128*batch*time elements, [batch, time, 5, 32] has 160*batch*time',
     },
     {
       op: 'reshape',
       inputs: [type('f32', 'batch', 'time', 128)],
       attributes: { shape: ['batch', 128] },
       code: 'FROND-S018',
-      summary: 'reshape: named dimensions differ: [batch, time] and [batch]',
+      summary: 'reshape: [batch, time, 128] has 128*batch*time elements, [batch, 128] has 128*batch',
     },
     {
       op: 'reshape',
       inputs: [type('f32', 'batch', 30)],
       attributes: { shape: ['batch', 4, -1] },
       code: 'FROND-S018',
-      summary: 'reshape: 30 is not divisible by 4',
+      summary: 'reshape: 30*batch is not divisible by 4*batch',
     },
     {
       op: 'reshape',
