@@ -91,12 +91,13 @@ function offsetsOf(parts: readonly TensorType[], axis: number): readonly Dim[] {
   return offsets;
 }
 
-function expectBeside(first: Shape, other: Shape, axis: number): void {
-  if (first.length !== other.length) fail('FROND-S014', 'concat: other dimensions differ: rank');
-  first.forEach((dim, i) => {
-    const own = other[i];
-    if (i !== axis && own !== dim) fail('FROND-S014', `concat: other dimensions differ: ${dim} and ${own}`);
-  });
+/** @throws FROND-S012 where `other` does not have the axis, FROND-S014 where another one differs */
+function expectBeside(first: Shape, other: Shape, axis: number, given: number): void {
+  const [own, its] = [first.toSpliced(axis, 1), other.toSpliced(axisOf('concat', given, other), 1)];
+  const at = own.findIndex((dim, i) => i >= its.length || dim !== its[i]);
+  if (at < 0 && own.length === its.length) return;
+  const difference = at < 0 || at >= its.length ? 'rank' : `${own[at]} and ${its[at]}`;
+  fail('FROND-S014', `concat: other dimensions differ: ${difference}`);
 }
 
 export const concat = defineOp({
@@ -108,7 +109,7 @@ export const concat = defineOp({
     const axis = axisOf('concat', attributes.axis, first.shape);
     for (const other of others) {
       expectSame('concat', first, other);
-      expectBeside(first.shape, other.shape, axis);
+      expectBeside(first.shape, other.shape, axis, attributes.axis);
     }
     const length = offsetsOf([first, ...others], axis).at(-1) ?? 0;
     return [{ dtype: first.dtype, shape: first.shape.with(axis, length) }];

@@ -300,6 +300,7 @@ describe('wrong use', () => {
     [
       'FROND-S026',
       'linear: the last dimension is width, not a number',
+      // @ts-expect-error the compiler says the same
       (g) => linear(g.input('x', f32, ['batch', 'width']), 3),
     ],
     [

@@ -1,7 +1,7 @@
 import type { Dim, Shape } from '../../base/dim.ts';
 import type { Broadcast } from './broadcast.ts';
 import type { Indivisible } from './dimension.ts';
-import type { Alike, Compatible } from './identity.ts';
+import type { Alike, Compatible, IsName, Same } from './identity.ts';
 import type { Bad, Both, Good, PrintShape, Quiet, Ranked, ShapeOf } from './result.ts';
 
 /** What a shape that has no last dim is: the mistake that the message names, or of unknown rank. */
@@ -9,9 +9,11 @@ type NoDims<S extends Shape, Message> = S extends readonly [] ? Bad<Message> : G
 
 /** S with `New` in place of its last dim, for maps over the last axis */
 export type ReplaceLast<Op extends string, S extends Shape, New, Late> = { s: S } extends {
-  s: readonly [...infer Head extends Shape, infer _Last extends Dim];
+  s: readonly [...infer Head extends Shape, infer Last extends Dim];
 }
-  ? Quiet<S, Good<[...Head, New]>, Late>
+  ? [IsName<Last, Late>, Same<Last, string, Late>] extends [true, false]
+    ? Quiet<S, Bad<`${Op}: the last dimension is ${Last}, not a number`>, Late>
+    : Quiet<S, Good<[...Head, New]>, Late>
   : NoDims<S, `${Op}: the input is a scalar`>;
 
 /** Rows of a table [V, ...Row] by ids [...Ids] → [...Ids, ...Row] */

@@ -74,7 +74,7 @@ type LengthOf<D, From, To, Late> = number extends From | To
             ? Good<FromStart<D, To>>
             : To extends 'end'
               ? Good<[FromEnd<From>] extends [never] ? Minus<D, From> : FromEnd<From>>
-              : Good<Dim>;
+              : Good<Minus<FromStart<D, To>, FromStart<D, From>>>;
 type NotNegative<N> = Fails<N> extends true ? false : Good<N>;
 
 /** What of N is a literal number that is not whole. */
