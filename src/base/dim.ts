@@ -59,7 +59,8 @@ export const NORMAL_HINT =
 export function times(x: Dim, y: Dim): Dim {
   if (x === 1) return y;
   if (y === 1) return x;
-  if (typeof x === 'number' && typeof y === 'number') return x * y;
+  // without the − of −0
+  if (typeof x === 'number' && typeof y === 'number') return x * y + 0;
   return combine('times', x, y);
 }
 

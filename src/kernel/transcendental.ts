@@ -212,7 +212,7 @@ const LOG2E_HIGH = 1.4423828125;
 
 /**
  * x^y = 2ⁿ 2ʳ for x ≥ 0, with n + r = y log₂ x = y (e + log₂(1 + f)). An error of r is one of the result, so log₂ is kept in two parts:
- * log(1 + f) = f − f²/2 + … of which f − f_h²/2 is the first, where f_h are the first 12 bits of f; products of 12 bits are exact. 13 ULP.
+ * log(1 + f) = f − f²/2 + … of which f − f_h²/2 is the first, where f_h are the first 12 bits of f; products of 12 bits are exact. 15 ULP.
  */
 function powr<T>(m: BitArithmetic<T>, x: T, y: T): T {
   const number = m.number;

@@ -30,7 +30,7 @@ function arithmetic(lines: string[], builtin: boolean): math.BitArithmetic<math.
       math.operand(`bitcast<f32>(bitcast<u32>(${text}) ^ (u32(i32(${n.text})) << 31u))`),
     // by its bits: WGSL has no NaN to write down
     invalid: (x) => math.operand(`bitcast<f32>(bitcast<u32>(${x.text}) | 0x7fc00000u)`),
-    infinity: () => math.operand('from_bits(0x7f800000u)'),
+    infinity: (x) => math.operand(`bitcast<f32>((bitcast<u32>(${x.text}) & 0u) | 0x7f800000u)`),
     high: ({ text }) => math.operand(`bitcast<f32>(bitcast<u32>(${text}) & 0xfffff000u)`),
     // two factors, because n = 128 has no f32 power of its own
     timesPower({ text }, n) {
